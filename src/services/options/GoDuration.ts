@@ -1,0 +1,73 @@
+/**
+ * Go's text form of a duration, which every NSQ flag, config file and log line uses: `1h30m`, `1.5s`, `250ms`, `0`.
+ * Parsing takes what Go's `time.ParseDuration` takes, formatting gives what Go's `Duration.String` gives. It knows
+ * nothing of days or weeks, and nothing of Effect's own forms ("5 seconds").
+ */
+import * as Duration from "effect/Duration"
+import * as Result from "effect/Result"
+
+const unitNanos = new Map<string, bigint>([
+  ["ns", 1n],
+  ["us", 1_000n],
+  ["\u00b5s", 1_000n], // micro sign
+  ["\u03bcs", 1_000n], // Greek letter mu
+  ["ms", 1_000_000n],
+  ["s", 1_000_000_000n],
+  ["m", 60_000_000_000n],
+  ["h", 3_600_000_000_000n]
+])
+
+/** Go keeps a duration in 64 bits, so about 292 years is the longest. */
+const maxNanos = 2n ** 63n - 1n
+
+const part = /^(\d*)(?:(\.)(\d*))?([^\d.]*)/
+
+/** A duration of whole nanoseconds; one that is whole milliseconds is kept as such, the cheaper form to compute with. */
+export const fromNanos = (nanos: bigint): Duration.Duration =>
+  nanos % 1_000_000n === 0n ? Duration.millis(Number(nanos / 1_000_000n)) : Duration.nanos(nanos)
+
+/** Whole nanoseconds; a fraction below one nanosecond is cut off. */
+export const toNanos = (duration: Duration.Duration): bigint => Duration.toNanosUnsafe(duration)
+
+/** Reads Go's duration syntax; the failure is Go's message. */
+export const parse = (text: string): Result.Result<Duration.Duration, string> => {
+  const invalid = Result.fail(`time: invalid duration ${JSON.stringify(text)}`)
+  const negative = text.startsWith("-")
+  let rest = negative || text.startsWith("+") ? text.slice(1) : text
+  if (rest === "0") return Result.succeed(Duration.zero)
+  if (rest === "") return invalid
+  let total = 0n
+  while (rest !== "") {
+    const [whole = "", digits = "", , fraction = "", unit = ""] = part.exec(rest) ?? []
+    if (digits === "" && fraction === "") return invalid
+    if (unit === "") return Result.fail(`time: missing unit in duration ${JSON.stringify(text)}`)
+    const nanos = unitNanos.get(unit)
+    if (nanos === undefined) {
+      return Result.fail(`time: unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`)
+    }
+    total += BigInt(digits) * nanos + BigInt(fraction) * nanos / 10n ** BigInt(fraction.length)
+    if (total > maxNanos + (negative ? 1n : 0n)) return invalid
+    rest = rest.slice(whole.length)
+  }
+  return Result.succeed(fromNanos(negative ? -total : total))
+}
+
+const decimal = (nanos: bigint, unit: bigint): string => {
+  const fraction = (nanos % unit).toString().padStart(unit.toString().length - 1, "0").replace(/0+$/, "")
+  return fraction === "" || unit === 1n ? `${nanos / unit}` : `${nanos / unit}.${fraction}`
+}
+
+/** Writes a duration as Go does: `1h0m0s`, `1m30s`, `1.5s`, `250ms`, `0s`. */
+export const format = (duration: Duration.Duration): string => {
+  const signed = toNanos(duration)
+  const nanos = signed < 0n ? -signed : signed
+  const sign = signed < 0n ? "-" : ""
+  if (nanos === 0n) return "0s"
+  if (nanos < 1_000n) return `${sign}${nanos}ns`
+  if (nanos < 1_000_000n) return `${sign}${decimal(nanos, 1_000n)}\u00b5s`
+  if (nanos < 1_000_000_000n) return `${sign}${decimal(nanos, 1_000_000n)}ms`
+  const minutes = nanos / 60_000_000_000n
+  const seconds = `${decimal(nanos % 60_000_000_000n, 1_000_000_000n)}s`
+  if (minutes === 0n) return sign + seconds
+  return minutes < 60n ? `${sign}${minutes}m${seconds}` : `${sign}${minutes / 60n}h${minutes % 60n}m${seconds}`
+}

@@ -1,0 +1,211 @@
+/**
+ * What kinds of values NSQ's options have: how each is read from a flag, shown as a default in the usage text and
+ * represented by `GET /config/:opt`. Texts of refusals are Go's, because people and scripts know them. A kind says
+ * nothing of ranges: whether a value makes sense for its option is checked when a daemon starts.
+ */
+import * as Data from "effect/Data"
+import type { Duration } from "effect/Duration"
+import * as Result from "effect/Result"
+import * as GoDuration from "./GoDuration.ts"
+
+/** How `GET /config/:opt` answers: bare text for strings, JSON for everything else. */
+export type ConfigValue =
+  | { readonly _tag: "Text"; readonly text: string }
+  | { readonly _tag: "Json"; readonly json: boolean | number | ReadonlyArray<string> | ReadonlyArray<number> }
+
+const asText = (text: string): ConfigValue => ({ _tag: "Text", text })
+const asJson = (json: boolean | number | ReadonlyArray<string> | ReadonlyArray<number>): ConfigValue => ({
+  _tag: "Json",
+  json
+})
+
+/**
+ * Why a value was refused. `fatal` marks the one kind whose refusal ends the program at once with exit code 1 and
+ * this text alone, where every other refusal shows the usage and exits with 2.
+ */
+export class InvalidText extends Data.TaggedError("InvalidText")<{
+  readonly reason: string
+  readonly fatal: boolean
+}> {}
+
+/** A kind of option value; see the module's head. */
+export interface OptionKind<in out A> {
+  /** A bare `--name` means true, and a value can only be given with `=`. */
+  readonly isSwitch: boolean
+  /** What the usage text calls the value; empty for switches. */
+  readonly placeholder: string
+  /** Reads one value; `before` is what an earlier flag of the same name gave, for kinds that accumulate. */
+  readonly parse: (text: string, before: A | undefined) => Result.Result<A, InvalidText>
+  /** The default as the usage text shows it; empty when it goes without saying. */
+  readonly format: (value: A) => string
+  /** The value as `GET /config/:opt` answers it. */
+  readonly render: (value: A) => ConfigValue
+}
+
+const refuse = (reason: string) => Result.fail(new InvalidText({ reason, fatal: false }))
+const parseError = refuse("parse error")
+const rangeError = refuse("value out of range")
+
+/** Any text. */
+export const string: OptionKind<string> = {
+  isSwitch: false,
+  placeholder: "string",
+  parse: (text) => Result.succeed(text),
+  format: (value) => value === "" ? "" : JSON.stringify(value),
+  render: asText
+}
+
+const integer = /^[+-]?(?:0[xX](?:_?[\da-fA-F])+|0[bB](?:_?[01])+|0[oO]?(?:_?[0-7])+|0|[1-9](?:_?\d)*)$/
+
+const magnitude = (digits: string): number => {
+  if (/^0\d/.test(digits)) return Number(`0o${digits.slice(1)}`)
+  return Number(digits)
+}
+
+/**
+ * A whole number in Go's syntax: base prefixes, a leading zero for octal, underscores between digits. NSQ takes 64
+ * bits; here a number beyond 2^53 is out of range, since it could not be kept exactly.
+ */
+export const int: OptionKind<number> = {
+  isSwitch: false,
+  placeholder: "int",
+  parse: (text) => {
+    if (!integer.test(text)) return parseError
+    const value = magnitude(text.replace(/^[+-]/, "").replaceAll("_", ""))
+    if (!Number.isSafeInteger(value)) return rangeError
+    return Result.succeed(text.startsWith("-") && value !== 0 ? -value : value)
+  },
+  format: (value) => value === 0 ? "" : String(value),
+  render: asJson
+}
+
+const booleans = new Map<string, boolean>([
+  ...["1", "t", "T", "true", "TRUE", "True"].map((text) => [text, true] as const),
+  ...["0", "f", "F", "false", "FALSE", "False"].map((text) => [text, false] as const)
+])
+
+/** True or false in the spellings Go knows. */
+export const bool: OptionKind<boolean> = {
+  isSwitch: true,
+  placeholder: "",
+  parse: (text) => {
+    const value = booleans.get(text)
+    return value === undefined ? parseError : Result.succeed(value)
+  },
+  format: (value) => value ? "true" : "",
+  render: asJson
+}
+
+/** A duration in Go's syntax, answered by `/config` in nanoseconds. */
+export const duration: OptionKind<Duration> = {
+  isSwitch: false,
+  placeholder: "duration",
+  parse: (text) => Result.orElse(GoDuration.parse(text), () => parseError),
+  format: (value) => GoDuration.toNanos(value) === 0n ? "" : GoDuration.format(value),
+  render: (value) => asJson(Number(GoDuration.toNanos(value)))
+}
+
+/** A list of texts, one more with each flag. */
+export const strings: OptionKind<ReadonlyArray<string>> = {
+  isSwitch: false,
+  placeholder: "value",
+  parse: (text, before = []) => Result.succeed([...before, text]),
+  format: (value) => value.join(","),
+  render: asJson
+}
+
+const float = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+const special = new Map([["inf", Infinity], ["+inf", Infinity], ["-inf", -Infinity], ["nan", NaN]])
+
+/** A list of numbers, comma separated and over several flags, kept from the highest to the lowest. */
+export const floats: OptionKind<ReadonlyArray<number>> = {
+  isSwitch: false,
+  placeholder: "value",
+  parse: (text, before = []) => {
+    const values = [...before]
+    for (const item of text.split(",")) {
+      const value = float.test(item) ? Number(item) : special.get(item.toLowerCase())
+      if (value === undefined) return Result.fail(new InvalidText({ reason: `Could not parse: ${item}`, fatal: true }))
+      values.push(value)
+    }
+    return Result.succeed(values.sort((a, b) => b - a))
+  },
+  format: (value) => value.join(","),
+  render: asJson
+}
+
+/** One of a few words, exactly as written. */
+export const oneOf = <const Word extends string>(words: ReadonlyArray<Word>): OptionKind<Word> => ({
+  isSwitch: false,
+  placeholder: "string",
+  parse: (text) => {
+    const word = words.find((word) => word === text)
+    return word === undefined ? refuse(`must be one of ${words.join(", ")}`) : Result.succeed(word)
+  },
+  format: (value) => JSON.stringify(value),
+  render: asText
+})
+
+/** NSQ's log levels, from the most talkative to the most silent. */
+export const logLevels = ["debug", "info", "warn", "error", "fatal"] as const
+
+/** One of NSQ's five log levels. */
+export type NsqLogLevel = typeof logLevels[number]
+
+/** A log level in any case; `/config` numbers them from 1 for debug to 5 for fatal. */
+export const logLevel: OptionKind<NsqLogLevel> = {
+  isSwitch: false,
+  placeholder: "value",
+  parse: (text) => {
+    const level = logLevels.find((level) => level === text.toLowerCase())
+    return level === undefined
+      ? refuse(`invalid log level '${text}' (${logLevels.join(", ")})`)
+      : Result.succeed(level)
+  },
+  format: (value) => value === "warn" ? "WARNING" : value.toUpperCase(),
+  render: (value) => asJson(logLevels.indexOf(value) + 1)
+}
+
+/** Whether clients must use TLS: on every port, on every port but plain HTTP, or on none. */
+export type TlsRequired = boolean | "tcp-https"
+
+/** A switch with a third state; `/config` answers 0 (no), 1 (`tcp-https`) or 2 (yes). */
+export const tlsRequired: OptionKind<TlsRequired> = {
+  isSwitch: true,
+  placeholder: "",
+  parse: (text) => {
+    const lower = text.toLowerCase()
+    const value = lower === "tcp-https" ? lower : booleans.get(lower)
+    return value === undefined
+      ? refuse(`strconv.ParseBool: parsing ${JSON.stringify(lower)}: invalid syntax`)
+      : Result.succeed(value)
+  },
+  format: (value) => value === false ? "" : String(value),
+  render: (value) => asJson(value === true ? 2 : value === false ? 0 : 1)
+}
+
+/** The lowest TLS version accepted, under the names that Node's `node:tls` uses. */
+export type TlsVersion = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3"
+
+const tlsVersions = new Map<string, TlsVersion>([
+  ["", "TLSv1"],
+  ["tls1.0", "TLSv1"],
+  ["tls1.1", "TLSv1.1"],
+  ["tls1.2", "TLSv1.2"],
+  ["tls1.3", "TLSv1.3"]
+])
+const tlsVersionCode = { "TLSv1": 769, "TLSv1.1": 770, "TLSv1.2": 771, "TLSv1.3": 772 }
+
+/** `tls1.0` to `tls1.3`; an empty text means the lowest. `/config` answers the number TLS itself uses. */
+export const tlsVersion: OptionKind<TlsVersion> = {
+  isSwitch: false,
+  placeholder: "value",
+  parse: (text) => {
+    const version = tlsVersions.get(text.toLowerCase())
+    return version === undefined
+      ? refuse(`unknown tlsVersionOption ${JSON.stringify(text.toLowerCase())}`)
+      : Result.succeed(version)
+  },
+  format: (value) => String(tlsVersionCode[value]),
+  render: (value) => asJson(tlsVersionCode[value])
+}
