@@ -1,0 +1,92 @@
+/**
+ * What every daemon's program does around its Layer: end for a bad command line as Go programs do, run until a signal
+ * or a failure, stop in order, and exit with NSQ's codes. Holds nothing that is special to one daemon.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
+import process from "node:process"
+import { formatTime } from "../services/logging/NsqLogger.ts"
+import * as StandardError from "../services/logging/StandardError.ts"
+import type { FlagError } from "../services/options/GoFlags.ts"
+
+/** Prints one line on standard output and ends well. */
+export const printAndExit = (line: string): void => {
+  process.stdout.write(`${line}\n`, () => process.exit(0))
+}
+
+const exitCodes = { HelpRequested: 0, UsageError: 2, FatalValue: 1 }
+
+const flagErrorText = (error: FlagError, usage: () => string): string => {
+  switch (error._tag) {
+    case "HelpRequested":
+      return usage()
+    case "UsageError":
+      return `${error.message}\n${usage()}`
+    case "FatalValue":
+      return `${formatTime(BigInt(Date.now()) * 1_000_000n).slice(0, "YYYY/MM/DD HH:MM:SS".length)} ${error.message}`
+  }
+}
+
+/** The parsed command line; one that is refused, or asks for help, ends the process here. */
+export const commandOrExit = <A>(parsed: Result.Result<A, FlagError>, usage: () => string): A => {
+  if (Result.isSuccess(parsed)) return parsed.success
+  StandardError.writeLine(flagErrorText(parsed.failure, usage).trimEnd())
+  return process.exit(exitCodes[parsed.failure._tag])
+}
+
+/** A daemon to run. */
+export interface Daemon<A, E, F> {
+  /** Building it is starting the daemon, closing its scope is stopping it. */
+  readonly layer: Layer.Layer<A, E>
+  /** Formats the FATAL line of a daemon that did not start or cannot go on. */
+  readonly fatalLogs: Layer.Layer<never>
+  /** What SIGHUP does. */
+  readonly reload: Effect.Effect<void, never, A>
+  /** Fails when the daemon cannot go on. */
+  readonly failed: Effect.Effect<never, F, A>
+}
+
+const exitOnFailure = <E extends { readonly message: string }>(daemon: Effect.Effect<never, E>) =>
+  daemon.pipe(
+    Effect.catch((error: E) => Effect.as(Effect.logFatal(error.message), 1)),
+    Effect.catchDefect((defect) => Effect.as(Effect.logFatal("unexpected error", defect), 1))
+  )
+
+/**
+ * Runs a daemon until SIGINT, SIGTERM or a failure, then exits the process: 0 after a signal, 1 after a failure. It
+ * always stops in order, also when a defect surfaces outside every fiber. Signals that come while it stops are
+ * ignored; SIGHUP reloads, and while the daemon starts it waits until that is done.
+ */
+export const runDaemon = <A, E extends { readonly message: string }, F extends { readonly message: string }>(
+  { failed, fatalLogs, layer, reload }: Daemon<A, E, F>
+): void => {
+  const main = Effect.gen(function*() {
+    const reloads = yield* Queue.sliding<void>(1)
+    const serving = Effect.raceFirst(failed, Effect.forever(Effect.andThen(Queue.take(reloads), reload)))
+    const daemon = yield* Effect.forkChild(exitOnFailure(Effect.provide(serving, layer)))
+    let codeAfterInterrupt = 0
+    const stop = () => daemon.interruptUnsafe()
+    const crash = (error: unknown) => {
+      StandardError.writeLine(`uncaught ${error instanceof Error ? error.stack ?? error.message : String(error)}`)
+      codeAfterInterrupt = 1
+      stop()
+    }
+    process.on("SIGHUP", () => Queue.offerUnsafe(reloads, undefined))
+    process.on("SIGINT", stop).on("SIGTERM", stop).on("uncaughtException", crash)
+    const exit = yield* Fiber.await(daemon)
+    return Exit.isSuccess(exit) ? exit.value : codeAfterInterrupt
+  })
+  const keepAlive = setInterval(() => {}, 2 ** 31 - 1)
+  Effect.runCallback(Effect.provide(main, fatalLogs), {
+    onExit: (exit) => {
+      clearInterval(keepAlive)
+      if (Exit.isFailure(exit)) StandardError.writeLine(Cause.pretty(exit.cause))
+      process.exit(Exit.isSuccess(exit) ? exit.value : 1)
+    }
+  })
+}

@@ -1,0 +1,33 @@
+/**
+ * Whether the options of nsqd make sense together and within their ranges. Runs when the data directory is locked and
+ * nothing listens yet, in NSQ's order and with NSQ's texts. Looks at values only: whether files exist or addresses can
+ * be listened on comes out later.
+ */
+import * as Effect from "effect/Effect"
+import type { NsqdOptions } from "./NsqdOptions.ts"
+import { NsqdStartError } from "./NsqdStartError.ts"
+import * as PendingFeatures from "./PendingFeatures.ts"
+
+/** The first thing that is wrong; undefined when nothing is. */
+export const problem = (options: NsqdOptions): string | undefined => {
+  const { authHttpRequestMethod, e2eProcessingLatencyPercentiles, maxDeflateLevel, nodeId, tlsCert, tlsKey } = options
+  if (maxDeflateLevel < 1 || maxDeflateLevel > 9) return "--max-deflate-level must be [1,9]"
+  if (nodeId < 0 || nodeId >= 1024) return "--node-id must be [0,1024)"
+  const tlsWanted = options.tlsRequired !== false || options.tlsClientAuthPolicy !== ""
+  if (tlsWanted && (tlsCert === "" || tlsKey === "")) {
+    return "cannot require TLS client connections without TLS key and cert"
+  }
+  if (authHttpRequestMethod !== "get" && authHttpRequestMethod !== "post") {
+    return "--auth-http-request-method must be post or get"
+  }
+  const percentile = e2eProcessingLatencyPercentiles.find((value) => !(value > 0 && value <= 1))
+  if (percentile !== undefined) return `invalid E2E processing latency percentile: ${percentile}`
+  return PendingFeatures.refusal(options)
+}
+
+/** Fails when the daemon must not start with these options, and warns of those that have no effect yet. */
+export const check = Effect.fnUntraced(function*(options: NsqdOptions): Effect.fn.Return<void, NsqdStartError> {
+  const detail = problem(options)
+  if (detail !== undefined) return yield* new NsqdStartError({ stage: "instantiate nsqd", detail })
+  for (const warning of PendingFeatures.warnings(options)) yield* Effect.logWarning(warning)
+})

@@ -1,0 +1,110 @@
+/**
+ * The options of a running nsqd as `/config/:opt` shows and changes them. Two can be changed, the log level and the
+ * addresses of nsqlookupd; changes live as long as the daemon and are written nowhere. It does not speak HTTP.
+ */
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import { LogThreshold } from "../logging/LogThreshold.ts"
+import * as Options from "./NsqdOptions.ts"
+import * as Kind from "./OptionKind.ts"
+
+/** There is no such option, or it cannot be changed. */
+export class InvalidOption extends Data.TaggedError("InvalidOption")<{ readonly key: string }> {}
+
+/** The option cannot have this value. */
+export class InvalidValue extends Data.TaggedError("InvalidValue")<{ readonly key: string }> {}
+
+/** The ports that are really listened on; undefined for a unix socket or no listener. */
+export interface ListeningPorts {
+  readonly tcp: number | undefined
+  readonly http: number | undefined
+}
+
+const AddressList = Schema.fromJsonString(Schema.NullOr(Schema.Array(Schema.String)))
+const decodeAddressList = Schema.decodeUnknownResult(AddressList)
+
+const portOr = (option: number, port: number | undefined): number => option === 0 ? port ?? 0 : option
+
+/** The statsd prefix with this host in it and a dot at its end. */
+export const expandStatsdPrefix = (prefix: string, address: string, port: number): string => {
+  if (prefix === "") return ""
+  const host = (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`).replaceAll(/[.:]/g, "_")
+  const expanded = prefix.replaceAll("%s", () => host)
+  return expanded.endsWith(".") ? expanded : `${expanded}.`
+}
+
+/** The options of a running nsqd. */
+export class RuntimeOptions extends Context.Service<RuntimeOptions, {
+  /** All options as they are now. */
+  readonly current: Effect.Effect<Options.NsqdOptions>
+  /** All options, now and after every change. */
+  readonly changes: Stream.Stream<Options.NsqdOptions>
+  /** The value of a config key as `GET /config/:opt` answers it. */
+  readonly get: (key: string) => Effect.Effect<Kind.ConfigValue, InvalidOption>
+  /** Changes an option and answers its new value; a new log level counts from the next line. */
+  readonly put: (key: string, body: string) => Effect.Effect<Kind.ConfigValue, InvalidOption | InvalidValue>
+  /** Settles what depends on the ports that are listened on: what is announced, and the statsd prefix. */
+  readonly listening: (ports: ListeningPorts) => Effect.Effect<void>
+}>()("effect-nsq/options/RuntimeOptions") {
+  /** Starts from NsqdOptions. */
+  static readonly layer: Layer.Layer<RuntimeOptions> = Layer.effect(
+    RuntimeOptions,
+    Effect.gen(function*() {
+      const threshold = yield* LogThreshold
+      const ref = yield* SubscriptionRef.make(yield* Options.NsqdOptions)
+
+      const get = Effect.fnUntraced(function*(key: string) {
+        const value = Options.renderConfigValue(SubscriptionRef.getUnsafe(ref), key)
+        return value ?? (yield* new InvalidOption({ key }))
+      })
+
+      const putLogLevel = Effect.fnUntraced(function*(key: string, body: string) {
+        const level = Kind.logLevel.parse(body, undefined)
+        if (Result.isFailure(level)) return yield* new InvalidValue({ key })
+        threshold.set(level.success)
+        yield* SubscriptionRef.update(ref, (options) => ({ ...options, logLevel: level.success }))
+      })
+
+      const putLookupds = Effect.fnUntraced(function*(key: string, body: string) {
+        const addresses = decodeAddressList(body)
+        if (Result.isFailure(addresses)) return yield* new InvalidValue({ key })
+        yield* SubscriptionRef.update(ref, (options) => ({
+          ...options,
+          lookupdTcpAddresses: addresses.success ?? []
+        }))
+      })
+
+      const put = Effect.fnUntraced(function*(key: string, body: string) {
+        if (key === Options.table.logLevel.key) yield* putLogLevel(key, body)
+        else if (key === Options.table.lookupdTcpAddresses.key) yield* putLookupds(key, body)
+        else return yield* new InvalidOption({ key })
+        return yield* get(key)
+      })
+
+      const listening = (ports: ListeningPorts) =>
+        SubscriptionRef.update(ref, (options) => {
+          const broadcastHttpPort = portOr(options.broadcastHttpPort, ports.http)
+          return {
+            ...options,
+            broadcastTcpPort: portOr(options.broadcastTcpPort, ports.tcp),
+            broadcastHttpPort,
+            statsdPrefix: expandStatsdPrefix(options.statsdPrefix, options.broadcastAddress, broadcastHttpPort)
+          }
+        })
+
+      return RuntimeOptions.of({
+        current: SubscriptionRef.get(ref),
+        changes: SubscriptionRef.changes(ref),
+        get,
+        put,
+        listening
+      })
+    })
+  )
+}
