@@ -1,0 +1,90 @@
+/**
+ * The commands a client sends (sections 4 to 10 of the protocol notes), as values, and how they are written on the wire.
+ * `CommandDecoder` is the reader that belongs to this definition.
+ */
+import { Schema } from "effect"
+import { messageIdLength } from "./Message.ts"
+import { ChannelName, TopicName } from "./Names.ts"
+
+/** What a client sends before anything else: protocol version 2. */
+export const magicV2 = "  V2"
+
+/** Command names are case sensitive. */
+export const commandNames = [
+  "IDENTIFY",
+  "AUTH",
+  "SUB",
+  "PUB",
+  "MPUB",
+  "DPUB",
+  "RDY",
+  "FIN",
+  "REQ",
+  "TOUCH",
+  "CLS",
+  "NOP"
+] as const
+export type CommandName = (typeof commandNames)[number]
+
+/** 16 bytes that a client claims to be a message id: anything but space and newline. */
+export const MessageIdParameter = Schema.String.pipe(
+  Schema.check(Schema.isPattern(/^[\x21-\x7e]*$/), Schema.isMinLength(messageIdLength), Schema.isMaxLength(messageIdLength))
+)
+
+const Body = Schema.Uint8Array.pipe(Schema.check(Schema.makeFilter((body: Uint8Array) => body.length > 0)))
+const Count = Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(0)))
+
+/** A command as a value. Delays are in milliseconds. */
+export const Command = Schema.TaggedUnion({
+  IDENTIFY: { body: Body },
+  AUTH: { secret: Body },
+  SUB: { topic: TopicName, channel: ChannelName },
+  PUB: { topic: TopicName, body: Body },
+  MPUB: { topic: TopicName, bodies: Schema.NonEmptyArray(Body) },
+  DPUB: { topic: TopicName, deferMillis: Count, body: Body },
+  RDY: { count: Count },
+  FIN: { id: MessageIdParameter },
+  REQ: { id: MessageIdParameter, delayMillis: Count },
+  TOUCH: { id: MessageIdParameter },
+  CLS: {},
+  NOP: {}
+})
+export type Command = typeof Command.Type
+
+const int32 = (value: number): Buffer => {
+  const out = Buffer.allocUnsafe(4)
+  out.writeInt32BE(value)
+  return out
+}
+
+const sized = (body: Uint8Array): Buffer => Buffer.concat([int32(body.length), body])
+
+/** The bytes of a command. */
+export const encodeCommand = (command: Command): Buffer => {
+  switch (command._tag) {
+    case "IDENTIFY":
+      return Buffer.concat([Buffer.from("IDENTIFY\n"), sized(command.body)])
+    case "AUTH":
+      return Buffer.concat([Buffer.from("AUTH\n"), sized(command.secret)])
+    case "SUB":
+      return Buffer.from(`SUB ${command.topic} ${command.channel}\n`)
+    case "PUB":
+      return Buffer.concat([Buffer.from(`PUB ${command.topic}\n`), sized(command.body)])
+    case "DPUB":
+      return Buffer.concat([Buffer.from(`DPUB ${command.topic} ${command.deferMillis}\n`), sized(command.body)])
+    case "MPUB": {
+      const body = Buffer.concat([int32(command.bodies.length), ...command.bodies.map(sized)])
+      return Buffer.concat([Buffer.from(`MPUB ${command.topic}\n`), sized(body)])
+    }
+    case "RDY":
+      return Buffer.from(`RDY ${command.count}\n`)
+    case "FIN":
+    case "TOUCH":
+      return Buffer.from(`${command._tag} ${command.id}\n`, "latin1")
+    case "REQ":
+      return Buffer.from(`REQ ${command.id} ${command.delayMillis}\n`, "latin1")
+    case "CLS":
+    case "NOP":
+      return Buffer.from(`${command._tag}\n`)
+  }
+}

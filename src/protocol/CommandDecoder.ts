@@ -1,0 +1,430 @@
+/**
+ * Reads commands from the bytes of a connection: pure, synchronous and resumable at every byte. "Need more bytes" is a
+ * value. One command at a time, so that the connection's state decides what is permitted next; pipelined PUBs of one topic
+ * come out as one command. Nothing is allocated for a size before that size has been checked and its bytes have arrived.
+ *
+ * Hot path: FIN is read without looking for its newline, bodies are views of what arrived, and a run of PUBs with the same
+ * command line parses that line once.
+ */
+import type { CommandName } from "./Command.ts"
+import { commandNames } from "./Command.ts"
+import { type MessageKey, messageIdLength } from "./Message.ts"
+import type { PublishedBodies } from "./MessageBatch.ts"
+import { isChannelName, isTopicName, type ChannelName, type TopicName } from "./Names.ts"
+import { type ErrorCode, type ProtocolError, protocolError } from "./ProtocolError.ts"
+import { goQuote, parseDigits } from "./Text.ts"
+
+/** The longest command line in bytes, its newline included. */
+export const maxLineLength = 16384
+
+/** What a decoder checks sizes and numbers against. */
+export interface DecoderLimits {
+  /** Bytes of one message body. */
+  readonly maxMsgSize: number
+  /** Bytes of the body of IDENTIFY, AUTH and MPUB. */
+  readonly maxBodySize: number
+  /** The longest DPUB delay in milliseconds. */
+  readonly maxReqTimeoutMillis: number
+  readonly maxRdyCount: number
+}
+
+/** Messages to publish. A `PUB` may stand for `bodies.count` pipelined PUBs, each of which is to be answered. */
+export interface Publish {
+  readonly _tag: "PUB" | "MPUB" | "DPUB"
+  readonly topic: TopicName
+  readonly bodies: PublishedBodies
+  readonly deferMillis: number
+}
+
+export interface Fin extends MessageKey {
+  readonly _tag: "FIN"
+}
+export interface Touch extends MessageKey {
+  readonly _tag: "TOUCH"
+}
+export interface Req extends MessageKey {
+  readonly _tag: "REQ"
+  /** As the client asked; may be negative or too large (NSQ's arithmetic wraps), to be clamped. */
+  readonly delayMillis: number
+}
+
+/** A command that cannot be carried out whatever the state; `topic` is set where NSQ creates the topic all the same. */
+export interface Malformed {
+  readonly _tag: "Malformed"
+  readonly command: string
+  readonly error: ProtocolError
+  readonly topic?: TopicName
+}
+
+export type Decoded =
+  | { readonly _tag: "IDENTIFY"; readonly body: Buffer }
+  | { readonly _tag: "AUTH"; readonly secret: Buffer }
+  | { readonly _tag: "SUB"; readonly topic: TopicName; readonly channel: ChannelName }
+  | Publish
+  | { readonly _tag: "RDY"; readonly count: number }
+  | Fin
+  | Touch
+  | Req
+  | { readonly _tag: "CLS" }
+  | { readonly _tag: "NOP" }
+  | Malformed
+  /** No newline within the longest line: the connection is closed without a word. */
+  | { readonly _tag: "Overlong" }
+
+/** Asked as soon as a command line is complete: why the connection's state does not permit this command, if so. */
+export interface CommandGate {
+  readonly refuse: (command: string) => ProtocolError | undefined
+}
+
+const newline = 10
+const space = 32
+const accumulateAbove = 256 * 1024
+/** A message may keep this many times its own bytes of its read buffer alive; beyond that it is copied. */
+const retentionFactor = 4
+
+const known = new Set<string>(commandNames)
+const isCommandName = (name: string): name is CommandName => known.has(name)
+
+const malformed = (command: string, code: ErrorCode, description: string): Malformed => ({
+  _tag: "Malformed",
+  command,
+  error: protocolError(code, description)
+})
+
+/** Whether any of the four bytes is a space, a newline or another control character (bit trick for "byte < 0x21"). */
+const hasSeparator = (word: number): boolean => ((word - 0x21212121) & ~word & 0x80808080) !== 0
+
+export class CommandDecoder {
+  private readonly limits: DecoderLimits
+  private buffer: Buffer = Buffer.alloc(0)
+  private position = 0
+  private end = 0
+  private ended = false
+  /** The last PUB line, newline included, and its topic. */
+  private pubLine: Buffer | undefined
+  private pubTopic: TopicName | undefined
+  /** How far the MPUB at `position` has been walked, so that a body arriving in pieces is walked once. */
+  private walkedCount = 0
+  private walkedBytes = 0
+
+  constructor(limits: DecoderLimits) {
+    this.limits = limits
+  }
+
+  /** Bytes received and not yet part of a command. */
+  get buffered(): number {
+    return this.end - this.position
+  }
+
+  /** Adds what arrived. The decoder owns `chunk` from now on; bodies are views of it. */
+  feed(chunk: Buffer): void {
+    const left = this.buffered
+    if (left === 0) {
+      this.buffer = chunk
+      this.position = 0
+      this.end = chunk.length
+      return
+    }
+    if (this.end + chunk.length > this.buffer.length) {
+      const size = left + chunk.length
+      const grown = Buffer.allocUnsafeSlow(size > accumulateAbove ? 2 * size : size)
+      this.buffer.copy(grown, 0, this.position, this.end)
+      this.buffer = grown
+      this.position = 0
+      this.end = left
+    }
+    chunk.copy(this.buffer, this.end)
+    this.end += chunk.length
+  }
+
+  /** No more bytes will come: what is cut off is from now on an error instead of a wait. */
+  finish(): void {
+    this.ended = true
+  }
+
+  /** The next command, `undefined` while bytes are missing. After `Malformed` or `Overlong` nothing more may be asked. */
+  next(gate: CommandGate): Decoded | undefined {
+    const { buffer, end, position } = this
+    if (position === end) return undefined
+    const first = buffer[position]
+    if (first === 70 && end - position > 20) {
+      const fin = this.fixedFin(gate)
+      if (fin !== undefined) return fin
+    }
+    if (first === 80 && this.pubLine !== undefined && this.matches(this.pubLine, position)) {
+      const refused = gate.refuse("PUB")
+      if (refused !== undefined) return { _tag: "Malformed", command: "PUB", error: refused }
+      return this.pub(position + this.pubLine.length)
+    }
+    const lineEnd = this.findNewline()
+    if (lineEnd < 0) return end - position >= maxLineLength ? { _tag: "Overlong" } : undefined
+    return this.line(lineEnd, gate)
+  }
+
+  /** `FIN <16 bytes>\n`, the most frequent command by far. */
+  private fixedFin(gate: CommandGate): Decoded | undefined {
+    const { buffer, position } = this
+    if (
+      buffer[position + 1] !== 73 || buffer[position + 2] !== 78 || buffer[position + 3] !== space ||
+      buffer[position + 20] !== newline
+    ) return undefined
+    const a = buffer.readInt32BE(position + 4)
+    const b = buffer.readInt32BE(position + 8)
+    const c = buffer.readInt32BE(position + 12)
+    const d = buffer.readInt32BE(position + 16)
+    if (hasSeparator(a) || hasSeparator(b) || hasSeparator(c) || hasSeparator(d)) return undefined
+    const refused = gate.refuse("FIN")
+    if (refused !== undefined) return { _tag: "Malformed", command: "FIN", error: refused }
+    this.position = position + 21
+    return { _tag: "FIN", a, b, c, d }
+  }
+
+  private findNewline(): number {
+    const limit = Math.min(this.end, this.position + maxLineLength)
+    for (let i = this.position; i < limit; i++) {
+      if (this.buffer[i] === newline) return i
+    }
+    return -1
+  }
+
+  private matches(line: Buffer, position: number): boolean {
+    const length = line.length
+    if (this.end - position < length) return false
+    for (let i = 0; i < length; i++) {
+      if (this.buffer[position + i] !== line[i]) return false
+    }
+    return true
+  }
+
+  private line(lineEnd: number, gate: CommandGate): Decoded | undefined {
+    const { buffer, position } = this
+    const textEnd = lineEnd > position && buffer[lineEnd - 1] === 13 ? lineEnd - 1 : lineEnd
+    const parameters = buffer.toString("latin1", position, textEnd).split(" ")
+    const name = parameters[0] ?? ""
+    const refused = gate.refuse(name)
+    if (refused !== undefined) return { _tag: "Malformed", command: name, error: refused }
+    if (!isCommandName(name)) return malformed(name, "E_INVALID", `invalid command ${name}`)
+    const body = lineEnd + 1
+    switch (name) {
+      case "PUB": {
+        const topic = this.topic(name, parameters, 2)
+        if (typeof topic !== "string") return topic
+        this.pubLine = Buffer.from(buffer.subarray(position, body))
+        this.pubTopic = topic
+        return this.pub(body)
+      }
+      case "DPUB":
+        return this.dpub(parameters, body)
+      case "MPUB": {
+        const topic = this.topic(name, parameters, 2)
+        return typeof topic === "string" ? this.mpub(topic, body) : topic
+      }
+      case "IDENTIFY": {
+        const bytes = this.sizedBody(name, body)
+        return Buffer.isBuffer(bytes) ? { _tag: name, body: bytes } : bytes
+      }
+      case "AUTH": {
+        if (parameters.length !== 1) return malformed(name, "E_INVALID", "AUTH invalid number of parameters")
+        const bytes = this.sizedBody(name, body)
+        return Buffer.isBuffer(bytes) ? { _tag: name, secret: bytes } : bytes
+      }
+      case "FIN":
+      case "TOUCH":
+      case "REQ": {
+        this.position = body
+        return this.messageCommand(name, parameters)
+      }
+      case "SUB": {
+        this.position = body
+        return this.sub(parameters)
+      }
+      case "RDY": {
+        this.position = body
+        return this.rdy(parameters[1])
+      }
+      case "CLS":
+      case "NOP":
+        this.position = body
+        return { _tag: name }
+    }
+  }
+
+  /** The topic parameter of a publish. MPUB names the code twice, as NSQ does. */
+  private topic(name: "PUB" | "MPUB" | "DPUB", parameters: ReadonlyArray<string>, needed: number): TopicName | Malformed {
+    const topic = parameters[1]
+    if (topic === undefined || parameters.length < needed) {
+      return malformed(name, "E_INVALID", `${name} insufficient number of parameters`)
+    }
+    if (isTopicName(topic)) return topic
+    const text = `${name} topic name ${goQuote(Buffer.from(topic, "latin1"))} is not valid`
+    return malformed(name, "E_BAD_TOPIC", name === "MPUB" ? `E_BAD_TOPIC ${text}` : text)
+  }
+
+  private sub(parameters: ReadonlyArray<string>): Decoded {
+    const [, topic, channel] = parameters
+    if (topic === undefined || channel === undefined) {
+      return malformed("SUB", "E_INVALID", "SUB insufficient number of parameters")
+    }
+    if (!isTopicName(topic)) {
+      return malformed("SUB", "E_BAD_TOPIC", `SUB topic name ${goQuote(Buffer.from(topic, "latin1"))} is not valid`)
+    }
+    if (!isChannelName(channel)) {
+      const quoted = goQuote(Buffer.from(channel, "latin1"))
+      return malformed("SUB", "E_BAD_CHANNEL", `SUB channel name ${quoted} is not valid`)
+    }
+    return { _tag: "SUB", topic, channel }
+  }
+
+  private rdy(parameter: string | undefined): Decoded {
+    if (parameter === undefined) return { _tag: "RDY", count: 1 }
+    const digits = parseDigits(parameter)
+    if (digits === undefined) return malformed("RDY", "E_INVALID", `RDY could not parse count ${parameter}`)
+    const count = BigInt.asIntN(64, digits)
+    if (count < 0n || count > BigInt(this.limits.maxRdyCount)) {
+      return malformed("RDY", "E_INVALID", `RDY count ${count} out of range 0-${this.limits.maxRdyCount}`)
+    }
+    return { _tag: "RDY", count: Number(count) }
+  }
+
+  private messageCommand(name: "FIN" | "TOUCH" | "REQ", parameters: ReadonlyArray<string>): Decoded {
+    const [, id, delay] = parameters
+    if (id === undefined || (name === "REQ" && delay === undefined)) {
+      return malformed(name, "E_INVALID", `${name} insufficient number of params`)
+    }
+    if (id.length !== messageIdLength) return malformed(name, "E_INVALID", "invalid message ID")
+    const bytes = Buffer.from(id, "latin1")
+    const a = bytes.readInt32BE(0)
+    const b = bytes.readInt32BE(4)
+    const c = bytes.readInt32BE(8)
+    const d = bytes.readInt32BE(12)
+    if (name !== "REQ") return { _tag: name, a, b, c, d }
+    const millis = parseDigits(delay ?? "")
+    if (millis === undefined) return malformed(name, "E_INVALID", `REQ could not parse timeout ${delay}`)
+    return { _tag: name, a, b, c, d, delayMillis: wrappedMillis(millis) }
+  }
+
+  /** The size-prefixed body of IDENTIFY and AUTH; its bytes are consumed. */
+  private sizedBody(name: "IDENTIFY" | "AUTH", at: number): Buffer | Malformed | undefined {
+    const { buffer, end } = this
+    if (end - at < 4) return this.cutOff(name, "E_BAD_BODY", `${name} failed to read body size`)
+    const size = buffer.readInt32BE(at)
+    if (size > this.limits.maxBodySize) {
+      return malformed(name, "E_BAD_BODY", `${name} body too big ${size} > ${this.limits.maxBodySize}`)
+    }
+    if (size <= 0) return malformed(name, "E_BAD_BODY", `${name} invalid body size ${size}`)
+    if (end - at - 4 < size) return this.cutOff(name, "E_BAD_BODY", `${name} failed to read body`)
+    this.position = at + 4 + size
+    return buffer.subarray(at + 4, at + 4 + size)
+  }
+
+  /** Checks the size at `at`; the size when the whole body has arrived. */
+  private messageSize(name: "PUB" | "DPUB", at: number): number | Malformed | undefined {
+    if (this.end - at < 4) return this.cutOff(name, "E_BAD_MESSAGE", `${name} failed to read message body size`)
+    const size = this.buffer.readInt32BE(at)
+    if (size <= 0) return malformed(name, "E_BAD_MESSAGE", `${name} invalid message body size ${size}`)
+    if (size > this.limits.maxMsgSize) {
+      return malformed(name, "E_BAD_MESSAGE", `${name} message too big ${size} > ${this.limits.maxMsgSize}`)
+    }
+    if (this.end - at - 4 < size) return this.cutOff(name, "E_BAD_MESSAGE", `${name} failed to read message body`)
+    return size
+  }
+
+  /** One PUB whose body starts at `at`, and all that follow it at once with the same line. */
+  private pub(at: number): Decoded | undefined {
+    const { buffer, end, pubLine, pubTopic } = this
+    if (pubLine === undefined || pubTopic === undefined) throw new Error("invariant: a PUB line has been read")
+    const size = this.messageSize("PUB", at)
+    if (typeof size !== "number") return size
+    let count = 1
+    let bodyBytes = size
+    let next = at + 4 + size
+    const gap = pubLine.length
+    while (end - next >= gap + 4 && this.matches(pubLine, next)) {
+      const more = buffer.readInt32BE(next + gap)
+      if (more <= 0 || more > this.limits.maxMsgSize || end - next - gap - 4 < more) break
+      count++
+      bodyBytes += more
+      next += gap + 4 + more
+    }
+    this.position = next
+    return { _tag: "PUB", topic: pubTopic, bodies: this.bodies(at, next, gap, count, bodyBytes), deferMillis: 0 }
+  }
+
+  private dpub(parameters: ReadonlyArray<string>, at: number): Decoded | undefined {
+    const topic = this.topic("DPUB", parameters, 3)
+    if (typeof topic !== "string") return topic
+    const text = parameters[2] ?? ""
+    const digits = parseDigits(text)
+    if (digits === undefined) return malformed("DPUB", "E_INVALID", `DPUB could not parse timeout ${text}`)
+    const deferMillis = wrappedMillis(digits)
+    const max = this.limits.maxReqTimeoutMillis
+    if (deferMillis < 0 || deferMillis > max) {
+      return malformed("DPUB", "E_INVALID", `DPUB timeout ${digits} out of range 0-${max}`)
+    }
+    const size = this.messageSize("DPUB", at)
+    if (typeof size !== "number") return size
+    this.position = at + 4 + size
+    return { _tag: "DPUB", topic, bodies: this.bodies(at, this.position, 0, 1, size), deferMillis }
+  }
+
+  /**
+   * The declared body size is checked against the limits only: count and sizes inside are what counts, as in NSQ. Unlike in
+   * NSQ their sum is held to the limit too, or a small lie would be a way to any amount of memory.
+   */
+  private mpub(topic: TopicName, at: number): Decoded | undefined {
+    const { buffer, end, limits } = this
+    const reject = (code: ErrorCode, text: string): Malformed => ({ ...malformed("MPUB", code, `MPUB ${text}`), topic })
+    const wait = (code: ErrorCode, text: string) => this.ended ? reject(code, text) : undefined
+    if (end - at < 4) return wait("E_BAD_BODY", "failed to read body size")
+    const declared = buffer.readInt32BE(at)
+    if (declared <= 0) return reject("E_BAD_BODY", `invalid body size ${declared}`)
+    if (declared > limits.maxBodySize) return reject("E_BAD_BODY", `body too big ${declared} > ${limits.maxBodySize}`)
+    if (end - at < 8) return wait("E_BAD_BODY", "failed to read message count")
+    const count = buffer.readInt32BE(at + 4)
+    if (count <= 0 || count > Math.floor((limits.maxBodySize - 4) / 5)) {
+      return reject("E_BAD_BODY", `invalid message count ${count}`)
+    }
+    const start = at + 8
+    let walked = this.walkedCount
+    let next = start + this.walkedBytes
+    for (; walked < count; walked++) {
+      if (end - next < 4) break
+      const size = buffer.readInt32BE(next)
+      if (size <= 0) return reject("E_BAD_MESSAGE", `invalid message(${walked}) body size ${size}`)
+      if (size > limits.maxMsgSize) return reject("E_BAD_MESSAGE", `message too big ${size} > ${limits.maxMsgSize}`)
+      const total = next + size - at
+      if (total > limits.maxBodySize) return reject("E_BAD_BODY", `body too big ${total} > ${limits.maxBodySize}`)
+      if (end - next - 4 < size) {
+        this.walkedCount = walked
+        this.walkedBytes = next - start
+        return wait("E_BAD_MESSAGE", "failed to read message body")
+      }
+      next += 4 + size
+    }
+    if (walked < count) {
+      this.walkedCount = walked
+      this.walkedBytes = next - start
+      return wait("E_BAD_MESSAGE", `failed to read message(${walked}) body size`)
+    }
+    this.walkedCount = 0
+    this.walkedBytes = 0
+    this.position = next
+    return { _tag: "MPUB", topic, bodies: this.bodies(start, next, 0, count, next - start - 4 * count), deferMillis: 0 }
+  }
+
+  /** The bodies as a view of the buffer, or as a copy where a few bytes would keep a large buffer alive. */
+  private bodies(start: number, end: number, gap: number, count: number, bodyBytes: number): PublishedBodies {
+    if ((end - start) * retentionFactor >= this.buffer.length) {
+      return { bytes: this.buffer, start, gap, count, bodyBytes }
+    }
+    return { bytes: Buffer.from(this.buffer.subarray(start, end)), start: 0, gap, count, bodyBytes }
+  }
+
+  private cutOff(command: string, code: ErrorCode, description: string): Malformed | undefined {
+    return this.ended ? malformed(command, code, description) : undefined
+  }
+}
+
+/** Milliseconds as NSQ computes with them: as 64-bit nanoseconds that wrap. */
+const wrappedMillis = (millis: bigint): number =>
+  millis < 9_000_000_000_000n ? Number(millis) : Number(BigInt.asIntN(64, millis * 1_000_000n)) / 1_000_000

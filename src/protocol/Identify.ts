@@ -1,0 +1,201 @@
+/**
+ * IDENTIFY (section 8 of the protocol notes): what a client says of itself and asks for, what the server makes of it, and
+ * the JSON answer. Pure: the negotiated values are applied by the connection.
+ */
+import { Effect, Result, Schema } from "effect"
+import { type ProtocolError, protocolError } from "./ProtocolError.ts"
+
+/** A whole number as Go's JSON reader takes it for an int. */
+const Int = Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(0)))
+const Text = Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("")))
+const Flag = Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false)))
+
+/** The body of IDENTIFY. Absent fields and `null` are the zero value; unknown fields are ignored. Times in ms. */
+export const IdentifyRequest = Schema.Struct({
+  client_id: Text,
+  hostname: Text,
+  user_agent: Text,
+  feature_negotiation: Flag,
+  /** -1 disables heartbeats, 0 keeps the default. */
+  heartbeat_interval: Int,
+  /** Bytes; -1 disables buffering, 0 keeps the default. */
+  output_buffer_size: Int,
+  /** -1 disables the timer, 0 keeps the default. */
+  output_buffer_timeout: Int,
+  tls_v1: Flag,
+  deflate: Flag,
+  deflate_level: Int,
+  snappy: Flag,
+  /** Percent of the messages to receive, 0 for all. */
+  sample_rate: Int,
+  msg_timeout: Int,
+  topology_region: Text,
+  topology_zone: Text
+})
+export type IdentifyRequest = typeof IdentifyRequest.Type
+
+/** The answer to an IDENTIFY with `feature_negotiation`; keys in NSQ's order, times in ms. */
+export const IdentifyResponse = Schema.Struct({
+  max_rdy_count: Schema.Int,
+  version: Schema.String,
+  max_msg_timeout: Schema.Int,
+  msg_timeout: Schema.Int,
+  tls_v1: Schema.Boolean,
+  deflate: Schema.Boolean,
+  deflate_level: Schema.Int,
+  max_deflate_level: Schema.Int,
+  snappy: Schema.Boolean,
+  sample_rate: Schema.Int,
+  auth_required: Schema.Boolean,
+  output_buffer_size: Schema.Int,
+  output_buffer_timeout: Schema.Int,
+  topology_region: Schema.String,
+  topology_zone: Schema.String
+})
+export type IdentifyResponse = typeof IdentifyResponse.Type
+
+const encodeResponseJson = Schema.encodeSync(Schema.fromJsonString(IdentifyResponse))
+export const encodeIdentifyResponse = (response: IdentifyResponse): string => encodeResponseJson(response)
+
+const decodeRequest = Schema.decodeUnknownResult(IdentifyRequest)
+const fieldNames = new Map(Object.keys(IdentifyRequest.fields).map((name) => [name.toLowerCase(), name]))
+const notJson = Symbol("not JSON")
+
+const parseJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
+
+/** The fields of a JSON object under their own names: keys match whatever their case, `null` counts as absent. */
+const fieldsOf = (text: string): Record<string, unknown> | typeof notJson => {
+  const parsed = parseJson(text)
+  if (Result.isFailure(parsed)) return notJson
+  const value = parsed.success
+  if (value === null) return {}
+  if (typeof value !== "object" || Array.isArray(value)) return notJson
+  const fields: Record<string, unknown> = {}
+  for (const [key, field] of Object.entries(value)) {
+    const name = fieldNames.get(key.toLowerCase())
+    if (name !== undefined && field !== null) fields[name] = field
+  }
+  return fields
+}
+
+/** Reads the body of IDENTIFY. */
+export const decodeIdentify = (body: Buffer): Result.Result<IdentifyRequest, ProtocolError> => {
+  const fields = fieldsOf(body.toString("utf8"))
+  const request = fields === notJson ? undefined : decodeRequest(fields)
+  return request === undefined || Result.isFailure(request)
+    ? Result.fail(protocolError("E_BAD_BODY", "IDENTIFY failed to decode JSON body"))
+    : Result.succeed(request.success)
+}
+
+/** What a server allows and assumes. Times in ms, sizes in bytes. */
+export interface IdentifyLimits {
+  readonly maxHeartbeatInterval: number
+  readonly defaultHeartbeatInterval: number
+  readonly maxOutputBufferSize: number
+  readonly defaultOutputBufferSize: number
+  readonly minOutputBufferTimeout: number
+  readonly maxOutputBufferTimeout: number
+  readonly defaultOutputBufferTimeout: number
+  readonly maxMsgTimeout: number
+  readonly defaultMsgTimeout: number
+  readonly tls: boolean
+  readonly deflate: boolean
+  readonly maxDeflateLevel: number
+  readonly snappy: boolean
+}
+
+/** What holds for a connection. Times in ms; 0 is "off" for heartbeats and the output timer. */
+export interface Negotiated {
+  readonly clientId: string
+  readonly hostname: string
+  readonly userAgent: string
+  readonly heartbeatInterval: number
+  readonly outputBufferSize: number
+  readonly outputBufferTimeout: number
+  readonly sampleRate: number
+  readonly msgTimeout: number
+  readonly topologyRegion: string
+  readonly topologyZone: string
+  readonly tls: boolean
+  readonly deflate: boolean
+  readonly deflateLevel: number
+  readonly snappy: boolean
+}
+
+const minHeartbeatInterval = 1000
+const minMsgTimeout = 1000
+const minOutputBufferSize = 64
+const defaultDeflateLevel = 6
+
+/** Zero keeps the default, -1 is `off` where that exists, anything else has to lie in the range. */
+const choose = (
+  asked: number,
+  range: { readonly min: number; readonly max: number; readonly fallback: number; readonly off?: number },
+  name: string
+): Result.Result<number, ProtocolError> => {
+  if (asked === 0) return Result.succeed(range.fallback)
+  if (asked === -1 && range.off !== undefined) return Result.succeed(range.off)
+  if (asked >= range.min && asked <= range.max) return Result.succeed(asked)
+  return Result.fail(protocolError("E_BAD_BODY", `IDENTIFY ${name} (${asked}) is invalid`))
+}
+
+/** Settles what a client asked for, checking in NSQ's order. */
+export const negotiate = (
+  request: IdentifyRequest,
+  limits: IdentifyLimits
+): Result.Result<Negotiated, ProtocolError> =>
+  Result.gen(function*() {
+    const heartbeatInterval = yield* choose(request.heartbeat_interval, {
+      min: minHeartbeatInterval,
+      max: limits.maxHeartbeatInterval,
+      fallback: limits.defaultHeartbeatInterval,
+      off: 0
+    }, "heartbeat interval")
+    const outputBufferTimeout = yield* choose(request.output_buffer_timeout, {
+      min: limits.minOutputBufferTimeout,
+      max: limits.maxOutputBufferTimeout,
+      fallback: limits.defaultOutputBufferTimeout,
+      off: 0
+    }, "output buffer timeout")
+    const outputBufferSize = yield* choose(request.output_buffer_size, {
+      min: minOutputBufferSize,
+      max: limits.maxOutputBufferSize,
+      fallback: limits.defaultOutputBufferSize,
+      off: 1
+    }, "output buffer size")
+    if (request.sample_rate < 0 || request.sample_rate > 99) {
+      return yield* Result.fail(
+        protocolError("E_BAD_BODY", `IDENTIFY sample rate (${request.sample_rate}) is invalid`)
+      )
+    }
+    const msgTimeout = yield* choose(request.msg_timeout, {
+      min: minMsgTimeout,
+      max: limits.maxMsgTimeout,
+      fallback: limits.defaultMsgTimeout
+    }, "msg timeout")
+    const negotiates = request.feature_negotiation
+    const deflate = negotiates && limits.deflate && request.deflate
+    const snappy = negotiates && limits.snappy && request.snappy
+    if (deflate && snappy) {
+      return yield* Result.fail(
+        protocolError("E_IDENTIFY_FAILED", "cannot enable both deflate and snappy compression")
+      )
+    }
+    const askedLevel = deflate && request.deflate_level > 0 ? request.deflate_level : defaultDeflateLevel
+    return {
+      clientId: request.client_id,
+      hostname: request.hostname,
+      userAgent: request.user_agent,
+      heartbeatInterval,
+      outputBufferSize,
+      outputBufferTimeout: outputBufferSize === 1 ? 0 : outputBufferTimeout,
+      sampleRate: request.sample_rate,
+      msgTimeout,
+      topologyRegion: request.topology_region,
+      topologyZone: request.topology_zone,
+      tls: negotiates && limits.tls && request.tls_v1,
+      deflate,
+      deflateLevel: Math.min(askedLevel, limits.maxDeflateLevel),
+      snappy
+    }
+  })

@@ -1,0 +1,249 @@
+/**
+ * Messages that travel together: what one MPUB, one run of PUBs or one read from disk brought. A batch stays one object from
+ * the socket through topic and channels; fan-out to N channels costs N references. Its bytes start in the layout they came
+ * in and are laid out once, when first delivered, as ready-made message frames; every first delivery of any channel is then
+ * a plain copy of those bytes.
+ *
+ * Hot path: plain loops over bytes, no Effects, no objects per message.
+ */
+import { frameHeaderSize, FrameType } from "./Frame.ts"
+import { type GuidBlock, writeGuid } from "./Guid.ts"
+import { messageHeaderSize } from "./Message.ts"
+
+/** Bytes before the body in a message frame: size, type, timestamp, attempts, id. */
+export const messageFrameHeaderSize = frameHeaderSize + messageHeaderSize
+/** Bytes before the body in a disk record: size, timestamp, attempts, id. */
+export const recordHeaderSize = 4 + messageHeaderSize
+/** Where attempts and id lie in a message frame. */
+export const frameAttemptsOffset = 16
+export const frameIdOffset = 18
+
+/** Size-prefixed bodies lying one after another, `gap` bytes between them: an MPUB (gap 0) or pipelined PUBs. */
+export interface PublishedBodies {
+  readonly bytes: Buffer
+  /** Position of the first size. */
+  readonly start: number
+  readonly gap: number
+  readonly count: number
+  /** Sum of the body sizes. */
+  readonly bodyBytes: number
+}
+
+/** Disk records lying one after another in `bytes`, from `start` to `end`. */
+export interface StoredRecords {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+  readonly count: number
+}
+
+/** What keeps a message on disk until it has been dealt with. */
+export interface Ledger {
+  /** `count` messages of this batch are finished, dropped, or written elsewhere. */
+  readonly settle: (count: number) => void
+}
+
+export class MessageBatch {
+  readonly count: number
+  readonly bodyBytes: number
+  /** Delay in ms that starts when the message reaches a channel; 0 for none. A batch with a delay has one message. */
+  readonly deferMillis: number
+  readonly ledger: Ledger | undefined
+  private published: PublishedBodies | undefined
+  private stored: StoredRecords | undefined
+  private readonly timestamp: bigint
+  private readonly ids: GuidBlock | undefined
+  private laidOut: Buffer | undefined
+
+  private constructor(
+    count: number,
+    bodyBytes: number,
+    deferMillis: number,
+    ledger: Ledger | undefined,
+    published: PublishedBodies | undefined,
+    stored: StoredRecords | undefined,
+    timestamp: bigint,
+    ids: GuidBlock | undefined,
+    laidOut: Buffer | undefined
+  ) {
+    this.count = count
+    this.bodyBytes = bodyBytes
+    this.deferMillis = deferMillis
+    this.ledger = ledger
+    this.published = published
+    this.stored = stored
+    this.timestamp = timestamp
+    this.ids = ids
+    this.laidOut = laidOut
+  }
+
+  /** Freshly published messages, accepted at `timestamp` (ns since the epoch) under the ids of `ids`. */
+  static published(bodies: PublishedBodies, timestamp: bigint, ids: GuidBlock, deferMillis = 0): MessageBatch {
+    return new MessageBatch(
+      bodies.count,
+      bodies.bodyBytes,
+      deferMillis,
+      undefined,
+      bodies,
+      undefined,
+      timestamp,
+      ids,
+      undefined
+    )
+  }
+
+  /** Messages read from a disk queue. */
+  static stored(records: StoredRecords, ledger?: Ledger, deferMillis = 0): MessageBatch {
+    const bodyBytes = records.end - records.start - records.count * recordHeaderSize
+    return new MessageBatch(records.count, bodyBytes, deferMillis, ledger, undefined, records, 0n, undefined, undefined)
+  }
+
+  /** The frame at `position` of `frames`, copied, so that it may wait long, change its attempts and let go of its batch. */
+  static single(frames: Buffer, position: number, ledger: Ledger | undefined): MessageBatch {
+    const size = frames.readInt32BE(position) + 4
+    const copy = Buffer.allocUnsafeSlow(size)
+    frames.copy(copy, 0, position, position + size)
+    const bodyBytes = size - messageFrameHeaderSize
+    return new MessageBatch(1, bodyBytes, 0, ledger, undefined, undefined, 0n, undefined, copy)
+  }
+
+  /** All messages as frames, one after another, attempts counting the delivery that is about to happen. */
+  get frames(): Buffer {
+    return this.laidOut ?? this.layOut()
+  }
+
+  private layOut(): Buffer {
+    let out: Buffer
+    if (this.published !== undefined && this.ids !== undefined) {
+      out = layOutPublished(this.published, this.timestamp, this.ids)
+    } else if (this.stored !== undefined) {
+      out = layOutStored(this.stored)
+    } else {
+      throw new Error("invariant: a batch has published bodies, stored records or frames")
+    }
+    this.laidOut = out
+    this.published = undefined
+    this.stored = undefined
+    return out
+  }
+
+  /**
+   * Messages `from` to `to` as disk records, their attempts counting the deliveries that have happened. `position` is where
+   * message `from` lies in `frames`, where that is known.
+   */
+  encodeRecords(from: number, to: number, position?: number): StoredRecords {
+    if (this.laidOut === undefined && this.stored !== undefined && from === 0 && to === this.count) return this.stored
+    if (this.published !== undefined && this.ids !== undefined) {
+      return recordsOfPublished(this.published, this.timestamp, this.ids, from, to)
+    }
+    return recordsOfFrames(this.frames, position ?? this.positionOf(from), to - from)
+  }
+
+  private positionOf(index: number): number {
+    const frames = this.frames
+    let position = 0
+    for (let i = 0; i < index; i++) position += frames.readInt32BE(position) + 4
+    return position
+  }
+}
+
+/** Attempts of the frame at `position`. */
+export const frameAttempts = (frames: Buffer, position: number): number =>
+  frames.readUInt16BE(position + frameAttemptsOffset)
+
+/** Counts one more delivery; wraps at 65536 as NSQ's 16 bits do. */
+export const raiseAttempts = (frames: Buffer, position: number): void => {
+  frames.writeUInt16BE((frameAttempts(frames, position) + 1) & 0xffff, position + frameAttemptsOffset)
+}
+
+const layOutPublished = (bodies: PublishedBodies, timestamp: bigint, ids: GuidBlock): Buffer => {
+  const { bytes, count, gap } = bodies
+  const out = Buffer.allocUnsafeSlow(count * messageFrameHeaderSize + bodies.bodyBytes)
+  const high = Number(BigInt.asIntN(32, timestamp >> 32n))
+  const low = Number(BigInt.asIntN(32, timestamp))
+  const view = new DataView(out.buffer)
+  let from = bodies.start
+  let to = 0
+  for (let i = 0; i < count; i++) {
+    const size = bytes.readInt32BE(from)
+    view.setInt32(to, size + messageHeaderSize + 4)
+    view.setInt32(to + 4, FrameType.message)
+    view.setInt32(to + 8, high)
+    view.setInt32(to + 12, low)
+    view.setUint16(to + frameAttemptsOffset, 1)
+    writeGuid(out, to + frameIdOffset, ids, i)
+    bytes.copy(out, to + messageFrameHeaderSize, from + 4, from + 4 + size)
+    from += 4 + size + gap
+    to += messageFrameHeaderSize + size
+  }
+  return out
+}
+
+const recordsOfPublished = (
+  bodies: PublishedBodies,
+  timestamp: bigint,
+  ids: GuidBlock,
+  first: number,
+  to: number
+): StoredRecords => {
+  const { bytes, gap } = bodies
+  let from = bodies.start
+  for (let i = 0; i < first; i++) from += 4 + bytes.readInt32BE(from) + gap
+  let total = 0
+  for (let i = first, position = from; i < to; i++) {
+    const size = bytes.readInt32BE(position)
+    total += recordHeaderSize + size
+    position += 4 + size + gap
+  }
+  const out = Buffer.allocUnsafeSlow(total)
+  const high = Number(BigInt.asIntN(32, timestamp >> 32n))
+  const low = Number(BigInt.asIntN(32, timestamp))
+  const view = new DataView(out.buffer)
+  let position = 0
+  for (let i = first; i < to; i++) {
+    const size = bytes.readInt32BE(from)
+    view.setInt32(position, size + messageHeaderSize)
+    view.setInt32(position + 4, high)
+    view.setInt32(position + 8, low)
+    view.setUint16(position + 12, 0)
+    writeGuid(out, position + 14, ids, i)
+    bytes.copy(out, position + recordHeaderSize, from + 4, from + 4 + size)
+    from += 4 + size + gap
+    position += recordHeaderSize + size
+  }
+  return { bytes: out, start: 0, end: total, count: to - first }
+}
+
+const layOutStored = (records: StoredRecords): Buffer => {
+  const bytes = Buffer.from(records.bytes.buffer, records.bytes.byteOffset, records.bytes.length)
+  const out = Buffer.allocUnsafeSlow(records.end - records.start + 4 * records.count)
+  let from = records.start
+  let to = 0
+  for (let i = 0; i < records.count; i++) {
+    const size = bytes.readInt32BE(from)
+    out.writeInt32BE(size + 4, to)
+    out.writeInt32BE(FrameType.message, to + 4)
+    bytes.copy(out, to + frameHeaderSize, from + 4, from + 4 + size)
+    raiseAttempts(out, to)
+    from += 4 + size
+    to += frameHeaderSize + size
+  }
+  return out
+}
+
+const recordsOfFrames = (frames: Buffer, position: number, count: number): StoredRecords => {
+  let end = position
+  for (let i = 0; i < count; i++) end += frames.readInt32BE(end) + 4
+  const out = Buffer.allocUnsafeSlow(end - position - 4 * count)
+  let from = position
+  let to = 0
+  for (let i = 0; i < count; i++) {
+    const size = frames.readInt32BE(from) - 4
+    out.writeInt32BE(size, to)
+    frames.copy(out, to + 4, from + frameHeaderSize, from + frameHeaderSize + size)
+    out.writeUInt16BE((frameAttempts(frames, from) - 1) & 0xffff, to + 12)
+    from += frameHeaderSize + size
+    to += 4 + size
+  }
+  return { bytes: out, start: 0, end: to, count }
+}

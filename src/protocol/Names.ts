@@ -1,0 +1,30 @@
+/**
+ * Topic and channel names: the one rule both share (section 16 of the protocol notes), as branded Schemas for values that
+ * people type and as a plain test for the command decoder.
+ */
+import { Schema } from "effect"
+
+/** The longest name in bytes, the `#ephemeral` suffix included. */
+export const maxNameLength = 64
+
+const pattern = /^[.a-zA-Z0-9_-]+(#ephemeral)?$/
+const ephemeralSuffix = "#ephemeral"
+
+/** Whether NSQ accepts `name` for a topic or a channel. */
+export const isValidName = (name: string): boolean => name.length <= maxNameLength && pattern.test(name)
+
+/** Whether a topic or channel of this name lives in memory only and disappears with its last user. */
+export const isEphemeral = (name: string): boolean => name.endsWith(ephemeralSuffix)
+
+const Name = Schema.String.pipe(Schema.check(Schema.isPattern(pattern), Schema.isMaxLength(maxNameLength)))
+
+/** A topic name: 1 to 64 of `.a-zA-Z0-9_-`, optionally ending in `#ephemeral`. */
+export const TopicName = Name.pipe(Schema.brand("TopicName"))
+export type TopicName = typeof TopicName.Type
+
+/** A channel name: the same rule as for topics. */
+export const ChannelName = Name.pipe(Schema.brand("ChannelName"))
+export type ChannelName = typeof ChannelName.Type
+
+export const isTopicName = (name: string): name is TopicName => isValidName(name)
+export const isChannelName = (name: string): name is ChannelName => isValidName(name)

@@ -1,0 +1,46 @@
+/**
+ * The catalogue of wire errors (section 19 of the protocol notes): every code an error frame may start with, and which of
+ * them leave the connection open. There are exactly two kinds: tell the client and go on, tell the client and close.
+ */
+import { Schema } from "effect"
+
+/** Codes after which the connection stays usable. */
+const nonFatalCodes = ["E_FIN_FAILED", "E_REQ_FAILED", "E_TOUCH_FAILED"] as const
+
+export const ErrorCode = Schema.Literals([
+  ...nonFatalCodes,
+  "E_BAD_PROTOCOL",
+  "E_INVALID",
+  "E_BAD_BODY",
+  "E_BAD_TOPIC",
+  "E_BAD_CHANNEL",
+  "E_BAD_MESSAGE",
+  "E_IDENTIFY_FAILED",
+  "E_SUB_FAILED",
+  "E_PUB_FAILED",
+  "E_MPUB_FAILED",
+  "E_DPUB_FAILED",
+  "E_AUTH_FIRST",
+  "E_AUTH_FAILED",
+  "E_AUTH_DISABLED",
+  "E_AUTH_ERROR",
+  "E_UNAUTHORIZED"
+])
+export type ErrorCode = typeof ErrorCode.Type
+
+/** An error as the client sees it: the data of an error frame is the code, a space and the description. */
+export class ProtocolError extends Schema.TaggedError<ProtocolError>()("ProtocolError", {
+  code: ErrorCode,
+  description: Schema.String
+}) {
+  override get message(): string {
+    return this.description === "" ? this.code : `${this.code} ${this.description}`
+  }
+  /** Whether the server closes the connection after sending it. */
+  get fatal(): boolean {
+    return !nonFatalCodes.some((code) => code === this.code)
+  }
+}
+
+export const protocolError = (code: ErrorCode, description: string): ProtocolError =>
+  new ProtocolError({ code, description })

@@ -1,0 +1,286 @@
+/**
+ * The broker: the registry of topics, and what creates, finds, pauses and deletes them. It restores what the data directory
+ * holds at start and keeps the metadata file true. Messages do not pass through it: publishers and consumers hold on to the
+ * Topic and Channel they use.
+ */
+import { Clock, Context, Duration, Effect, Exit, Latch, Layer, Random, Scope, Semaphore } from "effect"
+import { type ChannelName, isChannelName, isEphemeral, isTopicName, type TopicName } from "../../protocol/Names.ts"
+import type { NsqdMetadata } from "../../protocol/NsqdMetadata.ts"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { Storage, type StorageError } from "../storage/Storage.ts"
+import { ChannelNotFound, SubscribeError, TopicNotFound } from "./BrokerError.ts"
+import type { Channel } from "./Channel.ts"
+import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
+import * as Time from "./Time.ts"
+import { Topic, type TopicSettings } from "./Topic.ts"
+
+/** The version of NSQ whose behaviour this is, in every place where NSQ states its own. */
+export const nsqVersion = "1.3.0"
+
+/** A consumer's place on a channel, held until the Scope it was taken in closes. */
+export interface Membership {
+  readonly channel: Channel
+  readonly subscription: Subscription
+}
+
+export class Broker extends Context.Service<Broker, {
+  /** Unix seconds. */
+  readonly startTime: number
+  readonly topics: () => ReadonlyArray<Topic>
+  readonly findTopic: (name: string) => Topic | undefined
+  /** The topic, created when it does not exist. */
+  readonly topic: (name: TopicName) => Effect.Effect<Topic, StorageError>
+  readonly deleteTopic: (name: string) => Effect.Effect<void, TopicNotFound | StorageError>
+  /** The channel, created with its topic where they do not exist. */
+  readonly channel: (topic: TopicName, name: ChannelName) => Effect.Effect<Channel, StorageError>
+  readonly deleteChannel: (
+    topic: string,
+    name: string
+  ) => Effect.Effect<void, TopicNotFound | ChannelNotFound | StorageError>
+  /** Pauses or resumes a topic; written to the metadata file before this completes. */
+  readonly pauseTopic: (topic: Topic, paused: boolean) => Effect.Effect<void>
+  readonly pauseChannel: (channel: Channel, paused: boolean) => Effect.Effect<void>
+  /** Puts a consumer on a channel, ready for nothing yet. When the Scope closes it leaves. */
+  readonly subscribe: (
+    topic: TopicName,
+    channel: ChannelName,
+    consumer: Consumer,
+    options: SubscriptionOptions
+  ) => Effect.Effect<Membership, SubscribeError | StorageError, Scope.Scope>
+}>()("effect-nsq/broker/Broker") {
+  /** A broker on the `Storage` of the environment, restored from its metadata. */
+  static readonly layer: Layer.Layer<Broker, StorageError, Storage> = Layer.effect(
+    Broker,
+    Effect.suspend(() => make)
+  )
+}
+
+interface OpenTopic {
+  readonly topic: Topic
+  readonly scope: Scope.Closeable
+}
+
+const settingsOf = (options: NsqdOptions): TopicSettings => ({
+  nodeId: options.nodeId,
+  memQueueSize: options.memQueueSize,
+  maxMsgTimeout: Duration.toMillis(options.maxMsgTimeout),
+  maxChannelConsumers: options.maxChannelConsumers,
+  requeueOnDisconnect: options.requeueOnDisconnect
+})
+
+const make = Effect.gen(function*() {
+  const settings = settingsOf(yield* NsqdOptions)
+  const storage = yield* Storage
+  const time = yield* Time.make
+  const random = yield* Random.Random
+  const startTime = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+  const open = new Map<string, OpenTopic>()
+  /** One change of the registry at a time: nobody opens what another is deleting. */
+  const registry = yield* Semaphore.make(1)
+  const changed = yield* Latch.make(false)
+  let restored = false
+
+  // ---- metadata
+
+  const metadata = (): NsqdMetadata => ({
+    topics: Array.from(open.values(), ({ topic }) => topic).filter((topic) => !topic.ephemeral).map((topic) => ({
+      name: topic.name,
+      paused: topic.paused,
+      channels: topic.channels.filter((channel) => !channel.ephemeral).map((channel) => ({
+        name: channel.name,
+        paused: channel.paused
+      }))
+    })),
+    version: nsqVersion
+  })
+
+  const persist = Effect.suspend(() => storage.saveMetadata(metadata())).pipe(
+    Effect.catch((error) => Effect.logError(`failed to persist metadata - ${error.message}`))
+  )
+
+  const noteChange = (name: string): void => {
+    if (restored && !isEphemeral(name)) changed.openUnsafe()
+  }
+
+  const persistChanges = Effect.gen(function*() {
+    while (true) {
+      yield* changed.await
+      yield* changed.close
+      yield* persist
+    }
+  })
+
+  // ---- topics and channels
+
+  const openTopic = Effect.fnUntraced(function*(name: TopicName, start: boolean) {
+    const existing = open.get(name)
+    if (existing !== undefined) return existing.topic
+    const scope = yield* Scope.make()
+    const topic = yield* Topic.make(name, settings, time, random).pipe(
+      Effect.provideService(Storage, storage),
+      Scope.provide(scope),
+      Effect.onError(() => Scope.close(scope, Exit.void))
+    )
+    open.set(name, { topic, scope })
+    yield* Effect.logInfo(`TOPIC(${name}): created`)
+    if (start) topic.start()
+    noteChange(name)
+    return topic
+  })
+
+  const openChannel = Effect.fnUntraced(function*(topic: Topic, name: ChannelName) {
+    const existing = topic.channel(name)
+    if (existing !== undefined) return existing
+    const channel = yield* topic.openChannel(name)
+    yield* Effect.logInfo(`TOPIC(${topic.name}): new channel(${name})`)
+    noteChange(topic.ephemeral ? topic.name : name)
+    return channel
+  })
+
+  const closeTopic = Effect.fnUntraced(function*({ scope, topic }: OpenTopic) {
+    yield* Effect.logInfo(`TOPIC(${topic.name}): deleting`)
+    open.delete(topic.name)
+    yield* Effect.ensuring(topic.delete, Scope.close(scope, Exit.void))
+    noteChange(topic.name)
+  })
+
+  /** An ephemeral topic goes with its last channel. */
+  const closeChannel = Effect.fnUntraced(function*(opened: OpenTopic, name: ChannelName) {
+    const { topic } = opened
+    yield* Effect.logInfo(`TOPIC(${topic.name}): deleting channel ${name}`)
+    yield* topic.deleteChannel(name)
+    noteChange(topic.ephemeral ? topic.name : name)
+    if (topic.ephemeral && topic.channels.length === 0) yield* closeTopic(opened)
+  })
+
+  const alone = <A, E>(effect: Effect.Effect<A, E>) => registry.withPermit(Effect.uninterruptible(effect))
+
+  const topic = (name: TopicName) =>
+    Effect.suspend(() => {
+      const existing = open.get(name)
+      return existing === undefined ? alone(openTopic(name, true)) : Effect.succeed(existing.topic)
+    })
+
+  const channel = (topicName: TopicName, name: ChannelName) =>
+    Effect.suspend(() => {
+      const existing = open.get(topicName)?.topic.channel(name)
+      return existing === undefined
+        ? alone(Effect.flatMap(openTopic(topicName, true), (topic) => openChannel(topic, name)))
+        : Effect.succeed(existing)
+    })
+
+  const deleteTopic = Effect.fn("Broker.deleteTopic")(function*(name: string) {
+    yield* alone(Effect.suspend((): Effect.Effect<void, TopicNotFound | StorageError> => {
+      const opened = open.get(name)
+      return opened === undefined ? Effect.fail(new TopicNotFound({ topic: name })) : closeTopic(opened)
+    }))
+  })
+
+  const deleteChannel = Effect.fn("Broker.deleteChannel")(function*(topicName: string, name: string) {
+    yield* alone(Effect.suspend((): Effect.Effect<void, TopicNotFound | ChannelNotFound | StorageError> => {
+      const opened = open.get(topicName)
+      if (opened === undefined) return Effect.fail(new TopicNotFound({ topic: topicName }))
+      const found = opened.topic.channel(name)
+      return found === undefined
+        ? Effect.fail(new ChannelNotFound({ topic: topicName, channel: name }))
+        : closeChannel(opened, found.name)
+    }))
+  })
+
+  const pauseTopic = Effect.fn("Broker.pauseTopic")(function*(topic: Topic, paused: boolean) {
+    if (paused) topic.pause()
+    else topic.unpause()
+    yield* persist
+  })
+
+  const pauseChannel = Effect.fn("Broker.pauseChannel")(function*(channel: Channel, paused: boolean) {
+    if (paused) channel.pause()
+    else channel.unpause()
+    yield* persist
+  })
+
+  // ---- consumers
+
+  /** An ephemeral channel goes with its last consumer. */
+  const leave = ({ channel, subscription }: Membership): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      channel.unsubscribe(subscription)
+      if (!channel.ephemeral || channel.exiting || channel.subscriptions.length > 0) return Effect.void
+      return alone(Effect.suspend(() => {
+        const opened = open.get(channel.topic)
+        const abandoned = opened?.topic.channel(channel.name) === channel && channel.subscriptions.length === 0
+        return opened !== undefined && abandoned ? closeChannel(opened, channel.name) : Effect.void
+      })).pipe(
+        Effect.catch((error) => Effect.logError(`CHANNEL(${channel.name}): failed to delete - ${error.message}`))
+      )
+    })
+
+  const subscribe = (
+    topicName: TopicName,
+    channelName: ChannelName,
+    consumer: Consumer,
+    options: SubscriptionOptions
+  ) =>
+    Effect.acquireRelease(
+      Effect.flatMap(channel(topicName, channelName), (found) =>
+        // Nothing can come between finding the channel and joining it, so that NSQ's retry against a channel being
+        // deleted is not needed.
+        Effect.map(Effect.fromResult(found.subscribe(consumer, options)), (subscription): Membership => ({
+          channel: found,
+          subscription
+        }))),
+      leave
+    )
+
+  // ---- life
+
+  const restore = Effect.gen(function*() {
+    const saved = yield* storage.loadMetadata
+    for (const entry of saved?.topics ?? []) {
+      if (!isTopicName(entry.name)) {
+        yield* Effect.logWarning(`skipping creation of invalid topic ${entry.name}`)
+        continue
+      }
+      const topic = yield* openTopic(entry.name, false)
+      if (entry.paused) topic.pause()
+      for (const channelEntry of entry.channels ?? []) {
+        if (!isChannelName(channelEntry.name)) {
+          yield* Effect.logWarning(`skipping creation of invalid channel ${channelEntry.name}`)
+          continue
+        }
+        const restoredChannel = yield* openChannel(topic, channelEntry.name)
+        if (channelEntry.paused) restoredChannel.pause()
+      }
+      topic.start()
+    }
+    restored = true
+    yield* persist
+  })
+
+  const stop = Effect.gen(function*() {
+    yield* Effect.logInfo("NSQ: persisting topic/channel metadata")
+    yield* persist
+    yield* Effect.logInfo("NSQ: closing topics")
+    yield* Effect.forEach(Array.from(open.values()), ({ scope }) => Scope.close(scope, Exit.void), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
+
+  yield* Effect.addFinalizer(() => alone(stop))
+  yield* restore
+  yield* Effect.forkScoped(persistChanges)
+
+  return Broker.of({
+    startTime,
+    topics: () => Array.from(open.values(), ({ topic }) => topic),
+    findTopic: (name) => open.get(name)?.topic,
+    topic,
+    deleteTopic,
+    channel,
+    deleteChannel,
+    pauseTopic,
+    pauseChannel,
+    subscribe
+  })
+})

@@ -1,0 +1,42 @@
+/**
+ * Why the broker refuses something: one error per outcome, each with the text NSQ uses in its own messages.
+ */
+import { Schema } from "effect"
+
+/** A publish was not, or not wholly, taken. `accepted` messages of it were. */
+export class PublishError extends Schema.TaggedError<PublishError>()("PublishError", {
+  /** `exiting`, the operating system's words for a failed write, or why a check refused the message. */
+  reason: Schema.String,
+  kind: Schema.Literals(["exiting", "storage", "rejected"]),
+  accepted: Schema.Int
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** A consumer was not let on a channel. */
+export class SubscribeError extends Schema.TaggedError<SubscribeError>()("SubscribeError", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+export class TopicNotFound extends Schema.TaggedError<TopicNotFound>()("TopicNotFound", {
+  topic: Schema.String
+}) {
+  override get message(): string {
+    return `topic ${this.topic} does not exist`
+  }
+}
+
+export class ChannelNotFound extends Schema.TaggedError<ChannelNotFound>()("ChannelNotFound", {
+  topic: Schema.String,
+  channel: Schema.String
+}) {
+  override get message(): string {
+    return `channel ${this.topic}:${this.channel} does not exist`
+  }
+}

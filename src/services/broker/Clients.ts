@@ -1,0 +1,58 @@
+/**
+ * Who is connected, for statistics and for closing everybody at shutdown. What a client says of itself is asked for when
+ * somebody looks; nothing is kept up to date per message.
+ */
+import { Context, Effect, Layer } from "effect"
+
+/** NSQ's numbers for the state of a connection. */
+export const ClientState = { init: 0, subscribed: 3, closing: 4 } as const
+export type ClientState = (typeof ClientState)[keyof typeof ClientState]
+
+/** A connection as `/stats` shows it. */
+export interface ClientStats {
+  readonly clientId: string
+  readonly hostname: string
+  readonly userAgent: string
+  /** `V2` for connections. */
+  readonly version: string
+  /** `host:port` of the peer. */
+  readonly remoteAddress: string
+  readonly state: ClientState
+  readonly readyCount: number
+  readonly inFlightCount: number
+  readonly messageCount: number
+  readonly finishCount: number
+  readonly requeueCount: number
+  /** Unix seconds. */
+  readonly connectTime: number
+  readonly sampleRate: number
+  readonly deflate: boolean
+  readonly snappy: boolean
+  readonly tls: boolean
+  readonly topologyZone: string
+  readonly topologyRegion: string
+  /** Messages published, by topic. */
+  readonly published: ReadonlyMap<string, number>
+}
+
+export interface Client {
+  readonly stats: () => ClientStats
+}
+
+export class Clients extends Context.Service<Clients, {
+  readonly all: () => Iterable<Client>
+  /** Counts the client as connected until the Scope closes. */
+  readonly add: (client: Client) => Effect.Effect<void, never, import("effect").Scope.Scope>
+}>()("effect-nsq/broker/Clients") {
+  static readonly layer = Layer.sync(Clients, () => {
+    const clients = new Set<Client>()
+    return {
+      all: () => clients,
+      add: (client) =>
+        Effect.acquireRelease(
+          Effect.sync(() => void clients.add(client)),
+          () => Effect.sync(() => void clients.delete(client))
+        )
+    }
+  })
+}

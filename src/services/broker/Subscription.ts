@@ -1,0 +1,47 @@
+/**
+ * A consumer's place on a channel: how many messages it is ready for, what it has in flight, what it has answered. The
+ * consumer itself, a connection or an in-process stream, is behind `Consumer`.
+ */
+import { InFlight } from "./InFlight.ts"
+
+/** Whoever receives messages. All methods are called by the channel, synchronously. */
+export interface Consumer {
+  /** Takes whole message frames, `frames[start..end)`. They may be used after the call returns but never changed. */
+  readonly deliver: (frames: Buffer, start: number, end: number) => void
+  /** No more messages for now: what was delivered is to go out. */
+  readonly flush: () => void
+  /** Whether more messages may be delivered. After it was false, the consumer calls `Channel.wake` once it is true again. */
+  readonly isWritable: () => boolean
+  /** The channel is gone; nothing more will be delivered. */
+  readonly close: () => void
+}
+
+/** How messages are given to one consumer. */
+export interface SubscriptionOptions {
+  /** How long it may hold a message, in ms. */
+  readonly msgTimeout: number
+  /** Percent of the messages it wants, 0 for all. */
+  readonly sampleRate: number
+}
+
+export class Subscription {
+  readonly consumer: Consumer
+  readonly inFlight = new InFlight()
+  options: SubscriptionOptions
+  /** The most messages the consumer wants in flight: RDY, a ceiling that is not counted down. */
+  readyCount = 0
+  messageCount = 0
+  finishCount = 0
+  requeueCount = 0
+
+  constructor(consumer: Consumer, options: SubscriptionOptions) {
+    this.consumer = consumer
+    this.options = options
+  }
+
+  /** How many messages it may be given now. */
+  get capacity(): number {
+    const free = this.readyCount - this.inFlight.size
+    return free > 0 && this.consumer.isWritable() ? free : 0
+  }
+}

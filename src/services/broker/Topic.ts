@@ -1,0 +1,345 @@
+/**
+ * A topic: takes what is published, in memory first and on disk when memory is full, and hands every message to each of its
+ * channels. One fiber does the handing over, in batches, while the topic has channels and is not paused.
+ */
+import { Cause, Effect, Exit, Fiber, Latch, type Random, Schedule, Scope } from "effect"
+import { GuidGenerator } from "../../protocol/Guid.ts"
+import { MessageBatch, type PublishedBodies, type StoredRecords } from "../../protocol/MessageBatch.ts"
+import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
+import { type BackendQueue, Storage, type StorageError } from "../storage/Storage.ts"
+import { PublishError } from "./BrokerError.ts"
+import { Channel, type ChannelSettings } from "./Channel.ts"
+import { DeferredOnDisk } from "./DeferredOnDisk.ts"
+import { MemoryQueue, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
+import type { Time } from "./Time.ts"
+
+export interface TopicSettings extends ChannelSettings {
+  /** 0..1023, part of every message id. */
+  readonly nodeId: number
+}
+
+/** Bytes of one read from the topic's disk queue. */
+const runBytes = 256 * 1024
+const retryStorage = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")])
+
+interface OpenChannel {
+  readonly channel: Channel
+  readonly scope: Scope.Closeable
+}
+
+export class Topic {
+  readonly name: TopicName
+  readonly ephemeral: boolean
+  paused = false
+  exiting = false
+  messageCount = 0
+  messageBytes = 0
+  private readonly settings: TopicSettings
+  private readonly time: Time
+  private readonly random: (typeof Random.Random)["Service"]
+  private readonly storage: Storage["Service"]
+  private readonly backend: BackendQueue | undefined
+  private readonly guids: GuidGenerator
+  private readonly memory = new MemoryQueue()
+  private readonly delays = new DeferredOnDisk()
+  private readonly open = new Map<ChannelName, OpenChannel>()
+  private readonly work = Latch.makeUnsafe(false)
+  private started = false
+
+  private constructor(
+    name: TopicName,
+    settings: TopicSettings,
+    time: Time,
+    random: (typeof Random.Random)["Service"],
+    storage: Storage["Service"],
+    backend: BackendQueue | undefined
+  ) {
+    this.name = name
+    this.ephemeral = isEphemeral(name)
+    this.settings = settings
+    this.time = time
+    this.random = random
+    this.storage = storage
+    this.backend = backend
+    this.guids = new GuidGenerator(settings.nodeId)
+  }
+
+  /**
+   * Opens a topic with what its disk queue holds. It takes messages at once and hands them to channels once `start` has been
+   * called. Closing the Scope stops it, then its channels, and writes what is in memory to disk.
+   */
+  static readonly make = Effect.fnUntraced(function*(
+    name: TopicName,
+    settings: TopicSettings,
+    time: Time,
+    random: (typeof Random.Random)["Service"]
+  ) {
+    const storage = yield* Storage
+    const backend = isEphemeral(name) ? undefined : yield* storage.openQueue(name)
+    const topic = new Topic(name, settings, time, random, storage, backend)
+    const pump = yield* Effect.forkScoped(topic.run)
+    yield* Effect.addFinalizer(() => topic.close(pump))
+    return topic
+  })
+
+  // ---- what others may know
+
+  /** Messages waiting for the topic's channels. */
+  get depth(): number {
+    return this.memory.count + this.backendDepth
+  }
+  get backendDepth(): number {
+    return this.backend?.depth ?? 0
+  }
+  get channels(): ReadonlyArray<Channel> {
+    return Array.from(this.open.values(), ({ channel }) => channel)
+  }
+  channel(name: string): Channel | undefined {
+    return this.open.get(name as ChannelName)?.channel
+  }
+
+  // ---- publishing
+
+  /**
+   * Takes published messages. `undefined` when that is done; otherwise the Effect that writes what found no room in memory
+   * to disk, which the publisher waits for.
+   */
+  put(bodies: PublishedBodies, deferMillis: number): Effect.Effect<void, PublishError> | undefined {
+    if (this.exiting) return Effect.fail(new PublishError({ reason: "exiting", kind: "exiting", accepted: 0 }))
+    const now = this.time.wallNanos()
+    const batch = MessageBatch.published(bodies, now, this.guids.take(now, bodies.count), deferMillis)
+    const room = this.settings.memQueueSize - this.memory.count
+    const taken = Math.max(0, Math.min(batch.count, room))
+    if (taken > 0) {
+      this.memory.push({ batch, index: 0, position: 0, end: taken })
+      this.work.openUnsafe()
+    }
+    if (taken === batch.count) {
+      this.count(batch.count, batch.bodyBytes)
+      return undefined
+    }
+    return this.overflow(batch, taken)
+  }
+
+  private count(messages: number, bytes: number): void {
+    this.messageCount += messages
+    this.messageBytes += bytes
+  }
+
+  private overflow(batch: MessageBatch, taken: number): Effect.Effect<void, PublishError> | undefined {
+    if (this.handsOverDirectly(batch)) {
+      this.count(batch.count, batch.bodyBytes)
+      this.handOver([wholeBatch(batch)])
+      return undefined
+    }
+    if (this.backend === undefined) {
+      this.count(batch.count, batch.bodyBytes)
+      return undefined
+    }
+    const records = batch.encodeRecords(taken, batch.count)
+    return this.backend.append([records]).pipe(
+      Effect.tap(() =>
+        Effect.sync(() => {
+          if (batch.deferMillis > 0) this.delays.add(records, batch.deferMillis)
+          this.count(batch.count, batch.bodyBytes)
+          this.work.openUnsafe()
+        })
+      ),
+      Effect.mapError((error) => {
+        this.count(taken, 0)
+        return new PublishError({ reason: error.message, kind: "storage", accepted: taken })
+      })
+    )
+  }
+
+  /** A delay needs no room in a queue, and an ephemeral topic has no disk: such messages go straight to the channels. */
+  private handsOverDirectly(batch: MessageBatch): boolean {
+    // Neither kind of batch is ever split between memory and channels: memory took nothing of it.
+    return this.isPumping && (batch.deferMillis > 0 || (this.ephemeral && this.settings.memQueueSize === 0))
+  }
+
+  // ---- channels
+
+  /** The channel, opened with what its disk queue holds when it does not exist yet. The broker calls this one at a time. */
+  readonly openChannel = Effect.fnUntraced(
+    { self: this },
+    function*(name: ChannelName): Effect.fn.Return<Channel, StorageError> {
+      const existing = this.open.get(name)
+      if (existing !== undefined) return existing.channel
+      const scope = yield* Scope.make()
+      const channel = yield* this.makeChannel(name).pipe(
+        Scope.provide(scope),
+        Effect.onError(() => Scope.close(scope, Exit.void))
+      )
+      this.open.set(name, { channel, scope })
+      this.work.openUnsafe()
+      return channel
+    }
+  )
+
+  private readonly makeChannel = Effect.fnUntraced(
+    { self: this },
+    function*(name: ChannelName): Effect.fn.Return<Channel, StorageError, Scope.Scope> {
+      const backend = isEphemeral(name) ? undefined : yield* this.storage.openQueue(`${this.name}:${name}`)
+      const channel = new Channel(this.name, name, backend, this.settings, this.time, this.random)
+      yield* Effect.addFinalizer(() => flushChannel(channel))
+      yield* Effect.forkScoped(guard(channel.runDelivery, `CHANNEL(${name})`))
+      yield* Effect.forkScoped(guard(channel.runAlarm, `CHANNEL(${name})`))
+      return channel
+    }
+  )
+
+  /** Deletes a channel with its messages; its consumers are cut off. */
+  readonly deleteChannel = Effect.fnUntraced(
+    { self: this },
+    function*(name: ChannelName): Effect.fn.Return<void, StorageError> {
+      const opened = this.open.get(name)
+      if (opened === undefined) return
+      this.open.delete(name)
+      yield* Effect.ensuring(opened.channel.delete, Scope.close(opened.scope, Exit.void))
+    }
+  )
+
+  // ---- from operators
+
+  pause(): void {
+    this.paused = true
+  }
+
+  unpause(): void {
+    this.paused = false
+    this.work.openUnsafe()
+  }
+
+  /** From now on messages go to the channels that exist. */
+  start(): void {
+    this.started = true
+    this.work.openUnsafe()
+  }
+
+  /** Drops what waits at the topic; its channels keep what they have. */
+  readonly empty: Effect.Effect<void, StorageError> = Effect.suspend(() => {
+    this.memory.takeAll()
+    this.delays.clear()
+    return this.backend === undefined ? Effect.void : this.backend.empty
+  })
+
+  /** The topic is being deleted, with all its channels and files. Closing its Scope follows. */
+  readonly delete: Effect.Effect<void, StorageError> = Effect.suspend(() => {
+    this.exiting = true
+    this.memory.takeAll()
+    return Effect.andThen(
+      Effect.forEach(Array.from(this.open.keys()), this.deleteChannel, { discard: true }),
+      this.backend === undefined ? Effect.void : this.backend.delete
+    )
+  })
+
+  private readonly close = (pump: Fiber.Fiber<void>): Effect.Effect<void> =>
+    Effect.gen({ self: this }, function*() {
+      this.exiting = true
+      yield* Fiber.interrupt(pump)
+      for (const { channel } of this.open.values()) channel.closeConsumers()
+      yield* Effect.forEach(Array.from(this.open.values()), ({ scope }) => Scope.close(scope, Exit.void), {
+        concurrency: "unbounded",
+        discard: true
+      })
+      if (this.memory.count > 0 && this.backend !== undefined) {
+        yield* Effect.logInfo(`TOPIC(${this.name}): flushing ${this.memory.count} memory messages to backend`)
+        const spans = this.memory.takeAll()
+        yield* storeInPieces(spans, this.backend.append, () => {}).pipe(
+          Effect.catch(({ error }) => Effect.logError(`TOPIC(${this.name}): failed to flush - ${error.message}`))
+        )
+      }
+    })
+
+  // ---- handing over
+
+  private get isPumping(): boolean {
+    return this.started && !this.paused && !this.exiting && this.open.size > 0
+  }
+
+  private readonly run: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    while (true) {
+      yield* this.work.await
+      this.work.closeUnsafe()
+      while (this.isPumping && this.depth > 0) {
+        // Uninterruptible: a batch that one channel has and another has not would be lost to the other.
+        if (this.memory.count > 0) yield* Effect.uninterruptible(this.handOverAll(this.memory.takeAll()))
+        if (this.backendDepth > 0 && this.isPumping) yield* this.handOverFromDisk
+      }
+    }
+  }).pipe((run) => guard(run, `TOPIC(${this.name})`))
+
+  private handOverAll(spans: ReadonlyArray<Span>): Effect.Effect<void> {
+    const waiting = this.handOver(spans)
+    return waiting.length === 0
+      ? Effect.void
+      : Effect.forEach(waiting, storeAtChannel, { concurrency: "unbounded", discard: true })
+  }
+
+  private readonly handOverFromDisk: Effect.Effect<void> = Effect.suspend(() => {
+    const { backend } = this
+    if (backend === undefined) return Effect.void
+    return backend.read(runBytes).pipe(
+      Effect.tapError((error) => Effect.logError(`TOPIC(${this.name}): failed to read from disk - ${error.message}`)),
+      Effect.flatMap((run) => {
+        if (run === undefined) return Effect.void
+        const batches = this.delays.size === 0 ? [MessageBatch.stored(run)] : this.delays.split(run)
+        return Effect.tap(
+          this.handOverAll(batches.map(wholeBatch)),
+          () => Effect.sync(() => backend.settle(run, run.count))
+        )
+      }),
+      Effect.uninterruptible,
+      Effect.retry(retryStorage),
+      Effect.orDie
+    )
+  })
+
+  /** Gives messages to every channel; returns what found no room in the memory of some. */
+  private handOver(spans: ReadonlyArray<Span>): ReadonlyArray<Overflow> {
+    const overflows: Array<Overflow> = []
+    for (const { channel } of this.open.values()) {
+      const records: Array<StoredRecords> = []
+      for (const span of spans) {
+        const taken = channel.put(span.batch, span.end)
+        if (taken < span.end && !channel.ephemeral) records.push(span.batch.encodeRecords(taken, span.end))
+      }
+      if (records.length > 0) overflows.push({ channel, records })
+    }
+    return overflows
+  }
+}
+
+interface Overflow {
+  readonly channel: Channel
+  readonly records: ReadonlyArray<StoredRecords>
+}
+
+/** Does not give up while the disk fails: the topic fills, then its publishers get the error. */
+const storeAtChannel = ({ channel, records }: Overflow): Effect.Effect<void> =>
+  Effect.suspend(() => channel.exiting ? Effect.void : channel.store(records)).pipe(
+    Effect.tapError((error) =>
+      Effect.logError(`TOPIC(${channel.topic}) ERROR: failed to put msg to channel(${channel.name}) - ${error.message}`)
+    ),
+    Effect.retry(retryStorage),
+    Effect.orDie
+  )
+
+const flushChannel = (channel: Channel): Effect.Effect<void> =>
+  channel.flush.pipe(
+    Effect.tap(({ deferred, inFlight, memory }) =>
+      memory + inFlight + deferred === 0 ? Effect.void : Effect.logInfo(
+        `CHANNEL(${channel.name}): flushing ${memory} memory ${inFlight} in-flight ${deferred} deferred messages to backend`
+      )
+    ),
+    Effect.catch((error) => Effect.logError(`CHANNEL(${channel.name}): failed to flush - ${error.message}`)),
+    Effect.asVoid
+  )
+
+/** A defect in an actor's loop is a bug that would otherwise stop its messages silently. */
+const guard = <A>(loop: Effect.Effect<A>, name: string): Effect.Effect<A> =>
+  Effect.tapCause(
+    loop,
+    (cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logFatal(`${name}: stopped`, cause)
+  )

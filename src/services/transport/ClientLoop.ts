@@ -1,0 +1,186 @@
+/**
+ * The life of a client connection: the magic, then commands until either side has had enough. One fiber reads and carries out
+ * commands, one sends heartbeats and watches that the client is alive, one waits for a client that does not take its output.
+ * They live in the connection's Scope: whichever ends first ends all, and what was in flight goes back.
+ */
+import { Clock, Effect, type Scope } from "effect"
+import { magicV2 } from "../../protocol/Command.ts"
+import { CommandDecoder } from "../../protocol/CommandDecoder.ts"
+import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
+import { Clients, ClientState } from "../broker/Clients.ts"
+import * as Time from "../broker/Time.ts"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
+import * as Commands from "./Commands.ts"
+import { Session } from "./Session.ts"
+import type { Connection, ConnectionLost } from "./Transport.ts"
+
+/** A client that sends nothing at all is closed after NSQ's internal client timeout. */
+const magicDeadline = "60 seconds"
+
+/** What runs for every connection, with the broker of the environment. */
+export const make = Effect.gen(function*() {
+  const options = yield* NsqdOptions
+  const clients = yield* Clients
+  const execute = yield* Commands.make
+  const time = yield* Time.make
+  const decoderLimits = Commands.decoderLimits(options)
+  const identifyLimits = Commands.identifyLimits(options)
+
+  /** The bytes after the magic, `undefined` when the client is not one of ours or says nothing. */
+  const readMagic = Effect.fnUntraced(function*(connection: Connection) {
+    let bytes: Buffer = Buffer.alloc(0)
+    while (bytes.length < magicV2.length) {
+      const chunk = yield* connection.read
+      if (chunk === undefined) return undefined
+      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
+    }
+    const magic = bytes.toString("latin1", 0, magicV2.length)
+    if (magic === magicV2) {
+      yield* Effect.logInfo(`CLIENT(${connection.remoteAddress}): desired protocol magic '${magic}'`)
+      return bytes.subarray(magicV2.length)
+    }
+    yield* Effect.logError(`client(${connection.remoteAddress}) bad protocol magic '${magic.replace(/[^\x20-\x7e]/g, "?")}'`)
+    const session = newSession(connection, 0)
+    session.outbox.error(protocolError("E_BAD_PROTOCOL", ""))
+    session.outbox.flush()
+    return undefined
+  })
+
+  const newSession = (connection: Connection, connectTime: number) =>
+    new Session(connection, identifyLimits, time.monotonicMillis(), connectTime)
+
+  /** Carries out every command that has arrived; true when the connection is to end. */
+  const executeAll = (session: Session, decoder: CommandDecoder): Effect.Effect<boolean, never, Scope.Scope> | boolean => {
+    for (let command = decoder.next(session); command !== undefined; command = decoder.next(session)) {
+      if (command._tag === "Overlong") {
+        return Effect.as(
+          Effect.logError(`client(${session.connection.remoteAddress}) failed to read command - line too long`),
+          true
+        )
+      }
+      const pending = execute(session, command)
+      if (pending !== undefined) {
+        // Answers so far must not wait for this one.
+        session.outbox.flush()
+        return Effect.matchEffect(pending, {
+          onSuccess: () => resumeExecution(session, decoder),
+          onFailure: (error) => refuse(session, decoder, error)
+        })
+      }
+    }
+    return false
+  }
+
+  const resumeExecution = (session: Session, decoder: CommandDecoder): Effect.Effect<boolean, never, Scope.Scope> =>
+    Effect.suspend(() => {
+      const done = executeAll(session, decoder)
+      return typeof done === "boolean" ? Effect.succeed(done) : done
+    })
+
+  const refuse = (session: Session, decoder: CommandDecoder, error: ProtocolError) =>
+    Effect.suspend(() => {
+      session.outbox.error(error)
+      const line = `[${session.connection.remoteAddress}] - ${error.message}`
+      return error.fatal
+        ? Effect.as(Effect.logError(line), true)
+        : Effect.andThen(Effect.logError(line), resumeExecution(session, decoder))
+    })
+
+  /** Reads and carries out commands until the client or a fatal error ends the connection. */
+  const readLoop = Effect.fnUntraced(function*(session: Session, decoder: CommandDecoder) {
+    const { connection, outbox } = session
+    while (true) {
+      const done = executeAll(session, decoder)
+      let ended: boolean
+      if (typeof done === "boolean") {
+        ended = done
+      } else {
+        session.waiting = true
+        ended = yield* done
+        session.waiting = false
+        session.lastHeard = time.monotonicMillis()
+      }
+      session.flush()
+      if (ended) return
+      if (!outbox.isWritable) yield* connection.drained
+      const chunk: Buffer | undefined = yield* connection.read
+      session.lastHeard = time.monotonicMillis()
+      if (chunk === undefined) {
+        decoder.finish()
+        const last = executeAll(session, decoder)
+        if (typeof last !== "boolean") yield* last
+        return outbox.flush()
+      }
+      decoder.feed(chunk)
+    }
+  })
+
+  /** Sends heartbeats; ends when nothing was heard for two of them. */
+  const heartbeats = Effect.fnUntraced(function*(session: Session) {
+    let interval = session.negotiated.heartbeatInterval
+    let next = time.monotonicMillis() + interval
+    while (true) {
+      session.heartbeatChanged.closeUnsafe()
+      if (session.negotiated.heartbeatInterval !== interval) {
+        interval = session.negotiated.heartbeatInterval
+        next = time.monotonicMillis() + interval
+      }
+      if (interval === 0) {
+        yield* session.heartbeatChanged.await
+        continue
+      }
+      const now = time.monotonicMillis()
+      const deadline = session.lastHeard + 2 * interval
+      if (now >= deadline && !session.waiting) {
+        return yield* Effect.logError(`client(${session.connection.remoteAddress}) - heartbeat timeout`)
+      }
+      if (now >= next) {
+        next += interval
+        session.outbox.heartbeat()
+        session.flush()
+        continue
+      }
+      const wait = Effect.sleep(Math.ceil((session.waiting ? next : Math.min(next, deadline)) - now))
+      yield* session.state === ClientState.init ? Effect.raceFirst(wait, session.heartbeatChanged.await) : wait
+    }
+  })
+
+  /** While the client does not take its output nothing more is delivered to it; for too long, and it is cut off. */
+  const drainLoop = Effect.fnUntraced(function*(session: Session) {
+    const { connection } = session
+    while (true) {
+      yield* session.clogged.await
+      session.clogged.closeUnsafe()
+      const patience = session.negotiated.heartbeatInterval || identifyLimits.defaultHeartbeatInterval
+      const drained = yield* Effect.timeoutOption(connection.drained, patience)
+      if (drained._tag === "None") {
+        return yield* Effect.logError(`client(${connection.remoteAddress}) - failed to send, i/o timeout`)
+      }
+      session.membership?.channel.wake()
+    }
+  })
+
+  const run = Effect.fnUntraced(function*(connection: Connection): Effect.fn.Return<void, ConnectionLost, Scope.Scope> {
+    yield* Effect.logInfo(`TCP: new client(${connection.remoteAddress})`)
+    const first = yield* Effect.timeoutOption(readMagic(connection), magicDeadline)
+    if (first._tag === "None" || first.value === undefined) return
+    const connectTime = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+    const session = newSession(connection, connectTime)
+    yield* clients.add(session)
+    const decoder = new CommandDecoder(decoderLimits)
+    decoder.feed(first.value)
+    yield* Effect.raceAllFirst([
+      readLoop(session, decoder),
+      heartbeats(session),
+      drainLoop(session),
+      session.cutOff.await
+    ])
+  })
+
+  return (connection: Connection): Effect.Effect<void, never, Scope.Scope> =>
+    run(connection).pipe(
+      Effect.catch((lost) => Effect.logInfo(`client(${connection.remoteAddress}) - ${lost.message}`)),
+      Effect.catchDefect((defect) => Effect.logError(`client(${connection.remoteAddress}) - closed by a defect`, defect)),
+      Effect.ensuring(Effect.logInfo(`PROTOCOL(V2): [${connection.remoteAddress}] exiting ioloop`))
+    )
+})

@@ -1,0 +1,126 @@
+/**
+ * The Transport over `node:net`. Its own layer rather than Effect's socket server, because a broker needs what that does not
+ * give: to stop accepting before connections end, to see how much output is pending, to write without a fiber, and to end
+ * connections within a bounded time whatever the peer does.
+ *
+ * Hot path: bytes that arrive while a fiber waits in `read` resume it in the same tick; the socket is paused only when nobody
+ * is waiting.
+ */
+import { Effect, FiberSet, Layer, type Scope } from "effect"
+import * as Net from "node:net"
+import { type Connection, ConnectionLost, joinAddress, ListenError, type Listener, splitAddress, Transport } from "./Transport.ts"
+
+/** How long a peer may take to receive what is pending when its connection ends. */
+const linger = "1 second"
+
+const makeConnection = (socket: Net.Socket): Effect.Effect<Connection, never, Scope.Scope> =>
+  Effect.acquireRelease(Effect.sync(() => connect(socket)), () => end(socket))
+
+/** Sends what is pending and the end, and discards input, so that the peer reads all of it before it sees a reset. */
+const end = (socket: Net.Socket): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (socket.destroyed) return Effect.void
+    const closed = Effect.callback<void>((resume) => {
+      socket.once("close", () => resume(Effect.void))
+      socket.removeAllListeners("data")
+      socket.resume()
+      socket.end()
+    })
+    return closed.pipe(
+      Effect.timeoutOption(linger),
+      Effect.andThen(Effect.sync(() => void socket.destroy()))
+    )
+  })
+
+const connect = (socket: Net.Socket): Connection => {
+  let arrived: Array<Buffer> = []
+  let ended = false
+  let lost: ConnectionLost | undefined
+  let waiting: ((effect: Effect.Effect<Buffer | undefined, ConnectionLost>) => void) | undefined
+  const wake = (effect: Effect.Effect<Buffer | undefined, ConnectionLost>): void => {
+    const resume = waiting
+    waiting = undefined
+    resume?.(effect)
+  }
+  socket.on("data", (chunk) => {
+    if (waiting !== undefined) return wake(Effect.succeed(chunk))
+    arrived.push(chunk)
+    socket.pause()
+  })
+  socket.on("end", () => {
+    ended = true
+    wake(Effect.undefined)
+  })
+  const lose = (reason: string): void => {
+    lost ??= new ConnectionLost({ reason })
+    wake(Effect.fail(lost))
+  }
+  socket.on("error", (error) => lose(error.message))
+  socket.on("close", () => lose("connection closed"))
+  return {
+    remoteAddress: socket.remoteAddress === undefined
+      ? "@"
+      : joinAddress(socket.remoteAddress.replace(/^::ffff:/, ""), socket.remotePort ?? 0),
+    read: Effect.callback((resume) => {
+      if (arrived.length > 0) {
+        const chunk = arrived.length === 1 ? arrived[0] : Buffer.concat(arrived)
+        arrived = []
+        return resume(Effect.succeed(chunk))
+      }
+      if (ended) return resume(Effect.undefined)
+      if (lost !== undefined) return resume(Effect.fail(lost))
+      waiting = resume
+      if (socket.isPaused()) socket.resume()
+    }),
+    write: (bytes) => {
+      if (socket.writable) socket.write(bytes)
+      return socket.writableLength === 0
+    },
+    cork: () => socket.cork(),
+    uncork: () => socket.uncork(),
+    pendingBytes: () => socket.writableLength,
+    drained: Effect.callback((resume) => {
+      if (socket.destroyed || !socket.writableNeedDrain) return resume(Effect.void)
+      const done = (): void => {
+        socket.off("drain", done)
+        socket.off("close", done)
+        resume(Effect.void)
+      }
+      socket.once("drain", done)
+      socket.once("close", done)
+    })
+  }
+}
+
+const bind = (server: Net.Server, address: string): Effect.Effect<Listener, ListenError> =>
+  Effect.callback((resume) => {
+    const split = splitAddress(address)
+    const fail = (cause: Error): void => resume(Effect.fail(new ListenError({ address, cause })))
+    server.once("error", fail)
+    server.listen(split === undefined ? { path: address } : { port: split.port, host: split.host || "::" }, () => {
+      server.off("error", fail)
+      // Errors after this point concern single connections that could not be accepted; there will be others.
+      server.on("error", () => {})
+      const bound = server.address()
+      resume(Effect.succeed(
+        bound === null || typeof bound === "string"
+          ? { address, port: -1 }
+          : { address: joinAddress(bound.address, bound.port), port: bound.port }
+      ))
+    })
+  })
+
+export const layer = Layer.succeed(Transport, {
+  listen: Effect.fnUntraced(function*<R>(
+    address: string,
+    handle: (connection: Connection) => Effect.Effect<void, never, R | Scope.Scope>
+  ) {
+    const handlers = yield* FiberSet.make<void>()
+    const fork = yield* FiberSet.runtime(handlers)<Exclude<R, Scope.Scope>>()
+    const server = Net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      fork(Effect.scoped(Effect.flatMap(makeConnection(socket), handle)))
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(() => void server.close()))
+    return yield* bind(server, address)
+  })
+})

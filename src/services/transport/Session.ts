@@ -1,0 +1,147 @@
+/**
+ * The state of one client connection: what was negotiated, where it is in its life, its subscription, its outgoing bytes. It
+ * is the channel's `Consumer` and what `/stats` shows. What the commands do is in `Commands`, the fibers in `ClientLoop`.
+ */
+import { Latch } from "effect"
+import type { IdentifyLimits, Negotiated } from "../../protocol/Identify.ts"
+import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
+import type { CommandGate } from "../../protocol/CommandDecoder.ts"
+import type { Membership } from "../broker/Broker.ts"
+import { type Client, ClientState, type ClientStats } from "../broker/Clients.ts"
+import type { Consumer } from "../broker/Subscription.ts"
+import type { Topic } from "../broker/Topic.ts"
+import { Outbox } from "./Outbox.ts"
+import type { Connection } from "./Transport.ts"
+
+const refused = (command: string): ProtocolError =>
+  protocolError("E_INVALID", `cannot ${command} in current state`)
+
+/** What holds before, or without, an IDENTIFY. */
+const defaults = (limits: IdentifyLimits, host: string): Negotiated => ({
+  clientId: host,
+  hostname: host,
+  userAgent: "",
+  heartbeatInterval: limits.defaultHeartbeatInterval,
+  outputBufferSize: limits.defaultOutputBufferSize,
+  outputBufferTimeout: limits.defaultOutputBufferTimeout,
+  sampleRate: 0,
+  msgTimeout: limits.defaultMsgTimeout,
+  topologyRegion: "",
+  topologyZone: "",
+  tls: false,
+  deflate: false,
+  deflateLevel: 0,
+  snappy: false
+})
+
+const hostOf = (address: string): string => {
+  const colon = address.lastIndexOf(":")
+  return colon < 0 ? "" : address.slice(0, colon).replace(/^\[|\]$/g, "")
+}
+
+export class Session implements CommandGate, Consumer, Client {
+  readonly connection: Connection
+  readonly outbox: Outbox
+  negotiated: Negotiated
+  state: ClientState = ClientState.init
+  membership: Membership | undefined
+  /** When the last bytes arrived, in monotonic ms. */
+  lastHeard: number
+  /** A command is being carried out, and the client is not read from meanwhile: its silence means nothing. */
+  waiting = false
+  /** The topic of the last publish: pipelines use one topic, and finding it again costs nothing. */
+  lastTopic: Topic | undefined
+  readonly published = new Map<string, number>()
+  /** Opens when the client is cut off from outside, because its channel is gone. */
+  readonly cutOff = Latch.makeUnsafe(false)
+  /** Opens when the client does not take what it is sent. */
+  readonly clogged = Latch.makeUnsafe(false)
+  /** Opens when an IDENTIFY has set the heartbeat interval. */
+  readonly heartbeatChanged = Latch.makeUnsafe(false)
+  private readonly connectTime: number
+
+  /** `now` in monotonic ms, `connectTime` in Unix seconds. */
+  constructor(connection: Connection, limits: IdentifyLimits, now: number, connectTime: number) {
+    this.connection = connection
+    this.outbox = new Outbox(connection)
+    this.negotiated = defaults(limits, hostOf(connection.remoteAddress))
+    this.lastHeard = now
+    this.connectTime = connectTime
+  }
+
+  // ---- the gate: which commands a state permits (section 5 of the protocol notes)
+
+  refuse(command: string): ProtocolError | undefined {
+    switch (command) {
+      case "FIN":
+      case "REQ":
+      case "TOUCH":
+        return this.state === ClientState.init ? refused(command) : undefined
+      case "RDY":
+        return this.state === ClientState.init ? refused(command) : undefined
+      case "CLS":
+        return this.state === ClientState.subscribed ? undefined : refused(command)
+      case "IDENTIFY":
+      case "AUTH":
+        return this.state === ClientState.init ? undefined : refused(command)
+      case "SUB":
+        if (this.state !== ClientState.init) return refused(command)
+        return this.negotiated.heartbeatInterval === 0
+          ? protocolError("E_INVALID", "cannot SUB with heartbeats disabled")
+          : undefined
+      default:
+        return undefined
+    }
+  }
+
+  // ---- the consumer
+
+  deliver(frames: Buffer, start: number, end: number): void {
+    this.outbox.add(frames, start, end)
+  }
+
+  flush(): void {
+    this.outbox.flush()
+    if (!this.outbox.isWritable) this.clogged.openUnsafe()
+  }
+
+  isWritable(): boolean {
+    return this.outbox.isWritable
+  }
+
+  close(): void {
+    this.cutOff.openUnsafe()
+  }
+
+  // ---- statistics
+
+  notePublished(topic: string, count: number): void {
+    this.published.set(topic, (this.published.get(topic) ?? 0) + count)
+  }
+
+  stats(): ClientStats {
+    const subscription = this.membership?.subscription
+    const { negotiated } = this
+    return {
+      clientId: negotiated.clientId,
+      hostname: negotiated.hostname,
+      userAgent: negotiated.userAgent,
+      version: "V2",
+      remoteAddress: this.connection.remoteAddress,
+      state: this.state,
+      readyCount: subscription?.readyCount ?? 0,
+      inFlightCount: subscription?.inFlight.size ?? 0,
+      messageCount: subscription?.messageCount ?? 0,
+      finishCount: subscription?.finishCount ?? 0,
+      requeueCount: subscription?.requeueCount ?? 0,
+      connectTime: this.connectTime,
+      sampleRate: negotiated.sampleRate,
+      deflate: negotiated.deflate,
+      snappy: negotiated.snappy,
+      tls: negotiated.tls,
+      topologyZone: negotiated.topologyZone,
+      topologyRegion: negotiated.topologyRegion,
+      published: this.published
+    }
+  }
+}

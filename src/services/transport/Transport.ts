@@ -1,0 +1,73 @@
+/**
+ * The network as the broker sees it: listeners that hand out connections, and connections that carry bytes both ways. The
+ * live Layer is `NodeTransport`; `effect-nsq/testing` has one in memory.
+ */
+import { Context, type Effect, Schema, type Scope } from "effect"
+
+/** An address cannot be listened on. */
+export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
+  address: Schema.String,
+  cause: Schema.Defect()
+}) {
+  override get message(): string {
+    const { cause } = this
+    return `listen (${this.address}) failed - ${cause instanceof Error ? cause.message : String(cause)}`
+  }
+}
+
+/** The peer or the network ended a connection in the middle. */
+export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("ConnectionLost", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/**
+ * A connection. It lives in the Scope its handler runs in: when that closes, what has been written still goes out, as far as
+ * the peer takes it within a moment, and the peer sees the end.
+ */
+export interface Connection {
+  /** `host:port` of the peer, `@` for a unix socket. */
+  readonly remoteAddress: string
+  /** The next bytes, at least one; `undefined` once the peer has finished sending. One reader at a time. */
+  readonly read: Effect.Effect<Buffer | undefined, ConnectionLost>
+  /** Sends bytes, without waiting. True when they are on their way, so that the memory may be used again. */
+  readonly write: (bytes: Uint8Array) => boolean
+  /** Several writes between `cork` and `uncork` go out together. */
+  readonly cork: () => void
+  readonly uncork: () => void
+  /** Bytes written and not yet taken by the network. */
+  readonly pendingBytes: () => number
+  /** Completes when nothing is pending, or the connection is gone. */
+  readonly drained: Effect.Effect<void>
+}
+
+/** What is being listened on. */
+export interface Listener {
+  /** As actually bound, with the real port: `127.0.0.1:4150`; the path of a unix socket. */
+  readonly address: string
+  /** The bound TCP port, -1 for a unix socket. */
+  readonly port: number
+}
+
+export class Transport extends Context.Service<Transport, {
+  /**
+   * Listens on `host:port`, or on a unix socket where `address` is not that, and runs `handle` for every connection in a fiber
+   * and Scope of its own. When the Scope closes: first no more connections are accepted, then those that are open end.
+   */
+  readonly listen: <R>(
+    address: string,
+    handle: (connection: Connection) => Effect.Effect<void, never, R | Scope.Scope>
+  ) => Effect.Effect<Listener, ListenError, Exclude<R, Scope.Scope> | Scope.Scope>
+}>()("effect-nsq/transport/Transport") {}
+
+/** `host` and `port` of an address; `undefined` when it is the path of a unix socket. */
+export const splitAddress = (address: string): { readonly host: string; readonly port: number } | undefined => {
+  const match = /^(?:\[([^\]]*)\]|([^:/]*)):(\d{1,5})$/.exec(address)
+  return match === null ? undefined : { host: match[1] ?? match[2] ?? "", port: Number(match[3]) }
+}
+
+export const joinAddress = (host: string, port: number): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
