@@ -1,6 +1,6 @@
 /**
- * Builds `dist/`: the programs, each bundled into one executable file so that it starts fast. The library beside them
- * is emitted by the TypeScript compiler (tsconfig.build.json).
+ * Builds `dist/bin`: the programs, each bundled into one executable file so that it starts fast. The library beside
+ * them is emitted by the TypeScript compiler (tsconfig.build.json).
  */
 import * as esbuild from "esbuild"
 import * as Fs from "node:fs"
@@ -8,7 +8,42 @@ import * as Path from "node:path"
 
 const programs = ["nsqd"]
 const root = import.meta.dirname
+const source = Path.join(root, "src")
 const bin = Path.join(root, "dist", "bin")
+
+/** `Effect as E` of `import { Effect as E } from "effect"` as an import of its own module. */
+const direct = (barrel: string, specifier: string): string => {
+  const [name = "", alias = name] = specifier.split(/\s+as\s+/)
+  return /^[A-Z]/.test(name)
+    ? `import * as ${alias} from "${barrel}/${name}"`
+    : `import { ${specifier} } from "${barrel}/Function"`
+}
+
+/**
+ * Turns imports from Effect's barrel files into imports of the modules behind them. The bundler cannot shake what is
+ * re-exported as a namespace, and would keep twice the code (measured: 20 ms of start-up time).
+ */
+const withoutBarrels = (code: string): string =>
+  code.replaceAll(
+    /^import (type )?\{([^}]+)\} from "(effect(?:\/[a-z-]+)?|@effect\/platform-node)"$/gm,
+    (_, type: string | undefined, names: string, barrel: string) =>
+      type !== undefined ? "" : names
+        .split(",")
+        .map((name) => name.trim())
+        .filter((name) => name !== "" && !name.startsWith("type "))
+        .map((name) => direct(barrel, name))
+        .join(";")
+  )
+
+const effectModules: esbuild.Plugin = {
+  name: "effect-modules",
+  setup: (build) => {
+    build.onLoad({ filter: /\.ts$/ }, async ({ path }) =>
+      path.startsWith(source)
+        ? { contents: withoutBarrels(await Fs.promises.readFile(path, "utf8")), loader: "ts" }
+        : undefined)
+  }
+}
 
 Fs.rmSync(bin, { recursive: true, force: true })
 await esbuild.build({
@@ -24,6 +59,7 @@ await esbuild.build({
   minifyWhitespace: true,
   legalComments: "none",
   banner: { js: "#!/usr/bin/env node" },
+  plugins: [effectModules],
   logLevel: "warning"
 })
 for (const name of programs) {

@@ -1,0 +1,108 @@
+/**
+ * Runs the conformance cases of the areas that are finished against dist/bin, except those named in .ci/skip, and
+ * prints the count of everything that ran. Where the conformance suite is not at hand it runs none.
+ *
+ * usage: node .ci/conformance.mjs [--only=TEXT] [--tests=FILE] [--failed-steps=N]
+ *   --tests         a report of vitest, whose tests are counted too
+ *   --failed-steps  how many other steps have failed
+ */
+import { existsSync, readFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+import { parseArgs } from "node:util"
+
+const areas = [
+  "tcp-basics",
+  "tcp-identify",
+  "tcp-publish",
+  "tcp-consume",
+  "tcp-connection",
+  "nsqd-persistence",
+  "nsqd-flags",
+  "http-publish",
+  "http-admin",
+  "stats"
+]
+const jobs = 4
+const defaultCaseMillis = 30_000
+
+const root = resolve(import.meta.dirname, "..")
+const suite = resolve(root, "..", "shared", "conformance")
+const bin = join(root, "dist", "bin")
+const { values: options } = parseArgs({
+  options: {
+    "only": { type: "string", default: "" },
+    "tests": { type: "string" },
+    "failed-steps": { type: "string", default: "0" }
+  }
+})
+
+const readSkips = () => {
+  const lines = readFileSync(join(root, ".ci", "skip"), "utf8").split("\n").filter((line) => /^[^#\s]/.test(line))
+  return new Map(lines.map((line) => {
+    const [, id, reason] = /^(.*?) # (.+)$/.exec(line) ?? []
+    if (id === undefined) throw new Error(`.ci/skip: no reason given: ${line}`)
+    return [id, reason]
+  }))
+}
+
+const load = (file) => import(pathToFileURL(join(suite, file)).href)
+
+const runCase = async (Sandbox, testCase) => {
+  const sandbox = new Sandbox(bin)
+  const limit = testCase.ms ?? defaultCaseMillis
+  let timer
+  try {
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`case took over ${limit} ms`)), limit)
+    })
+    await Promise.race([testCase.run(sandbox), late])
+    return true
+  } catch (error) {
+    console.log(`not ok ${testCase.id}\n    ${String(error?.message ?? error).replaceAll("\n", "\n    ")}`)
+    return false
+  } finally {
+    clearTimeout(timer)
+    await sandbox.close().catch(() => {})
+  }
+}
+
+const countTests = () => {
+  if (options.tests === undefined) return { passed: 0, failed: 0 }
+  const report = JSON.parse(readFileSync(options.tests, "utf8"))
+  return { passed: report.numPassedTests, failed: report.numFailedTests }
+}
+
+const runCases = async () => {
+  if (!existsSync(suite)) return { passed: 0, failed: 0 }
+  const { Sandbox } = await load("lib/daemon.mjs")
+  const skips = readSkips()
+  const all = []
+  for (const area of areas) {
+    const { default: cases } = await load(`cases/${area}.mjs`)
+    all.push(...cases.map((testCase) => ({ ...testCase, id: `${area}/${testCase.name}` })))
+  }
+  const known = new Set(all.map((testCase) => testCase.id))
+  const stale = [...skips.keys()].filter((id) => !known.has(id))
+  if (stale.length > 0) throw new Error(`.ci/skip names cases that do not exist: ${stale.join("; ")}`)
+  const queue = all.filter(({ id }) => !skips.has(id) && id.includes(options.only))
+  let passed = 0
+  let failed = 0
+  const worker = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      if (await runCase(Sandbox, next)) passed++
+      else failed++
+    }
+  }
+  await Promise.all(Array.from({ length: jobs }, worker))
+  for (const [id, reason] of skips) console.log(`skipped ${id}: ${reason}`)
+  return { passed, failed }
+}
+
+const tests = countTests()
+const cases = await runCases()
+const passed = tests.passed + cases.passed
+const failed = tests.failed + cases.failed + Number(options["failed-steps"])
+console.log(`${tests.passed} tests and ${cases.passed} conformance cases passed`)
+console.log(`${passed} passed, ${failed} failed`)
+process.exit(failed === 0 ? 0 : 1)

@@ -1,0 +1,122 @@
+import { assert, describe, it } from "@effect/vitest"
+import { spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { afterEach, beforeEach } from "vitest"
+
+const program = resolve(import.meta.dirname, "../../src/programs/nsqd.ts")
+
+/** A started nsqd: what it has printed, and its exit code once it has ended. */
+const start = (...flags: ReadonlyArray<string>) => {
+  const addresses = ["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0", `--data-path=${dataPath}`]
+  const child = spawn(process.execPath, [program, ...addresses, ...flags], { stdio: ["ignore", "pipe", "pipe"] })
+  const printed = { out: "", err: "" }
+  child.stdout.on("data", (chunk) => printed.out += chunk)
+  child.stderr.on("data", (chunk) => printed.err += chunk)
+  const code = new Promise<number | null>((resolve) => child.on("close", resolve))
+  running.push(child)
+  const logged = (pattern: RegExp) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => pattern.test(printed.err) && resolve()
+      child.stderr.on("data", look)
+      child.on("close", () => reject(new Error(`ended without ${pattern}: ${printed.err}`)))
+      look()
+    })
+  return { printed, code, logged, kill: (signal: NodeJS.Signals) => child.kill(signal) }
+}
+
+const ended = async (...flags: ReadonlyArray<string>) => {
+  const { code, printed } = start(...flags)
+  const exitCode = await code
+  return { code: exitCode, ...printed }
+}
+
+let dataPath = ""
+let running: Array<ReturnType<typeof spawn>> = []
+
+beforeEach(() => {
+  dataPath = mkdtempSync(join(tmpdir(), "nsqd-test-"))
+})
+
+afterEach(() => {
+  for (const child of running) child.kill("SIGKILL")
+  running = []
+  rmSync(dataPath, { recursive: true, force: true })
+})
+
+const line = (level: string, text: string) =>
+  new RegExp(`^\\[nsqd\\] \\d{4}/\\d\\d/\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d{6} ${level}: ${text}`, "m")
+
+describe("nsqd", () => {
+  it("prints its version on standard output and exits with 0", async () => {
+    const { code, err, out } = await ended("--version")
+    assert.deepStrictEqual([code, err], [0, ""])
+    assert.strictEqual(out, `nsqd v1.3.0 (built w/node ${process.version})\n`)
+  })
+
+  it("prints its usage on standard error and exits with 0", async () => {
+    const { code, err, out } = await ended("-h")
+    assert.deepStrictEqual([code, out], [0, ""])
+    assert.match(err, /^Usage of nsqd:\n {2}-auth-http-address value\n/)
+  })
+
+  it("exits with 2 and the usage for a command line that is wrong", async () => {
+    const { code, err, out } = await ended("--nope")
+    assert.deepStrictEqual([code, out], [2, ""])
+    assert.match(err, /^flag provided but not defined: -nope\nUsage of nsqd:\n/)
+  })
+
+  it("exits with 1 for a percentile that is no number", async () => {
+    const { code, err } = await ended("--e2e-processing-latency-percentile=abc")
+    assert.strictEqual(code, 1)
+    assert.match(err, /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d Could not parse: abc\n$/)
+  })
+
+  it("exits with 1 and a FATAL line of its own prefix when it cannot start", async () => {
+    const { code, err } = await ended("--node-id=1024", "--log-prefix=mine ", "--log-level=error")
+    assert.strictEqual(code, 1)
+    assert.match(err, line("FATAL", "failed to instantiate nsqd - --node-id must be \\[0,1024\\)\n$"))
+  })
+
+  it("does not start with a config file that it would have to ignore", async () => {
+    const { code, err } = await ended("--config=x.cfg")
+    assert.strictEqual(code, 1)
+    assert.match(err, line("FATAL", "failed to load config file x.cfg - "))
+  })
+
+  it("warns of old flags and of features that are not built", async () => {
+    const nsqd = start("--max-message-size=5", "--statsd-address=127.0.0.1:1")
+    await nsqd.logged(line("INFO", "ID: \\d+"))
+    assert.match(nsqd.printed.err, line("WARNING", "--max-message-size is deprecated, use --max-msg-size"))
+    assert.match(nsqd.printed.err, line("WARNING", "--statsd-address is not implemented yet"))
+  })
+
+  it("stops in order and exits with 0 on SIGTERM and SIGINT, however often they come", async () => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      const nsqd = start()
+      await nsqd.logged(line("INFO", "ID: \\d+"))
+      nsqd.kill(signal)
+      nsqd.kill(signal)
+      assert.strictEqual(await nsqd.code, 0)
+      assert.match(nsqd.printed.err, line("INFO", "NSQ: bye\n$"))
+    }
+  })
+
+  it("reloads on SIGHUP and goes on", async () => {
+    const nsqd = start()
+    await nsqd.logged(line("INFO", "ID: \\d+"))
+    nsqd.kill("SIGHUP")
+    await nsqd.logged(line("INFO", "NSQ: .*SIGHUP"))
+    nsqd.kill("SIGTERM")
+    assert.strictEqual(await nsqd.code, 0)
+  })
+
+  it("logs one JSON object per line on request", async () => {
+    const nsqd = start("--log-format=json")
+    await nsqd.logged(/"ID: \d+"/)
+    nsqd.kill("SIGTERM")
+    await nsqd.code
+    for (const text of nsqd.printed.err.trimEnd().split("\n")) assert.strictEqual(JSON.parse(text).level, "info")
+  })
+})
