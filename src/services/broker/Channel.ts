@@ -482,7 +482,7 @@ export class Channel {
       end += size
       count++
     }
-    receiver.consumer.deliver(frames, position, end)
+    receiver.consumer.deliver(frames, position, end, count)
     receiver.messageCount += count
     queue.advance(count, end - position)
     this.watch(deadline)
@@ -499,7 +499,7 @@ export class Channel {
     } else {
       const deadline = now + receiver.options.msgTimeout
       receiver.inFlight.add(batch, frames, position, now, deadline)
-      receiver.consumer.deliver(frames, position, position + size)
+      receiver.consumer.deliver(frames, position, position + size, 1)
       receiver.messageCount++
       this.watch(deadline)
     }

@@ -6,8 +6,8 @@ import { InFlight } from "./InFlight.ts"
 
 /** Whoever receives messages. All methods are called by the channel, synchronously. */
 export interface Consumer {
-  /** Takes whole message frames, `frames[start..end)`. They may be used after the call returns but never changed. */
-  readonly deliver: (frames: Buffer, start: number, end: number) => void
+  /** Takes `count` whole message frames, `frames[start..end)`. They may be used after the call returns but never changed. */
+  readonly deliver: (frames: Buffer, start: number, end: number, count: number) => void
   /** No more messages for now: what was delivered is to go out. */
   readonly flush: () => void
   /** Whether more messages may be delivered. After it was false, the consumer calls `Channel.wake` once it is true again. */

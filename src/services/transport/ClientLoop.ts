@@ -61,7 +61,7 @@ export const make = Effect.gen(function*() {
       const pending = execute(session, command)
       if (pending !== undefined) {
         // Answers so far must not wait for this one.
-        session.outbox.flush()
+        session.send()
         return Effect.matchEffect(pending, {
           onSuccess: () => resumeExecution(session, decoder),
           onFailure: (error) => refuse(session, decoder, error)
@@ -100,8 +100,8 @@ export const make = Effect.gen(function*() {
         session.waiting = false
         session.lastHeard = time.monotonicMillis()
       }
-      session.flush()
-      if (ended) return
+      if (ended) return session.send()
+      if (outbox.hasAnswers) session.send()
       if (!outbox.isWritable) yield* connection.drained
       const chunk: Buffer | undefined = yield* connection.read
       session.lastHeard = time.monotonicMillis()
@@ -109,7 +109,7 @@ export const make = Effect.gen(function*() {
         decoder.finish()
         const last = executeAll(session, decoder)
         if (typeof last !== "boolean") yield* last
-        return outbox.flush()
+        return session.send()
       }
       decoder.feed(chunk)
     }
@@ -137,7 +137,7 @@ export const make = Effect.gen(function*() {
       if (now >= next) {
         next += interval
         session.outbox.heartbeat()
-        session.flush()
+        session.send()
         continue
       }
       const wait = Effect.sleep(Math.ceil((session.waiting ? next : Math.min(next, deadline)) - now))
@@ -145,12 +145,20 @@ export const make = Effect.gen(function*() {
     }
   })
 
-  /** While the client does not take its output nothing more is delivered to it; for too long, and it is cut off. */
-  const drainLoop = Effect.fnUntraced(function*(session: Session) {
-    const { connection } = session
+  /**
+   * Sends what was held back. While the client does not take its output nothing more is delivered to it; for too long, and it
+   * is cut off.
+   */
+  const outputLoop = Effect.fnUntraced(function*(session: Session) {
+    const { connection, outbox } = session
     while (true) {
-      yield* session.clogged.await
-      session.clogged.closeUnsafe()
+      yield* session.outputWaits.await
+      session.outputWaits.closeUnsafe()
+      if (outbox.isWritable) {
+        yield* Effect.sleep(session.lateFlushMillis)
+        session.send()
+        continue
+      }
       const patience = session.negotiated.heartbeatInterval || identifyLimits.defaultHeartbeatInterval
       const drained = yield* Effect.timeoutOption(connection.drained, patience)
       if (drained._tag === "None") {
@@ -172,7 +180,7 @@ export const make = Effect.gen(function*() {
     yield* Effect.raceAllFirst([
       readLoop(session, decoder),
       heartbeats(session),
-      drainLoop(session),
+      outputLoop(session),
       session.cutOff.await
     ])
   })

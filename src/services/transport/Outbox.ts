@@ -28,6 +28,7 @@ export class Outbox {
   private buffer: Buffer | undefined
   private used = 0
   private corked = false
+  private answers = false
 
   constructor(connection: Connection) {
     this.connection = connection
@@ -38,21 +39,35 @@ export class Outbox {
     return this.used + this.connection.pendingBytes() < maxPendingBytes
   }
 
+  /** Bytes gathered and not written yet. */
+  get gathered(): number {
+    return this.used
+  }
+
+  /** Whether something gathered is not a message: an answer is waited for, and never held back. */
+  get hasAnswers(): boolean {
+    return this.answers
+  }
+
   /** `count` times OK. */
   ok(count: number): void {
+    this.answers = true
     for (let left = count; left > 0; left -= 1024) this.add(oks, 0, Math.min(left, 1024) * ok.length)
   }
 
   response(text: string): void {
+    this.answers = true
     const frame = encodeResponse(text)
     this.add(frame, 0, frame.length)
   }
 
   heartbeat(): void {
+    this.answers = true
     this.add(heartbeat, 0, heartbeat.length)
   }
 
   error(error: ProtocolError): void {
+    this.answers = true
     // Names and numbers that a client sent are quoted byte by byte.
     const frame = encodeFrame(FrameType.error, Buffer.from(error.message, "latin1"))
     this.add(frame, 0, frame.length)
@@ -78,6 +93,7 @@ export class Outbox {
 
   /** Sends everything added so far. */
   flush(): void {
+    this.answers = false
     this.push()
     if (this.corked) {
       this.corked = false

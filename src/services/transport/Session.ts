@@ -34,6 +34,9 @@ const defaults = (limits: IdentifyLimits, host: string): Negotiated => ({
   snappy: false
 })
 
+/** Far below NSQ's default output_buffer_timeout of 250 ms, which stays an upper bound. */
+const maxLateFlushMillis = 5
+
 const hostOf = (address: string): string => {
   const colon = address.lastIndexOf(":")
   return colon < 0 ? "" : address.slice(0, colon).replace(/^\[|\]$/g, "")
@@ -54,11 +57,13 @@ export class Session implements CommandGate, Consumer, Client {
   readonly published = new Map<string, number>()
   /** Opens when the client is cut off from outside, because its channel is gone. */
   readonly cutOff = Latch.makeUnsafe(false)
-  /** Opens when the client does not take what it is sent. */
-  readonly clogged = Latch.makeUnsafe(false)
+  /** Opens when the client does not take what it is sent, or when messages were held back to go out with others. */
+  readonly outputWaits = Latch.makeUnsafe(false)
   /** Opens when an IDENTIFY has set the heartbeat interval. */
   readonly heartbeatChanged = Latch.makeUnsafe(false)
   private readonly connectTime: number
+  /** Messages delivered and not sent yet. */
+  private unsent = 0
 
   /** `now` in monotonic ms, `connectTime` in Unix seconds. */
   constructor(connection: Connection, limits: IdentifyLimits, now: number, connectTime: number) {
@@ -96,13 +101,38 @@ export class Session implements CommandGate, Consumer, Client {
 
   // ---- the consumer
 
-  deliver(frames: Buffer, start: number, end: number): void {
+  deliver(frames: Buffer, start: number, end: number, count: number): void {
+    this.unsent += count
     this.outbox.add(frames, start, end)
   }
 
+  /**
+   * Sends what was delivered, unless the client is not waiting for it: one that has half of its ready count still to answer
+   * gets single messages together with later ones, within `lateFlushMillis`.
+   */
   flush(): void {
+    const subscription = this.membership?.subscription
+    if (
+      this.unsent > 0 && subscription !== undefined && this.negotiated.outputBufferSize > 1 &&
+      (subscription.inFlight.size - this.unsent) * 2 > subscription.readyCount &&
+      this.outbox.gathered < this.negotiated.outputBufferSize
+    ) {
+      this.outputWaits.openUnsafe()
+    } else {
+      this.send()
+    }
+  }
+
+  /** Sends everything. */
+  send(): void {
+    this.unsent = 0
     this.outbox.flush()
-    if (!this.outbox.isWritable) this.clogged.openUnsafe()
+    if (!this.outbox.isWritable) this.outputWaits.openUnsafe()
+  }
+
+  /** How long messages may be held back, in ms. */
+  get lateFlushMillis(): number {
+    return Math.min(maxLateFlushMillis, this.negotiated.outputBufferTimeout || maxLateFlushMillis)
   }
 
   isWritable(): boolean {
