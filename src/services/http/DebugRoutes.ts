@@ -1,0 +1,138 @@
+/**
+ * `/debug/*`: what Node can tell where Go has its profiles. Paths and methods are NSQ's, contents are not: profiles come in
+ * the formats of Chrome's developer tools, and where Go lists goroutines, threads and blocking there are Node's resources,
+ * thread pool and event loop. Nothing here costs anything until it is asked for, and nothing shows messages.
+ */
+import { Duration, Effect } from "effect"
+import type { ServerResponse } from "node:http"
+import { performance } from "node:perf_hooks"
+import process from "node:process"
+import * as V8 from "node:v8"
+import * as Vm from "node:vm"
+import * as HttpResponse from "./HttpResponse.ts"
+import * as Profiler from "./Profiler.ts"
+import type { RequestTarget } from "./RequestTarget.ts"
+import { type Handler, type HttpRequest, type Route, route } from "./Router.ts"
+
+const defaultSeconds = 30
+const maxSeconds = 300
+
+const profiles = [
+  ["block", "how busy the event loop is"],
+  ["cmdline", "the command line"],
+  ["goroutine", "what Node is waiting for, by kind"],
+  ["heap", "heap statistics; with ?seconds=N a sampled allocation profile (.heapprofile)"],
+  ["profile", "CPU profile over ?seconds=N, 30 by default (.cpuprofile)"],
+  ["symbol", "for Go's pprof; there are no addresses to look up"],
+  ["threadcreate", "threads of the process"]
+] as const
+
+const indexPage = `<html>
+<head>
+<title>/debug/pprof/</title>
+</head>
+<body>
+<p>/debug/pprof/</p>
+<table>
+${profiles.map(([name, about]) => `<tr><td><a href="${name}">${name}</a></td><td>${about}</td></tr>`).join("\n")}
+</table>
+</body>
+</html>
+`
+
+const table = (rows: ReadonlyArray<readonly [string, string | number]>): string =>
+  rows.map(([name, value]) => `${value}\t${name}\n`).join("")
+
+const goroutines = (): string => {
+  const kinds = new Map<string, number>()
+  for (const kind of process.getActiveResourcesInfo()) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+  return `active resources:\n${table(Array.from(kinds).toSorted(([, a], [, b]) => b - a))}`
+}
+
+const heap = (): string => {
+  const spaces = V8.getHeapSpaceStatistics().map(({ space_name, space_used_size }) =>
+    [`${space_name} used`, space_used_size] as const
+  )
+  return `heap statistics in bytes:\n${table([...Object.entries(V8.getHeapStatistics()), ...spaces])}` +
+    `process memory in bytes:\n${table(Object.entries(process.memoryUsage()))}`
+}
+
+const block = (): string => {
+  const { active, idle, utilization } = performance.eventLoopUtilization()
+  return `event loop since start:\n${
+    table([["ms active", Math.round(active)], ["ms idle", Math.round(idle)], ["utilization", utilization.toFixed(4)]])
+  }`
+}
+
+const threads = (): string =>
+  `threads:\n${table([["main", 1], ["pool (UV_THREADPOOL_SIZE)", process.env["UV_THREADPOOL_SIZE"] ?? 4]])}`
+
+const text = (body: () => string): Handler => () => Effect.sync(() => HttpResponse.plain(200, body()))
+
+const integer = /^[+-]?\d+$/
+
+/** How long to profile; anything that makes no sense is the default. */
+const secondsOf = ({ query }: RequestTarget): number => {
+  const seconds = Number.parseInt(query?.get("seconds") ?? "", 10)
+  return seconds > 0 ? Math.min(seconds, maxSeconds) : defaultSeconds
+}
+
+/** A profile nobody is waiting for any more is not worth its cost. */
+const gone = (outgoing: ServerResponse): Effect.Effect<never> =>
+  Effect.callback((resume) => {
+    outgoing.once("close", () => resume(Effect.interrupt))
+  })
+
+const profileWith = (
+  profile: (duration: Duration.Duration) => Effect.Effect<string, Profiler.ProfilerBusy>,
+  name: string
+): Handler =>
+({ outgoing, target }) =>
+  Effect.raceFirst(profile(Duration.seconds(secondsOf(target))), gone(outgoing)).pipe(
+    Effect.map((body) => HttpResponse.file("application/json", name, body)),
+    Effect.catchTag("ProfilerBusy", () =>
+      Effect.succeed(HttpResponse.plain(500, "Could not enable CPU profiling: cpu profiling already in use\n")))
+  )
+
+/** Node has no rate to set: what is asked for is checked and acknowledged. */
+const setBlockRate = ({ target }: HttpRequest) =>
+  Effect.sync(() => {
+    const rate = target.query?.get("rate") ?? ""
+    return integer.test(rate)
+      ? HttpResponse.plain(200, "OK")
+      : HttpResponse.plain(400, `invalid block rate : strconv.Atoi: parsing ${JSON.stringify(rate)}: invalid syntax`)
+  })
+
+/** V8 gives its collector away only when told to, which it can be at any time. */
+const freeMemory = Effect.sync(() => {
+  V8.setFlagsFromString("--expose-gc")
+  const collect: unknown = Vm.runInNewContext("gc")
+  if (typeof collect === "function") collect()
+  return HttpResponse.plain(200, "OK")
+})
+
+export const make: Effect.Effect<ReadonlyArray<Route>> = Effect.gen(function*() {
+  const profiler = yield* Profiler.make
+  const cpu = profileWith(profiler.cpu, "profile.cpuprofile")
+  const allocations = profileWith(profiler.allocations, "heap.heapprofile")
+  const pprof = (name: string, handle: Handler, method: Route["method"] = "GET"): Route =>
+    route(method, `/debug/pprof/${name}`, handle, false)
+  const heapText = text(heap)
+  const symbol = text(() => "num_symbols: 0\n")
+  return [
+    pprof("", () => Effect.succeed(HttpResponse.html(200, indexPage))),
+    pprof("block", text(block)),
+    pprof("cmdline", text(() => process.argv.join("\0"))),
+    pprof("goroutine", text(goroutines)),
+    pprof(
+      "heap",
+      (request) => request.target.query?.has("seconds") === true ? allocations(request) : heapText(request)
+    ),
+    pprof("profile", cpu),
+    pprof("symbol", symbol),
+    pprof("symbol", symbol, "POST"),
+    pprof("threadcreate", text(threads)),
+    route("PUT", "/debug/setblockrate", setBlockRate),
+    route("POST", "/debug/freememory", () => freeMemory)
+  ]
+})

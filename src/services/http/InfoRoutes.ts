@@ -1,0 +1,50 @@
+/**
+ * `/ping` and `/info`: whether the daemon is well, and what it is.
+ */
+import { Effect } from "effect"
+import { Broker } from "../broker/Broker.ts"
+import { ListenAddresses } from "../ListenAddresses.ts"
+import * as GoDuration from "../options/GoDuration.ts"
+import * as NodeId from "../options/NodeId.ts"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { version } from "../options/Version.ts"
+import { Storage } from "../storage/Storage.ts"
+import * as HttpResponse from "./HttpResponse.ts"
+import { type Route, route } from "./Router.ts"
+
+const well = HttpResponse.plain(200, "OK")
+
+/** The endpoints, on the services of the environment. */
+export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Storage | ListenAddresses> = Effect.gen(
+  function*() {
+    const { startTime } = yield* Broker
+    const storage = yield* Storage
+    const addresses = yield* ListenAddresses
+    const options = yield* NsqdOptions
+    const hostname = NodeId.hostname()
+
+    const ping = Effect.map(
+      storage.health,
+      (health) => health === undefined ? well : HttpResponse.plain(500, `NOK - ${health}`)
+    )
+
+    const info = Effect.sync(() =>
+      HttpResponse.json({
+        version,
+        broadcast_address: options.broadcastAddress,
+        hostname,
+        http_port: addresses.httpPort,
+        tcp_port: addresses.tcpPort,
+        start_time: startTime,
+        max_heartbeat_interval: Number(GoDuration.toNanos(options.maxHeartbeatInterval)),
+        max_output_buffer_size: options.maxOutputBufferSize,
+        max_output_buffer_timeout: Number(GoDuration.toNanos(options.maxOutputBufferTimeout)),
+        max_deflate_level: options.maxDeflateLevel,
+        topology_zone: options.topologyZone,
+        topology_region: options.topologyRegion
+      })
+    )
+
+    return [route("GET", "/ping", () => ping), route("GET", "/info", () => info)]
+  }
+)

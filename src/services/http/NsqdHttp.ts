@@ -1,0 +1,146 @@
+/**
+ * nsqd's HTTP API: puts the endpoints together and serves them on the configured address. Publishing is handled in Node's own
+ * callback (`Publish`), everything else by a fiber per request (`Router` and the routes).
+ */
+import { Clock, Context, Duration, Effect, FiberSet, Layer, type Scope } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Broker } from "../broker/Broker.ts"
+import type { Clients } from "../broker/Clients.ts"
+import type { Publisher } from "../broker/Publisher.ts"
+import { ListenAddresses } from "../ListenAddresses.ts"
+import { LogThreshold } from "../logging/LogThreshold.ts"
+import * as GoDuration from "../options/GoDuration.ts"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
+import type { RuntimeOptions } from "../options/RuntimeOptions.ts"
+import type { Storage } from "../storage/Storage.ts"
+import { joinAddress, type ListenError } from "../transport/Transport.ts"
+import * as ChannelRoutes from "./ChannelRoutes.ts"
+import * as ConfigRoutes from "./ConfigRoutes.ts"
+import * as DebugRoutes from "./DebugRoutes.ts"
+import * as HttpResponse from "./HttpResponse.ts"
+import * as HttpServer from "./HttpServer.ts"
+import * as InfoRoutes from "./InfoRoutes.ts"
+import * as OldApi from "./OldApi.ts"
+import { ProcessMemory } from "./ProcessMemory.ts"
+import * as Publish from "./Publish.ts"
+import * as RequestBody from "./RequestBody.ts"
+import * as RequestTarget from "./RequestTarget.ts"
+import * as Router from "./Router.ts"
+import * as StatsRoutes from "./StatsRoutes.ts"
+import * as TopicRoutes from "./TopicRoutes.ts"
+
+/** Bodies that nobody reads are taken in up to this size, so that the connection can be used again. */
+const maxDiscardedBytes = 256 * 1024
+
+/** What the API works on. */
+export type Services = Broker | Publisher | Clients | Storage | RuntimeOptions | ListenAddresses
+
+const remoteAddress = ({ socket }: IncomingMessage): string =>
+  socket.remoteAddress === undefined
+    ? "@"
+    : joinAddress(socket.remoteAddress.replace(/^::ffff:/, ""), socket.remotePort ?? 0)
+
+const allRoutes = Effect.gen(function*() {
+  const groups = yield* Effect.all([
+    InfoRoutes.make,
+    StatsRoutes.make,
+    TopicRoutes.make,
+    ChannelRoutes.make,
+    ConfigRoutes.make,
+    DebugRoutes.make
+  ])
+  const routes = groups.flat()
+  // Known here for the sake of other methods; POST does not come this way.
+  const publishing = ["/pub", "/mpub"].map((path) =>
+    Router.route("POST", path, () => Effect.die("invariant: publishing does not pass the router"))
+  )
+  return [...routes, ...publishing, ...OldApi.make(routes)]
+})
+
+/** Carries out one request by the routes and answers it. */
+const makeResponder = Effect.gen(function*() {
+  const router = Router.make(yield* allRoutes)
+  const threshold = yield* LogThreshold
+
+  const answerOf = (found: Router.Found, request: Omit<Router.HttpRequest, "parameter">) =>
+    found._tag === "Answer"
+      ? Effect.succeed(found.response)
+      : found.route.handle({ ...request, parameter: found.parameter }).pipe(
+        Effect.catchTag("HttpFailure", ({ response }) => Effect.succeed(response)),
+        Effect.catchDefect((defect) =>
+          Effect.as(
+            Effect.logError(`${request.incoming.method} ${request.incoming.url} failed`, defect),
+            HttpResponse.internalError
+          )
+        )
+      )
+
+  const reply = (incoming: IncomingMessage, outgoing: ServerResponse, response: HttpResponse.HttpResponse) => {
+    const unwanted = !incoming.complete &&
+      (incoming.headers.expect !== undefined || RequestBody.announcesMore(incoming, maxDiscardedBytes))
+    return unwanted
+      ? RequestBody.answerUnread(incoming, outgoing, response)
+      : Effect.sync(() => HttpResponse.send(outgoing, response))
+  }
+
+  return Effect.fnUntraced(
+    function*(incoming: IncomingMessage, outgoing: ServerResponse, target: RequestTarget.RequestTarget) {
+      const started = yield* Clock.monotonicTimeNanos
+      const found = router(incoming.method ?? "", target)
+      const response = yield* answerOf(found, { target, incoming, outgoing })
+      const isLogged = found._tag === "Answer" ? found.logged : found.route.logged
+      if (isLogged && threshold.allows("info")) {
+        const elapsed = GoDuration.format(Duration.nanos((yield* Clock.monotonicTimeNanos) - started))
+        const line = `${response.status} ${incoming.method} ${incoming.url} (${remoteAddress(incoming)}) ${elapsed}`
+        yield* Effect.logInfo(line)
+      }
+      yield* reply(incoming, outgoing, response)
+    }
+  )
+})
+
+/** The API as a callback for servers, plain or encrypted, and what completes when none of its handlers is at work. */
+const makeHandler: Effect.Effect<
+  Pick<HttpServer.ServerSettings, "onRequest" | "quiet">,
+  never,
+  Services | ProcessMemory | Scope.Scope
+> = Effect.gen(function*() {
+  const publish = yield* Publish.make
+  const respond = yield* makeResponder
+  const handlers = yield* FiberSet.make<void>()
+  const fork = yield* FiberSet.runtime(handlers)()
+  const runFork = (effect: Effect.Effect<void>): void => void fork(effect)
+  const understand = RequestTarget.cached((target) => ({ target, publish: publish.target(target) }))
+  return {
+    quiet: FiberSet.awaitEmpty(handlers),
+    // A server that must refuse plain HTTP (`--tls-required`) asks before this is called.
+    onRequest: (incoming, outgoing) => {
+      const understood = understand(incoming.url ?? "/")
+      if (understood.publish !== undefined && incoming.method === "POST") {
+        publish.handle(understood.publish, incoming, outgoing, runFork)
+      } else {
+        runFork(respond(incoming, outgoing, understood.target))
+      }
+    }
+  }
+})
+
+/** nsqd's HTTP listener. */
+export class NsqdHttp extends Context.Service<NsqdHttp, {
+  /** The real port; -1 for a unix socket, 0 when HTTP is off. */
+  readonly port: number
+}>()("effect-nsq/http/NsqdHttp") {
+  /** Serves the API until its Scope closes; nothing at all when the address is empty. */
+  static readonly layer: Layer.Layer<NsqdHttp, ListenError, Services> = Layer.effect(
+    NsqdHttp,
+    Effect.gen(function*() {
+      const { httpAddress } = yield* NsqdOptions
+      if (httpAddress === "") return { port: 0 }
+      const addresses = yield* ListenAddresses
+      const { onRequest, quiet } = yield* makeHandler
+      const { port } = yield* HttpServer.listen({ name: "HTTP", address: httpAddress, onRequest, quiet })
+      addresses.httpPort = port
+      return { port }
+    })
+  ).pipe(Layer.provide(ProcessMemory.layer))
+}

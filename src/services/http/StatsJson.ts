@@ -1,0 +1,202 @@
+/**
+ * What `/stats` says, as the JSON document of section 9 of the nsqd notes: which keys there are, in which order, and which are
+ * left out when. Reads the broker synchronously, so that all numbers are of one moment. `StatsText` prints the same document
+ * for people.
+ */
+import type { Broker } from "../broker/Broker.ts"
+import type { Channel } from "../broker/Channel.ts"
+import type { Client, Clients, ClientStats } from "../broker/Clients.ts"
+import type { Topic } from "../broker/Topic.ts"
+import { version } from "../options/Version.ts"
+import type { MemoryStats } from "./ProcessMemory.ts"
+
+/** Percentiles are null while none are asked for. */
+export interface Latency {
+  readonly count: number
+  readonly percentiles: ReadonlyArray<{ readonly quantile: number; readonly value: number }> | null
+}
+
+export interface ClientJson {
+  readonly client_id: string
+  readonly hostname: string
+  readonly version: string
+  readonly remote_address: string
+  readonly state: number
+  readonly ready_count: number
+  readonly in_flight_count: number
+  readonly message_count: number
+  readonly finish_count: number
+  readonly requeue_count: number
+  readonly connect_ts: number
+  readonly sample_rate: number
+  readonly deflate: boolean
+  readonly snappy: boolean
+  readonly user_agent: string
+  readonly topology_zone: string
+  readonly topology_region: string
+  readonly pub_counts?: ReadonlyArray<{ readonly topic: string; readonly count: number }>
+  readonly tls: boolean
+  readonly tls_cipher_suite: string
+  readonly tls_version: string
+  readonly tls_negotiated_protocol: string
+  readonly tls_negotiated_protocol_is_mutual: boolean
+}
+
+export interface ChannelJson {
+  readonly channel_name: string
+  readonly depth: number
+  readonly backend_depth: number
+  readonly in_flight_count: number
+  readonly deferred_count: number
+  readonly message_count: number
+  readonly global_msg_count?: number
+  readonly requeue_count: number
+  readonly timeout_count: number
+  readonly client_count: number
+  readonly clients: ReadonlyArray<ClientJson> | null
+  readonly paused: boolean
+  readonly e2e_processing_latency: Latency
+}
+
+export interface TopicJson {
+  readonly topic_name: string
+  readonly channels: ReadonlyArray<ChannelJson>
+  readonly depth: number
+  readonly backend_depth: number
+  readonly message_count: number
+  readonly message_bytes: number
+  readonly paused: boolean
+  readonly e2e_processing_latency: Latency
+}
+
+export interface StatsJson {
+  readonly version: string
+  /** `OK`, or `NOK - ` and why messages cannot be written. */
+  readonly health: string
+  /** Unix seconds. */
+  readonly start_time: number
+  readonly topics: ReadonlyArray<TopicJson> | null
+  readonly memory?: MemoryStats
+  readonly producers: ReadonlyArray<ClientJson> | null
+}
+
+/** What of it is wanted. */
+export interface StatsFilter {
+  /** Empty for all. */
+  readonly topic: string
+  /** Empty for all. */
+  readonly channel: string
+  readonly includeClients: boolean
+}
+
+const noLatency: Latency = { count: 0, percentiles: null }
+
+/** NSQ reports at most one topic a client has published to: the one asked for, or any. */
+const pubCounts = ({ published }: ClientStats, topic: string): Pick<ClientJson, "pub_counts"> => {
+  for (const [name, count] of published) {
+    if (topic === "" || name === topic) return { pub_counts: [{ topic: name, count }] }
+  }
+  return {}
+}
+
+const clientJson = (client: Client, topic: string): ClientJson => {
+  const stats = client.stats()
+  return {
+    client_id: stats.clientId,
+    hostname: stats.hostname,
+    version: stats.version,
+    remote_address: stats.remoteAddress,
+    state: stats.state,
+    ready_count: stats.readyCount,
+    in_flight_count: stats.inFlightCount,
+    message_count: stats.messageCount,
+    finish_count: stats.finishCount,
+    requeue_count: stats.requeueCount,
+    connect_ts: stats.connectTime,
+    sample_rate: stats.sampleRate,
+    deflate: stats.deflate,
+    snappy: stats.snappy,
+    user_agent: stats.userAgent,
+    topology_zone: stats.topologyZone,
+    topology_region: stats.topologyRegion,
+    ...pubCounts(stats, topic),
+    tls: stats.tls,
+    tls_cipher_suite: "",
+    tls_version: "",
+    tls_negotiated_protocol: "",
+    tls_negotiated_protocol_is_mutual: stats.tls
+  }
+}
+
+const byName = <A extends { readonly name: string }>(items: ReadonlyArray<A>): Array<A> =>
+  items.toSorted((a, b) => a.name < b.name ? -1 : 1)
+
+const channelJson = (
+  channel: Channel,
+  filter: StatsFilter,
+  connected: ReadonlyMap<unknown, Client>
+): ChannelJson => {
+  const clients = channel.subscriptions.flatMap(({ consumer }) => connected.get(consumer) ?? [])
+  return {
+    channel_name: channel.name,
+    depth: channel.depth,
+    backend_depth: channel.backendDepth,
+    in_flight_count: channel.inFlightCount,
+    deferred_count: channel.deferredCount,
+    message_count: channel.messageCount,
+    ...(channel.globalMessageCount === 0 ? {} : { global_msg_count: channel.globalMessageCount }),
+    requeue_count: channel.requeueCount,
+    timeout_count: channel.timeoutCount,
+    client_count: channel.subscriptions.length,
+    clients: filter.includeClients ? clients.map((client) => clientJson(client, filter.topic)) : null,
+    paused: channel.paused,
+    e2e_processing_latency: noLatency
+  }
+}
+
+const topicJson = (topic: Topic, channels: ReadonlyArray<ChannelJson>): TopicJson => ({
+  topic_name: topic.name,
+  channels,
+  depth: topic.depth,
+  backend_depth: topic.backendDepth,
+  message_count: topic.messageCount,
+  message_bytes: topic.messageBytes,
+  paused: topic.paused,
+  e2e_processing_latency: noLatency
+})
+
+const topicsJson = (
+  broker: Broker["Service"],
+  filter: StatsFilter,
+  connected: ReadonlyMap<unknown, Client>
+): ReadonlyArray<TopicJson> | null => {
+  const topics = byName(broker.topics()).filter(({ name }) => filter.topic === "" || name === filter.topic)
+  if (topics.length === 0 && filter.topic !== "") return null
+  return topics.flatMap((topic) => {
+    const channels = byName(topic.channels).filter(({ name }) => filter.channel === "" || name === filter.channel)
+    if (channels.length === 0 && filter.channel !== "") return []
+    return [topicJson(topic, channels.map((channel) => channelJson(channel, filter, connected)))]
+  })
+}
+
+/** Everything that the filter lets through, at this moment. `health` is why messages cannot be written, if they cannot. */
+export const gather = (
+  broker: Broker["Service"],
+  clients: Clients["Service"],
+  health: string | undefined,
+  memory: MemoryStats | undefined,
+  filter: StatsFilter
+): StatsJson => {
+  // A connection is both: the client that statistics know and the consumer that its channel knows.
+  const connected = new Map<unknown, Client>()
+  if (filter.includeClients) { for (const client of clients.all()) connected.set(client, client) }
+  const producers = Array.from(connected.values()).filter((client) => client.stats().published.size > 0)
+  return {
+    version,
+    health: health === undefined ? "OK" : `NOK - ${health}`,
+    start_time: broker.startTime,
+    topics: topicsJson(broker, filter, connected),
+    ...(memory === undefined ? {} : { memory }),
+    producers: producers.length === 0 ? null : producers.map((client) => clientJson(client, filter.topic))
+  }
+}
