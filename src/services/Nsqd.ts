@@ -11,23 +11,27 @@ import * as NsqdOptionsCheck from "./options/NsqdOptionsCheck.ts"
 import { NsqdStartError } from "./options/NsqdStartError.ts"
 import type { RuntimeOptions } from "./options/RuntimeOptions.ts"
 import * as Version from "./options/Version.ts"
-import { Storage } from "./storage/Storage.ts"
+import * as DataDirectory from "./storage/DataDirectory.ts"
+import * as DiskStorage from "./storage/DiskStorage.ts"
+import * as NodeDisk from "./storage/NodeDisk.ts"
 import * as NodeTransport from "./transport/NodeTransport.ts"
 import { TcpServer } from "./transport/TcpServer.ts"
 
 /** A running daemon cannot go on. */
 export class NsqdFailure extends Data.TaggedError("NsqdFailure")<{ readonly message: string }> {}
 
-const instantiate = <E extends { readonly message: string }>(error: E): NsqdStartError =>
-  new NsqdStartError({ stage: "instantiate nsqd", detail: error.message })
+const startError = (stage: NsqdStartError["stage"]) => (error: { readonly message: string }): NsqdStartError =>
+  new NsqdStartError({ stage, detail: error.message })
 
-const announce = Layer.effectDiscard(Effect.gen(function*() {
+/** Nothing is touched before the data directory is ours and the options make sense. */
+const prepare = Effect.gen(function*() {
   const options = yield* NsqdOptions
+  yield* Effect.addFinalizer(() => Effect.logInfo("NSQ: bye"))
+  yield* Effect.mapError(DataDirectory.lock(options.dataPath), startError("instantiate nsqd"))
   yield* NsqdOptionsCheck.check(options)
   yield* Effect.logInfo(Version.banner("nsqd"))
   yield* Effect.logInfo(`ID: ${options.nodeId}`)
-  yield* Effect.addFinalizer(() => Effect.logInfo("NSQ: bye"))
-}))
+})
 
 /** A running nsqd. */
 export class Nsqd extends Context.Service<Nsqd, {
@@ -36,16 +40,28 @@ export class Nsqd extends Context.Service<Nsqd, {
   /** Fails when the daemon cannot go on, for example because its listener broke. */
   readonly failed: Effect.Effect<never, NsqdFailure>
 }>()("effect-nsq/Nsqd") {
-  static readonly layer: Layer.Layer<Nsqd, NsqdStartError, RuntimeOptions> = Layer.succeed(Nsqd, {
-    reload: Effect.logInfo("NSQ: SIGHUP received, there is nothing to reload"),
-    failed: Effect.never
-  }).pipe(
-    Layer.provide(TcpServer.layer.pipe(Layer.catchTag("ListenError", (error) => Layer.effectDiscard(instantiate(error))))),
-    Layer.provide(Broker.layer),
-    Layer.provide(Publisher.layer),
-    Layer.provide(Clients.layer),
-    Layer.provide(NodeTransport.layer),
-    Layer.provide(Storage.layerMemory),
-    Layer.provide(announce)
-  ) as never
+  static readonly layer: Layer.Layer<Nsqd, NsqdStartError, RuntimeOptions> = Layer.effect(
+    Nsqd,
+    Effect.gen(function*() {
+      yield* prepare
+      const services = yield* Effect.mapError(Layer.build(broker), startError("load metadata"))
+      yield* Layer.build(listeners).pipe(
+        Effect.provideContext(services),
+        Effect.mapError(startError("instantiate nsqd"))
+      )
+      return Nsqd.of({
+        reload: Effect.logInfo("NSQ: SIGHUP received, there is nothing to reload"),
+        failed: Effect.never
+      })
+    })
+  )
 }
+
+const storage = DiskStorage.layer.pipe(Layer.provide(NodeDisk.layer))
+
+const broker = Broker.layer.pipe(
+  Layer.provideMerge(storage),
+  Layer.provideMerge(Layer.mergeAll(Publisher.layer, Clients.layer))
+)
+
+const listeners = TcpServer.layer.pipe(Layer.provide(NodeTransport.layer))

@@ -1,0 +1,10 @@
+/**
+ * effect-nsq: NSQ, the distributed real-time messaging platform, on Effect.
+ */
+
+/** The broker as Layers: embed it, publish to it, consume from it. */
+export * as broker from "./services/broker/index.ts"
+/** The wire protocol as Schemas and codecs. */
+export * as protocol from "./protocol/index.ts"
+/** The daemon nsqd as one Layer. */
+export { Nsqd } from "./services/Nsqd.ts"

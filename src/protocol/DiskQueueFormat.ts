@@ -1,0 +1,82 @@
+/**
+ * NSQ's disk queue as it lies on disk (section 15 of nsqd's notes): file names, the metadata text, and where records end.
+ * Pure; `services/storage/DiskQueue` does the reading and writing.
+ */
+import { messageHeaderSize } from "./Message.ts"
+
+/** A place in a queue: a data file's number and a byte position in it. */
+export interface QueuePosition {
+  readonly file: number
+  readonly offset: number
+}
+
+/** What the metadata file holds. */
+export interface QueueMetadata {
+  /** Messages between the two positions. */
+  readonly depth: number
+  readonly read: QueuePosition
+  readonly write: QueuePosition
+}
+
+export const dataFileName = (queue: string, file: number): string =>
+  `${queue}.diskqueue.${String(file).padStart(6, "0")}.dat`
+
+export const metadataFileName = (queue: string): string => `${queue}.diskqueue.meta.dat`
+
+/** The number of a queue's data file, `undefined` for any other file name. */
+export const dataFileNumber = (queue: string, fileName: string): number | undefined => {
+  const prefix = `${queue}.diskqueue.`
+  if (!fileName.startsWith(prefix)) return undefined
+  const match = /^(\d{6,})\.dat$/.exec(fileName.slice(prefix.length))
+  return match === null ? undefined : Number(match[1])
+}
+
+export const encodeQueueMetadata = ({ depth, read, write }: QueueMetadata): string =>
+  `${depth}\n${read.file},${read.offset}\n${write.file},${write.offset}\n`
+
+/** `undefined` when the text is not NSQ's three lines. A negative depth, which NSQ may leave behind, is 0. */
+export const decodeQueueMetadata = (text: string): QueueMetadata | undefined => {
+  const match = /^(-?\d+)\n(\d+),(\d+)\n(\d+),(\d+)\n?$/.exec(text)
+  if (match === null) return undefined
+  const [depth = 0, readFile = 0, readOffset = 0, writeFile = 0, writeOffset = 0] = match.slice(1).map(Number)
+  return {
+    depth: Math.max(0, depth),
+    read: { file: readFile, offset: readOffset },
+    write: { file: writeFile, offset: writeOffset }
+  }
+}
+
+/** What a walk over records found. */
+export interface RecordWalk {
+  /** Whole records. */
+  readonly count: number
+  /** Where the last whole record ends. */
+  readonly end: number
+  /** The size field of the record after it: incomplete, or out of bounds. `undefined` where the bytes end before it. */
+  readonly next: number | undefined
+}
+
+/** Whether a record of this size may be: at least a message without a body, at most the largest message. */
+export const isRecordSize = (size: number, maxMsgSize: number): boolean =>
+  size >= messageHeaderSize && size <= maxMsgSize + messageHeaderSize
+
+/** Walks whole records in `bytes[start..end)`, stopping where one would end after `stop`. A plain loop. */
+export const walkRecords = (
+  bytes: Buffer,
+  start: number,
+  end: number,
+  maxMsgSize: number,
+  stop: number = end
+): RecordWalk => {
+  let at = start
+  let count = 0
+  while (at + 4 <= end) {
+    const size = bytes.readInt32BE(at)
+    if (!isRecordSize(size, maxMsgSize) || at + 4 + size > end || (at + 4 + size > stop)) {
+      return { count, end: at, next: size }
+    }
+    at += 4 + size
+    count++
+  }
+  return { count, end: at, next: undefined }
+}

@@ -1,0 +1,72 @@
+/**
+ * The data directory belongs to one nsqd at a time: an exclusive flock(2) on the directory itself, the same that NSQ's nsqd
+ * takes, so that neither starts on the other's data. The kernel releases it when the daemon ends, however it ends.
+ *
+ * Node has no flock. The lock belongs to the open file, not to the process that asked for it: on Linux the program `flock` is
+ * handed our open directory and locks it for us; BSD and macOS lock while opening.
+ */
+import { Effect, Schema, type Scope } from "effect"
+import { spawn } from "node:child_process"
+import * as Fs from "node:fs"
+import { getSystemErrorMessage } from "node:util"
+
+/** The directory is missing, in use, or cannot be locked. */
+export class DataDirectoryError extends Schema.TaggedError<DataDirectoryError>()("DataDirectoryError", {
+  description: Schema.String
+}) {
+  override get message(): string {
+    return `failed to lock data-path: ${this.description}`
+  }
+}
+
+const failed = (description: string) => Effect.fail(new DataDirectoryError({ description }))
+
+const inUse = (directory: string) =>
+  failed(
+    `cannot flock directory ${directory} - resource temporarily unavailable (possibly in use by another instance of nsqd)`
+  )
+
+/** Flags of BSD and macOS for open(2): lock exclusively, do not wait. */
+const O_EXLOCK = 0x20
+const O_NONBLOCK = 0x4
+const locksOnOpen = process.platform === "darwin" || process.platform.endsWith("bsd")
+
+const openDirectory = (directory: string): Effect.Effect<number, DataDirectoryError> =>
+  Effect.callback((resume) => {
+    const flags = Fs.constants.O_RDONLY | (locksOnOpen ? O_EXLOCK | O_NONBLOCK : Fs.constants.O_DIRECTORY)
+    Fs.open(directory, flags, (error, fd) => {
+      if (error === null) return resume(Effect.succeed(fd))
+      const text = error.errno === undefined ? error.message : getSystemErrorMessage(error.errno)
+      resume(error.code === "EAGAIN" ? inUse(directory) : failed(`open ${directory}: ${text}`))
+    })
+  })
+
+const flock = (directory: string, fd: number): Effect.Effect<void, DataDirectoryError> =>
+  Effect.callback((resume) => {
+    const child = spawn("flock", ["-x", "-n", "3"], { stdio: ["ignore", "ignore", "ignore", fd] })
+    child.once("error", (error) =>
+      resume(failed(`cannot flock directory ${directory} - the program flock cannot be run: ${error.message}`)))
+    child.once("exit", (code) => {
+      resume(
+        code === 0
+          ? Effect.void
+          : code === 1
+          ? inUse(directory)
+          : failed(`cannot flock directory ${directory} - flock ended with ${code}`)
+      )
+    })
+  })
+
+/** Locks the directory until the Scope closes. An empty path is the working directory. */
+export const lock = (dataPath: string): Effect.Effect<void, DataDirectoryError, Scope.Scope> => {
+  const directory = dataPath === "" ? "." : dataPath
+  return Effect.acquireRelease(
+    openDirectory(directory),
+    (fd) => Effect.callback<void>((resume) => Fs.close(fd, () => resume(Effect.void)))
+  ).pipe(
+    Effect.flatMap((fd) =>
+      // Windows has no such lock; NSQ does not lock there either.
+      locksOnOpen || process.platform === "win32" ? Effect.void : flock(directory, fd)
+    )
+  )
+}

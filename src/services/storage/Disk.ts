@@ -1,0 +1,48 @@
+/**
+ * The file operations that storage is made of, so that tests can put a disk of their own in their place. The live Layer,
+ * `NodeDisk`, is the only place that touches the file system for data.
+ */
+import { Context, type Effect, Schema } from "effect"
+
+/** An operation on a file failed: `open /data/t.diskqueue.000000.dat: no such file or directory`, as NSQ words it. */
+export class DiskError extends Schema.TaggedError<DiskError>()("DiskError", {
+  operation: Schema.String,
+  path: Schema.String,
+  /** The operating system's name for the failure, such as `ENOENT`. */
+  code: Schema.String,
+  /** The operating system's text for it. */
+  text: Schema.String
+}) {
+  override get message(): string {
+    return `${this.operation} ${this.path}: ${this.text}`
+  }
+}
+
+/** An open file. Offsets and sizes in bytes. */
+export interface DiskFile {
+  /** Reads into `buffer` from `position`; the bytes read, fewer than asked only at the end of the file. */
+  readonly read: (buffer: Buffer, position: number) => Effect.Effect<number, DiskError>
+  /** Writes all of the buffers, one after another, from `position`. */
+  readonly write: (buffers: ReadonlyArray<Uint8Array>, position: number) => Effect.Effect<void, DiskError>
+  /** Completes once everything written is on the disk. */
+  readonly sync: Effect.Effect<void, DiskError>
+  readonly truncate: (size: number) => Effect.Effect<void, DiskError>
+  readonly size: Effect.Effect<number, DiskError>
+  readonly close: Effect.Effect<void>
+}
+
+export class Disk extends Context.Service<Disk, {
+  /** Opens for reading. */
+  readonly open: (path: string) => Effect.Effect<DiskFile, DiskError>
+  /** Opens for writing; creates the file, readable by its owner only, when it does not exist. */
+  readonly create: (path: string) => Effect.Effect<DiskFile, DiskError>
+  readonly rename: (from: string, to: string) => Effect.Effect<void, DiskError>
+  /** Removes a file; it need not exist. */
+  readonly remove: (path: string) => Effect.Effect<void, DiskError>
+  /** The names of the files in a directory. */
+  readonly list: (directory: string) => Effect.Effect<ReadonlyArray<string>, DiskError>
+  /** The text of a file, `undefined` when it does not exist. */
+  readonly readText: (path: string) => Effect.Effect<string | undefined, DiskError>
+  /** Replaces a file: readers see the old text or the new one, also after a crash. */
+  readonly writeText: (path: string, text: string) => Effect.Effect<void, DiskError>
+}>()("effect-nsq/storage/Disk") {}

@@ -1,0 +1,107 @@
+/**
+ * The Disk over `node:fs`. Every operation runs in Node's thread pool; nothing blocks the broker.
+ */
+import { Effect, Layer, Random } from "effect"
+import * as Fs from "node:fs"
+import { getSystemErrorMessage } from "node:util"
+import { Disk, DiskError, type DiskFile } from "./Disk.ts"
+
+/** The most buffers one vectored write takes (IOV_MAX of Linux). */
+const maxVectors = 1024
+
+const diskError = (operation: string, path: string, cause: NodeJS.ErrnoException): DiskError =>
+  new DiskError({
+    operation,
+    path,
+    code: cause.code ?? "UNKNOWN",
+    text: cause.errno === undefined ? cause.message : getSystemErrorMessage(cause.errno)
+  })
+
+type Done<A> = (error: NodeJS.ErrnoException | null, value: A) => void
+
+/** A call of `node:fs` as an Effect. It cannot be interrupted: the operating system finishes what it has begun. */
+const call = <A = void>(operation: string, path: string, run: (done: Done<A>) => void): Effect.Effect<A, DiskError> =>
+  Effect.callback<A, DiskError>((resume) => {
+    run((error, value) => resume(error ? Effect.fail(diskError(operation, path, error)) : Effect.succeed(value)))
+  }).pipe(Effect.uninterruptible)
+
+const writeVectors = (
+  fd: number,
+  path: string,
+  buffers: ReadonlyArray<Uint8Array>,
+  position: number
+): Effect.Effect<void, DiskError> => {
+  const piece = buffers.slice(0, maxVectors)
+  const rest = buffers.slice(maxVectors)
+  const size = piece.reduce((sum, buffer) => sum + buffer.length, 0)
+  return Effect.flatMap(
+    call<number>("write", path, (done) => Fs.writev(fd, piece, position, done)),
+    (written) => {
+      const left = written < size ? [Buffer.concat(piece).subarray(written), ...rest] : rest
+      return left.length === 0 ? Effect.void : writeVectors(fd, path, left, position + written)
+    }
+  )
+}
+
+const readFully = (fd: number, path: string, buffer: Buffer, position: number): Effect.Effect<number, DiskError> =>
+  Effect.flatMap(
+    call<number>("read", path, (done) => Fs.read(fd, buffer, 0, buffer.length, position, done)),
+    (count) =>
+      count === 0 || count === buffer.length
+        ? Effect.succeed(count)
+        : Effect.map(readFully(fd, path, buffer.subarray(count), position + count), (more) => count + more)
+  )
+
+const file = (fd: number, path: string): DiskFile => ({
+  read: (buffer, position) => readFully(fd, path, buffer, position),
+  write: (buffers, position) =>
+    buffers.length === 1 && buffers[0] !== undefined
+      ? writeOne(fd, path, buffers[0], position)
+      : writeVectors(fd, path, buffers, position),
+  sync: call("fsync", path, (done) => Fs.fdatasync(fd, (error) => done(error))),
+  truncate: (size) => call("truncate", path, (done) => Fs.ftruncate(fd, size, (error) => done(error))),
+  size: Effect.map(call<Fs.Stats>("stat", path, (done) => Fs.fstat(fd, done)), (stats) => stats.size),
+  close: Effect.ignore(call("close", path, (done) => Fs.close(fd, (error) => done(error ?? null))))
+})
+
+const writeOne = (fd: number, path: string, bytes: Uint8Array, position: number): Effect.Effect<void, DiskError> =>
+  Effect.flatMap(
+    call<number>("write", path, (done) => Fs.write(fd, bytes, 0, bytes.length, position, done)),
+    (written) =>
+      written === bytes.length ? Effect.void : writeOne(fd, path, bytes.subarray(written), position + written)
+  )
+
+const openFile = (path: string, flags: number) =>
+  Effect.map(call<number>("open", path, (done) => Fs.open(path, flags, 0o600, done)), (fd) => file(fd, path))
+
+const { O_CREAT, O_RDONLY, O_RDWR, O_TRUNC } = Fs.constants
+
+const remove = (path: string) =>
+  call("remove", path, (done) => Fs.unlink(path, (error) => done(error?.code === "ENOENT" ? null : error)))
+
+const rename = (from: string, to: string) => call("rename", from, (done) => Fs.rename(from, to, (error) => done(error)))
+
+const writeText = Effect.fnUntraced(function*(path: string, text: string) {
+  const unique = yield* Random.nextIntBetween(0, 2 ** 31)
+  const temporary = `${path}.${unique}.tmp`
+  const write = Effect.acquireUseRelease(
+    openFile(temporary, O_RDWR | O_CREAT | O_TRUNC),
+    (opened) => Effect.andThen(opened.write([Buffer.from(text)], 0), opened.sync),
+    (opened) => opened.close
+  )
+  yield* Effect.andThen(write, rename(temporary, path)).pipe(
+    Effect.onError(() => Effect.ignore(remove(temporary)))
+  )
+})
+
+export const layer = Layer.succeed(Disk, {
+  open: (path) => openFile(path, O_RDONLY),
+  create: (path) => openFile(path, O_RDWR | O_CREAT),
+  rename,
+  remove,
+  list: (directory) => call<Array<string>>("open", directory, (done) => Fs.readdir(directory, done)),
+  readText: (path) =>
+    call<string | undefined>("open", path, (done) =>
+      Fs.readFile(path, "utf8", (error, text) => error?.code === "ENOENT" ? done(null, undefined) : done(error, text))),
+  writeText
+})

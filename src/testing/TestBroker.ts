@@ -1,0 +1,34 @@
+/**
+ * A whole broker without files and sockets: storage and network in memory, time from the test's clock. Connect to it with
+ * `ProtocolClient`, or publish and consume in process.
+ */
+import { Effect, Layer } from "effect"
+import { Broker } from "../services/broker/Broker.ts"
+import { Clients } from "../services/broker/Clients.ts"
+import { Publisher } from "../services/broker/Publisher.ts"
+import { NsqdOptions } from "../services/options/NsqdOptions.ts"
+import { Storage } from "../services/storage/Storage.ts"
+import { TcpServer } from "../services/transport/TcpServer.ts"
+import * as MemoryTransport from "./MemoryTransport.ts"
+
+/** Where the broker listens on the in-memory network. */
+export const address = "127.0.0.1:4150"
+
+/** Options that differ from NSQ's defaults. */
+const options = (changed: Partial<NsqdOptions>) =>
+  Layer.effect(
+    NsqdOptions,
+    Effect.map(NsqdOptions, (defaults) => ({ ...defaults, nodeId: 0, tcpAddress: address, ...changed }))
+  )
+
+/** A broker on the storage of the environment, with the options that are given. */
+export const layerNoStorage = (changed: Partial<NsqdOptions> = {}) =>
+  TcpServer.layer.pipe(
+    Layer.provideMerge(Layer.mergeAll(Broker.layer, Publisher.layer, Clients.layer)),
+    Layer.provideMerge(MemoryTransport.layer),
+    Layer.provideMerge(options(changed))
+  )
+
+/** A broker that keeps everything in memory. */
+export const layer = (changed: Partial<NsqdOptions> = {}) =>
+  layerNoStorage(changed).pipe(Layer.provideMerge(Storage.layerMemory))

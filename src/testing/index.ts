@@ -1,0 +1,10 @@
+/**
+ * `effect-nsq/testing`: what programs need to test against a broker in process.
+ */
+
+/** A whole broker in memory, under the test's clock. */
+export * as TestBroker from "./TestBroker.ts"
+/** A bare client of the wire protocol. */
+export * as ProtocolClient from "./ProtocolClient.ts"
+/** A network in memory. */
+export * as MemoryTransport from "./MemoryTransport.ts"

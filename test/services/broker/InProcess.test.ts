@@ -1,0 +1,61 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { consume, publish, Publisher } from "../../../src/services/broker/index.ts"
+import { TestBroker } from "../../../src/testing/index.ts"
+
+const text = (body: Uint8Array) => Buffer.from(body).toString()
+const bytes = (body: string) => Buffer.from(body)
+
+describe("publishing and consuming in process", () => {
+  it.effect("a stream receives what is published, each message once", () =>
+    Effect.gen(function*() {
+      yield* publish("orders", [bytes("a"), bytes("b"), bytes("c")])
+      const received = yield* consume("orders", "billing", { maxInFlight: 10 }).pipe(
+        Stream.tap((delivery) => delivery.finish),
+        Stream.take(3),
+        Stream.map((delivery) => text(delivery.body)),
+        Stream.runCollect
+      )
+      assert.deepStrictEqual(Array.from(received), ["a", "b", "c"])
+    }).pipe(Effect.provide(TestBroker.layer())))
+
+  it.effect("a delayed message arrives after its delay and not before", () =>
+    Effect.gen(function*() {
+      yield* publish("orders", bytes("later"), { delay: "10 seconds" })
+      const fiber = yield* consume("orders", "billing").pipe(Stream.take(1), Stream.runCollect, Effect.forkChild)
+      yield* TestClock.adjust("9999 millis")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      const [delivery] = yield* Fiber.join(fiber)
+      assert.strictEqual(delivery === undefined ? "" : text(delivery.body), "later")
+    }).pipe(Effect.provide(TestBroker.layer())))
+
+  it.effect("a message that is not answered in time comes again with one more attempt", () =>
+    Effect.gen(function*() {
+      yield* publish("orders", bytes("slow"))
+      const fiber = yield* consume("orders", "billing", { msgTimeout: "30 seconds" }).pipe(
+        Stream.take(2),
+        Stream.map((delivery) => delivery.attempts),
+        Stream.runCollect,
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("29 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 seconds")
+      assert.deepStrictEqual(Array.from(yield* Fiber.join(fiber)), [1, 2])
+    }).pipe(Effect.provide(TestBroker.layer())))
+
+  it.effect("a Layer around publishing refuses what its check does not accept", () =>
+    Effect.gen(function*() {
+      yield* publish("orders", bytes("{}"))
+      const error = yield* Effect.flip(publish("orders", bytes("nonsense")))
+      assert.strictEqual(error.message, "not JSON")
+    }).pipe(
+      Effect.provide(
+        Publisher.layerChecked((_topic, body) => text(body) === "{}" ? Effect.void : Effect.fail("not JSON")).pipe(
+          Layer.provideMerge(TestBroker.layer())
+        )
+      )
+    ))
+})
