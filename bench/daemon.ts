@@ -1,0 +1,188 @@
+/**
+ * One daemon under measurement: started on free loopback ports with a data directory of its own, watched from outside
+ * through /proc, and killed at the end. Works for any program that takes nsqd's flags.
+ */
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { sleep } from "./load/worker.ts"
+import * as Processes from "./processes.ts"
+
+export interface Daemon {
+  readonly tcpPort: number
+  readonly httpPort: number
+  /** Milliseconds from spawn until the TCP port accepted. */
+  readonly startMilliseconds: number
+  /** Resident memory of the daemon and the processes it started. */
+  readonly residentBytes: () => number
+  /** Makes the topic with channels `c0`, `c1`, ... */
+  readonly createChannels: (topic: string, channels: number) => Promise<void>
+  /** Waits until the first channel of the topic holds `count` messages. */
+  readonly awaitDepth: (topic: string, count: number) => Promise<void>
+}
+
+const startSecondsMax = 15
+const depthSecondsMax = 30
+
+const listen = (): Promise<Net.Server> =>
+  new Promise((resolve, reject) => {
+    const server = Net.createServer()
+    server.once("error", reject)
+    server.listen(0, "127.0.0.1", () => resolve(server))
+  })
+
+const portOf = (server: Net.Server): number => {
+  const address = server.address()
+  if (address === null || typeof address === "string") throw new Error("a TCP server has a port")
+  return address.port
+}
+
+/** Two ports that were free a moment ago. */
+const freePorts = async (): Promise<readonly [number, number]> => {
+  const servers = [await listen(), await listen()] as const
+  const ports = [portOf(servers[0]), portOf(servers[1])] as const
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
+
+const accepts = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = Net.connect({ host: "127.0.0.1", port })
+    const end = (result: boolean) => () => {
+      socket.destroy()
+      resolve(result)
+    }
+    socket.once("connect", end(true))
+    socket.once("error", end(false))
+  })
+
+const descendants = (pid: number): Array<number> => {
+  const children = Fs.readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ").filter(Boolean).map(Number)
+  return [pid, ...children.flatMap(descendants)]
+}
+
+const residentBytes = (pid: number): number => {
+  let total = 0
+  for (const process of descendants(pid)) {
+    const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(Fs.readFileSync(`/proc/${process}/status`, "latin1"))
+    total += Number(kibibytes?.[1] ?? 0) * 1024
+  }
+  return total
+}
+
+/** The last line of the log, to say why a daemon died. */
+const lastLine = (path: string): string => Fs.readFileSync(path, "utf8").trimEnd().split("\n").at(-1) ?? ""
+
+interface ChannelStats {
+  readonly depth: number
+}
+
+interface Stats {
+  readonly topics: ReadonlyArray<{ readonly depth: number; readonly channels: ReadonlyArray<ChannelStats> }>
+}
+
+const request = async (port: number, method: string, path: string): Promise<string> => {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { method, signal: AbortSignal.timeout(10_000) })
+  const text = await response.text()
+  if (response.status !== 200) throw new Error(`${method} ${path} was answered with ${response.status} ${text}`)
+  return text
+}
+
+const start = async (command: ReadonlyArray<string>, flags: ReadonlyArray<string>, directory: string) => {
+  const [program, ...words] = command
+  if (program === undefined) throw new Error("the command of the daemon is empty")
+  const [tcpPort, httpPort] = await freePorts()
+  const logPath = Path.join(directory, "log")
+  const data = Path.join(directory, "data")
+  Fs.mkdirSync(data)
+  const log = Fs.openSync(logPath, "w")
+  const spawnedAt = performance.now()
+  const child = Processes.own(ChildProcess.spawn(
+    program,
+    [
+      ...words,
+      `--tcp-address=127.0.0.1:${tcpPort}`,
+      `--http-address=127.0.0.1:${httpPort}`,
+      "--broadcast-address=127.0.0.1",
+      `--data-path=${data}`,
+      "--log-level=warn",
+      ...flags
+    ],
+    {
+      detached: true,
+      stdio: ["ignore", log, log],
+      // A `#!/usr/bin/env node` daemon runs on the Node that runs the benchmark.
+      env: { ...process.env, PATH: `${Path.dirname(process.execPath)}:${process.env.PATH ?? ""}` }
+    }
+  ))
+  Fs.closeSync(log)
+  const exited = new Promise<never>((_, reject) => {
+    child.once("error", (cause) => reject(new Error(`cannot start the daemon: ${cause.message}`)))
+    child.once(
+      "exit",
+      (code, signal) => reject(new Error(`the daemon ended (${signal ?? `code ${code}`}): ${lastLine(logPath)}`))
+    )
+  })
+  exited.catch(() => {})
+  const awaitStart = async (): Promise<void> => {
+    while (!await accepts(tcpPort)) await sleep(1)
+  }
+  try {
+    await Processes.within(startSecondsMax * 1000, "the daemon's start", Promise.race([awaitStart(), exited]))
+  } catch (cause) {
+    Processes.kill(child)
+    throw cause
+  }
+  return { child, exited, tcpPort, httpPort, startMilliseconds: performance.now() - spawnedAt }
+}
+
+const awaitDepth = async (httpPort: number, topic: string, count: number): Promise<void> => {
+  const until = performance.now() + depthSecondsMax * 1000
+  let depth = 0
+  while (performance.now() < until) {
+    const stats = JSON.parse(await request(httpPort, "GET", `/stats?format=json&topic=${topic}`)) as Stats
+    depth = stats.topics[0]?.channels[0]?.depth ?? 0
+    if (depth >= count) return
+    await sleep(50)
+  }
+  throw new Error(`the channel holds ${depth} of ${count} messages after ${depthSecondsMax} s`)
+}
+
+/** Starts a daemon, hands it to `use`, and kills it afterwards; fails when the daemon ends by itself. */
+export const withDaemon = async <A>(
+  command: ReadonlyArray<string>,
+  flags: ReadonlyArray<string>,
+  use: (daemon: Daemon) => Promise<A>
+): Promise<A> => {
+  const directory = Processes.ownDirectory(Fs.mkdtempSync(Path.join(Os.tmpdir(), "nsq-bench-")))
+  try {
+    const { child, exited, httpPort, startMilliseconds, tcpPort } = await start(command, flags, directory)
+    try {
+      const daemon: Daemon = {
+        tcpPort,
+        httpPort,
+        startMilliseconds,
+        residentBytes: () => residentBytes(child.pid ?? 0),
+        createChannels: async (topic, channels) => {
+          await request(httpPort, "POST", `/topic/create?topic=${topic}`)
+          for (let i = 0; i < channels; i++) {
+            await request(httpPort, "POST", `/channel/create?topic=${topic}&channel=c${i}`)
+          }
+        },
+        awaitDepth: (topic, count) => awaitDepth(httpPort, topic, count)
+      }
+      return await Promise.race([use(daemon), exited])
+    } catch (cause) {
+      // A daemon that died shows first as a broken connection; its own last words say more.
+      await Promise.race([exited, sleep(100)])
+      throw cause
+    } finally {
+      Processes.kill(child)
+      await exited.catch(() => {})
+    }
+  } finally {
+    Processes.removeDirectory(directory)
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * The rows of the benchmark: what each starts, which load it applies and which figures it yields. A row gets a fresh
+ * daemon with an empty data directory each time it runs.
+ */
+import { type Daemon, withDaemon } from "./daemon.ts"
+import * as Load from "./load.ts"
+import { type Figures, sleep } from "./load/worker.ts"
+
+export interface Measure {
+  readonly name: string
+  readonly unit: "msg/s" | "ms" | "bytes"
+  readonly better: "higher" | "lower"
+}
+
+export interface Row {
+  readonly name: string
+  /** Another name for `--only`, shared by several rows. */
+  readonly group?: string
+  readonly measures: ReadonlyArray<Measure>
+  /** One run; the figures come in the order of the measures. */
+  readonly run: (command: ReadonlyArray<string>, seconds: number) => Promise<ReadonlyArray<number>>
+}
+
+const topic = "bench"
+const bodyBytes = 200
+const warmUpSeconds = 0.5
+/** On top of the window, how long a run may take before it counts as hung. */
+const graceSeconds = 20
+
+const memQueueSizeUsual = 1_000_000
+/** NSQ's message ids allow one topic 3.9 million a second, so a row that is not about the disk never touches it. */
+const ratePerSecondMax = 4_000_000
+/** Makes a preloaded channel last for most of the window, without taking all memory. */
+const preloadPerSecond = 800_000
+/** How far the publisher may be ahead of the consumers where both work at once. */
+const backlogMax = 100_000
+const idleConnections = 2000
+const queuedMessages = 500_000
+const startsPerRun = 10
+
+const memQueue = (size: number): ReadonlyArray<string> => [`--mem-queue-size=${size}`]
+const memQueueAmple = (seconds: number): ReadonlyArray<string> =>
+  memQueue(Math.ceil(ratePerSecondMax * (warmUpSeconds + seconds)))
+
+const rate = (figures: Figures | undefined): number => {
+  const value = figures?.rate ?? 0
+  if (!(value > 0)) throw new Error("nothing got through")
+  return value
+}
+
+const rateOf = (name: string): ReadonlyArray<Measure> => [{ name, unit: "msg/s", better: "higher" }]
+
+interface Publishing {
+  readonly batch: number
+  readonly window: number
+  readonly limit?: number
+}
+
+/** MPUB of 200 messages. Two requests may be under way, so that the daemon need not wait for the generator. */
+const byMpub: Publishing = { batch: 200, window: 2 }
+
+const publisher = (daemon: Daemon, seconds: number, publishing: Publishing): Load.Job => [
+  "publisher",
+  { port: daemon.tcpPort, topic, connections: 2, bodyBytes, warmUpSeconds, seconds, ...publishing }
+]
+
+const publishRow = (
+  name: string,
+  measure: string,
+  publishing: Publishing,
+  memQueueOf: (seconds: number) => ReadonlyArray<string> = memQueueAmple
+): Row => ({
+  name,
+  measures: rateOf(measure),
+  run: (command, seconds) =>
+    withDaemon(command, memQueueOf(seconds), async (daemon) => {
+      const [figures] = await Load.run(seconds + graceSeconds, publisher(daemon, seconds, publishing))
+      return [rate(figures)]
+    })
+})
+
+/** Publishes `count` messages into a channel nobody consumes yet. */
+const preload = async (daemon: Daemon, count: number): Promise<void> => {
+  await daemon.createChannels(topic, 1)
+  await Load.run(graceSeconds + count / 50_000, publisher(daemon, 0, { ...byMpub, limit: count }))
+  await daemon.awaitDepth(topic, count)
+}
+
+const subRow: Row = {
+  name: "sub",
+  measures: rateOf("SUB, RDY 2500, FIN each"),
+  run: (command, seconds) => {
+    const count = Math.ceil((preloadPerSecond * (warmUpSeconds + seconds)) / byMpub.batch) * byMpub.batch
+    return withDaemon(command, memQueue(count), async (daemon) => {
+      await preload(daemon, count)
+      const [figures] = await Load.run(seconds + graceSeconds, [
+        "subscriber",
+        { port: daemon.tcpPort, topic, channels: 1, connectionsPerChannel: 2, warmUpSeconds, seconds, limit: count }
+      ])
+      return [rate(figures)]
+    })
+  }
+}
+
+/**
+ * MPUB on two connections and consumers at once; the figure is what was delivered. The publisher is held to a backlog:
+ * otherwise it would measure how a daemon divides its time between the two, and mostly the publishing.
+ */
+const throughRow = (
+  name: string,
+  measure: string,
+  channels: number,
+  connectionsPerChannel: number,
+  memQueueSize: number
+): Row => ({
+  name,
+  measures: rateOf(measure),
+  run: (command, seconds) =>
+    withDaemon(command, memQueue(memQueueSize), async (daemon) => {
+      await daemon.createChannels(topic, channels)
+      const common = { port: daemon.tcpPort, topic, channels, warmUpSeconds, seconds }
+      const [delivered] = await Load.run(
+        seconds + graceSeconds,
+        ["subscriber", { ...common, connectionsPerChannel, reports: true }],
+        ["publisher", { ...common, connections: 2, bodyBytes, backlog: backlogMax, ...byMpub }]
+      )
+      return [rate(delivered)]
+    })
+})
+
+const httpRow = (name: string, measure: string, path: string, connections: number, lines: number): Row => ({
+  name,
+  measures: rateOf(measure),
+  run: (command, seconds) =>
+    withDaemon(command, memQueueAmple(seconds), async (daemon) => {
+      const config = { port: daemon.httpPort, path: `${path}?topic=${topic}`, connections, lines, bodyBytes }
+      const [figures] = await Load.run(seconds + graceSeconds, ["http", { ...config, warmUpSeconds, seconds }])
+      return [rate(figures)]
+    })
+})
+
+const latencyRow = (name: string, messagesPerSecond: number): Row => ({
+  name,
+  group: "latency",
+  measures: ["p50", "p99", "p99.9"].map((percentile) => ({
+    name: `latency at ${messagesPerSecond.toLocaleString("en-US")} msg/s, ${percentile}`,
+    unit: "ms",
+    better: "lower"
+  })),
+  run: (command, seconds) =>
+    withDaemon(command, memQueue(memQueueSizeUsual), async (daemon) => {
+      await daemon.createChannels(topic, 1)
+      const config = { port: daemon.tcpPort, topic, messagesPerSecond, bodyBytes, warmUpSeconds, seconds }
+      const [figures] = await Load.run(seconds + graceSeconds, ["latency", config])
+      return [figures?.p50 ?? NaN, figures?.p99 ?? NaN, figures?.p999 ?? NaN]
+    })
+})
+
+/** Resident memory once the daemon has come to rest. */
+const residentAtRest = async (daemon: Daemon): Promise<number> => {
+  await sleep(1500)
+  return daemon.residentBytes()
+}
+
+const memoryConnectionRow: Row = {
+  name: "memory-connection",
+  group: "memory",
+  measures: [{ name: "memory per idle connection", unit: "bytes", better: "lower" }],
+  run: (command) =>
+    withDaemon(command, memQueue(memQueueSizeUsual), async (daemon) => {
+      const job = (connections: number): Load.Job => ["idle", { port: daemon.tcpPort, topic, connections }]
+      // The first connections pay for code and caches that all later ones share.
+      await Load.hold(job(50), () => sleep(200))
+      const before = await residentAtRest(daemon)
+      const after = await Load.hold(job(idleConnections), () => residentAtRest(daemon))
+      return [(after - before) / idleConnections]
+    })
+}
+
+const memoryMessageRow: Row = {
+  name: "memory-message",
+  group: "memory",
+  measures: [{ name: "memory per queued message of 200 bytes", unit: "bytes", better: "lower" }],
+  run: (command) =>
+    withDaemon(command, memQueue(memQueueSizeUsual), async (daemon) => {
+      const first = 10_000
+      await preload(daemon, first)
+      const before = await residentAtRest(daemon)
+      await Load.run(graceSeconds + 10, publisher(daemon, 0, { ...byMpub, limit: queuedMessages }))
+      await daemon.awaitDepth(topic, first + queuedMessages)
+      return [(await residentAtRest(daemon) - before) / queuedMessages]
+    })
+}
+
+const startRow: Row = {
+  name: "start",
+  measures: [
+    { name: `start until the port accepts, median of ${startsPerRun}`, unit: "ms", better: "lower" },
+    { name: "memory after start", unit: "bytes", better: "lower" }
+  ],
+  run: async (command) => {
+    const starts: Array<readonly [number, number]> = []
+    for (let i = 0; i < startsPerRun; i++) {
+      starts.push(
+        await withDaemon(command, [], async (daemon) => {
+          await sleep(200)
+          return [daemon.startMilliseconds, daemon.residentBytes()]
+        })
+      )
+    }
+    return [median(starts.map(([milliseconds]) => milliseconds)), median(starts.map(([, bytes]) => bytes))]
+  }
+}
+
+export const median = (values: ReadonlyArray<number>): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? NaN
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2
+}
+
+export const rows: ReadonlyArray<Row> = [
+  publishRow("mpub", "MPUB 200 x 200 bytes", byMpub),
+  publishRow("pub", "PUB one at a time, 2 connections", { batch: 1, window: 1 }),
+  publishRow("pub-pipelined", "PUB pipelined, 2 connections", { batch: 1, window: 500 }),
+  subRow,
+  throughRow("both", "MPUB and SUB at once, delivered", 1, 2, memQueueSizeUsual),
+  throughRow("fan-out", "MPUB and fan-out to 8 channels, delivered", 8, 1, memQueueSizeUsual),
+  throughRow("disk", "MPUB and SUB through the disk queue, delivered", 1, 2, 0),
+  publishRow("disk-mpub", "MPUB to the disk queue, 200 x 200 bytes", byMpub, () => memQueue(0)),
+  httpRow("http-pub", "HTTP /pub, 16 connections", "/pub", 16, 1),
+  httpRow("http-mpub", "HTTP /mpub 200 x 200 bytes, 2 connections", "/mpub", 2, 200),
+  latencyRow("latency-2k", 2000),
+  latencyRow("latency-20k", 20_000),
+  memoryConnectionRow,
+  memoryMessageRow,
+  startRow
+]
