@@ -6,10 +6,12 @@ import { Context, Data, Effect, Layer } from "effect"
 import { Broker } from "./broker/Broker.ts"
 import { Clients } from "./broker/Clients.ts"
 import { Publisher } from "./broker/Publisher.ts"
+import { NsqdHttp } from "./http/NsqdHttp.ts"
+import { ListenAddresses } from "./ListenAddresses.ts"
 import { NsqdOptions } from "./options/NsqdOptions.ts"
 import * as NsqdOptionsCheck from "./options/NsqdOptionsCheck.ts"
 import { NsqdStartError } from "./options/NsqdStartError.ts"
-import type { RuntimeOptions } from "./options/RuntimeOptions.ts"
+import { RuntimeOptions } from "./options/RuntimeOptions.ts"
 import * as Version from "./options/Version.ts"
 import * as DataDirectory from "./storage/DataDirectory.ts"
 import * as DiskStorage from "./storage/DiskStorage.ts"
@@ -45,10 +47,13 @@ export class Nsqd extends Context.Service<Nsqd, {
     Effect.gen(function*() {
       yield* prepare
       const services = yield* Effect.mapError(Layer.build(broker), startError("load metadata"))
-      yield* Layer.build(listeners).pipe(
+      const listening = yield* Layer.build(listeners).pipe(
         Effect.provideContext(services),
         Effect.mapError(startError("instantiate nsqd"))
       )
+      const { httpPort, tcpPort } = Context.get(listening, ListenAddresses)
+      const runtimeOptions = yield* RuntimeOptions
+      yield* runtimeOptions.listening({ tcp: realPort(tcpPort), http: realPort(httpPort) })
       return Nsqd.of({
         reload: Effect.logInfo("NSQ: SIGHUP received, there is nothing to reload"),
         failed: Effect.never
@@ -64,4 +69,10 @@ const broker = Broker.layer.pipe(
   Layer.provideMerge(Layer.mergeAll(Publisher.layer, Clients.layer))
 )
 
-const listeners = TcpServer.layer.pipe(Layer.provide(NodeTransport.layer))
+const listeners = Layer.mergeAll(TcpServer.layer, NsqdHttp.layer).pipe(
+  Layer.provide(NodeTransport.layer),
+  Layer.provideMerge(ListenAddresses.layer)
+)
+
+/** Neither a unix socket nor a listener that is off has a port to announce. */
+const realPort = (port: number): number | undefined => port > 0 ? port : undefined

@@ -6,6 +6,7 @@ import { Effect, Layer } from "effect"
 import { Broker } from "../services/broker/Broker.ts"
 import { Clients } from "../services/broker/Clients.ts"
 import { Publisher } from "../services/broker/Publisher.ts"
+import { ListenAddresses } from "../services/ListenAddresses.ts"
 import { NsqdOptions } from "../services/options/NsqdOptions.ts"
 import { Storage } from "../services/storage/Storage.ts"
 import { TcpServer } from "../services/transport/TcpServer.ts"
@@ -26,6 +27,7 @@ export const layerNoStorage = (changed: Partial<NsqdOptions> = {}) =>
   TcpServer.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(Broker.layer, Publisher.layer, Clients.layer)),
     Layer.provideMerge(MemoryTransport.layer),
+    Layer.provide(ListenAddresses.layer),
     Layer.provideMerge(options(changed))
   )
 
