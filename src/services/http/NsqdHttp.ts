@@ -62,18 +62,23 @@ const makeResponder = Effect.gen(function*() {
   const router = Router.make(yield* allRoutes)
   const threshold = yield* LogThreshold
 
-  const answerOf = (found: Router.Found, request: Omit<Router.HttpRequest, "parameter">) =>
-    found._tag === "Answer"
-      ? Effect.succeed(found.response)
-      : found.route.handle({ ...request, parameter: found.parameter }).pipe(
+  const answerTo = (request: Omit<Router.HttpRequest, "parameter">) =>
+    Effect.suspend(() => {
+      const found = router(request.incoming.method ?? "", request.target)
+      if (found._tag === "Answer") return Effect.succeed({ response: found.response, logged: found.logged })
+      const { parameter, route } = found
+      return route.handle({ ...request, parameter }).pipe(
         Effect.catchTag("HttpFailure", ({ response }) => Effect.succeed(response)),
-        Effect.catchDefect((defect) =>
-          Effect.as(
-            Effect.logError(`${request.incoming.method} ${request.incoming.url} failed`, defect),
-            HttpResponse.internalError
-          )
+        Effect.map((response) => ({ response, logged: route.logged }))
+      )
+    }).pipe(
+      Effect.catchDefect((defect) =>
+        Effect.as(
+          Effect.logError(`${request.incoming.method} ${request.incoming.url} failed`, defect),
+          { response: HttpResponse.internalError, logged: true }
         )
       )
+    )
 
   const reply = (incoming: IncomingMessage, outgoing: ServerResponse, response: HttpResponse.HttpResponse) => {
     const unwanted = !incoming.complete &&
@@ -86,10 +91,8 @@ const makeResponder = Effect.gen(function*() {
   return Effect.fnUntraced(
     function*(incoming: IncomingMessage, outgoing: ServerResponse, target: RequestTarget.RequestTarget) {
       const started = yield* Clock.monotonicTimeNanos
-      const found = router(incoming.method ?? "", target)
-      const response = yield* answerOf(found, { target, incoming, outgoing })
-      const isLogged = found._tag === "Answer" ? found.logged : found.route.logged
-      if (isLogged && threshold.allows("info")) {
+      const { logged, response } = yield* answerTo({ target, incoming, outgoing })
+      if (logged && threshold.allows("info")) {
         const elapsed = GoDuration.format(Duration.nanos((yield* Clock.monotonicTimeNanos) - started))
         const line = `${response.status} ${incoming.method} ${incoming.url} (${remoteAddress(incoming)}) ${elapsed}`
         yield* Effect.logInfo(line)

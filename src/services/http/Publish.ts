@@ -132,6 +132,15 @@ export const make = Effect.gen(function*() {
     )
   }
 
+  /** In Node's callback nobody else would catch a defect, and it would end the daemon. */
+  const attempt = (target: PublishTarget, body: Buffer | undefined): Answer => {
+    try {
+      return publish(target, body)
+    } catch (defect) {
+      return Effect.die(defect)
+    }
+  }
+
   /** Once for each distinct text: a publisher repeats its requests. */
   const warn = (target: PublishTarget, fork: (effect: Effect.Effect<void>) => void): void => {
     const { warning } = target
@@ -148,13 +157,15 @@ export const make = Effect.gen(function*() {
     outgoing: ServerResponse,
     fork: (effect: Effect.Effect<void>) => void
   ): void => {
-    const [limit, tooBig] = target.kind === "pub"
-      ? [maxMsgSize, refusals.MSG_TOO_BIG]
-      : [maxBodySize, refusals.BODY_TOO_BIG]
+    const isSingle = target.kind === "pub"
+    const limit = isSingle ? maxMsgSize : maxBodySize
     if (target.warning !== undefined) warn(target, fork)
-    if (RequestBody.announcesMore(incoming, limit)) return fork(RequestBody.answerUnread(incoming, outgoing, tooBig))
+    if (RequestBody.announcesMore(incoming, limit)) {
+      const tooBig = isSingle ? refusals.MSG_TOO_BIG : refusals.BODY_TOO_BIG
+      return fork(RequestBody.answerUnread(incoming, outgoing, tooBig))
+    }
     RequestBody.collect(incoming, outgoing, limit, (body) => {
-      const answer = publish(target, body)
+      const answer = attempt(target, body)
       const finish = (response: HttpResponse.HttpResponse): Effect.Effect<void> | undefined => {
         if (body === undefined) return RequestBody.answerUnread(incoming, outgoing, response)
         HttpResponse.send(outgoing, response)
