@@ -58,6 +58,11 @@ const accepts = (port: number): Promise<boolean> =>
     socket.once("error", end(false))
   })
 
+const awaitAccept = async (port: number, child: ChildProcess.ChildProcess): Promise<void> => {
+  const isAlive = (): boolean => child.pid !== undefined && child.exitCode === null && child.signalCode === null
+  while (isAlive() && !await accepts(port)) await sleep(1)
+}
+
 const descendants = (pid: number): Array<number> => {
   const children = Fs.readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ").filter(Boolean).map(Number)
   return [pid, ...children.flatMap(descendants)]
@@ -84,7 +89,10 @@ interface Stats {
 }
 
 const request = async (port: number, method: string, path: string): Promise<string> => {
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, { method, signal: AbortSignal.timeout(10_000) })
+  const url = `http://127.0.0.1:${port}${path}`
+  const response = await fetch(url, { method, signal: AbortSignal.timeout(10_000) }).catch((cause: Error) => {
+    throw new Error(`${method} ${path}: ${cause.cause instanceof Error ? cause.cause.message : cause.message}`)
+  })
   const text = await response.text()
   if (response.status !== 200) throw new Error(`${method} ${path} was answered with ${response.status} ${text}`)
   return text
@@ -126,16 +134,20 @@ const start = async (command: ReadonlyArray<string>, flags: ReadonlyArray<string
     )
   })
   exited.catch(() => {})
-  const awaitStart = async (): Promise<void> => {
-    while (!await accepts(tcpPort)) await sleep(1)
+  const awaitStart = async (): Promise<number> => {
+    await awaitAccept(tcpPort, child)
+    const milliseconds = performance.now() - spawnedAt
+    await awaitAccept(httpPort, child)
+    return milliseconds
   }
   try {
-    await Processes.within(startSecondsMax * 1000, "the daemon's start", Promise.race([awaitStart(), exited]))
+    const started = Promise.race([awaitStart(), exited])
+    const startMilliseconds = await Processes.within(startSecondsMax * 1000, "the daemon's start", started)
+    return { child, exited, tcpPort, httpPort, startMilliseconds }
   } catch (cause) {
     Processes.kill(child)
     throw cause
   }
-  return { child, exited, tcpPort, httpPort, startMilliseconds: performance.now() - spawnedAt }
 }
 
 const awaitDepth = async (httpPort: number, topic: string, count: number): Promise<void> => {
