@@ -258,8 +258,8 @@ const make = Effect.gen(function*() {
   })
 
   const stop = Effect.gen(function*() {
-    yield* Effect.logInfo("NSQ: persisting topic/channel metadata")
-    yield* persist
+    // What could not be read must not be overwritten.
+    if (restored) yield* Effect.andThen(Effect.logInfo("NSQ: persisting topic/channel metadata"), persist)
     yield* Effect.logInfo("NSQ: closing topics")
     yield* Effect.forEach(Array.from(open.values()), ({ scope }) => Scope.close(scope, Exit.void), {
       concurrency: "unbounded",

@@ -97,5 +97,8 @@ export const recoverQueue = Effect.fnUntraced(function*(
 })
 
 const dataFiles = (disk: Disk["Service"], directory: string, name: string) =>
-  Effect.map(disk.list(directory), (names) =>
-    names.flatMap((file) => dataFileNumber(name, file) ?? []).sort((a, b) => a - b))
+  disk.list(directory).pipe(
+    // A directory that is gone is an error to whoever writes, as in NSQ.
+    Effect.catchIf((error) => error.code === "ENOENT", () => Effect.succeed([])),
+    Effect.map((names) => names.flatMap((file) => dataFileNumber(name, file) ?? []).sort((a, b) => a - b))
+  )

@@ -5,9 +5,11 @@
  */
 import { Clock, Effect, type Scope } from "effect"
 import { magicV2 } from "../../protocol/Command.ts"
-import { CommandDecoder } from "../../protocol/CommandDecoder.ts"
+import { CommandDecoder, type Decoded } from "../../protocol/CommandDecoder.ts"
+import { formatMessageKey } from "../../protocol/Message.ts"
 import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
 import { Clients, ClientState } from "../broker/Clients.ts"
+import { LogThreshold } from "../logging/LogThreshold.ts"
 import * as Time from "../broker/Time.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as Commands from "./Commands.ts"
@@ -22,6 +24,7 @@ export const make = Effect.gen(function*() {
   const options = yield* NsqdOptions
   const clients = yield* Clients
   const execute = yield* Commands.make
+  const threshold = yield* LogThreshold
   const time = yield* Time.make
   const decoderLimits = Commands.decoderLimits(options)
   const identifyLimits = Commands.identifyLimits(options)
@@ -49,6 +52,12 @@ export const make = Effect.gen(function*() {
   const newSession = (connection: Connection, connectTime: number) =>
     new Session(connection, identifyLimits, time.monotonicMillis(), connectTime)
 
+  const executeLoudly = (session: Session, command: Decoded): Commands.Pending =>
+    Effect.andThen(
+      Effect.logDebug(`PROTOCOL(V2): [${session.connection.remoteAddress}] [${describe(command)}]`),
+      Effect.suspend(() => execute(session, command) ?? Effect.void)
+    )
+
   /** Carries out every command that has arrived; true when the connection is to end. */
   const executeAll = (session: Session, decoder: CommandDecoder): Effect.Effect<boolean, never, Scope.Scope> | boolean => {
     for (let command = decoder.next(session); command !== undefined; command = decoder.next(session)) {
@@ -58,7 +67,7 @@ export const make = Effect.gen(function*() {
           true
         )
       }
-      const pending = execute(session, command)
+      const pending = threshold.allows("debug") ? executeLoudly(session, command) : execute(session, command)
       if (pending !== undefined) {
         // Answers so far must not wait for this one.
         session.send()
@@ -192,3 +201,25 @@ export const make = Effect.gen(function*() {
       Effect.ensuring(Effect.logInfo(`PROTOCOL(V2): [${connection.remoteAddress}] exiting ioloop`))
     )
 })
+
+/** A command as the debug log shows it: its name and what it is about, never a body. */
+const describe = (command: Decoded): string => {
+  switch (command._tag) {
+    case "PUB":
+    case "MPUB":
+    case "DPUB":
+      return `${command._tag} ${command.topic}`
+    case "SUB":
+      return `SUB ${command.topic} ${command.channel}`
+    case "RDY":
+      return `RDY ${command.count}`
+    case "FIN":
+    case "TOUCH":
+    case "REQ":
+      return `${command._tag} ${formatMessageKey(command)}`
+    case "Malformed":
+      return command.command
+    default:
+      return command._tag
+  }
+}
