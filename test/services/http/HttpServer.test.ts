@@ -1,0 +1,116 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { existsSync } from "node:fs"
+import { mkdtemp, rm } from "node:fs/promises"
+import * as Net from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { NsqdHttp } from "../../../src/services/http/NsqdHttp.ts"
+import { layer, outcome, requestTo, serve } from "./api.ts"
+
+/** A connection on which `bytes` were sent; completes once something came back, or at once when there is nothing to send. */
+const connect = (port: number, bytes = ""): Effect.Effect<Net.Socket> =>
+  Effect.callback((resume) => {
+    const socket = Net.connect(port, "127.0.0.1", () => {
+      if (bytes === "") return resume(Effect.succeed(socket))
+      socket.write(bytes)
+      socket.once("data", () => resume(Effect.succeed(socket)))
+    })
+    socket.on("error", () => {})
+  })
+
+const quietly = (httpAddress: string) => layer({ httpAddress }).pipe(Layer.provide(Logger.layer([])))
+
+const tempDirectory = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "http-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true }))
+)
+
+const elapsed = (effect: Effect.Effect<unknown>): Effect.Effect<number> =>
+  Effect.gen(function*() {
+    const start = performance.now()
+    yield* effect
+    return performance.now() - start
+  })
+
+describe("the HTTP server", () => {
+  it.live("ends in milliseconds however many connections are open", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { log, port } = yield* Scope.provide(serve(), scope)
+      const ping = "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
+      const idle = yield* Effect.forEach(Array.from({ length: 20 }), () => connect(port, ping))
+      const silent = yield* connect(port)
+      const sending = yield* connect(port)
+      sending.write("POST /pub?topic=t HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+      const millis = yield* elapsed(Scope.close(scope, Exit.void))
+      assert.isBelow(millis, 400)
+      yield* Effect.sleep(20)
+      for (const socket of [...idle, silent, sending]) assert.isTrue(socket.destroyed || socket.readableEnded)
+      assert.isTrue(log.some((line) => line.endsWith(`HTTP: listening on 127.0.0.1:${port}`)))
+      assert.isTrue(log.some((line) => line.endsWith(`HTTP: closing 127.0.0.1:${port}`)))
+    }))
+
+  it.live("does not wait long for a handler that is at work", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { port } = yield* Scope.provide(serve(), scope)
+      const socket = yield* connect(port)
+      socket.write("GET /debug/pprof/profile?seconds=60 HTTP/1.1\r\nHost: x\r\n\r\n")
+      yield* Effect.sleep(100)
+      assert.isBelow(yield* elapsed(Scope.close(scope, Exit.void)), 2500)
+    }))
+
+  it.live("says why it cannot listen", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serve()
+      const httpAddress = `127.0.0.1:${port}`
+      const error = yield* Effect.flip(Layer.build(quietly(httpAddress)))
+      assert.strictEqual(error._tag, "ListenError")
+      assert.match(error.message, new RegExp(`^listen \\(${httpAddress}\\) failed - .*address already in use`))
+    }))
+
+  it.live("listens on a unix socket and takes its file away", () =>
+    Effect.gen(function*() {
+      const socketPath = join(yield* tempDirectory, "nsqd.sock")
+      yield* Effect.scoped(Effect.gen(function*() {
+        const context = yield* Layer.build(quietly(socketPath))
+        assert.strictEqual(Context.get(context, NsqdHttp).port, -1)
+        assert.include((yield* requestTo({ socketPath }, "GET", "/info")).text, "\"http_port\":-1")
+        assert.strictEqual(outcome(yield* requestTo({ socketPath }, "POST", "/pub?topic=t", "x")), "200 OK")
+      }))
+      assert.isFalse(existsSync(socketPath))
+    }))
+
+  it.live("does not listen at all without an address", () =>
+    Effect.gen(function*() {
+      const context = yield* Layer.build(quietly(""))
+      assert.strictEqual(Context.get(context, NsqdHttp).port, 0)
+    }))
+
+  it.live("survives what is not HTTP", () =>
+    Effect.gen(function*() {
+      const { raw, request } = yield* serve()
+      assert.match(yield* raw("  V2\r\n\r\n"), /^HTTP\/1\.1 400 /)
+      assert.match(yield* raw("GET /ping HTTP/1.1\r\n\r\n"), /^HTTP\/1\.1 400 /)
+      assert.match(
+        yield* raw("POST /pub?topic=t HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"),
+        /^HTTP\/1\.1 400 /
+      )
+      assert.strictEqual(outcome(yield* request("GET", "/ping")), "200 OK")
+    }))
+
+  it.live("serves HTTP/1.0 and closes", () =>
+    Effect.gen(function*() {
+      const { raw } = yield* serve()
+      const answer = yield* raw("POST /pub?topic=t HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi")
+      assert.match(answer, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nOK$/)
+    }))
+
+  it.live("ends a connection whose large body nobody wants", () =>
+    Effect.gen(function*() {
+      const { raw } = yield* serve()
+      const answer = yield* raw("POST /topic/create?topic=t HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+      assert.match(answer, /^HTTP\/1\.1 200 OK\r\n[^]*Connection: close/)
+    }))
+})
