@@ -3,7 +3,7 @@
  * holds at start and keeps the metadata file true. Messages do not pass through it: publishers and consumers hold on to the
  * Topic and Channel they use.
  */
-import { Clock, Context, Duration, Effect, Exit, Latch, Layer, Random, Scope, Semaphore } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Random, Scope, Semaphore } from "effect"
 import { type ChannelName, isChannelName, isEphemeral, isTopicName, type TopicName } from "../../protocol/Names.ts"
 import type { NsqdMetadata } from "../../protocol/NsqdMetadata.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
@@ -13,6 +13,7 @@ import type { Channel } from "./Channel.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
 import * as Time from "./Time.ts"
 import { Topic, type TopicSettings } from "./Topic.ts"
+import { Wakeup } from "./Wakeup.ts"
 
 /** The version of NSQ whose behaviour this is, in every place where NSQ states its own. */
 export const nsqVersion = "1.3.0"
@@ -77,7 +78,8 @@ const make = Effect.gen(function*() {
   const open = new Map<string, OpenTopic>()
   /** One change of the registry at a time: nobody opens what another is deleting. */
   const registry = yield* Semaphore.make(1)
-  const changed = yield* Latch.make(false)
+  const saving = yield* Semaphore.make(1)
+  const changed = new Wakeup()
   let restored = false
 
   // ---- metadata
@@ -94,18 +96,18 @@ const make = Effect.gen(function*() {
     version: nsqVersion
   })
 
-  const persist = Effect.suspend(() => storage.saveMetadata(metadata())).pipe(
+  // One at a time: an older picture must not be written over a newer one.
+  const persist = saving.withPermit(Effect.suspend(() => storage.saveMetadata(metadata()))).pipe(
     Effect.catch((error) => Effect.logError(`failed to persist metadata - ${error.message}`))
   )
 
   const noteChange = (name: string): void => {
-    if (restored && !isEphemeral(name)) changed.openUnsafe()
+    if (restored && !isEphemeral(name)) changed.call()
   }
 
   const persistChanges = Effect.gen(function*() {
     while (true) {
-      yield* changed.await
-      yield* changed.close
+      yield* changed.wait
       yield* persist
     }
   })

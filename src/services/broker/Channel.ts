@@ -6,7 +6,7 @@
  * Consumers and the topic call its synchronous methods, which change state and wake the fiber that has work. Hot path:
  * messages are handed over in runs of whole frames, one flush per consumer and pass.
  */
-import { Effect, Latch, type Random, Result, Schedule } from "effect"
+import { Effect, type Random, Result, Schedule } from "effect"
 import type { MessageKey } from "../../protocol/Message.ts"
 import { MessageBatch, raiseAttempts, type StoredRecords } from "../../protocol/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
@@ -17,6 +17,7 @@ import { InFlight } from "./InFlight.ts"
 import { MemoryQueue, settleSpan, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
 import { type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
 import type { Time } from "./Time.ts"
+import { Wakeup } from "./Wakeup.ts"
 
 /** What a channel needs to know of its broker. Sizes in messages, times in ms. */
 export interface ChannelSettings {
@@ -58,8 +59,8 @@ export class Channel {
   private readonly members: Array<Subscription> = []
   /** In flight with consumers that have gone, where these wait for their time-out as in NSQ. */
   private readonly orphans = new InFlight()
-  private readonly work = Latch.makeUnsafe(false)
-  private readonly alarm = Latch.makeUnsafe(false)
+  private readonly work = new Wakeup()
+  private readonly alarm = new Wakeup()
   private alarmAt = Infinity
   private turn = 0
   private memoryFirst = true
@@ -221,7 +222,7 @@ export class Channel {
 
   /** There may be something to deliver. */
   wake(): void {
-    this.work.openUnsafe()
+    this.work.call()
   }
 
   // ---- from operators
@@ -319,7 +320,7 @@ export class Channel {
 
   /** The alarm has to ring at `deadline` or before. */
   private watch(deadline: number): void {
-    if (deadline < this.alarmAt) this.alarm.openUnsafe()
+    if (deadline < this.alarmAt) this.alarm.call()
   }
 
   private earliestDeadline(): number {
@@ -355,10 +356,9 @@ export class Channel {
         continue
       }
       this.alarmAt = deadline
-      this.alarm.closeUnsafe()
       yield* wait === Infinity
-        ? this.alarm.await
-        : Effect.raceFirst(this.alarm.await, Effect.sleep(Math.ceil(wait)))
+        ? this.alarm.wait
+        : Effect.raceFirst(this.alarm.wait, Effect.sleep(Math.ceil(wait)))
       this.alarmAt = Infinity
     }
   })
@@ -368,8 +368,7 @@ export class Channel {
   /** Gives messages to consumers, for ever. */
   readonly runDelivery: Effect.Effect<never> = Effect.gen({ self: this }, function*() {
     while (true) {
-      yield* this.work.await
-      this.work.closeUnsafe()
+      yield* this.work.wait
       this.deliver()
       if (this.spilled.count > 0) yield* this.writeSpilled
       while (this.fetched.count === 0 && this.wantsMore() && (yield* this.fetch)) this.deliver()

@@ -2,7 +2,7 @@
  * A topic: takes what is published, in memory first and on disk when memory is full, and hands every message to each of its
  * channels. One fiber does the handing over, in batches, while the topic has channels and is not paused.
  */
-import { Cause, Effect, Exit, Fiber, Latch, type Random, Schedule, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, type Random, Schedule, Scope } from "effect"
 import { GuidGenerator } from "../../protocol/Guid.ts"
 import { MessageBatch, type PublishedBodies, type StoredRecords } from "../../protocol/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
@@ -12,6 +12,7 @@ import { Channel, type ChannelSettings } from "./Channel.ts"
 import { DeferredOnDisk } from "./DeferredOnDisk.ts"
 import { MemoryQueue, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
 import type { Time } from "./Time.ts"
+import { Wakeup } from "./Wakeup.ts"
 
 export interface TopicSettings extends ChannelSettings {
   /** 0..1023, part of every message id. */
@@ -43,7 +44,7 @@ export class Topic {
   private readonly memory = new MemoryQueue()
   private readonly delays = new DeferredOnDisk()
   private readonly open = new Map<ChannelName, OpenChannel>()
-  private readonly work = Latch.makeUnsafe(false)
+  private readonly work = new Wakeup()
   private started = false
 
   private constructor(
@@ -112,7 +113,7 @@ export class Topic {
     const taken = Math.max(0, Math.min(batch.count, room))
     if (taken > 0) {
       this.memory.push({ batch, index: 0, position: 0, end: taken })
-      this.work.openUnsafe()
+      this.work.call()
     }
     if (taken === batch.count) {
       this.count(batch.count, batch.bodyBytes)
@@ -142,7 +143,7 @@ export class Topic {
         Effect.sync(() => {
           if (batch.deferMillis > 0) this.delays.add(records, batch.deferMillis)
           this.count(batch.count, batch.bodyBytes)
-          this.work.openUnsafe()
+          this.work.call()
         })
       ),
       Effect.mapError((error) => {
@@ -172,7 +173,7 @@ export class Topic {
         Effect.onError(() => Scope.close(scope, Exit.void))
       )
       this.open.set(name, { channel, scope })
-      this.work.openUnsafe()
+      this.work.call()
       return channel
     }
   )
@@ -208,13 +209,13 @@ export class Topic {
 
   unpause(): void {
     this.paused = false
-    this.work.openUnsafe()
+    this.work.call()
   }
 
   /** From now on messages go to the channels that exist. */
   start(): void {
     this.started = true
-    this.work.openUnsafe()
+    this.work.call()
   }
 
   /** Drops what waits at the topic; its channels keep what they have. */
@@ -260,8 +261,7 @@ export class Topic {
 
   private readonly run: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     while (true) {
-      yield* this.work.await
-      this.work.closeUnsafe()
+      yield* this.work.wait
       while (this.isPumping && this.depth > 0) {
         // Uninterruptible: a batch that one channel has and another has not would be lost to the other.
         if (this.memory.count > 0) yield* Effect.uninterruptible(this.handOverAll(this.memory.takeAll()))

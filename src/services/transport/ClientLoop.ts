@@ -129,13 +129,12 @@ export const make = Effect.gen(function*() {
     let interval = session.negotiated.heartbeatInterval
     let next = time.monotonicMillis() + interval
     while (true) {
-      session.heartbeatChanged.closeUnsafe()
       if (session.negotiated.heartbeatInterval !== interval) {
         interval = session.negotiated.heartbeatInterval
         next = time.monotonicMillis() + interval
       }
       if (interval === 0) {
-        yield* session.heartbeatChanged.await
+        yield* session.heartbeatChanged.wait
         continue
       }
       const now = time.monotonicMillis()
@@ -150,7 +149,7 @@ export const make = Effect.gen(function*() {
         continue
       }
       const wait = Effect.sleep(Math.ceil((session.waiting ? next : Math.min(next, deadline)) - now))
-      yield* session.state === ClientState.init ? Effect.raceFirst(wait, session.heartbeatChanged.await) : wait
+      yield* session.state === ClientState.init ? Effect.raceFirst(wait, session.heartbeatChanged.wait) : wait
     }
   })
 
@@ -161,8 +160,7 @@ export const make = Effect.gen(function*() {
   const outputLoop = Effect.fnUntraced(function*(session: Session) {
     const { connection, outbox } = session
     while (true) {
-      yield* session.outputWaits.await
-      session.outputWaits.closeUnsafe()
+      yield* session.outputWaits.wait
       if (outbox.isWritable) {
         yield* Effect.sleep(session.lateFlushMillis)
         session.send()
@@ -190,7 +188,7 @@ export const make = Effect.gen(function*() {
       readLoop(session, decoder),
       heartbeats(session),
       outputLoop(session),
-      session.cutOff.await
+      session.cutOff.wait
     ])
   })
 

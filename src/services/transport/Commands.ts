@@ -89,7 +89,7 @@ export const make = Effect.gen(function*() {
         })
         : "OK"
     )
-    session.heartbeatChanged.openUnsafe()
+    session.heartbeatChanged.call()
     return Effect.logInfo(`[${session.connection.remoteAddress}] IDENTIFY: ${describe(body)}`)
   }
 

@@ -2,7 +2,6 @@
  * The state of one client connection: what was negotiated, where it is in its life, its subscription, its outgoing bytes. It
  * is the channel's `Consumer` and what `/stats` shows. What the commands do is in `Commands`, the fibers in `ClientLoop`.
  */
-import { Latch } from "effect"
 import type { IdentifyLimits, Negotiated } from "../../protocol/Identify.ts"
 import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
 import type { CommandGate } from "../../protocol/CommandDecoder.ts"
@@ -10,6 +9,7 @@ import type { Membership } from "../broker/Broker.ts"
 import { type Client, ClientState, type ClientStats } from "../broker/Clients.ts"
 import type { Consumer } from "../broker/Subscription.ts"
 import type { Topic } from "../broker/Topic.ts"
+import { Wakeup } from "../broker/Wakeup.ts"
 import { Outbox } from "./Outbox.ts"
 import type { Connection } from "./Transport.ts"
 
@@ -55,12 +55,12 @@ export class Session implements CommandGate, Consumer, Client {
   /** The topic of the last publish: pipelines use one topic, and finding it again costs nothing. */
   lastTopic: Topic | undefined
   readonly published = new Map<string, number>()
-  /** Opens when the client is cut off from outside, because its channel is gone. */
-  readonly cutOff = Latch.makeUnsafe(false)
-  /** Opens when the client does not take what it is sent, or when messages were held back to go out with others. */
-  readonly outputWaits = Latch.makeUnsafe(false)
-  /** Opens when an IDENTIFY has set the heartbeat interval. */
-  readonly heartbeatChanged = Latch.makeUnsafe(false)
+  /** Called when the client is cut off from outside, because its channel is gone. */
+  readonly cutOff = new Wakeup()
+  /** Called when the client does not take what it is sent, or when messages were held back to go out with others. */
+  readonly outputWaits = new Wakeup()
+  /** Called when an IDENTIFY has set the heartbeat interval. */
+  readonly heartbeatChanged = new Wakeup()
   private readonly connectTime: number
   /** Messages delivered and not sent yet. */
   private unsent = 0
@@ -117,7 +117,7 @@ export class Session implements CommandGate, Consumer, Client {
       (subscription.inFlight.size - this.unsent) * 2 > subscription.readyCount &&
       this.outbox.gathered < this.negotiated.outputBufferSize
     ) {
-      this.outputWaits.openUnsafe()
+      this.outputWaits.call()
     } else {
       this.send()
     }
@@ -127,7 +127,7 @@ export class Session implements CommandGate, Consumer, Client {
   send(): void {
     this.unsent = 0
     this.outbox.flush()
-    if (!this.outbox.isWritable) this.outputWaits.openUnsafe()
+    if (!this.outbox.isWritable) this.outputWaits.call()
   }
 
   /** How long messages may be held back, in ms. */
@@ -140,7 +140,7 @@ export class Session implements CommandGate, Consumer, Client {
   }
 
   close(): void {
-    this.cutOff.openUnsafe()
+    this.cutOff.call()
   }
 
   // ---- statistics
