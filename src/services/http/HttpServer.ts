@@ -49,7 +49,9 @@ const bind = (server: Http.Server, address: string): Effect.Effect<Listener, Lis
     const split = splitAddress(address)
     const fail = (cause: Error): void => resume(Effect.fail(new ListenError({ address, cause })))
     server.once("error", fail)
-    server.listen(split === undefined ? { path: address } : { port: split.port, host: split.host || "::" }, () => {
+    // Without a host Node listens on every address, IPv6 included where there is any.
+    const where = split === undefined ? { path: address } : split.host === "" ? { port: split.port } : split
+    server.listen(where, () => {
       server.off("error", fail)
       // From here on errors concern single connections that could not be accepted.
       server.on("error", () => {})
