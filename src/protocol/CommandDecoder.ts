@@ -99,6 +99,11 @@ export class CommandDecoder {
   private buffer: Buffer = Buffer.alloc(0)
   private position = 0
   private end = 0
+  /** What arrived after the bytes in `buffer` that complete a command, from `restPosition` on. */
+  private rest: Buffer | undefined
+  private restPosition = 0
+  /** How many bytes the command at `position` lacks, as far as it is known; 0 when it is not. */
+  private missing = 0
   private ended = false
   /** The last PUB line, newline included, and its topic. */
   private pubLine: Buffer | undefined
@@ -113,28 +118,64 @@ export class CommandDecoder {
 
   /** Bytes received and not yet part of a command. */
   get buffered(): number {
-    return this.end - this.position
+    return this.end - this.position + (this.rest === undefined ? 0 : this.rest.length - this.restPosition)
   }
 
-  /** Adds what arrived. The decoder owns `chunk` from now on; bodies are views of it. */
+  /**
+   * Adds what arrived. The decoder owns `chunk` from now on; bodies are views of it. A command that is cut in two is put
+   * together in memory of its own, and what follows it is left where it is.
+   */
   feed(chunk: Buffer): void {
-    const left = this.buffered
+    if (this.rest !== undefined) this.append(this.takeRest())
+    const left = this.end - this.position
     if (left === 0) {
       this.buffer = chunk
       this.position = 0
       this.end = chunk.length
-      return
+    } else if (this.missing > 0 && this.missing < chunk.length) {
+      this.rest = chunk
+      this.restPosition = this.missing
+      this.append(chunk.subarray(0, this.missing))
+    } else {
+      this.append(chunk)
     }
-    if (this.end + chunk.length > this.buffer.length) {
-      const size = left + chunk.length
+  }
+
+  private takeRest(): Buffer {
+    const rest = this.rest?.subarray(this.restPosition) ?? this.buffer.subarray(0, 0)
+    this.rest = undefined
+    return rest
+  }
+
+  /** Adds bytes to those at `position`, in a buffer that grows with what arrives. */
+  private append(bytes: Buffer): void {
+    const left = this.end - this.position
+    const size = left + bytes.length
+    if (this.end + bytes.length > this.buffer.length) {
       const grown = Buffer.allocUnsafeSlow(size > accumulateAbove ? 2 * size : size)
       this.buffer.copy(grown, 0, this.position, this.end)
       this.buffer = grown
       this.position = 0
       this.end = left
     }
-    chunk.copy(this.buffer, this.end)
-    this.end += chunk.length
+    bytes.copy(this.buffer, this.end)
+    this.end += bytes.length
+    this.missing = 0
+  }
+
+  /** Goes on with what was left where it arrived; false when there is nothing. */
+  private refill(): boolean {
+    const { rest } = this
+    if (rest === undefined) return false
+    if (this.position === this.end) {
+      this.buffer = rest
+      this.position = this.restPosition
+      this.end = rest.length
+      this.rest = undefined
+    } else {
+      this.append(this.takeRest())
+    }
+    return true
   }
 
   /** No more bytes will come: what is cut off is from now on an error instead of a wait. */
@@ -144,6 +185,12 @@ export class CommandDecoder {
 
   /** The next command, `undefined` while bytes are missing. After `Malformed` or `Overlong` nothing more may be asked. */
   next(gate: CommandGate): Decoded | undefined {
+    let command = this.decode(gate)
+    while (command === undefined && this.refill()) command = this.decode(gate)
+    return command
+  }
+
+  private decode(gate: CommandGate): Decoded | undefined {
     const { buffer, end, position } = this
     if (position === end) return undefined
     const first = buffer[position]
@@ -325,7 +372,10 @@ export class CommandDecoder {
     if (size > this.limits.maxMsgSize) {
       return malformed(name, "E_BAD_MESSAGE", `${name} message too big ${size} > ${this.limits.maxMsgSize}`)
     }
-    if (this.end - at - 4 < size) return this.cutOff(name, "E_BAD_MESSAGE", `${name} failed to read message body`)
+    if (this.end - at - 4 < size) {
+      this.missing = at + 4 + size - this.end
+      return this.cutOff(name, "E_BAD_MESSAGE", `${name} failed to read message body`)
+    }
     return size
   }
 
@@ -384,6 +434,8 @@ export class CommandDecoder {
     if (count <= 0 || count > Math.floor((limits.maxBodySize - 4) / 5)) {
       return reject("E_BAD_BODY", `invalid message count ${count}`)
     }
+    // Wrong where the declared size is; then the rest is simply added later.
+    this.missing = Math.max(0, at + 4 + declared - end)
     const start = at + 8
     let walked = this.walkedCount
     let next = start + this.walkedBytes
@@ -408,6 +460,7 @@ export class CommandDecoder {
     }
     this.walkedCount = 0
     this.walkedBytes = 0
+    this.missing = 0
     this.position = next
     return { _tag: "MPUB", topic, bodies: this.bodies(start, next, 0, count, next - start - 4 * count), deferMillis: 0 }
   }

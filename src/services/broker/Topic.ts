@@ -113,7 +113,8 @@ export class Topic {
     const taken = Math.max(0, Math.min(batch.count, room))
     if (taken > 0) {
       this.memory.push({ batch, index: 0, position: 0, end: taken })
-      this.work.call()
+      // Whatever makes the topic pump later wakes it as well.
+      if (this.isPumping) this.work.call()
     }
     if (taken === batch.count) {
       this.count(batch.count, batch.bodyBytes)
