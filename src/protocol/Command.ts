@@ -28,7 +28,11 @@ export type CommandName = (typeof commandNames)[number]
 
 /** 16 bytes that a client claims to be a message id: anything but space and newline. */
 export const MessageIdParameter = Schema.String.pipe(
-  Schema.check(Schema.isPattern(/^[\x21-\x7e]*$/), Schema.isMinLength(messageIdLength), Schema.isMaxLength(messageIdLength))
+  Schema.check(
+    Schema.isPattern(/^[\x21-\x7e]*$/),
+    Schema.isMinLength(messageIdLength),
+    Schema.isMaxLength(messageIdLength)
+  )
 )
 
 const Body = Schema.Uint8Array.pipe(Schema.check(Schema.makeFilter((body: Uint8Array) => body.length > 0)))

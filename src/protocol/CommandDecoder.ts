@@ -8,9 +8,9 @@
  */
 import type { CommandName } from "./Command.ts"
 import { commandNames } from "./Command.ts"
-import { type MessageKey, messageIdLength } from "./Message.ts"
+import { messageIdLength, type MessageKey } from "./Message.ts"
 import type { PublishedBodies } from "./MessageBatch.ts"
-import { isChannelName, isTopicName, type ChannelName, type TopicName } from "./Names.ts"
+import { type ChannelName, isChannelName, isTopicName, type TopicName } from "./Names.ts"
 import { type ErrorCode, type ProtocolError, protocolError } from "./ProtocolError.ts"
 import { goQuote, parseDigits } from "./Text.ts"
 
@@ -297,7 +297,11 @@ export class CommandDecoder {
   }
 
   /** The topic parameter of a publish. MPUB names the code twice, as NSQ does. */
-  private topic(name: "PUB" | "MPUB" | "DPUB", parameters: ReadonlyArray<string>, needed: number): TopicName | Malformed {
+  private topic(
+    name: "PUB" | "MPUB" | "DPUB",
+    parameters: ReadonlyArray<string>,
+    needed: number
+  ): TopicName | Malformed {
     const topic = parameters[1]
     if (topic === undefined || parameters.length < needed) {
       return malformed(name, "E_INVALID", `${name} insufficient number of parameters`)

@@ -17,7 +17,8 @@ export type NsqdMetadata = typeof NsqdMetadata.Type
 
 const FromText = Schema.fromJsonString(NsqdMetadata)
 const encode = Schema.encodeSync(FromText)
-const none = <A>(list: ReadonlyArray<A> | null): ReadonlyArray<A> | null => list === null || list.length === 0 ? null : list
+const none = <A>(list: ReadonlyArray<A> | null): ReadonlyArray<A> | null =>
+  list === null || list.length === 0 ? null : list
 
 /** The metadata in a file's text. Names are not checked: whoever restores them skips the invalid ones. */
 export const decodeNsqdMetadata = Schema.decodeUnknownResult(FromText)

@@ -8,7 +8,7 @@ import { type ChannelName, isChannelName, isEphemeral, isTopicName, type TopicNa
 import type { NsqdMetadata } from "../../protocol/NsqdMetadata.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
-import { ChannelNotFound, SubscribeError, TopicNotFound } from "./BrokerError.ts"
+import { ChannelNotFound, type SubscribeError, TopicNotFound } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
 import * as Time from "./Time.ts"

@@ -409,10 +409,13 @@ export class Channel {
     }
   }
 
-  private readonly writeSpilled: Effect.Effect<void> = Effect.suspend(() => this.storeSpans(this.spilled.takeAll())).pipe(
-    Effect.catch((error) => Effect.logError(`CHANNEL(${this.name}): failed to write messages to disk - ${error.message}`)),
-    Effect.uninterruptible
-  )
+  private readonly writeSpilled: Effect.Effect<void> = Effect.suspend(() => this.storeSpans(this.spilled.takeAll()))
+    .pipe(
+      Effect.catch((error) =>
+        Effect.logError(`CHANNEL(${this.name}): failed to write messages to disk - ${error.message}`)
+      ),
+      Effect.uninterruptible
+    )
 
   private storeSpans(spans: ReadonlyArray<Span>): Effect.Effect<void, StorageError> {
     const { backend } = this

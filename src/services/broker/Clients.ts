@@ -2,7 +2,7 @@
  * Who is connected, for statistics and for closing everybody at shutdown. What a client says of itself is asked for when
  * somebody looks; nothing is kept up to date per message.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 
 /** NSQ's numbers for the state of a connection. */
 export const ClientState = { init: 0, subscribed: 3, closing: 4 } as const
@@ -42,7 +42,7 @@ export interface Client {
 export class Clients extends Context.Service<Clients, {
   readonly all: () => Iterable<Client>
   /** Counts the client as connected until the Scope closes. */
-  readonly add: (client: Client) => Effect.Effect<void, never, import("effect").Scope.Scope>
+  readonly add: (client: Client) => Effect.Effect<void, never, Scope.Scope>
 }>()("effect-nsq/broker/Clients") {
   static readonly layer = Layer.sync(Clients, () => {
     const clients = new Set<Client>()

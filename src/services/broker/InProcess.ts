@@ -2,7 +2,7 @@
  * Publishing and consuming from the program the broker runs in: no sockets, the same topics and channels, the same rules for
  * time-outs, requeueing and attempts.
  */
-import { Cause, Duration, Effect, Queue, Stream } from "effect"
+import { type Cause, Duration, Effect, Queue, Stream } from "effect"
 import { frameHeaderSize } from "../../protocol/Frame.ts"
 import { decodeMessage, type Message, messageKey } from "../../protocol/Message.ts"
 import { ChannelName, TopicName } from "../../protocol/Names.ts"

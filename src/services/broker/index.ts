@@ -18,6 +18,6 @@ export { NsqdOptions } from "../options/NsqdOptions.ts"
 /** Where messages and metadata are kept when memory is not enough. */
 export { Storage, StorageError } from "../storage/Storage.ts"
 /** The TCP listener, and the network it listens on. */
-export { TcpServer } from "../transport/TcpServer.ts"
 export * as NodeTransport from "../transport/NodeTransport.ts"
+export { TcpServer } from "../transport/TcpServer.ts"
 export { type Connection, ListenError, Transport } from "../transport/Transport.ts"

@@ -135,7 +135,10 @@ export const open = (
       operations = 0
       dirty = false
       if (writer !== undefined) yield* writer.file.sync
-      yield* disk.writeText(metadataPath, encodeQueueMetadata({ depth: depth + unsettled(), read: settledPosition(), write }))
+      yield* disk.writeText(
+        metadataPath,
+        encodeQueueMetadata({ depth: depth + unsettled(), read: settledPosition(), write })
+      )
       const keepFrom = settledPosition().file
       for (; firstFile < keepFrom; firstFile++) yield* Effect.ignore(disk.remove(pathOf(firstFile)))
     })
@@ -159,18 +162,21 @@ export const open = (
         const [pending, at] = [buffers, write]
         return Effect.tap(
           Effect.flatMap(writerFor(at.file), (file) => file.write(pending, at.offset)),
-          () => Effect.sync(() => {
-            write = { file: at.file, offset: at.offset + size }
-            buffers = []
-            size = 0
-          })
+          () =>
+            Effect.sync(() => {
+              write = { file: at.file, offset: at.offset + size }
+              buffers = []
+              size = 0
+            })
         )
       })
       for (let run of runs) {
         while (run.count > 0) {
           const part = fitting(run, write.offset + size)
           if (part.count > 0) {
-            buffers.push(run.start === 0 && part.end === run.bytes.length ? run.bytes : run.bytes.subarray(run.start, part.end))
+            buffers.push(
+              run.start === 0 && part.end === run.bytes.length ? run.bytes : run.bytes.subarray(run.start, part.end)
+            )
             size += part.end - run.start
           }
           run = { bytes: run.bytes, start: part.end, end: run.end, count: run.count - part.count }
@@ -194,7 +200,8 @@ export const open = (
         yield* Effect.ignore(disk.remove(pathOf(before.file)))
         return
       }
-      const cut = Effect.acquireUseRelease(disk.create(pathOf(before.file)), (file) => file.truncate(before.offset), (file) =>
+      const cut = Effect.acquireUseRelease(disk.create(pathOf(before.file)), (file) =>
+        file.truncate(before.offset), (file) =>
         file.close)
       yield* Effect.catch(cut, () =>
         Effect.sync(() => {
@@ -202,13 +209,17 @@ export const open = (
           write = { file: before.file + 1, offset: 0 }
         }))
       // After a failed sync nobody knows what of the file is on the disk: nothing more is added to it.
-      if (error.operation === "fsync" && write.file === before.file) write = { file: before.file + 1, offset: 0 }
+      if (error.operation === "fsync" && write.file === before.file) {
+        write = { file: before.file + 1, offset: 0 }
+      }
     })
     const takeGroup = (): Array<Append> => {
       let size = 0
       let count = 0
       while (count < appends.length && size < groupBytes) {
-        for (const run of appends[count]!.runs) size += run.end - run.start
+        for (const run of appends[count]!.runs) {
+          size += run.end - run.start
+        }
         count++
       }
       const group = appends.slice(0, count)
@@ -219,7 +230,9 @@ export const open = (
     const writeGroup = (group: ReadonlyArray<Append>): Effect.Effect<void> => {
       const before = write
       const startedIn = generation
-      const runs = group.flatMap((append) => append.runs)
+      const runs = group.flatMap((append) =>
+        append.runs
+      )
       const count = runs.reduce((sum, run) => sum + run.count, 0)
       return writeRuns(runs).pipe(
         Effect.andThen(Effect.suspend(() => {
@@ -352,8 +365,10 @@ export const open = (
     const read = (maxBytes: number): Effect.Effect<StoredRun | undefined, StorageError> =>
       Effect.gen(function*() {
         while (!atEnd()) {
-          const result = yield* Effect.catch(readOnce(maxBytes), (error) =>
-            error.code === "ENOENT" ? setAside(error.text) : Effect.fail(storageError(error)))
+          const result = yield* Effect.catch(
+            readOnce(maxBytes),
+            (error) => error.code === "ENOENT" ? setAside(error.text) : Effect.fail(storageError(error))
+          )
           if (result !== undefined) return result
         }
         // An append counts once its writer says so, which is after its bytes are there.

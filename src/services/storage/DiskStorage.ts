@@ -42,8 +42,10 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
             () => Effect.sync(() => queues.delete(queue))
           )),
       loadMetadata: Effect.gen(function*() {
-        const text = yield* Effect.mapError(disk.readText(metadataPath), ({ message }) =>
-          new StorageError({ description: message }))
+        const text = yield* Effect.mapError(
+          disk.readText(metadataPath),
+          ({ message }) => new StorageError({ description: message })
+        )
         if (text === undefined) return undefined
         const metadata = decodeNsqdMetadata(text)
         if (Result.isSuccess(metadata)) return metadata.success

@@ -101,7 +101,11 @@ export const layer = Layer.succeed(Disk, {
   remove,
   list: (directory) => call<Array<string>>("open", directory, (done) => Fs.readdir(directory, done)),
   readText: (path) =>
-    call<string | undefined>("open", path, (done) =>
-      Fs.readFile(path, "utf8", (error, text) => error?.code === "ENOENT" ? done(null, undefined) : done(error, text))),
+    call<string | undefined>(
+      "open",
+      path,
+      (done) =>
+        Fs.readFile(path, "utf8", (error, text) => error?.code === "ENOENT" ? done(null, undefined) : done(error, text))
+    ),
   writeText
 })

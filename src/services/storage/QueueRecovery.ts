@@ -81,7 +81,12 @@ export const recoverQueue = Effect.fnUntraced(function*(
   const { read, write } = saved
   if (read.file > write.file || (read.file === write.file && read.offset > write.offset)) {
     yield* Effect.logError(`${label} read position ${read.file},${read.offset} is beyond the write position, resetting`)
-    return { depth: 0, read: { file: write.file + 1, offset: 0 }, write: { file: write.file + 1, offset: 0 }, changed: true }
+    return {
+      depth: 0,
+      read: { file: write.file + 1, offset: 0 },
+      write: { file: write.file + 1, offset: 0 },
+      changed: true
+    }
   }
   const files = (yield* dataFiles(disk, directory, name)).filter((file) => file >= write.file)
   if (files.length === 0) return { ...saved, changed: false }

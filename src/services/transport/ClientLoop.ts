@@ -9,8 +9,8 @@ import { CommandDecoder, type Decoded } from "../../protocol/CommandDecoder.ts"
 import { formatMessageKey } from "../../protocol/Message.ts"
 import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
 import { Clients, ClientState } from "../broker/Clients.ts"
-import { LogThreshold } from "../logging/LogThreshold.ts"
 import * as Time from "../broker/Time.ts"
+import { LogThreshold } from "../logging/LogThreshold.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as Commands from "./Commands.ts"
 import { Session } from "./Session.ts"
@@ -42,7 +42,9 @@ export const make = Effect.gen(function*() {
       yield* Effect.logInfo(`CLIENT(${connection.remoteAddress}): desired protocol magic '${magic}'`)
       return bytes.subarray(magicV2.length)
     }
-    yield* Effect.logError(`client(${connection.remoteAddress}) bad protocol magic '${magic.replace(/[^\x20-\x7e]/g, "?")}'`)
+    yield* Effect.logError(
+      `client(${connection.remoteAddress}) bad protocol magic '${magic.replace(/[^\x20-\x7e]/g, "?")}'`
+    )
     const session = newSession(connection, 0)
     session.outbox.error(protocolError("E_BAD_PROTOCOL", ""))
     session.outbox.flush()
@@ -59,7 +61,10 @@ export const make = Effect.gen(function*() {
     )
 
   /** Carries out every command that has arrived; true when the connection is to end. */
-  const executeAll = (session: Session, decoder: CommandDecoder): Effect.Effect<boolean, never, Scope.Scope> | boolean => {
+  const executeAll = (
+    session: Session,
+    decoder: CommandDecoder
+  ): Effect.Effect<boolean, never, Scope.Scope> | boolean => {
     for (let command = decoder.next(session); command !== undefined; command = decoder.next(session)) {
       if (command._tag === "Overlong") {
         return Effect.as(
@@ -195,7 +200,9 @@ export const make = Effect.gen(function*() {
   return (connection: Connection): Effect.Effect<void, never, Scope.Scope> =>
     run(connection).pipe(
       Effect.catch((lost) => Effect.logInfo(`client(${connection.remoteAddress}) - ${lost.message}`)),
-      Effect.catchDefect((defect) => Effect.logError(`client(${connection.remoteAddress}) - closed by a defect`, defect)),
+      Effect.catchDefect((defect) =>
+        Effect.logError(`client(${connection.remoteAddress}) - closed by a defect`, defect)
+      ),
       Effect.ensuring(Effect.logInfo(`PROTOCOL(V2): [${connection.remoteAddress}] exiting ioloop`))
     )
 })

@@ -8,7 +8,15 @@
  */
 import { Effect, FiberSet, Layer, type Scope } from "effect"
 import * as Net from "node:net"
-import { type Connection, ConnectionLost, joinAddress, ListenError, type Listener, splitAddress, Transport } from "./Transport.ts"
+import {
+  type Connection,
+  ConnectionLost,
+  joinAddress,
+  type Listener,
+  ListenError,
+  splitAddress,
+  Transport
+} from "./Transport.ts"
 
 /** How long a peer may take to receive what is pending when its connection ends. */
 const linger = "1 second"

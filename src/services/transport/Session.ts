@@ -2,9 +2,9 @@
  * The state of one client connection: what was negotiated, where it is in its life, its subscription, its outgoing bytes. It
  * is the channel's `Consumer` and what `/stats` shows. What the commands do is in `Commands`, the fibers in `ClientLoop`.
  */
+import type { CommandGate } from "../../protocol/CommandDecoder.ts"
 import type { IdentifyLimits, Negotiated } from "../../protocol/Identify.ts"
 import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
-import type { CommandGate } from "../../protocol/CommandDecoder.ts"
 import type { Membership } from "../broker/Broker.ts"
 import { type Client, ClientState, type ClientStats } from "../broker/Clients.ts"
 import type { Consumer } from "../broker/Subscription.ts"
@@ -13,8 +13,7 @@ import { Wakeup } from "../broker/Wakeup.ts"
 import { Outbox } from "./Outbox.ts"
 import type { Connection } from "./Transport.ts"
 
-const refused = (command: string): ProtocolError =>
-  protocolError("E_INVALID", `cannot ${command} in current state`)
+const refused = (command: string): ProtocolError => protocolError("E_INVALID", `cannot ${command} in current state`)
 
 /** What holds before, or without, an IDENTIFY. */
 const defaults = (limits: IdentifyLimits, host: string): Negotiated => ({
