@@ -1,6 +1,16 @@
 import { defineConfig } from "vitest/config"
 
+const source = (path: string): string => new URL(`src/${path}`, import.meta.url).pathname
+
 export default defineConfig({
+  // The examples are tested against the sources, not against what was built last.
+  resolve: {
+    alias: [
+      { find: /^effect-nsq$/, replacement: source("index.ts") },
+      { find: /^effect-nsq\/broker$/, replacement: source("services/broker/index.ts") },
+      { find: /^effect-nsq\/testing$/, replacement: source("testing/index.ts") }
+    ]
+  },
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,

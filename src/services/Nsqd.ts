@@ -8,7 +8,7 @@ import { Clients } from "./broker/Clients.ts"
 import { Publisher } from "./broker/Publisher.ts"
 import { NsqdHttp } from "./http/NsqdHttp.ts"
 import { ListenAddresses } from "./ListenAddresses.ts"
-import { NsqdOptions } from "./options/NsqdOptions.ts"
+import * as Options from "./options/NsqdOptions.ts"
 import * as NsqdOptionsCheck from "./options/NsqdOptionsCheck.ts"
 import { NsqdStartError } from "./options/NsqdStartError.ts"
 import { RuntimeOptions } from "./options/RuntimeOptions.ts"
@@ -27,7 +27,7 @@ const startError = (stage: NsqdStartError["stage"]) => (error: { readonly messag
 
 /** Nothing is touched before the data directory is ours and the options make sense. */
 const prepare = Effect.gen(function*() {
-  const options = yield* NsqdOptions
+  const options = yield* Options.NsqdOptions
   yield* Effect.addFinalizer(() => Effect.logInfo("NSQ: bye"))
   yield* Effect.mapError(DataDirectory.lock(options.dataPath), startError("instantiate nsqd"))
   yield* NsqdOptionsCheck.check(options)
@@ -60,6 +60,10 @@ export class Nsqd extends Context.Service<Nsqd, {
       })
     })
   )
+
+  /** A daemon with NSQ's defaults except for the options given. */
+  static readonly layerWith = (options: Partial<Options.NsqdOptions>): Layer.Layer<Nsqd, NsqdStartError> =>
+    Nsqd.layer.pipe(Layer.provide(RuntimeOptions.layer), Layer.provide(Options.layer(options)))
 }
 
 const storage = DiskStorage.layer.pipe(Layer.provide(NodeDisk.layer))

@@ -13,11 +13,16 @@ export { consume, type ConsumeOptions, type Delivery, publish } from "./InProces
 export { Publisher } from "./Publisher.ts"
 export { type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
 export { Topic } from "./Topic.ts"
-/** All options with NSQ's defaults; provide changed ones as a Layer. */
-export { NsqdOptions } from "../options/NsqdOptions.ts"
+/** All options with NSQ's defaults; `Options.layer({ ... })` changes some. */
+export * as Options from "../options/NsqdOptions.ts"
 /** Where messages and metadata are kept when memory is not enough. */
 export { Storage, StorageError } from "../storage/Storage.ts"
-/** The TCP listener, and the network it listens on. */
+/** Storage in files, in NSQ's formats. Lock the directory first: two brokers must never share one. */
+export * as DataDirectory from "../storage/DataDirectory.ts"
+export * as DiskStorage from "../storage/DiskStorage.ts"
+export * as NodeDisk from "../storage/NodeDisk.ts"
+/** The TCP listener, where it notes its port, and the network it listens on. */
+export { ListenAddresses } from "../ListenAddresses.ts"
 export * as NodeTransport from "../transport/NodeTransport.ts"
 export { TcpServer } from "../transport/TcpServer.ts"
 export { type Connection, ListenError, Transport } from "../transport/Transport.ts"

@@ -1,0 +1,28 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FileSystem, Layer } from "effect"
+import { Nsqd } from "effect-nsq"
+import * as Checked from "../../examples/checked.ts"
+import * as Embedded from "../../examples/embedded.ts"
+
+describe("the examples of the documentation", () => {
+  it.effect("a broker in process gives every published message to its stream", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* Embedded.program, ["tea", "coffee", "cake"])
+    }))
+
+  it.effect("a checked publisher says what does not match the Schema", () =>
+    Effect.gen(function*() {
+      assert.match(yield* Checked.program, /^not an order: [^]*quantity/)
+    }))
+
+  it.live("the daemon starts inside a program and frees its data directory when the program ends", () =>
+    Effect.gen(function*() {
+      const files = yield* FileSystem.FileSystem
+      const dataPath = yield* files.makeTempDirectoryScoped()
+      const daemon = Nsqd.layerWith({ tcpAddress: "127.0.0.1:0", httpAddress: "127.0.0.1:0", dataPath })
+      yield* Effect.scoped(Layer.build(daemon))
+      assert.isTrue(yield* files.exists(`${dataPath}/nsqd.dat`))
+      yield* Effect.scoped(Layer.build(daemon))
+    }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
+})
