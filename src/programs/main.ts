@@ -10,6 +10,7 @@ import type * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import process from "node:process"
+import * as V8 from "node:v8"
 import { formatTime } from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
 import type { FlagError } from "../services/options/GoFlags.ts"
@@ -58,6 +59,15 @@ const exitOnFailure = <E extends { readonly message: string }>(daemon: Effect.Ef
   )
 
 /**
+ * Lets the bytes of waiting messages, which lie outside the JavaScript heap, count towards its limits in proportion. By
+ * default V8 marks the whole heap anew for every 64 MB that arrive, however much is there already: a tenth of a second of
+ * work for every second of publishing. V8 of Node 22 does not have the flag and would complain on standard error.
+ */
+const tuneCollector = (): void => {
+  if (Number.parseInt(process.versions.v8) >= 13) V8.setFlagsFromString("--external-memory-accounted-in-global-limit")
+}
+
+/**
  * Runs a daemon until SIGINT, SIGTERM or a failure, then exits the process: 0 after a signal, 1 after a failure. It
  * always stops in order, also when a defect surfaces outside every fiber. Signals that come while it stops are
  * ignored; SIGHUP reloads, and while the daemon starts it waits until that is done.
@@ -65,6 +75,7 @@ const exitOnFailure = <E extends { readonly message: string }>(daemon: Effect.Ef
 export const runDaemon = <A, E extends { readonly message: string }, F extends { readonly message: string }>(
   { failed, fatalLogs, layer, reload }: Daemon<A, E, F>
 ): void => {
+  tuneCollector()
   const main = Effect.gen(function*() {
     const reloads = yield* Queue.sliding<void>(1)
     const serving = Effect.raceFirst(failed, Effect.forever(Effect.andThen(Queue.take(reloads), reload)))
