@@ -2,7 +2,7 @@
  * Messages that travel together: what one MPUB, one run of PUBs or one read from disk brought. A batch stays one object from
  * the socket through topic and channels; fan-out to N channels costs N references. Its bytes start in the layout they came
  * in and are laid out once, when first delivered, as ready-made message frames; every first delivery of any channel is then
- * a plain copy of those bytes.
+ * a plain copy of those bytes. Small publishes that wait together are gathered in one batch, laid out at once.
  *
  * Hot path: plain loops over bytes, no Effects, no objects per message.
  */
@@ -43,9 +43,17 @@ export interface Ledger {
   readonly settle: (count: number) => void
 }
 
+/** Bytes that gathered messages may have in one batch. */
+const gatheredBytesMax = 32 * 1024
+/** Larger ones stay as they came: copying them would cost more than an object does. */
+const gatherableBytesMax = 4 * 1024
+
+const framesSize = (bodies: PublishedBodies): number => bodies.count * messageFrameHeaderSize + bodies.bodyBytes
+
 export class MessageBatch {
-  readonly count: number
-  readonly bodyBytes: number
+  /** Changes only while messages are gathered. */
+  count: number
+  bodyBytes: number
   /** Delay in ms that starts when the message reaches a channel; 0 for none. A batch with a delay has one message. */
   readonly deferMillis: number
   readonly ledger: Ledger | undefined
@@ -54,6 +62,8 @@ export class MessageBatch {
   private readonly timestamp: bigint
   private readonly ids: GuidBlock | undefined
   private laidOut: Buffer | undefined
+  /** Bytes at the end of `laidOut` that are free for messages to be gathered. */
+  private room = 0
 
   private constructor(
     count: number,
@@ -107,6 +117,41 @@ export class MessageBatch {
     return new MessageBatch(1, bodyBytes, 0, ledger, undefined, undefined, 0n, undefined, copy)
   }
 
+  /**
+   * A batch that starts with these messages and gathers those published next, for as long as nobody else knows it. Undefined
+   * for large ones. `predecessor` is the batch before it: batches grow while publishing outruns delivery, and stay small
+   * where it does not.
+   */
+  static gathering(
+    bodies: PublishedBodies,
+    timestamp: bigint,
+    ids: GuidBlock,
+    predecessor: MessageBatch
+  ): MessageBatch | undefined {
+    const size = framesSize(bodies)
+    if (size > gatherableBytesMax) return undefined
+    const capacity = Math.min(gatheredBytesMax, 4 * Math.max(size, predecessor.capacity))
+    const frames = Buffer.allocUnsafeSlow(capacity)
+    const batch = new MessageBatch(0, 0, 0, undefined, undefined, undefined, timestamp, ids, frames)
+    batch.room = capacity
+    batch.gather(bodies, timestamp, ids)
+    return batch
+  }
+
+  private get capacity(): number {
+    return this.laidOut?.length ?? this.count * messageFrameHeaderSize + this.bodyBytes
+  }
+
+  /** Adds freshly published messages; false when this batch does not gather, or has no room for them. */
+  gather(bodies: PublishedBodies, timestamp: bigint, ids: GuidBlock): boolean {
+    const { laidOut, room } = this
+    if (laidOut === undefined || framesSize(bodies) > room) return false
+    this.room = laidOut.length - layOutPublished(laidOut, laidOut.length - room, bodies, timestamp, ids)
+    this.count += bodies.count
+    this.bodyBytes += bodies.bodyBytes
+    return true
+  }
+
   /** All messages as frames, one after another, attempts counting the delivery that is about to happen. */
   get frames(): Buffer {
     return this.laidOut ?? this.layOut()
@@ -115,7 +160,8 @@ export class MessageBatch {
   private layOut(): Buffer {
     let out: Buffer
     if (this.published !== undefined && this.ids !== undefined) {
-      out = layOutPublished(this.published, this.timestamp, this.ids)
+      out = Buffer.allocUnsafeSlow(framesSize(this.published))
+      layOutPublished(out, 0, this.published, this.timestamp, this.ids)
     } else if (this.stored !== undefined) {
       out = layOutStored(this.stored)
     } else {
@@ -156,14 +202,19 @@ export const raiseAttempts = (frames: Buffer, position: number): void => {
   frames.writeUInt16BE((frameAttempts(frames, position) + 1) & 0xffff, position + frameAttemptsOffset)
 }
 
-const layOutPublished = (bodies: PublishedBodies, timestamp: bigint, ids: GuidBlock): Buffer => {
+/** Writes published messages as frames from position `to` of `out`, a buffer of its own; returns where they end. */
+const layOutPublished = (
+  out: Buffer,
+  to: number,
+  bodies: PublishedBodies,
+  timestamp: bigint,
+  ids: GuidBlock
+): number => {
   const { bytes, count, gap } = bodies
-  const out = Buffer.allocUnsafeSlow(count * messageFrameHeaderSize + bodies.bodyBytes)
   const high = Number(BigInt.asIntN(32, timestamp >> 32n))
   const low = Number(BigInt.asIntN(32, timestamp))
   const view = new DataView(out.buffer)
   let from = bodies.start
-  let to = 0
   for (let i = 0; i < count; i++) {
     const size = bytes.readInt32BE(from)
     view.setInt32(to, size + messageHeaderSize + 4)
@@ -176,7 +227,7 @@ const layOutPublished = (bodies: PublishedBodies, timestamp: bigint, ids: GuidBl
     from += 4 + size + gap
     to += messageFrameHeaderSize + size
   }
-  return out
+  return to
 }
 
 const recordsOfPublished = (

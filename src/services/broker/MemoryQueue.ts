@@ -12,7 +12,7 @@ export interface Span {
   readonly batch: MessageBatch
   index: number
   position: number
-  readonly end: number
+  end: number
 }
 
 export const wholeBatch = (batch: MessageBatch): Span => ({ batch, index: 0, position: 0, end: batch.count })
@@ -30,6 +30,19 @@ export class MemoryQueue {
   push(span: Span): void {
     this.spans.push(span)
     this.messages += span.end - span.index
+  }
+
+  /** The newest span; undefined when the queue is empty. */
+  get newest(): Span | undefined {
+    return this.messages === 0 ? undefined : this.spans[this.spans.length - 1]
+  }
+
+  /** The newest span's batch has gathered `count` more messages. */
+  extendNewest(count: number): void {
+    const span = this.newest
+    if (span === undefined) throw new Error("invariant: only a batch that waits gathers messages")
+    span.end += count
+    this.messages += count
   }
 
   /** The oldest span. Only where `count` is not 0. */

@@ -108,8 +108,16 @@ export class Topic {
   put(bodies: PublishedBodies, deferMillis: number): Effect.Effect<void, PublishError> | undefined {
     if (this.exiting) return Effect.fail(new PublishError({ reason: "exiting", kind: "exiting", accepted: 0 }))
     const now = this.time.wallNanos()
-    const batch = MessageBatch.published(bodies, now, this.guids.take(now, bodies.count), deferMillis)
+    const ids = this.guids.take(now, bodies.count)
     const room = this.settings.memQueueSize - this.memory.count
+    const newest = deferMillis === 0 && bodies.count <= room ? this.memory.newest : undefined
+    if (newest !== undefined && newest.batch.gather(bodies, now, ids)) {
+      this.memory.extendNewest(bodies.count)
+      this.count(bodies.count, bodies.bodyBytes)
+      return undefined
+    }
+    const batch = (newest && MessageBatch.gathering(bodies, now, ids, newest.batch)) ??
+      MessageBatch.published(bodies, now, ids, deferMillis)
     const taken = Math.max(0, Math.min(batch.count, room))
     if (taken > 0) {
       this.memory.push({ batch, index: 0, position: 0, end: taken })
