@@ -1,0 +1,62 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import {
+  dataFileName,
+  dataFileNumber,
+  decodeQueueMetadata,
+  encodeQueueMetadata,
+  metadataFileName,
+  walkRecords
+} from "../../src/protocol/DiskQueueFormat.ts"
+import { int32 } from "./commands.ts"
+
+const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
+const record = (bodySize: number): Buffer => Buffer.concat([int32(26 + bodySize), Buffer.alloc(26 + bodySize, 1)])
+
+describe("the disk queue's format", () => {
+  it.prop(
+    "round-trips metadata",
+    [Schema.Struct({ depth: Count, readFile: Count, readOffset: Count, writeFile: Count, writeOffset: Count })],
+    ([numbers]) => {
+      const metadata = {
+        depth: numbers.depth,
+        read: { file: numbers.readFile, offset: numbers.readOffset },
+        write: { file: numbers.writeFile, offset: numbers.writeOffset }
+      }
+      assert.deepStrictEqual(decodeQueueMetadata(encodeQueueMetadata(metadata)), metadata)
+    }
+  )
+
+  it("writes metadata as NSQ's three lines", () => {
+    const metadata = { depth: 3, read: { file: 0, offset: 120 }, write: { file: 1, offset: 7 } }
+    assert.strictEqual(encodeQueueMetadata(metadata), "3\n0,120\n1,7\n")
+  })
+
+  it("takes a negative depth for 0 and anything but three lines for damaged", () => {
+    assert.strictEqual(decodeQueueMetadata("-2\n0,0\n0,0\n")?.depth, 0)
+    for (const text of ["", "3\n", "3\n0,0\n", "x\n0,0\n0,0\n", "3\n0,-1\n0,0\n", "3\n0,0\n0,0\nmore"]) {
+      assert.isUndefined(decodeQueueMetadata(text))
+    }
+  })
+
+  it("names files as NSQ does and finds their numbers again", () => {
+    assert.strictEqual(dataFileName("t:c", 12), "t:c.diskqueue.000012.dat")
+    assert.strictEqual(metadataFileName("t:c"), "t:c.diskqueue.meta.dat")
+    assert.strictEqual(dataFileNumber("t:c", dataFileName("t:c", 1_234_567)), 1_234_567)
+    for (const name of ["t.diskqueue.000001.dat", "t:c.diskqueue.meta.dat", "t:c.diskqueue.000001.dat.bad"]) {
+      assert.isUndefined(dataFileNumber("t:c", name))
+    }
+  })
+
+  it("walks whole records up to one that is cut off or lies about its size", () => {
+    const records = Buffer.concat([record(1), record(10)])
+    const end = records.length
+    assert.deepStrictEqual(walkRecords(records, 0, end, 100), { count: 2, end, next: undefined })
+    assert.deepStrictEqual(walkRecords(records, 0, end - 1, 100), { count: 1, end: 31, next: 36 })
+    assert.deepStrictEqual(walkRecords(records, 0, end, 9), { count: 1, end: 31, next: 36 })
+    for (const size of [-1, 0, 25, 0x7fffffff]) {
+      const damaged = Buffer.concat([record(1), int32(size), Buffer.alloc(100)])
+      assert.deepStrictEqual(walkRecords(damaged, 0, damaged.length, 100), { count: 1, end: 31, next: size })
+    }
+  })
+})

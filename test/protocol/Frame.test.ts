@@ -1,0 +1,37 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { encodeFrame, encodeResponse, Frame, FrameDecoder, FrameError } from "../../src/protocol/Frame.ts"
+import { cut, CutLengths, int32 } from "./commands.ts"
+
+const decodeAll = (pieces: ReadonlyArray<Buffer>, maxFrameSize?: number): ReadonlyArray<unknown> => {
+  const decoder = new FrameDecoder(maxFrameSize)
+  const frames: Array<unknown> = []
+  for (const piece of pieces) {
+    decoder.feed(piece)
+    for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+      if (frame instanceof FrameError) return [...frames, frame.message]
+      frames.push({ type: frame.type, data: Buffer.from(frame.data).toString("hex") })
+    }
+  }
+  return frames
+}
+
+describe("frames", () => {
+  it.prop("round-trip however their bytes are cut", [Schema.Array(Frame), CutLengths], ([frames, lengths]) => {
+    const bytes = Buffer.concat(frames.map(({ data, type }) => encodeFrame(type, data)))
+    const expected = frames.map(({ data, type }) => ({ type, data: Buffer.from(data).toString("hex") }))
+    assert.deepStrictEqual(decodeAll(cut(bytes, lengths)), expected)
+  })
+
+  it("carry size, type and data in big-endian order", () => {
+    assert.deepStrictEqual(encodeResponse("OK"), Buffer.concat([int32(6, 0), Buffer.from("OK")]))
+  })
+
+  it("with lying sizes or unknown types are refused before their data arrives", () => {
+    assert.deepStrictEqual(decodeAll([int32(-1, 0)]), ["invalid frame: size -1, type 0"])
+    assert.deepStrictEqual(decodeAll([int32(3, 0)]), ["invalid frame: size 3, type 0"])
+    assert.deepStrictEqual(decodeAll([int32(0x7fffffff, 2)]), ["invalid frame: size 2147483647, type 2"])
+    assert.deepStrictEqual(decodeAll([int32(6, 3)]), ["invalid frame: size 6, type 3"])
+    assert.deepStrictEqual(decodeAll([int32(101, 2)], 100), ["invalid frame: size 101, type 2"])
+  })
+})

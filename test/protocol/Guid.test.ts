@@ -1,0 +1,49 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { type GuidBlock, GuidGenerator, writeGuid } from "../../src/protocol/Guid.ts"
+
+const idsOf = (block: GuidBlock, count: number): ReadonlyArray<string> =>
+  Array.from({ length: count }, (_, i) => {
+    const out = Buffer.alloc(16)
+    writeGuid(out, 0, block, i)
+    return out.toString("latin1")
+  })
+
+const start = 1_790_000_000_000_000_000n
+const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+
+describe("GuidGenerator", () => {
+  it.prop(
+    "gives unique, increasing ids of 16 hex characters whatever the clock does",
+    [between(0, 1023), Schema.Array(Schema.Tuple([between(-3_600_000, 3_600_000), between(1, 300)]))],
+    ([node, takes]) => {
+      const guids = new GuidGenerator(node)
+      let last = ""
+      for (const [stepMillis, count] of takes) {
+        for (const id of idsOf(guids.take(start + BigInt(stepMillis) * 1_000_000n, count), count)) {
+          assert.match(id, /^[0-9a-f]{16}$/)
+          assert.isAbove(id.localeCompare(last), 0)
+          last = id
+        }
+      }
+    }
+  )
+
+  it("never repeats an id when one moment asks for more than it has", () => {
+    const guids = new GuidGenerator(7)
+    const ids = new Set<string>()
+    for (let i = 0; i < 50; i++) idsOf(guids.take(start, 1000), 1000).forEach((id) => ids.add(id))
+    assert.strictEqual(ids.size, 50_000)
+  })
+
+  it("puts time, node and sequence where NSQ puts them", () => {
+    const block = new GuidGenerator(3).take(1_288_834_974_288n * 1_048_576n + 5n * 1_048_576n, 2)
+    assert.deepStrictEqual(idsOf(block, 2), ["0000000001403000", "0000000001403001"])
+  })
+
+  it("gives two nodes different ids at the same moment", () => {
+    const [one] = idsOf(new GuidGenerator(1).take(start, 1), 1)
+    const [other] = idsOf(new GuidGenerator(2).take(start, 1), 1)
+    assert.notStrictEqual(one, other)
+  })
+})

@@ -1,0 +1,128 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result, Schema } from "effect"
+import {
+  decodeIdentify,
+  encodeIdentifyResponse,
+  type IdentifyLimits,
+  IdentifyRequest,
+  IdentifyResponse,
+  negotiate
+} from "../../src/protocol/Identify.ts"
+
+const limits: IdentifyLimits = {
+  maxHeartbeatInterval: 60_000,
+  defaultHeartbeatInterval: 30_000,
+  maxOutputBufferSize: 65_536,
+  defaultOutputBufferSize: 16_384,
+  minOutputBufferTimeout: 25,
+  maxOutputBufferTimeout: 30_000,
+  defaultOutputBufferTimeout: 250,
+  maxMsgTimeout: 900_000,
+  defaultMsgTimeout: 60_000,
+  tls: true,
+  deflate: true,
+  maxDeflateLevel: 6,
+  snappy: true
+}
+
+const decode = (body: string) => decodeIdentify(Buffer.from(body))
+const settle = (fields: object, changed: Partial<IdentifyLimits> = {}) =>
+  Result.flatMap(decode(JSON.stringify(fields)), (request) => negotiate(request, { ...limits, ...changed }))
+const settled = (fields: object, changed: Partial<IdentifyLimits> = {}) => Result.getOrThrow(settle(fields, changed))
+const errorOf = <A>(result: Result.Result<A, { readonly message: string }>): string =>
+  Result.isFailure(result) ? result.failure.message : "no error"
+
+describe("IDENTIFY", () => {
+  it.prop("round-trips what a client says", [IdentifyRequest], ([request]) => {
+    assert.strictEqual(JSON.stringify(Result.getOrThrow(decode(JSON.stringify(request)))), JSON.stringify(request))
+  })
+
+  it.prop("answers JSON that its Schema reads back", [IdentifyResponse], ([response]) => {
+    const read = Schema.decodeSync(Schema.fromJsonString(IdentifyResponse))(encodeIdentifyResponse(response))
+    assert.strictEqual(JSON.stringify(read), JSON.stringify(response))
+  })
+
+  it.prop("of any text is a request or E_BAD_BODY", [Schema.String], ([text]) => {
+    const result = decode(text)
+    assert.isTrue(Result.isSuccess(result) || errorOf(result) === "E_BAD_BODY IDENTIFY failed to decode JSON body")
+  })
+
+  it("takes keys in any case, null for absent, and ignores what it does not know", () => {
+    const request = Result.getOrThrow(decode("{\"Client_ID\":\"me\",\"hostname\":null,\"other\":[1]}"))
+    assert.strictEqual(request.client_id, "me")
+    assert.strictEqual(request.hostname, "")
+  })
+
+  for (
+    const body of [
+      "",
+      "nonsense",
+      "[]",
+      "1",
+      "{\"client_id\":1}",
+      "{\"heartbeat_interval\":\"1000\"}",
+      "{\"snappy\":1}"
+    ]
+  ) {
+    it(`refuses the body ${body}`, () => {
+      assert.strictEqual(errorOf(decode(body)), "E_BAD_BODY IDENTIFY failed to decode JSON body")
+    })
+  }
+
+  it("assumes the server's defaults", () => {
+    assert.deepStrictEqual(
+      { ...settled({}), clientId: "" },
+      {
+        clientId: "",
+        hostname: "",
+        userAgent: "",
+        heartbeatInterval: 30_000,
+        outputBufferSize: 16_384,
+        outputBufferTimeout: 250,
+        sampleRate: 0,
+        msgTimeout: 60_000,
+        topologyRegion: "",
+        topologyZone: "",
+        tls: false,
+        deflate: false,
+        deflateLevel: 6,
+        snappy: false
+      }
+    )
+  })
+
+  const refused: ReadonlyArray<readonly [fields: object, error: string]> = [
+    [{ heartbeat_interval: 999 }, "E_BAD_BODY IDENTIFY heartbeat interval (999) is invalid"],
+    [{ heartbeat_interval: 60_001 }, "E_BAD_BODY IDENTIFY heartbeat interval (60001) is invalid"],
+    [{ heartbeat_interval: -2 }, "E_BAD_BODY IDENTIFY heartbeat interval (-2) is invalid"],
+    [{ output_buffer_timeout: 24 }, "E_BAD_BODY IDENTIFY output buffer timeout (24) is invalid"],
+    [{ output_buffer_timeout: 30_001 }, "E_BAD_BODY IDENTIFY output buffer timeout (30001) is invalid"],
+    [{ output_buffer_size: 63 }, "E_BAD_BODY IDENTIFY output buffer size (63) is invalid"],
+    [{ output_buffer_size: 65_537 }, "E_BAD_BODY IDENTIFY output buffer size (65537) is invalid"],
+    [{ sample_rate: -1 }, "E_BAD_BODY IDENTIFY sample rate (-1) is invalid"],
+    [{ sample_rate: 100 }, "E_BAD_BODY IDENTIFY sample rate (100) is invalid"],
+    [{ msg_timeout: 999 }, "E_BAD_BODY IDENTIFY msg timeout (999) is invalid"],
+    [{ msg_timeout: 900_001 }, "E_BAD_BODY IDENTIFY msg timeout (900001) is invalid"],
+    [
+      { feature_negotiation: true, deflate: true, snappy: true },
+      "E_IDENTIFY_FAILED cannot enable both deflate and snappy compression"
+    ]
+  ]
+  for (const [fields, error] of refused) {
+    it(`refuses ${JSON.stringify(fields)}`, () => assert.strictEqual(errorOf(settle(fields)), error))
+  }
+
+  it("turns heartbeats, buffering and the output timer off for -1", () => {
+    assert.strictEqual(settled({ heartbeat_interval: -1 }).heartbeatInterval, 0)
+    assert.strictEqual(settled({ output_buffer_timeout: -1 }).outputBufferTimeout, 0)
+    const unbuffered = settled({ output_buffer_size: -1 })
+    assert.deepStrictEqual([unbuffered.outputBufferSize, unbuffered.outputBufferTimeout], [1, 0])
+  })
+
+  it("grants TLS and compression only to clients that negotiate, and only what the server offers", () => {
+    assert.isFalse(settled({ tls_v1: true, snappy: true }).snappy)
+    const wishes = { feature_negotiation: true, tls_v1: true, deflate: true, deflate_level: 9 }
+    assert.deepInclude(settled(wishes), { tls: true, deflate: true, deflateLevel: 6 })
+    assert.deepInclude(settled(wishes, { tls: false, deflate: false }), { tls: false, deflate: false })
+  })
+})

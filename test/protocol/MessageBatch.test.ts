@@ -1,0 +1,72 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { walkRecords } from "../../src/protocol/DiskQueueFormat.ts"
+import { FrameDecoder, FrameType } from "../../src/protocol/Frame.ts"
+import { GuidGenerator } from "../../src/protocol/Guid.ts"
+import { decodeMessage } from "../../src/protocol/Message.ts"
+import { frameAttempts, MessageBatch, raiseAttempts } from "../../src/protocol/MessageBatch.ts"
+import { joinBodies } from "../../src/services/broker/Publisher.ts"
+
+const now = 1_790_000_000_123_456_789n
+const Bodies = Schema.NonEmptyArray(Schema.Uint8Array)
+
+const batchOf = (bodies: ReadonlyArray<Uint8Array>): MessageBatch =>
+  MessageBatch.published(joinBodies(bodies), now, new GuidGenerator(1).take(now, bodies.length))
+
+const messagesOf = (frames: Buffer) => {
+  const decoder = new FrameDecoder()
+  decoder.feed(frames)
+  const messages = []
+  for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+    assert.isTrue("type" in frame && frame.type === FrameType.message && "data" in frame)
+    if ("data" in frame) messages.push(decodeMessage(frame.data))
+  }
+  return messages
+}
+
+const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("hex")
+
+describe("MessageBatch", () => {
+  it.prop("frames published bodies with their time, a first attempt and increasing ids", [Bodies], ([bodies]) => {
+    const messages = messagesOf(batchOf(bodies).frames)
+    assert.deepStrictEqual(messages.map((message) => hex(message?.body)), bodies.map(hex))
+    assert.isTrue(messages.every((message) => message?.timestamp === now && message.attempts === 1))
+    const ids = messages.map((message) => message?.id ?? "")
+    assert.deepStrictEqual(ids, [...new Set(ids)].sort())
+  })
+
+  it.prop("gives the same records before and after it was framed", [Bodies], ([bodies]) => {
+    const [fresh, framed] = [batchOf(bodies), batchOf(bodies)]
+    assert.isAbove(framed.frames.length, 0)
+    for (let from = 0; from < bodies.length; from++) {
+      assert.strictEqual(
+        hex(fresh.encodeRecords(from, bodies.length).bytes),
+        hex(framed.encodeRecords(from, bodies.length).bytes)
+      )
+    }
+  })
+
+  it.prop("delivers from disk what it would have delivered from memory", [Bodies], ([bodies]) => {
+    const batch = batchOf(bodies)
+    const records = batch.encodeRecords(0, bodies.length)
+    const walked = walkRecords(Buffer.from(records.bytes), 0, records.bytes.length, 1 << 20)
+    assert.deepStrictEqual(walked, { count: bodies.length, end: records.bytes.length, next: undefined })
+    assert.strictEqual(hex(MessageBatch.stored(records).frames), hex(batch.frames))
+  })
+
+  it("counts attempts up to 65535 and then starts again, as NSQ's 16 bits do", () => {
+    const { frames } = batchOf([Buffer.from("x")])
+    for (let attempts = 2; attempts <= 65535; attempts++) raiseAttempts(frames, 0)
+    assert.strictEqual(frameAttempts(frames, 0), 65535)
+    raiseAttempts(frames, 0)
+    assert.strictEqual(frameAttempts(frames, 0), 0)
+  })
+
+  it("takes a message out as a copy that changes alone", () => {
+    const batch = batchOf([Buffer.from("one"), Buffer.from("two")])
+    const single = MessageBatch.single(batch.frames, batch.frames.readInt32BE(0) + 4, undefined)
+    raiseAttempts(single.frames, 0)
+    assert.deepStrictEqual(messagesOf(single.frames).map((message) => message?.attempts), [2])
+    assert.deepStrictEqual(messagesOf(batch.frames).map((message) => message?.attempts), [1, 1])
+  })
+})

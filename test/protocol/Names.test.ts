@@ -1,0 +1,36 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { isEphemeral, isValidName, TopicName } from "../../src/protocol/Names.ts"
+
+const isTopicName = Schema.is(TopicName)
+
+describe("names", () => {
+  it.prop("are judged alike by the test and the Schema", [Schema.String, TopicName], ([text, name]) => {
+    assert.strictEqual(isValidName(text), isTopicName(text))
+    assert.isTrue(isValidName(name))
+  })
+
+  for (const name of ["a", "A.b-c_9", "x".repeat(64), "t#ephemeral", `${"x".repeat(54)}#ephemeral`]) {
+    it(`${name} is valid`, () => assert.isTrue(isValidName(name)))
+  }
+  for (
+    const name of [
+      "",
+      "x".repeat(65),
+      "#ephemeral",
+      "t#other",
+      "a b",
+      "ä",
+      "t\n",
+      "t#ephemeral2",
+      `${"x".repeat(55)}#ephemeral`
+    ]
+  ) {
+    it(`${JSON.stringify(name)} is not valid`, () => assert.isFalse(isValidName(name)))
+  }
+
+  it("with the suffix #ephemeral live in memory only", () => {
+    assert.isTrue(isEphemeral("t#ephemeral"))
+    assert.isFalse(isEphemeral("t"))
+  })
+})

@@ -1,0 +1,109 @@
+/**
+ * What tests of the command decoder share: generated commands, cuts, and decoded commands as plain values.
+ */
+import { Schema } from "effect"
+import { Command, encodeCommand } from "../../src/protocol/Command.ts"
+import {
+  CommandDecoder,
+  type CommandGate,
+  type Decoded,
+  type DecoderLimits
+} from "../../src/protocol/CommandDecoder.ts"
+import { formatMessageKey } from "../../src/protocol/Message.ts"
+import { bodiesOf } from "../../src/services/broker/Publisher.ts"
+
+export const limits: DecoderLimits = {
+  maxMsgSize: 1024 * 1024,
+  maxBodySize: 5 * 1024 * 1024,
+  maxReqTimeoutMillis: 3_600_000,
+  maxRdyCount: 2500
+}
+
+/** Permits everything: only the bytes count. */
+export const open: CommandGate = { refuse: () => undefined }
+
+export const decoder = (changed: Partial<DecoderLimits> = {}): CommandDecoder =>
+  new CommandDecoder({ ...limits, ...changed })
+
+/** A decoded command without the buffers it came from. */
+export const plain = (decoded: Decoded): ReadonlyArray<unknown> => {
+  switch (decoded._tag) {
+    case "PUB":
+      // How many pipelined PUBs come out as one depends on how they arrived.
+      return bodiesOf(decoded.bodies).map((body) => ["PUB", decoded.topic, body.toString("hex")])
+    case "MPUB":
+    case "DPUB":
+      return [[
+        decoded._tag,
+        decoded.topic,
+        decoded.deferMillis,
+        ...bodiesOf(decoded.bodies).map((body) => body.toString("hex"))
+      ]]
+    case "FIN":
+    case "TOUCH":
+      return [[decoded._tag, formatMessageKey(decoded)]]
+    case "REQ":
+      return [[decoded._tag, formatMessageKey(decoded), decoded.delayMillis]]
+    case "IDENTIFY":
+      return [[decoded._tag, decoded.body.toString("hex")]]
+    case "AUTH":
+      return [[decoded._tag, decoded.secret.toString("hex")]]
+    case "SUB":
+      return [[decoded._tag, decoded.topic, decoded.channel]]
+    case "RDY":
+      return [[decoded._tag, decoded.count]]
+    case "Malformed":
+      return [[decoded._tag, decoded.command, decoded.error.message, decoded.topic ?? ""]]
+    default:
+      return [[decoded._tag]]
+  }
+}
+
+/** Everything a decoder makes of the pieces, ending at the first command that ends the connection. */
+export const decodeAll = (
+  pieces: ReadonlyArray<Buffer>,
+  changed: Partial<DecoderLimits> = {},
+  gate: CommandGate = open
+): ReadonlyArray<unknown> => {
+  const reader = decoder(changed)
+  const out: Array<unknown> = []
+  const takeAll = (): boolean => {
+    for (let command = reader.next(gate); command !== undefined; command = reader.next(gate)) {
+      out.push(...plain(command))
+      if (command._tag === "Malformed" || command._tag === "Overlong") return false
+    }
+    return true
+  }
+  for (const piece of pieces) {
+    reader.feed(Buffer.from(piece))
+    if (!takeAll()) return out
+  }
+  reader.finish()
+  takeAll()
+  return out
+}
+
+/** Cuts bytes after the lengths given, over and over; a length of 0 counts as 1. */
+export const cut = (bytes: Buffer, lengths: ReadonlyArray<number>): ReadonlyArray<Buffer> => {
+  const pieces: Array<Buffer> = []
+  for (let at = 0, i = 0; at < bytes.length; i++) {
+    const length = Math.max(1, lengths[i % Math.max(1, lengths.length)] ?? bytes.length)
+    pieces.push(bytes.subarray(at, at + length))
+    at += length
+  }
+  return pieces
+}
+
+/** Lengths of pieces, mostly small. */
+export const CutLengths = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 40 })))
+
+/** Commands that a well-behaved client may send, with numbers that the limits allow. */
+export const Commands = Schema.Array(Command)
+
+export const encodeAll = (commands: ReadonlyArray<Command>): Buffer => Buffer.concat(commands.map(encodeCommand))
+
+export const int32 = (...values: ReadonlyArray<number>): Buffer => {
+  const out = Buffer.alloc(4 * values.length)
+  values.forEach((value, i) => out.writeInt32BE(value, 4 * i))
+  return out
+}
