@@ -1,20 +1,21 @@
 /**
- * A channel: one copy of a topic's messages, shared among its consumers. It owns what waits in memory and on disk, what is
- * in flight, and what is deferred. One fiber gives messages to consumers that are ready, fetching from disk when memory has
+ * A channel: one copy of a topic's messages, shared among its consumers. It owns what waits (its Backlog), what is in
+ * flight, and what is deferred. One fiber gives messages to consumers that are ready, fetching from disk when memory has
  * none; another sleeps until the earliest time-out or delay.
  *
- * Consumers and the topic call its synchronous methods, which change state and wake the fiber that has work. Hot path:
- * messages are handed over in runs of whole frames, one flush per consumer and pass.
+ * Consumers and the topic call its synchronous methods, which change state and wake the fiber that has work.
  */
-import { Effect, type Random, Result, Schedule } from "effect"
+import { Effect, type Random, Result } from "effect"
 import type { MessageKey } from "../../protocol/Message.ts"
 import { MessageBatch, raiseAttempts, type StoredRecords } from "../../protocol/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
-import type { BackendQueue, StorageError, StoredRun } from "../storage/Storage.ts"
+import type { BackendQueue, StorageError } from "../storage/Storage.ts"
+import { Backlog } from "./Backlog.ts"
 import { SubscribeError } from "./BrokerError.ts"
 import { DeferredQueue } from "./DeferredQueue.ts"
+import { Distribution } from "./Distribution.ts"
 import { InFlight } from "./InFlight.ts"
-import { MemoryQueue, settleSpan, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
+import { wholeBatch } from "./MemoryQueue.ts"
 import { type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
 import type { Time } from "./Time.ts"
 import { Wakeup } from "./Wakeup.ts"
@@ -30,10 +31,6 @@ export interface ChannelSettings {
 /** What became of an answer to a message. */
 export type AnswerResult = "done" | "not in flight" | "not owner"
 
-/** Bytes of one read from disk, and of one hand-over to a consumer. */
-const runBytes = 256 * 1024
-const retryStorage = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")])
-
 export class Channel {
   readonly topic: TopicName
   readonly name: ChannelName
@@ -43,18 +40,10 @@ export class Channel {
   messageCount = 0
   requeueCount = 0
   timeoutCount = 0
-  /** Messages delivered from memory, which NSQ counts by the consumer's locality. */
-  globalMessageCount = 0
   private readonly settings: ChannelSettings
   private readonly time: Time
-  private readonly random: (typeof Random.Random)["Service"]
-  private readonly backend: BackendQueue | undefined
-  private readonly memory = new MemoryQueue()
-  /** Read from disk and not delivered yet; counted as still on disk. */
-  private readonly fetched = new MemoryQueue()
-  private fetchedRun: StoredRun | undefined
-  /** Handed back while memory was full, to be written to disk. */
-  private readonly spilled = new MemoryQueue()
+  private readonly backlog: Backlog
+  private readonly distribution: Distribution
   private readonly deferred = new DeferredQueue()
   private readonly members: Array<Subscription> = []
   /** In flight with consumers that have gone, where these wait for their time-out as in NSQ. */
@@ -62,8 +51,6 @@ export class Channel {
   private readonly work = new Wakeup()
   private readonly alarm = new Wakeup()
   private alarmAt = Infinity
-  private turn = 0
-  private memoryFirst = true
 
   constructor(
     topic: TopicName,
@@ -76,21 +63,21 @@ export class Channel {
     this.topic = topic
     this.name = name
     this.ephemeral = isEphemeral(name)
-    this.backend = backend
+    this.backlog = new Backlog(`CHANNEL(${name})`, settings.memQueueSize, backend)
     this.settings = settings
     this.time = time
-    this.random = random
+    this.distribution = new Distribution(this.backlog, random)
   }
 
   // ---- what others may know
 
   /** Messages waiting, in memory and on disk, without those in flight and deferred. */
   get depth(): number {
-    return this.memory.count + this.spilled.count + this.backendDepth
+    return this.backlog.depth
   }
   /** Messages waiting on disk. */
   get backendDepth(): number {
-    return this.fetched.count + (this.backend?.depth ?? 0)
+    return this.backlog.backendDepth
   }
   get inFlightCount(): number {
     let count = this.orphans.size
@@ -99,6 +86,10 @@ export class Channel {
   }
   get deferredCount(): number {
     return this.deferred.count
+  }
+  /** Messages delivered from memory, which NSQ counts by the consumer's locality. */
+  get globalMessageCount(): number {
+    return this.distribution.globalMessageCount
   }
   get subscriptions(): ReadonlyArray<Subscription> {
     return this.members
@@ -115,7 +106,7 @@ export class Channel {
     }
     const taken = Math.max(0, Math.min(count, this.room()))
     if (taken > 0) {
-      this.memory.push({ batch, index: 0, position: 0, end: taken })
+      this.backlog.memory.push({ batch, index: 0, position: 0, end: taken })
       this.wake()
     }
     return taken
@@ -123,15 +114,18 @@ export class Channel {
 
   /** Writes messages that found no room in memory to disk. An ephemeral channel has none and drops them. */
   readonly store = (records: ReadonlyArray<StoredRecords>): Effect.Effect<void, StorageError> =>
-    this.backend === undefined
-      ? Effect.void
-      : Effect.andThen(this.backend.append(records), Effect.sync(() => this.wake()))
+    Effect.andThen(this.backlog.store(records), Effect.sync(() => this.wake()))
+
+  /** Keeps messages that could not be stored, in memory, for `flush` to try again. */
+  keep(records: ReadonlyArray<StoredRecords>): void {
+    for (const run of records) this.backlog.spill(MessageBatch.stored(run))
+  }
 
   /** An ephemeral channel without memory still hands over to consumers that are ready. */
   private room(): number {
-    const room = this.settings.memQueueSize - this.memory.count
-    if (room > 0 || this.backend !== undefined) return room
-    let ready = -this.memory.count
+    const { hasDisk, memory, room } = this.backlog
+    if (room > 0 || hasDisk) return room
+    let ready = -memory.count
     for (const member of this.members) ready += member.capacity
     return ready
   }
@@ -238,37 +232,31 @@ export class Channel {
 
   /** Drops everything: waiting, in flight and deferred. */
   readonly empty: Effect.Effect<void, StorageError> = Effect.suspend(() => {
-    this.forgetAll()
-    return this.backend === undefined ? Effect.void : this.backend.empty
+    this.forgetDelivered()
+    return this.backlog.empty
   })
 
   /** The channel is being deleted: its consumers are cut off, its messages and files go. */
   readonly delete: Effect.Effect<void, StorageError> = Effect.suspend(() => {
     this.closeConsumers()
-    this.forgetAll()
-    return this.backend === undefined ? Effect.void : this.backend.delete
+    this.forgetDelivered()
+    return this.backlog.delete
   })
 
   /** The daemon is stopping: everything that is not on disk goes there. Returns how much that was, by kind. */
   readonly flush: Effect.Effect<{ memory: number; inFlight: number; deferred: number }, StorageError> = Effect.suspend(
     () => {
       this.closeConsumers()
-      this.unfetch()
-      const waiting = [...this.memory.takeAll(), ...this.spilled.takeAll()]
-      const answered: Array<Span> = []
-      for (const inFlight of [...this.members.map((member) => member.inFlight), this.orphans]) {
-        for (let slot = inFlight.oldest; slot >= 0; slot = inFlight.oldest) {
-          answered.push(wholeBatch(this.takeBack(inFlight, slot)))
-        }
+      const answered: Array<MessageBatch> = []
+      for (const inFlight of this.flights()) {
+        for (let slot = inFlight.oldest; slot >= 0; slot = inFlight.oldest) answered.push(this.takeBack(inFlight, slot))
       }
-      const delayed = this.deferred.takeAll().map(wholeBatch)
-      const spans = [...waiting, ...answered, ...delayed]
-      const counts = {
-        memory: waiting.reduce((sum, span) => sum + span.end - span.index, 0),
+      const delayed = this.deferred.takeAll()
+      return Effect.map(this.backlog.flush([...answered, ...delayed]), (memory) => ({
+        memory,
         inFlight: answered.length,
         deferred: delayed.length
-      }
-      return Effect.as(this.storeSpans(spans), counts)
+      }))
     }
   )
 
@@ -277,10 +265,13 @@ export class Channel {
     for (const member of this.members) member.consumer.close()
   }
 
-  private forgetAll(): void {
-    for (const queue of [this.memory, this.spilled, this.fetched]) queue.takeAll().forEach(settleSpan)
-    this.fetchedRun = undefined
-    for (const inFlight of [...this.members.map((member) => member.inFlight), this.orphans]) {
+  /** Everywhere where messages are in flight. */
+  private flights(): ReadonlyArray<InFlight> {
+    return [...this.members.map((member) => member.inFlight), this.orphans]
+  }
+
+  private forgetDelivered(): void {
+    for (const inFlight of this.flights()) {
       for (let slot = inFlight.oldest; slot >= 0; slot = inFlight.oldest) {
         inFlight.batchAt(slot).ledger?.settle(1)
         inFlight.remove(slot)
@@ -306,8 +297,8 @@ export class Channel {
 
   /** A message that is already the channel's waits again: in memory, or on disk when memory is full. */
   private enqueue(batch: MessageBatch): void {
-    if (this.room() > 0) this.memory.push(wholeBatch(batch))
-    else if (this.backend !== undefined) this.spilled.push(wholeBatch(batch))
+    if (this.room() > 0) this.backlog.memory.push(wholeBatch(batch))
+    else if (this.backlog.hasDisk) this.backlog.spill(batch)
   }
 
   private defer(batch: MessageBatch, delayMillis: number): void {
@@ -367,145 +358,24 @@ export class Channel {
 
   /** Gives messages to consumers, for ever. */
   readonly runDelivery: Effect.Effect<never> = Effect.gen({ self: this }, function*() {
+    const { backlog } = this
     while (true) {
       yield* this.work.wait
-      this.deliver()
-      if (this.spilled.count > 0) yield* this.writeSpilled
-      while (this.fetched.count === 0 && this.wantsMore() && (yield* this.fetch)) this.deliver()
+      do {
+        this.deliver()
+        // Before every fetch: consumers that put back all they get must not pile it up in memory.
+        if (backlog.hasSpilled) yield* backlog.writeSpilled
+      } while (backlog.canFetch && this.wantsMore() && (yield* backlog.fetch))
     }
   })
 
-  /** Whether a consumer is ready and disk may have something for it. */
+  /** Whether a consumer is ready for more. */
   private wantsMore(): boolean {
-    return !this.paused && (this.backend?.depth ?? 0) > 0 && this.members.some((member) => member.capacity > 0)
+    return !this.paused && !this.exiting && this.members.some((member) => member.capacity > 0)
   }
 
-  /** Fetches the next messages from disk; false when there were none after all. */
-  private readonly fetch: Effect.Effect<boolean> = Effect.suspend(() => {
-    const { backend } = this
-    if (backend === undefined) return Effect.succeed(false)
-    const attempt = Effect.map(backend.read(runBytes), (run) => {
-      if (run === undefined) return false
-      const ledger = { settle: (count: number) => backend.settle(run, count) }
-      this.fetchedRun = run
-      this.fetched.push(wholeBatch(MessageBatch.stored(run, ledger)))
-      return true
-    })
-    return attempt.pipe(
-      Effect.uninterruptible,
-      Effect.tapError((error) => Effect.logError(`CHANNEL(${this.name}): failed to read from disk - ${error.message}`)),
-      Effect.retry(retryStorage),
-      Effect.orDie
-    )
-  })
-
-  /** Hands the part of the last read from disk that was not delivered back to the disk queue. */
-  private unfetch(): void {
-    if (this.fetchedRun === undefined || this.fetched.count === 0) return
-    const run = this.fetchedRun
-    for (const span of this.fetched.takeAll()) {
-      // A frame is a record with the four bytes of its type added.
-      this.backend?.unread(run, run.start + span.position - 4 * span.index, span.end - span.index)
-    }
-  }
-
-  private readonly writeSpilled: Effect.Effect<void> = Effect.suspend(() => this.storeSpans(this.spilled.takeAll()))
-    .pipe(
-      Effect.catch((error) =>
-        Effect.logError(`CHANNEL(${this.name}): failed to write messages to disk - ${error.message}`)
-      ),
-      Effect.uninterruptible
-    )
-
-  private storeSpans(spans: ReadonlyArray<Span>): Effect.Effect<void, StorageError> {
-    const { backend } = this
-    if (backend === undefined) return Effect.void
-    return storeInPieces(spans, backend.append, settleSpan).pipe(
-      // Nothing is lost while the disk fails: the messages go on waiting in memory.
-      Effect.mapError(({ error, left }) => {
-        left.forEach((span) => this.memory.push(span))
-        return error
-      })
-    )
-  }
-
-  /** One pass: shares what waits among all consumers that are ready, then lets each send what it got. */
   private deliver(): void {
     if (this.paused || this.exiting) return
-    const ready = this.members.filter((member) => member.capacity > 0)
-    if (ready.length === 0) return
-    const served = new Set<Subscription>()
-    const now = this.time.monotonicMillis()
-    let receivers = ready
-    while (receivers.length > 0) {
-      const waiting = this.memory.count + this.fetched.count
-      if (waiting === 0) break
-      const share = Math.ceil(waiting / receivers.length)
-      this.turn++
-      for (let i = 0; i < receivers.length; i++) {
-        const receiver = receivers[(i + this.turn) % receivers.length]!
-        this.give(receiver, Math.min(share, receiver.capacity), now)
-        served.add(receiver)
-      }
-      receivers = receivers.filter((member) => member.capacity > 0)
-    }
-    for (const member of served) member.consumer.flush()
-  }
-
-  /** Gives a consumer up to `wanted` messages, from memory and from disk in turn where both have some. */
-  private give(receiver: Subscription, wanted: number, now: number): void {
-    this.memoryFirst = !this.memoryFirst
-    let left = wanted
-    while (left > 0) {
-      const fromMemory = this.memory.count > 0 && (this.memoryFirst || this.fetched.count === 0)
-      const queue = fromMemory ? this.memory : this.fetched
-      if (queue.count === 0) return
-      const given = this.giveRun(receiver, queue, left, now)
-      if (fromMemory) this.globalMessageCount += given
-      left -= given
-      if (!receiver.consumer.isWritable()) return
-    }
-  }
-
-  /** Gives at most `wanted` messages of the queue's oldest span; returns how many. */
-  private giveRun(receiver: Subscription, queue: MemoryQueue, wanted: number, now: number): number {
-    const span = queue.peek()
-    if (receiver.options.sampleRate > 0) return this.giveSampled(receiver, queue, span, now)
-    const { batch, position } = span
-    const { frames } = batch
-    const { inFlight } = receiver
-    const deadline = now + receiver.options.msgTimeout
-    const most = Math.min(wanted, span.end - span.index)
-    let end = position
-    let count = 0
-    while (count < most && end - position < runBytes) {
-      const size = frames.readInt32BE(end) + 4
-      inFlight.add(batch, frames, end, now, deadline)
-      end += size
-      count++
-    }
-    receiver.consumer.deliver(frames, position, end, count)
-    receiver.messageCount += count
-    queue.advance(count, end - position)
-    this.watch(deadline)
-    return count
-  }
-
-  /** One message by chance: NSQ draws 0..99 and delivers what is not above the rate, so r delivers r+1 percent. */
-  private giveSampled(receiver: Subscription, queue: MemoryQueue, span: Span, now: number): number {
-    const { batch, position } = span
-    const { frames } = batch
-    const size = frames.readInt32BE(position) + 4
-    if (Math.floor(this.random.nextDoubleUnsafe() * 100) > receiver.options.sampleRate) {
-      batch.ledger?.settle(1)
-    } else {
-      const deadline = now + receiver.options.msgTimeout
-      receiver.inFlight.add(batch, frames, position, now, deadline)
-      receiver.consumer.deliver(frames, position, position + size, 1)
-      receiver.messageCount++
-      this.watch(deadline)
-    }
-    queue.advance(1, size)
-    return 1
+    this.watch(this.distribution.share(this.members, this.time.monotonicMillis()))
   }
 }

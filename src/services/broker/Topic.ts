@@ -2,11 +2,17 @@
  * A topic: takes what is published, in memory first and on disk when memory is full, and hands every message to each of its
  * channels. One fiber does the handing over, in batches, while the topic has channels and is not paused.
  */
-import { Cause, Effect, Exit, Fiber, type Random, Schedule, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, type Random, Scope } from "effect"
 import { GuidGenerator } from "../../protocol/Guid.ts"
-import { MessageBatch, type PublishedBodies, type StoredRecords } from "../../protocol/MessageBatch.ts"
+import {
+  MessageBatch,
+  type PublishedBodies,
+  recordHeaderSize,
+  type StoredRecords
+} from "../../protocol/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
 import { type BackendQueue, Storage, type StorageError } from "../storage/Storage.ts"
+import { retryStorage } from "./Backlog.ts"
 import { PublishError } from "./BrokerError.ts"
 import { Channel, type ChannelSettings } from "./Channel.ts"
 import { DeferredOnDisk } from "./DeferredOnDisk.ts"
@@ -21,7 +27,6 @@ export interface TopicSettings extends ChannelSettings {
 
 /** Bytes of one read from the topic's disk queue. */
 const runBytes = 256 * 1024
-const retryStorage = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")])
 
 interface OpenChannel {
   readonly channel: Channel
@@ -139,14 +144,15 @@ export class Topic {
   private overflow(batch: MessageBatch, taken: number): Effect.Effect<void, PublishError> | undefined {
     if (this.handsOverDirectly(batch)) {
       this.count(batch.count, batch.bodyBytes)
-      this.handOver([wholeBatch(batch)])
-      return undefined
+      const waiting = this.handOver([wholeBatch(batch)])
+      return waiting.length === 0 ? undefined : Effect.uninterruptible(this.storeOverflows(waiting))
     }
     if (this.backend === undefined) {
       this.count(batch.count, batch.bodyBytes)
       return undefined
     }
     const records = batch.encodeRecords(taken, batch.count)
+    const refusedBytes = records.end - records.start - records.count * recordHeaderSize
     return this.backend.append([records]).pipe(
       Effect.tap(() =>
         Effect.sync(() => {
@@ -156,7 +162,7 @@ export class Topic {
         })
       ),
       Effect.mapError((error) => {
-        this.count(taken, 0)
+        this.count(taken, batch.bodyBytes - refusedBytes)
         return new PublishError({ reason: error.message, kind: "storage", accepted: taken })
       })
     )
@@ -281,9 +287,27 @@ export class Topic {
 
   private handOverAll(spans: ReadonlyArray<Span>): Effect.Effect<void> {
     const waiting = this.handOver(spans)
-    return waiting.length === 0
-      ? Effect.void
-      : Effect.forEach(waiting, storeAtChannel, { concurrency: "unbounded", discard: true })
+    return waiting.length === 0 ? Effect.void : this.storeOverflows(waiting)
+  }
+
+  /** A channel whose disk fails until the end keeps the messages in memory, to try once more when it is flushed. */
+  private storeOverflows(overflows: ReadonlyArray<Overflow>): Effect.Effect<void> {
+    const store = (overflow: Overflow) =>
+      Effect.catch(
+        this.storeAtChannel(overflow),
+        () => Effect.sync(() => overflow.channel.keep(overflow.records))
+      )
+    return Effect.forEach(overflows, store, { concurrency: "unbounded", discard: true })
+  }
+
+  /** While the disk fails this does not give up: the topic fills, then its publishers get the error. Fails at the end only. */
+  private storeAtChannel({ channel, records }: Overflow): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => channel.exiting ? Effect.void : channel.store(records)).pipe(
+      Effect.tapError((error) =>
+        Effect.logError(`TOPIC(${this.name}) ERROR: failed to put msg to channel(${channel.name}) - ${error.message}`)
+      ),
+      Effect.retry({ schedule: retryStorage, while: () => !this.exiting })
+    )
   }
 
   private readonly handOverFromDisk: Effect.Effect<void> = Effect.suspend(() => {
@@ -294,9 +318,13 @@ export class Topic {
       Effect.flatMap((run) => {
         if (run === undefined) return Effect.void
         const batches = this.delays.size === 0 ? [MessageBatch.stored(run)] : this.delays.split(run)
-        return Effect.tap(
-          this.handOverAll(batches.map(wholeBatch)),
-          () => Effect.sync(() => backend.settle(run, run.count))
+        const waiting = this.handOver(batches.map(wholeBatch))
+        // What some channel could not store stays on the topic's disk, to be handed over again after a restart.
+        return Effect.forEach(waiting, (overflow) => this.storeAtChannel(overflow), { concurrency: "unbounded" }).pipe(
+          Effect.matchEffect({
+            onSuccess: () => Effect.sync(() => backend.settle(run, run.count)),
+            onFailure: () => Effect.void
+          })
         )
       }),
       Effect.uninterruptible,
@@ -324,16 +352,6 @@ interface Overflow {
   readonly channel: Channel
   readonly records: ReadonlyArray<StoredRecords>
 }
-
-/** Does not give up while the disk fails: the topic fills, then its publishers get the error. */
-const storeAtChannel = ({ channel, records }: Overflow): Effect.Effect<void> =>
-  Effect.suspend(() => channel.exiting ? Effect.void : channel.store(records)).pipe(
-    Effect.tapError((error) =>
-      Effect.logError(`TOPIC(${channel.topic}) ERROR: failed to put msg to channel(${channel.name}) - ${error.message}`)
-    ),
-    Effect.retry(retryStorage),
-    Effect.orDie
-  )
 
 const flushChannel = (channel: Channel): Effect.Effect<void> =>
   channel.flush.pipe(

@@ -18,7 +18,10 @@ export class Wakeup {
   /** Waits for a call, or takes one that has come already. One fiber at a time. */
   readonly wait: Effect.Effect<void> = Effect.withFiber((fiber) =>
     Effect.callback<void>((resume) => {
+      let waiting = true
       const done = (): void => {
+        // A call that came for a fiber that was interrupted since is for whoever waits next.
+        if (!waiting) return
         this.called = false
         resume(Effect.void)
       }
@@ -28,6 +31,7 @@ export class Wakeup {
         fiber.currentDispatcher.scheduleTask(done, 0)
       }
       return Effect.sync(() => {
+        waiting = false
         this.resume = undefined
       })
     })

@@ -1,0 +1,111 @@
+/**
+ * How a channel shares what waits among its consumers: evenly among all that are ready, whoever woke first, and from memory
+ * and disk in turn where both have some.
+ *
+ * Hot path: messages are handed over in runs of whole frames, with one flush per consumer and pass.
+ */
+import type { Random } from "effect"
+import type { Backlog } from "./Backlog.ts"
+import type { MemoryQueue, Span } from "./MemoryQueue.ts"
+import type { Subscription } from "./Subscription.ts"
+
+/** Bytes of one hand-over to a consumer. */
+const runBytes = 256 * 1024
+
+export class Distribution {
+  /** Messages delivered from memory, which NSQ counts by the consumer's locality. */
+  globalMessageCount = 0
+  private readonly backlog: Backlog
+  private readonly random: (typeof Random.Random)["Service"]
+  private turn = 0
+  private memoryFirst = true
+  private earliest = Infinity
+
+  constructor(backlog: Backlog, random: (typeof Random.Random)["Service"]) {
+    this.backlog = backlog
+    this.random = random
+  }
+
+  /**
+   * One pass, at monotonic ms `now`: shares what waits among the members that are ready, then lets each send what it got.
+   * Returns when the first of what was delivered times out, `Infinity` when nothing was.
+   */
+  share(members: ReadonlyArray<Subscription>, now: number): number {
+    let receivers = members.filter((member) => member.capacity > 0)
+    if (receivers.length === 0) return Infinity
+    this.earliest = Infinity
+    const { fetched, memory } = this.backlog
+    const served = new Set<Subscription>()
+    while (receivers.length > 0) {
+      const waiting = memory.count + fetched.count
+      if (waiting === 0) break
+      const share = Math.ceil(waiting / receivers.length)
+      this.turn++
+      for (let i = 0; i < receivers.length; i++) {
+        const receiver = receivers[(i + this.turn) % receivers.length]!
+        this.give(receiver, Math.min(share, receiver.capacity), now)
+        served.add(receiver)
+      }
+      receivers = receivers.filter((member) => member.capacity > 0)
+    }
+    for (const member of served) member.consumer.flush()
+    return this.earliest
+  }
+
+  private give(receiver: Subscription, wanted: number, now: number): void {
+    const { fetched, memory } = this.backlog
+    this.memoryFirst = !this.memoryFirst
+    let left = wanted
+    while (left > 0) {
+      const fromMemory = memory.count > 0 && (this.memoryFirst || fetched.count === 0)
+      const queue = fromMemory ? memory : fetched
+      if (queue.count === 0) return
+      const given = this.giveRun(receiver, queue, left, now)
+      if (fromMemory) this.globalMessageCount += given
+      left -= given
+      if (!receiver.consumer.isWritable()) return
+    }
+  }
+
+  /** Gives at most `wanted` messages of the queue's oldest span; returns how many. */
+  private giveRun(receiver: Subscription, queue: MemoryQueue, wanted: number, now: number): number {
+    const span = queue.peek()
+    if (receiver.options.sampleRate > 0) return this.giveSampled(receiver, queue, span, now)
+    const { batch, position } = span
+    const { frames } = batch
+    const { inFlight } = receiver
+    const deadline = now + receiver.options.msgTimeout
+    const most = Math.min(wanted, span.end - span.index)
+    let end = position
+    let count = 0
+    while (count < most && end - position < runBytes) {
+      const size = frames.readInt32BE(end) + 4
+      inFlight.add(batch, frames, end, now, deadline)
+      end += size
+      count++
+    }
+    receiver.consumer.deliver(frames, position, end, count)
+    receiver.messageCount += count
+    queue.advance(count, end - position)
+    this.earliest = Math.min(this.earliest, deadline)
+    return count
+  }
+
+  /** One message by chance: NSQ draws 0..99 and delivers what is not above the rate, so r delivers r+1 percent. */
+  private giveSampled(receiver: Subscription, queue: MemoryQueue, span: Span, now: number): number {
+    const { batch, position } = span
+    const { frames } = batch
+    const size = frames.readInt32BE(position) + 4
+    if (Math.floor(this.random.nextDoubleUnsafe() * 100) > receiver.options.sampleRate) {
+      batch.ledger?.settle(1)
+    } else {
+      const deadline = now + receiver.options.msgTimeout
+      receiver.inFlight.add(batch, frames, position, now, deadline)
+      receiver.consumer.deliver(frames, position, position + size, 1)
+      receiver.messageCount++
+      this.earliest = Math.min(this.earliest, deadline)
+    }
+    queue.advance(1, size)
+    return 1
+  }
+}
