@@ -59,6 +59,8 @@ await esbuild.build({
   minifyWhitespace: true,
   legalComments: "none",
   banner: { js: "#!/usr/bin/env node" },
+  // Native code, loaded when the first client asks for compression.
+  external: ["snappy", "@node-rs/crc32"],
   plugins: [effectModules],
   logLevel: "warning"
 })

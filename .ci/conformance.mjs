@@ -19,6 +19,7 @@ const areas = [
   "tcp-connection",
   "nsqd-persistence",
   "nsqd-flags",
+  "tcp-upgrades",
   "http-publish",
   "http-admin",
   "stats"

@@ -9,6 +9,8 @@ export class ListenAddresses extends Context.Service<ListenAddresses, {
   tcpPort: number
   /** -1 for a unix socket, 0 while nothing is bound or when HTTP is off. */
   httpPort: number
+  /** 0 while nothing is bound or when HTTPS is off. */
+  httpsPort: number
 }>()("effect-nsq/ListenAddresses") {
-  static readonly layer = Layer.sync(ListenAddresses, () => ({ tcpPort: 0, httpPort: 0 }))
+  static readonly layer = Layer.sync(ListenAddresses, () => ({ tcpPort: 0, httpPort: 0, httpsPort: 0 }))
 }

@@ -17,7 +17,9 @@ import * as DataDirectory from "./storage/DataDirectory.ts"
 import * as DiskStorage from "./storage/DiskStorage.ts"
 import * as NodeDisk from "./storage/NodeDisk.ts"
 import * as NodeTransport from "./transport/NodeTransport.ts"
+import * as ServerTls from "./transport/ServerTls.ts"
 import { TcpServer } from "./transport/TcpServer.ts"
+import type { TlsConfigError } from "./transport/TlsFiles.ts"
 
 /** A running daemon cannot go on. */
 export class NsqdFailure extends Data.TaggedError("NsqdFailure")<{ readonly message: string }> {}
@@ -35,6 +37,19 @@ const prepare = Effect.gen(function*() {
   yield* Effect.logInfo(`ID: ${options.nodeId}`)
 })
 
+const buildError = ({ message }: TlsConfigError) =>
+  new NsqdStartError({ stage: "instantiate nsqd", detail: `failed to build TLS config - ${message}` })
+
+/** Reads certificates again; new connections get them, and nothing changes when they are bad. */
+const reload = (tls: ServerTls.ServerTls | undefined): Effect.Effect<void> =>
+  tls === undefined
+    ? Effect.logInfo("NSQ: SIGHUP received, there is nothing to reload")
+    : Effect.matchEffect(tls.reload, {
+      onSuccess: () => Effect.logInfo("NSQ: SIGHUP received, TLS certificates read again"),
+      onFailure: ({ message }) =>
+        Effect.logError(`NSQ: SIGHUP received, TLS certificates stay as they are - ${message}`)
+    })
+
 /** A running nsqd. */
 export class Nsqd extends Context.Service<Nsqd, {
   /** Reloads what can be reloaded without losing anything, and logs that it did. */
@@ -46,16 +61,18 @@ export class Nsqd extends Context.Service<Nsqd, {
     Nsqd,
     Effect.gen(function*() {
       yield* prepare
+      const tls = yield* Effect.mapError(ServerTls.make, buildError)
       const services = yield* Effect.mapError(Layer.build(broker), startError("load metadata"))
       const listening = yield* Layer.build(listeners).pipe(
         Effect.provideContext(services),
+        Effect.provideService(ServerTls.ServerTls, tls),
         Effect.mapError(startError("instantiate nsqd"))
       )
       const { httpPort, tcpPort } = Context.get(listening, ListenAddresses)
       const runtimeOptions = yield* RuntimeOptions
       yield* runtimeOptions.listening({ tcp: realPort(tcpPort), http: realPort(httpPort) })
       return Nsqd.of({
-        reload: Effect.logInfo("NSQ: SIGHUP received, there is nothing to reload"),
+        reload: reload(tls),
         failed: Effect.never
       })
     })

@@ -8,6 +8,13 @@ import { Context, Effect, Layer, type Scope } from "effect"
 export const ClientState = { init: 0, subscribed: 3, closing: 4 } as const
 export type ClientState = (typeof ClientState)[keyof typeof ClientState]
 
+/** Encryption as `/stats` shows it. */
+export interface ClientTls {
+  /** `TLS1.0` to `TLS1.3`. */
+  readonly version: string
+  readonly cipherSuite: string
+}
+
 /** A connection as `/stats` shows it. */
 export interface ClientStats {
   readonly clientId: string
@@ -28,7 +35,8 @@ export interface ClientStats {
   readonly sampleRate: number
   readonly deflate: boolean
   readonly snappy: boolean
-  readonly tls: boolean
+  /** How the connection is encrypted; `undefined` when it is not. */
+  readonly tls: ClientTls | undefined
   readonly topologyZone: string
   readonly topologyRegion: string
   /** Messages published, by topic. */

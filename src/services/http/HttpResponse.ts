@@ -47,6 +47,10 @@ export const empty: HttpResponse = make(200, nsqHeader, "")
 export const failure = (status: number, code: string, headers: ReadonlyArray<string> = []): HttpResponse =>
   make(status, [...headers, ...jsonType, ...nsqHeader], encodeJson({ message: code }))
 
+/** Plain HTTP where TLS is required, with the port to use instead; spaced as NSQ does it. */
+export const tlsRequired = (httpsPort: number): HttpResponse =>
+  make(403, [...jsonType, ...nsqHeader], `{"message": "TLS_REQUIRED", "https_port": ${httpsPort}}`)
+
 /** Text without NSQ's version header. */
 export const plain = (status: number, body: string): HttpResponse => make(status, textType, body)
 

@@ -1,11 +1,14 @@
 /**
- * A listening HTTP server over `node:http`, living in a Scope. Of requests it knows nothing: they go to a callback, because
+ * A listening HTTP server over `node:http` or `node:https`, living in a Scope. Of requests it knows nothing: they go to a callback, because
  * publishing must not cost a fiber. Connections that are idle end at once when the Scope closes; handlers that are at work
  * get a moment to finish, and nobody else can hold up the end.
  */
-import { Effect, type Scope } from "effect"
+import { Effect, FiberSet, type Scope } from "effect"
 import * as Http from "node:http"
+import type { Server as HttpsServer } from "node:https"
 import type { Socket } from "node:net"
+import type { TLSSocket } from "node:tls"
+import type { ServerTls } from "../transport/ServerTls.ts"
 import { joinAddress, type Listener, ListenError, splitAddress } from "../transport/Transport.ts"
 
 /** Longer than the 90 s for which Go's clients, NSQ's own among them, keep connections that they may use again. */
@@ -22,27 +25,72 @@ const grace = "1 second"
 const linger = "500 millis"
 
 export interface ServerSettings {
-  /** What the log calls it: `HTTP`. */
+  /** What the log calls it: `HTTP`, `HTTPS`. */
   readonly name: string
   /** `host:port`, or the path of a unix socket. */
   readonly address: string
   readonly onRequest: (incoming: Http.IncomingMessage, outgoing: Http.ServerResponse) => void
   /** Completes when no handler is at work. */
   readonly quiet: Effect.Effect<void>
+  /** Present for HTTPS. */
+  readonly tls?: ServerTls
 }
 
-const makeServer = (onRequest: ServerSettings["onRequest"]): Http.Server => {
-  const server = Http.createServer({
-    keepAlive: true,
-    keepAliveInitialDelay: keepAliveProbeMillis,
-    keepAliveTimeout: idleTimeoutMillis,
-    headersTimeout: headersTimeoutMillis,
-    requestTimeout: requestTimeoutMillis,
-    maxHeaderSize: maxHeaderBytes
-  }, onRequest)
-  // The interim answer is for the handler to give, once it wants the body.
-  return server.on("checkContinue", onRequest)
+const options: Http.ServerOptions = {
+  keepAlive: true,
+  keepAliveInitialDelay: keepAliveProbeMillis,
+  keepAliveTimeout: idleTimeoutMillis,
+  headersTimeout: headersTimeoutMillis,
+  requestTimeout: requestTimeoutMillis,
+  maxHeaderSize: maxHeaderBytes
 }
+
+const addressOf = ({ remoteAddress, remotePort }: Socket): string =>
+  remoteAddress === undefined ? "@" : joinAddress(remoteAddress.replace(/^::ffff:/, ""), remotePort ?? 0)
+
+const plainHttpAnswer = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+
+/** A server whose connections are only used when the policy for client certificates allows it. */
+const makeHttpsServer = Effect.fnUntraced(function*(
+  tls: ServerTls
+): Effect.fn.Return<HttpsServer, never, Scope.Scope> {
+  const Https = yield* Effect.promise(() => import("node:https"))
+  const fork = yield* FiberSet.makeRuntime<never>()
+  const server = Https.createServer({ ...options, ...tls.serverOptions() })
+  yield* tls.keepCurrent(server)
+  const warn = (socket: Socket, why: string): void =>
+    void fork(Effect.logWarning(`http: TLS handshake error from ${addressOf(socket)}: ${why}`))
+  /** Connections before their handshake, by the address of their peer. */
+  const handshaking = new Map<string, Socket>()
+  server.on("connection", (socket: Socket) => {
+    const address = addressOf(socket)
+    handshaking.set(address, socket)
+    socket.once("close", () => handshaking.delete(address))
+  })
+  server.prependListener("secureConnection", (secure: TLSSocket) => {
+    handshaking.delete(addressOf(secure))
+    const refusal = tls.refusal(secure)
+    if (refusal === undefined) return
+    warn(secure, refusal)
+    secure.destroy()
+  })
+  server.on("tlsClientError", (error: NodeJS.ErrnoException, secure) => {
+    const socket = handshaking.get(addressOf(secure))
+    if (error.code === "ERR_SSL_HTTP_REQUEST") socket?.end(plainHttpAnswer)
+    warn(socket ?? secure, tls.handshakeFailed(error).message)
+  })
+  return server
+})
+
+const makeServer = (
+  { onRequest, tls }: ServerSettings
+): Effect.Effect<Http.Server, never, Scope.Scope> =>
+  Effect.map(
+    tls === undefined ? Effect.sync(() => Http.createServer(options)) : makeHttpsServer(tls),
+    (server) =>
+      // The interim answer is for the handler to give, once it wants the body.
+      server.on("request", onRequest).on("checkContinue", onRequest)
+  )
 
 const bind = (server: Http.Server, address: string): Effect.Effect<Listener, ListenError> =>
   Effect.callback((resume) => {
@@ -64,19 +112,35 @@ const bind = (server: Http.Server, address: string): Effect.Effect<Listener, Lis
     })
   })
 
+/** The open sockets that an event of the server announces. */
+const track = (server: Http.Server, event: "connection" | "secureConnection"): ReadonlySet<Socket> => {
+  const sockets = new Set<Socket>()
+  server.on(event, (socket: Socket) => {
+    sockets.add(socket)
+    socket.once("close", () => sockets.delete(socket))
+  })
+  return sockets
+}
+
 const end = (socket: Socket): void => {
   if (socket.writableLength > 0) socket.destroySoon()
   else socket.destroy()
 }
 
-const close = (server: Http.Server, sockets: ReadonlySet<Socket>, quiet: Effect.Effect<void>): Effect.Effect<void> =>
+/** `sockets` are all that are open, `serving` those that requests come by: others below TLS. */
+const close = (
+  server: Http.Server,
+  sockets: ReadonlySet<Socket>,
+  serving: ReadonlySet<Socket>,
+  quiet: Effect.Effect<void>
+): Effect.Effect<void> =>
   Effect.gen(function*() {
     let closed = false
     server.close(() => {
       closed = true
     })
     yield* Effect.timeoutOption(quiet, grace)
-    sockets.forEach(end)
+    serving.forEach(end)
     if (sockets.size === 0 && closed) return
     const allClosed = Effect.callback<void>((resume) => {
       if (closed) resume(Effect.void)
@@ -89,18 +153,15 @@ const close = (server: Http.Server, sockets: ReadonlySet<Socket>, quiet: Effect.
 /** Listens until the Scope closes. The socket file of a unix socket goes with it. */
 export const listen = Effect.fnUntraced(
   function*(settings: ServerSettings): Effect.fn.Return<Listener, ListenError, Scope.Scope> {
-    const sockets = new Set<Socket>()
-    const server = makeServer(settings.onRequest)
-    server.on("connection", (socket) => {
-      sockets.add(socket)
-      socket.once("close", () => sockets.delete(socket))
-    })
+    const server = yield* makeServer(settings)
+    const sockets = track(server, "connection")
+    const serving = settings.tls === undefined ? sockets : track(server, "secureConnection")
     const listener = yield* Effect.acquireRelease(
       bind(server, settings.address),
       ({ address }) =>
         Effect.andThen(
           Effect.logInfo(`${settings.name}: closing ${address}`),
-          close(server, sockets, settings.quiet)
+          close(server, sockets, serving, settings.quiet)
         )
     )
     yield* Effect.logInfo(`${settings.name}: listening on ${listener.address}`)

@@ -1,5 +1,5 @@
 /**
- * nsqd's HTTP API: puts the endpoints together and serves them on the configured address. Publishing is handled in Node's own
+ * nsqd's HTTP API: puts the endpoints together and serves them on the configured addresses. Publishing is handled in Node's own
  * callback (`Publish`), everything else by a fiber per request (`Router` and the routes).
  */
 import { Clock, Context, Duration, Effect, FiberSet, Layer, type Scope } from "effect"
@@ -10,9 +10,10 @@ import type { Publisher } from "../broker/Publisher.ts"
 import { ListenAddresses } from "../ListenAddresses.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
 import * as GoDuration from "../options/GoDuration.ts"
-import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { isPlainHttpRefused, NsqdOptions } from "../options/NsqdOptions.ts"
 import type { RuntimeOptions } from "../options/RuntimeOptions.ts"
 import type { Storage } from "../storage/Storage.ts"
+import { ServerTls } from "../transport/ServerTls.ts"
 import { joinAddress, type ListenError } from "../transport/Transport.ts"
 import * as ChannelRoutes from "./ChannelRoutes.ts"
 import * as ConfigRoutes from "./ConfigRoutes.ts"
@@ -116,7 +117,6 @@ const makeHandler: Effect.Effect<
   const understand = RequestTarget.cached((target) => ({ target, publish: publish.target(target) }))
   return {
     quiet: FiberSet.awaitEmpty(handlers),
-    // A server that must refuse plain HTTP (`--tls-required`) asks before this is called.
     onRequest: (incoming, outgoing) => {
       const understood = understand(incoming.url ?? "/")
       if (understood.publish !== undefined && incoming.method === "POST") {
@@ -128,22 +128,42 @@ const makeHandler: Effect.Effect<
   }
 })
 
-/** nsqd's HTTP listener. */
+/** Plain HTTP where TLS is required: the answer says where to go, whatever the request. */
+const tlsRequired =
+  (addresses: ListenAddresses["Service"]): HttpServer.ServerSettings["onRequest"] => (incoming, outgoing) => {
+    HttpResponse.send(outgoing, HttpResponse.tlsRequired(addresses.httpsPort))
+    // What else the client sends is of no interest.
+    if (!incoming.complete) outgoing.once("finish", () => incoming.socket.destroySoon())
+  }
+
+/** nsqd's HTTP listeners. */
 export class NsqdHttp extends Context.Service<NsqdHttp, {
   /** The real port; -1 for a unix socket, 0 when HTTP is off. */
   readonly port: number
+  /** The real port; 0 when HTTPS is off. */
+  readonly httpsPort: number
 }>()("effect-nsq/http/NsqdHttp") {
-  /** Serves the API until its Scope closes; nothing at all when the address is empty. */
+  /**
+   * Serves the API until its Scope closes: over HTTP unless the address is empty, and over HTTPS if there is a certificate
+   * and an address for it.
+   */
   static readonly layer: Layer.Layer<NsqdHttp, ListenError, Services> = Layer.effect(
     NsqdHttp,
     Effect.gen(function*() {
-      const { httpAddress } = yield* NsqdOptions
-      if (httpAddress === "") return { port: 0 }
+      const options = yield* NsqdOptions
+      const tls = yield* ServerTls
       const addresses = yield* ListenAddresses
       const { onRequest, quiet } = yield* makeHandler
-      const { port } = yield* HttpServer.listen({ name: "HTTP", address: httpAddress, onRequest, quiet })
-      addresses.httpPort = port
-      return { port }
+      if (options.httpAddress !== "") {
+        const plain = isPlainHttpRefused(options) ? tlsRequired(addresses) : onRequest
+        const settings = { name: "HTTP", address: options.httpAddress, onRequest: plain, quiet }
+        addresses.httpPort = (yield* HttpServer.listen(settings)).port
+      }
+      if (tls !== undefined && options.httpsAddress !== "") {
+        const settings = { name: "HTTPS", address: options.httpsAddress, onRequest, quiet, tls }
+        addresses.httpsPort = (yield* HttpServer.listen(settings)).port
+      }
+      return { port: addresses.httpPort, httpsPort: addresses.httpsPort }
     })
   ).pipe(Layer.provide(ProcessMemory.layer))
 }

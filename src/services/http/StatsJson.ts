@@ -120,11 +120,12 @@ const clientJson = (client: Client, topic: string): ClientJson => {
     topology_zone: stats.topologyZone,
     topology_region: stats.topologyRegion,
     ...pubCounts(stats, topic),
-    tls: stats.tls,
-    tls_cipher_suite: "",
-    tls_version: "",
+    tls: stats.tls !== undefined,
+    tls_cipher_suite: stats.tls?.cipherSuite ?? "",
+    tls_version: stats.tls?.version ?? "",
+    // No protocols are offered to choose from.
     tls_negotiated_protocol: "",
-    tls_negotiated_protocol_is_mutual: stats.tls
+    tls_negotiated_protocol_is_mutual: stats.tls !== undefined
   }
 }
 

@@ -346,6 +346,14 @@ export const NsqdOptions: Context.Reference<NsqdOptions> = Context.Reference("ef
 export const layer = (changes: Partial<NsqdOptions>): Layer.Layer<never> =>
   Layer.succeed(NsqdOptions, { ...defaults(), ...changes })
 
+/** Whether TCP clients have to use TLS. As in NSQ, a policy for their certificates means that they do. */
+export const isTlsRequired = ({ tlsClientAuthPolicy, tlsRequired }: NsqdOptions): boolean =>
+  tlsRequired !== false || tlsClientAuthPolicy !== ""
+
+/** Whether plain HTTP is refused; it stays open when only `tcp-https` is asked for. */
+export const isPlainHttpRefused = (options: NsqdOptions): boolean =>
+  isTlsRequired(options) && options.tlsRequired !== "tcp-https"
+
 /** What `GET /config/:opt` answers for a config key; undefined when there is no such option. */
 export const renderConfigValue = (options: NsqdOptions, key: string): Kind.ConfigValue | undefined =>
   Table.render(table, options, key)

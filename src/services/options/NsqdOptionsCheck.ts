@@ -4,7 +4,7 @@
  * be listened on comes out later.
  */
 import * as Effect from "effect/Effect"
-import type { NsqdOptions } from "./NsqdOptions.ts"
+import { isTlsRequired, type NsqdOptions } from "./NsqdOptions.ts"
 import { NsqdStartError } from "./NsqdStartError.ts"
 import * as PendingFeatures from "./PendingFeatures.ts"
 
@@ -13,8 +13,7 @@ export const problem = (options: NsqdOptions): string | undefined => {
   const { authHttpRequestMethod, e2eProcessingLatencyPercentiles, maxDeflateLevel, nodeId, tlsCert, tlsKey } = options
   if (maxDeflateLevel < 1 || maxDeflateLevel > 9) return "--max-deflate-level must be [1,9]"
   if (nodeId < 0 || nodeId >= 1024) return "--node-id must be [0,1024)"
-  const tlsWanted = options.tlsRequired !== false || options.tlsClientAuthPolicy !== ""
-  if (tlsWanted && (tlsCert === "" || tlsKey === "")) {
+  if (isTlsRequired(options) && (tlsCert === "" || tlsKey === "")) {
     return "cannot require TLS client connections without TLS key and cert"
   }
   if (authHttpRequestMethod !== "get" && authHttpRequestMethod !== "post") {

@@ -13,12 +13,6 @@ interface PendingFeature {
 }
 
 const pendingFeatures: ReadonlyArray<PendingFeature> = [
-  { flag: "--tls-cert", requested: (o) => o.tlsCert !== "", protects: true },
-  { flag: "--tls-key", requested: (o) => o.tlsKey !== "", protects: true },
-  { flag: "--tls-client-auth-policy", requested: (o) => o.tlsClientAuthPolicy !== "", protects: true },
-  { flag: "--tls-root-ca-file", requested: (o) => o.tlsRootCaFile !== "", protects: true },
-  { flag: "--tls-required", requested: (o) => o.tlsRequired !== false, protects: true },
-  { flag: "--tls-min-version", requested: (o) => o.tlsMinVersion !== "TLSv1", protects: true },
   { flag: "--auth-http-address", requested: (o) => o.authHttpAddresses.length > 0, protects: true },
   { flag: "--lookupd-tcp-address", requested: (o) => o.lookupdTcpAddresses.length > 0, protects: false },
   { flag: "--statsd-address", requested: (o) => o.statsdAddress !== "", protects: false },

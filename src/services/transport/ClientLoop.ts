@@ -5,15 +5,15 @@
  */
 import { Clock, Effect, type Scope } from "effect"
 import { magicV2 } from "../../protocol/Command.ts"
-import { CommandDecoder, type Decoded } from "../../protocol/CommandDecoder.ts"
+import type { Decoded } from "../../protocol/CommandDecoder.ts"
 import { formatMessageKey } from "../../protocol/Message.ts"
 import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
 import { Clients, ClientState } from "../broker/Clients.ts"
 import * as Time from "../broker/Time.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
-import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { isTlsRequired, NsqdOptions } from "../options/NsqdOptions.ts"
 import * as Commands from "./Commands.ts"
-import { Session } from "./Session.ts"
+import { Session, type SessionLimits } from "./Session.ts"
 import type { Connection, ConnectionLost } from "./Transport.ts"
 
 /** A client that sends nothing at all is closed after NSQ's internal client timeout. */
@@ -26,8 +26,11 @@ export const make = Effect.gen(function*() {
   const execute = yield* Commands.make
   const threshold = yield* LogThreshold
   const time = yield* Time.make
-  const decoderLimits = Commands.decoderLimits(options)
-  const identifyLimits = Commands.identifyLimits(options)
+  const limits: SessionLimits = {
+    decoder: Commands.decoderLimits(options),
+    identify: Commands.identifyLimits(options),
+    tlsRequired: isTlsRequired(options)
+  }
 
   /** The bytes after the magic, `undefined` when the client is not one of ours or says nothing. */
   const readMagic = Effect.fnUntraced(function*(connection: Connection) {
@@ -52,7 +55,7 @@ export const make = Effect.gen(function*() {
   })
 
   const newSession = (connection: Connection, connectTime: number) =>
-    new Session(connection, identifyLimits, time.monotonicMillis(), connectTime)
+    new Session(connection, limits, time.monotonicMillis(), connectTime)
 
   const executeLoudly = (session: Session, command: Decoded): Commands.Pending =>
     Effect.andThen(
@@ -61,10 +64,8 @@ export const make = Effect.gen(function*() {
     )
 
   /** Carries out every command that has arrived; true when the connection is to end. */
-  const executeAll = (
-    session: Session,
-    decoder: CommandDecoder
-  ): Effect.Effect<boolean, never, Scope.Scope> | boolean => {
+  const executeAll = (session: Session): Effect.Effect<boolean, never, Scope.Scope> | boolean => {
+    const { decoder } = session
     for (let command = decoder.next(session); command !== undefined; command = decoder.next(session)) {
       if (command._tag === "Overlong") {
         return Effect.as(
@@ -77,34 +78,34 @@ export const make = Effect.gen(function*() {
         // Answers so far must not wait for this one.
         session.send()
         return Effect.matchEffect(pending, {
-          onSuccess: () => resumeExecution(session, decoder),
-          onFailure: (error) => refuse(session, decoder, error)
+          onSuccess: () => resumeExecution(session),
+          onFailure: (error) => refuse(session, error)
         })
       }
     }
     return false
   }
 
-  const resumeExecution = (session: Session, decoder: CommandDecoder): Effect.Effect<boolean, never, Scope.Scope> =>
+  const resumeExecution = (session: Session): Effect.Effect<boolean, never, Scope.Scope> =>
     Effect.suspend(() => {
-      const done = executeAll(session, decoder)
+      const done = executeAll(session)
       return typeof done === "boolean" ? Effect.succeed(done) : done
     })
 
-  const refuse = (session: Session, decoder: CommandDecoder, error: ProtocolError) =>
+  const refuse = (session: Session, error: ProtocolError) =>
     Effect.suspend(() => {
       session.outbox.error(error)
       const line = `[${session.connection.remoteAddress}] - ${error.message}`
       return error.fatal
         ? Effect.as(Effect.logError(line), true)
-        : Effect.andThen(Effect.logError(line), resumeExecution(session, decoder))
+        : Effect.andThen(Effect.logError(line), resumeExecution(session))
     })
 
   /** Reads and carries out commands until the client or a fatal error ends the connection. */
-  const readLoop = Effect.fnUntraced(function*(session: Session, decoder: CommandDecoder) {
-    const { connection, outbox } = session
+  const readLoop = Effect.fnUntraced(function*(session: Session) {
+    const { decoder, outbox } = session
     while (true) {
-      const done = executeAll(session, decoder)
+      const done = executeAll(session)
       let ended: boolean
       if (typeof done === "boolean") {
         ended = done
@@ -116,12 +117,12 @@ export const make = Effect.gen(function*() {
       }
       if (ended) return session.send()
       if (outbox.hasAnswers) session.send()
-      if (!outbox.isWritable) yield* connection.drained
-      const chunk: Buffer | undefined = yield* connection.read
+      if (!outbox.isWritable) yield* session.connection.drained
+      const chunk: Buffer | undefined = yield* session.connection.read
       session.lastHeard = time.monotonicMillis()
       if (chunk === undefined) {
         decoder.finish()
-        const last = executeAll(session, decoder)
+        const last = executeAll(session)
         if (typeof last !== "boolean") yield* last
         return session.send()
       }
@@ -149,8 +150,10 @@ export const make = Effect.gen(function*() {
       }
       if (now >= next) {
         next += interval
-        session.outbox.heartbeat()
-        session.send()
+        if (!session.upgrading) {
+          session.outbox.heartbeat()
+          session.send()
+        }
         continue
       }
       const wait = Effect.sleep(Math.ceil((session.waiting ? next : Math.min(next, deadline)) - now))
@@ -163,7 +166,7 @@ export const make = Effect.gen(function*() {
    * is cut off.
    */
   const outputLoop = Effect.fnUntraced(function*(session: Session) {
-    const { connection, outbox } = session
+    const { outbox } = session
     while (true) {
       yield* session.outputWaits.wait
       if (outbox.isWritable) {
@@ -171,10 +174,10 @@ export const make = Effect.gen(function*() {
         session.send()
         continue
       }
-      const patience = session.negotiated.heartbeatInterval || identifyLimits.defaultHeartbeatInterval
-      const drained = yield* Effect.timeoutOption(connection.drained, patience)
+      const patience = session.negotiated.heartbeatInterval || limits.identify.defaultHeartbeatInterval
+      const drained = yield* Effect.timeoutOption(session.connection.drained, patience)
       if (drained._tag === "None") {
-        return yield* Effect.logError(`client(${connection.remoteAddress}) - failed to send, i/o timeout`)
+        return yield* Effect.logError(`client(${session.connection.remoteAddress}) - failed to send, i/o timeout`)
       }
       session.membership?.channel.wake()
     }
@@ -187,10 +190,9 @@ export const make = Effect.gen(function*() {
     const connectTime = Math.floor((yield* Clock.currentTimeMillis) / 1000)
     const session = newSession(connection, connectTime)
     yield* clients.add(session)
-    const decoder = new CommandDecoder(decoderLimits)
-    decoder.feed(first.value)
+    session.decoder.feed(first.value)
     yield* Effect.raceAllFirst([
-      readLoop(session, decoder),
+      readLoop(session),
       heartbeats(session),
       outputLoop(session),
       session.cutOff.wait

@@ -17,7 +17,9 @@ import { ClientState } from "../broker/Clients.ts"
 import { Publisher } from "../broker/Publisher.ts"
 import type { Topic } from "../broker/Topic.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { ServerTls } from "./ServerTls.ts"
 import type { Session } from "./Session.ts"
+import * as Upgrades from "./Upgrades.ts"
 
 /** Something a command still has to do; it fails with the error that is the client's answer. */
 export type Pending = Effect.Effect<void, ProtocolError, Scope.Scope>
@@ -46,11 +48,11 @@ export const identifyLimits = (options: NsqdOptions): IdentifyLimits => ({
   defaultOutputBufferTimeout: Duration.toMillis(options.outputBufferTimeout),
   maxMsgTimeout: Duration.toMillis(options.maxMsgTimeout),
   defaultMsgTimeout: Duration.toMillis(options.msgTimeout),
-  // Encryption and compression come with a later release: a feature the server lacks is answered with false.
+  // Whether there is a certificate is not the options' to say.
   tls: false,
-  deflate: false,
+  deflate: options.deflate,
   maxDeflateLevel: options.maxDeflateLevel,
-  snappy: false
+  snappy: options.snappy
 })
 
 /** The commands on the broker of the environment. */
@@ -59,12 +61,22 @@ export const make = Effect.gen(function*() {
   const broker = yield* Broker
   const publisher = yield* Publisher
   const limits = identifyLimits(options)
+  const tls = yield* ServerTls
+  const upgrade = yield* Upgrades.make
   const maxReqTimeout = Duration.toMillis(options.maxReqTimeout)
+
+  /** What can still be had: a feature that the server lacks, or the connection has already, is answered with false. */
+  const limitsFor = ({ compression, connection }: Session): IdentifyLimits => ({
+    ...limits,
+    tls: tls !== undefined && connection.startTls !== undefined,
+    deflate: limits.deflate && compression === undefined,
+    snappy: limits.snappy && compression === undefined
+  })
 
   const identify = (session: Session, body: Buffer): Pending | undefined => {
     const request = decodeIdentify(body)
     if (Result.isFailure(request)) return Effect.fail(request.failure)
-    const settled = negotiate(request.success, limits)
+    const settled = negotiate(request.success, limitsFor(session))
     if (Result.isFailure(settled)) return Effect.fail(settled.failure)
     const negotiated = settled.success
     session.negotiated = negotiated
@@ -90,7 +102,9 @@ export const make = Effect.gen(function*() {
         : "OK"
     )
     session.heartbeatChanged.call()
-    return Effect.logInfo(`[${session.connection.remoteAddress}] IDENTIFY: ${describe(body)}`)
+    const logged = Effect.logInfo(`[${session.connection.remoteAddress}] IDENTIFY: ${describe(body)}`)
+    const upgrades = upgrade(session)
+    return upgrades === undefined ? logged : Effect.andThen(logged, upgrades)
   }
 
   /** Authorisation servers are not asked yet; nsqd refuses to start when one is configured. */

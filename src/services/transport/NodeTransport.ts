@@ -8,12 +8,15 @@
  */
 import { Effect, FiberSet, Layer, type Scope } from "effect"
 import * as Net from "node:net"
+import * as ServerTls from "./ServerTls.ts"
 import {
   type Connection,
   ConnectionLost,
+  HandshakeFailed,
   joinAddress,
   type Listener,
   ListenError,
+  type SecureConnection,
   splitAddress,
   Transport
 } from "./Transport.ts"
@@ -21,8 +24,17 @@ import {
 /** How long a peer may take to receive what is pending when its connection ends. */
 const linger = "1 second"
 
+/** NSQ's limit for the whole TLS handshake. */
+const handshakeTimeout = "5 seconds"
+
+/** What is written to a TLS connection is copied up to this size, because Node tells late when it has taken it. */
+const copiedBytes = 32 * 1024
+
 const makeConnection = (socket: Net.Socket): Effect.Effect<Connection, never, Scope.Scope> =>
-  Effect.acquireRelease(Effect.sync(() => connect(socket)), () => end(socket))
+  Effect.acquireRelease(Effect.sync(() => connectPlain(socket)), () => end(socket))
+
+const addressOf = (host: string | undefined, port: number | undefined): string =>
+  host === undefined ? "@" : joinAddress(host.replace(/^::ffff:/, ""), port ?? 0)
 
 /** Sends what is pending and the end, and discards input, so that the peer reads all of it before it sees a reset. */
 const end = (socket: Net.Socket): Effect.Effect<void> =>
@@ -40,7 +52,13 @@ const end = (socket: Net.Socket): Effect.Effect<void> =>
     )
   })
 
-const connect = (socket: Net.Socket): Connection => {
+/** A connection, and how to hand its socket over to somebody else, with what has arrived and was not read. */
+interface Connected {
+  readonly connection: Connection
+  readonly release: () => void
+}
+
+const connect = (socket: Net.Socket): Connected => {
   let arrived: Array<Buffer> = []
   let ended = false
   let lost: ConnectionLost | undefined
@@ -50,25 +68,25 @@ const connect = (socket: Net.Socket): Connection => {
     waiting = undefined
     resume?.(effect)
   }
-  socket.on("data", (chunk) => {
+  const onData = (chunk: Buffer): void => {
     if (waiting !== undefined) return wake(Effect.succeed(chunk))
     arrived.push(chunk)
     socket.pause()
-  })
-  socket.on("end", () => {
+  }
+  const onEnd = (): void => {
     ended = true
     wake(Effect.undefined)
-  })
+  }
+  socket.on("data", onData)
+  socket.on("end", onEnd)
   const lose = (reason: string): void => {
     lost ??= new ConnectionLost({ reason })
     wake(Effect.fail(lost))
   }
   socket.on("error", (error) => lose(error.message))
   socket.on("close", () => lose("connection closed"))
-  return {
-    remoteAddress: socket.remoteAddress === undefined
-      ? "@"
-      : joinAddress(socket.remoteAddress.replace(/^::ffff:/, ""), socket.remotePort ?? 0),
+  const connection: Connection = {
+    remoteAddress: addressOf(socket.remoteAddress, socket.remotePort),
     read: Effect.callback((resume) => {
       if (arrived.length > 0) {
         const chunk = arrived.length === 1 ? arrived[0] : Buffer.concat(arrived)
@@ -98,7 +116,47 @@ const connect = (socket: Net.Socket): Connection => {
       socket.once("close", done)
     })
   }
+  const release = (): void => {
+    socket.pause()
+    socket.off("data", onData)
+    socket.off("end", onEnd)
+    for (const chunk of arrived.toReversed()) socket.unshift(chunk)
+    arrived = []
+  }
+  return { connection, release }
 }
+
+const connectPlain = (socket: Net.Socket): Connection => {
+  const { connection, release } = connect(socket)
+  const route = `${addressOf(socket.localAddress, socket.localPort)}->${connection.remoteAddress}`
+  return {
+    ...connection,
+    startTls: Effect.fnUntraced(function*(tls): Effect.fn.Return<SecureConnection, HandshakeFailed, Scope.Scope> {
+      release()
+      if (socket.readableEnded) return yield* new HandshakeFailed({ reason: "EOF" })
+      const secure = yield* Effect.timeoutOrElse(tls.handshake(socket), {
+        duration: handshakeTimeout,
+        orElse: () => Effect.fail(new HandshakeFailed({ reason: `read tcp ${route}: i/o timeout` }))
+      })
+      const inner = yield* Effect.acquireRelease(Effect.sync(() => connect(secure).connection), () => end(secure))
+      return {
+        connection: insideTls(inner, connection.remoteAddress),
+        details: ServerTls.details(secure),
+        refusal: tls.refusal(secure)
+      }
+    })
+  }
+}
+
+const insideTls = (connection: Connection, remoteAddress: string): Connection => ({
+  ...connection,
+  remoteAddress,
+  write: (bytes) => {
+    if (bytes.length > copiedBytes) return connection.write(bytes)
+    connection.write(Buffer.from(bytes))
+    return true
+  }
+})
 
 const bind = (server: Net.Server, address: string): Effect.Effect<Listener, ListenError> =>
   Effect.callback((resume) => {

@@ -24,13 +24,18 @@ const oks = Buffer.concat(Array.from({ length: 1024 }, () => ok))
 const heartbeat = encodeResponse("_heartbeat_")
 
 export class Outbox {
-  private readonly connection: Connection
+  private connection: Connection
   private buffer: Buffer | undefined
   private used = 0
   private corked = false
   private answers = false
 
   constructor(connection: Connection) {
+    this.connection = connection
+  }
+
+  /** Sends by way of another connection; everything has been flushed. */
+  redirect(connection: Connection): void {
     this.connection = connection
   }
 

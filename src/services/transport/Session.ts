@@ -2,7 +2,7 @@
  * The state of one client connection: what was negotiated, where it is in its life, its subscription, its outgoing bytes. It
  * is the channel's `Consumer` and what `/stats` shows. What the commands do is in `Commands`, the fibers in `ClientLoop`.
  */
-import type { CommandGate } from "../../protocol/CommandDecoder.ts"
+import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../protocol/CommandDecoder.ts"
 import type { IdentifyLimits, Negotiated } from "../../protocol/Identify.ts"
 import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
 import type { Membership } from "../broker/Broker.ts"
@@ -11,6 +11,7 @@ import type { Consumer } from "../broker/Subscription.ts"
 import type { Topic } from "../broker/Topic.ts"
 import { Wakeup } from "../broker/Wakeup.ts"
 import { Outbox } from "./Outbox.ts"
+import type { TlsDetails } from "./ServerTls.ts"
 import type { Connection } from "./Transport.ts"
 
 const refused = (command: string): ProtocolError => protocolError("E_INVALID", `cannot ${command} in current state`)
@@ -41,9 +42,17 @@ const hostOf = (address: string): string => {
   return colon < 0 ? "" : address.slice(0, colon).replace(/^\[|\]$/g, "")
 }
 
+/** What holds for every client. */
+export interface SessionLimits {
+  readonly decoder: DecoderLimits
+  readonly identify: IdentifyLimits
+  /** Until it uses TLS a client may do nothing but IDENTIFY. */
+  readonly tlsRequired: boolean
+}
+
 export class Session implements CommandGate, Consumer, Client {
-  readonly connection: Connection
   readonly outbox: Outbox
+  readonly decoder: CommandDecoder
   negotiated: Negotiated
   state: ClientState = ClientState.init
   membership: Membership | undefined
@@ -51,6 +60,8 @@ export class Session implements CommandGate, Consumer, Client {
   lastHeard: number
   /** A command is being carried out, and the client is not read from meanwhile: its silence means nothing. */
   waiting = false
+  /** The connection is being replaced: nothing may be sent but by who does it. */
+  upgrading = false
   /** The topic of the last publish: pipelines use one topic, and finding it again costs nothing. */
   lastTopic: Topic | undefined
   readonly published = new Map<string, number>()
@@ -63,19 +74,62 @@ export class Session implements CommandGate, Consumer, Client {
   private readonly connectTime: number
   /** Messages delivered and not sent yet. */
   private unsent = 0
+  private current: Connection
+  private tlsMissing: boolean
+  private tlsDetails: TlsDetails | undefined
+  private compressed: "deflate" | "snappy" | undefined
 
   /** `now` in monotonic ms, `connectTime` in Unix seconds. */
-  constructor(connection: Connection, limits: IdentifyLimits, now: number, connectTime: number) {
-    this.connection = connection
+  constructor(connection: Connection, limits: SessionLimits, now: number, connectTime: number) {
+    this.current = connection
     this.outbox = new Outbox(connection)
-    this.negotiated = defaults(limits, hostOf(connection.remoteAddress))
+    this.decoder = new CommandDecoder(limits.decoder)
+    this.negotiated = defaults(limits.identify, hostOf(connection.remoteAddress))
+    this.tlsMissing = limits.tlsRequired
     this.lastHeard = now
     this.connectTime = connectTime
+  }
+
+  // ---- the connection, which an IDENTIFY may replace
+
+  get connection(): Connection {
+    return this.current
+  }
+
+  /** How the connection is encrypted; `undefined` when it is not. */
+  get tls(): TlsDetails | undefined {
+    return this.tlsDetails
+  }
+
+  /** How the connection is compressed; `undefined` when it is not. */
+  get compression(): "deflate" | "snappy" | undefined {
+    return this.compressed
+  }
+
+  /** Goes on inside TLS. */
+  secure(connection: Connection, details: TlsDetails): void {
+    this.tlsMissing = false
+    this.tlsDetails = details
+    this.replace(connection)
+  }
+
+  /** Goes on compressed. */
+  compress(connection: Connection, how: "deflate" | "snappy"): void {
+    this.compressed = how
+    this.replace(connection)
+  }
+
+  private replace(connection: Connection): void {
+    this.current = connection
+    this.outbox.redirect(connection)
   }
 
   // ---- the gate: which commands a state permits (section 5 of the protocol notes)
 
   refuse(command: string): ProtocolError | undefined {
+    if (this.tlsMissing && command !== "IDENTIFY") {
+      return protocolError("E_INVALID", `cannot ${command} in current state (TLS required)`)
+    }
     switch (command) {
       case "FIN":
       case "REQ":
@@ -165,9 +219,9 @@ export class Session implements CommandGate, Consumer, Client {
       requeueCount: subscription?.requeueCount ?? 0,
       connectTime: this.connectTime,
       sampleRate: negotiated.sampleRate,
-      deflate: negotiated.deflate,
-      snappy: negotiated.snappy,
-      tls: negotiated.tls,
+      deflate: this.compressed === "deflate",
+      snappy: this.compressed === "snappy",
+      tls: this.tlsDetails,
       topologyZone: negotiated.topologyZone,
       topologyRegion: negotiated.topologyRegion,
       published: this.published

@@ -3,6 +3,7 @@
  * live Layer is `NodeTransport`; `effect-nsq/testing` has one in memory.
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
+import type { ServerTls, TlsDetails } from "./ServerTls.ts"
 
 /** An address cannot be listened on. */
 export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
@@ -24,6 +25,23 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("Connec
   }
 }
 
+/** A TLS handshake did not come about; the reason is in the words of NSQ's where the cause is the same. */
+export class HandshakeFailed extends Schema.TaggedError<HandshakeFailed>()("HandshakeFailed", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** A connection that goes on inside TLS. */
+export interface SecureConnection {
+  readonly connection: Connection
+  readonly details: TlsDetails
+  /** Why the policy for client certificates does not allow it to be used; the peer can be told. */
+  readonly refusal: string | undefined
+}
+
 /**
  * A connection. It lives in the Scope its handler runs in: when that closes, what has been written still goes out, as far as
  * the peer takes it within a moment, and the peer sees the end.
@@ -42,6 +60,11 @@ export interface Connection {
   readonly pendingBytes: () => number
   /** Completes when nothing is pending, or the connection is gone. */
   readonly drained: Effect.Effect<void>
+  /**
+   * Goes on inside TLS, as its server: what has been written is plain, what is read from now on is not, and only the new
+   * connection may be used. When it fails the connection may still be written to, until it ends. Absent where there is no TLS.
+   */
+  readonly startTls?: (tls: ServerTls) => Effect.Effect<SecureConnection, HandshakeFailed, Scope.Scope>
 }
 
 /** What is being listened on. */

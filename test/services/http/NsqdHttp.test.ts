@@ -156,7 +156,7 @@ const connection: ClientStats = {
   sampleRate: 0,
   deflate: false,
   snappy: false,
-  tls: false,
+  tls: undefined,
   topologyZone: "z",
   topologyRegion: "r",
   published: new Map([["other", 2], ["t", 3]])

@@ -1,0 +1,216 @@
+/**
+ * TLS as this daemon offers it to its clients, over TCP (`tls_v1`) and HTTPS: certificates, the policy for those of clients,
+ * and the server's part of a handshake. There is none without a certificate. Loads `node:tls` only when there is one.
+ */
+import { Context, Effect, Layer, type Scope } from "effect"
+import { AsyncLocalStorage } from "node:async_hooks"
+import type { Socket } from "node:net"
+import type { Server, TlsOptions, TLSSocket } from "node:tls"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
+import * as TlsFiles from "./TlsFiles.ts"
+import { HandshakeFailed } from "./Transport.ts"
+
+/** Ends handshakes that nobody waits for any more, because their connection ended meanwhile. */
+const backstopMillis = 10_000
+
+/** What is said of a connection that came about. */
+export interface TlsDetails {
+  /** `TLS1.0` to `TLS1.3`. */
+  readonly version: string
+  /** As NSQ shows it: the name of the suites it has names for, `Unknown <number>` for others. */
+  readonly cipherSuite: string
+  /** From the subject of the client's certificate; empty when there is none. */
+  readonly commonName: string
+}
+
+export interface ServerTls {
+  /**
+   * Completes the handshake on a socket that nobody else reads from; what was read too early has been unshifted. When it
+   * fails, something can still be written to the socket before the failure is passed on.
+   */
+  readonly handshake: (socket: Socket) => Effect.Effect<TLSSocket, HandshakeFailed>
+  /** Why the policy for client certificates does not allow a peer to go on; `undefined` when it does. */
+  readonly refusal: (secure: TLSSocket) => string | undefined
+  /** What an error of a server says about a handshake. */
+  readonly handshakeFailed: (error: NodeJS.ErrnoException) => HandshakeFailed
+  /** For servers of others, HTTPS for example. */
+  readonly serverOptions: () => TlsOptions
+  /** Gives a server the new certificates whenever they are read again. */
+  readonly keepCurrent: (server: Server) => Effect.Effect<void, never, Scope.Scope>
+  /** Reads the files again. When something is wrong with them, all stays as it is. */
+  readonly reload: Effect.Effect<void, TlsFiles.TlsConfigError>
+}
+
+/** The TLS of this daemon; `undefined` when it has no certificate. */
+export const ServerTls: Context.Reference<ServerTls | undefined> = Context.Reference(
+  "effect-nsq/transport/ServerTls",
+  { defaultValue: (): ServerTls | undefined => undefined }
+)
+
+type Outcome = (effect: Effect.Effect<TLSSocket, HandshakeFailed>) => void
+
+export const make = Effect.gen(function*() {
+  const options = yield* NsqdOptions
+  const policy = options.tlsClientAuthPolicy
+  if (policy !== "" && policy !== "require" && policy !== "require-verify") {
+    return yield* new TlsFiles.TlsConfigError({
+      message: `--tls-client-auth-policy must be require or require-verify, not ${JSON.stringify(policy)}`
+    })
+  }
+  let files = yield* TlsFiles.load(options)
+  if (files === undefined) return undefined
+  const Tls = yield* Effect.promise(() => import("node:tls"))
+  const old = options.tlsMinVersion === "TLSv1" || options.tlsMinVersion === "TLSv1.1"
+  const settings: TlsOptions = {
+    minVersion: options.tlsMinVersion,
+    maxVersion: "TLSv1.3",
+    // OpenSSL considers versions below 1.2 insecure, and has to be told that the operator does not.
+    ...(old ? { ciphers: `${Tls.DEFAULT_CIPHERS}:@SECLEVEL=0` } : {}),
+    requestCert: policy !== "",
+    // `refusal` decides, so that there is a reason to give.
+    rejectUnauthorized: false,
+    handshakeTimeout: backstopMillis
+  }
+  const serverOptions = (): TlsOptions => ({ ...settings, ...files })
+
+  // Never listens: Node's own handling of a server's handshakes, for sockets that are passed to it.
+  const server = Tls.createServer(serverOptions())
+  // Which handshake an event of the server belongs to; Node does not say.
+  const handshakes = new AsyncLocalStorage<Outcome>()
+  server.on("secureConnection", (secure) => {
+    // An error must find a listener, also before the socket has an owner.
+    secure.on("error", () => {})
+    const done = handshakes.getStore()
+    if (done === undefined) return void secure.destroy()
+    done(Effect.succeed(secure))
+  })
+  server.on("tlsClientError", (error) => handshakes.getStore()?.(Effect.fail(handshakeFailed(error))))
+  const servers = new Set([server])
+
+  const handshake = (socket: Socket): Effect.Effect<TLSSocket, HandshakeFailed> =>
+    Effect.callback((resume) => {
+      const closed = (): void => resume(Effect.fail(new HandshakeFailed({ reason: "connection closed" })))
+      const done: Outcome = (outcome) => {
+        socket.off("close", closed)
+        resume(outcome)
+      }
+      socket.once("close", closed)
+      handshakes.run(done, () => server.emit("connection", socket))
+      return Effect.sync(() => void socket.off("close", closed))
+    })
+
+  const refusal = (secure: TLSSocket): string | undefined => {
+    if (policy === "") return undefined
+    if (secure.getPeerX509Certificate() === undefined) return "tls: client didn't provide a certificate"
+    if (policy === "require" || secure.authorized) return undefined
+    return `tls: failed to verify client certificate: ${verificationText(String(secure.authorizationError))}`
+  }
+
+  const tls: ServerTls = {
+    handshake,
+    refusal,
+    handshakeFailed,
+    serverOptions,
+    keepCurrent: (follower) =>
+      Effect.acquireRelease(
+        Effect.sync(() => void servers.add(follower)),
+        () => Effect.sync(() => void servers.delete(follower))
+      ),
+    reload: Effect.gen(function*() {
+      // The flags are what they were, so there is a certificate.
+      files = (yield* TlsFiles.load(options)) ?? files
+      for (const each of servers) each.setSecureContext(serverOptions())
+    })
+  }
+  return tls
+})
+
+/** The TLS that the options ask for. */
+export const layer: Layer.Layer<never, TlsFiles.TlsConfigError> = Layer.effect(ServerTls, make)
+
+// ---- what is said of handshakes and connections, in the words of Go's TLS
+
+const handshakeFailed = (error: NodeJS.ErrnoException): HandshakeFailed => {
+  switch (error.code) {
+    case "ERR_SSL_WRONG_VERSION_NUMBER":
+    case "ERR_SSL_HTTP_REQUEST":
+    case "ERR_SSL_UNKNOWN_PROTOCOL":
+      return new HandshakeFailed({ reason: "tls: first record does not look like a TLS handshake" })
+    case "ERR_SSL_UNSUPPORTED_PROTOCOL":
+      return new HandshakeFailed({ reason: "tls: client offered only unsupported versions" })
+    case "ERR_SSL_NO_SHARED_CIPHER":
+      return new HandshakeFailed({ reason: "tls: no cipher suite supported by both client and server" })
+    case undefined:
+      return new HandshakeFailed({ reason: `tls: ${error.message.replaceAll(/\s+/g, " ").trim()}` })
+    default:
+      return new HandshakeFailed({
+        reason: `tls: ${error.code.replace(/^ERR_(SSL_)?/, "").toLowerCase().replaceAll("_", " ")}`
+      })
+  }
+}
+
+const verificationText = (code: string): string => {
+  switch (code) {
+    case "CERT_HAS_EXPIRED":
+    case "CERT_NOT_YET_VALID":
+      return "x509: certificate has expired or is not yet valid"
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "UNABLE_TO_GET_ISSUER_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+      return "x509: certificate signed by unknown authority"
+    default:
+      return `x509: ${code.toLowerCase().replaceAll("_", " ")}`
+  }
+}
+
+/** The suites NSQ has names for, and the numbers of the others that Node may negotiate. */
+const namedSuites = new Set([
+  "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+  "TLS_RSA_WITH_AES_128_CBC_SHA",
+  "TLS_RSA_WITH_AES_256_CBC_SHA",
+  "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+  "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+  "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA",
+  "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+  "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+  "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+  "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
+])
+const suiteNumbers = new Map([
+  ["TLS_AES_128_GCM_SHA256", 4865],
+  ["TLS_AES_256_GCM_SHA384", 4866],
+  ["TLS_CHACHA20_POLY1305_SHA256", 4867],
+  ["TLS_AES_128_CCM_SHA256", 4868],
+  ["TLS_RSA_WITH_AES_128_CBC_SHA256", 60],
+  ["TLS_RSA_WITH_AES_256_CBC_SHA256", 61],
+  ["TLS_RSA_WITH_AES_128_GCM_SHA256", 156],
+  ["TLS_RSA_WITH_AES_256_GCM_SHA384", 157],
+  ["TLS_DHE_RSA_WITH_AES_128_GCM_SHA256", 158],
+  ["TLS_DHE_RSA_WITH_AES_256_GCM_SHA384", 159],
+  ["TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", 49187],
+  ["TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384", 49188],
+  ["TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256", 49191],
+  ["TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384", 49192],
+  ["TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", 49196],
+  ["TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", 49200],
+  ["TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", 52392],
+  ["TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", 52393]
+])
+
+const cipherSuite = (name: string): string => {
+  if (namedSuites.has(name)) return name
+  const number = suiteNumbers.get(name)
+  return number === undefined ? name : `Unknown ${number}`
+}
+
+/** What the statistics and the authorisation say of a connection after its handshake. */
+export const details = (secure: TLSSocket): TlsDetails => {
+  const commonName = secure.getPeerCertificate().subject?.CN ?? ""
+  return {
+    version: (secure.getProtocol() ?? "").replace(/^TLSv1$/, "TLSv1.0").replace("TLSv", "TLS"),
+    cipherSuite: cipherSuite(secure.getCipher().standardName),
+    commonName: typeof commonName === "string" ? commonName : commonName.at(-1) ?? ""
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * A connection inside another one, in the Snappy framing format both ways. Every write becomes chunks at once, so what is
+ * flushed below is complete above. Compression and checksum are native code, loaded when the first client asks for them.
+ */
+import { Effect, Result, Schema } from "effect"
+import { type SnappyCodec, SnappyDecoder, SnappyEncoder } from "../../protocol/SnappyFraming.ts"
+import { type Connection, ConnectionLost } from "./Transport.ts"
+
+/** The native code cannot be loaded on this machine. */
+export class SnappyUnavailable extends Schema.TaggedError<SnappyUnavailable>()("SnappyUnavailable", {
+  cause: Schema.Defect()
+}) {
+  override get message(): string {
+    return `snappy is not available - ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+  }
+}
+
+export const loadCodec: Effect.Effect<SnappyCodec, SnappyUnavailable> = Effect.tryPromise({
+  try: async (): Promise<SnappyCodec> => {
+    const [{ default: snappy }, { default: { crc32c } }] = await Promise.all([
+      import("snappy"),
+      import("@node-rs/crc32")
+    ])
+    return {
+      compress: (content) => snappy.compressSync(content),
+      uncompress: (block) => {
+        const content = snappy.uncompressSync(block, { asBuffer: true })
+        return typeof content === "string" ? Buffer.from(content) : content
+      },
+      crc32c: (bytes) => crc32c(bytes)
+    }
+  },
+  catch: (cause) => new SnappyUnavailable({ cause })
+})
+
+export const make = (inner: Connection, codec: SnappyCodec): Connection => {
+  const encoder = new SnappyEncoder(codec)
+  const decoder = new SnappyDecoder(codec)
+
+  const refill: Connection["read"] = Effect.flatMap(inner.read, (bytes) => {
+    if (bytes !== undefined) {
+      decoder.feed(bytes)
+      return read
+    }
+    return decoder.atBoundary
+      ? Effect.undefined
+      : Effect.fail(new ConnectionLost({ reason: "snappy: the stream ends in the middle of a chunk" }))
+  })
+
+  const read: Connection["read"] = Effect.suspend(() => {
+    const next = decoder.next()
+    if (Result.isFailure(next)) return Effect.fail(new ConnectionLost({ reason: next.failure.message }))
+    return next.success === undefined ? refill : Effect.succeed(next.success)
+  })
+
+  return {
+    remoteAddress: inner.remoteAddress,
+    read,
+    write: (bytes) => {
+      inner.write(encoder.encode(bytes))
+      return true
+    },
+    cork: inner.cork,
+    uncork: inner.uncork,
+    pendingBytes: inner.pendingBytes,
+    drained: inner.drained
+  }
+}

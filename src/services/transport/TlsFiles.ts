@@ -1,0 +1,62 @@
+/**
+ * The PEM files that TLS is configured with, read and checked: whether certificate and key are what they should be and belong
+ * together comes out here, not with the first client.
+ */
+import { Data, Effect } from "effect"
+import { X509Certificate } from "node:crypto"
+import { readFile } from "node:fs/promises"
+import type { SecureContextOptions } from "node:tls"
+import type { NsqdOptions } from "../options/NsqdOptions.ts"
+
+/** TLS cannot be offered as configured. */
+export class TlsConfigError extends Data.TaggedError("TlsConfigError")<{ readonly message: string }> {}
+
+const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
+
+const read = (flag: string, path: string): Effect.Effect<string, TlsConfigError> =>
+  Effect.tryPromise({
+    try: () => readFile(path, "utf8"),
+    catch: (cause) => new TlsConfigError({ message: `${flag}: ${messageOf(cause)}` })
+  })
+
+const pemBlock = /-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END \1?CERTIFICATE-----/g
+
+const isCertificate = (pem: string): boolean => {
+  try {
+    return new X509Certificate(pem).raw.length > 0
+  } catch {
+    return false
+  }
+}
+
+/** The certificates of a bundle. As with Go, blocks that are none do no harm, but there has to be one. */
+const readAuthorities = Effect.fnUntraced(function*(path: string): Effect.fn.Return<Array<string>, TlsConfigError> {
+  const bundle = yield* read("--tls-root-ca-file", path)
+  const found = (bundle.match(pemBlock) ?? []).filter(isCertificate)
+  if (found.length > 0) return found
+  return yield* new TlsConfigError({ message: `--tls-root-ca-file: failed to append certificate to pool: ${path}` })
+})
+
+const check = (flag: string, path: string, options: SecureContextOptions) =>
+  Effect.tryPromise({
+    try: async () => (await import("node:tls")).createSecureContext(options),
+    catch: (cause) => new TlsConfigError({ message: `${flag}: ${path}: ${messageOf(cause)}` })
+  })
+
+/** What the files of `options` hold; `undefined` when there is neither certificate nor key. */
+export const load = Effect.fnUntraced(function*(
+  options: NsqdOptions
+): Effect.fn.Return<SecureContextOptions | undefined, TlsConfigError> {
+  const { tlsCert, tlsKey, tlsRootCaFile } = options
+  // Checked without a certificate as well: requests to other servers are to trust it.
+  const ca = tlsRootCaFile === "" ? undefined : yield* readAuthorities(tlsRootCaFile)
+  if (tlsCert === "" && tlsKey === "") return undefined
+  if (tlsCert === "" || tlsKey === "") {
+    return yield* new TlsConfigError({ message: "--tls-cert and --tls-key are only of use together" })
+  }
+  const cert = yield* read("--tls-cert", tlsCert)
+  yield* check("--tls-cert", tlsCert, { cert })
+  const key = yield* read("--tls-key", tlsKey)
+  yield* check("--tls-key", tlsKey, { cert, key })
+  return ca === undefined ? { cert, key } : { cert, key, ca }
+})

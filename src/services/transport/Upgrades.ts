@@ -1,0 +1,78 @@
+/**
+ * What changes about a connection after an IDENTIFY that negotiated it (section 9 of the protocol notes): first TLS, then one
+ * compression inside it, each confirmed by an OK that already comes the new way. Nothing else is sent meanwhile, and nothing
+ * the client sent too early is ever read as a command.
+ */
+import { Effect, type Scope } from "effect"
+import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
+import * as DeflateConnection from "./DeflateConnection.ts"
+import { ServerTls } from "./ServerTls.ts"
+import type { Session } from "./Session.ts"
+import * as SnappyConnection from "./SnappyConnection.ts"
+import type { Connection } from "./Transport.ts"
+
+type Upgrade = Effect.Effect<void, ProtocolError, Scope.Scope>
+
+const failed = (reason: string): ProtocolError => protocolError("E_IDENTIFY_FAILED", `IDENTIFY failed ${reason}`)
+
+const announce = (session: Session, what: string): Effect.Effect<void> =>
+  Effect.logInfo(`PROTOCOL(V2): [${session.connection.remoteAddress}] upgrading connection to ${what}`)
+
+const confirm = (session: Session): void => {
+  session.outbox.ok(1)
+  session.send()
+}
+
+/** Carries out what a session has negotiated; the answer to IDENTIFY has been sent. */
+export const make = Effect.gen(function*() {
+  const tls = yield* ServerTls
+
+  const startTls = Effect.fnUntraced(function*(session: Session): Effect.fn.Return<void, ProtocolError, Scope.Scope> {
+    const { connection } = session
+    if (tls === undefined || connection.startTls === undefined) return yield* failed("no TLS here")
+    yield* announce(session, "TLS")
+    const secure = yield* Effect.mapError(connection.startTls(tls), ({ reason }) => failed(reason))
+    session.secure(secure.connection, secure.details)
+    if (secure.refusal !== undefined) return yield* failed(secure.refusal)
+    confirm(session)
+  })
+
+  const compress = Effect.fnUntraced(function*(
+    session: Session,
+    how: "deflate" | "snappy",
+    what: string,
+    upgrade: (connection: Connection) => Effect.Effect<Connection, ProtocolError, Scope.Scope>
+  ): Effect.fn.Return<void, ProtocolError, Scope.Scope> {
+    yield* announce(session, what)
+    session.compress(yield* upgrade(session.connection), how)
+    confirm(session)
+  })
+
+  const startSnappy = (session: Session): Upgrade =>
+    compress(session, "snappy", "snappy", (connection) =>
+      SnappyConnection.loadCodec.pipe(
+        Effect.mapError(({ message }) => failed(message)),
+        Effect.map((codec) => SnappyConnection.make(connection, codec))
+      ))
+
+  const startDeflate = (session: Session, level: number): Upgrade =>
+    compress(
+      session,
+      "deflate",
+      `deflate (level ${level})`,
+      (connection) => DeflateConnection.make(connection, level)
+    )
+
+  return (session: Session): Upgrade | undefined => {
+    const { deflate, deflateLevel, snappy, tls } = session.negotiated
+    if (!tls && !deflate && !snappy) return undefined
+    const upgrades = Effect.suspend(() => {
+      if (session.decoder.buffered > 0) return Effect.fail(failed("data before the end of the upgrade"))
+      session.upgrading = true
+      const secured = tls ? startTls(session) : Effect.void
+      const compressed = snappy ? startSnappy(session) : deflate ? startDeflate(session, deflateLevel) : Effect.void
+      return Effect.andThen(secured, compressed)
+    })
+    return Effect.ensuring(upgrades, Effect.sync(() => (session.upgrading = false)))
+  }
+})
