@@ -11,10 +11,14 @@ export interface Time {
   readonly wallNanos: () => bigint
 }
 
-export const fromClock = (clock: Clock.Clock): Time => ({
-  monotonicMillis: () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000,
-  wallNanos: () => clock.currentTimeNanosUnsafe()
-})
+export const fromClock = (clock: Clock.Clock): Time => {
+  // Nanoseconds since the machine was started do not fit into a number for long; those since now do.
+  const origin = clock.monotonicTimeNanosUnsafe()
+  return {
+    monotonicMillis: () => Number(clock.monotonicTimeNanosUnsafe() - origin) / 1_000_000,
+    wallNanos: () => clock.currentTimeNanosUnsafe()
+  }
+}
 
 /** The clocks of the calling fiber. */
 export const make: Effect.Effect<Time> = Clock.clockWith((clock) => Effect.succeed(fromClock(clock)))

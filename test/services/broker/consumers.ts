@@ -1,0 +1,50 @@
+/** Consumers for tests of channels: they write down what they are given. */
+import { frameHeaderSize } from "../../../src/protocol/Frame.ts"
+import { decodeMessage } from "../../../src/protocol/Message.ts"
+import type { Consumer } from "../../../src/services/broker/index.ts"
+
+export interface Received {
+  readonly body: string
+  readonly id: string
+  readonly attempts: number
+}
+
+/** A consumer, and what it has received since somebody last looked. */
+export const recordingConsumer = () => {
+  let received: Array<Received> = []
+  let writable = true
+  let closed = false
+  let flushes = 0
+  const consumer: Consumer = {
+    deliver: (frames, start, end, count) => {
+      const before = received.length
+      for (let at = start; at < end;) {
+        const next = at + frames.readInt32BE(at) + 4
+        const message = decodeMessage(frames.subarray(at + frameHeaderSize, next))
+        if (message === undefined) throw new Error("a frame is not a message")
+        received.push({ body: Buffer.from(message.body).toString(), id: message.id, attempts: message.attempts })
+        at = next
+      }
+      if (received.length - before !== count) throw new Error(`${count} messages were announced`)
+    },
+    flush: () => void flushes++,
+    isWritable: () => writable,
+    close: () => {
+      closed = true
+    }
+  }
+  return {
+    consumer,
+    take: (): ReadonlyArray<Received> => received.splice(0),
+    /** What was received and not taken yet. */
+    bodies: (): ReadonlyArray<string> => received.map(({ body }) => body),
+    flushes: () => flushes,
+    isClosed: () => closed,
+    block: () => {
+      writable = false
+    },
+    unblock: () => {
+      writable = true
+    }
+  }
+}
