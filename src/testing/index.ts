@@ -8,3 +8,5 @@ export * as TestBroker from "./TestBroker.ts"
 export * as ProtocolClient from "./ProtocolClient.ts"
 /** A network in memory. */
 export * as MemoryTransport from "./MemoryTransport.ts"
+/** A disk in memory that fails and loses power on demand. */
+export { type DiskOperation, type Fault, FaultyDisk } from "./FaultyDisk.ts"

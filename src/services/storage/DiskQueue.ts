@@ -6,7 +6,8 @@
  * messages that were handed out and not finished when the daemon was killed are read again. Files are deleted once nothing in
  * them is needed, after the metadata that says so is written.
  *
- * One fiber writes, syncs and removes files; reading goes on beside it.
+ * One fiber writes, syncs and removes files; reading goes on beside it, up to what has been written successfully: a write
+ * that fails is taken back, and nobody may have read it.
  */
 import { Effect, Latch, type Scope, Semaphore } from "effect"
 import * as Path from "node:path"
@@ -18,6 +19,7 @@ import {
   walkRecords
 } from "../../protocol/DiskQueueFormat.ts"
 import { Disk, type DiskError, type DiskFile } from "./Disk.ts"
+import * as QueueFiles from "./QueueFiles.ts"
 import { type RecoveredQueue, recoverQueue } from "./QueueRecovery.ts"
 import { type BackendQueue, type RecordRun, StorageError, type StoredRun } from "./Storage.ts"
 
@@ -36,14 +38,21 @@ export interface DiskQueue extends BackendQueue {
 }
 
 /** A run that was read: `settled` of its messages have been dealt with. */
-interface Outstanding extends StoredRun {
-  readonly generation: number
+interface Outstanding {
   readonly file: number
   /** Where in the file the bytes of the run start. */
   readonly origin: number
   /** How many messages belong to the run: fewer once part of it has been given back. */
   owned: number
   settled: number
+}
+
+/** The file that is being read. */
+interface OpenReader {
+  readonly number: number
+  readonly file: DiskFile
+  /** Once the file is finished, how much of it is valid. */
+  size: number | undefined
 }
 
 interface Append {
@@ -53,6 +62,9 @@ interface Append {
 
 /** Bytes of appends that go out in one write. */
 const groupBytes = 8 * 1024 * 1024
+
+/** A read shows at least how large the next record is. */
+const minReadBytes = 4
 
 const storageError = (error: DiskError): StorageError => new StorageError({ description: error.message })
 
@@ -68,21 +80,22 @@ export const open = (
     const pathOf = (file: number) => Path.join(options.dataPath, dataFileName(name, file))
     const metadataPath = Path.join(options.dataPath, metadataFileName(name))
     const recovered: RecoveredQueue = yield* Effect.mapError(recoverQueue(disk, name, options), storageError)
+    const files = QueueFiles.make(disk, pathOf, options.maxBytesPerFile, recovered.write)
 
+    /** Messages between `cursor` and `tail`. */
     let depth = recovered.depth
     let cursor: QueuePosition = recovered.read
-    let write: QueuePosition = recovered.write
-    let generation = 0
-    let outstanding: Array<Outstanding> = []
+    /** Where what has been written successfully ends. */
+    let tail: QueuePosition = recovered.write
+    /** What was read and is not settled, oldest first. */
+    let outstanding = new Map<StoredRun, Outstanding>()
     /** Files before this one have been removed. */
-    let firstFile = recovered.read.file
-    let reader: { readonly number: number; readonly file: DiskFile; readonly size: number } | undefined
-    let writer: { readonly number: number; readonly file: DiskFile } | undefined
+    let firstFile = recovered.firstFile
+    let reader: OpenReader | undefined
     let appends: Array<Append> = []
     let operations = 0
     let syncWanted = false
     let closed = false
-    let groupRunning = false
     let dirty = recovered.changed
     const work = yield* Latch.make(false)
     /** Reading may need to write, never the other way round: the permits are always taken in this order. */
@@ -90,14 +103,16 @@ export const open = (
     const writing = yield* Semaphore.make(1)
     const alone = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       reading.withPermit(writing.withPermit(Effect.uninterruptible(effect)))
-    /** Files whose tail could not be cut off after a failed write, and where their valid part ends. */
-    const sealed = new Map<number, number>()
 
     const settledPosition = (): QueuePosition => {
-      const first = outstanding[0]
-      return first === undefined ? cursor : { file: first.file, offset: first.origin }
+      for (const first of outstanding.values()) return { file: first.file, offset: first.origin }
+      return cursor
     }
-    const unsettled = (): number => outstanding.reduce((sum, run) => sum + run.owned, 0)
+    const unsettled = (): number => {
+      let sum = 0
+      for (const run of outstanding.values()) sum += run.owned
+      return sum
+    }
 
     const wantSync = (): void => {
       syncWanted = true
@@ -112,114 +127,22 @@ export const open = (
 
     // ---- writing
 
-    const closeWriter = Effect.suspend(() => {
-      const open = writer
-      writer = undefined
-      return open === undefined ? Effect.void : open.file.close
-    })
-
-    const writerFor = (number: number) =>
-      Effect.suspend(() => {
-        if (writer !== undefined && writer.number === number) return Effect.succeed(writer.file)
-        return Effect.andThen(
-          closeWriter,
-          Effect.tap(disk.create(pathOf(number)), (file) =>
-            Effect.sync(() => {
-              writer = { number, file }
-            }))
-        )
-      })
-
     const sync = Effect.gen(function*() {
       syncWanted = false
       operations = 0
       dirty = false
-      if (writer !== undefined) yield* writer.file.sync
-      yield* disk.writeText(
-        metadataPath,
-        encodeQueueMetadata({ depth: depth + unsettled(), read: settledPosition(), write })
-      )
-      const keepFrom = settledPosition().file
-      for (; firstFile < keepFrom; firstFile++) yield* Effect.ignore(disk.remove(pathOf(firstFile)))
-    })
+      yield* files.sync
+      // What is being written counts once it is in `tail`, and is found by recovery when that never happens.
+      const metadata = { depth: depth + unsettled(), read: settledPosition(), write: tail }
+      yield* disk.writeText(metadataPath, encodeQueueMetadata(metadata))
+      for (; firstFile < metadata.read.file; firstFile++) yield* Effect.ignore(disk.remove(pathOf(firstFile)))
+    }).pipe(Effect.tapError(() => Effect.sync(() => void (dirty = true))))
 
-    /** The part of a run that still fits into a file of `offset` bytes; a record larger than a file gets one of its own. */
-    const fitting = (run: RecordRun, offset: number): { readonly end: number; readonly count: number } => {
-      const room = options.maxBytesPerFile - offset
-      if (run.end - run.start <= room) return { end: run.end, count: run.count }
-      const bytes = bufferOf(run.bytes)
-      const { count, end } = walkRecords(bytes, run.start, run.end, Infinity, run.start + room)
-      if (count > 0 || offset > 0) return { end, count }
-      return { end: run.start + 4 + bytes.readInt32BE(run.start), count: 1 }
-    }
-
-    /** Writes records where the queue ends, rolling to new files as they fill. */
-    const writeRuns = Effect.fnUntraced(function*(runs: ReadonlyArray<RecordRun>) {
-      let buffers: Array<Uint8Array> = []
-      let size = 0
-      const put = Effect.suspend(() => {
-        if (size === 0) return Effect.void
-        const [pending, at] = [buffers, write]
-        return Effect.tap(
-          Effect.flatMap(writerFor(at.file), (file) => file.write(pending, at.offset)),
-          () =>
-            Effect.sync(() => {
-              write = { file: at.file, offset: at.offset + size }
-              buffers = []
-              size = 0
-            })
-        )
-      })
-      for (let run of runs) {
-        while (run.count > 0) {
-          const part = fitting(run, write.offset + size)
-          if (part.count > 0) {
-            buffers.push(
-              run.start === 0 && part.end === run.bytes.length ? run.bytes : run.bytes.subarray(run.start, part.end)
-            )
-            size += part.end - run.start
-          }
-          run = { bytes: run.bytes, start: part.end, end: run.end, count: run.count - part.count }
-          if (run.count === 0) continue
-          yield* put
-          if (writer !== undefined) yield* writer.file.sync
-          write = { file: write.file + 1, offset: 0 }
-          syncWanted = true
-        }
-      }
-      yield* put
-    })
-
-    /** After a failed write nothing of it may count: what reached the files is cut off, or left behind in a file of its own. */
-    const undo = Effect.fnUntraced(function*(before: QueuePosition, error: DiskError) {
-      const last = write.file
-      yield* closeWriter
-      write = before
-      for (let file = before.file + 1; file <= last; file++) yield* Effect.ignore(disk.remove(pathOf(file)))
-      if (before.offset === 0) {
-        yield* Effect.ignore(disk.remove(pathOf(before.file)))
-        return
-      }
-      const cut = Effect.acquireUseRelease(disk.create(pathOf(before.file)), (file) =>
-        file.truncate(before.offset), (file) =>
-        file.close)
-      yield* Effect.catch(cut, () =>
-        Effect.sync(() => {
-          sealed.set(before.file, before.offset)
-          write = { file: before.file + 1, offset: 0 }
-        }))
-      // After a failed sync nobody knows what of the file is on the disk: nothing more is added to it.
-      if (error.operation === "fsync" && write.file === before.file) {
-        write = { file: before.file + 1, offset: 0 }
-      }
-    })
     const takeGroup = (): Array<Append> => {
       let size = 0
       let count = 0
       while (count < appends.length && size < groupBytes) {
-        for (const run of appends[count]!.runs) {
-          size += run.end - run.start
-        }
+        for (const run of appends[count]!.runs) size += run.end - run.start
         count++
       }
       const group = appends.slice(0, count)
@@ -227,48 +150,53 @@ export const open = (
       return group
     }
 
-    const writeGroup = (group: ReadonlyArray<Append>): Effect.Effect<void> => {
-      const before = write
-      const startedIn = generation
-      const runs = group.flatMap((append) =>
-        append.runs
-      )
+    /** Writes a group and, where the options ask for it, syncs it; it counts from then on. */
+    const commit = Effect.fnUntraced(function*(runs: ReadonlyArray<RecordRun>) {
       const count = runs.reduce((sum, run) => sum + run.count, 0)
-      return writeRuns(runs).pipe(
-        Effect.andThen(Effect.suspend(() => {
-          dirty = true
-          operations += count
-          return operations >= options.syncEvery || syncWanted ? sync : Effect.void
-        })),
+      const rolled = yield* files.write(runs)
+      const due = rolled || syncWanted || operations + count >= options.syncEvery
+      if (due) yield* files.sync
+      dirty = true
+      operations += count
+      depth += count
+      tail = files.end()
+      if (due) syncWanted = true
+    })
+
+    const writeGroup = (group: ReadonlyArray<Append>): Effect.Effect<void> => {
+      const before = files.end()
+      return commit(group.flatMap((append) => append.runs)).pipe(
         Effect.matchEffect({
           onSuccess: () =>
             Effect.sync(() => {
               health.note(undefined)
-              if (startedIn === generation) depth += count
               for (const append of group) append.resume(Effect.void)
             }),
           onFailure: (error) =>
             Effect.gen(function*() {
               health.note(error)
               yield* Effect.logError(`${label}: failed to write - ${error.message}`)
-              yield* undo(before, error)
+              yield* files.takeBack(before, error)
+              tail = files.end()
               for (const append of group) append.resume(Effect.fail(storageError(error)))
             })
         })
       )
     }
 
-    const writeAll = Effect.gen(function*() {
-      while (appends.length > 0) {
-        groupRunning = true
-        yield* writeGroup(takeGroup())
-        groupRunning = false
+    const trySync = Effect.matchEffect(sync, {
+      onSuccess: () => Effect.sync(() => health.note(undefined)),
+      onFailure: (error) => {
+        health.note(error)
+        return Effect.logError(`${label} failed to sync - ${error.message}`)
       }
-      if (syncWanted) {
-        yield* Effect.catch(sync, (error) => {
-          health.note(error)
-          return Effect.logError(`${label} failed to sync - ${error.message}`)
-        })
+    })
+
+    const writeAll = Effect.gen(function*() {
+      if (syncWanted) yield* trySync
+      while (appends.length > 0) {
+        yield* writeGroup(takeGroup())
+        if (syncWanted) yield* trySync
       }
     })
 
@@ -294,11 +222,17 @@ export const open = (
         return Effect.gen(function*() {
           yield* closeReader
           const file = yield* disk.open(pathOf(number))
-          const opened = { number, file, size: sealed.get(number) ?? (yield* file.size) }
-          reader = opened
-          return opened
+          reader = { number, file, size: undefined }
+          return reader
         })
       })
+
+    /** A file that is being written is read up to what has been written; a finished one to its real end. */
+    const endOf = Effect.fnUntraced(function*(opened: OpenReader) {
+      if (opened.number === tail.file) return tail.offset
+      opened.size ??= files.sealedAt(opened.number) ?? (yield* opened.file.size)
+      return opened.size
+    })
 
     /** The rest of a file cannot be read: it is set aside and reading goes on with the next file. */
     const setAside = Effect.fnUntraced(function*(problem: string) {
@@ -308,28 +242,27 @@ export const open = (
       yield* closeReader
       yield* Effect.ignore(disk.rename(path, `${path}.bad`))
       yield* writing.withPermit(Effect.suspend(() => {
-        if (cursor.file !== write.file) return Effect.void
-        write = { file: write.file + 1, offset: 0 }
-        return closeWriter
+        if (cursor.file !== tail.file) return Effect.void
+        tail = { file: tail.file + 1, offset: 0 }
+        return files.moveTo(tail)
       }))
       cursor = { file: cursor.file + 1, offset: 0 }
       wantSync()
     })
 
-    const atEnd = (): boolean => cursor.file === write.file && cursor.offset >= write.offset
+    const atEnd = (): boolean => cursor.file === tail.file && cursor.offset >= tail.offset
 
     const readOnce = Effect.fnUntraced(function*(maxBytes: number) {
       const opened = yield* readerFor(cursor.file)
-      // A file that is being written is read up to where writing has got; a finished one to its real end.
-      const end = cursor.file === write.file ? write.offset : Math.max(opened.size, 0)
+      const end = yield* endOf(opened)
       if (cursor.offset >= end) {
-        if (cursor.file === write.file) return undefined
+        if (cursor.file === tail.file) return undefined
         cursor = { file: cursor.file + 1, offset: 0 }
         wantSync()
         return undefined
       }
       const from = cursor
-      let length = Math.min(maxBytes, end - from.offset)
+      let length = Math.min(Math.max(maxBytes, minReadBytes), end - from.offset)
       let bytes: Buffer = Buffer.allocUnsafeSlow(length)
       let got = yield* opened.file.read(bytes, from.offset)
       let walk = walkRecords(bytes, 0, got, options.maxMsgSize)
@@ -344,19 +277,10 @@ export const open = (
         yield* setAside(walk.next !== undefined && !cut ? `invalid message read size (${walk.next})` : "unexpected EOF")
         return undefined
       }
-      const stored: Outstanding = {
-        bytes,
-        start: 0,
-        end: walk.end,
-        count: walk.count,
-        owned: walk.count,
-        settled: 0,
-        generation,
-        file: from.file,
-        origin: from.offset
-      }
-      outstanding.push(stored)
+      const stored: StoredRun = { bytes, start: 0, end: walk.end, count: walk.count }
+      outstanding.set(stored, { owned: walk.count, settled: 0, file: from.file, origin: from.offset })
       cursor = { file: from.file, offset: from.offset + walk.end }
+      // Metadata that NSQ or a crash left behind may count too few.
       depth = Math.max(0, depth - walk.count)
       countOperations(walk.count)
       return stored
@@ -371,8 +295,7 @@ export const open = (
           )
           if (result !== undefined) return result
         }
-        // An append counts once its writer says so, which is after its bytes are there.
-        if (depth !== 0 && appends.length === 0 && !groupRunning) {
+        if (depth !== 0) {
           yield* Effect.logError(`${label} positive depth at tail (${depth}), data loss, resetting 0...`)
           depth = 0
           wantSync()
@@ -381,22 +304,23 @@ export const open = (
       })
 
     const settle = (stored: StoredRun, count: number): void => {
-      const run = outstanding.find((candidate) => candidate === stored)
+      const run = outstanding.get(stored)
       if (run === undefined) return
       run.settled += count
       dropSettled()
     }
 
     const dropSettled = (): void => {
-      let settled = 0
-      while (settled < outstanding.length && outstanding[settled]!.settled >= outstanding[settled]!.owned) settled++
-      if (settled === 0) return
-      outstanding.splice(0, settled)
-      dirty = true
+      for (const [stored, run] of outstanding) {
+        if (run.settled < run.owned) break
+        outstanding.delete(stored)
+        dirty = true
+      }
       if (settledPosition().file > firstFile) wantSync()
     }
+
     const unread = (stored: StoredRun, start: number, count: number): void => {
-      const run = outstanding.find((candidate) => candidate === stored)
+      const run = outstanding.get(stored)
       if (run === undefined || count === 0) return
       run.owned -= count
       cursor = { file: run.file, offset: run.origin + start }
@@ -406,18 +330,17 @@ export const open = (
 
     // ---- emptying and closing
 
-    /** Runs while nobody writes: the writer is this fiber's, and reads notice the new generation. */
     const clear = Effect.gen(function*() {
-      generation++
-      const last = write.file
+      const last = files.end().file
       const first = Math.min(firstFile, settledPosition().file)
-      outstanding = []
+      outstanding = new Map()
       depth = 0
       operations = 0
       syncWanted = false
-      cursor = write = { file: last + 1, offset: 0 }
+      dirty = false
+      cursor = tail = { file: last + 1, offset: 0 }
       firstFile = last + 1
-      yield* closeWriter
+      yield* files.moveTo(tail)
       yield* closeReader
       for (let file = first; file <= last; file++) yield* disk.remove(pathOf(file))
       yield* disk.remove(metadataPath)
@@ -439,7 +362,7 @@ export const open = (
           closed = true
           yield* Effect.catch(sync, (error) => Effect.logError(`${label} failed to sync - ${error.message}`))
         }
-        yield* Effect.andThen(closeWriter, closeReader)
+        yield* Effect.andThen(files.close, closeReader)
       })
     )
     yield* Effect.forkScoped(run)
@@ -465,6 +388,3 @@ export const open = (
       }
     }
   })
-
-const bufferOf = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -7,6 +7,8 @@ import type { BackendQueue, RecordRun, StoredRun } from "./Storage.ts"
 
 interface Read {
   readonly run: StoredRun
+  /** Where what was not given back ends. */
+  end: number
   owned: number
   settled: number
 }
@@ -15,24 +17,29 @@ export class MemoryBackend implements BackendQueue {
   readonly name: string
   private runs: Array<RecordRun> = []
   private outstanding: Array<Read> = []
+  private messages = 0
 
   constructor(name: string) {
     this.name = name
   }
 
   get depth(): number {
-    return this.runs.reduce((sum, run) => sum + run.count, 0)
+    return this.messages
   }
 
   readonly append = (runs: ReadonlyArray<RecordRun>): Effect.Effect<void> =>
-    Effect.sync(() => void this.runs.push(...runs))
+    Effect.sync(() => {
+      for (const run of runs) this.messages += run.count
+      this.runs.push(...runs)
+    })
 
   readonly read = (): Effect.Effect<StoredRun | undefined> =>
     Effect.sync(() => {
       const next = this.runs.shift()
       if (next === undefined) return undefined
       const run = { ...next }
-      this.outstanding.push({ run, owned: run.count, settled: 0 })
+      this.messages -= run.count
+      this.outstanding.push({ run, end: run.end, owned: run.count, settled: 0 })
       return run
     })
 
@@ -45,22 +52,27 @@ export class MemoryBackend implements BackendQueue {
 
   readonly unread = (run: StoredRun, start: number, count: number): void => {
     const read = this.outstanding.find((candidate) => candidate.run === run)
-    if (read === undefined) return
-    this.runs.unshift({ bytes: run.bytes, start, end: run.end, count })
+    if (read === undefined || count === 0) return
+    this.runs.unshift({ bytes: run.bytes, start, end: read.end, count })
+    this.messages += count
     read.owned -= count
+    read.end = start
     this.forget(read)
   }
 
   readonly empty: Effect.Effect<void> = Effect.sync(() => {
     this.runs = []
     this.outstanding = []
+    this.messages = 0
   })
 
   readonly delete = this.empty
 
   /** The queue is closed: what was not settled is to be read again. */
   reopen(): void {
-    this.runs.unshift(...this.outstanding.map(({ run }) => run))
+    const again = this.outstanding.map(({ end, owned, run }) => ({ ...run, end, count: owned }))
+    for (const run of again) this.messages += run.count
+    this.runs.unshift(...again)
     this.outstanding = []
   }
 

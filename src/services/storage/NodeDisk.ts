@@ -34,23 +34,26 @@ const writeVectors = (
   const piece = buffers.slice(0, maxVectors)
   const rest = buffers.slice(maxVectors)
   const size = piece.reduce((sum, buffer) => sum + buffer.length, 0)
-  return Effect.flatMap(
-    call<number>("write", path, (done) => Fs.writev(fd, piece, position, done)),
-    (written) => {
-      const left = written < size ? [Buffer.concat(piece).subarray(written), ...rest] : rest
-      return left.length === 0 ? Effect.void : writeVectors(fd, path, left, position + written)
-    }
-  )
+  return Effect.flatMap(call<number>("write", path, (done) => Fs.writev(fd, piece, position, done)), (written) => {
+    const left = written < size ? [Buffer.concat(piece).subarray(written), ...rest] : rest
+    return left.length === 0 ? Effect.void : writeVectors(fd, path, left, position + written)
+  })
 }
 
 const readFully = (fd: number, path: string, buffer: Buffer, position: number): Effect.Effect<number, DiskError> =>
-  Effect.flatMap(
-    call<number>("read", path, (done) => Fs.read(fd, buffer, 0, buffer.length, position, done)),
-    (count) =>
-      count === 0 || count === buffer.length
-        ? Effect.succeed(count)
-        : Effect.map(readFully(fd, path, buffer.subarray(count), position + count), (more) => count + more)
-  )
+  Effect.gen(function*() {
+    let total = 0
+    while (total < buffer.length) {
+      const count = yield* call<number>(
+        "read",
+        path,
+        (done) => Fs.read(fd, buffer, total, buffer.length - total, position + total, done)
+      )
+      if (count === 0) break
+      total += count
+    }
+    return total
+  })
 
 const file = (fd: number, path: string): DiskFile => ({
   read: (buffer, position) => readFully(fd, path, buffer, position),

@@ -17,6 +17,8 @@ import {
 import type { Disk, DiskError } from "./Disk.ts"
 
 export interface RecoveredQueue extends QueueMetadata {
+  /** The first data file there is; those before the read position are no longer needed. */
+  readonly firstFile: number
   /** Whether this differs from what the metadata file says. */
   readonly changed: boolean
 }
@@ -26,7 +28,13 @@ interface RecoveryOptions {
   readonly maxMsgSize: number
 }
 
-const fresh: RecoveredQueue = { depth: 0, read: { file: 0, offset: 0 }, write: { file: 0, offset: 0 }, changed: false }
+const fresh: RecoveredQueue = {
+  depth: 0,
+  read: { file: 0, offset: 0 },
+  write: { file: 0, offset: 0 },
+  firstFile: 0,
+  changed: false
+}
 
 const scanBytes = 1024 * 1024
 
@@ -67,38 +75,45 @@ export const recoverQueue = Effect.fnUntraced(function*(
       }), (file) => file.close)
   })
 
+  const files = yield* dataFiles(disk, directory, name)
+  const [first] = files
+  const last = files.at(-1)
+
   if (saved === undefined) {
-    const files = yield* dataFiles(disk, directory, name)
-    const [first] = files
-    const last = files.at(-1)
     if (first === undefined || last === undefined) return fresh
     yield* Effect.logWarning(`${label} has no metadata, recovering from ${files.length} data files`)
     let depth = 0
     for (const file of files) depth += (yield* countRecords({ file, offset: 0 })).count
-    return { depth, read: { file: first, offset: 0 }, write: { file: last + 1, offset: 0 }, changed: true }
-  }
-
-  const { read, write } = saved
-  if (read.file > write.file || (read.file === write.file && read.offset > write.offset)) {
-    yield* Effect.logError(`${label} read position ${read.file},${read.offset} is beyond the write position, resetting`)
     return {
-      depth: 0,
-      read: { file: write.file + 1, offset: 0 },
-      write: { file: write.file + 1, offset: 0 },
+      depth,
+      read: { file: first, offset: 0 },
+      write: { file: last + 1, offset: 0 },
+      firstFile: first,
       changed: true
     }
   }
-  const files = (yield* dataFiles(disk, directory, name)).filter((file) => file >= write.file)
-  if (files.length === 0) return { ...saved, changed: false }
-  const tail = files[0] === write.file ? yield* countRecords(write) : { count: 0, size: write.offset }
-  const later = files.filter((file) => file > write.file)
-  if (tail.size <= write.offset && later.length === 0) return { ...saved, changed: false }
+
+  const { read, write } = saved
+  const firstFile = Math.min(first ?? read.file, read.file)
+  if (read.file > write.file || (read.file === write.file && read.offset > write.offset)) {
+    yield* Effect.logError(`${label} read position ${read.file},${read.offset} is beyond the write position, resetting`)
+    const next = { file: Math.max(write.file, last ?? 0) + 1, offset: 0 }
+    return { depth: 0, read: next, write: next, firstFile: next.file, changed: true }
+  }
+  // Files before the read position are left over from a crash between writing the metadata and removing them.
+  const asSaved = { ...saved, firstFile, changed: firstFile < read.file }
+  const [tailFile, ...later] = files.filter((file) => file >= write.file)
+  if (tailFile === undefined) return asSaved
+  const hasTail = tailFile === write.file
+  const tail = hasTail ? yield* countRecords(write) : { count: 0, size: write.offset }
+  if (!hasTail) later.unshift(tailFile)
+  if (tail.size <= write.offset && later.length === 0) return asSaved
   yield* Effect.logWarning(
     `${label} ${pathOf(write.file)} metadata writePos ${write.offset} < file size of ${tail.size}, skipping to new file`
   )
   let depth = saved.depth + tail.count
   for (const file of later) depth += (yield* countRecords({ file, offset: 0 })).count
-  return { depth, read, write: { file: (later.at(-1) ?? write.file) + 1, offset: 0 }, changed: true }
+  return { depth, read, write: { file: (later.at(-1) ?? write.file) + 1, offset: 0 }, firstFile, changed: true }
 })
 
 const dataFiles = (disk: Disk["Service"], directory: string, name: string) =>

@@ -1,0 +1,141 @@
+/**
+ * A disk in memory that fails when it is told to and can lose power: for tests of what happens to messages then. A write that
+ * fails leaves half of its bytes behind, as real disks do; a loss of power takes what was not synced, or part of it.
+ */
+import { Context, Effect, Layer } from "effect"
+import { Disk, DiskError, type DiskFile } from "../services/storage/Disk.ts"
+
+/** What can fail, in the operating system's terms. `rename` includes replacing a text file. */
+export type DiskOperation = "open" | "read" | "write" | "fsync" | "truncate" | "rename" | "remove" | "list"
+
+/** Decides about an operation: the code of its failure, such as `ENOSPC` or `EIO`, or `undefined` to let it succeed. */
+export type Fault = (operation: DiskOperation, path: string) => string | undefined
+
+interface StoredFile {
+  content: Buffer
+  /** How much of it a loss of power leaves. */
+  synced: number
+}
+
+export class FaultyDisk extends Context.Service<FaultyDisk, {
+  /** What lies on the disk now, by path. */
+  readonly files: () => ReadonlyMap<string, Buffer>
+  /** Puts a file there, as if it had always been. */
+  readonly put: (path: string, content: Uint8Array | string) => void
+  /** From now on every operation is asked for its fault; without one, all succeed again. */
+  readonly fail: (fault: Fault | undefined) => void
+  /** Files lose what was not synced, but for the first `kept` bytes of it. */
+  readonly losePower: (kept: number) => void
+}>()("effect-nsq/testing/FaultyDisk") {
+  /** An empty disk on which nothing fails yet. */
+  static readonly layer: Layer.Layer<Disk | FaultyDisk> = Layer.effectContext(Effect.sync(() => {
+    const files = new Map<string, StoredFile>()
+    let fault: Fault | undefined
+
+    const failureOf = (operation: DiskOperation, path: string): DiskError | undefined => {
+      const code = fault?.(operation, path)
+      return code === undefined ? undefined : new DiskError({ operation, path, code, text: texts.get(code) ?? code })
+    }
+
+    /** An operation that has its effect, unless it fails. */
+    const attempt = <A>(operation: DiskOperation, path: string, run: () => A): Effect.Effect<A, DiskError> =>
+      Effect.suspend(() => {
+        const failure = failureOf(operation, path)
+        return failure === undefined ? Effect.sync(run) : Effect.fail(failure)
+      })
+
+    const writeAt = (file: StoredFile, bytes: Uint8Array, position: number): void => {
+      const size = Math.max(file.content.length, position + bytes.length)
+      const content = Buffer.alloc(size)
+      file.content.copy(content)
+      content.set(bytes, position)
+      file.content = content
+      file.synced = Math.min(file.synced, position)
+    }
+
+    const open = (path: string, file: StoredFile): DiskFile => ({
+      read: (buffer, position) => attempt("read", path, () => file.content.copy(buffer, 0, position)),
+      write: (buffers, position) =>
+        Effect.suspend(() => {
+          const bytes = Buffer.concat(buffers)
+          const failure = failureOf("write", path)
+          writeAt(file, failure === undefined ? bytes : bytes.subarray(0, bytes.length >> 1), position)
+          return failure === undefined ? Effect.void : Effect.fail(failure)
+        }),
+      sync: attempt("fsync", path, () => void (file.synced = file.content.length)),
+      truncate: (size) =>
+        attempt("truncate", path, () => {
+          file.content = file.content.subarray(0, size)
+          file.synced = Math.min(file.synced, size)
+        }),
+      size: Effect.sync(() => file.content.length),
+      close: Effect.void
+    })
+
+    const missing = (operation: DiskOperation, path: string) =>
+      new DiskError({ operation, path, code: "ENOENT", text: "no such file or directory" })
+
+    const disk = Disk.of({
+      open: (path) =>
+        Effect.suspend(() => {
+          const file = files.get(path)
+          const failure = failureOf("open", path) ?? (file === undefined ? missing("open", path) : undefined)
+          return file === undefined || failure !== undefined
+            ? Effect.fail(failure ?? missing("open", path))
+            : Effect.succeed(open(path, file))
+        }),
+      create: (path) =>
+        attempt("open", path, () => {
+          const file = files.get(path) ?? { content: Buffer.alloc(0), synced: 0 }
+          files.set(path, file)
+          return open(path, file)
+        }),
+      rename: (from, to) =>
+        Effect.suspend(() => {
+          const file = files.get(from)
+          const failure = failureOf("rename", from)
+          if (file === undefined || failure !== undefined) return Effect.fail(failure ?? missing("rename", from))
+          files.delete(from)
+          files.set(to, file)
+          return Effect.void
+        }),
+      remove: (path) => attempt("remove", path, () => void files.delete(path)),
+      list: (directory) =>
+        attempt(
+          "list",
+          directory,
+          () =>
+            Array.from(files.keys()).flatMap((path) =>
+              path.startsWith(`${directory}/`) ? [path.slice(directory.length + 1)] : []
+            )
+        ),
+      readText: (path) => attempt("read", path, () => files.get(path)?.content.toString()),
+      writeText: (path, text) =>
+        attempt("rename", path, () => {
+          const content = Buffer.from(text)
+          files.set(path, { content, synced: content.length })
+        })
+    })
+
+    return Context.make(Disk, disk).pipe(Context.add(
+      FaultyDisk,
+      FaultyDisk.of({
+        files: () => new Map(Array.from(files, ([path, { content }]) => [path, content])),
+        put: (path, content) => {
+          const bytes = Buffer.from(content)
+          files.set(path, { content: bytes, synced: bytes.length })
+        },
+        fail: (next) => void (fault = next),
+        losePower: (kept) => {
+          for (const file of files.values()) file.content = file.content.subarray(0, file.synced + kept)
+        }
+      })
+    ))
+  }))
+}
+
+const texts = new Map([
+  ["ENOSPC", "no space left on device"],
+  ["EIO", "input/output error"],
+  ["EACCES", "permission denied"]
+])

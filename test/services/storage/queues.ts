@@ -1,0 +1,77 @@
+/**
+ * What tests of storage share: queues on a disk that can fail, and messages that are numbers.
+ */
+import { Effect, Exit, Layer, References, Scope } from "effect"
+import { messageHeaderSize } from "../../../src/protocol/Message.ts"
+import type { Disk, DiskError } from "../../../src/services/storage/Disk.ts"
+import * as DiskQueue from "../../../src/services/storage/DiskQueue.ts"
+import type { BackendQueue, RecordRun, StoredRun } from "../../../src/services/storage/Storage.ts"
+import { FaultyDisk } from "../../../src/testing/index.ts"
+
+export const options: DiskQueue.DiskQueueOptions = {
+  dataPath: "/data",
+  maxBytesPerFile: 1000,
+  syncEvery: 1,
+  maxMsgSize: 1000
+}
+
+/** Records whose bodies are these numbers, padded to `bodySize` bytes. */
+export const recordsOf = (numbers: ReadonlyArray<number>, bodySize = 8): RecordRun => {
+  const size = messageHeaderSize + bodySize
+  const bytes = Buffer.alloc(numbers.length * (4 + size))
+  numbers.forEach((number, i) => {
+    bytes.writeInt32BE(size, i * (4 + size))
+    bytes.writeInt32BE(number, i * (4 + size) + 4 + messageHeaderSize)
+  })
+  return { bytes, start: 0, end: bytes.length, count: numbers.length }
+}
+
+/** The numbers in a run. */
+export const numbersOf = (run: StoredRun): ReadonlyArray<number> => {
+  const bytes = Buffer.from(run.bytes)
+  const numbers: Array<number> = []
+  for (let at = run.start; at < run.end; at += 4 + bytes.readInt32BE(at)) {
+    numbers.push(bytes.readInt32BE(at + 4 + messageHeaderSize))
+  }
+  return numbers
+}
+
+export const range = (from: number, to: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i)
+
+/** A queue that its test closes and opens again. */
+export interface OpenQueue extends DiskQueue.DiskQueue {
+  readonly close: Effect.Effect<void>
+  /** The last write error, as `/ping` would show it. */
+  readonly health: () => DiskError | undefined
+}
+
+export const openQueue = Effect.fnUntraced(function*(changed: Partial<DiskQueue.DiskQueueOptions> = {}) {
+  const scope = yield* Scope.make()
+  let failure: DiskError | undefined
+  const queue = yield* DiskQueue.open("t", { ...options, ...changed }, { note: (error) => void (failure = error) })
+    .pipe(
+      Scope.provide(scope)
+    )
+  const opened: OpenQueue = Object.defineProperties(
+    { close: Scope.close(scope, Exit.void), health: () => failure },
+    Object.getOwnPropertyDescriptors(queue)
+  ) as OpenQueue
+  return opened
+})
+
+/** Reads everything there is, settling all of it. */
+export const drain = Effect.fnUntraced(function*(queue: BackendQueue) {
+  const numbers: Array<number> = []
+  for (let run = yield* queue.read(300); run !== undefined; run = yield* queue.read(300)) {
+    numbers.push(...numbersOf(run))
+    queue.settle(run, run.count)
+  }
+  return numbers
+})
+
+/** An empty disk; what a queue logs about its failures is not shown. */
+export const layer: Layer.Layer<Disk | FaultyDisk> = Layer.merge(
+  FaultyDisk.layer,
+  Layer.succeed(References.MinimumLogLevel, "None")
+)
