@@ -84,6 +84,9 @@ export class SnappyDecoder {
   private readonly codec: SnappyCodec
   private buffer: Buffer = Buffer.alloc(0)
   private position = 0
+  /** What arrived after `buffer`, to be put together with it when a chunk is complete. */
+  private arrived: Array<Buffer> = []
+  private arrivedBytes = 0
   private started = false
   /** Bytes of a skippable chunk that have not arrived yet. */
   private skipping = 0
@@ -94,13 +97,25 @@ export class SnappyDecoder {
 
   /** Whether the stream may end here. */
   get atBoundary(): boolean {
-    return this.position === this.buffer.length && this.skipping === 0
+    return this.position === this.buffer.length && this.arrivedBytes === 0 && this.skipping === 0
   }
 
   feed(bytes: Buffer): void {
+    this.arrived.push(bytes)
+    this.arrivedBytes += bytes.length
+  }
+
+  /** Makes the next `length` bytes lie in `buffer`; false while they have not all arrived. */
+  private available(length: number): boolean {
     const left = this.buffer.length - this.position
-    this.buffer = left === 0 ? bytes : Buffer.concat([this.buffer.subarray(this.position), bytes])
+    if (left >= length) return true
+    if (left + this.arrivedBytes < length) return false
+    const pieces = left === 0 ? this.arrived : [this.buffer.subarray(this.position), ...this.arrived]
+    this.buffer = pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces)
     this.position = 0
+    this.arrived = []
+    this.arrivedBytes = 0
+    return true
   }
 
   /** The content of the next chunks, not much more than 64 KiB of it; `undefined` while bytes are missing. */
@@ -124,9 +139,8 @@ export class SnappyDecoder {
 
   /** One whole chunk; empty content for one that carries none. Leaves its bytes alone when there is an error in it. */
   private chunk(): Buffer | SnappyError | undefined {
-    if (!this.skip()) return undefined
+    if (!this.skip() || !this.available(headerBytes)) return undefined
     const { buffer, position } = this
-    if (buffer.length - position < headerBytes) return undefined
     const type = buffer[position] ?? 0
     const length = buffer.readUIntLE(position + 1, 3)
     if (!this.started && type !== ChunkType.streamIdentifier) return corrupt("the stream has no identifier")
@@ -137,26 +151,27 @@ export class SnappyDecoder {
     }
     const wrong = wrongLength(type, length)
     if (wrong !== undefined) return wrong
-    const start = position + headerBytes
-    const end = start + length
-    if (buffer.length < end) return undefined
+    if (!this.available(headerBytes + length)) return undefined
+    const whole = this.buffer.subarray(this.position, this.position + headerBytes + length)
     const content = type === ChunkType.streamIdentifier
-      ? this.identifier(position, end)
-      : this.content(type, buffer.readUInt32LE(start), buffer.subarray(start + checksumBytes, end))
-    if (!(content instanceof SnappyError)) this.position = end
+      ? this.identifier(whole)
+      : this.content(type, whole.readUInt32LE(headerBytes), whole.subarray(headerBytes + checksumBytes))
+    if (!(content instanceof SnappyError)) this.position += whole.length
     return content
   }
 
   /** Passes over a skippable chunk without keeping it; false while more of it has to come. */
   private skip(): boolean {
-    const skipped = Math.min(this.skipping, this.buffer.length - this.position)
-    this.position += skipped
-    this.skipping -= skipped
+    while (this.skipping > 0 && this.available(1)) {
+      const skipped = Math.min(this.skipping, this.buffer.length - this.position)
+      this.position += skipped
+      this.skipping -= skipped
+    }
     return this.skipping === 0
   }
 
-  private identifier(start: number, end: number): Buffer | SnappyError {
-    if (streamIdentifier.compare(this.buffer, start, end) !== 0) return corrupt("bad stream identifier")
+  private identifier(chunk: Buffer): Buffer | SnappyError {
+    if (!streamIdentifier.equals(chunk)) return corrupt("bad stream identifier")
     this.started = true
     return this.buffer.subarray(0, 0)
   }

@@ -75,6 +75,8 @@ const endpoint = (remoteAddress: string, input: Pipe, output: Pipe): Connection 
 export interface Peer extends Connection {
   /** Breaks the connection in both directions, as a lost machine or a reset does. */
   readonly breakOff: Effect.Effect<void>
+  /** Finishes sending; the other side can still be read from. */
+  readonly end: () => void
 }
 
 /** The network that a `MemoryTransport` broker listens on. */
@@ -116,7 +118,7 @@ const make = Effect.gen(function*() {
     const client = endpoint(address, toClient, toServer)
     accept(server, Effect.sync(() => toClient.end()))
     yield* Effect.addFinalizer(() => Effect.sync(() => toServer.end()))
-    return { ...client, breakOff: Effect.sync(() => (toServer.lose(), toClient.lose())) }
+    return { ...client, end: toServer.end, breakOff: Effect.sync(() => (toServer.lose(), toClient.lose())) }
   })
 
   return Context.make(Transport, { listen }).pipe(Context.add(MemoryNetwork, { connect }))

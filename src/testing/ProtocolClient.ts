@@ -6,7 +6,7 @@ import { Effect, type Scope } from "effect"
 import { type Command, encodeCommand, magicV2 } from "../protocol/Command.ts"
 import { type Frame, FrameDecoder, FrameError, FrameType } from "../protocol/Frame.ts"
 import { decodeMessage, type Message } from "../protocol/Message.ts"
-import type { ConnectionLost } from "../services/transport/Transport.ts"
+import type { Connection, ConnectionLost } from "../services/transport/Transport.ts"
 import { type ConnectionRefused, MemoryNetwork, type Peer } from "./MemoryTransport.ts"
 
 export interface ProtocolClient {
@@ -28,32 +28,36 @@ export const connect = Effect.fnUntraced(
     const network = yield* MemoryNetwork
     const peer = yield* network.connect(address)
     peer.write(Buffer.from(magicV2))
-    const decoder = new FrameDecoder()
-    const frame: ProtocolClient["frame"] = Effect.gen(function*() {
-      while (true) {
-        const next = decoder.next()
-        if (next instanceof FrameError) return yield* next
-        if (next !== undefined) return next
-        const chunk = yield* peer.read
-        if (chunk === undefined) return undefined
-        decoder.feed(chunk)
-      }
-    })
-    return {
-      peer,
-      raw: (bytes) => Effect.sync(() => void peer.write(Buffer.from(bytes))),
-      send: (...commands) => Effect.sync(() => void peer.write(Buffer.concat(commands.map(encodeCommand)))),
-      frame,
-      text: Effect.map(frame, (next) => next === undefined ? undefined : textOf(next)),
-      message: Effect.flatMap(frame, (next) => {
-        const message = next?.type === FrameType.message ? decodeMessage(next.data) : undefined
-        return message === undefined
-          ? Effect.die(new Error(`expected a message, got ${next === undefined ? "the end" : textOf(next)}`))
-          : Effect.succeed(message)
-      })
-    }
+    return { peer, ...over(peer) }
   }
 )
+
+/** A client on a connection that has been opened, and perhaps upgraded. */
+export const over = (connection: Connection): Omit<ProtocolClient, "peer"> => {
+  const decoder = new FrameDecoder()
+  const frame: ProtocolClient["frame"] = Effect.gen(function*() {
+    while (true) {
+      const next = decoder.next()
+      if (next instanceof FrameError) return yield* next
+      if (next !== undefined) return next
+      const chunk = yield* connection.read
+      if (chunk === undefined) return undefined
+      decoder.feed(chunk)
+    }
+  })
+  return {
+    raw: (bytes) => Effect.sync(() => void connection.write(Buffer.from(bytes))),
+    send: (...commands) => Effect.sync(() => void connection.write(Buffer.concat(commands.map(encodeCommand)))),
+    frame,
+    text: Effect.map(frame, (next) => next === undefined ? undefined : textOf(next)),
+    message: Effect.flatMap(frame, (next) => {
+      const message = next?.type === FrameType.message ? decodeMessage(next.data) : undefined
+      return message === undefined
+        ? Effect.die(new Error(`expected a message, got ${next === undefined ? "the end" : textOf(next)}`))
+        : Effect.succeed(message)
+    })
+  }
+}
 
 const textOf = (frame: Frame): string =>
   Buffer.from(frame.type === FrameType.message ? decodeMessage(frame.data)?.body ?? [] : frame.data).toString("latin1")

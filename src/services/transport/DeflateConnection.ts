@@ -116,6 +116,8 @@ class Output {
   }
 }
 
+const nextTick: Effect.Effect<void> = Effect.callback((resume) => process.nextTick(resume, Effect.void))
+
 /** The way in. */
 const reader = (inner: Connection, inflate: Zlib.InflateRaw): Connection["read"] => {
   const moved = new Wakeup()
@@ -132,7 +134,7 @@ const reader = (inner: Connection, inflate: Zlib.InflateRaw): Connection["read"]
     moved.call()
   })
 
-  const refill: Connection["read"] = Effect.flatMap(inner.read, (bytes) => {
+  const inflateMore: Connection["read"] = Effect.flatMap(inner.read, (bytes) => {
     if (bytes === undefined) return Effect.undefined
     busy = true
     inflate.write(bytes, () => {
@@ -141,6 +143,8 @@ const reader = (inner: Connection, inflate: Zlib.InflateRaw): Connection["read"]
     })
     return wait
   })
+  // Node tells of the end of the stream in the tick after its last bytes have been read.
+  const refill = Effect.andThen(nextTick, Effect.suspend(() => ended ? Effect.undefined : inflateMore))
 
   const read: Connection["read"] = Effect.suspend(() => {
     if (lost !== undefined) return Effect.fail(lost)
