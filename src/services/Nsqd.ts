@@ -7,7 +7,10 @@ import { Broker } from "./broker/Broker.ts"
 import { Clients } from "./broker/Clients.ts"
 import { Publisher } from "./broker/Publisher.ts"
 import { NsqdHttp } from "./http/NsqdHttp.ts"
+import { ProcessMemory } from "./http/ProcessMemory.ts"
 import { ListenAddresses } from "./ListenAddresses.ts"
+import * as NodeDatagrams from "./metrics/NodeDatagrams.ts"
+import * as Statsd from "./metrics/Statsd.ts"
 import * as Options from "./options/NsqdOptions.ts"
 import * as NsqdOptionsCheck from "./options/NsqdOptionsCheck.ts"
 import { NsqdStartError } from "./options/NsqdStartError.ts"
@@ -90,8 +93,8 @@ const broker = Broker.layer.pipe(
   Layer.provideMerge(Layer.mergeAll(Publisher.layer, Clients.layer))
 )
 
-const listeners = Layer.mergeAll(TcpServer.layer, NsqdHttp.layer).pipe(
-  Layer.provide(NodeTransport.layer),
+const listeners = Layer.mergeAll(TcpServer.layer, NsqdHttp.layer, Statsd.layer).pipe(
+  Layer.provide(Layer.mergeAll(NodeTransport.layer, NodeDatagrams.layer, ProcessMemory.layer)),
   Layer.provideMerge(ListenAddresses.layer)
 )
 

@@ -10,3 +10,5 @@ export * as ProtocolClient from "./ProtocolClient.ts"
 export * as MemoryTransport from "./MemoryTransport.ts"
 /** A disk in memory that fails and loses power on demand. */
 export { type DiskOperation, type Fault, FaultyDisk } from "./FaultyDisk.ts"
+/** UDP in memory. */
+export * as MemoryDatagrams from "./MemoryDatagrams.ts"

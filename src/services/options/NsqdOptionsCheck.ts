@@ -3,6 +3,7 @@
  * nothing listens yet, in NSQ's order and with NSQ's texts. Looks at values only: whether files exist or addresses can
  * be listened on comes out later.
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { isTlsRequired, type NsqdOptions } from "./NsqdOptions.ts"
 import { NsqdStartError } from "./NsqdStartError.ts"
@@ -21,6 +22,9 @@ export const problem = (options: NsqdOptions): string | undefined => {
   }
   const percentile = e2eProcessingLatencyPercentiles.find((value) => !(value > 0 && value <= 1))
   if (percentile !== undefined) return `invalid E2E processing latency percentile: ${percentile}`
+  if (options.statsdAddress !== "" && Duration.toMillis(options.statsdInterval) <= 0) {
+    return "--statsd-interval must be above 0"
+  }
   return PendingFeatures.refusal(options)
 }
 

@@ -15,7 +15,6 @@ interface PendingFeature {
 const pendingFeatures: ReadonlyArray<PendingFeature> = [
   { flag: "--auth-http-address", requested: (o) => o.authHttpAddresses.length > 0, protects: true },
   { flag: "--lookupd-tcp-address", requested: (o) => o.lookupdTcpAddresses.length > 0, protects: false },
-  { flag: "--statsd-address", requested: (o) => o.statsdAddress !== "", protects: false },
   {
     flag: "--e2e-processing-latency-percentile",
     requested: (o) => o.e2eProcessingLatencyPercentiles.length > 0,

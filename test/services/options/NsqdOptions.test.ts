@@ -106,6 +106,8 @@ describe("NsqdOptions", () => {
       ["--e2e-processing-latency-percentile=0", "invalid E2E processing latency percentile: 0"]
     ]
     for (const [flag, detail] of cases) assert.strictEqual(NsqdOptionsCheck.problem(options(flag)), detail)
+    const statsd = options("--statsd-address=a:1", "--statsd-interval=0s")
+    assert.strictEqual(NsqdOptionsCheck.problem(statsd), "--statsd-interval must be above 0")
     for (const flag of ["--node-id=0", "--node-id=1023", "--max-deflate-level=9"]) {
       assert.strictEqual(NsqdOptionsCheck.problem(options(flag)), undefined)
     }
@@ -118,8 +120,8 @@ describe("NsqdOptions", () => {
 
   it("warn of what is asked for but not built", () => {
     assert.deepStrictEqual(PendingFeatures.warnings(options()), [])
-    assert.deepStrictEqual(PendingFeatures.warnings(options("--statsd-address=a:1")), [
-      "--statsd-address is not implemented yet and has no effect"
+    assert.deepStrictEqual(PendingFeatures.warnings(options("--lookupd-tcp-address=a:1")), [
+      "--lookupd-tcp-address is not implemented yet and has no effect"
     ])
   })
 })

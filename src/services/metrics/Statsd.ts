@@ -1,0 +1,84 @@
+/**
+ * Pushes statistics to statsd over UDP, as section 18 of the nsqd notes has it: every interval, for the first time after one,
+ * the datagrams spread over the interval. What cannot be sent is lost, as statsd takes it, and logged.
+ */
+import { Deferred, Duration, Effect, Fiber, Layer } from "effect"
+import { Broker } from "../broker/Broker.ts"
+import { Clients } from "../broker/Clients.ts"
+import * as Time from "../broker/Time.ts"
+import { ProcessMemory } from "../http/ProcessMemory.ts"
+import * as StatsJson from "../http/StatsJson.ts"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { RuntimeOptions } from "../options/RuntimeOptions.ts"
+import { Datagrams } from "./Datagrams.ts"
+import * as StatsdLines from "./StatsdLines.ts"
+
+/** Of every interval nothing is sent in the last second. */
+const quietMillis = 1000
+
+const make = Effect.gen(function*() {
+  const { statsdAddress: address, statsdExcludeEphemeral, statsdInterval, statsdMemStats, statsdUdpPacketSize } =
+    yield* NsqdOptions
+  const broker = yield* Broker
+  const clients = yield* Clients
+  const memory = yield* ProcessMemory
+  const options = yield* RuntimeOptions
+  const datagrams = yield* Datagrams
+  const time = yield* Time.make
+  const intervalMillis = Duration.toMillis(statsdInterval)
+  const stopping = yield* Deferred.make<void>()
+
+  const wait = (millis: number): Effect.Effect<void> =>
+    millis <= 0 ? Effect.void : Effect.asVoid(Effect.timeoutOption(Deferred.await(stopping), millis))
+
+  const filter: StatsJson.StatsFilter = { topic: "", channel: "", includeClients: false }
+  const look = (): StatsdLines.Snapshot => {
+    const { topics } = StatsJson.gather(broker, clients, undefined, undefined, filter)
+    const snapshot = { topics: topics ?? [], memory: statsdMemStats ? memory.read() : undefined }
+    return statsdExcludeEphemeral ? StatsdLines.withoutEphemeral(snapshot) : snapshot
+  }
+
+  /** Sends everything, even when the daemon stops meanwhile: then without pauses. */
+  const push = Effect.fnUntraced(function*(before: StatsdLines.Snapshot) {
+    const socket = yield* datagrams.connect(address)
+    yield* Effect.logInfo(`STATSD: pushing stats to ${address}`)
+    const { statsdPrefix } = yield* options.current
+    const now = look()
+    const packets = StatsdLines.pack(StatsdLines.lines(statsdPrefix, now, before), statsdUdpPacketSize)
+    const pause = (intervalMillis - quietMillis) / packets.length
+    let failed: string | undefined
+    for (const packet of packets) {
+      yield* Effect.catch(socket.send(packet), ({ message }) => Effect.sync(() => void (failed = message)))
+      yield* wait(pause)
+    }
+    if (failed !== undefined) yield* Effect.logWarning(`STATSD: not everything was sent - ${failed}`)
+    return now
+  }, Effect.scoped)
+
+  const run = Effect.gen(function*() {
+    let before = StatsdLines.nothing
+    let next = time.monotonicMillis() + intervalMillis
+    while (true) {
+      yield* wait(next - time.monotonicMillis())
+      if (Deferred.isDoneUnsafe(stopping)) return
+      // A push that took longer than its interval leaves out the ones that it has run over.
+      while (next <= time.monotonicMillis()) next += intervalMillis
+      before = yield* Effect.catch(
+        push(before),
+        ({ message }) =>
+          Effect.as(Effect.logError(`failed to create UDP socket to statsd(${address}) - ${message}`), before)
+      )
+    }
+  })
+
+  yield* Effect.acquireRelease(Effect.forkScoped(run), (fiber) =>
+    Effect.gen(function*() {
+      yield* Deferred.succeed(stopping, undefined)
+      yield* Fiber.await(fiber)
+      yield* Effect.logInfo("STATSD: closing")
+    }))
+})
+
+/** Pushes while the Layer lives, if the options name a statsd. */
+export const layer: Layer.Layer<never, never, Broker | Clients | ProcessMemory | RuntimeOptions | Datagrams> = Layer
+  .effectDiscard(Effect.flatMap(NsqdOptions, ({ statsdAddress }) => statsdAddress === "" ? Effect.void : make))
