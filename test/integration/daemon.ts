@@ -1,0 +1,121 @@
+/**
+ * nsqd as a process of its own, started from its sources, on free ports of the loopback interface. It ends with its Scope.
+ */
+import { Effect, Queue, Schema, type Scope } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+
+const program = resolve(import.meta.dirname, "../../src/programs/nsqd.ts")
+
+/** The daemon ended, or never started, while something was expected of it. */
+export class DaemonEnded extends Schema.TaggedError<DaemonEnded>()("DaemonEnded", { log: Schema.String }) {
+  override get message(): string {
+    return `nsqd ended: ${this.log}`
+  }
+}
+
+export interface Daemon {
+  readonly tcpPort: number
+  readonly httpPort: number
+  readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
+  /** The exit code, `null` after a signal that killed it. */
+  readonly exited: Effect.Effect<number | null>
+  /** Completes once a line of the log matches. */
+  readonly logged: (pattern: RegExp) => Effect.Effect<string, DaemonEnded>
+  /** Everything logged so far. */
+  readonly log: () => string
+  /** Resident memory in bytes. */
+  readonly residentBytes: Effect.Effect<number>
+}
+
+/** A directory that is removed with the Scope. */
+export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "nsqd-integration-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+)
+
+const exitOf = (child: ChildProcess): Effect.Effect<number | null> =>
+  Effect.callback((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.succeed(child.exitCode))
+    child.once("exit", (code) => resume(Effect.succeed(code)))
+  })
+
+export const start = Effect.fnUntraced(function*(
+  dataPath: string,
+  flags: ReadonlyArray<string> = [],
+  ports: { readonly tcpPort: number; readonly httpPort: number } = { tcpPort: 0, httpPort: 0 }
+): Effect.fn.Return<Daemon, DaemonEnded, Scope.Scope> {
+  let log = ""
+  const lines = yield* Queue.unbounded<string>()
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const addresses = [`--tcp-address=127.0.0.1:${ports.tcpPort}`, `--http-address=127.0.0.1:${ports.httpPort}`]
+      const started = spawn(process.execPath, [program, ...addresses, `--data-path=${dataPath}`, ...flags], {
+        stdio: ["ignore", "ignore", "pipe"]
+      })
+      started.stderr.setEncoding("utf8").on("data", (text: string) => {
+        log += text
+        Queue.offerUnsafe(lines, text)
+      })
+      return started
+    }),
+    (process) => Effect.andThen(Effect.sync(() => void process.kill("SIGKILL")), exitOf(process))
+  )
+  const exited = exitOf(child)
+
+  const logged = (pattern: RegExp): Effect.Effect<string, DaemonEnded> =>
+    Effect.suspend(() => {
+      const match = pattern.exec(log)
+      if (match !== null) return Effect.succeed(match[1] ?? match[0])
+      const ended = Effect.flatMap(exited, () => Effect.fail(new DaemonEnded({ log })))
+      return Effect.andThen(Effect.raceFirst(Queue.take(lines), ended), logged(pattern))
+    })
+
+  return {
+    tcpPort: Number(yield* logged(/TCP: listening on 127\.0\.0\.1:(\d+)\n/)),
+    httpPort: Number(yield* logged(/HTTP: listening on 127\.0\.0\.1:(\d+)\n/)),
+    signal: (signal) => Effect.sync(() => void child.kill(signal)),
+    exited,
+    logged,
+    log: () => log,
+    residentBytes: Effect.map(
+      Effect.promise(() => readFile(`/proc/${child.pid}/status`, "utf8")),
+      (status) => Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024
+    )
+  }
+})
+
+export interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+/** A request to the daemon's HTTP API; a body makes it a POST. */
+export const http = (daemon: Daemon, path: string, body?: string): Effect.Effect<Answer> =>
+  Effect.promise(async () => {
+    const request = body === undefined ? {} : { method: "POST", body }
+    const response = await fetch(`http://127.0.0.1:${daemon.httpPort}${path}`, request)
+    return { status: response.status, body: await response.text() }
+  })
+
+interface ChannelStats {
+  readonly channel_name: string
+  readonly depth: number
+  readonly in_flight_count: number
+  readonly deferred_count: number
+  readonly message_count: number
+  readonly client_count: number
+}
+
+interface TopicStats {
+  readonly topic_name: string
+  readonly depth: number
+  readonly message_count: number
+  readonly channels: ReadonlyArray<ChannelStats>
+}
+
+/** The topics as `/stats` shows them. */
+export const topics = (daemon: Daemon): Effect.Effect<ReadonlyArray<TopicStats>> =>
+  Effect.map(http(daemon, "/stats?format=json"), ({ body }) => JSON.parse(body).topics)
