@@ -34,11 +34,13 @@ export const dataFileNumber = (queue: string, fileName: string): number | undefi
 export const encodeQueueMetadata = ({ depth, read, write }: QueueMetadata): string =>
   `${depth}\n${read.file},${read.offset}\n${write.file},${write.offset}\n`
 
-/** `undefined` when the text is not NSQ's three lines. A negative depth, which NSQ may leave behind, is 0. */
+/** `undefined` when the text is not NSQ's three lines, or a number is too large to be exact. A negative depth, which NSQ may leave behind, is 0. */
 export const decodeQueueMetadata = (text: string): QueueMetadata | undefined => {
   const match = /^(-?\d+)\n(\d+),(\d+)\n(\d+),(\d+)\n?$/.exec(text)
   if (match === null) return undefined
-  const [depth = 0, readFile = 0, readOffset = 0, writeFile = 0, writeOffset = 0] = match.slice(1).map(Number)
+  const numbers = match.slice(1).map(Number)
+  if (!numbers.every(Number.isSafeInteger)) return undefined
+  const [depth = 0, readFile = 0, readOffset = 0, writeFile = 0, writeOffset = 0] = numbers
   return {
     depth: Math.max(0, depth),
     read: { file: readFile, offset: readOffset },

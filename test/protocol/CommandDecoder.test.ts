@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import type { Command } from "../../src/protocol/Command.ts"
+import { type Command, commandNames } from "../../src/protocol/Command.ts"
 import { maxLineLength } from "../../src/protocol/CommandDecoder.ts"
 import { protocolError } from "../../src/protocol/ProtocolError.ts"
 import { Commands, cut, CutLengths, decodeAll, decoder, encodeAll, int32, open } from "./commands.ts"
@@ -81,6 +81,24 @@ describe("CommandDecoder", () => {
     { arbitrary: { runs: 500 } }
   )
 
+  it.prop(
+    "refuses the same command at the same place however the bytes are cut",
+    [Commands, CutLengths, Schema.Literals(commandNames)],
+    ([commands, lengths, refused]) => {
+      const gate = {
+        refuse: (name: string) =>
+          name === refused ? protocolError("E_INVALID", `cannot ${name} in current state`) : undefined
+      }
+      const sent = commands.filter(withinLimits)
+      const at = sent.findIndex((command) => command._tag === refused)
+      const read = sent.slice(0, at < 0 ? sent.length : at).map(expected)
+      const end = at < 0 ? [] : [["Malformed", refused, `E_INVALID cannot ${refused} in current state`, ""]]
+      for (const pieces of [cut(encodeAll(sent), lengths), cut(encodeAll(sent), [1])]) {
+        assert.deepStrictEqual(decodeAll(pieces, {}, gate), [...read, ...end])
+      }
+    }
+  )
+
   it("gives pipelined PUBs of one topic out together", () => {
     const reader = decoder()
     reader.feed(Buffer.concat(Array.from({ length: 10 }, (_, i) => text("PUB t\n", sized(`body ${i}`)))))
@@ -127,9 +145,17 @@ describe("CommandDecoder", () => {
     [text("IDENTIFY\n", Buffer.from("ab")), "E_BAD_BODY IDENTIFY failed to read body size"],
     [text("IDENTIFY\n", int32(5), Buffer.from("{}")), "E_BAD_BODY IDENTIFY failed to read body"],
     [text("AUTH x\n"), "E_INVALID AUTH invalid number of parameters"],
+    [text("AUTH\n", int32(0)), "E_BAD_BODY AUTH invalid body size 0"],
+    [text("AUTH\n", int32(0x7fffffff)), "E_BAD_BODY AUTH body too big 2147483647 > 5242880"],
+    [text("AUTH\n", Buffer.from("abc")), "E_BAD_BODY AUTH failed to read body size"],
+    [text("AUTH\n", int32(2), Buffer.from("a")), "E_BAD_BODY AUTH failed to read body"],
     [text("AUTH\n", int32(-2)), "E_BAD_BODY AUTH invalid body size -2"],
     [text("AUTH\n", int32(6_000_000)), "E_BAD_BODY AUTH body too big 6000000 > 5242880"],
     [text("SUB t\n"), "E_INVALID SUB insufficient number of parameters"],
+    [text("SUB\n"), "E_INVALID SUB insufficient number of parameters"],
+    [text("SUB  b\n"), "E_BAD_TOPIC SUB topic name \"\" is not valid"],
+    [text("SUB t \n"), "E_BAD_CHANNEL SUB channel name \"\" is not valid"],
+    [text(" NOP\n"), "E_INVALID invalid command "],
     [text("SUB t$ c\n"), "E_BAD_TOPIC SUB topic name \"t$\" is not valid"],
     [text("SUB t c\x01\n"), "E_BAD_CHANNEL SUB channel name \"c\\x01\" is not valid"],
     [text("PUB\n"), "E_INVALID PUB insufficient number of parameters"],
@@ -140,12 +166,26 @@ describe("CommandDecoder", () => {
     [text("PUB t\n", Buffer.from("ab")), "E_BAD_MESSAGE PUB failed to read message body size"],
     [text("PUB t\n", int32(3), Buffer.from("ab")), "E_BAD_MESSAGE PUB failed to read message body"],
     [text("DPUB t\n"), "E_INVALID DPUB insufficient number of parameters"],
+    [text("DPUB t$ 1\n"), "E_BAD_TOPIC DPUB topic name \"t$\" is not valid"],
+    [text("DPUB t 1\n", int32(0)), "E_BAD_MESSAGE DPUB invalid message body size 0"],
+    [text("DPUB t 1\n", int32(-0x80000000)), "E_BAD_MESSAGE DPUB invalid message body size -2147483648"],
+    [text("DPUB t 1\n", int32(0x7fffffff)), "E_BAD_MESSAGE DPUB message too big 2147483647 > 1048576"],
+    [text("DPUB t 1\n", Buffer.from("abc")), "E_BAD_MESSAGE DPUB failed to read message body size"],
+    [text("DPUB t 1\n", int32(3), Buffer.from("ab")), "E_BAD_MESSAGE DPUB failed to read message body"],
     [text("DPUB t x\n"), "E_INVALID DPUB could not parse timeout x"],
     [text("DPUB t 3600001\n"), "E_INVALID DPUB timeout 3600001 out of range 0-3600000"],
     [text("DPUB t -1\n"), "E_INVALID DPUB could not parse timeout -1"],
     [text("MPUB\n"), "E_INVALID MPUB insufficient number of parameters"],
     [text("MPUB t$\n"), "E_BAD_TOPIC E_BAD_TOPIC MPUB topic name \"t$\" is not valid"],
     [text("MPUB t\n", int32(0)), "E_BAD_BODY MPUB invalid body size 0"],
+    [text("MPUB t\n", int32(-1)), "E_BAD_BODY MPUB invalid body size -1"],
+    [text("MPUB t\n", Buffer.from("abc")), "E_BAD_BODY MPUB failed to read body size"],
+    [text("MPUB t\n", int32(9), Buffer.from("abc")), "E_BAD_BODY MPUB failed to read message count"],
+    [text("MPUB t\n", int32(0x7fffffff)), "E_BAD_BODY MPUB body too big 2147483647 > 5242880"],
+    [text("MPUB t\n", int32(9, 0x7fffffff)), "E_BAD_BODY MPUB invalid message count 2147483647"],
+    [text("MPUB t\n", int32(9, 1, -1)), "E_BAD_MESSAGE MPUB invalid message(0) body size -1"],
+    [text("MPUB t\n", int32(9, 1, 0x7fffffff)), "E_BAD_MESSAGE MPUB message too big 2147483647 > 1048576"],
+    [text("MPUB t\n", int32(9, 1)), "E_BAD_MESSAGE MPUB failed to read message(0) body size"],
     [text("MPUB t\n", int32(5_242_881)), "E_BAD_BODY MPUB body too big 5242881 > 5242880"],
     [text("MPUB t\n", int32(9, 0)), "E_BAD_BODY MPUB invalid message count 0"],
     [text("MPUB t\n", int32(9, -1)), "E_BAD_BODY MPUB invalid message count -1"],
@@ -158,6 +198,10 @@ describe("CommandDecoder", () => {
     [text("RDY 2501\n"), "E_INVALID RDY count 2501 out of range 0-2500"],
     [text("RDY -1\n"), "E_INVALID RDY could not parse count -1"],
     [text("FIN\n"), "E_INVALID FIN insufficient number of params"],
+    [text("TOUCH\n"), "E_INVALID TOUCH insufficient number of params"],
+    [text("REQ\n"), "E_INVALID REQ insufficient number of params"],
+    [text("REQ abc 0\n"), "E_INVALID invalid message ID"],
+    [text("FIN 0123456789abcde\r\n"), "E_INVALID invalid message ID"],
     [text("FIN abc\n"), "E_INVALID invalid message ID"],
     [text("TOUCH 0123456789abcdef0\n"), "E_INVALID invalid message ID"],
     [text("REQ 0123456789abcdef\n"), "E_INVALID REQ insufficient number of params"],
@@ -171,6 +215,21 @@ describe("CommandDecoder", () => {
       assert.deepStrictEqual(decodeAll(cut(bytes, [1])), decodeAll([bytes]))
     })
   }
+
+  it("allocates nothing for sizes that lie", () => {
+    const lies = ["IDENTIFY\n", "AUTH\n", "PUB t\n", "DPUB t 1\n", "MPUB t\n"].flatMap((line) =>
+      [-0x80000000, -1, 0, 0x7fffffff].map((size) => text(line, int32(size)))
+    )
+    for (const lie of [...lies, text("MPUB t\n", int32(9, 0x7fffffff)), text("MPUB t\n", int32(9, 1, 0x7fffffff))]) {
+      const before = process.memoryUsage().arrayBuffers
+      const reader = decoder()
+      reader.feed(lie)
+      const command = reader.next(open)
+      assert.strictEqual(command?._tag === "Malformed" && command.error.fatal, true)
+      assert.isAtMost(reader.buffered, lie.length)
+      assert.isBelow(process.memoryUsage().arrayBuffers - before, 1024 * 1024)
+    }
+  })
 
   it("holds the sum of an MPUB's bodies to the largest body, whatever its size field says", () => {
     const bodies = Array.from({ length: 6 }, () => Buffer.concat([int32(1_000_000), Buffer.alloc(1_000_000)]))

@@ -39,6 +39,29 @@ describe("the disk queue's format", () => {
     }
   })
 
+  it.prop(
+    "makes of damaged metadata exact numbers or nothing",
+    [Schema.Array(Count), Schema.String],
+    ([numbers, text]) => {
+      for (const damaged of [numbers.join("\n"), numbers.join(","), `${numbers.join("")}\n0,0\n0,0\n`, text]) {
+        const metadata = decodeQueueMetadata(damaged)
+        if (metadata === undefined) continue
+        const { depth, read, write } = metadata
+        for (const number of [depth, read.file, read.offset, write.file, write.offset]) {
+          assert.isTrue(Number.isSafeInteger(number) && number >= 0)
+        }
+      }
+    }
+  )
+
+  it("takes numbers too large to be exact for damaged", () => {
+    for (
+      const text of ["9007199254740993\n0,0\n0,0\n", "1\n0,9007199254740992\n0,0\n", `1\n0,0\n${"9".repeat(400)},0\n`]
+    ) {
+      assert.isUndefined(decodeQueueMetadata(text))
+    }
+  })
+
   it("names files as NSQ does and finds their numbers again", () => {
     assert.strictEqual(dataFileName("t:c", 12), "t:c.diskqueue.000012.dat")
     assert.strictEqual(metadataFileName("t:c"), "t:c.diskqueue.meta.dat")

@@ -23,6 +23,19 @@ describe("frames", () => {
     assert.deepStrictEqual(decodeAll(cut(bytes, lengths)), expected)
   })
 
+  it.prop(
+    "of damaged bytes are the same frames or one refusal however they are cut",
+    [Schema.Array(Frame), CutLengths, Schema.Array(Schema.Tuple([Schema.Int, Schema.Int]))],
+    ([frames, lengths, changes]) => {
+      const bytes = Buffer.concat(frames.map(({ data, type }) => encodeFrame(type, data)))
+      for (const [at, value] of changes) {
+        if (bytes.length > 0) bytes[Math.abs(at) % bytes.length] = value & 0xff
+      }
+      assert.deepStrictEqual(decodeAll(cut(bytes, lengths)), decodeAll([bytes]))
+      assert.deepStrictEqual(decodeAll(cut(bytes, [1])), decodeAll([bytes]))
+    }
+  )
+
   it("carry size, type and data in big-endian order", () => {
     assert.deepStrictEqual(encodeResponse("OK"), Buffer.concat([int32(6, 0), Buffer.from("OK")]))
   })

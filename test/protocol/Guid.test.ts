@@ -41,6 +41,21 @@ describe("GuidGenerator", () => {
     assert.deepStrictEqual(idsOf(block, 2), ["0000000001403000", "0000000001403001"])
   })
 
+  it("goes on increasing when a moment runs out of sequence numbers and the clock steps back, for every node", () => {
+    for (let node = 0; node <= 1023; node++) {
+      const guids = new GuidGenerator(node)
+      const ids = [start, start, start - 3_600_000_000_000n, start + 1_048_576n, start + 3_600_000_000_000n, 0n]
+        .flatMap(
+          (nanos) => {
+            const block = guids.take(nanos, 4096)
+            return [0, 4095].flatMap((index) => idsOf({ ...block, sequence: block.sequence + index }, 1))
+          }
+        )
+      assert.deepStrictEqual(ids, [...new Set(ids)].sort())
+      for (const id of ids) assert.strictEqual(Number((BigInt(`0x${id}`) >> 12n) & 1023n), node)
+    }
+  })
+
   it("gives two nodes different ids at the same moment", () => {
     const [one] = idsOf(new GuidGenerator(1).take(start, 1), 1)
     const [other] = idsOf(new GuidGenerator(2).take(start, 1), 1)

@@ -47,6 +47,35 @@ describe("IDENTIFY", () => {
     assert.isTrue(Result.isSuccess(result) || errorOf(result) === "E_BAD_BODY IDENTIFY failed to decode JSON body")
   })
 
+  it.prop(
+    "of damaged JSON is a request that its Schema accepts or E_BAD_BODY",
+    [IdentifyRequest, Schema.Array(Schema.Tuple([Schema.Int, Schema.Int]))],
+    ([request, changes]) => {
+      const body = Buffer.from(JSON.stringify(request))
+      for (const [at, value] of changes) body[Math.abs(at) % body.length] = value & 0xff
+      const result = decodeIdentify(body)
+      if (Result.isSuccess(result)) assert.isTrue(Schema.is(IdentifyRequest)(result.success))
+      else assert.strictEqual(errorOf(result), "E_BAD_BODY IDENTIFY failed to decode JSON body")
+    }
+  )
+
+  it.prop("settles on values within the server's limits, or refuses for good", [IdentifyRequest], ([request]) => {
+    const result = negotiate(request, limits)
+    if (Result.isFailure(result)) {
+      assert.isTrue(result.failure.fatal)
+      assert.match(
+        result.failure.message,
+        /^E_(BAD_BODY IDENTIFY .* is invalid|IDENTIFY_FAILED cannot enable both .*)$/
+      )
+      return
+    }
+    const { heartbeatInterval, msgTimeout, outputBufferSize, sampleRate } = result.success
+    assert.isTrue(heartbeatInterval === 0 || (heartbeatInterval >= 1000 && heartbeatInterval <= 60_000))
+    assert.isTrue(outputBufferSize === 1 || (outputBufferSize >= 64 && outputBufferSize <= 65_536))
+    assert.isTrue(msgTimeout >= 1000 && msgTimeout <= 900_000)
+    assert.isTrue(sampleRate >= 0 && sampleRate <= 99)
+  })
+
   it("takes keys in any case, null for absent, and ignores what it does not know", () => {
     const request = Result.getOrThrow(decode("{\"Client_ID\":\"me\",\"hostname\":null,\"other\":[1]}"))
     assert.strictEqual(request.client_id, "me")

@@ -54,6 +54,15 @@ describe("MessageBatch", () => {
     assert.strictEqual(hex(MessageBatch.stored(records).frames), hex(batch.frames))
   })
 
+  it.prop("gives stored records back unchanged after they were framed", [Bodies], ([bodies]) => {
+    const records = batchOf(bodies).encodeRecords(0, bodies.length)
+    const batch = MessageBatch.stored(records)
+    assert.strictEqual(batch.bodyBytes, bodies.reduce((sum, body) => sum + body.length, 0))
+    assert.strictEqual(batch.encodeRecords(0, bodies.length), records)
+    assert.isAbove(batch.frames.length, 0)
+    assert.strictEqual(hex(batch.encodeRecords(0, bodies.length).bytes), hex(records.bytes))
+  })
+
   it("counts attempts up to 65535 and then starts again, as NSQ's 16 bits do", () => {
     const { frames } = batchOf([Buffer.from("x")])
     for (let attempts = 2; attempts <= 65535; attempts++) raiseAttempts(frames, 0)
