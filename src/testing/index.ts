@@ -12,3 +12,7 @@ export * as MemoryTransport from "./MemoryTransport.ts"
 export { type DiskOperation, type Fault, FaultyDisk } from "./FaultyDisk.ts"
 /** UDP in memory. */
 export * as MemoryDatagrams from "./MemoryDatagrams.ts"
+/** Storage that fails and dawdles on command. */
+export * as FaultyStorage from "./FaultyStorage.ts"
+/** A wall clock that can be set while time goes on. */
+export * as WallClock from "./WallClock.ts"

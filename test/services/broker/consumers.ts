@@ -7,6 +7,7 @@ export interface Received {
   readonly body: string
   readonly id: string
   readonly attempts: number
+  readonly timestamp: bigint
 }
 
 /** A consumer, and what it has received since somebody last looked. */
@@ -22,7 +23,7 @@ export const recordingConsumer = () => {
         const next = at + frames.readInt32BE(at) + 4
         const message = decodeMessage(frames.subarray(at + frameHeaderSize, next))
         if (message === undefined) throw new Error("a frame is not a message")
-        received.push({ body: Buffer.from(message.body).toString(), id: message.id, attempts: message.attempts })
+        received.push({ ...message, body: Buffer.from(message.body).toString() })
         at = next
       }
       if (received.length - before !== count) throw new Error(`${count} messages were announced`)

@@ -1,0 +1,82 @@
+/**
+ * Storage in memory that fails and dawdles on command: what a program sees of a broker whose disk is full, broken or slow.
+ */
+import { Context, Effect, Latch, Layer } from "effect"
+import { type BackendQueue, Storage, StorageError } from "../services/storage/Storage.ts"
+
+/** The faults of a `FaultyStorage`. All take effect at once, for every queue. */
+export class StorageFaults extends Context.Service<StorageFaults, {
+  /** Every write fails with this description, until it is `undefined` again. */
+  readonly failWrites: (description: string | undefined) => Effect.Effect<void>
+  /** Every read fails with this description, until it is `undefined` again. */
+  readonly failReads: (description: string | undefined) => Effect.Effect<void>
+  /** Writes wait from now on, and are carried out once `resumeWrites` is called. */
+  readonly holdWrites: Effect.Effect<void>
+  readonly resumeWrites: Effect.Effect<void>
+  /** Reads wait from now on, with what they have read, until `resumeReads` is called. */
+  readonly holdReads: Effect.Effect<void>
+  readonly resumeReads: Effect.Effect<void>
+  /** How many writes and reads were asked for so far. */
+  readonly counts: () => { readonly writes: number; readonly reads: number }
+}>()("effect-nsq/testing/StorageFaults") {}
+
+const make = Effect.gen(function*() {
+  const storage = yield* Storage
+  const writing = yield* Latch.make(true)
+  const reading = yield* Latch.make(true)
+  const failures: { writes: string | undefined; reads: string | undefined } = { writes: undefined, reads: undefined }
+  const counts = { writes: 0, reads: 0 }
+
+  const checked = <A>(kind: keyof typeof failures, effect: Effect.Effect<A, StorageError>) =>
+    Effect.suspend(() => {
+      const description = failures[kind]
+      return description === undefined ? effect : Effect.fail(new StorageError({ description }))
+    })
+  const counted = <A, E>(kind: keyof typeof counts, effect: Effect.Effect<A, E>) =>
+    Effect.suspend(() => {
+      counts[kind]++
+      return effect
+    })
+  const write = <A>(effect: Effect.Effect<A, StorageError>) =>
+    counted("writes", writing.whenOpen(checked("writes", effect)))
+
+  const faulty = (queue: BackendQueue): BackendQueue => ({
+    name: queue.name,
+    get depth() {
+      return queue.depth
+    },
+    append: (runs) => write(queue.append(runs)),
+    read: (maxBytes) =>
+      counted("reads", Effect.tap(checked("reads", queue.read(maxBytes)), () => reading.await)),
+    settle: queue.settle,
+    unread: queue.unread,
+    empty: checked("writes", queue.empty),
+    delete: checked("writes", queue.delete)
+  })
+
+  return Context.make(Storage, {
+    openQueue: (name) => Effect.map(storage.openQueue(name), faulty),
+    loadMetadata: storage.loadMetadata,
+    saveMetadata: (metadata) => write(storage.saveMetadata(metadata)),
+    health: Effect.suspend(() => failures.writes === undefined ? storage.health : Effect.succeed(failures.writes))
+  }).pipe(Context.add(StorageFaults, {
+    failWrites: (description) =>
+      Effect.sync(() => {
+        failures.writes = description
+      }),
+    failReads: (description) =>
+      Effect.sync(() => {
+        failures.reads = description
+      }),
+    holdWrites: Effect.asVoid(writing.close),
+    resumeWrites: Effect.asVoid(writing.open),
+    holdReads: Effect.asVoid(reading.close),
+    resumeReads: Effect.asVoid(reading.open),
+    counts: () => ({ ...counts })
+  }))
+})
+
+/** Storage in memory, and the faults it is to have. */
+export const layer: Layer.Layer<Storage | StorageFaults> = Layer.effectContext(make).pipe(
+  Layer.provide(Storage.layerMemory)
+)
