@@ -46,8 +46,7 @@ const make = Effect.gen(function*() {
       return queue.depth
     },
     append: (runs) => write(queue.append(runs)),
-    read: (maxBytes) =>
-      counted("reads", Effect.tap(checked("reads", queue.read(maxBytes)), () => reading.await)),
+    read: (maxBytes) => counted("reads", Effect.tap(checked("reads", queue.read(maxBytes)), () => reading.await)),
     settle: queue.settle,
     unread: queue.unread,
     empty: checked("writes", queue.empty),
