@@ -8,11 +8,11 @@
  */
 import type { CommandName } from "./Command.ts"
 import { commandNames } from "./Command.ts"
-import { messageIdLength, type MessageKey } from "./Message.ts"
+import { deferParameter, messageCommand, rdyCommand, subCommand, topicParameter } from "./CommandLine.ts"
+import { type Decoded, type Malformed, malformed } from "./Decoded.ts"
 import type { PublishedBodies } from "./MessageBatch.ts"
-import { type ChannelName, isChannelName, isTopicName, type TopicName } from "./Names.ts"
-import { type ErrorCode, type ProtocolError, protocolError } from "./ProtocolError.ts"
-import { goQuote, parseDigits } from "./Text.ts"
+import type { TopicName } from "./Names.ts"
+import type { ErrorCode, ProtocolError } from "./ProtocolError.ts"
 
 /** The longest command line in bytes, its newline included. */
 export const maxLineLength = 16384
@@ -28,49 +28,6 @@ export interface DecoderLimits {
   readonly maxRdyCount: number
 }
 
-/** Messages to publish. A `PUB` may stand for `bodies.count` pipelined PUBs, each of which is to be answered. */
-export interface Publish {
-  readonly _tag: "PUB" | "MPUB" | "DPUB"
-  readonly topic: TopicName
-  readonly bodies: PublishedBodies
-  readonly deferMillis: number
-}
-
-export interface Fin extends MessageKey {
-  readonly _tag: "FIN"
-}
-export interface Touch extends MessageKey {
-  readonly _tag: "TOUCH"
-}
-export interface Req extends MessageKey {
-  readonly _tag: "REQ"
-  /** As the client asked; may be negative or too large (NSQ's arithmetic wraps), to be clamped. */
-  readonly delayMillis: number
-}
-
-/** A command that cannot be carried out whatever the state; `topic` is set where NSQ creates the topic all the same. */
-export interface Malformed {
-  readonly _tag: "Malformed"
-  readonly command: string
-  readonly error: ProtocolError
-  readonly topic?: TopicName
-}
-
-export type Decoded =
-  | { readonly _tag: "IDENTIFY"; readonly body: Buffer }
-  | { readonly _tag: "AUTH"; readonly secret: Buffer }
-  | { readonly _tag: "SUB"; readonly topic: TopicName; readonly channel: ChannelName }
-  | Publish
-  | { readonly _tag: "RDY"; readonly count: number }
-  | Fin
-  | Touch
-  | Req
-  | { readonly _tag: "CLS" }
-  | { readonly _tag: "NOP" }
-  | Malformed
-  /** No newline within the longest line: the connection is closed without a word. */
-  | { readonly _tag: "Overlong" }
-
 /** Asked as soon as a command line is complete: why the connection's state does not permit this command, if so. */
 export interface CommandGate {
   readonly refuse: (command: string) => ProtocolError | undefined
@@ -84,12 +41,6 @@ const retentionFactor = 4
 
 const known = new Set<string>(commandNames)
 const isCommandName = (name: string): name is CommandName => known.has(name)
-
-const malformed = (command: string, code: ErrorCode, description: string): Malformed => ({
-  _tag: "Malformed",
-  command,
-  error: protocolError(code, description)
-})
 
 /** Whether any of the four bytes is a space, a newline or another control character (bit trick for "byte < 0x21"). */
 const hasSeparator = (word: number): boolean => ((word - 0x21212121) & ~word & 0x80808080) !== 0
@@ -254,7 +205,7 @@ export class CommandDecoder {
     const body = lineEnd + 1
     switch (name) {
       case "PUB": {
-        const topic = this.topic(name, parameters, 2)
+        const topic = topicParameter(name, parameters, 2)
         if (typeof topic !== "string") return topic
         this.pubLine = Buffer.from(buffer.subarray(position, body))
         this.pubTopic = topic
@@ -263,7 +214,7 @@ export class CommandDecoder {
       case "DPUB":
         return this.dpub(parameters, body)
       case "MPUB": {
-        const topic = this.topic(name, parameters, 2)
+        const topic = topicParameter(name, parameters, 2)
         return typeof topic === "string" ? this.mpub(topic, body) : topic
       }
       case "IDENTIFY": {
@@ -279,79 +230,21 @@ export class CommandDecoder {
       case "TOUCH":
       case "REQ": {
         this.position = body
-        return this.messageCommand(name, parameters)
+        return messageCommand(name, parameters)
       }
       case "SUB": {
         this.position = body
-        return this.sub(parameters)
+        return subCommand(parameters)
       }
       case "RDY": {
         this.position = body
-        return this.rdy(parameters[1])
+        return rdyCommand(parameters[1], this.limits.maxRdyCount)
       }
       case "CLS":
       case "NOP":
         this.position = body
         return { _tag: name }
     }
-  }
-
-  /** The topic parameter of a publish. MPUB names the code twice, as NSQ does. */
-  private topic(
-    name: "PUB" | "MPUB" | "DPUB",
-    parameters: ReadonlyArray<string>,
-    needed: number
-  ): TopicName | Malformed {
-    const topic = parameters[1]
-    if (topic === undefined || parameters.length < needed) {
-      return malformed(name, "E_INVALID", `${name} insufficient number of parameters`)
-    }
-    if (isTopicName(topic)) return topic
-    const text = `${name} topic name ${goQuote(Buffer.from(topic, "latin1"))} is not valid`
-    return malformed(name, "E_BAD_TOPIC", name === "MPUB" ? `E_BAD_TOPIC ${text}` : text)
-  }
-
-  private sub(parameters: ReadonlyArray<string>): Decoded {
-    const [, topic, channel] = parameters
-    if (topic === undefined || channel === undefined) {
-      return malformed("SUB", "E_INVALID", "SUB insufficient number of parameters")
-    }
-    if (!isTopicName(topic)) {
-      return malformed("SUB", "E_BAD_TOPIC", `SUB topic name ${goQuote(Buffer.from(topic, "latin1"))} is not valid`)
-    }
-    if (!isChannelName(channel)) {
-      const quoted = goQuote(Buffer.from(channel, "latin1"))
-      return malformed("SUB", "E_BAD_CHANNEL", `SUB channel name ${quoted} is not valid`)
-    }
-    return { _tag: "SUB", topic, channel }
-  }
-
-  private rdy(parameter: string | undefined): Decoded {
-    if (parameter === undefined) return { _tag: "RDY", count: 1 }
-    const digits = parseDigits(parameter)
-    if (digits === undefined) return malformed("RDY", "E_INVALID", `RDY could not parse count ${parameter}`)
-    const count = BigInt.asIntN(64, digits)
-    if (count < 0n || count > BigInt(this.limits.maxRdyCount)) {
-      return malformed("RDY", "E_INVALID", `RDY count ${count} out of range 0-${this.limits.maxRdyCount}`)
-    }
-    return { _tag: "RDY", count: Number(count) }
-  }
-
-  private messageCommand(name: "FIN" | "TOUCH" | "REQ", parameters: ReadonlyArray<string>): Decoded {
-    const [, id, delay] = parameters
-    if (id === undefined || (name === "REQ" && delay === undefined)) {
-      return malformed(name, "E_INVALID", `${name} insufficient number of params`)
-    }
-    if (id.length !== messageIdLength) return malformed(name, "E_INVALID", "invalid message ID")
-    const bytes = Buffer.from(id, "latin1")
-    const a = bytes.readInt32BE(0)
-    const b = bytes.readInt32BE(4)
-    const c = bytes.readInt32BE(8)
-    const d = bytes.readInt32BE(12)
-    if (name !== "REQ") return { _tag: name, a, b, c, d }
-    const millis = parseDigits(delay ?? "")
-    if (millis === undefined) return malformed(name, "E_INVALID", `REQ could not parse timeout ${delay}`)
-    return { _tag: name, a, b, c, d, delayMillis: wrappedMillis(millis) }
   }
 
   /** The size-prefixed body of IDENTIFY and AUTH; its bytes are consumed. */
@@ -405,16 +298,10 @@ export class CommandDecoder {
   }
 
   private dpub(parameters: ReadonlyArray<string>, at: number): Decoded | undefined {
-    const topic = this.topic("DPUB", parameters, 3)
+    const topic = topicParameter("DPUB", parameters, 3)
     if (typeof topic !== "string") return topic
-    const text = parameters[2] ?? ""
-    const digits = parseDigits(text)
-    if (digits === undefined) return malformed("DPUB", "E_INVALID", `DPUB could not parse timeout ${text}`)
-    const deferMillis = wrappedMillis(digits)
-    const max = this.limits.maxReqTimeoutMillis
-    if (deferMillis < 0 || deferMillis > max) {
-      return malformed("DPUB", "E_INVALID", `DPUB timeout ${digits} out of range 0-${max}`)
-    }
+    const deferMillis = deferParameter(parameters[2] ?? "", this.limits.maxReqTimeoutMillis)
+    if (typeof deferMillis !== "number") return deferMillis
     const size = this.messageSize("DPUB", at)
     if (typeof size !== "number") return size
     this.position = at + 4 + size
@@ -481,7 +368,3 @@ export class CommandDecoder {
     return this.ended ? malformed(command, code, description) : undefined
   }
 }
-
-/** Milliseconds as NSQ computes with them: as 64-bit nanoseconds that wrap. */
-const wrappedMillis = (millis: bigint): number =>
-  millis < 9_000_000_000_000n ? Number(millis) : Number(BigInt.asIntN(64, millis * 1_000_000n)) / 1_000_000

@@ -6,6 +6,10 @@
 export * as Command from "./Command.ts"
 /** Commands from bytes, however these are cut. */
 export * as CommandDecoder from "./CommandDecoder.ts"
+/** The parameters of a command line. */
+export * as CommandLine from "./CommandLine.ts"
+/** What the decoder gives out. */
+export * as Decoded from "./Decoded.ts"
 /** The disk queue's files. */
 export * as DiskQueueFormat from "./DiskQueueFormat.ts"
 /** What a server sends. */

@@ -3,12 +3,8 @@
  */
 import { Schema } from "effect"
 import { Command, encodeCommand } from "../../src/protocol/Command.ts"
-import {
-  CommandDecoder,
-  type CommandGate,
-  type Decoded,
-  type DecoderLimits
-} from "../../src/protocol/CommandDecoder.ts"
+import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../src/protocol/CommandDecoder.ts"
+import type { Decoded } from "../../src/protocol/Decoded.ts"
 import { formatMessageKey } from "../../src/protocol/Message.ts"
 import { bodiesOf } from "../../src/services/broker/Publisher.ts"
 

@@ -5,7 +5,7 @@
  */
 import { Clock, Effect, type Scope } from "effect"
 import { magicV2 } from "../../protocol/Command.ts"
-import type { Decoded } from "../../protocol/CommandDecoder.ts"
+import type { Decoded } from "../../protocol/Decoded.ts"
 import { formatMessageKey } from "../../protocol/Message.ts"
 import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
 import { Clients, ClientState } from "../broker/Clients.ts"

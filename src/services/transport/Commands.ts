@@ -6,7 +6,8 @@
  * opened, returns the Effect of its completion, and the connection reads no further until then.
  */
 import { Duration, Effect, Result, type Scope } from "effect"
-import type { Decoded, DecoderLimits, Fin, Publish, Req, Touch } from "../../protocol/CommandDecoder.ts"
+import type { DecoderLimits } from "../../protocol/CommandDecoder.ts"
+import type { Decoded, Fin, Publish, Req, Touch } from "../../protocol/Decoded.ts"
 import { decodeIdentify, encodeIdentifyResponse, type IdentifyLimits, negotiate } from "../../protocol/Identify.ts"
 import { formatMessageKey } from "../../protocol/Message.ts"
 import { type ErrorCode, type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"

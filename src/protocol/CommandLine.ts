@@ -1,0 +1,83 @@
+/**
+ * The parameters of a command line (sections 4 to 10 of the protocol notes): names, counts, delays and message ids from
+ * text, with NSQ's errors for what they cannot be. Pure; `CommandDecoder` finds the line and reads what follows it.
+ */
+import { type Decoded, type Malformed, malformed } from "./Decoded.ts"
+import { messageIdLength } from "./Message.ts"
+import { isChannelName, isTopicName, type TopicName } from "./Names.ts"
+import { goQuote, parseDigits } from "./Text.ts"
+
+/** Milliseconds as NSQ computes with them: as 64-bit nanoseconds that wrap. */
+const wrappedMillis = (millis: bigint): number =>
+  millis < 9_000_000_000_000n ? Number(millis) : Number(BigInt.asIntN(64, millis * 1_000_000n)) / 1_000_000
+
+/** The topic parameter of a publish. MPUB names the code twice, as NSQ does. */
+export const topicParameter = (
+  name: "PUB" | "MPUB" | "DPUB",
+  parameters: ReadonlyArray<string>,
+  needed: number
+): TopicName | Malformed => {
+  const topic = parameters[1]
+  if (topic === undefined || parameters.length < needed) {
+    return malformed(name, "E_INVALID", `${name} insufficient number of parameters`)
+  }
+  if (isTopicName(topic)) return topic
+  const text = `${name} topic name ${goQuote(Buffer.from(topic, "latin1"))} is not valid`
+  return malformed(name, "E_BAD_TOPIC", name === "MPUB" ? `E_BAD_TOPIC ${text}` : text)
+}
+
+/** SUB with its topic and channel. */
+export const subCommand = (parameters: ReadonlyArray<string>): Decoded => {
+  const [, topic, channel] = parameters
+  if (topic === undefined || channel === undefined) {
+    return malformed("SUB", "E_INVALID", "SUB insufficient number of parameters")
+  }
+  if (!isTopicName(topic)) {
+    return malformed("SUB", "E_BAD_TOPIC", `SUB topic name ${goQuote(Buffer.from(topic, "latin1"))} is not valid`)
+  }
+  if (!isChannelName(channel)) {
+    const quoted = goQuote(Buffer.from(channel, "latin1"))
+    return malformed("SUB", "E_BAD_CHANNEL", `SUB channel name ${quoted} is not valid`)
+  }
+  return { _tag: "SUB", topic, channel }
+}
+
+/** RDY with its count, 1 where none is given; `maxRdyCount` bounds it. */
+export const rdyCommand = (parameter: string | undefined, maxRdyCount: number): Decoded => {
+  if (parameter === undefined) return { _tag: "RDY", count: 1 }
+  const digits = parseDigits(parameter)
+  if (digits === undefined) return malformed("RDY", "E_INVALID", `RDY could not parse count ${parameter}`)
+  const count = BigInt.asIntN(64, digits)
+  if (count < 0n || count > BigInt(maxRdyCount)) {
+    return malformed("RDY", "E_INVALID", `RDY count ${count} out of range 0-${maxRdyCount}`)
+  }
+  return { _tag: "RDY", count: Number(count) }
+}
+
+/** FIN, TOUCH or REQ with the message's id, whose 16 bytes may be anything. */
+export const messageCommand = (name: "FIN" | "TOUCH" | "REQ", parameters: ReadonlyArray<string>): Decoded => {
+  const [, id, delay] = parameters
+  if (id === undefined || (name === "REQ" && delay === undefined)) {
+    return malformed(name, "E_INVALID", `${name} insufficient number of params`)
+  }
+  if (id.length !== messageIdLength) return malformed(name, "E_INVALID", "invalid message ID")
+  const bytes = Buffer.from(id, "latin1")
+  const a = bytes.readInt32BE(0)
+  const b = bytes.readInt32BE(4)
+  const c = bytes.readInt32BE(8)
+  const d = bytes.readInt32BE(12)
+  if (name !== "REQ") return { _tag: name, a, b, c, d }
+  const millis = parseDigits(delay ?? "")
+  if (millis === undefined) return malformed(name, "E_INVALID", `REQ could not parse timeout ${delay}`)
+  return { _tag: name, a, b, c, d, delayMillis: wrappedMillis(millis) }
+}
+
+/** The delay of a DPUB in milliseconds: refused where it is above `maxMillis`, not clamped as that of REQ. */
+export const deferParameter = (text: string, maxMillis: number): number | Malformed => {
+  const digits = parseDigits(text)
+  if (digits === undefined) return malformed("DPUB", "E_INVALID", `DPUB could not parse timeout ${text}`)
+  const millis = wrappedMillis(digits)
+  return millis < 0 || millis > maxMillis
+    ? malformed("DPUB", "E_INVALID", `DPUB timeout ${digits} out of range 0-${maxMillis}`)
+    : millis
+}
