@@ -76,7 +76,10 @@ export class Nsqd extends Context.Service<Nsqd, {
       yield* runtimeOptions.listening({ tcp: realPort(tcpPort), http: realPort(httpPort) })
       return Nsqd.of({
         reload: reload(tls),
-        failed: Effect.never
+        failed: Effect.mapError(
+          Effect.raceFirst(Context.get(listening, TcpServer).broken, Context.get(listening, NsqdHttp).broken),
+          ({ message }) => new NsqdFailure({ message })
+        )
       })
     })
   )

@@ -106,7 +106,7 @@ const make = Effect.gen(function*() {
       ),
       () => Effect.sync(() => listeners.delete(address))
     )
-    return { address, port: Number(address.slice(address.lastIndexOf(":") + 1)) || -1 }
+    return { address, port: Number(address.slice(address.lastIndexOf(":") + 1)) || -1, broken: Effect.never }
   })
 
   const connect = Effect.fnUntraced(function*(address: string) {

@@ -8,8 +8,9 @@ import * as Http from "node:http"
 import type { Server as HttpsServer } from "node:https"
 import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
+import * as NetListener from "../transport/NetListener.ts"
 import type { ServerTls } from "../transport/ServerTls.ts"
-import { joinAddress, type Listener, ListenError, splitAddress } from "../transport/Transport.ts"
+import { joinAddress, type Listener, type ListenError } from "../transport/Transport.ts"
 
 /** Longer than the 90 s for which Go's clients, NSQ's own among them, keep connections that they may use again. */
 const idleTimeoutMillis = 180_000
@@ -92,26 +93,6 @@ const makeServer = (
       server.on("request", onRequest).on("checkContinue", onRequest)
   )
 
-const bind = (server: Http.Server, address: string): Effect.Effect<Listener, ListenError> =>
-  Effect.callback((resume) => {
-    const split = splitAddress(address)
-    const fail = (cause: Error): void => resume(Effect.fail(new ListenError({ address, cause })))
-    server.once("error", fail)
-    // Without a host Node listens on every address, IPv6 included where there is any.
-    const where = split === undefined ? { path: address } : split.host === "" ? { port: split.port } : split
-    server.listen(where, () => {
-      server.off("error", fail)
-      // From here on errors concern single connections that could not be accepted.
-      server.on("error", () => {})
-      const bound = server.address()
-      resume(Effect.succeed(
-        bound === null || typeof bound === "string"
-          ? { address, port: -1 }
-          : { address: joinAddress(bound.address, bound.port), port: bound.port }
-      ))
-    })
-  })
-
 /** The open sockets that an event of the server announces. */
 const track = (server: Http.Server, event: "connection" | "secureConnection"): ReadonlySet<Socket> => {
   const sockets = new Set<Socket>()
@@ -157,7 +138,7 @@ export const listen = Effect.fnUntraced(
     const sockets = track(server, "connection")
     const serving = settings.tls === undefined ? sockets : track(server, "secureConnection")
     const listener = yield* Effect.acquireRelease(
-      bind(server, settings.address),
+      NetListener.bind(server, settings.address),
       ({ address }) =>
         Effect.andThen(
           Effect.logInfo(`${settings.name}: closing ${address}`),

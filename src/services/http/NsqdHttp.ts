@@ -14,7 +14,7 @@ import { isPlainHttpRefused, NsqdOptions } from "../options/NsqdOptions.ts"
 import type { RuntimeOptions } from "../options/RuntimeOptions.ts"
 import type { Storage } from "../storage/Storage.ts"
 import { ServerTls } from "../transport/ServerTls.ts"
-import { joinAddress, type ListenError } from "../transport/Transport.ts"
+import { joinAddress, type Listener, type ListenError } from "../transport/Transport.ts"
 import * as ChannelRoutes from "./ChannelRoutes.ts"
 import * as ConfigRoutes from "./ConfigRoutes.ts"
 import * as DebugRoutes from "./DebugRoutes.ts"
@@ -142,6 +142,8 @@ export class NsqdHttp extends Context.Service<NsqdHttp, {
   readonly port: number
   /** The real port; 0 when HTTPS is off. */
   readonly httpsPort: number
+  /** Fails when nothing can be accepted any more. */
+  readonly broken: Effect.Effect<never, ListenError>
 }>()("effect-nsq/http/NsqdHttp") {
   /**
    * Serves the API until its Scope closes: over HTTP unless the address is empty, and over HTTPS if there is a certificate
@@ -154,16 +156,22 @@ export class NsqdHttp extends Context.Service<NsqdHttp, {
       const tls = yield* ServerTls
       const addresses = yield* ListenAddresses
       const { onRequest, quiet } = yield* makeHandler
+      const listeners: Array<Listener> = []
       if (options.httpAddress !== "") {
         const plain = isPlainHttpRefused(options) ? tlsRequired(addresses) : onRequest
         const settings = { name: "HTTP", address: options.httpAddress, onRequest: plain, quiet }
-        addresses.httpPort = (yield* HttpServer.listen(settings)).port
+        const listener = yield* HttpServer.listen(settings)
+        listeners.push(listener)
+        addresses.httpPort = listener.port
       }
       if (tls !== undefined && options.httpsAddress !== "") {
         const settings = { name: "HTTPS", address: options.httpsAddress, onRequest, quiet, tls }
-        addresses.httpsPort = (yield* HttpServer.listen(settings)).port
+        const listener = yield* HttpServer.listen(settings)
+        listeners.push(listener)
+        addresses.httpsPort = listener.port
       }
-      return { port: addresses.httpPort, httpsPort: addresses.httpsPort }
+      const broken = Effect.raceAllFirst([Effect.never, ...listeners.map((listener) => listener.broken)])
+      return { port: addresses.httpPort, httpsPort: addresses.httpsPort, broken }
     })
   ).pipe(Layer.provide(ProcessMemory.layer))
 }

@@ -8,16 +8,14 @@
  */
 import { Effect, FiberSet, Layer, type Scope } from "effect"
 import * as Net from "node:net"
+import * as NetListener from "./NetListener.ts"
 import * as ServerTls from "./ServerTls.ts"
 import {
   type Connection,
   ConnectionLost,
   HandshakeFailed,
   joinAddress,
-  type Listener,
-  ListenError,
   type SecureConnection,
-  splitAddress,
   Transport
 } from "./Transport.ts"
 
@@ -158,24 +156,6 @@ const insideTls = (connection: Connection, remoteAddress: string): Connection =>
   }
 })
 
-const bind = (server: Net.Server, address: string): Effect.Effect<Listener, ListenError> =>
-  Effect.callback((resume) => {
-    const split = splitAddress(address)
-    const fail = (cause: Error): void => resume(Effect.fail(new ListenError({ address, cause })))
-    server.once("error", fail)
-    server.listen(split === undefined ? { path: address } : { port: split.port, host: split.host || "::" }, () => {
-      server.off("error", fail)
-      // Errors after this point concern single connections that could not be accepted; there will be others.
-      server.on("error", () => {})
-      const bound = server.address()
-      resume(Effect.succeed(
-        bound === null || typeof bound === "string"
-          ? { address, port: -1 }
-          : { address: joinAddress(bound.address, bound.port), port: bound.port }
-      ))
-    })
-  })
-
 export const layer = Layer.succeed(Transport, {
   listen: Effect.fnUntraced(function*<R>(
     address: string,
@@ -187,6 +167,6 @@ export const layer = Layer.succeed(Transport, {
       fork(Effect.scoped(Effect.flatMap(makeConnection(socket), handle)))
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => void server.close()))
-    return yield* bind(server, address)
+    return yield* NetListener.bind(server, address)
   })
 })

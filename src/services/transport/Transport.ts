@@ -73,6 +73,8 @@ export interface Listener {
   readonly address: string
   /** The bound TCP port, -1 for a unix socket. */
   readonly port: number
+  /** Fails when nothing can be accepted any more. */
+  readonly broken: Effect.Effect<never, ListenError>
 }
 
 export class Transport extends Context.Service<Transport, {

@@ -1,0 +1,49 @@
+/**
+ * Binding a server of `node:net`, or of a module built on it, to an address, and watching that it goes on listening.
+ */
+import { Deferred, Effect } from "effect"
+import type * as Net from "node:net"
+import { joinAddress, type Listener, ListenError, splitAddress } from "./Transport.ts"
+
+/** Failures of accept(2) that concern the listening socket itself; all others pass, or concern one connection. */
+const fatalCodes = new Set(["EBADF", "EINVAL", "ENOTSOCK", "EOPNOTSUPP"])
+
+/**
+ * Without a host Node listens on all addresses, of IPv6 and IPv4 where the machine has both, and of IPv4 where it has no
+ * other.
+ */
+const optionsOf = (address: string): Net.ListenOptions => {
+  const split = splitAddress(address)
+  return split === undefined ? { path: address } : split.host === "" ? { port: split.port } : split
+}
+
+const listenerOf = (server: Net.Server, address: string, broken: Listener["broken"]): Listener => {
+  const bound = server.address()
+  return bound === null || typeof bound === "string"
+    ? { address, port: -1, broken }
+    : { address: joinAddress(bound.address, bound.port), port: bound.port, broken }
+}
+
+/** Listens. Closing the server is the caller's. */
+export const bind = Effect.fnUntraced(function*(server: Net.Server, address: string) {
+  const log = Effect.runForkWith(yield* Effect.context<never>())
+  const broken = Deferred.makeUnsafe<never, ListenError>()
+  const breakWith = (cause: Error): void =>
+    void Deferred.doneUnsafe(broken, Effect.fail(new ListenError({ address, cause })))
+  const watch = (): void => {
+    server.on("error", (error: NodeJS.ErrnoException) => {
+      if (fatalCodes.has(error.code ?? "")) breakWith(error)
+      else log(Effect.logWarning(`temporary Accept() failure - ${error.message}`))
+    })
+    server.once("close", () => breakWith(new Error("the listener was closed")))
+  }
+  return yield* Effect.callback<Listener, ListenError>((resume) => {
+    const fail = (cause: Error): void => resume(Effect.fail(new ListenError({ address, cause })))
+    server.once("error", fail)
+    server.listen(optionsOf(address), () => {
+      server.off("error", fail)
+      watch()
+      resume(Effect.succeed(listenerOf(server, address, Deferred.await(broken))))
+    })
+  })
+})

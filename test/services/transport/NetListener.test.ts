@@ -1,0 +1,86 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Logger, Queue } from "effect"
+import * as Net from "node:net"
+import * as NetListener from "../../../src/services/transport/NetListener.ts"
+
+const makeServer = Effect.acquireRelease(
+  Effect.sync(() => Net.createServer((socket) => socket.end("hello"))),
+  (server) => Effect.sync(() => void server.close())
+)
+
+/** What a client reads from an address. */
+const greeting = (host: string, port: number): Effect.Effect<string, Error> =>
+  Effect.callback((resume) => {
+    const socket = Net.connect({ host, port })
+    socket.setEncoding("utf8")
+    socket.on("data", (text: string) => resume(Effect.succeed(text)))
+    socket.on("error", (error) => resume(Effect.fail(error)))
+    return Effect.sync(() => void socket.destroy())
+  })
+
+const acceptError = (code: string): Error => Object.assign(new Error(`accept ${code}`), { code })
+
+describe("a listener", () => {
+  it.live("without a host is reached by IPv4 and, where there is any, by IPv6", () =>
+    Effect.gen(function*() {
+      const { address, port } = yield* NetListener.bind(yield* makeServer, ":0")
+      assert.strictEqual(yield* greeting("127.0.0.1", port), "hello")
+      if (address.startsWith("[")) assert.strictEqual(yield* greeting("::1", port), "hello")
+      else assert.strictEqual(address, `0.0.0.0:${port}`)
+    }))
+
+  it.live("on a machine without IPv6 takes IPv4", () =>
+    Effect.gen(function*() {
+      const server = yield* makeServer
+      const { listen } = server
+      // What Node asks of the system when the host is left out is its own; here it is only left out.
+      const asked: Array<Net.ListenOptions> = []
+      server.listen = ((options: Net.ListenOptions, done: () => void) => {
+        asked.push(options)
+        return listen.call(server, { ...options, host: "0.0.0.0" }, done)
+      }) as Net.Server["listen"]
+      const { address, port } = yield* NetListener.bind(server, ":0")
+      assert.deepStrictEqual(asked, [{ port: 0 }])
+      assert.strictEqual(address, `0.0.0.0:${port}`)
+    }))
+
+  it.live("says which address it cannot have, and why", () =>
+    Effect.gen(function*() {
+      const { address } = yield* NetListener.bind(yield* makeServer, "127.0.0.1:0")
+      const error = yield* Effect.flip(NetListener.bind(yield* makeServer, address))
+      assert.match(error.message, new RegExp(`^listen \\(${address.replaceAll(".", "\\.")}\\) failed - .*EADDRINUSE`))
+    }))
+
+  it.live("logs a connection that could not be accepted, and goes on", () =>
+    Effect.gen(function*() {
+      const lines = yield* Queue.unbounded<string>()
+      const logger = Logger.make<unknown, void>(({ message }) => void Queue.offerUnsafe(lines, String(message)))
+      const server = yield* makeServer
+      const { broken, port } = yield* Effect.provide(
+        NetListener.bind(server, "127.0.0.1:0"),
+        Logger.layer([logger])
+      )
+      const watching = yield* Effect.forkChild(broken, { startImmediately: true })
+      server.emit("error", acceptError("EMFILE"))
+      assert.strictEqual(yield* Queue.take(lines), "temporary Accept() failure - accept EMFILE")
+      assert.strictEqual(yield* greeting("127.0.0.1", port), "hello")
+      assert.isUndefined(watching.pollUnsafe())
+    }))
+
+  it.live("that is no socket any more is broken", () =>
+    Effect.gen(function*() {
+      const server = yield* makeServer
+      const { broken } = yield* NetListener.bind(server, "127.0.0.1:0")
+      const watching = yield* Effect.forkChild(Effect.flip(broken), { startImmediately: true })
+      server.emit("error", acceptError("EBADF"))
+      assert.match((yield* Fiber.join(watching)).message, /^listen .* failed - accept EBADF$/)
+    }))
+
+  it.live("that somebody else closes is broken", () =>
+    Effect.gen(function*() {
+      const server = yield* makeServer
+      const { broken } = yield* NetListener.bind(server, "127.0.0.1:0")
+      server.close()
+      assert.match((yield* Effect.flip(broken)).message, /the listener was closed$/)
+    }))
+})
