@@ -29,6 +29,20 @@ describe("messages", () => {
     else if (isMessage(byHand)) assert.deepStrictEqual(decode(bytes), byHand)
   })
 
+  it.prop(
+    "that are damaged or cut off are the same read by hand and by their Schema, which refuses ids that are not hex",
+    [Message, Schema.Array(Schema.Tuple([Schema.Int, Schema.Int])), Schema.Int],
+    ([message, changes, length]) => {
+      const bytes = encodeMessage(message)
+      for (const [at, value] of changes) bytes[Math.abs(at) % bytes.length] = value & 0xff
+      for (const damaged of [bytes, bytes.subarray(0, Math.abs(length) % bytes.length)]) {
+        const byHand = decodeMessage(damaged)
+        if (byHand !== undefined && isMessage(byHand)) assert.deepStrictEqual(decode(damaged), byHand)
+        else assert.throws(() => decode(damaged))
+      }
+    }
+  )
+
   it.prop("have ids that survive as keys", [MessageId], ([id]) => {
     assert.strictEqual(formatMessageKey(messageKey(id)), id)
     assert.deepStrictEqual(messageKey(Buffer.from(id)), messageKey(id))

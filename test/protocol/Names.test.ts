@@ -10,6 +10,17 @@ describe("names", () => {
     assert.isTrue(isValidName(name))
   })
 
+  it.prop(
+    "that are damaged are judged alike by the test and the Schema",
+    [TopicName, Schema.Int, Schema.String],
+    ([name, position, inserted]) => {
+      const at = Math.abs(position) % (name.length + 1)
+      for (const damaged of [name.slice(0, at) + inserted + name.slice(at), name.slice(0, at), name + name]) {
+        assert.strictEqual(isValidName(damaged), isTopicName(damaged))
+      }
+    }
+  )
+
   for (const name of ["a", "A.b-c_9", "x".repeat(64), "t#ephemeral", `${"x".repeat(54)}#ephemeral`]) {
     it(`${name} is valid`, () => assert.isTrue(isValidName(name)))
   }

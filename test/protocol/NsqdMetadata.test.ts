@@ -14,6 +14,17 @@ describe("nsqd.dat", () => {
     assert.isTrue(Result.isResult(decodeNsqdMetadata(text)))
   })
 
+  it.prop(
+    "that is damaged is metadata that its Schema accepts, or an error",
+    [NsqdMetadata, Schema.Array(Schema.Tuple([Schema.Int, Schema.Int]))],
+    ([metadata, changes]) => {
+      const bytes = Buffer.from(encodeNsqdMetadata(metadata))
+      for (const [at, value] of changes) bytes[Math.abs(at) % bytes.length] = value & 0xff
+      const decoded = decodeNsqdMetadata(bytes.toString())
+      assert.isTrue(Result.isFailure(decoded) || Schema.is(NsqdMetadata)(decoded.success))
+    }
+  )
+
   it("has NSQ's keys in NSQ's order, and null for empty lists", () => {
     const topics = [{ name: "t", paused: true, channels: [{ name: "c", paused: false }] }, {
       name: "u",
