@@ -40,6 +40,22 @@ export const commandOrExit = <A>(parsed: Result.Result<A, FlagError>, usage: () 
   return process.exit(exitCodes[parsed.failure._tag])
 }
 
+/** Goes on with what has to be known before the daemon can be put together; when that fails, the process ends here. */
+export const settle = <A, E extends { readonly message: string }>(
+  settings: Effect.Effect<A, E>,
+  fatalLogs: Layer.Layer<never>,
+  run: (settings: A) => void
+): void => {
+  const settled = Effect.tapError(settings, (error: E) => Effect.logFatal(error.message))
+  Effect.runCallback(Effect.provide(settled, fatalLogs), {
+    onExit: (exit) => {
+      if (Exit.isSuccess(exit)) return run(exit.value)
+      if (Cause.hasDies(exit.cause)) StandardError.writeLine(Cause.pretty(exit.cause))
+      process.exit(1)
+    }
+  })
+}
+
 /** A daemon to run. */
 export interface Daemon<A, E, F> {
   /** Building it is starting the daemon, closing its scope is stopping it. */

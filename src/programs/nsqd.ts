@@ -1,37 +1,35 @@
 /**
- * The program `nsqd`: reads the command line, builds the daemon's Layer and runs it. What it does with messages is in
- * the services.
+ * The program `nsqd`: reads command line, environment and config file, builds the daemon's Layer and runs it. What it does
+ * with messages is in the services.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import process from "node:process"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import { Nsqd } from "../services/Nsqd.ts"
+import type { Settings } from "../services/options/ConfigFile.ts"
+import * as NsqdConfig from "../services/options/NsqdConfig.ts"
 import * as NsqdFlags from "../services/options/NsqdFlags.ts"
 import * as NsqdOptions from "../services/options/NsqdOptions.ts"
-import { NsqdStartError } from "../services/options/NsqdStartError.ts"
 import { RuntimeOptions } from "../services/options/RuntimeOptions.ts"
 import * as Version from "../services/options/Version.ts"
 import * as Main from "./main.ts"
 
-const readConfig = (file: string): Effect.Effect<void, NsqdStartError> =>
-  file === ""
-    ? Effect.void
-    : Effect.fail(
-      new NsqdStartError({ stage: `load config file ${file}`, detail: "config files are not implemented yet" })
-    )
+/** Lines that say why the daemon does not run, whatever its own lines look like. */
+const fatalLogs = ({ logFormat }: Partial<NsqdOptions.NsqdOptions>) =>
+  NsqLogger.layer({ format: logFormat ?? "nsq", level: "fatal", prefix: "[nsqd] " })
 
-const run = ({ config, given, warnings }: NsqdFlags.NsqdCommand): void => {
+const run = ({ given, warnings }: Settings<NsqdOptions.NsqdOptions>): void => {
   const { logFormat: format, logLevel: level, logPrefix: prefix } = { ...NsqdOptions.defaults(), ...given }
-  const start = Effect.andThen(readConfig(config), Effect.forEach(warnings, (warning) => Effect.logWarning(warning)))
+  const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning))
   Main.runDaemon({
     layer: Nsqd.layer.pipe(
       Layer.provide(RuntimeOptions.layer),
-      Layer.provide(Layer.effectDiscard(start)),
+      Layer.provide(Layer.effectDiscard(warn)),
       Layer.provideMerge(NsqLogger.layer({ format, level, prefix })),
       Layer.provide(NsqdOptions.layer(given))
     ),
-    fatalLogs: NsqLogger.layer({ format, level: "fatal", prefix: "[nsqd] " }),
+    fatalLogs: fatalLogs(given),
     reload: Nsqd.use((nsqd) => nsqd.reload),
     failed: Nsqd.use((nsqd) => nsqd.failed)
   })
@@ -39,4 +37,4 @@ const run = ({ config, given, warnings }: NsqdFlags.NsqdCommand): void => {
 
 const command = Main.commandOrExit(NsqdFlags.parse(process.argv.slice(2)), NsqdFlags.usage)
 if (command.version) Main.printAndExit(Version.banner("nsqd"))
-else run(command)
+else Main.settle(NsqdConfig.settle(command, process.env), fatalLogs(command.given), run)

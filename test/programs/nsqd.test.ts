@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterEach, beforeEach } from "vitest"
@@ -8,9 +8,15 @@ import { afterEach, beforeEach } from "vitest"
 const program = resolve(import.meta.dirname, "../../src/programs/nsqd.ts")
 
 /** A started nsqd: what it has printed, and its exit code once it has ended. */
-const start = (...flags: ReadonlyArray<string>) => {
+const start = (...flags: ReadonlyArray<string>) => startIn({}, ...flags)
+
+/** The same with environment variables. */
+const startIn = (environment: Readonly<Record<string, string>>, ...flags: ReadonlyArray<string>) => {
   const addresses = ["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0", `--data-path=${dataPath}`]
-  const child = spawn(process.execPath, [program, ...addresses, ...flags], { stdio: ["ignore", "pipe", "pipe"] })
+  const child = spawn(process.execPath, [program, ...addresses, ...flags], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...environment }
+  })
   const printed = { out: "", err: "" }
   child.stdout.on("data", (chunk) => printed.out += chunk)
   child.stderr.on("data", (chunk) => printed.err += chunk)
@@ -79,10 +85,34 @@ describe("nsqd", () => {
     assert.match(err, line("FATAL", "failed to instantiate nsqd - --node-id must be \\[0,1024\\)\n$"))
   })
 
-  it("does not start with a config file that it would have to ignore", async () => {
-    const { code, err } = await ended("--config=x.cfg")
+  it("does not start with a config file that cannot be used, and says why whatever the log level", async () => {
+    const missing = join(dataPath, "none.cfg")
+    const { code, err } = await ended(`--config=${missing}`, "--log-level=fatal", "--log-prefix=mine ")
     assert.strictEqual(code, 1)
-    assert.match(err, line("FATAL", "failed to load config file x.cfg - "))
+    assert.match(err, line("FATAL", `failed to load config file ${missing} - ENOENT: .*\n$`))
+  })
+
+  it("takes options from flags, environment and config file, in this order", async () => {
+    const file = join(dataPath, "nsqd.cfg")
+    writeFileSync(file, "log_prefix = \"file \"\nlog_format = \"json\"\nid = 3\nqueue_scan_selection_count = 5\n")
+    const environment = {
+      NSQD_CONFIG: file,
+      NSQD_LOG_FORMAT: "nsq",
+      NSQD_NODE_ID: "4",
+      NSQD_PORT: "tcp://10.0.0.1:4150"
+    }
+    const nsqd = startIn(environment, "--node-id=5")
+    await nsqd.logged(/INFO: ID: 5\n/)
+    assert.match(nsqd.printed.err, /^file .* WARNING: --queue-scan-selection-count has no effect: /m)
+    nsqd.kill("SIGTERM")
+    assert.strictEqual(await nsqd.code, 0)
+  })
+
+  it("does not start with an environment variable that makes no sense", async () => {
+    const nsqd = startIn({ NSQD_MSG_TIMEOUT: "soon" })
+    assert.strictEqual(await nsqd.code, 1)
+    const text = "failed to read the environment - NSQD_MSG_TIMEOUT: time: invalid duration \"soon\"\n$"
+    assert.match(nsqd.printed.err, line("FATAL", text))
   })
 
   it("warns of old flags and of features that are not built", async () => {

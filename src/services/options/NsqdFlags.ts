@@ -12,8 +12,8 @@ import * as OptionTable from "./OptionTable.ts"
 export interface NsqdCommand {
   /** Print the version and end. */
   readonly version: boolean
-  /** Path of a config file; empty for none. */
-  readonly config: string
+  /** Path of a config file; empty for none, undefined when the command line does not say. */
+  readonly config: string | undefined
   /** The options given on the command line, and only those. */
   readonly given: Partial<NsqdOptions.NsqdOptions>
   /** What to warn of at start. */
@@ -51,10 +51,11 @@ export const parse = (args: ReadonlyArray<string>): Result.Result<NsqdCommand, G
     const last = (name: string) => parsed.findLast((flag) => flag.name === name)?.text
     return {
       version: Result.getOrElse(Kind.bool.parse(last("version") ?? "false", undefined), () => false),
-      config: last("config") ?? "",
+      config: last("config"),
       given,
       warnings: [
         ...deprecated,
+        ...(last("verbose") === undefined ? [] : ["--verbose is deprecated and has no effect, use --log-level"]),
         ...(last("worker-id") === undefined ? [] : ["--worker-id is deprecated and has no effect, use --node-id"])
       ]
     }

@@ -1,6 +1,6 @@
 /**
- * What kinds of values NSQ's options have: how each is read from a flag, shown as a default in the usage text and
- * represented by `GET /config/:opt`. Texts of refusals are Go's, because people and scripts know them. A kind says
+ * What kinds of values NSQ's options have: how each is read from a flag, a config file or the environment, shown as a
+ * default in the usage text and represented by `GET /config/:opt`. Texts of refusals are Go's, because people and scripts know them. A kind says
  * nothing of ranges: whether a value makes sense for its option is checked when a daemon starts.
  */
 import * as Data from "effect/Data"
@@ -36,6 +36,11 @@ export interface OptionKind<in out A> {
   readonly placeholder: string
   /** Reads one value; `before` is what an earlier flag of the same name gave, for kinds that accumulate. */
   readonly parse: (text: string, before: A | undefined) => Result.Result<A, InvalidText>
+  /**
+   * Reads a value of a config file, as TOML gives it with whole numbers as bigints, or the text of an environment
+   * variable. Every kind takes its text form, which for lists is comma separated. The failure says what is expected.
+   */
+  readonly decode: (value: unknown) => Result.Result<A, string>
   /** The default as the usage text shows it; empty when it goes without saying. */
   readonly format: (value: A) => string
   /** The value as `GET /config/:opt` answers it. */
@@ -46,11 +51,21 @@ const refuse = (reason: string) => Result.fail(new InvalidText({ reason, fatal: 
 const parseError = refuse("parse error")
 const rangeError = refuse("value out of range")
 
+const reasonOf = ({ reason }: InvalidText): string => reason
+
+/** Takes the text form of a kind and nothing else. */
+const decodeText =
+  <A>(parse: (text: string) => Result.Result<A, InvalidText>, expected: string): OptionKind<A>["decode"] => (value) =>
+    typeof value === "string" ? Result.mapError(parse(value), reasonOf) : Result.fail(`must be ${expected}`)
+
+const items = (text: string): ReadonlyArray<string> => text === "" ? [] : text.split(",").map((item) => item.trim())
+
 /** Any text. */
 export const string: OptionKind<string> = {
   isSwitch: false,
   placeholder: "string",
   parse: (text) => Result.succeed(text),
+  decode: (value) => typeof value === "string" ? Result.succeed(value) : Result.fail("must be a text"),
   format: (value) => value === "" ? "" : JSON.stringify(value),
   render: asText
 }
@@ -62,6 +77,13 @@ const magnitude = (digits: string): number => {
   return Number(digits)
 }
 
+const parseInteger = (text: string): Result.Result<number, InvalidText> => {
+  if (!integer.test(text)) return parseError
+  const value = magnitude(text.replace(/^[+-]/, "").replaceAll("_", ""))
+  if (!Number.isSafeInteger(value)) return rangeError
+  return Result.succeed(text.startsWith("-") && value !== 0 ? -value : value)
+}
+
 /**
  * A whole number in Go's syntax: base prefixes, a leading zero for octal, underscores between digits. NSQ takes 64
  * bits; here a number beyond 2^53 is out of range, since it could not be kept exactly.
@@ -69,12 +91,11 @@ const magnitude = (digits: string): number => {
 export const int: OptionKind<number> = {
   isSwitch: false,
   placeholder: "int",
-  parse: (text) => {
-    if (!integer.test(text)) return parseError
-    const value = magnitude(text.replace(/^[+-]/, "").replaceAll("_", ""))
-    if (!Number.isSafeInteger(value)) return rangeError
-    return Result.succeed(text.startsWith("-") && value !== 0 ? -value : value)
-  },
+  parse: parseInteger,
+  decode: (value) =>
+    typeof value === "bigint"
+      ? Result.mapError(parseInteger(String(value)), reasonOf)
+      : decodeText(parseInteger, "a whole number")(value),
   format: (value) => value === 0 ? "" : String(value),
   render: asJson
 }
@@ -84,23 +105,39 @@ const booleans = new Map<string, boolean>([
   ...["0", "f", "F", "false", "FALSE", "False"].map((text) => [text, false] as const)
 ])
 
-/** True or false in the spellings Go knows. */
+const parseBoolean = (text: string): Result.Result<boolean, InvalidText> => {
+  const value = booleans.get(text)
+  return value === undefined ? parseError : Result.succeed(value)
+}
+
+/** True or false in the spellings Go knows. Numbers of a config file are refused: NSQ takes 0 for true there. */
 export const bool: OptionKind<boolean> = {
   isSwitch: true,
   placeholder: "",
-  parse: (text) => {
-    const value = booleans.get(text)
-    return value === undefined ? parseError : Result.succeed(value)
-  },
+  parse: parseBoolean,
+  decode: (value) =>
+    typeof value === "boolean" ? Result.succeed(value) : decodeText(parseBoolean, "true or false")(value),
   format: (value) => value ? "true" : "",
   render: asJson
 }
 
-/** A duration in Go's syntax, answered by `/config` in nanoseconds. */
+/** A number without a unit, which config files may use; flags may not. */
+const milliseconds = (digits: string): Result.Result<Duration, string> =>
+  Result.orElse(GoDuration.parse(`${digits}ms`), () => Result.fail("value out of range"))
+
+/**
+ * A duration in Go's syntax, answered by `/config` in nanoseconds. In config files and in the environment a bare number
+ * is of milliseconds, because some of NSQ's durations were such numbers once.
+ */
 export const duration: OptionKind<Duration> = {
   isSwitch: false,
   placeholder: "duration",
   parse: (text) => Result.orElse(GoDuration.parse(text), () => parseError),
+  decode: (value) => {
+    if (typeof value === "bigint") return milliseconds(String(value))
+    if (typeof value !== "string") return Result.fail("must be a duration such as \"5s\", or whole milliseconds")
+    return /^\d+$/.test(value) ? milliseconds(value) : GoDuration.parse(value)
+  },
   format: (value) => GoDuration.toNanos(value) === 0n ? "" : GoDuration.format(value),
   render: (value) => asJson(Number(GoDuration.toNanos(value)))
 }
@@ -110,6 +147,12 @@ export const strings: OptionKind<ReadonlyArray<string>> = {
   isSwitch: false,
   placeholder: "value",
   parse: (text, before = []) => Result.succeed([...before, text]),
+  decode: (value) => {
+    if (typeof value === "string") return Result.succeed(items(value))
+    return Array.isArray(value) && value.every((item) => typeof item === "string")
+      ? Result.succeed(value)
+      : Result.fail("must be a list of texts")
+  },
   format: (value) => value.join(","),
   render: asJson
 }
@@ -117,34 +160,60 @@ export const strings: OptionKind<ReadonlyArray<string>> = {
 const float = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const special = new Map([["inf", Infinity], ["+inf", Infinity], ["-inf", -Infinity], ["nan", NaN]])
 
-/** A list of numbers, comma separated and over several flags, kept from the highest to the lowest. */
+const parseFloat = (text: string): number | undefined =>
+  float.test(text) ? Number(text) : special.get(text.toLowerCase())
+
+const decodeFloat = (item: unknown): number | undefined => {
+  if (typeof item === "number") return item
+  return typeof item === "bigint" ? Number(item) : undefined
+}
+
+/**
+ * A list of numbers, comma separated and over several flags, kept from the highest to the lowest; that of a config file is
+ * kept as it is.
+ */
 export const floats: OptionKind<ReadonlyArray<number>> = {
   isSwitch: false,
   placeholder: "value",
   parse: (text, before = []) => {
     const values = [...before]
     for (const item of text.split(",")) {
-      const value = float.test(item) ? Number(item) : special.get(item.toLowerCase())
+      const value = parseFloat(item)
       if (value === undefined) return Result.fail(new InvalidText({ reason: `Could not parse: ${item}`, fatal: true }))
       values.push(value)
     }
     return Result.succeed(values.sort((a, b) => b - a))
+  },
+  decode: (value) => {
+    const values = typeof value === "string"
+      ? items(value).map(parseFloat)
+      : Array.isArray(value)
+      ? value.map(decodeFloat)
+      : [undefined]
+    return values.every((item) => item !== undefined)
+      ? Result.succeed(values)
+      : Result.fail("must be a list of numbers")
   },
   format: (value) => value.join(","),
   render: asJson
 }
 
 /** One of a few words, exactly as written. */
-export const oneOf = <const Word extends string>(words: ReadonlyArray<Word>): OptionKind<Word> => ({
-  isSwitch: false,
-  placeholder: "string",
-  parse: (text) => {
+export const oneOf = <const Word extends string>(words: ReadonlyArray<Word>): OptionKind<Word> => {
+  const expected = `one of ${words.join(", ")}`
+  const parse = (text: string) => {
     const word = words.find((word) => word === text)
-    return word === undefined ? refuse(`must be one of ${words.join(", ")}`) : Result.succeed(word)
-  },
-  format: (value) => JSON.stringify(value),
-  render: asText
-})
+    return word === undefined ? refuse(`must be ${expected}`) : Result.succeed(word)
+  }
+  return {
+    isSwitch: false,
+    placeholder: "string",
+    parse,
+    decode: decodeText(parse, expected),
+    format: (value) => JSON.stringify(value),
+    render: asText
+  }
+}
 
 /** NSQ's log levels, from the most talkative to the most silent. */
 export const logLevels = ["debug", "info", "warn", "error", "fatal"] as const
@@ -152,16 +221,19 @@ export const logLevels = ["debug", "info", "warn", "error", "fatal"] as const
 /** One of NSQ's five log levels. */
 export type NsqLogLevel = typeof logLevels[number]
 
+const parseLogLevel = (text: string): Result.Result<NsqLogLevel, InvalidText> => {
+  const level = logLevels.find((level) => level === text.toLowerCase())
+  return level === undefined
+    ? refuse(`invalid log level '${text}' (${logLevels.join(", ")})`)
+    : Result.succeed(level)
+}
+
 /** A log level in any case; `/config` numbers them from 1 for debug to 5 for fatal. */
 export const logLevel: OptionKind<NsqLogLevel> = {
   isSwitch: false,
   placeholder: "value",
-  parse: (text) => {
-    const level = logLevels.find((level) => level === text.toLowerCase())
-    return level === undefined
-      ? refuse(`invalid log level '${text}' (${logLevels.join(", ")})`)
-      : Result.succeed(level)
-  },
+  parse: parseLogLevel,
+  decode: decodeText(parseLogLevel, "the name of a log level"),
   format: (value) => value === "warn" ? "WARNING" : value.toUpperCase(),
   render: (value) => asJson(logLevels.indexOf(value) + 1)
 }
@@ -169,17 +241,23 @@ export const logLevel: OptionKind<NsqLogLevel> = {
 /** Whether clients must use TLS: on every port, on every port but plain HTTP, or on none. */
 export type TlsRequired = boolean | "tcp-https"
 
+const parseTlsRequired = (text: string): Result.Result<TlsRequired, InvalidText> => {
+  const lower = text.toLowerCase()
+  const value = lower === "tcp-https" ? lower : booleans.get(lower)
+  return value === undefined
+    ? refuse(`strconv.ParseBool: parsing ${JSON.stringify(lower)}: invalid syntax`)
+    : Result.succeed(value)
+}
+
 /** A switch with a third state; `/config` answers 0 (no), 1 (`tcp-https`) or 2 (yes). */
 export const tlsRequired: OptionKind<TlsRequired> = {
   isSwitch: true,
   placeholder: "",
-  parse: (text) => {
-    const lower = text.toLowerCase()
-    const value = lower === "tcp-https" ? lower : booleans.get(lower)
-    return value === undefined
-      ? refuse(`strconv.ParseBool: parsing ${JSON.stringify(lower)}: invalid syntax`)
-      : Result.succeed(value)
-  },
+  parse: parseTlsRequired,
+  decode: (value) =>
+    typeof value === "boolean"
+      ? Result.succeed(value)
+      : decodeText(parseTlsRequired, "true, false or \"tcp-https\"")(value),
   format: (value) => value === false ? "" : String(value),
   render: (value) => asJson(value === true ? 2 : value === false ? 0 : 1)
 }
@@ -196,16 +274,19 @@ const tlsVersions = new Map<string, TlsVersion>([
 ])
 const tlsVersionCode = { "TLSv1": 769, "TLSv1.1": 770, "TLSv1.2": 771, "TLSv1.3": 772 }
 
+const parseTlsVersion = (text: string): Result.Result<TlsVersion, InvalidText> => {
+  const version = tlsVersions.get(text.toLowerCase())
+  return version === undefined
+    ? refuse(`unknown tlsVersionOption ${JSON.stringify(text.toLowerCase())}`)
+    : Result.succeed(version)
+}
+
 /** `tls1.0` to `tls1.3`; an empty text means the lowest. `/config` answers the number TLS itself uses. */
 export const tlsVersion: OptionKind<TlsVersion> = {
   isSwitch: false,
   placeholder: "value",
-  parse: (text) => {
-    const version = tlsVersions.get(text.toLowerCase())
-    return version === undefined
-      ? refuse(`unknown tlsVersionOption ${JSON.stringify(text.toLowerCase())}`)
-      : Result.succeed(version)
-  },
+  parse: parseTlsVersion,
+  decode: decodeText(parseTlsVersion, "the name of a TLS version"),
   format: (value) => String(tlsVersionCode[value]),
   render: (value) => asJson(tlsVersionCode[value])
 }

@@ -89,6 +89,24 @@ export const assign = <Options extends object>(
   return Result.succeed({ given, deprecated })
 }
 
+/** A value that was given to an option by some other way than a flag. */
+export interface Assignment<Options> {
+  readonly field: keyof Options
+  readonly value: unknown
+}
+
+/** Reads one such value into the options it belongs to; the failure says what is expected. */
+export const decode = <Options extends object>(
+  table: OptionTable<Options>,
+  { field, value }: Assignment<Options>
+): Result.Result<Partial<Options>, string> => {
+  const change: Partial<Options> = {}
+  return Result.map(
+    table[field].kind.decode(value),
+    (decoded) => Object.assign(change, { [field]: decoded })
+  )
+}
+
 /** What `GET /config/:opt` answers for a key; undefined when there is no such option. */
 export const render = <Options extends object>(
   table: OptionTable<Options>,

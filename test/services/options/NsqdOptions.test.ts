@@ -77,7 +77,7 @@ describe("NsqdOptions", () => {
   it("take the old switches without effect", () => {
     const { given, warnings } = command("--verbose", "--worker-id")
     assert.deepStrictEqual(given, {})
-    assert.strictEqual(warnings.length, 1)
+    assert.strictEqual(warnings.length, 2)
     const refused = NsqdFlags.parse(["--worker-id=5"])
     assert.strictEqual(
       Result.isFailure(refused) && refused.failure._tag === "UsageError" && refused.failure.message,

@@ -1,0 +1,104 @@
+/**
+ * Config files as NSQ's daemons read them: TOML, the names of options with underscores, all at the top level. Stricter than
+ * NSQ in one point: what it would ignore, a key it does not know, is an error, because a misspelt limit is no limit.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Struct from "effect/Struct"
+import { readFile } from "node:fs/promises"
+import * as OptionTable from "./OptionTable.ts"
+
+/** A config file that cannot be used; the message names the key, if it is about one. */
+export class ConfigFileError extends Data.TaggedError("ConfigFileError")<{ readonly message: string }> {}
+
+/** What a config file sets. */
+export interface Settings<Options> {
+  readonly given: Partial<Options>
+  /** What to warn of at start. */
+  readonly warnings: ReadonlyArray<string>
+}
+
+/** NSQ parses these before all others, and words it so. */
+const parsedFirst = new Set(["log_level", "tls_required", "tls_min_version"])
+
+const fail = (message: string) => Result.fail(new ConfigFileError({ message }))
+
+const describe = (value: unknown): string => {
+  if (Array.isArray(value)) return "a list"
+  if (typeof value === "object") return value instanceof Date ? "a date" : "a table"
+  return String(value).slice(0, 256)
+}
+
+const wrongValue = (key: string, value: unknown, reason: string): string =>
+  parsedFirst.has(key)
+    ? `failed parsing ${key} ${describe(value)} - ${reason}`
+    : `failed to coerce value ${describe(value)} for ${key} - ${reason}`
+
+/**
+ * Reads the options of a parsed file. `unused` are keys that are taken for the sake of old files, with a warning, and do
+ * nothing.
+ */
+export const decode = <Options extends object>(
+  table: OptionTable.OptionTable<Options>,
+  file: Readonly<Record<string, unknown>>,
+  unused: ReadonlySet<string>
+): Result.Result<Settings<Options>, ConfigFileError> => {
+  const fields = new Map(Struct.keys(table).map((field) => [table[field].key, field]))
+  const formerly = new Map(
+    Struct.keys(table).flatMap((field) =>
+      table[field].aliases.map((alias) => [alias.replaceAll("-", "_"), field] as const)
+    )
+  )
+  const flags = new Map(Struct.keys(table).map((field) => [table[field].flag.replaceAll("-", "_"), table[field].key]))
+  const given: Partial<Options> = {}
+  const warnings: Array<string> = []
+  for (const [key, value] of Object.entries(file)) {
+    const field = fields.get(key) ?? formerly.get(key)
+    if (field === undefined) {
+      if (unused.has(key)) {
+        warnings.push(`${key} in the config file is deprecated and has no effect`)
+        continue
+      }
+      const meant = flags.get(key)
+      return fail(`unknown key ${JSON.stringify(key)}${meant === undefined ? "" : `, it is called ${meant} here`}`)
+    }
+    if (!fields.has(key)) {
+      warnings.push(`${key} in the config file is deprecated, use ${table[field].key}`)
+    }
+    const change = OptionTable.decode(table, { field, value })
+    if (Result.isFailure(change)) return fail(wrongValue(key, value, change.failure))
+    Object.assign(given, change.success)
+  }
+  return Result.succeed({ given, warnings })
+}
+
+const firstLine = (cause: unknown): string =>
+  (cause instanceof Error ? cause.message : String(cause)).split("\n", 1).join("")
+
+const parse = Effect.fnUntraced(function*(text: string): Effect.fn.Return<Record<string, unknown>, ConfigFileError> {
+  // Only daemons with a config file need it.
+  const { parse, TomlError } = yield* Effect.promise(() => import("smol-toml"))
+  return yield* Effect.try({
+    try: () => parse(text, { integersAsBigInt: true }),
+    catch: (cause) =>
+      new ConfigFileError({
+        message: cause instanceof TomlError
+          ? `line ${cause.line}, column ${cause.column}: ${firstLine(cause)}`
+          : firstLine(cause)
+      })
+  })
+})
+
+/** Reads a config file. */
+export const load = Effect.fnUntraced(function*<Options extends object>(
+  table: OptionTable.OptionTable<Options>,
+  path: string,
+  unused: ReadonlySet<string>
+): Effect.fn.Return<Settings<Options>, ConfigFileError> {
+  const text = yield* Effect.tryPromise({
+    try: () => readFile(path, "utf8"),
+    catch: (cause) => new ConfigFileError({ message: firstLine(cause) })
+  })
+  return yield* Effect.fromResult(decode(table, yield* parse(text), unused))
+})

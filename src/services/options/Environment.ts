@@ -1,0 +1,46 @@
+/**
+ * Options from environment variables, which NSQ does not have: `NSQD_MEM_QUEUE_SIZE` for `--mem-queue-size`. Variables of
+ * other names are left alone even when they begin alike, because orchestrators make some up for every service
+ * (`NSQD_PORT_4150_TCP`).
+ */
+import * as Data from "effect/Data"
+import * as Result from "effect/Result"
+import * as Struct from "effect/Struct"
+import * as OptionTable from "./OptionTable.ts"
+
+/** A variable has a value that its option cannot have. */
+export class EnvironmentError extends Data.TaggedError("EnvironmentError")<{
+  readonly variable: string
+  readonly reason: string
+}> {
+  override get message(): string {
+    return `${this.variable}: ${this.reason}`
+  }
+}
+
+/** The environment of a process. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The variable for a flag of a program. */
+export const variable = (program: string, flag: string): string =>
+  `${program}_${flag}`.replaceAll("-", "_").toUpperCase()
+
+/** The options that are set in the environment. An empty variable is set, too: to the empty text or the empty list. */
+export const read = <Options extends object>(
+  table: OptionTable.OptionTable<Options>,
+  program: string,
+  environment: Environment
+): Result.Result<Partial<Options>, EnvironmentError> => {
+  const given: Partial<Options> = {}
+  for (const field of Struct.keys(table)) {
+    const name = variable(program, table[field].flag)
+    const value = environment[name]
+    if (value === undefined) continue
+    const change = OptionTable.decode(table, { field, value })
+    if (Result.isFailure(change)) {
+      return Result.fail(new EnvironmentError({ variable: name, reason: change.failure }))
+    }
+    Object.assign(given, change.success)
+  }
+  return Result.succeed(given)
+}

@@ -1,0 +1,161 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Result } from "effect"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as ConfigFile from "../../../src/services/options/ConfigFile.ts"
+import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
+
+const load = (text: string) =>
+  Effect.gen(function*() {
+    const directory = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "config-"))),
+      (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+    )
+    const path = join(directory, "nsqd.cfg")
+    writeFileSync(path, text)
+    return yield* ConfigFile.load(NsqdOptions.table, path, new Set(["verbose", "worker_id"]))
+  })
+
+const given = (text: string) => Effect.map(load(text), (settings) => settings.given)
+const refusal = (text: string) => Effect.map(Effect.flip(load(text)), ({ message }) => message)
+
+describe("ConfigFile", () => {
+  it.effect("sets what it has keys for, and nothing else", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* load(""), { given: {}, warnings: [] })
+      assert.deepStrictEqual(
+        yield* given([
+          "# as NSQ's own example has it",
+          "log_level = \"WARN\"",
+          "id = 77",
+          "tcp_address = \"0.0.0.0:4150\"",
+          "mem_queue_size = 123",
+          "snappy = false",
+          "nsqlookupd_tcp_addresses = [",
+          "    \"127.0.0.1:1\",",
+          "    \"127.0.0.1:2\"",
+          "]",
+          "e2e_processing_latency_percentiles = [ 0.5, 1.0, 0.99 ]",
+          "tls_required = false",
+          "tls_min_version = \"\""
+        ].join("\n")),
+        {
+          logLevel: "warn",
+          nodeId: 77,
+          tcpAddress: "0.0.0.0:4150",
+          memQueueSize: 123,
+          snappy: false,
+          lookupdTcpAddresses: ["127.0.0.1:1", "127.0.0.1:2"],
+          e2eProcessingLatencyPercentiles: [0.5, 1, 0.99],
+          tlsRequired: false,
+          tlsMinVersion: "TLSv1"
+        }
+      )
+    }))
+
+  it.effect("takes durations as text or as whole milliseconds", () =>
+    Effect.gen(function*() {
+      for (const value of ["\"1.5s\"", "1500", "\"1500\"", "\"1s500ms\""]) {
+        const { msgTimeout } = yield* given(`msg_timeout = ${value}`)
+        assert.isTrue(msgTimeout !== undefined && Duration.equals(msgTimeout, Duration.millis(1500)), value)
+      }
+    }))
+
+  it.effect("takes the text form of every kind, lists separated by commas", () =>
+    Effect.gen(function*() {
+      const { e2eProcessingLatencyPercentiles, lookupdTcpAddresses, ...rest } = yield* given([
+        "mem_queue_size = \"5\"",
+        "deflate = \"false\"",
+        "tls_required = \"tcp-https\"",
+        "nsqlookupd_tcp_addresses = \"a:1, b:2\"",
+        "e2e_processing_latency_percentiles = \"1,0.5\""
+      ].join("\n"))
+      assert.deepStrictEqual(rest, { memQueueSize: 5, deflate: false, tlsRequired: "tcp-https" })
+      assert.deepStrictEqual(lookupdTcpAddresses, ["a:1", "b:2"])
+      assert.deepStrictEqual(e2eProcessingLatencyPercentiles, [1, 0.5])
+    }))
+
+  it.effect("names the key of a wrong value and what is expected", () =>
+    Effect.gen(function*() {
+      const coerce = (key: string, shown: string, expected: string) =>
+        `failed to coerce value ${shown} for ${key} - ${expected}`
+      const cases: ReadonlyArray<readonly [string, string]> = [
+        ["mem_queue_size = \"abc\"", coerce("mem_queue_size", "abc", "parse error")],
+        ["mem_queue_size = 5.5", coerce("mem_queue_size", "5.5", "must be a whole number")],
+        ["mem_queue_size = 9007199254740993", coerce("mem_queue_size", "9007199254740993", "value out of range")],
+        ["mem_queue_size = true", coerce("mem_queue_size", "true", "must be a whole number")],
+        ["deflate = 0", coerce("deflate", "0", "must be true or false")],
+        ["topology_region = 5", coerce("topology_region", "5", "must be a text")],
+        ["topology_region = 1979-05-27", coerce("topology_region", "a date", "must be a text")],
+        ["auth_http_addresses = [1]", coerce("auth_http_addresses", "a list", "must be a list of texts")],
+        [
+          "e2e_processing_latency_percentiles = [\"1\"]",
+          coerce(
+            "e2e_processing_latency_percentiles",
+            "a list",
+            "must be a list of numbers"
+          )
+        ],
+        ["log_format = \"xml\"", coerce("log_format", "xml", "must be one of nsq, json")],
+        ["msg_timeout = 1.5", coerce("msg_timeout", "1.5", "must be a duration such as \"5s\", or whole milliseconds")],
+        [
+          "msg_timeout = \"5 apples\"",
+          coerce(
+            "msg_timeout",
+            "5 apples",
+            "time: unknown unit \" apples\" in duration \"5 apples\""
+          )
+        ],
+        [
+          "log_level = \"loud\"",
+          "failed parsing log_level loud - invalid log level 'loud' (debug, info, warn, error, fatal)"
+        ],
+        ["tls_min_version = 1.2", "failed parsing tls_min_version 1.2 - must be the name of a TLS version"],
+        ["tls_required = 1", "failed parsing tls_required 1 - must be true, false or \"tcp-https\""]
+      ]
+      for (const [text, message] of cases) assert.strictEqual(yield* refusal(text), message)
+    }))
+
+  it.effect("names an unknown key, and the right one if it is the name of a flag", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* refusal("mem_queue_sise = 1"), "unknown key \"mem_queue_sise\"")
+      assert.strictEqual(yield* refusal("MEM_QUEUE_SIZE = 1"), "unknown key \"MEM_QUEUE_SIZE\"")
+      assert.strictEqual(yield* refusal("[section]\nmem_queue_size = 1"), "unknown key \"section\"")
+      assert.strictEqual(yield* refusal("__proto__ = 1"), "unknown key \"__proto__\"")
+      assert.strictEqual(yield* refusal("node_id = 1"), "unknown key \"node_id\", it is called id here")
+      assert.strictEqual(
+        yield* refusal("lookupd_tcp_address = []"),
+        "unknown key \"lookupd_tcp_address\", it is called nsqlookupd_tcp_addresses here"
+      )
+    }))
+
+  it.effect("takes keys of old versions with a warning", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* load("max_message_size = 5\nverbose = true\n"), {
+        given: { maxMsgSize: 5 },
+        warnings: [
+          "max_message_size in the config file is deprecated, use max_msg_size",
+          "verbose in the config file is deprecated and has no effect"
+        ]
+      })
+    }))
+
+  it.effect("says where a file is no TOML", () =>
+    Effect.gen(function*() {
+      assert.match(yield* refusal("id = 1\nmem_queue_size 5\n"), /^line 2, column 1[0-9]*: Invalid TOML document: /)
+      assert.match(yield* refusal("id = 1\nid = 2\n"), /^line 2, .*: Invalid TOML document: /)
+    }))
+
+  it.effect("says that a file cannot be read", () =>
+    Effect.gen(function*() {
+      const { message } = yield* Effect.flip(ConfigFile.load(NsqdOptions.table, "/does/not/exist.cfg", new Set()))
+      assert.match(message, /^ENOENT: no such file or directory, open '\/does\/not\/exist.cfg'$/)
+    }))
+
+  it("knows every option by the name that /config has for it", () => {
+    for (const row of Object.values(NsqdOptions.table)) {
+      assert.isTrue(Result.isFailure(ConfigFile.decode(NsqdOptions.table, { [row.key]: {} }, new Set())), row.key)
+    }
+  })
+})
