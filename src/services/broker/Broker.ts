@@ -10,6 +10,7 @@ import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
 import { ChannelNotFound, type SubscribeError, TopicNotFound } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
+import { type LatencyPlan, makePlan } from "./ProcessingLatency.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
 import * as Time from "./Time.ts"
 import { Topic, type TopicSettings } from "./Topic.ts"
@@ -28,6 +29,8 @@ export class Broker extends Context.Service<Broker, {
   /** Unix seconds. */
   readonly startTime: number
   readonly topics: () => ReadonlyArray<Topic>
+  /** From now on every channel keeps a histogram of how long its messages take, if none did before. */
+  readonly keepLatencyHistograms: () => void
   readonly findTopic: (name: string) => Topic | undefined
   /** The topic, created when it does not exist. */
   readonly topic: (name: TopicName) => Effect.Effect<Topic, StorageError>
@@ -61,7 +64,8 @@ interface OpenTopic {
   readonly scope: Scope.Closeable
 }
 
-const settingsOf = (options: NsqdOptions): TopicSettings => ({
+const settingsOf = (options: NsqdOptions, latency: LatencyPlan): TopicSettings => ({
+  latency,
   nodeId: options.nodeId,
   memQueueSize: options.memQueueSize,
   maxMsgTimeout: Duration.toMillis(options.maxMsgTimeout),
@@ -70,9 +74,11 @@ const settingsOf = (options: NsqdOptions): TopicSettings => ({
 })
 
 const make = Effect.gen(function*() {
-  const settings = settingsOf(yield* NsqdOptions)
   const storage = yield* Storage
   const time = yield* Time.make
+  const options = yield* NsqdOptions
+  const latency = yield* makePlan(options, time)
+  const settings = settingsOf(options, latency)
   const random = yield* Random.Random
   const startTime = Math.floor((yield* Clock.currentTimeMillis) / 1000)
   const open = new Map<string, OpenTopic>()
@@ -276,6 +282,7 @@ const make = Effect.gen(function*() {
   return Broker.of({
     startTime,
     topics: () => Array.from(open.values(), ({ topic }) => topic),
+    keepLatencyHistograms: () => void (latency.histograms = true),
     findTopic: (name) => open.get(name)?.topic,
     topic,
     deleteTopic,

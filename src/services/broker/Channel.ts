@@ -16,6 +16,7 @@ import { DeferredQueue } from "./DeferredQueue.ts"
 import { Distribution } from "./Distribution.ts"
 import { InFlight } from "./InFlight.ts"
 import { wholeBatch } from "./MemoryQueue.ts"
+import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
 import { type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
 import type { Time } from "./Time.ts"
 import { Wakeup } from "./Wakeup.ts"
@@ -26,6 +27,7 @@ export interface ChannelSettings {
   readonly maxMsgTimeout: number
   readonly maxChannelConsumers: number
   readonly requeueOnDisconnect: boolean
+  readonly latency: LatencyPlan
 }
 
 /** What became of an answer to a message. */
@@ -40,6 +42,7 @@ export class Channel {
   messageCount = 0
   requeueCount = 0
   timeoutCount = 0
+  readonly latency: ProcessingLatency
   private readonly settings: ChannelSettings
   private readonly time: Time
   private readonly backlog: Backlog
@@ -66,6 +69,7 @@ export class Channel {
     this.backlog = new Backlog(`CHANNEL(${name})`, settings.memQueueSize, backend)
     this.settings = settings
     this.time = time
+    this.latency = new ProcessingLatency(settings.latency, time)
     this.distribution = new Distribution(this.backlog, random)
   }
 
@@ -175,7 +179,9 @@ export class Channel {
     const { inFlight } = subscription
     const slot = inFlight.find(key)
     if (slot < 0) return this.whyNot(key)
-    inFlight.batchAt(slot).ledger?.settle(1)
+    const batch = inFlight.batchAt(slot)
+    batch.ledger?.settle(1)
+    if (this.latency.isWanted) this.latency.note(batch.frames, inFlight.positionAt(slot))
     inFlight.remove(slot)
     subscription.finishCount++
     this.wake()
@@ -375,6 +381,7 @@ export class Channel {
   }
 
   private deliver(): void {
+    this.latency.settle()
     if (this.paused || this.exiting) return
     this.watch(this.distribution.share(this.members, this.time.monotonicMillis()))
   }

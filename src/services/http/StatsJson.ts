@@ -6,15 +6,11 @@
 import type { Broker } from "../broker/Broker.ts"
 import type { Channel } from "../broker/Channel.ts"
 import type { Client, Clients, ClientStats } from "../broker/Clients.ts"
+import { ProcessingLatency } from "../broker/ProcessingLatency.ts"
 import type { Topic } from "../broker/Topic.ts"
+import type { LatencySummary } from "../metrics/LatencyQuantiles.ts"
 import { version } from "../options/Version.ts"
 import type { MemoryStats } from "./ProcessMemory.ts"
-
-/** Percentiles are null while none are asked for. */
-export interface Latency {
-  readonly count: number
-  readonly percentiles: ReadonlyArray<{ readonly quantile: number; readonly value: number }> | null
-}
 
 export interface ClientJson {
   readonly client_id: string
@@ -55,7 +51,7 @@ export interface ChannelJson {
   readonly client_count: number
   readonly clients: ReadonlyArray<ClientJson> | null
   readonly paused: boolean
-  readonly e2e_processing_latency: Latency
+  readonly e2e_processing_latency: LatencySummary
 }
 
 export interface TopicJson {
@@ -66,7 +62,7 @@ export interface TopicJson {
   readonly message_count: number
   readonly message_bytes: number
   readonly paused: boolean
-  readonly e2e_processing_latency: Latency
+  readonly e2e_processing_latency: LatencySummary
 }
 
 export interface StatsJson {
@@ -88,8 +84,6 @@ export interface StatsFilter {
   readonly channel: string
   readonly includeClients: boolean
 }
-
-const noLatency: Latency = { count: 0, percentiles: null }
 
 /** NSQ reports at most one topic a client has published to: the one asked for, or any. */
 const pubCounts = ({ published }: ClientStats, topic: string): Pick<ClientJson, "pub_counts"> => {
@@ -151,7 +145,7 @@ const channelJson = (
     client_count: channel.subscriptions.length,
     clients: filter.includeClients ? clients.map((client) => clientJson(client, filter.topic)) : null,
     paused: channel.paused,
-    e2e_processing_latency: noLatency
+    e2e_processing_latency: ProcessingLatency.summary([channel.latency])
   }
 }
 
@@ -163,7 +157,8 @@ const topicJson = (topic: Topic, channels: ReadonlyArray<ChannelJson>): TopicJso
   message_count: topic.messageCount,
   message_bytes: topic.messageBytes,
   paused: topic.paused,
-  e2e_processing_latency: noLatency
+  // Of all channels, whatever the filter.
+  e2e_processing_latency: ProcessingLatency.summary(topic.channels.map(({ latency }) => latency))
 })
 
 const topicsJson = (

@@ -2,9 +2,10 @@
  * `/stats` for people: the document of `StatsJson` in NSQ's columns, which scripts cut apart as well.
  */
 import { Duration } from "effect"
+import type { LatencySummary } from "../metrics/LatencyQuantiles.ts"
 import * as GoDuration from "../options/GoDuration.ts"
 import { banner } from "../options/Version.ts"
-import type { ChannelJson, ClientJson, Latency, StatsJson, TopicJson } from "./StatsJson.ts"
+import type { ChannelJson, ClientJson, StatsJson, TopicJson } from "./StatsJson.ts"
 
 /** The moment at which the statistics are looked at. */
 export interface Moment {
@@ -34,7 +35,7 @@ const formatNanos = (nanos: number): string => {
   return nanos > 1e3 ? `${(nanos / 1e3).toFixed(1)}us` : `${nanos.toFixed(1)}ns`
 }
 
-const latencyText = ({ percentiles }: Latency): string =>
+const latencyText = ({ percentiles }: LatencySummary): string =>
   (percentiles ?? []).map(({ value }) => formatNanos(value)).join(", ")
 
 const clientText = (client: ClientJson, now: number): string => {

@@ -4,7 +4,8 @@
  */
 import { isEphemeral } from "../../protocol/Names.ts"
 import type { MemoryStats } from "../http/ProcessMemory.ts"
-import type { ChannelJson, Latency, TopicJson } from "../http/StatsJson.ts"
+import type { ChannelJson, TopicJson } from "../http/StatsJson.ts"
+import type { LatencySummary } from "./LatencyQuantiles.ts"
 
 /** The numbers of one moment. */
 export interface Snapshot {
@@ -30,7 +31,7 @@ export const wholePercent = (quantile: number): number => {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor
 }
 
-const latencyLines = (name: string, { percentiles }: Latency): ReadonlyArray<string> =>
+const latencyLines = (name: string, { percentiles }: LatencySummary): ReadonlyArray<string> =>
   (percentiles ?? []).map(({ quantile, value }) =>
     gauge(`${name}.e2e_processing_latency_${wholePercent(quantile)}`, value)
   )

@@ -15,11 +15,6 @@ interface PendingFeature {
 const pendingFeatures: ReadonlyArray<PendingFeature> = [
   { flag: "--auth-http-address", requested: (o) => o.authHttpAddresses.length > 0, protects: true },
   { flag: "--lookupd-tcp-address", requested: (o) => o.lookupdTcpAddresses.length > 0, protects: false },
-  {
-    flag: "--e2e-processing-latency-percentile",
-    requested: (o) => o.e2eProcessingLatencyPercentiles.length > 0,
-    protects: false
-  },
   { flag: "--enable-experiment", requested: (o) => o.enableExperiment.length > 0, protects: false }
 ]
 

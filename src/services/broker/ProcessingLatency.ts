@@ -1,0 +1,114 @@
+/**
+ * How long the messages of a channel take from being published to FIN, for whoever has asked: percentiles over a window if the
+ * options name some, a histogram from when metrics are first looked at. Until then it is one comparison per FIN.
+ *
+ * Hot path: a FIN only notes when its message was published, next to others of the same moment; once per pass of the channel
+ * the clock is read and what was noted is counted.
+ */
+import { Duration, Effect } from "effect"
+import { LatencyHistogram } from "../metrics/LatencyHistogram.ts"
+import type { LatencyQuantiles, LatencySummary } from "../metrics/LatencyQuantiles.ts"
+import type { NsqdOptions } from "../options/NsqdOptions.ts"
+import type { Time } from "./Time.ts"
+
+/** What is kept of latencies, the same for all channels of a broker. */
+export interface LatencyPlan {
+  /** Makes the percentiles of a channel; undefined where none are asked for. */
+  readonly openQuantiles: (() => LatencyQuantiles) | undefined
+  /** Whether histograms are kept. Once they are they stay. */
+  histograms: boolean
+}
+
+/** The plan that the options ask for. Percentiles load their sketch. */
+export const makePlan = (options: NsqdOptions, time: Time): Effect.Effect<LatencyPlan> => {
+  const { e2eProcessingLatencyPercentiles: percentiles, e2eProcessingLatencyWindowTime } = options
+  const windowMillis = Duration.toMillis(e2eProcessingLatencyWindowTime)
+  return percentiles.length === 0
+    ? Effect.sync(() => ({ openQuantiles: undefined, histograms: false }))
+    : Effect.map(Effect.promise(() => import("../metrics/LatencyQuantiles.ts")), ({ LatencyQuantiles }) => ({
+      openQuantiles: () => new LatencyQuantiles(windowMillis, percentiles, time.monotonicMillis()),
+      histograms: false
+    }))
+}
+
+/** Moments that are noted before they have to be counted. */
+const notesMax = 256
+
+/** Where the publishing time lies in a message frame, in ns since the epoch. */
+const frameTimestampOffset = 8
+
+export class ProcessingLatency {
+  private readonly plan: LatencyPlan
+  private readonly time: Time
+  private readonly quantiles: LatencyQuantiles | undefined
+  private spread: LatencyHistogram | undefined
+  private notes = 0
+  /** Publishing times in ns, which a double holds to a quarter of a microsecond, and how many messages have each. */
+  private published = new Float64Array(0)
+  private counts = new Float64Array(0)
+
+  constructor(plan: LatencyPlan, time: Time) {
+    this.plan = plan
+    this.time = time
+    this.quantiles = plan.openQuantiles?.()
+  }
+
+  /** Whether anybody wants to know. */
+  get isWanted(): boolean {
+    return this.quantiles !== undefined || this.plan.histograms
+  }
+
+  /** The message at `position` of `frames` is finished. */
+  note(frames: Buffer, position: number): void {
+    const at = position + frameTimestampOffset
+    const published = frames.readInt32BE(at) * 2 ** 32 + frames.readUInt32BE(at + 4)
+    const last = this.notes - 1
+    if (last >= 0 && this.published[last] === published) {
+      this.counts[last]!++
+      return
+    }
+    if (this.notes === this.published.length) this.makeRoom()
+    this.published[this.notes] = published
+    this.counts[this.notes++] = 1
+  }
+
+  private makeRoom(): void {
+    if (this.notes > 0) return this.count()
+    this.published = new Float64Array(notesMax)
+    this.counts = new Float64Array(notesMax)
+  }
+
+  /** Counts what was noted. To be called soon after: the messages are taken to be finished now. */
+  settle(): void {
+    if (this.notes > 0) this.count()
+  }
+
+  private count(): void {
+    const { counts, published, quantiles } = this
+    const now = Number(this.time.wallNanos())
+    quantiles?.moveTo(this.time.monotonicMillis())
+    if (this.plan.histograms) this.spread ??= new LatencyHistogram()
+    for (let i = 0; i < this.notes; i++) {
+      quantiles?.add(now - published[i]!, counts[i]!)
+      this.spread?.add(now - published[i]!, counts[i]!)
+    }
+    this.notes = 0
+  }
+
+  /** All messages finished since histograms are kept; undefined while there are none. */
+  get histogram(): LatencyHistogram | undefined {
+    this.settle()
+    return this.spread
+  }
+
+  /** Percentiles of all of these channels together. */
+  static summary(channels: ReadonlyArray<ProcessingLatency>): LatencySummary {
+    const [first, ...others] = channels.flatMap((channel) => {
+      channel.settle()
+      return channel.quantiles === undefined ? [] : [{ quantiles: channel.quantiles, time: channel.time }]
+    })
+    return first === undefined
+      ? { count: 0, percentiles: null }
+      : first.quantiles.summary(others.map(({ quantiles }) => quantiles), first.time.monotonicMillis())
+  }
+}
