@@ -35,7 +35,8 @@ export interface CommandGate {
 
 const newline = 10
 const space = 32
-const accumulateAbove = 256 * 1024
+/** A command in pieces beyond this size grows in a buffer that doubles, or many small pieces would be copied each time. */
+const doublingAbove = 4 * 1024
 /** A message may keep this many times its own bytes of its read buffer alive; beyond that it is copied. */
 const retentionFactor = 4
 
@@ -103,7 +104,7 @@ export class CommandDecoder {
     const left = this.end - this.position
     const size = left + bytes.length
     if (this.end + bytes.length > this.buffer.length) {
-      const grown = Buffer.allocUnsafeSlow(size > accumulateAbove ? 2 * size : size)
+      const grown = Buffer.allocUnsafeSlow(size > doublingAbove ? 2 * size : size)
       this.buffer.copy(grown, 0, this.position, this.end)
       this.buffer = grown
       this.position = 0

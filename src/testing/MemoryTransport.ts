@@ -2,17 +2,14 @@
  * A network in memory: the Transport for a broker under test, and the other ends of its connections. Bytes arrive in order and
  * whole writes may be cut anywhere by the reader; a peer that does not read makes the other side's writes pend, as TCP does.
  */
-import { Cause, Context, Effect, FiberSet, Layer, Queue, Schema, type Scope } from "effect"
-import { type Connection, ConnectionLost, ListenError, Transport } from "../services/transport/Transport.ts"
-
-/** Nobody listens at the address. */
-export class ConnectionRefused extends Schema.TaggedError<ConnectionRefused>()("ConnectionRefused", {
-  address: Schema.String
-}) {
-  override get message(): string {
-    return `connect ${this.address}: connection refused`
-  }
-}
+import { Cause, Context, Effect, FiberSet, Layer, Queue, type Scope } from "effect"
+import {
+  ConnectError,
+  type Connection,
+  ConnectionLost,
+  ListenError,
+  Transport
+} from "../services/transport/Transport.ts"
 
 /** Bytes that a peer has not read yet and that count as taken by the network, as a socket buffer would take them. */
 const networkBytes = 256 * 1024
@@ -81,7 +78,7 @@ export interface Peer extends Connection {
 
 /** The network that a `MemoryTransport` broker listens on. */
 export class MemoryNetwork extends Context.Service<MemoryNetwork, {
-  readonly connect: (address: string) => Effect.Effect<Peer, ConnectionRefused, Scope.Scope>
+  readonly connect: (address: string) => Effect.Effect<Peer, ConnectError, Scope.Scope>
 }>()("effect-nsq/testing/MemoryNetwork") {}
 
 const make = Effect.gen(function*() {
@@ -111,7 +108,7 @@ const make = Effect.gen(function*() {
 
   const connect = Effect.fnUntraced(function*(address: string) {
     const accept = listeners.get(address)
-    if (accept === undefined) return yield* new ConnectionRefused({ address })
+    if (accept === undefined) return yield* new ConnectError({ address, reason: "connection refused" })
     const toServer = yield* makePipe
     const toClient = yield* makePipe
     const server = endpoint(`127.0.0.1:${50_000 + connections++}`, toServer, toClient)
@@ -121,7 +118,7 @@ const make = Effect.gen(function*() {
     return { ...client, end: toServer.end, breakOff: Effect.sync(() => (toServer.lose(), toClient.lose())) }
   })
 
-  return Context.make(Transport, { listen }).pipe(Context.add(MemoryNetwork, { connect }))
+  return Context.make(Transport, { listen, connect }).pipe(Context.add(MemoryNetwork, { connect }))
 })
 
 /** A Transport in memory, and the network to reach it. */

@@ -6,8 +6,8 @@ import { Effect, type Scope } from "effect"
 import { type Command, encodeCommand, magicV2 } from "../protocol/Command.ts"
 import { type Frame, FrameDecoder, FrameError, FrameType } from "../protocol/Frame.ts"
 import { decodeMessage, type Message } from "../protocol/Message.ts"
-import type { Connection, ConnectionLost } from "../services/transport/Transport.ts"
-import { type ConnectionRefused, MemoryNetwork, type Peer } from "./MemoryTransport.ts"
+import type { ConnectError, Connection, ConnectionLost } from "../services/transport/Transport.ts"
+import { MemoryNetwork, type Peer } from "./MemoryTransport.ts"
 
 export interface ProtocolClient {
   readonly peer: Peer
@@ -24,7 +24,7 @@ export interface ProtocolClient {
 
 /** A client connected to `address` of the in-memory network, the magic sent. */
 export const connect = Effect.fnUntraced(
-  function*(address: string): Effect.fn.Return<ProtocolClient, ConnectionRefused, MemoryNetwork | Scope.Scope> {
+  function*(address: string): Effect.fn.Return<ProtocolClient, ConnectError, MemoryNetwork | Scope.Scope> {
     const network = yield* MemoryNetwork
     const peer = yield* network.connect(address)
     peer.write(Buffer.from(magicV2))

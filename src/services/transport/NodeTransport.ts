@@ -8,14 +8,17 @@
  */
 import { Effect, FiberSet, Layer, type Scope } from "effect"
 import * as Net from "node:net"
+import { getSystemErrorMessage } from "node:util"
 import * as NetListener from "./NetListener.ts"
 import * as ServerTls from "./ServerTls.ts"
 import {
+  ConnectError,
   type Connection,
   ConnectionLost,
   HandshakeFailed,
   joinAddress,
   type SecureConnection,
+  splitAddress,
   Transport
 } from "./Transport.ts"
 
@@ -156,7 +159,34 @@ const insideTls = (connection: Connection, remoteAddress: string): Connection =>
   }
 })
 
+/** How the operating system words it: Node's text without what the error says already. */
+const reasonOf = (error: NodeJS.ErrnoException): string =>
+  error.errno === undefined ? error.code ?? error.message : getSystemErrorMessage(error.errno)
+
+const dial = (address: string): Effect.Effect<Net.Socket, ConnectError> =>
+  Effect.callback((resume) => {
+    const split = splitAddress(address)
+    const where = split === undefined ? { path: address } : { host: split.host || "localhost", port: split.port }
+    const socket = Net.connect({ ...where, allowHalfOpen: true, noDelay: true })
+    const failed = (error: Error): void => resume(Effect.fail(new ConnectError({ address, reason: reasonOf(error) })))
+    socket.once("error", failed)
+    socket.once("connect", () => {
+      socket.off("error", failed)
+      resume(Effect.succeed(socket))
+    })
+    return Effect.sync(() => {
+      socket.off("error", failed)
+      // An error that comes after the interruption must find a listener.
+      socket.on("error", () => {})
+      socket.destroy()
+    })
+  })
+
 export const layer = Layer.succeed(Transport, {
+  connect: (address) =>
+    Effect.acquireRelease(dial(address), end, { interruptible: true }).pipe(
+      Effect.map(connectPlain)
+    ),
   listen: Effect.fnUntraced(function*<R>(
     address: string,
     handle: (connection: Connection) => Effect.Effect<void, never, R | Scope.Scope>

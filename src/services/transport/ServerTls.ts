@@ -23,7 +23,8 @@ export interface TlsDetails {
   readonly commonName: string
 }
 
-export interface ServerTls {
+/** One side of a TLS connection that begins on a connection that was plain. */
+export interface TlsHandshake {
   /**
    * Completes the handshake on a socket that nobody else reads from; what was read too early has been unshifted. When it
    * fails, something can still be written to the socket before the failure is passed on.
@@ -31,6 +32,9 @@ export interface ServerTls {
   readonly handshake: (socket: Socket) => Effect.Effect<TLSSocket, HandshakeFailed>
   /** Why the policy for client certificates does not allow a peer to go on; `undefined` when it does. */
   readonly refusal: (secure: TLSSocket) => string | undefined
+}
+
+export interface ServerTls extends TlsHandshake {
   /** What an error of a server says about a handshake. */
   readonly handshakeFailed: (error: NodeJS.ErrnoException) => HandshakeFailed
   /** For servers of others, HTTPS for example. */

@@ -3,7 +3,7 @@
  * live Layer is `NodeTransport`; `effect-nsq/testing` has one in memory.
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
-import type { ServerTls, TlsDetails } from "./ServerTls.ts"
+import type { TlsDetails, TlsHandshake } from "./ServerTls.ts"
 
 /** An address cannot be listened on. */
 export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
@@ -13,6 +13,17 @@ export class ListenError extends Schema.TaggedError<ListenError>()("ListenError"
   override get message(): string {
     const { cause } = this
     return `listen (${this.address}) failed - ${cause instanceof Error ? cause.message : String(cause)}`
+  }
+}
+
+/** An address cannot be connected to. */
+export class ConnectError extends Schema.TaggedError<ConnectError>()("ConnectError", {
+  address: Schema.String,
+  /** In the operating system's words. */
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `dial ${this.address}: ${this.reason}`
   }
 }
 
@@ -61,10 +72,10 @@ export interface Connection {
   /** Completes when nothing is pending, or the connection is gone. */
   readonly drained: Effect.Effect<void>
   /**
-   * Goes on inside TLS, as its server: what has been written is plain, what is read from now on is not, and only the new
-   * connection may be used. When it fails the connection may still be written to, until it ends. Absent where there is no TLS.
+   * Goes on inside TLS, on the side that `tls` plays: what has been written is plain, what is read from now on is not, and
+   * only the new connection may be used. When it fails the connection may still be written to, until it ends. Absent where there is no TLS.
    */
-  readonly startTls?: (tls: ServerTls) => Effect.Effect<SecureConnection, HandshakeFailed, Scope.Scope>
+  readonly startTls?: (tls: TlsHandshake) => Effect.Effect<SecureConnection, HandshakeFailed, Scope.Scope>
 }
 
 /** What is being listened on. */
@@ -86,6 +97,8 @@ export class Transport extends Context.Service<Transport, {
     address: string,
     handle: (connection: Connection) => Effect.Effect<void, never, R | Scope.Scope>
   ) => Effect.Effect<Listener, ListenError, Exclude<R, Scope.Scope> | Scope.Scope>
+  /** Connects to `host:port`, or to a unix socket. The connection ends, in order, when the Scope closes. */
+  readonly connect: (address: string) => Effect.Effect<Connection, ConnectError, Scope.Scope>
 }>()("effect-nsq/transport/Transport") {}
 
 /** `host` and `port` of an address; `undefined` when it is the path of a unix socket. */
