@@ -3,6 +3,7 @@ import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import { generate } from "selfsigned"
 import { afterEach, beforeEach } from "vitest"
 
 const program = resolve(import.meta.dirname, "../../src/programs/nsqd.ts")
@@ -140,6 +141,35 @@ describe("nsqd", () => {
     await nsqd.logged(line("INFO", "NSQ: .*SIGHUP"))
     nsqd.kill("SIGTERM")
     assert.strictEqual(await nsqd.code, 0)
+  })
+
+  it("reads certificates again on SIGHUP, and keeps those it has when something is wrong", async () => {
+    const [cert, key] = [join(dataPath, "server.pem"), join(dataPath, "server.key")]
+    const issued = await generate([{ name: "commonName", value: "localhost" }], { keyType: "ec", algorithm: "sha256" })
+    writeFileSync(cert, issued.cert)
+    writeFileSync(key, issued.private)
+    const nsqd = start(`--tls-cert=${cert}`, `--tls-key=${key}`, "--https-address=127.0.0.1:0")
+    await nsqd.logged(line("INFO", "HTTPS: listening on "))
+    nsqd.kill("SIGHUP")
+    await nsqd.logged(line("INFO", "NSQ: SIGHUP received, TLS certificates read again"))
+    writeFileSync(key, "no key")
+    nsqd.kill("SIGHUP")
+    await nsqd.logged(line("ERROR", "NSQ: SIGHUP received, TLS certificates stay as they are - --tls-key: "))
+    nsqd.kill("SIGTERM")
+    assert.strictEqual(await nsqd.code, 0)
+  })
+
+  it("does not start with TLS that cannot be, and says why", async () => {
+    const fatal = (why: string) => line("FATAL", `failed to instantiate nsqd - ${why}`)
+    const missing = await ended("--tls-cert=/none.pem", "--tls-key=/none.key")
+    assert.strictEqual(missing.code, 1)
+    assert.match(missing.err, fatal("failed to build TLS config - --tls-cert: ENOENT"))
+    const policy = await ended("--tls-client-auth-policy=any", "--tls-cert=/none.pem", "--tls-key=/none.key")
+    assert.strictEqual(policy.code, 1)
+    assert.match(policy.err, fatal("failed to build TLS config - --tls-client-auth-policy must be require or"))
+    const required = await ended("--tls-required")
+    assert.strictEqual(required.code, 1)
+    assert.match(required.err, fatal("cannot require TLS client connections without TLS key and cert"))
   })
 
   it("logs one JSON object per line on request", async () => {

@@ -32,7 +32,11 @@ const handshakeTimeout = "5 seconds"
 const copiedBytes = 32 * 1024
 
 const makeConnection = (socket: Net.Socket): Effect.Effect<Connection, never, Scope.Scope> =>
-  Effect.acquireRelease(Effect.sync(() => connectPlain(socket)), () => end(socket))
+  Effect.acquireRelease(
+    Effect.sync(() => connect(socket)),
+    // Under TLS the socket does not hear of its peer any more.
+    ({ isReleased }) => isReleased() ? Effect.sync(() => socket.destroySoon()) : end(socket)
+  ).pipe(Effect.map((connected) => withTls(socket, connected)))
 
 const addressOf = (host: string | undefined, port: number | undefined): string =>
   host === undefined ? "@" : joinAddress(host.replace(/^::ffff:/, ""), port ?? 0)
@@ -57,11 +61,13 @@ const end = (socket: Net.Socket): Effect.Effect<void> =>
 interface Connected {
   readonly connection: Connection
   readonly release: () => void
+  readonly isReleased: () => boolean
 }
 
 const connect = (socket: Net.Socket): Connected => {
   let arrived: Array<Buffer> = []
   let ended = false
+  let released = false
   let lost: ConnectionLost | undefined
   let waiting: ((effect: Effect.Effect<Buffer | undefined, ConnectionLost>) => void) | undefined
   const wake = (effect: Effect.Effect<Buffer | undefined, ConnectionLost>): void => {
@@ -118,36 +124,34 @@ const connect = (socket: Net.Socket): Connected => {
     })
   }
   const release = (): void => {
+    released = true
     socket.pause()
     socket.off("data", onData)
     socket.off("end", onEnd)
     for (const chunk of arrived.toReversed()) socket.unshift(chunk)
     arrived = []
   }
-  return { connection, release }
+  return { connection, release, isReleased: () => released }
 }
 
-const connectPlain = (socket: Net.Socket): Connection => {
-  const { connection, release } = connect(socket)
-  const route = `${addressOf(socket.localAddress, socket.localPort)}->${connection.remoteAddress}`
-  return {
-    ...connection,
-    startTls: Effect.fnUntraced(function*(tls): Effect.fn.Return<SecureConnection, HandshakeFailed, Scope.Scope> {
-      release()
-      if (socket.readableEnded) return yield* new HandshakeFailed({ reason: "EOF" })
-      const secure = yield* Effect.timeoutOrElse(tls.handshake(socket), {
-        duration: handshakeTimeout,
-        orElse: () => Effect.fail(new HandshakeFailed({ reason: `read tcp ${route}: i/o timeout` }))
-      })
-      const inner = yield* Effect.acquireRelease(Effect.sync(() => connect(secure).connection), () => end(secure))
-      return {
-        connection: insideTls(inner, connection.remoteAddress),
-        details: ServerTls.details(secure),
-        refusal: tls.refusal(secure)
-      }
+const withTls = (socket: Net.Socket, { connection, release }: Connected): Connection => ({
+  ...connection,
+  startTls: Effect.fnUntraced(function*(tls): Effect.fn.Return<SecureConnection, HandshakeFailed, Scope.Scope> {
+    release()
+    const route = `${addressOf(socket.localAddress, socket.localPort)}->${connection.remoteAddress}`
+    if (socket.readableEnded) return yield* new HandshakeFailed({ reason: "EOF" })
+    const secure = yield* Effect.timeoutOrElse(tls.handshake(socket), {
+      duration: handshakeTimeout,
+      orElse: () => Effect.fail(new HandshakeFailed({ reason: `read tcp ${route}: i/o timeout` }))
     })
-  }
-}
+    const inner = yield* Effect.acquireRelease(Effect.sync(() => connect(secure).connection), () => end(secure))
+    return {
+      connection: insideTls(inner, connection.remoteAddress),
+      details: ServerTls.details(secure),
+      refusal: tls.refusal(secure)
+    }
+  })
+})
 
 const insideTls = (connection: Connection, remoteAddress: string): Connection => ({
   ...connection,
@@ -185,7 +189,7 @@ const dial = (address: string): Effect.Effect<Net.Socket, ConnectError> =>
 export const layer = Layer.succeed(Transport, {
   connect: (address) =>
     Effect.acquireRelease(dial(address), end, { interruptible: true }).pipe(
-      Effect.map(connectPlain)
+      Effect.map((socket) => connect(socket).connection)
     ),
   listen: Effect.fnUntraced(function*<R>(
     address: string,

@@ -158,6 +158,7 @@ const verificationText = (code: string): string => {
     case "CERT_HAS_EXPIRED":
     case "CERT_NOT_YET_VALID":
       return "x509: certificate has expired or is not yet valid"
+    case "CERT_SIGNATURE_FAILURE":
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
     case "SELF_SIGNED_CERT_IN_CHAIN":
     case "UNABLE_TO_GET_ISSUER_CERT":

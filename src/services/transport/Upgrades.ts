@@ -23,7 +23,7 @@ const confirm = (session: Session): void => {
   session.send()
 }
 
-/** Carries out what a session has negotiated; the answer to IDENTIFY has been sent. */
+/** Carries out what a session has negotiated; the answer to IDENTIFY is the last that goes out the old way. */
 export const make = Effect.gen(function*() {
   const tls = yield* ServerTls
 
@@ -69,6 +69,7 @@ export const make = Effect.gen(function*() {
     const upgrades = Effect.suspend(() => {
       if (session.decoder.buffered > 0) return Effect.fail(failed("data before the end of the upgrade"))
       session.upgrading = true
+      session.send()
       const secured = tls ? startTls(session) : Effect.void
       const compressed = snappy ? startSnappy(session) : deflate ? startDeflate(session, deflateLevel) : Effect.void
       return Effect.andThen(secured, compressed)

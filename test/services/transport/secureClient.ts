@@ -1,0 +1,166 @@
+/**
+ * A daemon on real sockets with what is in memory behind it, and clients that upgrade to TLS by Node's own means.
+ */
+import { Context, Effect, Layer, Queue, type Scope } from "effect"
+import * as Net from "node:net"
+import * as Tls from "node:tls"
+import { Broker } from "../../../src/services/broker/Broker.ts"
+import { Clients } from "../../../src/services/broker/Clients.ts"
+import { Publisher } from "../../../src/services/broker/Publisher.ts"
+import { NsqdHttp } from "../../../src/services/http/NsqdHttp.ts"
+import { ListenAddresses } from "../../../src/services/ListenAddresses.ts"
+import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
+import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
+import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
+import { RuntimeOptions } from "../../../src/services/options/RuntimeOptions.ts"
+import { Storage } from "../../../src/services/storage/Storage.ts"
+import * as NodeTransport from "../../../src/services/transport/NodeTransport.ts"
+import * as ServerTls from "../../../src/services/transport/ServerTls.ts"
+import { TcpServer } from "../../../src/services/transport/TcpServer.ts"
+import { type Connection, HandshakeFailed } from "../../../src/services/transport/Transport.ts"
+import { ProtocolClient } from "../../../src/testing/index.ts"
+
+export interface Daemon {
+  readonly tcpPort: number
+  readonly httpPort: number
+  readonly httpsPort: number
+  readonly clients: Clients["Service"]
+  readonly tls: ServerTls.ServerTls
+  /** Log lines so far. */
+  readonly log: ReadonlyArray<string>
+  /** Completes with the first line that matches, now or later. */
+  readonly logged: (pattern: RegExp) => Effect.Effect<string>
+}
+
+/** Runs until the test is over. */
+export const serve = (options: Partial<NsqdOptions.NsqdOptions>): Effect.Effect<Daemon, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const log: Array<string> = []
+    const watchers = new Set<() => void>()
+    const write = (line: string): void => {
+      log.push(line)
+      for (const look of watchers) look()
+    }
+    const logging = NsqLogger.layer({ level: "debug", prefix: "", format: "nsq" }).pipe(
+      Layer.provide(Layer.succeed(LogOutput, { write }))
+    )
+    const layer = Layer.mergeAll(TcpServer.layer, NsqdHttp.layer).pipe(
+      Layer.provide(NodeTransport.layer),
+      Layer.provideMerge(
+        Layer.mergeAll(Broker.layer, Publisher.layer, Clients.layer, ListenAddresses.layer, RuntimeOptions.layer)
+      ),
+      Layer.provide(Storage.layerMemory),
+      Layer.provideMerge(ServerTls.layer),
+      Layer.provide(NsqdOptions.layer({
+        tcpAddress: "127.0.0.1:0",
+        httpAddress: "127.0.0.1:0",
+        httpsAddress: "127.0.0.1:0",
+        ...options
+      })),
+      Layer.provide(logging)
+    )
+    const context = yield* Effect.orDie(Layer.build(layer))
+    const tls = Context.get(context, ServerTls.ServerTls)
+    if (tls === undefined) return yield* Effect.die(new Error("the daemon has no certificate"))
+    return {
+      ...Context.get(context, ListenAddresses),
+      clients: Context.get(context, Clients),
+      tls,
+      log,
+      logged: (pattern) =>
+        Effect.callback((resume) => {
+          const look = (): void => {
+            const found = log.find((line) => pattern.test(line))
+            if (found === undefined) return
+            watchers.delete(look)
+            resume(Effect.succeed(found))
+          }
+          watchers.add(look)
+          look()
+        })
+    }
+  })
+
+/** A stream as a connection; a broken one ends. */
+const over = Effect.fnUntraced(function*(stream: Net.Socket): Effect.fn.Return<Connection> {
+  const chunks = yield* Queue.unbounded<Buffer | undefined>()
+  const ended = (): void => void Queue.offerUnsafe(chunks, undefined)
+  stream.on("data", (chunk) => Queue.offerUnsafe(chunks, chunk))
+  stream.on("end", ended).on("close", ended).on("error", () => {})
+  return {
+    remoteAddress: "",
+    read: Queue.take(chunks),
+    write: (bytes) => stream.write(bytes),
+    cork: () => stream.cork(),
+    uncork: () => stream.uncork(),
+    pendingBytes: () => stream.writableLength,
+    drained: Effect.void
+  }
+})
+
+export interface Client extends Omit<ProtocolClient.ProtocolClient, "peer"> {
+  readonly socket: Net.Socket
+  readonly connection: Connection
+}
+
+/** A TCP connection, nothing sent. */
+export const dial = (port: number): Effect.Effect<Net.Socket, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.callback<Net.Socket>((resume) => {
+      const socket = Net.connect(port, "127.0.0.1", () => resume(Effect.succeed(socket)))
+      socket.on("error", () => {})
+    }),
+    (socket) => Effect.sync(() => void socket.destroy())
+  )
+
+const clientOf = Effect.fnUntraced(function*(socket: Net.Socket): Effect.fn.Return<Client> {
+  const connection = yield* over(socket)
+  return { socket, connection, ...ProtocolClient.over(connection) }
+})
+
+/** A client that has sent the magic. */
+export const connect = Effect.fnUntraced(function*(port: number) {
+  const client = yield* clientOf(yield* dial(port))
+  yield* client.raw("  V2")
+  return client
+})
+
+export const sized = (body: string | Uint8Array): Buffer => {
+  const bytes = Buffer.from(body)
+  const size = Buffer.alloc(4)
+  size.writeInt32BE(bytes.length)
+  return Buffer.concat([size, bytes])
+}
+
+export const identify = (features: object): Buffer =>
+  Buffer.concat([Buffer.from("IDENTIFY\n"), sized(JSON.stringify({ feature_negotiation: true, ...features }))])
+
+/** A client that has been answered to its IDENTIFY. */
+export const identified = Effect.fnUntraced(function*(port: number, features: object) {
+  const client = yield* connect(port)
+  yield* client.raw(identify(features))
+  const answer: Record<string, unknown> = JSON.parse((yield* client.text) ?? "null")
+  return { client, answer }
+})
+
+/** The client's part of the handshake; the error when it fails. */
+export const handshake = (
+  socket: Net.Socket,
+  options: Tls.ConnectionOptions = {}
+): Effect.Effect<Tls.TLSSocket, HandshakeFailed> =>
+  Effect.callback((resume) => {
+    socket.removeAllListeners("data")
+    const secure = Tls.connect({ socket, rejectUnauthorized: false, ...options }, () => resume(Effect.succeed(secure)))
+    const fail = (reason: string): void => resume(Effect.fail(new HandshakeFailed({ reason })))
+    secure.on("error", ({ message }) => fail(message))
+    secure.on("close", () => fail("closed"))
+  })
+
+/** A client inside TLS that has read nothing yet: the next text is OK, or why not. */
+export const secured = Effect.fnUntraced(
+  function*(port: number, options: Tls.ConnectionOptions = {}, features: object = {}) {
+    const { client } = yield* identified(port, { tls_v1: true, ...features })
+    const secure = yield* handshake(client.socket, options)
+    return { ...yield* clientOf(secure), secure }
+  }
+)
