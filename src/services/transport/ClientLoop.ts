@@ -170,6 +170,8 @@ export const make = Effect.gen(function*() {
     while (true) {
       yield* session.outputWaits.wait
       if (outbox.isWritable) {
+        // It may have been full, and empty again before this fiber came to look.
+        session.takesOutput()
         yield* Effect.sleep(session.lateFlushMillis)
         session.send()
         continue
@@ -179,7 +181,7 @@ export const make = Effect.gen(function*() {
       if (drained._tag === "None") {
         return yield* Effect.logError(`client(${session.connection.remoteAddress}) - failed to send, i/o timeout`)
       }
-      session.membership?.channel.wake()
+      session.takesOutput()
     }
   })
 

@@ -74,6 +74,8 @@ export class Session implements CommandGate, Consumer, Client {
   private readonly connectTime: number
   /** Messages delivered and not sent yet. */
   private unsent = 0
+  /** The channel was told that nothing more may be delivered. */
+  private refused = false
   private current: Connection
   private tlsMissing: boolean
   private tlsDetails: TlsDetails | undefined
@@ -189,7 +191,16 @@ export class Session implements CommandGate, Consumer, Client {
   }
 
   isWritable(): boolean {
-    return this.outbox.isWritable
+    const { isWritable } = this.outbox
+    if (!isWritable) this.refused = true
+    return isWritable
+  }
+
+  /** The client takes its output: a channel that was told otherwise hears of it. */
+  takesOutput(): void {
+    if (!this.refused) return
+    this.refused = false
+    this.membership?.channel.wake()
   }
 
   close(): void {

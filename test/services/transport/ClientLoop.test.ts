@@ -1,0 +1,359 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import type { Command } from "../../../src/protocol/Command.ts"
+import { ChannelName, TopicName } from "../../../src/protocol/Names.ts"
+import { Clients } from "../../../src/services/broker/index.ts"
+import { FaultyStorage, MemoryTransport, ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
+import { brokerWith, channelOf, faultyBroker, nothingMore, numbers, quiet, topicOf, until } from "../broker/testing.ts"
+
+const { MemoryNetwork } = MemoryTransport
+const topic = TopicName.make("t")
+const channel = ChannelName.make("c")
+
+const connect = ProtocolClient.connect(TestBroker.address)
+const pub = (body: string): Command => ({ _tag: "PUB", topic, body: Buffer.from(body) })
+const rdy = (count: number): Command => ({ _tag: "RDY", count })
+const nop: Command = { _tag: "NOP" }
+/** Messages are not held back to go out together, which takes time. */
+const unbuffered = { output_buffer_size: -1 }
+
+const identified = Effect.fnUntraced(function*(wishes: Record<string, unknown>) {
+  const client = yield* connect
+  yield* client.send({ _tag: "IDENTIFY", body: Buffer.from(JSON.stringify(wishes)) })
+  assert.strictEqual(yield* client.text, "OK")
+  return client
+})
+
+const subscribed = Effect.fnUntraced(function*(ready: number, wishes: Record<string, unknown> = {}) {
+  const client = yield* identified(wishes)
+  yield* client.send({ _tag: "SUB", topic, channel }, rdy(ready))
+  assert.strictEqual(yield* client.text, "OK")
+  return client
+})
+
+/** Publishes, and waits until the broker has all. */
+const publishAll = Effect.fnUntraced(function*(bodies: ReadonlyArray<string>) {
+  const publisher = yield* connect
+  yield* publisher.send(...bodies.map(pub))
+  for (let i = 0; i < bodies.length; i++) assert.strictEqual(yield* publisher.text, "OK")
+}, Effect.scoped)
+
+const connected = Clients.use((clients) => Effect.sync(() => Array.from(clients.all()).length))
+
+/** A client that is there all the time. */
+const bystander = identified({ heartbeat_interval: -1 })
+
+/** It notices nothing of what others do to the broker. */
+const servesWell = Effect.fnUntraced(function*(client: ProtocolClient.ProtocolClient) {
+  yield* client.send(pub("still fine"))
+  assert.strictEqual(yield* client.text, "OK")
+})
+
+describe("heartbeats", () => {
+  it.effect("come at the default interval of half a minute, and a client that is silent for two is cut off", () =>
+    Effect.gen(function*() {
+      const client = yield* connect
+      yield* client.send(nop)
+      yield* nothingMore
+      const first = yield* Effect.forkChild(client.text, { startImmediately: true })
+      yield* TestClock.adjust(29_999)
+      assert.isUndefined(first.pollUnsafe())
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* Fiber.join(first), "_heartbeat_")
+      const end = yield* Effect.forkChild(client.text, { startImmediately: true })
+      yield* TestClock.adjust(29_999)
+      yield* nothingMore
+      assert.isUndefined(end.pollUnsafe())
+      yield* TestClock.adjust(1)
+      assert.isUndefined(yield* Fiber.join(end))
+      assert.strictEqual(yield* connected, 0)
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("come at the interval that was negotiated, and a NOP keeps the client", () =>
+    Effect.gen(function*() {
+      const client = yield* identified({ heartbeat_interval: 1000 })
+      for (let i = 0; i < 10; i++) {
+        yield* TestClock.adjust(1000)
+        assert.strictEqual(yield* client.text, "_heartbeat_")
+        yield* client.send(nop)
+        yield* nothingMore
+      }
+      assert.strictEqual(yield* connected, 1)
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("do not come when they are switched off, and silence is no reason then", () =>
+    Effect.gen(function*() {
+      const client = yield* identified({ heartbeat_interval: -1 })
+      yield* TestClock.adjust("1 hour")
+      yield* client.send(pub("a"))
+      assert.strictEqual(yield* client.text, "OK")
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("a command that waits for the disk is not the client's silence", () =>
+    Effect.gen(function*() {
+      const faults = yield* FaultyStorage.StorageFaults
+      const client = yield* identified({ heartbeat_interval: 1000 })
+      yield* faults.holdWrites
+      yield* client.send(pub("slow"))
+      yield* until(() => faults.counts().writes > 0)
+      for (let i = 0; i < 5; i++) {
+        yield* TestClock.adjust(1000)
+        assert.strictEqual(yield* client.text, "_heartbeat_")
+      }
+      yield* faults.resumeWrites
+      assert.strictEqual(yield* client.text, "OK")
+    }).pipe(Effect.provide(faultyBroker({ memQueueSize: 0 }))))
+})
+
+describe("the magic", () => {
+  it.effect("has to come within a minute", () =>
+    Effect.gen(function*() {
+      const network = yield* MemoryNetwork
+      const peer = yield* network.connect(TestBroker.address)
+      peer.write(Buffer.from("  V"))
+      const end = yield* Effect.forkChild(peer.read, { startImmediately: true })
+      yield* TestClock.adjust(59_999)
+      yield* nothingMore
+      assert.isUndefined(end.pollUnsafe())
+      yield* TestClock.adjust(1)
+      assert.isUndefined(yield* Fiber.join(end))
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("may come in pieces", () =>
+    Effect.gen(function*() {
+      const network = yield* MemoryNetwork
+      const peer = yield* network.connect(TestBroker.address)
+      for (const byte of "  V2PUB t\n") {
+        peer.write(Buffer.from(byte))
+        yield* nothingMore
+      }
+      peer.write(Buffer.from([0, 0, 0, 1, 97]))
+      assert.strictEqual(yield* ProtocolClient.over(peer).text, "OK")
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("of another protocol is refused", () =>
+    Effect.gen(function*() {
+      const network = yield* MemoryNetwork
+      const peer = yield* network.connect(TestBroker.address)
+      peer.write(Buffer.from("GET / HTTP/1.1\r\n"))
+      const client = ProtocolClient.over(peer)
+      assert.strictEqual(yield* client.text, "E_BAD_PROTOCOL")
+      assert.isUndefined(yield* client.text)
+      assert.strictEqual(yield* connected, 0)
+    }).pipe(Effect.provide(brokerWith())))
+})
+
+describe("a client that misbehaves", () => {
+  const endings: ReadonlyArray<readonly [name: string, bytes: string, answer: RegExp | undefined]> = [
+    ["garbage", "\x00\xff\x01\xfe\n", /^E_INVALID/],
+    ["an unknown command", "HELLO\n", /^E_INVALID invalid command HELLO/],
+    ["an oversize body", "PUB t\n\x7f\xff\xff\xff", /^E_BAD_MESSAGE/],
+    ["a negative body", "PUB t\n\xff\xff\xff\xff", /^E_BAD_MESSAGE/],
+    ["a bad topic", "PUB t$\n\x00\x00\x00\x01a", /^E_BAD_TOPIC/],
+    ["a lying MPUB", "MPUB t\n\x00\x00\x00\x0c\x00\x00\x00\x01\x7f\xff\xff\xff", /^E_BAD_MESSAGE/],
+    ["an endless line", "A".repeat(100_000), undefined]
+  ]
+  for (const [name, bytes, answer] of endings) {
+    it.effect(`is told and closed for ${name}, and nobody else notices`, () =>
+      Effect.gen(function*() {
+        const other = yield* bystander
+        const client = yield* connect
+        yield* client.raw(Buffer.from(bytes, "latin1"))
+        if (answer !== undefined) assert.match((yield* client.text) ?? "the end", answer)
+        assert.isUndefined(yield* client.text)
+        yield* servesWell(other)
+        assert.strictEqual(yield* connected, 1)
+      }).pipe(Effect.provide(brokerWith())))
+  }
+
+  for (const half of ["PUB", "PUB t\n\x00\x00", "PUB t\n\x00\x00\x10\x00half of it", "FIN 0123456789"]) {
+    it.effect(`is closed by the heartbeats after ${JSON.stringify(half)} and silence, and nobody else notices`, () =>
+      Effect.gen(function*() {
+        const other = yield* bystander
+        const client = yield* identified({ heartbeat_interval: 1000 })
+        yield* client.raw(Buffer.from(half, "latin1"))
+        yield* TestClock.adjust(1000)
+        assert.strictEqual(yield* client.text, "_heartbeat_")
+        yield* servesWell(other)
+        yield* TestClock.adjust(1000)
+        assert.isUndefined(yield* client.text)
+        assert.strictEqual(yield* connected, 1)
+      }).pipe(Effect.provide(brokerWith())))
+  }
+
+  it.effect("by not reading gets a bounded amount, is cut off, and its messages go to others", () =>
+    Effect.gen(function*() {
+      const body = "x".repeat(50_000)
+      yield* publishAll(Array.from({ length: 200 }, () => body))
+      const scope = yield* Scope.make()
+      const deaf = yield* Scope.provide(subscribed(2000, { heartbeat_interval: 10_000 }), scope)
+      const { inFlightCount } = yield* Effect.tap(channelOf("t", "c"), (c) => until(() => c.inFlightCount > 0))
+      // A quarter of a mebibyte is the network's, one may be pending, and a run of frames is not split.
+      assert.isBelow(inFlightCount * body.length, 2 * 1024 * 1024)
+      const keepAlive = Effect.gen(function*() {
+        for (let i = 0; i < 9; i++) {
+          yield* deaf.send(nop)
+          yield* TestClock.adjust(1000)
+        }
+      })
+      yield* keepAlive
+      assert.strictEqual(yield* connected, 1)
+      yield* deaf.send(nop)
+      yield* TestClock.adjust(1000)
+      yield* nothingMore
+      assert.strictEqual(yield* connected, 0, "it is still connected")
+      // Answers nothing until it has all: only that it reads brings it more.
+      const reader = yield* subscribed(200, unbuffered)
+      const reading = yield* Effect.forkChild(Effect.replicateEffect(reader.message, 200))
+      while (reading.pollUnsafe() === undefined) yield* TestClock.adjust(5)
+      assert.isTrue((yield* Fiber.join(reading)).every((message) => message.body.length === body.length))
+      yield* Scope.close(scope, Exit.void)
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("by not reading its answers is read from no further", () =>
+    Effect.gen(function*() {
+      const topic = yield* topicOf("t")
+      const deaf = yield* identified({ heartbeat_interval: 60_000 })
+      // Ten bytes of answer for ten of command: far more than network and outbox take.
+      const pubs = Buffer.concat(
+        Array.from({ length: 10_000 }, () => Buffer.from("PUB t\n\x00\x00\x00\x01a", "latin1"))
+      )
+      for (let i = 0; i < 50; i++) yield* deaf.raw(pubs)
+      yield* until(() => topic.messageCount > 100_000)
+      yield* nothingMore
+      assert.isBelow(topic.messageCount, 400_000)
+      yield* TestClock.adjust(60_000)
+      yield* nothingMore
+      assert.strictEqual(yield* connected, 0)
+    }).pipe(Effect.provide(brokerWith({ memQueueSize: 1_000_000 }))))
+})
+
+describe("output", () => {
+  it.effect("single messages for a consumer that is busy wait at most 5 ms, in order", () =>
+    Effect.gen(function*() {
+      const consumer = yield* subscribed(10)
+      yield* publishAll(numbers(6))
+      for (const body of numbers(6)) assert.strictEqual(Buffer.from((yield* consumer.message).body).toString(), body)
+      yield* publishAll(["late"])
+      const late = yield* Effect.forkChild(consumer.text, { startImmediately: true })
+      yield* nothingMore
+      yield* TestClock.adjust(4)
+      yield* nothingMore
+      assert.isUndefined(late.pollUnsafe())
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* Fiber.join(late), "late")
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("messages for a consumer that waits for them, or wants no buffer, go out at once", () =>
+    Effect.gen(function*() {
+      const consumer = yield* subscribed(10, unbuffered)
+      for (const body of numbers(10)) {
+        yield* publishAll([body])
+        assert.strictEqual(Buffer.from((yield* consumer.message).body).toString(), body)
+      }
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("an answer is never held back, and takes the messages before it along", () =>
+    Effect.gen(function*() {
+      const consumer = yield* subscribed(10)
+      yield* publishAll(numbers(6))
+      for (let i = 0; i < 6; i++) yield* consumer.message
+      yield* publishAll(["held back"])
+      yield* consumer.send(pub("mine"))
+      const texts = [yield* consumer.text, yield* consumer.text]
+      assert.includeMembers(texts, ["held back", "OK"])
+    }).pipe(Effect.provide(brokerWith())))
+})
+
+describe("the end of a connection", () => {
+  it.effect("by a client that has finished sending lets it read its answers", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const client = yield* Scope.provide(connect, scope)
+      yield* client.send(pub("last words"))
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(yield* client.text, "OK")
+      assert.isUndefined(yield* client.text)
+      assert.strictEqual((yield* topicOf("t")).depth, 1)
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("in the middle gives what was in flight to others at once", () =>
+    Effect.gen(function*() {
+      const lost = yield* subscribed(5, unbuffered)
+      yield* publishAll(numbers(5))
+      for (let i = 0; i < 5; i++) yield* lost.message
+      const other = yield* subscribed(5, unbuffered)
+      yield* lost.peer.breakOff
+      for (let i = 0; i < 5; i++) assert.strictEqual((yield* other.message).attempts, 2)
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("announced with CLS lets messages in flight be answered", () =>
+    Effect.gen(function*() {
+      const client = yield* subscribed(1)
+      yield* publishAll(numbers(2))
+      const { id } = yield* client.message
+      yield* client.send({ _tag: "CLS" }, rdy(5), { _tag: "FIN", id })
+      assert.strictEqual(yield* client.text, "CLOSE_WAIT")
+      const found = yield* channelOf("t", "c")
+      yield* until(() => found.inFlightCount === 0)
+      yield* nothingMore
+      assert.strictEqual(found.depth, 1)
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("thousands of times leaves nothing behind", () =>
+    Effect.gen(function*() {
+      const clients = yield* Clients
+      const found = yield* channelOf("t", "c")
+      for (let i = 0; i < 2000; i++) {
+        const scope = yield* Scope.make()
+        const client = yield* Scope.provide(connect, scope)
+        yield* client.send({ _tag: "SUB", topic, channel }, rdy(1), pub("a"))
+        if (i % 3 === 0) yield* client.text
+        if (i % 3 === 1) yield* client.peer.breakOff
+        yield* Scope.close(scope, Exit.void)
+      }
+      yield* until(() => Array.from(clients.all()).length === 0)
+      assert.strictEqual(found.subscriptions.length, 0)
+      assert.strictEqual(found.inFlightCount, 0)
+    }).pipe(Effect.provide(brokerWith())), 60_000)
+})
+
+describe("publishing", () => {
+  it.effect("that the disk refuses in the middle of pipelined PUBs answers each as it went", () =>
+    Effect.gen(function*() {
+      const faults = yield* FaultyStorage.StorageFaults
+      const topic = yield* topicOf("t")
+      yield* faults.failWrites("no space left on device")
+      const client = yield* connect
+      yield* client.send(pub("one"), pub("two"), pub("three"))
+      assert.strictEqual(yield* client.text, "OK")
+      assert.strictEqual(yield* client.text, "OK")
+      assert.strictEqual(yield* client.text, "E_PUB_FAILED PUB failed no space left on device")
+      assert.isUndefined(yield* client.text)
+      assert.deepStrictEqual([topic.messageCount, topic.messageBytes, topic.depth], [2, 6, 2])
+    }).pipe(Effect.provide(faultyBroker({ memQueueSize: 2 }))))
+})
+
+describe("shutting down", () => {
+  it.effect("stops accepting, closes clients, and keeps what they had", () =>
+    Effect.gen(function*() {
+      const storage = yield* Layer.build(FaultyStorage.layer)
+      const layer = Layer.fresh(TestBroker.layerNoStorage()).pipe(Layer.provide(quiet))
+      const scope = yield* Scope.make()
+      const context = yield* Layer.build(layer).pipe(Effect.provideContext(storage), Scope.provide(scope))
+      const client = yield* subscribed(3, unbuffered).pipe(Effect.provideContext(context))
+      yield* publishAll(numbers(5)).pipe(Effect.provideContext(context))
+      for (let i = 0; i < 3; i++) yield* client.message
+      yield* Scope.close(scope, Exit.void)
+      assert.isUndefined(yield* client.text)
+      const refused = yield* Effect.flip(Context.get(context, MemoryNetwork).connect(TestBroker.address))
+      assert.match(refused.message, /connection refused$/)
+      yield* Effect.gen(function*() {
+        const again = yield* subscribed(5, unbuffered)
+        const bodies: Array<string> = []
+        for (let i = 0; i < 5; i++) bodies.push(Buffer.from((yield* again.message).body).toString())
+        assert.deepStrictEqual(bodies.toSorted(), numbers(5))
+      }).pipe(Effect.provide(Layer.fresh(layer)), Effect.provideContext(storage))
+    }))
+})
