@@ -1,0 +1,214 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Layer, Queue, Scope } from "effect"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { ChannelName, TopicName } from "../../../src/protocol/Names.ts"
+import {
+  Broker,
+  Clients,
+  ListenAddresses,
+  NodeTransport,
+  Options,
+  Publisher,
+  Storage,
+  TcpServer,
+  Transport
+} from "../../../src/services/broker/index.ts"
+import type { Connection } from "../../../src/services/transport/Transport.ts"
+import { quiet } from "../broker/testing.ts"
+
+/** A listener whose connections are handed to the test; each lives until its fiber is told to end. */
+const listen = Effect.fnUntraced(function*(address: string) {
+  const transport = yield* Transport
+  const accepted = yield* Queue.unbounded<Connection>()
+  const listener = yield* transport.listen(
+    address,
+    (connection) => Effect.andThen(Queue.offer(accepted, connection), Effect.never)
+  )
+  return { listener, accepted }
+})
+
+const open = (port: number): Effect.Effect<Net.Socket, Error, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.callback<Net.Socket, Error>((resume) => {
+      const socket = Net.connect({ host: "127.0.0.1", port, allowHalfOpen: true })
+      socket.once("error", (error) => resume(Effect.fail(error)))
+      socket.once("connect", () => {
+        socket.on("error", () => {})
+        resume(Effect.succeed(socket))
+      })
+    }),
+    (socket) => Effect.sync(() => void socket.destroy())
+  )
+
+/** All that the server sends until it ends the connection. */
+const rest = (socket: Net.Socket): Effect.Effect<Buffer> =>
+  Effect.callback((resume) => {
+    const chunks: Array<Buffer> = []
+    socket.on("data", (chunk) => chunks.push(chunk))
+    socket.once("end", () => resume(Effect.succeed(Buffer.concat(chunks))))
+    socket.once("close", () => resume(Effect.succeed(Buffer.concat(chunks))))
+  })
+
+const readAll = (connection: Connection) =>
+  Effect.gen(function*() {
+    const chunks: Array<Buffer> = []
+    for (let chunk = yield* connection.read; chunk !== undefined; chunk = yield* connection.read) chunks.push(chunk)
+    return Buffer.concat(chunks)
+  })
+
+const pattern = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => (i * 31 + (i >> 8)) & 0xff))
+
+describe("a TCP connection", () => {
+  it.live("carries bytes both ways, however large and however they are written", () =>
+    Effect.gen(function*() {
+      const { accepted, listener } = yield* listen("127.0.0.1:0")
+      const socket = yield* open(listener.port)
+      const connection = yield* Queue.take(accepted)
+      const bytes = pattern(3_000_000)
+      socket.end(bytes)
+      assert.isTrue((yield* readAll(connection)).equals(bytes))
+      const scope = yield* Scope.make()
+      const received = yield* Effect.forkIn(rest(socket), scope, { startImmediately: true })
+      connection.cork()
+      for (let at = 0; at < bytes.length; at += 100_000) connection.write(bytes.subarray(at, at + 100_000))
+      connection.uncork()
+      yield* connection.drained
+      assert.strictEqual(connection.pendingBytes(), 0)
+      assert.isUndefined(received.pollUnsafe(), "the server's half is still open")
+      yield* Scope.close(scope, Exit.void)
+    }).pipe(Effect.provide(NodeTransport.layer)))
+
+  it.live("shows how much a peer that does not read leaves pending", () =>
+    Effect.gen(function*() {
+      const { accepted, listener } = yield* listen("127.0.0.1:0")
+      const socket = yield* open(listener.port)
+      socket.pause()
+      const connection = yield* Queue.take(accepted)
+      const chunk = Buffer.alloc(1024 * 1024)
+      // The system's own buffers take some megabytes.
+      for (let i = 0; i < 64 && connection.pendingBytes() === 0; i++) {
+        connection.write(chunk)
+        yield* Effect.yieldNow
+      }
+      assert.isAbove(connection.pendingBytes(), 0)
+      const drained = yield* Effect.forkChild(connection.drained, { startImmediately: true })
+      assert.isUndefined(drained.pollUnsafe())
+      socket.resume()
+      yield* connection.drained
+      assert.strictEqual(connection.pendingBytes(), 0)
+    }).pipe(Effect.provide(NodeTransport.layer)))
+
+  it.live("that is reset is lost to its reader and to whoever waits for it to drain", () =>
+    Effect.gen(function*() {
+      const { accepted, listener } = yield* listen("127.0.0.1:0")
+      const socket = yield* open(listener.port)
+      const connection = yield* Queue.take(accepted)
+      socket.resetAndDestroy()
+      const error = yield* Effect.flip(connection.read)
+      assert.strictEqual(error._tag, "ConnectionLost")
+      yield* connection.drained
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(connection.read)), "it stays lost")
+    }).pipe(Effect.provide(NodeTransport.layer)))
+
+  it.live("ends with everything that was written before its Scope closed", () =>
+    Effect.gen(function*() {
+      const transport = yield* Transport
+      const bytes = pattern(2_000_000)
+      const { port } = yield* transport.listen(
+        "127.0.0.1:0",
+        (connection) => Effect.sync(() => void connection.write(bytes))
+      )
+      assert.isTrue((yield* rest(yield* open(port))).equals(bytes))
+    }).pipe(Effect.provide(NodeTransport.layer)))
+
+  it.live("to a peer that never reads ends all the same, within a moment", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const transport = yield* Transport
+      const { port } = yield* transport.listen(
+        "127.0.0.1:0",
+        (connection) => Effect.andThen(Effect.sync(() => void connection.write(Buffer.alloc(30_000_000))), Effect.never)
+      ).pipe(Scope.provide(scope))
+      const socket = yield* open(port)
+      socket.pause()
+      yield* Scope.close(scope, Exit.void)
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(Effect.scoped(open(port)))), "it still accepts")
+    }).pipe(Effect.provide(NodeTransport.layer)))
+})
+
+describe("a unix socket", () => {
+  it.live("is listened on where the address is a path, and is gone afterwards", () =>
+    Effect.gen(function*() {
+      const directory = yield* Effect.acquireRelease(
+        Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-nsq-"))),
+        (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true }))
+      )
+      const path = Path.join(directory, "nsqd.sock")
+      yield* Effect.scoped(Effect.gen(function*() {
+        const { accepted, listener } = yield* listen(path)
+        assert.deepInclude(listener, { address: path, port: -1 })
+        const socket = yield* Effect.acquireRelease(
+          Effect.sync(() => Net.connect({ path })),
+          (socket) => Effect.sync(() => void socket.destroy())
+        )
+        const connection = yield* Queue.take(accepted)
+        assert.strictEqual(connection.remoteAddress, "@")
+        socket.end("hello")
+        assert.strictEqual((yield* readAll(connection)).toString(), "hello")
+      }))
+      assert.isFalse(Fs.existsSync(path))
+    }).pipe(Effect.provide(NodeTransport.layer)))
+})
+
+describe("a broker on real sockets", () => {
+  const broker = TcpServer.layer.pipe(
+    Layer.provideMerge(Layer.mergeAll(Broker.layer, Publisher.layer, Clients.layer)),
+    Layer.provideMerge(ListenAddresses.layer),
+    Layer.provide(Layer.mergeAll(NodeTransport.layer, Storage.layerMemory, quiet)),
+    Layer.provideMerge(Options.layer({ tcpAddress: "127.0.0.1:0" }))
+  )
+
+  /** Open sockets of this process, those of the test included. */
+  const sockets = () => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length
+
+  it.live(
+    "has nothing left of thousands of clients, whichever way they went",
+    () =>
+      Effect.gen(function*() {
+        const { port } = yield* TcpServer
+        const clients = yield* Clients
+        const topic = yield* Broker.use((broker) => broker.topic(TopicName.make("t")))
+        const channel = yield* Broker.use((b) => b.channel(TopicName.make("t"), ChannelName.make("c")))
+        const before = sockets()
+        const visit = (i: number) =>
+          Effect.scoped(Effect.gen(function*() {
+            const socket = yield* open(port)
+            switch (i % 5) {
+              case 0:
+                return
+              case 1:
+                return void socket.write("  V")
+              case 2:
+                socket.write("  V2SUB t c\nRDY 1\n")
+                return void socket.resetAndDestroy()
+              case 3:
+                socket.end("  V2SUB t c\nRDY 1\nPUB t\n\0\0\0\x01a")
+                yield* rest(socket)
+                return
+              default:
+                socket.write("  V2nonsense\n")
+                yield* rest(socket)
+            }
+          }))
+        yield* Effect.forEach(Array.from({ length: 2000 }, (_, i) => i), visit, { concurrency: 50, discard: true })
+        while (Array.from(clients.all()).length > 0 || sockets() > before) yield* Effect.yieldNow
+        assert.strictEqual(channel.subscriptions.length, 0)
+        assert.strictEqual(channel.inFlightCount, 0)
+        assert.strictEqual(topic.messageCount, 400)
+      }).pipe(Effect.provide(Layer.mergeAll(broker, quiet))),
+    60_000
+  )
+})
