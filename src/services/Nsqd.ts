@@ -8,6 +8,7 @@ import { Clients } from "./broker/Clients.ts"
 import { Publisher } from "./broker/Publisher.ts"
 import { NsqdHttp } from "./http/NsqdHttp.ts"
 import { ProcessMemory } from "./http/ProcessMemory.ts"
+import { Lifecycle } from "./Lifecycle.ts"
 import { ListenAddresses } from "./ListenAddresses.ts"
 import * as NodeDatagrams from "./metrics/NodeDatagrams.ts"
 import * as Statsd from "./metrics/Statsd.ts"
@@ -72,8 +73,11 @@ export class Nsqd extends Context.Service<Nsqd, {
         Effect.mapError(startError("instantiate nsqd"))
       )
       const { httpPort, tcpPort } = Context.get(listening, ListenAddresses)
+      const lifecycle = Context.get(listening, Lifecycle)
       const runtimeOptions = yield* RuntimeOptions
       yield* runtimeOptions.listening({ tcp: realPort(tcpPort), http: realPort(httpPort) })
+      lifecycle.phase = "running"
+      yield* Effect.addFinalizer(() => Effect.sync(() => void (lifecycle.phase = "stopping")))
       return Nsqd.of({
         reload: reload(tls),
         failed: Effect.mapError(
@@ -98,7 +102,7 @@ const broker = Broker.layer.pipe(
 
 const listeners = Layer.mergeAll(TcpServer.layer, NsqdHttp.layer, Statsd.layer).pipe(
   Layer.provide(Layer.mergeAll(NodeTransport.layer, NodeDatagrams.layer, ProcessMemory.layer)),
-  Layer.provideMerge(ListenAddresses.layer)
+  Layer.provideMerge(Layer.mergeAll(ListenAddresses.layer, Lifecycle.layer))
 )
 
 /** Neither a unix socket nor a listener that is off has a port to announce. */

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Broker } from "../broker/Broker.ts"
 import type { Clients } from "../broker/Clients.ts"
 import type { Publisher } from "../broker/Publisher.ts"
+import type { Lifecycle } from "../Lifecycle.ts"
 import { ListenAddresses } from "../ListenAddresses.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
 import * as GoDuration from "../options/GoDuration.ts"
@@ -21,6 +22,7 @@ import * as DebugRoutes from "./DebugRoutes.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 import * as HttpServer from "./HttpServer.ts"
 import * as InfoRoutes from "./InfoRoutes.ts"
+import * as MetricsRoutes from "./MetricsRoutes.ts"
 import * as OldApi from "./OldApi.ts"
 import { ProcessMemory } from "./ProcessMemory.ts"
 import * as Publish from "./Publish.ts"
@@ -34,7 +36,7 @@ import * as TopicRoutes from "./TopicRoutes.ts"
 const maxDiscardedBytes = 256 * 1024
 
 /** What the API works on. */
-export type Services = Broker | Publisher | Clients | Storage | RuntimeOptions | ListenAddresses
+export type Services = Broker | Publisher | Clients | Storage | RuntimeOptions | ListenAddresses | Lifecycle
 
 const remoteAddress = ({ socket }: IncomingMessage): string =>
   socket.remoteAddress === undefined
@@ -45,6 +47,7 @@ const allRoutes = Effect.gen(function*() {
   const groups = yield* Effect.all([
     InfoRoutes.make,
     StatsRoutes.make,
+    MetricsRoutes.make,
     TopicRoutes.make,
     ChannelRoutes.make,
     ConfigRoutes.make,

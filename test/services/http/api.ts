@@ -8,6 +8,7 @@ import { Broker } from "../../../src/services/broker/Broker.ts"
 import { Clients } from "../../../src/services/broker/Clients.ts"
 import { Publisher } from "../../../src/services/broker/Publisher.ts"
 import { NsqdHttp } from "../../../src/services/http/NsqdHttp.ts"
+import { Lifecycle } from "../../../src/services/Lifecycle.ts"
 import { ListenAddresses } from "../../../src/services/ListenAddresses.ts"
 import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
@@ -25,6 +26,7 @@ export interface Api {
   readonly port: number
   readonly broker: Broker["Service"]
   readonly clients: Clients["Service"]
+  readonly lifecycle: Lifecycle["Service"]
   /** Log lines so far. */
   readonly log: ReadonlyArray<string>
   readonly request: (method: string, path: string, body?: string | Buffer) => Effect.Effect<Answer>
@@ -77,30 +79,47 @@ const exchange = (port: number, bytes: string): Effect.Effect<string> =>
     socket.on("close", done)
   })
 
+/** Storage in memory that claims to fail. */
+const storage = (failure: string | undefined): Layer.Layer<Storage> =>
+  failure === undefined
+    ? Storage.layerMemory
+    : Layer.effect(Storage, Effect.map(Storage, (service) => ({ ...service, health: Effect.succeed(failure) }))).pipe(
+      Layer.provide(Storage.layerMemory)
+    )
+
 /** The layer of a daemon without TCP listener, changed by `options`; HTTP on a free port unless they say otherwise. */
 export const layer = (
   options: Partial<NsqdOptions.NsqdOptions> = {},
-  publisher: Layer.Layer<Publisher> = Publisher.layer
+  publisher: Layer.Layer<Publisher> = Publisher.layer,
+  failure?: string
 ) =>
   NsqdHttp.layer.pipe(
     Layer.provideMerge(
-      Layer.mergeAll(Broker.layer, publisher, Clients.layer, ListenAddresses.layer, RuntimeOptions.layer)
+      Layer.mergeAll(
+        Broker.layer,
+        publisher,
+        Clients.layer,
+        ListenAddresses.layer,
+        RuntimeOptions.layer,
+        Lifecycle.layer
+      )
     ),
-    Layer.provide(Storage.layerMemory),
+    Layer.provide(storage(failure)),
     Layer.provide(NsqdOptions.layer({ httpAddress: "127.0.0.1:0", ...options }))
   )
 
-/** Serves the API until the test is over. */
+/** Serves the API until the test is over; where there is a `failure`, on a disk that fails with it. */
 export const serve = (
   options: Partial<NsqdOptions.NsqdOptions> = {},
-  publisher?: Layer.Layer<Publisher>
+  publisher?: Layer.Layer<Publisher>,
+  failure?: string
 ): Effect.Effect<Api, never, Scope.Scope> =>
   Effect.gen(function*() {
     const log: Array<string> = []
     const logging = NsqLogger.layer({ level: options.logLevel ?? "info", prefix: "", format: "nsq" }).pipe(
       Layer.provide(Layer.succeed(LogOutput, { write: (line) => void log.push(line) }))
     )
-    const context = yield* Effect.orDie(Layer.build(layer(options, publisher).pipe(Layer.provide(logging))))
+    const context = yield* Effect.orDie(Layer.build(layer(options, publisher, failure).pipe(Layer.provide(logging))))
     const { port } = Context.get(context, NsqdHttp)
     const address = { host: "127.0.0.1", port }
     const request: Api["request"] = (method, path, body) => requestTo(address, method, path, body)
@@ -108,6 +127,7 @@ export const serve = (
       port,
       broker: Context.get(context, Broker),
       clients: Context.get(context, Clients),
+      lifecycle: Context.get(context, Lifecycle),
       log,
       request,
       chunked: (path, chunks) =>

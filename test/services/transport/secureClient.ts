@@ -8,6 +8,7 @@ import { Broker } from "../../../src/services/broker/Broker.ts"
 import { Clients } from "../../../src/services/broker/Clients.ts"
 import { Publisher } from "../../../src/services/broker/Publisher.ts"
 import { NsqdHttp } from "../../../src/services/http/NsqdHttp.ts"
+import { Lifecycle } from "../../../src/services/Lifecycle.ts"
 import { ListenAddresses } from "../../../src/services/ListenAddresses.ts"
 import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
@@ -47,7 +48,14 @@ export const serve = (options: Partial<NsqdOptions.NsqdOptions>): Effect.Effect<
     const layer = Layer.mergeAll(TcpServer.layer, NsqdHttp.layer).pipe(
       Layer.provide(NodeTransport.layer),
       Layer.provideMerge(
-        Layer.mergeAll(Broker.layer, Publisher.layer, Clients.layer, ListenAddresses.layer, RuntimeOptions.layer)
+        Layer.mergeAll(
+          Broker.layer,
+          Publisher.layer,
+          Clients.layer,
+          ListenAddresses.layer,
+          Lifecycle.layer,
+          RuntimeOptions.layer
+        )
       ),
       Layer.provide(Storage.layerMemory),
       Layer.provideMerge(ServerTls.layer),
