@@ -21,7 +21,7 @@ declare module "nsqjs" {
   class Writer extends EventEmitter {
     constructor(host: string, port: number, options?: Record<string, unknown>)
     connect(): void
-    publish(topic: string, bodies: string | Array<string>, done: (error?: Error) => void): void
+    publish(topic: string, bodies: string | Array<string | Buffer>, done: (error?: Error) => void): void
     close(): void
   }
 

@@ -84,6 +84,7 @@ export const make = Effect.gen(function*() {
   server.on("secureConnection", (secure) => {
     // An error must find a listener, also before the socket has an owner.
     secure.on("error", () => {})
+    secure.allowHalfOpen = true
     const done = handshakes.getStore()
     if (done === undefined) return void secure.destroy()
     done(Effect.succeed(secure))
@@ -93,12 +94,14 @@ export const make = Effect.gen(function*() {
 
   const handshake = (socket: Socket): Effect.Effect<TLSSocket, HandshakeFailed> =>
     Effect.callback((resume) => {
-      const closed = (): void => resume(Effect.fail(new HandshakeFailed({ reason: "connection closed" })))
+      const closed = (): void => resume(Effect.fail(new HandshakeFailed({ reason: "EOF" })))
       const done: Outcome = (outcome) => {
         socket.off("close", closed)
         resume(outcome)
       }
       socket.once("close", closed)
+      // A client that ends its side before the handshake is done has left.
+      socket.allowHalfOpen = false
       handshakes.run(done, () => server.emit("connection", socket))
       return Effect.sync(() => void socket.off("close", closed))
     })
