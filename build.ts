@@ -62,8 +62,9 @@ await esbuild.build({
   minifyWhitespace: true,
   legalComments: "none",
   banner: { js: "#!/usr/bin/env node" },
-  // Native code, loaded when the first client asks for compression; and what only percentiles load.
-  external: ["snappy", "@node-rs/crc32", "@datadog/sketches-js"],
+  // Native code, loaded when the first client asks for compression; what only percentiles load; and what Effect's HTTP client
+  // would load for what it is not used for here.
+  external: ["snappy", "@node-rs/crc32", "@datadog/sketches-js", "undici", "ws"],
   plugins: [effectModules],
   logLevel: "warning"
 })

@@ -20,6 +20,7 @@ const areas = [
   "nsqd-persistence",
   "nsqd-flags",
   "tcp-upgrades",
+  "tcp-auth",
   "http-publish",
   "http-admin",
   "stats"

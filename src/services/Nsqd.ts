@@ -3,6 +3,8 @@
  * its Scope stops them in the reverse order.
  */
 import { Context, Data, Effect, Layer } from "effect"
+import { Authorizer } from "./auth/Authorizer.ts"
+import * as AuthServers from "./auth/AuthServers.ts"
 import { Broker } from "./broker/Broker.ts"
 import { Clients } from "./broker/Clients.ts"
 import { Publisher } from "./broker/Publisher.ts"
@@ -44,6 +46,13 @@ const prepare = Effect.gen(function*() {
 const buildError = ({ message }: TlsConfigError) =>
   new NsqdStartError({ stage: "instantiate nsqd", detail: `failed to build TLS config - ${message}` })
 
+/** The auth servers of the options; without any, what a program that embeds the daemon provides. */
+const makeAuthorizer = Effect.gen(function*() {
+  const provided = yield* Authorizer
+  const servers = yield* Effect.mapError(AuthServers.make(yield* Options.NsqdOptions), startError("instantiate nsqd"))
+  return servers ?? provided
+})
+
 /** Reads certificates again; new connections get them, and nothing changes when they are bad. */
 const reload = (tls: ServerTls.ServerTls | undefined): Effect.Effect<void> =>
   tls === undefined
@@ -66,10 +75,12 @@ export class Nsqd extends Context.Service<Nsqd, {
     Effect.gen(function*() {
       yield* prepare
       const tls = yield* Effect.mapError(ServerTls.make, buildError)
+      const authorizer = yield* makeAuthorizer
       const services = yield* Effect.mapError(Layer.build(broker), startError("load metadata"))
       const listening = yield* Layer.build(listeners).pipe(
         Effect.provideContext(services),
         Effect.provideService(ServerTls.ServerTls, tls),
+        Effect.provideService(Authorizer, authorizer),
         Effect.mapError(startError("instantiate nsqd"))
       )
       const { httpPort, tcpPort } = Context.get(listening, ListenAddresses)

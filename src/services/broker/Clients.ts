@@ -15,6 +15,12 @@ export interface ClientTls {
   readonly cipherSuite: string
 }
 
+/** Who an auth server says a client is. */
+export interface ClientIdentity {
+  readonly identity: string
+  readonly identityUrl: string
+}
+
 /** A connection as `/stats` shows it. */
 export interface ClientStats {
   readonly clientId: string
@@ -37,6 +43,8 @@ export interface ClientStats {
   readonly snappy: boolean
   /** How the connection is encrypted; `undefined` when it is not. */
   readonly tls: ClientTls | undefined
+  /** Who the client is; `undefined` before AUTH. */
+  readonly identity: ClientIdentity | undefined
   readonly topologyZone: string
   readonly topologyRegion: string
   /** Messages published, by topic. */

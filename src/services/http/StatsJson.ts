@@ -28,6 +28,9 @@ export interface ClientJson {
   readonly deflate: boolean
   readonly snappy: boolean
   readonly user_agent: string
+  readonly authed?: true
+  readonly auth_identity?: string
+  readonly auth_identity_url?: string
   readonly topology_zone: string
   readonly topology_region: string
   readonly pub_counts?: ReadonlyArray<{ readonly topic: string; readonly count: number }>
@@ -93,6 +96,18 @@ const pubCounts = ({ published }: ClientStats, topic: string): Pick<ClientJson, 
   return {}
 }
 
+/** As NSQ does, it leaves out what is empty. */
+const authentication = (
+  { identity }: ClientStats
+): Pick<ClientJson, "authed" | "auth_identity" | "auth_identity_url"> => {
+  if (identity === undefined) return {}
+  return {
+    authed: true,
+    ...(identity.identity === "" ? {} : { auth_identity: identity.identity }),
+    ...(identity.identityUrl === "" ? {} : { auth_identity_url: identity.identityUrl })
+  }
+}
+
 const clientJson = (client: Client, topic: string): ClientJson => {
   const stats = client.stats()
   return {
@@ -111,6 +126,7 @@ const clientJson = (client: Client, topic: string): ClientJson => {
     deflate: stats.deflate,
     snappy: stats.snappy,
     user_agent: stats.userAgent,
+    ...authentication(stats),
     topology_zone: stats.topologyZone,
     topology_region: stats.topologyRegion,
     ...pubCounts(stats, topic),

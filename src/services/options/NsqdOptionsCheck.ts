@@ -25,7 +25,7 @@ export const problem = (options: NsqdOptions): string | undefined => {
   if (options.statsdAddress !== "" && Duration.toMillis(options.statsdInterval) <= 0) {
     return "--statsd-interval must be above 0"
   }
-  return PendingFeatures.refusal(options)
+  return undefined
 }
 
 /** Fails when the daemon must not start with these options, and warns of those that have no effect yet. */

@@ -10,6 +10,7 @@ import type { DecoderLimits } from "../../protocol/CommandDecoder.ts"
 import type { Decoded, Fin, Publish, Req, Touch } from "../../protocol/Decoded.ts"
 import { decodeIdentify, encodeIdentifyResponse, type IdentifyLimits, negotiate } from "../../protocol/Identify.ts"
 import { formatMessageKey } from "../../protocol/Message.ts"
+import type { TopicName } from "../../protocol/Names.ts"
 import { type ErrorCode, type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
 import { Broker, nsqVersion } from "../broker/Broker.ts"
 import type { PublishError } from "../broker/BrokerError.ts"
@@ -18,6 +19,7 @@ import { ClientState } from "../broker/Clients.ts"
 import { Publisher } from "../broker/Publisher.ts"
 import type { Topic } from "../broker/Topic.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
+import * as Access from "./Access.ts"
 import { ServerTls } from "./ServerTls.ts"
 import type { Session } from "./Session.ts"
 import * as Upgrades from "./Upgrades.ts"
@@ -64,6 +66,7 @@ export const make = Effect.gen(function*() {
   const limits = identifyLimits(options)
   const tls = yield* ServerTls
   const upgrade = yield* Upgrades.make
+  const access = yield* Access.make
   const maxReqTimeout = Duration.toMillis(options.maxReqTimeout)
 
   /** What can still be had: a feature that the server lacks, or the connection has already, is answered with false. */
@@ -94,7 +97,7 @@ export const make = Effect.gen(function*() {
           max_deflate_level: options.maxDeflateLevel,
           snappy: negotiated.snappy,
           sample_rate: negotiated.sampleRate,
-          auth_required: options.authHttpAddresses.length > 0,
+          auth_required: access.isRequired,
           output_buffer_size: negotiated.outputBufferSize,
           output_buffer_timeout: negotiated.outputBufferTimeout,
           topology_region: options.topologyRegion,
@@ -108,10 +111,13 @@ export const make = Effect.gen(function*() {
     return upgrades === undefined ? logged : Effect.andThen(logged, upgrades)
   }
 
-  /** Authorisation servers are not asked yet; nsqd refuses to start when one is configured. */
-  const auth = (): Pending => Effect.fail(protocolError("E_AUTH_DISABLED", "AUTH disabled"))
+  const sub = (session: Session, command: Decoded & { readonly _tag: "SUB" }): Pending =>
+    Effect.andThen(
+      access.check(session, "SUB", command.topic, command.channel) ?? Effect.void,
+      Effect.suspend(() => subscribe(session, command))
+    )
 
-  const sub = (session: Session, command: Decoded & { readonly _tag: "SUB" }): Pending => {
+  const subscribe = (session: Session, command: Decoded & { readonly _tag: "SUB" }): Pending => {
     const { msgTimeout, sampleRate } = session.negotiated
     return broker.subscribe(command.topic, command.channel, session, { msgTimeout, sampleRate }).pipe(
       Effect.mapError((error) => protocolError("E_SUB_FAILED", `SUB failed ${error.message}`)),
@@ -124,6 +130,13 @@ export const make = Effect.gen(function*() {
   }
 
   const publish = (session: Session, command: Publish): Pending | undefined => {
+    const check = access.check(session, command._tag, command.topic, "")
+    return check === undefined
+      ? publishPermitted(session, command)
+      : Effect.flatMap(check, () => publishPermitted(session, command) ?? Effect.void)
+  }
+
+  const publishPermitted = (session: Session, command: Publish): Pending | undefined => {
     const known = session.lastTopic
     if (known !== undefined && known.name === command.topic && !known.exiting) return publishTo(session, known, command)
     const topic = broker.findTopic(command.topic)
@@ -204,6 +217,13 @@ export const make = Effect.gen(function*() {
     session.outbox.response("CLOSE_WAIT")
   }
 
+  /** NSQ creates the topic of an MPUB before it reads the body, and before that it asks whether the client may publish. */
+  const malformedPublish = (session: Session, topic: TopicName, error: ProtocolError): Pending =>
+    (access.check(session, "MPUB", topic, "") ?? Effect.void).pipe(
+      Effect.andThen(Effect.suspend(() => Effect.ignore(broker.topic(topic)))),
+      Effect.andThen(Effect.fail(error))
+    )
+
   const execute: Execute = (session, command) => {
     switch (command._tag) {
       case "FIN":
@@ -227,13 +247,12 @@ export const make = Effect.gen(function*() {
       case "IDENTIFY":
         return identify(session, command.body)
       case "AUTH":
-        return auth()
+        return access.authenticate(session, command.secret)
       case "Malformed":
         if (command.command === "RDY" && session.state === ClientState.closing) return undefined
-        // NSQ creates the topic of an MPUB before it reads the body.
         return command.topic === undefined
           ? Effect.fail(command.error)
-          : Effect.andThen(Effect.ignore(broker.topic(command.topic)), Effect.fail(command.error))
+          : malformedPublish(session, command.topic, command.error)
       case "Overlong":
         return Effect.die("invariant: overlong lines end the connection before they are executed")
     }

@@ -5,6 +5,7 @@
 import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../protocol/CommandDecoder.ts"
 import type { IdentifyLimits, Negotiated } from "../../protocol/Identify.ts"
 import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
+import type { Authorization } from "../auth/Authorization.ts"
 import type { Membership } from "../broker/Broker.ts"
 import { type Client, ClientState, type ClientStats } from "../broker/Clients.ts"
 import type { Consumer } from "../broker/Subscription.ts"
@@ -37,7 +38,8 @@ const defaults = (limits: IdentifyLimits, host: string): Negotiated => ({
 /** Far below NSQ's default output_buffer_timeout of 250 ms, which stays an upper bound. */
 const maxLateFlushMillis = 5
 
-const hostOf = (address: string): string => {
+/** The host of an address; empty for a unix socket. */
+export const hostOf = (address: string): string => {
   const colon = address.lastIndexOf(":")
   return colon < 0 ? "" : address.slice(0, colon).replace(/^\[|\]$/g, "")
 }
@@ -56,6 +58,8 @@ export class Session implements CommandGate, Consumer, Client {
   negotiated: Negotiated
   state: ClientState = ClientState.init
   membership: Membership | undefined
+  /** What an auth server says the client may do; `undefined` before AUTH. */
+  authorization: Authorization | undefined
   /** When the last bytes arrived, in monotonic ms. */
   lastHeard: number
   /** A command is being carried out, and the client is not read from meanwhile: its silence means nothing. */
@@ -233,6 +237,7 @@ export class Session implements CommandGate, Consumer, Client {
       deflate: this.compressed === "deflate",
       snappy: this.compressed === "snappy",
       tls: this.tlsDetails,
+      identity: this.authorization?.grant,
       topologyZone: negotiated.topologyZone,
       topologyRegion: negotiated.topologyRegion,
       published: this.published

@@ -37,6 +37,12 @@ const readAuthorities = Effect.fnUntraced(function*(path: string): Effect.fn.Ret
   return yield* new TlsConfigError({ message: `--tls-root-ca-file: failed to append certificate to pool: ${path}` })
 })
 
+/** The authorities that `--tls-root-ca-file` names; `undefined` for those of the system. */
+export const authorities = (
+  { tlsRootCaFile }: Pick<NsqdOptions, "tlsRootCaFile">
+): Effect.Effect<Array<string> | undefined, TlsConfigError> =>
+  tlsRootCaFile === "" ? Effect.undefined : readAuthorities(tlsRootCaFile)
+
 const check = (flag: string, path: string, options: SecureContextOptions) =>
   Effect.tryPromise({
     try: async () => (await import("node:tls")).createSecureContext(options),
@@ -47,9 +53,9 @@ const check = (flag: string, path: string, options: SecureContextOptions) =>
 export const load = Effect.fnUntraced(function*(
   options: NsqdOptions
 ): Effect.fn.Return<SecureContextOptions | undefined, TlsConfigError> {
-  const { tlsCert, tlsKey, tlsRootCaFile } = options
+  const { tlsCert, tlsKey } = options
   // Checked without a certificate as well: requests to other servers are to trust it.
-  const ca = tlsRootCaFile === "" ? undefined : yield* readAuthorities(tlsRootCaFile)
+  const ca = yield* authorities(options)
   if (tlsCert === "" && tlsKey === "") return undefined
   if (tlsCert === "" || tlsKey === "") {
     return yield* new TlsConfigError({ message: "--tls-cert and --tls-key are only of use together" })

@@ -157,6 +157,7 @@ const connection: ClientStats = {
   deflate: false,
   snappy: false,
   tls: undefined,
+  identity: undefined,
   topologyZone: "z",
   topologyRegion: "r",
   published: new Map([["other", 2], ["t", 3]])

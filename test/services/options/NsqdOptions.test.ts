@@ -113,11 +113,6 @@ describe("NsqdOptions", () => {
     }
   })
 
-  it("never run without protection that is asked for but not built", () => {
-    const problem = NsqdOptionsCheck.problem(options("--auth-http-address=a:1"))
-    assert.match(problem ?? "", /refusing to run without protection/)
-  })
-
   it("warn of what is asked for but not built", () => {
     assert.deepStrictEqual(PendingFeatures.warnings(options()), [])
     assert.deepStrictEqual(PendingFeatures.warnings(options("--lookupd-tcp-address=a:1")), [

@@ -1,0 +1,40 @@
+/**
+ * The patterns by which an auth server names topics and channels: regular expressions in Go's syntax, matched in linear time
+ * whatever they look like. Unlike NSQ's they have to match a whole name. Compiled patterns are kept, because many clients
+ * are usually given the same ones.
+ */
+import * as Data from "effect/Data"
+import * as Result from "effect/Result"
+import { RE2JS } from "re2js"
+
+/** A pattern that cannot be used. */
+export class PatternError extends Data.TaggedError("PatternError")<{ readonly reason: string }> {}
+
+/** Characters; names have at most 74. */
+const maxLength = 1024
+const maxKept = 1024
+
+const kept = new Map<string, RE2JS>()
+
+const compileNew = (pattern: string): Result.Result<RE2JS, PatternError> =>
+  pattern.length > maxLength
+    ? Result.fail(new PatternError({ reason: `pattern of ${pattern.length} characters, ${maxLength} are allowed` }))
+    : Result.try({
+      try: () => RE2JS.compile(pattern),
+      catch: (cause) => new PatternError({ reason: cause instanceof Error ? cause.message : String(cause) })
+    })
+
+/** Compiles a pattern. */
+export const compile = (pattern: string): Result.Result<RE2JS, PatternError> => {
+  const known = kept.get(pattern)
+  if (known !== undefined) return Result.succeed(known)
+  return Result.map(compileNew(pattern), (compiled) => {
+    const oldest = kept.keys().next()
+    if (kept.size >= maxKept && oldest.done === false) kept.delete(oldest.value)
+    kept.set(pattern, compiled)
+    return compiled
+  })
+}
+
+/** Whether the pattern matches the name from its start to its end. */
+export const matches = (pattern: RE2JS, name: string): boolean => pattern.matches(name)
