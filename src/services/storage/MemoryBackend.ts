@@ -7,7 +7,7 @@ import type { BackendQueue, RecordRun, StoredRun } from "./Storage.ts"
 
 interface Read {
   readonly run: StoredRun
-  /** Where what was not given back ends. */
+  /** What it still stands for: without what was given back. */
   end: number
   owned: number
   settled: number
@@ -16,67 +16,80 @@ interface Read {
 export class MemoryBackend implements BackendQueue {
   readonly name: string
   private runs: Array<RecordRun> = []
-  private outstanding: Array<Read> = []
-  private messages = 0
+  /** Runs before this one have been read. */
+  private head = 0
+  private waiting = 0
+  private readonly outstanding = new Map<StoredRun, Read>()
 
   constructor(name: string) {
     this.name = name
   }
 
   get depth(): number {
-    return this.messages
+    return this.waiting
   }
 
   readonly append = (runs: ReadonlyArray<RecordRun>): Effect.Effect<void> =>
     Effect.sync(() => {
-      for (const run of runs) this.messages += run.count
-      this.runs.push(...runs)
+      for (const run of runs) {
+        this.runs.push(run)
+        this.waiting += run.count
+      }
     })
 
   readonly read = (): Effect.Effect<StoredRun | undefined> =>
     Effect.sync(() => {
-      const next = this.runs.shift()
+      const next = this.runs[this.head]
       if (next === undefined) return undefined
+      this.head++
+      // Moving the array only when half of it is empty keeps the cost per run constant.
+      if (this.head * 2 >= this.runs.length) this.putFirst([])
+      this.waiting -= next.count
       const run = { ...next }
-      this.messages -= run.count
-      this.outstanding.push({ run, end: run.end, owned: run.count, settled: 0 })
+      this.outstanding.set(run, { run, end: run.end, owned: run.count, settled: 0 })
       return run
     })
 
   readonly settle = (run: StoredRun, count: number): void => {
-    const read = this.outstanding.find((candidate) => candidate.run === run)
+    const read = this.outstanding.get(run)
     if (read === undefined) return
     read.settled += count
     this.forget(read)
   }
 
   readonly unread = (run: StoredRun, start: number, count: number): void => {
-    const read = this.outstanding.find((candidate) => candidate.run === run)
+    const read = this.outstanding.get(run)
     if (read === undefined || count === 0) return
-    this.runs.unshift({ bytes: run.bytes, start, end: read.end, count })
-    this.messages += count
-    read.owned -= count
+    this.putFirst([{ bytes: run.bytes, start, end: read.end, count }])
+    this.waiting += count
     read.end = start
+    read.owned -= count
     this.forget(read)
   }
 
   readonly empty: Effect.Effect<void> = Effect.sync(() => {
     this.runs = []
-    this.outstanding = []
-    this.messages = 0
+    this.head = 0
+    this.waiting = 0
+    this.outstanding.clear()
   })
 
   readonly delete = this.empty
 
   /** The queue is closed: what was not settled is to be read again. */
   reopen(): void {
-    const again = this.outstanding.map(({ end, owned, run }) => ({ ...run, end, count: owned }))
-    for (const run of again) this.messages += run.count
-    this.runs.unshift(...again)
-    this.outstanding = []
+    const again = Array.from(this.outstanding.values(), ({ end, owned, run }) => ({ ...run, end, count: owned }))
+    this.outstanding.clear()
+    this.putFirst(again)
+    for (const { count } of again) this.waiting += count
+  }
+
+  private putFirst(runs: ReadonlyArray<RecordRun>): void {
+    this.runs = runs.concat(this.runs.slice(this.head))
+    this.head = 0
   }
 
   private forget(read: Read): void {
-    if (read.settled >= read.owned) this.outstanding = this.outstanding.filter((candidate) => candidate !== read)
+    if (read.settled >= read.owned) this.outstanding.delete(read.run)
   }
 }
