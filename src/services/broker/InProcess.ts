@@ -66,6 +66,7 @@ export const consume = (
   Stream.unwrap(Effect.gen(function*() {
     const broker = yield* Broker
     const defaults = yield* NsqdOptions
+    const maxInFlight = options?.maxInFlight ?? 1
     const deliveries = yield* Queue.unbounded<Delivery, Cause.Done>()
     let membership: Membership | undefined
     const consumer: Consumer = {
@@ -78,15 +79,20 @@ export const consume = (
         }
       },
       flush: () => {},
-      isWritable: () => true,
+      // Messages that time out before the Stream is pulled must not come again and again: they go to others.
+      isWritable: () => Queue.sizeUnsafe(deliveries) < maxInFlight,
       close: () => void Queue.endUnsafe(deliveries)
     }
     membership = yield* broker.subscribe(TopicName.make(topic), ChannelName.make(channel), consumer, {
       msgTimeout: Duration.toMillis(Duration.fromInputUnsafe(options?.msgTimeout ?? defaults.msgTimeout)),
       sampleRate: 0
     })
-    membership.channel.setReady(membership.subscription, options?.maxInFlight ?? 1)
-    return Stream.fromQueue(deliveries)
+    const { channel: source, subscription } = membership
+    source.setReady(subscription, maxInFlight)
+    return Stream.mapArray(Stream.fromQueue(deliveries), (pulled) => {
+      source.wake()
+      return pulled
+    })
   }))
 
 const deliveryOf = ({ channel, subscription }: Membership, data: Buffer): Delivery => {

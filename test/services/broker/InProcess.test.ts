@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { consume, publish, Publisher } from "../../../src/services/broker/index.ts"
+import { Broker, consume, type Delivery, publish, Publisher } from "../../../src/services/broker/index.ts"
 import { TestBroker } from "../../../src/testing/index.ts"
 
 const text = (body: Uint8Array) => Buffer.from(body).toString()
@@ -44,6 +44,31 @@ describe("publishing and consuming in process", () => {
       assert.strictEqual(Queue.sizeUnsafe(attempts), 0)
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* Queue.take(attempts), 2)
+    }).pipe(Effect.provide(TestBroker.layer())))
+
+  it.effect("a stream that is not pulled holds no more than it asked for, however often that times out", () =>
+    Effect.gen(function*() {
+      const pulls = yield* Queue.unbounded<void>()
+      const received = yield* Queue.unbounded<Delivery>()
+      yield* publish("orders", [bytes("a"), bytes("b"), bytes("c"), bytes("d")])
+      yield* consume("orders", "billing", { maxInFlight: 2, msgTimeout: "1 second" }).pipe(
+        Stream.rechunk(1),
+        Stream.runForEach((delivery) => Effect.andThen(Queue.offer(received, delivery), Queue.take(pulls))),
+        Effect.forkChild
+      )
+      yield* Queue.take(received)
+      for (let i = 0; i < 20; i++) yield* TestClock.adjust("1 second")
+      const broker = yield* Broker
+      const channel = broker.findTopic("orders")?.channel("billing")
+      // Two were pulled, two more wait to be; all others are the channel's again.
+      assert.isAtMost(channel?.subscriptions[0]?.messageCount ?? 0, 4)
+      assert.strictEqual(channel?.depth, 4)
+      const seen = new Set<string>()
+      while (seen.size < 4) {
+        yield* Queue.offer(pulls, undefined)
+        const delivery = yield* Queue.take(received)
+        if ((yield* delivery.finish) === "done") seen.add(text(delivery.body))
+      }
     }).pipe(Effect.provide(TestBroker.layer())))
 
   it.effect("a Layer around publishing refuses what its check does not accept", () =>
