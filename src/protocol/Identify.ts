@@ -3,6 +3,7 @@
  * the JSON answer. Pure: the negotiated values are applied by the connection.
  */
 import { Effect, Result, Schema } from "effect"
+import * as GoJson from "./GoJson.ts"
 import { type ProtocolError, protocolError } from "./ProtocolError.ts"
 
 /** A whole number as Go's JSON reader takes it for an int. */
@@ -58,30 +59,12 @@ const encodeResponseJson = Schema.encodeSync(Schema.fromJsonString(IdentifyRespo
 export const encodeIdentifyResponse = (response: IdentifyResponse): string => encodeResponseJson(response)
 
 const decodeRequest = Schema.decodeUnknownResult(IdentifyRequest)
-const fieldNames = new Map(Object.keys(IdentifyRequest.fields).map((name) => [name.toLowerCase(), name]))
-const notJson = Symbol("not JSON")
-
-const parseJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
-
-/** The fields of a JSON object under their own names: keys match whatever their case, `null` counts as absent. */
-const fieldsOf = (text: string): Record<string, unknown> | typeof notJson => {
-  const parsed = parseJson(text)
-  if (Result.isFailure(parsed)) return notJson
-  const value = parsed.success
-  if (value === null) return {}
-  if (typeof value !== "object" || Array.isArray(value)) return notJson
-  const fields: Record<string, unknown> = {}
-  for (const [key, field] of Object.entries(value)) {
-    const name = fieldNames.get(key.toLowerCase())
-    if (name !== undefined && field !== null) fields[name] = field
-  }
-  return fields
-}
+const fieldsOf = GoJson.reader(Object.keys(IdentifyRequest.fields))
 
 /** Reads the body of IDENTIFY. */
 export const decodeIdentify = (body: Buffer): Result.Result<IdentifyRequest, ProtocolError> => {
   const fields = fieldsOf(body.toString("utf8"))
-  const request = fields === notJson ? undefined : decodeRequest(fields)
+  const request = fields === undefined ? undefined : decodeRequest(fields)
   return request === undefined || Result.isFailure(request)
     ? Result.fail(protocolError("E_BAD_BODY", "IDENTIFY failed to decode JSON body"))
     : Result.succeed(request.success)

@@ -14,10 +14,18 @@ export * as Decoded from "./Decoded.ts"
 export * as DiskQueueFormat from "./DiskQueueFormat.ts"
 /** What a server sends. */
 export * as Frame from "./Frame.ts"
+/** JSON objects as Go reads them. */
+export * as GoJson from "./GoJson.ts"
 /** How message ids are made. */
 export * as Guid from "./Guid.ts"
 /** What client and server agree on. */
 export * as Identify from "./Identify.ts"
+/** What nsqlookupd answers. */
+export * as LookupAnswer from "./LookupAnswer.ts"
+/** What nsqd tells nsqlookupd. */
+export * as LookupCommand from "./LookupCommand.ts"
+/** How nsqd and nsqlookupd introduce themselves to each other. */
+export * as LookupIdentity from "./LookupIdentity.ts"
 /** The message layout. */
 export * as Message from "./Message.ts"
 /** Messages that travel together. */

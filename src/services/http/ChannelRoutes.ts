@@ -3,20 +3,20 @@
  */
 import { Effect } from "effect"
 import { Broker } from "../broker/Broker.ts"
-import * as Arguments from "./Arguments.ts"
+import * as BrokerArguments from "./BrokerArguments.ts"
 import { empty, fail, HttpFailure, type HttpResponse, internalError } from "./HttpResponse.ts"
 import { type HttpRequest, type Route, route } from "./Router.ts"
 
 const internal = () => Effect.fail(new HttpFailure({ response: internalError }))
 
 const create = Effect.fnUntraced(function*({ target }: HttpRequest) {
-  const { channel: name, topic } = yield* Arguments.topicAndChannelName(target)
+  const { channel: name, topic } = yield* BrokerArguments.topicAndChannelName(target)
   yield* Effect.catchTag(Broker.use(({ channel }) => channel(topic.name, name)), "StorageError", internal)
   return empty
 })
 
 const remove = Effect.fnUntraced(function*({ target }: HttpRequest) {
-  const { name, topic } = yield* Arguments.existingChannel(target)
+  const { name, topic } = yield* BrokerArguments.existingChannel(target)
   yield* Broker.use(({ deleteChannel }) => deleteChannel(topic, name)).pipe(
     Effect.catchTags({
       TopicNotFound: () => Effect.fail(fail(404, "TOPIC_NOT_FOUND")),
@@ -28,14 +28,14 @@ const remove = Effect.fnUntraced(function*({ target }: HttpRequest) {
 })
 
 const clear = Effect.fnUntraced(function*({ target }: HttpRequest) {
-  const channel = yield* Arguments.existingChannel(target)
+  const channel = yield* BrokerArguments.existingChannel(target)
   yield* Effect.catchTag(channel.empty, "StorageError", internal)
   return empty
 })
 
 const pause = (paused: boolean) =>
   Effect.fnUntraced(function*({ target }: HttpRequest) {
-    const channel = yield* Arguments.existingChannel(target)
+    const channel = yield* BrokerArguments.existingChannel(target)
     yield* Broker.use(({ pauseChannel }) => pauseChannel(channel, paused))
     return empty
   })

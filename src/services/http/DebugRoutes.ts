@@ -27,14 +27,16 @@ const profiles = [
   ["threadcreate", "threads of the process"]
 ] as const
 
-const indexPage = `<html>
+/** `base` is how the profiles are reached from the page. */
+const indexPage = (base: string): string =>
+  `<html>
 <head>
 <title>/debug/pprof/</title>
 </head>
 <body>
 <p>/debug/pprof/</p>
 <table>
-${profiles.map(([name, about]) => `<tr><td><a href="${name}">${name}</a></td><td>${about}</td></tr>`).join("\n")}
+${profiles.map(([name, about]) => `<tr><td><a href="${base}${name}">${name}</a></td><td>${about}</td></tr>`).join("\n")}
 </table>
 </body>
 </html>
@@ -111,16 +113,20 @@ const freeMemory = Effect.sync(() => {
   return HttpResponse.plain(200, "OK")
 })
 
-export const make: Effect.Effect<ReadonlyArray<Route>> = Effect.gen(function*() {
+/** The profiles, and the page that lists them at the path that is the daemon's; the other one redirects there. */
+export const makeProfiles = Effect.fnUntraced(function*(indexPath: "/debug/pprof/" | "/debug/pprof") {
   const profiler = yield* Profiler.make
   const cpu = profileWith(profiler.cpu, "profile.cpuprofile")
   const allocations = profileWith(profiler.allocations, "heap.heapprofile")
-  const pprof = (name: string, handle: Handler, method: Route["method"] = "GET"): Route =>
-    route(method, `/debug/pprof/${name}`, handle, false)
+  const unlogged = (path: string, handle: Handler, method: Route["method"] = "GET"): Route =>
+    route(method, path, handle, false)
+  const pprof = (name: string, handle: Handler, method?: Route["method"]): Route =>
+    unlogged(`/debug/pprof/${name}`, handle, method)
+  const index = HttpResponse.html(200, indexPage(indexPath === "/debug/pprof" ? "pprof/" : ""))
   const heapText = text(heap)
   const symbol = text(() => "num_symbols: 0\n")
   return [
-    pprof("", () => Effect.succeed(HttpResponse.html(200, indexPage))),
+    unlogged(indexPath, () => Effect.succeed(index)),
     pprof("block", text(block)),
     pprof("cmdline", text(() => process.argv.join("\0"))),
     pprof("goroutine", text(goroutines)),
@@ -131,8 +137,13 @@ export const make: Effect.Effect<ReadonlyArray<Route>> = Effect.gen(function*() 
     pprof("profile", cpu),
     pprof("symbol", symbol),
     pprof("symbol", symbol, "POST"),
-    pprof("threadcreate", text(threads)),
-    route("PUT", "/debug/setblockrate", setBlockRate),
-    route("POST", "/debug/freememory", () => freeMemory)
+    pprof("threadcreate", text(threads))
   ]
 })
+
+/** All of nsqd's. */
+export const make: Effect.Effect<ReadonlyArray<Route>> = Effect.map(makeProfiles("/debug/pprof/"), (profiles) => [
+  ...profiles,
+  route("PUT", "/debug/setblockrate", setBlockRate),
+  route("POST", "/debug/freememory", () => freeMemory)
+])

@@ -4,6 +4,7 @@
 import { Effect } from "effect"
 import { Broker } from "../broker/Broker.ts"
 import * as Arguments from "./Arguments.ts"
+import * as BrokerArguments from "./BrokerArguments.ts"
 import { empty, fail, HttpFailure, type HttpResponse, internalError } from "./HttpResponse.ts"
 import { type HttpRequest, type Route, route } from "./Router.ts"
 
@@ -24,14 +25,14 @@ const remove = Effect.fnUntraced(function*({ target }: HttpRequest) {
 })
 
 const clear = Effect.fnUntraced(function*({ target }: HttpRequest) {
-  const topic = yield* Effect.flatMap(Arguments.topicName(target), Arguments.topicNamed)
+  const topic = yield* Effect.flatMap(Arguments.topicName(target), BrokerArguments.topicNamed)
   yield* Effect.catchTag(topic.empty, "StorageError", internal)
   return empty
 })
 
 const pause = (paused: boolean) =>
   Effect.fnUntraced(function*({ target }: HttpRequest) {
-    const topic = yield* Effect.flatMap(Arguments.anyTopicName(target), Arguments.topicNamed)
+    const topic = yield* Effect.flatMap(Arguments.anyTopicName(target), BrokerArguments.topicNamed)
     yield* Broker.use(({ pauseTopic }) => pauseTopic(topic, paused))
     return empty
   })

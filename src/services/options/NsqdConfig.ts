@@ -3,8 +3,9 @@
  * file, the file over the default. Lists are replaced, never joined. Whether the values make sense is for NsqdOptionsCheck.
  */
 import * as Effect from "effect/Effect"
-import * as ConfigFile from "./ConfigFile.ts"
-import * as Environment from "./Environment.ts"
+import type { Settings } from "./ConfigFile.ts"
+import * as DaemonConfig from "./DaemonConfig.ts"
+import type { Environment } from "./Environment.ts"
 import type { NsqdCommand } from "./NsqdFlags.ts"
 import * as NsqdOptions from "./NsqdOptions.ts"
 import { NsqdStartError } from "./NsqdStartError.ts"
@@ -23,21 +24,12 @@ const meaningless = (given: Partial<NsqdOptions.NsqdOptions>): Array<string> =>
     .filter(({ field }) => given[field] !== undefined)
     .map(({ field, why }) => `--${NsqdOptions.table[field].flag} has no effect: ${why}`)
 
-const noSettings: ConfigFile.Settings<NsqdOptions.NsqdOptions> = { given: {}, warnings: [] }
-
 /** The options that are set anywhere, and what to warn of. */
-export const settle = Effect.fnUntraced(function*(
+export const settle = (
   command: NsqdCommand,
-  environment: Environment.Environment
-): Effect.fn.Return<ConfigFile.Settings<NsqdOptions.NsqdOptions>, NsqdStartError> {
-  const variables = yield* Effect.fromResult(Environment.read(NsqdOptions.table, "nsqd", environment)).pipe(
-    Effect.mapError(({ message }) => new NsqdStartError({ stage: "read the environment", detail: message }))
+  environment: Environment
+): Effect.Effect<Settings<NsqdOptions.NsqdOptions>, NsqdStartError> =>
+  DaemonConfig.settle("nsqd", NsqdOptions.table, unusedKeys, command, environment).pipe(
+    Effect.mapError(({ detail, stage }) => new NsqdStartError({ stage, detail })),
+    Effect.map(({ given, warnings }) => ({ given, warnings: [...warnings, ...meaningless(given)] }))
   )
-  const path = command.config ?? environment[Environment.variable("nsqd", "config")] ?? ""
-  const file = path === "" ? noSettings : yield* Effect.mapError(
-    ConfigFile.load(NsqdOptions.table, path, unusedKeys),
-    ({ message }) => new NsqdStartError({ stage: `load config file ${path}`, detail: message })
-  )
-  const given = { ...file.given, ...variables, ...command.given }
-  return { given, warnings: [...command.warnings, ...file.warnings, ...meaningless(given)] }
-})

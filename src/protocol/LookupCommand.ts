@@ -1,0 +1,116 @@
+/**
+ * The commands nsqd sends to nsqlookupd (section 2 of the nsqlookupd notes), as values, how they are written, and
+ * `LookupCommandDecoder`, which reads them however their bytes are cut. Unlike NSQ's reader it bounds lines and bodies.
+ */
+import { Schema } from "effect"
+import { decodeProducer, encodeProducer, isComplete, ProducerIdentity } from "./LookupIdentity.ts"
+import { ChannelName, isChannelName, isTopicName, TopicName } from "./Names.ts"
+import { type ErrorCode, type ProtocolError, protocolError } from "./ProtocolError.ts"
+
+/** What an nsqd sends before anything else: protocol version 1. */
+export const magicV1 = "  V1"
+
+const Registration = { topic: TopicName, channel: Schema.UndefinedOr(ChannelName) }
+
+/** A command as a value. */
+export const LookupCommand = Schema.TaggedUnion({
+  PING: {},
+  IDENTIFY: { producer: ProducerIdentity },
+  REGISTER: Registration,
+  UNREGISTER: Registration
+})
+export type LookupCommand = typeof LookupCommand.Type
+
+/** The bytes of a command. */
+export const encodeLookupCommand = (command: LookupCommand): Buffer => {
+  switch (command._tag) {
+    case "PING":
+      return Buffer.from("PING\n")
+    case "IDENTIFY": {
+      const body = Buffer.from(encodeProducer(command.producer))
+      const size = Buffer.allocUnsafe(4)
+      size.writeInt32BE(body.length)
+      return Buffer.concat([Buffer.from("IDENTIFY\n"), size, body])
+    }
+    case "REGISTER":
+    case "UNREGISTER": {
+      const { _tag, channel, topic } = command
+      return Buffer.from(channel === undefined ? `${_tag} ${topic}\n` : `${_tag} ${topic} ${channel}\n`)
+    }
+  }
+}
+
+/** Far more than two names need. */
+const maxLineBytes = 1024
+/** Far more than an IDENTIFY needs. */
+const maxBodyBytes = 64 * 1024
+
+const newline = 10
+
+/** Names and numbers a client sent are quoted byte by byte: a description holds one character per byte (latin1). */
+const registration = (tag: "REGISTER" | "UNREGISTER", params: ReadonlyArray<string>): LookupCommand | ProtocolError => {
+  const [, topic, given = ""] = params
+  if (topic === undefined) return protocolError("E_INVALID", `${tag} insufficient number of params`)
+  const invalid = (code: ErrorCode, what: string, name: string) =>
+    protocolError(code, `${tag} ${what} name '${name}' is not valid`)
+  if (!isTopicName(topic)) return invalid("E_BAD_TOPIC", "topic", topic)
+  if (given === "") return { _tag: tag, topic, channel: undefined }
+  return isChannelName(given) ? { _tag: tag, topic, channel: given } : invalid("E_BAD_CHANNEL", "channel", given)
+}
+
+const badBody = (what: string): ProtocolError => protocolError("E_BAD_BODY", `IDENTIFY ${what}`)
+
+export class LookupCommandDecoder {
+  private buffer: Buffer = Buffer.alloc(0)
+  private ended = false
+  /** A line IDENTIFY has been read and its body has not. */
+  private awaitsBody = false
+
+  feed(chunk: Uint8Array): void {
+    this.buffer = this.buffer.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.buffer, chunk])
+  }
+
+  /** No more bytes will come. */
+  finish(): void {
+    this.ended = true
+  }
+
+  /**
+   * The next command, or the error that ends the connection; `undefined` while bytes are missing. `identified` says whether
+   * the client has sent its IDENTIFY.
+   */
+  next(identified: boolean): LookupCommand | ProtocolError | undefined {
+    if (this.awaitsBody) return this.body()
+    const end = this.buffer.indexOf(newline)
+    if (end < 0 && this.buffer.length <= maxLineBytes) return undefined
+    if (end < 0 || end > maxLineBytes) return protocolError("E_INVALID", "command line too long")
+    const params = this.buffer.toString("latin1", 0, end).trim().split(" ")
+    this.buffer = this.buffer.subarray(end + 1)
+    const [name = ""] = params
+    switch (name) {
+      case "PING":
+        return { _tag: "PING" }
+      case "IDENTIFY":
+        if (identified) return protocolError("E_INVALID", "cannot IDENTIFY again")
+        this.awaitsBody = true
+        return this.body()
+      case "REGISTER":
+      case "UNREGISTER":
+        return identified ? registration(name, params) : protocolError("E_INVALID", "client must IDENTIFY")
+      default:
+        return protocolError("E_INVALID", `invalid command ${name}`)
+    }
+  }
+
+  private body(): LookupCommand | ProtocolError | undefined {
+    if (this.buffer.length < 4) return this.ended ? badBody("failed to read body size") : undefined
+    const size = this.buffer.readInt32BE(0)
+    if (size < 0 || size > maxBodyBytes) return badBody(`invalid body size ${size}`)
+    if (this.buffer.length < 4 + size) return this.ended ? badBody("failed to read body") : undefined
+    const producer = decodeProducer(this.buffer.toString("utf8", 4, 4 + size))
+    this.buffer = this.buffer.subarray(4 + size)
+    this.awaitsBody = false
+    if (producer === undefined) return badBody("failed to decode JSON body")
+    return isComplete(producer) ? { _tag: "IDENTIFY", producer } : badBody("missing fields")
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Carries out a request by a daemon's routes, answers it and writes the line of the access log. A defect of a handler is an
+ * answer, too.
+ */
+import { Clock, Duration, Effect } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { LogThreshold } from "../logging/LogThreshold.ts"
+import * as GoDuration from "../options/GoDuration.ts"
+import { joinAddress } from "../transport/Transport.ts"
+import * as HttpResponse from "./HttpResponse.ts"
+import * as RequestBody from "./RequestBody.ts"
+import type * as RequestTarget from "./RequestTarget.ts"
+import * as Router from "./Router.ts"
+
+/** Bodies that nobody reads are taken in up to this size, so that the connection can be used again. */
+const maxDiscardedBytes = 256 * 1024
+
+const remoteAddress = ({ socket }: IncomingMessage): string =>
+  socket.remoteAddress === undefined
+    ? "@"
+    : joinAddress(socket.remoteAddress.replace(/^::ffff:/, ""), socket.remotePort ?? 0)
+
+/** What carries out one request by these routes and answers it. */
+export const make = Effect.fnUntraced(function*(routes: ReadonlyArray<Router.Route>) {
+  const router = Router.make(routes)
+  const threshold = yield* LogThreshold
+
+  const answerTo = (request: Omit<Router.HttpRequest, "parameter">) =>
+    Effect.suspend(() => {
+      const found = router(request.incoming.method ?? "", request.target)
+      if (found._tag === "Answer") return Effect.succeed({ response: found.response, logged: found.logged })
+      const { parameter, route } = found
+      return route.handle({ ...request, parameter }).pipe(
+        Effect.catchTag("HttpFailure", ({ response }) => Effect.succeed(response)),
+        Effect.map((response) => ({ response, logged: route.logged }))
+      )
+    }).pipe(
+      Effect.catchDefect((defect) =>
+        Effect.as(
+          Effect.logError(`${request.incoming.method} ${request.incoming.url} failed`, defect),
+          { response: HttpResponse.internalError, logged: true }
+        )
+      )
+    )
+
+  const reply = (incoming: IncomingMessage, outgoing: ServerResponse, response: HttpResponse.HttpResponse) => {
+    const unwanted = !incoming.complete &&
+      (incoming.headers.expect !== undefined || RequestBody.announcesMore(incoming, maxDiscardedBytes))
+    return unwanted
+      ? RequestBody.answerUnread(incoming, outgoing, response)
+      : Effect.sync(() => HttpResponse.send(outgoing, response))
+  }
+
+  return Effect.fnUntraced(
+    function*(incoming: IncomingMessage, outgoing: ServerResponse, target: RequestTarget.RequestTarget) {
+      const started = yield* Clock.monotonicTimeNanos
+      const { logged, response } = yield* answerTo({ target, incoming, outgoing })
+      if (logged && threshold.allows("info")) {
+        const elapsed = GoDuration.format(Duration.nanos((yield* Clock.monotonicTimeNanos) - started))
+        const line = `${response.status} ${incoming.method} ${incoming.url} (${remoteAddress(incoming)}) ${elapsed}`
+        yield* Effect.logInfo(line)
+      }
+      yield* reply(incoming, outgoing, response)
+    }
+  )
+})
