@@ -63,4 +63,11 @@ export class FrameDecoder {
     this.buffer = this.buffer.subarray(size + 4)
     return { type, data }
   }
+
+  /** Takes what has arrived and belongs to no frame yet: the connection goes on in another way. */
+  takeRest(): Buffer {
+    const rest = this.buffer
+    this.buffer = Buffer.alloc(0)
+    return rest
+  }
 }

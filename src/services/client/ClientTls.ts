@@ -1,0 +1,39 @@
+/**
+ * The client's side of TLS over a connection that began in plain text. Loads `node:tls` when it is first needed.
+ */
+import { Effect } from "effect"
+import type * as Tls from "node:tls"
+import type { TlsHandshake } from "../transport/ServerTls.ts"
+import { HandshakeFailed } from "../transport/Transport.ts"
+import type { TlsOptions } from "./ConnectionOptions.ts"
+
+/** `host` is the name that the server's certificate has to be for. */
+export const make = (options: TlsOptions, host: string): Effect.Effect<TlsHandshake> =>
+  Effect.map(Effect.promise(() => import("node:tls")), (tls) => ({
+    handshake: (socket) =>
+      Effect.callback((resume) => {
+        const settings: Tls.ConnectionOptions = {
+          socket,
+          // A name for the server to choose its certificate by; an address is none.
+          ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
+          host,
+          rejectUnauthorized: options.insecureSkipVerify !== true,
+          ...(options.ca === undefined ? {} : { ca: options.ca }),
+          ...(options.cert === undefined ? {} : { cert: options.cert }),
+          ...(options.key === undefined ? {} : { key: options.key }),
+          ...(options.minVersion === undefined ? {} : { minVersion: options.minVersion })
+        }
+        const secure = tls.connect(settings)
+        const failed = (error: Error): void =>
+          resume(Effect.fail(new HandshakeFailed({ reason: `tls: ${error.message}` })))
+        const closed = (): void => failed(new Error("the connection was closed"))
+        secure.once("error", failed)
+        secure.once("close", closed)
+        secure.once("secureConnect", () => {
+          secure.off("close", closed)
+          resume(Effect.succeed(secure))
+        })
+      }),
+    // A server whose certificate does not hold fails the handshake.
+    refusal: () => undefined
+  }))

@@ -1,0 +1,115 @@
+/**
+ * Where a topic's nsqd are: fixed addresses, or what nsqlookupd knows, asked again and again or told as it changes. The answer
+ * is a Stream of address lists; a server that does not answer is logged and never ends it.
+ */
+import { Duration, Effect, Queue, Random, Schema, Stream } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
+import type { TopicName } from "../../protocol/Names.ts"
+import { joinAddress } from "../transport/Transport.ts"
+
+/** Addresses of nsqd to connect to, or of nsqlookupd to ask. */
+export type Servers =
+  | { readonly nsqd: ReadonlyArray<string> }
+  | {
+    /** `host:port` or `http(s)://host:port`. */
+    readonly lookupd: ReadonlyArray<string>
+    /** Time between two questions, 60 s unless said otherwise. */
+    readonly pollInterval?: Duration.Input
+    /** A part of the interval by which the first one is delayed at random, 0.3 unless said otherwise. */
+    readonly pollJitter?: number
+  }
+
+export const isLookup = (servers: Servers): servers is Extract<Servers, { readonly lookupd: ReadonlyArray<string> }> =>
+  "lookupd" in servers
+
+const Producers = Schema.Struct({
+  producers: Schema.Array(Schema.Struct({ broadcast_address: Schema.String, tcp_port: Schema.Int }))
+})
+/** Servers from before NSQ 1.0 wrap their answers. */
+const Answer = Schema.Union([Producers, Schema.Struct({ data: Producers })])
+const decodeAnswer = Schema.decodeUnknownEffect(Answer)
+
+/** An nsqlookupd gave no usable answer. */
+export class LookupFailed extends Schema.TaggedError<LookupFailed>()("LookupFailed", {
+  address: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `error querying nsqlookupd (${this.address}) - ${this.reason}`
+  }
+}
+
+const lookupTimeout = "10 seconds"
+
+const lookupUrl = (address: string, topic: string | undefined): string => {
+  const url = new URL(/^https?:\/\//.test(address) ? address : `http://${address}`)
+  if (url.pathname === "/") url.pathname = topic === undefined ? "/nodes" : "/lookup"
+  if (topic !== undefined) url.searchParams.set("topic", topic)
+  return url.toString()
+}
+
+/** Asks one nsqlookupd for the nsqd that have a topic, or for all. A topic it does not know has none. */
+export const lookup = Effect.fn("Discovery.lookup")(function*(
+  address: string,
+  topic: string | undefined
+): Effect.fn.Return<ReadonlyArray<string>, LookupFailed, HttpClient.HttpClient> {
+  const failed = (reason: string) => new LookupFailed({ address, reason })
+  const client = yield* HttpClient.HttpClient
+  const url = yield* Effect.try({
+    try: () => lookupUrl(address, topic),
+    catch: () => failed("not an address")
+  })
+  const request = HttpClientRequest.get(url).pipe(
+    HttpClientRequest.setHeader("accept", "application/vnd.nsq; version=1.0")
+  )
+  const asked = Effect.gen(function*() {
+    const response = yield* client.execute(request)
+    if (response.status === 404) return []
+    if (response.status !== 200) return yield* failed(`got response ${response.status}`)
+    const answer = yield* Effect.flatMap(response.json, decodeAnswer)
+    const { producers } = "data" in answer ? answer.data : answer
+    return producers.map(({ broadcast_address, tcp_port }) => joinAddress(broadcast_address, tcp_port))
+  })
+  return yield* asked.pipe(
+    Effect.timeoutOrElse({ duration: lookupTimeout, orElse: () => Effect.fail(failed("timed out")) }),
+    Effect.mapError((error) => error._tag === "LookupFailed" ? error : failed(error.message))
+  )
+})
+
+/** Asks all of them at once and joins what they say; the ones that fail are logged. */
+const lookupAll = (addresses: ReadonlyArray<string>, topic: string | undefined) =>
+  Effect.map(
+    Effect.forEach(addresses, (address) =>
+      lookup(address, topic).pipe(
+        Effect.catch((error) => Effect.as(Effect.logWarning(error.message), []))
+      ), { concurrency: "unbounded" }),
+    (found) => [...new Set(found.flat())]
+  )
+
+export interface Discovery {
+  /** The addresses known, now and whenever they are asked for again. */
+  readonly addresses: Stream.Stream<ReadonlyArray<string>, never, HttpClient.HttpClient>
+  /** Asks at once: something has changed, a connection is gone. */
+  readonly hurry: Effect.Effect<void>
+}
+
+/** Finds the nsqd of a topic, or all of them, for as long as the Stream is consumed. */
+export const make = Effect.fnUntraced(function*(
+  servers: Servers,
+  topic: TopicName | undefined
+): Effect.fn.Return<Discovery> {
+  if (!isLookup(servers)) {
+    return { addresses: Stream.concat(Stream.succeed(servers.nsqd), Stream.never), hurry: Effect.void }
+  }
+  const interval = Duration.toMillis(Duration.fromInputUnsafe(servers.pollInterval ?? "60 seconds"))
+  const hurries = yield* Queue.sliding<void>(1)
+  const jitter = interval * (servers.pollJitter ?? 0.3) * (yield* Random.next)
+  const pause = (millis: number) => Effect.timeoutOption(Queue.take(hurries), millis)
+  const poll = lookupAll(servers.lookupd, topic)
+  const later = Stream.fromEffect(Effect.andThen(pause(interval), poll)).pipe(Stream.forever)
+  const second = Stream.fromEffect(Effect.andThen(pause(jitter), poll))
+  return {
+    addresses: Stream.fromEffect(poll).pipe(Stream.concat(second), Stream.concat(later)),
+    hurry: Effect.asVoid(Queue.offer(hurries, undefined))
+  }
+})

@@ -1,0 +1,243 @@
+/**
+ * A client's connection to one nsqd: the handshake in NSQ's order (section 1 of the client notes), then frames to whoever
+ * handles them and commands the other way. It answers heartbeats and notices when the server is gone; it does not reconnect.
+ *
+ * Hot path: frames of a read are handled in one synchronous pass, what is written meanwhile goes out in one write.
+ */
+import { Clock, Duration, Effect, Latch, Redacted, Schema, type Scope } from "effect"
+import { encodeCommand, magicV2 } from "../../protocol/Command.ts"
+import { type Frame, FrameDecoder, FrameError, FrameType } from "../../protocol/Frame.ts"
+import { Wakeup } from "../broker/Wakeup.ts"
+import * as DeflateConnection from "../transport/DeflateConnection.ts"
+import * as SnappyConnection from "../transport/SnappyConnection.ts"
+import { type Connection, splitAddress, Transport } from "../transport/Transport.ts"
+import * as ClientTls from "./ClientTls.ts"
+import * as Options from "./ConnectionOptions.ts"
+
+/** There is no usable connection to an nsqd: it cannot be reached, it refuses this client, or it is gone. */
+export class NsqdUnavailable extends Schema.TaggedError<NsqdUnavailable>()("NsqdUnavailable", {
+  /** `host:port` */
+  address: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `${this.address}: ${this.reason}`
+  }
+}
+
+/** What the server said of itself. */
+export const ServerFeatures = Schema.Struct({
+  max_rdy_count: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(2500))),
+  version: Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(""))),
+  /** Milliseconds. */
+  msg_timeout: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(60_000))),
+  /** Milliseconds. */
+  max_msg_timeout: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(900_000))),
+  tls_v1: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
+  deflate: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
+  deflate_level: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(6))),
+  snappy: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
+  auth_required: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false)))
+})
+export type ServerFeatures = typeof ServerFeatures.Type
+
+const decodeFeatures = Schema.decodeUnknownEffect(Schema.fromJsonString(ServerFeatures))
+const withoutNegotiation = Effect.orDie(decodeFeatures("{}"))
+
+/** Who is told what the server sends; heartbeats are not passed on. */
+export interface FrameHandler {
+  /** `OK`, `CLOSE_WAIT`, or the JSON of an answer. */
+  readonly onResponse: (text: string) => void
+  /** `E_FIN_FAILED ...` */
+  readonly onError: (text: string) => void
+  /** The bytes of a message; they are a view that stays valid. */
+  readonly onMessage: (data: Buffer) => void
+}
+
+export interface NsqdConnection {
+  readonly address: string
+  readonly features: ServerFeatures
+  /** Sends a command, together with others that are sent at the same time. */
+  readonly send: (bytes: Uint8Array) => void
+  /** Completes when the server has taken what was sent. */
+  readonly drained: Effect.Effect<void>
+  /** Handles frames until the connection is gone, and fails with why. Has to be running for anything to happen. */
+  readonly run: (handler: FrameHandler) => Effect.Effect<never, NsqdUnavailable>
+}
+
+const nop = encodeCommand({ _tag: "NOP" })
+const heartbeat = "_heartbeat_"
+const maxFrameSize = 64 * 1024 * 1024
+
+/** Connects and shakes hands. The connection ends when the Scope closes; what was sent before still goes out. */
+export const open = Effect.fn("NsqdConnection.open")(function*(
+  address: string,
+  options: Options.ConnectionOptions
+): Effect.fn.Return<NsqdConnection, NsqdUnavailable, Transport | Scope.Scope> {
+  const transport = yield* Transport
+  const unavailable = (reason: string) => new NsqdUnavailable({ address, reason })
+  const failWith = (error: { readonly message: string }) => unavailable(error.message)
+
+  const socket = yield* transport.connect(address).pipe(
+    Effect.mapError(({ reason }) => unavailable(reason)),
+    Effect.timeoutOrElse({
+      duration: Options.dialTimeout(options),
+      orElse: () => Effect.fail(unavailable("timed out while connecting"))
+    })
+  )
+
+  const decoder = new FrameDecoder(options.maxFrameSize ?? maxFrameSize)
+
+  const readFrame = Effect.fnUntraced(function*(connection: Connection) {
+    while (true) {
+      const frame = decoder.next()
+      if (frame instanceof FrameError) return yield* unavailable(frame.message)
+      if (frame !== undefined) return frame
+      const chunk = yield* Effect.mapError(connection.read, failWith)
+      if (chunk === undefined) return yield* unavailable("closed during the handshake")
+      decoder.feed(chunk)
+    }
+  })
+
+  const expect = Effect.fnUntraced(function*(connection: Connection, what: string) {
+    while (true) {
+      const frame = yield* readFrame(connection)
+      const text = textOf(frame)
+      if (text === heartbeat) continue
+      if (frame.type === FrameType.error) return yield* unavailable(`${what} - ${text}`)
+      return text
+    }
+  })
+
+  const startTls = Effect.fnUntraced(function*(connection: Connection) {
+    if (connection.startTls === undefined) return yield* unavailable("TLS is not possible on this network")
+    const wishes = typeof options.tls === "object" ? options.tls : {}
+    const tls = yield* ClientTls.make(wishes, splitAddress(address)?.host ?? address)
+    const secure = yield* Effect.mapError(connection.startTls(tls), ({ reason }) => unavailable(reason))
+    yield* expect(secure.connection, "failed to start TLS")
+    return secure.connection
+  })
+
+  const compress = Effect.fnUntraced(function*(connection: Connection, features: ServerFeatures) {
+    if (!features.deflate && !features.snappy) return connection
+    // The server goes on compressed without waiting for us: some of it may have come with the answer to IDENTIFY.
+    const inner = startingWith(decoder.takeRest(), connection)
+    const compressed = features.deflate
+      ? yield* DeflateConnection.make(inner, features.deflate_level)
+      : SnappyConnection.make(inner, yield* Effect.mapError(SnappyConnection.loadCodec, failWith))
+    yield* expect(compressed, "failed to start compression")
+    return compressed
+  })
+
+  const handshake = Effect.gen(function*() {
+    socket.write(Buffer.from(magicV2))
+    socket.write(encodeCommand({ _tag: "IDENTIFY", body: Buffer.from(Options.identify(options)) }))
+    const answer = yield* expect(socket, "failed to IDENTIFY")
+    const features = answer.startsWith("{")
+      ? yield* Effect.mapError(decodeFeatures(answer), () => unavailable("answers IDENTIFY with nonsense"))
+      : yield* withoutNegotiation
+    if (options.tls !== undefined && options.tls !== false && !features.tls_v1) {
+      return yield* unavailable("does not offer TLS")
+    }
+    const secured = features.tls_v1 ? yield* startTls(socket) : socket
+    const connection = yield* compress(secured, features)
+    if (features.auth_required) {
+      if (options.authSecret === undefined) return yield* unavailable("Auth Required")
+      const secret = Buffer.from(Redacted.value(options.authSecret))
+      connection.write(encodeCommand({ _tag: "AUTH", secret }))
+      yield* expect(connection, "Error authenticating")
+    }
+    return { connection, features }
+  })
+
+  const { connection, features } = yield* Effect.timeoutOrElse(handshake, {
+    duration: Options.handshakeTimeout(options),
+    orElse: () => Effect.fail(unavailable("timed out during the handshake"))
+  })
+
+  const clock = yield* Clock.Clock
+  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  let lastHeard = now()
+  let outgoing: Array<Uint8Array> = []
+  const output = new Wakeup()
+  const flushed = yield* Latch.make(true)
+
+  const send = (bytes: Uint8Array): void => {
+    outgoing.push(bytes)
+    if (outgoing.length === 1) {
+      flushed.closeUnsafe()
+      output.call()
+    }
+  }
+
+  const flush = (): void => {
+    const [only] = outgoing
+    const bytes = outgoing.length === 1 && only !== undefined ? only : Buffer.concat(outgoing)
+    outgoing = []
+    if (bytes.length > 0) connection.write(bytes)
+    flushed.openUnsafe()
+  }
+
+  const writeLoop = Effect.gen(function*() {
+    while (true) {
+      yield* output.wait
+      flush()
+      yield* connection.drained
+    }
+  })
+
+  const readLoop = Effect.fnUntraced(function*(handler: FrameHandler) {
+    while (true) {
+      for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+        if (frame instanceof FrameError) return yield* unavailable(frame.message)
+        if (frame.type === FrameType.message) {
+          handler.onMessage(bufferOf(frame.data))
+          continue
+        }
+        const text = textOf(frame)
+        if (text === heartbeat) send(nop)
+        else if (frame.type === FrameType.error) handler.onError(text)
+        else handler.onResponse(text)
+      }
+      const chunk = yield* Effect.mapError(connection.read, failWith)
+      if (chunk === undefined) return yield* unavailable("closed the connection")
+      lastHeard = now()
+      decoder.feed(chunk)
+    }
+  })
+
+  const patience = 2 * Duration.toMillis(Options.heartbeatInterval(options))
+  const watch = Effect.gen(function*() {
+    while (true) {
+      const silent = now() - lastHeard
+      if (silent >= patience) return yield* unavailable("has not been heard of for too long")
+      yield* Effect.sleep(patience - silent)
+    }
+  })
+
+  yield* Effect.addFinalizer(() => Effect.sync(flush))
+  return {
+    address,
+    features,
+    send,
+    drained: Effect.andThen(flushed.await, connection.drained),
+    run: (handler) => Effect.raceAllFirst([readLoop(handler), writeLoop, watch])
+  }
+})
+
+/** A connection whose first bytes have been read already. */
+const startingWith = (bytes: Buffer, connection: Connection): Connection => {
+  let first = bytes
+  const read = Effect.suspend(() => {
+    if (first.length === 0) return connection.read
+    const chunk = first
+    first = Buffer.alloc(0)
+    return Effect.succeed(chunk)
+  })
+  return { ...connection, read }
+}
+
+const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+
+const textOf = (frame: Frame): string => bufferOf(frame.data).toString("utf8")

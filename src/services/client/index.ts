@@ -1,0 +1,22 @@
+/**
+ * `effect-nsq/client`: publish to and consume from nsqd, this one or NSQ's own.
+ */
+
+/** Topics of values: `Topic.make("orders", Order)`; of bytes: `Topic.bytes("raw")`. */
+export * as Topic from "./ClientTopic.ts"
+export { MessageCodecError } from "./ClientTopic.ts"
+export type { ConnectionOptions, TlsOptions } from "./ConnectionOptions.ts"
+export * as Consumer from "./Consumer.ts"
+export type { Delivery } from "./Delivery.ts"
+/** Where a topic's nsqd are. */
+export * as Discovery from "./Discovery.ts"
+/** A connection to one nsqd, for clients of one's own making. */
+export * as NsqdConnection from "./NsqdConnection.ts"
+export { NsqdUnavailable } from "./NsqdConnection.ts"
+export {
+  make as makeProducer,
+  Producer,
+  type ProducerOptions,
+  type ProducerService,
+  PublishFailed
+} from "./Producer.ts"

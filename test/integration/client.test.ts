@@ -1,0 +1,91 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Layer, Queue } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { Consumer, makeProducer, Topic } from "../../src/services/client/index.ts"
+import * as NodeTransport from "../../src/services/transport/NodeTransport.ts"
+import * as Daemon from "./daemon.ts"
+
+const layer = Layer.merge(NodeTransport.layer, FetchHttpClient.layer)
+const numbers = Topic.bytes("numbers")
+const timeout = 120_000
+
+/** Handles numbers until `total` different ones have come. */
+const collect = Effect.fnUntraced(function*(consumer: Consumer.Consumer<Uint8Array>, total: number) {
+  const seen = new Set<number>()
+  const done = yield* Deferred.make<void>()
+  yield* Effect.forkScoped(consumer.run((body) =>
+    Effect.suspend(() => {
+      seen.add(Number(Buffer.from(body).toString()))
+      return seen.size === total ? Deferred.succeed(done, undefined) : Effect.void
+    })
+  ))
+  yield* Deferred.await(done)
+  return seen
+})
+
+describe("Producer and Consumer over real sockets", () => {
+  for (const compression of [undefined, "deflate", "snappy"] as const) {
+    it.live(
+      `move tens of thousands of messages ${compression === undefined ? "uncompressed" : `with ${compression}`}`,
+      () =>
+        Effect.gen(function*() {
+          const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory)
+          const servers = { nsqd: [`127.0.0.1:${daemon.tcpPort}`] }
+          const connection = compression === undefined ? {} : { compression }
+          const producer = yield* makeProducer({ servers, connection })
+          const consumer = yield* Consumer.make({
+            topic: numbers,
+            channel: "c",
+            servers,
+            connection,
+            maxInFlight: 1000
+          })
+          const total = 20_000
+          const collecting = yield* Effect.forkScoped(collect(consumer, total))
+          yield* Effect.forEach(
+            Array.from({ length: total }, (_, i) => i),
+            (number) => producer.publish("numbers", String(number)),
+            { concurrency: 200, discard: true }
+          )
+          assert.strictEqual((yield* Fiber.join(collecting)).size, total)
+        }).pipe(Effect.scoped, Effect.provide(layer)),
+      timeout
+    )
+  }
+
+  it.live(
+    "lose no confirmed message when one of two brokers is killed under load and started again",
+    () =>
+      Effect.gen(function*() {
+        const flags = ["--mem-queue-size=0"]
+        const data = yield* Daemon.temporaryDirectory
+        const steady = yield* Daemon.start(yield* Daemon.temporaryDirectory, flags)
+        const victim = yield* Daemon.start(data, flags)
+        const addresses = [steady, victim].map(({ tcpPort }) => `127.0.0.1:${tcpPort}`)
+        const producer = yield* makeProducer({ servers: { nsqd: addresses } })
+        const consumer = yield* Consumer.make({
+          topic: numbers,
+          channel: "c",
+          servers: { nsqd: addresses },
+          maxInFlight: 200,
+          maxAttempts: 0
+        })
+        const total = 10_000
+        const published = yield* Queue.unbounded<number>()
+        const collecting = yield* Effect.forkScoped(collect(consumer, total))
+        const publishing = yield* Effect.forkScoped(Effect.forEach(
+          Array.from({ length: total }, (_, i) => i),
+          (number) => Effect.tap(producer.publish("numbers", String(number)), () => Queue.offer(published, number)),
+          { concurrency: 100, discard: true }
+        ))
+        for (let i = 0; i < 3000; i++) yield* Queue.take(published)
+        yield* victim.signal("SIGKILL")
+        yield* victim.exited
+        for (let i = 0; i < 3000; i++) yield* Queue.take(published)
+        yield* Daemon.start(data, flags, victim)
+        yield* Fiber.join(publishing)
+        assert.strictEqual((yield* Fiber.join(collecting)).size, total)
+      }).pipe(Effect.scoped, Effect.provide(layer)),
+    timeout
+  )
+})

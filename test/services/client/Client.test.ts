@@ -1,0 +1,195 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Layer, Queue, Schema, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { TestClock } from "effect/testing"
+import { Broker } from "../../../src/services/broker/index.ts"
+import { Consumer, makeProducer, Topic } from "../../../src/services/client/index.ts"
+import { TestBroker } from "../../../src/testing/index.ts"
+
+const Order = Schema.Struct({ item: Schema.String, quantity: Schema.Int })
+const orders = Topic.make("orders", Order)
+const servers = { nsqd: [TestBroker.address] }
+const layer = TestBroker.layer().pipe(Layer.provideMerge(FetchHttpClient.layer))
+
+const text = (body: Uint8Array) => Buffer.from(body).toString()
+const raw = Topic.bytes("raw")
+
+/** Publishes bodies to the topic `raw`. */
+const publish = (...bodies: ReadonlyArray<string>) =>
+  Effect.scoped(Effect.flatMap(makeProducer({ servers }), (producer) => producer.publishAll("raw", bodies)))
+
+/** A consumer of the topic `raw`. */
+const consume = (options: Partial<Consumer.ConsumerOptions<Uint8Array>> = {}) =>
+  Consumer.make({ topic: raw, channel: "c", servers, ...options })
+
+const channel = Effect.map(Broker, (broker) => broker.findTopic("raw")?.channel("c"))
+
+describe("Producer and Consumer", () => {
+  it.effect("carry values of a topic with a Schema", () =>
+    Effect.gen(function*() {
+      const producer = yield* makeProducer({ servers })
+      const consumer = yield* Consumer.make({ topic: orders, channel: "kitchen", servers, maxInFlight: 10 })
+      const received = yield* Queue.unbounded<typeof Order.Type>()
+      yield* Effect.forkScoped(consumer.run((order) => Queue.offer(received, order)))
+      yield* producer.publish(orders, { item: "tea", quantity: 1 })
+      yield* producer.publishAll(orders, [{ item: "coffee", quantity: 2 }, { item: "cake", quantity: 3 }])
+      const items = yield* Effect.forEach([1, 2, 3], () => Queue.take(received))
+      assert.deepStrictEqual(items.map(({ item }) => item), ["tea", "coffee", "cake"])
+      assert.deepStrictEqual(yield* producer.connected, [TestBroker.address])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("carry bytes, deferred ones after their delay", () =>
+    Effect.gen(function*() {
+      const producer = yield* makeProducer({ servers })
+      const consumer = yield* consume()
+      const first = yield* Effect.forkScoped(Stream.runHead(consumer.messages))
+      yield* producer.publishDeferred("raw", "later", "10 seconds")
+      yield* TestClock.adjust("9999 millis")
+      assert.isUndefined(first.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      const delivery = yield* Effect.flatMap(Fiber.join(first), Effect.fromOption)
+      assert.strictEqual(text(delivery.body), "later")
+      assert.strictEqual(delivery.address, TestBroker.address)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("tell a publisher what the server refuses", () =>
+    Effect.gen(function*() {
+      const producer = yield* makeProducer({ servers })
+      const error = yield* Effect.flip(producer.publish("raw", ""))
+      assert.strictEqual(error.message, "raw: E_BAD_MESSAGE PUB invalid message body size 0")
+      // The server ends the connection then; there is another one after a pause.
+      const next = yield* Effect.forkScoped(producer.publish("raw", "fine"))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(next)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("wait for a server, but not for ever", () =>
+    Effect.gen(function*() {
+      const producer = yield* makeProducer({ servers: { nsqd: ["127.0.0.1:1"] } })
+      const publishing = yield* Effect.forkScoped(Effect.flip(producer.publish("raw", "x")))
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual((yield* Fiber.join(publishing)).message, "raw: no nsqd is connected")
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+})
+
+describe("a Consumer", () => {
+  it.effect("requeues what its handler fails on, and gives up after some attempts", () =>
+    Effect.gen(function*() {
+      yield* publish("bad", "good")
+      const attempts = yield* Queue.unbounded<string>()
+      const givenUp = yield* Deferred.make<string>()
+      const consumer = yield* consume({
+        maxAttempts: 3,
+        maxInFlight: 10,
+        defaultRequeueDelay: "1 second",
+        maxBackoffDuration: 0,
+        onGivenUp: ({ body }) => Effect.asVoid(Deferred.succeed(givenUp, text(body)))
+      })
+      yield* Effect.forkScoped(consumer.run((body, { attempts: attempt }) =>
+        Effect.andThen(
+          Queue.offer(attempts, `${text(body)} ${attempt}`),
+          text(body) === "bad" ? Effect.fail("no") : Effect.void
+        )
+      ))
+      assert.deepStrictEqual([yield* Queue.take(attempts), yield* Queue.take(attempts)], ["bad 1", "good 1"])
+      yield* TestClock.adjust("1 seconds")
+      assert.strictEqual(yield* Queue.take(attempts), "bad 2")
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(yield* Queue.take(attempts), "bad 3")
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(yield* Deferred.await(givenUp), "bad")
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("backs off while its handler fails, one message at a time, and comes back", () =>
+    Effect.gen(function*() {
+      yield* publish("1", "2", "3", "4", "5", "6")
+      const handled = yield* Queue.unbounded<string>()
+      let failing = true
+      const consumer = yield* consume({ maxInFlight: 1, defaultRequeueDelay: "1 hour", maxRequeueDelay: "1 hour" })
+      yield* Effect.forkScoped(consumer.run((body) =>
+        Effect.andThen(
+          Queue.offer(handled, text(body)),
+          Effect.suspend(() => failing ? Effect.fail("no") : Effect.void)
+        )
+      ))
+      assert.strictEqual(yield* Queue.take(handled), "1")
+      // Level 1 waits 2 s, level 2 waits 4 s.
+      yield* TestClock.adjust("1999 millis")
+      assert.strictEqual(Queue.sizeUnsafe(handled), 0)
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(yield* Queue.take(handled), "2")
+      failing = false
+      yield* TestClock.adjust("4 seconds")
+      assert.strictEqual(yield* Queue.take(handled), "3")
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual([yield* Queue.take(handled), yield* Queue.take(handled)], ["4", "5"])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("keeps what a slow handler works on from timing out", () =>
+    Effect.gen(function*() {
+      yield* publish("slow")
+      const started = yield* Deferred.make<void>()
+      const finish = yield* Deferred.make<void>()
+      const consumer = yield* consume()
+      const attempts: Array<number> = []
+      yield* Effect.forkScoped(consumer.run((_, delivery) =>
+        Effect.gen(function*() {
+          attempts.push(delivery.attempts)
+          yield* Deferred.succeed(started, undefined)
+          yield* Deferred.await(finish)
+        })
+      ))
+      yield* Deferred.await(started)
+      for (let i = 0; i < 50; i++) yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(attempts, [1])
+      assert.strictEqual((yield* channel)?.timeoutCount, 0)
+      yield* Deferred.succeed(finish, undefined)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("gives back at once what it has not answered when its program is interrupted", () =>
+    Effect.gen(function*() {
+      yield* publish("1", "2", "3")
+      const started = yield* Queue.unbounded<string>()
+      const program = Effect.scoped(Effect.flatMap(
+        consume({ maxInFlight: 3 }),
+        (consumer) =>
+          consumer.run((body) => Effect.andThen(Queue.offer(started, text(body)), Effect.never), { concurrency: 2 })
+      ))
+      const fiber = yield* Effect.forkChild(program)
+      yield* Queue.take(started)
+      yield* Queue.take(started)
+      yield* Fiber.interrupt(fiber)
+      const again = yield* consume({ maxInFlight: 3 })
+      const bodies = yield* again.messages.pipe(
+        Stream.tap((delivery) => delivery.finish),
+        Stream.map(({ body }) => text(body)),
+        Stream.take(3),
+        Stream.runCollect
+      )
+      assert.deepStrictEqual([...bodies].sort(), ["1", "2", "3"])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("stops once what it has is answered, and takes nothing more", () =>
+    Effect.gen(function*() {
+      yield* publish("1", "2", "3")
+      const started = yield* Deferred.make<void>()
+      const finish = yield* Deferred.make<void>()
+      const consumer = yield* consume({ maxInFlight: 1 })
+      const handled: Array<string> = []
+      const running = yield* Effect.forkScoped(consumer.run((body) =>
+        Effect.gen(function*() {
+          yield* Deferred.succeed(started, undefined)
+          yield* Deferred.await(finish)
+          handled.push(text(body))
+        })
+      ))
+      yield* Deferred.await(started)
+      const stopping = yield* Effect.forkScoped(consumer.stop)
+      yield* Effect.yieldNow
+      assert.isUndefined(stopping.pollUnsafe())
+      yield* Deferred.succeed(finish, undefined)
+      yield* Fiber.join(stopping)
+      yield* Fiber.join(running)
+      assert.deepStrictEqual(handled, ["1"])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+})
