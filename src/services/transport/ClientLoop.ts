@@ -146,10 +146,13 @@ export const make = Effect.gen(function*() {
       const now = time.monotonicMillis()
       const deadline = session.lastHeard + 2 * interval
       if (now >= deadline && !session.waiting) {
+        // What arrived while this process stood still has not been read yet: that silence was ours.
+        yield* Effect.yieldNow
+        if (session.lastHeard + 2 * interval > now) continue
         return yield* Effect.logError(`client(${session.connection.remoteAddress}) - heartbeat timeout`)
       }
       if (now >= next) {
-        next += interval
+        while (next <= now) next += interval
         if (!session.upgrading) {
           session.outbox.heartbeat()
           session.send()

@@ -174,6 +174,26 @@ describe("a broker on real sockets", () => {
   /** Open sockets of this process, those of the test included. */
   const sockets = () => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length
 
+  it.live("that stood still for longer than two heartbeats does not blame its clients", () =>
+    Effect.gen(function*() {
+      const { port } = yield* TcpServer
+      const clients = yield* Clients
+      const socket = yield* open(port)
+      const answers = yield* Queue.unbounded<string>()
+      socket.on("data", (chunk) => void Queue.offerUnsafe(answers, chunk.toString("latin1", 8)))
+      const wishes = JSON.stringify({ heartbeat_interval: 1000 })
+      socket.write(`  V2IDENTIFY\n\0\0\0${String.fromCharCode(wishes.length)}${wishes}`)
+      assert.strictEqual(yield* Queue.take(answers), "OK")
+      socket.write("NOP\n")
+      // Nobody in this process runs for two and a half seconds.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500)
+      assert.strictEqual(yield* Queue.take(answers), "_heartbeat_")
+      assert.strictEqual(Array.from(clients.all()).length, 1)
+      socket.write("NOPE\n")
+      let text = ""
+      while (!text.includes("E_INVALID invalid command NOPE")) text += yield* Queue.take(answers)
+    }).pipe(Effect.provide(Layer.mergeAll(broker, quiet))))
+
   it.live(
     "has nothing left of thousands of clients, whichever way they went",
     () =>
