@@ -2,13 +2,19 @@
  * The rows of the benchmark: what each starts, which load it applies and which figures it yields. A row gets a fresh
  * daemon with an empty data directory each time it runs.
  */
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { generate } from "selfsigned"
 import { type Daemon, withDaemon } from "./daemon.ts"
 import * as Load from "./load.ts"
+import type { Upgrade } from "./load/upgrade.ts"
 import { type Figures, sleep } from "./load/worker.ts"
+import * as Processes from "./processes.ts"
 
 export interface Measure {
   readonly name: string
-  readonly unit: "msg/s" | "ms" | "bytes"
+  readonly unit: "msg/s" | "ms" | "bytes" | "x"
   readonly better: "higher" | "lower"
 }
 
@@ -128,6 +134,50 @@ const throughRow = (
     })
 })
 
+/** Publishing and consuming at once as in `both`, with bodies that compress as JSON does; messages delivered a second. */
+const rateOfBoth = (command: ReadonlyArray<string>, flags: ReadonlyArray<string>, seconds: number, upgrade?: Upgrade) =>
+  withDaemon(command, [...memQueue(memQueueSizeUsual), ...flags], async (daemon) => {
+    await daemon.createChannels(topic, 1)
+    const common = { port: daemon.tcpPort, topic, channels: 1, warmUpSeconds, seconds, ...upgrade && { upgrade } }
+    const publishing = { connections: 2, bodyBytes, text: true, backlog: backlogMax, ...byMpub }
+    const [delivered] = await Load.run(
+      seconds + graceSeconds,
+      ["subscriber", { ...common, connectionsPerChannel: 2, reports: true }],
+      ["publisher", { ...common, ...publishing }]
+    )
+    return rate(delivered)
+  })
+
+const certificate = async (directory: string): Promise<ReadonlyArray<string>> => {
+  const [cert, key] = [Path.join(directory, "cert.pem"), Path.join(directory, "key.pem")]
+  const name = [{ name: "commonName", value: "localhost" }]
+  const made = await generate(name, { keyType: "ec", algorithm: "sha256" })
+  Fs.writeFileSync(cert, made.cert)
+  Fs.writeFileSync(key, made.private)
+  return [`--tls-cert=${cert}`, `--tls-key=${key}`, "--https-address="]
+}
+
+/** The same load in the clear and upgraded, one after the other: what the upgrade costs. */
+const upgradeRow = (upgrade: Upgrade, name: string): Row => ({
+  name: upgrade,
+  group: "upgrades",
+  measures: [
+    { name: `MPUB and SUB at once with ${name}, delivered`, unit: "msg/s", better: "higher" },
+    { name: `${name} / plain`, unit: "x", better: "higher" }
+  ],
+  run: async (command, seconds) => {
+    const directory = Processes.ownDirectory(Fs.mkdtempSync(Path.join(Os.tmpdir(), "nsq-bench-tls-")))
+    try {
+      const flags = upgrade === "tls" ? await certificate(directory) : []
+      const plain = await rateOfBoth(command, flags, seconds)
+      const upgraded = await rateOfBoth(command, flags, seconds, upgrade)
+      return [upgraded, upgraded / plain]
+    } finally {
+      Processes.removeDirectory(directory)
+    }
+  }
+})
+
 const httpRow = (name: string, measure: string, path: string, connections: number, lines: number): Row => ({
   name,
   measures: rateOf(measure),
@@ -228,6 +278,9 @@ export const rows: ReadonlyArray<Row> = [
   throughRow("fan-out", "MPUB and fan-out to 8 channels, delivered", 8, 1, memQueueSizeUsual),
   throughRow("disk", "MPUB and SUB through the disk queue, delivered", 1, 2, 0),
   publishRow("disk-mpub", "MPUB to the disk queue, 200 x 200 bytes", byMpub, () => memQueue(0)),
+  upgradeRow("tls", "TLS"),
+  upgradeRow("deflate", "deflate"),
+  upgradeRow("snappy", "snappy"),
   httpRow("http-pub", "HTTP /pub, 16 connections", "/pub", 16, 1),
   httpRow("http-mpub", "HTTP /mpub 200 x 200 bytes, 2 connections", "/mpub", 2, 200),
   latencyRow("latency-2k", 2000),

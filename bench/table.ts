@@ -52,7 +52,7 @@ const linesOf = ({ against, row, subject }: RowResult): ReadonlyArray<Line> =>
 export const lines = (results: ReadonlyArray<RowResult>): ReadonlyArray<Line> => results.flatMap(linesOf)
 
 const number = (value: number, unit: Measure["unit"]): string => {
-  const digits = unit === "ms" ? (value < 10 ? 3 : 1) : 0
+  const digits = unit === "ms" ? (value < 10 ? 3 : 1) : unit === "x" ? 2 : 0
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
 

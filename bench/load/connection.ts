@@ -6,6 +6,7 @@
  * It knows the wire format by heart on purpose: the generator must not share code with the product it measures.
  */
 import * as Net from "node:net"
+import { type Channel, features, type Upgrade, upgrade } from "./upgrade.ts"
 
 /** Nearly a whole window of 2500 messages of 234 bytes. */
 const readBufferBytesDefault = 512 * 1024
@@ -33,6 +34,8 @@ export interface Options {
   /** Called once per read that brought messages. */
   readonly onDelivered?: (count: number) => void
   readonly onFailure: (cause: Error) => void
+  /** Encrypts or compresses the connection. */
+  readonly upgrade?: Upgrade | undefined
 }
 
 const newFinBlock = (): Buffer => Buffer.from(`FIN ${" ".repeat(16)}\n`.repeat(finsPerBlock), "latin1")
@@ -44,6 +47,8 @@ export class Connection {
   readonly #socket: Net.Socket
   readonly #headBytes: number
   readonly #connected: Promise<void>
+  /** What commands go out by. */
+  #channel: Channel
   /** FIN blocks that the kernel has taken and that may be filled again. */
   readonly #freeBlocks: Array<Buffer> = []
   #fins: Buffer = noFinBlock
@@ -62,35 +67,63 @@ export class Connection {
     this.#options = options
     this.#headBytes = messageHeadBytes + (options.bodyBytes ?? 0)
     const buffer = Buffer.allocUnsafeSlow(options.readBufferBytes ?? readBufferBytesDefault)
-    this.#socket = Net.connect({
-      host: "127.0.0.1",
-      port: options.port,
-      noDelay: true,
-      onread: {
-        buffer,
-        callback: (length) => {
-          this.#read(buffer, length)
-          return true
-        }
+    const onread = {
+      buffer,
+      callback: (length: number) => {
+        this.#read(buffer, length)
+        return true
       }
-    })
+    }
+    const address = { host: "127.0.0.1", port: options.port, noDelay: true }
+    // What is above the socket reads it in its own way.
+    const socket = Net.connect(options.upgrade === undefined ? { ...address, onread } : address)
+    this.#socket = socket
+    const write = (bytes: Uint8Array, done?: () => void): void => void socket.write(bytes, done)
+    this.#channel = { write, prepare: (bytes) => bytes, writePrepared: write }
     this.#connected = new Promise((resolve) => this.#socket.once("connect", () => resolve()))
     this.#socket.on("error", (cause) => this.#fail(cause))
     this.#socket.on("close", () => this.#fail(new Error("the daemon closed the connection")))
   }
 
-  /** Opens the connection like an ordinary client: magic and IDENTIFY with feature negotiation, all defaults. */
+  /**
+   * Opens the connection like an ordinary client: magic and IDENTIFY with feature negotiation, all defaults but for the upgrade.
+   */
   async open(clientId: string): Promise<void> {
     await this.#connected
     const body = JSON.stringify({
       client_id: clientId,
       hostname: "bench",
       user_agent: "effect-nsq-bench/1",
-      feature_negotiation: true
+      feature_negotiation: true,
+      ...this.#options.upgrade === undefined ? {} : features[this.#options.upgrade]
     })
     const head = Buffer.from("  V2IDENTIFY\n\0\0\0\0", "latin1")
     head.writeUInt32BE(Buffer.byteLength(body), head.length - 4)
-    await this.#request(Buffer.concat([head, Buffer.from(body)]))
+    const identify = Buffer.concat([head, Buffer.from(body)])
+    if (this.#options.upgrade === undefined) await this.#request(identify)
+    else await this.#openUpgraded(identify, this.#options.upgrade)
+  }
+
+  /** The answer to IDENTIFY is plain, and what follows it, perhaps in the same read, is not. */
+  async #openUpgraded(identify: Uint8Array, how: Upgrade): Promise<void> {
+    const socket = this.#socket
+    socket.write(identify)
+    let answer = Buffer.alloc(0)
+    while (answer.length < 4 || answer.length < 4 + answer.readUInt32BE(0)) {
+      const chunk = await new Promise<Buffer>((resolve) => socket.once("data", resolve))
+      socket.pause()
+      answer = Buffer.concat([answer, chunk])
+      if (answer.length < 4 || answer.length < 4 + answer.readUInt32BE(0)) socket.resume()
+    }
+    const end = 4 + answer.readUInt32BE(0)
+    if (!answer.toString("latin1", 8, end).includes("{")) throw new Error(`IDENTIFY was answered with ${answer}`)
+    if (answer.length > end) socket.unshift(answer.subarray(end))
+    const confirmed = new Promise<string>((resolve) => this.#waiting.push(resolve))
+    const onBytes = (bytes: Buffer): void => this.#read(bytes, bytes.length)
+    this.#channel = upgrade[how](socket, onBytes, (cause) => this.#fail(cause))
+    if (how !== "tls") socket.resume()
+    const response = await confirmed
+    if (response !== "OK") throw new Error(`the upgrade was answered with ${response}`)
   }
 
   async subscribe(topic: string, channel: string): Promise<void> {
@@ -99,11 +132,17 @@ export class Connection {
   }
 
   ready(count: number): void {
-    this.#socket.write(`RDY ${count}\n`)
+    this.#channel.write(Buffer.from(`RDY ${count}\n`))
   }
 
+  /** Bytes in the form in which `write` sends them, any number of times. */
+  prepare(bytes: Buffer): Buffer {
+    return this.#channel.prepare(bytes)
+  }
+
+  /** Sends bytes that were prepared. */
   write(bytes: Uint8Array): void {
-    this.#socket.write(bytes)
+    this.#channel.writePrepared(bytes)
   }
 
   close(): void {
@@ -115,7 +154,7 @@ export class Connection {
   #request(bytes: Uint8Array): Promise<string> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve)
-      this.#socket.write(bytes)
+      this.#channel.write(bytes)
     })
   }
 
@@ -190,7 +229,7 @@ export class Connection {
     if (type !== frameTypeResponse) {
       this.#fail(new Error(`the daemon answered ${data}`))
     } else if (data === "_heartbeat_") {
-      this.#socket.write("NOP\n")
+      this.#channel.write(Buffer.from("NOP\n"))
     } else {
       const waiting = this.#waiting.shift()
       if (waiting !== undefined) waiting(data)
@@ -218,6 +257,6 @@ export class Connection {
     const bytes = block.subarray(0, this.#finsAt)
     this.#finsAt = 0
     this.#fins = noFinBlock
-    this.#socket.write(bytes, () => this.#freeBlocks.push(block))
+    this.#channel.write(bytes, () => this.#freeBlocks.push(block))
   }
 }

@@ -5,6 +5,7 @@
  * further than that ahead of the subscriber beside it.
  */
 import { Connection } from "./connection.ts"
+import type { Upgrade } from "./upgrade.ts"
 import { fail, measureRate, type Order, type Window, work } from "./worker.ts"
 
 export interface PublisherConfig extends Window {
@@ -20,10 +21,16 @@ export interface PublisherConfig extends Window {
   /** Messages that may be published and not yet delivered to every channel. */
   readonly backlog?: number
   readonly channels?: number
+  readonly upgrade?: Upgrade
+  /** Bodies that compress as JSON does, instead of one letter. */
+  readonly text?: boolean
 }
 
 interface Publisher {
   readonly connection: Connection
+  /** One command and as many as may be unanswered, ready to be sent. */
+  one: Buffer
+  many: Buffer
   /** Commands that may be sent before the next answer. */
   credit: number
 }
@@ -34,18 +41,30 @@ const uint32 = (value: number): Buffer => {
   return bytes
 }
 
+/** An event as programs log it: names that repeat, values that do not. */
+const textBody = (length: number, index: number): string => {
+  let text = ""
+  for (let word = index + 1; text.length < length;) {
+    word = (Math.imul(word, 1_664_525) + 1_013_904_223) >>> 0
+    text += `{"event":"order","customer":${word % 1_000_000},"token":"${word.toString(36)}","total":${word % 9973}.50}`
+  }
+  return text.slice(0, length)
+}
+
+const message = ({ bodyBytes, text }: PublisherConfig, index: number): Buffer => {
+  const body = text === true ? Buffer.from(textBody(bodyBytes, index)) : Buffer.alloc(bodyBytes, "x")
+  return Buffer.concat([uint32(body.length), body])
+}
+
 const command = (config: PublisherConfig): Buffer => {
-  const body = Buffer.alloc(config.bodyBytes, "x")
-  const message = Buffer.concat([uint32(body.length), body])
-  if (config.batch === 1) return Buffer.concat([Buffer.from(`PUB ${config.topic}\n`), message])
-  const messages = Buffer.concat(Array.from({ length: config.batch }, () => message))
+  if (config.batch === 1) return Buffer.concat([Buffer.from(`PUB ${config.topic}\n`), message(config, 0)])
+  const messages = Buffer.concat(Array.from({ length: config.batch }, (_, index) => message(config, index)))
   const head = Buffer.from(`MPUB ${config.topic}\n`)
   return Buffer.concat([head, uint32(messages.length + 4), uint32(config.batch), messages])
 }
 
 work(async (config: PublisherConfig) => {
   const one = command(config)
-  const many = Buffer.concat(Array.from({ length: config.window }, () => one))
   const channels = config.channels ?? 1
   const commandsMax = Math.ceil((config.limit ?? Infinity) / config.batch)
   const backlog = config.backlog ?? Infinity
@@ -62,13 +81,17 @@ work(async (config: PublisherConfig) => {
     if (count <= 0) return
     sent += count
     publisher.credit -= count
-    publisher.connection.write(count === config.window ? many : many.subarray(0, count * one.length))
+    const { connection, many, one } = publisher
+    connection.write(count === config.window ? many : many.subarray(0, count * one.length))
   }
   const open = async (index: number): Promise<Publisher> => {
     const publisher: Publisher = {
       credit: config.window,
+      one,
+      many: one,
       connection: new Connection({
         port: config.port,
+        upgrade: config.upgrade,
         onFailure: fail,
         onOks: (count) => {
           published += count * config.batch
@@ -79,6 +102,8 @@ work(async (config: PublisherConfig) => {
       })
     }
     await publisher.connection.open(`publisher-${index}`)
+    publisher.one = publisher.connection.prepare(one)
+    publisher.many = Buffer.concat(Array.from({ length: config.window }, () => publisher.one))
     return publisher
   }
   const publishers = await Promise.all(Array.from({ length: config.connections }, (_, index) => open(index)))

@@ -5,6 +5,7 @@
  * has arrived so far.
  */
 import { Connection } from "./connection.ts"
+import type { Upgrade } from "./upgrade.ts"
 import { fail, report, sleep, type Window, work } from "./worker.ts"
 
 export interface SubscriberConfig extends Window {
@@ -14,6 +15,7 @@ export interface SubscriberConfig extends Window {
   readonly connectionsPerChannel: number
   readonly limit?: number
   readonly reports?: boolean
+  readonly upgrade?: Upgrade
 }
 
 const readyCount = 2500
@@ -28,6 +30,7 @@ work(async (config: SubscriberConfig) => {
   const open = async (index: number): Promise<Connection> => {
     const connection = new Connection({
       port: config.port,
+      upgrade: config.upgrade,
       onFailure: fail,
       onDelivered: (count) => {
         delivered += count
