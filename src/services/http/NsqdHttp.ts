@@ -32,7 +32,8 @@ import * as TopicRoutes from "./TopicRoutes.ts"
 /** What the API works on. */
 export type Services = Broker | Publisher | Clients | Storage | RuntimeOptions | ListenAddresses | Lifecycle
 
-const allRoutes = Effect.gen(function*() {
+/** Every endpoint there is. */
+export const allRoutes = Effect.gen(function*() {
   const groups = yield* Effect.all([
     InfoRoutes.make,
     StatsRoutes.make,
