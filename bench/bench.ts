@@ -78,19 +78,25 @@ const once = async (row: Row, daemon: string, outcome: Table.Outcome): Promise<T
   }
 }
 
-const measure = async (row: Row): Promise<Table.RowResult> => {
-  let subject: Table.Outcome = { runs: [] }
-  let other: Table.Outcome = { runs: [] }
+/** Rounds outside, rows inside: rows that are compared with each other meet the same machine. */
+const measure = async (rows: ReadonlyArray<Row>): Promise<ReadonlyArray<Table.RowResult>> => {
+  const results = rows.map((row): { row: Row; subject: Table.Outcome; other: Table.Outcome } => ({
+    row,
+    subject: { runs: [] },
+    other: { runs: [] }
+  }))
   for (let round = 0; round < rounds; round++) {
-    subject = await once(row, bin, subject)
-    if (against !== undefined) other = await once(row, against, other)
+    for (const result of results) {
+      result.subject = await once(result.row, bin, result.subject)
+      if (against !== undefined) result.other = await once(result.row, against, result.other)
+    }
   }
-  return against === undefined ? { row, subject } : { row, subject, against: other }
+  return results.map(({ other, row, subject }) =>
+    against === undefined ? { row, subject } : { row, subject, against: other }
+  )
 }
 
-const results: Array<Table.RowResult> = []
-for (const row of chosen(only)) results.push(await measure(row))
-
+const results = await measure(chosen(only))
 const lines = Table.lines(results)
 const setting: Table.Setting = {
   date: new Date().toISOString().slice(0, 10),

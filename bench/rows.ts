@@ -10,6 +10,7 @@ import { type Daemon, withDaemon } from "./daemon.ts"
 import * as Load from "./load.ts"
 import type { Upgrade } from "./load/upgrade.ts"
 import { type Figures, sleep } from "./load/worker.ts"
+import { withObservation } from "./observe.ts"
 import * as Processes from "./processes.ts"
 
 export interface Measure {
@@ -92,19 +93,57 @@ const preload = async (daemon: Daemon, count: number): Promise<void> => {
   await daemon.awaitDepth(topic, count)
 }
 
+/** As `publishRow` for MPUB, while everything watches the daemon. */
+const observedPublishRow: Row = {
+  name: "mpub-metrics",
+  measures: rateOf("MPUB with /metrics, statsd and percentiles"),
+  run: (command, seconds) =>
+    withObservation(({ during, flags }) =>
+      withDaemon(command, [...memQueueAmple(seconds), ...flags], async (daemon) => {
+        await daemon.createChannels(topic, 0)
+        const [figures] = await during(
+          daemon,
+          () => Load.run(seconds + graceSeconds, publisher(daemon, seconds, byMpub))
+        )
+        return [rate(figures)]
+      })
+    )
+}
+
+/** Consumes what was published before, for as long as there is some. */
+const consume = async (daemon: Daemon, seconds: number, limit: number): Promise<number> => {
+  const config = { port: daemon.tcpPort, topic, channels: 1, connectionsPerChannel: 2, warmUpSeconds, seconds, limit }
+  const [figures] = await Load.run(seconds + graceSeconds, ["subscriber", config])
+  return rate(figures)
+}
+
+const preloadOf = (seconds: number): number =>
+  Math.ceil((preloadPerSecond * (warmUpSeconds + seconds)) / byMpub.batch) * byMpub.batch
+
 const subRow: Row = {
   name: "sub",
   measures: rateOf("SUB, RDY 2500, FIN each"),
   run: (command, seconds) => {
-    const count = Math.ceil((preloadPerSecond * (warmUpSeconds + seconds)) / byMpub.batch) * byMpub.batch
+    const count = preloadOf(seconds)
     return withDaemon(command, memQueue(count), async (daemon) => {
       await preload(daemon, count)
-      const [figures] = await Load.run(seconds + graceSeconds, [
-        "subscriber",
-        { port: daemon.tcpPort, topic, channels: 1, connectionsPerChannel: 2, warmUpSeconds, seconds, limit: count }
-      ])
-      return [rate(figures)]
+      return [await consume(daemon, seconds, count)]
     })
+  }
+}
+
+/** As `subRow`, while everything watches the daemon. */
+const observedSubRow: Row = {
+  name: "sub-metrics",
+  measures: rateOf("SUB with /metrics, statsd and percentiles"),
+  run: (command, seconds) => {
+    const count = preloadOf(seconds)
+    return withObservation(({ during, flags }) =>
+      withDaemon(command, [...memQueue(count), ...flags], async (daemon) => {
+        await preload(daemon, count)
+        return [await during(daemon, () => consume(daemon, seconds, count))]
+      })
+    )
   }
 }
 
@@ -271,9 +310,11 @@ export const median = (values: ReadonlyArray<number>): number => {
 
 export const rows: ReadonlyArray<Row> = [
   publishRow("mpub", "MPUB 200 x 200 bytes", byMpub),
+  observedPublishRow,
   publishRow("pub", "PUB one at a time, 2 connections", { batch: 1, window: 1 }),
   publishRow("pub-pipelined", "PUB pipelined, 2 connections", { batch: 1, window: 500 }),
   subRow,
+  observedSubRow,
   throughRow("both", "MPUB and SUB at once, delivered", 1, 2, memQueueSizeUsual),
   throughRow("fan-out", "MPUB and fan-out to 8 channels, delivered", 8, 1, memQueueSizeUsual),
   throughRow("disk", "MPUB and SUB through the disk queue, delivered", 1, 2, 0),

@@ -14,7 +14,8 @@ import { messageHeaderSize } from "./Message.ts"
 export const messageFrameHeaderSize = frameHeaderSize + messageHeaderSize
 /** Bytes before the body in a disk record: size, timestamp, attempts, id. */
 export const recordHeaderSize = 4 + messageHeaderSize
-/** Where attempts and id lie in a message frame. */
+/** Where time stamp, attempts and id lie in a message frame. */
+export const frameTimestampOffset = 8
 export const frameAttemptsOffset = 16
 export const frameIdOffset = 18
 
@@ -59,6 +60,7 @@ export class MessageBatch {
   readonly ledger: Ledger | undefined
   private published: PublishedBodies | undefined
   private stored: StoredRecords | undefined
+  /** Of all messages, in ns since the epoch; 0 where each has its own. */
   private readonly timestamp: bigint
   private readonly ids: GuidBlock | undefined
   private laidOut: Buffer | undefined
@@ -132,10 +134,15 @@ export class MessageBatch {
     if (size > gatherableBytesMax) return undefined
     const capacity = Math.min(gatheredBytesMax, 4 * Math.max(size, predecessor.capacity))
     const frames = Buffer.allocUnsafeSlow(capacity)
-    const batch = new MessageBatch(0, 0, 0, undefined, undefined, undefined, timestamp, ids, frames)
+    const batch = new MessageBatch(0, 0, 0, undefined, undefined, undefined, 0n, ids, frames)
     batch.room = capacity
     batch.gather(bodies, timestamp, ids)
     return batch
+  }
+
+  /** When all of these messages were published, in ns since the epoch; undefined where each may have a time of its own. */
+  get publishedNanos(): number | undefined {
+    return this.timestamp === 0n ? undefined : Number(this.timestamp)
   }
 
   private get capacity(): number {

@@ -181,7 +181,7 @@ export class Channel {
     if (slot < 0) return this.whyNot(key)
     const batch = inFlight.batchAt(slot)
     batch.ledger?.settle(1)
-    if (this.latency.isWanted) this.latency.note(batch.frames, inFlight.positionAt(slot))
+    if (this.latency.isWanted) this.latency.note(batch, inFlight.positionAt(slot))
     inFlight.remove(slot)
     subscription.finishCount++
     this.wake()
