@@ -23,7 +23,9 @@ const areas = [
   "tcp-auth",
   "http-publish",
   "http-admin",
-  "stats"
+  "stats",
+  "lookupd-tcp",
+  "lookupd-http"
 ]
 const jobs = 4
 const defaultCaseMillis = 30_000

@@ -8,3 +8,5 @@ export * as broker from "./services/broker/index.ts"
 export * as protocol from "./protocol/index.ts"
 /** The daemon nsqd as one Layer. */
 export { Nsqd } from "./services/Nsqd.ts"
+/** The daemon nsqlookupd as one Layer. */
+export { Nsqlookupd } from "./services/Nsqlookupd.ts"

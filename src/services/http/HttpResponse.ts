@@ -38,7 +38,10 @@ export const text = (body: string): HttpResponse =>
   make(200, body === "" ? nsqHeader : [...textType, ...nsqHeader], body)
 
 /** 200 with a value as JSON. */
-export const json = (value: unknown): HttpResponse => make(200, [...jsonType, ...nsqHeader], encodeJson(value))
+export const json = (value: unknown): HttpResponse => jsonText(encodeJson(value))
+
+/** 200 with JSON that has been written already. */
+export const jsonText = (body: string): HttpResponse => make(200, [...jsonType, ...nsqHeader], body)
 
 /** 200 and no body. */
 export const empty: HttpResponse = make(200, nsqHeader, "")

@@ -1,0 +1,35 @@
+/**
+ * The program `nsqlookupd`: reads command line, environment and config file, builds the daemon's Layer and runs it.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import process from "node:process"
+import * as NsqLogger from "../services/logging/NsqLogger.ts"
+import { Nsqlookupd } from "../services/Nsqlookupd.ts"
+import type { Settings } from "../services/options/ConfigFile.ts"
+import * as LookupdOptions from "../services/options/LookupdOptions.ts"
+import * as Version from "../services/options/Version.ts"
+import * as Main from "./main.ts"
+
+/** Lines that say why the daemon does not run, whatever its own lines look like. */
+const fatalLogs = ({ logFormat }: Partial<LookupdOptions.LookupdOptions>) =>
+  NsqLogger.layer({ format: logFormat ?? "nsq", level: "fatal", prefix: "[nsqlookupd] " })
+
+const run = ({ given, warnings }: Settings<LookupdOptions.LookupdOptions>): void => {
+  const { logFormat: format, logLevel: level, logPrefix: prefix } = { ...LookupdOptions.defaults(), ...given }
+  const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning))
+  Main.runDaemon({
+    layer: Nsqlookupd.layer.pipe(
+      Layer.provide(Layer.effectDiscard(warn)),
+      Layer.provideMerge(NsqLogger.layer({ format, level, prefix })),
+      Layer.provide(LookupdOptions.layer(given))
+    ),
+    fatalLogs: fatalLogs(given),
+    reload: Effect.logInfo("SIGHUP received, there is nothing to reload"),
+    failed: Nsqlookupd.use((nsqlookupd) => nsqlookupd.failed)
+  })
+}
+
+const command = Main.commandOrExit(LookupdOptions.parse(process.argv.slice(2)), LookupdOptions.usage)
+if (command.version) Main.printAndExit(Version.banner("nsqlookupd"))
+else Main.settle(LookupdOptions.settle(command, process.env), fatalLogs(command.given), run)

@@ -1,0 +1,39 @@
+/**
+ * nsqlookupd's HTTP API: puts the endpoints together and serves them on the configured address.
+ */
+import { Context, Effect, FiberSet, Layer } from "effect"
+import * as DebugRoutes from "../http/DebugRoutes.ts"
+import * as HttpServer from "../http/HttpServer.ts"
+import * as RequestTarget from "../http/RequestTarget.ts"
+import * as Responder from "../http/Responder.ts"
+import { ListenAddresses } from "../ListenAddresses.ts"
+import { LookupdOptions } from "../options/LookupdOptions.ts"
+import type { Listener, ListenError } from "../transport/Transport.ts"
+import * as LookupRoutes from "./LookupRoutes.ts"
+import type { Registrations } from "./Registrations.ts"
+
+/** NSQ takes an empty address for any port on all interfaces. */
+const anyAddress = ":0"
+
+export class LookupHttp extends Context.Service<LookupHttp, Listener>()("effect-nsq/lookup/LookupHttp") {
+  static readonly layer: Layer.Layer<LookupHttp, ListenError, Registrations | ListenAddresses> = Layer.effect(
+    LookupHttp,
+    Effect.gen(function*() {
+      const { httpAddress } = yield* LookupdOptions
+      const addresses = yield* ListenAddresses
+      const routes = yield* Effect.all([LookupRoutes.make, DebugRoutes.makeProfiles("/debug/pprof")])
+      const respond = yield* Responder.make(routes.flat())
+      const handlers = yield* FiberSet.make<void>()
+      const fork = yield* FiberSet.runtime(handlers)()
+      const understand = RequestTarget.cached((target) => target)
+      const listener = yield* HttpServer.listen({
+        name: "HTTP",
+        address: httpAddress === "" ? anyAddress : httpAddress,
+        quiet: FiberSet.awaitEmpty(handlers),
+        onRequest: (incoming, outgoing) => void fork(respond(incoming, outgoing, understand(incoming.url ?? "/")))
+      })
+      addresses.httpPort = listener.port
+      return listener
+    })
+  )
+}

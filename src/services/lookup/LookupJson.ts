@@ -1,0 +1,72 @@
+/**
+ * The JSON of nsqlookupd's HTTP API (section 4 of the nsqlookupd notes), keys in NSQ's order.
+ */
+import * as HttpResponse from "../http/HttpResponse.ts"
+import type { DebugEntry, Lookup, Node, Producer } from "./RegistrationDatabase.ts"
+
+const producer = ({ identity, remoteAddress }: Producer) => ({
+  remote_address: remoteAddress,
+  hostname: identity.hostname,
+  broadcast_address: identity.broadcast_address,
+  tcp_port: identity.tcp_port,
+  http_port: identity.http_port,
+  version: identity.version,
+  topology_zone: identity.topology_zone,
+  topology_region: identity.topology_region
+})
+
+/** What `/lookup` answers. */
+export const lookup = ({ channels, producers }: Lookup): unknown => ({
+  channels,
+  producers: producers.map(producer)
+})
+
+/** What `/nodes` answers. */
+export const nodes = (nodes: ReadonlyArray<Node>): unknown => ({
+  producers: nodes.map((node) => ({
+    ...producer(node.producer),
+    tombstones: node.tombstones,
+    topics: node.topics
+  }))
+})
+
+/** Go's zero time in nanoseconds since the Unix epoch, wrapped at 64 bits. */
+const neverNanos = -6795364578871345152n
+
+/** An object whose bigints are whole numbers beyond what JSON.stringify can write. */
+const objectText = (fields: Readonly<Record<string, string | number | boolean | bigint>>): string =>
+  `{${
+    Object.entries(fields)
+      .map(([key, value]) =>
+        `${HttpResponse.encodeJson(key)}:${typeof value === "bigint" ? value : HttpResponse.encodeJson(value)}`
+      )
+      .join(",")
+  }}`
+
+const debugEntry = ({ producer, tombstonedAt }: DebugEntry): string => {
+  const { identity, lastUpdate, remoteAddress } = producer
+  return objectText({
+    broadcast_address: identity.broadcast_address,
+    hostname: identity.hostname,
+    http_port: identity.http_port,
+    id: remoteAddress,
+    last_update: lastUpdate.wall,
+    tcp_port: identity.tcp_port,
+    tombstoned: tombstonedAt !== undefined,
+    tombstoned_at: tombstonedAt?.wall ?? neverNanos,
+    topology_region: identity.topology_region,
+    topology_zone: identity.topology_zone,
+    version: identity.version
+  })
+}
+
+/** What `/debug` answers. The entries come ordered by key. */
+export const debugText = (entries: ReadonlyArray<DebugEntry>): string => {
+  const byKey = new Map<string, Array<string>>()
+  for (const entry of entries) {
+    const list = byKey.get(entry.key)
+    if (list === undefined) byKey.set(entry.key, [debugEntry(entry)])
+    else list.push(debugEntry(entry))
+  }
+  return `{${Array.from(byKey, ([key, list]) => `${HttpResponse.encodeJson(key)}:[${list.join(",")}]`).join(",")}}`
+}

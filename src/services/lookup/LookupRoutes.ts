@@ -1,0 +1,93 @@
+/**
+ * nsqlookupd's endpoints, apart from `/watch` and profiles. Those that do not check the name of a topic take `*` for every
+ * topic, as NSQ's do.
+ */
+import { Effect } from "effect"
+import { isTopicName } from "../../protocol/Names.ts"
+import * as Arguments from "../http/Arguments.ts"
+import * as HttpResponse from "../http/HttpResponse.ts"
+import { type HttpRequest, type Route, route } from "../http/Router.ts"
+import { version } from "../options/Version.ts"
+import * as LookupJson from "./LookupJson.ts"
+import type { Entry } from "./RegistrationDatabase.ts"
+import { Registrations } from "./Registrations.ts"
+
+const well = HttpResponse.plain(200, "OK")
+const info = HttpResponse.json({ version })
+const tooMany = HttpResponse.fail(503, "TOO_MANY_REGISTRATIONS")
+
+const logRemoved = ({ category, channel, topic }: Entry): Effect.Effect<void> =>
+  Effect.logInfo(
+    category === "channel" ? `DB: removing channel(${channel}) from topic(${topic})` : `DB: removing topic(${topic})`
+  )
+
+/** The endpoints, on the registrations of the environment. */
+export const make: Effect.Effect<ReadonlyArray<Route>, never, Registrations> = Effect.gen(function*() {
+  const registrations = yield* Registrations
+
+  const channels = ({ target }: HttpRequest) =>
+    Effect.map(
+      Arguments.anyTopicName(target),
+      (topic) => HttpResponse.json({ channels: registrations.channels(topic) })
+    )
+
+  const lookup = Effect.fnUntraced(function*({ target }: HttpRequest) {
+    const found = registrations.lookup(yield* Arguments.anyTopicName(target))
+    return found === undefined
+      ? yield* HttpResponse.fail(404, "TOPIC_NOT_FOUND")
+      : HttpResponse.json(LookupJson.lookup(found))
+  })
+
+  const createTopic = Effect.fnUntraced(function*({ target }: HttpRequest) {
+    const topic = yield* Arguments.anyTopicName(target)
+    if (!isTopicName(topic)) return yield* HttpResponse.fail(400, "INVALID_ARG_TOPIC")
+    yield* Effect.logInfo(`DB: adding topic(${topic})`)
+    return registrations.createTopic(topic) ? HttpResponse.empty : yield* tooMany
+  })
+
+  const deleteTopic = Effect.fnUntraced(function*({ target }: HttpRequest) {
+    const topic = yield* Arguments.anyTopicName(target)
+    yield* Effect.forEach(registrations.deleteTopic(topic), logRemoved, { discard: true })
+    return HttpResponse.empty
+  })
+
+  const tombstone = Effect.fnUntraced(function*({ target }: HttpRequest) {
+    const topic = yield* Arguments.anyTopicName(target)
+    const node = target.query?.get("node")
+    if (node === undefined) return yield* HttpResponse.fail(400, "MISSING_ARG_NODE")
+    yield* Effect.logInfo(`DB: setting tombstone for producer@${node} of topic(${topic})`)
+    registrations.tombstone(topic, node)
+    return HttpResponse.empty
+  })
+
+  const createChannel = Effect.fnUntraced(function*({ target }: HttpRequest) {
+    const { channel, topic } = yield* Arguments.topicAndChannelNames(target)
+    yield* Effect.logInfo(`DB: adding channel(${channel}) in topic(${topic})`)
+    yield* Effect.logInfo(`DB: adding topic(${topic})`)
+    return registrations.createChannel(topic, channel) ? HttpResponse.empty : yield* tooMany
+  })
+
+  const deleteChannel = Effect.fnUntraced(function*({ target }: HttpRequest) {
+    const { channel, topic } = yield* Arguments.topicAndChannelNames(target)
+    if (!registrations.deleteChannel(topic, channel)) return yield* HttpResponse.fail(404, "CHANNEL_NOT_FOUND")
+    yield* logRemoved({ category: "channel", topic, channel })
+    return HttpResponse.empty
+  })
+
+  const answer = (make: () => HttpResponse.HttpResponse) => () => Effect.sync(make)
+
+  return [
+    route("GET", "/ping", answer(() => well)),
+    route("GET", "/info", answer(() => info)),
+    route("GET", "/debug", answer(() => HttpResponse.jsonText(LookupJson.debugText(registrations.debug())))),
+    route("GET", "/topics", answer(() => HttpResponse.json({ topics: registrations.topics() }))),
+    route("GET", "/nodes", answer(() => HttpResponse.json(LookupJson.nodes(registrations.nodes())))),
+    route("GET", "/channels", channels),
+    route("GET", "/lookup", lookup),
+    route("POST", "/topic/create", createTopic),
+    route("POST", "/topic/delete", deleteTopic),
+    route("POST", "/topic/tombstone", tombstone),
+    route("POST", "/channel/create", createChannel),
+    route("POST", "/channel/delete", deleteChannel)
+  ]
+})

@@ -1,0 +1,191 @@
+/**
+ * A producer's connection to nsqlookupd (section 2 of the nsqlookupd notes): the magic, then commands, each answered in
+ * order, until either side ends it. Every error ends it, and with it all that the producer has registered.
+ */
+import { Duration, Effect, type Scope } from "effect"
+import { encodeAnswer } from "../../protocol/LookupAnswer.ts"
+import { type LookupCommand, LookupCommandDecoder, magicV1 } from "../../protocol/LookupCommand.ts"
+import { encodeLookupd } from "../../protocol/LookupIdentity.ts"
+import { ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
+import { ListenAddresses } from "../ListenAddresses.ts"
+import { LogThreshold } from "../logging/LogThreshold.ts"
+import * as GoDuration from "../options/GoDuration.ts"
+import { LookupdOptions } from "../options/LookupdOptions.ts"
+import * as NodeId from "../options/NodeId.ts"
+import { version } from "../options/Version.ts"
+import type { Connection, ConnectionLost } from "../transport/Transport.ts"
+import type { Entry, Producer } from "./RegistrationDatabase.ts"
+import { Registrations } from "./Registrations.ts"
+
+/** A client that does not say its magic is closed. */
+const magicDeadline = "60 seconds"
+
+/** A client that does not take its answers is closed. */
+const drainDeadline = "60 seconds"
+
+const ok = encodeAnswer(Buffer.from("OK"))
+const tooMany = protocolError("E_INVALID", "REGISTER too many registrations")
+
+const entryText = ({ category, channel, topic }: Entry): string => `category:${category} key:${topic} subkey:${channel}`
+
+/** What runs for every connection, with the registrations of the environment. */
+export const make = Effect.gen(function*() {
+  const registrations = yield* Registrations
+  const addresses = yield* ListenAddresses
+  const { broadcastAddress } = yield* LookupdOptions
+  const threshold = yield* LogThreshold
+  const hostname = NodeId.hostname()
+
+  const identity = (): Buffer =>
+    Buffer.from(encodeLookupd({
+      broadcast_address: broadcastAddress,
+      hostname,
+      http_port: addresses.httpPort,
+      tcp_port: addresses.tcpPort,
+      version
+    }))
+
+  class LookupSession {
+    readonly decoder = new LookupCommandDecoder()
+    private readonly connection: Connection
+    private producer: Producer | undefined
+    /** Log lines of a run of commands, which is carried out in one go. */
+    private lines: Array<string> = []
+
+    constructor(connection: Connection) {
+      this.connection = connection
+    }
+
+    private get name(): string {
+      return this.connection.remoteAddress
+    }
+
+    private note(line: string): void {
+      if (threshold.allows("info")) this.lines.push(line)
+    }
+
+    private noteEntries(what: "REGISTER" | "UNREGISTER", entries: ReadonlyArray<Entry>): void {
+      for (const entry of entries) this.note(`DB: client(${this.name}) ${what} ${entryText(entry)}`)
+    }
+
+    /** The answer to a command. */
+    private execute(command: LookupCommand): Buffer | ProtocolError {
+      if (command._tag === "IDENTIFY") {
+        const { broadcast_address, http_port, tcp_port, version } = command.producer
+        this.producer = registrations.identify(this.name, command.producer)
+        this.note(
+          `CLIENT(${this.name}): IDENTIFY Address:${broadcast_address} TCP:${tcp_port} HTTP:${http_port} Version:${version}`
+        )
+        this.note(`DB: client(${this.name}) REGISTER category:client key: subkey:`)
+        return encodeAnswer(identity())
+      }
+      const { producer } = this
+      if (producer === undefined) return ok
+      switch (command._tag) {
+        case "PING": {
+          const since = GoDuration.format(Duration.millis(Math.round(registrations.ping(producer))))
+          this.note(`CLIENT(${this.name}): pinged (last ping ${since})`)
+          return ok
+        }
+        case "REGISTER": {
+          const added = registrations.register(producer, command.topic, command.channel)
+          if (added === undefined) return tooMany
+          this.noteEntries("REGISTER", added)
+          return ok
+        }
+        case "UNREGISTER":
+          this.noteEntries("UNREGISTER", registrations.unregister(producer, command.topic, command.channel))
+          return ok
+      }
+    }
+
+    /** Carries out every command that has arrived and sends the answers together; the error that ends the connection, if any. */
+    private executeAll(): ProtocolError | undefined {
+      const answers: Array<Buffer> = []
+      let error: ProtocolError | undefined
+      while (error === undefined) {
+        const next = this.decoder.next(this.producer !== undefined)
+        if (next === undefined) break
+        const answer = next instanceof ProtocolError ? next : this.execute(next)
+        if (answer instanceof ProtocolError) error = answer
+        else answers.push(answer)
+      }
+      if (error !== undefined) answers.push(encodeAnswer(Buffer.from(error.message, "latin1")))
+      if (answers.length > 0) this.connection.write(Buffer.concat(answers))
+      return error
+    }
+
+    private readonly log = Effect.suspend(() => {
+      const { lines } = this
+      this.lines = []
+      return Effect.forEach(lines, (line) => Effect.logInfo(line), { discard: true })
+    })
+
+    /** Reads and carries out commands until the connection ends. */
+    readonly run: Effect.Effect<void, ConnectionLost> = Effect.gen({ self: this }, function*() {
+      while (true) {
+        const error = this.executeAll()
+        if (this.lines.length > 0) yield* this.log
+        if (error !== undefined) return yield* Effect.logError(`[${this.name}] - ${error.message}`)
+        if (this.connection.pendingBytes() > 0) {
+          const drained = yield* Effect.timeoutOption(this.connection.drained, drainDeadline)
+          if (drained._tag === "None") return yield* Effect.logError(`[${this.name}] - failed to send, i/o timeout`)
+        }
+        const chunk: Buffer | undefined = yield* this.connection.read
+        if (chunk !== undefined) {
+          this.decoder.feed(chunk)
+          continue
+        }
+        this.decoder.finish()
+        const last = this.executeAll()
+        if (last !== undefined) yield* Effect.logError(`[${this.name}] - ${last.message}`)
+        return
+      }
+    })
+
+    /** Takes away all that the producer has registered. */
+    readonly end: Effect.Effect<void> = Effect.suspend(() => {
+      if (this.producer !== undefined) this.noteEntries("UNREGISTER", registrations.disconnect(this.producer))
+      return Effect.andThen(Effect.logInfo(`PROTOCOL(V1): [${this.name}] exiting ioloop`), this.log)
+    })
+  }
+
+  /** The bytes after the magic; `undefined` when it is another one, or none. */
+  const readMagic = Effect.fnUntraced(function*(connection: Connection) {
+    let bytes: Buffer = Buffer.alloc(0)
+    while (bytes.length < magicV1.length) {
+      const chunk: Buffer | undefined = yield* connection.read
+      if (chunk === undefined) return undefined
+      bytes = Buffer.concat([bytes, chunk])
+    }
+    const magic = bytes.toString("latin1", 0, magicV1.length)
+    if (magic === magicV1) {
+      yield* Effect.logInfo(`CLIENT(${connection.remoteAddress}): desired protocol magic '${magic}'`)
+      return bytes.subarray(magicV1.length)
+    }
+    yield* Effect.logError(
+      `client(${connection.remoteAddress}) bad protocol magic '${magic.replace(/[^\x20-\x7e]/g, "?")}'`
+    )
+    connection.write(encodeAnswer(Buffer.from("E_BAD_PROTOCOL")))
+    return undefined
+  })
+
+  const serve = Effect.fnUntraced(
+    function*(connection: Connection): Effect.fn.Return<void, ConnectionLost, Scope.Scope> {
+      yield* Effect.logInfo(`TCP: new client(${connection.remoteAddress})`)
+      const first = yield* Effect.timeoutOption(readMagic(connection), magicDeadline)
+      if (first._tag === "None" || first.value === undefined) return
+      const session = new LookupSession(connection)
+      session.decoder.feed(first.value)
+      yield* Effect.ensuring(session.run, session.end)
+    }
+  )
+
+  return (connection: Connection): Effect.Effect<void, never, Scope.Scope> =>
+    serve(connection).pipe(
+      Effect.catch((lost) => Effect.logInfo(`client(${connection.remoteAddress}) - ${lost.message}`)),
+      Effect.catchDefect((defect) =>
+        Effect.logError(`client(${connection.remoteAddress}) - closed by a defect`, defect)
+      )
+    )
+})

@@ -1,0 +1,25 @@
+/**
+ * nsqlookupd's TCP listener: every connection to the configured address becomes a producer.
+ */
+import { Context, Effect, Layer } from "effect"
+import { ListenAddresses } from "../ListenAddresses.ts"
+import { LookupdOptions } from "../options/LookupdOptions.ts"
+import { type Listener, Transport } from "../transport/Transport.ts"
+import * as LookupSession from "./LookupSession.ts"
+
+export class LookupTcp extends Context.Service<LookupTcp, Listener>()("effect-nsq/lookup/LookupTcp") {
+  static readonly layer = Layer.effect(
+    LookupTcp,
+    Effect.gen(function*() {
+      const { tcpAddress } = yield* LookupdOptions
+      const transport = yield* Transport
+      const addresses = yield* ListenAddresses
+      const handle = yield* LookupSession.make
+      const listener = yield* transport.listen(tcpAddress, handle)
+      addresses.tcpPort = listener.port
+      yield* Effect.logInfo(`TCP: listening on ${listener.address}`)
+      yield* Effect.addFinalizer(() => Effect.logInfo(`TCP: closing ${listener.address}`))
+      return listener
+    })
+  )
+}

@@ -1,0 +1,41 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { AnswerDecoder, AnswerError, encodeAnswer } from "../../src/protocol/LookupAnswer.ts"
+
+describe("answers of nsqlookupd", () => {
+  it.effect.prop(
+    "are read as they were written, however their bytes are cut",
+    {
+      texts: Schema.Array(Schema.String),
+      chunk: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 9 })))
+    },
+    ({ chunk, texts }) =>
+      Effect.sync(() => {
+        const bytes = Buffer.concat(texts.map((text) => encodeAnswer(Buffer.from(text))))
+        const decoder = new AnswerDecoder(bytes.length)
+        const read: Array<string> = []
+        for (let at = 0; at < bytes.length; at += chunk) {
+          decoder.feed(bytes.subarray(at, at + chunk))
+          for (let next = decoder.next(); next !== undefined; next = decoder.next()) read.push(next.toString())
+        }
+        assert.deepStrictEqual(read, texts.map((text) => Buffer.from(text).toString()))
+      })
+  )
+
+  it("of a size that is negative or above the limit are errors before their bytes arrive", () => {
+    for (
+      const [size, text] of [
+        [-5, "response body size (-5) is negative"],
+        [11, "response body size (11) is greater than limit (10)"]
+      ] as const
+    ) {
+      const decoder = new AnswerDecoder(10)
+      const header = Buffer.alloc(4)
+      header.writeInt32BE(size)
+      decoder.feed(header)
+      const error = decoder.next()
+      assert(error instanceof AnswerError)
+      assert.strictEqual(error.message, text)
+    }
+  })
+})
