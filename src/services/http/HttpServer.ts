@@ -12,10 +12,28 @@ import * as NetListener from "../transport/NetListener.ts"
 import type { ServerTls } from "../transport/ServerTls.ts"
 import { joinAddress, type Listener, type ListenError } from "../transport/Transport.ts"
 
-/** Longer than the 90 s for which Go's clients, NSQ's own among them, keep connections that they may use again. */
-const idleTimeoutMillis = 180_000
-const headersTimeoutMillis = 60_000
-const requestTimeoutMillis = 300_000
+/** How long a peer may take over what. Node looks every `checkInterval` for who took too long over headers or a request. */
+export interface Timeouts {
+  readonly headersMillis: number
+  /** For all of a request, its body included. */
+  readonly requestMillis: number
+  /** Between two requests. */
+  readonly idleMillis: number
+  /** Nothing moves in either direction, though an answer is on its way. */
+  readonly stalledMillis: number
+  readonly checkIntervalMillis: number
+}
+
+const defaultTimeouts: Timeouts = {
+  headersMillis: 60_000,
+  requestMillis: 300_000,
+  // Longer than the 90 s for which Go's clients, NSQ's own among them, keep connections that they may use again.
+  idleMillis: 180_000,
+  // Longer than the longest profile takes.
+  stalledMillis: 600_000,
+  checkIntervalMillis: 10_000
+}
+
 /** Finds peers that are gone without a word. */
 const keepAliveProbeMillis = 60_000
 const maxHeaderBytes = 64 * 1024
@@ -35,16 +53,18 @@ export interface ServerSettings {
   readonly quiet: Effect.Effect<void>
   /** Present for HTTPS. */
   readonly tls?: ServerTls
+  readonly timeouts?: Timeouts
 }
 
-const options: Http.ServerOptions = {
+const optionsFor = (timeouts: Timeouts): Http.ServerOptions => ({
   keepAlive: true,
   keepAliveInitialDelay: keepAliveProbeMillis,
-  keepAliveTimeout: idleTimeoutMillis,
-  headersTimeout: headersTimeoutMillis,
-  requestTimeout: requestTimeoutMillis,
+  keepAliveTimeout: timeouts.idleMillis,
+  headersTimeout: timeouts.headersMillis,
+  requestTimeout: timeouts.requestMillis,
+  connectionsCheckingInterval: timeouts.checkIntervalMillis,
   maxHeaderSize: maxHeaderBytes
-}
+})
 
 const addressOf = ({ remoteAddress, remotePort }: Socket): string =>
   remoteAddress === undefined ? "@" : joinAddress(remoteAddress.replace(/^::ffff:/, ""), remotePort ?? 0)
@@ -53,7 +73,8 @@ const plainHttpAnswer = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP req
 
 /** A server whose connections are only used when the policy for client certificates allows it. */
 const makeHttpsServer = Effect.fnUntraced(function*(
-  tls: ServerTls
+  tls: ServerTls,
+  options: Http.ServerOptions
 ): Effect.fn.Return<HttpsServer, never, Scope.Scope> {
   const Https = yield* Effect.promise(() => import("node:https"))
   const fork = yield* FiberSet.makeRuntime<never>()
@@ -84,14 +105,19 @@ const makeHttpsServer = Effect.fnUntraced(function*(
 })
 
 const makeServer = (
-  { onRequest, tls }: ServerSettings
-): Effect.Effect<Http.Server, never, Scope.Scope> =>
-  Effect.map(
-    tls === undefined ? Effect.sync(() => Http.createServer(options)) : makeHttpsServer(tls),
+  { onRequest, timeouts = defaultTimeouts, tls }: ServerSettings
+): Effect.Effect<Http.Server, never, Scope.Scope> => {
+  const options = optionsFor(timeouts)
+  return Effect.map(
+    tls === undefined ? Effect.sync(() => Http.createServer(options)) : makeHttpsServer(tls, options),
     (server) =>
-      // The interim answer is for the handler to give, once it wants the body.
-      server.on("request", onRequest).on("checkContinue", onRequest)
+      server
+        .setTimeout(timeouts.stalledMillis)
+        // The interim answer is for the handler to give, once it wants the body.
+        .on("request", onRequest)
+        .on("checkContinue", onRequest)
   )
+}
 
 /** The open sockets that an event of the server announces. */
 const track = (server: Http.Server, event: "connection" | "secureConnection"): ReadonlySet<Socket> => {

@@ -64,6 +64,8 @@ export interface NsqdOptions {
   /** Ceiling of requeue and publish delays. */
   readonly maxReqTimeout: Duration.Duration
 
+  /** TCP clients at a time; 0 for no limit. */
+  readonly maxConnections: number
   readonly maxHeartbeatInterval: Duration.Duration
   readonly maxRdyCount: number
   /** Bytes. */
@@ -237,6 +239,7 @@ export const table: OptionTable<NsqdOptions> = {
     "longest delay of a requeued or deferred message"
   ),
 
+  maxConnections: row("max-connections", Kind.int, int(0), "most TCP clients at a time; 0 for no limit"),
   maxHeartbeatInterval: row(
     "max-heartbeat-interval",
     Kind.duration,

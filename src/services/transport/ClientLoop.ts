@@ -105,10 +105,13 @@ export const make = Effect.gen(function*() {
   const readLoop = Effect.fnUntraced(function*(session: Session) {
     const { decoder, outbox } = session
     while (true) {
+      const arrived = decoder.buffered
       const done = executeAll(session)
       let ended: boolean
       if (typeof done === "boolean") {
         ended = done
+        // Only whole commands are a sign of life. Who sends one byte now and then gets no further than who sends none.
+        if (decoder.buffered < arrived) session.lastHeard = time.monotonicMillis()
       } else {
         session.waiting = true
         ended = yield* done
@@ -119,7 +122,6 @@ export const make = Effect.gen(function*() {
       if (outbox.hasAnswers) session.send()
       if (!outbox.isWritable) yield* session.connection.drained
       const chunk: Buffer | undefined = yield* session.connection.read
-      session.lastHeard = time.monotonicMillis()
       if (chunk === undefined) {
         decoder.finish()
         const last = executeAll(session)
@@ -130,7 +132,10 @@ export const make = Effect.gen(function*() {
     }
   })
 
-  /** Sends heartbeats; ends when nothing was heard for two of them. */
+  /**
+   * Sends heartbeats; ends when no command was completed for two of them. That holds from the magic on, with NSQ's default
+   * interval, so that it limits the time for an IDENTIFY as well.
+   */
   const heartbeats = Effect.fnUntraced(function*(session: Session) {
     let interval = session.negotiated.heartbeatInterval
     let next = time.monotonicMillis() + interval

@@ -25,6 +25,14 @@ import {
 /** How long a peer may take to receive what is pending when its connection ends. */
 const linger = "1 second"
 
+/** Peers that are gone without a word are found also when heartbeats are off; the interval is that of Go's listeners. */
+const serverOptions: Net.ServerOpts = {
+  allowHalfOpen: true,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: 15_000
+}
+
 /** NSQ's limit for the whole TLS handshake. */
 const handshakeTimeout = "5 seconds"
 
@@ -197,7 +205,7 @@ export const layer = Layer.succeed(Transport, {
   ) {
     const handlers = yield* FiberSet.make<void>()
     const fork = yield* FiberSet.runtime(handlers)<Exclude<R, Scope.Scope>>()
-    const server = Net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    const server = Net.createServer(serverOptions, (socket) => {
       fork(Effect.scoped(Effect.flatMap(makeConnection(socket), handle)))
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => void server.close()))

@@ -60,7 +60,7 @@ export class Session implements CommandGate, Consumer, Client {
   membership: Membership | undefined
   /** What an auth server says the client may do; `undefined` before AUTH. */
   authorization: Authorization | undefined
-  /** When the last bytes arrived, in monotonic ms. */
+  /** When the last command was complete, in monotonic ms. */
   lastHeard: number
   /** A command is being carried out, and the client is not read from meanwhile: its silence means nothing. */
   waiting = false

@@ -1,19 +1,40 @@
 /**
- * nsqd's TCP listener: every connection to the configured address becomes a client of the broker.
+ * nsqd's TCP listener: every connection to the configured address becomes a client of the broker, up to `--max-connections`.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
+import { encodeFrame, FrameType } from "../../protocol/Frame.ts"
+import { protocolError } from "../../protocol/ProtocolError.ts"
 import { ListenAddresses } from "../ListenAddresses.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as ClientLoop from "./ClientLoop.ts"
-import { type Listener, Transport } from "./Transport.ts"
+import { type Connection, type Listener, Transport } from "./Transport.ts"
+
+type Handler = (connection: Connection) => Effect.Effect<void, never, Scope.Scope>
+
+/** Handles at most `most` connections at a time, and tells others why they are closed; 0 is no limit. */
+const limited = (most: number, handle: Handler): Handler => {
+  if (most <= 0) return handle
+  const refusal = protocolError("E_INVALID", `too many connections, ${most} are allowed`)
+  const frame = encodeFrame(FrameType.error, Buffer.from(refusal.message))
+  let open = 0
+  return (connection) =>
+    Effect.suspend(() => {
+      if (open >= most) {
+        connection.write(frame)
+        return Effect.logWarning(`TCP: refused client(${connection.remoteAddress}), --max-connections=${most} are open`)
+      }
+      open++
+      return Effect.ensuring(handle(connection), Effect.sync(() => void open--))
+    })
+}
 
 export class TcpServer extends Context.Service<TcpServer, Listener>()("effect-nsq/transport/TcpServer") {
   static readonly layer = Layer.effect(
     TcpServer,
     Effect.gen(function*() {
-      const { tcpAddress } = yield* NsqdOptions
+      const { maxConnections, tcpAddress } = yield* NsqdOptions
       const transport = yield* Transport
-      const handle = yield* ClientLoop.make
+      const handle = limited(maxConnections, yield* ClientLoop.make)
       const listener = yield* transport.listen(tcpAddress, handle)
       yield* Effect.logInfo(`TCP: listening on ${listener.address}`)
       const addresses = yield* ListenAddresses

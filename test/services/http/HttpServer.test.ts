@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as HttpServer from "../../../src/services/http/HttpServer.ts"
 import { NsqdHttp } from "../../../src/services/http/NsqdHttp.ts"
 import { layer, outcome, requestTo, serve } from "./api.ts"
 
@@ -112,5 +113,74 @@ describe("the HTTP server", () => {
       const { raw } = yield* serve()
       const answer = yield* raw("POST /topic/create?topic=t HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
       assert.match(answer, /^HTTP\/1\.1 200 OK\r\n[^]*Connection: close/)
+    }))
+})
+
+describe("a peer that takes too long", () => {
+  /** Far longer than a test takes. */
+  const never = 600_000
+  const patient = {
+    headersMillis: never,
+    requestMillis: never,
+    idleMillis: never,
+    stalledMillis: never,
+    checkIntervalMillis: 20
+  }
+
+  /** A server that answers every whole request with what cannot be sent at once. */
+  const server = (timeouts: Partial<HttpServer.Timeouts>, size = 0) =>
+    HttpServer.listen({
+      name: "HTTP",
+      address: "127.0.0.1:0",
+      onRequest: (incoming, outgoing) => void incoming.resume().on("end", () => outgoing.end(Buffer.alloc(size))),
+      quiet: Effect.void,
+      timeouts: { ...patient, ...timeouts }
+    })
+
+  /** All that the server says until it ends the connection. */
+  const said = (port: number, bytes: string) =>
+    Effect.callback<string>((resume) => {
+      let text = ""
+      const socket = Net.connect(port, "127.0.0.1", () => socket.write(bytes))
+      socket.on("data", (chunk) => text += chunk).on("error", () => {})
+      socket.on("close", () => resume(Effect.succeed(text.split("\r\n")[0] ?? "")))
+    })
+
+  const request = "GET / HTTP/1.1\r\nHost: x\r\n"
+
+  it.live("over its headers is told and cut off", () =>
+    Effect.gen(function*() {
+      const { port } = yield* server({ headersMillis: 50 })
+      assert.strictEqual(yield* said(port, request), "HTTP/1.1 408 Request Timeout")
+    }))
+
+  it.live("over its body is cut off", () =>
+    Effect.gen(function*() {
+      const { port } = yield* server({ headersMillis: 40, requestMillis: 50 })
+      const half = `${request}Content-Length: 10\r\n\r\nhalf`
+      assert.strictEqual(yield* said(port, half), "HTTP/1.1 408 Request Timeout")
+    }))
+
+  it.live("before its next request is cut off", () =>
+    Effect.gen(function*() {
+      const { port } = yield* server({ idleMillis: 50 })
+      assert.strictEqual(yield* said(port, `${request}\r\n`), "HTTP/1.1 200 OK")
+    }))
+
+  it.live("over reading its answer is cut off", () =>
+    Effect.gen(function*() {
+      const { port } = yield* server({ stalledMillis: 100 }, 64 * 1024 * 1024)
+      const ended = yield* Effect.callback<boolean>((resume) => {
+        const socket = Net.connect(port, "127.0.0.1", () => socket.write(`${request}\r\n`))
+        socket.pause()
+        // A socket that reads nothing sees nothing of its end either, except by writing.
+        const writing = setInterval(() => void socket.write(" "), 20)
+        socket.on("error", () => {})
+        socket.on("close", () => {
+          clearInterval(writing)
+          resume(Effect.succeed(true))
+        })
+      })
+      assert.isTrue(ended)
     }))
 })

@@ -182,6 +182,33 @@ describe("a client that misbehaves", () => {
       }).pipe(Effect.provide(brokerWith())))
   }
 
+  it.effect("is closed by the heartbeats when an IDENTIFY comes byte by byte for longer than a minute", () =>
+    Effect.gen(function*() {
+      const client = yield* connect
+      yield* client.raw("IDENTIFY\n\0\0\0\x40")
+      yield* nothingMore
+      for (let seconds = 0; seconds < 60; seconds += 5) {
+        assert.strictEqual(yield* connected, 1)
+        yield* client.raw(" ")
+        yield* TestClock.adjust(5000)
+      }
+      assert.strictEqual(yield* client.text, "_heartbeat_")
+      assert.isUndefined(yield* client.text)
+      assert.strictEqual(yield* connected, 0)
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("never identifies, publishes now and then, answers heartbeats and is served", () =>
+    Effect.gen(function*() {
+      const client = yield* connect
+      for (let i = 0; i < 4; i++) {
+        yield* TestClock.adjust(30_000)
+        assert.strictEqual(yield* client.text, "_heartbeat_")
+        yield* client.send(nop)
+        yield* nothingMore
+      }
+      yield* servesWell(client)
+    }).pipe(Effect.provide(brokerWith())))
+
   it.effect("by not reading gets a bounded amount, is cut off, and its messages go to others", () =>
     Effect.gen(function*() {
       const body = "x".repeat(50_000)
@@ -227,6 +254,23 @@ describe("a client that misbehaves", () => {
       yield* nothingMore
       assert.strictEqual(yield* connected, 0)
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 1_000_000 }))))
+})
+
+describe("with --max-connections", () => {
+  it.effect("the client that is one too many is told why and closed, and one that leaves makes room", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const [first, second] = [yield* connect, yield* Scope.provide(connect, scope)]
+      yield* servesWell(first)
+      yield* servesWell(second)
+      const third = yield* connect
+      assert.strictEqual(yield* third.text, "E_INVALID too many connections, 2 are allowed")
+      assert.isUndefined(yield* third.text)
+      yield* servesWell(first)
+      yield* Scope.close(scope, Exit.void)
+      yield* nothingMore
+      yield* servesWell(yield* connect)
+    }).pipe(Effect.provide(brokerWith({ maxConnections: 2 }))))
 })
 
 describe("output", () => {
