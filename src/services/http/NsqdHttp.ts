@@ -12,7 +12,7 @@ import { isPlainHttpRefused, NsqdOptions } from "../options/NsqdOptions.ts"
 import type { RuntimeOptions } from "../options/RuntimeOptions.ts"
 import type { Storage } from "../storage/Storage.ts"
 import { ServerTls } from "../transport/ServerTls.ts"
-import type { Listener, ListenError } from "../transport/Transport.ts"
+import { type Listener, ListenError, splitAddress } from "../transport/Transport.ts"
 import * as ChannelRoutes from "./ChannelRoutes.ts"
 import * as ConfigRoutes from "./ConfigRoutes.ts"
 import * as DebugRoutes from "./DebugRoutes.ts"
@@ -84,6 +84,10 @@ const tlsRequired =
     if (!incoming.complete) outgoing.once("finish", () => incoming.socket.destroySoon())
   }
 
+/** As in NSQ, HTTPS is for the network: a path is a mistake. */
+const noPath = (address: string): ListenError =>
+  new ListenError({ address, cause: new Error("missing port in address") })
+
 /** nsqd's HTTP listeners. */
 export class NsqdHttp extends Context.Service<NsqdHttp, {
   /** The real port; -1 for a unix socket, 0 when HTTP is off. */
@@ -113,6 +117,7 @@ export class NsqdHttp extends Context.Service<NsqdHttp, {
         addresses.httpPort = listener.port
       }
       if (tls !== undefined && options.httpsAddress !== "") {
+        if (splitAddress(options.httpsAddress) === undefined) return yield* noPath(options.httpsAddress)
         const settings = { name: "HTTPS", address: options.httpsAddress, onRequest, quiet, tls }
         const listener = yield* HttpServer.listen(settings)
         listeners.push(listener)

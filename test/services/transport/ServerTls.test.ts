@@ -288,6 +288,13 @@ describe("the HTTPS listener", () => {
       assert.match(line, /WARNING: http: TLS handshake error from 127\.0\.0\.1:\d+: tls: first record does not look/)
     }))
 
+  it.live("is for the network, not for a path", () =>
+    Effect.gen(function*() {
+      const files = yield* Certificates.files
+      const exit = yield* Effect.exit(serve({ ...files.options, httpsAddress: "/tmp/https.sock" }))
+      assert.match(String(exit), /listen \(\/tmp\/https.sock\) failed - missing port in address/)
+    }))
+
   it.live("obeys the policy for client certificates", () =>
     Effect.gen(function*() {
       const files = yield* Certificates.files
