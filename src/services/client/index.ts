@@ -7,9 +7,11 @@ export * as Topic from "./ClientTopic.ts"
 export { MessageCodecError } from "./ClientTopic.ts"
 export type { ConnectionOptions, TlsOptions } from "./ConnectionOptions.ts"
 export * as Consumer from "./Consumer.ts"
+export type { ConsumerOptions } from "./Consumer.ts"
 export type { Delivery } from "./Delivery.ts"
 /** Where a topic's nsqd are. */
 export * as Discovery from "./Discovery.ts"
+export type { Servers } from "./Discovery.ts"
 /** A connection to one nsqd, for clients of one's own making. */
 export * as NsqdConnection from "./NsqdConnection.ts"
 export { NsqdUnavailable } from "./NsqdConnection.ts"

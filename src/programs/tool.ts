@@ -1,0 +1,82 @@
+/**
+ * What every utility's program does around its work: end for a bad command line as Go programs do, run until it is done or a
+ * signal comes, and exit with NSQ's codes. Holds nothing that is special to one utility.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import type { HttpClient } from "effect/http/HttpClient"
+import type * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import type { Scope } from "effect/Scope"
+import process from "node:process"
+import { formatTime } from "../services/logging/NsqLogger.ts"
+import * as StandardError from "../services/logging/StandardError.ts"
+import * as GoFlags from "../services/options/GoFlags.ts"
+import * as Kind from "../services/options/OptionKind.ts"
+import * as OptionTable from "../services/options/OptionTable.ts"
+import { version } from "../services/options/Version.ts"
+import * as NodeTransport from "../services/transport/NodeTransport.ts"
+import type { Transport } from "../services/transport/Transport.ts"
+import * as ClientLogger from "../services/utilities/ClientLogger.ts"
+import * as Main from "./main.ts"
+
+/** A utility to run. */
+export interface Tool<Options extends object, E extends { readonly message: string }> {
+  readonly name: string
+  readonly table: OptionTable.OptionTable<Options>
+  readonly defaults: () => Options
+  /** NSQ's `to_nsq` has no `--version`. */
+  readonly hasVersion?: boolean
+  /** Its work. The program exits with 0 when it completes, and with 1 and the error's message when it fails. */
+  readonly main: (options: Options) => Effect.Effect<void, E, Transport | HttpClient | Scope>
+  /** Replaces the log lines of NSQ's client library. */
+  readonly logs?: (options: Options) => Layer.Layer<never>
+}
+
+const versionFlag: GoFlags.GoFlag = {
+  name: "version",
+  help: "print the version and exit",
+  isSwitch: true,
+  placeholder: "",
+  defaultText: "",
+  check: (text) => Result.map(Kind.bool.parse(text, undefined), () => undefined)
+}
+
+/** The time as Go's `log` writes it. */
+const now = (): string => formatTime(BigInt(Date.now()) * 1_000_000n).slice(0, "YYYY/MM/DD HH:MM:SS".length)
+
+/** Reads the command line and runs the utility. */
+export const run = <Options extends object, E extends { readonly message: string }>(tool: Tool<Options, E>): void => {
+  const { defaults, main, name, table } = tool
+  const flags = [...OptionTable.flags(table), ...(tool.hasVersion === false ? [] : [versionFlag])]
+  const parsed = Main.commandOrExit(GoFlags.parse(flags, process.argv.slice(2)), () => GoFlags.usage(name, flags))
+  if (parsed.some((flag) => flag.name === "version" && flag.text !== "false")) {
+    return Main.printAndExit(`${name} v${version}`)
+  }
+  const assigned = Main.commandOrExit(
+    Result.mapError(OptionTable.assign(table, parsed), ({ reason }) => new GoFlags.FatalValue({ message: reason })),
+    () => ""
+  )
+  const options: Options = { ...defaults(), ...assigned.given }
+  const logs = tool.logs?.(options) ?? ClientLogger.layer
+  const work = Effect.scoped(main(options)).pipe(
+    Effect.provide([NodeTransport.layer, FetchHttpClient.layer]),
+    Effect.provide(logs)
+  )
+  const keepAlive = setInterval(() => {}, 2 ** 31 - 1)
+  const fiber = Effect.runFork(work)
+  process.on("SIGINT", () => fiber.interruptUnsafe()).on("SIGTERM", () => fiber.interruptUnsafe())
+  fiber.addObserver((exit) => {
+    clearInterval(keepAlive)
+    process.exit(exitCode(exit))
+  })
+}
+
+const exitCode = <E extends { readonly message: string }>(exit: Exit.Exit<void, E>): number => {
+  if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return 0
+  const failure = Cause.findErrorOption(exit.cause)
+  StandardError.writeLine(`${now()} ${failure._tag === "Some" ? failure.value.message : Cause.pretty(exit.cause)}`)
+  return 1
+}

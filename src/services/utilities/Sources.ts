@@ -1,0 +1,82 @@
+/**
+ * Where the utilities that consume get their messages from: the flags, the checks and the texts that they share.
+ */
+import { Effect } from "effect"
+import { isValidName } from "../../protocol/Names.ts"
+import type { ConsumerOptions, Servers } from "../client/index.ts"
+import * as Kind from "../options/OptionKind.ts"
+import { row } from "../options/OptionTable.ts"
+import { Transport } from "../transport/Transport.ts"
+import * as ClientSettings from "./ClientSettings.ts"
+import { type ToolError, toolError } from "./ToolError.ts"
+
+/** The flags of every utility that consumes. */
+export interface SourceOptions {
+  readonly nsqdTcpAddresses: ReadonlyArray<string>
+  readonly lookupdHttpAddresses: ReadonlyArray<string>
+  readonly consumerOpt: ClientSettings.ClientSettings
+  readonly maxInFlight: number
+}
+
+const none = (): ReadonlyArray<string> => []
+
+export const table = {
+  nsqdTcpAddresses: row("nsqd-tcp-address", Kind.strings, none, "nsqd TCP address (may be given several times)"),
+  lookupdHttpAddresses: row(
+    "lookupd-http-address",
+    Kind.strings,
+    none,
+    "nsqlookupd HTTP address (may be given several times)"
+  ),
+  consumerOpt: row(
+    "consumer-opt",
+    ClientSettings.kind,
+    (): ClientSettings.ClientSettings => new Map(),
+    "option of the consumer as name,value (may be given several times)"
+  ),
+  maxInFlight: row("max-in-flight", Kind.int, () => 200, "messages in flight at most")
+}
+
+/** The servers that the flags name, exactly one kind of them. */
+export const servers = (options: SourceOptions): Effect.Effect<Servers, ToolError> => {
+  const { consumerOpt, lookupdHttpAddresses: lookupd, nsqdTcpAddresses: nsqd } = options
+  if (nsqd.length === 0 && lookupd.length === 0) {
+    return Effect.fail(toolError("--nsqd-tcp-address or --lookupd-http-address required"))
+  }
+  if (nsqd.length > 0 && lookupd.length > 0) {
+    return Effect.fail(toolError("use --nsqd-tcp-address or --lookupd-http-address not both"))
+  }
+  return Effect.succeed(nsqd.length > 0 ? { nsqd } : { lookupd, ...ClientSettings.pollOptions(consumerOpt) })
+}
+
+/** An nsqd that was named and cannot be reached ends the program; one that goes away later does not. */
+const checkReachable = (servers: Servers): Effect.Effect<void, ToolError, Transport> =>
+  "nsqd" in servers
+    ? Effect.flatMap(Transport, (transport) =>
+      Effect.forEach(servers.nsqd, (address) =>
+        Effect.scoped(transport.connect(address)), { discard: true })).pipe(
+        Effect.mapError((error) =>
+          toolError(error.message)
+        )
+      )
+    : Effect.void
+
+/** What a consumer of this topic and channel is made of. `program` is its name, said to nsqd with the version. */
+export const consumerOptions = Effect.fnUntraced(function*(
+  options: SourceOptions,
+  program: string,
+  topic: string,
+  channel: string
+): Effect.fn.Return<Omit<ConsumerOptions<Uint8Array>, "topic">, ToolError, Transport> {
+  const from = yield* servers(options)
+  if (!isValidName(topic)) return yield* toolError("invalid topic name")
+  if (!isValidName(channel)) return yield* toolError("invalid channel name")
+  yield* checkReachable(from)
+  return {
+    channel,
+    servers: from,
+    connection: yield* ClientSettings.connectionOptions(options.consumerOpt, program),
+    maxInFlight: options.maxInFlight,
+    ...ClientSettings.consumingOptions(options.consumerOpt)
+  }
+})

@@ -1,0 +1,78 @@
+/**
+ * `nsq_tail`: prints the messages of topics as they come.
+ */
+import { Deferred, Effect, Random, type Scope, Struct } from "effect"
+import type { HttpClient } from "effect/http"
+import process from "node:process"
+import { Consumer, Topic } from "../client/index.ts"
+import * as Kind from "../options/OptionKind.ts"
+import { initialValue, row } from "../options/OptionTable.ts"
+import type { Transport } from "../transport/Transport.ts"
+import * as Sources from "./Sources.ts"
+import { type ToolError, toolError } from "./ToolError.ts"
+
+export interface TailOptions extends Sources.SourceOptions {
+  readonly topics: ReadonlyArray<string>
+  readonly channel: string
+  /** Messages of one topic to print before ending; 0 for no end. */
+  readonly count: number
+  readonly printTopic: boolean
+}
+
+export const table = {
+  ...Sources.table,
+  topics: row("topic", Kind.strings, (): ReadonlyArray<string> => [], "topic to print (may be given several times)"),
+  channel: row("channel", Kind.string, () => "", "channel to consume; an ephemeral one of its own unless given"),
+  count: row("n", Kind.int, () => 0, "messages to print before ending (0 for no end)"),
+  printTopic: row("print-topic", Kind.bool, () => false, "print the topic before each message")
+}
+
+export const defaults = (): TailOptions => Struct.map(initialValue)(table)
+
+const newline = Buffer.from("\n")
+
+/** Completes once standard output has taken the bytes, so that a slow reader slows the consumer down. */
+const print = (bytes: Buffer): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    process.stdout.write(bytes, () => resume(Effect.void))
+  })
+
+/** Prints until the count is reached. */
+export const main = Effect.fn("nsq_tail")(function*(
+  options: TailOptions
+): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
+  yield* Sources.servers(options)
+  if (options.topics.length === 0) return yield* toolError("--topic required")
+  const { count } = options
+  const maxInFlight = count > 0 ? Math.min(count, options.maxInFlight) : options.maxInFlight
+  const random = String(yield* Random.nextIntBetween(0, 999_999)).padStart(6, "0")
+  const channel = options.channel === "" ? `tail${random}#ephemeral` : options.channel
+  const reached = yield* Deferred.make<void>()
+
+  const follow = Effect.fnUntraced(function*(topic: string) {
+    const settings = yield* Sources.consumerOptions({ ...options, maxInFlight }, "nsq_tail/1.3.0", topic, channel)
+    yield* Effect.logInfo(`Adding consumer for topic: ${topic}`)
+    const consumer = yield* Consumer.make({ ...settings, topic: Topic.bytes(topic) })
+    const prefix = Buffer.from(options.printTopic ? `${topic} | ` : "")
+    let printed = 0
+    const show = (body: Uint8Array) =>
+      Effect.suspend(() => {
+        if (count > 0 && printed >= count) return Effect.never
+        printed++
+        const shown = print(Buffer.concat([prefix, body, newline]))
+        // The last message is finished before the program ends.
+        return count > 0 && printed === count
+          ? Effect.andThen(
+            shown,
+            Effect.forkDetach(Effect.andThen(Effect.yieldNow, Deferred.succeed(reached, undefined)))
+          )
+          : shown
+      })
+    yield* consumer.run(show, { concurrency: 1 })
+  })
+
+  yield* Effect.raceFirst(
+    Deferred.await(reached),
+    Effect.forEach(options.topics, follow, { concurrency: "unbounded", discard: true })
+  )
+})

@@ -1,0 +1,127 @@
+/**
+ * `to_nsq`: publishes what comes on standard input, split at a byte, to every nsqd that is given.
+ */
+import { Clock, Effect, type Scope, Stream, Struct } from "effect"
+import type { HttpClient } from "effect/http"
+import process from "node:process"
+import { makeProducer, type ProducerService } from "../client/index.ts"
+import * as Kind from "../options/OptionKind.ts"
+import { initialValue, row } from "../options/OptionTable.ts"
+import { Transport } from "../transport/Transport.ts"
+import * as ClientSettings from "./ClientSettings.ts"
+import * as Progress from "./Progress.ts"
+import { type ToolError, toolError } from "./ToolError.ts"
+
+export interface ToNsqOptions {
+  readonly topic: string
+  readonly nsqdTcpAddresses: ReadonlyArray<string>
+  readonly delimiter: string
+  /** Messages per second at most; less than 1 for no limit. */
+  readonly rate: number
+  readonly producerOpt: ClientSettings.ClientSettings
+}
+
+export const table = {
+  topic: row("topic", Kind.string, () => "", "topic to publish to"),
+  nsqdTcpAddresses: row(
+    "nsqd-tcp-address",
+    Kind.strings,
+    (): ReadonlyArray<string> => [],
+    "nsqd TCP address to publish to (may be given several times; each gets every message)"
+  ),
+  delimiter: row("delimiter", Kind.string, () => "\n", "byte that ends a message"),
+  rate: row("rate", Kind.int, () => 0, "messages per second at most (0 for no limit)"),
+  producerOpt: row(
+    "producer-opt",
+    ClientSettings.kind,
+    (): ClientSettings.ClientSettings => new Map(),
+    "option of the producer as name,value (may be given several times)"
+  )
+}
+
+export const defaults = (): ToNsqOptions => Struct.map(initialValue)(table)
+
+/** The pieces between delimiters, in order; empty ones are none. What follows the last delimiter is a piece too. */
+export const split = <E, R>(
+  input: Stream.Stream<Uint8Array, E, R>,
+  delimiter: number
+): Stream.Stream<Buffer, E, R> => {
+  let rest: Array<Buffer> = []
+  const take = (last: Buffer): ReadonlyArray<Buffer> => {
+    const piece = rest.length === 0 ? last : Buffer.concat([...rest, last])
+    rest = []
+    return piece.length === 0 ? [] : [piece]
+  }
+  const pieces = (chunk: Uint8Array): ReadonlyArray<Buffer> => {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+    const found: Array<Buffer> = []
+    let start = 0
+    for (let end = bytes.indexOf(delimiter); end >= 0; end = bytes.indexOf(delimiter, start)) {
+      found.push(...take(bytes.subarray(start, end)))
+      start = end + 1
+    }
+    if (start < bytes.length) rest.push(bytes.subarray(start))
+    return found
+  }
+  return input.pipe(
+    Stream.flatMap((chunk) => Stream.fromIterable(pieces(chunk))),
+    Stream.concat(Stream.suspend(() => Stream.fromIterable(take(Buffer.alloc(0)))))
+  )
+}
+
+interface Throttle {
+  /** Completes when the next message may go. */
+  readonly take: Effect.Effect<void>
+}
+
+/** Lets through `rate` a second on average, `rate` at once at most, one at the start. */
+const makeThrottle = Effect.fnUntraced(function*(rate: number): Effect.fn.Return<Throttle> {
+  if (rate < 1) return { take: Effect.void }
+  yield* Effect.logInfo(`Throttling messages rate to max:${rate}/second`)
+  let tokens = 1
+  let filledAt = yield* Clock.currentTimeMillis
+  const take = Effect.gen(function*() {
+    const now = yield* Clock.currentTimeMillis
+    tokens = Math.min(rate, tokens + (now - filledAt) * rate / 1000) - 1
+    filledAt = now
+    if (tokens < 0) yield* Effect.sleep(-tokens * 1000 / rate)
+  })
+  return { take }
+})
+
+/** Publishes until the input ends. */
+export const main = Effect.fn("to_nsq")(function*(
+  options: ToNsqOptions
+): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
+  const { nsqdTcpAddresses, topic } = options
+  if (topic === "") return yield* toolError("--topic required")
+  const delimiter = Buffer.from(options.delimiter)
+  if (delimiter.length !== 1) return yield* toolError("--delimiter must be a single byte")
+  if (nsqdTcpAddresses.length === 0) return yield* toolError("--nsqd-tcp-address required")
+  const connection = yield* ClientSettings.connectionOptions(options.producerOpt, "to_nsq/1.3.0")
+  const throttle = yield* makeThrottle(options.rate)
+  const progress = yield* Progress.make("published")
+  const transport = yield* Transport
+  const failed = (error: { readonly message: string }) => toolError(error.message)
+
+  /** Connects with the first message: without any there is nothing to connect for. */
+  const connect = yield* Effect.cached(Effect.forEach(nsqdTcpAddresses, (address) =>
+    Effect.andThen(
+      Effect.mapError(Effect.scoped(transport.connect(address)), failed),
+      makeProducer({ servers: { nsqd: [address] }, connection })
+    )))
+
+  const publish = (producers: ReadonlyArray<ProducerService>, body: Buffer) =>
+    Effect.forEach(producers, (producer) => producer.publish(topic, body), { concurrency: "unbounded", discard: true })
+      .pipe(
+        Effect.mapError((error) => toolError("reason" in error ? error.reason : error.message)),
+        Effect.tap(() => Effect.sync(() => progress.add(1, body.length)))
+      )
+
+  const input = Stream.fromAsyncIterable<Buffer, ToolError>(process.stdin, (error) => toolError(String(error)))
+  yield* split(input, delimiter[0] ?? 0).pipe(
+    Stream.runForEach((body) =>
+      Effect.andThen(throttle.take, Effect.flatMap(connect, (producers) => publish(producers, body)))
+    )
+  )
+})

@@ -1,0 +1,12 @@
+/**
+ * Why a utility ends with exit code 1: the text goes to standard error after the time, as NSQ's utilities have it.
+ */
+import { Schema } from "effect"
+
+export class ToolError extends Schema.TaggedError<ToolError>()("ToolError", { reason: Schema.String }) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+export const toolError = (reason: string): ToolError => new ToolError({ reason })
