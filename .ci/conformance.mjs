@@ -25,7 +25,8 @@ const areas = [
   "http-admin",
   "stats",
   "lookupd-tcp",
-  "lookupd-http"
+  "lookupd-http",
+  "util-to-nsq"
 ]
 const jobs = 4
 const defaultCaseMillis = 30_000
