@@ -10,6 +10,7 @@ import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
 import { ChannelNotFound, type SubscribeError, TopicNotFound } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
+import * as Locality from "./Locality.ts"
 import { type LatencyPlan, makePlan } from "./ProcessingLatency.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
 import * as Time from "./Time.ts"
@@ -70,7 +71,8 @@ const settingsOf = (options: NsqdOptions, latency: LatencyPlan): TopicSettings =
   memQueueSize: options.memQueueSize,
   maxMsgTimeout: Duration.toMillis(options.maxMsgTimeout),
   maxChannelConsumers: options.maxChannelConsumers,
-  requeueOnDisconnect: options.requeueOnDisconnect
+  requeueOnDisconnect: options.requeueOnDisconnect,
+  topologyAware: Locality.isAware(options)
 })
 
 const make = Effect.gen(function*() {

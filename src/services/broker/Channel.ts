@@ -27,6 +27,8 @@ export interface ChannelSettings {
   readonly maxMsgTimeout: number
   readonly maxChannelConsumers: number
   readonly requeueOnDisconnect: boolean
+  /** Consumers that are near the broker are served before others. */
+  readonly topologyAware: boolean
   readonly latency: LatencyPlan
 }
 
@@ -70,7 +72,7 @@ export class Channel {
     this.settings = settings
     this.time = time
     this.latency = new ProcessingLatency(settings.latency, time)
-    this.distribution = new Distribution(this.backlog, random)
+    this.distribution = new Distribution(this.backlog, settings.topologyAware, random)
   }
 
   // ---- what others may know
@@ -91,9 +93,9 @@ export class Channel {
   get deferredCount(): number {
     return this.deferred.count
   }
-  /** Messages delivered from memory, which NSQ counts by the consumer's locality. */
-  get globalMessageCount(): number {
-    return this.distribution.globalMessageCount
+  /** Messages delivered from memory, by the consumer's locality. */
+  get delivered(): { readonly zone: number; readonly region: number; readonly global: number } {
+    return this.distribution.delivered
   }
   get subscriptions(): ReadonlyArray<Subscription> {
     return this.members

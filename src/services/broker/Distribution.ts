@@ -1,11 +1,12 @@
 /**
  * How a channel shares what waits among its consumers: evenly among all that are ready, whoever woke first, and from memory
- * and disk in turn where both have some.
+ * and disk in turn where both have some. With topology-aware consumption those that are near are served before others.
  *
  * Hot path: messages are handed over in runs of whole frames, with one flush per consumer and pass.
  */
 import type { Random } from "effect"
 import type { Backlog } from "./Backlog.ts"
+import { ranks } from "./Locality.ts"
 import type { MemoryQueue, Span } from "./MemoryQueue.ts"
 import type { Subscription } from "./Subscription.ts"
 
@@ -13,16 +14,19 @@ import type { Subscription } from "./Subscription.ts"
 const runBytes = 256 * 1024
 
 export class Distribution {
-  /** Messages delivered from memory, which NSQ counts by the consumer's locality. */
-  globalMessageCount = 0
+  /** Messages delivered from memory, by the consumer's locality; NSQ does not count those from disk. */
+  readonly delivered = { zone: 0, region: 0, global: 0 }
   private readonly backlog: Backlog
+  private readonly nearFirst: boolean
   private readonly random: (typeof Random.Random)["Service"]
   private turn = 0
   private memoryFirst = true
   private earliest = Infinity
 
-  constructor(backlog: Backlog, random: (typeof Random.Random)["Service"]) {
+  /** `nearFirst` for topology-aware consumption. */
+  constructor(backlog: Backlog, nearFirst: boolean, random: (typeof Random.Random)["Service"]) {
     this.backlog = backlog
+    this.nearFirst = nearFirst
     this.random = random
   }
 
@@ -31,11 +35,25 @@ export class Distribution {
    * Returns when the first of what was delivered times out, `Infinity` when nothing was.
    */
   share(members: ReadonlyArray<Subscription>, now: number): number {
-    let receivers = members.filter((member) => member.capacity > 0)
+    const receivers = members.filter((member) => member.capacity > 0)
     if (receivers.length === 0) return Infinity
     this.earliest = Infinity
-    const { fetched, memory } = this.backlog
     const served = new Set<Subscription>()
+    if (this.nearFirst) {
+      for (const rank of ranks) {
+        this.shareEvenly(receivers.filter(({ locality }) => locality.rank === rank), now, served)
+      }
+    } else {
+      this.shareEvenly(receivers, now, served)
+    }
+    for (const member of served) member.consumer.flush()
+    return this.earliest
+  }
+
+  /** Shares what waits among `members` as far as they can take it; all are ready for something. */
+  private shareEvenly(members: ReadonlyArray<Subscription>, now: number, served: Set<Subscription>): void {
+    const { fetched, memory } = this.backlog
+    let receivers = members
     while (receivers.length > 0) {
       const waiting = memory.count + fetched.count
       if (waiting === 0) break
@@ -48,8 +66,6 @@ export class Distribution {
       }
       receivers = receivers.filter((member) => member.capacity > 0)
     }
-    for (const member of served) member.consumer.flush()
-    return this.earliest
   }
 
   private give(receiver: Subscription, wanted: number, now: number): void {
@@ -61,7 +77,7 @@ export class Distribution {
       const queue = fromMemory ? memory : fetched
       if (queue.count === 0) return
       const given = this.giveRun(receiver, queue, left, now)
-      if (fromMemory) this.globalMessageCount += given
+      if (fromMemory) this.delivered[receiver.locality.counted] += given
       left -= given
       if (!receiver.consumer.isWritable()) return
     }

@@ -11,6 +11,7 @@ import type { StorageError } from "../storage/Storage.ts"
 import { Broker, type Membership } from "./Broker.ts"
 import type { PublishError, SubscribeError } from "./BrokerError.ts"
 import type { AnswerResult } from "./Channel.ts"
+import * as Locality from "./Locality.ts"
 import { joinBodies, Publisher } from "./Publisher.ts"
 import type { Consumer } from "./Subscription.ts"
 
@@ -85,7 +86,9 @@ export const consume = (
     }
     membership = yield* broker.subscribe(TopicName.make(topic), ChannelName.make(channel), consumer, {
       msgTimeout: Duration.toMillis(Duration.fromInputUnsafe(options?.msgTimeout ?? defaults.msgTimeout)),
-      sampleRate: 0
+      sampleRate: 0,
+      // Nothing is nearer than the same process.
+      locality: Locality.of(defaults, defaults.topologyZone, defaults.topologyRegion)
     })
     const { channel: source, subscription } = membership
     source.setReady(subscription, maxInFlight)

@@ -3,6 +3,7 @@
  * consumer itself, a connection or an in-process stream, is behind `Consumer`.
  */
 import { InFlight } from "./InFlight.ts"
+import * as Locality from "./Locality.ts"
 
 /** Whoever receives messages. All methods are called by the channel, synchronously. */
 export interface Consumer {
@@ -22,11 +23,14 @@ export interface SubscriptionOptions {
   readonly msgTimeout: number
   /** Percent of the messages it wants, 0 for all. */
   readonly sampleRate: number
+  /** How near it is; only of interest to topology-aware consumption. */
+  readonly locality?: Locality.Locality
 }
 
 export class Subscription {
   readonly consumer: Consumer
   readonly inFlight = new InFlight()
+  readonly locality: Locality.Locality
   options: SubscriptionOptions
   /** The most messages the consumer wants in flight: RDY, a ceiling that is not counted down. */
   readyCount = 0
@@ -37,6 +41,7 @@ export class Subscription {
   constructor(consumer: Consumer, options: SubscriptionOptions) {
     this.consumer = consumer
     this.options = options
+    this.locality = options.locality ?? Locality.global
   }
 
   /** How many messages it may be given now. */

@@ -48,6 +48,8 @@ export interface ChannelJson {
   readonly in_flight_count: number
   readonly deferred_count: number
   readonly message_count: number
+  readonly zone_local_msg_count?: number
+  readonly region_local_msg_count?: number
   readonly global_msg_count?: number
   readonly requeue_count: number
   readonly timeout_count: number
@@ -87,6 +89,13 @@ export interface StatsFilter {
   readonly channel: string
   readonly includeClients: boolean
 }
+
+/** As in NSQ, those that are 0 are left out. */
+const localities = ({ delivered: { global, region, zone } }: Channel) => ({
+  ...(zone === 0 ? {} : { zone_local_msg_count: zone }),
+  ...(region === 0 ? {} : { region_local_msg_count: region }),
+  ...(global === 0 ? {} : { global_msg_count: global })
+})
 
 /** NSQ reports at most one topic a client has published to: the one asked for, or any. */
 const pubCounts = ({ published }: ClientStats, topic: string): Pick<ClientJson, "pub_counts"> => {
@@ -155,7 +164,7 @@ const channelJson = (
     in_flight_count: channel.inFlightCount,
     deferred_count: channel.deferredCount,
     message_count: channel.messageCount,
-    ...(channel.globalMessageCount === 0 ? {} : { global_msg_count: channel.globalMessageCount }),
+    ...localities(channel),
     requeue_count: channel.requeueCount,
     timeout_count: channel.timeoutCount,
     client_count: channel.subscriptions.length,

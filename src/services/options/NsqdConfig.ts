@@ -24,6 +24,13 @@ const meaningless = (given: Partial<NsqdOptions.NsqdOptions>): Array<string> =>
     .filter(({ field }) => given[field] !== undefined)
     .map(({ field, why }) => `--${NsqdOptions.table[field].flag} has no effect: ${why}`)
 
+const experiments = ["topology-aware-consumption"]
+
+const unknownExperiments = ({ enableExperiment = [] }: Partial<NsqdOptions.NsqdOptions>): Array<string> =>
+  enableExperiment
+    .filter((name) => !experiments.includes(name))
+    .map((name) => `--enable-experiment=${name} has no effect: there is no such experiment`)
+
 /** The options that are set anywhere, and what to warn of. */
 export const settle = (
   command: NsqdCommand,
@@ -31,5 +38,8 @@ export const settle = (
 ): Effect.Effect<Settings<NsqdOptions.NsqdOptions>, NsqdStartError> =>
   DaemonConfig.settle("nsqd", NsqdOptions.table, unusedKeys, command, environment).pipe(
     Effect.mapError(({ detail, stage }) => new NsqdStartError({ stage, detail })),
-    Effect.map(({ given, warnings }) => ({ given, warnings: [...warnings, ...meaningless(given)] }))
+    Effect.map(({ given, warnings }) => ({
+      given,
+      warnings: [...warnings, ...meaningless(given), ...unknownExperiments(given)]
+    }))
   )

@@ -11,8 +11,7 @@ interface PendingFeature {
 }
 
 const pendingFeatures: ReadonlyArray<PendingFeature> = [
-  { flag: "--lookupd-tcp-address", requested: (o) => o.lookupdTcpAddresses.length > 0 },
-  { flag: "--enable-experiment", requested: (o) => o.enableExperiment.length > 0 }
+  { flag: "--lookupd-tcp-address", requested: (o) => o.lookupdTcpAddresses.length > 0 }
 ]
 
 /** What to warn of: features asked for that have no effect. */

@@ -16,6 +16,7 @@ import { Broker, nsqVersion } from "../broker/Broker.ts"
 import type { PublishError } from "../broker/BrokerError.ts"
 import type { AnswerResult } from "../broker/Channel.ts"
 import { ClientState } from "../broker/Clients.ts"
+import * as Locality from "../broker/Locality.ts"
 import { Publisher } from "../broker/Publisher.ts"
 import type { Topic } from "../broker/Topic.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
@@ -84,6 +85,7 @@ export const make = Effect.gen(function*() {
     if (Result.isFailure(settled)) return Effect.fail(settled.failure)
     const negotiated = settled.success
     session.negotiated = negotiated
+    session.locality = Locality.of(options, negotiated.topologyZone, negotiated.topologyRegion)
     session.outbox.response(
       request.success.feature_negotiation
         ? encodeIdentifyResponse({
@@ -119,7 +121,8 @@ export const make = Effect.gen(function*() {
 
   const subscribe = (session: Session, command: Decoded & { readonly _tag: "SUB" }): Pending => {
     const { msgTimeout, sampleRate } = session.negotiated
-    return broker.subscribe(command.topic, command.channel, session, { msgTimeout, sampleRate }).pipe(
+    const { locality } = session
+    return broker.subscribe(command.topic, command.channel, session, { msgTimeout, sampleRate, locality }).pipe(
       Effect.mapError((error) => protocolError("E_SUB_FAILED", `SUB failed ${error.message}`)),
       Effect.map((membership) => {
         session.membership = membership

@@ -8,6 +8,7 @@ import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.
 import type { Authorization } from "../auth/Authorization.ts"
 import type { Membership } from "../broker/Broker.ts"
 import { type Client, ClientState, type ClientStats } from "../broker/Clients.ts"
+import * as Locality from "../broker/Locality.ts"
 import type { Consumer } from "../broker/Subscription.ts"
 import type { Topic } from "../broker/Topic.ts"
 import { Wakeup } from "../broker/Wakeup.ts"
@@ -56,6 +57,8 @@ export class Session implements CommandGate, Consumer, Client {
   readonly outbox: Outbox
   readonly decoder: CommandDecoder
   negotiated: Negotiated
+  /** How near the client is, as far as its IDENTIFY tells. */
+  locality = Locality.global
   state: ClientState = ClientState.init
   membership: Membership | undefined
   /** What an auth server says the client may do; `undefined` before AUTH. */

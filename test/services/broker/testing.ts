@@ -2,7 +2,7 @@
 import { Effect, Layer, Logger } from "effect"
 import { ChannelName, TopicName } from "../../../src/protocol/Names.ts"
 import type { Membership } from "../../../src/services/broker/Broker.ts"
-import { Broker, publish } from "../../../src/services/broker/index.ts"
+import { Broker, publish, type SubscriptionOptions } from "../../../src/services/broker/index.ts"
 import { FaultyStorage, TestBroker } from "../../../src/testing/index.ts"
 import { recordingConsumer } from "./consumers.ts"
 
@@ -44,7 +44,7 @@ export const join = Effect.fnUntraced(function*(
   topic: string,
   channel: string,
   ready: number,
-  options: { readonly msgTimeout?: number; readonly sampleRate?: number } = {}
+  options: Partial<SubscriptionOptions> = {}
 ) {
   const broker = yield* Broker
   const recording = recordingConsumer()

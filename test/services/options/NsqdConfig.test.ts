@@ -76,6 +76,14 @@ describe("NsqdConfig", () => {
       assert.deepStrictEqual((yield* settle({})).warnings, [])
     }))
 
+  it.effect("warns of experiments that there are none of", () =>
+    Effect.gen(function*() {
+      const flags = ["--enable-experiment=topology-aware-consumption", "--enable-experiment=more"]
+      assert.deepStrictEqual((yield* settle({}, ...flags)).warnings, [
+        "--enable-experiment=more has no effect: there is no such experiment"
+      ])
+    }))
+
   it.effect("names the file or the variable that is wrong", () =>
     Effect.gen(function*() {
       const path = yield* configFile("nope = 1\n")
