@@ -111,7 +111,9 @@ const broker = Broker.layer.pipe(
   Layer.provideMerge(Layer.mergeAll(Publisher.layer, Clients.layer))
 )
 
-const listeners = Layer.mergeAll(TcpServer.layer, NsqdHttp.layer, Statsd.layer).pipe(
+/** TCP last: whoever finds it open finds the rest too, and it is the first to close. */
+const listeners = TcpServer.layer.pipe(
+  Layer.provideMerge(Layer.mergeAll(NsqdHttp.layer, Statsd.layer)),
   Layer.provide(Layer.mergeAll(NodeTransport.layer, NodeDatagrams.layer, ProcessMemory.layer)),
   Layer.provideMerge(Layer.mergeAll(ListenAddresses.layer, Lifecycle.layer))
 )
