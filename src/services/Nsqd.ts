@@ -14,6 +14,7 @@ import { Lifecycle } from "./Lifecycle.ts"
 import { ListenAddresses } from "./ListenAddresses.ts"
 import * as NodeDatagrams from "./metrics/NodeDatagrams.ts"
 import * as Statsd from "./metrics/Statsd.ts"
+import * as Telemetry from "./metrics/Telemetry.ts"
 import * as Options from "./options/NsqdOptions.ts"
 import * as NsqdOptionsCheck from "./options/NsqdOptionsCheck.ts"
 import { NsqdStartError } from "./options/NsqdStartError.ts"
@@ -76,9 +77,17 @@ export class Nsqd extends Context.Service<Nsqd, {
       yield* prepare
       const tls = yield* Effect.mapError(ServerTls.make, buildError)
       const authorizer = yield* makeAuthorizer
-      const services = yield* Effect.mapError(Layer.build(broker), startError("load metadata"))
-      const listening = yield* Layer.build(listeners).pipe(
-        Effect.provideContext(services),
+      const telemetry = yield* Effect.mapError(Telemetry.make, startError("instantiate nsqd"))
+      const tracer = yield* Effect.mapError(
+        Layer.build(telemetry.tracing),
+        startError("instantiate nsqd")
+      )
+      const services = yield* Layer.build(broker).pipe(
+        Effect.provideContext(tracer),
+        Effect.mapError(startError("load metadata"))
+      )
+      const listening = yield* Layer.build(listeners(telemetry)).pipe(
+        Effect.provideContext(Context.merge(tracer, services)),
         Effect.provideService(ServerTls.ServerTls, tls),
         Effect.provideService(Authorizer, authorizer),
         Effect.mapError(startError("instantiate nsqd"))
@@ -112,11 +121,12 @@ const broker = Broker.layer.pipe(
 )
 
 /** TCP last: whoever finds it open finds the rest too, and it is the first to close. */
-const listeners = TcpServer.layer.pipe(
-  Layer.provideMerge(Layer.mergeAll(NsqdHttp.layer, Statsd.layer)),
-  Layer.provide(Layer.mergeAll(NodeTransport.layer, NodeDatagrams.layer, ProcessMemory.layer)),
-  Layer.provideMerge(Layer.mergeAll(ListenAddresses.layer, Lifecycle.layer))
-)
+const listeners = (telemetry: Telemetry.Telemetry) =>
+  TcpServer.layer.pipe(
+    Layer.provideMerge(Layer.mergeAll(NsqdHttp.layer, Statsd.layer, telemetry.metrics)),
+    Layer.provide(Layer.mergeAll(NodeTransport.layer, NodeDatagrams.layer, ProcessMemory.layer)),
+    Layer.provideMerge(Layer.mergeAll(ListenAddresses.layer, Lifecycle.layer))
+  )
 
 /** Neither a unix socket nor a listener that is off has a port to announce. */
 const realPort = (port: number): number | undefined => port > 0 ? port : undefined

@@ -106,6 +106,7 @@ const make = Effect.gen(function*() {
 
   // One at a time: an older picture must not be written over a newer one.
   const persist = saving.withPermit(Effect.suspend(() => storage.saveMetadata(metadata()))).pipe(
+    Effect.withSpan("Broker.persist"),
     Effect.catch((error) => Effect.logError(`failed to persist metadata - ${error.message}`))
   )
 
@@ -122,7 +123,7 @@ const make = Effect.gen(function*() {
 
   // ---- topics and channels
 
-  const openTopic = Effect.fnUntraced(function*(name: TopicName, start: boolean) {
+  const openTopic = Effect.fn("Broker.openTopic")(function*(name: TopicName, start: boolean) {
     const existing = open.get(name)
     if (existing !== undefined) return existing.topic
     const scope = yield* Scope.make()
@@ -138,7 +139,7 @@ const make = Effect.gen(function*() {
     return topic
   })
 
-  const openChannel = Effect.fnUntraced(function*(topic: Topic, name: ChannelName) {
+  const openChannel = Effect.fn("Broker.openChannel")(function*(topic: Topic, name: ChannelName) {
     const existing = topic.channel(name)
     if (existing !== undefined) return existing
     const channel = yield* topic.openChannel(name)
@@ -240,7 +241,7 @@ const make = Effect.gen(function*() {
           subscription
         }))),
       leave
-    )
+    ).pipe(Effect.withSpan("Broker.subscribe", { attributes: { topic: topicName, channel: channelName } }))
 
   // ---- life
 

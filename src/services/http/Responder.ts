@@ -2,7 +2,7 @@
  * Carries out a request by a daemon's routes, answers it and writes the line of the access log. A defect of a handler is an
  * answer, too.
  */
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, identity } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { LogThreshold } from "../logging/LogThreshold.ts"
 import * as GoDuration from "../options/GoDuration.ts"
@@ -11,6 +11,7 @@ import * as HttpResponse from "./HttpResponse.ts"
 import * as RequestBody from "./RequestBody.ts"
 import type * as RequestTarget from "./RequestTarget.ts"
 import * as Router from "./Router.ts"
+import * as TraceContext from "./TraceContext.ts"
 
 /** Bodies that nobody reads are taken in up to this size, so that the connection can be used again. */
 const maxDiscardedBytes = 256 * 1024
@@ -32,6 +33,8 @@ export const make = Effect.fnUntraced(function*(routes: ReadonlyArray<Router.Rou
       const { parameter, route } = found
       return route.handle({ ...request, parameter }).pipe(
         Effect.catchTag("HttpFailure", ({ response }) => Effect.succeed(response)),
+        // What machines ask for all the time is in no trace either.
+        route.logged ? TraceContext.inSpan(request.incoming, route.path, ({ status }) => status) : identity,
         Effect.map((response) => ({ response, logged: route.logged }))
       )
     }).pipe(

@@ -89,6 +89,8 @@ export interface NsqdOptions {
   /** Each above 0 and up to 1. */
   readonly e2eProcessingLatencyPercentiles: ReadonlyArray<number>
   readonly e2eProcessingLatencyWindowTime: Duration.Duration
+  /** URL of an OpenTelemetry collector (OTLP over HTTP); empty for what the environment says. */
+  readonly otlpEndpoint: string
 
   /** Path of a PEM file. */
   readonly tlsCert: string
@@ -302,6 +304,12 @@ export const table: OptionTable<NsqdOptions> = {
     Kind.duration,
     seconds(600),
     "time over which latency percentiles are computed"
+  ),
+  otlpEndpoint: row(
+    "otlp-endpoint",
+    Kind.string,
+    empty,
+    "URL of an OpenTelemetry collector for traces and metrics; empty for OTEL_EXPORTER_OTLP_ENDPOINT"
   ),
 
   tlsCert: row("tls-cert", Kind.string, empty, "path of the certificate file"),

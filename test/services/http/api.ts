@@ -57,9 +57,10 @@ export const requestTo = (
   address: Http.RequestOptions,
   method: string,
   path: string,
-  body?: string | Buffer
+  body?: string | Buffer,
+  more: Http.OutgoingHttpHeaders = {}
 ): Effect.Effect<Answer> => {
-  const headers = body === undefined ? {} : { "content-length": Buffer.byteLength(body) }
+  const headers = body === undefined ? more : { ...more, "content-length": Buffer.byteLength(body) }
   return send({ ...address, method, path, headers }, (request) => void request.end(body))
 }
 
