@@ -2,8 +2,7 @@
  * The PEM files that TLS is configured with, read and checked: whether certificate and key are what they should be and belong
  * together comes out here, not with the first client.
  */
-import { Data, Effect } from "effect"
-import { X509Certificate } from "node:crypto"
+import { Data, Effect, Result } from "effect"
 import { readFile } from "node:fs/promises"
 import type { SecureContextOptions } from "node:tls"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
@@ -21,18 +20,13 @@ const read = (flag: string, path: string): Effect.Effect<string, TlsConfigError>
 
 const pemBlock = /-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END \1?CERTIFICATE-----/g
 
-const isCertificate = (pem: string): boolean => {
-  try {
-    return new X509Certificate(pem).raw.length > 0
-  } catch {
-    return false
-  }
-}
-
 /** The certificates of a bundle. As with Go, blocks that are none do no harm, but there has to be one. */
 const readAuthorities = Effect.fnUntraced(function*(path: string): Effect.fn.Return<Array<string>, TlsConfigError> {
   const bundle = yield* read("--tls-root-ca-file", path)
-  const found = (bundle.match(pemBlock) ?? []).filter(isCertificate)
+  const { X509Certificate } = yield* Effect.promise(() => import("node:crypto"))
+  const found = (bundle.match(pemBlock) ?? []).filter((pem) =>
+    Result.isSuccess(Result.try(() => new X509Certificate(pem)))
+  )
   if (found.length > 0) return found
   return yield* new TlsConfigError({ message: `--tls-root-ca-file: failed to append certificate to pool: ${path}` })
 })
