@@ -4,6 +4,8 @@
 
 /** The broker as Layers: embed it, publish to it, consume from it. */
 export * as broker from "./services/broker/index.ts"
+/** What watches a broker that is embedded. */
+export * as metrics from "./services/metrics/index.ts"
 /** The wire protocol as Schemas and codecs. */
 export * as protocol from "./protocol/index.ts"
 /** The daemon nsqd as one Layer. */

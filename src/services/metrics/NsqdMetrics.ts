@@ -92,6 +92,13 @@ const addChannel = (to: Collection, channel: Channel): void => {
   to.gauge("nsqd_channel_deferred_messages", "Messages whose delay is not over.", channel.deferredCount, labels)
   to.gauge("nsqd_channel_clients", "Consumers.", channel.subscriptions.length, labels)
   to.gauge("nsqd_channel_paused", "Whether the channel is paused.", switched(channel.paused), labels)
+  const { global, region, zone } = channel.delivered
+  if (zone + region > 0) {
+    for (const [locality, count] of [["zone", zone], ["region", region], ["global", global]] as const) {
+      const of = { ...labels, locality }
+      to.counter("nsqd_channel_delivered_total", "Messages delivered from memory, by where the consumer is.", count, of)
+    }
+  }
   const { histogram } = channel.latency
   if (histogram === undefined) return
   to.histogram(

@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Exit, Layer, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import * as Dgram from "node:dgram"
 import { ChannelName, TopicName } from "../../../src/protocol/Names.ts"
 import { Broker } from "../../../src/services/broker/Broker.ts"
-import { publish } from "../../../src/services/broker/InProcess.ts"
+import { consume, publish } from "../../../src/services/broker/InProcess.ts"
 import { type MemoryStats, ProcessMemory } from "../../../src/services/http/ProcessMemory.ts"
 import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
+import * as NodeDatagrams from "../../../src/services/metrics/NodeDatagrams.ts"
 import * as Statsd from "../../../src/services/metrics/Statsd.ts"
 import type { NsqdOptions } from "../../../src/services/options/NsqdOptions.ts"
 import { RuntimeOptions } from "../../../src/services/options/RuntimeOptions.ts"
@@ -142,6 +144,48 @@ describe("statsd", () => {
       assert.strictEqual((yield* received.takeAvailable).length, 1)
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual((yield* received.takeAvailable).length, 3)
+    }))
+
+  it.effect("percentiles are gauges in ns behind the other metrics of their topic and channel", () =>
+    Effect.gen(function*() {
+      yield* publish("t", body("x"))
+      yield* TestClock.adjust("1500 millis")
+      yield* consume("t", "c").pipe(Stream.tap((delivery) => delivery.finish), Stream.take(1), Stream.runDrain)
+      yield* TestClock.adjust("60 seconds")
+      const found = yield* lines
+      const latency = (line: string) => line.includes("e2e_processing_latency")
+      assert.deepStrictEqual(found.filter(latency), [
+        "p.topic.t.e2e_processing_latency_100:1500000000|g",
+        "p.topic.t.e2e_processing_latency_99:1500000000|g",
+        "p.topic.t.channel.c.e2e_processing_latency_100:1500000000|g",
+        "p.topic.t.channel.c.e2e_processing_latency_99:1500000000|g"
+      ])
+      assert.isTrue(found[3]?.startsWith("p.topic.t.backend_depth"))
+      assert.isTrue(latency(found.at(-1) ?? ""))
+    }).pipe(Effect.provide(statsd({ e2eProcessingLatencyPercentiles: [1, 0.99], statsdUdpPacketSize: 4096 }))))
+
+  it.live("arrives at a UDP socket", () =>
+    Effect.gen(function*() {
+      const arrived = yield* Deferred.make<string>()
+      const socket = yield* Effect.acquireRelease(
+        Effect.callback<Dgram.Socket>((resume) => {
+          const opened = Dgram.createSocket("udp4")
+          opened.once("message", (bytes) => Deferred.doneUnsafe(arrived, Exit.succeed(bytes.toString())))
+          opened.bind(0, "127.0.0.1", () => resume(Effect.succeed(opened)))
+        }),
+        (opened) => Effect.sync(() => void opened.close())
+      )
+      const options = {
+        statsdAddress: `127.0.0.1:${socket.address().port}`,
+        statsdInterval: Duration.millis(10),
+        statsdPrefix: "p."
+      }
+      const pushing = Statsd.layer.pipe(
+        Layer.provide(Layer.mergeAll(memory, RuntimeOptions.layer, NodeDatagrams.layer)),
+        Layer.provide(TestBroker.layer(options))
+      )
+      yield* Layer.build(pushing)
+      assert.match(yield* Deferred.await(arrived), /^p\.mem\.heap_objects:1\|g\n/)
     }))
 
   it.effect("ephemeral topics and channels are left out where that is asked for", () =>

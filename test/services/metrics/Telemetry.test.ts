@@ -8,7 +8,7 @@ import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
 import * as TelemetrySettings from "../../../src/services/metrics/TelemetrySettings.ts"
 import { Nsqd } from "../../../src/services/Nsqd.ts"
 import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
-import { requestTo } from "../http/api.ts"
+import { outcome, requestTo } from "../http/api.ts"
 
 const Attributes = Schema.Array(
   Schema.Struct({ key: Schema.String, value: Schema.Record(Schema.String, Schema.Unknown) })
@@ -117,7 +117,7 @@ describe("OpenTelemetry", () => {
       const traceparent = `00-${"ab".repeat(16)}-${"cd".repeat(8)}-01`
       yield* requestTo(address, "POST", "/topic/create?topic=t", "", { traceparent })
       yield* requestTo(address, "GET", "/ping")
-      yield* requestTo(address, "GET", "/ready")
+      assert.strictEqual(outcome(yield* requestTo(address, "GET", "/ready")), "200 OK")
       yield* requestTo(address, "POST", "/pub?topic=t", "x")
       yield* Scope.close(daemon, Exit.void)
 
