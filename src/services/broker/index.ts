@@ -7,6 +7,9 @@ export { Broker, type Membership, nsqVersion } from "./Broker.ts"
 export { ChannelNotFound, PublishError, SubscribeError, TopicNotFound } from "./BrokerError.ts"
 export { type AnswerResult, Channel } from "./Channel.ts"
 export { type Client, Clients, type ClientStats } from "./Clients.ts"
+/** Who says what clients may do over TCP; unless one is provided, everything. */
+export { AuthFailed, Authorizer, type Credentials } from "../auth/Authorizer.ts"
+export type { Grant } from "../auth/Grant.ts"
 /** Publishing and consuming without a connection. */
 export { consume, type ConsumeOptions, type Delivery, publish } from "./InProcess.ts"
 /** Where every publish passes; the place for checks of one's own. */

@@ -1,0 +1,53 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Result } from "effect"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Grant from "../../src/services/auth/Grant.ts"
+import * as ConfigFile from "../../src/services/options/ConfigFile.ts"
+import * as NsqdOptions from "../../src/services/options/NsqdOptions.ts"
+import * as NsqdOptionsCheck from "../../src/services/options/NsqdOptionsCheck.ts"
+
+const text = readFileSync(join(import.meta.dirname, "../../docs/operations.md"), "utf8")
+
+const example = (language: string): string => {
+  const [, code = ""] = new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "s").exec(text) ?? []
+  return code
+}
+
+describe("the operations guide", () => {
+  it.effect("has an example of a config file that nsqd takes, and that limits more than the defaults", () =>
+    Effect.gen(function*() {
+      const directory = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "docs-"))),
+        (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+      )
+      const path = join(directory, "nsqd.cfg")
+      writeFileSync(path, example("toml"))
+      const { given, warnings } = yield* ConfigFile.load(NsqdOptions.table, path, new Set())
+      assert.deepStrictEqual(warnings, [])
+      const options = { ...NsqdOptions.defaults(), ...given }
+      assert.isUndefined(NsqdOptionsCheck.problem(options))
+      assert.isTrue(NsqdOptions.isTlsRequired(options))
+      assert.isFalse(NsqdOptions.isPlainHttpRefused(options))
+      assert.isAbove(options.maxConnections, 0)
+      assert.isBelow(options.maxMsgSize, NsqdOptions.defaults().maxMsgSize)
+      assert.isTrue(Duration.isLessThan(options.maxMsgTimeout, NsqdOptions.defaults().maxMsgTimeout))
+    }))
+
+  it("has an example of an auth server's answer that means what it says", () => {
+    const { identity, permits } = Result.getOrThrow(Grant.decode(example("json")))
+    assert.strictEqual(identity, "billing")
+    assert.isTrue(permits("orders", "billing") && permits("orders", "billing-2") && permits("invoices.paid", ""))
+    assert.isFalse(permits("orders", "") || permits("orders2", "billing") || permits("invoices.paid", "billing"))
+  })
+
+  it("names options that there are", () => {
+    const keys = new Set(Object.values(NsqdOptions.table).map(({ key }) => key))
+    for (const [, key = ""] of text.matchAll(/`([a-z0-9]+(?:_[a-z0-9]+)+) = /g)) assert.isTrue(keys.has(key), key)
+    const flags = new Set(Object.values(NsqdOptions.table).map(({ flag }) => flag))
+    for (const [, flag = ""] of text.matchAll(/`--((?:auth|http-client|max|topology|enable)-[a-z0-9-]*[a-z0-9])/g)) {
+      assert.isTrue(flags.has(flag), flag)
+    }
+  })
+})
