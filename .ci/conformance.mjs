@@ -26,7 +26,8 @@ const areas = [
   "stats",
   "lookupd-tcp",
   "lookupd-http",
-  "util-to-nsq"
+  "util-to-nsq",
+  "lookupd-nsqd"
 ]
 const jobs = 4
 const defaultCaseMillis = 30_000

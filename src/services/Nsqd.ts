@@ -8,10 +8,13 @@ import * as AuthServers from "./auth/AuthServers.ts"
 import { Broker } from "./broker/Broker.ts"
 import { Clients } from "./broker/Clients.ts"
 import { Publisher } from "./broker/Publisher.ts"
+import { HttpGet } from "./http/HttpGet.ts"
 import { NsqdHttp } from "./http/NsqdHttp.ts"
 import { ProcessMemory } from "./http/ProcessMemory.ts"
 import { Lifecycle } from "./Lifecycle.ts"
 import { ListenAddresses } from "./ListenAddresses.ts"
+import { KnownLookupds } from "./lookup/KnownLookupds.ts"
+import * as LookupPeers from "./lookup/LookupPeers.ts"
 import * as NodeDatagrams from "./metrics/NodeDatagrams.ts"
 import * as Statsd from "./metrics/Statsd.ts"
 import * as Telemetry from "./metrics/Telemetry.ts"
@@ -96,6 +99,7 @@ export class Nsqd extends Context.Service<Nsqd, {
       const lifecycle = Context.get(listening, Lifecycle)
       const runtimeOptions = yield* RuntimeOptions
       yield* runtimeOptions.listening({ tcp: realPort(tcpPort), http: realPort(httpPort) })
+      yield* Effect.provideContext(Layer.build(lookupPeers), services)
       lifecycle.phase = "running"
       yield* Effect.addFinalizer(() => Effect.sync(() => void (lifecycle.phase = "stopping")))
       return Nsqd.of({
@@ -116,6 +120,8 @@ export class Nsqd extends Context.Service<Nsqd, {
 const storage = DiskStorage.layer.pipe(Layer.provide(NodeDisk.layer))
 
 const broker = Broker.layer.pipe(
+  Layer.provide(KnownLookupds.layerDirectory),
+  Layer.provideMerge(KnownLookupds.layer.pipe(Layer.provide(HttpGet.layer))),
   Layer.provideMerge(storage),
   Layer.provideMerge(Layer.mergeAll(Publisher.layer, Clients.layer))
 )
@@ -127,6 +133,8 @@ const listeners = (telemetry: Telemetry.Telemetry) =>
     Layer.provide(Layer.mergeAll(NodeTransport.layer, NodeDatagrams.layer, ProcessMemory.layer)),
     Layer.provideMerge(Layer.mergeAll(ListenAddresses.layer, Lifecycle.layer))
   )
+
+const lookupPeers = LookupPeers.layer.pipe(Layer.provide(NodeTransport.layer))
 
 /** Neither a unix socket nor a listener that is off has a port to announce. */
 const realPort = (port: number): number | undefined => port > 0 ? port : undefined

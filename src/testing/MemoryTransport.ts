@@ -1,6 +1,7 @@
 /**
  * A network in memory: the Transport for a broker under test, and the other ends of its connections. Bytes arrive in order and
  * whole writes may be cut anywhere by the reader; a peer that does not read makes the other side's writes pend, as TCP does.
+ * Machines on it can be separated from each other for a while.
  */
 import { Cause, Context, Effect, FiberSet, Layer, Queue, type Scope } from "effect"
 import {
@@ -14,8 +15,21 @@ import {
 /** Bytes that a peer has not read yet and that count as taken by the network, as a socket buffer would take them. */
 const networkBytes = 256 * 1024
 
+/** The way between two machines. */
+interface Link {
+  /** Whether what is sent arrives. */
+  open: boolean
+  /** Something has been lost on the way. */
+  damaged: boolean
+}
+
+const carries = (link: Link): boolean => {
+  link.damaged ||= !link.open
+  return link.open
+}
+
 /** One direction of a connection. */
-const makePipe = Effect.gen(function*() {
+const makePipe = Effect.fnUntraced(function*(link: Link) {
   const chunks = yield* Queue.unbounded<Buffer | undefined, ConnectionLost>()
   const drains = new Set<() => void>()
   let unread = 0
@@ -27,13 +41,13 @@ const makePipe = Effect.gen(function*() {
   }
   return {
     write: (bytes: Uint8Array) => {
-      if (ended) return true
+      if (ended || !carries(link)) return true
       unread += bytes.length
       Queue.offerUnsafe(chunks, Buffer.from(bytes))
       return true
     },
     end: () => {
-      if (!ended) Queue.offerUnsafe(chunks, undefined)
+      if (!ended && carries(link)) Queue.offerUnsafe(chunks, undefined)
       ended = true
     },
     lose: () => {
@@ -56,7 +70,7 @@ const makePipe = Effect.gen(function*() {
   }
 })
 
-type Pipe = Effect.Success<typeof makePipe>
+type Pipe = Effect.Success<ReturnType<typeof makePipe>>
 
 const endpoint = (remoteAddress: string, input: Pipe, output: Pipe): Connection => ({
   remoteAddress,
@@ -79,10 +93,32 @@ export interface Peer extends Connection {
 /** The network that a `MemoryTransport` broker listens on. */
 export class MemoryNetwork extends Context.Service<MemoryNetwork, {
   readonly connect: (address: string) => Effect.Effect<Peer, ConnectError, Scope.Scope>
+  /** The network as a machine of this name sees it: its connections come from there. It listens at `name:port`. */
+  readonly machine: (name: string) => Transport["Service"]
+  /** From now on nothing of what two machines send each other arrives, and neither is told. */
+  readonly separate: (one: string, other: string) => Effect.Effect<void>
+  /** Ends a separation; connections on which something was lost are reset. */
+  readonly reunite: (one: string, other: string) => Effect.Effect<void>
 }>()("effect-nsq/testing/MemoryNetwork") {}
+
+/** A connection that may be cut. */
+interface Cable extends Link {
+  /** The machines it connects. */
+  readonly between: string
+  readonly lose: () => void
+}
+
+const pair = (one: string, other: string): string => [one, other].sort().join(" ")
+
+const localhost = "127.0.0.1"
+
+const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"))
 
 const make = Effect.gen(function*() {
   const listeners = new Map<string, (connection: Connection, end: Effect.Effect<void>) => void>()
+  const cables = new Set<Cable>()
+  /** Pairs of machines that are separated, and who waits for their reunion. */
+  const separations = new Map<string, Set<() => void>>()
   let connections = 0
 
   const listen: Transport["Service"]["listen"] = Effect.fnUntraced(function*<R>(
@@ -106,19 +142,71 @@ const make = Effect.gen(function*() {
     return { address, port: Number(address.slice(address.lastIndexOf(":") + 1)) || -1, broken: Effect.never }
   })
 
-  const connect = Effect.fnUntraced(function*(address: string) {
+  const reachable = (one: string, other: string): Effect.Effect<void> =>
+    Effect.callback((resume) => {
+      const waiting = separations.get(pair(one, other))
+      if (waiting === undefined) return resume(Effect.void)
+      const go = (): void => resume(Effect.void)
+      waiting.add(go)
+      return Effect.sync(() => void waiting.delete(go))
+    })
+
+  const connectFrom = Effect.fnUntraced(function*(from: string, address: string) {
+    const to = hostOf(address)
+    yield* reachable(from, to)
     const accept = listeners.get(address)
     if (accept === undefined) return yield* new ConnectError({ address, reason: "connection refused" })
-    const toServer = yield* makePipe
-    const toClient = yield* makePipe
-    const server = endpoint(`127.0.0.1:${50_000 + connections++}`, toServer, toClient)
+    const cable: Cable = {
+      open: true,
+      damaged: false,
+      between: pair(from, to),
+      lose: () => (toServer.lose(), toClient.lose())
+    }
+    const toServer: Pipe = yield* makePipe(cable)
+    const toClient: Pipe = yield* makePipe(cable)
+    cables.add(cable)
+    const server = endpoint(`${from}:${50_000 + connections++}`, toServer, toClient)
     const client = endpoint(address, toClient, toServer)
     accept(server, Effect.sync(() => toClient.end()))
-    yield* Effect.addFinalizer(() => Effect.sync(() => toServer.end()))
-    return { ...client, end: toServer.end, breakOff: Effect.sync(() => (toServer.lose(), toClient.lose())) }
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        toServer.end()
+        if (!cable.damaged) cables.delete(cable)
+      })
+    )
+    return { ...client, end: toServer.end, breakOff: Effect.sync(cable.lose) }
   })
 
-  return Context.make(Transport, { listen, connect }).pipe(Context.add(MemoryNetwork, { connect }))
+  const cablesBetween = (machines: string): ReadonlyArray<Cable> =>
+    Array.from(cables).filter(({ between }) => between === machines)
+
+  const separate = (one: string, other: string): Effect.Effect<void> =>
+    Effect.sync(() => {
+      const machines = pair(one, other)
+      if (!separations.has(machines)) separations.set(machines, new Set())
+      for (const cable of cablesBetween(machines)) cable.open = false
+    })
+
+  const reunite = (one: string, other: string): Effect.Effect<void> =>
+    Effect.sync(() => {
+      const machines = pair(one, other)
+      const waiting = separations.get(machines)
+      if (waiting === undefined) return
+      separations.delete(machines)
+      for (const cable of cablesBetween(machines)) {
+        cable.open = true
+        if (!cable.damaged) continue
+        cables.delete(cable)
+        cable.lose()
+      }
+      for (const go of waiting) go()
+    })
+
+  const connect = (address: string) => connectFrom(localhost, address)
+  const machine = (name: string): Transport["Service"] => ({ listen, connect: (address) => connectFrom(name, address) })
+  return Context.make(Transport, { listen, connect }).pipe(
+    Context.add(MemoryNetwork, { connect, machine, separate, reunite })
+  )
 })
 
 /** A Transport in memory, and the network to reach it. */

@@ -116,11 +116,10 @@ describe("nsqd", () => {
     assert.match(nsqd.printed.err, line("FATAL", text))
   })
 
-  it("warns of old flags and of features that are not built", async () => {
-    const nsqd = start("--max-message-size=5", "--lookupd-tcp-address=127.0.0.1:1")
+  it("warns of old flags", async () => {
+    const nsqd = start("--max-message-size=5")
     await nsqd.logged(line("INFO", "ID: \\d+"))
     assert.match(nsqd.printed.err, line("WARNING", "--max-message-size is deprecated, use --max-msg-size"))
-    assert.match(nsqd.printed.err, line("WARNING", "--lookupd-tcp-address is not implemented yet"))
   })
 
   it("stops in order and exits with 0 on SIGTERM and SIGINT, however often they come", async () => {

@@ -3,18 +3,20 @@
  * holds at start and keeps the metadata file true. Messages do not pass through it: publishers and consumers hold on to the
  * Topic and Channel they use.
  */
-import { Clock, Context, Duration, Effect, Exit, Layer, Random, Scope, Semaphore } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, PubSub, Random, Scope, Semaphore } from "effect"
 import { type ChannelName, isChannelName, isEphemeral, isTopicName, type TopicName } from "../../protocol/Names.ts"
 import type { NsqdMetadata } from "../../protocol/NsqdMetadata.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
 import { ChannelNotFound, type SubscribeError, TopicNotFound } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
+import { ChannelDirectory } from "./ChannelDirectory.ts"
 import * as Locality from "./Locality.ts"
 import { type LatencyPlan, makePlan } from "./ProcessingLatency.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
 import * as Time from "./Time.ts"
 import { Topic, type TopicSettings } from "./Topic.ts"
+import type { TopologyEvent } from "./Topology.ts"
 import { Wakeup } from "./Wakeup.ts"
 
 /** The version of NSQ whose behaviour this is, in every place where NSQ states its own. */
@@ -30,10 +32,12 @@ export class Broker extends Context.Service<Broker, {
   /** Unix seconds. */
   readonly startTime: number
   readonly topics: () => ReadonlyArray<Topic>
+  /** Topics and channels as they come and go. A subscriber must keep up: nothing of it is dropped. */
+  readonly topology: PubSub.PubSub<TopologyEvent>
   /** From now on every channel keeps a histogram of how long its messages take, if none did before. */
   readonly keepLatencyHistograms: () => void
   readonly findTopic: (name: string) => Topic | undefined
-  /** The topic, created when it does not exist. */
+  /** The topic, created when it does not exist; it has the channels that the `ChannelDirectory` names when this completes. */
   readonly topic: (name: TopicName) => Effect.Effect<Topic, StorageError>
   readonly deleteTopic: (name: string) => Effect.Effect<void, TopicNotFound | StorageError>
   /** The channel, created with its topic where they do not exist. */
@@ -82,6 +86,9 @@ const make = Effect.gen(function*() {
   const latency = yield* makePlan(options, time)
   const settings = settingsOf(options, latency)
   const random = yield* Random.Random
+  const directory = yield* ChannelDirectory
+  const scope = yield* Effect.scope
+  const topology = yield* PubSub.unbounded<TopologyEvent>()
   const startTime = Math.floor((yield* Clock.currentTimeMillis) / 1000)
   const open = new Map<string, OpenTopic>()
   /** One change of the registry at a time: nobody opens what another is deleting. */
@@ -123,9 +130,9 @@ const make = Effect.gen(function*() {
 
   // ---- topics and channels
 
-  const openTopic = Effect.fn("Broker.openTopic")(function*(name: TopicName, start: boolean) {
-    const existing = open.get(name)
-    if (existing !== undefined) return existing.topic
+  const announce = (event: TopologyEvent): void => void PubSub.publishUnsafe(topology, event)
+
+  const openTopic = Effect.fn("Broker.openTopic")(function*(name: TopicName) {
     const scope = yield* Scope.make()
     const topic = yield* Topic.make(name, settings, time, random).pipe(
       Effect.provideService(Storage, storage),
@@ -134,7 +141,7 @@ const make = Effect.gen(function*() {
     )
     open.set(name, { topic, scope })
     yield* Effect.logInfo(`TOPIC(${name}): created`)
-    if (start) topic.start()
+    announce({ _tag: "TopicCreated", topic: name })
     noteChange(name)
     return topic
   })
@@ -144,6 +151,7 @@ const make = Effect.gen(function*() {
     if (existing !== undefined) return existing
     const channel = yield* topic.openChannel(name)
     yield* Effect.logInfo(`TOPIC(${topic.name}): new channel(${name})`)
+    announce({ _tag: "ChannelCreated", topic: topic.name, channel: name })
     noteChange(topic.ephemeral ? topic.name : name)
     return channel
   })
@@ -151,6 +159,8 @@ const make = Effect.gen(function*() {
   const closeTopic = Effect.fnUntraced(function*({ scope, topic }: OpenTopic) {
     yield* Effect.logInfo(`TOPIC(${topic.name}): deleting`)
     open.delete(topic.name)
+    for (const { name } of topic.channels) announce({ _tag: "ChannelDeleted", topic: topic.name, channel: name })
+    announce({ _tag: "TopicDeleted", topic: topic.name })
     yield* Effect.ensuring(topic.delete, Scope.close(scope, Exit.void))
     noteChange(topic.name)
   })
@@ -159,6 +169,7 @@ const make = Effect.gen(function*() {
   const closeChannel = Effect.fnUntraced(function*(opened: OpenTopic, name: ChannelName) {
     const { topic } = opened
     yield* Effect.logInfo(`TOPIC(${topic.name}): deleting channel ${name}`)
+    announce({ _tag: "ChannelDeleted", topic: topic.name, channel: name })
     yield* topic.deleteChannel(name)
     noteChange(topic.ephemeral ? topic.name : name)
     if (topic.ephemeral && topic.channels.length === 0) yield* closeTopic(opened)
@@ -166,18 +177,51 @@ const make = Effect.gen(function*() {
 
   const alone = <A, E>(effect: Effect.Effect<A, E>) => registry.withPermit(Effect.uninterruptible(effect))
 
+  /** Gives a new topic the channels that it has elsewhere. Messages that come meanwhile wait in the topic. */
+  const introduce = Effect.fnUntraced(function*(topic: Topic, asked: Effect.Effect<ReadonlyArray<ChannelName>>) {
+    for (const name of yield* asked) {
+      yield* alone(
+        Effect.suspend(() =>
+          open.get(topic.name)?.topic === topic ? Effect.asVoid(openChannel(topic, name)) : Effect.void
+        )
+      ).pipe(
+        Effect.catch((error) => Effect.logError(`TOPIC(${topic.name}): failed to create ${name} - ${error.message}`))
+      )
+    }
+    topic.start()
+  })
+
+  /** The topic, and what completes once it hands out messages. Not interrupted with who asked for it: others wait for it too. */
+  const findOrOpen = Effect.fnUntraced(function*(name: TopicName) {
+    const existing = open.get(name)
+    if (existing !== undefined) return { topic: existing.topic, introduced: Effect.void }
+    const topic = yield* openTopic(name)
+    const asked = directory.channelsOf(name)
+    if (asked === undefined) {
+      topic.start()
+      return { topic, introduced: Effect.void }
+    }
+    return { topic, introduced: Effect.asVoid(Fiber.await(yield* Effect.forkIn(introduce(topic, asked), scope))) }
+  })
+
   const topic = (name: TopicName) =>
     Effect.suspend(() => {
       const existing = open.get(name)
-      return existing === undefined ? alone(openTopic(name, true)) : Effect.succeed(existing.topic)
+      return existing === undefined
+        ? Effect.flatMap(alone(findOrOpen(name)), ({ introduced, topic }) => Effect.as(introduced, topic))
+        : Effect.succeed(existing.topic)
     })
 
-  const channel = (topicName: TopicName, name: ChannelName) =>
+  /** Synchronous where the channel exists, so that nobody deletes it before the caller has it. */
+  const channel = (topicName: TopicName, name: ChannelName): Effect.Effect<Channel, StorageError> =>
     Effect.suspend(() => {
       const existing = open.get(topicName)?.topic.channel(name)
-      return existing === undefined
-        ? alone(Effect.flatMap(openTopic(topicName, true), (topic) => openChannel(topic, name)))
-        : Effect.succeed(existing)
+      if (existing !== undefined) return Effect.succeed(existing)
+      const created = Effect.flatMap(
+        findOrOpen(topicName),
+        ({ introduced, topic }) => Effect.as(openChannel(topic, name), introduced)
+      )
+      return Effect.andThen(Effect.flatten(alone(created)), channel(topicName, name))
     })
 
   const deleteTopic = Effect.fn("Broker.deleteTopic")(function*(name: string) {
@@ -252,7 +296,7 @@ const make = Effect.gen(function*() {
         yield* Effect.logWarning(`skipping creation of invalid topic ${entry.name}`)
         continue
       }
-      const topic = yield* openTopic(entry.name, false)
+      const topic = open.get(entry.name)?.topic ?? (yield* openTopic(entry.name))
       if (entry.paused) topic.pause()
       for (const channelEntry of entry.channels ?? []) {
         if (!isChannelName(channelEntry.name)) {
@@ -284,6 +328,7 @@ const make = Effect.gen(function*() {
 
   return Broker.of({
     startTime,
+    topology,
     topics: () => Array.from(open.values(), ({ topic }) => topic),
     keepLatencyHistograms: () => void (latency.histograms = true),
     findTopic: (name) => open.get(name)?.topic,

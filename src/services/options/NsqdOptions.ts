@@ -1,7 +1,6 @@
 /**
  * The options of nsqd, in one place: the type that services read, NSQ's defaults, and the table from which flags,
- * usage text and `/config` are derived. Every flag of NSQ 1.3.0 is here, also those whose feature is not built yet
- * (PendingFeatures says which). Values are not checked here: see NsqdOptionsCheck.
+ * usage text and `/config` are derived. Every flag of NSQ 1.3.0 is here. Values are not checked here: see NsqdOptionsCheck.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"

@@ -7,7 +7,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { isTlsRequired, type NsqdOptions } from "./NsqdOptions.ts"
 import { NsqdStartError } from "./NsqdStartError.ts"
-import * as PendingFeatures from "./PendingFeatures.ts"
 
 /** The first thing that is wrong; undefined when nothing is. */
 export const problem = (options: NsqdOptions): string | undefined => {
@@ -28,9 +27,8 @@ export const problem = (options: NsqdOptions): string | undefined => {
   return undefined
 }
 
-/** Fails when the daemon must not start with these options, and warns of those that have no effect yet. */
+/** Fails when the daemon must not start with these options. */
 export const check = Effect.fnUntraced(function*(options: NsqdOptions): Effect.fn.Return<void, NsqdStartError> {
   const detail = problem(options)
   if (detail !== undefined) return yield* new NsqdStartError({ stage: "instantiate nsqd", detail })
-  for (const warning of PendingFeatures.warnings(options)) yield* Effect.logWarning(warning)
 })

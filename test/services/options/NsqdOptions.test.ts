@@ -4,7 +4,6 @@ import * as NodeId from "../../../src/services/options/NodeId.ts"
 import * as NsqdFlags from "../../../src/services/options/NsqdFlags.ts"
 import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
 import * as NsqdOptionsCheck from "../../../src/services/options/NsqdOptionsCheck.ts"
-import * as PendingFeatures from "../../../src/services/options/PendingFeatures.ts"
 
 const command = (...args: ReadonlyArray<string>) => Result.getOrThrow(NsqdFlags.parse(args))
 const options = (...args: ReadonlyArray<string>) => ({ ...NsqdOptions.defaults(), ...command(...args).given })
@@ -111,12 +110,5 @@ describe("NsqdOptions", () => {
     for (const flag of ["--node-id=0", "--node-id=1023", "--max-deflate-level=9"]) {
       assert.strictEqual(NsqdOptionsCheck.problem(options(flag)), undefined)
     }
-  })
-
-  it("warn of what is asked for but not built", () => {
-    assert.deepStrictEqual(PendingFeatures.warnings(options()), [])
-    assert.deepStrictEqual(PendingFeatures.warnings(options("--lookupd-tcp-address=a:1")), [
-      "--lookupd-tcp-address is not implemented yet and has no effect"
-    ])
   })
 })

@@ -1,0 +1,89 @@
+/** nsqlookupds and brokers as machines on one network in memory. */
+import { Context, Effect, Layer, type Scope } from "effect"
+import { ChannelName, TopicName } from "../../../src/protocol/Names.ts"
+import { Broker } from "../../../src/services/broker/Broker.ts"
+import { HttpGet, HttpGetError } from "../../../src/services/http/HttpGet.ts"
+import { ListenAddresses } from "../../../src/services/ListenAddresses.ts"
+import { KnownLookupds } from "../../../src/services/lookup/KnownLookupds.ts"
+import * as LookupPeers from "../../../src/services/lookup/LookupPeers.ts"
+import { LookupTcp } from "../../../src/services/lookup/LookupTcp.ts"
+import type { RegistrationDatabase } from "../../../src/services/lookup/RegistrationDatabase.ts"
+import { Registrations } from "../../../src/services/lookup/Registrations.ts"
+import * as LookupdOptions from "../../../src/services/options/LookupdOptions.ts"
+import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
+import { RuntimeOptions } from "../../../src/services/options/RuntimeOptions.ts"
+import { Storage } from "../../../src/services/storage/Storage.ts"
+import { Transport } from "../../../src/services/transport/Transport.ts"
+import { MemoryTransport } from "../../../src/testing/index.ts"
+import { quiet } from "../broker/testing.ts"
+
+const { MemoryNetwork } = MemoryTransport
+
+/** The network as the machine `name` sees it. */
+const on = (name: string) => Layer.effect(Transport, MemoryNetwork.useSync(({ machine }) => machine(name)))
+
+/** The address at which the lookupd `name` takes producers. */
+export const lookupdAddress = (name: string): string => `${name}:4160`
+
+/** An nsqlookupd without HTTP, until the Scope closes. */
+export const lookupd = Effect.fnUntraced(function*(
+  name: string,
+  options: Partial<LookupdOptions.LookupdOptions> = {}
+): Effect.fn.Return<RegistrationDatabase, never, Scope.Scope | MemoryTransport.MemoryNetwork> {
+  const context = yield* LookupTcp.layer.pipe(
+    Layer.provideMerge(Registrations.layer),
+    Layer.provide(
+      Layer.mergeAll(on(name), Layer.succeed(ListenAddresses, { tcpPort: 0, httpPort: 4161, httpsPort: 0 }))
+    ),
+    Layer.provide(LookupdOptions.layer({ tcpAddress: lookupdAddress(name), broadcastAddress: name, ...options })),
+    Layer.provide(quiet),
+    Layer.build,
+    Effect.orDie
+  )
+  return Context.get(context, Registrations)
+})
+
+/** Answers `/channels` of these lookupds as their HTTP API would. */
+export const channelsOf = (lookupds: Readonly<Record<string, RegistrationDatabase>>): HttpGet["Service"] => ({
+  text: (url) => {
+    const { hostname, searchParams } = new URL(url)
+    const found = lookupds[hostname]
+    return found === undefined
+      ? Effect.fail(new HttpGetError({ reason: "connection refused" }))
+      : Effect.succeed(JSON.stringify({ channels: found.channels(searchParams.get("topic") ?? "") }))
+  }
+})
+
+/** A broker that registers at the lookupds, until the Scope closes. */
+export const nsqd = Effect.fnUntraced(function*(
+  name: string,
+  lookupds: ReadonlyArray<string>,
+  http: HttpGet["Service"] = channelsOf({})
+) {
+  const context = yield* LookupPeers.layer.pipe(
+    Layer.provideMerge(Broker.layer.pipe(Layer.provide(KnownLookupds.layerDirectory))),
+    Layer.provideMerge(Layer.mergeAll(KnownLookupds.layer, RuntimeOptions.layer)),
+    Layer.provide(Layer.mergeAll(Layer.succeed(HttpGet, http), Storage.layerMemory, on(name))),
+    Layer.provide(NsqdOptions.layer({
+      nodeId: 0,
+      broadcastAddress: name,
+      broadcastTcpPort: 4150,
+      broadcastHttpPort: 4151,
+      lookupdTcpAddresses: lookupds
+    })),
+    Layer.provide(quiet),
+    Layer.build,
+    Effect.orDie
+  )
+  const broker = Context.get(context, Broker)
+  return {
+    broker,
+    options: Context.get(context, RuntimeOptions),
+    topic: (topic: string) => broker.topic(TopicName.make(topic)),
+    channel: (topic: string, channel: string) => broker.channel(TopicName.make(topic), ChannelName.make(channel))
+  }
+})
+
+/** Who has the topic, by broadcast address; every registration counts. */
+export const producersOf = (lookupd: RegistrationDatabase, topic: string): ReadonlyArray<string> =>
+  (lookupd.lookup(topic)?.producers ?? []).map(({ identity }) => identity.broadcast_address).toSorted()
