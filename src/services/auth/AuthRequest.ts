@@ -140,6 +140,8 @@ export const make = Effect.fnUntraced(function*(
     client.execute(request(options.authHttpRequestMethod, endpoint, credentials)).pipe(
       Effect.flatMap((response) => Effect.map(response.text, (body) => ({ status: response.status, body }))),
       Effect.mapError(failed),
+      // Node throws for what it will not ask, a redirect to another protocol for example, and its error has the URL.
+      Effect.catchDefect(() => Effect.fail(new RequestFailed({ reason: "the request cannot be sent" }))),
       Effect.timeoutOrElse({
         duration: options.httpClientRequestTimeout,
         orElse: () => Effect.fail(new RequestFailed({ reason: "request timeout" }))

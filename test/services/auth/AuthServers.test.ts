@@ -178,6 +178,17 @@ describe("AuthServers", () => {
       assert.match(yield* refusal([`https://${server.address}/auth`]), /TransportError E(PROTO|RR_SSL)/)
     }))
 
+  it.live("may send nsqd elsewhere, but not for ever and not to another protocol", () =>
+    Effect.gen(function*() {
+      const good = yield* serve(grants)
+      const moved = (location: string) => serve(status(302, "", { location }))
+      const elsewhere = yield* moved(`http://${good.address}/there?token=1`)
+      assert.strictEqual(Result.getOrThrow(yield* query([elsewhere.address])).identity, "me")
+      assert.strictEqual(good.asked[0]?.url.search, "?token=1")
+      assert.match(yield* refusal([(yield* moved("/again")).address]), /got response 302$/)
+      assert.match(yield* refusal([(yield* moved(`ftp://x/?secret=${secret}`)).address]), /the request cannot be sent$/)
+    }))
+
   it.live("have a limited time for the whole answer", () =>
     Effect.gen(function*() {
       const limit = { httpClientRequestTimeout: Duration.millis(50) }
