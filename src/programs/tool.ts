@@ -31,6 +31,8 @@ export interface Tool<Options extends object, E extends { readonly message: stri
   readonly hasVersion?: boolean
   /** Its work. The program exits with 0 when it completes, and with 1 and the error's message when it fails. */
   readonly main: (options: Options) => Effect.Effect<void, E, Transport | HttpClient | Scope>
+  /** NSQ's nsq_to_file takes nothing but flags; the others ignore what follows them. */
+  readonly onlyFlags?: boolean
   /** Replaces the log lines of NSQ's client library. */
   readonly logs?: (options: Options) => Layer.Layer<never>
 }
@@ -51,10 +53,14 @@ const now = (): string => formatTime(BigInt(Date.now()) * 1_000_000n).slice(0, "
 export const run = <Options extends object, E extends { readonly message: string }>(tool: Tool<Options, E>): void => {
   const { defaults, main, name, table } = tool
   const flags = [...OptionTable.flags(table), ...(tool.hasVersion === false ? [] : [versionFlag])]
-  const parsed = Main.commandOrExit(GoFlags.parse(flags, process.argv.slice(2)), () => GoFlags.usage(name, flags))
+  const { given: parsed, rest } = Main.commandOrExit(
+    GoFlags.parseAll(flags, process.argv.slice(2)),
+    () => GoFlags.usage(name, flags)
+  )
   if (parsed.some((flag) => flag.name === "version" && flag.text !== "false")) {
     return Main.printAndExit(`${name} v${version}`)
   }
+  if (tool.onlyFlags === true && rest.length > 0) return end(`unknown arguments: [${rest.join(" ")}]`)
   const assigned = Main.commandOrExit(
     Result.mapError(OptionTable.assign(table, parsed), ({ reason }) => new GoFlags.FatalValue({ message: reason })),
     () => ""
@@ -77,6 +83,13 @@ export const run = <Options extends object, E extends { readonly message: string
 const exitCode = <E extends { readonly message: string }>(exit: Exit.Exit<void, E>): number => {
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return 0
   const failure = Cause.findErrorOption(exit.cause)
-  StandardError.writeLine(`${now()} ${failure._tag === "Some" ? failure.value.message : Cause.pretty(exit.cause)}`)
+  printFatal(failure._tag === "Some" ? failure.value.message : Cause.pretty(exit.cause))
   return 1
+}
+
+const printFatal = (text: string): void => StandardError.writeLine(`${now()} ${text}`)
+
+const end = (text: string): void => {
+  printFatal(text)
+  process.exit(1)
 }

@@ -48,33 +48,62 @@ const lookupUrl = (address: string, topic: string | undefined): string => {
   return url.toString()
 }
 
+/** Asks one nsqlookupd; `decode` reads its answer. Whatever goes wrong says which one and why. */
+const ask = <A, R>(
+  address: string,
+  url: () => string,
+  decode: (status: number, json: Effect.Effect<unknown, { readonly message: string }>) => Effect.Effect<
+    A,
+    { readonly message: string },
+    R
+  >
+): Effect.Effect<A, LookupFailed, HttpClient.HttpClient | R> =>
+  Effect.gen(function*() {
+    const client = yield* HttpClient.HttpClient
+    const target = yield* Effect.try({ try: url, catch: () => ({ message: "not an address" }) })
+    const request = HttpClientRequest.get(target).pipe(
+      HttpClientRequest.setHeader("accept", "application/vnd.nsq; version=1.0")
+    )
+    const response = yield* client.execute(request)
+    return yield* decode(response.status, response.json)
+  }).pipe(
+    Effect.timeoutOrElse({ duration: lookupTimeout, orElse: () => Effect.fail({ message: "timed out" }) }),
+    Effect.mapError(({ message }) => new LookupFailed({ address, reason: message }))
+  )
+
+const unexpected = (status: number) => Effect.fail({ message: `got response ${status}` })
+
 /** Asks one nsqlookupd for the nsqd that have a topic, or for all. A topic it does not know has none. */
-export const lookup = Effect.fn("Discovery.lookup")(function*(
+export const lookup = Effect.fn("Discovery.lookup")((
   address: string,
   topic: string | undefined
-): Effect.fn.Return<ReadonlyArray<string>, LookupFailed, HttpClient.HttpClient> {
-  const failed = (reason: string) => new LookupFailed({ address, reason })
-  const client = yield* HttpClient.HttpClient
-  const url = yield* Effect.try({
-    try: () => lookupUrl(address, topic),
-    catch: () => failed("not an address")
+): Effect.Effect<ReadonlyArray<string>, LookupFailed, HttpClient.HttpClient> =>
+  ask(address, () => lookupUrl(address, topic), (status, json) => {
+    if (status === 404) return Effect.succeed([])
+    if (status !== 200) return unexpected(status)
+    return Effect.map(
+      Effect.flatMap(json, decodeAnswer),
+      (answer) =>
+        ("data" in answer ? answer.data : answer).producers.map(({ broadcast_address, tcp_port }) =>
+          joinAddress(broadcast_address, tcp_port)
+        )
+    )
   })
-  const request = HttpClientRequest.get(url).pipe(
-    HttpClientRequest.setHeader("accept", "application/vnd.nsq; version=1.0")
+)
+
+const decodeTopics = Schema.decodeUnknownEffect(Schema.Struct({ topics: Schema.Array(Schema.String) }))
+
+/** All topics that one nsqlookupd knows. */
+export const topics = Effect.fn("Discovery.topics")((
+  address: string
+): Effect.Effect<ReadonlyArray<string>, LookupFailed, HttpClient.HttpClient> =>
+  ask(
+    address,
+    () => new URL("/topics", lookupUrl(address, undefined)).toString(),
+    (status, json) =>
+      status === 200 ? Effect.map(Effect.flatMap(json, decodeTopics), ({ topics }) => topics) : unexpected(status)
   )
-  const asked = Effect.gen(function*() {
-    const response = yield* client.execute(request)
-    if (response.status === 404) return []
-    if (response.status !== 200) return yield* failed(`got response ${response.status}`)
-    const answer = yield* Effect.flatMap(response.json, decodeAnswer)
-    const { producers } = "data" in answer ? answer.data : answer
-    return producers.map(({ broadcast_address, tcp_port }) => joinAddress(broadcast_address, tcp_port))
-  })
-  return yield* asked.pipe(
-    Effect.timeoutOrElse({ duration: lookupTimeout, orElse: () => Effect.fail(failed("timed out")) }),
-    Effect.mapError((error) => error._tag === "LookupFailed" ? error : failed(error.message))
-  )
-})
+)
 
 /** Asks all of them at once and joins what they say; the ones that fail are logged. */
 const lookupAll = (addresses: ReadonlyArray<string>, topic: string | undefined) =>

@@ -49,16 +49,32 @@ const refused = (flag: GoFlag, text: string, { fatal, reason }: InvalidText): Fl
   })
 }
 
+/** Flags, and the arguments that follow them. */
+export interface Parsed {
+  readonly given: ReadonlyArray<Given>
+  readonly rest: ReadonlyArray<string>
+}
+
 /** Reads flags up to `--` or the first argument that is none; what follows is ignored, as NSQ's daemons do. */
 export const parse = (
   flags: Iterable<GoFlag>,
   args: ReadonlyArray<string>
-): Result.Result<ReadonlyArray<Given>, FlagError> => {
+): Result.Result<ReadonlyArray<Given>, FlagError> => Result.map(parseAll(flags, args), ({ given }) => given)
+
+/** Reads flags up to `--` or the first argument that is none, and says what follows. */
+export const parseAll = (
+  flags: Iterable<GoFlag>,
+  args: ReadonlyArray<string>
+): Result.Result<Parsed, FlagError> => {
   const byName = new Map(Array.from(flags, (flag) => [flag.name, flag]))
   const given: Array<Given> = []
+  let rest: ReadonlyArray<string> = []
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] ?? ""
-    if (arg.length < 2 || !arg.startsWith("-") || arg === "--") break
+    if (arg.length < 2 || !arg.startsWith("-") || arg === "--") {
+      rest = args.slice(arg === "--" ? i + 1 : i)
+      break
+    }
     const [, name = "", value] = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(arg) ?? []
     if (name === "") return usageError(`bad flag syntax: ${arg}`)
     const flag = byName.get(name)
@@ -73,7 +89,7 @@ export const parse = (
     if (Result.isFailure(checked)) return Result.fail(refused(flag, text, checked.failure))
     given.push({ name, text })
   }
-  return Result.succeed(given)
+  return Result.succeed({ given, rest })
 }
 
 /** The usage text: flags in the order of their names, each with its help and its default. */

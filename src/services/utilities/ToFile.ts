@@ -1,0 +1,273 @@
+/**
+ * `nsq_to_file`: writes the messages of topics to files, one a line, and finishes each only when the file with it is on the
+ * disk.
+ */
+import { Duration, Effect, FiberMap, Queue, Result, Schedule, type Scope, Semaphore, Stream, Struct } from "effect"
+import type { HttpClient } from "effect/http"
+import process from "node:process"
+import { Consumer, type Delivery, Discovery, Topic } from "../client/index.ts"
+import * as Kind from "../options/OptionKind.ts"
+import { initialValue, row } from "../options/OptionTable.ts"
+import type { Transport } from "../transport/Transport.ts"
+import * as FileNames from "./FileNames.ts"
+import * as Progress from "./Progress.ts"
+import * as Sources from "./Sources.ts"
+import { type ToolError, toolError } from "./ToolError.ts"
+import { type FileSettings, TopicFile } from "./TopicFile.ts"
+
+export interface ToFileOptions extends Sources.SourceOptions {
+  readonly topics: ReadonlyArray<string>
+  readonly topicPattern: string
+  readonly topicRefresh: Duration.Duration
+  readonly channel: string
+  readonly outputDir: string
+  readonly workDir: string
+  readonly datetimeFormat: string
+  readonly filenameFormat: string
+  readonly hostIdentifier: string
+  readonly gzip: boolean
+  readonly gzipLevel: number
+  readonly skipEmptyFiles: boolean
+  readonly rotateSize: number
+  readonly rotateInterval: Duration.Duration
+  readonly syncInterval: Duration.Duration
+  readonly httpClientConnectTimeout: Duration.Duration
+  readonly httpClientRequestTimeout: Duration.Duration
+  readonly logLevel: string
+  readonly logPrefix: string
+}
+
+const text = (value: string) => () => value
+const off = () => false
+const seconds = (count: number) => () => Duration.seconds(count)
+
+export const table = {
+  ...Sources.table,
+  topics: row("topic", Kind.strings, (): ReadonlyArray<string> => [], "topic to write (may be given several times)"),
+  topicPattern: row("topic-pattern", Kind.string, text(""), "regular expression that topics have to match"),
+  topicRefresh: row("topic-refresh", Kind.duration, seconds(60), "time between two looks for new topics"),
+  channel: row("channel", Kind.string, text("nsq_to_file"), "channel to consume"),
+  outputDir: row("output-dir", Kind.string, text("/tmp"), "directory of the finished files"),
+  workDir: row(
+    "work-dir",
+    Kind.string,
+    text(""),
+    "directory of the files being written; the output directory unless given"
+  ),
+  datetimeFormat: row("datetime-format", Kind.string, text("%Y-%m-%d_%H"), "strftime format of <DATETIME>"),
+  filenameFormat: row(
+    "filename-format",
+    Kind.string,
+    text("<TOPIC>.<HOST><REV>.<DATETIME>.log"),
+    "name of a file, with <TOPIC>, <HOST>, <PID>, <DATETIME> and <REV>"
+  ),
+  hostIdentifier: row(
+    "host-identifier",
+    Kind.string,
+    text(""),
+    "what <HOST> stands for; may use <SHORT_HOST> and <HOSTNAME>"
+  ),
+  gzip: row("gzip", Kind.bool, off, "compress the files"),
+  gzipLevel: row("gzip-level", Kind.int, () => 6, "level of compression, 1 to 9"),
+  skipEmptyFiles: row("skip-empty-files", Kind.bool, off, "do not create files without messages"),
+  rotateSize: row("rotate-size", Kind.int, () => 0, "bytes after which a new file is begun (0 for no limit)"),
+  rotateInterval: row(
+    "rotate-interval",
+    Kind.duration,
+    seconds(0),
+    "time after which a new file is begun (0 for no limit)"
+  ),
+  syncInterval: row("sync-interval", Kind.duration, seconds(30), "longest time between two syncs to the disk"),
+  httpClientConnectTimeout: row(
+    "http-client-connect-timeout",
+    Kind.duration,
+    seconds(2),
+    "time to connect to nsqlookupd"
+  ),
+  httpClientRequestTimeout: row(
+    "http-client-request-timeout",
+    Kind.duration,
+    seconds(5),
+    "time for an answer of nsqlookupd"
+  ),
+  logLevel: row(
+    "log-level",
+    Kind.string,
+    text("info"),
+    "lowest level of lines to log: debug, info, warn, error or fatal"
+  ),
+  logPrefix: row("log-prefix", Kind.string, text("[nsq_to_file] "), "start of every log line")
+}
+
+export const defaults = (): ToFileOptions => Struct.map(initialValue)(table)
+
+/** Undefined for a level that does not exist. */
+export const parseLogLevel = (text: string): Kind.NsqLogLevel | undefined =>
+  Result.getOrUndefined(Kind.logLevel.parse(text, undefined))
+
+const check = (options: ToFileOptions): string | undefined => {
+  if (parseLogLevel(options.logLevel) === undefined) return "--log-level is invalid"
+  if (options.channel === "") return "--channel is required"
+  if (options.gzipLevel < 1 || options.gzipLevel > 9) {
+    return `invalid --gzip-level value (${options.gzipLevel}), should be 1-9`
+  }
+  if (options.topics.length === 0 && options.topicPattern === "") return "--topic or --topic-pattern required"
+  if (options.topics.length === 0 && options.lookupdHttpAddresses.length === 0) {
+    return "--lookupd-http-address must be specified when no --topic specified"
+  }
+  if (!Duration.isPositive(options.httpClientConnectTimeout)) return "--http-client-connect-timeout should be positive"
+  if (!Duration.isPositive(options.httpClientRequestTimeout)) return "--http-client-request-timeout should be positive"
+  return undefined
+}
+
+const fileSettings = (options: ToFileOptions): FileSettings => {
+  const workDir = options.workDir === "" ? options.outputDir : options.workDir
+  const rotateInterval = Duration.toMillis(options.rotateInterval)
+  return {
+    ...options,
+    workDir,
+    rotateInterval,
+    hasRevisions: options.gzip || options.rotateSize > 0 || rotateInterval > 0 || workDir !== options.outputDir
+  }
+}
+
+/** Writes one topic, for ever. */
+const writeTopic = Effect.fnUntraced(function*(
+  options: ToFileOptions,
+  settings: FileSettings,
+  topic: string,
+  reopens: Stream.Stream<void>,
+  progress: Progress.Progress
+) {
+  const { channel } = options
+  const consumer = yield* Consumer.make({
+    ...(yield* Sources.consumerOptions(options, "nsq_to_file/1.3.0", topic, channel)),
+    topic: Topic.bytes(topic),
+    // A message waits for its sync as long as the flags say.
+    maxAttempts: 0
+  })
+  const file = new TopicFile(topic, settings)
+  const alone = yield* Semaphore.make(1)
+  let unfinished: Array<Delivery<Uint8Array>> = []
+
+  const finishAll = Effect.suspend(() => {
+    const done = unfinished
+    unfinished = []
+    return Effect.forEach(done, (delivery) => delivery.finish, { discard: true })
+  })
+
+  const sync = Effect.suspend(() =>
+    unfinished.length === 0
+      ? Effect.void
+      : Effect.logInfo(`[${topic}/${channel}] syncing ${unfinished.length} records to disk`)
+  ).pipe(Effect.andThen(file.sync), Effect.andThen(finishAll))
+
+  const close = Effect.andThen(sync, file.finish)
+
+  const rotate = Effect.flatMap(file.rotation, (reason) =>
+    reason === undefined
+      ? Effect.succeed(false)
+      : Effect.logInfo(reason).pipe(
+        Effect.andThen(close),
+        Effect.andThen(Effect.sync(() => file.nextRevision())),
+        Effect.as(true)
+      ))
+
+  const write = Effect.fnUntraced(function*(deliveries: ReadonlyArray<Delivery<Uint8Array>>) {
+    for (const delivery of deliveries) {
+      yield* rotate
+      if (!file.isOpen) yield* file.open
+      file.write(delivery.body)
+      progress.add(1, delivery.body.length)
+      unfinished.push(delivery)
+      if (unfinished.length >= options.maxInFlight) yield* sync
+    }
+    yield* file.flush
+    if (yield* consumer.isStarved) yield* sync
+  })
+
+  const tick = Effect.gen(function*() {
+    yield* rotate
+    if (!file.isOpen && !options.skipEmptyFiles) yield* file.open
+    yield* sync
+  })
+
+  // Before the consumer ends, so that what is on the disk can still be finished.
+  yield* Effect.addFinalizer(() =>
+    Effect.catch(alone.withPermit(close), (error) => Effect.logError(`[${topic}/${channel}] ${error.message}`))
+  )
+  const reopen = Effect.andThen(
+    close,
+    Effect.sync(() => {
+      if (settings.gzip || settings.rotateInterval > 0) file.nextRevision()
+    })
+  )
+  yield* Effect.all([
+    consumer.messages.pipe(
+      Stream.runForEachArray((deliveries) => Effect.uninterruptible(alone.withPermit(write(deliveries))))
+    ),
+    Effect.forever(Effect.delay(alone.withPermit(tick), options.syncInterval)),
+    Stream.runForEach(reopens, () => alone.withPermit(reopen))
+  ], { concurrency: "unbounded", discard: true })
+})
+
+/** The signal that tells to close files and open them again, for as long as the Stream is consumed. */
+const hangups: Stream.Stream<void> = Stream.callback((queue) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const offer = (): void => void Queue.offerUnsafe(queue, undefined)
+      process.on("SIGHUP", offer)
+      return offer
+    }),
+    (offer) => Effect.sync(() => process.off("SIGHUP", offer))
+  )
+)
+
+/** Writes until it is interrupted. */
+export const main = Effect.fn("nsq_to_file")(function*(
+  options: ToFileOptions
+): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
+  const problem = check(options)
+  if (problem !== undefined) return yield* toolError(problem)
+  yield* Sources.servers(options)
+  const settings = fileSettings(options)
+  const reopens = yield* Stream.broadcast(hangups, { capacity: 1, strategy: "sliding" })
+  const progress = yield* Progress.make("written")
+  const pattern = yield* Effect.option(Effect.try({
+    try: () => new RegExp(options.topicPattern),
+    catch: () => toolError(`--topic-pattern ${options.topicPattern} is no regular expression`)
+  }))
+  const matches = (topic: string) => pattern._tag === "Some" && pattern.value.test(topic)
+  const writers = yield* FiberMap.make<string, void, ToolError>()
+
+  /** A topic that cannot be written is logged and the others go on; a disk that fails ends the program. */
+  const start = Effect.fnUntraced(function*(topic: string) {
+    if (yield* FiberMap.has(writers, topic)) return
+    if (!matches(topic)) {
+      return yield* Effect.logWarning(`skipping topic ${topic} (doesn't match pattern ${options.topicPattern})`)
+    }
+    const unnamed = FileNames.problem(settings)
+    if (unnamed !== undefined) {
+      return yield* Effect.logError(`couldn't create logger for new topic ${topic}: ${unnamed}`)
+    }
+    const writing = Effect.scoped(writeTopic(options, settings, topic, reopens, progress)).pipe(
+      Effect.catchIf(
+        (error) => !error.message.startsWith("FATAL"),
+        (error) => Effect.logError(`couldn't create logger for new topic ${topic}: ${error.message}`)
+      )
+    )
+    yield* FiberMap.run(writers, topic, writing)
+  })
+
+  const discover = Effect.gen(function*() {
+    const found = yield* Effect.forEach(
+      options.lookupdHttpAddresses,
+      (address) => Effect.catch(Discovery.topics(address), (error) => Effect.as(Effect.logError(error.message), []))
+    )
+    yield* Effect.forEach(new Set(found.flat().filter(matches)), start, { discard: true })
+  }).pipe(Effect.repeat(Schedule.spaced(options.topicRefresh)))
+
+  yield* Effect.forEach(options.topics, start, { discard: true })
+  const discovering = options.topics.length === 0 ? discover : Effect.never
+  yield* Effect.raceFirst(FiberMap.join(writers), Effect.andThen(discovering, Effect.never))
+})

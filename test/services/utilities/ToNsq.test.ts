@@ -1,0 +1,24 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema, Stream } from "effect"
+import { split } from "../../../src/services/utilities/ToNsq.ts"
+import { cut, CutLengths } from "../../protocol/commands.ts"
+
+const pieces = (chunks: ReadonlyArray<Buffer>) =>
+  Effect.map(Stream.runCollect(split(Stream.fromIterable(chunks), 10)), (found) => [...found].map(String))
+
+describe("splitting input", () => {
+  it.effect.prop(
+    "gives the pieces that are not empty, however the input is cut",
+    [Schema.Array(Schema.String.check(Schema.isPattern(/^[a-z ]*$/))), CutLengths],
+    ([lines, lengths]) =>
+      Effect.gen(function*() {
+        const input = Buffer.from(lines.join("\n"))
+        assert.deepStrictEqual(yield* pieces(cut(input, lengths)), lines.filter((line) => line !== ""))
+      })
+  )
+
+  it.effect("keeps the last piece whole when no delimiter ends it", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* pieces([Buffer.from("one\ntw"), Buffer.from("o")]), ["one", "two"])
+    }))
+})
