@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Redacted, Result } from "effect"
+import Dns from "node:dns"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import * as Http from "node:http"
 import * as Https from "node:https"
@@ -7,6 +8,7 @@ import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { generate } from "selfsigned"
+import { vi } from "vitest"
 import type { Credentials } from "../../../src/services/auth/Authorizer.ts"
 import * as AuthServers from "../../../src/services/auth/AuthServers.ts"
 import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
@@ -176,6 +178,19 @@ describe("AuthServers", () => {
       )
       const server = yield* serve(grants)
       assert.match(yield* refusal([`https://${server.address}/auth`]), /TransportError E(PROTO|RR_SSL)/)
+    }))
+
+  it.live("have a limited time for taking a connection", () =>
+    Effect.gen(function*() {
+      // Nobody ever says where the server is.
+      yield* Effect.acquireRelease(
+        Effect.sync(() => vi.spyOn(Dns, "lookup").mockImplementation(() => {})),
+        (lookup) => Effect.sync(() => lookup.mockRestore())
+      )
+      const limit = { httpClientConnectTimeout: Duration.millis(50), httpClientRequestTimeout: Duration.minutes(1) }
+      for (const address of ["http://somewhere.test/auth", "https://somewhere.test/auth"]) {
+        assert.match(yield* refusal([address], limit), /TransportError ETIMEDOUT$/)
+      }
     }))
 
   it.live("may send nsqd elsewhere, but not for ever and not to another protocol", () =>
