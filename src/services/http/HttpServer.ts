@@ -1,7 +1,7 @@
 /**
- * A listening HTTP server over `node:http` or `node:https`, living in a Scope. Of requests it knows nothing: they go to a callback, because
- * publishing must not cost a fiber. Connections that are idle end at once when the Scope closes; handlers that are at work
- * get a moment to finish, and nobody else can hold up the end.
+ * A listening HTTP server over `node:http` or `node:https`, living in a Scope. Of requests it knows nothing: they go to a
+ * callback, because publishing must not cost a fiber. Connections that are idle end at once when the Scope closes; handlers
+ * that are at work get a moment to finish, and nobody else can hold up the end.
  */
 import { Effect, FiberSet, type Scope } from "effect"
 import * as Http from "node:http"
@@ -10,7 +10,7 @@ import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 import * as NetListener from "../transport/NetListener.ts"
 import type { ServerTls } from "../transport/ServerTls.ts"
-import { joinAddress, type Listener, type ListenError } from "../transport/Transport.ts"
+import { type Listener, type ListenError, peerAddress } from "../transport/Transport.ts"
 
 /** How long a peer may take over what. Node looks every `checkInterval` for who took too long over headers or a request. */
 export interface Timeouts {
@@ -66,8 +66,7 @@ const optionsFor = (timeouts: Timeouts): Http.ServerOptions => ({
   maxHeaderSize: maxHeaderBytes
 })
 
-const addressOf = ({ remoteAddress, remotePort }: Socket): string =>
-  remoteAddress === undefined ? "@" : joinAddress(remoteAddress.replace(/^::ffff:/, ""), remotePort ?? 0)
+const addressOf = ({ remoteAddress, remotePort }: Socket): string => peerAddress(remoteAddress, remotePort)
 
 const plainHttpAnswer = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 

@@ -6,7 +6,7 @@ import { Clock, Duration, Effect, identity } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { LogThreshold } from "../logging/LogThreshold.ts"
 import * as GoDuration from "../options/GoDuration.ts"
-import { joinAddress } from "../transport/Transport.ts"
+import { peerAddress } from "../transport/Transport.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 import * as RequestBody from "./RequestBody.ts"
 import type * as RequestTarget from "./RequestTarget.ts"
@@ -16,10 +16,7 @@ import * as TraceContext from "./TraceContext.ts"
 /** Bodies that nobody reads are taken in up to this size, so that the connection can be used again. */
 const maxDiscardedBytes = 256 * 1024
 
-const remoteAddress = ({ socket }: IncomingMessage): string =>
-  socket.remoteAddress === undefined
-    ? "@"
-    : joinAddress(socket.remoteAddress.replace(/^::ffff:/, ""), socket.remotePort ?? 0)
+const remoteAddress = ({ socket }: IncomingMessage): string => peerAddress(socket.remoteAddress, socket.remotePort)
 
 /** What carries out one request by these routes and answers it. */
 export const make = Effect.fnUntraced(function*(routes: ReadonlyArray<Router.Route>) {

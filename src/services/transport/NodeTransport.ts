@@ -16,7 +16,7 @@ import {
   type Connection,
   ConnectionLost,
   HandshakeFailed,
-  joinAddress,
+  peerAddress,
   type SecureConnection,
   splitAddress,
   Transport
@@ -45,9 +45,6 @@ const makeConnection = (socket: Net.Socket): Effect.Effect<Connection, never, Sc
     // Under TLS the socket does not hear of its peer any more.
     ({ isReleased }) => isReleased() ? Effect.sync(() => socket.destroySoon()) : end(socket)
   ).pipe(Effect.map((connected) => withTls(socket, connected)))
-
-const addressOf = (host: string | undefined, port: number | undefined): string =>
-  host === undefined ? "@" : joinAddress(host.replace(/^::ffff:/, ""), port ?? 0)
 
 /** Sends what is pending and the end, and discards input, so that the peer reads all of it before it sees a reset. */
 const end = (socket: Net.Socket): Effect.Effect<void> =>
@@ -101,7 +98,7 @@ const connect = (socket: Net.Socket): Connected => {
   socket.on("error", (error) => lose(error.message))
   socket.on("close", () => lose("connection closed"))
   const connection: Connection = {
-    remoteAddress: addressOf(socket.remoteAddress, socket.remotePort),
+    remoteAddress: peerAddress(socket.remoteAddress, socket.remotePort),
     read: Effect.callback((resume) => {
       if (arrived.length > 0) {
         const chunk = arrived.length === 1 ? arrived[0] : Buffer.concat(arrived)
@@ -146,7 +143,7 @@ const withTls = (socket: Net.Socket, { connection, release }: Connected): Connec
   ...connection,
   startTls: Effect.fnUntraced(function*(tls): Effect.fn.Return<SecureConnection, HandshakeFailed, Scope.Scope> {
     release()
-    const route = `${addressOf(socket.localAddress, socket.localPort)}->${connection.remoteAddress}`
+    const route = `${peerAddress(socket.localAddress, socket.localPort)}->${connection.remoteAddress}`
     if (socket.readableEnded) return yield* new HandshakeFailed({ reason: "EOF" })
     const secure = yield* Effect.timeoutOrElse(tls.handshake(socket), {
       duration: handshakeTimeout,

@@ -109,3 +109,7 @@ export const splitAddress = (address: string): { readonly host: string; readonly
 
 export const joinAddress = (host: string, port: number): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+
+/** A peer's address as the log and the statistics show it; `@` where it has none, as on a unix socket. */
+export const peerAddress = (host: string | undefined, port: number | undefined): string =>
+  host === undefined ? "@" : joinAddress(host.replace(/^::ffff:/, ""), port ?? 0)
