@@ -11,6 +11,8 @@ export interface HttpResponse {
   /** Names and values in turn, as they go out; with the length of the body, without date and connection. */
   readonly headers: Array<string>
   readonly body: string | Buffer
+  /** Sends what follows the head, for as long as it likes, instead of a body. */
+  readonly stream?: (outgoing: ServerResponse) => void
 }
 
 /** The outcome of a request that could not be carried out: the answer that says why. */
@@ -72,8 +74,15 @@ export const invalidRequest = failure(400, "INVALID_REQUEST")
 /** Fails with one of NSQ's codes: `return yield* fail(400, "INVALID_TOPIC")`. */
 export const fail = (status: number, code: string): HttpFailure => new HttpFailure({ response: failure(status, code) })
 
+/** 200 with a body that goes on for ever. */
+export const streaming = (
+  headers: ReadonlyArray<string>,
+  stream: (outgoing: ServerResponse) => void
+): HttpResponse => ({ status: 200, headers: [...headers, ...nsqHeader], body: "", stream })
+
 /** Sends an answer. */
 export const send = (outgoing: ServerResponse, response: HttpResponse): void => {
   outgoing.writeHead(response.status, response.headers)
-  outgoing.end(response.body)
+  if (response.stream === undefined) outgoing.end(response.body)
+  else response.stream(outgoing)
 }

@@ -11,6 +11,8 @@ import { LookupdOptions } from "../options/LookupdOptions.ts"
 import type { Listener, ListenError } from "../transport/Transport.ts"
 import * as LookupRoutes from "./LookupRoutes.ts"
 import type { Registrations } from "./Registrations.ts"
+import { Watches } from "./Watches.ts"
+import * as WatchRoutes from "./WatchRoutes.ts"
 
 /** NSQ takes an empty address for any port on all interfaces. */
 const anyAddress = ":0"
@@ -21,7 +23,7 @@ export class LookupHttp extends Context.Service<LookupHttp, Listener>()("effect-
     Effect.gen(function*() {
       const { httpAddress } = yield* LookupdOptions
       const addresses = yield* ListenAddresses
-      const routes = yield* Effect.all([LookupRoutes.make, DebugRoutes.makeProfiles("/debug/pprof")])
+      const routes = yield* Effect.all([LookupRoutes.make, WatchRoutes.make, DebugRoutes.makeProfiles("/debug/pprof")])
       const respond = yield* Responder.make(routes.flat())
       const handlers = yield* FiberSet.make<void>()
       const fork = yield* FiberSet.runtime(handlers)()
@@ -35,5 +37,5 @@ export class LookupHttp extends Context.Service<LookupHttp, Listener>()("effect-
       addresses.httpPort = listener.port
       return listener
     })
-  )
+  ).pipe(Layer.provide(Watches.layer))
 }

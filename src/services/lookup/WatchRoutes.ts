@@ -1,0 +1,75 @@
+/**
+ * `/watch?topic=...`: the answer of `/lookup` as server-sent events, at once and after every change, for consumers that would
+ * rather be told than ask again and again. NSQ has nothing like it.
+ */
+import { Effect, FiberSet, type Scope } from "effect"
+import type { ServerResponse } from "node:http"
+import { isTopicName } from "../../protocol/Names.ts"
+import * as Arguments from "../http/Arguments.ts"
+import * as HttpResponse from "../http/HttpResponse.ts"
+import { type HttpRequest, type Route, route } from "../http/Router.ts"
+import { Watches } from "./Watches.ts"
+
+/** Shorter than the times after which proxies give up on a silent connection. */
+const keepAliveInterval = "15 seconds"
+
+/** A watcher that does not take what it is sent is closed. */
+const patience = "10 seconds"
+
+/** Watchers of all topics together. */
+const maxWatchers = 10_000
+
+const headers = ["Content-Type", "text/event-stream", "Cache-Control", "no-store", "X-Accel-Buffering", "no"]
+const keepAlive = ": keep-alive\n\n"
+
+const event = (json: string): string => `event: producers\ndata: ${json}\n\n`
+
+const closed = (outgoing: ServerResponse): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (outgoing.destroyed) return resume(Effect.void)
+    const done = (): void => resume(Effect.void)
+    outgoing.once("close", done)
+    return Effect.sync(() => void outgoing.off("close", done))
+  })
+
+const drained = (outgoing: ServerResponse): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (!outgoing.writableNeedDrain) return resume(Effect.void)
+    const done = (): void => resume(Effect.void)
+    outgoing.once("drain", done)
+    return Effect.sync(() => void outgoing.off("drain", done))
+  })
+
+/** The endpoint, on the watches of the environment; whoever watches is let go when the Scope closes. */
+export const make: Effect.Effect<ReadonlyArray<Route>, never, Watches | Scope.Scope> = Effect.gen(function*() {
+  const watches = yield* Watches
+  const streams = yield* FiberSet.make<void>()
+  const fork = yield* FiberSet.runtime(streams)()
+
+  const stream = Effect.fnUntraced(function*(topic: string, outgoing: ServerResponse) {
+    const { next } = yield* watches.watch(topic)
+    while (true) {
+      const text = yield* Effect.timeoutOption(next, keepAliveInterval)
+      outgoing.write(text._tag === "Some" ? event(text.value) : keepAlive)
+      const taken = yield* Effect.timeoutOption(drained(outgoing), patience)
+      if (taken._tag === "None") {
+        return yield* Effect.logWarning(`closing a watcher of topic(${topic}) that does not take what it is sent`)
+      }
+    }
+  })
+
+  const watch = Effect.fnUntraced(function*({ target }: HttpRequest) {
+    const topic = yield* Arguments.anyTopicName(target)
+    if (!isTopicName(topic)) return yield* HttpResponse.fail(400, "INVALID_ARG_TOPIC")
+    if ((yield* FiberSet.size(streams)) >= maxWatchers) return yield* HttpResponse.fail(503, "TOO_MANY_WATCHERS")
+    return HttpResponse.streaming(headers, (outgoing) => {
+      fork(
+        Effect.raceFirst(Effect.scoped(stream(topic, outgoing)), closed(outgoing)).pipe(
+          Effect.ensuring(Effect.sync(() => void outgoing.destroy()))
+        )
+      )
+    })
+  })
+
+  return [route("GET", "/watch", watch)]
+})

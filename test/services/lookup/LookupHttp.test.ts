@@ -1,0 +1,138 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Queue } from "effect"
+import { TestClock } from "effect/testing"
+import * as Http from "node:http"
+import { ListenAddresses } from "../../../src/services/ListenAddresses.ts"
+import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
+import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
+import { LookupHttp } from "../../../src/services/lookup/LookupHttp.ts"
+import { Registrations } from "../../../src/services/lookup/Registrations.ts"
+import * as LookupdOptions from "../../../src/services/options/LookupdOptions.ts"
+import { outcome, refusal, requestTo } from "../http/api.ts"
+import { identity } from "./identity.ts"
+
+/** Log lines go into the queue. */
+const api = (lines: (line: string) => void = () => {}) =>
+  Effect.provide(
+    LookupHttp.layer.pipe(
+      Layer.provideMerge(Layer.mergeAll(Registrations.layer, ListenAddresses.layer)),
+      Layer.provide(LookupdOptions.layer({ httpAddress: "127.0.0.1:0" })),
+      Layer.provide(NsqLogger.layer({ level: "warn", prefix: "", format: "nsq" })),
+      Layer.provide(Layer.succeed(LogOutput, { write: lines }))
+    )
+  )
+
+const request = (method: string, path: string) =>
+  Effect.flatMap(LookupHttp, ({ port }) => requestTo({ host: "127.0.0.1", port }, method, path))
+
+/** Watches a topic: the head of the answer, and what comes after it. */
+const watch = Effect.fnUntraced(function*(path: string) {
+  const { port } = yield* LookupHttp
+  const chunks = yield* Queue.unbounded<string>()
+  const response = yield* Effect.acquireRelease(
+    Effect.callback<Http.IncomingMessage>((resume) => {
+      Http.get({ host: "127.0.0.1", port, path, agent: false }, (response) => resume(Effect.succeed(response)))
+    }),
+    (response) => Effect.sync(() => void response.destroy())
+  )
+  const read = Effect.sync(() => {
+    response.setEncoding("utf8").on("data", (chunk: string) => Queue.offerUnsafe(chunks, chunk))
+    response.on("error", () => {})
+  })
+  const closed = Effect.callback<void>((resume) => void response.once("close", () => resume(Effect.void)))
+  return { response, read, next: Queue.take(chunks), closed }
+})
+
+describe("nsqlookupd's HTTP API", () => {
+  it.live("shows whole numbers beyond what JavaScript can count in /debug", () =>
+    Effect.gen(function*() {
+      const db = yield* Registrations
+      const a = db.identify("1:1", identity("a"))
+      db.register(a, "t", "c")
+      const { text } = yield* request("GET", "/debug")
+      assert.match(text, /^\{"channel:t:c":\[.*\],"client::":\[.*\],"topic:t:":\[.*\]\}$/)
+      const entry = `{"broadcast_address":"a","hostname":"a","http_port":4151,"id":"1:1",` +
+        `"last_update":${a.lastUpdate.wall},"tcp_port":4150,"tombstoned":false,` +
+        `"tombstoned_at":-6795364578871345152,"topology_region":"","topology_zone":"","version":"1.3.0"}`
+      assert.isTrue(text.includes(entry))
+    }).pipe(api()))
+
+  it.live("takes * for every topic where NSQ does", () =>
+    Effect.gen(function*() {
+      const db = yield* Registrations
+      db.createChannel("t", "c")
+      db.createChannel("u", "c")
+      assert.strictEqual(outcome(yield* request("GET", "/channels?topic=*")), `200 {"channels":["c","c"]}`)
+      assert.strictEqual(outcome(yield* request("GET", "/lookup?topic=*")), `200 {"channels":["c","c"],"producers":[]}`)
+      assert.strictEqual(outcome(yield* request("POST", "/topic/create?topic=*")), refusal(400, "INVALID_ARG_TOPIC"))
+      assert.strictEqual(outcome(yield* request("POST", "/topic/delete?topic=*")), "200")
+      assert.deepStrictEqual(db.topics(), [])
+    }).pipe(api()))
+
+  it.live("has its profiles at /debug/pprof, where the path with a slash leads", () =>
+    Effect.gen(function*() {
+      const page = yield* request("GET", "/debug/pprof")
+      assert.strictEqual(page.status, 200)
+      assert.include(page.text, `<a href="pprof/heap">`)
+      const redirect = yield* request("GET", "/debug/pprof/")
+      assert.deepStrictEqual([redirect.status, redirect.headers.location], [301, "/debug/pprof"])
+      assert.strictEqual((yield* request("PUT", "/debug/setblockrate?rate=1")).status, 404)
+    }).pipe(api()))
+
+  it.live("refuses to watch what is no topic", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(outcome(yield* request("GET", "/watch")), refusal(400, "MISSING_ARG_TOPIC"))
+      assert.strictEqual(outcome(yield* request("GET", "/watch?topic=*")), refusal(400, "INVALID_ARG_TOPIC"))
+      assert.strictEqual(outcome(yield* request("POST", "/watch?topic=t")), refusal(405, "METHOD_NOT_ALLOWED"))
+    }).pipe(api()))
+
+  it.live("sends watchers what /lookup answers, now and after a change", () =>
+    Effect.gen(function*() {
+      const db = yield* Registrations
+      const watcher = yield* watch("/watch?topic=t")
+      assert.deepStrictEqual(
+        [watcher.response.statusCode, watcher.response.headers["content-type"]],
+        [200, "text/event-stream"]
+      )
+      yield* watcher.read
+      assert.strictEqual(yield* watcher.next, `event: producers\ndata: {"channels":[],"producers":[]}\n\n`)
+      db.register(db.identify("1:1", identity("a")), "t", "c")
+      const { text } = yield* request("GET", "/lookup?topic=t")
+      assert.strictEqual(yield* watcher.next, `event: producers\ndata: ${text}\n\n`)
+    }).pipe(api()))
+
+  it.effect("sends watchers a comment now and then, so that the connection does not look dead", () =>
+    Effect.gen(function*() {
+      const watcher = yield* watch("/watch?topic=t")
+      yield* watcher.read
+      yield* watcher.next
+      for (let i = 0; i < 3; i++) {
+        yield* TestClock.adjust("15 seconds")
+        assert.strictEqual(yield* watcher.next, ": keep-alive\n\n")
+      }
+    }).pipe(api()))
+
+  it.effect("closes a watcher that does not take what it is sent, and no other", () => {
+    let closing = (_: string): void => {}
+    const logged = new Promise<string>((resolve) => (closing = resolve))
+    return Effect.gen(function*() {
+      const db = yield* Registrations
+      const slow = yield* watch("/watch?topic=big")
+      const other = yield* watch("/watch?topic=big")
+      yield* other.read
+      yield* other.next
+      // More than a socket's buffers hold.
+      const hostname = "x".repeat(60_000)
+      for (let i = 0; i < 300; i++) db.register(db.identify(`1:${i}`, { ...identity("a"), hostname }), "big", undefined)
+      yield* TestClock.adjust("100 millis")
+      let received = ""
+      while (!received.endsWith("\n\n")) received += yield* other.next
+      yield* TestClock.adjust("10 seconds")
+      assert.match(yield* Effect.promise(() => logged), /WARNING: closing a watcher of topic\(big\)/)
+      yield* slow.read
+      yield* slow.closed
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* other.next, ": keep-alive\n\n")
+    }).pipe(api((line) => closing(line)))
+  })
+})
