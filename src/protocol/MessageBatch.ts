@@ -60,8 +60,10 @@ export class MessageBatch {
   readonly ledger: Ledger | undefined
   private published: PublishedBodies | undefined
   private stored: StoredRecords | undefined
-  /** Of all messages, in ns since the epoch; 0 where each has its own. */
+  /** Of the first message, in ns since the epoch; 0 for messages that were not just published. */
   private readonly timestamp: bigint
+  /** Of the last one, where messages were gathered. */
+  private newest = 0n
   private readonly ids: GuidBlock | undefined
   private laidOut: Buffer | undefined
   /** Bytes at the end of `laidOut` that are free for messages to be gathered. */
@@ -134,15 +136,20 @@ export class MessageBatch {
     if (size > gatherableBytesMax) return undefined
     const capacity = Math.min(gatheredBytesMax, 4 * Math.max(size, predecessor.capacity))
     const frames = Buffer.allocUnsafeSlow(capacity)
-    const batch = new MessageBatch(0, 0, 0, undefined, undefined, undefined, 0n, ids, frames)
+    const batch = new MessageBatch(0, 0, 0, undefined, undefined, undefined, timestamp, ids, frames)
     batch.room = capacity
     batch.gather(bodies, timestamp, ids)
     return batch
   }
 
-  /** When all of these messages were published, in ns since the epoch; undefined where each may have a time of its own. */
+  /** When the first message was published, in ns since the epoch; undefined for messages that were not just published. */
   get publishedNanos(): number | undefined {
     return this.timestamp === 0n ? undefined : Number(this.timestamp)
+  }
+
+  /** How long after it the last one was, in ns: 0 where all were published at once. */
+  get gatheringNanos(): number {
+    return this.newest === 0n ? 0 : Number(this.newest - this.timestamp)
   }
 
   private get capacity(): number {
@@ -156,6 +163,7 @@ export class MessageBatch {
     this.room = laidOut.length - layOutPublished(laidOut, laidOut.length - room, bodies, timestamp, ids)
     this.count += bodies.count
     this.bodyBytes += bodies.bodyBytes
+    this.newest = timestamp
     return true
   }
 

@@ -36,7 +36,7 @@ export interface ConsumeOptions {
  * Publishes one or more bodies to a topic, which is created when it does not exist. Completes when the broker has taken
  * responsibility: in memory, or on disk where memory was full.
  */
-export const publish = Effect.fn("Broker.publish")(function*(
+export const publish = Effect.fnUntraced(function*(
   topic: string,
   bodies: Uint8Array | ReadonlyArray<Uint8Array>,
   options?: { readonly delay?: Duration.Input }

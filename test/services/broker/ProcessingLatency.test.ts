@@ -92,6 +92,49 @@ describe("end-to-end latency", () => {
       assert.strictEqual(channel?.percentiles?.[0]?.value, 7e8)
     }).pipe(Effect.provide(layer)))
 
+  it.effect("of messages that were gathered in one batch is within 1 % for each, however long the gathering took", () =>
+    Effect.gen(function*() {
+      const topic = yield* Broker.use((broker) => broker.topic(TopicName.make("t")))
+      yield* open("c")
+      topic.pause()
+      for (const gap of [1, 100, 1000, 10_000]) {
+        for (let i = 0; i < 20; i++) {
+          yield* publish("t", body("x"))
+          yield* TestClock.adjust(Duration.millis(gap))
+        }
+        topic.unpause()
+        yield* finish("c", 20)
+        topic.pause()
+        const [, channel] = yield* latencies
+        const [longest, median] = channel?.percentiles ?? []
+        assert.strictEqual(channel?.count, 20)
+        assert.approximately(longest?.value ?? 0, 20 * gap * 1e6, 0.2 * gap * 1e6)
+        assert.approximately(median?.value ?? 0, 10.5 * gap * 1e6, 0.7 * gap * 1e6)
+        yield* TestClock.adjust("10 minutes")
+      }
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("of messages that were gathered in a moment and waited for long is within 1 % for all", () =>
+    Effect.gen(function*() {
+      const topic = yield* Broker.use((broker) => broker.topic(TopicName.make("t")))
+      yield* open("c")
+      topic.pause()
+      yield* publish("t", body("first"))
+      for (let i = 0; i < 20; i++) {
+        yield* publish("t", body("x"))
+        yield* TestClock.adjust("1 millis")
+      }
+      yield* TestClock.adjust("20 seconds")
+      topic.unpause()
+      // What is counted first tells how long messages wait at least.
+      yield* finish("c", 1)
+      yield* latencies
+      yield* finish("c", 20)
+      const [, channel] = yield* latencies
+      assert.strictEqual(channel?.count, 21)
+      for (const { value } of channel?.percentiles ?? []) assert.approximately(value, 20.01e9, 0.2e9)
+    }).pipe(Effect.provide(layer)))
+
   it.effect("is null where no percentiles are asked for, and for a topic without channels", () =>
     Effect.gen(function*() {
       yield* publish("t", body("x"))
