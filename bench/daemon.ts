@@ -103,8 +103,6 @@ const start = async (command: ReadonlyArray<string>, flags: ReadonlyArray<string
   if (program === undefined) throw new Error("the command of the daemon is empty")
   const [tcpPort, httpPort] = await freePorts()
   const logPath = Path.join(directory, "log")
-  const data = Path.join(directory, "data")
-  Fs.mkdirSync(data)
   const log = Fs.openSync(logPath, "w")
   const spawnedAt = performance.now()
   const child = Processes.own(ChildProcess.spawn(
@@ -114,7 +112,6 @@ const start = async (command: ReadonlyArray<string>, flags: ReadonlyArray<string
       `--tcp-address=127.0.0.1:${tcpPort}`,
       `--http-address=127.0.0.1:${httpPort}`,
       "--broadcast-address=127.0.0.1",
-      `--data-path=${data}`,
       "--log-level=warn",
       ...flags
     ],
@@ -162,15 +159,14 @@ const awaitDepth = async (httpPort: number, topic: string, count: number): Promi
   throw new Error(`the channel holds ${depth} of ${count} messages after ${depthSecondsMax} s`)
 }
 
-/** Starts a daemon, hands it to `use`, and kills it afterwards; fails when the daemon ends by itself. */
-export const withDaemon = async <A>(
+const withProcess = async <A>(
   command: ReadonlyArray<string>,
-  flags: ReadonlyArray<string>,
+  flagsIn: (directory: string) => ReadonlyArray<string>,
   use: (daemon: Daemon) => Promise<A>
 ): Promise<A> => {
   const directory = Processes.ownDirectory(Fs.mkdtempSync(Path.join(Os.tmpdir(), "nsq-bench-")))
   try {
-    const { child, exited, httpPort, startMilliseconds, tcpPort } = await start(command, flags, directory)
+    const { child, exited, httpPort, startMilliseconds, tcpPort } = await start(command, flagsIn(directory), directory)
     try {
       const daemon: Daemon = {
         tcpPort,
@@ -198,3 +194,23 @@ export const withDaemon = async <A>(
     Processes.removeDirectory(directory)
   }
 }
+
+/** Starts a daemon, hands it to `use`, and kills it afterwards; fails when the daemon ends by itself. */
+export const withDaemon = <A>(
+  command: ReadonlyArray<string>,
+  flags: ReadonlyArray<string>,
+  use: (daemon: Daemon) => Promise<A>
+): Promise<A> => {
+  const flagsIn = (directory: string) => {
+    const data = Path.join(directory, "data")
+    Fs.mkdirSync(data)
+    return [`--data-path=${data}`, ...flags]
+  }
+  return withProcess(command, flagsIn, use)
+}
+
+/** The same for the nsqlookupd that lies beside an nsqd. */
+export const withLookupd = <A>(
+  command: ReadonlyArray<string>,
+  use: (daemon: Daemon) => Promise<A>
+): Promise<A> => withProcess(command.map((word) => word.replace(/nsqd$/, "nsqlookupd")), () => [], use)

@@ -7,6 +7,7 @@ import * as Path from "node:path"
 import type { HttpConfig } from "./load/http.ts"
 import type { IdleConfig } from "./load/idle.ts"
 import type { LatencyConfig } from "./load/latency.ts"
+import type { LookupConfig } from "./load/lookup.ts"
 import type { PublisherConfig } from "./load/publisher.ts"
 import type { SubscriberConfig } from "./load/subscriber.ts"
 import type { Figures, Order, Report } from "./load/worker.ts"
@@ -16,6 +17,7 @@ interface Configs {
   readonly http: HttpConfig
   readonly idle: IdleConfig
   readonly latency: LatencyConfig
+  readonly lookup: LookupConfig
   readonly publisher: PublisherConfig
   readonly subscriber: SubscriberConfig
 }

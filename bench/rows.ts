@@ -6,7 +6,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { generate } from "selfsigned"
-import { type Daemon, withDaemon } from "./daemon.ts"
+import { type Daemon, withDaemon, withLookupd } from "./daemon.ts"
 import * as Load from "./load.ts"
 import type { Upgrade } from "./load/upgrade.ts"
 import { type Figures, sleep } from "./load/worker.ts"
@@ -15,7 +15,7 @@ import * as Processes from "./processes.ts"
 
 export interface Measure {
   readonly name: string
-  readonly unit: "msg/s" | "ms" | "bytes" | "x"
+  readonly unit: "msg/s" | "reg/s" | "ms" | "bytes" | "x"
   readonly better: "higher" | "lower"
 }
 
@@ -44,6 +44,8 @@ const backlogMax = 100_000
 const idleConnections = 2000
 const queuedMessages = 500_000
 const startsPerRun = 10
+const lookupProducers = 1000
+const lookupTopics = 10_000
 
 const memQueue = (size: number): ReadonlyArray<string> => [`--mem-queue-size=${size}`]
 const memQueueAmple = (seconds: number): ReadonlyArray<string> =>
@@ -281,6 +283,36 @@ const memoryMessageRow: Row = {
     })
 }
 
+const lookupRow: Row = {
+  name: "lookup",
+  measures: [
+    { name: `registrations, ${lookupProducers} producers and ${lookupTopics} topics`, unit: "reg/s", better: "higher" },
+    { name: "/lookup among them, 4 connections, p99", unit: "ms", better: "lower" },
+    { name: "memory of nsqlookupd, at most", unit: "bytes", better: "lower" }
+  ],
+  run: (command, seconds) =>
+    withLookupd(command, async (daemon) => {
+      let most = 0
+      const watch = setInterval(() => (most = Math.max(most, daemon.residentBytes())), 50)
+      const config = {
+        tcpPort: daemon.tcpPort,
+        httpPort: daemon.httpPort,
+        producers: lookupProducers,
+        topics: lookupTopics,
+        topicsPerProducer: 100,
+        lookupConnections: 4,
+        warmUpSeconds,
+        seconds
+      }
+      try {
+        const [figures] = await Load.run(seconds + graceSeconds, ["lookup", config])
+        return [rate(figures), figures?.p99 ?? NaN, most]
+      } finally {
+        clearInterval(watch)
+      }
+    })
+}
+
 const startRow: Row = {
   name: "start",
   measures: [
@@ -328,5 +360,6 @@ export const rows: ReadonlyArray<Row> = [
   latencyRow("latency-20k", 20_000),
   memoryConnectionRow,
   memoryMessageRow,
-  startRow
+  startRow,
+  lookupRow
 ]
