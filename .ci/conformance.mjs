@@ -26,6 +26,8 @@ const areas = [
   "stats",
   "lookupd-tcp",
   "lookupd-http",
+  "util-tail",
+  "util-to-file",
   "util-to-nsq",
   "lookupd-nsqd"
 ]
