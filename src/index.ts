@@ -12,3 +12,7 @@ export * as protocol from "./protocol/index.ts"
 export { Nsqd } from "./services/Nsqd.ts"
 /** The daemon nsqlookupd as one Layer. */
 export { Nsqlookupd } from "./services/Nsqlookupd.ts"
+/** Both in one process. */
+export { Standalone } from "./services/Standalone.ts"
+/** Producer, Consumer and discovery. */
+export * as client from "./services/client/index.ts"

@@ -69,6 +69,9 @@ const reload = (tls: ServerTls.ServerTls | undefined): Effect.Effect<void> =>
 
 /** A running nsqd. */
 export class Nsqd extends Context.Service<Nsqd, {
+  /** The real ports; -1 for a unix socket, 0 for a listener that is off. */
+  readonly tcpPort: number
+  readonly httpPort: number
   /** Reloads what can be reloaded without losing anything, and logs that it did. */
   readonly reload: Effect.Effect<void>
   /** Fails when the daemon cannot go on, for example because its listener broke. */
@@ -103,6 +106,8 @@ export class Nsqd extends Context.Service<Nsqd, {
       lifecycle.phase = "running"
       yield* Effect.addFinalizer(() => Effect.sync(() => void (lifecycle.phase = "stopping")))
       return Nsqd.of({
+        tcpPort,
+        httpPort,
         reload: reload(tls),
         failed: Effect.mapError(
           Effect.raceFirst(Context.get(listening, TcpServer).broken, Context.get(listening, NsqdHttp).broken),

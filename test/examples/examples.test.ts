@@ -1,8 +1,9 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer } from "effect"
+import { Context, Effect, FileSystem, Layer } from "effect"
 import { Nsqd } from "effect-nsq"
 import * as Checked from "../../examples/checked.ts"
+import * as Client from "../../examples/client.ts"
 import * as Embedded from "../../examples/embedded.ts"
 
 describe("the examples of the documentation", () => {
@@ -15,6 +16,17 @@ describe("the examples of the documentation", () => {
     Effect.gen(function*() {
       assert.match(yield* Checked.program, /^not an order: [^]*quantity/)
     }))
+
+  it.live("a typed value goes through a daemon and comes back to its handler", () =>
+    Effect.gen(function*() {
+      const files = yield* FileSystem.FileSystem
+      const dataPath = yield* files.makeTempDirectoryScoped()
+      const daemon = yield* Layer.build(
+        Nsqd.layerWith({ tcpAddress: "127.0.0.1:0", httpAddress: "127.0.0.1:0", dataPath })
+      )
+      const { tcpPort } = Context.get(daemon, Nsqd)
+      assert.strictEqual(yield* Client.program({ nsqd: [`127.0.0.1:${tcpPort}`] }), "tea")
+    }).pipe(Effect.scoped, Effect.provide(Layer.merge(NodeFileSystem.layer, Client.ClientLive))))
 
   it.live("the daemon starts inside a program and frees its data directory when the program ends", () =>
     Effect.gen(function*() {

@@ -1,0 +1,37 @@
+/**
+ * The client library: values with a Schema go out through a Producer and come back to a handler. Works with this nsqd and
+ * with NSQ's own.
+ *
+ * Run it with `node examples/client.ts` after `npm run build`, while an nsqd listens on 127.0.0.1:4150 (`npm start`).
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Console, Deferred, Effect, Layer, Schema } from "effect"
+import { NodeTransport } from "effect-nsq/broker"
+import { Consumer, makeProducer, type Servers, Topic } from "effect-nsq/client"
+import { FetchHttpClient } from "effect/http"
+
+const Order = Schema.Struct({ item: Schema.NonEmptyString, quantity: Schema.Int })
+const orders = Topic.make("orders", Order)
+
+export const program = (servers: Servers) =>
+  Effect.gen(function*() {
+    const producer = yield* makeProducer({ servers })
+    const consumer = yield* Consumer.make({ topic: orders, channel: "kitchen", servers, maxInFlight: 10 })
+    const served = yield* Deferred.make<string>()
+    yield* Effect.forkScoped(consumer.run((order) =>
+      // A handler that succeeds finishes its message, one that fails sends it back, to come again later.
+      Effect.andThen(
+        Console.log(`${order.quantity} ${order.item}`),
+        Deferred.succeed(served, order.item)
+      )
+    ))
+    yield* producer.publish(orders, { item: "tea", quantity: 2 })
+    return yield* Deferred.await(served)
+  }).pipe(Effect.scoped)
+
+/** What the client needs: sockets, and HTTP for asking nsqlookupd. */
+export const ClientLive = Layer.merge(NodeTransport.layer, FetchHttpClient.layer)
+
+if (import.meta.main) {
+  NodeRuntime.runMain(program({ nsqd: ["127.0.0.1:4150"] }).pipe(Effect.provide(ClientLive)))
+}

@@ -1,0 +1,34 @@
+/**
+ * The command line of `standalone`: where the daemons listen and where data lies; everything else is as in NSQ.
+ */
+import * as Struct from "effect/Struct"
+import * as Kind from "./OptionKind.ts"
+import { initialValue, type OptionTable, row } from "./OptionTable.ts"
+
+export interface StandaloneOptions {
+  /** Created when it does not exist. */
+  readonly dataPath: string
+  readonly tcpAddress: string
+  readonly httpAddress: string
+  readonly lookupdTcpAddress: string
+  readonly lookupdHttpAddress: string
+  readonly logLevel: Kind.NsqLogLevel
+}
+
+const level = (): Kind.NsqLogLevel => "warn"
+
+export const table: OptionTable<StandaloneOptions> = {
+  dataPath: row("data-path", Kind.string, () => "data", "directory of nsqd's messages and metadata"),
+  tcpAddress: row("tcp-address", Kind.string, () => "0.0.0.0:4150", "address for clients of nsqd"),
+  httpAddress: row("http-address", Kind.string, () => "0.0.0.0:4151", "address of nsqd's HTTP API"),
+  lookupdTcpAddress: row("lookupd-tcp-address", Kind.string, () => "0.0.0.0:4160", "address of nsqlookupd for nsqd"),
+  lookupdHttpAddress: row(
+    "lookupd-http-address",
+    Kind.string,
+    () => "0.0.0.0:4161",
+    "address of nsqlookupd's HTTP API"
+  ),
+  logLevel: row("log-level", Kind.logLevel, level, "lowest level of lines to log")
+}
+
+export const defaults = (): StandaloneOptions => Struct.map(initialValue)(table)

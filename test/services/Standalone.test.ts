@@ -1,0 +1,32 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, FileSystem, Layer, References, Schedule } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { Discovery } from "../../src/services/client/index.ts"
+import { Standalone } from "../../src/services/Standalone.ts"
+
+const anyPort = "127.0.0.1:0"
+
+describe("nsqlookupd and nsqd in one process", () => {
+  it.live("know each other", () =>
+    Effect.gen(function*() {
+      const files = yield* FileSystem.FileSystem
+      const dataPath = yield* files.makeTempDirectoryScoped()
+      const standalone = yield* Layer.build(Standalone.layer({
+        nsqd: { dataPath, tcpAddress: anyPort, httpAddress: anyPort },
+        nsqlookupd: { tcpAddress: anyPort, httpAddress: anyPort }
+      }))
+      const { addresses } = Context.get(standalone, Standalone)
+      yield* Effect.promise(() =>
+        fetch(`http://127.0.0.1:${addresses.nsqdHttpPort}/pub?topic=test`, { method: "POST", body: "hello" })
+      )
+      const found = yield* Discovery.lookup(`127.0.0.1:${addresses.lookupdHttpPort}`, "test").pipe(
+        Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (servers) => servers.length > 0 })
+      )
+      assert.deepStrictEqual(found, [`127.0.0.1:${addresses.nsqdTcpPort}`])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide([NodeFileSystem.layer, FetchHttpClient.layer]),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    ))
+})
