@@ -26,6 +26,7 @@ const areas = [
   "stats",
   "lookupd-tcp",
   "lookupd-http",
+  "util-stat",
   "util-tail",
   "util-to-file",
   "util-to-nsq",

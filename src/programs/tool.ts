@@ -33,6 +33,8 @@ export interface Tool<Options extends object, E extends { readonly message: stri
   readonly main: (options: Options) => Effect.Effect<void, E, Transport | HttpClient | Scope>
   /** NSQ's nsq_to_file takes nothing but flags; the others ignore what follows them. */
   readonly onlyFlags?: boolean
+  /** SIGHUP ends it as SIGTERM does. */
+  readonly endsOnHangup?: boolean
   /** Replaces the log lines of NSQ's client library. */
   readonly logs?: (options: Options) => Layer.Layer<never>
 }
@@ -73,7 +75,9 @@ export const run = <Options extends object, E extends { readonly message: string
   )
   const keepAlive = setInterval(() => {}, 2 ** 31 - 1)
   const fiber = Effect.runFork(work)
-  process.on("SIGINT", () => fiber.interruptUnsafe()).on("SIGTERM", () => fiber.interruptUnsafe())
+  const stop = () => fiber.interruptUnsafe()
+  process.on("SIGINT", stop).on("SIGTERM", stop)
+  if (tool.endsOnHangup === true) process.on("SIGHUP", stop)
   fiber.addObserver((exit) => {
     clearInterval(keepAlive)
     process.exit(exitCode(exit))

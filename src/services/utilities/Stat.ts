@@ -1,0 +1,130 @@
+/**
+ * `nsq_stat`: a line of figures of one channel, over all nsqd that have it, again and again.
+ */
+import { Duration, Effect, Struct } from "effect"
+import type { HttpClient } from "effect/http"
+import process from "node:process"
+import * as Kind from "../options/OptionKind.ts"
+import { initialValue, row } from "../options/OptionTable.ts"
+import * as ClusterStats from "./ClusterStats.ts"
+import * as HttpCalls from "./HttpCalls.ts"
+import { type ToolError, toolError } from "./ToolError.ts"
+
+export interface StatOptions extends HttpCalls.HttpOptions {
+  readonly topic: string
+  readonly channel: string
+  readonly nsqdHttpAddresses: ReadonlyArray<string>
+  readonly lookupdHttpAddresses: ReadonlyArray<string>
+  readonly interval: Duration.Duration
+  /** Lines to print; `Infinity` for no end. */
+  readonly count: number
+}
+
+const none = (): ReadonlyArray<string> => []
+
+export const table = {
+  ...HttpCalls.table("5 seconds"),
+  topic: row("topic", Kind.string, () => "", "topic of the channel"),
+  channel: row("channel", Kind.string, () => "", "channel to watch"),
+  nsqdHttpAddresses: row("nsqd-http-address", Kind.strings, none, "nsqd HTTP address (may be given several times)"),
+  lookupdHttpAddresses: row(
+    "lookupd-http-address",
+    Kind.strings,
+    none,
+    "nsqlookupd HTTP address (may be given several times)"
+  ),
+  interval: row("interval", Kind.duration, () => Duration.seconds(2), "time between two lines"),
+  count: row("count", { ...Kind.int, format: () => "" }, () => Infinity, "lines to print before ending")
+}
+
+export const defaults = (): StatOptions => Struct.map(initialValue)(table)
+
+/** The daemons that the flags name, or what is wrong with the flags. */
+const sources = (options: StatOptions): ClusterStats.Sources | string => {
+  const { lookupdHttpAddresses: lookupd, nsqdHttpAddresses: nsqd } = options
+  if (options.topic === "" || options.channel === "") return "--topic and --channel are required"
+  if (!Duration.isPositive(options.interval)) return "--interval should be positive"
+  if (options.count <= 0) return "--count should be positive"
+  if (nsqd.length === 0 && lookupd.length === 0) return "--nsqd-http-address or --lookupd-http-address required"
+  if (nsqd.length > 0 && lookupd.length > 0) return "use --nsqd-http-address or --lookupd-http-address not both"
+  if ([...nsqd, ...lookupd].some((address) => address.startsWith("http"))) {
+    return `--${nsqd.length > 0 ? "nsqd" : "lookupd"}-http-address error - address should not contain scheme`
+  }
+  return nsqd.length > 0 ? { nsqd } : { lookupd }
+}
+
+const columns = (values: ReadonlyArray<string | number>): string => {
+  const [ingress, egress, total, mem, disk, inflt, def, req, timeouts, msgs, clients] = values.map((value, i) =>
+    String(value).padStart(i === 9 ? 12 : i === 5 || i === 6 ? 5 : 7)
+  )
+  return `${ingress} ${egress} | ${total} ${mem} ${disk} ${inflt} ${def} | ${req} ${timeouts} ${msgs} ${clients}\n`
+}
+
+/** The two lines above the figures. */
+export const header = "------rate------+----------------depth----------------+--------------metadata---------------\n" +
+  columns(["ingress", "egress", "total", "mem", "disk", "inflt", "def", "req", "t-o", "msgs", "clients"])
+
+/** The line of figures. Rates are per second, over the interval since `before`. */
+export const line = (before: ClusterStats.ChannelStats, now: ClusterStats.ChannelStats, seconds: number): string => {
+  const ingress = now.messages - before.messages
+  const egress = ingress - (now.depth - before.depth)
+  return columns([
+    truncate(ingress / seconds),
+    truncate(egress / seconds),
+    now.depth,
+    now.depth - now.backendDepth,
+    now.backendDepth,
+    now.inFlight,
+    now.deferred,
+    now.requeues,
+    now.timeouts,
+    now.messages,
+    now.clients
+  ])
+}
+
+/** Towards zero, and without a negative zero. */
+const truncate = (value: number): number => Math.trunc(value) + 0
+
+const headerEvery = 25
+
+const print = (text: string): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    process.stdout.write(text, () => resume(Effect.void))
+  })
+
+/** Prints a line each interval, and the header above every 25 polls, until the count is reached. */
+export const poll = Effect.fnUntraced(function*(
+  options: StatOptions,
+  sources: ClusterStats.Sources,
+  print: (text: string) => Effect.Effect<void>
+): Effect.fn.Return<void, ToolError, HttpClient.HttpClient> {
+  const { channel, count, interval, topic } = options
+  const prefixed = (what: string) => (error: ToolError) => toolError(`ERROR: failed to get ${what} - ${error.message}`)
+  let before: ClusterStats.ChannelStats | undefined
+  for (let round = 0; round <= count; round++) {
+    const producers = yield* Effect.mapError(
+      ClusterStats.topicProducers(sources, topic, options),
+      prefixed("topic producers")
+    )
+    const now = yield* Effect.mapError(
+      ClusterStats.channelStats(producers, topic, channel, options),
+      prefixed("nsqd stats")
+    )
+    if (now === undefined) {
+      return yield* toolError(`ERROR: failed to find channel(${channel}) in stats metadata for topic(${topic})`)
+    }
+    if (round % headerEvery === 0) yield* print(header)
+    if (before !== undefined) yield* print(line(before, now, Duration.toSeconds(interval)))
+    before = now
+    yield* Effect.sleep(interval)
+  }
+})
+
+/** Checks the flags and prints. */
+export const main = Effect.fn("nsq_stat")(function*(options: StatOptions): Effect.fn.Return<void, ToolError> {
+  const from = sources(options)
+  yield* HttpCalls.check(options)
+  if (typeof from === "string") return yield* toolError(from)
+  yield* Effect.provide(poll(options, from, print), HttpCalls.layer(options))
+})

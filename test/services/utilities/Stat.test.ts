@@ -1,0 +1,112 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import * as Stat from "../../../src/services/utilities/Stat.ts"
+import * as Cluster from "./cluster.ts"
+
+const flags = { ...Stat.defaults(), topic: "t", channel: "c", nsqdHttpAddresses: ["a:1"] }
+
+/** What `nsq_stat` prints before it ends, and its last words. */
+const printed = Effect.fnUntraced(function*(
+  answer: (url: URL) => Cluster.Answer,
+  options: Partial<Stat.StatOptions> = {},
+  sources: Parameters<typeof Stat.poll>[1] = { nsqd: ["a:1"] }
+) {
+  let out = ""
+  const print = (text: string) => Effect.sync(() => void (out += text))
+  const polling = Stat.poll({ ...flags, count: 1, ...options }, sources, print).pipe(
+    Effect.provide(Cluster.layer(answer)),
+    Effect.match({ onSuccess: () => "", onFailure: ({ message }) => message })
+  )
+  const fiber = yield* Effect.forkChild(polling)
+  yield* TestClock.adjust("1 hour")
+  return { lines: out.split("\n").slice(0, -1), error: yield* Fiber.join(fiber) }
+})
+
+describe("nsq_stat", () => {
+  it.effect("prints what has changed since the line before, as rates that are cut to whole numbers", () =>
+    Effect.gen(function*() {
+      const states = [{ message_count: 0, depth: 0 }, { message_count: 25, depth: 30, backend_depth: 10 }, {
+        message_count: 25,
+        depth: 1
+      }]
+      let polls = 0
+      const answer = Cluster.nsqd("a:1", () => states[polls++ >> 1] ?? {})
+      const { error, lines } = yield* printed(answer, { count: 2 })
+      assert.strictEqual(error, "")
+      assert.deepStrictEqual(lines.slice(2), [
+        "     12      -2 |      30      20      10     0     0 |       0       0           25       0",
+        "      0      14 |       1       1       0     0     0 |       0       0           25       0"
+      ])
+    }))
+
+  it.effect("repeats the header every 25 polls", () =>
+    Effect.gen(function*() {
+      const { lines } = yield* printed(Cluster.nsqd("a:1", () => ({})), { count: 50 })
+      const headers = lines.flatMap((line, i) => line.startsWith("---") ? [i] : [])
+      assert.deepStrictEqual(headers, [0, 26, 53])
+      assert.lengthOf(lines, 50 + 3 * 2)
+    }))
+
+  it.effect("adds up the nsqd that nsqlookupd names, each once", () =>
+    Effect.gen(function*() {
+      const producers = [{ broadcast_address: "a", http_port: 1 }, { broadcast_address: "::1", http_port: 2 }]
+      const [a, b] = [
+        Cluster.nsqd("a:1", () => ({ depth: 2, client_count: 1 })),
+        Cluster.nsqd("[::1]:2", () => ({ depth: 3, timeout_count: 4 }))
+      ]
+      const answer = (url: URL) => url.pathname === "/lookup" ? { producers } : a(url) ?? b(url)
+      const { error, lines } = yield* printed(answer, {}, { lookupd: ["l:1", "l:2"] })
+      assert.strictEqual(error, "")
+      assert.match(lines[2] ?? "", /\| +5 +5 +0 +0 +0 \| +0 +4 +0 +1$/)
+    }))
+
+  it.effect("asks by HTTPS where that is required", () =>
+    Effect.gen(function*() {
+      const asked: Array<string> = []
+      const stats = Cluster.nsqd("a:9", () => ({}))
+      const { error } = yield* printed((url) => {
+        asked.push(url.origin)
+        return url.protocol === "http:" ? [403, "{\"message\":\"TLS_REQUIRED\",\"https_port\":9}"] : stats(url)
+      })
+      assert.strictEqual(error, "")
+      assert.deepStrictEqual(asked.slice(0, 2), ["http://a:1", "https://a:9"])
+    }))
+
+  it.effect("ends when any of the daemons does not answer as it should", () =>
+    Effect.gen(function*() {
+      const end = (
+        answer: (url: URL) => Cluster.Answer,
+        sources: Parameters<typeof Stat.poll>[1] = { nsqd: ["a:1"] }
+      ) => Effect.map(printed(answer, {}, sources), ({ error }) => error)
+      const fine = Cluster.nsqd("a:1", () => ({}))
+      const url = "http://a:1/stats?format=json&topic=t&include_clients=false"
+      const prefix = "ERROR: failed to get topic producers - "
+      assert.strictEqual(
+        yield* end(() => undefined),
+        `${prefix}failed to query any nsqd: Get "${url}": connect ECONNREFUSED`
+      )
+      assert.strictEqual(
+        yield* end(() => "silent"),
+        `${prefix}failed to query any nsqd: Get "${url}": request timeout`
+      )
+      assert.strictEqual(
+        yield* end(() => [500, "no \"luck\""]),
+        `${prefix}failed to query any nsqd: got response 500 Internal Server Error "no \\"luck\\""`
+      )
+      assert.match(yield* end(() => [200, "{}"]), /the answer is not what NSQ's daemons say$/)
+      // One of two is too little.
+      assert.match(
+        yield* end(fine, { nsqd: ["a:1", "b:1"] }),
+        /producers - Get "http:\/\/b:1\/.*": connect ECONNREFUSED$/
+      )
+    }))
+
+  it.effect("ends when nobody has the topic or the channel", () =>
+    Effect.gen(function*() {
+      const others = yield* printed(Cluster.nsqd("a:1", () => ({ channel_name: "other" })))
+      assert.strictEqual(others.error, "ERROR: failed to find channel(c) in stats metadata for topic(t)")
+      const none = yield* printed(() => ({ topics: [] }))
+      assert.strictEqual(none.error, "ERROR: failed to get nsqd stats - failed to query any nsqd: ")
+    }))
+})

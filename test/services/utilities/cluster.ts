@@ -1,0 +1,32 @@
+/** Daemons as far as their HTTP answers go: a client that asks nobody. */
+import { Effect, Layer } from "effect"
+import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
+
+/** What is answered to a URL: JSON, or a status with a body; nothing at all for `undefined`, never for `"silent"`. */
+export type Answer = object | readonly [status: number, body: string] | "silent" | undefined
+
+/** A client for which `answer` speaks. */
+export const layer = (answer: (url: URL) => Answer): Layer.Layer<HttpClient.HttpClient> =>
+  Layer.succeed(
+    HttpClient.HttpClient,
+    HttpClient.make((request, url) => {
+      const answered = answer(url)
+      if (answered === "silent") return Effect.never
+      if (answered === undefined) {
+        const cause = new Error("connect ECONNREFUSED")
+        return Effect.fail(
+          new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
+        )
+      }
+      const [status, body] = Array.isArray(answered) ? answered : [200, JSON.stringify(answered)]
+      return Effect.succeed(HttpClientResponse.fromWeb(request, new Response(body, { status })))
+    })
+  )
+
+/** What an nsqd answers to `/stats` and `/info`, with figures that may change. */
+export const nsqd = (address: string, channel: () => object) => (url: URL): Answer => {
+  if (url.host !== address) return undefined
+  const [broadcast_address, port] = address.split(":")
+  if (url.pathname === "/info") return { broadcast_address, http_port: Number(port) }
+  return { topics: [{ topic_name: "t", channels: [{ channel_name: "c", ...channel() }] }] }
+}
