@@ -40,16 +40,12 @@ export class Producer {
   }
 }
 
-/** That a producer has a topic, and since when it is tombstoned there. */
-interface Registration {
-  tombstonedAt: Moment | undefined
-}
-
 interface TopicKey {
   readonly name: string
   /** Channels can be known without their topic, once an ephemeral topic is gone. */
   known: boolean
-  readonly producers: Map<Producer, Registration>
+  /** Who has the topic, and since when it is tombstoned there. */
+  readonly producers: Map<Producer, Moment | undefined>
   readonly channels: Map<string, ChannelKey>
 }
 
@@ -149,7 +145,7 @@ export class RegistrationDatabase {
       added.push(channelEntry(channel))
     }
     if (!topic.producers.has(producer)) {
-      topic.producers.set(producer, { tombstonedAt: undefined })
+      topic.producers.set(producer, undefined)
       producer.topics.add(topic)
       added.push(topicEntry(topic))
       this.changed(topicName)
@@ -226,10 +222,10 @@ export class RegistrationDatabase {
 
   /** Hides the producers of a topic that announce this `broadcast_address:http_port`, for a while. */
   tombstone(topicName: string, node: string): void {
-    for (const [producer, { registration, topic }] of this.registrationsOf(topicName)) {
+    for (const [producer, { topic }] of this.registrationsOf(topicName)) {
       const { broadcast_address, http_port } = producer.identity
       if (`${broadcast_address}:${http_port}` !== node) continue
-      registration.tombstonedAt = this.now()
+      topic.producers.set(producer, this.now())
       this.changed(topic.name)
     }
   }
@@ -249,8 +245,8 @@ export class RegistrationDatabase {
   lookup(topicName: string): Lookup | undefined {
     if (!Array.from(this.matching(topicName)).some(({ known }) => known)) return undefined
     const producers: Array<Producer> = []
-    for (const [producer, { registration }] of this.registrationsOf(topicName)) {
-      if (this.isActive(producer) && !this.isTombstoned(registration)) producers.push(producer)
+    for (const [producer, { tombstonedAt }] of this.registrationsOf(topicName)) {
+      if (this.isActive(producer) && !this.isTombstoned(tombstonedAt)) producers.push(producer)
     }
     return { channels: this.channels(topicName), producers }
   }
@@ -259,7 +255,7 @@ export class RegistrationDatabase {
   millisUntilChange(topicName: string): number {
     const now = this.time.monotonicMillis()
     let next = Infinity
-    for (const [producer, { tombstonedAt }] of this.topicKeys.get(topicName)?.producers ?? []) {
+    for (const [producer, tombstonedAt] of this.topicKeys.get(topicName)?.producers ?? []) {
       for (
         const until of [
           producer.lastUpdate.monotonic + this.inactiveMillis,
@@ -291,7 +287,7 @@ export class RegistrationDatabase {
       (producer) => ({ key: "client::", producer, tombstonedAt: undefined })
     )
     for (const { channels, name, producers } of this.topicKeys.values()) {
-      for (const [producer, { tombstonedAt }] of producers) {
+      for (const [producer, tombstonedAt] of producers) {
         entries.push({ key: `topic:${name}:`, producer, tombstonedAt })
       }
       for (const channel of channels.values()) {
@@ -317,8 +313,7 @@ export class RegistrationDatabase {
     return this.time.monotonicMillis() - lastUpdate.monotonic <= this.inactiveMillis
   }
 
-  private isTombstoned(registration: Registration | undefined): boolean {
-    const at = registration?.tombstonedAt
+  private isTombstoned(at: Moment | undefined): boolean {
     return at !== undefined && this.time.monotonicMillis() - at.monotonic < this.tombstoneMillis
   }
 
@@ -330,10 +325,10 @@ export class RegistrationDatabase {
 
   /** The producers of a topic; of all topics, each with the first that it has, for `*`. */
   private registrationsOf(name: string) {
-    const found = new Map<Producer, { readonly topic: TopicKey; readonly registration: Registration }>()
+    const found = new Map<Producer, { readonly topic: TopicKey; readonly tombstonedAt: Moment | undefined }>()
     for (const topic of this.matching(name)) {
-      for (const [producer, registration] of topic.producers) {
-        if (!found.has(producer)) found.set(producer, { topic, registration })
+      for (const [producer, tombstonedAt] of topic.producers) {
+        if (!found.has(producer)) found.set(producer, { topic, tombstonedAt })
       }
     }
     return found

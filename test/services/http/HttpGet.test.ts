@@ -1,0 +1,73 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, type Scope } from "effect"
+import * as Http from "node:http"
+import type { AddressInfo } from "node:net"
+import { HttpGet, type HttpGetLimits } from "../../../src/services/http/HttpGet.ts"
+
+const limits: HttpGetLimits = {
+  connectTimeout: Duration.seconds(10),
+  requestTimeout: Duration.seconds(10),
+  maxBytes: 100
+}
+
+/** The URL of a server that answers so, until the Scope closes. */
+const serve = (answer: Http.RequestListener): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.callback<Http.Server>((resume) => {
+      const server = Http.createServer(answer)
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) =>
+      Effect.callback<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        server.closeAllConnections()
+      })
+  ).pipe(Effect.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/`))
+
+const get = (url: string, changed: Partial<HttpGetLimits> = {}) =>
+  HttpGet.use(({ text }) => text(url, { ...limits, ...changed }))
+
+const reason = (url: string, changed: Partial<HttpGetLimits> = {}) =>
+  Effect.map(Effect.flip(get(url, changed)), ({ message }) => message)
+
+const http = Effect.provide(HttpGet.layer)
+
+describe("asking another daemon over HTTP", () => {
+  it.live("gives the body of a 200", () =>
+    Effect.gen(function*() {
+      const url = yield* serve((request, response) => {
+        response.write(String(request.headers.accept))
+        response.end("!")
+      })
+      assert.strictEqual(yield* get(url), "application/vnd.nsq; version=1.0!")
+    }).pipe(http))
+
+  it.live("fails for other answers, and for bodies that are too large, with or without saying so", () =>
+    Effect.gen(function*() {
+      const missing = yield* serve((_, response) => void response.writeHead(404).end())
+      assert.strictEqual(yield* reason(missing), `${missing} - got response 404`)
+      const endless = yield* serve((_, response) => {
+        const timer = setInterval(() => response.write("x".repeat(60)), 1)
+        response.once("close", () => clearInterval(timer))
+      })
+      assert.strictEqual(yield* reason(endless), `${endless} - response is larger than 100 bytes`)
+    }).pipe(http))
+
+  it.live("fails when nobody listens, the answer breaks off, or the address makes no sense", () =>
+    Effect.gen(function*() {
+      assert.match(yield* reason("http://127.0.0.1:1/"), /^http:\/\/127.0.0.1:1\/ - .*ECONNREFUSED/)
+      const broken = yield* serve((_, response) => {
+        response.writeHead(200, { "content-length": "50" })
+        response.write("x", () => response.destroy())
+      })
+      assert.match(yield* reason(broken), /aborted|closed|hang up/)
+      assert.strictEqual(yield* reason("http://[/"), "http://[/ - not an address")
+    }).pipe(http))
+
+  it.live("fails when there is no answer in time", () =>
+    Effect.gen(function*() {
+      const silent = yield* serve(() => {})
+      const message = yield* reason(silent, { requestTimeout: Duration.millis(20) })
+      assert.strictEqual(message, `${silent} - request timeout`)
+    }).pipe(http))
+})
