@@ -6,7 +6,17 @@ import * as esbuild from "esbuild"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-const programs = ["nsqd", "nsqlookupd", "nsq_stat", "nsq_tail", "nsq_to_file", "to_nsq", "standalone", "nsq"]
+const programs = [
+  "nsqd",
+  "nsqlookupd",
+  "nsq_stat",
+  "nsq_tail",
+  "nsq_to_file",
+  "nsq_to_nsq",
+  "to_nsq",
+  "standalone",
+  "nsq"
+]
 const root = import.meta.dirname
 const source = Path.join(root, "src")
 const bin = Path.join(root, "dist", "bin")

@@ -28,6 +28,8 @@ export interface LinkSettings {
   readonly use: (
     connection: NsqdConnection.NsqdConnection
   ) => Effect.Effect<never, NsqdConnection.NsqdUnavailable, Scope.Scope>
+  /** Told when a connection is lost, or is not made. */
+  readonly onUnavailable?: (error: NsqdConnection.NsqdUnavailable) => void
 }
 
 /** Runs until its Scope closes. */
@@ -49,6 +51,7 @@ export const run = Effect.fnUntraced(function*(
     )
     return Effect.flatMap(Effect.timed(Effect.flip(used)), ([held, error]) =>
       Effect.logWarning(error.message).pipe(
+        Effect.andThen(Effect.sync(() => settings.onUnavailable?.(error))),
         Effect.andThen(discovery.hurry),
         Effect.andThen(Duration.toMillis(held) >= steadyMillis ? Effect.void : Effect.fail(error))
       ))

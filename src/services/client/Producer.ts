@@ -33,6 +33,11 @@ export interface ProducerOptions {
   readonly maxInFlight?: number
   /** How long a publish may wait for a server and its answer, 30 s unless said otherwise. */
   readonly publishTimeout?: Duration.Input
+  /**
+   * Whether a publish waits while no server is connected. If not, it fails once the first attempts to connect have ended, and
+   * when the only connection is lost before it is confirmed; it may have arrived then. True unless said otherwise.
+   */
+  readonly waitForServer?: boolean
 }
 
 type PublishError = PublishFailed | ClientTopic.MessageCodecError
@@ -110,6 +115,10 @@ export const make = Effect.fn("Producer.make")(function*(
   const available = yield* Latch.make(false)
   const permits = yield* Semaphore.make(options.maxInFlight ?? 2000)
   const publishTimeout = Duration.fromInputUnsafe(options.publishTimeout ?? "30 seconds")
+  const waits = options.waitForServer !== false
+  /** Open once there is something to say of the servers: there is one, or why there is none. */
+  const tried = yield* Latch.make(false)
+  let unavailable = "no nsqd is connected"
   let turn = 0
 
   const use = Effect.fnUntraced(function*(connection: NsqdConnection) {
@@ -118,11 +127,13 @@ export const make = Effect.fn("Producer.make")(function*(
       Effect.sync(() => {
         links.push(link)
         available.openUnsafe()
+        tried.openUnsafe()
       }),
       () =>
         Effect.sync(() => {
           links.splice(links.indexOf(link), 1)
           if (links.length === 0) available.closeUnsafe()
+          unavailable = `${connection.address}: the connection is lost`
           link.lose()
         })
     )
@@ -133,7 +144,16 @@ export const make = Effect.fn("Producer.make")(function*(
     })
   })
 
-  yield* Links.run({ servers: options.servers, connection: options.connection ?? {}, topic: undefined, use })
+  yield* Links.run({
+    servers: options.servers,
+    connection: options.connection ?? {},
+    topic: undefined,
+    use,
+    onUnavailable: ({ message }) => {
+      unavailable = message
+      tried.openUnsafe()
+    }
+  })
 
   const attempt = (bytes: Uint8Array): Effect.Effect<Outcome> =>
     Effect.callback((resume) => {
@@ -151,9 +171,16 @@ export const make = Effect.fn("Producer.make")(function*(
         case "refused":
           return Effect.fail(new PublishFailed({ topic, reason: outcome.reason }))
         case "lost":
-          return Effect.andThen(available.await, Effect.suspend(() => send(topic, bytes)))
+          return Effect.andThen(server(topic), Effect.suspend(() => send(topic, bytes)))
       }
     })
+
+  /** Completes when there is a server to send to. */
+  const server = (topic: string): Effect.Effect<void, PublishFailed> =>
+    waits ? available.await : Effect.flatMap(
+      tried.await,
+      () => links.length === 0 ? Effect.fail(new PublishFailed({ topic, reason: unavailable })) : Effect.void
+    )
 
   const run = (topic: string, command: Command): Effect.Effect<void, PublishFailed> =>
     permits.withPermit(send(topic, encodeCommand(command))).pipe(

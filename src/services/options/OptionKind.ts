@@ -157,11 +157,27 @@ export const strings: OptionKind<ReadonlyArray<string>> = {
   render: asJson
 }
 
-const float = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+const floatSyntax = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const special = new Map([["inf", Infinity], ["+inf", Infinity], ["-inf", -Infinity], ["nan", NaN]])
 
 const parseFloat = (text: string): number | undefined =>
-  float.test(text) ? Number(text) : special.get(text.toLowerCase())
+  floatSyntax.test(text) ? Number(text) : special.get(text.toLowerCase())
+
+/** A number, which may have a fraction. */
+export const float: OptionKind<number> = {
+  isSwitch: false,
+  placeholder: "float",
+  parse: (text) => {
+    const value = parseFloat(text)
+    return value === undefined ? parseError : Result.succeed(value)
+  },
+  decode: (value) => {
+    const number = typeof value === "string" ? parseFloat(value) : decodeFloat(value)
+    return number === undefined ? Result.fail("must be a number") : Result.succeed(number)
+  },
+  format: (value) => value === 0 ? "" : String(value),
+  render: asJson
+}
 
 const decodeFloat = (item: unknown): number | undefined => {
   if (typeof item === "number") return item

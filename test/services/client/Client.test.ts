@@ -70,6 +70,25 @@ describe("Producer and Consumer", () => {
       yield* TestClock.adjust("30 seconds")
       assert.strictEqual((yield* Fiber.join(publishing)).message, "raw: no nsqd is connected")
     }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("do not wait for a server where that is not wanted", () =>
+    Effect.gen(function*() {
+      const unreachable = yield* makeProducer({ servers: { nsqd: ["127.0.0.1:1"] }, waitForServer: false })
+      const error = yield* Effect.flip(unreachable.publish("raw", "x"))
+      assert.match(error.message, /^raw: 127\.0\.0\.1:1: /)
+      const producer = yield* makeProducer({ servers, waitForServer: false })
+      // The first attempt to connect is waited for.
+      yield* producer.publish("raw", "x")
+      // The server refuses this one and ends the connection.
+      yield* Effect.flip(producer.publish("raw", ""))
+      yield* Effect.gen(function*() {
+        while ((yield* producer.connected).length > 0) yield* Effect.yieldNow
+      })
+      assert.match((yield* Effect.flip(producer.publish("raw", "x"))).message, /^raw: 127\.0\.0\.1:4150: /)
+      // Until there is a connection again.
+      yield* TestClock.adjust("1 second")
+      yield* producer.publish("raw", "x")
+    }).pipe(Effect.scoped, Effect.provide(layer)))
 })
 
 describe("a Consumer", () => {

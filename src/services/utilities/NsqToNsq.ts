@@ -1,0 +1,128 @@
+/**
+ * `nsq_to_nsq`: publishes the messages of topics to other nsqd, all of them or those that a filter lets through.
+ */
+import { Effect, type Scope, Struct } from "effect"
+import type { HttpClient } from "effect/http"
+import { isValidName } from "../../protocol/Names.ts"
+import { Consumer, makeProducer, Topic } from "../client/index.ts"
+import * as Kind from "../options/OptionKind.ts"
+import { initialValue, row } from "../options/OptionTable.ts"
+import { version } from "../options/Version.ts"
+import type { Transport } from "../transport/Transport.ts"
+import * as ClientLogger from "./ClientLogger.ts"
+import * as ClientSettings from "./ClientSettings.ts"
+import * as Forwarding from "./Forwarding.ts"
+import * as JsonFilter from "./JsonFilter.ts"
+import * as Sources from "./Sources.ts"
+import { type ToolError, toolError } from "./ToolError.ts"
+
+export interface NsqToNsqOptions
+  extends Sources.SourceOptions, Forwarding.ForwardingOptions, JsonFilter.JsonFilterOptions
+{
+  readonly topics: ReadonlyArray<string>
+  readonly channel: string
+  /** Empty for the topic that a message comes from. */
+  readonly destinationTopic: string
+  readonly destinationNsqdTcpAddresses: ReadonlyArray<string>
+  readonly producerOpt: ClientSettings.ClientSettings
+}
+
+const none = (): ReadonlyArray<string> => []
+
+export const table = {
+  ...Sources.table,
+  ...Forwarding.table,
+  topics: row("topic", Kind.strings, none, "topic to consume (may be given several times)"),
+  channel: row("channel", Kind.string, () => "nsq_to_nsq", "channel to consume"),
+  destinationTopic: row(
+    "destination-topic",
+    Kind.string,
+    () => "",
+    "topic to publish to; the one consumed unless given"
+  ),
+  destinationNsqdTcpAddresses: row(
+    "destination-nsqd-tcp-address",
+    Kind.strings,
+    none,
+    "nsqd TCP address to publish to (may be given several times)"
+  ),
+  producerOpt: row(
+    "producer-opt",
+    ClientSettings.kind,
+    (): ClientSettings.ClientSettings => new Map(),
+    "option of the producers as name,value (may be given several times)"
+  ),
+  requireJsonField: row("require-json-field", Kind.string, () => "", "pass only JSON objects that have this key"),
+  requireJsonValue: row(
+    "require-json-value",
+    Kind.string,
+    () => "",
+    "pass only those where the required key has this value"
+  ),
+  whitelistJsonFields: row(
+    "whitelist-json-field",
+    Kind.strings,
+    none,
+    "key of JSON objects to keep, others are left out (may be given several times)"
+  )
+}
+
+export const defaults = (): NsqToNsqOptions => Struct.map(initialValue)(table)
+
+const check = (options: NsqToNsqOptions): Effect.Effect<void, ToolError> => {
+  const { channel, destinationTopic, topics } = options
+  if (topics.length === 0 || channel === "") return Effect.fail(toolError("--topic and --channel are required"))
+  if (!topics.every(isValidName)) return Effect.fail(toolError("--topic is invalid"))
+  if (destinationTopic !== "" && !isValidName(destinationTopic)) {
+    return Effect.fail(toolError("--destination-topic is invalid"))
+  }
+  if (!isValidName(channel)) return Effect.fail(toolError("--channel is invalid"))
+  return Effect.flatMap(Sources.servers(options), () =>
+    options.destinationNsqdTcpAddresses.length === 0
+      ? Effect.fail(toolError("--destination-nsqd-tcp-address required"))
+      : Effect.void)
+}
+
+/** Publishes until it is interrupted; then what has been taken is still published. */
+export const main = Effect.fn("nsq_to_nsq")(function*(
+  options: NsqToNsqOptions
+): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
+  yield* check(options)
+  const { destinationNsqdTcpAddresses: addresses, destinationTopic, maxInFlight } = options
+  const program = `nsq_to_nsq/${version}`
+  const connection = yield* ClientSettings.connectionOptions(options.producerOpt, program)
+  // One of its own for each: which one gets a message is chosen here.
+  const producers = yield* Effect.forEach(
+    addresses,
+    (address) => makeProducer({ servers: { nsqd: [address] }, connection, waitForServer: false })
+  )
+  const destinations = yield* Forwarding.destinations(options, addresses)
+  const filter = JsonFilter.make(options)
+
+  const forward = Effect.fnUntraced(function*(from: string) {
+    const settings = yield* Sources.consumerOptions(options, program, from, options.channel)
+    const consumer = yield* Consumer.make({ ...settings, topic: Topic.bytes(from) })
+    const topic = Topic.bytes(destinationTopic === "" ? from : destinationTopic)
+    const publish = (body: Uint8Array) =>
+      destinations.toOne((index) => producers[index]?.publish(topic, body) ?? Effect.void)
+
+    const handOn = (body: Uint8Array): Effect.Effect<void, { readonly message: string }> => {
+      const verdict = filter === undefined ? { _tag: "pass" as const, body } : filter(body)
+      switch (verdict._tag) {
+        case "pass":
+          return publish(verdict.body)
+        case "drop":
+          return Effect.void
+        case "undecodable":
+          return ClientLogger.note(`ERROR: Unable to decode json: ${Buffer.from(body).toString()}`)
+        case "missing":
+          return Effect.andThen(
+            ClientLogger.note("ERROR: missing field to check required value"),
+            Effect.fail(toolError("backoff"))
+          )
+      }
+    }
+    yield* Forwarding.run(consumer, Math.max(1, maxInFlight), handOn)
+  })
+  yield* Effect.forEach(options.topics, forward, { concurrency: "unbounded", discard: true })
+})

@@ -1,0 +1,87 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Layer, Queue } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { Broker } from "../../../src/services/broker/index.ts"
+import { Consumer, makeProducer, Topic } from "../../../src/services/client/index.ts"
+import * as Forwarding from "../../../src/services/utilities/Forwarding.ts"
+import * as NsqToNsq from "../../../src/services/utilities/NsqToNsq.ts"
+import { toolError } from "../../../src/services/utilities/ToolError.ts"
+import { TestBroker } from "../../../src/testing/index.ts"
+
+const servers = { nsqd: [TestBroker.address] }
+const layer = TestBroker.layer().pipe(Layer.provideMerge(FetchHttpClient.layer))
+const text = (body: Uint8Array) => Buffer.from(body).toString()
+
+const publish = (topic: string, ...bodies: ReadonlyArray<string>) =>
+  Effect.scoped(Effect.flatMap(makeProducer({ servers }), (producer) => producer.publishAll(topic, bodies)))
+
+const options: NsqToNsq.NsqToNsqOptions = {
+  ...NsqToNsq.defaults(),
+  topics: ["from"],
+  destinationTopic: "to",
+  nsqdTcpAddresses: [TestBroker.address],
+  destinationNsqdTcpAddresses: [TestBroker.address]
+}
+
+describe("nsq_to_nsq", () => {
+  it.effect("publishes what its filter lets through and finishes the rest", () =>
+    Effect.gen(function*() {
+      yield* publish("from", "{\"k\":1,\"x\":2}", "nonsense", "{}", "{\"k\":3}")
+      const copying = yield* Effect.forkScoped(
+        NsqToNsq.main({ ...options, requireJsonField: "k", whitelistJsonFields: ["k"] })
+      )
+      const copies = yield* Queue.unbounded<string>()
+      const consumer = yield* Consumer.make({ topic: Topic.bytes("to"), channel: "c", servers, maxInFlight: 10 })
+      yield* Effect.forkScoped(consumer.run((body) => Queue.offer(copies, text(body))))
+      assert.deepStrictEqual([yield* Queue.take(copies), yield* Queue.take(copies)].sort(), ["{\"k\":1}", "{\"k\":3}"])
+      yield* Fiber.interrupt(copying)
+      const channel = (yield* Broker).findTopic("from")?.channel("nsq_to_nsq")
+      assert.strictEqual(channel?.depth, 0)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("refuses wrong flags", () =>
+    Effect.gen(function*() {
+      const refusal = (changed: Partial<NsqToNsq.NsqToNsqOptions>) =>
+        Effect.map(Effect.flip(NsqToNsq.main({ ...options, ...changed })), ({ message }) => message)
+      assert.strictEqual(yield* refusal({ topics: [] }), "--topic and --channel are required")
+      assert.strictEqual(yield* refusal({ topics: ["ok", "a b"] }), "--topic is invalid")
+      assert.strictEqual(yield* refusal({ destinationTopic: "a b" }), "--destination-topic is invalid")
+      assert.strictEqual(yield* refusal({ channel: "a b" }), "--channel is invalid")
+      assert.strictEqual(
+        yield* refusal({ destinationNsqdTcpAddresses: [] }),
+        "--destination-nsqd-tcp-address required"
+      )
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+})
+
+describe("handing messages on", () => {
+  it.effect("waits for what is under way when it is interrupted, and requeues what fails", () =>
+    Effect.gen(function*() {
+      yield* publish("from", "good", "bad")
+      const consumer = yield* Consumer.make({ topic: Topic.bytes("from"), channel: "c", servers, maxInFlight: 2 })
+      const taken = yield* Queue.unbounded<string>()
+      const release = yield* Deferred.make<void>()
+      const running = yield* Effect.forkScoped(
+        Forwarding.run(consumer, 2, (body) =>
+          Queue.offer(taken, text(body)).pipe(
+            Effect.andThen(Deferred.await(release)),
+            Effect.andThen(text(body) === "bad" ? Effect.fail(toolError("no")) : Effect.void)
+          ))
+      )
+      yield* Queue.take(taken)
+      yield* Queue.take(taken)
+      const interrupting = yield* Effect.forkScoped(Fiber.interrupt(running))
+      yield* Effect.yieldNow
+      assert.isUndefined(interrupting.pollUnsafe())
+      yield* Deferred.succeed(release, undefined)
+      yield* Fiber.join(interrupting)
+      const broker = yield* Broker
+      const counts = () => {
+        const channel = broker.findTopic("from")?.channel("c")
+        return [channel?.inFlightCount, channel?.deferredCount, channel?.depth]
+      }
+      while (counts()[0] !== 0) yield* Effect.yieldNow
+      // The one that failed waits for its delay.
+      assert.deepStrictEqual(counts(), [0, 1, 0])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+})
