@@ -219,6 +219,30 @@ const upgradeRow = (upgrade: Upgrade, name: string): Row => ({
   }
 })
 
+/** The same broker used through this project's client library and through nsqjs, one after the other. */
+const clientRow = (role: "publish" | "consume", measure: string): Row => ({
+  name: `client-${role}`,
+  group: "client",
+  measures: [
+    { name: `${measure}, effect-nsq/client`, unit: "msg/s", better: "higher" },
+    { name: "effect-nsq/client / nsqjs", unit: "x", better: "higher" }
+  ],
+  run: async (command, seconds) => {
+    const rateWith = (library: "effect-nsq" | "nsqjs") => {
+      const count = role === "consume" ? preloadOf(seconds) : 0
+      return withDaemon(command, role === "consume" ? memQueue(count) : memQueueAmple(seconds), async (daemon) => {
+        if (role === "consume") await preload(daemon, count)
+        const config = { library, role, port: daemon.tcpPort, topic, bodyBytes, warmUpSeconds, seconds }
+        const [figures] = await Load.run(seconds + graceSeconds, ["client", config])
+        return rate(figures)
+      })
+    }
+    const other = await rateWith("nsqjs")
+    const ours = await rateWith("effect-nsq")
+    return [ours, ours / other]
+  }
+})
+
 const httpRow = (name: string, measure: string, path: string, connections: number, lines: number): Row => ({
   name,
   measures: rateOf(measure),
@@ -361,5 +385,7 @@ export const rows: ReadonlyArray<Row> = [
   memoryConnectionRow,
   memoryMessageRow,
   startRow,
+  clientRow("publish", "PUB, 200 at a time"),
+  clientRow("consume", "messages handled and finished"),
   lookupRow
 ]

@@ -13,9 +13,10 @@ import * as ClientTopic from "./ClientTopic.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
 import type { Delivery } from "./Delivery.ts"
 import type { Servers } from "./Discovery.ts"
+import { Inbox } from "./Inbox.ts"
 import * as Links from "./Links.ts"
 import { type NsqdConnection, NsqdUnavailable } from "./NsqdConnection.ts"
-import { Member, Subscription } from "./Subscription.ts"
+import { type Held, Member, Subscription } from "./Subscription.ts"
 
 export interface ConsumerOptions<A> {
   /** By name for bytes, or with a Schema for values. */
@@ -88,7 +89,7 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
   const maxAttempts = options.maxAttempts ?? 5
   const clock = yield* Clock.Clock
   const random = yield* Random.Random
-  const deliveries = yield* Queue.unbounded<Delivery<A>, Cause.Done>()
+  const inbox = new Inbox<Held<A>>()
   const subscription = new Subscription(
     topic,
     {
@@ -128,8 +129,9 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
       onError: (text) => void Queue.offerUnsafe(problems, text),
       onMessage: (data) => {
         const delivery = subscription.receive(member, data)
-        if (delivery !== undefined) Queue.offerUnsafe(deliveries, delivery)
-      }
+        if (delivery !== undefined) inbox.push(delivery)
+      },
+      onPause: () => inbox.deliver()
     })
     return yield* Effect.raceFirst(frames, report)
   })
@@ -166,16 +168,14 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
     }
   })
 
-  const giveBack = Effect.flatMap(
-    Queue.clear(deliveries),
-    (left) => Effect.forEach(left, (delivery) => delivery.requeue({ delay: 0, backoff: false }), { discard: true })
-  )
-
   yield* Links.run({ servers: options.servers, connection: options.connection ?? {}, topic: topic.name, use })
   // Runs before the connections end: what is still queued goes back over them.
   yield* Effect.addFinalizer(() => {
     subscription.stop()
-    return Effect.andThen(Effect.ignore(giveBack), Queue.end(deliveries))
+    inbox.end()
+    return Effect.forEach(inbox.clear(), (delivery) => delivery.requeue({ delay: 0, backoff: false }), {
+      discard: true
+    })
   })
   yield* Effect.forkScoped(backingOff)
   yield* Effect.forkScoped(redistributing)
@@ -183,34 +183,49 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
 
   const tooMany = (delivery: Delivery<A>): boolean => maxAttempts > 0 && delivery.attempts > maxAttempts
 
-  const handle = <E, R>(
-    delivery: Delivery<A>,
-    handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>
-  ): Effect.Effect<void, never, R> => {
-    if (tooMany(delivery)) {
-      const given = options.onGivenUp?.(delivery) ??
-        Effect.logWarning(`msg ${delivery.id} attempted ${delivery.attempts} times, giving up`)
-      return Effect.andThen(given, delivery.finish)
-    }
-    return Effect.flatMap(delivery.value, (value) => handler(value, delivery)).pipe(
-      Effect.onInterrupt(() => delivery.requeue({ delay: 0, backoff: false })),
-      Effect.matchCauseEffect({
-        onSuccess: () => delivery.finish,
-        onFailure: (cause) =>
-          Effect.andThen(Effect.logError(`handler failed for msg ${delivery.id}`, cause), delivery.requeue())
-      })
-    )
+  const giveUp = (delivery: Held<A>): Effect.Effect<void> => {
+    const given = options.onGivenUp?.(delivery) ??
+      Effect.logWarning(`msg ${delivery.id} attempted ${delivery.attempts} times, giving up`)
+    return Effect.andThen(given, delivery.finish)
   }
 
+  const handle = <E, R>(
+    delivery: Held<A>,
+    handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>
+  ): Effect.Effect<void, never, R> => {
+    if (tooMany(delivery)) return giveUp(delivery)
+    subscription.hold(delivery)
+    return Effect.matchCauseEffect(Effect.flatMap(delivery.value, (value) => handler(value, delivery)), {
+      onSuccess: () => {
+        delivery.finishNow()
+        return Effect.void
+      },
+      onFailure: (cause) =>
+        Cause.hasInterruptsOnly(cause)
+          ? delivery.requeue({ delay: 0, backoff: false })
+          : Effect.andThen(Effect.logError(`handler failed for msg ${delivery.id}`, cause), delivery.requeue())
+    })
+  }
+
+  /** Handles one message after another; the one at hand goes back when this is interrupted. */
+  const worker = <E, R>(handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>) =>
+    Effect.suspend(() => {
+      let current: Held<A> | undefined
+      const next = Effect.flatMap(inbox.take, (delivery) => {
+        current = delivery
+        return handle(delivery, handler)
+      })
+      return Effect.forever(next).pipe(
+        Effect.catchIf(Cause.isDone, () => Effect.void),
+        Effect.onInterrupt(() => current?.requeue({ delay: 0, backoff: false }) ?? Effect.void)
+      )
+    })
+
   return {
-    messages: Stream.fromQueue(deliveries),
+    messages: Stream.fromPull(Effect.succeed(inbox.takeAll)),
     run: (handler, runOptions) => {
       const workers = Math.min(runOptions?.concurrency ?? Math.max(1, maxInFlight), maxConcurrency)
-      const worker = Effect.forever(Effect.flatMap(Queue.take(deliveries), (delivery) => handle(delivery, handler)))
-        .pipe(
-          Effect.catchIf(Cause.isDone, () => Effect.void)
-        )
-      return Effect.asVoid(Effect.all(Array.from({ length: workers }, () => worker), {
+      return Effect.asVoid(Effect.all(Array.from({ length: workers }, () => worker(handler)), {
         concurrency: "unbounded",
         discard: true
       }))
@@ -221,7 +236,7 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
         while (subscription.inFlight > 0) yield* subscription.settled.wait
       })
       yield* Effect.timeoutOption(answered, stopTimeout)
-      yield* Queue.end(deliveries)
+      inbox.end()
     }),
     isStarved: Effect.sync(() =>
       subscription.members.some(({ inFlight, ready }) => inFlight > 0 && inFlight >= Math.floor(0.85 * ready))

@@ -52,6 +52,8 @@ export interface FrameHandler {
   readonly onError: (text: string) => void
   /** The bytes of a message; they are a view that stays valid. */
   readonly onMessage: (data: Buffer) => void
+  /** Everything that came with one read has been handled. */
+  readonly onPause?: () => void
 }
 
 export interface NsqdConnection {
@@ -199,6 +201,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
         else if (frame.type === FrameType.error) handler.onError(text)
         else handler.onResponse(text)
       }
+      handler.onPause?.()
       const chunk = yield* Effect.mapError(connection.read, failWith)
       if (chunk === undefined) return yield* unavailable("closed the connection")
       lastHeard = now()

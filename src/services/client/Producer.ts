@@ -4,13 +4,15 @@
  *
  * Hot path: commands of many fibers go out in one write, answers are matched to them first in, first out.
  */
-import { Context, Duration, Effect, Latch, Layer, Schema, type Scope, Semaphore } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Schema, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
-import { type Command, encodeCommand } from "../../protocol/Command.ts"
+import { encodeCommand } from "../../protocol/Command.ts"
+import { TopicName } from "../../protocol/Names.ts"
 import type { Transport } from "../transport/Transport.ts"
-import * as ClientTopic from "./ClientTopic.ts"
+import type * as ClientTopic from "./ClientTopic.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
 import type { Servers } from "./Discovery.ts"
+import { Line } from "./Line.ts"
 import * as Links from "./Links.ts"
 import type { NsqdConnection } from "./NsqdConnection.ts"
 
@@ -63,83 +65,152 @@ export interface ProducerService {
   readonly connected: Effect.Effect<ReadonlyArray<string>>
 }
 
-type Outcome = { readonly _tag: "confirmed" | "lost" } | { readonly _tag: "refused"; readonly reason: string }
+/** A publish on its way. */
+interface Publishing {
+  readonly topic: string
+  readonly bytes: Buffer
+  /** When it fails for want of an answer, in monotonic ms. */
+  readonly deadline: number
+  /** Nobody waits for it any more, but the server may still answer it. */
+  abandoned: boolean
+  readonly settle: (failure: PublishFailed | undefined) => void
+}
 
 /** A connection, and the publishes it has not answered, oldest first. */
-class Link {
+interface Link {
   readonly connection: NsqdConnection
-  private waiting: Array<(outcome: Outcome) => void> = []
-  private head = 0
+  readonly unanswered: Line<Publishing>
+}
 
-  constructor(connection: NsqdConnection) {
-    this.connection = connection
+/** Publishes waiting for a server, and those that a server has. Synchronous: each step sends what can be sent. */
+class Outgoing {
+  readonly links: Array<Link> = []
+  private waiting = new Line<Publishing>()
+  private inFlight = 0
+  private turn = 0
+  private readonly maxInFlight: number
+  private readonly waitsForServer: boolean
+  /** Why no server is connected, once that is known. */
+  private unavailable: string | undefined
+
+  constructor(maxInFlight: number, waitsForServer: boolean) {
+    this.maxInFlight = maxInFlight
+    this.waitsForServer = waitsForServer
   }
 
-  get inFlight(): number {
-    return this.waiting.length - this.head
+  add(publishing: Publishing): void {
+    this.waiting.push(publishing)
+    this.send()
+    this.failWithoutServer()
   }
 
-  send(bytes: Uint8Array, done: (outcome: Outcome) => void): void {
-    this.waiting.push(done)
-    this.connection.send(bytes)
+  /** There is no connection to a server, because of this. */
+  noteUnavailable(reason: string): void {
+    this.unavailable = reason
+    this.failWithoutServer()
   }
 
-  answer(outcome: Outcome): void {
-    const done = this.waiting[this.head]
-    if (done === undefined) return
-    this.head++
-    if (this.head > 1024 && this.head * 2 > this.waiting.length) {
-      this.waiting = this.waiting.slice(this.head)
-      this.head = 0
+  private failWithoutServer(): void {
+    const { unavailable } = this
+    if (this.waitsForServer || unavailable === undefined || this.links.length > 0) return
+    for (let next = this.waiting.take(); next !== undefined; next = this.waiting.take()) fail(next, unavailable)
+  }
+
+  private send(): void {
+    while (this.links.length > 0 && this.inFlight < this.maxInFlight) {
+      const next = this.waiting.take()
+      if (next === undefined) return
+      if (next.abandoned) continue
+      const link = this.links[this.turn++ % this.links.length]!
+      this.inFlight++
+      link.unanswered.push(next)
+      link.connection.send(next.bytes)
     }
-    done(outcome)
   }
 
-  lose(): void {
-    while (this.inFlight > 0) this.answer({ _tag: "lost" })
+  connect(link: Link): void {
+    this.links.push(link)
+    this.send()
+  }
+
+  /** What the server had goes to another one. */
+  lose(link: Link): void {
+    this.links.splice(this.links.indexOf(link), 1)
+    this.inFlight -= link.unanswered.length
+    const before = this.waiting
+    this.waiting = link.unanswered
+    for (const publishing of before) this.waiting.push(publishing)
+    this.send()
+    this.noteUnavailable(`${link.connection.address}: the connection is lost`)
+  }
+
+  answer(link: Link, refusal: string | undefined): void {
+    const publishing = link.unanswered.take()
+    if (publishing === undefined) return
+    this.inFlight--
+    if (!publishing.abandoned) {
+      const { topic } = publishing
+      publishing.settle(refusal === undefined ? undefined : new PublishFailed({ topic, reason: refusal }))
+    }
+    this.send()
+  }
+
+  /** Fails what has been under way for too long. All have the same time, so the oldest come first. */
+  expire(now: number): void {
+    const reason = this.links.length === 0 ? "no nsqd is connected" : "no answer in time"
+    for (const line of [this.waiting, ...this.links.map(({ unanswered }) => unanswered)]) {
+      for (const publishing of line) {
+        if (publishing.deadline > now) break
+        fail(publishing, reason)
+      }
+    }
   }
 }
 
-const confirmed: Outcome = { _tag: "confirmed" }
+const fail = (publishing: Publishing, reason: string): void => {
+  if (publishing.abandoned) return
+  publishing.abandoned = true
+  publishing.settle(new PublishFailed({ topic: publishing.topic, reason }))
+}
 
-const bytesOf = (topic: string) => ({
-  ...ClientTopic.bytes(topic),
-  encode: (body: Uint8Array | string) => Effect.succeed(typeof body === "string" ? Buffer.from(body) : body)
-})
+/** How exactly a publish that finds no server is ended. */
+const expiryInterval = "100 millis"
+
+const commandLines = new Map<string, Buffer>()
+const maxCommandLines = 1000
+
+/** `PUB` as bytes; the command line of a topic is made once. */
+const encodePub = (topic: TopicName, body: Uint8Array): Buffer => {
+  let line = commandLines.get(topic)
+  if (line === undefined) {
+    line = Buffer.from(`PUB ${topic}\n`)
+    if (commandLines.size < maxCommandLines) commandLines.set(topic, line)
+  }
+  const out = Buffer.allocUnsafe(line.length + 4 + body.length)
+  out.set(line)
+  out.writeInt32BE(body.length, line.length)
+  out.set(body, line.length + 4)
+  return out
+}
 
 /** A producer, connected until the Scope closes. */
 export const make = Effect.fn("Producer.make")(function*(
   options: ProducerOptions
 ): Effect.fn.Return<ProducerService, never, Transport | HttpClient.HttpClient | Scope.Scope> {
-  const links: Array<Link> = []
-  const available = yield* Latch.make(false)
-  const permits = yield* Semaphore.make(options.maxInFlight ?? 2000)
-  const publishTimeout = Duration.fromInputUnsafe(options.publishTimeout ?? "30 seconds")
-  const waits = options.waitForServer !== false
-  /** Open once there is something to say of the servers: there is one, or why there is none. */
-  const tried = yield* Latch.make(false)
-  let unavailable = "no nsqd is connected"
-  let turn = 0
+  const outgoing = new Outgoing(options.maxInFlight ?? 2000, options.waitForServer !== false)
+  const publishTimeout = Duration.toMillis(Duration.fromInputUnsafe(options.publishTimeout ?? "30 seconds"))
+  const clock = yield* Clock.Clock
+  const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
 
   const use = Effect.fnUntraced(function*(connection: NsqdConnection) {
-    const link = new Link(connection)
+    const link: Link = { connection, unanswered: new Line() }
     yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        links.push(link)
-        available.openUnsafe()
-        tried.openUnsafe()
-      }),
-      () =>
-        Effect.sync(() => {
-          links.splice(links.indexOf(link), 1)
-          if (links.length === 0) available.closeUnsafe()
-          unavailable = `${connection.address}: the connection is lost`
-          link.lose()
-        })
+      Effect.sync(() => outgoing.connect(link)),
+      () => Effect.sync(() => outgoing.lose(link))
     )
     return yield* connection.run({
-      onResponse: () => link.answer(confirmed),
-      onError: (reason) => link.answer({ _tag: "refused", reason }),
+      onResponse: () => outgoing.answer(link, undefined),
+      onError: (reason) => outgoing.answer(link, reason),
       onMessage: () => {}
     })
   })
@@ -149,72 +220,69 @@ export const make = Effect.fn("Producer.make")(function*(
     connection: options.connection ?? {},
     topic: undefined,
     use,
-    onUnavailable: ({ message }) => {
-      unavailable = message
-      tried.openUnsafe()
-    }
+    onUnavailable: ({ message }) => outgoing.noteUnavailable(message)
   })
+  yield* Effect.sync(() => outgoing.expire(now())).pipe(
+    Effect.delay(expiryInterval),
+    Effect.forever,
+    Effect.forkScoped
+  )
+  // Nobody answers any more; whoever waits is told.
+  yield* Effect.addFinalizer(() => Effect.sync(() => outgoing.expire(Infinity)))
 
-  const attempt = (bytes: Uint8Array): Effect.Effect<Outcome> =>
+  const run = (topic: TopicName, bytes: Buffer): Effect.Effect<void, PublishFailed> =>
     Effect.callback((resume) => {
-      const link = links[turn++ % Math.max(1, links.length)]
-      if (link === undefined) return resume(Effect.succeed({ _tag: "lost" }))
-      link.send(bytes, (outcome) => resume(Effect.succeed(outcome)))
-    })
-
-  /** Sends until a server has answered: to the next one whenever one is lost. */
-  const send = (topic: string, bytes: Uint8Array): Effect.Effect<void, PublishFailed> =>
-    Effect.flatMap(attempt(bytes), (outcome) => {
-      switch (outcome._tag) {
-        case "confirmed":
-          return Effect.void
-        case "refused":
-          return Effect.fail(new PublishFailed({ topic, reason: outcome.reason }))
-        case "lost":
-          return Effect.andThen(server(topic), Effect.suspend(() => send(topic, bytes)))
+      const publishing: Publishing = {
+        topic,
+        bytes,
+        deadline: now() + publishTimeout,
+        abandoned: false,
+        settle: (failure) => resume(failure === undefined ? Effect.void : Effect.fail(failure))
       }
+      outgoing.add(publishing)
+      return Effect.sync(() => {
+        publishing.abandoned = true
+      })
     })
 
-  /** Completes when there is a server to send to. */
-  const server = (topic: string): Effect.Effect<void, PublishFailed> =>
-    waits ? available.await : Effect.flatMap(
-      tried.await,
-      () => links.length === 0 ? Effect.fail(new PublishFailed({ topic, reason: unavailable })) : Effect.void
-    )
+  const bodyOf = (body: Uint8Array | string): Uint8Array => typeof body === "string" ? Buffer.from(body) : body
 
-  const run = (topic: string, command: Command): Effect.Effect<void, PublishFailed> =>
-    permits.withPermit(send(topic, encodeCommand(command))).pipe(
-      Effect.timeoutOrElse({
-        duration: publishTimeout,
-        orElse: () => {
-          const reason = links.length === 0 ? "no nsqd is connected" : "no answer in time"
-          return Effect.fail(new PublishFailed({ topic, reason }))
-        }
-      })
-    )
-
-  const resolve = <A>(topic: string | ClientTopic.Topic<A>): ClientTopic.Topic<A> =>
-    typeof topic === "string" ? bytesOf(topic) as unknown as ClientTopic.Topic<A> : topic
+  /** Bodies for a topic by name are bytes or text; for others the topic says what they are. */
+  const encode = <A>(
+    topic: string | ClientTopic.Topic<A>,
+    value: A | Uint8Array | string
+  ): readonly [TopicName, Effect.Effect<Uint8Array, ClientTopic.MessageCodecError>] =>
+    typeof topic === "string"
+      ? [TopicName.make(topic), Effect.sync(() => bodyOf(value as Uint8Array | string))]
+      : [topic.name, topic.encode(value as A)]
 
   return {
-    publish: <A>(topic: string | ClientTopic.Topic<A>, value: A) => {
-      const { encode, name } = resolve(topic)
-      return Effect.flatMap(encode(value), (body) => run(name, { _tag: "PUB", topic: name, body }))
+    publish: <A>(topic: string | ClientTopic.Topic<A>, value: A | Uint8Array | string) => {
+      const [name, body] = encode(topic, value)
+      return Effect.flatMap(body, (bytes) => run(name, encodePub(name, bytes)))
     },
-    publishAll: <A>(topic: string | ClientTopic.Topic<A>, values: ReadonlyArray<A>) => {
-      const { encode, name } = resolve(topic)
+    publishAll: <A>(topic: string | ClientTopic.Topic<A>, values: ReadonlyArray<A | Uint8Array | string>) =>
+      Effect.flatMap(
+        Effect.forEach(values, (value) => encode(topic, value)[1]),
+        ([first, ...rest]) => {
+          if (first === undefined) return Effect.void
+          const name = typeof topic === "string" ? TopicName.make(topic) : topic.name
+          return run(name, encodeCommand({ _tag: "MPUB", topic: name, bodies: [first, ...rest] }))
+        }
+      ),
+    publishDeferred: <A>(
+      topic: string | ClientTopic.Topic<A>,
+      value: A | Uint8Array | string,
+      delay: Duration.Input
+    ) => {
+      const [name, encoded] = encode(topic, value)
+      const deferMillis = Math.round(Duration.toMillis(Duration.fromInputUnsafe(delay)))
       return Effect.flatMap(
-        Effect.forEach(values, encode),
-        ([first, ...rest]) =>
-          first === undefined ? Effect.void : run(name, { _tag: "MPUB", topic: name, bodies: [first, ...rest] })
+        encoded,
+        (body) => run(name, encodeCommand({ _tag: "DPUB", topic: name, deferMillis, body }))
       )
     },
-    publishDeferred: <A>(topic: string | ClientTopic.Topic<A>, value: A, delay: Duration.Input) => {
-      const { encode, name } = resolve(topic)
-      const deferMillis = Math.round(Duration.toMillis(Duration.fromInputUnsafe(delay)))
-      return Effect.flatMap(encode(value), (body) => run(name, { _tag: "DPUB", topic: name, deferMillis, body }))
-    },
-    connected: Effect.sync(() => links.map(({ connection }) => connection.address))
+    connected: Effect.sync(() => outgoing.links.map(({ connection }) => connection.address))
   }
 })
 

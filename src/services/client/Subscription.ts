@@ -6,10 +6,16 @@
  */
 import { Duration, Effect } from "effect"
 import { type Command, encodeCommand } from "../../protocol/Command.ts"
-import { decodeMessage, type MessageId } from "../../protocol/Message.ts"
+import {
+  decodeMessage,
+  type Message,
+  messageHeaderSize,
+  type MessageId,
+  messageIdLength
+} from "../../protocol/Message.ts"
 import { Wakeup } from "../broker/Wakeup.ts"
 import { Backoff, type BackoffSignal } from "./Backoff.ts"
-import type { Topic } from "./ClientTopic.ts"
+import type { MessageCodecError, Topic } from "./ClientTopic.ts"
 import type { Delivery } from "./Delivery.ts"
 import type { NsqdConnection } from "./NsqdConnection.ts"
 import { shares } from "./ReadyShares.ts"
@@ -63,8 +69,8 @@ export class Subscription<A> {
   readonly settled = new Wakeup()
   /** Messages delivered and not answered. */
   inFlight = 0
-  /** Messages that a program holds, by when their time began, oldest first: for touching them. */
-  readonly held = new Map<Held, number>()
+  /** Messages that a handler works on, by when their time began, oldest first: for touching them. */
+  readonly held = new Map<Held<A>, number>()
 
   constructor(topic: Topic<A>, settings: SubscriptionSettings, now: () => number, random: () => number) {
     this.topic = topic
@@ -107,46 +113,42 @@ export class Subscription<A> {
   }
 
   /** The message in a frame, as a program gets it. `undefined` when the frame is none. */
-  receive(member: Member, data: Buffer): Delivery<A> | undefined {
-    const message = decodeMessage(data)
-    if (message === undefined) return undefined
-    const held: Held = { member, id: message.id, answered: false }
+  receive(member: Member, data: Buffer): Held<A> | undefined {
+    if (data.length < messageHeaderSize) return undefined
     member.inFlight++
     member.activeAt = this.now()
     this.inFlight++
-    this.held.set(held, member.activeAt)
-    const { maxRequeueDelay, defaultRequeueDelay } = this.settings
-    return {
-      ...message,
-      address: member.connection.address,
-      value: this.topic.decode(message.body),
-      finish: Effect.sync(() => this.answer(held, { _tag: "FIN", id: message.id }, "resume")),
-      requeue: (options = {}) =>
-        Effect.sync(() => {
-          const delay = options.delay === undefined
-            ? Math.min(defaultRequeueDelay * message.attempts, maxRequeueDelay)
-            : Duration.toMillis(Duration.fromInputUnsafe(options.delay))
-          const command = { _tag: "REQ", id: message.id, delayMillis: Math.round(delay) } as const
-          this.answer(held, command, options.backoff === false ? "continue" : "backoff")
-        }),
-      touch: Effect.sync(() => this.touch(held))
-    }
+    return new Held(this, member, data)
   }
 
-  touch(held: Held): void {
+  decode(body: Uint8Array): Effect.Effect<A, MessageCodecError> {
+    return this.topic.decode(body)
+  }
+
+  requeueDelay(attempts: number): number {
+    return Math.min(this.settings.defaultRequeueDelay * attempts, this.settings.maxRequeueDelay)
+  }
+
+  /** A program has begun to work on the message. */
+  hold(held: Held<A>): void {
+    this.held.set(held, held.member.activeAt)
+  }
+
+  touch(held: Held<A>): void {
     if (held.answered) return
     held.member.send({ _tag: "TOUCH", id: held.id })
-    this.held.delete(held)
+    if (!this.held.delete(held)) return
     this.held.set(held, this.now())
   }
 
-  private answer(held: Held, command: Command, signal: BackoffSignal): void {
+  /** Answers a message with the bytes of a command; only the first answer counts. */
+  answer(held: Held<A>, command: Buffer, signal: BackoffSignal): void {
     if (held.answered) return
     held.answered = true
     this.held.delete(held)
     const { member } = held
     if (!member.gone) {
-      member.send(command)
+      member.connection.send(command)
       member.inFlight--
       this.inFlight--
     }
@@ -208,9 +210,79 @@ export class Subscription<A> {
   }
 }
 
-/** A message that has not been answered. */
-export interface Held {
+const finStart = Buffer.from("FIN ")
+const finSize = finStart.length + messageIdLength + 1
+const newline = 10
+/** Where attempts and id lie in a message. */
+const attemptsOffset = 8
+const idOffset = 10
+
+/** A delivered message: read from its bytes, and answered, when it is asked to. */
+export class Held<A> implements Delivery<A> {
   readonly member: Member
-  readonly id: MessageId
-  answered: boolean
+  answered = false
+  private readonly subscription: Subscription<A>
+  private readonly data: Buffer
+
+  constructor(subscription: Subscription<A>, member: Member, data: Buffer) {
+    this.subscription = subscription
+    this.member = member
+    this.data = data
+  }
+
+  get id(): MessageId {
+    return this.message.id
+  }
+
+  get timestamp(): bigint {
+    return this.message.timestamp
+  }
+
+  get attempts(): number {
+    return this.data.readUInt16BE(attemptsOffset)
+  }
+
+  get body(): Uint8Array {
+    return this.data.subarray(messageHeaderSize)
+  }
+
+  private get message(): Message {
+    const message = decodeMessage(this.data)
+    if (message === undefined) throw new Error("invariant: only whole messages are held")
+    return message
+  }
+
+  get address(): string {
+    return this.member.connection.address
+  }
+
+  get value(): Effect.Effect<A, MessageCodecError> {
+    return this.subscription.decode(this.body)
+  }
+
+  get finish(): Effect.Effect<void> {
+    return Effect.sync(() => this.finishNow())
+  }
+
+  finishNow(): void {
+    const fin = Buffer.allocUnsafe(finSize)
+    fin.set(finStart)
+    this.data.copy(fin, finStart.length, idOffset, messageHeaderSize)
+    fin[finSize - 1] = newline
+    this.subscription.answer(this, fin, "resume")
+  }
+
+  requeue(options: Parameters<Delivery<A>["requeue"]>[0] = {}): Effect.Effect<void> {
+    return Effect.sync(() => {
+      const delay = options.delay === undefined
+        ? this.subscription.requeueDelay(this.attempts)
+        : Duration.toMillis(Duration.fromInputUnsafe(options.delay))
+      const command = encodeCommand({ _tag: "REQ", id: this.id, delayMillis: Math.round(delay) })
+      this.subscription.answer(this, command, options.backoff === false ? "continue" : "backoff")
+    })
+  }
+
+  get touch(): Effect.Effect<void> {
+    return Effect.sync(() => this.subscription.touch(this))
+  }
 }

@@ -109,6 +109,10 @@ const connect = (socket: Net.Socket): Connected => {
       if (lost !== undefined) return resume(Effect.fail(lost))
       waiting = resume
       if (socket.isPaused()) socket.resume()
+      // What arrives later is for the next reader.
+      return Effect.sync(() => {
+        if (waiting === resume) waiting = undefined
+      })
     }),
     write: (bytes) => {
       if (socket.writable) socket.write(bytes)

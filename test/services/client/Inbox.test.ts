@@ -1,0 +1,55 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber } from "effect"
+import { Inbox } from "../../../src/services/client/Inbox.ts"
+import { Line } from "../../../src/services/client/Line.ts"
+
+describe("Inbox", () => {
+  it.effect("gives items in order to whoever waits first, and the rest to whoever comes", () =>
+    Effect.gen(function*() {
+      const inbox = new Inbox<number>()
+      const first = yield* Effect.forkChild(inbox.take, { startImmediately: true })
+      const second = yield* Effect.forkChild(inbox.take, { startImmediately: true })
+      for (const item of [1, 2, 3, 4]) inbox.push(item)
+      assert.isUndefined(first.pollUnsafe())
+      inbox.deliver()
+      assert.deepStrictEqual([yield* Fiber.join(first), yield* Fiber.join(second)], [1, 2])
+      assert.deepStrictEqual(yield* inbox.takeAll, [3, 4])
+    }))
+
+  it.effect("forgets a fiber that is interrupted while it waits", () =>
+    Effect.gen(function*() {
+      const inbox = new Inbox<number>()
+      const waiting = yield* Effect.forkChild(inbox.take, { startImmediately: true })
+      yield* Fiber.interrupt(waiting)
+      inbox.push(1)
+      inbox.deliver()
+      assert.strictEqual(yield* inbox.take, 1)
+    }))
+
+  it.effect("fails takers once it has ended and is empty", () =>
+    Effect.gen(function*() {
+      const inbox = new Inbox<number>()
+      const waiting = yield* Effect.forkChild(inbox.take, { startImmediately: true })
+      inbox.end()
+      assert.isTrue(Exit.isFailure(yield* Fiber.await(waiting)))
+      inbox.push(1)
+      assert.deepStrictEqual(inbox.clear(), [1])
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(inbox.take)))
+    }))
+})
+
+describe("Line", () => {
+  it("takes what was pushed, in order, however many there are", () => {
+    const line = new Line<number>()
+    let [pushed, taken] = [0, 0]
+    for (let round = 0; round < 5000; round++) {
+      line.push(pushed++)
+      line.push(pushed++)
+      if (round % 3 > 0) assert.strictEqual(line.take(), taken++)
+      assert.strictEqual(line.length, pushed - taken)
+    }
+    assert.deepStrictEqual([...line].slice(0, 3), [taken, taken + 1, taken + 2])
+    while (line.length > 0) assert.strictEqual(line.take(), taken++)
+    assert.isUndefined(line.take())
+  })
+})
