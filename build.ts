@@ -12,6 +12,7 @@ const programs = [
   "nsq_stat",
   "nsq_tail",
   "nsq_to_file",
+  "nsq_to_http",
   "nsq_to_nsq",
   "to_nsq",
   "standalone",

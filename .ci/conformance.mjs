@@ -30,6 +30,7 @@ const areas = [
   "util-tail",
   "util-to-file",
   "util-to-nsq",
+  "util-nsq-to-http",
   "util-nsq-to-nsq",
   "lookupd-nsqd"
 ]

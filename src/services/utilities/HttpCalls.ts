@@ -42,6 +42,16 @@ export const check = (options: HttpOptions): Effect.Effect<void, ToolError> => {
     : Effect.fail(toolError("--http-client-request-timeout should be positive"))
 }
 
+/** The limits with none where they are not positive, for utilities that take them so. */
+export const unlimitedUnlessPositive = <O extends HttpOptions>(options: O): O => ({
+  ...options,
+  httpClientConnectTimeout: orInfinity(options.httpClientConnectTimeout),
+  httpClientRequestTimeout: orInfinity(options.httpClientRequestTimeout)
+})
+
+const orInfinity = (limit: Duration.Duration): Duration.Duration =>
+  Duration.isPositive(limit) ? limit : Duration.infinity
+
 /** Ends a connection of the agent's that takes longer than this to be made. */
 export const limitConnecting = (agent: Http.Agent, millis: number): void => {
   const connect = agent.createConnection.bind(agent)
@@ -60,6 +70,7 @@ export const layer = (options: HttpOptions): Layer.Layer<HttpClient.HttpClient> 
   const agents = Effect.tap(NodeHttpClient.makeAgent({ keepAlive: true }), ({ http, https }) =>
     Effect.sync(() => {
       const millis = Duration.toMillis(options.httpClientConnectTimeout)
+      if (!Number.isFinite(millis)) return
       limitConnecting(http, millis)
       limitConnecting(https, millis)
     }))

@@ -1,0 +1,117 @@
+/**
+ * `nsq_to_http`: sends each message of a channel to web servers.
+ */
+import { Effect, Random, type Scope, Struct } from "effect"
+import { HttpClient } from "effect/http"
+import { Consumer, Topic } from "../client/index.ts"
+import * as Kind from "../options/OptionKind.ts"
+import { initialValue, row } from "../options/OptionTable.ts"
+import { version } from "../options/Version.ts"
+import type { Transport } from "../transport/Transport.ts"
+import * as Forwarding from "./Forwarding.ts"
+import * as HttpCalls from "./HttpCalls.ts"
+import * as Sources from "./Sources.ts"
+import { type ToolError, toolError } from "./ToolError.ts"
+import * as WebRequests from "./WebRequests.ts"
+
+export interface ToHttpOptions extends Sources.SourceOptions, Forwarding.ForwardingOptions, HttpCalls.HttpOptions {
+  readonly topic: string
+  readonly channel: string
+  /** Addresses to POST to, or to GET with `%s` in the place of the message. */
+  readonly post: ReadonlyArray<string>
+  readonly get: ReadonlyArray<string>
+  readonly contentType: string
+  readonly headers: ReadonlyArray<string>
+  readonly concurrency: number
+  /** The part of the messages to send, from 0 to 1; the others are finished. */
+  readonly sample: number
+}
+
+const none = (): ReadonlyArray<string> => []
+const defaultContentType = "application/octet-stream"
+
+export const table = {
+  ...Sources.table,
+  ...Forwarding.table,
+  ...HttpCalls.table("20 seconds"),
+  topic: row("topic", Kind.string, () => "", "topic to consume"),
+  channel: row("channel", Kind.string, () => "nsq_to_http", "channel to consume"),
+  post: row("post", Kind.strings, none, "address to POST messages to (may be given several times)"),
+  get: row("get", Kind.strings, none, "address to GET, with %s where the message goes (may be given several times)"),
+  contentType: row("content-type", Kind.string, () => defaultContentType, "Content-Type of POST requests"),
+  headers: row("header", Kind.strings, none, "header of the requests as name:value (may be given several times)"),
+  concurrency: row("n", Kind.int, () => 100, "requests under way at most"),
+  sample: row("sample", Kind.float, () => 1, "part of the messages to send, from 0 to 1")
+}
+
+export const defaults = (): ToHttpOptions => Struct.map(initialValue)(table)
+
+const isWebAddress = (address: string): boolean => URL.canParse(address) && /^https?:$/.test(new URL(address).protocol)
+
+/** What is wrong with the addresses and what is sent to them. */
+const problem = ({ get, post, sample }: ToHttpOptions): string | undefined => {
+  if (post.length === 0 && get.length === 0) return "--get or --post required"
+  if (post.length > 0 && get.length > 0) return "use --get or --post not both"
+  if (get.some((address) => address.split("%s").length !== 2)) return "invalid GET address - must be a printf string"
+  if (sample > 1 || sample < 0 || Number.isNaN(sample)) return "ERROR: --sample must be between 0.0 and 1.0"
+  const wrong = [...post, ...get].find((address) => !isWebAddress(WebRequests.fill(address, "x")))
+  return wrong === undefined ? undefined : `invalid address - ${JSON.stringify(wrong)} is not an http or https URL`
+}
+
+/** The headers to send; fails with what is wrong with the flags, in NSQ's order. */
+const check = Effect.fnUntraced(function*(
+  options: ToHttpOptions
+): Effect.fn.Return<WebRequests.Headers, ToolError> {
+  const headers = WebRequests.parseHeaders(options.headers)
+  if (headers === undefined) return yield* toolError("--header value format should be 'key=value'")
+  if (options.topic === "" || options.channel === "") return yield* toolError("--topic and --channel are required")
+  if (options.contentType !== defaultContentType) {
+    if (options.post.length === 0) return yield* toolError("--content-type only used with --post")
+    if (options.contentType === "") return yield* toolError("--content-type requires a value when used")
+  }
+  yield* Sources.servers(options)
+  const wrong = problem(options)
+  if (wrong !== undefined) return yield* toolError(wrong)
+  return { "user-agent": `nsq_to_http v${version}`, "accept-encoding": "gzip", ...headers }
+})
+
+const sendingToOne = new Set(["round-robin", "hostpool", "epsilon-greedy"])
+
+/** Sends until it is interrupted; then the requests under way are waited for. */
+export const forward = Effect.fnUntraced(function*(
+  options: ToHttpOptions
+): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
+  const headers = yield* check(options)
+  const { channel, contentType, get, mode, post, sample, topic } = options
+  const addresses = post.length > 0 ? post : get
+  const destinations = yield* Forwarding.destinations(options, addresses)
+  const client = yield* HttpClient.HttpClient
+  const random = yield* Random.Random
+
+  const request = (index: number, body: Uint8Array) => {
+    const address = addresses[index] ?? ""
+    return post.length > 0
+      ? WebRequests.post(address, body, contentType, headers)
+      : WebRequests.get(address, body, headers)
+  }
+  const handOn = (body: Uint8Array): Effect.Effect<void, WebRequests.RequestFailed> => {
+    if (sample < 1 && random.nextDoubleUnsafe() > sample) return Effect.void
+    const attempt = (index: number) =>
+      WebRequests.send(request(index, body), options.httpClientRequestTimeout).pipe(
+        Effect.provideService(HttpClient.HttpClient, client)
+      )
+    return sendingToOne.has(mode) ? destinations.toOne(attempt) : destinations.toAll(attempt)
+  }
+
+  const settings = yield* Sources.consumerOptions(options, `nsq_to_http/${version}`, topic, channel)
+  const consumer = yield* Consumer.make({ ...settings, topic: Topic.bytes(topic) })
+  yield* Forwarding.run(consumer, Math.max(1, options.concurrency), handOn)
+})
+
+/** Sends by HTTP as Node does it. */
+export const main = Effect.fn("nsq_to_http")(function*(
+  given: ToHttpOptions
+): Effect.fn.Return<void, ToolError, Transport | Scope.Scope> {
+  const options = HttpCalls.unlimitedUnlessPositive(given)
+  yield* Effect.provide(forward(options), HttpCalls.layer(options))
+})

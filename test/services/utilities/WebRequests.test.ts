@@ -1,0 +1,103 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber } from "effect"
+import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
+import { TestClock } from "effect/testing"
+import * as WebRequests from "../../../src/services/utilities/WebRequests.ts"
+
+const timeout = Duration.seconds(20)
+const body = Buffer.from("m")
+const post = WebRequests.post("http://web/in", body, "text/plain", {})
+const get = WebRequests.get("http://web/%s", body, {})
+
+type Answer = { readonly status: number; readonly location?: string } | Error | "silent"
+
+/** Sends a request to a server that answers one after the other, and says what it has seen and what came of it. */
+const sent = Effect.fnUntraced(
+  function*(request: HttpClientRequest.HttpClientRequest, ...answers: ReadonlyArray<Answer>) {
+    const seen: Array<string> = []
+    const client = HttpClient.make((request, url) => {
+      const answer = answers[seen.length] ?? "silent"
+      const content = request.body._tag === "Uint8Array" ? ` ${Buffer.from(request.body.body).toString()}` : ""
+      seen.push(`${request.method} ${url.href}${content}`)
+      if (answer === "silent") return Effect.never
+      if (answer instanceof Error) {
+        const reason = new HttpClientError.TransportError({ request, cause: answer })
+        return Effect.fail(new HttpClientError.HttpClientError({ reason }))
+      }
+      const headers = answer.location === undefined ? {} : { location: answer.location }
+      return Effect.succeed(
+        HttpClientResponse.fromWeb(request, new Response(null, { status: answer.status, headers }))
+      )
+    })
+    const sending = WebRequests.send(request, timeout).pipe(
+      Effect.provideService(HttpClient.HttpClient, client),
+      Effect.match({ onSuccess: () => "sent", onFailure: ({ message }) => message })
+    )
+    const fiber = yield* Effect.forkChild(sending)
+    yield* TestClock.adjust(timeout)
+    return { outcome: yield* Fiber.join(fiber), seen }
+  }
+)
+
+const outcome = (request: HttpClientRequest.HttpClientRequest, ...answers: ReadonlyArray<Answer>) =>
+  Effect.map(sent(request, ...answers), ({ outcome }) => outcome)
+
+const broken = (code: string) => Object.assign(new Error(`it says ${code}`), { code })
+
+describe("a request with a message", () => {
+  it.effect("succeeds with any 2xx to a POST, and with 200 to a GET", () =>
+    Effect.gen(function*() {
+      for (const status of [200, 201, 204, 299]) assert.strictEqual(yield* outcome(post, { status }), "sent")
+      for (const status of [300, 404, 500]) {
+        assert.strictEqual(yield* outcome(post, { status }), `got status code ${status}`)
+      }
+      assert.strictEqual(yield* outcome(get, { status: 200 }), "sent")
+      for (const status of [201, 204, 500]) {
+        assert.strictEqual(yield* outcome(get, { status }), `got status code ${status}`)
+      }
+    }))
+
+  it.effect("follows redirections, as a GET unless the server wants the same again", () =>
+    Effect.gen(function*() {
+      const to = (status: number) => sent(post, { status, location: "/other" }, { status: 200 })
+      assert.deepStrictEqual(yield* to(302), {
+        outcome: "sent",
+        seen: ["POST http://web/in m", "GET http://web/other"]
+      })
+      assert.deepStrictEqual((yield* to(308)).seen, ["POST http://web/in m", "POST http://web/other m"])
+      const circle = yield* sent(get, ...Array.from({ length: 20 }, () => ({ status: 301, location: "/m" })))
+      assert.deepStrictEqual([circle.outcome, circle.seen.length], ["got status code 301", 11])
+    }))
+
+  it.effect("is sent again once when the connection was closed at the same time", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual((yield* sent(post, broken("ECONNRESET"), { status: 200 })).outcome, "sent")
+      const twice = yield* sent(post, broken("EPIPE"), broken("ECONNRESET"))
+      assert.deepStrictEqual([twice.outcome, twice.seen.length], ["POST http://web/in: it says ECONNRESET", 2])
+      const refused = yield* sent(post, broken("ECONNREFUSED"))
+      assert.deepStrictEqual([refused.outcome, refused.seen.length], ["POST http://web/in: it says ECONNREFUSED", 1])
+    }))
+
+  it.effect("fails when the answer takes too long", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* outcome(post, "silent"), "POST http://web/in: request timeout")
+    }))
+
+  it("escapes a message in an address byte by byte", () => {
+    const { url } = WebRequests.get("http://web/?a=%20%%&m=%s", Buffer.from("a b&'(\u00fc\u0000~-_.%"), {})
+    assert.strictEqual(url, "http://web/?a=%20%&m=a+b%26%27%28%C3%BC%00~-_.%25")
+    assert.strictEqual(WebRequests.queryEscape(Uint8Array.of(0xff)), "%FF")
+  })
+
+  it("has the headers that are given, the last of each name", () => {
+    assert.deepStrictEqual(WebRequests.parseHeaders([" X-A : 1:2 ", "x-a:3", "Host: other", "Content-Length: 9"]), {
+      "x-a": "3"
+    })
+    for (const wrong of ["none", ":v", "k:", "k: ", "a b: c", "k: a\nb"]) {
+      assert.isUndefined(WebRequests.parseHeaders([wrong]), wrong)
+    }
+    const typed = WebRequests.post("http://web/", body, "text/plain", { "content-type": "text/html" })
+    assert.strictEqual(typed.headers["content-type"], "text/html")
+    assert.strictEqual(post.headers["content-type"], "text/plain")
+  })
+})
