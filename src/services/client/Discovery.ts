@@ -2,7 +2,7 @@
  * Where a topic's nsqd are: fixed addresses, or what nsqlookupd knows, asked again and again or told as it changes. The answer
  * is a Stream of address lists; a server that does not answer is logged and never ends it.
  */
-import { Duration, Effect, Queue, Random, Schema, Stream } from "effect"
+import { Duration, Effect, Queue, Random, Schedule, Schema, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import type { TopicName } from "../../protocol/Names.ts"
 import { joinAddress } from "../transport/Transport.ts"
@@ -105,24 +105,56 @@ export const topics = Effect.fn("Discovery.topics")((
   )
 )
 
-/** Asks all of them at once and joins what they say; the ones that fail are logged. */
-const lookupAll = (addresses: ReadonlyArray<string>, topic: string | undefined) =>
-  Effect.map(
-    Effect.forEach(addresses, (address) =>
-      lookup(address, topic).pipe(
-        Effect.catch((error) => Effect.as(Effect.logWarning(error.message), []))
-      ), { concurrency: "unbounded" }),
-    (found) => [...new Set(found.flat())]
+const watchAgain = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("10 seconds")]).pipe(
+  Schedule.jittered
+)
+const decodeEvent = Schema.decodeUnknownEffect(Schema.fromJsonString(Producers))
+const eventStart = "data: "
+
+const addressesOf = (producers: typeof Producers.Type["producers"]): ReadonlyArray<string> =>
+  producers.map(({ broadcast_address, tcp_port }) => joinAddress(broadcast_address, tcp_port))
+
+/**
+ * The nsqd of a topic as one nsqlookupd tells them, at once and after every change; connects again when it is lost. Ends where
+ * the server has nothing of the kind.
+ */
+export const watch = (
+  address: string,
+  topic: string
+): Stream.Stream<ReadonlyArray<string>, never, HttpClient.HttpClient> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const client = yield* HttpClient.HttpClient
+    const url = new URL(lookupUrl(address, topic))
+    url.pathname = url.pathname.replace(/lookup$/, "watch")
+    const response = yield* client.execute(HttpClientRequest.get(url.toString()))
+    // NSQ's own nsqlookupd has no `/watch`.
+    if (response.status === 404) return Stream.empty
+    if (response.status !== 200) return yield* unexpected(response.status)
+    return response.stream.pipe(
+      Stream.decodeText,
+      Stream.splitLines,
+      Stream.filter((line) => line.startsWith(eventStart)),
+      Stream.mapEffect((line) => decodeEvent(line.slice(eventStart.length))),
+      Stream.map(({ producers }) => addressesOf(producers)),
+      // The server closes watches of its own accord, when it stops for example.
+      Stream.concat(Stream.fail({ message: "the watch has ended" }))
+    )
+  })).pipe(
+    Stream.retry(watchAgain),
+    Stream.catch(() => Stream.empty)
   )
 
 export interface Discovery {
-  /** The addresses known, now and whenever they are asked for again. */
+  /** The addresses known, now and whenever they are asked for again or have changed. */
   readonly addresses: Stream.Stream<ReadonlyArray<string>, never, HttpClient.HttpClient>
   /** Asks at once: something has changed, a connection is gone. */
   readonly hurry: Effect.Effect<void>
 }
 
-/** Finds the nsqd of a topic, or all of them, for as long as the Stream is consumed. */
+/**
+ * Finds the nsqd of a topic, or all of them, for as long as the Stream is consumed. Every nsqlookupd is asked; what any of them
+ * knows counts, and one that fails keeps counting as it last answered.
+ */
 export const make = Effect.fnUntraced(function*(
   servers: Servers,
   topic: TopicName | undefined
@@ -134,11 +166,24 @@ export const make = Effect.fnUntraced(function*(
   const hurries = yield* Queue.sliding<void>(1)
   const jitter = interval * (servers.pollJitter ?? 0.3) * (yield* Random.next)
   const pause = (millis: number) => Effect.timeoutOption(Queue.take(hurries), millis)
-  const poll = lookupAll(servers.lookupd, topic)
+  const known = new Map<string, ReadonlyArray<string>>()
+
+  const poll = Effect.forEach(servers.lookupd, (address) =>
+    Effect.matchEffect(lookup(address, topic), {
+      onSuccess: (found) => Effect.sync(() => void known.set(address, found)),
+      onFailure: (error) => Effect.logWarning(error.message)
+    }), { concurrency: "unbounded", discard: true })
   const later = Stream.fromEffect(Effect.andThen(pause(interval), poll)).pipe(Stream.forever)
   const second = Stream.fromEffect(Effect.andThen(pause(jitter), poll))
+  const polls = Stream.fromEffect(poll).pipe(Stream.concat(second), Stream.concat(later))
+
+  const watches = topic === undefined ?
+    [] :
+    servers.lookupd.map((address) => Stream.map(watch(address, topic), (found) => void known.set(address, found)))
   return {
-    addresses: Stream.fromEffect(poll).pipe(Stream.concat(second), Stream.concat(later)),
+    addresses: Stream.mergeAll([polls, ...watches], { concurrency: "unbounded" }).pipe(
+      Stream.map(() => [...new Set([...known.values()].flat())])
+    ),
     hurry: Effect.asVoid(Queue.offer(hurries, undefined))
   }
 })

@@ -1,0 +1,108 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Fiber, Layer, Queue, References, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { createServer } from "node:http"
+import { Discovery, Topic } from "../../../src/services/client/index.ts"
+import { Nsqlookupd } from "../../../src/services/Nsqlookupd.ts"
+import * as NodeTransport from "../../../src/services/transport/NodeTransport.ts"
+import { Transport } from "../../../src/services/transport/Transport.ts"
+
+const layer = Layer.mergeAll(
+  FetchHttpClient.layer,
+  NodeTransport.layer,
+  Layer.succeed(References.MinimumLogLevel, "None")
+)
+const { name } = Topic.bytes("test")
+const anyPort = "127.0.0.1:0"
+
+const startLookupd = Effect.map(
+  Layer.build(Nsqlookupd.layerWith({ tcpAddress: anyPort, httpAddress: anyPort })),
+  (context) => Context.get(context, Nsqlookupd)
+)
+
+/** Registers an nsqd that says it listens on this port, until the Scope closes. */
+const register = Effect.fnUntraced(function*(lookupd: { readonly tcpAddress: string }, port: number) {
+  const connection = yield* (yield* Transport).connect(lookupd.tcpAddress)
+  const body = Buffer.from(
+    JSON.stringify({ broadcast_address: "10.0.0.1", tcp_port: port, http_port: 1, version: "1" })
+  )
+  const size = Buffer.alloc(4)
+  size.writeInt32BE(body.length)
+  connection.write(Buffer.concat([Buffer.from("  V1IDENTIFY\n"), size, body, Buffer.from("REGISTER test\n")]))
+})
+
+/** An nsqlookupd of NSQ's: it answers `/lookup` and nothing else. */
+const startOld = Effect.acquireRelease(
+  Effect.callback<{ readonly address: string; readonly close: () => void }>((resume) => {
+    const producers = [{ broadcast_address: "10.0.0.9", tcp_port: 4150 }]
+    const server = createServer((request, response) => {
+      const isLookup = request.url?.startsWith("/lookup") === true
+      response.statusCode = isLookup ? 200 : 404
+      response.end(JSON.stringify(isLookup ? { channels: [], producers } : { message: "NOT_FOUND" }))
+    }).listen(0, "127.0.0.1", () => {
+      const bound = server.address()
+      const port = typeof bound === "object" && bound !== null ? bound.port : 0
+      resume(Effect.succeed({ address: `127.0.0.1:${port}`, close: () => server.close() }))
+    })
+  }),
+  ({ close }) => Effect.sync(close)
+)
+
+/** Every list of addresses, as discovery tells it. */
+const follow = Effect.fnUntraced(function*(lookupd: ReadonlyArray<string>) {
+  const discovery = yield* Discovery.make({ lookupd, pollInterval: "1 hour" }, name)
+  const told = yield* Queue.unbounded<ReadonlyArray<string>>()
+  yield* Effect.forkScoped(Stream.runForEach(discovery.addresses, (addresses) => Queue.offer(told, addresses)))
+  return { discovery, told }
+})
+
+const until = (told: Queue.Queue<ReadonlyArray<string>>, ...expected: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.flatMap(
+    Queue.take(told),
+    (addresses) => [...addresses].sort().join() === [...expected].sort().join() ? Effect.void : until(told, ...expected)
+  )
+
+describe("Discovery", () => {
+  it.live("is told of every change by nsqlookupds that can be watched", () =>
+    Effect.gen(function*() {
+      const [one, other] = [yield* startLookupd, yield* startLookupd]
+      const { told } = yield* follow([one.httpAddress, other.httpAddress])
+      yield* register(one, 4150)
+      yield* until(told, "10.0.0.1:4150")
+      yield* Effect.scoped(Effect.gen(function*() {
+        yield* register(other, 4250)
+        yield* until(told, "10.0.0.1:4150", "10.0.0.1:4250")
+      }))
+      yield* until(told, "10.0.0.1:4150")
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("asks those that cannot, and again when it is told to hurry", () =>
+    Effect.gen(function*() {
+      const old = yield* startOld
+      const { discovery, told } = yield* follow([old.address])
+      yield* until(told, "10.0.0.9:4150")
+      yield* discovery.hurry
+      yield* until(told, "10.0.0.9:4150")
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("goes on with what one nsqlookupd knows while another is gone", () =>
+    Effect.gen(function*() {
+      const lookupd = yield* startLookupd
+      yield* register(lookupd, 4150)
+      const { told } = yield* follow(["127.0.0.1:1", lookupd.httpAddress])
+      yield* until(told, "10.0.0.1:4150")
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("says which nsqlookupd did not answer, and why", () =>
+    Effect.gen(function*() {
+      const old = yield* startOld
+      const [refused, missing] = yield* Effect.all([
+        Effect.flip(Discovery.lookup("127.0.0.1:1", "test")),
+        Effect.flip(Discovery.topics(old.address))
+      ])
+      assert.match(refused.message, /^error querying nsqlookupd \(127\.0\.0\.1:1\) - /)
+      assert.strictEqual(missing.message, `error querying nsqlookupd (${old.address}) - got response 404`)
+      const fiber = yield* Effect.forkChild(Discovery.lookup(old.address, "test"))
+      assert.deepStrictEqual(yield* Fiber.join(fiber), ["10.0.0.9:4150"])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+})
