@@ -10,6 +10,7 @@ import type { HttpClient } from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import type { Scope } from "effect/Scope"
+import { constants } from "node:os"
 import process from "node:process"
 import { formatTime } from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
@@ -75,6 +76,8 @@ export const run = <Options extends object, E extends { readonly message: string
   )
   const keepAlive = setInterval(() => {}, 2 ** 31 - 1)
   const fiber = Effect.runFork(work)
+  // Nobody reads what is printed: ends as SIGPIPE ends other programs.
+  process.stdout.on("error", () => process.exit(128 + constants.signals.SIGPIPE))
   const stop = () => fiber.interruptUnsafe()
   process.on("SIGINT", stop).on("SIGTERM", stop)
   if (tool.endsOnHangup === true) process.on("SIGHUP", stop)

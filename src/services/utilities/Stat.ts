@@ -3,11 +3,11 @@
  */
 import { Duration, Effect, Struct } from "effect"
 import type { HttpClient } from "effect/http"
-import process from "node:process"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
 import * as ClusterStats from "./ClusterStats.ts"
 import * as HttpCalls from "./HttpCalls.ts"
+import * as StandardOutput from "./StandardOutput.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
 export interface StatOptions extends HttpCalls.HttpOptions {
@@ -88,11 +88,6 @@ const truncate = (value: number): number => Math.trunc(value) + 0
 
 const headerEvery = 25
 
-const print = (text: string): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    process.stdout.write(text, () => resume(Effect.void))
-  })
-
 /** Prints a line each interval, and the header above every 25 polls, until the count is reached. */
 export const poll = Effect.fnUntraced(function*(
   options: StatOptions,
@@ -126,5 +121,5 @@ export const main = Effect.fn("nsq_stat")(function*(options: StatOptions): Effec
   const from = sources(options)
   yield* HttpCalls.check(options)
   if (typeof from === "string") return yield* toolError(from)
-  yield* Effect.provide(poll(options, from, print), HttpCalls.layer(options))
+  yield* Effect.provide(poll(options, from, StandardOutput.print), HttpCalls.layer(options))
 })

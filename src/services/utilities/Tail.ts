@@ -3,12 +3,12 @@
  */
 import { Deferred, Effect, Random, type Scope, Struct } from "effect"
 import type { HttpClient } from "effect/http"
-import process from "node:process"
 import { Consumer, Topic } from "../client/index.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
 import type { Transport } from "../transport/Transport.ts"
 import * as Sources from "./Sources.ts"
+import * as StandardOutput from "./StandardOutput.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
 export interface TailOptions extends Sources.SourceOptions {
@@ -30,12 +30,6 @@ export const table = {
 export const defaults = (): TailOptions => Struct.map(initialValue)(table)
 
 const newline = Buffer.from("\n")
-
-/** Completes once standard output has taken the bytes, so that a slow reader slows the consumer down. */
-const print = (bytes: Buffer): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    process.stdout.write(bytes, () => resume(Effect.void))
-  })
 
 /** Prints until the count is reached. */
 export const main = Effect.fn("nsq_tail")(function*(
@@ -59,7 +53,7 @@ export const main = Effect.fn("nsq_tail")(function*(
       Effect.suspend(() => {
         if (count > 0 && printed >= count) return Effect.never
         printed++
-        const shown = print(Buffer.concat([prefix, body, newline]))
+        const shown = StandardOutput.print(Buffer.concat([prefix, body, newline]))
         // The last message is finished before the program ends.
         return count > 0 && printed === count
           ? Effect.andThen(

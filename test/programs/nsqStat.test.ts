@@ -1,0 +1,76 @@
+import { assert, describe, it } from "@effect/vitest"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { resolve } from "node:path"
+import { afterEach, beforeEach } from "vitest"
+
+const program = resolve(import.meta.dirname, "../../src/programs/nsq_stat.ts")
+
+/** An nsqd as far as `nsq_stat` asks it. */
+const nsqd = createServer((request, response) => {
+  const { port } = nsqd.address() as AddressInfo
+  response.end(JSON.stringify(
+    request.url === "/info"
+      ? { broadcast_address: "127.0.0.1", http_port: port }
+      : { topics: [{ topic_name: "t", channels: [{ channel_name: "c", depth: 7 }] }] }
+  ))
+})
+let children: Array<ReturnType<typeof spawn>> = []
+
+beforeEach(async () => {
+  nsqd.listen(0, "127.0.0.1")
+  await once(nsqd, "listening")
+})
+afterEach(async () => {
+  for (const child of children) child.kill("SIGKILL")
+  children = []
+  nsqd.closeAllConnections()
+  await new Promise((resolve) => nsqd.close(resolve))
+})
+
+/** A started `nsq_stat` of the channel c. */
+const start = (...flags: ReadonlyArray<string>) => {
+  const { port } = nsqd.address() as AddressInfo
+  const args = [`--nsqd-http-address=127.0.0.1:${port}`, "--topic=t", "--channel=c", "--interval=10ms", ...flags]
+  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] })
+  children.push(child)
+  const printed = { out: "", err: "" }
+  child.stdout.on("data", (chunk) => printed.out += chunk)
+  child.stderr.on("data", (chunk) => printed.err += chunk)
+  const code = new Promise<number | null>((resolve) => child.on("close", resolve))
+  return { child, code, printed }
+}
+
+describe("nsq_stat", () => {
+  it("prints as many lines as it is told to and exits with 0", async () => {
+    const { code, printed } = start("--count=2")
+    assert.strictEqual(await code, 0)
+    assert.strictEqual(printed.err, "")
+    assert.lengthOf(printed.out.trimEnd().split("\n"), 4)
+  })
+
+  it("ends well on SIGHUP, SIGINT and SIGTERM", async () => {
+    for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
+      const { child, code, printed } = start()
+      await once(child.stdout, "data")
+      child.kill(signal)
+      assert.strictEqual(await code, 0, `${signal}: ${printed.err}`)
+    }
+  })
+
+  it("ends without a word when nobody reads any more", async () => {
+    const { child, code, printed } = start()
+    await once(child.stdout, "data")
+    child.stdout.destroy()
+    assert.strictEqual(await code, 141)
+    assert.strictEqual(printed.err, "")
+  })
+
+  it("says why it ends, after the time, and exits with 1", async () => {
+    const { code, printed } = start("--count=0")
+    assert.strictEqual(await code, 1)
+    assert.match(printed.err, /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d --count should be positive\n$/)
+  })
+})
