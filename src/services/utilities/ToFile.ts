@@ -2,7 +2,19 @@
  * `nsq_to_file`: writes the messages of topics to files, one a line, and finishes each only when the file with it is on the
  * disk.
  */
-import { Duration, Effect, FiberMap, Queue, Result, Schedule, type Scope, Semaphore, Stream, Struct } from "effect"
+import {
+  Duration,
+  Effect,
+  FiberMap,
+  Layer,
+  Queue,
+  Result,
+  Schedule,
+  type Scope,
+  Semaphore,
+  Stream,
+  Struct
+} from "effect"
 import type { HttpClient } from "effect/http"
 import process from "node:process"
 import { Consumer, type Delivery, Discovery, Topic } from "../client/index.ts"
@@ -10,12 +22,13 @@ import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
 import type { Transport } from "../transport/Transport.ts"
 import * as FileNames from "./FileNames.ts"
+import * as HttpCalls from "./HttpCalls.ts"
 import * as Progress from "./Progress.ts"
 import * as Sources from "./Sources.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 import { type FileSettings, TopicFile } from "./TopicFile.ts"
 
-export interface ToFileOptions extends Sources.SourceOptions {
+export interface ToFileOptions extends Sources.SourceOptions, HttpCalls.HttpOptions {
   readonly topics: ReadonlyArray<string>
   readonly topicPattern: string
   readonly topicRefresh: Duration.Duration
@@ -31,8 +44,6 @@ export interface ToFileOptions extends Sources.SourceOptions {
   readonly rotateSize: number
   readonly rotateInterval: Duration.Duration
   readonly syncInterval: Duration.Duration
-  readonly httpClientConnectTimeout: Duration.Duration
-  readonly httpClientRequestTimeout: Duration.Duration
   readonly logLevel: string
   readonly logPrefix: string
 }
@@ -43,6 +54,7 @@ const seconds = (count: number) => () => Duration.seconds(count)
 
 export const table = {
   ...Sources.table,
+  ...HttpCalls.table("5 seconds"),
   topics: row("topic", Kind.strings, (): ReadonlyArray<string> => [], "topic to write (may be given several times)"),
   topicPattern: row("topic-pattern", Kind.string, text(""), "regular expression that topics have to match"),
   topicRefresh: row("topic-refresh", Kind.duration, seconds(60), "time between two looks for new topics"),
@@ -78,18 +90,6 @@ export const table = {
     "time after which a new file is begun (0 for no limit)"
   ),
   syncInterval: row("sync-interval", Kind.duration, seconds(30), "longest time between two syncs to the disk"),
-  httpClientConnectTimeout: row(
-    "http-client-connect-timeout",
-    Kind.duration,
-    seconds(2),
-    "time to connect to nsqlookupd"
-  ),
-  httpClientRequestTimeout: row(
-    "http-client-request-timeout",
-    Kind.duration,
-    seconds(5),
-    "time for an answer of nsqlookupd"
-  ),
   logLevel: row(
     "log-level",
     Kind.string,
@@ -115,8 +115,6 @@ const check = (options: ToFileOptions): string | undefined => {
   if (options.topics.length === 0 && options.lookupdHttpAddresses.length === 0) {
     return "--lookupd-http-address must be specified when no --topic specified"
   }
-  if (!Duration.isPositive(options.httpClientConnectTimeout)) return "--http-client-connect-timeout should be positive"
-  if (!Duration.isPositive(options.httpClientRequestTimeout)) return "--http-client-request-timeout should be positive"
   return undefined
 }
 
@@ -229,6 +227,7 @@ export const main = Effect.fn("nsq_to_file")(function*(
 ): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
   const problem = check(options)
   if (problem !== undefined) return yield* toolError(problem)
+  yield* HttpCalls.check(options)
   yield* Sources.servers(options)
   const settings = fileSettings(options)
   const reopens = yield* Stream.broadcast(hangups, { capacity: 1, strategy: "sliding" })
@@ -259,10 +258,20 @@ export const main = Effect.fn("nsq_to_file")(function*(
     yield* FiberMap.run(writers, topic, writing)
   })
 
+  const http = yield* Layer.build(HttpCalls.layer(options))
+  const topicsOf = (address: string) =>
+    Discovery.topics(address).pipe(
+      Effect.provide(http),
+      Effect.timeoutOrElse({
+        duration: options.httpClientRequestTimeout,
+        orElse: () => Effect.fail(toolError(`error querying nsqlookupd (${address}) - timed out`))
+      })
+    )
+
   const discover = Effect.gen(function*() {
     const found = yield* Effect.forEach(
       options.lookupdHttpAddresses,
-      (address) => Effect.catch(Discovery.topics(address), (error) => Effect.as(Effect.logError(error.message), []))
+      (address) => Effect.catch(topicsOf(address), (error) => Effect.as(Effect.logError(error.message), []))
     )
     yield* Effect.forEach(new Set(found.flat().filter(matches)), start, { discard: true })
   }).pipe(Effect.repeat(Schedule.spaced(options.topicRefresh)))
