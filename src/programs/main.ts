@@ -11,6 +11,7 @@ import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import process from "node:process"
 import * as V8 from "node:v8"
+import { ExitStatus } from "../services/ExitStatus.ts"
 import { formatTime } from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
 import type { FlagError } from "../services/options/GoFlags.ts"
@@ -84,7 +85,8 @@ const tuneCollector = (): void => {
 }
 
 /**
- * Runs a daemon until SIGINT, SIGTERM or a failure, then exits the process: 0 after a signal, 1 after a failure. It
+ * Runs a daemon until SIGINT, SIGTERM or a failure, then exits the process: 0 after a signal, 1 after a failure and when
+ * something was lost while it stopped. It
  * always stops in order, also when a defect surfaces outside every fiber. Signals that come while it stops are
  * ignored; SIGHUP reloads, and while the daemon starts it waits until that is done.
  */
@@ -92,10 +94,13 @@ export const runDaemon = <A, E extends { readonly message: string }, F extends {
   { failed, fatalLogs, layer, reload }: Daemon<A, E, F>
 ): void => {
   tuneCollector()
+  const status = { failed: false }
   const main = Effect.gen(function*() {
     const reloads = yield* Queue.sliding<void>(1)
     const serving = Effect.raceFirst(failed, Effect.forever(Effect.andThen(Queue.take(reloads), reload)))
-    const daemon = yield* Effect.forkChild(exitOnFailure(Effect.provide(serving, layer)))
+    const daemon = yield* Effect.forkChild(
+      exitOnFailure(Effect.provide(serving, layer)).pipe(Effect.provideService(ExitStatus, status))
+    )
     let codeAfterInterrupt = 0
     const stop = () => daemon.interruptUnsafe()
     const crash = (error: unknown) => {
@@ -106,7 +111,7 @@ export const runDaemon = <A, E extends { readonly message: string }, F extends {
     process.on("SIGHUP", () => Queue.offerUnsafe(reloads, undefined))
     process.on("SIGINT", stop).on("SIGTERM", stop).on("uncaughtException", crash)
     const exit = yield* Fiber.await(daemon)
-    return Exit.isSuccess(exit) ? exit.value : codeAfterInterrupt
+    return Exit.isSuccess(exit) ? exit.value : status.failed ? 1 : codeAfterInterrupt
   })
   const keepAlive = setInterval(() => {}, 2 ** 31 - 1)
   Effect.runCallback(Effect.provide(main, fatalLogs), {

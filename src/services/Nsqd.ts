@@ -90,7 +90,7 @@ export class Nsqd extends Context.Service<Nsqd, {
       )
       const services = yield* Layer.build(broker).pipe(
         Effect.provideContext(tracer),
-        Effect.mapError(startError("load metadata"))
+        Effect.mapError(({ action, reason }) => new NsqdStartError({ stage: `${action} metadata`, detail: reason }))
       )
       const listening = yield* Layer.build(listeners(telemetry)).pipe(
         Effect.provideContext(Context.merge(tracer, services)),

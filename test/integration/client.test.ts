@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Queue } from "effect"
 import { FetchHttpClient } from "effect/http"
+import { writeFileSync } from "node:fs"
+import { generate } from "selfsigned"
 import { Consumer, makeProducer, Topic } from "../../src/services/client/index.ts"
 import * as NodeTransport from "../../src/services/transport/NodeTransport.ts"
 import * as Daemon from "./daemon.ts"
@@ -52,6 +54,36 @@ describe("Producer and Consumer over real sockets", () => {
       timeout
     )
   }
+
+  it.live(
+    "speak TLS, compressed, and trust only the authorities they are given",
+    () =>
+      Effect.gen(function*() {
+        const directory = yield* Daemon.temporaryDirectory
+        const made = yield* Effect.promise(() =>
+          generate([{ name: "commonName", value: "localhost" }], {
+            keyType: "ec",
+            algorithm: "sha256",
+            extensions: [{ name: "subjectAltName", altNames: [{ type: 7, ip: "127.0.0.1" }] }]
+          })
+        )
+        writeFileSync(`${directory}/cert.pem`, made.cert)
+        writeFileSync(`${directory}/key.pem`, made.private)
+        const flags = [`--tls-cert=${directory}/cert.pem`, `--tls-key=${directory}/key.pem`, "--tls-required=tcp-https"]
+        const daemon = yield* Daemon.start(directory, [...flags, "--https-address="])
+        const servers = { nsqd: [`127.0.0.1:${daemon.tcpPort}`] }
+        const connection = { tls: { ca: made.cert }, compression: "snappy" } as const
+        const producer = yield* makeProducer({ servers, connection })
+        yield* producer.publish("numbers", "1")
+        const consumer = yield* Consumer.make({ topic: numbers, channel: "c", servers, connection })
+        assert.deepStrictEqual([...(yield* collect(consumer, 1))], [1])
+        const distrustful = yield* makeProducer({ servers, connection: { tls: true }, waitForServer: false })
+        assert.match((yield* Effect.flip(distrustful.publish("numbers", "2"))).message, /tls: .*self.signed/)
+        const plain = yield* makeProducer({ servers, waitForServer: false })
+        assert.match((yield* Effect.flip(plain.publish("numbers", "3"))).message, /E_INVALID|TLS/)
+      }).pipe(Effect.scoped, Effect.provide(layer)),
+    timeout
+  )
 
   it.live(
     "lose no confirmed message when one of two brokers is killed under load and started again",

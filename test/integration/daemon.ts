@@ -39,7 +39,9 @@ export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Eff
 const exitOf = (child: ChildProcess): Effect.Effect<number | null> =>
   Effect.callback((resume) => {
     if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.succeed(child.exitCode))
-    child.once("exit", (code) => resume(Effect.succeed(code)))
+    const exited = (code: number | null): void => resume(Effect.succeed(code))
+    child.once("exit", exited)
+    return Effect.sync(() => void child.off("exit", exited))
   })
 
 export const start = Effect.fnUntraced(function*(

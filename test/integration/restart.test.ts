@@ -148,6 +148,46 @@ describe("a daemon in trouble", () => {
   )
 
   it.live(
+    "does not start on a data directory that it cannot write to",
+    () =>
+      Effect.gen(function*() {
+        // Not even root can create files there.
+        const { log } = yield* Effect.flip(Daemon.start("/proc"))
+        assert.match(log, /FATAL: failed to persist metadata - open \/proc\/nsqd\.dat\./)
+      }).pipe(Effect.scoped),
+    timeout
+  )
+
+  it.live(
+    "exits with 1 when it could not write messages while it stopped",
+    () =>
+      Effect.gen(function*() {
+        const data = yield* Daemon.temporaryDirectory
+        writeFileSync(`${data}/test.diskqueue.meta.dat`, "0\n0,0\n0,0\n")
+        symlinkSync("/dev/full", `${data}/test.diskqueue.000000.dat`)
+        const daemon = yield* Daemon.start(data)
+        const client = yield* connect(daemon)
+        assert.strictEqual(yield* client.ask({ _tag: "PUB", topic, body: body("lost") }), "OK")
+        yield* daemon.signal("SIGTERM")
+        assert.strictEqual(yield* daemon.exited, 1)
+        assert.match(daemon.log(), /ERROR: TOPIC\(test\): failed to flush - .*no space left on device/)
+      }).pipe(Effect.scoped),
+    timeout
+  )
+
+  it.live(
+    "says which port cannot be",
+    () =>
+      Effect.gen(function*() {
+        const { log } = yield* Effect.flip(
+          Daemon.start(yield* Daemon.temporaryDirectory, [], { tcpPort: 99_999, httpPort: 0 })
+        )
+        assert.match(log, /listen \(127\.0\.0\.1:99999\) failed - listen tcp: address 99999: invalid port/)
+      }).pipe(Effect.scoped),
+    timeout
+  )
+
+  it.live(
     "does not start on a data directory that another one uses",
     () =>
       Effect.gen(function*() {

@@ -8,7 +8,7 @@ import { type ChannelName, isChannelName, isEphemeral, isTopicName, type TopicNa
 import type { NsqdMetadata } from "../../protocol/NsqdMetadata.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
-import { ChannelNotFound, type SubscribeError, TopicNotFound } from "./BrokerError.ts"
+import { ChannelNotFound, MetadataError, type SubscribeError, TopicNotFound } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
 import { ChannelDirectory } from "./ChannelDirectory.ts"
 import * as Locality from "./Locality.ts"
@@ -58,7 +58,7 @@ export class Broker extends Context.Service<Broker, {
   ) => Effect.Effect<Membership, SubscribeError | StorageError, Scope.Scope>
 }>()("effect-nsq/broker/Broker") {
   /** A broker on the `Storage` of the environment, restored from its metadata. */
-  static readonly layer: Layer.Layer<Broker, StorageError, Storage> = Layer.effect(
+  static readonly layer: Layer.Layer<Broker, MetadataError, Storage> = Layer.effect(
     Broker,
     Effect.suspend(() => make)
   )
@@ -308,9 +308,13 @@ const make = Effect.gen(function*() {
       }
       topic.start()
     }
-    restored = true
-    yield* persist
-  })
+  }).pipe(Effect.mapError(({ message }) => new MetadataError({ action: "load", reason: message })))
+
+  /** A data directory that cannot be written to is found out before anything is promised. */
+  const persistFirst = Effect.mapError(
+    Effect.suspend(() => storage.saveMetadata(metadata())),
+    ({ message }) => new MetadataError({ action: "persist", reason: message })
+  )
 
   const stop = Effect.gen(function*() {
     // What could not be read must not be overwritten.
@@ -324,6 +328,8 @@ const make = Effect.gen(function*() {
 
   yield* Effect.addFinalizer(() => alone(stop))
   yield* restore
+  yield* persistFirst
+  restored = true
   yield* Effect.forkScoped(persistChanges)
 
   return Broker.of({

@@ -40,3 +40,13 @@ export class ChannelNotFound extends Schema.TaggedError<ChannelNotFound>()("Chan
     return `channel ${this.topic}:${this.channel} does not exist`
   }
 }
+
+/** A broker does not start: what it has kept cannot be read, or what it will keep cannot be written. */
+export class MetadataError extends Schema.TaggedError<MetadataError>()("MetadataError", {
+  action: Schema.Literals(["load", "persist"]),
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}

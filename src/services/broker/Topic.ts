@@ -11,6 +11,7 @@ import {
   type StoredRecords
 } from "../../protocol/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
+import { ExitStatus } from "../ExitStatus.ts"
 import { type BackendQueue, Storage, type StorageError } from "../storage/Storage.ts"
 import { retryStorage } from "./Backlog.ts"
 import { PublishError } from "./BrokerError.ts"
@@ -263,7 +264,7 @@ export class Topic {
         yield* Effect.logInfo(`TOPIC(${this.name}): flushing ${this.memory.count} memory messages to backend`)
         const spans = this.memory.takeAll()
         yield* storeInPieces(spans, this.backend.append, () => {}).pipe(
-          Effect.catch(({ error }) => Effect.logError(`TOPIC(${this.name}): failed to flush - ${error.message}`))
+          Effect.catch(({ error }) => flushFailed(`TOPIC(${this.name})`, error))
         )
       }
     })
@@ -353,6 +354,13 @@ interface Overflow {
   readonly records: ReadonlyArray<StoredRecords>
 }
 
+/** The daemon stops without these messages, and says so. */
+const flushFailed = (name: string, error: StorageError): Effect.Effect<void> =>
+  Effect.flatMap(ExitStatus, (status) => {
+    status.failed = true
+    return Effect.logError(`${name}: failed to flush - ${error.message}`)
+  })
+
 const flushChannel = (channel: Channel): Effect.Effect<void> =>
   channel.flush.pipe(
     Effect.tap(({ deferred, inFlight, memory }) =>
@@ -360,7 +368,7 @@ const flushChannel = (channel: Channel): Effect.Effect<void> =>
         `CHANNEL(${channel.name}): flushing ${memory} memory ${inFlight} in-flight ${deferred} deferred messages to backend`
       )
     ),
-    Effect.catch((error) => Effect.logError(`CHANNEL(${channel.name}): failed to flush - ${error.message}`)),
+    Effect.catch((error) => flushFailed(`CHANNEL(${channel.name})`, error)),
     Effect.asVoid
   )
 

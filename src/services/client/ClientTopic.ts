@@ -2,7 +2,7 @@
  * A topic as programs know it: its name, and what its messages mean. Producer and Consumer take either, a plain name for
  * bytes or a topic with a Schema for values.
  */
-import { Effect, Schema } from "effect"
+import { Effect, Schema, Tracer } from "effect"
 import { ChannelName, type ChannelName as ChannelNameType, TopicName } from "../../protocol/Names.ts"
 
 /** A value cannot be written as a message body, or a body is not such a value. */
@@ -20,6 +20,11 @@ export interface Topic<A> {
   readonly name: TopicName
   readonly encode: (value: A) => Effect.Effect<Uint8Array, MessageCodecError>
   readonly decode: (body: Uint8Array) => Effect.Effect<A, MessageCodecError>
+  /**
+   * For topics whose messages carry the span they were published in: a link to it. Producers and Consumers of such topics make
+   * spans of their own.
+   */
+  readonly linkOf?: (body: Uint8Array) => Tracer.SpanLink | undefined
 }
 
 const codecError = (topic: string) => (error: { readonly message: string }): MessageCodecError =>
@@ -36,6 +41,43 @@ export const make = <A, I>(name: string, schema: Schema.Codec<A, I>): Topic<A> =
     decode: (body) => Effect.mapError(decode(bufferOf(body).toString()), codecError(name))
   }
 }
+
+/** Where a traced message says its span: last in the JSON object, in the form of W3C's `traceparent`. */
+const carried = /,?"traceparent":"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})"\}$/
+/** Longer than what `carried` matches. */
+const carriedBytes = 100
+
+/** NSQ's messages have no headers, so the span goes into the body: JSON objects get a field `traceparent`, others stay as they are. */
+const addSpan = (body: Uint8Array, span: Tracer.AnySpan): Uint8Array => {
+  const text = bufferOf(body)
+  const last = text.length - 1
+  if (text[0] !== "{".charCodeAt(0) || text[last] !== "}".charCodeAt(0)) return body
+  const separator = text.length === 2 ? "" : ","
+  const sampled = span.sampled ? "01" : "00"
+  const field = `${separator}"traceparent":"00-${span.traceId}-${span.spanId}-${sampled}"}`
+  return Buffer.concat([text.subarray(0, last), Buffer.from(field)])
+}
+
+const linkOf = (body: Uint8Array): Tracer.SpanLink | undefined => {
+  const [, traceId, spanId, flags] = carried.exec(bufferOf(body).subarray(-carriedBytes).toString("latin1")) ?? []
+  if (traceId === undefined || spanId === undefined) return undefined
+  return { span: Tracer.externalSpan({ traceId, spanId, sampled: flags === "01" }), attributes: {} }
+}
+
+/**
+ * A topic whose messages are traced: publishing and handling are spans, and the span of the handler is linked to that of the
+ * publish, through a field `traceparent` in the JSON.
+ */
+export const traced = <A>(topic: Topic<A>): Topic<A> => ({
+  ...topic,
+  encode: (value) =>
+    Effect.flatMap(topic.encode(value), (body) =>
+      Effect.match(Effect.currentSpan, {
+        onSuccess: (span) => addSpan(body, span),
+        onFailure: () => body
+      })),
+  linkOf
+})
 
 /** A topic of bytes. */
 export const bytes = (name: string): Topic<Uint8Array> => ({

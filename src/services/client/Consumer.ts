@@ -189,13 +189,31 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
     return Effect.andThen(given, delivery.finish)
   }
 
+  /** A span around the handling of a traced topic's message, linked to that of its publish. */
+  const trace = <B, E, R>(delivery: Held<A>, handling: Effect.Effect<B, E, R>): Effect.Effect<B, E, R> => {
+    if (topic.linkOf === undefined) return handling
+    const link = topic.linkOf(delivery.body)
+    return Effect.withSpan(handling, `process ${topic.name}`, {
+      kind: "consumer",
+      root: true,
+      links: link === undefined ? [] : [link],
+      attributes: {
+        "messaging.system": "nsq",
+        "messaging.destination.name": topic.name,
+        "messaging.consumer.group.name": channel,
+        "messaging.message.id": delivery.id
+      }
+    })
+  }
+
   const handle = <E, R>(
     delivery: Held<A>,
     handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>
   ): Effect.Effect<void, never, R> => {
     if (tooMany(delivery)) return giveUp(delivery)
     subscription.hold(delivery)
-    return Effect.matchCauseEffect(Effect.flatMap(delivery.value, (value) => handler(value, delivery)), {
+    const handled = Effect.flatMap(delivery.value, (value) => handler(value, delivery))
+    return Effect.matchCauseEffect(trace(delivery, handled), {
       onSuccess: () => {
         delivery.finishNow()
         return Effect.void

@@ -256,20 +256,31 @@ export const make = Effect.fn("Producer.make")(function*(
       ? [TopicName.make(topic), Effect.sync(() => bodyOf(value as Uint8Array | string))]
       : [topic.name, topic.encode(value as A)]
 
+  /** A span around the publish of a traced topic. */
+  const trace = <A, E>(topic: string | ClientTopic.Topic<A>, publish: Effect.Effect<void, E>): Effect.Effect<void, E> =>
+    typeof topic === "string" || topic.linkOf === undefined ?
+      publish :
+      Effect.withSpan(publish, `publish ${topic.name}`, {
+        kind: "producer",
+        attributes: { "messaging.system": "nsq", "messaging.destination.name": topic.name }
+      })
+
   return {
     publish: <A>(topic: string | ClientTopic.Topic<A>, value: A | Uint8Array | string) => {
       const [name, body] = encode(topic, value)
-      return Effect.flatMap(body, (bytes) => run(name, encodePub(name, bytes)))
+      return trace(topic, Effect.flatMap(body, (bytes) => run(name, encodePub(name, bytes))))
     },
-    publishAll: <A>(topic: string | ClientTopic.Topic<A>, values: ReadonlyArray<A | Uint8Array | string>) =>
-      Effect.flatMap(
+    publishAll: <A>(topic: string | ClientTopic.Topic<A>, values: ReadonlyArray<A | Uint8Array | string>) => {
+      const publish = Effect.flatMap(
         Effect.forEach(values, (value) => encode(topic, value)[1]),
         ([first, ...rest]) => {
           if (first === undefined) return Effect.void
           const name = typeof topic === "string" ? TopicName.make(topic) : topic.name
           return run(name, encodeCommand({ _tag: "MPUB", topic: name, bodies: [first, ...rest] }))
         }
-      ),
+      )
+      return trace(topic, publish)
+    },
     publishDeferred: <A>(
       topic: string | ClientTopic.Topic<A>,
       value: A | Uint8Array | string,
@@ -277,10 +288,11 @@ export const make = Effect.fn("Producer.make")(function*(
     ) => {
       const [name, encoded] = encode(topic, value)
       const deferMillis = Math.round(Duration.toMillis(Duration.fromInputUnsafe(delay)))
-      return Effect.flatMap(
+      const publish = Effect.flatMap(
         encoded,
         (body) => run(name, encodeCommand({ _tag: "DPUB", topic: name, deferMillis, body }))
       )
+      return trace(topic, publish)
     },
     connected: Effect.sync(() => outgoing.links.map(({ connection }) => connection.address))
   }

@@ -6,7 +6,12 @@ import * as Data from "effect/Data"
 
 /** `failed to <stage> - <detail>` is what the FATAL line says. */
 export class NsqdStartError extends Data.TaggedError("NsqdStartError")<{
-  readonly stage: "instantiate nsqd" | "load metadata" | "read the environment" | `load config file ${string}`
+  readonly stage:
+    | "instantiate nsqd"
+    | "load metadata"
+    | "persist metadata"
+    | "read the environment"
+    | `load config file ${string}`
   readonly detail: string
 }> {
   override get message(): string {

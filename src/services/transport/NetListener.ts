@@ -17,6 +17,8 @@ const optionsOf = (address: string): Net.ListenOptions => {
   return split === undefined ? { path: address } : split.host === "" ? { port: split.port } : split
 }
 
+const maxPort = 65_535
+
 const listenerOf = (server: Net.Server, address: string, broken: Listener["broken"]): Listener => {
   const bound = server.address()
   return bound === null || typeof bound === "string"
@@ -26,6 +28,10 @@ const listenerOf = (server: Net.Server, address: string, broken: Listener["broke
 
 /** Listens. Closing the server is the caller's. */
 export const bind = Effect.fnUntraced(function*(server: Net.Server, address: string) {
+  const port = splitAddress(address)?.port ?? 0
+  if (port > maxPort) {
+    return yield* new ListenError({ address, cause: new Error(`listen tcp: address ${port}: invalid port`) })
+  }
   const log = Effect.runForkWith(yield* Effect.context<never>())
   const broken = Deferred.makeUnsafe<never, ListenError>()
   const breakWith = (cause: Error): void =>

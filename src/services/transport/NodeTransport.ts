@@ -196,10 +196,7 @@ const dial = (address: string): Effect.Effect<Net.Socket, ConnectError> =>
   })
 
 export const layer = Layer.succeed(Transport, {
-  connect: (address) =>
-    Effect.acquireRelease(dial(address), end, { interruptible: true }).pipe(
-      Effect.map((socket) => connect(socket).connection)
-    ),
+  connect: (address) => Effect.uninterruptibleMask((restore) => Effect.flatMap(restore(dial(address)), makeConnection)),
   listen: Effect.fnUntraced(function*<R>(
     address: string,
     handle: (connection: Connection) => Effect.Effect<void, never, R | Scope.Scope>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Queue, Schema, Stream } from "effect"
+import { Deferred, Effect, Fiber, Layer, Queue, Schema, Stream, type Tracer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Broker } from "../../../src/services/broker/index.ts"
@@ -62,6 +62,39 @@ describe("Producer and Consumer", () => {
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(next)
     }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("link the span of the handler to that of the publish, for topics that are traced", () =>
+    Effect.gen(function*() {
+      const traced = Topic.traced(orders)
+      const producer = yield* makeProducer({ servers })
+      const consumer = yield* Consumer.make({ topic: traced, channel: "kitchen", servers, maxInFlight: 10 })
+      const handled = yield* Queue.unbounded<Tracer.Span>()
+      yield* Effect.forkScoped(
+        consumer.run(() => Effect.flatMap(Effect.currentSpan, (span) => Queue.offer(handled, span)))
+      )
+      yield* producer.publish(traced, { item: "tea", quantity: 1 }).pipe(Effect.withSpan("shop"))
+      const { kind, links: [link], name, traceId } = yield* Queue.take(handled)
+      assert.deepStrictEqual([name, kind], ["process orders", "consumer"])
+      assert.notStrictEqual(link?.span.traceId, traceId)
+      assert.match(link?.span.spanId ?? "", /^[0-9a-f]{16}$/)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("carry the span in a field that others may ignore, and leave alone what is no object", () =>
+    Effect.gen(function*() {
+      const traced = Topic.traced(orders)
+      const span = yield* Effect.currentSpan
+      const body = yield* traced.encode({ item: "tea", quantity: 1 })
+      assert.strictEqual(
+        text(body),
+        `{"item":"tea","quantity":1,"traceparent":"00-${span.traceId}-${span.spanId}-01"}`
+      )
+      assert.deepStrictEqual(yield* orders.decode(body), { item: "tea", quantity: 1 })
+      const { linkOf } = traced
+      assert.strictEqual(linkOf?.(body)?.span.spanId, span.spanId)
+      const number = Topic.traced(Topic.make("numbers", Schema.Int))
+      assert.strictEqual(text(yield* number.encode(7)), "7")
+      assert.isUndefined(linkOf?.(Buffer.from("{\"item\":\"tea\"}")))
+    }).pipe(Effect.withSpan("test"), Effect.provide(layer)))
 
   it.effect("wait for a server, but not for ever", () =>
     Effect.gen(function*() {
