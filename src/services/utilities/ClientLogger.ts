@@ -1,6 +1,6 @@
 /**
- * Log lines of the utilities, in the form that NSQ's client library gives them: `2026/01/31 23:59:59 INF (address) text`, on
- * standard error.
+ * Log lines of the utilities on standard error, in the form that NSQ's client library gives them:
+ * `2026/01/31 23:59:59 INF [topic/channel] (address) text`.
  */
 import { Cause, Effect, type Layer, Logger, References } from "effect"
 import { Clock } from "effect/Clock"
@@ -25,13 +25,25 @@ const plain = "effect-nsq/utilities/plain"
 /** A line as Go's `log` package writes it. */
 export const note = (text: string): Effect.Effect<void> => Effect.annotateLogs(Effect.logInfo(text), plain, true)
 
-export const layer: Layer.Layer<never> = Logger.layer([
-  Logger.make(({ cause, fiber, logLevel, message }) => {
-    const time = formatTime(fiber.getRef(Clock).currentTimeNanosUnsafe()).slice(0, "YYYY/MM/DD HH:MM:SS".length)
-    const parts = Array.isArray(message) ? message : [message]
-    const trace = cause.reasons.length === 0 ? "" : ` - ${Cause.pretty(cause)}`
-    const isPlain = fiber.getRef(References.CurrentLogAnnotations)[plain] === true
-    const level = isPlain ? "" : ` ${words[logLevel]}`
-    StandardError.writeLine(`${time}${level} ${parts.join(" ")}${trace}`)
-  })
-])
+/** What the lines of a consumer are marked with. */
+const consumer = "effect-nsq/utilities/consumer"
+
+/** Has the log lines of this effect say which consumer they are of: `[topic/channel]`. */
+export const ofConsumer = (topic: string, channel: string) => Effect.annotateLogs(consumer, `${topic}/${channel}`)
+
+/** The line of a log entry. */
+export const format: Logger.Logger<unknown, string> = Logger.make(({ cause, fiber, logLevel, message }) => {
+  const time = formatTime(fiber.getRef(Clock).currentTimeNanosUnsafe()).slice(0, "YYYY/MM/DD HH:MM:SS".length)
+  const annotations = fiber.getRef(References.CurrentLogAnnotations)
+  const of = annotations[consumer]
+  const start = annotations[plain] === true
+    ? ""
+    : of === undefined
+    ? ` ${words[logLevel]}`
+    : ` ${words[logLevel]} [${String(of)}]`
+  const parts = Array.isArray(message) ? message : [message]
+  const trace = cause.reasons.length === 0 ? "" : ` - ${Cause.pretty(cause)}`
+  return `${time}${start} ${parts.join(" ")}${trace}`
+})
+
+export const layer: Layer.Layer<never> = Logger.layer([Logger.map(format, StandardError.writeLine)])

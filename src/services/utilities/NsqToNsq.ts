@@ -124,5 +124,6 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
     }
     yield* Forwarding.run(consumer, Math.max(1, maxInFlight), handOn)
   })
-  yield* Effect.forEach(options.topics, forward, { concurrency: "unbounded", discard: true })
+  const forwardAs = (from: string) => ClientLogger.ofConsumer(from, options.channel)(forward(from))
+  yield* Effect.forEach(options.topics, forwardAs, { concurrency: "unbounded", discard: true })
 })

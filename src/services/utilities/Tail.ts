@@ -7,6 +7,7 @@ import { Consumer, Topic } from "../client/index.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
 import type { Transport } from "../transport/Transport.ts"
+import * as ClientLogger from "./ClientLogger.ts"
 import * as Sources from "./Sources.ts"
 import * as StandardOutput from "./StandardOutput.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
@@ -45,7 +46,7 @@ export const main = Effect.fn("nsq_tail")(function*(
 
   const follow = Effect.fnUntraced(function*(topic: string) {
     const settings = yield* Sources.consumerOptions({ ...options, maxInFlight }, "nsq_tail/1.3.0", topic, channel)
-    yield* Effect.logInfo(`Adding consumer for topic: ${topic}`)
+    yield* ClientLogger.note(`Adding consumer for topic: ${topic}`)
     const consumer = yield* Consumer.make({ ...settings, topic: Topic.bytes(topic) })
     const prefix = Buffer.from(options.printTopic ? `${topic} | ` : "")
     let printed = 0
@@ -67,6 +68,9 @@ export const main = Effect.fn("nsq_tail")(function*(
 
   yield* Effect.raceFirst(
     Deferred.await(reached),
-    Effect.forEach(options.topics, follow, { concurrency: "unbounded", discard: true })
+    Effect.forEach(options.topics, (topic) => ClientLogger.ofConsumer(topic, channel)(follow(topic)), {
+      concurrency: "unbounded",
+      discard: true
+    })
   )
 })

@@ -8,6 +8,7 @@ import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
 import { version } from "../options/Version.ts"
 import type { Transport } from "../transport/Transport.ts"
+import * as ClientLogger from "./ClientLogger.ts"
 import * as Forwarding from "./Forwarding.ts"
 import * as HttpCalls from "./HttpCalls.ts"
 import * as Sources from "./Sources.ts"
@@ -113,5 +114,8 @@ export const main = Effect.fn("nsq_to_http")(function*(
   given: ToHttpOptions
 ): Effect.fn.Return<void, ToolError, Transport | Scope.Scope> {
   const options = HttpCalls.unlimitedUnlessPositive(given)
-  yield* Effect.provide(forward(options), HttpCalls.layer(options))
+  yield* forward(options).pipe(
+    Effect.provide(HttpCalls.layer(options)),
+    ClientLogger.ofConsumer(options.topic, options.channel)
+  )
 })

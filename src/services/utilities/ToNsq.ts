@@ -8,6 +8,7 @@ import { makeProducer, type ProducerService } from "../client/index.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
 import { Transport } from "../transport/Transport.ts"
+import * as ClientLogger from "./ClientLogger.ts"
 import * as ClientSettings from "./ClientSettings.ts"
 import * as Progress from "./Progress.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
@@ -77,7 +78,7 @@ interface Throttle {
 /** Lets through `rate` a second on average, `rate` at once at most, one at the start. */
 const makeThrottle = Effect.fnUntraced(function*(rate: number): Effect.fn.Return<Throttle> {
   if (rate < 1) return { take: Effect.void }
-  yield* Effect.logInfo(`Throttling messages rate to max:${rate}/second`)
+  yield* ClientLogger.note(`Throttling messages rate to max:${rate}/second`)
   let tokens = 1
   let filledAt = yield* Clock.currentTimeMillis
   const take = Effect.gen(function*() {

@@ -1,0 +1,24 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Logger } from "effect"
+import * as ClientLogger from "../../../src/services/utilities/ClientLogger.ts"
+
+describe("log lines of the utilities", () => {
+  it.effect("have the time, a level, and the consumer that they are of", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.map(
+        ClientLogger.format,
+        (line) => void lines.push(line.slice("YYYY/MM/DD HH:MM:SS".length))
+      )
+      yield* Effect.gen(function*() {
+        yield* Effect.logInfo("(a:1) connected")
+        yield* ClientLogger.ofConsumer("t", "c")(Effect.logWarning("backing off"))
+        yield* ClientLogger.ofConsumer("t", "c")(ClientLogger.note("a line without a level"))
+      }).pipe(Effect.provide(Logger.layer([logger])))
+      assert.deepStrictEqual(lines, [
+        " INF (a:1) connected",
+        " WRN [t/c] backing off",
+        " a line without a level"
+      ])
+    }))
+})
