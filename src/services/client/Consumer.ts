@@ -131,7 +131,10 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
         const delivery = subscription.receive(member, data)
         if (delivery !== undefined) inbox.push(delivery)
       },
-      onPause: () => inbox.deliver()
+      onPause: () => {
+        subscription.endPass()
+        inbox.deliver()
+      }
     })
     return yield* Effect.raceFirst(frames, report)
   })

@@ -28,9 +28,12 @@ export class Inbox<A> {
   }
 
   /** The next item; fails once there will be none. */
-  readonly take: Effect.Effect<A, Cause.Done> = Effect.callback((resume) => {
+  readonly take: Effect.Effect<A, Cause.Done> = Effect.suspend(() => {
     const item = this.items.take()
-    if (item !== undefined) return resume(Effect.succeed(item))
+    return item === undefined ? this.wait : Effect.succeed(item)
+  })
+
+  private readonly wait: Effect.Effect<A, Cause.Done> = Effect.callback((resume) => {
     if (this.ended) return resume(Effect.fail(Cause.Done()))
     this.takers.push(resume)
     return Effect.sync(() => {

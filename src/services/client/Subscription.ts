@@ -63,6 +63,7 @@ export class Subscription<A> {
   /** During the wait of a backoff nothing is ready and results do not count. */
   private waiting = false
   private stopped = false
+  private passTime: number | undefined
   /** Called when a backoff begins; the Consumer waits `backoffMillis` and calls `tryAgain`. */
   readonly backoffBegins = new Wakeup()
   /** Called whenever a message has been answered or a connection is gone. */
@@ -116,9 +117,16 @@ export class Subscription<A> {
   receive(member: Member, data: Buffer): Held<A> | undefined {
     if (data.length < messageHeaderSize) return undefined
     member.inFlight++
-    member.activeAt = this.now()
+    // One look at the clock for all that came with a read.
+    this.passTime ??= this.now()
+    member.activeAt = this.passTime
     this.inFlight++
     return new Held(this, member, data)
+  }
+
+  /** Everything that came with one read has been received. */
+  endPass(): void {
+    this.passTime = undefined
   }
 
   decode(body: Uint8Array): Effect.Effect<A, MessageCodecError> {
