@@ -162,8 +162,8 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
     while (true) {
       const now = Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
       let wait = 1000
-      for (const [held, since] of subscription.held) {
-        const due = since + held.member.connection.features.msg_timeout * touchFraction
+      for (const held of subscription.held) {
+        const due = held.since + held.member.connection.features.msg_timeout * touchFraction
         if (due <= now) subscription.touch(held)
         else wait = Math.min(wait, due - now)
       }

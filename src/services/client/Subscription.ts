@@ -70,8 +70,8 @@ export class Subscription<A> {
   readonly settled = new Wakeup()
   /** Messages delivered and not answered. */
   inFlight = 0
-  /** Messages that a handler works on, by when their time began, oldest first: for touching them. */
-  readonly held = new Map<Held<A>, number>()
+  /** Messages that a handler works on, those whose time began first at the front: for touching them. */
+  readonly held = new HeldList<A>()
 
   constructor(topic: Topic<A>, settings: SubscriptionSettings, now: () => number, random: () => number) {
     this.topic = topic
@@ -139,21 +139,22 @@ export class Subscription<A> {
 
   /** A program has begun to work on the message. */
   hold(held: Held<A>): void {
-    this.held.set(held, held.member.activeAt)
+    this.held.add(held, held.member.activeAt)
   }
 
   touch(held: Held<A>): void {
     if (held.answered) return
     held.member.send({ _tag: "TOUCH", id: held.id })
-    if (!this.held.delete(held)) return
-    this.held.set(held, this.now())
+    if (!held.isHeld) return
+    this.held.remove(held)
+    this.held.add(held, this.now())
   }
 
   /** Answers a message with the bytes of a command; only the first answer counts. */
   answer(held: Held<A>, command: Buffer, signal: BackoffSignal): void {
     if (held.answered) return
     held.answered = true
-    this.held.delete(held)
+    if (held.isHeld) this.held.remove(held)
     const { member } = held
     if (!member.gone) {
       member.connection.send(command)
@@ -218,6 +219,43 @@ export class Subscription<A> {
   }
 }
 
+/** A list through its messages themselves, so that adding and removing one costs next to nothing. */
+export class HeldList<A> {
+  private first: Held<A> | undefined
+  private last: Held<A> | undefined
+
+  /** Adds a message whose time began at `since`, not before that of any other. */
+  add(held: Held<A>, since: number): void {
+    held.since = since
+    held.isHeld = true
+    held.before = this.last
+    held.after = undefined
+    if (this.last === undefined) this.first = held
+    else this.last.after = held
+    this.last = held
+  }
+
+  remove(held: Held<A>): void {
+    const { after, before } = held
+    if (before === undefined) this.first = after
+    else before.after = after
+    if (after === undefined) this.last = before
+    else after.before = before
+    held.isHeld = false
+    held.before = undefined
+    held.after = undefined
+  }
+
+  /** Those that are there now; each may be removed or touched meanwhile. */
+  *[Symbol.iterator](): Iterator<Held<A>> {
+    for (let held = this.first; held !== undefined;) {
+      const { after } = held
+      yield held
+      held = after
+    }
+  }
+}
+
 const finStart = Buffer.from("FIN ")
 const finSize = finStart.length + messageIdLength + 1
 const newline = 10
@@ -229,6 +267,11 @@ const idOffset = 10
 export class Held<A> implements Delivery<A> {
   readonly member: Member
   answered = false
+  /** When its time began, in monotonic ms, and its place in the list, while a handler works on it. */
+  since = 0
+  isHeld = false
+  before: Held<A> | undefined
+  after: Held<A> | undefined
   private readonly subscription: Subscription<A>
   private readonly data: Buffer
 
