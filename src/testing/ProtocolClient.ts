@@ -20,6 +20,8 @@ export interface ProtocolClient {
   readonly text: Effect.Effect<string | undefined, ConnectionLost | FrameError>
   /** The next frame, which has to be a message. */
   readonly message: Effect.Effect<Message, ConnectionLost | FrameError>
+  /** The connection as it goes on after the last frame, to be upgraded: some of what follows may have been read already. */
+  readonly rest: Connection
 }
 
 /** A client connected to `address` of the in-memory network, the magic sent. */
@@ -45,7 +47,12 @@ export const over = (connection: Connection): Omit<ProtocolClient, "peer"> => {
       decoder.feed(chunk)
     }
   })
+  const read = Effect.suspend(() => {
+    const taken = decoder.takeRest()
+    return taken.length > 0 ? Effect.succeed(taken) : connection.read
+  })
   return {
+    rest: { ...connection, read },
     raw: (bytes) => Effect.sync(() => void connection.write(Buffer.from(bytes))),
     send: (...commands) => Effect.sync(() => void connection.write(Buffer.concat(commands.map(encodeCommand)))),
     frame,

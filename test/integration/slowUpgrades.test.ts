@@ -15,10 +15,10 @@ const count = 2500
 const bodyBytes = 20_000
 
 const compress = {
-  plain: (client: Client) => Effect.succeed(client.connection),
-  deflate: (client: Client) => DeflateConnection.make(client.connection, 1),
+  plain: (client: Client) => Effect.succeed(client.rest),
+  deflate: (client: Client) => DeflateConnection.make(client.rest, 1),
   snappy: (client: Client) =>
-    Effect.map(SnappyConnection.loadCodec, (codec) => SnappyConnection.make(client.connection, codec))
+    Effect.map(SnappyConnection.loadCodec, (codec) => SnappyConnection.make(client.rest, codec))
 }
 
 describe("a client that does not read", () => {

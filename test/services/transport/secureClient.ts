@@ -108,7 +108,6 @@ const over = Effect.fnUntraced(function*(stream: Net.Socket): Effect.fn.Return<C
 
 export interface Client extends Omit<ProtocolClient.ProtocolClient, "peer"> {
   readonly socket: Net.Socket
-  readonly connection: Connection
 }
 
 /** A TCP connection, nothing sent. */
@@ -122,8 +121,7 @@ export const dial = (port: number): Effect.Effect<Net.Socket, never, Scope.Scope
   )
 
 const clientOf = Effect.fnUntraced(function*(socket: Net.Socket): Effect.fn.Return<Client> {
-  const connection = yield* over(socket)
-  return { socket, connection, ...ProtocolClient.over(connection) }
+  return { socket, ...ProtocolClient.over(yield* over(socket)) }
 })
 
 /** A client that has sent the magic. */
