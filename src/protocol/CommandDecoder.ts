@@ -104,7 +104,10 @@ export class CommandDecoder {
     const left = this.end - this.position
     const size = left + bytes.length
     if (this.end + bytes.length > this.buffer.length) {
-      const grown = Buffer.allocUnsafeSlow(size > doublingAbove ? 2 * size : size)
+      // As large as the command will be where that is known: its messages keep the whole buffer alive.
+      const whole = this.missing > 0 ? left + this.missing : Infinity
+      const room = size > doublingAbove ? Math.min(2 * size, Math.max(size, whole)) : size
+      const grown = Buffer.allocUnsafeSlow(room)
       this.buffer.copy(grown, 0, this.position, this.end)
       this.buffer = grown
       this.position = 0

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Queue } from "effect"
+import { Deferred, Effect, Fiber, Layer, Queue, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { writeFileSync } from "node:fs"
+import { createServer, type Server } from "node:http"
 import { generate } from "selfsigned"
 import { Consumer, makeProducer, Topic } from "../../src/services/client/index.ts"
 import * as NodeTransport from "../../src/services/transport/NodeTransport.ts"
@@ -24,6 +25,25 @@ const collect = Effect.fnUntraced(function*(consumer: Consumer.Consumer<Uint8Arr
   yield* Deferred.await(done)
   return seen
 })
+
+/** An auth server that knows one secret; its address. */
+const authServer = Effect.acquireRelease(
+  Effect.callback<Server>((resume) => {
+    const server = createServer((request, response) => {
+      const secret = new URL(request.url ?? "", "http://auth").searchParams.get("secret")
+      response.statusCode = secret === "secret" ? 200 : 403
+      response.end(JSON.stringify({
+        ttl: 60,
+        identity: "somebody",
+        authorizations: [{ permissions: ["publish", "subscribe"], topic: ".*", channels: [".*"] }]
+      }))
+    }).listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+  }),
+  (server) => Effect.sync(() => void server.close())
+).pipe(Effect.map((server) => {
+  const bound = server.address()
+  return `127.0.0.1:${typeof bound === "object" && bound !== null ? bound.port : 0}`
+}))
 
 describe("Producer and Consumer over real sockets", () => {
   for (const compression of [undefined, "deflate", "snappy"] as const) {
@@ -54,6 +74,27 @@ describe("Producer and Consumer over real sockets", () => {
       timeout
     )
   }
+
+  it.live(
+    "say who they are where that is required",
+    () =>
+      Effect.gen(function*() {
+        const auth = yield* authServer
+        const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory, [`--auth-http-address=${auth}`])
+        const servers = { nsqd: [`127.0.0.1:${daemon.tcpPort}`] }
+        const connection = { authSecret: Redacted.make("secret") }
+        const producer = yield* makeProducer({ servers, connection })
+        yield* producer.publish("numbers", "1")
+        const consumer = yield* Consumer.make({ topic: numbers, channel: "c", servers, connection })
+        assert.deepStrictEqual([...(yield* collect(consumer, 1))], [1])
+        const nobody = yield* makeProducer({ servers, waitForServer: false })
+        assert.match((yield* Effect.flip(nobody.publish("numbers", "2"))).message, /Auth Required/)
+        const stranger = { authSecret: Redacted.make("wrong") }
+        const refused = yield* makeProducer({ servers, connection: stranger, waitForServer: false })
+        assert.match((yield* Effect.flip(refused.publish("numbers", "3"))).message, /Error authenticating - E_/)
+      }).pipe(Effect.scoped, Effect.provide(layer)),
+    timeout
+  )
 
   it.live(
     "speak TLS, compressed, and trust only the authorities they are given",
