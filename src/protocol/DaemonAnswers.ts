@@ -1,0 +1,120 @@
+/**
+ * What the HTTP APIs of nsqd and nsqlookupd answer, as far as the tools and nsqadmin read it (section 9 of the nsqd notes,
+ * section 3 of the nsqlookupd notes). Older daemons lack some keys and Go writes null for empty lists: both are taken for
+ * nothing, as NSQ's own tools do.
+ */
+import { Effect, Schema } from "effect"
+
+const orElse = <S extends Schema.Top>(schema: S, value: S["Type"]) =>
+  schema.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(value)))
+
+const Count = orElse(Schema.Finite, 0)
+const Text = orElse(Schema.String, "")
+const Flag = orElse(Schema.Boolean, false)
+
+const list = <S extends Schema.Top>(item: S) =>
+  Schema.NullOr(Schema.Array(item)).pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(null)))
+
+/** `e2e_processing_latency`, times in nanoseconds. */
+export const Latency = orElse(
+  Schema.Struct({ count: Count, percentiles: list(Schema.Struct({ quantile: Count, value: Count })) }),
+  { count: 0, percentiles: null }
+)
+
+export const Client = Schema.Struct({
+  client_id: Text,
+  hostname: Text,
+  version: Text,
+  remote_address: Text,
+  ready_count: Count,
+  in_flight_count: Count,
+  message_count: Count,
+  finish_count: Count,
+  requeue_count: Count,
+  connect_ts: Count,
+  sample_rate: Count,
+  deflate: Flag,
+  snappy: Flag,
+  user_agent: Text,
+  authed: Flag,
+  auth_identity: Text,
+  auth_identity_url: Text,
+  topology_zone: Text,
+  topology_region: Text,
+  tls: Flag,
+  tls_cipher_suite: Text,
+  tls_version: Text,
+  tls_negotiated_protocol: Text,
+  tls_negotiated_protocol_is_mutual: Flag
+})
+export type Client = typeof Client.Type
+
+export const Channel = Schema.Struct({
+  channel_name: Schema.String,
+  depth: Count,
+  backend_depth: Count,
+  in_flight_count: Count,
+  deferred_count: Count,
+  requeue_count: Count,
+  timeout_count: Count,
+  message_count: Count,
+  zone_local_msg_count: Count,
+  region_local_msg_count: Count,
+  global_msg_count: Count,
+  client_count: Count,
+  clients: list(Client),
+  paused: Flag,
+  e2e_processing_latency: Latency
+})
+export type Channel = typeof Channel.Type
+
+export const Topic = Schema.Struct({
+  topic_name: Schema.String,
+  channels: list(Channel),
+  depth: Count,
+  backend_depth: Count,
+  message_count: Count,
+  paused: Flag,
+  e2e_processing_latency: Latency
+})
+export type Topic = typeof Topic.Type
+
+/** `GET /stats?format=json` of nsqd. */
+export const Stats = Schema.Struct({ version: Text, health: Text, topics: list(Topic) })
+export type Stats = typeof Stats.Type
+
+/** `GET /info` of nsqd. */
+export const Info = Schema.Struct({
+  version: Text,
+  broadcast_address: Text,
+  hostname: Text,
+  http_port: Count,
+  tcp_port: Count,
+  topology_zone: Text,
+  topology_region: Text
+})
+export type Info = typeof Info.Type
+
+/** An nsqd as nsqlookupd knows it; `tombstones` belong to the topics, one by one. */
+export const Producer = Schema.Struct({
+  remote_address: Text,
+  hostname: Text,
+  broadcast_address: Schema.String,
+  tcp_port: Count,
+  http_port: Count,
+  version: Text,
+  topology_zone: Text,
+  topology_region: Text,
+  topics: list(Schema.String),
+  tombstones: list(Schema.Boolean)
+})
+export type Producer = typeof Producer.Type
+
+/** `GET /nodes` of nsqlookupd, and `GET /lookup`. */
+export const Producers = Schema.Struct({ producers: list(Producer) })
+
+/** `GET /topics` of nsqlookupd. */
+export const Topics = Schema.Struct({ topics: list(Schema.String) })
+
+/** `GET /channels` of nsqlookupd. */
+export const Channels = Schema.Struct({ channels: list(Schema.String) })

@@ -1,0 +1,272 @@
+/**
+ * What can be asked about a cluster of nsqds: by way of its nsqlookupds, or of the nsqds themselves where only these are known
+ * (section 2 of the nsqadmin notes). Changes nothing; `ClusterActions` does.
+ */
+import { Clock, Context, Effect, Layer, Result, SemVer } from "effect"
+import type { Node } from "../../protocol/admin/AdminNodes.ts"
+import type { TopicOnNode } from "../../protocol/admin/AdminStats.ts"
+import * as DaemonAnswers from "../../protocol/DaemonAnswers.ts"
+import { joinAddress, splitAddress } from "../transport/Transport.ts"
+import { ClusterSources } from "./ClusterSources.ts"
+import { DaemonHttp } from "./DaemonHttp.ts"
+import * as Gathered from "./Gathered.ts"
+import * as NodeStats from "./NodeStats.ts"
+
+/** Which figures are wanted. */
+export interface StatsFilter {
+  /** Of one topic only. */
+  readonly topic?: string
+  /** Of one channel of that topic only. */
+  readonly channel?: string
+  /** With the clients of every channel. */
+  readonly clients: boolean
+}
+
+/** What one nsqd says. */
+export interface StatsOfNode {
+  readonly node: Node
+  readonly version: string
+  /** `OK`, or why it cannot write. */
+  readonly health: string
+  readonly topics: ReadonlyArray<TopicOnNode>
+}
+
+type Asked<A> = Effect.Effect<Gathered.Gathered<A>, Gathered.ClusterError>
+
+/** `host:port` of an nsqd's HTTP API, by which nsqadmin names it. */
+export const nodeAddress = (node: Node): string => joinAddress(node.broadcast_address, node.http_port)
+
+/** `host:port` where it takes clients. */
+export const tcpAddress = (node: Node): string => joinAddress(node.broadcast_address, node.tcp_port)
+
+const sorted = (names: Iterable<string>): ReadonlyArray<string> => [...new Set(names)].sort()
+
+const nodeFrom = (
+  known: DaemonAnswers.Info & { readonly remote_address: string },
+  topics: Node["topics"]
+): Node => ({
+  remote_addresses: null,
+  remote_address: known.remote_address,
+  hostname: known.hostname,
+  broadcast_address: known.broadcast_address,
+  tcp_port: known.tcp_port,
+  http_port: known.http_port,
+  version: known.version,
+  ...(known.topology_zone === "" ? {} : { topology_zone: known.topology_zone }),
+  ...(known.topology_region === "" ? {} : { topology_region: known.topology_region }),
+  topics,
+  out_of_date: false
+})
+
+const nodeOfProducer = (producer: DaemonAnswers.Producer): Node => {
+  const topics = producer.topics?.map((topic, i) => ({ topic, tombstoned: producer.tombstones?.[i] ?? false })) ?? []
+  return nodeFrom(
+    producer,
+    topics.length === 0 ? null : topics.toSorted((a, b) => a.topic < b.topic ? -1 : 1)
+  )
+}
+
+/** A version that is none is older than every other. */
+const versionOf = ({ version }: Node): SemVer.SemVer =>
+  Result.getOrElse(SemVer.parse(version), () => SemVer.parseUnsafe("0.0.0"))
+
+/** What several nsqlookupds know of the nsqds, once each. */
+const mergeNodes = (
+  answers: ReadonlyArray<{ readonly lookupd: string; readonly producers: ReadonlyArray<DaemonAnswers.Producer> }>
+): ReadonlyArray<Node> => {
+  const known = new Map<string, { readonly node: Node; readonly from: Array<string> }>()
+  for (const { lookupd, producers } of answers) {
+    for (const producer of producers) {
+      const key = joinAddress(producer.broadcast_address, producer.tcp_port)
+      const entry = known.get(key) ?? { node: nodeOfProducer(producer), from: [] }
+      known.set(key, entry)
+      entry.from.push(`${lookupd}/${producer.remote_address === "" ? "N/A" : producer.remote_address}`)
+    }
+  }
+  const nodes = [...known.values()]
+  const latest = nodes.map(({ node }) => versionOf(node)).reduce(
+    (a, b) => SemVer.isGreaterThan(b, a) ? b : a,
+    SemVer.parseUnsafe("0.0.0")
+  )
+  return nodes
+    .map(({ from, node }) => ({
+      ...node,
+      remote_addresses: from,
+      out_of_date: SemVer.isLessThan(versionOf(node), latest)
+    }))
+    .sort((a, b) => a.hostname < b.hostname ? -1 : a.hostname > b.hostname ? 1 : 0)
+}
+
+const uniqueByAddress = (nodes: ReadonlyArray<Node>): ReadonlyArray<Node> =>
+  [
+    ...new Map(nodes.toReversed().map((node) => [nodeAddress(node), node])).values()
+  ].reverse()
+
+export class Cluster extends Context.Service<Cluster, {
+  /** The names of all topics, sorted. */
+  readonly topics: Asked<ReadonlyArray<string>>
+  /** Topics that nsqlookupds know of and no nsqd has, with their channels; none where there are no nsqlookupds. */
+  readonly inactiveTopics: Asked<ReadonlyMap<string, ReadonlyArray<string>>>
+  /** All nsqds. */
+  readonly nodes: Asked<ReadonlyArray<Node>>
+  /** The nsqds that have the topic. */
+  readonly producers: (topic: string) => Asked<ReadonlyArray<Node>>
+  /** What these nsqds say of their topics. */
+  readonly stats: (nodes: ReadonlyArray<Node>, filter: StatsFilter) => Asked<ReadonlyArray<StatsOfNode>>
+}>()("effect-nsq/cluster/Cluster") {
+  static readonly layer: Layer.Layer<Cluster, never, ClusterSources | DaemonHttp> = Layer.effect(
+    Cluster,
+    Effect.gen(function*() {
+      const sources = yield* ClusterSources
+      const daemons = yield* DaemonHttp
+
+      const bySources = <A>(
+        fromLookupds: (addresses: ReadonlyArray<string>) => Asked<A>,
+        fromNsqds: (addresses: ReadonlyArray<string>) => Asked<A>
+      ): Asked<A> =>
+        Effect.flatMap(
+          sources.current,
+          ({ lookupd, nsqd }) => lookupd.length > 0 ? fromLookupds(lookupd) : fromNsqds(nsqd)
+        )
+
+      const statsPath = ({ channel, clients, topic }: StatsFilter): string => {
+        const query = [
+          "format=json",
+          ...(topic === undefined ? [] : [`topic=${encodeURIComponent(topic)}`]),
+          ...(topic === undefined || channel === undefined ? [] : [`channel=${encodeURIComponent(channel)}`]),
+          ...(clients ? [] : ["include_clients=false"])
+        ]
+        return `/stats?${query.join("&")}`
+      }
+
+      const lookupdTopics = (addresses: ReadonlyArray<string>): Asked<ReadonlyArray<string>> =>
+        Effect.map(
+          Gathered.ask(addresses, "nsqlookupd", (address) => daemons.get(DaemonAnswers.Topics, address, "/topics")),
+          (asked) => Gathered.map(asked, (answers) => sorted(answers.flatMap(({ topics }) => topics ?? [])))
+        )
+
+      const nsqdTopics = (addresses: ReadonlyArray<string>): Asked<ReadonlyArray<string>> =>
+        Effect.map(
+          Gathered.ask(
+            addresses,
+            "nsqd",
+            (address) => daemons.get(DaemonAnswers.Stats, address, statsPath({ clients: false }))
+          ),
+          (asked) =>
+            Gathered.map(asked, (answers) =>
+              sorted(answers.flatMap(({ topics }) => topics?.map(({ topic_name }) => topic_name) ?? [])))
+        )
+
+      const lookupdNodes = (addresses: ReadonlyArray<string>): Asked<ReadonlyArray<Node>> =>
+        Effect.map(
+          Gathered.ask(addresses, "nsqlookupd", (lookupd) =>
+            Effect.map(
+              daemons.get(DaemonAnswers.Producers, lookupd, "/nodes"),
+              ({ producers }) => ({ lookupd, producers: producers ?? [] })
+            )),
+          (asked) => Gathered.map(asked, mergeNodes)
+        )
+
+      /** Very old nsqds do not say where they are: where they were asked, then. */
+      const withAddress = (info: DaemonAnswers.Info, address: string): DaemonAnswers.Info => {
+        const asked = splitAddress(address) ?? { host: address, port: 0 }
+        return {
+          ...info,
+          ...(info.broadcast_address === "" ? { broadcast_address: asked.host, http_port: asked.port } : {}),
+          hostname: info.hostname === "" ? asked.host : info.hostname
+        }
+      }
+
+      const nsqdNode = Effect.fnUntraced(function*(address: string, filter: StatsFilter) {
+        const { topics } = yield* daemons.get(DaemonAnswers.Stats, address, statsPath(filter))
+        const names = topics?.map(({ topic_name }) => topic_name) ?? []
+        if (filter.topic !== undefined && !names.includes(filter.topic)) return []
+        const info = withAddress(yield* daemons.get(DaemonAnswers.Info, address, "/info"), address)
+        const known = names.map((topic) => ({ topic, tombstoned: false }))
+        return [nodeFrom({ ...info, remote_address: "" }, known.length === 0 ? null : known)]
+      })
+
+      const nsqdNodes = (addresses: ReadonlyArray<string>, filter: StatsFilter): Asked<ReadonlyArray<Node>> =>
+        Effect.map(
+          Gathered.ask(addresses, "nsqd", (address) => nsqdNode(address, filter)),
+          (asked) => Gathered.map(asked, (nodes) => nodes.flat())
+        )
+
+      const lookupdProducers = (topic: string, addresses: ReadonlyArray<string>): Asked<ReadonlyArray<Node>> =>
+        Effect.map(
+          Gathered.ask(
+            addresses,
+            "nsqlookupd",
+            (address) => daemons.get(DaemonAnswers.Producers, address, `/lookup?topic=${encodeURIComponent(topic)}`)
+          ),
+          (asked) =>
+            Gathered.map(
+              asked,
+              (answers) => uniqueByAddress(answers.flatMap(({ producers }) => producers?.map(nodeOfProducer) ?? []))
+            )
+        )
+
+      const channels = (topic: string, addresses: ReadonlyArray<string>): Asked<ReadonlyArray<string>> =>
+        Effect.map(
+          Gathered.ask(
+            addresses,
+            "nsqlookupd",
+            (address) => daemons.get(DaemonAnswers.Channels, address, `/channels?topic=${encodeURIComponent(topic)}`)
+          ),
+          (asked) => Gathered.map(asked, (answers) => sorted(answers.flatMap((answer) => answer.channels ?? [])))
+        )
+
+      /** Topics without an nsqd follow from what the nsqds have: that is a question less for every topic. */
+      const lookupdInactive = Effect.fnUntraced(function*(addresses: ReadonlyArray<string>) {
+        const topics = yield* lookupdTopics(addresses)
+        const nodes = yield* lookupdNodes(addresses)
+        const live = new Set(
+          nodes.value.flatMap((node) => node.topics ?? []).flatMap(({ tombstoned, topic }) => tombstoned ? [] : [topic])
+        )
+        const inactive = topics.value.filter((topic) => !live.has(topic))
+        const known = yield* Effect.forEach(
+          inactive,
+          (topic) => Effect.map(channels(topic, addresses), (asked) => [topic, asked.value] as const),
+          { concurrency: 4 }
+        )
+        return { value: new Map(known), failures: topics.failures }
+      })
+
+      const statsOf = Effect.fnUntraced(function*(node: Node, filter: StatsFilter) {
+        const address = nodeAddress(node)
+        const { health, topics, version } = yield* daemons.get(DaemonAnswers.Stats, address, statsPath(filter))
+        const nowSeconds = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+        const identity = {
+          address,
+          hostname: node.hostname,
+          region: node.topology_region ?? "",
+          zone: node.topology_zone ?? ""
+        }
+        const wanted = topics?.filter(({ topic_name }) => filter.topic === undefined || topic_name === filter.topic)
+        return {
+          node,
+          version,
+          health,
+          topics: wanted?.map((topic) => NodeStats.topicOnNode(topic, identity, nowSeconds)) ?? []
+        }
+      })
+
+      const noChannels = new Map<string, ReadonlyArray<string>>()
+
+      return Cluster.of({
+        topics: bySources(lookupdTopics, nsqdTopics),
+        inactiveTopics: bySources(
+          lookupdInactive,
+          (addresses) => Effect.map(nsqdTopics(addresses), (asked) => Gathered.map(asked, () => noChannels))
+        ),
+        nodes: bySources(lookupdNodes, (addresses) => nsqdNodes(addresses, { clients: false })),
+        producers: (topic) =>
+          bySources(
+            (addresses) => lookupdProducers(topic, addresses),
+            (addresses) => nsqdNodes(addresses, { topic, clients: false })
+          ),
+        stats: (nodes, filter) => Gathered.ask(nodes, "nsqd", (node) => statsOf(node, filter))
+      })
+    })
+  )
+}

@@ -1,0 +1,89 @@
+/**
+ * What nsqadmin changes in a cluster, with the steps and in the order of NSQ (section 3 of the nsqadmin notes). An action tells
+ * who did not do it; it fails when it cannot be said whom to ask, or when nobody did what was to be created.
+ */
+import { Context, Effect, Layer } from "effect"
+import type { Node } from "../../protocol/admin/AdminNodes.ts"
+import * as DaemonAnswers from "../../protocol/DaemonAnswers.ts"
+import { Cluster, nodeAddress } from "./Cluster.ts"
+import { ClusterSources } from "./ClusterSources.ts"
+import { type DaemonError, DaemonHttp } from "./DaemonHttp.ts"
+import * as Gathered from "./Gathered.ts"
+
+/** Who did not do it. */
+type Acted = Effect.Effect<ReadonlyArray<DaemonError>, Gathered.ClusterError>
+
+/** What can be done to a topic or a channel that exists. */
+export type Action = "pause" | "unpause" | "empty" | "delete"
+
+const query = (names: Readonly<Record<string, string>>): string =>
+  Object.entries(names).map(([key, name]) => `${key}=${encodeURIComponent(name)}`).join("&")
+
+const kindOf = (channel: string | undefined) => channel === undefined ? "topic" : "channel"
+
+const named = (topic: string, channel: string | undefined): string =>
+  query(channel === undefined ? { topic } : { topic, channel })
+
+export class ClusterActions extends Context.Service<ClusterActions, {
+  /** Makes a topic known to every nsqlookupd, and a channel also to every nsqd that has the topic. */
+  readonly create: (topic: string, channel: string | undefined) => Acted
+  /** Acts upon a topic, or one of its channels, on every nsqd that has the topic. */
+  readonly act: (action: Action, topic: string, channel: string | undefined) => Acted
+  /** Hides the topic on that nsqd from consumers, and deletes it there. */
+  readonly tombstone: (topic: string, node: string) => Acted
+}>()("effect-nsq/cluster/ClusterActions") {
+  static readonly layer: Layer.Layer<ClusterActions, never, Cluster | ClusterSources | DaemonHttp> = Layer.effect(
+    ClusterActions,
+    Effect.gen(function*() {
+      const cluster = yield* Cluster
+      const sources = yield* ClusterSources
+      const daemons = yield* DaemonHttp
+
+      const orderAll = (addresses: ReadonlyArray<string>, path: string) =>
+        Gathered.order(addresses, (address) => daemons.post(address, path))
+
+      const orderNodes = (nodes: ReadonlyArray<Node>, path: string) => orderAll(nodes.map(nodeAddress), path)
+
+      /** Something that nobody has created is no partial success. */
+      const createOn = Effect.fnUntraced(function*(
+        addresses: ReadonlyArray<string>,
+        kind: "nsqd" | "nsqlookupd",
+        path: string
+      ): Effect.fn.Return<ReadonlyArray<DaemonError>, Gathered.ClusterError> {
+        const failures = yield* orderAll(addresses, path)
+        if (failures.length < addresses.length) return failures
+        const reason = `failed to reach any ${kind}: ${Gathered.reasons(failures)}`
+        return yield* new Gathered.ClusterError({ reason })
+      })
+
+      const create = Effect.fnUntraced(function*(topic: string, channel: string | undefined) {
+        const { lookupd, nsqd } = yield* sources.current
+        const [addresses, kind] = lookupd.length > 0 ? [lookupd, "nsqlookupd"] as const : [nsqd, "nsqd"] as const
+        const made = yield* createOn(addresses, kind, `/topic/create?${query({ topic })}`)
+        if (channel === undefined) return made
+        const path = `/channel/create?${query({ topic, channel })}`
+        const known = yield* createOn(addresses, kind, path)
+        if (lookupd.length === 0) return [...made, ...known]
+        const producers = yield* cluster.producers(topic)
+        return [...made, ...known, ...producers.failures, ...yield* orderNodes(producers.value, path)]
+      })
+
+      const act = Effect.fnUntraced(function*(action: Action, topic: string, channel: string | undefined) {
+        const producers = yield* cluster.producers(topic)
+        const path = `/${kindOf(channel)}/${action}?${named(topic, channel)}`
+        const { lookupd } = yield* sources.current
+        const forgotten = action === "delete" ? yield* orderAll(lookupd, path) : []
+        return [...producers.failures, ...forgotten, ...yield* orderNodes(producers.value, path)]
+      })
+
+      const tombstone = Effect.fnUntraced(function*(topic: string, node: string) {
+        const { lookupd } = yield* sources.current
+        const hidden = yield* orderAll(lookupd, `/topic/tombstone?${query({ topic, node })}`)
+        yield* Gathered.ask([node], "nsqd", () => daemons.get(DaemonAnswers.Info, node, "/info"))
+        return [...hidden, ...yield* orderAll([node], `/topic/delete?${query({ topic })}`)]
+      })
+
+      return ClusterActions.of({ create, act, tombstone })
+    })
+  )
+}

@@ -1,0 +1,148 @@
+/**
+ * What several nsqds say of a topic or a channel, added up by the rules of section 2 of the nsqadmin notes. Two of NSQ's
+ * slips are not repeated: the smallest of a percentile is really the smallest, and every nsqd is listed with its own figures.
+ */
+import type {
+  ChannelOnNode,
+  ChannelStats,
+  ClientStats,
+  LatencyPercentile,
+  ProcessingLatency,
+  TopicOnNode,
+  TopicStats
+} from "../../protocol/admin/AdminStats.ts"
+
+/** Stands for all nodes together. */
+export const allNodes = "*"
+
+const byText = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
+
+const byHost = (a: { readonly hostname: string; readonly node: string }, b: typeof a): number =>
+  byText(a.hostname, b.hostname) || byText(a.node, b.node)
+
+const total = <A>(items: ReadonlyArray<A>, count: (item: A) => number | undefined): number =>
+  items.reduce((sum, item) => sum + (count(item) ?? 0), 0)
+
+/** The counts under those keys that are not 0. */
+const counted = (counts: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0))
+
+interface Delivered {
+  readonly zone_local_msg_count?: number
+  readonly region_local_msg_count?: number
+  readonly global_msg_count?: number
+}
+
+/** Deliveries by how near the client was, without those that never happened. */
+export const localities = (items: ReadonlyArray<Delivered>) =>
+  counted({
+    zone_local_msg_count: total(items, ({ zone_local_msg_count }) => zone_local_msg_count),
+    region_local_msg_count: total(items, ({ region_local_msg_count }) => region_local_msg_count),
+    global_msg_count: total(items, ({ global_msg_count }) => global_msg_count)
+  })
+
+const addPercentile = (
+  sum: LatencyPercentile | undefined,
+  { average = 0, count = 0, max = 0, min = 0, quantile }: LatencyPercentile
+): LatencyPercentile => {
+  if (sum === undefined) return { average: count === 0 ? 0 : average, count, max, min, quantile }
+  const counts = (sum.count ?? 0) + count
+  return {
+    average: counts === 0 ? 0 : ((sum.average ?? 0) * (sum.count ?? 0) + average * count) / counts,
+    count: counts,
+    max: Math.max(sum.max ?? 0, max),
+    min: Math.min(sum.min ?? 0, min),
+    quantile
+  }
+}
+
+/** The latencies of a topic, or of one of its channels, over its nodes. */
+const latency = (
+  items: ReadonlyArray<ProcessingLatency>,
+  topic: string,
+  channel: string
+): ProcessingLatency => {
+  const sums = new Map<number, LatencyPercentile>()
+  for (const { percentiles } of items) {
+    for (const percentile of percentiles ?? []) {
+      sums.set(percentile.quantile, addPercentile(sums.get(percentile.quantile), percentile))
+    }
+  }
+  return {
+    count: total(items, ({ count }) => count),
+    percentiles: sums.size === 0 ? null : [...sums.values()],
+    topic,
+    channel,
+    host: allNodes
+  }
+}
+
+/** Of one node: same zone first, then same region, then by region and zone. */
+const byNearness = (a: ClientStats, b: ClientStats): number => {
+  const distance = (client: ClientStats): number => {
+    if ((client.topology_region ?? "") !== (client.node_topology_region ?? "")) return 2
+    return (client.topology_zone ?? "") === (client.node_topology_zone ?? "") ? 0 : 1
+  }
+  return byText(a.node, b.node) ||
+    distance(a) - distance(b) ||
+    byText(a.topology_region ?? "", b.topology_region ?? "") ||
+    byText(a.topology_zone ?? "", b.topology_zone ?? "")
+}
+
+/** A channel over the nodes that have it; of none its figures are 0. */
+export const channel = (topic: string, name: string, nodes: ReadonlyArray<ChannelOnNode>): ChannelStats => {
+  const clients = nodes.flatMap((node) => node.clients ?? [])
+  const delivered = total(nodes, ({ delivery_msg_count }) => delivery_msg_count)
+  return {
+    node: allNodes,
+    hostname: "",
+    topic_name: topic,
+    channel_name: name,
+    depth: total(nodes, ({ depth }) => depth),
+    memory_depth: total(nodes, ({ memory_depth }) => memory_depth),
+    backend_depth: total(nodes, ({ backend_depth }) => backend_depth),
+    in_flight_count: total(nodes, ({ in_flight_count }) => in_flight_count),
+    deferred_count: total(nodes, ({ deferred_count }) => deferred_count),
+    requeue_count: total(nodes, ({ requeue_count }) => requeue_count),
+    timeout_count: total(nodes, ({ timeout_count }) => timeout_count),
+    message_count: total(nodes, ({ message_count }) => message_count),
+    ...counted({ delivery_msg_count: delivered }),
+    ...localities(nodes),
+    client_count: total(nodes, ({ client_count }) => client_count),
+    nodes: nodes.toSorted(byHost),
+    clients: clients.length === 0 ? null : clients.sort(byNearness),
+    paused: nodes.some(({ paused }) => paused),
+    e2e_processing_latency: latency(nodes.map((node) => node.e2e_processing_latency), topic, name)
+  }
+}
+
+/** Groups by a key, in order of first appearance. */
+const groupBy = <A>(items: ReadonlyArray<A>, key: (item: A) => string): Map<string, Array<A>> => {
+  const groups = new Map<string, Array<A>>()
+  for (const item of items) {
+    const group = groups.get(key(item))
+    if (group === undefined) groups.set(key(item), [item])
+    else group.push(item)
+  }
+  return groups
+}
+
+/** A topic over the nodes that have it. */
+export const topic = (name: string, given: ReadonlyArray<TopicOnNode>): TopicStats => {
+  const nodes = given.toSorted(byHost)
+  const channels = groupBy(nodes.flatMap((node) => node.channels), ({ channel_name }) => channel_name)
+  return {
+    node: allNodes,
+    hostname: "",
+    topic_name: name,
+    depth: total(nodes, ({ depth }) => depth),
+    memory_depth: total(nodes, ({ memory_depth }) => memory_depth),
+    backend_depth: total(nodes, ({ backend_depth }) => backend_depth),
+    message_count: total(nodes, ({ message_count }) => message_count),
+    delivery_msg_count: total(nodes, ({ delivery_msg_count }) => delivery_msg_count),
+    nodes,
+    channels: [...channels].map(([channelName, onNodes]) => channel(name, channelName, onNodes)),
+    paused: nodes.some(({ paused }) => paused),
+    e2e_processing_latency: latency(nodes.map((node) => node.e2e_processing_latency), name, "")
+  }
+}
