@@ -9,6 +9,7 @@ import * as Path from "node:path"
 const programs = [
   "nsqd",
   "nsqlookupd",
+  "nsqadmin",
   "nsq_stat",
   "nsq_tail",
   "nsq_to_file",

@@ -32,7 +32,8 @@ const areas = [
   "util-to-nsq",
   "util-nsq-to-http",
   "util-nsq-to-nsq",
-  "lookupd-nsqd"
+  "lookupd-nsqd",
+  "admin-api"
 ]
 const jobs = 4
 const defaultCaseMillis = 30_000

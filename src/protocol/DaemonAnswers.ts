@@ -80,7 +80,7 @@ export const Topic = Schema.Struct({
 export type Topic = typeof Topic.Type
 
 /** `GET /stats?format=json` of nsqd. */
-export const Stats = Schema.Struct({ version: Text, health: Text, topics: list(Topic) })
+export const Stats = Schema.Struct({ version: Text, health: Text, topics: Schema.NullOr(Schema.Array(Topic)) })
 export type Stats = typeof Stats.Type
 
 /** `GET /info` of nsqd. */
@@ -111,10 +111,10 @@ export const Producer = Schema.Struct({
 export type Producer = typeof Producer.Type
 
 /** `GET /nodes` of nsqlookupd, and `GET /lookup`. */
-export const Producers = Schema.Struct({ producers: list(Producer) })
+export const Producers = Schema.Struct({ producers: Schema.NullOr(Schema.Array(Producer)) })
 
 /** `GET /topics` of nsqlookupd. */
-export const Topics = Schema.Struct({ topics: list(Schema.String) })
+export const Topics = Schema.Struct({ topics: Schema.NullOr(Schema.Array(Schema.String)) })
 
 /** `GET /channels` of nsqlookupd. */
-export const Channels = Schema.Struct({ channels: list(Schema.String) })
+export const Channels = Schema.Struct({ channels: Schema.NullOr(Schema.Array(Schema.String)) })

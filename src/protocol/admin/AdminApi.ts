@@ -76,7 +76,7 @@ export class TopicsGroup extends HttpApiGroup.make("topics").add(
   HttpApiEndpoint.get("getChannel", "/api/topics/:topic/:channel", {
     params: channelParams,
     success: ChannelAnswer,
-    error: readFailures
+    error: [NotFound, ...readFailures]
   }),
   HttpApiEndpoint.post("actOnChannel", "/api/topics/:topic/:channel", {
     params: channelParams,

@@ -1,21 +1,9 @@
-/**
- * HTTP as the utilities use it: two time limits that flags set, connections that are kept for the next request, and no headers
- * but the ones that are asked for.
- */
-import { NodeHttpClient } from "@effect/platform-node"
-import { Duration, Effect, Layer } from "effect"
-import { HttpClient } from "effect/http"
-import type * as Http from "node:http"
+/** The flags of every utility that uses HTTP: two time limits. */
+import { Duration, Effect } from "effect"
+import type { HttpOptions } from "../http/HttpClients.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { row } from "../options/OptionTable.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
-
-/** The flags of every utility that uses HTTP. */
-export interface HttpOptions {
-  readonly httpClientConnectTimeout: Duration.Duration
-  /** Of a whole exchange, connecting included. */
-  readonly httpClientRequestTimeout: Duration.Duration
-}
 
 export const table = (requestTimeout: Duration.Input) => ({
   httpClientConnectTimeout: row(
@@ -51,31 +39,3 @@ export const unlimitedUnlessPositive = <O extends HttpOptions>(options: O): O =>
 
 const orInfinity = (limit: Duration.Duration): Duration.Duration =>
   Duration.isPositive(limit) ? limit : Duration.infinity
-
-/** Ends a connection of the agent's that takes longer than this to be made. */
-export const limitConnecting = (agent: Http.Agent, millis: number): void => {
-  const connect = agent.createConnection.bind(agent)
-  agent.createConnection = (options, callback) => {
-    const socket = connect(options, callback)
-    if (socket === null || socket === undefined) return socket
-    const late = setTimeout(() => socket.destroy(new Error("connect timeout")), millis)
-    const stop = () => clearTimeout(late)
-    socket.once("connect", stop).once("close", stop)
-    return socket
-  }
-}
-
-/** A client that keeps the limit for connecting; requests under way end with the Scope. */
-export const layer = (options: HttpOptions): Layer.Layer<HttpClient.HttpClient> => {
-  const agents = Effect.tap(NodeHttpClient.makeAgent({ keepAlive: true }), ({ http, https }) =>
-    Effect.sync(() => {
-      const millis = Duration.toMillis(options.httpClientConnectTimeout)
-      if (!Number.isFinite(millis)) return
-      limitConnecting(http, millis)
-      limitConnecting(https, millis)
-    }))
-  return NodeHttpClient.layerNodeHttpNoAgent.pipe(
-    Layer.provide(Layer.effect(NodeHttpClient.HttpAgent, agents)),
-    Layer.merge(Layer.succeed(HttpClient.TracerDisabledWhen, () => true))
-  )
-}

@@ -1,8 +1,9 @@
 /**
  * `nsq_stat`: a line of figures of one channel, over all nsqd that have it, again and again.
  */
-import { Duration, Effect, Struct } from "effect"
-import type { HttpClient } from "effect/http"
+import { Duration, Effect, Layer, Struct } from "effect"
+import { DaemonHttp } from "../cluster/DaemonHttp.ts"
+import * as HttpClients from "../http/HttpClients.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
 import * as ClusterStats from "./ClusterStats.ts"
@@ -10,7 +11,7 @@ import * as HttpCalls from "./HttpCalls.ts"
 import * as StandardOutput from "./StandardOutput.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
-export interface StatOptions extends HttpCalls.HttpOptions {
+export interface StatOptions extends HttpClients.HttpOptions {
   readonly topic: string
   readonly channel: string
   readonly nsqdHttpAddresses: ReadonlyArray<string>
@@ -93,17 +94,17 @@ export const poll = Effect.fnUntraced(function*(
   options: StatOptions,
   sources: ClusterStats.Sources,
   print: (text: string) => Effect.Effect<void>
-): Effect.fn.Return<void, ToolError, HttpClient.HttpClient> {
+): Effect.fn.Return<void, ToolError, DaemonHttp> {
   const { channel, count, interval, topic } = options
   const prefixed = (what: string) => (error: ToolError) => toolError(`ERROR: failed to get ${what} - ${error.message}`)
   let before: ClusterStats.ChannelStats | undefined
   for (let round = 0; round <= count; round++) {
     const producers = yield* Effect.mapError(
-      ClusterStats.topicProducers(sources, topic, options),
+      ClusterStats.topicProducers(sources, topic),
       prefixed("topic producers")
     )
     const now = yield* Effect.mapError(
-      ClusterStats.channelStats(producers, topic, channel, options),
+      ClusterStats.channelStats(producers, topic, channel),
       prefixed("nsqd stats")
     )
     if (now === undefined) {
@@ -121,5 +122,6 @@ export const main = Effect.fn("nsq_stat")(function*(options: StatOptions): Effec
   const from = sources(options)
   yield* HttpCalls.check(options)
   if (typeof from === "string") return yield* toolError(from)
-  yield* Effect.provide(poll(options, from, StandardOutput.print), HttpCalls.layer(options))
+  const daemons = DaemonHttp.layer(options.httpClientRequestTimeout).pipe(Layer.provide(HttpClients.layer(options)))
+  yield* Effect.provide(poll(options, from, StandardOutput.print), daemons)
 })

@@ -18,6 +18,7 @@ import {
 import type { HttpClient } from "effect/http"
 import process from "node:process"
 import { Consumer, type Delivery, Discovery, Topic } from "../client/index.ts"
+import * as HttpClients from "../http/HttpClients.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
 import type { Transport } from "../transport/Transport.ts"
@@ -28,7 +29,7 @@ import * as Sources from "./Sources.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 import { type FileSettings, TopicFile } from "./TopicFile.ts"
 
-export interface ToFileOptions extends Sources.SourceOptions, HttpCalls.HttpOptions {
+export interface ToFileOptions extends Sources.SourceOptions, HttpClients.HttpOptions {
   readonly topics: ReadonlyArray<string>
   readonly topicPattern: string
   readonly topicRefresh: Duration.Duration
@@ -258,7 +259,7 @@ export const main = Effect.fn("nsq_to_file")(function*(
     yield* FiberMap.run(writers, topic, writing)
   })
 
-  const http = yield* Layer.build(HttpCalls.layer(options))
+  const http = yield* Layer.build(HttpClients.layer(options))
   const topicsOf = (address: string) =>
     Discovery.topics(address).pipe(
       Effect.provide(http),

@@ -4,6 +4,7 @@
 import { Effect, Random, type Scope, Struct } from "effect"
 import { HttpClient } from "effect/http"
 import { Consumer, Topic } from "../client/index.ts"
+import * as HttpClients from "../http/HttpClients.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
 import { version } from "../options/Version.ts"
@@ -15,7 +16,7 @@ import * as Sources from "./Sources.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 import * as WebRequests from "./WebRequests.ts"
 
-export interface ToHttpOptions extends Sources.SourceOptions, Forwarding.ForwardingOptions, HttpCalls.HttpOptions {
+export interface ToHttpOptions extends Sources.SourceOptions, Forwarding.ForwardingOptions, HttpClients.HttpOptions {
   readonly topic: string
   readonly channel: string
   /** Addresses to POST to, or to GET with `%s` in the place of the message. */
@@ -115,7 +116,7 @@ export const main = Effect.fn("nsq_to_http")(function*(
 ): Effect.fn.Return<void, ToolError, Transport | Scope.Scope> {
   const options = HttpCalls.unlimitedUnlessPositive(given)
   yield* forward(options).pipe(
-    Effect.provide(HttpCalls.layer(options)),
+    Effect.provide(HttpClients.layer(options)),
     ClientLogger.ofConsumer(options.topic, options.channel)
   )
 })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import { DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
 import * as Stat from "../../../src/services/utilities/Stat.ts"
 import * as Cluster from "./cluster.ts"
 
@@ -15,7 +16,7 @@ const printed = Effect.fnUntraced(function*(
   let out = ""
   const print = (text: string) => Effect.sync(() => void (out += text))
   const polling = Stat.poll({ ...flags, count: 1, ...options }, sources, print).pipe(
-    Effect.provide(Cluster.layer(answer)),
+    Effect.provide(DaemonHttp.layer(flags.httpClientRequestTimeout).pipe(Layer.provide(Cluster.layer(answer)))),
     Effect.match({ onSuccess: () => "", onFailure: ({ message }) => message })
   )
   const fiber = yield* Effect.forkChild(polling)

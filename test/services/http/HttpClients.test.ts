@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Http from "node:http"
-import { limitConnecting } from "../../../src/services/utilities/HttpCalls.ts"
+import { limitConnecting } from "../../../src/services/http/HttpClients.ts"
 
-describe("HTTP of the utilities", () => {
+describe("HTTP of the tools", () => {
   it.live("gives up a connection that is not made in time", () =>
     Effect.gen(function*() {
       // The name is never found, so there is never a connection.

@@ -1,0 +1,35 @@
+/**
+ * The program `nsqadmin`: reads command line, environment and config file, builds the daemon's Layer and runs it.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import process from "node:process"
+import * as NsqLogger from "../services/logging/NsqLogger.ts"
+import { Nsqadmin } from "../services/Nsqadmin.ts"
+import type { Settings } from "../services/options/ConfigFile.ts"
+import * as NsqadminOptions from "../services/options/NsqadminOptions.ts"
+import * as Version from "../services/options/Version.ts"
+import * as Main from "./main.ts"
+
+/** Lines that say why the daemon does not run, whatever its own lines look like. */
+const fatalLogs = ({ logFormat }: Partial<NsqadminOptions.NsqadminOptions>) =>
+  NsqLogger.layer({ format: logFormat ?? "nsq", level: "fatal", prefix: "[nsqadmin] " })
+
+const run = ({ given, warnings }: Settings<NsqadminOptions.NsqadminOptions>): void => {
+  const { logFormat: format, logLevel: level, logPrefix: prefix } = { ...NsqadminOptions.defaults(), ...given }
+  const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning))
+  Main.runDaemon({
+    layer: Nsqadmin.layer.pipe(
+      Layer.provide(Layer.effectDiscard(warn)),
+      Layer.provideMerge(NsqLogger.layer({ format, level, prefix })),
+      Layer.provide(NsqadminOptions.layer(given))
+    ),
+    fatalLogs: fatalLogs(given),
+    reload: Effect.logInfo("SIGHUP received, there is nothing to reload"),
+    failed: Nsqadmin.use((nsqadmin) => nsqadmin.failed)
+  })
+}
+
+const command = Main.commandOrExit(NsqadminOptions.parse(process.argv.slice(2)), NsqadminOptions.usage)
+if (command.version) Main.printAndExit(Version.banner("nsqadmin"))
+else Main.settle(NsqadminOptions.settle(command, process.env), fatalLogs(command.given), run)

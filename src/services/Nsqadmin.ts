@@ -1,0 +1,60 @@
+/**
+ * The daemon nsqadmin as one Layer: what it knows of the cluster, and the server of pages and API. It keeps nothing.
+ */
+import { Context, Data, Effect, Layer } from "effect"
+import { AdminAccess } from "./admin/AdminAccess.ts"
+import * as AdminCheck from "./admin/AdminCheck.ts"
+import { AdminConfig } from "./admin/AdminConfig.ts"
+import { AdminHttp } from "./admin/AdminHttp.ts"
+import { Graphite } from "./admin/Graphite.ts"
+import { Notifications } from "./admin/Notifications.ts"
+import { WebAssets } from "./admin/WebAssets.ts"
+import { Cluster } from "./cluster/Cluster.ts"
+import { ClusterActions } from "./cluster/ClusterActions.ts"
+import { ClusterSources } from "./cluster/ClusterSources.ts"
+import { DaemonHttp } from "./cluster/DaemonHttp.ts"
+import * as HttpClients from "./http/HttpClients.ts"
+import * as Options from "./options/NsqadminOptions.ts"
+import * as Version from "./options/Version.ts"
+
+/** The daemon did not start, or cannot go on. */
+export class NsqadminFailure extends Data.TaggedError("NsqadminFailure")<{ readonly message: string }> {}
+
+/** A running nsqadmin. */
+export class Nsqadmin extends Context.Service<Nsqadmin, {
+  /** `host:port`, as bound. */
+  readonly httpAddress: string
+  /** Fails when the daemon cannot go on. */
+  readonly failed: Effect.Effect<never, NsqadminFailure>
+}>()("effect-nsq/Nsqadmin") {
+  static readonly layer: Layer.Layer<Nsqadmin, NsqadminFailure> = Layer.effect(
+    Nsqadmin,
+    Effect.gen(function*() {
+      const options = yield* Options.NsqadminOptions
+      const checked = yield* AdminCheck.check(options)
+      yield* Effect.logInfo(Version.banner("nsqadmin"))
+      const sources = { lookupd: options.lookupdHttpAddresses, nsqd: options.nsqdHttpAddresses }
+      const built = yield* Layer.build(
+        AdminHttp.layer(checked).pipe(
+          Layer.provide([AdminConfig.layer, AdminAccess.layer, WebAssets.layer, Notifications.layer, Graphite.layer]),
+          Layer.provide(ClusterActions.layer),
+          Layer.provide(Cluster.layer),
+          Layer.provide([ClusterSources.layer(sources), DaemonHttp.layer(options.httpClientRequestTimeout)]),
+          Layer.provide(HttpClients.layer(options, checked.tls))
+        )
+      )
+      const { address, broken } = Context.get(built, AdminHttp)
+      return Nsqadmin.of({
+        httpAddress: address,
+        failed: Effect.mapError(broken, ({ message }) => new NsqadminFailure({ message }))
+      })
+    }).pipe(Effect.mapError((error) => new NsqadminFailure({ message: startMessage(error) })))
+  )
+
+  /** A daemon with NSQ's defaults except for the options given. */
+  static readonly layerWith = (options: Partial<Options.NsqadminOptions>): Layer.Layer<Nsqadmin, NsqadminFailure> =>
+    Nsqadmin.layer.pipe(Layer.provide(Options.layer(options)))
+}
+
+const startMessage = (error: { readonly _tag: string; readonly message: string }): string =>
+  error._tag === "AdminStartError" ? error.message : `failed to instantiate nsqadmin - ${error.message}`

@@ -1,0 +1,124 @@
+/**
+ * Whether nsqadmin can run with its options, before anything listens: in NSQ's order and with NSQ's texts (section 1 of the
+ * nsqadmin notes). Addresses are looked up once, so that a misspelt name ends the start and not the first question.
+ */
+import { Data, Duration, Effect, Result } from "effect"
+import { IpInterface, IpNetwork } from "effect/net"
+import { lookup } from "node:dns/promises"
+import { readFile } from "node:fs/promises"
+import type { ClientTls } from "../http/HttpClients.ts"
+import type { NsqadminOptions } from "../options/NsqadminOptions.ts"
+import { splitAddress } from "../transport/Transport.ts"
+import { AdminStartError } from "./AdminStartError.ts"
+
+/** What follows from the options. */
+export interface CheckedOptions {
+  readonly tls: ClientTls
+  /** Undefined when everybody may use `/config`. */
+  readonly configNetwork: IpNetwork.IpNetwork | undefined
+  /** Empty, or `/` and a path without a slash at its end. */
+  readonly basePath: string
+}
+
+class CannotRead extends Data.TaggedError("CannotRead")<{ readonly reason: string }> {}
+
+const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
+
+const refuse = (detail: string) => new AdminStartError({ detail })
+
+const read = (path: string): Effect.Effect<string, CannotRead> =>
+  Effect.tryPromise({
+    try: () => readFile(path, "utf8"),
+    catch: (cause) => new CannotRead({ reason: messageOf(cause) })
+  })
+
+const checkSecureContext = (options: { readonly ca?: string; readonly cert?: string; readonly key?: string }) =>
+  Effect.tryPromise({
+    try: async () => (await import("node:tls")).createSecureContext(options),
+    catch: (cause) => new CannotRead({ reason: messageOf(cause) })
+  })
+
+const clientTls = Effect.fnUntraced(function*(
+  options: NsqadminOptions
+): Effect.fn.Return<ClientTls, AdminStartError> {
+  const { httpClientTlsCert: certPath, httpClientTlsKey: keyPath, httpClientTlsRootCaFile: caPath } = options
+  const rejectUnauthorized = !options.httpClientTlsInsecureSkipVerify
+  if (certPath !== "" && keyPath === "") {
+    return yield* refuse("--http-client-tls-key must be specified with --http-client-tls-cert")
+  }
+  if (keyPath !== "" && certPath === "") {
+    return yield* refuse("--http-client-tls-cert must be specified with --http-client-tls-key")
+  }
+  const pair = certPath === "" ? {} : yield* Effect.all({ cert: read(certPath), key: read(keyPath) }).pipe(
+    Effect.tap(checkSecureContext),
+    Effect.mapError(({ reason }) => refuse(`failed to LoadX509KeyPair ${certPath}, ${keyPath} - ${reason}`))
+  )
+  if (caPath === "") return { ...pair, rejectUnauthorized }
+  const ca = yield* Effect.mapError(
+    read(caPath),
+    ({ reason }) => refuse(`failed to read TLS root CA file ${caPath} - ${reason}`)
+  )
+  const appended = ca.includes("-----BEGIN CERTIFICATE-----") ? checkSecureContext({ ca }) : Effect.fail(undefined)
+  yield* Effect.mapError(appended, () => refuse(`failed to AppendCertsFromPEM ${caPath}`))
+  return { ...pair, ca, rejectUnauthorized }
+})
+
+const resolve = Effect.fnUntraced(function*(flag: string, address: string): Effect.fn.Return<void, AdminStartError> {
+  const failed = (reason: string) => refuse(`failed to resolve ${flag} (${address}) - ${reason}`)
+  const parts = splitAddress(address)
+  if (parts === undefined) {
+    return yield* failed(`address ${address}: ${/:.*:/.test(address) ? "too many colons" : "missing port"} in address`)
+  }
+  if (parts.host === "") return
+  yield* Effect.tryPromise({
+    try: () => lookup(parts.host),
+    catch: (cause) => failed(messageOf(cause))
+  })
+})
+
+/** As NSQ does: the address may have bits beyond the prefix. */
+const network = (cidr: string): Effect.Effect<IpNetwork.IpNetwork | undefined, AdminStartError> => {
+  if (cidr === "") return Effect.undefined
+  const parsed = cidr.includes("/") ? IpInterface.fromString(cidr) : Result.fail(undefined)
+  return Result.isSuccess(parsed)
+    ? Effect.succeed(IpNetwork.fromInterface(parsed.success))
+    : Effect.fail(refuse(`failed to parse --allow-config-from-cidr (${cidr}) - invalid CIDR address: ${cidr}`))
+}
+
+/** Where the paths begin, without dot segments. */
+export const normalizeBasePath = (given: string): string => {
+  const parts: Array<string> = []
+  for (const part of given.split("/")) {
+    if (part === "..") parts.pop()
+    else if (part !== "" && part !== ".") parts.push(part)
+  }
+  return parts.map((part) => `/${part}`).join("")
+}
+
+/** Fails when nsqadmin must not start with these options. */
+export const check = Effect.fnUntraced(function*(
+  options: NsqadminOptions
+): Effect.fn.Return<CheckedOptions, AdminStartError> {
+  const { lookupdHttpAddresses: lookupds, nsqdHttpAddresses: nsqds } = options
+  if (nsqds.length === 0 && lookupds.length === 0) {
+    return yield* refuse("--nsqd-http-address or --lookupd-http-address required")
+  }
+  if (nsqds.length > 0 && lookupds.length > 0) {
+    return yield* refuse("use --nsqd-http-address or --lookupd-http-address not both")
+  }
+  const tls = yield* clientTls(options)
+  yield* Effect.forEach(lookupds, (address) => resolve("--lookupd-http-address", address))
+  yield* Effect.forEach(nsqds, (address) => resolve("--nsqd-http-address", address))
+  const { graphiteUrl } = options
+  if ((options.proxyGraphite || graphiteUrl !== "") && URL.parse(graphiteUrl)?.protocol.startsWith("http") !== true) {
+    return yield* refuse(`failed to parse --graphite-url (${graphiteUrl}) - it is no HTTP address`)
+  }
+  const configNetwork = yield* network(options.allowConfigFromCidr)
+  const endpoint = options.notificationHttpEndpoint
+  if (endpoint !== "" && URL.parse(endpoint)?.protocol.startsWith("http") !== true) {
+    return yield* refuse(`failed to parse --notification-http-endpoint (${endpoint}) - it is no HTTP address`)
+  }
+  if (Duration.toSeconds(options.statsdInterval) < 1) return yield* refuse("--statsd-interval must be at least 1s")
+  if (Duration.toMillis(options.sampleInterval) < 100) return yield* refuse("--sample-interval must be at least 100ms")
+  return { tls, configNetwork, basePath: normalizeBasePath(options.basePath) }
+})

@@ -1,0 +1,128 @@
+/**
+ * nsqadmin's HTTP server: the API, the pages and the rest below the base path, answers in NSQ's form to what there is not, the
+ * access log, compression. It is Effect's router on the listener of our other daemons.
+ */
+import { NodeHttpServer } from "@effect/platform-node"
+import { ByteSize, Clock, Context, Duration, Effect, Latch, Layer } from "effect"
+import { HttpIncomingMessage, HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpApi, HttpApiBuilder } from "effect/http-api"
+import { CountersGroup, NodesGroup, TopicsGroup } from "../../protocol/admin/AdminApi.ts"
+import * as HttpServer from "../http/HttpServer.ts"
+import * as GoDuration from "../options/GoDuration.ts"
+import { NsqadminOptions } from "../options/NsqadminOptions.ts"
+import type { Listener } from "../transport/Transport.ts"
+import type { CheckedOptions } from "./AdminCheck.ts"
+import * as AdminRoutes from "./AdminRoutes.ts"
+import * as CountersHandlers from "./CountersHandlers.ts"
+import * as Endpoints from "./Endpoints.ts"
+import * as NodesHandlers from "./NodesHandlers.ts"
+import * as Peer from "./Peer.ts"
+import * as TopicsHandlers from "./TopicsHandlers.ts"
+
+/** Beyond the largest body that any endpoint takes. */
+const maxBodySize = ByteSize.mebibytes(2)
+
+type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+
+const internalError = Endpoints.failure(500, "INTERNAL_ERROR")
+
+/** Paths are below the base path, and what is not there is answered here. */
+const withinBase =
+  (base: string, answer: ReturnType<typeof Endpoints.make>) =>
+  <E, R>(app: App<E, R>): App<E, R | HttpServerRequest.HttpServerRequest> =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+      const { url } = request
+      const end = url.indexOf("?")
+      const path = end < 0 ? url : url.slice(0, end)
+      const search = end < 0 ? "" : url.slice(end)
+      if (path !== base && !path.startsWith(`${base}/`)) return Effect.succeed(Endpoints.failure(404, "NOT_FOUND"))
+      const below = path.slice(base.length)
+      const local = below === "" ? "/" : below
+      const settled = answer(request.method, local, search)
+      return settled === undefined
+        ? Effect.provideService(app, HttpServerRequest.HttpServerRequest, request.modify({ url: local + search }))
+        : Effect.succeed(settled)
+    })
+
+const jsonType = "application/json"
+
+/** Tools look for NSQ's header, and for its way to write the type. */
+const inNsqForm = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
+  response.headers["content-type"]?.startsWith(jsonType) === true
+    ? HttpServerResponse.setHeaders(response, {
+      "content-type": `${jsonType}; charset=utf-8`,
+      "x-nsq-content-type": "nsq; version=1.0"
+    })
+    : response
+
+const secured = HttpServerResponse.setHeader("x-content-type-options", "nosniff")
+
+/** A line for every request, as NSQ has it. */
+const logged = <E, R>(app: App<E, R>): App<never, R | HttpServerRequest.HttpServerRequest> =>
+  Effect.gen(function*() {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const started = yield* Clock.monotonicTimeNanos
+    const response = yield* Effect.catchCause(app, (cause) =>
+      Effect.as(
+        Effect.logError(`${request.method} ${Peer.target(request)} failed`, cause),
+        internalError
+      ))
+    const elapsed = GoDuration.format(Duration.nanos((yield* Clock.monotonicTimeNanos) - started))
+    const line = `${response.status} ${request.method} ${Peer.target(request)} (${Peer.address(request)}) ${elapsed}`
+    yield* Effect.logInfo(line)
+    return response
+  })
+
+/** What all handlers are at work on, so that a daemon that ends lets them finish. Streams do not count. */
+const counting = () => {
+  const idle = Latch.makeUnsafe(true)
+  let active = 0
+  const count = <E, R>(app: App<E, R>): App<E, R> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        active++
+        idle.closeUnsafe()
+      }),
+      () => app,
+      () =>
+        Effect.sync(() => {
+          active--
+          if (active === 0) idle.openUnsafe()
+        })
+    )
+  return { count, quiet: idle.await }
+}
+
+/** TODO(live): AdminApi, once all its groups are served. */
+class ServedApi extends HttpApi.make("nsqadmin").add(TopicsGroup, NodesGroup, CountersGroup) {}
+
+const apiRoutes = HttpApiBuilder.layer(ServedApi).pipe(
+  Layer.provide([TopicsHandlers.layer, NodesHandlers.layer, CountersHandlers.layer])
+)
+
+const make = Effect.fnUntraced(function*(checked: CheckedOptions) {
+  const { httpAddress, proxyGraphite } = yield* NsqadminOptions
+  const { basePath } = checked
+  const answer = Endpoints.make([...Endpoints.ofApi(), ...AdminRoutes.endpoints(proxyGraphite)], basePath)
+  const router = yield* HttpRouter.toHttpEffect(Layer.mergeAll(apiRoutes, AdminRoutes.layer(checked)))
+  const { count, quiet } = counting()
+  const compressed = HttpMiddleware.compression({ algorithms: ["gzip", "deflate"], minSize: 0 })
+  const app = router.pipe(
+    withinBase(basePath, answer),
+    Effect.map((response) => secured(inNsqForm(response))),
+    compressed,
+    logged,
+    count
+  )
+  const scope = yield* Effect.scope
+  const onRequest = yield* NodeHttpServer.makeHandler(app, { scope }).pipe(
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBodySize)
+  )
+  return yield* HttpServer.listen({ name: "HTTP", address: httpAddress, quiet, onRequest })
+})
+
+/** The listener. */
+export class AdminHttp extends Context.Service<AdminHttp, Listener>()("effect-nsq/admin/AdminHttp") {
+  static readonly layer = (checked: CheckedOptions) =>
+    Layer.effect(AdminHttp, make(checked)).pipe(Layer.provide(NodeHttpServer.layerHttpServices))
+}

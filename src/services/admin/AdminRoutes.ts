@@ -1,0 +1,176 @@
+/** What nsqadmin serves beside its API: the page at each of its paths, the page's files, `/ping`, `/config`, Graphite's pictures. */
+import { Duration, Effect, Result } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { IpNetwork, NetAddress } from "effect/net"
+import { ClusterSources } from "../cluster/ClusterSources.ts"
+import { NsqadminOptions } from "../options/NsqadminOptions.ts"
+import type { ConfigValue } from "../options/OptionKind.ts"
+import { version } from "../options/Version.ts"
+import { AdminAccess, isSameOrigin } from "./AdminAccess.ts"
+import type { CheckedOptions } from "./AdminCheck.ts"
+import { AdminConfig } from "./AdminConfig.ts"
+import { type Endpoint, failure } from "./Endpoints.ts"
+import { Graphite } from "./Graphite.ts"
+import * as Peer from "./Peer.ts"
+import { WebAssets } from "./WebAssets.ts"
+
+/** Where the browser's client shows something. The last two are not NSQ's. */
+const pages = [
+  "/",
+  "/topics",
+  "/topics/:topic",
+  "/topics/:topic/:channel",
+  "/nodes",
+  "/nodes/:node",
+  "/counter",
+  "/lookup",
+  "/warnings",
+  "/daemons"
+] as const
+
+/** Every path here. */
+export const endpoints = (proxyGraphite: boolean): ReadonlyArray<Endpoint> => [
+  ...pages.map((path) => ({ method: "GET", path })),
+  { method: "GET", path: "/ping" },
+  { method: "GET", path: "/static/:asset" },
+  { method: "GET", path: "/fonts/:asset" },
+  { method: "GET", path: "/config/:opt" },
+  { method: "PUT", path: "/config/:opt" },
+  ...(proxyGraphite ? [{ method: "GET", path: "/render" }] : [])
+]
+
+/** Larger values are refused, by NSQ as well. */
+const maxConfigBytes = 1024 * 1024
+
+/** Files have their content's hash in their names. */
+const forever = "public, max-age=31536000, immutable"
+
+/**
+ * The page may load what comes with it and nothing else, save Graphite's pictures where browsers fetch these themselves; it
+ * contains no script, and no other page may contain it.
+ */
+const contentSecurityPolicy = (graphiteOrigin: string): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    `img-src 'self' data:${graphiteOrigin === "" ? "" : ` ${graphiteOrigin}`}`,
+    "font-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'"
+  ].join("; ")
+
+const configAnswer = (value: ConfigValue) =>
+  value._tag === "Text" ? HttpServerResponse.text(value.text) : HttpServerResponse.jsonUnsafe(value.json)
+
+/** The network the request comes from, whatever proxies say. */
+const peerIn = (network: IpNetwork.IpNetwork, request: HttpServerRequest.HttpServerRequest): boolean => {
+  const peer = NetAddress.ipFromString(Peer.ip(request))
+  return Result.isSuccess(peer) && IpNetwork.contains(network, peer.success)
+}
+
+const searchOf = (url: string): string => url.includes("?") ? url.slice(url.indexOf("?")) : ""
+
+/** The routes, below the base path. */
+export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
+  HttpRouter.use(Effect.fnUntraced(function*(router) {
+    const options = yield* NsqadminOptions
+    const access = yield* AdminAccess
+    const sources = yield* ClusterSources
+    const config = yield* AdminConfig
+    const graphite = yield* Graphite
+    const assets = yield* WebAssets
+
+    const graphiteOrigin = options.proxyGraphite ? "" : URL.parse(options.graphiteUrl)?.origin ?? ""
+    const pageHeaders = {
+      "content-security-policy": contentSecurityPolicy(graphiteOrigin),
+      "cache-control": "no-cache",
+      "referrer-policy": "same-origin",
+      "x-frame-options": "DENY"
+    }
+
+    const page = Effect.gen(function*() {
+      const { headers } = yield* HttpServerRequest.HttpServerRequest
+      const html = yield* assets.page({
+        version,
+        basePath,
+        isAdmin: access.isAdmin(headers),
+        nsqlookupd: (yield* sources.current).lookupd,
+        sampleInterval: Duration.toMillis(options.sampleInterval),
+        graphite: {
+          enabled: options.graphiteUrl !== "",
+          url: options.proxyGraphite ? "" : options.graphiteUrl,
+          counterFormat: options.statsdCounterFormat,
+          gaugeFormat: options.statsdGaugeFormat,
+          interval: Duration.toSeconds(options.statsdInterval),
+          prefix: options.statsdPrefix
+        }
+      })
+      return HttpServerResponse.text(html, { contentType: "text/html; charset=utf-8", headers: pageHeaders })
+    })
+    yield* Effect.forEach(pages, (path) => router.add("GET", path, page))
+
+    yield* router.add("GET", "/ping", HttpServerResponse.text("OK"))
+
+    const asset = Effect.gen(function*() {
+      const { asset: name = "" } = yield* HttpRouter.params
+      const found = yield* assets.asset(name)
+      return found === undefined
+        ? HttpServerResponse.text("NOT_FOUND", { status: 404 })
+        : HttpServerResponse.uint8Array(found.content, {
+          contentType: found.type,
+          headers: { "cache-control": options.devStaticDir === "" ? forever : "no-cache" }
+        })
+    })
+    yield* router.add("GET", "/static/:asset", asset)
+    yield* router.add("GET", "/fonts/:asset", asset)
+
+    const isConfigAllowed = (request: HttpServerRequest.HttpServerRequest): boolean =>
+      configNetwork === undefined || peerIn(configNetwork, request)
+
+    const getConfig = Effect.gen(function*() {
+      if (!isConfigAllowed(yield* HttpServerRequest.HttpServerRequest)) return failure(403, "FORBIDDEN")
+      const { opt = "" } = yield* HttpRouter.params
+      return yield* Effect.match(config.get(opt), {
+        onSuccess: configAnswer,
+        onFailure: ({ code }) => failure(400, code)
+      })
+    })
+    yield* router.add("GET", "/config/:opt", getConfig)
+
+    const putConfig = Effect.gen(function*() {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      if (!isConfigAllowed(request)) return failure(403, "FORBIDDEN")
+      if (!isSameOrigin(request.headers)) {
+        return failure(403, "FORBIDDEN: the request comes from another site")
+      }
+      const { opt = "" } = yield* HttpRouter.params
+      if (Number(request.headers["content-length"] ?? 0) > maxConfigBytes) return failure(413, "INVALID_VALUE")
+      const value = yield* Effect.orElseSucceed(request.text, () => "")
+      if (value === "") return failure(413, "INVALID_VALUE")
+      return yield* Effect.match(config.put(opt, value), {
+        onSuccess: configAnswer,
+        onFailure: ({ code }) => failure(400, code)
+      })
+    })
+    yield* router.add("PUT", "/config/:opt", putConfig)
+
+    const render = Effect.gen(function*() {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const peer = Peer.ip(request)
+      const before = request.headers["x-forwarded-for"]
+      const answer = yield* graphite.render(searchOf(request.url), before === undefined ? peer : `${before}, ${peer}`)
+      return HttpServerResponse.stream(answer.stream, {
+        status: answer.status,
+        contentType: answer.headers["content-type"] ?? "application/octet-stream"
+      })
+    }).pipe(
+      Effect.catchTag(
+        "GraphiteError",
+        (error) => Effect.as(Effect.logError(error.message), failure(502, `UPSTREAM_ERROR: ${error.message}`))
+      )
+    )
+    if (options.proxyGraphite) yield* router.add("GET", "/render", render)
+  }))

@@ -1,0 +1,47 @@
+/** nsqadmin's API of plain numbers: the message counts of all channels, and a rate from Graphite (sections 3 and 4). */
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { AdminApi } from "../../protocol/admin/AdminApi.ts"
+import { BadRequest, InternalError } from "../../protocol/admin/AdminFailure.ts"
+import { Cluster } from "../cluster/Cluster.ts"
+import * as Answers from "./Answers.ts"
+import { Graphite } from "./Graphite.ts"
+
+const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
+
+export const layer = HttpApiBuilder.group(
+  AdminApi,
+  "counters",
+  Effect.fn(function*(handlers) {
+    const cluster = yield* Cluster
+    const graphite = yield* Graphite
+
+    const counter = Effect.gen(function*() {
+      const nodes = yield* Answers.asked("get counter producer list", cluster.nodes)
+      const stats = yield* Answers.asked("get nsqd stats", cluster.stats(nodes.value, { clients: false }))
+      const counts = stats.value
+        .flatMap(({ topics }) => topics)
+        .flatMap(({ channels }) => channels)
+        .map(({ channel_name, message_count, node, topic_name }) =>
+          [`${topic_name}:${channel_name}:${node}`, { node, topic_name, channel_name, message_count }] as const
+        )
+      return { stats: Object.fromEntries(counts), message: Answers.warning(nodes.failures, stats.failures) }
+    })
+
+    return handlers
+      .handle("counter", () => counter)
+      .handle("graphite", ({ query: { metric, target } }) => {
+        if (metric !== "rate") return refuse("INVALID_ARG_METRIC")
+        if (target === undefined) return refuse("INVALID_ARG_TARGET")
+        return graphite.rate(target).pipe(
+          Effect.map((rate) => ({ rate })),
+          Effect.catch((error) =>
+            Effect.andThen(
+              Effect.logError(error.message),
+              Effect.fail(InternalError.make({ message: "INTERNAL_ERROR" }))
+            )
+          )
+        )
+      })
+  })
+)

@@ -1,0 +1,72 @@
+/** nsqadmin's API of nsqds: the list, one with all its topics, and tombstones (section 3 of the nsqadmin notes). */
+import { Effect, Schema } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { AdminApi } from "../../protocol/admin/AdminApi.ts"
+import { BadRequest, NotFound } from "../../protocol/admin/AdminFailure.ts"
+import { isTopicName } from "../../protocol/Names.ts"
+import { Cluster, nodeAddress } from "../cluster/Cluster.ts"
+import { ClusterActions } from "../cluster/ClusterActions.ts"
+import { splitAddress } from "../transport/Transport.ts"
+import { AdminAccess } from "./AdminAccess.ts"
+import * as Answers from "./Answers.ts"
+import { Notifications } from "./Notifications.ts"
+
+const TombstoneBody = Schema.Struct({
+  topic: Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("")))
+})
+
+const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
+
+const total = <A>(items: ReadonlyArray<A>, count: (item: A) => number): number =>
+  items.reduce((sum, item) => sum + count(item), 0)
+
+export const layer = HttpApiBuilder.group(
+  AdminApi,
+  "nodes",
+  Effect.fn(function*(handlers) {
+    const access = yield* AdminAccess
+    const cluster = yield* Cluster
+    const actions = yield* ClusterActions
+    const notifications = yield* Notifications
+
+    const list = Effect.map(Answers.asked("get nodes", cluster.nodes), ({ failures, value }) => ({
+      nodes: value.length === 0 ? null : value,
+      message: Answers.warning(failures)
+    }))
+
+    const get = Effect.fnUntraced(function*(address: string) {
+      const nodes = yield* Answers.asked("get producers", cluster.nodes)
+      const node = nodes.value.find((node) => nodeAddress(node) === address)
+      if (node === undefined) return yield* Effect.fail(NotFound.make({ message: "NODE_NOT_FOUND" }))
+      const stats = yield* Answers.asked("get nsqd stats", cluster.stats([node], { clients: true }))
+      const topics = stats.value.flatMap(({ topics }) => topics)
+      return {
+        node: address,
+        topics,
+        total_messages: total(topics, ({ message_count }) => message_count),
+        total_clients: total(topics, ({ channels }) => total(channels, ({ clients }) => clients?.length ?? 0)),
+        message: Answers.warning(nodes.failures)
+      }
+    })
+
+    const tombstone = Effect.fnUntraced(function*(node: string) {
+      yield* access.check
+      const { topic } = yield* Effect.catchTag(
+        Answers.body(TombstoneBody),
+        "BadRequest",
+        () => refuse("INVALID_BODY")
+      )
+      if (!isTopicName(topic)) return yield* refuse("INVALID_TOPIC")
+      // It becomes a part of addresses.
+      if (splitAddress(node) === undefined) return yield* refuse("INVALID_NODE")
+      const answer = yield* Answers.acted("tombstone node for topic", actions.tombstone(topic, node))
+      yield* notifications.tell({ action: "tombstone_topic_producer", topic, node })
+      return answer
+    })
+
+    return handlers
+      .handle("list", () => list)
+      .handle("get", ({ params }) => get(params.node))
+      .handleRaw("tombstone", ({ params }) => tombstone(params.node))
+  })
+)

@@ -1,0 +1,82 @@
+/**
+ * Tells an HTTP endpoint of admins' actions, one at a time and in the background (section 6 of the nsqadmin notes). An endpoint
+ * that does not answer is logged and holds nothing up: NSQ's crashes.
+ */
+import { Clock, Context, Effect, Layer, Queue } from "effect"
+import { HttpClient, HttpClientRequest, HttpServerRequest } from "effect/http"
+import { hostname } from "node:os"
+import { NsqadminOptions } from "../options/NsqadminOptions.ts"
+import * as Peer from "./Peer.ts"
+
+/** What has been done to what. */
+export interface AdminAction {
+  readonly action:
+    | `${"create" | "delete" | "pause" | "unpause" | "empty"}_${"topic" | "channel"}`
+    | "tombstone_topic_producer"
+  readonly topic: string
+  readonly channel?: string
+  /** `host:port` of an nsqd. */
+  readonly node?: string
+}
+
+/** Actions that wait for a slow endpoint; more are dropped, with a line in the log. */
+const maxWaiting = 1024
+
+/** The user of HTTP's Basic scheme, as NSQ reads it. */
+const basicUser = (authorization: string | undefined): string => {
+  const encoded = /^Basic (\S+)$/.exec(authorization ?? "")?.[1]
+  const credentials = encoded === undefined ? "" : Buffer.from(encoded, "base64").toString()
+  return credentials.includes(":") ? credentials.slice(0, credentials.indexOf(":")) : ""
+}
+
+export class Notifications extends Context.Service<Notifications, {
+  /** Tells of an action of the current request; does not wait. */
+  readonly tell: (action: AdminAction) => Effect.Effect<void, never, HttpServerRequest.HttpServerRequest>
+}>()("effect-nsq/admin/Notifications") {
+  static readonly layer: Layer.Layer<Notifications, never, HttpClient.HttpClient> = Layer.effect(
+    Notifications,
+    Effect.gen(function*() {
+      const { httpClientRequestTimeout, notificationHttpEndpoint: endpoint } = yield* NsqadminOptions
+      if (endpoint === "") return Notifications.of({ tell: () => Effect.void })
+      const client = yield* HttpClient.HttpClient
+      const waiting = yield* Queue.dropping<object>(maxWaiting)
+      const via = hostname()
+
+      const post = Effect.fnUntraced(function*(notification: object) {
+        yield* Effect.logInfo(`POSTing notification to ${endpoint}`)
+        const request = HttpClientRequest.post(endpoint).pipe(
+          HttpClientRequest.bodyText(JSON.stringify(notification), "application/json")
+        )
+        yield* client.execute(request).pipe(
+          // Read to its end, so that the connection can be used again.
+          Effect.flatMap((response) => response.arrayBuffer),
+          Effect.timeout(httpClientRequestTimeout),
+          Effect.catch(({ message }) => Effect.logError(`failed to POST notification - ${message}`))
+        )
+      })
+      yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(waiting), post)))
+
+      return Notifications.of({
+        tell: Effect.fnUntraced(function*({ action, channel, node, topic }) {
+          const request = yield* HttpServerRequest.HttpServerRequest
+          const { headers } = request
+          const user = basicUser(headers["authorization"])
+          const scheme = headers["x-scheme"] === "https" ? "https" : "http"
+          const offered = Queue.offerUnsafe(waiting, {
+            action,
+            topic,
+            ...(channel === undefined ? {} : { channel }),
+            ...(node === undefined ? {} : { node }),
+            timestamp: Math.floor((yield* Clock.currentTimeMillis) / 1000),
+            ...(user === "" ? {} : { user }),
+            remote_ip: Peer.address(request),
+            user_agent: headers["user-agent"] ?? "",
+            url: `${scheme}://${headers["host"] ?? ""}${Peer.target(request)}`,
+            via
+          })
+          if (!offered) yield* Effect.logWarning(`notification of ${action} ${topic} dropped: the endpoint is too slow`)
+        })
+      })
+    })
+  )
+}

@@ -1,0 +1,120 @@
+/** nsqadmin's API of topics and their channels: lists, figures, and what admins do to them (section 3 of the nsqadmin notes). */
+import { Effect, Schema } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { AdminApi } from "../../protocol/admin/AdminApi.ts"
+import { BadRequest, NotFound } from "../../protocol/admin/AdminFailure.ts"
+import { isChannelName, isTopicName } from "../../protocol/Names.ts"
+import { Cluster } from "../cluster/Cluster.ts"
+import { ClusterActions } from "../cluster/ClusterActions.ts"
+import * as Sums from "../cluster/Sums.ts"
+import { AdminAccess } from "./AdminAccess.ts"
+import * as Answers from "./Answers.ts"
+import { Notifications } from "./Notifications.ts"
+
+/** Missing names are empty, as for NSQ. */
+const Name = Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("")))
+const NewTopicBody = Schema.Struct({ topic: Name, channel: Name })
+const ActionBody = Schema.Struct({ action: Name })
+
+const isAction = Schema.is(Schema.Literals(["pause", "unpause", "empty"]))
+
+const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
+
+/** Go has no empty list, only none. */
+const nullWhenEmpty = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> | null => items.length === 0 ? null : items
+
+export const layer = HttpApiBuilder.group(
+  AdminApi,
+  "topics",
+  Effect.fn(function*(handlers) {
+    const access = yield* AdminAccess
+    const cluster = yield* Cluster
+    const actions = yield* ClusterActions
+    const notifications = yield* Notifications
+
+    const inactive = Effect.map(
+      Answers.asked("get topics", cluster.inactiveTopics),
+      ({ failures, value }) => ({
+        topics: Object.fromEntries([...value].map(([topic, channels]) => [topic, nullWhenEmpty(channels)])),
+        message: Answers.warning(failures)
+      })
+    )
+
+    const active = Effect.map(
+      Answers.asked("get topics", cluster.topics),
+      ({ failures, value }) => ({ topics: nullWhenEmpty(value), message: Answers.warning(failures) })
+    )
+
+    const get = Effect.fnUntraced(function*(topic: string) {
+      const producers = yield* Answers.asked("get topic producers", cluster.producers(topic))
+      const stats = yield* Answers.asked(
+        "get topic metadata",
+        cluster.stats(producers.value, { topic, clients: false })
+      )
+      return {
+        ...Sums.topic(topic, stats.value.flatMap(({ topics }) => topics)),
+        message: Answers.warning(producers.failures, stats.failures)
+      }
+    })
+
+    const getChannel = Effect.fnUntraced(function*(topic: string, channel: string) {
+      const producers = yield* Answers.asked("get topic producers", cluster.producers(topic))
+      const stats = yield* Answers.asked(
+        "get channel metadata",
+        cluster.stats(producers.value, { topic, channel, clients: true })
+      )
+      const nodes = stats.value
+        .flatMap(({ topics }) => topics)
+        .flatMap(({ channels }) => channels)
+        .filter(({ channel_name }) => channel_name === channel)
+      if (nodes.length === 0) return yield* Effect.fail(NotFound.make({ message: "CHANNEL_NOT_FOUND" }))
+      return {
+        ...Sums.channel(topic, channel, nodes),
+        message: Answers.warning(producers.failures, stats.failures)
+      }
+    })
+
+    const create = Effect.fnUntraced(function*() {
+      yield* access.check
+      const { channel, topic } = yield* Answers.body(NewTopicBody)
+      if (!isTopicName(topic)) return yield* refuse("INVALID_TOPIC")
+      if (channel !== "" && !isChannelName(channel)) return yield* refuse("INVALID_CHANNEL")
+      const wanted = channel === "" ? undefined : channel
+      const answer = yield* Answers.acted("create topic/channel", actions.create(topic, wanted))
+      yield* notifications.tell({ action: "create_topic", topic })
+      if (wanted !== undefined) yield* notifications.tell({ action: "create_channel", topic, channel: wanted })
+      return answer
+    })
+
+    const act = Effect.fnUntraced(function*(topic: string, channel: string | undefined) {
+      yield* access.check
+      const { action } = yield* Answers.body(ActionBody)
+      if (!isAction(action)) return yield* refuse("INVALID_ACTION")
+      // As in NSQ, whatever comes of it.
+      yield* channel === undefined
+        ? notifications.tell({ action: `${action}_topic`, topic })
+        : notifications.tell({ action: `${action}_channel`, topic, channel })
+      return yield* Answers.acted(`${action} topic/channel`, actions.act(action, topic, channel))
+    })
+
+    const remove = Effect.fnUntraced(function*(topic: string, channel: string | undefined) {
+      yield* access.check
+      const kind = channel === undefined ? "topic" : "channel"
+      const answer = yield* Answers.acted(`delete ${kind}`, actions.act("delete", topic, channel))
+      yield* channel === undefined
+        ? notifications.tell({ action: "delete_topic", topic })
+        : notifications.tell({ action: "delete_channel", topic, channel })
+      return answer
+    })
+
+    return handlers
+      .handle("list", ({ query }) => query.inactive === "true" ? inactive : active)
+      .handleRaw("create", () => create())
+      .handle("get", ({ params }) => get(params.topic))
+      .handleRaw("act", ({ params }) => act(params.topic, undefined))
+      .handle("delete", ({ params }) => remove(params.topic, undefined))
+      .handle("getChannel", ({ params }) => getChannel(params.topic, params.channel))
+      .handleRaw("actOnChannel", ({ params }) => act(params.topic, params.channel))
+      .handle("deleteChannel", ({ params }) => remove(params.topic, params.channel))
+  })
+)

@@ -1,0 +1,57 @@
+/**
+ * HTTP as the tools and nsqadmin use it: a limit for connecting, connections that are kept for the next request, and no headers
+ * but the ones that are asked for.
+ */
+import { NodeHttpClient } from "@effect/platform-node"
+import { Duration, Effect, Layer } from "effect"
+import { HttpClient } from "effect/http"
+import type * as Http from "node:http"
+
+/** Time limits of requests. */
+export interface HttpOptions {
+  readonly httpClientConnectTimeout: Duration.Duration
+  /** Of a whole exchange, connecting included. */
+  readonly httpClientRequestTimeout: Duration.Duration
+}
+
+/** What HTTPS servers are checked by and shown; the system's authorities and nothing unless given. */
+export interface ClientTls {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly rejectUnauthorized?: boolean
+}
+
+/** Ends a connection of the agent's that takes longer than this to be made. */
+export const limitConnecting = (agent: Http.Agent, millis: number): void => {
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (options, callback) => {
+    const socket = connect(options, callback)
+    if (socket === null || socket === undefined) return socket
+    const late = setTimeout(() => socket.destroy(new Error("connect timeout")), millis)
+    const stop = () => clearTimeout(late)
+    socket.once("connect", stop).once("close", stop)
+    return socket
+  }
+}
+
+/** A client that keeps the limit for connecting; requests under way end with the Scope. */
+export const layer = (
+  options: Pick<HttpOptions, "httpClientConnectTimeout">,
+  tls: ClientTls = {}
+): Layer.Layer<HttpClient.HttpClient> => {
+  const agents = Effect.tap(
+    NodeHttpClient.makeAgent({ keepAlive: true, ...tls }),
+    ({ http, https }) =>
+      Effect.sync(() => {
+        const millis = Duration.toMillis(options.httpClientConnectTimeout)
+        if (!Number.isFinite(millis)) return
+        limitConnecting(http, millis)
+        limitConnecting(https, millis)
+      })
+  )
+  return NodeHttpClient.layerNodeHttpNoAgent.pipe(
+    Layer.provide(Layer.effect(NodeHttpClient.HttpAgent, agents)),
+    Layer.merge(Layer.succeed(HttpClient.TracerDisabledWhen, () => true))
+  )
+}
