@@ -53,7 +53,7 @@ export class ClusterActions extends Context.Service<ClusterActions, {
         const failures = yield* orderAll(addresses, path)
         if (failures.length < addresses.length) return failures
         const reason = `failed to reach any ${kind}: ${Gathered.reasons(failures)}`
-        return yield* new Gathered.ClusterError({ reason })
+        return yield* new Gathered.ClusterError({ reason, failures })
       })
 
       const create = Effect.fnUntraced(function*(topic: string, channel: string | undefined) {

@@ -3,7 +3,7 @@
  * answer counts, with a warning that names the others; when none answers, or there is none to ask, the question has failed.
  */
 import { Effect, Result, Schema } from "effect"
-import type { DaemonError } from "./DaemonHttp.ts"
+import { DaemonError } from "./DaemonHttp.ts"
 
 /** How many daemons are asked at the same time. */
 const concurrency = 16
@@ -15,7 +15,11 @@ export interface Gathered<A> {
 }
 
 /** Nobody could be asked; the message has what each of them said. */
-export class ClusterError extends Schema.TaggedError<ClusterError>()("ClusterError", { reason: Schema.String }) {
+export class ClusterError extends Schema.TaggedError<ClusterError>()("ClusterError", {
+  reason: Schema.String,
+  /** Who was asked, with what each of them said. */
+  failures: Schema.Array(DaemonError).pipe(Schema.withConstructorDefault(Effect.succeed([])))
+}) {
   override get message(): string {
     return this.reason
   }
@@ -38,7 +42,7 @@ export const ask = <A, B>(
       const failures = results.filter(Result.isFailure).map(({ failure }) => failure)
       return value.length > 0
         ? Effect.succeed({ value, failures })
-        : Effect.fail(new ClusterError({ reason: `failed to query any ${kind}: ${reasons(failures)}` }))
+        : Effect.fail(new ClusterError({ reason: `failed to query any ${kind}: ${reasons(failures)}`, failures }))
     }
   )
 

@@ -1,0 +1,102 @@
+/**
+ * Which daemons of a cluster answer, and since when. nsqlookupds forget an nsqd as soon as it is gone, so those that were seen
+ * are remembered for an hour.
+ */
+import type { DaemonState } from "../../protocol/admin/AdminLive.ts"
+import type { Node } from "../../protocol/admin/AdminNodes.ts"
+import { nodeAddress, type StatsOfNode } from "../cluster/Cluster.ts"
+import type { DaemonError } from "../cluster/DaemonHttp.ts"
+
+/** What was found out about the daemons. */
+export interface Observation {
+  /** Unix milliseconds. */
+  readonly at: number
+  /** Monotonic milliseconds. */
+  readonly monotonic: number
+  /** The nsqlookupds that were asked. */
+  readonly lookupds: ReadonlyArray<string>
+  /** The nsqds that were named by somebody. */
+  readonly named: ReadonlyArray<Node>
+  /** The nsqds that were asked: these, and those that are remembered because not everybody could be asked for names. */
+  readonly nodes: ReadonlyArray<Node>
+  readonly answers: ReadonlyArray<StatsOfNode>
+  readonly failures: ReadonlyArray<DaemonError>
+}
+
+/** An nsqd that was there at that time, in monotonic milliseconds. */
+interface Seen {
+  readonly node: Node
+  readonly at: number
+}
+
+interface Known {
+  readonly state: DaemonState
+  /** Undefined for an nsqlookupd, and for an nsqd that has never said who it is. */
+  readonly seen: Seen | undefined
+}
+
+/** By kind and address. */
+export type DaemonStates = ReadonlyMap<string, Known>
+
+export const none: DaemonStates = new Map()
+
+const rememberedMillis = 60 * 60 * 1000
+const healthy = "OK"
+
+const keyOf = ({ address, kind }: Pick<DaemonState, "kind" | "address">): string => `${kind} ${address}`
+
+/** Since when depends on whether it is reachable and whether something is wrong, not on the words for it. */
+const isAsBefore = (before: DaemonState | undefined, now: Omit<DaemonState, "since">): before is DaemonState =>
+  before !== undefined && before.reachable === now.reachable && (before.error === "") === (now.error === "")
+
+/** What is known after an observation, given what was known before. */
+export const observe = (before: DaemonStates, observation: Observation): DaemonStates => {
+  const { answers, at, failures, lookupds, monotonic, named, nodes } = observation
+  const states = new Map<string, Known>()
+  const failed = new Map(failures.map(({ address, reason }) => [address, reason]))
+  const answered = new Map(answers.map((answer) => [nodeAddress(answer.node), answer]))
+
+  const add = (state: Omit<DaemonState, "since">, seen: Seen | undefined): void => {
+    const known = before.get(keyOf(state))?.state
+    states.set(keyOf(state), { state: { ...state, since: isAsBefore(known, state) ? known.since : at }, seen })
+  }
+  const isNamed = new Set(named.map(nodeAddress))
+
+  for (const address of lookupds) {
+    const error = failed.get(address) ?? ""
+    add({ kind: "nsqlookupd", address, hostname: "", version: "", reachable: error === "", error }, undefined)
+    failed.delete(address)
+  }
+  for (const node of nodes) {
+    const address = nodeAddress(node)
+    const answer = answered.get(address)
+    const { hostname } = node
+    const [version, error] = answer === undefined
+      ? [node.version, failed.get(address) ?? "it did not answer"]
+      : [answer.version, answer.health === healthy || answer.health === "" ? "" : answer.health]
+    const isThere = answer !== undefined || isNamed.has(address)
+    const seen = isThere ? { node, at: monotonic } : before.get(keyOf({ kind: "nsqd", address }))?.seen
+    add({ kind: "nsqd", address, hostname, version, reachable: answer !== undefined, error }, seen)
+    failed.delete(address)
+  }
+  for (const [address, error] of failed) {
+    const { hostname, version } = before.get(keyOf({ kind: "nsqd", address }))?.state ?? { hostname: "", version: "" }
+    add({ kind: "nsqd", address, hostname, version, reachable: false, error }, undefined)
+  }
+  for (const [key, { seen, state }] of before) {
+    if (states.has(key) || !isRemembered(seen, monotonic)) continue
+    add({ ...state, reachable: false, error: "it was there and is not any more: no nsqlookupd names it" }, seen)
+  }
+  return states
+}
+
+const isRemembered = (seen: Seen | undefined, monotonic: number): seen is Seen =>
+  seen !== undefined && monotonic - seen.at <= rememberedMillis
+
+/** The nsqds that were there within the last hour. */
+export const remembered = (states: DaemonStates, monotonic: number): ReadonlyArray<Node> =>
+  Array.from(states.values()).flatMap(({ seen }) => isRemembered(seen, monotonic) ? [seen.node] : [])
+
+/** For browsers, in the order of their addresses. */
+export const list = (states: DaemonStates): ReadonlyArray<DaemonState> =>
+  Array.from(states.values(), ({ state }) => state).sort((a, b) => keyOf(a) < keyOf(b) ? -1 : 1)

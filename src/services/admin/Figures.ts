@@ -1,0 +1,175 @@
+/**
+ * The figures of a cluster at one moment: depths and rates of every topic and channel, over all nsqds and on each of them. Rates
+ * follow from the counters of the moment before. One pass over what the nsqds say, without clients and latencies: unlike `Sums`
+ * this runs every few seconds over everything there is.
+ */
+import type { LivePoint, TopicSummary } from "../../protocol/admin/AdminLive.ts"
+import type { ChannelOnNode, TopicOnNode } from "../../protocol/admin/AdminStats.ts"
+import { nodeAddress, type StatsOfNode } from "../cluster/Cluster.ts"
+
+/** What is charted of a topic or a channel. */
+export interface Figures {
+  readonly depth: number
+  /** Messages per second; null where there is nothing to compare with. */
+  readonly rate: number | null
+}
+
+/** A topic or a channel on one nsqd. */
+export interface FiguresOnNode extends Figures {
+  /** Messages that it has had since the nsqd started. */
+  readonly count: number
+}
+
+export interface TopicOnNodeFigures extends FiguresOnNode {
+  readonly paused: boolean
+  readonly channels: ReadonlyMap<string, FiguresOnNode>
+}
+
+/** A channel over all nsqds. */
+export interface ChannelFigures extends Figures {
+  readonly clients: number
+  /** On how many nsqds it is, and on how many of them it is paused. */
+  readonly nodes: number
+  readonly pausedNodes: number
+}
+
+export interface TopicFigures {
+  readonly summary: TopicSummary
+  readonly channels: ReadonlyMap<string, ChannelFigures>
+  /** By the address of the nsqd. */
+  readonly nodes: ReadonlyMap<string, TopicOnNodeFigures>
+}
+
+export interface ClusterFigures {
+  /** Monotonic milliseconds. */
+  readonly at: number
+  readonly topics: ReadonlyMap<string, TopicFigures>
+  /** Addresses of the nsqds that are counted. */
+  readonly nodes: ReadonlySet<string>
+}
+
+export const none: ClusterFigures = { at: 0, topics: new Map(), nodes: new Set() }
+
+/** Digits beyond these would say more about our timing than about the cluster. */
+const rounded = (rate: number): number => Math.round(rate * 1000) / 1000
+
+/** A counter that went down has begun again from 0. */
+const rateOf = (count: number, before: number, seconds: number): number =>
+  rounded((count >= before ? count - before : count) / seconds)
+
+const plus = (sum: number | null, rate: number | null): number | null =>
+  rate === null ? sum : rounded((sum ?? 0) + rate)
+
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+
+interface Summing {
+  readonly summary: Mutable<TopicSummary>
+  readonly channels: Map<string, Mutable<ChannelFigures>>
+  readonly nodes: Map<string, TopicOnNodeFigures>
+}
+
+const nothing = (topic: string): Summing => ({
+  summary: {
+    topic,
+    depth: 0,
+    channel_depth: 0,
+    in_flight_count: 0,
+    deferred_count: 0,
+    message_count: 0,
+    rate: null,
+    channel_count: 0,
+    client_count: 0,
+    paused: false
+  },
+  channels: new Map(),
+  nodes: new Map()
+})
+
+const addChannel = ({ channels, summary }: Summing, channel: ChannelOnNode, rate: number | null): void => {
+  let sum = channels.get(channel.channel_name)
+  if (sum === undefined) {
+    sum = { depth: 0, rate: null, clients: 0, nodes: 0, pausedNodes: 0 }
+    channels.set(channel.channel_name, sum)
+    summary.channel_count++
+  }
+  sum.depth += channel.depth
+  sum.rate = plus(sum.rate, rate)
+  sum.clients += channel.client_count
+  sum.nodes++
+  if (channel.paused) sum.pausedNodes++
+  summary.channel_depth += channel.depth
+  summary.in_flight_count += channel.in_flight_count
+  summary.deferred_count += channel.deferred_count
+  summary.client_count += channel.client_count
+}
+
+const addTopic = ({ summary }: Summing, topic: TopicOnNode, rate: number | null): void => {
+  summary.depth += topic.depth
+  summary.message_count += topic.message_count
+  summary.rate = plus(summary.rate, rate)
+  if (topic.paused) summary.paused = true
+}
+
+const isSame = (a: TopicSummary, b: TopicSummary): boolean =>
+  a.depth === b.depth && a.channel_depth === b.channel_depth && a.in_flight_count === b.in_flight_count &&
+  a.deferred_count === b.deferred_count && a.message_count === b.message_count && a.rate === b.rate &&
+  a.channel_count === b.channel_count && a.client_count === b.client_count && a.paused === b.paused
+
+/** Whether a browser that has seen the one need not be told of the other. */
+export const isUnchanged = (a: TopicSummary | undefined, b: TopicSummary): boolean =>
+  a === b || (a !== undefined && isSame(a, b))
+
+/**
+ * Adds up what nsqds have said. A topic or a channel that is new on an nsqd counted before has had its first message since;
+ * of an nsqd that was not counted before nothing is known of its rates yet.
+ */
+export const fromAnswers = (
+  answers: ReadonlyArray<StatsOfNode>,
+  at: number,
+  before: ClusterFigures
+): ClusterFigures => {
+  const topics = new Map<string, Summing>()
+  const nodes = new Set<string>()
+  const seconds = (at - before.at) / 1000
+  for (const answer of answers) {
+    const address = nodeAddress(answer.node)
+    nodes.add(address)
+    const isRated = seconds > 0 && before.nodes.has(address)
+    for (const topic of answer.topics) {
+      let sum = topics.get(topic.topic_name)
+      if (sum === undefined) topics.set(topic.topic_name, sum = nothing(topic.topic_name))
+      const known = before.topics.get(topic.topic_name)?.nodes.get(address)
+      const rate = isRated ? rateOf(topic.message_count, known?.count ?? 0, seconds) : null
+      addTopic(sum, topic, rate)
+      const channels = new Map<string, FiguresOnNode>()
+      for (const channel of topic.channels) {
+        const { channel_name: name, depth, message_count: count } = channel
+        const channelRate = isRated ? rateOf(count, known?.channels.get(name)?.count ?? 0, seconds) : null
+        channels.set(name, { depth, rate: channelRate, count })
+        addChannel(sum, channel, channelRate)
+      }
+      const { depth, message_count: count, paused } = topic
+      sum.nodes.set(address, { depth, rate, count, paused, channels })
+    }
+  }
+  return { at, topics, nodes }
+}
+
+/** All series of a topic: itself, its channels, and both on each nsqd. */
+export const points = (topic: string, { channels, nodes, summary }: TopicFigures): ReadonlyArray<LivePoint> => {
+  const point = (channel: string, node: string, { depth, rate }: Figures): LivePoint => ({
+    topic,
+    channel,
+    node,
+    depth,
+    rate
+  })
+  return [
+    point("", "", summary),
+    ...Array.from(channels, ([channel, figures]) => point(channel, "", figures)),
+    ...Array.from(nodes).flatMap(([node, figures]) => [
+      point("", node, figures),
+      ...Array.from(figures.channels, ([channel, onNode]) => point(channel, node, onNode))
+    ])
+  ]
+}

@@ -1,0 +1,216 @@
+/**
+ * What somebody should look at: forgotten topics and channels, things that are paused, daemons that are gone or unwell. A pure
+ * function of what the cluster is like now and what was noticed before.
+ */
+import type { DaemonState, Warning, warningKinds } from "../../protocol/admin/AdminLive.ts"
+import type { ChannelFigures, ClusterFigures, TopicFigures } from "./Figures.ts"
+
+/** What the cluster is like. */
+export interface Watched {
+  /** Unix milliseconds. */
+  readonly at: number
+  readonly figures: ClusterFigures
+  readonly daemons: ReadonlyArray<DaemonState>
+}
+
+type Kind = (typeof warningKinds)[number]
+
+/** A channel without clients: its depths since it is watched, those that may still be compared with. */
+interface Growth {
+  readonly depths: ReadonlyArray<Depth>
+  /** It has been seen to grow and has not shrunk since. */
+  readonly from: number | undefined
+}
+
+interface Depth {
+  /** Monotonic milliseconds. */
+  readonly at: number
+  readonly depth: number
+}
+
+/** What was noticed so far. */
+export interface WarningState {
+  readonly warnings: ReadonlyMap<string, Warning>
+  /** Channels without clients, by topic and channel. */
+  readonly growths: ReadonlyMap<string, Growth>
+  readonly figures: ClusterFigures | undefined
+}
+
+export const none: WarningState = { warnings: new Map(), growths: new Map(), figures: undefined }
+
+/** A depth is compared with one that is at least so old ... */
+const comparedMillis = 30_000
+/** ... and at least so many samples. */
+const comparedSamples = 3
+/** Of each kind; the last one tells how many more there are. */
+const maxPerKind = 100
+/** Daemons named in a sentence. */
+const maxNamed = 5
+
+const amount = (count: number, noun: string): string =>
+  `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`
+
+const waiting = (messages: number): string => `${amount(messages, "message")} ${messages === 1 ? "waits" : "wait"}`
+
+/** Where something is paused, unless that is everywhere. */
+const pausedOn = (paused: number, nodes: number): string =>
+  paused === nodes ? "" : ` on ${paused} of ${amount(nodes, "nsqd")}`
+
+interface Subject {
+  readonly topic?: string
+  readonly channel?: string
+  readonly node?: string
+}
+
+type Notice = Omit<Warning, "since">
+
+const notice = (kind: Kind, { channel = "", node = "", topic = "" }: Subject, text: string): Notice => ({
+  kind,
+  topic,
+  channel,
+  node,
+  text
+})
+
+const keyOf = ({ channel, kind, node, topic }: Notice): string => `${kind} ${topic} ${channel} ${node}`
+
+const sameNodes = (a: ClusterFigures, b: ClusterFigures): boolean =>
+  a.nodes.size === b.nodes.size && [...a.nodes].every((node) => b.nodes.has(node))
+
+const watchGrowth = (before: Growth | undefined, now: Depth): Growth => {
+  if (before === undefined) return { depths: [now], from: undefined }
+  const depths = [...before.depths, now]
+  // The oldest is the one to compare with: the newest of those that are old enough.
+  while (depths.length > comparedSamples + 1 && now.at - (depths[1]?.at ?? now.at) >= comparedMillis) depths.shift()
+  const last = before.depths.at(-1) ?? now
+  const [oldest = now] = depths
+  const isOldEnough = depths.length > comparedSamples && now.at - oldest.at >= comparedMillis
+  const hasShrunk = now.depth < last.depth
+  const from = hasShrunk
+    ? undefined
+    : before.from ?? (isOldEnough && now.depth > oldest.depth ? oldest.depth : undefined)
+  return { depths, from }
+}
+
+/** Figures of other nsqds cannot be compared: what has been seen to grow counts on, the rest is watched afresh. */
+const forgetDepths = (growths: WarningState["growths"]): WarningState["growths"] =>
+  new Map(
+    Array.from(growths).flatMap(([key, growth]) =>
+      growth.from === undefined ? [] : [[key, { depths: [], from: growth.from }]]
+    )
+  )
+
+const growthKey = (topic: string, channel: string): string => `${topic} ${channel}`
+
+const watchGrowths = ({ figures: before, growths }: WarningState, figures: ClusterFigures): WarningState["growths"] => {
+  // Nothing new is known.
+  if (figures === before) return growths
+  const comparable = before !== undefined && sameNodes(before, figures) ? growths : forgetDepths(growths)
+  const watched = new Map<string, Growth>()
+  for (const [topic, { channels }] of figures.topics) {
+    for (const [channel, { clients, depth }] of channels) {
+      if (clients > 0) continue
+      const key = growthKey(topic, channel)
+      watched.set(key, watchGrowth(comparable.get(key), { at: figures.at, depth }))
+    }
+  }
+  return watched
+}
+
+const ofTopic = function*(topic: string, { channels, nodes, summary: { depth } }: TopicFigures): Generator<Notice> {
+  if (channels.size === 0) {
+    const what = depth === 0 ? "what is published to it will wait" : waiting(depth)
+    yield notice("topic_without_channels", { topic }, `Topic ${topic} has no channels: ${what} until there is one.`)
+  }
+  let paused = 0
+  for (const [node, onNode] of nodes) {
+    if (onNode.paused) paused++
+    if (channels.size > 0 && onNode.channels.size === 0 && onNode.depth > 0) {
+      const text = `Topic ${topic} has no channels on ${node}: ${waiting(onNode.depth)} there.`
+      yield notice("topic_without_channels", { topic, node }, text)
+    }
+  }
+  if (paused > 0) {
+    const text = `Topic ${topic} is paused${pausedOn(paused, nodes.size)}: ${waiting(depth)}.`
+    yield notice("paused_topic", { topic }, text)
+  }
+}
+
+const ofChannel = function*(
+  topic: string,
+  channel: string,
+  { depth, nodes, pausedNodes }: ChannelFigures,
+  growth: Growth | undefined
+): Generator<Notice> {
+  const subject = { topic, channel }
+  if (pausedNodes > 0) {
+    const text = `Channel ${channel} of topic ${topic} is paused${pausedOn(pausedNodes, nodes)}: ${waiting(depth)}.`
+    yield notice("paused_channel", subject, text)
+  }
+  if (growth?.from !== undefined) {
+    const more = (depth - growth.from).toLocaleString("en-US")
+    const text = `Nobody consumes channel ${channel} of topic ${topic}: ${waiting(depth)}, ${more} more than before.`
+    yield notice("unconsumed_channel", subject, text)
+  }
+}
+
+const ofDaemon = function*({ address, error, kind, reachable }: DaemonState): Generator<Notice> {
+  if (!reachable) yield notice("daemon_gone", { node: address }, `${kind} ${address} does not answer: ${error}`)
+  else if (error !== "") yield notice("daemon_unhealthy", { node: address }, `${kind} ${address} is not well: ${error}`)
+}
+
+const ofVersions = function*(daemons: ReadonlyArray<DaemonState>): Generator<Notice> {
+  const versions = new Map<string, Array<string>>()
+  for (const { address, kind, reachable, version } of daemons) {
+    if (kind !== "nsqd" || !reachable || version === "") continue
+    const same = versions.get(version)
+    if (same === undefined) versions.set(version, [address])
+    else same.push(address)
+  }
+  if (versions.size < 2) return
+  const each = Array.from(versions, ([version, addresses]) => {
+    const more = addresses.length - maxNamed
+    const named = addresses.slice(0, maxNamed).join(", ")
+    return `${version} on ${named}${more > 0 ? ` and ${more} more` : ""}`
+  })
+  yield notice("versions_differ", {}, `nsqds of ${versions.size} versions are at work: ${each.sort().join("; ")}.`)
+}
+
+const notices = function*({ daemons, figures }: Watched, growths: WarningState["growths"]): Generator<Notice> {
+  for (const daemon of daemons) yield* ofDaemon(daemon)
+  yield* ofVersions(daemons)
+  for (const [topic, topicFigures] of figures.topics) {
+    yield* ofTopic(topic, topicFigures)
+    for (const [channel, channelFigures] of topicFigures.channels) {
+      yield* ofChannel(topic, channel, channelFigures, growths.get(growthKey(topic, channel)))
+    }
+  }
+}
+
+/** What is noticed now, given what was noticed before. */
+export const observe = (before: WarningState, watched: Watched): WarningState => {
+  const growths = watchGrowths(before, watched.figures)
+  const warnings = new Map<string, Warning>()
+  for (const found of notices(watched, growths)) {
+    const key = keyOf(found)
+    warnings.set(key, { ...found, since: before.warnings.get(key)?.since ?? watched.at })
+  }
+  return { warnings, growths, figures: watched.figures }
+}
+
+/** For browsers: of each kind the newest, and when there are very many, how many more. */
+export const list = ({ warnings }: WarningState): ReadonlyArray<Warning> => {
+  const kinds = new Map<Kind, Array<Warning>>()
+  for (const warning of warnings.values()) {
+    const same = kinds.get(warning.kind)
+    if (same === undefined) kinds.set(warning.kind, [warning])
+    else same.push(warning)
+  }
+  return Array.from(kinds.values()).flatMap((same) => {
+    same.sort((a, b) => b.since - a.since)
+    const [first] = same
+    if (same.length <= maxPerKind || first === undefined) return same
+    const text = `And ${amount(same.length - maxPerKind, "warning")} more of this kind.`
+    return [...same.slice(0, maxPerKind), { ...first, topic: "", channel: "", node: "", text }]
+  })
+}

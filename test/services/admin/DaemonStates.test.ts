@@ -1,0 +1,102 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import type { Node } from "../../../src/protocol/admin/AdminNodes.ts"
+import * as DaemonStates from "../../../src/services/admin/DaemonStates.ts"
+import { DaemonError } from "../../../src/services/cluster/DaemonHttp.ts"
+import { nothingMore } from "../broker/testing.ts"
+import { fakeCluster, latest, nodeNamed, passSamples, samplerLayer } from "./cluster.ts"
+
+const minute = 60_000
+
+/** What nsqlookupds name and who answers, at that time. */
+const seen = (
+  at: number,
+  named: ReadonlyArray<Node>,
+  options: Partial<DaemonStates.Observation> = {}
+): DaemonStates.Observation => ({
+  at,
+  monotonic: at,
+  lookupds: [],
+  named,
+  nodes: named,
+  answers: named.map((node) => ({ node, version: node.version, health: "OK", topics: [] })),
+  failures: [],
+  ...options
+})
+
+const [a, b] = [nodeNamed("a"), nodeNamed("b")]
+const refused = (address: string) => new DaemonError({ address, reason: "connection refused" })
+
+const states = (...observations: ReadonlyArray<DaemonStates.Observation>) =>
+  DaemonStates.list(observations.reduce(DaemonStates.observe, DaemonStates.none)).map(
+    ({ address, error, reachable, since }) => ({ address, reachable, error, since })
+  )
+
+const goneError = "it was there and is not any more: no nsqlookupd names it"
+
+describe("DaemonStates", () => {
+  it("tell since when a daemon answers or does not", () => {
+    const failing = { answers: [], failures: [refused("a:4151")] }
+    assert.deepStrictEqual(states(seen(1, [a]), seen(2, [a])), [
+      { address: "a:4151", reachable: true, error: "", since: 1 }
+    ])
+    assert.deepStrictEqual(states(seen(1, [a]), seen(2, [a], failing), seen(3, [a], failing)), [
+      { address: "a:4151", reachable: false, error: "connection refused", since: 2 }
+    ])
+    assert.deepStrictEqual(states(seen(1, [a]), seen(2, [a], failing), seen(3, [a])), [
+      { address: "a:4151", reachable: true, error: "", since: 3 }
+    ])
+  })
+
+  it("remember for an hour an nsqd that nobody names any more", () => {
+    const forgotten = (at: number) => states(seen(1, [a, b]), seen(2, [a]), seen(at, [a])).slice(1)
+    assert.deepStrictEqual(forgotten(60 * minute + 1), [
+      { address: "b:4151", reachable: false, error: goneError, since: 2 }
+    ])
+    assert.deepStrictEqual(forgotten(60 * minute + 2), [])
+  })
+
+  it("forget after an hour an nsqd that was named by an nsqlookupd which does not answer", () => {
+    const failures = [refused("lookup:4161"), refused("a:4151")]
+    const lost = (at: number) => seen(at, [], { nodes: [a], lookupds: ["lookup:4161"], failures })
+    assert.strictEqual(states(seen(1, [a]), lost(minute)).length, 2)
+    const known = [seen(1, [a]), lost(30 * minute)].reduce(DaemonStates.observe, DaemonStates.none)
+    assert.deepStrictEqual(DaemonStates.remembered(known, 60 * minute), [a])
+    assert.deepStrictEqual(DaemonStates.remembered(known, 61 * minute), [])
+    assert.deepStrictEqual(states(seen(1, [a]), lost(2), seen(61 * minute, [])).length, 0)
+  })
+
+  it("name an nsqd by the address it was given until it says who it is", () => {
+    const failures = [refused("localhost:4151")]
+    assert.deepStrictEqual(states(seen(1, [], { failures })), [
+      { address: "localhost:4151", reachable: false, error: "connection refused", since: 1 }
+    ])
+    assert.deepStrictEqual(states(seen(1, [], { failures }), seen(2, [a])), [
+      { address: "a:4151", reachable: true, error: "", since: 2 }
+    ])
+  })
+
+  it.effect("follow nsqds that stop and start again", () => {
+    const state = fakeCluster({ a: { topics: {} }, b: { topics: {} } })
+    const b = Effect.map(latest, ({ daemons, warnings }) => ({
+      reachable: daemons.find(({ address }) => address === "b:4151")?.reachable,
+      warnings: warnings.map(({ kind, node }) => [kind, node])
+    }))
+    return Effect.gen(function*() {
+      assert.deepStrictEqual(yield* b, { reachable: true, warnings: [] })
+      // An nsqlookupd notices at once.
+      state.nodes["b"] = { topics: {}, named: false }
+      yield* passSamples(1)
+      assert.deepStrictEqual(yield* b, { reachable: false, warnings: [["daemon_gone", "b:4151"]] })
+      state.nodes["b"] = { topics: {} }
+      yield* passSamples(1)
+      assert.deepStrictEqual(yield* b, { reachable: true, warnings: [] })
+      delete state.nodes["b"]
+      yield* passSamples(1)
+      yield* TestClock.adjust("61 minutes")
+      yield* nothingMore
+      assert.deepStrictEqual(yield* b, { reachable: undefined, warnings: [] })
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+})

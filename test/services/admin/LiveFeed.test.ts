@@ -1,0 +1,107 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Queue, type Scope, Stream } from "effect"
+import type { LiveSample } from "../../../src/protocol/admin/AdminLive.ts"
+import { LiveFeed } from "../../../src/services/admin/LiveFeed.ts"
+import { nothingMore } from "../broker/testing.ts"
+import { type FakeCluster, fakeCluster, passSamples, samplerLayer } from "./cluster.ts"
+
+const layer = (state: FakeCluster) => LiveFeed.layer.pipe(Layer.provideMerge(samplerLayer(state)))
+
+/** What a browser is told, as it comes. */
+const browser = (topic?: string): Effect.Effect<Queue.Queue<LiveSample>, never, LiveFeed | Scope.Scope> =>
+  Effect.gen(function*() {
+    const told = yield* Queue.unbounded<LiveSample>()
+    const { samples } = yield* LiveFeed
+    yield* Effect.forkScoped(Stream.runForEach(samples(topic), (sample) => Queue.offer(told, sample)))
+    yield* nothingMore
+    return told
+  })
+
+describe("LiveFeed", () => {
+  it.effect("tells everything at first, then what has changed and what is gone", () => {
+    const t = { depth: 1, message_count: 1 }
+    const topics: FakeCluster["nodes"][string]["topics"] = { t, u: { depth: 2 }, v: {} }
+    return Effect.gen(function*() {
+      const told = yield* browser()
+      const first = yield* Queue.take(told)
+      assert.isTrue(first.full)
+      assert.deepStrictEqual(first.topics.map(({ topic }) => topic), ["t", "u", "v"])
+      yield* passSamples(1)
+      // There are rates now.
+      assert.deepStrictEqual((yield* Queue.take(told)).topics.map(({ rate, topic }) => [topic, rate]), [
+        ["t", 0],
+        ["u", 0],
+        ["v", 0]
+      ])
+      t.depth = 5
+      delete topics["v"]
+      yield* passSamples(1)
+      const third = yield* Queue.take(told)
+      assert.isFalse(third.full)
+      assert.deepStrictEqual(third.topics.map(({ depth, topic }) => [topic, depth]), [["t", 5]])
+      assert.deepStrictEqual(third.gone, ["v"])
+      yield* passSamples(1)
+      const { gone, points, topics: changed } = yield* Queue.take(told)
+      assert.deepStrictEqual({ changed, gone, points }, { changed: [], gone: [], points: [] })
+    }).pipe(Effect.provide(layer(fakeCluster({ a: { topics } }))))
+  })
+
+  it.effect("tells each browser everything, whenever it comes", () =>
+    Effect.gen(function*() {
+      yield* browser()
+      yield* passSamples(2)
+      const late = yield* browser()
+      assert.isTrue((yield* Queue.take(late)).full)
+      yield* passSamples(1)
+      assert.isFalse((yield* Queue.take(late)).full)
+    }).pipe(Effect.provide(layer(fakeCluster({ a: { topics: { t: {} } } })))))
+
+  it.effect("tells all series of the topic that is asked for, each time", () => {
+    const state = fakeCluster({
+      a: { topics: { t: { depth: 1, channels: { c: { depth: 2 } } }, u: { depth: 9 } } },
+      b: { topics: { t: { depth: 3, channels: { c: { depth: 4 } } } } }
+    })
+    const expected = [
+      ["", "", 4],
+      ["c", "", 6],
+      ["", "a:4151", 1],
+      ["c", "a:4151", 2],
+      ["", "b:4151", 3],
+      ["c", "b:4151", 4]
+    ]
+    return Effect.gen(function*() {
+      const told = yield* browser("t")
+      const series = Effect.map(Queue.take(told), ({ points }) =>
+        points.map(({ channel, depth, node, topic }) => {
+          assert.strictEqual(topic, "t")
+          return [channel, node, depth]
+        }))
+      assert.deepStrictEqual(yield* series, expected)
+      yield* passSamples(1)
+      assert.deepStrictEqual(yield* series, expected)
+    }).pipe(Effect.provide(layer(state)))
+  })
+
+  it.effect("tells a browser that was slow of every change that it missed", () => {
+    const topics: FakeCluster["nodes"][string]["topics"] = { t: {}, u: {}, v: {} }
+    return Effect.gen(function*() {
+      const { samples } = yield* LiveFeed
+      const told = yield* Queue.bounded<LiveSample>(1)
+      yield* Effect.forkScoped(Stream.runForEach(samples(undefined), (sample) => Queue.offer(told, sample)))
+      yield* passSamples(1)
+      topics["t"] = { depth: 1 }
+      yield* passSamples(1)
+      topics["u"] = { depth: 2 }
+      yield* passSamples(1)
+      delete topics["v"]
+      yield* passSamples(1)
+      const seen = new Map<string, number>()
+      for (const _ of ["full", "waiting", "newest"]) {
+        const sample = yield* Queue.take(told)
+        for (const { depth, topic } of sample.topics) seen.set(topic, depth)
+        for (const topic of sample.gone) seen.delete(topic)
+      }
+      assert.deepStrictEqual([...seen], [["t", 1], ["u", 2]])
+    }).pipe(Effect.provide(layer(fakeCluster({ a: { topics } }))))
+  })
+})

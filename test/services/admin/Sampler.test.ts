@@ -1,0 +1,195 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { Sampler } from "../../../src/services/admin/Sampler.ts"
+import { nothingMore } from "../broker/testing.ts"
+import { fakeCluster, latest, passSamples, samplerLayer } from "./cluster.ts"
+
+/** The summary of a topic in the newest sample. */
+const summary = (topic: string) => Effect.map(latest, ({ figures }) => figures.topics.get(topic)?.summary)
+
+const rate = (topic: string) => Effect.map(summary(topic), (found) => found?.rate)
+
+const daemons = Effect.map(
+  latest,
+  (sample) => sample.daemons.map(({ address, error, reachable }) => [address, reachable, error])
+)
+
+describe("Sampler", () => {
+  it.effect("adds up topics and channels over all nsqds", () => {
+    const state = fakeCluster({
+      a: {
+        topics: {
+          t: { depth: 2, message_count: 10, channels: { c: { depth: 5, in_flight_count: 1, client_count: 1 }, d: {} } },
+          u: {}
+        }
+      },
+      b: { topics: { t: { depth: 3, message_count: 4, paused: true, channels: { c: { depth: 7, client_count: 2 } } } } }
+    })
+    return Effect.gen(function*() {
+      const { figures, message } = yield* latest
+      assert.deepStrictEqual([...figures.topics.keys()], ["t", "u"])
+      assert.deepStrictEqual(figures.topics.get("t")?.summary, {
+        topic: "t",
+        depth: 5,
+        channel_depth: 12,
+        in_flight_count: 1,
+        deferred_count: 0,
+        message_count: 14,
+        rate: null,
+        channel_count: 2,
+        client_count: 3,
+        paused: true
+      })
+      assert.strictEqual(message, "")
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+
+  it.effect("tells messages per second from the second sample on, of counters that begin again too", () => {
+    const a = { t: { message_count: 1000, channels: { c: { message_count: 500 } } } }
+    const b = { t: { message_count: 50, channels: {} } }
+    const state = fakeCluster({ a: { topics: a }, b: { topics: b } })
+    return Effect.gen(function*() {
+      assert.strictEqual(yield* rate("t"), null)
+      a.t.message_count += 10
+      b.t.message_count += 5
+      a.t.channels.c.message_count += 1
+      yield* passSamples(1)
+      assert.strictEqual(yield* rate("t"), 3)
+      assert.strictEqual((yield* latest).figures.topics.get("t")?.channels.get("c")?.rate, 0.2)
+      // One of them was started again, and has had 20 since.
+      a.t.message_count = 20
+      yield* passSamples(1)
+      assert.strictEqual(yield* rate("t"), 4)
+      yield* passSamples(1)
+      assert.strictEqual(yield* rate("t"), 0)
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+
+  it.effect("knows the rate of a topic that is new, but not on an nsqd that is", () => {
+    const state = fakeCluster({ a: { topics: {} } })
+    return Effect.gen(function*() {
+      yield* latest
+      state.nodes["a"] = { topics: { t: { message_count: 50 } } }
+      state.nodes["b"] = { topics: { t: { message_count: 5000 }, u: { message_count: 1 } } }
+      yield* passSamples(1)
+      assert.strictEqual(yield* rate("t"), 10)
+      assert.strictEqual(yield* rate("u"), null)
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+
+  it.effect("leaves out an nsqd that does not answer, and names it", () => {
+    const state = fakeCluster({
+      a: { topics: { t: { depth: 1 } } },
+      b: { topics: { t: { depth: 2 } }, fails: "connection refused" }
+    })
+    return Effect.gen(function*() {
+      assert.strictEqual((yield* summary("t"))?.depth, 1)
+      assert.strictEqual((yield* latest).message, "connection refused")
+      assert.deepStrictEqual(yield* daemons, [
+        ["a:4151", true, ""],
+        ["b:4151", false, "connection refused"],
+        ["lookup:4161", true, ""]
+      ])
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+
+  it.effect("keeps the last figures when nobody answers, and goes on from them", () => {
+    const a = { topics: { t: { depth: 1, message_count: 10 } }, fails: "" }
+    const state = fakeCluster({ a })
+    return Effect.gen(function*() {
+      yield* latest
+      a.fails = "connection refused"
+      yield* passSamples(1)
+      assert.strictEqual((yield* summary("t"))?.depth, 1)
+      assert.strictEqual((yield* latest).message, "failed to query any nsqd: connection refused")
+      a.fails = ""
+      a.topics.t.message_count += 20
+      yield* passSamples(1)
+      assert.strictEqual(yield* rate("t"), 2)
+      assert.strictEqual((yield* latest).message, "")
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+
+  it.effect("goes on asking the nsqds it knows while no nsqlookupd answers", () => {
+    const state = fakeCluster({ a: { topics: { t: { depth: 1 } } } })
+    return Effect.gen(function*() {
+      yield* latest
+      state.lookupds["lookup:4161"] = "connection refused"
+      state.nodes["a"] = { topics: { t: { depth: 2 } } }
+      yield* passSamples(1)
+      assert.strictEqual((yield* summary("t"))?.depth, 2)
+      assert.strictEqual((yield* latest).message, "failed to query any nsqlookupd: connection refused")
+      assert.deepStrictEqual(yield* daemons, [
+        ["a:4151", true, ""],
+        ["lookup:4161", false, "connection refused"]
+      ])
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+
+  it.effect("says of an empty cluster that it is empty", () =>
+    Effect.gen(function*() {
+      const { figures, message } = yield* latest
+      assert.strictEqual(figures.topics.size, 0)
+      assert.strictEqual(message, "")
+    }).pipe(Effect.provide(samplerLayer(fakeCluster({})))))
+
+  it.effect("begins a sample every interval, never two at once, and rests as long as it works", () => {
+    const state = fakeCluster({ a: { topics: {} } })
+    return Effect.gen(function*() {
+      yield* latest
+      assert.strictEqual(state.asked, 1)
+      state.statsTake = 2000
+      yield* passSamples(1)
+      assert.strictEqual(state.asked, 2)
+      yield* passSamples(1)
+      assert.strictEqual(state.asked, 3)
+      state.statsTake = 8000
+      yield* passSamples(1)
+      assert.strictEqual(state.asked, 4)
+      yield* TestClock.adjust("15999 millis")
+      yield* nothingMore
+      assert.strictEqual(state.asked, 4)
+      yield* TestClock.adjust("1 millis")
+      yield* nothingMore
+      assert.strictEqual(state.asked, 5)
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+
+  it.effect("gives up a sample after a minute, and keeps the last figures", () => {
+    const state = fakeCluster({ a: { topics: { t: { depth: 1 } } } })
+    return Effect.gen(function*() {
+      yield* latest
+      state.statsTake = 100_000
+      yield* passSamples(1)
+      yield* TestClock.adjust("60 seconds")
+      yield* nothingMore
+      assert.strictEqual((yield* latest).message, "the cluster did not answer within 1m")
+      assert.strictEqual((yield* summary("t"))?.depth, 1)
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+
+  it.effect("gives who is slow the newest sample only", () => {
+    const topic = { message_count: 0 }
+    const state = fakeCluster({ a: { topics: { t: topic } } })
+    return Effect.gen(function*() {
+      const { samples } = yield* Sampler
+      const counts: Array<number | undefined> = []
+      const reading = yield* samples.pipe(
+        Stream.take(3),
+        Stream.runForEach(({ figures }) => {
+          counts.push(figures.topics.get("t")?.summary.message_count)
+          return Effect.sleep("22 seconds")
+        }),
+        Effect.forkChild
+      )
+      yield* nothingMore
+      for (let i = 0; i < 14; i++) {
+        topic.message_count++
+        yield* passSamples(1)
+      }
+      yield* Fiber.join(reading)
+      assert.deepStrictEqual(counts, [0, 4, 8])
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+})

@@ -1,0 +1,121 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { type FakeCluster, fakeCluster, latest, passSamples, samplerLayer } from "./cluster.ts"
+
+const warnings = Effect.map(latest, (sample) => sample.warnings)
+
+/** Kind and text. */
+const told = Effect.map(warnings, (found) => found.map(({ kind, text }) => [kind, text]))
+
+const kinds = Effect.map(warnings, (found) => found.map(({ kind }) => kind))
+
+const withCluster = (state: FakeCluster) => Effect.provide(samplerLayer(state))
+
+describe("Warnings", () => {
+  it.effect("say nothing of a cluster that is well", () =>
+    Effect.gen(function*() {
+      yield* passSamples(10)
+      assert.deepStrictEqual(yield* warnings, [])
+    }).pipe(withCluster(fakeCluster({
+      a: { topics: { t: { depth: 0, channels: { c: { depth: 3 }, d: { depth: 5, client_count: 1 } } } } }
+    }))))
+
+  it.effect("name topics without channels, on one nsqd too", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* told, [
+        ["topic_without_channels", "Topic t has no channels: 1,234 messages wait until there is one."],
+        ["topic_without_channels", "Topic u has no channels: what is published to it will wait until there is one."],
+        ["topic_without_channels", "Topic v has no channels on b:4151: 1 message waits there."]
+      ])
+      assert.deepStrictEqual((yield* warnings).map(({ node, topic }) => [topic, node]), [
+        ["t", ""],
+        ["u", ""],
+        ["v", "b:4151"]
+      ])
+    }).pipe(withCluster(fakeCluster({
+      a: { topics: { t: { depth: 1000 }, u: {}, v: { channels: { c: {} } } } },
+      b: { topics: { t: { depth: 234 }, v: { depth: 1 } } }
+    }))))
+
+  it.effect("name what is paused, and where", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* told, [
+        ["paused_topic", "Topic t is paused on 1 of 2 nsqds: 7 messages wait."],
+        ["paused_channel", "Channel c of topic t is paused: 3 messages wait."]
+      ])
+    }).pipe(withCluster(fakeCluster({
+      a: { topics: { t: { depth: 7, paused: true, channels: { c: { depth: 1, paused: true } } } } },
+      b: { topics: { t: { channels: { c: { depth: 2, paused: true } } } } }
+    }))))
+
+  it.effect("tell since when it is so, and end with it", () => {
+    const t = { paused: true, channels: { c: {} } }
+    return Effect.gen(function*() {
+      yield* passSamples(1)
+      const [first] = yield* warnings
+      yield* passSamples(3)
+      assert.deepStrictEqual(yield* warnings, first === undefined ? [] : [first])
+      t.paused = false
+      yield* passSamples(1)
+      assert.deepStrictEqual(yield* warnings, [])
+      t.paused = true
+      yield* passSamples(1)
+      assert.deepStrictEqual((yield* warnings).map(({ since }) => since - (first?.since ?? 0)), [30_000])
+    }).pipe(withCluster(fakeCluster({ a: { topics: { t } } })))
+  })
+
+  it.effect("name a channel without clients once it has grown for half a minute, until somebody consumes it", () => {
+    const c = { depth: 0, client_count: 0 }
+    const grow = Effect.suspend(() => {
+      c.depth += 2
+      return passSamples(1)
+    })
+    return Effect.gen(function*() {
+      yield* latest
+      for (let i = 0; i < 5; i++) yield* grow
+      assert.deepStrictEqual(yield* warnings, [])
+      yield* grow
+      assert.deepStrictEqual(yield* told, [
+        ["unconsumed_channel", "Nobody consumes channel c of topic t: 12 messages wait, 12 more than before."]
+      ])
+      // It need not go on growing.
+      yield* passSamples(10)
+      assert.deepStrictEqual(yield* kinds, ["unconsumed_channel"])
+      c.client_count = 1
+      yield* passSamples(1)
+      assert.deepStrictEqual(yield* warnings, [])
+    }).pipe(withCluster(fakeCluster({ a: { topics: { t: { channels: { c } } } } })))
+  })
+
+  it.effect("do not take the return of an nsqd for growth", () => {
+    const b = { topics: { t: { channels: { c: { depth: 100 } } } }, fails: "connection refused" }
+    return Effect.gen(function*() {
+      yield* passSamples(10)
+      b.fails = ""
+      yield* passSamples(10)
+      assert.deepStrictEqual(yield* warnings, [])
+    }).pipe(withCluster(fakeCluster({ a: { topics: { t: { channels: { c: { depth: 5 } } } } }, b })))
+  })
+
+  it.effect("name daemons that do not answer or are not well, and versions that differ", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* told, [
+        ["daemon_unhealthy", "nsqd b:4151 is not well: NOK - no space left on device"],
+        ["daemon_gone", "nsqd c:4151 does not answer: connection refused"],
+        ["versions_differ", "nsqds of 2 versions are at work: 1.2.1 on b:4151; 1.3.0 on a:4151."]
+      ])
+    }).pipe(withCluster(fakeCluster({
+      a: { topics: {} },
+      b: { topics: {}, version: "1.2.1", health: "NOK - no space left on device" },
+      c: { topics: {}, version: "1.1.0", fails: "connection refused" }
+    }))))
+
+  it.effect("name at most a hundred of a kind, and say how many more there are", () => {
+    const topics = Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`t${i}`, {}]))
+    return Effect.gen(function*() {
+      const found = yield* warnings
+      assert.strictEqual(found.length, 101)
+      assert.deepInclude(found.at(-1), { topic: "", text: "And 150 warnings more of this kind." })
+    }).pipe(withCluster(fakeCluster({ a: { topics } })))
+  })
+})

@@ -1,0 +1,158 @@
+/** A cluster that says what the test wants, and a clock that the test moves. */
+import { Effect, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import type { Node } from "../../../src/protocol/admin/AdminNodes.ts"
+import type { ChannelOnNode, TopicOnNode } from "../../../src/protocol/admin/AdminStats.ts"
+import { Sampler } from "../../../src/services/admin/Sampler.ts"
+import { Cluster, nodeAddress } from "../../../src/services/cluster/Cluster.ts"
+import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
+import { DaemonError } from "../../../src/services/cluster/DaemonHttp.ts"
+import * as Gathered from "../../../src/services/cluster/Gathered.ts"
+import { nothingMore, quiet } from "../broker/testing.ts"
+
+/** The figures of a channel that are not 0 or false. */
+type ChannelState = Partial<
+  Pick<ChannelOnNode, "depth" | "message_count" | "client_count" | "paused" | "in_flight_count">
+>
+
+interface TopicState {
+  depth?: number
+  message_count?: number
+  paused?: boolean
+  channels?: Record<string, ChannelState>
+}
+
+interface NodeState {
+  topics: Record<string, TopicState>
+  version?: string
+  health?: string
+  /** Why it does not answer. */
+  fails?: string
+  /** Whether nsqlookupd names it: true unless said otherwise. */
+  named?: boolean
+}
+
+/** nsqds by host name, and what is wrong with nsqlookupds by address; the test changes it as it likes. */
+export interface FakeCluster {
+  readonly nodes: Record<string, NodeState>
+  readonly lookupds: Record<string, string>
+  /** How long a question for the figures takes. */
+  statsTake: number
+  asked: number
+}
+
+export const fakeCluster = (nodes: Record<string, NodeState>): FakeCluster => ({
+  nodes,
+  lookupds: { "lookup:4161": "" },
+  statsTake: 0,
+  asked: 0
+})
+
+export const nodeNamed = (hostname: string, version = "1.3.0"): Node => ({
+  remote_addresses: null,
+  remote_address: "",
+  hostname,
+  broadcast_address: hostname,
+  tcp_port: 4150,
+  http_port: 4151,
+  version,
+  topics: null,
+  out_of_date: false
+})
+
+const latency = { count: 0, percentiles: null, topic: "", channel: "", host: "" }
+
+const figures = { memory_depth: 0, backend_depth: 0, nodes: null, e2e_processing_latency: latency }
+
+const topicOnNode = (hostname: string, name: string, topic: TopicState): TopicOnNode => {
+  const node = { node: `${hostname}:4151`, hostname, topic_name: name }
+  const { channels = {}, ...state } = topic
+  return {
+    ...node,
+    ...figures,
+    depth: 0,
+    message_count: 0,
+    delivery_msg_count: 0,
+    paused: false,
+    ...state,
+    channels: Object.entries(channels).map(([channel_name, channel]) => ({
+      ...node,
+      ...figures,
+      channel_name,
+      depth: 0,
+      in_flight_count: 0,
+      deferred_count: 0,
+      requeue_count: 0,
+      timeout_count: 0,
+      message_count: 0,
+      client_count: 0,
+      clients: null,
+      paused: false,
+      ...channel
+    }))
+  }
+}
+
+const gathered = <A>(value: ReadonlyArray<A>, failures: ReadonlyArray<DaemonError>, kind: string) =>
+  value.length > 0
+    ? Effect.succeed({ value, failures })
+    : Effect.fail(
+      new Gathered.ClusterError({ reason: `failed to query any ${kind}: ${Gathered.reasons(failures)}`, failures })
+    )
+
+/** Answers from that state. */
+export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterSources> => {
+  const named = Effect.suspend(() => {
+    const failing = Object.entries(state.lookupds).filter(([, reason]) => reason !== "")
+    const failures = failing.map(([address, reason]) => new DaemonError({ address, reason }))
+    const answering = failing.length < Object.keys(state.lookupds).length
+    const nodes = Object.entries(state.nodes).filter(([, node]) => node.named !== false)
+    return answering
+      ? Effect.succeed({ value: nodes.map(([hostname, { version }]) => nodeNamed(hostname, version)), failures })
+      : gathered<Node>([], failures, "nsqlookupd")
+  })
+  const cluster = Layer.mock(Cluster)({
+    nodes: named,
+    producers: (topic) =>
+      Effect.map(
+        named,
+        (asked) =>
+          Gathered.map(asked, (nodes) => nodes.filter(({ hostname }) => topic in (state.nodes[hostname]?.topics ?? {})))
+      ),
+    stats: (nodes) =>
+      Effect.suspend(() => {
+        state.asked++
+        const failing = nodes.filter(({ hostname }) => (state.nodes[hostname]?.fails ?? "") !== "")
+        const failures = failing.map((node) =>
+          new DaemonError({ address: nodeAddress(node), reason: state.nodes[node.hostname]?.fails ?? "" })
+        )
+        const answers = nodes.filter((node) => !failing.includes(node)).map((node) => {
+          const { health = "OK", topics = {}, version = "1.3.0" } = state.nodes[node.hostname] ?? {}
+          const found = Object.entries(topics).map(([name, topic]) => topicOnNode(node.hostname, name, topic))
+          return { node, version, health, topics: found }
+        })
+        return Effect.delay(gathered(answers, failures, "nsqd"), state.statsTake)
+      })
+  })
+  return Layer.merge(cluster, ClusterSources.layer({ lookupd: Object.keys(state.lookupds), nsqd: [] }))
+}
+
+export const interval = 5
+
+/** Samples that cluster every 5 seconds. */
+export const samplerLayer = (state: FakeCluster): Layer.Layer<Sampler> =>
+  Sampler.layer({ sampleInterval: `${interval} seconds` }).pipe(
+    Layer.provide(clusterLayer(state)),
+    Layer.provide(quiet)
+  )
+
+/** Time for that many samples; what follows from each is done before the next. */
+export const passSamples = Effect.fnUntraced(function*(count: number) {
+  for (let i = 0; i < count; i++) {
+    yield* TestClock.adjust(`${interval} seconds`)
+    yield* nothingMore
+  }
+})
+
+/** The newest sample. */
+export const latest = Sampler.use(({ samples }) => Effect.flatMap(Stream.runHead(samples), Effect.fromOption))
