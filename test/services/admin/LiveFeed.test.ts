@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Queue, type Scope, Stream } from "effect"
 import type { LiveSample } from "../../../src/protocol/admin/AdminLive.ts"
+import { History } from "../../../src/services/admin/History.ts"
 import { LiveFeed } from "../../../src/services/admin/LiveFeed.ts"
 import { nothingMore } from "../broker/testing.ts"
 import { type FakeCluster, fakeCluster, passSamples, samplerLayer } from "./cluster.ts"
 
-const layer = (state: FakeCluster) => LiveFeed.layer.pipe(Layer.provideMerge(samplerLayer(state)))
+const layer = (state: FakeCluster) =>
+  LiveFeed.layer.pipe(Layer.provide(History.layer), Layer.provideMerge(samplerLayer(state)))
 
 /** What a browser is told, as it comes. */
 const browser = (topic?: string): Effect.Effect<Queue.Queue<LiveSample>, never, LiveFeed | Scope.Scope> =>
@@ -102,6 +104,19 @@ describe("LiveFeed", () => {
         for (const topic of sample.gone) seen.delete(topic)
       }
       assert.deepStrictEqual([...seen], [["t", 1], ["u", 2]])
+    }).pipe(Effect.provide(layer(fakeCluster({ a: { topics } }))))
+  })
+
+  it.effect("answers with the past hour of up to 200 topics", () => {
+    const names = Array.from({ length: 201 }, (_, i) => `t${i}`)
+    const topics = Object.fromEntries(names.map((name) => [name, {}]))
+    return Effect.gen(function*() {
+      yield* passSamples(1)
+      const { history } = yield* LiveFeed
+      assert.strictEqual((yield* history(names.slice(1), false)).series.length, 200)
+      assert.strictEqual((yield* Effect.flip(history(names, false))).message, "TOO_MANY_TOPICS")
+      assert.strictEqual((yield* Effect.flip(history(["t0", "<script>"], false))).message, "INVALID_TOPIC")
+      assert.strictEqual((yield* history(["t0"], true)).series.length, 2)
     }).pipe(Effect.provide(layer(fakeCluster({ a: { topics } }))))
   })
 })

@@ -1,0 +1,211 @@
+/**
+ * The past hour of the cluster, for charts: a point for every 20 seconds of every series. Kept in memory only; a series that has
+ * vanished is kept until its last point is an hour old.
+ */
+import { Clock, Context, Effect, Layer, Stream } from "effect"
+import type { HistoryAnswer, HistorySeries } from "../../protocol/admin/AdminLive.ts"
+import type { ClusterFigures, Figures } from "./Figures.ts"
+import { ringLength, Rings } from "./Rings.ts"
+import { Sampler } from "./Sampler.ts"
+
+const pointMillis = 20_000
+
+/** A big cluster has some 20,000; each takes about 1.5 kB. */
+const maxSeries = 100_000
+
+/** In one answer. */
+const maxAnswered = 1000
+
+interface Series {
+  readonly ring: number
+  /** The number of its last point. */
+  last: number
+}
+
+/** A topic, or a topic on one nsqd, with its channels. */
+class Group {
+  own: Series | undefined
+  readonly channels = new Map<string, Series>()
+}
+
+class TopicSeries {
+  readonly sum = new Group()
+  readonly nodes = new Map<string, Group>()
+}
+
+const groupOf = <A>(groups: Map<string, A>, key: string, make: () => A): A => {
+  const known = groups.get(key)
+  if (known !== undefined) return known
+  const made = make()
+  groups.set(key, made)
+  return made
+}
+
+/** The series of a cluster. Time is given in monotonic milliseconds. */
+export class SeriesTable {
+  private readonly rings: Rings
+  private readonly topics = new Map<string, TopicSeries>()
+  /** Points are numbered by their time; there is none before the first figures. */
+  private first: number | undefined
+  private current = 0
+  /** Some series was not kept, because there are too many. */
+  isFull = false
+
+  constructor(max: number) {
+    this.rings = new Rings(max)
+  }
+
+  get size(): number {
+    return this.rings.size
+  }
+
+  /** Adds what the cluster is like now. */
+  record(figures: ClusterFigures): void {
+    this.advance(figures.at)
+    for (const [name, { channels, nodes, summary }] of figures.topics) {
+      const topic = groupOf(this.topics, name, () => new TopicSeries())
+      this.write(topic.sum, summary, channels)
+      for (const [node, onNode] of nodes) {
+        this.write(groupOf(topic.nodes, node, () => new Group()), onNode, onNode.channels)
+      }
+    }
+  }
+
+  /**
+   * The points up to that time of these topics, or of everything that belongs to them; of at most so many series, those over all
+   * nsqds first. `unixMillis` is the same time by the calendar.
+   */
+  read(
+    names: ReadonlyArray<string>,
+    isDetailed: boolean,
+    at: number,
+    unixMillis: number,
+    max: number
+  ): HistoryAnswer {
+    if (this.first === undefined) return { times: [], series: [] }
+    this.advance(at)
+    const points = Math.min(this.current - this.first + 1, ringLength)
+    const begin = Math.round(unixMillis - at)
+    const times = Array.from({ length: points }, (_, i) => begin + (this.current - points + 1 + i) * pointMillis)
+    const series: Array<HistorySeries> = []
+    const add = (topic: string, channel: string, node: string, found: Series | undefined): void => {
+      if (found === undefined || series.length >= max) return
+      series.push({ topic, channel, node, ...this.rings.read(found.ring, points) })
+    }
+    for (const name of names) add(name, "", "", this.topics.get(name)?.sum.own)
+    if (!isDetailed) return { times, series }
+    for (const name of names) {
+      const topic = this.topics.get(name)
+      if (topic === undefined) continue
+      for (const [channel, found] of topic.sum.channels) add(name, channel, "", found)
+      for (const [node, { own }] of topic.nodes) add(name, "", node, own)
+      for (const [node, { channels }] of topic.nodes) {
+        for (const [channel, found] of channels) add(name, channel, node, found)
+      }
+    }
+    return { times, series }
+  }
+
+  private write(group: Group, own: Figures, channels: ReadonlyMap<string, Figures>): void {
+    const { depth, rate } = own
+    group.own = this.add(group.own, depth, rate)
+    for (const [name, figures] of channels) {
+      const known = group.channels.get(name)
+      const series = this.add(known, figures.depth, figures.rate)
+      if (known === undefined && series !== undefined) group.channels.set(name, series)
+    }
+  }
+
+  private add(known: Series | undefined, depth: number, rate: number | null): Series | undefined {
+    const series = known ?? this.make()
+    if (series === undefined) return undefined
+    series.last = this.current
+    this.rings.write(series.ring, depth, rate)
+    return series
+  }
+
+  private make(): Series | undefined {
+    const ring = this.rings.take()
+    if (ring !== undefined) return { ring, last: this.current }
+    this.isFull = true
+    return undefined
+  }
+
+  private advance(at: number): void {
+    const point = Math.floor(at / pointMillis)
+    if (this.first === undefined) this.first = this.current = point
+    if (point <= this.current) return
+    this.rings.turn(point - this.current)
+    this.current = point
+    this.dropOld()
+  }
+
+  private dropOld(): void {
+    for (const [name, { nodes, sum }] of this.topics) {
+      this.dropOldOf(sum)
+      for (const [node, group] of nodes) {
+        this.dropOldOf(group)
+        if (isEmpty(group)) nodes.delete(node)
+      }
+      if (isEmpty(sum) && nodes.size === 0) this.topics.delete(name)
+    }
+  }
+
+  private dropOldOf(group: Group): void {
+    if (this.isOld(group.own)) {
+      this.rings.release(group.own.ring)
+      group.own = undefined
+    }
+    for (const [name, series] of group.channels) {
+      if (!this.isOld(series)) continue
+      this.rings.release(series.ring)
+      group.channels.delete(name)
+    }
+  }
+
+  private isOld(series: Series | undefined): series is Series {
+    return series !== undefined && this.current - series.last >= ringLength
+  }
+}
+
+const isEmpty = ({ channels, own }: Group): boolean => own === undefined && channels.size === 0
+
+export class History extends Context.Service<History, {
+  /**
+   * The past hour of these topics; with `isDetailed` of everything that belongs to them, up to 1,000 series. What is not known
+   * is left out.
+   */
+  readonly read: (topics: ReadonlyArray<string>, isDetailed: boolean) => Effect.Effect<HistoryAnswer>
+}>()("effect-nsq/admin/History") {
+  static readonly layer: Layer.Layer<History, never, Sampler> = Layer.effect(
+    History,
+    Effect.gen(function*() {
+      const { samples } = yield* Sampler
+      const clock = yield* Clock.Clock
+      const series = new SeriesTable(maxSeries)
+      let recorded: ClusterFigures | undefined
+      let isTold = false
+
+      const record = Effect.fnUntraced(function*(figures: ClusterFigures) {
+        // A sample without news of the topics has the figures of the one before.
+        if (figures === recorded) return
+        recorded = figures
+        series.record(figures)
+        if (!series.isFull || isTold) return
+        isTold = true
+        yield* Effect.logWarning(
+          `history of ${maxSeries} topics and channels is kept, there is none of those that came last`
+        )
+      })
+      yield* Effect.forkScoped(Stream.runForEach(samples, ({ figures }) => record(figures)))
+
+      return History.of({
+        read: (topics, isDetailed) =>
+          Effect.sync(() => {
+            const monotonic = Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+            return series.read(topics, isDetailed, monotonic, clock.currentTimeMillisUnsafe(), maxAnswered)
+          })
+      })
+    })
+  )
+}

@@ -1,0 +1,18 @@
+/** The part of nsqadmin's API that tells of the cluster as it changes. */
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { AdminApi } from "../../protocol/admin/AdminApi.ts"
+import { LiveFeed } from "./LiveFeed.ts"
+
+const namesOf = (list: string): ReadonlyArray<string> => list === "" ? [] : list.split(",")
+
+export const layer = HttpApiBuilder.group(
+  AdminApi,
+  "live",
+  Effect.fnUntraced(function*(handlers) {
+    const feed = yield* LiveFeed
+    return handlers
+      .handle("samples", ({ query }) => Effect.succeed(feed.samples(query.topic)))
+      .handle("history", ({ query }) => feed.history(namesOf(query.topics), query.detail === "true"))
+  })
+)

@@ -1,0 +1,157 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as Figures from "../../../src/services/admin/Figures.ts"
+import { History, SeriesTable } from "../../../src/services/admin/History.ts"
+import { type FakeCluster, fakeCluster, nodeNamed, passSamples, samplerLayer } from "./cluster.ts"
+
+const layer = (state: FakeCluster) => History.layer.pipe(Layer.provide(samplerLayer(state)))
+
+const read = (topics: ReadonlyArray<string>, isDetailed = false) =>
+  History.use((history) => history.read(topics, isDetailed))
+
+/** A point has four samples. */
+const passPoints = (count: number) => passSamples(count * 4)
+
+const minutes = (count: number) => passPoints(count * 3)
+
+describe("History", () => {
+  it.effect("has a point for every 20 seconds: the last depth, the mean rate", () => {
+    const t = { depth: 0, message_count: 0 }
+    return Effect.gen(function*() {
+      yield* passSamples(1)
+      for (let i = 1; i <= 10; i++) {
+        t.depth = i
+        t.message_count += 5 * i
+        yield* passSamples(1)
+      }
+      // Samples of the depths 0 0 1 2, 3 4 5 6, 7 8 9 10.
+      assert.deepStrictEqual(yield* read(["t"]), {
+        times: [0, 20_000, 40_000],
+        series: [{ topic: "t", channel: "", node: "", depth: [2, 6, 10], rate: [1, 4.5, 8.5] }]
+      })
+    }).pipe(Effect.provide(layer(fakeCluster({ a: { topics: { t } } }))))
+  })
+
+  it.effect("has the series of a topic on its nsqds and of its channels when details are asked for", () => {
+    const state = fakeCluster({
+      a: { topics: { t: { depth: 1, channels: { c: { depth: 2 } } }, u: { depth: 9 } } },
+      b: { topics: { t: { depth: 3, channels: { c: { depth: 4 } } } } }
+    })
+    const keys = (
+      { series }: { series: ReadonlyArray<{ topic: string; channel: string; node: string; depth: unknown }> }
+    ) => series.map(({ channel, depth, node, topic }) => [topic, channel, node, depth])
+    return Effect.gen(function*() {
+      yield* passSamples(1)
+      assert.deepStrictEqual(keys(yield* read(["t", "u", "unknown"])), [["t", "", "", [4]], ["u", "", "", [9]]])
+      assert.deepStrictEqual(keys(yield* read(["t"], true)), [
+        ["t", "", "", [4]],
+        ["t", "c", "", [6]],
+        ["t", "", "a:4151", [1]],
+        ["t", "", "b:4151", [3]],
+        ["t", "c", "a:4151", [2]],
+        ["t", "c", "b:4151", [4]]
+      ])
+    }).pipe(Effect.provide(layer(state)))
+  })
+
+  it.effect("keeps an hour, and says nothing of times of which nothing is known", () => {
+    const t = { depth: 1, message_count: 0 }
+    const state = fakeCluster({ a: { topics: { t } } })
+    return Effect.gen(function*() {
+      yield* passPoints(1)
+      delete state.nodes["a"]
+      yield* passPoints(2)
+      state.nodes["a"] = { topics: { t } }
+      yield* passPoints(1)
+      assert.deepStrictEqual((yield* read(["t"])).series[0]?.depth, [1, 1, null, 1, 1])
+      yield* minutes(60)
+      const { series: [found], times } = yield* read(["t"])
+      assert.strictEqual(times.length, 180)
+      assert.strictEqual(found?.depth.length, 180)
+      assert.strictEqual(times[179], 3_680_000)
+    }).pipe(Effect.provide(layer(state)))
+  })
+
+  it.effect("forgets a series an hour after it has vanished", () => {
+    const state = fakeCluster({ a: { topics: { t: { channels: { c: {} } } } } })
+    const count = Effect.map(read(["t"], true), ({ series }) => series.length)
+    return Effect.gen(function*() {
+      yield* passSamples(1)
+      state.nodes["a"] = { topics: { t: {} } }
+      yield* minutes(59)
+      assert.strictEqual(yield* count, 4)
+      yield* minutes(1)
+      assert.strictEqual(yield* count, 2)
+      state.nodes["a"] = { topics: {} }
+      yield* minutes(61)
+      assert.strictEqual(yield* count, 0)
+    }).pipe(Effect.provide(layer(state)))
+  })
+
+  it.effect("does not take figures for new that are only the last ones", () => {
+    const a = { topics: { t: { depth: 1 } }, fails: "" }
+    return Effect.gen(function*() {
+      yield* passSamples(1)
+      a.fails = "connection refused"
+      yield* passPoints(2)
+      assert.deepStrictEqual((yield* read(["t"])).series[0]?.depth, [1, null, null])
+    }).pipe(Effect.provide(layer(fakeCluster({ a }))))
+  })
+
+  it.effect("has nothing to say before the first sample", () => {
+    const state = fakeCluster({ a: { topics: { t: {} } } })
+    state.statsTake = 1000
+    return Effect.gen(function*() {
+      assert.deepStrictEqual(yield* read(["t"]), { times: [], series: [] })
+      yield* TestClock.adjust("1 second")
+    }).pipe(Effect.provide(layer(state)))
+  })
+})
+
+/** Topics on one nsqd at that time. */
+const figuresOf = (at: number, topics: ReadonlyArray<string>): Figures.ClusterFigures => {
+  const node = nodeNamed("a")
+  const found = topics.map((topic_name) => ({
+    node: "a:4151",
+    hostname: "a",
+    topic_name,
+    depth: 1,
+    memory_depth: 1,
+    backend_depth: 0,
+    message_count: 1,
+    delivery_msg_count: 0,
+    nodes: null,
+    channels: [],
+    paused: false,
+    e2e_processing_latency: { count: 0, percentiles: null, topic: "", channel: "", host: "" }
+  }))
+  return Figures.fromAnswers([{ node, version: "1.3.0", health: "OK", topics: found }], at, Figures.none)
+}
+
+describe("SeriesTable", () => {
+  it("keeps the oldest when there are too many, and takes new ones when there is room again", () => {
+    const table = new SeriesTable(4)
+    const read = (name: string, at: number) => table.read([name], true, at, at, 10).series.length
+    table.record(figuresOf(0, ["t", "u"]))
+    assert.isFalse(table.isFull)
+    table.record(figuresOf(5000, ["t", "u", "v"]))
+    assert.isTrue(table.isFull)
+    assert.deepStrictEqual([read("t", 5000), read("u", 5000), read("v", 5000)], [2, 2, 0])
+    const later = 61 * 60_000
+    table.record(figuresOf(later, ["v"]))
+    table.record(figuresOf(later + 1, ["v"]))
+    assert.deepStrictEqual([read("t", later), read("v", later)], [0, 2])
+    assert.strictEqual(table.size, 2)
+  })
+
+  it("answers with so many series at most, those over all nsqds first", () => {
+    const table = new SeriesTable(100)
+    table.record(figuresOf(0, ["t", "u"]))
+    assert.deepStrictEqual(table.read(["t", "u"], true, 0, 0, 3).series.map(({ node, topic }) => [topic, node]), [
+      ["t", ""],
+      ["u", ""],
+      ["t", "a:4151"]
+    ])
+  })
+})

@@ -1,0 +1,60 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ringLength, Rings } from "../../../src/services/admin/Rings.ts"
+
+const taken = (rings: Rings): number => {
+  const ring = rings.take()
+  assert.isDefined(ring)
+  return ring
+}
+
+describe("Rings", () => {
+  it("keep the last depth and the mean rate of each point", () => {
+    const rings = new Rings(10)
+    const ring = taken(rings)
+    rings.write(ring, 5, null)
+    rings.turn(1)
+    rings.write(ring, 6, 1)
+    rings.write(ring, 7, 2)
+    rings.write(ring, 8, 6)
+    rings.turn(2)
+    rings.write(ring, 1, 0.125)
+    assert.deepStrictEqual(rings.read(ring, 5), {
+      depth: [null, 5, 8, null, 1],
+      rate: [null, null, 3, null, 0.125]
+    })
+  })
+
+  it("forget what was a turn ago, and everything after a long time", () => {
+    const rings = new Rings(10)
+    const ring = taken(rings)
+    rings.write(ring, 1, 1)
+    rings.turn(ringLength - 1)
+    assert.strictEqual(rings.read(ring, ringLength).depth[0], 1)
+    rings.turn(1)
+    assert.deepStrictEqual(new Set(rings.read(ring, ringLength).depth), new Set([null]))
+    rings.write(ring, 1, 1)
+    rings.turn(ringLength * 1000)
+    assert.deepStrictEqual(new Set(rings.read(ring, ringLength).rate), new Set([null]))
+  })
+
+  it("are empty when they are used again, and not more than there may be", () => {
+    const rings = new Rings(2)
+    const [a] = [taken(rings), taken(rings)]
+    rings.write(a, 3, 3)
+    assert.isUndefined(rings.take())
+    rings.release(a)
+    assert.strictEqual(rings.size, 1)
+    assert.strictEqual(taken(rings), a)
+    assert.deepStrictEqual(rings.read(a, 1), { depth: [null], rate: [null] })
+    assert.isUndefined(rings.take())
+  })
+
+  it("do not mix with each other, however many there are", () => {
+    const rings = new Rings(2000)
+    const all = Array.from({ length: 2000 }, () => taken(rings))
+    all.forEach((ring, i) => rings.write(ring, i, i))
+    rings.turn(1)
+    all.forEach((ring, i) => rings.write(ring, i * 2, null))
+    all.forEach((ring, i) => assert.deepStrictEqual(rings.read(ring, 2), { depth: [i, i * 2], rate: [i, null] }))
+  })
+})
