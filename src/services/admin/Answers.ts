@@ -46,7 +46,7 @@ const upstream = <A, R>(
 
 const issueText = SchemaIssue.makeFormatterDefault()
 
-/** A body larger than this is none of ours. */
+/** A larger body is none of ours, unless said otherwise. */
 const maxBodyBytes = 1024 * 1024
 
 /**
@@ -54,12 +54,13 @@ const maxBodyBytes = 1024 * 1024
  * `EOF` for an empty one.
  */
 export const body = <A, I>(
-  schema: Schema.Codec<A, I>
+  schema: Schema.Codec<A, I>,
+  maxBytes = maxBodyBytes
 ): Effect.Effect<A, BadRequest | InternalError, HttpServerRequest.HttpServerRequest> =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
     const bad = (message: string) => BadRequest.make({ message })
-    if (Number(request.headers["content-length"] ?? 0) > maxBodyBytes) {
+    if (Number(request.headers["content-length"] ?? 0) > maxBytes) {
       return yield* Effect.fail(bad("the body is too large"))
     }
     const text = yield* Effect.mapError(request.text, () => bad("the body could not be read"))

@@ -1,0 +1,37 @@
+/** The part of nsqadmin's API that publishes and shows messages; both are for admins. */
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { AdminApi, NewMessage } from "../../protocol/admin/AdminApi.ts"
+import { AdminAccess } from "./AdminAccess.ts"
+import * as Answers from "./Answers.ts"
+import { TailFeed } from "./TailFeed.ts"
+import { TestMessage } from "./TestMessage.ts"
+
+const allMessages = 100
+
+/** The largest message in base64, and what is around it. */
+const maxRequestBytes = 2 * 1024 * 1024
+
+export const layer = HttpApiBuilder.group(
+  AdminApi,
+  "messages",
+  Effect.fnUntraced(function*(handlers) {
+    const access = yield* AdminAccess
+    const messages = yield* TestMessage
+    const tails = yield* TailFeed
+
+    const publish = Effect.fnUntraced(function*(topic: string) {
+      yield* access.check
+      return yield* messages.publish(topic, yield* Answers.body(NewMessage, maxRequestBytes))
+    })
+
+    const tail = Effect.fnUntraced(function*(topic: string, samplePercent: number) {
+      yield* access.check
+      return yield* tails.tail(topic, samplePercent)
+    })
+
+    return handlers
+      .handleRaw("publish", ({ params }) => publish(params.topic))
+      .handle("tail", ({ params, query }) => tail(params.topic, query.sample ?? allMessages))
+  })
+)

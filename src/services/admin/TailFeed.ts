@@ -1,0 +1,150 @@
+/**
+ * Shows the messages of a topic as they are published, by a channel of its own on every nsqd that has the topic. The channel is
+ * ephemeral: it goes with its last connection, whatever becomes of this program.
+ */
+import { Clock, Context, Deferred, Effect, Layer, Random, type Scope, Stream } from "effect"
+import { HttpClient } from "effect/http"
+import { BadRequest, UpstreamError } from "../../protocol/admin/AdminFailure.ts"
+import type { TailEvent } from "../../protocol/admin/AdminLive.ts"
+import { encodeCommand } from "../../protocol/Command.ts"
+import { decodeMessage } from "../../protocol/Message.ts"
+import { ChannelName, isTopicName, type TopicName } from "../../protocol/Names.ts"
+import * as Links from "../client/Links.ts"
+import { type NsqdConnection, NsqdUnavailable } from "../client/NsqdConnection.ts"
+import { Cluster, tcpAddress } from "../cluster/Cluster.ts"
+import { version } from "../options/Version.ts"
+import { Transport } from "../transport/Transport.ts"
+import * as Answers from "./Answers.ts"
+import { TailBuffer } from "./TailBuffer.ts"
+
+/** Tails at the same time: each is a consumer on every nsqd of its topic. */
+const maxTails = 20
+
+/** Messages that an nsqd may send ahead. */
+const ready = 20
+
+/** Longer than an nsqd may take to be connected to. */
+const joinTimeout = "10 seconds"
+
+/** A channel that others are unlikely to have. */
+const channelName = Effect.map(
+  Random.nextIntBetween(0, 2 ** 32),
+  (random) => ChannelName.make(`nsqadmin_${random.toString(16).padStart(8, "0")}#ephemeral`)
+)
+
+const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
+
+/** Who of those that were named at first has taken the subscription, and who has not. */
+class Joining {
+  readonly done = Deferred.makeUnsafe<void>()
+  readonly joined: Array<string> = []
+  readonly failed = new Map<string, string>()
+  private readonly named: ReadonlyArray<string>
+
+  constructor(named: ReadonlyArray<string>) {
+    this.named = named
+  }
+
+  readonly succeed = (address: string): void => {
+    if (!this.joined.includes(address)) this.joined.push(address)
+    this.check()
+  }
+
+  readonly fail = ({ address, message }: NsqdUnavailable): void => {
+    this.failed.set(address, message)
+    this.check()
+  }
+
+  private check(): void {
+    const isSettled = (address: string) => this.joined.includes(address) || this.failed.has(address)
+    if (this.named.every(isSettled)) Deferred.doneUnsafe(this.done, Effect.void)
+  }
+}
+
+export class TailFeed extends Context.Service<TailFeed, {
+  /**
+   * Begins to follow a topic; it has begun when this answers, and ends with the Scope. `samplePercent` of its messages are looked
+   * at, 1 to 100. Fails when no nsqd can be followed.
+   */
+  readonly tail: (
+    topic: string,
+    samplePercent: number
+  ) => Effect.Effect<Stream.Stream<TailEvent>, BadRequest | UpstreamError, Scope.Scope>
+}>()("effect-nsq/admin/TailFeed") {
+  static readonly layer: Layer.Layer<TailFeed, never, Cluster | Transport | HttpClient.HttpClient> = Layer.effect(
+    TailFeed,
+    Effect.gen(function*() {
+      const cluster = yield* Cluster
+      const network = Context.make(Transport, yield* Transport).pipe(
+        Context.add(HttpClient.HttpClient, yield* HttpClient.HttpClient)
+      )
+      const clock = yield* Clock.Clock
+      let tails = 0
+
+      const occupy = Effect.acquireRelease(
+        Effect.suspend(() => tails < maxTails ? Effect.sync(() => void tails++) : refuse("TOO_MANY_TAILS")),
+        () => Effect.sync(() => void tails--)
+      )
+
+      /** Subscribes, and passes on messages until the connection is lost. All are finished, whether they are shown or not. */
+      const follow = (topic: TopicName, channel: ChannelName, buffer: TailBuffer, joining: Joining) =>
+        Effect.fnUntraced(function*(connection: NsqdConnection) {
+          const { address } = connection
+          const refused = yield* Deferred.make<never, NsqdUnavailable>()
+          connection.send(encodeCommand({ _tag: "SUB", topic, channel }))
+          let isJoined = false
+          const frames = connection.run({
+            onResponse: (text) => {
+              if (isJoined || text !== "OK") return
+              isJoined = true
+              connection.send(encodeCommand({ _tag: "RDY", count: ready }))
+              joining.succeed(address)
+            },
+            onError: (reason) => Deferred.doneUnsafe(refused, Effect.fail(new NsqdUnavailable({ address, reason }))),
+            onMessage: (data) => {
+              const message = decodeMessage(data)
+              if (message === undefined) return
+              buffer.add(address, message)
+              connection.send(encodeCommand({ _tag: "FIN", id: message.id }))
+            }
+          })
+          return yield* Effect.raceFirst(frames, Deferred.await(refused))
+        })
+
+      const tail = Effect.fnUntraced(function*(topic: string, samplePercent: number) {
+        if (!isTopicName(topic)) return yield* refuse("INVALID_TOPIC")
+        if (!Number.isInteger(samplePercent) || samplePercent < 1 || samplePercent > 100) {
+          return yield* refuse("INVALID_SAMPLE")
+        }
+        yield* occupy
+        const producers = yield* Answers.asked("get topic producers", cluster.producers(topic))
+        const addresses = producers.value.map(tcpAddress)
+        if (addresses.length === 0) {
+          return yield* Effect.fail(UpstreamError.make({ message: "UPSTREAM_ERROR: no nsqd has the topic" }))
+        }
+        const channel = yield* channelName
+        const buffer = new TailBuffer(clock)
+        const joining = new Joining(addresses)
+        yield* Links.run({
+          servers: { nsqd: addresses },
+          connection: {
+            userAgent: `nsqadmin/${version}`,
+            sampleRate: samplePercent === 100 ? 0 : samplePercent
+          },
+          topic,
+          use: follow(topic, channel, buffer, joining),
+          onUnavailable: joining.fail
+        }).pipe(Effect.provideContext(network))
+        yield* Effect.timeoutOption(Deferred.await(joining.done), joinTimeout)
+        if (joining.joined.length === 0) {
+          const reasons = [...joining.failed.values()].join("\n")
+          return yield* Effect.fail(UpstreamError.make({ message: `UPSTREAM_ERROR: ${reasons}` }))
+        }
+        const begun: TailEvent = { _tag: "Tailing", channel, nodes: joining.joined.toSorted() }
+        return Stream.concat(Stream.succeed(begun), Stream.fromPull(Effect.succeed(buffer.take)))
+      })
+
+      return TailFeed.of({ tail })
+    })
+  )
+}

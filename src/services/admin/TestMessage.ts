@@ -1,0 +1,78 @@
+/** Publishes a message that an admin has written, to see what becomes of it. */
+import { Context, Effect, Layer, Result } from "effect"
+import { Base64 } from "effect/encoding"
+import type { ActionAnswer, NewMessage } from "../../protocol/admin/AdminApi.ts"
+import { BadRequest, UpstreamError } from "../../protocol/admin/AdminFailure.ts"
+import type { Node } from "../../protocol/admin/AdminNodes.ts"
+import { isTopicName } from "../../protocol/Names.ts"
+import { Cluster, nodeAddress } from "../cluster/Cluster.ts"
+import { type DaemonError, DaemonHttp } from "../cluster/DaemonHttp.ts"
+import * as Gathered from "../cluster/Gathered.ts"
+import * as Answers from "./Answers.ts"
+
+/** As much as nsqd takes unless it is told otherwise. */
+const maxBodyBytes = 1024 * 1024
+
+const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
+
+const bodyOf = ({ body, encoding }: NewMessage): Effect.Effect<Uint8Array, BadRequest> => {
+  const bytes = encoding === "text" ? Result.succeed(Buffer.from(body)) : Base64.decode(body)
+  if (Result.isFailure(bytes)) return refuse("INVALID_BODY")
+  if (bytes.success.length === 0) return refuse("MSG_EMPTY")
+  return bytes.success.length > maxBodyBytes ? refuse("MSG_TOO_BIG") : Effect.succeed(bytes.success)
+}
+
+export class TestMessage extends Context.Service<TestMessage, {
+  /**
+   * Publishes to the nsqd that is named, or to the first that takes it: of those that have the topic, of all when none has. The
+   * answer warns of those that did not take it.
+   */
+  readonly publish: (
+    topic: string,
+    message: NewMessage
+  ) => Effect.Effect<ActionAnswer, BadRequest | UpstreamError>
+}>()("effect-nsq/admin/TestMessage") {
+  static readonly layer: Layer.Layer<TestMessage, never, Cluster | DaemonHttp> = Layer.effect(
+    TestMessage,
+    Effect.gen(function*() {
+      const cluster = yield* Cluster
+      const daemons = yield* DaemonHttp
+
+      const allNodes = Effect.map(Answers.asked("get nodes", cluster.nodes), ({ value }) => value)
+
+      /** Only the cluster's own: this is no way to reach others. */
+      const named = Effect.fnUntraced(function*(address: string) {
+        const nodes = yield* allNodes
+        const found = nodes.filter((node) => nodeAddress(node) === address)
+        return found.length === 0 ? yield* refuse("INVALID_NODE") : found
+      })
+
+      /** nsqlookupds do not know a topic that is new. */
+      const producers = (topic: string): Effect.Effect<ReadonlyArray<Node>, UpstreamError> =>
+        Effect.matchEffect(cluster.producers(topic), {
+          onSuccess: ({ value }) => value.length > 0 ? Effect.succeed(value) : allNodes,
+          onFailure: () => allNodes
+        })
+
+      const publish = Effect.fnUntraced(function*(topic: string, message: NewMessage) {
+        if (!isTopicName(topic)) return yield* refuse("INVALID_TOPIC")
+        const { defer = 0, node } = message
+        if (!Number.isInteger(defer) || defer < 0) return yield* refuse("INVALID_DEFER")
+        const body = yield* bodyOf(message)
+        const nodes = node === undefined ? yield* producers(topic) : yield* named(node)
+        const path = `/pub?topic=${encodeURIComponent(topic)}${defer === 0 ? "" : `&defer=${defer}`}`
+        const failures: Array<DaemonError> = []
+        for (const address of nodes.map(nodeAddress)) {
+          const result = yield* Effect.result(daemons.post(address, path, body))
+          if (Result.isSuccess(result)) return { message: Answers.warning(failures) }
+          failures.push(result.failure)
+        }
+        const reason = failures.length === 0 ? "there is no nsqd" : Gathered.reasons(failures)
+        yield* Effect.logError(`failed to publish to ${topic} - ${reason}`)
+        return yield* Effect.fail(UpstreamError.make({ message: `UPSTREAM_ERROR: ${reason}` }))
+      })
+
+      return TestMessage.of({ publish })
+    })
+  )
+}

@@ -1,0 +1,91 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { MessageId } from "../../../src/protocol/Message.ts"
+import { TailBuffer } from "../../../src/services/admin/TailBuffer.ts"
+import { nothingMore } from "../broker/testing.ts"
+
+const make = Effect.map(Clock.Clock, (clock) => new TailBuffer(clock))
+
+const add = (buffer: TailBuffer, count: number, body = Buffer.from("x")): void => {
+  for (let i = 0; i < count; i++) {
+    const id = MessageId.make(i.toString(16).padStart(16, "0"))
+    buffer.add("a:4150", { id, attempts: 1, timestamp: 1_700_000_000_123_456_789n, body })
+  }
+}
+
+/** How many messages there are, and how many were skipped. */
+const counted = Effect.fnUntraced(function*(buffer: TailBuffer) {
+  let [messages, skipped] = [0, 0]
+  for (const event of yield* buffer.take) {
+    if (event._tag === "Message") messages++
+    if (event._tag === "Skipped") skipped += event.count
+  }
+  return { messages, skipped }
+})
+
+describe("TailBuffer", () => {
+  it.effect("passes messages on with what belongs to them", () =>
+    Effect.gen(function*() {
+      const buffer = yield* make
+      const waiting = yield* Effect.forkChild(buffer.take, { startImmediately: true })
+      add(buffer, 1, Buffer.from([0, 255, 1]))
+      assert.deepStrictEqual(yield* Fiber.join(waiting), [{
+        _tag: "Message",
+        id: "0000000000000000",
+        at: 1_700_000_000_123,
+        attempts: 1,
+        node: "a:4150",
+        body: "AP8B",
+        size: 3
+      }])
+    }))
+
+  it.effect("cuts large bodies, and tells their size", () =>
+    Effect.gen(function*() {
+      const buffer = yield* make
+      add(buffer, 1, Buffer.alloc(100_000, 7))
+      const [event] = yield* buffer.take
+      assert.strictEqual(event._tag, "Message")
+      if (event._tag !== "Message") return
+      assert.strictEqual(event.size, 100_000)
+      assert.deepStrictEqual(Buffer.from(event.body, "base64"), Buffer.alloc(65_536, 7))
+    }))
+
+  it.effect("lets 100 messages a second through, and counts the others once a second", () =>
+    Effect.gen(function*() {
+      const buffer = yield* make
+      add(buffer, 250)
+      assert.deepStrictEqual(yield* counted(buffer), { messages: 100, skipped: 150 })
+      add(buffer, 10)
+      const next = yield* Effect.forkChild(counted(buffer), { startImmediately: true })
+      yield* nothingMore
+      yield* TestClock.adjust("999 millis")
+      yield* nothingMore
+      assert.isUndefined(next.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(yield* Fiber.join(next), { messages: 0, skipped: 10 })
+      add(buffer, 100)
+      assert.deepStrictEqual(yield* counted(buffer), { messages: 100, skipped: 0 })
+    }))
+
+  it.effect("keeps a bounded amount for a browser that is slow", () =>
+    Effect.gen(function*() {
+      const buffer = yield* make
+      add(buffer, 70, Buffer.alloc(64 * 1024))
+      assert.deepStrictEqual(yield* counted(buffer), { messages: 64, skipped: 6 })
+    }))
+
+  it.effect("says that nothing happens every 15 seconds", () =>
+    Effect.gen(function*() {
+      const buffer = yield* make
+      for (const _ of ["first", "second"]) {
+        const next = yield* Effect.forkChild(buffer.take, { startImmediately: true })
+        yield* TestClock.adjust("14999 millis")
+        yield* nothingMore
+        assert.isUndefined(next.pollUnsafe())
+        yield* TestClock.adjust("1 millis")
+        assert.deepStrictEqual(yield* Fiber.join(next), [{ _tag: "Idle" }])
+      }
+    }))
+})

@@ -1,0 +1,98 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import * as DaemonAnswers from "../../../src/protocol/DaemonAnswers.ts"
+import { TestMessage } from "../../../src/services/admin/TestMessage.ts"
+import { DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
+import { quiet } from "../broker/testing.ts"
+import { clusterOf, startNsqd } from "./nsqds.ts"
+
+const layer = (...nsqds: ReadonlyArray<string>) =>
+  TestMessage.layer.pipe(Layer.provideMerge(clusterOf(...nsqds)), Layer.provideMerge(quiet))
+
+const publish = (topic: string, message: Parameters<TestMessage["Service"]["publish"]>[1]) =>
+  TestMessage.use((messages) => messages.publish(topic, message))
+
+const post = (address: string, path: string) => DaemonHttp.use((daemons) => daemons.post(address, path))
+
+/** Messages that the topic has had on that nsqd. */
+const count = Effect.fnUntraced(function*(address: string, topic: string) {
+  const { topics } = yield* DaemonHttp.use((daemons) =>
+    daemons.get(DaemonAnswers.Stats, address, `/stats?format=json&topic=${topic}`)
+  )
+  return topics?.[0]?.message_count
+})
+
+describe("TestMessage", () => {
+  it.live("goes to an nsqd that has the topic, or to any when none has", () =>
+    Effect.gen(function*() {
+      const [a, b] = yield* Effect.all([startNsqd(), startNsqd()])
+      yield* Effect.gen(function*() {
+        yield* post(b.http, "/topic/create?topic=t")
+        assert.deepStrictEqual(yield* publish("t", { body: "hello", encoding: "text" }), { message: "" })
+        assert.deepStrictEqual([yield* count(a.http, "t"), yield* count(b.http, "t")], [undefined, 1])
+        yield* publish("new", { body: "AP8=", encoding: "base64" })
+        assert.strictEqual(yield* count(a.http, "new"), 1)
+      }).pipe(Effect.provide(layer(a.http, b.http)))
+    }))
+
+  it.live("goes to the nsqd that is named, if that is one of the cluster", () =>
+    Effect.gen(function*() {
+      const [a, b, stranger] = yield* Effect.all([startNsqd(), startNsqd(), startNsqd()])
+      yield* Effect.gen(function*() {
+        yield* post(a.http, "/topic/create?topic=t")
+        yield* publish("t", { body: "x", encoding: "text", node: b.http })
+        assert.deepStrictEqual([yield* count(a.http, "t"), yield* count(b.http, "t")], [0, 1])
+        const refused = yield* Effect.flip(publish("t", { body: "x", encoding: "text", node: stranger.http }))
+        assert.deepInclude(refused, { _tag: "BadRequest", message: "INVALID_NODE" })
+      }).pipe(Effect.provide(layer(a.http, b.http)))
+    }))
+
+  it.live("comes later when it is deferred", () =>
+    Effect.gen(function*() {
+      const { http } = yield* startNsqd()
+      yield* Effect.gen(function*() {
+        yield* post(http, "/topic/create?topic=t")
+        yield* post(http, "/channel/create?topic=t&channel=c")
+        yield* publish("t", { body: "x", encoding: "text", defer: 60_000 })
+        const deferred = DaemonHttp.use((daemons) =>
+          daemons.get(DaemonAnswers.Stats, http, "/stats?format=json&topic=t")
+        ).pipe(Effect.map(({ topics }) => topics?.[0]?.channels?.[0]?.deferred_count))
+        while ((yield* deferred) !== 1) yield* Effect.yieldNow
+      }).pipe(Effect.provide(layer(http)))
+    }))
+
+  it.live("goes to another nsqd when one does not take it, with a warning", () =>
+    Effect.gen(function*() {
+      const [a, b] = yield* Effect.all([startNsqd({ maxMsgSize: 10 }), startNsqd()])
+      yield* Effect.gen(function*() {
+        for (const { http } of [a, b]) yield* post(http, "/topic/create?topic=t")
+        const { message } = yield* publish("t", { body: "more than ten bytes", encoding: "text" })
+        assert.match(message, /^WARNING: got response 413 .*MSG_TOO_BIG/)
+        assert.deepStrictEqual([yield* count(a.http, "t"), yield* count(b.http, "t")], [0, 1])
+        const failed = yield* Effect.flip(publish("t", { body: "more than ten bytes", encoding: "text", node: a.http }))
+        assert.match(failed.message, /^UPSTREAM_ERROR: got response 413 /)
+      }).pipe(Effect.provide(layer(a.http, b.http)))
+    }))
+
+  it.live("is refused when it cannot be one", () =>
+    Effect.gen(function*() {
+      const refusal = (topic: string, message: Parameters<typeof publish>[1]) =>
+        Effect.map(Effect.flip(publish(topic, message)), ({ _tag, message }) => [_tag, message])
+      const text = { body: "x", encoding: "text" } as const
+      const expect = (message: string) => ["BadRequest", message]
+      assert.deepStrictEqual(yield* refusal("a b", text), expect("INVALID_TOPIC"))
+      assert.deepStrictEqual(yield* refusal("t", { ...text, defer: -1 }), expect("INVALID_DEFER"))
+      assert.deepStrictEqual(yield* refusal("t", { ...text, defer: 1.5 }), expect("INVALID_DEFER"))
+      assert.deepStrictEqual(yield* refusal("t", { body: "%%%%", encoding: "base64" }), expect("INVALID_BODY"))
+      assert.deepStrictEqual(yield* refusal("t", { ...text, body: "" }), expect("MSG_EMPTY"))
+      const large = { ...text, body: "x".repeat(1024 * 1024 + 1) }
+      assert.deepStrictEqual(yield* refusal("t", large), expect("MSG_TOO_BIG"))
+    }).pipe(Effect.provide(layer())))
+
+  it.live("fails when there is nobody to take it", () =>
+    Effect.gen(function*() {
+      const failure = yield* Effect.flip(publish("t", { body: "x", encoding: "text" }))
+      assert.deepInclude(failure, { _tag: "UpstreamError" })
+      assert.match(failure.message, /^UPSTREAM_ERROR: failed to query any nsqd: /)
+    }).pipe(Effect.provide(layer("127.0.0.1:2"))))
+})

@@ -1,0 +1,110 @@
+/** What is live in nsqadmin's API, from requests to what nsqds are told, without a server. */
+import { NodeHttpServer } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Queue, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { HttpApiTest } from "effect/http-api"
+import { AdminApi } from "../../../src/protocol/admin/AdminApi.ts"
+import { Forbidden } from "../../../src/protocol/admin/AdminFailure.ts"
+import { AdminAccess } from "../../../src/services/admin/AdminAccess.ts"
+import { History } from "../../../src/services/admin/History.ts"
+import { LiveFeed } from "../../../src/services/admin/LiveFeed.ts"
+import * as LiveHandlers from "../../../src/services/admin/LiveHandlers.ts"
+import * as MessagesHandlers from "../../../src/services/admin/MessagesHandlers.ts"
+import { Sampler } from "../../../src/services/admin/Sampler.ts"
+import { TailFeed } from "../../../src/services/admin/TailFeed.ts"
+import { TestMessage } from "../../../src/services/admin/TestMessage.ts"
+import * as NodeTransport from "../../../src/services/transport/NodeTransport.ts"
+import { quiet } from "../broker/testing.ts"
+import { clusterOf, startNsqd } from "./nsqds.ts"
+
+const anybody = AdminAccess.of({ isAdmin: () => true, check: Effect.void })
+const nobody = AdminAccess.of({
+  isAdmin: () => false,
+  check: Effect.fail(Forbidden.make({ message: "FORBIDDEN" }))
+})
+
+const client = HttpApiTest.groups(AdminApi, ["live", "messages"])
+
+const layer = (access: AdminAccess["Service"], ...nsqds: ReadonlyArray<string>) =>
+  Layer.merge(LiveHandlers.layer, MessagesHandlers.layer).pipe(
+    Layer.provide([LiveFeed.layer, TestMessage.layer, TailFeed.layer]),
+    Layer.provide(History.layer),
+    Layer.provide(Sampler.layer({ sampleInterval: "20 millis" })),
+    Layer.provide([
+      NodeTransport.layer,
+      FetchHttpClient.layer,
+      clusterOf(...nsqds),
+      Layer.succeed(AdminAccess, access)
+    ]),
+    Layer.merge(NodeHttpServer.layerHttpServices),
+    Layer.provideMerge(quiet)
+  )
+
+const refusal = <A, E extends { readonly _tag: string; readonly message: string }, R>(call: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(call), ({ _tag, message }) => [_tag, message])
+
+/** What a stream brings, one by one. */
+const queued = <A, E>(stream: Stream.Stream<A, E>) =>
+  Effect.gen(function*() {
+    const queue = yield* Queue.unbounded<A>()
+    yield* Effect.forkScoped(Stream.runForEach(stream, (value) => Queue.offer(queue, value)))
+    return queue
+  })
+
+const text = { body: "hello", encoding: "text" } as const
+
+describe("nsqadmin's API", () => {
+  it.live("shows in a tail what it has published, and in samples and history what came of it", () =>
+    Effect.gen(function*() {
+      const { http } = yield* startNsqd()
+      yield* Effect.gen(function*() {
+        const { live, messages } = yield* client
+        assert.deepStrictEqual(yield* messages.publish({ params: { topic: "t" }, payload: text }), { message: "" })
+        const events = yield* queued(yield* messages.tail({ params: { topic: "t" }, query: {} }))
+        assert.strictEqual((yield* Queue.take(events))._tag, "Tailing")
+        // The topic had no channel, so the first message comes too.
+        const shown = yield* Queue.take(events)
+        assert.deepInclude(shown, { _tag: "Message", body: "aGVsbG8=", size: 5 })
+
+        const samples = yield* queued(yield* live.samples({ query: { topic: "t" } }))
+        const first = yield* Queue.take(samples)
+        assert.isTrue(first.full)
+        yield* messages.publish({ params: { topic: "t" }, payload: text })
+        while (true) {
+          const { full, topics } = yield* Queue.take(samples)
+          assert.isFalse(full)
+          if (topics[0]?.message_count === 2) break
+        }
+        const { series, times } = yield* live.history({ query: { topics: "t", detail: "true" } })
+        assert.deepStrictEqual(series[0]?.depth.length, times.length)
+        assert.include(series.map(({ node }) => node), http)
+      }).pipe(Effect.provide(layer(anybody, http)))
+    }))
+
+  it.live("lets nobody but admins publish and look at messages", () =>
+    Effect.gen(function*() {
+      const { messages } = yield* client
+      const forbidden = ["Forbidden", "FORBIDDEN"]
+      assert.deepStrictEqual(yield* refusal(messages.publish({ params: { topic: "t" }, payload: text })), forbidden)
+      assert.deepStrictEqual(yield* refusal(messages.tail({ params: { topic: "<t>" }, query: {} })), forbidden)
+    }).pipe(Effect.provide(layer(nobody, "127.0.0.1:2"))))
+
+  it.live("refuses what cannot be meant", () =>
+    Effect.gen(function*() {
+      const { live, messages } = yield* client
+      const bad = (message: string) => ["BadRequest", message]
+      assert.deepStrictEqual(
+        yield* refusal(messages.publish({ params: { topic: "a b" }, payload: text })),
+        bad("INVALID_TOPIC")
+      )
+      assert.deepStrictEqual(
+        yield* refusal(messages.tail({ params: { topic: "t" }, query: { sample: 0 } })),
+        bad("INVALID_SAMPLE")
+      )
+      assert.deepStrictEqual(yield* refusal(live.history({ query: { topics: "a b" } })), bad("INVALID_TOPIC"))
+      const many = Array.from({ length: 201 }, (_, i) => `t${i}`).join(",")
+      assert.deepStrictEqual(yield* refusal(live.history({ query: { topics: many } })), bad("TOO_MANY_TOPICS"))
+      assert.deepStrictEqual(yield* live.history({ query: { topics: "" } }), { times: [], series: [] })
+    }).pipe(Effect.provide(layer(anybody, "127.0.0.1:2"))))
+})

@@ -1,0 +1,36 @@
+/** nsqds on free ports of this machine, and a cluster that consists of them. */
+import { NodeServices } from "@effect/platform-node"
+import { Context, Duration, Effect, FileSystem, Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { Cluster } from "../../../src/services/cluster/Cluster.ts"
+import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
+import { DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
+import { Nsqd } from "../../../src/services/Nsqd.ts"
+import type { NsqdOptions } from "../../../src/services/options/NsqdOptions.ts"
+import { quiet } from "../broker/testing.ts"
+
+const anyPort = "127.0.0.1:0"
+
+/** `host:port` of a running nsqd, until the Scope closes. */
+export const startNsqd = (options: Partial<NsqdOptions> = {}) =>
+  Effect.orDie(Effect.gen(function*() {
+    const dataPath = yield* FileSystem.FileSystem.pipe(
+      Effect.flatMap((files) => files.makeTempDirectoryScoped()),
+      Effect.provide(NodeServices.layer)
+    )
+    const context = yield* Nsqd.layerWith({
+      tcpAddress: anyPort,
+      httpAddress: anyPort,
+      broadcastAddress: "127.0.0.1",
+      dataPath,
+      ...options
+    }).pipe(Layer.provide(quiet), Layer.build)
+    const { httpPort, tcpPort } = Context.get(context, Nsqd)
+    return { tcp: `127.0.0.1:${tcpPort}`, http: `127.0.0.1:${httpPort}` }
+  }))
+
+export const daemonHttp = DaemonHttp.layer(Duration.seconds(5)).pipe(Layer.provide(FetchHttpClient.layer))
+
+/** What these nsqds are together. */
+export const clusterOf = (...nsqd: ReadonlyArray<string>) =>
+  Cluster.layer.pipe(Layer.provideMerge(Layer.merge(ClusterSources.layer({ lookupd: [], nsqd }), daemonHttp)))
