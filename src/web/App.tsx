@@ -1,0 +1,111 @@
+import { RegistryProvider, useAtomValue } from "@effect/atom-react"
+import { useEffect, useRef } from "react"
+import { Link } from "./components/Link.tsx"
+import { Notice } from "./components/Notice.tsx"
+import { ThemeSwitch } from "./components/ThemeSwitch.tsx"
+import { liveAtom } from "./live/live.ts"
+import { routeAtom } from "./navigation.ts"
+import { ChannelPage } from "./pages/ChannelPage.tsx"
+import { CounterPage } from "./pages/CounterPage.tsx"
+import { DaemonsPage } from "./pages/DaemonsPage.tsx"
+import { LookupPage } from "./pages/LookupPage.tsx"
+import { NodePage } from "./pages/NodePage.tsx"
+import { NodesPage } from "./pages/NodesPage.tsx"
+import { TopicPage } from "./pages/TopicPage.tsx"
+import { TopicsPage } from "./pages/TopicsPage.tsx"
+import { WarningsPage } from "./pages/WarningsPage.tsx"
+import * as Route from "./route.ts"
+import { settings } from "./settings.ts"
+
+const Page = ({ route }: { readonly route: Route.Route }) => {
+  switch (route._tag) {
+    case "Topics":
+      return <TopicsPage />
+    case "Topic":
+      return <TopicPage key={route.topic} topic={route.topic} />
+    case "Channel":
+      return <ChannelPage key={`${route.topic}/${route.channel}`} topic={route.topic} channel={route.channel} />
+    case "Nodes":
+      return <NodesPage />
+    case "Node":
+      return <NodePage key={route.node} node={route.node} />
+    case "Counter":
+      return <CounterPage />
+    case "Lookup":
+      return <LookupPage />
+    case "Warnings":
+      return <WarningsPage />
+    case "Daemons":
+      return <DaemonsPage />
+    case "Unknown":
+      return (
+        <>
+          <h1>Not found</h1>
+          <p>
+            There is no page at <code>{route.path}</code>. All <Link to={Route.topics}>topics</Link>?
+          </p>
+        </>
+      )
+  }
+}
+
+const isTopics = ({ _tag }: Route.Route): boolean => _tag === "Topics" || _tag === "Topic" || _tag === "Channel"
+
+const Header = ({ route }: { readonly route: Route.Route }) => {
+  const { connected, daemons, warnings } = useAtomValue(liveAtom)
+  const gone = daemons.filter(({ reachable }) => !reachable).length
+  return (
+    <header>
+      <a className="skip" href="#main">Skip to content</a>
+      <Link to={Route.topics} className="logo">nsqadmin</Link>
+      <nav aria-label="Main">
+        <Link to={Route.topics} current={isTopics(route)}>Topics</Link>
+        <Link to={Route.nodes} current={route._tag === "Nodes" || route._tag === "Node"}>Nodes</Link>
+        <Link to={Route.counter} current={route._tag === "Counter"}>Counter</Link>
+        <Link to={Route.lookup} current={route._tag === "Lookup"}>Lookup</Link>
+        <Link to={Route.warnings} current={route._tag === "Warnings"}>
+          Warnings{warnings.length > 0 && <span className="bubble">{warnings.length}</span>}
+        </Link>
+        <Link to={Route.daemons} current={route._tag === "Daemons"}>
+          Daemons{gone > 0 && <span className="bubble error">{gone} gone</span>}
+        </Link>
+      </nav>
+      <span className={connected === false ? "state lost" : "state"} role="status">
+        {connected === true ? "live" : connected === false ? "connection lost" : "connecting"}
+      </span>
+      <ThemeSwitch />
+      <span className="version">v{settings.version}</span>
+    </header>
+  )
+}
+
+const Shell = () => {
+  const route = useAtomValue(routeAtom)
+  const { message } = useAtomValue(liveAtom)
+  const main = useRef<HTMLElement>(null)
+  const shown = useRef(route)
+  useEffect(() => {
+    document.title = `${Route.title(route)} – nsqadmin`
+    // After a change of page the keyboard goes on at its beginning.
+    if (shown.current !== route) main.current?.focus()
+    shown.current = route
+  }, [route])
+  return (
+    <>
+      <Header route={route} />
+      <main id="main" ref={main} tabIndex={-1}>
+        {message !== "" && <Notice kind="warning">{message}</Notice>}
+        <Page route={route} />
+      </main>
+      <footer>
+        <a href="https://nsq.io" rel="noreferrer">NSQ documentation</a>
+      </footer>
+    </>
+  )
+}
+
+export const App = () => (
+  <RegistryProvider>
+    <Shell />
+  </RegistryProvider>
+)

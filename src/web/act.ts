@@ -1,0 +1,27 @@
+/** What admins can do, as functions for event handlers. */
+import { useAtomSet } from "@effect/atom-react"
+import type { Action as Verb } from "../protocol/admin/AdminApi.ts"
+import { AdminClient } from "./api.ts"
+
+const mode = { mode: "promiseExit" } as const
+
+/** Acts upon a topic or, with a name of one, upon a channel. */
+export const useActions = (topic: string, channel?: string) => {
+  const act = useAtomSet(AdminClient.mutation("topics", "act"), mode)
+  const actOnChannel = useAtomSet(AdminClient.mutation("topics", "actOnChannel"), mode)
+  const remove = useAtomSet(AdminClient.mutation("topics", "delete"), mode)
+  const removeChannel = useAtomSet(AdminClient.mutation("topics", "deleteChannel"), mode)
+  return {
+    act: (action: Verb) =>
+      channel === undefined
+        ? act({ params: { topic }, payload: { action } })
+        : actOnChannel({ params: { topic, channel }, payload: { action } }),
+    remove: () => channel === undefined ? remove({ params: { topic } }) : removeChannel({ params: { topic, channel } })
+  }
+}
+
+export const useCreate = () => useAtomSet(AdminClient.mutation("topics", "create"), mode)
+
+export const useTombstone = () => useAtomSet(AdminClient.mutation("nodes", "tombstone"), mode)
+
+export const usePublish = () => useAtomSet(AdminClient.mutation("messages", "publish"), mode)

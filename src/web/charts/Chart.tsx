@@ -1,0 +1,70 @@
+import { useEffect, useRef } from "react"
+import UPlot from "uplot"
+
+export interface ChartData {
+  /** Unix milliseconds, ascending. */
+  readonly times: ReadonlyArray<number>
+  readonly values: ReadonlyArray<number | null>
+}
+
+const style = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+
+const optionsOf = (size: "small" | "large", kind: "depth" | "rate", width: number): UPlot.Options => {
+  const stroke = style(kind === "depth" ? "--depth" : "--rate")
+  const axis = { stroke: style("--muted"), grid: { stroke: style("--line"), width: 1 }, ticks: { show: false } }
+  const large = size === "large"
+  return {
+    width,
+    height: large ? 160 : 24,
+    padding: large ? [8, 8, 0, 0] : [2, 0, 2, 0],
+    cursor: { show: large, drag: { x: false, y: false } },
+    legend: { show: false },
+    select: { show: false, left: 0, top: 0, width: 0, height: 0 },
+    scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.05)] } },
+    axes: large ? [axis, { ...axis, size: 60 }] : [{ show: false }, { show: false }],
+    series: [{}, { stroke, width: large ? 2 : 1.5, fill: `${stroke}22`, points: { show: false } }]
+  }
+}
+
+const toData = ({ times, values }: ChartData): UPlot.AlignedData => [times.map((time) => time / 1000), [...values]]
+
+/** A line over time, drawn on a canvas. What it shows is also said in words, for those who do not see it. */
+export const Chart = ({ data, kind, label, size }: {
+  readonly data: ChartData
+  readonly kind: "depth" | "rate"
+  readonly size: "small" | "large"
+  readonly label: string
+}) => {
+  const place = useRef<HTMLDivElement>(null)
+  const plot = useRef<UPlot>(undefined)
+  const latest = useRef(data)
+  latest.current = data
+  useEffect(() => {
+    const element = place.current
+    if (element === null) return
+    const make = () => {
+      plot.current?.destroy()
+      plot.current = new UPlot(optionsOf(size, kind, element.clientWidth), toData(latest.current), element)
+    }
+    make()
+    const scheme = matchMedia("(prefers-color-scheme: dark)")
+    const themed = new MutationObserver(make)
+    themed.observe(document.documentElement, { attributeFilter: ["data-theme"] })
+    scheme.addEventListener("change", make)
+    const resized = new ResizeObserver(() => {
+      if (plot.current !== undefined && element.clientWidth !== plot.current.width) {
+        plot.current.setSize({ width: element.clientWidth, height: plot.current.height })
+      }
+    })
+    resized.observe(element)
+    return () => {
+      scheme.removeEventListener("change", make)
+      themed.disconnect()
+      resized.disconnect()
+      plot.current?.destroy()
+      plot.current = undefined
+    }
+  }, [kind, size])
+  useEffect(() => plot.current?.setData(toData(data)), [data])
+  return <div ref={place} className={`chart ${size}`} role="img" aria-label={label} />
+}

@@ -1,0 +1,73 @@
+import { useAtomValue } from "@effect/atom-react"
+import { AsyncResult } from "effect/reactivity"
+import { useMemo } from "react"
+import type { HistoryAnswer } from "../../protocol/admin/AdminLive.ts"
+import * as Format from "../format.ts"
+import { detailHistory, type Series, topicHistory } from "../live/history.ts"
+import { liveAtom } from "../live/live.ts"
+import { Chart, type ChartData } from "./Chart.tsx"
+
+export type Metric = "depth" | "rate"
+
+const none: ChartData = { times: [], values: [] }
+
+/** The past hour, and the value of now. */
+const withNow = (series: Series | undefined, metric: Metric, at: number, now: number | null): ChartData => {
+  const { times, values } = series === undefined ? none : { times: series.times, values: series.values[metric] }
+  return at <= (times.at(-1) ?? 0) ? { times, values } : { times: [...times, at], values: [...values, now] }
+}
+
+const find = (
+  { series, times }: HistoryAnswer,
+  channel: string,
+  node: string
+): Series | undefined => {
+  const values = series.find((one) => one.channel === channel && one.node === node)
+  return values === undefined ? undefined : { times, values }
+}
+
+const labelOf = (metric: Metric, { values }: ChartData): string => {
+  const known = values.filter((value) => value !== null)
+  const format = metric === "depth" ? Format.count : Format.rate
+  if (known.length === 0) return `${metric}: nothing known yet`
+  return `${metric} in the past hour: now ${format(known.at(-1) ?? 0)}, highest ${format(Math.max(...known))}`
+}
+
+const Drawn = ({ data, metric, size }: {
+  readonly data: ChartData
+  readonly metric: Metric
+  readonly size: "small" | "large"
+}) => <Chart data={data} kind={metric} size={size} label={labelOf(metric, data)} />
+
+/** A topic's past hour in the list of topics. */
+export const TopicSpark = ({ metric, now, topic }: {
+  readonly topic: string
+  readonly metric: Metric
+  readonly now: number | null
+}) => {
+  const history = AsyncResult.getOrElse(useAtomValue(topicHistory(topic)), () => undefined)
+  const { at } = useAtomValue(liveAtom)
+  const data = useMemo(() => withNow(history, metric, at, now), [history, metric, at, now])
+  return <Drawn data={data} metric={metric} size="small" />
+}
+
+const nothing: HistoryAnswer = { times: [], series: [] }
+
+/** The past hour of a series of the topic whose page this is; see `LivePoint` for what empty names mean. */
+export const Spark = ({ channel = "", metric, node = "", size = "small", topic }: {
+  readonly topic: string
+  readonly channel?: string
+  readonly node?: string
+  readonly metric: Metric
+  readonly size?: "small" | "large"
+}) => {
+  const history = AsyncResult.getOrElse(useAtomValue(detailHistory(topic)), () => nothing)
+  const { at, points } = useAtomValue(liveAtom)
+  const now = points.find((point) => point.topic === topic && point.channel === channel && point.node === node)
+  const value = now?.[metric] ?? null
+  const data = useMemo(
+    () => withNow(find(history, channel, node), metric, at, value),
+    [history, channel, node, metric, at, value]
+  )
+  return <Drawn data={data} metric={metric} size={size} />
+}

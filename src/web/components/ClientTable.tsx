@@ -1,0 +1,81 @@
+import type { ReactNode } from "react"
+import type { ClientStats } from "../../protocol/admin/AdminStats.ts"
+import * as Format from "../format.ts"
+import * as Route from "../route.ts"
+import { Badge } from "./Badge.tsx"
+import { Link } from "./Link.tsx"
+import { Table } from "./Table.tsx"
+
+/** Who a client says it is for is up to an auth server: only addresses of the web are links. */
+const isWebAddress = (url: string): boolean => /^https?:\/\//i.test(url)
+
+const isSameRegion = (client: ClientStats): boolean =>
+  (client.topology_region ?? "") !== "" && client.topology_region === client.node_topology_region
+
+const isSameZone = (client: ClientStats): boolean =>
+  isSameRegion(client) && (client.topology_zone ?? "") !== "" && client.topology_zone === client.node_topology_zone
+
+const Identity = ({ client }: { readonly client: ClientStats }) => {
+  if (!client.authed) return null
+  const name = client.auth_identity === "" ? "authorized" : client.auth_identity
+  return (
+    <Badge kind="good">
+      {isWebAddress(client.auth_identity_url)
+        ? <a href={client.auth_identity_url} rel="noreferrer noopener" target="_blank">{name}</a>
+        : name}
+    </Badge>
+  )
+}
+
+const Attributes = ({ client }: { readonly client: ClientStats }): ReactNode => (
+  <span className="badges">
+    {client.sample_rate > 0 && <Badge>Sampled {client.sample_rate}%</Badge>}
+    {client.tls && <Badge title={`${client.tls_version} ${client.tls_cipher_suite}`}>TLS</Badge>}
+    {client.deflate && <Badge>Deflate</Badge>}
+    {client.snappy && <Badge>Snappy</Badge>}
+    <Identity client={client} />
+    {(client.topology_region ?? "") !== "" && <Badge>{client.topology_region}</Badge>}
+    {(client.topology_zone ?? "") !== "" && <Badge>{client.topology_zone}</Badge>}
+    {isSameZone(client)
+      ? <Badge kind="good">zoneLocal</Badge>
+      : isSameRegion(client) && <Badge kind="warning">regionLocal</Badge>}
+  </span>
+)
+
+const shortName = (hostname: string): string => hostname.split(".")[0] ?? hostname
+
+const ClientHost = ({ client }: { readonly client: ClientStats }) => (
+  <span title={client.remote_address}>
+    {client.hostname === "" ? client.remote_address : `${client.hostname}:${client.remote_address.split(":").at(-1)}`}
+    {client.client_id !== "" && client.client_id !== shortName(client.hostname) && ` (${client.client_id})`}
+  </span>
+)
+
+/** Connections of consumers, with what each has negotiated. */
+export const ClientTable = ({ caption, clients, withNode }: {
+  readonly caption: string
+  readonly clients: ReadonlyArray<ClientStats>
+  readonly withNode: boolean
+}) => (
+  <Table<ClientStats>
+    caption={caption}
+    empty="Nobody consumes this channel."
+    rows={clients.map((client) => [
+      `${client.node} ${client.remote_address}`,
+      client,
+      isSameZone(client) ? "near" : isSameRegion(client) ? "region" : undefined
+    ])}
+    columns={[
+      { name: "Client host", cell: (client) => <ClientHost client={client} /> },
+      { name: "User-Agent", cell: ({ user_agent }) => user_agent },
+      { name: "Attributes", cell: (client) => <Attributes client={client} /> },
+      withNode ? { name: "NSQd host", cell: ({ node }) => <Link to={Route.node(node)}>{node}</Link> } : undefined,
+      { name: "In-flight", numeric: true, cell: ({ in_flight_count }) => Format.count(in_flight_count) },
+      { name: "Ready count", numeric: true, cell: ({ ready_count }) => Format.count(ready_count) },
+      { name: "Finished", numeric: true, cell: ({ finish_count }) => Format.count(finish_count) },
+      { name: "Requeued", numeric: true, cell: ({ requeue_count }) => Format.count(requeue_count) },
+      { name: "Messages", numeric: true, cell: ({ message_count }) => Format.count(message_count) },
+      { name: "Connected", numeric: true, cell: ({ connected }) => Format.nanoseconds(connected) }
+    ]}
+  />
+)

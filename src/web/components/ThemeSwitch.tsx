@@ -1,0 +1,27 @@
+import { useEffect, useState } from "react"
+
+const key = "nsqadmin-theme"
+const themes = ["auto", "light", "dark"] as const
+type Theme = typeof themes[number]
+
+const stored = (): Theme => themes.find((theme) => theme === localStorage.getItem(key)) ?? "auto"
+
+/** Light, dark, or as the system has it. */
+export const ThemeSwitch = () => {
+  const [theme, setTheme] = useState(stored)
+  useEffect(() => {
+    document.documentElement.dataset["theme"] = theme
+    localStorage.setItem(key, theme)
+  }, [theme])
+  return (
+    <label className="theme">
+      <span className="hidden">Theme</span>
+      <select
+        value={theme}
+        onChange={({ target }) => setTheme(themes.find((theme) => theme === target.value) ?? "auto")}
+      >
+        {themes.map((theme) => <option key={theme}>{theme}</option>)}
+      </select>
+    </label>
+  )
+}

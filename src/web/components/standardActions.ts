@@ -1,0 +1,51 @@
+import type { useActions } from "../act.ts"
+import * as Format from "../format.ts"
+import type { Action } from "./Actions.tsx"
+
+interface Subject {
+  readonly depth: number
+  readonly paused: boolean
+  readonly nodes: ReadonlyArray<unknown> | null
+}
+
+/** What can be done to a topic or a channel; `refresh` shows what came of it, `leave` goes where one can be when it is gone. */
+export const standardActions = (
+  kind: "topic" | "channel",
+  name: string,
+  { depth, nodes, paused }: Subject,
+  { act, remove }: ReturnType<typeof useActions>,
+  refresh: () => void,
+  leave: () => void
+): ReadonlyArray<Action> => {
+  const where = `on ${Format.quantity(nodes?.length ?? 0, "node")}`
+  const lost = `${Format.quantity(depth, "waiting message")} will be lost.`
+  const verb = paused ? "Unpause" : "Pause"
+  return [
+    {
+      label: "Empty queue",
+      question: `Empty ${kind} ${name} ${where}?`,
+      detail: lost,
+      danger: true,
+      run: () => act("empty"),
+      done: `The ${kind} has been emptied.`,
+      after: refresh
+    },
+    {
+      label: `Delete ${kind}`,
+      question: `Delete ${kind} ${name} ${where}?`,
+      detail: kind === "topic" ? `Its channels and ${lost}` : lost,
+      danger: true,
+      run: remove,
+      done: `The ${kind} has been deleted.`,
+      after: leave
+    },
+    {
+      label: `${verb} ${kind}`,
+      question: `${verb} ${kind} ${name} ${where}?`,
+      detail: paused ? "Messages will be delivered again." : "Messages will wait until it is unpaused.",
+      run: () => act(paused ? "unpause" : "pause"),
+      done: `The ${kind} has been ${paused ? "unpaused" : "paused"}.`,
+      after: refresh
+    }
+  ]
+}

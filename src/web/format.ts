@@ -1,0 +1,56 @@
+/** Numbers, durations and times as the pages show them; durations as NSQ's pages have them. */
+
+const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 })
+const oneDigit = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 })
+
+/** `1,234,567`. */
+export const count = (value: number): string => whole.format(value)
+
+/** Per second: `12.5`, `1,234`; nothing is known before the second sample. */
+export const rate = (value: number | null): string =>
+  value === null ? "–" : value >= 100 ? whole.format(value) : oneDigit.format(value)
+
+const trimmed = (value: number): string => value.toFixed(2).replace(/\.?0+$/, "")
+
+/** Nanoseconds as hours and minutes and then seconds, `ms`, `us` or `ns` with up to two decimals. */
+export const nanoseconds = (nanos: number): string => {
+  const hours = Math.floor(nanos / 3.6e12)
+  const minutes = Math.floor((nanos % 3.6e12) / 6e10)
+  const rest = nanos % 6e10
+  const parts = [
+    ...(hours > 0 ? [`${hours}h`] : []),
+    ...(minutes > 0 ? [`${minutes}m`] : [])
+  ]
+  if (rest === 0 && parts.length > 0) return parts.join("")
+  if (rest >= 1e9 || parts.length > 0) return [...parts, `${trimmed(rest / 1e9)}s`].join("")
+  if (rest >= 1e6) return `${trimmed(rest / 1e6)}ms`
+  if (rest >= 1e3) return `${trimmed(rest / 1e3)}us`
+  return `${trimmed(rest)}ns`
+}
+
+/** `99th`, `99.9th`, `50th`: a quantile as a heading. */
+export const percentile = (quantile: number): string => `${Number((quantile * 100).toFixed(4))}th`
+
+const units: ReadonlyArray<readonly [Intl.RelativeTimeFormatUnit, number]> = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1000]
+]
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" })
+
+/** `3 minutes ago`. */
+export const ago = (at: number, now: number): string => {
+  const elapsed = Math.max(0, now - at)
+  const [unit, millis] = units.find(([, millis]) => elapsed >= millis) ?? ["second", 1000]
+  return relative.format(-Math.floor(elapsed / millis), unit)
+}
+
+/** `1.2 kB`. */
+export const bytes = (size: number): string => {
+  if (size < 1000) return `${size} B`
+  return size < 1e6 ? `${oneDigit.format(size / 1e3)} kB` : `${oneDigit.format(size / 1e6)} MB`
+}
+
+/** `one node`, `3 nodes`. */
+export const quantity = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? "" : "s"}`

@@ -1,0 +1,32 @@
+import { useAtom } from "@effect/atom-react"
+import { Atom } from "effect/reactivity"
+
+const key = "nsqadmin-timeframe"
+const timeframes = ["1h", "2h", "12h", "24h", "48h", "168h", "off"] as const
+export type Timeframe = typeof timeframes[number]
+
+const known = (text: string | null): Timeframe | undefined => timeframes.find((timeframe) => timeframe === text)
+
+/** How much time Graphite's pictures show: by the address, or as it was chosen last. */
+export const timeframeAtom = Atom.keepAlive(
+  Atom.make<Timeframe>(known(new URLSearchParams(location.search).get("t")) ?? known(localStorage.getItem(key)) ?? "2h")
+)
+
+export const TimeframeMenu = () => {
+  const [timeframe, setTimeframe] = useAtom(timeframeAtom)
+  return (
+    <label>
+      Graphite{" "}
+      <select
+        value={timeframe}
+        onChange={({ target }) => {
+          const chosen = known(target.value) ?? "2h"
+          localStorage.setItem(key, chosen)
+          setTimeframe(chosen)
+        }}
+      >
+        {timeframes.map((timeframe) => <option key={timeframe}>{timeframe}</option>)}
+      </select>
+    </label>
+  )
+}

@@ -1,0 +1,58 @@
+/**
+ * The past hour of series, for charts. Topics that are asked for at about the same time make one request; it is repeated as
+ * often as the server's points are apart.
+ */
+import { Effect, Exit, Request, RequestResolver } from "effect"
+import { Atom } from "effect/reactivity"
+import type { HistoryAnswer, HistorySeries } from "../../protocol/admin/AdminLive.ts"
+import { AdminClient } from "../api.ts"
+
+/** A series and the times its values belong to. */
+export interface Series {
+  readonly times: ReadonlyArray<number>
+  readonly values: HistorySeries
+}
+
+class TopicHistory extends Request.TaggedClass("TopicHistory")<{ readonly topic: string }, Series | undefined> {}
+
+/** What the server takes at once. */
+const maxTopics = 200
+const gatherFor = "50 millis"
+const refreshEvery = "20 seconds"
+
+const pick = ({ series, times }: HistoryAnswer, topic: string): Series | undefined => {
+  const values = series.find((one) => one.topic === topic)
+  return values === undefined ? undefined : { times, values }
+}
+
+const resolver = Effect.map(
+  AdminClient,
+  (client) =>
+    RequestResolver.make<TopicHistory>((entries) =>
+      Effect.gen(function*() {
+        const topics = entries.map(({ request }) => request.topic).join(",")
+        const answer = yield* client.live.history({ query: { topics } })
+        for (const { completeUnsafe, request } of entries) {
+          completeUnsafe(Exit.succeed(pick(answer, request.topic)))
+        }
+      }).pipe(Effect.orDie)
+    ).pipe(RequestResolver.batchN(maxTopics), RequestResolver.setDelay(gatherFor))
+)
+
+const resolverAtom = Atom.keepAlive(AdminClient.runtime.atom(resolver))
+
+/** The past hour of a topic as a whole. */
+export const topicHistory = Atom.family((topic: string) =>
+  AdminClient.runtime.atom(
+    Effect.fnUntraced(function*(get: Atom.AtomContext) {
+      return yield* Effect.request(new TopicHistory({ topic }), yield* get.result(resolverAtom))
+    })
+  ).pipe(Atom.withRefresh(refreshEvery))
+)
+
+/** The past hour of all series of a topic: of its channels, and of both on each nsqd. */
+export const detailHistory = Atom.family((topic: string) =>
+  AdminClient.query("live", "history", { query: { topics: topic, detail: "true" } }).pipe(
+    Atom.withRefresh(refreshEvery)
+  )
+)

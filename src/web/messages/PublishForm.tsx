@@ -1,0 +1,64 @@
+import { Exit } from "effect"
+import { type FormEvent, useState } from "react"
+import { usePublish } from "../act.ts"
+import { messageOf } from "../api.ts"
+import { Notice } from "../components/Notice.tsx"
+import { settings } from "../settings.ts"
+
+type Outcome = { readonly kind: "success" | "error"; readonly text: string }
+
+/** Sends a message to a topic, to try out what consumes it. */
+export const PublishForm = ({ nodes, onPublished, topic }: {
+  readonly topic: string
+  readonly nodes: ReadonlyArray<string>
+  readonly onPublished: () => void
+}) => {
+  const publish = usePublish()
+  const [body, setBody] = useState("")
+  const [encoding, setEncoding] = useState<"text" | "base64">("text")
+  const [node, setNode] = useState("")
+  const [outcome, setOutcome] = useState<Outcome>()
+  if (!settings.isAdmin) return null
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    const payload = { body, encoding, ...(node === "" ? {} : { node }) }
+    void publish({ params: { topic }, payload }).then((exit) => {
+      if (Exit.isFailure(exit)) return setOutcome({ kind: "error", text: messageOf(exit.cause) })
+      const { message } = exit.value
+      setOutcome({ kind: "success", text: message === "" ? "The message has been published." : message })
+      onPublished()
+    })
+  }
+  return (
+    <details className="section">
+      <summary>Send a test message</summary>
+      <form onSubmit={submit}>
+        <label>
+          Body
+          <textarea rows={4} value={body} onChange={({ target }) => setBody(target.value)} spellCheck={false} />
+        </label>
+        <div className="fields">
+          <label>
+            Written as{" "}
+            <select
+              value={encoding}
+              onChange={({ target }) => setEncoding(target.value === "base64" ? "base64" : "text")}
+            >
+              <option value="text">text</option>
+              <option value="base64">base64</option>
+            </select>
+          </label>
+          <label>
+            To{" "}
+            <select value={node} onChange={({ target }) => setNode(target.value)}>
+              <option value="">any node</option>
+              {nodes.map((node) => <option key={node}>{node}</option>)}
+            </select>
+          </label>
+          <button type="submit" className="primary" disabled={body === ""}>Publish</button>
+        </div>
+      </form>
+      {outcome !== undefined && <Notice kind={outcome.kind}>{outcome.text}</Notice>}
+    </details>
+  )
+}

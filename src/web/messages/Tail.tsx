@@ -1,0 +1,102 @@
+import { useAtomValue } from "@effect/atom-react"
+import { Stream } from "effect"
+import { AsyncResult, Atom } from "effect/reactivity"
+import { memo, useMemo, useState } from "react"
+import { maxTailedBytes, type TailMessage } from "../../protocol/admin/AdminLive.ts"
+import { AdminClient, messageOf } from "../api.ts"
+import { Notice } from "../components/Notice.tsx"
+import * as Format from "../format.ts"
+import { settings } from "../settings.ts"
+import * as Body from "./body.ts"
+import * as TailState from "./tailState.ts"
+
+/** What is seen of a topic from now on, for as long as somebody looks. */
+const tailOf = Atom.family(({ sample, topic }: { readonly topic: string; readonly sample: number }) =>
+  AdminClient.runtime.atom(
+    Stream.unwrap(AdminClient.use((client) => client.messages.tail({ params: { topic }, query: { sample } }))).pipe(
+      Stream.scan(() => TailState.initial, TailState.next)
+    )
+  )
+)
+
+const Message = memo(({ message, view }: { readonly message: TailMessage; readonly view: Body.View }) => {
+  const shown = useMemo(() => Body.show(Body.bytesOf(message.body), view), [message.body, view])
+  return (
+    <li>
+      <p className="meta">
+        <time>{new Date(message.at).toLocaleTimeString()}</time> <code>{message.id}</code> {message.node},{" "}
+        {Format.bytes(message.size)}
+        {message.size > maxTailedBytes && ` (the first ${Format.bytes(maxTailedBytes)})`}
+        {message.attempts > 1 && `, attempt ${message.attempts}`}, {shown.view}
+      </p>
+      <pre tabIndex={0}>{shown.text}</pre>
+    </li>
+  )
+})
+
+const Running = ({ sample, topic, view }: {
+  readonly topic: string
+  readonly sample: number
+  readonly view: Body.View
+}) => {
+  const result = useAtomValue(tailOf({ topic, sample }))
+  const { channel, messages, nodes, skipped } = AsyncResult.getOrElse(result, () => TailState.initial)
+  return (
+    <>
+      {result._tag === "Failure"
+        ? <Notice kind="error">{messageOf(result.cause)}</Notice>
+        : (
+          <p role="status">
+            {channel === ""
+              ? "Connecting…"
+              : `Reading by channel ${channel} on ${Format.quantity(nodes.length, "node")}; it disappears afterwards.`}
+            {skipped > 0 && ` ${Format.quantity(skipped, "message")} came too fast to be shown.`}
+          </p>
+        )}
+      <ol className="messages" aria-label="Messages, the newest first">
+        {messages.map((message) => (
+          <Message key={`${message.node} ${message.id} ${message.attempts}`} message={message} view={view} />
+        ))}
+      </ol>
+    </>
+  )
+}
+
+const samples = [100, 50, 10, 1]
+
+/** Messages of a topic as they are published. */
+export const Tail = ({ topic }: { readonly topic: string }) => {
+  const [running, setRunning] = useState(false)
+  const [sample, setSample] = useState(100)
+  const [view, setView] = useState<Body.View>("json")
+  if (!settings.isAdmin) return null
+  return (
+    <details className="section" onToggle={({ currentTarget }) => currentTarget.open || setRunning(false)}>
+      <summary>Tail messages</summary>
+      <div className="fields">
+        <label>
+          Share of the messages{" "}
+          <select value={sample} disabled={running} onChange={({ target }) => setSample(Number(target.value))}>
+            {samples.map((percent) => <option key={percent} value={percent}>{percent}%</option>)}
+          </select>
+        </label>
+        <label>
+          Show as{" "}
+          <select
+            value={view}
+            onChange={({ target }) =>
+              setView(target.value === "hex" ? "hex" : target.value === "text" ? "text" : "json")}
+          >
+            <option value="json">JSON</option>
+            <option value="text">text</option>
+            <option value="hex">hex</option>
+          </select>
+        </label>
+        <button type="button" className="primary" onClick={() => setRunning((running) => !running)}>
+          {running ? "Stop" : "Start"}
+        </button>
+      </div>
+      {running && <Running topic={topic} sample={sample} view={view} />}
+    </details>
+  )
+}

@@ -1,0 +1,126 @@
+import { useAtomRefresh } from "@effect/atom-react"
+import type { ChannelAnswer, ChannelOnNode } from "../../protocol/admin/AdminStats.ts"
+import { useActions } from "../act.ts"
+import { AdminClient } from "../api.ts"
+import { Spark } from "../charts/Spark.tsx"
+import { Actions } from "../components/Actions.tsx"
+import { Answer } from "../components/Answer.tsx"
+import { Paused } from "../components/Badge.tsx"
+import { Breadcrumb } from "../components/Breadcrumb.tsx"
+import { ClientTable } from "../components/ClientTable.tsx"
+import { latencyColumns } from "../components/latency.tsx"
+import { Link } from "../components/Link.tsx"
+import { standardActions } from "../components/standardActions.ts"
+import { Table } from "../components/Table.tsx"
+import * as Format from "../format.ts"
+import { GraphiteRow } from "../graphite/GraphiteRow.tsx"
+import { goTo } from "../navigation.ts"
+import * as Route from "../route.ts"
+
+const figure = (name: string, of: (row: ChannelOnNode | ChannelAnswer) => number, channel: ChannelAnswer) => ({
+  name,
+  numeric: true,
+  cell: (row: ChannelOnNode) => Format.count(of(row)),
+  total: Format.count(of(channel))
+})
+
+const queueOf = ({ backend_depth, memory_depth }: { readonly memory_depth: number; readonly backend_depth: number }) =>
+  `${Format.count(memory_depth)} + ${Format.count(backend_depth)}`
+
+/** How near the consumers were to the nsqds, in shares of the deliveries. */
+const delivery = (row: ChannelOnNode | ChannelAnswer): string => {
+  const all = row.delivery_msg_count ?? 0
+  if (all === 0) return ""
+  const share = (part = 0) => `${Math.round((part / all) * 100)}%`
+  const { global_msg_count, region_local_msg_count, zone_local_msg_count } = row
+  return `zone ${share(zone_local_msg_count)}, region ${share(region_local_msg_count)}, global ${
+    share(global_msg_count)
+  }`
+}
+
+const Hosts = ({ channel }: { readonly channel: ChannelAnswer }) => {
+  const { channel_name, topic_name } = channel
+  return (
+    <Table<ChannelOnNode>
+      caption="Channel"
+      rows={(channel.nodes ?? []).map((row) => [row.node, row])}
+      columns={[
+        {
+          name: "NSQd host",
+          cell: ({ hostname, node, paused }) => (
+            <>
+              <Link to={Route.node(node)}>{hostname === "" ? node : `${hostname} (${node})`}</Link>{" "}
+              <Paused paused={paused} />
+            </>
+          )
+        },
+        figure("Depth", ({ depth }) => depth, channel),
+        {
+          name: "Depth, past hour",
+          cell: ({ node }) => <Spark topic={topic_name} channel={channel_name} node={node} metric="depth" />,
+          total: <Spark topic={topic_name} channel={channel_name} metric="depth" />
+        },
+        { name: "Memory + disk", numeric: true, cell: queueOf, total: queueOf(channel) },
+        figure("In-flight", ({ in_flight_count }) => in_flight_count, channel),
+        figure("Deferred", ({ deferred_count }) => deferred_count, channel),
+        figure("Requeued", ({ requeue_count }) => requeue_count, channel),
+        figure("Timed out", ({ timeout_count }) => timeout_count, channel),
+        figure("Messages", ({ message_count }) => message_count, channel),
+        {
+          name: "Rate, past hour",
+          cell: ({ node }) => <Spark topic={topic_name} channel={channel_name} node={node} metric="rate" />,
+          total: <Spark topic={topic_name} channel={channel_name} metric="rate" />
+        },
+        figure("Connections", ({ client_count }) => client_count, channel),
+        (channel.delivery_msg_count ?? 0) === 0
+          ? undefined
+          : { name: "Delivery", cell: delivery, total: delivery(channel) },
+        ...latencyColumns<ChannelOnNode>(channel.e2e_processing_latency, (row) => row.e2e_processing_latency)
+      ]}
+    />
+  )
+}
+
+const Shown = ({ channel, refresh }: { readonly channel: ChannelAnswer; readonly refresh: () => void }) => {
+  const { channel_name: name, topic_name: topic } = channel
+  const leave = () => goTo(Route.topic(topic))
+  return (
+    <>
+      <Actions
+        label={`Actions on channel ${name}`}
+        actions={standardActions("channel", name, channel, useActions(topic, name), refresh, leave)}
+      />
+      <div className="charts">
+        <figure>
+          <figcaption>Depth, past hour</figcaption>
+          <Spark topic={topic} channel={name} metric="depth" size="large" />
+        </figure>
+        <figure>
+          <figcaption>Messages per second, past hour</figcaption>
+          <Spark topic={topic} channel={name} metric="rate" size="large" />
+        </figure>
+      </div>
+      <GraphiteRow
+        topic={topic}
+        channel={name}
+        metrics={["depth", "in_flight_count", "deferred_count", "requeue_count", "timeout_count", "message_count"]}
+      />
+      <Hosts channel={channel} />
+      <ClientTable caption="Client connections" clients={channel.clients ?? []} withNode />
+    </>
+  )
+}
+
+export const ChannelPage = ({ channel, topic }: { readonly topic: string; readonly channel: string }) => {
+  const query = AdminClient.query("topics", "getChannel", { params: { topic, channel } })
+  const refresh = useAtomRefresh(query)
+  return (
+    <>
+      <Breadcrumb way={[["Topics", Route.topics], [topic, Route.topic(topic)]]} here={channel} />
+      <h1>
+        Channel <span className="name">{channel}</span>
+      </h1>
+      <Answer of={query} live>{(answer) => <Shown channel={answer} refresh={refresh} />}</Answer>
+    </>
+  )
+}

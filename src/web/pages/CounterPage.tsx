@@ -1,0 +1,73 @@
+import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
+import { AsyncResult } from "effect/reactivity"
+import { useEffect, useRef, useState } from "react"
+import { AdminClient, messageOf } from "../api.ts"
+import { AnswerWarning, Notice } from "../components/Notice.tsx"
+import * as Format from "../format.ts"
+import { GraphiteRow } from "../graphite/GraphiteRow.tsx"
+
+/** As NSQ asks: soon at first, and less and less often. */
+const firstDelay = 1100
+const longestDelay = 10_100
+const moreEachTime = 1000
+
+const counter = AdminClient.query("counters", "counter", {})
+
+/** Runs up to a number over a while, unless motion is not wanted. */
+const useAnimated = (target: number, millis: number): number => {
+  const [shown, setShown] = useState(target)
+  const from = useRef(target)
+  useEffect(() => {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches || from.current === 0) {
+      from.current = target
+      setShown(target)
+      return
+    }
+    const [start, began] = [from.current, performance.now()]
+    let frame = 0
+    const step = (now: number) => {
+      const part = Math.min(1, (now - began) / millis)
+      from.current = Math.round(start + (target - start) * part)
+      setShown(from.current)
+      if (part < 1) frame = requestAnimationFrame(step)
+    }
+    frame = requestAnimationFrame(step)
+    return () => cancelAnimationFrame(frame)
+  }, [target, millis])
+  return shown
+}
+
+/** How many messages all channels have received. */
+export const CounterPage = () => {
+  const result = useAtomValue(counter)
+  const refresh = useAtomRefresh(counter)
+  const [delay, setDelay] = useState(firstDelay)
+  useEffect(() => {
+    if (result.waiting) return
+    const timer = setTimeout(() => {
+      setDelay((delay) => Math.min(longestDelay, delay + moreEachTime))
+      refresh()
+    }, result._tag === "Failure" ? longestDelay : delay)
+    return () => clearTimeout(timer)
+  }, [result, delay, refresh])
+  const answer = AsyncResult.getOrElse(result, () => ({ stats: {}, message: "" }))
+  const total = Object.values(answer.stats).reduce((sum, { message_count }) => sum + message_count, 0)
+  const shown = useAnimated(total, delay)
+  return (
+    <>
+      <h1>Counter</h1>
+      {result._tag === "Failure" && <Notice kind="error">{messageOf(result.cause)}</Notice>}
+      <AnswerWarning message={answer.message} />
+      <p className="counter">
+        <span aria-hidden="true">
+          {[...Format.count(shown)].map((digit, i, all) => (
+            <span key={all.length - i} className={digit === "," ? "comma" : "digit"}>{digit}</span>
+          ))}
+        </span>
+        <span className="hidden">{Format.count(total)}</span>
+        <small>messages received by all channels</small>
+      </p>
+      <GraphiteRow topic="*" channel="*" metrics={["message_count"]} />
+    </>
+  )
+}

@@ -1,0 +1,124 @@
+import { useAtomRefresh } from "@effect/atom-react"
+import { type FormEvent, useState } from "react"
+import { isChannelName, isTopicName } from "../../protocol/Names.ts"
+import { useActions, useCreate } from "../act.ts"
+import { AdminClient } from "../api.ts"
+import { Actions } from "../components/Actions.tsx"
+import { Answer } from "../components/Answer.tsx"
+import { Link } from "../components/Link.tsx"
+import { Notice } from "../components/Notice.tsx"
+import * as Format from "../format.ts"
+import * as Route from "../route.ts"
+import { settings } from "../settings.ts"
+
+const inactive = AdminClient.query("topics", "list", { query: { inactive: "true" } })
+
+const nameRule = "1 to 64 of letters, digits, dot, underscore and hyphen; #ephemeral may follow"
+
+const CreateForm = ({ refresh }: { readonly refresh: () => void }) => {
+  const [topic, setTopic] = useState("")
+  const [channel, setChannel] = useState("")
+  const create = useCreate()
+  const valid = isTopicName(topic) && (channel === "" || isChannelName(channel))
+  const wanted = channel === "" ? { topic } : { topic, channel }
+  return (
+    <form className="create" onSubmit={(event: FormEvent) => event.preventDefault()}>
+      <h2>Create topic and channel</h2>
+      <label>
+        Topic name <input value={topic} onChange={({ target }) => setTopic(target.value)} aria-describedby="rule" />
+      </label>
+      <label>
+        Channel name (optional){" "}
+        <input value={channel} onChange={({ target }) => setChannel(target.value)} aria-describedby="rule" />
+      </label>
+      <p id="rule" className={topic !== "" && !valid ? "rule broken" : "rule"}>{nameRule}</p>
+      {valid && (
+        <Actions
+          label="Create topic and channel"
+          actions={[{
+            label: "Create",
+            run: () => create({ payload: wanted }),
+            done: channel === ""
+              ? `Topic ${topic} has been created.`
+              : `Channel ${topic} / ${channel} has been created.`,
+            after: refresh
+          }]}
+        />
+      )}
+    </form>
+  )
+}
+
+const Forgotten = ({ channel, name, refresh, topic }: {
+  readonly topic: string
+  readonly channel?: string
+  readonly name: string
+  readonly refresh: () => void
+}) => {
+  const { remove } = useActions(topic, channel)
+  const kind = channel === undefined ? "topic" : "channel"
+  return (
+    <Actions
+      compact
+      label={name}
+      actions={[{
+        label: "Delete",
+        question: `Delete ${kind} ${name}?`,
+        detail: `It will be deleted from ${Format.quantity(settings.nsqlookupd.length, "nsqlookupd")}.`,
+        danger: true,
+        run: remove,
+        done: `${name} has been deleted.`,
+        after: refresh
+      }]}
+    />
+  )
+}
+
+const Tree = ({ refresh, topics }: {
+  readonly topics: Readonly<Record<string, ReadonlyArray<string> | null>>
+  readonly refresh: () => void
+}) => (
+  <ul className="tree">
+    {Object.entries(topics).map(([topic, channels]) => (
+      <li key={topic}>
+        <Link to={Route.topic(topic)}>{topic}</Link>
+        <Forgotten topic={topic} name={topic} refresh={refresh} />
+        {channels !== null && (
+          <ul>
+            {channels.map((channel) => (
+              <li key={channel}>
+                {channel}
+                <Forgotten topic={topic} channel={channel} name={`${topic} / ${channel}`} refresh={refresh} />
+              </li>
+            ))}
+          </ul>
+        )}
+      </li>
+    ))}
+  </ul>
+)
+
+export const LookupPage = () => {
+  const refresh = useAtomRefresh(inactive)
+  return (
+    <>
+      <h1>Lookup</h1>
+      {settings.nsqlookupd.length === 0
+        ? <Notice kind="info">nsqadmin is not configured with nsqlookupd: it asks the nsqds themselves.</Notice>
+        : (
+          <>
+            <h2>nsqlookupd hosts</h2>
+            <ul>{settings.nsqlookupd.map((address) => <li key={address}>{address}</li>)}</ul>
+          </>
+        )}
+      {settings.isAdmin && <CreateForm refresh={refresh} />}
+      <h2>Topics without producers</h2>
+      <Answer of={inactive} live>
+        {({ topics }) =>
+          topics === null || "length" in topics || Object.keys(topics).length === 0
+            ? <Notice kind="info">Every topic that nsqlookupd knows is on an nsqd.</Notice>
+            : <Tree topics={topics} refresh={refresh} />}
+      </Answer>
+    </>
+  )
+}

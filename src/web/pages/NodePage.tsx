@@ -1,0 +1,136 @@
+import { useAtomRefresh } from "@effect/atom-react"
+import type { NodeAnswer } from "../../protocol/admin/AdminNodes.ts"
+import type { ChannelOnNode, TopicOnNode } from "../../protocol/admin/AdminStats.ts"
+import { useTombstone } from "../act.ts"
+import { AdminClient } from "../api.ts"
+import { Actions } from "../components/Actions.tsx"
+import { Answer } from "../components/Answer.tsx"
+import { Paused } from "../components/Badge.tsx"
+import { Breadcrumb } from "../components/Breadcrumb.tsx"
+import { ClientTable } from "../components/ClientTable.tsx"
+import { Link } from "../components/Link.tsx"
+import { Notice } from "../components/Notice.tsx"
+import { Table } from "../components/Table.tsx"
+import * as Format from "../format.ts"
+import { NodeGraphs } from "../graphite/NodeGraphs.tsx"
+import * as Route from "../route.ts"
+
+const queueOf = ({ backend_depth, memory_depth }: { readonly memory_depth: number; readonly backend_depth: number }) =>
+  `${Format.count(memory_depth)} + ${Format.count(backend_depth)}`
+
+const Channels = ({ topic }: { readonly topic: TopicOnNode }) => (
+  <>
+    <Table<ChannelOnNode>
+      caption={`Channels of ${topic.topic_name}`}
+      empty="No channels"
+      rows={topic.channels.map((channel) => [channel.channel_name, channel])}
+      columns={[
+        {
+          name: "Channel",
+          cell: ({ channel_name, paused }) => (
+            <>
+              <Link to={Route.channel(topic.topic_name, channel_name)}>{channel_name}</Link> <Paused paused={paused} />
+            </>
+          )
+        },
+        { name: "Depth", numeric: true, cell: ({ depth }) => Format.count(depth) },
+        { name: "Memory + disk", numeric: true, cell: queueOf },
+        { name: "In-flight", numeric: true, cell: ({ in_flight_count }) => Format.count(in_flight_count) },
+        { name: "Deferred", numeric: true, cell: ({ deferred_count }) => Format.count(deferred_count) },
+        { name: "Requeued", numeric: true, cell: ({ requeue_count }) => Format.count(requeue_count) },
+        { name: "Timed out", numeric: true, cell: ({ timeout_count }) => Format.count(timeout_count) },
+        { name: "Messages", numeric: true, cell: ({ message_count }) => Format.count(message_count) },
+        { name: "Connections", numeric: true, cell: ({ client_count }) => Format.count(client_count) }
+      ]}
+    />
+    {topic.channels.filter(({ clients }) => (clients?.length ?? 0) > 0).map(({ channel_name, clients }) => (
+      <ClientTable
+        key={channel_name}
+        caption={`Clients of ${topic.topic_name} / ${channel_name}`}
+        clients={clients ?? []}
+        withNode={false}
+      />
+    ))}
+  </>
+)
+
+const TopicSection = ({ node, refresh, topic }: {
+  readonly node: string
+  readonly topic: TopicOnNode
+  readonly refresh: () => void
+}) => {
+  const tombstone = useTombstone()
+  const name = topic.topic_name
+  return (
+    <details className="section">
+      <summary>
+        <span className="name">{name}</span> <Paused paused={topic.paused} />
+        <span className="figures">
+          depth {Format.count(topic.depth)} ({queueOf(topic)}), {Format.quantity(topic.message_count, "message")},{" "}
+          {Format.quantity(topic.channels.length, "channel")}
+        </span>
+      </summary>
+      <p>
+        <Link to={Route.topic(name)}>Topic {name} on all nodes</Link>
+      </p>
+      <Actions
+        label={`Actions on topic ${name} on this node`}
+        actions={[{
+          label: "Tombstone",
+          question: `Tombstone topic ${name} on ${node}?`,
+          detail: `Consumers will not find it here any more, it will be deleted on this node, and ${
+            Format.quantity(topic.depth, "waiting message")
+          } will be lost.`,
+          danger: true,
+          run: () => tombstone({ params: { node }, payload: { topic: name } }),
+          done: `Topic ${name} has been tombstoned here.`,
+          after: refresh
+        }]}
+      />
+      <Channels topic={topic} />
+    </details>
+  )
+}
+
+const Shown = ({ node, refresh }: { readonly node: NodeAnswer; readonly refresh: () => void }) => (
+  <>
+    <dl className="totals">
+      <div>
+        <dt>Topics</dt>
+        <dd>{Format.count(node.topics.length)}</dd>
+      </div>
+      <div>
+        <dt>Messages</dt>
+        <dd>{Format.count(node.total_messages)}</dd>
+      </div>
+      <div>
+        <dt>Clients</dt>
+        <dd>{Format.count(node.total_clients)}</dd>
+      </div>
+    </dl>
+    <NodeGraphs node={node.node} />
+    {node.topics.length === 0 && <Notice kind="info">This node has no topics.</Notice>}
+    {node.topics.map((topic) => (
+      <TopicSection
+        key={topic.topic_name}
+        node={node.node}
+        topic={topic}
+        refresh={refresh}
+      />
+    ))}
+  </>
+)
+
+export const NodePage = ({ node }: { readonly node: string }) => {
+  const query = AdminClient.query("nodes", "get", { params: { node } })
+  const refresh = useAtomRefresh(query)
+  return (
+    <>
+      <Breadcrumb way={[["Nodes", Route.nodes]]} here={node} />
+      <h1>
+        Node <span className="name">{node}</span>
+      </h1>
+      <Answer of={query} live>{(answer) => <Shown node={answer} refresh={refresh} />}</Answer>
+    </>
+  )
+}

@@ -1,0 +1,91 @@
+import type { Node } from "../../protocol/admin/AdminNodes.ts"
+import { AdminClient } from "../api.ts"
+import { Answer } from "../components/Answer.tsx"
+import { Badge } from "../components/Badge.tsx"
+import { Link } from "../components/Link.tsx"
+import { Table } from "../components/Table.tsx"
+import * as Format from "../format.ts"
+import * as Route from "../route.ts"
+import { settings } from "../settings.ts"
+
+const addressOf = ({ broadcast_address: host, http_port }: Node): string =>
+  host.includes(":") ? `[${host}]:${http_port}` : `${host}:${http_port}`
+
+/** Which nsqlookupds know the node, and whether all do. */
+const Lookupds = ({ node }: { readonly node: Node }) => {
+  const known = node.remote_addresses ?? []
+  const all = known.length === settings.nsqlookupd.length
+  return (
+    <details>
+      <summary>
+        <Badge kind={all ? "plain" : "warning"}>{known.length} of {settings.nsqlookupd.length}</Badge>
+      </summary>
+      <ul>{known.map((address) => <li key={address}>{address}</li>)}</ul>
+    </details>
+  )
+}
+
+/** Many topics are listed on demand. */
+const maxOpen = 8
+
+const Topics = ({ node }: { readonly node: Node }) => {
+  const topics = node.topics ?? []
+  const links = topics.map(({ tombstoned, topic }) => (
+    <Badge
+      key={topic}
+      kind={tombstoned ? "warning" : "plain"}
+      {...(tombstoned ? { title: "tombstoned: consumers do not find it here" } : {})}
+    >
+      <Link to={Route.topic(topic)}>{topic}</Link>
+      {tombstoned && " (tombstoned)"}
+    </Badge>
+  ))
+  return topics.length <= maxOpen
+    ? <span className="badges">{topics.length} {links}</span>
+    : (
+      <details>
+        <summary>{Format.count(topics.length)}</summary>
+        <span className="badges">{links}</span>
+      </details>
+    )
+}
+
+const withLookupds = settings.nsqlookupd.length > 0
+
+export const NodesPage = () => (
+  <Answer of={AdminClient.query("nodes", "list", {})} live>
+    {({ nodes }) => (
+      <>
+        <h1>Nodes ({nodes?.length ?? 0})</h1>
+        <Table<Node>
+          caption="NSQd nodes"
+          empty="No nodes"
+          rows={(nodes ?? []).map((node) => [
+            `${addressOf(node)} ${node.tcp_port}`,
+            node,
+            node.out_of_date ? "warning" : undefined
+          ])}
+          columns={[
+            { name: "Hostname", cell: ({ hostname }) => hostname },
+            {
+              name: "Broadcast address",
+              cell: (node) => <Link to={Route.node(addressOf(node))}>{node.broadcast_address}</Link>
+            },
+            { name: "TCP port", numeric: true, cell: ({ tcp_port }) => tcp_port },
+            { name: "HTTP port", numeric: true, cell: ({ http_port }) => http_port },
+            {
+              name: "Version",
+              cell: ({ out_of_date, version }) => (
+                <>{version} {out_of_date && <Badge kind="warning">out of date</Badge>}</>
+              )
+            },
+            { name: "Region", cell: ({ topology_region }) => topology_region },
+            { name: "Zone", cell: ({ topology_zone }) => topology_zone },
+            withLookupds ? { name: "Lookupd conns.", cell: (node) => <Lookupds node={node} /> } : undefined,
+            { name: "Topics", cell: (node) => <Topics node={node} /> }
+          ]}
+        />
+      </>
+    )}
+  </Answer>
+)

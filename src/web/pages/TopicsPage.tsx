@@ -1,0 +1,133 @@
+import { useAtomValue } from "@effect/atom-react"
+import { memo, useDeferredValue, useEffect, useMemo, useRef, useState } from "react"
+import type { TopicSummary } from "../../protocol/admin/AdminLive.ts"
+import { TopicSpark } from "../charts/Spark.tsx"
+import { Paused } from "../components/Badge.tsx"
+import { Link } from "../components/Link.tsx"
+import { Notice } from "../components/Notice.tsx"
+import * as Format from "../format.ts"
+import { liveAtom } from "../live/live.ts"
+import * as Route from "../route.ts"
+import * as TopicList from "../topicList.ts"
+
+const rowHeight = 40
+
+const columns: ReadonlyArray<readonly [TopicList.SortKey, string]> = [
+  ["topic", "Topic"],
+  ["depth", "Depth"],
+  ["channel_depth", "Channels' depth"],
+  ["in_flight_count", "In flight"],
+  ["rate", "Messages/s"],
+  ["message_count", "Messages"],
+  ["channel_count", "Channels"]
+]
+
+const Row = memo(({ summary }: { readonly summary: TopicSummary }) => (
+  <tr>
+    <th scope="row">
+      <Link to={Route.topic(summary.topic)}>{summary.topic}</Link> <Paused paused={summary.paused} />
+    </th>
+    <td className="numeric">{Format.count(summary.depth)}</td>
+    <td className="spark">
+      <TopicSpark topic={summary.topic} metric="depth" now={summary.depth} />
+    </td>
+    <td className="numeric">{Format.count(summary.channel_depth)}</td>
+    <td className="numeric">{Format.count(summary.in_flight_count)}</td>
+    <td className="numeric">{Format.rate(summary.rate)}</td>
+    <td className="spark">
+      <TopicSpark topic={summary.topic} metric="rate" now={summary.rate} />
+    </td>
+    <td className="numeric">{Format.count(summary.message_count)}</td>
+    <td className="numeric">{Format.count(summary.channel_count)}</td>
+  </tr>
+))
+
+/** Which rows are in view, as one scrolls. */
+const useVisible = (rows: number) => {
+  const body = useRef<HTMLTableSectionElement>(null)
+  const [range, setRange] = useState({ first: 0, end: Math.min(rows, 60) })
+  useEffect(() => {
+    let frame = 0
+    const measure = () => {
+      frame = 0
+      const top = -(body.current?.getBoundingClientRect().top ?? 0)
+      const next = TopicList.visibleRows(rows, rowHeight, top, innerHeight)
+      setRange((range) => range.first === next.first && range.end === next.end ? range : next)
+    }
+    const schedule = () => {
+      if (frame === 0) frame = requestAnimationFrame(measure)
+    }
+    measure()
+    addEventListener("scroll", schedule, { passive: true })
+    addEventListener("resize", schedule)
+    return () => {
+      cancelAnimationFrame(frame)
+      removeEventListener("scroll", schedule)
+      removeEventListener("resize", schedule)
+    }
+  }, [rows])
+  return { body, first: Math.min(range.first, rows), end: Math.min(range.end, rows) }
+}
+
+const Gap = ({ rows }: { readonly rows: number }) =>
+  rows === 0 ? null : (
+    <tr aria-hidden="true">
+      <td colSpan={9} style={{ height: rows * rowHeight, padding: 0 }} />
+    </tr>
+  )
+
+const List = ({ topics }: { readonly topics: ReadonlyMap<string, TopicSummary> }) => {
+  const [filter, setFilter] = useState("")
+  const [sorting, setSorting] = useState<TopicList.Sorting>({ key: "topic", descending: false })
+  const wanted = useDeferredValue(filter)
+  const shown = useMemo(() => TopicList.arrange(topics.values(), wanted, sorting), [topics, wanted, sorting])
+  const { body, end, first } = useVisible(shown.length)
+  const direction = sorting.descending ? "descending" : "ascending"
+  return (
+    <>
+      <label className="filter">
+        Filter <input type="search" value={filter} onChange={({ target }) => setFilter(target.value)} />
+        <span role="status">{Format.count(shown.length)} of {Format.quantity(topics.size, "topic")}</span>
+      </label>
+      <div className="table wide" role="region" aria-label="Topics" tabIndex={0}>
+        <table className="fixed" aria-rowcount={shown.length}>
+          <caption className="hidden">Topics</caption>
+          <thead>
+            <tr>
+              {columns.map(([key, name]) => (
+                <th
+                  key={key}
+                  scope="col"
+                  className={key === "topic" ? "name" : "numeric"}
+                  colSpan={key === "depth" || key === "rate" ? 2 : 1}
+                  aria-sort={sorting.key === key ? direction : undefined}
+                >
+                  <button type="button" onClick={() => setSorting(TopicList.sortBy(sorting, key))}>{name}</button>
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody ref={body}>
+            <Gap rows={first} />
+            {shown.slice(first, end).map((summary) => <Row key={summary.topic} summary={summary} />)}
+            <Gap rows={shown.length - end} />
+          </tbody>
+        </table>
+      </div>
+    </>
+  )
+}
+
+export const TopicsPage = () => {
+  const { at, topics } = useAtomValue(liveAtom)
+  return (
+    <>
+      <h1>Topics</h1>
+      {topics.size > 0
+        ? <List topics={topics} />
+        : at === 0
+        ? <p className="loading" role="status">Loading…</p>
+        : <Notice kind="info">No Topics Found</Notice>}
+    </>
+  )
+}

@@ -1,0 +1,59 @@
+import { useAtomValue } from "@effect/atom-react"
+import type { Warning } from "../../protocol/admin/AdminLive.ts"
+import { Badge } from "../components/Badge.tsx"
+import { Link } from "../components/Link.tsx"
+import { Notice } from "../components/Notice.tsx"
+import { Table } from "../components/Table.tsx"
+import * as Format from "../format.ts"
+import { liveAtom } from "../live/live.ts"
+import * as Route from "../route.ts"
+
+const names: { readonly [Kind in Warning["kind"]]: string } = {
+  unconsumed_channel: "Not consumed",
+  topic_without_channels: "No channels",
+  paused_channel: "Channel paused",
+  paused_topic: "Topic paused",
+  daemon_gone: "Daemon gone",
+  daemon_unhealthy: "Cannot write",
+  versions_differ: "Versions differ"
+}
+
+const serious = new Set<Warning["kind"]>(["daemon_gone", "daemon_unhealthy", "unconsumed_channel"])
+
+/** Where to do something about it. */
+const Subject = ({ warning: { channel, node, topic } }: { readonly warning: Warning }) => {
+  if (channel !== "") return <Link to={Route.channel(topic, channel)}>{topic} / {channel}</Link>
+  if (topic !== "") return <Link to={Route.topic(topic)}>{topic}</Link>
+  return node === "" ? <Link to={Route.nodes}>nodes</Link> : <Link to={Route.node(node)}>{node}</Link>
+}
+
+export const WarningsPage = () => {
+  const { at, warnings } = useAtomValue(liveAtom)
+  return (
+    <>
+      <h1>Warnings</h1>
+      {at === 0
+        ? <p className="loading" role="status">Loading…</p>
+        : warnings.length === 0
+        ? <Notice kind="success">Nothing to worry about.</Notice>
+        : (
+          <Table<Warning>
+            caption="What somebody should look at"
+            rows={warnings.map((warning) => [
+              `${warning.kind} ${warning.topic} ${warning.channel} ${warning.node}`,
+              warning
+            ])}
+            columns={[
+              { name: "About", cell: (warning) => <Subject warning={warning} /> },
+              {
+                name: "Warning",
+                cell: ({ kind }) => <Badge kind={serious.has(kind) ? "error" : "warning"}>{names[kind]}</Badge>
+              },
+              { name: "What", cell: ({ text }) => text },
+              { name: "Since", cell: ({ since }) => Format.ago(since, at) }
+            ]}
+          />
+        )}
+    </>
+  )
+}

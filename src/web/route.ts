@@ -1,0 +1,94 @@
+/**
+ * The pages as values, and their paths below the base path: those of NSQ's nsqadmin, and two more. Names are percent-encoded.
+ * Pure; `navigation.ts` has the browser's history.
+ */
+
+export type Route =
+  | { readonly _tag: "Topics" }
+  | { readonly _tag: "Topic"; readonly topic: string }
+  | { readonly _tag: "Channel"; readonly topic: string; readonly channel: string }
+  | { readonly _tag: "Nodes" }
+  | { readonly _tag: "Node"; readonly node: string }
+  | { readonly _tag: "Counter" }
+  | { readonly _tag: "Lookup" }
+  | { readonly _tag: "Warnings" }
+  | { readonly _tag: "Daemons" }
+  | { readonly _tag: "Unknown"; readonly path: string }
+
+export const topics: Route = { _tag: "Topics" }
+export const topic = (topic: string): Route => ({ _tag: "Topic", topic })
+export const channel = (topic: string, channel: string): Route => ({ _tag: "Channel", topic, channel })
+export const nodes: Route = { _tag: "Nodes" }
+export const node = (node: string): Route => ({ _tag: "Node", node })
+export const counter: Route = { _tag: "Counter" }
+export const lookup: Route = { _tag: "Lookup" }
+export const warnings: Route = { _tag: "Warnings" }
+export const daemons: Route = { _tag: "Daemons" }
+
+const simple = new Map<string, Route>([
+  ["", topics],
+  ["topics", topics],
+  ["nodes", nodes],
+  ["counter", counter],
+  ["lookup", lookup],
+  ["warnings", warnings],
+  ["daemons", daemons]
+])
+
+/** A part of a path as it was before it was encoded; `undefined` when it was not encoded well. */
+const decode = (part: string): string | undefined => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return undefined
+  }
+}
+
+/** The page of a path, which may end in a slash. */
+export const parse = (path: string, basePath: string): Route => {
+  const unknown: Route = { _tag: "Unknown", path }
+  if (path !== basePath && !path.startsWith(`${basePath}/`)) return unknown
+  const [first = "", ...rest] = path.slice(basePath.length).split("/").filter((part) => part !== "").map(decode)
+  const [second, third] = rest
+  if (rest.some((part) => part === undefined) || rest.length > 2) return unknown
+  if (second === undefined) return simple.get(first) ?? unknown
+  if (first === "topics") return third === undefined ? topic(second) : channel(second, third)
+  return first === "nodes" && third === undefined ? node(second) : unknown
+}
+
+const encode = encodeURIComponent
+
+/** The path of a page. */
+export const format = (route: Route, basePath: string): string => {
+  switch (route._tag) {
+    case "Topics":
+      return basePath === "" ? "/" : basePath
+    case "Topic":
+      return `${basePath}/topics/${encode(route.topic)}`
+    case "Channel":
+      return `${basePath}/topics/${encode(route.topic)}/${encode(route.channel)}`
+    case "Node":
+      // A colon may stand in a path, and addresses read better with it.
+      return `${basePath}/nodes/${encode(route.node).replaceAll("%3A", ":")}`
+    case "Unknown":
+      return route.path
+    default:
+      return `${basePath}/${route._tag.toLowerCase()}`
+  }
+}
+
+/** What the browser calls the page. */
+export const title = (route: Route): string => {
+  switch (route._tag) {
+    case "Topic":
+      return route.topic
+    case "Channel":
+      return `${route.topic} / ${route.channel}`
+    case "Node":
+      return route.node
+    case "Unknown":
+      return "Not found"
+    default:
+      return route._tag
+  }
+}

@@ -1,0 +1,53 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { LiveSample, TopicSummary } from "../../src/protocol/admin/AdminLive.ts"
+import * as LiveState from "../../src/web/live/LiveState.ts"
+
+const topic = (topic: string, depth: number): TopicSummary => ({
+  topic,
+  depth,
+  channel_depth: 0,
+  in_flight_count: 0,
+  deferred_count: 0,
+  message_count: 0,
+  rate: null,
+  channel_count: 0,
+  client_count: 0,
+  paused: false
+})
+
+const sample = (changes: Partial<LiveSample>): LiveSample => ({
+  at: 1,
+  full: false,
+  topics: [],
+  gone: [],
+  points: [],
+  daemons: [],
+  warnings: [],
+  message: "",
+  ...changes
+})
+
+const first = LiveState.next(LiveState.initial, sample({ full: true, topics: [topic("a", 1), topic("b", 2)] }))
+
+describe("the live state", () => {
+  it("keeps topics that a sample does not mention as they are", () => {
+    const next = LiveState.next(first, sample({ at: 2, topics: [topic("a", 5)], gone: ["none"] }))
+    assert.strictEqual(next.topics.get("a")?.depth, 5)
+    assert.strictEqual(next.topics.get("b"), first.topics.get("b"))
+    assert.strictEqual(next.at, 2)
+  })
+
+  it("forgets topics that are gone, and with a full sample all others", () => {
+    assert.deepStrictEqual([...LiveState.next(first, sample({ gone: ["a"] })).topics.keys()], ["b"])
+    assert.deepStrictEqual([...LiveState.next(first, sample({ full: true, topics: [topic("c", 0)] })).topics.keys()], [
+      "c"
+    ])
+  })
+
+  it("stays and says so when the connection is lost", () => {
+    const lost = LiveState.next(first, "lost")
+    assert.strictEqual(lost.connected, false)
+    assert.strictEqual(lost.topics, first.topics)
+    assert.strictEqual(LiveState.next(lost, sample({})).connected, true)
+  })
+})

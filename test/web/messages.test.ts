@@ -1,0 +1,54 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { TailMessage } from "../../src/protocol/admin/AdminLive.ts"
+import * as Body from "../../src/web/messages/body.ts"
+import * as TailState from "../../src/web/messages/tailState.ts"
+
+const bytes = (text: string) => Body.bytesOf(Buffer.from(text, "latin1").toString("base64"))
+
+describe("bodies of messages", () => {
+  it("are shown as JSON where they are, and else as text", () => {
+    assert.deepStrictEqual(Body.show(bytes("{\"a\":[1]}"), "json"), {
+      view: "json",
+      text: "{\n  \"a\": [\n    1\n  ]\n}"
+    })
+    assert.deepStrictEqual(Body.show(bytes("<script>"), "json"), { view: "text", text: "<script>" })
+    assert.deepStrictEqual(Body.show(bytes("{\"a\":1}"), "text"), { view: "text", text: "{\"a\":1}" })
+  })
+
+  it("are shown as hex on request, and where they are no text", () => {
+    const text = "00000000  00 ff 41 0a                                      ..A."
+    assert.deepStrictEqual(Body.show(bytes("\x00\xffA\n"), "json"), { view: "hex", text })
+    assert.deepStrictEqual(Body.show(bytes("\x00\xffA\n"), "hex"), { view: "hex", text })
+    assert.lengthOf(Body.hex(bytes("x".repeat(33))).split("\n"), 3)
+  })
+})
+
+const message = (id: string): TailMessage => ({
+  _tag: "Message",
+  id,
+  at: 0,
+  attempts: 1,
+  node: "a:1",
+  body: "",
+  size: 0
+})
+
+describe("a tail", () => {
+  it("shows the newest messages first and forgets old ones", () => {
+    let state = TailState.next(TailState.initial, { _tag: "Tailing", channel: "c", nodes: ["a:1"] })
+    for (let i = 0; i < TailState.maxShown + 5; i++) state = TailState.next(state, message(String(i)))
+    assert.strictEqual(state.channel, "c")
+    assert.lengthOf(state.messages, TailState.maxShown)
+    assert.strictEqual(state.messages[0]?.id, "104")
+    assert.strictEqual(state.messages.at(-1)?.id, "5")
+  })
+
+  it("counts what it could not show", () => {
+    const skipped = TailState.next(TailState.next(TailState.initial, { _tag: "Skipped", count: 3 }), {
+      _tag: "Skipped",
+      count: 4
+    })
+    assert.strictEqual(skipped.skipped, 7)
+    assert.strictEqual(TailState.next(skipped, { _tag: "Idle" }), skipped)
+  })
+})

@@ -1,0 +1,44 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Route from "../../src/web/route.ts"
+
+const routes: ReadonlyArray<Route.Route> = [
+  Route.topics,
+  Route.topic("orders"),
+  Route.topic("e#ephemeral"),
+  Route.channel("orders", "archive#ephemeral"),
+  Route.channel("a", ".."),
+  Route.nodes,
+  Route.node("127.0.0.1:4151"),
+  Route.node("[::1]:4151"),
+  Route.counter,
+  Route.lookup,
+  Route.warnings,
+  Route.daemons
+]
+
+describe("routes of the pages", () => {
+  it("are found again by their paths, with and without a base path", () => {
+    for (const basePath of ["", "/nsq", "/queue/admin"]) {
+      for (const route of routes) assert.deepStrictEqual(Route.parse(Route.format(route, basePath), basePath), route)
+    }
+  })
+
+  it("are NSQ's", () => {
+    assert.deepStrictEqual(routes.slice(0, 4).map((route) => Route.format(route, "/nsq")), [
+      "/nsq",
+      "/nsq/topics/orders",
+      "/nsq/topics/e%23ephemeral",
+      "/nsq/topics/orders/archive%23ephemeral"
+    ])
+    assert.strictEqual(Route.format(Route.topics, ""), "/")
+    assert.strictEqual(Route.format(Route.node("a:1"), ""), "/nodes/a:1")
+    assert.deepStrictEqual(Route.parse("/topics", ""), Route.topics)
+    assert.deepStrictEqual(Route.parse("/nsq/nodes/", "/nsq"), Route.nodes)
+  })
+
+  it("say of other paths that they are unknown", () => {
+    for (const path of ["/nope", "/topics/a/b/c", "/nodes/a/b", "/topics/%E0%A4%A", "/other/topics"]) {
+      assert.deepStrictEqual(Route.parse(path, path.startsWith("/other") ? "/nsq" : ""), { _tag: "Unknown", path })
+    }
+  })
+})

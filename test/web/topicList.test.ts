@@ -1,0 +1,48 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { TopicSummary } from "../../src/protocol/admin/AdminLive.ts"
+import * as TopicList from "../../src/web/topicList.ts"
+
+const summary = (topic: string, depth: number, rate: number | null = 0): TopicSummary => ({
+  topic,
+  depth,
+  channel_depth: 0,
+  in_flight_count: 0,
+  deferred_count: 0,
+  message_count: 0,
+  rate,
+  channel_count: 0,
+  client_count: 0,
+  paused: false
+})
+
+const topics = [summary("b", 5), summary("a", 5, null), summary("Orders", 9, 2)]
+const names = (filter: string, sorting: TopicList.Sorting) =>
+  TopicList.arrange(topics, filter, sorting).map(({ topic }) => topic)
+
+describe("the list of topics", () => {
+  it("is sorted by any column, then by name", () => {
+    assert.deepStrictEqual(names("", { key: "topic", descending: false }), ["Orders", "a", "b"])
+    assert.deepStrictEqual(names("", { key: "depth", descending: false }), ["a", "b", "Orders"])
+    assert.deepStrictEqual(names("", { key: "depth", descending: true }), ["Orders", "b", "a"])
+    assert.deepStrictEqual(names("", { key: "rate", descending: false }), ["a", "b", "Orders"])
+  })
+
+  it("shows what contains the filter, in any case", () => {
+    assert.deepStrictEqual(names(" ORD ", { key: "topic", descending: false }), ["Orders"])
+    assert.deepStrictEqual(names("nothing", { key: "topic", descending: false }), [])
+  })
+
+  it("begins with the largest figures, and turns round", () => {
+    const byDepth = TopicList.sortBy({ key: "topic", descending: false }, "depth")
+    assert.deepStrictEqual(byDepth, { key: "depth", descending: true })
+    assert.deepStrictEqual(TopicList.sortBy(byDepth, "depth"), { key: "depth", descending: false })
+    assert.deepStrictEqual(TopicList.sortBy(byDepth, "topic"), { key: "topic", descending: false })
+  })
+
+  it("draws the rows in view and a few more, never others", () => {
+    assert.deepStrictEqual(TopicList.visibleRows(1000, 40, -100, 800), { first: 0, end: 28 })
+    assert.deepStrictEqual(TopicList.visibleRows(1000, 40, 4000, 800), { first: 90, end: 130 })
+    assert.deepStrictEqual(TopicList.visibleRows(1000, 40, 39_900, 800), { first: 987, end: 1000 })
+    assert.deepStrictEqual(TopicList.visibleRows(3, 40, 8000, 800), { first: 3, end: 3 })
+  })
+})
