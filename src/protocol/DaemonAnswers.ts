@@ -83,6 +83,39 @@ export type Topic = typeof Topic.Type
 export const Stats = Schema.Struct({ version: Text, health: Text, topics: Schema.NullOr(Schema.Array(Topic)) })
 export type Stats = typeof Stats.Type
 
+/** The same, as far as it says which topics there are. */
+export const StatsTopics = Schema.Struct({ topics: list(Schema.Struct({ topic_name: Schema.String })) })
+
+/*
+ * The same, as far as it is looked at every few seconds. Keys that may be absent are read several times as fast as those that
+ * have a default.
+ */
+const SampledCount = Schema.optionalKey(Schema.Finite)
+const sampled = {
+  depth: SampledCount,
+  message_count: SampledCount,
+  paused: Schema.optionalKey(Schema.Boolean)
+}
+
+export const SampledChannel = Schema.Struct({
+  channel_name: Schema.String,
+  ...sampled,
+  in_flight_count: SampledCount,
+  deferred_count: SampledCount,
+  client_count: SampledCount
+})
+export type SampledChannel = typeof SampledChannel.Type
+
+export const SampledTopic = Schema.Struct({
+  topic_name: Schema.String,
+  ...sampled,
+  channels: Schema.optionalKey(Schema.NullOr(Schema.Array(SampledChannel)))
+})
+export type SampledTopic = typeof SampledTopic.Type
+
+/** `GET /stats?format=json` of nsqd: depths and counters only. */
+export const SampledStats = Schema.Struct({ version: Text, health: Text, topics: list(SampledTopic) })
+
 /** `GET /info` of nsqd. */
 export const Info = Schema.Struct({
   version: Text,

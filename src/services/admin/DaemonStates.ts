@@ -4,7 +4,7 @@
  */
 import type { DaemonState } from "../../protocol/admin/AdminLive.ts"
 import type { Node } from "../../protocol/admin/AdminNodes.ts"
-import { nodeAddress, type StatsOfNode } from "../cluster/Cluster.ts"
+import { type FiguresOfNode, nodeAddress } from "../cluster/Cluster.ts"
 import type { DaemonError } from "../cluster/DaemonHttp.ts"
 
 /** What was found out about the daemons. */
@@ -19,7 +19,7 @@ export interface Observation {
   readonly named: ReadonlyArray<Node>
   /** The nsqds that were asked: these, and those that are remembered because not everybody could be asked for names. */
   readonly nodes: ReadonlyArray<Node>
-  readonly answers: ReadonlyArray<StatsOfNode>
+  readonly answers: ReadonlyArray<FiguresOfNode>
   readonly failures: ReadonlyArray<DaemonError>
 }
 

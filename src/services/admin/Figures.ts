@@ -4,8 +4,8 @@
  * this runs every few seconds over everything there is.
  */
 import type { LivePoint, TopicSummary } from "../../protocol/admin/AdminLive.ts"
-import type { ChannelOnNode, TopicOnNode } from "../../protocol/admin/AdminStats.ts"
-import { nodeAddress, type StatsOfNode } from "../cluster/Cluster.ts"
+import type { SampledChannel, SampledTopic } from "../../protocol/DaemonAnswers.ts"
+import { type FiguresOfNode, nodeAddress } from "../cluster/Cluster.ts"
 
 /** What is charted of a topic or a channel. */
 export interface Figures {
@@ -85,29 +85,37 @@ const nothing = (topic: string): Summing => ({
   nodes: new Map()
 })
 
-const addChannel = ({ channels, summary }: Summing, channel: ChannelOnNode, rate: number | null): void => {
-  let sum = channels.get(channel.channel_name)
+const addChannel = (
+  { channels, summary }: Summing,
+  { channel_name: name, client_count = 0, deferred_count = 0, depth = 0, in_flight_count = 0, paused }: SampledChannel,
+  rate: number | null
+): void => {
+  let sum = channels.get(name)
   if (sum === undefined) {
     sum = { depth: 0, rate: null, clients: 0, nodes: 0, pausedNodes: 0 }
-    channels.set(channel.channel_name, sum)
+    channels.set(name, sum)
     summary.channel_count++
   }
-  sum.depth += channel.depth
+  sum.depth += depth
   sum.rate = plus(sum.rate, rate)
-  sum.clients += channel.client_count
+  sum.clients += client_count
   sum.nodes++
-  if (channel.paused) sum.pausedNodes++
-  summary.channel_depth += channel.depth
-  summary.in_flight_count += channel.in_flight_count
-  summary.deferred_count += channel.deferred_count
-  summary.client_count += channel.client_count
+  if (paused === true) sum.pausedNodes++
+  summary.channel_depth += depth
+  summary.in_flight_count += in_flight_count
+  summary.deferred_count += deferred_count
+  summary.client_count += client_count
 }
 
-const addTopic = ({ summary }: Summing, topic: TopicOnNode, rate: number | null): void => {
-  summary.depth += topic.depth
-  summary.message_count += topic.message_count
+const addTopic = (
+  { summary }: Summing,
+  { depth = 0, message_count = 0, paused }: SampledTopic,
+  rate: number | null
+): void => {
+  summary.depth += depth
+  summary.message_count += message_count
   summary.rate = plus(summary.rate, rate)
-  if (topic.paused) summary.paused = true
+  if (paused === true) summary.paused = true
 }
 
 const isSame = (a: TopicSummary, b: TopicSummary): boolean =>
@@ -124,7 +132,7 @@ export const isUnchanged = (a: TopicSummary | undefined, b: TopicSummary): boole
  * of an nsqd that was not counted before nothing is known of its rates yet.
  */
 export const fromAnswers = (
-  answers: ReadonlyArray<StatsOfNode>,
+  answers: ReadonlyArray<FiguresOfNode>,
   at: number,
   before: ClusterFigures
 ): ClusterFigures => {
@@ -138,17 +146,17 @@ export const fromAnswers = (
     for (const topic of answer.topics) {
       let sum = topics.get(topic.topic_name)
       if (sum === undefined) topics.set(topic.topic_name, sum = nothing(topic.topic_name))
+      const { depth = 0, message_count: count = 0, paused = false } = topic
       const known = before.topics.get(topic.topic_name)?.nodes.get(address)
-      const rate = isRated ? rateOf(topic.message_count, known?.count ?? 0, seconds) : null
+      const rate = isRated ? rateOf(count, known?.count ?? 0, seconds) : null
       addTopic(sum, topic, rate)
       const channels = new Map<string, FiguresOnNode>()
-      for (const channel of topic.channels) {
-        const { channel_name: name, depth, message_count: count } = channel
+      for (const channel of topic.channels ?? []) {
+        const { channel_name: name, depth = 0, message_count: count = 0 } = channel
         const channelRate = isRated ? rateOf(count, known?.channels.get(name)?.count ?? 0, seconds) : null
         channels.set(name, { depth, rate: channelRate, count })
         addChannel(sum, channel, channelRate)
       }
-      const { depth, message_count: count, paused } = topic
       sum.nodes.set(address, { depth, rate, count, paused, channels })
     }
   }

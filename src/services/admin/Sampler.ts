@@ -8,7 +8,7 @@
 import { Clock, Context, Duration, Effect, Layer, PubSub, Stream } from "effect"
 import type { DaemonState, Warning } from "../../protocol/admin/AdminLive.ts"
 import type { Node } from "../../protocol/admin/AdminNodes.ts"
-import { Cluster, nodeAddress, type StatsOfNode } from "../cluster/Cluster.ts"
+import { Cluster, type FiguresOfNode, nodeAddress } from "../cluster/Cluster.ts"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
 import type { DaemonError } from "../cluster/DaemonHttp.ts"
 import type * as Gathered from "../cluster/Gathered.ts"
@@ -51,7 +51,7 @@ const answersOf = <A>(
     onFailure: ({ failures, reason }) => ({ value: [], failures, reason })
   })
 
-const noAnswers: Answers<StatsOfNode> = { value: [], failures: [], reason: undefined }
+const noAnswers: Answers<FiguresOfNode> = { value: [], failures: [], reason: undefined }
 
 const linesOf = (...all: ReadonlyArray<Answers<unknown>>): string => {
   const lines = all.flatMap(({ failures, reason }) => reason ?? failures.map(({ message }) => message))
@@ -96,7 +96,7 @@ export class Sampler extends Context.Service<Sampler, {
             ? named.value
             : unique([...named.value, ...DaemonStates.remembered(daemons, monotonic())])
           const asked = monotonic()
-          const stats = nodes.length === 0 ? noAnswers : yield* answersOf(cluster.stats(nodes, { clients: false }))
+          const stats = nodes.length === 0 ? noAnswers : yield* answersOf(cluster.figures(nodes))
           const failures = [...named.failures, ...stats.failures]
           const at = clock.currentTimeMillisUnsafe()
           const answers = stats.value

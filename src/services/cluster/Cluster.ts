@@ -31,6 +31,14 @@ export interface StatsOfNode {
   readonly topics: ReadonlyArray<TopicOnNode>
 }
 
+/** The same, depths and counters only. */
+export interface FiguresOfNode {
+  readonly node: Node
+  readonly version: string
+  readonly health: string
+  readonly topics: ReadonlyArray<DaemonAnswers.SampledTopic>
+}
+
 type Asked<A> = Effect.Effect<Gathered.Gathered<A>, Gathered.ClusterError>
 
 /** `host:port` of an nsqd's HTTP API, by which nsqadmin names it. */
@@ -113,6 +121,8 @@ export class Cluster extends Context.Service<Cluster, {
   readonly producers: (topic: string) => Asked<ReadonlyArray<Node>>
   /** What these nsqds say of their topics. */
   readonly stats: (nodes: ReadonlyArray<Node>, filter: StatsFilter) => Asked<ReadonlyArray<StatsOfNode>>
+  /** Depths and counters of all their topics: what can be asked for every few seconds. */
+  readonly figures: (nodes: ReadonlyArray<Node>) => Asked<ReadonlyArray<FiguresOfNode>>
 }>()("effect-nsq/cluster/Cluster") {
   static readonly layer: Layer.Layer<Cluster, never, ClusterSources | DaemonHttp> = Layer.effect(
     Cluster,
@@ -150,7 +160,7 @@ export class Cluster extends Context.Service<Cluster, {
           Gathered.ask(
             addresses,
             "nsqd",
-            (address) => daemons.get(DaemonAnswers.Stats, address, statsPath({ clients: false }))
+            (address) => daemons.get(DaemonAnswers.StatsTopics, address, statsPath({ clients: false }))
           ),
           (asked) =>
             Gathered.map(asked, (answers) =>
@@ -178,7 +188,7 @@ export class Cluster extends Context.Service<Cluster, {
       }
 
       const nsqdNode = Effect.fnUntraced(function*(address: string, filter: StatsFilter) {
-        const { topics } = yield* daemons.get(DaemonAnswers.Stats, address, statsPath(filter))
+        const { topics } = yield* daemons.get(DaemonAnswers.StatsTopics, address, statsPath(filter))
         const names = topics?.map(({ topic_name }) => topic_name) ?? []
         if (filter.topic !== undefined && !names.includes(filter.topic)) return []
         const info = withAddress(yield* daemons.get(DaemonAnswers.Info, address, "/info"), address)
@@ -251,6 +261,12 @@ export class Cluster extends Context.Service<Cluster, {
         }
       })
 
+      const figuresOf = (node: Node) =>
+        Effect.map(
+          daemons.get(DaemonAnswers.SampledStats, nodeAddress(node), statsPath({ clients: false })),
+          ({ health, topics, version }) => ({ node, version, health, topics: topics ?? [] })
+        )
+
       const noChannels = new Map<string, ReadonlyArray<string>>()
 
       return Cluster.of({
@@ -265,7 +281,8 @@ export class Cluster extends Context.Service<Cluster, {
             (addresses) => lookupdProducers(topic, addresses),
             (addresses) => nsqdNodes(addresses, { topic, clients: false })
           ),
-        stats: (nodes, filter) => Gathered.ask(nodes, "nsqd", (node) => statsOf(node, filter))
+        stats: (nodes, filter) => Gathered.ask(nodes, "nsqd", (node) => statsOf(node, filter)),
+        figures: (nodes) => Gathered.ask(nodes, "nsqd", figuresOf)
       })
     })
   )

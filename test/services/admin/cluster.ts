@@ -2,7 +2,7 @@
 import { Effect, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Node } from "../../../src/protocol/admin/AdminNodes.ts"
-import type { ChannelOnNode, TopicOnNode } from "../../../src/protocol/admin/AdminStats.ts"
+import type { SampledChannel, SampledTopic } from "../../../src/protocol/DaemonAnswers.ts"
 import { Sampler } from "../../../src/services/admin/Sampler.ts"
 import { Cluster, nodeAddress } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
@@ -10,17 +10,9 @@ import { DaemonError } from "../../../src/services/cluster/DaemonHttp.ts"
 import * as Gathered from "../../../src/services/cluster/Gathered.ts"
 import { nothingMore, quiet } from "../broker/testing.ts"
 
-/** The figures of a channel that are not 0 or false. */
-type ChannelState = Partial<
-  Pick<ChannelOnNode, "depth" | "message_count" | "client_count" | "paused" | "in_flight_count">
->
-
-interface TopicState {
-  depth?: number
-  message_count?: number
-  paused?: boolean
-  channels?: Record<string, ChannelState>
-}
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+type ChannelState = Mutable<Omit<SampledChannel, "channel_name">>
+type TopicState = Mutable<Omit<SampledTopic, "topic_name" | "channels">> & { channels?: Record<string, ChannelState> }
 
 interface NodeState {
   topics: Record<string, TopicState>
@@ -60,38 +52,11 @@ export const nodeNamed = (hostname: string, version = "1.3.0"): Node => ({
   out_of_date: false
 })
 
-const latency = { count: 0, percentiles: null, topic: "", channel: "", host: "" }
-
-const figures = { memory_depth: 0, backend_depth: 0, nodes: null, e2e_processing_latency: latency }
-
-const topicOnNode = (hostname: string, name: string, topic: TopicState): TopicOnNode => {
-  const node = { node: `${hostname}:4151`, hostname, topic_name: name }
-  const { channels = {}, ...state } = topic
-  return {
-    ...node,
-    ...figures,
-    depth: 0,
-    message_count: 0,
-    delivery_msg_count: 0,
-    paused: false,
-    ...state,
-    channels: Object.entries(channels).map(([channel_name, channel]) => ({
-      ...node,
-      ...figures,
-      channel_name,
-      depth: 0,
-      in_flight_count: 0,
-      deferred_count: 0,
-      requeue_count: 0,
-      timeout_count: 0,
-      message_count: 0,
-      client_count: 0,
-      clients: null,
-      paused: false,
-      ...channel
-    }))
-  }
-}
+const sampledTopic = (topic_name: string, { channels = {}, ...figures }: TopicState): SampledTopic => ({
+  topic_name,
+  ...figures,
+  channels: Object.entries(channels).map(([channel_name, channel]) => ({ channel_name, ...channel }))
+})
 
 const gathered = <A>(value: ReadonlyArray<A>, failures: ReadonlyArray<DaemonError>, kind: string) =>
   value.length > 0
@@ -119,7 +84,7 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
         (asked) =>
           Gathered.map(asked, (nodes) => nodes.filter(({ hostname }) => topic in (state.nodes[hostname]?.topics ?? {})))
       ),
-    stats: (nodes) =>
+    figures: (nodes) =>
       Effect.suspend(() => {
         state.asked++
         const failing = nodes.filter(({ hostname }) => (state.nodes[hostname]?.fails ?? "") !== "")
@@ -128,7 +93,7 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
         )
         const answers = nodes.filter((node) => !failing.includes(node)).map((node) => {
           const { health = "OK", topics = {}, version = "1.3.0" } = state.nodes[node.hostname] ?? {}
-          const found = Object.entries(topics).map(([name, topic]) => topicOnNode(node.hostname, name, topic))
+          const found = Object.entries(topics).map(([name, topic]) => sampledTopic(name, topic))
           return { node, version, health, topics: found }
         })
         return Effect.delay(gathered(answers, failures, "nsqd"), state.statsTake)
