@@ -7,7 +7,12 @@ import * as AdminCheck from "./admin/AdminCheck.ts"
 import { AdminConfig } from "./admin/AdminConfig.ts"
 import { AdminHttp } from "./admin/AdminHttp.ts"
 import { Graphite } from "./admin/Graphite.ts"
+import { History } from "./admin/History.ts"
+import { LiveFeed } from "./admin/LiveFeed.ts"
 import { Notifications } from "./admin/Notifications.ts"
+import { Sampler } from "./admin/Sampler.ts"
+import { TailFeed } from "./admin/TailFeed.ts"
+import { TestMessage } from "./admin/TestMessage.ts"
 import { WebAssets } from "./admin/WebAssets.ts"
 import { Cluster } from "./cluster/Cluster.ts"
 import { ClusterActions } from "./cluster/ClusterActions.ts"
@@ -16,6 +21,7 @@ import { DaemonHttp } from "./cluster/DaemonHttp.ts"
 import * as HttpClients from "./http/HttpClients.ts"
 import * as Options from "./options/NsqadminOptions.ts"
 import * as Version from "./options/Version.ts"
+import * as NodeTransport from "./transport/NodeTransport.ts"
 
 /** The daemon did not start, or cannot go on. */
 export class NsqadminFailure extends Data.TaggedError("NsqadminFailure")<{ readonly message: string }> {}
@@ -37,7 +43,9 @@ export class Nsqadmin extends Context.Service<Nsqadmin, {
       const built = yield* Layer.build(
         AdminHttp.layer(checked).pipe(
           Layer.provide([AdminConfig.layer, AdminAccess.layer, WebAssets.layer, Notifications.layer, Graphite.layer]),
-          Layer.provide(ClusterActions.layer),
+          Layer.provide([LiveFeed.layer, TailFeed.layer, TestMessage.layer]),
+          Layer.provide(History.layer),
+          Layer.provide([ClusterActions.layer, Sampler.layer(options), NodeTransport.layer]),
           Layer.provide(Cluster.layer),
           Layer.provide([ClusterSources.layer(sources), DaemonHttp.layer(options.httpClientRequestTimeout)]),
           Layer.provide(HttpClients.layer(options, checked.tls))

@@ -5,8 +5,8 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { ByteSize, Clock, Context, Duration, Effect, Latch, Layer } from "effect"
 import { HttpIncomingMessage, HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { HttpApi, HttpApiBuilder } from "effect/http-api"
-import { CountersGroup, NodesGroup, TopicsGroup } from "../../protocol/admin/AdminApi.ts"
+import { HttpApiBuilder } from "effect/http-api"
+import { AdminApi } from "../../protocol/admin/AdminApi.ts"
 import * as HttpServer from "../http/HttpServer.ts"
 import * as GoDuration from "../options/GoDuration.ts"
 import { NsqadminOptions } from "../options/NsqadminOptions.ts"
@@ -15,6 +15,8 @@ import type { CheckedOptions } from "./AdminCheck.ts"
 import * as AdminRoutes from "./AdminRoutes.ts"
 import * as CountersHandlers from "./CountersHandlers.ts"
 import * as Endpoints from "./Endpoints.ts"
+import * as LiveHandlers from "./LiveHandlers.ts"
+import * as MessagesHandlers from "./MessagesHandlers.ts"
 import * as NodesHandlers from "./NodesHandlers.ts"
 import * as Peer from "./Peer.ts"
 import * as TopicsHandlers from "./TopicsHandlers.ts"
@@ -93,11 +95,14 @@ const counting = () => {
   return { count, quiet: idle.await }
 }
 
-/** TODO(live): AdminApi, once all its groups are served. */
-class ServedApi extends HttpApi.make("nsqadmin").add(TopicsGroup, NodesGroup, CountersGroup) {}
-
-const apiRoutes = HttpApiBuilder.layer(ServedApi).pipe(
-  Layer.provide([TopicsHandlers.layer, NodesHandlers.layer, CountersHandlers.layer])
+const apiRoutes = HttpApiBuilder.layer(AdminApi).pipe(
+  Layer.provide([
+    TopicsHandlers.layer,
+    NodesHandlers.layer,
+    CountersHandlers.layer,
+    LiveHandlers.layer,
+    MessagesHandlers.layer
+  ])
 )
 
 const make = Effect.fnUntraced(function*(checked: CheckedOptions) {
