@@ -85,7 +85,7 @@ export const observe = (before: DaemonStates, observation: Observation): DaemonS
   }
   for (const [key, { seen, state }] of before) {
     if (states.has(key) || !isRemembered(seen, monotonic)) continue
-    add({ ...state, reachable: false, error: "it was there and is not any more: no nsqlookupd names it" }, seen)
+    add({ ...state, reachable: false, error: "it is not among the cluster's nsqds any more" }, seen)
   }
   return states
 }

@@ -10,7 +10,7 @@ import { Sampler } from "./Sampler.ts"
 
 const pointMillis = 20_000
 
-/** A big cluster has some 20,000; each takes about 1.5 kB. */
+/** A big cluster has some 20,000; each takes about 1.8 kB. */
 const maxSeries = 100_000
 
 /** In one answer. */

@@ -6,6 +6,7 @@ import { Clock, Context, Deferred, Effect, Layer, Random, type Scope, Stream } f
 import { HttpClient } from "effect/http"
 import { BadRequest, UpstreamError } from "../../protocol/admin/AdminFailure.ts"
 import type { TailEvent } from "../../protocol/admin/AdminLive.ts"
+import type { Node } from "../../protocol/admin/AdminNodes.ts"
 import { encodeCommand } from "../../protocol/Command.ts"
 import { decodeMessage } from "../../protocol/Message.ts"
 import { ChannelName, isTopicName, type TopicName } from "../../protocol/Names.ts"
@@ -64,7 +65,8 @@ class Joining {
 export class TailFeed extends Context.Service<TailFeed, {
   /**
    * Begins to follow a topic; it has begun when this answers, and ends with the Scope. `samplePercent` of its messages are looked
-   * at, 1 to 100. Fails when no nsqd can be followed.
+   * at, 1 to 100. Fails when no nsqd can be followed, and when messages wait for the first channel of the topic: the tail would
+   * be that channel, and take them.
    */
   readonly tail: (
     topic: string,
@@ -85,6 +87,19 @@ export class TailFeed extends Context.Service<TailFeed, {
         Effect.suspend(() => tails < maxTails ? Effect.sync(() => void tails++) : refuse("TOO_MANY_TAILS")),
         () => Effect.sync(() => void tails--)
       )
+
+      const refuseToTake = Effect.fnUntraced(function*(topic: string, nodes: ReadonlyArray<Node>) {
+        const { value } = yield* Answers.asked("get topic metadata", cluster.stats(nodes, { topic, clients: false }))
+        const waiting = value.flatMap(({ topics }) => topics).filter(({ channels, depth }) =>
+          channels.length === 0 && depth > 0
+        )
+        const [first] = waiting
+        if (first === undefined) return
+        const messages = waiting.reduce((sum, { depth }) => sum + depth, 0).toLocaleString("en-US")
+        const reason =
+          `${messages} messages wait for the first channel of ${topic} (on ${first.node}), and a tail would take them`
+        return yield* refuse(`MESSAGES_WAIT: ${reason}`)
+      })
 
       /** Subscribes, and passes on messages until the connection is lost. All are finished, whether they are shown or not. */
       const follow = (topic: TopicName, channel: ChannelName, buffer: TailBuffer, joining: Joining) =>
@@ -122,6 +137,7 @@ export class TailFeed extends Context.Service<TailFeed, {
         if (addresses.length === 0) {
           return yield* Effect.fail(UpstreamError.make({ message: "UPSTREAM_ERROR: no nsqd has the topic" }))
         }
+        yield* refuseToTake(topic, producers.value)
         const channel = yield* channelName
         const buffer = new TailBuffer(clock)
         const joining = new Joining(addresses)

@@ -155,7 +155,7 @@ const ofChannel = function*(
 }
 
 const ofDaemon = function*({ address, error, kind, reachable }: DaemonState): Generator<Notice> {
-  if (!reachable) yield notice("daemon_gone", { node: address }, `${kind} ${address} does not answer: ${error}`)
+  if (!reachable) yield notice("daemon_gone", { node: address }, `${kind} ${address} is gone: ${error}`)
   else if (error !== "") yield notice("daemon_unhealthy", { node: address }, `${kind} ${address} is not well: ${error}`)
 }
 

@@ -33,7 +33,7 @@ const states = (...observations: ReadonlyArray<DaemonStates.Observation>) =>
     ({ address, error, reachable, since }) => ({ address, reachable, error, since })
   )
 
-const goneError = "it was there and is not any more: no nsqlookupd names it"
+const goneError = "it is not among the cluster's nsqds any more"
 
 describe("DaemonStates", () => {
   it("tell since when a daemon answers or does not", () => {

@@ -115,6 +115,23 @@ describe("TailFeed", () => {
       assert.deepStrictEqual(yield* refusal("t", 100), ["UpstreamError", "UPSTREAM_ERROR: no nsqd has the topic"])
     }))
 
+  it.live("does not take messages that wait for the first channel of a topic", () =>
+    Effect.gen(function*() {
+      const { http, tcp } = yield* startNsqd()
+      yield* Effect.gen(function*() {
+        yield* post(http, "/mpub?topic=t", "one\ntwo")
+        const { message } = yield* Effect.flip(TailFeed.use((feed) => feed.tail("t", 100)))
+        const reason = `2 messages wait for the first channel of t (on ${http}), and a tail would take them`
+        assert.strictEqual(message, `MESSAGES_WAIT: ${reason}`)
+        assert.deepStrictEqual(yield* channels(http, "t"), [])
+        yield* post(http, "/channel/create?topic=t&channel=c")
+        const { events, next } = yield* follow("t")
+        yield* begun(events)
+        yield* post(http, "/pub?topic=t", "three")
+        assert.deepStrictEqual(yield* next, { node: tcp, body: "three" })
+      }).pipe(Effect.provide(layer(http)))
+    }))
+
   it.live("says why when no nsqd lets it in", () =>
     Effect.gen(function*() {
       const { http, tcp } = yield* startNsqd({ authHttpAddresses: ["127.0.0.1:1"] })

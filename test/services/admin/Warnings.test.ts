@@ -101,7 +101,7 @@ describe("Warnings", () => {
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* told, [
         ["daemon_unhealthy", "nsqd b:4151 is not well: NOK - no space left on device"],
-        ["daemon_gone", "nsqd c:4151 does not answer: connection refused"],
+        ["daemon_gone", "nsqd c:4151 is gone: connection refused"],
         ["versions_differ", "nsqds of 2 versions are at work: 1.2.1 on b:4151; 1.3.0 on a:4151."]
       ])
     }).pipe(withCluster(fakeCluster({
