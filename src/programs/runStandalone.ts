@@ -1,5 +1,5 @@
 /**
- * What the programs `standalone` and `nsq standalone` run: nsqlookupd and nsqd in one process, for development.
+ * What the programs `standalone` and `nsq standalone` run: nsqlookupd, nsqd and nsqadmin in one process, for development.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -17,7 +17,8 @@ const printAddresses = (addresses: Addresses): Effect.Effect<void> =>
   Effect.sync(() => {
     process.stdout.write(
       `nsqd        tcp 127.0.0.1:${addresses.nsqdTcpPort}  http http://127.0.0.1:${addresses.nsqdHttpPort}\n` +
-        `nsqlookupd  tcp 127.0.0.1:${addresses.lookupdTcpPort}  http http://127.0.0.1:${addresses.lookupdHttpPort}\n`
+        `nsqlookupd  tcp 127.0.0.1:${addresses.lookupdTcpPort}  http http://127.0.0.1:${addresses.lookupdHttpPort}\n` +
+        `nsqadmin    http://127.0.0.1:${addresses.adminHttpPort}\n`
     )
   })
 
@@ -38,7 +39,8 @@ export const run = (args: ReadonlyArray<string>): void => {
   const { dataPath, httpAddress, logLevel: level, tcpAddress } = options
   const standalone = Standalone.layer({
     nsqd: { dataPath, tcpAddress, httpAddress },
-    nsqlookupd: { tcpAddress: options.lookupdTcpAddress, httpAddress: options.lookupdHttpAddress }
+    nsqlookupd: { tcpAddress: options.lookupdTcpAddress, httpAddress: options.lookupdHttpAddress },
+    nsqadmin: { httpAddress: options.adminHttpAddress }
   })
   Main.runDaemon({
     layer: Layer.effectDiscard(Standalone.use(({ addresses }) => printAddresses(addresses))).pipe(

@@ -1,15 +1,18 @@
 /**
- * nsqlookupd and nsqd in one process, wired together: for development, and as an example of composing the daemons' Layers.
+ * nsqlookupd, nsqd and nsqadmin in one process, wired together: for development, and as an example of composing the daemons' Layers.
  */
 import { Context, Data, Effect, Layer } from "effect"
+import { Nsqadmin } from "./Nsqadmin.ts"
 import { Nsqd } from "./Nsqd.ts"
 import { Nsqlookupd } from "./Nsqlookupd.ts"
 import type { LookupdOptions } from "./options/LookupdOptions.ts"
+import type { NsqadminOptions } from "./options/NsqadminOptions.ts"
 import type { NsqdOptions } from "./options/NsqdOptions.ts"
 
 export interface StandaloneOptions {
   readonly nsqd: Partial<NsqdOptions>
   readonly nsqlookupd: Partial<LookupdOptions>
+  readonly nsqadmin: Partial<NsqadminOptions>
 }
 
 /** One of the daemons did not start, or cannot go on. */
@@ -21,6 +24,7 @@ export interface Addresses {
   readonly nsqdHttpPort: number
   readonly lookupdTcpPort: number
   readonly lookupdHttpPort: number
+  readonly adminHttpPort: number
 }
 
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(":") + 1))
@@ -33,7 +37,7 @@ export class Standalone extends Context.Service<Standalone, {
   readonly reload: Effect.Effect<void>
   readonly failed: Effect.Effect<never, StandaloneFailure>
 }>()("effect-nsq/Standalone") {
-  /** The nsqd ends first, so that it can still say goodbye to its nsqlookupd. */
+  /** They end in the reverse order, so that the nsqd can still say goodbye to its nsqlookupd. */
   static readonly layer = (options: StandaloneOptions): Layer.Layer<Standalone, StandaloneFailure> => {
     const lookupd = Nsqlookupd.layerWith({ broadcastAddress: here, ...options.nsqlookupd })
     const nsqd = Layer.unwrap(Effect.map(Nsqlookupd, ({ tcpAddress }) =>
@@ -42,23 +46,39 @@ export class Standalone extends Context.Service<Standalone, {
         lookupdTcpAddresses: [`${here}:${portOf(tcpAddress)}`],
         ...options.nsqd
       })))
+    const nsqadmin = Layer.unwrap(
+      Effect.map(
+        Nsqlookupd,
+        ({ httpAddress }) =>
+          Nsqadmin.layerWith({ lookupdHttpAddresses: [`${here}:${portOf(httpAddress)}`], ...options.nsqadmin })
+      )
+    )
     return Layer.effect(
       Standalone,
       Effect.gen(function*() {
-        const daemons = yield* Layer.build(nsqd.pipe(Layer.provideMerge(lookupd)))
-        const [{ failed: nsqdFailed, httpPort, reload, tcpPort }, lookup] = [
-          Context.get(daemons, Nsqd),
-          Context.get(daemons, Nsqlookupd)
-        ]
+        const daemons = yield* Layer.build(
+          nsqadmin.pipe(Layer.provideMerge(nsqd), Layer.provideMerge(lookupd))
+        )
+        const { failed: nsqdFailed, httpPort, reload, tcpPort } = Context.get(daemons, Nsqd)
+        const lookup = Context.get(daemons, Nsqlookupd)
+        const admin = Context.get(daemons, Nsqadmin)
         return Standalone.of({
           addresses: {
             nsqdTcpPort: tcpPort,
             nsqdHttpPort: httpPort,
             lookupdTcpPort: portOf(lookup.tcpAddress),
-            lookupdHttpPort: portOf(lookup.httpAddress)
+            lookupdHttpPort: portOf(lookup.httpAddress),
+            adminHttpPort: portOf(admin.httpAddress)
           },
           reload,
-          failed: Effect.mapError(Effect.raceFirst(nsqdFailed, lookup.failed), toFailure)
+          failed: Effect.mapError(
+            Effect.raceAllFirst<Effect.Effect<never, { readonly message: string }>>([
+              nsqdFailed,
+              lookup.failed,
+              admin.failed
+            ]),
+            toFailure
+          )
         })
       }).pipe(Effect.mapError(toFailure))
     )

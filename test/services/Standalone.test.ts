@@ -7,14 +7,15 @@ import { Standalone } from "../../src/services/Standalone.ts"
 
 const anyPort = "127.0.0.1:0"
 
-describe("nsqlookupd and nsqd in one process", () => {
+describe("nsqlookupd, nsqd and nsqadmin in one process", () => {
   it.live("know each other", () =>
     Effect.gen(function*() {
       const files = yield* FileSystem.FileSystem
       const dataPath = yield* files.makeTempDirectoryScoped()
       const standalone = yield* Layer.build(Standalone.layer({
         nsqd: { dataPath, tcpAddress: anyPort, httpAddress: anyPort },
-        nsqlookupd: { tcpAddress: anyPort, httpAddress: anyPort }
+        nsqlookupd: { tcpAddress: anyPort, httpAddress: anyPort },
+        nsqadmin: { httpAddress: anyPort }
       }))
       const { addresses } = Context.get(standalone, Standalone)
       yield* Effect.promise(() =>
@@ -24,6 +25,11 @@ describe("nsqlookupd and nsqd in one process", () => {
         Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (servers) => servers.length > 0 })
       )
       assert.deepStrictEqual(found, [`127.0.0.1:${addresses.nsqdTcpPort}`])
+      const topics = yield* Effect.promise(async () => {
+        const response = await fetch(`http://127.0.0.1:${addresses.adminHttpPort}/api/topics`)
+        return response.json()
+      })
+      assert.deepStrictEqual(topics, { topics: ["test"], message: "" })
     }).pipe(
       Effect.scoped,
       Effect.provide([NodeFileSystem.layer, FetchHttpClient.layer]),

@@ -29,36 +29,34 @@ const typeOf = (name: string): string => types.get(name.slice(name.lastIndexOf("
 
 const escapeAttribute = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
 
-/** Bundled programs lie in `dist/bin`, their chunks below; sources in `src/services/admin`. */
+/** Bundled programs lie in `dist/bin` and its `chunks`, the library in `dist/services/admin`, sources in `src`. */
 const candidates = (from: string): ReadonlyArray<string> => [
   join(from, "..", "web"),
   join(from, "..", "..", "web"),
   join(from, "..", "..", "..", "dist", "web")
 ]
 
-const cannot = (detail: string) => () => new AdminStartError({ detail })
+interface Built {
+  readonly page: string
+  readonly assets: ReadonlyMap<string, Asset>
+}
 
-const readAll = (directory: string): Effect.Effect<ReadonlyMap<string, Asset>, AdminStartError> =>
-  Effect.tryPromise({
-    try: async () => {
-      const names = await readdir(directory)
-      const assets = names.map(async (name): Promise<[string, Asset]> => [
-        name,
-        { type: typeOf(name), content: await readFile(join(directory, name)) }
-      ])
-      return new Map(await Promise.all(assets))
-    },
-    catch: cannot(`cannot read the pages in ${directory}`)
-  })
+const read = async (directory: string): Promise<Built> => {
+  const files = join(directory, "static")
+  const names = await readdir(files)
+  const assets = names.map(async (name): Promise<[string, Asset]> => [
+    name,
+    { type: typeOf(name), content: await readFile(join(files, name)) }
+  ])
+  return { page: await readFile(join(directory, "index.html"), "utf8"), assets: new Map(await Promise.all(assets)) }
+}
 
-/** The directory of the built pages; run from sources without a build there is none. */
-const find = Effect.gen(function*() {
-  for (const directory of candidates(dirname(import.meta.filename))) {
-    const page = yield* Effect.option(Effect.tryPromise(() => readFile(join(directory, "index.html"), "utf8")))
-    if (page._tag === "Some") return { directory, page: page.value }
-  }
-  return yield* cannot("the pages are missing: npm run build makes them")()
-})
+/** The built pages; sources without a build have none. */
+const built = Effect.firstSuccessOf(
+  candidates(dirname(import.meta.filename)).map((directory) => Effect.tryPromise(() => read(directory)))
+).pipe(
+  Effect.mapError(() => new AdminStartError({ detail: "the pages are missing: npm run build makes them" }))
+)
 
 const encodeSettings = Schema.encodeEffect(Schema.fromJsonString(WebSettings))
 
@@ -72,8 +70,7 @@ export class WebAssets extends Context.Service<WebAssets, {
     WebAssets,
     Effect.gen(function*() {
       const { devStaticDir } = yield* NsqadminOptions
-      const { directory, page } = yield* find
-      const assets = yield* readAll(join(directory, "static"))
+      const { assets, page } = yield* built
 
       const fromDevDirectory = (name: string): Effect.Effect<Asset | undefined> =>
         Effect.tryPromise(() => readFile(join(devStaticDir, basename(name)))).pipe(

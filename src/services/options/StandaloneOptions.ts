@@ -12,6 +12,7 @@ export interface StandaloneOptions {
   readonly httpAddress: string
   readonly lookupdTcpAddress: string
   readonly lookupdHttpAddress: string
+  readonly adminHttpAddress: string
   readonly logLevel: Kind.NsqLogLevel
 }
 
@@ -28,6 +29,7 @@ export const table: OptionTable<StandaloneOptions> = {
     () => "0.0.0.0:4161",
     "address of nsqlookupd's HTTP API"
   ),
+  adminHttpAddress: row("admin-http-address", Kind.string, () => "0.0.0.0:4171", "address of nsqadmin's pages"),
   logLevel: row("log-level", Kind.logLevel, level, "lowest level of lines to log")
 }
 
