@@ -7,6 +7,10 @@ export interface ChartData {
   readonly values: ReadonlyArray<number | null>
 }
 
+/** Seconds: as much as is kept, and so much is shown at least. */
+const hour = 3600
+const shortest = 600
+
 const style = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
 const optionsOf = (size: "small" | "large", kind: "depth" | "rate", width: number): UPlot.Options => {
@@ -20,7 +24,10 @@ const optionsOf = (size: "small" | "large", kind: "depth" | "rate", width: numbe
     cursor: { show: large, drag: { x: false, y: false } },
     legend: { show: false },
     select: { show: false, left: 0, top: 0, width: 0, height: 0 },
-    scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.05)] } },
+    scales: {
+      x: { range: (_, oldest, newest) => [Math.max(newest - hour, Math.min(oldest, newest - shortest)), newest] },
+      y: { range: (_, __, max) => [0, Math.max(1, max * 1.05)] }
+    },
     axes: large ? [axis, { ...axis, size: 60 }] : [{ show: false }, { show: false }],
     series: [{}, { stroke, width: large ? 2 : 1.5, fill: `${stroke}22`, points: { show: false } }]
   }

@@ -16,12 +16,14 @@ const rangeOf = (latency: ProcessingLatency, quantile: number): string => {
 /** A column for each percentile of the time from publication to the end of a message; none where nsqd does not measure. */
 export const latencyColumns = <A extends object>(
   total: ProcessingLatency,
-  of: (row: A) => ProcessingLatency
+  of: (row: A) => ProcessingLatency,
+  /** Whether `total` is that of the rows. */
+  isTotalled = true
 ): ReadonlyArray<Column<A>> =>
   (total.percentiles ?? []).map(({ quantile }) => ({
     name: Format.percentile(quantile),
     title: "end-to-end processing latency, average",
     numeric: true,
     cell: (row) => <span title={rangeOf(of(row), quantile)}>{averageOf(of(row), quantile)}</span>,
-    total: <span title={rangeOf(total, quantile)}>{averageOf(total, quantile)}</span>
+    ...(isTotalled ? { total: <span title={rangeOf(total, quantile)}>{averageOf(total, quantile)}</span> } : {})
   }))

@@ -28,14 +28,22 @@ const queueOf = ({ backend_depth, memory_depth }: { readonly memory_depth: numbe
   `${Format.count(memory_depth)} + ${Format.count(backend_depth)}`
 
 /** How near the consumers were to the nsqds, in shares of the deliveries. */
-const delivery = (row: ChannelOnNode | ChannelAnswer): string => {
+const Delivery = ({ row }: { readonly row: ChannelOnNode | ChannelAnswer }) => {
   const all = row.delivery_msg_count ?? 0
-  if (all === 0) return ""
-  const share = (part = 0) => `${Math.round((part / all) * 100)}%`
-  const { global_msg_count, region_local_msg_count, zone_local_msg_count } = row
-  return `zone ${share(zone_local_msg_count)}, region ${share(region_local_msg_count)}, global ${
-    share(global_msg_count)
-  }`
+  const shares = [
+    ["zone", row.zone_local_msg_count],
+    ["region", row.region_local_msg_count],
+    ["global", row.global_msg_count]
+  ] as const
+  const words = shares.map(([name, part = 0]) => `${name} ${((part / all) * 100).toFixed(1)}%`).join(", ")
+  return all === 0 ? null : (
+    <details className="delivery">
+      <summary aria-label={words}>
+        {shares.map(([name, part = 0]) => <span key={name} className={name} style={{ flexGrow: part / all }} />)}
+      </summary>
+      {words}
+    </details>
+  )
 }
 
 const Hosts = ({ channel }: { readonly channel: ChannelAnswer }) => {
@@ -56,7 +64,7 @@ const Hosts = ({ channel }: { readonly channel: ChannelAnswer }) => {
         },
         figure("Depth", ({ depth }) => depth, channel),
         {
-          name: "Depth, past hour",
+          name: "Past hour",
           cell: ({ node }) => <Spark topic={topic_name} channel={channel_name} node={node} metric="depth" />,
           total: <Spark topic={topic_name} channel={channel_name} metric="depth" />
         },
@@ -67,14 +75,14 @@ const Hosts = ({ channel }: { readonly channel: ChannelAnswer }) => {
         figure("Timed out", ({ timeout_count }) => timeout_count, channel),
         figure("Messages", ({ message_count }) => message_count, channel),
         {
-          name: "Rate, past hour",
+          name: "Rate",
           cell: ({ node }) => <Spark topic={topic_name} channel={channel_name} node={node} metric="rate" />,
           total: <Spark topic={topic_name} channel={channel_name} metric="rate" />
         },
         figure("Connections", ({ client_count }) => client_count, channel),
         (channel.delivery_msg_count ?? 0) === 0
           ? undefined
-          : { name: "Delivery", cell: delivery, total: delivery(channel) },
+          : { name: "Delivery", cell: (row) => <Delivery row={row} />, total: <Delivery row={channel} /> },
         ...latencyColumns<ChannelOnNode>(channel.e2e_processing_latency, (row) => row.e2e_processing_latency)
       ]}
     />

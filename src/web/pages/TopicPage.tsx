@@ -64,7 +64,7 @@ const Hosts = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refre
         },
         { name: "Depth", numeric: true, cell: ({ depth }) => Format.count(depth), total: Format.count(topic.depth) },
         {
-          name: "Depth, past hour",
+          name: "Past hour",
           cell: ({ node }) => <Spark topic={name} node={node} metric="depth" />,
           total: <Spark topic={name} metric="depth" />
         },
@@ -76,7 +76,7 @@ const Hosts = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refre
           total: Format.count(topic.message_count)
         },
         {
-          name: "Rate, past hour",
+          name: "Rate",
           cell: ({ node }) => <Spark topic={name} node={node} metric="rate" />,
           total: <Spark topic={name} metric="rate" />
         },
@@ -112,7 +112,7 @@ const Channels = ({ topic }: { readonly topic: TopicAnswer }) => (
       },
       { name: "Depth", numeric: true, cell: ({ depth }) => Format.count(depth) },
       {
-        name: "Depth, past hour",
+        name: "Past hour",
         cell: ({ channel_name }) => <Spark topic={topic.topic_name} channel={channel_name} metric="depth" />
       },
       { name: "Memory + disk", numeric: true, cell: queueOf },
@@ -122,11 +122,11 @@ const Channels = ({ topic }: { readonly topic: TopicAnswer }) => (
       { name: "Timed out", numeric: true, cell: ({ timeout_count }) => Format.count(timeout_count) },
       { name: "Messages", numeric: true, cell: ({ message_count }) => Format.count(message_count) },
       {
-        name: "Rate, past hour",
+        name: "Rate",
         cell: ({ channel_name }) => <Spark topic={topic.topic_name} channel={channel_name} metric="rate" />
       },
       { name: "Connections", numeric: true, cell: ({ client_count }) => Format.count(client_count) },
-      ...latencyColumns<ChannelStats>(topic.e2e_processing_latency, (row) => row.e2e_processing_latency)
+      ...latencyColumns<ChannelStats>(topic.e2e_processing_latency, (row) => row.e2e_processing_latency, false)
     ]}
   />
 )
