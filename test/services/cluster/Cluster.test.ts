@@ -1,0 +1,114 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { Cluster } from "../../../src/services/cluster/Cluster.ts"
+import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"
+import { DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
+import * as Http from "../utilities/cluster.ts"
+
+const cluster = (sources: Partial<Sources>, answer: (url: URL) => Http.Answer) =>
+  Cluster.layer.pipe(
+    Layer.provide(ClusterSources.layer({ lookupd: [], nsqd: [], ...sources })),
+    Layer.provide(DaemonHttp.layer(Duration.seconds(5))),
+    Layer.provide(Http.layer(answer))
+  )
+
+const producer = (name: string, more: object = {}) => ({
+  hostname: name,
+  broadcast_address: name,
+  tcp_port: 4150,
+  http_port: 4151,
+  remote_address: `${name}:999`,
+  version: "1.3.0",
+  ...more
+})
+
+const lookups = ["l1:4161", "l2:4161"]
+
+describe("a cluster known by nsqlookupds", () => {
+  it.effect("has each nsqd once, with every nsqlookupd that knows it", () =>
+    Effect.gen(function*() {
+      const { nodes } = yield* Cluster
+      const { failures, value } = yield* nodes
+      assert.deepStrictEqual(failures, [])
+      assert.deepStrictEqual(
+        value.map(({ hostname, out_of_date, remote_addresses }) => [
+          hostname,
+          out_of_date,
+          remote_addresses
+        ]),
+        [
+          ["a", false, ["l1:4161/a:999", "l2:4161/a:999"]],
+          ["b", true, ["l2:4161/N/A"]]
+        ]
+      )
+      assert.deepStrictEqual(value[0]?.topics, [{ topic: "t", tombstoned: false }, { topic: "u", tombstoned: true }])
+    }).pipe(Effect.provide(cluster({ lookupd: lookups }, ({ host }) => ({
+      producers: host === "l1:4161"
+        ? [producer("a", { topics: ["u", "t"], tombstones: [true] })]
+        : [producer("b", { remote_address: "", version: "1.2.9" }), producer("a")]
+    })))))
+
+  it.effect("is known by those that answer; the others are named", () =>
+    Effect.gen(function*() {
+      const { topics } = yield* Cluster
+      const { failures, value } = yield* topics
+      assert.deepStrictEqual(value, ["a", "b"])
+      assert.deepStrictEqual(failures.map(({ address }) => address), ["l2:4161"])
+      assert.match(failures[0]?.message ?? "", /^Get "http:\/\/l2:4161\/topics": .*ECONNREFUSED/)
+    }).pipe(
+      Effect.provide(
+        cluster({ lookupd: lookups }, ({ host }) => host === "l1:4161" ? { topics: ["b", "a"] } : undefined)
+      )
+    ))
+
+  it.effect("cannot be asked when none answers, and every one's words are in the error", () =>
+    Effect.gen(function*() {
+      const { producers } = yield* Cluster
+      const { message } = yield* Effect.flip(producers("x y"))
+      const said = "got response 404 Not Found \"{\\\"message\\\":\\\"TOPIC_NOT_FOUND\\\"}\""
+      assert.strictEqual(message, `failed to query any nsqlookupd: ${said}\n${said}`)
+    }).pipe(Effect.provide(cluster({ lookupd: lookups }, ({ search }) => {
+      assert.strictEqual(search, "?topic=x%20y")
+      return [404, "{\"message\":\"TOPIC_NOT_FOUND\"}"]
+    }))))
+
+  it.effect("does not wait for a daemon that never answers", () =>
+    Effect.gen(function*() {
+      const { topics } = yield* Cluster
+      const asking = yield* Effect.forkChild(topics)
+      yield* TestClock.adjust("5 seconds")
+      const { failures, value } = yield* Fiber.join(asking)
+      assert.deepStrictEqual(value, ["a"])
+      assert.match(failures[0]?.message ?? "", /request timeout$/)
+    }).pipe(
+      Effect.provide(cluster({ lookupd: lookups }, ({ host }) => host === "l1:4161" ? { topics: ["a"] } : "silent"))
+    ))
+
+  it.effect("has topics without an nsqd, with their channels", () =>
+    Effect.gen(function*() {
+      const { inactiveTopics } = yield* Cluster
+      assert.deepStrictEqual((yield* inactiveTopics).value, new Map([["dead", ["a", "b"]], ["hidden", []]]))
+    }).pipe(Effect.provide(cluster({ lookupd: ["l1:4161"] }, ({ pathname, search }) => {
+      if (pathname === "/topics") return { topics: ["dead", "live", "hidden"] }
+      if (pathname === "/channels") return { channels: search === "?topic=dead" ? ["b", "a"] : null }
+      return { producers: [producer("a", { topics: ["live", "hidden"], tombstones: [false, true] })] }
+    }))))
+})
+
+describe("a cluster known by its nsqds", () => {
+  it.effect("has those of them that have the topic, by the addresses they give", () =>
+    Effect.gen(function*() {
+      const { inactiveTopics, producers, topics } = yield* Cluster
+      assert.deepStrictEqual((yield* topics).value, ["t", "u"])
+      const found = (yield* producers("u")).value
+      assert.deepStrictEqual(found.map(({ broadcast_address, http_port }) => [broadcast_address, http_port]), [
+        // It does not say where it is.
+        ["b", 1]
+      ])
+      assert.strictEqual((yield* inactiveTopics).value.size, 0)
+    }).pipe(Effect.provide(cluster({ nsqd: ["a:1", "b:1"] }, ({ host, pathname }) => {
+      if (pathname === "/info") return { version: "1.3.0" }
+      return { topics: host === "a:1" ? [{ topic_name: "t" }] : [{ topic_name: "t" }, { topic_name: "u" }] }
+    }))))
+})

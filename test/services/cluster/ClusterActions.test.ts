@@ -1,0 +1,117 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Schema } from "effect"
+import { Cluster } from "../../../src/services/cluster/Cluster.ts"
+import { ClusterActions } from "../../../src/services/cluster/ClusterActions.ts"
+import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"
+import { DaemonError, DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
+
+/** Daemons that do as they are told and write it down, except those that are dead. */
+const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {
+  const told: Array<string> = []
+  const answerOf = (path: string): unknown => {
+    if (path.startsWith("/lookup") || path.startsWith("/nodes")) {
+      return { producers: ["a", "b"].map((name) => ({ broadcast_address: name, http_port: 4151 })) }
+    }
+    return path === "/info" ? { broadcast_address: "n", http_port: 4151 } : { topics: [{ topic_name: "t" }] }
+  }
+  const reach = (address: string) =>
+    dead.includes(address) ? Effect.fail(new DaemonError({ address, reason: `${address} is dead` })) : Effect.void
+  const daemons = DaemonHttp.of({
+    get: (schema, address, path) =>
+      Effect.andThen(reach(address), Effect.orDie(Schema.decodeUnknownEffect(schema)(answerOf(path)))),
+    post: (address, path) => Effect.andThen(reach(address), Effect.sync(() => void told.push(`${address}${path}`)))
+  })
+  const layer = ClusterActions.layer.pipe(
+    Layer.provide(Cluster.layer),
+    Layer.provide(ClusterSources.layer({ lookupd: [], nsqd: [], ...sources })),
+    Layer.provide(Layer.succeed(DaemonHttp, daemons))
+  )
+  return { told, layer }
+}
+
+const lookupd = ["l1", "l2"]
+
+describe("actions on a cluster", () => {
+  it.effect("go to the nsqlookupds first and then to the nsqds, in NSQ's order", () => {
+    const { layer, told } = world({ lookupd }, [])
+    return Effect.gen(function*() {
+      const { act, create, tombstone } = yield* ClusterActions
+      const steps = (action: Effect.Effect<unknown, unknown>) => {
+        told.length = 0
+        return Effect.map(action, () => [...told])
+      }
+      assert.deepStrictEqual(yield* steps(create("t", undefined)), [
+        "l1/topic/create?topic=t",
+        "l2/topic/create?topic=t"
+      ])
+      assert.deepStrictEqual(yield* steps(create("t", "c#ephemeral")), [
+        "l1/topic/create?topic=t",
+        "l2/topic/create?topic=t",
+        "l1/channel/create?topic=t&channel=c%23ephemeral",
+        "l2/channel/create?topic=t&channel=c%23ephemeral",
+        "a:4151/channel/create?topic=t&channel=c%23ephemeral",
+        "b:4151/channel/create?topic=t&channel=c%23ephemeral"
+      ])
+      assert.deepStrictEqual(yield* steps(act("pause", "t", "c")), [
+        "a:4151/channel/pause?topic=t&channel=c",
+        "b:4151/channel/pause?topic=t&channel=c"
+      ])
+      assert.deepStrictEqual(yield* steps(act("delete", "t", undefined)), [
+        "l1/topic/delete?topic=t",
+        "l2/topic/delete?topic=t",
+        "a:4151/topic/delete?topic=t",
+        "b:4151/topic/delete?topic=t"
+      ])
+      assert.deepStrictEqual(yield* steps(tombstone("t", "n:4151")), [
+        "l1/topic/tombstone?topic=t&node=n%3A4151",
+        "l2/topic/tombstone?topic=t&node=n%3A4151",
+        "n:4151/topic/delete?topic=t"
+      ])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("tell who did not do them, and are done by the others", () => {
+    const { layer, told } = world({ lookupd }, ["l2", "a:4151"])
+    return Effect.gen(function*() {
+      const { act } = yield* ClusterActions
+      const failures = yield* act("delete", "t", "c")
+      assert.deepStrictEqual(failures.map(({ message }) => message), ["l2 is dead", "l2 is dead", "a:4151 is dead"])
+      assert.deepStrictEqual(told, [
+        "l1/channel/delete?topic=t&channel=c",
+        "b:4151/channel/delete?topic=t&channel=c"
+      ])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("fail when nobody could create anything", () => {
+    const { layer } = world({ lookupd }, lookupd)
+    return Effect.gen(function*() {
+      const { create } = yield* ClusterActions
+      const { message } = yield* Effect.flip(create("t", undefined))
+      assert.strictEqual(message, "failed to reach any nsqlookupd: l1 is dead\nl2 is dead")
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("fail when the nsqd to tombstone cannot be reached, though consumers do not find it any more", () => {
+    const { layer, told } = world({ lookupd }, ["n:4151"])
+    return Effect.gen(function*() {
+      const { tombstone } = yield* ClusterActions
+      assert.match((yield* Effect.flip(tombstone("t", "n:4151"))).message, /n:4151 is dead/)
+      assert.lengthOf(told, 2)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("create on every nsqd where there are no nsqlookupds", () => {
+    const { layer, told } = world({ nsqd: ["x:1", "y:1"] }, [])
+    return Effect.gen(function*() {
+      const { create } = yield* ClusterActions
+      assert.deepStrictEqual(yield* create("t", "c"), [])
+      assert.deepStrictEqual(told, [
+        "x:1/topic/create?topic=t",
+        "y:1/topic/create?topic=t",
+        "x:1/channel/create?topic=t&channel=c",
+        "y:1/channel/create?topic=t&channel=c"
+      ])
+    }).pipe(Effect.provide(layer))
+  })
+})
