@@ -7,10 +7,16 @@ import * as Sums from "../../../src/services/cluster/Sums.ts"
 const now = 1_000
 
 /** What an nsqd at `address` says of topic `t`. */
-const onNode = Effect.fnUntraced(function*(hostname: string, topic: object, place = { region: "", zone: "" }) {
-  const decoded = yield* Schema.decodeUnknownEffect(DaemonAnswers.Topic)({ ...topic, topic_name: "t" })
-  return NodeStats.topicOnNode(decoded, { address: `${hostname}:4151`, hostname, ...place }, now)
-})
+const onNode = Effect.fnUntraced(
+  function*(
+    hostname: string,
+    topic: Omit<typeof DaemonAnswers.Topic.Encoded, "topic_name">,
+    place = { region: "", zone: "" }
+  ) {
+    const decoded = yield* Schema.decodeEffect(DaemonAnswers.Topic)({ ...topic, topic_name: "t" })
+    return NodeStats.topicOnNode(decoded, { address: `${hostname}:4151`, hostname, ...place }, now)
+  }
+)
 
 const percentiles = (value: number, count: number) => ({
   e2e_processing_latency: { count, percentiles: [{ quantile: 0.99, value }] }

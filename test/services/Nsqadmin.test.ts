@@ -1,0 +1,196 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer, type Scope } from "effect"
+import * as Http from "node:http"
+import { LogOutput } from "../../src/services/logging/LogOutput.ts"
+import * as NsqLogger from "../../src/services/logging/NsqLogger.ts"
+import { Nsqadmin, type NsqadminFailure } from "../../src/services/Nsqadmin.ts"
+import type { NsqadminOptions } from "../../src/services/options/NsqadminOptions.ts"
+import { type Answer, requestTo } from "./http/api.ts"
+
+/** A server on a free port that answers every request in the same way, and what it was asked. */
+const fakeServer = (answer: (url: string) => object) =>
+  Effect.gen(function*() {
+    const asked: Array<string> = []
+    const server = yield* Effect.acquireRelease(
+      Effect.callback<Http.Server>((resume) => {
+        const server = Http.createServer((request, response) => {
+          asked.push(`${request.method} ${request.url}`)
+          response.end(JSON.stringify(answer(request.url ?? "")))
+        })
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) =>
+        Effect.sync(() => {
+          server.closeAllConnections()
+          server.close()
+        })
+    )
+    const address = server.address()
+    return { asked, address: `127.0.0.1:${typeof address === "object" ? address?.port : ""}` }
+  })
+
+/** An nsqd with topic `t` and its channel `c`, which does not say where it is. */
+const nsqd = fakeServer((url) =>
+  url.startsWith("/stats")
+    ? { version: "1.3.0", health: "OK", topics: [{ topic_name: "t", channels: [{ channel_name: "c" }] }] }
+    : { version: "1.3.0", hostname: "host" }
+)
+
+interface Admin {
+  readonly nsqd: { readonly asked: ReadonlyArray<string>; readonly address: string }
+  readonly log: ReadonlyArray<string>
+  readonly request: (
+    method: string,
+    path: string,
+    body?: string,
+    headers?: Http.OutgoingHttpHeaders
+  ) => Effect.Effect<Answer>
+}
+
+const start = Effect.fnUntraced(function*(
+  options: Partial<NsqadminOptions> = {}
+): Effect.fn.Return<Admin, NsqadminFailure, Scope.Scope> {
+  const log: Array<string> = []
+  const daemon = yield* nsqd
+  const context = yield* Nsqadmin.layerWith({
+    httpAddress: "127.0.0.1:0",
+    nsqdHttpAddresses: [daemon.address],
+    ...options
+  }).pipe(
+    Layer.provide(NsqLogger.layer({ level: "info", prefix: "", format: "nsq" })),
+    Layer.provide(Layer.succeed(LogOutput, { write: (line) => void log.push(line) })),
+    Layer.build
+  )
+  const { httpAddress } = Context.get(context, Nsqadmin)
+  const port = Number(httpAddress.split(":")[1])
+  return {
+    nsqd: daemon,
+    log,
+    request: (method, path, body, headers) => requestTo({ host: "127.0.0.1", port }, method, path, body, headers)
+  }
+})
+
+const messageOf = ({ status, text }: Answer): string => `${status} ${JSON.parse(text).message}`
+
+const posts = (asked: ReadonlyArray<string>) => asked.filter((line) => line.startsWith("POST"))
+
+describe("nsqadmin", () => {
+  it.live("refuses changes that another site's pages ask for, and takes them from its own and from scripts", () =>
+    Effect.gen(function*() {
+      const { nsqd, request } = yield* start()
+      const pause = (headers: Http.OutgoingHttpHeaders) =>
+        request("POST", "/api/topics/t", "{\"action\":\"pause\"}", { host: "admin.example", ...headers })
+      for (
+        const headers of [
+          { "sec-fetch-site": "cross-site" },
+          { "sec-fetch-site": "same-site", "origin": "http://admin.example" },
+          { origin: "http://evil.example" },
+          { origin: "http://admin.example.evil.example" },
+          { origin: "null" }
+        ]
+      ) {
+        const answer = yield* pause(headers)
+        assert.strictEqual(messageOf(answer), "403 FORBIDDEN: the request comes from another site")
+      }
+      assert.deepStrictEqual(posts(nsqd.asked), [])
+      for (
+        const headers of [
+          {},
+          { "sec-fetch-site": "same-origin" },
+          { origin: "https://admin.example" },
+          { "origin": "https://front.example", "x-forwarded-host": "front.example" }
+        ]
+      ) {
+        const { status, text } = yield* pause(headers)
+        assert.strictEqual(status, 200, text)
+      }
+      const refused = yield* request("PUT", "/config/log_level", "debug", { "sec-fetch-site": "cross-site" })
+      assert.strictEqual(refused.status, 403)
+      const tail = yield* request("GET", "/api/messages/t", undefined, { "sec-fetch-site": "cross-site" })
+      assert.strictEqual(tail.status, 403)
+    }))
+
+  it.live("serves the page with a policy that lets no script of others run", () =>
+    Effect.gen(function*() {
+      const { request } = yield* start({ adminUsers: ["<script>alert(1)</script>"], basePath: "/a\"b" })
+      const { headers, status, text } = yield* request("GET", "/a\"b/topics/x")
+      assert.strictEqual(status, 200)
+      const policy = headers["content-security-policy"]
+      assert.include(policy, "default-src 'none'")
+      assert.include(policy, "script-src 'self'")
+      assert.include(policy, "frame-ancestors 'none'")
+      assert.notMatch(String(policy), /unsafe|https?:/)
+      assert.strictEqual(headers["x-content-type-options"], "nosniff")
+      // No script stands in it, and what it is told cannot leave its attribute.
+      assert.notMatch(text, /<script(?![^>]*\bsrc=)/)
+      assert.include(text, "\"/a&#34;b/static/")
+      assert.include(text, "&#34;isAdmin&#34;:false")
+    }))
+
+  it.live("lets browsers fetch Graphite's pictures from Graphite, unless it passes them on itself", () =>
+    Effect.gen(function*() {
+      const direct = yield* start({ graphiteUrl: "https://graphite.example/deep" })
+      const page = yield* direct.request("GET", "/")
+      assert.include(page.headers["content-security-policy"], "img-src 'self' data: https://graphite.example;")
+      const proxy = yield* start({ graphiteUrl: "https://graphite.example/deep", proxyGraphite: true })
+      assert.notInclude((yield* proxy.request("GET", "/")).headers["content-security-policy"], "graphite.example")
+    }))
+
+  it.live("says of a channel that nobody has that it is not found", () =>
+    Effect.gen(function*() {
+      const { request } = yield* start()
+      assert.strictEqual(messageOf(yield* request("GET", "/api/topics/t/none")), "404 CHANNEL_NOT_FOUND")
+    }))
+
+  it.live("leads to the path without or with a slash at its end", () =>
+    Effect.gen(function*() {
+      const { request } = yield* start({ basePath: "nsq" })
+      const moved = yield* request("GET", "/nsq/topics/?t=1h")
+      assert.deepStrictEqual([moved.status, moved.headers["location"]], [301, "/nsq/topics?t=1h"])
+      const options = yield* request("OPTIONS", "/nsq/api/topics")
+      assert.deepStrictEqual([options.status, options.headers["allow"]], [200, "GET, OPTIONS, POST"])
+      assert.strictEqual((yield* request("HEAD", "/nsq/ping")).status, 405)
+    }))
+
+  it.live("goes on when nobody takes its notifications, and says so", () =>
+    Effect.gen(function*() {
+      const { log, request } = yield* start({ notificationHttpEndpoint: "http://127.0.0.1:1/hook" })
+      for (let i = 0; i < 2; i++) {
+        const { status } = yield* request("POST", "/api/topics/t", "{\"action\":\"pause\"}")
+        assert.strictEqual(status, 200)
+      }
+      yield* Effect.sync(() => log.some((line) => line.includes("ERROR: failed to POST notification"))).pipe(
+        Effect.repeat({ until: (told) => told })
+      )
+      assert.strictEqual((yield* request("GET", "/ping")).text, "OK")
+    }))
+
+  it.live("writes a line for every request", () =>
+    Effect.gen(function*() {
+      const { log, request } = yield* start({ basePath: "/nsq" })
+      yield* request("GET", "/nsq/api/topics?inactive=true")
+      yield* request("GET", "/nope")
+      const lines = log.filter((line) => line.includes(" GET ")).map((line) => line.replace(/^\S+ \S+ /, ""))
+      assert.match(
+        lines[0] ?? "",
+        /^INFO: 200 GET \/nsq\/api\/topics\?inactive=true \(127\.0\.0\.1:\d+\) [\d.]+(µs|ms)$/
+      )
+      assert.match(lines[1] ?? "", /^INFO: 404 GET \/nope /)
+    }))
+
+  it.live("refuses bodies that are too large or no JSON, and reads nothing into them", () =>
+    Effect.gen(function*() {
+      const { nsqd, request } = yield* start()
+      const large = yield* request("POST", "/api/topics", JSON.stringify({ topic: "x".repeat(3_000_000) }))
+      assert.strictEqual(large.status, 400)
+      assert.strictEqual(messageOf(yield* request("POST", "/api/topics", "")), "400 EOF")
+      assert.strictEqual((yield* request("POST", "/api/topics", "{\"topic\":[]}")).status, 400)
+      assert.strictEqual(
+        messageOf(yield* request("DELETE", "/api/nodes/a:1%2Fx", "{\"topic\":\"t\"}")),
+        "400 INVALID_NODE"
+      )
+      const config = yield* request("PUT", "/config/log_level", "x".repeat(3_000_000))
+      assert.strictEqual(messageOf(config), "413 INVALID_VALUE")
+      assert.deepStrictEqual(posts(nsqd.asked), [])
+    }))
+})
