@@ -12,7 +12,9 @@ export * as protocol from "./protocol/index.ts"
 export { Nsqd } from "./services/Nsqd.ts"
 /** The daemon nsqlookupd as one Layer. */
 export { Nsqlookupd } from "./services/Nsqlookupd.ts"
-/** Both in one process. */
+/** The daemon nsqadmin as one Layer. */
+export { Nsqadmin } from "./services/Nsqadmin.ts"
+/** All three in one process. */
 export { Standalone } from "./services/Standalone.ts"
 /** Producer, Consumer and discovery. */
 export * as client from "./services/client/index.ts"

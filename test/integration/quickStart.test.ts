@@ -13,6 +13,7 @@ const daemons = [
   "nsqlookupd",
   "nsqd --lookupd-tcp-address=127.0.0.1:4160",
   "nsqd --lookupd-tcp-address=127.0.0.1:4160 -tcp-address=0.0.0.0:4152 -http-address=0.0.0.0:4153",
+  "nsqadmin --lookupd-http-address=127.0.0.1:4161",
   "nsq_to_file --topic=test --output-dir=/tmp --lookupd-http-address=127.0.0.1:4161"
 ]
 const publish = "curl -d 'hello world 1' 'http://127.0.0.1:4151/put?topic=test'"
@@ -22,7 +23,7 @@ const look = "curl -s http://127.0.0.1:4151/stats"
 const programsIn = (directory: string): string => {
   const bin = join(directory, "bin")
   mkdirSync(bin)
-  for (const name of ["nsqlookupd", "nsqd", "nsq_to_file"]) {
+  for (const name of ["nsqlookupd", "nsqd", "nsqadmin", "nsq_to_file"]) {
     const source = resolve(import.meta.dirname, `../../src/programs/${name}.ts`)
     writeFileSync(join(bin, name), `#!/bin/sh\nexec '${process.execPath}' '${source}' "$@"\n`)
     chmodSync(join(bin, name), 0o755)
@@ -84,10 +85,12 @@ describe("the quick start of every guide", () => {
             for (const path of written().keys()) if (!before.has(path)) rmSync(path)
           })
         )
-        const [lookupd = "", nsqd = "", other = "", toFile = ""] = daemons
+        const [lookupd = "", nsqd = "", other = "", admin = "", toFile = ""] = daemons
         yield* logged(yield* start(lookupd, bin, join(directory, "1")), /TCP: listening/)
         yield* logged(yield* start(nsqd, bin, join(directory, "2")), /peer info|TCP: listening/)
         yield* logged(yield* start(other, bin, join(directory, "3")), /TCP: listening/)
+        yield* logged(yield* start(admin, bin, join(directory, "5")), /HTTP: listening/)
+        assert.match(yield* shell("curl -s http://127.0.0.1:4171/"), /<title>nsqadmin<\/title>/)
         assert.strictEqual(yield* shell(publish), "OK")
         assert.match(yield* shell(look), /\[test +\] depth: 1 /)
         yield* start(toFile, bin, join(directory, "4"))

@@ -57,6 +57,7 @@ export type DaemonState = typeof DaemonState.Type
 export const warningKinds = [
   "unconsumed_channel",
   "topic_without_channels",
+  "topic_without_producers",
   "paused_channel",
   "paused_topic",
   "daemon_gone",

@@ -46,9 +46,17 @@ export interface ClusterFigures {
   readonly topics: ReadonlyMap<string, TopicFigures>
   /** Addresses of the nsqds that are counted. */
   readonly nodes: ReadonlySet<string>
+  /** Topics that nsqlookupds know and no nsqd has. */
+  readonly orphans: ReadonlySet<string>
 }
 
-export const none: ClusterFigures = { at: 0, topics: new Map(), nodes: new Set() }
+/** What nsqlookupds say of topics. Those of an nsqd that does not answer have no figures and are no orphans. */
+export interface KnownTopics {
+  readonly names: ReadonlyArray<string>
+  readonly orphans: ReadonlySet<string>
+}
+
+export const none: ClusterFigures = { at: 0, topics: new Map(), nodes: new Set(), orphans: new Set() }
 
 /** Digits beyond these would say more about our timing than about the cluster. */
 const rounded = (rate: number): number => Math.round(rate * 1000) / 1000
@@ -133,6 +141,7 @@ export const isUnchanged = (a: TopicSummary | undefined, b: TopicSummary): boole
  */
 export const fromAnswers = (
   answers: ReadonlyArray<FiguresOfNode>,
+  { names, orphans }: KnownTopics,
   at: number,
   before: ClusterFigures
 ): ClusterFigures => {
@@ -160,7 +169,10 @@ export const fromAnswers = (
       sum.nodes.set(address, { depth, rate, count, paused, channels })
     }
   }
-  return { at, topics, nodes }
+  for (const name of names) {
+    if (!topics.has(name)) topics.set(name, nothing(name))
+  }
+  return { at, topics, nodes, orphans }
 }
 
 /** All series of a topic: itself, its channels, and both on each nsqd. */

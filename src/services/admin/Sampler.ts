@@ -52,10 +52,18 @@ const answersOf = <A>(
   })
 
 const noAnswers: Answers<FiguresOfNode> = { value: [], failures: [], reason: undefined }
+const noNames: Answers<string> = { value: [], failures: [], reason: undefined }
 
 const linesOf = (...all: ReadonlyArray<Answers<unknown>>): string => {
   const lines = all.flatMap(({ failures, reason }) => reason ?? failures.map(({ message }) => message))
   return [...new Set(lines)].join("\n")
+}
+
+/** Topics that no nsqd is said to have. */
+const orphansOf = (topics: ReadonlyArray<string>, nodes: ReadonlyArray<Node>): ReadonlySet<string> => {
+  const orphans = new Set(topics)
+  for (const node of nodes) for (const { topic } of node.topics ?? []) orphans.delete(topic)
+  return orphans
 }
 
 const unique = (nodes: ReadonlyArray<Node>): ReadonlyArray<Node> => [
@@ -95,6 +103,8 @@ export class Sampler extends Context.Service<Sampler, {
           const nodes = named.failures.length === 0 && named.reason === undefined
             ? named.value
             : unique([...named.value, ...DaemonStates.remembered(daemons, monotonic())])
+          // In the other mode topics are known by the nsqds that have them.
+          const topics = lookupds.length === 0 ? noNames : yield* answersOf(cluster.topics)
           const asked = monotonic()
           const stats = nodes.length === 0 ? noAnswers : yield* answersOf(cluster.figures(nodes))
           const failures = [...named.failures, ...stats.failures]
@@ -102,9 +112,16 @@ export class Sampler extends Context.Service<Sampler, {
           const answers = stats.value
           const observation = { at, monotonic: asked, lookupds, named: named.value, nodes, answers, failures }
           daemons = DaemonStates.observe(daemons, observation)
-          if (answers.length > 0 || failures.length === 0) figures = Figures.fromAnswers(answers, asked, figures)
+          if (answers.length > 0 || failures.length === 0) {
+            figures = Figures.fromAnswers(
+              answers,
+              { names: topics.value, orphans: orphansOf(topics.value, nodes) },
+              asked,
+              figures
+            )
+          }
           watched = Warnings.observe(watched, { at, figures, daemons: DaemonStates.list(daemons) })
-          yield* publish(linesOf(named, stats))
+          yield* publish(linesOf(named, topics, stats))
         }).pipe(Effect.timeoutOrElse({
           duration: sampleTimeout,
           orElse: () => publish(`the cluster did not answer within ${Duration.format(sampleTimeout)}`)

@@ -6,6 +6,7 @@ import { BadRequest, NotFound } from "../../protocol/admin/AdminFailure.ts"
 import { isChannelName, isTopicName } from "../../protocol/Names.ts"
 import { Cluster } from "../cluster/Cluster.ts"
 import { ClusterActions } from "../cluster/ClusterActions.ts"
+import { ClusterSources } from "../cluster/ClusterSources.ts"
 import * as Sums from "../cluster/Sums.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import * as Answers from "./Answers.ts"
@@ -31,6 +32,7 @@ export const layer = HttpApiBuilder.group(
     const cluster = yield* Cluster
     const actions = yield* ClusterActions
     const notifications = yield* Notifications
+    const sources = yield* ClusterSources
 
     const inactive = Effect.map(
       Answers.asked("get topics", cluster.inactiveTopics),
@@ -47,6 +49,11 @@ export const layer = HttpApiBuilder.group(
 
     const get = Effect.fnUntraced(function*(topic: string) {
       const producers = yield* Answers.asked("get topic producers", cluster.producers(topic))
+      const { lookupd } = yield* sources.current
+      // nsqlookupd knows the topic, and no nsqd has it.
+      if (producers.value.length === 0 && lookupd.length > 0) {
+        return { ...Sums.topic(topic, []), message: Answers.warning(producers.failures) }
+      }
       const stats = yield* Answers.asked(
         "get topic metadata",
         cluster.stats(producers.value, { topic, clients: false })

@@ -118,6 +118,8 @@ const watchGrowths = ({ figures: before, growths }: WarningState, figures: Clust
 }
 
 const ofTopic = function*(topic: string, { channels, nodes, summary: { depth } }: TopicFigures): Generator<Notice> {
+  // On nsqds that do not answer, or on none.
+  if (nodes.size === 0) return
   if (channels.size === 0) {
     const what = depth === 0 ? "what is published to it will wait" : waiting(depth)
     yield notice("topic_without_channels", { topic }, `Topic ${topic} has no channels: ${what} until there is one.`)
@@ -179,6 +181,9 @@ const ofVersions = function*(daemons: ReadonlyArray<DaemonState>): Generator<Not
 const notices = function*({ daemons, figures }: Watched, growths: WarningState["growths"]): Generator<Notice> {
   for (const daemon of daemons) yield* ofDaemon(daemon)
   yield* ofVersions(daemons)
+  for (const topic of figures.orphans) {
+    yield notice("topic_without_producers", { topic }, `No nsqd has topic ${topic}: only nsqlookupds know it.`)
+  }
   for (const [topic, topicFigures] of figures.topics) {
     yield* ofTopic(topic, topicFigures)
     for (const [channel, channelFigures] of topicFigures.channels) {

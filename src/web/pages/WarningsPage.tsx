@@ -11,6 +11,7 @@ import * as Route from "../route.ts"
 const names: { readonly [Kind in Warning["kind"]]: string } = {
   unconsumed_channel: "Not consumed",
   topic_without_channels: "No channels",
+  topic_without_producers: "On no nsqd",
   paused_channel: "Channel paused",
   paused_topic: "Topic paused",
   daemon_gone: "Daemon gone",

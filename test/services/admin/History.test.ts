@@ -113,7 +113,12 @@ describe("History", () => {
 const figuresOf = (at: number, topics: ReadonlyArray<string>): Figures.ClusterFigures => {
   const node = nodeNamed("a")
   const found = topics.map((topic_name) => ({ topic_name, depth: 1, message_count: 1 }))
-  return Figures.fromAnswers([{ node, version: "1.3.0", health: "OK", topics: found }], at, Figures.none)
+  return Figures.fromAnswers(
+    [{ node, version: "1.3.0", health: "OK", topics: found }],
+    { names: [], orphans: new Set() },
+    at,
+    Figures.none
+  )
 }
 
 describe("SeriesTable", () => {

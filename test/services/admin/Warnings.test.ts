@@ -37,6 +37,18 @@ describe("Warnings", () => {
       b: { topics: { t: { depth: 234 }, v: { depth: 1 } } }
     }))))
 
+  it.effect("name topics that are on no nsqd, and not those of an nsqd that does not answer", () => {
+    const state = fakeCluster({ a: { topics: { t: { channels: { c: {} } } } }, b: { topics: {} } })
+    state.topics.push("forgotten")
+    return Effect.gen(function*() {
+      const text = "No nsqd has topic forgotten: only nsqlookupds know it."
+      assert.deepStrictEqual(yield* told, [["topic_without_producers", text]])
+      const { figures } = yield* latest
+      assert.deepStrictEqual([...figures.topics.keys()], ["t", "forgotten"])
+      assert.strictEqual(figures.topics.get("forgotten")?.summary.depth, 0)
+    }).pipe(withCluster(state))
+  })
+
   it.effect("name what is paused, and where", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* told, [

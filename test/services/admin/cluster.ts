@@ -28,6 +28,8 @@ interface NodeState {
 export interface FakeCluster {
   readonly nodes: Record<string, NodeState>
   readonly lookupds: Record<string, string>
+  /** Topics that only nsqlookupds know. */
+  readonly topics: Array<string>
   /** How long a question for the figures takes. */
   statsTake: number
   asked: number
@@ -36,6 +38,7 @@ export interface FakeCluster {
 export const fakeCluster = (nodes: Record<string, NodeState>): FakeCluster => ({
   nodes,
   lookupds: { "lookup:4161": "" },
+  topics: [],
   statsTake: 0,
   asked: 0
 })
@@ -50,6 +53,12 @@ export const nodeNamed = (hostname: string, version = "1.3.0"): Node => ({
   version,
   topics: null,
   out_of_date: false
+})
+
+/** With its topics, as nsqlookupd knows them. */
+const nodeOf = (hostname: string, { topics, version }: NodeState): Node => ({
+  ...nodeNamed(hostname, version),
+  topics: Object.keys(topics).map((topic) => ({ topic, tombstoned: false }))
 })
 
 const sampledTopic = (topic_name: string, { channels = {}, ...figures }: TopicState): SampledTopic => ({
@@ -73,11 +82,16 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
     const answering = failing.length < Object.keys(state.lookupds).length
     const nodes = Object.entries(state.nodes).filter(([, node]) => node.named !== false)
     return answering
-      ? Effect.succeed({ value: nodes.map(([hostname, { version }]) => nodeNamed(hostname, version)), failures })
+      ? Effect.succeed({ value: nodes.map(([hostname, node]) => nodeOf(hostname, node)), failures })
       : gathered<Node>([], failures, "nsqlookupd")
   })
   const cluster = Layer.mock(Cluster)({
     nodes: named,
+    topics: Effect.map(named, (asked) =>
+      Gathered.map(asked, (nodes) => [
+        ...nodes.flatMap(({ hostname }) => Object.keys(state.nodes[hostname]?.topics ?? {})),
+        ...state.topics
+      ])),
     producers: (topic) =>
       Effect.map(
         named,
