@@ -1,0 +1,148 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { Browser, type Tab } from "./browser.ts"
+import { startAdmin, startCluster, until } from "./cluster.ts"
+
+const press = (tab: Tab, name: string | RegExp) =>
+  tab.act((page) => page.getByRole("button", { name, exact: true }).click())
+
+const said = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
+
+/** Presses a button, reads what it asks, and agrees. */
+const confirm = Effect.fnUntraced(function*(tab: Tab, button: string, question: string | RegExp) {
+  yield* press(tab, button)
+  const dialog = tab.page.getByRole("dialog", { name: question })
+  yield* tab.act(() => dialog.waitFor())
+  const label = button.split(":")[0] ?? button
+  yield* tab.act(() => dialog.getByRole("button", { name: label, exact: true }).click())
+})
+
+layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin", (it) => {
+  it.effect("happens to a topic on every nsqd, after a question that names it", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, lookupds, nsqds, topicOn } = yield* startCluster()
+      yield* create("orders")
+      for (const nsqd of nsqds) yield* nsqd.post("/pub?topic=orders", "x")
+      const view = yield* tab(admin.url)
+      yield* view.open("/topics/orders")
+      const states = Effect.all(nsqds.map((nsqd) => topicOn(nsqd, "orders")))
+
+      yield* confirm(view, "Pause topic", "Pause topic orders on 2 nodes?")
+      yield* said(view, "The topic has been paused.")
+      assert.deepStrictEqual((yield* states).map((state) => state?.paused), [true, true])
+      yield* view.act((page) => page.getByText("paused", { exact: true }).first().waitFor())
+      yield* confirm(view, "Unpause topic", "Unpause topic orders on 2 nodes?")
+      yield* said(view, "The topic has been unpaused.")
+      assert.deepStrictEqual((yield* states).map((state) => state?.paused), [false, false])
+
+      // Nobody agreed.
+      yield* press(view, "Empty queue")
+      yield* said(view, "2 waiting messages will be lost.")
+      yield* press(view, "Cancel")
+      yield* press(view, "Empty queue")
+      yield* view.act((page) => page.keyboard.press("Escape"))
+      yield* view.act((page) => page.getByRole("dialog").waitFor({ state: "detached" }))
+      assert.deepStrictEqual((yield* states).map((state) => state?.depth), [1, 1])
+
+      yield* confirm(view, "Empty queue", "Empty topic orders on 2 nodes?")
+      yield* said(view, "The topic has been emptied.")
+      assert.deepStrictEqual((yield* states).map((state) => state?.depth), [0, 0])
+
+      yield* confirm(view, "Delete topic", "Delete topic orders on 2 nodes?")
+      yield* view.act((page) => page.getByRole("heading", { level: 1, name: "Topics" }).waitFor())
+      assert.deepStrictEqual(yield* states, [undefined, undefined])
+      for (const lookupd of lookupds) assert.include((yield* lookupd.get("/topics")).text, "\"topics\":[]")
+      yield* said(view, "No Topics Found")
+    }))
+
+  it.effect("happens to a channel on every nsqd", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds, topicOn } = yield* startCluster()
+      yield* create("orders", "billing#ephemeral", "archive")
+      for (const nsqd of nsqds) yield* nsqd.post("/pub?topic=orders", "x")
+      const channels = Effect.all(nsqds.map((nsqd) =>
+        Effect.map(topicOn(nsqd, "orders"), (topic) => topic?.channels.find((one) => one.channel_name === "archive"))
+      ))
+      yield* until(channels, (found) =>
+        found.every((channel) => channel?.depth === 1))
+      const view = yield* tab(admin.url)
+      yield* view.open("/topics/orders/archive")
+
+      yield* confirm(view, "Pause channel", "Pause channel archive on 2 nodes?")
+      yield* said(view, "The channel has been paused.")
+      assert.deepStrictEqual((yield* channels).map((channel) => channel?.paused), [true, true])
+      yield* confirm(view, "Unpause channel", "Unpause channel archive on 2 nodes?")
+      yield* said(view, "The channel has been unpaused.")
+      assert.deepStrictEqual((yield* channels).map((channel) => channel?.paused), [false, false])
+      yield* confirm(view, "Empty queue", "Empty channel archive on 2 nodes?")
+      yield* said(view, "The channel has been emptied.")
+      assert.deepStrictEqual((yield* channels).map((channel) => channel?.depth), [0, 0])
+      yield* confirm(view, "Delete channel", "Delete channel archive on 2 nodes?")
+      yield* view.act((page) => page.getByRole("heading", { level: 1, name: "Topic orders" }).waitFor())
+      assert.deepStrictEqual(yield* channels, [undefined, undefined])
+    }))
+
+  it.effect("takes a topic off one nsqd, from its page and from the page of the node", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds: [first, second], topicOn } = yield* startCluster()
+      yield* create("orders")
+      yield* create("payments")
+      const view = yield* tab(admin.url)
+      yield* view.open("/topics/orders")
+      yield* confirm(view, `Tombstone: ${first.http}`, `Tombstone topic orders on ${first.http}?`)
+      yield* until(topicOn(first, "orders"), (state) => state === undefined)
+      assert.isDefined(yield* topicOn(second, "orders"))
+      yield* view.open(`/nodes/${second.http}`)
+      yield* view.act((page) => page.locator("summary", { hasText: "payments" }).click())
+      yield* confirm(view, "Tombstone", `Tombstone topic payments on ${second.http}?`)
+      yield* until(topicOn(second, "payments"), (state) => state === undefined)
+      assert.isDefined(yield* topicOn(first, "payments"))
+    }))
+
+  it.effect("makes topics and channels on nsqlookupd, and deletes those that no nsqd has", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, lookupds } = yield* startCluster()
+      const view = yield* tab(admin.url)
+      yield* view.open("/lookup")
+      yield* said(view, "Every topic that nsqlookupd knows is on an nsqd.")
+      const fill = (label: string | RegExp, text: string) => view.act((page) => page.getByLabel(label).fill(text))
+      yield* fill("Topic name", "not a name")
+      assert.strictEqual(yield* view.act((page) => page.getByRole("button", { name: "Create" }).count()), 0)
+      yield* fill("Topic name", "made")
+      yield* fill(/Channel name/, "first")
+      yield* press(view, "Create")
+      yield* said(view, "Channel made / first has been created.")
+      for (const lookupd of lookupds) {
+        assert.include((yield* lookupd.get("/channels?topic=made")).text, "[\"first\"]")
+      }
+      yield* confirm(view, "Delete: made / first", "Delete channel made / first?")
+      yield* view.act((page) =>
+        page.getByRole("button", { name: "Delete: made / first" }).waitFor({ state: "detached" })
+      )
+      yield* confirm(view, "Delete: made", "Delete topic made?")
+      yield* said(view, "Every topic that nsqlookupd knows is on an nsqd.")
+      for (const lookupd of lookupds) assert.include((yield* lookupd.get("/topics")).text, "\"topics\":[]")
+    }))
+
+  it.effect("is shown when it fails, in part or wholly", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { create, lookupds } = yield* startCluster()
+      yield* create("orders")
+      const dead = "127.0.0.1:1"
+      const admin = yield* startAdmin({ lookupdHttpAddresses: [...lookupds.map(({ http }) => http), dead] })
+      const view = yield* tab(admin.url)
+      yield* view.open("/topics/orders")
+      yield* confirm(view, "Pause topic", "Pause topic orders on 2 nodes?")
+      yield* said(view, new RegExp(`The topic has been paused\\. WARNING: .*${dead}`))
+      yield* admin.stop
+      yield* confirm(view, "Unpause topic", "Unpause topic orders on 2 nodes?")
+      yield* view.act((page) =>
+        page.getByRole("alert").filter({ hasText: "nsqadmin does not answer" }).first().waitFor()
+      )
+    }))
+})

@@ -1,0 +1,82 @@
+/**
+ * Chromium, and tabs in it that notice what a page must never do: fail in a script, break its own policy, ask another host.
+ */
+import { Context, Effect, Layer, type Scope } from "effect"
+import { existsSync } from "node:fs"
+import process from "node:process"
+import { type Browser as Chromium, type BrowserContextOptions, chromium, type Page } from "playwright-core"
+
+/** Debian's, unless another is named. */
+const executable = (): string => {
+  const places = [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+  const found = places.find((place) => place !== undefined && existsSync(place))
+  if (found !== undefined) return found
+  throw new Error("these tests need Chromium: install Debian's chromium, or name one in CHROMIUM")
+}
+
+/** How long something may take to appear. */
+const patience = 15_000
+
+export interface Tab {
+  readonly page: Page
+  /** Does something with the page; fails when it takes too long. */
+  readonly act: <A>(what: (page: Page) => Promise<A>) => Effect.Effect<A>
+  /** Goes to an address below that of the tab. */
+  readonly open: (path: string) => Effect.Effect<void>
+}
+
+export class Browser extends Context.Service<Browser, {
+  /** A tab of its own, which must have behaved well when the Scope closes. */
+  readonly tab: (base: string, options?: BrowserContextOptions) => Effect.Effect<Tab, never, Scope.Scope>
+}>()("test/Browser") {
+  static readonly layer: Layer.Layer<Browser> = Layer.effect(
+    Browser,
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.promise(() =>
+          chromium.launch({ executablePath: executable(), args: ["--no-sandbox", "--disable-dev-shm-usage"] })
+        ),
+        (browser) => Effect.promise(() => browser.close())
+      ),
+      (browser) => Browser.of({ tab: (base, options) => openTab(browser, base, options) })
+    )
+  )
+}
+
+/** What pages may say while a daemon or a network is gone on purpose. */
+const expected = /net::ERR_|status of (4|5)\d\d/
+
+const openTab = Effect.fnUntraced(function*(browser: Chromium, base: string, options: BrowserContextOptions = {}) {
+  const { host } = new URL(base)
+  const problems: Array<string> = []
+  const context = yield* Effect.acquireRelease(
+    Effect.promise(() => browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })),
+    (context) => Effect.promise(() => context.close())
+  )
+  context.setDefaultTimeout(patience)
+  const page = yield* Effect.promise(() => context.newPage())
+  page.on("pageerror", (error) => problems.push(`a script failed: ${error.message}`))
+  page.on("console", (message) => {
+    const text = message.text()
+    if (message.type() === "error" && !expected.test(text)) problems.push(`console: ${text}`)
+  })
+  page.on("request", (request) => {
+    if (!request.url().startsWith("data:") && new URL(request.url()).host !== host) {
+      problems.push(`asked another host: ${request.url()}`)
+    }
+  })
+  page.on("dialog", (dialog) => {
+    problems.push(`a script of somebody's ran: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  yield* Effect.addFinalizer(() =>
+    problems.length === 0 ? Effect.void : Effect.die(new Error(`the page misbehaved:\n${problems.join("\n")}`))
+  )
+  const act: Tab["act"] = (what) => Effect.promise(() => what(page))
+  const tab: Tab = {
+    page,
+    act,
+    open: (path) => Effect.asVoid(act((page) => page.goto(`${base}${path}`, { waitUntil: "load" })))
+  }
+  return tab
+})

@@ -1,0 +1,150 @@
+/** A real cluster in this process: nsqlookupds, nsqds and an nsqadmin on free ports. */
+import { NodeServices } from "@effect/platform-node"
+import { Context, Duration, Effect, Exit, FileSystem, Layer, Schedule, Scope } from "effect"
+import { Nsqadmin } from "../../../src/services/Nsqadmin.ts"
+import { Nsqd } from "../../../src/services/Nsqd.ts"
+import { Nsqlookupd } from "../../../src/services/Nsqlookupd.ts"
+import type { NsqadminOptions } from "../../../src/services/options/NsqadminOptions.ts"
+import type { NsqdOptions } from "../../../src/services/options/NsqdOptions.ts"
+import { quiet } from "../../services/broker/testing.ts"
+
+const anyPort = "127.0.0.1:0"
+const here = "127.0.0.1"
+
+const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(":") + 1))
+
+interface Daemon {
+  /** `host:port` of its HTTP API. */
+  readonly http: string
+  readonly tcp: string
+  /** Ends it before the test does. */
+  readonly stop: Effect.Effect<void>
+  readonly get: (path: string) => Effect.Effect<Answer>
+  readonly post: (path: string, body?: string) => Effect.Effect<Answer>
+}
+
+interface Answer {
+  readonly status: number
+  readonly text: string
+}
+
+export const request = (url: string, options: RequestInit = {}): Effect.Effect<Answer> =>
+  Effect.promise(async () => {
+    const response = await fetch(url, options)
+    return { status: response.status, text: await response.text() }
+  })
+
+/** Builds a Layer in a Scope of its own, which ends with the test's unless it is closed before. */
+const startIn = Effect.fnUntraced(function*<A, E>(layer: Layer.Layer<A, E>) {
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const context = yield* Layer.buildWithScope(Layer.provide(layer, quiet), scope).pipe(Effect.orDie)
+  return { context, stop: Scope.close(scope, Exit.void) }
+})
+
+const daemon = (http: string, tcp: string, stop: Effect.Effect<void>): Daemon => ({
+  http,
+  tcp,
+  stop,
+  get: (path) => request(`http://${http}${path}`),
+  post: (path, body = "") => request(`http://${http}${path}`, { method: "POST", body })
+})
+
+export const startLookupd = Effect.gen(function*() {
+  const { context, stop } = yield* startIn(
+    Nsqlookupd.layerWith({ tcpAddress: anyPort, httpAddress: anyPort, broadcastAddress: here })
+  )
+  const { httpAddress, tcpAddress } = Context.get(context, Nsqlookupd)
+  return daemon(`${here}:${portOf(httpAddress)}`, `${here}:${portOf(tcpAddress)}`, stop)
+})
+
+export const startNsqd = Effect.fnUntraced(function*(
+  lookupds: ReadonlyArray<Daemon>,
+  options: Partial<NsqdOptions> = {}
+) {
+  const dataPath = yield* FileSystem.FileSystem.pipe(
+    Effect.flatMap((files) => files.makeTempDirectoryScoped()),
+    Effect.provide(NodeServices.layer),
+    Effect.orDie
+  )
+  const { context, stop } = yield* startIn(Nsqd.layerWith({
+    tcpAddress: anyPort,
+    httpAddress: anyPort,
+    broadcastAddress: here,
+    dataPath,
+    lookupdTcpAddresses: lookupds.map(({ tcp }) => tcp),
+    ...options
+  }))
+  const { httpPort, tcpPort } = Context.get(context, Nsqd)
+  return daemon(`${here}:${httpPort}`, `${here}:${tcpPort}`, stop)
+})
+
+/** The address of an nsqadmin, and what ends it. */
+export const startAdmin = Effect.fnUntraced(function*(options: Partial<NsqadminOptions>) {
+  const { context, stop } = yield* startIn(
+    Nsqadmin.layerWith({ httpAddress: anyPort, sampleInterval: Duration.millis(100), ...options })
+  )
+  return { url: `http://${here}:${portOf(Context.get(context, Nsqadmin).httpAddress)}`, stop }
+})
+
+/** Repeats a question until its answer is right. */
+export const until = <A>(question: Effect.Effect<A>, isRight: (answer: A) => boolean): Effect.Effect<A> =>
+  Effect.repeat(question, { schedule: Schedule.spaced("20 millis"), until: isRight }).pipe(
+    Effect.timeoutOrElse({
+      duration: "15 seconds",
+      orElse: () => Effect.die(new Error("it never came to be as it should"))
+    })
+  )
+
+/** Two of each, and an nsqadmin that knows them. */
+export const startCluster = Effect.fnUntraced(function*(
+  options: Partial<NsqadminOptions> = {},
+  nsqdOptions: Partial<NsqdOptions> = {}
+) {
+  const lookupds = yield* Effect.all([startLookupd, startLookupd])
+  const nsqds = yield* Effect.all([startNsqd(lookupds, nsqdOptions), startNsqd(lookupds, nsqdOptions)])
+  yield* Effect.forEach(
+    lookupds,
+    (lookupd) => until(lookupd.get("/nodes"), ({ text }) => JSON.parse(text).producers.length === nsqds.length)
+  )
+  const admin = yield* startAdmin({ lookupdHttpAddresses: lookupds.map(({ http }) => http), ...options })
+
+  /** Makes a topic and channels on every nsqd, and waits until every nsqlookupd knows. */
+  const create = Effect.fnUntraced(function*(topic: string, ...channels: ReadonlyArray<string>) {
+    const name = encodeURIComponent(topic)
+    for (const nsqd of nsqds) {
+      yield* nsqd.post(`/topic/create?topic=${name}`)
+      for (const channel of channels) {
+        yield* nsqd.post(`/channel/create?topic=${name}&channel=${encodeURIComponent(channel)}`)
+      }
+    }
+    for (const lookupd of lookupds) {
+      yield* until(
+        lookupd.get(`/lookup?topic=${name}`),
+        ({ status, text }) =>
+          status === 200 && JSON.parse(text).producers.length === nsqds.length &&
+          JSON.parse(text).channels.length === channels.length
+      )
+    }
+  })
+
+  /** What each nsqd says of a topic; undefined where it has none of that name. */
+  const topicOn = (nsqd: Daemon, topic: string) =>
+    Effect.map(
+      nsqd.get(`/stats?format=json&topic=${encodeURIComponent(topic)}`),
+      ({ text }): TopicState | undefined => JSON.parse(text).topics?.[0]
+    )
+
+  return { lookupds, nsqds, admin, create, topicOn }
+})
+
+export interface TopicState {
+  readonly depth: number
+  readonly paused: boolean
+  readonly message_count: number
+  readonly channels: ReadonlyArray<{
+    readonly channel_name: string
+    readonly depth: number
+    readonly paused: boolean
+    readonly client_count: number
+  }>
+}

@@ -1,0 +1,105 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { Browser, type Tab } from "./browser.ts"
+import { startAdmin, startCluster, until } from "./cluster.ts"
+
+/** The cells of a row as texts. */
+const row = (tab: Tab, name: string) =>
+  tab.page.getByRole("row").filter({ has: tab.page.getByRole("link", { name, exact: true }) })
+
+const said = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
+
+layer(Browser.layer, { excludeTestServices: true })("nsqadmin", (it) => {
+  it.effect("follows topics as they fill, come and go, without loading again", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds } = yield* startCluster()
+      yield* create("orders")
+      const view = yield* tab(admin.url)
+      yield* view.open("/")
+      yield* view.act(() => row(view, "orders").waitFor())
+      yield* view.act((page) => page.evaluate("document.body.setAttribute('data-mark', 'same document')"))
+      yield* nsqds[0].post("/mpub?topic=orders", Array(1234).fill("x").join("\n"))
+      yield* view.act(() => row(view, "orders").getByText("1,234").first().waitFor())
+      yield* create("payments")
+      yield* view.act(() => row(view, "payments").waitFor())
+      yield* nsqds[1].post("/topic/pause?topic=payments")
+      yield* view.act(() => row(view, "payments").getByText("paused").waitFor())
+      for (const nsqd of nsqds) yield* nsqd.post("/topic/delete?topic=orders")
+      const charts = yield* view.act(() => row(view, "payments").locator("canvas").count())
+      assert.strictEqual(charts, 2)
+      assert.strictEqual(yield* view.act((page) => page.locator("body").getAttribute("data-mark")), "same document")
+    }))
+
+  it.effect("follows the page of a topic", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds } = yield* startCluster()
+      yield* create("orders", "archive")
+      const view = yield* tab(admin.url)
+      yield* view.open("/topics/orders")
+      yield* view.act(() => row(view, "archive").waitFor())
+      yield* nsqds[0].post("/mpub?topic=orders", Array(4321).fill("x").join("\n"))
+      yield* view.act(() => row(view, "archive").getByText("4,321").first().waitFor())
+      yield* nsqds[1].post("/channel/create?topic=orders&channel=second")
+      yield* view.act(() => row(view, "second").waitFor())
+      yield* view.act((page) => page.getByRole("img", { name: /^depth in the past hour/ }).first().waitFor())
+    }))
+
+  it.effect("shows daemons that are gone as such, and goes on with the others", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, lookupds, nsqds: [first, second] } = yield* startCluster()
+      yield* create("orders")
+      yield* first.post("/pub?topic=orders", "x")
+      const view = yield* tab(admin.url)
+      yield* view.open("/daemons")
+      yield* said(view, "All 4 daemons answer.")
+      yield* second.stop
+      yield* said(view, /1 daemon of \d cannot be reached\./)
+      yield* view.act((page) => page.getByRole("link", { name: /Daemons.*1 gone/ }).waitFor())
+      yield* view.act((page) =>
+        page.getByRole("row").filter({ hasText: second.http }).getByText("cannot be reached").waitFor()
+      )
+      yield* lookupds[1].stop
+      yield* said(view, /2 daemons of \d cannot be reached\./)
+      yield* view.act((page) => page.getByRole("link", { name: /^Warnings/ }).click())
+      yield* view.act((page) => page.getByRole("row").filter({ hasText: "Daemon gone" }).first().waitFor())
+      // The warning of the answer names who is missing; what is known is shown.
+      yield* view.open("/topics/orders")
+      yield* said(view, new RegExp(`WARNING: .*${lookupds[1].http}`))
+      yield* view.act((page) => page.getByRole("rowheader", { name: new RegExp(first.http) }).waitFor())
+    }))
+
+  it.effect("says that its own server is gone, and goes on when it is back", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, lookupds } = yield* startCluster()
+      yield* create("orders")
+      const view = yield* tab(admin.url)
+      yield* view.open("/")
+      yield* view.act(() => row(view, "orders").waitFor())
+      yield* admin.stop
+      yield* said(view, "connection lost")
+      yield* view.act(() => row(view, "orders").waitFor())
+      yield* startAdmin({
+        lookupdHttpAddresses: lookupds.map(({ http }) => http),
+        httpAddress: new URL(admin.url).host
+      })
+      yield* said(view, /^live$/)
+      yield* create("payments")
+      yield* view.act(() => row(view, "payments").waitFor())
+    }))
+
+  it.effect("counts what all channels have received", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds: [first], topicOn } = yield* startCluster()
+      yield* create("orders", "a", "b")
+      const view = yield* tab(admin.url, { reducedMotion: "reduce" })
+      yield* view.open("/counter")
+      yield* first.post("/mpub?topic=orders", Array(1500).fill("x").join("\n"))
+      yield* until(topicOn(first, "orders"), (topic) => topic?.channels.every(({ depth }) => depth === 1500) === true)
+      yield* view.act((page) => page.getByText("3,000", { exact: true }).first().waitFor())
+    }))
+})

@@ -1,0 +1,132 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Http from "node:http"
+import * as Net from "node:net"
+import { Browser, type Tab } from "./browser.ts"
+import { startAdmin, startCluster, until } from "./cluster.ts"
+
+const said = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
+
+const unfold = (tab: Tab, summary: string) => tab.act((page) => page.locator("summary", { hasText: summary }).click())
+
+/** Neither of them must ever be more than text. */
+const script = "<script>alert('script')</script>"
+const image = "<img src=x onerror=alert('image')>"
+
+layer(Browser.layer, { excludeTestServices: true })("messages in nsqadmin", (it) => {
+  it.effect("are sent to a topic from its page", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds: [first, second], topicOn } = yield* startCluster()
+      yield* create("orders")
+      const view = yield* tab(admin.url)
+      yield* view.open("/topics/orders")
+      yield* unfold(view, "Send a test message")
+      yield* view.act((page) => page.getByLabel("Body").fill("hello"))
+      yield* view.act((page) => page.getByRole("combobox", { name: "To", exact: true }).selectOption(second.http))
+      yield* view.act((page) => page.getByRole("button", { name: "Publish" }).click())
+      yield* said(view, "The message has been published.")
+      assert.strictEqual((yield* topicOn(second, "orders"))?.message_count, 1)
+      assert.strictEqual((yield* topicOn(first, "orders"))?.message_count, 0)
+      yield* view.act((page) => page.getByLabel("Written as").selectOption("base64"))
+      yield* view.act((page) => page.getByLabel("Body").fill("%%%"))
+      yield* view.act((page) => page.getByRole("button", { name: "Publish" }).click())
+      yield* view.act((page) => page.getByRole("alert").filter({ hasText: /base64|INVALID_BODY/i }).waitFor())
+    }))
+
+  it.effect("are seen as they come, as JSON, text or hex, by a channel that disappears afterwards", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds: [first, second], topicOn } = yield* startCluster()
+      yield* create("orders", "archive")
+      const tails = Effect.map(
+        Effect.all([topicOn(first, "orders"), topicOn(second, "orders")]),
+        (topics) =>
+          topics.flatMap((topic) => topic?.channels ?? []).filter(({ channel_name }) => channel_name !== "archive")
+      )
+      const view = yield* tab(admin.url)
+      yield* view.open("/topics/orders")
+      yield* unfold(view, "Tail messages")
+      yield* view.act((page) => page.getByRole("button", { name: "Start" }).click())
+      yield* said(view, /Reading by channel nsqadmin_.*#ephemeral on 2 nodes/)
+      assert.lengthOf(yield* tails, 2)
+      yield* first.post("/pub?topic=orders", "{\"id\":7}")
+      yield* said(view, /"id": 7/)
+      yield* second.post("/pub?topic=orders", `${script}${image}`)
+      yield* said(view, `${script}${image}`)
+      yield* view.act((page) => page.getByLabel("Show as").selectOption("hex"))
+      yield* said(view, /7b 22 69 64 22 3a 37 7d/)
+      yield* view.act((page) => page.getByRole("button", { name: "Stop" }).click())
+      yield* until(tails, (channels) => channels.length === 0)
+      // So does that of a page that is left.
+      yield* view.act((page) => page.getByRole("button", { name: "Start" }).click())
+      yield* said(view, /Reading by channel/)
+      yield* view.act((page) => page.goto("about:blank"))
+      yield* until(tails, (channels) => channels.length === 0)
+    }))
+
+  it.effect("and names that would be scripts stay text", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds: [first] } = yield* startCluster()
+      yield* create("orders", "archive")
+      yield* consume(first.tcp, { client_id: script, hostname: image, user_agent: script })
+      const view = yield* tab(admin.url)
+      yield* view.open("/topics/orders/archive")
+      yield* said(view, script)
+      yield* said(view, image)
+      yield* view.open(`/nodes/${first.http}`)
+      yield* unfold(view, "orders")
+      yield* said(view, image)
+    }))
+
+  it.effect("of a lying nsqd stay text, too", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const liar = yield* lyingNsqd
+      const admin = yield* startAdmin({ nsqdHttpAddresses: [liar] })
+      const view = yield* tab(admin.url)
+      const shown = { "/": script, "/nodes": image, [`/nodes/${liar}`]: script, "/daemons": image, "/warnings": script }
+      for (const [place, text] of Object.entries(shown)) {
+        yield* view.open(place)
+        yield* said(view, text)
+      }
+    }))
+})
+
+/** A consumer of `orders`/`archive` that says of itself what it likes. */
+const consume = (address: string, identity: object) =>
+  Effect.acquireRelease(
+    Effect.callback<Net.Socket>((resume) => {
+      const [host = "", port = ""] = address.split(":")
+      const body = Buffer.from(JSON.stringify(identity))
+      const size = Buffer.alloc(4)
+      size.writeUInt32BE(body.length)
+      const socket = Net.connect(Number(port), host)
+      socket.write(Buffer.concat([Buffer.from("  V2IDENTIFY\n"), size, body, Buffer.from("SUB orders archive\n")]))
+      socket.once("data", () => resume(Effect.succeed(socket)))
+    }),
+    (socket) => Effect.sync(() => void socket.destroy())
+  )
+
+const lyingNsqd = Effect.map(
+  Effect.acquireRelease(
+    Effect.callback<Http.Server>((resume) => {
+      const server = Http.createServer((request, response) => {
+        const stats = { version: image, health: image, topics: [{ topic_name: script, depth: 1, channels: [] }] }
+        const info = { version: image, hostname: image, topology_zone: image }
+        response.end(JSON.stringify(request.url?.startsWith("/stats") === true ? stats : info))
+      })
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) =>
+      Effect.sync(() => {
+        server.closeAllConnections()
+        server.close()
+      })
+  ),
+  (server) => {
+    const address = server.address()
+    return `127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
+  }
+)

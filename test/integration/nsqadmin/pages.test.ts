@@ -1,0 +1,120 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { Browser, type Tab } from "./browser.ts"
+import { startCluster } from "./cluster.ts"
+
+const heading = (tab: Tab, name: string | RegExp) =>
+  tab.act((page) => page.getByRole("heading", { level: 1, name }).waitFor())
+
+const follow = (tab: Tab, name: string | RegExp) => tab.act((page) => page.getByRole("link", { name }).first().click())
+
+const path = ({ page }: Tab): string => new URL(page.url()).pathname
+
+/** Every page: its path below the base path, its heading, and something that only it shows. */
+const pagesOf = (node: string): ReadonlyArray<readonly [string, string | RegExp, string | RegExp]> => [
+  ["/", "Topics", "orders"],
+  ["/topics", "Topics", "orders"],
+  ["/topics/orders", "Topic orders", "Channel message queues"],
+  ["/topics/orders/archive", "Channel archive", "Client connections"],
+  ["/topics/e%23ephemeral", "Topic e#ephemeral", "Topic message queue"],
+  ["/nodes", "Nodes (2)", "NSQd nodes"],
+  [`/nodes/${node}`, `Node ${node}`, "orders"],
+  ["/counter", "Counter", "messages received by all channels"],
+  ["/lookup", "Lookup", "nsqlookupd hosts"],
+  ["/warnings", "Warnings", "Topic e#ephemeral has no channels"],
+  ["/daemons", "Daemons", "All 4 daemons answer."]
+]
+
+/** The width that the document would like to have, and its colours. */
+const look = `(() => {
+  const { backgroundColor, color } = getComputedStyle(document.body)
+  return [document.documentElement.scrollWidth, backgroundColor, color]
+})()`
+
+/** As the Web Content Accessibility Guidelines define it. */
+const luminance = (color: string): number => {
+  const [r = 0, g = 0, b = 0] = (color.match(/[\d.]+/g) ?? []).slice(0, 3).map((part) => {
+    const c = Number(part) / 255
+    return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4
+  })
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b
+}
+
+const contrastOf = (a: string, b: string): number => {
+  const [light = 0, dark = 0] = [luminance(a), luminance(b)].sort((x, y) => y - x)
+  return (light + 0.05) / (dark + 0.05)
+}
+
+layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages", (it) => {
+  it.effect("are found by their addresses, without and with a base path", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      for (const basePath of ["", "/queue/admin"]) {
+        const { admin, create, nsqds } = yield* startCluster({ basePath })
+        yield* create("orders", "archive")
+        yield* create("e#ephemeral")
+        const view = yield* tab(`${admin.url}${basePath}`)
+        for (const [place, title, text] of pagesOf(nsqds[0].http)) {
+          yield* view.open(place)
+          yield* heading(view, title)
+          yield* view.act((page) => page.getByText(text).first().waitFor())
+          const below = yield* view.act((page) =>
+            page.locator("a[href^='/']").evaluateAll((links) => links.map((link) => link.getAttribute("href") ?? ""))
+          )
+          assert.isTrue(below.every((href) => href.startsWith(basePath === "" ? "/" : basePath)), below.join(" "))
+        }
+        yield* view.open("/nothing").pipe(Effect.andThen(view.act((page) => page.getByText("NOT_FOUND").waitFor())))
+      }
+    }))
+
+  it.effect("are found by following links, and back again", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds } = yield* startCluster()
+      yield* create("orders", "archive")
+      const view = yield* tab(admin.url)
+      yield* view.open("/")
+      yield* follow(view, "orders")
+      yield* heading(view, "Topic orders")
+      assert.strictEqual(path(view), "/topics/orders")
+      yield* follow(view, "archive")
+      yield* heading(view, "Channel archive")
+      yield* follow(view, new RegExp(nsqds[0].http))
+      yield* heading(view, `Node ${nsqds[0].http}`)
+      for (const [name, title] of [["Counter", "Counter"], ["Lookup", "Lookup"], ["Daemons", "Daemons"]] as const) {
+        yield* follow(view, name)
+        yield* heading(view, title)
+      }
+      yield* follow(view, "Warnings")
+      yield* heading(view, "Warnings")
+      yield* view.act((page) => page.goBack())
+      yield* heading(view, "Daemons")
+      // Another page of the same document, without loading it again.
+      assert.strictEqual(
+        yield* view.act((page) => page.evaluate("performance.getEntriesByType('navigation').length")),
+        1
+      )
+    }))
+
+  it.effect("fit a phone, and are dark where that is wanted", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds } = yield* startCluster()
+      yield* create("orders", "archive")
+      yield* create("e#ephemeral")
+      const colors: Array<string> = []
+      for (const colorScheme of ["light", "dark"] as const) {
+        const view = yield* tab(admin.url, { viewport: { width: 390, height: 844 }, colorScheme })
+        for (const [place, title] of pagesOf(nsqds[0].http)) {
+          yield* view.open(place)
+          yield* heading(view, title)
+          const [width, background, text] = yield* view.act((page) => page.evaluate<[number, string, string]>(look))
+          const contrast = contrastOf(background, text)
+          assert.isAtMost(width, 390, `${place} is too wide`)
+          assert.isAtLeast(contrast, 4.5)
+          if (place === "/") colors.push(background)
+        }
+      }
+      assert.lengthOf(new Set(colors), 2)
+    }))
+})
