@@ -98,10 +98,16 @@ const request = async (port: number, method: string, path: string): Promise<stri
   return text
 }
 
-const start = async (command: ReadonlyArray<string>, flags: ReadonlyArray<string>, directory: string) => {
+const start = async (
+  command: ReadonlyArray<string>,
+  flags: ReadonlyArray<string>,
+  directory: string,
+  hasTcp: boolean
+) => {
   const [program, ...words] = command
   if (program === undefined) throw new Error("the command of the daemon is empty")
-  const [tcpPort, httpPort] = await freePorts()
+  const [freePort, httpPort] = await freePorts()
+  const tcpPort = hasTcp ? freePort : httpPort
   const logPath = Path.join(directory, "log")
   const log = Fs.openSync(logPath, "w")
   const spawnedAt = performance.now()
@@ -109,9 +115,8 @@ const start = async (command: ReadonlyArray<string>, flags: ReadonlyArray<string
     program,
     [
       ...words,
-      `--tcp-address=127.0.0.1:${tcpPort}`,
+      ...(hasTcp ? [`--tcp-address=127.0.0.1:${tcpPort}`, "--broadcast-address=127.0.0.1"] : []),
       `--http-address=127.0.0.1:${httpPort}`,
-      "--broadcast-address=127.0.0.1",
       "--log-level=warn",
       ...flags
     ],
@@ -162,11 +167,17 @@ const awaitDepth = async (httpPort: number, topic: string, count: number): Promi
 const withProcess = async <A>(
   command: ReadonlyArray<string>,
   flagsIn: (directory: string) => ReadonlyArray<string>,
-  use: (daemon: Daemon) => Promise<A>
+  use: (daemon: Daemon) => Promise<A>,
+  hasTcp = true
 ): Promise<A> => {
   const directory = Processes.ownDirectory(Fs.mkdtempSync(Path.join(Os.tmpdir(), "nsq-bench-")))
   try {
-    const { child, exited, httpPort, startMilliseconds, tcpPort } = await start(command, flagsIn(directory), directory)
+    const { child, exited, httpPort, startMilliseconds, tcpPort } = await start(
+      command,
+      flagsIn(directory),
+      directory,
+      hasTcp
+    )
     try {
       const daemon: Daemon = {
         tcpPort,
@@ -208,6 +219,13 @@ export const withDaemon = <A>(
   }
   return withProcess(command, flagsIn, use)
 }
+
+/** The same for the nsqadmin that lies beside an nsqd; it has no TCP port. */
+export const withAdmin = <A>(
+  command: ReadonlyArray<string>,
+  flags: ReadonlyArray<string>,
+  use: (daemon: Daemon) => Promise<A>
+): Promise<A> => withProcess(command.map((word) => word.replace(/nsqd$/, "nsqadmin")), () => flags, use, false)
 
 /** The same for the nsqlookupd that lies beside an nsqd. */
 export const withLookupd = <A>(

@@ -6,6 +6,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { generate } from "selfsigned"
+import { adminRow } from "./admin.ts"
 import { type Daemon, withDaemon, withLookupd } from "./daemon.ts"
 import * as Load from "./load.ts"
 import type { Upgrade } from "./load/upgrade.ts"
@@ -387,5 +388,6 @@ export const rows: ReadonlyArray<Row> = [
   startRow,
   clientRow("publish", "PUB, 200 at a time"),
   clientRow("consume", "messages handled and finished"),
-  lookupRow
+  lookupRow,
+  adminRow
 ]
