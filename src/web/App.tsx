@@ -3,6 +3,7 @@ import { useEffect, useRef } from "react"
 import { Link } from "./components/Link.tsx"
 import { Notice } from "./components/Notice.tsx"
 import { ThemeSwitch } from "./components/ThemeSwitch.tsx"
+import { TimeframeMenu } from "./graphite/Timeframe.tsx"
 import { liveAtom } from "./live/live.ts"
 import { routeAtom } from "./navigation.ts"
 import { ChannelPage } from "./pages/ChannelPage.tsx"
@@ -73,6 +74,7 @@ const Header = ({ route }: { readonly route: Route.Route }) => {
       <span className={connected === false ? "state lost" : "state"} role="status">
         {connected === true ? "live" : connected === false ? "connection lost" : "connecting"}
       </span>
+      <TimeframeMenu />
       <ThemeSwitch />
       <span className="version">v{settings.version}</span>
     </header>

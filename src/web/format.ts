@@ -28,8 +28,13 @@ export const nanoseconds = (nanos: number): string => {
   return `${trimmed(rest)}ns`
 }
 
-/** `99th`, `99.9th`, `50th`: a quantile as a heading. */
-export const percentile = (quantile: number): string => `${Number((quantile * 100).toFixed(4))}th`
+const suffixes = ["th", "st", "nd", "rd"]
+
+/** `99th`, `99.9th`, `91st`: a quantile as a heading, with NSQ's suffixes. */
+export const percentile = (quantile: number): string => {
+  const suffix = suffixes[Math.floor(quantile * 100) % 10] ?? "th"
+  return `${Number((quantile * 100).toFixed(2))}${suffix}`
+}
 
 const units: ReadonlyArray<readonly [Intl.RelativeTimeFormatUnit, number]> = [
   ["day", 86_400_000],

@@ -1,5 +1,6 @@
 import type { ProcessingLatency } from "../../protocol/admin/AdminStats.ts"
 import * as Format from "../format.ts"
+import { Picture } from "../graphite/Picture.tsx"
 import type { Column } from "./Table.tsx"
 
 const averageOf = (latency: ProcessingLatency, quantile: number): string => {
@@ -14,16 +15,23 @@ const rangeOf = (latency: ProcessingLatency, quantile: number): string => {
 }
 
 /** A column for each percentile of the time from publication to the end of a message; none where nsqd does not measure. */
-export const latencyColumns = <A extends object>(
-  total: ProcessingLatency,
-  of: (row: A) => ProcessingLatency,
-  /** Whether `total` is that of the rows. */
-  isTotalled = true
+export const latencyColumns = <A extends { readonly node: string; readonly e2e_processing_latency: ProcessingLatency }>(
+  all: ProcessingLatency,
+  /** The sum of the rows, where they belong together. */
+  total?: A
 ): ReadonlyArray<Column<A>> =>
-  (total.percentiles ?? []).map(({ quantile }) => ({
-    name: Format.percentile(quantile),
-    title: "end-to-end processing latency, average",
-    numeric: true,
-    cell: (row) => <span title={rangeOf(of(row), quantile)}>{averageOf(of(row), quantile)}</span>,
-    ...(isTotalled ? { total: <span title={rangeOf(total, quantile)}>{averageOf(total, quantile)}</span> } : {})
-  }))
+  (all.percentiles ?? []).map(({ quantile }, i) => {
+    const cell = ({ e2e_processing_latency: latency, node }: A) => (
+      <>
+        <span title={rangeOf(latency, quantile)}>{averageOf(latency, quantile)}</span>
+        {i === 0 && <Picture metric="e2e_processing_latency" of={{ _tag: "Latency", latency, node }} />}
+      </>
+    )
+    return {
+      name: Format.percentile(quantile),
+      title: "end-to-end processing latency, average",
+      numeric: true,
+      cell,
+      ...(total === undefined ? {} : { total: cell(total) })
+    }
+  })

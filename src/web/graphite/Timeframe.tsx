@@ -1,5 +1,6 @@
 import { useAtom } from "@effect/atom-react"
 import { Atom } from "effect/reactivity"
+import { settings } from "../settings.ts"
 
 const key = "nsqadmin-timeframe"
 const timeframes = ["1h", "2h", "12h", "24h", "48h", "168h", "off"] as const
@@ -12,9 +13,10 @@ export const timeframeAtom = Atom.keepAlive(
   Atom.make<Timeframe>(known(new URLSearchParams(location.search).get("t")) ?? known(localStorage.getItem(key)) ?? "2h")
 )
 
+/** Nothing without Graphite. */
 export const TimeframeMenu = () => {
   const [timeframe, setTimeframe] = useAtom(timeframeAtom)
-  return (
+  return !settings.graphite.enabled ? null : (
     <label>
       Graphite{" "}
       <select

@@ -1,73 +1,121 @@
 /** Graphite's addresses of what nsqd pushes by way of statsd (section 4 of the nsqadmin notes), as NSQ's pages make them. Pure. */
+import type { ProcessingLatency } from "../../protocol/admin/AdminStats.ts"
 import type { WebSettings } from "../../protocol/admin/WebSettings.ts"
 
 type Graphite = WebSettings["graphite"]
 
+/** What a picture is of. A node is `host:port`, or `*` for all. */
+export type Subject =
+  | { readonly _tag: "Topic"; readonly topic: string; readonly node: string }
+  | { readonly _tag: "Channel"; readonly topic: string; readonly channel: string; readonly node: string }
+  | { readonly _tag: "Latency"; readonly latency: ProcessingLatency; readonly node: string }
+  /** The process of an nsqd. */
+  | { readonly _tag: "Process"; readonly node: string }
+  /** All channels of all nsqds. */
+  | { readonly _tag: "Everything" }
+
 const counters = new Set(["requeue_count", "timeout_count", "message_count", "gc_runs"])
+const gauges = new Set([
+  "depth",
+  "in_flight_count",
+  "deferred_count",
+  "clients",
+  "*_bytes",
+  "gc_pause_*",
+  "heap_objects",
+  "e2e_processing_latency"
+])
 
-const isCounter = (metric: string): boolean => counters.has(metric)
+/** What statsd's backend makes of a name. */
+const clean = (name: string): string => name.replaceAll(" ", "_").replaceAll("/", "-").replace(/[^a-zA-Z0-9\-_.]/g, "")
 
-/** `host:port` or `*` in a key. */
-const nodePart = (node: string): string => node.replace(/[.:]/g, "_")
-
-const clean = (key: string): string => key.replaceAll(" ", "_").replaceAll("/", "-").replace(/[^a-zA-Z0-9\-_.*]/g, "")
-
-const fill = (format: string, key: string): string => format === "" ? key : format.replace("%s", () => key)
-
-const prefixOf = (graphite: Graphite, node: string): string => {
-  const prefix = graphite.prefix.replace("%s", () => nodePart(node))
-  return prefix === "" || prefix.endsWith(".") ? prefix : `${prefix}.`
+const prefixOf = ({ prefix }: Graphite, node: string): string => {
+  const expanded = prefix.replaceAll("%s", () => node.replace(/[.:]/g, "_"))
+  return expanded.endsWith(".") ? expanded : `${expanded}.`
 }
 
-const wrap = (graphite: Graphite, metric: string, key: string): string =>
-  fill(isCounter(metric) ? graphite.counterFormat : graphite.gaugeFormat, key)
-
-const summarize = (graphite: Graphite, target: string): string => `summarize(${target},"${graphite.interval}sec","avg")`
-
-/** A metric of a topic or a channel, summed over the nodes that match. */
-export const queueTarget = (
-  graphite: Graphite,
-  metric: string,
-  { channel, node = "*", topic }: { readonly topic: string; readonly channel?: string; readonly node?: string }
-): string => {
-  const name = channel === undefined ? `topic.${topic}` : `topic.${topic}.channel.${channel}`
-  const key = `${prefixOf(graphite, node)}${clean(`${name}.${metric}`)}`
-  return summarize(graphite, `sumSeries(${wrap(graphite, metric, key)})`)
+const wrap = ({ counterFormat, gaugeFormat }: Graphite, metric: string, key: string): string => {
+  if (counters.has(metric)) return counterFormat.replaceAll("%s", () => key)
+  return gauges.has(metric) ? gaugeFormat.replaceAll("%s", () => key) : key
 }
 
-/** A metric of an nsqd's process. */
-export const memoryTarget = (graphite: Graphite, metric: string, node: string): string =>
-  summarize(graphite, wrap(graphite, metric, `${prefixOf(graphite, node)}mem.${metric}`))
+const percentOf = (quantile: number): number => Number((quantile * 100).toFixed(4))
 
-const red = new Set(["depth", "deferred_count"])
+/** The series of a metric, before they are summarized. */
+export const targets = (graphite: Graphite, metric: string, subject: Subject): ReadonlyArray<string> => {
+  const prefix = prefixOf(graphite, subject._tag === "Everything" ? "*" : subject.node)
+  switch (subject._tag) {
+    case "Topic":
+      return [`sumSeries(${wrap(graphite, metric, `${prefix}topic.${clean(subject.topic)}.${metric}`)})`]
+    case "Channel": {
+      const name = `topic.${clean(subject.topic)}.channel.${clean(subject.channel)}`
+      return [`sumSeries(${wrap(graphite, metric, `${prefix}${name}.${metric}`)})`]
+    }
+    case "Everything":
+      return [`sumSeries(${wrap(graphite, metric, `${prefix}topic.*.channel.*.${metric}`)})`]
+    case "Process": {
+      const key = `${prefix}mem.${metric}`
+      return [wrap(graphite, metric, metric === "gc_runs" ? `movingAverage(${key},45)` : key)]
+    }
+    case "Latency": {
+      const { channel, percentiles, topic } = subject.latency
+      const name = channel === "" ? `topic.${topic}` : `topic.${topic}.channel.${channel}`
+      return (percentiles ?? []).map(({ quantile }) => {
+        const key = `${prefix}${name}.${metric}_${percentOf(quantile)}`
+        // Nanoseconds as milliseconds.
+        return `scale(${wrap(graphite, metric, subject.node === "*" ? `averageSeries(${key})` : key)},0.000001)`
+      })
+    }
+  }
+}
 
-export const colorOf = (metric: string): string =>
-  red.has(metric) ? "red" : isCounter(metric) && metric !== "gc_runs" ? "green" : "blue"
+const colorsOf = (metric: string, subject: Subject): string => {
+  switch (subject._tag) {
+    case "Process":
+      return "red,green,blue,purple"
+    case "Everything":
+      return "green"
+    case "Latency":
+      return "blue"
+    default:
+      return metric === "depth" || metric === "deferred_count" ? "red" : "blue"
+  }
+}
 
-/** The address of a picture of these targets over a time such as `2h`. */
+const small = {
+  height: "20",
+  width: "120",
+  hideGrid: "true",
+  hideLegend: "true",
+  hideAxes: "true",
+  fgcolor: "black",
+  margin: "0"
+}
+const large = { height: "450", width: "800", fgcolor: "999999" }
+
+/** The address of a picture over a time such as `2h`; large ones show counters per second. */
 export const pictureUrl = (
   graphite: Graphite,
   basePath: string,
-  targets: ReadonlyArray<string>,
-  colors: string,
+  metric: string,
+  subject: Subject,
   timeframe: string,
-  [width, height]: readonly [number, number]
+  size: "small" | "large"
 ): string => {
   const query = new URLSearchParams({
-    from: `-${timeframe}`,
-    until: "-1min",
-    width: String(width),
-    height: String(height),
+    colorList: colorsOf(metric, subject),
+    ...(size === "small" ? small : large),
     bgcolor: "ff000000",
-    fgcolor: "black",
-    margin: "0",
-    lineWidth: "1",
     yMin: "0",
     lineMode: "connected",
     drawNullAsZero: "false",
-    hideLegend: targets.length > 1 ? "false" : "true",
-    colorList: colors
+    from: `-${timeframe}`,
+    until: "-1min"
   })
-  for (const target of targets) query.append("target", target)
+  const perSecond = size === "large" && counters.has(metric)
+  for (const target of targets(graphite, metric, subject)) {
+    const scaled = perSecond ? `scale(${target},${1 / graphite.interval})` : target
+    query.append("target", `summarize(${scaled},"${graphite.interval}sec","avg")`)
+  }
   return `${graphite.url === "" ? basePath : graphite.url}/render?${query}`
 }

@@ -8,24 +8,13 @@ import { Answer } from "../components/Answer.tsx"
 import { Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { ClientTable } from "../components/ClientTable.tsx"
+import { channelColumns } from "../components/figureColumns.tsx"
 import { latencyColumns } from "../components/latency.tsx"
 import { Link } from "../components/Link.tsx"
 import { standardActions } from "../components/standardActions.ts"
 import { Table } from "../components/Table.tsx"
-import * as Format from "../format.ts"
-import { GraphiteRow } from "../graphite/GraphiteRow.tsx"
 import { goTo } from "../navigation.ts"
 import * as Route from "../route.ts"
-
-const figure = (name: string, of: (row: ChannelOnNode | ChannelAnswer) => number, channel: ChannelAnswer) => ({
-  name,
-  numeric: true,
-  cell: (row: ChannelOnNode) => Format.count(of(row)),
-  total: Format.count(of(channel))
-})
-
-const queueOf = ({ backend_depth, memory_depth }: { readonly memory_depth: number; readonly backend_depth: number }) =>
-  `${Format.count(memory_depth)} + ${Format.count(backend_depth)}`
 
 /** How near the consumers were to the nsqds, in shares of the deliveries. */
 const Delivery = ({ row }: { readonly row: ChannelOnNode | ChannelAnswer }) => {
@@ -47,9 +36,8 @@ const Delivery = ({ row }: { readonly row: ChannelOnNode | ChannelAnswer }) => {
 }
 
 const Hosts = ({ channel }: { readonly channel: ChannelAnswer }) => {
-  const { channel_name, topic_name } = channel
   return (
-    <Table<ChannelOnNode>
+    <Table<ChannelOnNode | ChannelAnswer>
       caption="Channel"
       rows={(channel.nodes ?? []).map((row) => [row.node, row])}
       columns={[
@@ -62,28 +50,11 @@ const Hosts = ({ channel }: { readonly channel: ChannelAnswer }) => {
             </>
           )
         },
-        figure("Depth", ({ depth }) => depth, channel),
-        {
-          name: "Past hour",
-          cell: ({ node }) => <Spark topic={topic_name} channel={channel_name} node={node} metric="depth" />,
-          total: <Spark topic={topic_name} channel={channel_name} metric="depth" />
-        },
-        { name: "Memory + disk", numeric: true, cell: queueOf, total: queueOf(channel) },
-        figure("In-flight", ({ in_flight_count }) => in_flight_count, channel),
-        figure("Deferred", ({ deferred_count }) => deferred_count, channel),
-        figure("Requeued", ({ requeue_count }) => requeue_count, channel),
-        figure("Timed out", ({ timeout_count }) => timeout_count, channel),
-        figure("Messages", ({ message_count }) => message_count, channel),
-        {
-          name: "Rate",
-          cell: ({ node }) => <Spark topic={topic_name} channel={channel_name} node={node} metric="rate" />,
-          total: <Spark topic={topic_name} channel={channel_name} metric="rate" />
-        },
-        figure("Connections", ({ client_count }) => client_count, channel),
+        ...channelColumns<ChannelOnNode | ChannelAnswer>({ total: channel, isCharted: true }),
         (channel.delivery_msg_count ?? 0) === 0
           ? undefined
           : { name: "Delivery", cell: (row) => <Delivery row={row} />, total: <Delivery row={channel} /> },
-        ...latencyColumns<ChannelOnNode>(channel.e2e_processing_latency, (row) => row.e2e_processing_latency)
+        ...latencyColumns<ChannelOnNode | ChannelAnswer>(channel.e2e_processing_latency, channel)
       ]}
     />
   )
@@ -108,11 +79,6 @@ const Shown = ({ channel, refresh }: { readonly channel: ChannelAnswer; readonly
           <Spark topic={topic} channel={name} metric="rate" size="large" />
         </figure>
       </div>
-      <GraphiteRow
-        topic={topic}
-        channel={name}
-        metrics={["depth", "in_flight_count", "deferred_count", "requeue_count", "timeout_count", "message_count"]}
-      />
       <Hosts channel={channel} />
       <ClientTable caption="Client connections" clients={channel.clients ?? []} withNode />
     </>

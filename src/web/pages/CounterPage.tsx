@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "react"
 import { AdminClient, messageOf } from "../api.ts"
 import { AnswerWarning, Notice } from "../components/Notice.tsx"
 import * as Format from "../format.ts"
-import { GraphiteRow } from "../graphite/GraphiteRow.tsx"
+import { LargePicture } from "../graphite/Picture.tsx"
 
 /** As NSQ asks: soon at first, and less and less often. */
 const firstDelay = 1100
@@ -67,7 +67,9 @@ export const CounterPage = () => {
         <span className="hidden">{Format.count(total)}</span>
         <small>messages received by all channels</small>
       </p>
-      <GraphiteRow topic="*" channel="*" metrics={["message_count"]} />
+      <div className="graphite">
+        <LargePicture title="Messages per second" metric="message_count" of={{ _tag: "Everything" }} />
+      </div>
     </>
   )
 }

@@ -8,15 +8,24 @@ import { Answer } from "../components/Answer.tsx"
 import { Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { ClientTable } from "../components/ClientTable.tsx"
+import { channelColumns } from "../components/figureColumns.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { Table } from "../components/Table.tsx"
 import * as Format from "../format.ts"
-import { NodeGraphs } from "../graphite/NodeGraphs.tsx"
+import { LargePicture } from "../graphite/Picture.tsx"
 import * as Route from "../route.ts"
 
 const queueOf = ({ backend_depth, memory_depth }: { readonly memory_depth: number; readonly backend_depth: number }) =>
   `${Format.count(memory_depth)} + ${Format.count(backend_depth)}`
+
+/** What nsqd pushes of its process. */
+const graphs = [
+  ["GC Pressure", "*_bytes"],
+  ["GC Pause Percentiles", "gc_pause_*"],
+  ["GC Runs", "gc_runs"],
+  ["Heap Objects In-Use", "heap_objects"]
+] as const
 
 const Channels = ({ topic }: { readonly topic: TopicOnNode }) => (
   <>
@@ -33,14 +42,7 @@ const Channels = ({ topic }: { readonly topic: TopicOnNode }) => (
             </>
           )
         },
-        { name: "Depth", numeric: true, cell: ({ depth }) => Format.count(depth) },
-        { name: "Memory + disk", numeric: true, cell: queueOf },
-        { name: "In-flight", numeric: true, cell: ({ in_flight_count }) => Format.count(in_flight_count) },
-        { name: "Deferred", numeric: true, cell: ({ deferred_count }) => Format.count(deferred_count) },
-        { name: "Requeued", numeric: true, cell: ({ requeue_count }) => Format.count(requeue_count) },
-        { name: "Timed out", numeric: true, cell: ({ timeout_count }) => Format.count(timeout_count) },
-        { name: "Messages", numeric: true, cell: ({ message_count }) => Format.count(message_count) },
-        { name: "Connections", numeric: true, cell: ({ client_count }) => Format.count(client_count) }
+        ...channelColumns<ChannelOnNode>({ isCharted: false })
       ]}
     />
     {topic.channels.filter(({ clients }) => (clients?.length ?? 0) > 0).map(({ channel_name, clients }) => (
@@ -108,7 +110,11 @@ const Shown = ({ node, refresh }: { readonly node: NodeAnswer; readonly refresh:
         <dd>{Format.count(node.total_clients)}</dd>
       </div>
     </dl>
-    <NodeGraphs node={node.node} />
+    <div className="graphite">
+      {graphs.map(([title, metric]) => (
+        <LargePicture key={metric} title={title} metric={metric} of={{ _tag: "Process", node: node.node }} />
+      ))}
+    </div>
     {node.topics.length === 0 && <Notice kind="info">This node has no topics.</Notice>}
     {node.topics.map((topic) => (
       <TopicSection

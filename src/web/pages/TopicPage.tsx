@@ -7,20 +7,17 @@ import { Actions } from "../components/Actions.tsx"
 import { Answer } from "../components/Answer.tsx"
 import { Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
+import { channelColumns, topicColumns } from "../components/figureColumns.tsx"
 import { latencyColumns } from "../components/latency.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { standardActions } from "../components/standardActions.ts"
 import { Table } from "../components/Table.tsx"
 import * as Format from "../format.ts"
-import { GraphiteRow } from "../graphite/GraphiteRow.tsx"
 import { PublishForm } from "../messages/PublishForm.tsx"
 import { Tail } from "../messages/Tail.tsx"
 import { goTo } from "../navigation.ts"
 import * as Route from "../route.ts"
-
-const queueOf = ({ backend_depth, memory_depth }: { readonly memory_depth: number; readonly backend_depth: number }) =>
-  `${Format.count(memory_depth)} + ${Format.count(backend_depth)}`
 
 /** Takes the topic off one nsqd. */
 const Tombstone = ({ node, refresh, topic }: {
@@ -49,7 +46,7 @@ const Tombstone = ({ node, refresh, topic }: {
 const Hosts = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refresh: () => void }) => {
   const name = topic.topic_name
   return (
-    <Table<TopicOnNode>
+    <Table<TopicOnNode | TopicAnswer>
       caption="Topic message queue"
       rows={topic.nodes.map((node) => [node.node, node])}
       columns={[
@@ -62,31 +59,14 @@ const Hosts = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refre
             </>
           )
         },
-        { name: "Depth", numeric: true, cell: ({ depth }) => Format.count(depth), total: Format.count(topic.depth) },
-        {
-          name: "Past hour",
-          cell: ({ node }) => <Spark topic={name} node={node} metric="depth" />,
-          total: <Spark topic={name} metric="depth" />
-        },
-        { name: "Memory + disk", numeric: true, cell: queueOf, total: queueOf(topic) },
-        {
-          name: "Messages",
-          numeric: true,
-          cell: ({ message_count }) => Format.count(message_count),
-          total: Format.count(topic.message_count)
-        },
-        {
-          name: "Rate",
-          cell: ({ node }) => <Spark topic={name} node={node} metric="rate" />,
-          total: <Spark topic={name} metric="rate" />
-        },
+        ...topicColumns<TopicOnNode | TopicAnswer>(topic),
         {
           name: "Channels",
           numeric: true,
           cell: ({ channels }) => Format.count(channels.length),
           total: Format.count(topic.channels.length)
         },
-        ...latencyColumns<TopicOnNode>(topic.e2e_processing_latency, (row) => row.e2e_processing_latency),
+        ...latencyColumns<TopicOnNode | TopicAnswer>(topic.e2e_processing_latency, topic),
         { name: "Tombstone", cell: ({ node }) => <Tombstone topic={name} node={node} refresh={refresh} /> }
       ]}
     />
@@ -110,23 +90,8 @@ const Channels = ({ topic }: { readonly topic: TopicAnswer }) => (
           </>
         )
       },
-      { name: "Depth", numeric: true, cell: ({ depth }) => Format.count(depth) },
-      {
-        name: "Past hour",
-        cell: ({ channel_name }) => <Spark topic={topic.topic_name} channel={channel_name} metric="depth" />
-      },
-      { name: "Memory + disk", numeric: true, cell: queueOf },
-      { name: "In-flight", numeric: true, cell: ({ in_flight_count }) => Format.count(in_flight_count) },
-      { name: "Deferred", numeric: true, cell: ({ deferred_count }) => Format.count(deferred_count) },
-      { name: "Requeued", numeric: true, cell: ({ requeue_count }) => Format.count(requeue_count) },
-      { name: "Timed out", numeric: true, cell: ({ timeout_count }) => Format.count(timeout_count) },
-      { name: "Messages", numeric: true, cell: ({ message_count }) => Format.count(message_count) },
-      {
-        name: "Rate",
-        cell: ({ channel_name }) => <Spark topic={topic.topic_name} channel={channel_name} metric="rate" />
-      },
-      { name: "Connections", numeric: true, cell: ({ client_count }) => Format.count(client_count) },
-      ...latencyColumns<ChannelStats>(topic.e2e_processing_latency, (row) => row.e2e_processing_latency, false)
+      ...channelColumns<ChannelStats>({ isCharted: true }),
+      ...latencyColumns<ChannelStats>(topic.e2e_processing_latency)
     ]}
   />
 )
@@ -152,7 +117,6 @@ const Shown = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refre
           <Spark topic={name} metric="rate" size="large" />
         </figure>
       </div>
-      <GraphiteRow topic={name} metrics={["depth", "message_count"]} />
       <Hosts topic={topic} refresh={refresh} />
       <Channels topic={topic} />
       <PublishForm topic={name} nodes={topic.nodes.map(({ node }) => node)} onPublished={refresh} />

@@ -6,8 +6,10 @@ import { Paused } from "../components/Badge.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import * as Format from "../format.ts"
+import { Picture } from "../graphite/Picture.tsx"
 import { liveAtom } from "../live/live.ts"
 import * as Route from "../route.ts"
+import { settings } from "../settings.ts"
 import * as TopicList from "../topicList.ts"
 
 const rowHeight = 40
@@ -39,6 +41,12 @@ const Row = memo(({ summary }: { readonly summary: TopicSummary }) => (
     </td>
     <td className="numeric">{Format.count(summary.message_count)}</td>
     <td className="numeric">{Format.count(summary.channel_count)}</td>
+    {settings.graphite.enabled && (
+      <td>
+        <Picture metric="depth" of={{ _tag: "Topic", topic: summary.topic, node: "*" }} />{" "}
+        <Picture metric="message_count" of={{ _tag: "Topic", topic: summary.topic, node: "*" }} />
+      </td>
+    )}
   </tr>
 ))
 
@@ -72,7 +80,7 @@ const useVisible = (rows: number) => {
 const Gap = ({ rows }: { readonly rows: number }) =>
   rows === 0 ? null : (
     <tr aria-hidden="true">
-      <td colSpan={9} style={{ height: rows * rowHeight, padding: 0 }} />
+      <td colSpan={10} style={{ height: rows * rowHeight, padding: 0 }} />
     </tr>
   )
 
@@ -105,6 +113,7 @@ const List = ({ topics }: { readonly topics: ReadonlyMap<string, TopicSummary> }
                   <button type="button" onClick={() => setSorting(TopicList.sortBy(sorting, key))}>{name}</button>
                 </th>
               ))}
+              {settings.graphite.enabled && <th scope="col">Graphite: depth, messages</th>}
             </tr>
           </thead>
           <tbody ref={body}>

@@ -1,0 +1,114 @@
+import type { ReactNode } from "react"
+import { Spark } from "../charts/Spark.tsx"
+import * as Format from "../format.ts"
+import type { Subject } from "../graphite/keys.ts"
+import { Picture } from "../graphite/Picture.tsx"
+import type { Column } from "./Table.tsx"
+
+/** What the figures of a topic and of a channel have in common. */
+interface Figures {
+  readonly node: string
+  readonly topic_name: string
+  readonly depth: number
+  readonly memory_depth: number
+  readonly backend_depth: number
+  readonly message_count: number
+}
+
+interface ChannelFigures extends Figures {
+  readonly channel_name: string
+  readonly in_flight_count: number
+  readonly deferred_count: number
+  readonly requeue_count: number
+  readonly timeout_count: number
+  readonly client_count: number
+}
+
+/** Which figures they are in Graphite. */
+const topicSubject = ({ node, topic_name }: Figures): Subject => ({ _tag: "Topic", topic: topic_name, node })
+const channelSubject = ({ channel_name, node, topic_name }: ChannelFigures): Subject => ({
+  _tag: "Channel",
+  topic: topic_name,
+  channel: channel_name,
+  node
+})
+
+/** A number and, with Graphite, its picture. */
+const counted = <A extends Figures>(
+  name: string,
+  metric: string,
+  subject: (row: A) => Subject,
+  count: (row: A) => number,
+  total: A | undefined
+): Column<A> => {
+  const cell = (row: A): ReactNode => (
+    <>
+      {Format.count(count(row))}
+      <Picture metric={metric} of={subject(row)} />
+    </>
+  )
+  return { name, numeric: true, cell, ...(total === undefined ? {} : { total: cell(total) }) }
+}
+
+const plain = <A extends Figures>(
+  name: string,
+  numeric: boolean,
+  cell: (row: A) => ReactNode,
+  total: A | undefined
+): Column<A> => ({ name, numeric, cell, ...(total === undefined ? {} : { total: cell(total) }) })
+
+/** Messages in memory and on the disk. */
+const queue = <A extends Figures>(total: A | undefined): Column<A> =>
+  plain(
+    "Memory + disk",
+    true,
+    ({ backend_depth, memory_depth }) => `${Format.count(memory_depth)} + ${Format.count(backend_depth)}`,
+    total
+  )
+
+/** Sums are those of all nodes. */
+const nodeOf = ({ node }: Figures): string => node === "*" ? "" : node
+
+const chart = <A extends Figures>(
+  name: string,
+  metric: "depth" | "rate",
+  channelOf: (row: A) => string,
+  total: A | undefined
+): Column<A> =>
+  plain(
+    name,
+    false,
+    (row) => <Spark topic={row.topic_name} channel={channelOf(row)} node={nodeOf(row)} metric={metric} />,
+    total
+  )
+
+/** The figures of a topic, a row for each nsqd; `total` is their sum. */
+export const topicColumns = <A extends Figures>(total: A): ReadonlyArray<Column<A>> => [
+  counted("Depth", "depth", topicSubject, ({ depth }) => depth, total),
+  chart("Past hour", "depth", () => "", total),
+  queue(total),
+  counted("Messages", "message_count", topicSubject, ({ message_count }) => message_count, total),
+  chart("Rate", "rate", () => "", total)
+]
+
+/** The figures of channels; `total` is their sum where they are one channel on several nsqds. */
+export const channelColumns = <A extends ChannelFigures>(
+  options: { readonly total?: A; readonly isCharted: boolean }
+): ReadonlyArray<Column<A>> => {
+  const { isCharted, total } = options
+  const channelOf = ({ channel_name }: A): string => channel_name
+  const figure = (name: string, metric: string, count: (row: A) => number): Column<A> =>
+    counted(name, metric, channelSubject, count, total)
+  return [
+    figure("Depth", "depth", ({ depth }) => depth),
+    ...(isCharted ? [chart("Past hour", "depth", channelOf, total)] : []),
+    queue(total),
+    figure("In-flight", "in_flight_count", ({ in_flight_count }) => in_flight_count),
+    figure("Deferred", "deferred_count", ({ deferred_count }) => deferred_count),
+    figure("Requeued", "requeue_count", ({ requeue_count }) => requeue_count),
+    figure("Timed out", "timeout_count", ({ timeout_count }) => timeout_count),
+    figure("Messages", "message_count", ({ message_count }) => message_count),
+    ...(isCharted ? [chart("Rate", "rate", channelOf, total)] : []),
+    figure("Connections", "clients", ({ client_count }) => client_count)
+  ]
+}
