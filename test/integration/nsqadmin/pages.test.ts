@@ -1,7 +1,8 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import * as Http from "node:http"
 import { Browser, type Tab } from "./browser.ts"
-import { startCluster } from "./cluster.ts"
+import { startCluster, until } from "./cluster.ts"
 
 const heading = (tab: Tab, name: string | RegExp) =>
   tab.act((page) => page.getByRole("heading", { level: 1, name }).waitFor())
@@ -117,4 +118,56 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages", (it) => 
       }
       assert.lengthOf(new Set(colors), 2)
     }))
+
+  it.effect("show Graphite's pictures where it is configured, for the time that is chosen", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const graphite = yield* graphiteServer
+      const { admin, create, nsqds } = yield* startCluster({
+        basePath: "/nsq",
+        graphiteUrl: `http://${graphite.address}`,
+        proxyGraphite: true
+      })
+      yield* create("orders", "archive")
+      const view = yield* tab(`${admin.url}/nsq`)
+      const isAskedFor = (...parts: ReadonlyArray<string>) =>
+        until(
+          Effect.sync(() => graphite.asked.map((url) => decodeURIComponent(url))),
+          (asked) => asked.some((url) => parts.every((part) => url.includes(part)))
+        )
+      const key = nsqds[0].http.replace(/[.:]/g, "_")
+      yield* view.open("/topics/orders?t=12h")
+      yield* isAskedFor("topic.orders.depth", key, "from=-12h")
+      yield* isAskedFor("topic.orders.channel.archive.clients", "nsq.*")
+      yield* view.act((page) => page.getByLabel("Graphite").selectOption("24h"))
+      yield* isAskedFor("topic.orders.depth", key, "from=-24h")
+      yield* view.act((page) => page.getByLabel("Graphite").selectOption("off"))
+      yield* view.act((page) =>
+        page.getByRole("img", { name: "depth in Graphite" }).first().waitFor({ state: "detached" })
+      )
+      yield* view.open(`/nodes/${nsqds[0].http}?t=2h`)
+      yield* isAskedFor("gc_pause_*", key)
+    }))
+})
+
+/** A Graphite that answers with the smallest picture there is, and what it was asked for. */
+const graphiteServer = Effect.gen(function*() {
+  const asked: Array<string> = []
+  const picture = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64")
+  const server = yield* Effect.acquireRelease(
+    Effect.callback<Http.Server>((resume) => {
+      const server = Http.createServer((request, response) => {
+        asked.push(request.url ?? "")
+        response.setHeader("content-type", "image/gif").end(picture)
+      })
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) =>
+      Effect.sync(() => {
+        server.closeAllConnections()
+        server.close()
+      })
+  )
+  const address = server.address()
+  return { asked, address: `127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}` }
 })
