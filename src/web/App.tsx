@@ -2,6 +2,7 @@ import { RegistryProvider, useAtomValue } from "@effect/atom-react"
 import { useEffect, useRef } from "react"
 import { Link } from "./components/Link.tsx"
 import { Notice } from "./components/Notice.tsx"
+import { OutcomeBox } from "./components/OutcomeBox.tsx"
 import { ThemeSwitch } from "./components/ThemeSwitch.tsx"
 import { TimeframeMenu } from "./graphite/Timeframe.tsx"
 import { liveAtom } from "./live/live.ts"
@@ -52,6 +53,9 @@ const Page = ({ route }: { readonly route: Route.Route }) => {
 
 const isTopics = ({ _tag }: Route.Route): boolean => _tag === "Topics" || _tag === "Topic" || _tag === "Channel"
 
+/** Pages that show nothing but samples; the others have warnings of their own. */
+const isLive = ({ _tag }: Route.Route): boolean => _tag === "Topics" || _tag === "Warnings"
+
 const Header = ({ route }: { readonly route: Route.Route }) => {
   const { connected, daemons, warnings } = useAtomValue(liveAtom)
   const gone = daemons.filter(({ reachable }) => !reachable).length
@@ -96,9 +100,10 @@ const Shell = () => {
     <>
       <Header route={route} />
       <main id="main" ref={main} tabIndex={-1}>
-        {message !== "" && <Notice kind="warning">{message}</Notice>}
+        {message !== "" && isLive(route) && <Notice kind="warning">{message}</Notice>}
         <Page route={route} />
       </main>
+      <OutcomeBox />
       <footer>
         <a href="https://nsq.io" rel="noreferrer">NSQ documentation</a>
       </footer>

@@ -50,4 +50,13 @@ describe("the live state", () => {
     assert.strictEqual(lost.topics, first.topics)
     assert.strictEqual(LiveState.next(lost, sample({})).connected, true)
   })
+
+  it("keeps what is known while another connection begins, but for the series of the page before", () => {
+    const point = { topic: "a", channel: "", node: "", depth: 1, rate: null }
+    const last = LiveState.next(first, sample({ at: 3, points: [point] }))
+    const beginning = LiveState.until(LiveState.initial, last)
+    assert.deepStrictEqual(beginning, { ...last, points: [] })
+    const failing = LiveState.until(LiveState.next(LiveState.initial, "lost"), last)
+    assert.deepStrictEqual(failing, { ...last, points: [], connected: false })
+  })
 })

@@ -1,11 +1,13 @@
+import { useAtomSet } from "@effect/atom-react"
 import { Exit } from "effect"
 import { type ReactNode, useEffect, useId, useRef, useState } from "react"
-import { messageOf } from "../api.ts"
+import { outcomeAtom, outcomeOf } from "../outcome.ts"
 import { settings } from "../settings.ts"
-import { Notice } from "./Notice.tsx"
 
 /** Something an admin can do. */
 export interface Action {
+  /** Stays the same when the label changes. */
+  readonly key: string
   readonly label: string
   /** Asks before it is done, naming what is hit. */
   readonly question?: string
@@ -20,14 +22,6 @@ export interface Action {
   readonly after?: () => void
 }
 
-type Outcome = { readonly kind: "success" | "warning" | "error"; readonly text: string }
-
-const outcomeOf = (exit: Exit.Exit<{ readonly message: string }, unknown>, done: string): Outcome => {
-  if (Exit.isFailure(exit)) return { kind: "error", text: messageOf(exit.cause) }
-  const { message } = exit.value
-  return message === "" ? { kind: "success", text: done } : { kind: "warning", text: `${done} ${message}` }
-}
-
 const Confirmation = ({ action, onClose, onConfirm }: {
   readonly action: Action
   readonly onClose: () => void
@@ -36,13 +30,19 @@ const Confirmation = ({ action, onClose, onConfirm }: {
   const dialog = useRef<HTMLDialogElement>(null)
   const [question, detail] = [useId(), useId()]
   useEffect(() => dialog.current?.showModal(), [])
+  // Closing gives the keyboard back to the button that asked.
+  const close = () => dialog.current?.close()
+  const confirm = () => {
+    close()
+    onConfirm()
+  }
   return (
     <dialog ref={dialog} onClose={onClose} aria-labelledby={question} aria-describedby={detail}>
       <h2 id={question}>{action.question}</h2>
       <div id={detail}>{action.detail}</div>
       <div className="buttons">
-        <button type="button" onClick={onClose}>Cancel</button>
-        <button type="button" className={action.danger === true ? "danger" : "primary"} onClick={onConfirm}>
+        <button type="button" onClick={close}>Cancel</button>
+        <button type="button" className={action.danger === true ? "danger" : "primary"} onClick={confirm}>
           {action.label}
         </button>
       </div>
@@ -50,7 +50,24 @@ const Confirmation = ({ action, onClose, onConfirm }: {
   )
 }
 
-/** Buttons for what admins can do, and what came of it. Others see none. */
+/** Has actions done, one at a time, and says what came of them. */
+export const useRun = () => {
+  const [busy, setBusy] = useState(false)
+  const setOutcome = useAtomSet(outcomeAtom)
+  const run = (action: Action) => {
+    if (busy) return
+    setBusy(true)
+    setOutcome(undefined)
+    void action.run().then((exit) => {
+      setBusy(false)
+      if (Exit.isSuccess(exit)) action.after?.()
+      setOutcome(outcomeOf(exit, action.done))
+    })
+  }
+  return { busy, run }
+}
+
+/** Buttons for what admins can do. Others see none. */
 export const Actions = ({ actions, compact = false, label }: {
   readonly actions: ReadonlyArray<Action>
   /** What all of them are about, for those who do not see it. */
@@ -58,36 +75,25 @@ export const Actions = ({ actions, compact = false, label }: {
   readonly compact?: boolean
 }) => {
   const [asking, setAsking] = useState<Action>()
-  const [busy, setBusy] = useState(false)
-  const [outcome, setOutcome] = useState<Outcome>()
+  const { busy, run } = useRun()
   if (!settings.isAdmin) return null
-  const run = (action: Action) => {
-    setAsking(undefined)
-    setBusy(true)
-    setOutcome(undefined)
-    void action.run().then((exit) => {
-      setBusy(false)
-      setOutcome(outcomeOf(exit, action.done))
-      if (Exit.isSuccess(exit)) action.after?.()
-    })
-  }
   return (
     <>
       <div className={compact ? "buttons compact" : "buttons"} role="group" aria-label={label}>
         {actions.map((action) => (
           <button
-            key={action.label}
+            key={action.key}
             type="button"
             className={action.danger === true ? "danger" : undefined}
-            disabled={busy}
+            // Not `disabled`, which would take the keyboard away from it.
+            aria-disabled={busy}
             aria-label={compact ? `${action.label}: ${label}` : undefined}
-            onClick={() => action.question === undefined ? run(action) : setAsking(action)}
+            onClick={() => busy || (action.question === undefined ? run(action) : setAsking(action))}
           >
             {action.label}
           </button>
         ))}
       </div>
-      {outcome !== undefined && <Notice kind={outcome.kind}>{outcome.text}</Notice>}
       {asking !== undefined && (
         <Confirmation
           action={asking}

@@ -1,6 +1,6 @@
 import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import { AsyncResult, type Atom } from "effect/reactivity"
-import { type ReactNode, useEffect } from "react"
+import { type ReactNode, useEffect, useRef } from "react"
 import { messageOf } from "../api.ts"
 import { liveAtom } from "../live/live.ts"
 import { AnswerWarning, Notice } from "./Notice.tsx"
@@ -17,8 +17,11 @@ export const Answer = <A extends { readonly message: string }, E>({ children, li
   const result = useAtomValue(of)
   const refresh = useAtomRefresh(of)
   const { at } = useAtomValue(liveAtom)
+  // One question at a time: asking again would give up the one on its way, and none would be answered by slow daemons.
+  const isAsking = useRef(result.waiting)
+  isAsking.current = result.waiting
   useEffect(() => {
-    if (live && at !== 0 && document.visibilityState === "visible") refresh()
+    if (live && at !== 0 && !isAsking.current && document.visibilityState === "visible") refresh()
   }, [at, live, refresh])
   const known = AsyncResult.value(result)
   return (

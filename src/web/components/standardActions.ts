@@ -22,6 +22,7 @@ export const standardActions = (
   const verb = paused ? "Unpause" : "Pause"
   return [
     {
+      key: "empty",
       label: "Empty queue",
       question: `Empty ${kind} ${name} ${where}?`,
       detail: lost,
@@ -31,6 +32,7 @@ export const standardActions = (
       after: refresh
     },
     {
+      key: "delete",
       label: `Delete ${kind}`,
       question: `Delete ${kind} ${name} ${where}?`,
       detail: kind === "topic" ? `Its channels and ${lost}` : lost,
@@ -40,6 +42,7 @@ export const standardActions = (
       after: leave
     },
     {
+      key: "pause",
       label: `${verb} ${kind}`,
       question: `${verb} ${kind} ${name} ${where}?`,
       detail: paused ? "Messages will be delivered again." : "Messages will wait until it is unpaused.",

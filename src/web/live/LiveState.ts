@@ -32,3 +32,10 @@ export const next = (state: LiveState, sample: LiveSample | "lost"): LiveState =
   const { at, daemons, message, points, warnings } = sample
   return { connected: true, at, topics, points, daemons, warnings, message }
 }
+
+/** The state of a connection without samples yet: what the one before it knew stays true until then, but for its series. */
+export const until = (state: LiveState, last: LiveState): LiveState => ({
+  ...last,
+  connected: state.connected ?? last.connected,
+  points: []
+})

@@ -2,11 +2,11 @@
  * The cluster as it changes: one stream of samples from the server, put together to the current state. When the connection
  * breaks, the last state stays and says so, and the stream begins again.
  */
-import { Schedule, Stream } from "effect"
+import { Option, Schedule, Stream } from "effect"
 import { AsyncResult, Atom } from "effect/reactivity"
 import { AdminClient } from "../api.ts"
 import { routeAtom } from "../navigation.ts"
-import { initial, type LiveState, next } from "./LiveState.ts"
+import { initial, type LiveState, next, until } from "./LiveState.ts"
 
 const reconnectDelay = "2 seconds"
 
@@ -26,5 +26,6 @@ const liveOf = Atom.family((topic: string) => AdminClient.runtime.atom(states(to
 export const liveAtom: Atom.Atom<LiveState> = Atom.make((get) => {
   const route = get(routeAtom)
   const topic = route._tag === "Topic" || route._tag === "Channel" ? route.topic : ""
-  return AsyncResult.getOrElse(get(liveOf(topic)), () => initial)
+  const state = AsyncResult.getOrElse(get(liveOf(topic)), () => initial)
+  return state.at === 0 ? until(state, Option.getOrElse(get.self<LiveState>(), () => initial)) : state
 })

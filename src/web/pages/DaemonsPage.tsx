@@ -4,6 +4,7 @@ import { Badge } from "../components/Badge.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { Table } from "../components/Table.tsx"
+import { Waiting } from "../components/Waiting.tsx"
 import * as Format from "../format.ts"
 import { liveAtom } from "../live/live.ts"
 import * as Route from "../route.ts"
@@ -19,7 +20,7 @@ export const DaemonsPage = () => {
   return (
     <>
       <h1>Daemons</h1>
-      {at === 0 ? <p className="loading" role="status">Loading…</p> : gone.length === 0
+      {at === 0 ? <Waiting /> : gone.length === 0
         ? <Notice kind="success">All {daemons.length} daemons answer.</Notice>
         : <Notice kind="error">{Format.quantity(gone.length, "daemon")} of {daemons.length} cannot be reached.</Notice>}
       <Table<DaemonState>

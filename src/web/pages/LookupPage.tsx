@@ -3,7 +3,7 @@ import { type FormEvent, useState } from "react"
 import { isChannelName, isTopicName } from "../../protocol/Names.ts"
 import { useActions, useCreate } from "../act.ts"
 import { AdminClient } from "../api.ts"
-import { Actions } from "../components/Actions.tsx"
+import { Actions, useRun } from "../components/Actions.tsx"
 import { Answer } from "../components/Answer.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
@@ -19,32 +19,61 @@ const CreateForm = ({ refresh }: { readonly refresh: () => void }) => {
   const [topic, setTopic] = useState("")
   const [channel, setChannel] = useState("")
   const create = useCreate()
-  const valid = isTopicName(topic) && (channel === "" || isChannelName(channel))
+  const { busy, run } = useRun()
+  const isTopicWrong = topic !== "" && !isTopicName(topic)
+  const isChannelWrong = channel !== "" && !isChannelName(channel)
   const wanted = channel === "" ? { topic } : { topic, channel }
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    if (topic === "" || isTopicWrong || isChannelWrong) return
+    run({
+      key: "create",
+      label: "Create",
+      run: () => create({ payload: wanted }),
+      done: channel === "" ? `Topic ${topic} has been created.` : `Channel ${topic} / ${channel} has been created.`,
+      after: refresh
+    })
+  }
   return (
-    <form className="create" onSubmit={(event: FormEvent) => event.preventDefault()}>
+    <form className="section create" onSubmit={submit}>
       <h2>Create topic and channel</h2>
-      <label>
-        Topic name <input value={topic} onChange={({ target }) => setTopic(target.value)} aria-describedby="rule" />
-      </label>
-      <label>
-        Channel name (optional){" "}
-        <input value={channel} onChange={({ target }) => setChannel(target.value)} aria-describedby="rule" />
-      </label>
-      <p id="rule" className={topic !== "" && !valid ? "rule broken" : "rule"}>{nameRule}</p>
-      {valid && (
-        <Actions
-          label="Create topic and channel"
-          actions={[{
-            label: "Create",
-            run: () => create({ payload: wanted }),
-            done: channel === ""
-              ? `Topic ${topic} has been created.`
-              : `Channel ${topic} / ${channel} has been created.`,
-            after: refresh
-          }]}
-        />
-      )}
+      <p>
+        Sets up a topic, and a channel of it, before there is anybody who publishes or consumes: messages wait in the
+        channel from the first one on.
+      </p>
+      <div className="fields">
+        <label>
+          Topic name
+          <input
+            value={topic}
+            onChange={({ target }) => setTopic(target.value)}
+            aria-describedby="rule"
+            aria-invalid={isTopicWrong}
+            autoComplete="off"
+            spellCheck={false}
+          />
+        </label>
+        <label>
+          Channel name (optional)
+          <input
+            value={channel}
+            onChange={({ target }) => setChannel(target.value)}
+            aria-describedby="rule"
+            aria-invalid={isChannelWrong}
+            autoComplete="off"
+            spellCheck={false}
+          />
+        </label>
+        <button
+          type="submit"
+          className="primary"
+          disabled={topic === "" || isTopicWrong || isChannelWrong}
+          aria-disabled={busy}
+        >
+          Create
+        </button>
+      </div>
+      <p id="rule" className={isTopicWrong || isChannelWrong ? "rule broken" : "rule"}>{nameRule}</p>
     </form>
   )
 }
@@ -62,6 +91,7 @@ const Forgotten = ({ channel, name, refresh, topic }: {
       compact
       label={name}
       actions={[{
+        key: "delete",
         label: "Delete",
         question: `Delete ${kind} ${name}?`,
         detail: `It will be deleted from ${Format.quantity(settings.nsqlookupd.length, "nsqlookupd")}.`,
@@ -98,19 +128,12 @@ const Tree = ({ refresh, topics }: {
   </ul>
 )
 
-export const LookupPage = () => {
+const Registry = () => {
   const refresh = useAtomRefresh(inactive)
   return (
     <>
-      <h1>Lookup</h1>
-      {settings.nsqlookupd.length === 0
-        ? <Notice kind="info">nsqadmin is not configured with nsqlookupd: it asks the nsqds themselves.</Notice>
-        : (
-          <>
-            <h2>nsqlookupd hosts</h2>
-            <ul>{settings.nsqlookupd.map((address) => <li key={address}>{address}</li>)}</ul>
-          </>
-        )}
+      <h2>nsqlookupd hosts</h2>
+      <ul>{settings.nsqlookupd.map((address) => <li key={address}>{address}</li>)}</ul>
       {settings.isAdmin && <CreateForm refresh={refresh} />}
       <h2>Topics without producers</h2>
       <Answer of={inactive} live>
@@ -122,3 +145,12 @@ export const LookupPage = () => {
     </>
   )
 }
+
+export const LookupPage = () => (
+  <>
+    <h1>Lookup</h1>
+    {settings.nsqlookupd.length === 0
+      ? <Notice kind="info">nsqadmin is not configured with nsqlookupd: it asks the nsqds themselves.</Notice>
+      : <Registry />}
+  </>
+)

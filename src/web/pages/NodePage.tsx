@@ -78,6 +78,7 @@ const TopicSection = ({ node, refresh, topic }: {
       <Actions
         label={`Actions on topic ${name} on this node`}
         actions={[{
+          key: "tombstone",
           label: "Tombstone",
           question: `Tombstone topic ${name} on ${node}?`,
           detail: `Consumers will not find it here any more, it will be deleted on this node, and ${

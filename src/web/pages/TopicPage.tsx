@@ -31,6 +31,7 @@ const Tombstone = ({ node, refresh, topic }: {
       compact
       label={node}
       actions={[{
+        key: "tombstone",
         label: "Tombstone",
         question: `Tombstone topic ${topic} on ${node}?`,
         detail: "Consumers will not find it there any more, and it will be deleted on that node.",

@@ -5,6 +5,7 @@ import { TopicSpark } from "../charts/Spark.tsx"
 import { Paused } from "../components/Badge.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
+import { Waiting } from "../components/Waiting.tsx"
 import * as Format from "../format.ts"
 import { Picture } from "../graphite/Picture.tsx"
 import { liveAtom } from "../live/live.ts"
@@ -128,15 +129,15 @@ const List = ({ topics }: { readonly topics: ReadonlyMap<string, TopicSummary> }
 }
 
 export const TopicsPage = () => {
-  const { at, topics } = useAtomValue(liveAtom)
+  const { at, message, topics } = useAtomValue(liveAtom)
   return (
     <>
       <h1>Topics</h1>
       {topics.size > 0
         ? <List topics={topics} />
         : at === 0
-        ? <p className="loading" role="status">Loading…</p>
-        : <Notice kind="info">No Topics Found</Notice>}
+        ? <Waiting />
+        : message === "" && <Notice kind="info">No Topics Found</Notice>}
     </>
   )
 }

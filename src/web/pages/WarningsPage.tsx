@@ -4,6 +4,7 @@ import { Badge } from "../components/Badge.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { Table } from "../components/Table.tsx"
+import { Waiting } from "../components/Waiting.tsx"
 import * as Format from "../format.ts"
 import { liveAtom } from "../live/live.ts"
 import * as Route from "../route.ts"
@@ -34,7 +35,7 @@ export const WarningsPage = () => {
     <>
       <h1>Warnings</h1>
       {at === 0
-        ? <p className="loading" role="status">Loading…</p>
+        ? <Waiting />
         : warnings.length === 0
         ? <Notice kind="success">Nothing to worry about.</Notice>
         : (

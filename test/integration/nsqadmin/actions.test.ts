@@ -8,6 +8,10 @@ const press = (tab: Tab, name: string | RegExp) =>
 
 const said = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
 
+/** Waits until a button has the keyboard. */
+const focused = (tab: Tab, name: string) =>
+  tab.act((page) => page.locator("button:focus", { hasText: new RegExp(`^${name}$`) }).waitFor())
+
 /** Presses a button, reads what it asks, and agrees. */
 const confirm = Effect.fnUntraced(function*(tab: Tab, button: string, question: string | RegExp) {
   yield* press(tab, button)
@@ -30,6 +34,7 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
 
       yield* confirm(view, "Pause topic", "Pause topic orders on 2 nodes?")
       yield* said(view, "The topic has been paused.")
+      yield* focused(view, "Unpause topic")
       assert.deepStrictEqual((yield* states).map((state) => state?.paused), [true, true])
       yield* view.act((page) => page.getByText("paused", { exact: true }).first().waitFor())
       yield* confirm(view, "Unpause topic", "Unpause topic orders on 2 nodes?")
@@ -40,6 +45,7 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
       yield* press(view, "Empty queue")
       yield* said(view, "2 waiting messages will be lost.")
       yield* press(view, "Cancel")
+      yield* focused(view, "Empty queue")
       yield* press(view, "Empty queue")
       yield* view.act((page) => page.keyboard.press("Escape"))
       yield* view.act((page) => page.getByRole("dialog").waitFor({ state: "detached" }))
@@ -51,6 +57,7 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
 
       yield* confirm(view, "Delete topic", "Delete topic orders on 2 nodes?")
       yield* view.act((page) => page.getByRole("heading", { level: 1, name: "Topics" }).waitFor())
+      yield* said(view, "The topic has been deleted.")
       assert.deepStrictEqual(yield* states, [undefined, undefined])
       for (const lookupd of lookupds) assert.include((yield* lookupd.get("/topics")).text, "\"topics\":[]")
       yield* said(view, "No Topics Found")
@@ -111,10 +118,10 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
       yield* said(view, "Every topic that nsqlookupd knows is on an nsqd.")
       const fill = (label: string | RegExp, text: string) => view.act((page) => page.getByLabel(label).fill(text))
       yield* fill("Topic name", "not a name")
-      assert.strictEqual(yield* view.act((page) => page.getByRole("button", { name: "Create" }).count()), 0)
+      assert.isTrue(yield* view.act((page) => page.getByRole("button", { name: "Create" }).isDisabled()))
       yield* fill("Topic name", "made")
       yield* fill(/Channel name/, "first")
-      yield* press(view, "Create")
+      yield* view.act((page) => page.keyboard.press("Enter"))
       yield* said(view, "Channel made / first has been created.")
       for (const lookupd of lookupds) {
         assert.include((yield* lookupd.get("/channels?topic=made")).text, "[\"first\"]")
