@@ -11,10 +11,17 @@ export type Metric = "depth" | "rate"
 
 const none: ChartData = { times: [], values: [] }
 
-/** The past hour, and the value of now. */
-const withNow = (series: Series | undefined, metric: Metric, at: number, now: number | null): ChartData => {
+/** The past hour, and the value of now where it is known. */
+const withNow = (
+  series: Series | undefined,
+  metric: Metric,
+  at: number,
+  now: number | null | undefined
+): ChartData => {
   const { times, values } = series === undefined ? none : { times: series.times, values: series.values[metric] }
-  return at <= (times.at(-1) ?? 0) ? { times, values } : { times: [...times, at], values: [...values, now] }
+  return now === undefined || at <= (times.at(-1) ?? 0)
+    ? { times, values }
+    : { times: [...times, at], values: [...values, now] }
 }
 
 const find = (
@@ -53,7 +60,7 @@ export const TopicSpark = ({ metric, now, topic }: {
 
 const nothing: HistoryAnswer = { times: [], series: [] }
 
-/** The past hour of a series of the topic whose page this is; see `LivePoint` for what empty names mean. */
+/** The past hour of a series; see `LivePoint` for what empty names mean. On its topic's page it goes on to this moment. */
 export const Spark = ({ channel = "", metric, node = "", size = "small", topic }: {
   readonly topic: string
   readonly channel?: string
@@ -64,7 +71,7 @@ export const Spark = ({ channel = "", metric, node = "", size = "small", topic }
   const history = AsyncResult.getOrElse(useAtomValue(detailHistory(topic)), () => nothing)
   const { at, points } = useAtomValue(liveAtom)
   const now = points.find((point) => point.topic === topic && point.channel === channel && point.node === node)
-  const value = now?.[metric] ?? null
+  const value = now?.[metric]
   const data = useMemo(
     () => withNow(find(history, channel, node), metric, at, value),
     [history, channel, node, metric, at, value]

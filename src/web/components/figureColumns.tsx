@@ -92,23 +92,20 @@ export const topicColumns = <A extends Figures>(total: A): ReadonlyArray<Column<
 ]
 
 /** The figures of channels; `total` is their sum where they are one channel on several nsqds. */
-export const channelColumns = <A extends ChannelFigures>(
-  options: { readonly total?: A; readonly isCharted: boolean }
-): ReadonlyArray<Column<A>> => {
-  const { isCharted, total } = options
+export const channelColumns = <A extends ChannelFigures>(total?: A): ReadonlyArray<Column<A>> => {
   const channelOf = ({ channel_name }: A): string => channel_name
   const figure = (name: string, metric: string, count: (row: A) => number): Column<A> =>
     counted(name, metric, channelSubject, count, total)
   return [
     figure("Depth", "depth", ({ depth }) => depth),
-    ...(isCharted ? [chart("Past hour", "depth", channelOf, total)] : []),
+    chart("Past hour", "depth", channelOf, total),
     queue(total),
     figure("In-flight", "in_flight_count", ({ in_flight_count }) => in_flight_count),
     figure("Deferred", "deferred_count", ({ deferred_count }) => deferred_count),
     figure("Requeued", "requeue_count", ({ requeue_count }) => requeue_count),
     figure("Timed out", "timeout_count", ({ timeout_count }) => timeout_count),
     figure("Messages", "message_count", ({ message_count }) => message_count),
-    ...(isCharted ? [chart("Rate", "rate", channelOf, total)] : []),
+    chart("Rate", "rate", channelOf, total),
     figure("Connections", "clients", ({ client_count }) => client_count)
   ]
 }

@@ -3,6 +3,7 @@ import { type FormEvent, useState } from "react"
 import { usePublish } from "../act.ts"
 import { messageOf } from "../api.ts"
 import { Notice } from "../components/Notice.tsx"
+import { Section } from "../components/Section.tsx"
 import { settings } from "../settings.ts"
 
 type Outcome = { readonly kind: "success" | "error"; readonly text: string }
@@ -30,8 +31,7 @@ export const PublishForm = ({ nodes, onPublished, topic }: {
     })
   }
   return (
-    <details className="section">
-      <summary>Send a test message</summary>
+    <Section summary="Send a test message">
       <form onSubmit={submit}>
         <label>
           Body
@@ -59,6 +59,6 @@ export const PublishForm = ({ nodes, onPublished, topic }: {
         </div>
       </form>
       {outcome !== undefined && <Notice kind={outcome.kind}>{outcome.text}</Notice>}
-    </details>
+    </Section>
   )
 }

@@ -5,6 +5,7 @@ import { memo, useMemo, useState } from "react"
 import { maxTailedBytes, type TailMessage } from "../../protocol/admin/AdminLive.ts"
 import { AdminClient, messageOf } from "../api.ts"
 import { Notice } from "../components/Notice.tsx"
+import { Section } from "../components/Section.tsx"
 import * as Format from "../format.ts"
 import { settings } from "../settings.ts"
 import * as Body from "./body.ts"
@@ -64,15 +65,12 @@ const Running = ({ sample, topic, view }: {
 
 const samples = [100, 50, 10, 1]
 
-/** Messages of a topic as they are published. */
-export const Tail = ({ topic }: { readonly topic: string }) => {
+const Controls = ({ topic }: { readonly topic: string }) => {
   const [running, setRunning] = useState(false)
   const [sample, setSample] = useState(100)
   const [view, setView] = useState<Body.View>("json")
-  if (!settings.isAdmin) return null
   return (
-    <details className="section" onToggle={({ currentTarget }) => currentTarget.open || setRunning(false)}>
-      <summary>Tail messages</summary>
+    <>
       <div className="fields">
         <label>
           Share of the messages{" "}
@@ -97,6 +95,16 @@ export const Tail = ({ topic }: { readonly topic: string }) => {
         </button>
       </div>
       {running && <Running topic={topic} sample={sample} view={view} />}
-    </details>
+    </>
   )
 }
+
+/** Messages of a topic as they are published; ends when it is folded. */
+export const Tail = ({ topic }: { readonly topic: string }) =>
+  settings.isAdmin
+    ? (
+      <Section summary="Tail messages">
+        <Controls topic={topic} />
+      </Section>
+    )
+    : null

@@ -50,7 +50,7 @@ const Hosts = ({ channel }: { readonly channel: ChannelAnswer }) => {
             </>
           )
         },
-        ...channelColumns<ChannelOnNode | ChannelAnswer>({ total: channel, isCharted: true }),
+        ...channelColumns<ChannelOnNode | ChannelAnswer>(channel),
         (channel.delivery_msg_count ?? 0) === 0
           ? undefined
           : { name: "Delivery", cell: (row) => <Delivery row={row} />, total: <Delivery row={channel} /> },

@@ -6,14 +6,13 @@ import { AdminClient } from "../api.ts"
 import { Actions, useRun } from "../components/Actions.tsx"
 import { Answer } from "../components/Answer.tsx"
 import { Link } from "../components/Link.tsx"
+import { NameRule } from "../components/NameRule.tsx"
 import { Notice } from "../components/Notice.tsx"
 import * as Format from "../format.ts"
 import * as Route from "../route.ts"
 import { settings } from "../settings.ts"
 
 const inactive = AdminClient.query("topics", "list", { query: { inactive: "true" } })
-
-const nameRule = "1 to 64 of letters, digits, dot, underscore and hyphen; #ephemeral may follow"
 
 const CreateForm = ({ refresh }: { readonly refresh: () => void }) => {
   const [topic, setTopic] = useState("")
@@ -73,7 +72,7 @@ const CreateForm = ({ refresh }: { readonly refresh: () => void }) => {
           Create
         </button>
       </div>
-      <p id="rule" className={isTopicWrong || isChannelWrong ? "rule broken" : "rule"}>{nameRule}</p>
+      <NameRule id="rule" isBroken={isTopicWrong || isChannelWrong} />
     </form>
   )
 }

@@ -8,16 +8,14 @@ import { Answer } from "../components/Answer.tsx"
 import { Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { ClientTable } from "../components/ClientTable.tsx"
-import { channelColumns } from "../components/figureColumns.tsx"
+import { channelColumns, topicColumns } from "../components/figureColumns.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
+import { Section } from "../components/Section.tsx"
 import { Table } from "../components/Table.tsx"
 import * as Format from "../format.ts"
 import { LargePicture } from "../graphite/Picture.tsx"
 import * as Route from "../route.ts"
-
-const queueOf = ({ backend_depth, memory_depth }: { readonly memory_depth: number; readonly backend_depth: number }) =>
-  `${Format.count(memory_depth)} + ${Format.count(backend_depth)}`
 
 /** What nsqd pushes of its process. */
 const graphs = [
@@ -42,7 +40,7 @@ const Channels = ({ topic }: { readonly topic: TopicOnNode }) => (
             </>
           )
         },
-        ...channelColumns<ChannelOnNode>({ isCharted: false })
+        ...channelColumns<ChannelOnNode>()
       ]}
     />
     {topic.channels.filter(({ clients }) => (clients?.length ?? 0) > 0).map(({ channel_name, clients }) => (
@@ -64,14 +62,17 @@ const TopicSection = ({ node, refresh, topic }: {
   const tombstone = useTombstone()
   const name = topic.topic_name
   return (
-    <details className="section">
-      <summary>
-        <span className="name">{name}</span> <Paused paused={topic.paused} />
-        <span className="figures">
-          depth {Format.count(topic.depth)} ({queueOf(topic)}), {Format.quantity(topic.message_count, "message")},{" "}
-          {Format.quantity(topic.channels.length, "channel")}
-        </span>
-      </summary>
+    <Section
+      summary={
+        <>
+          <span className="name">{name}</span> <Paused paused={topic.paused} />
+          <span className="figures">
+            depth {Format.count(topic.depth)}, {Format.quantity(topic.message_count, "message")},{" "}
+            {Format.quantity(topic.channels.length, "channel")}
+          </span>
+        </>
+      }
+    >
       <p>
         <Link to={Route.topic(name)}>Topic {name} on all nodes</Link>
       </p>
@@ -90,8 +91,13 @@ const TopicSection = ({ node, refresh, topic }: {
           after: refresh
         }]}
       />
+      <Table<TopicOnNode>
+        caption={`Topic ${name}`}
+        rows={[[name, topic]]}
+        columns={[{ name: "Topic", cell: ({ topic_name }) => topic_name }, ...topicColumns<TopicOnNode>(topic)]}
+      />
       <Channels topic={topic} />
-    </details>
+    </Section>
   )
 }
 

@@ -7,6 +7,7 @@ import { Actions } from "../components/Actions.tsx"
 import { Answer } from "../components/Answer.tsx"
 import { Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
+import { CreateChannel } from "../components/CreateChannel.tsx"
 import { channelColumns, topicColumns } from "../components/figureColumns.tsx"
 import { latencyColumns } from "../components/latency.tsx"
 import { Link } from "../components/Link.tsx"
@@ -91,7 +92,7 @@ const Channels = ({ topic }: { readonly topic: TopicAnswer }) => (
           </>
         )
       },
-      ...channelColumns<ChannelStats>({ isCharted: true }),
+      ...channelColumns<ChannelStats>(),
       ...latencyColumns<ChannelStats>(topic.e2e_processing_latency)
     ]}
   />
@@ -120,6 +121,7 @@ const Shown = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refre
       </div>
       <Hosts topic={topic} refresh={refresh} />
       <Channels topic={topic} />
+      <CreateChannel topic={name} onCreated={refresh} />
       <PublishForm topic={name} nodes={topic.nodes.map(({ node }) => node)} onPublished={refresh} />
       <Tail topic={name} />
     </>

@@ -41,6 +41,21 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
       yield* said(view, "The topic has been unpaused.")
       assert.deepStrictEqual((yield* states).map((state) => state?.paused), [false, false])
 
+      yield* view.act((page) => page.locator("summary", { hasText: "Create a channel" }).click())
+      yield* view.act((page) => page.getByLabel("Channel name").fill("made"))
+      yield* press(view, "Create")
+      yield* said(view, "Channel made has been created.")
+      const made = yield* states
+      assert.deepStrictEqual(made.map((state) => state?.channels.map(({ channel_name }) => channel_name)), [["made"], [
+        "made"
+      ]])
+      for (const nsqd of nsqds) {
+        yield* nsqd.post("/channel/delete?topic=orders&channel=made")
+        yield* nsqd.post("/topic/empty?topic=orders")
+        yield* nsqd.post("/pub?topic=orders", "x")
+      }
+      yield* view.act((page) => page.getByRole("link", { name: "made" }).waitFor({ state: "detached" }))
+
       // Nobody agreed.
       yield* press(view, "Empty queue")
       yield* said(view, "2 waiting messages will be lost.")

@@ -1,0 +1,57 @@
+import { type FormEvent, useId, useState } from "react"
+import { isChannelName } from "../../protocol/Names.ts"
+import { useCreate } from "../act.ts"
+import { settings } from "../settings.ts"
+import { useRun } from "./Actions.tsx"
+import { NameRule } from "./NameRule.tsx"
+import { Section } from "./Section.tsx"
+
+const Form = ({ onCreated, topic }: { readonly topic: string; readonly onCreated: () => void }) => {
+  const [channel, setChannel] = useState("")
+  const create = useCreate()
+  const { busy, run } = useRun()
+  const rule = useId()
+  const isWrong = channel !== "" && !isChannelName(channel)
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    if (channel === "" || isWrong) return
+    run({
+      key: "create",
+      label: "Create",
+      run: () => create({ payload: { topic, channel } }),
+      done: `Channel ${channel} has been created.`,
+      after: onCreated
+    })
+  }
+  return (
+    <form onSubmit={submit}>
+      <div className="fields">
+        <label>
+          Channel name
+          <input
+            value={channel}
+            onChange={({ target }) => setChannel(target.value)}
+            aria-describedby={rule}
+            aria-invalid={isWrong}
+            autoComplete="off"
+            spellCheck={false}
+          />
+        </label>
+        <button type="submit" className="primary" disabled={channel === "" || isWrong} aria-disabled={busy}>
+          Create
+        </button>
+      </div>
+      <NameRule id={rule} isBroken={isWrong} />
+    </form>
+  )
+}
+
+/** Makes a channel of a topic, on every nsqd that has the topic. */
+export const CreateChannel = ({ onCreated, topic }: { readonly topic: string; readonly onCreated: () => void }) =>
+  settings.isAdmin
+    ? (
+      <Section summary="Create a channel">
+        <Form topic={topic} onCreated={onCreated} />
+      </Section>
+    )
+    : null
