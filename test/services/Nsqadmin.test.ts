@@ -4,8 +4,11 @@ import * as Http from "node:http"
 import { LogOutput } from "../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../src/services/logging/NsqLogger.ts"
 import { Nsqadmin, type NsqadminFailure } from "../../src/services/Nsqadmin.ts"
+import { Nsqd } from "../../src/services/Nsqd.ts"
 import type { NsqadminOptions } from "../../src/services/options/NsqadminOptions.ts"
+import { quiet } from "./broker/testing.ts"
 import { type Answer, requestTo } from "./http/api.ts"
+import * as Certificates from "./transport/certificates.ts"
 
 /** A server on a free port that answers every request in the same way, and what it was asked. */
 const fakeServer = (answer: (url: string) => object) =>
@@ -192,5 +195,35 @@ describe("nsqadmin", () => {
       const config = yield* request("PUT", "/config/log_level", "x".repeat(3_000_000))
       assert.strictEqual(messageOf(config), "413 INVALID_VALUE")
       assert.deepStrictEqual(posts(nsqd.asked), [])
+    }))
+
+  it.live("asks daemons by HTTPS that want that, with its certificate, and trusts those that it is told to", () =>
+    Effect.gen(function*() {
+      const { caFile, directory, options: { tlsCert, tlsKey } } = yield* Certificates.files
+      const context = yield* Nsqd.layerWith({
+        tcpAddress: "127.0.0.1:0",
+        httpAddress: "127.0.0.1:0",
+        httpsAddress: "127.0.0.1:0",
+        broadcastAddress: "127.0.0.1",
+        dataPath: directory,
+        tlsCert,
+        tlsKey,
+        tlsRootCaFile: caFile,
+        tlsClientAuthPolicy: "require-verify",
+        tlsRequired: true
+      }).pipe(Layer.provide(quiet), Layer.build)
+      const nsqdHttpAddresses = [`127.0.0.1:${Context.get(context, Nsqd).httpPort}`]
+      const trusting = yield* start({
+        nsqdHttpAddresses,
+        httpClientTlsRootCaFile: caFile,
+        httpClientTlsCert: tlsCert,
+        httpClientTlsKey: tlsKey
+      })
+      const created = yield* trusting.request("POST", "/api/topics", "{\"topic\":\"t\"}")
+      assert.deepStrictEqual([created.status, created.text], [200, "{\"message\":\"\"}"])
+      assert.strictEqual((yield* trusting.request("GET", "/api/topics")).text, "{\"topics\":[\"t\"],\"message\":\"\"}")
+      const distrustful = yield* start({ nsqdHttpAddresses })
+      const refused = yield* distrustful.request("GET", "/api/topics")
+      assert.match(messageOf(refused), /^502 UPSTREAM_ERROR: failed to query any nsqd: .*certificate/)
     }))
 })
