@@ -25,6 +25,8 @@ export const layer = HttpApiBuilder.group(
         .map(({ channel_name, message_count, node, topic_name }) =>
           [`${topic_name}:${channel_name}:${node}`, { node, topic_name, channel_name, message_count }] as const
         )
+        // Go's encoder sorts keys.
+        .sort(([a], [b]) => a < b ? -1 : 1)
       return { stats: Object.fromEntries(counts), message: Answers.warning(nodes.failures, stats.failures) }
     })
 
