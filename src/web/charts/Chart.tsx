@@ -28,7 +28,7 @@ const optionsOf = (size: "small" | "large", kind: "depth" | "rate", width: numbe
       x: { range: (_, oldest, newest) => [Math.max(newest - hour, Math.min(oldest, newest - shortest)), newest] },
       y: { range: (_, __, max) => [0, Math.max(1, max * 1.05)] }
     },
-    axes: large ? [axis, { ...axis, size: 60 }] : [{ show: false }, { show: false }],
+    axes: large ? [{ ...axis, space: 90 }, { ...axis, size: 60 }] : [{ show: false }, { show: false }],
     series: [{}, { stroke, width: large ? 2 : 1.5, fill: `${stroke}22`, points: { show: false } }]
   }
 }
