@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "react"
 import UPlot from "uplot"
+import * as Format from "../format.ts"
 
 export interface ChartData {
   /** Unix milliseconds, ascending. */
@@ -15,23 +16,54 @@ const style = (name: string): string => getComputedStyle(document.documentElemen
 
 const optionsOf = (size: "small" | "large", kind: "depth" | "rate", width: number): UPlot.Options => {
   const stroke = style(kind === "depth" ? "--depth" : "--rate")
-  const axis = { stroke: style("--muted"), grid: { stroke: style("--line"), width: 1 }, ticks: { show: false } }
+  const axis = {
+    stroke: style("--muted"),
+    font: "12px system-ui, sans-serif",
+    grid: { stroke: style("--line"), width: 1 },
+    ticks: { show: false }
+  }
+  const value = (now: number | null) => now === null ? "–" : kind === "depth" ? Format.count(now) : Format.rate(now)
   const large = size === "large"
   return {
     width,
     height: large ? 160 : 24,
     padding: large ? [8, 8, 0, 0] : [2, 0, 2, 0],
     cursor: { show: large, drag: { x: false, y: false } },
-    legend: { show: false },
+    legend: { show: large, markers: { show: false } },
     select: { show: false, left: 0, top: 0, width: 0, height: 0 },
     scales: {
       x: { range: (_, oldest, newest) => [Math.max(newest - hour, Math.min(oldest, newest - shortest)), newest] },
       y: { range: (_, __, max) => [0, Math.max(1, max * 1.05)] }
     },
-    axes: large ? [{ ...axis, space: 90 }, { ...axis, size: 60 }] : [{ show: false }, { show: false }],
-    series: [{}, { stroke, width: large ? 2 : 1.5, fill: `${stroke}22`, points: { show: false } }]
+    axes: large
+      ? [
+        { ...axis, size: 26, space: 64, values: (_, times) => times.map((time) => clock.format(time * 1000)) },
+        { ...axis, size: 56, ...(kind === "depth" ? { incrs: wholeSteps } : {}), values: (_, all) => all.map(value) }
+      ]
+      : [{ show: false }, { show: false }],
+    series: [
+      { label: "Time", value: (plot, time, _, at) => exactClock.format((at === null ? last(plot, 0) : time) * 1000) },
+      {
+        label: kind === "depth" ? "Depth" : "Messages per second",
+        value: (plot, now, _, at) => value(at === null ? last(plot, 1) : now),
+        stroke,
+        width: large ? 2 : 1.5,
+        fill: `${stroke}22`,
+        points: { show: false }
+      }
+    ]
   }
 }
+
+/** Of Unix milliseconds. */
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" })
+const exactClock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" })
+
+/** There are no parts of messages. */
+const wholeSteps = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat()
+
+/** What is shown beside the chart when nothing in it is pointed at. */
+const last = (plot: UPlot, series: number): number => plot.data[series]?.at(-1) ?? 0
 
 const toData = ({ times, values }: ChartData): UPlot.AlignedData => [times.map((time) => time / 1000), [...values]]
 

@@ -60,21 +60,40 @@ export const TopicSpark = ({ metric, now, topic }: {
 
 const nothing: HistoryAnswer = { times: [], series: [] }
 
-/** The past hour of a series; see `LivePoint` for what empty names mean. On its topic's page it goes on to this moment. */
-export const Spark = ({ channel = "", metric, node = "", size = "small", topic }: {
+interface SeriesProps {
   readonly topic: string
   readonly channel?: string
   readonly node?: string
   readonly metric: Metric
-  readonly size?: "small" | "large"
-}) => {
+}
+
+/** The past hour; on the topic's own page it goes on to this moment. */
+const useSeries = ({ channel = "", metric, node = "", topic }: SeriesProps): ChartData => {
   const history = AsyncResult.getOrElse(useAtomValue(detailHistory(topic)), () => nothing)
   const { at, points } = useAtomValue(liveAtom)
   const now = points.find((point) => point.topic === topic && point.channel === channel && point.node === node)
   const value = now?.[metric]
-  const data = useMemo(
+  return useMemo(
     () => withNow(find(history, channel, node), metric, at, value),
     [history, channel, node, metric, at, value]
   )
-  return <Drawn data={data} metric={metric} size={size} />
+}
+
+/** The past hour of a series; see `LivePoint` for what empty names mean. */
+export const Spark = ({ size = "small", ...series }: SeriesProps & { readonly size?: "small" | "large" }) => (
+  <Drawn data={useSeries(series)} metric={series.metric} size={size} />
+)
+
+/** How many messages waited in the past hour. */
+export const DepthChart = (series: Omit<SeriesProps, "metric">) => <Spark {...series} metric="depth" />
+
+/** Messages per second: the last that is known, and the past hour. */
+export const Rate = (series: Omit<SeriesProps, "metric">) => {
+  const data = useSeries({ ...series, metric: "rate" })
+  return (
+    <span className="rated">
+      <span>{Format.rate(data.values.at(-1) ?? null)}</span>
+      <Drawn data={data} metric="rate" size="small" />
+    </span>
+  )
 }

@@ -30,7 +30,9 @@ const Identity = ({ client }: { readonly client: ClientStats }) => {
 const Attributes = ({ client }: { readonly client: ClientStats }): ReactNode => (
   <span className="badges">
     {client.sample_rate > 0 && <Badge>Sampled {client.sample_rate}%</Badge>}
-    {client.tls && <Badge title={`${client.tls_version} ${client.tls_cipher_suite}`}>TLS</Badge>}
+    {client.tls && (
+      <Badge title={client.tls_cipher_suite}>{client.tls_version === "" ? "TLS" : client.tls_version}</Badge>
+    )}
     {client.deflate && <Badge>Deflate</Badge>}
     {client.snappy && <Badge>Snappy</Badge>}
     <Identity client={client} />

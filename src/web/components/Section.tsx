@@ -1,10 +1,18 @@
 import { type ReactNode, useState } from "react"
 
 /** A part of a page that unfolds. What is in it exists only while it is open. */
-export const Section = ({ children, summary }: { readonly summary: ReactNode; readonly children: ReactNode }) => {
+export const Section = ({ children, isPlain = false, summary }: {
+  readonly summary: ReactNode
+  readonly children: ReactNode
+  /** Without a frame: part of something that has one. */
+  readonly isPlain?: boolean
+}) => {
   const [isOpen, setOpen] = useState(false)
   return (
-    <details className="section" onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+    <details
+      className={isPlain ? undefined : "section"}
+      onToggle={({ currentTarget }) => setOpen(currentTarget.open)}
+    >
       <summary>{summary}</summary>
       {isOpen && children}
     </details>

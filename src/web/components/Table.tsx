@@ -6,13 +6,18 @@ export interface Column<A> {
   readonly cell: (row: A) => ReactNode
   /** Right-aligned. */
   readonly numeric?: boolean
+  /** A text that takes a line of its own in a card. */
+  readonly wide?: boolean
   /** The cell of the row of totals. */
   readonly total?: ReactNode
   /** Explains the heading. */
   readonly title?: string
 }
 
-/** A table of known size, whose first column names the row. Wide ones scroll. */
+/**
+ * A table of known size, whose first column names the row. Wide ones scroll; on a phone every row is a card of names and
+ * figures. The roles say that it is a table there, too.
+ */
 export const Table = <A extends object>({ caption, columns, empty, rows }: {
   readonly caption: string
   readonly columns: ReadonlyArray<Column<A> | undefined>
@@ -22,41 +27,52 @@ export const Table = <A extends object>({ caption, columns, empty, rows }: {
 }) => {
   const shown = columns.filter((column) => column !== undefined)
   const hasTotal = rows.length > 1 && shown.some(({ total }) => total !== undefined)
-  const cellClass = (column: Column<A>) => column.numeric === true ? "numeric" : undefined
+  const cellClass = (column: Column<A>) =>
+    column.numeric === true ? "numeric" : column.wide === true ? "wide" : undefined
   return (
     <div className="table" role="region" aria-label={caption} tabIndex={0}>
-      <table>
+      <table className="cards" role="table">
         <caption>{caption}</caption>
-        <thead>
-          <tr>
+        <thead role="rowgroup">
+          <tr role="row">
             {shown.map((column) => (
-              <th key={column.name} scope="col" className={cellClass(column)} title={column.title}>{column.name}</th>
+              <th key={column.name} scope="col" role="columnheader" className={cellClass(column)} title={column.title}>
+                {column.name}
+              </th>
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {rows.map(([key, row, className]) => (
-            <tr key={key} className={className}>
+            <tr key={key} role="row" className={className}>
               {shown.map((column, i) =>
                 i === 0
-                  ? <th key={column.name} scope="row">{column.cell(row)}</th>
-                  : <td key={column.name} className={cellClass(column)}>{column.cell(row)}</td>
+                  ? <th key={column.name} scope="row" role="rowheader">{column.cell(row)}</th>
+                  : (
+                    <td key={column.name} role="cell" data-name={column.name} className={cellClass(column)}>
+                      {column.cell(row)}
+                    </td>
+                  )
               )}
             </tr>
           ))}
           {rows.length === 0 && (
-            <tr>
-              <td colSpan={shown.length} className="empty">{empty ?? "None"}</td>
+            <tr role="row">
+              <td colSpan={shown.length} role="cell" className="empty">{empty ?? "None"}</td>
             </tr>
           )}
         </tbody>
         {hasTotal && (
-          <tfoot>
-            <tr>
+          <tfoot role="rowgroup">
+            <tr role="row">
               {shown.map((column, i) =>
                 i === 0
-                  ? <th key={column.name} scope="row">{column.total ?? "Total"}</th>
-                  : <td key={column.name} className={cellClass(column)}>{column.total}</td>
+                  ? <th key={column.name} scope="row" role="rowheader">{column.total ?? "Total"}</th>
+                  : (
+                    <td key={column.name} role="cell" data-name={column.name} className={cellClass(column)}>
+                      {column.total}
+                    </td>
+                  )
               )}
             </tr>
           </tfoot>

@@ -6,11 +6,18 @@ type Theme = typeof themes[number]
 
 const stored = (): Theme => themes.find((theme) => theme === localStorage.getItem(key)) ?? "auto"
 
+const apply = (theme: Theme): void => {
+  document.documentElement.dataset["theme"] = theme
+}
+
+// Before anything is drawn.
+apply(stored())
+
 /** Light, dark, or as the system has it. */
 export const ThemeSwitch = () => {
   const [theme, setTheme] = useState(stored)
   useEffect(() => {
-    document.documentElement.dataset["theme"] = theme
+    apply(theme)
     localStorage.setItem(key, theme)
   }, [theme])
   return (

@@ -1,5 +1,5 @@
 import type { ReactNode } from "react"
-import { Spark } from "../charts/Spark.tsx"
+import { DepthChart, Rate } from "../charts/Spark.tsx"
 import * as Format from "../format.ts"
 import type { Subject } from "../graphite/keys.ts"
 import { Picture } from "../graphite/Picture.tsx"
@@ -71,24 +71,24 @@ const nodeOf = ({ node }: Figures): string => node === "*" ? "" : node
 
 const chart = <A extends Figures>(
   name: string,
-  metric: "depth" | "rate",
+  Chart: typeof DepthChart | typeof Rate,
   channelOf: (row: A) => string,
   total: A | undefined
 ): Column<A> =>
   plain(
     name,
     false,
-    (row) => <Spark topic={row.topic_name} channel={channelOf(row)} node={nodeOf(row)} metric={metric} />,
+    (row) => <Chart topic={row.topic_name} channel={channelOf(row)} node={nodeOf(row)} />,
     total
   )
 
 /** The figures of a topic, a row for each nsqd; `total` is their sum. */
 export const topicColumns = <A extends Figures>(total: A): ReadonlyArray<Column<A>> => [
   counted("Depth", "depth", topicSubject, ({ depth }) => depth, total),
-  chart("Past hour", "depth", () => "", total),
+  chart("Past hour", DepthChart, () => "", total),
   queue(total),
   counted("Messages", "message_count", topicSubject, ({ message_count }) => message_count, total),
-  chart("Rate", "rate", () => "", total)
+  chart("Rate", Rate, () => "", total)
 ]
 
 /** The figures of channels; `total` is their sum where they are one channel on several nsqds. */
@@ -98,14 +98,14 @@ export const channelColumns = <A extends ChannelFigures>(total?: A): ReadonlyArr
     counted(name, metric, channelSubject, count, total)
   return [
     figure("Depth", "depth", ({ depth }) => depth),
-    chart("Past hour", "depth", channelOf, total),
+    chart("Past hour", DepthChart, channelOf, total),
     queue(total),
     figure("In-flight", "in_flight_count", ({ in_flight_count }) => in_flight_count),
     figure("Deferred", "deferred_count", ({ deferred_count }) => deferred_count),
     figure("Requeued", "requeue_count", ({ requeue_count }) => requeue_count),
     figure("Timed out", "timeout_count", ({ timeout_count }) => timeout_count),
     figure("Messages", "message_count", ({ message_count }) => message_count),
-    chart("Rate", "rate", channelOf, total),
+    chart("Rate", Rate, channelOf, total),
     figure("Connections", "clients", ({ client_count }) => client_count)
   ]
 }

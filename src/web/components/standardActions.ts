@@ -1,9 +1,12 @@
 import type { useActions } from "../act.ts"
 import * as Format from "../format.ts"
+import { settings } from "../settings.ts"
 import type { Action } from "./Actions.tsx"
 
 interface Subject {
   readonly depth: number
+  /** Of a topic. */
+  readonly channels?: ReadonlyArray<{ readonly depth: number }>
   readonly paused: boolean
   readonly nodes: ReadonlyArray<unknown> | null
 }
@@ -12,20 +15,24 @@ interface Subject {
 export const standardActions = (
   kind: "topic" | "channel",
   name: string,
-  { depth, nodes, paused }: Subject,
+  subject: Subject,
   { act, remove }: ReturnType<typeof useActions>,
   refresh: () => void,
   leave: () => void
 ): ReadonlyArray<Action> => {
-  const where = `on ${Format.quantity(nodes?.length ?? 0, "node")}`
+  const { channels = [], depth, nodes, paused } = subject
+  const where = nodes === null || nodes.length === 0
+    ? `on ${Format.quantity(settings.nsqlookupd.length, "nsqlookupd")}`
+    : `on ${Format.quantity(nodes.length, "node")}`
   const lost = `${Format.quantity(depth, "waiting message")} will be lost.`
+  const all = channels.reduce((sum, { depth }) => sum + depth, depth)
   const verb = paused ? "Unpause" : "Pause"
   return [
     {
       key: "empty",
       label: "Empty queue",
       question: `Empty ${kind} ${name} ${where}?`,
-      detail: lost,
+      detail: channels.length === 0 ? lost : `${lost} Those in its channels stay.`,
       danger: true,
       run: () => act("empty"),
       done: `The ${kind} has been emptied.`,
@@ -35,7 +42,11 @@ export const standardActions = (
       key: "delete",
       label: `Delete ${kind}`,
       question: `Delete ${kind} ${name} ${where}?`,
-      detail: kind === "topic" ? `Its channels and ${lost}` : lost,
+      detail: channels.length === 0
+        ? lost
+        : `Its ${Format.quantity(channels.length, "channel")} and ${
+          Format.quantity(all, "waiting message")
+        } in all of them will be lost.`,
       danger: true,
       run: remove,
       done: `The ${kind} has been deleted.`,

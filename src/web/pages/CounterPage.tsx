@@ -56,7 +56,11 @@ export const CounterPage = () => {
   return (
     <>
       <h1>Counter</h1>
-      {result._tag === "Failure" && <Notice kind="error">{messageOf(result.cause)}</Notice>}
+      {result._tag === "Failure" && (
+        <Notice kind="error">
+          {messageOf(result.cause)} <button type="button" onClick={refresh}>Try again</button>
+        </Notice>
+      )}
       <AnswerWarning message={answer.message} />
       <p className="counter">
         <span aria-hidden="true">

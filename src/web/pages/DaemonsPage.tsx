@@ -38,7 +38,7 @@ export const DaemonsPage = () => {
           { name: "Daemon", cell: ({ kind }) => kind },
           { name: "State", cell: (daemon) => <State daemon={daemon} /> },
           { name: "Since", cell: ({ since }) => Format.ago(since, at) },
-          { name: "What it said", cell: ({ error }) => <span className="words">{error}</span> },
+          { name: "What it said", wide: true, cell: ({ error }) => error },
           { name: "Hostname", cell: ({ hostname }) => hostname },
           { name: "Version", cell: ({ version }) => version }
         ]}

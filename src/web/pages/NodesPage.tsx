@@ -1,8 +1,11 @@
+import { useAtomValue } from "@effect/atom-react"
+import { AsyncResult } from "effect/reactivity"
 import type { Node } from "../../protocol/admin/AdminNodes.ts"
 import { AdminClient } from "../api.ts"
 import { Answer } from "../components/Answer.tsx"
 import { Badge } from "../components/Badge.tsx"
 import { Link } from "../components/Link.tsx"
+import { Section } from "../components/Section.tsx"
 import { Table } from "../components/Table.tsx"
 import * as Format from "../format.ts"
 import * as Route from "../route.ts"
@@ -28,35 +31,50 @@ const Lookupds = ({ node }: { readonly node: Node }) => {
 /** Many topics are listed on demand. */
 const maxOpen = 8
 
+const TopicBadges = ({ topics }: { readonly topics: NonNullable<Node["topics"]> }) => (
+  <span className="badges">
+    {topics.map(({ tombstoned, topic }) => (
+      <Badge
+        key={topic}
+        kind={tombstoned ? "warning" : "plain"}
+        {...(tombstoned ? { title: "tombstoned: consumers do not find it here" } : {})}
+      >
+        <Link to={Route.topic(topic)}>{topic}</Link>
+        {tombstoned && " (tombstoned)"}
+      </Badge>
+    ))}
+  </span>
+)
+
 const Topics = ({ node }: { readonly node: Node }) => {
   const topics = node.topics ?? []
-  const links = topics.map(({ tombstoned, topic }) => (
-    <Badge
-      key={topic}
-      kind={tombstoned ? "warning" : "plain"}
-      {...(tombstoned ? { title: "tombstoned: consumers do not find it here" } : {})}
-    >
-      <Link to={Route.topic(topic)}>{topic}</Link>
-      {tombstoned && " (tombstoned)"}
-    </Badge>
-  ))
   return topics.length <= maxOpen
-    ? <span className="badges">{topics.length} {links}</span>
+    ? (
+      <span className="badges">
+        {topics.length} <TopicBadges topics={topics} />
+      </span>
+    )
     : (
-      <details>
-        <summary>{Format.count(topics.length)}</summary>
-        <span className="badges">{links}</span>
-      </details>
+      <Section isPlain summary={Format.count(topics.length)}>
+        <TopicBadges topics={topics} />
+      </Section>
     )
 }
 
 const withLookupds = settings.nsqlookupd.length > 0
 
+const nodes = AdminClient.query("nodes", "list", {})
+
+const Heading = () => {
+  const answer = AsyncResult.getOrElse(useAtomValue(nodes), () => undefined)
+  return <h1>Nodes{answer !== undefined && ` (${answer.nodes?.length ?? 0})`}</h1>
+}
+
 export const NodesPage = () => (
-  <Answer of={AdminClient.query("nodes", "list", {})} live>
-    {({ nodes }) => (
-      <>
-        <h1>Nodes ({nodes?.length ?? 0})</h1>
+  <>
+    <Heading />
+    <Answer of={nodes} live>
+      {({ nodes }) => (
         <Table<Node>
           caption="NSQd nodes"
           empty="No nodes"
@@ -85,7 +103,7 @@ export const NodesPage = () => (
             { name: "Topics", cell: (node) => <Topics node={node} /> }
           ]}
         />
-      </>
-    )}
-  </Answer>
+      )}
+    </Answer>
+  </>
 )

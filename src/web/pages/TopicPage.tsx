@@ -98,17 +98,10 @@ const Channels = ({ topic }: { readonly topic: TopicAnswer }) => (
   />
 )
 
-const Shown = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refresh: () => void }) => {
+const Figures = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refresh: () => void }) => {
   const name = topic.topic_name
-  const actions = standardActions("topic", name, topic, useActions(name), refresh, () => goTo(Route.topics))
   return (
     <>
-      <Actions label={`Actions on topic ${name}`} actions={actions} />
-      {topic.nodes.length === 0 && (
-        <Notice kind="warning">
-          No nsqd has this topic any more. <Link to={Route.lookup}>Lookup</Link> shows what nsqlookupd knows of it.
-        </Notice>
-      )}
       <div className="charts">
         <figure>
           <figcaption>Depth, past hour</figcaption>
@@ -124,6 +117,27 @@ const Shown = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refre
       <CreateChannel topic={name} onCreated={refresh} />
       <PublishForm topic={name} nodes={topic.nodes.map(({ node }) => node)} onPublished={refresh} />
       <Tail topic={name} />
+    </>
+  )
+}
+
+const Shown = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refresh: () => void }) => {
+  const name = topic.topic_name
+  const actions = standardActions("topic", name, topic, useActions(name), refresh, () => goTo(Route.topics))
+  const isAnywhere = topic.nodes.length > 0
+  return (
+    <>
+      <Actions
+        label={`Actions on topic ${name}`}
+        actions={isAnywhere ? actions : actions.filter(({ key }) => key === "delete")}
+      />
+      {isAnywhere
+        ? <Figures topic={topic} refresh={refresh} />
+        : (
+          <Notice kind="warning">
+            No nsqd has this topic any more. <Link to={Route.lookup}>Lookup</Link> shows what nsqlookupd knows of it.
+          </Notice>
+        )}
     </>
   )
 }

@@ -1,5 +1,5 @@
 import { useAtomValue } from "@effect/atom-react"
-import { memo, useDeferredValue, useEffect, useMemo, useRef, useState } from "react"
+import { Fragment, memo, useDeferredValue, useEffect, useMemo, useRef, useState } from "react"
 import type { TopicSummary } from "../../protocol/admin/AdminLive.ts"
 import { TopicSpark } from "../charts/Spark.tsx"
 import { Paused } from "../components/Badge.tsx"
@@ -99,22 +99,23 @@ const List = ({ topics }: { readonly topics: ReadonlyMap<string, TopicSummary> }
         <span role="status">{Format.count(shown.length)} of {Format.quantity(topics.size, "topic")}</span>
       </label>
       <div className="table wide" role="region" aria-label="Topics" tabIndex={0}>
-        <table className="fixed" aria-rowcount={shown.length}>
+        <table className="fixed" aria-rowcount={shown.length + 1}>
           <caption className="hidden">Topics</caption>
           <thead>
             <tr>
               {columns.map(([key, name]) => (
-                <th
-                  key={key}
-                  scope="col"
-                  className={key === "topic" ? "name" : "numeric"}
-                  colSpan={key === "depth" || key === "rate" ? 2 : 1}
-                  aria-sort={sorting.key === key ? direction : undefined}
-                >
-                  <button type="button" onClick={() => setSorting(TopicList.sortBy(sorting, key))}>{name}</button>
-                </th>
+                <Fragment key={key}>
+                  <th
+                    scope="col"
+                    className={key === "topic" ? "name" : "numeric"}
+                    aria-sort={sorting.key === key ? direction : undefined}
+                  >
+                    <button type="button" onClick={() => setSorting(TopicList.sortBy(sorting, key))}>{name}</button>
+                  </th>
+                  {(key === "depth" || key === "rate") && <th scope="col" className="spark">Past hour</th>}
+                </Fragment>
               ))}
-              {settings.graphite.enabled && <th scope="col">Graphite: depth, messages</th>}
+              {settings.graphite.enabled && <th scope="col" className="pictures">Graphite: depth, messages</th>}
             </tr>
           </thead>
           <tbody ref={body}>

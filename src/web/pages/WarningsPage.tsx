@@ -22,6 +22,9 @@ const names: { readonly [Kind in Warning["kind"]]: string } = {
 
 const serious = new Set<Warning["kind"]>(["daemon_gone", "daemon_unhealthy", "unconsumed_channel"])
 
+/** The serious ones first; the others stay in the server's order. */
+const bySeverity = (a: Warning, b: Warning): number => Number(serious.has(b.kind)) - Number(serious.has(a.kind))
+
 /** Where to do something about it. */
 const Subject = ({ warning: { channel, node, topic } }: { readonly warning: Warning }) => {
   if (channel !== "") return <Link to={Route.channel(topic, channel)}>{topic} / {channel}</Link>
@@ -41,7 +44,7 @@ export const WarningsPage = () => {
         : (
           <Table<Warning>
             caption="What somebody should look at"
-            rows={warnings.map((warning) => [
+            rows={warnings.toSorted(bySeverity).map((warning) => [
               `${warning.kind} ${warning.topic} ${warning.channel} ${warning.node}`,
               warning
             ])}
@@ -51,7 +54,7 @@ export const WarningsPage = () => {
                 name: "Warning",
                 cell: ({ kind }) => <Badge kind={serious.has(kind) ? "error" : "warning"}>{names[kind]}</Badge>
               },
-              { name: "What", cell: ({ text }) => text },
+              { name: "What", wide: true, cell: ({ text }) => text },
               { name: "Since", cell: ({ since }) => Format.ago(since, at) }
             ]}
           />
