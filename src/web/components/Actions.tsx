@@ -74,9 +74,11 @@ export const Actions = ({ actions, compact = false, label }: {
   readonly label: string
   readonly compact?: boolean
 }) => {
-  const [asking, setAsking] = useState<Action>()
+  const [askedKey, setAskedKey] = useState<string>()
   const { busy, run } = useRun()
   if (!settings.isAdmin) return null
+  // What is asked follows what it is about, as long as it is asked.
+  const asking = actions.find(({ key }) => key === askedKey)
   return (
     <>
       <div className={compact ? "buttons compact" : "buttons"} role="group" aria-label={label}>
@@ -88,7 +90,7 @@ export const Actions = ({ actions, compact = false, label }: {
             // Not `disabled`, which would take the keyboard away from it.
             aria-disabled={busy}
             aria-label={compact ? `${action.label}: ${label}` : undefined}
-            onClick={() => busy || (action.question === undefined ? run(action) : setAsking(action))}
+            onClick={() => busy || (action.question === undefined ? run(action) : setAskedKey(action.key))}
           >
             {action.label}
           </button>
@@ -97,7 +99,7 @@ export const Actions = ({ actions, compact = false, label }: {
       {asking !== undefined && (
         <Confirmation
           action={asking}
-          onClose={() => setAsking(undefined)}
+          onClose={() => setAskedKey(undefined)}
           onConfirm={() => run(asking)}
         />
       )}

@@ -161,6 +161,7 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
       yield* view.open("/topics/orders")
       yield* confirm(view, "Pause topic", "Pause topic orders on 2 nodes?")
       yield* said(view, new RegExp(`The topic has been paused\\. WARNING: .*${dead}`))
+      yield* view.act((page) => page.getByRole("button", { name: "Unpause topic" }).waitFor())
       yield* admin.stop
       yield* confirm(view, "Unpause topic", "Unpause topic orders on 2 nodes?")
       yield* view.act((page) =>
