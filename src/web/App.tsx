@@ -69,10 +69,10 @@ const Header = ({ route }: { readonly route: Route.Route }) => {
         <Link to={Route.counter} current={route._tag === "Counter"}>Counter</Link>
         <Link to={Route.lookup} current={route._tag === "Lookup"}>Lookup</Link>
         <Link to={Route.warnings} current={route._tag === "Warnings"}>
-          Warnings{warnings.length > 0 && <span className="bubble">{warnings.length}</span>}
+          Warnings {warnings.length > 0 && <span className="bubble">{warnings.length}</span>}
         </Link>
         <Link to={Route.daemons} current={route._tag === "Daemons"}>
-          Daemons{gone > 0 && <span className="bubble error">{gone} gone</span>}
+          Daemons {gone > 0 && <span className="bubble error">{gone} gone</span>}
         </Link>
       </nav>
       <span className={connected === false ? "state lost" : "state"} role="status">

@@ -59,3 +59,12 @@ export const bytes = (size: number): string => {
 
 /** `one node`, `3 nodes`. */
 export const quantity = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? "" : "s"}`
+
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" })
+const exactClock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" })
+
+/** `15:04`, of Unix milliseconds, where the browser is. */
+export const minute = (at: number): string => clock.format(at)
+
+/** `15:04:05`. */
+export const second = (at: number): string => exactClock.format(at)

@@ -20,17 +20,19 @@ const compare = (key: SortKey, a: TopicSummary, b: TopicSummary): number => {
   return key === "topic" ? byName : (a[key] ?? -1) - (b[key] ?? -1) || byName
 }
 
-/** Topics whose names contain the text, whatever its case, sorted. */
+/** Whether a name contains the text, whatever its case. */
+export const isWanted = (name: string, filter: string): boolean =>
+  name.toLowerCase().includes(filter.trim().toLowerCase())
+
+/** Topics whose names contain the text, sorted. */
 export const arrange = (
   topics: Iterable<TopicSummary>,
   filter: string,
   { descending, key }: Sorting
-): ReadonlyArray<TopicSummary> => {
-  const wanted = filter.trim().toLowerCase()
-  return [...topics]
-    .filter(({ topic }) => topic.toLowerCase().includes(wanted))
+): ReadonlyArray<TopicSummary> =>
+  [...topics]
+    .filter(({ topic }) => isWanted(topic, filter))
     .sort((a, b) => descending ? compare(key, b, a) : compare(key, a, b))
-}
 
 /** A click on a heading: figures begin with the largest, names with the first; a second click turns it round. */
 export const sortBy = (current: Sorting, key: SortKey): Sorting =>

@@ -36,4 +36,10 @@ describe("figures on the pages", () => {
     assert.strictEqual(Format.ago(0, 125_000), "2 minutes ago")
     assert.strictEqual(Format.ago(10, 5), "0 seconds ago")
   })
+
+  it("has times of day with 24 hours", () => {
+    const at = new Date(2026, 0, 2, 15, 4, 5).getTime()
+    assert.strictEqual(Format.minute(at), "15:04")
+    assert.strictEqual(Format.second(at), "15:04:05")
+  })
 })

@@ -29,6 +29,8 @@ describe("the list of topics", () => {
 
   it("shows what contains the filter, in any case", () => {
     assert.deepStrictEqual(names(" ORD ", { key: "topic", descending: false }), ["Orders"])
+    assert.isTrue(TopicList.isWanted("Orders", "ord"))
+    assert.isFalse(TopicList.isWanted("Orders", "orders2"))
     assert.deepStrictEqual(names("nothing", { key: "topic", descending: false }), [])
   })
 

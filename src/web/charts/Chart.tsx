@@ -27,7 +27,7 @@ const optionsOf = (size: "small" | "large", kind: "depth" | "rate", width: numbe
   return {
     width,
     height: large ? 160 : 24,
-    padding: large ? [8, 8, 0, 0] : [2, 0, 2, 0],
+    padding: large ? [8, 20, 0, 0] : [2, 0, 2, 0],
     cursor: { show: large, drag: { x: false, y: false } },
     legend: { show: large, markers: { show: false } },
     select: { show: false, left: 0, top: 0, width: 0, height: 0 },
@@ -37,12 +37,12 @@ const optionsOf = (size: "small" | "large", kind: "depth" | "rate", width: numbe
     },
     axes: large
       ? [
-        { ...axis, size: 26, space: 64, values: (_, times) => times.map((time) => clock.format(time * 1000)) },
+        { ...axis, size: 26, space: 64, values: (_, times) => times.map((time) => Format.minute(time * 1000)) },
         { ...axis, size: 56, ...(kind === "depth" ? { incrs: wholeSteps } : {}), values: (_, all) => all.map(value) }
       ]
       : [{ show: false }, { show: false }],
     series: [
-      { label: "Time", value: (plot, time, _, at) => exactClock.format((at === null ? last(plot, 0) : time) * 1000) },
+      { label: "Time", value: (plot, time, _, at) => Format.second((at === null ? last(plot, 0) : time) * 1000) },
       {
         label: kind === "depth" ? "Depth" : "Messages per second",
         value: (plot, now, _, at) => value(at === null ? last(plot, 1) : now),
@@ -54,10 +54,6 @@ const optionsOf = (size: "small" | "large", kind: "depth" | "rate", width: numbe
     ]
   }
 }
-
-/** Of Unix milliseconds. */
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" })
-const exactClock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" })
 
 /** There are no parts of messages. */
 const wholeSteps = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat()

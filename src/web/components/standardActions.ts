@@ -21,10 +21,11 @@ export const standardActions = (
   leave: () => void
 ): ReadonlyArray<Action> => {
   const { channels = [], depth, nodes, paused } = subject
-  const where = nodes === null || nodes.length === 0
+  const isNowhere = nodes === null || nodes.length === 0
+  const where = isNowhere
     ? `on ${Format.quantity(settings.nsqlookupd.length, "nsqlookupd")}`
     : `on ${Format.quantity(nodes.length, "node")}`
-  const lost = `${Format.quantity(depth, "waiting message")} will be lost.`
+  const lost = isNowhere ? "No nsqd has it." : `${Format.quantity(depth, "waiting message")} will be lost.`
   const all = channels.reduce((sum, { depth }) => sum + depth, depth)
   const verb = paused ? "Unpause" : "Pause"
   return [

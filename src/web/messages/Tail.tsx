@@ -25,8 +25,7 @@ const Message = memo(({ message, view }: { readonly message: TailMessage; readon
   return (
     <li>
       <p className="meta">
-        <time>{new Date(message.at).toLocaleTimeString()}</time> <code>{message.id}</code> {message.node},{" "}
-        {Format.bytes(message.size)}
+        <time>{Format.second(message.at)}</time> <code>{message.id}</code> {message.node}, {Format.bytes(message.size)}
         {message.size > maxTailedBytes && ` (the first ${Format.bytes(maxTailedBytes)})`}
         {message.attempts > 1 && `, attempt ${message.attempts}`}, {shown.view}
       </p>

@@ -1,4 +1,5 @@
 import { useAtomRefresh } from "@effect/atom-react"
+import { useState } from "react"
 import type { NodeAnswer } from "../../protocol/admin/AdminNodes.ts"
 import type { ChannelOnNode, TopicOnNode } from "../../protocol/admin/AdminStats.ts"
 import { useTombstone } from "../act.ts"
@@ -9,6 +10,7 @@ import { Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { ClientTable } from "../components/ClientTable.tsx"
 import { channelColumns, topicColumns } from "../components/figureColumns.tsx"
+import { Filter } from "../components/Filter.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { Section } from "../components/Section.tsx"
@@ -16,6 +18,7 @@ import { Table } from "../components/Table.tsx"
 import * as Format from "../format.ts"
 import { LargePicture } from "../graphite/Picture.tsx"
 import * as Route from "../route.ts"
+import * as TopicList from "../topicList.ts"
 
 /** What nsqd pushes of its process. */
 const graphs = [
@@ -61,6 +64,7 @@ const TopicSection = ({ node, refresh, topic }: {
 }) => {
   const tombstone = useTombstone()
   const name = topic.topic_name
+  const waiting = topic.channels.reduce((sum, { depth }) => sum + depth, topic.depth)
   return (
     <Section
       summary={
@@ -83,7 +87,7 @@ const TopicSection = ({ node, refresh, topic }: {
           label: "Tombstone",
           question: `Tombstone topic ${name} on ${node}?`,
           detail: `Consumers will not find it here any more, it will be deleted on this node, and ${
-            Format.quantity(topic.depth, "waiting message")
+            Format.quantity(waiting, "waiting message")
           } will be lost.`,
           danger: true,
           run: () => tombstone({ params: { node }, payload: { topic: name } }),
@@ -98,6 +102,29 @@ const TopicSection = ({ node, refresh, topic }: {
       />
       <Channels topic={topic} />
     </Section>
+  )
+}
+
+/** Fewer need no filter. */
+const fewTopics = 20
+/** So many are drawn at first. */
+const manyTopics = 100
+
+const Topics = ({ node: { node, topics }, refresh }: { readonly node: NodeAnswer; readonly refresh: () => void }) => {
+  const [filter, setFilter] = useState("")
+  const [isAll, setAll] = useState(false)
+  const wanted = topics.filter(({ topic_name }) => TopicList.isWanted(topic_name, filter))
+  const shown = isAll ? wanted : wanted.slice(0, manyTopics)
+  return (
+    <>
+      {topics.length > fewTopics && (
+        <Filter value={filter} onChange={setFilter} shown={wanted.length} all={topics.length} />
+      )}
+      {shown.map((topic) => <TopicSection key={topic.topic_name} node={node} topic={topic} refresh={refresh} />)}
+      {shown.length < wanted.length && (
+        <button type="button" onClick={() => setAll(true)}>Show all {Format.count(wanted.length)}</button>
+      )}
+    </>
   )
 }
 
@@ -123,14 +150,7 @@ const Shown = ({ node, refresh }: { readonly node: NodeAnswer; readonly refresh:
       ))}
     </div>
     {node.topics.length === 0 && <Notice kind="info">This node has no topics.</Notice>}
-    {node.topics.map((topic) => (
-      <TopicSection
-        key={topic.topic_name}
-        node={node.node}
-        topic={topic}
-        refresh={refresh}
-      />
-    ))}
+    <Topics node={node} refresh={refresh} />
   </>
 )
 

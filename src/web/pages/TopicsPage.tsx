@@ -3,6 +3,7 @@ import { Fragment, memo, useDeferredValue, useEffect, useMemo, useRef, useState 
 import type { TopicSummary } from "../../protocol/admin/AdminLive.ts"
 import { TopicSpark } from "../charts/Spark.tsx"
 import { Paused } from "../components/Badge.tsx"
+import { Filter } from "../components/Filter.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { Waiting } from "../components/Waiting.tsx"
@@ -94,10 +95,7 @@ const List = ({ topics }: { readonly topics: ReadonlyMap<string, TopicSummary> }
   const direction = sorting.descending ? "descending" : "ascending"
   return (
     <>
-      <label className="filter">
-        Filter <input type="search" value={filter} onChange={({ target }) => setFilter(target.value)} />
-        <span role="status">{Format.count(shown.length)} of {Format.quantity(topics.size, "topic")}</span>
-      </label>
+      <Filter value={filter} onChange={setFilter} shown={shown.length} all={topics.size} />
       <div className="table wide" role="region" aria-label="Topics" tabIndex={0}>
         <table className="fixed" aria-rowcount={shown.length + 1}>
           <caption className="hidden">Topics</caption>

@@ -26,10 +26,11 @@ const serious = new Set<Warning["kind"]>(["daemon_gone", "daemon_unhealthy", "un
 const bySeverity = (a: Warning, b: Warning): number => Number(serious.has(b.kind)) - Number(serious.has(a.kind))
 
 /** Where to do something about it. */
-const Subject = ({ warning: { channel, node, topic } }: { readonly warning: Warning }) => {
+const Subject = ({ warning: { channel, kind, node, topic } }: { readonly warning: Warning }) => {
   if (channel !== "") return <Link to={Route.channel(topic, channel)}>{topic} / {channel}</Link>
   if (topic !== "") return <Link to={Route.topic(topic)}>{topic}</Link>
-  return node === "" ? <Link to={Route.nodes}>nodes</Link> : <Link to={Route.node(node)}>{node}</Link>
+  if (node !== "") return <Link to={Route.node(node)}>{node}</Link>
+  return kind === "versions_differ" ? <Link to={Route.nodes}>nodes</Link> : <Link to={Route.topics}>topics</Link>
 }
 
 export const WarningsPage = () => {

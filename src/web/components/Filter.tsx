@@ -1,0 +1,14 @@
+import * as Format from "../format.ts"
+
+/** A field that narrows a list of topics down to those whose names contain its text. */
+export const Filter = ({ all, onChange, shown, value }: {
+  readonly value: string
+  readonly onChange: (value: string) => void
+  readonly shown: number
+  readonly all: number
+}) => (
+  <label className="filter">
+    Filter <input type="search" value={value} onChange={({ target }) => onChange(target.value)} />
+    <span role="status">{Format.count(shown)} of {Format.quantity(all, "topic")}</span>
+  </label>
+)
