@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, type Scope } from "effect"
-import * as Http from "node:http"
+import type * as Http from "node:http"
 import { LogOutput } from "../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../src/services/logging/NsqLogger.ts"
 import { Nsqadmin, type NsqadminFailure } from "../../src/services/Nsqadmin.ts"
@@ -8,36 +8,20 @@ import { Nsqd } from "../../src/services/Nsqd.ts"
 import type { NsqadminOptions } from "../../src/services/options/NsqadminOptions.ts"
 import { quiet } from "./broker/testing.ts"
 import { type Answer, requestTo } from "./http/api.ts"
+import { fakeServer } from "./http/fakeServer.ts"
 import * as Certificates from "./transport/certificates.ts"
 
-/** A server on a free port that answers every request in the same way, and what it was asked. */
-const fakeServer = (answer: (url: string) => object) =>
-  Effect.gen(function*() {
-    const asked: Array<string> = []
-    const server = yield* Effect.acquireRelease(
-      Effect.callback<Http.Server>((resume) => {
-        const server = Http.createServer((request, response) => {
-          asked.push(`${request.method} ${request.url}`)
-          response.end(JSON.stringify(answer(request.url ?? "")))
-        })
-        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-      }),
-      (server) =>
-        Effect.sync(() => {
-          server.closeAllConnections()
-          server.close()
-        })
-    )
-    const address = server.address()
-    return { asked, address: `127.0.0.1:${typeof address === "object" ? address?.port : ""}` }
+/** An nsqd with topic `t` and its channel `c`, which does not say where it is, and what it was asked. */
+const fakeNsqd = Effect.gen(function*() {
+  const asked: Array<string> = []
+  const stats = { version: "1.3.0", health: "OK", topics: [{ topic_name: "t", channels: [{ channel_name: "c" }] }] }
+  const info = { version: "1.3.0", hostname: "host" }
+  const address = yield* fakeServer(({ method, url = "" }, response) => {
+    asked.push(`${method} ${url}`)
+    response.end(JSON.stringify(url.startsWith("/stats") ? stats : info))
   })
-
-/** An nsqd with topic `t` and its channel `c`, which does not say where it is. */
-const nsqd = fakeServer((url) =>
-  url.startsWith("/stats")
-    ? { version: "1.3.0", health: "OK", topics: [{ topic_name: "t", channels: [{ channel_name: "c" }] }] }
-    : { version: "1.3.0", hostname: "host" }
-)
+  return { asked, address }
+})
 
 interface Admin {
   readonly nsqd: { readonly asked: ReadonlyArray<string>; readonly address: string }
@@ -54,7 +38,7 @@ const start = Effect.fnUntraced(function*(
   options: Partial<NsqadminOptions> = {}
 ): Effect.fn.Return<Admin, NsqadminFailure, Scope.Scope> {
   const log: Array<string> = []
-  const daemon = yield* nsqd
+  const daemon = yield* fakeNsqd
   const context = yield* Nsqadmin.layerWith({
     httpAddress: "127.0.0.1:0",
     nsqdHttpAddresses: [daemon.address],

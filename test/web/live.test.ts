@@ -1,19 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { LiveSample, TopicSummary } from "../../src/protocol/admin/AdminLive.ts"
+import type { LiveSample } from "../../src/protocol/admin/AdminLive.ts"
 import * as LiveState from "../../src/web/live/LiveState.ts"
-
-const topic = (topic: string, depth: number): TopicSummary => ({
-  topic,
-  depth,
-  channel_depth: 0,
-  in_flight_count: 0,
-  deferred_count: 0,
-  message_count: 0,
-  rate: null,
-  channel_count: 0,
-  client_count: 0,
-  paused: false
-})
+import { summary as topic } from "./summary.ts"
 
 const sample = (changes: Partial<LiveSample>): LiveSample => ({
   at: 1,

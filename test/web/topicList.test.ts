@@ -1,19 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { TopicSummary } from "../../src/protocol/admin/AdminLive.ts"
 import * as TopicList from "../../src/web/topicList.ts"
-
-const summary = (topic: string, depth: number, rate: number | null = 0): TopicSummary => ({
-  topic,
-  depth,
-  channel_depth: 0,
-  in_flight_count: 0,
-  deferred_count: 0,
-  message_count: 0,
-  rate,
-  channel_count: 0,
-  client_count: 0,
-  paused: false
-})
+import { summary } from "./summary.ts"
 
 const topics = [summary("b", 5), summary("a", 5, null), summary("Orders", 9, 2)]
 const names = (filter: string, sorting: TopicList.Sorting) =>

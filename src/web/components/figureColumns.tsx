@@ -3,6 +3,9 @@ import { DepthChart, Rate } from "../charts/Spark.tsx"
 import * as Format from "../format.ts"
 import type { Subject } from "../graphite/keys.ts"
 import { Picture } from "../graphite/Picture.tsx"
+import * as Route from "../route.ts"
+import { Paused } from "./Badge.tsx"
+import { Link } from "./Link.tsx"
 import type { Column } from "./Table.tsx"
 
 /** What the figures of a topic and of a channel have in common. */
@@ -81,6 +84,16 @@ const chart = <A extends Figures>(
     (row) => <Chart topic={row.topic_name} channel={channelOf(row)} node={nodeOf(row)} />,
     total
   )
+
+/** The nsqd that a row is about. */
+export const hostColumn: Column<{ readonly hostname: string; readonly node: string; readonly paused: boolean }> = {
+  name: "NSQd host",
+  cell: ({ hostname, node, paused }) => (
+    <>
+      <Link to={Route.node(node)}>{hostname === "" ? node : `${hostname} (${node})`}</Link> <Paused paused={paused} />
+    </>
+  )
+}
 
 /** The figures of a topic, a row for each nsqd; `total` is their sum. */
 export const topicColumns = <A extends Figures>(total: A): ReadonlyArray<Column<A>> => [

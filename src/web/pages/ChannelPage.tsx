@@ -5,12 +5,10 @@ import { AdminClient } from "../api.ts"
 import { Spark } from "../charts/Spark.tsx"
 import { Actions } from "../components/Actions.tsx"
 import { Answer } from "../components/Answer.tsx"
-import { Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { ClientTable } from "../components/ClientTable.tsx"
-import { channelColumns } from "../components/figureColumns.tsx"
+import { channelColumns, hostColumn } from "../components/figureColumns.tsx"
 import { latencyColumns } from "../components/latency.tsx"
-import { Link } from "../components/Link.tsx"
 import { standardActions } from "../components/standardActions.ts"
 import { Table } from "../components/Table.tsx"
 import { goTo } from "../navigation.ts"
@@ -41,15 +39,7 @@ const Hosts = ({ channel }: { readonly channel: ChannelAnswer }) => {
       caption="Channel"
       rows={(channel.nodes ?? []).map((row) => [row.node, row])}
       columns={[
-        {
-          name: "NSQd host",
-          cell: ({ hostname, node, paused }) => (
-            <>
-              <Link to={Route.node(node)}>{hostname === "" ? node : `${hostname} (${node})`}</Link>{" "}
-              <Paused paused={paused} />
-            </>
-          )
-        },
+        hostColumn,
         ...channelColumns<ChannelOnNode | ChannelAnswer>(channel),
         (channel.delivery_msg_count ?? 0) === 0
           ? undefined

@@ -8,7 +8,7 @@ import { Answer } from "../components/Answer.tsx"
 import { Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { CreateChannel } from "../components/CreateChannel.tsx"
-import { channelColumns, topicColumns } from "../components/figureColumns.tsx"
+import { channelColumns, hostColumn, topicColumns } from "../components/figureColumns.tsx"
 import { latencyColumns } from "../components/latency.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
@@ -52,15 +52,7 @@ const Hosts = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refre
       caption="Topic message queue"
       rows={topic.nodes.map((node) => [node.node, node])}
       columns={[
-        {
-          name: "NSQd host",
-          cell: ({ hostname, node, paused }) => (
-            <>
-              <Link to={Route.node(node)}>{hostname === "" ? node : `${hostname} (${node})`}</Link>{" "}
-              <Paused paused={paused} />
-            </>
-          )
-        },
+        hostColumn,
         ...topicColumns<TopicOnNode | TopicAnswer>(topic),
         {
           name: "Channels",

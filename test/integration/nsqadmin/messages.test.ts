@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Http from "node:http"
 import * as Net from "node:net"
+import { fakeServer } from "../../services/http/fakeServer.ts"
 import { Browser, type Tab } from "./browser.ts"
 import { startAdmin, startCluster, until } from "./cluster.ts"
 
@@ -109,24 +109,8 @@ const consume = (address: string, identity: object) =>
     (socket) => Effect.sync(() => void socket.destroy())
   )
 
-const lyingNsqd = Effect.map(
-  Effect.acquireRelease(
-    Effect.callback<Http.Server>((resume) => {
-      const server = Http.createServer((request, response) => {
-        const stats = { version: image, health: image, topics: [{ topic_name: script, depth: 1, channels: [] }] }
-        const info = { version: image, hostname: image, topology_zone: image }
-        response.end(JSON.stringify(request.url?.startsWith("/stats") === true ? stats : info))
-      })
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) =>
-      Effect.sync(() => {
-        server.closeAllConnections()
-        server.close()
-      })
-  ),
-  (server) => {
-    const address = server.address()
-    return `127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
-  }
-)
+const lyingNsqd = fakeServer(({ url = "" }, response) => {
+  const stats = { version: image, health: image, topics: [{ topic_name: script, depth: 1, channels: [] }] }
+  const info = { version: image, hostname: image, topology_zone: image }
+  response.end(JSON.stringify(url.startsWith("/stats") ? stats : info))
+})

@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Http from "node:http"
+import { fakeServer } from "../../services/http/fakeServer.ts"
 import { Browser, type Tab } from "./browser.ts"
 import { startCluster, until } from "./cluster.ts"
 
@@ -154,20 +154,9 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages", (it) => 
 const graphiteServer = Effect.gen(function*() {
   const asked: Array<string> = []
   const picture = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64")
-  const server = yield* Effect.acquireRelease(
-    Effect.callback<Http.Server>((resume) => {
-      const server = Http.createServer((request, response) => {
-        asked.push(request.url ?? "")
-        response.setHeader("content-type", "image/gif").end(picture)
-      })
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) =>
-      Effect.sync(() => {
-        server.closeAllConnections()
-        server.close()
-      })
-  )
-  const address = server.address()
-  return { asked, address: `127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}` }
+  const address = yield* fakeServer(({ url = "" }, response) => {
+    asked.push(url)
+    response.setHeader("content-type", "image/gif").end(picture)
+  })
+  return { asked, address }
 })

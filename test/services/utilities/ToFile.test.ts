@@ -1,30 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Logger, Queue } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { createServer, type Server } from "node:http"
 import * as ToFile from "../../../src/services/utilities/ToFile.ts"
 import { TestBroker } from "../../../src/testing/index.ts"
+import { fakeServer } from "../http/fakeServer.ts"
 
 const layer = TestBroker.layer().pipe(Layer.provideMerge(FetchHttpClient.layer))
 
 /** The address of an nsqlookupd that never answers. */
-const silent = Effect.map(
-  Effect.acquireRelease(
-    Effect.callback<Server>((resume) => {
-      const server = createServer(() => {})
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) =>
-      Effect.sync(() => {
-        server.closeAllConnections()
-        server.close()
-      })
-  ),
-  (server) => {
-    const address = server.address()
-    return typeof address === "object" ? `127.0.0.1:${address?.port}` : ""
-  }
-)
+const silent = fakeServer(() => {})
 
 describe("nsq_to_file", () => {
   it.live("does not wait for an nsqlookupd longer than its flag says", () =>
