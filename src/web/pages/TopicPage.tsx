@@ -19,6 +19,7 @@ import { PublishForm } from "../messages/PublishForm.tsx"
 import { Tail } from "../messages/Tail.tsx"
 import { goTo } from "../navigation.ts"
 import * as Route from "../route.ts"
+import { settings } from "../settings.ts"
 
 /** Takes the topic off one nsqd. */
 const Tombstone = ({ node, refresh, topic }: {
@@ -61,7 +62,9 @@ const Hosts = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refre
           total: Format.count(topic.channels.length)
         },
         ...latencyColumns<TopicOnNode | TopicAnswer>(topic.e2e_processing_latency, topic),
-        { name: "Tombstone", cell: ({ node }) => <Tombstone topic={name} node={node} refresh={refresh} /> }
+        settings.isAdmin
+          ? { name: "Tombstone", cell: ({ node }) => <Tombstone topic={name} node={node} refresh={refresh} /> }
+          : undefined
       ]}
     />
   )

@@ -26,6 +26,9 @@ const columns: ReadonlyArray<readonly [TopicList.SortKey, string]> = [
   ["channel_count", "Channels"]
 ]
 
+/** With the two charts, and Graphite's pictures. */
+const columnCount = columns.length + (settings.graphite.enabled ? 3 : 2)
+
 const Row = memo(({ summary }: { readonly summary: TopicSummary }) => (
   <tr>
     <th scope="row">
@@ -82,7 +85,7 @@ const useVisible = (rows: number) => {
 const Gap = ({ rows }: { readonly rows: number }) =>
   rows === 0 ? null : (
     <tr aria-hidden="true">
-      <td colSpan={10} style={{ height: rows * rowHeight, padding: 0 }} />
+      <td colSpan={columnCount} style={{ height: rows * rowHeight, padding: 0 }} />
     </tr>
   )
 
@@ -97,7 +100,7 @@ const List = ({ topics }: { readonly topics: ReadonlyMap<string, TopicSummary> }
     <>
       <Filter value={filter} onChange={setFilter} shown={shown.length} all={topics.size} />
       <div className="table wide" role="region" aria-label="Topics" tabIndex={0}>
-        <table className="fixed" aria-rowcount={shown.length + 1}>
+        <table className={settings.graphite.enabled ? "fixed pictured" : "fixed"} aria-rowcount={shown.length + 1}>
           <caption className="hidden">Topics</caption>
           <thead>
             <tr>
