@@ -19,7 +19,7 @@ const rowHeight = 40
 const columns: ReadonlyArray<readonly [TopicList.SortKey, string]> = [
   ["topic", "Topic"],
   ["depth", "Depth"],
-  ["channel_depth", "Channels' depth"],
+  ["channel_depth", "In channels"],
   ["in_flight_count", "In flight"],
   ["rate", "Messages/s"],
   ["message_count", "Messages"],
