@@ -26,6 +26,7 @@ const fakeNsqd = Effect.gen(function*() {
 interface Admin {
   readonly nsqd: { readonly asked: ReadonlyArray<string>; readonly address: string }
   readonly log: ReadonlyArray<string>
+  readonly url: string
   readonly request: (
     method: string,
     path: string,
@@ -53,6 +54,7 @@ const start = Effect.fnUntraced(function*(
   return {
     nsqd: daemon,
     log,
+    url: `http://127.0.0.1:${port}`,
     request: (method, path, body, headers) => requestTo({ host: "127.0.0.1", port }, method, path, body, headers)
   }
 })
@@ -209,5 +211,20 @@ describe("nsqadmin", () => {
       const distrustful = yield* start({ nsqdHttpAddresses })
       const refused = yield* distrustful.request("GET", "/api/topics")
       assert.match(messageOf(refused), /^502 UPSTREAM_ERROR: failed to query any nsqd: .*certificate/)
+    }))
+
+  it.live("streams events that no proxy keeps back", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start({ basePath: "/nsq" })
+      const { event, headers } = yield* Effect.promise(async (signal) => {
+        const response = await fetch(`${url}/nsq/api/live`, { signal })
+        const first = await response.body?.getReader().read()
+        return { headers: response.headers, event: Buffer.from(first?.value ?? []).toString() }
+      })
+      assert.deepStrictEqual(
+        ["content-type", "cache-control", "x-accel-buffering"].map((name) => headers.get(name)),
+        ["text/event-stream", "no-store", "no"]
+      )
+      assert.match(event, /^data: \{"at":\d+,"full":true,/)
     }))
 })

@@ -48,14 +48,19 @@ const withinBase =
 
 const jsonType = "application/json"
 
-/** Tools look for NSQ's header, and for its way to write the type. */
-const inNsqForm = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
-  response.headers["content-type"]?.startsWith(jsonType) === true
-    ? HttpServerResponse.setHeaders(response, {
+/** Tools look for NSQ's header, and for its way to write the type; proxies must not gather events. */
+const finished = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
+  const type = response.headers["content-type"] ?? ""
+  if (type.startsWith(jsonType)) {
+    return HttpServerResponse.setHeaders(response, {
       "content-type": `${jsonType}; charset=utf-8`,
       "x-nsq-content-type": "nsq; version=1.0"
     })
+  }
+  return type.startsWith("text/event-stream")
+    ? HttpServerResponse.setHeaders(response, { "cache-control": "no-store", "x-accel-buffering": "no" })
     : response
+}
 
 const secured = HttpServerResponse.setHeader("x-content-type-options", "nosniff")
 
@@ -114,7 +119,7 @@ const make = Effect.fnUntraced(function*(checked: CheckedOptions) {
   const compressed = HttpMiddleware.compression({ algorithms: ["gzip", "deflate"], minSize: 0 })
   const app = router.pipe(
     withinBase(basePath, answer),
-    Effect.map((response) => secured(inNsqForm(response))),
+    Effect.map((response) => secured(finished(response))),
     compressed,
     logged,
     count

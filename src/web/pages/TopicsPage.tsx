@@ -29,8 +29,9 @@ const columns: ReadonlyArray<readonly [TopicList.SortKey, string]> = [
 /** With the two charts, and Graphite's pictures. */
 const columnCount = columns.length + (settings.graphite.enabled ? 3 : 2)
 
-const Row = memo(({ summary }: { readonly summary: TopicSummary }) => (
-  <tr>
+/** `index` is the row's place among all, of which only those in view are drawn. The headings are the first row. */
+const Row = memo(({ index, summary }: { readonly summary: TopicSummary; readonly index: number }) => (
+  <tr aria-rowindex={index}>
     <th scope="row">
       <Link to={Route.topic(summary.topic)}>{summary.topic}</Link> <Paused paused={summary.paused} />
     </th>
@@ -121,7 +122,9 @@ const List = ({ topics }: { readonly topics: ReadonlyMap<string, TopicSummary> }
           </thead>
           <tbody ref={body}>
             <Gap rows={first} />
-            {shown.slice(first, end).map((summary) => <Row key={summary.topic} summary={summary} />)}
+            {shown.slice(first, end).map((summary, i) => (
+              <Row key={summary.topic} summary={summary} index={first + i + 2} />
+            ))}
             <Gap rows={shown.length - end} />
           </tbody>
         </table>
