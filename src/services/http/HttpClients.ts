@@ -55,3 +55,20 @@ export const layer = (
     Layer.merge(Layer.succeed(HttpClient.TracerDisabledWhen, () => true))
   )
 }
+
+/** undici takes 0 for no limit. */
+const millisOrNone = (limit: Duration.Duration): number => Duration.isFinite(limit) ? Duration.toMillis(limit) : 0
+
+/**
+ * The same by undici, for those who make a request for every message: it costs a third less than `node:http` (measured with
+ * `nsq_to_http`), but is loaded when it is first used.
+ */
+export const layerUndici = (
+  options: Pick<HttpOptions, "httpClientConnectTimeout">
+): Layer.Layer<HttpClient.HttpClient> =>
+  NodeHttpClient.layerUndiciNoDispatcher.pipe(
+    Layer.provide(
+      NodeHttpClient.layerDispatcherOptions({ connect: { timeout: millisOrNone(options.httpClientConnectTimeout) } })
+    ),
+    Layer.merge(Layer.succeed(HttpClient.TracerDisabledWhen, () => true))
+  )

@@ -2,7 +2,7 @@
  * `nsq_to_http`: sends each message of a channel to web servers.
  */
 import { Effect, Random, type Scope, Struct } from "effect"
-import { HttpClient } from "effect/http"
+import { HttpClient, HttpIncomingMessage } from "effect/http"
 import { Consumer, Topic } from "../client/index.ts"
 import * as HttpClients from "../http/HttpClients.ts"
 import * as Kind from "../options/OptionKind.ts"
@@ -116,7 +116,8 @@ export const main = Effect.fn("nsq_to_http")(function*(
 ): Effect.fn.Return<void, ToolError, Transport | Scope.Scope> {
   const options = HttpCalls.unlimitedUnlessPositive(given)
   yield* forward(options).pipe(
-    Effect.provide(HttpClients.layer(options)),
+    Effect.provide(HttpClients.layerUndici(options)),
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, WebRequests.maxAnswer),
     ClientLogger.ofConsumer(options.topic, options.channel)
   )
 })

@@ -1,7 +1,7 @@
 /**
  * The requests of `nsq_to_http`: a message as the body of a POST, or in the address of a GET, and what counts as success.
  */
-import { type Duration, Effect, Schema, Stream } from "effect"
+import { ByteSize, type Duration, Effect, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 
 /** The server did not take a message. */
@@ -68,9 +68,13 @@ const isSuccess = (request: HttpClientRequest.HttpClientRequest, status: number)
 /** An error and what it was caused by, down to the operating system's. */
 const causes = (error: unknown): ReadonlyArray<Error> => error instanceof Error ? [error, ...causes(error.cause)] : []
 
-/** The server has closed a connection just as it was to be used again. */
+/** The server has closed a connection just as it was to be used again; the operating system says so, or undici. */
+const closedCodes = new Set<unknown>(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"])
 const isClosedConnection = (error: unknown): boolean =>
-  causes(error).some((cause) => "code" in cause && (cause.code === "ECONNRESET" || cause.code === "EPIPE"))
+  causes(error).some((cause) => "code" in cause && closedCodes.has(cause.code))
+
+/** What an answer may have to say, for `HttpIncomingMessage.MaxBodySize`; one that says more costs its connection. */
+export const maxAnswer = ByteSize.mebibytes(1)
 
 const reasonOf = (error: Error): string => causes(error).at(-1)?.message ?? error.message
 
@@ -89,6 +93,6 @@ export const send = Effect.fnUntraced(function*(
       orElse: () => Effect.fail(failed(`${request.method} ${request.url}: request timeout`))
     })
   )
-  yield* Effect.ignore(Effect.timeoutOption(Stream.runDrain(response.stream), timeout))
+  yield* Effect.ignore(Effect.timeoutOption(response.arrayBuffer, timeout))
   if (!isSuccess(request, response.status)) return yield* failed(`got status code ${response.status}`)
 })

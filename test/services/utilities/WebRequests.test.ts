@@ -1,10 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber } from "effect"
-import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
+import {
+  HttpClient,
+  HttpClientError,
+  type HttpClientRequest,
+  HttpClientResponse,
+  HttpIncomingMessage
+} from "effect/http"
 import { TestClock } from "effect/testing"
+import * as HttpClients from "../../../src/services/http/HttpClients.ts"
 import * as WebRequests from "../../../src/services/utilities/WebRequests.ts"
+import { fakeServer } from "../http/fakeServer.ts"
 
 const timeout = Duration.seconds(20)
+const undici = HttpClients.layerUndici({ httpClientConnectTimeout: Duration.seconds(2) })
 const body = Buffer.from("m")
 const post = WebRequests.post("http://web/in", body, "text/plain", {})
 const get = WebRequests.get("http://web/%s", body, {})
@@ -100,4 +109,38 @@ describe("a request with a message", () => {
     assert.strictEqual(typed.headers["content-type"], "text/html")
     assert.strictEqual(post.headers["content-type"], "text/plain")
   })
+})
+
+describe("requests by undici", () => {
+  it.live("are sent again when the server has closed the connection that they went by", () =>
+    Effect.gen(function*() {
+      const sockets = new Set<unknown>()
+      let answered = 0
+      const address = yield* fakeServer(({ socket }, response) => {
+        // Each connection is good for one answer, and does not say so.
+        if (sockets.has(socket)) return void socket.destroy()
+        sockets.add(socket)
+        answered++
+        response.end("ok")
+      })
+      const post = WebRequests.post(`http://${address}/`, Buffer.from("x"), "text/plain", {})
+      for (let i = 0; i < 3; i++) yield* WebRequests.send(post, Duration.seconds(5))
+      assert.strictEqual(answered, 3)
+    }).pipe(Effect.provide(undici)))
+
+  it.live("end with what an answer says after its status, however much that is", () =>
+    Effect.gen(function*() {
+      const address = yield* fakeServer((_, response) => {
+        const chunk = Buffer.alloc(256 * 1024)
+        const write = () => {
+          while (!response.destroyed && response.write(chunk)) continue
+        }
+        response.on("drain", write)
+        write()
+      })
+      const post = WebRequests.post(`http://${address}/`, Buffer.from("x"), "text/plain", {})
+      yield* WebRequests.send(post, Duration.seconds(20)).pipe(
+        Effect.provideService(HttpIncomingMessage.MaxBodySize, WebRequests.maxAnswer)
+      )
+    }).pipe(Effect.provide(undici)))
 })
