@@ -13,7 +13,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin", (it) => {
   it.effect("follows topics as they fill, come and go, without loading again", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
-      const { admin, create, nsqds } = yield* startCluster()
+      const { admin, create, lookupds, nsqds } = yield* startCluster()
       yield* create("orders")
       const view = yield* tab(admin.url)
       yield* view.open("/")
@@ -26,6 +26,9 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin", (it) => {
       yield* nsqds[1].post("/topic/pause?topic=payments")
       yield* view.act(() => row(view, "payments").getByText("paused").waitFor())
       for (const nsqd of nsqds) yield* nsqd.post("/topic/delete?topic=orders")
+      // It is listed as long as an nsqlookupd knows it.
+      for (const lookupd of lookupds) yield* lookupd.post("/topic/delete?topic=orders")
+      yield* view.act(() => row(view, "orders").waitFor({ state: "detached" }))
       const charts = yield* view.act(() => row(view, "payments").locator("canvas").count())
       assert.strictEqual(charts, 2)
       assert.strictEqual(yield* view.act((page) => page.locator("body").getAttribute("data-mark")), "same document")
