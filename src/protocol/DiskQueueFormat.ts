@@ -21,15 +21,29 @@ export interface QueueMetadata {
 export const dataFileName = (queue: string, file: number): string =>
   `${queue}.diskqueue.${String(file).padStart(6, "0")}.dat`
 
+/** The checksums of the records in a data file. NSQ does not have such a file, and ignores it. */
+export const checksumFileName = (queue: string, file: number): string =>
+  `${queue}.diskqueue.${String(file).padStart(6, "0")}.sum`
+
 export const metadataFileName = (queue: string): string => `${queue}.diskqueue.meta.dat`
 
-/** The number of a queue's data file, `undefined` for any other file name. */
-export const dataFileNumber = (queue: string, fileName: string): number | undefined => {
+/** The state of a queue beyond NSQ's metadata. NSQ does not have such a file, and ignores it. */
+export const stateFileName = (queue: string): string => `${queue}.diskqueue.state.dat`
+
+const numberedFile = (queue: string, fileName: string, extension: string): number | undefined => {
   const prefix = `${queue}.diskqueue.`
-  if (!fileName.startsWith(prefix)) return undefined
-  const match = /^(\d{6,})\.dat$/.exec(fileName.slice(prefix.length))
-  return match === null ? undefined : Number(match[1])
+  if (!fileName.startsWith(prefix) || !fileName.endsWith(extension)) return undefined
+  const digits = fileName.slice(prefix.length, -extension.length)
+  return /^\d{6,}$/.test(digits) ? Number(digits) : undefined
 }
+
+/** The number of a queue's data file, `undefined` for any other file name. */
+export const dataFileNumber = (queue: string, fileName: string): number | undefined =>
+  numberedFile(queue, fileName, ".dat")
+
+/** The number of a queue's checksum file, `undefined` for any other file name. */
+export const checksumFileNumber = (queue: string, fileName: string): number | undefined =>
+  numberedFile(queue, fileName, ".sum")
 
 export const encodeQueueMetadata = ({ depth, read, write }: QueueMetadata): string =>
   `${depth}\n${read.file},${read.offset}\n${write.file},${write.offset}\n`

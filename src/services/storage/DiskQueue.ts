@@ -20,6 +20,7 @@ import {
 } from "../../protocol/DiskQueueFormat.ts"
 import { Disk, type DiskError, type DiskFile } from "./Disk.ts"
 import * as QueueFiles from "./QueueFiles.ts"
+import type { QueueInventory } from "./QueueInventory.ts"
 import { type RecoveredQueue, recoverQueue } from "./QueueRecovery.ts"
 import { type BackendQueue, type RecordRun, StorageError, type StoredRun } from "./Storage.ts"
 
@@ -68,18 +69,24 @@ const minReadBytes = 4
 
 const storageError = (error: DiskError): StorageError => new StorageError({ description: error.message })
 
-/** Opens the queue with what its files hold. Closing the Scope syncs it and writes its metadata. */
+/** Where a queue reports its last failure, and `undefined` once it works again. */
+export interface QueueHealth {
+  readonly note: (queue: string, error: DiskError | undefined) => void
+}
+
+/** Opens the queue `name` from the files in the inventory. Closing the Scope syncs it and writes its metadata. */
 export const open = (
   name: string,
   options: DiskQueueOptions,
-  health: { note: (error: DiskError | undefined) => void }
+  inventory: QueueInventory,
+  health: QueueHealth
 ): Effect.Effect<DiskQueue, StorageError, Disk | Scope.Scope> =>
   Effect.gen(function*() {
     const disk = yield* Disk
     const label = `DISKQUEUE(${name})`
     const pathOf = (file: number) => Path.join(options.dataPath, dataFileName(name, file))
     const metadataPath = Path.join(options.dataPath, metadataFileName(name))
-    const recovered: RecoveredQueue = yield* Effect.mapError(recoverQueue(disk, name, options), storageError)
+    const recovered: RecoveredQueue = yield* Effect.mapError(recoverQueue(disk, name, options, inventory), storageError)
     const files = QueueFiles.make(disk, pathOf, options.maxBytesPerFile, recovered.write)
 
     /** Messages between `cursor` and `tail`. */
@@ -169,12 +176,12 @@ export const open = (
         Effect.matchEffect({
           onSuccess: () =>
             Effect.sync(() => {
-              health.note(undefined)
+              health.note(name, undefined)
               for (const append of group) append.resume(Effect.void)
             }),
           onFailure: (error) =>
             Effect.gen(function*() {
-              health.note(error)
+              health.note(name, error)
               yield* Effect.logError(`${label}: failed to write - ${error.message}`)
               yield* files.takeBack(before, error)
               tail = files.end()
@@ -185,9 +192,9 @@ export const open = (
     }
 
     const trySync = Effect.matchEffect(sync, {
-      onSuccess: () => Effect.sync(() => health.note(undefined)),
+      onSuccess: () => Effect.sync(() => health.note(name, undefined)),
       onFailure: (error) => {
-        health.note(error)
+        health.note(name, error)
         return Effect.logError(`${label} failed to sync - ${error.message}`)
       }
     })

@@ -8,6 +8,7 @@ import { decodeNsqdMetadata, encodeNsqdMetadata } from "../../protocol/NsqdMetad
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Disk, type DiskError } from "./Disk.ts"
 import * as DiskQueue from "./DiskQueue.ts"
+import * as QueueInventory from "./QueueInventory.ts"
 import { Storage, StorageError } from "./Storage.ts"
 
 /** Syncs are never further apart than this, also where the option says 0, which NSQ crashes at. */
@@ -20,8 +21,14 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     const { dataPath, maxBytesPerFile, maxMsgSize, syncEvery, syncTimeout } = yield* NsqdOptions
     const metadataPath = Path.join(dataPath, "nsqd.dat")
     const queues = new Set<DiskQueue.DiskQueue>()
-    let failure: DiskError | undefined
-    const health = { note: (error: DiskError | undefined) => void (failure = error) }
+    /** The last failure of each queue that does not work, oldest first: one queue's success says nothing about others. */
+    const failures = new Map<string, DiskError>()
+    const health: DiskQueue.QueueHealth = {
+      note: (queue, error) => {
+        if (error === undefined) failures.delete(queue)
+        else failures.set(queue, error)
+      }
+    }
 
     yield* Effect.sync(() => queues.forEach((queue) => queue.syncIfDirty())).pipe(
       Effect.delay(Duration.millis(Math.max(minSyncTimeoutMillis, Duration.toMillis(syncTimeout)))),
@@ -30,7 +37,18 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     )
 
     const open = (name: string) =>
-      DiskQueue.open(name, { dataPath, maxBytesPerFile, maxMsgSize, syncEvery }, health).pipe(
+      disk.list(dataPath === "" ? "." : dataPath).pipe(
+        // A missing directory fails when something is written, as in NSQ.
+        Effect.catchIf((error) => error.code === "ENOENT", () => Effect.succeed([])),
+        Effect.mapError(({ message }) => new StorageError({ description: message })),
+        Effect.flatMap((names) =>
+          DiskQueue.open(
+            name,
+            { dataPath, maxBytesPerFile, maxMsgSize, syncEvery },
+            QueueInventory.fromNames(name, names),
+            health
+          )
+        ),
         Effect.provideService(Disk, disk)
       )
 
@@ -39,7 +57,11 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
         Effect.tap(open(name), (queue) =>
           Effect.acquireRelease(
             Effect.sync(() => queues.add(queue)),
-            () => Effect.sync(() => queues.delete(queue))
+            () =>
+              Effect.sync(() => {
+                queues.delete(queue)
+                failures.delete(name)
+              })
           )),
       loadMetadata: Effect.gen(function*() {
         const text = yield* Effect.mapError(
@@ -58,7 +80,10 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
           disk.writeText(metadataPath, encodeNsqdMetadata(metadata)),
           ({ message }) => new StorageError({ description: message })
         ),
-      health: Effect.sync(() => failure?.text === undefined ? undefined : failure.message)
+      health: Effect.sync(() => {
+        for (const failure of failures.values()) return failure.message
+        return undefined
+      })
     })
   })
 )

@@ -7,7 +7,6 @@ import { Effect } from "effect"
 import * as Path from "node:path"
 import {
   dataFileName,
-  dataFileNumber,
   decodeQueueMetadata,
   metadataFileName,
   type QueueMetadata,
@@ -15,6 +14,7 @@ import {
   walkRecords
 } from "../../protocol/DiskQueueFormat.ts"
 import type { Disk, DiskError } from "./Disk.ts"
+import type { QueueInventory } from "./QueueInventory.ts"
 
 export interface RecoveredQueue extends QueueMetadata {
   /** The first data file there is; those before the read position are no longer needed. */
@@ -42,12 +42,14 @@ const scanBytes = 1024 * 1024
 export const recoverQueue = Effect.fnUntraced(function*(
   disk: Disk["Service"],
   name: string,
-  options: RecoveryOptions
+  options: RecoveryOptions,
+  inventory: QueueInventory
 ): Effect.fn.Return<RecoveredQueue, DiskError> {
   const label = `DISKQUEUE(${name})`
-  const directory = options.dataPath === "" ? "." : options.dataPath
   const pathOf = (file: number) => Path.join(options.dataPath, dataFileName(name, file))
-  const text = yield* disk.readText(Path.join(options.dataPath, metadataFileName(name)))
+  const text = inventory.hasMetadata
+    ? yield* disk.readText(Path.join(options.dataPath, metadataFileName(name)))
+    : undefined
   const saved = text === undefined ? undefined : decodeQueueMetadata(text)
   if (text !== undefined && saved === undefined) {
     yield* Effect.logError(`${label} failed to retrieveMetaData - not three lines of numbers`)
@@ -75,7 +77,7 @@ export const recoverQueue = Effect.fnUntraced(function*(
       }), (file) => file.close)
   })
 
-  const files = yield* dataFiles(disk, directory, name)
+  const files = inventory.data
   const [first] = files
   const last = files.at(-1)
 
@@ -115,10 +117,3 @@ export const recoverQueue = Effect.fnUntraced(function*(
   for (const file of later) depth += (yield* countRecords({ file, offset: 0 })).count
   return { depth, read, write: { file: (later.at(-1) ?? write.file) + 1, offset: 0 }, firstFile, changed: true }
 })
-
-const dataFiles = (disk: Disk["Service"], directory: string, name: string) =>
-  disk.list(directory).pipe(
-    // A directory that is gone is an error to whoever writes, as in NSQ.
-    Effect.catchIf((error) => error.code === "ENOENT", () => Effect.succeed([])),
-    Effect.map((names) => names.flatMap((file) => dataFileNumber(name, file) ?? []).sort((a, b) => a - b))
-  )

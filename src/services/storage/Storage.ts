@@ -51,7 +51,7 @@ export class Storage extends Context.Service<Storage, {
   readonly openQueue: (name: string) => Effect.Effect<BackendQueue, StorageError, Scope.Scope>
   readonly loadMetadata: Effect.Effect<NsqdMetadata | undefined, StorageError>
   readonly saveMetadata: (metadata: NsqdMetadata) => Effect.Effect<void, StorageError>
-  /** Why the last write failed; `undefined` while writing works. */
+  /** Why a queue's last operation failed, naming its file; `undefined` while all queues work. */
   readonly health: Effect.Effect<string | undefined>
 }>()("effect-nsq/storage/Storage") {
   /** Keeps everything in memory, for as long as the Layer lives: queues that are closed and opened again keep their records. */

@@ -74,6 +74,21 @@ describe("Storage on disk", () => {
       assert.isUndefined(yield* storage.health)
     }).pipe(Effect.scoped, Effect.provide(onDisk)))
 
+  it.effect("reports a failing queue until that queue works again, whatever other queues do", () =>
+    Effect.gen(function*() {
+      const storage = yield* Storage
+      const disk = yield* FaultyDisk
+      const failing = yield* storage.openQueue("failing")
+      const working = yield* storage.openQueue("working")
+      disk.fail((operation, path) => operation === "write" && path.includes("failing") ? "ENOSPC" : undefined)
+      yield* Effect.flip(failing.append([recordsOf([1])]))
+      yield* working.append([recordsOf([1])])
+      assert.strictEqual(yield* storage.health, "write /data/failing.diskqueue.000000.dat: no space left on device")
+      disk.fail(undefined)
+      yield* failing.append([recordsOf([1])])
+      assert.isUndefined(yield* storage.health)
+    }).pipe(Effect.scoped, Effect.provide(onDisk)))
+
   it.effect("does not take metadata it cannot understand for none", () =>
     Effect.gen(function*() {
       ;(yield* FaultyDisk).put("/data/nsqd.dat", "{\"topics\":")

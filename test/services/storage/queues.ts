@@ -5,6 +5,7 @@ import { Effect, Exit, Layer, References, Scope } from "effect"
 import { messageHeaderSize } from "../../../src/protocol/Message.ts"
 import type { Disk, DiskError } from "../../../src/services/storage/Disk.ts"
 import * as DiskQueue from "../../../src/services/storage/DiskQueue.ts"
+import * as QueueInventory from "../../../src/services/storage/QueueInventory.ts"
 import type { BackendQueue, RecordRun, StoredRun } from "../../../src/services/storage/Storage.ts"
 import { FaultyDisk } from "../../../src/testing/index.ts"
 
@@ -49,10 +50,13 @@ export interface OpenQueue extends DiskQueue.DiskQueue {
 export const openQueue = Effect.fnUntraced(function*(changed: Partial<DiskQueue.DiskQueueOptions> = {}) {
   const scope = yield* Scope.make()
   let failure: DiskError | undefined
-  const queue = yield* DiskQueue.open("t", { ...options, ...changed }, { note: (error) => void (failure = error) })
-    .pipe(
-      Scope.provide(scope)
-    )
+  const names = Array.from((yield* FaultyDisk).files().keys(), (path) => path.slice(options.dataPath.length + 1))
+  const queue = yield* DiskQueue.open(
+    "t",
+    { ...options, ...changed },
+    QueueInventory.fromNames("t", names),
+    { note: (_, error) => void (failure = error) }
+  ).pipe(Scope.provide(scope))
   const opened: OpenQueue = Object.defineProperties(
     { close: Scope.close(scope, Exit.void), health: () => failure },
     Object.getOwnPropertyDescriptors(queue)
