@@ -2,7 +2,8 @@
  * The metadata file `nsqd.dat` (section 14 of nsqd's notes): one line of JSON naming the topics and channels that outlive the
  * daemon, and whether they are paused.
  */
-import { Schema } from "effect"
+import { Result, Schema } from "effect"
+import * as GoJson from "./GoJson.ts"
 
 const Entry = { name: Schema.String, paused: Schema.Boolean }
 
@@ -15,13 +16,36 @@ export const NsqdMetadata = Schema.Struct({
 })
 export type NsqdMetadata = typeof NsqdMetadata.Type
 
-const FromText = Schema.fromJsonString(NsqdMetadata)
-const encode = Schema.encodeSync(FromText)
+const decode = Schema.decodeUnknownResult(NsqdMetadata)
+const encode = Schema.encodeSync(Schema.fromJsonString(NsqdMetadata))
 const none = <A>(list: ReadonlyArray<A> | null): ReadonlyArray<A> | null =>
   list === null || list.length === 0 ? null : list
 
-/** The metadata in a file's text. Names are not checked: whoever restores them skips the invalid ones. */
-export const decodeNsqdMetadata = Schema.decodeUnknownResult(FromText)
+/** A value with Go's zero values in place of missing and null fields. Anything but an object is left for the Schema to refuse. */
+const withZeroValues = (zero: Record<string, unknown>) => {
+  const fieldsOf = GoJson.fieldFinder(Object.keys(zero))
+  return (value: unknown): unknown => {
+    const fields = fieldsOf(value)
+    return fields === undefined ? value : { ...zero, ...fields }
+  }
+}
+const channelOf = withZeroValues({ name: "", paused: false })
+const topicFields = withZeroValues({ name: "", paused: false, channels: null })
+const metadataFields = withZeroValues({ topics: null, version: "" })
+
+const mapList = (value: unknown, key: string, element: (value: unknown) => unknown): unknown => {
+  if (typeof value !== "object" || value === null) return value
+  const list: unknown = Reflect.get(value, key)
+  return Array.isArray(list) ? { ...value, [key]: list.map(element) } : value
+}
+const topicOf = (value: unknown): unknown => mapList(topicFields(value), "channels", channelOf)
+
+/**
+ * The metadata in a file's text, read as Go reads it: keys in any case; what is missing or null is false, empty or 0. Fails
+ * for what Go refuses. Names are not checked: whoever restores them skips the invalid ones, the empty name among them.
+ */
+export const decodeNsqdMetadata = (text: string): Result.Result<NsqdMetadata, Schema.SchemaError> =>
+  Result.flatMap(GoJson.parse(text), (value) => decode(mapList(metadataFields(value), "topics", topicOf)))
 
 /** The file's text; NSQ writes `null` for an empty list. */
 export const encodeNsqdMetadata = ({ topics, version }: NsqdMetadata): string =>

@@ -38,4 +38,71 @@ describe("nsqd.dat", () => {
     )
     assert.strictEqual(encodeNsqdMetadata({ topics: [], version: "1.3.0" }), "{\"topics\":null,\"version\":\"1.3.0\"}")
   })
+
+  interface Channel {
+    readonly name: string
+    readonly paused: boolean
+  }
+  const channel = (name: string, paused = false): Channel => ({ name, paused })
+  const topic = (name: string, paused = false, channels: ReadonlyArray<Channel> | null = null) => ({
+    name,
+    paused,
+    channels
+  })
+
+  for (
+    const [text, topics] of [
+      ["null", null],
+      ["{}", null],
+      [`{"topics":null,"version":null}`, null],
+      [`{"version":"1.3.0"}`, null],
+      [`{"topics":[]}`, []],
+      [`{"topics":[{"name":"orders"}]}`, [topic("orders")]],
+      [`{"topics":[{"name":"orders","paused":null,"channels":null}],"version":""}`, [topic("orders")]],
+      [
+        `{"topics":[{"name":"t","channels":[{"name":"c"},{"name":"d","paused":null},null]}]}`,
+        [topic("t", false, [channel("c"), channel("d"), channel("")])]
+      ],
+      [
+        `{"Topics":[{"NAME":"t","PauSed":true,"CHANNELS":[{"Name":"c","Paused":true}]}],"Version":"1.0"}`,
+        [topic("t", true, [channel("c", true)])]
+      ],
+      [`{"topicſ":[{"name":"t"}]}`, [topic("t")]],
+      [`{"topics":[null,{"paused":true}]}`, [topic(""), topic("", true)]],
+      [`{"more":[1],"topics":[{"name":"t","messages":{"a":1}}]}`, [topic("t")]]
+    ] as const
+  ) {
+    it(`is read as Go reads it: ${text}`, () => {
+      assert.deepStrictEqual(Result.getOrThrow(decodeNsqdMetadata(text)).topics, topics)
+    })
+  }
+
+  for (
+    const text of [
+      "",
+      " ",
+      "{",
+      "[]",
+      "1",
+      `"topics"`,
+      "true",
+      "{} {}",
+      `\uFEFF{}`,
+      `{"topics":{}}`,
+      `{"topics":[1]}`,
+      `{"topics":["t"]}`,
+      `{"topics":[[]]}`,
+      `{"topics":[{"name":1}]}`,
+      `{"topics":[{"name":"t","paused":"true"}]}`,
+      `{"topics":[{"name":"t","paused":1}]}`,
+      `{"topics":[{"name":"t","channels":{}}]}`,
+      `{"topics":[{"name":"t","channels":["c"]}]}`,
+      `{"topics":[{"name":"t","channels":[{"name":"c","paused":0}]}]}`,
+      `{"version":1}`
+    ]
+  ) {
+    it(`is refused where Go refuses it: ${JSON.stringify(text)}`, () => {
+      assert.isTrue(Result.isFailure(decodeNsqdMetadata(text)))
+    })
+  }
 })

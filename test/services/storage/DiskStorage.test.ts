@@ -95,4 +95,15 @@ describe("Storage on disk", () => {
       const error = yield* Effect.flip((yield* Storage).loadMetadata)
       assert.match(error.message, /^failed to parse metadata in \/data\/nsqd.dat - /)
     }).pipe(Effect.provide(onDisk)))
+
+  it.effect("leaves metadata that Go would refuse as it is", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const storage = yield* Storage
+      for (const text of ["", "[]", `{"topics":[{"name":"t","paused":"yes"}]}`]) {
+        disk.put("/data/nsqd.dat", text)
+        yield* Effect.flip(storage.loadMetadata)
+        assert.strictEqual(disk.files().get("/data/nsqd.dat")?.toString(), text)
+      }
+    }).pipe(Effect.provide(onDisk)))
 })
