@@ -45,6 +45,31 @@ export const dataFileNumber = (queue: string, fileName: string): number | undefi
 export const checksumFileNumber = (queue: string, fileName: string): number | undefined =>
   numberedFile(queue, fileName, ".sum")
 
+/** What a file of a queue is for. */
+export type QueueFileKind =
+  | { readonly _tag: "Data" | "Sums"; readonly file: number }
+  | { readonly _tag: "Metadata" | "State" }
+
+export interface QueueFileName {
+  /** `topic` or `topic:channel`. */
+  readonly queue: string
+  readonly kind: QueueFileKind
+}
+
+/**
+ * Which queue a file belongs to; `undefined` for the name of any other file. A topic's name may itself contain
+ * `.diskqueue.`: the last one separates.
+ */
+export const parseQueueFileName = (fileName: string): QueueFileName | undefined => {
+  const match = /^(.+)\.diskqueue\.(?:(\d{6,})\.(dat|sum)|(meta|state)\.dat)$/.exec(fileName)
+  if (match === null) return undefined
+  const [, queue = "", digits, extension, single] = match
+  if (digits !== undefined) {
+    return { queue, kind: { _tag: extension === "dat" ? "Data" : "Sums", file: Number(digits) } }
+  }
+  return { queue, kind: { _tag: single === "meta" ? "Metadata" : "State" } }
+}
+
 export const encodeQueueMetadata = ({ depth, read, write }: QueueMetadata): string =>
   `${depth}\n${read.file},${read.offset}\n${write.file},${write.offset}\n`
 

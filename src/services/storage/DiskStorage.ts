@@ -6,9 +6,9 @@ import { Duration, Effect, Layer, Result } from "effect"
 import * as Path from "node:path"
 import { decodeNsqdMetadata, encodeNsqdMetadata } from "../../protocol/NsqdMetadata.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
+import * as Catalogue from "./Catalogue.ts"
 import { Disk, type DiskError } from "./Disk.ts"
 import * as DiskQueue from "./DiskQueue.ts"
-import * as QueueInventory from "./QueueInventory.ts"
 import { Storage, StorageError } from "./Storage.ts"
 
 /** Syncs are never further apart than this, also where the option says 0, which NSQ crashes at. */
@@ -36,20 +36,24 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       Effect.forkScoped
     )
 
+    /** Loaded by whatever comes first, before anything is written. */
+    const catalogue = yield* Effect.cached(
+      Effect.mapError(
+        Catalogue.load(disk, dataPath === "" ? "." : dataPath),
+        ({ message }) => new StorageError({ description: message })
+      )
+    )
+
     const open = (name: string) =>
-      disk.list(dataPath === "" ? "." : dataPath).pipe(
-        // A missing directory fails when something is written, as in NSQ.
-        Effect.catchIf((error) => error.code === "ENOENT", () => Effect.succeed([])),
-        Effect.mapError(({ message }) => new StorageError({ description: message })),
-        Effect.flatMap((names) =>
+      Effect.flatMap(
+        catalogue,
+        ({ disk, inventoryOf }) =>
           DiskQueue.open(
             name,
             { dataPath, maxBytesPerFile, maxMsgSize, syncEvery },
-            QueueInventory.fromNames(name, names),
+            inventoryOf(name),
             health
-          )
-        ),
-        Effect.provideService(Disk, disk)
+          ).pipe(Effect.provideService(Disk, disk))
       )
 
     return Storage.of({
@@ -64,6 +68,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
               })
           )),
       loadMetadata: Effect.gen(function*() {
+        yield* catalogue
         const text = yield* Effect.mapError(
           disk.readText(metadataPath),
           ({ message }) => new StorageError({ description: message })
