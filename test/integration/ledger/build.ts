@@ -1,0 +1,34 @@
+/**
+ * nsqd bundled from its sources as they are now, as the build does: it starts four times as fast as unbundled sources, and a
+ * test that starts it often is not at the mercy of what was built last.
+ */
+import * as Esbuild from "esbuild"
+import * as Path from "node:path"
+import { removeDirectory, temporaryDirectory } from "./program.ts"
+
+const root = Path.resolve(import.meta.dirname, "../../..")
+
+/** The command that runs it, and what removes it. */
+export interface Built {
+  readonly command: ReadonlyArray<string>
+  readonly remove: () => void
+}
+
+export const buildNsqd = async (): Promise<Built> => {
+  // Below node_modules, so that what is not bundled is found.
+  const outdir = temporaryDirectory(Path.join(root, "node_modules"))
+  await Esbuild.build({
+    absWorkingDir: root,
+    entryPoints: ["src/programs/nsqd.ts"],
+    outdir,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    splitting: true,
+    platform: "node",
+    format: "esm",
+    target: "node22.19",
+    external: ["snappy", "@node-rs/crc32", "@datadog/sketches-js", "undici", "ws"],
+    logLevel: "warning"
+  })
+  return { command: [process.execPath, Path.join(outdir, "nsqd.mjs")], remove: () => removeDirectory(outdir) }
+}
