@@ -65,7 +65,9 @@ const makePipe = Effect.fnUntraced(function*(link: Link) {
     pendingBytes,
     drained: Effect.callback<void>((resume) => {
       if (pendingBytes() === 0 || ended) return resume(Effect.void)
-      drains.add(() => resume(Effect.void))
+      const done = (): void => resume(Effect.void)
+      drains.add(done)
+      return Effect.sync(() => void drains.delete(done))
     })
   }
 })

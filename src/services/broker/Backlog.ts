@@ -55,6 +55,10 @@ export class Backlog {
   get hasSpilled(): boolean {
     return this.spilled.count > 0
   }
+  /** Whether messages can be delivered without reading from disk. */
+  get isLoaded(): boolean {
+    return this.memory.count + this.fetched.count > 0
+  }
   /** Whether all that was read has been delivered and the disk has more. */
   get canFetch(): boolean {
     return this.fetched.count === 0 && this.backend !== undefined && this.backend.depth > 0

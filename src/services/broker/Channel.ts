@@ -373,8 +373,16 @@ export class Channel {
         this.deliver()
         // Before every fetch: consumers that put back all they get must not pile it up in memory.
         if (backlog.hasSpilled) yield* backlog.writeSpilled
-      } while (backlog.canFetch && this.wantsMore() && (yield* backlog.fetch))
+        // Whether a consumer takes more is asked again after each flush, which may have emptied a connection that was full.
+      } while (this.wantsMore() && (yield* this.nextMessages))
     }
+  })
+
+  /** Whether there is something for another pass: in memory, after a turn for everybody else, or on disk. */
+  private readonly nextMessages: Effect.Effect<boolean> = Effect.suspend(() => {
+    const { backlog } = this
+    if (backlog.isLoaded) return Effect.as(Effect.yieldNow, true)
+    return backlog.canFetch ? backlog.fetch : Effect.succeed(false)
   })
 
   /** Whether a consumer is ready for more. */

@@ -11,7 +11,10 @@ export interface Consumer {
   readonly deliver: (frames: Buffer, start: number, end: number, count: number) => void
   /** No more messages for now: what was delivered is to go out. */
   readonly flush: () => void
-  /** Whether more messages may be delivered. After it was false, the consumer calls `Channel.wake` once it is true again. */
+  /**
+   * Whether more messages may be delivered. The channel asks during a pass and again after each `flush`. If it is false then,
+   * the consumer calls `Channel.wake` once it is true again.
+   */
   readonly isWritable: () => boolean
   /** The channel is gone; nothing more will be delivered. */
   readonly close: () => void

@@ -170,26 +170,24 @@ export const make = Effect.gen(function*() {
   })
 
   /**
-   * Sends what was held back. While the client does not take its output nothing more is delivered to it; for too long, and it
-   * is cut off.
+   * Sends what was held back. While the client does not take its output the channel delivers nothing more to it; a client
+   * that takes nothing for a heartbeat interval is cut off. Every way ends in `send`, which looks at the state again.
    */
   const outputLoop = Effect.fnUntraced(function*(session: Session) {
     const { outbox } = session
     while (true) {
       yield* session.outputWaits.wait
       if (outbox.isWritable) {
-        // It may have been full, and empty again before this fiber came to look.
-        session.takesOutput()
-        yield* Effect.sleep(session.lateFlushMillis)
-        session.send()
-        continue
+        // Without messages held back the connection was full, and is empty again before this fiber ran.
+        if (session.holdsBack) yield* Effect.sleep(session.lateFlushMillis)
+      } else {
+        const patience = session.negotiated.heartbeatInterval || limits.identify.defaultHeartbeatInterval
+        const drained = yield* Effect.timeoutOption(session.connection.drained, patience)
+        if (drained._tag === "None") {
+          return yield* Effect.logError(`client(${session.connection.remoteAddress}) - failed to send, i/o timeout`)
+        }
       }
-      const patience = session.negotiated.heartbeatInterval || limits.identify.defaultHeartbeatInterval
-      const drained = yield* Effect.timeoutOption(session.connection.drained, patience)
-      if (drained._tag === "None") {
-        return yield* Effect.logError(`client(${session.connection.remoteAddress}) - failed to send, i/o timeout`)
-      }
-      session.takesOutput()
+      session.send()
     }
   })
 

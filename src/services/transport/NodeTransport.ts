@@ -123,13 +123,17 @@ const connect = (socket: Net.Socket): Connected => {
     pendingBytes: () => socket.writableLength,
     drained: Effect.callback((resume) => {
       if (socket.destroyed || !socket.writableNeedDrain) return resume(Effect.void)
-      const done = (): void => {
+      const forget = (): void => {
         socket.off("drain", done)
         socket.off("close", done)
+      }
+      const done = (): void => {
+        forget()
         resume(Effect.void)
       }
       socket.once("drain", done)
       socket.once("close", done)
+      return Effect.sync(forget)
     })
   }
   const release = (): void => {

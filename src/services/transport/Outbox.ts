@@ -27,6 +27,8 @@ export class Outbox {
   private connection: Connection
   private buffer: Buffer | undefined
   private used = 0
+  /** Bytes handed to the connection since the last flush. */
+  private passedOn = 0
   private corked = false
   private answers = false
 
@@ -44,9 +46,9 @@ export class Outbox {
     return this.used + this.connection.pendingBytes() < maxPendingBytes
   }
 
-  /** Bytes gathered and not written yet. */
+  /** Bytes added since the last flush. */
   get gathered(): number {
-    return this.used
+    return this.used + this.passedOn
   }
 
   /** Whether something gathered is not a message: an answer is waited for, and never held back. */
@@ -84,6 +86,7 @@ export class Outbox {
     if (length >= directSize) {
       this.hold()
       this.push()
+      this.passedOn += length
       this.connection.write(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
       return
     }
@@ -100,6 +103,7 @@ export class Outbox {
   flush(): void {
     this.answers = false
     this.push()
+    this.passedOn = 0
     if (this.corked) {
       this.corked = false
       this.connection.uncork()
@@ -118,6 +122,7 @@ export class Outbox {
     if (buffer === undefined || used === 0) return
     const taken = this.connection.write(buffer.subarray(0, used))
     this.buffer = undefined
+    this.passedOn += used
     this.used = 0
     // A buffer that the network still reads from is left to the garbage collector.
     if (taken && stock.length < maxStock) stock.push(buffer)

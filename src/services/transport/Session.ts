@@ -81,7 +81,7 @@ export class Session implements CommandGate, Consumer, Client {
   private readonly connectTime: number
   /** Messages delivered and not sent yet. */
   private unsent = 0
-  /** The channel was told that nothing more may be delivered. */
+  /** The channel was told that nothing more may be delivered, and has not been woken since. */
   private refused = false
   private current: Connection
   private tlsMissing: boolean
@@ -185,11 +185,24 @@ export class Session implements CommandGate, Consumer, Client {
     }
   }
 
-  /** Sends everything. */
+  /**
+   * Sends everything, then looks at what is left: while messages gather the connection may be full, and the flush may have
+   * emptied it at once. Either the channel hears that it may go on, or the output loop waits until the client has taken it.
+   */
   send(): void {
     this.unsent = 0
     this.outbox.flush()
-    if (!this.outbox.isWritable) this.outputWaits.call()
+    if (!this.outbox.isWritable) {
+      this.outputWaits.call()
+    } else if (this.refused) {
+      this.refused = false
+      this.membership?.channel.wake()
+    }
+  }
+
+  /** Whether messages wait to go out with others. */
+  get holdsBack(): boolean {
+    return this.unsent > 0
   }
 
   /** How long messages may be held back, in ms. */
@@ -201,13 +214,6 @@ export class Session implements CommandGate, Consumer, Client {
     const { isWritable } = this.outbox
     if (!isWritable) this.refused = true
     return isWritable
-  }
-
-  /** The client takes its output: a channel that was told otherwise hears of it. */
-  takesOutput(): void {
-    if (!this.refused) return
-    this.refused = false
-    this.membership?.channel.wake()
   }
 
   close(): void {

@@ -158,8 +158,8 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
   const withConsumer = (index: number, act: (consumer: Consumer) => Effect.Effect<void>): Effect.Effect<void> =>
     consumers.length === 0 ? Effect.void : act(consumers[index % consumers.length]!)
 
-  const subscribe = Effect.fnUntraced(function*(index: number, msgTimeout: number) {
-    const recording = recordingConsumer()
+  const subscribe = Effect.fnUntraced(function*(index: number, msgTimeout: number, window: number) {
+    const recording = recordingConsumer(window)
     const consumerScope = yield* Scope.make()
     const membership = yield* broker.subscribe(topicName, channelNames[index]!, recording.consumer, {
       msgTimeout,
@@ -210,7 +210,8 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
         model.publish([body], delay)
         return send([Buffer.from(body)], delay)
       }),
-    Subscribe: ({ channel, msgTimeout }) => consumers.length < 4 ? subscribe(channel, msgTimeout) : Effect.void,
+    Subscribe: ({ channel, msgTimeout, window }) =>
+      consumers.length < 4 ? subscribe(channel, msgTimeout, window) : Effect.void,
     Ready: ({ consumer, count }) =>
       withConsumer(consumer, ({ membership, model }) =>
         Effect.sync(() => {
@@ -285,7 +286,7 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
     for (const index of model.channels.keys()) yield* carryOut({ _tag: "PauseChannel", channel: index, paused: false })
     yield* Effect.forEach(consumers, disconnect)
     for (const index of model.channels.keys()) {
-      yield* subscribe(index, 1000)
+      yield* subscribe(index, 1000, 2)
       consumers.at(-1)!.model.ready = 1000
       consumers.at(-1)!.membership.channel.setReady(consumers.at(-1)!.membership.subscription, 1000)
     }

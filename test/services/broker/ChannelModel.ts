@@ -14,7 +14,8 @@ const ChannelIndex = Small(1)
 export const Step = Schema.TaggedUnion({
   Publish: { count: Schema.Literals([1, 2, 5]) },
   PublishLater: { delay: Schema.Literals([1, 30, 200]) },
-  Subscribe: { channel: ChannelIndex, msgTimeout: Schema.Literals([20, 35]) },
+  /** The consumer takes at most `window` messages between two flushes, which changes nothing about what it receives. */
+  Subscribe: { channel: ChannelIndex, msgTimeout: Schema.Literals([20, 35]), window: Schema.Literals([1, 2, 1000]) },
   Ready: { consumer: Which, count: Small(4) },
   Block: { consumer: Which },
   Unblock: { consumer: Which },

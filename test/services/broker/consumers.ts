@@ -10,14 +10,19 @@ export interface Received {
   readonly timestamp: bigint
 }
 
-/** A consumer, and what it has received since somebody last looked. */
-export const recordingConsumer = () => {
+/**
+ * A consumer, and what it has received since somebody last looked. It is full after `window` messages, default any number,
+ * until the next flush.
+ */
+export const recordingConsumer = (window = Infinity) => {
   let received: Array<Received> = []
+  let unflushed = 0
   let writable = true
   let closed = false
   let flushes = 0
   const consumer: Consumer = {
     deliver: (frames, start, end, count) => {
+      unflushed += count
       const before = received.length
       for (let at = start; at < end;) {
         const next = at + frames.readInt32BE(at) + 4
@@ -28,8 +33,11 @@ export const recordingConsumer = () => {
       }
       if (received.length - before !== count) throw new Error(`${count} messages were announced`)
     },
-    flush: () => void flushes++,
-    isWritable: () => writable,
+    flush: () => {
+      flushes++
+      unflushed = 0
+    },
+    isWritable: () => writable && unflushed < window,
     close: () => {
       closed = true
     }

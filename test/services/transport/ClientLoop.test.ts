@@ -274,6 +274,29 @@ describe("with --max-connections", () => {
 })
 
 describe("output", () => {
+  it.effect("a consumer that acknowledges nothing receives all the messages it is ready for", () =>
+    Effect.gen(function*() {
+      const body = "x".repeat(4096)
+      yield* publishAll(Array.from({ length: 2500 }, () => body))
+      const consumer = yield* subscribed(2500, unbuffered)
+      const reading = yield* Effect.forkChild(Effect.replicateEffect(consumer.message, 2500))
+      while (reading.pollUnsafe() === undefined) yield* TestClock.adjust(5)
+      assert.lengthOf(yield* Fiber.join(reading), 2500)
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("a consumer that pauses with RDY 0 receives the rest when it is ready again", () =>
+    Effect.gen(function*() {
+      const body = "x".repeat(50_000)
+      yield* publishAll(Array.from({ length: 100 }, () => body))
+      const consumer = yield* subscribed(50, unbuffered)
+      for (let i = 0; i < 50; i++) yield* consumer.message
+      yield* consumer.send(rdy(0))
+      yield* nothingMore
+      yield* consumer.send(rdy(100))
+      const reading = yield* Effect.forkChild(Effect.replicateEffect(consumer.message, 50))
+      while (reading.pollUnsafe() === undefined) yield* TestClock.adjust(5)
+    }).pipe(Effect.provide(brokerWith({ memQueueSize: 0 }))))
+
   it.effect("single messages for a consumer that is busy wait at most 5 ms, in order", () =>
     Effect.gen(function*() {
       const consumer = yield* subscribed(10)

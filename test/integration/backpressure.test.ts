@@ -1,0 +1,82 @@
+/**
+ * Delivery does not depend on acknowledgements: a consumer receives as many messages as its ready count allows, however many
+ * bytes these have, on connections of every kind and at every pace of reading.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as DeflateConnection from "../../src/services/transport/DeflateConnection.ts"
+import * as SnappyConnection from "../../src/services/transport/SnappyConnection.ts"
+import { ProtocolClient } from "../../src/testing/index.ts"
+import * as Certificates from "../services/transport/certificates.ts"
+import { noise } from "../services/transport/connections.ts"
+import { type Client, identified, secured, serve, sized } from "../services/transport/secureClient.ts"
+
+const count = 2500
+const bodyBytes = 4096
+
+const compress = {
+  plain: (client: Client) => Effect.succeed(client.rest),
+  deflate: (client: Client) => DeflateConnection.make(client.rest, 1),
+  snappy: (client: Client) =>
+    Effect.map(SnappyConnection.loadCodec, (codec) => SnappyConnection.make(client.rest, codec))
+}
+
+/** A subscribed consumer that is ready for nothing yet. */
+const subscribed = Effect.fnUntraced(function*(port: number, how: keyof typeof compress, tls: boolean) {
+  const features = how === "plain" ? {} : { [how]: true }
+  const client = tls ? yield* secured(port, {}, features) : (yield* identified(port, features)).client
+  if (tls) assert.strictEqual(yield* client.text, "OK")
+  const consumer = ProtocolClient.over(yield* compress[how](client))
+  if (how !== "plain") assert.strictEqual(yield* consumer.text, "OK")
+  yield* consumer.raw("SUB t c\n")
+  assert.strictEqual(yield* consumer.text, "OK")
+  return { consumer, socket: client.socket }
+})
+
+const bodies = Array.from({ length: count }, (_, i) => noise(bodyBytes, i))
+
+/** Publishes all bodies in MPUBs of 100. */
+const publishAll = Effect.fnUntraced(function*(port: number) {
+  const { client } = yield* identified(port, {})
+  for (let i = 0; i < count; i += 100) {
+    const batch = bodies.slice(i, i + 100).map(sized)
+    const size = Buffer.alloc(4)
+    size.writeInt32BE(batch.length)
+    yield* client.raw(Buffer.concat([Buffer.from("MPUB t\n"), sized(Buffer.concat([size, ...batch]))]))
+    assert.strictEqual(yield* client.text, "OK")
+  }
+})
+
+describe("a consumer that acknowledges nothing receives as much as its ready count allows", () => {
+  for (const tls of [false, true]) {
+    for (const how of ["plain", "deflate", "snappy"] as const) {
+      const kind = `on a ${how} connection ${tls ? "inside TLS" : "in the clear"}`
+
+      it.live(`${kind}, with all messages waiting`, () =>
+        Effect.gen(function*() {
+          const daemon = yield* serve((yield* Certificates.files).options)
+          yield* publishAll(daemon.tcpPort)
+          const { consumer } = yield* subscribed(daemon.tcpPort, how, tls)
+          yield* consumer.raw(`RDY ${count}\n`)
+          for (const body of bodies) assert.isTrue(Buffer.from((yield* consumer.message).body).equals(body))
+        }), 30_000)
+
+      it.live(`${kind}, also if it pauses reading again and again`, () =>
+        Effect.gen(function*() {
+          const daemon = yield* serve((yield* Certificates.files).options)
+          yield* publishAll(daemon.tcpPort)
+          const { consumer, socket } = yield* subscribed(daemon.tcpPort, how, tls)
+          yield* consumer.raw(`RDY ${count}\n`)
+          for (const [i, body] of bodies.entries()) {
+            if (i % 500 === 100) {
+              socket.pause()
+              // Meanwhile the daemon fills the buffers between them.
+              for (let turn = 0; turn < 50; turn++) yield* Effect.sleep(1)
+              socket.resume()
+            }
+            assert.isTrue(Buffer.from((yield* consumer.message).body).equals(body))
+          }
+        }), 30_000)
+    }
+  }
+})
