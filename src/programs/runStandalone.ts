@@ -36,11 +36,15 @@ export const run = (args: ReadonlyArray<string>): void => {
   )
   const options = { ...StandaloneOptions.defaults(), ...assigned.given }
   mkdirSync(options.dataPath, { recursive: true })
-  const { dataPath, httpAddress, logLevel: level, tcpAddress } = options
+  const { dataPath, httpAddress, httpAllowedHosts, logLevel: level, tcpAddress } = options
   const standalone = Standalone.layer({
-    nsqd: { dataPath, tcpAddress, httpAddress },
-    nsqlookupd: { tcpAddress: options.lookupdTcpAddress, httpAddress: options.lookupdHttpAddress },
-    nsqadmin: { httpAddress: options.adminHttpAddress }
+    nsqd: { dataPath, tcpAddress, httpAddress, httpAllowedHosts },
+    nsqlookupd: {
+      tcpAddress: options.lookupdTcpAddress,
+      httpAddress: options.lookupdHttpAddress,
+      httpAllowedHosts
+    },
+    nsqadmin: { httpAddress: options.adminHttpAddress, httpAllowedHosts }
   })
   Main.runDaemon({
     layer: Layer.effectDiscard(Standalone.use(({ addresses }) => printAddresses(addresses))).pipe(

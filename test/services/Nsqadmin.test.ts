@@ -68,13 +68,13 @@ describe("nsqadmin", () => {
     Effect.gen(function*() {
       const { nsqd, request } = yield* start()
       const pause = (headers: Http.OutgoingHttpHeaders) =>
-        request("POST", "/api/topics/t", "{\"action\":\"pause\"}", { host: "admin.example", ...headers })
+        request("POST", "/api/topics/t", "{\"action\":\"pause\"}", { host: "admin.test", ...headers })
       for (
         const headers of [
           { "sec-fetch-site": "cross-site" },
-          { "sec-fetch-site": "same-site", "origin": "http://admin.example" },
+          { "sec-fetch-site": "same-site", "origin": "http://admin.test" },
           { origin: "http://evil.example" },
-          { origin: "http://admin.example.evil.example" },
+          { origin: "http://admin.test.evil.example" },
           { origin: "null" }
         ]
       ) {
@@ -86,8 +86,8 @@ describe("nsqadmin", () => {
         const headers of [
           {},
           { "sec-fetch-site": "same-origin" },
-          { origin: "https://admin.example" },
-          { "origin": "https://front.example", "x-forwarded-host": "front.example" }
+          { origin: "https://admin.test" },
+          { "origin": "https://front.test", "x-forwarded-host": "front.test" }
         ]
       ) {
         const { status, text } = yield* pause(headers)

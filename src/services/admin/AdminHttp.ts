@@ -8,9 +8,10 @@ import { HttpIncomingMessage, HttpMiddleware, HttpRouter, HttpServerRequest, Htt
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi } from "../../protocol/admin/AdminApi.ts"
 import * as HttpServer from "../http/HttpServer.ts"
+import * as RequestGuard from "../http/RequestGuard.ts"
 import * as GoDuration from "../options/GoDuration.ts"
 import { NsqadminOptions } from "../options/NsqadminOptions.ts"
-import type { Listener } from "../transport/Transport.ts"
+import { type Listener, splitAddress } from "../transport/Transport.ts"
 import type { CheckedOptions } from "./AdminCheck.ts"
 import * as AdminRoutes from "./AdminRoutes.ts"
 import * as CountersHandlers from "./CountersHandlers.ts"
@@ -62,7 +63,14 @@ const finished = (response: HttpServerResponse.HttpServerResponse): HttpServerRe
     : response
 }
 
-const secured = HttpServerResponse.setHeader("x-content-type-options", "nosniff")
+/** No browser may make a page of a response, guess its type or keep it, unless its route says otherwise. */
+const secured = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.setHeaders(response, {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+    ...response.headers,
+    "x-content-type-options": "nosniff"
+  })
 
 /** A line for every request, as NSQ has it. */
 const logged = <E, R>(app: App<E, R>): App<never, R | HttpServerRequest.HttpServerRequest> =>
@@ -110,8 +118,11 @@ const apiRoutes = HttpApiBuilder.layer(AdminApi).pipe(
   ])
 )
 
+/** Paths, below any base, whose GET keeps a stream open or reads messages. */
+const streaming = /\/api\/(?:live|messages\/[^/]+)$/
+
 const make = Effect.fnUntraced(function*(checked: CheckedOptions) {
-  const { httpAddress, proxyGraphite } = yield* NsqadminOptions
+  const { httpAddress, httpAllowedHosts, maxHttpConnections, proxyGraphite } = yield* NsqadminOptions
   const { basePath } = checked
   const answer = Endpoints.make([...Endpoints.ofApi(), ...AdminRoutes.endpoints(proxyGraphite)], basePath)
   const router = yield* HttpRouter.toHttpEffect(Layer.mergeAll(apiRoutes, AdminRoutes.layer(checked)))
@@ -119,16 +130,25 @@ const make = Effect.fnUntraced(function*(checked: CheckedOptions) {
   const compressed = HttpMiddleware.compression({ algorithms: ["gzip", "deflate"], minSize: 0 })
   const app = router.pipe(
     withinBase(basePath, answer),
-    Effect.map((response) => secured(finished(response))),
+    Effect.map(finished),
     compressed,
     logged,
+    Effect.map(secured),
     count
   )
   const scope = yield* Effect.scope
   const onRequest = yield* NodeHttpServer.makeHandler(app, { scope }).pipe(
     Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBodySize)
   )
-  return yield* HttpServer.listen({ name: "HTTP", address: httpAddress, quiet, onRequest })
+  const guard = yield* RequestGuard.make({
+    daemon: "nsqadmin",
+    hostCheckedOf: "everyone",
+    allowedHosts: [splitAddress(httpAddress)?.host ?? "", ...httpAllowedHosts],
+    changesByGet: () => false,
+    startsByGet: (path) => streaming.test(path)
+  })
+  const maxConnections = maxHttpConnections
+  return yield* HttpServer.listen({ name: "HTTP", address: httpAddress, guard, maxConnections, quiet, onRequest })
 })
 
 /** The listener. */

@@ -6,7 +6,7 @@ import { ClusterSources } from "../cluster/ClusterSources.ts"
 import { NsqadminOptions } from "../options/NsqadminOptions.ts"
 import type { ConfigValue } from "../options/OptionKind.ts"
 import { version } from "../options/Version.ts"
-import { AdminAccess, isSameOrigin } from "./AdminAccess.ts"
+import { AdminAccess } from "./AdminAccess.ts"
 import type { CheckedOptions } from "./AdminCheck.ts"
 import { AdminConfig } from "./AdminConfig.ts"
 import { type Endpoint, failure } from "./Endpoints.ts"
@@ -143,9 +143,7 @@ export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
     const putConfig = Effect.gen(function*() {
       const request = yield* HttpServerRequest.HttpServerRequest
       if (!isConfigAllowed(request)) return failure(403, "FORBIDDEN")
-      if (!isSameOrigin(request.headers)) {
-        return failure(403, "FORBIDDEN: the request comes from another site")
-      }
+      if (!access.isAdmin(request.headers)) return failure(403, "FORBIDDEN")
       const { opt = "" } = yield* HttpRouter.params
       if (Number(request.headers["content-length"] ?? 0) > maxConfigBytes) return failure(413, "INVALID_VALUE")
       const value = yield* Effect.orElseSucceed(request.text, () => "")

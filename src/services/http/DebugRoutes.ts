@@ -113,6 +113,9 @@ const freeMemory = Effect.sync(() => {
   return HttpResponse.plain(200, "OK")
 })
 
+/** Whether the path, in lower case, is that of a profile, which costs time and memory to make. */
+export const isProfile = (path: string): boolean => path.startsWith("/debug/pprof/") && path !== "/debug/pprof/"
+
 /** The profiles, and the page that lists them at the path that is the daemon's; the other one redirects there. */
 export const makeProfiles = Effect.fnUntraced(function*(indexPath: "/debug/pprof/" | "/debug/pprof") {
   const profiler = yield* Profiler.make

@@ -19,12 +19,21 @@ export interface HttpResponse {
 export class HttpFailure extends Data.TaggedError("HttpFailure")<{ readonly response: HttpResponse }> {}
 
 const nsqHeader = ["X-Nsq-Content-Type", "nsq; version=1.0"]
+/** No browser may make a page of a response, guess its type or keep it. */
+const secured = [
+  "X-Content-Type-Options",
+  "nosniff",
+  "Content-Security-Policy",
+  "default-src 'none'; frame-ancestors 'none'",
+  "Cache-Control",
+  "no-store"
+]
 const textType = ["Content-Type", "text/plain; charset=utf-8"]
 const jsonType = ["Content-Type", "application/json; charset=utf-8"]
 
 export const make = (status: number, headers: ReadonlyArray<string>, body: string | Buffer): HttpResponse => ({
   status,
-  headers: [...headers, "Content-Length", String(Buffer.byteLength(body))],
+  headers: [...headers, ...secured, "Content-Length", String(Buffer.byteLength(body))],
   body
 })
 
@@ -78,7 +87,7 @@ export const fail = (status: number, code: string): HttpFailure => new HttpFailu
 export const streaming = (
   headers: ReadonlyArray<string>,
   stream: (outgoing: ServerResponse) => void
-): HttpResponse => ({ status: 200, headers: [...headers, ...nsqHeader], body: "", stream })
+): HttpResponse => ({ status: 200, headers: [...headers, ...secured, ...nsqHeader], body: "", stream })
 
 /** Sends an answer. */
 export const send = (outgoing: ServerResponse, response: HttpResponse): void => {

@@ -11,6 +11,10 @@ import type { TLSSocket } from "node:tls"
 import * as NetListener from "../transport/NetListener.ts"
 import type { ServerTls } from "../transport/ServerTls.ts"
 import { type Listener, type ListenError, peerAddress } from "../transport/Transport.ts"
+import * as ConnectionLimit from "./ConnectionLimit.ts"
+import type { HttpResponse } from "./HttpResponse.ts"
+import * as RequestBody from "./RequestBody.ts"
+import type { RequestGuard } from "./RequestGuard.ts"
 
 /** How long a peer may take over what. Node looks every `checkInterval` for who took too long over headers or a request. */
 export interface Timeouts {
@@ -43,12 +47,18 @@ const grace = "1 second"
 /** How long the last answers may take to go out. */
 const linger = "500 millis"
 
+export type OnRequest = (incoming: Http.IncomingMessage, outgoing: Http.ServerResponse) => void
+
 export interface ServerSettings {
   /** What the log calls it: `HTTP`, `HTTPS`. */
   readonly name: string
   /** `host:port`, or the path of a unix socket. */
   readonly address: string
-  readonly onRequest: (incoming: Http.IncomingMessage, outgoing: Http.ServerResponse) => void
+  readonly onRequest: OnRequest
+  /** Refuses requests before `onRequest` sees them. */
+  readonly guard: RequestGuard
+  /** Open connections; 0 for no limit. */
+  readonly maxConnections: number
   /** Completes when no handler is at work. */
   readonly quiet: Effect.Effect<void>
   /** Present for HTTPS. */
@@ -104,18 +114,32 @@ const makeHttpsServer = Effect.fnUntraced(function*(
 })
 
 const makeServer = (
-  { onRequest, timeouts = defaultTimeouts, tls }: ServerSettings
+  { timeouts = defaultTimeouts, tls }: ServerSettings
 ): Effect.Effect<Http.Server, never, Scope.Scope> => {
   const options = optionsFor(timeouts)
   return Effect.map(
     tls === undefined ? Effect.sync(() => Http.createServer(options)) : makeHttpsServer(tls, options),
-    (server) =>
-      server
-        .setTimeout(timeouts.stalledMillis)
-        // The interim answer is for the handler to give, once it wants the body.
-        .on("request", onRequest)
-        .on("checkContinue", onRequest)
+    (server) => {
+      server.setTimeout(timeouts.stalledMillis)
+      // A client that has sent its request and closed its side still waits for the response, as in NSQ.
+      return Object.assign(server, { httpAllowHalfOpen: true })
+    }
   )
+}
+
+/** Refuses what the guard and the limit for connections refuse, and passes the rest on. */
+const guarded = (
+  { guard, onRequest }: ServerSettings,
+  limit: ConnectionLimit.ConnectionLimit,
+  fork: (effect: Effect.Effect<void>) => void
+): OnRequest => {
+  const refuse = (incoming: Http.IncomingMessage, outgoing: Http.ServerResponse, response: HttpResponse): void =>
+    fork(RequestBody.answerUnread(incoming, outgoing, response))
+  return (incoming, outgoing) => {
+    const refusal = limit(incoming) ?? guard(incoming)
+    if (refusal === undefined) onRequest(incoming, outgoing)
+    else refuse(incoming, outgoing, refusal)
+  }
 }
 
 /** The open sockets that an event of the server announces. */
@@ -162,6 +186,12 @@ export const listen = Effect.fnUntraced(
     const server = yield* makeServer(settings)
     const sockets = track(server, "connection")
     const serving = settings.tls === undefined ? sockets : track(server, "secureConnection")
+    const fork = yield* FiberSet.makeRuntime<never>()
+    const run = (effect: Effect.Effect<void>): void => void fork(effect)
+    const limit = ConnectionLimit.apply(server, sockets, settings.maxConnections, settings.tls !== undefined, run)
+    const onRequest = guarded(settings, limit, run)
+    // The interim response is for the handler to give, once it wants the body.
+    server.on("request", onRequest).on("checkContinue", onRequest)
     const listener = yield* Effect.acquireRelease(
       NetListener.bind(server, settings.address),
       ({ address }) =>

@@ -23,6 +23,7 @@ import * as MetricsRoutes from "./MetricsRoutes.ts"
 import * as OldApi from "./OldApi.ts"
 import { ProcessMemory } from "./ProcessMemory.ts"
 import * as Publish from "./Publish.ts"
+import * as RequestGuard from "./RequestGuard.ts"
 import * as RequestTarget from "./RequestTarget.ts"
 import * as Responder from "./Responder.ts"
 import * as Router from "./Router.ts"
@@ -108,17 +109,25 @@ export class NsqdHttp extends Context.Service<NsqdHttp, {
       const tls = yield* ServerTls
       const addresses = yield* ListenAddresses
       const { onRequest, quiet } = yield* makeHandler
+      const guard = yield* RequestGuard.make({
+        daemon: "nsqd",
+        hostCheckedOf: "browsers",
+        allowedHosts: [options.broadcastAddress, ...options.httpAllowedHosts],
+        changesByGet: OldApi.isOld,
+        startsByGet: DebugRoutes.isProfile
+      })
+      const common = { guard, quiet, maxConnections: options.maxHttpConnections }
       const listeners: Array<Listener> = []
       if (options.httpAddress !== "") {
         const plain = isPlainHttpRefused(options) ? tlsRequired(addresses) : onRequest
-        const settings = { name: "HTTP", address: options.httpAddress, onRequest: plain, quiet }
+        const settings = { name: "HTTP", address: options.httpAddress, onRequest: plain, ...common }
         const listener = yield* HttpServer.listen(settings)
         listeners.push(listener)
         addresses.httpPort = listener.port
       }
       if (tls !== undefined && options.httpsAddress !== "") {
         if (splitAddress(options.httpsAddress) === undefined) return yield* noPath(options.httpsAddress)
-        const settings = { name: "HTTPS", address: options.httpsAddress, onRequest, quiet, tls }
+        const settings = { name: "HTTPS", address: options.httpsAddress, onRequest, tls, ...common }
         const listener = yield* HttpServer.listen(settings)
         listeners.push(listener)
         addresses.httpsPort = listener.port

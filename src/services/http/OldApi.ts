@@ -1,15 +1,18 @@
 /**
  * The endpoints' names from before NSQ 1.0, which old guides still show and NSQ itself no longer answers. They do what their
- * successors do, by GET as well, and say once in the log what they are called now. `/put` and `/mput` are in `Publish`.
+ * successors do, by GET as well unless a browser asks (`RequestGuard`), and say once in the log what they are called now. `/put` and `/mput` are in `Publish`.
  */
 import { Effect } from "effect"
 import { type Handler, type Route, route } from "./Router.ts"
 
-const successors = new Map(
+const successors: ReadonlyMap<string, string> = new Map(
   ["topic", "channel"].flatMap((noun) =>
     ["create", "delete", "empty", "pause", "unpause"].map((verb) => [`/${verb}_${noun}`, `/${noun}/${verb}`] as const)
   )
 )
+
+/** Whether the path, in lower case, is an old name. */
+export const isOld = (path: string): boolean => successors.has(path)
 
 /** The old names of those `routes` that had one. */
 export const make = (routes: ReadonlyArray<Route>): ReadonlyArray<Route> =>

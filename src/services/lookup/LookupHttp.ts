@@ -4,6 +4,7 @@
 import { Context, Effect, FiberSet, Layer } from "effect"
 import * as DebugRoutes from "../http/DebugRoutes.ts"
 import * as HttpServer from "../http/HttpServer.ts"
+import * as RequestGuard from "../http/RequestGuard.ts"
 import * as RequestTarget from "../http/RequestTarget.ts"
 import * as Responder from "../http/Responder.ts"
 import { ListenAddresses } from "../ListenAddresses.ts"
@@ -21,16 +22,25 @@ export class LookupHttp extends Context.Service<LookupHttp, Listener>()("effect-
   static readonly layer: Layer.Layer<LookupHttp, ListenError, Registrations | ListenAddresses> = Layer.effect(
     LookupHttp,
     Effect.gen(function*() {
-      const { httpAddress } = yield* LookupdOptions
+      const { broadcastAddress, httpAddress, httpAllowedHosts, maxHttpConnections } = yield* LookupdOptions
       const addresses = yield* ListenAddresses
       const routes = yield* Effect.all([LookupRoutes.make, WatchRoutes.make, DebugRoutes.makeProfiles("/debug/pprof")])
       const respond = yield* Responder.make(routes.flat())
       const handlers = yield* FiberSet.make<void>()
       const fork = yield* FiberSet.runtime(handlers)()
+      const guard = yield* RequestGuard.make({
+        daemon: "nsqlookupd",
+        hostCheckedOf: "browsers",
+        allowedHosts: [broadcastAddress, ...httpAllowedHosts],
+        changesByGet: () => false,
+        startsByGet: (path) => path === "/watch" || DebugRoutes.isProfile(path)
+      })
       const understand = RequestTarget.cached((target) => target)
       const listener = yield* HttpServer.listen({
         name: "HTTP",
         address: httpAddress === "" ? anyAddress : httpAddress,
+        guard,
+        maxConnections: maxHttpConnections,
         quiet: FiberSet.awaitEmpty(handlers),
         onRequest: (incoming, outgoing) => void fork(respond(incoming, outgoing, understand(incoming.url ?? "/")))
       })

@@ -19,7 +19,7 @@ const patience = "10 seconds"
 /** Watchers of all topics together. */
 const maxWatchers = 10_000
 
-const headers = ["Content-Type", "text/event-stream", "Cache-Control", "no-store", "X-Accel-Buffering", "no"]
+const headers = ["Content-Type", "text/event-stream", "X-Accel-Buffering", "no"]
 const keepAlive = ": keep-alive\n\n"
 
 const event = (json: string): string => `event: producers\ndata: ${json}\n\n`
@@ -28,8 +28,14 @@ const closed = (outgoing: ServerResponse): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (outgoing.destroyed) return resume(Effect.void)
     const done = (): void => resume(Effect.void)
+    const { socket } = outgoing
     outgoing.once("close", done)
-    return Effect.sync(() => void outgoing.off("close", done))
+    // A client that closes its side wants no more events.
+    socket?.once("end", done)
+    return Effect.sync(() => {
+      outgoing.off("close", done)
+      socket?.off("end", done)
+    })
   })
 
 const drained = (outgoing: ServerResponse): Effect.Effect<void> =>

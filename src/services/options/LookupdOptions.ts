@@ -13,6 +13,7 @@ import * as DaemonCommand from "./DaemonCommand.ts"
 import * as DaemonConfig from "./DaemonConfig.ts"
 import type { Environment } from "./Environment.ts"
 import * as GoFlags from "./GoFlags.ts"
+import * as HttpOptions from "./HttpOptions.ts"
 import * as NodeId from "./NodeId.ts"
 import * as Kind from "./OptionKind.ts"
 import { initialValue, type OptionTable, row } from "./OptionTable.ts"
@@ -32,6 +33,10 @@ export interface LookupdOptions {
   /** A producer is hidden when its last ping is older. */
   readonly inactiveProducerTimeout: Duration.Duration
   readonly tombstoneLifetime: Duration.Duration
+  /** HTTP connections at a time; 0 for no limit. */
+  readonly maxHttpConnections: number
+  /** Host names that browsers may use besides the daemon's own and private ones; `*` for all. */
+  readonly httpAllowedHosts: ReadonlyArray<string>
 }
 
 /** Every option of nsqlookupd: flag, kind, default, help. */
@@ -58,6 +63,8 @@ export const table: OptionTable<LookupdOptions> = {
     () => Duration.minutes(5),
     "time since its last ping after which a producer is hidden"
   ),
+  maxHttpConnections: HttpOptions.maxHttpConnections,
+  httpAllowedHosts: HttpOptions.httpAllowedHosts,
   tombstoneLifetime: row(
     "tombstone-lifetime",
     Kind.duration,

@@ -13,6 +13,7 @@ import * as DaemonCommand from "./DaemonCommand.ts"
 import * as DaemonConfig from "./DaemonConfig.ts"
 import type { Environment } from "./Environment.ts"
 import * as GoFlags from "./GoFlags.ts"
+import * as HttpOptions from "./HttpOptions.ts"
 import * as Kind from "./OptionKind.ts"
 import * as OptionTable from "./OptionTable.ts"
 
@@ -51,6 +52,10 @@ export interface NsqadminOptions {
   readonly adminUsers: ReadonlyArray<string>
   readonly lookupdHttpAddresses: ReadonlyArray<string>
   readonly nsqdHttpAddresses: ReadonlyArray<string>
+  /** HTTP connections at a time; 0 for no limit. */
+  readonly maxHttpConnections: number
+  /** Host names that clients may use besides the daemon's own and private ones; `*` for all. */
+  readonly httpAllowedHosts: ReadonlyArray<string>
   /** Between two looks at the whole cluster. */
   readonly sampleInterval: Duration.Duration
 }
@@ -163,6 +168,8 @@ export const table: OptionTable.OptionTable<NsqadminOptions> = {
     "nsqd HTTP address (may be given several times)",
     { key: "nsqd_http_addresses" }
   ),
+  maxHttpConnections: HttpOptions.maxHttpConnections,
+  httpAllowedHosts: HttpOptions.httpAllowedHosts,
   sampleInterval: row(
     "sample-interval",
     Kind.duration,

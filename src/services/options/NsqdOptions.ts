@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Layer from "effect/Layer"
 import * as Struct from "effect/Struct"
+import * as HttpOptions from "./HttpOptions.ts"
 import * as NodeId from "./NodeId.ts"
 import * as Kind from "./OptionKind.ts"
 import type { OptionTable } from "./OptionTable.ts"
@@ -65,6 +66,10 @@ export interface NsqdOptions {
 
   /** TCP clients at a time; 0 for no limit. */
   readonly maxConnections: number
+  /** HTTP connections at a time; 0 for no limit. */
+  readonly maxHttpConnections: number
+  /** Host names that browsers may use besides the daemon's own and private ones; `*` for all. */
+  readonly httpAllowedHosts: ReadonlyArray<string>
   readonly maxHeartbeatInterval: Duration.Duration
   readonly maxRdyCount: number
   /** Bytes. */
@@ -241,6 +246,8 @@ export const table: OptionTable<NsqdOptions> = {
   ),
 
   maxConnections: row("max-connections", Kind.int, int(0), "most TCP clients at a time; 0 for no limit"),
+  maxHttpConnections: HttpOptions.maxHttpConnections,
+  httpAllowedHosts: HttpOptions.httpAllowedHosts,
   maxHeartbeatInterval: row(
     "max-heartbeat-interval",
     Kind.duration,

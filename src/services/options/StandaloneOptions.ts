@@ -2,6 +2,7 @@
  * The command line of `standalone`: where the daemons listen and where data lies; everything else is as in NSQ.
  */
 import * as Struct from "effect/Struct"
+import * as HttpOptions from "./HttpOptions.ts"
 import * as Kind from "./OptionKind.ts"
 import { initialValue, type OptionTable, row } from "./OptionTable.ts"
 
@@ -13,6 +14,8 @@ export interface StandaloneOptions {
   readonly lookupdTcpAddress: string
   readonly lookupdHttpAddress: string
   readonly adminHttpAddress: string
+  /** For all three daemons. */
+  readonly httpAllowedHosts: ReadonlyArray<string>
   readonly logLevel: Kind.NsqLogLevel
 }
 
@@ -30,6 +33,7 @@ export const table: OptionTable<StandaloneOptions> = {
     "address of nsqlookupd's HTTP API"
   ),
   adminHttpAddress: row("admin-http-address", Kind.string, () => "0.0.0.0:4171", "address of nsqadmin's pages"),
+  httpAllowedHosts: HttpOptions.httpAllowedHosts,
   logLevel: row("log-level", Kind.logLevel, level, "lowest level of lines to log")
 }
 

@@ -133,6 +133,8 @@ describe("a peer that takes too long", () => {
       name: "HTTP",
       address: "127.0.0.1:0",
       onRequest: (incoming, outgoing) => void incoming.resume().on("end", () => outgoing.end(Buffer.alloc(size))),
+      guard: () => undefined,
+      maxConnections: 0,
       quiet: Effect.void,
       timeouts: { ...patient, ...timeouts }
     })

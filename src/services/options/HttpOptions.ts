@@ -1,0 +1,20 @@
+/** The options that every HTTP listener has, whichever daemon it belongs to. */
+import * as Kind from "./OptionKind.ts"
+import { row } from "./OptionTable.ts"
+
+const none = (): ReadonlyArray<string> => []
+
+export const maxHttpConnections = row(
+  "max-http-connections",
+  Kind.int,
+  () => 10_000,
+  "most HTTP connections at a time; 0 for no limit"
+)
+
+export const httpAllowedHosts = row(
+  "http-allowed-host",
+  Kind.strings,
+  none,
+  "host name that web browsers may use besides IP addresses, private names and the daemon's own; * for all (may be given several times)",
+  { key: "http_allowed_hosts" }
+)
