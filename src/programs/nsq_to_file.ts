@@ -1,7 +1,9 @@
 /**
  * The program `nsq_to_file`: writes messages to files.
  */
+import * as Effect from "effect/Effect"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
+import * as NodeOutputFiles from "../services/utilities/NodeOutputFiles.ts"
 import * as ToFile from "../services/utilities/ToFile.ts"
 import * as Tool from "./tool.ts"
 
@@ -9,7 +11,7 @@ Tool.run({
   name: "nsq_to_file",
   table: ToFile.table,
   defaults: ToFile.defaults,
-  main: ToFile.main,
+  main: (options) => Effect.provide(ToFile.main(options), NodeOutputFiles.layer),
   onlyFlags: true,
   logs: ({ logLevel, logPrefix }) =>
     NsqLogger.layer({ format: "nsq", level: ToFile.parseLogLevel(logLevel) ?? "info", prefix: logPrefix })

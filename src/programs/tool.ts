@@ -12,6 +12,7 @@ import * as Result from "effect/Result"
 import type { Scope } from "effect/Scope"
 import { constants } from "node:os"
 import process from "node:process"
+import { ExitStatus } from "../services/ExitStatus.ts"
 import { formatTime } from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
 import * as GoFlags from "../services/options/GoFlags.ts"
@@ -30,7 +31,10 @@ export interface Tool<Options extends object, E extends { readonly message: stri
   readonly defaults: () => Options
   /** NSQ's `to_nsq` has no `--version`. */
   readonly hasVersion?: boolean
-  /** Its work. The program exits with 0 when it completes, and with 1 and the error's message when it fails. */
+  /**
+   * Its work. The program exits with 0 when it completes or is interrupted, unless something was lost (`ExitStatus`), and
+   * with 1 and the error's message when it fails.
+   */
   readonly main: (options: Options) => Effect.Effect<void, E, Transport | HttpClient | Scope>
   /** NSQ's nsq_to_file takes nothing but flags; the others ignore what follows them. */
   readonly onlyFlags?: boolean
@@ -70,7 +74,9 @@ export const run = <Options extends object, E extends { readonly message: string
   )
   const options: Options = { ...defaults(), ...assigned.given }
   const logs = tool.logs?.(options) ?? ClientLogger.layer
+  const status = { failed: false }
   const work = Effect.scoped(main(options)).pipe(
+    Effect.provideService(ExitStatus, status),
     Effect.provide([NodeTransport.layer, FetchHttpClient.layer]),
     Effect.provide(logs)
   )
@@ -83,7 +89,7 @@ export const run = <Options extends object, E extends { readonly message: string
   if (tool.endsOnHangup === true) process.on("SIGHUP", stop)
   fiber.addObserver((exit) => {
     clearInterval(keepAlive)
-    process.exit(exitCode(exit))
+    process.exit(exitCode(exit) || Number(status.failed))
   })
 }
 

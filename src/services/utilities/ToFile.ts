@@ -3,6 +3,7 @@
  * disk.
  */
 import {
+  Clock,
   Duration,
   Effect,
   FiberMap,
@@ -17,16 +18,20 @@ import {
 } from "effect"
 import type { HttpClient } from "effect/http"
 import process from "node:process"
+import { RE2JS } from "re2js"
 import { Consumer, type Delivery, Discovery, Topic } from "../client/index.ts"
+import { ExitStatus } from "../ExitStatus.ts"
 import * as HttpClients from "../http/HttpClients.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
 import type { Transport } from "../transport/Transport.ts"
 import * as FileNames from "./FileNames.ts"
 import * as HttpCalls from "./HttpCalls.ts"
+import * as OutputDirectory from "./OutputDirectory.ts"
+import type { OutputFiles } from "./OutputFiles.ts"
 import * as Progress from "./Progress.ts"
 import * as Sources from "./Sources.ts"
-import { type ToolError, toolError } from "./ToolError.ts"
+import { type FileFailed, type ToolError, toolError } from "./ToolError.ts"
 import { type FileSettings, TopicFile } from "./TopicFile.ts"
 
 export interface ToFileOptions extends Sources.SourceOptions, HttpClients.HttpOptions {
@@ -130,7 +135,7 @@ const fileSettings = (options: ToFileOptions): FileSettings => {
   }
 }
 
-/** Writes one topic, for ever. */
+/** Writes one topic until it is interrupted, or until a file fails: after that nothing more is finished. */
 const writeTopic = Effect.fnUntraced(function*(
   options: ToFileOptions,
   settings: FileSettings,
@@ -139,6 +144,7 @@ const writeTopic = Effect.fnUntraced(function*(
   progress: Progress.Progress
 ) {
   const { channel } = options
+  const status = yield* ExitStatus
   const consumer = yield* Consumer.make({
     ...(yield* Sources.consumerOptions(options, "nsq_to_file/1.3.0", topic, channel)),
     topic: Topic.bytes(topic),
@@ -146,8 +152,11 @@ const writeTopic = Effect.fnUntraced(function*(
     maxAttempts: 0
   })
   const file = new TopicFile(topic, settings)
-  const alone = yield* Semaphore.make(1)
+  const permit = yield* Semaphore.make(1)
   let unfinished: Array<Delivery<Uint8Array>> = []
+
+  /** An interruption waits until a step is complete: what a step has written but not synced must not be forgotten. */
+  const alone = <E, R>(step: Effect.Effect<void, E, R>) => permit.withPermit(Effect.uninterruptible(step))
 
   const finishAll = Effect.suspend(() => {
     const done = unfinished
@@ -165,11 +174,10 @@ const writeTopic = Effect.fnUntraced(function*(
 
   const rotate = Effect.flatMap(file.rotation, (reason) =>
     reason === undefined
-      ? Effect.succeed(false)
+      ? Effect.void
       : Effect.logInfo(reason).pipe(
         Effect.andThen(close),
-        Effect.andThen(Effect.sync(() => file.nextRevision())),
-        Effect.as(true)
+        Effect.andThen(Effect.sync(() => file.nextRevision()))
       ))
 
   const write = Effect.fnUntraced(function*(deliveries: ReadonlyArray<Delivery<Uint8Array>>) {
@@ -191,24 +199,56 @@ const writeTopic = Effect.fnUntraced(function*(
     yield* sync
   })
 
-  // Before the consumer ends, so that what is on the disk can still be finished.
-  yield* Effect.addFinalizer(() =>
-    Effect.catch(alone.withPermit(close), (error) => Effect.logError(`[${topic}/${channel}] ${error.message}`))
-  )
   const reopen = Effect.andThen(
     close,
     Effect.sync(() => {
       if (settings.gzip || settings.rotateInterval > 0) file.nextRevision()
     })
   )
+
+  const noteFailure = (error: FileFailed) =>
+    Effect.andThen(
+      Effect.logFatal(`[${topic}/${channel}] ${error.reason}`),
+      Effect.sync(() => void (status.failed = true))
+    )
+
+  /** Messages that are not certain to be on the disk stay unfinished, and nsqd has them again when the connection ends. */
+  const abandon = Effect.suspend(() =>
+    Effect.andThen(
+      file.abandon,
+      unfinished.length === 0
+        ? Effect.void
+        : Effect.logWarning(`[${topic}/${channel}] ${unfinished.length} messages that are not on the disk go back`)
+    )
+  )
+
+  // Before the consumer ends, so that what is on the disk can still be finished.
+  yield* Effect.addFinalizer(() =>
+    alone(
+      Effect.suspend(() =>
+        file.hasFailed ? abandon : Effect.catch(close, (error) => Effect.andThen(noteFailure(error), abandon))
+      )
+    )
+  )
   yield* Effect.all([
-    consumer.messages.pipe(
-      Stream.runForEachArray((deliveries) => Effect.uninterruptible(alone.withPermit(write(deliveries))))
-    ),
-    Effect.forever(Effect.delay(alone.withPermit(tick), options.syncInterval)),
-    Stream.runForEach(reopens, () => alone.withPermit(reopen))
+    Stream.runForEachArray(consumer.messages, (deliveries) => alone(write(deliveries))),
+    Effect.forever(Effect.delay(alone(tick), options.syncInterval)),
+    Stream.runForEach(reopens, () => alone(reopen))
   ], { concurrency: "unbounded", discard: true })
 })
+
+/** Whether a topic is one to write: an expression of RE2's, as Go's, found anywhere in its name. An empty one finds all. */
+const compilePattern = (pattern: string): Effect.Effect<(topic: string) => boolean, ToolError> =>
+  Effect.try({
+    try: () => {
+      const compiled = RE2JS.compile(pattern)
+      return (topic: string) => compiled.test(topic)
+    },
+    catch: (cause) =>
+      toolError(
+        `invalid --topic-pattern ${JSON.stringify(pattern)}: ${cause instanceof Error ? cause.message : String(cause)}`
+      )
+  })
 
 /** The signal that tells to close files and open them again, for as long as the Stream is consumed. */
 const hangups: Stream.Stream<void> = Stream.callback((queue) =>
@@ -225,20 +265,16 @@ const hangups: Stream.Stream<void> = Stream.callback((queue) =>
 /** Writes until it is interrupted. */
 export const main = Effect.fn("nsq_to_file")(function*(
   options: ToFileOptions
-): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
+): Effect.fn.Return<void, ToolError | FileFailed, Transport | HttpClient.HttpClient | OutputFiles | Scope.Scope> {
   const problem = check(options)
   if (problem !== undefined) return yield* toolError(problem)
+  const matches = yield* compilePattern(options.topicPattern)
   yield* HttpCalls.check(options)
   yield* Sources.servers(options)
   const settings = fileSettings(options)
   const reopens = yield* Stream.broadcast(hangups, { capacity: 1, strategy: "sliding" })
   const progress = yield* Progress.make("written")
-  const pattern = yield* Effect.option(Effect.try({
-    try: () => new RegExp(options.topicPattern),
-    catch: () => toolError(`--topic-pattern ${options.topicPattern} is no regular expression`)
-  }))
-  const matches = (topic: string) => pattern._tag === "Some" && pattern.value.test(topic)
-  const writers = yield* FiberMap.make<string, void, ToolError>()
+  const writers = yield* FiberMap.make<string, void, FileFailed>()
 
   /** A topic that cannot be written is logged and the others go on; a disk that fails ends the program. */
   const start = Effect.fnUntraced(function*(topic: string) {
@@ -246,13 +282,14 @@ export const main = Effect.fn("nsq_to_file")(function*(
     if (!matches(topic)) {
       return yield* Effect.logWarning(`skipping topic ${topic} (doesn't match pattern ${options.topicPattern})`)
     }
-    const unnamed = FileNames.problem(settings)
+    const now = new Date(yield* Clock.currentTimeMillis)
+    const unnamed = FileNames.problem(settings) ?? OutputDirectory.problem(FileNames.baseName(settings, topic, now))
     if (unnamed !== undefined) {
       return yield* Effect.logError(`couldn't create logger for new topic ${topic}: ${unnamed}`)
     }
     const writing = Effect.scoped(writeTopic(options, settings, topic, reopens, progress)).pipe(
-      Effect.catchIf(
-        (error) => !error.message.startsWith("FATAL"),
+      Effect.catchTag(
+        "ToolError",
         (error) => Effect.logError(`couldn't create logger for new topic ${topic}: ${error.message}`)
       )
     )

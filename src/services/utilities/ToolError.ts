@@ -10,3 +10,10 @@ export class ToolError extends Schema.TaggedError<ToolError>()("ToolError", { re
 }
 
 export const toolError = (reason: string): ToolError => new ToolError({ reason })
+
+/** A file could not be written, synced or moved; it ends the program, whatever else could go on. */
+export class FileFailed extends Schema.TaggedError<FileFailed>()("FileFailed", { reason: Schema.String }) {
+  override get message(): string {
+    return `FATAL: ${this.reason}`
+  }
+}

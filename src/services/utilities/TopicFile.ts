@@ -4,13 +4,14 @@
  *
  * With gzip what was written since the last sync is a gzip member of its own, so that a file can be read up to there.
  */
-import { Clock, Effect } from "effect"
-import { type FileHandle, link, mkdir, open, stat, unlink } from "node:fs/promises"
+import { Cause, Clock, Effect, Option } from "effect"
 import * as Path from "node:path"
 import { promisify } from "node:util"
 import { gzip } from "node:zlib"
 import * as FileNames from "./FileNames.ts"
-import { type ToolError, toolError } from "./ToolError.ts"
+import * as OutputDirectory from "./OutputDirectory.ts"
+import { type OutputFile, type OutputFileError, OutputFiles } from "./OutputFiles.ts"
+import { FileFailed } from "./ToolError.ts"
 
 export interface FileSettings extends FileNames.NameSettings {
   readonly outputDir: string
@@ -22,29 +23,31 @@ export interface FileSettings extends FileNames.NameSettings {
   readonly rotateInterval: number
 }
 
-/** Directories 0770, files 0666, as NSQ's; the umask applies. */
-const directoryMode = 0o770
 const compress = promisify(gzip)
+const newline = Buffer.from("\n")
 
 interface OpenFile {
   readonly path: string
-  readonly handle: FileHandle
+  readonly file: OutputFile
   readonly base: FileNames.BaseName
   readonly revision: number
   /** Milliseconds since the epoch. */
   readonly openedAt: number
   /** Uncompressed bytes, those of an existing file included. */
   size: number
+  /** Bytes in the file that a sync has put on the disk. */
+  synced: number
+  /** Bytes in the file. */
+  written: number
+  /** The file's own name is on the disk. */
+  named: boolean
 }
 
-const attempt = <A>(what: string, run: () => Promise<A>): Effect.Effect<A, ToolError> =>
-  Effect.tryPromise({
-    try: run,
-    catch: (error) => toolError(`FATAL: ${what}: ${error instanceof Error ? error.message : String(error)}`)
-  })
+/** Defects count as failures as well. */
+const reasonOf = (cause: Cause.Cause<FileFailed>): FileFailed =>
+  Option.getOrElse(Cause.findErrorOption(cause), () => new FileFailed({ reason: Cause.pretty(cause) }))
 
-const sizeOf = (path: string): Effect.Effect<number | undefined> =>
-  Effect.promise(() => stat(path).then(({ size }) => size, () => undefined))
+type FileEffect<A> = Effect.Effect<A, FileFailed, OutputFiles>
 
 export class TopicFile {
   private readonly topic: string
@@ -53,6 +56,8 @@ export class TopicFile {
   /** Written to this object and not to the file yet. */
   private pending: Array<Uint8Array> = []
   private last: { readonly base: FileNames.BaseName; readonly revision: number } | undefined
+  /** The first failure. Nothing is written after it, and nothing that has not been synced before it ever counts as synced. */
+  private failure: FileFailed | undefined
 
   constructor(topic: string, settings: FileSettings) {
     this.topic = topic
@@ -61,6 +66,24 @@ export class TopicFile {
 
   get isOpen(): boolean {
     return this.current !== undefined
+  }
+
+  /** Whether an operation has failed; then all others fail with the same error. */
+  get hasFailed(): boolean {
+    return this.failure !== undefined
+  }
+
+  /** Files that are never reused are this program's alone: each needs a revision of its own. */
+  private get isExclusive(): boolean {
+    return this.settings.gzip || this.settings.rotateInterval > 0
+  }
+
+  private guard<A>(effect: FileEffect<A>): FileEffect<A> {
+    return Effect.suspend(() =>
+      this.failure !== undefined
+        ? Effect.fail(this.failure)
+        : Effect.tapCause(effect, (cause) => Effect.sync(() => void (this.failure ??= reasonOf(cause))))
+    ).pipe(Effect.uninterruptible)
   }
 
   private readonly nameNow = Effect.map(Clock.currentTimeMillis, (now) => ({
@@ -87,40 +110,52 @@ export class TopicFile {
   })
 
   /** Opens the file of the moment, the next revision where that is taken. */
-  readonly open: Effect.Effect<void, ToolError> = Effect.gen({ self: this }, function*() {
+  readonly open: FileEffect<void> = this.guard(Effect.gen({ self: this }, function*() {
     const { settings } = this
     const { base, now } = yield* this.nameNow
-    // A file that is never reused needs a new revision also when it is closed and opened again.
-    const exclusive = settings.gzip || settings.rotateInterval > 0
     let revision = this.last?.base === base ? this.last.revision : 0
     while (true) {
       const name = FileNames.fileName(settings, base, revision)
-      const opened = yield* this.tryOpen(name, exclusive)
+      const opened = yield* this.tryOpen(name)
       if (opened !== undefined) {
-        yield* Effect.logInfo(`opening ${opened.path}`)
-        this.current = { ...opened, base, revision, openedAt: now }
+        const { file, path } = opened
+        yield* Effect.logInfo(`opening ${path}`)
+        this.current = {
+          path,
+          file,
+          base,
+          revision,
+          openedAt: now,
+          size: file.size,
+          synced: file.size,
+          written: file.size,
+          named: false
+        }
+        // A record that was cut off, by a crash or a full disk, must not be continued by the next one.
+        if (file.endsInLine) this.pending.push(newline)
         this.last = { base, revision }
         return
       }
-      if (!settings.hasRevisions) return yield* toolError(`FATAL: cannot open ${name}`)
+      if (!settings.hasRevisions) return yield* new FileFailed({ reason: `cannot open ${name}` })
       revision++
     }
-  })
+  }))
 
   /** Undefined when the name is taken. */
-  private readonly tryOpen = Effect.fnUntraced({ self: this }, function*(name: string, exclusive: boolean) {
+  private readonly tryOpen = Effect.fnUntraced({ self: this }, function*(name: string) {
     const { outputDir, rotateSize, workDir } = this.settings
-    const path = Path.join(workDir, name)
-    if (workDir !== outputDir && (yield* sizeOf(Path.join(outputDir, name))) !== undefined) {
-      yield* Effect.logWarning(`output file already exists: ${Path.join(outputDir, name)}`)
-      return undefined
+    const files = yield* OutputFiles
+    const sizeOf = (path: string) => Effect.mapError(files.size(path), OutputDirectory.because(`opening ${path}`))
+    if (workDir !== outputDir) {
+      const target = Path.join(outputDir, name)
+      if ((yield* sizeOf(target)) !== undefined) {
+        yield* Effect.logWarning(`output file already exists: ${target}`)
+        return undefined
+      }
     }
-    yield* attempt(
-      `cannot create ${Path.dirname(path)}`,
-      () => mkdir(Path.dirname(path), { recursive: true, mode: directoryMode })
-    )
+    const path = yield* OutputDirectory.prepare(workDir, name)
     const existing = yield* sizeOf(path)
-    if (existing !== undefined && exclusive) {
+    if (existing !== undefined && this.isExclusive) {
       yield* Effect.logWarning(`working file already exists: ${path}`)
       return undefined
     }
@@ -128,8 +163,14 @@ export class TopicFile {
       yield* Effect.logInfo(`${path} currently ${existing} bytes (> ${rotateSize}), rotating...`)
       return undefined
     }
-    const handle = yield* attempt(`opening ${path}`, () => open(path, exclusive ? "wx" : "a"))
-    return { path, handle, size: existing ?? 0 }
+    const file = yield* files.open(path, this.isExclusive ? "new" : "append").pipe(
+      Effect.catchIf(
+        ({ code }) => code === "EEXIST",
+        () => Effect.as(Effect.logWarning(`working file already exists: ${path}`), undefined)
+      ),
+      Effect.mapError(OutputDirectory.because(`opening ${path}`))
+    )
+    return file === undefined ? undefined : { path, file }
   })
 
   /** Adds a line. What is in the file is certain after `sync` only. */
@@ -140,41 +181,70 @@ export class TopicFile {
   }
 
   /** Hands what was written to the operating system, for others to see; compressed files wait for the next sync. */
-  readonly flush: Effect.Effect<void, ToolError> = Effect.suspend(() =>
-    this.settings.gzip || this.pending.length === 0 ? Effect.void : this.writeOut((bytes) => Promise.resolve(bytes))
+  readonly flush: FileEffect<void> = this.guard(
+    Effect.suspend(() => this.settings.gzip ? Effect.void : this.writeOut(Effect.succeed))
   )
 
   /** Completes once everything written is on the disk. */
-  readonly sync: Effect.Effect<void, ToolError> = Effect.gen({ self: this }, function*() {
+  readonly sync: FileEffect<void> = this.guard(Effect.gen({ self: this }, function*() {
     const { current, settings } = this
     if (current === undefined) return
-    if (this.pending.length > 0) {
-      yield* this.writeOut((bytes) =>
-        settings.gzip ? compress(bytes, { level: settings.gzipLevel }) : Promise.resolve(bytes)
-      )
+    yield* this.writeOut((bytes) => settings.gzip ? this.compress(current, bytes) : Effect.succeed(bytes))
+    const failed = OutputDirectory.because(`failed to fsync output file: ${current.path}`)
+    yield* Effect.mapError(current.file.sync, failed)
+    if (!current.named) {
+      const files = yield* OutputFiles
+      yield* Effect.mapError(files.syncDirectory(Path.dirname(current.path)), failed)
+      current.named = true
     }
-    yield* attempt(`failed to fsync output file: ${current.path}`, () => current.handle.sync())
-  })
+    current.synced = current.written
+  }))
 
-  private writeOut(encode: (bytes: Buffer) => Promise<Buffer>): Effect.Effect<void, ToolError> {
-    const { current } = this
-    const bytes = Buffer.concat(this.pending)
+  private compress({ path }: OpenFile, bytes: Buffer): Effect.Effect<Buffer, FileFailed> {
+    return Effect.tryPromise({
+      try: () => compress(bytes, { level: this.settings.gzipLevel }),
+      catch: (cause) => new FileFailed({ reason: `compressing for ${path}: ${String(cause)}` })
+    })
+  }
+
+  private writeOut(encode: (bytes: Buffer) => Effect.Effect<Buffer, FileFailed>): FileEffect<void> {
+    const { current, pending } = this
+    if (current === undefined || pending.length === 0) return Effect.void
     this.pending = []
-    if (current === undefined) return Effect.void
-    return attempt(`writing message to disk: ${current.path}`, async () => {
-      const encoded = await encode(bytes)
-      for (let at = 0; at < encoded.length;) at += (await current.handle.write(encoded, at)).bytesWritten
+    return Effect.gen(function*() {
+      const encoded = yield* encode(Buffer.concat(pending))
+      const failed = (error: OutputFileError) => new FileFailed({ reason: `writing message to disk: ${error.message}` })
+      yield* Effect.mapError(current.file.write(encoded), failed)
+      current.written += encoded.length
     })
   }
 
   /** Finishes the file: syncs it, closes it and moves it to the output directory. */
-  readonly finish: Effect.Effect<void, ToolError> = Effect.gen({ self: this }, function*() {
+  readonly finish: FileEffect<void> = this.guard(Effect.gen({ self: this }, function*() {
     const { current } = this
     if (current === undefined) return
     yield* this.sync
     this.current = undefined
-    yield* attempt(`closing ${current.path}`, () => current.handle.close())
+    yield* Effect.mapError(current.file.close, OutputDirectory.because(`closing ${current.path}`))
     if (this.settings.workDir !== this.settings.outputDir) yield* this.move(current)
+  }))
+
+  /**
+   * Closes a file after a failure. One that is this program's alone loses what has not been synced, which comes again: half a
+   * gzip member would make the file unreadable.
+   */
+  readonly abandon: Effect.Effect<void> = Effect.suspend(() => {
+    const { current } = this
+    this.current = undefined
+    this.pending = []
+    if (current === undefined) return Effect.void
+    const { file, path, synced } = current
+    return (this.isExclusive ? file.truncate(synced) : Effect.void).pipe(
+      Effect.catch((error) => Effect.logWarning(`cannot remove what was not synced: ${error.message}`)),
+      Effect.andThen(file.close),
+      Effect.catch((error) => Effect.logWarning(error.message)),
+      Effect.andThen(Effect.logWarning(`${path} is left as it was synced last`))
+    )
   })
 
   /** The next file gets another revision. */
@@ -184,17 +254,9 @@ export class TopicFile {
 
   private readonly move = Effect.fnUntraced({ self: this }, function*({ base, path, revision }: OpenFile) {
     for (let next = revision;; next++) {
-      const target = Path.join(this.settings.outputDir, FileNames.fileName(this.settings, base, next))
-      yield* attempt(
-        `cannot create ${Path.dirname(target)}`,
-        () => mkdir(Path.dirname(target), { recursive: true, mode: directoryMode })
-      )
-      const linked = yield* attempt(
-        `moving ${path} to ${target}`,
-        () => link(path, target).then(() => true, (error) => error.code === "EEXIST" ? false : Promise.reject(error))
-      )
-      if (linked) {
-        yield* attempt(`removing ${path}`, () => unlink(path))
+      const name = FileNames.fileName(this.settings, base, next)
+      const target = yield* OutputDirectory.prepare(this.settings.outputDir, name)
+      if (yield* OutputDirectory.move(path, target)) {
         return yield* Effect.logInfo(
           next === revision
             ? `moving finished file ${path} to ${target}`
@@ -205,5 +267,3 @@ export class TopicFile {
     }
   })
 }
-
-const newline = Buffer.from("\n")
