@@ -15,7 +15,7 @@ const patienceMillis = 2000
 const refusal = HttpResponse.plain(503, "503 Service Unavailable: too many connections (--max-http-connections)\n")
 
 /** Whether the request came by a connection beyond the limit, and its refusal then. */
-export type ConnectionLimit = (incoming: IncomingMessage) => HttpResponse.HttpResponse | undefined
+export type ConnectionLimit = (incoming: Pick<IncomingMessage, "socket">) => HttpResponse.HttpResponse | undefined
 
 /**
  * Applies the limit to `server`, whose open connections are `sockets`; 0 is for no limit. With `tls` a connection beyond it is

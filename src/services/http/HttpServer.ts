@@ -13,6 +13,7 @@ import type { ServerTls } from "../transport/ServerTls.ts"
 import { type Listener, type ListenError, peerAddress } from "../transport/Transport.ts"
 import * as ConnectionLimit from "./ConnectionLimit.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
+import type { OnConnection } from "./QuickPublish.ts"
 import * as RequestBody from "./RequestBody.ts"
 import type { RequestGuard } from "./RequestGuard.ts"
 
@@ -28,7 +29,7 @@ export interface Timeouts {
   readonly checkIntervalMillis: number
 }
 
-const defaultTimeouts: Timeouts = {
+export const defaultTimeouts: Timeouts = {
   headersMillis: 60_000,
   requestMillis: 300_000,
   // Longer than the 90 s for which Go's clients, NSQ's own among them, keep connections that they may use again.
@@ -64,6 +65,8 @@ export interface ServerSettings {
   /** Present for HTTPS. */
   readonly tls?: ServerTls
   readonly timeouts?: Timeouts
+  /** Takes new connections before `node:http` does. Only for plain HTTP. */
+  readonly onConnection?: OnConnection
 }
 
 const optionsFor = (timeouts: Timeouts): Http.ServerOptions => ({
@@ -112,6 +115,17 @@ const makeHttpsServer = Effect.fnUntraced(function*(
   })
   return server
 })
+
+/** Takes new connections from the server; the result gives it one after all, with bytes that were read from it. */
+const detach = (server: Http.Server): (socket: Socket, unread?: Buffer) => void => {
+  const listeners = server.listeners("connection")
+  server.removeAllListeners("connection")
+  return (socket, unread) => {
+    if (unread !== undefined) socket.unshift(unread)
+    for (const listener of listeners) Reflect.apply(listener, server, [socket])
+    socket.resume()
+  }
+}
 
 const makeServer = (
   { timeouts = defaultTimeouts, tls }: ServerSettings
@@ -183,13 +197,21 @@ const close = (
 /** Listens until the Scope closes. The socket file of a unix socket goes with it. */
 export const listen = Effect.fnUntraced(
   function*(settings: ServerSettings): Effect.fn.Return<Listener, ListenError, Scope.Scope> {
+    const { onConnection } = settings
     const server = yield* makeServer(settings)
+    const toNode = onConnection === undefined ? undefined : detach(server)
     const sockets = track(server, "connection")
     const serving = settings.tls === undefined ? sockets : track(server, "secureConnection")
     const fork = yield* FiberSet.makeRuntime<never>()
     const run = (effect: Effect.Effect<void>): void => void fork(effect)
     const limit = ConnectionLimit.apply(server, sockets, settings.maxConnections, settings.tls !== undefined, run)
     const onRequest = guarded(settings, limit, run)
+    if (onConnection !== undefined && toNode !== undefined) {
+      server.on("connection", (socket: Socket) => {
+        if (limit({ socket }) !== undefined) toNode(socket)
+        else onConnection(socket, (unread) => toNode(socket, unread))
+      })
+    }
     // The interim response is for the handler to give, once it wants the body.
     server.on("request", onRequest).on("checkContinue", onRequest)
     const listener = yield* Effect.acquireRelease(

@@ -23,6 +23,7 @@ import * as MetricsRoutes from "./MetricsRoutes.ts"
 import * as OldApi from "./OldApi.ts"
 import { ProcessMemory } from "./ProcessMemory.ts"
 import * as Publish from "./Publish.ts"
+import * as QuickPublish from "./QuickPublish.ts"
 import * as RequestGuard from "./RequestGuard.ts"
 import * as RequestTarget from "./RequestTarget.ts"
 import * as Responder from "./Responder.ts"
@@ -54,7 +55,7 @@ export const allRoutes = Effect.gen(function*() {
 
 /** The API as a callback for servers, plain or encrypted, and what completes when none of its handlers is at work. */
 const makeHandler: Effect.Effect<
-  Pick<HttpServer.ServerSettings, "onRequest" | "quiet">,
+  Required<Pick<HttpServer.ServerSettings, "onConnection" | "onRequest" | "quiet">>,
   never,
   Services | ProcessMemory | Scope.Scope
 > = Effect.gen(function*() {
@@ -66,6 +67,13 @@ const makeHandler: Effect.Effect<
   const understand = RequestTarget.cached((target) => ({ target, publish: publish.target(target) }))
   return {
     quiet: FiberSet.awaitEmpty(handlers),
+    onConnection: yield* QuickPublish.make({
+      target: (uri) => understand(uri).publish,
+      publish: publish.publish,
+      maxBodySize: publish.maxMsgSize,
+      idleMillis: HttpServer.defaultTimeouts.idleMillis,
+      fork: runFork
+    }),
     onRequest: (incoming, outgoing) => {
       const understood = understand(incoming.url ?? "/")
       if (understood.publish !== undefined && incoming.method === "POST") {
@@ -108,7 +116,7 @@ export class NsqdHttp extends Context.Service<NsqdHttp, {
       const options = yield* NsqdOptions
       const tls = yield* ServerTls
       const addresses = yield* ListenAddresses
-      const { onRequest, quiet } = yield* makeHandler
+      const { onConnection, onRequest, quiet } = yield* makeHandler
       const guard = yield* RequestGuard.make({
         daemon: "nsqd",
         hostCheckedOf: "browsers",
@@ -119,8 +127,10 @@ export class NsqdHttp extends Context.Service<NsqdHttp, {
       const common = { guard, quiet, maxConnections: options.maxHttpConnections }
       const listeners: Array<Listener> = []
       if (options.httpAddress !== "") {
-        const plain = isPlainHttpRefused(options) ? tlsRequired(addresses) : onRequest
-        const settings = { name: "HTTP", address: options.httpAddress, onRequest: plain, ...common }
+        const plain = isPlainHttpRefused(options)
+          ? { onRequest: tlsRequired(addresses) }
+          : { onConnection, onRequest }
+        const settings = { name: "HTTP", address: options.httpAddress, ...common, ...plain }
         const listener = yield* HttpServer.listen(settings)
         listeners.push(listener)
         addresses.httpPort = listener.port

@@ -132,12 +132,16 @@ export const make = Effect.gen(function*() {
     )
   }
 
-  /** In Node's callback nobody else would catch a defect, and it would end the daemon. */
+  const failed = (defect: unknown): Effect.Effect<HttpResponse.HttpResponse> =>
+    Effect.as(Effect.logError("publishing failed", defect), HttpResponse.internalError)
+
+  /** Nothing else would catch a defect in Node's callback, and it would end the daemon. */
   const attempt = (target: PublishTarget, body: Buffer | undefined): Answer => {
     try {
-      return publish(target, body)
+      const answer = publish(target, body)
+      return Effect.isEffect(answer) ? Effect.catchDefect(answer, failed) : answer
     } catch (defect) {
-      return Effect.die(defect)
+      return failed(defect)
     }
   }
 
@@ -172,12 +176,7 @@ export const make = Effect.gen(function*() {
         return undefined
       }
       if (Effect.isEffect(answer)) {
-        fork(answer.pipe(
-          Effect.catchDefect((defect) =>
-            Effect.as(Effect.logError("publishing failed", defect), HttpResponse.internalError)
-          ),
-          Effect.flatMap((response) => finish(response) ?? Effect.void)
-        ))
+        fork(Effect.flatMap(answer, (response) => finish(response) ?? Effect.void))
       } else {
         const rest = finish(answer)
         if (rest !== undefined) fork(rest)
@@ -185,5 +184,5 @@ export const make = Effect.gen(function*() {
     })
   }
 
-  return { target, handle }
+  return { target, handle, publish: attempt, maxMsgSize }
 })
