@@ -3,7 +3,7 @@
  * `LookupCommandDecoder`, which reads them however their bytes are cut. Unlike NSQ's reader it bounds lines and bodies.
  */
 import { Schema } from "effect"
-import { decodeProducer, encodeProducer, isComplete, ProducerIdentity } from "./LookupIdentity.ts"
+import { decodeProducer, encodeProducer, ProducerIdentity, refusalOf } from "./LookupIdentity.ts"
 import { ChannelName, isChannelName, isTopicName, TopicName } from "./Names.ts"
 import { type ErrorCode, type ProtocolError, protocolError } from "./ProtocolError.ts"
 
@@ -111,6 +111,7 @@ export class LookupCommandDecoder {
     this.buffer = this.buffer.subarray(4 + size)
     this.awaitsBody = false
     if (producer === undefined) return badBody("failed to decode JSON body")
-    return isComplete(producer) ? { _tag: "IDENTIFY", producer } : badBody("missing fields")
+    const refusal = refusalOf(producer)
+    return refusal === undefined ? { _tag: "IDENTIFY", producer } : badBody(refusal)
   }
 }

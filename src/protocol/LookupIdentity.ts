@@ -3,6 +3,7 @@
  * the answer to it.
  */
 import { Effect, Result, Schema } from "effect"
+import { NetAddress } from "effect/net"
 import * as GoJson from "./GoJson.ts"
 
 const Text = Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("")))
@@ -39,9 +40,34 @@ const decodeLookupdFields = Schema.decodeUnknownResult(LookupdIdentity)
 export const decodeProducer = (text: string): ProducerIdentity | undefined =>
   Result.getOrUndefined(decodeProducerFields(producerFields(text)))
 
-/** Whether all is said that others need to reach this nsqd. */
-export const isComplete = (producer: ProducerIdentity): boolean =>
-  producer.broadcast_address !== "" && producer.tcp_port !== 0 && producer.http_port !== 0 && producer.version !== ""
+/** The longest string of an identity, in bytes of UTF-8. Identities are kept, and shown with every registration. */
+export const maxTextBytes = 256
+
+const hostName = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*\.?$/i
+
+/** Whether `text` is a host name, as DNS, hosts files and container engines allow them, or an IP address without brackets. */
+export const isHost = (text: string): boolean => hostName.test(text) || Result.isSuccess(NetAddress.ipFromString(text))
+
+const isPort = (port: number): boolean => port >= 1 && port <= 65_535
+
+/** Why an nsqd with this identity cannot be registered; undefined when it can. Names the field, never its value. */
+export const refusalOf = (producer: ProducerIdentity): string | undefined => {
+  const { broadcast_address, http_port, tcp_port, version } = producer
+  // In NSQ's words, and as its first check.
+  if (broadcast_address === "" || tcp_port === 0 || http_port === 0 || version === "") return "missing fields"
+  for (const [field, value] of Object.entries(producer)) {
+    if (typeof value === "string" && Buffer.byteLength(value) > maxTextBytes) {
+      return `${field} is longer than ${maxTextBytes} bytes`
+    }
+  }
+  if (!isHost(broadcast_address)) return "broadcast_address is not a host name or an IP address"
+  if (!isPort(tcp_port)) return "tcp_port is not between 1 and 65535"
+  return isPort(http_port) ? undefined : "http_port is not between 1 and 65535"
+}
+
+/** Whether the HTTP API of an nsqlookupd can be reached at what it says of itself. */
+export const isReachable = ({ broadcast_address, http_port }: LookupdIdentity): boolean =>
+  isHost(broadcast_address) && isPort(http_port)
 
 /** Reads the answer to IDENTIFY; `undefined` when it is not a JSON object with fields of these types. */
 export const decodeLookupd = (text: string): LookupdIdentity | undefined =>

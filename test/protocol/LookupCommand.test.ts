@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { encodeLookupCommand, LookupCommand, LookupCommandDecoder } from "../../src/protocol/LookupCommand.ts"
-import { isComplete } from "../../src/protocol/LookupIdentity.ts"
+import { type ProducerIdentity, refusalOf } from "../../src/protocol/LookupIdentity.ts"
 import { ProtocolError } from "../../src/protocol/ProtocolError.ts"
 
 /** Everything the decoder gives for these bytes, until it wants more; errors as texts. */
@@ -34,18 +34,25 @@ const identify = (body: string, size = Buffer.byteLength(body)): Buffer => {
   return Buffer.concat([Buffer.from("IDENTIFY\n"), prefix, Buffer.from(body)])
 }
 
-const Sendable = LookupCommand.pipe(
-  Schema.check(
-    Schema.makeFilter((command: LookupCommand) => command._tag !== "IDENTIFY" || isComplete(command.producer))
-  )
-)
+/** Makes an identity one that nsqlookupd takes: with a host, a version and ports. */
+const acceptable = (producer: ProducerIdentity): ProducerIdentity => ({
+  ...producer,
+  broadcast_address: "nsqd-1.example",
+  http_port: 1 + Math.abs(producer.http_port % 65_535),
+  tcp_port: 1 + Math.abs(producer.tcp_port % 65_535),
+  version: `1${producer.version}`
+})
+
+const sendable = (command: LookupCommand): LookupCommand =>
+  command._tag === "IDENTIFY" ? { ...command, producer: acceptable(command.producer) } : command
 
 describe("commands to nsqlookupd", () => {
   it.effect.prop(
     "are read as they were written, however their bytes are cut",
-    { command: Sendable, chunk: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 9 }))) },
-    ({ chunk, command }) =>
+    { command: LookupCommand, chunk: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 9 }))) },
+    ({ chunk, command: any }) =>
       Effect.sync(() => {
+        const command = sendable(any)
         const bytes = encodeLookupCommand(command)
         assert.deepStrictEqual(decodeAll(bytes, { chunk, identified: command._tag !== "IDENTIFY" }), [command])
       })
@@ -114,5 +121,39 @@ describe("commands to nsqlookupd", () => {
         version: "1"
       }
     }])
+  })
+
+  it("with an identity that others could not use, or that is too long to be kept, are refused by the field's name", () => {
+    const well: ProducerIdentity = {
+      broadcast_address: "nsqd",
+      hostname: "h",
+      http_port: 4151,
+      tcp_port: 4150,
+      topology_region: "",
+      topology_zone: "",
+      version: "1.3.0"
+    }
+    const refused = (change: Partial<ProducerIdentity>) => refusalOf({ ...well, ...change })
+    for (
+      const host of ["nsqd", "a_b.example.com", "10.0.0.1", "::1", "fe80::1", "NSQD-0.nsqd.default.svc.cluster.local."]
+    ) {
+      assert.isUndefined(refused({ broadcast_address: host }), host)
+    }
+    const notHost = "broadcast_address is not a host name or an IP address"
+    for (const host of ["a/b", "a:1", "user@a", "a b", "[::1]", "a?x=", "a..b", "-a", "\u0000", "é"]) {
+      assert.strictEqual(refused({ broadcast_address: host }), notHost, host)
+    }
+    for (const field of ["version", "hostname", "topology_zone", "topology_region", "broadcast_address"] as const) {
+      assert.strictEqual(refused({ [field]: "é".repeat(129) }), `${field} is longer than 256 bytes`)
+    }
+    for (const port of [-1, 65_536, 2 ** 31]) {
+      assert.strictEqual(refused({ tcp_port: port }), "tcp_port is not between 1 and 65535")
+      assert.strictEqual(refused({ http_port: port }), "http_port is not between 1 and 65535")
+    }
+    assert.strictEqual(refused({ tcp_port: 0 }), "missing fields")
+    const body = JSON.stringify({ ...well, version: "x".repeat(60_000) })
+    assert.deepStrictEqual(decodeAll(identify(body), { identified: false }), [
+      "E_BAD_BODY IDENTIFY version is longer than 256 bytes"
+    ])
   })
 })

@@ -3,7 +3,7 @@
  * the channels from them: it is nsqd's `ChannelDirectory`.
  */
 import { Context, Deferred, Effect, Layer, Schema } from "effect"
-import type { LookupdIdentity } from "../../protocol/LookupIdentity.ts"
+import { isReachable, type LookupdIdentity } from "../../protocol/LookupIdentity.ts"
 import { type ChannelName, isChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
 import { ChannelDirectory } from "../broker/ChannelDirectory.ts"
 import { HttpGet } from "../http/HttpGet.ts"
@@ -78,9 +78,7 @@ export class KnownLookupds extends Context.Service<KnownLookupds, {
           discard: true
         }).pipe(Effect.timeoutOption(firstConnection))
         const identities = Array.from(lookupds.values(), ({ identity }) => identity)
-          .filter((identity): identity is LookupdIdentity =>
-            identity !== undefined && identity.broadcast_address !== ""
-          )
+          .filter((identity): identity is LookupdIdentity => identity !== undefined && isReachable(identity))
         if (identities.length === 0) {
           yield* Effect.logError(
             `no available nsqlookupd to query for channels to pre-create for topic ${topic}`

@@ -23,8 +23,14 @@ export class LookupError extends Schema.TaggedError<LookupError>()("LookupError"
 }
 
 export interface LookupConnection {
-  /** Sends commands and gives their answers, as many and in the same order. One fiber at a time. */
-  readonly ask: (commands: ReadonlyArray<LookupCommand>) => Effect.Effect<ReadonlyArray<string>, LookupError>
+  /**
+   * Sends commands and gives their answers, as many and in the same order, each to `onAnswer` as soon as it is there: what came
+   * before the connection is lost counts. One fiber at a time.
+   */
+  readonly ask: (
+    commands: ReadonlyArray<LookupCommand>,
+    onAnswer?: (command: LookupCommand, answer: string) => void
+  ) => Effect.Effect<ReadonlyArray<string>, LookupError>
   /** Fails when the connection is of no use any more. To be waited for while nothing is asked. */
   readonly ended: Effect.Effect<never, LookupError>
 }
@@ -67,12 +73,19 @@ export const open = Effect.fnUntraced(function*(
   const answer = Effect.timeoutOrElse(Queue.take(answers), { duration: patience, orElse: () => timeout })
 
   return {
-    ask: Effect.fnUntraced(function*(commands: ReadonlyArray<LookupCommand>) {
+    ask: Effect.fnUntraced(function*(
+      commands: ReadonlyArray<LookupCommand>,
+      onAnswer?: (command: LookupCommand, answer: string) => void
+    ) {
       const answered: Array<string> = []
       for (let at = 0; at < commands.length; at += window) {
         const some = commands.slice(at, at + window)
         connection.write(Buffer.concat(some.map(encodeLookupCommand)))
-        for (const _ of some) answered.push(yield* answer)
+        for (const command of some) {
+          const text = yield* answer
+          onAnswer?.(command, text)
+          answered.push(text)
+        }
       }
       return answered
     }),

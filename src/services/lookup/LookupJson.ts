@@ -2,7 +2,7 @@
  * The JSON of nsqlookupd's HTTP API (section 4 of the nsqlookupd notes), keys in NSQ's order.
  */
 import * as HttpResponse from "../http/HttpResponse.ts"
-import type { DebugEntry, Lookup, Node, Producer } from "./RegistrationDatabase.ts"
+import type { DebugEntry, Lookup, Node, Producer } from "./Registration.ts"
 
 const producer = ({ identity, remoteAddress }: Producer) => ({
   remote_address: remoteAddress,
@@ -60,13 +60,14 @@ const debugEntry = ({ producer, tombstonedAt }: DebugEntry): string => {
   })
 }
 
-/** What `/debug` answers. The entries come ordered by key. */
-export const debugText = (entries: ReadonlyArray<DebugEntry>): string => {
-  const byKey = new Map<string, Array<string>>()
+/** The JSON of `/debug` in pieces. The entries come ordered by key. */
+export function* debugPieces(entries: Iterable<DebugEntry>): Generator<string> {
+  let key: string | undefined
   for (const entry of entries) {
-    const list = byKey.get(entry.key)
-    if (list === undefined) byKey.set(entry.key, [debugEntry(entry)])
-    else list.push(debugEntry(entry))
+    if (entry.key === key) yield ","
+    else yield `${key === undefined ? "{" : "],"}${HttpResponse.encodeJson(entry.key)}:[`
+    key = entry.key
+    yield debugEntry(entry)
   }
-  return `{${Array.from(byKey, ([key, list]) => `${HttpResponse.encodeJson(key)}:[${list.join(",")}]`).join(",")}}`
+  yield key === undefined ? "{}" : "]}"
 }

@@ -5,7 +5,12 @@
  */
 import { Effect, FiberMap, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
 import type { LookupCommand } from "../../protocol/LookupCommand.ts"
-import { decodeLookupd, type LookupdIdentity, type ProducerIdentity } from "../../protocol/LookupIdentity.ts"
+import {
+  decodeLookupd,
+  isReachable,
+  type LookupdIdentity,
+  type ProducerIdentity
+} from "../../protocol/LookupIdentity.ts"
 import { Broker } from "../broker/Broker.ts"
 import * as Time from "../broker/Time.ts"
 import type { Topic } from "../broker/Topic.ts"
@@ -17,6 +22,7 @@ import { version } from "../options/Version.ts"
 import { Transport } from "../transport/Transport.ts"
 import { KnownLookupds } from "./KnownLookupds.ts"
 import * as LookupConnection from "./LookupConnection.ts"
+import { RefusedRegistrations, type Register } from "./RefusedRegistrations.ts"
 
 const pingMillis = 15_000
 
@@ -41,7 +47,7 @@ const commandOf = (event: TopologyEvent): LookupCommand => {
 }
 
 /** A topic is registered by its channels, by itself when it has none. */
-const registrationsOf = ({ channels, name }: Topic): ReadonlyArray<LookupCommand> =>
+const registrationsOf = ({ channels, name }: Topic): ReadonlyArray<Register> =>
   channels.length === 0
     ? [{ _tag: "REGISTER", topic: name, channel: undefined }]
     : channels.map((channel) => ({ _tag: "REGISTER", topic: name, channel: channel.name }))
@@ -76,20 +82,33 @@ const make = Effect.gen(function*() {
   const transport = yield* Transport
   const time = yield* Time.make
 
-  /** Sends commands that are answered by OK and nothing else. */
+  /**
+   * Sends commands and expects OK for each. An nsqlookupd that refuses to register a topic or channel knows all others: that
+   * one is kept in `refused` and told again later. Any other answer means that the two do not understand each other.
+   */
   const tell = Effect.fnUntraced(function*(
     address: string,
     connection: LookupConnection.LookupConnection,
-    commands: ReadonlyArray<LookupCommand>
+    commands: ReadonlyArray<LookupCommand>,
+    refused: RefusedRegistrations
   ) {
     for (const command of commands) yield* Effect.logInfo(`LOOKUPD(${address}): ${describe(command)}`)
-    const answers = yield* connection.ask(commands)
-    const refused = answers.findIndex((answer) => answer !== "OK")
-    const command = commands[refused]
-    if (command === undefined) return
-    return yield* new LookupConnection.LookupError({
-      reason: `${describe(command)} - lookupd returned ${excerpt(answers[refused] ?? "")}`
+    const failed: Array<string> = []
+    let misunderstood: string | undefined
+    const note = (command: LookupCommand, answer: string): void => {
+      if (answer === "OK") return refused.settle(command)
+      const reason = `${describe(command)} - lookupd returned ${excerpt(answer)}`
+      if (command._tag !== "REGISTER" || !answer.startsWith("E_")) misunderstood ??= reason
+      else if (refused.add(command, time.monotonicMillis())) failed.push(reason)
+    }
+    const logRefused = Effect.suspend(() => {
+      const [first] = failed
+      if (first === undefined) return Effect.void
+      const others = failed.length === 1 ? "" : `, and ${failed.length - 1} more registrations were refused`
+      return Effect.logError(`LOOKUPD(${address}): ${first}${others}; trying again every minute`)
     })
+    yield* Effect.ensuring(connection.ask(commands, note), logRefused)
+    if (misunderstood !== undefined) return yield* new LookupConnection.LookupError({ reason: misunderstood })
   })
 
   const introduce = Effect.fnUntraced(function*(address: string, connection: LookupConnection.LookupConnection) {
@@ -101,6 +120,7 @@ const make = Effect.gen(function*() {
     }
     yield* Effect.logInfo(`LOOKUPD(${address}): peer info ${infoText(identity)}`)
     if (identity.broadcast_address === "") yield* Effect.logError(`LOOKUPD(${address}): no broadcast address`)
+    else if (!isReachable(identity)) yield* Effect.logError(`LOOKUPD(${address}): the broadcast address is not usable`)
     return identity
   })
 
@@ -108,16 +128,19 @@ const make = Effect.gen(function*() {
   const serve = Effect.fnUntraced(function*(
     address: string,
     connection: LookupConnection.LookupConnection,
-    events: PubSub.Subscription<TopologyEvent>
+    events: PubSub.Subscription<TopologyEvent>,
+    refused: RefusedRegistrations
   ) {
     let nextPing = time.monotonicMillis() + pingMillis
     while (true) {
       const wait = Effect.as(Effect.sleep(Math.max(0, nextPing - time.monotonicMillis())), [])
       const changed = yield* Effect.raceAllFirst([PubSub.takeAll(events), wait, connection.ended])
       if (changed.length > 0) {
-        yield* tell(address, connection, changed.map(commandOf))
+        yield* tell(address, connection, changed.map(commandOf), refused)
         continue
       }
+      const due = refused.due(time.monotonicMillis())
+      if (due.length > 0) yield* tell(address, connection, due, refused)
       yield* Effect.logDebug(`LOOKUPD(${address}): sending heartbeat`)
       // Whoever answers a ping by anything at all is alive.
       yield* connection.ask([{ _tag: "PING" }])
@@ -128,9 +151,10 @@ const make = Effect.gen(function*() {
   const logFailure = (address: string) => ({ message }: LookupConnection.LookupError) =>
     Effect.logError(`LOOKUPD(${address}): ${message}`)
 
-  /** One connection, from its beginning to its end; fails only when it does not come to serve. */
+  /** One connection, from its beginning to its end; fails when it does not serve for as long as a ping interval. */
   const connect = Effect.fnUntraced(function*(
-    address: string
+    address: string,
+    refused: RefusedRegistrations
   ): Effect.fn.Return<void, LookupConnection.LookupError, Scope.Scope> {
     yield* Effect.addFinalizer(() => Effect.sync(() => known.note(address, undefined)))
     yield* Effect.logInfo(`LOOKUP connecting to ${address}`)
@@ -140,12 +164,20 @@ const make = Effect.gen(function*() {
     known.note(address, identity)
     // What is created from here on comes as an event, what there is already is told now.
     const events = yield* PubSub.subscribe(broker.topology)
-    yield* tell(address, connection, broker.topics().flatMap(registrationsOf))
-    yield* Effect.catch(serve(address, connection, events), logFailure(address))
+    const registrations = refused.withoutWaiting(broker.topics().flatMap(registrationsOf))
+    yield* tell(address, connection, registrations, refused)
+    const begun = time.monotonicMillis()
+    yield* Effect.catch(
+      serve(address, connection, events, refused),
+      // One that never gets as far as a ping is of no more use than one that refuses the connection.
+      (error) => time.monotonicMillis() - begun < pingMillis ? Effect.fail(error) : logFailure(address)(error)
+    )
   })
 
-  const keepConnected = (address: string): Effect.Effect<never> =>
-    Effect.scoped(connect(address)).pipe(
+  const keepConnected = (address: string): Effect.Effect<never> => {
+    // Outlives the connection: an nsqlookupd that closes it after a refusal would otherwise be asked at once again.
+    const refused = new RefusedRegistrations()
+    return Effect.scoped(connect(address, refused)).pipe(
       Effect.tapError(logFailure(address)),
       Effect.retry(backoff),
       Effect.ignore,
@@ -153,6 +185,7 @@ const make = Effect.gen(function*() {
       Effect.andThen(Effect.sleep(pause)),
       Effect.forever
     )
+  }
 
   const peers = yield* FiberMap.make<string, never>()
   const addresses = new Set<string>()

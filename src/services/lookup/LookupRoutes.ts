@@ -2,19 +2,19 @@
  * nsqlookupd's endpoints, apart from `/watch` and profiles. Those that do not check the name of a topic take `*` for every
  * topic, as NSQ's do.
  */
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import { isTopicName } from "../../protocol/Names.ts"
 import * as Arguments from "../http/Arguments.ts"
 import * as HttpResponse from "../http/HttpResponse.ts"
 import { type HttpRequest, type Route, route } from "../http/Router.ts"
+import * as StreamedResponse from "../http/StreamedResponse.ts"
 import { version } from "../options/Version.ts"
 import * as LookupJson from "./LookupJson.ts"
-import type { Entry } from "./RegistrationDatabase.ts"
+import type { Entry } from "./Registration.ts"
 import { Registrations } from "./Registrations.ts"
 
 const well = HttpResponse.plain(200, "OK")
 const info = HttpResponse.json({ version })
-const tooMany = HttpResponse.fail(503, "TOO_MANY_REGISTRATIONS")
 
 const logRemoved = ({ category, channel, topic }: Entry): Effect.Effect<void> =>
   Effect.logInfo(
@@ -22,8 +22,9 @@ const logRemoved = ({ category, channel, topic }: Entry): Effect.Effect<void> =>
   )
 
 /** The endpoints, on the registrations of the environment. */
-export const make: Effect.Effect<ReadonlyArray<Route>, never, Registrations> = Effect.gen(function*() {
+export const make: Effect.Effect<ReadonlyArray<Route>, never, Registrations | Scope.Scope> = Effect.gen(function*() {
   const registrations = yield* Registrations
+  const stream = yield* StreamedResponse.make
 
   const channels = ({ target }: HttpRequest) =>
     Effect.map(
@@ -42,7 +43,8 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Registrations> = E
     const topic = yield* Arguments.anyTopicName(target)
     if (!isTopicName(topic)) return yield* HttpResponse.fail(400, "INVALID_ARG_TOPIC")
     yield* Effect.logInfo(`DB: adding topic(${topic})`)
-    return registrations.createTopic(topic) ? HttpResponse.empty : yield* tooMany
+    registrations.createTopic(topic)
+    return HttpResponse.empty
   })
 
   const deleteTopic = Effect.fnUntraced(function*({ target }: HttpRequest) {
@@ -64,7 +66,8 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Registrations> = E
     const { channel, topic } = yield* Arguments.topicAndChannelNames(target)
     yield* Effect.logInfo(`DB: adding channel(${channel}) in topic(${topic})`)
     yield* Effect.logInfo(`DB: adding topic(${topic})`)
-    return registrations.createChannel(topic, channel) ? HttpResponse.empty : yield* tooMany
+    registrations.createChannel(topic, channel)
+    return HttpResponse.empty
   })
 
   const deleteChannel = Effect.fnUntraced(function*({ target }: HttpRequest) {
@@ -79,7 +82,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Registrations> = E
   return [
     route("GET", "/ping", answer(() => well)),
     route("GET", "/info", answer(() => info)),
-    route("GET", "/debug", answer(() => HttpResponse.jsonText(LookupJson.debugText(registrations.debug())))),
+    route("GET", "/debug", () => stream(LookupJson.debugPieces(registrations.debug()))),
     route("GET", "/topics", answer(() => HttpResponse.json({ topics: registrations.topics() }))),
     route("GET", "/nodes", answer(() => HttpResponse.json(LookupJson.nodes(registrations.nodes())))),
     route("GET", "/channels", channels),

@@ -6,7 +6,7 @@ import { Duration, Effect, type Scope } from "effect"
 import { encodeAnswer } from "../../protocol/LookupAnswer.ts"
 import { type LookupCommand, LookupCommandDecoder, magicV1 } from "../../protocol/LookupCommand.ts"
 import { encodeLookupd } from "../../protocol/LookupIdentity.ts"
-import { ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
+import { ProtocolError } from "../../protocol/ProtocolError.ts"
 import { ListenAddresses } from "../ListenAddresses.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
 import * as GoDuration from "../options/GoDuration.ts"
@@ -14,7 +14,7 @@ import { LookupdOptions } from "../options/LookupdOptions.ts"
 import * as NodeId from "../options/NodeId.ts"
 import { version } from "../options/Version.ts"
 import type { Connection, ConnectionLost } from "../transport/Transport.ts"
-import type { Entry, Producer } from "./RegistrationDatabase.ts"
+import type { Entry, Producer } from "./Registration.ts"
 import { Registrations } from "./Registrations.ts"
 
 /** A client that does not say its magic is closed. */
@@ -24,7 +24,6 @@ const magicDeadline = "60 seconds"
 const drainDeadline = "60 seconds"
 
 const ok = encodeAnswer(Buffer.from("OK"))
-const tooMany = protocolError("E_INVALID", "REGISTER too many registrations")
 
 const entryText = ({ category, channel, topic }: Entry): string => `category:${category} key:${topic} subkey:${channel}`
 
@@ -51,6 +50,7 @@ export const make = Effect.gen(function*() {
     private producer: Producer | undefined
     /** Log lines of a run of commands, which is carried out in one go. */
     private lines: Array<string> = []
+    private isRefusedBefore = false
 
     constructor(connection: Connection) {
       this.connection = connection
@@ -66,6 +66,13 @@ export const make = Effect.gen(function*() {
 
     private noteEntries(what: "REGISTER" | "UNREGISTER", entries: ReadonlyArray<Entry>): void {
       for (const entry of entries) this.note(`DB: client(${this.name}) ${what} ${entryText(entry)}`)
+    }
+
+    /** The answer to a REGISTER that is too much. What the producer has registered before stays, and so does the connection. */
+    private refuse(limit: string): Buffer {
+      if (!this.isRefusedBefore) this.lines.push(`[${this.name}] - REGISTER too many registrations, ${limit}`)
+      this.isRefusedBefore = true
+      return encodeAnswer(Buffer.from(`E_INVALID REGISTER too many registrations, ${limit}`))
     }
 
     /** The answer to a command. */
@@ -89,7 +96,7 @@ export const make = Effect.gen(function*() {
         }
         case "REGISTER": {
           const added = registrations.register(producer, command.topic, command.channel)
-          if (added === undefined) return tooMany
+          if (typeof added === "string") return this.refuse(added)
           this.noteEntries("REGISTER", added)
           return ok
         }

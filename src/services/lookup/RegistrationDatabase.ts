@@ -1,7 +1,10 @@
 /**
  * What nsqlookupd knows: the producers that are connected, and for topics and channels which of them have it (section 3 of
- * the nsqlookupd notes). In memory only. Topics and channels stay known when their producers go, as in NSQ. Every change of
- * what can be looked up is published; the network is none of its business.
+ * the nsqlookupd notes). In memory only. Topics and channels stay known when their producers go, as in NSQ, but not for ever:
+ * see `UnusedNames`. Every change of what can be looked up is published.
+ *
+ * What a producer may register is bounded for itself, so that no producer can keep another one out: by
+ * `maxRegistrationsPerProducer`, and, once all have `maxRegistrations` together, by an equal share of these.
  *
  * Operations are synchronous: nobody sees half a change.
  */
@@ -10,77 +13,29 @@ import type { ProducerIdentity } from "../../protocol/LookupIdentity.ts"
 import { isEphemeral } from "../../protocol/Names.ts"
 import type * as Time from "../broker/Time.ts"
 import type { LookupdOptions } from "../options/LookupdOptions.ts"
+import { debugEntries } from "./DebugEntries.ts"
+import {
+  type ChannelKey,
+  type DebugEntry,
+  type Entry,
+  type Lookup,
+  type Moment,
+  type Node,
+  Producer,
+  sizeOf,
+  type TopicKey
+} from "./Registration.ts"
+import { UnusedNames } from "./UnusedNames.ts"
 
-/** Topics and channels known in all; names stay known for ever, so that somebody has to stop their number growing. */
-const maxKeys = 1_000_000
-/** Topics and channels one producer may have. */
-const maxKeysPerProducer = 250_000
-
-/** A moment by both clocks. */
-interface Moment {
-  /** Milliseconds. */
-  readonly monotonic: number
-  /** Nanoseconds since the Unix epoch. */
-  readonly wall: bigint
-}
-
-/** A connected nsqd. */
-export class Producer {
-  /** `host:port` of the connection. */
-  readonly remoteAddress: string
-  readonly identity: ProducerIdentity
-  lastUpdate: Moment
-  readonly topics = new Set<TopicKey>()
-  readonly channels = new Set<ChannelKey>()
-
-  constructor(remoteAddress: string, identity: ProducerIdentity, now: Moment) {
-    this.remoteAddress = remoteAddress
-    this.identity = identity
-    this.lastUpdate = now
-  }
-}
-
-interface TopicKey {
-  readonly name: string
-  /** Channels can be known without their topic, once an ephemeral topic is gone. */
-  known: boolean
-  /** Who has the topic, and since when it is tombstoned there. */
-  readonly producers: Map<Producer, Moment | undefined>
-  readonly channels: Map<string, ChannelKey>
-}
-
-interface ChannelKey {
-  readonly topic: TopicKey
-  readonly name: string
-  readonly producers: Set<Producer>
-}
-
-/** A registration as the log names it. */
-export interface Entry {
-  readonly category: "client" | "topic" | "channel"
-  readonly topic: string
-  readonly channel: string
-}
-
-/** A producer and its topics; `tombstones` tells for each topic whether the producer is hidden there. */
-export interface Node {
-  readonly producer: Producer
-  readonly topics: ReadonlyArray<string>
-  readonly tombstones: ReadonlyArray<boolean>
-}
-
-/** A topic as it is looked up: producers that are active and not tombstoned. */
-export interface Lookup {
-  readonly channels: ReadonlyArray<string>
-  readonly producers: ReadonlyArray<Producer>
-}
-
-/** One producer under one key, with all that is known of it. */
-export interface DebugEntry {
-  readonly key: string
-  readonly producer: Producer
-  readonly tombstonedAt: Moment | undefined
-}
+type Options = Pick<
+  LookupdOptions,
+  | "inactiveProducerTimeout"
+  | "tombstoneLifetime"
+  | "maxRegistrations"
+  | "maxRegistrationsPerProducer"
+  | "maxUnusedNames"
+  | "unusedNameLifetime"
+>
 
 const client: Entry = { category: "client", topic: "", channel: "" }
 const topicEntry = ({ name }: TopicKey): Entry => ({ category: "topic", topic: name, channel: "" })
@@ -98,20 +53,25 @@ export class RegistrationDatabase {
 
   private readonly topicKeys = new Map<string, TopicKey>()
   private readonly producers = new Set<Producer>()
-  private keys = 0
+  private readonly unused: UnusedNames<TopicKey | ChannelKey>
+  private readonly options: Options
+  /** Topics and channels of all producers. */
+  private registrations = 0
   private readonly time: Time.Time
   private readonly inactiveMillis: number
   private readonly tombstoneMillis: number
 
   constructor(
     time: Time.Time,
-    options: Pick<LookupdOptions, "inactiveProducerTimeout" | "tombstoneLifetime">,
+    options: Options,
     changes: PubSub.PubSub<string>
   ) {
     this.time = time
     this.inactiveMillis = Duration.toMillis(options.inactiveProducerTimeout)
     this.tombstoneMillis = Duration.toMillis(options.tombstoneLifetime)
     this.changes = changes
+    this.options = options
+    this.unused = new UnusedNames(Duration.toMillis(options.unusedNameLifetime), options.maxUnusedNames)
   }
 
   // ---- from producers
@@ -132,25 +92,48 @@ export class RegistrationDatabase {
     return producer.lastUpdate.monotonic - before
   }
 
-  /** The producer has this topic, or this channel and with it its topic. Returns what is new, `undefined` when it is too much. */
-  register(producer: Producer, topicName: string, channelName: string | undefined): ReadonlyArray<Entry> | undefined {
-    if (producer.topics.size + producer.channels.size >= maxKeysPerProducer) return undefined
+  /**
+   * The producer has this topic, or this channel and with it its topic. Returns what is new, or why it is refused, with the
+   * option to change.
+   */
+  register(producer: Producer, topicName: string, channelName: string | undefined): ReadonlyArray<Entry> | string {
+    const known = this.topicKeys.get(topicName)
+    const isNew = known?.producers.has(producer) !== true ||
+      (channelName !== undefined && known.channels.get(channelName)?.producers.has(producer) !== true)
+    const refusal = isNew ? this.refusal(producer) : undefined
+    if (refusal !== undefined) return refusal
     const topic = this.addTopic(topicName)
-    const channel = topic === undefined || channelName === undefined ? undefined : this.addChannel(topic, channelName)
-    if (topic === undefined || (channelName !== undefined && channel === undefined)) return undefined
+    const channel = channelName === undefined ? undefined : this.addChannel(topic, channelName)
     const added: Array<Entry> = []
     if (channel !== undefined && !channel.producers.has(producer)) {
       channel.producers.add(producer)
       producer.channels.add(channel)
+      this.used(channel)
       added.push(channelEntry(channel))
     }
     if (!topic.producers.has(producer)) {
       topic.producers.set(producer, undefined)
       producer.topics.add(topic)
+      this.used(topic)
       added.push(topicEntry(topic))
       this.changed(topicName)
     }
+    this.registrations += added.length
+    this.trim()
     return added
+  }
+
+  /** Why the producer may not have one more; undefined when it may. */
+  private refusal(producer: Producer): string | undefined {
+    const { maxRegistrations, maxRegistrationsPerProducer } = this.options
+    const size = sizeOf(producer)
+    if (maxRegistrationsPerProducer > 0 && size >= maxRegistrationsPerProducer) {
+      return `the limit is ${maxRegistrationsPerProducer} (--max-registrations-per-producer)`
+    }
+    const share = maxRegistrations / Math.max(1, this.producers.size)
+    return maxRegistrations > 0 && this.registrations >= maxRegistrations && size >= share
+      ? `the limit of all producers is ${maxRegistrations} (--max-registrations)`
+      : undefined
   }
 
   /** The producer no longer has this channel, or this topic with all its channels. Returns what is gone. */
@@ -163,6 +146,7 @@ export class RegistrationDatabase {
       if (channel === undefined) return []
       if (this.leaveChannel(producer, channel)) removed.push(channelEntry(channel))
       if (channel.producers.size === 0 && isEphemeral(channelName)) this.removeChannel(channel)
+      this.trim()
       return removed
     }
     for (const channel of topic.channels.values()) {
@@ -170,6 +154,7 @@ export class RegistrationDatabase {
     }
     if (this.leaveTopic(producer, topic)) removed.push(topicEntry(topic))
     if (topic.known && topic.producers.size === 0 && isEphemeral(topicName)) this.removeTopic(topic)
+    this.trim()
     return removed
   }
 
@@ -181,20 +166,28 @@ export class RegistrationDatabase {
     }
     for (const topic of producer.topics) if (this.leaveTopic(producer, topic)) removed.push(topicEntry(topic))
     if (this.producers.delete(producer)) removed.push(client)
+    this.trim()
     return removed
   }
 
   // ---- from operators
 
-  /** Makes a topic known; false when there are too many. */
-  createTopic(name: string): boolean {
-    return this.addTopic(name) !== undefined
+  /** Makes a topic known. */
+  createTopic(name: string): void {
+    this.addTopic(name)
+    this.trim()
   }
 
-  /** Makes a channel and its topic known; false when there are too many. */
-  createChannel(topicName: string, name: string): boolean {
-    const topic = this.addTopic(topicName)
-    return topic !== undefined && this.addChannel(topic, name) !== undefined
+  /** Makes a channel and its topic known. */
+  createChannel(topicName: string, name: string): void {
+    this.addChannel(this.addTopic(topicName), name)
+    this.trim()
+  }
+
+  /** Forgets the names that no producer has had for too long, and returns how many were forgotten since the last call. */
+  forgetUnused(): number {
+    this.trim()
+    return this.unused.takeForgotten()
   }
 
   /** Forgets a topic, or all, with channels and producers; producers are not told. Returns what is gone. */
@@ -280,23 +273,12 @@ export class RegistrationDatabase {
     })
   }
 
-  /** Everything that has producers, ordered by key. */
-  debug(): ReadonlyArray<DebugEntry> {
-    const entries: Array<DebugEntry> = Array.from(
-      this.producers,
-      (producer) => ({ key: "client::", producer, tombstonedAt: undefined })
-    )
-    for (const { channels, name, producers } of this.topicKeys.values()) {
-      for (const [producer, tombstonedAt] of producers) {
-        entries.push({ key: `topic:${name}:`, producer, tombstonedAt })
-      }
-      for (const channel of channels.values()) {
-        for (const producer of channel.producers) {
-          entries.push({ key: `channel:${name}:${channel.name}`, producer, tombstonedAt: undefined })
-        }
-      }
-    }
-    return entries.sort((a, b) => a.key < b.key ? -1 : a.key === b.key ? 0 : 1)
+  /**
+   * Everything that has producers, ordered by key, one by one: all of it together may be too much for one string. Changes
+   * meanwhile may be seen or not.
+   */
+  debug(): Iterable<DebugEntry> {
+    return debugEntries(this.topicKeys, this.producers)
   }
 
   // ---- keys
@@ -334,42 +316,43 @@ export class RegistrationDatabase {
     return found
   }
 
-  private addTopic(name: string): TopicKey | undefined {
+  private addTopic(name: string): TopicKey {
     const existing = this.topicKeys.get(name)
     if (existing?.known === true) return existing
-    if (this.keys >= maxKeys) return undefined
-    this.keys++
     const topic = existing ?? { name, known: true, producers: new Map(), channels: new Map() }
     topic.known = true
     this.topicKeys.set(name, topic)
+    this.unused.add(topic, this.time.monotonicMillis())
     this.changed(name)
     return topic
   }
 
-  private addChannel(topic: TopicKey, name: string): ChannelKey | undefined {
+  private addChannel(topic: TopicKey, name: string): ChannelKey {
     const existing = topic.channels.get(name)
     if (existing !== undefined) return existing
-    if (this.keys >= maxKeys) return undefined
-    this.keys++
     const channel = { topic, name, producers: new Set<Producer>() }
     topic.channels.set(name, channel)
+    this.unused.add(channel, this.time.monotonicMillis())
     this.changed(topic.name)
     return channel
   }
 
   private removeTopic(topic: TopicKey): void {
     for (const producer of topic.producers.keys()) producer.topics.delete(topic)
+    this.registrations -= topic.producers.size
     topic.producers.clear()
     topic.known = false
-    this.keys--
+    this.used(topic)
     this.forgetEmpty(topic)
     this.changed(topic.name)
   }
 
   private removeChannel(channel: ChannelKey): void {
     for (const producer of channel.producers) producer.channels.delete(channel)
+    this.registrations -= channel.producers.size
+    channel.producers.clear()
     channel.topic.channels.delete(channel.name)
-    this.keys--
+    this.used(channel)
     this.forgetEmpty(channel.topic)
     this.changed(channel.topic.name)
   }
@@ -378,15 +361,34 @@ export class RegistrationDatabase {
     if (!topic.known && topic.channels.size === 0) this.topicKeys.delete(topic.name)
   }
 
+  /** The name has a producer, or is gone. */
+  private used(key: TopicKey | ChannelKey): void {
+    this.unused.delete(key)
+  }
+
+  /** Forgets unused names that are too old or too many. */
+  private trim(): void {
+    for (const key of this.unused.forget(this.time.monotonicMillis())) {
+      if ("topic" in key) this.removeChannel(key)
+      else this.removeTopic(key)
+    }
+  }
+
   private leaveChannel(producer: Producer, channel: ChannelKey): boolean {
     producer.channels.delete(channel)
-    return channel.producers.delete(producer)
+    const removed = channel.producers.delete(producer)
+    if (removed) this.registrations--
+    if (removed && channel.producers.size === 0) this.unused.add(channel, this.time.monotonicMillis())
+    return removed
   }
 
   private leaveTopic(producer: Producer, topic: TopicKey): boolean {
     producer.topics.delete(topic)
     const removed = topic.producers.delete(producer)
-    if (removed) this.changed(topic.name)
-    return removed
+    if (!removed) return false
+    this.registrations--
+    if (topic.producers.size === 0) this.unused.add(topic, this.time.monotonicMillis())
+    this.changed(topic.name)
+    return true
   }
 }

@@ -6,13 +6,29 @@ import * as Time from "../broker/Time.ts"
 import { LookupdOptions } from "../options/LookupdOptions.ts"
 import { RegistrationDatabase } from "./RegistrationDatabase.ts"
 
+/** How often unused names are looked through. */
+const forgetInterval = "1 minute"
+
 export class Registrations extends Context.Service<Registrations, RegistrationDatabase>()(
   "effect-nsq/lookup/Registrations"
 ) {
   static readonly layer: Layer.Layer<Registrations> = Layer.effect(
     Registrations,
     Effect.gen(function*() {
-      return new RegistrationDatabase(yield* Time.make, yield* LookupdOptions, yield* PubSub.unbounded<string>())
+      const database = new RegistrationDatabase(
+        yield* Time.make,
+        yield* LookupdOptions,
+        yield* PubSub.unbounded<string>()
+      )
+      yield* Effect.sleep(forgetInterval).pipe(
+        Effect.andThen(Effect.sync(() => database.forgetUnused())),
+        Effect.tap((count) =>
+          count === 0 ? Effect.void : Effect.logInfo(`DB: forgot ${count} topics and channels that no producer has`)
+        ),
+        Effect.forever,
+        Effect.forkScoped
+      )
+      return database
     })
   )
 }

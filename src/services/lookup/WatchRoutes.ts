@@ -8,6 +8,7 @@ import { isTopicName } from "../../protocol/Names.ts"
 import * as Arguments from "../http/Arguments.ts"
 import * as HttpResponse from "../http/HttpResponse.ts"
 import { type HttpRequest, type Route, route } from "../http/Router.ts"
+import { closed, drained } from "../http/StreamedResponse.ts"
 import { Watches } from "./Watches.ts"
 
 /** Shorter than the times after which proxies give up on a silent connection. */
@@ -23,28 +24,6 @@ const headers = ["Content-Type", "text/event-stream", "X-Accel-Buffering", "no"]
 const keepAlive = ": keep-alive\n\n"
 
 const event = (json: string): string => `event: producers\ndata: ${json}\n\n`
-
-const closed = (outgoing: ServerResponse): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    if (outgoing.destroyed) return resume(Effect.void)
-    const done = (): void => resume(Effect.void)
-    const { socket } = outgoing
-    outgoing.once("close", done)
-    // A client that closes its side wants no more events.
-    socket?.once("end", done)
-    return Effect.sync(() => {
-      outgoing.off("close", done)
-      socket?.off("end", done)
-    })
-  })
-
-const drained = (outgoing: ServerResponse): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    if (!outgoing.writableNeedDrain) return resume(Effect.void)
-    const done = (): void => resume(Effect.void)
-    outgoing.once("drain", done)
-    return Effect.sync(() => void outgoing.off("drain", done))
-  })
 
 /** The endpoint, on the watches of the environment; whoever watches is let go when the Scope closes. */
 export const make: Effect.Effect<ReadonlyArray<Route>, never, Watches | Scope.Scope> = Effect.gen(function*() {

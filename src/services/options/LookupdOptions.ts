@@ -33,6 +33,14 @@ export interface LookupdOptions {
   /** A producer is hidden when its last ping is older. */
   readonly inactiveProducerTimeout: Duration.Duration
   readonly tombstoneLifetime: Duration.Duration
+  /** Topics and channels that one producer may register; 0 for no limit. */
+  readonly maxRegistrationsPerProducer: number
+  /** Registrations of all producers together, beyond which each has an equal share; 0 for no limit. */
+  readonly maxRegistrations: number
+  /** Topics and channels without a producer that are remembered; 0 for no limit. */
+  readonly maxUnusedNames: number
+  /** For how long they are remembered; 0 for ever. */
+  readonly unusedNameLifetime: Duration.Duration
   /** HTTP connections at a time; 0 for no limit. */
   readonly maxHttpConnections: number
   /** Host names that browsers may use besides the daemon's own and private ones; `*` for all. */
@@ -63,13 +71,37 @@ export const table: OptionTable<LookupdOptions> = {
     () => Duration.minutes(5),
     "time since its last ping after which a producer is hidden"
   ),
-  maxHttpConnections: HttpOptions.maxHttpConnections,
-  httpAllowedHosts: HttpOptions.httpAllowedHosts,
   tombstoneLifetime: row(
     "tombstone-lifetime",
     Kind.duration,
     () => Duration.seconds(45),
     "time for which a producer stays hidden by a tombstone"
+  ),
+  maxHttpConnections: HttpOptions.maxHttpConnections,
+  httpAllowedHosts: HttpOptions.httpAllowedHosts,
+  maxRegistrationsPerProducer: row(
+    "max-registrations-per-producer",
+    Kind.int,
+    () => 100_000,
+    "most topics and channels of one producer; 0 for no limit"
+  ),
+  maxRegistrations: row(
+    "max-registrations",
+    Kind.int,
+    () => 1_000_000,
+    "topics and channels of all producers together, beyond which a producer may have an equal share; 0 for no limit"
+  ),
+  maxUnusedNames: row(
+    "max-unused-names",
+    Kind.int,
+    () => 100_000,
+    "most topics and channels without a producer that are remembered, the latest; 0 for no limit"
+  ),
+  unusedNameLifetime: row(
+    "unused-name-lifetime",
+    Kind.duration,
+    () => Duration.hours(168),
+    "time after which topics and channels without a producer are forgotten; 0 for never"
   )
 }
 

@@ -57,6 +57,20 @@ describe("nsqlookupd's HTTP API", () => {
       assert.isTrue(text.includes(entry))
     }).pipe(api()))
 
+  it.live("sends /debug in pieces, in the order of its keys, however much it is", () =>
+    Effect.gen(function*() {
+      const db = yield* Registrations
+      assert.strictEqual(outcome(yield* request("GET", "/debug")), "200 {}")
+      const a = db.identify("1:1", identity("a"))
+      for (let i = 0; i < 2000; i++) db.register(a, `t${i % 2 === 0 ? "" : "-"}${i}`, "c")
+      const { headers, text } = yield* request("GET", "/debug")
+      assert.strictEqual(headers["transfer-encoding"], "chunked")
+      assert.strictEqual(headers["content-type"], "application/json; charset=utf-8")
+      const keys = Object.keys(JSON.parse(text))
+      assert.strictEqual(keys.length, 4001)
+      assert.deepStrictEqual(keys, keys.toSorted())
+    }).pipe(api()))
+
   it.live("takes * for every topic where NSQ does", () =>
     Effect.gen(function*() {
       const db = yield* Registrations

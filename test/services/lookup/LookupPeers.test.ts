@@ -233,4 +233,65 @@ describe("an nsqd and its nsqlookupds", () => {
       lookupds.l2.createChannel("u", "c")
       assert.deepStrictEqual((yield* broker.topic("u")).channels, [])
     }).pipe(network))
+
+  it.effect("a topic that is refused keeps no other topic from being registered, and is registered later", () =>
+    Effect.gen(function*() {
+      const l1 = yield* lookupd("l1", { maxRegistrationsPerProducer: 2 })
+      const broker = yield* nsqd("b", [lookupdAddress("l1")], channelsOf({ l1 }))
+      yield* eventually(() => l1.nodes().length === 1)
+      const [node] = l1.nodes()
+      for (const topic of ["t1", "t2", "t3"]) yield* broker.topic(topic)
+      yield* eventually(() => producersOf(l1, "t2").length === 1)
+      yield* TestClock.adjust("30 seconds")
+      yield* nothingMore
+      assert.deepStrictEqual([producersOf(l1, "t1"), producersOf(l1, "t3")], [["b"], []])
+      yield* broker.broker.deleteTopic("t1")
+      yield* eventually(() => producersOf(l1, "t3").length === 1)
+      // All of this by the same connection.
+      assert.strictEqual(l1.nodes()[0]?.producer, node?.producer)
+      assert.deepStrictEqual([l1.nodes().length, producersOf(l1, "t2")], [1, ["b"]])
+    }).pipe(network))
+
+  it.effect("an nsqlookupd that closes the connection after a refusal still gets all other topics", () =>
+    Effect.gen(function*() {
+      let registered: ReadonlyArray<string> = []
+      const strict = (connection: Connection) =>
+        Effect.gen(function*() {
+          registered = []
+          while (true) {
+            const chunk: Buffer | undefined = yield* connection.read
+            if (chunk === undefined) return
+            for (const line of chunk.toString("latin1").split("\n")) {
+              if (line.includes("IDENTIFY")) connection.write(encodeAnswer(Buffer.from("{}")))
+              if (line === "REGISTER bad") {
+                return void connection.write(encodeAnswer(Buffer.from("E_INVALID REGISTER too many registrations")))
+              }
+              if (!line.startsWith("REGISTER") && line !== "PING") continue
+              if (line !== "PING") registered = [...registered, line.slice("REGISTER ".length)]
+              connection.write(encodeAnswer(Buffer.from("OK")))
+            }
+          }
+        }).pipe(Effect.ignore)
+      yield* impostor("strict", strict)
+      const broker = yield* nsqd("b", [lookupdAddress("strict")])
+      for (const topic of ["bad", "good", "better"]) yield* Effect.forkChild(broker.topic(topic))
+      yield* eventually(() => registered.toSorted().join() === "better,good")
+    }).pipe(network))
+
+  it.effect("an nsqlookupd whose address is no host is not asked for channels", () =>
+    Effect.gen(function*() {
+      const says = `{"broadcast_address":"l1/evil?x=","http_port":80,"tcp_port":1,"version":"1"}`
+      const { connections } = yield* impostor("odd", (connection) =>
+        Effect.andThen(
+          Effect.sync(() => void connection.write(encodeAnswer(Buffer.from(says)))),
+          swallow(connection)
+        ))
+      const asked: Array<string> = []
+      const broker = yield* nsqd("b", [lookupdAddress("odd")], {
+        text: (url) => Effect.as(Effect.sync(() => asked.push(url)), `{"channels":[]}`)
+      })
+      const creator = yield* Effect.forkChild(broker.topic("t"))
+      yield* eventually(() => connections() > 0 && creator.pollUnsafe() !== undefined)
+      assert.deepStrictEqual(asked, [])
+    }).pipe(network))
 })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, PubSub } from "effect"
 import { TestClock } from "effect/testing"
-import type { Lookup } from "../../../src/services/lookup/RegistrationDatabase.ts"
+import type { Lookup } from "../../../src/services/lookup/Registration.ts"
 import { Registrations } from "../../../src/services/lookup/Registrations.ts"
 import * as LookupdOptions from "../../../src/services/options/LookupdOptions.ts"
 import { identity } from "./identity.ts"
@@ -65,7 +65,7 @@ describe("the registrations of nsqlookupd", () => {
         db.disconnect(a).map(({ category, channel, topic }) => `${category}:${topic}:${channel}`),
         ["channel:t:c", "channel:e#ephemeral:d#ephemeral", "topic:t:", "topic:e#ephemeral:", "client::"]
       )
-      assert.deepStrictEqual([db.topics(), db.channels("*"), db.debug()], [
+      assert.deepStrictEqual([db.topics(), db.channels("*"), Array.from(db.debug())], [
         ["t", "e#ephemeral"],
         ["c", "d#ephemeral"],
         []
@@ -99,15 +99,102 @@ describe("the registrations of nsqlookupd", () => {
       assert.deepStrictEqual([db.topics(), a.topics.size, a.channels.size], [[], 0, 0])
     }).pipe(registrations))
 
-  it.effect("refuse one more than a producer may have", () =>
+  const withOptions = (options: Partial<LookupdOptions.LookupdOptions>) =>
+    Effect.provide(Registrations.layer.pipe(Layer.provide(LookupdOptions.layer(options))))
+
+  it.effect("refuse one more than a producer may have, and nothing of another producer", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const a = db.identify("1:1", identity("a"))
+      for (const topic of ["t1", "t2", "t3"]) assert.isArray(db.register(a, topic, undefined))
+      const refusal = "the limit is 3 (--max-registrations-per-producer)"
+      assert.strictEqual(db.register(a, "t4", undefined), refusal)
+      assert.strictEqual(db.register(a, "t1", "c"), refusal)
+      assert.deepStrictEqual(db.topics(), ["t1", "t2", "t3"])
+      // What it has already is no more.
+      assert.deepStrictEqual(db.register(a, "t1", undefined), [])
+      assert.isArray(db.register(db.identify("1:2", identity("b")), "t4", "c"))
+      db.unregister(a, "t1", undefined)
+      assert.isArray(db.register(a, "t5", undefined))
+    }).pipe(withOptions({ maxRegistrationsPerProducer: 3 })))
+
+  it.effect("give every producer its share when all have too many together", () =>
+    Effect.gen(function*() {
+      const db = yield* Registrations
+      const strangers = Array.from({ length: 3 }, (_, i) => db.identify(`6.6.6.6:${i}`, identity(`s${i}`)))
       let taken = 0
-      while (db.register(a, `t${taken}`, undefined) !== undefined) taken++
-      assert.strictEqual(taken, 250_000)
-      assert.isDefined(db.register(db.identify("1:2", identity("b")), "t", "c"))
-    }).pipe(registrations))
+      for (const stranger of strangers) {
+        while (typeof db.register(stranger, `junk${taken}`, undefined) !== "string") taken++
+      }
+      // Ten for the first; then four for each, who have less than a third of ten before.
+      assert.strictEqual(taken, 18)
+      const honest = db.identify("1:1", identity("honest"))
+      assert.isArray(db.register(honest, "orders", "archive"))
+      assert.deepStrictEqual(names(db.lookup("orders")), ["honest"])
+      assert.strictEqual(
+        strangers[0] === undefined ? "" : db.register(strangers[0], "more", undefined),
+        "the limit of all producers is 10 (--max-registrations)"
+      )
+    }).pipe(withOptions({ maxRegistrations: 10 })))
+
+  it.effect("have no limits where they are 0", () =>
+    Effect.gen(function*() {
+      const db = yield* Registrations
+      const a = db.identify("1:1", identity("a"))
+      for (let i = 0; i < 100; i++) assert.isArray(db.register(a, `t${i}`, "c"))
+      db.disconnect(a)
+      yield* TestClock.adjust("1000 hours")
+      assert.strictEqual(db.topics().length, 100)
+    }).pipe(
+      withOptions({
+        maxRegistrations: 0,
+        maxRegistrationsPerProducer: 0,
+        maxUnusedNames: 0,
+        unusedNameLifetime: Duration.zero
+      })
+    ))
+
+  it.effect("end with their producer, so that a client that comes and goes keeps nobody out", () =>
+    Effect.gen(function*() {
+      const db = yield* Registrations
+      for (let i = 0; i < 100; i++) {
+        const stranger = db.identify("6.6.6.6:1", identity("s"))
+        for (let j = 0; j < 5; j++) assert.isArray(db.register(stranger, `junk${i}_${j}`, "c"))
+        db.disconnect(stranger)
+      }
+      // Of names that no producer has only the latest are known.
+      assert.strictEqual(db.topics().length + db.channels("*").length, 10)
+      const honest = db.identify("1:1", identity("honest"))
+      assert.isArray(db.register(honest, "orders", "archive"))
+    }).pipe(withOptions({ maxRegistrations: 20, maxUnusedNames: 10 })))
+
+  it.effect("never forget a name that a producer has, and forget the longest unused name first", () =>
+    Effect.gen(function*() {
+      const db = yield* Registrations
+      const a = db.identify("1:1", identity("a"))
+      db.register(a, "used", "c")
+      for (const topic of ["old", "older", "new"]) db.createTopic(topic)
+      assert.deepStrictEqual(db.topics(), ["used", "older", "new"])
+      db.createChannel("used", "planned")
+      assert.deepStrictEqual([db.topics(), db.channels("used")], [["used", "new"], ["c", "planned"]])
+    }).pipe(withOptions({ maxUnusedNames: 2 })))
+
+  it.effect("forget names that no producer had for the lifetime of unused names", () =>
+    Effect.gen(function*() {
+      const db = yield* Registrations
+      const a = db.identify("1:1", identity("a"))
+      db.register(a, "t", "c")
+      db.register(a, "u", "c")
+      db.createTopic("planned")
+      yield* TestClock.adjust("2 hours")
+      assert.deepStrictEqual(db.topics(), ["t", "u"])
+      db.disconnect(a)
+      yield* TestClock.adjust("30 minutes")
+      db.register(db.identify("1:2", identity("b")), "u", undefined)
+      yield* TestClock.adjust("32 minutes")
+      assert.deepStrictEqual([db.topics(), db.channels("*")], [["u"], []])
+      assert.isUndefined(db.lookup("t"))
+    }).pipe(withOptions({ unusedNameLifetime: Duration.hours(1) })))
 
   it.effect("publish the topics of which something changes, and no others", () =>
     Effect.gen(function*() {
