@@ -23,7 +23,7 @@ export interface Daemon {
   readonly awaitDepth: (topic: string, count: number) => Promise<void>
 }
 
-const startSecondsMax = 15
+const startSecondsMax = 60
 const depthSecondsMax = 30
 
 const listen = (): Promise<Net.Server> =>
@@ -88,9 +88,15 @@ interface Stats {
   readonly topics: ReadonlyArray<{ readonly depth: number; readonly channels: ReadonlyArray<ChannelStats> }>
 }
 
-const request = async (port: number, method: string, path: string): Promise<string> => {
+/** A request that has to be answered with 200; the body of the answer. */
+export const request = async (
+  port: number,
+  method: string,
+  path: string,
+  body: Uint8Array<ArrayBuffer> | null = null
+): Promise<string> => {
   const url = `http://127.0.0.1:${port}${path}`
-  const response = await fetch(url, { method, signal: AbortSignal.timeout(10_000) }).catch((cause: Error) => {
+  const response = await fetch(url, { method, body, signal: AbortSignal.timeout(60_000) }).catch((cause: Error) => {
     throw new Error(`${method} ${path}: ${cause.cause instanceof Error ? cause.cause.message : cause.message}`)
   })
   const text = await response.text()
@@ -206,15 +212,20 @@ const withProcess = async <A>(
   }
 }
 
-/** Starts a daemon, hands it to `use`, and kills it afterwards; fails when the daemon ends by itself. */
+/**
+ * Starts a daemon, hands it to `use`, and kills it afterwards; fails when the daemon ends by itself. `prepare` may put
+ * something into its data directory before.
+ */
 export const withDaemon = <A>(
   command: ReadonlyArray<string>,
   flags: ReadonlyArray<string>,
-  use: (daemon: Daemon) => Promise<A>
+  use: (daemon: Daemon) => Promise<A>,
+  prepare: (directory: string) => void = () => {}
 ): Promise<A> => {
   const flagsIn = (directory: string) => {
     const data = Path.join(directory, "data")
     Fs.mkdirSync(data)
+    prepare(data)
     return [`--data-path=${data}`, ...flags]
   }
   return withProcess(command, flagsIn, use)

@@ -9,6 +9,7 @@ import type { HttpConfig } from "./load/http.ts"
 import type { IdleConfig } from "./load/idle.ts"
 import type { LatencyConfig } from "./load/latency.ts"
 import type { LookupConfig } from "./load/lookup.ts"
+import type { ProbeConfig } from "./load/probe.ts"
 import type { PublisherConfig } from "./load/publisher.ts"
 import type { SubscriberConfig } from "./load/subscriber.ts"
 import type { Figures, Order, Report } from "./load/worker.ts"
@@ -20,6 +21,7 @@ interface Configs {
   readonly idle: IdleConfig
   readonly latency: LatencyConfig
   readonly lookup: LookupConfig
+  readonly probe: ProbeConfig
   readonly publisher: PublisherConfig
   readonly subscriber: SubscriberConfig
 }
@@ -89,6 +91,20 @@ export const hold = async <A>(job: Job, use: () => Promise<A>): Promise<A> => {
   try {
     await awaitReady([generator])
     return await use()
+  } finally {
+    Processes.kill(generator.child)
+  }
+}
+
+/** Runs the job for as long as `use` takes, and returns its figures. */
+export const beside = async (job: Job, use: () => Promise<void>): Promise<Figures> => {
+  const generator = spawn(job)
+  try {
+    await awaitReady([generator])
+    order(generator.child, { type: "start" })
+    await Promise.race([use(), generator.figures])
+    order(generator.child, { type: "stop" })
+    return await Processes.within(readySecondsMax * 1000, "the end of the measurement", generator.figures)
   } finally {
     Processes.kill(generator.child)
   }

@@ -13,6 +13,7 @@ import type { Upgrade } from "./load/upgrade.ts"
 import { type Figures, sleep } from "./load/worker.ts"
 import { withObservation } from "./observe.ts"
 import * as Processes from "./processes.ts"
+import { stallRows } from "./stalls.ts"
 
 export interface Measure {
   readonly name: string
@@ -389,5 +390,6 @@ export const rows: ReadonlyArray<Row> = [
   clientRow("publish", "PUB, 200 at a time"),
   clientRow("consume", "messages handled and finished"),
   lookupRow,
-  adminRow
+  adminRow,
+  ...stallRows
 ]

@@ -11,8 +11,11 @@ export type Report =
   | { readonly type: "figures"; readonly figures: Figures }
   | { readonly type: "error"; readonly message: string }
 
-/** The word to start, and what a subscriber beside this generator has received so far. */
-export type Order = { readonly type: "start" } | { readonly type: "delivered"; readonly count: number }
+/** The words to start and to stop, and what a subscriber beside this generator has received so far. */
+export type Order =
+  | { readonly type: "start" }
+  | { readonly type: "stop" }
+  | { readonly type: "delivered"; readonly count: number }
 
 export interface Window {
   readonly warmUpSeconds: number
@@ -32,6 +35,13 @@ export const fail = (cause: unknown): void => {
   const message = cause instanceof Error ? cause.message : String(cause)
   void report({ type: "error", message }).then(() => process.exit(1))
 }
+
+/** Completes at the word "stop", which a generator is told that measures for as long as something else takes. */
+export const stopped = new Promise<void>((resolve) => {
+  process.on("message", (order: Order) => {
+    if (order.type === "stop") resolve()
+  })
+})
 
 /** Runs one generator: `prepare` opens what is needed and returns what to do at the word "start". */
 export const work = <Config>(prepare: (config: Config) => Promise<() => Promise<Figures>>): void => {

@@ -30,6 +30,9 @@ const minCompressedBytes = 32
 /** `next` gathers small chunks up to about this much. */
 const gatheredBytes = 64 * 1024
 
+/** Pieces of a chunk that are kept as they arrived: each costs memory beside its bytes, which may be a single one. */
+const arrivedMax = 64
+
 const ChunkType = { compressed: 0x00, uncompressed: 0x01, firstSkippable: 0x80, streamIdentifier: 0xff }
 
 /** The checksum as it stands in a chunk. */
@@ -102,6 +105,7 @@ export class SnappyDecoder {
 
   feed(bytes: Buffer): void {
     this.arrived.push(bytes)
+    if (this.arrived.length >= arrivedMax) this.arrived = [Buffer.concat(this.arrived)]
     this.arrivedBytes += bytes.length
   }
 

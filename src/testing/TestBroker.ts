@@ -10,6 +10,7 @@ import { ListenAddresses } from "../services/ListenAddresses.ts"
 import { NsqdOptions } from "../services/options/NsqdOptions.ts"
 import { Storage } from "../services/storage/Storage.ts"
 import { TcpServer } from "../services/transport/TcpServer.ts"
+import { onEventLoop, Turns, unlimited } from "../services/Turns.ts"
 import * as MemoryTransport from "./MemoryTransport.ts"
 
 /** Where the broker listens on the in-memory network. */
@@ -22,12 +23,16 @@ const options = (changed: Partial<NsqdOptions>) =>
     Effect.map(NsqdOptions, (defaults) => ({ ...defaults, nodeId: 0, tcpAddress: address, ...changed }))
   )
 
+/** Long work waits only as a test says: how long something takes on the machine of the test has no part in it. */
+const turns = Layer.effect(Turns, Effect.map(Turns, (given) => given === onEventLoop ? unlimited : given))
+
 /** A broker on the storage of the environment, with the options that are given. */
 export const layerNoStorage = (changed: Partial<NsqdOptions> = {}) =>
   TcpServer.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(Broker.layer, Publisher.layer, Clients.layer)),
     Layer.provideMerge(MemoryTransport.layer),
     Layer.provide(ListenAddresses.layer),
+    Layer.provideMerge(turns),
     Layer.provideMerge(options(changed))
   )
 

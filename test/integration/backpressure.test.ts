@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as DeflateConnection from "../../src/services/transport/DeflateConnection.ts"
 import * as SnappyConnection from "../../src/services/transport/SnappyConnection.ts"
+import { unlimited } from "../../src/services/Turns.ts"
 import { ProtocolClient } from "../../src/testing/index.ts"
 import * as Certificates from "../services/transport/certificates.ts"
 import { noise } from "../services/transport/connections.ts"
@@ -18,7 +19,7 @@ const compress = {
   plain: (client: Client) => Effect.succeed(client.rest),
   deflate: (client: Client) => DeflateConnection.make(client.rest, 1),
   snappy: (client: Client) =>
-    Effect.map(SnappyConnection.loadCodec, (codec) => SnappyConnection.make(client.rest, codec))
+    Effect.map(SnappyConnection.loadCodec, (codec) => SnappyConnection.make(client.rest, codec, unlimited))
 }
 
 /** A subscribed consumer that is ready for nothing yet. */

@@ -5,7 +5,9 @@
 import { Context, Effect, Layer } from "effect"
 import type { PublishedBodies } from "../../protocol/MessageBatch.ts"
 import type { TopicName } from "../../protocol/Names.ts"
+import { Turns } from "../Turns.ts"
 import { PublishError } from "./BrokerError.ts"
+import * as LargeBatches from "./LargeBatches.ts"
 import type { Topic } from "./Topic.ts"
 
 export class Publisher extends Context.Service<Publisher, {
@@ -19,9 +21,12 @@ export class Publisher extends Context.Service<Publisher, {
     deferMillis: number
   ) => Effect.Effect<void, PublishError> | undefined
 }>()("effect-nsq/broker/Publisher") {
-  static readonly layer = Layer.succeed(Publisher, {
-    publish: (topic, bodies, deferMillis) => topic.put(bodies, deferMillis)
-  })
+  static readonly layer: Layer.Layer<Publisher> = Layer.effect(
+    Publisher,
+    Effect.map(Turns, (turns) => ({
+      publish: (topic, bodies, deferMillis) => LargeBatches.put(turns, topic, bodies, deferMillis)
+    }))
+  )
 
   /**
    * A Publisher that asks `check` about every body first. A check that fails refuses the message, and all that were published
@@ -32,12 +37,12 @@ export class Publisher extends Context.Service<Publisher, {
   ): Layer.Layer<Publisher, never, R> =>
     Layer.effect(
       Publisher,
-      Effect.map(Effect.context<R>(), (context) => ({
+      Effect.map(Effect.all([Effect.context<R>(), Turns]), ([context, turns]) => ({
         publish: (topic, bodies, deferMillis) =>
           Effect.forEach(bodiesOf(bodies), (body) => check(topic.name, body), { discard: true }).pipe(
             Effect.provideContext(context),
             Effect.mapError((reason) => new PublishError({ reason, kind: "rejected", accepted: 0 })),
-            Effect.andThen(Effect.suspend(() => topic.put(bodies, deferMillis) ?? Effect.void))
+            Effect.andThen(Effect.suspend(() => LargeBatches.put(turns, topic, bodies, deferMillis) ?? Effect.void))
           )
       }))
     )

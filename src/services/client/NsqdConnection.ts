@@ -11,6 +11,7 @@ import { Wakeup } from "../broker/Wakeup.ts"
 import * as DeflateConnection from "../transport/DeflateConnection.ts"
 import * as SnappyConnection from "../transport/SnappyConnection.ts"
 import { type Connection, splitAddress, Transport } from "../transport/Transport.ts"
+import { Turns } from "../Turns.ts"
 import * as ClientTls from "./ClientTls.ts"
 import * as Options from "./ConnectionOptions.ts"
 
@@ -126,7 +127,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
     const inner = startingWith(decoder.takeRest(), connection)
     const compressed = features.deflate
       ? yield* DeflateConnection.make(inner, features.deflate_level)
-      : SnappyConnection.make(inner, yield* Effect.mapError(SnappyConnection.loadCodec, failWith))
+      : SnappyConnection.make(inner, yield* Effect.mapError(SnappyConnection.loadCodec, failWith), yield* Turns)
     yield* expect(compressed, "failed to start compression")
     return compressed
   })

@@ -6,13 +6,16 @@
  */
 import { Duration, Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { PublishedBodies } from "../../protocol/MessageBatch.ts"
 import { isTopicName, type TopicName } from "../../protocol/Names.ts"
 import { Broker } from "../broker/Broker.ts"
 import type { PublishError } from "../broker/BrokerError.ts"
 import { Publisher } from "../broker/Publisher.ts"
 import type { Topic } from "../broker/Topic.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { finish, Turns } from "../Turns.ts"
 import * as HttpResponse from "./HttpResponse.ts"
+import type { BodyRefusal } from "./PublishBody.ts"
 import * as PublishBody from "./PublishBody.ts"
 import * as RequestBody from "./RequestBody.ts"
 import type { RequestTarget } from "./RequestTarget.ts"
@@ -75,6 +78,7 @@ export const make = Effect.gen(function*() {
   const options = yield* NsqdOptions
   const broker = yield* Broker
   const publisher = yield* Publisher
+  const turns = yield* Turns
   const { maxBodySize, maxMsgSize } = options
   const maxDefer = Duration.toMillis(options.maxReqTimeout)
   const warned = new Set<string>()
@@ -98,20 +102,36 @@ export const make = Effect.gen(function*() {
     }
   }
 
-  const publishTo = (topic: Topic, target: PublishTarget, body: Buffer | undefined): Answer => {
-    if (body === undefined) return refusals.BODY_TOO_BIG
-    if (target.deferMillis === undefined) return refusals.INVALID_DEFER
-    const bodies = target.kind === "pub"
-      ? PublishBody.single(body)
-      : target.binary
-      ? PublishBody.binary(body, maxMsgSize, maxBodySize)
-      : PublishBody.lines(body, maxMsgSize)
+  const publishBodies = (topic: Topic, target: PublishTarget, bodies: PublishedBodies | BodyRefusal): Answer => {
     if (typeof bodies === "string") return refusals[bodies]
     if (bodies.count === 0) return HttpResponse.ok
-    const rest = publisher.publish(topic, bodies, target.deferMillis)
+    const rest = publisher.publish(topic, bodies, target.deferMillis ?? 0)
     return rest === undefined
       ? HttpResponse.ok
       : Effect.match(rest, { onSuccess: () => HttpResponse.ok, onFailure: refusalOf })
+  }
+
+  const publishInSteps = (
+    topic: Topic,
+    target: PublishTarget,
+    steps: Iterator<void, PublishedBodies | BodyRefusal, void>
+  ): Answer => {
+    const first = steps.next()
+    if (first.done === true) return publishBodies(topic, target, first.value)
+    return Effect.flatMap(finish(turns, steps), (bodies) => {
+      const answer = publishBodies(topic, target, bodies)
+      return Effect.isEffect(answer) ? answer : Effect.succeed(answer)
+    })
+  }
+
+  const publishTo = (topic: Topic, target: PublishTarget, body: Buffer | undefined): Answer => {
+    if (body === undefined) return refusals.BODY_TOO_BIG
+    if (target.deferMillis === undefined) return refusals.INVALID_DEFER
+    if (target.kind === "pub") return publishBodies(topic, target, PublishBody.single(body))
+    if (target.binary) return publishInSteps(topic, target, PublishBody.binary(body, maxMsgSize, maxBodySize))
+    return PublishBody.hasManySteps(body)
+      ? publishInSteps(topic, target, PublishBody.linesInSteps(body, maxMsgSize))
+      : publishBodies(topic, target, PublishBody.lines(body, maxMsgSize))
   }
 
   /** The topic is opened even when the body or the delay will then be refused, as in NSQ. */

@@ -67,6 +67,8 @@ export class Session implements CommandGate, Consumer, Client {
   lastHeard: number
   /** A command is being carried out, and the client is not read from meanwhile: its silence means nothing. */
   waiting = false
+  /** Commands, or work of their size, since the connection last looked whether its turn is over. */
+  work = 0
   /** The connection is being replaced: nothing may be sent but by who does it. */
   upgrading = false
   /** The topic of the last publish: pipelines use one topic, and finding it again costs nothing. */

@@ -4,6 +4,7 @@
  */
 import { Effect, Result, Schema } from "effect"
 import { type SnappyCodec, SnappyDecoder, SnappyEncoder } from "../../protocol/SnappyFraming.ts"
+import type { Turns } from "../Turns.ts"
 import { type Connection, ConnectionLost } from "./Transport.ts"
 
 /** The native code cannot be loaded on this machine. */
@@ -33,14 +34,21 @@ export const loadCodec: Effect.Effect<SnappyCodec, SnappyUnavailable> = Effect.t
   catch: (cause) => new SnappyUnavailable({ cause })
 })
 
-export const make = (inner: Connection, codec: SnappyCodec): Connection => {
+/** After this many bytes without content, as in chunks to be skipped, the connection looks whether its turn is over. */
+const fruitlessBytesMax = 256 * 1024
+
+export const make = (inner: Connection, codec: SnappyCodec, turns: Turns): Connection => {
   const encoder = new SnappyEncoder(codec)
   const decoder = new SnappyDecoder(codec)
+  let fruitlessBytes = 0
 
   const refill: Connection["read"] = Effect.flatMap(inner.read, (bytes) => {
     if (bytes !== undefined) {
       decoder.feed(bytes)
-      return read
+      fruitlessBytes += bytes.length
+      if (fruitlessBytes < fruitlessBytesMax) return read
+      fruitlessBytes = 0
+      return turns.isOver() ? Effect.andThen(turns.next, read) : read
     }
     return decoder.atBoundary
       ? Effect.undefined
@@ -50,7 +58,9 @@ export const make = (inner: Connection, codec: SnappyCodec): Connection => {
   const read: Connection["read"] = Effect.suspend(() => {
     const next = decoder.next()
     if (Result.isFailure(next)) return Effect.fail(new ConnectionLost({ reason: next.failure.message }))
-    return next.success === undefined ? refill : Effect.succeed(next.success)
+    if (next.success === undefined) return refill
+    fruitlessBytes = 0
+    return Effect.succeed(next.success)
   })
 
   return {

@@ -5,6 +5,7 @@
  */
 import { Effect, type Scope } from "effect"
 import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
+import { Turns } from "../Turns.ts"
 import * as DeflateConnection from "./DeflateConnection.ts"
 import { ServerTls } from "./ServerTls.ts"
 import type { Session } from "./Session.ts"
@@ -26,6 +27,7 @@ const confirm = (session: Session): void => {
 /** Carries out what a session has negotiated; the answer to IDENTIFY is the last that goes out the old way. */
 export const make = Effect.gen(function*() {
   const tls = yield* ServerTls
+  const turns = yield* Turns
 
   const startTls = Effect.fnUntraced(function*(session: Session): Effect.fn.Return<void, ProtocolError, Scope.Scope> {
     const { connection } = session
@@ -52,7 +54,7 @@ export const make = Effect.gen(function*() {
     compress(session, "snappy", "snappy", (connection) =>
       SnappyConnection.loadCodec.pipe(
         Effect.mapError(({ message }) => failed(message)),
-        Effect.map((codec) => SnappyConnection.make(connection, codec))
+        Effect.map((codec) => SnappyConnection.make(connection, codec, turns))
       ))
 
   const startDeflate = (session: Session, level: number): Upgrade =>

@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { PublishError } from "../../../src/services/broker/BrokerError.ts"
 import { bodiesOf, joinBodies, Publisher } from "../../../src/services/broker/Publisher.ts"
-import { outcome, refusal, serve } from "./api.ts"
+import { Turns } from "../../../src/services/Turns.ts"
+import { outcome, refusal, requestTo, serve } from "./api.ts"
 
 /** A Publisher that keeps what it is given. */
 const recording = (taken: Array<string>) =>
@@ -196,5 +197,47 @@ describe("the old names /put and /mput", () => {
         log.flatMap((line) => line.split("WARNING: ")[1] ?? []),
         ["deprecated path /put, use /pub", "deprecated path /mput, use /mpub"]
       )
+    }))
+})
+
+describe("a large body", () => {
+  /** Turns that are over whenever somebody looks; between them another client's request is answered. */
+  const served = (count: { value: number }, other: Effect.Effect<unknown>): Turns => ({
+    isOver: () => true,
+    next: Effect.tap(other, () => Effect.sync(() => count.value++)).pipe(Effect.asVoid)
+  })
+
+  const million = 1_000_000
+  const binary = Buffer.alloc(4 + 5 * 500_000, Buffer.from([0, 0, 0, 1, 120]))
+  binary.writeInt32BE(500_000, 0)
+  binary.fill(Buffer.from([0, 0, 0, 1, 120]), 4)
+
+  const bodies = [
+    { name: "of a million short lines", path: "/mpub?topic=t", body: Buffer.alloc(2 * million, "x\n"), count: million },
+    { name: "of empty lines", path: "/mpub?topic=t", body: Buffer.alloc(million, "\n"), count: 0 },
+    { name: "of very many binary messages", path: "/mpub?topic=t&binary=true", body: binary, count: 500_000 }
+  ]
+  for (const { body, count, name, path } of bodies) {
+    it.live(`${name} is published while other requests are answered`, () =>
+      Effect.gen(function*() {
+        const others = { value: 0 }
+        let port = 0
+        const other = Effect.suspend(() => requestTo({ host: "127.0.0.1", port }, "GET", "/ping"))
+        const { broker, port: bound, request } = yield* serve({ memQueueSize: 100 }).pipe(
+          Effect.provideService(Turns, served(others, other))
+        )
+        port = bound
+        assert.strictEqual(outcome(yield* request("POST", path, body)), "200 OK")
+        assert.strictEqual(broker.findTopic("t")?.messageCount, count)
+        assert.isAbove(others.value, 2)
+      }))
+  }
+
+  it.live("is refused as a whole when one of its last lines is too long", () =>
+    Effect.gen(function*() {
+      const { broker, request } = yield* serve({ maxMsgSize: 10 })
+      const body = Buffer.concat([Buffer.alloc(million, "x\n"), Buffer.from("12345678901\n")])
+      assert.strictEqual(outcome(yield* request("POST", "/mpub?topic=t", body)), refusal(413, "MSG_TOO_BIG"))
+      assert.strictEqual(broker.findTopic("t")?.messageCount, 0)
     }))
 })

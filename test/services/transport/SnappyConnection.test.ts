@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as SnappyConnection from "../../../src/services/transport/SnappyConnection.ts"
+import { unlimited } from "../../../src/services/Turns.ts"
 import * as MemoryTransport from "../../../src/testing/MemoryTransport.ts"
 import { noise, open, readBytes } from "./connections.ts"
 
@@ -8,8 +9,8 @@ import { noise, open, readBytes } from "./connections.ts"
 const openSnappy = Effect.gen(function*() {
   const codec = yield* SnappyConnection.loadCodec
   const ends = yield* open
-  const server = SnappyConnection.make(ends.server, codec)
-  return { ...ends, connection: server, other: SnappyConnection.make(ends.client, codec) }
+  const server = SnappyConnection.make(ends.server, codec, unlimited)
+  return { ...ends, connection: server, other: SnappyConnection.make(ends.client, codec, unlimited) }
 })
 
 describe("a connection inside snappy", () => {

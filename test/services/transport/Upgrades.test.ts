@@ -6,6 +6,7 @@ import { Clients } from "../../../src/services/broker/Clients.ts"
 import * as DeflateConnection from "../../../src/services/transport/DeflateConnection.ts"
 import * as SnappyConnection from "../../../src/services/transport/SnappyConnection.ts"
 import type { Connection } from "../../../src/services/transport/Transport.ts"
+import { unlimited } from "../../../src/services/Turns.ts"
 import { ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
 import type { Peer } from "../../../src/testing/MemoryTransport.ts"
 import { noise } from "./connections.ts"
@@ -33,7 +34,8 @@ const identified = Effect.fnUntraced(function*(features: object) {
 
 const compressions = {
   deflate: (peer: Peer) => DeflateConnection.make(peer, 6),
-  snappy: (peer: Peer) => Effect.map(SnappyConnection.loadCodec, (codec) => SnappyConnection.make(peer, codec))
+  snappy: (peer: Peer) =>
+    Effect.map(SnappyConnection.loadCodec, (codec) => SnappyConnection.make(peer, codec, unlimited))
 }
 
 /** A client on a compressed connection, confirmed. */

@@ -1,0 +1,98 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import * as Net from "node:net"
+import type { AddressInfo } from "node:net"
+import { finish, onEventLoop, type Turns } from "../../src/services/Turns.ts"
+
+const isAddressInfo = (address: string | AddressInfo | null): address is AddressInfo => typeof address === "object"
+
+/** Both ends of a connection over the loopback interface. */
+const socketPair = Effect.acquireRelease(
+  Effect.callback<readonly [Net.Socket, Net.Socket]>((resume) => {
+    const server = Net.createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      if (!isAddressInfo(address)) return
+      const connecting = Net.connect(address.port, address.address)
+      server.once("connection", (accepted) => {
+        server.close()
+        resume(Effect.succeed([connecting, accepted]))
+      })
+    })
+  }),
+  (sockets) => Effect.sync(() => sockets.forEach((socket) => socket.destroy()))
+)
+
+/** Works until its turn is over, `turns` times. */
+const workFor = (turns: number, onTurn: () => void) =>
+  Effect.gen(function*() {
+    for (let i = 0; i < turns; i++) {
+      onTurn()
+      while (!onEventLoop.isOver());
+      yield* onEventLoop.next
+    }
+  })
+
+describe("turns on the event loop", () => {
+  it.live("sockets are read between two turns, however many fibers work without end", () =>
+    Effect.gen(function*() {
+      const [client, server] = yield* socketPair
+      let turnsTaken = 0
+      const workers = yield* Effect.forEach(
+        Array.from({ length: 50 }),
+        () => Effect.forkChild(workFor(1000, () => turnsTaken++), { startImmediately: true })
+      )
+      let echoes = 0
+      const before = turnsTaken
+      server.on("data", (bytes: Buffer) => server.write(bytes))
+      yield* Effect.callback<void>((resume) => {
+        client.on("data", () => {
+          if (++echoes === 20) return resume(Effect.void)
+          client.write("x")
+        })
+        client.write("x")
+      })
+      // Each way takes a round or two, in which two workers have their turn at most: far from all fifty.
+      assert.isBelow(turnsTaken - before, 20 * 2 * 2 * 2)
+      yield* Fiber.interruptAll(workers)
+    }))
+
+  it.live("work that waits is served in the order of its waiting", () =>
+    Effect.gen(function*() {
+      const order: Array<string> = []
+      const worker = (name: string) => workFor(3, () => order.push(name))
+      yield* Effect.forEach(["a", "b", "c"], worker, { concurrency: "unbounded", discard: true })
+      assert.deepStrictEqual(order.join(""), "abcabcabc")
+    }))
+
+  it.live("work that is interrupted while it waits is forgotten, and others are served", () =>
+    Effect.gen(function*() {
+      const gone = yield* Effect.forkChild(Effect.andThen(onEventLoop.next, Effect.die("it goes on")), {
+        startImmediately: true
+      })
+      const other = yield* Effect.forkChild(onEventLoop.next, { startImmediately: true })
+      yield* Fiber.interrupt(gone)
+      yield* Fiber.join(other)
+    }))
+})
+
+describe("work in steps", () => {
+  const counted = () => {
+    let waits = 0
+    const turns: Turns = { isOver: () => true, next: Effect.sync(() => void waits++) }
+    return { turns, waits: () => waits }
+  }
+
+  function* steps(count: number): Generator<void, string, void> {
+    for (let i = 0; i < count; i++) yield
+    return "done"
+  }
+
+  it.effect("has a turn per step where each uses up its turn, and none too many", () =>
+    Effect.gen(function*() {
+      const { turns, waits } = counted()
+      assert.strictEqual(yield* finish(turns, steps(3)), "done")
+      assert.strictEqual(waits(), 3)
+      assert.strictEqual(yield* finish(turns, steps(0)), "done")
+      assert.strictEqual(waits(), 3)
+    }))
+})

@@ -1,0 +1,124 @@
+/**
+ * Clients that send long work: other clients are served before it is done.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { encodeCommand } from "../../../src/protocol/Command.ts"
+import { TopicName } from "../../../src/protocol/Names.ts"
+import * as SnappyConnection from "../../../src/services/transport/SnappyConnection.ts"
+import { Turns, unlimited } from "../../../src/services/Turns.ts"
+import { ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
+import { brokerWith, topicOf } from "../broker/testing.ts"
+
+const topic = TopicName.make("t")
+
+const pub = (name: string): Buffer =>
+  encodeCommand({ _tag: "PUB", topic: TopicName.make(name), body: Buffer.from("x") })
+
+/** Turns that are over whenever a connection looks. What happens between two of them is up to the test. */
+const makeTurns = () => {
+  let taken = 0
+  let between: Effect.Effect<unknown, never> = Effect.void
+  const turns: Turns = {
+    isOver: () => true,
+    next: Effect.suspend(() => {
+      taken++
+      return Effect.asVoid(between)
+    })
+  }
+  return {
+    layer: Layer.succeed(Turns, turns),
+    taken: () => taken,
+    meanwhile: (effect: Effect.Effect<unknown>) => {
+      between = effect
+    }
+  }
+}
+
+const connect = ProtocolClient.connect(TestBroker.address)
+
+const connectSnappy = Effect.gen(function*() {
+  const client = yield* connect
+  const body = Buffer.from(JSON.stringify({ snappy: true, feature_negotiation: true }))
+  yield* client.send({ _tag: "IDENTIFY", body })
+  assert.match((yield* client.text) ?? "", /"snappy":true/)
+  const inner = SnappyConnection.make(client.peer, yield* SnappyConnection.loadCodec, unlimited)
+  const inside = ProtocolClient.over(inner)
+  assert.strictEqual(yield* inside.text, "OK")
+  return inside
+})
+
+const nops = Buffer.alloc(1_000_000, "NOP\n")
+const messages = (count: number) => Array.from({ length: count }, () => Buffer.from("x"))
+const mpub = (count: number): Buffer => {
+  const body = Buffer.alloc(4 + 5 * count, Buffer.from([0, 0, 0, 1, 120]))
+  body.writeInt32BE(count, 0)
+  body.fill(Buffer.from([0, 0, 0, 1, 120]), 4)
+  const head = Buffer.from("MPUB t\n\0\0\0\0", "latin1")
+  head.writeInt32BE(body.length, head.length - 4)
+  return Buffer.concat([head, body])
+}
+
+/** What a client sends, how many OKs or errors it gets, and how many turns of others it has to wait for at least. */
+const floods = [
+  { name: "a million bytes of NOPs", connect, bytes: nops, replies: 0, turns: 200 },
+  {
+    name: "a few kilobytes that expand to a million bytes of NOPs",
+    connect: connectSnappy,
+    bytes: nops,
+    replies: 0,
+    turns: 200
+  },
+  {
+    name: "publishes of one topic",
+    connect,
+    bytes: Buffer.concat(messages(20_000).map(() => pub("t"))),
+    replies: 20_000,
+    turns: 3
+  },
+  {
+    name: "publishes of two topics in turn",
+    connect,
+    bytes: Buffer.concat(messages(5000).flatMap(() => [pub("t"), pub("u")])),
+    replies: 10_000,
+    turns: 8
+  },
+  { name: "one MPUB of very many messages", connect, bytes: mpub(200_000), replies: 1, turns: 10 }
+]
+
+describe("a client that sends", () => {
+  for (const { bytes, connect: open, name, replies, turns: least } of floods) {
+    it.effect(`${name} does not keep others waiting until all of it is done`, () => {
+      const turns = makeTurns()
+      return Effect.gen(function*() {
+        const other = yield* connect
+        const flood = yield* open
+        const topicOfOther = yield* topicOf("other")
+        let served = 0
+        turns.meanwhile(Effect.orDie(Effect.gen(function*() {
+          yield* other.raw(pub("other"))
+          assert.strictEqual(yield* other.text, "OK")
+          assert.strictEqual(topicOfOther.messageCount, ++served)
+        })))
+        yield* flood.raw(Buffer.concat([bytes, pub("end")]))
+        for (let i = 0; i < replies + 1; i++) assert.strictEqual(yield* flood.text, "OK")
+        assert.isAtLeast(served, least)
+        assert.strictEqual(turns.taken(), served)
+      }).pipe(Effect.provide(brokerWith().pipe(Layer.provide(turns.layer))))
+    })
+  }
+
+  it.effect("a large MPUB publishes each of its messages once", () => {
+    const turns = makeTurns()
+    return Effect.gen(function*() {
+      const client = yield* connect
+      const count = 100_000
+      yield* client.raw(mpub(count))
+      assert.strictEqual(yield* client.text, "OK")
+      const published = yield* topicOf(topic)
+      assert.strictEqual(published.messageCount, count)
+      assert.strictEqual(published.messageBytes, count)
+      assert.strictEqual(published.depth, count)
+    }).pipe(Effect.provide(brokerWith({ memQueueSize: 10 }).pipe(Layer.provide(turns.layer))))
+  })
+})
