@@ -121,3 +121,14 @@ export const walkRecords = (
   }
   return { count, end: at, next: undefined }
 }
+
+/** Where each of `count` records from `start` on begins, relative to `start`, and where the last one ends. A plain loop. */
+export const recordStarts = (bytes: Buffer, start: number, count: number): Int32Array => {
+  const starts = new Int32Array(count + 1)
+  let at = start
+  for (let i = 0; i < count; i++) {
+    at += 4 + bytes.readInt32BE(at)
+    starts[i + 1] = at - start
+  }
+  return starts
+}

@@ -40,8 +40,8 @@ export interface StoredRecords {
 
 /** What keeps a message on disk until it has been dealt with. */
 export interface Ledger {
-  /** `count` messages of this batch are finished, dropped, or written elsewhere. */
-  readonly settle: (count: number) => void
+  /** `count` messages, the first of which is the frame at `position`, are finished, dropped, or written elsewhere. */
+  settle(position: number, count: number): void
 }
 
 /** Bytes that gathered messages may have in one batch. */
@@ -57,7 +57,9 @@ export class MessageBatch {
   bodyBytes: number
   /** Delay in ms that starts when the message reaches a channel; 0 for none. A batch with a delay has one message. */
   readonly deferMillis: number
-  readonly ledger: Ledger | undefined
+  private readonly ledger: Ledger | undefined
+  /** Where the ledger's batch has the first message of this one. */
+  private ledgerPosition = 0
   private published: PublishedBodies | undefined
   private stored: StoredRecords | undefined
   /** Of the first message, in ns since the epoch; 0 for messages that were not just published. */
@@ -112,13 +114,16 @@ export class MessageBatch {
     return new MessageBatch(records.count, bodyBytes, deferMillis, ledger, undefined, records, 0n, undefined, undefined)
   }
 
-  /** The frame at `position` of `frames`, copied, so that it may wait long, change its attempts and let go of its batch. */
-  static single(frames: Buffer, position: number, ledger: Ledger | undefined): MessageBatch {
+  /** The message at `position` of `frames`, copied, so that it may wait long, change its attempts and let go of its batch. */
+  single(position: number): MessageBatch {
+    const { frames } = this
     const size = frames.readInt32BE(position) + 4
     const copy = Buffer.allocUnsafeSlow(size)
     frames.copy(copy, 0, position, position + size)
     const bodyBytes = size - messageFrameHeaderSize
-    return new MessageBatch(1, bodyBytes, 0, ledger, undefined, undefined, 0n, undefined, copy)
+    const batch = new MessageBatch(1, bodyBytes, 0, this.ledger, undefined, undefined, 0n, undefined, copy)
+    batch.ledgerPosition = this.ledgerPosition + position
+    return batch
   }
 
   /**
@@ -165,6 +170,11 @@ export class MessageBatch {
     this.bodyBytes += bodies.bodyBytes
     this.newest = timestamp
     return true
+  }
+
+  /** `count` messages, the first of which is at `position` of `frames`, are finished, dropped, or written elsewhere. */
+  settle(position: number, count: number): void {
+    this.ledger?.settle(this.ledgerPosition + position, count)
   }
 
   /** All messages as frames, one after another, attempts counting the delivery that is about to happen. */

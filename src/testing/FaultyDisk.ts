@@ -1,6 +1,6 @@
 /**
  * A disk in memory that fails when it is told to and can lose power: for tests of what happens to messages then. A write that
- * fails leaves half of its bytes behind, as real disks do; a loss of power takes what was not synced, or part of it.
+ * fails leaves half of its bytes behind, as real disks do, or nothing after `EROFS`; a loss of power takes what was not synced, or part of it.
  */
 import { Context, Effect, Layer } from "effect"
 import { Disk, DiskError, type DiskFile } from "../services/storage/Disk.ts"
@@ -13,8 +13,8 @@ export type Fault = (operation: DiskOperation, path: string) => string | undefin
 
 interface StoredFile {
   content: Buffer
-  /** How much of it a loss of power leaves. */
-  synced: number
+  /** The content at the last sync, which a loss of power leaves. */
+  durable: Buffer
 }
 
 export class FaultyDisk extends Context.Service<FaultyDisk, {
@@ -24,7 +24,7 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
   readonly put: (path: string, content: Uint8Array | string) => void
   /** From now on every operation is asked for its fault; without one, all succeed again. */
   readonly fail: (fault: Fault | undefined) => void
-  /** Files lose what was not synced, but for the first `kept` bytes of it. */
+  /** Files have the content of their last sync again, and the first `kept` bytes that were appended since. */
   readonly losePower: (kept: number) => void
 }>()("effect-nsq/testing/FaultyDisk") {
   /** An empty disk on which nothing fails yet. */
@@ -50,7 +50,6 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
       file.content.copy(content)
       content.set(bytes, position)
       file.content = content
-      file.synced = Math.min(file.synced, position)
     }
 
     const open = (path: string, file: StoredFile): DiskFile => ({
@@ -59,14 +58,14 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
         Effect.suspend(() => {
           const bytes = Buffer.concat(buffers)
           const failure = failureOf("write", path)
-          writeAt(file, failure === undefined ? bytes : bytes.subarray(0, bytes.length >> 1), position)
+          const written = failure === undefined ? bytes.length : failure.code === "EROFS" ? 0 : bytes.length >> 1
+          writeAt(file, bytes.subarray(0, written), position)
           return failure === undefined ? Effect.void : Effect.fail(failure)
         }),
-      sync: attempt("fsync", path, () => void (file.synced = file.content.length)),
+      sync: attempt("fsync", path, () => void (file.durable = file.content)),
       truncate: (size) =>
         attempt("truncate", path, () => {
           file.content = file.content.subarray(0, size)
-          file.synced = Math.min(file.synced, size)
         }),
       size: Effect.sync(() => file.content.length),
       close: Effect.void
@@ -86,7 +85,7 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
         }),
       create: (path) =>
         attempt("open", path, () => {
-          const file = files.get(path) ?? { content: Buffer.alloc(0), synced: 0 }
+          const file = files.get(path) ?? { content: Buffer.alloc(0), durable: Buffer.alloc(0) }
           files.set(path, file)
           return open(path, file)
         }),
@@ -113,7 +112,7 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
       writeText: (path, text) =>
         attempt("rename", path, () => {
           const content = Buffer.from(text)
-          files.set(path, { content, synced: content.length })
+          files.set(path, { content, durable: content })
         })
     })
 
@@ -123,11 +122,14 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
         files: () => new Map(Array.from(files, ([path, { content }]) => [path, content])),
         put: (path, content) => {
           const bytes = Buffer.from(content)
-          files.set(path, { content: bytes, synced: bytes.length })
+          files.set(path, { content: bytes, durable: bytes })
         },
         fail: (next) => void (fault = next),
         losePower: (kept) => {
-          for (const file of files.values()) file.content = file.content.subarray(0, file.synced + kept)
+          for (const file of files.values()) {
+            const { durable } = file
+            file.content = Buffer.concat([durable, file.content.subarray(durable.length, durable.length + kept)])
+          }
         }
       })
     ))
@@ -137,5 +139,6 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
 const texts = new Map([
   ["ENOSPC", "no space left on device"],
   ["EIO", "input/output error"],
-  ["EACCES", "permission denied"]
+  ["EACCES", "permission denied"],
+  ["EROFS", "read-only file system"]
 ])

@@ -45,10 +45,11 @@ const make = Effect.gen(function*() {
     get depth() {
       return queue.depth
     },
+    get hasMore() {
+      return queue.hasMore
+    },
     append: (runs) => write(queue.append(runs)),
     read: (maxBytes) => counted("reads", Effect.tap(checked("reads", queue.read(maxBytes)), () => reading.await)),
-    settle: queue.settle,
-    unread: queue.unread,
     empty: checked("writes", queue.empty),
     delete: checked("writes", queue.delete)
   })

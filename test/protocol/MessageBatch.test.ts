@@ -73,7 +73,7 @@ describe("MessageBatch", () => {
 
   it("takes a message out as a copy that changes alone", () => {
     const batch = batchOf([Buffer.from("one"), Buffer.from("two")])
-    const single = MessageBatch.single(batch.frames, batch.frames.readInt32BE(0) + 4, undefined)
+    const single = batch.single(batch.frames.readInt32BE(0) + 4)
     raiseAttempts(single.frames, 0)
     assert.deepStrictEqual(messagesOf(single.frames).map((message) => message?.attempts), [2])
     assert.deepStrictEqual(messagesOf(batch.frames).map((message) => message?.attempts), [1, 1])

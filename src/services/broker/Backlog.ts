@@ -6,20 +6,20 @@
  */
 import { Effect, Schedule } from "effect"
 import { MessageBatch, type StoredRecords } from "../../protocol/MessageBatch.ts"
-import type { BackendQueue, StorageError, StoredRun } from "../storage/Storage.ts"
+import type { BackendQueue, StorageError } from "../storage/Storage.ts"
+import { DiskReads } from "./DiskReads.ts"
 import { MemoryQueue, settleSpan, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
 
 /** Bytes of one read from disk. */
 const runBytes = 256 * 1024
 
-/** How long to wait before a disk that failed is asked again. */
+/** How long to wait before something is written to a disk that failed. */
 export const retryStorage = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")])
 
 export class Backlog {
   readonly memory = new MemoryQueue()
   /** Read from disk and not delivered yet. */
   readonly fetched = new MemoryQueue()
-  private fetchedRun: StoredRun | undefined
   /** Handed back while memory was full, to be written to disk. */
   private readonly spilled = new MemoryQueue()
   /** How often everything was dropped: a read that was under way then has brought what no longer exists. */
@@ -27,12 +27,14 @@ export class Backlog {
   private readonly label: string
   private readonly memQueueSize: number
   private readonly backend: BackendQueue | undefined
+  private readonly reads: DiskReads
 
   /** `label` is what the log calls the owner; without a `backend` there is memory only. */
   constructor(label: string, memQueueSize: number, backend: BackendQueue | undefined) {
     this.label = label
     this.memQueueSize = memQueueSize
     this.backend = backend
+    this.reads = new DiskReads(label, backend)
   }
 
   // ---- what others may know
@@ -61,7 +63,7 @@ export class Backlog {
   }
   /** Whether all that was read has been delivered and the disk has more. */
   get canFetch(): boolean {
-    return this.fetched.count === 0 && this.backend !== undefined && this.backend.depth > 0
+    return this.fetched.count === 0 && this.reads.isReady
   }
 
   // ---- coming in
@@ -83,7 +85,7 @@ export class Backlog {
   private storeSpans(spans: ReadonlyArray<Span>): Effect.Effect<void, StorageError> {
     const { backend } = this
     if (backend === undefined) return Effect.void
-    return storeInPieces(spans, backend.append, settleSpan).pipe(
+    return storeInPieces(spans, (records) => backend.append(records), settleSpan).pipe(
       // Nothing is lost while the disk fails: the messages go on waiting in memory.
       Effect.mapError(({ error, left }) => {
         left.forEach((span) => this.memory.push(span))
@@ -94,34 +96,19 @@ export class Backlog {
 
   // ---- from disk
 
-  /** Fetches the next messages from disk; false when there were none after all. Does not give up while the disk fails. */
-  readonly fetch: Effect.Effect<boolean> = Effect.suspend(() => {
+  /**
+   * Fetches the next messages from disk; false when there are none after all. While the disk fails the result is false as
+   * well, and `wake` is called when it is time to try again.
+   */
+  fetch(wake: () => void): Effect.Effect<boolean> {
     const { backend, emptied } = this
     if (backend === undefined) return Effect.succeed(false)
-    return Effect.map(backend.read(runBytes), (run) => {
+    const read = Effect.uninterruptible(Effect.map(backend.read(runBytes), (run) => {
       if (run === undefined) return false
-      if (emptied === this.emptied) {
-        const ledger = { settle: (count: number) => backend.settle(run, count) }
-        this.fetchedRun = run
-        this.fetched.push(wholeBatch(MessageBatch.stored(run, ledger)))
-      }
+      if (emptied === this.emptied) this.fetched.push(wholeBatch(MessageBatch.stored(run, run.ledger)))
       return true
-    })
-  }).pipe(
-    Effect.uninterruptible,
-    Effect.tapError((error) => Effect.logError(`${this.label}: failed to read from disk - ${error.message}`)),
-    Effect.retry(retryStorage),
-    Effect.orDie
-  )
-
-  /** Hands the part of the last read from disk that was not delivered back to the disk queue. */
-  private unfetch(): void {
-    if (this.fetchedRun === undefined || this.fetched.count === 0) return
-    const run = this.fetchedRun
-    for (const span of this.fetched.takeAll()) {
-      // A frame is a record with the four bytes of its type added.
-      this.backend?.unread(run, run.start + span.position - 4 * span.index, span.end - span.index)
-    }
+    }))
+    return Effect.map(this.reads.attempt(read, wake), (fetched) => fetched === true)
   }
 
   // ---- the end
@@ -129,7 +116,8 @@ export class Backlog {
   /** Everything that is not on disk goes there, `others` behind it. Returns how many messages waited in memory. */
   readonly flush = (others: ReadonlyArray<MessageBatch>): Effect.Effect<number, StorageError> =>
     Effect.suspend(() => {
-      this.unfetch()
+      // What was fetched and not delivered is on disk, and not settled.
+      this.fetched.takeAll()
       const waiting = [...this.memory.takeAll(), ...this.spilled.takeAll()]
       const count = waiting.reduce((sum, span) => sum + span.end - span.index, 0)
       return Effect.as(this.storeSpans([...waiting, ...others.map(wholeBatch)]), count)
@@ -149,7 +137,6 @@ export class Backlog {
 
   private forget(): void {
     for (const queue of [this.memory, this.spilled, this.fetched]) queue.takeAll().forEach(settleSpan)
-    this.fetchedRun = undefined
     this.emptied++
   }
 }

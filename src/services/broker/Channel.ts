@@ -182,7 +182,7 @@ export class Channel {
     const slot = inFlight.find(key)
     if (slot < 0) return this.whyNot(key)
     const batch = inFlight.batchAt(slot)
-    batch.ledger?.settle(1)
+    batch.settle(inFlight.positionAt(slot), 1)
     if (this.latency.isWanted) this.latency.note(batch, inFlight.positionAt(slot))
     inFlight.remove(slot)
     subscription.finishCount++
@@ -281,19 +281,18 @@ export class Channel {
   private forgetDelivered(): void {
     for (const inFlight of this.flights()) {
       for (let slot = inFlight.oldest; slot >= 0; slot = inFlight.oldest) {
-        inFlight.batchAt(slot).ledger?.settle(1)
+        inFlight.batchAt(slot).settle(inFlight.positionAt(slot), 1)
         inFlight.remove(slot)
       }
     }
-    this.deferred.takeAll().forEach((batch) => batch.ledger?.settle(1))
+    this.deferred.takeAll().forEach((batch) => batch.settle(0, 1))
   }
 
   // ---- messages coming back
 
   /** Takes a message out of flight as a message of its own, ready to be delivered once more. */
   private takeBack(inFlight: InFlight, slot: number): MessageBatch {
-    const batch = inFlight.batchAt(slot)
-    const single = MessageBatch.single(batch.frames, inFlight.positionAt(slot), batch.ledger)
+    const single = inFlight.batchAt(slot).single(inFlight.positionAt(slot))
     raiseAttempts(single.frames, 0)
     inFlight.remove(slot)
     return single
@@ -382,7 +381,7 @@ export class Channel {
   private readonly nextMessages: Effect.Effect<boolean> = Effect.suspend(() => {
     const { backlog } = this
     if (backlog.isLoaded) return Effect.as(Effect.yieldNow, true)
-    return backlog.canFetch ? backlog.fetch : Effect.succeed(false)
+    return backlog.canFetch ? backlog.fetch(() => this.wake()) : Effect.succeed(false)
   })
 
   /** Whether a consumer is ready for more. */

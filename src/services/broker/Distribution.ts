@@ -113,7 +113,7 @@ export class Distribution {
     const { frames } = batch
     const size = frames.readInt32BE(position) + 4
     if (Math.floor(this.random.nextDoubleUnsafe() * 100) > receiver.options.sampleRate) {
-      batch.ledger?.settle(1)
+      batch.settle(position, 1)
     } else {
       const deadline = now + receiver.options.msgTimeout
       receiver.inFlight.add(batch, frames, position, now, deadline)

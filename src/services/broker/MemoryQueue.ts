@@ -78,7 +78,7 @@ export class MemoryQueue {
 }
 
 /** The messages of a span are dropped or stored elsewhere: what keeps them on disk lets go of them. */
-export const settleSpan = (span: Span): void => span.batch.ledger?.settle(span.end - span.index)
+export const settleSpan = (span: Span): void => span.batch.settle(span.position, span.end - span.index)
 
 /** Bytes of records made at a time when many spans go to disk: a million messages must not double memory. */
 const pieceBytes = 4 * 1024 * 1024

@@ -17,6 +17,7 @@ import { retryStorage } from "./Backlog.ts"
 import { PublishError } from "./BrokerError.ts"
 import { Channel, type ChannelSettings } from "./Channel.ts"
 import { DeferredOnDisk } from "./DeferredOnDisk.ts"
+import { DiskReads } from "./DiskReads.ts"
 import { MemoryQueue, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
 import type { Time } from "./Time.ts"
 import { Wakeup } from "./Wakeup.ts"
@@ -46,6 +47,7 @@ export class Topic {
   private readonly random: (typeof Random.Random)["Service"]
   private readonly storage: Storage["Service"]
   private readonly backend: BackendQueue | undefined
+  private readonly reads: DiskReads
   private readonly guids: GuidGenerator
   private readonly memory = new MemoryQueue()
   private readonly delays = new DeferredOnDisk()
@@ -68,6 +70,7 @@ export class Topic {
     this.random = random
     this.storage = storage
     this.backend = backend
+    this.reads = new DiskReads(`TOPIC(${name})`, backend)
     this.guids = new GuidGenerator(settings.nodeId)
   }
 
@@ -260,10 +263,11 @@ export class Topic {
         concurrency: "unbounded",
         discard: true
       })
-      if (this.memory.count > 0 && this.backend !== undefined) {
+      const { backend } = this
+      if (this.memory.count > 0 && backend !== undefined) {
         yield* Effect.logInfo(`TOPIC(${this.name}): flushing ${this.memory.count} memory messages to backend`)
         const spans = this.memory.takeAll()
-        yield* storeInPieces(spans, this.backend.append, () => {}).pipe(
+        yield* storeInPieces(spans, (records) => backend.append(records), () => {}).pipe(
           Effect.catch(({ error }) => flushFailed(`TOPIC(${this.name})`, error))
         )
       }
@@ -278,10 +282,10 @@ export class Topic {
   private readonly run: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     while (true) {
       yield* this.work.wait
-      while (this.isPumping && this.depth > 0) {
+      while (this.isPumping && (this.memory.count > 0 || this.reads.isReady)) {
         // Uninterruptible: a batch that one channel has and another has not would be lost to the other.
         if (this.memory.count > 0) yield* Effect.uninterruptible(this.handOverAll(this.memory.takeAll()))
-        if (this.backendDepth > 0 && this.isPumping) yield* this.handOverFromDisk
+        if (this.reads.isReady && this.isPumping) yield* this.handOverFromDisk
       }
     }
   }).pipe((run) => guard(run, `TOPIC(${this.name})`))
@@ -314,8 +318,7 @@ export class Topic {
   private readonly handOverFromDisk: Effect.Effect<void> = Effect.suspend(() => {
     const { backend } = this
     if (backend === undefined) return Effect.void
-    return backend.read(runBytes).pipe(
-      Effect.tapError((error) => Effect.logError(`TOPIC(${this.name}): failed to read from disk - ${error.message}`)),
+    const handOver = backend.read(runBytes).pipe(
       Effect.flatMap((run) => {
         if (run === undefined) return Effect.void
         const batches = this.delays.size === 0 ? [MessageBatch.stored(run)] : this.delays.split(run)
@@ -323,15 +326,14 @@ export class Topic {
         // What some channel could not store stays on the topic's disk, to be handed over again after a restart.
         return Effect.forEach(waiting, (overflow) => this.storeAtChannel(overflow), { concurrency: "unbounded" }).pipe(
           Effect.matchEffect({
-            onSuccess: () => Effect.sync(() => backend.settle(run, run.count)),
+            onSuccess: () => Effect.sync(() => run.ledger.settle(0, run.count)),
             onFailure: () => Effect.void
           })
         )
       }),
-      Effect.uninterruptible,
-      Effect.retry(retryStorage),
-      Effect.orDie
+      Effect.uninterruptible
     )
+    return Effect.asVoid(this.reads.attempt(handOver, () => this.work.call()))
   })
 
   /** Gives messages to every channel; returns what found no room in the memory of some. */

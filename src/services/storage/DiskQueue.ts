@@ -2,26 +2,25 @@
  * A queue of messages in files, in NSQ's own format: a data directory moves from NSQ to here and back. Appends of many
  * publishers go out in one write; reads fetch many records at a time.
  *
- * Unlike in NSQ, what the metadata file calls the read position is where the first message lies that has not been settled:
- * messages that were handed out and not finished when the daemon was killed are read again. Files are deleted once nothing in
- * them is needed, after the metadata that says so is written.
+ * Unlike NSQ, the queue records which messages are settled: those that were handed out and not finished when the daemon was
+ * killed are read again, whatever was finished after them is not. A file is deleted as soon as everything in it is settled,
+ * also while nothing can be written.
  *
- * One fiber writes, syncs and removes files; reading goes on beside it, up to what has been written successfully: a write
- * that fails is taken back, and nobody may have read it.
+ * One fiber at a time writes, syncs and removes files; it is forked when there is work. Reading goes on beside it, up to the
+ * end of the last successful write: a write that fails is taken back. A queue at rest has no fibers and no open files, and
+ * costs a few hundred bytes: a daemon may have tens of thousands.
  */
-import { Effect, Latch, type Scope, Semaphore } from "effect"
+import { Effect, type Scope } from "effect"
 import * as Path from "node:path"
-import {
-  dataFileName,
-  encodeQueueMetadata,
-  metadataFileName,
-  type QueuePosition,
-  walkRecords
-} from "../../protocol/DiskQueueFormat.ts"
-import { Disk, type DiskError, type DiskFile } from "./Disk.ts"
-import * as QueueFiles from "./QueueFiles.ts"
+import { dataFileName, type QueuePosition } from "../../protocol/DiskQueueFormat.ts"
+import type { QueueRange } from "../../protocol/QueueState.ts"
+import { ExitStatus } from "../ExitStatus.ts"
+import { Disk, type DiskError } from "./Disk.ts"
+import { OutstandingRun, type RunOwner } from "./OutstandingRun.ts"
+import { type Append, QueueActivity } from "./QueueActivity.ts"
 import type { QueueInventory } from "./QueueInventory.ts"
-import { type RecoveredQueue, recoverQueue } from "./QueueRecovery.ts"
+import { recoverQueue } from "./QueueRecovery.ts"
+import { type Snapshot, StateFile } from "./StateFile.ts"
 import { type BackendQueue, type RecordRun, StorageError, type StoredRun } from "./Storage.ts"
 
 export interface DiskQueueOptions {
@@ -32,366 +31,556 @@ export interface DiskQueueOptions {
   readonly maxMsgSize: number
 }
 
-/** A disk queue as its owner sees it. */
-export interface DiskQueue extends BackendQueue {
-  /** Syncs if anything happened since the last sync; called on a timer. */
-  readonly syncIfDirty: () => void
-}
-
-/** A run that was read: `settled` of its messages have been dealt with. */
-interface Outstanding {
-  readonly file: number
-  /** Where in the file the bytes of the run start. */
-  readonly origin: number
-  /** How many messages belong to the run: fewer once part of it has been given back. */
-  owned: number
-  settled: number
-}
-
-/** The file that is being read. */
-interface OpenReader {
-  readonly number: number
-  readonly file: DiskFile
-  /** Once the file is finished, how much of it is valid. */
-  size: number | undefined
-}
-
-interface Append {
-  readonly runs: ReadonlyArray<RecordRun>
-  readonly resume: (effect: Effect.Effect<void, StorageError>) => void
+/** What queues need of their owner. */
+export interface QueueHost {
+  /** The queue's last failure, `undefined` once it works again. */
+  readonly note: (queue: string, error: DiskError | undefined) => void
+  /** The state differs from what is recorded: `saveState` is to be called within 50 ms, `syncIfDirty` within the sync timeout. */
+  readonly changed: (queue: DiskQueue) => void
+  /** Runs the queue's own work in the background. */
+  readonly fork: (work: Effect.Effect<void>) => void
 }
 
 /** Bytes of appends that go out in one write. */
 const groupBytes = 8 * 1024 * 1024
 
-/** A read shows at least how large the next record is. */
-const minReadBytes = 4
-
 const storageError = (error: DiskError): StorageError => new StorageError({ description: error.message })
+const failing = <A>(effect: Effect.Effect<A, DiskError>): Effect.Effect<A, StorageError> =>
+  Effect.mapError(effect, storageError)
 
-/** Where a queue reports its last failure, and `undefined` once it works again. */
-export interface QueueHealth {
-  readonly note: (queue: string, error: DiskError | undefined) => void
-}
+const exiting = new StorageError({ description: "exiting" })
 
-/** Opens the queue `name` from the files in the inventory. Closing the Scope syncs it and writes its metadata. */
-export const open = (
-  name: string,
-  options: DiskQueueOptions,
-  inventory: QueueInventory,
-  health: QueueHealth
-): Effect.Effect<DiskQueue, StorageError, Disk | Scope.Scope> =>
-  Effect.gen(function*() {
-    const disk = yield* Disk
-    const label = `DISKQUEUE(${name})`
-    const pathOf = (file: number) => Path.join(options.dataPath, dataFileName(name, file))
-    const metadataPath = Path.join(options.dataPath, metadataFileName(name))
-    const recovered: RecoveredQueue = yield* Effect.mapError(recoverQueue(disk, name, options, inventory), storageError)
-    const files = QueueFiles.make(disk, pathOf, options.maxBytesPerFile, recovered.write)
+const noRanges: Array<QueueRange> = []
 
-    /** Messages between `cursor` and `tail`. */
-    let depth = recovered.depth
-    let cursor: QueuePosition = recovered.read
-    /** Where what has been written successfully ends. */
-    let tail: QueuePosition = recovered.write
-    /** What was read and is not settled, oldest first. */
-    let outstanding = new Map<StoredRun, Outstanding>()
-    /** Files before this one have been removed. */
-    let firstFile = recovered.firstFile
-    let reader: OpenReader | undefined
-    let appends: Array<Append> = []
-    let operations = 0
-    let syncWanted = false
-    let closed = false
-    let dirty = recovered.changed
-    const work = yield* Latch.make(false)
-    /** Reading may need to write, never the other way round: the permits are always taken in this order. */
-    const reading = yield* Semaphore.make(1)
-    const writing = yield* Semaphore.make(1)
-    const alone = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      reading.withPermit(writing.withPermit(Effect.uninterruptible(effect)))
+export class DiskQueue implements BackendQueue, RunOwner {
+  readonly name: string
+  private readonly disk: Disk["Service"]
+  private readonly options: DiskQueueOptions
+  private readonly host: QueueHost
+  private readonly state: StateFile
+  /** Messages between the positions, and in `again`. */
+  private waiting = 0
+  /** Ranges to read before going on at `cursor`, ascending. */
+  private again: Array<QueueRange> = noRanges
+  private cursor: QueuePosition = { file: 0, offset: 0 }
+  /** Where what has been written successfully ends. */
+  private tail: QueuePosition = this.cursor
+  /** The numbers of the data files that exist, ascending. */
+  private readonly numbers: Array<number>
+  /** What only a queue in use has. */
+  private activity: QueueActivity | undefined
+  /** Whether the saved state is out of date. */
+  private isChanged = false
+  /** Whether something happened since the last sync. */
+  private isUnsynced = false
+  private isClosed = false
 
-    const settledPosition = (): QueuePosition => {
-      for (const first of outstanding.values()) return { file: first.file, offset: first.origin }
-      return cursor
-    }
-    const unsettled = (): number => {
-      let sum = 0
-      for (const run of outstanding.values()) sum += run.owned
-      return sum
-    }
+  private constructor(
+    name: string,
+    disk: Disk["Service"],
+    options: DiskQueueOptions,
+    host: QueueHost,
+    numbers: Array<number>
+  ) {
+    this.name = name
+    this.disk = disk
+    this.options = options
+    this.host = host
+    this.numbers = numbers
+    this.state = new StateFile(disk, options.dataPath, name)
+  }
 
-    const wantSync = (): void => {
-      syncWanted = true
-      work.openUnsafe()
-    }
+  /** Opens the queue `name` from the files in the inventory. Closing the Scope syncs it and records its state. */
+  static readonly open = Effect.fnUntraced(function*(
+    name: string,
+    options: DiskQueueOptions,
+    inventory: QueueInventory,
+    host: QueueHost
+  ): Effect.fn.Return<DiskQueue, StorageError, Disk | Scope.Scope> {
+    const queue = new DiskQueue(name, yield* Disk, options, host, [...inventory.data])
+    yield* Effect.acquireRelease(failing(queue.recover(inventory)), () => queue.close())
+    return queue
+  })
 
-    const countOperations = (count: number): void => {
-      dirty = true
-      operations += count
-      if (operations >= options.syncEvery) wantSync()
-    }
+  // ---- what others may know
 
-    // ---- writing
+  get depth(): number {
+    return this.waiting === 0 && this.hasMore ? 1 : this.waiting
+  }
 
-    const sync = Effect.gen(function*() {
-      syncWanted = false
-      operations = 0
-      dirty = false
-      yield* files.sync
-      // What is being written counts once it is in `tail`, and is found by recovery when that never happens.
-      const metadata = { depth: depth + unsettled(), read: settledPosition(), write: tail }
-      yield* disk.writeText(metadataPath, encodeQueueMetadata(metadata))
-      for (; firstFile < metadata.read.file; firstFile++) yield* Effect.ignore(disk.remove(pathOf(firstFile)))
-    }).pipe(Effect.tapError(() => Effect.sync(() => void (dirty = true))))
+  get hasMore(): boolean {
+    return this.again.length > 0 || this.cursor.file !== this.tail.file || this.cursor.offset < this.tail.offset
+  }
 
-    const takeGroup = (): Array<Append> => {
-      let size = 0
-      let count = 0
-      while (count < appends.length && size < groupBytes) {
-        for (const run of appends[count]!.runs) size += run.end - run.start
-        count++
-      }
-      const group = appends.slice(0, count)
-      appends = appends.slice(count)
-      return group
-    }
+  // ---- opening
 
-    /** Writes a group and, where the options ask for it, syncs it; it counts from then on. */
-    const commit = Effect.fnUntraced(function*(runs: ReadonlyArray<RecordRun>) {
-      const count = runs.reduce((sum, run) => sum + run.count, 0)
-      const rolled = yield* files.write(runs)
-      const due = rolled || syncWanted || operations + count >= options.syncEvery
-      if (due) yield* files.sync
-      dirty = true
-      operations += count
-      depth += count
-      tail = files.end()
-      if (due) syncWanted = true
-    })
-
-    const writeGroup = (group: ReadonlyArray<Append>): Effect.Effect<void> => {
-      const before = files.end()
-      return commit(group.flatMap((append) => append.runs)).pipe(
-        Effect.matchEffect({
-          onSuccess: () =>
-            Effect.sync(() => {
-              health.note(name, undefined)
-              for (const append of group) append.resume(Effect.void)
-            }),
-          onFailure: (error) =>
-            Effect.gen(function*() {
-              health.note(name, error)
-              yield* Effect.logError(`${label}: failed to write - ${error.message}`)
-              yield* files.takeBack(before, error)
-              tail = files.end()
-              for (const append of group) append.resume(Effect.fail(storageError(error)))
-            })
-        })
+  private recover(inventory: QueueInventory): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const loaded = yield* this.state.load(inventory)
+      const { maxMsgSize } = this.options
+      const found = yield* recoverQueue(
+        this.disk,
+        this.label,
+        (file) => this.pathOf(file),
+        maxMsgSize,
+        inventory,
+        loaded
       )
-    }
-
-    const trySync = Effect.matchEffect(sync, {
-      onSuccess: () => Effect.sync(() => health.note(name, undefined)),
-      onFailure: (error) => {
-        health.note(name, error)
-        return Effect.logError(`${label} failed to sync - ${error.message}`)
-      }
+      this.waiting = found.depth
+      this.again = [...found.unsettled]
+      this.cursor = found.read
+      this.tail = found.write
+      if (found.torn !== undefined) yield* this.cut(found.torn)
+      if (found.finished.length > 0) this.activate().finished.push(...found.finished)
+      if (!inventory.hasState) yield* this.createState(inventory)
+      if (found.changed) this.change()
     })
+  }
 
-    const writeAll = Effect.gen(function*() {
-      if (syncWanted) yield* trySync
-      while (appends.length > 0) {
-        yield* writeGroup(takeGroup())
-        if (syncWanted) yield* trySync
-      }
-    })
-
-    const run = Effect.gen(function*() {
-      while (true) {
-        yield* work.await
-        yield* work.close
-        yield* writing.withPermit(Effect.uninterruptible(writeAll))
-      }
-    })
-
-    // ---- reading
-
-    const closeReader = Effect.suspend(() => {
-      const open = reader
-      reader = undefined
-      return open === undefined ? Effect.void : open.file.close
-    })
-
-    const readerFor = (number: number) =>
-      Effect.suspend(() => {
-        if (reader !== undefined && reader.number === number) return Effect.succeed(reader)
-        return Effect.gen(function*() {
-          yield* closeReader
-          const file = yield* disk.open(pathOf(number))
-          reader = { number, file, size: undefined }
-          return reader
-        })
-      })
-
-    /** A file that is being written is read up to what has been written; a finished one to its real end. */
-    const endOf = Effect.fnUntraced(function*(opened: OpenReader) {
-      if (opened.number === tail.file) return tail.offset
-      opened.size ??= files.sealedAt(opened.number) ?? (yield* opened.file.size)
-      return opened.size
-    })
-
-    /** The rest of a file cannot be read: it is set aside and reading goes on with the next file. */
-    const setAside = Effect.fnUntraced(function*(problem: string) {
-      const path = pathOf(cursor.file)
-      yield* Effect.logError(`${label} reading at ${cursor.offset} of ${path} - ${problem}`)
-      yield* Effect.logWarning(`${label} jump to next file and saving bad file as ${path}.bad`)
-      yield* closeReader
-      yield* Effect.ignore(disk.rename(path, `${path}.bad`))
-      yield* writing.withPermit(Effect.suspend(() => {
-        if (cursor.file !== tail.file) return Effect.void
-        tail = { file: tail.file + 1, offset: 0 }
-        return files.moveTo(tail)
-      }))
-      cursor = { file: cursor.file + 1, offset: 0 }
-      wantSync()
-    })
-
-    const atEnd = (): boolean => cursor.file === tail.file && cursor.offset >= tail.offset
-
-    const readOnce = Effect.fnUntraced(function*(maxBytes: number) {
-      const opened = yield* readerFor(cursor.file)
-      const end = yield* endOf(opened)
-      if (cursor.offset >= end) {
-        if (cursor.file === tail.file) return undefined
-        cursor = { file: cursor.file + 1, offset: 0 }
-        wantSync()
-        return undefined
-      }
-      const from = cursor
-      let length = Math.min(Math.max(maxBytes, minReadBytes), end - from.offset)
-      let bytes: Buffer = Buffer.allocUnsafeSlow(length)
-      let got = yield* opened.file.read(bytes, from.offset)
-      let walk = walkRecords(bytes, 0, got, options.maxMsgSize)
-      if (walk.count === 0 && walk.next !== undefined && 4 + walk.next > got && from.offset + 4 + walk.next <= end) {
-        length = 4 + walk.next
-        bytes = Buffer.allocUnsafeSlow(length)
-        got = yield* opened.file.read(bytes, from.offset)
-        walk = walkRecords(bytes, 0, got, options.maxMsgSize)
-      }
-      if (walk.count === 0) {
-        const cut = walk.next === undefined || from.offset + 4 + walk.next > end
-        yield* setAside(walk.next !== undefined && !cut ? `invalid message read size (${walk.next})` : "unexpected EOF")
-        return undefined
-      }
-      const stored: StoredRun = { bytes, start: 0, end: walk.end, count: walk.count }
-      outstanding.set(stored, { owned: walk.count, settled: 0, file: from.file, origin: from.offset })
-      cursor = { file: from.file, offset: from.offset + walk.end }
-      // Metadata that NSQ or a crash left behind may count too few.
-      depth = Math.max(0, depth - walk.count)
-      countOperations(walk.count)
-      return stored
-    })
-
-    const read = (maxBytes: number): Effect.Effect<StoredRun | undefined, StorageError> =>
-      Effect.gen(function*() {
-        while (!atEnd()) {
-          const result = yield* Effect.catch(
-            readOnce(maxBytes),
-            (error) => error.code === "ENOENT" ? setAside(error.text) : Effect.fail(storageError(error))
-          )
-          if (result !== undefined) return result
-        }
-        if (depth !== 0) {
-          yield* Effect.logError(`${label} positive depth at tail (${depth}), data loss, resetting 0...`)
-          depth = 0
-          wantSync()
-        }
-        return undefined
-      })
-
-    const settle = (stored: StoredRun, count: number): void => {
-      const run = outstanding.get(stored)
-      if (run === undefined) return
-      run.settled += count
-      dropSettled()
-    }
-
-    const dropSettled = (): void => {
-      for (const [stored, run] of outstanding) {
-        if (run.settled < run.owned) break
-        outstanding.delete(stored)
-        dirty = true
-      }
-      if (settledPosition().file > firstFile) wantSync()
-    }
-
-    const unread = (stored: StoredRun, start: number, count: number): void => {
-      const run = outstanding.get(stored)
-      if (run === undefined || count === 0) return
-      run.owned -= count
-      cursor = { file: run.file, offset: run.origin + start }
-      depth += count
-      dropSettled()
-    }
-
-    // ---- emptying and closing
-
-    const clear = Effect.gen(function*() {
-      const last = files.end().file
-      const first = Math.min(firstFile, settledPosition().file)
-      outstanding = new Map()
-      depth = 0
-      operations = 0
-      syncWanted = false
-      dirty = false
-      cursor = tail = { file: last + 1, offset: 0 }
-      firstFile = last + 1
-      yield* files.moveTo(tail)
-      yield* closeReader
-      for (let file = first; file <= last; file++) yield* disk.remove(pathOf(file))
-      yield* disk.remove(metadataPath)
-    })
-
-    // ---- life
-
-    const append = (runs: ReadonlyArray<RecordRun>): Effect.Effect<void, StorageError> =>
-      Effect.callback((resume) => {
-        if (closed) return resume(Effect.fail(new StorageError({ description: "exiting" })))
-        appends.push({ runs, resume })
-        work.openUnsafe()
-      })
-
-    yield* Effect.addFinalizer(() =>
-      Effect.gen(function*() {
-        yield* writing.withPermit(writeAll)
-        if (!closed) {
-          closed = true
-          yield* Effect.catch(sync, (error) => Effect.logError(`${label} failed to sync - ${error.message}`))
-        }
-        yield* Effect.andThen(files.close, closeReader)
+  /** A new queue whose state cannot be written does not come to be; one that has messages works all the same. */
+  private createState(inventory: QueueInventory): Effect.Effect<void, DiskError> {
+    const isNew = inventory.data.length === 0 && !inventory.hasMetadata
+    return this.state.create(this.snapshot()).pipe(
+      Effect.catch((error) => {
+        if (isNew) return Effect.fail(error)
+        this.change()
+        return this.report("state", error)
       })
     )
-    yield* Effect.forkScoped(run)
+  }
 
-    const failing = <A>(effect: Effect.Effect<A, DiskError>) => Effect.mapError(effect, storageError)
-    return {
-      name,
-      get depth() {
-        return depth
-      },
-      append,
-      read: (maxBytes) => reading.withPermit(Effect.uninterruptible(read(maxBytes))),
-      settle,
-      unread,
-      empty: alone(failing(Effect.andThen(Effect.logInfo(`${label}: emptying`), clear))),
-      delete: alone(failing(Effect.gen(function*() {
-        yield* Effect.logInfo(`${label}: deleting`)
-        closed = true
-        yield* clear
-      }))),
-      syncIfDirty: () => {
-        if (dirty) wantSync()
-      }
+  /** Cuts off a record that a crash tore, so that nobody takes it for damage later. */
+  private cut({ file, offset }: QueuePosition): Effect.Effect<void> {
+    const path = this.pathOf(file)
+    return Effect.acquireUseRelease(
+      this.disk.create(path),
+      (opened) =>
+        Effect.andThen(
+          opened.truncate(offset),
+          Effect.logWarning(`${this.label} cut off a torn record at ${offset} of ${path}`)
+        ),
+      (opened) => opened.close
+    ).pipe(
+      Effect.catch((error) => {
+        this.activate().sealed.set(file, offset)
+        return Effect.logError(
+          `${this.label} failed to cut off a torn record at ${offset} of ${path} - ${error.message}`
+        )
+      })
+    )
+  }
+
+  // ---- state
+
+  private get label(): string {
+    return `DISKQUEUE(${this.name})`
+  }
+
+  private pathOf(file: number): string {
+    return Path.join(this.options.dataPath, dataFileName(this.name, file))
+  }
+
+  private activate(): QueueActivity {
+    if (this.activity !== undefined) return this.activity
+    this.activity = new QueueActivity(this.disk, (file) => this.pathOf(file), this.options, this.numbers, this.tail)
+    this.host.changed(this)
+    return this.activity
+  }
+
+  /** Whether the queue has neither fibers nor open files, nor anything to record. */
+  get isAtRest(): boolean {
+    return this.activity === undefined
+  }
+
+  private change(): void {
+    this.isChanged = true
+    this.isUnsynced = true
+    this.activate()
+    this.host.changed(this)
+  }
+
+  private snapshot(): Snapshot {
+    const unsettled = [...this.again]
+    let depth = this.waiting
+    for (const run of this.activity?.runs ?? []) {
+      depth += run.unsettled
+      unsettled.push(...run.unsettledRanges)
     }
-  })
+    return { depth, read: this.cursor, write: this.tail, unsettled }
+  }
+
+  /** Reports a failure once, until the operation works again. */
+  private report(operation: "read" | "write" | "state", error: DiskError | undefined): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { failures } = this.activate()
+      const before = failures[operation]
+      if (before === undefined && error === undefined) return Effect.void
+      failures[operation] = error
+      this.host.note(this.name, failures.write ?? failures.read ?? failures.state)
+      if (error === undefined) return Effect.logInfo(`${this.label} ${works[operation]} again`)
+      return before?.message === error.message
+        ? Effect.void
+        : Effect.logError(`${this.label} failed to ${fails[operation]} - ${error.message}`)
+    })
+  }
+
+  // ---- settling
+
+  settled(): void {
+    if (!this.isChanged) this.change()
+  }
+
+  finished(run: OutstandingRun): void {
+    const { activity } = this
+    if (activity === undefined || !activity.removeRun(run)) return
+    this.release(run.file)
+  }
+
+  /** A file that reading has left and of which nothing is outstanding is finished. */
+  private release(file: number): void {
+    const activity = this.activate()
+    if (file >= this.cursor.file || this.again.some((range) => range.file === file)) return
+    if (activity.hasRunsOf(file)) return
+    activity.finished.push(file)
+    this.change()
+  }
+
+  // ---- writing
+
+  append(runs: ReadonlyArray<RecordRun>): Effect.Effect<void, StorageError> {
+    return Effect.callback((resume) => {
+      if (this.isClosed) return resume(Effect.fail(exiting))
+      const activity = this.activate()
+      activity.appends.push({ runs, resume })
+      this.startWriter(activity)
+    })
+  }
+
+  private startWriter(activity: QueueActivity): void {
+    if (activity.isWriting) return
+    activity.isWriting = true
+    // Appends that come in the same turn go out together.
+    this.host.fork(Effect.andThen(Effect.yieldNow, this.runWriter(activity)))
+  }
+
+  private runWriter(activity: QueueActivity): Effect.Effect<void> {
+    return activity.exclusively(this.writeAll(activity)).pipe(
+      Effect.andThen(Effect.sync(() => {
+        activity.isWriting = false
+        if (activity.appends.length > 0 || activity.isSyncDue) this.startWriter(activity)
+      }))
+    )
+  }
+
+  private writeAll(activity: QueueActivity): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      while (activity.appends.length > 0) {
+        if (this.isClosed) {
+          for (const append of activity.takeGroup(Infinity)) append.resume(Effect.fail(exiting))
+          break
+        }
+        yield* this.writeGroup(activity, activity.takeGroup(groupBytes))
+        if (activity.isSyncDue) yield* this.trySync(activity)
+      }
+      if (activity.isSyncDue) yield* this.trySync(activity)
+    })
+  }
+
+  private writeGroup(activity: QueueActivity, group: ReadonlyArray<Append>): Effect.Effect<void> {
+    const runs = group.flatMap((append) => append.runs)
+    return this.commit(activity, runs).pipe(
+      // A full disk may have files whose messages are all settled.
+      Effect.catchIf(
+        (error) => error.code === "ENOSPC",
+        (error) =>
+          Effect.flatMap(
+            this.removeFinished(activity),
+            (removed) => removed ? this.commit(activity, runs) : Effect.fail(error)
+          )
+      ),
+      Effect.matchEffect({
+        onSuccess: () => Effect.as(this.report("write", undefined), Effect.void),
+        onFailure: (error) => Effect.as(this.report("write", error), Effect.fail(storageError(error)))
+      }),
+      Effect.map((result) => {
+        for (const append of group) append.resume(result)
+      })
+    )
+  }
+
+  /** Writes a group and, where the options ask for it, syncs it; it counts from then on. Takes it back when that fails. */
+  private commit(activity: QueueActivity, runs: ReadonlyArray<RecordRun>): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const { files } = activity
+      const count = runs.reduce((sum, run) => sum + run.count, 0)
+      // NSQ's nsqd, should it take over after a kill, overwrites the messages of a queue without metadata.
+      if (!this.state.hasMetadata) yield* Effect.ignore(this.state.sync(this.snapshot(), false))
+      const rolled = yield* files.write(runs)
+      const isDue = rolled || activity.isSyncDue || activity.operations + count >= this.options.syncEvery
+      if (isDue) yield* files.sync()
+      activity.operations += count
+      this.waiting += count
+      this.tail = files.end
+      if (isDue) activity.isSyncDue = true
+      if (!this.isChanged) this.change()
+    }).pipe(Effect.tapError(() => this.takeBack(activity)))
+  }
+
+  private takeBack(activity: QueueActivity): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      yield* activity.files.takeBack(this.tail)
+      const before = this.tail
+      this.tail = activity.files.end
+      if (this.cursor.file === before.file && this.cursor.offset >= before.offset) this.leaveFile()
+    })
+  }
+
+  /** Removes files of which nothing is needed; whether there were any. One that was damaged is set aside instead. */
+  private removeFinished(activity: QueueActivity): Effect.Effect<boolean> {
+    return Effect.suspend(() => {
+      const { finished } = activity
+      if (finished.length === 0) return Effect.succeed(false)
+      activity.finished = []
+      return Effect.as(Effect.forEach(finished, (file) => this.removeFile(activity, file), { discard: true }), true)
+    })
+  }
+
+  private removeFile(activity: QueueActivity, file: number): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const path = this.pathOf(file)
+      if (activity.damaged.has(file)) {
+        yield* Effect.logWarning(`${this.label} saving bad file as ${path}.bad`)
+        yield* this.disk.rename(path, `${path}.bad`)
+      } else yield* this.disk.remove(path)
+      this.forget(activity, file)
+    }).pipe(
+      Effect.catchIf((error) => error.code === "ENOENT", () => Effect.sync(() => this.forget(activity, file))),
+      // It is tried again when the queue is opened the next time.
+      Effect.catch((error) => Effect.logError(`${this.label} failed to remove a finished file - ${error.message}`))
+    )
+  }
+
+  private forget(activity: QueueActivity, file: number): void {
+    const at = this.numbers.indexOf(file)
+    if (at >= 0) this.numbers.splice(at, 1)
+    activity.damaged.delete(file)
+    activity.sealed.delete(file)
+  }
+
+  // ---- syncing
+
+  private sync(activity: QueueActivity): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      activity.isSyncDue = false
+      activity.operations = 0
+      yield* this.removeFinished(activity)
+      this.isUnsynced = false
+      this.isChanged = false
+      yield* activity.files.sync()
+      yield* this.state.sync(this.snapshot(), true)
+    }).pipe(Effect.tapError(() => Effect.sync(() => this.change())))
+  }
+
+  private trySync(activity: QueueActivity): Effect.Effect<void> {
+    return Effect.matchEffect(this.sync(activity), {
+      onSuccess: () => this.report("state", undefined),
+      onFailure: (error) => this.report("state", error)
+    })
+  }
+
+  /** Syncs when anything happened since the last sync; otherwise closes the files of a queue that is not in use. */
+  syncIfDirty(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { activity } = this
+      if (activity === undefined || this.isClosed) return Effect.void
+      return activity.exclusively(this.isUnsynced ? this.trySync(activity) : this.rest(activity))
+    })
+  }
+
+  /** Removes finished files and records the state without waiting for the disk. */
+  saveState(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const activity = this.activate()
+      return activity.exclusively(Effect.gen({ self: this }, function*() {
+        yield* this.removeFinished(activity)
+        if (!this.isChanged || this.isClosed) return
+        this.isChanged = false
+        // The next sync tries again, and clears the failure when it succeeds.
+        yield* Effect.catch(this.state.save(this.snapshot()), (error) => this.report("state", error))
+      }))
+    })
+  }
+
+  private rest(activity: QueueActivity): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      if (!activity.isIdle) return
+      this.activity = undefined
+      yield* activity.close()
+      yield* this.state.close()
+    })
+  }
+
+  // ---- reading
+
+  read(maxBytes: number): Effect.Effect<StoredRun | undefined, StorageError> {
+    return Effect.suspend(() => {
+      const activity = this.activate()
+      return activity.reading(Effect.gen({ self: this }, function*() {
+        while (this.hasMore) {
+          const run = yield* Effect.catch(this.readOnce(activity, maxBytes), (error) =>
+            error.code === "ENOENT"
+              ? this.skip(activity, error.text)
+              : Effect.andThen(this.report("read", error), Effect.fail(storageError(error))))
+          if (activity.failures.read !== undefined) yield* this.report("read", undefined)
+          if (run !== undefined) return run
+        }
+        if (this.waiting !== 0) {
+          yield* Effect.logDebug(`${this.label} everything is read, correcting the depth of ${this.waiting}`)
+          this.waiting = 0
+          this.change()
+        }
+        return undefined
+      }))
+    })
+  }
+
+  private readOnce(activity: QueueActivity, maxBytes: number): Effect.Effect<StoredRun | undefined, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const [range] = this.again
+      const from = range === undefined ? this.cursor : { file: range.file, offset: range.from }
+      const opened = yield* activity.reader(from.file)
+      const end = from.file === this.tail.file ? this.tail.offset : yield* activity.endOf(opened)
+      const limit = Math.min(end, range?.to ?? Infinity)
+      if (from.offset >= limit) return this.leave(range)
+      const result = yield* activity.readRecords(opened, from.offset, limit, maxBytes)
+      if (typeof result === "string") return yield* this.skip(activity, result)
+      const { bytes, count, starts } = result
+      const size = starts[count]!
+      if (range === undefined) this.cursor = { file: from.file, offset: from.offset + size }
+      else this.again[0] = { ...range, from: range.from + size }
+      const ledger = new OutstandingRun(this, from.file, from.offset, starts)
+      activity.addRun(ledger)
+      this.waiting = Math.max(0, this.waiting - count)
+      activity.operations += count
+      if (!this.isChanged) this.change()
+      if (activity.operations >= this.options.syncEvery) this.requestSync(activity)
+      return { bytes, start: 0, end: size, count, ledger }
+    })
+  }
+
+  private requestSync(activity: QueueActivity): void {
+    activity.isSyncDue = true
+    this.startWriter(activity)
+  }
+
+  /** Goes on after a range or a file that has been read to its end. */
+  private leave(range: QueueRange | undefined): undefined {
+    if (range === undefined) this.leaveFile()
+    else {
+      this.again.shift()
+      this.release(range.file)
+    }
+    return undefined
+  }
+
+  private leaveFile(): void {
+    const { file } = this.cursor
+    const next = this.numbers.find((number) => number > file && number < this.tail.file) ?? this.tail.file
+    this.cursor = { file: next, offset: 0 }
+    this.release(file)
+    this.change()
+  }
+
+  /** The rest of a file cannot be read: reading goes on with the next one, and the file is set aside once it is finished. */
+  private skip(activity: QueueActivity, problem: string): Effect.Effect<undefined> {
+    return Effect.gen({ self: this }, function*() {
+      const [range] = this.again
+      const { file, offset } = range === undefined ? this.cursor : { file: range.file, offset: range.from }
+      yield* Effect.logError(`${this.label} reading at ${offset} of ${this.pathOf(file)} - ${problem}`)
+      activity.damaged.add(file)
+      if (range === undefined && file === this.tail.file) {
+        yield* activity.exclusively(Effect.suspend(() => {
+          if (file !== this.tail.file) return Effect.void
+          this.tail = { file: file + 1, offset: 0 }
+          return activity.files.moveTo(this.tail)
+        }))
+      }
+      return this.leave(range)
+    })
+  }
+
+  // ---- emptying and closing
+
+  get empty(): Effect.Effect<void, StorageError> {
+    return this.alone(Effect.gen({ self: this }, function*() {
+      yield* Effect.logInfo(`${this.label}: emptying`)
+      yield* this.clear()
+      yield* this.state.removeMetadata()
+      yield* this.state.save(this.snapshot())
+    }))
+  }
+
+  get delete(): Effect.Effect<void, StorageError> {
+    return this.alone(Effect.gen({ self: this }, function*() {
+      yield* Effect.logInfo(`${this.label}: deleting`)
+      this.isClosed = true
+      yield* this.state.remove()
+      yield* this.clear()
+      yield* this.state.removeMetadata()
+      this.host.note(this.name, undefined)
+    }))
+  }
+
+  /** Reading may need to write, never the other way round: the two are always taken in this order. */
+  private alone(effect: Effect.Effect<void, DiskError>): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      const activity = this.activate()
+      return failing(activity.reading(activity.exclusively(effect)))
+    })
+  }
+
+  private clear(): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const activity = this.activate()
+      const next = Math.max(activity.files.end.file, this.numbers.at(-1) ?? 0) + 1
+      activity.forgetAll()
+      this.waiting = 0
+      this.isChanged = false
+      this.isUnsynced = false
+      this.again = noRanges
+      this.cursor = this.tail = { file: next, offset: 0 }
+      yield* activity.files.moveTo(this.tail)
+      yield* activity.closeReader()
+      for (const file of this.numbers.slice()) {
+        yield* this.disk.remove(this.pathOf(file))
+        this.forget(activity, file)
+      }
+    })
+  }
+
+  private close(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const activity = this.activate()
+      yield* activity.exclusively(Effect.gen({ self: this }, function*() {
+        yield* this.writeAll(activity)
+        if (this.isClosed) return
+        this.isClosed = true
+        // NSQ writes its metadata when a queue is closed. One that was never used does not have to wait for the disk.
+        if (!this.isUnsynced) {
+          return this.state.hasMetadata ? undefined : yield* Effect.ignore(this.state.sync(this.snapshot(), false))
+        }
+        yield* Effect.catch(this.sync(activity), (error) =>
+          Effect.flatMap(ExitStatus, (status) => {
+            status.failed = true
+            return Effect.logError(`${this.label} failed to sync - ${error.message}`)
+          }))
+      }))
+      yield* activity.close()
+      yield* this.state.close()
+      this.activity = undefined
+    })
+  }
+}
+
+const fails = { read: "read", write: "write", state: "sync" }
+const works = { read: "reads", write: "writes", state: "syncs" }

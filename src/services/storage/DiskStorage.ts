@@ -1,8 +1,9 @@
 /**
  * The Storage on disk, in NSQ's formats: disk queues and `nsqd.dat` in the data directory, which is locked for this daemon
- * alone. A timer syncs what has been written for longer than `--sync-timeout`.
+ * alone. One timer syncs what has been written for longer than `--sync-timeout`; another records what was finished. Neither
+ * costs anything for queues that are not in use.
  */
-import { Duration, Effect, Layer, Result } from "effect"
+import { Duration, Effect, Latch, Layer, Result } from "effect"
 import * as Path from "node:path"
 import { decodeNsqdMetadata, encodeNsqdMetadata } from "../../protocol/NsqdMetadata.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
@@ -10,6 +11,12 @@ import * as Catalogue from "./Catalogue.ts"
 import { Disk, type DiskError } from "./Disk.ts"
 import * as DiskQueue from "./DiskQueue.ts"
 import { Storage, StorageError } from "./Storage.ts"
+
+/** How long what consumers finished may be unknown to the disk: after `kill -9` no more than that is delivered again. */
+const saveStateEvery = Duration.millis(50)
+
+/** Queues that sync or record their state at a time. */
+const queuesAtOnce = 16
 
 /** Syncs are never further apart than this, also where the option says 0, which NSQ crashes at. */
 const minSyncTimeoutMillis = 10
@@ -20,18 +27,51 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     const disk = yield* Disk
     const { dataPath, maxBytesPerFile, maxMsgSize, syncEvery, syncTimeout } = yield* NsqdOptions
     const metadataPath = Path.join(dataPath, "nsqd.dat")
-    const queues = new Set<DiskQueue.DiskQueue>()
     /** The last failure of each queue that does not work, oldest first: one queue's success says nothing about others. */
     const failures = new Map<string, DiskError>()
-    const health: DiskQueue.QueueHealth = {
+    /** Queues in use: they are synced, and close their files once they are not used any more. */
+    const inUse = new Set<DiskQueue.DiskQueue>()
+    /** Queues whose recorded state is out of date. */
+    const changed = new Set<DiskQueue.DiskQueue>()
+    const hasChanged = yield* Latch.make(false)
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const host: DiskQueue.QueueHost = {
       note: (queue, error) => {
         if (error === undefined) failures.delete(queue)
         else failures.set(queue, error)
-      }
+      },
+      changed: (queue) => {
+        inUse.add(queue)
+        changed.add(queue)
+        hasChanged.openUnsafe()
+      },
+      fork: (work) => void fork(work)
     }
 
-    yield* Effect.sync(() => queues.forEach((queue) => queue.syncIfDirty())).pipe(
+    yield* Effect.suspend(() =>
+      Effect.forEach(
+        Array.from(inUse),
+        (queue) =>
+          Effect.andThen(
+            queue.syncIfDirty(),
+            Effect.sync(() => queue.isAtRest && inUse.delete(queue))
+          ),
+        { concurrency: queuesAtOnce, discard: true }
+      )
+    ).pipe(
       Effect.delay(Duration.millis(Math.max(minSyncTimeoutMillis, Duration.toMillis(syncTimeout)))),
+      Effect.forever,
+      Effect.forkScoped
+    )
+
+    yield* Effect.suspend(() => {
+      const queues = Array.from(changed)
+      hasChanged.closeUnsafe()
+      changed.clear()
+      return Effect.forEach(queues, (queue) => queue.saveState(), { concurrency: queuesAtOnce, discard: true })
+    }).pipe(
+      Effect.delay(saveStateEvery),
+      (save) => Effect.andThen(hasChanged.await, save),
       Effect.forever,
       Effect.forkScoped
     )
@@ -48,25 +88,27 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       Effect.flatMap(
         catalogue,
         ({ disk, inventoryOf }) =>
-          DiskQueue.open(
+          DiskQueue.DiskQueue.open(
             name,
             { dataPath, maxBytesPerFile, maxMsgSize, syncEvery },
             inventoryOf(name),
-            health
+            host
           ).pipe(Effect.provideService(Disk, disk))
       )
 
     return Storage.of({
       openQueue: (name) =>
-        Effect.tap(open(name), (queue) =>
-          Effect.acquireRelease(
-            Effect.sync(() => queues.add(queue)),
-            () =>
+        Effect.andThen(
+          Effect.addFinalizer(() => Effect.sync(() => failures.delete(name))),
+          Effect.tap(open(name), (queue) =>
+            // Before the queue closes: nothing is to be recorded for it from then on.
+            Effect.addFinalizer(() =>
               Effect.sync(() => {
-                queues.delete(queue)
-                failures.delete(name)
+                inUse.delete(queue)
+                changed.delete(queue)
               })
-          )),
+            ))
+        ),
       loadMetadata: Effect.gen(function*() {
         yield* catalogue
         const text = yield* Effect.mapError(

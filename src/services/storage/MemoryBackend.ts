@@ -3,15 +3,9 @@
  * queue is opened anew.
  */
 import { Effect } from "effect"
+import { recordStarts, walkRecords } from "../../protocol/DiskQueueFormat.ts"
+import { OutstandingRun, type RunOwner } from "./OutstandingRun.ts"
 import type { BackendQueue, RecordRun, StoredRun } from "./Storage.ts"
-
-interface Read {
-  readonly run: StoredRun
-  /** What it still stands for: without what was given back. */
-  end: number
-  owned: number
-  settled: number
-}
 
 export class MemoryBackend implements BackendQueue {
   readonly name: string
@@ -19,7 +13,11 @@ export class MemoryBackend implements BackendQueue {
   /** Runs before this one have been read. */
   private head = 0
   private waiting = 0
-  private readonly outstanding = new Map<StoredRun, Read>()
+  private readonly outstanding = new Map<OutstandingRun, RecordRun>()
+  private readonly owner: RunOwner = {
+    settled: () => {},
+    finished: (run) => this.outstanding.delete(run)
+  }
 
   constructor(name: string) {
     this.name = name
@@ -27,6 +25,10 @@ export class MemoryBackend implements BackendQueue {
 
   get depth(): number {
     return this.waiting
+  }
+
+  get hasMore(): boolean {
+    return this.head < this.runs.length
   }
 
   readonly append = (runs: ReadonlyArray<RecordRun>): Effect.Effect<void> =>
@@ -45,27 +47,15 @@ export class MemoryBackend implements BackendQueue {
       // Moving the array only when half of it is empty keeps the cost per run constant.
       if (this.head * 2 >= this.runs.length) this.putFirst([])
       this.waiting -= next.count
-      const run = { ...next }
-      this.outstanding.set(run, { run, end: run.end, owned: run.count, settled: 0 })
-      return run
+      const ledger = new OutstandingRun(
+        this.owner,
+        0,
+        next.start,
+        recordStarts(bufferOf(next.bytes), next.start, next.count)
+      )
+      this.outstanding.set(ledger, next)
+      return { ...next, ledger }
     })
-
-  readonly settle = (run: StoredRun, count: number): void => {
-    const read = this.outstanding.get(run)
-    if (read === undefined) return
-    read.settled += count
-    this.forget(read)
-  }
-
-  readonly unread = (run: StoredRun, start: number, count: number): void => {
-    const read = this.outstanding.get(run)
-    if (read === undefined || count === 0) return
-    this.putFirst([{ bytes: run.bytes, start, end: read.end, count }])
-    this.waiting += count
-    read.end = start
-    read.owned -= count
-    this.forget(read)
-  }
 
   readonly empty: Effect.Effect<void> = Effect.sync(() => {
     this.runs = []
@@ -78,7 +68,14 @@ export class MemoryBackend implements BackendQueue {
 
   /** The queue is closed: what was not settled is to be read again. */
   reopen(): void {
-    const again = Array.from(this.outstanding.values(), ({ end, owned, run }) => ({ ...run, end, count: owned }))
+    const again = Array.from(this.outstanding).flatMap(([run, { bytes }]) =>
+      run.unsettledRanges.map(({ from, to }): RecordRun => ({
+        bytes,
+        start: from,
+        end: to,
+        count: walkRecords(bufferOf(bytes), from, to, Infinity).count
+      }))
+    )
     this.outstanding.clear()
     this.putFirst(again)
     for (const { count } of again) this.waiting += count
@@ -88,8 +85,6 @@ export class MemoryBackend implements BackendQueue {
     this.runs = runs.concat(this.runs.slice(this.head))
     this.head = 0
   }
-
-  private forget(read: Read): void {
-    if (read.settled >= read.owned) this.outstanding.delete(read.run)
-  }
 }
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

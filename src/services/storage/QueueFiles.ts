@@ -1,64 +1,111 @@
 /**
- * The data files of a disk queue as its writer sees them: records go where the queue ends, files are rolled as they fill, and
- * what a failed write left behind is taken back. One fiber uses it at a time. It knows nothing of reading, metadata and depth.
+ * The data files of a disk queue as its writer sees them: records go to the end of the queue, files are rolled as they fill,
+ * and the rest of a failed write is taken back. One fiber uses it at a time. It does not know about reading and state.
  */
 import { Effect } from "effect"
 import { type QueuePosition, walkRecords } from "../../protocol/DiskQueueFormat.ts"
 import type { Disk, DiskError, DiskFile } from "./Disk.ts"
 import type { RecordRun } from "./Storage.ts"
 
-export interface QueueFiles {
+export class QueueFiles {
+  private readonly disk: Disk["Service"]
+  private readonly pathOf: (file: number) => string
+  private readonly maxBytesPerFile: number
+  /** The numbers of the data files that exist, ascending; the queue's own list. */
+  private readonly numbers: Array<number>
+  /** Files with bytes behind their valid part that could not be cut off, and where that part ends. */
+  private readonly sealed: Map<number, number>
   /** Where the next record goes. */
-  readonly end: () => QueuePosition
-  /** Moves the end, to a file that has nothing behind that position. */
-  readonly moveTo: (position: QueuePosition) => Effect.Effect<void>
+  private next: QueuePosition
+  private open: { readonly number: number; readonly file: DiskFile } | undefined
+  private unsynced = false
+
+  constructor(
+    disk: Disk["Service"],
+    pathOf: (file: number) => string,
+    maxBytesPerFile: number,
+    numbers: Array<number>,
+    sealed: Map<number, number>,
+    end: QueuePosition
+  ) {
+    this.disk = disk
+    this.pathOf = pathOf
+    this.maxBytesPerFile = maxBytesPerFile
+    this.numbers = numbers
+    this.sealed = sealed
+    this.next = end
+  }
+
+  get end(): QueuePosition {
+    return this.next
+  }
+
+  /** Moves the end to a file that has nothing behind that position. */
+  moveTo(position: QueuePosition): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.next = position
+      return this.close()
+    })
+  }
+
   /** Writes records; true when a file was finished, which is synced then. */
-  readonly write: (runs: ReadonlyArray<RecordRun>) => Effect.Effect<boolean, DiskError>
-  readonly sync: Effect.Effect<void, DiskError>
-  /** Takes back everything written after `before`, because of `error`. The end may be in another file then. */
-  readonly takeBack: (before: QueuePosition, error: DiskError) => Effect.Effect<void>
-  /** Where a finished file's valid part ends, if that is not its own end. */
-  readonly sealedAt: (file: number) => number | undefined
-  readonly close: Effect.Effect<void>
-}
+  write(runs: ReadonlyArray<RecordRun>): Effect.Effect<boolean, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      let buffers: Array<Uint8Array> = []
+      let size = 0
+      let rolled = false
+      for (let run of runs) {
+        while (run.count > 0) {
+          const part = this.fitting(run, this.next.offset + size)
+          if (part.count > 0) {
+            const isWhole = run.start === 0 && part.end === run.bytes.length
+            buffers.push(isWhole ? run.bytes : run.bytes.subarray(run.start, part.end))
+            size += part.end - run.start
+          }
+          run = { bytes: run.bytes, start: part.end, end: run.end, count: run.count - part.count }
+          if (run.count === 0) continue
+          if (size > 0) yield* this.put(buffers, size)
+          buffers = []
+          size = 0
+          yield* this.sync()
+          this.next = { file: this.next.file + 1, offset: 0 }
+          rolled = true
+        }
+      }
+      if (size > 0) yield* this.put(buffers, size)
+      return rolled
+    })
+  }
 
-export const make = (
-  disk: Disk["Service"],
-  pathOf: (file: number) => string,
-  maxBytesPerFile: number,
-  start: QueuePosition
-): QueueFiles => {
-  let end = start
-  let open: { readonly number: number; readonly file: DiskFile } | undefined
-  let unsynced = false
-  /** Files whose tail could not be cut off after a failed write. */
-  const sealed = new Map<number, number>()
-
-  const close = Effect.suspend(() => {
-    const closing = open
-    open = undefined
-    return closing === undefined ? Effect.void : closing.file.close
-  })
-
-  const fileFor = (number: number) =>
-    Effect.suspend(() => {
-      if (open !== undefined && open.number === number) return Effect.succeed(open.file)
-      return Effect.andThen(
-        close,
-        Effect.tap(disk.create(pathOf(number)), (file) =>
+  private put(buffers: ReadonlyArray<Uint8Array>, size: number): Effect.Effect<void, DiskError> {
+    return Effect.suspend(() => {
+      const at = this.next
+      this.unsynced = true
+      return Effect.tap(
+        Effect.flatMap(this.fileFor(at.file), (file) => file.write(buffers, at.offset)),
+        () =>
           Effect.sync(() => {
-            open = { number, file }
-          }))
+            this.next = { file: at.file, offset: at.offset + size }
+          })
       )
     })
+  }
 
-  const sync = Effect.suspend(() => open === undefined || !unsynced ? Effect.void : open.file.sync).pipe(
-    Effect.tap(() => Effect.sync(() => void (unsynced = false)))
-  )
+  private fileFor(number: number): Effect.Effect<DiskFile, DiskError> {
+    if (this.open !== undefined && this.open.number === number) return Effect.succeed(this.open.file)
+    return Effect.andThen(
+      this.close(),
+      Effect.tap(this.disk.create(this.pathOf(number)), (file) =>
+        Effect.sync(() => {
+          this.open = { number, file }
+          if (this.numbers.at(-1) !== number) this.numbers.push(number)
+        }))
+    )
+  }
 
   /** The part of a run that still fits into a file of `offset` bytes; a record larger than a file gets one of its own. */
-  const fitting = (run: RecordRun, offset: number): { readonly end: number; readonly count: number } => {
-    const room = maxBytesPerFile - offset
+  private fitting(run: RecordRun, offset: number): { readonly end: number; readonly count: number } {
+    const room = this.maxBytesPerFile - offset
     if (run.end - run.start <= room) return { end: run.end, count: run.count }
     const bytes = bufferOf(run.bytes)
     const { count, end } = walkRecords(bytes, run.start, run.end, Infinity, run.start + room)
@@ -66,77 +113,57 @@ export const make = (
     return { end: run.start + 4 + bytes.readInt32BE(run.start), count: 1 }
   }
 
-  const write = Effect.fnUntraced(function*(runs: ReadonlyArray<RecordRun>) {
-    let buffers: Array<Uint8Array> = []
-    let size = 0
-    let rolled = false
-    const put = Effect.suspend(() => {
-      if (size === 0) return Effect.void
-      const [pending, at] = [buffers, end]
-      unsynced = true
-      return Effect.tap(
-        Effect.flatMap(fileFor(at.file), (file) => file.write(pending, at.offset)),
-        () =>
-          Effect.sync(() => {
-            end = { file: at.file, offset: at.offset + size }
-            buffers = []
-            size = 0
-          })
-      )
+  sync(): Effect.Effect<void, DiskError> {
+    return Effect.suspend(() => {
+      const { open } = this
+      if (open === undefined || !this.unsynced) return Effect.void
+      return Effect.tap(open.file.sync, () => Effect.sync(() => void (this.unsynced = false)))
     })
-    for (let run of runs) {
-      while (run.count > 0) {
-        const part = fitting(run, end.offset + size)
-        if (part.count > 0) {
-          const isWhole = run.start === 0 && part.end === run.bytes.length
-          buffers.push(isWhole ? run.bytes : run.bytes.subarray(run.start, part.end))
-          size += part.end - run.start
-        }
-        run = { bytes: run.bytes, start: part.end, end: run.end, count: run.count - part.count }
-        if (run.count === 0) continue
-        yield* put
-        yield* sync
-        end = { file: end.file + 1, offset: 0 }
-        rolled = true
-      }
-    }
-    yield* put
-    return rolled
-  })
+  }
 
-  const takeBack = Effect.fnUntraced(function*(before: QueuePosition, error: DiskError) {
-    const last = end.file
-    yield* close
-    end = before
-    for (let file = before.file + 1; file <= last; file++) yield* Effect.ignore(disk.remove(pathOf(file)))
-    if (before.offset === 0) return yield* Effect.ignore(disk.remove(pathOf(before.file)))
-    const cut = Effect.acquireUseRelease(
-      disk.create(pathOf(before.file)),
-      (file) => file.truncate(before.offset),
-      (file) => file.close
-    )
-    const next = { file: before.file + 1, offset: 0 }
-    yield* Effect.catch(cut, () =>
-      Effect.sync(() => {
-        sealed.set(before.file, before.offset)
-        end = next
-      }))
-    // After a failed sync nobody knows what of the file is on the disk: nothing more is added to it.
-    if (error.operation === "fsync") end = next
-  })
+  /**
+   * Takes back everything written after `before`. Nothing more is added to the file of `before`: its content on the disk is
+   * not certain, and on a full disk it can be deleted as soon as it has been read.
+   */
+  takeBack(before: QueuePosition): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const last = this.next.file
+      yield* this.close()
+      this.next = before.offset === 0 ? before : { file: before.file + 1, offset: 0 }
+      for (let file = before.file + 1; file <= last; file++) yield* this.discard(file)
+      if (before.offset === 0) return yield* this.discard(before.file)
+      const cut = Effect.acquireUseRelease(
+        this.disk.create(this.pathOf(before.file)),
+        (file) => file.truncate(before.offset),
+        (file) => file.close
+      )
+      yield* Effect.catch(cut, () => Effect.sync(() => void this.sealed.set(before.file, before.offset)))
+    })
+  }
 
-  return {
-    end: () => end,
-    moveTo: (position) =>
-      Effect.suspend(() => {
-        end = position
-        return close
-      }),
-    write,
-    sync,
-    takeBack,
-    sealedAt: (file) => sealed.get(file),
-    close
+  /** Removes a file that nothing counts on; a file that cannot be removed is empty for the reader. */
+  private discard(file: number): Effect.Effect<void> {
+    return Effect.matchEffect(this.disk.remove(this.pathOf(file)), {
+      onSuccess: () =>
+        Effect.sync(() => {
+          const at = this.numbers.indexOf(file)
+          if (at >= 0) this.numbers.splice(at, 1)
+        }),
+      onFailure: () =>
+        Effect.sync(() => {
+          this.sealed.set(file, 0)
+          // Its rest must not end up behind new records.
+          if (this.next.file <= file) this.next = { file: file + 1, offset: 0 }
+        })
+    })
+  }
+
+  close(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { open } = this
+      this.open = undefined
+      return open === undefined ? Effect.void : open.file.close
+    })
   }
 }
 

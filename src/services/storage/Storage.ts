@@ -3,7 +3,7 @@
  * `DiskStorage` keeps them in NSQ's format, `Storage.layerMemory` in memory for tests and embedding.
  */
 import { Context, Effect, Layer, Schema, type Scope } from "effect"
-import type { StoredRecords } from "../../protocol/MessageBatch.ts"
+import type { Ledger, StoredRecords } from "../../protocol/MessageBatch.ts"
 import type { NsqdMetadata } from "../../protocol/NsqdMetadata.ts"
 import { MemoryBackend } from "./MemoryBackend.ts"
 
@@ -19,14 +19,19 @@ export class StorageError extends Schema.TaggedError<StorageError>()("StorageErr
 /** Whole disk records lying one after another. */
 export type RecordRun = StoredRecords
 
-/** Records read from a queue, which has not forgotten them yet: `settle` says how many have been dealt with. */
-export type StoredRun = StoredRecords
+/** Records read from a queue, which keeps each of them until the ledger says that it is settled. */
+export interface StoredRun extends StoredRecords {
+  /** Positions are those of the records' frames. Has no effect after the queue was emptied. */
+  readonly ledger: Ledger
+}
 
 /** A queue of records, as long as the daemon keeps it open. */
 export interface BackendQueue {
   readonly name: string
-  /** Messages written and not read yet. */
+  /** Messages written and not read yet. After a crash this is an estimate until everything has been read. */
   readonly depth: number
+  /** Whether there is something to read. */
+  readonly hasMore: boolean
   /**
    * Appends all runs in order. Completes when they are stored: handed to the operating system, and synced as the options say.
    * When it fails none of them counts as written.
@@ -34,13 +39,6 @@ export interface BackendQueue {
   readonly append: (runs: ReadonlyArray<RecordRun>) => Effect.Effect<void, StorageError>
   /** The next records in order, at least one, about `maxBytes`; `undefined` when there are none. */
   readonly read: (maxBytes: number) => Effect.Effect<StoredRun | undefined, StorageError>
-  /**
-   * `count` more messages of a run are finished or written elsewhere. Once all of a run and of the runs before it are, the
-   * queue forgets them. Ignored for runs from before the queue was emptied.
-   */
-  readonly settle: (run: StoredRun, count: number) => void
-  /** Gives back the last `count` messages of the run that was read last, which start at byte `start` of it. */
-  readonly unread: (run: StoredRun, start: number, count: number) => void
   readonly empty: Effect.Effect<void, StorageError>
   /** Deletes the queue and all its files; it is closed afterwards. */
   readonly delete: Effect.Effect<void, StorageError>

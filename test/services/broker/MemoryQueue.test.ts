@@ -92,7 +92,7 @@ describe("storing spans", () => {
       let settled = 0
       const spans = Array.from({ length: 5 }, () => {
         const records = makeBatch([big]).encodeRecords(0, 1)
-        return wholeBatch(MessageBatch.stored(records, { settle: (count) => void (settled += count) }))
+        return wholeBatch(MessageBatch.stored(records, { settle: (_, count) => void (settled += count) }))
       })
       let writes = 0
       const { error, left } = yield* Effect.flip(storeInPieces(

@@ -1,22 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { FaultyDisk } from "../../../src/testing/index.ts"
-import { drain, layer, numbersOf, openQueue, range, recordsOf } from "./queues.ts"
+import { drain, layer, numbersOf, open, range, recordsOf, settle } from "./queues.ts"
 
 const recordSize = 4 + 26 + 8
 
 describe("DiskQueue", () => {
   it.effect("gives records back in order, across files and restarts", () =>
     Effect.gen(function*() {
-      const queue = yield* openQueue()
+      const { close, queue } = yield* open()
       yield* queue.append([recordsOf(range(0, 100))])
       yield* queue.append([recordsOf(range(100, 101)), recordsOf(range(101, 150))])
       assert.strictEqual(queue.depth, 150)
       const first = yield* queue.read(recordSize * 10)
       assert.deepStrictEqual(first && numbersOf(first), range(0, 10))
-      if (first !== undefined) queue.settle(first, 10)
-      yield* queue.close
-      const again = yield* openQueue()
+      if (first !== undefined) settle(first)
+      yield* close
+      const { queue: again } = yield* open()
       assert.strictEqual(again.depth, 140)
       assert.deepStrictEqual(yield* drain(again), range(10, 150))
       assert.strictEqual(again.depth, 0)
@@ -24,7 +24,7 @@ describe("DiskQueue", () => {
 
   it.effect("reads on in a file that has grown and been finished since it was opened", () =>
     Effect.gen(function*() {
-      const queue = yield* openQueue()
+      const { queue } = yield* open()
       yield* queue.append([recordsOf(range(0, 2))])
       assert.deepStrictEqual(yield* drain(queue), range(0, 2))
       yield* queue.append([recordsOf(range(2, 80))])
@@ -34,58 +34,81 @@ describe("DiskQueue", () => {
 
   it.effect("keeps files within their size, and gives a record that is larger one of its own", () =>
     Effect.gen(function*() {
-      const queue = yield* openQueue({ maxBytesPerFile: 200, maxMsgSize: 1000 })
+      const { queue } = yield* open({ maxBytesPerFile: 200, maxMsgSize: 1000 })
       yield* queue.append([recordsOf(range(0, 9)), recordsOf([9], 500), recordsOf(range(10, 12))])
       const disk = yield* FaultyDisk
       const sizes = Array.from(disk.files()).flatMap(([path, content]) =>
-        path.includes(".meta.") ? [] : [content.length]
+        /(meta|state)/.test(path) ? [] : [content.length]
       )
       assert.deepStrictEqual(sizes.filter((size) => size > 200), [530])
       assert.deepStrictEqual(yield* drain(queue), range(0, 12))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("reads again after a restart what was not settled", () =>
+  it.effect("reads again after a restart only what was not settled, in order, before the rest", () =>
     Effect.gen(function*() {
-      const queue = yield* openQueue()
+      const { close, queue } = yield* open()
       yield* queue.append([recordsOf(range(0, 60))])
-      const one = yield* queue.read(recordSize * 10)
-      const two = yield* queue.read(recordSize * 10)
-      assert.isTrue(one !== undefined && two !== undefined)
-      // Only the first run counts as long as something of it is missing, whatever is settled after it.
-      if (two !== undefined) queue.settle(two, two.count)
-      if (one !== undefined) queue.settle(one, 9)
+      const one = (yield* queue.read(recordSize * 10))!
+      const two = (yield* queue.read(recordSize * 10))!
+      settle(two)
+      settle(one, 1, 4)
+      settle(one, 6, 10)
       assert.strictEqual(queue.depth, 40)
-      yield* queue.close
-      assert.deepStrictEqual(yield* drain(yield* openQueue()), range(0, 60))
+      yield* close
+      const { queue: again } = yield* open()
+      assert.strictEqual(again.depth, 43)
+      assert.deepStrictEqual(yield* drain(again), [0, 4, 5, ...range(20, 60)])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("takes back the end of the last run, to be read next", () =>
+  it.effect("knows after the process is killed what was finished before its state was recorded", () =>
     Effect.gen(function*() {
-      const queue = yield* openQueue()
-      yield* queue.append([recordsOf(range(0, 20))])
-      const run = yield* queue.read(recordSize * 10)
-      assert.strictEqual(run?.count, 10)
-      if (run !== undefined) {
-        queue.unread(run, recordSize * 4, 6)
-        assert.strictEqual(queue.depth, 16)
-        queue.settle(run, 4)
-      }
-      assert.deepStrictEqual(yield* drain(queue), range(4, 20))
+      const disk = yield* FaultyDisk
+      const opened = yield* open({ syncEvery: 1_000_000, maxBytesPerFile: 1_000_000 })
+      yield* opened.queue.append([recordsOf(range(0, 500))])
+      const held = (yield* opened.queue.read(recordSize * 10))!
+      settle(held, 1)
+      for (let i = 0; i < 40; i++) settle((yield* opened.queue.read(recordSize * 10))!)
+      yield* opened.saveState
+      disk.fail(() => "EIO")
+      yield* opened.close
+      disk.fail(undefined)
+      assert.deepStrictEqual(yield* drain((yield* open()).queue), [0, ...range(410, 500)])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("deletes files once everything in them is settled, after writing metadata that says so", () =>
+  it.effect("deletes the files after one in which a message is held", () =>
     Effect.gen(function*() {
-      const queue = yield* openQueue()
+      const { close, queue, sync } = yield* open()
+      yield* queue.append([recordsOf(range(0, 100))])
+      const first = (yield* queue.read(recordSize * 3))!
+      settle(first, 1)
+      yield* drain(queue)
+      yield* sync
+      const files = () =>
+        Effect.map(FaultyDisk, (disk) => Array.from(disk.files().keys()).filter((path) => /\d\.dat$/.test(path)))
+      assert.deepStrictEqual(yield* files(), ["/data/t.diskqueue.000000.dat", "/data/t.diskqueue.000003.dat"])
+      settle(first, 0, 1)
+      yield* sync
+      assert.deepStrictEqual(yield* files(), ["/data/t.diskqueue.000003.dat"])
+      yield* close
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("deletes files once everything in them is settled", () =>
+    Effect.gen(function*() {
+      const { close, queue } = yield* open()
       yield* queue.append([recordsOf(range(0, 100))])
       yield* drain(queue)
-      yield* queue.close
+      yield* close
       const names = Array.from((yield* FaultyDisk).files().keys())
-      assert.deepStrictEqual(names.sort(), ["/data/t.diskqueue.000003.dat", "/data/t.diskqueue.meta.dat"])
+      assert.deepStrictEqual(names.sort(), [
+        "/data/t.diskqueue.000003.dat",
+        "/data/t.diskqueue.meta.dat",
+        "/data/t.diskqueue.state.dat"
+      ])
     }).pipe(Effect.provide(layer)))
 
   it.effect("writes what many publishers append at once with one sync", () =>
     Effect.gen(function*() {
-      const queue = yield* openQueue({ maxBytesPerFile: 1_000_000 })
+      const { queue } = yield* open({ maxBytesPerFile: 1_000_000 })
       const disk = yield* FaultyDisk
       let syncs = 0
       disk.fail((operation) => {
@@ -101,39 +124,39 @@ describe("DiskQueue", () => {
 
   it.effect("is empty after empty, and goes on", () =>
     Effect.gen(function*() {
-      const queue = yield* openQueue()
+      const { close, queue } = yield* open()
       yield* queue.append([recordsOf(range(0, 60))])
       const run = yield* queue.read(100)
       yield* queue.empty
-      if (run !== undefined) queue.settle(run, run.count)
+      if (run !== undefined) settle(run)
       assert.strictEqual(queue.depth, 0)
-      assert.deepStrictEqual(Array.from((yield* FaultyDisk).files().keys()), [])
+      assert.deepStrictEqual(Array.from((yield* FaultyDisk).files().keys()), ["/data/t.diskqueue.state.dat"])
       yield* queue.append([recordsOf([7])])
-      yield* queue.close
-      assert.deepStrictEqual(yield* drain(yield* openQueue()), [7])
+      yield* close
+      assert.deepStrictEqual(yield* drain((yield* open()).queue), [7])
     }).pipe(Effect.provide(layer)))
 
   it.effect("leaves no file after delete, and refuses appends from then on", () =>
     Effect.gen(function*() {
-      const queue = yield* openQueue()
+      const { close, queue } = yield* open()
       yield* queue.append([recordsOf(range(0, 60))])
       yield* queue.delete
       assert.deepStrictEqual(Array.from((yield* FaultyDisk).files().keys()), [])
       assert.isTrue(Exit.isFailure(yield* Effect.exit(queue.append([recordsOf([1])]))))
-      yield* queue.close
+      yield* close
       assert.isTrue(Exit.isFailure(yield* Effect.exit(queue.append([recordsOf([1])]))))
       assert.deepStrictEqual(Array.from((yield* FaultyDisk).files().keys()), [])
     }).pipe(Effect.provide(layer)))
 
   it.effect("closes with what is still to be written", () =>
     Effect.gen(function*() {
-      const queue = yield* openQueue()
+      const { close, queue } = yield* open()
       const appends = yield* Effect.forEach(
         range(0, 20),
         (number) => Effect.forkChild(queue.append([recordsOf([number])]), { startImmediately: true })
       )
-      yield* queue.close
+      yield* close
       yield* Effect.forEach(appends, Fiber.join)
-      assert.strictEqual((yield* drain(yield* openQueue())).length, 20)
+      assert.strictEqual((yield* drain((yield* open()).queue)).length, 20)
     }).pipe(Effect.provide(layer)))
 })

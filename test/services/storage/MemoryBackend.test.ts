@@ -8,64 +8,51 @@ import { batches, bodiesIn } from "../broker/messages.ts"
 const Step = Schema.TaggedUnion({
   Append: { count: Schema.Literals([1, 3, 10]) },
   Read: {},
-  /** Settles this many of the oldest run that is not settled. */
-  Settle: { count: Schema.Literals([1, 5]) },
-  /** Gives back the last of the run that was read last. */
-  Unread: {},
+  /** Settles one message of the run that was read first or last. */
+  Settle: { index: Schema.Literals([0, 1, 2, 5, 9]), oldest: Schema.Boolean },
   Empty: {},
   Reopen: {}
 })
 
 interface Taken {
   readonly run: StoredRun
-  bodies: Array<string>
-  settled: number
+  readonly bodies: ReadonlyArray<string>
+  /** Not settled, by index. */
+  readonly open: Set<number>
 }
 
 describe("a queue in memory", () => {
   it.effect.prop(
-    "keeps the order, and has again after reopening what was read and not settled",
+    "keeps the order, and has again after reopening exactly what was read and not settled",
     { steps: Arbitrary.array(Arbitrary.schema(Step), { maxLength: 60 }) },
     ({ steps }) =>
       Effect.gen(function*() {
         const makeBatch = batches()
         const queue = new MemoryBackend("t")
         let appended = 0
-        let waiting: Array<Array<string>> = []
+        let waiting: Array<ReadonlyArray<string>> = []
         let taken: Array<Taken> = []
-        const dropSettled = () => {
-          taken = taken.filter(({ bodies, settled }) => settled < bodies.length)
-        }
         const carryOut = Step.match({
           Append: ({ count }) => {
-            const bodies = Array.from({ length: count }, () => `${appended++}`)
+            const bodies = Array.from({ length: count }, () => `${appended++}`.padStart(4, "0"))
             waiting.push(bodies)
             return queue.append([makeBatch(bodies).encodeRecords(0, count)])
           },
           Read: () =>
             Effect.map(queue.read(), (run) => {
-              assert.deepStrictEqual(run && [...bodiesIn(MessageBatch.stored(run))], waiting[0])
-              if (run !== undefined) taken.push({ run, bodies: waiting.shift() ?? [], settled: 0 })
+              assert.deepStrictEqual(run && [...bodiesIn(MessageBatch.stored(run))], waiting[0] && [...waiting[0]])
+              const bodies = waiting.shift()
+              if (run !== undefined && bodies !== undefined) {
+                taken.push({ run, bodies, open: new Set(bodies.keys()) })
+              }
             }),
-          Settle: ({ count }) =>
+          Settle: ({ index, oldest }) =>
             Effect.sync(() => {
-              const [oldest] = taken
-              if (oldest === undefined) return
-              const settled = Math.min(count, oldest.bodies.length - oldest.settled)
-              oldest.settled += settled
-              queue.settle(oldest.run, settled)
-              dropSettled()
-            }),
-          Unread: () =>
-            Effect.sync(() => {
-              const last = taken.at(-1)
-              if (last === undefined || last.settled === last.bodies.length) return
-              const body = last.bodies.pop()!
-              const size = makeBatch([body]).encodeRecords(0, 1).end
-              const end = last.run.start + last.bodies.reduce((sum, b) => sum + size - body.length + b.length, 0)
-              queue.unread(last.run, end, 1)
-              waiting.unshift([body])
-              dropSettled()
+              const from = taken.at(oldest ? 0 : -1)
+              if (from === undefined) return
+              const settled = index % from.bodies.length
+              from.run.ledger.settle(settled * ((from.run.end - from.run.start) / from.run.count + 4), 1)
+              from.open.delete(settled)
             }),
           Empty: () => {
             waiting = []
@@ -75,15 +62,28 @@ describe("a queue in memory", () => {
           Reopen: () =>
             Effect.sync(() => {
               queue.reopen()
-              waiting = [...taken.map(({ bodies }) => bodies), ...waiting]
+              const again = taken.flatMap(({ bodies, open }) => stretches(bodies, open))
+              waiting = [...again, ...waiting]
               taken = []
             })
         })
         for (const step of steps) {
           yield* carryOut(step)
           assert.strictEqual(queue.depth, waiting.reduce((sum, bodies) => sum + bodies.length, 0))
+          assert.strictEqual(queue.hasMore, waiting.length > 0)
         }
       }),
     { arbitrary: { runs: 200, size: 60 } }
   )
 })
+
+/** Neighbours that are open, together. */
+const stretches = (bodies: ReadonlyArray<string>, open: ReadonlySet<number>): ReadonlyArray<ReadonlyArray<string>> => {
+  const found: Array<Array<string>> = []
+  bodies.forEach((body, index) => {
+    if (!open.has(index)) return
+    if (open.has(index - 1)) found.at(-1)?.push(body)
+    else found.push([body])
+  })
+  return found
+}

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { FaultyDisk } from "../../../src/testing/index.ts"
-import { drain, layer, openQueue, range, recordsOf } from "./queues.ts"
+import { drain, layer, open, range, recordsOf } from "./queues.ts"
 
 const recordSize = 4 + 26 + 8
 const bytesOf = (from: number, to: number): Buffer => Buffer.from(recordsOf(range(from, to)).bytes)
@@ -12,12 +12,12 @@ const metadata = "/data/t.diskqueue.meta.dat"
 const takeOver = Effect.fnUntraced(function*(files: Record<string, Uint8Array | string>) {
   const disk = yield* FaultyDisk
   for (const [path, content] of Object.entries(files)) disk.put(path, content)
-  const queue = yield* openQueue()
+  const { close, queue } = yield* open()
   const { depth } = queue
   const numbers = yield* drain(queue)
   yield* queue.append([recordsOf([999])])
   numbers.push(...(yield* drain(queue)))
-  yield* queue.close
+  yield* close
   return {
     depth,
     numbers,
@@ -61,12 +61,12 @@ describe("opening a disk queue", () => {
       assert.deepStrictEqual(numbers, [...range(0, 4), 999])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("whose last record was torn by a crash sets that aside and keeps the rest", () =>
+  it.effect("whose last record was torn by a crash cuts that off and keeps the rest", () =>
     Effect.gen(function*() {
       const torn = Buffer.concat([bytesOf(0, 3), bytesOf(3, 4).subarray(0, 20)])
       const { names, numbers } = yield* takeOver({ [file(0)]: torn, [metadata]: "0\n0,0\n0,0\n" })
       assert.deepStrictEqual(numbers, [...range(0, 3), 999])
-      assert.include(names, "000000.dat.bad")
+      assert.isFalse(names.some((name) => name.endsWith(".bad")))
     }).pipe(Effect.provide(layer)))
 
   for (const size of [-1, 0, 25, 5000, 0x7fffffff]) {
@@ -94,12 +94,11 @@ describe("opening a disk queue", () => {
       assert.deepStrictEqual(numbers, [...range(0, 2), ...range(4, 6), 999])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("with a read position beyond the write position starts anew and harms no file", () =>
+  it.effect("with a read position beyond the write position reads all its files again", () =>
     Effect.gen(function*() {
-      const { depth, names, numbers } = yield* takeOver({ [file(0)]: bytesOf(0, 2), [metadata]: "3\n2,0\n0,0\n" })
-      assert.strictEqual(depth, 0)
-      assert.deepStrictEqual(numbers, [999])
-      assert.include(names, "000000.dat")
+      const { depth, numbers } = yield* takeOver({ [file(0)]: bytesOf(0, 2), [metadata]: "3\n2,0\n0,0\n" })
+      assert.strictEqual(depth, 2)
+      assert.deepStrictEqual(numbers, [0, 1, 999])
     }).pipe(Effect.provide(layer)))
 
   it.effect("removes files that a crash left behind after they were read", () =>
@@ -130,9 +129,9 @@ describe("opening a disk queue", () => {
 
   it.effect("writes what NSQ's nsqd reads: sizes, messages and three lines of metadata", () =>
     Effect.gen(function*() {
-      const queue = yield* openQueue()
+      const { close, queue } = yield* open()
       yield* queue.append([recordsOf([1, 2])])
-      yield* queue.close
+      yield* close
       const files = (yield* FaultyDisk).files()
       assert.strictEqual(files.get(file(0))?.toString("hex"), bytesOf(1, 3).toString("hex"))
       assert.strictEqual(files.get(metadata)?.toString(), `2\n0,0\n0,${2 * recordSize}\n`)

@@ -40,27 +40,41 @@ export const numbersOf = (run: StoredRun): ReadonlyArray<number> => {
 export const range = (from: number, to: number): ReadonlyArray<number> =>
   Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i)
 
-/** A queue that its test closes and opens again. */
-export interface OpenQueue extends DiskQueue.DiskQueue {
-  readonly close: Effect.Effect<void>
-  /** The last write error, as `/ping` would show it. */
-  readonly health: () => DiskError | undefined
+/** Settles the messages `index` to `end` of a run whose bodies are of the same size. */
+export const settle = (run: StoredRun, index = 0, end = run.count): void => {
+  const frameSize = (run.end - run.start) / run.count + 4
+  run.ledger.settle(index * frameSize, end - index)
 }
 
-export const openQueue = Effect.fnUntraced(function*(changed: Partial<DiskQueue.DiskQueueOptions> = {}) {
+/** A queue that its test closes and opens again. */
+export interface OpenQueue {
+  readonly queue: DiskQueue.DiskQueue
+  readonly close: Effect.Effect<void>
+  /** The failure that `/ping` would show. */
+  readonly health: () => DiskError | undefined
+  /** What the timers do. */
+  readonly saveState: Effect.Effect<void>
+  readonly sync: Effect.Effect<void>
+}
+
+export const open = Effect.fnUntraced(function*(changed: Partial<DiskQueue.DiskQueueOptions> = {}) {
   const scope = yield* Scope.make()
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
   let failure: DiskError | undefined
   const names = Array.from((yield* FaultyDisk).files().keys(), (path) => path.slice(options.dataPath.length + 1))
-  const queue = yield* DiskQueue.open(
+  const queue = yield* DiskQueue.DiskQueue.open(
     "t",
     { ...options, ...changed },
     QueueInventory.fromNames("t", names),
-    { note: (_, error) => void (failure = error) }
+    { note: (_, error) => void (failure = error), changed: () => {}, fork: (work) => void fork(work) }
   ).pipe(Scope.provide(scope))
-  const opened: OpenQueue = Object.defineProperties(
-    { close: Scope.close(scope, Exit.void), health: () => failure },
-    Object.getOwnPropertyDescriptors(queue)
-  ) as OpenQueue
+  const opened: OpenQueue = {
+    queue,
+    close: Scope.close(scope, Exit.void),
+    health: () => failure,
+    saveState: Effect.suspend(() => queue.saveState()),
+    sync: Effect.suspend(() => queue.syncIfDirty())
+  }
   return opened
 })
 
@@ -69,7 +83,7 @@ export const drain = Effect.fnUntraced(function*(queue: BackendQueue) {
   const numbers: Array<number> = []
   for (let run = yield* queue.read(300); run !== undefined; run = yield* queue.read(300)) {
     numbers.push(...numbersOf(run))
-    queue.settle(run, run.count)
+    run.ledger.settle(0, run.count)
   }
   return numbers
 })

@@ -1,0 +1,89 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import {
+  decodeSlot,
+  encodeSlot,
+  fitRanges,
+  maxRanges,
+  type QueueRange,
+  type QueueState
+} from "../../src/protocol/QueueState.ts"
+
+const number = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 48 - 1 }))
+const small = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 40 }))
+const ranges = Schema.Array(Schema.Struct({ file: Schema.Literals([0, 1, 2]), from: small, length: small }))
+
+const state: QueueState = {
+  sequence: 7,
+  isSynced: true,
+  depth: 3,
+  read: { file: 1, offset: 500 },
+  write: { file: 2, offset: 10 },
+  unsettled: [{ file: 0, from: 38, to: 76 }],
+  metadata: "3\n0,38\n2,10\n",
+  previousMetadata: undefined
+}
+
+const covers = (ranges: ReadonlyArray<QueueRange>, file: number, offset: number): boolean =>
+  ranges.some((range) => range.file === file && range.from <= offset && offset < range.to)
+
+describe("a slot of the state file", () => {
+  it.effect.prop("holds any state", [number, number, number, small], ([a, b, c, count]) =>
+    Effect.sync(() => {
+      const any: QueueState = {
+        ...state,
+        sequence: a,
+        isSynced: a % 2 === 0,
+        depth: b,
+        read: { file: b, offset: c },
+        write: { file: c, offset: a },
+        unsettled: Array.from({ length: count }, (_, i) => ({ file: a, from: i, to: c }))
+      }
+      assert.deepStrictEqual(decodeSlot(encodeSlot(any)), any)
+    }))
+
+  it.effect.prop("is not valid when one of its bytes is wrong", [number, number], ([at, value]) =>
+    Effect.sync(() => {
+      const bytes = encodeSlot(state)
+      bytes[at % bytes.length]! ^= 1 + (value % 255)
+      assert.isUndefined(decodeSlot(bytes))
+    }))
+
+  it("that was never written is not valid", () => {
+    assert.isUndefined(decodeSlot(Buffer.alloc(2048)))
+    assert.isUndefined(decodeSlot(Buffer.alloc(0)))
+  })
+
+  it("has space for as many ranges as it promises", () => {
+    const unsettled = Array.from({ length: maxRanges }, (_, i) => ({ file: i, from: 0, to: 10 }))
+    assert.deepStrictEqual(decodeSlot(encodeSlot({ ...state, unsettled }))?.unsettled, unsettled)
+    assert.isAbove(maxRanges, 90)
+  })
+})
+
+describe("ranges that have to fit", () => {
+  it.effect.prop(
+    "still cover everything or are behind the read position",
+    [ranges, small],
+    ([given, limit]) =>
+      Effect.sync(() => {
+        const before = given.map(({ file, from, length }) => ({ file, from, to: from + 1 + length }))
+        const fitted = fitRanges(before, { file: 3, offset: 0 }, limit + 1)
+        assert.isAtMost(fitted.ranges.length, limit + 1)
+        for (const { file, from, to } of before) {
+          for (let offset = from; offset < to; offset++) {
+            const isRead = file > fitted.read.file || (file === fitted.read.file && offset >= fitted.read.offset)
+            assert.isTrue(isRead || covers(fitted.ranges, file, offset))
+          }
+        }
+      })
+  )
+
+  it("lose the smallest gaps first", () => {
+    const three = [{ file: 0, from: 90, to: 100 }, { file: 0, from: 0, to: 10 }, { file: 0, from: 80, to: 85 }]
+    assert.deepStrictEqual(fitRanges(three, { file: 1, offset: 0 }, 2), {
+      ranges: [{ file: 0, from: 0, to: 10 }, { file: 0, from: 80, to: 100 }],
+      read: { file: 1, offset: 0 }
+    })
+  })
+})
