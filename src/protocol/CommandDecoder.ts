@@ -23,6 +23,8 @@ export interface DecoderLimits {
   readonly maxMsgSize: number
   /** Bytes of the body of IDENTIFY, AUTH and MPUB. */
   readonly maxBodySize: number
+  /** Bodies of IDENTIFY and AUTH, which are read before anything is known of the client. */
+  readonly maxIdentifySize: number
   /** The longest DPUB delay in milliseconds. */
   readonly maxReqTimeoutMillis: number
   readonly maxRdyCount: number
@@ -256,8 +258,10 @@ export class CommandDecoder {
     const { buffer, end } = this
     if (end - at < 4) return this.cutOff(name, "E_BAD_BODY", `${name} failed to read body size`)
     const size = buffer.readInt32BE(at)
-    if (size > this.limits.maxBodySize) {
-      return malformed(name, "E_BAD_BODY", `${name} body too big ${size} > ${this.limits.maxBodySize}`)
+    const { maxBodySize, maxIdentifySize } = this.limits
+    if (size > maxBodySize) return malformed(name, "E_BAD_BODY", `${name} body too big ${size} > ${maxBodySize}`)
+    if (size > maxIdentifySize) {
+      return malformed(name, "E_BAD_BODY", `${name} body too big ${size} > ${maxIdentifySize} (--max-identify-size)`)
     }
     if (size <= 0) return malformed(name, "E_BAD_BODY", `${name} invalid body size ${size}`)
     if (end - at - 4 < size) return this.cutOff(name, "E_BAD_BODY", `${name} failed to read body`)

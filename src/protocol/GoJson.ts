@@ -7,6 +7,40 @@ import { Result, Schema } from "effect"
 /** Parses any JSON text. */
 export const parse = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
+/** How large a JSON text may be in other respects than its length. */
+export interface ShapeLimits {
+  /** Objects and arrays inside each other. */
+  readonly maxDepth: number
+  /** Keys of all objects together. */
+  readonly maxKeys: number
+}
+
+const quote = 0x22
+const backslash = 0x5c
+
+/** Whether a JSON text keeps the limits, found in one pass without building anything. Says nothing about text that is not JSON. */
+export const isWithin = (text: Buffer, { maxDepth, maxKeys }: ShapeLimits): boolean => {
+  let depth = 0
+  let keys = 0
+  let inString = false
+  for (let i = 0; i < text.length; i++) {
+    const byte = text[i]
+    if (inString) {
+      if (byte === backslash) i++
+      else if (byte === quote) inString = false
+    } else if (byte === quote) {
+      inString = true
+    } else if (byte === 0x7b || byte === 0x5b) {
+      if (++depth > maxDepth) return false
+    } else if (byte === 0x7d || byte === 0x5d) {
+      depth--
+    } else if (byte === 0x3a && ++keys > maxKeys) {
+      return false
+    }
+  }
+  return true
+}
+
 /** Go's folding of the letters that occur in field names: besides ASCII, the long s counts as s and the Kelvin sign as k. */
 const fold = (key: string): string => key.toLowerCase().replaceAll("ſ", "s")
 

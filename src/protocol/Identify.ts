@@ -8,6 +8,11 @@ import { type ProtocolError, protocolError } from "./ProtocolError.ts"
 
 /** A whole number as Go's JSON reader takes it for an int. */
 const Int = Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(0)))
+/** As Go's JSON reader takes it for an int32. */
+const Int32 = Schema.Int.pipe(
+  Schema.check(Schema.isBetween({ minimum: -(2 ** 31), maximum: 2 ** 31 - 1 })),
+  Schema.withDecodingDefaultTypeKey(Effect.succeed(0))
+)
 const Text = Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("")))
 const Flag = Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false)))
 
@@ -28,7 +33,7 @@ export const IdentifyRequest = Schema.Struct({
   deflate_level: Int,
   snappy: Flag,
   /** Percent of the messages to receive, 0 for all. */
-  sample_rate: Int,
+  sample_rate: Int32,
   msg_timeout: Int,
   topology_region: Text,
   topology_zone: Text
@@ -61,16 +66,32 @@ export const encodeIdentifyResponse = (response: IdentifyResponse): string => en
 const decodeRequest = Schema.decodeUnknownResult(IdentifyRequest)
 const fieldsOf = GoJson.reader(Object.keys(IdentifyRequest.fields))
 
-/** Reads the body of IDENTIFY. */
+/** Bytes of each string that a client may say of itself: all of them are kept as long as it is connected. */
+const maxTextBytes = 512
+/** More than any client sends, and little enough to be read at once. */
+const shapeLimits: GoJson.ShapeLimits = { maxDepth: 32, maxKeys: 256 }
+
+const textFields = ["client_id", "hostname", "user_agent", "topology_region", "topology_zone"] as const
+
+const undecodable = Result.fail(protocolError("E_BAD_BODY", "IDENTIFY failed to decode JSON body"))
+
+/** Reads the body of IDENTIFY. Fails when its JSON is nested too deeply, has too many keys, or a string is too long. */
 export const decodeIdentify = (body: Buffer): Result.Result<IdentifyRequest, ProtocolError> => {
+  if (!GoJson.isWithin(body, shapeLimits)) return undecodable
   const fields = fieldsOf(body.toString("utf8"))
-  const request = fields === undefined ? undefined : decodeRequest(fields)
-  return request === undefined || Result.isFailure(request)
-    ? Result.fail(protocolError("E_BAD_BODY", "IDENTIFY failed to decode JSON body"))
-    : Result.succeed(request.success)
+  const decoded = fields === undefined ? undefined : decodeRequest(fields)
+  if (decoded === undefined || Result.isFailure(decoded)) return undecodable
+  const request = decoded.success
+  for (const field of textFields) {
+    const size = Buffer.byteLength(request[field])
+    if (size > maxTextBytes) {
+      return Result.fail(protocolError("E_BAD_BODY", `IDENTIFY ${field} too long ${size} > ${maxTextBytes}`))
+    }
+  }
+  return Result.succeed(request)
 }
 
-/** What a server allows and assumes. Times in ms, sizes in bytes. */
+/** What a server allows and assumes. Times in ms, sizes in bytes. The defaults hold until the first IDENTIFY. */
 export interface IdentifyLimits {
   readonly maxHeartbeatInterval: number
   readonly defaultHeartbeatInterval: number
@@ -110,7 +131,10 @@ const minMsgTimeout = 1000
 const minOutputBufferSize = 64
 const defaultDeflateLevel = 6
 
-/** Zero keeps the default, -1 is `off` where that exists, anything else has to lie in the range. */
+/** What was negotiated before, of which an IDENTIFY keeps what it does not name. */
+export type Current = Pick<Negotiated, "heartbeatInterval" | "outputBufferSize" | "outputBufferTimeout" | "msgTimeout">
+
+/** Zero keeps the current value, -1 is `off` where that exists, anything else has to lie in the range. */
 const choose = (
   asked: number,
   range: { readonly min: number; readonly max: number; readonly fallback: number; readonly off?: number },
@@ -125,25 +149,26 @@ const choose = (
 /** Settles what a client asked for, checking in NSQ's order. */
 export const negotiate = (
   request: IdentifyRequest,
-  limits: IdentifyLimits
+  limits: IdentifyLimits,
+  current: Current
 ): Result.Result<Negotiated, ProtocolError> =>
   Result.gen(function*() {
     const heartbeatInterval = yield* choose(request.heartbeat_interval, {
       min: minHeartbeatInterval,
       max: limits.maxHeartbeatInterval,
-      fallback: limits.defaultHeartbeatInterval,
+      fallback: current.heartbeatInterval,
       off: 0
     }, "heartbeat interval")
     const outputBufferTimeout = yield* choose(request.output_buffer_timeout, {
       min: limits.minOutputBufferTimeout,
       max: limits.maxOutputBufferTimeout,
-      fallback: limits.defaultOutputBufferTimeout,
+      fallback: current.outputBufferTimeout,
       off: 0
     }, "output buffer timeout")
     const outputBufferSize = yield* choose(request.output_buffer_size, {
       min: minOutputBufferSize,
       max: limits.maxOutputBufferSize,
-      fallback: limits.defaultOutputBufferSize,
+      fallback: current.outputBufferSize,
       off: 1
     }, "output buffer size")
     if (request.sample_rate < 0 || request.sample_rate > 99) {
@@ -154,7 +179,7 @@ export const negotiate = (
     const msgTimeout = yield* choose(request.msg_timeout, {
       min: minMsgTimeout,
       max: limits.maxMsgTimeout,
-      fallback: limits.defaultMsgTimeout
+      fallback: current.msgTimeout
     }, "msg timeout")
     const negotiates = request.feature_negotiation
     const deflate = negotiates && limits.deflate && request.deflate

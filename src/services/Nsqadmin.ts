@@ -18,6 +18,7 @@ import { Cluster } from "./cluster/Cluster.ts"
 import { ClusterActions } from "./cluster/ClusterActions.ts"
 import { ClusterSources } from "./cluster/ClusterSources.ts"
 import { DaemonHttp } from "./cluster/DaemonHttp.ts"
+import * as Exposure from "./Exposure.ts"
 import * as HttpClients from "./http/HttpClients.ts"
 import * as Options from "./options/NsqadminOptions.ts"
 import * as Version from "./options/Version.ts"
@@ -52,6 +53,7 @@ export class Nsqadmin extends Context.Service<Nsqadmin, {
         )
       )
       const { address, broken } = Context.get(built, AdminHttp)
+      if (options.adminUsers.length === 0) yield* Exposure.warn([{ name: "HTTP", address }])
       return Nsqadmin.of({
         httpAddress: address,
         failed: Effect.mapError(broken, ({ message }) => new NsqadminFailure({ message }))

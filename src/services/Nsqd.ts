@@ -8,6 +8,7 @@ import * as AuthServers from "./auth/AuthServers.ts"
 import { Broker } from "./broker/Broker.ts"
 import { Clients } from "./broker/Clients.ts"
 import { Publisher } from "./broker/Publisher.ts"
+import * as Exposure from "./Exposure.ts"
 import { HttpGet } from "./http/HttpGet.ts"
 import { NsqdHttp } from "./http/NsqdHttp.ts"
 import { ProcessMemory } from "./http/ProcessMemory.ts"
@@ -67,6 +68,18 @@ const reload = (tls: ServerTls.ServerTls | undefined): Effect.Effect<void> =>
         Effect.logError(`NSQ: SIGHUP received, TLS certificates stay as they are - ${message}`)
     })
 
+/** AUTH and client certificates protect the TCP protocol; as in NSQ the HTTP API has no authentication of its own. */
+const warnIfOpen = Effect.fnUntraced(
+  function*(tcpAddress: string, httpPort: number, authorizer: Authorizer | undefined): Effect.fn.Return<void> {
+    const options = yield* Options.NsqdOptions
+    const certified = options.tlsClientAuthPolicy === "require-verify"
+    const tcp = authorizer === undefined && !certified ? [{ name: "TCP", address: tcpAddress }] : []
+    const plain = httpPort !== 0 && !(certified && Options.isPlainHttpRefused(options))
+    const http = plain ? [{ name: "HTTP", address: options.httpAddress }] : []
+    yield* Exposure.warn([...tcp, ...http])
+  }
+)
+
 /** A running nsqd. */
 export class Nsqd extends Context.Service<Nsqd, {
   /** The real ports; -1 for a unix socket, 0 for a listener that is off. */
@@ -102,6 +115,7 @@ export class Nsqd extends Context.Service<Nsqd, {
       const lifecycle = Context.get(listening, Lifecycle)
       const runtimeOptions = yield* RuntimeOptions
       yield* runtimeOptions.listening({ tcp: realPort(tcpPort), http: realPort(httpPort) })
+      yield* warnIfOpen(Context.get(listening, TcpServer).address, httpPort, authorizer)
       yield* Effect.provideContext(Layer.build(lookupPeers), services)
       lifecycle.phase = "running"
       yield* Effect.addFinalizer(() => Effect.sync(() => void (lifecycle.phase = "stopping")))

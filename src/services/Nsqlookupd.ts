@@ -3,6 +3,7 @@
  * its Scope ends the connections; nothing is kept.
  */
 import { Context, Data, Effect, Layer } from "effect"
+import * as Exposure from "./Exposure.ts"
 import { ListenAddresses } from "./ListenAddresses.ts"
 import { LookupHttp } from "./lookup/LookupHttp.ts"
 import { LookupTcp } from "./lookup/LookupTcp.ts"
@@ -33,6 +34,7 @@ export class Nsqlookupd extends Context.Service<Nsqlookupd, {
       )
       const tcp = Context.get(listening, LookupTcp)
       const http = Context.get(listening, LookupHttp)
+      yield* Exposure.warn([{ name: "TCP", address: tcp.address }, { name: "HTTP", address: http.address }])
       return Nsqlookupd.of({
         tcpAddress: tcp.address,
         httpAddress: http.address,

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import {
+  type Current,
   decodeIdentify,
   encodeIdentifyResponse,
   type IdentifyLimits,
@@ -25,9 +26,17 @@ const limits: IdentifyLimits = {
   snappy: true
 }
 
+/** What holds before the first IDENTIFY. */
+const initial: Current = {
+  heartbeatInterval: limits.defaultHeartbeatInterval,
+  outputBufferSize: limits.defaultOutputBufferSize,
+  outputBufferTimeout: limits.defaultOutputBufferTimeout,
+  msgTimeout: limits.defaultMsgTimeout
+}
+
 const decode = (body: string) => decodeIdentify(Buffer.from(body))
 const settle = (fields: object, changed: Partial<IdentifyLimits> = {}) =>
-  Result.flatMap(decode(JSON.stringify(fields)), (request) => negotiate(request, { ...limits, ...changed }))
+  Result.flatMap(decode(JSON.stringify(fields)), (request) => negotiate(request, { ...limits, ...changed }, initial))
 const settled = (fields: object, changed: Partial<IdentifyLimits> = {}) => Result.getOrThrow(settle(fields, changed))
 const errorOf = <A>(result: Result.Result<A, { readonly message: string }>): string =>
   Result.isFailure(result) ? result.failure.message : "no error"
@@ -59,8 +68,51 @@ describe("IDENTIFY", () => {
     }
   )
 
+  it("keeps what an earlier IDENTIFY negotiated and a later one does not name", () => {
+    const first = settled({ msg_timeout: 4000, output_buffer_size: 128, heartbeat_interval: -1 })
+    const request = Result.getOrThrow(decode(JSON.stringify({ output_buffer_timeout: 50 })))
+    const second = Result.getOrThrow(negotiate(request, limits, first))
+    assert.strictEqual(second.msgTimeout, 4000)
+    assert.strictEqual(second.outputBufferSize, 128)
+    assert.strictEqual(second.heartbeatInterval, 0)
+    assert.strictEqual(second.outputBufferTimeout, 50)
+  })
+
+  it("takes numbers as large as Go does, and refuses larger ones as bad JSON", () => {
+    const bad = "E_BAD_BODY IDENTIFY failed to decode JSON body"
+    for (const rate of [4294967296, 2147483648, -2147483649]) {
+      assert.strictEqual(errorOf(settle({ sample_rate: rate })), bad)
+    }
+    for (const rate of [2147483647, -2147483648]) {
+      assert.strictEqual(errorOf(settle({ sample_rate: rate })), `E_BAD_BODY IDENTIFY sample rate (${rate}) is invalid`)
+    }
+  })
+
+  it("refuses a string that is longer than any client needs, by its name and sizes", () => {
+    for (const field of ["client_id", "hostname", "user_agent", "topology_region", "topology_zone"]) {
+      assert.strictEqual(errorOf(settle({ [field]: "x".repeat(512) })), "no error")
+      assert.strictEqual(
+        errorOf(settle({ [field]: "é".repeat(257) })),
+        `E_BAD_BODY IDENTIFY ${field} too long 514 > 512`
+      )
+    }
+  })
+
+  it("refuses JSON that is nested deeply or has many keys without building it", () => {
+    const bad = "E_BAD_BODY IDENTIFY failed to decode JSON body"
+    const nested = (depth: number) => `{"x":${"[".repeat(depth)}${"]".repeat(depth)}}`
+    const keys = (count: number) =>
+      JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, i])))
+    assert.isTrue(Result.isSuccess(decode(nested(31))))
+    assert.strictEqual(errorOf(decode(nested(32))), bad)
+    assert.isTrue(Result.isSuccess(decode(keys(256))))
+    assert.strictEqual(errorOf(decode(keys(257))), bad)
+    // What stands inside strings does not count.
+    assert.isTrue(Result.isSuccess(decode(JSON.stringify({ user_agent: "[{:\"".repeat(80) }))))
+  })
+
   it.prop("settles on values within the server's limits, or refuses for good", [IdentifyRequest], ([request]) => {
-    const result = negotiate(request, limits)
+    const result = negotiate(request, limits, initial)
     if (Result.isFailure(result)) {
       assert.isTrue(result.failure.fatal)
       assert.match(

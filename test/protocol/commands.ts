@@ -11,6 +11,7 @@ import { bodiesOf } from "../../src/services/broker/Publisher.ts"
 export const limits: DecoderLimits = {
   maxMsgSize: 1024 * 1024,
   maxBodySize: 5 * 1024 * 1024,
+  maxIdentifySize: 64 * 1024,
   maxReqTimeoutMillis: 3_600_000,
   maxRdyCount: 2500
 }

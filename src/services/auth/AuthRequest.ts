@@ -28,21 +28,11 @@ const maxSockets = 256
 
 // ---- the request
 
-const plain = /[A-Za-z0-9\-._~]/
+const escapes = Array.from({ length: 256 }, (_, byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`)
 
 /** A value of a query as forms encode it. The bytes of a secret stay what they are, text or not. */
-const encode = (value: Buffer): string => {
-  let text = ""
-  for (const byte of value) {
-    const character = String.fromCharCode(byte)
-    text += byte < 128 && plain.test(character)
-      ? character
-      : byte === 32
-      ? "+"
-      : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`
-  }
-  return text
-}
+const encode = (value: Buffer): string =>
+  value.toString("latin1").replace(/[^A-Za-z0-9\-._~]/g, (char) => char === " " ? "+" : escapes[char.charCodeAt(0)]!)
 
 const parameters = ({ commonName, remoteIp, secret, tls }: Credentials): ReadonlyArray<readonly [string, Buffer]> => [
   ["common_name", Buffer.from(commonName)],

@@ -35,37 +35,47 @@ const wrongValue = (key: string, value: unknown, reason: string): string =>
     ? `failed parsing ${key} ${describe(value)} - ${reason}`
     : `failed to coerce value ${describe(value)} for ${key} - ${reason}`
 
+/** The options by each name that a file may use for them. Names are compared with underscores in the place of dashes. */
+const fieldsByName = <Options extends object>(table: OptionTable.OptionTable<Options>) => {
+  const named = (names: (field: keyof Options) => ReadonlyArray<string>) =>
+    new Map(
+      Struct.keys(table).flatMap((field) => names(field).map((name) => [name.replaceAll("-", "_"), field] as const))
+    )
+  return {
+    byKey: named((field) => [table[field].key]),
+    formerly: named((field) => table[field].aliases),
+    byFlag: named((field) => [table[field].flag])
+  }
+}
+
 /**
  * Reads the options of a parsed file. `unused` are keys that are taken for the sake of old files, with a warning, and do
- * nothing.
+ * nothing. A flag's name, or a key with dashes, is taken with a warning, too.
  */
 export const decode = <Options extends object>(
   table: OptionTable.OptionTable<Options>,
   file: Readonly<Record<string, unknown>>,
   unused: ReadonlySet<string>
 ): Result.Result<Settings<Options>, ConfigFileError> => {
-  const fields = new Map(Struct.keys(table).map((field) => [table[field].key, field]))
-  const formerly = new Map(
-    Struct.keys(table).flatMap((field) =>
-      table[field].aliases.map((alias) => [alias.replaceAll("-", "_"), field] as const)
-    )
-  )
-  const flags = new Map(Struct.keys(table).map((field) => [table[field].flag.replaceAll("-", "_"), table[field].key]))
+  const { byFlag, byKey, formerly } = fieldsByName(table)
   const given: Partial<Options> = {}
   const warnings: Array<string> = []
+  const keys = new Map<keyof Options, string>()
   for (const [key, value] of Object.entries(file)) {
-    const field = fields.get(key) ?? formerly.get(key)
+    const name = key.replaceAll("-", "_")
+    const former = formerly.get(name)
+    const field = byKey.get(name) ?? former ?? byFlag.get(name)
     if (field === undefined) {
-      if (unused.has(key)) {
-        warnings.push(`${key} in the config file is deprecated and has no effect`)
-        continue
-      }
-      const meant = flags.get(key)
-      return fail(`unknown key ${JSON.stringify(key)}${meant === undefined ? "" : `, it is called ${meant} here`}`)
+      if (!unused.has(name)) return fail(`unknown key ${JSON.stringify(key)}`)
+      warnings.push(`${key} in the config file is deprecated and has no effect`)
+      continue
     }
-    if (!fields.has(key)) {
-      warnings.push(`${key} in the config file is deprecated, use ${table[field].key}`)
-    }
+    const same = keys.get(field)
+    if (same !== undefined) return fail(`${same} and ${key} in the config file are the same option`)
+    keys.set(field, key)
+    const right = table[field].key
+    if (field === former) warnings.push(`${key} in the config file is deprecated, use ${right}`)
+    else if (key !== right) warnings.push(`${key} in the config file is spelled ${right}`)
     const change = OptionTable.decode(table, { field, value })
     if (Result.isFailure(change)) return fail(wrongValue(key, value, change.failure))
     Object.assign(given, change.success)

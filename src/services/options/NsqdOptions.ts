@@ -61,6 +61,7 @@ export interface NsqdOptions {
   readonly maxMsgSize: number
   /** Bytes of a command's body, for example of a whole MPUB. */
   readonly maxBodySize: number
+  readonly maxIdentifySize: number
   /** Ceiling of requeue and publish delays. */
   readonly maxReqTimeout: Duration.Duration
 
@@ -238,6 +239,7 @@ export const table: OptionTable<NsqdOptions> = {
     aliases: ["max-message-size"]
   }),
   maxBodySize: row("max-body-size", Kind.int, int(5_242_880), "bytes of the largest command body"),
+  maxIdentifySize: row("max-identify-size", Kind.int, int(65_536), "bytes of the largest body of IDENTIFY and AUTH"),
   maxReqTimeout: row(
     "max-req-timeout",
     Kind.duration,
@@ -336,7 +338,7 @@ export const table: OptionTable<NsqdOptions> = {
   tlsMinVersion: row(
     "tls-min-version",
     Kind.tlsVersion,
-    () => "TLSv1",
+    () => "TLSv1.2",
     "lowest TLS version: tls1.0, tls1.1, tls1.2 or tls1.3"
   ),
   deflate: row("deflate", Kind.bool, yes, "offer deflate compression to clients"),

@@ -282,7 +282,7 @@ export const tlsRequired: OptionKind<TlsRequired> = {
 export type TlsVersion = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3"
 
 const tlsVersions = new Map<string, TlsVersion>([
-  ["", "TLSv1"],
+  ["", "TLSv1.2"],
   ["tls1.0", "TLSv1"],
   ["tls1.1", "TLSv1.1"],
   ["tls1.2", "TLSv1.2"],
@@ -297,7 +297,7 @@ const parseTlsVersion = (text: string): Result.Result<TlsVersion, InvalidText> =
     : Result.succeed(version)
 }
 
-/** `tls1.0` to `tls1.3`; an empty text means the lowest. `/config` answers the number TLS itself uses. */
+/** `tls1.0` to `tls1.3`; an empty string means the default. `/config` answers the number TLS itself uses. */
 export const tlsVersion: OptionKind<TlsVersion> = {
   isSwitch: false,
   placeholder: "value",

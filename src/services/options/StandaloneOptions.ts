@@ -1,5 +1,6 @@
 /**
- * The command line of `standalone`: where the daemons listen and where data lies; everything else is as in NSQ.
+ * The command line of `standalone`: where the daemons listen and where data lies; everything else is as in NSQ. It is for
+ * development, so it listens on this machine only until the options name other addresses.
  */
 import * as Struct from "effect/Struct"
 import * as HttpOptions from "./HttpOptions.ts"
@@ -23,16 +24,16 @@ const level = (): Kind.NsqLogLevel => "warn"
 
 export const table: OptionTable<StandaloneOptions> = {
   dataPath: row("data-path", Kind.string, () => "data", "directory of nsqd's messages and metadata"),
-  tcpAddress: row("tcp-address", Kind.string, () => "0.0.0.0:4150", "address for clients of nsqd"),
-  httpAddress: row("http-address", Kind.string, () => "0.0.0.0:4151", "address of nsqd's HTTP API"),
-  lookupdTcpAddress: row("lookupd-tcp-address", Kind.string, () => "0.0.0.0:4160", "address of nsqlookupd for nsqd"),
+  tcpAddress: row("tcp-address", Kind.string, () => "127.0.0.1:4150", "address for clients of nsqd"),
+  httpAddress: row("http-address", Kind.string, () => "127.0.0.1:4151", "address of nsqd's HTTP API"),
+  lookupdTcpAddress: row("lookupd-tcp-address", Kind.string, () => "127.0.0.1:4160", "address of nsqlookupd for nsqd"),
   lookupdHttpAddress: row(
     "lookupd-http-address",
     Kind.string,
-    () => "0.0.0.0:4161",
+    () => "127.0.0.1:4161",
     "address of nsqlookupd's HTTP API"
   ),
-  adminHttpAddress: row("admin-http-address", Kind.string, () => "0.0.0.0:4171", "address of nsqadmin's pages"),
+  adminHttpAddress: row("admin-http-address", Kind.string, () => "127.0.0.1:4171", "address of nsqadmin's pages"),
   httpAllowedHosts: HttpOptions.httpAllowedHosts,
   logLevel: row("log-level", Kind.logLevel, level, "lowest level of lines to log")
 }

@@ -38,6 +38,7 @@ const defaultOutputBufferSize = 16 * 1024
 export const decoderLimits = (options: NsqdOptions): DecoderLimits => ({
   maxMsgSize: options.maxMsgSize,
   maxBodySize: options.maxBodySize,
+  maxIdentifySize: Math.min(options.maxBodySize, options.maxIdentifySize),
   maxReqTimeoutMillis: Duration.toMillis(options.maxReqTimeout),
   maxRdyCount: options.maxRdyCount
 })
@@ -81,7 +82,7 @@ export const make = Effect.gen(function*() {
   const identify = (session: Session, body: Buffer): Pending | undefined => {
     const request = decodeIdentify(body)
     if (Result.isFailure(request)) return Effect.fail(request.failure)
-    const settled = negotiate(request.success, limitsFor(session))
+    const settled = negotiate(request.success, limitsFor(session), session.negotiated)
     if (Result.isFailure(settled)) return Effect.fail(settled.failure)
     const negotiated = settled.success
     session.negotiated = negotiated

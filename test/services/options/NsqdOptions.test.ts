@@ -49,7 +49,7 @@ describe("NsqdOptions", () => {
     assert.strictEqual(config("tls_required"), 0)
     assert.strictEqual(config("tls_required", "--tls-required=tcp-https"), 1)
     assert.strictEqual(config("tls_required", "--tls-required"), 2)
-    assert.strictEqual(config("tls_min_version"), 769)
+    assert.strictEqual(config("tls_min_version"), 771)
     assert.strictEqual(config("tls_min_version", "--tls-min-version=TLS1.3"), 772)
     assert.deepStrictEqual(config("nsqlookupd_tcp_addresses"), [])
     assert.strictEqual(config("node_id"), undefined)

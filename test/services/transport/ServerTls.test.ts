@@ -53,7 +53,7 @@ describe("TLS over TCP", () => {
 
   it.live("speaks every version from the lowest allowed on", () =>
     Effect.gen(function*() {
-      const { clients, tcpPort } = yield* withCertificate()
+      const { clients, tcpPort } = yield* withCertificate({ tlsMinVersion: "TLSv1" })
       const ciphers = "DEFAULT:@SECLEVEL=0"
       for (
         const [version, shown] of [["TLSv1", "1.0"], ["TLSv1.1", "1.1"], ["TLSv1.2", "1.2"], [
@@ -68,6 +68,10 @@ describe("TLS over TCP", () => {
         const stats = Array.from(clients.all(), (client) => client.stats()).find(({ clientId }) => clientId === version)
         assert.strictEqual(stats?.tls?.version, `TLS${shown}`)
       }
+      const usual = yield* withCertificate()
+      const old = { minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers } as const
+      assert.match(String(yield* Effect.flip(secured(usual.tcpPort, old))), /alert|version|closed/)
+      assert.strictEqual(yield* (yield* secured(usual.tcpPort, { maxVersion: "TLSv1.2" })).text, "OK")
       const strict = yield* withCertificate({ tlsMinVersion: "TLSv1.3" })
       const error = yield* Effect.flip(secured(strict.tcpPort, { maxVersion: "TLSv1.2" }))
       assert.match(String(error), /alert|version|closed/)

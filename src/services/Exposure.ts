@@ -1,0 +1,33 @@
+/**
+ * A daemon that everybody on the network can use says so when it starts: NSQ's defaults listen on all addresses and ask
+ * nobody for credentials.
+ */
+import { Effect } from "effect"
+import { splitAddress } from "./transport/Transport.ts"
+
+/** A listener as the warning names it. */
+export interface Exposed {
+  /** `TCP`, `HTTP`. */
+  readonly name: string
+  /** As bound: `host:port`, or the path of a unix socket. */
+  readonly address: string
+}
+
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^(::ffff:)?127\./.test(host)
+
+/** Whether other machines may reach the address. */
+export const isOpen = (address: string): boolean => {
+  const split = splitAddress(address)
+  return split !== undefined && !isLoopback(split.host)
+}
+
+/** Logs one warning that names the listeners without authentication that other machines may reach, if there are any. */
+export const warn = (unauthenticated: ReadonlyArray<Exposed>): Effect.Effect<void> => {
+  const open = unauthenticated.filter(({ address }) => isOpen(address))
+  if (open.length === 0) return Effect.void
+  const listed = open.map(({ address, name }) => `${address} (${name})`).join(", ")
+  return Effect.logWarning(
+    `no authentication on ${listed}: every machine that reaches it has full access; ` +
+      "listen on 127.0.0.1, or see docs/security.md"
+  )
+}

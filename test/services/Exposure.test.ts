@@ -1,0 +1,31 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Logger } from "effect"
+import * as Exposure from "../../src/services/Exposure.ts"
+
+const warnings = Effect.fnUntraced(function*(listeners: ReadonlyArray<Exposure.Exposed>) {
+  const lines: Array<unknown> = []
+  const keeping = Logger.make<unknown, void>(({ message }) => void lines.push(message))
+  yield* Effect.provide(Exposure.warn(listeners), Logger.layer([keeping]).pipe(Layer.fresh))
+  return lines.flat()
+})
+
+describe("A listener without authentication", () => {
+  it.effect("is warned of once, with all that other machines may reach", () =>
+    Effect.gen(function*() {
+      const lines = yield* warnings([
+        { name: "TCP", address: "[::]:4150" },
+        { name: "HTTP", address: "127.0.0.1:4151" },
+        { name: "HTTPS", address: "10.1.2.3:4152" }
+      ])
+      assert.deepStrictEqual(lines, [
+        "no authentication on [::]:4150 (TCP), 10.1.2.3:4152 (HTTPS): every machine that reaches it has full access; " +
+        "listen on 127.0.0.1, or see docs/security.md"
+      ])
+    }))
+
+  it.effect("is not warned of where only this machine can reach it", () =>
+    Effect.gen(function*() {
+      const here = ["127.0.0.1:4150", "127.9.9.9:1", "[::1]:4150", "localhost:4150", "/run/nsqd.sock"]
+      assert.deepStrictEqual(yield* warnings(here.map((address) => ({ name: "TCP", address }))), [])
+    }))
+})
