@@ -74,15 +74,18 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
     const missing = (operation: DiskOperation, path: string) =>
       new DiskError({ operation, path, code: "ENOENT", text: "no such file or directory" })
 
+    const openExisting = (path: string): Effect.Effect<DiskFile, DiskError> =>
+      Effect.suspend(() => {
+        const file = files.get(path)
+        const failure = failureOf("open", path) ?? (file === undefined ? missing("open", path) : undefined)
+        return file === undefined || failure !== undefined
+          ? Effect.fail(failure ?? missing("open", path))
+          : Effect.succeed(open(path, file))
+      })
+
     const disk = Disk.of({
-      open: (path) =>
-        Effect.suspend(() => {
-          const file = files.get(path)
-          const failure = failureOf("open", path) ?? (file === undefined ? missing("open", path) : undefined)
-          return file === undefined || failure !== undefined
-            ? Effect.fail(failure ?? missing("open", path))
-            : Effect.succeed(open(path, file))
-        }),
+      open: openExisting,
+      openExisting,
       create: (path) =>
         attempt("open", path, () => {
           const file = files.get(path) ?? { content: Buffer.alloc(0), durable: Buffer.alloc(0) }
@@ -113,7 +116,8 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
         attempt("rename", path, () => {
           const content = Buffer.from(text)
           files.set(path, { content, durable: content })
-        })
+        }),
+      syncDirectory: (directory) => attempt("fsync", directory, () => {})
     })
 
     return Context.make(Disk, disk).pipe(Context.add(

@@ -36,6 +36,8 @@ export class Disk extends Context.Service<Disk, {
   readonly open: (path: string) => Effect.Effect<DiskFile, DiskError>
   /** Opens for writing; creates the file, readable by its owner only, when it does not exist. */
   readonly create: (path: string) => Effect.Effect<DiskFile, DiskError>
+  /** Opens a file that exists for writing. */
+  readonly openExisting: (path: string) => Effect.Effect<DiskFile, DiskError>
   readonly rename: (from: string, to: string) => Effect.Effect<void, DiskError>
   /** Removes a file; it need not exist. */
   readonly remove: (path: string) => Effect.Effect<void, DiskError>
@@ -45,4 +47,6 @@ export class Disk extends Context.Service<Disk, {
   readonly readText: (path: string) => Effect.Effect<string | undefined, DiskError>
   /** Replaces a file: readers see the old text or the new one, also after a crash. */
   readonly writeText: (path: string, text: string) => Effect.Effect<void, DiskError>
+  /** Completes once files created, renamed and removed in a directory before are so after a loss of power, too. */
+  readonly syncDirectory: (directory: string) => Effect.Effect<void, DiskError>
 }>()("effect-nsq/storage/Disk") {}

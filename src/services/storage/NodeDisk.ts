@@ -1,10 +1,12 @@
 /**
- * The Disk over `node:fs`. Every operation runs in Node's thread pool; nothing blocks the broker.
+ * The Disk over `node:fs`. Every operation runs in Node's thread pool; nothing blocks the broker. A pool keeps the files of
+ * queues to a quarter of the descriptors that the process may have.
  */
 import { Effect, Layer, Random } from "effect"
 import * as Fs from "node:fs"
 import { getSystemErrorMessage } from "node:util"
 import { Disk, DiskError, type DiskFile } from "./Disk.ts"
+import * as FilePool from "./FilePool.ts"
 
 /** The most buffers one vectored write takes (IOV_MAX of Linux). */
 const maxVectors = 1024
@@ -97,9 +99,18 @@ const writeText = Effect.fnUntraced(function*(path: string, text: string) {
   )
 })
 
-export const layer = Layer.succeed(Disk, {
+/** fsync(2) of the directory itself; Windows has nothing like it. */
+const syncDirectory = (directory: string): Effect.Effect<void, DiskError> =>
+  process.platform === "win32" ? Effect.void : Effect.acquireUseRelease(
+    call<number>("open", directory, (done) => Fs.open(directory, O_RDONLY, done)),
+    (fd) => call("fsync", directory, (done) => Fs.fsync(fd, (error) => done(error))),
+    (fd) => Effect.ignore(call("close", directory, (done) => Fs.close(fd, (error) => done(error ?? null))))
+  )
+
+const disk = Disk.of({
   open: (path) => openFile(path, O_RDONLY),
   create: (path) => openFile(path, O_RDWR | O_CREAT),
+  openExisting: (path) => openFile(path, O_RDWR),
   rename,
   remove,
   list: (directory) => call<Array<string>>("open", directory, (done) => Fs.readdir(directory, done)),
@@ -110,5 +121,25 @@ export const layer = Layer.succeed(Disk, {
       (done) =>
         Fs.readFile(path, "utf8", (error, text) => error?.code === "ENOENT" ? done(null, undefined) : done(error, text))
     ),
-  writeText
+  writeText,
+  syncDirectory
 })
+
+/** Files that queues may have open where the limit of the process is not known. */
+const defaultPoolSize = 256
+const minPoolSize = 16
+/** More than this saves next to nothing: opening a file again costs some 20 us. */
+const maxPoolSize = 4096
+
+/** A quarter of the process's descriptors, which Linux tells: the others are for connections. */
+const poolSize: Effect.Effect<number> = Effect.map(
+  Effect.option(call<string>("open", "/proc/self/limits", (done) => Fs.readFile("/proc/self/limits", "utf8", done))),
+  (limits) => {
+    const soft = limits._tag === "Some" ? /^Max open files +(\d+)/m.exec(limits.value)?.[1] : undefined
+    return soft === undefined
+      ? defaultPoolSize
+      : Math.min(Math.max(Math.floor(Number(soft) / 4), minPoolSize), maxPoolSize)
+  }
+)
+
+export const layer: Layer.Layer<Disk> = Layer.effect(Disk, Effect.map(poolSize, (limit) => FilePool.make(disk, limit)))
