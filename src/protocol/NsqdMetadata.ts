@@ -53,3 +53,24 @@ export const encodeNsqdMetadata = ({ topics, version }: NsqdMetadata): string =>
     topics: none(topics?.map(({ channels, name, paused }) => ({ name, paused, channels: none(channels) })) ?? null),
     version
   })
+
+/** A topic as it is to be restored. */
+export interface SavedTopic {
+  paused: boolean
+  /** Whether each channel is paused. */
+  readonly channels: Map<string, boolean>
+}
+
+/** The topics by name. Entries of the same name are one topic with the channels of all, paused if one of them is, as in NSQ. */
+export const topicsByName = (metadata: NsqdMetadata | undefined): Map<string, SavedTopic> => {
+  const topics = new Map<string, SavedTopic>()
+  for (const { channels, name, paused } of metadata?.topics ?? []) {
+    const topic = topics.get(name) ?? { paused: false, channels: new Map<string, boolean>() }
+    topics.set(name, topic)
+    topic.paused ||= paused
+    for (const channel of channels ?? []) {
+      topic.channels.set(channel.name, channel.paused || topic.channels.get(channel.name) === true)
+    }
+  }
+  return topics
+}

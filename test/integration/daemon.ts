@@ -44,19 +44,29 @@ const exitOf = (child: ChildProcess): Effect.Effect<number | null> =>
     return Effect.sync(() => void child.off("exit", exited))
   })
 
+/** What a daemon runs with beside its flags. */
+export interface Surroundings {
+  /** Free ports by default. */
+  readonly tcpPort?: number
+  readonly httpPort?: number
+  /** The most descriptors the process may have; the limit of the test's own process by default. */
+  readonly openFiles?: number
+}
+
 export const start = Effect.fnUntraced(function*(
   dataPath: string,
   flags: ReadonlyArray<string> = [],
-  ports: { readonly tcpPort: number; readonly httpPort: number } = { tcpPort: 0, httpPort: 0 }
+  { httpPort = 0, openFiles, tcpPort = 0 }: Surroundings = {}
 ): Effect.fn.Return<Daemon, DaemonEnded, Scope.Scope> {
   let log = ""
   const lines = yield* Queue.unbounded<string>()
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => {
-      const addresses = [`--tcp-address=127.0.0.1:${ports.tcpPort}`, `--http-address=127.0.0.1:${ports.httpPort}`]
-      const started = spawn(process.execPath, [program, ...addresses, `--data-path=${dataPath}`, ...flags], {
-        stdio: ["ignore", "ignore", "pipe"]
-      })
+      const addresses = [`--tcp-address=127.0.0.1:${tcpPort}`, `--http-address=127.0.0.1:${httpPort}`]
+      const command = [process.execPath, program, ...addresses, `--data-path=${dataPath}`, ...flags]
+      const limited = openFiles === undefined ? [] : ["sh", "-c", `ulimit -n ${openFiles}; exec "$@"`, "sh"]
+      const [executable = "", ...rest] = [...limited, ...command]
+      const started = spawn(executable, rest, { stdio: ["ignore", "ignore", "pipe"] })
       started.stderr.setEncoding("utf8").on("data", (text: string) => {
         log += text
         Queue.offerUnsafe(lines, text)

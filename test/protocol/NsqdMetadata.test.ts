@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
-import { decodeNsqdMetadata, encodeNsqdMetadata, NsqdMetadata } from "../../src/protocol/NsqdMetadata.ts"
+import { decodeNsqdMetadata, encodeNsqdMetadata, NsqdMetadata, topicsByName } from "../../src/protocol/NsqdMetadata.ts"
 
 const normal = (metadata: NsqdMetadata): unknown => JSON.parse(encodeNsqdMetadata(metadata))
 
@@ -105,4 +105,23 @@ describe("nsqd.dat", () => {
       assert.isTrue(Result.isFailure(decodeNsqdMetadata(text)))
     })
   }
+
+  it("names a topic once, with the channels of all its entries, paused if one entry says so", () => {
+    const topics = topicsByName({
+      topics: [
+        topic("t", true, [channel("c", true), channel("d")]),
+        topic("u"),
+        topic("t", false, [channel("c"), channel("e", true)])
+      ],
+      version: ""
+    })
+    assert.deepStrictEqual(
+      topics,
+      new Map([
+        ["t", { paused: true, channels: new Map([["c", true], ["d", false], ["e", true]]) }],
+        ["u", { paused: false, channels: new Map() }]
+      ])
+    )
+    assert.strictEqual(topicsByName(undefined).size, 0)
+  })
 })

@@ -5,7 +5,7 @@
  */
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, PubSub, Random, Scope, Semaphore } from "effect"
 import { type ChannelName, isChannelName, isEphemeral, isTopicName, type TopicName } from "../../protocol/Names.ts"
-import type { NsqdMetadata } from "../../protocol/NsqdMetadata.ts"
+import { type NsqdMetadata, type SavedTopic, topicsByName } from "../../protocol/NsqdMetadata.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
 import { ChannelNotFound, MetadataError, type SubscribeError, TopicNotFound } from "./BrokerError.ts"
@@ -15,7 +15,7 @@ import * as Locality from "./Locality.ts"
 import { type LatencyPlan, makePlan } from "./ProcessingLatency.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
 import * as Time from "./Time.ts"
-import { Topic, type TopicSettings } from "./Topic.ts"
+import { queuesAtOnce, Topic, type TopicSettings } from "./Topic.ts"
 import type { TopologyEvent } from "./Topology.ts"
 import { Wakeup } from "./Wakeup.ts"
 
@@ -289,25 +289,30 @@ const make = Effect.gen(function*() {
 
   // ---- life
 
+  const restoreChannel = Effect.fnUntraced(function*(topic: Topic, name: string, paused: boolean) {
+    if (!isChannelName(name)) return yield* Effect.logWarning(`skipping creation of invalid channel ${name}`)
+    const channel = yield* openChannel(topic, name)
+    if (paused) channel.pause()
+  })
+
+  /** The topic hands nothing out before all its channels exist. */
+  const restoreTopic = Effect.fnUntraced(function*(name: string, { channels, paused }: SavedTopic) {
+    if (!isTopicName(name)) return yield* Effect.logWarning(`skipping creation of invalid topic ${name}`)
+    const topic = yield* openTopic(name)
+    if (paused) topic.pause()
+    yield* Effect.forEach(channels, ([channel, paused]) => restoreChannel(topic, channel, paused), {
+      concurrency: queuesAtOnce,
+      discard: true
+    })
+    topic.start()
+  })
+
   const restore = Effect.gen(function*() {
-    const saved = yield* storage.loadMetadata
-    for (const entry of saved?.topics ?? []) {
-      if (!isTopicName(entry.name)) {
-        yield* Effect.logWarning(`skipping creation of invalid topic ${entry.name}`)
-        continue
-      }
-      const topic = open.get(entry.name)?.topic ?? (yield* openTopic(entry.name))
-      if (entry.paused) topic.pause()
-      for (const channelEntry of entry.channels ?? []) {
-        if (!isChannelName(channelEntry.name)) {
-          yield* Effect.logWarning(`skipping creation of invalid channel ${channelEntry.name}`)
-          continue
-        }
-        const restoredChannel = yield* openChannel(topic, channelEntry.name)
-        if (channelEntry.paused) restoredChannel.pause()
-      }
-      topic.start()
-    }
+    const saved = topicsByName(yield* storage.loadMetadata)
+    yield* Effect.forEach(saved, ([name, topic]) => restoreTopic(name, topic), {
+      concurrency: queuesAtOnce,
+      discard: true
+    })
   }).pipe(Effect.mapError(({ message }) => new MetadataError({ action: "load", reason: message })))
 
   /** A data directory that cannot be written to is found out before anything is promised. */
@@ -320,8 +325,10 @@ const make = Effect.gen(function*() {
     // What could not be read must not be overwritten.
     if (restored) yield* Effect.andThen(Effect.logInfo("NSQ: persisting topic/channel metadata"), persist)
     yield* Effect.logInfo("NSQ: closing topics")
+    // Those that wait for their turn take nothing more.
+    for (const { topic } of open.values()) topic.exiting = true
     yield* Effect.forEach(Array.from(open.values()), ({ scope }) => Scope.close(scope, Exit.void), {
-      concurrency: "unbounded",
+      concurrency: queuesAtOnce,
       discard: true
     })
   })

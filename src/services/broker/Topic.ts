@@ -27,6 +27,9 @@ export interface TopicSettings extends ChannelSettings {
   readonly nodeId: number
 }
 
+/** Topics, and channels of each, that are restored or closed at a time: enough to keep a disk busy. */
+export const queuesAtOnce = 8
+
 /** Bytes of one read from the topic's disk queue. */
 const runBytes = 256 * 1024
 
@@ -260,7 +263,7 @@ export class Topic {
       yield* Fiber.interrupt(pump)
       for (const { channel } of this.open.values()) channel.closeConsumers()
       yield* Effect.forEach(Array.from(this.open.values()), ({ scope }) => Scope.close(scope, Exit.void), {
-        concurrency: "unbounded",
+        concurrency: queuesAtOnce,
         discard: true
       })
       const { backend } = this

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Disk, type DiskError, type DiskFile } from "../../../src/services/storage/Disk.ts"
-import * as DiskQueue from "../../../src/services/storage/DiskQueue.ts"
+import { DiskQueue, type QueueHost } from "../../../src/services/storage/DiskQueue.ts"
 import * as FilePool from "../../../src/services/storage/FilePool.ts"
 import { empty } from "../../../src/services/storage/QueueInventory.ts"
 import { FaultyDisk } from "../../../src/testing/index.ts"
@@ -89,11 +89,11 @@ describe("a pool of open files", () => {
       const files = yield* Effect.forEach(range(0, 10), (i) => pool.create(`/data/${i}`))
       yield* Effect.forEach(files, (file, i) => write(file, `${i}`))
       for (const code of ["EMFILE", "ENFILE"]) {
-        let attempts = 0
+        const attempted: Array<string> = []
         // As on a system where another process holds all that is left.
-        faulty.fail((operation) => operation === "open" && ++attempts <= 12 ? code : undefined)
+        faulty.fail((operation, path) => operation === "open" && attempted.push(path) <= 12 ? code : undefined)
         const opening = yield* Effect.forkChild(pool.create("/data/new"))
-        while (attempts < 12) {
+        while (attempted.length < 12) {
           assert.isUndefined(opening.pollUnsafe())
           yield* passing
         }
@@ -183,9 +183,11 @@ describe("a pool of open files", () => {
       faulty.fail((operation) =>
         (operation === "open" || operation === "rename") && failing-- > 0 ? "EMFILE" : undefined
       )
+      const fork = Effect.runForkWith(yield* Effect.context<never>())
+      const host: QueueHost = { note: () => {}, changed: () => {}, fork: (work) => void fork(work) }
       const queues = yield* Effect.forEach(
         range(0, 4),
-        (i) => DiskQueue.open(`t${i}`, options, empty, { note: () => {} }).pipe(Effect.provideService(Disk, pool))
+        (i) => DiskQueue.open(`t${i}`, options, empty, host).pipe(Effect.provideService(Disk, pool))
       )
       const owed = queues.map((): Array<number> => [])
       let next = 0
