@@ -15,7 +15,7 @@ import { isTlsRequired, NsqdOptions } from "../options/NsqdOptions.ts"
 import { Turns } from "../Turns.ts"
 import * as Commands from "./Commands.ts"
 import { Session, type SessionLimits } from "./Session.ts"
-import type { Connection, ConnectionLost } from "./Transport.ts"
+import { type Connection, type ConnectionLost, readEach } from "./Transport.ts"
 
 /** A client that sends nothing at all is closed after NSQ's internal client timeout. */
 const magicDeadline = "60 seconds"
@@ -127,32 +127,43 @@ export const make = Effect.gen(function*() {
   /** Reads and carries out commands until the client or a fatal error ends the connection. */
   const readLoop = Effect.fnUntraced(function*(session: Session) {
     const { decoder, outbox } = session
-    while (true) {
+
+    /** Carries out what has arrived. The result is what is still to be done before more can be read, if anything. */
+    const proceed = () => {
       const arrived = decoder.buffered
-      const done = executeAll(session)
-      let ended: boolean
-      if (typeof done === "boolean") {
-        ended = done
-        // Only whole commands are a sign of life. Who sends one byte now and then gets no further than who sends none.
-        if (decoder.buffered < arrived) session.lastHeard = time.monotonicMillis()
-      } else {
+      const rest = executeAll(session)
+      if (typeof rest !== "boolean") return rest
+      // Only whole commands are a sign of life: partial commands do not reset the timeout.
+      if (decoder.buffered < arrived) session.lastHeard = time.monotonicMillis()
+      if (rest || outbox.hasAnswers) session.send()
+      return rest || !outbox.isWritable ? rest : undefined
+    }
+    let rest = proceed()
+    const take = (chunk: Buffer): boolean => {
+      decoder.feed(chunk)
+      session.work += commandsOf(chunk.length)
+      rest = proceed()
+      return rest === undefined
+    }
+
+    while (true) {
+      if (rest !== undefined && typeof rest !== "boolean") {
         session.waiting = true
-        ended = yield* done
+        rest = yield* rest
         session.waiting = false
         session.lastHeard = time.monotonicMillis()
+        session.send()
       }
-      if (ended) return session.send()
-      if (outbox.hasAnswers) session.send()
+      if (rest === true) return
       if (!outbox.isWritable) yield* session.connection.drained
-      const chunk: Buffer | undefined = yield* session.connection.read
-      if (chunk === undefined) {
+      // An IDENTIFY may have replaced the connection.
+      const hasMore = yield* readEach(session.connection, take)
+      if (!hasMore) {
         decoder.finish()
         const last = executeAll(session)
         if (typeof last !== "boolean") yield* last
         return session.send()
       }
-      decoder.feed(chunk)
-      session.work += commandsOf(chunk.length)
     }
   })
 

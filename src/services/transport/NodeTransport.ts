@@ -69,51 +69,102 @@ interface Connected {
   readonly isReleased: () => boolean
 }
 
+/** The fiber that waits for bytes, as callbacks. */
+interface Reader {
+  /** Takes bytes; true when it wants no more. */
+  readonly take: (chunk: Buffer) => boolean
+  readonly end: () => void
+  readonly lose: (error: ConnectionLost) => void
+  /** It was interrupted. */
+  isOver: boolean
+}
+
 const connect = (socket: Net.Socket): Connected => {
   let arrived: Array<Buffer> = []
   let ended = false
   let released = false
   let lost: ConnectionLost | undefined
-  let waiting: ((effect: Effect.Effect<Buffer | undefined, ConnectionLost>) => void) | undefined
-  const wake = (effect: Effect.Effect<Buffer | undefined, ConnectionLost>): void => {
-    const resume = waiting
-    waiting = undefined
-    resume?.(effect)
-  }
+  let reader: Reader | undefined
   const onData = (chunk: Buffer): void => {
-    if (waiting !== undefined) return wake(Effect.succeed(chunk))
-    arrived.push(chunk)
-    socket.pause()
+    const current = reader
+    if (current === undefined) {
+      arrived.push(chunk)
+      socket.pause()
+      return
+    }
+    // The reader may be replaced, or interrupted, while it takes bytes.
+    reader = undefined
+    if (!current.take(chunk) && !current.isOver) reader = current
+  }
+  const leave = (): Reader | undefined => {
+    const current = reader
+    reader = undefined
+    return current
   }
   const onEnd = (): void => {
     ended = true
-    wake(Effect.undefined)
+    leave()?.end()
   }
   socket.on("data", onData)
   socket.on("end", onEnd)
   const lose = (reason: string): void => {
     lost ??= new ConnectionLost({ reason })
-    wake(Effect.fail(lost))
+    leave()?.lose(lost)
+  }
+  /** Gives the reader what has arrived, then what arrives, until it is done or interrupted. */
+  const serve = (next: Reader): Effect.Effect<void> => {
+    const interrupted = Effect.sync(() => {
+      next.isOver = true
+      if (reader === next) reader = undefined
+    })
+    if (arrived.length > 0) {
+      const chunk = arrived.length === 1 ? arrived[0]! : Buffer.concat(arrived)
+      arrived = []
+      if (next.take(chunk)) return interrupted
+    }
+    if (ended) next.end()
+    else if (lost !== undefined) next.lose(lost)
+    else {
+      reader = next
+      if (socket.isPaused()) socket.resume()
+    }
+    return interrupted
   }
   socket.on("error", (error) => lose(error.message))
   socket.on("close", () => lose("connection closed"))
   const connection: Connection = {
     remoteAddress: peerAddress(socket.remoteAddress, socket.remotePort),
-    read: Effect.callback((resume) => {
-      if (arrived.length > 0) {
-        const chunk = arrived.length === 1 ? arrived[0] : Buffer.concat(arrived)
-        arrived = []
-        return resume(Effect.succeed(chunk))
-      }
-      if (ended) return resume(Effect.undefined)
-      if (lost !== undefined) return resume(Effect.fail(lost))
-      waiting = resume
-      if (socket.isPaused()) socket.resume()
-      // What arrives later is for the next reader.
-      return Effect.sync(() => {
-        if (waiting === resume) waiting = undefined
+    read: Effect.callback((resume) =>
+      serve({
+        isOver: false,
+        take: (chunk) => {
+          resume(Effect.succeed(chunk))
+          return true
+        },
+        end: () => resume(Effect.undefined),
+        lose: (error) => resume(Effect.fail(error))
       })
-    }),
+    ),
+    readEach: (take) =>
+      Effect.callback((resume) => {
+        const done = (effect: Effect.Effect<boolean, ConnectionLost>): true => {
+          resume(effect)
+          return true
+        }
+        return serve({
+          isOver: false,
+          take: (chunk) => {
+            try {
+              return take(chunk) ? false : done(Effect.succeed(true))
+            } catch (defect) {
+              // In a callback of Node's it would end the daemon; in the fiber it ends the connection.
+              return done(Effect.die(defect))
+            }
+          },
+          end: () => resume(Effect.succeed(false)),
+          lose: (error) => resume(Effect.fail(error))
+        })
+      }),
     write: (bytes) => {
       if (socket.writable) socket.write(bytes)
       return socket.writableLength === 0

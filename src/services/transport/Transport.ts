@@ -2,7 +2,7 @@
  * The network as the broker sees it: listeners that hand out connections, and connections that carry bytes both ways. The
  * live Layer is `NodeTransport`; `effect-nsq/testing` has one in memory.
  */
-import { Context, type Effect, Schema, type Scope } from "effect"
+import { Context, Effect, Schema, type Scope } from "effect"
 import type { TlsDetails, TlsHandshake } from "./ServerTls.ts"
 
 /** An address cannot be listened on. */
@@ -62,6 +62,12 @@ export interface Connection {
   readonly remoteAddress: string
   /** The next bytes, at least one; `undefined` once the peer has finished sending. One reader at a time. */
   readonly read: Effect.Effect<Buffer | undefined, ConnectionLost>
+  /**
+   * Reads as `read` does, and gives bytes to `take` as they arrive, for as long as it returns true; no fiber runs meanwhile.
+   * Completes with true once it returned false, with false when the peer has finished sending. Absent where there is no
+   * faster way than `read`: use `readEach`.
+   */
+  readonly readEach?: (take: (bytes: Buffer) => boolean) => Effect.Effect<boolean, ConnectionLost>
   /** Sends bytes, without waiting. True when they are on their way, so that the memory may be used again. */
   readonly write: (bytes: Uint8Array) => boolean
   /** Several writes between `cork` and `uncork` go out together. */
@@ -100,6 +106,19 @@ export class Transport extends Context.Service<Transport, {
   /** Connects to `host:port`, or to a unix socket. The connection ends, in order, when the Scope closes. */
   readonly connect: (address: string) => Effect.Effect<Connection, ConnectError, Scope.Scope>
 }>()("effect-nsq/transport/Transport") {}
+
+/** `Connection.readEach`, for every connection. */
+export const readEach = (
+  connection: Connection,
+  take: (bytes: Buffer) => boolean
+): Effect.Effect<boolean, ConnectionLost> => {
+  if (connection.readEach !== undefined) return connection.readEach(take)
+  const next: Effect.Effect<boolean, ConnectionLost> = Effect.flatMap(connection.read, (bytes) => {
+    if (bytes === undefined) return Effect.succeed(false)
+    return take(bytes) ? next : Effect.succeed(true)
+  })
+  return next
+}
 
 /** `host` and `port` of an address; `undefined` when it is the path of a unix socket. */
 export const splitAddress = (address: string): { readonly host: string; readonly port: number } | undefined => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Queue, Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Queue, Scope } from "effect"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Os from "node:os"
@@ -16,7 +16,7 @@ import {
   TcpServer,
   Transport
 } from "../../../src/services/broker/index.ts"
-import type { Connection } from "../../../src/services/transport/Transport.ts"
+import { type Connection, readEach } from "../../../src/services/transport/Transport.ts"
 import { quiet } from "../broker/testing.ts"
 
 /** A listener whose connections are handed to the test; each lives until its fiber is told to end. */
@@ -62,6 +62,60 @@ const readAll = (connection: Connection) =>
 const pattern = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => (i * 31 + (i >> 8)) & 0xff))
 
 describe("a TCP connection", () => {
+  it.live("gives bytes to a callback until it declines, and loses nothing around it", () =>
+    Effect.gen(function*() {
+      const { accepted, listener } = yield* listen("127.0.0.1:0")
+      const socket = yield* open(listener.port)
+      const connection = yield* Queue.take(accepted)
+      const bytes = pattern(3_000_000)
+      socket.end(bytes)
+      const chunks: Array<Buffer> = [(yield* connection.read) ?? Buffer.alloc(0)]
+      let taken = 0
+      // Declines every third piece; the pieces that arrive meanwhile wait.
+      const take = (chunk: Buffer): boolean => {
+        chunks.push(chunk)
+        return ++taken % 3 !== 0
+      }
+      let declined = 0
+      while (yield* readEach(connection, take)) {
+        declined++
+        yield* Effect.yieldNow
+      }
+      assert.isTrue(Buffer.concat(chunks).equals(bytes))
+      assert.isAbove(declined, 0)
+      assert.strictEqual(declined, Math.floor(taken / 3))
+    }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer)))
+
+  it.live("keeps what arrives after an interrupted reader for the next one", () =>
+    Effect.gen(function*() {
+      const { accepted, listener } = yield* listen("127.0.0.1:0")
+      const socket = yield* open(listener.port)
+      const connection = yield* Queue.take(accepted)
+      const seen = yield* Queue.unbounded<string>()
+      const reading = yield* Effect.forkScoped(
+        readEach(connection, (chunk) => Queue.offerUnsafe(seen, chunk.toString())),
+        { startImmediately: true }
+      )
+      socket.write("first")
+      assert.strictEqual(yield* Queue.take(seen), "first")
+      yield* Fiber.interrupt(reading)
+      socket.end("second")
+      assert.strictEqual((yield* readAll(connection)).toString(), "second")
+      assert.strictEqual(yield* Queue.size(seen), 0)
+    }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer)))
+
+  it.live("turns a callback that throws into a defect of its reader", () =>
+    Effect.gen(function*() {
+      const { accepted, listener } = yield* listen("127.0.0.1:0")
+      const socket = yield* open(listener.port)
+      const connection = yield* Queue.take(accepted)
+      socket.write("x")
+      const exit = yield* Effect.exit(readEach(connection, () => {
+        throw new Error("a bug")
+      }))
+      assert.isTrue(Exit.hasDies(exit))
+    }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer)))
+
   it.live("carries bytes both ways, however large and however they are written", () =>
     Effect.gen(function*() {
       const { accepted, listener } = yield* listen("127.0.0.1:0")
