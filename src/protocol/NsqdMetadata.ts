@@ -17,9 +17,11 @@ export const NsqdMetadata = Schema.Struct({
 export type NsqdMetadata = typeof NsqdMetadata.Type
 
 const decode = Schema.decodeUnknownResult(NsqdMetadata)
-const encode = Schema.encodeSync(Schema.fromJsonString(NsqdMetadata))
 const none = <A>(list: ReadonlyArray<A> | null): ReadonlyArray<A> | null =>
   list === null || list.length === 0 ? null : list
+
+/** An entry and nothing else. */
+const entry = ({ name, paused }: { readonly name: string; readonly paused: boolean }) => ({ name, paused })
 
 /** A value with Go's zero values in place of missing and null fields. Anything but an object is left for the Schema to refuse. */
 const withZeroValues = (zero: Record<string, unknown>) => {
@@ -47,12 +49,24 @@ const topicOf = (value: unknown): unknown => mapList(topicFields(value), "channe
 export const decodeNsqdMetadata = (text: string): Result.Result<NsqdMetadata, Schema.SchemaError> =>
   Result.flatMap(GoJson.parse(text), (value) => decode(mapList(metadataFields(value), "topics", topicOf)))
 
-/** The file's text; NSQ writes `null` for an empty list. */
-export const encodeNsqdMetadata = ({ topics, version }: NsqdMetadata): string =>
-  encode({
-    topics: none(topics?.map(({ channels, name, paused }) => ({ name, paused, channels: none(channels) })) ?? null),
-    version
-  })
+/** The file's text, made in steps of one topic; NSQ writes `null` for an empty list. */
+export function* encodeNsqdMetadataInSteps({ topics, version }: NsqdMetadata): Generator<void, string, void> {
+  const all: Array<string> = []
+  for (const { channels, name, paused } of topics ?? []) {
+    all.push(JSON.stringify({ name, paused, channels: none(channels?.map(entry) ?? null) }))
+    yield
+  }
+  const list = all.length === 0 ? "null" : `[${all.join(",")}]`
+  return `{"topics":${list},"version":${JSON.stringify(version)}}`
+}
+
+/** The file's text. */
+export const encodeNsqdMetadata = (metadata: NsqdMetadata): string => {
+  const steps = encodeNsqdMetadataInSteps(metadata)
+  let step = steps.next()
+  while (step.done !== true) step = steps.next()
+  return step.value
+}
 
 /** A topic as it is to be restored. */
 export interface SavedTopic {

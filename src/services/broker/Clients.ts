@@ -57,16 +57,19 @@ export interface Client {
 
 export class Clients extends Context.Service<Clients, {
   readonly all: () => Iterable<Client>
+  /** The client that a channel knows as its consumer: a connection is both. Undefined once it is gone. */
+  readonly find: (consumer: unknown) => Client | undefined
   /** Counts the client as connected until the Scope closes. */
   readonly add: (client: Client) => Effect.Effect<void, never, Scope.Scope>
 }>()("effect-nsq/broker/Clients") {
   static readonly layer = Layer.sync(Clients, () => {
-    const clients = new Set<Client>()
+    const clients = new Map<unknown, Client>()
     return {
-      all: () => clients,
+      all: () => clients.values(),
+      find: (consumer) => clients.get(consumer),
       add: (client) =>
         Effect.acquireRelease(
-          Effect.sync(() => void clients.add(client)),
+          Effect.sync(() => void clients.set(client, client)),
           () => Effect.sync(() => void clients.delete(client))
         )
     }

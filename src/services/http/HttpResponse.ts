@@ -44,15 +44,18 @@ const escapeUnsafe = (character: string): string => `\\u${character.charCodeAt(0
 /** JSON as Go writes it. */
 export const encodeJson = (value: unknown): string => JSON.stringify(value).replace(unsafe, escapeUnsafe)
 
+/** The headers of text and of JSON. */
+export const textHeaders: ReadonlyArray<string> = [...textType, ...nsqHeader]
+export const jsonHeaders: ReadonlyArray<string> = [...jsonType, ...nsqHeader]
+
 /** 200 with a text; an empty one has no content type. */
-export const text = (body: string): HttpResponse =>
-  make(200, body === "" ? nsqHeader : [...textType, ...nsqHeader], body)
+export const text = (body: string): HttpResponse => make(200, body === "" ? nsqHeader : textHeaders, body)
 
 /** 200 with a value as JSON. */
 export const json = (value: unknown): HttpResponse => jsonText(encodeJson(value))
 
 /** 200 with JSON that has been written already. */
-export const jsonText = (body: string): HttpResponse => make(200, [...jsonType, ...nsqHeader], body)
+export const jsonText = (body: string): HttpResponse => make(200, jsonHeaders, body)
 
 /** 200 and no body. */
 export const empty: HttpResponse = make(200, nsqHeader, "")
@@ -83,11 +86,17 @@ export const invalidRequest = failure(400, "INVALID_REQUEST")
 /** Fails with one of NSQ's codes: `return yield* fail(400, "INVALID_TOPIC")`. */
 export const fail = (status: number, code: string): HttpFailure => new HttpFailure({ response: failure(status, code) })
 
+/** 200 with a body of unknown length, which `stream` sends. */
+export const streamed = (
+  headers: ReadonlyArray<string>,
+  stream: (outgoing: ServerResponse) => void
+): HttpResponse => ({ status: 200, headers: [...headers, ...secured], body: "", stream })
+
 /** 200 with a body that goes on for ever. */
 export const streaming = (
   headers: ReadonlyArray<string>,
   stream: (outgoing: ServerResponse) => void
-): HttpResponse => ({ status: 200, headers: [...headers, ...secured, ...nsqHeader], body: "", stream })
+): HttpResponse => streamed([...headers, ...nsqHeader], stream)
 
 /** Sends an answer. */
 export const send = (outgoing: ServerResponse, response: HttpResponse): void => {

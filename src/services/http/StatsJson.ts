@@ -1,7 +1,9 @@
 /**
  * What `/stats` says, as the JSON document of section 9 of the nsqd notes: which keys there are, in which order, and which are
- * left out when. Reads the broker synchronously, so that all numbers are of one moment. `StatsText` prints the same document
- * for people.
+ * left out when. `StatsText` prints the same document for people.
+ *
+ * The broker is read topic by topic while the document is written, because a large installation takes long to describe. All
+ * figures of a topic, with its channels and their clients, are of one moment; those of different topics need not be.
  */
 import type { Broker } from "../broker/Broker.ts"
 import type { Channel } from "../broker/Channel.ts"
@@ -10,6 +12,7 @@ import { ProcessingLatency } from "../broker/ProcessingLatency.ts"
 import type { Topic } from "../broker/Topic.ts"
 import type { LatencySummary } from "../metrics/LatencyQuantiles.ts"
 import { version } from "../options/Version.ts"
+import { encodeJson } from "./HttpResponse.ts"
 import type { MemoryStats } from "./ProcessMemory.ts"
 
 export interface ClientJson {
@@ -79,6 +82,12 @@ export interface StatsJson {
   readonly topics: ReadonlyArray<TopicJson> | null
   readonly memory?: MemoryStats
   readonly producers: ReadonlyArray<ClientJson> | null
+}
+
+/** The document before it is written: topics and producers are read when they are asked for. */
+export interface Stats extends Omit<StatsJson, "topics" | "producers"> {
+  readonly topics: Iterable<TopicJson> | null
+  readonly producers: Iterable<ClientJson>
 }
 
 /** What of it is wanted. */
@@ -154,9 +163,11 @@ const byName = <A extends { readonly name: string }>(items: ReadonlyArray<A>): A
 const channelJson = (
   channel: Channel,
   filter: StatsFilter,
-  connected: ReadonlyMap<unknown, Client>
+  clients: Clients["Service"]
 ): ChannelJson => {
-  const clients = channel.subscriptions.flatMap(({ consumer }) => connected.get(consumer) ?? [])
+  const connected = filter.includeClients
+    ? channel.subscriptions.flatMap(({ consumer }) => clients.find(consumer) ?? [])
+    : []
   return {
     channel_name: channel.name,
     depth: channel.depth,
@@ -168,7 +179,7 @@ const channelJson = (
     requeue_count: channel.requeueCount,
     timeout_count: channel.timeoutCount,
     client_count: channel.subscriptions.length,
-    clients: filter.includeClients ? clients.map((client) => clientJson(client, filter.topic)) : null,
+    clients: filter.includeClients ? connected.map((client) => clientJson(client, filter.topic)) : null,
     paused: channel.paused,
     e2e_processing_latency: ProcessingLatency.summary([channel.latency])
   }
@@ -186,38 +197,92 @@ const topicJson = (topic: Topic, channels: ReadonlyArray<ChannelJson>): TopicJso
   e2e_processing_latency: ProcessingLatency.summary(topic.channels.map(({ latency }) => latency))
 })
 
-const topicsJson = (
-  broker: Broker["Service"],
+function* topicsJson(
+  topics: ReadonlyArray<Topic>,
   filter: StatsFilter,
-  connected: ReadonlyMap<unknown, Client>
-): ReadonlyArray<TopicJson> | null => {
-  const topics = byName(broker.topics()).filter(({ name }) => filter.topic === "" || name === filter.topic)
-  if (topics.length === 0 && filter.topic !== "") return null
-  return topics.flatMap((topic) => {
+  clients: Clients["Service"]
+): Generator<TopicJson, void> {
+  for (const topic of topics) {
     const channels = byName(topic.channels).filter(({ name }) => filter.channel === "" || name === filter.channel)
-    if (channels.length === 0 && filter.channel !== "") return []
-    return [topicJson(topic, channels.map((channel) => channelJson(channel, filter, connected)))]
-  })
+    if (channels.length === 0 && filter.channel !== "") continue
+    yield topicJson(topic, channels.map((channel) => channelJson(channel, filter, clients)))
+  }
 }
 
-/** Everything that the filter lets through, at this moment. `health` is why messages cannot be written, if they cannot. */
-export const gather = (
+function* producersJson(clients: Clients["Service"], topic: string): Generator<ClientJson, void> {
+  for (const client of Array.from(clients.all())) {
+    if (client.stats().published.size > 0) yield clientJson(client, topic)
+  }
+}
+
+/** Everything that the filter lets through. `health` is why messages cannot be written, if they cannot. */
+export const read = (
   broker: Broker["Service"],
   clients: Clients["Service"],
   health: string | undefined,
   memory: MemoryStats | undefined,
   filter: StatsFilter
-): StatsJson => {
-  // A connection is both: the client that statistics know and the consumer that its channel knows.
-  const connected = new Map<unknown, Client>()
-  if (filter.includeClients) { for (const client of clients.all()) connected.set(client, client) }
-  const producers = Array.from(connected.values()).filter((client) => client.stats().published.size > 0)
+): Stats => {
+  const topics = byName(broker.topics()).filter(({ name }) => filter.topic === "" || name === filter.topic)
   return {
     version,
     health: health === undefined ? "OK" : `NOK - ${health}`,
     start_time: broker.startTime,
-    topics: topicsJson(broker, filter, connected),
+    topics: topics.length === 0 && filter.topic !== "" ? null : topicsJson(topics, filter, clients),
     ...(memory === undefined ? {} : { memory }),
-    producers: producers.length === 0 ? null : producers.map((client) => clientJson(client, filter.topic))
+    producers: filter.includeClients ? producersJson(clients, filter.topic) : []
   }
+}
+
+// ---- the document
+
+/** From this many channels on, those of a topic are written one by one. */
+const channelsPerPiece = 64
+
+function* topicPieces(topic: TopicJson): Generator<string, void> {
+  if (topic.channels.length <= channelsPerPiece) {
+    yield encodeJson(topic)
+    return
+  }
+  const { channels, topic_name, ...figures } = topic
+  yield `{"topic_name":${encodeJson(topic_name)},"channels":[`
+  yield* list(channels, encodePiece)
+  yield `],${encodeJson(figures).slice(1)}`
+}
+
+function* encodePiece(value: unknown): Generator<string, void> {
+  yield encodeJson(value)
+}
+
+/** Items with commas between them. */
+function* list<A>(items: Iterable<A>, piecesOf: (item: A) => Iterable<string>): Generator<string, void> {
+  let isFirst = true
+  for (const item of items) {
+    if (!isFirst) yield ","
+    isFirst = false
+    yield* piecesOf(item)
+  }
+}
+
+function* producersPieces(producers: Iterable<ClientJson>): Generator<string, void> {
+  let open = "["
+  for (const producer of producers) {
+    yield open + encodeJson(producer)
+    open = ","
+  }
+  yield open === "[" ? "null" : "]"
+}
+
+/** The document, piece by piece. */
+export function* pieces({ health, memory, producers, start_time, topics, version }: Stats): Generator<string, void> {
+  const head = encodeJson({ version, health, start_time }).slice(0, -1)
+  yield `${head},"topics":${topics === null ? "null" : "["}`
+  if (topics !== null) {
+    yield* list(topics, topicPieces)
+    yield "]"
+  }
+  if (memory !== undefined) yield `,"memory":${encodeJson(memory)}`
+  yield `,"producers":`
+  yield* producersPieces(producers)
+  yield "}"
 }

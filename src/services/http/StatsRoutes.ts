@@ -1,7 +1,7 @@
 /**
  * `/stats`: what is in the daemon, as JSON or for people.
  */
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, type Scope } from "effect"
 import { Broker } from "../broker/Broker.ts"
 import { Clients } from "../broker/Clients.ts"
 import { Storage } from "../storage/Storage.ts"
@@ -11,23 +11,29 @@ import { ProcessMemory } from "./ProcessMemory.ts"
 import { type HttpRequest, type Route, route } from "./Router.ts"
 import * as StatsJson from "./StatsJson.ts"
 import * as StatsText from "./StatsText.ts"
+import * as StreamedResponse from "./StreamedResponse.ts"
 
 /** Anything but a clear no is a yes. */
 const isWanted = (value: string | undefined): boolean => value !== "false" && value !== "0"
 
 /** The endpoint, on the broker of the environment; uptime counts from here. */
-export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients | Storage | ProcessMemory> = Effect.gen(
+export const make: Effect.Effect<
+  ReadonlyArray<Route>,
+  never,
+  Broker | Clients | Storage | ProcessMemory | Scope.Scope
+> = Effect.gen(
   function*() {
     const broker = yield* Broker
     const clients = yield* Clients
     const storage = yield* Storage
     const memory = yield* ProcessMemory
+    const stream = yield* StreamedResponse.make
     const started = yield* Clock.monotonicTimeNanos
 
     const stats = Effect.fnUntraced(function*({ target }: HttpRequest) {
       const query = yield* Arguments.query(target)
       const health = yield* storage.health
-      const gathered = StatsJson.gather(
+      const read = StatsJson.read(
         broker,
         clients,
         health,
@@ -38,10 +44,10 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
           includeClients: isWanted(query.get("include_clients"))
         }
       )
-      if (query.get("format") === "json") return HttpResponse.json(gathered)
+      if (query.get("format") === "json") return yield* stream(StatsJson.pieces(read))
       const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
       const uptime = Duration.nanos((yield* Clock.monotonicTimeNanos) - started)
-      return HttpResponse.text(StatsText.print(gathered, { now, uptime }))
+      return yield* stream(StatsText.pieces(read, { now, uptime }), HttpResponse.textHeaders)
     })
 
     return [route("GET", "/stats", stats)]

@@ -5,7 +5,7 @@ import { Duration } from "effect"
 import type { LatencySummary } from "../metrics/LatencyQuantiles.ts"
 import * as GoDuration from "../options/GoDuration.ts"
 import { banner } from "../options/Version.ts"
-import type { ChannelJson, ClientJson, StatsJson, TopicJson } from "./StatsJson.ts"
+import type { ChannelJson, ClientJson, Stats, TopicJson } from "./StatsJson.ts"
 
 /** The moment at which the statistics are looked at. */
 export interface Moment {
@@ -52,31 +52,53 @@ const clientText = (client: ClientJson, now: number): string => {
     `fin: ${column(finish_count, 8)} re-q: ${column(requeue_count, 8)} msgs: ${column(message_count, 8)} ${connected}`
 }
 
-const channelText = (channel: ChannelJson, now: number): string => {
+const channelLine = (channel: ChannelJson): string => {
   const { backend_depth, deferred_count, depth, in_flight_count, message_count, requeue_count, timeout_count } = channel
-  const head = `${channel.paused ? "   *P " : "      "}[${column(channel.channel_name, 25)}] ` +
+  return `${channel.paused ? "   *P " : "      "}[${column(channel.channel_name, 25)}] ` +
     `depth: ${column(depth, 5)} be-depth: ${column(backend_depth, 5)} ` +
     `inflt: ${column(in_flight_count, 4)} def: ${column(deferred_count, 4)} re-q: ${column(requeue_count, 5)} ` +
     `timeout: ${column(timeout_count, 5)} msgs: ${column(message_count, 8)} ` +
     `e2e%: ${latencyText(channel.e2e_processing_latency)}\n`
-  return head + (channel.clients ?? []).map((client) => `        ${clientText(client, now)}\n`).join("")
 }
 
-const topicText = (topic: TopicJson, now: number): string =>
+const topicLine = (topic: TopicJson): string =>
   `\n${topic.paused ? "*P " : "   "}[${column(topic.topic_name, 15)}] ` +
   `depth: ${column(topic.depth, 5)} be-depth: ${column(topic.backend_depth, 5)} ` +
-  `msgs: ${column(topic.message_count, 8)} e2e%: ${latencyText(topic.e2e_processing_latency)}\n` +
-  topic.channels.map((channel) => channelText(channel, now)).join("")
+  `msgs: ${column(topic.message_count, 8)} e2e%: ${latencyText(topic.e2e_processing_latency)}\n`
 
-export const print = (stats: StatsJson, { now, uptime }: Moment): string => {
-  const { health, memory, producers, start_time } = stats
-  const topics = stats.topics ?? []
-  const memoryLines = Object.entries(memory ?? {}).map(([name, value]) => `   ${column(name, 25)}\t${value}\n`)
-  return `${banner("nsqd")}\nstart_time ${formatTime(start_time)}\nuptime ${GoDuration.format(uptime)}\n` +
-    `\nHealth: ${health}\n` +
-    (memory === undefined ? "" : `\nMemory:\n${memoryLines.join("")}`) +
-    (topics.length === 0 ? "\nTopics: None\n" : `\nTopics:${topics.map((topic) => topicText(topic, now)).join("")}`) +
-    (producers === null
-      ? "\nProducers: None\n"
-      : `\nProducers:\n${producers.map((client) => `   ${clientText(client, now)}\n`).join("")}`)
+function* topicsPieces(topics: Iterable<TopicJson>, now: number): Generator<string, void> {
+  let isFirst = true
+  for (const topic of topics) {
+    if (isFirst) yield "\nTopics:"
+    isFirst = false
+    yield topicLine(topic)
+    for (const channel of topic.channels) {
+      yield channelLine(channel)
+      for (const client of channel.clients ?? []) yield `        ${clientText(client, now)}\n`
+    }
+  }
+  if (isFirst) yield "\nTopics: None\n"
+}
+
+function* producersPieces(producers: Iterable<ClientJson>, now: number): Generator<string, void> {
+  let isFirst = true
+  for (const client of producers) {
+    if (isFirst) yield "\nProducers:\n"
+    isFirst = false
+    yield `   ${clientText(client, now)}\n`
+  }
+  if (isFirst) yield "\nProducers: None\n"
+}
+
+/** The text, piece by piece. */
+export function* pieces(stats: Stats, { now, uptime }: Moment): Generator<string, void> {
+  const { health, memory, producers, start_time, topics } = stats
+  yield `${banner("nsqd")}\nstart_time ${formatTime(start_time)}\nuptime ${GoDuration.format(uptime)}\n` +
+    `\nHealth: ${health}\n`
+  if (memory !== undefined) {
+    const lines = Object.entries(memory).map(([name, value]) => `   ${column(name, 25)}\t${value}\n`)
+    yield `\nMemory:\n${lines.join("")}`
+  }
+  yield* topicsPieces(topics ?? [], now)
+  yield* producersPieces(producers, now)
 }

@@ -1,9 +1,11 @@
 /**
- * Responses that are sent piece by piece, because together they may be too much for memory. A client that does not take them is
- * closed.
+ * Responses that are produced and sent piece by piece, because together they may be too much for memory, or take too long to
+ * produce at once: other connections have their turn between two pieces. Short ones go out as a whole with their length, long
+ * ones in chunks, to an HTTP/1.0 client up to the end of the connection. A client that does not take them is closed.
  */
 import { Effect, FiberSet, type Scope } from "effect"
 import type { ServerResponse } from "node:http"
+import { finish, Turns } from "../Turns.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 
 /** Characters that are gathered before they are written. */
@@ -44,36 +46,62 @@ const gone = (outgoing: ServerResponse): Effect.Effect<void> =>
     return Effect.sync(() => void outgoing.off("close", done))
   })
 
-const write = Effect.fnUntraced(function*(outgoing: ServerResponse, pieces: Iterator<string>) {
+interface Chunk {
+  readonly text: string
+  readonly isLast: boolean
+}
+
+/** Gathers pieces until there are enough for one write, in steps. */
+function* gather(pieces: Iterator<string>): Generator<void, Chunk, void> {
+  let text = ""
+  while (text.length < chunkLength) {
+    const next = pieces.next()
+    if (next.done === true) return { text, isLast: true }
+    text += next.value
+    yield
+  }
+  return { text, isLast: false }
+}
+
+const write = Effect.fnUntraced(function*(
+  turns: Turns,
+  outgoing: ServerResponse,
+  first: Chunk,
+  pieces: Iterator<string>
+) {
+  let chunk = first
   while (true) {
-    let chunk = ""
-    let next = pieces.next()
-    while (next.done !== true && (chunk += next.value).length < chunkLength) next = pieces.next()
-    if (chunk !== "") outgoing.write(chunk)
-    if (next.done === true) return void outgoing.end()
+    if (chunk.text !== "") outgoing.write(chunk.text)
+    if (chunk.isLast) return void outgoing.end()
     const taken = yield* Effect.timeoutOption(drained(outgoing), patience)
     if (taken._tag === "None") return void outgoing.destroy()
     // Others have their turn between two chunks, also when the client takes them at once.
-    yield* Effect.yieldNow
+    if (turns.isOver()) yield* turns.next
+    chunk = yield* finish(turns, gather(pieces))
   }
 })
 
-/** Makes responses of JSON in pieces; those under way end with the Scope. */
-export const make: Effect.Effect<
-  (pieces: Iterator<string>) => Effect.Effect<HttpResponse.HttpResponse>,
-  never,
-  Scope.Scope
-> = Effect.gen(function*() {
+/** Makes a response of pieces of text, JSON unless `headers` say otherwise. An empty piece is a step that produces nothing. */
+export type StreamedResponse = (
+  pieces: Iterator<string>,
+  headers?: ReadonlyArray<string>
+) => Effect.Effect<HttpResponse.HttpResponse>
+
+/** Makes such responses; those under way end with the Scope. */
+export const make: Effect.Effect<StreamedResponse, never, Scope.Scope> = Effect.gen(function*() {
   const fork = yield* FiberSet.makeRuntime<never>()
-  return (pieces) =>
-    Effect.succeed(
-      HttpResponse.streaming(
-        ["Content-Type", "application/json; charset=utf-8"],
-        (outgoing) =>
-          void fork(Effect.onInterrupt(Effect.raceFirst(write(outgoing, pieces), gone(outgoing)), () =>
-            Effect.sync(() =>
-              void outgoing.destroy()
-            )))
-      )
+  const turns = yield* Turns
+
+  const send = (outgoing: ServerResponse, first: Chunk, pieces: Iterator<string>): Effect.Effect<void> =>
+    Effect.raceFirst(write(turns, outgoing, first, pieces), gone(outgoing)).pipe(
+      // Its status has been sent: the client learns of the failure by an end in the middle.
+      Effect.catchDefect((defect) => Effect.andThen(Effect.logError("a response broke off", defect), Effect.interrupt)),
+      Effect.onInterrupt(() => Effect.sync(() => void outgoing.destroy()))
     )
+
+  return (pieces, headers = HttpResponse.jsonHeaders) =>
+    Effect.map(finish(turns, gather(pieces)), (first) =>
+      first.isLast
+        ? HttpResponse.make(200, headers, first.text)
+        : HttpResponse.streamed(headers, (outgoing) => void fork(send(outgoing, first, pieces))))
 })

@@ -111,25 +111,45 @@ const addChannel = (to: Collection, channel: Channel): void => {
 
 const byName = (a: { readonly name: string }, b: { readonly name: string }): number => a.name < b.name ? -1 : 1
 
-const addBroker = (to: Collection, { broker, clients, health }: Sources, choice: Choice): void => {
+function* addBroker(
+  to: Collection,
+  { broker, clients, health }: Sources,
+  choice: Choice
+): Generator<void, void, void> {
   const isShown = ({ name }: { readonly name: string }): boolean => choice.includeEphemeral || !isEphemeral(name)
   const all = broker.topics().toSorted(byName)
   const topics = all.filter(isShown)
-  const channels = topics.flatMap((topic) => topic.channels.filter(isShown).toSorted(byName))
+  const channels: Array<Channel> = []
+  let channelCount = 0
+  let shownChannels = 0
+  for (const topic of all) {
+    channelCount += topic.channels.length
+    if (!isShown(topic)) continue
+    const shown = topic.channels.filter(isShown)
+    shownChannels += shown.length
+    if (channels.length < choice.describedMax) channels.push(...shown.toSorted(byName))
+    yield
+  }
   to.gauge("nsqd_info", "The version of NSQ whose behaviour this is, and that of Node.", 1, {
     version,
     node: process.versions.node
   })
   to.gauge("nsqd_healthy", "Whether messages can be written to disk.", switched(health === undefined))
   to.gauge("nsqd_topics", "Topics.", all.length)
-  to.gauge("nsqd_channels", "Channels.", all.reduce((count, topic) => count + topic.channels.length, 0))
+  to.gauge("nsqd_channels", "Channels.", channelCount)
   to.gauge("nsqd_clients", "Connected clients.", Array.from(clients.all()).length)
-  const omitted = (of: ReadonlyArray<unknown>): number => Math.max(0, of.length - choice.describedMax)
+  const omitted = (count: number): number => Math.max(0, count - choice.describedMax)
   const description = "Topics and channels left out here because there are too many."
-  to.gauge("nsqd_metrics_omitted", description, omitted(topics), { kind: "topic" })
-  to.gauge("nsqd_metrics_omitted", description, omitted(channels), { kind: "channel" })
-  for (const topic of topics.slice(0, choice.describedMax)) addTopic(to, topic)
-  for (const channel of channels.slice(0, choice.describedMax)) addChannel(to, channel)
+  to.gauge("nsqd_metrics_omitted", description, omitted(topics.length), { kind: "topic" })
+  to.gauge("nsqd_metrics_omitted", description, omitted(shownChannels), { kind: "channel" })
+  for (const topic of topics.slice(0, choice.describedMax)) {
+    addTopic(to, topic)
+    yield
+  }
+  for (const channel of channels.slice(0, choice.describedMax)) {
+    addChannel(to, channel)
+    yield
+  }
 }
 
 /** Under the names that Prometheus's client libraries have for them. */
@@ -152,11 +172,19 @@ const addProcess = (to: Collection, { broker, memory }: Sources): void => {
   to.counter("nodejs_eventloop_idle_seconds_total", "Time in which the event loop waited.", idle / 1e3)
 }
 
-/** All series of this moment. From the first time on, channels keep histograms of their latencies. */
-export const collect = (sources: Sources, choice: Choice): Metric.MetricRegistry => {
+/** All series, in steps. From the first time on, channels keep histograms of their latencies. */
+export function* collectInSteps(sources: Sources, choice: Choice): Generator<void, Metric.MetricRegistry, void> {
   sources.broker.keepLatencyHistograms()
   const collection = new Collection()
-  addBroker(collection, sources, choice)
+  yield* addBroker(collection, sources, choice)
   addProcess(collection, sources)
   return collection.registry
+}
+
+/** All series of this moment. */
+export const collect = (sources: Sources, choice: Choice): Metric.MetricRegistry => {
+  const steps = collectInSteps(sources, choice)
+  let step = steps.next()
+  while (step.done !== true) step = steps.next()
+  return step.value
 }

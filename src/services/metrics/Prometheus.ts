@@ -1,23 +1,32 @@
 /**
  * Metrics in Prometheus's text format, printed by Effect. Loaded when somebody asks for them for the first time.
  */
-import { Context, Effect, Metric } from "effect"
+import { Context, Metric } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 
 /** The content type of the format. */
 export const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-/** All series of the registries. Others get their turn between two metrics: a thousand channels take a while to print. */
-export const print = Effect.fnUntraced(function*(registries: ReadonlyArray<Metric.MetricRegistry>) {
-  const families = new Map<string, Metric.MetricRegistry>()
+/** Series that are printed in one step: about a millisecond where they are histograms. */
+const seriesPerStep = 50
+
+/** The lines before the series of a metric: they appear once. */
+const comments = /^(?:#.*\n)+/
+
+/** All series of the registries, those of a metric together, piece by piece. */
+export function* pieces(registries: ReadonlyArray<Metric.MetricRegistry>): Generator<string, void> {
+  const families = new Map<string, Array<Metric.Metric.Metadata<unknown, unknown>>>()
   for (const entry of registries.flatMap((registry) => Array.from(registry.values()))) {
-    const family: Metric.MetricRegistry = families.get(entry.id) ?? new Map()
-    families.set(entry.id, family.set(String(family.size), entry))
+    const family = families.get(entry.id)
+    if (family === undefined) families.set(entry.id, [entry])
+    else family.push(entry)
   }
-  let text = ""
   for (const family of families.values()) {
-    text += PrometheusMetrics.formatUnsafe(Context.make(Metric.MetricRegistry, family))
-    yield* Effect.yieldNow
+    for (let from = 0; from < family.length; from += seriesPerStep) {
+      const part: Metric.MetricRegistry = new Map()
+      for (const entry of family.slice(from, from + seriesPerStep)) part.set(String(part.size), entry)
+      const text = PrometheusMetrics.formatUnsafe(Context.make(Metric.MetricRegistry, part))
+      yield from === 0 ? text : text.replace(comments, "")
+    }
   }
-  return text
-})
+}

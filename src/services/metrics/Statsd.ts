@@ -2,7 +2,7 @@
  * Pushes statistics to statsd over UDP, as section 18 of the nsqd notes has it: every interval, for the first time after one,
  * the datagrams spread over the interval. What cannot be sent is lost, as statsd takes it, and logged.
  */
-import { Deferred, Duration, Effect, Fiber, Layer } from "effect"
+import { Deferred, Duration, Effect, Fiber, identity, Layer } from "effect"
 import { Broker } from "../broker/Broker.ts"
 import { Clients } from "../broker/Clients.ts"
 import * as Time from "../broker/Time.ts"
@@ -10,6 +10,7 @@ import { ProcessMemory } from "../http/ProcessMemory.ts"
 import * as StatsJson from "../http/StatsJson.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { RuntimeOptions } from "../options/RuntimeOptions.ts"
+import { finish, Turns } from "../Turns.ts"
 import { Datagrams } from "./Datagrams.ts"
 import * as StatsdLines from "./StatsdLines.ts"
 
@@ -25,6 +26,7 @@ const make = Effect.gen(function*() {
   const options = yield* RuntimeOptions
   const datagrams = yield* Datagrams
   const time = yield* Time.make
+  const turns = yield* Turns
   const intervalMillis = Duration.toMillis(statsdInterval)
   const stopping = yield* Deferred.make<void>()
 
@@ -32,10 +34,22 @@ const make = Effect.gen(function*() {
     millis <= 0 ? Effect.void : Effect.asVoid(Effect.timeoutOption(Deferred.await(stopping), millis))
 
   const filter: StatsJson.StatsFilter = { topic: "", channel: "", includeClients: false }
-  const look = (): StatsdLines.Snapshot => {
-    const { topics } = StatsJson.gather(broker, clients, undefined, undefined, filter)
-    const snapshot = { topics: topics ?? [], memory: statsdMemStats ? memory.read() : undefined }
-    return statsdExcludeEphemeral ? StatsdLines.withoutEphemeral(snapshot) : snapshot
+  /** What is to be sent, and what it was made from. A step is one topic. */
+  function* prepare(prefix: string, before: StatsdLines.Snapshot) {
+    const shown = statsdExcludeEphemeral ? StatsdLines.withoutEphemeral : identity<StatsdLines.Snapshot>
+    const { topics } = StatsJson.read(broker, clients, undefined, undefined, filter)
+    const all: Array<StatsJson.TopicJson> = []
+    for (const topic of topics ?? []) {
+      all.push(topic)
+      yield
+    }
+    const now = shown({ topics: all, memory: statsdMemStats ? memory.read() : undefined })
+    const packets = new StatsdLines.Packets(statsdUdpPacketSize)
+    for (const lines of StatsdLines.lines(prefix, now, before)) {
+      packets.add(lines)
+      yield
+    }
+    return { now, packets: packets.end() }
   }
 
   /** Sends everything, even when the daemon stops meanwhile: then without pauses. */
@@ -43,8 +57,7 @@ const make = Effect.gen(function*() {
     const socket = yield* datagrams.connect(address)
     yield* Effect.logInfo(`STATSD: pushing stats to ${address}`)
     const { statsdPrefix } = yield* options.current
-    const now = look()
-    const packets = StatsdLines.pack(StatsdLines.lines(statsdPrefix, now, before), statsdUdpPacketSize)
+    const { now, packets } = yield* finish(turns, prepare(statsdPrefix, before))
     const pause = (intervalMillis - quietMillis) / packets.length
     let failed: string | undefined
     for (const packet of packets) {

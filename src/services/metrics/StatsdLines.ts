@@ -71,13 +71,15 @@ const memoryLines = (now: MemoryStats, before: MemoryStats | undefined): Readonl
   ]
 }
 
-/** The lines of one push, without line ends: counters since `before`, gauges as they are. `prefix` ends with its dot. */
-export const lines = (prefix: string, now: Snapshot, before: Snapshot): ReadonlyArray<string> => {
+/**
+ * The lines of one push, without line ends, those of a topic together: counters since `before`, gauges as they are. `prefix` ends
+ * with its dot.
+ */
+export function* lines(prefix: string, now: Snapshot, before: Snapshot): Generator<ReadonlyArray<string>, void> {
   const topicsBefore = new Map(before.topics.map((topic) => [topic.topic_name, topic]))
-  return [
-    ...now.topics.flatMap((topic) => topicLines(topic, topicsBefore.get(topic.topic_name))),
-    ...now.memory === undefined ? [] : memoryLines(now.memory, before.memory)
-  ].map((line) => prefix + line)
+  const prefixed = (line: string): string => prefix + line
+  for (const topic of now.topics) yield topicLines(topic, topicsBefore.get(topic.topic_name)).map(prefixed)
+  if (now.memory !== undefined) yield memoryLines(now.memory, before.memory).map(prefixed)
 }
 
 /** The snapshot without ephemeral topics and channels. */
@@ -89,22 +91,35 @@ export const withoutEphemeral = ({ memory, topics }: Snapshot): Snapshot => ({
   }))
 })
 
-/** What Go's buffered writer makes of a size that is none. */
+/** Go's default where the size is 0 or less. */
 const defaultPacketSize = 4096
 
-/** Whole lines in datagrams of at most `maxBytes`, each line ended; one that is longer gets a datagram of its own. */
-export const pack = (lines: ReadonlyArray<string>, maxBytes: number): ReadonlyArray<Buffer> => {
-  const most = maxBytes > 0 ? maxBytes : defaultPacketSize
-  const datagrams: Array<Buffer> = []
-  let text = ""
-  for (const line of lines) {
-    // Names are ASCII: as many bytes as characters.
-    if (text !== "" && text.length + line.length + 1 > most) {
-      datagrams.push(Buffer.from(text))
-      text = ""
-    }
-    text += `${line}\n`
+/** Packs whole lines in datagrams of at most `maxBytes`, each line ended; one that is longer gets a datagram of its own. */
+export class Packets {
+  private readonly maxBytes: number
+  private readonly packed: Array<Buffer> = []
+  private text = ""
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes > 0 ? maxBytes : defaultPacketSize
   }
-  if (text !== "") datagrams.push(Buffer.from(text))
-  return datagrams
+
+  add(lines: ReadonlyArray<string>): void {
+    for (const line of lines) {
+      // Names are ASCII: as many bytes as characters.
+      if (this.text !== "" && this.text.length + line.length + 1 > this.maxBytes) this.pack()
+      this.text += `${line}\n`
+    }
+  }
+
+  /** All datagrams. */
+  end(): ReadonlyArray<Buffer> {
+    if (this.text !== "") this.pack()
+    return this.packed
+  }
+
+  private pack(): void {
+    this.packed.push(Buffer.from(this.text))
+    this.text = ""
+  }
 }

@@ -5,8 +5,9 @@
  */
 import { Duration, Effect, Latch, Layer, Result } from "effect"
 import * as Path from "node:path"
-import { decodeNsqdMetadata, encodeNsqdMetadata } from "../../protocol/NsqdMetadata.ts"
+import { decodeNsqdMetadata, encodeNsqdMetadataInSteps } from "../../protocol/NsqdMetadata.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { finish, Turns } from "../Turns.ts"
 import * as Catalogue from "./Catalogue.ts"
 import { Disk, type DiskError } from "./Disk.ts"
 import * as DiskQueue from "./DiskQueue.ts"
@@ -25,6 +26,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
   Storage,
   Effect.gen(function*() {
     const disk = yield* Disk
+    const turns = yield* Turns
     const { dataPath, maxBytesPerFile, maxMsgSize, syncEvery, syncTimeout } = yield* NsqdOptions
     const metadataPath = Path.join(dataPath, "nsqd.dat")
     /** The last failure of each queue that does not work, oldest first: one queue's success says nothing about others. */
@@ -124,7 +126,10 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       }),
       saveMetadata: (metadata) =>
         Effect.mapError(
-          disk.writeText(metadataPath, encodeNsqdMetadata(metadata)),
+          Effect.flatMap(
+            finish(turns, encodeNsqdMetadataInSteps(metadata)),
+            (text) => disk.writeText(metadataPath, text)
+          ),
           ({ message }) => new StorageError({ description: message })
         ),
       health: Effect.sync(() => {

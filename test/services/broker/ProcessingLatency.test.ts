@@ -33,8 +33,8 @@ const finish = (channel: string, count: number) =>
 /** `e2e_processing_latency` of the topic, then of its channels. */
 const latencies = Effect.gen(function*() {
   const filter = { topic: "", channel: "", includeClients: false }
-  const { topics } = StatsJson.gather(yield* Broker, yield* Clients, undefined, undefined, filter)
-  return (topics ?? []).flatMap((topic) => [topic, ...topic.channels]).map((of) => of.e2e_processing_latency)
+  const { topics } = StatsJson.read(yield* Broker, yield* Clients, undefined, undefined, filter)
+  return Array.from(topics ?? []).flatMap((topic) => [topic, ...topic.channels]).map((of) => of.e2e_processing_latency)
 })
 
 const summary = (count: number, longest: number, median: number): LatencySummary => ({

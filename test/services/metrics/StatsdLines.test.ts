@@ -1,7 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as StatsdLines from "../../../src/services/metrics/StatsdLines.ts"
 
-const packed = (lines: ReadonlyArray<string>, maxBytes: number) => StatsdLines.pack(lines, maxBytes).map(String)
+const packed = (lines: ReadonlyArray<string>, maxBytes: number) => {
+  const packets = new StatsdLines.Packets(maxBytes)
+  // Wherever one topic's lines end and the next one's start.
+  packets.add(lines.slice(0, 1))
+  packets.add(lines.slice(1))
+  return packets.end().map(String)
+}
 
 describe("packing of statsd datagrams", () => {
   it("fills each up to the limit and never splits a line", () => {

@@ -9,31 +9,12 @@ import * as SnappyConnection from "../../../src/services/transport/SnappyConnect
 import { Turns, unlimited } from "../../../src/services/Turns.ts"
 import { ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
 import { brokerWith, topicOf } from "../broker/testing.ts"
+import { makeTurns } from "../turns.ts"
 
 const topic = TopicName.make("t")
 
 const pub = (name: string): Buffer =>
   encodeCommand({ _tag: "PUB", topic: TopicName.make(name), body: Buffer.from("x") })
-
-/** Turns that are over whenever a connection looks. What happens between two of them is up to the test. */
-const makeTurns = () => {
-  let taken = 0
-  let between: Effect.Effect<unknown, never> = Effect.void
-  const turns: Turns = {
-    isOver: () => true,
-    next: Effect.suspend(() => {
-      taken++
-      return Effect.asVoid(between)
-    })
-  }
-  return {
-    layer: Layer.succeed(Turns, turns),
-    taken: () => taken,
-    meanwhile: (effect: Effect.Effect<unknown>) => {
-      between = effect
-    }
-  }
-}
 
 const connect = ProtocolClient.connect(TestBroker.address)
 
@@ -104,7 +85,7 @@ describe("a client that sends", () => {
         for (let i = 0; i < replies + 1; i++) assert.strictEqual(yield* flood.text, "OK")
         assert.isAtLeast(served, least)
         assert.strictEqual(turns.taken(), served)
-      }).pipe(Effect.provide(brokerWith().pipe(Layer.provide(turns.layer))))
+      }).pipe(Effect.provide(brokerWith().pipe(Layer.provide(Layer.succeed(Turns, turns.turns)))))
     })
   }
 
@@ -119,6 +100,6 @@ describe("a client that sends", () => {
       assert.strictEqual(published.messageCount, count)
       assert.strictEqual(published.messageBytes, count)
       assert.strictEqual(published.depth, count)
-    }).pipe(Effect.provide(brokerWith({ memQueueSize: 10 }).pipe(Layer.provide(turns.layer))))
+    }).pipe(Effect.provide(brokerWith({ memQueueSize: 10 }).pipe(Layer.provide(Layer.succeed(Turns, turns.turns)))))
   })
 })
