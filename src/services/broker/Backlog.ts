@@ -9,6 +9,7 @@ import { MessageBatch, type StoredRecords } from "../../protocol/MessageBatch.ts
 import type { BackendQueue, StorageError } from "../storage/Storage.ts"
 import { DiskReads } from "./DiskReads.ts"
 import { MemoryQueue, settleSpan, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
+import type { Worker } from "./Worker.ts"
 
 /** Bytes of one read from disk. */
 const runBytes = 256 * 1024
@@ -29,12 +30,12 @@ export class Backlog {
   private readonly backend: BackendQueue | undefined
   private readonly reads: DiskReads
 
-  /** `label` is what the log calls the owner; without a `backend` there is memory only. */
-  constructor(label: string, memQueueSize: number, backend: BackendQueue | undefined) {
+  /** `label` is what the log calls the owner, `worker` what is called when a disk that failed is to be read again; without a `backend` there is memory only. */
+  constructor(label: string, memQueueSize: number, backend: BackendQueue | undefined, worker: Worker) {
     this.label = label
     this.memQueueSize = memQueueSize
     this.backend = backend
-    this.reads = new DiskReads(label, backend)
+    this.reads = new DiskReads(label, backend, worker)
   }
 
   // ---- what others may know
@@ -74,13 +75,16 @@ export class Backlog {
   }
 
   /** Writes messages that found no room in memory to disk. Drops them where there is no disk. */
-  readonly store = (records: ReadonlyArray<StoredRecords>): Effect.Effect<void, StorageError> =>
-    this.backend === undefined ? Effect.void : this.backend.append(records)
+  store(records: ReadonlyArray<StoredRecords>): Effect.Effect<void, StorageError> {
+    return this.backend === undefined ? Effect.void : this.backend.append(records)
+  }
 
-  readonly writeSpilled: Effect.Effect<void> = Effect.suspend(() => this.storeSpans(this.spilled.takeAll())).pipe(
-    Effect.catch((error) => Effect.logError(`${this.label}: failed to write messages to disk - ${error.message}`)),
-    Effect.uninterruptible
-  )
+  get writeSpilled(): Effect.Effect<void> {
+    return Effect.suspend(() => this.storeSpans(this.spilled.takeAll())).pipe(
+      Effect.catch((error) => Effect.logError(`${this.label}: failed to write messages to disk - ${error.message}`)),
+      Effect.uninterruptible
+    )
+  }
 
   private storeSpans(spans: ReadonlyArray<Span>): Effect.Effect<void, StorageError> {
     const { backend } = this
@@ -98,9 +102,9 @@ export class Backlog {
 
   /**
    * Fetches the next messages from disk; false when there are none after all. While the disk fails the result is false as
-   * well, and `wake` is called when it is time to try again.
+   * well, and the worker is called when it is time to try again.
    */
-  fetch(wake: () => void): Effect.Effect<boolean> {
+  get fetch(): Effect.Effect<boolean> {
     const { backend, emptied } = this
     if (backend === undefined) return Effect.succeed(false)
     const read = Effect.uninterruptible(Effect.map(backend.read(runBytes), (run) => {
@@ -108,32 +112,37 @@ export class Backlog {
       if (emptied === this.emptied) this.fetched.push(wholeBatch(MessageBatch.stored(run, run.ledger)))
       return true
     }))
-    return Effect.map(this.reads.attempt(read, wake), (fetched) => fetched === true)
+    return Effect.map(this.reads.attempt(read), (fetched) => fetched === true)
   }
 
   // ---- the end
 
   /** Everything that is not on disk goes there, `others` behind it. Returns how many messages waited in memory. */
-  readonly flush = (others: ReadonlyArray<MessageBatch>): Effect.Effect<number, StorageError> =>
-    Effect.suspend(() => {
+  flush(others: ReadonlyArray<MessageBatch>): Effect.Effect<number, StorageError> {
+    return Effect.suspend(() => {
       // What was fetched and not delivered is on disk, and not settled.
       this.fetched.takeAll()
       const waiting = [...this.memory.takeAll(), ...this.spilled.takeAll()]
       const count = waiting.reduce((sum, span) => sum + span.end - span.index, 0)
       return Effect.as(this.storeSpans([...waiting, ...others.map(wholeBatch)]), count)
     })
+  }
 
   /** Drops everything. */
-  readonly empty: Effect.Effect<void, StorageError> = Effect.suspend(() => {
-    this.forget()
-    return this.backend === undefined ? Effect.void : this.backend.empty
-  })
+  get empty(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      this.forget()
+      return this.backend === undefined ? Effect.void : this.backend.empty
+    })
+  }
 
   /** Drops everything, files included. */
-  readonly delete: Effect.Effect<void, StorageError> = Effect.suspend(() => {
-    this.forget()
-    return this.backend === undefined ? Effect.void : this.backend.delete
-  })
+  get delete(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      this.forget()
+      return this.backend === undefined ? Effect.void : this.backend.delete
+    })
+  }
 
   private forget(): void {
     for (const queue of [this.memory, this.spilled, this.fetched]) queue.takeAll().forEach(settleSpan)

@@ -8,8 +8,10 @@ import { type ChannelName, isChannelName, isEphemeral, isTopicName, type TopicNa
 import { type NsqdMetadata, type SavedTopic, topicsByName } from "../../protocol/NsqdMetadata.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
+import { Turns } from "../Turns.ts"
+import { Alarms } from "./Alarms.ts"
 import { ChannelNotFound, MetadataError, type SubscribeError, TopicNotFound } from "./BrokerError.ts"
-import type { Channel } from "./Channel.ts"
+import type { Channel, Surroundings } from "./Channel.ts"
 import { ChannelDirectory } from "./ChannelDirectory.ts"
 import * as Locality from "./Locality.ts"
 import { type LatencyPlan, makePlan } from "./ProcessingLatency.ts"
@@ -18,6 +20,7 @@ import * as Time from "./Time.ts"
 import { queuesAtOnce, Topic, type TopicSettings } from "./Topic.ts"
 import type { TopologyEvent } from "./Topology.ts"
 import { Wakeup } from "./Wakeup.ts"
+import { makePool } from "./Worker.ts"
 
 /** The version of NSQ whose behaviour this is, in every place where NSQ states its own. */
 export const nsqVersion = "1.3.0"
@@ -85,7 +88,14 @@ const make = Effect.gen(function*() {
   const options = yield* NsqdOptions
   const latency = yield* makePlan(options, time)
   const settings = settingsOf(options, latency)
-  const random = yield* Random.Random
+  const turns = yield* Turns
+  const surroundings: Surroundings = {
+    time,
+    turns,
+    random: yield* Random.Random,
+    alarms: new Alarms(time, turns),
+    workers: yield* makePool
+  }
   const directory = yield* ChannelDirectory
   const scope = yield* Effect.scope
   const topology = yield* PubSub.unbounded<TopologyEvent>()
@@ -134,7 +144,7 @@ const make = Effect.gen(function*() {
 
   const openTopic = Effect.fn("Broker.openTopic")(function*(name: TopicName) {
     const scope = yield* Scope.make()
-    const topic = yield* Topic.make(name, settings, time, random).pipe(
+    const topic = yield* Topic.make(name, settings, surroundings).pipe(
       Effect.provideService(Storage, storage),
       Scope.provide(scope),
       Effect.onError(() => Scope.close(scope, Exit.void))
@@ -333,6 +343,7 @@ const make = Effect.gen(function*() {
     })
   })
 
+  yield* Effect.forkScoped(surroundings.alarms.run)
   yield* Effect.addFinalizer(() => alone(stop))
   yield* restore
   yield* persistFirst

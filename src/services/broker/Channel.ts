@@ -1,25 +1,27 @@
 /**
  * A channel: one copy of a topic's messages, shared among its consumers. It owns what waits (its Backlog), what is in
- * flight, and what is deferred. One fiber gives messages to consumers that are ready, fetching from disk when memory has
- * none; another sleeps until the earliest time-out or delay.
+ * flight, and what is deferred. A worker gives messages to consumers that are ready, fetching from disk when memory has
+ * none; the broker's `Alarms` call when a message times out or becomes due. A channel without work has no fiber.
  *
- * Consumers and the topic call its synchronous methods, which change state and wake the fiber that has work.
+ * Consumers and the topic call its synchronous methods, which change state and call the worker when there is work. What
+ * concerns any number of messages happens in slices, so that nobody else has to wait for it.
  */
 import { Effect, type Random, Result } from "effect"
 import type { MessageKey } from "../../protocol/Message.ts"
-import { MessageBatch, raiseAttempts, type StoredRecords } from "../../protocol/MessageBatch.ts"
+import { MessageBatch, type StoredRecords } from "../../protocol/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
 import type { BackendQueue, StorageError } from "../storage/Storage.ts"
+import type { Turns } from "../Turns.ts"
+import type { Alarms } from "./Alarms.ts"
 import { Backlog } from "./Backlog.ts"
 import { SubscribeError } from "./BrokerError.ts"
-import { DeferredQueue } from "./DeferredQueue.ts"
 import { Distribution } from "./Distribution.ts"
-import { InFlight } from "./InFlight.ts"
 import { wholeBatch } from "./MemoryQueue.ts"
+import { Outstanding } from "./Outstanding.ts"
 import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
 import { type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
 import type { Time } from "./Time.ts"
-import { Wakeup } from "./Wakeup.ts"
+import { Worker, type WorkerPool } from "./Worker.ts"
 
 /** What a channel needs to know of its broker. Sizes in messages, times in ms. */
 export interface ChannelSettings {
@@ -35,6 +37,15 @@ export interface ChannelSettings {
 /** What became of an answer to a message. */
 export type AnswerResult = "done" | "not in flight" | "not owner"
 
+/** What topics and channels get from their broker. */
+export interface Surroundings {
+  readonly time: Time
+  readonly random: (typeof Random.Random)["Service"]
+  readonly alarms: Alarms
+  readonly workers: WorkerPool
+  readonly turns: Turns
+}
+
 export class Channel {
   readonly topic: TopicName
   readonly name: ChannelName
@@ -43,36 +54,38 @@ export class Channel {
   exiting = false
   messageCount = 0
   requeueCount = 0
-  timeoutCount = 0
   readonly latency: ProcessingLatency
   private readonly settings: ChannelSettings
   private readonly time: Time
+  private readonly turns: Turns
   private readonly backlog: Backlog
   private readonly distribution: Distribution
-  private readonly deferred = new DeferredQueue()
   private readonly members: Array<Subscription> = []
-  /** In flight with consumers that have gone, where these wait for their time-out as in NSQ. */
-  private readonly orphans = new InFlight()
-  private readonly work = new Wakeup()
-  private readonly alarm = new Wakeup()
-  private alarmAt = Infinity
+  private readonly outstanding: Outstanding
+  private readonly work: Worker
 
   constructor(
     topic: TopicName,
     name: ChannelName,
     backend: BackendQueue | undefined,
     settings: ChannelSettings,
-    time: Time,
-    random: (typeof Random.Random)["Service"]
+    { alarms, random, time, turns, workers }: Surroundings
   ) {
     this.topic = topic
     this.name = name
     this.ephemeral = isEphemeral(name)
-    this.backlog = new Backlog(`CHANNEL(${name})`, settings.memQueueSize, backend)
+    const label = `CHANNEL(${name})`
     this.settings = settings
     this.time = time
+    this.turns = turns
     this.latency = new ProcessingLatency(settings.latency, time)
+    this.work = new Worker(workers, label, () => this.pass())
+    this.backlog = new Backlog(label, settings.memQueueSize, backend, this.work)
     this.distribution = new Distribution(this.backlog, settings.topologyAware, random)
+    this.outstanding = new Outstanding(label, this.members, alarms, turns, {
+      enqueue: (batch) => this.enqueue(batch),
+      wake: () => this.wake()
+    })
   }
 
   // ---- what others may know
@@ -86,12 +99,13 @@ export class Channel {
     return this.backlog.backendDepth
   }
   get inFlightCount(): number {
-    let count = this.orphans.size
-    for (const member of this.members) count += member.inFlight.size
-    return count
+    return this.outstanding.inFlightCount
   }
   get deferredCount(): number {
-    return this.deferred.count
+    return this.outstanding.deferredCount
+  }
+  get timeoutCount(): number {
+    return this.outstanding.timeoutCount
   }
   /** Messages delivered from memory, by the consumer's locality. */
   get delivered(): { readonly zone: number; readonly region: number; readonly global: number } {
@@ -119,8 +133,9 @@ export class Channel {
   }
 
   /** Writes messages that found no room in memory to disk. An ephemeral channel has none and drops them. */
-  readonly store = (records: ReadonlyArray<StoredRecords>): Effect.Effect<void, StorageError> =>
-    Effect.andThen(this.backlog.store(records), Effect.sync(() => this.wake()))
+  store(records: ReadonlyArray<StoredRecords>): Effect.Effect<void, StorageError> {
+    return Effect.andThen(this.backlog.store(records), Effect.sync(() => this.wake()))
+  }
 
   /** Keeps messages that could not be stored, in memory, for `flush` to try again. */
   keep(records: ReadonlyArray<StoredRecords>): void {
@@ -157,18 +172,7 @@ export class Channel {
     if (at < 0) return
     this.members.splice(at, 1)
     subscription.readyCount = 0
-    const { inFlight } = subscription
-    for (let slot = inFlight.oldest; slot >= 0; slot = inFlight.oldest) {
-      if (this.settings.requeueOnDisconnect) {
-        this.giveBack(inFlight, slot)
-      } else {
-        const batch = inFlight.batchAt(slot)
-        const deadline = inFlight.deadlineAt(slot)
-        this.orphans.add(batch, batch.frames, inFlight.positionAt(slot), inFlight.deliveredAtOf(slot), deadline)
-        inFlight.remove(slot)
-        this.watch(deadline)
-      }
-    }
+    this.outstanding.leave(subscription.inFlight, !this.settings.requeueOnDisconnect)
     this.wake()
   }
 
@@ -197,8 +201,9 @@ export class Channel {
     if (slot < 0) return this.whyNot(key)
     subscription.requeueCount++
     this.requeueCount++
-    if (delayMillis > 0) this.defer(this.takeBack(inFlight, slot), delayMillis)
-    else this.giveBack(inFlight, slot)
+    const batch = this.outstanding.takeBack(inFlight, slot)
+    if (delayMillis > 0) this.defer(batch, delayMillis)
+    else this.enqueue(batch)
     this.wake()
     return "done"
   }
@@ -213,13 +218,12 @@ export class Channel {
       inFlight.deliveredAtOf(slot) + this.settings.maxMsgTimeout
     )
     inFlight.postpone(slot, deadline)
-    this.watch(deadline)
+    this.outstanding.watch(deadline)
     return "done"
   }
 
   private whyNot(key: MessageKey): AnswerResult {
-    const elsewhere = this.orphans.find(key) >= 0 || this.members.some((member) => member.inFlight.find(key) >= 0)
-    return elsewhere ? "not owner" : "not in flight"
+    return this.outstanding.has(key) ? "not owner" : "not in flight"
   }
 
   /** There may be something to deliver. */
@@ -239,68 +243,50 @@ export class Channel {
   }
 
   /** Drops everything: waiting, in flight and deferred. */
-  readonly empty: Effect.Effect<void, StorageError> = Effect.suspend(() => {
-    this.forgetDelivered()
-    return this.backlog.empty
-  })
+  get empty(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      const forget = this.outstanding.drop()
+      return Effect.andThen(this.backlog.empty, forget)
+    })
+  }
 
   /** The channel is being deleted: its consumers are cut off, its messages and files go. */
-  readonly delete: Effect.Effect<void, StorageError> = Effect.suspend(() => {
-    this.closeConsumers()
-    this.forgetDelivered()
-    return this.backlog.delete
-  })
+  get delete(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      this.closeConsumers()
+      const forget = this.outstanding.drop()
+      return Effect.andThen(this.backlog.delete, forget)
+    })
+  }
 
   /** The daemon is stopping: everything that is not on disk goes there. Returns how much that was, by kind. */
-  readonly flush: Effect.Effect<{ memory: number; inFlight: number; deferred: number }, StorageError> = Effect.suspend(
-    () => {
+  get flush(): Effect.Effect<{ memory: number; inFlight: number; deferred: number }, StorageError> {
+    return Effect.suspend(() => {
       this.closeConsumers()
-      const answered: Array<MessageBatch> = []
-      for (const inFlight of this.flights()) {
-        for (let slot = inFlight.oldest; slot >= 0; slot = inFlight.oldest) answered.push(this.takeBack(inFlight, slot))
-      }
-      const delayed = this.deferred.takeAll()
-      return Effect.map(this.backlog.flush([...answered, ...delayed]), (memory) => ({
+      const { deferred, inFlight } = this.outstanding.takeAll()
+      return Effect.map(this.backlog.flush([...inFlight, ...deferred]), (memory) => ({
         memory,
-        inFlight: answered.length,
-        deferred: delayed.length
+        inFlight: inFlight.length,
+        deferred: deferred.length
       }))
-    }
-  )
+    })
+  }
+
+  /** Ends the work; closing the channel's Scope goes on from here. */
+  get stop(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.outstanding.close()
+      return this.work.stop
+    })
+  }
 
   closeConsumers(): void {
     this.exiting = true
+    this.outstanding.close()
     for (const member of this.members) member.consumer.close()
   }
 
-  /** Everywhere where messages are in flight. */
-  private flights(): ReadonlyArray<InFlight> {
-    return [...this.members.map((member) => member.inFlight), this.orphans]
-  }
-
-  private forgetDelivered(): void {
-    for (const inFlight of this.flights()) {
-      for (let slot = inFlight.oldest; slot >= 0; slot = inFlight.oldest) {
-        inFlight.batchAt(slot).settle(inFlight.positionAt(slot), 1)
-        inFlight.remove(slot)
-      }
-    }
-    this.deferred.takeAll().forEach((batch) => batch.settle(0, 1))
-  }
-
   // ---- messages coming back
-
-  /** Takes a message out of flight as a message of its own, ready to be delivered once more. */
-  private takeBack(inFlight: InFlight, slot: number): MessageBatch {
-    const single = inFlight.batchAt(slot).single(inFlight.positionAt(slot))
-    raiseAttempts(single.frames, 0)
-    inFlight.remove(slot)
-    return single
-  }
-
-  private giveBack(inFlight: InFlight, slot: number): void {
-    this.enqueue(this.takeBack(inFlight, slot))
-  }
 
   /** A message that is already the channel's waits again: in memory, or on disk when memory is full. */
   private enqueue(batch: MessageBatch): void {
@@ -309,80 +295,40 @@ export class Channel {
   }
 
   private defer(batch: MessageBatch, delayMillis: number): void {
-    const due = this.time.monotonicMillis() + delayMillis
-    this.deferred.push(batch, due)
-    this.watch(due)
+    this.outstanding.defer(batch, this.time.monotonicMillis() + delayMillis)
   }
-
-  // ---- time
-
-  /** The alarm has to ring at `deadline` or before. */
-  private watch(deadline: number): void {
-    if (deadline < this.alarmAt) this.alarm.call()
-  }
-
-  private earliestDeadline(): number {
-    let earliest = Math.min(this.deferred.earliest, this.orphans.earliest)
-    for (const member of this.members) earliest = Math.min(earliest, member.inFlight.earliest)
-    return earliest
-  }
-
-  /** Puts back what has timed out and what has waited long enough. */
-  private expire(now: number): void {
-    for (const member of this.members) this.expireFrom(member.inFlight, now)
-    this.expireFrom(this.orphans, now)
-    for (let batch = this.deferred.takeDue(now); batch !== undefined; batch = this.deferred.takeDue(now)) {
-      this.enqueue(batch)
-    }
-    this.wake()
-  }
-
-  private expireFrom(inFlight: InFlight, now: number): void {
-    while (inFlight.earliest <= now) {
-      this.timeoutCount++
-      this.giveBack(inFlight, inFlight.oldest)
-    }
-  }
-
-  /** Sleeps until something times out or becomes due, for ever. */
-  readonly runAlarm: Effect.Effect<never> = Effect.gen({ self: this }, function*() {
-    while (true) {
-      const deadline = this.earliestDeadline()
-      const wait = deadline - this.time.monotonicMillis()
-      if (wait <= 0) {
-        this.expire(this.time.monotonicMillis())
-        continue
-      }
-      this.alarmAt = deadline
-      yield* wait === Infinity
-        ? this.alarm.wait
-        : Effect.raceFirst(this.alarm.wait, Effect.sleep(Math.ceil(wait)))
-      this.alarmAt = Infinity
-    }
-  })
 
   // ---- delivery
 
-  /** Gives messages to consumers, for ever. */
-  readonly runDelivery: Effect.Effect<never> = Effect.gen({ self: this }, function*() {
-    const { backlog } = this
-    while (true) {
-      yield* this.work.wait
-      do {
-        this.deliver()
+  /** Gives messages to consumers as far as memory has any; what goes on with the disk or in further passes is an Effect. */
+  private pass(): Effect.Effect<void> | undefined {
+    this.deliver()
+    const isDone = !this.outstanding.hasLeaving && !this.backlog.hasSpilled &&
+      !((this.backlog.isLoaded || this.backlog.canFetch) && this.wantsMore())
+    return isDone ? undefined : this.goOn
+  }
+
+  private get goOn(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const { backlog } = this
+      while (true) {
         // Before every fetch: consumers that put back all they get must not pile it up in memory.
         if (backlog.hasSpilled) yield* backlog.writeSpilled
-        // Whether a consumer takes more is asked again after each flush, which may have emptied a connection that was full.
-      } while (this.wantsMore() && (yield* this.nextMessages))
-    }
-  })
-
-  /** Whether there is something for another pass: in memory, after a turn for everybody else, or on disk. */
-  private readonly nextMessages: Effect.Effect<boolean> = Effect.suspend(() => {
-    const { backlog } = this
-    if (backlog.isLoaded) return Effect.as(Effect.yieldNow, true)
-    return backlog.canFetch ? backlog.fetch(() => this.wake()) : Effect.succeed(false)
-  })
+        if (this.outstanding.hasLeaving) {
+          yield* this.turns.next
+          this.outstanding.takeLeaving(!this.settings.requeueOnDisconnect)
+        } else if (!this.wantsMore()) {
+          // Whether a consumer takes more is asked again after each flush, which may have emptied a full connection.
+          return
+        } else if (backlog.isLoaded) {
+          yield* this.turns.next
+        } else if (!backlog.canFetch || !(yield* backlog.fetch)) {
+          return
+        }
+        this.deliver()
+      }
+    })
+  }
 
   /** Whether a consumer is ready for more. */
   private wantsMore(): boolean {
@@ -392,6 +338,6 @@ export class Channel {
   private deliver(): void {
     this.latency.settle()
     if (this.paused || this.exiting) return
-    this.watch(this.distribution.share(this.members, this.time.monotonicMillis()))
+    this.outstanding.watch(this.distribution.share(this.members, this.time.monotonicMillis()))
   }
 }

@@ -1,73 +1,115 @@
 /**
  * Messages that may not be delivered yet, by the time they become due: a binary heap. Messages with the same due time come
  * out in the order they went in. Times are monotonic milliseconds.
+ *
+ * Hot path: parallel arrays, 24 bytes per message beside the message itself, and no object per entry.
  */
 import type { MessageBatch } from "../../protocol/MessageBatch.ts"
 
-interface Deferred {
-  readonly due: number
-  readonly order: number
-  readonly batch: MessageBatch
-}
-
-const precedes = (a: Deferred, b: Deferred): boolean => a.due < b.due || (a.due === b.due && a.order < b.order)
+const initialSlots = 16
 
 export class DeferredQueue {
-  private heap: Array<Deferred> = []
+  private length = 0
   private added = 0
+  private due = new Float64Array(0)
+  private order = new Float64Array(0)
+  private messages: Array<MessageBatch> = []
 
   get count(): number {
-    return this.heap.length
+    return this.length
   }
 
   /** When the next message is due, `Infinity` when there is none. */
   get earliest(): number {
-    return this.heap[0]?.due ?? Infinity
+    return this.length === 0 ? Infinity : this.due[0]!
+  }
+
+  /** All messages, in no order. The queue must not change meanwhile. */
+  batches(): Iterable<MessageBatch> {
+    return this.messages
   }
 
   push(batch: MessageBatch, due: number): void {
-    const entry = { due, order: this.added++, batch }
-    const heap = this.heap
-    let at = heap.length
-    heap.push(entry)
+    if (this.length === this.due.length) this.resize(Math.max(initialSlots, this.length * 2))
+    const order = this.added++
+    let at = this.length++
+    this.messages.push(batch)
     while (at > 0) {
       const parent = (at - 1) >> 1
-      const above = heap[parent]!
-      if (!precedes(entry, above)) break
-      heap[at] = above
+      // What was added before precedes what is due at the same time.
+      if (this.due[parent]! <= due) break
+      this.move(parent, at)
       at = parent
     }
-    heap[at] = entry
+    this.put(at, due, order, batch)
   }
 
   /** Takes the next message that is due at `now`, if any. */
   takeDue(now: number): MessageBatch | undefined {
-    return this.earliest <= now ? this.pop().batch : undefined
+    return this.earliest <= now ? this.pop() : undefined
   }
 
   /** Empties the queue; what it held, soonest first. */
   takeAll(): ReadonlyArray<MessageBatch> {
-    const all = this.heap.sort((a, b) => precedes(a, b) ? -1 : 1).map((entry) => entry.batch)
-    this.heap = []
-    return all
+    const { due, messages, order } = this
+    const places = Array.from(messages.keys()).sort((a, b) => due[a]! - due[b]! || order[a]! - order[b]!)
+    this.clear()
+    return places.map((place) => messages[place]!)
   }
 
-  private pop(): Deferred {
-    const heap = this.heap
-    const top = heap[0]!
-    const moved = heap.pop()!
-    const length = heap.length
-    if (length === 0) return top
+  private pop(): MessageBatch {
+    const top = this.messages[0]!
+    const last = --this.length
+    const batch = this.messages.pop()!
+    if (last === 0) {
+      this.clear()
+      return top
+    }
+    const due = this.due[last]!
+    const order = this.order[last]!
     let at = 0
     for (;;) {
       let child = 2 * at + 1
-      if (child >= length) break
-      if (child + 1 < length && precedes(heap[child + 1]!, heap[child]!)) child++
-      if (!precedes(heap[child]!, moved)) break
-      heap[at] = heap[child]!
+      if (child >= last) break
+      if (child + 1 < last && this.precedes(child + 1, this.due[child]!, this.order[child]!)) child++
+      if (!this.precedes(child, due, order)) break
+      this.move(child, at)
       at = child
     }
-    heap[at] = moved
+    this.put(at, due, order, batch)
+    if (last * 4 < this.due.length && last > initialSlots) this.resize(last * 2)
     return top
+  }
+
+  private precedes(at: number, due: number, order: number): boolean {
+    const other = this.due[at]!
+    return other < due || (other === due && this.order[at]! < order)
+  }
+
+  private move(from: number, to: number): void {
+    this.put(to, this.due[from]!, this.order[from]!, this.messages[from]!)
+  }
+
+  private put(at: number, due: number, order: number, batch: MessageBatch): void {
+    this.due[at] = due
+    this.order[at] = order
+    this.messages[at] = batch
+  }
+
+  private clear(): void {
+    this.length = 0
+    this.messages = []
+    this.due = new Float64Array(0)
+    this.order = new Float64Array(0)
+  }
+
+  private resize(slots: number): void {
+    const resized = (values: Float64Array) => {
+      const to = new Float64Array(slots)
+      to.set(values.subarray(0, Math.min(this.length, slots)))
+      return to
+    }
+    this.due = resized(this.due)
+    this.order = resized(this.order)
   }
 }

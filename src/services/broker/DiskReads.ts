@@ -4,6 +4,7 @@
  */
 import { Effect } from "effect"
 import type { BackendQueue, StorageError } from "../storage/Storage.ts"
+import type { Worker } from "./Worker.ts"
 
 const firstDelayMillis = 50
 const lastDelayMillis = 2000
@@ -14,9 +15,12 @@ export class DiskReads {
   private delayMillis = 0
   private isWaiting = false
 
-  /** `label` is the owner's name in the log. */
-  constructor(label: string, backend: BackendQueue | undefined) {
+  private readonly worker: Worker
+
+  /** `label` is the owner's name in the log; its `worker` is called when it is time to try again. */
+  constructor(label: string, backend: BackendQueue | undefined, worker: Worker) {
     this.label = label
+    this.worker = worker
     this.backend = backend
   }
 
@@ -25,8 +29,8 @@ export class DiskReads {
     return this.backend !== undefined && this.backend.hasMore && !this.isWaiting
   }
 
-  /** Runs a read. When it fails the result is undefined, and `wake` is called when it is time to try again. */
-  attempt<A>(read: Effect.Effect<A, StorageError>, wake: () => void): Effect.Effect<A | undefined> {
+  /** Runs a read. When it fails the result is undefined, and the worker is called when it is time to try again. */
+  attempt<A>(read: Effect.Effect<A, StorageError>): Effect.Effect<A | undefined> {
     return Effect.matchEffect(read, {
       onSuccess: (result) => {
         if (this.delayMillis === 0) return Effect.succeed(result)
@@ -37,21 +41,15 @@ export class DiskReads {
         const isFirst = this.delayMillis === 0
         this.delayMillis = isFirst ? firstDelayMillis : Math.min(lastDelayMillis, 2 * this.delayMillis)
         this.isWaiting = true
-        const retry = Effect.andThen(
-          Effect.sleep(this.delayMillis),
-          Effect.sync(() => {
-            this.isWaiting = false
-            wake()
-          })
-        )
-        return Effect.forkChild(retry).pipe(
-          Effect.andThen(
-            isFirst
-              ? Effect.logError(`${this.label}: failed to read from disk, trying again - ${error.message}`)
-              : Effect.void
-          ),
-          Effect.as(undefined)
-        )
+        this.worker.callLater(this.delayMillis, () => {
+          this.isWaiting = false
+        })
+        return isFirst
+          ? Effect.as(
+            Effect.logError(`${this.label}: failed to read from disk, trying again - ${error.message}`),
+            undefined
+          )
+          : Effect.undefined
       }
     })
   }

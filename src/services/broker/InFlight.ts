@@ -2,13 +2,21 @@
  * The messages a consumer has received and not answered: found by id, and kept in the order in which they time out.
  *
  * Hot path: parallel typed arrays with a free list, an open-addressing table from id to slot, and a linked list by deadline.
- * Adding, finding and removing a message allocates nothing. All times are monotonic milliseconds.
+ * Adding, finding and removing a message allocates nothing. A deadline before the list's last one (messages at their longest
+ * time in flight, consumers of different time-outs) goes to a heap instead: no order of deadlines costs more than a logarithm.
+ * All times are monotonic milliseconds.
  */
 import type { MessageKey } from "../../protocol/Message.ts"
 import { frameIdOffset, type MessageBatch } from "../../protocol/MessageBatch.ts"
 
 const none = -1
 const initialSlots = 16
+/** `before` of a slot in the heap is this minus its place there; of one in the list it is -1 or a slot. */
+const inHeap = -2
+
+/** Until something is in flight. */
+const noIntegers = new Int32Array(0)
+const noTimes = new Float64Array(0)
 
 const hash = (c: number, d: number): number => {
   // Ids of one node differ in their last hex characters; spread them over the upper bits.
@@ -21,16 +29,18 @@ export class InFlight {
   private used = 0
   private free = none
   private batches: Array<MessageBatch | undefined> = []
-  private keys = new Int32Array(0)
-  private positions = new Int32Array(0)
-  private deadlines = new Float64Array(0)
-  private deliveredAt = new Float64Array(0)
-  private before = new Int32Array(0)
-  private after = new Int32Array(0)
-  private table = new Int32Array(0)
+  private keys = noIntegers
+  private positions = noIntegers
+  private deadlines = noTimes
+  private deliveredAt = noTimes
+  private before = noIntegers
+  private after = noIntegers
+  private table = noIntegers
   private mask = 0
   private first = none
   private last = none
+  /** Slots whose deadline did not come last, the earliest first: a binary heap. */
+  private readonly heap: Array<number> = []
 
   /** Messages in flight. */
   get size(): number {
@@ -39,12 +49,16 @@ export class InFlight {
 
   /** The earliest deadline, `Infinity` when nothing is in flight. */
   get earliest(): number {
-    return this.first === none ? Infinity : this.deadlines[this.first]!
+    const slot = this.oldest
+    return slot === none ? Infinity : this.deadlines[slot]!
   }
 
   /** The slot with the earliest deadline, -1 when nothing is in flight. */
   get oldest(): number {
-    return this.first
+    const { first, heap } = this
+    if (heap.length === 0) return first
+    const top = heap[0]!
+    return first === none || this.deadlines[top]! < this.deadlines[first]! ? top : first
   }
 
   /** Notes the message at `position` of the batch's `frames` as delivered `now`, to be answered before `deadline`. */
@@ -142,27 +156,73 @@ export class InFlight {
     table[gap] = 0
   }
 
-  /** Puts a slot where its deadline belongs. New deadlines are nearly always the latest. */
+  /** Puts a slot where its deadline belongs: nearly always behind all others. */
   private link(slot: number, deadline: number): void {
     this.deadlines[slot] = deadline
-    let previous = this.last
-    while (previous !== none && this.deadlines[previous]! > deadline) previous = this.before[previous]!
-    const next = previous === none ? this.first : this.after[previous]!
-    this.before[slot] = previous
-    this.after[slot] = next
-    if (previous === none) this.first = slot
-    else this.after[previous] = slot
-    if (next === none) this.last = slot
-    else this.before[next] = slot
+    const { last } = this
+    if (last !== none && this.deadlines[last]! > deadline) {
+      this.heap.push(slot)
+      this.rise(slot, this.heap.length - 1)
+      return
+    }
+    this.before[slot] = last
+    this.after[slot] = none
+    this.last = slot
+    if (last === none) this.first = slot
+    else this.after[last] = slot
   }
 
   private unlink(slot: number): void {
     const previous = this.before[slot]!
+    if (previous <= inHeap) return this.takeFromHeap(inHeap - previous)
     const next = this.after[slot]!
     if (previous === none) this.first = next
     else this.after[previous] = next
     if (next === none) this.last = previous
     else this.before[next] = previous
+  }
+
+  private takeFromHeap(place: number): void {
+    const { deadlines, heap } = this
+    const removed = heap[place]!
+    const moved = heap.pop()!
+    if (moved === removed) return
+    if (deadlines[moved]! < deadlines[removed]!) this.rise(moved, place)
+    else this.sink(moved, place)
+  }
+
+  private rise(slot: number, from: number): void {
+    const { before, deadlines, heap } = this
+    const deadline = deadlines[slot]!
+    let place = from
+    while (place > 0) {
+      const parent = (place - 1) >> 1
+      const above = heap[parent]!
+      if (deadlines[above]! <= deadline) break
+      heap[place] = above
+      before[above] = inHeap - place
+      place = parent
+    }
+    heap[place] = slot
+    before[slot] = inHeap - place
+  }
+
+  private sink(slot: number, from: number): void {
+    const { before, deadlines, heap } = this
+    const deadline = deadlines[slot]!
+    let place = from
+    for (;;) {
+      let child = 2 * place + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && deadlines[heap[child + 1]!]! < deadlines[heap[child]!]!) child++
+      const below = heap[child]!
+      if (deadlines[below]! >= deadline) break
+      heap[place] = below
+      before[below] = inHeap - place
+      place = child
+    }
+    heap[place] = slot
+    before[slot] = inHeap - place
   }
 
   private grow(): void {
@@ -187,7 +247,8 @@ export class InFlight {
     // Four entries per slot: probes stay short.
     this.table = new Int32Array(slots * 4)
     this.mask = slots * 4 - 1
-    for (let slot = this.first; slot !== none; slot = this.after[slot]!) {
+    // The free list is empty: all slots there were are in use.
+    for (let slot = 0; slot < from; slot++) {
       let entry = hash(this.keys[slot * 4 + 2]!, this.keys[slot * 4 + 3]!) & this.mask
       while (this.table[entry] !== 0) entry = (entry + 1) & this.mask
       this.table[entry] = slot + 1

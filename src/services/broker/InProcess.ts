@@ -82,6 +82,7 @@ export const consume = (
       flush: () => {},
       // Messages that time out before the Stream is pulled must not come again and again: they go to others.
       isWritable: () => Queue.sizeUnsafe(deliveries) < maxInFlight,
+      inputMark: () => 0,
       close: () => void Queue.endUnsafe(deliveries)
     }
     membership = yield* broker.subscribe(TopicName.make(topic), ChannelName.make(channel), consumer, {

@@ -67,6 +67,19 @@ export class MemoryQueue {
     }
   }
 
+  /** Takes the oldest spans, at most `most`. */
+  take(most: number): ReadonlyArray<Span> {
+    if (most >= this.spans.length - this.head) return this.takeAll()
+    const taken = this.spans.slice(this.head, this.head + most)
+    for (const span of taken) this.messages -= span.end - span.index
+    this.head += most
+    if (this.head * 2 >= this.spans.length) {
+      this.spans = this.spans.slice(this.head)
+      this.head = 0
+    }
+    return taken
+  }
+
   /** Empties the queue and returns what it held, oldest first. */
   takeAll(): ReadonlyArray<Span> {
     const spans = this.head === 0 ? this.spans : this.spans.slice(this.head)

@@ -16,6 +16,11 @@ export interface Consumer {
    * the consumer calls `Channel.wake` once it is true again.
    */
   readonly isWritable: () => boolean
+  /**
+   * Changes whenever something that the consumer has sent is read or carried out. Before messages time out the channel waits
+   * until it stays the same for a turn of the event loop. Always the same where consumers call the channel directly.
+   */
+  readonly inputMark: () => number
   /** The channel is gone; nothing more will be delivered. */
   readonly close: () => void
 }
@@ -32,7 +37,10 @@ export interface SubscriptionOptions {
 
 export class Subscription {
   readonly consumer: Consumer
-  readonly inFlight = new InFlight()
+  /** Another one when the channel is emptied. */
+  inFlight = new InFlight()
+  /** Until when, in monotonic ms, what the consumer has sent is known to have been carried out. */
+  heardUntil = -Infinity
   readonly locality: Locality.Locality
   options: SubscriptionOptions
   /** The most messages the consumer wants in flight: RDY, a ceiling that is not counted down. */

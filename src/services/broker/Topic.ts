@@ -1,8 +1,8 @@
 /**
  * A topic: takes what is published, in memory first and on disk when memory is full, and hands every message to each of its
- * channels. One fiber does the handing over, in batches, while the topic has channels and is not paused.
+ * channels. A worker does the handing over, in batches, while the topic has channels and is not paused.
  */
-import { Cause, Effect, Exit, Fiber, type Random, Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { GuidGenerator } from "../../protocol/Guid.ts"
 import {
   MessageBatch,
@@ -15,12 +15,11 @@ import { ExitStatus } from "../ExitStatus.ts"
 import { type BackendQueue, Storage, type StorageError } from "../storage/Storage.ts"
 import { retryStorage } from "./Backlog.ts"
 import { PublishError } from "./BrokerError.ts"
-import { Channel, type ChannelSettings } from "./Channel.ts"
+import { Channel, type ChannelSettings, type Surroundings } from "./Channel.ts"
 import { DeferredOnDisk } from "./DeferredOnDisk.ts"
 import { DiskReads } from "./DiskReads.ts"
 import { MemoryQueue, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
-import type { Time } from "./Time.ts"
-import { Wakeup } from "./Wakeup.ts"
+import { Worker } from "./Worker.ts"
 
 export interface TopicSettings extends ChannelSettings {
   /** 0..1023, part of every message id. */
@@ -32,6 +31,9 @@ export const queuesAtOnce = 8
 
 /** Bytes of one read from the topic's disk queue. */
 const runBytes = 256 * 1024
+
+/** Batches handed to channels in one turn of the event loop, counted once per channel. */
+const handOversMax = 16 * 1024
 
 interface OpenChannel {
   readonly channel: Channel
@@ -46,8 +48,7 @@ export class Topic {
   messageCount = 0
   messageBytes = 0
   private readonly settings: TopicSettings
-  private readonly time: Time
-  private readonly random: (typeof Random.Random)["Service"]
+  private readonly surroundings: Surroundings
   private readonly storage: Storage["Service"]
   private readonly backend: BackendQueue | undefined
   private readonly reads: DiskReads
@@ -55,26 +56,25 @@ export class Topic {
   private readonly memory = new MemoryQueue()
   private readonly delays = new DeferredOnDisk()
   private readonly open = new Map<ChannelName, OpenChannel>()
-  private readonly work = new Wakeup()
+  private readonly work: Worker
   private started = false
 
   private constructor(
     name: TopicName,
     settings: TopicSettings,
-    time: Time,
-    random: (typeof Random.Random)["Service"],
+    surroundings: Surroundings,
     storage: Storage["Service"],
     backend: BackendQueue | undefined
   ) {
     this.name = name
     this.ephemeral = isEphemeral(name)
     this.settings = settings
-    this.time = time
-    this.random = random
+    this.surroundings = surroundings
     this.storage = storage
     this.backend = backend
-    this.reads = new DiskReads(`TOPIC(${name})`, backend)
     this.guids = new GuidGenerator(settings.nodeId)
+    this.work = new Worker(surroundings.workers, `TOPIC(${name})`, () => this.pass())
+    this.reads = new DiskReads(`TOPIC(${name})`, backend, this.work)
   }
 
   /**
@@ -84,14 +84,12 @@ export class Topic {
   static readonly make = Effect.fnUntraced(function*(
     name: TopicName,
     settings: TopicSettings,
-    time: Time,
-    random: (typeof Random.Random)["Service"]
+    surroundings: Surroundings
   ) {
     const storage = yield* Storage
     const backend = isEphemeral(name) ? undefined : yield* storage.openQueue(name)
-    const topic = new Topic(name, settings, time, random, storage, backend)
-    const pump = yield* Effect.forkScoped(topic.run)
-    yield* Effect.addFinalizer(() => topic.close(pump))
+    const topic = new Topic(name, settings, surroundings, storage, backend)
+    yield* Effect.addFinalizer(() => topic.close)
     return topic
   })
 
@@ -119,7 +117,7 @@ export class Topic {
    */
   put(bodies: PublishedBodies, deferMillis: number): Effect.Effect<void, PublishError> | undefined {
     if (this.exiting) return Effect.fail(new PublishError({ reason: "exiting", kind: "exiting", accepted: 0 }))
-    const now = this.time.wallNanos()
+    const now = this.surroundings.time.wallNanos()
     const ids = this.guids.take(now, bodies.count)
     const room = this.settings.memQueueSize - this.memory.count
     const newest = deferMillis === 0 && bodies.count <= room ? this.memory.newest : undefined
@@ -184,9 +182,8 @@ export class Topic {
   // ---- channels
 
   /** The channel, opened with what its disk queue holds when it does not exist yet. The broker calls this one at a time. */
-  readonly openChannel = Effect.fnUntraced(
-    { self: this },
-    function*(name: ChannelName): Effect.fn.Return<Channel, StorageError> {
+  openChannel(name: ChannelName): Effect.Effect<Channel, StorageError> {
+    return Effect.gen({ self: this }, function*() {
       const existing = this.open.get(name)
       if (existing !== undefined) return existing.channel
       const scope = yield* Scope.make()
@@ -197,31 +194,27 @@ export class Topic {
       this.open.set(name, { channel, scope })
       this.work.call()
       return channel
-    }
-  )
+    })
+  }
 
-  private readonly makeChannel = Effect.fnUntraced(
-    { self: this },
-    function*(name: ChannelName): Effect.fn.Return<Channel, StorageError, Scope.Scope> {
+  private makeChannel(name: ChannelName): Effect.Effect<Channel, StorageError, Scope.Scope> {
+    return Effect.gen({ self: this }, function*() {
       const backend = isEphemeral(name) ? undefined : yield* this.storage.openQueue(`${this.name}:${name}`)
-      const channel = new Channel(this.name, name, backend, this.settings, this.time, this.random)
-      yield* Effect.addFinalizer(() => flushChannel(channel))
-      yield* Effect.forkScoped(guard(channel.runDelivery, `CHANNEL(${name})`))
-      yield* Effect.forkScoped(guard(channel.runAlarm, `CHANNEL(${name})`))
+      const channel = new Channel(this.name, name, backend, this.settings, this.surroundings)
+      yield* Effect.addFinalizer(() => Effect.andThen(channel.stop, flushChannel(channel)))
       return channel
-    }
-  )
+    })
+  }
 
   /** Deletes a channel with its messages; its consumers are cut off. */
-  readonly deleteChannel = Effect.fnUntraced(
-    { self: this },
-    function*(name: ChannelName): Effect.fn.Return<void, StorageError> {
+  deleteChannel(name: ChannelName): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
       const opened = this.open.get(name)
-      if (opened === undefined) return
+      if (opened === undefined) return Effect.void
       this.open.delete(name)
-      yield* Effect.ensuring(opened.channel.delete, Scope.close(opened.scope, Exit.void))
-    }
-  )
+      return Effect.ensuring(opened.channel.delete, Scope.close(opened.scope, Exit.void))
+    })
+  }
 
   // ---- from operators
 
@@ -241,26 +234,30 @@ export class Topic {
   }
 
   /** Drops what waits at the topic; its channels keep what they have. */
-  readonly empty: Effect.Effect<void, StorageError> = Effect.suspend(() => {
-    this.memory.takeAll()
-    this.delays.clear()
-    return this.backend === undefined ? Effect.void : this.backend.empty
-  })
+  get empty(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      this.memory.takeAll()
+      this.delays.clear()
+      return this.backend === undefined ? Effect.void : this.backend.empty
+    })
+  }
 
   /** The topic is being deleted, with all its channels and files. Closing its Scope follows. */
-  readonly delete: Effect.Effect<void, StorageError> = Effect.suspend(() => {
-    this.exiting = true
-    this.memory.takeAll()
-    return Effect.andThen(
-      Effect.forEach(Array.from(this.open.keys()), this.deleteChannel, { discard: true }),
-      this.backend === undefined ? Effect.void : this.backend.delete
-    )
-  })
-
-  private readonly close = (pump: Fiber.Fiber<void>): Effect.Effect<void> =>
-    Effect.gen({ self: this }, function*() {
+  get delete(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
       this.exiting = true
-      yield* Fiber.interrupt(pump)
+      this.memory.takeAll()
+      return Effect.andThen(
+        Effect.forEach(Array.from(this.open.keys()), (name) => this.deleteChannel(name), { discard: true }),
+        this.backend === undefined ? Effect.void : this.backend.delete
+      )
+    })
+  }
+
+  private get close(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      this.exiting = true
+      yield* this.work.stop
       for (const { channel } of this.open.values()) channel.closeConsumers()
       yield* Effect.forEach(Array.from(this.open.values()), ({ scope }) => Scope.close(scope, Exit.void), {
         concurrency: queuesAtOnce,
@@ -275,6 +272,7 @@ export class Topic {
         )
       }
     })
+  }
 
   // ---- handing over
 
@@ -282,20 +280,33 @@ export class Topic {
     return this.started && !this.paused && !this.exiting && this.open.size > 0
   }
 
-  private readonly run: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
-    while (true) {
-      yield* this.work.wait
-      while (this.isPumping && (this.memory.count > 0 || this.reads.isReady)) {
-        // Uninterruptible: a batch that one channel has and another has not would be lost to the other.
-        if (this.memory.count > 0) yield* Effect.uninterruptible(this.handOverAll(this.memory.takeAll()))
-        if (this.reads.isReady && this.isPumping) yield* this.handOverFromDisk
-      }
-    }
-  }).pipe((run) => guard(run, `TOPIC(${this.name})`))
+  private get hasWork(): boolean {
+    return this.isPumping && (this.memory.count > 0 || this.reads.isReady)
+  }
 
-  private handOverAll(spans: ReadonlyArray<Span>): Effect.Effect<void> {
-    const waiting = this.handOver(spans)
-    return waiting.length === 0 ? Effect.void : this.storeOverflows(waiting)
+  /** Hands over what waits in memory; more than a slice of that, and what waits on disk, after turns for everybody else. */
+  private pass(): Effect.Effect<void> | undefined {
+    if (!this.hasWork) return undefined
+    return Effect.andThen(this.handOverMemory, Effect.suspend(() => this.hasWork ? this.goOn : Effect.void))
+  }
+
+  private get goOn(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      while (this.hasWork) {
+        if (this.reads.isReady) yield* this.handOverFromDisk
+        yield* this.surroundings.turns.next
+        if (this.memory.count > 0 && this.isPumping) yield* this.handOverMemory
+      }
+    })
+  }
+
+  /** Uninterruptible: a batch that one channel has and another has not would be lost to the other. */
+  private get handOverMemory(): Effect.Effect<void> {
+    return Effect.uninterruptible(Effect.suspend(() => {
+      const slice = Math.max(1, Math.floor(handOversMax / this.open.size))
+      const waiting = this.handOver(this.memory.take(slice))
+      return waiting.length === 0 ? Effect.void : this.storeOverflows(waiting)
+    }))
   }
 
   /** A channel whose disk fails until the end keeps the messages in memory, to try once more when it is flushed. */
@@ -318,7 +329,7 @@ export class Topic {
     )
   }
 
-  private readonly handOverFromDisk: Effect.Effect<void> = Effect.suspend(() => {
+  private get handOverFromDisk(): Effect.Effect<void> {
     const { backend } = this
     if (backend === undefined) return Effect.void
     const handOver = backend.read(runBytes).pipe(
@@ -336,21 +347,27 @@ export class Topic {
       }),
       Effect.uninterruptible
     )
-    return Effect.asVoid(this.reads.attempt(handOver, () => this.work.call()))
-  })
+    return Effect.asVoid(this.reads.attempt(handOver))
+  }
 
   /** Gives messages to every channel; returns what found no room in the memory of some. */
   private handOver(spans: ReadonlyArray<Span>): ReadonlyArray<Overflow> {
-    const overflows: Array<Overflow> = []
-    for (const { channel } of this.open.values()) {
-      const records: Array<StoredRecords> = []
-      for (const span of spans) {
+    const overflows = new Map<Channel, Array<StoredRecords>>()
+    for (const span of spans) {
+      // Channels that have taken as much write the same bytes.
+      let encoded: StoredRecords | undefined
+      let encodedFrom = -1
+      for (const { channel } of this.open.values()) {
         const taken = channel.put(span.batch, span.end)
-        if (taken < span.end && !channel.ephemeral) records.push(span.batch.encodeRecords(taken, span.end))
+        if (taken === span.end || channel.ephemeral) continue
+        if (encoded === undefined || taken !== encodedFrom) encoded = span.batch.encodeRecords(taken, span.end)
+        encodedFrom = taken
+        const records = overflows.get(channel)
+        if (records === undefined) overflows.set(channel, [encoded])
+        else records.push(encoded)
       }
-      if (records.length > 0) overflows.push({ channel, records })
     }
-    return overflows
+    return Array.from(overflows, ([channel, records]) => ({ channel, records }))
   }
 }
 
@@ -375,11 +392,4 @@ const flushChannel = (channel: Channel): Effect.Effect<void> =>
     ),
     Effect.catch((error) => flushFailed(`CHANNEL(${channel.name})`, error)),
     Effect.asVoid
-  )
-
-/** A defect in an actor's loop is a bug that would otherwise stop its messages silently. */
-const guard = <A>(loop: Effect.Effect<A>, name: string): Effect.Effect<A> =>
-  Effect.tapCause(
-    loop,
-    (cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logFatal(`${name}: stopped`, cause)
   )

@@ -9,6 +9,7 @@ import type { Decoded } from "../../protocol/Decoded.ts"
 import { formatMessageKey } from "../../protocol/Message.ts"
 import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
 import { Clients, ClientState } from "../broker/Clients.ts"
+import * as Input from "../broker/Input.ts"
 import * as Time from "../broker/Time.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
 import { isTlsRequired, NsqdOptions } from "../options/NsqdOptions.ts"
@@ -93,7 +94,7 @@ export const make = Effect.gen(function*() {
       if (pending === undefined) {
         if (++session.work < commandsPerLook || !isTurnOver(session)) continue
         session.send()
-        return Effect.andThen(turns.next, resumeExecution(session))
+        return Effect.andThen(nextTurn(session), resumeExecution(session))
       }
       session.work += effectCommands
       // Answers so far must not wait for this one.
@@ -106,10 +107,16 @@ export const make = Effect.gen(function*() {
     return false
   }
 
+  const nextTurn = (session: Session): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      session.awaitsTurn = true
+      return Effect.ensuring(turns.next, Effect.sync(() => (session.awaitsTurn = false)))
+    })
+
   const resumeExecution = (session: Session): Effect.Effect<boolean, never, Scope.Scope> =>
     Effect.suspend(() => {
       if (session.work >= commandsPerLook && isTurnOver(session)) {
-        return Effect.andThen(turns.next, resumeExecution(session))
+        return Effect.andThen(nextTurn(session), resumeExecution(session))
       }
       const done = executeAll(session)
       return typeof done === "boolean" ? Effect.succeed(done) : done
@@ -130,6 +137,7 @@ export const make = Effect.gen(function*() {
 
     /** Carries out what has arrived. The result is what is still to be done before more can be read, if anything. */
     const proceed = () => {
+      session.inputSteps++
       const arrived = decoder.buffered
       const rest = executeAll(session)
       if (typeof rest !== "boolean") return rest
@@ -186,9 +194,8 @@ export const make = Effect.gen(function*() {
       const now = time.monotonicMillis()
       const deadline = session.lastHeard + 2 * interval
       if (now >= deadline && !session.waiting) {
-        // What arrived while this process stood still has not been read yet: that silence was ours.
-        yield* Effect.yieldNow
-        if (session.lastHeard + 2 * interval > now) continue
+        yield* Input.heard([() => session.inputMark()])
+        if (session.waiting || session.lastHeard + 2 * interval > now) continue
         return yield* Effect.logError(`client(${session.connection.remoteAddress}) - heartbeat timeout`)
       }
       if (now >= next) {

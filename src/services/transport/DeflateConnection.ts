@@ -27,9 +27,11 @@ export const make = Effect.fnUntraced(
       Effect.sync(() => zlib.createInflateRaw({ chunkSize: inflatedBytes })),
       (inflate) => Effect.sync(() => void inflate.destroy())
     )
+    const input = reader(inner, inflate)
     return {
       remoteAddress: inner.remoteAddress,
-      read: reader(inner, inflate),
+      read: input.read,
+      isDecoding: input.isBusy,
       write: output.write,
       cork: output.cork,
       uncork: output.uncork,
@@ -119,7 +121,7 @@ class Output {
 const nextTick: Effect.Effect<void> = Effect.callback((resume) => process.nextTick(resume, Effect.void))
 
 /** The way in. */
-const reader = (inner: Connection, inflate: Zlib.InflateRaw): Connection["read"] => {
+const reader = (inner: Connection, inflate: Zlib.InflateRaw) => {
   const moved = new Wakeup()
   let busy = false
   let ended = false
@@ -155,5 +157,5 @@ const reader = (inner: Connection, inflate: Zlib.InflateRaw): Connection["read"]
     return busy ? wait : refill
   })
   const wait = Effect.andThen(moved.wait, read)
-  return read
+  return { read, isBusy: () => busy }
 }

@@ -65,6 +65,10 @@ export class Session implements CommandGate, Consumer, Client {
   authorization: Authorization | undefined
   /** When the last command was complete, in monotonic ms. */
   lastHeard: number
+  /** Counts what has been read and carried out. */
+  inputSteps = 0
+  /** Commands that have arrived wait for their turn. */
+  awaitsTurn = false
   /** A command is being carried out, and the client is not read from meanwhile: its silence means nothing. */
   waiting = false
   /** Commands, or work of their size, since the connection last looked whether its turn is over. */
@@ -216,6 +220,12 @@ export class Session implements CommandGate, Consumer, Client {
     const { isWritable } = this.outbox
     if (!isWritable) this.refused = true
     return isWritable
+  }
+
+  /** While input is still being decompressed, or waits for its turn, every look counts as a step. */
+  inputMark(): number {
+    if (this.awaitsTurn || this.connection.isDecoding?.() === true) this.inputSteps++
+    return this.inputSteps
   }
 
   close(): void {

@@ -40,6 +40,8 @@ const fruitlessBytesMax = 256 * 1024
 export const make = (inner: Connection, codec: SnappyCodec, turns: Turns): Connection => {
   const encoder = new SnappyEncoder(codec)
   const decoder = new SnappyDecoder(codec)
+  /** What has arrived waits for its turn. */
+  let waits = false
   let fruitlessBytes = 0
 
   const refill: Connection["read"] = Effect.flatMap(inner.read, (bytes) => {
@@ -48,7 +50,9 @@ export const make = (inner: Connection, codec: SnappyCodec, turns: Turns): Conne
       fruitlessBytes += bytes.length
       if (fruitlessBytes < fruitlessBytesMax) return read
       fruitlessBytes = 0
-      return turns.isOver() ? Effect.andThen(turns.next, read) : read
+      if (!turns.isOver()) return read
+      waits = true
+      return Effect.ensuring(turns.next, Effect.sync(() => (waits = false))).pipe(Effect.andThen(read))
     }
     return decoder.atBoundary
       ? Effect.undefined
@@ -66,6 +70,7 @@ export const make = (inner: Connection, codec: SnappyCodec, turns: Turns): Conne
   return {
     remoteAddress: inner.remoteAddress,
     read,
+    isDecoding: () => waits,
     write: (bytes) => {
       inner.write(encoder.encode(bytes))
       return true

@@ -77,6 +77,8 @@ export interface Connection {
   readonly pendingBytes: () => number
   /** Completes when nothing is pending, or the connection is gone. */
   readonly drained: Effect.Effect<void>
+  /** Whether bytes have arrived that are still being decoded for `read`. Absent where that takes no time. */
+  readonly isDecoding?: () => boolean
   /**
    * Goes on inside TLS, on the side that `tls` plays: what has been written is plain, what is read from now on is not, and
    * only the new connection may be used. When it fails the connection may still be written to, until it ends. Absent where there is no TLS.

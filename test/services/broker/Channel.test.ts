@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Random, Scope } from "effect"
+import { Duration, Effect, Exit, Fiber, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { messageKey } from "../../../src/protocol/Message.ts"
 import { Broker, publish } from "../../../src/services/broker/index.ts"
+import { Turns } from "../../../src/services/Turns.ts"
 import { StorageFaults } from "../../../src/testing/FaultyStorage.ts"
 import {
   brokerWith,
@@ -123,6 +124,133 @@ describe("time", () => {
       yield* TestClock.adjust(1)
       yield* until(() => recording.bodies().length === 1)
     }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("a message does not time out while its consumer's input is still being carried out", () =>
+    Effect.gen(function*() {
+      const consumer = yield* join("t", "c", 500, { msgTimeout: 1000 })
+      yield* send("t", ...numbers(500))
+      yield* until(() => consumer.recording.bodies().length === 500)
+      const received = consumer.recording.take()
+      const { channel, subscription } = consumer
+      // After the clock has jumped the acknowledgements are read one by one, a turn each, as from a socket.
+      let read = 0
+      const reading = Effect.gen(function*() {
+        for (const { id } of received.slice(0, 100)) {
+          read++
+          channel.finish(subscription, messageKey(id))
+          yield* Effect.yieldNow
+        }
+        for (const { id } of received.slice(100)) channel.finish(subscription, messageKey(id))
+      })
+      consumer.recording.input(() => read)
+      yield* TestClock.adjust(999)
+      yield* Effect.forkChild(reading)
+      yield* TestClock.adjust(5000)
+      yield* until(() => channel.inFlightCount === 0)
+      assert.strictEqual(channel.timeoutCount, 0)
+      assert.strictEqual(subscription.finishCount, 500)
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("a consumer that sends without a pause cannot keep its messages from timing out", () =>
+    Effect.gen(function*() {
+      const consumer = yield* join("t", "c", 1, { msgTimeout: 1000 })
+      let read = 0
+      consumer.recording.input(() => read++)
+      yield* send("t", "a")
+      yield* until(() => consumer.recording.bodies().length === 1)
+      yield* TestClock.adjust(1000)
+      yield* until(() => consumer.channel.timeoutCount === 1)
+      yield* until(() => consumer.recording.bodies().length === 2)
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("deferred messages do not wait until consumers have been heard", () =>
+    Effect.gen(function*() {
+      const consumer = yield* join("t", "c", 2, { msgTimeout: 1000 })
+      yield* send("t", "held")
+      yield* until(() => consumer.recording.bodies().length === 1)
+      yield* publish("t", Buffer.from("due"), { delay: 1000 })
+      let read = 0
+      consumer.recording.input(() => read++)
+      yield* TestClock.adjust(1000)
+      yield* until(() => consumer.recording.bodies().length === 3)
+      assert.deepStrictEqual(consumer.recording.bodies(), ["held", "due", "held"])
+    }).pipe(Effect.provide(brokerWith())))
+})
+
+describe("hundreds of thousands of messages at once", () => {
+  const many = 100_000
+  const oneByOne: Turns = { isOver: () => false, next: Effect.yieldNow }
+  /** The most that `count` changes between two turns of the event loop, until `isDone`. */
+  const largestStep = (count: () => number, isDone: () => boolean) =>
+    Effect.gen(function*() {
+      let largest = 0
+      for (let before = count(); !isDone();) {
+        yield* Effect.yieldNow
+        largest = Math.max(largest, Math.abs(count() - before))
+        before = count()
+      }
+      return largest
+    })
+  const holding = Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const consumer = yield* Scope.provide(join("t", "c", many, { msgTimeout: 1000 }), scope)
+    yield* send("t", ...numbers(many))
+    yield* until(() => consumer.channel.inFlightCount === many)
+    consumer.channel.setReady(consumer.subscription, 0)
+    return { ...consumer, scope }
+  })
+
+  it.effect("time out in slices", () =>
+    Effect.gen(function*() {
+      const { channel } = yield* holding
+      const watching = yield* Effect.forkChild(
+        largestStep(() => channel.inFlightCount, () => channel.inFlightCount === 0),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust(1000)
+      assert.isAtMost(yield* Fiber.join(watching), 2048)
+      assert.strictEqual(channel.timeoutCount, many)
+      assert.strictEqual(channel.depth, many)
+    }).pipe(Effect.provide(brokerWith({ memQueueSize: 2 * many })), Effect.provideService(Turns, oneByOne)))
+
+  it.effect("become due in slices", () =>
+    Effect.gen(function*() {
+      const { channel, recording, subscription } = yield* holding
+      for (const { id } of recording.take()) channel.requeue(subscription, messageKey(id), 5000)
+      const watching = yield* Effect.forkChild(
+        largestStep(() => channel.deferredCount, () => channel.deferredCount === 0),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust(5000)
+      assert.isAtMost(yield* Fiber.join(watching), 2048)
+      assert.strictEqual(channel.depth, many)
+    }).pipe(Effect.provide(brokerWith({ memQueueSize: 2 * many })), Effect.provideService(Turns, oneByOne)))
+
+  it.effect("come back in slices when their consumer leaves", () =>
+    Effect.gen(function*() {
+      const { channel, scope } = yield* holding
+      const watching = yield* Effect.forkChild(
+        largestStep(() => channel.inFlightCount, () => channel.inFlightCount === 0),
+        { startImmediately: true }
+      )
+      yield* Scope.close(scope, Exit.void)
+      assert.isAtMost(yield* Fiber.join(watching), 2048)
+      assert.strictEqual(channel.depth, many)
+    }).pipe(Effect.provide(brokerWith({ memQueueSize: 2 * many })), Effect.provideService(Turns, oneByOne)))
+
+  it.effect("are gone at once when the channel is emptied, and the consumer can go on", () =>
+    Effect.gen(function*() {
+      const { channel, recording, subscription } = yield* holding
+      const emptying = yield* Effect.forkChild(channel.empty, { startImmediately: true })
+      assert.strictEqual(channel.inFlightCount, 0)
+      const [first] = recording.take()
+      assert.strictEqual(channel.finish(subscription, messageKey(first!.id)), "not in flight")
+      yield* Fiber.join(emptying)
+      channel.setReady(subscription, 1)
+      yield* send("t", "next")
+      yield* until(() => recording.bodies().length === 1)
+      assert.deepStrictEqual(recording.bodies(), ["next"])
+    }).pipe(Effect.provide(brokerWith({ memQueueSize: 2 * many })), Effect.provideService(Turns, oneByOne)))
 })
 
 describe("pausing", () => {

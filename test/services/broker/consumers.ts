@@ -19,6 +19,7 @@ export const recordingConsumer = (window = Infinity) => {
   let unflushed = 0
   let writable = true
   let closed = false
+  let inputMark = () => 0
   let flushes = 0
   const consumer: Consumer = {
     deliver: (frames, start, end, count) => {
@@ -38,6 +39,7 @@ export const recordingConsumer = (window = Infinity) => {
       unflushed = 0
     },
     isWritable: () => writable && unflushed < window,
+    inputMark: () => inputMark(),
     close: () => {
       closed = true
     }
@@ -49,6 +51,10 @@ export const recordingConsumer = (window = Infinity) => {
     bodies: (): ReadonlyArray<string> => received.map(({ body }) => body),
     flushes: () => flushes,
     isClosed: () => closed,
+    /** From now on this is what shows how far its input has been carried out. */
+    input: (mark: () => number) => {
+      inputMark = mark
+    },
     block: () => {
       writable = false
     },

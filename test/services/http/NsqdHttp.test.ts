@@ -203,6 +203,7 @@ describe("/stats", () => {
         deliver: () => {},
         flush: () => {},
         isWritable: () => true,
+        inputMark: () => 0,
         close: () => {},
         stats: () => connection
       }
