@@ -17,7 +17,7 @@ import type { QueueRange } from "../../protocol/QueueState.ts"
 import { ExitStatus } from "../ExitStatus.ts"
 import { Disk, type DiskError } from "./Disk.ts"
 import { OutstandingRun, type RunOwner } from "./OutstandingRun.ts"
-import { type Append, QueueActivity } from "./QueueActivity.ts"
+import { type Append, QueueActivity, type QueueOperation } from "./QueueActivity.ts"
 import type { QueueInventory } from "./QueueInventory.ts"
 import { recoverQueue } from "./QueueRecovery.ts"
 import { type Snapshot, StateFile } from "./StateFile.ts"
@@ -121,7 +121,7 @@ export class DiskQueue implements BackendQueue, RunOwner {
       const found = yield* recoverQueue(
         this.disk,
         this.label,
-        (file) => this.pathOf(file),
+        (file) => Path.join(this.options.dataPath, dataFileName(this.name, file)),
         maxMsgSize,
         inventory,
         loaded
@@ -130,44 +130,29 @@ export class DiskQueue implements BackendQueue, RunOwner {
       this.again = [...found.unsettled]
       this.cursor = found.read
       this.tail = found.write
+      const isNew = inventory.data.length === 0 && !inventory.hasMetadata
+      if (!found.trustsChecksums && inventory.sums.length > 0) yield* this.activate().removeSums(inventory.sums)
       if (found.torn !== undefined) yield* this.cut(found.torn)
       if (found.finished.length > 0) this.activate().finished.push(...found.finished)
-      if (!inventory.hasState) yield* this.createState(inventory)
+      if (!inventory.hasState) {
+        const created = Effect.catch(this.state.create(this.snapshot()), (error) =>
+          // A new queue does not come to be; one that has messages works all the same.
+          isNew ? Effect.fail(error) : this.report("sync", error))
+        yield* created
+        if (this.activity !== undefined) this.change()
+      }
       if (found.changed) this.change()
     })
   }
 
-  /** A new queue whose state cannot be written does not come to be; one that has messages works all the same. */
-  private createState(inventory: QueueInventory): Effect.Effect<void, DiskError> {
-    const isNew = inventory.data.length === 0 && !inventory.hasMetadata
-    return this.state.create(this.snapshot()).pipe(
-      Effect.catch((error) => {
-        if (isNew) return Effect.fail(error)
-        this.change()
-        return this.report("state", error)
-      })
-    )
-  }
-
   /** Cuts off a record that a crash tore, so that nobody takes it for damage later. */
-  private cut({ file, offset }: QueuePosition): Effect.Effect<void> {
-    const path = this.pathOf(file)
-    return Effect.acquireUseRelease(
-      this.disk.create(path),
-      (opened) =>
-        Effect.andThen(
-          opened.truncate(offset),
-          Effect.logWarning(`${this.label} cut off a torn record at ${offset} of ${path}`)
-        ),
-      (opened) => opened.close
-    ).pipe(
-      Effect.catch((error) => {
-        this.activate().sealed.set(file, offset)
-        return Effect.logError(
-          `${this.label} failed to cut off a torn record at ${offset} of ${path} - ${error.message}`
-        )
-      })
-    )
+  private cut(position: QueuePosition): Effect.Effect<void> {
+    const activity = this.activate()
+    const what = `a torn record at ${position.offset} of ${activity.pathOf(position.file)}`
+    return Effect.matchEffect(activity.files.cut(position), {
+      onSuccess: () => Effect.logWarning(`${this.label} cut off ${what}`),
+      onFailure: (error) => Effect.logError(`${this.label} failed to cut off ${what} - ${error.message}`)
+    })
   }
 
   // ---- state
@@ -176,13 +161,9 @@ export class DiskQueue implements BackendQueue, RunOwner {
     return `DISKQUEUE(${this.name})`
   }
 
-  private pathOf(file: number): string {
-    return Path.join(this.options.dataPath, dataFileName(this.name, file))
-  }
-
   private activate(): QueueActivity {
     if (this.activity !== undefined) return this.activity
-    this.activity = new QueueActivity(this.disk, (file) => this.pathOf(file), this.options, this.numbers, this.tail)
+    this.activity = new QueueActivity(this.disk, this.name, this.options, this.numbers, this.tail)
     this.host.changed(this)
     return this.activity
   }
@@ -209,18 +190,13 @@ export class DiskQueue implements BackendQueue, RunOwner {
     return { depth, read: this.cursor, write: this.tail, unsettled }
   }
 
-  /** Reports a failure once, until the operation works again. */
-  private report(operation: "read" | "write" | "state", error: DiskError | undefined): Effect.Effect<void> {
+  private report(operation: QueueOperation, error: DiskError | undefined): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const { failures } = this.activate()
-      const before = failures[operation]
-      if (before === undefined && error === undefined) return Effect.void
-      failures[operation] = error
-      this.host.note(this.name, failures.write ?? failures.read ?? failures.state)
-      if (error === undefined) return Effect.logInfo(`${this.label} ${works[operation]} again`)
-      return before?.message === error.message
-        ? Effect.void
-        : Effect.logError(`${this.label} failed to ${fails[operation]} - ${error.message}`)
+      const activity = this.activate()
+      if (error === undefined && !activity.hasFailed(operation)) return Effect.void
+      const { failure, log } = activity.outcome(operation, error)
+      this.host.note(this.name, failure)
+      return log
     })
   }
 
@@ -294,7 +270,7 @@ export class DiskQueue implements BackendQueue, RunOwner {
         (error) => error.code === "ENOSPC",
         (error) =>
           Effect.flatMap(
-            this.removeFinished(activity),
+            activity.removeFinished(),
             (removed) => removed ? this.commit(activity, runs) : Effect.fail(error)
           )
       ),
@@ -335,56 +311,34 @@ export class DiskQueue implements BackendQueue, RunOwner {
     })
   }
 
-  /** Removes files of which nothing is needed; whether there were any. One that was damaged is set aside instead. */
-  private removeFinished(activity: QueueActivity): Effect.Effect<boolean> {
-    return Effect.suspend(() => {
-      const { finished } = activity
-      if (finished.length === 0) return Effect.succeed(false)
-      activity.finished = []
-      return Effect.as(Effect.forEach(finished, (file) => this.removeFile(activity, file), { discard: true }), true)
-    })
-  }
-
-  private removeFile(activity: QueueActivity, file: number): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      const path = this.pathOf(file)
-      if (activity.damaged.has(file)) {
-        yield* Effect.logWarning(`${this.label} saving bad file as ${path}.bad`)
-        yield* this.disk.rename(path, `${path}.bad`)
-      } else yield* this.disk.remove(path)
-      this.forget(activity, file)
-    }).pipe(
-      Effect.catchIf((error) => error.code === "ENOENT", () => Effect.sync(() => this.forget(activity, file))),
-      // It is tried again when the queue is opened the next time.
-      Effect.catch((error) => Effect.logError(`${this.label} failed to remove a finished file - ${error.message}`))
-    )
-  }
-
-  private forget(activity: QueueActivity, file: number): void {
-    const at = this.numbers.indexOf(file)
-    if (at >= 0) this.numbers.splice(at, 1)
-    activity.damaged.delete(file)
-    activity.sealed.delete(file)
-  }
-
   // ---- syncing
 
   private sync(activity: QueueActivity): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       activity.isSyncDue = false
       activity.operations = 0
-      yield* this.removeFinished(activity)
+      yield* activity.removeFinished()
       this.isUnsynced = false
       this.isChanged = false
       yield* activity.files.sync()
+      yield* this.flushSums(activity)
       yield* this.state.sync(this.snapshot(), true)
     }).pipe(Effect.tapError(() => Effect.sync(() => this.change())))
   }
 
+  /** Checksums that cannot be written keep nobody waiting. */
+  private flushSums(activity: QueueActivity): Effect.Effect<void> {
+    if (!activity.sums.hasPending) return Effect.void
+    return Effect.matchEffect(activity.sums.flush(), {
+      onSuccess: () => this.report("write checksums", undefined),
+      onFailure: (error) => this.report("write checksums", error)
+    })
+  }
+
   private trySync(activity: QueueActivity): Effect.Effect<void> {
     return Effect.matchEffect(this.sync(activity), {
-      onSuccess: () => this.report("state", undefined),
-      onFailure: (error) => this.report("state", error)
+      onSuccess: () => this.report("sync", undefined),
+      onFailure: (error) => this.report("sync", error)
     })
   }
 
@@ -402,11 +356,12 @@ export class DiskQueue implements BackendQueue, RunOwner {
     return Effect.suspend(() => {
       const activity = this.activate()
       return activity.exclusively(Effect.gen({ self: this }, function*() {
-        yield* this.removeFinished(activity)
+        yield* activity.removeFinished()
         if (!this.isChanged || this.isClosed) return
         this.isChanged = false
+        yield* this.flushSums(activity)
         // The next sync tries again, and clears the failure when it succeeds.
-        yield* Effect.catch(this.state.save(this.snapshot()), (error) => this.report("state", error))
+        yield* Effect.catch(this.state.save(this.snapshot()), (error) => this.report("sync", error))
       }))
     })
   }
@@ -429,9 +384,9 @@ export class DiskQueue implements BackendQueue, RunOwner {
         while (this.hasMore) {
           const run = yield* Effect.catch(this.readOnce(activity, maxBytes), (error) =>
             error.code === "ENOENT"
-              ? this.skip(activity, error.text)
+              ? this.skip(activity, error.text, Infinity)
               : Effect.andThen(this.report("read", error), Effect.fail(storageError(error))))
-          if (activity.failures.read !== undefined) yield* this.report("read", undefined)
+          yield* this.report("read", undefined)
           if (run !== undefined) return run
         }
         if (this.waiting !== 0) {
@@ -448,13 +403,20 @@ export class DiskQueue implements BackendQueue, RunOwner {
     return Effect.gen({ self: this }, function*() {
       const [range] = this.again
       const from = range === undefined ? this.cursor : { file: range.file, offset: range.from }
-      const opened = yield* activity.reader(from.file)
-      const end = from.file === this.tail.file ? this.tail.offset : yield* activity.endOf(opened)
+      const opened = yield* activity.reader.fileFor(from.file)
+      const isTail = from.file === this.tail.file
+      const sealedAt = isTail ? this.tail.offset : activity.sealed.get(from.file)
+      const end = sealedAt ?? (yield* activity.reader.sizeOf(opened))
       const limit = Math.min(end, range?.to ?? Infinity)
-      if (from.offset >= limit) return this.leave(range)
-      const result = yield* activity.readRecords(opened, from.offset, limit, maxBytes)
-      if (typeof result === "string") return yield* this.skip(activity, result)
-      const { bytes, count, starts } = result
+      if (from.offset >= limit) {
+        const missing = isTail || range !== undefined ? undefined : yield* activity.reader.missingAt(opened, end)
+        return missing === undefined ? this.leave(range) : yield* this.skip(activity, missing, Infinity)
+      }
+      const unverifiedFrom = activity.sums.pendingFrom(from.file)
+      const result = yield* activity.reader.read(opened, from.offset, limit, maxBytes, unverifiedFrom)
+      if (result._tag === "Damage") return yield* this.skip(activity, result.problem, result.next)
+      const { bytes, starts } = result
+      const count = starts.length - 1
       const size = starts[count]!
       if (range === undefined) this.cursor = { file: from.file, offset: from.offset + size }
       else this.again[0] = { ...range, from: range.from + size }
@@ -491,21 +453,36 @@ export class DiskQueue implements BackendQueue, RunOwner {
     this.change()
   }
 
-  /** The rest of a file cannot be read: reading goes on with the next one, and the file is set aside once it is finished. */
-  private skip(activity: QueueActivity, problem: string): Effect.Effect<undefined> {
+  /** Something cannot be read: reading goes on at `next`, and the file is set aside once it is finished. */
+  private skip(activity: QueueActivity, problem: string, next: number): Effect.Effect<undefined> {
     return Effect.gen({ self: this }, function*() {
       const [range] = this.again
       const { file, offset } = range === undefined ? this.cursor : { file: range.file, offset: range.from }
-      yield* Effect.logError(`${this.label} reading at ${offset} of ${this.pathOf(file)} - ${problem}`)
+      const where = next === Infinity ? "the rest of the file" : `${next - offset} bytes`
+      yield* Effect.logError(
+        `${this.label} reading at ${offset} of ${activity.pathOf(file)} - ${problem}, skipping ${where}`
+      )
       activity.damaged.add(file)
-      if (range === undefined && file === this.tail.file) {
-        yield* activity.exclusively(Effect.suspend(() => {
-          if (file !== this.tail.file) return Effect.void
-          this.tail = { file: file + 1, offset: 0 }
-          return activity.files.moveTo(this.tail)
-        }))
+      this.change()
+      if (range !== undefined) {
+        if (next >= range.to) return this.leave(range)
+        this.again[0] = { ...range, from: next }
+        return undefined
       }
-      return this.leave(range)
+      // Nothing is added to a damaged file.
+      if (file === this.tail.file) yield* activity.exclusively(this.moveTail(activity, file))
+      if (next === Infinity) this.leaveFile()
+      else this.cursor = { file, offset: next }
+      return undefined
+    })
+  }
+
+  private moveTail(activity: QueueActivity, file: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (file !== this.tail.file) return Effect.void
+      activity.sealed.set(file, this.tail.offset)
+      this.tail = { file: file + 1, offset: 0 }
+      return activity.files.moveTo(this.tail)
     })
   }
 
@@ -542,19 +519,13 @@ export class DiskQueue implements BackendQueue, RunOwner {
   private clear(): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       const activity = this.activate()
-      const next = Math.max(activity.files.end.file, this.numbers.at(-1) ?? 0) + 1
-      activity.forgetAll()
       this.waiting = 0
       this.isChanged = false
       this.isUnsynced = false
       this.again = noRanges
-      this.cursor = this.tail = { file: next, offset: 0 }
-      yield* activity.files.moveTo(this.tail)
-      yield* activity.closeReader()
-      for (const file of this.numbers.slice()) {
-        yield* this.disk.remove(this.pathOf(file))
-        this.forget(activity, file)
-      }
+      this.cursor = this.tail = { file: Math.max(activity.files.end.file, this.numbers.at(-1) ?? 0) + 1, offset: 0 }
+      yield* activity.reset(this.tail)
+      for (const file of this.numbers.slice()) yield* activity.remove(file)
     })
   }
 
@@ -581,6 +552,3 @@ export class DiskQueue implements BackendQueue, RunOwner {
     })
   }
 }
-
-const fails = { read: "read", write: "write", state: "sync" }
-const works = { read: "reads", write: "writes", state: "syncs" }

@@ -1,12 +1,15 @@
 /**
- * What a disk queue needs only while it is in use: open files, what publishers wait for, what was read and is not settled.
- * A queue at rest has none.
+ * What a disk queue needs only while it is in use: open files, what publishers wait for, what was read and is not settled,
+ * files to remove. A queue at rest has none.
  */
 import { Effect, Semaphore } from "effect"
-import { isRecordSize, type QueuePosition, recordStarts, walkRecords } from "../../protocol/DiskQueueFormat.ts"
-import type { Disk, DiskError, DiskFile } from "./Disk.ts"
+import * as Path from "node:path"
+import { checksumFileName, dataFileName, type QueuePosition } from "../../protocol/DiskQueueFormat.ts"
+import { ChecksumWriter } from "./ChecksumWriter.ts"
+import type { Disk, DiskError } from "./Disk.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"
 import { QueueFiles } from "./QueueFiles.ts"
+import { QueueReader } from "./QueueReader.ts"
 import type { RecordRun, StorageError } from "./Storage.ts"
 
 export interface Append {
@@ -14,27 +17,13 @@ export interface Append {
   readonly resume: (effect: Effect.Effect<void, StorageError>) => void
 }
 
-/** The file that is being read. */
-interface OpenReader {
-  readonly number: number
-  readonly file: DiskFile
-  /** Once the file is finished, how much of it is valid. */
-  size: number | undefined
-}
-
-/** Records that were read. */
-export interface ReadRecords {
-  readonly bytes: Buffer
-  readonly count: number
-  /** Where each of them starts in `bytes`, and where the last one ends. */
-  readonly starts: Int32Array
-}
-
-/** A read shows at least how large the next record is. */
-const minReadBytes = 4
+/** What may fail on its own. */
+export type QueueOperation = "write" | "read" | "sync" | "write checksums"
 
 export class QueueActivity {
+  readonly sums: ChecksumWriter
   readonly files: QueueFiles
+  readonly reader: QueueReader
   /** What was read and is not settled. */
   readonly runs = new Set<OutstandingRun>()
   private readonly runsOf = new Map<number, number>()
@@ -44,11 +33,6 @@ export class QueueActivity {
   readonly damaged = new Set<number>()
   /** Files with bytes behind their valid part, and where that part ends. */
   readonly sealed = new Map<number, number>()
-  readonly failures: Record<"read" | "write" | "state", DiskError | undefined> = {
-    read: undefined,
-    write: undefined,
-    state: undefined
-  }
   appends: Array<Append> = []
   /** Messages written and read since the last sync. */
   operations = 0
@@ -56,9 +40,11 @@ export class QueueActivity {
   /** Whether a fiber writes or is about to. */
   isWriting = false
   private readonly disk: Disk["Service"]
-  private readonly pathOf: (file: number) => string
-  private readonly maxMsgSize: number
-  private open: OpenReader | undefined
+  private readonly name: string
+  private readonly dataPath: string
+  /** The numbers of the data files that exist, ascending; the queue's own list. */
+  private readonly numbers: Array<number>
+  private readonly failures = new Map<QueueOperation, DiskError>()
   /** Work under way or waiting for its turn. */
   private working = 0
   private readonly readLock = Semaphore.makeUnsafe(1)
@@ -66,23 +52,41 @@ export class QueueActivity {
 
   constructor(
     disk: Disk["Service"],
-    pathOf: (file: number) => string,
-    options: { readonly maxBytesPerFile: number; readonly maxMsgSize: number },
+    name: string,
+    options: { readonly dataPath: string; readonly maxBytesPerFile: number; readonly maxMsgSize: number },
     numbers: Array<number>,
     end: QueuePosition
   ) {
     this.disk = disk
-    this.pathOf = pathOf
-    this.maxMsgSize = options.maxMsgSize
-    this.files = new QueueFiles(disk, pathOf, options.maxBytesPerFile, numbers, this.sealed, end)
+    this.name = name
+    this.dataPath = options.dataPath
+    this.numbers = numbers
+    const data = (file: number) => this.pathOf(file)
+    const sums = (file: number) => this.sumsPathOf(file)
+    this.sums = new ChecksumWriter(disk, sums)
+    this.files = new QueueFiles(disk, data, this.sums, options.maxBytesPerFile, numbers, this.sealed, end)
+    this.reader = new QueueReader(disk, { data, sums }, options.maxMsgSize)
   }
+
+  pathOf(file: number): string {
+    return Path.join(this.dataPath, dataFileName(this.name, file))
+  }
+
+  private sumsPathOf(file: number): string {
+    return Path.join(this.dataPath, checksumFileName(this.name, file))
+  }
+
+  private get label(): string {
+    return `DISKQUEUE(${this.name})`
+  }
+
+  // ---- turns
 
   /** Whether nothing is lost by forgetting this: only the work that asks is under way. */
   get isIdle(): boolean {
-    const { damaged, failures, finished, runs, sealed } = this
-    const isClean = runs.size + finished.length + damaged.size + sealed.size + this.appends.length === 0
-    const hasFailed = failures.read !== undefined || failures.write !== undefined || failures.state !== undefined
-    return isClean && !hasFailed && !this.isWriting && !this.isSyncDue && this.working === 1
+    const kept = this.runs.size + this.finished.length + this.damaged.size + this.sealed.size + this.appends.length
+    return kept + this.failures.size === 0 && !this.sums.hasPending && !this.isWriting && !this.isSyncDue &&
+      this.working === 1
   }
 
   /** Runs work that writes, one at a time and to its end. */
@@ -100,6 +104,21 @@ export class QueueActivity {
     this.working++
     return Effect.ensuring(work, Effect.sync(() => this.working--))
   }
+
+  /** The next appends that go out together: at least one, about `maxBytes`. */
+  takeGroup(maxBytes: number): ReadonlyArray<Append> {
+    let size = 0
+    let count = 0
+    while (count < this.appends.length && size < maxBytes) {
+      for (const run of this.appends[count]!.runs) size += run.end - run.start
+      count++
+    }
+    const group = this.appends.slice(0, count)
+    this.appends = this.appends.slice(count)
+    return group
+  }
+
+  // ---- what is outstanding
 
   addRun(run: OutstandingRun): void {
     this.runs.add(run)
@@ -119,74 +138,95 @@ export class QueueActivity {
     return this.runsOf.has(file)
   }
 
-  /** The next appends that go out together: at least one, about `maxBytes`. */
-  takeGroup(maxBytes: number): ReadonlyArray<Append> {
-    let size = 0
-    let count = 0
-    while (count < this.appends.length && size < maxBytes) {
-      for (const run of this.appends[count]!.runs) size += run.end - run.start
-      count++
-    }
-    const group = this.appends.slice(0, count)
-    this.appends = this.appends.slice(count)
-    return group
+  // ---- health
+
+  /** Notes the outcome of an operation. Returns the queue's failure, and what the log says, once, when that changes. */
+  outcome(operation: QueueOperation, error: DiskError | undefined): {
+    readonly failure: DiskError | undefined
+    readonly log: Effect.Effect<void>
+  } {
+    const before = this.failures.get(operation)
+    if (error === undefined) this.failures.delete(operation)
+    else this.failures.set(operation, error)
+    const [failure] = this.failures.values()
+    const log = error === undefined
+      ? Effect.logInfo(`${this.label} can ${operation} again`)
+      : Effect.logError(`${this.label} failed to ${operation} - ${error.message}`)
+    return { failure, log: before?.message === error?.message ? Effect.void : log }
   }
 
-  /** The data file `number`, opened for reading. */
-  reader(number: number): Effect.Effect<OpenReader, DiskError> {
-    if (this.open !== undefined && this.open.number === number) return Effect.succeed(this.open)
-    return Effect.andThen(
-      this.closeReader(),
-      Effect.map(this.disk.open(this.pathOf(number)), (file) => this.open = { number, file, size: undefined })
-    )
+  hasFailed(operation: QueueOperation): boolean {
+    return this.failures.has(operation)
   }
 
-  /** Where the valid part of a file ends that is not written any more. */
-  endOf(opened: OpenReader): Effect.Effect<number, DiskError> {
-    const known = this.sealed.get(opened.number) ?? opened.size
-    if (known !== undefined) return Effect.succeed(known)
-    return Effect.map(opened.file.size, (size) => opened.size = size)
-  }
+  // ---- files
 
-  /** Whole records from `from` on, at least one, about `maxBytes` and not beyond `end`; or why the next one cannot be read. */
-  readRecords(
-    { file }: OpenReader,
-    from: number,
-    end: number,
-    maxBytes: number
-  ): Effect.Effect<ReadRecords | string, DiskError> {
-    return Effect.gen({ self: this }, function*() {
-      let bytes: Buffer = Buffer.allocUnsafeSlow(Math.min(Math.max(maxBytes, minReadBytes), end - from))
-      let walk = walkRecords(bytes, 0, yield* file.read(bytes, from), this.maxMsgSize)
-      const { next } = walk
-      if (walk.count === 0 && next !== undefined && isRecordSize(next, this.maxMsgSize) && from + 4 + next <= end) {
-        bytes = Buffer.allocUnsafeSlow(4 + next)
-        walk = walkRecords(bytes, 0, yield* file.read(bytes, from), this.maxMsgSize)
-      }
-      if (walk.count > 0) return { bytes, count: walk.count, starts: recordStarts(bytes, 0, walk.count) }
-      const isWhole = walk.next !== undefined && from + 4 + walk.next <= end
-      return isWhole ? `invalid message read size (${walk.next})` : "unexpected EOF"
-    })
-  }
-
-  closeReader(): Effect.Effect<void> {
+  /** Removes files of which nothing is needed; whether there were any. One that was damaged is set aside instead. */
+  removeFinished(): Effect.Effect<boolean> {
     return Effect.suspend(() => {
-      const { open } = this
-      this.open = undefined
-      return open === undefined ? Effect.void : open.file.close
+      const { finished } = this
+      if (finished.length === 0) return Effect.succeed(false)
+      this.finished = []
+      const remove = (file: number) =>
+        Effect.catch(this.damaged.has(file) ? this.setAside(file) : this.remove(file), (error) =>
+          // It is tried again when the queue is opened the next time.
+          Effect.logError(`${this.label} failed to remove a finished file - ${error.message}`))
+      return Effect.as(Effect.forEach(finished, remove, { discard: true }), true)
     })
   }
 
-  /** The queue has been emptied. */
-  forgetAll(): void {
-    this.runs.clear()
-    this.runsOf.clear()
-    this.finished = []
-    this.operations = 0
-    this.isSyncDue = false
+  /** Removes a data file and its checksums. */
+  remove(file: number): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      yield* this.disk.remove(this.pathOf(file))
+      this.forget(file)
+      yield* this.sums.drop(file)
+      yield* this.disk.remove(this.sumsPathOf(file))
+    })
   }
 
+  private setAside(file: number): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      yield* Effect.ignore(this.sums.flush())
+      yield* this.sums.drop(file)
+      for (const path of [this.pathOf(file), this.sumsPathOf(file)]) {
+        const rename = Effect.tap(
+          this.disk.rename(path, `${path}.bad`),
+          () => Effect.logWarning(`${this.label} saving bad file as ${path}.bad`)
+        )
+        yield* Effect.catchIf(rename, (error) => error.code === "ENOENT", () => Effect.void)
+      }
+      this.forget(file)
+    })
+  }
+
+  private forget(file: number): void {
+    const at = this.numbers.indexOf(file)
+    if (at >= 0) this.numbers.splice(at, 1)
+    this.damaged.delete(file)
+    this.sealed.delete(file)
+  }
+
+  /** Removes checksums that do not belong to the data files any more. */
+  removeSums(files: ReadonlyArray<number>): Effect.Effect<void, DiskError> {
+    return Effect.forEach(files, (file) => this.disk.remove(this.sumsPathOf(file)), { discard: true })
+  }
+
+  /** Forgets what the queue held, and goes on at `next`. The data files stay. */
+  reset(next: QueuePosition): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.runs.clear()
+      this.runsOf.clear()
+      this.finished = []
+      this.operations = 0
+      this.isSyncDue = false
+      this.sums.takeBack(0, 0)
+      return Effect.andThen(this.files.moveTo(next), this.close())
+    })
+  }
+
+  /** Closes all files until they are needed again. */
   close(): Effect.Effect<void> {
-    return Effect.andThen(this.files.close(), this.closeReader())
+    return Effect.andThen(this.files.close(), Effect.andThen(this.sums.close(), this.reader.close()))
   }
 }

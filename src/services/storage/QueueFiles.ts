@@ -4,12 +4,14 @@
  */
 import { Effect } from "effect"
 import { type QueuePosition, walkRecords } from "../../protocol/DiskQueueFormat.ts"
+import type { ChecksumWriter } from "./ChecksumWriter.ts"
 import type { Disk, DiskError, DiskFile } from "./Disk.ts"
 import type { RecordRun } from "./Storage.ts"
 
 export class QueueFiles {
   private readonly disk: Disk["Service"]
   private readonly pathOf: (file: number) => string
+  private readonly sums: ChecksumWriter
   private readonly maxBytesPerFile: number
   /** The numbers of the data files that exist, ascending; the queue's own list. */
   private readonly numbers: Array<number>
@@ -23,6 +25,7 @@ export class QueueFiles {
   constructor(
     disk: Disk["Service"],
     pathOf: (file: number) => string,
+    sums: ChecksumWriter,
     maxBytesPerFile: number,
     numbers: Array<number>,
     sealed: Map<number, number>,
@@ -30,6 +33,7 @@ export class QueueFiles {
   ) {
     this.disk = disk
     this.pathOf = pathOf
+    this.sums = sums
     this.maxBytesPerFile = maxBytesPerFile
     this.numbers = numbers
     this.sealed = sealed
@@ -51,41 +55,44 @@ export class QueueFiles {
   /** Writes records; true when a file was finished, which is synced then. */
   write(runs: ReadonlyArray<RecordRun>): Effect.Effect<boolean, DiskError> {
     return Effect.gen({ self: this }, function*() {
-      let buffers: Array<Uint8Array> = []
+      let parts: Array<RecordRun> = []
       let size = 0
       let rolled = false
       for (let run of runs) {
         while (run.count > 0) {
           const part = this.fitting(run, this.next.offset + size)
           if (part.count > 0) {
-            const isWhole = run.start === 0 && part.end === run.bytes.length
-            buffers.push(isWhole ? run.bytes : run.bytes.subarray(run.start, part.end))
+            parts.push({ bytes: run.bytes, start: run.start, ...part })
             size += part.end - run.start
           }
           run = { bytes: run.bytes, start: part.end, end: run.end, count: run.count - part.count }
           if (run.count === 0) continue
-          if (size > 0) yield* this.put(buffers, size)
-          buffers = []
+          if (size > 0) yield* this.put(parts, size)
+          parts = []
           size = 0
           yield* this.sync()
           this.next = { file: this.next.file + 1, offset: 0 }
           rolled = true
         }
       }
-      if (size > 0) yield* this.put(buffers, size)
+      if (size > 0) yield* this.put(parts, size)
       return rolled
     })
   }
 
-  private put(buffers: ReadonlyArray<Uint8Array>, size: number): Effect.Effect<void, DiskError> {
+  private put(parts: ReadonlyArray<RecordRun>, size: number): Effect.Effect<void, DiskError> {
     return Effect.suspend(() => {
       const at = this.next
+      const buffers = parts.map(({ bytes, end, start }) =>
+        start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end)
+      )
       this.unsynced = true
       return Effect.tap(
         Effect.flatMap(this.fileFor(at.file), (file) => file.write(buffers, at.offset)),
         () =>
           Effect.sync(() => {
             this.next = { file: at.file, offset: at.offset + size }
+            this.sums.add(at.file, at.offset, parts)
           })
       )
     })
@@ -129,16 +136,22 @@ export class QueueFiles {
     return Effect.gen({ self: this }, function*() {
       const last = this.next.file
       yield* this.close()
+      this.sums.takeBack(before.file, before.offset)
       this.next = before.offset === 0 ? before : { file: before.file + 1, offset: 0 }
       for (let file = before.file + 1; file <= last; file++) yield* this.discard(file)
       if (before.offset === 0) return yield* this.discard(before.file)
-      const cut = Effect.acquireUseRelease(
-        this.disk.create(this.pathOf(before.file)),
-        (file) => file.truncate(before.offset),
-        (file) => file.close
-      )
-      yield* Effect.catch(cut, () => Effect.sync(() => void this.sealed.set(before.file, before.offset)))
+      // Where that fails, reading stops there.
+      yield* Effect.ignore(this.cut(before))
     })
+  }
+
+  /** Cuts off what lies behind a position. Fails when it stays there; it is not read then. */
+  cut({ file, offset }: QueuePosition): Effect.Effect<void, DiskError> {
+    return Effect.acquireUseRelease(
+      this.disk.create(this.pathOf(file)),
+      (opened) => opened.truncate(offset),
+      (opened) => opened.close
+    ).pipe(Effect.tapError(() => Effect.sync(() => void this.sealed.set(file, offset))))
   }
 
   /** Removes a file that nothing counts on; a file that cannot be removed is empty for the reader. */

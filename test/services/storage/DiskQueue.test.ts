@@ -101,6 +101,7 @@ describe("DiskQueue", () => {
       const names = Array.from((yield* FaultyDisk).files().keys())
       assert.deepStrictEqual(names.sort(), [
         "/data/t.diskqueue.000003.dat",
+        "/data/t.diskqueue.000003.sum",
         "/data/t.diskqueue.meta.dat",
         "/data/t.diskqueue.state.dat"
       ])

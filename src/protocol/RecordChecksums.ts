@@ -1,0 +1,211 @@
+/**
+ * Checksums of the records in a data file, kept in a file beside it. NSQ's format has none: a flipped bit in a body goes
+ * unnoticed, one in a size field costs the rest of the file. A checksum file is a sequence of blocks, one for each write: a
+ * header of 24 bytes (magic number `NSQC`, CRC-32 of the rest of the block, offset of the first record in the data file,
+ * count), then 8 bytes for each record (its size field, XXH32 of its content). Blocks may be missing, torn or damaged: their
+ * records count as unverified, never as bad.
+ *
+ * Hot path: plain loops over bytes. Pure; `services/storage/ChecksumWriter` and `ChecksumReader` do the writing and reading.
+ */
+import { crc32 } from "node:zlib"
+import { isRecordSize } from "./DiskQueueFormat.ts"
+import { messageHeaderSize } from "./Message.ts"
+import { xxHash32 } from "./XxHash32.ts"
+
+const magic = 0x4e535143
+const headerBytes = 24
+const entryBytes = 8
+
+/** Blocks start at multiples of this, so that reading finds the next one after a damaged one. */
+export const blockAlignment = 8
+
+/** Whole records in `bytes[start..end)`. */
+interface Records {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+  readonly count: number
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+
+/** The block for records that lie one after another in the data file from `offset` on. */
+export const encodeBlock = (offset: number, runs: ReadonlyArray<Records>): Buffer => {
+  const count = runs.reduce((sum, run) => sum + run.count, 0)
+  const block = Buffer.allocUnsafe(headerBytes + entryBytes * count)
+  block.writeUInt32BE(magic, 0)
+  block.writeUIntBE(offset, 8, 6)
+  block.writeUInt16BE(0, 14)
+  block.writeUInt32BE(count, 16)
+  block.writeUInt32BE(0, 20)
+  const entries = viewOf(block)
+  let to = headerBytes
+  for (const run of runs) {
+    const view = viewOf(run.bytes)
+    let at = run.start
+    for (let left = run.count; left > 0; left--) {
+      const size = view.getInt32(at)
+      const next = at + 4 + size
+      entries.setInt32(to, size)
+      entries.setInt32(to + 4, xxHash32(view, at + 4, next))
+      at = next
+      to += entryBytes
+    }
+  }
+  block.writeUInt32BE(crc32(block.subarray(8)), 4)
+  return block
+}
+
+/** The size of the block that starts `bytes`, as its header says. */
+export const blockSize = (bytes: Buffer): number => headerBytes + entryBytes * bytes.readUInt32BE(16)
+
+/** What is known of the records of a stretch of a data file, ascending. */
+export class KnownRecords {
+  offsets: Array<number> = []
+  sizes: Array<number> = []
+  hashes: Array<number> = []
+
+  /** Where the last known record ends. */
+  get end(): number {
+    const last = this.offsets.length - 1
+    return last < 0 ? 0 : this.offsets[last]! + 4 + this.sizes[last]!
+  }
+
+  /** Forgets records before `offset`. */
+  dropBefore(offset: number): void {
+    let count = 0
+    while (count < this.offsets.length && this.offsets[count]! < offset) count++
+    if (count === 0) return
+    this.offsets = this.offsets.slice(count)
+    this.sizes = this.sizes.slice(count)
+    this.hashes = this.hashes.slice(count)
+  }
+
+  /** Moves everything: the data file lost or gained bytes before it. */
+  shift(by: number): void {
+    for (let i = 0; i < this.offsets.length; i++) this.offsets[i]! += by
+  }
+}
+
+/**
+ * Adds the blocks in `bytes` to what is known, their records `shift` bytes after where the blocks say. Returns how many bytes
+ * are done with: the rest begins a block that is not complete yet.
+ */
+export const decodeBlocks = (bytes: Buffer, known: KnownRecords, shift: number): number => {
+  let at = 0
+  while (at + headerBytes <= bytes.length) {
+    const count = bytes.readUInt32BE(at + 16)
+    const end = at + headerBytes + entryBytes * count
+    if (bytes.readUInt32BE(at) !== magic || count > maxCount) {
+      at += blockAlignment
+      continue
+    }
+    if (end > bytes.length) return at
+    if (bytes.readUInt32BE(at + 4) !== crc32(bytes.subarray(at + 8, end))) {
+      at += blockAlignment
+      continue
+    }
+    let offset = bytes.readUIntBE(at + 8, 6) + shift
+    for (let entry = at + headerBytes; entry < end; entry += entryBytes) {
+      const size = bytes.readInt32BE(entry)
+      known.offsets.push(offset)
+      known.sizes.push(size)
+      known.hashes.push(bytes.readInt32BE(entry + 4))
+      offset += 4 + size
+    }
+    at = end
+  }
+  return at
+}
+
+/** The smallest record: a message without a body, and its size. */
+const minRecordBytes = 4 + messageHeaderSize
+
+/** A larger count in a header is damage. */
+const maxCount = 4 * 1024 * 1024
+
+/** What a walk over records found. */
+export interface VerifiedWalk {
+  /** Where each whole, undamaged record starts, and where the last one ends. */
+  readonly starts: Int32Array
+  /** Why the record after them is not to be delivered; `undefined` when the bytes end before or within it. */
+  readonly problem: string | undefined
+  /** The size of the record after them, as far as it is known. */
+  readonly next: number | undefined
+}
+
+/**
+ * Walks whole records in `bytes[0..end)`, which lie at `base` in the data file, up to the first one that differs from what is
+ * known of it. A record that nothing is known of only has to have a possible size.
+ */
+export const walkVerified = (
+  bytes: Buffer,
+  end: number,
+  base: number,
+  known: KnownRecords,
+  maxMsgSize: number
+): VerifiedWalk => {
+  const view = viewOf(bytes)
+  const { hashes, offsets, sizes } = known
+  const total = offsets.length
+  const starts = new Int32Array(Math.floor(Math.max(0, end) / minRecordBytes) + 1)
+  let count = 0
+  let at = 0
+  let k = 0
+  let problem: string | undefined
+  let next: number | undefined
+  while (k < total && offsets[k]! < base) k++
+  while (true) {
+    starts[count] = at
+    next = undefined
+    const isKnown = k < total && offsets[k] === base + at
+    if (isKnown) next = sizes[k]!
+    if (at + 4 > end) break
+    const size = view.getInt32(at)
+    if (isKnown) {
+      if (size !== next) {
+        problem = `the size is ${size} and was ${next}`
+        break
+      }
+      if (at + 4 + size > end) break
+      if (xxHash32(view, at + 4, at + 4 + size) !== hashes[k]) {
+        problem = "the checksum is wrong"
+        break
+      }
+      k++
+    } else {
+      next = size
+      if (!isRecordSize(size, maxMsgSize) || (k < total && base + at + 4 + size > offsets[k]!)) {
+        problem = `invalid message read size (${size})`
+        break
+      }
+      if (at + 4 + size > end) break
+    }
+    at += 4 + size
+    count++
+  }
+  return { starts: starts.slice(0, count + 1), problem, next }
+}
+
+/**
+ * Looks for a known record in `bytes[from..end)` at any position, for bytes that were lost or gained before it. Returns its
+ * position and which known record it is.
+ */
+export const findKnown = (
+  bytes: Buffer,
+  from: number,
+  end: number,
+  known: KnownRecords
+): { readonly at: number; readonly index: number } | undefined => {
+  const view = viewOf(bytes)
+  const sizes = new Set(known.sizes)
+  const byHash = new Map<number, number>()
+  known.hashes.forEach((hash, index) => byHash.has(hash) || byHash.set(hash, index))
+  for (let at = from; at + 4 <= end; at++) {
+    const size = view.getInt32(at)
+    if (!sizes.has(size) || at + 4 + size > end) continue
+    const index = byHash.get(xxHash32(view, at + 4, at + 4 + size))
+    if (index !== undefined && known.sizes[index] === size) return { at, index }
+  }
+  return undefined
+}
