@@ -1,10 +1,10 @@
 /**
  * Publishes to one of several nsqd: each message goes to one that is connected, is confirmed by it, and goes to another one when
- * that is lost before it answered. So a message may arrive twice and is not lost: delivery is at least once.
+ * that is lost or gives no reply for a while. So a message may arrive twice and is not lost: delivery is at least once.
  *
- * Hot path: commands of many fibers go out in one write, answers are matched to them first in, first out.
+ * Hot path: commands of many fibers go out in one write, replies are matched to them first in, first out.
  */
-import { Clock, Context, Duration, Effect, Layer, Schema, type Scope } from "effect"
+import { Clock, Context, Deferred, Duration, Effect, Layer, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
 import { encodeCommand } from "../../protocol/Command.ts"
 import { TopicName } from "../../protocol/Names.ts"
@@ -12,20 +12,9 @@ import type { Transport } from "../transport/Transport.ts"
 import type * as ClientTopic from "./ClientTopic.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
 import type { Servers } from "./Discovery.ts"
-import { Line } from "./Line.ts"
 import * as Links from "./Links.ts"
-import type { NsqdConnection } from "./NsqdConnection.ts"
-
-/** A message was not published: the server refused it, or there was none for too long. */
-export class PublishFailed extends Schema.TaggedError<PublishFailed>()("PublishFailed", {
-  topic: Schema.String,
-  /** The server's words, such as `E_BAD_TOPIC ...`, or why no server took it. */
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return `${this.topic}: ${this.reason}`
-  }
-}
+import { type NsqdConnection, NsqdUnavailable } from "./NsqdConnection.ts"
+import { Link, Outgoing, type PublishFailed, type Publishing, tickInterval } from "./Outgoing.ts"
 
 export interface ProducerOptions {
   /** The nsqd to publish to, or the nsqlookupd that know all of them. */
@@ -33,11 +22,22 @@ export interface ProducerOptions {
   readonly connection?: ConnectionOptions
   /** Publishes sent and not confirmed at a time; those beyond wait. 2000 unless said otherwise. */
   readonly maxInFlight?: number
-  /** How long a publish may wait for a server and its answer, 30 s unless said otherwise. */
+  /** How long a publish may wait for a server and its reply. Default: 30 s. */
   readonly publishTimeout?: Duration.Input
   /**
+   * How long a server may reply to nothing of what it was sent before others get what it has not confirmed; new publishes avoid
+   * it after a third of that time. Default: 750 ms.
+   */
+  readonly silenceLimit?: Duration.Input
+  /**
+   * Whether a publish whose server is lost or silent goes to another server, so that it may arrive twice. If not, it fails with
+   * the outcome `unknown`: at once when the connection is lost, after `publishTimeout` when the server is silent. Default: true.
+   */
+  readonly resend?: boolean
+  /**
    * Whether a publish waits while no server is connected. If not, it fails once the first attempts to connect have ended, and
-   * when the only connection is lost before it is confirmed; it may have arrived then. True unless said otherwise.
+   * when the only connection is lost, or silent for `silenceLimit`, before it is confirmed; the outcome is `unknown` then.
+   * Default: true.
    */
   readonly waitForServer?: boolean
 }
@@ -65,117 +65,6 @@ export interface ProducerService {
   readonly connected: Effect.Effect<ReadonlyArray<string>>
 }
 
-/** A publish on its way. */
-interface Publishing {
-  readonly topic: string
-  readonly bytes: Buffer
-  /** When it fails for want of an answer, in monotonic ms. */
-  readonly deadline: number
-  /** Nobody waits for it any more, but the server may still answer it. */
-  abandoned: boolean
-  readonly settle: (failure: PublishFailed | undefined) => void
-}
-
-/** A connection, and the publishes it has not answered, oldest first. */
-interface Link {
-  readonly connection: NsqdConnection
-  readonly unanswered: Line<Publishing>
-}
-
-/** Publishes waiting for a server, and those that a server has. Synchronous: each step sends what can be sent. */
-class Outgoing {
-  readonly links: Array<Link> = []
-  private waiting = new Line<Publishing>()
-  private inFlight = 0
-  private turn = 0
-  private readonly maxInFlight: number
-  private readonly waitsForServer: boolean
-  /** Why no server is connected, once that is known. */
-  private unavailable: string | undefined
-
-  constructor(maxInFlight: number, waitsForServer: boolean) {
-    this.maxInFlight = maxInFlight
-    this.waitsForServer = waitsForServer
-  }
-
-  add(publishing: Publishing): void {
-    this.waiting.push(publishing)
-    this.send()
-    this.failWithoutServer()
-  }
-
-  /** There is no connection to a server, because of this. */
-  noteUnavailable(reason: string): void {
-    this.unavailable = reason
-    this.failWithoutServer()
-  }
-
-  private failWithoutServer(): void {
-    const { unavailable } = this
-    if (this.waitsForServer || unavailable === undefined || this.links.length > 0) return
-    for (let next = this.waiting.take(); next !== undefined; next = this.waiting.take()) fail(next, unavailable)
-  }
-
-  private send(): void {
-    while (this.links.length > 0 && this.inFlight < this.maxInFlight) {
-      const next = this.waiting.take()
-      if (next === undefined) return
-      if (next.abandoned) continue
-      const link = this.links[this.turn++ % this.links.length]!
-      this.inFlight++
-      link.unanswered.push(next)
-      link.connection.send(next.bytes)
-    }
-  }
-
-  connect(link: Link): void {
-    this.links.push(link)
-    this.send()
-  }
-
-  /** What the server had goes to another one. */
-  lose(link: Link): void {
-    this.links.splice(this.links.indexOf(link), 1)
-    this.inFlight -= link.unanswered.length
-    const before = this.waiting
-    this.waiting = link.unanswered
-    for (const publishing of before) this.waiting.push(publishing)
-    this.send()
-    this.noteUnavailable(`${link.connection.address}: the connection is lost`)
-  }
-
-  answer(link: Link, refusal: string | undefined): void {
-    const publishing = link.unanswered.take()
-    if (publishing === undefined) return
-    this.inFlight--
-    if (!publishing.abandoned) {
-      const { topic } = publishing
-      publishing.settle(refusal === undefined ? undefined : new PublishFailed({ topic, reason: refusal }))
-    }
-    this.send()
-  }
-
-  /** Fails what has been under way for too long. All have the same time, so the oldest come first. */
-  expire(now: number): void {
-    const reason = this.links.length === 0 ? "no nsqd is connected" : "no answer in time"
-    for (const line of [this.waiting, ...this.links.map(({ unanswered }) => unanswered)]) {
-      for (const publishing of line) {
-        if (publishing.deadline > now) break
-        fail(publishing, reason)
-      }
-    }
-  }
-}
-
-const fail = (publishing: Publishing, reason: string): void => {
-  if (publishing.abandoned) return
-  publishing.abandoned = true
-  publishing.settle(new PublishFailed({ topic: publishing.topic, reason }))
-}
-
-/** How exactly a publish that finds no server is ended. */
-const expiryInterval = "100 millis"
-
 const commandLines = new Map<string, Buffer>()
 const maxCommandLines = 1000
 
@@ -197,22 +86,34 @@ const encodePub = (topic: TopicName, body: Uint8Array): Buffer => {
 export const make = Effect.fn("Producer.make")(function*(
   options: ProducerOptions
 ): Effect.fn.Return<ProducerService, never, Transport | HttpClient.HttpClient | Scope.Scope> {
-  const outgoing = new Outgoing(options.maxInFlight ?? 2000, options.waitForServer !== false)
   const publishTimeout = Duration.toMillis(Duration.fromInputUnsafe(options.publishTimeout ?? "30 seconds"))
+  const outgoing = new Outgoing({
+    maxInFlight: options.maxInFlight ?? 2000,
+    waitForServer: options.waitForServer !== false,
+    resend: options.resend !== false,
+    silenceLimit: Duration.toMillis(Duration.fromInputUnsafe(options.silenceLimit ?? "750 millis")),
+    publishTimeout
+  })
   const clock = yield* Clock.Clock
   const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
 
   const use = Effect.fnUntraced(function*(connection: NsqdConnection) {
-    const link: Link = { connection, unanswered: new Line() }
+    const dropped = yield* Deferred.make<never, NsqdUnavailable>()
+    const link = new Link(
+      connection,
+      (reason) =>
+        Deferred.doneUnsafe(dropped, Effect.fail(new NsqdUnavailable({ address: connection.address, reason })))
+    )
     yield* Effect.acquireRelease(
       Effect.sync(() => outgoing.connect(link)),
       () => Effect.sync(() => outgoing.lose(link))
     )
-    return yield* connection.run({
-      onResponse: () => outgoing.answer(link, undefined),
-      onError: (reason) => outgoing.answer(link, reason),
+    const frames = connection.run({
+      onResponse: () => outgoing.reply(link, undefined),
+      onError: (reason) => outgoing.reply(link, reason),
       onMessage: () => {}
     })
+    return yield* Effect.raceFirst(frames, Deferred.await(dropped))
   })
 
   yield* Links.run({
@@ -222,12 +123,12 @@ export const make = Effect.fn("Producer.make")(function*(
     use,
     onUnavailable: ({ message }) => outgoing.noteUnavailable(message)
   })
-  yield* Effect.sync(() => outgoing.expire(now())).pipe(
-    Effect.delay(expiryInterval),
+  yield* Effect.sync(() => outgoing.tick(now())).pipe(
+    Effect.delay(tickInterval),
     Effect.forever,
     Effect.forkScoped
   )
-  // Nobody answers any more; whoever waits is told.
+  // No server replies any more; the publishers are told.
   yield* Effect.addFinalizer(() => Effect.sync(() => outgoing.expire(Infinity)))
 
   const run = (topic: TopicName, bytes: Buffer): Effect.Effect<void, PublishFailed> =>
@@ -236,13 +137,13 @@ export const make = Effect.fn("Producer.make")(function*(
         topic,
         bytes,
         deadline: now() + publishTimeout,
-        abandoned: false,
+        link: undefined,
+        sent: false,
+        settled: false,
         settle: (failure) => resume(failure === undefined ? Effect.void : Effect.fail(failure))
       }
       outgoing.add(publishing)
-      return Effect.sync(() => {
-        publishing.abandoned = true
-      })
+      return Effect.sync(() => outgoing.abandon(publishing))
     })
 
   const bodyOf = (body: Uint8Array | string): Uint8Array => typeof body === "string" ? Buffer.from(body) : body

@@ -15,10 +15,5 @@ export type { Servers } from "./Discovery.ts"
 /** A connection to one nsqd, for clients of one's own making. */
 export * as NsqdConnection from "./NsqdConnection.ts"
 export { NsqdUnavailable } from "./NsqdConnection.ts"
-export {
-  make as makeProducer,
-  Producer,
-  type ProducerOptions,
-  type ProducerService,
-  PublishFailed
-} from "./Producer.ts"
+export { PublishFailed } from "./Outgoing.ts"
+export { make as makeProducer, Producer, type ProducerOptions, type ProducerService } from "./Producer.ts"

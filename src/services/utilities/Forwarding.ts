@@ -29,8 +29,11 @@ export const table = {
 type Attempt<E, R> = (index: number) => Effect.Effect<void, E, R>
 
 export interface Destinations {
-  /** To the one that is chosen. */
-  readonly toOne: <E, R>(attempt: Attempt<E, R>) => Effect.Effect<void, E, R>
+  /** To the one that is chosen; to another one after an error for which `isForAnother` holds, while there are any. */
+  readonly toOne: <E, R>(
+    attempt: Attempt<E, R>,
+    isForAnother?: (error: E) => boolean
+  ) => Effect.Effect<void, E, R>
   /** To all, one after the other, until one fails. */
   readonly toAll: <E, R>(attempt: Attempt<E, R>) => Effect.Effect<void, E, R>
 }
@@ -45,20 +48,42 @@ export const destinations = Effect.fnUntraced(function*(
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
   const choose = AddressPool.make(options.mode, addresses, { now, random: () => random.nextDoubleUnsafe() })
   const status = yield* Timings.make(options.statusEvery, addresses)
+
+  /** The next choice that has not been tried, `undefined` where the mode offers none. */
+  const chooseOther = (tried: ReadonlySet<number>): AddressPool.Choice | undefined => {
+    for (let i = 0; i < addresses.length; i++) {
+      const choice = choose()
+      if (!tried.has(choice.index)) return choice
+    }
+    return undefined
+  }
+
+  const tryOne = <E, R>(
+    choice: AddressPool.Choice,
+    attempt: Attempt<E, R>,
+    isForAnother: (error: E) => boolean,
+    tried: ReadonlySet<number>
+  ): Effect.Effect<void, E, R> => {
+    const started = now()
+    const { index, mark } = choice
+    return attempt(index).pipe(
+      Effect.tapCause(() => Effect.sync(() => mark(false))),
+      Effect.andThen(Effect.suspend(() => {
+        mark(true)
+        const millis = now() - started
+        return Effect.andThen(status.note(index, millis), status.noteAll(millis))
+      })),
+      Effect.catch((error) => {
+        const known = new Set(tried).add(index)
+        const other = isForAnother(error) && known.size < addresses.length ? chooseOther(known) : undefined
+        return other === undefined ? Effect.fail(error) : tryOne(other, attempt, isForAnother, known)
+      })
+    )
+  }
+
   return {
-    toOne: (attempt) =>
-      Effect.suspend(() => {
-        const started = now()
-        const { index, mark } = choose()
-        return attempt(index).pipe(
-          Effect.tapCause(() => Effect.sync(() => mark(false))),
-          Effect.andThen(Effect.suspend(() => {
-            mark(true)
-            const millis = now() - started
-            return Effect.andThen(status.note(index, millis), status.noteAll(millis))
-          }))
-        )
-      }),
+    toOne: (attempt, isForAnother = () => false) =>
+      Effect.suspend(() => tryOne(choose(), attempt, isForAnother, new Set())),
     toAll: (attempt) =>
       Effect.suspend(() => {
         const started = now()

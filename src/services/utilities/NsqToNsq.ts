@@ -1,7 +1,7 @@
 /**
  * `nsq_to_nsq`: publishes the messages of topics to other nsqd, all of them or those that a filter lets through.
  */
-import { Effect, type Scope, Struct } from "effect"
+import { Duration, Effect, type Scope, Struct } from "effect"
 import type { HttpClient } from "effect/http"
 import { isValidName } from "../../protocol/Names.ts"
 import { Consumer, makeProducer, Topic } from "../client/index.ts"
@@ -91,10 +91,11 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
   const { destinationNsqdTcpAddresses: addresses, destinationTopic, maxInFlight } = options
   const program = `nsq_to_nsq/${version}`
   const connection = yield* ClientSettings.connectionOptions(options.producerOpt, program)
-  // One of its own for each: which one gets a message is chosen here.
+  // One of its own for each: which one gets a message is chosen here. The only one may take its time.
+  const silenceLimit = addresses.length === 1 ? { silenceLimit: Duration.infinity } : {}
   const producers = yield* Effect.forEach(
     addresses,
-    (address) => makeProducer({ servers: { nsqd: [address] }, connection, waitForServer: false })
+    (address) => makeProducer({ servers: { nsqd: [address] }, connection, waitForServer: false, ...silenceLimit })
   )
   const destinations = yield* Forwarding.destinations(options, addresses)
   const filter = JsonFilter.make(options)
@@ -103,8 +104,18 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
     const settings = yield* Sources.consumerOptions(options, program, from, options.channel)
     const consumer = yield* Consumer.make({ ...settings, topic: Topic.bytes(from) })
     const topic = Topic.bytes(destinationTopic === "" ? from : destinationTopic)
+    const publishTo = (body: Uint8Array) => (index: number) => {
+      const producer = producers[index]
+      return producer === undefined
+        ? Effect.die(new Error(`invariant: there is no destination ${index}`))
+        : producer.publish(topic, body)
+    }
+    /** What a destination does not take because it is gone or silent goes to others; what one refuses goes back. */
     const publish = (body: Uint8Array) =>
-      destinations.toOne((index) => producers[index]?.publish(topic, body) ?? Effect.void)
+      destinations.toOne(
+        publishTo(body),
+        (error) => error._tag === "PublishFailed" && error.outcome !== "refused"
+      )
 
     const handOn = (body: Uint8Array): Effect.Effect<void, { readonly message: string }> => {
       const verdict = filter === undefined ? { _tag: "pass" as const, body } : filter(body)

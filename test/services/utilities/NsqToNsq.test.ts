@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Queue } from "effect"
 import { FetchHttpClient } from "effect/http"
+import { TestClock } from "effect/testing"
 import { Broker } from "../../../src/services/broker/index.ts"
 import { Consumer, makeProducer, Topic } from "../../../src/services/client/index.ts"
 import * as Forwarding from "../../../src/services/utilities/Forwarding.ts"
 import * as NsqToNsq from "../../../src/services/utilities/NsqToNsq.ts"
 import { toolError } from "../../../src/services/utilities/ToolError.ts"
 import { TestBroker } from "../../../src/testing/index.ts"
+import * as FakeNsqd from "../client/fakeNsqd.ts"
 
 const servers = { nsqd: [TestBroker.address] }
 const layer = TestBroker.layer().pipe(Layer.provideMerge(FetchHttpClient.layer))
@@ -37,6 +39,24 @@ describe("nsq_to_nsq", () => {
       yield* Fiber.interrupt(copying)
       const channel = (yield* Broker).findTopic("from")?.channel("nsq_to_nsq")
       assert.strictEqual(channel?.depth, 0)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("gives what a silent destination does not confirm to another one within a second", () =>
+    Effect.gen(function*() {
+      const silent = yield* FakeNsqd.make("a:1", { silent: false })
+      const other = yield* FakeNsqd.make("b:1", { silent: false })
+      const sent = Array.from({ length: 50 }, (_, i) => `m${i}`)
+      const copying = yield* Effect.forkScoped(
+        NsqToNsq.main({ ...options, mode: "round-robin", destinationNsqdTcpAddresses: ["a:1", "b:1"] })
+      )
+      while (silent.commands.length === 0 || other.commands.length === 0) yield* Effect.yieldNow
+      silent.setSilent(true)
+      yield* publish("from", ...sent)
+      for (let i = 0; i < 10; i++) yield* TestClock.adjust("100 millis")
+      while (sent.some((body) => !other.published.includes(body))) yield* Effect.yieldNow
+      yield* Fiber.interrupt(copying)
+      const channel = (yield* Broker).findTopic("from")?.channel("nsq_to_nsq")
+      assert.deepStrictEqual([channel?.depth, channel?.deferredCount], [0, 0])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.effect("refuses wrong flags", () =>

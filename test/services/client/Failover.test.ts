@@ -1,0 +1,200 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { TestClock } from "effect/testing"
+import { makeProducer, type ProducerOptions, type ProducerService } from "../../../src/services/client/index.ts"
+import * as NodeTransport from "../../../src/services/transport/NodeTransport.ts"
+import { MemoryTransport } from "../../../src/testing/index.ts"
+import * as FakeNsqd from "./fakeNsqd.ts"
+
+const memory = Layer.mergeAll(MemoryTransport.layer, FetchHttpClient.layer)
+const addresses = ["a:1", "b:1", "c:1"]
+
+const responsive = { silent: false }
+
+/** Three servers and a producer that is connected to all of them. */
+const cluster = Effect.fnUntraced(
+  function*(options: Partial<ProducerOptions> = {}, names: ReadonlyArray<string> = addresses) {
+    const servers = yield* Effect.forEach(names, (address) => FakeNsqd.make(address, responsive))
+    const producer = yield* makeProducer({ servers: { nsqd: servers.map(({ address }) => address) }, ...options })
+    yield* connected(producer, servers.length)
+    return { servers, producer }
+  }
+)
+
+const connected = (producer: ProducerService, count: number): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    while ((yield* producer.connected).length !== count) yield* Effect.yieldNow
+  })
+
+/** Publishes one message after another. */
+const publishAll = (producer: ProducerService, count: number, from = 0) =>
+  Effect.forEach(Array.from({ length: count }, (_, i) => i + from), (i) => producer.publish("t", `m${i}`), {
+    discard: true
+  })
+
+describe("a Producer of several servers", () => {
+  it.effect("gives what a silent server has not confirmed to the others within a second", () =>
+    Effect.gen(function*() {
+      const { producer, servers } = yield* cluster()
+      servers[0]?.setSilent(true)
+      const publishers = yield* Effect.forkScoped(Effect.forEach(
+        Array.from({ length: 50 }, (_, i) => i),
+        (i) => publishAll(producer, 10, i * 10),
+        { concurrency: "unbounded", discard: true }
+      ))
+      for (let i = 0; i < 10; i++) yield* TestClock.adjust("100 millis")
+      yield* Fiber.join(publishers)
+      const confirmed = new Set(servers.slice(1).flatMap(({ published }) => published))
+      assert.strictEqual(confirmed.size, 500)
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("sends a suspect server nothing until it replies again", () =>
+    Effect.gen(function*() {
+      const { producer, servers } = yield* cluster()
+      const [silent] = servers
+      silent?.setSilent(true)
+      const first = yield* Effect.forkScoped(Effect.forEach([1, 2, 3], (i) => producer.publish("t", `first${i}`), {
+        concurrency: "unbounded"
+      }))
+      for (let i = 0; i < 10; i++) yield* TestClock.adjust("100 millis")
+      yield* Fiber.join(first)
+      const before = silent?.published.length
+      yield* publishAll(producer, 30)
+      assert.strictEqual(silent?.published.length, before)
+      silent?.setSilent(false)
+      yield* TestClock.adjust("100 millis")
+      yield* publishAll(producer, 30, 30)
+      assert.strictEqual(silent?.published.length, (before ?? 0) + 10)
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("sends a publish at most once to each server while none replies, and waits", () =>
+    Effect.gen(function*() {
+      const { producer, servers } = yield* cluster()
+      for (const server of servers) server.setSilent(true)
+      const publishing = yield* Effect.forkScoped(producer.publish("t", "once"))
+      for (let i = 0; i < 100; i++) yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(servers.map(({ published }) => published), [["once"], ["once"], ["once"]])
+      assert.isUndefined(publishing.pollUnsafe())
+      servers[0]?.setSilent(false)
+      yield* Fiber.join(publishing)
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("waits for a server that is slow as long as there is no other", () =>
+    Effect.gen(function*() {
+      const { producer, servers: [one] } = yield* cluster({}, ["a:1"])
+      one?.setSilent(true)
+      const publishing = yield* Effect.forkScoped(producer.publish("t", "once"))
+      for (let i = 0; i < 200; i++) yield* TestClock.adjust("100 millis")
+      one?.setSilent(false)
+      yield* Fiber.join(publishing)
+      assert.deepStrictEqual(one?.published, ["once"])
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("does not wait for a server that does not finish its handshake", () =>
+    Effect.gen(function*() {
+      yield* FakeNsqd.make("a:1", { silent: true })
+      yield* FakeNsqd.make("b:1", responsive)
+      const producer = yield* makeProducer({ servers: { nsqd: ["a:1", "b:1"] } })
+      yield* publishAll(producer, 50)
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("takes the late reply of a server for what it was for, and no refusal of it for the copy elsewhere", () =>
+    Effect.gen(function*() {
+      const { producer, servers: [one, other] } = yield* cluster({}, ["a:1", "b:1"])
+      one?.setSilent(true)
+      one?.refuse("E_PUB_FAILED PUB failed")
+      const first = yield* Effect.forkScoped(Effect.forEach([1, 2], (i) => producer.publish("t", `first${i}`), {
+        concurrency: "unbounded"
+      }))
+      for (let i = 0; i < 10; i++) yield* TestClock.adjust("100 millis")
+      yield* Fiber.join(first)
+      // The refusals come now, and the next replies are matched to the next publishes.
+      one?.setSilent(false)
+      one?.refuse(undefined)
+      yield* publishAll(producer, 4)
+      assert.strictEqual((one?.published.length ?? 0) + (other?.published.length ?? 0), 3 + 4)
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("is not stopped by what a silent server owes, however many that are", () =>
+    Effect.gen(function*() {
+      const { producer, servers: [one] } = yield* cluster({ maxInFlight: 10 }, ["a:1", "b:1"])
+      one?.setSilent(true)
+      const publishers = yield* Effect.forkScoped(Effect.forEach(
+        Array.from({ length: 100 }, (_, i) => i),
+        (i) => producer.publish("t", `m${i}`),
+        { concurrency: "unbounded", discard: true }
+      ))
+      for (let i = 0; i < 10; i++) yield* TestClock.adjust("100 millis")
+      yield* Fiber.join(publishers)
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("connects anew to a server that has not replied for the time of a publish", () =>
+    Effect.gen(function*() {
+      const { producer, servers: [one] } = yield* cluster({ publishTimeout: "10 seconds" }, ["a:1", "b:1"])
+      one?.setSilent(true)
+      const first = yield* Effect.forkScoped(Effect.forEach([1, 2], (i) => producer.publish("t", `first${i}`), {
+        concurrency: "unbounded"
+      }))
+      for (let i = 0; i < 105; i++) yield* TestClock.adjust("100 millis")
+      yield* Fiber.join(first)
+      assert.deepStrictEqual(yield* producer.connected, ["b:1"])
+      one?.setSilent(false)
+      for (let i = 0; i < 100; i++) yield* TestClock.adjust("100 millis")
+      yield* connected(producer, 2)
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("says whether a publish that failed may have arrived", () =>
+    Effect.gen(function*() {
+      const { producer, servers: [one] } = yield* cluster({ resend: false, publishTimeout: "2 seconds" }, ["a:1"])
+      one?.setSilent(true)
+      const unknown = yield* Effect.forkScoped(Effect.flip(producer.publish("t", "x")))
+      yield* TestClock.adjust("2 seconds")
+      const failed = yield* Fiber.join(unknown)
+      assert.deepInclude(failed, { outcome: "unknown", reason: "no reply in time" })
+      const nowhere = yield* makeProducer({ servers: { nsqd: ["d:1"] }, waitForServer: false })
+      assert.deepInclude(yield* Effect.flip(nowhere.publish("t", "x")), { outcome: "unsent" })
+      one?.setSilent(false)
+      one?.refuse("E_BAD_TOPIC no")
+      assert.deepInclude(yield* Effect.flip(producer.publish("t", "x")), { outcome: "refused" })
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("fails at once where it must not be sent twice and its server is lost", () =>
+    Effect.gen(function*() {
+      const { producer, servers: [one] } = yield* cluster({ resend: false }, ["a:1", "b:1"])
+      one?.setSilent(true)
+      const both = yield* Effect.forkScoped(
+        Effect.forEach([1, 2], (i) => Effect.exit(producer.publish("t", `m${i}`)), { concurrency: "unbounded" })
+      )
+      while (one?.published.length === 0) yield* Effect.yieldNow
+      one?.breakOff()
+      const exits = yield* Fiber.join(both)
+      assert.strictEqual(exits.filter(({ _tag }) => _tag === "Failure").length, 1)
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("does not wait for its only server to reply where it is not to wait for servers", () =>
+    Effect.gen(function*() {
+      const { producer, servers: [one] } = yield* cluster({ waitForServer: false }, ["a:1"])
+      one?.setSilent(true)
+      const publishing = yield* Effect.forkScoped(Effect.flip(producer.publish("t", "x")))
+      for (let i = 0; i < 10; i++) yield* TestClock.adjust("100 millis")
+      assert.deepInclude(yield* Fiber.join(publishing), { outcome: "unknown", reason: "a:1: no reply in time" })
+      assert.deepInclude(yield* Effect.flip(producer.publish("t", "y")), { outcome: "unsent" })
+      one?.setSilent(false)
+      yield* Effect.forEach([1, 2, 3], () => Effect.yieldNow)
+      yield* producer.publish("t", "z")
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.live("avoids a silent server over real sockets", () =>
+    Effect.gen(function*() {
+      const { producer, servers } = yield* cluster({}, ["127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"])
+      servers[0]?.setSilent(true)
+      const slowest = yield* Effect.forEach(
+        Array.from({ length: 50 }, (_, i) => i),
+        (i) => publishAll(producer, 5, i * 5),
+        { concurrency: "unbounded", discard: true }
+      ).pipe(Effect.timeoutOption("20 seconds"))
+      assert.isTrue(slowest._tag === "Some")
+      assert.strictEqual(new Set(servers.slice(1).flatMap(({ published }) => published)).size, 250)
+    }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(NodeTransport.layer, FetchHttpClient.layer))))
+})

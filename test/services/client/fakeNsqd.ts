@@ -1,0 +1,127 @@
+/** An nsqd that a test makes up: it says what it is told to say, or nothing. */
+import { Deferred, Effect } from "effect"
+import { encodeFrame, encodeResponse, FrameType } from "../../../src/protocol/Frame.ts"
+import { type Connection, Transport } from "../../../src/services/transport/Transport.ts"
+
+const magicSize = 4
+const withBody = new Set(["IDENTIFY", "AUTH", "PUB", "DPUB", "MPUB"])
+
+export interface FakeNsqd {
+  readonly address: string
+  /** Commands as they came: the line, and the body where there is one. */
+  readonly commands: Array<string>
+  /** Bodies of `PUB`, in order. */
+  readonly published: Array<string>
+  /** Replies to nothing from now on; what it owes goes out when this is set to false. */
+  readonly setSilent: (silent: boolean) => void
+  /** Replies with this error to `PUB`, or with `OK` again. */
+  readonly refuse: (error: string | undefined) => void
+  /** Sends bytes to every client. */
+  readonly send: (bytes: Uint8Array) => void
+  /** Ends every connection. */
+  readonly breakOff: () => void
+}
+
+/** What a command is replied with by an nsqd that works. */
+const replyTo = (name: string, refusal: string | undefined): Buffer | undefined => {
+  switch (name) {
+    case "IDENTIFY":
+      return encodeResponse(JSON.stringify({ max_rdy_count: 2500, version: "1.3.0", msg_timeout: 60_000 }))
+    case "PUB":
+    case "MPUB":
+    case "DPUB":
+      return refusal === undefined ? encodeResponse("OK") : encodeFrame(FrameType.error, Buffer.from(refusal))
+    case "SUB":
+      return encodeResponse("OK")
+    case "CLS":
+      return encodeResponse("CLOSE_WAIT")
+    default:
+      return undefined
+  }
+}
+
+/** Listens at `address` until the Scope closes. */
+export const make = Effect.fnUntraced(function*(address: string, initially: { readonly silent: boolean }) {
+  const transport = yield* Transport
+  const commands: Array<string> = []
+  const published: Array<string> = []
+  const clients = new Set<Connection>()
+  const ends = new Set<() => void>()
+  let { silent } = initially
+  let refusal: string | undefined
+  let owed: Array<() => void> = []
+
+  const onCommand = (connection: Connection, line: string, body: string | undefined): void => {
+    commands.push(body === undefined ? line : `${line} ${body}`)
+    const name = line.split(" ")[0] ?? ""
+    if (name === "PUB") published.push(body ?? "")
+    const reply = replyTo(name, refusal)
+    if (reply === undefined) return
+    if (silent) owed.push(() => void connection.write(reply))
+    else connection.write(reply)
+  }
+
+  /** Takes whole commands off the front of what was received. */
+  const parse = (connection: Connection, received: Buffer): Buffer => {
+    let rest = received
+    while (true) {
+      const end = rest.indexOf(10)
+      if (end < 0) return rest
+      const line = rest.subarray(0, end).toString()
+      if (!withBody.has(line.split(" ")[0] ?? "")) {
+        onCommand(connection, line, undefined)
+        rest = rest.subarray(end + 1)
+        continue
+      }
+      if (rest.length < end + 5) return rest
+      const bodyEnd = end + 5 + rest.readInt32BE(end + 1)
+      if (rest.length < bodyEnd) return rest
+      onCommand(connection, line, rest.subarray(end + 5, bodyEnd).toString("latin1"))
+      rest = rest.subarray(bodyEnd)
+    }
+  }
+
+  const receive = Effect.fnUntraced(function*(connection: Connection) {
+    let received: Buffer = Buffer.alloc(0)
+    let greeted = false
+    while (true) {
+      const chunk = yield* connection.read
+      if (chunk === undefined) return
+      received = Buffer.concat([received, chunk])
+      if (!greeted && received.length >= magicSize) {
+        greeted = true
+        received = received.subarray(magicSize)
+      }
+      if (greeted) received = parse(connection, received)
+    }
+  })
+
+  const handle = Effect.fnUntraced(function*(connection: Connection) {
+    const broken = yield* Deferred.make<void>()
+    const end = () => void Deferred.doneUnsafe(broken, Effect.void)
+    clients.add(connection)
+    ends.add(end)
+    yield* Effect.addFinalizer(() => Effect.sync(() => (clients.delete(connection), ends.delete(end))))
+    yield* Effect.ignore(Effect.raceFirst(receive(connection), Deferred.await(broken)))
+  })
+
+  const listener = yield* transport.listen(address, handle)
+  const fake: FakeNsqd = {
+    address: listener.address,
+    commands,
+    published,
+    setSilent: (next) => {
+      silent = next
+      if (silent) return
+      for (const reply of owed.splice(0)) reply()
+    },
+    refuse: (error) => void (refusal = error),
+    send: (bytes) => {
+      for (const client of clients) client.write(bytes)
+    },
+    breakOff: () => {
+      for (const end of ends) end()
+    }
+  }
+  return fake
+})
