@@ -13,7 +13,7 @@ import type { Scope } from "effect/Scope"
 import { constants } from "node:os"
 import process from "node:process"
 import { ExitStatus } from "../services/ExitStatus.ts"
-import { formatTime } from "../services/logging/NsqLogger.ts"
+import { escapeControls, formatTime } from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
 import * as GoFlags from "../services/options/GoFlags.ts"
 import * as Kind from "../services/options/OptionKind.ts"
@@ -82,8 +82,10 @@ export const run = <Options extends object, E extends { readonly message: string
   )
   const keepAlive = setInterval(() => {}, 2 ** 31 - 1)
   const fiber = Effect.runFork(work)
-  // Nobody reads what is printed: ends as SIGPIPE ends other programs.
-  process.stdout.on("error", () => process.exit(128 + constants.signals.SIGPIPE))
+  // Nothing reads what is printed: the program ends as SIGPIPE ends others. The utility is told of other failures.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(128 + constants.signals.SIGPIPE)
+  })
   const stop = () => fiber.interruptUnsafe()
   process.on("SIGINT", stop).on("SIGTERM", stop)
   if (tool.endsOnHangup === true) process.on("SIGHUP", stop)
@@ -100,7 +102,9 @@ const exitCode = <E extends { readonly message: string }>(exit: Exit.Exit<void, 
   return 1
 }
 
-const printFatal = (text: string): void => StandardError.writeLine(`${now()} ${text}`)
+const printFatal = (text: string): void => {
+  for (const line of text.split("\n")) StandardError.writeLine(`${now()} ${escapeControls(line)}`)
+}
 
 const end = (text: string): void => {
   printFatal(text)

@@ -49,7 +49,8 @@ export const formatTime = (epochNanos: bigint): string => {
 // oxlint-disable-next-line no-control-regex -- control characters are what this is about
 const control = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/g
 
-const escapeControls = (text: string): string =>
+/** Shows control characters but tabs as `\\u000a`, so that text from a peer cannot start a line of its own. */
+export const escapeControls = (text: string): string =>
   text.replace(control, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
 const textOf = (message: unknown): string =>

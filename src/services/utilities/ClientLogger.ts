@@ -5,7 +5,7 @@
 import { Cause, Effect, type Layer, Logger, References } from "effect"
 import { Clock } from "effect/Clock"
 import type { LogLevel } from "effect/LogLevel"
-import { formatTime } from "../logging/NsqLogger.ts"
+import { escapeControls, formatTime } from "../logging/NsqLogger.ts"
 import * as StandardError from "../logging/StandardError.ts"
 
 const words: { readonly [L in LogLevel]: string } = {
@@ -43,7 +43,9 @@ export const format: Logger.Logger<unknown, string> = Logger.make(({ cause, fibe
     : ` ${words[logLevel]} [${String(of)}]`
   const parts = Array.isArray(message) ? message : [message]
   const trace = cause.reasons.length === 0 ? "" : ` - ${Cause.pretty(cause)}`
-  return `${time}${start} ${parts.join(" ")}${trace}`
+  const [first = "", ...rest] = trace.split("\n")
+  // Peers may have a say in any part, but not in where a line begins.
+  return [parts.join(" ") + first, ...rest].map((line) => `${time}${start} ${escapeControls(line)}`).join("\n")
 })
 
 export const layer: Layer.Layer<never> = Logger.layer([Logger.map(format, StandardError.writeLine)])

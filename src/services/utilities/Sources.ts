@@ -3,10 +3,10 @@
  */
 import { Effect } from "effect"
 import { isValidName } from "../../protocol/Names.ts"
-import type { ConsumerOptions, Servers } from "../client/index.ts"
+import { type ConnectionOptions, type ConsumerOptions, NsqdConnection, type Servers } from "../client/index.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { row } from "../options/OptionTable.ts"
-import { Transport } from "../transport/Transport.ts"
+import type { Transport } from "../transport/Transport.ts"
 import * as ClientSettings from "./ClientSettings.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
@@ -49,17 +49,26 @@ export const servers = (options: SourceOptions): Effect.Effect<Servers, ToolErro
   return Effect.succeed(nsqd.length > 0 ? { nsqd } : { lookupd, ...ClientSettings.pollOptions(consumerOpt) })
 }
 
-/** An nsqd that was named and cannot be reached ends the program; one that goes away later does not. */
-const checkReachable = (servers: Servers): Effect.Effect<void, ToolError, Transport> =>
+/**
+ * Fails if an nsqd that was named cannot be reached, or refuses this client; one that goes away later does not end the program.
+ */
+const checkUsable = (servers: Servers, connection: ConnectionOptions): Effect.Effect<void, ToolError, Transport> =>
   "nsqd" in servers
-    ? Effect.flatMap(Transport, (transport) =>
-      Effect.forEach(servers.nsqd, (address) =>
-        Effect.scoped(transport.connect(address)), { discard: true })).pipe(
-        Effect.mapError((error) =>
-          toolError(error.message)
-        )
-      )
+    ? Effect.forEach(servers.nsqd, (address) => Effect.scoped(NsqdConnection.open(address, connection)), {
+      concurrency: "unbounded",
+      discard: true
+    }).pipe(Effect.mapError((error) => toolError(error.message)))
     : Effect.void
+
+/** The connection that the flags ask for, once it is known that the servers they name accept it. */
+export const connection = Effect.fnUntraced(function*(
+  options: SourceOptions,
+  program: string
+): Effect.fn.Return<ConnectionOptions, ToolError, Transport> {
+  const wanted = yield* ClientSettings.connectionOptions(options.consumerOpt, program)
+  yield* checkUsable(yield* servers(options), wanted)
+  return wanted
+})
 
 /** What a consumer of this topic and channel is made of. `program` is its name, said to nsqd with the version. */
 export const consumerOptions = Effect.fnUntraced(function*(
@@ -71,11 +80,10 @@ export const consumerOptions = Effect.fnUntraced(function*(
   const from = yield* servers(options)
   if (!isValidName(topic)) return yield* toolError("invalid topic name")
   if (!isValidName(channel)) return yield* toolError("invalid channel name")
-  yield* checkReachable(from)
   return {
     channel,
     servers: from,
-    connection: yield* ClientSettings.connectionOptions(options.consumerOpt, program),
+    connection: yield* connection(options, program),
     maxInFlight: options.maxInFlight,
     ...ClientSettings.consumingOptions(options.consumerOpt)
   }

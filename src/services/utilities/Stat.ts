@@ -93,7 +93,7 @@ const headerEvery = 25
 export const poll = Effect.fnUntraced(function*(
   options: StatOptions,
   sources: ClusterStats.Sources,
-  print: (text: string) => Effect.Effect<void>
+  print: (text: string) => Effect.Effect<void, ToolError>
 ): Effect.fn.Return<void, ToolError, DaemonHttp> {
   const { channel, count, interval, topic } = options
   const prefixed = (what: string) => (error: ToolError) => toolError(`ERROR: failed to get ${what} - ${error.message}`)

@@ -32,7 +32,7 @@ export const defaults = (): TailOptions => Struct.map(initialValue)(table)
 
 const newline = Buffer.from("\n")
 
-/** Prints until the count is reached. */
+/** Prints until the count is reached, or until standard output takes no more. */
 export const main = Effect.fn("nsq_tail")(function*(
   options: TailOptions
 ): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
@@ -42,7 +42,7 @@ export const main = Effect.fn("nsq_tail")(function*(
   const maxInFlight = count > 0 ? Math.min(count, options.maxInFlight) : options.maxInFlight
   const random = String(yield* Random.nextIntBetween(0, 999_999)).padStart(6, "0")
   const channel = options.channel === "" ? `tail${random}#ephemeral` : options.channel
-  const reached = yield* Deferred.make<void>()
+  const ended = yield* Deferred.make<void, ToolError>()
 
   const follow = Effect.fnUntraced(function*(topic: string) {
     const settings = yield* Sources.consumerOptions({ ...options, maxInFlight }, "nsq_tail/1.3.0", topic, channel)
@@ -54,12 +54,16 @@ export const main = Effect.fn("nsq_tail")(function*(
       Effect.suspend(() => {
         if (count > 0 && printed >= count) return Effect.never
         printed++
-        const shown = StandardOutput.print(Buffer.concat([prefix, body, newline]))
+        // What could not be printed is not finished, nor is anything after it.
+        const shown = Effect.catch(
+          StandardOutput.print(Buffer.concat([prefix, body, newline])),
+          (error) => Effect.andThen(Deferred.fail(ended, error), Effect.never)
+        )
         // The last message is finished before the program ends.
         return count > 0 && printed === count
           ? Effect.andThen(
             shown,
-            Effect.forkDetach(Effect.andThen(Effect.yieldNow, Deferred.succeed(reached, undefined)))
+            Effect.forkDetach(Effect.andThen(Effect.yieldNow, Deferred.succeed(ended, undefined)))
           )
           : shown
       })
@@ -67,7 +71,7 @@ export const main = Effect.fn("nsq_tail")(function*(
   })
 
   yield* Effect.raceFirst(
-    Deferred.await(reached),
+    Deferred.await(ended),
     Effect.forEach(options.topics, (topic) => ClientLogger.ofConsumer(topic, channel)(follow(topic)), {
       concurrency: "unbounded",
       discard: true

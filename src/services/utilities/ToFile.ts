@@ -54,6 +54,7 @@ export interface ToFileOptions extends Sources.SourceOptions, HttpClients.HttpOp
   readonly logPrefix: string
 }
 
+const program = "nsq_to_file/1.3.0"
 const text = (value: string) => () => value
 const off = () => false
 const seconds = (count: number) => () => Duration.seconds(count)
@@ -146,7 +147,7 @@ const writeTopic = Effect.fnUntraced(function*(
   const { channel } = options
   const status = yield* ExitStatus
   const consumer = yield* Consumer.make({
-    ...(yield* Sources.consumerOptions(options, "nsq_to_file/1.3.0", topic, channel)),
+    ...(yield* Sources.consumerOptions(options, program, topic, channel)),
     topic: Topic.bytes(topic),
     // A message waits for its sync as long as the flags say.
     maxAttempts: 0
@@ -270,7 +271,8 @@ export const main = Effect.fn("nsq_to_file")(function*(
   if (problem !== undefined) return yield* toolError(problem)
   const matches = yield* compilePattern(options.topicPattern)
   yield* HttpCalls.check(options)
-  yield* Sources.servers(options)
+  // A topic that cannot be written is only logged; that nothing can be is a reason to end.
+  yield* Sources.connection(options, program)
   const settings = fileSettings(options)
   const reopens = yield* Stream.broadcast(hangups, { capacity: 1, strategy: "sliding" })
   const progress = yield* Progress.make("written")

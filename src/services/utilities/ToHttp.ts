@@ -57,7 +57,9 @@ const problem = ({ get, post, sample }: ToHttpOptions): string | undefined => {
   if (get.some((address) => address.split("%s").length !== 2)) return "invalid GET address - must be a printf string"
   if (sample > 1 || sample < 0 || Number.isNaN(sample)) return "ERROR: --sample must be between 0.0 and 1.0"
   const wrong = [...post, ...get].find((address) => !isWebAddress(WebRequests.fill(address, "x")))
-  return wrong === undefined ? undefined : `invalid address - ${JSON.stringify(wrong)} is not an http or https URL`
+  return wrong === undefined
+    ? undefined
+    : `invalid address - ${JSON.stringify(WebRequests.masked(wrong))} is not an http or https URL`
 }
 
 /** The headers to send; fails with what is wrong with the flags, in NSQ's order. */
@@ -86,7 +88,7 @@ export const forward = Effect.fnUntraced(function*(
   const headers = yield* check(options)
   const { channel, contentType, get, mode, post, sample, topic } = options
   const addresses = post.length > 0 ? post : get
-  const destinations = yield* Forwarding.destinations(options, addresses)
+  const destinations = yield* Forwarding.destinations(options, addresses.map(WebRequests.masked))
   const client = yield* HttpClient.HttpClient
   const random = yield* Random.Random
 

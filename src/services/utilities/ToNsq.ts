@@ -4,10 +4,10 @@
 import { Clock, Effect, type Scope, Stream, Struct } from "effect"
 import type { HttpClient } from "effect/http"
 import process from "node:process"
-import { makeProducer, type ProducerService } from "../client/index.ts"
+import { makeProducer, NsqdConnection, type ProducerService } from "../client/index.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
-import { Transport } from "../transport/Transport.ts"
+import type { Transport } from "../transport/Transport.ts"
 import * as ClientLogger from "./ClientLogger.ts"
 import * as ClientSettings from "./ClientSettings.ts"
 import * as Progress from "./Progress.ts"
@@ -102,13 +102,12 @@ export const main = Effect.fn("to_nsq")(function*(
   const connection = yield* ClientSettings.connectionOptions(options.producerOpt, "to_nsq/1.3.0")
   const throttle = yield* makeThrottle(options.rate)
   const progress = yield* Progress.make("published")
-  const transport = yield* Transport
   const failed = (error: { readonly message: string }) => toolError(error.message)
 
   /** Connects with the first message: without any there is nothing to connect for. */
   const connect = yield* Effect.cached(Effect.forEach(nsqdTcpAddresses, (address) =>
     Effect.andThen(
-      Effect.mapError(Effect.scoped(transport.connect(address)), failed),
+      Effect.mapError(Effect.scoped(NsqdConnection.open(address, connection)), failed),
       makeProducer({ servers: { nsqd: [address] }, connection })
     )))
 

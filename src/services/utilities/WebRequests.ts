@@ -1,8 +1,8 @@
 /**
  * The requests of `nsq_to_http`: a message as the body of a POST, or in the address of a GET, and what counts as success.
  */
-import { ByteSize, type Duration, Effect, Schema } from "effect"
-import { HttpClient, HttpClientRequest } from "effect/http"
+import { ByteSize, type Duration, Effect, Result, Schema } from "effect"
+import { Headers as HttpHeaders, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 
 /** The server did not take a message. */
 export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestFailed", { reason: Schema.String }) {
@@ -17,11 +17,15 @@ const maxRedirects = 10
 
 /** HTTP's own syntax: what Node would throw for is refused before. */
 const headerName = /^[\w!#$%&'*+.^`|~-]+$/
-const headerValue = /^[\t\x20-\x7e\x80-\xff]+$/
+// oxlint-disable-next-line no-control-regex -- values may have any characters but these
+const headerValue = /^[^\u0000-\u0008\u000a-\u001f\u007f]+$/
 /** These follow from the request, whatever is given. */
 const ownHeaders = new Set(["host", "content-length", "transfer-encoding", "trailer"])
 
-/** Reads `Name: value`; of several for one name the last counts. `undefined` when one of them is none. */
+/** Text as a header carries it, in UTF-8; Node takes one byte for each character of a header. */
+export const headerText = (text: string): string => Buffer.from(text).toString("latin1")
+
+/** Reads `Name: value`; of several for one name the last counts. `undefined` if one is not a valid header. */
 export const parseHeaders = (given: ReadonlyArray<string>): Headers | undefined => {
   const headers = new Map<string, string>()
   for (const text of given) {
@@ -29,7 +33,7 @@ export const parseHeaders = (given: ReadonlyArray<string>): Headers | undefined 
     const name = text.slice(0, Math.max(colon, 0)).trim().toLowerCase()
     const value = text.slice(colon + 1).trim()
     if (!headerName.test(name) || !headerValue.test(value)) return undefined
-    if (!ownHeaders.has(name)) headers.set(name, value)
+    if (!ownHeaders.has(name)) headers.set(name, headerText(value))
   }
   return Object.fromEntries(headers)
 }
@@ -51,10 +55,13 @@ export const queryEscape = (body: Uint8Array): string => {
 export const fill = (address: string, text: string): string =>
   address.replaceAll(/%[%s]/g, (place) => place === "%s" ? text : "%")
 
+/** An address for log lines: the password of its user information is not shown. */
+export const masked = (address: string): string => address.replace(/^(https?:\/\/[^/?#:@]*):[^/?#]*@/i, "$1:***@")
+
 /** A POST of the body; headers may replace the content type. */
 export const post = (address: string, body: Uint8Array, contentType: string, headers: Headers) =>
   HttpClientRequest.post(address).pipe(
-    HttpClientRequest.bodyUint8Array(body, contentType),
+    HttpClientRequest.bodyUint8Array(body, headerText(contentType)),
     HttpClientRequest.setHeaders(headers)
   )
 
@@ -68,31 +75,100 @@ const isSuccess = (request: HttpClientRequest.HttpClientRequest, status: number)
 /** An error and what it was caused by, down to the operating system's. */
 const causes = (error: unknown): ReadonlyArray<Error> => error instanceof Error ? [error, ...causes(error.cause)] : []
 
-/** The server has closed a connection just as it was to be used again; the operating system says so, or undici. */
-const closedCodes = new Set<unknown>(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"])
-const isClosedConnection = (error: unknown): boolean =>
-  causes(error).some((cause) => "code" in cause && closedCodes.has(cause.code))
+/**
+ * Whether the server has closed a connection that had served a request before, just as it was to be used again: that is no
+ * failure. undici says what such a connection has received; one that was closed before that has failed.
+ */
+const isStaleConnection = (error: unknown): boolean =>
+  causes(error).some((cause) =>
+    "code" in cause && cause.code === "UND_ERR_SOCKET" && "socket" in cause && hasReceived(cause.socket)
+  )
+
+const hasReceived = (socket: unknown): boolean =>
+  typeof socket === "object" && socket !== null && "bytesRead" in socket && Number(socket.bytesRead) > 0
 
 /** What an answer may have to say, for `HttpIncomingMessage.MaxBodySize`; one that says more costs its connection. */
 export const maxAnswer = ByteSize.mebibytes(1)
 
 const reasonOf = (error: Error): string => causes(error).at(-1)?.message ?? error.message
 
+const decoded = (text: string): string => Result.getOrElse(Result.try(() => decodeURIComponent(text)), () => text)
+
+/** The user information of an address becomes basic authentication, unless there is an Authorization header. */
+const authenticated = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
+  const url = URL.parse(request.url)
+  if (url === null || url.username + url.password === "") return request
+  const { password, username } = url
+  url.username = ""
+  url.password = ""
+  const plain = HttpClientRequest.setUrl(request, url.href)
+  return "authorization" in request.headers
+    ? plain
+    : HttpClientRequest.basicAuth(plain, decoded(username), decoded(password))
+}
+
+/** Redirections that are followed, as by Go: the method and the body stay only where the server wants the same again. */
+const redirecting = new Set([301, 302, 303, 307, 308])
+const repeating = new Set([307, 308])
+/** Headers that another host must not see. */
+const secret = new Set(["authorization", "cookie", "cookie2", "www-authenticate"])
+
+const isSameHost = (from: URL, to: URL): boolean =>
+  to.hostname === from.hostname || to.hostname.endsWith(`.${from.hostname}`)
+
+/** The request that a response asks for; `undefined` if it asks for none. */
+const redirected = (
+  request: HttpClientRequest.HttpClientRequest,
+  response: HttpClientResponse.HttpClientResponse
+): HttpClientRequest.HttpClientRequest | undefined => {
+  const { headers: { location }, status } = response
+  if (!redirecting.has(status) || location === undefined || location === "") return undefined
+  const from = new URL(request.url)
+  const to = URL.parse(location, from.href)
+  if (to === null || !/^https?:$/.test(to.protocol)) return undefined
+  const repeats = repeating.has(status)
+  const keeps = (name: string): boolean =>
+    (isSameHost(from, to) || !secret.has(name)) && (repeats || name !== "content-type")
+  const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => keeps(name)))
+  const next = repeats
+    ? HttpClientRequest.makeWith(
+      request.method,
+      to.href,
+      request.urlParams,
+      request.hash,
+      HttpHeaders.fromInput(headers),
+      request.body
+    )
+    : HttpClientRequest.get(to.href, { headers })
+  return authenticated(next)
+}
+
 /** Sends, follows redirections, and reads the answer away so that its connection can be used again. */
 export const send = Effect.fnUntraced(function*(
-  request: HttpClientRequest.HttpClientRequest,
+  given: HttpClientRequest.HttpClientRequest,
   timeout: Duration.Duration
 ): Effect.fn.Return<void, RequestFailed, HttpClient.HttpClient> {
-  const client = HttpClient.followRedirects(yield* HttpClient.HttpClient, maxRedirects)
+  const client = yield* HttpClient.HttpClient
   const failed = (reason: string) => new RequestFailed({ reason })
-  const response = yield* client.execute(request).pipe(
-    Effect.retry({ times: 1, while: isClosedConnection }),
-    Effect.mapError((error) => failed(`${request.method} ${request.url}: ${reasonOf(error)}`)),
-    Effect.timeoutOrElse({
-      duration: timeout,
-      orElse: () => Effect.fail(failed(`${request.method} ${request.url}: request timeout`))
-    })
-  )
+  const first = authenticated(given)
+
+  const follow = Effect.gen(function*() {
+    let request = first
+    for (let redirects = 0;; redirects++) {
+      const response = yield* client.execute(request).pipe(
+        Effect.retry({ times: 1, while: isStaleConnection }),
+        Effect.mapError((error) => failed(`${request.method} ${masked(request.url)}: ${reasonOf(error)}`))
+      )
+      const next = redirects < maxRedirects ? redirected(request, response) : undefined
+      if (next === undefined) return response
+      yield* Effect.ignore(response.arrayBuffer)
+      request = next
+    }
+  })
+  const response = yield* Effect.timeoutOrElse(follow, {
+    duration: timeout,
+    orElse: () => Effect.fail(failed(`${first.method} ${first.url}: request timeout`))
+  })
   yield* Effect.ignore(Effect.timeoutOption(response.arrayBuffer, timeout))
-  if (!isSuccess(request, response.status)) return yield* failed(`got status code ${response.status}`)
+  if (!isSuccess(first, response.status)) return yield* failed(`got status code ${response.status}`)
 })

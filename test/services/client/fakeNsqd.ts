@@ -16,6 +16,8 @@ export interface FakeNsqd {
   readonly setSilent: (silent: boolean) => void
   /** Replies with this error to `PUB`, or with `OK` again. */
   readonly refuse: (error: string | undefined) => void
+  /** Requires authorization from now on, and refuses every secret with this error. */
+  readonly refuseSecrets: (error: string) => void
   /** Sends bytes to every client. */
   readonly send: (bytes: Uint8Array) => void
   /** Ends every connection. */
@@ -23,10 +25,17 @@ export interface FakeNsqd {
 }
 
 /** What a command is replied with by an nsqd that works. */
-const replyTo = (name: string, refusal: string | undefined): Buffer | undefined => {
+const replyTo = (name: string, refusal: string | undefined, noSecret: string | undefined): Buffer | undefined => {
   switch (name) {
     case "IDENTIFY":
-      return encodeResponse(JSON.stringify({ max_rdy_count: 2500, version: "1.3.0", msg_timeout: 60_000 }))
+      return encodeResponse(JSON.stringify({
+        max_rdy_count: 2500,
+        version: "1.3.0",
+        msg_timeout: 60_000,
+        auth_required: noSecret !== undefined
+      }))
+    case "AUTH":
+      return encodeFrame(FrameType.error, Buffer.from(noSecret ?? ""))
     case "PUB":
     case "MPUB":
     case "DPUB":
@@ -49,13 +58,14 @@ export const make = Effect.fnUntraced(function*(address: string, initially: { re
   const ends = new Set<() => void>()
   let { silent } = initially
   let refusal: string | undefined
+  let noSecret: string | undefined
   let owed: Array<() => void> = []
 
   const onCommand = (connection: Connection, line: string, body: string | undefined): void => {
     commands.push(body === undefined ? line : `${line} ${body}`)
     const name = line.split(" ")[0] ?? ""
     if (name === "PUB") published.push(body ?? "")
-    const reply = replyTo(name, refusal)
+    const reply = replyTo(name, refusal, noSecret)
     if (reply === undefined) return
     if (silent) owed.push(() => void connection.write(reply))
     else connection.write(reply)
@@ -116,6 +126,7 @@ export const make = Effect.fnUntraced(function*(address: string, initially: { re
       for (const reply of owed.splice(0)) reply()
     },
     refuse: (error) => void (refusal = error),
+    refuseSecrets: (error) => void (noSecret = error),
     send: (bytes) => {
       for (const client of clients) client.write(bytes)
     },

@@ -14,11 +14,13 @@ describe("log lines of the utilities", () => {
         yield* Effect.logInfo("(a:1) connected")
         yield* ClientLogger.ofConsumer("t", "c")(Effect.logWarning("backing off"))
         yield* ClientLogger.ofConsumer("t", "c")(ClientLogger.note("a line without a level"))
+        yield* Effect.logWarning("from a peer\n2026/01/01 00:00:00 INF forged\u001b[2J")
       }).pipe(Effect.provide(Logger.layer([logger])))
       assert.deepStrictEqual(lines, [
         " INF (a:1) connected",
         " WRN [t/c] backing off",
-        " a line without a level"
+        " a line without a level",
+        " WRN from a peer\\u000a2026/01/01 00:00:00 INF forged\\u001b[2J"
       ])
     }))
 })

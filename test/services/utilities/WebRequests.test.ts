@@ -20,6 +20,10 @@ const get = WebRequests.get("http://web/%s", body, {})
 
 type Answer = { readonly status: number; readonly location?: string } | Error | "silent"
 
+/** What undici says of a connection that the server has closed. */
+const closed = (bytesRead: number) =>
+  Object.assign(new Error("other side closed"), { code: "UND_ERR_SOCKET", socket: { bytesRead } })
+
 /** Sends a request to a server that answers one after the other, and says what it has seen and what came of it. */
 const sent = Effect.fnUntraced(
   function*(request: HttpClientRequest.HttpClientRequest, ...answers: ReadonlyArray<Answer>) {
@@ -27,7 +31,9 @@ const sent = Effect.fnUntraced(
     const client = HttpClient.make((request, url) => {
       const answer = answers[seen.length] ?? "silent"
       const content = request.body._tag === "Uint8Array" ? ` ${Buffer.from(request.body.body).toString()}` : ""
-      seen.push(`${request.method} ${url.href}${content}`)
+      const { authorization } = request.headers
+      const who = authorization === undefined ? "" : ` ${authorization}`
+      seen.push(`${request.method} ${url.href}${content}${who}`)
       if (answer === "silent") return Effect.never
       if (answer instanceof Error) {
         const reason = new HttpClientError.TransportError({ request, cause: answer })
@@ -78,13 +84,52 @@ describe("a request with a message", () => {
       assert.deepStrictEqual([circle.outcome, circle.seen.length], ["got status code 301", 11])
     }))
 
-  it.effect("is sent again once when the connection was closed at the same time", () =>
+  it.effect("follows no other redirections, and none without a place to go to", () =>
     Effect.gen(function*() {
-      assert.deepStrictEqual((yield* sent(post, broken("ECONNRESET"), { status: 200 })).outcome, "sent")
-      const twice = yield* sent(post, broken("EPIPE"), broken("ECONNRESET"))
-      assert.deepStrictEqual([twice.outcome, twice.seen.length], ["POST http://web/in: it says ECONNRESET", 2])
-      const refused = yield* sent(post, broken("ECONNREFUSED"))
-      assert.deepStrictEqual([refused.outcome, refused.seen.length], ["POST http://web/in: it says ECONNREFUSED", 1])
+      for (const status of [300, 304, 305, 306, 399]) {
+        const { outcome, seen } = yield* sent(post, { status, location: "/other" }, { status: 200 })
+        assert.deepStrictEqual([outcome, seen.length], [`got status code ${status}`, 1])
+      }
+      assert.strictEqual(yield* outcome(post, { status: 302 }), "got status code 302")
+      assert.strictEqual(yield* outcome(post, { status: 302, location: "ftp://web/" }), "got status code 302")
+    }))
+
+  it.effect("authenticates with the user information of its address, which no other host sees", () =>
+    Effect.gen(function*() {
+      const address = "http://us%3Aer:p%40ss@web/in"
+      const basic = `Basic ${Buffer.from("us:er:p@ss").toString("base64")}`
+      const request = WebRequests.post(address, body, "text/plain", {})
+      assert.deepStrictEqual((yield* sent(request, { status: 200 })).seen, [`POST http://web/in m ${basic}`])
+      const given = WebRequests.post(address, body, "text/plain", { authorization: "Bearer x" })
+      assert.deepStrictEqual((yield* sent(given, { status: 200 })).seen, ["POST http://web/in m Bearer x"])
+      const { seen } = yield* sent(
+        request,
+        { status: 307, location: "/next" },
+        { status: 307, location: "http://elsewhere/" },
+        { status: 200 }
+      )
+      assert.deepStrictEqual(seen, [
+        `POST http://web/in m ${basic}`,
+        `POST http://web/next m ${basic}`,
+        "POST http://elsewhere/ m"
+      ])
+      assert.strictEqual(yield* outcome(request, broken("ECONNREFUSED")), "POST http://web/in: it says ECONNREFUSED")
+      assert.strictEqual(WebRequests.masked(address), "http://us%3Aer:***@web/in")
+    }))
+
+  it.effect("is sent again once when the server closes a connection that it has used before", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual((yield* sent(post, closed(1), { status: 200 })).outcome, "sent")
+      const twice = yield* sent(post, closed(1), closed(1))
+      assert.deepStrictEqual([twice.outcome, twice.seen.length], ["POST http://web/in: other side closed", 2])
+    }))
+
+  it.effect("fails when the server drops the connection", () =>
+    Effect.gen(function*() {
+      for (const error of [closed(0), broken("ECONNRESET"), broken("EPIPE"), broken("ECONNREFUSED")]) {
+        const failed = yield* sent(post, error, { status: 200 })
+        assert.deepStrictEqual([failed.outcome, failed.seen.length], [`POST http://web/in: ${error.message}`, 1])
+      }
     }))
 
   it.effect("fails when the answer takes too long", () =>
@@ -112,6 +157,34 @@ describe("a request with a message", () => {
 })
 
 describe("requests by undici", () => {
+  it.live("carry headers and content types in UTF-8", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const address = yield* fakeServer(({ headers }, response) => {
+        for (const name of ["x-name", "content-type"]) {
+          seen.push(Buffer.from(String(headers[name]), "latin1").toString())
+        }
+        response.end()
+      })
+      const headers = WebRequests.parseHeaders(["X-Name: \u00e9 \u65e5"]) ?? {}
+      const post = WebRequests.post(`http://${address}/`, body, "text/plain; x=\u65e5", headers)
+      yield* WebRequests.send(post, Duration.seconds(5))
+      assert.deepStrictEqual(seen, ["\u00e9 \u65e5", "text/plain; x=\u65e5"])
+    }).pipe(Effect.provide(undici)))
+
+  it.live("fail when the server drops the connection", () =>
+    Effect.gen(function*() {
+      let requests = 0
+      const address = yield* fakeServer(({ socket }) => {
+        requests++
+        socket.destroy()
+      })
+      const post = WebRequests.post(`http://${address}/`, body, "text/plain", {})
+      const error = yield* Effect.flip(WebRequests.send(post, Duration.seconds(5)))
+      assert.match(error.message, /other side closed/)
+      assert.strictEqual(requests, 1)
+    }).pipe(Effect.provide(undici)))
+
   it.live("are sent again when the server has closed the connection that they went by", () =>
     Effect.gen(function*() {
       const sockets = new Set<unknown>()

@@ -1,0 +1,49 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { TestClock } from "effect/testing"
+import * as NsqToNsq from "../../../src/services/utilities/NsqToNsq.ts"
+import * as Tail from "../../../src/services/utilities/Tail.ts"
+import * as ToFile from "../../../src/services/utilities/ToFile.ts"
+import * as ToHttp from "../../../src/services/utilities/ToHttp.ts"
+import { MemoryTransport } from "../../../src/testing/index.ts"
+import * as FakeNsqd from "../client/fakeNsqd.ts"
+import { layer as memoryFiles } from "./memoryFiles.ts"
+
+const layer = Layer.mergeAll(MemoryTransport.layer, memoryFiles, FetchHttpClient.layer)
+
+const from = { nsqdTcpAddresses: ["a:1"], consumerOpt: new Map([["auth_secret", "wrong"]]) }
+
+const utilities = {
+  nsq_tail: Tail.main({ ...Tail.defaults(), ...from, topics: ["t"] }),
+  nsq_to_file: ToFile.main({ ...ToFile.defaults(), ...from, topics: ["t"] }),
+  nsq_to_http: ToHttp.main({ ...ToHttp.defaults(), ...from, topic: "t", post: ["http://a/"] }),
+  nsq_to_nsq: NsqToNsq.main({
+    ...NsqToNsq.defaults(),
+    ...from,
+    topics: ["t"],
+    destinationNsqdTcpAddresses: ["a:1"]
+  })
+}
+
+for (const [name, utility] of Object.entries(utilities)) {
+  describe(name, () => {
+    it.effect("ends at once when a server that is named refuses its secret, and says why", () =>
+      Effect.gen(function*() {
+        const server = yield* FakeNsqd.make("a:1", { silent: false })
+        server.refuseSecrets("E_UNAUTHORIZED AUTH no authorizations found")
+        assert.strictEqual(
+          (yield* Effect.flip(Effect.scoped(utility))).message,
+          "a:1: Error authenticating - E_UNAUTHORIZED AUTH no authorizations found"
+        )
+      }).pipe(Effect.scoped, Effect.provide(layer)))
+
+    it.effect("ends when a server that is named does not complete the handshake", () =>
+      Effect.gen(function*() {
+        yield* FakeNsqd.make("a:1", { silent: true })
+        const running = yield* Effect.forkScoped(Effect.flip(Effect.scoped(utility)))
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual((yield* Fiber.join(running)).message, "a:1: timed out during the handshake")
+      }).pipe(Effect.scoped, Effect.provide(layer)))
+  })
+}
