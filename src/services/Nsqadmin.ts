@@ -17,7 +17,8 @@ import { WebAssets } from "./admin/WebAssets.ts"
 import { Cluster } from "./cluster/Cluster.ts"
 import { ClusterActions } from "./cluster/ClusterActions.ts"
 import { ClusterSources } from "./cluster/ClusterSources.ts"
-import { DaemonHttp } from "./cluster/DaemonHttp.ts"
+import * as DaemonClients from "./cluster/DaemonClients.ts"
+import { DaemonNetworks } from "./cluster/DaemonNetworks.ts"
 import * as Exposure from "./Exposure.ts"
 import * as HttpClients from "./http/HttpClients.ts"
 import * as Options from "./options/NsqadminOptions.ts"
@@ -48,8 +49,9 @@ export class Nsqadmin extends Context.Service<Nsqadmin, {
           Layer.provide(History.layer),
           Layer.provide([ClusterActions.layer, Sampler.layer(options), NodeTransport.layer]),
           Layer.provide(Cluster.layer),
-          Layer.provide([ClusterSources.layer(sources), DaemonHttp.layer(options.httpClientRequestTimeout)]),
-          Layer.provide(HttpClients.layer(options, checked.tls))
+          Layer.provide([ClusterSources.layer(sources), DaemonClients.layer(options, checked.tls)]),
+          Layer.provide(HttpClients.layer(options, checked.tls)),
+          Layer.provide(Layer.succeed(DaemonNetworks, checked.daemonNetworks))
         )
       )
       const { address, broken } = Context.get(built, AdminHttp)

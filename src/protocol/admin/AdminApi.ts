@@ -4,7 +4,7 @@
  */
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
-import { BadRequest, Forbidden, InternalError, NotFound, UpstreamError } from "./AdminFailure.ts"
+import { BadRequest, Forbidden, InternalError, NotFound, Unavailable, UpstreamError } from "./AdminFailure.ts"
 import { HistoryAnswer, LiveSample, TailEvent } from "./AdminLive.ts"
 import { NodeAnswer, NodesAnswer } from "./AdminNodes.ts"
 import { ChannelAnswer, CounterAnswer, TopicAnswer } from "./AdminStats.ts"
@@ -120,13 +120,14 @@ export class LiveGroup extends HttpApiGroup.make("live").add(
   /** The state of the cluster, and what changes in it. With `topic` also the series of that topic. */
   HttpApiEndpoint.get("samples", "/api/live", {
     query: { topic: Schema.optionalKey(Schema.String) },
-    success: HttpApiSchema.StreamSse({ data: LiveSample })
+    success: HttpApiSchema.StreamSse({ data: LiveSample }),
+    error: [Unavailable]
   }),
   /** The past hour: of the topics named (up to 200), or with `detail` of all series of the one topic. */
   HttpApiEndpoint.get("history", "/api/history", {
     query: {
       /** Names separated by commas. */
-      topics: Schema.String,
+      topics: Schema.optionalKey(Schema.String),
       detail: Schema.optionalKey(Schema.Literals(["true", "false"]))
     },
     success: HistoryAnswer,
@@ -147,7 +148,7 @@ export class MessagesGroup extends HttpApiGroup.make("messages").add(
     params: topicParams,
     query: { sample: Schema.optionalKey(Schema.FiniteFromString) },
     success: HttpApiSchema.StreamSse({ data: TailEvent }),
-    error: actionFailures
+    error: [...actionFailures, Unavailable]
   })
 ) {}
 

@@ -26,8 +26,12 @@ export type NotFound = typeof NotFound.Type
 export const InternalError = failure("InternalError", 500)
 export type InternalError = typeof InternalError.Type
 
+/** There is no room for one more; names the option that makes room. */
+export const Unavailable = failure("Unavailable", 503)
+export type Unavailable = typeof Unavailable.Type
+
 /** No daemon could be asked. */
 export const UpstreamError = failure("UpstreamError", 502)
 export type UpstreamError = typeof UpstreamError.Type
 
-export type AdminFailure = BadRequest | Forbidden | NotFound | InternalError | UpstreamError
+export type AdminFailure = BadRequest | Forbidden | NotFound | InternalError | Unavailable | UpstreamError

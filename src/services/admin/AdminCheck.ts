@@ -6,6 +6,7 @@ import { Data, Duration, Effect, Result } from "effect"
 import { IpInterface, IpNetwork } from "effect/net"
 import { lookup } from "node:dns/promises"
 import { readFile } from "node:fs/promises"
+import * as DaemonNetworks from "../cluster/DaemonNetworks.ts"
 import type { ClientTls } from "../http/HttpClients.ts"
 import type { NsqadminOptions } from "../options/NsqadminOptions.ts"
 import { splitAddress } from "../transport/Transport.ts"
@@ -16,6 +17,8 @@ export interface CheckedOptions {
   readonly tls: ClientTls
   /** Undefined when everybody may use `/config`. */
   readonly configNetwork: IpNetwork.IpNetwork | undefined
+  /** What daemons may name. */
+  readonly daemonNetworks: DaemonNetworks.DaemonNetworks
   /** Empty, or `/` and a path without a slash at its end. */
   readonly basePath: string
 }
@@ -120,5 +123,10 @@ export const check = Effect.fnUntraced(function*(
   }
   if (Duration.toSeconds(options.statsdInterval) < 1) return yield* refuse("--statsd-interval must be at least 1s")
   if (Duration.toMillis(options.sampleInterval) < 100) return yield* refuse("--sample-interval must be at least 100ms")
-  return { tls, configNetwork, basePath: normalizeBasePath(options.basePath) }
+  const networks = DaemonNetworks.parse(options.allowedDaemonNetworks)
+  if (Result.isFailure(networks)) {
+    return yield* refuse(`failed to parse --allowed-daemon-networks - invalid CIDR address: ${networks.failure}`)
+  }
+  const daemonNetworks = DaemonNetworks.make(networks.success)
+  return { tls, configNetwork, daemonNetworks, basePath: normalizeBasePath(options.basePath) }
 })

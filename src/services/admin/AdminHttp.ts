@@ -47,21 +47,32 @@ const withinBase =
         : Effect.succeed(settled)
     })
 
+/** For clients of events; there are some at least every 15 s, and with every sample. */
+const leastPatienceMillis = 45_000
+
 const jsonType = "application/json"
 
-/** Tools look for NSQ's header, and for its way to write the type; proxies must not gather events. */
-const finished = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
-  const type = response.headers["content-type"] ?? ""
-  if (type.startsWith(jsonType)) {
-    return HttpServerResponse.setHeaders(response, {
+/** Tools look for NSQ's header, and for its way to write the type. */
+const finished = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
+  (response.headers["content-type"] ?? "").startsWith(jsonType)
+    ? HttpServerResponse.setHeaders(response, {
       "content-type": `${jsonType}; charset=utf-8`,
       "x-nsq-content-type": "nsq; version=1.0"
     })
-  }
-  return type.startsWith("text/event-stream")
-    ? HttpServerResponse.setHeaders(response, { "cache-control": "no-store", "x-accel-buffering": "no" })
     : response
-}
+
+/**
+ * Streams of events: proxies must not gather them, and a client that closes its side, or takes nothing for `patienceMillis`,
+ * wants no more of them. Otherwise it would keep what waits for it in memory.
+ */
+const streamed = (patienceMillis: number) => <E, R>(app: App<E, R>): App<E, R | HttpServerRequest.HttpServerRequest> =>
+  Effect.gen(function*() {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const response = yield* app
+    if (response.headers["content-type"]?.startsWith("text/event-stream") !== true) return response
+    Peer.closeWhenGone(request, patienceMillis)
+    return HttpServerResponse.setHeader(response, "x-accel-buffering", "no")
+  })
 
 /** No browser may make a page of a response, guess its type or keep it, unless its route says otherwise. */
 const secured = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
@@ -122,7 +133,7 @@ const apiRoutes = HttpApiBuilder.layer(AdminApi).pipe(
 const streaming = /\/api\/(?:live|messages\/[^/]+)$/
 
 const make = Effect.fnUntraced(function*(checked: CheckedOptions) {
-  const { httpAddress, httpAllowedHosts, maxHttpConnections, proxyGraphite } = yield* NsqadminOptions
+  const { httpAddress, httpAllowedHosts, maxHttpConnections, proxyGraphite, sampleInterval } = yield* NsqadminOptions
   const { basePath } = checked
   const answer = Endpoints.make([...Endpoints.ofApi(), ...AdminRoutes.endpoints(proxyGraphite)], basePath)
   const router = yield* HttpRouter.toHttpEffect(Layer.mergeAll(apiRoutes, AdminRoutes.layer(checked)))
@@ -131,6 +142,7 @@ const make = Effect.fnUntraced(function*(checked: CheckedOptions) {
   const app = router.pipe(
     withinBase(basePath, answer),
     Effect.map(finished),
+    streamed(Math.max(leastPatienceMillis, 3 * Duration.toMillis(sampleInterval))),
     compressed,
     logged,
     Effect.map(secured),

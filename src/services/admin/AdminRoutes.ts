@@ -159,11 +159,8 @@ export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
       const request = yield* HttpServerRequest.HttpServerRequest
       const peer = Peer.ip(request)
       const before = request.headers["x-forwarded-for"]
-      const answer = yield* graphite.render(searchOf(request.url), before === undefined ? peer : `${before}, ${peer}`)
-      return HttpServerResponse.stream(answer.stream, {
-        status: answer.status,
-        contentType: answer.headers["content-type"] ?? "application/octet-stream"
-      })
+      const picture = yield* graphite.render(searchOf(request.url), before === undefined ? peer : `${before}, ${peer}`)
+      return HttpServerResponse.stream(picture.stream, { contentType: picture.type })
     }).pipe(
       Effect.catchTag(
         "GraphiteError",

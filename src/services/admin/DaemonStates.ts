@@ -3,8 +3,7 @@
  * are remembered for an hour.
  */
 import type { DaemonState } from "../../protocol/admin/AdminLive.ts"
-import type { Node } from "../../protocol/admin/AdminNodes.ts"
-import { type FiguresOfNode, nodeAddress } from "../cluster/Cluster.ts"
+import { type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
 import type { DaemonError } from "../cluster/DaemonHttp.ts"
 
 /** What was found out about the daemons. */
@@ -16,16 +15,16 @@ export interface Observation {
   /** The nsqlookupds that were asked. */
   readonly lookupds: ReadonlyArray<string>
   /** The nsqds that were named by somebody. */
-  readonly named: ReadonlyArray<Node>
+  readonly named: ReadonlyArray<KnownNode>
   /** The nsqds that were asked: these, and those that are remembered because not everybody could be asked for names. */
-  readonly nodes: ReadonlyArray<Node>
+  readonly nodes: ReadonlyArray<KnownNode>
   readonly answers: ReadonlyArray<FiguresOfNode>
   readonly failures: ReadonlyArray<DaemonError>
 }
 
 /** An nsqd that was there at that time, in monotonic milliseconds. */
 interface Seen {
-  readonly node: Node
+  readonly node: KnownNode
   readonly at: number
 }
 
@@ -94,7 +93,7 @@ const isRemembered = (seen: Seen | undefined, monotonic: number): seen is Seen =
   seen !== undefined && monotonic - seen.at <= rememberedMillis
 
 /** The nsqds that were there within the last hour. */
-export const remembered = (states: DaemonStates, monotonic: number): ReadonlyArray<Node> =>
+export const remembered = (states: DaemonStates, monotonic: number): ReadonlyArray<KnownNode> =>
   Array.from(states.values()).flatMap(({ seen }) => isRemembered(seen, monotonic) ? [seen.node] : [])
 
 /** For browsers, in the order of their addresses. */

@@ -1,8 +1,9 @@
 /**
  * Graphite, where NSQ's users keep their statistics: one rate, and its pictures passed on (section 4 of the nsqadmin notes).
  */
-import { Context, Duration, Effect, Layer, Schema } from "effect"
-import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { Context, Duration, Effect, Layer, Schema, type Stream } from "effect"
+import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
+import * as BoundedResponse from "../cluster/BoundedResponse.ts"
 import { NsqadminOptions } from "../options/NsqadminOptions.ts"
 
 /** Graphite did not answer, or not what it should. */
@@ -18,6 +19,18 @@ const Rendered = Schema.Tuple([
   })
 ])
 
+/** Far more than one number needs. */
+const maxRateBytes = 64 * 1024
+
+/** Raster images. Others, SVG among them, could contain scripts, which would run as nsqadmin's own. */
+const pictureTypes = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"])
+
+/** A picture of Graphite. */
+export interface Picture {
+  readonly type: string
+  readonly stream: Stream.Stream<Uint8Array, HttpClientError.HttpClientError>
+}
+
 export class Graphite extends Context.Service<Graphite, {
   /** The rate per second of a target in the interval before the last, with 2 decimals; `N/A` when it is negative. */
   readonly rate: (target: string) => Effect.Effect<string, GraphiteError>
@@ -25,7 +38,7 @@ export class Graphite extends Context.Service<Graphite, {
   readonly render: (
     search: string,
     forwardedFor: string
-  ) => Effect.Effect<HttpClientResponse.HttpClientResponse, GraphiteError>
+  ) => Effect.Effect<Picture, GraphiteError>
 }>()("effect-nsq/admin/Graphite") {
   static readonly layer: Layer.Layer<Graphite, never, HttpClient.HttpClient> = Layer.effect(
     Graphite,
@@ -51,8 +64,11 @@ export class Graphite extends Context.Service<Graphite, {
         const url = `${graphiteUrl}/render?${query}`
         yield* Effect.logInfo(`GRAPHITE: ${url}`)
         const response = yield* execute(HttpClientRequest.get(url))
-        const text = yield* Effect.mapError(response.text, ({ message }) => failed(message))
-        if (response.status !== 200) return yield* failed(`got response ${response.status} ${JSON.stringify(text)}`)
+        if (response.status !== 200) return yield* failed(`got response ${response.status}`)
+        const text = yield* BoundedResponse.text(response, maxRateBytes, "Graphite's rates").pipe(
+          Effect.timeout(httpClientRequestTimeout),
+          Effect.mapError(({ message }) => failed(message))
+        )
         const [{ datapoints: [[value]] }] = yield* Effect.mapError(
           Schema.decodeEffect(Schema.fromJsonString(Rendered))(text),
           () => failed("the answer has no value")
@@ -68,13 +84,18 @@ export class Graphite extends Context.Service<Graphite, {
           const request = HttpClientRequest.get(`${protocol}//${host}/render${search}`, {
             headers: { "x-forwarded-for": forwardedFor }
           })
-          return execute(
-            username === "" ? request : HttpClientRequest.basicAuth(
-              request,
-              decodeURIComponent(username),
-              decodeURIComponent(password)
-            )
+          const authorized = username === "" ? request : HttpClientRequest.basicAuth(
+            request,
+            decodeURIComponent(username),
+            decodeURIComponent(password)
           )
+          return Effect.flatMap(execute(authorized), (response) => {
+            const type = response.headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? ""
+            if (response.status !== 200) return Effect.fail(failed(`got response ${response.status}`))
+            return pictureTypes.has(type)
+              ? Effect.succeed({ type, stream: response.stream })
+              : Effect.fail(failed("the response is not a picture of type PNG, JPEG, GIF or WebP"))
+          })
         })
 
       return Graphite.of({ rate, render })

@@ -2,10 +2,11 @@
  * What browsers are told of the cluster: everything at first, then what has changed since they were told last. A browser that is
  * slow misses samples, not changes.
  */
-import { Context, Effect, Layer, Stream } from "effect"
-import { BadRequest } from "../../protocol/admin/AdminFailure.ts"
+import { Context, Effect, Layer, type Scope, Stream } from "effect"
+import { BadRequest, Unavailable } from "../../protocol/admin/AdminFailure.ts"
 import type { HistoryAnswer, LiveSample } from "../../protocol/admin/AdminLive.ts"
 import { isTopicName } from "../../protocol/Names.ts"
+import { NsqadminOptions } from "../options/NsqadminOptions.ts"
 import * as Figures from "./Figures.ts"
 import { History } from "./History.ts"
 import { type Sample, Sampler } from "./Sampler.ts"
@@ -34,8 +35,13 @@ const changes = (before: Sample | undefined, sample: Sample, topic: string | und
 }
 
 export class LiveFeed extends Context.Service<LiveFeed, {
-  /** The cluster as it changes, with the series of `topic` where it is given. Each consumer is told in its own time. */
-  readonly samples: (topic: string | undefined) => Stream.Stream<LiveSample>
+  /**
+   * The cluster as it changes, with the series of `topic` where it is given, until the Scope closes. Each consumer is told in
+   * its own time. Fails when there are too many.
+   */
+  readonly samples: (
+    topic: string | undefined
+  ) => Effect.Effect<Stream.Stream<LiveSample>, Unavailable, Scope.Scope>
   /** The past hour of up to 200 topics, or with `isDetailed` of everything that belongs to them. */
   readonly history: (topics: ReadonlyArray<string>, isDetailed: boolean) => Effect.Effect<HistoryAnswer, BadRequest>
 }>()("effect-nsq/admin/LiveFeed") {
@@ -44,12 +50,29 @@ export class LiveFeed extends Context.Service<LiveFeed, {
     Effect.gen(function*() {
       const sampler = yield* Sampler
       const history = yield* History
+      const { maxLiveClients } = yield* NsqadminOptions
+      let clients = 0
+      const occupy = Effect.acquireRelease(
+        Effect.suspend(() =>
+          maxLiveClients <= 0 || clients < maxLiveClients
+            ? Effect.sync(() => void clients++)
+            : Effect.fail(
+              Unavailable.make({
+                message: `TOO_MANY_LIVE_CLIENTS: there are ${maxLiveClients} already (--max-live-clients)`
+              })
+            )
+        ),
+        () => Effect.sync(() => void clients--)
+      )
       return LiveFeed.of({
         samples: (topic) =>
-          Stream.mapAccum(sampler.samples, (): Sample | undefined => undefined, (before, sample) => [
-            sample,
-            [changes(before, sample, topic)]
-          ]),
+          Effect.as(
+            occupy,
+            Stream.mapAccum(sampler.samples, (): Sample | undefined => undefined, (before, sample) => [
+              sample,
+              [changes(before, sample, topic)]
+            ])
+          ),
         history: (topics, isDetailed) => {
           const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
           if (topics.length > maxTopics) return refuse("TOO_MANY_TOPICS")

@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi } from "../../protocol/admin/AdminApi.ts"
+import { BadRequest } from "../../protocol/admin/AdminFailure.ts"
 import { LiveFeed } from "./LiveFeed.ts"
 
 const namesOf = (list: string): ReadonlyArray<string> => list === "" ? [] : list.split(",")
@@ -12,7 +13,10 @@ export const layer = HttpApiBuilder.group(
   Effect.fnUntraced(function*(handlers) {
     const feed = yield* LiveFeed
     return handlers
-      .handle("samples", ({ query }) => Effect.succeed(feed.samples(query.topic)))
-      .handle("history", ({ query }) => feed.history(namesOf(query.topics), query.detail === "true"))
+      .handle("samples", ({ query }) => feed.samples(query.topic))
+      .handle("history", ({ query }) =>
+        query.topics === undefined
+          ? Effect.fail(BadRequest.make({ message: "MISSING_ARG_TOPICS" }))
+          : feed.history(namesOf(query.topics), query.detail === "true"))
   })
 )

@@ -15,3 +15,11 @@ export const address = ({ source }: Request): string =>
 
 /** Path and query as they were sent, the base path included. */
 export const target = ({ source, url }: Request): string => source instanceof IncomingMessage ? source.url ?? url : url
+
+/** Closes the connection when the sender closes its side, or takes nothing for so long although something waits for it. */
+export const closeWhenGone = ({ source }: Request, patienceMillis: number): void => {
+  if (!(source instanceof IncomingMessage)) return
+  const { socket } = source
+  socket.once("end", () => socket.destroy())
+  socket.setTimeout(patienceMillis, () => socket.destroy())
+}

@@ -7,8 +7,7 @@
  */
 import { Clock, Context, Duration, Effect, Layer, PubSub, Stream } from "effect"
 import type { DaemonState, Warning } from "../../protocol/admin/AdminLive.ts"
-import type { Node } from "../../protocol/admin/AdminNodes.ts"
-import { Cluster, type FiguresOfNode, nodeAddress } from "../cluster/Cluster.ts"
+import { Cluster, type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
 import type { DaemonError } from "../cluster/DaemonHttp.ts"
 import type * as Gathered from "../cluster/Gathered.ts"
@@ -60,13 +59,13 @@ const linesOf = (...all: ReadonlyArray<Answers<unknown>>): string => {
 }
 
 /** Topics that no nsqd is said to have. */
-const orphansOf = (topics: ReadonlyArray<string>, nodes: ReadonlyArray<Node>): ReadonlySet<string> => {
+const orphansOf = (topics: ReadonlyArray<string>, nodes: ReadonlyArray<KnownNode>): ReadonlySet<string> => {
   const orphans = new Set(topics)
   for (const node of nodes) for (const { topic } of node.topics ?? []) orphans.delete(topic)
   return orphans
 }
 
-const unique = (nodes: ReadonlyArray<Node>): ReadonlyArray<Node> => [
+const unique = (nodes: ReadonlyArray<KnownNode>): ReadonlyArray<KnownNode> => [
   ...new Map(nodes.toReversed().map((node) => [nodeAddress(node), node])).values()
 ]
 

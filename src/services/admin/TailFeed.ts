@@ -4,22 +4,21 @@
  */
 import { Clock, Context, Deferred, Effect, Layer, Random, type Scope, Stream } from "effect"
 import { HttpClient } from "effect/http"
-import { BadRequest, UpstreamError } from "../../protocol/admin/AdminFailure.ts"
+import { BadRequest, Unavailable, UpstreamError } from "../../protocol/admin/AdminFailure.ts"
 import type { TailEvent } from "../../protocol/admin/AdminLive.ts"
-import type { Node } from "../../protocol/admin/AdminNodes.ts"
 import { encodeCommand } from "../../protocol/Command.ts"
 import { decodeMessage } from "../../protocol/Message.ts"
 import { ChannelName, isTopicName, type TopicName } from "../../protocol/Names.ts"
 import * as Links from "../client/Links.ts"
 import { type NsqdConnection, NsqdUnavailable } from "../client/NsqdConnection.ts"
-import { Cluster, tcpAddress } from "../cluster/Cluster.ts"
+import { Cluster, type KnownNode, originOf, tcpAddress } from "../cluster/Cluster.ts"
+import { DaemonNetworks } from "../cluster/DaemonNetworks.ts"
+import * as NamedTransport from "../cluster/NamedTransport.ts"
+import { NsqadminOptions } from "../options/NsqadminOptions.ts"
 import { version } from "../options/Version.ts"
 import { Transport } from "../transport/Transport.ts"
 import * as Answers from "./Answers.ts"
 import { TailBuffer } from "./TailBuffer.ts"
-
-/** Tails at the same time: each is a consumer on every nsqd of its topic. */
-const maxTails = 20
 
 /** Messages that an nsqd may send ahead. */
 const ready = 20
@@ -71,24 +70,39 @@ export class TailFeed extends Context.Service<TailFeed, {
   readonly tail: (
     topic: string,
     samplePercent: number
-  ) => Effect.Effect<Stream.Stream<TailEvent>, BadRequest | UpstreamError, Scope.Scope>
+  ) => Effect.Effect<Stream.Stream<TailEvent>, BadRequest | Unavailable | UpstreamError, Scope.Scope>
 }>()("effect-nsq/admin/TailFeed") {
   static readonly layer: Layer.Layer<TailFeed, never, Cluster | Transport | HttpClient.HttpClient> = Layer.effect(
     TailFeed,
     Effect.gen(function*() {
       const cluster = yield* Cluster
-      const network = Context.make(Transport, yield* Transport).pipe(
-        Context.add(HttpClient.HttpClient, yield* HttpClient.HttpClient)
-      )
+      const transport = yield* Transport
+      const client = yield* HttpClient.HttpClient
+      const networks = yield* DaemonNetworks
+      const { maxTails } = yield* NsqadminOptions
+      /** What the nsqds are connected to by: only addresses that those may name who did. */
+      const networkFor = (nodes: ReadonlyArray<KnownNode>) => {
+        const origins = new Map(nodes.map((node) => [tcpAddress(node), originOf(node)]))
+        const originBy = (address: string) => origins.get(address) ?? "remote"
+        return Context.make(Transport, NamedTransport.make(transport, networks, originBy)).pipe(
+          Context.add(HttpClient.HttpClient, client)
+        )
+      }
       const clock = yield* Clock.Clock
       let tails = 0
 
       const occupy = Effect.acquireRelease(
-        Effect.suspend(() => tails < maxTails ? Effect.sync(() => void tails++) : refuse("TOO_MANY_TAILS")),
+        Effect.suspend(() =>
+          maxTails <= 0 || tails < maxTails
+            ? Effect.sync(() => void tails++)
+            : Effect.fail(
+              Unavailable.make({ message: `TOO_MANY_TAILS: there are ${maxTails} tails already (--max-tails)` })
+            )
+        ),
         () => Effect.sync(() => void tails--)
       )
 
-      const refuseToTake = Effect.fnUntraced(function*(topic: string, nodes: ReadonlyArray<Node>) {
+      const refuseToTake = Effect.fnUntraced(function*(topic: string, nodes: ReadonlyArray<KnownNode>) {
         const { value } = yield* Answers.asked("get topic metadata", cluster.stats(nodes, { topic, clients: false }))
         const waiting = value.flatMap(({ topics }) => topics).filter(({ channels, depth }) =>
           channels.length === 0 && depth > 0
@@ -150,7 +164,7 @@ export class TailFeed extends Context.Service<TailFeed, {
           topic,
           use: follow(topic, channel, buffer, joining),
           onUnavailable: joining.fail
-        }).pipe(Effect.provideContext(network))
+        }).pipe(Effect.provideContext(networkFor(producers.value)))
         yield* Effect.timeoutOption(Deferred.await(joining.done), joinTimeout)
         if (joining.joined.length === 0) {
           const reasons = [...joining.failed.values()].join("\n")

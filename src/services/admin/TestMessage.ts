@@ -3,9 +3,8 @@ import { Context, Effect, Layer, Result } from "effect"
 import { Base64 } from "effect/encoding"
 import type { ActionAnswer, NewMessage } from "../../protocol/admin/AdminApi.ts"
 import { BadRequest, UpstreamError } from "../../protocol/admin/AdminFailure.ts"
-import type { Node } from "../../protocol/admin/AdminNodes.ts"
 import { isTopicName } from "../../protocol/Names.ts"
-import { Cluster, nodeAddress } from "../cluster/Cluster.ts"
+import { Cluster, type KnownNode, nodeAddress, originOf } from "../cluster/Cluster.ts"
 import { type DaemonError, DaemonHttp } from "../cluster/DaemonHttp.ts"
 import * as Gathered from "../cluster/Gathered.ts"
 import * as Answers from "./Answers.ts"
@@ -48,7 +47,7 @@ export class TestMessage extends Context.Service<TestMessage, {
       })
 
       /** nsqlookupds do not know a topic that is new. */
-      const producers = (topic: string): Effect.Effect<ReadonlyArray<Node>, UpstreamError> =>
+      const producers = (topic: string): Effect.Effect<ReadonlyArray<KnownNode>, UpstreamError> =>
         Effect.matchEffect(cluster.producers(topic), {
           onSuccess: ({ value }) => value.length > 0 ? Effect.succeed(value) : allNodes,
           onFailure: () => allNodes
@@ -62,8 +61,8 @@ export class TestMessage extends Context.Service<TestMessage, {
         const nodes = node === undefined ? yield* producers(topic) : yield* named(node)
         const path = `/pub?topic=${encodeURIComponent(topic)}${defer === 0 ? "" : `&defer=${defer}`}`
         const failures: Array<DaemonError> = []
-        for (const address of nodes.map(nodeAddress)) {
-          const result = yield* Effect.result(daemons.post(address, path, body))
+        for (const node of nodes) {
+          const result = yield* Effect.result(daemons.post(nodeAddress(node), path, body, originOf(node)))
           if (Result.isSuccess(result)) return { message: Answers.warning(failures) }
           failures.push(result.failure)
         }

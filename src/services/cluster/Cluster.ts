@@ -9,6 +9,7 @@ import * as DaemonAnswers from "../../protocol/DaemonAnswers.ts"
 import { joinAddress, splitAddress } from "../transport/Transport.ts"
 import { ClusterSources } from "./ClusterSources.ts"
 import { DaemonHttp } from "./DaemonHttp.ts"
+import { DaemonNetworks, type Origin } from "./DaemonNetworks.ts"
 import * as Gathered from "./Gathered.ts"
 import * as NodeStats from "./NodeStats.ts"
 
@@ -22,9 +23,14 @@ export interface StatsFilter {
   readonly clients: boolean
 }
 
+/** An nsqd, and who named it: by that its address is trusted. One whose origin is not known counts as `remote`. */
+export interface KnownNode extends Node {
+  readonly origin?: Origin
+}
+
 /** What one nsqd says. */
 export interface StatsOfNode {
-  readonly node: Node
+  readonly node: KnownNode
   readonly version: string
   /** `OK`, or why it cannot write. */
   readonly health: string
@@ -33,7 +39,7 @@ export interface StatsOfNode {
 
 /** The same, depths and counters only. */
 export interface FiguresOfNode {
-  readonly node: Node
+  readonly node: KnownNode
   readonly version: string
   readonly health: string
   readonly topics: ReadonlyArray<DaemonAnswers.SampledTopic>
@@ -47,12 +53,17 @@ export const nodeAddress = (node: Node): string => joinAddress(node.broadcast_ad
 /** `host:port` where it takes clients. */
 export const tcpAddress = (node: Node): string => joinAddress(node.broadcast_address, node.tcp_port)
 
+/** By whom the nsqd was named. */
+export const originOf = ({ origin = "remote" }: KnownNode): Origin => origin
+
 const sorted = (names: Iterable<string>): ReadonlyArray<string> => [...new Set(names)].sort()
 
 const nodeFrom = (
   known: DaemonAnswers.Info & { readonly remote_address: string },
-  topics: Node["topics"]
-): Node => ({
+  topics: Node["topics"],
+  origin: Origin
+): KnownNode => ({
+  origin,
   remote_addresses: null,
   remote_address: known.remote_address,
   hostname: known.hostname,
@@ -66,11 +77,12 @@ const nodeFrom = (
   out_of_date: false
 })
 
-const nodeOfProducer = (producer: DaemonAnswers.Producer): Node => {
+const nodeOfProducer = (producer: DaemonAnswers.Producer, origin: Origin): KnownNode => {
   const topics = producer.topics?.map((topic, i) => ({ topic, tombstoned: producer.tombstones?.[i] ?? false })) ?? []
   return nodeFrom(
     producer,
-    topics.length === 0 ? null : topics.toSorted((a, b) => a.topic < b.topic ? -1 : 1)
+    topics.length === 0 ? null : topics.toSorted((a, b) => a.topic < b.topic ? -1 : 1),
+    origin
   )
 }
 
@@ -78,15 +90,28 @@ const nodeOfProducer = (producer: DaemonAnswers.Producer): Node => {
 const versionOf = ({ version }: Node): SemVer.SemVer =>
   Result.getOrElse(SemVer.parse(version), () => SemVer.parseUnsafe("0.0.0"))
 
+/** What an nsqlookupd says, and how it is to be treated. */
+interface Named {
+  readonly lookupd: string
+  readonly origin: Origin
+  readonly producers: ReadonlyArray<DaemonAnswers.Producer>
+}
+
+/** One that several have named is trusted as by the one that may name most. */
+const moreTrusted = (a: KnownNode, b: KnownNode): KnownNode =>
+  b.origin === "loopback" ? { ...a, origin: "loopback" } : a
+
 /** What several nsqlookupds know of the nsqds, once each. */
-const mergeNodes = (
-  answers: ReadonlyArray<{ readonly lookupd: string; readonly producers: ReadonlyArray<DaemonAnswers.Producer> }>
-): ReadonlyArray<Node> => {
-  const known = new Map<string, { readonly node: Node; readonly from: Array<string> }>()
-  for (const { lookupd, producers } of answers) {
+const mergeNodes = (answers: ReadonlyArray<Named>): ReadonlyArray<KnownNode> => {
+  const known = new Map<string, { readonly node: KnownNode; readonly from: Array<string> }>()
+  for (const { lookupd, origin, producers } of answers) {
     for (const producer of producers) {
       const key = joinAddress(producer.broadcast_address, producer.tcp_port)
-      const entry = known.get(key) ?? { node: nodeOfProducer(producer), from: [] }
+      const node = nodeOfProducer(producer, origin)
+      const before = known.get(key)
+      const entry = before === undefined
+        ? { node, from: [] }
+        : { node: moreTrusted(before.node, node), from: before.from }
       known.set(key, entry)
       entry.from.push(`${lookupd}/${producer.remote_address === "" ? "N/A" : producer.remote_address}`)
     }
@@ -105,10 +130,14 @@ const mergeNodes = (
     .sort((a, b) => a.hostname < b.hostname ? -1 : a.hostname > b.hostname ? 1 : 0)
 }
 
-const uniqueByAddress = (nodes: ReadonlyArray<Node>): ReadonlyArray<Node> =>
-  [
-    ...new Map(nodes.toReversed().map((node) => [nodeAddress(node), node])).values()
-  ].reverse()
+const uniqueByAddress = (nodes: ReadonlyArray<KnownNode>): ReadonlyArray<KnownNode> => {
+  const unique = new Map<string, KnownNode>()
+  for (const node of nodes.toReversed()) {
+    const before = unique.get(nodeAddress(node))
+    unique.set(nodeAddress(node), before === undefined ? node : moreTrusted(node, before))
+  }
+  return [...unique.values()].reverse()
+}
 
 export class Cluster extends Context.Service<Cluster, {
   /** The names of all topics, sorted. */
@@ -116,19 +145,20 @@ export class Cluster extends Context.Service<Cluster, {
   /** Topics that nsqlookupds know of and no nsqd has, with their channels; none where there are no nsqlookupds. */
   readonly inactiveTopics: Asked<ReadonlyMap<string, ReadonlyArray<string>>>
   /** All nsqds. */
-  readonly nodes: Asked<ReadonlyArray<Node>>
+  readonly nodes: Asked<ReadonlyArray<KnownNode>>
   /** The nsqds that have the topic. */
-  readonly producers: (topic: string) => Asked<ReadonlyArray<Node>>
+  readonly producers: (topic: string) => Asked<ReadonlyArray<KnownNode>>
   /** What these nsqds say of their topics. */
-  readonly stats: (nodes: ReadonlyArray<Node>, filter: StatsFilter) => Asked<ReadonlyArray<StatsOfNode>>
+  readonly stats: (nodes: ReadonlyArray<KnownNode>, filter: StatsFilter) => Asked<ReadonlyArray<StatsOfNode>>
   /** Depths and counters of all their topics: what can be asked for every few seconds. */
-  readonly figures: (nodes: ReadonlyArray<Node>) => Asked<ReadonlyArray<FiguresOfNode>>
+  readonly figures: (nodes: ReadonlyArray<KnownNode>) => Asked<ReadonlyArray<FiguresOfNode>>
 }>()("effect-nsq/cluster/Cluster") {
   static readonly layer: Layer.Layer<Cluster, never, ClusterSources | DaemonHttp> = Layer.effect(
     Cluster,
     Effect.gen(function*() {
       const sources = yield* ClusterSources
       const daemons = yield* DaemonHttp
+      const { originBy } = yield* DaemonNetworks
 
       const bySources = <A>(
         fromLookupds: (addresses: ReadonlyArray<string>) => Asked<A>,
@@ -167,15 +197,16 @@ export class Cluster extends Context.Service<Cluster, {
               sorted(answers.flatMap(({ topics }) => topics?.map(({ topic_name }) => topic_name) ?? [])))
         )
 
-      const lookupdNodes = (addresses: ReadonlyArray<string>): Asked<ReadonlyArray<Node>> =>
-        Effect.map(
-          Gathered.ask(addresses, "nsqlookupd", (lookupd) =>
-            Effect.map(
-              daemons.get(DaemonAnswers.Producers, lookupd, "/nodes"),
-              ({ producers }) => ({ lookupd, producers: producers ?? [] })
-            )),
-          (asked) => Gathered.map(asked, mergeNodes)
-        )
+      /** What the nsqlookupds answer to a path that gives producers. */
+      const namedBy = (addresses: ReadonlyArray<string>, path: string): Asked<ReadonlyArray<Named>> =>
+        Gathered.ask(addresses, "nsqlookupd", (lookupd) =>
+          Effect.gen(function*() {
+            const { producers } = yield* daemons.get(DaemonAnswers.Producers, lookupd, path)
+            return { lookupd, origin: yield* originBy(lookupd), producers: producers ?? [] }
+          }))
+
+      const lookupdNodes = (addresses: ReadonlyArray<string>): Asked<ReadonlyArray<KnownNode>> =>
+        Effect.map(namedBy(addresses, "/nodes"), (asked) => Gathered.map(asked, mergeNodes))
 
       /** Very old nsqds do not say where they are: where they were asked, then. */
       const withAddress = (info: DaemonAnswers.Info, address: string): DaemonAnswers.Info => {
@@ -193,27 +224,26 @@ export class Cluster extends Context.Service<Cluster, {
         if (filter.topic !== undefined && !names.includes(filter.topic)) return []
         const info = withAddress(yield* daemons.get(DaemonAnswers.Info, address, "/info"), address)
         const known = names.map((topic) => ({ topic, tombstoned: false }))
-        return [nodeFrom({ ...info, remote_address: "" }, known.length === 0 ? null : known)]
+        const named = nodeFrom({ ...info, remote_address: "" }, known.length === 0 ? null : known, "configured")
+        return [nodeAddress(named) === address ? named : { ...named, origin: yield* originBy(address) }]
       })
 
-      const nsqdNodes = (addresses: ReadonlyArray<string>, filter: StatsFilter): Asked<ReadonlyArray<Node>> =>
+      const nsqdNodes = (addresses: ReadonlyArray<string>, filter: StatsFilter): Asked<ReadonlyArray<KnownNode>> =>
         Effect.map(
           Gathered.ask(addresses, "nsqd", (address) => nsqdNode(address, filter)),
           (asked) => Gathered.map(asked, (nodes) => nodes.flat())
         )
 
-      const lookupdProducers = (topic: string, addresses: ReadonlyArray<string>): Asked<ReadonlyArray<Node>> =>
+      const lookupdProducers = (topic: string, addresses: ReadonlyArray<string>): Asked<ReadonlyArray<KnownNode>> =>
         Effect.map(
-          Gathered.ask(
-            addresses,
-            "nsqlookupd",
-            (address) => daemons.get(DaemonAnswers.Producers, address, `/lookup?topic=${encodeURIComponent(topic)}`)
-          ),
+          namedBy(addresses, `/lookup?topic=${encodeURIComponent(topic)}`),
           (asked) =>
-            Gathered.map(
-              asked,
-              (answers) => uniqueByAddress(answers.flatMap(({ producers }) => producers?.map(nodeOfProducer) ?? []))
-            )
+            Gathered.map(asked, (answers) =>
+              uniqueByAddress(
+                answers.flatMap(({ origin, producers }) =>
+                  producers.map((producer) => nodeOfProducer(producer, origin))
+                )
+              ))
         )
 
       const channels = (topic: string, addresses: ReadonlyArray<string>): Asked<ReadonlyArray<string>> =>
@@ -242,9 +272,14 @@ export class Cluster extends Context.Service<Cluster, {
         return { value: new Map(known), failures: topics.failures }
       })
 
-      const statsOf = Effect.fnUntraced(function*(node: Node, filter: StatsFilter) {
+      const statsOf = Effect.fnUntraced(function*(node: KnownNode, filter: StatsFilter) {
         const address = nodeAddress(node)
-        const { health, topics, version } = yield* daemons.get(DaemonAnswers.Stats, address, statsPath(filter))
+        const { health, topics, version } = yield* daemons.get(
+          DaemonAnswers.Stats,
+          address,
+          statsPath(filter),
+          originOf(node)
+        )
         const nowSeconds = Math.floor((yield* Clock.currentTimeMillis) / 1000)
         const identity = {
           address,
@@ -261,9 +296,9 @@ export class Cluster extends Context.Service<Cluster, {
         }
       })
 
-      const figuresOf = (node: Node) =>
+      const figuresOf = (node: KnownNode) =>
         Effect.map(
-          daemons.get(DaemonAnswers.SampledStats, nodeAddress(node), statsPath({ clients: false })),
+          daemons.get(DaemonAnswers.SampledStats, nodeAddress(node), statsPath({ clients: false }), originOf(node)),
           ({ health, topics, version }) => ({ node, version, health, topics: topics ?? [] })
         )
 

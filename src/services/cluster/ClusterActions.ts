@@ -3,11 +3,11 @@
  * who did not do it; it fails when it cannot be said whom to ask, or when nobody did what was to be created.
  */
 import { Context, Effect, Layer } from "effect"
-import type { Node } from "../../protocol/admin/AdminNodes.ts"
 import * as DaemonAnswers from "../../protocol/DaemonAnswers.ts"
-import { Cluster, nodeAddress } from "./Cluster.ts"
+import { Cluster, type KnownNode, nodeAddress, originOf } from "./Cluster.ts"
 import { ClusterSources } from "./ClusterSources.ts"
 import { type DaemonError, DaemonHttp } from "./DaemonHttp.ts"
+import { DaemonNetworks, type Origin } from "./DaemonNetworks.ts"
 import * as Gathered from "./Gathered.ts"
 
 /** Who did not do it. */
@@ -38,11 +38,13 @@ export class ClusterActions extends Context.Service<ClusterActions, {
       const cluster = yield* Cluster
       const sources = yield* ClusterSources
       const daemons = yield* DaemonHttp
+      const networks = yield* DaemonNetworks
 
       const orderAll = (addresses: ReadonlyArray<string>, path: string) =>
         Gathered.order(addresses, (address) => daemons.post(address, path))
 
-      const orderNodes = (nodes: ReadonlyArray<Node>, path: string) => orderAll(nodes.map(nodeAddress), path)
+      const orderNodes = (nodes: ReadonlyArray<KnownNode>, path: string) =>
+        Gathered.order(nodes, (node) => daemons.post(nodeAddress(node), path, undefined, originOf(node)))
 
       /** Something that nobody has created is no partial success. */
       const createOn = Effect.fnUntraced(function*(
@@ -76,11 +78,21 @@ export class ClusterActions extends Context.Service<ClusterActions, {
         return [...producers.failures, ...forgotten, ...yield* orderNodes(producers.value, path)]
       })
 
+      /** An address that an administrator gives is trusted as one that the cluster's best daemon names. */
+      const originOfAddress = Effect.fnUntraced(function*(address: string): Effect.fn.Return<Origin> {
+        const { lookupd, nsqd } = yield* sources.current
+        if (nsqd.includes(address)) return "configured"
+        const origins = yield* Effect.forEach([...lookupd, ...nsqd], networks.originBy, { concurrency: "unbounded" })
+        return origins.includes("loopback") ? "loopback" : "remote"
+      })
+
       const tombstone = Effect.fnUntraced(function*(topic: string, node: string) {
         const { lookupd } = yield* sources.current
         const hidden = yield* orderAll(lookupd, `/topic/tombstone?${query({ topic, node })}`)
-        yield* Gathered.ask([node], "nsqd", () => daemons.get(DaemonAnswers.Info, node, "/info"))
-        return [...hidden, ...yield* orderAll([node], `/topic/delete?${query({ topic })}`)]
+        const origin = yield* originOfAddress(node)
+        yield* Gathered.ask([node], "nsqd", () => daemons.get(DaemonAnswers.Info, node, "/info", origin))
+        const path = `/topic/delete?${query({ topic })}`
+        return [...hidden, ...yield* Gathered.order([node], () => daemons.post(node, path, undefined, origin))]
       })
 
       return ClusterActions.of({ create, act, tombstone })

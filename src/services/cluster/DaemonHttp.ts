@@ -1,10 +1,13 @@
 /**
  * Asks one nsqd or nsqlookupd by HTTP, as NSQ's own tools do: JSON of API version 1, any status but 200 is a failure, and a
- * daemon that wants HTTPS is asked again that way. Failures are in NSQ's words.
+ * daemon that wants HTTPS is asked again that way. Failures are in NSQ's words. No daemon is trusted: a response is bounded in
+ * size and time, and an address that another daemon named is connected to only as `DaemonNetworks` allows.
  */
-import { ByteSize, Context, type Duration, Effect, Layer, Schema } from "effect"
-import { HttpClient, HttpClientRequest, HttpIncomingMessage } from "effect/http"
+import { Context, type Duration, Effect, Layer, Option, Schema } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
 import { STATUS_CODES } from "node:http"
+import * as BoundedResponse from "./BoundedResponse.ts"
+import { DaemonNetworks, type Origin } from "./DaemonNetworks.ts"
 
 /** A daemon did not answer, or refused. */
 export class DaemonError extends Schema.TaggedError<DaemonError>()("DaemonError", {
@@ -18,11 +21,21 @@ export class DaemonError extends Schema.TaggedError<DaemonError>()("DaemonError"
 }
 
 const Forbidden = Schema.fromJsonString(Schema.Struct({ https_port: Schema.Int }))
+const Failed = Schema.fromJsonString(Schema.Struct({ message: Schema.String }))
 
 const maxRedirections = 1
 
-/** A cluster of very many channels says less; what says more is no daemon of NSQ's. */
-const maxAnswer = ByteSize.mebibytes(256)
+/**
+ * NSQ's codes for failures. Of a response that reports a failure nothing else is passed on: it may come from a server that is no
+ * daemon of NSQ's and not meant to be seen by whoever reads the message.
+ */
+const codes = new Set(
+  [
+    "BAD_REQUEST CHANNEL_NOT_FOUND EXITING FORBIDDEN INTERNAL_ERROR INVALID_ARG_CHANNEL INVALID_ARG_TOPIC INVALID_CHANNEL",
+    "INVALID_OPTION INVALID_REQUEST INVALID_TOPIC INVALID_VALUE METHOD_NOT_ALLOWED MISSING_ARG_CHANNEL MISSING_ARG_NODE",
+    "MISSING_ARG_TOPIC MSG_EMPTY MSG_TOO_BIG NOT_FOUND TLS_REQUIRED TOPIC_NOT_FOUND"
+  ].flatMap((line) => line.split(" "))
+)
 
 const httpsOf = (url: string, port: number): string => {
   const secure = new URL(url.replace("http:", "https:"))
@@ -40,24 +53,51 @@ const reasonOf = (error: { readonly message: string; readonly cause?: unknown })
 
 const method = { GET: "Get", POST: "Post" }
 
+/** Limits of an exchange with a daemon. */
+export interface DaemonHttpLimits {
+  /** Of a whole exchange. */
+  readonly httpClientRequestTimeout: Duration.Duration
+  /** Of one response, in bytes; all responses to one question may have four times as many together. 0 is for no limit. */
+  readonly maxDaemonResponseSize: number
+}
+
+/** Clients that only connect to what daemons of these origins may name; one without such care unless provided. */
+export const NamedClients = Context.Reference<((origin: Origin) => HttpClient.HttpClient) | undefined>(
+  "effect-nsq/cluster/NamedClients",
+  { defaultValue: () => undefined }
+)
+
 export class DaemonHttp extends Context.Service<DaemonHttp, {
-  /** Asks the daemon at `host:port` for a path with query, and decodes its answer. */
-  readonly get: <A, I>(schema: Schema.Codec<A, I>, address: string, path: string) => Effect.Effect<A, DaemonError>
-  /** Has the daemon at `host:port` do something. */
-  readonly post: (address: string, path: string, body?: Uint8Array) => Effect.Effect<void, DaemonError>
+  /** Asks the daemon at `host:port`, which `origin` has named, for a path with query, and decodes its answer. */
+  readonly get: <A, I>(
+    schema: Schema.Codec<A, I>,
+    address: string,
+    path: string,
+    origin?: Origin
+  ) => Effect.Effect<A, DaemonError>
+  /** Has the daemon at `host:port`, which `origin` has named, do something. */
+  readonly post: (
+    address: string,
+    path: string,
+    body?: Uint8Array,
+    origin?: Origin
+  ) => Effect.Effect<void, DaemonError>
 }>()("effect-nsq/cluster/DaemonHttp") {
-  /** `requestTimeout` is for a whole exchange. */
-  static readonly layer = (
-    requestTimeout: Duration.Duration
-  ): Layer.Layer<DaemonHttp, never, HttpClient.HttpClient> =>
+  /** By the client of the environment, and for addresses that daemons name by `NamedClients`. */
+  static readonly layer = (limits: DaemonHttpLimits): Layer.Layer<DaemonHttp, never, HttpClient.HttpClient> =>
     Layer.effect(
       DaemonHttp,
       Effect.gen(function*() {
-        const client = yield* HttpClient.HttpClient
+        const { httpClientRequestTimeout: requestTimeout, maxDaemonResponseSize } = limits
+        const configured = yield* HttpClient.HttpClient
+        const named = yield* NamedClients
+        const networks = yield* DaemonNetworks
+        const clientFor = (origin: Origin) => origin === "configured" ? configured : named?.(origin) ?? configured
 
         const send = (
           verb: "GET" | "POST",
           address: string,
+          origin: Origin,
           url: string,
           body: Uint8Array | undefined,
           redirections = maxRedirections
@@ -68,42 +108,48 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
             const headers = { accept: "application/vnd.nsq; version=1.0" }
             const bare = HttpClientRequest.make(verb)(url, { headers })
             const request = body === undefined ? bare : HttpClientRequest.bodyUint8Array(bare, body)
-            const [status, text] = yield* Effect.flatMap(
-              client.execute(request),
-              (response) => Effect.map(response.text, (text) => [response.status, text] as const)
-            ).pipe(
+            const [status, text] = yield* networks.resolve(address, origin).pipe(
+              Effect.andThen(clientFor(origin).execute(request)),
+              Effect.flatMap((response) =>
+                Effect.map(
+                  BoundedResponse.text(response, maxDaemonResponseSize, "--max-daemon-response-size"),
+                  (text) => [response.status, text] as const
+                )
+              ),
               Effect.timeoutOrElse({
                 duration: requestTimeout,
                 orElse: () => Effect.fail(failed("request timeout"))
               }),
-              Effect.mapError((error) => error._tag === "DaemonError" ? error : failed(reasonOf(error))),
-              Effect.provideService(HttpIncomingMessage.MaxBodySize, maxAnswer)
+              Effect.mapError((error) => error instanceof DaemonError ? error : failed(reasonOf(error)))
             )
             if (status === 403 && redirections > 0 && url.startsWith("http://")) {
               const secure = yield* Effect.option(Schema.decodeEffect(Forbidden)(text))
               if (secure._tag === "Some") {
-                return yield* send(verb, address, httpsOf(url, secure.value.https_port), body, 0)
+                return yield* send(verb, address, origin, httpsOf(url, secure.value.https_port), body, 0)
               }
             }
             if (status !== 200) {
-              const reason = `got response ${status} ${STATUS_CODES[status] ?? ""} ${JSON.stringify(text)}`
+              const failure = yield* Effect.option(Schema.decodeEffect(Failed)(text))
+              const code = Option.isSome(failure) && codes.has(failure.value.message) ? ` ${failure.value.message}` : ""
+              const reason = `got response ${status} ${STATUS_CODES[status] ?? ""}${code} of ${address}`
               return yield* new DaemonError({ address, reason })
             }
             return text
           })
 
         return DaemonHttp.of({
-          get: (schema, address, path) => {
+          get: (schema, address, path, origin = "configured") => {
             const url = `http://${address}${path}`
             const decode = Schema.decodeEffect(Schema.fromJsonString(schema))
             const strange = () =>
               new DaemonError({ address, reason: `Get "${url}": the answer is not what NSQ's daemons say` })
             return Effect.flatMap(
-              send("GET", address, url, undefined),
+              send("GET", address, origin, url, undefined),
               (text) => Effect.mapError(decode(text), strange)
             )
           },
-          post: (address, path, body) => Effect.asVoid(send("POST", address, `http://${address}${path}`, body))
+          post: (address, path, body, origin = "configured") =>
+            Effect.asVoid(send("POST", address, origin, `http://${address}${path}`, body))
         })
       })
     )

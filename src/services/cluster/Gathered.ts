@@ -3,10 +3,11 @@
  * answer counts, with a warning that names the others; when none answers, or there is none to ask, the question has failed.
  */
 import { Effect, Result, Schema } from "effect"
+import * as BoundedResponse from "./BoundedResponse.ts"
 import { DaemonError } from "./DaemonHttp.ts"
 
-/** How many daemons are asked at the same time. */
-const concurrency = 16
+/** How many daemons are asked at the same time: a few that do not reply must not make all others wait. */
+const concurrency = 64
 
 /** What could be found out, and who could not be asked. */
 export interface Gathered<A> {
@@ -36,7 +37,11 @@ export const ask = <A, B>(
   question: (daemon: A) => Effect.Effect<B, DaemonError>
 ): Effect.Effect<Gathered<ReadonlyArray<B>>, ClusterError> =>
   Effect.flatMap(
-    Effect.forEach(daemons, (daemon) => Effect.result(question(daemon)), { concurrency }),
+    Effect.suspend(() =>
+      Effect.forEach(daemons, (daemon) => Effect.result(question(daemon)), { concurrency }).pipe(
+        Effect.provideService(BoundedResponse.Budget, { used: 0 })
+      )
+    ),
     (results) => {
       const value = results.filter(Result.isSuccess).map(({ success }) => success)
       const failures = results.filter(Result.isFailure).map(({ failure }) => failure)
@@ -46,13 +51,13 @@ export const ask = <A, B>(
     }
   )
 
-/** Has each daemon do something, one after another as NSQ does; answers who did not. */
+/** Has each daemon do something, at the same time where NSQ goes from one to the next; returns who did not. */
 export const order = <A>(
   daemons: ReadonlyArray<A>,
   act: (daemon: A) => Effect.Effect<void, DaemonError>
 ): Effect.Effect<ReadonlyArray<DaemonError>> =>
   Effect.map(
-    Effect.forEach(daemons, (daemon) => Effect.result(act(daemon))),
+    Effect.forEach(daemons, (daemon) => Effect.result(act(daemon)), { concurrency }),
     (results) => results.filter(Result.isFailure).map(({ failure }) => failure)
   )
 

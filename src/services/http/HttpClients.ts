@@ -6,6 +6,7 @@ import { NodeHttpClient } from "@effect/platform-node"
 import { Duration, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import type * as Http from "node:http"
+import type { LookupFunction } from "node:net"
 
 /** Time limits of requests. */
 export interface HttpOptions {
@@ -38,10 +39,12 @@ export const limitConnecting = (agent: Http.Agent, millis: number): void => {
 /** A client that keeps the limit for connecting; requests under way end with the Scope. */
 export const layer = (
   options: Pick<HttpOptions, "httpClientConnectTimeout">,
-  tls: ClientTls = {}
+  tls: ClientTls = {},
+  /** How the IP addresses of hosts are found; the operating system's way unless given. */
+  lookup?: LookupFunction
 ): Layer.Layer<HttpClient.HttpClient> => {
   const agents = Effect.tap(
-    NodeHttpClient.makeAgent({ keepAlive: true, ...tls }),
+    NodeHttpClient.makeAgent({ keepAlive: true, ...tls, ...(lookup === undefined ? {} : { lookup }) }),
     ({ http, https }) =>
       Effect.sync(() => {
         const millis = Duration.toMillis(options.httpClientConnectTimeout)
@@ -50,7 +53,8 @@ export const layer = (
         limitConnecting(https, millis)
       })
   )
-  return NodeHttpClient.layerNodeHttpNoAgent.pipe(
+  // Fresh: layers are shared, and all clients of a program would otherwise have the agents of the first.
+  return Layer.fresh(NodeHttpClient.layerNodeHttpNoAgent).pipe(
     Layer.provide(Layer.effect(NodeHttpClient.HttpAgent, agents)),
     Layer.merge(Layer.succeed(HttpClient.TracerDisabledWhen, () => true))
   )

@@ -11,6 +11,7 @@ import * as Struct from "effect/Struct"
 import type { Settings } from "./ConfigFile.ts"
 import * as DaemonCommand from "./DaemonCommand.ts"
 import * as DaemonConfig from "./DaemonConfig.ts"
+import * as PeerOptions from "./DaemonPeerOptions.ts"
 import type { Environment } from "./Environment.ts"
 import * as GoFlags from "./GoFlags.ts"
 import * as HttpOptions from "./HttpOptions.ts"
@@ -52,6 +53,14 @@ export interface NsqadminOptions {
   readonly adminUsers: ReadonlyArray<string>
   readonly lookupdHttpAddresses: ReadonlyArray<string>
   readonly nsqdHttpAddresses: ReadonlyArray<string>
+  /** Networks of addresses that daemons may name, as CIDR; empty for the default rule. */
+  readonly allowedDaemonNetworks: ReadonlyArray<string>
+  /** Bytes; 0 for no limit. */
+  readonly maxDaemonResponseSize: number
+  /** Browsers that follow the cluster at a time; 0 for no limit. */
+  readonly maxLiveClients: number
+  /** Tails at a time; 0 for no limit. */
+  readonly maxTails: number
   /** HTTP connections at a time; 0 for no limit. */
   readonly maxHttpConnections: number
   /** Host names that clients may use besides the daemon's own and private ones; `*` for all. */
@@ -168,6 +177,15 @@ export const table: OptionTable.OptionTable<NsqadminOptions> = {
     "nsqd HTTP address (may be given several times)",
     { key: "nsqd_http_addresses" }
   ),
+  allowedDaemonNetworks: PeerOptions.allowedDaemonNetworks,
+  maxDaemonResponseSize: PeerOptions.maxDaemonResponseSize,
+  maxLiveClients: row(
+    "max-live-clients",
+    Kind.int,
+    () => 200,
+    "most clients of live figures at a time; 0 for no limit"
+  ),
+  maxTails: row("max-tails", Kind.int, () => 20, "most tails of messages at a time; 0 for no limit"),
   maxHttpConnections: HttpOptions.maxHttpConnections,
   httpAllowedHosts: HttpOptions.httpAllowedHosts,
   sampleInterval: row(

@@ -5,6 +5,7 @@
 import { Effect, Result } from "effect"
 import * as DaemonAnswers from "../../protocol/DaemonAnswers.ts"
 import { type DaemonError, DaemonHttp } from "../cluster/DaemonHttp.ts"
+import { DaemonNetworks, type Origin } from "../cluster/DaemonNetworks.ts"
 import { joinAddress, splitAddress } from "../transport/Transport.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
@@ -22,6 +23,12 @@ export interface ChannelStats {
 
 /** Addresses, `host:port`, of one kind or the other. */
 export type Sources = { readonly nsqd: ReadonlyArray<string> } | { readonly lookupd: ReadonlyArray<string> }
+
+/** The HTTP address of an nsqd, and who has named it. */
+export interface Named {
+  readonly address: string
+  readonly origin: Origin
+}
 
 /** Asks all at once; any failure is a failure of all, and names everybody's. */
 const askAll = <A, B>(
@@ -43,17 +50,25 @@ const askAll = <A, B>(
 export const topicProducers = Effect.fnUntraced(function*(
   sources: Sources,
   topic: string
-): Effect.fn.Return<ReadonlyArray<string>, ToolError, DaemonHttp> {
+): Effect.fn.Return<ReadonlyArray<Named>, ToolError, DaemonHttp> {
   const daemons = yield* DaemonHttp
+  const networks = yield* DaemonNetworks
   const query = `topic=${encodeURIComponent(topic)}`
   if ("lookupd" in sources) {
-    const answers = yield* askAll(
-      sources.lookupd,
-      "nsqlookupd",
-      (address) => daemons.get(DaemonAnswers.Producers, address, `/lookup?${query}`)
-    )
-    const found = answers.flatMap(({ producers }) => producers ?? [])
-    return [...new Set(found.map(({ broadcast_address, http_port }) => joinAddress(broadcast_address, http_port)))]
+    const answers = yield* askAll(sources.lookupd, "nsqlookupd", (lookupd) =>
+      Effect.gen(function*() {
+        const { producers } = yield* daemons.get(DaemonAnswers.Producers, lookupd, `/lookup?${query}`)
+        const origin = yield* networks.originBy(lookupd)
+        return (producers ?? []).map(({ broadcast_address, http_port }): Named => ({
+          address: joinAddress(broadcast_address, http_port),
+          origin
+        }))
+      }))
+    const unique = new Map<string, Named>()
+    for (const named of answers.flat()) {
+      if (named.origin === "loopback" || !unique.has(named.address)) unique.set(named.address, named)
+    }
+    return [...unique.values()]
   }
   const found = yield* askAll(sources.nsqd, "nsqd", (address) =>
     Effect.gen(function*() {
@@ -62,7 +77,9 @@ export const topicProducers = Effect.fnUntraced(function*(
       if (topics === null || topics.every(({ topic_name }) => topic_name !== topic)) return []
       const { broadcast_address: host, http_port: port } = yield* daemons.get(DaemonAnswers.Info, address, "/info")
       // Very old servers do not say where they are.
-      return [host === "" ? address : joinAddress(host, port === 0 ? splitAddress(address)?.port ?? 0 : port)]
+      const named = host === "" ? address : joinAddress(host, port === 0 ? splitAddress(address)?.port ?? 0 : port)
+      const origin: Origin = named === address ? "configured" : yield* networks.originBy(address)
+      return [{ address: named, origin }]
     }))
   return found.flat()
 })
@@ -91,7 +108,7 @@ const add = (sum: ChannelStats, channel: DaemonAnswers.Channel): ChannelStats =>
 
 /** The figures of a channel at these nsqd together; `undefined` when none of them has it. */
 export const channelStats = Effect.fnUntraced(function*(
-  producers: ReadonlyArray<string>,
+  producers: ReadonlyArray<Named>,
   topic: string,
   channel: string
 ): Effect.fn.Return<ChannelStats | undefined, ToolError, DaemonHttp> {
@@ -100,7 +117,8 @@ export const channelStats = Effect.fnUntraced(function*(
   const answers = yield* askAll(
     producers,
     "nsqd",
-    (address) => daemons.get(DaemonAnswers.Stats, address, `/stats?format=json&${query}&include_clients=false`)
+    ({ address, origin }) =>
+      daemons.get(DaemonAnswers.Stats, address, `/stats?format=json&${query}&include_clients=false`, origin)
   )
   const found = answers
     .flatMap(({ topics }) => topics ?? [])

@@ -1,9 +1,12 @@
 /**
  * `nsq_stat`: a line of figures of one channel, over all nsqd that have it, again and again.
  */
-import { Duration, Effect, Layer, Struct } from "effect"
-import { DaemonHttp } from "../cluster/DaemonHttp.ts"
-import * as HttpClients from "../http/HttpClients.ts"
+import { Duration, Effect, Result, Struct } from "effect"
+import * as DaemonClients from "../cluster/DaemonClients.ts"
+import type { DaemonHttp } from "../cluster/DaemonHttp.ts"
+import * as DaemonNetworks from "../cluster/DaemonNetworks.ts"
+import type * as HttpClients from "../http/HttpClients.ts"
+import * as PeerOptions from "../options/DaemonPeerOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
 import * as ClusterStats from "./ClusterStats.ts"
@@ -17,6 +20,8 @@ export interface StatOptions extends HttpClients.HttpOptions {
   readonly nsqdHttpAddresses: ReadonlyArray<string>
   readonly lookupdHttpAddresses: ReadonlyArray<string>
   readonly interval: Duration.Duration
+  readonly allowedDaemonNetworks: ReadonlyArray<string>
+  readonly maxDaemonResponseSize: number
   /** Lines to print; `Infinity` for no end. */
   readonly count: number
 }
@@ -34,6 +39,8 @@ export const table = {
     none,
     "nsqlookupd HTTP address (may be given several times)"
   ),
+  allowedDaemonNetworks: PeerOptions.allowedDaemonNetworks,
+  maxDaemonResponseSize: PeerOptions.maxDaemonResponseSize,
   interval: row("interval", Kind.duration, () => Duration.seconds(2), "time between two lines"),
   count: row("count", { ...Kind.int, format: () => "" }, () => Infinity, "lines to print before ending")
 }
@@ -122,6 +129,12 @@ export const main = Effect.fn("nsq_stat")(function*(options: StatOptions): Effec
   const from = sources(options)
   yield* HttpCalls.check(options)
   if (typeof from === "string") return yield* toolError(from)
-  const daemons = DaemonHttp.layer(options.httpClientRequestTimeout).pipe(Layer.provide(HttpClients.layer(options)))
-  yield* Effect.provide(poll(options, from, StandardOutput.print), daemons)
+  const networks = DaemonNetworks.parse(options.allowedDaemonNetworks)
+  if (Result.isFailure(networks)) {
+    return yield* toolError(`--allowed-daemon-networks error - invalid CIDR address: ${networks.failure}`)
+  }
+  yield* poll(options, from, StandardOutput.print).pipe(
+    Effect.provide(DaemonClients.layer(options)),
+    Effect.provideService(DaemonNetworks.DaemonNetworks, DaemonNetworks.make(networks.success))
+  )
 })

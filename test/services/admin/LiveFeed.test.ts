@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Queue, type Scope, Stream } from "effect"
+import { Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
 import type { LiveSample } from "../../../src/protocol/admin/AdminLive.ts"
 import { History } from "../../../src/services/admin/History.ts"
 import { LiveFeed } from "../../../src/services/admin/LiveFeed.ts"
+import * as NsqadminOptions from "../../../src/services/options/NsqadminOptions.ts"
 import { nothingMore } from "../broker/testing.ts"
 import { type FakeCluster, fakeCluster, passSamples, samplerLayer } from "./cluster.ts"
 
@@ -14,7 +15,9 @@ const browser = (topic?: string): Effect.Effect<Queue.Queue<LiveSample>, never, 
   Effect.gen(function*() {
     const told = yield* Queue.unbounded<LiveSample>()
     const { samples } = yield* LiveFeed
-    yield* Effect.forkScoped(Stream.runForEach(samples(topic), (sample) => Queue.offer(told, sample)))
+    yield* Effect.forkScoped(
+      Stream.runForEach(yield* Effect.orDie(samples(topic)), (sample) => Queue.offer(told, sample))
+    )
     yield* nothingMore
     return told
   })
@@ -89,7 +92,9 @@ describe("LiveFeed", () => {
     return Effect.gen(function*() {
       const { samples } = yield* LiveFeed
       const told = yield* Queue.bounded<LiveSample>(1)
-      yield* Effect.forkScoped(Stream.runForEach(samples(undefined), (sample) => Queue.offer(told, sample)))
+      yield* Effect.forkScoped(
+        Stream.runForEach(yield* Effect.orDie(samples(undefined)), (sample) => Queue.offer(told, sample))
+      )
       yield* passSamples(1)
       topics["t"] = { depth: 1 }
       yield* passSamples(1)
@@ -119,4 +124,18 @@ describe("LiveFeed", () => {
       assert.strictEqual((yield* history(["t0"], true)).series.length, 2)
     }).pipe(Effect.provide(layer(fakeCluster({ a: { topics } }))))
   })
+
+  it.effect("refuses one client more than it may have, names the option, and takes another when one has left", () =>
+    Effect.gen(function*() {
+      const { samples } = yield* LiveFeed
+      const first = yield* Scope.make()
+      yield* Effect.asVoid(Scope.provide(samples(undefined), first))
+      const refused = yield* Effect.flip(samples(undefined))
+      assert.include(refused.message, "--max-live-clients")
+      yield* Scope.close(first, Exit.void)
+      yield* Effect.asVoid(samples(undefined))
+    }).pipe(
+      Effect.provide(layer(fakeCluster({}))),
+      Effect.provideService(NsqadminOptions.NsqadminOptions, { ...NsqadminOptions.defaults(), maxLiveClients: 1 })
+    ))
 })

@@ -149,7 +149,10 @@ describe("TailFeed", () => {
         yield* post(http, "/topic/create?topic=t")
         const tails = yield* Effect.forEach(Array.from({ length: 20 }), () => follow("t"))
         const refused = Effect.flip(TailFeed.use((feed) => feed.tail("t", 100)))
-        assert.strictEqual((yield* refused).message, "TOO_MANY_TAILS")
+        assert.strictEqual(
+          (yield* refused).message,
+          "TOO_MANY_TAILS: there are 20 tails already (--max-tails)"
+        )
         yield* tails[0]?.end ?? Effect.void
         const { events } = yield* follow("t")
         yield* begun(events)

@@ -29,7 +29,8 @@ export const startNsqd = (options: Partial<NsqdOptions> = {}) =>
     return { tcp: `127.0.0.1:${tcpPort}`, http: `127.0.0.1:${httpPort}` }
   }))
 
-export const daemonHttp = DaemonHttp.layer(Duration.seconds(5)).pipe(Layer.provide(FetchHttpClient.layer))
+export const daemonHttp = DaemonHttp.layer({ httpClientRequestTimeout: Duration.seconds(5), maxDaemonResponseSize: 0 })
+  .pipe(Layer.provide(FetchHttpClient.layer))
 
 /** What these nsqds are together. */
 export const clusterOf = (...nsqd: ReadonlyArray<string>) =>

@@ -2,13 +2,13 @@
 import { Effect } from "effect"
 import * as Http from "node:http"
 
-/** Its address, `host:port`. It ends with the Scope, whoever is still connected. */
-export const fakeServer = (onRequest: Http.RequestListener) =>
+/** Its address, `127.0.0.1:port`, also where it listens on `host`. It ends with the Scope, whoever is still connected. */
+export const fakeServer = (onRequest: Http.RequestListener, host = "127.0.0.1") =>
   Effect.map(
     Effect.acquireRelease(
       Effect.callback<Http.Server>((resume) => {
         const server = Http.createServer(onRequest)
-        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+        server.listen(0, host, () => resume(Effect.succeed(server)))
       }),
       (server) =>
         Effect.sync(() => {

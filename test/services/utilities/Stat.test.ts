@@ -2,8 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
+import * as DaemonNetworks from "../../../src/services/cluster/DaemonNetworks.ts"
 import * as Stat from "../../../src/services/utilities/Stat.ts"
 import * as Cluster from "./cluster.ts"
+
+const networks = DaemonNetworks.make([])
 
 const flags = { ...Stat.defaults(), topic: "t", channel: "c", nsqdHttpAddresses: ["a:1"] }
 
@@ -16,7 +19,10 @@ const printed = Effect.fnUntraced(function*(
   let out = ""
   const print = (text: string) => Effect.sync(() => void (out += text))
   const polling = Stat.poll({ ...flags, count: 1, ...options }, sources, print).pipe(
-    Effect.provide(DaemonHttp.layer(flags.httpClientRequestTimeout).pipe(Layer.provide(Cluster.layer(answer)))),
+    Effect.provide(DaemonHttp.layer(flags).pipe(Layer.provide(Cluster.layer(answer)))),
+    // The daemons of these tests are nowhere.
+    Effect.provideService(DaemonNetworks.HostResolver, () => Effect.succeed(["10.0.0.1"])),
+    Effect.provideService(DaemonNetworks.DaemonNetworks, { ...networks, originBy: () => Effect.succeed("loopback") }),
     Effect.match({ onSuccess: () => "", onFailure: ({ message }) => message })
   )
   const fiber = yield* Effect.forkChild(polling)
@@ -93,7 +99,7 @@ describe("nsq_stat", () => {
       )
       assert.strictEqual(
         yield* end(() => [500, "no \"luck\""]),
-        `${prefix}failed to query any nsqd: got response 500 Internal Server Error "no \\"luck\\""`
+        `${prefix}failed to query any nsqd: got response 500 Internal Server Error of a:1`
       )
       assert.match(yield* end(() => [200, "{}"]), /the answer is not what NSQ's daemons say$/)
       // One of two is too little.

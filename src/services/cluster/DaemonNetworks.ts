@@ -1,0 +1,160 @@
+/**
+ * Which addresses that other daemons name may be connected to. An nsqlookupd hands on whatever producers say of themselves, so
+ * anybody who can register could otherwise make nsqadmin or a consumer send requests to services that only these can reach:
+ * metadata services of clouds, programs on the same machine. Addresses that the operator configured are not checked.
+ */
+import { Context, Effect, Result, Schema } from "effect"
+import { IpInterface, IpNetwork, NetAddress } from "effect/net"
+import * as Dns from "node:dns"
+import { BlockList, isIP, type LookupFunction } from "node:net"
+import { joinAddress, splitAddress } from "../transport/Transport.ts"
+
+/**
+ * Where an address comes from: the operator (`configured`), a daemon on this machine (`loopback`), or another daemon
+ * (`remote`).
+ */
+export type Origin = "configured" | "loopback" | "remote"
+
+/** The address must not be connected to. */
+export class AddressRefused extends Schema.TaggedError<AddressRefused>()("AddressRefused", {
+  address: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** A host has no IP address, or none could be found. */
+export class HostNotFound extends Schema.TaggedError<HostNotFound>()("HostNotFound", { reason: Schema.String }) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** Finds the IP addresses of a host; the operating system's resolver unless provided. */
+export const HostResolver: Context.Reference<(host: string) => Effect.Effect<ReadonlyArray<string>, HostNotFound>> =
+  Context
+    .Reference("effect-nsq/cluster/HostResolver", {
+      defaultValue: () => (host) =>
+        Effect.callback((resume) =>
+          Dns.lookup(host, { all: true }, (error, found) =>
+            resume(
+              error === null
+                ? Effect.succeed(found.map(({ address }) => address))
+                : Effect.fail(new HostNotFound({ reason: error.message }))
+            ))
+        )
+    })
+
+type Family = "ipv4" | "ipv6"
+
+const familyOf = (ip: string): Family => isIP(ip) === 6 ? "ipv6" : "ipv4"
+
+const blockList = (subnets: ReadonlyArray<readonly [string, number, Family]>): BlockList => {
+  const list = new BlockList()
+  for (const [address, prefix, family] of subnets) list.addSubnet(address, prefix, family)
+  return list
+}
+
+const loopback = blockList([["127.0.0.0", 8, "ipv4"], ["::1", 128, "ipv6"]])
+
+/** Link-local, multicast, broadcast and unspecified addresses, which name no daemon. */
+const unusable = blockList([
+  ["0.0.0.0", 8, "ipv4"],
+  ["169.254.0.0", 16, "ipv4"],
+  ["224.0.0.0", 4, "ipv4"],
+  ["255.255.255.255", 32, "ipv4"],
+  ["::", 128, "ipv6"],
+  ["fe80::", 10, "ipv6"],
+  ["ff00::", 8, "ipv6"]
+])
+
+const withoutZone = (ip: string): string => ip.replace(/%.*$/, "")
+
+const isIn = (list: BlockList, ip: string): boolean => list.check(withoutZone(ip), familyOf(ip))
+
+/** Reads networks in CIDR notation, several with commas between them; an address alone is a network of its own. */
+export const parse = (texts: ReadonlyArray<string>): Result.Result<ReadonlyArray<IpNetwork.IpNetwork>, string> => {
+  const networks: Array<IpNetwork.IpNetwork> = []
+  for (const text of texts.flatMap((text) => text.split(",")).map((text) => text.trim())) {
+    if (text === "") continue
+    const parsed = IpInterface.fromString(
+      text.includes("/") ? text : `${text}/${isIP(text) === 6 ? 128 : 32}`
+    )
+    if (Result.isFailure(parsed)) return Result.fail(text)
+    networks.push(IpNetwork.fromInterface(parsed.success))
+  }
+  return Result.succeed(networks)
+}
+
+/** The rule: the networks that are listed, or the default of the module where none is. */
+const makeRule = (networks: ReadonlyArray<IpNetwork.IpNetwork>) => (ip: string, origin: Origin): boolean => {
+  if (origin === "configured") return true
+  if (networks.length === 0) return !isIn(unusable, ip) && (origin === "loopback" || !isIn(loopback, ip))
+  const address = NetAddress.ipFromString(withoutZone(ip).replace(/^::ffff:(?=\d+\.)/i, ""))
+  return Result.isSuccess(address) && networks.some((network) => IpNetwork.contains(network, address.success))
+}
+
+const refusal = (address: string, found: string): AddressRefused =>
+  new AddressRefused({
+    address,
+    reason: `${address}: ${found} is not an address that another daemon may name (--allowed-daemon-networks)`
+  })
+
+/** What may be connected to. */
+export interface DaemonNetworks {
+  /** How an address is to be treated that the daemon at the configured address `namer` names. */
+  readonly originBy: (namer: string) => Effect.Effect<Origin>
+  /** The addresses, `ip:port`, by which the daemon at `host:port` may be connected to. Fails when there is none. */
+  readonly resolve: (address: string, origin: Origin) => Effect.Effect<ReadonlyArray<string>, AddressRefused>
+  /** How sockets find the IP addresses of a host: those that are not allowed do not exist. */
+  readonly lookup: (origin: Origin) => LookupFunction
+}
+
+const ipsOf = (host: string): Effect.Effect<ReadonlyArray<string>, HostNotFound> =>
+  isIP(host) === 0 ? Effect.flatMap(HostResolver, (find) => find(host)) : Effect.succeed([host])
+
+const originBy = (namer: string): Effect.Effect<Origin> =>
+  ipsOf(splitAddress(namer)?.host ?? namer).pipe(
+    Effect.map((ips): Origin => ips.length > 0 && ips.every((ip) => isIn(loopback, ip)) ? "loopback" : "remote"),
+    // A host that cannot be found names nobody either.
+    Effect.orElseSucceed((): Origin => "remote")
+  )
+
+/** By the networks of `--allowed-daemon-networks`; by the default rule where there is none. */
+export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): DaemonNetworks => {
+  const isAllowed = makeRule(networks)
+  return {
+    originBy,
+    resolve: Effect.fnUntraced(function*(address: string, origin: Origin) {
+      if (origin === "configured") return [address]
+      const parts = splitAddress(address)
+      if (parts === undefined) return yield* new AddressRefused({ address, reason: `${address}: not an address` })
+      const ips = yield* Effect.mapError(
+        ipsOf(parts.host),
+        ({ message }) => new AddressRefused({ address, reason: `${address}: ${message}` })
+      )
+      const allowed = ips.filter((ip) => isAllowed(ip, origin))
+      if (allowed.length === 0) return yield* refusal(address, ips.join(", "))
+      return allowed.map((ip) => joinAddress(ip, parts.port))
+    }),
+    lookup: (origin) => (host, options, callback) =>
+      Dns.lookup(host, { ...options, all: true }, (error, found) => {
+        if (error !== null) return callback(error, "", 0)
+        const allowed = found.filter(({ address }) => isAllowed(address, origin))
+        const [first] = allowed
+        if (first === undefined) {
+          return callback(refusal(host, found.map(({ address }) => address).join(", ")), "", 0)
+        }
+        if (options.all === true) callback(null, allowed)
+        else callback(null, first.address, first.family)
+      })
+  }
+}
+
+/** The rule of the environment: the default one unless provided. */
+export const DaemonNetworks: Context.Reference<DaemonNetworks> = Context.Reference(
+  "effect-nsq/cluster/DaemonNetworks",
+  { defaultValue: () => make([]) }
+)
