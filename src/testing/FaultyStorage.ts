@@ -57,7 +57,8 @@ const make = Effect.gen(function*() {
   return Context.make(Storage, {
     openQueue: (name) => Effect.map(storage.openQueue(name), faulty),
     loadMetadata: storage.loadMetadata,
-    saveMetadata: (metadata) => write(storage.saveMetadata(metadata)),
+    saveMetadata: (current) => write(storage.saveMetadata(current)),
+    recordCreation: storage.recordCreation,
     health: Effect.suspend(() => failures.writes === undefined ? storage.health : Effect.succeed(failures.writes))
   }).pipe(Context.add(StorageFaults, {
     failWrites: (description) =>

@@ -123,6 +123,7 @@ interface ChannelStats {
 
 interface TopicStats {
   readonly topic_name: string
+  readonly paused: boolean
   readonly depth: number
   readonly message_count: number
   readonly channels: ReadonlyArray<ChannelStats>

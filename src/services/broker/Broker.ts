@@ -6,14 +6,17 @@
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, PubSub, Random, Scope, Semaphore } from "effect"
 import { type ChannelName, isChannelName, isEphemeral, isTopicName, type TopicName } from "../../protocol/Names.ts"
 import { type NsqdMetadata, type SavedTopic, topicsByName } from "../../protocol/NsqdMetadata.ts"
+import { ExitStatus } from "../ExitStatus.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
 import { Turns } from "../Turns.ts"
 import { Alarms } from "./Alarms.ts"
+import { retryStorage } from "./Backlog.ts"
 import { ChannelNotFound, MetadataError, type SubscribeError, TopicNotFound } from "./BrokerError.ts"
 import type { Channel, Surroundings } from "./Channel.ts"
 import { ChannelDirectory } from "./ChannelDirectory.ts"
 import * as Locality from "./Locality.ts"
+import * as MetadataWriter from "./MetadataWriter.ts"
 import { type LatencyPlan, makePlan } from "./ProcessingLatency.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
 import * as Time from "./Time.ts"
@@ -49,9 +52,9 @@ export class Broker extends Context.Service<Broker, {
     topic: string,
     name: string
   ) => Effect.Effect<void, TopicNotFound | ChannelNotFound | StorageError>
-  /** Pauses or resumes a topic; written to the metadata file before this completes. */
-  readonly pauseTopic: (topic: Topic, paused: boolean) => Effect.Effect<void>
-  readonly pauseChannel: (channel: Channel, paused: boolean) => Effect.Effect<void>
+  /** Pauses or resumes a topic at once; written to the metadata file before this completes. */
+  readonly pauseTopic: (topic: Topic, paused: boolean) => Effect.Effect<void, StorageError>
+  readonly pauseChannel: (channel: Channel, paused: boolean) => Effect.Effect<void, StorageError>
   /** Puts a consumer on a channel, ready for nothing yet. When the Scope closes it leaves. */
   readonly subscribe: (
     topic: TopicName,
@@ -103,7 +106,6 @@ const make = Effect.gen(function*() {
   const open = new Map<string, OpenTopic>()
   /** One change of the registry at a time: nobody opens what another is deleting. */
   const registry = yield* Semaphore.make(1)
-  const saving = yield* Semaphore.make(1)
   const changed = new Wakeup()
   let restored = false
 
@@ -121,11 +123,7 @@ const make = Effect.gen(function*() {
     version: nsqVersion
   })
 
-  // One at a time: an older picture must not be written over a newer one.
-  const persist = saving.withPermit(Effect.suspend(() => storage.saveMetadata(metadata()))).pipe(
-    Effect.withSpan("Broker.persist"),
-    Effect.catch((error) => Effect.logError(`failed to persist metadata - ${error.message}`))
-  )
+  const persist = MetadataWriter.make(storage.saveMetadata(metadata))
 
   const noteChange = (name: string): void => {
     if (restored && !isEphemeral(name)) changed.call()
@@ -134,9 +132,18 @@ const make = Effect.gen(function*() {
   const persistChanges = Effect.gen(function*() {
     while (true) {
       yield* changed.wait
-      yield* persist
+      yield* Effect.retry(persist, retryStorage)
     }
   })
+
+  /** Creates what is known after the end of the process, unless it is ephemeral or known already. */
+  const create = <A, R>(
+    names: readonly [TopicName, ...ReadonlyArray<ChannelName>],
+    register: Effect.Effect<A, StorageError, R>
+  ): Effect.Effect<A, StorageError, R> => {
+    if (!restored || names.some(isEphemeral)) return register
+    return Effect.ensuring(storage.recordCreation(names.join(":"), register), Effect.sync(() => changed.call()))
+  }
 
   // ---- topics and channels
 
@@ -144,25 +151,26 @@ const make = Effect.gen(function*() {
 
   const openTopic = Effect.fn("Broker.openTopic")(function*(name: TopicName) {
     const scope = yield* Scope.make()
-    const topic = yield* Topic.make(name, settings, surroundings).pipe(
-      Effect.provideService(Storage, storage),
-      Scope.provide(scope),
-      Effect.onError(() => Scope.close(scope, Exit.void))
+    const topic = yield* create(
+      [name],
+      Topic.make(name, settings, surroundings).pipe(
+        Effect.provideService(Storage, storage),
+        Scope.provide(scope),
+        Effect.onError(() => Scope.close(scope, Exit.void)),
+        Effect.tap((topic) => Effect.sync(() => open.set(name, { topic, scope })))
+      )
     )
-    open.set(name, { topic, scope })
     yield* Effect.logInfo(`TOPIC(${name}): created`)
     announce({ _tag: "TopicCreated", topic: name })
-    noteChange(name)
     return topic
   })
 
   const openChannel = Effect.fn("Broker.openChannel")(function*(topic: Topic, name: ChannelName) {
     const existing = topic.channel(name)
     if (existing !== undefined) return existing
-    const channel = yield* topic.openChannel(name)
+    const channel = yield* create([topic.name, name], topic.openChannel(name))
     yield* Effect.logInfo(`TOPIC(${topic.name}): new channel(${name})`)
     announce({ _tag: "ChannelCreated", topic: topic.name, channel: name })
-    noteChange(topic.ephemeral ? topic.name : name)
     return channel
   })
 
@@ -234,11 +242,13 @@ const make = Effect.gen(function*() {
       return Effect.andThen(Effect.flatten(alone(created)), channel(topicName, name))
     })
 
+  /** What is deleted must not come back: that is answered once nsqd.dat says so. */
   const deleteTopic = Effect.fn("Broker.deleteTopic")(function*(name: string) {
     yield* alone(Effect.suspend((): Effect.Effect<void, TopicNotFound | StorageError> => {
       const opened = open.get(name)
       return opened === undefined ? Effect.fail(new TopicNotFound({ topic: name })) : closeTopic(opened)
     }))
+    if (!isEphemeral(name)) yield* persist
   })
 
   const deleteChannel = Effect.fn("Broker.deleteChannel")(function*(topicName: string, name: string) {
@@ -250,6 +260,7 @@ const make = Effect.gen(function*() {
         ? Effect.fail(new ChannelNotFound({ topic: topicName, channel: name }))
         : closeChannel(opened, found.name)
     }))
+    if (!isEphemeral(topicName) && !isEphemeral(name)) yield* persist
   })
 
   const pauseTopic = Effect.fn("Broker.pauseTopic")(function*(topic: Topic, paused: boolean) {
@@ -327,13 +338,19 @@ const make = Effect.gen(function*() {
 
   /** A data directory that cannot be written to is found out before anything is promised. */
   const persistFirst = Effect.mapError(
-    Effect.suspend(() => storage.saveMetadata(metadata())),
+    storage.saveMetadata(metadata),
     ({ message }) => new MetadataError({ action: "persist", reason: message })
   )
 
   const stop = Effect.gen(function*() {
     // What could not be read must not be overwritten.
-    if (restored) yield* Effect.andThen(Effect.logInfo("NSQ: persisting topic/channel metadata"), persist)
+    if (restored) {
+      yield* Effect.logInfo("NSQ: persisting topic/channel metadata")
+      yield* Effect.catch(persist, () =>
+        Effect.map(ExitStatus, (status) => {
+          status.failed = true
+        }))
+    }
     yield* Effect.logInfo("NSQ: closing topics")
     // Those that wait for their turn take nothing more.
     for (const { topic } of open.values()) topic.exiting = true

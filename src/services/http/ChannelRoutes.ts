@@ -36,7 +36,7 @@ const clear = Effect.fnUntraced(function*({ target }: HttpRequest) {
 const pause = (paused: boolean) =>
   Effect.fnUntraced(function*({ target }: HttpRequest) {
     const channel = yield* BrokerArguments.existingChannel(target)
-    yield* Broker.use(({ pauseChannel }) => pauseChannel(channel, paused))
+    yield* Effect.catchTag(Broker.use(({ pauseChannel }) => pauseChannel(channel, paused)), "StorageError", internal)
     return empty
   })
 

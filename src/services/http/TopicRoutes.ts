@@ -33,7 +33,7 @@ const clear = Effect.fnUntraced(function*({ target }: HttpRequest) {
 const pause = (paused: boolean) =>
   Effect.fnUntraced(function*({ target }: HttpRequest) {
     const topic = yield* Effect.flatMap(Arguments.anyTopicName(target), BrokerArguments.topicNamed)
-    yield* Broker.use(({ pauseTopic }) => pauseTopic(topic, paused))
+    yield* Effect.catchTag(Broker.use(({ pauseTopic }) => pauseTopic(topic, paused)), "StorageError", internal)
     return empty
   })
 

@@ -3,21 +3,24 @@
  * alone. One timer syncs what has been written for longer than `--sync-timeout`; another records what was finished. Neither
  * costs anything for queues that are not in use.
  */
-import { Duration, Effect, Latch, Layer, Result } from "effect"
-import * as Path from "node:path"
-import { decodeNsqdMetadata, encodeNsqdMetadataInSteps } from "../../protocol/NsqdMetadata.ts"
+import { Duration, Effect, Latch, Layer } from "effect"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
-import { finish, Turns } from "../Turns.ts"
+import { Turns } from "../Turns.ts"
 import * as Catalogue from "./Catalogue.ts"
-import { Disk, type DiskError } from "./Disk.ts"
+import { Disk } from "./Disk.ts"
 import * as DiskQueue from "./DiskQueue.ts"
+import { MetadataFile } from "./MetadataFile.ts"
 import { Storage, StorageError } from "./Storage.ts"
+import { StorageHealth } from "./StorageHealth.ts"
 
 /** How long what consumers finished may be unknown to the disk: after `kill -9` no more than that is delivered again. */
 const saveStateEvery = Duration.millis(50)
 
 /** Queues that sync or record their state at a time. */
 const queuesAtOnce = 16
+
+/** What fails when a queue cannot be opened. No queue has this name. */
+const opening = "/open"
 
 /** Syncs are never further apart than this, also where the option says 0, which NSQ crashes at. */
 const minSyncTimeoutMillis = 10
@@ -28,9 +31,8 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     const disk = yield* Disk
     const turns = yield* Turns
     const { dataPath, maxBytesPerFile, maxMsgSize, syncEvery, syncTimeout } = yield* NsqdOptions
-    const metadataPath = Path.join(dataPath, "nsqd.dat")
-    /** The last failure of each queue that does not work, oldest first: one queue's success says nothing about others. */
-    const failures = new Map<string, DiskError>()
+    const health = new StorageHealth()
+    const metadataFile = new MetadataFile(disk, dataPath, turns, health)
     /** Queues in use: they are synced, and close their files once they are not used any more. */
     const inUse = new Set<DiskQueue.DiskQueue>()
     /** Queues whose recorded state is out of date. */
@@ -38,10 +40,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     const hasChanged = yield* Latch.make(false)
     const fork = Effect.runForkWith(yield* Effect.context<never>())
     const host: DiskQueue.QueueHost = {
-      note: (queue, error) => {
-        if (error === undefined) failures.delete(queue)
-        else failures.set(queue, error)
-      },
+      note: (queue, error) => health.note(queue, error),
       changed: (queue) => {
         inUse.add(queue)
         changed.add(queue)
@@ -95,13 +94,17 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
             { dataPath, maxBytesPerFile, maxMsgSize, syncEvery },
             inventoryOf(name),
             host
-          ).pipe(Effect.provideService(Disk, disk))
+          ).pipe(
+            Effect.provideService(Disk, disk),
+            Effect.tapError((error) => Effect.sync(() => health.note(opening, error))),
+            Effect.tap(() => Effect.sync(() => health.note(opening, undefined)))
+          )
       )
 
     return Storage.of({
       openQueue: (name) =>
         Effect.andThen(
-          Effect.addFinalizer(() => Effect.sync(() => failures.delete(name))),
+          Effect.addFinalizer(() => Effect.sync(() => health.note(name, undefined))),
           Effect.tap(open(name), (queue) =>
             // Before the queue closes: nothing is to be recorded for it from then on.
             Effect.addFinalizer(() =>
@@ -111,31 +114,10 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
               })
             ))
         ),
-      loadMetadata: Effect.gen(function*() {
-        yield* catalogue
-        const text = yield* Effect.mapError(
-          disk.readText(metadataPath),
-          ({ message }) => new StorageError({ description: message })
-        )
-        if (text === undefined) return undefined
-        const metadata = decodeNsqdMetadata(text)
-        if (Result.isSuccess(metadata)) return metadata.success
-        return yield* new StorageError({
-          description: `failed to parse metadata in ${metadataPath} - ${metadata.failure.message}`
-        })
-      }),
-      saveMetadata: (metadata) =>
-        Effect.mapError(
-          Effect.flatMap(
-            finish(turns, encodeNsqdMetadataInSteps(metadata)),
-            (text) => disk.writeText(metadataPath, text)
-          ),
-          ({ message }) => new StorageError({ description: message })
-        ),
-      health: Effect.sync(() => {
-        for (const failure of failures.values()) return failure.message
-        return undefined
-      })
+      loadMetadata: Effect.andThen(catalogue, metadataFile.load),
+      saveMetadata: (current) => Effect.andThen(catalogue, metadataFile.save(current)),
+      recordCreation: (queue, register) => metadataFile.create(queue, register),
+      health: Effect.sync(() => health.summary)
     })
   })
 )

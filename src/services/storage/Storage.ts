@@ -9,7 +9,9 @@ import { MemoryBackend } from "./MemoryBackend.ts"
 
 /** Something could not be stored or read back; the description is the operating system's. */
 export class StorageError extends Schema.TaggedError<StorageError>()("StorageError", {
-  description: Schema.String
+  description: Schema.String,
+  /** The operating system's name for the failure, such as `ENOSPC`, where it is one of the disk. */
+  code: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
     return this.description
@@ -47,8 +49,18 @@ export interface BackendQueue {
 export class Storage extends Context.Service<Storage, {
   /** Opens a queue, named `topic` or `topic:channel`. Closing the Scope closes it, synced. */
   readonly openQueue: (name: string) => Effect.Effect<BackendQueue, StorageError, Scope.Scope>
+  /** The topics and channels that were saved, and those whose creation was recorded since. */
   readonly loadMetadata: Effect.Effect<NsqdMetadata | undefined, StorageError>
-  readonly saveMetadata: (metadata: NsqdMetadata) => Effect.Effect<void, StorageError>
+  /** Saves the metadata at this moment. It survives a loss of power from then on. */
+  readonly saveMetadata: (current: () => NsqdMetadata) => Effect.Effect<void, StorageError>
+  /**
+   * Records that a topic or channel, named as its queue, is created, so that `loadMetadata` knows it after the end of the
+   * process, however it ends. Then runs `register`, which adds it to what `saveMetadata` is given.
+   */
+  readonly recordCreation: <A, E, R>(
+    queue: string,
+    register: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | StorageError, R>
   /** Why a queue's last operation failed, naming its file; `undefined` while all queues work. */
   readonly health: Effect.Effect<string | undefined>
 }>()("effect-nsq/storage/Storage") {
@@ -67,7 +79,8 @@ export class Storage extends Context.Service<Storage, {
           (queue) => Effect.sync(() => queue.reopen())
         ),
       loadMetadata: Effect.sync(() => saved),
-      saveMetadata: (metadata) => Effect.sync(() => void (saved = metadata)),
+      saveMetadata: (current) => Effect.sync(() => void (saved = current())),
+      recordCreation: (_, register) => register,
       health: Effect.undefined
     }
   })

@@ -15,11 +15,12 @@ const watchedStorage = Effect.gen(function*() {
   let mostAtOnce = 0
   const layer = Layer.succeed(Storage, {
     ...storage,
-    saveMetadata: (metadata) =>
+    saveMetadata: (current) =>
       Effect.gen(function*() {
         mostAtOnce = Math.max(mostAtOnce, ++atOnce)
         for (let i = 0; i < 5; i++) yield* Effect.yieldNow
-        yield* storage.saveMetadata(metadata)
+        const metadata = current()
+        yield* storage.saveMetadata(() => metadata)
         saved.push(metadata)
         atOnce--
       })

@@ -23,7 +23,7 @@ for (const [name, layer] of [["on disk", onDisk], ["in memory", Layer.merge(Stor
       Effect.gen(function*() {
         const storage = yield* Storage
         assert.isUndefined(yield* storage.loadMetadata)
-        yield* storage.saveMetadata(metadata)
+        yield* storage.saveMetadata(() => metadata)
         assert.deepStrictEqual(yield* storage.loadMetadata, metadata)
         yield* Effect.scoped(Effect.gen(function*() {
           const one = yield* storage.openQueue("t")
