@@ -50,6 +50,8 @@ const stallRow = ({ flags = [], load, name, prepare, what }: Stall): Row => ({
       command,
       flags,
       async (daemon) => {
+        // A daemon that has just started with very much is busy with itself for a while.
+        await sleep(prepare === undefined ? 500 : 3000)
         const run = await Processes.within(loadSecondsMax * 1000, "the preparation", load(daemon))
         const job: Load.Job = ["probe", { tcpPort: daemon.tcpPort, httpPort: daemon.httpPort }]
         const { http = NaN, tcp = NaN } = await Load.beside(job, async () => {

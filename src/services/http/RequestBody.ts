@@ -18,6 +18,41 @@ export const announcesMore = (incoming: IncomingMessage, limit: number): boolean
   Number(incoming.headers["content-length"] ?? 0) > limit
 
 /**
+ * A body that arrives in pieces. They are copied into one buffer that grows with them, up to the length that was announced:
+ * however small the pieces are they take no more memory than their bytes, and nothing is left to be done at the end.
+ */
+class Gathered {
+  private readonly announced: number
+  private bytes: Buffer = nothing
+  private size = 0
+
+  constructor(announced: number) {
+    this.announced = announced
+  }
+
+  add(chunk: Buffer): void {
+    const size = this.size + chunk.length
+    if (this.size === 0) {
+      this.bytes = chunk
+    } else {
+      if (size > this.bytes.length) this.grow(size)
+      chunk.copy(this.bytes, this.size)
+    }
+    this.size = size
+  }
+
+  get body(): Buffer {
+    return this.size === this.bytes.length ? this.bytes : this.bytes.subarray(0, this.size)
+  }
+
+  private grow(size: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(size, Math.min(2 * size, this.announced)))
+    this.bytes.copy(grown, 0, 0, this.size)
+    this.bytes = grown
+  }
+}
+
+/**
  * Calls `done` once: with the body, or with `undefined` as soon as it exceeds `limit` bytes; what follows then is discarded.
  * When the client goes away in the middle, `done` is not called.
  */
@@ -27,25 +62,18 @@ export const collect = (
   limit: number,
   done: (body: Buffer | undefined) => void
 ): void => {
-  let only: Buffer = nothing
-  let chunks: Array<Buffer> | undefined
+  let gathered: Gathered | undefined = new Gathered(Number(incoming.headers["content-length"] ?? limit))
   let size = 0
   if (incoming.headers.expect !== undefined) outgoing.writeContinue()
   incoming.on("data", (chunk: Buffer) => {
-    if (size > limit) return
+    if (gathered === undefined) return
     size += chunk.length
-    if (size > limit) {
-      chunks = undefined
-      done(undefined)
-    } else if (size === chunk.length) {
-      only = chunk
-    } else {
-      chunks ??= [only]
-      chunks.push(chunk)
-    }
+    if (size <= limit) return gathered.add(chunk)
+    gathered = undefined
+    done(undefined)
   })
   incoming.on("end", () => {
-    if (size <= limit) done(chunks === undefined ? only : Buffer.concat(chunks, size))
+    if (gathered !== undefined) done(gathered.body)
   })
 }
 

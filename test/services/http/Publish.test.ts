@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import * as Net from "node:net"
 import { PublishError } from "../../../src/services/broker/BrokerError.ts"
 import { bodiesOf, joinBodies, Publisher } from "../../../src/services/broker/Publisher.ts"
 import { Turns } from "../../../src/services/Turns.ts"
@@ -239,5 +240,33 @@ describe("a large body", () => {
       const body = Buffer.concat([Buffer.alloc(million, "x\n"), Buffer.from("12345678901\n")])
       assert.strictEqual(outcome(yield* request("POST", "/mpub?topic=t", body)), refusal(413, "MSG_TOO_BIG"))
       assert.strictEqual(broker.findTopic("t")?.messageCount, 0)
+    }))
+})
+
+/** Writes each piece by itself, and reads until the end. */
+const inPieces = (port: number, pieces: ReadonlyArray<string>): Effect.Effect<string> =>
+  Effect.callback((resume) => {
+    let text = ""
+    const socket = Net.connect({ port, host: "127.0.0.1", noDelay: true }, () => {
+      for (const piece of pieces) socket.write(piece)
+    })
+    socket.on("data", (chunk) => (text += chunk.toString("latin1")))
+    socket.on("close", () => resume(Effect.succeed(text)))
+  })
+
+describe("a body that arrives in small pieces", () => {
+  it.live("is put together, with and without its length announced", () =>
+    Effect.gen(function*() {
+      const taken: Array<string> = []
+      const { broker, chunked, port } = yield* serve({}, recording(taken))
+      const pieces = Array.from({ length: 2000 }, (_, i) => `${i},`)
+      assert.strictEqual(outcome(yield* chunked("/pub?topic=t", pieces)), "200 OK")
+      const body = pieces.join("")
+      const head =
+        `POST /pub?topic=t HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`
+      const answer = yield* inPieces(port, [head, ...pieces])
+      assert.match(answer, /^HTTP\/1\.1 200 /)
+      assert.deepStrictEqual(taken, [`t 0 ${body}`, `t 0 ${body}`])
+      assert.isDefined(broker.findTopic("t"))
     }))
 })
