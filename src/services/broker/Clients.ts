@@ -49,6 +49,8 @@ export interface ClientStats {
   readonly topologyRegion: string
   /** Messages published, by topic. */
   readonly published: ReadonlyMap<string, number>
+  /** Bytes that have arrived of a command that is not complete. */
+  readonly unfinishedBytes: number
 }
 
 export interface Client {

@@ -137,7 +137,13 @@ function* addBroker(
   to.gauge("nsqd_healthy", "Whether messages can be written to disk.", switched(health === undefined))
   to.gauge("nsqd_topics", "Topics.", all.length)
   to.gauge("nsqd_channels", "Channels.", channelCount)
-  to.gauge("nsqd_clients", "Connected clients.", Array.from(clients.all()).length)
+  const connected = Array.from(clients.all())
+  to.gauge("nsqd_clients", "Connected clients.", connected.length)
+  to.gauge(
+    "nsqd_clients_unfinished_bytes",
+    "Bytes held of commands that have not arrived completely.",
+    connected.reduce((sum, client) => sum + client.stats().unfinishedBytes, 0)
+  )
   const omitted = (count: number): number => Math.max(0, count - choice.describedMax)
   const description = "Topics and channels left out here because there are too many."
   to.gauge("nsqd_metrics_omitted", description, omitted(topics.length), { kind: "topic" })

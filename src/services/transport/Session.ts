@@ -261,7 +261,8 @@ export class Session implements CommandGate, Consumer, Client {
       identity: this.authorization?.grant,
       topologyZone: negotiated.topologyZone,
       topologyRegion: negotiated.topologyRegion,
-      published: this.published
+      published: this.published,
+      unfinishedBytes: this.decoder.buffered
     }
   }
 }

@@ -160,7 +160,8 @@ const connection: ClientStats = {
   identity: undefined,
   topologyZone: "z",
   topologyRegion: "r",
-  published: new Map([["other", 2], ["t", 3]])
+  published: new Map([["other", 2], ["t", 3]]),
+  unfinishedBytes: 0
 }
 
 const clientText = (pubCounts: string) =>

@@ -3,12 +3,14 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
 import { encodeCommand } from "../../../src/protocol/Command.ts"
 import { TopicName } from "../../../src/protocol/Names.ts"
+import { Clients } from "../../../src/services/broker/Clients.ts"
 import * as SnappyConnection from "../../../src/services/transport/SnappyConnection.ts"
 import { Turns, unlimited } from "../../../src/services/Turns.ts"
 import { ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
-import { brokerWith, topicOf } from "../broker/testing.ts"
+import { brokerWith, topicOf, until } from "../broker/testing.ts"
 import { makeTurns } from "../turns.ts"
 
 const topic = TopicName.make("t")
@@ -102,4 +104,31 @@ describe("a client that sends", () => {
       assert.strictEqual(published.depth, count)
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 10 }).pipe(Layer.provide(Layer.succeed(Turns, turns.turns)))))
   })
+})
+
+describe("clients that do not finish their commands", () => {
+  it.effect("hold what has arrived and no more, are counted, and are closed though they go on byte by byte", () =>
+    Effect.gen(function*() {
+      const clients = yield* Clients
+      const unfinished = () =>
+        Array.from(clients.all()).reduce((sum, client) => sum + client.stats().unfinishedBytes, 0)
+      const count = 200
+      // A megabyte is announced, a few hundred bytes come.
+      const sizes = Buffer.alloc(12)
+      sizes.writeInt32BE(1_000_008, 0)
+      sizes.writeInt32BE(1, 4)
+      sizes.writeInt32BE(1_000_000, 8)
+      const start = Buffer.concat([Buffer.from("MPUB t\n"), sizes, Buffer.alloc(300, "x")])
+      const held = yield* Effect.forEach(Array.from({ length: count }), () => connect)
+      for (const client of held) yield* client.raw(start)
+      yield* until(() => unfinished() === count * start.length)
+      for (let second = 0; second < 59; second++) {
+        for (const client of held) yield* client.raw("x")
+        yield* TestClock.adjust("1 second")
+      }
+      yield* until(() => unfinished() === count * (start.length + 59))
+      yield* TestClock.adjust("1 second")
+      yield* until(() => Array.from(clients.all()).length === 0)
+      assert.strictEqual(unfinished(), 0)
+    }).pipe(Effect.provide(brokerWith())))
 })
