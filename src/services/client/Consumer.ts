@@ -28,7 +28,7 @@ export interface ConsumerOptions<A> {
   readonly maxInFlight?: number
   /** How often a message may be delivered before it is given up; 0 for ever, 5 unless said otherwise. */
   readonly maxAttempts?: number
-  /** Told of a message that is given up, before it is finished. */
+  /** Told of a message that is given up, before it is finished; if this dies, the message is requeued. */
   readonly onGivenUp?: (delivery: Delivery<A>) => Effect.Effect<void>
   /** The delay of the first automatic requeue, 90 s unless said otherwise; the nth is n times as long. */
   readonly defaultRequeueDelay?: Duration.Input
@@ -130,6 +130,8 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
       onMessage: (data) => {
         const delivery = subscription.receive(member, data)
         if (delivery !== undefined) inbox.push(delivery)
+        // nsqd counts it as in flight, and it can neither be handled nor acknowledged.
+        else Queue.offerUnsafe(problems, `a message of ${data.length} bytes is too short`)
       },
       onPause: () => {
         subscription.endPass()
@@ -187,9 +189,8 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
   const tooMany = (delivery: Delivery<A>): boolean => maxAttempts > 0 && delivery.attempts > maxAttempts
 
   const giveUp = (delivery: Held<A>): Effect.Effect<void> => {
-    const given = options.onGivenUp?.(delivery) ??
+    return options.onGivenUp?.(delivery) ??
       Effect.logWarning(`msg ${delivery.id} attempted ${delivery.attempts} times, giving up`)
-    return Effect.andThen(given, delivery.finish)
   }
 
   /** A span around the handling of a traced topic's message, linked to that of its publish. */
@@ -213,10 +214,12 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
     delivery: Held<A>,
     handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>
   ): Effect.Effect<void, never, R> => {
-    if (tooMany(delivery)) return giveUp(delivery)
-    subscription.hold(delivery)
-    const handled = Effect.flatMap(delivery.value, (value) => handler(value, delivery))
-    return Effect.matchCauseEffect(trace(delivery, handled), {
+    const work = Effect.suspend((): Effect.Effect<unknown, E | ClientTopic.MessageCodecError, R> => {
+      if (tooMany(delivery)) return giveUp(delivery)
+      subscription.hold(delivery)
+      return trace(delivery, Effect.flatMap(delivery.value, (value) => handler(value, delivery)))
+    })
+    return Effect.matchCauseEffect(work, {
       onSuccess: () => {
         delivery.finishNow()
         return Effect.void

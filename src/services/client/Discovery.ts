@@ -163,27 +163,34 @@ export const make = Effect.fnUntraced(function*(
     return { addresses: Stream.concat(Stream.succeed(servers.nsqd), Stream.never), hurry: Effect.void }
   }
   const interval = Duration.toMillis(Duration.fromInputUnsafe(servers.pollInterval ?? "60 seconds"))
-  const hurries = yield* Queue.sliding<void>(1)
   const jitter = interval * (servers.pollJitter ?? 0.3) * (yield* Random.next)
-  const pause = (millis: number) => Effect.timeoutOption(Queue.take(hurries), millis)
   const known = new Map<string, ReadonlyArray<string>>()
+  const hurries: Array<Queue.Queue<void>> = []
 
-  const poll = Effect.forEach(servers.lookupd, (address) =>
-    Effect.matchEffect(lookup(address, topic), {
+  /** Asks one nsqlookupd again and again. Each is asked by itself: one that is silent does not delay the others. */
+  const polls = Effect.fnUntraced(function*(address: string) {
+    const hurried = yield* Queue.sliding<void>(1)
+    hurries.push(hurried)
+    const poll = Effect.matchEffect(lookup(address, topic), {
       onSuccess: (found) => Effect.sync(() => void known.set(address, found)),
       onFailure: (error) => Effect.logWarning(error.message)
-    }), { concurrency: "unbounded", discard: true })
-  const later = Stream.fromEffect(Effect.andThen(pause(interval), poll)).pipe(Stream.forever)
-  const second = Stream.fromEffect(Effect.andThen(pause(jitter), poll))
-  const polls = Stream.fromEffect(poll).pipe(Stream.concat(second), Stream.concat(later))
+    })
+    const pollAfter = (millis: number) =>
+      Stream.fromEffect(Effect.andThen(Effect.timeoutOption(Queue.take(hurried), millis), poll))
+    return Stream.fromEffect(poll).pipe(
+      Stream.concat(pollAfter(jitter)),
+      Stream.concat(Stream.forever(pollAfter(interval)))
+    )
+  })
 
-  const watches = topic === undefined ?
+  const polled = yield* Effect.forEach(servers.lookupd, polls)
+  const watched = topic === undefined ?
     [] :
     servers.lookupd.map((address) => Stream.map(watch(address, topic), (found) => void known.set(address, found)))
   return {
-    addresses: Stream.mergeAll([polls, ...watches], { concurrency: "unbounded" }).pipe(
+    addresses: Stream.mergeAll([...polled, ...watched], { concurrency: "unbounded" }).pipe(
       Stream.map(() => [...new Set([...known.values()].flat())])
     ),
-    hurry: Effect.asVoid(Queue.offer(hurries, undefined))
+    hurry: Effect.forEach(hurries, (hurried) => Queue.offer(hurried, undefined), { discard: true })
   }
 })

@@ -53,6 +53,8 @@ export class Member {
   }
 }
 
+const nobody: ReadonlySet<Member> = new Set()
+
 export class Subscription<A> {
   private readonly topic: Topic<A>
   private readonly settings: SubscriptionSettings
@@ -182,11 +184,14 @@ export class Subscription<A> {
     this.distribute()
   }
 
-  /** Tells every connection how much it may have in flight, lower counts first so that their sum never exceeds the limit. */
-  distribute(): void {
+  /**
+   * Tells every connection how much it may have in flight; those in `passed` get no turn that others can have. Lower counts first so that their sum never exceeds the limit. */
+  distribute(passed: ReadonlySet<Member> = nobody): void {
     if (this.stopped) return
+    const choose = (candidates: ReadonlyArray<number>, count: number): ReadonlyArray<number> =>
+      this.choose(candidates, count, passed)
     const allowed = this.waiting ? 0 : this.backoff.level > 0 ? 1 : this.settings.maxInFlight
-    const wanted = allowed === 0 ? this.members.map(() => 0) : shares(this.members, allowed, this.choose)
+    const wanted = allowed === 0 ? this.members.map(() => 0) : shares(this.members, allowed, choose)
     const changes = this.members.map((member, i) => ({ member, ready: wanted[i] ?? 0 }))
     for (const { member, ready } of changes.toSorted((a, b) => a.ready - b.ready)) this.tell(member, ready)
   }
@@ -196,10 +201,13 @@ export class Subscription<A> {
     const allowed = this.backoff.level > 0 ? 1 : this.settings.maxInFlight
     if (this.stopped || this.waiting || this.members.length <= allowed) return
     const idleSince = this.now() - this.settings.lowReadyIdleTimeout
+    const idle = new Set<Member>()
     for (const member of this.members) {
-      if (member.ready > 0 && member.inFlight === 0 && member.activeAt <= idleSince) this.tell(member, 0)
+      if (member.ready === 0 || member.inFlight > 0 || member.activeAt > idleSince) continue
+      this.tell(member, 0)
+      idle.add(member)
     }
-    this.distribute()
+    this.distribute(idle)
   }
 
   private tell(member: Member, ready: number): void {
@@ -209,13 +217,24 @@ export class Subscription<A> {
     member.send({ _tag: "RDY", count: ready })
   }
 
-  private readonly choose = (candidates: ReadonlyArray<number>, count: number): ReadonlyArray<number> => {
-    const left = [...candidates]
-    const chosen: Array<number> = []
-    while (chosen.length < count && left.length > 0) {
-      chosen.push(...left.splice(Math.floor(this.random() * left.length), 1))
+  private choose(
+    candidates: ReadonlyArray<number>,
+    count: number,
+    passed: ReadonlySet<Member>
+  ): ReadonlyArray<number> {
+    const hasPassed = (index: number): boolean => {
+      const member = this.members[index]
+      return member !== undefined && passed.has(member)
     }
-    return chosen
+    const first = this.shuffle(candidates.filter((index) => !hasPassed(index)))
+    return [...first, ...this.shuffle(candidates.filter(hasPassed))].slice(0, count)
+  }
+
+  private shuffle(candidates: ReadonlyArray<number>): ReadonlyArray<number> {
+    const left = [...candidates]
+    const shuffled: Array<number> = []
+    while (left.length > 0) shuffled.push(...left.splice(Math.floor(this.random() * left.length), 1))
+    return shuffled
   }
 }
 
