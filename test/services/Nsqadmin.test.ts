@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, type Scope } from "effect"
 import type * as Http from "node:http"
+import * as Net from "node:net"
 import { LogOutput } from "../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../src/services/logging/NsqLogger.ts"
 import { Nsqadmin, type NsqadminFailure } from "../../src/services/Nsqadmin.ts"
@@ -9,6 +10,7 @@ import type { NsqadminOptions } from "../../src/services/options/NsqadminOptions
 import { quiet } from "./broker/testing.ts"
 import { type Answer, requestTo } from "./http/api.ts"
 import { fakeServer } from "./http/fakeServer.ts"
+import { halfClosed } from "./http/halfClosed.ts"
 import * as Certificates from "./transport/certificates.ts"
 
 /** An nsqd with topic `t` and its channel `c`, which does not say where it is, and what it was asked. */
@@ -226,5 +228,96 @@ describe("nsqadmin", () => {
         ["text/event-stream", "no-store", "no"]
       )
       assert.match(event, /^data: \{"at":\d+,"full":true,/)
+    }))
+
+  it.live("passes on raster images of Graphite, and nothing that a browser could run as its own", () =>
+    Effect.gen(function*() {
+      let type = ""
+      const graphite = yield* fakeServer((_, response) => {
+        response.writeHead(200, { "content-type": type }).end("<svg onload=alert(1)>")
+      })
+      const { request } = yield* start({ graphiteUrl: `http://${graphite}`, proxyGraphite: true })
+      for (type of ["image/png", "image/jpeg", "image/gif; x=y", "image/webp"]) {
+        const picture = yield* request("GET", "/render?target=x")
+        assert.strictEqual(picture.status, 200, type)
+        assert.strictEqual(picture.headers["x-content-type-options"], "nosniff")
+      }
+      for (type of ["image/svg+xml", "text/html", "application/pdf", ""]) {
+        const refused = yield* request("GET", "/render?target=x")
+        assert.deepStrictEqual([refused.status, refused.text.includes("svg")], [502, false], type)
+      }
+    }))
+
+  it.live("lets only administrators change its configuration", () =>
+    Effect.gen(function*() {
+      const { request } = yield* start({ adminUsers: ["alice"] })
+      const put = (headers: Http.OutgoingHttpHeaders) => request("PUT", "/config/log_level", "debug", headers)
+      assert.strictEqual((yield* put({})).status, 403)
+      assert.strictEqual((yield* put({ "x-forwarded-user": "mallory" })).status, 403)
+      assert.strictEqual((yield* put({ "x-forwarded-user": "alice" })).status, 200)
+    }))
+
+  it.live("compresses with what the client and it have in common", () =>
+    Effect.gen(function*() {
+      const { request } = yield* start()
+      for (const path of ["/topics", "/api/topics"]) {
+        const encoding = (accepted: string) =>
+          Effect.map(
+            request("GET", path, undefined, { "accept-encoding": accepted }),
+            ({ headers }) => headers["content-encoding"]
+          )
+        assert.strictEqual(yield* encoding("br, gzip"), "gzip")
+        assert.strictEqual(yield* encoding("deflate"), "deflate")
+        assert.strictEqual(yield* encoding("gzip;q=0, deflate"), "deflate")
+        assert.isUndefined(yield* encoding("br"))
+      }
+    }))
+
+  it.live("says in every response of its API that no browser may interpret or keep it", () =>
+    Effect.gen(function*() {
+      const { request } = yield* start()
+      for (const path of ["/api/topics", "/api/none", "/none", "/ping", "/config/log_level", "/api/history"]) {
+        const { headers } = yield* request("GET", path)
+        assert.strictEqual(headers["x-content-type-options"], "nosniff", path)
+        assert.strictEqual(headers["cache-control"], "no-store", path)
+        assert.strictEqual(headers["content-security-policy"], "default-src 'none'; frame-ancestors 'none'", path)
+      }
+    }))
+
+  it.live("takes a request whose client goes away for nobody's failure", () =>
+    Effect.gen(function*() {
+      const { log, url } = yield* start()
+      const port = Number(new URL(url).port)
+      yield* Effect.callback<void>((resume) => {
+        const socket = Net.connect(port, "127.0.0.1", () => {
+          socket.write("POST /api/topics HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+          setTimeout(() => socket.resetAndDestroy(), 50)
+        })
+        socket.on("error", () => {}).on("close", () => resume(Effect.void))
+      })
+      const { request } = yield* start()
+      yield* request("GET", "/ping")
+      assert.deepStrictEqual(log.filter((line) => /ERROR|WARNING/.test(line)), [])
+    }))
+
+  it.live("responds to a client that has closed its side, and ends a stream when it does", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start({ maxLiveClients: 1 })
+      const port = Number(new URL(url).port)
+      const head = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
+      assert.match(yield* halfClosed(port, head("/api/topics")), /^HTTP\/1\.1 200 [^]*"topics"/)
+      // Each is the only one: the one before is gone.
+      for (let i = 0; i < 3; i++) {
+        const live = yield* Effect.callback<Net.Socket>((resume) => {
+          const socket = Net.connect({ port, host: "127.0.0.1", allowHalfOpen: true })
+          socket.write(head("/api/live"))
+          socket.once("data", () => resume(Effect.succeed(socket)))
+        })
+        assert.match(yield* halfClosed(port, head("/api/live")), /^HTTP\/1\.1 503 [^]*--max-live-clients/)
+        yield* Effect.callback<void>((resume) => {
+          live.on("error", () => {}).once("close", () => resume(Effect.void)).end()
+          live.resume()
+        })
+      }
     }))
 })

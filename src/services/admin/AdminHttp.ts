@@ -3,7 +3,7 @@
  * access log, compression. It is Effect's router on the listener of our other daemons.
  */
 import { NodeHttpServer } from "@effect/platform-node"
-import { ByteSize, Clock, Context, Duration, Effect, Latch, Layer } from "effect"
+import { ByteSize, Cause, Clock, Context, Duration, Effect, Latch, Layer } from "effect"
 import { HttpIncomingMessage, HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi } from "../../protocol/admin/AdminApi.ts"
@@ -83,19 +83,21 @@ const secured = (response: HttpServerResponse.HttpServerResponse): HttpServerRes
     "x-content-type-options": "nosniff"
   })
 
-/** A line for every request, as NSQ has it. */
+/** A line for every request, as NSQ has it. A request whose client went away meanwhile is nobody's failure. */
 const logged = <E, R>(app: App<E, R>): App<never, R | HttpServerRequest.HttpServerRequest> =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
+    const what = `${request.method} ${Peer.target(request)}`
     const started = yield* Clock.monotonicTimeNanos
-    const response = yield* Effect.catchCause(app, (cause) =>
-      Effect.as(
-        Effect.logError(`${request.method} ${Peer.target(request)} failed`, cause),
-        internalError
-      ))
+    let isAborted = false
+    const response = yield* Effect.catchCause(app, (cause) => {
+      isAborted = Cause.hasInterruptsOnly(cause)
+      const log = isAborted ? Effect.logDebug(`${what}: the client is gone`) : Effect.logError(`${what} failed`, cause)
+      return Effect.as(log, internalError)
+    })
+    if (isAborted) return response
     const elapsed = GoDuration.format(Duration.nanos((yield* Clock.monotonicTimeNanos) - started))
-    const line = `${response.status} ${request.method} ${Peer.target(request)} (${Peer.address(request)}) ${elapsed}`
-    yield* Effect.logInfo(line)
+    yield* Effect.logInfo(`${response.status} ${what} (${Peer.address(request)}) ${elapsed}`)
     return response
   })
 

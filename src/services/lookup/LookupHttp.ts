@@ -18,14 +18,19 @@ import * as WatchRoutes from "./WatchRoutes.ts"
 /** NSQ takes an empty address for any port on all interfaces. */
 const anyAddress = ":0"
 
+/** Every endpoint there is. */
+export const allRoutes = Effect.map(
+  Effect.all([LookupRoutes.make, WatchRoutes.make, DebugRoutes.makeProfiles("/debug/pprof")]),
+  (groups) => groups.flat()
+)
+
 export class LookupHttp extends Context.Service<LookupHttp, Listener>()("effect-nsq/lookup/LookupHttp") {
   static readonly layer: Layer.Layer<LookupHttp, ListenError, Registrations | ListenAddresses> = Layer.effect(
     LookupHttp,
     Effect.gen(function*() {
       const { broadcastAddress, httpAddress, httpAllowedHosts, maxHttpConnections } = yield* LookupdOptions
       const addresses = yield* ListenAddresses
-      const routes = yield* Effect.all([LookupRoutes.make, WatchRoutes.make, DebugRoutes.makeProfiles("/debug/pprof")])
-      const respond = yield* Responder.make(routes.flat())
+      const respond = yield* Responder.make(yield* allRoutes)
       const handlers = yield* FiberSet.make<void>()
       const fork = yield* FiberSet.runtime(handlers)()
       const guard = yield* RequestGuard.make({

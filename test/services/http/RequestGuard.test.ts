@@ -3,18 +3,12 @@ import { Effect } from "effect"
 import * as Net from "node:net"
 import { hostname } from "node:os"
 import * as HostNames from "../../../src/services/http/HostNames.ts"
+import { files } from "../transport/certificates.ts"
+import { serve as serveSecurely } from "../transport/secureClient.ts"
 import { outcome, requestTo, serve } from "./api.ts"
+import { halfClosed, halfClosedTls } from "./halfClosed.ts"
 
 const browser = { "user-agent": "Mozilla/5.0 (X11; Linux x86_64)" }
-
-/** What the server says to these bytes until it closes the connection; the client closes its side at once. */
-const halfClosed = (port: number, bytes: string): Effect.Effect<string> =>
-  Effect.callback((resume) => {
-    let text = ""
-    const socket = Net.connect({ port, host: "127.0.0.1", allowHalfOpen: true }, () => socket.end(bytes, "latin1"))
-    socket.on("data", (chunk) => text += chunk.toString("latin1")).on("error", () => {})
-    socket.on("close", () => resume(Effect.succeed(text)))
-  })
 
 describe("the names that a Host header may have", () => {
   it("are private ones, those of the machine, and those that are listed", () => {
@@ -158,6 +152,16 @@ describe("a client that closes its side after the request", () => {
       ]
       for (const text of answers) assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nOK$/)
       assert.strictEqual(broker.topics()[0]?.depth, 4)
+    }))
+
+  it.live("gets its response over HTTPS, too", () =>
+    Effect.gen(function*() {
+      const { httpsPort } = yield* serveSecurely((yield* files).options)
+      const head = "POST /pub?topic=t HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+      for (const body of ["hello", "x".repeat(900_000)]) {
+        const text = yield* halfClosedTls(httpsPort, `${head}Content-Length: ${body.length}\r\n\r\n${body}`)
+        assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nOK$/)
+      }
     }))
 
   it.live("is refused when half of its body is missing", () =>

@@ -1,0 +1,294 @@
+/**
+ * Every HTTP route of every daemon, and who may use it: one cell for each route and each kind of client. A route that is not in
+ * the table fails the test, so a new one has to be classified.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer, type Scope } from "effect"
+import * as Http from "node:http"
+import * as AdminRoutes from "../../src/services/admin/AdminRoutes.ts"
+import * as Endpoints from "../../src/services/admin/Endpoints.ts"
+import * as NsqdHttp from "../../src/services/http/NsqdHttp.ts"
+import { ProcessMemory } from "../../src/services/http/ProcessMemory.ts"
+import { ListenAddresses } from "../../src/services/ListenAddresses.ts"
+import * as LookupHttp from "../../src/services/lookup/LookupHttp.ts"
+import { Registrations } from "../../src/services/lookup/Registrations.ts"
+import { Watches } from "../../src/services/lookup/Watches.ts"
+import { Nsqadmin } from "../../src/services/Nsqadmin.ts"
+import * as LookupdOptions from "../../src/services/options/LookupdOptions.ts"
+import { Storage } from "../../src/services/storage/Storage.ts"
+import { quiet } from "../services/broker/testing.ts"
+import * as Api from "../services/http/api.ts"
+import { fakeServer } from "../services/http/fakeServer.ts"
+
+/** What a route does, by which it follows who may use it. */
+type Kind =
+  /** Shows something. */
+  | "read"
+  /** Changes something by POST, PUT or DELETE. */
+  | "change"
+  /** Starts something costly or visible by GET. */
+  | "start"
+  /** Changes something by GET: the API from before NSQ 1.0. */
+  | "changeByGet"
+
+/** For nsqadmin: what only an administrator may do besides. */
+type Table = Readonly<Record<string, Kind | "adminChange" | "adminStart">>
+
+const nsqd: Table = {
+  "GET /ping": "read",
+  "GET /ready": "read",
+  "GET /info": "read",
+  "GET /stats": "read",
+  "GET /metrics": "read",
+  "POST /pub": "change",
+  "POST /mpub": "change",
+  ...Object.fromEntries(
+    ["create", "delete", "empty", "pause", "unpause"].flatMap((verb) =>
+      ["topic", "channel"].flatMap((noun): ReadonlyArray<readonly [string, Kind]> => [
+        [`POST /${noun}/${verb}`, "change"],
+        [`POST /${verb}_${noun}`, "change"],
+        [`GET /${verb}_${noun}`, "changeByGet"]
+      ])
+    )
+  ),
+  "GET /config/:name": "read",
+  "PUT /config/:name": "change",
+  "GET /debug/pprof/": "read",
+  "GET /debug/pprof/cmdline": "start",
+  "GET /debug/pprof/symbol": "start",
+  "POST /debug/pprof/symbol": "change",
+  "GET /debug/pprof/profile": "start",
+  "GET /debug/pprof/heap": "start",
+  "GET /debug/pprof/goroutine": "start",
+  "GET /debug/pprof/block": "start",
+  "GET /debug/pprof/threadcreate": "start",
+  "PUT /debug/setblockrate": "change",
+  "POST /debug/freememory": "change"
+}
+
+const nsqlookupd: Table = {
+  "GET /ping": "read",
+  "GET /info": "read",
+  "GET /debug": "read",
+  "GET /topics": "read",
+  "GET /nodes": "read",
+  "GET /channels": "read",
+  "GET /lookup": "read",
+  "GET /watch": "start",
+  "POST /topic/create": "change",
+  "POST /topic/delete": "change",
+  "POST /topic/tombstone": "change",
+  "POST /channel/create": "change",
+  "POST /channel/delete": "change",
+  "GET /debug/pprof": "read",
+  "GET /debug/pprof/cmdline": "start",
+  "GET /debug/pprof/symbol": "start",
+  "POST /debug/pprof/symbol": "change",
+  "GET /debug/pprof/profile": "start",
+  "GET /debug/pprof/heap": "start",
+  "GET /debug/pprof/goroutine": "start",
+  "GET /debug/pprof/block": "start",
+  "GET /debug/pprof/threadcreate": "start"
+}
+
+const nsqadmin: Table = {
+  ...Object.fromEntries(
+    ["/", "/topics", "/topics/:topic", "/topics/:topic/:channel", "/nodes", "/nodes/:node", "/counter", "/lookup"]
+      .concat("/warnings", "/daemons", "/ping", "/static/:asset", "/fonts/:asset", "/config/:opt", "/render")
+      .map((path) => [`GET ${path}`, "read" as const])
+  ),
+  "PUT /config/:opt": "adminChange",
+  "GET /api/topics": "read",
+  "POST /api/topics": "adminChange",
+  "GET /api/topics/:topic": "read",
+  "POST /api/topics/:topic": "adminChange",
+  "DELETE /api/topics/:topic": "adminChange",
+  "GET /api/topics/:topic/:channel": "read",
+  "POST /api/topics/:topic/:channel": "adminChange",
+  "DELETE /api/topics/:topic/:channel": "adminChange",
+  "GET /api/nodes": "read",
+  "GET /api/nodes/:node": "read",
+  "DELETE /api/nodes/:node": "adminChange",
+  "GET /api/counter": "read",
+  "GET /api/graphite": "read",
+  "GET /api/live": "start",
+  "GET /api/history": "read",
+  "POST /api/messages/:topic": "adminChange",
+  "GET /api/messages/:topic": "adminStart"
+}
+
+/** A client: what it sends, given the address that it reaches the daemon by. */
+type Client = (own: string) => Http.OutgoingHttpHeaders
+
+const mozilla = { "user-agent": "Mozilla/5.0" }
+const page = (own: string) => ({ ...mozilla, origin: `http://${own}`, referer: `http://${own}/` })
+const evil = "evil.example"
+
+const clients = {
+  "a program": () => ({ "user-agent": "curl/8.5.0" }),
+  "a program for another name": () => ({ "user-agent": "curl/8.5.0", "host": evil }),
+  "a fetch of Node": () => ({ "user-agent": "node", "sec-fetch-mode": "cors" }),
+  "a page of its own": page,
+  "a page of its own, over HTTPS": () => ({ ...mozilla, "sec-fetch-site": "same-origin" }),
+  "the address bar": () => ({ ...mozilla, "sec-fetch-site": "none", "sec-fetch-mode": "navigate" }),
+  "a link of another site": () => ({
+    ...mozilla,
+    "sec-fetch-site": "cross-site",
+    "sec-fetch-mode": "navigate",
+    "sec-fetch-dest": "document"
+  }),
+  "a script of another site": () => ({ ...mozilla, origin: `http://${evil}` }),
+  "an image of another site": () => ({ ...mozilla, "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }),
+  "an image of an unknown site": () => mozilla,
+  "a form of a sibling site": () => ({ ...mozilla, "sec-fetch-site": "same-site", "sec-fetch-mode": "navigate" }),
+  "a sandboxed page": () => ({ ...mozilla, origin: "null" }),
+  "a page that has rebound its name": () => ({ ...page(evil), host: evil }),
+  "a page that has rebound its name, over HTTPS": () => ({ ...mozilla, "host": evil, "sec-fetch-site": "same-origin" })
+} satisfies Record<string, Client>
+
+type ClientName = keyof typeof clients
+
+const own = ["a page of its own", "a page of its own, over HTTPS", "the address bar"] as const
+const programs = ["a program", "a program for another name", "a fetch of Node"] as const
+
+/** Everybody else is refused. An image of an unknown site may be one of an older browser's own page. */
+const allowed: Readonly<Record<Kind, ReadonlyArray<ClientName>>> = {
+  read: [...programs, ...own, "a link of another site", "a form of a sibling site", "an image of an unknown site"],
+  // Every current browser says which site a POST comes from: who says nothing is a program that calls itself a browser.
+  change: [...programs, ...own, "an image of an unknown site"],
+  start: [...programs, ...own],
+  changeByGet: programs
+}
+
+/** Everybody has to name nsqadmin as it is called. */
+const notForAdmin: ReadonlyArray<ClientName> = ["a program for another name"]
+
+const pathOf = (route: string): string =>
+  (route.split(" ")[1] ?? "")
+    .replace("/config/:name", "/config/log_level")
+    .replace("/config/:opt", "/config/log_level")
+    .replace("/nodes/:node", "/nodes/127.0.0.1:1")
+    .replace(/:\w+/g, "x") + (route.endsWith("/profile") ? "?seconds=1" : "?topic=x&channel=y&node=n")
+
+/** The status of the response. What follows its head is of no interest. */
+const statusOf = (port: number, route: string, headers: Http.OutgoingHttpHeaders) =>
+  Effect.callback<number>((resume) => {
+    const [method = ""] = route.split(" ")
+    const request = Http.request(
+      { host: "127.0.0.1", port, method, path: pathOf(route), headers, agent: false },
+      (response) => {
+        resume(Effect.succeed(response.statusCode ?? 0))
+        response.on("error", () => {}).destroy()
+      }
+    )
+    request.on("error", (error) => resume(Effect.die(error)))
+    request.end()
+  })
+
+/** Each cell of a table, with the headers that a user adds. */
+const check = Effect.fnUntraced(function*(
+  port: number,
+  table: Table,
+  isAllowed: (client: ClientName, route: string) => boolean,
+  user: Http.OutgoingHttpHeaders = {}
+) {
+  const wrong: Array<string> = []
+  for (const route of Object.keys(table)) {
+    for (const [name, client] of Object.entries(clients)) {
+      const status = yield* statusOf(port, route, { ...client(`127.0.0.1:${port}`), ...user })
+      // Whatever else is missing from the request: it was let through.
+      const isRefused = status === 403
+      const clientName = Object.keys(clients).find((key): key is ClientName => key === name)
+      if (clientName === undefined || isRefused === isAllowed(clientName, route)) {
+        wrong.push(`${route} for ${name}: ${status}`)
+      }
+    }
+  }
+  assert.deepStrictEqual(wrong, [])
+})
+
+const plainKind = (kind: Table[string] | undefined): Kind =>
+  kind === "adminChange" ? "change" : kind === "adminStart" ? "start" : kind ?? "changeByGet"
+
+const byKind = (table: Table) => (client: ClientName, route: string): boolean =>
+  allowed[plainKind(table[route])].includes(client)
+
+const namesOf = (routes: ReadonlyArray<{ readonly method: string; readonly path: string }>) =>
+  routes.map(({ method, path }) => `${method} ${path}`).toSorted()
+
+const lookupd = Effect.gen(function*() {
+  const context = yield* LookupHttp.LookupHttp.layer.pipe(
+    Layer.provideMerge(Layer.mergeAll(Registrations.layer, ListenAddresses.layer)),
+    Layer.provide(LookupdOptions.layer({ httpAddress: "127.0.0.1:0" })),
+    Layer.provide(quiet),
+    Layer.build,
+    Effect.orDie
+  )
+  return Context.get(context, LookupHttp.LookupHttp).port
+})
+
+/** An nsqadmin with one administrator, alice. */
+const admin: Effect.Effect<number, never, Scope.Scope> = Effect.gen(function*() {
+  const daemon = yield* fakeServer((_, response) =>
+    response.end(`{"version":"1.3.0","health":"OK","topics":[{"topic_name":"x","channels":[]}]}`)
+  )
+  const context = yield* Nsqadmin.layerWith({
+    httpAddress: "127.0.0.1:0",
+    nsqdHttpAddresses: [daemon],
+    adminUsers: ["alice"],
+    graphiteUrl: `http://${daemon}`,
+    proxyGraphite: true,
+    maxLiveClients: 0,
+    maxTails: 0
+  }).pipe(Layer.provide(quiet), Layer.build, Effect.orDie)
+  return Number(Context.get(context, Nsqadmin).httpAddress.split(":")[1])
+})
+
+describe("who may ask nsqd", { timeout: 120_000 }, () => {
+  it.live("is known for every route", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(namesOf(yield* NsqdHttp.allRoutes), Object.keys(nsqd).toSorted())
+    }).pipe(Effect.provide(Layer.mergeAll(Api.layer({ httpAddress: "" }), ProcessMemory.layer, Storage.layerMemory))))
+
+  it.live("is decided for every route and every client", () =>
+    Effect.gen(function*() {
+      const { port } = yield* Api.serve({ logLevel: "fatal" })
+      yield* check(port, nsqd, byKind(nsqd))
+    }))
+})
+
+describe("who may ask nsqlookupd", { timeout: 120_000 }, () => {
+  it.live("is known for every route", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(namesOf(yield* LookupHttp.allRoutes), Object.keys(nsqlookupd).toSorted())
+    }).pipe(Effect.provide(Watches.layer.pipe(Layer.provideMerge(Registrations.layer)))))
+
+  it.live("is decided for every route and every client", () =>
+    Effect.gen(function*() {
+      yield* check(yield* lookupd, nsqlookupd, byKind(nsqlookupd))
+    }))
+})
+
+describe("who may ask nsqadmin", { timeout: 120_000 }, () => {
+  it("is known for every route", () => {
+    const found = [...Endpoints.ofApi(), ...AdminRoutes.endpoints(true)]
+    assert.deepStrictEqual(namesOf(found), Object.keys(nsqadmin).toSorted())
+  })
+
+  const decided = byKind(nsqadmin)
+  const isOpen = (client: ClientName, route: string) => decided(client, route) && !notForAdmin.includes(client)
+  const needsAdmin = (route: string) => nsqadmin[route] === "adminChange" || nsqadmin[route] === "adminStart"
+
+  it.live("is decided for every route and every client that is an administrator", () =>
+    Effect.gen(function*() {
+      yield* check(yield* admin, nsqadmin, isOpen, { "x-forwarded-user": "alice" })
+    }))
+
+  it.live("is decided for every route and every client that is nobody, or somebody else", () =>
+    Effect.gen(function*() {
+      const port = yield* admin
+      for (const user of [{}, { "x-forwarded-user": "mallory" }]) {
+        yield* check(port, nsqadmin, (client, route) => isOpen(client, route) && !needsAdmin(route), user)
+      }
+    }))
+})
