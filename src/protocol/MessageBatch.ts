@@ -108,6 +108,11 @@ export class MessageBatch {
     )
   }
 
+  /** Whether the messages are on disk as well, until they are settled. */
+  get isOnDisk(): boolean {
+    return this.ledger !== undefined
+  }
+
   /** Messages read from a disk queue. */
   static stored(records: StoredRecords, ledger?: Ledger, deferMillis = 0): MessageBatch {
     const bodyBytes = records.end - records.start - records.count * recordHeaderSize

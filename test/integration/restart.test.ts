@@ -170,7 +170,10 @@ describe("a daemon in trouble", () => {
         assert.strictEqual(yield* client.ask({ _tag: "PUB", topic, body: body("lost") }), "OK")
         yield* daemon.signal("SIGTERM")
         assert.strictEqual(yield* daemon.exited, 1)
-        assert.match(daemon.log(), /ERROR: TOPIC\(test\): failed to flush - .*no space left on device/)
+        assert.match(
+          daemon.log(),
+          /ERROR: TOPIC\(test\): failed to flush - .*no space left on device; messages lost: 1\n/
+        )
       }).pipe(Effect.scoped),
     timeout
   )

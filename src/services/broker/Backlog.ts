@@ -8,7 +8,7 @@ import { Effect, Schedule } from "effect"
 import { MessageBatch, type StoredRecords } from "../../protocol/MessageBatch.ts"
 import type { BackendQueue, StorageError } from "../storage/Storage.ts"
 import { DiskReads } from "./DiskReads.ts"
-import { MemoryQueue, settleSpan, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
+import { countUnstored, MemoryQueue, settleSpan, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
 import type { Worker } from "./Worker.ts"
 
 /** Bytes of one read from disk. */
@@ -16,6 +16,12 @@ const runBytes = 256 * 1024
 
 /** How long to wait before something is written to a disk that failed. */
 export const retryStorage = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")])
+
+/** A disk failed, and so many messages are nowhere but in memory. */
+export interface NotStored {
+  readonly error: StorageError
+  readonly messages: number
+}
 
 export class Backlog {
   readonly memory = new MemoryQueue()
@@ -81,19 +87,21 @@ export class Backlog {
 
   get writeSpilled(): Effect.Effect<void> {
     return Effect.suspend(() => this.storeSpans(this.spilled.takeAll())).pipe(
-      Effect.catch((error) => Effect.logError(`${this.label}: failed to write messages to disk - ${error.message}`)),
+      Effect.catch(({ error }) =>
+        Effect.logError(`${this.label}: failed to write messages to disk - ${error.message}`)
+      ),
       Effect.uninterruptible
     )
   }
 
-  private storeSpans(spans: ReadonlyArray<Span>): Effect.Effect<void, StorageError> {
+  private storeSpans(spans: ReadonlyArray<Span>): Effect.Effect<void, NotStored> {
     const { backend } = this
     if (backend === undefined) return Effect.void
     return storeInPieces(spans, (records) => backend.append(records), settleSpan).pipe(
       // Nothing is lost while the disk fails: the messages go on waiting in memory.
       Effect.mapError(({ error, left }) => {
         left.forEach((span) => this.memory.push(span))
-        return error
+        return { error, messages: countUnstored(left) }
       })
     )
   }
@@ -118,7 +126,7 @@ export class Backlog {
   // ---- the end
 
   /** Everything that is not on disk goes there, `others` behind it. Returns how many messages waited in memory. */
-  flush(others: ReadonlyArray<MessageBatch>): Effect.Effect<number, StorageError> {
+  flush(others: ReadonlyArray<MessageBatch>): Effect.Effect<number, NotStored> {
     return Effect.suspend(() => {
       // What was fetched and not delivered is on disk, and not settled.
       this.fetched.takeAll()

@@ -336,11 +336,15 @@ const make = Effect.gen(function*() {
     })
   }).pipe(Effect.mapError(({ message }) => new MetadataError({ action: "load", reason: message })))
 
-  /** A data directory that cannot be written to is found out before anything is promised. */
-  const persistFirst = Effect.mapError(
-    storage.saveMetadata(metadata),
-    ({ message }) => new MetadataError({ action: "persist", reason: message })
-  )
+  /**
+   * A data directory that cannot be written to is found out before anything is promised. A full disk is not a reason to
+   * end: consumers can read what it has, which makes room, and nsqd.dat is written as soon as there is some.
+   */
+  const persistFirst = Effect.catch(persist, (error) => {
+    if (!error.isFull) return Effect.fail(new MetadataError({ action: "persist", reason: error.message }))
+    changed.call()
+    return Effect.void
+  })
 
   const stop = Effect.gen(function*() {
     // What could not be read must not be overwritten.

@@ -13,7 +13,7 @@ import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/Na
 import type { BackendQueue, StorageError } from "../storage/Storage.ts"
 import type { Turns } from "../Turns.ts"
 import type { Alarms } from "./Alarms.ts"
-import { Backlog } from "./Backlog.ts"
+import { Backlog, type NotStored } from "./Backlog.ts"
 import { SubscribeError } from "./BrokerError.ts"
 import { Distribution } from "./Distribution.ts"
 import { wholeBatch } from "./MemoryQueue.ts"
@@ -260,7 +260,7 @@ export class Channel {
   }
 
   /** The daemon is stopping: everything that is not on disk goes there. Returns how much that was, by kind. */
-  get flush(): Effect.Effect<{ memory: number; inFlight: number; deferred: number }, StorageError> {
+  get flush(): Effect.Effect<{ memory: number; inFlight: number; deferred: number }, NotStored> {
     return Effect.suspend(() => {
       this.closeConsumers()
       const { deferred, inFlight } = this.outstanding.takeAll()

@@ -93,6 +93,10 @@ export class MemoryQueue {
 /** The messages of a span are dropped or stored elsewhere: what keeps them on disk lets go of them. */
 export const settleSpan = (span: Span): void => span.batch.settle(span.position, span.end - span.index)
 
+/** Messages of spans that are nowhere but in memory. */
+export const countUnstored = (spans: ReadonlyArray<Span>): number =>
+  spans.reduce((sum, span) => span.batch.isOnDisk ? sum : sum + span.end - span.index, 0)
+
 /** Bytes of records made at a time when many spans go to disk: a million messages must not double memory. */
 const pieceBytes = 4 * 1024 * 1024
 

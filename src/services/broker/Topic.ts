@@ -13,12 +13,12 @@ import {
 import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
 import { ExitStatus } from "../ExitStatus.ts"
 import { type BackendQueue, Storage, type StorageError } from "../storage/Storage.ts"
-import { retryStorage } from "./Backlog.ts"
+import { type NotStored, retryStorage } from "./Backlog.ts"
 import { PublishError } from "./BrokerError.ts"
 import { Channel, type ChannelSettings, type Surroundings } from "./Channel.ts"
 import { DeferredOnDisk } from "./DeferredOnDisk.ts"
 import { DiskReads } from "./DiskReads.ts"
-import { MemoryQueue, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
+import { countUnstored, MemoryQueue, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
 import { Worker } from "./Worker.ts"
 
 export interface TopicSettings extends ChannelSettings {
@@ -268,7 +268,9 @@ export class Topic {
         yield* Effect.logInfo(`TOPIC(${this.name}): flushing ${this.memory.count} memory messages to backend`)
         const spans = this.memory.takeAll()
         yield* storeInPieces(spans, (records) => backend.append(records), () => {}).pipe(
-          Effect.catch(({ error }) => flushFailed(`TOPIC(${this.name})`, error))
+          Effect.catch(({ error, left }) =>
+            flushFailed(`TOPIC(${this.name})`, { error, messages: countUnstored(left) })
+          )
         )
       }
     })
@@ -376,11 +378,12 @@ interface Overflow {
   readonly records: ReadonlyArray<StoredRecords>
 }
 
-/** The daemon stops without these messages, and says so. */
-const flushFailed = (name: string, error: StorageError): Effect.Effect<void> =>
+/** The daemon stops without these messages, and says so. What was read from the disk is still there. */
+const flushFailed = (name: string, { error, messages }: NotStored): Effect.Effect<void> =>
   Effect.flatMap(ExitStatus, (status) => {
+    if (messages === 0) return Effect.logWarning(`${name}: failed to flush, nothing is lost - ${error.message}`)
     status.failed = true
-    return Effect.logError(`${name}: failed to flush - ${error.message}`)
+    return Effect.logError(`${name}: failed to flush - ${error.message}; messages lost: ${messages}`)
   })
 
 const flushChannel = (channel: Channel): Effect.Effect<void> =>
@@ -390,6 +393,6 @@ const flushChannel = (channel: Channel): Effect.Effect<void> =>
         `CHANNEL(${channel.name}): flushing ${memory} memory ${inFlight} in-flight ${deferred} deferred messages to backend`
       )
     ),
-    Effect.catch((error) => flushFailed(`CHANNEL(${channel.name})`, error)),
+    Effect.catch((failure) => flushFailed(`CHANNEL(${channel.topic}:${channel.name})`, failure)),
     Effect.asVoid
   )

@@ -69,9 +69,17 @@ const parseDefer = (text: string | undefined, maxMillis: number): number | undef
   return millis >= 0 && millis <= maxMillis ? millis : undefined
 }
 
-/** NSQ answers every failed write as if it were about to exit. */
-const refusalOf = (error: PublishError): HttpResponse.HttpResponse =>
-  error.kind === "rejected" ? HttpResponse.failure(400, `REJECTED ${error.reason}`) : refusals.EXITING
+/** NSQ answers every failed write as if it were about to exit; here the reply says what the disk said. */
+const refusalOf = (error: PublishError): HttpResponse.HttpResponse => {
+  switch (error.kind) {
+    case "rejected":
+      return HttpResponse.failure(400, `REJECTED ${error.reason}`)
+    case "storage":
+      return HttpResponse.failure(503, error.reason)
+    case "exiting":
+      return refusals.EXITING
+  }
+}
 
 /** How nsqd publishes what comes over HTTP. */
 export const make = Effect.gen(function*() {
@@ -148,7 +156,10 @@ export const make = Effect.gen(function*() {
         const answer = publishTo(opened, target, body)
         return Effect.isEffect(answer) ? answer : Effect.succeed(answer)
       }),
-      Effect.catchTag("StorageError", () => Effect.succeed(refusals.EXITING))
+      Effect.catchTag(
+        "StorageError",
+        (error) => Effect.succeed(error.isFull ? HttpResponse.failure(503, error.message) : refusals.EXITING)
+      )
     )
   }
 

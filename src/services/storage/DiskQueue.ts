@@ -44,9 +44,8 @@ export interface QueueHost {
 /** Bytes of appends that go out in one write. */
 const groupBytes = 8 * 1024 * 1024
 
-const storageError = (error: DiskError): StorageError => new StorageError({ description: error.message })
 const failing = <A>(effect: Effect.Effect<A, DiskError>): Effect.Effect<A, StorageError> =>
-  Effect.mapError(effect, storageError)
+  Effect.mapError(effect, StorageError.fromDisk)
 
 const exiting = new StorageError({ description: "exiting" })
 
@@ -276,7 +275,7 @@ export class DiskQueue implements BackendQueue, RunOwner {
       ),
       Effect.matchEffect({
         onSuccess: () => Effect.as(this.report("write", undefined), Effect.void),
-        onFailure: (error) => Effect.as(this.report("write", error), Effect.fail(storageError(error)))
+        onFailure: (error) => Effect.as(this.report("write", error), Effect.fail(StorageError.fromDisk(error)))
       }),
       Effect.map((result) => {
         for (const append of group) append.resume(result)
@@ -385,7 +384,7 @@ export class DiskQueue implements BackendQueue, RunOwner {
           const run = yield* Effect.catch(this.readOnce(activity, maxBytes), (error) =>
             error.code === "ENOENT"
               ? this.skip(activity, error.text, Infinity)
-              : Effect.andThen(this.report("read", error), Effect.fail(storageError(error))))
+              : Effect.andThen(this.report("read", error), Effect.fail(StorageError.fromDisk(error))))
           yield* this.report("read", undefined)
           if (run !== undefined) return run
         }

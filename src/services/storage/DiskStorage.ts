@@ -81,7 +81,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     const catalogue = yield* Effect.cached(
       Effect.mapError(
         Catalogue.load(disk, dataPath === "" ? "." : dataPath),
-        ({ message }) => new StorageError({ description: message })
+        StorageError.fromDisk
       )
     )
 

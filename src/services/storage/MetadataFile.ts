@@ -15,9 +15,6 @@ import type { StorageHealth } from "./StorageHealth.ts"
 /** A journal beyond this many bytes starts anew once nsqd.dat has all of it. */
 const journalBytes = 64 * 1024
 
-const storageError = (error: DiskError): StorageError =>
-  new StorageError({ description: error.message, code: error.code })
-
 export class MetadataFile {
   readonly path: string
   private readonly disk: Disk["Service"]
@@ -47,8 +44,8 @@ export class MetadataFile {
 
   /** What nsqd.dat lists, and what was created since; `undefined` when nsqd.dat does not exist. */
   readonly load: Effect.Effect<NsqdMetadata | undefined, StorageError> = Effect.gen({ self: this }, function*() {
-    const text = yield* Effect.mapError(this.disk.readText(this.path), storageError)
-    const journal = (yield* Effect.mapError(this.disk.readText(this.journalPath), storageError)) ?? ""
+    const text = yield* Effect.mapError(this.disk.readText(this.path), StorageError.fromDisk)
+    const journal = (yield* Effect.mapError(this.disk.readText(this.journalPath), StorageError.fromDisk)) ?? ""
     // Anything but ASCII is what a loss of power left: positions would not fit, and a new journal begins.
     const isWhole = /^[\n -~]*$/.test(journal)
     this.length = isWhole ? journal.lastIndexOf("\n") + 1 : 0
@@ -77,7 +74,7 @@ export class MetadataFile {
       this.lastCreated = position
     })
     return Effect.ensuring(
-      Effect.andThen(Effect.mapError(record, storageError), register),
+      Effect.andThen(Effect.mapError(record, StorageError.fromDisk), register),
       Effect.sync(() => this.unregistered.delete(at))
     )
   }
@@ -95,7 +92,7 @@ export class MetadataFile {
         Effect.andThen(this.disk.writeText(this.path, text), this.disk.syncDirectory(this.directory))
       )
       yield* this.trim(position, checksum)
-    })).pipe(Effect.mapError(storageError), Effect.uninterruptible)
+    })).pipe(Effect.mapError(StorageError.fromDisk), Effect.uninterruptible)
   }
 
   private append(line: string, placed: (position: number) => void = () => {}): Effect.Effect<void, DiskError> {

@@ -5,6 +5,7 @@
 import { Context, Effect, Layer, Schema, type Scope } from "effect"
 import type { Ledger, StoredRecords } from "../../protocol/MessageBatch.ts"
 import type { NsqdMetadata } from "../../protocol/NsqdMetadata.ts"
+import type { DiskError } from "./Disk.ts"
 import { MemoryBackend } from "./MemoryBackend.ts"
 
 /** Something could not be stored or read back; the description is the operating system's. */
@@ -15,6 +16,15 @@ export class StorageError extends Schema.TaggedError<StorageError>()("StorageErr
 }) {
   override get message(): string {
     return this.description
+  }
+
+  static fromDisk({ code, message }: DiskError): StorageError {
+    return new StorageError({ description: message, code })
+  }
+
+  /** Whether there is no space: the only failure that ends when consumers read. */
+  get isFull(): boolean {
+    return this.code === "ENOSPC" || this.code === "EDQUOT"
   }
 }
 

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { ChannelName } from "../../../src/protocol/Names.ts"
 import type { NsqdMetadata } from "../../../src/protocol/NsqdMetadata.ts"
 import { Broker, publish, Storage, StorageError } from "../../../src/services/broker/index.ts"
+import { ExitStatus } from "../../../src/services/ExitStatus.ts"
 import { TestBroker } from "../../../src/testing/index.ts"
 import { channelOf, join, nothingMore, numbers, quiet, send, topicOf, until } from "./testing.ts"
 
@@ -102,6 +103,71 @@ describe("the metadata", () => {
       const error = yield* Effect.flip(startOn(broken))
       assert.strictEqual(error.message, "unexpected end of JSON input")
       assert.deepStrictEqual(saved, [])
+    }))
+})
+
+describe("a disk that is full", () => {
+  const failing = Effect.gen(function*() {
+    const { layer, saved } = yield* watchedStorage
+    const storage = Context.get(yield* Layer.build(layer), Storage)
+    const state: { error: StorageError | undefined; attempts: number } = { error: undefined, attempts: 0 }
+    const faulty = Layer.succeed(Storage, {
+      ...storage,
+      saveMetadata: (current) =>
+        Effect.suspend(() => {
+          state.attempts++
+          return state.error === undefined ? storage.saveMetadata(current) : Effect.fail(state.error)
+        })
+    })
+    return { state, saved, faulty }
+  })
+
+  it.effect("does not end the start, and nsqd.dat is written once there is room", () =>
+    Effect.gen(function*() {
+      const { faulty, saved, state } = yield* failing
+      state.error = new StorageError({ description: "no space left on device", code: "ENOSPC" })
+      const { stop } = yield* startOn(faulty)
+      yield* TestClock.adjust("10 seconds")
+      assert.isAbove(state.attempts, 3)
+      assert.deepStrictEqual(saved, [])
+      state.error = undefined
+      yield* TestClock.adjust("5 seconds")
+      yield* until(() => saved.length > 0)
+      yield* stop
+    }))
+
+  it.effect("ends the start when writing is not possible for another reason", () =>
+    Effect.gen(function*() {
+      const { faulty, state } = yield* failing
+      state.error = new StorageError({ description: "permission denied", code: "EACCES" })
+      assert.strictEqual((yield* Effect.flip(startOn(faulty))).message, "permission denied")
+    }))
+
+  it.effect("is reported by the exit status when nsqd.dat cannot be written while the broker stops", () =>
+    Effect.gen(function*() {
+      for (const code of [undefined, "ENOSPC"]) {
+        const { faulty, state } = yield* failing
+        const status = { failed: false }
+        const { stop } = yield* startOn(faulty).pipe(Effect.provideService(ExitStatus, status))
+        if (code !== undefined) state.error = new StorageError({ description: "no space left on device", code })
+        yield* Effect.provideService(stop, ExitStatus, status)
+        assert.strictEqual(status.failed, code !== undefined)
+      }
+    }))
+
+  it.effect("makes the deletion of a topic fail, which is not known to last then", () =>
+    Effect.gen(function*() {
+      const { faulty, saved, state } = yield* failing
+      const { context, stop } = yield* startOn(faulty)
+      yield* Effect.gen(function*() {
+        const broker = yield* Broker
+        yield* topicOf("t")
+        state.error = new StorageError({ description: "no space left on device", code: "ENOSPC" })
+        assert.strictEqual((yield* Effect.flip(broker.deleteTopic("t"))).message, "no space left on device")
+        state.error = undefined
+      }).pipe(Effect.provideContext(context))
+      yield* stop
+      assert.deepStrictEqual(names(saved.at(-1)), [])
     }))
 })
 
