@@ -149,15 +149,21 @@ const make = Effect.gen(function*() {
 
   const announce = (event: TopologyEvent): void => void PubSub.publishUnsafe(topology, event)
 
+  /** What lives as long as a topic or a channel keeps nothing of the request that created it, such as its span. */
+  const own = yield* Effect.context<never>()
+  const owned = <A, E>(effect: Effect.Effect<A, E>) => Effect.updateContext(effect, (_: Context.Context<never>) => own)
+
   const openTopic = Effect.fn("Broker.openTopic")(function*(name: TopicName) {
     const scope = yield* Scope.make()
     const topic = yield* create(
       [name],
-      Topic.make(name, settings, surroundings).pipe(
-        Effect.provideService(Storage, storage),
-        Scope.provide(scope),
-        Effect.onError(() => Scope.close(scope, Exit.void)),
-        Effect.tap((topic) => Effect.sync(() => open.set(name, { topic, scope })))
+      owned(
+        Topic.make(name, settings, surroundings).pipe(
+          Effect.provideService(Storage, storage),
+          Scope.provide(scope),
+          Effect.onError(() => Scope.close(scope, Exit.void)),
+          Effect.tap((topic) => Effect.sync(() => open.set(name, { topic, scope })))
+        )
       )
     )
     yield* Effect.logInfo(`TOPIC(${name}): created`)
@@ -168,7 +174,7 @@ const make = Effect.gen(function*() {
   const openChannel = Effect.fn("Broker.openChannel")(function*(topic: Topic, name: ChannelName) {
     const existing = topic.channel(name)
     if (existing !== undefined) return existing
-    const channel = yield* create([topic.name, name], topic.openChannel(name))
+    const channel = yield* create([topic.name, name], owned(topic.openChannel(name)))
     yield* Effect.logInfo(`TOPIC(${topic.name}): new channel(${name})`)
     announce({ _tag: "ChannelCreated", topic: topic.name, channel: name })
     return channel

@@ -7,12 +7,14 @@
 import type { MessageBatch } from "../../protocol/MessageBatch.ts"
 
 const initialSlots = 16
+/** Of a queue that is empty. */
+const noNumbers = new Float64Array(0)
 
 export class DeferredQueue {
   private length = 0
   private added = 0
-  private due = new Float64Array(0)
-  private order = new Float64Array(0)
+  private due = noNumbers
+  private order = noNumbers
   private messages: Array<MessageBatch> = []
 
   get count(): number {
@@ -99,8 +101,8 @@ export class DeferredQueue {
   private clear(): void {
     this.length = 0
     this.messages = []
-    this.due = new Float64Array(0)
-    this.order = new Float64Array(0)
+    this.due = noNumbers
+    this.order = noNumbers
   }
 
   private resize(slots: number): void {

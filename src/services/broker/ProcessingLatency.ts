@@ -35,6 +35,9 @@ export const makePlan = (options: NsqdOptions, time: Time): Effect.Effect<Latenc
 /** Moments that are noted before they have to be counted. */
 const notesMax = 256
 
+/** Until something is noted. */
+const noNumbers = new Float64Array(0)
+
 /** Messages gathered within this part of their latency count as published together, in the middle: 0.2 % off at most. */
 const spreadDivisor = 250
 
@@ -52,8 +55,8 @@ export class ProcessingLatency {
   /** When notes were counted last, in ns since the epoch. */
   private countedAt = 0
   /** Publishing times in ns, which a double holds to a quarter of a microsecond, and how many messages have each. */
-  private published = new Float64Array(0)
-  private counts = new Float64Array(0)
+  private published = noNumbers
+  private counts = noNumbers
   /** The batch of the last note, if its messages share a time: most often the next FIN is of the same. */
   private lastBatch: MessageBatch | undefined
 

@@ -26,7 +26,8 @@ export const makePool: Effect.Effect<WorkerPool> = Effect.gen(function*() {
 
 export class Worker {
   private readonly pool: WorkerPool
-  private readonly run: Effect.Effect<void>
+  private readonly name: string
+  private readonly work: () => Effect.Effect<void> | undefined
   private fiber: Fiber.Fiber<void> | undefined
   private timer: Fiber.Fiber<void> | undefined
   private called = false
@@ -35,22 +36,15 @@ export class Worker {
   /** `work` is done once per call or run of calls; `name` is what the log calls the actor if a defect ends the work. */
   constructor(pool: WorkerPool, name: string, work: () => Effect.Effect<void> | undefined) {
     this.pool = pool
-    const step = Effect.suspend(() => {
-      this.called = false
-      return work() ?? Effect.void
-    })
-    // A defect is a bug that would otherwise stop messages silently. The next call starts the work again.
-    this.run = Effect.tapCause(
-      step,
-      (cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logFatal(`${name}: stopped`, cause)
-    )
+    this.name = name
+    this.work = work
   }
 
   /** There is work. */
   call(): void {
     if (this.called || this.stopped) return
     this.called = true
-    if (this.fiber === undefined) this.pool.schedule(this.start)
+    if (this.fiber === undefined) this.schedule()
   }
 
   /** Calls after `millis`, when `before` has run. One such call at a time. */
@@ -74,9 +68,13 @@ export class Worker {
     })
   }
 
-  private readonly start = (): void => {
+  private schedule(): void {
+    this.pool.schedule(() => this.start())
+  }
+
+  private start(): void {
     if (this.stopped) return
-    const fiber = this.pool.fork(this.run)
+    const fiber = this.pool.fork(this.run())
     if (fiber.pollUnsafe() !== undefined) return this.again()
     this.fiber = fiber
     fiber.addObserver(() => {
@@ -85,7 +83,19 @@ export class Worker {
     })
   }
 
+  private run(): Effect.Effect<void> {
+    const step = Effect.suspend(() => {
+      this.called = false
+      return this.work() ?? Effect.void
+    })
+    // A defect is a bug that would otherwise stop messages silently. The next call starts the work again.
+    return Effect.tapCause(
+      step,
+      (cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logFatal(`${this.name}: stopped`, cause)
+    )
+  }
+
   private again(): void {
-    if (this.called && !this.stopped) this.pool.schedule(this.start)
+    if (this.called && !this.stopped) this.schedule()
   }
 }
