@@ -12,6 +12,7 @@ import { ProcessingLatency } from "../broker/ProcessingLatency.ts"
 import type { Topic } from "../broker/Topic.ts"
 import type { LatencySummary } from "../metrics/LatencyQuantiles.ts"
 import { version } from "../options/Version.ts"
+import * as ByName from "./ByName.ts"
 import { encodeJson } from "./HttpResponse.ts"
 import type { MemoryStats } from "./ProcessMemory.ts"
 
@@ -157,9 +158,6 @@ const clientJson = (client: Client, topic: string): ClientJson => {
   }
 }
 
-const byName = <A extends { readonly name: string }>(items: ReadonlyArray<A>): Array<A> =>
-  items.toSorted((a, b) => a.name < b.name ? -1 : 1)
-
 const channelJson = (
   channel: Channel,
   filter: StatsFilter,
@@ -203,7 +201,9 @@ function* topicsJson(
   clients: Clients["Service"]
 ): Generator<TopicJson, void> {
   for (const topic of topics) {
-    const channels = byName(topic.channels).filter(({ name }) => filter.channel === "" || name === filter.channel)
+    const channels = ByName.sorted(
+      topic.channels.filter(({ name }) => filter.channel === "" || name === filter.channel)
+    )
     if (channels.length === 0 && filter.channel !== "") continue
     yield topicJson(topic, channels.map((channel) => channelJson(channel, filter, clients)))
   }
@@ -215,15 +215,17 @@ function* producersJson(clients: Clients["Service"], topic: string): Generator<C
   }
 }
 
-/** Everything that the filter lets through. `health` is why messages cannot be written, if they cannot. */
-export const read = (
+/** Everything that the filter lets through, in steps. `health` is why messages cannot be written, if they cannot. */
+export function* read(
   broker: Broker["Service"],
   clients: Clients["Service"],
   health: string | undefined,
   memory: MemoryStats | undefined,
   filter: StatsFilter
-): Stats => {
-  const topics = byName(broker.topics()).filter(({ name }) => filter.topic === "" || name === filter.topic)
+): Generator<void, Stats, void> {
+  const topics = yield* ByName.sortedInSteps(
+    broker.topics().filter(({ name }) => filter.topic === "" || name === filter.topic)
+  )
   return {
     version,
     health: health === undefined ? "OK" : `NOK - ${health}`,

@@ -5,6 +5,7 @@ import { Clock, Duration, Effect, type Scope } from "effect"
 import { Broker } from "../broker/Broker.ts"
 import { Clients } from "../broker/Clients.ts"
 import { Storage } from "../storage/Storage.ts"
+import { finish, Turns } from "../Turns.ts"
 import * as Arguments from "./Arguments.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 import { ProcessMemory } from "./ProcessMemory.ts"
@@ -27,13 +28,14 @@ export const make: Effect.Effect<
     const clients = yield* Clients
     const storage = yield* Storage
     const memory = yield* ProcessMemory
+    const turns = yield* Turns
     const stream = yield* StreamedResponse.make
     const started = yield* Clock.monotonicTimeNanos
 
     const stats = Effect.fnUntraced(function*({ target }: HttpRequest) {
       const query = yield* Arguments.query(target)
       const health = yield* storage.health
-      const read = StatsJson.read(
+      const reading = StatsJson.read(
         broker,
         clients,
         health,
@@ -44,6 +46,7 @@ export const make: Effect.Effect<
           includeClients: isWanted(query.get("include_clients"))
         }
       )
+      const read = yield* finish(turns, reading)
       if (query.get("format") === "json") return yield* stream(StatsJson.pieces(read))
       const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
       const uptime = Duration.nanos((yield* Clock.monotonicTimeNanos) - started)

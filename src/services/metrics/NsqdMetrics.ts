@@ -13,6 +13,7 @@ import type { Broker } from "../broker/Broker.ts"
 import type { Channel } from "../broker/Channel.ts"
 import type { Clients } from "../broker/Clients.ts"
 import type { Topic } from "../broker/Topic.ts"
+import * as ByName from "../http/ByName.ts"
 import type { ProcessMemory } from "../http/ProcessMemory.ts"
 import { version } from "../options/Version.ts"
 import { bounds, type LatencyHistogram } from "./LatencyHistogram.ts"
@@ -109,15 +110,13 @@ const addChannel = (to: Collection, channel: Channel): void => {
   )
 }
 
-const byName = (a: { readonly name: string }, b: { readonly name: string }): number => a.name < b.name ? -1 : 1
-
 function* addBroker(
   to: Collection,
   { broker, clients, health }: Sources,
   choice: Choice
 ): Generator<void, void, void> {
   const isShown = ({ name }: { readonly name: string }): boolean => choice.includeEphemeral || !isEphemeral(name)
-  const all = broker.topics().toSorted(byName)
+  const all = yield* ByName.sortedInSteps(broker.topics())
   const topics = all.filter(isShown)
   const channels: Array<Channel> = []
   let channelCount = 0
@@ -127,7 +126,7 @@ function* addBroker(
     if (!isShown(topic)) continue
     const shown = topic.channels.filter(isShown)
     shownChannels += shown.length
-    if (channels.length < choice.describedMax) channels.push(...shown.toSorted(byName))
+    if (channels.length < choice.describedMax) channels.push(...ByName.sorted(shown))
     yield
   }
   to.gauge("nsqd_info", "The version of NSQ whose behaviour this is, and that of Node.", 1, {

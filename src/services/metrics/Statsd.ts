@@ -37,7 +37,7 @@ const make = Effect.gen(function*() {
   /** What is to be sent, and what it was made from. A step is one topic. */
   function* prepare(prefix: string, before: StatsdLines.Snapshot) {
     const shown = statsdExcludeEphemeral ? StatsdLines.withoutEphemeral : identity<StatsdLines.Snapshot>
-    const { topics } = StatsJson.read(broker, clients, undefined, undefined, filter)
+    const { topics } = yield* StatsJson.read(broker, clients, undefined, undefined, filter)
     const all: Array<StatsJson.TopicJson> = []
     for (const topic of topics ?? []) {
       all.push(topic)

@@ -7,6 +7,7 @@ import { Clients } from "../../../src/services/broker/Clients.ts"
 import { consume, publish } from "../../../src/services/broker/index.ts"
 import * as StatsJson from "../../../src/services/http/StatsJson.ts"
 import type { LatencySummary } from "../../../src/services/metrics/LatencyQuantiles.ts"
+import * as Turns from "../../../src/services/Turns.ts"
 import { TestBroker } from "../../../src/testing/index.ts"
 
 const layer = TestBroker.layer({
@@ -33,7 +34,8 @@ const finish = (channel: string, count: number) =>
 /** `e2e_processing_latency` of the topic, then of its channels. */
 const latencies = Effect.gen(function*() {
   const filter = { topic: "", channel: "", includeClients: false }
-  const { topics } = StatsJson.read(yield* Broker, yield* Clients, undefined, undefined, filter)
+  const reading = StatsJson.read(yield* Broker, yield* Clients, undefined, undefined, filter)
+  const { topics } = yield* Turns.finish(Turns.unlimited, reading)
   return Array.from(topics ?? []).flatMap((topic) => [topic, ...topic.channels]).map((of) => of.e2e_processing_latency)
 })
 
