@@ -13,13 +13,15 @@
 import { Effect, type Scope } from "effect"
 import * as Path from "node:path"
 import { dataFileName, type QueuePosition } from "../../protocol/DiskQueueFormat.ts"
-import type { QueueRange } from "../../protocol/QueueState.ts"
 import { ExitStatus } from "../ExitStatus.ts"
 import { Disk, type DiskError } from "./Disk.ts"
-import { OutstandingRun, type RunOwner } from "./OutstandingRun.ts"
-import { type Append, QueueActivity, type QueueOperation } from "./QueueActivity.ts"
+import type { OutstandingRun } from "./OutstandingRun.ts"
+import { QueueActivity, type QueueOperation } from "./QueueActivity.ts"
 import type { QueueInventory } from "./QueueInventory.ts"
+import { QueuePositions } from "./QueuePositions.ts"
+import type { ReadQueue } from "./QueueReading.ts"
 import { recoverQueue } from "./QueueRecovery.ts"
+import type { WrittenQueue } from "./QueueWriter.ts"
 import { type Snapshot, StateFile } from "./StateFile.ts"
 import { type BackendQueue, type RecordRun, StorageError, type StoredRun } from "./Storage.ts"
 
@@ -37,56 +39,42 @@ export interface QueueHost {
   readonly note: (queue: string, error: DiskError | undefined) => void
   /** The state differs from what is recorded: `saveState` is to be called within 50 ms, `syncIfDirty` within the sync timeout. */
   readonly changed: (queue: DiskQueue) => void
+  /** The queue is closed: nothing is to be called any more. */
+  readonly closed: (queue: DiskQueue) => void
   /** Runs the queue's own work in the background. */
   readonly fork: (work: Effect.Effect<void>) => void
 }
 
-/** Bytes of appends that go out in one write. */
-const groupBytes = 8 * 1024 * 1024
-
 const failing = <A>(effect: Effect.Effect<A, DiskError>): Effect.Effect<A, StorageError> =>
   Effect.mapError(effect, StorageError.fromDisk)
 
-const exiting = new StorageError({ description: "exiting" })
-
-const noRanges: Array<QueueRange> = []
-
-export class DiskQueue implements BackendQueue, RunOwner {
+export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
   readonly name: string
   private readonly disk: Disk["Service"]
   private readonly options: DiskQueueOptions
   private readonly host: QueueHost
   private readonly state: StateFile
-  /** Messages between the positions, and in `again`. */
-  private waiting = 0
-  /** Ranges to read before going on at `cursor`, ascending. */
-  private again: Array<QueueRange> = noRanges
-  private cursor: QueuePosition = { file: 0, offset: 0 }
-  /** Where what has been written successfully ends. */
-  private tail: QueuePosition = this.cursor
-  /** The numbers of the data files that exist, ascending. */
-  private readonly numbers: Array<number>
+  positions: QueuePositions
   /** What only a queue in use has. */
   private activity: QueueActivity | undefined
   /** Whether the saved state is out of date. */
   private isChanged = false
   /** Whether something happened since the last sync. */
   private isUnsynced = false
-  private isClosed = false
+  isClosed = false
 
   private constructor(
     name: string,
     disk: Disk["Service"],
     options: DiskQueueOptions,
-    host: QueueHost,
-    numbers: Array<number>
+    host: QueueHost
   ) {
     this.name = name
     this.disk = disk
     this.options = options
     this.host = host
-    this.numbers = numbers
     this.state = new StateFile(disk, options.dataPath, name)
+    this.positions = new QueuePositions([], 0, [], start, start)
   }
 
   /** Opens the queue `name` from the files in the inventory. Closing the Scope syncs it and records its state. */
@@ -96,7 +84,7 @@ export class DiskQueue implements BackendQueue, RunOwner {
     inventory: QueueInventory,
     host: QueueHost
   ): Effect.fn.Return<DiskQueue, StorageError, Disk | Scope.Scope> {
-    const queue = new DiskQueue(name, yield* Disk, options, host, [...inventory.data])
+    const queue = new DiskQueue(name, yield* Disk, options, host)
     yield* Effect.acquireRelease(failing(queue.recover(inventory)), () => queue.close())
     return queue
   })
@@ -104,11 +92,24 @@ export class DiskQueue implements BackendQueue, RunOwner {
   // ---- what others may know
 
   get depth(): number {
-    return this.waiting === 0 && this.hasMore ? 1 : this.waiting
+    return this.positions.depth
   }
 
   get hasMore(): boolean {
-    return this.again.length > 0 || this.cursor.file !== this.tail.file || this.cursor.offset < this.tail.offset
+    return this.positions.hasMore
+  }
+
+  /** Whether the queue has neither fibers nor open files, nor anything to record. */
+  get isAtRest(): boolean {
+    return this.activity === undefined
+  }
+
+  get syncEvery(): number {
+    return this.options.syncEvery
+  }
+
+  get fork(): (work: Effect.Effect<void>) => void {
+    return this.host.fork
   }
 
   // ---- opening
@@ -125,10 +126,13 @@ export class DiskQueue implements BackendQueue, RunOwner {
         inventory,
         loaded
       )
-      this.waiting = found.depth
-      this.again = [...found.unsettled]
-      this.cursor = found.read
-      this.tail = found.write
+      this.positions = new QueuePositions(
+        [...inventory.data],
+        found.depth,
+        found.unsettled,
+        found.read,
+        found.write
+      )
       const isNew = inventory.data.length === 0 && !inventory.hasMetadata
       if (!found.trustsChecksums && inventory.sums.length > 0) yield* this.activate().removeSums(inventory.sums)
       if (found.torn !== undefined) yield* this.cut(found.torn)
@@ -156,23 +160,18 @@ export class DiskQueue implements BackendQueue, RunOwner {
 
   // ---- state
 
-  private get label(): string {
+  get label(): string {
     return `DISKQUEUE(${this.name})`
   }
 
   private activate(): QueueActivity {
     if (this.activity !== undefined) return this.activity
-    this.activity = new QueueActivity(this.disk, this.name, this.options, this.numbers, this.tail)
+    this.activity = new QueueActivity(this.disk, this.name, this.options, this)
     this.host.changed(this)
     return this.activity
   }
 
-  /** Whether the queue has neither fibers nor open files, nor anything to record. */
-  get isAtRest(): boolean {
-    return this.activity === undefined
-  }
-
-  private change(): void {
+  change(): void {
     this.isChanged = true
     this.isUnsynced = true
     this.activate()
@@ -180,16 +179,21 @@ export class DiskQueue implements BackendQueue, RunOwner {
   }
 
   private snapshot(): Snapshot {
-    const unsettled = [...this.again]
-    let depth = this.waiting
+    const { rangesToRead, read, tail: write, waiting } = this.positions
+    const unsettled = [...rangesToRead]
+    let depth = waiting
     for (const run of this.activity?.runs ?? []) {
       depth += run.unsettled
       unsettled.push(...run.unsettledRanges)
     }
-    return { depth, read: this.cursor, write: this.tail, unsettled }
+    return { depth, read, write, unsettled }
   }
 
-  private report(operation: QueueOperation, error: DiskError | undefined): Effect.Effect<void> {
+  noteChange(): void {
+    if (!this.isChanged) this.change()
+  }
+
+  report(operation: QueueOperation, error: DiskError | undefined): Effect.Effect<void> {
     return Effect.suspend(() => {
       const activity = this.activate()
       if (error === undefined && !activity.hasFailed(operation)) return Effect.void
@@ -202,7 +206,7 @@ export class DiskQueue implements BackendQueue, RunOwner {
   // ---- settling
 
   settled(): void {
-    if (!this.isChanged) this.change()
+    this.noteChange()
   }
 
   finished(run: OutstandingRun): void {
@@ -212,10 +216,9 @@ export class DiskQueue implements BackendQueue, RunOwner {
   }
 
   /** A file that reading has left and of which nothing is outstanding is finished. */
-  private release(file: number): void {
+  release(file: number): void {
     const activity = this.activate()
-    if (file >= this.cursor.file || this.again.some((range) => range.file === file)) return
-    if (activity.hasRunsOf(file)) return
+    if (this.positions.needs(file) || activity.hasRunsOf(file)) return
     activity.finished.push(file)
     this.change()
   }
@@ -223,91 +226,11 @@ export class DiskQueue implements BackendQueue, RunOwner {
   // ---- writing
 
   append(runs: ReadonlyArray<RecordRun>): Effect.Effect<void, StorageError> {
-    return Effect.callback((resume) => {
-      if (this.isClosed) return resume(Effect.fail(exiting))
-      const activity = this.activate()
-      activity.appends.push({ runs, resume })
-      this.startWriter(activity)
-    })
+    return Effect.suspend(() => this.activate().writer.append(runs))
   }
 
-  private startWriter(activity: QueueActivity): void {
-    if (activity.isWriting) return
-    activity.isWriting = true
-    // Appends that come in the same turn go out together.
-    this.host.fork(Effect.andThen(Effect.yieldNow, this.runWriter(activity)))
-  }
-
-  private runWriter(activity: QueueActivity): Effect.Effect<void> {
-    return activity.exclusively(this.writeAll(activity)).pipe(
-      Effect.andThen(Effect.sync(() => {
-        activity.isWriting = false
-        if (activity.appends.length > 0 || activity.isSyncDue) this.startWriter(activity)
-      }))
-    )
-  }
-
-  private writeAll(activity: QueueActivity): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      while (activity.appends.length > 0) {
-        if (this.isClosed) {
-          for (const append of activity.takeGroup(Infinity)) append.resume(Effect.fail(exiting))
-          break
-        }
-        yield* this.writeGroup(activity, activity.takeGroup(groupBytes))
-        if (activity.isSyncDue) yield* this.trySync(activity)
-      }
-      if (activity.isSyncDue) yield* this.trySync(activity)
-    })
-  }
-
-  private writeGroup(activity: QueueActivity, group: ReadonlyArray<Append>): Effect.Effect<void> {
-    const runs = group.flatMap((append) => append.runs)
-    return this.commit(activity, runs).pipe(
-      // A full disk may have files whose messages are all settled.
-      Effect.catchIf(
-        (error) => error.code === "ENOSPC",
-        (error) =>
-          Effect.flatMap(
-            activity.removeFinished(),
-            (removed) => removed ? this.commit(activity, runs) : Effect.fail(error)
-          )
-      ),
-      Effect.matchEffect({
-        onSuccess: () => Effect.as(this.report("write", undefined), Effect.void),
-        onFailure: (error) => Effect.as(this.report("write", error), Effect.fail(StorageError.fromDisk(error)))
-      }),
-      Effect.map((result) => {
-        for (const append of group) append.resume(result)
-      })
-    )
-  }
-
-  /** Writes a group and, where the options ask for it, syncs it; it counts from then on. Takes it back when that fails. */
-  private commit(activity: QueueActivity, runs: ReadonlyArray<RecordRun>): Effect.Effect<void, DiskError> {
-    return Effect.gen({ self: this }, function*() {
-      const { files } = activity
-      const count = runs.reduce((sum, run) => sum + run.count, 0)
-      // NSQ's nsqd, should it take over after a kill, overwrites the messages of a queue without metadata.
-      if (!this.state.hasMetadata) yield* Effect.ignore(this.state.sync(this.snapshot(), false))
-      const rolled = yield* files.write(runs)
-      const isDue = rolled || activity.isSyncDue || activity.operations + count >= this.options.syncEvery
-      if (isDue) yield* files.sync()
-      activity.operations += count
-      this.waiting += count
-      this.tail = files.end
-      if (isDue) activity.isSyncDue = true
-      if (!this.isChanged) this.change()
-    }).pipe(Effect.tapError(() => this.takeBack(activity)))
-  }
-
-  private takeBack(activity: QueueActivity): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      yield* activity.files.takeBack(this.tail)
-      const before = this.tail
-      this.tail = activity.files.end
-      if (this.cursor.file === before.file && this.cursor.offset >= before.offset) this.leaveFile()
-    })
+  get ensureMetadata(): Effect.Effect<void> {
+    return this.state.hasMetadata ? Effect.void : Effect.ignore(this.state.sync(this.snapshot(), false))
   }
 
   // ---- syncing
@@ -320,7 +243,6 @@ export class DiskQueue implements BackendQueue, RunOwner {
       this.isUnsynced = false
       this.isChanged = false
       yield* activity.files.sync()
-      yield* this.flushSums(activity)
       yield* this.state.sync(this.snapshot(), true)
     }).pipe(Effect.tapError(() => Effect.sync(() => this.change())))
   }
@@ -334,7 +256,7 @@ export class DiskQueue implements BackendQueue, RunOwner {
     })
   }
 
-  private trySync(activity: QueueActivity): Effect.Effect<void> {
+  trySync(activity: QueueActivity): Effect.Effect<void> {
     return Effect.matchEffect(this.sync(activity), {
       onSuccess: () => this.report("sync", undefined),
       onFailure: (error) => this.report("sync", error)
@@ -353,12 +275,14 @@ export class DiskQueue implements BackendQueue, RunOwner {
   /** Removes finished files and records the state without waiting for the disk. */
   saveState(): Effect.Effect<void> {
     return Effect.suspend(() => {
+      if (this.isClosed) return Effect.void
       const activity = this.activate()
       return activity.exclusively(Effect.gen({ self: this }, function*() {
         yield* activity.removeFinished()
-        if (!this.isChanged || this.isClosed) return
-        this.isChanged = false
+        if (this.isClosed) return
         yield* this.flushSums(activity)
+        if (!this.isChanged) return
+        this.isChanged = false
         // The next sync tries again, and clears the failure when it succeeds.
         yield* Effect.catch(this.state.save(this.snapshot()), (error) => this.report("sync", error))
       }))
@@ -377,112 +301,7 @@ export class DiskQueue implements BackendQueue, RunOwner {
   // ---- reading
 
   read(maxBytes: number): Effect.Effect<StoredRun | undefined, StorageError> {
-    return Effect.suspend(() => {
-      const activity = this.activate()
-      return activity.reading(Effect.gen({ self: this }, function*() {
-        while (this.hasMore) {
-          const run = yield* Effect.catch(this.readOnce(activity, maxBytes), (error) =>
-            error.code === "ENOENT"
-              ? this.skip(activity, error.text, Infinity)
-              : Effect.andThen(this.report("read", error), Effect.fail(StorageError.fromDisk(error))))
-          yield* this.report("read", undefined)
-          if (run !== undefined) return run
-        }
-        if (this.waiting !== 0) {
-          yield* Effect.logDebug(`${this.label} everything is read, correcting the depth of ${this.waiting}`)
-          this.waiting = 0
-          this.change()
-        }
-        return undefined
-      }))
-    })
-  }
-
-  private readOnce(activity: QueueActivity, maxBytes: number): Effect.Effect<StoredRun | undefined, DiskError> {
-    return Effect.gen({ self: this }, function*() {
-      const [range] = this.again
-      const from = range === undefined ? this.cursor : { file: range.file, offset: range.from }
-      const opened = yield* activity.reader.fileFor(from.file)
-      const isTail = from.file === this.tail.file
-      const sealedAt = isTail ? this.tail.offset : activity.sealed.get(from.file)
-      const end = sealedAt ?? (yield* activity.reader.sizeOf(opened))
-      const limit = Math.min(end, range?.to ?? Infinity)
-      if (from.offset >= limit) {
-        const missing = isTail || range !== undefined ? undefined : yield* activity.reader.missingAt(opened, end)
-        return missing === undefined ? this.leave(range) : yield* this.skip(activity, missing, Infinity)
-      }
-      const unverifiedFrom = activity.sums.pendingFrom(from.file)
-      const result = yield* activity.reader.read(opened, from.offset, limit, maxBytes, unverifiedFrom)
-      if (result._tag === "Damage") return yield* this.skip(activity, result.problem, result.next)
-      const { bytes, starts } = result
-      const count = starts.length - 1
-      const size = starts[count]!
-      if (range === undefined) this.cursor = { file: from.file, offset: from.offset + size }
-      else this.again[0] = { ...range, from: range.from + size }
-      const ledger = new OutstandingRun(this, from.file, from.offset, starts)
-      activity.addRun(ledger)
-      this.waiting = Math.max(0, this.waiting - count)
-      activity.operations += count
-      if (!this.isChanged) this.change()
-      if (activity.operations >= this.options.syncEvery) this.requestSync(activity)
-      return { bytes, start: 0, end: size, count, ledger }
-    })
-  }
-
-  private requestSync(activity: QueueActivity): void {
-    activity.isSyncDue = true
-    this.startWriter(activity)
-  }
-
-  /** Goes on after a range or a file that has been read to its end. */
-  private leave(range: QueueRange | undefined): undefined {
-    if (range === undefined) this.leaveFile()
-    else {
-      this.again.shift()
-      this.release(range.file)
-    }
-    return undefined
-  }
-
-  private leaveFile(): void {
-    const { file } = this.cursor
-    const next = this.numbers.find((number) => number > file && number < this.tail.file) ?? this.tail.file
-    this.cursor = { file: next, offset: 0 }
-    this.release(file)
-    this.change()
-  }
-
-  /** Something cannot be read: reading goes on at `next`, and the file is set aside once it is finished. */
-  private skip(activity: QueueActivity, problem: string, next: number): Effect.Effect<undefined> {
-    return Effect.gen({ self: this }, function*() {
-      const [range] = this.again
-      const { file, offset } = range === undefined ? this.cursor : { file: range.file, offset: range.from }
-      const where = next === Infinity ? "the rest of the file" : `${next - offset} bytes`
-      yield* Effect.logError(
-        `${this.label} reading at ${offset} of ${activity.pathOf(file)} - ${problem}, skipping ${where}`
-      )
-      activity.damaged.add(file)
-      this.change()
-      if (range !== undefined) {
-        if (next >= range.to) return this.leave(range)
-        this.again[0] = { ...range, from: next }
-        return undefined
-      }
-      // Nothing is added to a damaged file.
-      if (file === this.tail.file) yield* activity.exclusively(this.moveTail(activity, file))
-      if (next === Infinity) this.leaveFile()
-      else this.cursor = { file, offset: next }
-      return undefined
-    })
-  }
-
-  private moveTail(activity: QueueActivity, file: number): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (file !== this.tail.file) return Effect.void
-      activity.sealed.set(file, this.tail.offset)
-      this.tail = { file: file + 1, offset: 0 }
-      return activity.files.moveTo(this.tail)
-    })
+    return Effect.suspend(() => failing(this.activate().reads.read(maxBytes)))
   }
 
   // ---- emptying and closing
@@ -518,13 +337,12 @@ export class DiskQueue implements BackendQueue, RunOwner {
   private clear(): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       const activity = this.activate()
-      this.waiting = 0
+      const { positions } = this
       this.isChanged = false
       this.isUnsynced = false
-      this.again = noRanges
-      this.cursor = this.tail = { file: Math.max(activity.files.end.file, this.numbers.at(-1) ?? 0) + 1, offset: 0 }
-      yield* activity.reset(this.tail)
-      for (const file of this.numbers.slice()) yield* activity.remove(file)
+      positions.restart(Math.max(activity.files.end.file, positions.numbers.at(-1) ?? 0) + 1)
+      yield* activity.reset(positions.tail)
+      for (const file of positions.numbers.slice()) yield* activity.remove(file)
     })
   }
 
@@ -532,8 +350,9 @@ export class DiskQueue implements BackendQueue, RunOwner {
     return Effect.gen({ self: this }, function*() {
       const activity = this.activate()
       yield* activity.exclusively(Effect.gen({ self: this }, function*() {
-        yield* this.writeAll(activity)
+        yield* activity.writer.writeAll()
         if (this.isClosed) return
+        yield* this.flushSums(activity)
         this.isClosed = true
         // NSQ writes its metadata when a queue is closed. One that was never used does not have to wait for the disk.
         if (!this.isUnsynced) {
@@ -548,6 +367,9 @@ export class DiskQueue implements BackendQueue, RunOwner {
       yield* activity.close()
       yield* this.state.close()
       this.activity = undefined
+      this.host.closed(this)
     })
   }
 }
+
+const start: QueuePosition = { file: 0, offset: 0 }

@@ -46,6 +46,11 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
         changed.add(queue)
         hasChanged.openUnsafe()
       },
+      closed: (queue) => {
+        inUse.delete(queue)
+        changed.delete(queue)
+        health.note(queue.name, undefined)
+      },
       fork: (work) => void fork(work)
     }
 
@@ -102,18 +107,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       )
 
     return Storage.of({
-      openQueue: (name) =>
-        Effect.andThen(
-          Effect.addFinalizer(() => Effect.sync(() => health.note(name, undefined))),
-          Effect.tap(open(name), (queue) =>
-            // Before the queue closes: nothing is to be recorded for it from then on.
-            Effect.addFinalizer(() =>
-              Effect.sync(() => {
-                inUse.delete(queue)
-                changed.delete(queue)
-              })
-            ))
-        ),
+      openQueue: open,
       loadMetadata: Effect.andThen(catalogue, metadataFile.load),
       saveMetadata: (current) => Effect.andThen(catalogue, metadataFile.save(current)),
       recordCreation: (queue, register) => metadataFile.create(queue, register),

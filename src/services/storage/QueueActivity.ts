@@ -10,12 +10,8 @@ import type { Disk, DiskError } from "./Disk.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"
 import { QueueFiles } from "./QueueFiles.ts"
 import { QueueReader } from "./QueueReader.ts"
-import type { RecordRun, StorageError } from "./Storage.ts"
-
-export interface Append {
-  readonly runs: ReadonlyArray<RecordRun>
-  readonly resume: (effect: Effect.Effect<void, StorageError>) => void
-}
+import { QueueReading, type ReadQueue } from "./QueueReading.ts"
+import { QueueWriter, type WrittenQueue } from "./QueueWriter.ts"
 
 /** What may fail on its own. */
 export type QueueOperation = "write" | "read" | "sync" | "write checksums"
@@ -33,12 +29,11 @@ export class QueueActivity {
   readonly damaged = new Set<number>()
   /** Files with bytes behind their valid part, and where that part ends. */
   readonly sealed = new Map<number, number>()
-  appends: Array<Append> = []
   /** Messages written and read since the last sync. */
   operations = 0
   isSyncDue = false
-  /** Whether a fiber writes or is about to. */
-  isWriting = false
+  readonly writer: QueueWriter
+  readonly reads: QueueReading
   private readonly disk: Disk["Service"]
   private readonly name: string
   private readonly dataPath: string
@@ -54,17 +49,26 @@ export class QueueActivity {
     disk: Disk["Service"],
     name: string,
     options: { readonly dataPath: string; readonly maxBytesPerFile: number; readonly maxMsgSize: number },
-    numbers: Array<number>,
-    end: QueuePosition
+    queue: ReadQueue & WrittenQueue
   ) {
     this.disk = disk
     this.name = name
     this.dataPath = options.dataPath
-    this.numbers = numbers
+    this.numbers = queue.positions.numbers
     const data = (file: number) => this.pathOf(file)
     const sums = (file: number) => this.sumsPathOf(file)
     this.sums = new ChecksumWriter(disk, sums)
-    this.files = new QueueFiles(disk, data, this.sums, options.maxBytesPerFile, numbers, this.sealed, end)
+    this.files = new QueueFiles(
+      disk,
+      data,
+      this.sums,
+      options.maxBytesPerFile,
+      this.numbers,
+      this.sealed,
+      queue.positions.tail
+    )
+    this.writer = new QueueWriter(queue, this)
+    this.reads = new QueueReading(queue, this)
     this.reader = new QueueReader(disk, { data, sums }, options.maxMsgSize)
   }
 
@@ -84,8 +88,8 @@ export class QueueActivity {
 
   /** Whether nothing is lost by forgetting this: only the work that asks is under way. */
   get isIdle(): boolean {
-    const kept = this.runs.size + this.finished.length + this.damaged.size + this.sealed.size + this.appends.length
-    return kept + this.failures.size === 0 && !this.sums.hasPending && !this.isWriting && !this.isSyncDue &&
+    const kept = this.runs.size + this.finished.length + this.damaged.size + this.sealed.size
+    return kept + this.failures.size === 0 && !this.sums.hasPending && this.writer.isIdle && !this.isSyncDue &&
       this.working === 1
   }
 
@@ -103,19 +107,6 @@ export class QueueActivity {
   private counted<A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E> {
     this.working++
     return Effect.ensuring(work, Effect.sync(() => this.working--))
-  }
-
-  /** The next appends that go out together: at least one, about `maxBytes`. */
-  takeGroup(maxBytes: number): ReadonlyArray<Append> {
-    let size = 0
-    let count = 0
-    while (count < this.appends.length && size < maxBytes) {
-      for (const run of this.appends[count]!.runs) size += run.end - run.start
-      count++
-    }
-    const group = this.appends.slice(0, count)
-    this.appends = this.appends.slice(count)
-    return group
   }
 
   // ---- what is outstanding

@@ -57,8 +57,8 @@ export const isPaired = ({ metadata, state }: LoadedState): boolean => {
 
 export class StateFile {
   private readonly disk: Disk["Service"]
-  private readonly statePath: string
-  private readonly metadataPath: string
+  private readonly dataPath: string
+  private readonly name: string
   private sequence = 0
   /** The slot that was synced last: it stays untouched until the other one is synced. */
   private syncedSlot = 1
@@ -68,8 +68,17 @@ export class StateFile {
 
   constructor(disk: Disk["Service"], dataPath: string, name: string) {
     this.disk = disk
-    this.statePath = Path.join(dataPath, stateFileName(name))
-    this.metadataPath = Path.join(dataPath, metadataFileName(name))
+    this.dataPath = dataPath
+    this.name = name
+  }
+
+  // Built when needed: a daemon may have tens of thousands of queues that are not in use.
+  private get statePath(): string {
+    return Path.join(this.dataPath, stateFileName(this.name))
+  }
+
+  private get metadataPath(): string {
+    return Path.join(this.dataPath, metadataFileName(this.name))
   }
 
   /** Whether NSQ's file exists, as far as this queue knows. */
@@ -123,7 +132,7 @@ export class StateFile {
   /** Records the state in both files; `durable` waits until the disk has them. */
   sync(snapshot: Snapshot, durable: boolean): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
-      const { file, slot, text } = yield* this.writeSlot(snapshot, metadataOf(snapshot), durable)
+      const { file, slot, text } = yield* this.writeSlot(snapshot, metadataOf(snapshot), true)
       if (durable) {
         yield* file.sync
         this.syncedSlot = slot

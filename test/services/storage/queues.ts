@@ -66,7 +66,7 @@ export const open = Effect.fnUntraced(function*(changed: Partial<DiskQueue.DiskQ
     "t",
     { ...options, ...changed },
     QueueInventory.fromNames("t", names),
-    { note: (_, error) => void (failure = error), changed: () => {}, fork: (work) => void fork(work) }
+    { note: (_, error) => void (failure = error), changed: () => {}, closed: () => {}, fork: (work) => void fork(work) }
   ).pipe(Scope.provide(scope))
   const opened: OpenQueue = {
     queue,

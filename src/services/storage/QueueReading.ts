@@ -1,0 +1,130 @@
+/**
+ * Hands out what a disk queue holds, many records at a time. What cannot be read is skipped and reported; a file that cannot
+ * be opened or read at all is an error, to be tried again.
+ */
+import { Effect } from "effect"
+import type { DiskError } from "./Disk.ts"
+import { OutstandingRun, type RunOwner } from "./OutstandingRun.ts"
+import type { QueueActivity, QueueOperation } from "./QueueActivity.ts"
+import type { QueuePositions } from "./QueuePositions.ts"
+import type { StoredRun } from "./Storage.ts"
+
+/** The queue that is read. */
+export interface ReadQueue extends RunOwner {
+  readonly label: string
+  readonly positions: QueuePositions
+  readonly syncEvery: number
+  readonly report: (operation: QueueOperation, error: DiskError | undefined) => Effect.Effect<void>
+  readonly change: () => void
+  readonly noteChange: () => void
+  /** Reading has left a file. */
+  readonly release: (file: number) => void
+}
+
+export class QueueReading {
+  private readonly queue: ReadQueue
+  private readonly activity: QueueActivity
+
+  constructor(queue: ReadQueue, activity: QueueActivity) {
+    this.queue = queue
+    this.activity = activity
+  }
+
+  /** The next records in order, at least one, about `maxBytes`; `undefined` when there are none. */
+  read(maxBytes: number): Effect.Effect<StoredRun | undefined, DiskError> {
+    return Effect.suspend(() => {
+      const { activity, queue } = this
+      return activity.reading(Effect.gen({ self: this }, function*() {
+        const { positions } = queue
+        while (positions.hasMore) {
+          const run = yield* Effect.catch(this.readOnce(maxBytes), (error) =>
+            error.code === "ENOENT"
+              ? this.skip(error.text, Infinity)
+              : Effect.andThen(queue.report("read", error), Effect.fail(error)))
+          yield* queue.report("read", undefined)
+          if (run !== undefined) return run
+        }
+        if (positions.waiting !== 0) {
+          yield* Effect.logDebug(`${queue.label} everything is read, correcting the depth of ${positions.waiting}`)
+          positions.waiting = 0
+          queue.change()
+        }
+        return undefined
+      }))
+    })
+  }
+
+  private readOnce(maxBytes: number): Effect.Effect<StoredRun | undefined, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const { activity, queue } = this
+      const { positions } = queue
+      const { file, offset } = positions.next
+      const { range } = positions
+      const opened = yield* activity.reader.fileFor(file)
+      const isTail = file === positions.tail.file
+      const sealedAt = isTail ? positions.tail.offset : activity.sealed.get(file)
+      const end = sealedAt ?? (yield* activity.reader.sizeOf(opened))
+      const limit = Math.min(end, range?.to ?? Infinity)
+      if (offset >= limit) {
+        const missing = isTail || range !== undefined ? undefined : yield* activity.reader.missingAt(opened, end)
+        return missing === undefined ? this.leave() : yield* this.skip(missing, Infinity)
+      }
+      const unverifiedFrom = activity.sums.pendingFrom(file)
+      const result = yield* activity.reader.read(opened, offset, limit, maxBytes, unverifiedFrom)
+      if (result._tag === "Damage") return yield* this.skip(result.problem, result.next)
+      const { bytes, starts } = result
+      const count = starts.length - 1
+      const size = starts[count]!
+      positions.goTo(offset + size)
+      positions.waiting = Math.max(0, positions.waiting - count)
+      const ledger = new OutstandingRun(queue, file, offset, starts)
+      activity.addRun(ledger)
+      queue.noteChange()
+      activity.operations += count
+      if (activity.operations >= queue.syncEvery) {
+        activity.isSyncDue = true
+        activity.writer.start()
+      }
+      return { bytes, start: 0, end: size, count, ledger }
+    })
+  }
+
+  /** Goes on after a range or a file that has been read to its end. */
+  private leave(): undefined {
+    const { queue } = this
+    queue.release(queue.positions.leave())
+    queue.change()
+    return undefined
+  }
+
+  /** Something cannot be read: reading goes on at `next`, and the file is set aside once it is finished. */
+  private skip(problem: string, next: number): Effect.Effect<undefined> {
+    return Effect.gen({ self: this }, function*() {
+      const { activity, queue } = this
+      const { positions } = queue
+      const { file, offset } = positions.next
+      const where = next === Infinity ? "the rest of the file" : `${next - offset} bytes`
+      yield* Effect.logError(
+        `${queue.label} reading at ${offset} of ${activity.pathOf(file)} - ${problem}, skipping ${where}`
+      )
+      activity.damaged.add(file)
+      // Nothing is added to a damaged file.
+      if (file === positions.tail.file) yield* activity.exclusively(this.closeTail(file))
+      if (next >= (positions.range?.to ?? Infinity)) return this.leave()
+      positions.goTo(next)
+      queue.change()
+      return undefined
+    })
+  }
+
+  private closeTail(file: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { activity, queue: { positions } } = this
+      const { tail } = positions
+      if (file !== tail.file) return Effect.void
+      activity.sealed.set(file, tail.offset)
+      positions.tail = { file: file + 1, offset: 0 }
+      return activity.files.moveTo(positions.tail)
+    })
+  }
+}
