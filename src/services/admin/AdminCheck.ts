@@ -10,6 +10,7 @@ import * as DaemonNetworks from "../cluster/DaemonNetworks.ts"
 import type { ClientTls } from "../http/HttpClients.ts"
 import type { NsqadminOptions } from "../options/NsqadminOptions.ts"
 import { splitAddress } from "../transport/Transport.ts"
+import * as Trust from "../transport/Trust.ts"
 import { AdminStartError } from "./AdminStartError.ts"
 
 /** What follows from the options. */
@@ -63,7 +64,7 @@ const clientTls = Effect.fnUntraced(function*(
   )
   const appended = ca.includes("-----BEGIN CERTIFICATE-----") ? checkSecureContext({ ca }) : Effect.fail(undefined)
   yield* Effect.mapError(appended, () => refuse(`failed to AppendCertsFromPEM ${caPath}`))
-  return { ...pair, ca, rejectUnauthorized }
+  return { ...pair, ...Trust.given(ca), rejectUnauthorized }
 })
 
 const resolve = Effect.fnUntraced(function*(flag: string, address: string): Effect.fn.Return<void, AdminStartError> {

@@ -8,8 +8,10 @@ import { HttpClient, type HttpClientError, HttpClientRequest, HttpIncomingMessag
 import * as Http from "node:http"
 import * as Https from "node:https"
 import { Socket } from "node:net"
+import * as Tls from "node:tls"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as TlsFiles from "../transport/TlsFiles.ts"
+import * as Trust from "../transport/Trust.ts"
 import { AuthFailed, type Credentials } from "./Authorizer.ts"
 import * as Grant from "./Grant.ts"
 
@@ -100,7 +102,11 @@ const makeAgents = (limitMillis: number, tls: Https.AgentOptions): NodeHttpClien
   }
   class HttpsAgent extends Https.Agent {
     override createConnection(...parameters: Parameters<Https.Agent["createConnection"]>) {
-      return limitConnecting(super.createConnection(...parameters), limitMillis)
+      const [settings, ...rest] = parameters
+      const trusting = tls.ca === undefined
+        ? { ...settings, secureContext: Trust.systemContext(Tls, tls.minVersion) }
+        : settings
+      return limitConnecting(super.createConnection(trusting, ...rest), limitMillis)
     }
   }
   return {
@@ -114,7 +120,11 @@ export const make = Effect.fnUntraced(function*(
   options: NsqdOptions
 ): Effect.fn.Return<Ask, TrustError, Scope.Scope> {
   const ca = yield* TlsFiles.authorities(options)
-  const tls = { minVersion: options.tlsMinVersion, ...(ca === undefined ? {} : { ca }) }
+  const tls = { minVersion: options.tlsMinVersion, ...(ca === undefined ? {} : Trust.given(ca)) }
+  // Read now, rather than when the first client waits for it.
+  if (ca === undefined && options.authHttpAddresses.some((address) => address.startsWith("https:"))) {
+    Trust.systemContext(Tls, options.tlsMinVersion)
+  }
   const agents = yield* Effect.acquireRelease(
     Effect.sync(() => makeAgents(Duration.toMillis(options.httpClientConnectTimeout), tls)),
     ({ http, https }) => Effect.sync(() => (http.destroy(), https.destroy()))

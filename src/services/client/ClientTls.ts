@@ -5,7 +5,16 @@ import { Effect } from "effect"
 import type * as Tls from "node:tls"
 import type { TlsHandshake } from "../transport/ServerTls.ts"
 import { HandshakeFailed } from "../transport/Transport.ts"
+import * as Trust from "../transport/Trust.ts"
 import type { TlsOptions } from "./ConnectionOptions.ts"
+
+/** What the server is verified by. */
+const trust = (tls: typeof Tls, options: TlsOptions): Tls.ConnectionOptions => {
+  if (options.ca !== undefined) return Trust.given(options.ca)
+  if (options.insecureSkipVerify === true) return {}
+  const isPlain = options.cert === undefined && options.key === undefined
+  return isPlain ? { secureContext: Trust.systemContext(tls, options.minVersion) } : Trust.system(tls)
+}
 
 /** `host` is the name that the server's certificate has to be for. */
 export const make = (options: TlsOptions, host: string): Effect.Effect<TlsHandshake> =>
@@ -18,7 +27,7 @@ export const make = (options: TlsOptions, host: string): Effect.Effect<TlsHandsh
           ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
           host,
           rejectUnauthorized: options.insecureSkipVerify !== true,
-          ...(options.ca === undefined ? {} : { ca: options.ca }),
+          ...trust(tls, options),
           ...(options.cert === undefined ? {} : { cert: options.cert }),
           ...(options.key === undefined ? {} : { key: options.key }),
           ...(options.minVersion === undefined ? {} : { minVersion: options.minVersion })

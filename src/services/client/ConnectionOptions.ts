@@ -5,7 +5,7 @@ import { Duration, type Redacted } from "effect"
 import { hostname } from "node:os"
 
 export interface TlsOptions {
-  /** Certificates of authorities in PEM, instead of those that Node knows. */
+  /** Certificates to trust, in PEM, instead of those of the system; an intermediate one or the server's own suffices. */
   readonly ca?: string | Buffer
   /** The client's own certificate and key in PEM. */
   readonly cert?: string | Buffer

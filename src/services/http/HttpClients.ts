@@ -6,7 +6,10 @@ import { NodeHttpClient } from "@effect/platform-node"
 import { Duration, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import type * as Http from "node:http"
+import type * as Https from "node:https"
 import type { LookupFunction } from "node:net"
+import * as Tls from "node:tls"
+import * as Trust from "../transport/Trust.ts"
 
 /** Time limits of requests. */
 export interface HttpOptions {
@@ -17,7 +20,8 @@ export interface HttpOptions {
 
 /** What HTTPS servers are checked by and shown; the system's authorities and nothing unless given. */
 export interface ClientTls {
-  readonly ca?: string
+  readonly ca?: Trust.Authorities
+  readonly allowPartialTrustChain?: boolean
   readonly cert?: string
   readonly key?: string
   readonly rejectUnauthorized?: boolean
@@ -36,6 +40,19 @@ export const limitConnecting = (agent: Http.Agent, millis: number): void => {
   }
 }
 
+/** Has the agent trust what the system trusts, from its first connection on. */
+const trustSystem = (agent: Https.Agent, { cert, key }: ClientTls): void => {
+  const connect = agent.createConnection.bind(agent)
+  let secureContext: Tls.SecureContext | undefined
+  agent.createConnection = (options, callback) => {
+    secureContext ??= cert === undefined || key === undefined
+      ? Trust.systemContext(Tls)
+      : Tls.createSecureContext({ ...Trust.system(Tls), cert, key })
+    const trusting = { ...options, secureContext }
+    return connect(trusting, callback)
+  }
+}
+
 /** A client that keeps the limit for connecting; requests under way end with the Scope. */
 export const layer = (
   options: Pick<HttpOptions, "httpClientConnectTimeout">,
@@ -47,6 +64,7 @@ export const layer = (
     NodeHttpClient.makeAgent({ keepAlive: true, ...tls, ...(lookup === undefined ? {} : { lookup }) }),
     ({ http, https }) =>
       Effect.sync(() => {
+        if (tls.ca === undefined && tls.rejectUnauthorized !== false) trustSystem(https, tls)
         const millis = Duration.toMillis(options.httpClientConnectTimeout)
         if (!Number.isFinite(millis)) return
         limitConnecting(http, millis)

@@ -44,8 +44,12 @@ const openDirectory = (directory: string): Effect.Effect<number, DataDirectoryEr
 const flock = (directory: string, fd: number): Effect.Effect<void, DataDirectoryError> =>
   Effect.callback((resume) => {
     const child = spawn("flock", ["-x", "-n", "3"], { stdio: ["ignore", "ignore", "ignore", fd] })
-    child.once("error", (error) =>
-      resume(failed(`cannot flock directory ${directory} - the program flock cannot be run: ${error.message}`)))
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      const reason = error.code === "ENOENT"
+        ? "the program flock is missing; install util-linux or BusyBox"
+        : `the program flock cannot be run: ${error.message}`
+      resume(failed(`cannot flock directory ${directory} - ${reason}`))
+    })
     child.once("exit", (code) => {
       resume(
         code === 0

@@ -6,6 +6,7 @@ import { Data, Effect, Result } from "effect"
 import { readFile } from "node:fs/promises"
 import type { SecureContextOptions } from "node:tls"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
+import * as Trust from "./Trust.ts"
 
 /** TLS cannot be offered as configured. */
 export class TlsConfigError extends Data.TaggedError("TlsConfigError")<{ readonly message: string }> {}
@@ -58,5 +59,9 @@ export const load = Effect.fnUntraced(function*(
   yield* check("--tls-cert", tlsCert, { cert })
   const key = yield* read("--tls-key", tlsKey)
   yield* check("--tls-key", tlsKey, { cert, key })
-  return ca === undefined ? { cert, key } : { cert, key, ca }
+  // Node's servers do not take the other option of a Trust: here `ca` needs the root.
+  if (ca !== undefined) return { cert, key, ca }
+  if (options.tlsClientAuthPolicy !== "require-verify") return { cert, key }
+  const { ca: known } = Trust.system(yield* Effect.promise(() => import("node:tls")))
+  return known === undefined ? { cert, key } : { cert, key, ca: known }
 })

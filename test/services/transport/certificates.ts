@@ -14,12 +14,13 @@ export interface Certificate {
 
 const common = { keyType: "ec", algorithm: "sha256" } as const
 
-/** A certificate authority. */
-export const authority = (name: string): Effect.Effect<Certificate> =>
+/** A certificate authority; an intermediate one if another one signs it. */
+export const authority = (name: string, ca?: Certificate): Effect.Effect<Certificate> =>
   Effect.map(
     Effect.promise(() =>
       generate([{ name: "commonName", value: name }], {
         ...common,
+        ...(ca === undefined ? {} : { ca }),
         extensions: [
           { name: "basicConstraints", cA: true, critical: true },
           { name: "keyUsage", keyCertSign: true, cRLSign: true, critical: true }
