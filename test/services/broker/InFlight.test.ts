@@ -101,4 +101,19 @@ describe("messages in flight", () => {
     assert.strictEqual(inFlight.find({ ...key, d: key.d ^ 1 }), -1)
     assert.strictEqual(inFlight.find(key), inFlight.oldest)
   })
+
+  it("can be postponed in any order: two hundred thousand in reverse take no longer than this test may", () => {
+    const count = 200_000
+    const batch = batches()(Array.from({ length: count }, () => "x"))
+    const inFlight = new InFlight()
+    const positions = positionsOf(batch)
+    for (const [i, position] of positions.entries()) inFlight.add(batch, batch.frames, position, i, count + i)
+    const slots = positions.map((position) => inFlight.find(keyAt(batch, position)))
+    // As messages at their longest time in flight: each deadline is before all that were set before.
+    for (let i = count - 1; i >= 0; i--) inFlight.postpone(slots[i]!, 3 * count + i)
+    for (let i = 0; i < count; i++) {
+      assert.strictEqual(inFlight.oldest, slots[i])
+      inFlight.remove(slots[i]!)
+    }
+  }, 20_000)
 })

@@ -29,6 +29,8 @@ export interface Daemon {
   readonly tls: ServerTls.ServerTls
   /** Log lines so far. */
   readonly log: ReadonlyArray<string>
+  /** Forgets the log lines so far. */
+  readonly forgetLog: () => void
   /** Completes with the first line that matches, now or later. */
   readonly logged: (pattern: RegExp) => Effect.Effect<string>
 }
@@ -75,6 +77,7 @@ export const serve = (options: Partial<NsqdOptions.NsqdOptions>): Effect.Effect<
       clients: Context.get(context, Clients),
       tls,
       log,
+      forgetLog: () => void log.splice(0),
       logged: (pattern) =>
         Effect.callback((resume) => {
           const look = (): void => {

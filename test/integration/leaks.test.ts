@@ -1,0 +1,74 @@
+/**
+ * What clients leave behind when they have gone: nothing, whatever they were in the middle of.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import * as Certificates from "../services/transport/certificates.ts"
+import { type Client, type Daemon, dial, identified, serve, sized } from "../services/transport/secureClient.ts"
+
+setFlagsFromString("--expose-gc")
+const gc: () => void = runInNewContext("gc")
+
+/** Bytes in use once nobody is connected any more. */
+const bytesInUse = (daemon: Daemon) =>
+  Effect.gen(function*() {
+    while (Array.from(daemon.clients.all()).length > 0) yield* Effect.yieldNow
+    daemon.forgetLog()
+    let least = Infinity
+    // Finalizers of sockets need turns of the event loop.
+    for (let i = 0; i < 10; i++) {
+      yield* Effect.sleep("10 millis")
+      gc()
+      const { arrayBuffers, external, heapUsed } = process.memoryUsage()
+      least = Math.min(least, heapUsed + external + arrayBuffers)
+    }
+    return least
+  })
+
+const publish = (client: Client, body: Buffer) =>
+  Effect.andThen(client.raw(Buffer.concat([Buffer.from("PUB t\n"), sized(body)])), client.text)
+
+const visits: Record<string, (daemon: Daemon, i: number) => Effect.Effect<void>> = {
+  "2000 clients with messages in flight": (daemon, i) =>
+    Effect.scoped(Effect.gen(function*() {
+      const { client } = yield* identified(daemon.tcpPort, {})
+      yield* client.raw("SUB t c\nRDY 10\n")
+      assert.strictEqual(yield* client.text, "OK")
+      assert.strictEqual(Buffer.from((yield* client.message).body).length, 1000)
+      // Half of them reset the connection.
+      if (i % 2 === 0) client.socket.resetAndDestroy()
+    })).pipe(Effect.orDie),
+  "500 clients that have sent part of an MPUB": (daemon) =>
+    Effect.scoped(Effect.gen(function*() {
+      const socket = yield* dial(daemon.tcpPort)
+      const size = Buffer.alloc(4)
+      size.writeInt32BE(5_000_000)
+      const sent = Buffer.concat([Buffer.from("  V2MPUB t\n"), size, Buffer.alloc(300_000)])
+      yield* Effect.callback<void>((resume) => void socket.write(sent, () => resume(Effect.void)))
+    }))
+}
+
+describe("connections that come and go leave nothing behind", () => {
+  for (const [kind, visit] of Object.entries(visits)) {
+    it.live(kind, () =>
+      Effect.gen(function*() {
+        const daemon = yield* serve((yield* Certificates.files).options)
+        const { client } = yield* identified(daemon.tcpPort, { heartbeat_interval: -1 })
+        for (let i = 0; i < 50; i++) yield* publish(client, Buffer.alloc(1000))
+        const round = (count: number) =>
+          Effect.forEach(Array.from({ length: count }, (_, i) => i), (i) => visit(daemon, i), {
+            concurrency: 20,
+            discard: true
+          })
+        yield* Effect.sync(() => client.socket.destroy())
+        yield* round(200)
+        const before = yield* bytesInUse(daemon)
+        yield* round(Number.parseInt(kind, 10))
+        const after = yield* bytesInUse(daemon)
+        // Buffers of one part of an MPUB each would be 150 megabytes, a session each 20.
+        assert.isBelow(after - before, 1024 * 1024)
+      }), 60_000)
+  }
+})
