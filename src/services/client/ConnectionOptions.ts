@@ -24,6 +24,8 @@ export interface ConnectionOptions {
   readonly deflateLevel?: number
   /** Sent where the server requires authorisation, and nowhere else. */
   readonly authSecret?: Redacted.Redacted
+  /** Sends the secret without TLS also to nsqd that discovery has named, which anybody may have registered. */
+  readonly authWithoutTls?: boolean
   readonly dialTimeout?: Duration.Input
   /** Twice as long without a sign of the server and the connection counts as lost. */
   readonly heartbeatInterval?: Duration.Input

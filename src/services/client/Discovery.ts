@@ -2,9 +2,12 @@
  * Where a topic's nsqd are: fixed addresses, or what nsqlookupd knows, asked again and again or told as it changes. The answer
  * is a Stream of address lists; a server that does not answer is logged and never ends it.
  */
-import { Duration, Effect, Queue, Random, Schedule, Schema, Stream } from "effect"
+import { Duration, Effect, Queue, Random, Result, Schedule, Schema, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import type { TopicName } from "../../protocol/Names.ts"
+import * as BoundedResponse from "../cluster/BoundedResponse.ts"
+import * as DaemonNetworks from "../cluster/DaemonNetworks.ts"
+import type { Origin } from "../cluster/DaemonNetworks.ts"
 import { joinAddress } from "../transport/Transport.ts"
 
 /** Addresses of nsqd to connect to, or of nsqlookupd to ask. */
@@ -17,6 +20,11 @@ export type Servers =
     readonly pollInterval?: Duration.Input
     /** A part of the interval by which the first one is delayed at random, 0.3 unless said otherwise. */
     readonly pollJitter?: number
+    /**
+     * Networks, as CIDR, of the addresses that nsqlookupd may name. By default all addresses but link-local, multicast and
+     * unspecified ones, and loopback unless the nsqlookupd is on loopback itself.
+     */
+    readonly allowedNetworks?: ReadonlyArray<string>
   }
 
 export const isLookup = (servers: Servers): servers is Extract<Servers, { readonly lookupd: ReadonlyArray<string> }> =>
@@ -41,12 +49,20 @@ export class LookupFailed extends Schema.TaggedError<LookupFailed>()("LookupFail
 
 const lookupTimeout = "10 seconds"
 
+/** Of a response, and of one event of a watch. An nsqlookupd that names very many nsqd says less. */
+const maxResponseBytes = 64 * 1024 * 1024
+
+const parseJson = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Unknown))
+
 const lookupUrl = (address: string, topic: string | undefined): string => {
   const url = new URL(/^https?:\/\//.test(address) ? address : `http://${address}`)
   if (url.pathname === "/") url.pathname = topic === undefined ? "/nodes" : "/lookup"
   if (topic !== undefined) url.searchParams.set("topic", topic)
   return url.toString()
 }
+
+const hostOf = (address: string): string =>
+  URL.parse(lookupUrl(address, undefined))?.hostname.replace(/^\[|\]$/g, "") ?? address
 
 /** Asks one nsqlookupd; `decode` reads its answer. Whatever goes wrong says which one and why. */
 const ask = <A, R>(
@@ -65,7 +81,8 @@ const ask = <A, R>(
       HttpClientRequest.setHeader("accept", "application/vnd.nsq; version=1.0")
     )
     const response = yield* client.execute(request)
-    return yield* decode(response.status, response.json)
+    const json = Effect.flatMap(BoundedResponse.text(response, maxResponseBytes, "fixed limit"), parseJson)
+    return yield* decode(response.status, json)
   }).pipe(
     Effect.timeoutOrElse({ duration: lookupTimeout, orElse: () => Effect.fail({ message: "timed out" }) }),
     Effect.mapError(({ message }) => new LookupFailed({ address, reason: message }))
@@ -130,8 +147,14 @@ export const watch = (
     // NSQ's own nsqlookupd has no `/watch`.
     if (response.status === 404) return Stream.empty
     if (response.status !== 200) return yield* unexpected(response.status)
+    let lineLength = 0
     return response.stream.pipe(
       Stream.decodeText,
+      Stream.mapEffect((text) => {
+        const end = text.lastIndexOf("\n")
+        lineLength = end < 0 ? lineLength + text.length : text.length - end
+        return lineLength > maxResponseBytes ? Effect.fail({ message: "a line is too long" }) : Effect.succeed(text)
+      }),
       Stream.splitLines,
       Stream.filter((line) => line.startsWith(eventStart)),
       Stream.mapEffect((line) => decodeEvent(line.slice(eventStart.length))),
@@ -149,7 +172,21 @@ export interface Discovery {
   readonly addresses: Stream.Stream<ReadonlyArray<string>, never, HttpClient.HttpClient>
   /** Asks at once: something has changed, a connection is gone. */
   readonly hurry: Effect.Effect<void>
+  /** Who has named the address. */
+  readonly originOf: (address: string) => Effect.Effect<Origin>
+  /** What may be connected to. */
+  readonly networks: DaemonNetworks.DaemonNetworks
 }
+
+/** The rule for addresses of these servers: theirs, or that of the environment. */
+const networksOf = Effect.fnUntraced(function*(servers: Servers) {
+  const listed = isLookup(servers) ? servers.allowedNetworks ?? [] : []
+  if (listed.length === 0) return yield* DaemonNetworks.DaemonNetworks
+  const parsed = DaemonNetworks.parse(listed)
+  return Result.isSuccess(parsed)
+    ? DaemonNetworks.make(parsed.success)
+    : yield* Effect.die(new RangeError(`allowedNetworks: ${parsed.failure} is not a network in CIDR notation`))
+})
 
 /**
  * Finds the nsqd of a topic, or all of them, for as long as the Stream is consumed. Every nsqlookupd is asked; what any of them
@@ -159,8 +196,14 @@ export const make = Effect.fnUntraced(function*(
   servers: Servers,
   topic: TopicName | undefined
 ): Effect.fn.Return<Discovery> {
+  const networks = yield* networksOf(servers)
   if (!isLookup(servers)) {
-    return { addresses: Stream.concat(Stream.succeed(servers.nsqd), Stream.never), hurry: Effect.void }
+    return {
+      addresses: Stream.concat(Stream.succeed(servers.nsqd), Stream.never),
+      hurry: Effect.void,
+      originOf: () => Effect.succeed("configured"),
+      networks
+    }
   }
   const interval = Duration.toMillis(Duration.fromInputUnsafe(servers.pollInterval ?? "60 seconds"))
   const jitter = interval * (servers.pollJitter ?? 0.3) * (yield* Random.next)
@@ -191,6 +234,12 @@ export const make = Effect.fnUntraced(function*(
     addresses: Stream.mergeAll([...polled, ...watched], { concurrency: "unbounded" }).pipe(
       Stream.map(() => [...new Set([...known.values()].flat())])
     ),
-    hurry: Effect.forEach(hurries, (hurried) => Queue.offer(hurried, undefined), { discard: true })
+    hurry: Effect.forEach(hurries, (hurried) => Queue.offer(hurried, undefined), { discard: true }),
+    originOf: Effect.fnUntraced(function*(address: string): Effect.fn.Return<Origin> {
+      const namers = Array.from(known).flatMap(([lookupd, found]) => found.includes(address) ? [lookupd] : [])
+      const origins = yield* Effect.forEach(namers, (lookupd) => networks.originBy(hostOf(lookupd)))
+      return origins.includes("loopback") ? "loopback" : "remote"
+    }),
+    networks
   }
 })

@@ -5,7 +5,8 @@
 import { Duration, Effect, FiberMap, Schedule, type Scope, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import type { TopicName } from "../../protocol/Names.ts"
-import type { Transport } from "../transport/Transport.ts"
+import * as NamedTransport from "../cluster/NamedTransport.ts"
+import { Transport } from "../transport/Transport.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
 import * as Discovery from "./Discovery.ts"
 import * as NsqdConnection from "./NsqdConnection.ts"
@@ -38,14 +39,24 @@ export const run = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, never, Transport | HttpClient.HttpClient | Scope.Scope> {
   const { connection, servers, topic, use } = settings
   const discovery = yield* Discovery.make(servers, topic)
+  const transport = yield* Transport
   const links = yield* FiberMap.make<string>()
   let named: ReadonlySet<string> = new Set()
+
+  /** Connects to an address as far as whoever named it may name it. */
+  const openNamed = Effect.fnUntraced(function*(address: string) {
+    const origin = yield* discovery.originOf(address)
+    const isNamed = origin !== "configured"
+    return yield* NsqdConnection.open(address, connection, isNamed).pipe(
+      Effect.provideService(Transport, NamedTransport.make(transport, discovery.networks, () => origin))
+    )
+  })
 
   /** Ends with the connection: well when it had held for a while, with an error to be retried otherwise. */
   const attempt = (address: string) => {
     const used = Effect.scoped(
       Effect.flatMap(
-        NsqdConnection.open(address, connection),
+        openNamed(address),
         (opened) => Effect.andThen(Effect.logInfo(`(${address}) connected to nsqd`), use(opened))
       )
     )

@@ -72,10 +72,14 @@ const nop = encodeCommand({ _tag: "NOP" })
 const heartbeat = "_heartbeat_"
 const maxFrameSize = 64 * 1024 * 1024
 
-/** Connects and shakes hands. The connection ends when the Scope closes; what was sent before still goes out. */
+/**
+ * Connects and shakes hands. The connection ends when the Scope closes; what was sent before still goes out. `isNamed` says that
+ * discovery has named the address: anybody may have registered it.
+ */
 export const open = Effect.fn("NsqdConnection.open")(function*(
   address: string,
-  options: Options.ConnectionOptions
+  options: Options.ConnectionOptions,
+  isNamed = false
 ): Effect.fn.Return<NsqdConnection, NsqdUnavailable, Transport | Scope.Scope> {
   const transport = yield* Transport
   const unavailable = (reason: string) => new NsqdUnavailable({ address, reason })
@@ -146,6 +150,12 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
     const connection = yield* compress(secured, features)
     if (features.auth_required) {
       if (options.authSecret === undefined) return yield* unavailable("Auth Required")
+      if (isNamed && !features.tls_v1 && options.authWithoutTls !== true) {
+        return yield* unavailable(
+          "the auth secret is not sent without TLS to an address that nsqlookupd has named; use TLS, or allow it with " +
+            "authWithoutTls (--consumer-opt=auth_without_tls,true)"
+        )
+      }
       const secret = Buffer.from(Redacted.value(options.authSecret))
       connection.write(encodeCommand({ _tag: "AUTH", secret }))
       yield* expect(connection, "Error authenticating")

@@ -104,7 +104,7 @@ const refusal = (address: string, found: string): AddressRefused =>
 
 /** What may be connected to. */
 export interface DaemonNetworks {
-  /** How an address is to be treated that the daemon at the configured address `namer` names. */
+  /** How an address is to be treated that the daemon at `namer` names, a host or `host:port`. */
   readonly originBy: (namer: string) => Effect.Effect<Origin>
   /** The addresses, `ip:port`, by which the daemon at `host:port` may be connected to. Fails when there is none. */
   readonly resolve: (address: string, origin: Origin) => Effect.Effect<ReadonlyArray<string>, AddressRefused>

@@ -1,9 +1,11 @@
 /**
  * Where the utilities that consume get their messages from: the flags, the checks and the texts that they share.
  */
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import { isValidName } from "../../protocol/Names.ts"
 import { type ConnectionOptions, type ConsumerOptions, NsqdConnection, type Servers } from "../client/index.ts"
+import * as DaemonNetworks from "../cluster/DaemonNetworks.ts"
+import * as PeerOptions from "../options/DaemonPeerOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { row } from "../options/OptionTable.ts"
 import type { Transport } from "../transport/Transport.ts"
@@ -16,6 +18,8 @@ export interface SourceOptions {
   readonly lookupdHttpAddresses: ReadonlyArray<string>
   readonly consumerOpt: ClientSettings.ClientSettings
   readonly maxInFlight: number
+  /** Networks of addresses that nsqlookupd may name, as CIDR; empty for the default rule. */
+  readonly allowedDaemonNetworks: ReadonlyArray<string>
 }
 
 const none = (): ReadonlyArray<string> => []
@@ -34,19 +38,27 @@ export const table = {
     (): ClientSettings.ClientSettings => new Map(),
     "option of the consumer as name,value (may be given several times)"
   ),
-  maxInFlight: row("max-in-flight", Kind.int, () => 200, "messages in flight at most")
+  maxInFlight: row("max-in-flight", Kind.int, () => 200, "messages in flight at most"),
+  allowedDaemonNetworks: PeerOptions.allowedDaemonNetworks
 }
 
 /** The servers that the flags name, exactly one kind of them. */
 export const servers = (options: SourceOptions): Effect.Effect<Servers, ToolError> => {
   const { consumerOpt, lookupdHttpAddresses: lookupd, nsqdTcpAddresses: nsqd } = options
+  const { allowedDaemonNetworks: allowedNetworks } = options
   if (nsqd.length === 0 && lookupd.length === 0) {
     return Effect.fail(toolError("--nsqd-tcp-address or --lookupd-http-address required"))
   }
   if (nsqd.length > 0 && lookupd.length > 0) {
     return Effect.fail(toolError("use --nsqd-tcp-address or --lookupd-http-address not both"))
   }
-  return Effect.succeed(nsqd.length > 0 ? { nsqd } : { lookupd, ...ClientSettings.pollOptions(consumerOpt) })
+  const parsed = DaemonNetworks.parse(allowedNetworks)
+  if (Result.isFailure(parsed)) {
+    return Effect.fail(toolError(`--allowed-daemon-networks error - invalid CIDR address: ${parsed.failure}`))
+  }
+  return Effect.succeed(
+    nsqd.length > 0 ? { nsqd } : { lookupd, ...ClientSettings.pollOptions(consumerOpt), allowedNetworks }
+  )
 }
 
 /**
