@@ -37,7 +37,7 @@ export interface DiskQueueOptions {
 export interface QueueHost {
   /** The queue's last failure, `undefined` once it works again. */
   readonly note: (queue: string, error: DiskError | undefined) => void
-  /** The state differs from what is recorded: `saveState` is to be called within 50 ms, `syncIfDirty` within the sync timeout. */
+  /** The state differs from what is recorded: `saveState` is to be called soon, `syncIfDirty` within the sync timeout. */
   readonly changed: (queue: DiskQueue) => void
   /** The queue is closed: nothing is to be called any more. */
   readonly closed: (queue: DiskQueue) => void

@@ -13,8 +13,11 @@ import { MetadataFile } from "./MetadataFile.ts"
 import { Storage, StorageError } from "./Storage.ts"
 import { StorageHealth } from "./StorageHealth.ts"
 
-/** How long what consumers finished may be unknown to the disk: after `kill -9` no more than that is delivered again. */
-const saveStateEvery = Duration.millis(50)
+/**
+ * Pause between two rounds of recording what consumers finished, in milliseconds. What the last round did not record is
+ * delivered again after `kill -9`, so it is short; it grows with the number of queues that the last round recorded.
+ */
+const pauseMillis = (queues: number): number => 5 + queues / 20
 
 /** Queues that sync or record their state at a time. */
 const queuesAtOnce = 16
@@ -70,14 +73,14 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       Effect.forkScoped
     )
 
-    yield* Effect.suspend(() => {
+    const saveStates = Effect.suspend(() => {
       const queues = Array.from(changed)
       hasChanged.closeUnsafe()
       changed.clear()
-      return Effect.forEach(queues, (queue) => queue.saveState(), { concurrency: queuesAtOnce, discard: true })
-    }).pipe(
-      Effect.delay(saveStateEvery),
-      (save) => Effect.andThen(hasChanged.await, save),
+      const save = Effect.forEach(queues, (queue) => queue.saveState(), { concurrency: queuesAtOnce, discard: true })
+      return Effect.andThen(save, Effect.sleep(pauseMillis(queues.length)))
+    })
+    yield* Effect.andThen(hasChanged.await, saveStates).pipe(
       Effect.forever,
       Effect.forkScoped
     )

@@ -66,28 +66,35 @@ export class QueueWriter {
     this.queue.fork(Effect.andThen(Effect.yieldNow, this.run()))
   }
 
+  /** Each group takes its turn: recording the state does not wait until publishers pause. */
   private run(): Effect.Effect<void> {
     return Effect.andThen(
-      this.activity.exclusively(this.writeAll()),
-      Effect.sync(() => {
+      Effect.suspend(() => this.activity.exclusively(this.writeNext())),
+      Effect.suspend(() => {
+        if (this.hasWork) return this.run()
         this.isRunning = false
-        if (this.appends.length > 0 || this.activity.isSyncDue) this.start()
+        return Effect.void
       })
     )
+  }
+
+  private get hasWork(): boolean {
+    return this.appends.length > 0 || this.activity.isSyncDue
   }
 
   /** Writes everything that waits. To be run exclusively. */
   writeAll(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
+      while (this.hasWork) yield* this.writeNext()
+    })
+  }
+
+  /** Writes the next group, and syncs when that is due. */
+  private writeNext(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
       const { activity, queue } = this
-      while (this.appends.length > 0) {
-        if (queue.isClosed) {
-          for (const append of this.takeGroup(Infinity)) append.resume(Effect.fail(exiting))
-          return
-        }
-        yield* this.writeGroup(this.takeGroup(groupBytes))
-        if (activity.isSyncDue) yield* queue.trySync(activity)
-      }
+      if (queue.isClosed) { for (const append of this.takeGroup(Infinity)) append.resume(Effect.fail(exiting)) }
+      if (this.appends.length > 0) yield* this.writeGroup(this.takeGroup(groupBytes))
       if (activity.isSyncDue) yield* queue.trySync(activity)
     })
   }

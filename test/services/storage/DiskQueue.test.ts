@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
+import { Disk } from "../../../src/services/storage/Disk.ts"
 import { FaultyDisk } from "../../../src/testing/index.ts"
 import { drain, layer, numbersOf, open, range, recordsOf, settle } from "./queues.ts"
 
@@ -73,6 +74,31 @@ describe("DiskQueue", () => {
       yield* opened.close
       disk.fail(undefined)
       assert.deepStrictEqual(yield* drain((yield* open()).queue), [0, ...range(410, 500)])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("records what was finished while publishers never pause", () =>
+    Effect.gen(function*() {
+      const disk = yield* Disk
+      const yields = (count: number): Effect.Effect<void> => Effect.repeat(Effect.yieldNow, { times: count })
+      const slow = Disk.of({
+        ...disk,
+        create: (path) =>
+          Effect.map(disk.create(path), (file) => ({
+            ...file,
+            write: (buffers, position) => Effect.andThen(yields(5), file.write(buffers, position))
+          }))
+      })
+      const { queue, saveState } = yield* Effect.provideService(open({ syncEvery: 1_000_000 }), Disk, slow)
+      let appended = 0
+      const publish = queue.append([recordsOf([1])]).pipe(
+        Effect.tap(() => Effect.sync(() => void appended++)),
+        Effect.repeat({ while: () => appended < 1000 })
+      )
+      // One of them always waits while the other is written.
+      for (const delay of [0, 4]) yield* Effect.forkChild(Effect.andThen(yields(delay), publish))
+      yield* Effect.repeat(Effect.yieldNow, { until: () => appended >= 10 })
+      yield* saveState
+      assert.isBelow(appended, 100)
     }).pipe(Effect.provide(layer)))
 
   it.effect("deletes the files after one in which a message is held", () =>
