@@ -15,6 +15,7 @@ import { LogThreshold } from "../logging/LogThreshold.ts"
 import { isTlsRequired, NsqdOptions } from "../options/NsqdOptions.ts"
 import { Turns } from "../Turns.ts"
 import * as Commands from "./Commands.ts"
+import * as LargeCommands from "./LargeCommands.ts"
 import { Session, type SessionLimits } from "./Session.ts"
 import { type Connection, type ConnectionLost, readEach } from "./Transport.ts"
 
@@ -38,6 +39,7 @@ export const make = Effect.gen(function*() {
   const threshold = yield* LogThreshold
   const time = yield* Time.make
   const turns = yield* Turns
+  const placeOf = yield* LargeCommands.make
   const limits: SessionLimits = {
     decoder: Commands.decoderLimits(options),
     identify: Commands.identifyLimits(options),
@@ -131,9 +133,19 @@ export const make = Effect.gen(function*() {
         : Effect.andThen(Effect.logError(line), resumeExecution(session))
     })
 
+  /** The client is not read from meanwhile: the time of waiting is not its silence. */
+  const waitForPlace = Effect.fnUntraced(function*(session: Session, place: LargeCommands.Place) {
+    const since = time.monotonicMillis()
+    session.waiting = true
+    yield* place.settle
+    session.waiting = false
+    session.lastHeard += time.monotonicMillis() - since
+  })
+
   /** Reads and carries out commands until the client or a fatal error ends the connection. */
   const readLoop = Effect.fnUntraced(function*(session: Session) {
     const { decoder, outbox } = session
+    const place = yield* placeOf(decoder)
 
     /** Carries out what has arrived. The result is what is still to be done before more can be read, if anything. */
     const proceed = () => {
@@ -151,7 +163,7 @@ export const make = Effect.gen(function*() {
       decoder.feed(chunk)
       session.work += commandsOf(chunk.length)
       rest = proceed()
-      return rest === undefined
+      return rest === undefined && place.isSettled()
     }
 
     while (true) {
@@ -164,6 +176,7 @@ export const make = Effect.gen(function*() {
       }
       if (rest === true) return
       if (!outbox.isWritable) yield* session.connection.drained
+      if (!place.isSettled()) yield* waitForPlace(session, place)
       // An IDENTIFY may have replaced the connection.
       const hasMore = yield* readEach(session.connection, take)
       if (!hasMore) {

@@ -7,6 +7,7 @@ import { TestClock } from "effect/testing"
 import { encodeCommand } from "../../../src/protocol/Command.ts"
 import { TopicName } from "../../../src/protocol/Names.ts"
 import { Clients } from "../../../src/services/broker/Clients.ts"
+import { largeCommandBytes, maxLargeCommands } from "../../../src/services/transport/LargeCommands.ts"
 import * as SnappyConnection from "../../../src/services/transport/SnappyConnection.ts"
 import { Turns, unlimited } from "../../../src/services/Turns.ts"
 import { ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
@@ -130,5 +131,34 @@ describe("clients that do not finish their commands", () => {
       yield* TestClock.adjust("1 second")
       yield* until(() => Array.from(clients.all()).length === 0)
       assert.strictEqual(unfinished(), 0)
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("hold a bounded number of large beginnings; the next client is served once one of them is closed", () =>
+    Effect.gen(function*() {
+      const clients = yield* Clients
+      const unfinished = () =>
+        Array.from(clients.all()).reduce((sum, client) => sum + client.stats().unfinishedBytes, 0)
+      const whole = mpub(150_000)
+      const beginning = whole.subarray(0, largeCommandBytes)
+      const held = yield* Effect.forEach(Array.from({ length: maxLargeCommands }), () => connect)
+      for (const client of held) yield* client.raw(beginning)
+      yield* until(() => unfinished() === maxLargeCommands * beginning.length)
+      yield* TestClock.adjust("40 seconds")
+
+      const honest = yield* connect
+      yield* honest.raw(beginning)
+      yield* until(() => unfinished() === (maxLargeCommands + 1) * beginning.length)
+      // Small commands of others go on.
+      const other = yield* connect
+      yield* other.raw(pub("other"))
+      assert.strictEqual(yield* other.text, "OK")
+      // What follows is not read while all places are taken.
+      yield* honest.raw(whole.subarray(beginning.length))
+      assert.strictEqual(unfinished(), (maxLargeCommands + 1) * beginning.length)
+      yield* TestClock.adjust("20 seconds")
+      let text = yield* honest.text
+      while (text === "_heartbeat_") text = yield* honest.text
+      assert.strictEqual(text, "OK")
+      assert.strictEqual((yield* topicOf(topic)).messageCount, 150_000)
     }).pipe(Effect.provide(brokerWith())))
 })
