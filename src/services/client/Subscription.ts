@@ -185,7 +185,9 @@ export class Subscription<A> {
   }
 
   /**
-   * Tells every connection how much it may have in flight; those in `passed` get no turn that others can have. Lower counts first so that their sum never exceeds the limit. */
+   * Tells every connection how much it may have in flight; those in `passed` get no turn that others can have. Lower counts
+   * go first so that their sum never exceeds the limit.
+   */
   distribute(passed: ReadonlySet<Member> = nobody): void {
     if (this.stopped) return
     const choose = (candidates: ReadonlyArray<number>, count: number): ReadonlyArray<number> =>

@@ -110,11 +110,11 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
         ? Effect.die(new Error(`invariant: there is no destination ${index}`))
         : producer.publish(topic, body)
     }
-    /** What a destination does not take because it is gone or silent goes to others; what one refuses goes back. */
+    /** What a destination has not replied to goes to others; what could not be sent, or is refused, goes back, as in NSQ. */
     const publish = (body: Uint8Array) =>
       destinations.toOne(
         publishTo(body),
-        (error) => error._tag === "PublishFailed" && error.outcome !== "refused"
+        (error) => error._tag === "PublishFailed" && error.outcome === "unknown"
       )
 
     const handOn = (body: Uint8Array): Effect.Effect<void, { readonly message: string }> => {
