@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { fakeServer } from "../../services/http/fakeServer.ts"
 import { Browser, type Tab } from "./browser.ts"
 import { request, startCluster, until } from "./cluster.ts"
 
@@ -45,9 +46,12 @@ layer(Browser.layer, { excludeTestServices: true })("who uses nsqadmin", (it) =>
       const { tab } = yield* Browser
       const { admin, create, nsqds, topicOn } = yield* startCluster()
       yield* create("orders")
+      const site = yield* fakeServer((_, outgoing) => {
+        outgoing.setHeader("content-type", "text/html").end("<title>Evil</title>")
+      })
       // For browsers localhost is another site than 127.0.0.1.
-      const evil = yield* tab(admin.url.replace("127.0.0.1", "localhost"))
-      yield* evil.open("/ping")
+      const evil = yield* tab(`http://${site.replace("127.0.0.1", "localhost")}`)
+      yield* evil.open("/")
       const attack =
         `fetch("${admin.url}/api/topics/orders", { method: "POST", mode: "no-cors", body: '{"action":"pause"}' })
         .then(() => "sent")`
