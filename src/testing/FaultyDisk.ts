@@ -2,7 +2,7 @@
  * A disk in memory that fails when it is told to and can lose power: for tests of what happens to messages then. A write that
  * fails leaves half of its bytes behind, as real disks do, or nothing after `EROFS`; a loss of power takes what was not synced, or part of it.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Latch, Layer } from "effect"
 import { Disk, DiskError, type DiskFile } from "../services/storage/Disk.ts"
 
 /** What can fail, in the operating system's terms. `rename` includes replacing a text file. */
@@ -24,8 +24,8 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
   readonly put: (path: string, content: Uint8Array | string) => void
   /** From now on every operation is asked for its fault; without one, all succeed again. */
   readonly fail: (fault: Fault | undefined) => void
-  /** From now on the disk has this many bytes for all its files; 0 for one that never fills. */
-  readonly resize: (capacity: number) => void
+  /** Syncs wait from now on, until the effect that this completes with is run. */
+  readonly holdSyncs: Effect.Effect<Effect.Effect<void>>
   /** Files have the content of their last sync again, and the first `kept` bytes that were appended since. */
   readonly losePower: (kept: number) => void
 }>()("effect-nsq/testing/FaultyDisk") {
@@ -33,21 +33,7 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
   static readonly layer: Layer.Layer<Disk | FaultyDisk> = Layer.effectContext(Effect.sync(() => {
     const files = new Map<string, StoredFile>()
     let fault: Fault | undefined
-    /** 0 for a disk that never fills, and does not say how large it is. */
-    let capacity = 0
-
-    const used = (): number => {
-      let sum = 0
-      for (const { content } of files.values()) sum += content.length
-      return sum
-    }
-
-    /** How many of `bytes` fit, where they make a file this much larger. */
-    const fitting = (bytes: number, growth: number): number =>
-      capacity === 0 || growth <= 0 ? bytes : Math.max(0, Math.min(bytes, bytes - growth + capacity - used()))
-
-    const full = (operation: DiskOperation, path: string) =>
-      new DiskError({ operation, path, code: "ENOSPC", text: texts.get("ENOSPC") ?? "ENOSPC" })
+    const syncing = Latch.makeUnsafe(true)
 
     const failureOf = (operation: DiskOperation, path: string): DiskError | undefined => {
       const code = fault?.(operation, path)
@@ -74,19 +60,12 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
       write: (buffers, position) =>
         Effect.suspend(() => {
           const bytes = Buffer.concat(buffers)
-          const fits = fitting(bytes.length, position + bytes.length - file.content.length)
-          const failure = failureOf("write", path) ?? (fits < bytes.length ? full("write", path) : undefined)
-          const written = fits < bytes.length
-            ? fits
-            : failure === undefined
-            ? bytes.length
-            : failure.code === "EROFS"
-            ? 0
-            : bytes.length >> 1
+          const failure = failureOf("write", path)
+          const written = failure === undefined ? bytes.length : failure.code === "EROFS" ? 0 : bytes.length >> 1
           writeAt(file, bytes.subarray(0, written), position)
           return failure === undefined ? Effect.void : Effect.fail(failure)
         }),
-      sync: attempt("fsync", path, () => void (file.durable = file.content)),
+      sync: syncing.whenOpen(attempt("fsync", path, () => void (file.durable = file.content))),
       truncate: (size) =>
         attempt("truncate", path, () => {
           file.content = file.content.subarray(0, size)
@@ -137,17 +116,10 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
         ),
       readText: (path) => attempt("read", path, () => files.get(path)?.content.toString()),
       writeText: (path, text) =>
-        Effect.suspend(() => {
+        attempt("rename", path, () => {
           const content = Buffer.from(text)
-          // The old text stays until the new one is complete.
-          const failure = failureOf("rename", path) ??
-            (fitting(content.length, content.length) < content.length ? full("write", path) : undefined)
-          if (failure !== undefined) return Effect.fail(failure)
           files.set(path, { content, durable: content })
-          return Effect.void
         }),
-      space: (directory) =>
-        attempt("list", directory, () => ({ free: Math.max(0, capacity - used()), total: capacity })),
       syncDirectory: (directory) => attempt("fsync", directory, () => {})
     })
 
@@ -160,7 +132,7 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
           files.set(path, { content: bytes, durable: bytes })
         },
         fail: (next) => void (fault = next),
-        resize: (next) => void (capacity = next),
+        holdSyncs: Effect.as(syncing.close, Effect.asVoid(syncing.open)),
         losePower: (kept) => {
           for (const file of files.values()) {
             const { durable } = file

@@ -37,7 +37,7 @@ export interface DiskQueueOptions {
 export interface QueueHost {
   /** The queue's last failure, `undefined` once it works again. */
   readonly note: (queue: string, error: DiskError | undefined) => void
-  /** The state differs from what is recorded: `saveState` is to be called soon, `syncIfDirty` within the sync timeout. */
+  /** The state differs from what is recorded: `saveState` and `tidy` are to be called soon, `syncIfDirty` within the sync timeout. */
   readonly changed: (queue: DiskQueue) => void
   /** The queue is closed: nothing is to be called any more. */
   readonly closed: (queue: DiskQueue) => void
@@ -230,7 +230,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
   }
 
   get ensureMetadata(): Effect.Effect<void> {
-    return this.state.hasMetadata ? Effect.void : Effect.ignore(this.state.sync(this.snapshot(), false))
+    return this.state.hasMetadata ? Effect.void : Effect.ignore(this.state.sync(() => this.snapshot(), false))
   }
 
   // ---- syncing
@@ -240,10 +240,12 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
       activity.isSyncDue = false
       activity.operations = 0
       yield* activity.removeFinished()
-      this.isUnsynced = false
-      this.isChanged = false
       yield* activity.files.sync()
-      yield* this.state.sync(this.snapshot(), true)
+      yield* this.state.sync(() => {
+        this.isUnsynced = false
+        this.isChanged = false
+        return this.snapshot()
+      }, true)
     }).pipe(Effect.tapError(() => Effect.sync(() => this.change())))
   }
 
@@ -272,19 +274,31 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     })
   }
 
-  /** Removes finished files and records the state without waiting for the disk. */
+  /** Records the state without waiting for the disk, and not for a sync under way either. */
   saveState(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.isClosed) return Effect.void
+      if (this.isClosed || !this.isChanged) return Effect.void
       const activity = this.activate()
-      return activity.exclusively(Effect.gen({ self: this }, function*() {
-        yield* activity.removeFinished()
-        if (this.isClosed) return
-        yield* this.flushSums(activity)
-        if (!this.isChanged) return
+      const save = this.state.save(() => {
+        if (this.isClosed) return undefined
         this.isChanged = false
-        // The next sync tries again, and clears the failure when it succeeds.
-        yield* Effect.catch(this.state.save(this.snapshot()), (error) => this.report("sync", error))
+        return this.snapshot()
+      })
+      // The next sync tries again, and clears the failure when it succeeds.
+      return activity.beside(Effect.catch(save, (error) => this.report("sync", error)))
+    })
+  }
+
+  /** Removes finished files and writes checksums. */
+  tidy(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { activity } = this
+      if (activity === undefined || this.isClosed || !activity.needsTidying) return Effect.void
+      activity.isTidying = true
+      return activity.exclusively(Effect.gen({ self: this }, function*() {
+        activity.isTidying = false
+        yield* activity.removeFinished()
+        if (!this.isClosed) yield* this.flushSums(activity)
       }))
     })
   }
@@ -311,7 +325,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
       yield* Effect.logInfo(`${this.label}: emptying`)
       yield* this.clear()
       yield* this.state.removeMetadata()
-      yield* this.state.save(this.snapshot())
+      yield* this.state.save(() => this.snapshot())
     }))
   }
 
@@ -356,7 +370,9 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
         this.isClosed = true
         // NSQ writes its metadata when a queue is closed. One that was never used does not have to wait for the disk.
         if (!this.isUnsynced) {
-          return this.state.hasMetadata ? undefined : yield* Effect.ignore(this.state.sync(this.snapshot(), false))
+          return this.state.hasMetadata
+            ? undefined
+            : yield* Effect.ignore(this.state.sync(() => this.snapshot(), false))
         }
         yield* Effect.catch(this.sync(activity), (error) =>
           Effect.flatMap(ExitStatus, (status) => {

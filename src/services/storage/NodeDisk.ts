@@ -2,7 +2,7 @@
  * The Disk over `node:fs`. Every operation runs in Node's thread pool; nothing blocks the broker. A pool keeps the files of
  * queues to a quarter of the descriptors that the process may have.
  */
-import { Effect, Layer, Random } from "effect"
+import { Effect, Layer, Random, Semaphore } from "effect"
 import * as Fs from "node:fs"
 import { getSystemErrorMessage } from "node:util"
 import { Disk, DiskError, type DiskFile } from "./Disk.ts"
@@ -26,6 +26,12 @@ const call = <A = void>(operation: string, path: string, run: (done: Done<A>) =>
   Effect.callback<A, DiskError>((resume) => {
     run((error, value) => resume(error ? Effect.fail(diskError(operation, path, error)) : Effect.succeed(value)))
   }).pipe(Effect.uninterruptible)
+
+/** Threads in Node's pool, as its documentation says. */
+const threads = Number(process.env["UV_THREADPOOL_SIZE"] ?? "") || 4
+
+/** A sync may take long: one thread is always left for what takes microseconds, such as recording what was finished. */
+const syncs = Semaphore.makeUnsafe(Math.max(1, threads - 1))
 
 const writeVectors = (
   fd: number,
@@ -63,7 +69,7 @@ const file = (fd: number, path: string): DiskFile => ({
     buffers.length === 1 && buffers[0] !== undefined
       ? writeOne(fd, path, buffers[0], position)
       : writeVectors(fd, path, buffers, position),
-  sync: call("fsync", path, (done) => Fs.fdatasync(fd, (error) => done(error))),
+  sync: syncs.withPermit(call("fsync", path, (done) => Fs.fdatasync(fd, (error) => done(error)))),
   truncate: (size) => call("truncate", path, (done) => Fs.ftruncate(fd, size, (error) => done(error))),
   size: Effect.map(call<Fs.Stats>("stat", path, (done) => Fs.fstat(fd, done)), (stats) => stats.size),
   close: Effect.ignore(call("close", path, (done) => Fs.close(fd, (error) => done(error ?? null))))
@@ -122,11 +128,6 @@ const disk = Disk.of({
         Fs.readFile(path, "utf8", (error, text) => error?.code === "ENOENT" ? done(null, undefined) : done(error, text))
     ),
   writeText,
-  space: (directory) =>
-    Effect.map(
-      call<Fs.StatsFs>("statfs", directory, (done) => Fs.statfs(directory, done)),
-      ({ bavail, blocks, bsize }) => ({ free: bavail * bsize, total: blocks * bsize })
-    ),
   syncDirectory
 })
 

@@ -32,6 +32,8 @@ export class QueueActivity {
   /** Messages written and read since the last sync. */
   operations = 0
   isSyncDue = false
+  /** Whether `tidy` is under way. */
+  isTidying = false
   readonly writer: QueueWriter
   readonly reads: QueueReading
   private readonly disk: Disk["Service"]
@@ -98,6 +100,11 @@ export class QueueActivity {
     return this.counted(this.writeLock.withPermit(Effect.uninterruptible(work)))
   }
 
+  /** Runs work to its end beside others. */
+  beside<A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return this.counted(Effect.uninterruptible(work))
+  }
+
   /** Runs work that reads, one at a time and to its end. */
   reading<A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return this.counted(this.readLock.withPermit(Effect.uninterruptible(work)))
@@ -151,6 +158,11 @@ export class QueueActivity {
   }
 
   // ---- files
+
+  /** Whether there are files to remove or checksums to write, and nobody is about to. */
+  get needsTidying(): boolean {
+    return !this.isTidying && (this.finished.length > 0 || this.sums.hasPending)
+  }
 
   /** Removes files of which nothing is needed; whether there were any. One that was damaged is set aside instead. */
   removeFinished(): Effect.Effect<boolean> {

@@ -5,7 +5,7 @@
  * The state file also marks that its topic or channel exists: it is created when a queue is opened for the first time, and
  * removed first when the queue is deleted.
  */
-import { Effect } from "effect"
+import { Effect, Semaphore } from "effect"
 import * as Path from "node:path"
 import {
   encodeQueueMetadata,
@@ -64,7 +64,11 @@ export class StateFile {
   private syncedSlot = 1
   /** The content of NSQ's file: empty when it does not exist, `undefined` when a failed write left it unknown. */
   private metadata: string | undefined = ""
+  /** What NSQ's file is about to be: a slot that is written meanwhile belongs to either content. */
+  private upcoming: string | undefined
   private open: { state?: DiskFile; metadata?: DiskFile } | undefined
+  /** One slot is written at a time. A sync does not hold it while it waits for the disk. */
+  private writing: Semaphore.Semaphore | undefined
 
   constructor(disk: Disk["Service"], dataPath: string, name: string) {
     this.disk = disk
@@ -124,37 +128,54 @@ export class StateFile {
     })
   }
 
-  /** Records the state without waiting for the disk: it survives the end of the process, not a loss of power. */
-  save(snapshot: Snapshot): Effect.Effect<void, DiskError> {
-    return Effect.asVoid(this.writeSlot(snapshot, this.metadata, false))
+  /**
+   * Records the state without waiting for the disk: it survives the end of the process, not a loss of power. May run beside a
+   * sync. Nothing is recorded when there is no snapshot by the time it is written.
+   */
+  save(snapshot: () => Snapshot | undefined): Effect.Effect<void, DiskError> {
+    return this.alone(Effect.suspend(() => {
+      const current = snapshot()
+      return current === undefined ? Effect.void : this.writeSlot(current, this.upcoming ?? this.metadata, false)
+    }))
   }
 
   /** Records the state in both files; `durable` waits until the disk has them. */
-  sync(snapshot: Snapshot, durable: boolean): Effect.Effect<void, DiskError> {
+  sync(snapshot: () => Snapshot, durable: boolean): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
-      const { file, slot, text } = yield* this.writeSlot(snapshot, metadataOf(snapshot), true)
+      const { file, sequence, slot, text } = yield* this.alone(Effect.suspend(() => {
+        const current = snapshot()
+        const text = metadataOf(current)
+        this.upcoming = text
+        return Effect.map(this.writeSlot(current, text, true), (written) => ({ ...written, text }))
+      }))
       if (durable) {
         yield* file.sync
-        this.syncedSlot = slot
+        // A slot that was written once more since stays the one to write: the other is certain.
+        if (this.sequence === sequence) this.syncedSlot = slot
       }
       if (text !== this.metadata) yield* this.writeMetadata(text, durable)
-    })
+    }).pipe(Effect.ensuring(Effect.sync(() => void (this.upcoming = undefined))))
+  }
+
+  private alone<A>(work: Effect.Effect<A, DiskError>): Effect.Effect<A, DiskError> {
+    this.writing ??= Semaphore.makeUnsafe(1)
+    return this.writing.withPermit(work)
   }
 
   /** Removes NSQ's file, as NSQ does when a queue is emptied. */
   removeMetadata(): Effect.Effect<void, DiskError> {
-    return Effect.andThen(
+    return this.alone(Effect.andThen(
       this.close(),
       Effect.tap(this.disk.remove(this.metadataPath), () => Effect.sync(() => void (this.metadata = "")))
-    )
+    ))
   }
 
   /** Removes the state file: from then on the queue does not exist. */
   remove(): Effect.Effect<void, DiskError> {
-    return Effect.andThen(this.close(), this.disk.remove(this.statePath))
+    return this.alone(Effect.andThen(this.close(), this.disk.remove(this.statePath)))
   }
 
-  /** Closes the files until they are needed again. */
+  /** Closes the files until they are needed again. Nothing may be written meanwhile. */
   close(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { open } = this
@@ -178,13 +199,13 @@ export class StateFile {
     })
   }
 
-  private writeSlot<Text extends string | undefined>(snapshot: Snapshot, text: Text, isSynced: boolean) {
+  private writeSlot(snapshot: Snapshot, text: string | undefined, isSynced: boolean) {
     return Effect.gen({ self: this }, function*() {
       const slot = 1 - this.syncedSlot
       const file = this.open?.state ?? (yield* this.disk.create(this.statePath))
       this.open = { ...this.open, state: file }
       yield* file.write([this.encode(snapshot, text, isSynced)], slot * slotSize)
-      return { file, slot, text }
+      return { file, slot, sequence: this.sequence }
     })
   }
 

@@ -101,6 +101,25 @@ describe("DiskQueue", () => {
       assert.isBelow(appended, 100)
     }).pipe(Effect.provide(layer)))
 
+  it.effect("records what was finished while a sync waits for the disk", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const opened = yield* open({ syncEvery: 1_000_000 })
+      yield* opened.queue.append([recordsOf(range(0, 10))])
+      const run = (yield* opened.queue.read(recordSize * 10))!
+      settle(run, 0, 5)
+      const resume = yield* disk.holdSyncs
+      const syncing = yield* Effect.forkChild(opened.sync, { startImmediately: true })
+      settle(run, 5, 9)
+      yield* Effect.suspend(() => opened.queue.saveState())
+      disk.fail(() => "EROFS")
+      yield* resume
+      yield* Fiber.join(syncing)
+      yield* opened.close
+      disk.fail(undefined)
+      assert.deepStrictEqual(yield* drain((yield* open()).queue), [9])
+    }).pipe(Effect.provide(layer)))
+
   it.effect("deletes the files after one in which a message is held", () =>
     Effect.gen(function*() {
       const { close, queue, sync } = yield* open()

@@ -72,7 +72,7 @@ export const open = Effect.fnUntraced(function*(changed: Partial<DiskQueue.DiskQ
     queue,
     close: Scope.close(scope, Exit.void),
     health: () => failure,
-    saveState: Effect.suspend(() => queue.saveState()),
+    saveState: Effect.suspend(() => Effect.andThen(queue.saveState(), queue.tidy())),
     sync: Effect.suspend(() => queue.syncIfDirty())
   }
   return opened
