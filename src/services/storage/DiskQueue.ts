@@ -251,7 +251,8 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
 
   /** Checksums that cannot be written keep nobody waiting. */
   private flushSums(activity: QueueActivity): Effect.Effect<void> {
-    if (!activity.sums.hasPending) return Effect.void
+    // Those of a file that is gone are not missing any more.
+    if (!activity.sums.hasPending) return this.report("write checksums", undefined)
     return Effect.matchEffect(activity.sums.flush(), {
       onSuccess: () => this.report("write checksums", undefined),
       onFailure: (error) => this.report("write checksums", error)
@@ -270,7 +271,10 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     return Effect.suspend(() => {
       const { activity } = this
       if (activity === undefined || this.isClosed) return Effect.void
-      return activity.exclusively(this.isUnsynced ? this.trySync(activity) : this.rest(activity))
+      return activity.exclusively(Effect.andThen(
+        this.flushSums(activity),
+        Effect.suspend(() => this.isUnsynced ? this.trySync(activity) : this.rest(activity))
+      ))
     })
   }
 

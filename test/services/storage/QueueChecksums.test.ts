@@ -170,6 +170,20 @@ describe("a disk queue with checksums", () => {
       assert.isFalse(Array.from(disk.files().keys()).some((name) => name.endsWith(".bad")))
     }).pipe(Effect.provide(layer)))
 
+  it.effect("is healthy again once checksums that a full disk did not take are not needed any more", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const { health, queue, saveState, sync } = yield* open({ syncEvery: 1000 })
+      yield* queue.append([recordsOf(range(0, 100))])
+      disk.fail((operation, name) => operation === "write" && name.endsWith(".sum") ? "ENOSPC" : undefined)
+      yield* saveState
+      assert.strictEqual(health()?.code, "ENOSPC")
+      yield* drain(queue)
+      yield* queue.empty
+      yield* sync
+      assert.isUndefined(health())
+    }).pipe(Effect.provide(layer)))
+
   it.effect("removes the checksums with their data file", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
