@@ -26,6 +26,8 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
   readonly fail: (fault: Fault | undefined) => void
   /** Syncs wait from now on, until the effect that this completes with is run. */
   readonly holdSyncs: Effect.Effect<Effect.Effect<void>>
+  /** From now on the disk has this many bytes for all its files; 0 for one that never fills. */
+  readonly resize: (capacity: number) => void
   /** Files have the content of their last sync again, and the first `kept` bytes that were appended since. */
   readonly losePower: (kept: number) => void
 }>()("effect-nsq/testing/FaultyDisk") {
@@ -34,6 +36,21 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
     const files = new Map<string, StoredFile>()
     let fault: Fault | undefined
     const syncing = Latch.makeUnsafe(true)
+    /** 0 for a disk that never fills, and does not say how large it is. */
+    let capacity = 0
+
+    const used = (): number => {
+      let sum = 0
+      for (const { content } of files.values()) sum += content.length
+      return sum
+    }
+
+    /** How many of `bytes` fit, where they make a file this much larger. */
+    const fitting = (bytes: number, growth: number): number =>
+      capacity === 0 || growth <= 0 ? bytes : Math.max(0, Math.min(bytes, bytes - growth + capacity - used()))
+
+    const full = (operation: DiskOperation, path: string) =>
+      new DiskError({ operation, path, code: "ENOSPC", text: texts.get("ENOSPC") ?? "ENOSPC" })
 
     const failureOf = (operation: DiskOperation, path: string): DiskError | undefined => {
       const code = fault?.(operation, path)
@@ -60,8 +77,15 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
       write: (buffers, position) =>
         Effect.suspend(() => {
           const bytes = Buffer.concat(buffers)
-          const failure = failureOf("write", path)
-          const written = failure === undefined ? bytes.length : failure.code === "EROFS" ? 0 : bytes.length >> 1
+          const fits = fitting(bytes.length, position + bytes.length - file.content.length)
+          const failure = failureOf("write", path) ?? (fits < bytes.length ? full("write", path) : undefined)
+          const written = fits < bytes.length
+            ? fits
+            : failure === undefined
+            ? bytes.length
+            : failure.code === "EROFS"
+            ? 0
+            : bytes.length >> 1
           writeAt(file, bytes.subarray(0, written), position)
           return failure === undefined ? Effect.void : Effect.fail(failure)
         }),
@@ -116,10 +140,17 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
         ),
       readText: (path) => attempt("read", path, () => files.get(path)?.content.toString()),
       writeText: (path, text) =>
-        attempt("rename", path, () => {
+        Effect.suspend(() => {
           const content = Buffer.from(text)
+          // The old text stays until the new one is complete.
+          const failure = failureOf("rename", path) ??
+            (fitting(content.length, content.length) < content.length ? full("write", path) : undefined)
+          if (failure !== undefined) return Effect.fail(failure)
           files.set(path, { content, durable: content })
+          return Effect.void
         }),
+      space: (directory) =>
+        attempt("list", directory, () => ({ free: Math.max(0, capacity - used()), total: capacity })),
       syncDirectory: (directory) => attempt("fsync", directory, () => {})
     })
 
@@ -133,6 +164,7 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
         },
         fail: (next) => void (fault = next),
         holdSyncs: Effect.as(syncing.close, Effect.asVoid(syncing.open)),
+        resize: (next) => void (capacity = next),
         losePower: (kept) => {
           for (const file of files.values()) {
             const { durable } = file

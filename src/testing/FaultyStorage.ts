@@ -59,6 +59,8 @@ const make = Effect.gen(function*() {
     loadMetadata: storage.loadMetadata,
     saveMetadata: (current) => write(storage.saveMetadata(current)),
     recordCreation: storage.recordCreation,
+    refusal: storage.refusal,
+    prepareStop: storage.prepareStop,
     health: Effect.suspend(() => failures.writes === undefined ? storage.health : Effect.succeed(failures.writes))
   }).pipe(Context.add(StorageFaults, {
     failWrites: (description) =>

@@ -353,6 +353,7 @@ const make = Effect.gen(function*() {
   })
 
   const stop = Effect.gen(function*() {
+    yield* storage.prepareStop
     // What could not be read must not be overwritten.
     if (restored) {
       yield* Effect.logInfo("NSQ: persisting topic/channel metadata")

@@ -117,6 +117,10 @@ export class Topic {
    */
   put(bodies: PublishedBodies, deferMillis: number): Effect.Effect<void, PublishError> | undefined {
     if (this.exiting) return Effect.fail(new PublishError({ reason: "exiting", kind: "exiting", accepted: 0 }))
+    const refusal = this.storage.refusal()
+    if (refusal !== undefined && !this.ephemeral) {
+      return Effect.fail(new PublishError({ reason: refusal, kind: "storage", accepted: 0 }))
+    }
     const now = this.surroundings.time.wallNanos()
     const ids = this.guids.take(now, bodies.count)
     const room = this.settings.memQueueSize - this.memory.count

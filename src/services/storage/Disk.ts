@@ -31,6 +31,12 @@ export interface DiskFile {
   readonly close: Effect.Effect<void>
 }
 
+/** In bytes. */
+export interface DiskSpace {
+  readonly free: number
+  readonly total: number
+}
+
 export class Disk extends Context.Service<Disk, {
   /** Opens for reading. */
   readonly open: (path: string) => Effect.Effect<DiskFile, DiskError>
@@ -47,6 +53,8 @@ export class Disk extends Context.Service<Disk, {
   readonly readText: (path: string) => Effect.Effect<string | undefined, DiskError>
   /** Replaces a file: readers see the old text or the new one, also after a crash. */
   readonly writeText: (path: string, text: string) => Effect.Effect<void, DiskError>
+  /** Space for files of a directory: what is left, and how much there is in all. */
+  readonly space: (directory: string) => Effect.Effect<DiskSpace, DiskError>
   /** Completes once files created, renamed and removed in a directory before are so after a loss of power, too. */
   readonly syncDirectory: (directory: string) => Effect.Effect<void, DiskError>
 }>()("effect-nsq/storage/Disk") {}

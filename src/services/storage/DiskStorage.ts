@@ -10,6 +10,7 @@ import * as Catalogue from "./Catalogue.ts"
 import { Disk } from "./Disk.ts"
 import * as DiskQueue from "./DiskQueue.ts"
 import { MetadataFile } from "./MetadataFile.ts"
+import { Reserve } from "./Reserve.ts"
 import { Storage, StorageError } from "./Storage.ts"
 import { StorageHealth } from "./StorageHealth.ts"
 
@@ -18,6 +19,9 @@ import { StorageHealth } from "./StorageHealth.ts"
  * delivered again after `kill -9`, so it is short; it grows with the number of queues that the last round recorded.
  */
 const pauseMillis = (queues: number): number => 5 + queues / 20
+
+/** How often a full disk is looked at for space. */
+const maintainEvery = Duration.seconds(1)
 
 /** Queues that sync or record their state at a time. */
 const queuesAtOnce = 16
@@ -31,9 +35,11 @@ const minSyncTimeoutMillis = 10
 export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
   Storage,
   Effect.gen(function*() {
-    const disk = yield* Disk
+    const rawDisk = yield* Disk
     const turns = yield* Turns
     const { dataPath, maxBytesPerFile, maxMsgSize, syncEvery, syncTimeout } = yield* NsqdOptions
+    const reserve = new Reserve(rawDisk, dataPath === "" ? "." : dataPath)
+    const { disk } = reserve
     const health = new StorageHealth()
     const metadataFile = new MetadataFile(disk, dataPath, turns, health)
     /** Queues in use: they are synced, and close their files once they are not used any more. */
@@ -73,21 +79,26 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       Effect.forkScoped
     )
 
+    /** Records what was finished; returns the queues that it recorded. */
     const saveStates = Effect.suspend(() => {
       const queues = Array.from(changed)
       hasChanged.closeUnsafe()
       changed.clear()
       const save = Effect.forEach(queues, (queue) => queue.saveState(), { concurrency: queuesAtOnce, discard: true })
-      return save.pipe(
-        // Beside the next round: removing files and writing checksums wait for a sync under way.
-        Effect.andThen(Effect.sync(() => queues.forEach((queue) => void fork(queue.tidy())))),
-        Effect.andThen(Effect.sleep(pauseMillis(queues.length)))
-      )
+      return Effect.as(save, queues)
     })
-    yield* Effect.andThen(hasChanged.await, saveStates).pipe(
+    yield* hasChanged.await.pipe(
+      Effect.andThen(saveStates),
+      Effect.flatMap((queues) => {
+        // Beside the next round: removing files and writing checksums wait for a sync under way.
+        for (const queue of queues) fork(queue.tidy())
+        return Effect.sleep(pauseMillis(queues.length))
+      }),
       Effect.forever,
       Effect.forkScoped
     )
+
+    yield* reserve.maintain.pipe(Effect.andThen(Effect.sleep(maintainEvery)), Effect.forever, Effect.forkScoped)
 
     /** Loaded by whatever comes first, before anything is written. */
     const catalogue = yield* Effect.cached(
@@ -118,7 +129,16 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       loadMetadata: Effect.andThen(catalogue, metadataFile.load),
       saveMetadata: (current) => Effect.andThen(catalogue, metadataFile.save(current)),
       recordCreation: (queue, register) => metadataFile.create(queue, register),
-      health: Effect.sync(() => health.summary)
+      refusal: () => reserve.refusal,
+      prepareStop: Effect.suspend(() => {
+        if (reserve.refusal === undefined) return reserve.beginStop
+        const makeSpace = Effect.flatMap(
+          saveStates,
+          (queues) => Effect.forEach(queues, (queue) => queue.tidy(), { concurrency: queuesAtOnce, discard: true })
+        )
+        return Effect.andThen(reserve.beginStop, makeSpace)
+      }),
+      health: Effect.sync(() => health.summary ?? reserve.refusal)
     })
   })
 )

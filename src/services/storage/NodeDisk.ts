@@ -128,6 +128,11 @@ const disk = Disk.of({
         Fs.readFile(path, "utf8", (error, text) => error?.code === "ENOENT" ? done(null, undefined) : done(error, text))
     ),
   writeText,
+  space: (directory) =>
+    Effect.map(
+      call<Fs.StatsFs>("statfs", directory, (done) => Fs.statfs(directory, done)),
+      ({ bavail, blocks, bsize }) => ({ free: bavail * bsize, total: blocks * bsize })
+    ),
   syncDirectory
 })
 

@@ -71,6 +71,10 @@ export class Storage extends Context.Service<Storage, {
     queue: string,
     register: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | StorageError, R>
+  /** Why nothing may be published, not even what fits into memory: the disk is full. `undefined` while there is space. */
+  readonly refusal: () => string | undefined
+  /** The broker stops: frees what it can for the messages that are only in memory, which may use all space from now on. */
+  readonly prepareStop: Effect.Effect<void>
   /** Why a queue's last operation failed, naming its file; `undefined` while all queues work. */
   readonly health: Effect.Effect<string | undefined>
 }>()("effect-nsq/storage/Storage") {
@@ -91,6 +95,8 @@ export class Storage extends Context.Service<Storage, {
       loadMetadata: Effect.sync(() => saved),
       saveMetadata: (current) => Effect.sync(() => void (saved = current())),
       recordCreation: (_, register) => register,
+      refusal: () => undefined,
+      prepareStop: Effect.void,
       health: Effect.undefined
     }
   })
