@@ -119,6 +119,12 @@ export class MessageBatch {
     return new MessageBatch(records.count, bodyBytes, deferMillis, ledger, undefined, records, 0n, undefined, undefined)
   }
 
+  /** `count` message frames that lie one after another in a buffer of their own. */
+  static ofFrames(frames: Buffer, count: number): MessageBatch {
+    const bodyBytes = frames.length - count * messageFrameHeaderSize
+    return new MessageBatch(count, bodyBytes, 0, undefined, undefined, undefined, 0n, undefined, frames)
+  }
+
   /** The message at `position` of `frames`, copied, so that it may wait long, change its attempts and let go of its batch. */
   single(position: number): MessageBatch {
     const { frames } = this

@@ -83,6 +83,7 @@ export class Channel {
     this.backlog = new Backlog(label, settings.memQueueSize, backend, this.work)
     this.distribution = new Distribution(this.backlog, settings.topologyAware, random)
     this.outstanding = new Outstanding(label, this.members, alarms, turns, {
+      room: () => this.room(),
       enqueue: (batch) => this.enqueue(batch),
       wake: () => this.wake()
     })
@@ -288,7 +289,7 @@ export class Channel {
 
   // ---- messages coming back
 
-  /** A message that is already the channel's waits again: in memory, or on disk when memory is full. */
+  /** Messages that are already the channel's wait again: in memory, or on disk when memory is full. */
   private enqueue(batch: MessageBatch): void {
     if (this.room() > 0) this.backlog.memory.push(wholeBatch(batch))
     else if (this.backlog.hasDisk) this.backlog.spill(batch)

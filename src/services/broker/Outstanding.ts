@@ -13,6 +13,7 @@ import type { Alarms, Sleeper } from "./Alarms.ts"
 import { DeferredQueue } from "./DeferredQueue.ts"
 import { InFlight } from "./InFlight.ts"
 import type { InputMark } from "./Input.ts"
+import { ReturnedMessages } from "./ReturnedMessages.ts"
 import type { Subscription } from "./Subscription.ts"
 
 /** Messages of one turn that come back from consumers that have left, or are let go of. */
@@ -20,7 +21,9 @@ const sliceMax = 1024
 
 /** What happens to messages that come back. */
 export interface Returns {
-  /** A message waits again; `wake` follows. */
+  /** How many messages may wait again in memory; 0 or less for none. */
+  readonly room: () => number
+  /** Messages wait again, no more than there is room for, or one; `wake` follows. */
   readonly enqueue: (batch: MessageBatch) => void
   /** Messages wait again, or are about to. */
   readonly wake: () => void
@@ -92,22 +95,26 @@ export class Outstanding implements Sleeper {
 
   /** The next slice of what consumers that have gone had in flight. */
   takeLeaving(untilTimeout: boolean): void {
-    for (let left = sliceMax; left > 0 && this.leaving.length > 0; left--) {
+    for (let left = sliceMax; left > 0 && this.leaving.length > 0;) {
       const inFlight = this.leaving[0]!
-      const slot = inFlight.oldest
-      if (slot < 0) this.leaving.shift()
-      else if (untilTimeout) this.orphan(inFlight, slot)
-      else this.giveBack(inFlight, slot)
+      if (untilTimeout) left -= this.orphan(inFlight, left)
+      else left -= this.giveBack(inFlight, Infinity, left)
+      if (inFlight.size === 0) this.leaving.shift()
     }
   }
 
-  private orphan(inFlight: InFlight, slot: number): void {
-    const batch = inFlight.batchAt(slot)
-    const deadline = inFlight.deadlineAt(slot)
-    this.orphans ??= new InFlight()
-    this.orphans.add(batch, batch.frames, inFlight.positionAt(slot), inFlight.deliveredAtOf(slot), deadline)
-    inFlight.remove(slot)
-    this.watch(deadline)
+  private orphan(inFlight: InFlight, most: number): number {
+    const orphans = this.orphans ??= new InFlight()
+    let count = 0
+    for (let slot = inFlight.oldest; slot >= 0 && count < most; slot = inFlight.oldest) {
+      const batch = inFlight.batchAt(slot)
+      const deadline = inFlight.deadlineAt(slot)
+      orphans.add(batch, batch.frames, inFlight.positionAt(slot), inFlight.deliveredAtOf(slot), deadline)
+      inFlight.remove(slot)
+      this.watch(deadline)
+      count++
+    }
+    return count
   }
 
   /** Takes a message out of flight as a message of its own, ready to be delivered once more. */
@@ -118,8 +125,33 @@ export class Outstanding implements Sleeper {
     return single
   }
 
-  private giveBack(inFlight: InFlight, slot: number): void {
-    this.returns.enqueue(this.takeBack(inFlight, slot))
+  /** Gives back at most `most` messages with a deadline up to `until`; returns how many. */
+  private giveBack(inFlight: InFlight, until: number, most: number): number {
+    let count = 0
+    while (count < most && inFlight.size > 0 && inFlight.earliest <= until) {
+      const batch = this.takeBackSome(inFlight, until, Math.min(most - count, this.returns.room()))
+      count += batch.count
+      this.returns.enqueue(batch)
+    }
+    return count
+  }
+
+  /** Takes back at least one message, and others with it, at most `most`. */
+  private takeBackSome(inFlight: InFlight, until: number, most: number): MessageBatch {
+    let slot = inFlight.oldest
+    let batch = inFlight.batchAt(slot)
+    let position = inFlight.positionAt(slot)
+    if (most < 2 || !ReturnedMessages.accepts(batch, position)) return this.takeBack(inFlight, slot)
+    const returned = new ReturnedMessages(most, batch.frames.readInt32BE(position) + 4)
+    while (returned.add(batch, position)) {
+      inFlight.remove(slot)
+      slot = inFlight.oldest
+      if (slot < 0 || returned.count === most || inFlight.earliest > until) break
+      batch = inFlight.batchAt(slot)
+      position = inFlight.positionAt(slot)
+      if (!ReturnedMessages.accepts(batch, position)) break
+    }
+    return returned.toBatch()
   }
 
   /** Takes everything back, to be stored. */
@@ -218,11 +250,8 @@ export class Outstanding implements Sleeper {
   }
 
   private expireFrom(inFlight: InFlight, until: number, most: number): number {
-    let count = 0
-    for (; count < most && inFlight.earliest <= until; count++) {
-      this.timeoutCount++
-      this.giveBack(inFlight, inFlight.oldest)
-    }
+    const count = this.giveBack(inFlight, until, most)
+    this.timeoutCount += count
     return count
   }
 }
