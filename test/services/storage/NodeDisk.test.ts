@@ -61,4 +61,17 @@ describe("NodeDisk", () => {
       assert.deepStrictEqual([error.code, error.text], ["ENOSPC", "no space left on device"])
       yield* full.close
     }).pipe(Effect.provide(layer)))
+
+  it.live("reads a text of any size, whole", () =>
+    Effect.gen(function*() {
+      const disk = yield* Disk
+      const folder = yield* directory
+      for (const size of [0, 1, 4095, 4096, 4097, 20_480, 20_481, 300_000]) {
+        const text = "é".repeat(size >> 1) + "x".repeat(size & 1)
+        yield* disk.writeText(`${folder}/text`, text)
+        assert.strictEqual(yield* disk.readText(`${folder}/text`), text)
+      }
+      assert.isAbove((yield* disk.space(folder)).total, 0)
+      yield* disk.syncDirectory(folder)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
 })
