@@ -153,7 +153,7 @@ describe("a daemon in trouble", () => {
       Effect.gen(function*() {
         // Not even root can create files there.
         const { log } = yield* Effect.flip(Daemon.start("/proc"))
-        assert.match(log, /FATAL: failed to persist metadata - open \/proc\/nsqd\.dat\./)
+        assert.match(log, /FATAL: failed to persist metadata - open \/proc\/nsqd\.journal\.dat: /)
       }).pipe(Effect.scoped),
     timeout
   )
