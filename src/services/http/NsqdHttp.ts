@@ -88,9 +88,12 @@ const makeHandler: Effect.Effect<
 /** Plain HTTP where TLS is required: the answer says where to go, whatever the request. */
 const tlsRequired =
   (addresses: ListenAddresses["Service"]): HttpServer.ServerSettings["onRequest"] => (incoming, outgoing) => {
+    // What else the client sends is not read: the connection ends, and the client must know that it cannot use it again.
+    if (!incoming.complete) {
+      outgoing.shouldKeepAlive = false
+      outgoing.once("finish", () => incoming.socket.destroySoon())
+    }
     HttpResponse.send(outgoing, HttpResponse.tlsRequired(addresses.httpsPort))
-    // What else the client sends is of no interest.
-    if (!incoming.complete) outgoing.once("finish", () => incoming.socket.destroySoon())
   }
 
 /** As in NSQ, HTTPS is for the network: a path is a mistake. */
