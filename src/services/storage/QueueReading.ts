@@ -76,7 +76,8 @@ export class QueueReading {
       const count = starts.length - 1
       const size = starts[count]!
       positions.goTo(offset + size)
-      positions.waiting = Math.max(0, positions.waiting - count)
+      // Metadata of NSQ's nsqd after a kill may have counted too many.
+      positions.waiting = positions.hasMore ? Math.max(0, positions.waiting - count) : 0
       const ledger = new OutstandingRun(queue, file, offset, starts)
       activity.addRun(ledger)
       queue.noteChange()

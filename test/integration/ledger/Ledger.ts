@@ -311,7 +311,12 @@ export class Ledger {
     if (age <= this.windowMillis) return
     this.staleDuplicates++
     const name = this.nameOf(this.topicOf.get(row), channel)
-    this.note("stale", `message ${row} came again on ${name}, finished ${Math.round(age)} ms before kill ${life}`)
+    this.note(
+      "stale",
+      `message ${row} came again on ${name}, finished ${Math.round(age)} ms before kill ${life}, came after kill ${
+        this.currentLife - 1
+      }, published before kill ${this.publishedIn.get(row)}`
+    )
   }
 
   /** Keeps the first few examples of each kind. */

@@ -48,6 +48,16 @@ describe("opening a disk queue", () => {
       assert.deepStrictEqual(numbers, [...range(0, 14), 999])
     }).pipe(Effect.provide(layer)))
 
+  it.effect("whose metadata counts too many messages has none once all are read", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      disk.put(file(0), bytesOf(0, 10))
+      disk.put(metadata, `5000\n0,0\n0,${10 * recordSize}\n`)
+      const { queue } = yield* open()
+      const run = (yield* queue.read(10 * recordSize))!
+      assert.deepStrictEqual([run.count, queue.depth], [10, 0])
+    }).pipe(Effect.provide(layer)))
+
   it.effect("without metadata reads all its files again", () =>
     Effect.gen(function*() {
       const { depth, numbers } = yield* takeOver({ [file(5)]: bytesOf(0, 4), [file(7)]: bytesOf(4, 6) })

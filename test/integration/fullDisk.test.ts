@@ -1,0 +1,129 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import { ChannelName } from "../../src/protocol/Names.ts"
+import { bundledNsqd } from "./bundled.ts"
+import { body, type Client, connect, text, topic } from "./client.ts"
+import * as Daemon from "./daemon.ts"
+import { type SmallDisk, smallDisk } from "./smallDisk.ts"
+
+const nsqd = bundledNsqd()
+const timeout = 60_000
+const diskBytes = 8 * 1024 * 1024
+const bodyBytes = 10_000
+const channel = ChannelName.make("c")
+const sub = { _tag: "SUB", topic, channel } as const
+
+/** Numbered messages, and which of them were acknowledged. */
+class Published {
+  readonly open = new Set<string>()
+  private next = 0
+
+  message(): string {
+    return `${this.next++}:`.padEnd(bodyBytes, "x")
+  }
+}
+
+const start = (disk: SmallDisk, flags: ReadonlyArray<string>) =>
+  Daemon.start(disk.path, ["--mem-queue-size=0", "--sync-every=1", ...flags], { command: disk.on(nsqd.command()) })
+
+/** Publishes until the disk is full, over TCP and then over HTTP; what was refused must say so. */
+const fill = Effect.fnUntraced(function*(daemon: Daemon.Daemon, published: Published) {
+  let publisher = yield* connect(daemon)
+  let refusals = 0
+  while (refusals < 3) {
+    const message = published.message()
+    const answer = yield* publisher.ask({ _tag: "PUB", topic, body: body(message) })
+    if (answer === "OK") published.open.add(message)
+    else {
+      assert.match(answer, /^E_PUB_FAILED PUB failed .*no space left on device/)
+      // The error is one that ends the connection.
+      assert.strictEqual(yield* publisher.answer, "closed")
+      publisher = yield* connect(daemon)
+      refusals++
+    }
+  }
+  const refused = yield* Daemon.http(daemon, "/pub?topic=test", published.message())
+  assert.strictEqual(refused.status, 503)
+  assert.notInclude(refused.body, "EXITING")
+  const ping = yield* Daemon.http(daemon, "/ping")
+  assert.strictEqual(ping.status, 500)
+  assert.match(ping.body, /no space left on device/)
+})
+
+/** Takes and finishes messages until every acknowledged one has come. */
+const drain = Effect.fnUntraced(function*(consumer: Client, { open }: Published) {
+  yield* consumer.send({ _tag: "RDY", count: 50 })
+  while (open.size > 0) {
+    const message = yield* consumer.message
+    open.delete(text(message))
+    yield* consumer.send({ _tag: "FIN", id: message.id })
+  }
+})
+
+const subscribed = Effect.fnUntraced(function*(daemon: Daemon.Daemon) {
+  const consumer = yield* connect(daemon)
+  assert.strictEqual(yield* consumer.ask(sub), "OK")
+  return consumer
+})
+
+/** Publishes until a message is accepted: the files of those that were read go one by one. */
+const publishAgain = (daemon: Daemon.Daemon, published: Published) =>
+  Effect.gen(function*() {
+    const message = published.message()
+    const { body, status } = yield* Daemon.http(daemon, "/pub?topic=test", message)
+    if (status !== 200) return yield* Effect.fail(body)
+    published.open.add(message)
+  }).pipe(Effect.retry(Schedule.max([Schedule.spaced("50 millis"), Schedule.recurs(200)])))
+
+const stops = {
+  "SIGTERM": (daemon: Daemon.Daemon) =>
+    Effect.gen(function*() {
+      yield* daemon.signal("SIGTERM")
+      assert.strictEqual(yield* daemon.exited, 0)
+    }),
+  "kill -9": (daemon: Daemon.Daemon) => Effect.andThen(daemon.signal("SIGKILL"), daemon.exited)
+}
+
+describe.each([
+  { files: "large files", flags: [] },
+  { files: "small files", flags: ["--max-bytes-per-file=1000000"] }
+])("a daemon on a full disk with $files", ({ flags }) => {
+  it.live(
+    "refuses publishes, lets consumers drain it, and accepts publishes again without a restart",
+    () =>
+      Effect.gen(function*() {
+        const disk = yield* smallDisk(diskBytes)
+        const daemon = yield* start(disk, flags)
+        const consumer = yield* subscribed(daemon)
+        const published = new Published()
+        for (let round = 0; round < 2; round++) {
+          yield* fill(daemon, published)
+          assert.isAbove(published.open.size, 100)
+          yield* drain(consumer, published)
+          yield* publishAgain(daemon, published)
+          yield* drain(consumer, published)
+        }
+        assert.deepStrictEqual(yield* Daemon.http(daemon, "/ping"), { status: 200, body: "OK" })
+      }).pipe(Effect.scoped),
+    timeout
+  )
+
+  it.live.each(Object.entries(stops))(
+    "has every acknowledged message after %s and a start on the full disk",
+    ([, stop]) =>
+      Effect.gen(function*() {
+        const disk = yield* smallDisk(diskBytes)
+        const published = new Published()
+        yield* Effect.scoped(Effect.gen(function*() {
+          const daemon = yield* start(disk, flags)
+          yield* subscribed(daemon)
+          yield* fill(daemon, published)
+          yield* stop(daemon)
+        }))
+        const daemon = yield* start(disk, flags)
+        yield* drain(yield* subscribed(daemon), published)
+        yield* publishAgain(daemon, published)
+      }).pipe(Effect.scoped),
+    timeout
+  )
+})

@@ -1,0 +1,40 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { buildNsqd } from "./ledger/build.ts"
+import * as Cycles from "./ledger/cycles.ts"
+
+const timeout = 180_000
+
+const nsqd = Effect.acquireRelease(Effect.promise(buildNsqd), ({ remove }) => Effect.sync(remove))
+
+/** Kills the daemon under load; a failure names its seed, with which `killCycles.ts` repeats the load. */
+const run = Effect.fnUntraced(function*(variant: Cycles.Variant, cycles: number) {
+  const { command } = yield* nsqd
+  const seed = Math.floor(Math.random() * 2 ** 31)
+  const summary = yield* Effect.promise(() => Cycles.runCycles({ command, cycles, seed, variant, backlog: 0 }))
+  const told = JSON.stringify(summary, undefined, 2)
+  assert.isAbove(summary.finished, 1000, told)
+  assert.strictEqual(summary.lost, 0, told)
+  assert.strictEqual(summary.wrongBodies, 0, told)
+  assert.strictEqual(summary.changedIds, 0, told)
+  assert.strictEqual(summary.duplicatesWithoutRestart, 0, told)
+  assert.isBelow(summary.duplicatesPercent, 1, told)
+  assert.deepStrictEqual(summary.refused, [], told)
+  assert.strictEqual(summary.deliveriesAfterCleanStop, 0, told)
+  assert.strictEqual(summary.exitCode, 0, told)
+  assert.strictEqual(summary.temporaryFilesLeft, 0, told)
+})
+
+describe("a daemon that is killed again and again under load", () => {
+  it.live(
+    "loses no acknowledged message and delivers almost none twice, when every message is synced",
+    () => Effect.scoped(run("sync-1", 20)),
+    timeout
+  )
+
+  it.live(
+    "loses no acknowledged message and delivers almost none twice, when its files are small and synced seldom",
+    () => Effect.scoped(run("small-files-2500", 10)),
+    timeout
+  )
+})

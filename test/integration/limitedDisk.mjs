@@ -1,0 +1,69 @@
+/**
+ * Loaded into a process before its program: a directory, LIMITED_DISK, that holds LIMITED_DISK_BYTES. Writes beyond that take
+ * what fits and then fail with ENOSPC, as on a full file system; every file takes whole blocks. It stands below `node:fs`, so
+ * that the program itself is the real one.
+ */
+import Fs from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
+import Path from "node:path"
+
+const directory = process.env.LIMITED_DISK ?? ""
+const limit = Number(process.env.LIMITED_DISK_BYTES)
+const blockBytes = 4096
+const { fstatSync, ftruncate, open, readdirSync, statSync, write, writev } = Fs
+
+/** Files of the directory that are open, by descriptor. */
+const opened = new Set()
+
+const blocks = (size) => Math.ceil(size / blockBytes) * blockBytes
+
+const sizeOf = (name) => statSync(Path.join(directory, name), { throwIfNoEntry: false })?.size ?? 0
+
+const used = () => readdirSync(directory).reduce((sum, name) => sum + blocks(sizeOf(name)), 0)
+
+const full = (syscall) =>
+  Object.assign(new Error(`ENOSPC: no space left on device, ${syscall}`), { errno: -28, code: "ENOSPC", syscall })
+
+/** How many of `length` bytes at `position` of a file still fit. */
+const fitting = (fd, length, position) => {
+  const { size } = fstatSync(fd)
+  const end = blocks(size) + limit - used()
+  return Math.max(0, Math.min(length, end - position))
+}
+
+Fs.open = (path, ...rest) => {
+  const done = rest.pop()
+  const inside = Path.dirname(Path.resolve(String(path))) === directory
+  open(path, ...rest, (error, fd) => {
+    if (error === null && inside) opened.add(fd)
+    done(error, fd)
+  })
+}
+
+Fs.write = (fd, bytes, offset, length, position, done) => {
+  if (!opened.has(fd)) return write(fd, bytes, offset, length, position, done)
+  const count = fitting(fd, length, position)
+  if (count === 0) return void process.nextTick(done, full("write"))
+  write(fd, bytes, offset, count, position, done)
+}
+
+Fs.writev = (fd, buffers, position, done) => {
+  if (!opened.has(fd)) return writev(fd, buffers, position, done)
+  const bytes = Buffer.concat(buffers)
+  Fs.write(fd, bytes, 0, bytes.length, position, done)
+}
+
+Fs.ftruncate = (fd, size, done) => {
+  const grows = opened.has(fd) && size > fstatSync(fd).size &&
+    blocks(size) - blocks(fstatSync(fd).size) > limit - used()
+  if (grows) return void process.nextTick(done, full("ftruncate"))
+  ftruncate(fd, size, done)
+}
+
+const { close } = Fs
+Fs.close = (fd, done) => {
+  opened.delete(fd)
+  close(fd, done)
+}
+
+syncBuiltinESMExports()
