@@ -3,11 +3,15 @@
  */
 import { Effect, Queue, Schema, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 
-const program = resolve(import.meta.dirname, "../../src/programs/nsqd.ts")
+/** The command that runs nsqd from its sources. */
+export const nsqd: ReadonlyArray<string> = [
+  process.execPath,
+  resolve(import.meta.dirname, "../../src/programs/nsqd.ts")
+]
 
 /** The daemon ended, or never started, while something was expected of it. */
 export class DaemonEnded extends Schema.TaggedError<DaemonEnded>()("DaemonEnded", { log: Schema.String }) {
@@ -44,11 +48,21 @@ const exitOf = (child: ChildProcess): Effect.Effect<number | null> =>
     return Effect.sync(() => void child.off("exit", exited))
   })
 
+/** Completes once no file of the directory has such a name. */
+export const removed = (directory: string, pattern: RegExp): Effect.Effect<void> =>
+  Effect.flatMap(
+    Effect.promise(() => readdir(directory)),
+    (names) =>
+      names.some((name) => pattern.test(name)) ? Effect.delay(removed(directory, pattern), "20 millis") : Effect.void
+  )
+
 /** What a daemon runs with beside its flags. */
 export interface Surroundings {
   /** Free ports by default. */
   readonly tcpPort?: number
   readonly httpPort?: number
+  /** The command that runs nsqd; its sources by default. */
+  readonly command?: ReadonlyArray<string>
   /** The most descriptors the process may have; the limit of the test's own process by default. */
   readonly openFiles?: number
 }
@@ -56,16 +70,15 @@ export interface Surroundings {
 export const start = Effect.fnUntraced(function*(
   dataPath: string,
   flags: ReadonlyArray<string> = [],
-  { httpPort = 0, openFiles, tcpPort = 0 }: Surroundings = {}
+  { command = nsqd, httpPort = 0, openFiles, tcpPort = 0 }: Surroundings = {}
 ): Effect.fn.Return<Daemon, DaemonEnded, Scope.Scope> {
   let log = ""
   const lines = yield* Queue.unbounded<string>()
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const addresses = [`--tcp-address=127.0.0.1:${tcpPort}`, `--http-address=127.0.0.1:${httpPort}`]
-      const command = [process.execPath, program, ...addresses, `--data-path=${dataPath}`, ...flags]
       const limited = openFiles === undefined ? [] : ["sh", "-c", `ulimit -n ${openFiles}; exec "$@"`, "sh"]
-      const [executable = "", ...rest] = [...limited, ...command]
+      const [executable = "", ...rest] = [...limited, ...command, ...addresses, `--data-path=${dataPath}`, ...flags]
       const started = spawn(executable, rest, { stdio: ["ignore", "ignore", "pipe"] })
       started.stderr.setEncoding("utf8").on("data", (text: string) => {
         log += text

@@ -10,7 +10,7 @@ import Path from "node:path"
 const directory = process.env.LIMITED_DISK ?? ""
 const limit = Number(process.env.LIMITED_DISK_BYTES)
 const blockBytes = 4096
-const { fstatSync, ftruncate, open, readdirSync, statSync, write, writev } = Fs
+const { fstatSync, ftruncate, open, readdirSync, statfs, statSync, write, writev } = Fs
 
 /** Files of the directory that are open, by descriptor. */
 const opened = new Set()
@@ -58,6 +58,15 @@ Fs.ftruncate = (fd, size, done) => {
     blocks(size) - blocks(fstatSync(fd).size) > limit - used()
   if (grows) return void process.nextTick(done, full("ftruncate"))
   ftruncate(fd, size, done)
+}
+
+Fs.statfs = (path, ...rest) => {
+  const done = rest.pop()
+  statfs(path, ...rest, (error, stats) => {
+    if (error !== null || Path.resolve(String(path)) !== directory) return done(error, stats)
+    const free = Math.max(0, Math.floor((limit - used()) / blockBytes))
+    done(null, Object.assign(stats, { bsize: blockBytes, blocks: limit / blockBytes, bfree: free, bavail: free }))
+  })
 }
 
 const { close } = Fs

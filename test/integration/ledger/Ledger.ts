@@ -81,9 +81,12 @@ export interface Report {
   readonly lostAfterRequeue: number
   /** Acknowledged DPUBs that did not arrive on some channel. */
   readonly deferredLost: number
-  /** Delivered again after a restart although a FIN had been sent. */
+  /** Delivered again after a restart although the daemon had carried out their FIN. */
   readonly duplicates: number
+  /** Of all deliveries. */
   readonly duplicatesPercent: number
+  /** Delivered again after a restart although a FIN had been sent, of which nobody knows whether the daemon had received it. */
+  readonly unconfirmed: number
   /** Of these, how many had been confirmed longer than the window before the kill. */
   readonly staleDuplicates: number
   /** Of these, how many came twice after one restart: a queue holds the message twice. */
@@ -108,6 +111,7 @@ export class Ledger {
   private staleDuplicates = 0
   private duplicatesWithoutRestart = 0
   private secondCopies = 0
+  private unconfirmed = 0
   private wrongBodies = 0
   private changedIds = 0
   private readonly duplicatesByAge = ageLimits.map(() => 0)
@@ -258,6 +262,7 @@ export class Ledger {
       deferredLost,
       duplicates: this.duplicates,
       duplicatesPercent: this.deliveries === 0 ? 0 : Math.round(this.duplicates / this.deliveries * 100_000) / 1000,
+      unconfirmed: this.unconfirmed,
       staleDuplicates: this.staleDuplicates,
       secondCopies: this.secondCopies,
       duplicatesWithoutRestart: this.duplicatesWithoutRestart,
@@ -301,22 +306,17 @@ export class Ledger {
       return this.note("twice", `message ${row} came twice on ${name} after restart ${life}`)
     }
     const age = (this.ends[life] ?? 0) - this.finishedAt.get(cell)
-    this.duplicates++
     if (!confirmed) {
-      this.duplicatesByAge[0] = (this.duplicatesByAge[0] ?? 0) + 1
+      this.unconfirmed++
       return
     }
+    this.duplicates++
     const bucket = ageLimits.findIndex((limit) => age < limit)
     this.duplicatesByAge[bucket] = (this.duplicatesByAge[bucket] ?? 0) + 1
     if (age <= this.windowMillis) return
     this.staleDuplicates++
     const name = this.nameOf(this.topicOf.get(row), channel)
-    this.note(
-      "stale",
-      `message ${row} came again on ${name}, finished ${Math.round(age)} ms before kill ${life}, came after kill ${
-        this.currentLife - 1
-      }, published before kill ${this.publishedIn.get(row)}`
-    )
+    this.note("stale", `message ${row} came again on ${name}, finished ${Math.round(age)} ms before kill ${life}`)
   }
 
   /** Keeps the first few examples of each kind. */

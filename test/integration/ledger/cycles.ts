@@ -142,7 +142,7 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
     startMillis.push(ports.milliseconds)
     const life: Life = { stopped: false, refused }
     const running = load(optionsOf(ports), life)
-    await delay(random.chance(0.2) ? random.between(0, 50) : random.between(100, 1200))
+    await delay(random.chance(0.2) ? random.between(0, 50) : random.between(100, 2500))
     life.stopped = true
     if (program.child.exitCode !== null) throw new Error(`nsqd ended by itself:\n${program.log}`)
     ledger.endLife()
@@ -150,7 +150,7 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
     await Promise.all(running)
     if ((cycle + 1) % 10 === 0) {
       const { acknowledged, duplicates } = ledger.report()
-      progress?.(`cycle ${cycle + 1}: ${acknowledged} acknowledged, ${ledger.open} open, ${duplicates} again`)
+      progress?.(`cycle ${cycle + 1}: ${acknowledged} acknowledged, ${ledger.open} open, ${duplicates} duplicates`)
     }
   }
 
