@@ -1,6 +1,7 @@
 /**
  * The state of a disk queue beyond NSQ's three lines of metadata: which messages behind the read position are not settled
- * yet. A state file has two slots of fixed size that are written in place by turns, so that one of them is always whole.
+ * yet. A state file has two slots of fixed size that are written in place by turns, so that one of them is always whole. A
+ * slot that has no space for all ranges joins some of them, and has an extension behind the slots with the exact ones.
  * Pure; `services/storage/StateFile` does the reading and writing. docs/operations.md describes it.
  */
 import { crc32 } from "node:zlib"
@@ -19,6 +20,8 @@ export interface QueueState {
   readonly sequence: number
   /** Whether the writer waited until the disk had the slot. */
   readonly isSynced: boolean
+  /** Whether the extension of this sequence number has more exact ranges. */
+  readonly isExtended: boolean
   /** Messages that are not settled. */
   readonly depth: number
   /** Every message before this position is settled, except for those in `unsettled`. */
@@ -43,8 +46,10 @@ const magic = 0x4e535153
 const version = 1
 const textBytes = 128
 const unknownText = 0xff
-const isSyncedAt = 42
-const metadataAt = isSyncedAt + 1
+const flagsAt = 42
+const syncedFlag = 1
+const extendedFlag = 2
+const metadataAt = flagsAt + 1
 const previousAt = metadataAt + 1 + textBytes
 const rangesAt = previousAt + 1 + textBytes
 const rangeBytes = 18
@@ -66,6 +71,22 @@ const readText = (bytes: Buffer, at: number): string | undefined => {
   return length === unknownText ? undefined : bytes.toString("latin1", at + 1, at + 1 + length)
 }
 
+const writeRanges = (bytes: Buffer, ranges: ReadonlyArray<QueueRange>, start: number): void => {
+  let at = start
+  for (const { file, from, to } of ranges) {
+    write48(bytes, file, at)
+    write48(bytes, from, at + 6)
+    write48(bytes, to, at + 12)
+    at += rangeBytes
+  }
+}
+
+const readRanges = (bytes: Buffer, count: number, start: number): ReadonlyArray<QueueRange> =>
+  Array.from({ length: count }, (_, i) => {
+    const at = start + i * rangeBytes
+    return { file: bytes.readUIntBE(at, 6), from: bytes.readUIntBE(at + 6, 6), to: bytes.readUIntBE(at + 12, 6) }
+  })
+
 /** One slot. The state must have at most `maxRanges` ranges (see `fitRanges`). */
 export const encodeSlot = (state: QueueState): Buffer => {
   const bytes = Buffer.alloc(slotSize)
@@ -77,17 +98,11 @@ export const encodeSlot = (state: QueueState): Buffer => {
   write48(bytes, state.read.offset, 24)
   write48(bytes, state.write.file, 30)
   write48(bytes, state.write.offset, 36)
-  bytes[isSyncedAt] = state.isSynced ? 1 : 0
+  bytes[flagsAt] = (state.isSynced ? syncedFlag : 0) | (state.isExtended ? extendedFlag : 0)
   writeText(bytes, state.metadata, metadataAt)
   writeText(bytes, state.previousMetadata, previousAt)
   bytes.writeUInt16BE(state.unsettled.length, rangesAt)
-  let at = rangesAt + 2
-  for (const range of state.unsettled) {
-    write48(bytes, range.file, at)
-    write48(bytes, range.from, at + 6)
-    write48(bytes, range.to, at + 12)
-    at += rangeBytes
-  }
+  writeRanges(bytes, state.unsettled, rangesAt + 2)
   bytes.writeUInt32BE(crc32(bytes.subarray(0, checksumAt)), checksumAt)
   return bytes
 }
@@ -97,20 +112,62 @@ export const decodeSlot = (bytes: Buffer): QueueState | undefined => {
   if (bytes.length < slotSize || bytes.readUInt32BE(0) !== magic || bytes.readUInt16BE(4) !== version) return undefined
   if (bytes.readUInt32BE(checksumAt) !== crc32(bytes.subarray(0, checksumAt))) return undefined
   const read48 = (at: number): number => bytes.readUIntBE(at, 6)
-  const count = bytes.readUInt16BE(rangesAt)
-  const unsettled = Array.from({ length: count }, (_, i): QueueRange => {
-    const at = rangesAt + 2 + i * rangeBytes
-    return { file: read48(at), from: read48(at + 6), to: read48(at + 12) }
-  })
+  const unsettled = readRanges(bytes, bytes.readUInt16BE(rangesAt), rangesAt + 2)
   return {
     sequence: read48(6),
-    isSynced: bytes[isSyncedAt] === 1,
+    isSynced: (bytes[flagsAt]! & syncedFlag) !== 0,
+    isExtended: (bytes[flagsAt]! & extendedFlag) !== 0,
     depth: read48(12),
     read: { file: read48(18), offset: read48(24) },
     write: { file: read48(30), offset: read48(36) },
     unsettled,
     metadata: readText(bytes, metadataAt),
     previousMetadata: readText(bytes, previousAt)
+  }
+}
+
+/** The exact form of a state whose slot had to join ranges. */
+export interface StateExtension {
+  readonly read: QueuePosition
+  readonly unsettled: ReadonlyArray<QueueRange>
+}
+
+/** An extension takes at most this many bytes. There are two, by turns, behind the slots. */
+export const extensionSize = 80 * 1024
+const extensionMagic = 0x4e535158
+const extensionCountAt = 24
+const extensionRangesAt = 28
+
+/** Ranges that fit into an extension. */
+export const maxExtendedRanges = Math.floor((extensionSize - extensionRangesAt - 4) / rangeBytes)
+
+/** Where the extension with that sequence number is in the state file. */
+export const extensionOffset = (sequence: number): number => slotCount * slotSize + (sequence % 2) * extensionSize
+
+/** The extension of the slot with that sequence number. It must have at most `maxExtendedRanges` ranges. */
+export const encodeExtension = (sequence: number, { read, unsettled }: StateExtension): Buffer => {
+  const bytes = Buffer.alloc(extensionRangesAt + unsettled.length * rangeBytes + 4)
+  bytes.writeUInt32BE(extensionMagic, 0)
+  bytes.writeUInt16BE(version, 4)
+  write48(bytes, sequence, 6)
+  write48(bytes, read.file, 12)
+  write48(bytes, read.offset, 18)
+  bytes.writeUInt32BE(unsettled.length, extensionCountAt)
+  writeRanges(bytes, unsettled, extensionRangesAt)
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, -4)), bytes.length - 4)
+  return bytes
+}
+
+/** `undefined` for one that is torn, damaged, or belongs to another slot. */
+export const decodeExtension = (bytes: Buffer, sequence: number): StateExtension | undefined => {
+  if (bytes.length < extensionRangesAt + 4 || bytes.readUInt32BE(0) !== extensionMagic) return undefined
+  if (bytes.readUInt16BE(4) !== version || bytes.readUIntBE(6, 6) !== sequence) return undefined
+  const count = bytes.readUInt32BE(extensionCountAt)
+  const end = extensionRangesAt + count * rangeBytes
+  if (end + 4 > bytes.length || bytes.readUInt32BE(end) !== crc32(bytes.subarray(0, end))) return undefined
+  return {
+    read: { file: bytes.readUIntBE(12, 6), offset: bytes.readUIntBE(18, 6) },
+    unsettled: readRanges(bytes, count, extensionRangesAt)
   }
 }
 

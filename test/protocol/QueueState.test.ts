@@ -1,9 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import {
+  decodeExtension,
   decodeSlot,
+  encodeExtension,
   encodeSlot,
+  extensionSize,
   fitRanges,
+  maxExtendedRanges,
   maxRanges,
   type QueueRange,
   type QueueState
@@ -16,6 +20,7 @@ const ranges = Schema.Array(Schema.Struct({ file: Schema.Literals([0, 1, 2]), fr
 const state: QueueState = {
   sequence: 7,
   isSynced: true,
+  isExtended: false,
   depth: 3,
   read: { file: 1, offset: 500 },
   write: { file: 2, offset: 10 },
@@ -34,6 +39,7 @@ describe("a slot of the state file", () => {
         ...state,
         sequence: a,
         isSynced: a % 2 === 0,
+        isExtended: b % 2 === 0,
         depth: b,
         read: { file: b, offset: c },
         write: { file: c, offset: a },
@@ -58,6 +64,29 @@ describe("a slot of the state file", () => {
     const unsettled = Array.from({ length: maxRanges }, (_, i) => ({ file: i, from: 0, to: 10 }))
     assert.deepStrictEqual(decodeSlot(encodeSlot({ ...state, unsettled }))?.unsettled, unsettled)
     assert.isAbove(maxRanges, 90)
+  })
+})
+
+describe("the extension of a slot", () => {
+  const extension = {
+    read: { file: 3, offset: 77 },
+    unsettled: Array.from({ length: maxExtendedRanges }, (_, i) => ({ file: 1, from: i * 100, to: i * 100 + 50 }))
+  }
+
+  it("has space for as many ranges as it promises", () => {
+    const bytes = encodeExtension(8, extension)
+    assert.isAtMost(bytes.length, extensionSize)
+    assert.deepStrictEqual(decodeExtension(bytes, 8), extension)
+    assert.deepStrictEqual(decodeExtension(Buffer.concat([bytes, Buffer.alloc(100)]), 8), extension)
+  })
+
+  it("does not count for another slot, nor when it is torn or damaged", () => {
+    const bytes = encodeExtension(8, extension)
+    assert.isUndefined(decodeExtension(bytes, 9))
+    assert.isUndefined(decodeExtension(bytes.subarray(0, -1), 8))
+    assert.isUndefined(decodeExtension(Buffer.alloc(extensionSize), 8))
+    bytes[5000]! ^= 1
+    assert.isUndefined(decodeExtension(bytes, 8))
   })
 })
 

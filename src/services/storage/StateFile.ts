@@ -14,9 +14,15 @@ import {
   stateFileName
 } from "../../protocol/DiskQueueFormat.ts"
 import {
+  decodeExtension,
   decodeSlot,
+  encodeExtension,
   encodeSlot,
+  extensionOffset,
+  extensionSize,
   fitRanges,
+  maxExtendedRanges,
+  maxRanges,
   type QueueRange,
   type QueueState,
   slotCount,
@@ -96,12 +102,19 @@ export class StateFile {
       const metadata = inventory.hasMetadata ? yield* this.disk.readText(this.metadataPath) : undefined
       this.metadata = metadata ?? ""
       if (!inventory.hasState) return { state: undefined, metadata }
-      const bytes = Buffer.alloc(slotCount * slotSize)
-      yield* Effect.acquireUseRelease(
+      const state = yield* Effect.acquireUseRelease(
         this.disk.open(this.statePath),
-        (file) => file.read(bytes, 0),
+        (file) => this.newest(file),
         (file) => file.close
       )
+      return { state, metadata }
+    })
+  }
+
+  private newest(file: DiskFile): Effect.Effect<QueueState | undefined, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const bytes = Buffer.alloc(slotCount * slotSize)
+      yield* file.read(bytes, 0)
       let state: QueueState | undefined
       for (let slot = 0; slot < slotCount; slot++) {
         const found = decodeSlot(bytes.subarray(slot * slotSize, (slot + 1) * slotSize))
@@ -110,7 +123,10 @@ export class StateFile {
         this.sequence = found.sequence
         this.syncedSlot = slot
       }
-      return { state, metadata }
+      if (state === undefined || !state.isExtended) return state
+      const extension = Buffer.alloc(extensionSize)
+      const length = yield* file.read(extension, extensionOffset(state.sequence))
+      return { ...state, ...decodeExtension(extension.subarray(0, length), state.sequence) }
     })
   }
 
@@ -118,7 +134,7 @@ export class StateFile {
   create(snapshot: Snapshot): Effect.Effect<void, DiskError> {
     return Effect.suspend(() => {
       const bytes = Buffer.alloc(slotCount * slotSize)
-      bytes.set(this.encode(snapshot, this.metadata, true), 0)
+      bytes.set(this.encode(snapshot, this.metadata, true, false), 0)
       this.syncedSlot = 0
       return Effect.acquireUseRelease(
         this.disk.create(this.statePath),
@@ -185,11 +201,12 @@ export class StateFile {
     })
   }
 
-  private encode(snapshot: Snapshot, metadata: string | undefined, isSynced: boolean): Buffer {
+  private encode(snapshot: Snapshot, metadata: string | undefined, isSynced: boolean, isExtended: boolean): Buffer {
     const { ranges, read } = fitRanges(snapshot.unsettled, snapshot.read)
     return encodeSlot({
       sequence: ++this.sequence,
       isSynced,
+      isExtended,
       depth: snapshot.depth,
       read,
       write: snapshot.write,
@@ -204,8 +221,21 @@ export class StateFile {
       const slot = 1 - this.syncedSlot
       const file = this.open?.state ?? (yield* this.disk.create(this.statePath))
       this.open = { ...this.open, state: file }
-      yield* file.write([this.encode(snapshot, text, isSynced)], slot * slotSize)
+      const isExtended = snapshot.unsettled.length > maxRanges && (yield* this.writeExtension(file, snapshot))
+      yield* file.write([this.encode(snapshot, text, isSynced, isExtended)], slot * slotSize)
       return { file, slot, sequence: this.sequence }
+    })
+  }
+
+  /** Before its slot, and not over the one of the slot before. The slot alone will do when the disk has no space for it. */
+  private writeExtension(file: DiskFile, snapshot: Snapshot): Effect.Effect<boolean> {
+    const { ranges, read } = fitRanges(snapshot.unsettled, snapshot.read, maxExtendedRanges)
+    if (ranges.length <= maxRanges) return Effect.succeed(false)
+    const sequence = this.sequence + 1
+    const bytes = encodeExtension(sequence, { read, unsettled: ranges })
+    return Effect.match(file.write([bytes], extensionOffset(sequence)), {
+      onSuccess: () => true,
+      onFailure: () => false
     })
   }
 

@@ -76,6 +76,23 @@ describe("DiskQueue", () => {
       assert.deepStrictEqual(yield* drain((yield* open()).queue), [0, ...range(410, 500)])
     }).pipe(Effect.provide(layer)))
 
+  it.effect("knows after the process is killed what was finished between thousands of messages that are held", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const opened = yield* open({ syncEvery: 1_000_000, maxBytesPerFile: 1_000_000 })
+      yield* opened.queue.append([recordsOf(range(0, 5000))])
+      // Each other message is held, in several rounds of recording.
+      for (let i = 0; i < 10; i++) {
+        const run = (yield* opened.queue.read(recordSize * 500))!
+        for (let index = 0; index < 500; index += 2) settle(run, index, index + 1)
+        yield* opened.saveState
+      }
+      disk.fail(() => "EIO")
+      yield* opened.close
+      disk.fail(undefined)
+      assert.deepStrictEqual(yield* drain((yield* open()).queue), range(0, 5000).filter((number) => number % 2 === 1))
+    }).pipe(Effect.provide(layer)))
+
   it.effect("records what was finished while publishers never pause", () =>
     Effect.gen(function*() {
       const disk = yield* Disk
