@@ -6,7 +6,7 @@ import { Context, Effect, Latch, Layer } from "effect"
 import { Disk, DiskError, type DiskFile } from "../services/storage/Disk.ts"
 
 /** What can fail, in the operating system's terms. `rename` includes replacing a text file. */
-export type DiskOperation = "open" | "read" | "write" | "fsync" | "truncate" | "rename" | "remove" | "list"
+export type DiskOperation = "open" | "read" | "write" | "fsync" | "truncate" | "rename" | "remove" | "list" | "statfs"
 
 /** Decides about an operation: the code of its failure, such as `ENOSPC` or `EIO`, or `undefined` to let it succeed. */
 export type Fault = (operation: DiskOperation, path: string) => string | undefined
@@ -150,7 +150,7 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
           return Effect.void
         }),
       space: (directory) =>
-        attempt("list", directory, () => ({ free: Math.max(0, capacity - used()), total: capacity })),
+        attempt("statfs", directory, () => ({ free: Math.max(0, capacity - used()), total: capacity })),
       syncDirectory: (directory) => attempt("fsync", directory, () => {})
     })
 
