@@ -49,6 +49,8 @@ export class Reserve {
   private readonly directory: string
   private readonly path: string
   private isHeld = false
+  /** How often the reserve was used: what failed before may succeed now. */
+  private uses = 0
   private full: DiskError | undefined
   private isStopping = false
 
@@ -138,6 +140,7 @@ export class Reserve {
         onFailure: () => Effect.succeed(false),
         onSuccess: () => {
           this.isHeld = false
+          this.uses++
           return Effect.as(Effect.logWarning(`DISK: using the reserve ${this.path}`), true)
         }
       })
@@ -158,12 +161,12 @@ export class Reserve {
       if (isRefused && isWrite && full !== undefined) {
         return Effect.fail(new DiskError({ operation: "write", path, code: full.code, text: full.text }))
       }
+      const { uses } = this
+      const isSpent = Effect.suspend(() => this.uses > uses ? Effect.succeed(true) : this.spend)
       return Effect.catchIf(operation, isFullError, (error) =>
         Effect.andThen(
           this.noteFull(error),
-          isRefused
-            ? Effect.fail(error)
-            : Effect.flatMap(this.spend, (spent) => spent ? operation : Effect.fail(error))
+          isRefused ? Effect.fail(error) : Effect.flatMap(isSpent, (spent) => spent ? operation : Effect.fail(error))
         ))
     })
   }

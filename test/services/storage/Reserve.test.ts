@@ -75,6 +75,23 @@ describe("the reserve", () => {
       yield* next.write([Buffer.alloc(kib)], 0)
     }).pipe(Effect.provide(layer)))
 
+  it.effect("is used by all writes that failed before it was", () =>
+    Effect.gen(function*() {
+      const faulty = yield* FaultyDisk
+      faulty.resize(2048 * kib)
+      const raw = yield* Disk
+      let looks = 0
+      // The second failure takes longer to look at than the first one.
+      const space = (path: string) =>
+        Effect.andThen(Effect.repeat(Effect.yieldNow, { times: 20 * looks++ }), raw.space(path))
+      const reserve = new Reserve(Disk.of({ ...raw, space }), "/data")
+      yield* reserve.maintain
+      faulty.put("/data/other", Buffer.alloc(1920 * kib))
+      const write = (name: string) => reserve.disk.writeText(`/data/${name}`, "x".repeat(8 * kib))
+      yield* Effect.all([write("nsqd.dat"), write("t.diskqueue.meta.dat")], { concurrency: "unbounded" })
+      assert.isFalse(faulty.files().has(reservePath))
+    }).pipe(Effect.provide(layer)))
+
   it.effect("takes a failure for a full disk only if the disk has no space", () =>
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
