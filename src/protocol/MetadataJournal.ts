@@ -20,7 +20,7 @@ const lineOf = /^(?:created (?<queue>\S+)|saved (?<checksum>[0-9a-f]{8}) (?<posi
 
 /**
  * The names of the queues created since nsqd.dat had this checksum. Empty for an nsqd.dat that the journal does not know:
- * somebody else has written it since. A last line without its end is ignored.
+ * another program has written it since. A last line without its end is ignored.
  */
 export const createdSince = (journal: string, checksum: number): ReadonlyArray<string> => {
   const expected = checksum.toString(16).padStart(8, "0")

@@ -44,7 +44,7 @@ const topicOf = (value: unknown): unknown => mapList(topicFields(value), "channe
 
 /**
  * The metadata in a file's text, read as Go reads it: keys in any case; what is missing or null is false, empty or 0. Fails
- * for what Go refuses. Names are not checked: whoever restores them skips the invalid ones, the empty name among them.
+ * for what Go refuses. Names are not checked: the broker skips invalid ones, including the empty name.
  */
 export const decodeNsqdMetadata = (text: string): Result.Result<NsqdMetadata, Schema.SchemaError> =>
   Result.flatMap(GoJson.parse(text), (value) => decode(mapList(metadataFields(value), "topics", topicOf)))

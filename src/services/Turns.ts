@@ -12,7 +12,7 @@ import { performance } from "node:perf_hooks"
 
 export interface Turns {
   /**
-   * Whether long work has used up its time in this round of the event loop, whoever did it. Looks at the clock: to be called
+   * Whether long work has used up its time in this round of the event loop, of all connections together. Reads the clock: call it
    * every few hundred steps, not in every step.
    */
   readonly isOver: () => boolean

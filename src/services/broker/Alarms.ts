@@ -19,7 +19,7 @@ export interface Sleeper {
   alarmAt: number
   /** Where it is in the heap; -1 for nowhere. */
   alarmPlace: number
-  /** The first of its deadlines; `Infinity` if there are none, or if it is closed. */
+  /** Its earliest deadline; `Infinity` without deadlines and after it is closed. */
   readonly earliestDeadline: () => number
   /** Deals with at most `most` messages that have become due; returns with how many. */
   readonly releaseDue: (now: number, most: number) => number

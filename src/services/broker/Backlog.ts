@@ -109,7 +109,7 @@ export class Backlog {
   // ---- from disk
 
   /**
-   * Fetches the next messages from disk; false when there are none after all. While the disk fails the result is false as
+   * Fetches the next messages from disk; false when the disk has no more. While the disk fails the result is false as
    * well, and the worker is called when it is time to try again.
    */
   get fetch(): Effect.Effect<boolean> {

@@ -3,7 +3,7 @@
  *
  * Hot path: parallel typed arrays with a free list, an open-addressing table from id to slot, and a linked list by deadline.
  * Adding, finding and removing a message allocates nothing. A deadline before the list's last one (messages at their longest
- * time in flight, consumers of different time-outs) goes to a heap instead: no order of deadlines costs more than a logarithm.
+ * time in flight, consumers with different timeouts) goes to a heap instead: no order of deadlines costs more than a logarithm.
  * All times are monotonic milliseconds.
  */
 import type { MessageKey } from "../../protocol/Message.ts"

@@ -43,7 +43,7 @@ export const run = Effect.fnUntraced(function*(
   const links = yield* FiberMap.make<string>()
   let named: ReadonlySet<string> = new Set()
 
-  /** Connects to an address as far as whoever named it may name it. */
+  /** Connects to an address if the server that announced it may announce it. */
   const openNamed = Effect.fnUntraced(function*(address: string) {
     const origin = yield* discovery.originOf(address)
     const isNamed = origin !== "configured"

@@ -21,7 +21,7 @@ export interface GuardRules {
   readonly allowedHosts: ReadonlyArray<string>
   /** Paths, in lower case, whose GET changes something. Browsers are refused there: they send GETs without asking anyone. */
   readonly changesByGet: (path: string) => boolean
-  /** The same for what starts something something costly or visible. A browser has to prove that the page is the daemon's own. */
+  /** The same for what starts something costly or visible. A browser has to prove that the page is the daemon's own. */
   readonly startsByGet: (path: string) => boolean
 }
 
