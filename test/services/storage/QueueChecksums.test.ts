@@ -69,12 +69,20 @@ const assertDelivered = (found: ReadonlyArray<{ number: number; bytes: string }>
   const untouched = range(0, count).filter((number) => !isTouched(number))
   for (const { bytes, number } of found) assert.strictEqual(bytes, recordOf(number))
   const numbers = found.map(({ number }) => number)
-  // A touched record may be intact: what is missing of it may look like what follows.
   assert.deepStrictEqual(numbers.filter((number) => !isTouched(number)), untouched)
   assert.strictEqual(new Set(numbers).size, numbers.length)
 }
 
 const end = varied.run.end
+
+/** The bytes that may be missing: cutting out other bytes can leave the same file, as where equal bytes follow each other. */
+const everyCut = (from: number, to: number): readonly [from: number, to: number] => {
+  const { bytes } = varied.run
+  let [first, last] = [from, to]
+  for (let length = to - from; first > 0 && bytes[first - 1] === bytes[first - 1 + length];) first--
+  for (let length = to - from; last < end && bytes[last] === bytes[last - length];) last++
+  return [first, last]
+}
 
 describe("a disk queue with checksums", () => {
   it.effect.prop(
@@ -101,10 +109,18 @@ describe("a disk queue with checksums", () => {
           groups,
           (content) => Buffer.concat([content.subarray(0, from), content.subarray(to)])
         )
-        assertDelivered(found, from, to)
+        assertDelivered(found, ...everyCut(from, to))
       }).pipe(Effect.provide(layer)),
     { timeout: 60_000, arbitrary: { runs: 400 } }
   )
+
+  it.effect("delivers everything but the record that seems to have lost a byte of its neighbour", () =>
+    Effect.gen(function*() {
+      // The first record ends in zeros and the second begins with them: it does not show which of the two lost one.
+      const found = yield* readDamaged(1, (content) => Buffer.concat([content.subarray(0, 30), content.subarray(31)]))
+      assertDelivered(found, ...everyCut(30, 31))
+      assert.strictEqual(found.length, count - 1)
+    }).pipe(Effect.provide(layer)))
 
   it.effect.prop(
     "delivers everything but the records that are overwritten",
