@@ -4,24 +4,26 @@
  * Topic and Channel they use.
  */
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, PubSub, Random, Scope, Semaphore } from "effect"
-import { type ChannelName, isChannelName, isEphemeral, isTopicName, type TopicName } from "../../protocol/Names.ts"
-import { type NsqdMetadata, type SavedTopic, topicsByName } from "../../protocol/NsqdMetadata.ts"
+import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
 import { ExitStatus } from "../ExitStatus.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
 import { Turns } from "../Turns.ts"
 import { Alarms } from "./Alarms.ts"
 import { retryStorage } from "./Backlog.ts"
-import { ChannelNotFound, MetadataError, type SubscribeError, TopicNotFound } from "./BrokerError.ts"
+import { ChannelNotFound, type LimitReached, MetadataError, type SubscribeError, TopicNotFound } from "./BrokerError.ts"
 import type { Channel, Surroundings } from "./Channel.ts"
 import { ChannelDirectory } from "./ChannelDirectory.ts"
+import * as Limits from "./Limits.ts"
 import * as Locality from "./Locality.ts"
 import * as MetadataWriter from "./MetadataWriter.ts"
 import { type LatencyPlan, makePlan } from "./ProcessingLatency.ts"
+import { restore } from "./Restoring.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
 import * as Time from "./Time.ts"
 import { queuesAtOnce, Topic, type TopicSettings } from "./Topic.ts"
 import type { TopologyEvent } from "./Topology.ts"
+import * as UnusedTopics from "./UnusedTopics.ts"
 import { Wakeup } from "./Wakeup.ts"
 import { makePool } from "./Worker.ts"
 
@@ -44,10 +46,10 @@ export class Broker extends Context.Service<Broker, {
   readonly keepLatencyHistograms: () => void
   readonly findTopic: (name: string) => Topic | undefined
   /** The topic, created when it does not exist; it has the channels that the `ChannelDirectory` names when this completes. */
-  readonly topic: (name: TopicName) => Effect.Effect<Topic, StorageError>
+  readonly topic: (name: TopicName) => Effect.Effect<Topic, LimitReached | StorageError>
   readonly deleteTopic: (name: string) => Effect.Effect<void, TopicNotFound | StorageError>
   /** The channel, created with its topic where they do not exist. */
-  readonly channel: (topic: TopicName, name: ChannelName) => Effect.Effect<Channel, StorageError>
+  readonly channel: (topic: TopicName, name: ChannelName) => Effect.Effect<Channel, LimitReached | StorageError>
   readonly deleteChannel: (
     topic: string,
     name: string
@@ -61,7 +63,7 @@ export class Broker extends Context.Service<Broker, {
     channel: ChannelName,
     consumer: Consumer,
     options: SubscriptionOptions
-  ) => Effect.Effect<Membership, SubscribeError | StorageError, Scope.Scope>
+  ) => Effect.Effect<Membership, SubscribeError | LimitReached | StorageError, Scope.Scope>
 }>()("effect-nsq/broker/Broker") {
   /** A broker on the `Storage` of the environment, restored from its metadata. */
   static readonly layer: Layer.Layer<Broker, MetadataError, Storage> = Layer.effect(
@@ -102,6 +104,7 @@ const make = Effect.gen(function*() {
     alarms: new Alarms(time, turns),
     workers: yield* makePool
   }
+  const limits = Limits.make(options)
   const directory = yield* ChannelDirectory
   const scope = yield* Effect.scope
   const topology = yield* PubSub.unbounded<TopologyEvent>()
@@ -114,19 +117,9 @@ const make = Effect.gen(function*() {
 
   // ---- metadata
 
-  const metadata = (): NsqdMetadata => ({
-    topics: Array.from(open.values(), ({ topic }) => topic).filter((topic) => !topic.ephemeral).map((topic) => ({
-      name: topic.name,
-      paused: topic.paused,
-      channels: topic.channels.filter((channel) => !channel.ephemeral).map((channel) => ({
-        name: channel.name,
-        paused: channel.paused
-      }))
-    })),
-    version: nsqVersion
-  })
+  const topics = (): ReadonlyArray<Topic> => Array.from(open.values(), ({ topic }) => topic)
 
-  const persist = MetadataWriter.make(storage.saveMetadata(metadata))
+  const persist = MetadataWriter.make(storage.saveMetadata(() => MetadataWriter.metadataOf(topics(), nsqVersion)))
 
   const noteChange = (name: string): void => {
     if (restored && !isEphemeral(name)) changed.call()
@@ -185,6 +178,14 @@ const make = Effect.gen(function*() {
     return channel
   })
 
+  /** Opens a channel that somebody asks for, if it may be created. */
+  const findOrOpenChannel = (topic: Topic, name: ChannelName) =>
+    Effect.suspend(() =>
+      topic.channel(name) === undefined
+        ? Effect.andThen(limits.oneMoreChannel(topic), openChannel(topic, name))
+        : openChannel(topic, name)
+    )
+
   const closeTopic = Effect.fnUntraced(function*({ scope, topic }: OpenTopic) {
     yield* Effect.logInfo(`TOPIC(${topic.name}): deleting`)
     open.delete(topic.name)
@@ -211,9 +212,11 @@ const make = Effect.gen(function*() {
     for (const name of yield* asked) {
       yield* alone(
         Effect.suspend(() =>
-          open.get(topic.name)?.topic === topic ? Effect.asVoid(openChannel(topic, name)) : Effect.void
+          open.get(topic.name)?.topic === topic ? Effect.asVoid(findOrOpenChannel(topic, name)) : Effect.void
         )
       ).pipe(
+        // The limit itself is in the log.
+        Effect.catchTag("LimitReached", () => Effect.void),
         Effect.catch((error) => Effect.logError(`TOPIC(${topic.name}): failed to create ${name} - ${error.message}`))
       )
     }
@@ -224,6 +227,7 @@ const make = Effect.gen(function*() {
   const findOrOpen = Effect.fnUntraced(function*(name: TopicName) {
     const existing = open.get(name)
     if (existing !== undefined) return { topic: existing.topic, introduced: Effect.void }
+    yield* limits.oneMoreTopic(open.size)
     const topic = yield* openTopic(name)
     const asked = directory.channelsOf(name)
     if (asked === undefined) {
@@ -242,13 +246,16 @@ const make = Effect.gen(function*() {
     })
 
   /** Synchronous where the channel exists, so that nobody deletes it before the caller has it. */
-  const channel = (topicName: TopicName, name: ChannelName): Effect.Effect<Channel, StorageError> =>
+  const channel = (
+    topicName: TopicName,
+    name: ChannelName
+  ): Effect.Effect<Channel, LimitReached | StorageError> =>
     Effect.suspend(() => {
       const existing = open.get(topicName)?.topic.channel(name)
       if (existing !== undefined) return Effect.succeed(existing)
       const created = Effect.flatMap(
         findOrOpen(topicName),
-        ({ introduced, topic }) => Effect.as(openChannel(topic, name), introduced)
+        ({ introduced, topic }) => Effect.as(findOrOpenChannel(topic, name), introduced)
       )
       return Effect.andThen(Effect.flatten(alone(created)), channel(topicName, name))
     })
@@ -273,6 +280,16 @@ const make = Effect.gen(function*() {
     }))
     if (!isEphemeral(topicName) && !isEphemeral(name)) yield* persist
   })
+
+  /** The topic is out of the registry at once, so that whoever publishes now gets a new one. */
+  const deleteUnused = (topic: Topic, isStillUnused: () => boolean): Effect.Effect<void> =>
+    alone(Effect.suspend(() => {
+      const opened = open.get(topic.name)
+      if (opened?.topic !== topic || !isStillUnused()) return Effect.void
+      open.delete(topic.name)
+      topic.exiting = true
+      return closeTopic(opened)
+    })).pipe(Effect.catch((error) => Effect.logError(`TOPIC(${topic.name}): failed to delete - ${error.message}`)))
 
   const pauseTopic = Effect.fn("Broker.pauseTopic")(function*(topic: Topic, paused: boolean) {
     if (paused) topic.pause()
@@ -321,32 +338,6 @@ const make = Effect.gen(function*() {
 
   // ---- life
 
-  const restoreChannel = Effect.fnUntraced(function*(topic: Topic, name: string, paused: boolean) {
-    if (!isChannelName(name)) return yield* Effect.logWarning(`skipping creation of invalid channel ${name}`)
-    const channel = yield* openChannel(topic, name)
-    if (paused) channel.pause()
-  })
-
-  /** The topic hands nothing out before all its channels exist. */
-  const restoreTopic = Effect.fnUntraced(function*(name: string, { channels, paused }: SavedTopic) {
-    if (!isTopicName(name)) return yield* Effect.logWarning(`skipping creation of invalid topic ${name}`)
-    const topic = yield* openTopic(name)
-    if (paused) topic.pause()
-    yield* Effect.forEach(channels, ([channel, paused]) => restoreChannel(topic, channel, paused), {
-      concurrency: queuesAtOnce,
-      discard: true
-    })
-    topic.start()
-  })
-
-  const restore = Effect.gen(function*() {
-    const saved = topicsByName(yield* storage.loadMetadata)
-    yield* Effect.forEach(saved, ([name, topic]) => restoreTopic(name, topic), {
-      concurrency: queuesAtOnce,
-      discard: true
-    })
-  }).pipe(Effect.mapError(({ message }) => new MetadataError({ action: "load", reason: message })))
-
   /**
    * A data directory that cannot be written to is found out before anything is promised. A full disk is not a reason to
    * end: consumers can read what it has, which makes room, and nsqd.dat is written as soon as there is some.
@@ -378,15 +369,16 @@ const make = Effect.gen(function*() {
 
   yield* Effect.forkScoped(surroundings.alarms.run)
   yield* Effect.addFinalizer(() => alone(stop))
-  yield* restore
+  yield* restore(storage, { openTopic, openChannel })
   yield* persistFirst
   restored = true
   yield* Effect.forkScoped(persistChanges)
+  yield* Effect.forkScoped(UnusedTopics.run(options, time, { topics, deleteUnused }))
 
   return Broker.of({
     startTime,
     topology,
-    topics: () => Array.from(open.values(), ({ topic }) => topic),
+    topics,
     keepLatencyHistograms: () => void (latency.histograms = true),
     findTopic: (name) => open.get(name)?.topic,
     topic,

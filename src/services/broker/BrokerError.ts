@@ -24,6 +24,23 @@ export class SubscribeError extends Schema.TaggedError<SubscribeError>()("Subscr
   }
 }
 
+/** A topic or channel was not created: there are as many as the option allows. */
+export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
+  /** The topic that has its most channels; undefined for the limit of topics. */
+  topic: Schema.UndefinedOr(Schema.String),
+  max: Schema.Int
+}) {
+  /** The command-line flag that sets the limit. */
+  get option(): string {
+    return this.topic === undefined ? "--max-topics" : "--max-channels-per-topic"
+  }
+  override get message(): string {
+    return this.topic === undefined
+      ? `there are ${this.max} topics already (${this.option})`
+      : `topic ${this.topic} has ${this.max} channels already (${this.option})`
+  }
+}
+
 export class TopicNotFound extends Schema.TaggedError<TopicNotFound>()("TopicNotFound", {
   topic: Schema.String
 }) {

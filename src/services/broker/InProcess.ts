@@ -9,7 +9,7 @@ import { ChannelName, TopicName } from "../../protocol/Names.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import type { StorageError } from "../storage/Storage.ts"
 import { Broker, type Membership } from "./Broker.ts"
-import type { PublishError, SubscribeError } from "./BrokerError.ts"
+import type { LimitReached, PublishError, SubscribeError } from "./BrokerError.ts"
 import type { AnswerResult } from "./Channel.ts"
 import * as Locality from "./Locality.ts"
 import { joinBodies, Publisher } from "./Publisher.ts"
@@ -40,7 +40,7 @@ export const publish = Effect.fnUntraced(function*(
   topic: string,
   bodies: Uint8Array | ReadonlyArray<Uint8Array>,
   options?: { readonly delay?: Duration.Input }
-): Effect.fn.Return<void, PublishError | StorageError, Broker | Publisher> {
+): Effect.fn.Return<void, PublishError | LimitReached | StorageError, Broker | Publisher> {
   const broker = yield* Broker
   const publisher = yield* Publisher
   const target = yield* broker.topic(TopicName.make(topic))
@@ -63,7 +63,7 @@ export const consume = (
   topic: string,
   channel: string,
   options?: ConsumeOptions
-): Stream.Stream<Delivery, SubscribeError | StorageError, Broker> =>
+): Stream.Stream<Delivery, SubscribeError | LimitReached | StorageError, Broker> =>
   Stream.unwrap(Effect.gen(function*() {
     const broker = yield* Broker
     const defaults = yield* NsqdOptions

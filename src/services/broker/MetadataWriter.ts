@@ -2,7 +2,22 @@
  * Writes nsqd.dat for the broker: one writing at a time, and those who wait for one while another is under way share the next.
  */
 import { Effect, Semaphore } from "effect"
+import type { NsqdMetadata } from "../../protocol/NsqdMetadata.ts"
 import type { StorageError } from "../storage/Storage.ts"
+import type { Topic } from "./Topic.ts"
+
+/** What is written of these topics: everything that is not ephemeral. */
+export const metadataOf = (topics: Iterable<Topic>, version: string): NsqdMetadata => ({
+  topics: Array.from(topics).filter((topic) => !topic.ephemeral).map((topic) => ({
+    name: topic.name,
+    paused: topic.paused,
+    channels: topic.channels.filter((channel) => !channel.ephemeral).map((channel) => ({
+      name: channel.name,
+      paused: channel.paused
+    }))
+  })),
+  version
+})
 
 /** Completes once a writing that began after the call has succeeded. The first failure and the recovery are logged. */
 export const make = (save: Effect.Effect<void, StorageError>): Effect.Effect<void, StorageError> => {

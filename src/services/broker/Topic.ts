@@ -105,6 +105,9 @@ export class Topic {
   get channels(): ReadonlyArray<Channel> {
     return Array.from(this.open.values(), ({ channel }) => channel)
   }
+  get hasChannels(): boolean {
+    return this.open.size > 0
+  }
   channel(name: string): Channel | undefined {
     return this.open.get(name as ChannelName)?.channel
   }

@@ -4,7 +4,14 @@
 
 /** The registry of topics and channels. */
 export { Broker, type Membership, nsqVersion } from "./Broker.ts"
-export { ChannelNotFound, MetadataError, PublishError, SubscribeError, TopicNotFound } from "./BrokerError.ts"
+export {
+  ChannelNotFound,
+  LimitReached,
+  MetadataError,
+  PublishError,
+  SubscribeError,
+  TopicNotFound
+} from "./BrokerError.ts"
 export { type AnswerResult, Channel } from "./Channel.ts"
 export { type Client, Clients, type ClientStats } from "./Clients.ts"
 /** Who says what clients may do over TCP; unless one is provided, everything. */

@@ -33,7 +33,7 @@ const codes = new Set(
   [
     "BAD_REQUEST CHANNEL_NOT_FOUND EXITING FORBIDDEN INTERNAL_ERROR INVALID_ARG_CHANNEL INVALID_ARG_TOPIC INVALID_CHANNEL",
     "INVALID_OPTION INVALID_REQUEST INVALID_TOPIC INVALID_VALUE METHOD_NOT_ALLOWED MISSING_ARG_CHANNEL MISSING_ARG_NODE",
-    "MISSING_ARG_TOPIC MSG_EMPTY MSG_TOO_BIG NOT_FOUND TLS_REQUIRED TOPIC_NOT_FOUND"
+    "MISSING_ARG_TOPIC MSG_EMPTY MSG_TOO_BIG NOT_FOUND TLS_REQUIRED TOO_MANY_CHANNELS TOO_MANY_TOPICS TOPIC_NOT_FOUND"
   ].flatMap((line) => line.split(" "))
 )
 
@@ -130,8 +130,9 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
             }
             if (status !== 200) {
               const failure = yield* Effect.option(Schema.decodeEffect(Failed)(text))
-              const code = Option.isSome(failure) && codes.has(failure.value.message) ? ` ${failure.value.message}` : ""
-              const reason = `got response ${status} ${STATUS_CODES[status] ?? ""}${code} of ${address}`
+              const code = Option.isSome(failure) ? failure.value.message.replace(/:.*/s, "") : ""
+              const shown = codes.has(code) ? ` ${code}` : ""
+              const reason = `got response ${status} ${STATUS_CODES[status] ?? ""}${shown} of ${address}`
               return yield* new DaemonError({ address, reason })
             }
             return text

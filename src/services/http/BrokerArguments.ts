@@ -4,11 +4,20 @@
 import { Effect } from "effect"
 import type { ChannelName } from "../../protocol/Names.ts"
 import { Broker } from "../broker/Broker.ts"
+import type { LimitReached } from "../broker/BrokerError.ts"
 import type { Channel } from "../broker/Channel.ts"
 import type { Topic } from "../broker/Topic.ts"
 import { topicAndChannelNames } from "./Arguments.ts"
-import { fail, type HttpFailure } from "./HttpResponse.ts"
+import { fail, failure, HttpFailure, type HttpResponse } from "./HttpResponse.ts"
 import type { RequestTarget } from "./RequestTarget.ts"
+
+/** The response to a request that would create a topic or channel too many: trying again does not help. */
+export const limitReached = (error: LimitReached): HttpResponse =>
+  failure(403, `${error.topic === undefined ? "TOO_MANY_TOPICS" : "TOO_MANY_CHANNELS"}: ${error.message}`)
+
+/** Fails with that response. */
+export const refuse = (error: LimitReached): Effect.Effect<never, HttpFailure> =>
+  Effect.fail(new HttpFailure({ response: limitReached(error) }))
 
 /** An existing topic by any name, also one that no topic can have. */
 export const topicNamed = (name: string): Effect.Effect<Topic, HttpFailure, Broker> =>

@@ -11,7 +11,9 @@ const internal = () => Effect.fail(new HttpFailure({ response: internalError }))
 
 const create = Effect.fnUntraced(function*({ target }: HttpRequest) {
   const { channel: name, topic } = yield* BrokerArguments.topicAndChannelName(target)
-  yield* Effect.catchTag(Broker.use(({ channel }) => channel(topic.name, name)), "StorageError", internal)
+  yield* Broker.use(({ channel }) => channel(topic.name, name)).pipe(
+    Effect.catchTags({ LimitReached: BrokerArguments.refuse, StorageError: internal })
+  )
   return empty
 })
 

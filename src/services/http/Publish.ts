@@ -14,6 +14,7 @@ import { Publisher } from "../broker/Publisher.ts"
 import type { Topic } from "../broker/Topic.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { finish, Turns } from "../Turns.ts"
+import * as BrokerArguments from "./BrokerArguments.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 import type { BodyRefusal } from "./PublishBody.ts"
 import * as PublishBody from "./PublishBody.ts"
@@ -156,10 +157,11 @@ export const make = Effect.gen(function*() {
         const answer = publishTo(opened, target, body)
         return Effect.isEffect(answer) ? answer : Effect.succeed(answer)
       }),
-      Effect.catchTag(
-        "StorageError",
-        (error) => Effect.succeed(error.isFull ? HttpResponse.failure(503, error.message) : refusals.EXITING)
-      )
+      Effect.catchTags({
+        LimitReached: (error) => Effect.succeed(BrokerArguments.limitReached(error)),
+        StorageError: (error) =>
+          Effect.succeed(error.isFull ? HttpResponse.failure(503, error.message) : refusals.EXITING)
+      })
     )
   }
 

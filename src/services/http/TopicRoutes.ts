@@ -12,7 +12,9 @@ const internal = () => Effect.fail(new HttpFailure({ response: internalError }))
 
 const create = Effect.fnUntraced(function*({ target }: HttpRequest) {
   const name = yield* Arguments.topicName(target)
-  yield* Effect.catchTag(Broker.use(({ topic }) => topic(name)), "StorageError", internal)
+  yield* Broker.use(({ topic }) => topic(name)).pipe(
+    Effect.catchTags({ LimitReached: BrokerArguments.refuse, StorageError: internal })
+  )
   return empty
 })
 

@@ -81,6 +81,12 @@ export interface NsqdOptions {
   readonly outputBufferTimeout: Duration.Duration
   /** 0 for no limit. */
   readonly maxChannelConsumers: number
+  /** Topics, ephemeral ones included, that may be created; those of the data directory always exist. 0 for no limit. */
+  readonly maxTopics: number
+  /** Channels of one topic, ephemeral ones included; those of the data directory always exist. 0 for no limit. */
+  readonly maxChannelsPerTopic: number
+  /** How long an ephemeral topic without a channel is kept after its last message; 0 for ever. */
+  readonly ephemeralTopicLifetime: Duration.Duration
   /** Give back at once what a lost consumer had in flight; NSQ waits for the time-out. */
   readonly requeueOnDisconnect: boolean
 
@@ -282,6 +288,19 @@ export const table: OptionTable<NsqdOptions> = {
     "longest time between flushes unless a client asks otherwise"
   ),
   maxChannelConsumers: row("max-channel-consumers", Kind.int, int(0), "most consumers of a channel; 0 for no limit"),
+  maxTopics: row("max-topics", Kind.int, int(50_000), "most topics; 0 for no limit"),
+  maxChannelsPerTopic: row(
+    "max-channels-per-topic",
+    Kind.int,
+    int(10_000),
+    "most channels of a topic; 0 for no limit"
+  ),
+  ephemeralTopicLifetime: row(
+    "ephemeral-topic-lifetime",
+    Kind.duration,
+    seconds(600),
+    "time after its last message for which an ephemeral topic without a channel is kept; 0 for ever"
+  ),
   requeueOnDisconnect: row(
     "requeue-on-disconnect",
     Kind.bool,
