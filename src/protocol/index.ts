@@ -3,38 +3,38 @@
  */
 
 /** The commands a client sends. */
-export * as Command from "./Command.ts"
+export * as Command from "./client/Command.ts"
 /** Commands from bytes, however these are cut. */
-export * as CommandDecoder from "./CommandDecoder.ts"
+export * as CommandDecoder from "./client/CommandDecoder.ts"
 /** The parameters of a command line. */
-export * as CommandLine from "./CommandLine.ts"
+export * as CommandLine from "./client/CommandLine.ts"
 /** What the decoder gives out. */
-export * as Decoded from "./Decoded.ts"
+export * as Decoded from "./client/Decoded.ts"
 /** The disk queue's files. */
-export * as DiskQueueFormat from "./DiskQueueFormat.ts"
+export * as DiskQueueFormat from "./storage/DiskQueueFormat.ts"
 /** What a server sends. */
-export * as Frame from "./Frame.ts"
+export * as Frame from "./client/Frame.ts"
 /** JSON objects as Go reads them. */
-export * as GoJson from "./GoJson.ts"
+export * as GoJson from "./text/GoJson.ts"
 /** How message ids are made. */
-export * as Guid from "./Guid.ts"
+export * as Guid from "./client/Guid.ts"
 /** What client and server agree on. */
-export * as Identify from "./Identify.ts"
+export * as Identify from "./client/Identify.ts"
 /** What nsqlookupd answers. */
-export * as LookupAnswer from "./LookupAnswer.ts"
+export * as LookupAnswer from "./lookup/LookupAnswer.ts"
 /** What nsqd tells nsqlookupd. */
-export * as LookupCommand from "./LookupCommand.ts"
+export * as LookupCommand from "./lookup/LookupCommand.ts"
 /** How nsqd and nsqlookupd introduce themselves to each other. */
-export * as LookupIdentity from "./LookupIdentity.ts"
+export * as LookupIdentity from "./lookup/LookupIdentity.ts"
 /** The message layout. */
-export * as Message from "./Message.ts"
+export * as Message from "./client/Message.ts"
 /** Messages that travel together. */
-export * as MessageBatch from "./MessageBatch.ts"
+export * as MessageBatch from "./client/MessageBatch.ts"
 /** Topic and channel names. */
-export * as Names from "./Names.ts"
+export * as Names from "./client/Names.ts"
 /** The metadata file. */
-export * as NsqdMetadata from "./NsqdMetadata.ts"
+export * as NsqdMetadata from "./storage/NsqdMetadata.ts"
 /** The catalogue of wire errors. */
-export * as ProtocolError from "./ProtocolError.ts"
+export * as ProtocolError from "./client/ProtocolError.ts"
 /** Go's rules for quoting and for numbers. */
-export * as Text from "./Text.ts"
+export * as Text from "./text/Text.ts"

@@ -3,9 +3,9 @@
  * It answers no heartbeats and does nothing by itself.
  */
 import { Effect, type Scope } from "effect"
-import { type Command, encodeCommand, magicV2 } from "../protocol/Command.ts"
-import { type Frame, FrameDecoder, FrameError, FrameType } from "../protocol/Frame.ts"
-import { decodeMessage, type Message } from "../protocol/Message.ts"
+import { type Command, encodeCommand, magicV2 } from "../protocol/client/Command.ts"
+import { type Frame, FrameDecoder, FrameError, FrameType } from "../protocol/client/Frame.ts"
+import { decodeMessage, type Message } from "../protocol/client/Message.ts"
 import type { ConnectError, Connection, ConnectionLost } from "../services/transport/Transport.ts"
 import { MemoryNetwork, type Peer } from "./MemoryTransport.ts"
 

@@ -3,10 +3,10 @@
  */
 import { Effect, Queue, type Scope } from "effect"
 import * as Net from "node:net"
-import { type Command, encodeCommand, magicV2 } from "../../src/protocol/Command.ts"
-import { FrameDecoder, FrameError, FrameType } from "../../src/protocol/Frame.ts"
-import { decodeMessage, type Message } from "../../src/protocol/Message.ts"
-import { TopicName } from "../../src/protocol/Names.ts"
+import { type Command, encodeCommand, magicV2 } from "../../src/protocol/client/Command.ts"
+import { FrameDecoder, FrameError, FrameType } from "../../src/protocol/client/Frame.ts"
+import { decodeMessage, type Message } from "../../src/protocol/client/Message.ts"
+import { TopicName } from "../../src/protocol/client/Names.ts"
 import type { Daemon } from "./daemon.ts"
 
 export interface Client {

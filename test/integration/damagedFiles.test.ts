@@ -11,7 +11,7 @@ import {
   writeSync
 } from "node:fs"
 import { join } from "node:path"
-import { ChannelName, TopicName } from "../../src/protocol/Names.ts"
+import { ChannelName, TopicName } from "../../src/protocol/client/Names.ts"
 import { bundledNsqd } from "./bundled.ts"
 import { body, type Client, connect, text } from "./client.ts"
 import * as Daemon from "./daemon.ts"

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ChannelName } from "../../src/protocol/Names.ts"
+import { ChannelName } from "../../src/protocol/client/Names.ts"
 import { body, connect, topic } from "./client.ts"
 import { http, start, temporaryDirectory } from "./daemon.ts"
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ChannelName } from "../../src/protocol/Names.ts"
+import { ChannelName } from "../../src/protocol/client/Names.ts"
 import { bundledNsqd } from "./bundled.ts"
 import { body, type Client, connect, text, topic } from "./client.ts"
 import * as Daemon from "./daemon.ts"

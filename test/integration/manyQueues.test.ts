@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ChannelName, TopicName } from "../../src/protocol/Names.ts"
+import { ChannelName, TopicName } from "../../src/protocol/client/Names.ts"
 import { body, connect, text } from "./client.ts"
 import * as Daemon from "./daemon.ts"
 

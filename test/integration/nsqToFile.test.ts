@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { constants, gunzipSync } from "node:zlib"
-import { TopicName } from "../../src/protocol/Names.ts"
+import { TopicName } from "../../src/protocol/client/Names.ts"
 import { connect } from "./client.ts"
 import * as Daemon from "./daemon.ts"
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Socket } from "node:net"
-import { ChannelName } from "../../src/protocol/Names.ts"
+import { ChannelName } from "../../src/protocol/client/Names.ts"
 import { body, type Client, connect, open, text, topic } from "./client.ts"
 import * as Daemon from "./daemon.ts"
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { symlinkSync, writeFileSync } from "node:fs"
-import { ChannelName } from "../../src/protocol/Names.ts"
+import { ChannelName } from "../../src/protocol/client/Names.ts"
 import { body, connect, consumeUntil, text, topic } from "./client.ts"
 import * as Daemon from "./daemon.ts"
 

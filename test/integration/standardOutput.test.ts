@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { closeSync, existsSync, openSync } from "node:fs"
 import { resolve } from "node:path"
-import { TopicName } from "../../src/protocol/Names.ts"
+import { TopicName } from "../../src/protocol/client/Names.ts"
 import { connect } from "./client.ts"
 import * as Daemon from "./daemon.ts"
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { LiveSample } from "../../src/protocol/admin/AdminLive.ts"
+import type { LiveSample } from "../../src/protocol/http/admin/AdminLive.ts"
 import * as LiveState from "../../src/web/live/LiveState.ts"
 import { summary as topic } from "./summary.ts"
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { TailMessage } from "../../src/protocol/admin/AdminLive.ts"
+import type { TailMessage } from "../../src/protocol/http/admin/AdminLive.ts"
 import * as Body from "../../src/web/messages/body.ts"
 import * as TailState from "../../src/web/messages/tailState.ts"
 

@@ -1,4 +1,4 @@
-import type { TopicSummary } from "../../src/protocol/admin/AdminLive.ts"
+import type { TopicSummary } from "../../src/protocol/http/admin/AdminLive.ts"
 
 /** A topic that has nothing else to tell. */
 export const summary = (topic: string, depth: number, rate: number | null = 0): TopicSummary => ({

@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { type Headers, HttpServerRequest } from "effect/http"
-import { Forbidden } from "../../protocol/admin/AdminFailure.ts"
+import { Forbidden } from "../../protocol/http/admin/AdminFailure.ts"
 import { NsqadminOptions } from "../options/NsqadminOptions.ts"
 
 export class AdminAccess extends Context.Service<AdminAccess, {

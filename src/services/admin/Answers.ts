@@ -4,7 +4,7 @@
  */
 import { Effect, Schema, SchemaIssue } from "effect"
 import { HttpServerRequest } from "effect/http"
-import { BadRequest, type InternalError, UpstreamError } from "../../protocol/admin/AdminFailure.ts"
+import { BadRequest, type InternalError, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
 import type { DaemonError } from "../cluster/DaemonHttp.ts"
 import * as Gathered from "../cluster/Gathered.ts"
 

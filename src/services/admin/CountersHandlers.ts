@@ -1,8 +1,8 @@
 /** nsqadmin's API of plain numbers: the message counts of all channels, and a rate from Graphite (sections 3 and 4). */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { AdminApi } from "../../protocol/admin/AdminApi.ts"
-import { BadRequest, InternalError } from "../../protocol/admin/AdminFailure.ts"
+import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
+import { BadRequest, InternalError } from "../../protocol/http/admin/AdminFailure.ts"
 import { Cluster } from "../cluster/Cluster.ts"
 import * as Answers from "./Answers.ts"
 import { Graphite } from "./Graphite.ts"

@@ -2,7 +2,7 @@
  * Which daemons of a cluster answer, and since when. nsqlookupds forget an nsqd as soon as it is gone, so those that were seen
  * are remembered for an hour.
  */
-import type { DaemonState } from "../../protocol/admin/AdminLive.ts"
+import type { DaemonState } from "../../protocol/http/admin/AdminLive.ts"
 import { type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
 import type { DaemonError } from "../cluster/DaemonHttp.ts"
 

@@ -4,7 +4,7 @@
  */
 import { HttpServerResponse } from "effect/http"
 import { HttpApi } from "effect/http-api"
-import { AdminApi } from "../../protocol/admin/AdminApi.ts"
+import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
 
 /** A path; parts that begin with a colon stand for anything. */
 export interface Endpoint {

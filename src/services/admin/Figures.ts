@@ -3,8 +3,8 @@
  * follow from the counters of the moment before. One pass over what the nsqds say, without clients and latencies: unlike `Sums`
  * this runs every few seconds over everything there is.
  */
-import type { LivePoint, TopicSummary } from "../../protocol/admin/AdminLive.ts"
-import type { SampledChannel, SampledTopic } from "../../protocol/DaemonAnswers.ts"
+import type { LivePoint, TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
+import type { SampledChannel, SampledTopic } from "../../protocol/http/DaemonAnswers.ts"
 import { type FiguresOfNode, nodeAddress } from "../cluster/Cluster.ts"
 
 /** What is charted of a topic or a channel. */

@@ -3,7 +3,7 @@
  * vanished is kept until its last point is an hour old.
  */
 import { Clock, Context, Effect, Layer, Stream } from "effect"
-import type { HistoryAnswer, HistorySeries } from "../../protocol/admin/AdminLive.ts"
+import type { HistoryAnswer, HistorySeries } from "../../protocol/http/admin/AdminLive.ts"
 import type { ClusterFigures, Figures } from "./Figures.ts"
 import { ringLength, Rings } from "./Rings.ts"
 import { Sampler } from "./Sampler.ts"

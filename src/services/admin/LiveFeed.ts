@@ -3,9 +3,9 @@
  * slow misses samples, not changes.
  */
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
-import { BadRequest, Unavailable } from "../../protocol/admin/AdminFailure.ts"
-import type { HistoryAnswer, LiveSample } from "../../protocol/admin/AdminLive.ts"
-import { isTopicName } from "../../protocol/Names.ts"
+import { isTopicName } from "../../protocol/client/Names.ts"
+import { BadRequest, Unavailable } from "../../protocol/http/admin/AdminFailure.ts"
+import type { HistoryAnswer, LiveSample } from "../../protocol/http/admin/AdminLive.ts"
 import { NsqadminOptions } from "../options/NsqadminOptions.ts"
 import * as Figures from "./Figures.ts"
 import { History } from "./History.ts"

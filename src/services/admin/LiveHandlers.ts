@@ -1,8 +1,8 @@
 /** The part of nsqadmin's API that tells of the cluster as it changes. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { AdminApi } from "../../protocol/admin/AdminApi.ts"
-import { BadRequest } from "../../protocol/admin/AdminFailure.ts"
+import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
+import { BadRequest } from "../../protocol/http/admin/AdminFailure.ts"
 import { LiveFeed } from "./LiveFeed.ts"
 
 const namesOf = (list: string): ReadonlyArray<string> => list === "" ? [] : list.split(",")

@@ -1,7 +1,7 @@
 /** The part of nsqadmin's API that publishes and shows messages; both are for admins. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { AdminApi, NewMessage } from "../../protocol/admin/AdminApi.ts"
+import { AdminApi, NewMessage } from "../../protocol/http/admin/AdminApi.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import * as Answers from "./Answers.ts"
 import { TailFeed } from "./TailFeed.ts"

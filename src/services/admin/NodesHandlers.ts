@@ -1,9 +1,9 @@
 /** nsqadmin's API of nsqds: the list, one with all its topics, and tombstones (section 3 of the nsqadmin notes). */
 import { Effect, Schema } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { AdminApi } from "../../protocol/admin/AdminApi.ts"
-import { BadRequest, NotFound } from "../../protocol/admin/AdminFailure.ts"
-import { isTopicName } from "../../protocol/Names.ts"
+import { isTopicName } from "../../protocol/client/Names.ts"
+import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
+import { BadRequest, NotFound } from "../../protocol/http/admin/AdminFailure.ts"
 import { Cluster, nodeAddress } from "../cluster/Cluster.ts"
 import { ClusterActions } from "../cluster/ClusterActions.ts"
 import { splitAddress } from "../transport/Transport.ts"

@@ -6,7 +6,7 @@
  * at most half of all time, however slow the daemons are.
  */
 import { Clock, Context, Duration, Effect, Layer, PubSub, Stream } from "effect"
-import type { DaemonState, Warning } from "../../protocol/admin/AdminLive.ts"
+import type { DaemonState, Warning } from "../../protocol/http/admin/AdminLive.ts"
 import { Cluster, type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
 import type { DaemonError } from "../cluster/DaemonHttp.ts"

@@ -3,8 +3,8 @@
  * and counts the rest. Plain state with synchronous methods; one fiber takes what there is.
  */
 import { type Cause, type Clock, Effect } from "effect"
-import { maxTailedBytes, type TailEvent } from "../../protocol/admin/AdminLive.ts"
-import type { Message } from "../../protocol/Message.ts"
+import type { Message } from "../../protocol/client/Message.ts"
+import { maxTailedBytes, type TailEvent } from "../../protocol/http/admin/AdminLive.ts"
 import { Wakeup } from "../broker/Wakeup.ts"
 
 /** Nobody reads more. */

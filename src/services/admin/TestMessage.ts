@@ -1,9 +1,9 @@
 /** Publishes a message that an admin has written, to see what becomes of it. */
 import { Context, Effect, Layer, Result } from "effect"
 import { Base64 } from "effect/encoding"
-import type { ActionAnswer, NewMessage } from "../../protocol/admin/AdminApi.ts"
-import { BadRequest, UpstreamError } from "../../protocol/admin/AdminFailure.ts"
-import { isTopicName } from "../../protocol/Names.ts"
+import { isTopicName } from "../../protocol/client/Names.ts"
+import type { ActionAnswer, NewMessage } from "../../protocol/http/admin/AdminApi.ts"
+import { BadRequest, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
 import { Cluster, type KnownNode, nodeAddress, originOf } from "../cluster/Cluster.ts"
 import { type DaemonError, DaemonHttp } from "../cluster/DaemonHttp.ts"
 import * as Gathered from "../cluster/Gathered.ts"

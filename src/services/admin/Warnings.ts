@@ -2,7 +2,7 @@
  * What somebody should look at: forgotten topics and channels, things that are paused, daemons that are gone or unwell. A pure
  * function of what the cluster is like now and what was noticed before.
  */
-import type { DaemonState, Warning, warningKinds } from "../../protocol/admin/AdminLive.ts"
+import type { DaemonState, Warning, warningKinds } from "../../protocol/http/admin/AdminLive.ts"
 import type { ChannelFigures, ClusterFigures, TopicFigures } from "./Figures.ts"
 
 /** What the cluster is like. */

@@ -5,7 +5,7 @@
  * Hot path: the queues are read and advanced directly by the channel; only what has to do with the disk is an Effect.
  */
 import { Effect, Schedule } from "effect"
-import { MessageBatch, type StoredRecords } from "../../protocol/MessageBatch.ts"
+import { MessageBatch, type StoredRecords } from "../../protocol/client/MessageBatch.ts"
 import type { BackendQueue, StorageError } from "../storage/Storage.ts"
 import { DiskReads } from "./DiskReads.ts"
 import { countUnstored, MemoryQueue, settleSpan, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"

@@ -4,7 +4,7 @@
  * Topic and Channel they use.
  */
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, PubSub, Random, Scope, Semaphore } from "effect"
-import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
+import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/client/Names.ts"
 import { ExitStatus } from "../ExitStatus.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"

@@ -7,9 +7,9 @@
  * concerns any number of messages happens in slices, so that nobody else has to wait for it.
  */
 import { Effect, type Random, Result } from "effect"
-import type { MessageKey } from "../../protocol/Message.ts"
-import { MessageBatch, type StoredRecords } from "../../protocol/MessageBatch.ts"
-import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
+import type { MessageKey } from "../../protocol/client/Message.ts"
+import { MessageBatch, type StoredRecords } from "../../protocol/client/MessageBatch.ts"
+import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/client/Names.ts"
 import type { BackendQueue, StorageError } from "../storage/Storage.ts"
 import type { Turns } from "../Turns.ts"
 import type { Alarms } from "./Alarms.ts"

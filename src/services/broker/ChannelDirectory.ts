@@ -3,7 +3,7 @@
  * out, so that no channel misses it. Nobody, unless provided.
  */
 import { Context, type Effect } from "effect"
-import type { ChannelName, TopicName } from "../../protocol/Names.ts"
+import type { ChannelName, TopicName } from "../../protocol/client/Names.ts"
 
 export interface ChannelDirectory {
   /** The channels that a new topic has to have; `undefined` when there is nobody to ask. Takes seconds at most. */

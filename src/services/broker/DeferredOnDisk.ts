@@ -3,8 +3,8 @@
  * message id, until the message is read again; NSQ loses the delay here. After a restart such messages are delivered at once,
  * as NSQ does.
  */
-import { formatMessageKey, messageKey } from "../../protocol/Message.ts"
-import { MessageBatch, type StoredRecords } from "../../protocol/MessageBatch.ts"
+import { formatMessageKey, messageKey } from "../../protocol/client/Message.ts"
+import { MessageBatch, type StoredRecords } from "../../protocol/client/MessageBatch.ts"
 
 const recordIdOffset = 14
 

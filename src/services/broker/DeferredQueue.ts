@@ -4,7 +4,7 @@
  *
  * Hot path: parallel arrays, 24 bytes per message beside the message itself, and no object per entry.
  */
-import type { MessageBatch } from "../../protocol/MessageBatch.ts"
+import type { MessageBatch } from "../../protocol/client/MessageBatch.ts"
 
 const initialSlots = 16
 /** Of a queue that is empty. */

@@ -6,8 +6,8 @@
  * time in flight, consumers with different timeouts) goes to a heap instead: no order of deadlines costs more than a logarithm.
  * All times are monotonic milliseconds.
  */
-import type { MessageKey } from "../../protocol/Message.ts"
-import { frameIdOffset, type MessageBatch } from "../../protocol/MessageBatch.ts"
+import type { MessageKey } from "../../protocol/client/Message.ts"
+import { frameIdOffset, type MessageBatch } from "../../protocol/client/MessageBatch.ts"
 
 const none = -1
 const initialSlots = 16

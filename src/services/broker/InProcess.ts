@@ -3,9 +3,9 @@
  * time-outs, requeueing and attempts.
  */
 import { type Cause, Duration, Effect, Queue, Stream } from "effect"
-import { frameHeaderSize } from "../../protocol/Frame.ts"
-import { decodeMessage, type Message, messageKey } from "../../protocol/Message.ts"
-import { ChannelName, TopicName } from "../../protocol/Names.ts"
+import { frameHeaderSize } from "../../protocol/client/Frame.ts"
+import { decodeMessage, type Message, messageKey } from "../../protocol/client/Message.ts"
+import { ChannelName, TopicName } from "../../protocol/client/Names.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import type { StorageError } from "../storage/Storage.ts"
 import { Broker, type Membership } from "./Broker.ts"

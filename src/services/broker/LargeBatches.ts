@@ -6,7 +6,7 @@
  * As in NSQ, a publish that fails in the middle has been accepted in part.
  */
 import { Effect } from "effect"
-import type { PublishedBodies } from "../../protocol/MessageBatch.ts"
+import type { PublishedBodies } from "../../protocol/client/MessageBatch.ts"
 import type { Turns } from "../Turns.ts"
 import { PublishError } from "./BrokerError.ts"
 import type { Topic } from "./Topic.ts"

@@ -5,7 +5,7 @@
  * Hot path: taking messages is synchronous and costs nothing per message.
  */
 import { Effect } from "effect"
-import type { MessageBatch, StoredRecords } from "../../protocol/MessageBatch.ts"
+import type { MessageBatch, StoredRecords } from "../../protocol/client/MessageBatch.ts"
 
 /** Messages `index` to `end` of a batch; `position` is where message `index` starts in the batch's frames. */
 export interface Span {

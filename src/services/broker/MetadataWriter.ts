@@ -2,7 +2,7 @@
  * Writes nsqd.dat for the broker: one writing at a time, and those who wait for one while another is under way share the next.
  */
 import { Effect, Semaphore } from "effect"
-import type { NsqdMetadata } from "../../protocol/NsqdMetadata.ts"
+import type { NsqdMetadata } from "../../protocol/storage/NsqdMetadata.ts"
 import type { StorageError } from "../storage/Storage.ts"
 import type { Topic } from "./Topic.ts"
 

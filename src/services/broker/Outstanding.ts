@@ -6,8 +6,8 @@
  * everybody else in between.
  */
 import { Effect } from "effect"
-import type { MessageKey } from "../../protocol/Message.ts"
-import { type MessageBatch, raiseAttempts } from "../../protocol/MessageBatch.ts"
+import type { MessageKey } from "../../protocol/client/Message.ts"
+import { type MessageBatch, raiseAttempts } from "../../protocol/client/MessageBatch.ts"
 import type { Turns } from "../Turns.ts"
 import type { Alarms, Sleeper } from "./Alarms.ts"
 import { DeferredQueue } from "./DeferredQueue.ts"

@@ -6,7 +6,7 @@
  * touch; once per pass of the channel the clock is read and what was noted is counted.
  */
 import { Duration, Effect } from "effect"
-import { frameTimestampOffset, type MessageBatch } from "../../protocol/MessageBatch.ts"
+import { frameTimestampOffset, type MessageBatch } from "../../protocol/client/MessageBatch.ts"
 import { LatencyHistogram } from "../metrics/LatencyHistogram.ts"
 import type { LatencyQuantiles, LatencySummary } from "../metrics/LatencyQuantiles.ts"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"

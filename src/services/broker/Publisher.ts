@@ -3,8 +3,8 @@
  * one's own around publishing. The plain Publisher hands messages to their topic and adds nothing.
  */
 import { Context, Effect, Layer } from "effect"
-import type { PublishedBodies } from "../../protocol/MessageBatch.ts"
-import type { TopicName } from "../../protocol/Names.ts"
+import type { PublishedBodies } from "../../protocol/client/MessageBatch.ts"
+import type { TopicName } from "../../protocol/client/Names.ts"
 import { Turns } from "../Turns.ts"
 import { PublishError } from "./BrokerError.ts"
 import * as LargeBatches from "./LargeBatches.ts"

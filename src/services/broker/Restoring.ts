@@ -2,8 +2,8 @@
  * Opens at start what the data directory says existed, whatever the limits of topics and channels are now.
  */
 import { Effect } from "effect"
-import { type ChannelName, isChannelName, isTopicName, type TopicName } from "../../protocol/Names.ts"
-import { type SavedTopic, topicsByName } from "../../protocol/NsqdMetadata.ts"
+import { type ChannelName, isChannelName, isTopicName, type TopicName } from "../../protocol/client/Names.ts"
+import { type SavedTopic, topicsByName } from "../../protocol/storage/NsqdMetadata.ts"
 import type { Storage, StorageError } from "../storage/Storage.ts"
 import { MetadataError } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"

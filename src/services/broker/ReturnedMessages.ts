@@ -4,7 +4,7 @@
  *
  * Hot path: a copy per message and no object.
  */
-import { MessageBatch, raiseAttempts } from "../../protocol/MessageBatch.ts"
+import { MessageBatch, raiseAttempts } from "../../protocol/client/MessageBatch.ts"
 
 /** Bytes of one batch: a message that stays keeps no more than this in memory. */
 const batchBytesMax = 32 * 1024

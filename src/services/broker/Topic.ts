@@ -3,14 +3,14 @@
  * channels. A worker does the handing over, in batches, while the topic has channels and is not paused.
  */
 import { Effect, Exit, Scope } from "effect"
-import { GuidGenerator } from "../../protocol/Guid.ts"
+import { GuidGenerator } from "../../protocol/client/Guid.ts"
 import {
   MessageBatch,
   type PublishedBodies,
   recordHeaderSize,
   type StoredRecords
-} from "../../protocol/MessageBatch.ts"
-import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
+} from "../../protocol/client/MessageBatch.ts"
+import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/client/Names.ts"
 import { ExitStatus } from "../ExitStatus.ts"
 import { type BackendQueue, Storage, type StorageError } from "../storage/Storage.ts"
 import { type NotStored, retryStorage } from "./Backlog.ts"

@@ -1,7 +1,7 @@
 /**
  * What changes about the broker's topics and channels, for those who tell others about them.
  */
-import type { ChannelName, TopicName } from "../../protocol/Names.ts"
+import type { ChannelName, TopicName } from "../../protocol/client/Names.ts"
 
 export type TopologyEvent =
   | { readonly _tag: "TopicCreated" | "TopicDeleted"; readonly topic: TopicName }

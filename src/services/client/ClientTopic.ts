@@ -3,7 +3,7 @@
  * bytes or a topic with a Schema for values.
  */
 import { Effect, Schema, Tracer } from "effect"
-import { ChannelName, type ChannelName as ChannelNameType, TopicName } from "../../protocol/Names.ts"
+import { ChannelName, type ChannelName as ChannelNameType, TopicName } from "../../protocol/client/Names.ts"
 
 /** A value cannot be written as a message body, or a body is not such a value. */
 export class MessageCodecError extends Schema.TaggedError<MessageCodecError>()("MessageCodecError", {

@@ -7,7 +7,7 @@
  */
 import { Cause, Clock, Duration, Effect, Queue, Random, type Scope, Stream } from "effect"
 import type { HttpClient } from "effect/http"
-import { encodeCommand } from "../../protocol/Command.ts"
+import { encodeCommand } from "../../protocol/client/Command.ts"
 import type { Transport } from "../transport/Transport.ts"
 import * as ClientTopic from "./ClientTopic.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"

@@ -2,7 +2,7 @@
  * A message in the hands of a consuming program. It is answered once: the first of finish and requeue counts.
  */
 import type { Duration, Effect } from "effect"
-import type { MessageId } from "../../protocol/Message.ts"
+import type { MessageId } from "../../protocol/client/Message.ts"
 import type { MessageCodecError } from "./ClientTopic.ts"
 
 export interface Delivery<A> {

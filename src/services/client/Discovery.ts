@@ -4,7 +4,7 @@
  */
 import { Duration, Effect, Queue, Random, Result, Schedule, Schema, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
-import type { TopicName } from "../../protocol/Names.ts"
+import type { TopicName } from "../../protocol/client/Names.ts"
 import * as BoundedResponse from "../cluster/BoundedResponse.ts"
 import * as DaemonNetworks from "../cluster/DaemonNetworks.ts"
 import type { Origin } from "../cluster/DaemonNetworks.ts"

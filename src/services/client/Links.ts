@@ -4,7 +4,7 @@
  */
 import { Duration, Effect, FiberMap, Schedule, type Scope, Stream } from "effect"
 import type { HttpClient } from "effect/http"
-import type { TopicName } from "../../protocol/Names.ts"
+import type { TopicName } from "../../protocol/client/Names.ts"
 import * as NamedTransport from "../cluster/NamedTransport.ts"
 import { Transport } from "../transport/Transport.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"

@@ -5,8 +5,8 @@
  * Hot path: frames of a read are handled in one synchronous pass, what is written meanwhile goes out in one write.
  */
 import { Clock, Duration, Effect, Latch, Redacted, Schema, type Scope } from "effect"
-import { encodeCommand, magicV2 } from "../../protocol/Command.ts"
-import { type Frame, FrameDecoder, FrameError, FrameType } from "../../protocol/Frame.ts"
+import { encodeCommand, magicV2 } from "../../protocol/client/Command.ts"
+import { type Frame, FrameDecoder, FrameError, FrameType } from "../../protocol/client/Frame.ts"
 import { Wakeup } from "../broker/Wakeup.ts"
 import * as DeflateConnection from "../transport/DeflateConnection.ts"
 import * as SnappyConnection from "../transport/SnappyConnection.ts"

@@ -6,8 +6,8 @@
  */
 import { Clock, Context, Deferred, Duration, Effect, Layer, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
-import { encodeCommand } from "../../protocol/Command.ts"
-import { TopicName } from "../../protocol/Names.ts"
+import { encodeCommand } from "../../protocol/client/Command.ts"
+import { TopicName } from "../../protocol/client/Names.ts"
 import type { Transport } from "../transport/Transport.ts"
 import type * as ClientTopic from "./ClientTopic.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"

@@ -5,14 +5,14 @@
  * Hot path: one small object per message, no fibers.
  */
 import { Duration, Effect } from "effect"
-import { type Command, encodeCommand } from "../../protocol/Command.ts"
+import { type Command, encodeCommand } from "../../protocol/client/Command.ts"
 import {
   decodeMessage,
   type Message,
   messageHeaderSize,
   type MessageId,
   messageIdLength
-} from "../../protocol/Message.ts"
+} from "../../protocol/client/Message.ts"
 import { Wakeup } from "../broker/Wakeup.ts"
 import { Backoff, type BackoffSignal } from "./Backoff.ts"
 import type { MessageCodecError, Topic } from "./ClientTopic.ts"

@@ -3,9 +3,9 @@
  * (section 2 of the nsqadmin notes). Changes nothing; `ClusterActions` does.
  */
 import { Clock, Context, Effect, Layer, Result, SemVer } from "effect"
-import type { Node } from "../../protocol/admin/AdminNodes.ts"
-import type { TopicOnNode } from "../../protocol/admin/AdminStats.ts"
-import * as DaemonAnswers from "../../protocol/DaemonAnswers.ts"
+import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
+import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
+import * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
 import { joinAddress, splitAddress } from "../transport/Transport.ts"
 import { ClusterSources } from "./ClusterSources.ts"
 import { DaemonHttp } from "./DaemonHttp.ts"

@@ -3,7 +3,7 @@
  * who did not do it; it fails when it cannot be said whom to ask, or when nobody did what was to be created.
  */
 import { Context, Effect, Layer } from "effect"
-import * as DaemonAnswers from "../../protocol/DaemonAnswers.ts"
+import * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
 import { Cluster, type KnownNode, nodeAddress, originOf } from "./Cluster.ts"
 import { ClusterSources } from "./ClusterSources.ts"
 import { type DaemonError, DaemonHttp } from "./DaemonHttp.ts"

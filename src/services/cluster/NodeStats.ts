@@ -1,6 +1,11 @@
 /** What one nsqd says of its topics, as nsqadmin's API shows it (section 2 of the nsqadmin notes). */
-import type { ChannelOnNode, ClientStats, ProcessingLatency, TopicOnNode } from "../../protocol/admin/AdminStats.ts"
-import type * as DaemonAnswers from "../../protocol/DaemonAnswers.ts"
+import type {
+  ChannelOnNode,
+  ClientStats,
+  ProcessingLatency,
+  TopicOnNode
+} from "../../protocol/http/admin/AdminStats.ts"
+import type * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
 import * as Sums from "./Sums.ts"
 
 /** The nsqd, as far as its figures carry it. */

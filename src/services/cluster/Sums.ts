@@ -10,7 +10,7 @@ import type {
   ProcessingLatency,
   TopicOnNode,
   TopicStats
-} from "../../protocol/admin/AdminStats.ts"
+} from "../../protocol/http/admin/AdminStats.ts"
 
 /** Stands for all nodes together. */
 export const allNodes = "*"

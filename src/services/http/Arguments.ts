@@ -3,7 +3,7 @@
  * `INVALID_TOPIC` where all others say `INVALID_ARG_TOPIC`.
  */
 import { Effect } from "effect"
-import { type ChannelName, isChannelName, isTopicName, type TopicName } from "../../protocol/Names.ts"
+import { type ChannelName, isChannelName, isTopicName, type TopicName } from "../../protocol/client/Names.ts"
 import { fail, HttpFailure, invalidRequest } from "./HttpResponse.ts"
 import type { Query, RequestTarget } from "./RequestTarget.ts"
 

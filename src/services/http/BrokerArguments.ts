@@ -2,7 +2,7 @@
  * The topics and channels of the broker that nsqd's endpoints are about, found by their parameters.
  */
 import { Effect } from "effect"
-import type { ChannelName } from "../../protocol/Names.ts"
+import type { ChannelName } from "../../protocol/client/Names.ts"
 import { Broker } from "../broker/Broker.ts"
 import type { LimitReached } from "../broker/BrokerError.ts"
 import type { Channel } from "../broker/Channel.ts"

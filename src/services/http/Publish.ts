@@ -6,8 +6,8 @@
  */
 import { Duration, Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { PublishedBodies } from "../../protocol/MessageBatch.ts"
-import { isTopicName, type TopicName } from "../../protocol/Names.ts"
+import type { PublishedBodies } from "../../protocol/client/MessageBatch.ts"
+import { isTopicName, type TopicName } from "../../protocol/client/Names.ts"
 import { Broker } from "../broker/Broker.ts"
 import type { PublishError } from "../broker/BrokerError.ts"
 import { Publisher } from "../broker/Publisher.ts"

@@ -4,7 +4,7 @@
  *
  * Hot path: one pass and one copy, none at all for a binary body.
  */
-import type { PublishedBodies } from "../../protocol/MessageBatch.ts"
+import type { PublishedBodies } from "../../protocol/client/MessageBatch.ts"
 
 /** Why a body is refused, in NSQ's codes. */
 export type BodyRefusal = "MSG_TOO_BIG" | "BAD_BODY" | "BAD_MESSAGE"

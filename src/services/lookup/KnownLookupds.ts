@@ -3,8 +3,8 @@
  * the channels from them: it is nsqd's `ChannelDirectory`.
  */
 import { Context, Deferred, Effect, Layer, Schema } from "effect"
-import { isReachable, type LookupdIdentity } from "../../protocol/LookupIdentity.ts"
-import { type ChannelName, isChannelName, isEphemeral, type TopicName } from "../../protocol/Names.ts"
+import { type ChannelName, isChannelName, isEphemeral, type TopicName } from "../../protocol/client/Names.ts"
+import { isReachable, type LookupdIdentity } from "../../protocol/lookup/LookupIdentity.ts"
 import { ChannelDirectory } from "../broker/ChannelDirectory.ts"
 import { HttpGet } from "../http/HttpGet.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"

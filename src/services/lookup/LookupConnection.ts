@@ -3,8 +3,8 @@
  * much or say nonsense, ends the connection within a bounded time and has no other effect.
  */
 import { Effect, Queue, Schema, type Scope } from "effect"
-import { AnswerDecoder, AnswerError } from "../../protocol/LookupAnswer.ts"
-import { encodeLookupCommand, type LookupCommand, magicV1 } from "../../protocol/LookupCommand.ts"
+import { AnswerDecoder, AnswerError } from "../../protocol/lookup/LookupAnswer.ts"
+import { encodeLookupCommand, type LookupCommand, magicV1 } from "../../protocol/lookup/LookupCommand.ts"
 import { type ConnectionLost, Transport } from "../transport/Transport.ts"
 
 /** NSQ's limit for connecting and for every answer. */

@@ -4,13 +4,13 @@
  * are can change at any time. Nothing that happens to one of them has an effect on another, or on messages.
  */
 import { Effect, FiberMap, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
-import type { LookupCommand } from "../../protocol/LookupCommand.ts"
+import type { LookupCommand } from "../../protocol/lookup/LookupCommand.ts"
 import {
   decodeLookupd,
   isReachable,
   type LookupdIdentity,
   type ProducerIdentity
-} from "../../protocol/LookupIdentity.ts"
+} from "../../protocol/lookup/LookupIdentity.ts"
 import { Broker } from "../broker/Broker.ts"
 import * as Time from "../broker/Time.ts"
 import type { Topic } from "../broker/Topic.ts"

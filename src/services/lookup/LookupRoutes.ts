@@ -3,7 +3,7 @@
  * topic, as NSQ's do.
  */
 import { Effect, type Scope } from "effect"
-import { isTopicName } from "../../protocol/Names.ts"
+import { isTopicName } from "../../protocol/client/Names.ts"
 import * as Arguments from "../http/Arguments.ts"
 import * as HttpResponse from "../http/HttpResponse.ts"
 import { type HttpRequest, type Route, route } from "../http/Router.ts"

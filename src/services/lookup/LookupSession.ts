@@ -3,10 +3,10 @@
  * order, until either side ends it. Every error ends it, and with it all that the producer has registered.
  */
 import { Duration, Effect, type Scope } from "effect"
-import { encodeAnswer } from "../../protocol/LookupAnswer.ts"
-import { type LookupCommand, LookupCommandDecoder, magicV1 } from "../../protocol/LookupCommand.ts"
-import { encodeLookupd } from "../../protocol/LookupIdentity.ts"
-import { ProtocolError } from "../../protocol/ProtocolError.ts"
+import { ProtocolError } from "../../protocol/client/ProtocolError.ts"
+import { encodeAnswer } from "../../protocol/lookup/LookupAnswer.ts"
+import { type LookupCommand, LookupCommandDecoder, magicV1 } from "../../protocol/lookup/LookupCommand.ts"
+import { encodeLookupd } from "../../protocol/lookup/LookupIdentity.ts"
 import { ListenAddresses } from "../ListenAddresses.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
 import * as GoDuration from "../options/GoDuration.ts"

@@ -2,7 +2,7 @@
  * The registrations that an nsqlookupd has refused, for example because there are too many, and when each is due to be tried
  * again. Plain state of one peer; it survives lost connections.
  */
-import type { LookupCommand } from "../../protocol/LookupCommand.ts"
+import type { LookupCommand } from "../../protocol/lookup/LookupCommand.ts"
 
 export type Register = Extract<LookupCommand, { readonly _tag: "REGISTER" }>
 

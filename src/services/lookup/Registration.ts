@@ -2,7 +2,7 @@
  * What the registrations of nsqlookupd consist of: producers, topics, channels, and the forms in which they are looked up.
  * Plain data; `RegistrationDatabase` alone changes it.
  */
-import type { ProducerIdentity } from "../../protocol/LookupIdentity.ts"
+import type { ProducerIdentity } from "../../protocol/lookup/LookupIdentity.ts"
 
 /** A moment by both clocks. */
 export interface Moment {

@@ -9,8 +9,8 @@
  * Operations are synchronous: nobody sees half a change.
  */
 import { Duration, PubSub } from "effect"
-import type { ProducerIdentity } from "../../protocol/LookupIdentity.ts"
-import { isEphemeral } from "../../protocol/Names.ts"
+import { isEphemeral } from "../../protocol/client/Names.ts"
+import type { ProducerIdentity } from "../../protocol/lookup/LookupIdentity.ts"
 import type * as Time from "../broker/Time.ts"
 import type { LookupdOptions } from "../options/LookupdOptions.ts"
 import { debugEntries } from "./DebugEntries.ts"

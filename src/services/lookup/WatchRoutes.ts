@@ -4,7 +4,7 @@
  */
 import { Effect, FiberSet, type Scope } from "effect"
 import type { ServerResponse } from "node:http"
-import { isTopicName } from "../../protocol/Names.ts"
+import { isTopicName } from "../../protocol/client/Names.ts"
 import * as Arguments from "../http/Arguments.ts"
 import * as HttpResponse from "../http/HttpResponse.ts"
 import { type HttpRequest, type Route, route } from "../http/Router.ts"

@@ -8,7 +8,7 @@
 import type { Metric } from "effect"
 import { performance } from "node:perf_hooks"
 import process from "node:process"
-import { isEphemeral } from "../../protocol/Names.ts"
+import { isEphemeral } from "../../protocol/client/Names.ts"
 import type { Broker } from "../broker/Broker.ts"
 import type { Channel } from "../broker/Channel.ts"
 import type { Clients } from "../broker/Clients.ts"

@@ -2,7 +2,7 @@
  * What goes to statsd, as text: NSQ's names in NSQ's order (section 18 of the nsqd notes), and how lines are packed into
  * datagrams. Pure; `Statsd` says when and where to.
  */
-import { isEphemeral } from "../../protocol/Names.ts"
+import { isEphemeral } from "../../protocol/client/Names.ts"
 import type { MemoryStats } from "../http/ProcessMemory.ts"
 import type { ChannelJson, TopicJson } from "../http/StatsJson.ts"
 import type { LatencySummary } from "./LatencyQuantiles.ts"

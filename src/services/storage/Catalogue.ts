@@ -7,7 +7,7 @@
  */
 import { Effect } from "effect"
 import * as Path from "node:path"
-import { parseQueueFileName } from "../../protocol/DiskQueueFormat.ts"
+import { parseQueueFileName } from "../../protocol/storage/DiskQueueFormat.ts"
 import { Disk, type DiskError } from "./Disk.ts"
 import { empty, type QueueInventory } from "./QueueInventory.ts"
 

@@ -3,7 +3,7 @@
  * state, so that no publisher waits for them: records whose checksums a kill loses count as unverified.
  */
 import { Effect } from "effect"
-import { blockAlignment, encodeBlock } from "../../protocol/RecordChecksums.ts"
+import { blockAlignment, encodeBlock } from "../../protocol/storage/RecordChecksums.ts"
 import type { Disk, DiskError, DiskFile } from "./Disk.ts"
 import type { RecordRun } from "./Storage.ts"
 

@@ -12,7 +12,7 @@
  */
 import { Effect, type Scope } from "effect"
 import * as Path from "node:path"
-import { dataFileName, type QueuePosition } from "../../protocol/DiskQueueFormat.ts"
+import { dataFileName, type QueuePosition } from "../../protocol/storage/DiskQueueFormat.ts"
 import { ExitStatus } from "../ExitStatus.ts"
 import { Disk, type DiskError } from "./Disk.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"

@@ -3,7 +3,7 @@
  * queue is opened anew.
  */
 import { Effect } from "effect"
-import { recordStarts, walkRecords } from "../../protocol/DiskQueueFormat.ts"
+import { recordStarts, walkRecords } from "../../protocol/storage/DiskQueueFormat.ts"
 import { OutstandingRun, type RunOwner } from "./OutstandingRun.ts"
 import type { BackendQueue, RecordRun, StoredRun } from "./Storage.ts"
 

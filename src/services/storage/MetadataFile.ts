@@ -5,8 +5,12 @@
 import { Effect, Result, Semaphore } from "effect"
 import * as Path from "node:path"
 import { crc32 } from "node:zlib"
-import { createdSince, encodeCreated, encodeSaved, journalFileName } from "../../protocol/MetadataJournal.ts"
-import { decodeNsqdMetadata, encodeNsqdMetadataInSteps, type NsqdMetadata } from "../../protocol/NsqdMetadata.ts"
+import { createdSince, encodeCreated, encodeSaved, journalFileName } from "../../protocol/storage/MetadataJournal.ts"
+import {
+  decodeNsqdMetadata,
+  encodeNsqdMetadataInSteps,
+  type NsqdMetadata
+} from "../../protocol/storage/NsqdMetadata.ts"
 import { finish, type Turns } from "../Turns.ts"
 import type { Disk, DiskError, DiskFile } from "./Disk.ts"
 import { StorageError } from "./Storage.ts"

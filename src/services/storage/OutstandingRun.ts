@@ -4,8 +4,8 @@
  *
  * Hot path: `settle` is called for every message that a consumer finishes.
  */
-import type { Ledger } from "../../protocol/MessageBatch.ts"
-import type { QueueRange } from "../../protocol/QueueState.ts"
+import type { Ledger } from "../../protocol/client/MessageBatch.ts"
+import type { QueueRange } from "../../protocol/storage/QueueState.ts"
 
 /** The queue that a run was read from. */
 export interface RunOwner {

@@ -4,7 +4,7 @@
  */
 import { Effect, Semaphore } from "effect"
 import * as Path from "node:path"
-import { checksumFileName, dataFileName, type QueuePosition } from "../../protocol/DiskQueueFormat.ts"
+import { checksumFileName, dataFileName, type QueuePosition } from "../../protocol/storage/DiskQueueFormat.ts"
 import { ChecksumWriter } from "./ChecksumWriter.ts"
 import type { Disk, DiskError } from "./Disk.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"

@@ -3,7 +3,7 @@
  * and the rest of a failed write is taken back. One fiber uses it at a time. It does not know about reading and state.
  */
 import { Effect } from "effect"
-import { type QueuePosition, walkRecords } from "../../protocol/DiskQueueFormat.ts"
+import { type QueuePosition, walkRecords } from "../../protocol/storage/DiskQueueFormat.ts"
 import type { ChecksumWriter } from "./ChecksumWriter.ts"
 import type { Disk, DiskError, DiskFile } from "./Disk.ts"
 import type { RecordRun } from "./Storage.ts"

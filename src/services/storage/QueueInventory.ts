@@ -2,7 +2,12 @@
  * The files of one disk queue as a directory listing shows them. A queue never lists its directory: whoever opens it passes
  * an inventory, so that one listing serves all queues of a data directory.
  */
-import { checksumFileNumber, dataFileNumber, metadataFileName, stateFileName } from "../../protocol/DiskQueueFormat.ts"
+import {
+  checksumFileNumber,
+  dataFileNumber,
+  metadataFileName,
+  stateFileName
+} from "../../protocol/storage/DiskQueueFormat.ts"
 
 /** A plain value: what exists, not what it contains. */
 export interface QueueInventory {

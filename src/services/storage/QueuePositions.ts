@@ -2,8 +2,8 @@
  * Where a disk queue is read and written. Reading first goes through the ranges that were not settled before a restart, then
  * on at the cursor, through all files that exist, up to the tail.
  */
-import type { QueuePosition } from "../../protocol/DiskQueueFormat.ts"
-import type { QueueRange } from "../../protocol/QueueState.ts"
+import type { QueuePosition } from "../../protocol/storage/DiskQueueFormat.ts"
+import type { QueueRange } from "../../protocol/storage/QueueState.ts"
 
 const noRanges: Array<QueueRange> = []
 

@@ -3,7 +3,13 @@
  * skipped; the records after it are found by their checksums, also when bytes are missing or the size of a record is wrong.
  */
 import { Effect } from "effect"
-import { blockSize, decodeBlocks, findKnown, KnownRecords, walkVerified } from "../../protocol/RecordChecksums.ts"
+import {
+  blockSize,
+  decodeBlocks,
+  findKnown,
+  KnownRecords,
+  walkVerified
+} from "../../protocol/storage/RecordChecksums.ts"
 import type { Disk, DiskError, DiskFile } from "./Disk.ts"
 
 export interface OpenReader {

@@ -5,8 +5,8 @@
  * to the next file. NSQ overwrites the first file when the metadata is missing.
  */
 import { Effect } from "effect"
-import { decodeQueueMetadata, type QueuePosition, walkRecords } from "../../protocol/DiskQueueFormat.ts"
-import type { QueueRange } from "../../protocol/QueueState.ts"
+import { decodeQueueMetadata, type QueuePosition, walkRecords } from "../../protocol/storage/DiskQueueFormat.ts"
+import type { QueueRange } from "../../protocol/storage/QueueState.ts"
 import type { Disk, DiskError } from "./Disk.ts"
 import type { QueueInventory } from "./QueueInventory.ts"
 import { isPaired, type LoadedState } from "./StateFile.ts"

@@ -8,7 +8,7 @@
  */
 import { Effect } from "effect"
 import * as Path from "node:path"
-import { parseQueueFileName } from "../../protocol/DiskQueueFormat.ts"
+import { parseQueueFileName } from "../../protocol/storage/DiskQueueFormat.ts"
 import { Disk, DiskError, type DiskFile } from "./Disk.ts"
 
 /** The reserve's name in the data directory. */

@@ -12,7 +12,7 @@ import {
   metadataFileName,
   type QueuePosition,
   stateFileName
-} from "../../protocol/DiskQueueFormat.ts"
+} from "../../protocol/storage/DiskQueueFormat.ts"
 import {
   decodeExtension,
   decodeSlot,
@@ -27,7 +27,7 @@ import {
   type QueueState,
   slotCount,
   slotSize
-} from "../../protocol/QueueState.ts"
+} from "../../protocol/storage/QueueState.ts"
 import type { Disk, DiskError, DiskFile } from "./Disk.ts"
 import type { QueueInventory } from "./QueueInventory.ts"
 

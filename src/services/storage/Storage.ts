@@ -3,8 +3,8 @@
  * `DiskStorage` keeps them in NSQ's format, `Storage.layerMemory` in memory for tests and embedding.
  */
 import { Context, Effect, Layer, Schema, type Scope } from "effect"
-import type { Ledger, StoredRecords } from "../../protocol/MessageBatch.ts"
-import type { NsqdMetadata } from "../../protocol/NsqdMetadata.ts"
+import type { Ledger, StoredRecords } from "../../protocol/client/MessageBatch.ts"
+import type { NsqdMetadata } from "../../protocol/storage/NsqdMetadata.ts"
 import type { DiskError } from "./Disk.ts"
 import { MemoryBackend } from "./MemoryBackend.ts"
 

@@ -5,7 +5,7 @@
  * Hot path: what needs no question to the auth server is checked synchronously.
  */
 import { Effect, Redacted } from "effect"
-import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
+import { type ProtocolError, protocolError } from "../../protocol/client/ProtocolError.ts"
 import { Authorization } from "../auth/Authorization.ts"
 import { Authorizer, type Credentials } from "../auth/Authorizer.ts"
 import * as Time from "../broker/Time.ts"

@@ -4,10 +4,10 @@
  * They live in the connection's Scope: whichever ends first ends all, and what was in flight goes back.
  */
 import { Clock, Effect, type Scope } from "effect"
-import { magicV2 } from "../../protocol/Command.ts"
-import type { Decoded } from "../../protocol/Decoded.ts"
-import { formatMessageKey } from "../../protocol/Message.ts"
-import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
+import { magicV2 } from "../../protocol/client/Command.ts"
+import type { Decoded } from "../../protocol/client/Decoded.ts"
+import { formatMessageKey } from "../../protocol/client/Message.ts"
+import { type ProtocolError, protocolError } from "../../protocol/client/ProtocolError.ts"
 import { Clients, ClientState } from "../broker/Clients.ts"
 import * as Input from "../broker/Input.ts"
 import * as Time from "../broker/Time.ts"

@@ -6,12 +6,17 @@
  * opened, returns the Effect of its completion, and the connection reads no further until then.
  */
 import { Duration, Effect, Result, type Scope } from "effect"
-import type { DecoderLimits } from "../../protocol/CommandDecoder.ts"
-import type { Decoded, Fin, Publish, Req, Touch } from "../../protocol/Decoded.ts"
-import { decodeIdentify, encodeIdentifyResponse, type IdentifyLimits, negotiate } from "../../protocol/Identify.ts"
-import { formatMessageKey } from "../../protocol/Message.ts"
-import type { TopicName } from "../../protocol/Names.ts"
-import { type ErrorCode, type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
+import type { DecoderLimits } from "../../protocol/client/CommandDecoder.ts"
+import type { Decoded, Fin, Publish, Req, Touch } from "../../protocol/client/Decoded.ts"
+import {
+  decodeIdentify,
+  encodeIdentifyResponse,
+  type IdentifyLimits,
+  negotiate
+} from "../../protocol/client/Identify.ts"
+import { formatMessageKey } from "../../protocol/client/Message.ts"
+import type { TopicName } from "../../protocol/client/Names.ts"
+import { type ErrorCode, type ProtocolError, protocolError } from "../../protocol/client/ProtocolError.ts"
 import { Broker, nsqVersion } from "../broker/Broker.ts"
 import type { PublishError } from "../broker/BrokerError.ts"
 import type { AnswerResult } from "../broker/Channel.ts"

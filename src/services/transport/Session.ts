@@ -2,9 +2,9 @@
  * The state of one client connection: what was negotiated, where it is in its life, its subscription, its outgoing bytes. It
  * is the channel's `Consumer` and what `/stats` shows. What the commands do is in `Commands`, the fibers in `ClientLoop`.
  */
-import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../protocol/CommandDecoder.ts"
-import type { IdentifyLimits, Negotiated } from "../../protocol/Identify.ts"
-import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
+import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../protocol/client/CommandDecoder.ts"
+import type { IdentifyLimits, Negotiated } from "../../protocol/client/Identify.ts"
+import { type ProtocolError, protocolError } from "../../protocol/client/ProtocolError.ts"
 import type { Authorization } from "../auth/Authorization.ts"
 import type { Membership } from "../broker/Broker.ts"
 import { type Client, ClientState, type ClientStats } from "../broker/Clients.ts"

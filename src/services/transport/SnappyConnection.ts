@@ -3,7 +3,7 @@
  * flushed below is complete above. Compression and checksum are native code, loaded when the first client asks for them.
  */
 import { Effect, Result, Schema } from "effect"
-import { type SnappyCodec, SnappyDecoder, SnappyEncoder } from "../../protocol/SnappyFraming.ts"
+import { type SnappyCodec, SnappyDecoder, SnappyEncoder } from "../../protocol/client/SnappyFraming.ts"
 import type { Turns } from "../Turns.ts"
 import { type Connection, ConnectionLost } from "./Transport.ts"
 

@@ -2,8 +2,8 @@
  * nsqd's TCP listener: every connection to the configured address becomes a client of the broker, up to `--max-connections`.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
-import { encodeFrame, FrameType } from "../../protocol/Frame.ts"
-import { protocolError } from "../../protocol/ProtocolError.ts"
+import { encodeFrame, FrameType } from "../../protocol/client/Frame.ts"
+import { protocolError } from "../../protocol/client/ProtocolError.ts"
 import { ListenAddresses } from "../ListenAddresses.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as ClientLoop from "./ClientLoop.ts"

@@ -4,7 +4,7 @@
  * the client sent too early is ever read as a command.
  */
 import { Effect, type Scope } from "effect"
-import { type ProtocolError, protocolError } from "../../protocol/ProtocolError.ts"
+import { type ProtocolError, protocolError } from "../../protocol/client/ProtocolError.ts"
 import { Turns } from "../Turns.ts"
 import * as DeflateConnection from "./DeflateConnection.ts"
 import { ServerTls } from "./ServerTls.ts"

@@ -3,7 +3,7 @@
  * answer fails the question: a sum without it would mislead.
  */
 import { Effect, Result } from "effect"
-import * as DaemonAnswers from "../../protocol/DaemonAnswers.ts"
+import * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
 import { type DaemonError, DaemonHttp } from "../cluster/DaemonHttp.ts"
 import { DaemonNetworks, type Origin } from "../cluster/DaemonNetworks.ts"
 import { joinAddress, splitAddress } from "../transport/Transport.ts"

@@ -3,7 +3,7 @@
  */
 import { Duration, Effect, type Scope, Struct } from "effect"
 import type { HttpClient } from "effect/http"
-import { isValidName } from "../../protocol/Names.ts"
+import { isValidName } from "../../protocol/client/Names.ts"
 import { Consumer, makeProducer, Topic } from "../client/index.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"

@@ -2,7 +2,7 @@
  * Where the utilities that consume get their messages from: the flags, the checks and the texts that they share.
  */
 import { Effect, Result } from "effect"
-import { isValidName } from "../../protocol/Names.ts"
+import { isValidName } from "../../protocol/client/Names.ts"
 import { type ConnectionOptions, type ConsumerOptions, NsqdConnection, type Servers } from "../client/index.ts"
 import * as DaemonNetworks from "../cluster/DaemonNetworks.ts"
 import * as PeerOptions from "../options/DaemonPeerOptions.ts"

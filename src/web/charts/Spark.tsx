@@ -1,7 +1,7 @@
 import { useAtomValue } from "@effect/atom-react"
 import { AsyncResult } from "effect/reactivity"
 import { useMemo } from "react"
-import type { HistoryAnswer } from "../../protocol/admin/AdminLive.ts"
+import type { HistoryAnswer } from "../../protocol/http/admin/AdminLive.ts"
 import * as Format from "../format.ts"
 import { detailHistory, type Series, topicHistory } from "../live/history.ts"
 import { liveAtom } from "../live/live.ts"

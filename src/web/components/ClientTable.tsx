@@ -1,5 +1,5 @@
 import type { ReactNode } from "react"
-import type { ClientStats } from "../../protocol/admin/AdminStats.ts"
+import type { ClientStats } from "../../protocol/http/admin/AdminStats.ts"
 import * as Format from "../format.ts"
 import * as Route from "../route.ts"
 import { Badge } from "./Badge.tsx"

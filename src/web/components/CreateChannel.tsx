@@ -1,5 +1,5 @@
 import { type FormEvent, useId, useState } from "react"
-import { isChannelName } from "../../protocol/Names.ts"
+import { isChannelName } from "../../protocol/client/Names.ts"
 import { useCreate } from "../act.ts"
 import { settings } from "../settings.ts"
 import { useRun } from "./Actions.tsx"

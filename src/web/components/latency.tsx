@@ -1,4 +1,4 @@
-import type { ProcessingLatency } from "../../protocol/admin/AdminStats.ts"
+import type { ProcessingLatency } from "../../protocol/http/admin/AdminStats.ts"
 import * as Format from "../format.ts"
 import { Picture } from "../graphite/Picture.tsx"
 import type { Column } from "./Table.tsx"

@@ -1,6 +1,6 @@
 /** Graphite's addresses of what nsqd pushes by way of statsd (section 4 of the nsqadmin notes), as NSQ's pages make them. Pure. */
-import type { ProcessingLatency } from "../../protocol/admin/AdminStats.ts"
-import type { WebSettings } from "../../protocol/admin/WebSettings.ts"
+import type { ProcessingLatency } from "../../protocol/http/admin/AdminStats.ts"
+import type { WebSettings } from "../../protocol/http/admin/WebSettings.ts"
 
 type Graphite = WebSettings["graphite"]
 

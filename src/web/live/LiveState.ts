@@ -1,5 +1,5 @@
 /** The state of the cluster as the samples make it. Pure. */
-import type { DaemonState, LivePoint, LiveSample, TopicSummary, Warning } from "../../protocol/admin/AdminLive.ts"
+import type { DaemonState, LivePoint, LiveSample, TopicSummary, Warning } from "../../protocol/http/admin/AdminLive.ts"
 
 export interface LiveState {
   /** Whether samples arrive; undefined before the first. */

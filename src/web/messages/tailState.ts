@@ -1,5 +1,5 @@
 /** What a tail has shown so far. Pure. */
-import type { TailEvent, TailMessage } from "../../protocol/admin/AdminLive.ts"
+import type { TailEvent, TailMessage } from "../../protocol/http/admin/AdminLive.ts"
 
 export interface TailState {
   /** The channel it reads by; empty before it has begun. */

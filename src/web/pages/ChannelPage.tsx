@@ -1,5 +1,5 @@
 import { useAtomRefresh } from "@effect/atom-react"
-import type { ChannelAnswer, ChannelOnNode } from "../../protocol/admin/AdminStats.ts"
+import type { ChannelAnswer, ChannelOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import { useActions } from "../act.ts"
 import { AdminClient } from "../api.ts"
 import { Spark } from "../charts/Spark.tsx"

@@ -1,6 +1,6 @@
 import { useAtomRefresh } from "@effect/atom-react"
 import { type FormEvent, useState } from "react"
-import { isChannelName, isTopicName } from "../../protocol/Names.ts"
+import { isChannelName, isTopicName } from "../../protocol/client/Names.ts"
 import { useActions, useCreate } from "../act.ts"
 import { AdminClient } from "../api.ts"
 import { Actions, useRun } from "../components/Actions.tsx"

@@ -1,6 +1,6 @@
 import { useAtomValue } from "@effect/atom-react"
 import { AsyncResult } from "effect/reactivity"
-import type { Node } from "../../protocol/admin/AdminNodes.ts"
+import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
 import { AdminClient } from "../api.ts"
 import { Answer } from "../components/Answer.tsx"
 import { Badge } from "../components/Badge.tsx"

@@ -1,5 +1,5 @@
 import { useAtomRefresh } from "@effect/atom-react"
-import type { ChannelStats, TopicAnswer, TopicOnNode } from "../../protocol/admin/AdminStats.ts"
+import type { ChannelStats, TopicAnswer, TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import { useActions, useTombstone } from "../act.ts"
 import { AdminClient } from "../api.ts"
 import { Spark } from "../charts/Spark.tsx"

@@ -1,6 +1,6 @@
 import { useAtomValue } from "@effect/atom-react"
 import { Fragment, memo, useDeferredValue, useEffect, useMemo, useRef, useState } from "react"
-import type { TopicSummary } from "../../protocol/admin/AdminLive.ts"
+import type { TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
 import { TopicSpark } from "../charts/Spark.tsx"
 import { Paused } from "../components/Badge.tsx"
 import { Filter } from "../components/Filter.tsx"

@@ -1,5 +1,5 @@
 import { useAtomValue } from "@effect/atom-react"
-import type { Warning } from "../../protocol/admin/AdminLive.ts"
+import type { Warning } from "../../protocol/http/admin/AdminLive.ts"
 import { Badge } from "../components/Badge.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"

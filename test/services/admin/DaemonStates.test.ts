@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import type { Node } from "../../../src/protocol/admin/AdminNodes.ts"
+import type { Node } from "../../../src/protocol/http/admin/AdminNodes.ts"
 import * as DaemonStates from "../../../src/services/admin/DaemonStates.ts"
 import { DaemonError } from "../../../src/services/cluster/DaemonHttp.ts"
 import { nothingMore } from "../broker/testing.ts"

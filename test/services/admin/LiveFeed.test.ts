@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
-import type { LiveSample } from "../../../src/protocol/admin/AdminLive.ts"
+import type { LiveSample } from "../../../src/protocol/http/admin/AdminLive.ts"
 import { History } from "../../../src/services/admin/History.ts"
 import { LiveFeed } from "../../../src/services/admin/LiveFeed.ts"
 import * as NsqadminOptions from "../../../src/services/options/NsqadminOptions.ts"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { MessageId } from "../../../src/protocol/Message.ts"
+import { MessageId } from "../../../src/protocol/client/Message.ts"
 import { TailBuffer } from "../../../src/services/admin/TailBuffer.ts"
 import { nothingMore } from "../broker/testing.ts"
 

@@ -2,7 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer } from "effect"
 import { gzipSync } from "node:zlib"
-import type { WebSettings } from "../../../src/protocol/admin/WebSettings.ts"
+import type { WebSettings } from "../../../src/protocol/http/admin/WebSettings.ts"
 import { WebAssets } from "../../../src/services/admin/WebAssets.ts"
 import * as NsqadminOptions from "../../../src/services/options/NsqadminOptions.ts"
 

@@ -1,8 +1,8 @@
 /** A cluster that says what the test wants, and a clock that the test moves. */
 import { Effect, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import type { Node } from "../../../src/protocol/admin/AdminNodes.ts"
-import type { SampledChannel, SampledTopic } from "../../../src/protocol/DaemonAnswers.ts"
+import type { Node } from "../../../src/protocol/http/admin/AdminNodes.ts"
+import type { SampledChannel, SampledTopic } from "../../../src/protocol/http/DaemonAnswers.ts"
 import { Sampler } from "../../../src/services/admin/Sampler.ts"
 import { Cluster, nodeAddress } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"

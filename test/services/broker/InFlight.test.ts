@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
-import { formatMessageKey, messageKey } from "../../../src/protocol/Message.ts"
+import { formatMessageKey, messageKey } from "../../../src/protocol/client/Message.ts"
 import { InFlight } from "../../../src/services/broker/InFlight.ts"
 import { batches, keyAt, positionsOf } from "./messages.ts"
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { ChannelName, TopicName } from "../../../src/protocol/Names.ts"
+import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { consume } from "../../../src/services/broker/index.ts"
 import * as Locality from "../../../src/services/broker/Locality.ts"
 import { ProtocolClient, TestBroker } from "../../../src/testing/index.ts"

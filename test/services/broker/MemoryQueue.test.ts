@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
-import { MessageBatch, type StoredRecords } from "../../../src/protocol/MessageBatch.ts"
+import { MessageBatch, type StoredRecords } from "../../../src/protocol/client/MessageBatch.ts"
 import { MemoryQueue, settleSpan, storeInPieces, wholeBatch } from "../../../src/services/broker/MemoryQueue.ts"
 import { batches, bodiesIn, positionsOf } from "./messages.ts"
 

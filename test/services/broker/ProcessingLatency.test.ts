@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { ChannelName, TopicName } from "../../../src/protocol/Names.ts"
+import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { Broker } from "../../../src/services/broker/Broker.ts"
 import { Clients } from "../../../src/services/broker/Clients.ts"
 import { consume, publish } from "../../../src/services/broker/index.ts"

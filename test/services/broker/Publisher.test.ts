@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Deferred, Effect, Fiber, Layer, Logger, Schema } from "effect"
-import { ChannelName, TopicName } from "../../../src/protocol/Names.ts"
+import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { Broker, publish, Publisher } from "../../../src/services/broker/index.ts"
 import { bodiesOf, joinBodies } from "../../../src/services/broker/Publisher.ts"
 import { TestBroker } from "../../../src/testing/index.ts"

@@ -1,6 +1,6 @@
 /** Consumers for tests of channels: they write down what they are given. */
-import { frameHeaderSize } from "../../../src/protocol/Frame.ts"
-import { decodeMessage } from "../../../src/protocol/Message.ts"
+import { frameHeaderSize } from "../../../src/protocol/client/Frame.ts"
+import { decodeMessage } from "../../../src/protocol/client/Message.ts"
 import type { Consumer } from "../../../src/services/broker/index.ts"
 
 export interface Received {

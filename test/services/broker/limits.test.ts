@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
-import { ChannelName } from "../../../src/protocol/Names.ts"
+import { ChannelName } from "../../../src/protocol/client/Names.ts"
 import { ChannelDirectory } from "../../../src/services/broker/ChannelDirectory.ts"
 import { Broker, Storage } from "../../../src/services/broker/index.ts"
 import { ProtocolClient, TestBroker } from "../../../src/testing/index.ts"

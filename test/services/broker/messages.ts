@@ -1,7 +1,7 @@
 /** Batches of messages for tests of the broker's parts. */
-import { GuidGenerator } from "../../../src/protocol/Guid.ts"
-import { type MessageKey, messageKey } from "../../../src/protocol/Message.ts"
-import { frameIdOffset, MessageBatch, messageFrameHeaderSize } from "../../../src/protocol/MessageBatch.ts"
+import { GuidGenerator } from "../../../src/protocol/client/Guid.ts"
+import { type MessageKey, messageKey } from "../../../src/protocol/client/Message.ts"
+import { frameIdOffset, MessageBatch, messageFrameHeaderSize } from "../../../src/protocol/client/MessageBatch.ts"
 import { joinBodies } from "../../../src/services/broker/Publisher.ts"
 
 /** A source of batches whose ids are unique. */

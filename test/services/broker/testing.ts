@@ -1,6 +1,6 @@
 /** What tests of the broker have in common. */
 import { Effect, Layer, Logger } from "effect"
-import { ChannelName, TopicName } from "../../../src/protocol/Names.ts"
+import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import type { Membership } from "../../../src/services/broker/Broker.ts"
 import { Broker, publish, type SubscriptionOptions } from "../../../src/services/broker/index.ts"
 import { FaultyStorage, TestBroker } from "../../../src/testing/index.ts"

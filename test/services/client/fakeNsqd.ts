@@ -1,6 +1,6 @@
 /** An nsqd that a test makes up: it says what it is told to say, or nothing. */
 import { Deferred, Effect } from "effect"
-import { encodeFrame, encodeResponse, FrameType } from "../../../src/protocol/Frame.ts"
+import { encodeFrame, encodeResponse, FrameType } from "../../../src/protocol/client/Frame.ts"
 import { type Connection, Transport } from "../../../src/services/transport/Transport.ts"
 
 const magicSize = 4

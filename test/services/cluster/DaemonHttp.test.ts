@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Result } from "effect"
 import type { ServerResponse } from "node:http"
-import * as DaemonAnswers from "../../../src/protocol/DaemonAnswers.ts"
+import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterActions } from "../../../src/services/cluster/ClusterActions.ts"
 import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import * as DaemonAnswers from "../../../src/protocol/DaemonAnswers.ts"
+import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
 import * as NodeStats from "../../../src/services/cluster/NodeStats.ts"
 import * as Sums from "../../../src/services/cluster/Sums.ts"
 

@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Net from "node:net"
-import { ChannelName, TopicName } from "../../../src/protocol/Names.ts"
+import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { Turns } from "../../../src/services/Turns.ts"
 import { quiet } from "../broker/testing.ts"
 import { makeTurns } from "../turns.ts"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { encodeAnswer } from "../../../src/protocol/LookupAnswer.ts"
+import { encodeAnswer } from "../../../src/protocol/lookup/LookupAnswer.ts"
 import { HttpGetError } from "../../../src/services/http/HttpGet.ts"
 import type { Connection } from "../../../src/services/transport/Transport.ts"
 import { MemoryTransport } from "../../../src/testing/index.ts"

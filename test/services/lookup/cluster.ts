@@ -1,6 +1,6 @@
 /** nsqlookupds and brokers as machines on one network in memory. */
 import { Context, Effect, Layer, type Scope } from "effect"
-import { ChannelName, TopicName } from "../../../src/protocol/Names.ts"
+import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { Broker } from "../../../src/services/broker/Broker.ts"
 import { HttpGet, HttpGetError } from "../../../src/services/http/HttpGet.ts"
 import { ListenAddresses } from "../../../src/services/ListenAddresses.ts"

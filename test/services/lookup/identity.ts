@@ -1,4 +1,4 @@
-import type { ProducerIdentity } from "../../../src/protocol/LookupIdentity.ts"
+import type { ProducerIdentity } from "../../../src/protocol/lookup/LookupIdentity.ts"
 
 /** What an nsqd of this name says of itself. */
 export const identity = (name: string): ProducerIdentity => ({

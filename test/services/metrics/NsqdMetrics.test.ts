@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { ChannelName, TopicName } from "../../../src/protocol/Names.ts"
+import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { Broker } from "../../../src/services/broker/Broker.ts"
 import { Clients } from "../../../src/services/broker/Clients.ts"
 import { ProcessMemory } from "../../../src/services/http/ProcessMemory.ts"

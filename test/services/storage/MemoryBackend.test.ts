@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
-import { MessageBatch } from "../../../src/protocol/MessageBatch.ts"
+import { MessageBatch } from "../../../src/protocol/client/MessageBatch.ts"
 import { MemoryBackend } from "../../../src/services/storage/MemoryBackend.ts"
 import type { StoredRun } from "../../../src/services/storage/Storage.ts"
 import { batches, bodiesIn } from "../broker/messages.ts"

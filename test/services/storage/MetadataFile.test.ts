@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
-import { type NsqdMetadata, topicsByName } from "../../../src/protocol/NsqdMetadata.ts"
+import { type NsqdMetadata, topicsByName } from "../../../src/protocol/storage/NsqdMetadata.ts"
 import { Disk } from "../../../src/services/storage/Disk.ts"
 import { MetadataFile } from "../../../src/services/storage/MetadataFile.ts"
 import { StorageHealth } from "../../../src/services/storage/StorageHealth.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { messageHeaderSize } from "../../../src/protocol/Message.ts"
+import { messageHeaderSize } from "../../../src/protocol/client/Message.ts"
 import type { RecordRun } from "../../../src/services/storage/Storage.ts"
 import { FaultyDisk } from "../../../src/testing/index.ts"
 import { drain, layer, numbersOf, open, range, recordsOf } from "./queues.ts"

@@ -2,7 +2,7 @@
  * What tests of storage share: queues on a disk that can fail, and messages that are numbers.
  */
 import { Effect, Exit, Layer, References, Scope } from "effect"
-import { messageHeaderSize } from "../../../src/protocol/Message.ts"
+import { messageHeaderSize } from "../../../src/protocol/client/Message.ts"
 import type { Disk, DiskError } from "../../../src/services/storage/Disk.ts"
 import * as DiskQueue from "../../../src/services/storage/DiskQueue.ts"
 import * as QueueInventory from "../../../src/services/storage/QueueInventory.ts"

@@ -4,7 +4,7 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { ChannelName, TopicName } from "../../../src/protocol/Names.ts"
+import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import {
   Broker,
   Clients,

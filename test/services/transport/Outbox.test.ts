@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
-import { encodeFrame, encodeResponse, FrameType } from "../../../src/protocol/Frame.ts"
-import { protocolError } from "../../../src/protocol/ProtocolError.ts"
+import { encodeFrame, encodeResponse, FrameType } from "../../../src/protocol/client/Frame.ts"
+import { protocolError } from "../../../src/protocol/client/ProtocolError.ts"
 import { Outbox } from "../../../src/services/transport/Outbox.ts"
 import type { Connection } from "../../../src/services/transport/Transport.ts"
 

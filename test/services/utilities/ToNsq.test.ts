@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import { split } from "../../../src/services/utilities/ToNsq.ts"
-import { cut, CutLengths } from "../../protocol/commands.ts"
+import { cut, CutLengths } from "../../protocol/client/commands.ts"
 
 const pieces = (chunks: ReadonlyArray<Buffer>) =>
   Effect.map(Stream.runCollect(split(Stream.fromIterable(chunks), 10)), (found) => [...found].map(String))

@@ -7,8 +7,8 @@ import {
   encodeQueueMetadata,
   metadataFileName,
   walkRecords
-} from "../../src/protocol/DiskQueueFormat.ts"
-import { int32 } from "./commands.ts"
+} from "../../../src/protocol/storage/DiskQueueFormat.ts"
+import { int32 } from "../client/commands.ts"
 
 const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 const record = (bodySize: number): Buffer => Buffer.concat([int32(26 + bodySize), Buffer.alloc(26 + bodySize, 1)])

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { type GuidBlock, GuidGenerator, writeGuid } from "../../src/protocol/Guid.ts"
+import { type GuidBlock, GuidGenerator, writeGuid } from "../../../src/protocol/client/Guid.ts"
 
 const idsOf = (block: GuidBlock, count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => {

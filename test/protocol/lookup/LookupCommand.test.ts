@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { encodeLookupCommand, LookupCommand, LookupCommandDecoder } from "../../src/protocol/LookupCommand.ts"
-import { type ProducerIdentity, refusalOf } from "../../src/protocol/LookupIdentity.ts"
-import { ProtocolError } from "../../src/protocol/ProtocolError.ts"
+import { ProtocolError } from "../../../src/protocol/client/ProtocolError.ts"
+import { encodeLookupCommand, LookupCommand, LookupCommandDecoder } from "../../../src/protocol/lookup/LookupCommand.ts"
+import { type ProducerIdentity, refusalOf } from "../../../src/protocol/lookup/LookupIdentity.ts"
 
 /** Everything the decoder gives for these bytes, until it wants more; errors as texts. */
 const decodeAll = (bytes: Uint8Array | string, { chunk = Infinity, ended = false, identified = true } = {}) => {

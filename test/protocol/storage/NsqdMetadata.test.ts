@@ -1,6 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
-import { decodeNsqdMetadata, encodeNsqdMetadata, NsqdMetadata, topicsByName } from "../../src/protocol/NsqdMetadata.ts"
+import {
+  decodeNsqdMetadata,
+  encodeNsqdMetadata,
+  NsqdMetadata,
+  topicsByName
+} from "../../../src/protocol/storage/NsqdMetadata.ts"
 
 const normal = (metadata: NsqdMetadata): unknown => JSON.parse(encodeNsqdMetadata(metadata))
 

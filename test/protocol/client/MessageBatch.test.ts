@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { walkRecords } from "../../src/protocol/DiskQueueFormat.ts"
-import { FrameDecoder, FrameType } from "../../src/protocol/Frame.ts"
-import { GuidGenerator } from "../../src/protocol/Guid.ts"
-import { decodeMessage } from "../../src/protocol/Message.ts"
-import { frameAttempts, MessageBatch, raiseAttempts } from "../../src/protocol/MessageBatch.ts"
-import { joinBodies } from "../../src/services/broker/Publisher.ts"
+import { FrameDecoder, FrameType } from "../../../src/protocol/client/Frame.ts"
+import { GuidGenerator } from "../../../src/protocol/client/Guid.ts"
+import { decodeMessage } from "../../../src/protocol/client/Message.ts"
+import { frameAttempts, MessageBatch, raiseAttempts } from "../../../src/protocol/client/MessageBatch.ts"
+import { walkRecords } from "../../../src/protocol/storage/DiskQueueFormat.ts"
+import { joinBodies } from "../../../src/services/broker/Publisher.ts"
 
 const now = 1_790_000_000_123_456_789n
 const Bodies = Schema.NonEmptyArray(Schema.Uint8Array)

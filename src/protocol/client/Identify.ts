@@ -3,7 +3,7 @@
  * the JSON answer. Pure: the negotiated values are applied by the connection.
  */
 import { Effect, Result, Schema } from "effect"
-import * as GoJson from "./GoJson.ts"
+import * as GoJson from "../text/GoJson.ts"
 import { type ProtocolError, protocolError } from "./ProtocolError.ts"
 
 /** A whole number as Go's JSON reader takes it for an int. */

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { goQuote, parseDigits } from "../../src/protocol/Text.ts"
+import { goQuote, parseDigits } from "../../../src/protocol/text/Text.ts"
 
 describe("numbers in command lines", () => {
   it.prop("are read as written", [Schema.Int], ([value]) => {

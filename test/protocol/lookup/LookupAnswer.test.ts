@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { AnswerDecoder, AnswerError, encodeAnswer } from "../../src/protocol/LookupAnswer.ts"
+import { AnswerDecoder, AnswerError, encodeAnswer } from "../../../src/protocol/lookup/LookupAnswer.ts"
 
 describe("answers of nsqlookupd", () => {
   it.effect.prop(

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { xxHash32 } from "../../src/protocol/XxHash32.ts"
+import { xxHash32 } from "../../../src/protocol/storage/XxHash32.ts"
 
 const hashOf = (text: string, start = 0): string => {
   const bytes = new Uint8Array(Buffer.from("x".repeat(start) + text + "y"))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { createdSince, encodeCreated, encodeSaved } from "../../src/protocol/MetadataJournal.ts"
+import { createdSince, encodeCreated, encodeSaved } from "../../../src/protocol/storage/MetadataJournal.ts"
 
 describe("the journal of nsqd.dat", () => {
   const a = encodeCreated("a")

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { encodeFrame, encodeResponse, Frame, FrameDecoder, FrameError } from "../../src/protocol/Frame.ts"
+import { encodeFrame, encodeResponse, Frame, FrameDecoder, FrameError } from "../../../src/protocol/client/Frame.ts"
 import { cut, CutLengths, int32 } from "./commands.ts"
 
 const decodeAll = (pieces: ReadonlyArray<Buffer>, maxFrameSize?: number): ReadonlyArray<unknown> => {

@@ -8,7 +8,7 @@ import {
   MessageFromBytes,
   MessageId,
   messageKey
-} from "../../src/protocol/Message.ts"
+} from "../../../src/protocol/client/Message.ts"
 
 const decode = Schema.decodeUnknownSync(MessageFromBytes)
 const isMessage = Schema.is(Message)

@@ -2,7 +2,7 @@
  * NSQ's disk queue as it lies on disk (section 15 of nsqd's notes): file names, the metadata text, and where records end.
  * Pure; `services/storage/DiskQueue` does the reading and writing.
  */
-import { messageHeaderSize } from "./Message.ts"
+import { messageHeaderSize } from "../client/Message.ts"
 
 /** A place in a queue: a data file's number and a byte position in it. */
 export interface QueuePosition {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { isEphemeral, isValidName, TopicName } from "../../src/protocol/Names.ts"
+import { isEphemeral, isValidName, TopicName } from "../../../src/protocol/client/Names.ts"
 
 const isTopicName = Schema.is(TopicName)
 

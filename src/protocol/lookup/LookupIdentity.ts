@@ -4,7 +4,7 @@
  */
 import { Effect, Result, Schema } from "effect"
 import { NetAddress } from "effect/net"
-import * as GoJson from "./GoJson.ts"
+import * as GoJson from "../text/GoJson.ts"
 
 const Text = Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("")))
 const Port = Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(0)))

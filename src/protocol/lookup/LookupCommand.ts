@@ -3,9 +3,9 @@
  * `LookupCommandDecoder`, which reads them however their bytes are cut. Unlike NSQ's reader it bounds lines and bodies.
  */
 import { Schema } from "effect"
+import { ChannelName, isChannelName, isTopicName, TopicName } from "../client/Names.ts"
+import { type ErrorCode, type ProtocolError, protocolError } from "../client/ProtocolError.ts"
 import { decodeProducer, encodeProducer, ProducerIdentity, refusalOf } from "./LookupIdentity.ts"
-import { ChannelName, isChannelName, isTopicName, TopicName } from "./Names.ts"
-import { type ErrorCode, type ProtocolError, protocolError } from "./ProtocolError.ts"
 
 /** What an nsqd sends before anything else: protocol version 1. */
 export const magicV1 = "  V1"

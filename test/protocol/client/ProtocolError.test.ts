@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ErrorCode, protocolError } from "../../src/protocol/ProtocolError.ts"
+import { ErrorCode, protocolError } from "../../../src/protocol/client/ProtocolError.ts"
 
 const survivable = new Set(["E_FIN_FAILED", "E_REQ_FAILED", "E_TOUCH_FAILED"])
 

@@ -2,11 +2,11 @@
  * What tests of the command decoder share: generated commands, cuts, and decoded commands as plain values.
  */
 import { Schema } from "effect"
-import { Command, encodeCommand } from "../../src/protocol/Command.ts"
-import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../src/protocol/CommandDecoder.ts"
-import type { Decoded } from "../../src/protocol/Decoded.ts"
-import { formatMessageKey } from "../../src/protocol/Message.ts"
-import { bodiesOf } from "../../src/services/broker/Publisher.ts"
+import { Command, encodeCommand } from "../../../src/protocol/client/Command.ts"
+import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../../src/protocol/client/CommandDecoder.ts"
+import type { Decoded } from "../../../src/protocol/client/Decoded.ts"
+import { formatMessageKey } from "../../../src/protocol/client/Message.ts"
+import { bodiesOf } from "../../../src/services/broker/Publisher.ts"
 
 export const limits: DecoderLimits = {
   maxMsgSize: 1024 * 1024,

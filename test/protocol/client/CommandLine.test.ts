@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { MessageIdParameter } from "../../src/protocol/Command.ts"
+import { MessageIdParameter } from "../../../src/protocol/client/Command.ts"
 import {
   deferParameter,
   messageCommand,
   rdyCommand,
   subCommand,
   topicParameter
-} from "../../src/protocol/CommandLine.ts"
-import { formatMessageKey } from "../../src/protocol/Message.ts"
-import { ChannelName, isValidName, TopicName } from "../../src/protocol/Names.ts"
+} from "../../../src/protocol/client/CommandLine.ts"
+import { formatMessageKey } from "../../../src/protocol/client/Message.ts"
+import { ChannelName, isValidName, TopicName } from "../../../src/protocol/client/Names.ts"
 
 const Delay = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { type Command, commandNames } from "../../src/protocol/Command.ts"
-import { maxLineLength } from "../../src/protocol/CommandDecoder.ts"
-import { protocolError } from "../../src/protocol/ProtocolError.ts"
+import { type Command, commandNames } from "../../../src/protocol/client/Command.ts"
+import { maxLineLength } from "../../../src/protocol/client/CommandDecoder.ts"
+import { protocolError } from "../../../src/protocol/client/ProtocolError.ts"
 import { Commands, cut, CutLengths, decodeAll, decoder, encodeAll, int32, open } from "./commands.ts"
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex")

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { crc32c } from "@node-rs/crc32"
 import { Result } from "effect"
 import { compressSync, uncompressSync } from "snappy"
-import { type SnappyCodec, SnappyDecoder, SnappyEncoder } from "../../src/protocol/SnappyFraming.ts"
+import { type SnappyCodec, SnappyDecoder, SnappyEncoder } from "../../../src/protocol/client/SnappyFraming.ts"
 
 const codec: SnappyCodec = {
   compress: (content) => compressSync(content),

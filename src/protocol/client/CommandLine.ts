@@ -2,10 +2,10 @@
  * The parameters of a command line (sections 4 to 10 of the protocol notes): names, counts, delays and message ids from
  * text, with NSQ's errors for what they cannot be. Pure; `CommandDecoder` finds the line and reads what follows it.
  */
+import { goQuote, parseDigits } from "../text/Text.ts"
 import { type Decoded, type Malformed, malformed } from "./Decoded.ts"
 import { messageIdLength } from "./Message.ts"
 import { isChannelName, isTopicName, type TopicName } from "./Names.ts"
-import { goQuote, parseDigits } from "./Text.ts"
 
 /** Milliseconds as NSQ computes with them: as 64-bit nanoseconds that wrap. */
 const wrappedMillis = (millis: bigint): number =>

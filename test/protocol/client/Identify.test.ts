@@ -8,7 +8,7 @@ import {
   IdentifyRequest,
   IdentifyResponse,
   negotiate
-} from "../../src/protocol/Identify.ts"
+} from "../../../src/protocol/client/Identify.ts"
 
 const limits: IdentifyLimits = {
   maxHeartbeatInterval: 60_000,

@@ -3,7 +3,7 @@
  * daemon, and whether they are paused.
  */
 import { Result, Schema } from "effect"
-import * as GoJson from "./GoJson.ts"
+import * as GoJson from "../text/GoJson.ts"
 
 const Entry = { name: Schema.String, paused: Schema.Boolean }
 

@@ -11,7 +11,7 @@ import {
   maxRanges,
   type QueueRange,
   type QueueState
-} from "../../src/protocol/QueueState.ts"
+} from "../../../src/protocol/storage/QueueState.ts"
 
 const number = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 48 - 1 }))
 const small = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 40 }))

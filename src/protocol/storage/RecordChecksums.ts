@@ -8,8 +8,8 @@
  * Hot path: plain loops over bytes. Pure; `services/storage/ChecksumWriter` and `ChecksumReader` do the writing and reading.
  */
 import { crc32 } from "node:zlib"
+import { messageHeaderSize } from "../client/Message.ts"
 import { isRecordSize } from "./DiskQueueFormat.ts"
-import { messageHeaderSize } from "./Message.ts"
 import { xxHash32 } from "./XxHash32.ts"
 
 const magic = 0x4e535143
