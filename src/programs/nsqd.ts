@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import process from "node:process"
+import * as Version from "../services/core/Version.ts"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import { Nsqd } from "../services/Nsqd.ts"
 import type { Settings } from "../services/options/ConfigFile.ts"
@@ -12,7 +13,6 @@ import * as NsqdConfig from "../services/options/NsqdConfig.ts"
 import * as NsqdFlags from "../services/options/NsqdFlags.ts"
 import * as NsqdOptions from "../services/options/NsqdOptions.ts"
 import { RuntimeOptions } from "../services/options/RuntimeOptions.ts"
-import * as Version from "../services/options/Version.ts"
 import * as Main from "./main.ts"
 
 /** Lines that say why the daemon does not run, whatever its own lines look like. */

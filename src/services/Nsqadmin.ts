@@ -19,10 +19,10 @@ import { ClusterActions } from "./cluster/ClusterActions.ts"
 import { ClusterSources } from "./cluster/ClusterSources.ts"
 import * as DaemonClients from "./cluster/DaemonClients.ts"
 import { DaemonNetworks } from "./cluster/DaemonNetworks.ts"
+import * as Version from "./core/Version.ts"
 import * as Exposure from "./Exposure.ts"
 import * as HttpClients from "./http/HttpClients.ts"
 import * as Options from "./options/NsqadminOptions.ts"
-import * as Version from "./options/Version.ts"
 import * as NodeTransport from "./transport/NodeTransport.ts"
 
 /** The daemon did not start, or cannot go on. */

@@ -3,13 +3,13 @@
  * its Scope ends the connections; nothing is kept.
  */
 import { Context, Data, Effect, Layer } from "effect"
+import { ListenAddresses } from "./core/ListenAddresses.ts"
+import * as Version from "./core/Version.ts"
 import * as Exposure from "./Exposure.ts"
-import { ListenAddresses } from "./ListenAddresses.ts"
 import { LookupHttp } from "./lookup/LookupHttp.ts"
 import { LookupTcp } from "./lookup/LookupTcp.ts"
 import { Registrations } from "./lookup/Registrations.ts"
 import * as Options from "./options/LookupdOptions.ts"
-import * as Version from "./options/Version.ts"
 import * as NodeTransport from "./transport/NodeTransport.ts"
 
 /** The daemon did not start, or cannot go on. */

@@ -6,11 +6,11 @@ import { Effect, Layer } from "effect"
 import { Broker } from "../services/broker/Broker.ts"
 import { Clients } from "../services/broker/Clients.ts"
 import { Publisher } from "../services/broker/Publisher.ts"
-import { ListenAddresses } from "../services/ListenAddresses.ts"
+import { ListenAddresses } from "../services/core/ListenAddresses.ts"
+import { onEventLoop, Turns, unlimited } from "../services/core/Turns.ts"
 import { NsqdOptions } from "../services/options/NsqdOptions.ts"
 import { Storage } from "../services/storage/Storage.ts"
 import { TcpServer } from "../services/transport/TcpServer.ts"
-import { onEventLoop, Turns, unlimited } from "../services/Turns.ts"
 import * as MemoryTransport from "./MemoryTransport.ts"
 
 /** Where the broker listens on the in-memory network. */

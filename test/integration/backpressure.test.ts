@@ -4,9 +4,9 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { unlimited } from "../../src/services/core/Turns.ts"
 import * as DeflateConnection from "../../src/services/transport/DeflateConnection.ts"
 import * as SnappyConnection from "../../src/services/transport/SnappyConnection.ts"
-import { unlimited } from "../../src/services/Turns.ts"
 import { ProtocolClient } from "../../src/testing/index.ts"
 import * as Certificates from "../services/transport/certificates.ts"
 import { noise } from "../services/transport/connections.ts"

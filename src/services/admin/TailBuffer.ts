@@ -5,7 +5,7 @@
 import { type Cause, type Clock, Effect } from "effect"
 import type { Message } from "../../protocol/client/Message.ts"
 import { maxTailedBytes, type TailEvent } from "../../protocol/http/admin/AdminLive.ts"
-import { Wakeup } from "../broker/Wakeup.ts"
+import { Wakeup } from "../core/Wakeup.ts"
 
 /** Nobody reads more. */
 const maxPerSecond = 100

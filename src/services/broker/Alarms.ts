@@ -6,10 +6,10 @@
  * messages at a time, with a turn of the event loop for everybody else in between.
  */
 import { Effect } from "effect"
-import type { Turns } from "../Turns.ts"
-import * as Input from "./Input.ts"
-import type { Time } from "./Time.ts"
-import { Wakeup } from "./Wakeup.ts"
+import * as Input from "../core/Input.ts"
+import type { Time } from "../core/Time.ts"
+import type { Turns } from "../core/Turns.ts"
+import { Wakeup } from "../core/Wakeup.ts"
 
 /** What has deadlines: a channel. Only `Alarms` sets the two numbers. */
 export interface Sleeper {

@@ -7,7 +7,7 @@
  */
 import { Effect } from "effect"
 import type { PublishedBodies } from "../../protocol/client/MessageBatch.ts"
-import type { Turns } from "../Turns.ts"
+import type { Turns } from "../core/Turns.ts"
 import { PublishError } from "./BrokerError.ts"
 import type { Topic } from "./Topic.ts"
 

@@ -8,11 +8,11 @@
 import { Effect } from "effect"
 import type { MessageKey } from "../../protocol/client/Message.ts"
 import { type MessageBatch, raiseAttempts } from "../../protocol/client/MessageBatch.ts"
-import type { Turns } from "../Turns.ts"
+import type { InputMark } from "../core/Input.ts"
+import type { Turns } from "../core/Turns.ts"
 import type { Alarms, Sleeper } from "./Alarms.ts"
 import { DeferredQueue } from "./DeferredQueue.ts"
 import { InFlight } from "./InFlight.ts"
-import type { InputMark } from "./Input.ts"
 import { ReturnedMessages } from "./ReturnedMessages.ts"
 import type { Subscription } from "./Subscription.ts"
 

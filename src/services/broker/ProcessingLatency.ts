@@ -7,10 +7,10 @@
  */
 import { Duration, Effect } from "effect"
 import { frameTimestampOffset, type MessageBatch } from "../../protocol/client/MessageBatch.ts"
+import type { Time } from "../core/Time.ts"
 import { LatencyHistogram } from "../metrics/LatencyHistogram.ts"
 import type { LatencyQuantiles, LatencySummary } from "../metrics/LatencyQuantiles.ts"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
-import type { Time } from "./Time.ts"
 
 /** What is kept of latencies, the same for all channels of a broker. */
 export interface LatencyPlan {

@@ -5,7 +5,7 @@
 import { Context, Effect, Layer } from "effect"
 import type { PublishedBodies } from "../../protocol/client/MessageBatch.ts"
 import type { TopicName } from "../../protocol/client/Names.ts"
-import { Turns } from "../Turns.ts"
+import { Turns } from "../core/Turns.ts"
 import { PublishError } from "./BrokerError.ts"
 import * as LargeBatches from "./LargeBatches.ts"
 import type { Topic } from "./Topic.ts"

@@ -11,7 +11,7 @@ import {
   type StoredRecords
 } from "../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/client/Names.ts"
-import { ExitStatus } from "../ExitStatus.ts"
+import { ExitStatus } from "../core/ExitStatus.ts"
 import { type BackendQueue, Storage, type StorageError } from "../storage/Storage.ts"
 import { type NotStored, retryStorage } from "./Backlog.ts"
 import { PublishError } from "./BrokerError.ts"

@@ -4,8 +4,8 @@
  * with them. What counts is found by looking now and then: publishing does not note when it happens.
  */
 import { Duration, Effect } from "effect"
+import type { Time } from "../core/Time.ts"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
-import type { Time } from "./Time.ts"
 import type { Topic } from "./Topic.ts"
 
 interface Idle {

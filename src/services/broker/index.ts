@@ -32,7 +32,7 @@ export * as DataDirectory from "../storage/DataDirectory.ts"
 export * as DiskStorage from "../storage/DiskStorage.ts"
 export * as NodeDisk from "../storage/NodeDisk.ts"
 /** The TCP listener, where it notes its port, and the network it listens on. */
-export { ListenAddresses } from "../ListenAddresses.ts"
+export { ListenAddresses } from "../core/ListenAddresses.ts"
 export * as NodeTransport from "../transport/NodeTransport.ts"
 export { TcpServer } from "../transport/TcpServer.ts"
 export { type Connection, ListenError, Transport } from "../transport/Transport.ts"

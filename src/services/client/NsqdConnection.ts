@@ -7,11 +7,11 @@
 import { Clock, Duration, Effect, Latch, Redacted, Schema, type Scope } from "effect"
 import { encodeCommand, magicV2 } from "../../protocol/client/Command.ts"
 import { type Frame, FrameDecoder, FrameError, FrameType } from "../../protocol/client/Frame.ts"
-import { Wakeup } from "../broker/Wakeup.ts"
+import { Turns } from "../core/Turns.ts"
+import { Wakeup } from "../core/Wakeup.ts"
 import * as DeflateConnection from "../transport/DeflateConnection.ts"
 import * as SnappyConnection from "../transport/SnappyConnection.ts"
 import { type Connection, splitAddress, Transport } from "../transport/Transport.ts"
-import { Turns } from "../Turns.ts"
 import * as ClientTls from "./ClientTls.ts"
 import * as Options from "./ConnectionOptions.ts"
 

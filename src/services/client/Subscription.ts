@@ -13,7 +13,7 @@ import {
   type MessageId,
   messageIdLength
 } from "../../protocol/client/Message.ts"
-import { Wakeup } from "../broker/Wakeup.ts"
+import { Wakeup } from "../core/Wakeup.ts"
 import { Backoff, type BackoffSignal } from "./Backoff.ts"
 import type { MessageCodecError, Topic } from "./ClientTopic.ts"
 import type { Delivery } from "./Delivery.ts"

@@ -4,8 +4,8 @@
  */
 import { Clock, Duration, Effect, identity } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import * as GoDuration from "../core/GoDuration.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
-import * as GoDuration from "../options/GoDuration.ts"
 import { peerAddress } from "../transport/Transport.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 import * as RequestBody from "./RequestBody.ts"

@@ -2,9 +2,9 @@
  * `/stats` for people: the document of `StatsJson` in NSQ's columns, which scripts cut apart as well.
  */
 import { Duration } from "effect"
+import * as GoDuration from "../core/GoDuration.ts"
+import { banner } from "../core/Version.ts"
 import type { LatencySummary } from "../metrics/LatencyQuantiles.ts"
-import * as GoDuration from "../options/GoDuration.ts"
-import { banner } from "../options/Version.ts"
 import type { ChannelJson, ClientJson, Stats, TopicJson } from "./StatsJson.ts"
 
 /** The moment at which the statistics are looked at. */

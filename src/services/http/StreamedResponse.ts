@@ -5,7 +5,7 @@
  */
 import { Effect, FiberSet, type Scope } from "effect"
 import type { ServerResponse } from "node:http"
-import { finish, Turns } from "../Turns.ts"
+import { finish, Turns } from "../core/Turns.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 
 /** Characters that are gathered before they are written. */

@@ -2,12 +2,12 @@
  * nsqlookupd's HTTP API: puts the endpoints together and serves them on the configured address.
  */
 import { Context, Effect, FiberSet, Layer } from "effect"
+import { ListenAddresses } from "../core/ListenAddresses.ts"
 import * as DebugRoutes from "../http/DebugRoutes.ts"
 import * as HttpServer from "../http/HttpServer.ts"
 import * as RequestGuard from "../http/RequestGuard.ts"
 import * as RequestTarget from "../http/RequestTarget.ts"
 import * as Responder from "../http/Responder.ts"
-import { ListenAddresses } from "../ListenAddresses.ts"
 import { LookupdOptions } from "../options/LookupdOptions.ts"
 import type { Listener, ListenError } from "../transport/Transport.ts"
 import * as LookupRoutes from "./LookupRoutes.ts"

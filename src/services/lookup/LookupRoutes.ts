@@ -4,11 +4,11 @@
  */
 import { Effect, type Scope } from "effect"
 import { isTopicName } from "../../protocol/client/Names.ts"
+import { version } from "../core/Version.ts"
 import * as Arguments from "../http/Arguments.ts"
 import * as HttpResponse from "../http/HttpResponse.ts"
 import { type HttpRequest, type Route, route } from "../http/Router.ts"
 import * as StreamedResponse from "../http/StreamedResponse.ts"
-import { version } from "../options/Version.ts"
 import * as LookupJson from "./LookupJson.ts"
 import type { Entry } from "./Registration.ts"
 import { Registrations } from "./Registrations.ts"

@@ -2,7 +2,7 @@
  * nsqlookupd's TCP listener: every connection to the configured address becomes a producer.
  */
 import { Context, Effect, Layer } from "effect"
-import { ListenAddresses } from "../ListenAddresses.ts"
+import { ListenAddresses } from "../core/ListenAddresses.ts"
 import { LookupdOptions } from "../options/LookupdOptions.ts"
 import { type Listener, Transport } from "../transport/Transport.ts"
 import * as LookupSession from "./LookupSession.ts"

@@ -11,7 +11,7 @@
 import { Duration, PubSub } from "effect"
 import { isEphemeral } from "../../protocol/client/Names.ts"
 import type { ProducerIdentity } from "../../protocol/lookup/LookupIdentity.ts"
-import type * as Time from "../broker/Time.ts"
+import type * as Time from "../core/Time.ts"
 import type { LookupdOptions } from "../options/LookupdOptions.ts"
 import { debugEntries } from "./DebugEntries.ts"
 import {

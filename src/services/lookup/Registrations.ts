@@ -2,7 +2,7 @@
  * The registration database as the service that nsqlookupd's TCP and HTTP servers share.
  */
 import { Context, Effect, Layer, PubSub } from "effect"
-import * as Time from "../broker/Time.ts"
+import * as Time from "../core/Time.ts"
 import { LookupdOptions } from "../options/LookupdOptions.ts"
 import { RegistrationDatabase } from "./RegistrationDatabase.ts"
 

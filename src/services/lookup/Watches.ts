@@ -4,7 +4,7 @@
  * only: what changed in between is not kept for it.
  */
 import { Context, Effect, Layer, PubSub, RcMap, type Scope } from "effect"
-import { Wakeup } from "../broker/Wakeup.ts"
+import { Wakeup } from "../core/Wakeup.ts"
 import { encodeJson } from "../http/HttpResponse.ts"
 import * as LookupJson from "./LookupJson.ts"
 import { Registrations } from "./Registrations.ts"

@@ -13,9 +13,9 @@ import type { Broker } from "../broker/Broker.ts"
 import type { Channel } from "../broker/Channel.ts"
 import type { Clients } from "../broker/Clients.ts"
 import type { Topic } from "../broker/Topic.ts"
-import * as ByName from "../http/ByName.ts"
+import * as ByName from "../core/ByName.ts"
+import { version } from "../core/Version.ts"
 import type { ProcessMemory } from "../http/ProcessMemory.ts"
-import { version } from "../options/Version.ts"
 import { bounds, type LatencyHistogram } from "./LatencyHistogram.ts"
 
 /** Where the numbers come from. */

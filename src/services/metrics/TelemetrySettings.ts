@@ -2,9 +2,9 @@
  * What the flag and the environment say of OpenTelemetry, checked. Loaded with the exporters.
  */
 import { Config, ConfigProvider, Data, Effect, Option } from "effect"
-import * as NodeId from "../options/NodeId.ts"
+import * as NodeId from "../core/NodeId.ts"
+import { version } from "../core/Version.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
-import { version } from "../options/Version.ts"
 
 /** What was asked for cannot be done. */
 export class TelemetryError extends Data.TaggedError("TelemetryError")<{ readonly message: string }> {}

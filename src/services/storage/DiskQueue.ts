@@ -13,7 +13,7 @@
 import { Effect, type Scope } from "effect"
 import * as Path from "node:path"
 import { dataFileName, type QueuePosition } from "../../protocol/storage/DiskQueueFormat.ts"
-import { ExitStatus } from "../ExitStatus.ts"
+import { ExitStatus } from "../core/ExitStatus.ts"
 import { Disk, type DiskError } from "./Disk.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"
 import { QueueActivity, type QueueOperation } from "./QueueActivity.ts"

@@ -4,8 +4,8 @@
  * costs anything for queues that are not in use.
  */
 import { Duration, Effect, Latch, Layer } from "effect"
+import { Turns } from "../core/Turns.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
-import { Turns } from "../Turns.ts"
 import * as Catalogue from "./Catalogue.ts"
 import { Disk } from "./Disk.ts"
 import * as DiskQueue from "./DiskQueue.ts"

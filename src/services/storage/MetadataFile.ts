@@ -11,7 +11,7 @@ import {
   encodeNsqdMetadataInSteps,
   type NsqdMetadata
 } from "../../protocol/storage/NsqdMetadata.ts"
-import { finish, type Turns } from "../Turns.ts"
+import { finish, type Turns } from "../core/Turns.ts"
 import type { Disk, DiskError, DiskFile } from "./Disk.ts"
 import { StorageError } from "./Storage.ts"
 import type { StorageHealth } from "./StorageHealth.ts"

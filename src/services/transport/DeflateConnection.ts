@@ -5,7 +5,7 @@
  */
 import { Effect, type Scope } from "effect"
 import type * as Zlib from "node:zlib"
-import { Wakeup } from "../broker/Wakeup.ts"
+import { Wakeup } from "../core/Wakeup.ts"
 import { type Connection, ConnectionLost } from "./Transport.ts"
 
 /** What one step inflates at most, and about what is kept for the reader. */

@@ -11,7 +11,7 @@ import { type Client, ClientState, type ClientStats } from "../broker/Clients.ts
 import * as Locality from "../broker/Locality.ts"
 import type { Consumer } from "../broker/Subscription.ts"
 import type { Topic } from "../broker/Topic.ts"
-import { Wakeup } from "../broker/Wakeup.ts"
+import { Wakeup } from "../core/Wakeup.ts"
 import { Outbox } from "./Outbox.ts"
 import type { TlsDetails } from "./ServerTls.ts"
 import type { Connection } from "./Transport.ts"

@@ -4,7 +4,7 @@
  */
 import { Effect, Result, Schema } from "effect"
 import { type SnappyCodec, SnappyDecoder, SnappyEncoder } from "../../protocol/client/SnappyFraming.ts"
-import type { Turns } from "../Turns.ts"
+import type { Turns } from "../core/Turns.ts"
 import { type Connection, ConnectionLost } from "./Transport.ts"
 
 /** The native code cannot be loaded on this machine. */

@@ -5,7 +5,7 @@
  */
 import { Effect, type Scope } from "effect"
 import { type ProtocolError, protocolError } from "../../protocol/client/ProtocolError.ts"
-import { Turns } from "../Turns.ts"
+import { Turns } from "../core/Turns.ts"
 import * as DeflateConnection from "./DeflateConnection.ts"
 import { ServerTls } from "./ServerTls.ts"
 import type { Session } from "./Session.ts"

@@ -6,7 +6,7 @@
 import { Duration, Effect, Redacted, Result } from "effect"
 import { readFile } from "node:fs/promises"
 import type { ConnectionOptions, ConsumerOptions, TlsOptions } from "../client/index.ts"
-import * as GoDuration from "../options/GoDuration.ts"
+import * as GoDuration from "../core/GoDuration.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 

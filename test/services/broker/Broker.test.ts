@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { ChannelName } from "../../../src/protocol/client/Names.ts"
 import type { NsqdMetadata } from "../../../src/protocol/storage/NsqdMetadata.ts"
 import { Broker, publish, Storage, StorageError } from "../../../src/services/broker/index.ts"
-import { ExitStatus } from "../../../src/services/ExitStatus.ts"
+import { ExitStatus } from "../../../src/services/core/ExitStatus.ts"
 import { TestBroker } from "../../../src/testing/index.ts"
 import { channelOf, join, nothingMore, numbers, quiet, send, topicOf, until } from "./testing.ts"
 

@@ -3,7 +3,7 @@ import { Duration, Effect, Exit, Fiber, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { messageKey } from "../../../src/protocol/client/Message.ts"
 import { Broker, publish } from "../../../src/services/broker/index.ts"
-import { Turns } from "../../../src/services/Turns.ts"
+import { Turns } from "../../../src/services/core/Turns.ts"
 import { StorageFaults } from "../../../src/testing/FaultyStorage.ts"
 import {
   brokerWith,

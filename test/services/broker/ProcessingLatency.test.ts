@@ -5,9 +5,9 @@ import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { Broker } from "../../../src/services/broker/Broker.ts"
 import { Clients } from "../../../src/services/broker/Clients.ts"
 import { consume, publish } from "../../../src/services/broker/index.ts"
+import * as Turns from "../../../src/services/core/Turns.ts"
 import * as StatsJson from "../../../src/services/http/StatsJson.ts"
 import type { LatencySummary } from "../../../src/services/metrics/LatencyQuantiles.ts"
-import * as Turns from "../../../src/services/Turns.ts"
 import { TestBroker } from "../../../src/testing/index.ts"
 
 const layer = TestBroker.layer({

@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import * as Net from "node:net"
 import { PublishError } from "../../../src/services/broker/BrokerError.ts"
 import { bodiesOf, joinBodies, Publisher } from "../../../src/services/broker/Publisher.ts"
-import { Turns } from "../../../src/services/Turns.ts"
+import { Turns } from "../../../src/services/core/Turns.ts"
 import { outcome, refusal, requestTo, serve } from "./api.ts"
 
 /** A Publisher that keeps what it is given. */

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration } from "effect"
+import { banner } from "../../../src/services/core/Version.ts"
 import type { ClientJson, StatsJson } from "../../../src/services/http/StatsJson.ts"
 import * as StatsText from "../../../src/services/http/StatsText.ts"
-import { banner } from "../../../src/services/options/Version.ts"
 
 const client: ClientJson = {
   client_id: "chost",

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Result } from "effect"
-import * as NodeId from "../../../src/services/options/NodeId.ts"
+import * as NodeId from "../../../src/services/core/NodeId.ts"
 import * as NsqdFlags from "../../../src/services/options/NsqdFlags.ts"
 import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
 import * as NsqdOptionsCheck from "../../../src/services/options/NsqdOptionsCheck.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
-import { ExitStatus } from "../../../src/services/ExitStatus.ts"
+import { ExitStatus } from "../../../src/services/core/ExitStatus.ts"
 import type { StoredRun } from "../../../src/services/storage/Storage.ts"
 import { type DiskOperation, FaultyDisk } from "../../../src/testing/index.ts"
 import { drain, layer, numbersOf, open, type OpenQueue, range, recordsOf, settle } from "./queues.ts"

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
 import { type NsqdMetadata, topicsByName } from "../../../src/protocol/storage/NsqdMetadata.ts"
+import { unlimited } from "../../../src/services/core/Turns.ts"
 import { Disk } from "../../../src/services/storage/Disk.ts"
 import { MetadataFile } from "../../../src/services/storage/MetadataFile.ts"
 import { StorageHealth } from "../../../src/services/storage/StorageHealth.ts"
-import { unlimited } from "../../../src/services/Turns.ts"
 import { FaultyDisk } from "../../../src/testing/index.ts"
 import { layer, range } from "./queues.ts"
 

@@ -7,12 +7,12 @@ import { TestClock } from "effect/testing"
 import { encodeCommand } from "../../../src/protocol/client/Command.ts"
 import { TopicName } from "../../../src/protocol/client/Names.ts"
 import { Clients } from "../../../src/services/broker/Clients.ts"
+import { Turns, unlimited } from "../../../src/services/core/Turns.ts"
 import { largeCommandBytes, maxLargeCommands } from "../../../src/services/transport/LargeCommands.ts"
 import * as SnappyConnection from "../../../src/services/transport/SnappyConnection.ts"
-import { Turns, unlimited } from "../../../src/services/Turns.ts"
 import { ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
 import { brokerWith, topicOf, until } from "../broker/testing.ts"
-import { makeTurns } from "../turns.ts"
+import { makeTurns } from "../core/turns.ts"
 
 const topic = TopicName.make("t")
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as ByName from "../../../src/services/http/ByName.ts"
+import * as ByName from "../../../src/services/core/ByName.ts"
 
 const shuffled = (count: number) => Array.from({ length: count }, (_, i) => ({ name: `t${(i * 7919) % count}` }))
 

@@ -3,7 +3,7 @@
  * others are served before the work is done.
  */
 import { Effect } from "effect"
-import type { Turns } from "../../src/services/Turns.ts"
+import type { Turns } from "../../../src/services/core/Turns.ts"
 
 export const makeTurns = () => {
   let taken = 0

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Queue } from "effect"
-import { Wakeup } from "../../../src/services/broker/Wakeup.ts"
+import { Wakeup } from "../../../src/services/core/Wakeup.ts"
 
 describe("waking a fiber", () => {
   it.effect("any number of calls wake it once", () =>

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Result, Schema } from "effect"
-import * as GoDuration from "../../../src/services/options/GoDuration.ts"
+import * as GoDuration from "../../../src/services/core/GoDuration.ts"
 
 const nanosOf = (text: string) => Result.map(GoDuration.parse(text), GoDuration.toNanos)
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as Net from "node:net"
 import type { AddressInfo } from "node:net"
-import { finish, onEventLoop, type Turns } from "../../src/services/Turns.ts"
+import { finish, onEventLoop, type Turns } from "../../../src/services/core/Turns.ts"
 
 const isAddressInfo = (address: string | AddressInfo | null): address is AddressInfo => typeof address === "object"
 
