@@ -4,10 +4,10 @@
 import { Context, Data, Effect, Layer } from "effect"
 import { Nsqadmin } from "./Nsqadmin.ts"
 import { Nsqd } from "./Nsqd.ts"
+import type { NsqdOptions } from "./nsqd/options/NsqdOptions.ts"
 import { Nsqlookupd } from "./Nsqlookupd.ts"
 import type { LookupdOptions } from "./options/LookupdOptions.ts"
 import type { NsqadminOptions } from "./options/NsqadminOptions.ts"
-import type { NsqdOptions } from "./options/NsqdOptions.ts"
 
 export interface StandaloneOptions {
   readonly nsqd: Partial<NsqdOptions>

@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Grant from "../../src/services/auth/Grant.ts"
+import * as NsqdOptions from "../../src/services/nsqd/options/NsqdOptions.ts"
+import * as NsqdOptionsCheck from "../../src/services/nsqd/options/NsqdOptionsCheck.ts"
 import * as ConfigFile from "../../src/services/options/ConfigFile.ts"
-import * as NsqdOptions from "../../src/services/options/NsqdOptions.ts"
-import * as NsqdOptionsCheck from "../../src/services/options/NsqdOptionsCheck.ts"
 
 const text = readFileSync(join(import.meta.dirname, "../../docs/operations.md"), "utf8")
 

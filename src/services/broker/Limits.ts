@@ -3,7 +3,7 @@
  * opens all of that at start, and creates nothing more until there is room.
  */
 import { Effect } from "effect"
-import type { NsqdOptions } from "../options/NsqdOptions.ts"
+import type { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import { LimitReached } from "./BrokerError.ts"
 import type { Topic } from "./Topic.ts"
 

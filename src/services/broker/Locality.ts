@@ -2,7 +2,7 @@
  * How near a consumer is to the broker, for NSQ's experiment of topology-aware consumption (section 17 of the protocol
  * notes): messages go to consumers of the broker's zone first, then to those of its region, then to all others.
  */
-import type { NsqdOptions } from "../options/NsqdOptions.ts"
+import type { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 
 export interface Locality {
   /** Under which counter NSQ counts what the consumer gets. */

@@ -10,7 +10,7 @@ import { frameTimestampOffset, type MessageBatch } from "../../protocol/client/M
 import type { Time } from "../core/Time.ts"
 import { LatencyHistogram } from "../metrics/LatencyHistogram.ts"
 import type { LatencyQuantiles, LatencySummary } from "../metrics/LatencyQuantiles.ts"
-import type { NsqdOptions } from "../options/NsqdOptions.ts"
+import type { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 
 /** What is kept of latencies, the same for all channels of a broker. */
 export interface LatencyPlan {

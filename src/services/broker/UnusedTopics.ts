@@ -5,7 +5,7 @@
  */
 import { Duration, Effect } from "effect"
 import type { Time } from "../core/Time.ts"
-import type { NsqdOptions } from "../options/NsqdOptions.ts"
+import type { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import type { Topic } from "./Topic.ts"
 
 interface Idle {

@@ -24,7 +24,7 @@ export { Publisher } from "./Publisher.ts"
 export { type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
 export { Topic } from "./Topic.ts"
 /** All options with NSQ's defaults; `Options.layer({ ... })` changes some. */
-export * as Options from "../options/NsqdOptions.ts"
+export * as Options from "../nsqd/options/NsqdOptions.ts"
 /** Where messages and metadata are kept when memory is not enough. */
 export { Storage, StorageError } from "../storage/Storage.ts"
 /** Storage in files, in NSQ's formats. Lock the directory first: two brokers must never share one. */

@@ -2,9 +2,9 @@
  * `/config/:opt`: reads any option, changes the two that can change.
  */
 import { Effect } from "effect"
-import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
+import { RuntimeOptions } from "../nsqd/options/RuntimeOptions.ts"
 import type { ConfigValue } from "../options/OptionKind.ts"
-import { RuntimeOptions } from "../options/RuntimeOptions.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 import * as RequestBody from "./RequestBody.ts"
 import { type HttpRequest, type Route, route } from "./Router.ts"

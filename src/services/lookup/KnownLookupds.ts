@@ -7,7 +7,7 @@ import { type ChannelName, isChannelName, isEphemeral, type TopicName } from "..
 import { isReachable, type LookupdIdentity } from "../../protocol/lookup/LookupIdentity.ts"
 import { ChannelDirectory } from "../broker/ChannelDirectory.ts"
 import { HttpGet } from "../http/HttpGet.ts"
-import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import { joinAddress } from "../transport/Transport.ts"
 
 const maxAnswerBytes = 1024 * 1024

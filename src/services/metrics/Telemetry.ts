@@ -9,7 +9,7 @@ import process from "node:process"
 import type { Broker } from "../broker/Broker.ts"
 import type { Clients } from "../broker/Clients.ts"
 import type { ProcessMemory } from "../http/ProcessMemory.ts"
-import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import type { Storage } from "../storage/Storage.ts"
 import type { TelemetryError } from "./TelemetrySettings.ts"
 

@@ -4,7 +4,7 @@
 import { Config, ConfigProvider, Data, Effect, Option } from "effect"
 import * as NodeId from "../core/NodeId.ts"
 import { version } from "../core/Version.ts"
-import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 
 /** What was asked for cannot be done. */
 export class TelemetryError extends Data.TaggedError("TelemetryError")<{ readonly message: string }> {}

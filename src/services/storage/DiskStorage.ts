@@ -5,7 +5,7 @@
  */
 import { Duration, Effect, Latch, Layer } from "effect"
 import { Turns } from "../core/Turns.ts"
-import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import * as Catalogue from "./Catalogue.ts"
 import { Disk } from "./Disk.ts"
 import * as DiskQueue from "./DiskQueue.ts"

@@ -6,7 +6,7 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { Socket } from "node:net"
 import type { Server, TlsOptions, TLSSocket } from "node:tls"
-import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import * as TlsFiles from "./TlsFiles.ts"
 import { HandshakeFailed } from "./Transport.ts"
 

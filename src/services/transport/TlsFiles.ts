@@ -5,7 +5,7 @@
 import { Data, Effect, Result } from "effect"
 import { readFile } from "node:fs/promises"
 import type { SecureContextOptions } from "node:tls"
-import type { NsqdOptions } from "../options/NsqdOptions.ts"
+import type { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import * as Trust from "./Trust.ts"
 
 /** TLS cannot be offered as configured. */

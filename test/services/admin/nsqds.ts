@@ -6,7 +6,7 @@ import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
 import { DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
 import { Nsqd } from "../../../src/services/Nsqd.ts"
-import type { NsqdOptions } from "../../../src/services/options/NsqdOptions.ts"
+import type { NsqdOptions } from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { quiet } from "../broker/testing.ts"
 
 const anyPort = "127.0.0.1:0"

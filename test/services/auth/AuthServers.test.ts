@@ -11,7 +11,7 @@ import { generate } from "selfsigned"
 import { vi } from "vitest"
 import type { Credentials } from "../../../src/services/auth/Authorizer.ts"
 import * as AuthServers from "../../../src/services/auth/AuthServers.ts"
-import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
+import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
 
 interface Asked {
   readonly method: string

@@ -12,8 +12,8 @@ import { ListenAddresses } from "../../../src/services/core/ListenAddresses.ts"
 import { NsqdHttp } from "../../../src/services/http/NsqdHttp.ts"
 import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
-import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
-import { RuntimeOptions } from "../../../src/services/options/RuntimeOptions.ts"
+import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
+import { RuntimeOptions } from "../../../src/services/nsqd/options/RuntimeOptions.ts"
 import { Storage } from "../../../src/services/storage/Storage.ts"
 
 export interface Answer {

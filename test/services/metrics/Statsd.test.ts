@@ -10,8 +10,8 @@ import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
 import * as NodeDatagrams from "../../../src/services/metrics/NodeDatagrams.ts"
 import * as Statsd from "../../../src/services/metrics/Statsd.ts"
-import type { NsqdOptions } from "../../../src/services/options/NsqdOptions.ts"
-import { RuntimeOptions } from "../../../src/services/options/RuntimeOptions.ts"
+import type { NsqdOptions } from "../../../src/services/nsqd/options/NsqdOptions.ts"
+import { RuntimeOptions } from "../../../src/services/nsqd/options/RuntimeOptions.ts"
 import { MemoryDatagrams, TestBroker } from "../../../src/testing/index.ts"
 
 const body = (text: string) => Buffer.from(text)

@@ -7,7 +7,7 @@ import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
 import * as TelemetrySettings from "../../../src/services/metrics/TelemetrySettings.ts"
 import { Nsqd } from "../../../src/services/Nsqd.ts"
-import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
+import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { outcome, requestTo } from "../http/api.ts"
 
 const Attributes = Schema.Array(

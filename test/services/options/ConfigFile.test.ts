@@ -3,8 +3,8 @@ import { Duration, Effect, Result } from "effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import * as ConfigFile from "../../../src/services/options/ConfigFile.ts"
-import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
 
 const load = (text: string) =>
   Effect.gen(function*() {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, References } from "effect"
-import * as Options from "../../../src/services/options/NsqdOptions.ts"
+import * as Options from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import * as Catalogue from "../../../src/services/storage/Catalogue.ts"
 import { Disk } from "../../../src/services/storage/Disk.ts"
 import * as DiskStorage from "../../../src/services/storage/DiskStorage.ts"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, References } from "effect"
 import { TestClock } from "effect/testing"
-import * as Options from "../../../src/services/options/NsqdOptions.ts"
+import * as Options from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import * as DiskStorage from "../../../src/services/storage/DiskStorage.ts"
 import { Storage } from "../../../src/services/storage/Storage.ts"
 import { FaultyDisk } from "../../../src/testing/index.ts"

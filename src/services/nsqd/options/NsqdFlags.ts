@@ -3,8 +3,8 @@
  * asked for and leaves it to the program to do it.
  */
 import type * as Result from "effect/Result"
-import * as DaemonCommand from "./DaemonCommand.ts"
-import * as GoFlags from "./GoFlags.ts"
+import * as DaemonCommand from "../../options/DaemonCommand.ts"
+import * as GoFlags from "../../options/GoFlags.ts"
 import * as NsqdOptions from "./NsqdOptions.ts"
 
 /** What a command line asks for. */

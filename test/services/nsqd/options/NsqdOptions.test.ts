@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Result } from "effect"
-import * as NodeId from "../../../src/services/core/NodeId.ts"
-import * as NsqdFlags from "../../../src/services/options/NsqdFlags.ts"
-import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
-import * as NsqdOptionsCheck from "../../../src/services/options/NsqdOptionsCheck.ts"
+import * as NodeId from "../../../../src/services/core/NodeId.ts"
+import * as NsqdFlags from "../../../../src/services/nsqd/options/NsqdFlags.ts"
+import * as NsqdOptions from "../../../../src/services/nsqd/options/NsqdOptions.ts"
+import * as NsqdOptionsCheck from "../../../../src/services/nsqd/options/NsqdOptionsCheck.ts"
 
 const command = (...args: ReadonlyArray<string>) => Result.getOrThrow(NsqdFlags.parse(args))
 const options = (...args: ReadonlyArray<string>) => ({ ...NsqdOptions.defaults(), ...command(...args).given })

@@ -6,12 +6,12 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Layer from "effect/Layer"
 import * as Struct from "effect/Struct"
-import * as NodeId from "../core/NodeId.ts"
-import * as HttpOptions from "./HttpOptions.ts"
-import * as Kind from "./OptionKind.ts"
-import type { OptionTable } from "./OptionTable.ts"
-import { initialValue, row } from "./OptionTable.ts"
-import * as Table from "./OptionTable.ts"
+import * as NodeId from "../../core/NodeId.ts"
+import * as HttpOptions from "../../options/HttpOptions.ts"
+import * as Kind from "../../options/OptionKind.ts"
+import type { OptionTable } from "../../options/OptionTable.ts"
+import { initialValue, row } from "../../options/OptionTable.ts"
+import * as Table from "../../options/OptionTable.ts"
 
 /** Everything that can be set about an nsqd. */
 export interface NsqdOptions {

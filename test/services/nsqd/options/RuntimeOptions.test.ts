@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import * as LogThreshold from "../../../src/services/logging/LogThreshold.ts"
-import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
-import * as RuntimeOptions from "../../../src/services/options/RuntimeOptions.ts"
+import * as LogThreshold from "../../../../src/services/logging/LogThreshold.ts"
+import * as NsqdOptions from "../../../../src/services/nsqd/options/NsqdOptions.ts"
+import * as RuntimeOptions from "../../../../src/services/nsqd/options/RuntimeOptions.ts"
 
 const layer = RuntimeOptions.RuntimeOptions.layer.pipe(
   Layer.provideMerge(Layer.sync(LogThreshold.LogThreshold, () => LogThreshold.make("info"))),

@@ -3,9 +3,9 @@
  * file, the file over the default. Lists are replaced, never joined. Whether the values make sense is for NsqdOptionsCheck.
  */
 import * as Effect from "effect/Effect"
-import type { Settings } from "./ConfigFile.ts"
-import * as DaemonConfig from "./DaemonConfig.ts"
-import type { Environment } from "./Environment.ts"
+import type { Settings } from "../../options/ConfigFile.ts"
+import * as DaemonConfig from "../../options/DaemonConfig.ts"
+import type { Environment } from "../../options/Environment.ts"
 import type { NsqdCommand } from "./NsqdFlags.ts"
 import * as NsqdOptions from "./NsqdOptions.ts"
 import { NsqdStartError } from "./NsqdStartError.ts"

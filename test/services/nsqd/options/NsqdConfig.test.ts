@@ -3,10 +3,10 @@ import { Duration, Effect, Result } from "effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Environment from "../../../src/services/options/Environment.ts"
-import * as NsqdConfig from "../../../src/services/options/NsqdConfig.ts"
-import * as NsqdFlags from "../../../src/services/options/NsqdFlags.ts"
-import * as NsqdOptions from "../../../src/services/options/NsqdOptions.ts"
+import * as NsqdConfig from "../../../../src/services/nsqd/options/NsqdConfig.ts"
+import * as NsqdFlags from "../../../../src/services/nsqd/options/NsqdFlags.ts"
+import * as NsqdOptions from "../../../../src/services/nsqd/options/NsqdOptions.ts"
+import * as Environment from "../../../../src/services/options/Environment.ts"
 
 const configFile = (text: string) =>
   Effect.map(

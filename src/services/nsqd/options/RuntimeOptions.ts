@@ -10,9 +10,9 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import { LogThreshold } from "../logging/LogThreshold.ts"
+import { LogThreshold } from "../../logging/LogThreshold.ts"
+import * as Kind from "../../options/OptionKind.ts"
 import * as Options from "./NsqdOptions.ts"
-import * as Kind from "./OptionKind.ts"
 
 /** There is no such option, or it cannot be changed. */
 export class InvalidOption extends Data.TaggedError("InvalidOption")<{ readonly key: string }> {}
