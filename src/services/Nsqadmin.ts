@@ -18,12 +18,12 @@ import { Cluster } from "./cluster/Cluster.ts"
 import { ClusterActions } from "./cluster/ClusterActions.ts"
 import { ClusterSources } from "./cluster/ClusterSources.ts"
 import * as DaemonClients from "./cluster/DaemonClients.ts"
-import { DaemonNetworks } from "./cluster/DaemonNetworks.ts"
 import * as Version from "./core/Version.ts"
-import * as Exposure from "./Exposure.ts"
 import * as HttpClients from "./http/HttpClients.ts"
+import { DaemonNetworks } from "./net/DaemonNetworks.ts"
+import * as Exposure from "./net/Exposure.ts"
+import * as NodeTransport from "./net/NodeTransport.ts"
 import * as Options from "./options/NsqadminOptions.ts"
-import * as NodeTransport from "./transport/NodeTransport.ts"
 
 /** The daemon did not start, or cannot go on. */
 export class NsqadminFailure extends Data.TaggedError("NsqadminFailure")<{ readonly message: string }> {}

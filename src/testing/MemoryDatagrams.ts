@@ -2,7 +2,7 @@
  * UDP in memory, for testing what is pushed to statsd: every datagram arrives, in order.
  */
 import { Context, Effect, Layer, Queue } from "effect"
-import { DatagramError, Datagrams } from "../services/metrics/Datagrams.ts"
+import { DatagramError, Datagrams } from "../services/net/Datagrams.ts"
 
 /** What was sent. */
 export interface Datagram {

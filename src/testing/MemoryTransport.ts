@@ -4,13 +4,7 @@
  * Machines on it can be separated from each other for a while.
  */
 import { Cause, Context, Effect, FiberSet, Layer, Queue, type Scope } from "effect"
-import {
-  ConnectError,
-  type Connection,
-  ConnectionLost,
-  ListenError,
-  Transport
-} from "../services/transport/Transport.ts"
+import { ConnectError, type Connection, ConnectionLost, ListenError, Transport } from "../services/net/Transport.ts"
 
 /** Bytes that a peer has not read yet and that count as taken by the network, as a socket buffer would take them. */
 const networkBytes = 256 * 1024

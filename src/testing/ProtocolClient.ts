@@ -6,7 +6,7 @@ import { Effect, type Scope } from "effect"
 import { type Command, encodeCommand, magicV2 } from "../protocol/client/Command.ts"
 import { type Frame, FrameDecoder, FrameError, FrameType } from "../protocol/client/Frame.ts"
 import { decodeMessage, type Message } from "../protocol/client/Message.ts"
-import type { ConnectError, Connection, ConnectionLost } from "../services/transport/Transport.ts"
+import type { ConnectError, Connection, ConnectionLost } from "../services/net/Transport.ts"
 import { MemoryNetwork, type Peer } from "./MemoryTransport.ts"
 
 export interface ProtocolClient {

@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import { generate } from "selfsigned"
 import { Consumer, makeProducer, Topic } from "../../src/services/client/index.ts"
-import * as NodeTransport from "../../src/services/transport/NodeTransport.ts"
+import * as NodeTransport from "../../src/services/net/NodeTransport.ts"
 import * as Daemon from "./daemon.ts"
 
 const layer = Layer.merge(NodeTransport.layer, FetchHttpClient.layer)

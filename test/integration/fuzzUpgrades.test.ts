@@ -9,8 +9,8 @@ import { Duplex } from "node:stream"
 import * as Tls from "node:tls"
 import * as Zlib from "node:zlib"
 import { SnappyEncoder } from "../../src/protocol/client/SnappyFraming.ts"
-import { loadCodec } from "../../src/services/transport/SnappyConnection.ts"
-import * as Certificates from "../services/transport/certificates.ts"
+import { loadCodec } from "../../src/services/net/SnappyConnection.ts"
+import * as Certificates from "../services/net/certificates.ts"
 import { type Daemon, identified, identify, secured, serve, sized } from "../services/transport/secureClient.ts"
 
 const rounds = 40

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import * as Certificates from "../services/transport/certificates.ts"
+import * as Certificates from "../services/net/certificates.ts"
 import { type Client, type Daemon, dial, identified, serve, sized } from "../services/transport/secureClient.ts"
 
 setFlagsFromString("--expose-gc")

@@ -4,8 +4,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import nsq, { type Message } from "nsqjs"
-import * as Certificates from "../services/transport/certificates.ts"
-import { noise } from "../services/transport/connections.ts"
+import * as Certificates from "../services/net/certificates.ts"
+import { noise } from "../services/net/connections.ts"
 import * as Daemon from "./daemon.ts"
 
 const total = 2000

@@ -4,11 +4,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { unlimited } from "../../src/services/core/Turns.ts"
-import * as DeflateConnection from "../../src/services/transport/DeflateConnection.ts"
-import * as SnappyConnection from "../../src/services/transport/SnappyConnection.ts"
+import * as DeflateConnection from "../../src/services/net/DeflateConnection.ts"
+import * as SnappyConnection from "../../src/services/net/SnappyConnection.ts"
 import { ProtocolClient } from "../../src/testing/index.ts"
-import * as Certificates from "../services/transport/certificates.ts"
-import { noise } from "../services/transport/connections.ts"
+import * as Certificates from "../services/net/certificates.ts"
+import { noise } from "../services/net/connections.ts"
 import { type Client, identified, secured, serve, sized } from "../services/transport/secureClient.ts"
 
 const count = 2500

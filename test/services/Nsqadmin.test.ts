@@ -11,7 +11,7 @@ import { quiet } from "./broker/testing.ts"
 import { type Answer, requestTo } from "./http/api.ts"
 import { fakeServer } from "./http/fakeServer.ts"
 import { halfClosed } from "./http/halfClosed.ts"
-import * as Certificates from "./transport/certificates.ts"
+import * as Certificates from "./net/certificates.ts"
 
 /** An nsqd with topic `t` and its channel `c`, which does not say where it is, and what it was asked. */
 const fakeNsqd = Effect.gen(function*() {

@@ -1,7 +1,7 @@
 /** What only Node's own request knows: who sent it, and its line as it was sent. */
 import type { HttpServerRequest } from "effect/http"
 import { IncomingMessage } from "node:http"
-import { peerAddress } from "../transport/Transport.ts"
+import { peerAddress } from "../net/Transport.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 

@@ -33,6 +33,6 @@ export * as DiskStorage from "../storage/DiskStorage.ts"
 export * as NodeDisk from "../storage/NodeDisk.ts"
 /** The TCP listener, where it notes its port, and the network it listens on. */
 export { ListenAddresses } from "../core/ListenAddresses.ts"
-export * as NodeTransport from "../transport/NodeTransport.ts"
+export * as NodeTransport from "../net/NodeTransport.ts"
+export { type Connection, ListenError, Transport } from "../net/Transport.ts"
 export { TcpServer } from "../transport/TcpServer.ts"
-export { type Connection, ListenError, Transport } from "../transport/Transport.ts"

@@ -3,9 +3,9 @@
  */
 import { Effect } from "effect"
 import type * as Tls from "node:tls"
-import type { TlsHandshake } from "../transport/ServerTls.ts"
-import { HandshakeFailed } from "../transport/Transport.ts"
-import * as Trust from "../transport/Trust.ts"
+import type { TlsHandshake } from "../net/ServerTls.ts"
+import { HandshakeFailed } from "../net/Transport.ts"
+import * as Trust from "../net/Trust.ts"
 import type { TlsOptions } from "./ConnectionOptions.ts"
 
 /** What the server is verified by. */

@@ -8,7 +8,7 @@
 import { Cause, Clock, Duration, Effect, Queue, Random, type Scope, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { encodeCommand } from "../../protocol/client/Command.ts"
-import type { Transport } from "../transport/Transport.ts"
+import type { Transport } from "../net/Transport.ts"
 import * as ClientTopic from "./ClientTopic.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
 import type { Delivery } from "./Delivery.ts"

@@ -6,9 +6,9 @@ import { Duration, Effect, Queue, Random, Result, Schedule, Schema, Stream } fro
 import { HttpClient, HttpClientRequest } from "effect/http"
 import type { TopicName } from "../../protocol/client/Names.ts"
 import * as BoundedResponse from "../cluster/BoundedResponse.ts"
-import * as DaemonNetworks from "../cluster/DaemonNetworks.ts"
-import type { Origin } from "../cluster/DaemonNetworks.ts"
-import { joinAddress } from "../transport/Transport.ts"
+import * as DaemonNetworks from "../net/DaemonNetworks.ts"
+import type { Origin } from "../net/DaemonNetworks.ts"
+import { joinAddress } from "../net/Transport.ts"
 
 /** Addresses of nsqd to connect to, or of nsqlookupd to ask. */
 export type Servers =

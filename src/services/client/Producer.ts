@@ -8,7 +8,7 @@ import { Clock, Context, Deferred, Duration, Effect, Layer, type Scope } from "e
 import type { HttpClient } from "effect/http"
 import { encodeCommand } from "../../protocol/client/Command.ts"
 import { TopicName } from "../../protocol/client/Names.ts"
-import type { Transport } from "../transport/Transport.ts"
+import type { Transport } from "../net/Transport.ts"
 import type * as ClientTopic from "./ClientTopic.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
 import type { Servers } from "./Discovery.ts"

@@ -6,8 +6,8 @@
 import { Context, type Duration, Effect, Layer, Option, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { STATUS_CODES } from "node:http"
+import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import * as BoundedResponse from "./BoundedResponse.ts"
-import { DaemonNetworks, type Origin } from "./DaemonNetworks.ts"
 
 /** A daemon did not answer, or refused. */
 export class DaemonError extends Schema.TaggedError<DaemonError>()("DaemonError", {

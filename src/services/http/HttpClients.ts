@@ -9,7 +9,7 @@ import type * as Http from "node:http"
 import type * as Https from "node:https"
 import type { LookupFunction } from "node:net"
 import * as Tls from "node:tls"
-import * as Trust from "../transport/Trust.ts"
+import * as Trust from "../net/Trust.ts"
 
 /** Time limits of requests. */
 export interface HttpOptions {

@@ -7,7 +7,7 @@
  */
 import { Effect, FiberSet, type Scope } from "effect"
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http"
-import { peerAddress } from "../transport/Transport.ts"
+import { peerAddress } from "../net/Transport.ts"
 import * as HostNames from "./HostNames.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 import * as RequestTarget from "./RequestTarget.ts"

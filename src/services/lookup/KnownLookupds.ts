@@ -7,8 +7,8 @@ import { type ChannelName, isChannelName, isEphemeral, type TopicName } from "..
 import { isReachable, type LookupdIdentity } from "../../protocol/lookup/LookupIdentity.ts"
 import { ChannelDirectory } from "../broker/ChannelDirectory.ts"
 import { HttpGet } from "../http/HttpGet.ts"
+import { joinAddress } from "../net/Transport.ts"
 import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
-import { joinAddress } from "../transport/Transport.ts"
 
 const maxAnswerBytes = 1024 * 1024
 /** An nsqlookupd that names more for one topic than this is not to be believed. */

@@ -5,7 +5,7 @@
 import { Effect, Queue, Schema, type Scope } from "effect"
 import { AnswerDecoder, AnswerError } from "../../protocol/lookup/LookupAnswer.ts"
 import { encodeLookupCommand, type LookupCommand, magicV1 } from "../../protocol/lookup/LookupCommand.ts"
-import { type ConnectionLost, Transport } from "../transport/Transport.ts"
+import { type ConnectionLost, Transport } from "../net/Transport.ts"
 
 /** NSQ's limit for connecting and for every answer. */
 const patience = "1 second"

@@ -9,9 +9,9 @@ import * as Time from "../core/Time.ts"
 import { finish, Turns } from "../core/Turns.ts"
 import { ProcessMemory } from "../http/ProcessMemory.ts"
 import * as StatsJson from "../http/StatsJson.ts"
+import { Datagrams } from "../net/Datagrams.ts"
 import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import { RuntimeOptions } from "../nsqd/options/RuntimeOptions.ts"
-import { Datagrams } from "./Datagrams.ts"
 import * as StatsdLines from "./StatsdLines.ts"
 
 /** Of every interval nothing is sent in the last second. */

@@ -5,8 +5,8 @@
 /** Pushes to statsd under NSQ's names. */
 export * as Statsd from "./Statsd.ts"
 /** UDP, and its Layer over the network. */
-export { DatagramError, Datagrams } from "./Datagrams.ts"
-export * as NodeDatagrams from "./NodeDatagrams.ts"
+export { DatagramError, Datagrams } from "../net/Datagrams.ts"
+export * as NodeDatagrams from "../net/NodeDatagrams.ts"
 /** Everything that can be measured, for Effect's exporters. */
 export * as NsqdMetrics from "./NsqdMetrics.ts"
 /** What V8 knows of the memory of this process. */

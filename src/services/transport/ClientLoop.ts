@@ -13,11 +13,11 @@ import * as Input from "../core/Input.ts"
 import * as Time from "../core/Time.ts"
 import { Turns } from "../core/Turns.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
+import { type Connection, type ConnectionLost, readEach } from "../net/Transport.ts"
 import { isTlsRequired, NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import * as Commands from "./Commands.ts"
 import * as LargeCommands from "./LargeCommands.ts"
 import { Session, type SessionLimits } from "./Session.ts"
-import { type Connection, type ConnectionLost, readEach } from "./Transport.ts"
 
 /** A client that sends nothing at all is closed after NSQ's internal client timeout. */
 const magicDeadline = "60 seconds"

@@ -7,7 +7,7 @@
  */
 import { encodeFrame, encodeResponse, FrameType } from "../../protocol/client/Frame.ts"
 import type { ProtocolError } from "../../protocol/client/ProtocolError.ts"
-import type { Connection } from "./Transport.ts"
+import type { Connection } from "../net/Transport.ts"
 
 const bufferSize = 32 * 1024
 /** Runs of frames from this size on are not worth copying. */

@@ -12,9 +12,9 @@ import * as Locality from "../broker/Locality.ts"
 import type { Consumer } from "../broker/Subscription.ts"
 import type { Topic } from "../broker/Topic.ts"
 import { Wakeup } from "../core/Wakeup.ts"
+import type { TlsDetails } from "../net/ServerTls.ts"
+import type { Connection } from "../net/Transport.ts"
 import { Outbox } from "./Outbox.ts"
-import type { TlsDetails } from "./ServerTls.ts"
-import type { Connection } from "./Transport.ts"
 
 const refused = (command: string): ProtocolError => protocolError("E_INVALID", `cannot ${command} in current state`)
 

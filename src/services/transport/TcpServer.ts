@@ -5,9 +5,9 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { encodeFrame, FrameType } from "../../protocol/client/Frame.ts"
 import { protocolError } from "../../protocol/client/ProtocolError.ts"
 import { ListenAddresses } from "../core/ListenAddresses.ts"
+import { type Connection, type Listener, Transport } from "../net/Transport.ts"
 import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import * as ClientLoop from "./ClientLoop.ts"
-import { type Connection, type Listener, Transport } from "./Transport.ts"
 
 type Handler = (connection: Connection) => Effect.Effect<void, never, Scope.Scope>
 

@@ -6,11 +6,11 @@
 import { Effect, type Scope } from "effect"
 import { type ProtocolError, protocolError } from "../../protocol/client/ProtocolError.ts"
 import { Turns } from "../core/Turns.ts"
-import * as DeflateConnection from "./DeflateConnection.ts"
-import { ServerTls } from "./ServerTls.ts"
+import * as DeflateConnection from "../net/DeflateConnection.ts"
+import { ServerTls } from "../net/ServerTls.ts"
+import * as SnappyConnection from "../net/SnappyConnection.ts"
+import type { Connection } from "../net/Transport.ts"
 import type { Session } from "./Session.ts"
-import * as SnappyConnection from "./SnappyConnection.ts"
-import type { Connection } from "./Transport.ts"
 
 type Upgrade = Effect.Effect<void, ProtocolError, Scope.Scope>
 

@@ -4,11 +4,11 @@
 import { Effect, Result } from "effect"
 import { isValidName } from "../../protocol/client/Names.ts"
 import { type ConnectionOptions, type ConsumerOptions, NsqdConnection, type Servers } from "../client/index.ts"
-import * as DaemonNetworks from "../cluster/DaemonNetworks.ts"
+import * as DaemonNetworks from "../net/DaemonNetworks.ts"
+import type { Transport } from "../net/Transport.ts"
 import * as PeerOptions from "../options/DaemonPeerOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { row } from "../options/OptionTable.ts"
-import type { Transport } from "../transport/Transport.ts"
 import * as ClientSettings from "./ClientSettings.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import * as AdminCheck from "../../../src/services/admin/AdminCheck.ts"
 import { defaults, type NsqadminOptions } from "../../../src/services/options/NsqadminOptions.ts"
-import * as Certificates from "../transport/certificates.ts"
+import * as Certificates from "../net/certificates.ts"
 
 const lookupd = { lookupdHttpAddresses: ["127.0.0.1:4161"] }
 

@@ -5,7 +5,7 @@ import type { TailEvent } from "../../../src/protocol/http/admin/AdminLive.ts"
 import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
 import { TailFeed } from "../../../src/services/admin/TailFeed.ts"
 import { DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
-import * as NodeTransport from "../../../src/services/transport/NodeTransport.ts"
+import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { quiet } from "../broker/testing.ts"
 import { clusterOf, startNsqd } from "./nsqds.ts"
 

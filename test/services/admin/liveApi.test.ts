@@ -15,7 +15,7 @@ import { Sampler } from "../../../src/services/admin/Sampler.ts"
 import { TailFeed } from "../../../src/services/admin/TailFeed.ts"
 import { TestMessage } from "../../../src/services/admin/TestMessage.ts"
 import { DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
-import * as NodeTransport from "../../../src/services/transport/NodeTransport.ts"
+import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { quiet } from "../broker/testing.ts"
 import { clusterOf, daemonHttp, startNsqd } from "./nsqds.ts"
 

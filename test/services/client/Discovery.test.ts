@@ -3,9 +3,9 @@ import { Context, Effect, Fiber, Layer, Queue, References, Stream } from "effect
 import { FetchHttpClient } from "effect/http"
 import { createServer } from "node:http"
 import { Discovery, Topic } from "../../../src/services/client/index.ts"
+import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
+import { Transport } from "../../../src/services/net/Transport.ts"
 import { Nsqlookupd } from "../../../src/services/Nsqlookupd.ts"
-import * as NodeTransport from "../../../src/services/transport/NodeTransport.ts"
-import { Transport } from "../../../src/services/transport/Transport.ts"
 
 const layer = Layer.mergeAll(
   FetchHttpClient.layer,

@@ -3,7 +3,7 @@ import { Effect, Fiber, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { makeProducer, type ProducerOptions, type ProducerService } from "../../../src/services/client/index.ts"
-import * as NodeTransport from "../../../src/services/transport/NodeTransport.ts"
+import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { MemoryTransport } from "../../../src/testing/index.ts"
 import * as FakeNsqd from "./fakeNsqd.ts"
 

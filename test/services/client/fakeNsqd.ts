@@ -1,7 +1,7 @@
 /** An nsqd that a test makes up: it says what it is told to say, or nothing. */
 import { Deferred, Effect } from "effect"
 import { encodeFrame, encodeResponse, FrameType } from "../../../src/protocol/client/Frame.ts"
-import { type Connection, Transport } from "../../../src/services/transport/Transport.ts"
+import { type Connection, Transport } from "../../../src/services/net/Transport.ts"
 
 const magicSize = 4
 const withBody = new Set(["IDENTIFY", "AUTH", "PUB", "DPUB", "MPUB"])

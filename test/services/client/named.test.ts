@@ -7,8 +7,8 @@ import { encodeFrame, FrameType } from "../../../src/protocol/client/Frame.ts"
 import { Topic } from "../../../src/services/client/index.ts"
 import * as Links from "../../../src/services/client/Links.ts"
 import type { NsqdUnavailable } from "../../../src/services/client/NsqdConnection.ts"
-import * as DaemonNetworks from "../../../src/services/cluster/DaemonNetworks.ts"
-import * as NodeTransport from "../../../src/services/transport/NodeTransport.ts"
+import * as DaemonNetworks from "../../../src/services/net/DaemonNetworks.ts"
+import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { fakeServer } from "../http/fakeServer.ts"
 
 const { name: topic } = Topic.bytes("test")

@@ -7,7 +7,7 @@ import { ClusterActions } from "../../../src/services/cluster/ClusterActions.ts"
 import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"
 import * as DaemonClients from "../../../src/services/cluster/DaemonClients.ts"
 import { DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
-import * as DaemonNetworks from "../../../src/services/cluster/DaemonNetworks.ts"
+import * as DaemonNetworks from "../../../src/services/net/DaemonNetworks.ts"
 import { fakeServer } from "../http/fakeServer.ts"
 
 const options = {

@@ -7,7 +7,7 @@ import { AuthFailed, Authorizer } from "../../../src/services/auth/Authorizer.ts
 import { allRoutes } from "../../../src/services/http/NsqdHttp.ts"
 import { ProcessMemory } from "../../../src/services/http/ProcessMemory.ts"
 import { Storage } from "../../../src/services/storage/Storage.ts"
-import * as Certificates from "../transport/certificates.ts"
+import * as Certificates from "../net/certificates.ts"
 import { serve as serveSecurely } from "../transport/secureClient.ts"
 import * as Api from "./api.ts"
 

@@ -4,12 +4,12 @@ import { TestClock } from "effect/testing"
 import * as Zlib from "node:zlib"
 import { Clients } from "../../../src/services/broker/Clients.ts"
 import { unlimited } from "../../../src/services/core/Turns.ts"
-import * as DeflateConnection from "../../../src/services/transport/DeflateConnection.ts"
-import * as SnappyConnection from "../../../src/services/transport/SnappyConnection.ts"
-import type { Connection } from "../../../src/services/transport/Transport.ts"
+import * as DeflateConnection from "../../../src/services/net/DeflateConnection.ts"
+import * as SnappyConnection from "../../../src/services/net/SnappyConnection.ts"
+import type { Connection } from "../../../src/services/net/Transport.ts"
 import { ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
 import type { Peer } from "../../../src/testing/MemoryTransport.ts"
-import { noise } from "./connections.ts"
+import { noise } from "../net/connections.ts"
 
 const sized = (body: string | Uint8Array): Buffer => {
   const bytes = Buffer.from(body)

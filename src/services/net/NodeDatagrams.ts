@@ -4,8 +4,8 @@
 import { Effect, Layer, type Scope } from "effect"
 import * as Dgram from "node:dgram"
 import * as Dns from "node:dns"
-import { splitAddress } from "../transport/Transport.ts"
 import { DatagramError, Datagrams } from "./Datagrams.ts"
+import { splitAddress } from "./Transport.ts"
 
 /** As long as NSQ takes to look a host up. */
 const connectTimeout = "1 second"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { unlimited } from "../../../src/services/core/Turns.ts"
-import * as SnappyConnection from "../../../src/services/transport/SnappyConnection.ts"
+import * as SnappyConnection from "../../../src/services/net/SnappyConnection.ts"
 import * as MemoryTransport from "../../../src/testing/MemoryTransport.ts"
 import { noise, open, readBytes } from "./connections.ts"
 

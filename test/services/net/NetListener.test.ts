@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Logger, Queue } from "effect"
 import * as Net from "node:net"
-import * as NetListener from "../../../src/services/transport/NetListener.ts"
+import * as NetListener from "../../../src/services/net/NetListener.ts"
 
 const makeServer = Effect.acquireRelease(
   Effect.sync(() => Net.createServer((socket) => socket.end("hello"))),

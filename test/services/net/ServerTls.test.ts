@@ -4,11 +4,11 @@ import { TestClock } from "effect/testing"
 import * as Https from "node:https"
 import { join } from "node:path"
 import type { ConnectionOptions } from "node:tls"
+import * as ServerTls from "../../../src/services/net/ServerTls.ts"
 import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
-import * as ServerTls from "../../../src/services/transport/ServerTls.ts"
 import { requestTo } from "../http/api.ts"
+import { connect, dial, handshake, identified, identify, secured, serve, sized } from "../transport/secureClient.ts"
 import * as Certificates from "./certificates.ts"
-import { connect, dial, handshake, identified, identify, secured, serve, sized } from "./secureClient.ts"
 
 /** Status and body of an HTTPS request, or why there is none. */
 const https = (port: number, path: string, tls: ConnectionOptions = {}): Effect.Effect<string> =>

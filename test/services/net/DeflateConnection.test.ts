@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import * as Zlib from "node:zlib"
-import * as DeflateConnection from "../../../src/services/transport/DeflateConnection.ts"
+import * as DeflateConnection from "../../../src/services/net/DeflateConnection.ts"
 import * as MemoryTransport from "../../../src/testing/MemoryTransport.ts"
 import { noise, open, readBytes } from "./connections.ts"
 

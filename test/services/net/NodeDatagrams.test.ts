@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue } from "effect"
 import * as Dgram from "node:dgram"
-import { Datagrams } from "../../../src/services/metrics/Datagrams.ts"
-import * as NodeDatagrams from "../../../src/services/metrics/NodeDatagrams.ts"
+import { Datagrams } from "../../../src/services/net/Datagrams.ts"
+import * as NodeDatagrams from "../../../src/services/net/NodeDatagrams.ts"
 
 /** A UDP socket on a free port of `host`. */
 const listen = (type: Dgram.SocketType, host: string) =>

@@ -1,7 +1,7 @@
 /** The network as seen by those who connect to addresses that daemons name: see `DaemonNetworks`. */
 import { Effect } from "effect"
-import { ConnectError, type Transport } from "../transport/Transport.ts"
 import type { DaemonNetworks, Origin } from "./DaemonNetworks.ts"
+import { ConnectError, type Transport } from "./Transport.ts"
 
 /** `transport`, which connects only to what `networks` allow; `originOf` says who has named an address. */
 export const make = (

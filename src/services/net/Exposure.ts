@@ -3,7 +3,7 @@
  * nobody for credentials.
  */
 import { Effect } from "effect"
-import { splitAddress } from "./transport/Transport.ts"
+import { splitAddress } from "./Transport.ts"
 
 /** A listener as the warning names it. */
 export interface Exposed {

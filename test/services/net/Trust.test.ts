@@ -12,9 +12,9 @@ import { afterAll } from "vitest"
 import * as ClientTls from "../../../src/services/client/ClientTls.ts"
 import type { TlsOptions } from "../../../src/services/client/index.ts"
 import * as HttpClients from "../../../src/services/http/HttpClients.ts"
-import * as Trust from "../../../src/services/transport/Trust.ts"
+import * as Trust from "../../../src/services/net/Trust.ts"
+import { secured, serve } from "../transport/secureClient.ts"
 import * as Certificates from "./certificates.ts"
-import { secured, serve } from "./secureClient.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "trust-"))
 afterAll(() => rmSync(directory, { recursive: true }))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
-import * as DaemonNetworks from "../../../src/services/cluster/DaemonNetworks.ts"
+import * as DaemonNetworks from "../../../src/services/net/DaemonNetworks.ts"
 
 const networksOf = (...cidrs: ReadonlyArray<string>) =>
   DaemonNetworks.make(Result.getOrElse(DaemonNetworks.parse(cidrs), () => []))

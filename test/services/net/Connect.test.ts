@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, type Layer, Queue } from "effect"
-import * as NodeTransport from "../../../src/services/transport/NodeTransport.ts"
-import { Transport } from "../../../src/services/transport/Transport.ts"
+import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
+import { Transport } from "../../../src/services/net/Transport.ts"
 import { MemoryTransport } from "../../../src/testing/index.ts"
 
 const layers = [

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
-import * as Exposure from "../../src/services/Exposure.ts"
+import * as Exposure from "../../../src/services/net/Exposure.ts"
 
 const warnings = Effect.fnUntraced(function*(listeners: ReadonlyArray<Exposure.Exposed>) {
   const lines: Array<unknown> = []

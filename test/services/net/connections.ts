@@ -2,7 +2,7 @@
  * Both ends of a connection in memory, for tests of what is put around one.
  */
 import { Effect, Queue, type Scope } from "effect"
-import { type Connection, Transport } from "../../../src/services/transport/Transport.ts"
+import { type Connection, Transport } from "../../../src/services/net/Transport.ts"
 import { MemoryNetwork, type Peer } from "../../../src/testing/MemoryTransport.ts"
 
 export interface Ends {

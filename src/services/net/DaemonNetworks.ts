@@ -7,7 +7,7 @@ import { Context, Effect, Result, Schema } from "effect"
 import { IpInterface, IpNetwork, NetAddress } from "effect/net"
 import * as Dns from "node:dns"
 import { BlockList, isIP, type LookupFunction } from "node:net"
-import { joinAddress, splitAddress } from "../transport/Transport.ts"
+import { joinAddress, splitAddress } from "./Transport.ts"
 
 /**
  * Where an address comes from: the operator (`configured`), a daemon on this machine (`loopback`), or another daemon

@@ -16,7 +16,7 @@ import {
   TcpServer,
   Transport
 } from "../../../src/services/broker/index.ts"
-import { type Connection, readEach } from "../../../src/services/transport/Transport.ts"
+import { type Connection, readEach } from "../../../src/services/net/Transport.ts"
 import { quiet } from "../broker/testing.ts"
 
 /** A listener whose connections are handed to the test; each lives until its fiber is told to end. */
