@@ -5,8 +5,8 @@
 import { Effect, Schema, SchemaIssue } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { BadRequest, type InternalError, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
-import type { DaemonError } from "../cluster/DaemonHttp.ts"
 import * as Gathered from "../cluster/Gathered.ts"
+import type { DaemonError } from "../http/DaemonHttp.ts"
 
 /** The `message` of an answer: a warning, or nothing. Each step's failures are a line each. */
 export const warning = (...steps: ReadonlyArray<ReadonlyArray<DaemonError>>): string => {

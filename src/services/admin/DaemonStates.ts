@@ -4,7 +4,7 @@
  */
 import type { DaemonState } from "../../protocol/http/admin/AdminLive.ts"
 import { type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
-import type { DaemonError } from "../cluster/DaemonHttp.ts"
+import type { DaemonError } from "../http/DaemonHttp.ts"
 
 /** What was found out about the daemons. */
 export interface Observation {

@@ -3,7 +3,7 @@
  */
 import { Context, Duration, Effect, Layer, Schema, type Stream } from "effect"
 import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
-import * as BoundedResponse from "../cluster/BoundedResponse.ts"
+import * as BoundedResponse from "../http/BoundedResponse.ts"
 import { NsqadminOptions } from "../options/NsqadminOptions.ts"
 
 /** Graphite did not answer, or not what it should. */

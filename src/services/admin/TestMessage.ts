@@ -5,8 +5,8 @@ import { isTopicName } from "../../protocol/client/Names.ts"
 import type { ActionAnswer, NewMessage } from "../../protocol/http/admin/AdminApi.ts"
 import { BadRequest, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
 import { Cluster, type KnownNode, nodeAddress, originOf } from "../cluster/Cluster.ts"
-import { type DaemonError, DaemonHttp } from "../cluster/DaemonHttp.ts"
 import * as Gathered from "../cluster/Gathered.ts"
+import { type DaemonError, DaemonHttp } from "../http/DaemonHttp.ts"
 import * as Answers from "./Answers.ts"
 
 /** As much as nsqd takes unless it is told otherwise. */

@@ -5,7 +5,7 @@
 import { Duration, Effect, Queue, Random, Result, Schedule, Schema, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import type { TopicName } from "../../protocol/client/Names.ts"
-import * as BoundedResponse from "../cluster/BoundedResponse.ts"
+import * as BoundedResponse from "../http/BoundedResponse.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import type { Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress } from "../net/Transport.ts"

@@ -4,10 +4,10 @@
  */
 import { Context, Effect, Layer } from "effect"
 import * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
+import { type DaemonError, DaemonHttp } from "../http/DaemonHttp.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { Cluster, type KnownNode, nodeAddress, originOf } from "./Cluster.ts"
 import { ClusterSources } from "./ClusterSources.ts"
-import { type DaemonError, DaemonHttp } from "./DaemonHttp.ts"
 import * as Gathered from "./Gathered.ts"
 
 /** Who did not do it. */

@@ -3,8 +3,8 @@
  * answer counts, with a warning that names the others; when none answers, or there is none to ask, the question has failed.
  */
 import { Effect, Result, Schema } from "effect"
-import * as BoundedResponse from "./BoundedResponse.ts"
-import { DaemonError } from "./DaemonHttp.ts"
+import * as BoundedResponse from "../http/BoundedResponse.ts"
+import { DaemonError } from "../http/DaemonHttp.ts"
 
 /** How many daemons are asked at the same time: a few that do not reply must not make all others wait. */
 const concurrency = 64

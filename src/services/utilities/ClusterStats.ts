@@ -4,7 +4,7 @@
  */
 import { Effect, Result } from "effect"
 import * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
-import { type DaemonError, DaemonHttp } from "../cluster/DaemonHttp.ts"
+import { type DaemonError, DaemonHttp } from "../http/DaemonHttp.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress, splitAddress } from "../net/Transport.ts"
 import { type ToolError, toolError } from "./ToolError.ts"

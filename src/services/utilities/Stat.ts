@@ -2,8 +2,8 @@
  * `nsq_stat`: a line of figures of one channel, over all nsqd that have it, again and again.
  */
 import { Duration, Effect, Result, Struct } from "effect"
-import * as DaemonClients from "../cluster/DaemonClients.ts"
-import type { DaemonHttp } from "../cluster/DaemonHttp.ts"
+import * as DaemonClients from "../http/DaemonClients.ts"
+import type { DaemonHttp } from "../http/DaemonHttp.ts"
 import type * as HttpClients from "../http/HttpClients.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import * as PeerOptions from "../options/DaemonPeerOptions.ts"

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { Node } from "../../../src/protocol/http/admin/AdminNodes.ts"
 import * as DaemonStates from "../../../src/services/admin/DaemonStates.ts"
-import { DaemonError } from "../../../src/services/cluster/DaemonHttp.ts"
+import { DaemonError } from "../../../src/services/http/DaemonHttp.ts"
 import { nothingMore } from "../broker/testing.ts"
 import { fakeCluster, latest, nodeNamed, passSamples, samplerLayer } from "./cluster.ts"
 

@@ -6,8 +6,8 @@ import type { SampledChannel, SampledTopic } from "../../../src/protocol/http/Da
 import { Sampler } from "../../../src/services/admin/Sampler.ts"
 import { Cluster, nodeAddress } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
-import { DaemonError } from "../../../src/services/cluster/DaemonHttp.ts"
 import * as Gathered from "../../../src/services/cluster/Gathered.ts"
+import { DaemonError } from "../../../src/services/http/DaemonHttp.ts"
 import { nothingMore, quiet } from "../broker/testing.ts"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }

@@ -14,7 +14,7 @@ import * as MessagesHandlers from "../../../src/services/admin/MessagesHandlers.
 import { Sampler } from "../../../src/services/admin/Sampler.ts"
 import { TailFeed } from "../../../src/services/admin/TailFeed.ts"
 import { TestMessage } from "../../../src/services/admin/TestMessage.ts"
-import { DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
+import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { quiet } from "../broker/testing.ts"
 import { clusterOf, daemonHttp, startNsqd } from "./nsqds.ts"

@@ -3,7 +3,7 @@ import { Duration, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"
-import { DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
+import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as Http from "../utilities/cluster.ts"
 
 const cluster = (sources: Partial<Sources>, answer: (url: URL) => Http.Answer) =>

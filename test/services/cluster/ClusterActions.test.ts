@@ -3,7 +3,7 @@ import { Effect, Layer, Schema } from "effect"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterActions } from "../../../src/services/cluster/ClusterActions.ts"
 import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"
-import { DaemonError, DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
+import { DaemonError, DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 
 /** Daemons that do as they are told and write it down, except those that are dead. */
 const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
+import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as DaemonNetworks from "../../../src/services/net/DaemonNetworks.ts"
 import * as Stat from "../../../src/services/utilities/Stat.ts"
 import * as Cluster from "./cluster.ts"

@@ -4,10 +4,10 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
-import * as HttpClients from "../http/HttpClients.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { type DaemonHttp, type DaemonHttpLimits, NamedClients } from "./DaemonHttp.ts"
 import * as Daemons from "./DaemonHttp.ts"
+import * as HttpClients from "./HttpClients.ts"
 
 type Options = DaemonHttpLimits & Pick<HttpClients.HttpOptions, "httpClientConnectTimeout">
 

@@ -5,10 +5,10 @@ import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterActions } from "../../../src/services/cluster/ClusterActions.ts"
 import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"
-import * as DaemonClients from "../../../src/services/cluster/DaemonClients.ts"
-import { DaemonHttp } from "../../../src/services/cluster/DaemonHttp.ts"
+import * as DaemonClients from "../../../src/services/http/DaemonClients.ts"
+import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as DaemonNetworks from "../../../src/services/net/DaemonNetworks.ts"
-import { fakeServer } from "../http/fakeServer.ts"
+import { fakeServer } from "./fakeServer.ts"
 
 const options = {
   httpClientConnectTimeout: Duration.seconds(5),
