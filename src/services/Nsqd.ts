@@ -3,8 +3,6 @@
  * its Scope stops them in the reverse order.
  */
 import { Context, Data, Effect, Layer } from "effect"
-import { Authorizer } from "./auth/Authorizer.ts"
-import * as AuthServers from "./auth/AuthServers.ts"
 import { Broker } from "./broker/Broker.ts"
 import { Clients } from "./broker/Clients.ts"
 import { Publisher } from "./broker/Publisher.ts"
@@ -23,13 +21,15 @@ import * as NodeDatagrams from "./net/NodeDatagrams.ts"
 import * as NodeTransport from "./net/NodeTransport.ts"
 import * as ServerTls from "./net/ServerTls.ts"
 import type { TlsConfigError } from "./net/TlsFiles.ts"
+import { Authorizer } from "./nsqd/auth/Authorizer.ts"
+import * as AuthServers from "./nsqd/auth/AuthServers.ts"
 import * as Options from "./nsqd/options/NsqdOptions.ts"
 import * as NsqdOptionsCheck from "./nsqd/options/NsqdOptionsCheck.ts"
 import { NsqdStartError } from "./nsqd/options/NsqdStartError.ts"
 import { RuntimeOptions } from "./nsqd/options/RuntimeOptions.ts"
-import * as DataDirectory from "./storage/DataDirectory.ts"
-import * as DiskStorage from "./storage/DiskStorage.ts"
-import * as NodeDisk from "./storage/NodeDisk.ts"
+import * as DataDirectory from "./nsqd/storage/DataDirectory.ts"
+import * as DiskStorage from "./nsqd/storage/DiskStorage.ts"
+import * as NodeDisk from "./nsqd/storage/NodeDisk.ts"
 import { TcpServer } from "./transport/TcpServer.ts"
 
 /** A running daemon cannot go on. */

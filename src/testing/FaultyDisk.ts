@@ -3,7 +3,7 @@
  * fails leaves half of its bytes behind, as real disks do, or nothing after `EROFS`; a loss of power takes what was not synced, or part of it.
  */
 import { Context, Effect, Latch, Layer } from "effect"
-import { Disk, DiskError, type DiskFile } from "../services/storage/Disk.ts"
+import { Disk, DiskError, type DiskFile } from "../services/nsqd/storage/Disk.ts"
 
 /** What can fail, in the operating system's terms. `rename` includes replacing a text file. */
 export type DiskOperation = "open" | "read" | "write" | "fsync" | "truncate" | "rename" | "remove" | "list" | "statfs"

@@ -2,7 +2,7 @@
  * Storage in memory that fails and dawdles on command: what a program sees of a broker whose disk is full, broken or slow.
  */
 import { Context, Effect, Latch, Layer } from "effect"
-import { type BackendQueue, Storage, StorageError } from "../services/storage/Storage.ts"
+import { type BackendQueue, Storage, StorageError } from "../services/nsqd/storage/Storage.ts"
 
 /** The faults of a `FaultyStorage`. All take effect at once, for every queue. */
 export class StorageFaults extends Context.Service<StorageFaults, {

@@ -9,7 +9,7 @@ import { Publisher } from "../services/broker/Publisher.ts"
 import { ListenAddresses } from "../services/core/ListenAddresses.ts"
 import { onEventLoop, Turns, unlimited } from "../services/core/Turns.ts"
 import { NsqdOptions } from "../services/nsqd/options/NsqdOptions.ts"
-import { Storage } from "../services/storage/Storage.ts"
+import { Storage } from "../services/nsqd/storage/Storage.ts"
 import { TcpServer } from "../services/transport/TcpServer.ts"
 import * as MemoryTransport from "./MemoryTransport.ts"
 

@@ -12,7 +12,7 @@ import { MessageBatch, type StoredRecords } from "../../protocol/client/MessageB
 import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/client/Names.ts"
 import type { Time } from "../core/Time.ts"
 import type { Turns } from "../core/Turns.ts"
-import type { BackendQueue, StorageError } from "../storage/Storage.ts"
+import type { BackendQueue, StorageError } from "../nsqd/storage/Storage.ts"
 import type { Alarms } from "./Alarms.ts"
 import { Backlog, type NotStored } from "./Backlog.ts"
 import { SubscribeError } from "./BrokerError.ts"

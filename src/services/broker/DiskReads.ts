@@ -3,7 +3,7 @@
  * in the way of what its owner can do meanwhile: messages in memory go on being delivered.
  */
 import { Effect } from "effect"
-import type { BackendQueue, StorageError } from "../storage/Storage.ts"
+import type { BackendQueue, StorageError } from "../nsqd/storage/Storage.ts"
 import type { Worker } from "./Worker.ts"
 
 const firstDelayMillis = 50

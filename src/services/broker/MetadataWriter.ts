@@ -3,7 +3,7 @@
  */
 import { Effect, Semaphore } from "effect"
 import type { NsqdMetadata } from "../../protocol/storage/NsqdMetadata.ts"
-import type { StorageError } from "../storage/Storage.ts"
+import type { StorageError } from "../nsqd/storage/Storage.ts"
 import type { Topic } from "./Topic.ts"
 
 /** What is written of these topics: everything that is not ephemeral. */

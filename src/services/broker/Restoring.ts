@@ -4,7 +4,7 @@
 import { Effect } from "effect"
 import { type ChannelName, isChannelName, isTopicName, type TopicName } from "../../protocol/client/Names.ts"
 import { type SavedTopic, topicsByName } from "../../protocol/storage/NsqdMetadata.ts"
-import type { Storage, StorageError } from "../storage/Storage.ts"
+import type { Storage, StorageError } from "../nsqd/storage/Storage.ts"
 import { MetadataError } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
 import { queuesAtOnce, type Topic } from "./Topic.ts"

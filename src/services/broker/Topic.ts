@@ -12,7 +12,7 @@ import {
 } from "../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../protocol/client/Names.ts"
 import { ExitStatus } from "../core/ExitStatus.ts"
-import { type BackendQueue, Storage, type StorageError } from "../storage/Storage.ts"
+import { type BackendQueue, Storage, type StorageError } from "../nsqd/storage/Storage.ts"
 import { type NotStored, retryStorage } from "./Backlog.ts"
 import { PublishError } from "./BrokerError.ts"
 import { Channel, type ChannelSettings, type Surroundings } from "./Channel.ts"

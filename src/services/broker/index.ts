@@ -15,8 +15,8 @@ export {
 export { type AnswerResult, Channel } from "./Channel.ts"
 export { type Client, Clients, type ClientStats } from "./Clients.ts"
 /** Who says what clients may do over TCP; unless one is provided, everything. */
-export { AuthFailed, Authorizer, type Credentials } from "../auth/Authorizer.ts"
-export type { Grant } from "../auth/Grant.ts"
+export { AuthFailed, Authorizer, type Credentials } from "../nsqd/auth/Authorizer.ts"
+export type { Grant } from "../nsqd/auth/Grant.ts"
 /** Publishing and consuming without a connection. */
 export { consume, type ConsumeOptions, type Delivery, publish } from "./InProcess.ts"
 /** Where every publish passes; the place for checks of one's own. */
@@ -26,11 +26,11 @@ export { Topic } from "./Topic.ts"
 /** All options with NSQ's defaults; `Options.layer({ ... })` changes some. */
 export * as Options from "../nsqd/options/NsqdOptions.ts"
 /** Where messages and metadata are kept when memory is not enough. */
-export { Storage, StorageError } from "../storage/Storage.ts"
+export { Storage, StorageError } from "../nsqd/storage/Storage.ts"
 /** Storage in files, in NSQ's formats. Lock the directory first: two brokers must never share one. */
-export * as DataDirectory from "../storage/DataDirectory.ts"
-export * as DiskStorage from "../storage/DiskStorage.ts"
-export * as NodeDisk from "../storage/NodeDisk.ts"
+export * as DataDirectory from "../nsqd/storage/DataDirectory.ts"
+export * as DiskStorage from "../nsqd/storage/DiskStorage.ts"
+export * as NodeDisk from "../nsqd/storage/NodeDisk.ts"
 /** The TCP listener, where it notes its port, and the network it listens on. */
 export { ListenAddresses } from "../core/ListenAddresses.ts"
 export * as NodeTransport from "../net/NodeTransport.ts"

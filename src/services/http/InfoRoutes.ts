@@ -9,7 +9,7 @@ import { ListenAddresses } from "../core/ListenAddresses.ts"
 import * as NodeId from "../core/NodeId.ts"
 import { version } from "../core/Version.ts"
 import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
-import { Storage } from "../storage/Storage.ts"
+import { Storage } from "../nsqd/storage/Storage.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 import { type Route, route } from "./Router.ts"
 

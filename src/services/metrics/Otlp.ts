@@ -7,7 +7,7 @@ import { OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability
 import { Broker } from "../broker/Broker.ts"
 import { Clients } from "../broker/Clients.ts"
 import { ProcessMemory } from "../http/ProcessMemory.ts"
-import { Storage } from "../storage/Storage.ts"
+import { Storage } from "../nsqd/storage/Storage.ts"
 import * as NsqdMetrics from "./NsqdMetrics.ts"
 import type { TelemetrySettings } from "./TelemetrySettings.ts"
 

@@ -10,7 +10,7 @@ import type { Broker } from "../broker/Broker.ts"
 import type { Clients } from "../broker/Clients.ts"
 import type { ProcessMemory } from "../http/ProcessMemory.ts"
 import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
-import type { Storage } from "../storage/Storage.ts"
+import type { Storage } from "../nsqd/storage/Storage.ts"
 import type { TelemetryError } from "./TelemetrySettings.ts"
 
 /** The two halves of what sends: one has to be there before the broker, one needs it. */

@@ -5,7 +5,6 @@
 import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../protocol/client/CommandDecoder.ts"
 import type { IdentifyLimits, Negotiated } from "../../protocol/client/Identify.ts"
 import { type ProtocolError, protocolError } from "../../protocol/client/ProtocolError.ts"
-import type { Authorization } from "../auth/Authorization.ts"
 import type { Membership } from "../broker/Broker.ts"
 import { type Client, ClientState, type ClientStats } from "../broker/Clients.ts"
 import * as Locality from "../broker/Locality.ts"
@@ -14,6 +13,7 @@ import type { Topic } from "../broker/Topic.ts"
 import { Wakeup } from "../core/Wakeup.ts"
 import type { TlsDetails } from "../net/ServerTls.ts"
 import type { Connection } from "../net/Transport.ts"
+import type { Authorization } from "../nsqd/auth/Authorization.ts"
 import { Outbox } from "./Outbox.ts"
 
 const refused = (command: string): ProtocolError => protocolError("E_INVALID", `cannot ${command} in current state`)

@@ -14,7 +14,7 @@ import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
 import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { RuntimeOptions } from "../../../src/services/nsqd/options/RuntimeOptions.ts"
-import { Storage } from "../../../src/services/storage/Storage.ts"
+import { Storage } from "../../../src/services/nsqd/storage/Storage.ts"
 
 export interface Answer {
   readonly status: number

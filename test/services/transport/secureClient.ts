@@ -17,7 +17,7 @@ import * as ServerTls from "../../../src/services/net/ServerTls.ts"
 import { type Connection, HandshakeFailed } from "../../../src/services/net/Transport.ts"
 import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { RuntimeOptions } from "../../../src/services/nsqd/options/RuntimeOptions.ts"
-import { Storage } from "../../../src/services/storage/Storage.ts"
+import { Storage } from "../../../src/services/nsqd/storage/Storage.ts"
 import { TcpServer } from "../../../src/services/transport/TcpServer.ts"
 import { ProtocolClient } from "../../../src/testing/index.ts"
 

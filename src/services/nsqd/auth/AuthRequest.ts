@@ -1,0 +1,167 @@
+/**
+ * One question to one auth server over HTTP or HTTPS, as NSQ asks it (section 10 of the protocol notes). The secret is part of
+ * the request, so nothing of the request may get into a log, an error or a trace.
+ */
+import { NodeHttpClient } from "@effect/platform-node"
+import { ByteSize, Data, Duration, Effect, Redacted, Result, Schema, type Scope } from "effect"
+import { HttpClient, type HttpClientError, HttpClientRequest, HttpIncomingMessage } from "effect/http"
+import * as Http from "node:http"
+import * as Https from "node:https"
+import { Socket } from "node:net"
+import * as Tls from "node:tls"
+import * as TlsFiles from "../../net/TlsFiles.ts"
+import * as Trust from "../../net/Trust.ts"
+import type { NsqdOptions } from "../options/NsqdOptions.ts"
+import { AuthFailed, type Credentials } from "./Authorizer.ts"
+import * as Grant from "./Grant.ts"
+
+export type TrustError = TlsFiles.TlsConfigError
+
+/** Asks a server what the client with these credentials may do. */
+export type Ask = (endpoint: URL, credentials: Credentials) => Effect.Effect<Grant.Grant, AuthFailed>
+
+/** Why an answer could not be had. */
+class RequestFailed extends Data.TaggedError("RequestFailed")<{ readonly reason: string }> {}
+
+const maxAnswer = ByteSize.bytes(1024 * 1024)
+
+/** Connections to auth servers at a time; after an outage all clients come back at once. */
+const maxSockets = 256
+
+// ---- the request
+
+const escapes = Array.from({ length: 256 }, (_, byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`)
+
+/** A value of a query as forms encode it. The bytes of a secret stay what they are, text or not. */
+const encode = (value: Buffer): string =>
+  value.toString("latin1").replace(/[^A-Za-z0-9\-._~]/g, (char) => char === " " ? "+" : escapes[char.charCodeAt(0)]!)
+
+const parameters = ({ commonName, remoteIp, secret, tls }: Credentials): ReadonlyArray<readonly [string, Buffer]> => [
+  ["common_name", Buffer.from(commonName)],
+  ["remote_ip", Buffer.from(remoteIp)],
+  ["secret", Redacted.value(secret)],
+  ["tls", Buffer.from(String(tls))]
+]
+
+const request = (method: string, endpoint: URL, credentials: Credentials): HttpClientRequest.HttpClientRequest => {
+  const values = parameters(credentials)
+  if (method === "post") {
+    const body = Object.fromEntries(values.map(([name, value]) => [name, [value.toString()]]))
+    return HttpClientRequest.post(endpoint.href).pipe(
+      HttpClientRequest.bodyText(JSON.stringify(body), "application/json")
+    )
+  }
+  const url = new URL(endpoint)
+  const query = values.map(([name, value]) => `${name}=${encode(value)}`).join("&")
+  url.search = url.search === "" ? query : `${url.search.slice(1)}&${query}`
+  return HttpClientRequest.get(url.href)
+}
+
+// ---- the answer
+
+const HttpsPort = Schema.fromJsonString(Schema.Struct({ https_port: Schema.Int }))
+const decodeHttpsPort = Schema.decodeResult(HttpsPort)
+
+/** Where a server that refuses plain HTTP wants to be asked, as NSQ's own daemons answer. */
+const secureEndpoint = (endpoint: URL, body: string): Result.Result<URL, RequestFailed> => {
+  const answer = decodeHttpsPort(body)
+  const port = Result.isSuccess(answer) ? answer.success.https_port : 0
+  if (port < 1 || port > 65_535) {
+    return Result.fail(new RequestFailed({ reason: "got response 403 without https_port" }))
+  }
+  const url = new URL(endpoint)
+  url.protocol = "https:"
+  url.port = String(port)
+  return Result.succeed(url)
+}
+
+/** What may be said of an error: its kind and its code, but not its message, in which there may be the whole URL. */
+const failed = ({ reason }: HttpClientError.HttpClientError): RequestFailed => {
+  const { cause } = reason
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? ` ${String(cause.code)}` : ""
+  return new RequestFailed({ reason: `${reason._tag}${code}` })
+}
+
+// ---- the connections
+
+/** Gives up on connections that do not come about in time. */
+const limitConnecting = <S>(socket: S, limitMillis: number): S => {
+  if (socket instanceof Socket) {
+    const late = Object.assign(new Error("connect timeout"), { code: "ETIMEDOUT" })
+    socket.setTimeout(limitMillis, () => socket.destroy(late)).once("connect", () => socket.setTimeout(0))
+  }
+  return socket
+}
+
+/** Without connections that are kept: one that the server closes meanwhile would fail the next client. */
+const makeAgents = (limitMillis: number, tls: Https.AgentOptions): NodeHttpClient.HttpAgent["Service"] => {
+  class HttpAgent extends Http.Agent {
+    override createConnection(...parameters: Parameters<Http.Agent["createConnection"]>) {
+      return limitConnecting(super.createConnection(...parameters), limitMillis)
+    }
+  }
+  class HttpsAgent extends Https.Agent {
+    override createConnection(...parameters: Parameters<Https.Agent["createConnection"]>) {
+      const [settings, ...rest] = parameters
+      const trusting = tls.ca === undefined
+        ? { ...settings, secureContext: Trust.systemContext(Tls, tls.minVersion) }
+        : settings
+      return limitConnecting(super.createConnection(trusting, ...rest), limitMillis)
+    }
+  }
+  return {
+    http: new HttpAgent({ keepAlive: false, maxSockets }),
+    https: new HttpsAgent({ ...tls, keepAlive: false, maxSockets })
+  }
+}
+
+/** A client for auth servers with the limits and the trust of `options`. */
+export const make = Effect.fnUntraced(function*(
+  options: NsqdOptions
+): Effect.fn.Return<Ask, TrustError, Scope.Scope> {
+  const ca = yield* TlsFiles.authorities(options)
+  const tls = { minVersion: options.tlsMinVersion, ...(ca === undefined ? {} : Trust.given(ca)) }
+  // Read now, rather than when the first client waits for it.
+  if (ca === undefined && options.authHttpAddresses.some((address) => address.startsWith("https:"))) {
+    Trust.systemContext(Tls, options.tlsMinVersion)
+  }
+  const agents = yield* Effect.acquireRelease(
+    Effect.sync(() => makeAgents(Duration.toMillis(options.httpClientConnectTimeout), tls)),
+    ({ http, https }) => Effect.sync(() => (http.destroy(), https.destroy()))
+  )
+  const http = yield* Effect.provideService(NodeHttpClient.makeNodeHttp, NodeHttpClient.HttpAgent, agents)
+  const client = http.pipe(
+    HttpClient.mapRequest(HttpClientRequest.accept("application/vnd.nsq; version=1.0")),
+    HttpClient.followRedirects(10)
+  )
+
+  /** Status and body. */
+  const send = (endpoint: URL, credentials: Credentials) =>
+    client.execute(request(options.authHttpRequestMethod, endpoint, credentials)).pipe(
+      Effect.flatMap((response) => Effect.map(response.text, (body) => ({ status: response.status, body }))),
+      Effect.mapError(failed),
+      // Node throws for what it will not ask, a redirect to another protocol for example, and its error has the URL.
+      Effect.catchDefect(() => Effect.fail(new RequestFailed({ reason: "the request cannot be sent" }))),
+      Effect.timeoutOrElse({
+        duration: options.httpClientRequestTimeout,
+        orElse: () => Effect.fail(new RequestFailed({ reason: "request timeout" }))
+      })
+    )
+
+  const answerOf = Effect.fnUntraced(function*(endpoint: URL, credentials: Credentials) {
+    let answer = yield* send(endpoint, credentials)
+    if (answer.status === 403 && endpoint.protocol === "http:") {
+      answer = yield* send(yield* Effect.fromResult(secureEndpoint(endpoint, answer.body)), credentials)
+    }
+    if (answer.status !== 200) return yield* new RequestFailed({ reason: `got response ${answer.status}` })
+    return yield* Effect.fromResult(Grant.decode(answer.body))
+  })
+
+  return (endpoint, credentials) =>
+    answerOf(endpoint, credentials).pipe(
+      Effect.mapError(({ reason }) => new AuthFailed({ reason })),
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, maxAnswer),
+      // A span has the URL, and with it the secret.
+      Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
+    )
+})

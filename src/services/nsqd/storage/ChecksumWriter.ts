@@ -1,0 +1,106 @@
+/**
+ * Writes the checksums of the records that a disk queue writes. They are gathered in memory and go out with the queue's
+ * state, so that no publisher waits for them: records whose checksums a kill loses count as unverified.
+ */
+import { Effect } from "effect"
+import { blockAlignment, encodeBlock } from "../../../protocol/storage/RecordChecksums.ts"
+import type { Disk, DiskError, DiskFile } from "./Disk.ts"
+import type { RecordRun } from "./Storage.ts"
+
+interface PendingBlock {
+  readonly file: number
+  /** Where its first record lies in the data file. */
+  readonly offset: number
+  readonly block: Buffer
+}
+
+/** While a disk does not take checksums, no more than these are kept. */
+const pendingBytesMax = 1024 * 1024
+
+export class ChecksumWriter {
+  private readonly disk: Disk["Service"]
+  private readonly pathOf: (file: number) => string
+  private pending: Array<PendingBlock> = []
+  private pendingBytes = 0
+  private open: { readonly number: number; readonly file: DiskFile; end: number } | undefined
+
+  constructor(disk: Disk["Service"], pathOf: (file: number) => string) {
+    this.disk = disk
+    this.pathOf = pathOf
+  }
+
+  /** Records were written to a data file, from `offset` on. */
+  add(file: number, offset: number, runs: ReadonlyArray<RecordRun>): void {
+    const block = encodeBlock(offset, runs)
+    this.pending.push({ file, offset, block })
+    this.pendingBytes += block.length
+    while (this.pendingBytes > pendingBytesMax && this.pending.length > 1) {
+      this.pendingBytes -= this.pending.shift()!.block.length
+    }
+  }
+
+  get hasPending(): boolean {
+    return this.pending.length > 0
+  }
+
+  /** From where on the records of a data file have no checksums on disk yet. */
+  pendingFrom(file: number): number {
+    for (const pending of this.pending) if (pending.file === file) return pending.offset
+    return Infinity
+  }
+
+  /** Records from `offset` of a file on, and those of later files, have been taken back. */
+  takeBack(file: number, offset: number): void {
+    this.keep((pending) => pending.file < file || (pending.file === file && pending.offset < offset))
+  }
+
+  /** The data file is gone. */
+  drop(file: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.keep((pending) => pending.file !== file)
+      return this.open?.number === file ? this.close() : Effect.void
+    })
+  }
+
+  private keep(isKept: (pending: PendingBlock) => boolean): void {
+    this.pending = this.pending.filter(isKept)
+    this.pendingBytes = this.pending.reduce((sum, { block }) => sum + block.length, 0)
+  }
+
+  /** Hands everything to the operating system. After a failure it is still pending. */
+  flush(): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      while (this.pending.length > 0) {
+        const { file } = this.pending[0]!
+        const count = this.pending.findIndex((pending) => pending.file !== file)
+        const blocks = (count < 0 ? this.pending : this.pending.slice(0, count)).map(({ block }) => block)
+        const open = yield* this.openFile(file)
+        yield* open.file.write(blocks, open.end)
+        const size = blocks.reduce((sum, block) => sum + block.length, 0)
+        open.end += size
+        this.pending = this.pending.slice(blocks.length)
+        this.pendingBytes -= size
+      }
+    })
+  }
+
+  private openFile(number: number) {
+    return Effect.gen({ self: this }, function*() {
+      if (this.open !== undefined && this.open.number === number) return this.open
+      yield* this.close()
+      const file = yield* this.disk.create(this.pathOf(number))
+      const size = yield* Effect.onError(file.size, () => file.close)
+      // A block that a kill tore is skipped by readers.
+      const end = Math.ceil(size / blockAlignment) * blockAlignment
+      return this.open = { number, file, end }
+    })
+  }
+
+  close(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { open } = this
+      this.open = undefined
+      return open === undefined ? Effect.void : open.file.close
+    })
+  }
+}

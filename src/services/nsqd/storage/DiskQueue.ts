@@ -1,0 +1,395 @@
+/**
+ * A queue of messages in files, in NSQ's own format: a data directory moves from NSQ to here and back. Appends of many
+ * publishers go out in one write; reads fetch many records at a time.
+ *
+ * Unlike NSQ, the queue records which messages are settled: those that were handed out and not finished when the daemon was
+ * killed are read again, whatever was finished after them is not. A file is deleted as soon as everything in it is settled,
+ * also while nothing can be written.
+ *
+ * One fiber at a time writes, syncs and removes files; it is forked when there is work. Reading goes on beside it, up to the
+ * end of the last successful write: a write that fails is taken back. A queue at rest has no fibers and no open files, and
+ * costs a few hundred bytes: a daemon may have tens of thousands.
+ */
+import { Effect, type Scope } from "effect"
+import * as Path from "node:path"
+import { dataFileName, type QueuePosition } from "../../../protocol/storage/DiskQueueFormat.ts"
+import { ExitStatus } from "../../core/ExitStatus.ts"
+import { Disk, type DiskError } from "./Disk.ts"
+import type { OutstandingRun } from "./OutstandingRun.ts"
+import { QueueActivity, type QueueOperation } from "./QueueActivity.ts"
+import type { QueueInventory } from "./QueueInventory.ts"
+import { QueuePositions } from "./QueuePositions.ts"
+import type { ReadQueue } from "./QueueReading.ts"
+import { recoverQueue } from "./QueueRecovery.ts"
+import type { WrittenQueue } from "./QueueWriter.ts"
+import { type Snapshot, StateFile } from "./StateFile.ts"
+import { type BackendQueue, type RecordRun, StorageError, type StoredRun } from "./Storage.ts"
+
+export interface DiskQueueOptions {
+  readonly dataPath: string
+  readonly maxBytesPerFile: number
+  /** Messages written and read between two syncs. */
+  readonly syncEvery: number
+  readonly maxMsgSize: number
+}
+
+/** What queues need of their owner. */
+export interface QueueHost {
+  /** The queue's last failure, `undefined` once it works again. */
+  readonly note: (queue: string, error: DiskError | undefined) => void
+  /** The state differs from what is recorded: `saveState` and `tidy` are to be called soon, `syncIfDirty` within the sync timeout. */
+  readonly changed: (queue: DiskQueue) => void
+  /** The queue is closed: nothing is to be called any more. */
+  readonly closed: (queue: DiskQueue) => void
+  /** Runs the queue's own work in the background. */
+  readonly fork: (work: Effect.Effect<void>) => void
+}
+
+const failing = <A>(effect: Effect.Effect<A, DiskError>): Effect.Effect<A, StorageError> =>
+  Effect.mapError(effect, StorageError.fromDisk)
+
+export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
+  readonly name: string
+  private readonly disk: Disk["Service"]
+  private readonly options: DiskQueueOptions
+  private readonly host: QueueHost
+  private readonly state: StateFile
+  positions: QueuePositions
+  /** What only a queue in use has. */
+  private activity: QueueActivity | undefined
+  /** Whether the saved state is out of date. */
+  private isChanged = false
+  /** Whether something happened since the last sync. */
+  private isUnsynced = false
+  isClosed = false
+
+  private constructor(
+    name: string,
+    disk: Disk["Service"],
+    options: DiskQueueOptions,
+    host: QueueHost
+  ) {
+    this.name = name
+    this.disk = disk
+    this.options = options
+    this.host = host
+    this.state = new StateFile(disk, options.dataPath, name)
+    this.positions = new QueuePositions([], 0, [], start, start)
+  }
+
+  /** Opens the queue `name` from the files in the inventory. Closing the Scope syncs it and records its state. */
+  static readonly open = Effect.fnUntraced(function*(
+    name: string,
+    options: DiskQueueOptions,
+    inventory: QueueInventory,
+    host: QueueHost
+  ): Effect.fn.Return<DiskQueue, StorageError, Disk | Scope.Scope> {
+    const queue = new DiskQueue(name, yield* Disk, options, host)
+    yield* Effect.acquireRelease(failing(queue.recover(inventory)), () => queue.close())
+    return queue
+  })
+
+  // ---- what others may know
+
+  get depth(): number {
+    return this.positions.depth
+  }
+
+  get hasMore(): boolean {
+    return this.positions.hasMore
+  }
+
+  /** Whether the queue has neither fibers nor open files, nor anything to record. */
+  get isAtRest(): boolean {
+    return this.activity === undefined
+  }
+
+  get syncEvery(): number {
+    return this.options.syncEvery
+  }
+
+  get fork(): (work: Effect.Effect<void>) => void {
+    return this.host.fork
+  }
+
+  // ---- opening
+
+  private recover(inventory: QueueInventory): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const loaded = yield* this.state.load(inventory)
+      const { maxMsgSize } = this.options
+      const found = yield* recoverQueue(
+        this.disk,
+        this.label,
+        (file) => Path.join(this.options.dataPath, dataFileName(this.name, file)),
+        maxMsgSize,
+        inventory,
+        loaded
+      )
+      this.positions = new QueuePositions(
+        [...inventory.data],
+        found.depth,
+        found.unsettled,
+        found.read,
+        found.write
+      )
+      const isNew = inventory.data.length === 0 && !inventory.hasMetadata
+      if (!found.trustsChecksums && inventory.sums.length > 0) yield* this.activate().removeSums(inventory.sums)
+      if (found.torn !== undefined) yield* this.cut(found.torn)
+      if (found.finished.length > 0) this.activate().finished.push(...found.finished)
+      if (!inventory.hasState) {
+        const created = Effect.catch(this.state.create(this.snapshot()), (error) =>
+          // A new queue does not come to be; one that has messages works all the same.
+          isNew ? Effect.fail(error) : this.report("sync", error))
+        yield* created
+        if (this.activity !== undefined) this.change()
+      }
+      if (found.changed) this.change()
+    })
+  }
+
+  /** Cuts off a record that a crash tore, so that nobody takes it for damage later. */
+  private cut(position: QueuePosition): Effect.Effect<void> {
+    const activity = this.activate()
+    const what = `a torn record at ${position.offset} of ${activity.pathOf(position.file)}`
+    return Effect.matchEffect(activity.files.cut(position), {
+      onSuccess: () => Effect.logWarning(`${this.label} cut off ${what}`),
+      onFailure: (error) => Effect.logError(`${this.label} failed to cut off ${what} - ${error.message}`)
+    })
+  }
+
+  // ---- state
+
+  get label(): string {
+    return `DISKQUEUE(${this.name})`
+  }
+
+  private activate(): QueueActivity {
+    if (this.activity !== undefined) return this.activity
+    this.activity = new QueueActivity(this.disk, this.name, this.options, this)
+    this.host.changed(this)
+    return this.activity
+  }
+
+  change(): void {
+    this.isChanged = true
+    this.isUnsynced = true
+    this.activate()
+    this.host.changed(this)
+  }
+
+  private snapshot(): Snapshot {
+    const { rangesToRead, read, tail: write, waiting } = this.positions
+    const unsettled = [...rangesToRead]
+    let depth = waiting
+    for (const run of this.activity?.runs ?? []) {
+      depth += run.unsettled
+      unsettled.push(...run.unsettledRanges)
+    }
+    return { depth, read, write, unsettled }
+  }
+
+  noteChange(): void {
+    if (!this.isChanged) this.change()
+  }
+
+  report(operation: QueueOperation, error: DiskError | undefined): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const activity = this.activate()
+      if (error === undefined && !activity.hasFailed(operation)) return Effect.void
+      const { failure, log } = activity.outcome(operation, error)
+      this.host.note(this.name, failure)
+      return log
+    })
+  }
+
+  // ---- settling
+
+  settled(): void {
+    this.noteChange()
+  }
+
+  finished(run: OutstandingRun): void {
+    const { activity } = this
+    if (activity === undefined || !activity.removeRun(run)) return
+    this.release(run.file)
+  }
+
+  /** A file that reading has left and of which nothing is outstanding is finished. */
+  release(file: number): void {
+    const activity = this.activate()
+    if (this.positions.needs(file) || activity.hasRunsOf(file)) return
+    activity.finished.push(file)
+    this.change()
+  }
+
+  // ---- writing
+
+  append(runs: ReadonlyArray<RecordRun>): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => this.activate().writer.append(runs))
+  }
+
+  get ensureMetadata(): Effect.Effect<void> {
+    return this.state.hasMetadata ? Effect.void : Effect.ignore(this.state.sync(() => this.snapshot(), false))
+  }
+
+  // ---- syncing
+
+  private sync(activity: QueueActivity): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      activity.isSyncDue = false
+      activity.operations = 0
+      yield* activity.removeFinished()
+      yield* activity.files.sync()
+      yield* this.state.sync(() => {
+        this.isUnsynced = false
+        this.isChanged = false
+        return this.snapshot()
+      }, true)
+    }).pipe(Effect.tapError(() => Effect.sync(() => this.change())))
+  }
+
+  /** Checksums that cannot be written keep nobody waiting. */
+  private flushSums(activity: QueueActivity): Effect.Effect<void> {
+    // Those of a file that is gone are not missing any more.
+    if (!activity.sums.hasPending) return this.report("write checksums", undefined)
+    return Effect.matchEffect(activity.sums.flush(), {
+      onSuccess: () => this.report("write checksums", undefined),
+      onFailure: (error) => this.report("write checksums", error)
+    })
+  }
+
+  trySync(activity: QueueActivity): Effect.Effect<void> {
+    return Effect.matchEffect(this.sync(activity), {
+      onSuccess: () => this.report("sync", undefined),
+      onFailure: (error) => this.report("sync", error)
+    })
+  }
+
+  /** Syncs when anything happened since the last sync; otherwise closes the files of a queue that is not in use. */
+  syncIfDirty(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { activity } = this
+      if (activity === undefined || this.isClosed) return Effect.void
+      return activity.exclusively(Effect.andThen(
+        this.flushSums(activity),
+        Effect.suspend(() => this.isUnsynced ? this.trySync(activity) : this.rest(activity))
+      ))
+    })
+  }
+
+  /** Records the state without waiting for the disk, and not for a sync under way either. */
+  saveState(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.isClosed || !this.isChanged) return Effect.void
+      const activity = this.activate()
+      const save = this.state.save(() => {
+        if (this.isClosed) return undefined
+        this.isChanged = false
+        return this.snapshot()
+      })
+      // The next sync tries again, and clears the failure when it succeeds.
+      return activity.beside(Effect.catch(save, (error) => this.report("sync", error)))
+    })
+  }
+
+  /** Removes finished files and writes checksums. */
+  tidy(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { activity } = this
+      if (activity === undefined || this.isClosed || !activity.needsTidying) return Effect.void
+      activity.isTidying = true
+      return activity.exclusively(Effect.gen({ self: this }, function*() {
+        activity.isTidying = false
+        yield* activity.removeFinished()
+        if (!this.isClosed) yield* this.flushSums(activity)
+      }))
+    })
+  }
+
+  private rest(activity: QueueActivity): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      if (!activity.isIdle) return
+      this.activity = undefined
+      yield* activity.close()
+      yield* this.state.close()
+    })
+  }
+
+  // ---- reading
+
+  read(maxBytes: number): Effect.Effect<StoredRun | undefined, StorageError> {
+    return Effect.suspend(() => failing(this.activate().reads.read(maxBytes)))
+  }
+
+  // ---- emptying and closing
+
+  get empty(): Effect.Effect<void, StorageError> {
+    return this.alone(Effect.gen({ self: this }, function*() {
+      yield* Effect.logInfo(`${this.label}: emptying`)
+      yield* this.clear()
+      yield* this.state.removeMetadata()
+      yield* this.state.save(() => this.snapshot())
+    }))
+  }
+
+  get delete(): Effect.Effect<void, StorageError> {
+    return this.alone(Effect.gen({ self: this }, function*() {
+      yield* Effect.logInfo(`${this.label}: deleting`)
+      this.isClosed = true
+      yield* this.state.remove()
+      yield* this.clear()
+      yield* this.state.removeMetadata()
+      this.host.note(this.name, undefined)
+    }))
+  }
+
+  /** Reading may need to write, never the other way round: the two are always taken in this order. */
+  private alone(effect: Effect.Effect<void, DiskError>): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      const activity = this.activate()
+      return failing(activity.reading(activity.exclusively(effect)))
+    })
+  }
+
+  private clear(): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const activity = this.activate()
+      const { positions } = this
+      this.isChanged = false
+      this.isUnsynced = false
+      positions.restart(Math.max(activity.files.end.file, positions.numbers.at(-1) ?? 0) + 1)
+      yield* activity.reset(positions.tail)
+      for (const file of positions.numbers.slice()) yield* activity.remove(file)
+    })
+  }
+
+  private close(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const activity = this.activate()
+      yield* activity.exclusively(Effect.gen({ self: this }, function*() {
+        yield* activity.writer.writeAll()
+        if (this.isClosed) return
+        yield* this.flushSums(activity)
+        this.isClosed = true
+        // NSQ writes its metadata when a queue is closed. One that was never used does not have to wait for the disk.
+        if (!this.isUnsynced) {
+          return this.state.hasMetadata
+            ? undefined
+            : yield* Effect.ignore(this.state.sync(() => this.snapshot(), false))
+        }
+        yield* Effect.catch(this.sync(activity), (error) =>
+          Effect.flatMap(ExitStatus, (status) => {
+            status.failed = true
+            return Effect.logError(`${this.label} failed to sync - ${error.message}`)
+          }))
+      }))
+      yield* activity.close()
+      yield* this.state.close()
+      this.activity = undefined
+      this.host.closed(this)
+    })
+  }
+}
+
+const start: QueuePosition = { file: 0, offset: 0 }

@@ -1,0 +1,144 @@
+/**
+ * The Storage on disk, in NSQ's formats: disk queues and `nsqd.dat` in the data directory, which is locked for this daemon
+ * alone. One timer syncs what has been written for longer than `--sync-timeout`; another records what was finished. Neither
+ * costs anything for queues that are not in use.
+ */
+import { Duration, Effect, Latch, Layer } from "effect"
+import { Turns } from "../../core/Turns.ts"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
+import * as Catalogue from "./Catalogue.ts"
+import { Disk } from "./Disk.ts"
+import * as DiskQueue from "./DiskQueue.ts"
+import { MetadataFile } from "./MetadataFile.ts"
+import { Reserve } from "./Reserve.ts"
+import { Storage, StorageError } from "./Storage.ts"
+import { StorageHealth } from "./StorageHealth.ts"
+
+/**
+ * Pause between two rounds of recording what consumers finished, in milliseconds. What the last round did not record is
+ * delivered again after `kill -9`, so it is short; it grows with the number of queues that the last round recorded.
+ */
+const pauseMillis = (queues: number): number => 5 + queues / 20
+
+/** How often a full disk is looked at for space. */
+const maintainEvery = Duration.seconds(1)
+
+/** Queues that sync or record their state at a time. */
+const queuesAtOnce = 16
+
+/** What fails when a queue cannot be opened. No queue has this name. */
+const opening = "/open"
+
+/** Syncs are never further apart than this, also where the option says 0, which NSQ crashes at. */
+const minSyncTimeoutMillis = 10
+
+export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
+  Storage,
+  Effect.gen(function*() {
+    const rawDisk = yield* Disk
+    const turns = yield* Turns
+    const { dataPath, maxBytesPerFile, maxMsgSize, syncEvery, syncTimeout } = yield* NsqdOptions
+    const reserve = new Reserve(rawDisk, dataPath === "" ? "." : dataPath)
+    const { disk } = reserve
+    const health = new StorageHealth()
+    const metadataFile = new MetadataFile(disk, dataPath, turns, health)
+    /** Queues in use: they are synced, and close their files once they are not used any more. */
+    const inUse = new Set<DiskQueue.DiskQueue>()
+    /** Queues whose recorded state is out of date. */
+    const changed = new Set<DiskQueue.DiskQueue>()
+    const hasChanged = yield* Latch.make(false)
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const host: DiskQueue.QueueHost = {
+      note: (queue, error) => health.note(queue, error),
+      changed: (queue) => {
+        inUse.add(queue)
+        changed.add(queue)
+        hasChanged.openUnsafe()
+      },
+      closed: (queue) => {
+        inUse.delete(queue)
+        changed.delete(queue)
+        health.note(queue.name, undefined)
+      },
+      fork: (work) => void fork(work)
+    }
+
+    yield* Effect.suspend(() =>
+      Effect.forEach(
+        Array.from(inUse),
+        (queue) =>
+          Effect.andThen(
+            queue.syncIfDirty(),
+            Effect.sync(() => queue.isAtRest && inUse.delete(queue))
+          ),
+        { concurrency: queuesAtOnce, discard: true }
+      )
+    ).pipe(
+      Effect.delay(Duration.millis(Math.max(minSyncTimeoutMillis, Duration.toMillis(syncTimeout)))),
+      Effect.forever,
+      Effect.forkScoped
+    )
+
+    /** Records what was finished; returns the queues that it recorded. */
+    const saveStates = Effect.suspend(() => {
+      const queues = Array.from(changed)
+      hasChanged.closeUnsafe()
+      changed.clear()
+      const save = Effect.forEach(queues, (queue) => queue.saveState(), { concurrency: queuesAtOnce, discard: true })
+      return Effect.as(save, queues)
+    })
+    yield* hasChanged.await.pipe(
+      Effect.andThen(saveStates),
+      Effect.flatMap((queues) => {
+        // Beside the next round: removing files and writing checksums wait for a sync under way.
+        for (const queue of queues) fork(queue.tidy())
+        return Effect.sleep(pauseMillis(queues.length))
+      }),
+      Effect.forever,
+      Effect.forkScoped
+    )
+
+    yield* reserve.maintain.pipe(Effect.andThen(Effect.sleep(maintainEvery)), Effect.forever, Effect.forkScoped)
+
+    /** Loaded by whatever comes first, before anything is written. */
+    const catalogue = yield* Effect.cached(
+      Effect.mapError(
+        Catalogue.load(disk, dataPath === "" ? "." : dataPath),
+        StorageError.fromDisk
+      )
+    )
+
+    const open = (name: string) =>
+      Effect.flatMap(
+        catalogue,
+        ({ disk, inventoryOf }) =>
+          DiskQueue.DiskQueue.open(
+            name,
+            { dataPath, maxBytesPerFile, maxMsgSize, syncEvery },
+            inventoryOf(name),
+            host
+          ).pipe(
+            Effect.provideService(Disk, disk),
+            Effect.tapError((error) => Effect.sync(() => health.note(opening, error))),
+            Effect.tap(() => Effect.sync(() => health.note(opening, undefined)))
+          )
+      )
+
+    return Storage.of({
+      openQueue: open,
+      loadMetadata: Effect.andThen(catalogue, metadataFile.load),
+      saveMetadata: (current) => Effect.andThen(catalogue, metadataFile.save(current)),
+      recordCreation: (queue, register) => metadataFile.create(queue, register),
+      refusal: () => reserve.refusal,
+      prepareStop: Effect.suspend(() => {
+        if (reserve.refusal === undefined) return reserve.beginStop
+        const makeSpace = Effect.flatMap(
+          saveStates,
+          (queues) => Effect.forEach(queues, (queue) => queue.tidy(), { concurrency: queuesAtOnce, discard: true })
+        )
+        return Effect.andThen(reserve.beginStop, makeSpace)
+      }),
+      health: Effect.sync(() => health.summary ?? reserve.refusal)
+    })
+  })
+)

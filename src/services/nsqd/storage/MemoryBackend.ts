@@ -1,0 +1,90 @@
+/**
+ * A queue of records in memory, with the same rules as the disk queue: what was read and not settled is there again when the
+ * queue is opened anew.
+ */
+import { Effect } from "effect"
+import { recordStarts, walkRecords } from "../../../protocol/storage/DiskQueueFormat.ts"
+import { OutstandingRun, type RunOwner } from "./OutstandingRun.ts"
+import type { BackendQueue, RecordRun, StoredRun } from "./Storage.ts"
+
+export class MemoryBackend implements BackendQueue {
+  readonly name: string
+  private runs: Array<RecordRun> = []
+  /** Runs before this one have been read. */
+  private head = 0
+  private waiting = 0
+  private readonly outstanding = new Map<OutstandingRun, RecordRun>()
+  private readonly owner: RunOwner = {
+    settled: () => {},
+    finished: (run) => this.outstanding.delete(run)
+  }
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  get depth(): number {
+    return this.waiting
+  }
+
+  get hasMore(): boolean {
+    return this.head < this.runs.length
+  }
+
+  readonly append = (runs: ReadonlyArray<RecordRun>): Effect.Effect<void> =>
+    Effect.sync(() => {
+      for (const run of runs) {
+        this.runs.push(run)
+        this.waiting += run.count
+      }
+    })
+
+  readonly read = (): Effect.Effect<StoredRun | undefined> =>
+    Effect.sync(() => {
+      const next = this.runs[this.head]
+      if (next === undefined) return undefined
+      this.head++
+      // Moving the array only when half of it is empty keeps the cost per run constant.
+      if (this.head * 2 >= this.runs.length) this.putFirst([])
+      this.waiting -= next.count
+      const ledger = new OutstandingRun(
+        this.owner,
+        0,
+        next.start,
+        recordStarts(bufferOf(next.bytes), next.start, next.count)
+      )
+      this.outstanding.set(ledger, next)
+      return { ...next, ledger }
+    })
+
+  readonly empty: Effect.Effect<void> = Effect.sync(() => {
+    this.runs = []
+    this.head = 0
+    this.waiting = 0
+    this.outstanding.clear()
+  })
+
+  readonly delete = this.empty
+
+  /** The queue is closed: what was not settled is to be read again. */
+  reopen(): void {
+    const again = Array.from(this.outstanding).flatMap(([run, { bytes }]) =>
+      run.unsettledRanges.map(({ from, to }): RecordRun => ({
+        bytes,
+        start: from,
+        end: to,
+        count: walkRecords(bufferOf(bytes), from, to, Infinity).count
+      }))
+    )
+    this.outstanding.clear()
+    this.putFirst(again)
+    for (const { count } of again) this.waiting += count
+  }
+
+  private putFirst(runs: ReadonlyArray<RecordRun>): void {
+    this.runs = runs.concat(this.runs.slice(this.head))
+    this.head = 0
+  }
+}
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

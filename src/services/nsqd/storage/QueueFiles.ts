@@ -1,0 +1,184 @@
+/**
+ * The data files of a disk queue as its writer sees them: records go to the end of the queue, files are rolled as they fill,
+ * and the rest of a failed write is taken back. One fiber uses it at a time. It does not know about reading and state.
+ */
+import { Effect } from "effect"
+import { type QueuePosition, walkRecords } from "../../../protocol/storage/DiskQueueFormat.ts"
+import type { ChecksumWriter } from "./ChecksumWriter.ts"
+import type { Disk, DiskError, DiskFile } from "./Disk.ts"
+import type { RecordRun } from "./Storage.ts"
+
+export class QueueFiles {
+  private readonly disk: Disk["Service"]
+  private readonly pathOf: (file: number) => string
+  private readonly sums: ChecksumWriter
+  private readonly maxBytesPerFile: number
+  /** The numbers of the data files that exist, ascending; the queue's own list. */
+  private readonly numbers: Array<number>
+  /** Files with bytes behind their valid part that could not be cut off, and where that part ends. */
+  private readonly sealed: Map<number, number>
+  /** Where the next record goes. */
+  private next: QueuePosition
+  private open: { readonly number: number; readonly file: DiskFile } | undefined
+  private unsynced = false
+
+  constructor(
+    disk: Disk["Service"],
+    pathOf: (file: number) => string,
+    sums: ChecksumWriter,
+    maxBytesPerFile: number,
+    numbers: Array<number>,
+    sealed: Map<number, number>,
+    end: QueuePosition
+  ) {
+    this.disk = disk
+    this.pathOf = pathOf
+    this.sums = sums
+    this.maxBytesPerFile = maxBytesPerFile
+    this.numbers = numbers
+    this.sealed = sealed
+    this.next = end
+  }
+
+  get end(): QueuePosition {
+    return this.next
+  }
+
+  /** Moves the end to a file that has nothing behind that position. */
+  moveTo(position: QueuePosition): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.next = position
+      return this.close()
+    })
+  }
+
+  /** Writes records; true when a file was finished, which is synced then. */
+  write(runs: ReadonlyArray<RecordRun>): Effect.Effect<boolean, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      let parts: Array<RecordRun> = []
+      let size = 0
+      let rolled = false
+      for (let run of runs) {
+        while (run.count > 0) {
+          const part = this.fitting(run, this.next.offset + size)
+          if (part.count > 0) {
+            parts.push({ bytes: run.bytes, start: run.start, ...part })
+            size += part.end - run.start
+          }
+          run = { bytes: run.bytes, start: part.end, end: run.end, count: run.count - part.count }
+          if (run.count === 0) continue
+          if (size > 0) yield* this.put(parts, size)
+          parts = []
+          size = 0
+          yield* this.sync()
+          this.next = { file: this.next.file + 1, offset: 0 }
+          rolled = true
+        }
+      }
+      if (size > 0) yield* this.put(parts, size)
+      return rolled
+    })
+  }
+
+  private put(parts: ReadonlyArray<RecordRun>, size: number): Effect.Effect<void, DiskError> {
+    return Effect.suspend(() => {
+      const at = this.next
+      const buffers = parts.map(({ bytes, end, start }) =>
+        start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end)
+      )
+      this.unsynced = true
+      return Effect.tap(
+        Effect.flatMap(this.fileFor(at.file), (file) => file.write(buffers, at.offset)),
+        () =>
+          Effect.sync(() => {
+            this.next = { file: at.file, offset: at.offset + size }
+            this.sums.add(at.file, at.offset, parts)
+          })
+      )
+    })
+  }
+
+  private fileFor(number: number): Effect.Effect<DiskFile, DiskError> {
+    if (this.open !== undefined && this.open.number === number) return Effect.succeed(this.open.file)
+    return Effect.andThen(
+      this.close(),
+      Effect.tap(this.disk.create(this.pathOf(number)), (file) =>
+        Effect.sync(() => {
+          this.open = { number, file }
+          if (this.numbers.at(-1) !== number) this.numbers.push(number)
+        }))
+    )
+  }
+
+  /** The part of a run that still fits into a file of `offset` bytes; a record larger than a file gets one of its own. */
+  private fitting(run: RecordRun, offset: number): { readonly end: number; readonly count: number } {
+    const room = this.maxBytesPerFile - offset
+    if (run.end - run.start <= room) return { end: run.end, count: run.count }
+    const bytes = bufferOf(run.bytes)
+    const { count, end } = walkRecords(bytes, run.start, run.end, Infinity, run.start + room)
+    if (count > 0 || offset > 0) return { end, count }
+    return { end: run.start + 4 + bytes.readInt32BE(run.start), count: 1 }
+  }
+
+  sync(): Effect.Effect<void, DiskError> {
+    return Effect.suspend(() => {
+      const { open } = this
+      if (open === undefined || !this.unsynced) return Effect.void
+      return Effect.tap(open.file.sync, () => Effect.sync(() => void (this.unsynced = false)))
+    })
+  }
+
+  /**
+   * Takes back everything written after `before`. Nothing more is added to the file of `before`: its content on the disk is
+   * not certain, and on a full disk it can be deleted as soon as it has been read.
+   */
+  takeBack(before: QueuePosition): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const last = this.next.file
+      yield* this.close()
+      this.sums.takeBack(before.file, before.offset)
+      this.next = before.offset === 0 ? before : { file: before.file + 1, offset: 0 }
+      for (let file = before.file + 1; file <= last; file++) yield* this.discard(file)
+      if (before.offset === 0) return yield* this.discard(before.file)
+      // Where that fails, reading stops there.
+      yield* Effect.ignore(this.cut(before))
+    })
+  }
+
+  /** Cuts off what lies behind a position. Fails when it stays there; it is not read then. */
+  cut({ file, offset }: QueuePosition): Effect.Effect<void, DiskError> {
+    return Effect.acquireUseRelease(
+      this.disk.create(this.pathOf(file)),
+      (opened) => opened.truncate(offset),
+      (opened) => opened.close
+    ).pipe(Effect.tapError(() => Effect.sync(() => void this.sealed.set(file, offset))))
+  }
+
+  /** Removes a file that nothing counts on; a file that cannot be removed is empty for the reader. */
+  private discard(file: number): Effect.Effect<void> {
+    return Effect.matchEffect(this.disk.remove(this.pathOf(file)), {
+      onSuccess: () =>
+        Effect.sync(() => {
+          const at = this.numbers.indexOf(file)
+          if (at >= 0) this.numbers.splice(at, 1)
+        }),
+      onFailure: () =>
+        Effect.sync(() => {
+          this.sealed.set(file, 0)
+          // Its rest must not end up behind new records.
+          if (this.next.file <= file) this.next = { file: file + 1, offset: 0 }
+        })
+    })
+  }
+
+  close(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { open } = this
+      this.open = undefined
+      return open === undefined ? Effect.void : open.file.close
+    })
+  }
+}
+
+const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

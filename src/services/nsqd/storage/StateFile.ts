@@ -1,0 +1,266 @@
+/**
+ * The state file of a disk queue, and NSQ's metadata file beside it. Both are written in place: no temporary files, no
+ * renames, and no new disk space once they exist, so that a full disk does not keep a queue from recording what was read.
+ *
+ * The state file also marks that its topic or channel exists: it is created when a queue is opened for the first time, and
+ * removed first when the queue is deleted.
+ */
+import { Effect, Semaphore } from "effect"
+import * as Path from "node:path"
+import {
+  encodeQueueMetadata,
+  metadataFileName,
+  type QueuePosition,
+  stateFileName
+} from "../../../protocol/storage/DiskQueueFormat.ts"
+import {
+  decodeExtension,
+  decodeSlot,
+  encodeExtension,
+  encodeSlot,
+  extensionOffset,
+  extensionSize,
+  fitRanges,
+  maxExtendedRanges,
+  maxRanges,
+  type QueueRange,
+  type QueueState,
+  slotCount,
+  slotSize
+} from "../../../protocol/storage/QueueState.ts"
+import type { Disk, DiskError, DiskFile } from "./Disk.ts"
+import type { QueueInventory } from "./QueueInventory.ts"
+
+/** What a queue saves. */
+export interface Snapshot {
+  /** Messages that are not settled. */
+  readonly depth: number
+  /** Where reading goes on. */
+  readonly read: QueuePosition
+  readonly write: QueuePosition
+  /** Ranges before `read` that are not settled, in any order. */
+  readonly unsettled: ReadonlyArray<QueueRange>
+}
+
+/** What lay on the disk when the queue was opened. */
+export interface LoadedState {
+  readonly state: QueueState | undefined
+  /** The content of NSQ's file, `undefined` when it does not exist. */
+  readonly metadata: string | undefined
+}
+
+/** NSQ reads three lines and ignores the rest, which a crash before the truncation leaves behind. */
+const firstLines = (text: string): string => text.split("\n", 3).join("\n") + "\n"
+
+/** Whether NSQ's file is the one that belongs to the state: otherwise NSQ's nsqd has used the queue since. */
+export const isPaired = ({ metadata, state }: LoadedState): boolean => {
+  if (state === undefined) return false
+  // NSQ removes its file when a queue is emptied; the data files are gone then, and positions skip missing files.
+  if (metadata === undefined || state.metadata === undefined || state.previousMetadata === undefined) return true
+  const text = firstLines(metadata)
+  return text === state.metadata || text === state.previousMetadata
+}
+
+export class StateFile {
+  private readonly disk: Disk["Service"]
+  private readonly dataPath: string
+  private readonly name: string
+  private sequence = 0
+  /** The slot that was synced last: it stays untouched until the other one is synced. */
+  private syncedSlot = 1
+  /** The content of NSQ's file: empty when it does not exist, `undefined` when a failed write left it unknown. */
+  private metadata: string | undefined = ""
+  /** What NSQ's file is about to be: a slot that is written meanwhile belongs to either content. */
+  private upcoming: string | undefined
+  private open: { state?: DiskFile; metadata?: DiskFile } | undefined
+  /** One slot is written at a time. A sync does not hold it while it waits for the disk. */
+  private writing: Semaphore.Semaphore | undefined
+
+  constructor(disk: Disk["Service"], dataPath: string, name: string) {
+    this.disk = disk
+    this.dataPath = dataPath
+    this.name = name
+  }
+
+  // Built when needed: a daemon may have tens of thousands of queues that are not in use.
+  private get statePath(): string {
+    return Path.join(this.dataPath, stateFileName(this.name))
+  }
+
+  private get metadataPath(): string {
+    return Path.join(this.dataPath, metadataFileName(this.name))
+  }
+
+  /** Whether NSQ's file exists, as far as this queue knows. */
+  get hasMetadata(): boolean {
+    return this.metadata !== ""
+  }
+
+  /** Reads the newest state and NSQ's file. A state file that cannot be read counts as missing. */
+  load(inventory: QueueInventory): Effect.Effect<LoadedState, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const metadata = inventory.hasMetadata ? yield* this.disk.readText(this.metadataPath) : undefined
+      this.metadata = metadata ?? ""
+      if (!inventory.hasState) return { state: undefined, metadata }
+      const state = yield* Effect.acquireUseRelease(
+        this.disk.open(this.statePath),
+        (file) => this.newest(file),
+        (file) => file.close
+      )
+      return { state, metadata }
+    })
+  }
+
+  private newest(file: DiskFile): Effect.Effect<QueueState | undefined, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const bytes = Buffer.alloc(slotCount * slotSize)
+      yield* file.read(bytes, 0)
+      let state: QueueState | undefined
+      for (let slot = 0; slot < slotCount; slot++) {
+        const found = decodeSlot(bytes.subarray(slot * slotSize, (slot + 1) * slotSize))
+        if (found === undefined || (state !== undefined && found.sequence <= state.sequence)) continue
+        state = found
+        this.sequence = found.sequence
+        this.syncedSlot = slot
+      }
+      if (state === undefined || !state.isExtended) return state
+      const extension = Buffer.alloc(extensionSize)
+      const length = yield* file.read(extension, extensionOffset(state.sequence))
+      return { ...state, ...decodeExtension(extension.subarray(0, length), state.sequence) }
+    })
+  }
+
+  /** Creates the file with both slots, so that no later write needs space. */
+  create(snapshot: Snapshot): Effect.Effect<void, DiskError> {
+    return Effect.suspend(() => {
+      const bytes = Buffer.alloc(slotCount * slotSize)
+      bytes.set(this.encode(snapshot, this.metadata, true, false), 0)
+      this.syncedSlot = 0
+      return Effect.acquireUseRelease(
+        this.disk.create(this.statePath),
+        (file) => file.write([bytes], 0),
+        (file) => file.close
+      )
+    })
+  }
+
+  /**
+   * Records the state without waiting for the disk: it survives the end of the process, not a loss of power. May run beside a
+   * sync. Nothing is recorded when there is no snapshot by the time it is written.
+   */
+  save(snapshot: () => Snapshot | undefined): Effect.Effect<void, DiskError> {
+    return this.alone(Effect.suspend(() => {
+      const current = snapshot()
+      return current === undefined ? Effect.void : this.writeSlot(current, this.upcoming ?? this.metadata, false)
+    }))
+  }
+
+  /** Records the state in both files; `durable` waits until the disk has them. */
+  sync(snapshot: () => Snapshot, durable: boolean): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const { file, sequence, slot, text } = yield* this.alone(Effect.suspend(() => {
+        const current = snapshot()
+        const text = metadataOf(current)
+        this.upcoming = text
+        return Effect.map(this.writeSlot(current, text, true), (written) => ({ ...written, text }))
+      }))
+      if (durable) {
+        yield* file.sync
+        // A slot that was written once more since stays the one to write: the other is certain.
+        if (this.sequence === sequence) this.syncedSlot = slot
+      }
+      if (text !== this.metadata) yield* this.writeMetadata(text, durable)
+    }).pipe(Effect.ensuring(Effect.sync(() => void (this.upcoming = undefined))))
+  }
+
+  private alone<A>(work: Effect.Effect<A, DiskError>): Effect.Effect<A, DiskError> {
+    this.writing ??= Semaphore.makeUnsafe(1)
+    return this.writing.withPermit(work)
+  }
+
+  /** Removes NSQ's file, as NSQ does when a queue is emptied. */
+  removeMetadata(): Effect.Effect<void, DiskError> {
+    return this.alone(Effect.andThen(
+      this.close(),
+      Effect.tap(this.disk.remove(this.metadataPath), () => Effect.sync(() => void (this.metadata = "")))
+    ))
+  }
+
+  /** Removes the state file: from then on the queue does not exist. */
+  remove(): Effect.Effect<void, DiskError> {
+    return this.alone(Effect.andThen(this.close(), this.disk.remove(this.statePath)))
+  }
+
+  /** Closes the files until they are needed again. Nothing may be written meanwhile. */
+  close(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { open } = this
+      this.open = undefined
+      if (open === undefined) return Effect.void
+      return Effect.andThen(open.state?.close ?? Effect.void, open.metadata?.close ?? Effect.void)
+    })
+  }
+
+  private encode(snapshot: Snapshot, metadata: string | undefined, isSynced: boolean, isExtended: boolean): Buffer {
+    const { ranges, read } = fitRanges(snapshot.unsettled, snapshot.read)
+    return encodeSlot({
+      sequence: ++this.sequence,
+      isSynced,
+      isExtended,
+      depth: snapshot.depth,
+      read,
+      write: snapshot.write,
+      unsettled: ranges,
+      metadata,
+      previousMetadata: this.metadata
+    })
+  }
+
+  private writeSlot(snapshot: Snapshot, text: string | undefined, isSynced: boolean) {
+    return Effect.gen({ self: this }, function*() {
+      const slot = 1 - this.syncedSlot
+      const file = this.open?.state ?? (yield* this.disk.create(this.statePath))
+      this.open = { ...this.open, state: file }
+      const isExtended = snapshot.unsettled.length > maxRanges && (yield* this.writeExtension(file, snapshot))
+      yield* file.write([this.encode(snapshot, text, isSynced, isExtended)], slot * slotSize)
+      return { file, slot, sequence: this.sequence }
+    })
+  }
+
+  /** Before its slot, and not over the one of the slot before. The slot alone will do when the disk has no space for it. */
+  private writeExtension(file: DiskFile, snapshot: Snapshot): Effect.Effect<boolean> {
+    const { ranges, read } = fitRanges(snapshot.unsettled, snapshot.read, maxExtendedRanges)
+    if (ranges.length <= maxRanges) return Effect.succeed(false)
+    const sequence = this.sequence + 1
+    const bytes = encodeExtension(sequence, { read, unsettled: ranges })
+    return Effect.match(file.write([bytes], extensionOffset(sequence)), {
+      onSuccess: () => true,
+      onFailure: () => false
+    })
+  }
+
+  private writeMetadata(text: string, durable: boolean): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const file = this.open?.metadata ?? (yield* this.disk.create(this.metadataPath))
+      this.open = { ...this.open, metadata: file }
+      const before = this.metadata
+      this.metadata = undefined
+      yield* file.write([Buffer.from(text)], 0)
+      if (before === undefined || before.length > text.length) yield* file.truncate(text.length)
+      if (durable) yield* file.sync
+      this.metadata = text
+    })
+  }
+}
+
+/** NSQ's view of the state: reading starts again at the oldest message that is not settled. */
+const metadataOf = ({ depth, read, unsettled, write }: Snapshot): string => {
+  const oldest = unsettled.reduce(
+    (first, range) =>
+      range.file < first.file || (range.file === first.file && range.from < first.offset)
+        ? { file: range.file, offset: range.from }
+        : first,
+    read
+  )
+  return encodeQueueMetadata({ depth, read: oldest, write })
+}

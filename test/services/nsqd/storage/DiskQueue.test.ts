@@ -1,0 +1,225 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber } from "effect"
+import { Disk } from "../../../../src/services/nsqd/storage/Disk.ts"
+import { FaultyDisk } from "../../../../src/testing/index.ts"
+import { drain, layer, numbersOf, open, range, recordsOf, settle } from "./queues.ts"
+
+const recordSize = 4 + 26 + 8
+
+describe("DiskQueue", () => {
+  it.effect("gives records back in order, across files and restarts", () =>
+    Effect.gen(function*() {
+      const { close, queue } = yield* open()
+      yield* queue.append([recordsOf(range(0, 100))])
+      yield* queue.append([recordsOf(range(100, 101)), recordsOf(range(101, 150))])
+      assert.strictEqual(queue.depth, 150)
+      const first = yield* queue.read(recordSize * 10)
+      assert.deepStrictEqual(first && numbersOf(first), range(0, 10))
+      if (first !== undefined) settle(first)
+      yield* close
+      const { queue: again } = yield* open()
+      assert.strictEqual(again.depth, 140)
+      assert.deepStrictEqual(yield* drain(again), range(10, 150))
+      assert.strictEqual(again.depth, 0)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("reads on in a file that has grown and been finished since it was opened", () =>
+    Effect.gen(function*() {
+      const { queue } = yield* open()
+      yield* queue.append([recordsOf(range(0, 2))])
+      assert.deepStrictEqual(yield* drain(queue), range(0, 2))
+      yield* queue.append([recordsOf(range(2, 80))])
+      assert.deepStrictEqual(yield* drain(queue), range(2, 80))
+      assert.strictEqual(queue.depth, 0)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("keeps files within their size, and gives a record that is larger one of its own", () =>
+    Effect.gen(function*() {
+      const { queue } = yield* open({ maxBytesPerFile: 200, maxMsgSize: 1000 })
+      yield* queue.append([recordsOf(range(0, 9)), recordsOf([9], 500), recordsOf(range(10, 12))])
+      const disk = yield* FaultyDisk
+      const sizes = Array.from(disk.files()).flatMap(([path, content]) =>
+        /(meta|state)/.test(path) ? [] : [content.length]
+      )
+      assert.deepStrictEqual(sizes.filter((size) => size > 200), [530])
+      assert.deepStrictEqual(yield* drain(queue), range(0, 12))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("reads again after a restart only what was not settled, in order, before the rest", () =>
+    Effect.gen(function*() {
+      const { close, queue } = yield* open()
+      yield* queue.append([recordsOf(range(0, 60))])
+      const one = (yield* queue.read(recordSize * 10))!
+      const two = (yield* queue.read(recordSize * 10))!
+      settle(two)
+      settle(one, 1, 4)
+      settle(one, 6, 10)
+      assert.strictEqual(queue.depth, 40)
+      yield* close
+      const { queue: again } = yield* open()
+      assert.strictEqual(again.depth, 43)
+      assert.deepStrictEqual(yield* drain(again), [0, 4, 5, ...range(20, 60)])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("knows after the process is killed what was finished before its state was recorded", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const opened = yield* open({ syncEvery: 1_000_000, maxBytesPerFile: 1_000_000 })
+      yield* opened.queue.append([recordsOf(range(0, 500))])
+      const held = (yield* opened.queue.read(recordSize * 10))!
+      settle(held, 1)
+      for (let i = 0; i < 40; i++) settle((yield* opened.queue.read(recordSize * 10))!)
+      yield* opened.saveState
+      disk.fail(() => "EIO")
+      yield* opened.close
+      disk.fail(undefined)
+      assert.deepStrictEqual(yield* drain((yield* open()).queue), [0, ...range(410, 500)])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("knows after the process is killed what was finished between thousands of messages that are held", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const opened = yield* open({ syncEvery: 1_000_000, maxBytesPerFile: 1_000_000 })
+      yield* opened.queue.append([recordsOf(range(0, 5000))])
+      // Each other message is held, in several rounds of recording.
+      for (let i = 0; i < 10; i++) {
+        const run = (yield* opened.queue.read(recordSize * 500))!
+        for (let index = 0; index < 500; index += 2) settle(run, index, index + 1)
+        yield* opened.saveState
+      }
+      disk.fail(() => "EIO")
+      yield* opened.close
+      disk.fail(undefined)
+      assert.deepStrictEqual(yield* drain((yield* open()).queue), range(0, 5000).filter((number) => number % 2 === 1))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("records what was finished while publishers never pause", () =>
+    Effect.gen(function*() {
+      const disk = yield* Disk
+      const yields = (count: number): Effect.Effect<void> => Effect.repeat(Effect.yieldNow, { times: count })
+      const slow = Disk.of({
+        ...disk,
+        create: (path) =>
+          Effect.map(disk.create(path), (file) => ({
+            ...file,
+            write: (buffers, position) => Effect.andThen(yields(5), file.write(buffers, position))
+          }))
+      })
+      const { queue, saveState } = yield* Effect.provideService(open({ syncEvery: 1_000_000 }), Disk, slow)
+      let appended = 0
+      const publish = queue.append([recordsOf([1])]).pipe(
+        Effect.tap(() => Effect.sync(() => void appended++)),
+        Effect.repeat({ while: () => appended < 1000 })
+      )
+      // One of them always waits while the other is written.
+      for (const delay of [0, 4]) yield* Effect.forkChild(Effect.andThen(yields(delay), publish))
+      yield* Effect.repeat(Effect.yieldNow, { until: () => appended >= 10 })
+      yield* saveState
+      assert.isBelow(appended, 100)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("records what was finished while a sync waits for the disk", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const opened = yield* open({ syncEvery: 1_000_000 })
+      yield* opened.queue.append([recordsOf(range(0, 10))])
+      const run = (yield* opened.queue.read(recordSize * 10))!
+      settle(run, 0, 5)
+      const resume = yield* disk.holdSyncs
+      const syncing = yield* Effect.forkChild(opened.sync, { startImmediately: true })
+      settle(run, 5, 9)
+      yield* Effect.suspend(() => opened.queue.saveState())
+      disk.fail(() => "EROFS")
+      yield* resume
+      yield* Fiber.join(syncing)
+      yield* opened.close
+      disk.fail(undefined)
+      assert.deepStrictEqual(yield* drain((yield* open()).queue), [9])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("deletes the files after one in which a message is held", () =>
+    Effect.gen(function*() {
+      const { close, queue, sync } = yield* open()
+      yield* queue.append([recordsOf(range(0, 100))])
+      const first = (yield* queue.read(recordSize * 3))!
+      settle(first, 1)
+      yield* drain(queue)
+      yield* sync
+      const files = () =>
+        Effect.map(FaultyDisk, (disk) => Array.from(disk.files().keys()).filter((path) => /\d\.dat$/.test(path)))
+      assert.deepStrictEqual(yield* files(), ["/data/t.diskqueue.000000.dat", "/data/t.diskqueue.000003.dat"])
+      settle(first, 0, 1)
+      yield* sync
+      assert.deepStrictEqual(yield* files(), ["/data/t.diskqueue.000003.dat"])
+      yield* close
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("deletes files once everything in them is settled", () =>
+    Effect.gen(function*() {
+      const { close, queue } = yield* open()
+      yield* queue.append([recordsOf(range(0, 100))])
+      yield* drain(queue)
+      yield* close
+      const names = Array.from((yield* FaultyDisk).files().keys())
+      assert.deepStrictEqual(names.sort(), [
+        "/data/t.diskqueue.000003.dat",
+        "/data/t.diskqueue.000003.sum",
+        "/data/t.diskqueue.meta.dat",
+        "/data/t.diskqueue.state.dat"
+      ])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("writes what many publishers append at once with one sync", () =>
+    Effect.gen(function*() {
+      const { queue } = yield* open({ maxBytesPerFile: 1_000_000 })
+      const disk = yield* FaultyDisk
+      let syncs = 0
+      disk.fail((operation) => {
+        if (operation === "fsync") syncs++
+        return undefined
+      })
+      yield* Effect.forEach(range(0, 100), (number) => queue.append([recordsOf([number])]), {
+        concurrency: "unbounded"
+      })
+      assert.isAtMost(syncs, 3)
+      assert.deepStrictEqual((yield* drain(queue)).sort((a, b) => a - b), range(0, 100))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("is empty after empty, and goes on", () =>
+    Effect.gen(function*() {
+      const { close, queue } = yield* open()
+      yield* queue.append([recordsOf(range(0, 60))])
+      const run = yield* queue.read(100)
+      yield* queue.empty
+      if (run !== undefined) settle(run)
+      assert.strictEqual(queue.depth, 0)
+      assert.deepStrictEqual(Array.from((yield* FaultyDisk).files().keys()), ["/data/t.diskqueue.state.dat"])
+      yield* queue.append([recordsOf([7])])
+      yield* close
+      assert.deepStrictEqual(yield* drain((yield* open()).queue), [7])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("leaves no file after delete, and refuses appends from then on", () =>
+    Effect.gen(function*() {
+      const { close, queue } = yield* open()
+      yield* queue.append([recordsOf(range(0, 60))])
+      yield* queue.delete
+      assert.deepStrictEqual(Array.from((yield* FaultyDisk).files().keys()), [])
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(queue.append([recordsOf([1])]))))
+      yield* close
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(queue.append([recordsOf([1])]))))
+      assert.deepStrictEqual(Array.from((yield* FaultyDisk).files().keys()), [])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("closes with what is still to be written", () =>
+    Effect.gen(function*() {
+      const { close, queue } = yield* open()
+      const appends = yield* Effect.forEach(
+        range(0, 20),
+        (number) => Effect.forkChild(queue.append([recordsOf([number])]), { startImmediately: true })
+      )
+      yield* close
+      yield* Effect.forEach(appends, Fiber.join)
+      assert.strictEqual((yield* drain((yield* open()).queue)).length, 20)
+    }).pipe(Effect.provide(layer)))
+})

@@ -1,0 +1,373 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Schema } from "effect"
+import { ExitStatus } from "../../../../src/services/core/ExitStatus.ts"
+import type { StoredRun } from "../../../../src/services/nsqd/storage/Storage.ts"
+import { type DiskOperation, FaultyDisk } from "../../../../src/testing/index.ts"
+import { drain, layer, numbersOf, open, type OpenQueue, range, recordsOf, settle } from "./queues.ts"
+
+const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+
+/** What happens to a queue, and to the disk under it. */
+const Step = Schema.TaggedUnion({
+  Append: { count: between(1, 40) },
+  Read: { maxBytes: between(1, 1500) },
+  /** Settles a part of one of the runs that were read, in any order. */
+  Settle: { run: between(0, 9), from: between(0, 9), count: between(1, 40) },
+  /** The timer records what was settled. */
+  SaveState: {},
+  /** The timer syncs. */
+  Sync: {},
+  /** The next operations of this kind fail, until told otherwise. */
+  Fail: {
+    operation: Schema.Literals(["write", "fsync", "truncate", "rename", "open", "remove", "read"]),
+    code: Schema.Literals(["EIO", "ENOSPC"])
+  },
+  Heal: {},
+  /** The process is killed: all that was written is there, nothing in memory, and half of what it was writing. */
+  Kill: { writing: between(0, 40) },
+  /** The machine loses power: what was not synced is gone but for some bytes. */
+  LosePower: { kept: between(0, 100) },
+  Restart: {}
+})
+type Step = typeof Step.Type
+
+interface Read {
+  readonly run: StoredRun
+  readonly numbers: ReadonlyArray<number>
+}
+
+interface World {
+  opened: OpenQueue
+  next: number
+  /** Appended successfully and not settled. */
+  readonly owed: Set<number>
+  /** Settled, and known to the disk before a kill, or before a loss of power. */
+  readonly recorded: Set<number>
+  readonly synced: Set<number>
+  readonly settled: Set<number>
+  /** Read and not settled as a whole. */
+  read: Array<Read>
+  /** Finished messages that came again although they must not. */
+  readonly repeated: Set<number>
+}
+
+const step = Effect.fnUntraced(function*(world: World, step: Step) {
+  const disk = yield* FaultyDisk
+  const reopen = (known: ReadonlySet<number>) =>
+    Effect.gen(function*() {
+      world.read = []
+      for (const set of [world.settled, world.recorded, world.synced]) {
+        for (const number of set) if (!known.has(number)) set.delete(number)
+      }
+      world.opened = yield* open()
+    })
+  const works = () => world.opened.health() === undefined
+  const { queue } = world.opened
+  switch (step._tag) {
+    case "Append": {
+      const numbers = range(world.next, world.next + step.count)
+      world.next += step.count
+      const exit = yield* Effect.exit(queue.append([recordsOf(numbers)]))
+      if (Exit.isSuccess(exit)) numbers.forEach((number) => world.owed.add(number))
+      return
+    }
+    case "Read": {
+      const run = yield* Effect.catch(queue.read(step.maxBytes), () => Effect.undefined)
+      if (run === undefined) return
+      const numbers = numbersOf(run)
+      for (const number of numbers) if (world.settled.has(number)) world.repeated.add(number)
+      world.read.push({ run, numbers })
+      return
+    }
+    case "Settle": {
+      const read = world.read[step.run % Math.max(1, world.read.length)]
+      if (read === undefined) return
+      const from = step.from % read.run.count
+      const to = Math.min(from + step.count, read.run.count)
+      settle(read.run, from, to)
+      for (const number of read.numbers.slice(from, to)) {
+        world.owed.delete(number)
+        world.settled.add(number)
+      }
+      return
+    }
+    case "SaveState":
+      yield* world.opened.saveState
+      if (works()) world.settled.forEach((number) => world.recorded.add(number))
+      return
+    case "Sync":
+      yield* world.opened.sync
+      if (works()) {
+        world.settled.forEach((number) => {
+          world.recorded.add(number)
+          world.synced.add(number)
+        })
+      }
+      return
+    case "Fail":
+      return disk.fail((operation: DiskOperation) => operation === step.operation ? step.code : undefined)
+    case "Heal":
+      return disk.fail(undefined)
+    case "Kill":
+    case "LosePower": {
+      disk.fail((operation, path) => operation === "write" && /\d\.dat$/.test(path) ? "EIO" : "EROFS")
+      if (step._tag === "Kill" && step.writing > 0) {
+        const numbers = range(world.next, world.next + step.writing)
+        world.next += step.writing
+        yield* Effect.exit(queue.append([recordsOf(numbers)]))
+      }
+      // Nothing that the old process still does reaches the disk.
+      disk.fail(() => "EROFS")
+      yield* world.opened.close
+      disk.fail(undefined)
+      if (step._tag === "Kill") return yield* reopen(world.recorded)
+      disk.losePower(step.kept)
+      return yield* reopen(world.synced)
+    }
+    case "Restart":
+      disk.fail(undefined)
+      yield* world.opened.close
+      for (const number of world.settled) {
+        world.recorded.add(number)
+        world.synced.add(number)
+      }
+      return yield* reopen(world.settled)
+  }
+})
+
+const run = Effect.fnUntraced(function*(steps: ReadonlyArray<Step>) {
+  const world: World = {
+    opened: yield* open(),
+    next: 0,
+    owed: new Set(),
+    recorded: new Set(),
+    synced: new Set(),
+    settled: new Set(),
+    read: [],
+    repeated: new Set()
+  }
+  for (const next of steps) {
+    yield* step(world, next)
+    if (world.opened.health() === undefined) continue
+    // A slot that is half written leaves the one that was synced.
+    for (const number of world.recorded) if (!world.synced.has(number)) world.recorded.delete(number)
+  }
+  yield* step(world, { _tag: "Restart" })
+  const found = yield* drain(world.opened.queue)
+  yield* world.opened.close
+  return { found, world }
+})
+
+describe("a disk queue whose disk fails and whose process dies", () => {
+  it.effect.prop(
+    "loses nothing that it took, invents nothing, keeps the order, and does not repeat what it has recorded as finished",
+    [Schema.Array(Step)],
+    ([steps]) =>
+      Effect.gen(function*() {
+        const { found, world } = yield* run(steps)
+        const present = new Set(found)
+        assert.deepStrictEqual([...world.owed].filter((number) => !present.has(number)), [])
+        assert.isTrue(found.every((number) => number >= 0 && number < world.next))
+        assert.deepStrictEqual([...present], [...present].sort((a, b) => a - b))
+        assert.deepStrictEqual(found.filter((number) => world.settled.has(number)), [])
+        assert.deepStrictEqual([...world.repeated], [])
+      }).pipe(Effect.provide(layer)),
+    { timeout: 60_000, arbitrary: { runs: 3000, size: 60 } }
+  )
+
+  it.effect("fails an append on a full disk, reads nothing of it later, and goes on when there is room", () =>
+    Effect.gen(function*() {
+      const { health, queue } = yield* open()
+      const disk = yield* FaultyDisk
+      yield* queue.append([recordsOf(range(0, 3))])
+      disk.fail((operation, path) => operation === "write" && path.endsWith("0.dat") ? "ENOSPC" : undefined)
+      const error = yield* Effect.flip(queue.append([recordsOf(range(3, 70))]))
+      assert.match(error.message, /^write .*: no space left on device$/)
+      assert.strictEqual(health()?.code, "ENOSPC")
+      assert.strictEqual(queue.depth, 3)
+      disk.fail(undefined)
+      yield* queue.append([recordsOf(range(70, 75))])
+      assert.isUndefined(health())
+      assert.deepStrictEqual(yield* drain(queue), [...range(0, 3), ...range(70, 75)])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("adds nothing to a file whose sync failed", () =>
+    Effect.gen(function*() {
+      const { queue } = yield* open()
+      const disk = yield* FaultyDisk
+      yield* queue.append([recordsOf([0])])
+      disk.fail((operation) => operation === "fsync" ? "EIO" : undefined)
+      yield* Effect.flip(queue.append([recordsOf([1])]))
+      disk.fail(undefined)
+      yield* queue.append([recordsOf([2])])
+      assert.isTrue(disk.files().has("/data/t.diskqueue.000001.dat"))
+      assert.deepStrictEqual(yield* drain(queue), [0, 2])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("does not read what a failed write left in a file that cannot be cut", () =>
+    Effect.gen(function*() {
+      const { queue } = yield* open()
+      const disk = yield* FaultyDisk
+      yield* queue.append([recordsOf(range(0, 3))])
+      disk.fail((operation) => operation === "write" || operation === "truncate" ? "EIO" : undefined)
+      yield* Effect.flip(queue.append([recordsOf(range(3, 8))]))
+      disk.fail(undefined)
+      yield* queue.append([recordsOf(range(8, 10))])
+      assert.deepStrictEqual(yield* drain(queue), [0, 1, 2, 8, 9])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("closes in spite of a failing disk, with a word in the log", () =>
+    Effect.gen(function*() {
+      const { close, queue } = yield* open({ syncEvery: 100 })
+      const disk = yield* FaultyDisk
+      yield* queue.append([recordsOf(range(0, 3))])
+      disk.fail(() => "EIO")
+      yield* close
+      disk.fail(undefined)
+      assert.deepStrictEqual(yield* drain((yield* open()).queue), range(0, 3))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("tries its state again after it could not be written", () =>
+    Effect.gen(function*() {
+      const { close, health, queue, sync } = yield* open()
+      const disk = yield* FaultyDisk
+      disk.fail((operation, path) => operation === "write" && /(meta|state)/.test(path) ? "ENOSPC" : undefined)
+      yield* queue.append([recordsOf(range(0, 3))])
+      assert.deepStrictEqual(yield* drain(queue), range(0, 3))
+      yield* sync
+      assert.strictEqual(health()?.code, "ENOSPC")
+      disk.fail(undefined)
+      yield* sync
+      assert.isUndefined(health())
+      yield* close
+      assert.strictEqual((yield* FaultyDisk).files().get("/data/t.diskqueue.meta.dat")?.toString(), "0\n0,114\n0,114\n")
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("loses nothing when it is killed again after the torn end of a file has been reached", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      disk.put("/data/t.diskqueue.000000.dat", Buffer.concat([recordsOf(range(0, 20)).bytes, Buffer.alloc(20, 1)]))
+      disk.put("/data/t.diskqueue.meta.dat", "0\n0,0\n0,0\n")
+      const first = yield* open()
+      yield* first.queue.append([recordsOf(range(20, 25))])
+      for (let run = yield* first.queue.read(300); run !== undefined; run = yield* first.queue.read(300)) settle(run, 1)
+      disk.fail(() => "EROFS")
+      yield* first.close
+      disk.fail(undefined)
+      const { queue } = yield* open()
+      assert.deepStrictEqual(yield* drain(queue), range(0, 25))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("sets a damaged file aside only after everything that was read of it is settled", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      disk.put("/data/t.diskqueue.000000.dat", Buffer.concat([recordsOf(range(0, 3)).bytes, Buffer.alloc(100)]))
+      disk.put("/data/t.diskqueue.000001.dat", recordsOf(range(3, 5)).bytes)
+      disk.put("/data/t.diskqueue.meta.dat", "5\n0,0\n1,76\n")
+      const { close, queue, sync } = yield* open()
+      const first = (yield* queue.read(300))!
+      assert.deepStrictEqual(numbersOf(first), [0, 1, 2])
+      const second = (yield* queue.read(300))!
+      assert.deepStrictEqual(numbersOf(second), [3, 4])
+      settle(second)
+      settle(first, 0, 2)
+      yield* sync
+      assert.isTrue(disk.files().has("/data/t.diskqueue.000000.dat"))
+      settle(first, 2)
+      yield* sync
+      assert.isFalse(disk.files().has("/data/t.diskqueue.000000.dat"))
+      assert.isTrue(disk.files().has("/data/t.diskqueue.000000.dat.bad"))
+      yield* close
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("frees the space of finished files while nothing can be written, and then writes again", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const { close, health, queue, saveState } = yield* open()
+      yield* queue.append([recordsOf(range(0, 100))])
+      const size = () =>
+        Array.from(disk.files()).reduce((sum, [path, content]) => sum + (/\d\.dat$/.test(path) ? content.length : 0), 0)
+      // No space for more than what lies there now; the state file has its space already.
+      const full = size()
+      disk.fail((operation, path) =>
+        operation === "write" && (size() >= full || !/\d\.dat$/.test(path)) ? "ENOSPC" : undefined
+      )
+      yield* Effect.flip(queue.append([recordsOf([100])]))
+      assert.strictEqual(health()?.code, "ENOSPC")
+      assert.deepStrictEqual(yield* drain(queue), range(0, 100))
+      yield* saveState
+      assert.strictEqual(size(), 0)
+      yield* queue.append([recordsOf([101])])
+      disk.fail(undefined)
+      yield* close
+      assert.deepStrictEqual(yield* drain((yield* open()).queue), [101])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("delivers everything from a directory whose metadata counts too few messages", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      disk.put("/data/t.diskqueue.000000.dat", recordsOf(range(0, 20)).bytes)
+      disk.put("/data/t.diskqueue.meta.dat", `0\n0,0\n0,${20 * 38}\n`)
+      const { queue } = yield* open()
+      assert.isTrue(queue.hasMore)
+      assert.isAbove(queue.depth, 0)
+      assert.deepStrictEqual(yield* drain(queue), range(0, 20))
+      assert.isFalse(queue.hasMore)
+      assert.strictEqual(queue.depth, 0)
+    }).pipe(Effect.provide(layer)))
+
+  for (const code of ["EIO", "EACCES", "EMFILE"]) {
+    it.effect(`reports a data file that cannot be read (${code}), and reads on when it can`, () =>
+      Effect.gen(function*() {
+        const disk = yield* FaultyDisk
+        const { health, queue } = yield* open()
+        yield* queue.append([recordsOf(range(0, 5))])
+        disk.fail((operation) => operation === "open" || operation === "read" ? code : undefined)
+        yield* Effect.flip(queue.read(300))
+        assert.strictEqual(health()?.code, code)
+        yield* Effect.flip(queue.read(300))
+        assert.isTrue(queue.hasMore)
+        disk.fail(undefined)
+        assert.deepStrictEqual(yield* drain(queue), range(0, 5))
+        assert.isUndefined(health())
+      }).pipe(Effect.provide(layer)))
+  }
+
+  it.effect("empties and deletes a queue whose files cannot be read", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const { queue } = yield* open()
+      yield* queue.append([recordsOf(range(0, 5))])
+      disk.fail((operation, path) =>
+        /\d\.dat$/.test(path) && (operation === "open" || operation === "read") ? "EACCES" : undefined
+      )
+      yield* Effect.flip(queue.read(300))
+      yield* queue.empty
+      assert.isFalse(queue.hasMore)
+      yield* queue.delete
+      assert.deepStrictEqual(Array.from(disk.files().keys()), [])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("trusts NSQ's metadata when NSQ has used the queue since", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const first = yield* open()
+      yield* first.queue.append([recordsOf(range(0, 10))])
+      settle((yield* first.queue.read(38 * 4))!, 1, 3)
+      yield* first.close
+      disk.put("/data/t.diskqueue.meta.dat", `5\n0,${5 * 38}\n0,${10 * 38}\n`)
+      const { queue } = yield* open()
+      assert.deepStrictEqual(yield* drain(queue), range(5, 10))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("makes the daemon exit with 1 when its state cannot be written at the end", () =>
+    Effect.gen(function*() {
+      const status = { failed: false }
+      const disk = yield* FaultyDisk
+      const { close, queue } = yield* open({ syncEvery: 100 })
+      yield* queue.append([recordsOf([0])])
+      disk.fail(() => "EIO")
+      yield* Effect.provideService(close, ExitStatus, status)
+      assert.isTrue(status.failed)
+    }).pipe(Effect.provide(layer)))
+})

@@ -1,0 +1,108 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, References } from "effect"
+import { TestClock } from "effect/testing"
+import * as Options from "../../../../src/services/nsqd/options/NsqdOptions.ts"
+import * as DiskStorage from "../../../../src/services/nsqd/storage/DiskStorage.ts"
+import { Storage } from "../../../../src/services/nsqd/storage/Storage.ts"
+import { FaultyDisk } from "../../../../src/testing/index.ts"
+import { drain, range, recordsOf } from "./queues.ts"
+
+const quiet = Layer.succeed(References.MinimumLogLevel, "None")
+
+const onDisk = DiskStorage.layer.pipe(
+  Layer.provideMerge(FaultyDisk.layer),
+  Layer.provide(Options.layer({ dataPath: "/data", syncEvery: 1000 })),
+  Layer.provideMerge(quiet)
+)
+
+const metadata = { topics: [{ name: "t", paused: false, channels: [{ name: "c", paused: true }] }], version: "1.3.0" }
+
+for (const [name, layer] of [["on disk", onDisk], ["in memory", Layer.merge(Storage.layerMemory, quiet)]] as const) {
+  describe(`Storage ${name}`, () => {
+    it.effect("keeps queues and metadata apart and in order while it lives", () =>
+      Effect.gen(function*() {
+        const storage = yield* Storage
+        assert.isUndefined(yield* storage.loadMetadata)
+        yield* storage.saveMetadata(() => metadata)
+        assert.deepStrictEqual(yield* storage.loadMetadata, metadata)
+        yield* Effect.scoped(Effect.gen(function*() {
+          const one = yield* storage.openQueue("t")
+          const other = yield* storage.openQueue("t:c")
+          yield* one.append([recordsOf(range(0, 30))])
+          yield* other.append([recordsOf(range(30, 40))])
+          assert.deepStrictEqual([one.depth, other.depth], [30, 10])
+          const run = yield* one.read(100)
+          assert.strictEqual(one.depth, 30 - (run?.count ?? 0))
+        }))
+        yield* Effect.scoped(Effect.gen(function*() {
+          const one = yield* storage.openQueue("t")
+          assert.strictEqual(one.depth, 30)
+          assert.deepStrictEqual(yield* drain(one), range(0, 30))
+          const other = yield* storage.openQueue("t:c")
+          yield* other.empty
+          assert.strictEqual(other.depth, 0)
+          assert.deepStrictEqual(yield* drain(other), [])
+        }))
+        assert.isUndefined(yield* storage.health)
+      }).pipe(Effect.provide(layer)))
+  })
+}
+
+describe("Storage on disk", () => {
+  it.effect("syncs within --sync-timeout what --sync-every has not", () =>
+    Effect.gen(function*() {
+      const storage = yield* Storage
+      const disk = yield* FaultyDisk
+      const queue = yield* storage.openQueue("t")
+      yield* queue.append([recordsOf([1])])
+      assert.strictEqual(disk.files().get("/data/t.diskqueue.meta.dat")?.toString(), "0\n0,0\n0,0\n")
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(disk.files().get("/data/t.diskqueue.meta.dat")?.toString(), "1\n0,0\n0,38\n")
+    }).pipe(Effect.scoped, Effect.provide(onDisk)))
+
+  it.effect("says why the last write failed, until one succeeds", () =>
+    Effect.gen(function*() {
+      const storage = yield* Storage
+      const disk = yield* FaultyDisk
+      const queue = yield* storage.openQueue("t")
+      disk.fail((operation) => operation === "write" ? "ENOSPC" : undefined)
+      yield* Effect.flip(queue.append([recordsOf([1])]))
+      assert.strictEqual(yield* storage.health, "write /data/t.diskqueue.000000.dat: no space left on device")
+      disk.fail(undefined)
+      yield* queue.append([recordsOf([1])])
+      assert.isUndefined(yield* storage.health)
+    }).pipe(Effect.scoped, Effect.provide(onDisk)))
+
+  it.effect("reports a failing queue until that queue works again, whatever other queues do", () =>
+    Effect.gen(function*() {
+      const storage = yield* Storage
+      const disk = yield* FaultyDisk
+      const failing = yield* storage.openQueue("failing")
+      const working = yield* storage.openQueue("working")
+      disk.fail((operation, path) => operation === "write" && path.includes("failing") ? "ENOSPC" : undefined)
+      yield* Effect.flip(failing.append([recordsOf([1])]))
+      yield* working.append([recordsOf([1])])
+      assert.strictEqual(yield* storage.health, "write /data/failing.diskqueue.000000.dat: no space left on device")
+      disk.fail(undefined)
+      yield* failing.append([recordsOf([1])])
+      assert.isUndefined(yield* storage.health)
+    }).pipe(Effect.scoped, Effect.provide(onDisk)))
+
+  it.effect("does not take metadata it cannot understand for none", () =>
+    Effect.gen(function*() {
+      ;(yield* FaultyDisk).put("/data/nsqd.dat", "{\"topics\":")
+      const error = yield* Effect.flip((yield* Storage).loadMetadata)
+      assert.match(error.message, /^failed to parse metadata in \/data\/nsqd.dat - /)
+    }).pipe(Effect.provide(onDisk)))
+
+  it.effect("leaves metadata that Go would refuse as it is", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const storage = yield* Storage
+      for (const text of ["", "[]", `{"topics":[{"name":"t","paused":"yes"}]}`]) {
+        disk.put("/data/nsqd.dat", text)
+        yield* Effect.flip(storage.loadMetadata)
+        assert.strictEqual(disk.files().get("/data/nsqd.dat")?.toString(), text)
+      }
+    }).pipe(Effect.provide(onDisk)))
+})

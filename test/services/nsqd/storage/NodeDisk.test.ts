@@ -1,0 +1,77 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FileSystem, Layer } from "effect"
+import { Disk } from "../../../../src/services/nsqd/storage/Disk.ts"
+import * as NodeDisk from "../../../../src/services/nsqd/storage/NodeDisk.ts"
+
+const layer = Layer.merge(NodeDisk.layer, NodeFileSystem.layer)
+const directory = Effect.flatMap(FileSystem.FileSystem, (files) => files.makeTempDirectoryScoped())
+
+describe("NodeDisk", () => {
+  it.live("writes any number of buffers at a position, and reads, truncates and removes files", () =>
+    Effect.gen(function*() {
+      const disk = yield* Disk
+      const path = `${yield* directory}/file`
+      const file = yield* disk.create(path)
+      const pieces = Array.from({ length: 3000 }, (_, i) => Buffer.from(`${i},`))
+      yield* file.write([Buffer.from("start:")], 0)
+      yield* file.write(pieces, 6)
+      yield* file.sync
+      const expected = Buffer.concat([Buffer.from("start:"), ...pieces])
+      assert.strictEqual(yield* file.size, expected.length)
+      const buffer = Buffer.alloc(expected.length + 10)
+      assert.strictEqual(yield* file.read(buffer, 0), expected.length)
+      assert.isTrue(buffer.subarray(0, expected.length).equals(expected))
+      yield* file.truncate(8)
+      assert.strictEqual(yield* file.size, 8)
+      yield* file.close
+      yield* disk.rename(path, `${path}2`)
+      assert.strictEqual((yield* Effect.flip(disk.open(path))).code, "ENOENT")
+      yield* disk.remove(`${path}2`)
+      yield* disk.remove(`${path}2`)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("replaces a text without leaving anything else behind", () =>
+    Effect.gen(function*() {
+      const disk = yield* Disk
+      const folder = yield* directory
+      assert.isUndefined(yield* disk.readText(`${folder}/text`))
+      yield* disk.writeText(`${folder}/text`, "one")
+      yield* disk.writeText(`${folder}/text`, "two")
+      assert.strictEqual(yield* disk.readText(`${folder}/text`), "two")
+      assert.deepStrictEqual(yield* disk.list(folder), ["text"])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("words its errors as the operating system does", () =>
+    Effect.gen(function*() {
+      const disk = yield* Disk
+      const error = yield* Effect.flip(disk.open("/no/such/file"))
+      assert.strictEqual(error.message, "open /no/such/file: no such file or directory")
+      assert.match(
+        (yield* Effect.flip(disk.writeText("/no/such/file", ""))).message,
+        /^open \/no\/such\/file\..*: no such/
+      )
+    }).pipe(Effect.provide(layer)))
+
+  it.live("fails a write that the device refuses", () =>
+    Effect.gen(function*() {
+      const disk = yield* Disk
+      const full = yield* disk.create("/dev/full")
+      const error = yield* Effect.flip(full.write([Buffer.alloc(10)], 0))
+      assert.deepStrictEqual([error.code, error.text], ["ENOSPC", "no space left on device"])
+      yield* full.close
+    }).pipe(Effect.provide(layer)))
+
+  it.live("reads a text of any size, whole", () =>
+    Effect.gen(function*() {
+      const disk = yield* Disk
+      const folder = yield* directory
+      for (const size of [0, 1, 4095, 4096, 4097, 20_480, 20_481, 300_000]) {
+        const text = "é".repeat(size >> 1) + "x".repeat(size & 1)
+        yield* disk.writeText(`${folder}/text`, text)
+        assert.strictEqual(yield* disk.readText(`${folder}/text`), text)
+      }
+      assert.isAbove((yield* disk.space(folder)).total, 0)
+      yield* disk.syncDirectory(folder)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+})

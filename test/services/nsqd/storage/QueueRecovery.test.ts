@@ -1,0 +1,149 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { FaultyDisk } from "../../../../src/testing/index.ts"
+import { drain, layer, open, range, recordsOf } from "./queues.ts"
+
+const recordSize = 4 + 26 + 8
+const bytesOf = (from: number, to: number): Buffer => Buffer.from(recordsOf(range(from, to)).bytes)
+const file = (number: number): string => `/data/t.diskqueue.${String(number).padStart(6, "0")}.dat`
+const metadata = "/data/t.diskqueue.meta.dat"
+
+/** Opens a queue on these files and reads all of it. */
+const takeOver = Effect.fnUntraced(function*(files: Record<string, Uint8Array | string>) {
+  const disk = yield* FaultyDisk
+  for (const [path, content] of Object.entries(files)) disk.put(path, content)
+  const { close, queue } = yield* open()
+  const { depth } = queue
+  const numbers = yield* drain(queue)
+  yield* queue.append([recordsOf([999])])
+  numbers.push(...(yield* drain(queue)))
+  yield* close
+  return {
+    depth,
+    numbers,
+    names: Array.from(disk.files().keys()).map((path) => path.slice("/data/t.diskqueue.".length))
+  }
+})
+
+describe("opening a disk queue", () => {
+  it.effect("that NSQ wrote takes every message over", () =>
+    Effect.gen(function*() {
+      const { depth, numbers } = yield* takeOver({
+        [file(3)]: bytesOf(0, 10),
+        [file(4)]: bytesOf(10, 15),
+        [metadata]: `12\n3,${3 * recordSize}\n4,${5 * recordSize}\n`
+      })
+      assert.strictEqual(depth, 12)
+      assert.deepStrictEqual(numbers, [...range(3, 15), 999])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("whose metadata is older than its files finds what was written since", () =>
+    Effect.gen(function*() {
+      const { depth, numbers } = yield* takeOver({
+        [file(0)]: bytesOf(0, 10),
+        [file(1)]: bytesOf(10, 14),
+        [metadata]: `2\n0,0\n0,${2 * recordSize}\n`
+      })
+      assert.strictEqual(depth, 14)
+      assert.deepStrictEqual(numbers, [...range(0, 14), 999])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("whose metadata counts too many messages has none once all are read", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      disk.put(file(0), bytesOf(0, 10))
+      disk.put(metadata, `5000\n0,0\n0,${10 * recordSize}\n`)
+      const { queue } = yield* open()
+      const run = (yield* queue.read(10 * recordSize))!
+      assert.deepStrictEqual([run.count, queue.depth], [10, 0])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("without metadata reads all its files again", () =>
+    Effect.gen(function*() {
+      const { depth, numbers } = yield* takeOver({ [file(5)]: bytesOf(0, 4), [file(7)]: bytesOf(4, 6) })
+      assert.strictEqual(depth, 6)
+      assert.deepStrictEqual(numbers, [...range(0, 6), 999])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("with damaged metadata reads all its files again", () =>
+    Effect.gen(function*() {
+      const { numbers } = yield* takeOver({ [file(0)]: bytesOf(0, 4), [metadata]: "not\nmetadata\n" })
+      assert.deepStrictEqual(numbers, [...range(0, 4), 999])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("whose last record was torn by a crash cuts that off and keeps the rest", () =>
+    Effect.gen(function*() {
+      const torn = Buffer.concat([bytesOf(0, 3), bytesOf(3, 4).subarray(0, 20)])
+      const { names, numbers } = yield* takeOver({ [file(0)]: torn, [metadata]: "0\n0,0\n0,0\n" })
+      assert.deepStrictEqual(numbers, [...range(0, 3), 999])
+      assert.isFalse(names.some((name) => name.endsWith(".bad")))
+    }).pipe(Effect.provide(layer)))
+
+  for (const size of [-1, 0, 25, 5000, 0x7fffffff]) {
+    it.effect(`with a record that claims ${size} bytes sets its file aside and reads the files after it`, () =>
+      Effect.gen(function*() {
+        const damaged = Buffer.concat([bytesOf(0, 2), Buffer.alloc(4), bytesOf(2, 5)])
+        damaged.writeInt32BE(size, 2 * recordSize)
+        const { names, numbers } = yield* takeOver({
+          [file(0)]: damaged,
+          [file(1)]: bytesOf(5, 8),
+          [metadata]: `8\n0,0\n1,${3 * recordSize}\n`
+        })
+        assert.deepStrictEqual(numbers, [...range(0, 2), ...range(5, 8), 999])
+        assert.include(names, "000000.dat.bad")
+      }).pipe(Effect.provide(layer)))
+  }
+
+  it.effect("with a file missing goes on with the next one", () =>
+    Effect.gen(function*() {
+      const { numbers } = yield* takeOver({
+        [file(0)]: bytesOf(0, 2),
+        [file(2)]: bytesOf(4, 6),
+        [metadata]: `6\n0,0\n2,${2 * recordSize}\n`
+      })
+      assert.deepStrictEqual(numbers, [...range(0, 2), ...range(4, 6), 999])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("with a read position beyond the write position reads all its files again", () =>
+    Effect.gen(function*() {
+      const { depth, numbers } = yield* takeOver({ [file(0)]: bytesOf(0, 2), [metadata]: "3\n2,0\n0,0\n" })
+      assert.strictEqual(depth, 2)
+      assert.deepStrictEqual(numbers, [0, 1, 999])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("removes files that a crash left behind after they were read", () =>
+    Effect.gen(function*() {
+      const { names, numbers } = yield* takeOver({
+        [file(0)]: bytesOf(0, 2),
+        [file(1)]: bytesOf(2, 4),
+        [metadata]: `2\n1,0\n1,${2 * recordSize}\n`
+      })
+      assert.deepStrictEqual(numbers, [...range(2, 4), 999])
+      assert.notInclude(names, "000000.dat")
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("leaves the files of other queues and foreign files alone", () =>
+    Effect.gen(function*() {
+      const foreign = {
+        "/data/t:c.diskqueue.000000.dat": bytesOf(0, 1),
+        "/data/t.diskqueue.000000.dat.bad": "bad",
+        "/data/notes.txt": "notes"
+      }
+      const { numbers } = yield* takeOver(foreign)
+      assert.deepStrictEqual(numbers, [999])
+      const { files } = yield* FaultyDisk
+      for (const [path, content] of Object.entries(foreign)) {
+        assert.strictEqual(files().get(path)?.toString("hex"), Buffer.from(content).toString("hex"))
+      }
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("writes what NSQ's nsqd reads: sizes, messages and three lines of metadata", () =>
+    Effect.gen(function*() {
+      const { close, queue } = yield* open()
+      yield* queue.append([recordsOf([1, 2])])
+      yield* close
+      const files = (yield* FaultyDisk).files()
+      assert.strictEqual(files.get(file(0))?.toString("hex"), bytesOf(1, 3).toString("hex"))
+      assert.strictEqual(files.get(metadata)?.toString(), `2\n0,0\n0,${2 * recordSize}\n`)
+    }).pipe(Effect.provide(layer)))
+})

@@ -1,0 +1,224 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Layer, References, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { deflateSync } from "node:zlib"
+import { messageKey } from "../../../../src/protocol/client/Message.ts"
+import { ExitStatus } from "../../../../src/services/core/ExitStatus.ts"
+import * as Options from "../../../../src/services/nsqd/options/NsqdOptions.ts"
+import { Disk } from "../../../../src/services/nsqd/storage/Disk.ts"
+import * as DiskStorage from "../../../../src/services/nsqd/storage/DiskStorage.ts"
+import { Reserve, reserveBytes } from "../../../../src/services/nsqd/storage/Reserve.ts"
+import { FaultyDisk, TestBroker } from "../../../../src/testing/index.ts"
+import { channelOf, join, send, topicOf, until } from "../../broker/testing.ts"
+import { layer } from "./queues.ts"
+
+const kib = 1024
+const reservePath = "/data/nsqd.reserve.dat"
+
+describe("the reserve", () => {
+  it("is a sixteenth of a small disk, 16 MiB of a large one, and none where it would be tiny", () => {
+    assert.strictEqual(reserveBytes(10 ** 12), 16 * kib * kib)
+    assert.strictEqual(reserveBytes(8 * kib * kib), 512 * kib)
+    assert.strictEqual(reserveBytes(512 * kib), 0)
+    assert.strictEqual(reserveBytes(0), 0)
+  })
+
+  it.effect("takes real space, and waits until there is space for it twice", () =>
+    Effect.gen(function*() {
+      const faulty = yield* FaultyDisk
+      const disk = yield* Disk
+      faulty.resize(2048 * kib)
+      faulty.put("/data/other", Buffer.alloc(1900 * kib))
+      const reserve = new Reserve(disk, "/data")
+      yield* reserve.maintain
+      assert.isFalse(faulty.files().has(reservePath))
+      faulty.put("/data/other", Buffer.alloc(100 * kib))
+      yield* reserve.maintain
+      const content = faulty.files().get(reservePath) ?? Buffer.alloc(0)
+      assert.strictEqual(content.length, 128 * kib)
+      assert.isAbove(deflateSync(content).length, 127 * kib)
+      // The next start finds it.
+      faulty.fail((operation) => operation === "write" ? "EIO" : undefined)
+      yield* new Reserve(disk, "/data").maintain
+      assert.isTrue(faulty.files().has(reservePath))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("is used for what must be written and not for messages, which are refused until it is there again", () =>
+    Effect.gen(function*() {
+      const faulty = yield* FaultyDisk
+      faulty.resize(2048 * kib)
+      const reserve = new Reserve(yield* Disk, "/data")
+      yield* reserve.maintain
+      const { disk } = reserve
+      const queue = yield* disk.create("/data/t.diskqueue.000000.dat")
+      yield* queue.write([Buffer.alloc(1910 * kib)], 0)
+      assert.isUndefined(reserve.refusal)
+      assert.strictEqual((yield* Effect.flip(queue.write([Buffer.alloc(20 * kib)], 1910 * kib))).code, "ENOSPC")
+      assert.isTrue(faulty.files().has(reservePath))
+      assert.strictEqual(reserve.refusal, "write /data/t.diskqueue.000000.dat: no space left on device")
+      yield* queue.truncate(1910 * kib)
+
+      yield* disk.writeText("/data/nsqd.dat", "x".repeat(20 * kib))
+      assert.isFalse(faulty.files().has(reservePath))
+      const other = yield* disk.create("/data/u.diskqueue.state.dat")
+      yield* other.write([Buffer.alloc(20 * kib)], 0)
+      // There is space now, but not for messages.
+      assert.strictEqual((yield* Effect.flip(queue.write([Buffer.alloc(kib)], 1910 * kib))).code, "ENOSPC")
+      yield* reserve.maintain
+      assert.isDefined(reserve.refusal)
+
+      yield* disk.remove("/data/t.diskqueue.000000.dat")
+      yield* reserve.maintain
+      assert.isTrue(faulty.files().has(reservePath))
+      assert.isUndefined(reserve.refusal)
+      const next = yield* disk.create("/data/t.diskqueue.000001.dat")
+      yield* next.write([Buffer.alloc(kib)], 0)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("is used by all writes that failed before it was", () =>
+    Effect.gen(function*() {
+      const faulty = yield* FaultyDisk
+      faulty.resize(2048 * kib)
+      const raw = yield* Disk
+      let looks = 0
+      // The second failure takes longer to look at than the first one.
+      const space = (path: string) =>
+        Effect.andThen(Effect.repeat(Effect.yieldNow, { times: 20 * looks++ }), raw.space(path))
+      const reserve = new Reserve(Disk.of({ ...raw, space }), "/data")
+      yield* reserve.maintain
+      faulty.put("/data/other", Buffer.alloc(1920 * kib))
+      const write = (name: string) => reserve.disk.writeText(`/data/${name}`, "x".repeat(8 * kib))
+      yield* Effect.all([write("nsqd.dat"), write("t.diskqueue.meta.dat")], { concurrency: "unbounded" })
+      assert.isFalse(faulty.files().has(reservePath))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("takes a failure for a full disk only if the disk has no space", () =>
+    Effect.gen(function*() {
+      const faulty = yield* FaultyDisk
+      faulty.resize(2048 * kib)
+      const reserve = new Reserve(yield* Disk, "/data")
+      yield* reserve.maintain
+      faulty.fail((operation) => operation === "write" ? "EDQUOT" : undefined)
+      const file = yield* reserve.disk.create("/data/t.diskqueue.000000.dat")
+      assert.strictEqual((yield* Effect.flip(file.write([Buffer.alloc(1)], 0))).code, "EDQUOT")
+      assert.isUndefined(reserve.refusal)
+    }).pipe(Effect.provide(layer)))
+})
+
+describe("a broker on a full disk", () => {
+  const body = "x".repeat(8 * kib)
+  const silent = Layer.succeed(References.MinimumLogLevel, "None")
+
+  const start = Effect.fnUntraced(function*(status = { failed: false }) {
+    const disk = Layer.succeed(Disk, yield* Disk)
+    const scope = yield* Scope.make()
+    const broker = Layer.fresh(
+      TestBroker.layerNoStorage({ memQueueSize: 5 }).pipe(
+        Layer.provide(DiskStorage.layer.pipe(Layer.provide(Options.layer({ dataPath: "/data", syncEvery: 1 })))),
+        Layer.provide(Layer.succeed(ExitStatus, status)),
+        Layer.provide(disk),
+        Layer.provide(silent)
+      )
+    )
+    const context = yield* Scope.provide(Layer.build(broker), scope)
+    yield* TestClock.adjust("1 second")
+    /** A topic may be waiting before it tries once more to write to a channel's disk. */
+    const stop = Effect.gen(function*() {
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      while (closing.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
+    })
+    return { context, stop }
+  })
+
+  /** Publishes until the disk refuses; returns how many were taken. */
+  const fill = Effect.gen(function*() {
+    let taken = 0
+    while (true) {
+      const exit = yield* Effect.exit(send("t", body))
+      if (Exit.isFailure(exit)) return taken
+      taken++
+    }
+  })
+
+  /** Consumes everything at the channel, and waits for what that frees. */
+  const drain = Effect.fnUntraced(function*(count: number) {
+    const { channel, recording, subscription } = yield* join("t", "c", 10_000)
+    let left = count
+    while (left > 0) {
+      for (const { id } of recording.take()) {
+        channel.finish(subscription, messageKey(id))
+        left--
+      }
+      yield* TestClock.adjust("100 millis")
+    }
+    yield* TestClock.adjust("2 seconds")
+  })
+
+  it.effect("refuses messages by the disk's words, goes on with consumers, and takes messages again without a restart", () =>
+    Effect.gen(function*() {
+      ;(yield* FaultyDisk).resize(2048 * kib)
+      const { context, stop } = yield* start()
+      yield* Effect.gen(function*() {
+        yield* channelOf("t", "c")
+        yield* topicOf("other")
+        const taken = yield* fill
+        assert.isAbove(taken, 100)
+        const refused = yield* Effect.flip(send("other", "fits into memory"))
+        assert.match(refused.message, /^write \/data\/.*: no space left on device$/)
+        yield* drain(taken)
+        yield* send("other", body)
+        yield* send("t", body)
+      }).pipe(Effect.scoped, Effect.provideContext(context))
+      yield* stop
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("loses nothing that it took when it stops, and says so", () =>
+    Effect.gen(function*() {
+      const faulty = yield* FaultyDisk
+      faulty.resize(2048 * kib)
+      const status = { failed: false }
+      const first = yield* start(status)
+      const taken = yield* Effect.andThen(channelOf("t", "c"), fill).pipe(Effect.provideContext(first.context))
+      yield* first.stop
+      assert.isFalse(status.failed)
+      faulty.resize(0)
+      const second = yield* start()
+      yield* Effect.gen(function*() {
+        const { recording } = yield* join("t", "c", 10_000)
+        yield* until(() => recording.bodies().length === taken)
+      }).pipe(Effect.scoped, Effect.provideContext(second.context))
+      yield* second.stop
+      // What the failed write left was cut off.
+      assert.deepStrictEqual(Array.from(faulty.files().keys()).filter((path) => path.endsWith(".bad")), [])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("reports a loss by the exit status when not even the reserve is enough", () =>
+    Effect.gen(function*() {
+      const faulty = yield* FaultyDisk
+      faulty.resize(2048 * kib)
+      const status = { failed: false }
+      const { context, stop } = yield* start(status)
+      yield* Effect.andThen(channelOf("t", "c"), fill).pipe(Effect.provideContext(context))
+      // Somebody else takes the space as soon as it is free.
+      faulty.fail((operation, path) => operation === "write" && /\d{6}\.dat$/.test(path) ? "ENOSPC" : undefined)
+      yield* stop
+      assert.isTrue(status.failed)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("starts there, and its consumers make room", () =>
+    Effect.gen(function*() {
+      const faulty = yield* FaultyDisk
+      faulty.resize(2048 * kib)
+      const first = yield* start()
+      const taken = yield* Effect.andThen(channelOf("t", "c"), fill).pipe(Effect.provideContext(first.context))
+      yield* first.stop
+      const used = Array.from(faulty.files().values()).reduce((sum, { length }) => sum + length, 0)
+      faulty.resize(used)
+      const second = yield* start()
+      yield* Effect.gen(function*() {
+        yield* drain(taken)
+        yield* send("t", body)
+      }).pipe(Effect.scoped, Effect.provideContext(second.context))
+      yield* second.stop
+    }).pipe(Effect.provide(layer)))
+})

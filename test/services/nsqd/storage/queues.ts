@@ -1,0 +1,95 @@
+/**
+ * What tests of storage share: queues on a disk that can fail, and messages that are numbers.
+ */
+import { Effect, Exit, Layer, References, Scope } from "effect"
+import { messageHeaderSize } from "../../../../src/protocol/client/Message.ts"
+import type { Disk, DiskError } from "../../../../src/services/nsqd/storage/Disk.ts"
+import * as DiskQueue from "../../../../src/services/nsqd/storage/DiskQueue.ts"
+import * as QueueInventory from "../../../../src/services/nsqd/storage/QueueInventory.ts"
+import type { BackendQueue, RecordRun, StoredRun } from "../../../../src/services/nsqd/storage/Storage.ts"
+import { FaultyDisk } from "../../../../src/testing/index.ts"
+
+export const options: DiskQueue.DiskQueueOptions = {
+  dataPath: "/data",
+  maxBytesPerFile: 1000,
+  syncEvery: 1,
+  maxMsgSize: 1000
+}
+
+/** Records whose bodies are these numbers, padded to `bodySize` bytes. */
+export const recordsOf = (numbers: ReadonlyArray<number>, bodySize = 8): RecordRun => {
+  const size = messageHeaderSize + bodySize
+  const bytes = Buffer.alloc(numbers.length * (4 + size))
+  numbers.forEach((number, i) => {
+    bytes.writeInt32BE(size, i * (4 + size))
+    bytes.writeInt32BE(number, i * (4 + size) + 4 + messageHeaderSize)
+  })
+  return { bytes, start: 0, end: bytes.length, count: numbers.length }
+}
+
+/** The numbers in a run. */
+export const numbersOf = (run: StoredRun): ReadonlyArray<number> => {
+  const bytes = Buffer.from(run.bytes)
+  const numbers: Array<number> = []
+  for (let at = run.start; at < run.end; at += 4 + bytes.readInt32BE(at)) {
+    numbers.push(bytes.readInt32BE(at + 4 + messageHeaderSize))
+  }
+  return numbers
+}
+
+export const range = (from: number, to: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i)
+
+/** Settles the messages `index` to `end` of a run whose bodies are of the same size. */
+export const settle = (run: StoredRun, index = 0, end = run.count): void => {
+  const frameSize = (run.end - run.start) / run.count + 4
+  run.ledger.settle(index * frameSize, end - index)
+}
+
+/** A queue that its test closes and opens again. */
+export interface OpenQueue {
+  readonly queue: DiskQueue.DiskQueue
+  readonly close: Effect.Effect<void>
+  /** The failure that `/ping` would show. */
+  readonly health: () => DiskError | undefined
+  /** What the timers do. */
+  readonly saveState: Effect.Effect<void>
+  readonly sync: Effect.Effect<void>
+}
+
+export const open = Effect.fnUntraced(function*(changed: Partial<DiskQueue.DiskQueueOptions> = {}) {
+  const scope = yield* Scope.make()
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  let failure: DiskError | undefined
+  const names = Array.from((yield* FaultyDisk).files().keys(), (path) => path.slice(options.dataPath.length + 1))
+  const queue = yield* DiskQueue.DiskQueue.open(
+    "t",
+    { ...options, ...changed },
+    QueueInventory.fromNames("t", names),
+    { note: (_, error) => void (failure = error), changed: () => {}, closed: () => {}, fork: (work) => void fork(work) }
+  ).pipe(Scope.provide(scope))
+  const opened: OpenQueue = {
+    queue,
+    close: Scope.close(scope, Exit.void),
+    health: () => failure,
+    saveState: Effect.suspend(() => Effect.andThen(queue.saveState(), queue.tidy())),
+    sync: Effect.suspend(() => queue.syncIfDirty())
+  }
+  return opened
+})
+
+/** Reads everything there is, settling all of it. */
+export const drain = Effect.fnUntraced(function*(queue: BackendQueue) {
+  const numbers: Array<number> = []
+  for (let run = yield* queue.read(300); run !== undefined; run = yield* queue.read(300)) {
+    numbers.push(...numbersOf(run))
+    run.ledger.settle(0, run.count)
+  }
+  return numbers
+})
+
+/** An empty disk; what a queue logs about its failures is not shown. */
+export const layer: Layer.Layer<Disk | FaultyDisk> = Layer.merge(
+  FaultyDisk.layer,
+  Layer.succeed(References.MinimumLogLevel, "None")
+)
