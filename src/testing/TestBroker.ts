@@ -3,11 +3,11 @@
  * `ProtocolClient`, or publish and consume in process.
  */
 import { Effect, Layer } from "effect"
-import { Broker } from "../services/broker/Broker.ts"
-import { Clients } from "../services/broker/Clients.ts"
-import { Publisher } from "../services/broker/Publisher.ts"
 import { ListenAddresses } from "../services/core/ListenAddresses.ts"
 import { onEventLoop, Turns, unlimited } from "../services/core/Turns.ts"
+import { Broker } from "../services/nsqd/broker/Broker.ts"
+import { Clients } from "../services/nsqd/broker/Clients.ts"
+import { Publisher } from "../services/nsqd/broker/Publisher.ts"
 import { NsqdOptions } from "../services/nsqd/options/NsqdOptions.ts"
 import { Storage } from "../services/nsqd/storage/Storage.ts"
 import { TcpServer } from "../services/transport/TcpServer.ts"

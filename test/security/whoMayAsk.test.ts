@@ -16,9 +16,9 @@ import { Watches } from "../../src/services/lookup/Watches.ts"
 import { Nsqadmin } from "../../src/services/Nsqadmin.ts"
 import { Storage } from "../../src/services/nsqd/storage/Storage.ts"
 import * as LookupdOptions from "../../src/services/options/LookupdOptions.ts"
-import { quiet } from "../services/broker/testing.ts"
 import * as Api from "../services/http/api.ts"
 import { fakeServer } from "../services/http/fakeServer.ts"
+import { quiet } from "../services/nsqd/broker/testing.ts"
 
 /** What a route does, by which it follows who may use it. */
 type Kind =

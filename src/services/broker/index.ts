@@ -3,7 +3,7 @@
  */
 
 /** The registry of topics and channels. */
-export { Broker, type Membership, nsqVersion } from "./Broker.ts"
+export { Broker, type Membership, nsqVersion } from "../nsqd/broker/Broker.ts"
 export {
   ChannelNotFound,
   LimitReached,
@@ -11,18 +11,18 @@ export {
   PublishError,
   SubscribeError,
   TopicNotFound
-} from "./BrokerError.ts"
-export { type AnswerResult, Channel } from "./Channel.ts"
-export { type Client, Clients, type ClientStats } from "./Clients.ts"
+} from "../nsqd/broker/BrokerError.ts"
+export { type AnswerResult, Channel } from "../nsqd/broker/Channel.ts"
+export { type Client, Clients, type ClientStats } from "../nsqd/broker/Clients.ts"
 /** Who says what clients may do over TCP; unless one is provided, everything. */
 export { AuthFailed, Authorizer, type Credentials } from "../nsqd/auth/Authorizer.ts"
 export type { Grant } from "../nsqd/auth/Grant.ts"
 /** Publishing and consuming without a connection. */
-export { consume, type ConsumeOptions, type Delivery, publish } from "./InProcess.ts"
+export { consume, type ConsumeOptions, type Delivery, publish } from "../nsqd/broker/InProcess.ts"
 /** Where every publish passes; the place for checks of one's own. */
-export { Publisher } from "./Publisher.ts"
-export { type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
-export { Topic } from "./Topic.ts"
+export { Publisher } from "../nsqd/broker/Publisher.ts"
+export { type Consumer, Subscription, type SubscriptionOptions } from "../nsqd/broker/Subscription.ts"
+export { Topic } from "../nsqd/broker/Topic.ts"
 /** All options with NSQ's defaults; `Options.layer({ ... })` changes some. */
 export * as Options from "../nsqd/options/NsqdOptions.ts"
 /** Where messages and metadata are kept when memory is not enough. */

@@ -2,7 +2,7 @@
  * `/channel/*`: create, delete, empty, pause and unpause channels. None of them creates a topic.
  */
 import { Effect } from "effect"
-import { Broker } from "../broker/Broker.ts"
+import { Broker } from "../nsqd/broker/Broker.ts"
 import * as BrokerArguments from "./BrokerArguments.ts"
 import { empty, fail, HttpFailure, type HttpResponse, internalError } from "./HttpResponse.ts"
 import { type HttpRequest, type Route, route } from "./Router.ts"

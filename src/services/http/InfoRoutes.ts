@@ -2,12 +2,12 @@
  * `/ping`, `/ready` and `/info`: whether the daemon is well, whether it should be given work, and what it is.
  */
 import { Effect } from "effect"
-import { Broker } from "../broker/Broker.ts"
 import * as GoDuration from "../core/GoDuration.ts"
 import { Lifecycle } from "../core/Lifecycle.ts"
 import { ListenAddresses } from "../core/ListenAddresses.ts"
 import * as NodeId from "../core/NodeId.ts"
 import { version } from "../core/Version.ts"
+import { Broker } from "../nsqd/broker/Broker.ts"
 import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import { Storage } from "../nsqd/storage/Storage.ts"
 import * as HttpResponse from "./HttpResponse.ts"

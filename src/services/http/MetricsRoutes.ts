@@ -2,10 +2,10 @@
  * `/metrics`: the daemon's metrics for Prometheus, together with those that the program around it keeps with Effect.
  */
 import { Effect, Metric, type Scope } from "effect"
-import { Broker } from "../broker/Broker.ts"
-import { Clients } from "../broker/Clients.ts"
 import { finish, Turns } from "../core/Turns.ts"
 import * as NsqdMetrics from "../metrics/NsqdMetrics.ts"
+import { Broker } from "../nsqd/broker/Broker.ts"
+import { Clients } from "../nsqd/broker/Clients.ts"
 import { Storage } from "../nsqd/storage/Storage.ts"
 import * as Arguments from "./Arguments.ts"
 import { ProcessMemory } from "./ProcessMemory.ts"

@@ -3,13 +3,13 @@
  * callback (`Publish`), everything else by a fiber per request (`Router` and the routes).
  */
 import { Context, Effect, FiberSet, Layer, type Scope } from "effect"
-import type { Broker } from "../broker/Broker.ts"
-import type { Clients } from "../broker/Clients.ts"
-import type { Publisher } from "../broker/Publisher.ts"
 import type { Lifecycle } from "../core/Lifecycle.ts"
 import { ListenAddresses } from "../core/ListenAddresses.ts"
 import { ServerTls } from "../net/ServerTls.ts"
 import { type Listener, ListenError, splitAddress } from "../net/Transport.ts"
+import type { Broker } from "../nsqd/broker/Broker.ts"
+import type { Clients } from "../nsqd/broker/Clients.ts"
+import type { Publisher } from "../nsqd/broker/Publisher.ts"
 import { isPlainHttpRefused, NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import type { RuntimeOptions } from "../nsqd/options/RuntimeOptions.ts"
 import type { Storage } from "../nsqd/storage/Storage.ts"

@@ -5,14 +5,14 @@
  * The broker is read topic by topic while the document is written, because a large installation takes long to describe. All
  * figures of a topic, with its channels and their clients, are of one moment; those of different topics need not be.
  */
-import type { Broker } from "../broker/Broker.ts"
-import type { Channel } from "../broker/Channel.ts"
-import type { Client, Clients, ClientStats } from "../broker/Clients.ts"
-import { ProcessingLatency } from "../broker/ProcessingLatency.ts"
-import type { Topic } from "../broker/Topic.ts"
 import * as ByName from "../core/ByName.ts"
 import { version } from "../core/Version.ts"
-import type { LatencySummary } from "../metrics/LatencyQuantiles.ts"
+import type { Broker } from "../nsqd/broker/Broker.ts"
+import type { Channel } from "../nsqd/broker/Channel.ts"
+import type { Client, Clients, ClientStats } from "../nsqd/broker/Clients.ts"
+import type { LatencySummary } from "../nsqd/broker/LatencyQuantiles.ts"
+import { ProcessingLatency } from "../nsqd/broker/ProcessingLatency.ts"
+import type { Topic } from "../nsqd/broker/Topic.ts"
 import { encodeJson } from "./HttpResponse.ts"
 import type { MemoryStats } from "./ProcessMemory.ts"
 

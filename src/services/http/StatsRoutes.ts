@@ -2,9 +2,9 @@
  * `/stats`: what is in the daemon, as JSON or for people.
  */
 import { Clock, Duration, Effect, type Scope } from "effect"
-import { Broker } from "../broker/Broker.ts"
-import { Clients } from "../broker/Clients.ts"
 import { finish, Turns } from "../core/Turns.ts"
+import { Broker } from "../nsqd/broker/Broker.ts"
+import { Clients } from "../nsqd/broker/Clients.ts"
 import { Storage } from "../nsqd/storage/Storage.ts"
 import * as Arguments from "./Arguments.ts"
 import * as HttpResponse from "./HttpResponse.ts"

@@ -4,7 +4,7 @@
 import { Duration } from "effect"
 import * as GoDuration from "../core/GoDuration.ts"
 import { banner } from "../core/Version.ts"
-import type { LatencySummary } from "../metrics/LatencyQuantiles.ts"
+import type { LatencySummary } from "../nsqd/broker/LatencyQuantiles.ts"
 import type { ChannelJson, ClientJson, Stats, TopicJson } from "./StatsJson.ts"
 
 /** The moment at which the statistics are looked at. */

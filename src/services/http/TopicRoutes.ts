@@ -2,7 +2,7 @@
  * `/topic/*`: create, delete, empty, pause and unpause topics.
  */
 import { Effect } from "effect"
-import { Broker } from "../broker/Broker.ts"
+import { Broker } from "../nsqd/broker/Broker.ts"
 import * as Arguments from "./Arguments.ts"
 import * as BrokerArguments from "./BrokerArguments.ts"
 import { empty, fail, HttpFailure, type HttpResponse, internalError } from "./HttpResponse.ts"

@@ -5,9 +5,9 @@
 import { Context, Deferred, Effect, Layer, Schema } from "effect"
 import { type ChannelName, isChannelName, isEphemeral, type TopicName } from "../../protocol/client/Names.ts"
 import { isReachable, type LookupdIdentity } from "../../protocol/lookup/LookupIdentity.ts"
-import { ChannelDirectory } from "../broker/ChannelDirectory.ts"
 import { HttpGet } from "../http/HttpGet.ts"
 import { joinAddress } from "../net/Transport.ts"
+import { ChannelDirectory } from "../nsqd/broker/ChannelDirectory.ts"
 import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 
 const maxAnswerBytes = 1024 * 1024

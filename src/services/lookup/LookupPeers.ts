@@ -11,13 +11,13 @@ import {
   type LookupdIdentity,
   type ProducerIdentity
 } from "../../protocol/lookup/LookupIdentity.ts"
-import { Broker } from "../broker/Broker.ts"
-import type { Topic } from "../broker/Topic.ts"
-import type { TopologyEvent } from "../broker/Topology.ts"
 import * as NodeId from "../core/NodeId.ts"
 import * as Time from "../core/Time.ts"
 import { version } from "../core/Version.ts"
 import { Transport } from "../net/Transport.ts"
+import { Broker } from "../nsqd/broker/Broker.ts"
+import type { Topic } from "../nsqd/broker/Topic.ts"
+import type { TopologyEvent } from "../nsqd/broker/Topology.ts"
 import type { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import { RuntimeOptions } from "../nsqd/options/RuntimeOptions.ts"
 import { KnownLookupds } from "./KnownLookupds.ts"

@@ -3,13 +3,13 @@
  * the datagrams spread over the interval. What cannot be sent is lost, as statsd takes it, and logged.
  */
 import { Deferred, Duration, Effect, Fiber, identity, Layer } from "effect"
-import { Broker } from "../broker/Broker.ts"
-import { Clients } from "../broker/Clients.ts"
 import * as Time from "../core/Time.ts"
 import { finish, Turns } from "../core/Turns.ts"
 import { ProcessMemory } from "../http/ProcessMemory.ts"
 import * as StatsJson from "../http/StatsJson.ts"
 import { Datagrams } from "../net/Datagrams.ts"
+import { Broker } from "../nsqd/broker/Broker.ts"
+import { Clients } from "../nsqd/broker/Clients.ts"
 import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import { RuntimeOptions } from "../nsqd/options/RuntimeOptions.ts"
 import * as StatsdLines from "./StatsdLines.ts"

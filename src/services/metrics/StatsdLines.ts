@@ -5,7 +5,7 @@
 import { isEphemeral } from "../../protocol/client/Names.ts"
 import type { MemoryStats } from "../http/ProcessMemory.ts"
 import type { ChannelJson, TopicJson } from "../http/StatsJson.ts"
-import type { LatencySummary } from "./LatencyQuantiles.ts"
+import type { LatencySummary } from "../nsqd/broker/LatencyQuantiles.ts"
 
 /** The numbers of one moment. */
 export interface Snapshot {

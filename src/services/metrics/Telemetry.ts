@@ -6,9 +6,9 @@
  */
 import { Cause, Effect, Layer } from "effect"
 import process from "node:process"
-import type { Broker } from "../broker/Broker.ts"
-import type { Clients } from "../broker/Clients.ts"
 import type { ProcessMemory } from "../http/ProcessMemory.ts"
+import type { Broker } from "../nsqd/broker/Broker.ts"
+import type { Clients } from "../nsqd/broker/Clients.ts"
 import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import type { Storage } from "../nsqd/storage/Storage.ts"
 import type { TelemetryError } from "./TelemetrySettings.ts"

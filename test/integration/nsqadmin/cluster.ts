@@ -6,7 +6,7 @@ import { Nsqd } from "../../../src/services/Nsqd.ts"
 import type { NsqdOptions } from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { Nsqlookupd } from "../../../src/services/Nsqlookupd.ts"
 import type { NsqadminOptions } from "../../../src/services/options/NsqadminOptions.ts"
-import { quiet } from "../../services/broker/testing.ts"
+import { quiet } from "../../services/nsqd/broker/testing.ts"
 
 const anyPort = "127.0.0.1:0"
 const here = "127.0.0.1"

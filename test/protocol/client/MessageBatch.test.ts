@@ -5,7 +5,7 @@ import { GuidGenerator } from "../../../src/protocol/client/Guid.ts"
 import { decodeMessage } from "../../../src/protocol/client/Message.ts"
 import { frameAttempts, MessageBatch, raiseAttempts } from "../../../src/protocol/client/MessageBatch.ts"
 import { walkRecords } from "../../../src/protocol/storage/DiskQueueFormat.ts"
-import { joinBodies } from "../../../src/services/broker/Publisher.ts"
+import { joinBodies } from "../../../src/services/nsqd/broker/Publisher.ts"
 
 const now = 1_790_000_000_123_456_789n
 const Bodies = Schema.NonEmptyArray(Schema.Uint8Array)

@@ -6,7 +6,7 @@ import { Command, encodeCommand } from "../../../src/protocol/client/Command.ts"
 import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../../src/protocol/client/CommandDecoder.ts"
 import type { Decoded } from "../../../src/protocol/client/Decoded.ts"
 import { formatMessageKey } from "../../../src/protocol/client/Message.ts"
-import { bodiesOf } from "../../../src/services/broker/Publisher.ts"
+import { bodiesOf } from "../../../src/services/nsqd/broker/Publisher.ts"
 
 export const limits: DecoderLimits = {
   maxMsgSize: 1024 * 1024,

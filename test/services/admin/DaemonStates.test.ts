@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import type { Node } from "../../../src/protocol/http/admin/AdminNodes.ts"
 import * as DaemonStates from "../../../src/services/admin/DaemonStates.ts"
 import { DaemonError } from "../../../src/services/http/DaemonHttp.ts"
-import { nothingMore } from "../broker/testing.ts"
+import { nothingMore } from "../nsqd/broker/testing.ts"
 import { fakeCluster, latest, nodeNamed, passSamples, samplerLayer } from "./cluster.ts"
 
 const minute = 60_000

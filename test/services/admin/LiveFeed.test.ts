@@ -4,7 +4,7 @@ import type { LiveSample } from "../../../src/protocol/http/admin/AdminLive.ts"
 import { History } from "../../../src/services/admin/History.ts"
 import { LiveFeed } from "../../../src/services/admin/LiveFeed.ts"
 import * as NsqadminOptions from "../../../src/services/options/NsqadminOptions.ts"
-import { nothingMore } from "../broker/testing.ts"
+import { nothingMore } from "../nsqd/broker/testing.ts"
 import { type FakeCluster, fakeCluster, passSamples, samplerLayer } from "./cluster.ts"
 
 const layer = (state: FakeCluster) =>

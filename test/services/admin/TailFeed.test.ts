@@ -6,7 +6,7 @@ import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
 import { TailFeed } from "../../../src/services/admin/TailFeed.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
-import { quiet } from "../broker/testing.ts"
+import { quiet } from "../nsqd/broker/testing.ts"
 import { clusterOf, startNsqd } from "./nsqds.ts"
 
 const layer = (...nsqds: ReadonlyArray<string>) =>

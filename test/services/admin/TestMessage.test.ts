@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
 import { TestMessage } from "../../../src/services/admin/TestMessage.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
-import { quiet } from "../broker/testing.ts"
+import { quiet } from "../nsqd/broker/testing.ts"
 import { clusterOf, startNsqd } from "./nsqds.ts"
 
 const layer = (...nsqds: ReadonlyArray<string>) =>

@@ -8,7 +8,7 @@ import { Cluster, nodeAddress } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
 import * as Gathered from "../../../src/services/cluster/Gathered.ts"
 import { DaemonError } from "../../../src/services/http/DaemonHttp.ts"
-import { nothingMore, quiet } from "../broker/testing.ts"
+import { nothingMore, quiet } from "../nsqd/broker/testing.ts"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 type ChannelState = Mutable<Omit<SampledChannel, "channel_name">>

@@ -16,7 +16,7 @@ import { TailFeed } from "../../../src/services/admin/TailFeed.ts"
 import { TestMessage } from "../../../src/services/admin/TestMessage.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
-import { quiet } from "../broker/testing.ts"
+import { quiet } from "../nsqd/broker/testing.ts"
 import { clusterOf, daemonHttp, startNsqd } from "./nsqds.ts"
 
 const anybody = AdminAccess.of({ isAdmin: () => true, check: Effect.void })

@@ -7,7 +7,7 @@ import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import { Nsqd } from "../../../src/services/Nsqd.ts"
 import type { NsqdOptions } from "../../../src/services/nsqd/options/NsqdOptions.ts"
-import { quiet } from "../broker/testing.ts"
+import { quiet } from "../nsqd/broker/testing.ts"
 
 const anyPort = "127.0.0.1:0"
 

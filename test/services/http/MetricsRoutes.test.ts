@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { Broker } from "../../../src/services/broker/Broker.ts"
 import { consume } from "../../../src/services/broker/index.ts"
+import { Broker } from "../../../src/services/nsqd/broker/Broker.ts"
 import { type Api, outcome, serve } from "./api.ts"
 
 const sampleLine = /^[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? (\d+(\.\d+)?([eE][+-]?\d+)?)$/

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ClientState, type ClientStats } from "../../../src/services/broker/Clients.ts"
+import { ClientState, type ClientStats } from "../../../src/services/nsqd/broker/Clients.ts"
 import { type Api, outcome, refusal, serve } from "./api.ts"
 
 const post = ({ request }: Api, path: string) => Effect.map(request("POST", path, ""), outcome)

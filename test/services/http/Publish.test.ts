@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as Net from "node:net"
-import { PublishError } from "../../../src/services/broker/BrokerError.ts"
-import { bodiesOf, joinBodies, Publisher } from "../../../src/services/broker/Publisher.ts"
 import { Turns } from "../../../src/services/core/Turns.ts"
+import { PublishError } from "../../../src/services/nsqd/broker/BrokerError.ts"
+import { bodiesOf, joinBodies, Publisher } from "../../../src/services/nsqd/broker/Publisher.ts"
 import { outcome, refusal, requestTo, serve } from "./api.ts"
 
 /** A Publisher that keeps what it is given. */

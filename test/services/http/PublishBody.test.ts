@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { bodiesOf, joinBodies } from "../../../src/services/broker/Publisher.ts"
 import * as PublishBody from "../../../src/services/http/PublishBody.ts"
+import { bodiesOf, joinBodies } from "../../../src/services/nsqd/broker/Publisher.ts"
 
 const max = 1000
 

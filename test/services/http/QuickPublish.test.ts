@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Random } from "effect"
 import * as Net from "node:net"
-import { bodiesOf, Publisher } from "../../../src/services/broker/Publisher.ts"
+import { bodiesOf, Publisher } from "../../../src/services/nsqd/broker/Publisher.ts"
 import { serve } from "./api.ts"
 
 /** A Publisher that keeps what it is given. */

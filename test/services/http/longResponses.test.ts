@@ -6,8 +6,8 @@ import { Effect } from "effect"
 import * as Net from "node:net"
 import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { Turns } from "../../../src/services/core/Turns.ts"
-import { quiet } from "../broker/testing.ts"
 import { makeTurns } from "../core/turns.ts"
+import { quiet } from "../nsqd/broker/testing.ts"
 import { outcome, serve } from "./api.ts"
 
 const channels = ["c1", "c2", "c3"]

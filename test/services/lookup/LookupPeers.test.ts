@@ -5,7 +5,7 @@ import { encodeAnswer } from "../../../src/protocol/lookup/LookupAnswer.ts"
 import { HttpGetError } from "../../../src/services/http/HttpGet.ts"
 import type { Connection } from "../../../src/services/net/Transport.ts"
 import { MemoryTransport } from "../../../src/testing/index.ts"
-import { nothingMore, until } from "../broker/testing.ts"
+import { nothingMore, until } from "../nsqd/broker/testing.ts"
 import { channelsOf, lookupd, lookupdAddress, nsqd, producersOf } from "./cluster.ts"
 
 const network = Effect.provide(MemoryTransport.layer)

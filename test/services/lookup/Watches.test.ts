@@ -3,7 +3,7 @@ import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Registrations } from "../../../src/services/lookup/Registrations.ts"
 import { type Watch, Watches } from "../../../src/services/lookup/Watches.ts"
-import { nothingMore } from "../broker/testing.ts"
+import { nothingMore } from "../nsqd/broker/testing.ts"
 import { identity } from "./identity.ts"
 
 const watches = Effect.provide(Layer.provideMerge(Watches.layer, Registrations.layer))

@@ -1,7 +1,6 @@
 /** nsqlookupds and brokers as machines on one network in memory. */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
-import { Broker } from "../../../src/services/broker/Broker.ts"
 import { ListenAddresses } from "../../../src/services/core/ListenAddresses.ts"
 import { HttpGet, HttpGetError } from "../../../src/services/http/HttpGet.ts"
 import { KnownLookupds } from "../../../src/services/lookup/KnownLookupds.ts"
@@ -10,12 +9,13 @@ import { LookupTcp } from "../../../src/services/lookup/LookupTcp.ts"
 import type { RegistrationDatabase } from "../../../src/services/lookup/RegistrationDatabase.ts"
 import { Registrations } from "../../../src/services/lookup/Registrations.ts"
 import { Transport } from "../../../src/services/net/Transport.ts"
+import { Broker } from "../../../src/services/nsqd/broker/Broker.ts"
 import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { RuntimeOptions } from "../../../src/services/nsqd/options/RuntimeOptions.ts"
 import { Storage } from "../../../src/services/nsqd/storage/Storage.ts"
 import * as LookupdOptions from "../../../src/services/options/LookupdOptions.ts"
 import { MemoryTransport } from "../../../src/testing/index.ts"
-import { quiet } from "../broker/testing.ts"
+import { quiet } from "../nsqd/broker/testing.ts"
 
 const { MemoryNetwork } = MemoryTransport
 

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
-import { Broker } from "../../../src/services/broker/Broker.ts"
-import { Clients } from "../../../src/services/broker/Clients.ts"
 import { ProcessMemory } from "../../../src/services/http/ProcessMemory.ts"
 import * as NsqdMetrics from "../../../src/services/metrics/NsqdMetrics.ts"
+import { Broker } from "../../../src/services/nsqd/broker/Broker.ts"
+import { Clients } from "../../../src/services/nsqd/broker/Clients.ts"
 import { TestBroker } from "../../../src/testing/index.ts"
 
 describe("the metrics of a daemon", () => {

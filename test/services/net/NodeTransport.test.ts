@@ -17,7 +17,7 @@ import {
   Transport
 } from "../../../src/services/broker/index.ts"
 import { type Connection, readEach } from "../../../src/services/net/Transport.ts"
-import { quiet } from "../broker/testing.ts"
+import { quiet } from "../nsqd/broker/testing.ts"
 
 /** A listener whose connections are handed to the test; each lives until its fiber is told to end. */
 const listen = Effect.fnUntraced(function*(address: string) {

@@ -5,7 +5,16 @@ import type { Command } from "../../../src/protocol/client/Command.ts"
 import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { Clients } from "../../../src/services/broker/index.ts"
 import { FaultyStorage, MemoryTransport, ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
-import { brokerWith, channelOf, faultyBroker, nothingMore, numbers, quiet, topicOf, until } from "../broker/testing.ts"
+import {
+  brokerWith,
+  channelOf,
+  faultyBroker,
+  nothingMore,
+  numbers,
+  quiet,
+  topicOf,
+  until
+} from "../nsqd/broker/testing.ts"
 
 const { MemoryNetwork } = MemoryTransport
 const topic = TopicName.make("t")

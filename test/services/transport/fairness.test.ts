@@ -6,13 +6,13 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { encodeCommand } from "../../../src/protocol/client/Command.ts"
 import { TopicName } from "../../../src/protocol/client/Names.ts"
-import { Clients } from "../../../src/services/broker/Clients.ts"
 import { Turns, unlimited } from "../../../src/services/core/Turns.ts"
 import * as SnappyConnection from "../../../src/services/net/SnappyConnection.ts"
+import { Clients } from "../../../src/services/nsqd/broker/Clients.ts"
 import { largeCommandBytes, maxLargeCommands } from "../../../src/services/transport/LargeCommands.ts"
 import { ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
-import { brokerWith, topicOf, until } from "../broker/testing.ts"
 import { makeTurns } from "../core/turns.ts"
+import { brokerWith, topicOf, until } from "../nsqd/broker/testing.ts"
 
 const topic = TopicName.make("t")
 

@@ -3,7 +3,7 @@ import { Arbitrary, Effect, Schema } from "effect"
 import { MessageBatch } from "../../../../src/protocol/client/MessageBatch.ts"
 import { MemoryBackend } from "../../../../src/services/nsqd/storage/MemoryBackend.ts"
 import type { StoredRun } from "../../../../src/services/nsqd/storage/Storage.ts"
-import { batches, bodiesIn } from "../../broker/messages.ts"
+import { batches, bodiesIn } from "../broker/messages.ts"
 
 const Step = Schema.TaggedUnion({
   Append: { count: Schema.Literals([1, 3, 10]) },

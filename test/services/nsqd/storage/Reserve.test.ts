@@ -9,7 +9,7 @@ import { Disk } from "../../../../src/services/nsqd/storage/Disk.ts"
 import * as DiskStorage from "../../../../src/services/nsqd/storage/DiskStorage.ts"
 import { Reserve, reserveBytes } from "../../../../src/services/nsqd/storage/Reserve.ts"
 import { FaultyDisk, TestBroker } from "../../../../src/testing/index.ts"
-import { channelOf, join, send, topicOf, until } from "../../broker/testing.ts"
+import { channelOf, join, send, topicOf, until } from "../broker/testing.ts"
 import { layer } from "./queues.ts"
 
 const kib = 1024

@@ -1,0 +1,392 @@
+/**
+ * The broker: the registry of topics, and what creates, finds, pauses and deletes them. It restores what the data directory
+ * holds at start and keeps the metadata file true. Messages do not pass through it: publishers and consumers hold on to the
+ * Topic and Channel they use.
+ */
+import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, PubSub, Random, Scope, Semaphore } from "effect"
+import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
+import { ExitStatus } from "../../core/ExitStatus.ts"
+import * as Time from "../../core/Time.ts"
+import { Turns } from "../../core/Turns.ts"
+import { Wakeup } from "../../core/Wakeup.ts"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { Storage, type StorageError } from "../storage/Storage.ts"
+import { Alarms } from "./Alarms.ts"
+import { retryStorage } from "./Backlog.ts"
+import { ChannelNotFound, type LimitReached, MetadataError, type SubscribeError, TopicNotFound } from "./BrokerError.ts"
+import type { Channel, Surroundings } from "./Channel.ts"
+import { ChannelDirectory } from "./ChannelDirectory.ts"
+import * as Limits from "./Limits.ts"
+import * as Locality from "./Locality.ts"
+import * as MetadataWriter from "./MetadataWriter.ts"
+import { type LatencyPlan, makePlan } from "./ProcessingLatency.ts"
+import { restore } from "./Restoring.ts"
+import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
+import { queuesAtOnce, Topic, type TopicSettings } from "./Topic.ts"
+import type { TopologyEvent } from "./Topology.ts"
+import * as UnusedTopics from "./UnusedTopics.ts"
+import { makePool } from "./Worker.ts"
+
+/** The version of NSQ whose behaviour this is, in every place where NSQ states its own. */
+export const nsqVersion = "1.3.0"
+
+/** A consumer's place on a channel, held until the Scope it was taken in closes. */
+export interface Membership {
+  readonly channel: Channel
+  readonly subscription: Subscription
+}
+
+export class Broker extends Context.Service<Broker, {
+  /** Unix seconds. */
+  readonly startTime: number
+  readonly topics: () => ReadonlyArray<Topic>
+  /** Topics and channels as they come and go. A subscriber must keep up: nothing of it is dropped. */
+  readonly topology: PubSub.PubSub<TopologyEvent>
+  /** From now on every channel keeps a histogram of how long its messages take, if none did before. */
+  readonly keepLatencyHistograms: () => void
+  readonly findTopic: (name: string) => Topic | undefined
+  /** The topic, created when it does not exist; it has the channels that the `ChannelDirectory` names when this completes. */
+  readonly topic: (name: TopicName) => Effect.Effect<Topic, LimitReached | StorageError>
+  readonly deleteTopic: (name: string) => Effect.Effect<void, TopicNotFound | StorageError>
+  /** The channel, created with its topic where they do not exist. */
+  readonly channel: (topic: TopicName, name: ChannelName) => Effect.Effect<Channel, LimitReached | StorageError>
+  readonly deleteChannel: (
+    topic: string,
+    name: string
+  ) => Effect.Effect<void, TopicNotFound | ChannelNotFound | StorageError>
+  /** Pauses or resumes a topic at once; written to the metadata file before this completes. */
+  readonly pauseTopic: (topic: Topic, paused: boolean) => Effect.Effect<void, StorageError>
+  readonly pauseChannel: (channel: Channel, paused: boolean) => Effect.Effect<void, StorageError>
+  /** Puts a consumer on a channel, ready for nothing yet. When the Scope closes it leaves. */
+  readonly subscribe: (
+    topic: TopicName,
+    channel: ChannelName,
+    consumer: Consumer,
+    options: SubscriptionOptions
+  ) => Effect.Effect<Membership, SubscribeError | LimitReached | StorageError, Scope.Scope>
+}>()("effect-nsq/broker/Broker") {
+  /** A broker on the `Storage` of the environment, restored from its metadata. */
+  static readonly layer: Layer.Layer<Broker, MetadataError, Storage> = Layer.effect(
+    Broker,
+    Effect.suspend(() => make)
+  )
+}
+
+interface OpenTopic {
+  readonly topic: Topic
+  readonly scope: Scope.Closeable
+}
+
+/** From this number of topics on, nsqd.dat follows changes more slowly: 50 ms for each thousand. */
+const manyTopics = 1000
+
+const settingsOf = (options: NsqdOptions, latency: LatencyPlan): TopicSettings => ({
+  latency,
+  nodeId: options.nodeId,
+  memQueueSize: options.memQueueSize,
+  maxMsgTimeout: Duration.toMillis(options.maxMsgTimeout),
+  maxChannelConsumers: options.maxChannelConsumers,
+  requeueOnDisconnect: options.requeueOnDisconnect,
+  topologyAware: Locality.isAware(options)
+})
+
+const make = Effect.gen(function*() {
+  const storage = yield* Storage
+  const time = yield* Time.make
+  const options = yield* NsqdOptions
+  const latency = yield* makePlan(options, time)
+  const settings = settingsOf(options, latency)
+  const turns = yield* Turns
+  const surroundings: Surroundings = {
+    time,
+    turns,
+    random: yield* Random.Random,
+    alarms: new Alarms(time, turns),
+    workers: yield* makePool
+  }
+  const limits = Limits.make(options)
+  const directory = yield* ChannelDirectory
+  const scope = yield* Effect.scope
+  const topology = yield* PubSub.unbounded<TopologyEvent>()
+  const startTime = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+  const open = new Map<string, OpenTopic>()
+  /** One change of the registry at a time: nobody opens what another is deleting. */
+  const registry = yield* Semaphore.make(1)
+  const changed = new Wakeup()
+  let restored = false
+
+  // ---- metadata
+
+  const topics = (): ReadonlyArray<Topic> => Array.from(open.values(), ({ topic }) => topic)
+
+  const persist = MetadataWriter.make(storage.saveMetadata(() => MetadataWriter.metadataOf(topics(), nsqVersion)))
+
+  const noteChange = (name: string): void => {
+    if (restored && !isEphemeral(name)) changed.call()
+  }
+
+  const persistChanges = Effect.gen(function*() {
+    while (true) {
+      yield* changed.wait
+      yield* Effect.retry(persist, retryStorage)
+      // The journal knows what is created meanwhile: a long nsqd.dat is not written anew for each topic.
+      if (open.size >= manyTopics) yield* Effect.sleep(open.size / 20)
+    }
+  })
+
+  /** Creates what is known after the end of the process, unless it is ephemeral or known already. */
+  const create = <A, R>(
+    names: readonly [TopicName, ...ReadonlyArray<ChannelName>],
+    register: Effect.Effect<A, StorageError, R>
+  ): Effect.Effect<A, StorageError, R> => {
+    if (!restored || names.some(isEphemeral)) return register
+    return Effect.ensuring(storage.recordCreation(names.join(":"), register), Effect.sync(() => changed.call()))
+  }
+
+  // ---- topics and channels
+
+  const announce = (event: TopologyEvent): void => void PubSub.publishUnsafe(topology, event)
+
+  /** What lives as long as a topic or a channel keeps nothing of the request that created it, such as its span. */
+  const own = yield* Effect.context<never>()
+  const owned = <A, E>(effect: Effect.Effect<A, E>) => Effect.updateContext(effect, (_: Context.Context<never>) => own)
+
+  const openTopic = Effect.fn("Broker.openTopic")(function*(name: TopicName) {
+    const scope = yield* Scope.make()
+    const topic = yield* create(
+      [name],
+      owned(
+        Topic.make(name, settings, surroundings).pipe(
+          Effect.provideService(Storage, storage),
+          Scope.provide(scope),
+          Effect.onError(() => Scope.close(scope, Exit.void)),
+          Effect.tap((topic) => Effect.sync(() => open.set(name, { topic, scope })))
+        )
+      )
+    )
+    yield* Effect.logInfo(`TOPIC(${name}): created`)
+    announce({ _tag: "TopicCreated", topic: name })
+    return topic
+  })
+
+  const openChannel = Effect.fn("Broker.openChannel")(function*(topic: Topic, name: ChannelName) {
+    const existing = topic.channel(name)
+    if (existing !== undefined) return existing
+    const channel = yield* create([topic.name, name], owned(topic.openChannel(name)))
+    yield* Effect.logInfo(`TOPIC(${topic.name}): new channel(${name})`)
+    announce({ _tag: "ChannelCreated", topic: topic.name, channel: name })
+    return channel
+  })
+
+  /** Opens a channel that somebody asks for, if it may be created. */
+  const findOrOpenChannel = (topic: Topic, name: ChannelName) =>
+    Effect.suspend(() =>
+      topic.channel(name) === undefined
+        ? Effect.andThen(limits.oneMoreChannel(topic), openChannel(topic, name))
+        : openChannel(topic, name)
+    )
+
+  const closeTopic = Effect.fnUntraced(function*({ scope, topic }: OpenTopic) {
+    yield* Effect.logInfo(`TOPIC(${topic.name}): deleting`)
+    open.delete(topic.name)
+    for (const { name } of topic.channels) announce({ _tag: "ChannelDeleted", topic: topic.name, channel: name })
+    announce({ _tag: "TopicDeleted", topic: topic.name })
+    yield* Effect.ensuring(topic.delete, Scope.close(scope, Exit.void))
+    noteChange(topic.name)
+  })
+
+  /** An ephemeral topic goes with its last channel. */
+  const closeChannel = Effect.fnUntraced(function*(opened: OpenTopic, name: ChannelName) {
+    const { topic } = opened
+    yield* Effect.logInfo(`TOPIC(${topic.name}): deleting channel ${name}`)
+    announce({ _tag: "ChannelDeleted", topic: topic.name, channel: name })
+    yield* topic.deleteChannel(name)
+    noteChange(topic.ephemeral ? topic.name : name)
+    if (topic.ephemeral && topic.channels.length === 0) yield* closeTopic(opened)
+  })
+
+  const alone = <A, E>(effect: Effect.Effect<A, E>) => registry.withPermit(Effect.uninterruptible(effect))
+
+  /** Gives a new topic the channels that it has elsewhere. Messages that come meanwhile wait in the topic. */
+  const introduce = Effect.fnUntraced(function*(topic: Topic, asked: Effect.Effect<ReadonlyArray<ChannelName>>) {
+    for (const name of yield* asked) {
+      yield* alone(
+        Effect.suspend(() =>
+          open.get(topic.name)?.topic === topic ? Effect.asVoid(findOrOpenChannel(topic, name)) : Effect.void
+        )
+      ).pipe(
+        // The limit itself is in the log.
+        Effect.catchTag("LimitReached", () => Effect.void),
+        Effect.catch((error) => Effect.logError(`TOPIC(${topic.name}): failed to create ${name} - ${error.message}`))
+      )
+    }
+    topic.start()
+  })
+
+  /** The topic, and what completes once it hands out messages. Not interrupted with who asked for it: others wait for it too. */
+  const findOrOpen = Effect.fnUntraced(function*(name: TopicName) {
+    const existing = open.get(name)
+    if (existing !== undefined) return { topic: existing.topic, introduced: Effect.void }
+    yield* limits.oneMoreTopic(open.size)
+    const topic = yield* openTopic(name)
+    const asked = directory.channelsOf(name)
+    if (asked === undefined) {
+      topic.start()
+      return { topic, introduced: Effect.void }
+    }
+    return { topic, introduced: Effect.asVoid(Fiber.await(yield* Effect.forkIn(introduce(topic, asked), scope))) }
+  })
+
+  const topic = (name: TopicName) =>
+    Effect.suspend(() => {
+      const existing = open.get(name)
+      return existing === undefined
+        ? Effect.flatMap(alone(findOrOpen(name)), ({ introduced, topic }) => Effect.as(introduced, topic))
+        : Effect.succeed(existing.topic)
+    })
+
+  /** Synchronous where the channel exists, so that nobody deletes it before the caller has it. */
+  const channel = (
+    topicName: TopicName,
+    name: ChannelName
+  ): Effect.Effect<Channel, LimitReached | StorageError> =>
+    Effect.suspend(() => {
+      const existing = open.get(topicName)?.topic.channel(name)
+      if (existing !== undefined) return Effect.succeed(existing)
+      const created = Effect.flatMap(
+        findOrOpen(topicName),
+        ({ introduced, topic }) => Effect.as(findOrOpenChannel(topic, name), introduced)
+      )
+      return Effect.andThen(Effect.flatten(alone(created)), channel(topicName, name))
+    })
+
+  /** What is deleted must not come back: that is answered once nsqd.dat says so. */
+  const deleteTopic = Effect.fn("Broker.deleteTopic")(function*(name: string) {
+    yield* alone(Effect.suspend((): Effect.Effect<void, TopicNotFound | StorageError> => {
+      const opened = open.get(name)
+      return opened === undefined ? Effect.fail(new TopicNotFound({ topic: name })) : closeTopic(opened)
+    }))
+    if (!isEphemeral(name)) yield* persist
+  })
+
+  const deleteChannel = Effect.fn("Broker.deleteChannel")(function*(topicName: string, name: string) {
+    yield* alone(Effect.suspend((): Effect.Effect<void, TopicNotFound | ChannelNotFound | StorageError> => {
+      const opened = open.get(topicName)
+      if (opened === undefined) return Effect.fail(new TopicNotFound({ topic: topicName }))
+      const found = opened.topic.channel(name)
+      return found === undefined
+        ? Effect.fail(new ChannelNotFound({ topic: topicName, channel: name }))
+        : closeChannel(opened, found.name)
+    }))
+    if (!isEphemeral(topicName) && !isEphemeral(name)) yield* persist
+  })
+
+  /** The topic is out of the registry at once, so that whoever publishes now gets a new one. */
+  const deleteUnused = (topic: Topic, isStillUnused: () => boolean): Effect.Effect<void> =>
+    alone(Effect.suspend(() => {
+      const opened = open.get(topic.name)
+      if (opened?.topic !== topic || !isStillUnused()) return Effect.void
+      open.delete(topic.name)
+      topic.exiting = true
+      return closeTopic(opened)
+    })).pipe(Effect.catch((error) => Effect.logError(`TOPIC(${topic.name}): failed to delete - ${error.message}`)))
+
+  const pauseTopic = Effect.fn("Broker.pauseTopic")(function*(topic: Topic, paused: boolean) {
+    if (paused) topic.pause()
+    else topic.unpause()
+    yield* persist
+  })
+
+  const pauseChannel = Effect.fn("Broker.pauseChannel")(function*(channel: Channel, paused: boolean) {
+    if (paused) channel.pause()
+    else channel.unpause()
+    yield* persist
+  })
+
+  // ---- consumers
+
+  /** An ephemeral channel goes with its last consumer. */
+  const leave = ({ channel, subscription }: Membership): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      channel.unsubscribe(subscription)
+      if (!channel.ephemeral || channel.exiting || channel.subscriptions.length > 0) return Effect.void
+      return alone(Effect.suspend(() => {
+        const opened = open.get(channel.topic)
+        const abandoned = opened?.topic.channel(channel.name) === channel && channel.subscriptions.length === 0
+        return opened !== undefined && abandoned ? closeChannel(opened, channel.name) : Effect.void
+      })).pipe(
+        Effect.catch((error) => Effect.logError(`CHANNEL(${channel.name}): failed to delete - ${error.message}`))
+      )
+    })
+
+  const subscribe = (
+    topicName: TopicName,
+    channelName: ChannelName,
+    consumer: Consumer,
+    options: SubscriptionOptions
+  ) =>
+    Effect.acquireRelease(
+      Effect.flatMap(channel(topicName, channelName), (found) =>
+        // Nothing can come between finding the channel and joining it, so that NSQ's retry against a channel being
+        // deleted is not needed.
+        Effect.map(Effect.fromResult(found.subscribe(consumer, options)), (subscription): Membership => ({
+          channel: found,
+          subscription
+        }))),
+      leave
+    ).pipe(Effect.withSpan("Broker.subscribe", { attributes: { topic: topicName, channel: channelName } }))
+
+  // ---- life
+
+  /**
+   * A data directory that cannot be written to is found out before anything is promised. A full disk is not a reason to
+   * end: consumers can read what it has, which makes room, and nsqd.dat is written as soon as there is some.
+   */
+  const persistFirst = Effect.catch(persist, (error) => {
+    if (!error.isFull) return Effect.fail(new MetadataError({ action: "persist", reason: error.message }))
+    changed.call()
+    return Effect.void
+  })
+
+  const stop = Effect.gen(function*() {
+    yield* storage.prepareStop
+    // What could not be read must not be overwritten.
+    if (restored) {
+      yield* Effect.logInfo("NSQ: persisting topic/channel metadata")
+      yield* Effect.catch(persist, () =>
+        Effect.map(ExitStatus, (status) => {
+          status.failed = true
+        }))
+    }
+    yield* Effect.logInfo("NSQ: closing topics")
+    // Those that wait for their turn take nothing more.
+    for (const { topic } of open.values()) topic.exiting = true
+    yield* Effect.forEach(Array.from(open.values()), ({ scope }) => Scope.close(scope, Exit.void), {
+      concurrency: queuesAtOnce,
+      discard: true
+    })
+  })
+
+  yield* Effect.forkScoped(surroundings.alarms.run)
+  yield* Effect.addFinalizer(() => alone(stop))
+  yield* restore(storage, { openTopic, openChannel })
+  yield* persistFirst
+  restored = true
+  yield* Effect.forkScoped(persistChanges)
+  yield* Effect.forkScoped(UnusedTopics.run(options, time, { topics, deleteUnused }))
+
+  return Broker.of({
+    startTime,
+    topology,
+    topics,
+    keepLatencyHistograms: () => void (latency.histograms = true),
+    findTopic: (name) => open.get(name)?.topic,
+    topic,
+    deleteTopic,
+    channel,
+    deleteChannel,
+    pauseTopic,
+    pauseChannel,
+    subscribe
+  })
+})

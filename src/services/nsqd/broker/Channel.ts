@@ -1,0 +1,344 @@
+/**
+ * A channel: one copy of a topic's messages, shared among its consumers. It owns what waits (its Backlog), what is in
+ * flight, and what is deferred. A worker gives messages to consumers that are ready, fetching from disk when memory has
+ * none; the broker's `Alarms` call when a message times out or becomes due. A channel without work has no fiber.
+ *
+ * Consumers and the topic call its synchronous methods, which change state and call the worker when there is work. What
+ * concerns any number of messages happens in slices, so that nobody else has to wait for it.
+ */
+import { Effect, type Random, Result } from "effect"
+import type { MessageKey } from "../../../protocol/client/Message.ts"
+import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
+import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
+import type { Time } from "../../core/Time.ts"
+import type { Turns } from "../../core/Turns.ts"
+import type { BackendQueue, StorageError } from "../storage/Storage.ts"
+import type { Alarms } from "./Alarms.ts"
+import { Backlog, type NotStored } from "./Backlog.ts"
+import { SubscribeError } from "./BrokerError.ts"
+import { Distribution } from "./Distribution.ts"
+import { wholeBatch } from "./MemoryQueue.ts"
+import { Outstanding } from "./Outstanding.ts"
+import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
+import { type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
+import { Worker, type WorkerPool } from "./Worker.ts"
+
+/** What a channel needs to know of its broker. Sizes in messages, times in ms. */
+export interface ChannelSettings {
+  readonly memQueueSize: number
+  readonly maxMsgTimeout: number
+  readonly maxChannelConsumers: number
+  readonly requeueOnDisconnect: boolean
+  /** Consumers that are near the broker are served before others. */
+  readonly topologyAware: boolean
+  readonly latency: LatencyPlan
+}
+
+/** What became of an answer to a message. */
+export type AnswerResult = "done" | "not in flight" | "not owner"
+
+/** What topics and channels get from their broker. */
+export interface Surroundings {
+  readonly time: Time
+  readonly random: (typeof Random.Random)["Service"]
+  readonly alarms: Alarms
+  readonly workers: WorkerPool
+  readonly turns: Turns
+}
+
+export class Channel {
+  readonly topic: TopicName
+  readonly name: ChannelName
+  readonly ephemeral: boolean
+  paused = false
+  exiting = false
+  messageCount = 0
+  requeueCount = 0
+  readonly latency: ProcessingLatency
+  private readonly settings: ChannelSettings
+  private readonly time: Time
+  private readonly turns: Turns
+  private readonly backlog: Backlog
+  private readonly distribution: Distribution
+  private readonly members: Array<Subscription> = []
+  private readonly outstanding: Outstanding
+  private readonly work: Worker
+
+  constructor(
+    topic: TopicName,
+    name: ChannelName,
+    backend: BackendQueue | undefined,
+    settings: ChannelSettings,
+    { alarms, random, time, turns, workers }: Surroundings
+  ) {
+    this.topic = topic
+    this.name = name
+    this.ephemeral = isEphemeral(name)
+    const label = `CHANNEL(${name})`
+    this.settings = settings
+    this.time = time
+    this.turns = turns
+    this.latency = new ProcessingLatency(settings.latency, time)
+    this.work = new Worker(workers, label, () => this.pass())
+    this.backlog = new Backlog(label, settings.memQueueSize, backend, this.work)
+    this.distribution = new Distribution(this.backlog, settings.topologyAware, random)
+    this.outstanding = new Outstanding(label, this.members, alarms, turns, {
+      room: () => this.room(),
+      enqueue: (batch) => this.enqueue(batch),
+      wake: () => this.wake()
+    })
+  }
+
+  // ---- what others may know
+
+  /** Messages waiting, in memory and on disk, without those in flight and deferred. */
+  get depth(): number {
+    return this.backlog.depth
+  }
+  /** Messages waiting on disk. */
+  get backendDepth(): number {
+    return this.backlog.backendDepth
+  }
+  get inFlightCount(): number {
+    return this.outstanding.inFlightCount
+  }
+  get deferredCount(): number {
+    return this.outstanding.deferredCount
+  }
+  get timeoutCount(): number {
+    return this.outstanding.timeoutCount
+  }
+  /** Messages delivered from memory, by the consumer's locality. */
+  get delivered(): { readonly zone: number; readonly region: number; readonly global: number } {
+    return this.distribution.delivered
+  }
+  get subscriptions(): ReadonlyArray<Subscription> {
+    return this.members
+  }
+
+  // ---- from the topic
+
+  /** Takes the first `count` messages of a batch into memory as far as there is room; returns how many it took. */
+  put(batch: MessageBatch, count: number): number {
+    this.messageCount += count
+    if (batch.deferMillis > 0) {
+      this.defer(batch, batch.deferMillis)
+      return 1
+    }
+    const taken = Math.max(0, Math.min(count, this.room()))
+    if (taken > 0) {
+      this.backlog.memory.push({ batch, index: 0, position: 0, end: taken })
+      this.wake()
+    }
+    return taken
+  }
+
+  /** Writes messages that found no room in memory to disk. An ephemeral channel has none and drops them. */
+  store(records: ReadonlyArray<StoredRecords>): Effect.Effect<void, StorageError> {
+    return Effect.andThen(this.backlog.store(records), Effect.sync(() => this.wake()))
+  }
+
+  /** Keeps messages that could not be stored, in memory, for `flush` to try again. */
+  keep(records: ReadonlyArray<StoredRecords>): void {
+    for (const run of records) this.backlog.spill(MessageBatch.stored(run))
+  }
+
+  /** An ephemeral channel without memory still hands over to consumers that are ready. */
+  private room(): number {
+    const { hasDisk, memory, room } = this.backlog
+    if (room > 0 || hasDisk) return room
+    let ready = -memory.count
+    for (const member of this.members) ready += member.capacity
+    return ready
+  }
+
+  // ---- from consumers
+
+  /** Adds a consumer, ready for nothing yet. */
+  subscribe(consumer: Consumer, options: SubscriptionOptions): Result.Result<Subscription, SubscribeError> {
+    if (this.exiting) return Result.fail(new SubscribeError({ reason: "exiting" }))
+    const { maxChannelConsumers } = this.settings
+    if (maxChannelConsumers > 0 && this.members.length >= maxChannelConsumers) {
+      const reason = `consumers for ${this.topic}:${this.name} exceeds limit of ${maxChannelConsumers}`
+      return Result.fail(new SubscribeError({ reason }))
+    }
+    const subscription = new Subscription(consumer, options)
+    this.members.push(subscription)
+    return Result.succeed(subscription)
+  }
+
+  /** Removes a consumer; what it had in flight goes back at once, unless NSQ's way was asked for. */
+  unsubscribe(subscription: Subscription): void {
+    const at = this.members.indexOf(subscription)
+    if (at < 0) return
+    this.members.splice(at, 1)
+    subscription.readyCount = 0
+    this.outstanding.leave(subscription.inFlight, !this.settings.requeueOnDisconnect)
+    this.wake()
+  }
+
+  setReady(subscription: Subscription, count: number): void {
+    subscription.readyCount = count
+    this.wake()
+  }
+
+  finish(subscription: Subscription, key: MessageKey): AnswerResult {
+    const { inFlight } = subscription
+    const slot = inFlight.find(key)
+    if (slot < 0) return this.whyNot(key)
+    const batch = inFlight.batchAt(slot)
+    batch.settle(inFlight.positionAt(slot), 1)
+    if (this.latency.isWanted) this.latency.note(batch, inFlight.positionAt(slot))
+    inFlight.remove(slot)
+    subscription.finishCount++
+    this.wake()
+    return "done"
+  }
+
+  /** Puts a message back, at once or after `delayMillis`. */
+  requeue(subscription: Subscription, key: MessageKey, delayMillis: number): AnswerResult {
+    const { inFlight } = subscription
+    const slot = inFlight.find(key)
+    if (slot < 0) return this.whyNot(key)
+    subscription.requeueCount++
+    this.requeueCount++
+    const batch = this.outstanding.takeBack(inFlight, slot)
+    if (delayMillis > 0) this.defer(batch, delayMillis)
+    else this.enqueue(batch)
+    this.wake()
+    return "done"
+  }
+
+  /** Starts the message's time-out again, up to the longest time it may be in flight at all. */
+  touch(subscription: Subscription, key: MessageKey): AnswerResult {
+    const { inFlight } = subscription
+    const slot = inFlight.find(key)
+    if (slot < 0) return this.whyNot(key)
+    const deadline = Math.min(
+      this.time.monotonicMillis() + subscription.options.msgTimeout,
+      inFlight.deliveredAtOf(slot) + this.settings.maxMsgTimeout
+    )
+    inFlight.postpone(slot, deadline)
+    this.outstanding.watch(deadline)
+    return "done"
+  }
+
+  private whyNot(key: MessageKey): AnswerResult {
+    return this.outstanding.has(key) ? "not owner" : "not in flight"
+  }
+
+  /** There may be something to deliver. */
+  wake(): void {
+    this.work.call()
+  }
+
+  // ---- from operators
+
+  pause(): void {
+    this.paused = true
+  }
+
+  unpause(): void {
+    this.paused = false
+    this.wake()
+  }
+
+  /** Drops everything: waiting, in flight and deferred. */
+  get empty(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      const forget = this.outstanding.drop()
+      return Effect.andThen(this.backlog.empty, forget)
+    })
+  }
+
+  /** The channel is being deleted: its consumers are cut off, its messages and files go. */
+  get delete(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      this.closeConsumers()
+      const forget = this.outstanding.drop()
+      return Effect.andThen(this.backlog.delete, forget)
+    })
+  }
+
+  /** The daemon is stopping: everything that is not on disk goes there. Returns how much that was, by kind. */
+  get flush(): Effect.Effect<{ memory: number; inFlight: number; deferred: number }, NotStored> {
+    return Effect.suspend(() => {
+      this.closeConsumers()
+      const { deferred, inFlight } = this.outstanding.takeAll()
+      return Effect.map(this.backlog.flush([...inFlight, ...deferred]), (memory) => ({
+        memory,
+        inFlight: inFlight.length,
+        deferred: deferred.length
+      }))
+    })
+  }
+
+  /** Ends the work; closing the channel's Scope goes on from here. */
+  get stop(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.outstanding.close()
+      return this.work.stop
+    })
+  }
+
+  closeConsumers(): void {
+    this.exiting = true
+    this.outstanding.close()
+    for (const member of this.members) member.consumer.close()
+  }
+
+  // ---- messages coming back
+
+  /** Messages that are already the channel's wait again: in memory, or on disk when memory is full. */
+  private enqueue(batch: MessageBatch): void {
+    if (this.room() > 0) this.backlog.memory.push(wholeBatch(batch))
+    else if (this.backlog.hasDisk) this.backlog.spill(batch)
+  }
+
+  private defer(batch: MessageBatch, delayMillis: number): void {
+    this.outstanding.defer(batch, this.time.monotonicMillis() + delayMillis)
+  }
+
+  // ---- delivery
+
+  /** Gives messages to consumers as far as memory has any; what goes on with the disk or in further passes is an Effect. */
+  private pass(): Effect.Effect<void> | undefined {
+    this.deliver()
+    const isDone = !this.outstanding.hasLeaving && !this.backlog.hasSpilled &&
+      !((this.backlog.isLoaded || this.backlog.canFetch) && this.wantsMore())
+    return isDone ? undefined : this.goOn
+  }
+
+  private get goOn(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const { backlog } = this
+      while (true) {
+        // Before every fetch: consumers that put back all they get must not pile it up in memory.
+        if (backlog.hasSpilled) yield* backlog.writeSpilled
+        if (this.outstanding.hasLeaving) {
+          yield* this.turns.next
+          this.outstanding.takeLeaving(!this.settings.requeueOnDisconnect)
+        } else if (!this.wantsMore()) {
+          // Whether a consumer takes more is asked again after each flush, which may have emptied a full connection.
+          return
+        } else if (backlog.isLoaded) {
+          yield* this.turns.next
+        } else if (!backlog.canFetch || !(yield* backlog.fetch)) {
+          return
+        }
+        this.deliver()
+      }
+    })
+  }
+
+  /** Whether a consumer is ready for more. */
+  private wantsMore(): boolean {
+    return !this.paused && !this.exiting && this.members.some((member) => member.capacity > 0)
+  }
+
+  private deliver(): void {
+    this.latency.settle()
+    if (this.paused || this.exiting) return
+    this.outstanding.watch(this.distribution.share(this.members, this.time.monotonicMillis()))
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Where every publish passes, whether it came over TCP, over HTTP or from the embedding program: the place to put a Layer of
+ * one's own around publishing. The plain Publisher hands messages to their topic and adds nothing.
+ */
+import { Context, Effect, Layer } from "effect"
+import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import type { TopicName } from "../../../protocol/client/Names.ts"
+import { Turns } from "../../core/Turns.ts"
+import { PublishError } from "./BrokerError.ts"
+import * as LargeBatches from "./LargeBatches.ts"
+import type { Topic } from "./Topic.ts"
+
+export class Publisher extends Context.Service<Publisher, {
+  /**
+   * Publishes bodies to a topic, to be delivered after `deferMillis`. `undefined` when all are taken already; otherwise the
+   * Effect that completes once they are.
+   */
+  readonly publish: (
+    topic: Topic,
+    bodies: PublishedBodies,
+    deferMillis: number
+  ) => Effect.Effect<void, PublishError> | undefined
+}>()("effect-nsq/broker/Publisher") {
+  static readonly layer: Layer.Layer<Publisher> = Layer.effect(
+    Publisher,
+    Effect.map(Turns, (turns) => ({
+      publish: (topic, bodies, deferMillis) => LargeBatches.put(turns, topic, bodies, deferMillis)
+    }))
+  )
+
+  /**
+   * A Publisher that asks `check` about every body first. A check that fails refuses the message, and all that were published
+   * together with it, with its reason.
+   */
+  static readonly layerChecked = <R>(
+    check: (topic: TopicName, body: Uint8Array) => Effect.Effect<void, string, R>
+  ): Layer.Layer<Publisher, never, R> =>
+    Layer.effect(
+      Publisher,
+      Effect.map(Effect.all([Effect.context<R>(), Turns]), ([context, turns]) => ({
+        publish: (topic, bodies, deferMillis) =>
+          Effect.forEach(bodiesOf(bodies), (body) => check(topic.name, body), { discard: true }).pipe(
+            Effect.provideContext(context),
+            Effect.mapError((reason) => new PublishError({ reason, kind: "rejected", accepted: 0 })),
+            Effect.andThen(Effect.suspend(() => LargeBatches.put(turns, topic, bodies, deferMillis) ?? Effect.void))
+          )
+      }))
+    )
+}
+
+/** Each body, as a view. */
+export const bodiesOf = (bodies: PublishedBodies): ReadonlyArray<Buffer> => {
+  const views: Array<Buffer> = []
+  let at = bodies.start
+  for (let i = 0; i < bodies.count; i++) {
+    const size = bodies.bytes.readInt32BE(at)
+    views.push(bodies.bytes.subarray(at + 4, at + 4 + size))
+    at += 4 + size + bodies.gap
+  }
+  return views
+}
+
+/** Bodies of a program's own as one batch. */
+export const joinBodies = (bodies: ReadonlyArray<Uint8Array>): PublishedBodies => {
+  const bodyBytes = bodies.reduce((sum, body) => sum + body.length, 0)
+  const bytes = Buffer.allocUnsafe(bodyBytes + 4 * bodies.length)
+  let at = 0
+  for (const body of bodies) {
+    bytes.writeInt32BE(body.length, at)
+    bytes.set(body, at + 4)
+    at += 4 + body.length
+  }
+  return { bytes, start: 0, gap: 0, count: bodies.length, bodyBytes }
+}

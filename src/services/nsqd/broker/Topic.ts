@@ -1,0 +1,405 @@
+/**
+ * A topic: takes what is published, in memory first and on disk when memory is full, and hands every message to each of its
+ * channels. A worker does the handing over, in batches, while the topic has channels and is not paused.
+ */
+import { Effect, Exit, Scope } from "effect"
+import { GuidGenerator } from "../../../protocol/client/Guid.ts"
+import {
+  MessageBatch,
+  type PublishedBodies,
+  recordHeaderSize,
+  type StoredRecords
+} from "../../../protocol/client/MessageBatch.ts"
+import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
+import { ExitStatus } from "../../core/ExitStatus.ts"
+import { type BackendQueue, Storage, type StorageError } from "../storage/Storage.ts"
+import { type NotStored, retryStorage } from "./Backlog.ts"
+import { PublishError } from "./BrokerError.ts"
+import { Channel, type ChannelSettings, type Surroundings } from "./Channel.ts"
+import { DeferredOnDisk } from "./DeferredOnDisk.ts"
+import { DiskReads } from "./DiskReads.ts"
+import { countUnstored, MemoryQueue, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
+import { Worker } from "./Worker.ts"
+
+export interface TopicSettings extends ChannelSettings {
+  /** 0..1023, part of every message id. */
+  readonly nodeId: number
+}
+
+/** Topics, and channels of each, that are restored or closed at a time: enough to keep a disk busy. */
+export const queuesAtOnce = 8
+
+/** Bytes of one read from the topic's disk queue. */
+const runBytes = 256 * 1024
+
+/** Batches handed to channels in one turn of the event loop, counted once per channel. */
+const handOversMax = 16 * 1024
+
+interface OpenChannel {
+  readonly channel: Channel
+  readonly scope: Scope.Closeable
+}
+
+export class Topic {
+  readonly name: TopicName
+  readonly ephemeral: boolean
+  paused = false
+  exiting = false
+  messageCount = 0
+  messageBytes = 0
+  private readonly settings: TopicSettings
+  private readonly surroundings: Surroundings
+  private readonly storage: Storage["Service"]
+  private readonly backend: BackendQueue | undefined
+  private readonly reads: DiskReads
+  private readonly guids: GuidGenerator
+  private readonly memory = new MemoryQueue()
+  private readonly delays = new DeferredOnDisk()
+  private readonly open = new Map<ChannelName, OpenChannel>()
+  private readonly work: Worker
+  private started = false
+
+  private constructor(
+    name: TopicName,
+    settings: TopicSettings,
+    surroundings: Surroundings,
+    storage: Storage["Service"],
+    backend: BackendQueue | undefined
+  ) {
+    this.name = name
+    this.ephemeral = isEphemeral(name)
+    this.settings = settings
+    this.surroundings = surroundings
+    this.storage = storage
+    this.backend = backend
+    this.guids = new GuidGenerator(settings.nodeId)
+    this.work = new Worker(surroundings.workers, `TOPIC(${name})`, () => this.pass())
+    this.reads = new DiskReads(`TOPIC(${name})`, backend, this.work)
+  }
+
+  /**
+   * Opens a topic with what its disk queue holds. It takes messages at once and hands them to channels once `start` has been
+   * called. Closing the Scope stops it, then its channels, and writes what is in memory to disk.
+   */
+  static readonly make = Effect.fnUntraced(function*(
+    name: TopicName,
+    settings: TopicSettings,
+    surroundings: Surroundings
+  ) {
+    const storage = yield* Storage
+    const backend = isEphemeral(name) ? undefined : yield* storage.openQueue(name)
+    const topic = new Topic(name, settings, surroundings, storage, backend)
+    yield* Effect.addFinalizer(() => topic.close)
+    return topic
+  })
+
+  // ---- what others may know
+
+  /** Messages waiting for the topic's channels. */
+  get depth(): number {
+    return this.memory.count + this.backendDepth
+  }
+  get backendDepth(): number {
+    return this.backend?.depth ?? 0
+  }
+  get channels(): ReadonlyArray<Channel> {
+    return Array.from(this.open.values(), ({ channel }) => channel)
+  }
+  get hasChannels(): boolean {
+    return this.open.size > 0
+  }
+  channel(name: string): Channel | undefined {
+    return this.open.get(name as ChannelName)?.channel
+  }
+
+  // ---- publishing
+
+  /**
+   * Takes published messages. `undefined` when that is done; otherwise the Effect that writes what found no room in memory
+   * to disk, which the publisher waits for.
+   */
+  put(bodies: PublishedBodies, deferMillis: number): Effect.Effect<void, PublishError> | undefined {
+    if (this.exiting) return Effect.fail(new PublishError({ reason: "exiting", kind: "exiting", accepted: 0 }))
+    const refusal = this.storage.refusal()
+    if (refusal !== undefined && !this.ephemeral) {
+      return Effect.fail(new PublishError({ reason: refusal, kind: "storage", accepted: 0 }))
+    }
+    const now = this.surroundings.time.wallNanos()
+    const ids = this.guids.take(now, bodies.count)
+    const room = this.settings.memQueueSize - this.memory.count
+    const newest = deferMillis === 0 && bodies.count <= room ? this.memory.newest : undefined
+    if (newest !== undefined && newest.batch.gather(bodies, now, ids)) {
+      this.memory.extendNewest(bodies.count)
+      this.count(bodies.count, bodies.bodyBytes)
+      return undefined
+    }
+    const batch = (newest && MessageBatch.gathering(bodies, now, ids, newest.batch)) ??
+      MessageBatch.published(bodies, now, ids, deferMillis)
+    const taken = Math.max(0, Math.min(batch.count, room))
+    if (taken > 0) {
+      this.memory.push({ batch, index: 0, position: 0, end: taken })
+      // Whatever makes the topic pump later wakes it as well.
+      if (this.isPumping) this.work.call()
+    }
+    if (taken === batch.count) {
+      this.count(batch.count, batch.bodyBytes)
+      return undefined
+    }
+    return this.overflow(batch, taken)
+  }
+
+  private count(messages: number, bytes: number): void {
+    this.messageCount += messages
+    this.messageBytes += bytes
+  }
+
+  private overflow(batch: MessageBatch, taken: number): Effect.Effect<void, PublishError> | undefined {
+    if (this.handsOverDirectly(batch)) {
+      this.count(batch.count, batch.bodyBytes)
+      const waiting = this.handOver([wholeBatch(batch)])
+      return waiting.length === 0 ? undefined : Effect.uninterruptible(this.storeOverflows(waiting))
+    }
+    if (this.backend === undefined) {
+      this.count(batch.count, batch.bodyBytes)
+      return undefined
+    }
+    const records = batch.encodeRecords(taken, batch.count)
+    const refusedBytes = records.end - records.start - records.count * recordHeaderSize
+    return this.backend.append([records]).pipe(
+      Effect.tap(() =>
+        Effect.sync(() => {
+          if (batch.deferMillis > 0) this.delays.add(records, batch.deferMillis)
+          this.count(batch.count, batch.bodyBytes)
+          this.work.call()
+        })
+      ),
+      Effect.mapError((error) => {
+        this.count(taken, batch.bodyBytes - refusedBytes)
+        return new PublishError({ reason: error.message, kind: "storage", accepted: taken })
+      })
+    )
+  }
+
+  /** A delay needs no room in a queue, and an ephemeral topic has no disk: such messages go straight to the channels. */
+  private handsOverDirectly(batch: MessageBatch): boolean {
+    // Neither kind of batch is ever split between memory and channels: memory took nothing of it.
+    return this.isPumping && (batch.deferMillis > 0 || (this.ephemeral && this.settings.memQueueSize === 0))
+  }
+
+  // ---- channels
+
+  /** The channel, opened with what its disk queue holds when it does not exist yet. The broker calls this one at a time. */
+  openChannel(name: ChannelName): Effect.Effect<Channel, StorageError> {
+    return Effect.gen({ self: this }, function*() {
+      const existing = this.open.get(name)
+      if (existing !== undefined) return existing.channel
+      const scope = yield* Scope.make()
+      const channel = yield* this.makeChannel(name).pipe(
+        Scope.provide(scope),
+        Effect.onError(() => Scope.close(scope, Exit.void))
+      )
+      this.open.set(name, { channel, scope })
+      this.work.call()
+      return channel
+    })
+  }
+
+  private makeChannel(name: ChannelName): Effect.Effect<Channel, StorageError, Scope.Scope> {
+    return Effect.gen({ self: this }, function*() {
+      const backend = isEphemeral(name) ? undefined : yield* this.storage.openQueue(`${this.name}:${name}`)
+      const channel = new Channel(this.name, name, backend, this.settings, this.surroundings)
+      yield* Effect.addFinalizer(() => Effect.andThen(channel.stop, flushChannel(channel)))
+      return channel
+    })
+  }
+
+  /** Deletes a channel with its messages; its consumers are cut off. */
+  deleteChannel(name: ChannelName): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      const opened = this.open.get(name)
+      if (opened === undefined) return Effect.void
+      this.open.delete(name)
+      return Effect.ensuring(opened.channel.delete, Scope.close(opened.scope, Exit.void))
+    })
+  }
+
+  // ---- from operators
+
+  pause(): void {
+    this.paused = true
+  }
+
+  unpause(): void {
+    this.paused = false
+    this.work.call()
+  }
+
+  /** From now on messages go to the channels that exist. */
+  start(): void {
+    this.started = true
+    this.work.call()
+  }
+
+  /** Drops what waits at the topic; its channels keep what they have. */
+  get empty(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      this.memory.takeAll()
+      this.delays.clear()
+      return this.backend === undefined ? Effect.void : this.backend.empty
+    })
+  }
+
+  /** The topic is being deleted, with all its channels and files. Closing its Scope follows. */
+  get delete(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      this.exiting = true
+      this.memory.takeAll()
+      return Effect.andThen(
+        Effect.forEach(Array.from(this.open.keys()), (name) => this.deleteChannel(name), { discard: true }),
+        this.backend === undefined ? Effect.void : this.backend.delete
+      )
+    })
+  }
+
+  private get close(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      this.exiting = true
+      yield* this.work.stop
+      for (const { channel } of this.open.values()) channel.closeConsumers()
+      yield* Effect.forEach(Array.from(this.open.values()), ({ scope }) => Scope.close(scope, Exit.void), {
+        concurrency: queuesAtOnce,
+        discard: true
+      })
+      const { backend } = this
+      if (this.memory.count > 0 && backend !== undefined) {
+        yield* Effect.logInfo(`TOPIC(${this.name}): flushing ${this.memory.count} memory messages to backend`)
+        const spans = this.memory.takeAll()
+        yield* storeInPieces(spans, (records) => backend.append(records), () => {}).pipe(
+          Effect.catch(({ error, left }) =>
+            flushFailed(`TOPIC(${this.name})`, { error, messages: countUnstored(left) })
+          )
+        )
+      }
+    })
+  }
+
+  // ---- handing over
+
+  private get isPumping(): boolean {
+    return this.started && !this.paused && !this.exiting && this.open.size > 0
+  }
+
+  private get hasWork(): boolean {
+    return this.isPumping && (this.memory.count > 0 || this.reads.isReady)
+  }
+
+  /** Hands over what waits in memory; more than a slice of that, and what waits on disk, after turns for everybody else. */
+  private pass(): Effect.Effect<void> | undefined {
+    if (!this.hasWork) return undefined
+    return Effect.andThen(this.handOverMemory, Effect.suspend(() => this.hasWork ? this.goOn : Effect.void))
+  }
+
+  private get goOn(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      while (this.hasWork) {
+        if (this.reads.isReady) yield* this.handOverFromDisk
+        yield* this.surroundings.turns.next
+        if (this.memory.count > 0 && this.isPumping) yield* this.handOverMemory
+      }
+    })
+  }
+
+  /** Uninterruptible: a batch that one channel has and another has not would be lost to the other. */
+  private get handOverMemory(): Effect.Effect<void> {
+    return Effect.uninterruptible(Effect.suspend(() => {
+      const slice = Math.max(1, Math.floor(handOversMax / this.open.size))
+      const waiting = this.handOver(this.memory.take(slice))
+      return waiting.length === 0 ? Effect.void : this.storeOverflows(waiting)
+    }))
+  }
+
+  /** A channel whose disk fails until the end keeps the messages in memory, to try once more when it is flushed. */
+  private storeOverflows(overflows: ReadonlyArray<Overflow>): Effect.Effect<void> {
+    const store = (overflow: Overflow) =>
+      Effect.catch(
+        this.storeAtChannel(overflow),
+        () => Effect.sync(() => overflow.channel.keep(overflow.records))
+      )
+    return Effect.forEach(overflows, store, { concurrency: "unbounded", discard: true })
+  }
+
+  /** While the disk fails this does not give up: the topic fills, then its publishers get the error. Fails at the end only. */
+  private storeAtChannel({ channel, records }: Overflow): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => channel.exiting ? Effect.void : channel.store(records)).pipe(
+      Effect.tapError((error) =>
+        Effect.logError(`TOPIC(${this.name}) ERROR: failed to put msg to channel(${channel.name}) - ${error.message}`)
+      ),
+      Effect.retry({ schedule: retryStorage, while: () => !this.exiting })
+    )
+  }
+
+  private get handOverFromDisk(): Effect.Effect<void> {
+    const { backend } = this
+    if (backend === undefined) return Effect.void
+    const handOver = backend.read(runBytes).pipe(
+      Effect.flatMap((run) => {
+        if (run === undefined) return Effect.void
+        const batches = this.delays.size === 0 ? [MessageBatch.stored(run)] : this.delays.split(run)
+        const waiting = this.handOver(batches.map(wholeBatch))
+        // What some channel could not store stays on the topic's disk, to be handed over again after a restart.
+        return Effect.forEach(waiting, (overflow) => this.storeAtChannel(overflow), { concurrency: "unbounded" }).pipe(
+          Effect.matchEffect({
+            onSuccess: () => Effect.sync(() => run.ledger.settle(0, run.count)),
+            onFailure: () => Effect.void
+          })
+        )
+      }),
+      Effect.uninterruptible
+    )
+    return Effect.asVoid(this.reads.attempt(handOver))
+  }
+
+  /** Gives messages to every channel; returns what found no room in the memory of some. */
+  private handOver(spans: ReadonlyArray<Span>): ReadonlyArray<Overflow> {
+    const overflows = new Map<Channel, Array<StoredRecords>>()
+    for (const span of spans) {
+      // Channels that have taken as much write the same bytes.
+      let encoded: StoredRecords | undefined
+      let encodedFrom = -1
+      for (const { channel } of this.open.values()) {
+        const taken = channel.put(span.batch, span.end)
+        if (taken === span.end || channel.ephemeral) continue
+        if (encoded === undefined || taken !== encodedFrom) encoded = span.batch.encodeRecords(taken, span.end)
+        encodedFrom = taken
+        const records = overflows.get(channel)
+        if (records === undefined) overflows.set(channel, [encoded])
+        else records.push(encoded)
+      }
+    }
+    return Array.from(overflows, ([channel, records]) => ({ channel, records }))
+  }
+}
+
+interface Overflow {
+  readonly channel: Channel
+  readonly records: ReadonlyArray<StoredRecords>
+}
+
+/** The daemon stops without these messages, and says so. What was read from the disk is still there. */
+const flushFailed = (name: string, { error, messages }: NotStored): Effect.Effect<void> =>
+  Effect.flatMap(ExitStatus, (status) => {
+    if (messages === 0) return Effect.logWarning(`${name}: failed to flush, nothing is lost - ${error.message}`)
+    status.failed = true
+    return Effect.logError(`${name}: failed to flush - ${error.message}; messages lost: ${messages}`)
+  })
+
+const flushChannel = (channel: Channel): Effect.Effect<void> =>
+  channel.flush.pipe(
+    Effect.tap(({ deferred, inFlight, memory }) =>
+      memory + inFlight + deferred === 0 ? Effect.void : Effect.logInfo(
+        `CHANNEL(${channel.name}): flushing ${memory} memory ${inFlight} in-flight ${deferred} deferred messages to backend`
+      )
+    ),
+    Effect.catch((failure) => flushFailed(`CHANNEL(${channel.topic}:${channel.name})`, failure)),
+    Effect.asVoid
+  )

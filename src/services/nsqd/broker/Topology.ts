@@ -1,0 +1,8 @@
+/**
+ * What changes about the broker's topics and channels, for those who tell others about them.
+ */
+import type { ChannelName, TopicName } from "../../../protocol/client/Names.ts"
+
+export type TopologyEvent =
+  | { readonly _tag: "TopicCreated" | "TopicDeleted"; readonly topic: TopicName }
+  | { readonly _tag: "ChannelCreated" | "ChannelDeleted"; readonly topic: TopicName; readonly channel: ChannelName }

@@ -1,0 +1,330 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Context, Duration, Effect, Exit, Layer, Logger, Schema, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { type MessageKey, messageKey } from "../../../../src/protocol/client/Message.ts"
+import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
+import { Broker, type Channel, Options, publish, Publisher, Storage } from "../../../../src/services/broker/index.ts"
+import type { Membership } from "../../../../src/services/nsqd/broker/Broker.ts"
+import { ChannelModel, type ConsumerModel, type MessageModel, type Settings, Step, TopicModel } from "./ChannelModel.ts"
+import { recordingConsumer } from "./consumers.ts"
+
+const topicName = TopicName.make("orders")
+const channelNames = [ChannelName.make("billing"), ChannelName.make("archive")]
+
+/** A consumer of the broker beside the model of it. */
+interface Consumer {
+  readonly model: ConsumerModel
+  readonly membership: Membership
+  readonly scope: Scope.Closeable
+  readonly recording: ReturnType<typeof recordingConsumer>
+}
+
+/** Carries out steps on a broker and on the model of it, and compares them after each. */
+const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray<Step>) {
+  const storage = yield* Layer.build(Storage.layerMemory)
+  const clock = yield* TestClock.testClockWith(Effect.succeed)
+  yield* TestClock.setTime(Math.max(clock.currentTimeMillisUnsafe() + 2, Date.UTC(2030, 1)))
+  const model = new TopicModel(settings, clock.currentTimeMillisUnsafe())
+  const ids = new Map<string, MessageKey>()
+  let consumers: Array<Consumer> = []
+  let published = 0
+  let scope = yield* Scope.fork(yield* Effect.scope)
+
+  const open = Layer.build(Broker.layer).pipe(
+    Effect.provideContext(storage),
+    Effect.provideService(Options.NsqdOptions, {
+      ...Options.defaults(),
+      nodeId: 1,
+      memQueueSize: settings.memQueueSize,
+      maxMsgTimeout: Duration.millis(settings.maxMsgTimeout),
+      requeueOnDisconnect: settings.requeueOnDisconnect
+    })
+  )
+  let broker = Context.get(yield* Scope.provide(open, scope), Broker)
+  yield* broker.topic(topicName)
+
+  const topic = Effect.suspend(() => broker.topic(topicName))
+  const send = (bodies: ReadonlyArray<Uint8Array>, delay: number) =>
+    Effect.provideService(publish(topicName, bodies, { delay }), Broker, broker)
+  const channelOf = (index: number): Channel | undefined => broker.findTopic(topicName)?.channel(channelNames[index]!)
+
+  // ---- comparing
+
+  const follow = (): void => {
+    for (const { model: consumer, recording } of consumers) {
+      for (const { attempts, body, id } of recording.take()) {
+        const wrong = model.delivered(consumer, body, attempts)
+        if (wrong !== undefined) throw new Error(wrong)
+        const key = messageKey(id)
+        assert.deepStrictEqual(ids.get(body) ?? key, key, `the id of ${body} changed`)
+        ids.set(body, key)
+      }
+    }
+  }
+
+  const expected = () => ({
+    topic: { depth: model.held.length, ...model.counts },
+    channels: Array.from(model.channels, ([index, channel]) => ({
+      index,
+      depth: channel.all("waiting").length,
+      inFlight: channel.all("in flight").length,
+      deferred: channel.all("deferred").length,
+      ...channel.counts
+    })),
+    consumers: consumers.map(({ model: { counts, inFlight } }) => ({ ...counts, inFlight: inFlight.length }))
+  })
+
+  const actual = () => {
+    const found = broker.findTopic(topicName)
+    return {
+      topic: { depth: found?.depth, messages: found?.messageCount, bytes: found?.messageBytes },
+      channels: Array.from(model.channels.keys(), (index) => {
+        const channel = channelOf(index)
+        return {
+          index,
+          depth: channel?.depth,
+          inFlight: channel?.inFlightCount,
+          deferred: channel?.deferredCount,
+          messages: channel?.messageCount,
+          requeued: channel?.requeueCount,
+          timedOut: channel?.timeoutCount
+        }
+      }),
+      consumers: consumers.map(({ membership: { subscription } }) => ({
+        messages: subscription.messageCount,
+        finished: subscription.finishCount,
+        requeued: subscription.requeueCount,
+        inFlight: subscription.inFlight.size
+      }))
+    }
+  }
+
+  const inMemory = () =>
+    Array.from(model.channels.keys(), (index) => {
+      const channel = channelOf(index)
+      return (channel?.depth ?? 0) - (channel?.backendDepth ?? 0)
+    })
+
+  const fingerprint = () => JSON.stringify([actual(), inMemory()])
+
+  /** Lets the broker work until nothing changes any more, then compares. */
+  const settle = Effect.gen(function*() {
+    let before = ""
+    for (let quiet = 0; quiet < 4;) {
+      yield* Effect.yieldNow
+      const now = fingerprint()
+      quiet = now === before ? quiet + 1 : 0
+      before = now
+    }
+    follow()
+    assert.isFalse(model.owesDeliveries, "messages wait although a consumer is ready")
+    assert.deepStrictEqual(actual(), expected())
+    for (const count of inMemory()) assert.isAtMost(count, settings.memQueueSize, "messages in memory")
+  })
+
+  // ---- steps
+
+  const advance = (to: number) =>
+    Effect.andThen(
+      TestClock.adjust(to - model.now),
+      Effect.suspend(() => {
+        model.advanceTo(to)
+        return settle
+      })
+    )
+
+  const wait = Effect.fnUntraced(function*(millis: number) {
+    const end = model.now + millis
+    while (model.nextDeadline <= end) {
+      const next = model.nextDeadline
+      // Nothing may happen before its time.
+      if (next - 1 > model.now) yield* advance(next - 1)
+      yield* advance(next)
+    }
+    if (end > model.now) yield* advance(end)
+  })
+
+  /** The consumer's own messages first, then all others of its channel, then one that nobody has. */
+  const pick = (consumer: ConsumerModel, index: number): MessageModel => {
+    const own = consumer.inFlight
+    const others = consumer.channel.all("in flight").filter((message) => message.holder !== consumer)
+    const unknown = new ChannelModel()
+    unknown.put("unknown", 0, 0)
+    const all = [...own, ...others, ...consumer.channel.all("deferred"), ...unknown.all("waiting")]
+    return all[index % all.length]!
+  }
+  const keyOf = (message: MessageModel): MessageKey => ids.get(message.body) ?? messageKey("ffffffffffffffff")
+
+  const withConsumer = (index: number, act: (consumer: Consumer) => Effect.Effect<void>): Effect.Effect<void> =>
+    consumers.length === 0 ? Effect.void : act(consumers[index % consumers.length]!)
+
+  const subscribe = Effect.fnUntraced(function*(index: number, msgTimeout: number, window: number) {
+    const recording = recordingConsumer(window)
+    const consumerScope = yield* Scope.make()
+    const membership = yield* broker.subscribe(topicName, channelNames[index]!, recording.consumer, {
+      msgTimeout,
+      sampleRate: 0
+    }).pipe(Scope.provide(consumerScope))
+    consumers.push({ model: model.subscribe(index, msgTimeout), membership, scope: consumerScope, recording })
+  })
+
+  const disconnect = (consumer: Consumer) =>
+    Effect.gen(function*() {
+      consumers = consumers.filter((other) => other !== consumer)
+      model.disconnect(consumer.model)
+      yield* Scope.close(consumer.scope, Exit.void)
+    })
+
+  const restart = Effect.fnUntraced(function*(orderly: boolean) {
+    const former = consumers
+    if (orderly) yield* Effect.forEach(former, disconnect)
+    consumers = []
+    yield* Scope.close(scope, Exit.void)
+    model.restart()
+    for (const { recording } of former) {
+      assert.isTrue(orderly || recording.isClosed(), "a consumer was not told of the end")
+    }
+    if (!orderly) yield* Effect.forEach(former, (consumer) => Scope.close(consumer.scope, Exit.void))
+    // Ids are made of the time: no daemon starts within the millisecond in which it was stopped.
+    yield* TestClock.adjust(2)
+    model.advanceTo(model.now + 2)
+    scope = yield* Scope.fork(yield* Effect.scope)
+    broker = Context.get(yield* Scope.provide(open, scope), Broker)
+  })
+
+  const touch = ({ membership: { channel, subscription }, model: who }: Consumer, message: number): void => {
+    const what = pick(who, message)
+    assert.strictEqual(channel.touch(subscription, keyOf(what)), model.touch(who, what))
+  }
+
+  const carryOut = Step.match({
+    Publish: ({ count }) =>
+      Effect.suspend(() => {
+        const bodies = Array.from({ length: count }, () => `m${published++}`)
+        model.publish(bodies, 0)
+        return send(bodies.map((body) => Buffer.from(body)), 0)
+      }),
+    PublishLater: ({ delay }) =>
+      Effect.suspend(() => {
+        const body = `m${published++}`
+        model.publish([body], delay)
+        return send([Buffer.from(body)], delay)
+      }),
+    Subscribe: ({ channel, msgTimeout, window }) =>
+      consumers.length < 4 ? subscribe(channel, msgTimeout, window) : Effect.void,
+    Ready: ({ consumer, count }) =>
+      withConsumer(consumer, ({ membership, model }) =>
+        Effect.sync(() => {
+          model.ready = count
+          membership.channel.setReady(membership.subscription, count)
+        })),
+    Block: ({ consumer }) =>
+      withConsumer(consumer, ({ model, recording }) =>
+        Effect.sync(() => {
+          model.blocked = true
+          recording.block()
+        })),
+    Unblock: ({ consumer }) =>
+      withConsumer(consumer, ({ membership, model, recording }) =>
+        Effect.sync(() => {
+          model.blocked = false
+          recording.unblock()
+          membership.channel.wake()
+        })),
+    Finish: ({ consumer, message }) =>
+      withConsumer(consumer, ({ membership: { channel, subscription }, model: who }) =>
+        Effect.sync(() => {
+          const what = pick(who, message)
+          assert.strictEqual(channel.finish(subscription, keyOf(what)), model.finish(who, what))
+        })),
+    Requeue: ({ consumer, delay, message }) =>
+      withConsumer(consumer, ({ membership: { channel, subscription }, model: who }) =>
+        Effect.sync(() => {
+          const what = pick(who, message)
+          assert.strictEqual(channel.requeue(subscription, keyOf(what), delay), model.requeue(who, what, delay))
+        })),
+    Touch: ({ consumer, message }) => withConsumer(consumer, (who) => Effect.sync(() => touch(who, message))),
+    Hold: ({ consumer: index, touches }) =>
+      withConsumer(index, (consumer) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < touches; i++) {
+            touch(consumer, 0)
+            yield* wait(15)
+          }
+        })),
+    Wait: ({ millis }) => wait(millis),
+    PauseTopic: ({ paused }) =>
+      Effect.flatMap(topic, (topic) => {
+        model.pause(paused)
+        return broker.pauseTopic(topic, paused)
+      }),
+    PauseChannel: ({ channel: index, paused }) =>
+      Effect.suspend(() => {
+        const [channel, channelModel] = [channelOf(index), model.channels.get(index)]
+        if (channel === undefined || channelModel === undefined) return Effect.void
+        channelModel.paused = paused
+        return broker.pauseChannel(channel, paused)
+      }),
+    EmptyTopic: () =>
+      Effect.flatMap(topic, (topic) => {
+        model.held = []
+        return topic.empty
+      }),
+    EmptyChannel: ({ channel }) =>
+      Effect.suspend(() => {
+        model.channels.get(channel)?.messages.clear()
+        return channelOf(channel)?.empty ?? Effect.void
+      }),
+    Disconnect: ({ consumer }) => withConsumer(consumer, disconnect),
+    Restart: ({ orderly }) => restart(orderly)
+  })
+
+  /** In the end every message that was not finished is there for somebody who takes them all. */
+  const drain = Effect.gen(function*() {
+    yield* carryOut({ _tag: "PauseTopic", paused: false })
+    yield* settle
+    for (const index of model.channels.keys()) yield* carryOut({ _tag: "PauseChannel", channel: index, paused: false })
+    yield* Effect.forEach(consumers, disconnect)
+    for (const index of model.channels.keys()) {
+      yield* subscribe(index, 1000, 2)
+      consumers.at(-1)!.model.ready = 1000
+      consumers.at(-1)!.membership.channel.setReady(consumers.at(-1)!.membership.subscription, 1000)
+    }
+    yield* settle
+    yield* wait(250)
+    for (const { membership: { channel, subscription }, model: consumer } of consumers) {
+      for (const message of consumer.inFlight) {
+        assert.strictEqual(channel.finish(subscription, keyOf(message)), model.finish(consumer, message))
+      }
+      assert.strictEqual(consumer.channel.messages.size, 0, "messages are missing")
+    }
+    yield* settle
+  })
+
+  for (const step of steps) yield* Effect.andThen(carryOut(step), settle)
+  yield* drain
+}, Effect.scoped)
+
+const steps = Arbitrary.array(Arbitrary.schema(Step), { maxLength: 60 })
+const quietly = Layer.mergeAll(Publisher.layer, Logger.layer([]))
+const settings = (memQueueSize: number) => ({
+  memQueueSize: Arbitrary.Constant(memQueueSize),
+  requeueOnDisconnect: Schema.Boolean,
+  maxMsgTimeout: Schema.Literals([35, 70])
+})
+
+describe("a channel behaves as its model, whatever happens in whatever order", () => {
+  for (
+    const [memQueueSize, name] of [[0, "no memory"], [1, "room for one message"], [3, "little memory"], [
+      1000,
+      "ample memory"
+    ]] as const
+  ) {
+    it.effect.prop(
+      `with ${name}`,
+      { ...settings(memQueueSize), steps },
+      ({ steps, ...settings }) => Effect.provide(run(settings, steps), quietly),
+      { arbitrary: { runs: 400, size: 60, maxShrinks: 3000 }, timeout: 60_000 }
+    )
+  }
+})

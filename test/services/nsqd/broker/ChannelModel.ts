@@ -1,0 +1,252 @@
+/**
+ * What a topic and its channels have to do, as a model without queues, disks or fibers: every message of a channel is in
+ * exactly one place, and every rule is a line or two. The broker may choose which waiting message it gives to which ready
+ * consumer; the model follows its choice and checks that it was allowed.
+ */
+import { Schema } from "effect"
+import type { AnswerResult } from "../../../../src/services/broker/index.ts"
+
+const Small = (maximum: number) => Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum })))
+const Which = Small(3)
+const ChannelIndex = Small(1)
+
+/** What can happen to a broker. Consumers and messages are meant modulo how many there are. */
+export const Step = Schema.TaggedUnion({
+  Publish: { count: Schema.Literals([1, 2, 5]) },
+  PublishLater: { delay: Schema.Literals([1, 30, 200]) },
+  /** The consumer takes at most `window` messages between two flushes, which changes nothing about what it receives. */
+  Subscribe: { channel: ChannelIndex, msgTimeout: Schema.Literals([20, 35]), window: Schema.Literals([1, 2, 1000]) },
+  Ready: { consumer: Which, count: Small(4) },
+  Block: { consumer: Which },
+  Unblock: { consumer: Which },
+  Finish: { consumer: Which, message: Which },
+  Requeue: { consumer: Which, message: Which, delay: Schema.Literals([0, 7, 100]) },
+  Touch: { consumer: Which, message: Which },
+  /** The consumer touches its oldest message again and again. */
+  Hold: { consumer: Which, touches: Schema.Literals([1, 3, 6]) },
+  Wait: { millis: Schema.Literals([1, 10, 45, 130]) },
+  PauseTopic: { paused: Schema.Boolean },
+  PauseChannel: { channel: ChannelIndex, paused: Schema.Boolean },
+  EmptyTopic: {},
+  EmptyChannel: { channel: ChannelIndex },
+  Disconnect: { consumer: Which },
+  /** With or without the consumers leaving first. */
+  Restart: { orderly: Schema.Boolean }
+})
+export type Step = typeof Step.Type
+
+export interface Settings {
+  readonly memQueueSize: number
+  readonly requeueOnDisconnect: boolean
+  readonly maxMsgTimeout: number
+}
+
+export class ConsumerModel {
+  ready = 0
+  blocked = false
+  gone = false
+  readonly counts = { messages: 0, finished: 0, requeued: 0 }
+  readonly channel: ChannelModel
+  readonly msgTimeout: number
+
+  constructor(channel: ChannelModel, msgTimeout: number) {
+    this.channel = channel
+    this.msgTimeout = msgTimeout
+  }
+
+  get inFlight(): ReadonlyArray<MessageModel> {
+    return this.channel.all("in flight").filter((message) => message.holder === this)
+  }
+  get capacity(): number {
+    return this.blocked || this.gone ? 0 : Math.max(0, this.ready - this.inFlight.length)
+  }
+}
+
+/** One channel's copy of a message. */
+export interface MessageModel {
+  readonly body: string
+  attempts: number
+  place: "waiting" | "in flight" | "deferred"
+  holder: ConsumerModel | undefined
+  deliveredAt: number
+  /** When it times out or becomes due. */
+  deadline: number
+}
+
+export class ChannelModel {
+  paused = false
+  counts = { messages: 0, requeued: 0, timedOut: 0 }
+  readonly messages = new Map<string, MessageModel>()
+  readonly consumers: Array<ConsumerModel> = []
+
+  all(place: MessageModel["place"]): ReadonlyArray<MessageModel> {
+    return Array.from(this.messages.values()).filter((message) => message.place === place)
+  }
+
+  put(body: string, now: number, delay: number): void {
+    this.counts.messages++
+    const place = delay > 0 ? "deferred" : "waiting"
+    this.messages.set(body, { body, attempts: 0, place, holder: undefined, deliveredAt: 0, deadline: now + delay })
+  }
+}
+
+export class TopicModel {
+  now: number
+  paused = false
+  counts = { messages: 0, bytes: 0 }
+  /** Published while there was no channel, or while the topic was paused. */
+  held: Array<{ readonly body: string; readonly delay: number }> = []
+  readonly channels = new Map<number, ChannelModel>()
+  consumers: Array<ConsumerModel> = []
+  private readonly settings: Settings
+
+  constructor(settings: Settings, now: number) {
+    this.settings = settings
+    this.now = now
+  }
+
+  // ---- publishing
+
+  publish(bodies: ReadonlyArray<string>, delay: number): void {
+    for (const body of bodies) {
+      this.counts.messages++
+      this.counts.bytes += body.length
+      this.held.push({ body, delay })
+    }
+    this.handOver()
+  }
+
+  private handOver(): void {
+    if (this.paused || this.channels.size === 0) return
+    for (const { body, delay } of this.held) {
+      for (const channel of this.channels.values()) channel.put(body, this.now, delay)
+    }
+    this.held = []
+  }
+
+  // ---- consumers
+
+  subscribe(index: number, msgTimeout: number): ConsumerModel {
+    const channel = this.channels.get(index) ?? new ChannelModel()
+    this.channels.set(index, channel)
+    const consumer = new ConsumerModel(channel, msgTimeout)
+    channel.consumers.push(consumer)
+    this.consumers.push(consumer)
+    this.handOver()
+    return consumer
+  }
+
+  disconnect(consumer: ConsumerModel): void {
+    for (const message of consumer.inFlight) {
+      message.holder = undefined
+      if (this.settings.requeueOnDisconnect) message.place = "waiting"
+    }
+    consumer.gone = true
+    this.consumers = this.consumers.filter((other) => other !== consumer)
+  }
+
+  /** What the consumer is to hear, and what follows from it. */
+  answer(consumer: ConsumerModel, message: MessageModel, act: (message: MessageModel) => void): AnswerResult {
+    if (message.place !== "in flight" || !consumer.channel.messages.has(message.body)) return "not in flight"
+    if (message.holder !== consumer) return "not owner"
+    act(message)
+    return "done"
+  }
+
+  finish(consumer: ConsumerModel, message: MessageModel): AnswerResult {
+    return this.answer(consumer, message, () => {
+      consumer.counts.finished++
+      consumer.channel.messages.delete(message.body)
+    })
+  }
+
+  requeue(consumer: ConsumerModel, message: MessageModel, delay: number): AnswerResult {
+    return this.answer(consumer, message, () => {
+      consumer.counts.requeued++
+      consumer.channel.counts.requeued++
+      message.holder = undefined
+      message.place = delay > 0 ? "deferred" : "waiting"
+      message.deadline = this.now + delay
+    })
+  }
+
+  touch(consumer: ConsumerModel, message: MessageModel): AnswerResult {
+    return this.answer(consumer, message, () => {
+      const longest = message.deliveredAt + this.settings.maxMsgTimeout
+      message.deadline = Math.min(this.now + consumer.msgTimeout, longest)
+    })
+  }
+
+  // ---- operators
+
+  pause(paused: boolean): void {
+    this.paused = paused
+    this.handOver()
+  }
+
+  /** Everything goes through the disk, which keeps attempts but no delays. */
+  restart(): void {
+    for (const consumer of this.consumers) consumer.gone = true
+    this.consumers = []
+    this.counts = { messages: 0, bytes: 0 }
+    this.held = this.held.map(({ body }) => ({ body, delay: 0 }))
+    for (const channel of this.channels.values()) {
+      channel.counts = { messages: 0, requeued: 0, timedOut: 0 }
+      for (const message of channel.messages.values()) {
+        message.place = "waiting"
+        message.holder = undefined
+      }
+    }
+  }
+
+  // ---- time
+
+  /** When the next message times out or becomes due. */
+  get nextDeadline(): number {
+    let next = Infinity
+    for (const channel of this.channels.values()) {
+      for (const { deadline, place } of channel.messages.values()) {
+        if (place !== "waiting") next = Math.min(next, deadline)
+      }
+    }
+    return next
+  }
+
+  advanceTo(now: number): void {
+    this.now = now
+    for (const channel of this.channels.values()) {
+      for (const message of channel.messages.values()) {
+        if (message.place === "waiting" || message.deadline > now) continue
+        if (message.place === "in flight") channel.counts.timedOut++
+        message.place = "waiting"
+        message.holder = undefined
+      }
+    }
+  }
+
+  // ---- what the broker did
+
+  /** The broker gave a message to a consumer; says what was wrong with that, if anything. */
+  delivered(consumer: ConsumerModel, body: string, attempts: number): string | undefined {
+    const message = consumer.channel.messages.get(body)
+    if (message === undefined) return `${body} was delivered, which the channel does not have`
+    if (message.place !== "waiting") return `${body} was delivered while ${message.place} until ${message.deadline}`
+    if (consumer.channel.paused) return `${body} was delivered by a paused channel`
+    if (consumer.capacity === 0) return `${body} was delivered to a consumer that was not ready for it`
+    if (attempts !== message.attempts + 1) return `${body} has ${attempts} attempts instead of ${message.attempts + 1}`
+    message.attempts = attempts
+    message.place = "in flight"
+    message.holder = consumer
+    message.deliveredAt = this.now
+    message.deadline = this.now + consumer.msgTimeout
+    consumer.counts.messages++
+    return undefined
+  }
+
+  /** Whether a channel still has something for a consumer that is ready: the broker is not done then. */
+  get owesDeliveries(): boolean {
+    return Array.from(this.channels.values()).some((channel) =>
+      !channel.paused && channel.all("waiting").length > 0 && channel.consumers.some(({ capacity }) => capacity > 0)
+    )
+  }
+}

@@ -1,0 +1,75 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Deferred, Effect, Fiber, Layer, Logger, Schema } from "effect"
+import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
+import { Broker, publish, Publisher } from "../../../../src/services/broker/index.ts"
+import { bodiesOf, joinBodies } from "../../../../src/services/nsqd/broker/Publisher.ts"
+import { TestBroker } from "../../../../src/testing/index.ts"
+
+const bytes = (body: string) => Buffer.from(body)
+const topicOf = (name: string) => Broker.use((broker) => broker.topic(TopicName.make(name)))
+
+const checked = <R = never>(check: (topic: TopicName, body: Uint8Array) => Effect.Effect<void, string, R>) =>
+  Publisher.layerChecked(check).pipe(Layer.provideMerge(TestBroker.layer()), Layer.provide(Logger.layer([])))
+
+describe("the plain publisher", () => {
+  it.effect.prop(
+    "gives every body to the topic as it is",
+    { bodies: Arbitrary.array(Arbitrary.schema(Schema.Uint8Array), { maxLength: 20 }) },
+    ({ bodies }) =>
+      Effect.sync(() =>
+        assert.deepStrictEqual(bodiesOf(joinBodies(bodies)).map((body) => new Uint8Array(body)), bodies)
+      )
+  )
+
+  it.effect("reads bodies that have other bytes between them, as pipelined PUBs do", () =>
+    Effect.sync(() => {
+      const bytes = Buffer.concat([
+        Buffer.from("PUB a\n"),
+        Buffer.from([0, 0, 0, 2]),
+        Buffer.from("hiPUB a\n"),
+        Buffer.from([0, 0, 0, 1]),
+        Buffer.from("!")
+      ])
+      const bodies = bodiesOf({ bytes, start: 6, gap: 6, count: 2, bodyBytes: 3 })
+      assert.deepStrictEqual(bodies.map(String), ["hi", "!"])
+    }))
+})
+
+describe("a checked publisher", () => {
+  it.effect("asks about every body with its topic, and takes what passes", () =>
+    Effect.gen(function*() {
+      yield* publish("orders", [bytes("a"), bytes("b")])
+      assert.strictEqual((yield* topicOf("orders")).depth, 2)
+    }).pipe(Effect.provide(checked((topic, body) =>
+      topic === "orders" && ["a", "b"].includes(Buffer.from(body).toString()) ? Effect.void : Effect.fail("unexpected")
+    ))))
+
+  it.effect("takes none of those that were published together with one that is refused", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(publish("orders", [bytes("good"), bytes("bad"), bytes("good")]))
+      assert.deepInclude(error, { _tag: "PublishError", kind: "rejected", reason: "bad it is", accepted: 0 })
+      const topic = yield* topicOf("orders")
+      assert.strictEqual(topic.depth, 0)
+      assert.strictEqual(topic.messageCount, 0)
+    }).pipe(Effect.provide(checked((_, body) =>
+      Buffer.from(body).toString() === "bad" ? Effect.fail("bad it is") : Effect.void
+    ))))
+
+  it.effect("publishes once a check that has to wait is done, and keeps the delay", () =>
+    Effect.gen(function*() {
+      const decided = yield* Deferred.make<void>()
+      yield* Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(publish("orders", bytes("a"), { delay: "1 minute" }), {
+          startImmediately: true
+        })
+        const broker = yield* Broker
+        const channel = yield* broker.channel(TopicName.make("orders"), ChannelName.make("billing"))
+        assert.strictEqual((yield* topicOf("orders")).messageCount, 0)
+        yield* Deferred.succeed(decided, undefined)
+        yield* Fiber.join(fiber)
+        assert.strictEqual((yield* topicOf("orders")).messageCount, 1)
+        while (channel.messageCount === 0) yield* Effect.yieldNow
+        assert.strictEqual(channel.deferredCount, 1)
+      }).pipe(Effect.provide(checked(() => Deferred.await(decided))))
+    }))
+})

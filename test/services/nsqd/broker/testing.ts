@@ -1,0 +1,59 @@
+/** What tests of the broker have in common. */
+import { Effect, Layer, Logger } from "effect"
+import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
+import { Broker, publish, type SubscriptionOptions } from "../../../../src/services/broker/index.ts"
+import type { Membership } from "../../../../src/services/nsqd/broker/Broker.ts"
+import { FaultyStorage, TestBroker } from "../../../../src/testing/index.ts"
+import { recordingConsumer } from "./consumers.ts"
+
+export const quiet = Logger.layer([])
+
+/** A broker on storage that does what the test says. */
+export const faultyBroker = (options: Parameters<typeof TestBroker.layerNoStorage>[0] = {}) =>
+  TestBroker.layerNoStorage(options).pipe(Layer.provideMerge(FaultyStorage.layer), Layer.provide(quiet))
+
+export const brokerWith = (options: Parameters<typeof TestBroker.layer>[0] = {}) =>
+  TestBroker.layer(options).pipe(Layer.provide(quiet))
+
+/** Goes on once something is so. */
+export const until = (isSo: () => boolean): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    while (!isSo()) yield* Effect.yieldNow
+  })
+
+/** Long enough for everything to happen that can happen without time going on. */
+export const nothingMore: Effect.Effect<void> = Effect.gen(function*() {
+  for (let i = 0; i < 30; i++) yield* Effect.yieldNow
+})
+
+export const topicOf = (name: string) => Broker.use((broker) => broker.topic(TopicName.make(name)))
+export const channelOf = (topic: string, name: string) =>
+  Broker.use((broker) => broker.channel(TopicName.make(topic), ChannelName.make(name)))
+
+export const send = (topic: string, ...bodies: ReadonlyArray<string>) =>
+  publish(topic, bodies.map((body) => Buffer.from(body)))
+
+export const numbers = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, i) => `m${i}`)
+
+export interface Joined extends Membership {
+  readonly recording: ReturnType<typeof recordingConsumer>
+}
+
+/** A consumer on a channel, for as long as the Scope is open. */
+export const join = Effect.fnUntraced(function*(
+  topic: string,
+  channel: string,
+  ready: number,
+  options: Partial<SubscriptionOptions> = {}
+) {
+  const broker = yield* Broker
+  const recording = recordingConsumer()
+  const membership = yield* broker.subscribe(
+    TopicName.make(topic),
+    ChannelName.make(channel),
+    recording.consumer,
+    { msgTimeout: 60_000, sampleRate: 0, ...options }
+  )
+  membership.channel.setReady(membership.subscription, ready)
+  return { ...membership, recording }
+})
