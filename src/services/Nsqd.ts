@@ -27,10 +27,10 @@ import * as Options from "./nsqd/options/NsqdOptions.ts"
 import * as NsqdOptionsCheck from "./nsqd/options/NsqdOptionsCheck.ts"
 import { NsqdStartError } from "./nsqd/options/NsqdStartError.ts"
 import { RuntimeOptions } from "./nsqd/options/RuntimeOptions.ts"
+import { TcpServer } from "./nsqd/session/TcpServer.ts"
 import * as DataDirectory from "./nsqd/storage/DataDirectory.ts"
 import * as DiskStorage from "./nsqd/storage/DiskStorage.ts"
 import * as NodeDisk from "./nsqd/storage/NodeDisk.ts"
-import { TcpServer } from "./transport/TcpServer.ts"
 
 /** A running daemon cannot go on. */
 export class NsqdFailure extends Data.TaggedError("NsqdFailure")<{ readonly message: string }> {}

@@ -9,8 +9,8 @@ import { Broker } from "../services/nsqd/broker/Broker.ts"
 import { Clients } from "../services/nsqd/broker/Clients.ts"
 import { Publisher } from "../services/nsqd/broker/Publisher.ts"
 import { NsqdOptions } from "../services/nsqd/options/NsqdOptions.ts"
+import { TcpServer } from "../services/nsqd/session/TcpServer.ts"
 import { Storage } from "../services/nsqd/storage/Storage.ts"
-import { TcpServer } from "../services/transport/TcpServer.ts"
 import * as MemoryTransport from "./MemoryTransport.ts"
 
 /** Where the broker listens on the in-memory network. */

@@ -11,7 +11,7 @@ import * as Zlib from "node:zlib"
 import { SnappyEncoder } from "../../src/protocol/client/SnappyFraming.ts"
 import { loadCodec } from "../../src/services/net/SnappyConnection.ts"
 import * as Certificates from "../services/net/certificates.ts"
-import { type Daemon, identified, identify, secured, serve, sized } from "../services/transport/secureClient.ts"
+import { type Daemon, identified, identify, secured, serve, sized } from "../services/nsqd/session/secureClient.ts"
 
 const rounds = 40
 

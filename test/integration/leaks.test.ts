@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as Certificates from "../services/net/certificates.ts"
-import { type Client, type Daemon, dial, identified, serve, sized } from "../services/transport/secureClient.ts"
+import { type Client, type Daemon, dial, identified, serve, sized } from "../services/nsqd/session/secureClient.ts"
 
 setFlagsFromString("--expose-gc")
 const gc: () => void = runInNewContext("gc")

@@ -9,7 +9,7 @@ import * as SnappyConnection from "../../src/services/net/SnappyConnection.ts"
 import { ProtocolClient } from "../../src/testing/index.ts"
 import * as Certificates from "../services/net/certificates.ts"
 import { noise } from "../services/net/connections.ts"
-import { type Client, identified, secured, serve, sized } from "../services/transport/secureClient.ts"
+import { type Client, identified, secured, serve, sized } from "../services/nsqd/session/secureClient.ts"
 
 const count = 2500
 /** Together far more than sockets and the outbox take. */

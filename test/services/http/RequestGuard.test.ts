@@ -4,7 +4,7 @@ import * as Net from "node:net"
 import { hostname } from "node:os"
 import * as HostNames from "../../../src/services/http/HostNames.ts"
 import { files } from "../net/certificates.ts"
-import { serve as serveSecurely } from "../transport/secureClient.ts"
+import { serve as serveSecurely } from "../nsqd/session/secureClient.ts"
 import { outcome, requestTo, serve } from "./api.ts"
 import { halfClosed, halfClosedTls } from "./halfClosed.ts"
 

@@ -8,7 +8,7 @@ import { ProcessMemory } from "../../../src/services/http/ProcessMemory.ts"
 import { AuthFailed, Authorizer } from "../../../src/services/nsqd/auth/Authorizer.ts"
 import { Storage } from "../../../src/services/nsqd/storage/Storage.ts"
 import * as Certificates from "../net/certificates.ts"
-import { serve as serveSecurely } from "../transport/secureClient.ts"
+import { serve as serveSecurely } from "../nsqd/session/secureClient.ts"
 import * as Api from "./api.ts"
 
 /** All that may be reached over HTTP by whoever may connect. What is not here must not exist. */

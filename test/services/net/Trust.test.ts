@@ -13,7 +13,7 @@ import * as ClientTls from "../../../src/services/client/ClientTls.ts"
 import type { TlsOptions } from "../../../src/services/client/index.ts"
 import * as HttpClients from "../../../src/services/http/HttpClients.ts"
 import * as Trust from "../../../src/services/net/Trust.ts"
-import { secured, serve } from "../transport/secureClient.ts"
+import { secured, serve } from "../nsqd/session/secureClient.ts"
 import * as Certificates from "./certificates.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "trust-"))

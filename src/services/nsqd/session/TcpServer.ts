@@ -2,11 +2,11 @@
  * nsqd's TCP listener: every connection to the configured address becomes a client of the broker, up to `--max-connections`.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
-import { encodeFrame, FrameType } from "../../protocol/client/Frame.ts"
-import { protocolError } from "../../protocol/client/ProtocolError.ts"
-import { ListenAddresses } from "../core/ListenAddresses.ts"
-import { type Connection, type Listener, Transport } from "../net/Transport.ts"
-import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
+import { encodeFrame, FrameType } from "../../../protocol/client/Frame.ts"
+import { protocolError } from "../../../protocol/client/ProtocolError.ts"
+import { ListenAddresses } from "../../core/ListenAddresses.ts"
+import { type Connection, type Listener, Transport } from "../../net/Transport.ts"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as ClientLoop from "./ClientLoop.ts"
 
 type Handler = (connection: Connection) => Effect.Effect<void, never, Scope.Scope>

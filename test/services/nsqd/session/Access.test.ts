@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { type Command, type CommandName, commandNames } from "../../../src/protocol/client/Command.ts"
-import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
-import { Broker, Clients } from "../../../src/services/broker/index.ts"
-import { AuthFailed, Authorizer, type Credentials } from "../../../src/services/nsqd/auth/Authorizer.ts"
-import type { Grant } from "../../../src/services/nsqd/auth/Grant.ts"
-import { ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
+import { type Command, type CommandName, commandNames } from "../../../../src/protocol/client/Command.ts"
+import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
+import { Broker, Clients } from "../../../../src/services/broker/index.ts"
+import { AuthFailed, Authorizer, type Credentials } from "../../../../src/services/nsqd/auth/Authorizer.ts"
+import type { Grant } from "../../../../src/services/nsqd/auth/Grant.ts"
+import { ProtocolClient, TestBroker } from "../../../../src/testing/index.ts"
 
 const topic = TopicName.make("t")
 const channel = ChannelName.make("c")

@@ -2,18 +2,18 @@
  * The state of one client connection: what was negotiated, where it is in its life, its subscription, its outgoing bytes. It
  * is the channel's `Consumer` and what `/stats` shows. What the commands do is in `Commands`, the fibers in `ClientLoop`.
  */
-import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../protocol/client/CommandDecoder.ts"
-import type { IdentifyLimits, Negotiated } from "../../protocol/client/Identify.ts"
-import { type ProtocolError, protocolError } from "../../protocol/client/ProtocolError.ts"
-import { Wakeup } from "../core/Wakeup.ts"
-import type { TlsDetails } from "../net/ServerTls.ts"
-import type { Connection } from "../net/Transport.ts"
-import type { Authorization } from "../nsqd/auth/Authorization.ts"
-import type { Membership } from "../nsqd/broker/Broker.ts"
-import { type Client, ClientState, type ClientStats } from "../nsqd/broker/Clients.ts"
-import * as Locality from "../nsqd/broker/Locality.ts"
-import type { Consumer } from "../nsqd/broker/Subscription.ts"
-import type { Topic } from "../nsqd/broker/Topic.ts"
+import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../../protocol/client/CommandDecoder.ts"
+import type { IdentifyLimits, Negotiated } from "../../../protocol/client/Identify.ts"
+import { type ProtocolError, protocolError } from "../../../protocol/client/ProtocolError.ts"
+import { Wakeup } from "../../core/Wakeup.ts"
+import type { TlsDetails } from "../../net/ServerTls.ts"
+import type { Connection } from "../../net/Transport.ts"
+import type { Authorization } from "../auth/Authorization.ts"
+import type { Membership } from "../broker/Broker.ts"
+import { type Client, ClientState, type ClientStats } from "../broker/Clients.ts"
+import * as Locality from "../broker/Locality.ts"
+import type { Consumer } from "../broker/Subscription.ts"
+import type { Topic } from "../broker/Topic.ts"
 import { Outbox } from "./Outbox.ts"
 
 const refused = (command: string): ProtocolError => protocolError("E_INVALID", `cannot ${command} in current state`)

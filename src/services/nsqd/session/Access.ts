@@ -5,10 +5,10 @@
  * Hot path: what needs no question to the auth server is checked synchronously.
  */
 import { Effect, Redacted } from "effect"
-import { type ProtocolError, protocolError } from "../../protocol/client/ProtocolError.ts"
-import * as Time from "../core/Time.ts"
-import { Authorization } from "../nsqd/auth/Authorization.ts"
-import { Authorizer, type Credentials } from "../nsqd/auth/Authorizer.ts"
+import { type ProtocolError, protocolError } from "../../../protocol/client/ProtocolError.ts"
+import * as Time from "../../core/Time.ts"
+import { Authorization } from "../auth/Authorization.ts"
+import { Authorizer, type Credentials } from "../auth/Authorizer.ts"
 import { hostOf, type Session } from "./Session.ts"
 
 /** The commands that have to be permitted. */

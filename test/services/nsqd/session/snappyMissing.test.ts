@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { vi } from "vitest"
-import { ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
+import { ProtocolClient, TestBroker } from "../../../../src/testing/index.ts"
 import { identify, sized } from "./secureClient.ts"
 
 vi.mock("snappy", () => {

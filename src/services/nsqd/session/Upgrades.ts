@@ -4,12 +4,12 @@
  * the client sent too early is ever read as a command.
  */
 import { Effect, type Scope } from "effect"
-import { type ProtocolError, protocolError } from "../../protocol/client/ProtocolError.ts"
-import { Turns } from "../core/Turns.ts"
-import * as DeflateConnection from "../net/DeflateConnection.ts"
-import { ServerTls } from "../net/ServerTls.ts"
-import * as SnappyConnection from "../net/SnappyConnection.ts"
-import type { Connection } from "../net/Transport.ts"
+import { type ProtocolError, protocolError } from "../../../protocol/client/ProtocolError.ts"
+import { Turns } from "../../core/Turns.ts"
+import * as DeflateConnection from "../../net/DeflateConnection.ts"
+import { ServerTls } from "../../net/ServerTls.ts"
+import * as SnappyConnection from "../../net/SnappyConnection.ts"
+import type { Connection } from "../../net/Transport.ts"
 import type { Session } from "./Session.ts"
 
 type Upgrade = Effect.Effect<void, ProtocolError, Scope.Scope>

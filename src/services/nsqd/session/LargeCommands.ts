@@ -6,7 +6,7 @@
  * Hot path: `isSettled` is asked after every read.
  */
 import { Effect, type Scope, Semaphore } from "effect"
-import type { CommandDecoder } from "../../protocol/client/CommandDecoder.ts"
+import type { CommandDecoder } from "../../../protocol/client/CommandDecoder.ts"
 
 /** From this size on, an unfinished command needs a place. */
 export const largeCommandBytes = 256 * 1024

@@ -1,20 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import type { Command } from "../../../src/protocol/client/Command.ts"
-import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
-import { Clients } from "../../../src/services/broker/index.ts"
-import { FaultyStorage, MemoryTransport, ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
-import {
-  brokerWith,
-  channelOf,
-  faultyBroker,
-  nothingMore,
-  numbers,
-  quiet,
-  topicOf,
-  until
-} from "../nsqd/broker/testing.ts"
+import type { Command } from "../../../../src/protocol/client/Command.ts"
+import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
+import { Clients } from "../../../../src/services/broker/index.ts"
+import { FaultyStorage, MemoryTransport, ProtocolClient, TestBroker } from "../../../../src/testing/index.ts"
+import { brokerWith, channelOf, faultyBroker, nothingMore, numbers, quiet, topicOf, until } from "../broker/testing.ts"
 
 const { MemoryNetwork } = MemoryTransport
 const topic = TopicName.make("t")

@@ -6,26 +6,26 @@
  * opened, returns the Effect of its completion, and the connection reads no further until then.
  */
 import { Duration, Effect, Result, type Scope } from "effect"
-import type { DecoderLimits } from "../../protocol/client/CommandDecoder.ts"
-import type { Decoded, Fin, Publish, Req, Touch } from "../../protocol/client/Decoded.ts"
+import type { DecoderLimits } from "../../../protocol/client/CommandDecoder.ts"
+import type { Decoded, Fin, Publish, Req, Touch } from "../../../protocol/client/Decoded.ts"
 import {
   decodeIdentify,
   encodeIdentifyResponse,
   type IdentifyLimits,
   negotiate
-} from "../../protocol/client/Identify.ts"
-import { formatMessageKey } from "../../protocol/client/Message.ts"
-import type { TopicName } from "../../protocol/client/Names.ts"
-import { type ErrorCode, type ProtocolError, protocolError } from "../../protocol/client/ProtocolError.ts"
-import { ServerTls } from "../net/ServerTls.ts"
-import { Broker, nsqVersion } from "../nsqd/broker/Broker.ts"
-import type { PublishError } from "../nsqd/broker/BrokerError.ts"
-import type { AnswerResult } from "../nsqd/broker/Channel.ts"
-import { ClientState } from "../nsqd/broker/Clients.ts"
-import * as Locality from "../nsqd/broker/Locality.ts"
-import { Publisher } from "../nsqd/broker/Publisher.ts"
-import type { Topic } from "../nsqd/broker/Topic.ts"
-import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
+} from "../../../protocol/client/Identify.ts"
+import { formatMessageKey } from "../../../protocol/client/Message.ts"
+import type { TopicName } from "../../../protocol/client/Names.ts"
+import { type ErrorCode, type ProtocolError, protocolError } from "../../../protocol/client/ProtocolError.ts"
+import { ServerTls } from "../../net/ServerTls.ts"
+import { Broker, nsqVersion } from "../broker/Broker.ts"
+import type { PublishError } from "../broker/BrokerError.ts"
+import type { AnswerResult } from "../broker/Channel.ts"
+import { ClientState } from "../broker/Clients.ts"
+import * as Locality from "../broker/Locality.ts"
+import { Publisher } from "../broker/Publisher.ts"
+import type { Topic } from "../broker/Topic.ts"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as Access from "./Access.ts"
 import type { Session } from "./Session.ts"
 import * as Upgrades from "./Upgrades.ts"
