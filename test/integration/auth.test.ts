@@ -4,7 +4,7 @@ import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Command } from "../../src/protocol/client/Command.ts"
 import { TopicName } from "../../src/protocol/client/Names.ts"
-import { requestTo } from "../services/http/api.ts"
+import { requestTo } from "../services/nsqd/http/api.ts"
 import * as Client from "./client.ts"
 import * as Daemon from "./daemon.ts"
 

@@ -7,11 +7,11 @@ import * as NsqLogger from "../../src/services/logging/NsqLogger.ts"
 import { Nsqadmin, type NsqadminFailure } from "../../src/services/Nsqadmin.ts"
 import { Nsqd } from "../../src/services/Nsqd.ts"
 import type { NsqadminOptions } from "../../src/services/options/NsqadminOptions.ts"
-import { type Answer, requestTo } from "./http/api.ts"
 import { fakeServer } from "./http/fakeServer.ts"
 import { halfClosed } from "./http/halfClosed.ts"
 import * as Certificates from "./net/certificates.ts"
 import { quiet } from "./nsqd/broker/testing.ts"
+import { type Answer, requestTo } from "./nsqd/http/api.ts"
 
 /** An nsqd with topic `t` and its channel `c`, which does not say where it is, and what it was asked. */
 const fakeNsqd = Effect.gen(function*() {

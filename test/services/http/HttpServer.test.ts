@@ -6,8 +6,8 @@ import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as HttpServer from "../../../src/services/http/HttpServer.ts"
-import { NsqdHttp } from "../../../src/services/http/NsqdHttp.ts"
-import { layer, outcome, requestTo, serve } from "./api.ts"
+import { NsqdHttp } from "../../../src/services/nsqd/http/NsqdHttp.ts"
+import { layer, outcome, requestTo, serve } from "../nsqd/http/api.ts"
 
 /** A connection on which `bytes` were sent; completes once something came back, or at once when there is nothing to send. */
 const connect = (port: number, bytes = ""): Effect.Effect<Net.Socket> =>

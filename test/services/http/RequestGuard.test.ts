@@ -4,8 +4,8 @@ import * as Net from "node:net"
 import { hostname } from "node:os"
 import * as HostNames from "../../../src/services/http/HostNames.ts"
 import { files } from "../net/certificates.ts"
+import { outcome, requestTo, serve } from "../nsqd/http/api.ts"
 import { serve as serveSecurely } from "../nsqd/session/secureClient.ts"
-import { outcome, requestTo, serve } from "./api.ts"
 import { halfClosed, halfClosedTls } from "./halfClosed.ts"
 
 const browser = { "user-agent": "Mozilla/5.0 (X11; Linux x86_64)" }

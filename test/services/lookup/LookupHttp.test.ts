@@ -8,7 +8,7 @@ import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
 import { LookupHttp } from "../../../src/services/lookup/LookupHttp.ts"
 import { Registrations } from "../../../src/services/lookup/Registrations.ts"
 import * as LookupdOptions from "../../../src/services/options/LookupdOptions.ts"
-import { outcome, refusal, requestTo } from "../http/api.ts"
+import { outcome, refusal, requestTo } from "../nsqd/http/api.ts"
 import { identity } from "./identity.ts"
 
 /** Log lines go into the queue. */

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import type { ConnectionOptions } from "node:tls"
 import * as ServerTls from "../../../src/services/net/ServerTls.ts"
 import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
-import { requestTo } from "../http/api.ts"
+import { requestTo } from "../nsqd/http/api.ts"
 import { connect, dial, handshake, identified, identify, secured, serve, sized } from "../nsqd/session/secureClient.ts"
 import * as Certificates from "./certificates.ts"
 

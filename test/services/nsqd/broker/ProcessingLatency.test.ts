@@ -4,10 +4,10 @@ import { TestClock } from "effect/testing"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
 import { consume, publish } from "../../../../src/services/broker/index.ts"
 import * as Turns from "../../../../src/services/core/Turns.ts"
-import * as StatsJson from "../../../../src/services/http/StatsJson.ts"
 import { Broker } from "../../../../src/services/nsqd/broker/Broker.ts"
 import { Clients } from "../../../../src/services/nsqd/broker/Clients.ts"
 import type { LatencySummary } from "../../../../src/services/nsqd/broker/LatencyQuantiles.ts"
+import * as StatsJson from "../../../../src/services/nsqd/stats/StatsJson.ts"
 import { TestBroker } from "../../../../src/testing/index.ts"
 
 const layer = TestBroker.layer({

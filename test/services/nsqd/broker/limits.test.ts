@@ -4,7 +4,7 @@ import { ChannelName } from "../../../../src/protocol/client/Names.ts"
 import { Broker, Storage } from "../../../../src/services/broker/index.ts"
 import { ChannelDirectory } from "../../../../src/services/nsqd/broker/ChannelDirectory.ts"
 import { ProtocolClient, TestBroker } from "../../../../src/testing/index.ts"
-import { outcome, refusal, serve } from "../../http/api.ts"
+import { outcome, refusal, serve } from "../http/api.ts"
 import { brokerWith, channelOf, join, numbers, quiet, send, topicOf, until } from "./testing.ts"
 
 const tooManyTopics = "there are 2 topics already (--max-topics)"

@@ -1,0 +1,63 @@
+/**
+ * `/ping`, `/ready` and `/info`: whether the daemon is well, whether it should be given work, and what it is.
+ */
+import { Effect } from "effect"
+import * as GoDuration from "../../core/GoDuration.ts"
+import { Lifecycle } from "../../core/Lifecycle.ts"
+import { ListenAddresses } from "../../core/ListenAddresses.ts"
+import * as NodeId from "../../core/NodeId.ts"
+import { version } from "../../core/Version.ts"
+import * as HttpResponse from "../../http/HttpResponse.ts"
+import { type Route, route } from "../../http/Router.ts"
+import { Broker } from "../broker/Broker.ts"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { Storage } from "../storage/Storage.ts"
+
+const well = HttpResponse.plain(200, "OK")
+
+/** The endpoints, on the services of the environment. */
+export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Storage | ListenAddresses | Lifecycle> = Effect
+  .gen(
+    function*() {
+      const { startTime } = yield* Broker
+      const storage = yield* Storage
+      const addresses = yield* ListenAddresses
+      const options = yield* NsqdOptions
+      const lifecycle = yield* Lifecycle
+      const hostname = NodeId.hostname()
+
+      const ping = Effect.map(
+        storage.health,
+        (health) => health === undefined ? well : HttpResponse.plain(500, `NOK - ${health}`)
+      )
+
+      const ready = Effect.map(storage.health, (health) => {
+        const reason = lifecycle.phase === "running" ? health : lifecycle.phase
+        return reason === undefined ? well : HttpResponse.plain(503, `NOT READY - ${reason}`)
+      })
+
+      const info = Effect.sync(() =>
+        HttpResponse.json({
+          version,
+          broadcast_address: options.broadcastAddress,
+          hostname,
+          http_port: addresses.httpPort,
+          tcp_port: addresses.tcpPort,
+          start_time: startTime,
+          max_heartbeat_interval: Number(GoDuration.toNanos(options.maxHeartbeatInterval)),
+          max_output_buffer_size: options.maxOutputBufferSize,
+          max_output_buffer_timeout: Number(GoDuration.toNanos(options.maxOutputBufferTimeout)),
+          max_deflate_level: options.maxDeflateLevel,
+          topology_zone: options.topologyZone,
+          topology_region: options.topologyRegion
+        })
+      )
+
+      return [
+        route("GET", "/ping", () => ping),
+        // Asked for all the time, by machines: not in the log.
+        route("GET", "/ready", () => ready, false),
+        route("GET", "/info", () => info)
+      ]
+    }
+  )

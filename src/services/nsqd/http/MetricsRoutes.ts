@@ -1,0 +1,42 @@
+/**
+ * `/metrics`: the daemon's metrics for Prometheus, together with those that the program around it keeps with Effect.
+ */
+import { Effect, Metric, type Scope } from "effect"
+import { finish, Turns } from "../../core/Turns.ts"
+import * as Arguments from "../../http/Arguments.ts"
+import { type HttpRequest, type Route, route } from "../../http/Router.ts"
+import * as StreamedResponse from "../../http/StreamedResponse.ts"
+import { Broker } from "../broker/Broker.ts"
+import { Clients } from "../broker/Clients.ts"
+import * as NsqdMetrics from "../metrics/NsqdMetrics.ts"
+import { ProcessMemory } from "../stats/ProcessMemory.ts"
+import { Storage } from "../storage/Storage.ts"
+
+/** The endpoint, on the services of the environment. `?ephemeral=true` shows ephemeral topics and channels as well. */
+export const make: Effect.Effect<
+  ReadonlyArray<Route>,
+  never,
+  Broker | Clients | Storage | ProcessMemory | Scope.Scope
+> = Effect.gen(
+  function*() {
+    const broker = yield* Broker
+    const clients = yield* Clients
+    const storage = yield* Storage
+    const memory = yield* ProcessMemory
+    const turns = yield* Turns
+    const stream = yield* StreamedResponse.make
+    const programs = yield* Metric.MetricRegistry
+
+    const metrics = Effect.fnUntraced(function*({ target }: HttpRequest) {
+      const query = yield* Arguments.query(target)
+      const { contentType, pieces } = yield* Effect.promise(() => import("../metrics/Prometheus.ts"))
+      const sources = { broker, clients, memory, health: yield* storage.health }
+      const choice = { ...NsqdMetrics.usualChoice, includeEphemeral: query.get("ephemeral") === "true" }
+      const daemons = yield* finish(turns, NsqdMetrics.collectInSteps(sources, choice))
+      return yield* stream(pieces([daemons, programs]), ["Content-Type", contentType])
+    })
+
+    // Asked for all the time, by machines: not in the log.
+    return [route("GET", "/metrics", metrics, false)]
+  }
+)

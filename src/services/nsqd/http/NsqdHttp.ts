@@ -1,0 +1,152 @@
+/**
+ * nsqd's HTTP API: puts the endpoints together and serves them on the configured addresses. Publishing is handled in Node's own
+ * callback (`Publish`), everything else by a fiber per request (`Router` and the routes).
+ */
+import { Context, Effect, FiberSet, Layer, type Scope } from "effect"
+import type { Lifecycle } from "../../core/Lifecycle.ts"
+import { ListenAddresses } from "../../core/ListenAddresses.ts"
+import * as DebugRoutes from "../../http/DebugRoutes.ts"
+import * as HttpResponse from "../../http/HttpResponse.ts"
+import * as HttpServer from "../../http/HttpServer.ts"
+import * as RequestGuard from "../../http/RequestGuard.ts"
+import * as RequestTarget from "../../http/RequestTarget.ts"
+import * as Responder from "../../http/Responder.ts"
+import * as Router from "../../http/Router.ts"
+import { ServerTls } from "../../net/ServerTls.ts"
+import { type Listener, ListenError, splitAddress } from "../../net/Transport.ts"
+import type { Broker } from "../broker/Broker.ts"
+import type { Clients } from "../broker/Clients.ts"
+import type { Publisher } from "../broker/Publisher.ts"
+import { isPlainHttpRefused, NsqdOptions } from "../options/NsqdOptions.ts"
+import type { RuntimeOptions } from "../options/RuntimeOptions.ts"
+import { ProcessMemory } from "../stats/ProcessMemory.ts"
+import type { Storage } from "../storage/Storage.ts"
+import * as ChannelRoutes from "./ChannelRoutes.ts"
+import * as ConfigRoutes from "./ConfigRoutes.ts"
+import * as InfoRoutes from "./InfoRoutes.ts"
+import * as MetricsRoutes from "./MetricsRoutes.ts"
+import * as OldApi from "./OldApi.ts"
+import * as Publish from "./Publish.ts"
+import * as QuickPublish from "./QuickPublish.ts"
+import * as StatsRoutes from "./StatsRoutes.ts"
+import * as TopicRoutes from "./TopicRoutes.ts"
+
+/** What the API works on. */
+export type Services = Broker | Publisher | Clients | Storage | RuntimeOptions | ListenAddresses | Lifecycle
+
+/** Every endpoint there is. */
+export const allRoutes = Effect.gen(function*() {
+  const groups = yield* Effect.all([
+    InfoRoutes.make,
+    StatsRoutes.make,
+    MetricsRoutes.make,
+    TopicRoutes.make,
+    ChannelRoutes.make,
+    ConfigRoutes.make,
+    DebugRoutes.make
+  ])
+  const routes = groups.flat()
+  // Known here for the sake of other methods; POST does not come this way.
+  const publishing = ["/pub", "/mpub"].map((path) =>
+    Router.route("POST", path, () => Effect.die("invariant: publishing does not pass the router"))
+  )
+  return [...routes, ...publishing, ...OldApi.make(routes)]
+})
+
+/** The API as a callback for servers, plain or encrypted, and what completes when none of its handlers is at work. */
+const makeHandler: Effect.Effect<
+  Required<Pick<HttpServer.ServerSettings, "onConnection" | "onRequest" | "quiet">>,
+  never,
+  Services | ProcessMemory | Scope.Scope
+> = Effect.gen(function*() {
+  const publish = yield* Publish.make
+  const respond = yield* Responder.make(yield* allRoutes)
+  const handlers = yield* FiberSet.make<void>()
+  const fork = yield* FiberSet.runtime(handlers)()
+  const runFork = (effect: Effect.Effect<void>): void => void fork(effect)
+  const understand = RequestTarget.cached((target) => ({ target, publish: publish.target(target) }))
+  return {
+    quiet: FiberSet.awaitEmpty(handlers),
+    onConnection: yield* QuickPublish.make({
+      target: (uri) => understand(uri).publish,
+      publish: publish.publish,
+      maxBodySize: publish.maxMsgSize,
+      idleMillis: HttpServer.defaultTimeouts.idleMillis,
+      fork: runFork
+    }),
+    onRequest: (incoming, outgoing) => {
+      const understood = understand(incoming.url ?? "/")
+      if (understood.publish !== undefined && incoming.method === "POST") {
+        publish.handle(understood.publish, incoming, outgoing, runFork)
+      } else {
+        runFork(respond(incoming, outgoing, understood.target))
+      }
+    }
+  }
+})
+
+/** Plain HTTP where TLS is required: the answer says where to go, whatever the request. */
+const tlsRequired =
+  (addresses: ListenAddresses["Service"]): HttpServer.ServerSettings["onRequest"] => (incoming, outgoing) => {
+    // What else the client sends is not read: the connection ends, and the client must know that it cannot use it again.
+    if (!incoming.complete) {
+      outgoing.shouldKeepAlive = false
+      outgoing.once("finish", () => incoming.socket.destroySoon())
+    }
+    HttpResponse.send(outgoing, HttpResponse.tlsRequired(addresses.httpsPort))
+  }
+
+/** As in NSQ, HTTPS is for the network: a path is a mistake. */
+const noPath = (address: string): ListenError =>
+  new ListenError({ address, cause: new Error("missing port in address") })
+
+/** nsqd's HTTP listeners. */
+export class NsqdHttp extends Context.Service<NsqdHttp, {
+  /** The real port; -1 for a unix socket, 0 when HTTP is off. */
+  readonly port: number
+  /** The real port; 0 when HTTPS is off. */
+  readonly httpsPort: number
+  /** Fails when nothing can be accepted any more. */
+  readonly broken: Effect.Effect<never, ListenError>
+}>()("effect-nsq/http/NsqdHttp") {
+  /**
+   * Serves the API until its Scope closes: over HTTP unless the address is empty, and over HTTPS if there is a certificate
+   * and an address for it.
+   */
+  static readonly layer: Layer.Layer<NsqdHttp, ListenError, Services> = Layer.effect(
+    NsqdHttp,
+    Effect.gen(function*() {
+      const options = yield* NsqdOptions
+      const tls = yield* ServerTls
+      const addresses = yield* ListenAddresses
+      const { onConnection, onRequest, quiet } = yield* makeHandler
+      const guard = yield* RequestGuard.make({
+        daemon: "nsqd",
+        hostCheckedOf: "browsers",
+        allowedHosts: [options.broadcastAddress, ...options.httpAllowedHosts],
+        changesByGet: OldApi.isOld,
+        startsByGet: DebugRoutes.isProfile
+      })
+      const common = { guard, quiet, maxConnections: options.maxHttpConnections }
+      const listeners: Array<Listener> = []
+      if (options.httpAddress !== "") {
+        const plain = isPlainHttpRefused(options)
+          ? { onRequest: tlsRequired(addresses) }
+          : { onConnection, onRequest }
+        const settings = { name: "HTTP", address: options.httpAddress, ...common, ...plain }
+        const listener = yield* HttpServer.listen(settings)
+        listeners.push(listener)
+        addresses.httpPort = listener.port
+      }
+      if (tls !== undefined && options.httpsAddress !== "") {
+        if (splitAddress(options.httpsAddress) === undefined) return yield* noPath(options.httpsAddress)
+        const settings = { name: "HTTPS", address: options.httpsAddress, onRequest, tls, ...common }
+        const listener = yield* HttpServer.listen(settings)
+        listeners.push(listener)
+        addresses.httpsPort = listener.port
+      }
+      const broken = Effect.raceAllFirst([Effect.never, ...listeners.map((listener) => listener.broken)])
+      return { port: addresses.httpPort, httpsPort: addresses.httpsPort, broken }
+    })
+  ).pipe(Layer.provide(ProcessMemory.layer))
+}

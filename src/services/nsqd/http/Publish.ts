@@ -1,0 +1,221 @@
+/**
+ * `/pub` and `/mpub`: the endpoints that carry traffic. They are handled in Node's request callback itself; a fiber is forked
+ * only when publishing has to wait, for a topic to be opened or for a disk. Everything else of the API goes through `Router`.
+ *
+ * Hot path: what the request line says is looked up, not parsed, and the answer is ready-made.
+ */
+import { Duration, Effect } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import { isTopicName, type TopicName } from "../../../protocol/client/Names.ts"
+import { finish, Turns } from "../../core/Turns.ts"
+import * as HttpResponse from "../../http/HttpResponse.ts"
+import * as RequestBody from "../../http/RequestBody.ts"
+import type { RequestTarget } from "../../http/RequestTarget.ts"
+import { Broker } from "../broker/Broker.ts"
+import type { PublishError } from "../broker/BrokerError.ts"
+import { Publisher } from "../broker/Publisher.ts"
+import type { Topic } from "../broker/Topic.ts"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
+import * as BrokerArguments from "./BrokerArguments.ts"
+import type { BodyRefusal } from "./PublishBody.ts"
+import * as PublishBody from "./PublishBody.ts"
+
+/** A publishing request line, understood. */
+export interface PublishTarget {
+  readonly kind: "pub" | "mpub"
+  /** The topic, or the answer when there is none. */
+  readonly topic: TopicName | HttpResponse.HttpResponse
+  /** The delay in ms, undefined when it is not acceptable. */
+  readonly deferMillis: number | undefined
+  readonly binary: boolean
+  /** Something to warn of, once. */
+  warning: string | undefined
+}
+
+type Answer = HttpResponse.HttpResponse | Effect.Effect<HttpResponse.HttpResponse>
+
+const kinds = new Map<string, { readonly kind: "pub" | "mpub"; readonly instead: string | undefined }>([
+  ["/pub", { kind: "pub", instead: undefined }],
+  ["/mpub", { kind: "mpub", instead: undefined }],
+  ["/put", { kind: "pub", instead: "/pub" }],
+  ["/mput", { kind: "mpub", instead: "/mpub" }]
+])
+
+const refusals = {
+  MSG_TOO_BIG: HttpResponse.failure(413, "MSG_TOO_BIG"),
+  BODY_TOO_BIG: HttpResponse.failure(413, "BODY_TOO_BIG"),
+  BAD_BODY: HttpResponse.failure(413, "BAD_BODY"),
+  BAD_MESSAGE: HttpResponse.failure(413, "BAD_MESSAGE"),
+  MSG_EMPTY: HttpResponse.failure(400, "MSG_EMPTY"),
+  MISSING_ARG_TOPIC: HttpResponse.failure(400, "MISSING_ARG_TOPIC"),
+  INVALID_TOPIC: HttpResponse.failure(400, "INVALID_TOPIC"),
+  INVALID_DEFER: HttpResponse.failure(400, "INVALID_DEFER"),
+  EXITING: HttpResponse.failure(503, "EXITING")
+}
+
+const textValues = new Set(["false", "0"])
+const binaryValues = new Set(["true", "1"])
+
+const topicOf = ({ query }: RequestTarget): TopicName | HttpResponse.HttpResponse => {
+  if (query === undefined) return HttpResponse.invalidRequest
+  const topic = query.get("topic")
+  if (topic === undefined) return refusals.MISSING_ARG_TOPIC
+  return isTopicName(topic) ? topic : refusals.INVALID_TOPIC
+}
+
+const parseDefer = (text: string | undefined, maxMillis: number): number | undefined => {
+  if (text === undefined) return 0
+  const millis = /^[+-]?\d+$/.test(text) ? Number(text) : NaN
+  return millis >= 0 && millis <= maxMillis ? millis : undefined
+}
+
+/** NSQ answers every failed write as if it were about to exit; here the reply says what the disk said. */
+const refusalOf = (error: PublishError): HttpResponse.HttpResponse => {
+  switch (error.kind) {
+    case "rejected":
+      return HttpResponse.failure(400, `REJECTED ${error.reason}`)
+    case "storage":
+      return HttpResponse.failure(503, error.reason)
+    case "exiting":
+      return refusals.EXITING
+  }
+}
+
+/** How nsqd publishes what comes over HTTP. */
+export const make = Effect.gen(function*() {
+  const options = yield* NsqdOptions
+  const broker = yield* Broker
+  const publisher = yield* Publisher
+  const turns = yield* Turns
+  const { maxBodySize, maxMsgSize } = options
+  const maxDefer = Duration.toMillis(options.maxReqTimeout)
+  const warned = new Set<string>()
+
+  /** What a request line asks for if it is POSTed; undefined when it is not about publishing. */
+  const target = (request: RequestTarget): PublishTarget | undefined => {
+    const found = kinds.get(request.path)
+    if (found === undefined) return undefined
+    const binary = found.kind === "mpub" ? request.query?.get("binary") : undefined
+    const odd = binary !== undefined && !textValues.has(binary) && !binaryValues.has(binary)
+    return {
+      kind: found.kind,
+      topic: topicOf(request),
+      deferMillis: found.kind === "pub" ? parseDefer(request.query?.get("defer"), maxDefer) : 0,
+      binary: binary !== undefined && !textValues.has(binary),
+      warning: odd
+        ? `deprecated value '${binary}' used for /mpub binary param`
+        : found.instead === undefined
+        ? undefined
+        : `deprecated path ${request.path}, use ${found.instead}`
+    }
+  }
+
+  const publishBodies = (topic: Topic, target: PublishTarget, bodies: PublishedBodies | BodyRefusal): Answer => {
+    if (typeof bodies === "string") return refusals[bodies]
+    if (bodies.count === 0) return HttpResponse.ok
+    const rest = publisher.publish(topic, bodies, target.deferMillis ?? 0)
+    return rest === undefined
+      ? HttpResponse.ok
+      : Effect.match(rest, { onSuccess: () => HttpResponse.ok, onFailure: refusalOf })
+  }
+
+  const publishInSteps = (
+    topic: Topic,
+    target: PublishTarget,
+    steps: Iterator<void, PublishedBodies | BodyRefusal, void>
+  ): Answer => {
+    const first = steps.next()
+    if (first.done === true) return publishBodies(topic, target, first.value)
+    return Effect.flatMap(finish(turns, steps), (bodies) => {
+      const answer = publishBodies(topic, target, bodies)
+      return Effect.isEffect(answer) ? answer : Effect.succeed(answer)
+    })
+  }
+
+  const publishTo = (topic: Topic, target: PublishTarget, body: Buffer | undefined): Answer => {
+    if (body === undefined) return refusals.BODY_TOO_BIG
+    if (target.deferMillis === undefined) return refusals.INVALID_DEFER
+    if (target.kind === "pub") return publishBodies(topic, target, PublishBody.single(body))
+    if (target.binary) return publishInSteps(topic, target, PublishBody.binary(body, maxMsgSize, maxBodySize))
+    return PublishBody.hasManySteps(body)
+      ? publishInSteps(topic, target, PublishBody.linesInSteps(body, maxMsgSize))
+      : publishBodies(topic, target, PublishBody.lines(body, maxMsgSize))
+  }
+
+  /** The topic is opened even when the body or the delay will then be refused, as in NSQ. */
+  const publish = (target: PublishTarget, body: Buffer | undefined): Answer => {
+    if (target.kind === "pub") {
+      if (body === undefined) return refusals.MSG_TOO_BIG
+      if (body.length === 0) return refusals.MSG_EMPTY
+    }
+    if (typeof target.topic !== "string") return target.topic
+    const topic = broker.findTopic(target.topic)
+    if (topic !== undefined) return publishTo(topic, target, body)
+    return broker.topic(target.topic).pipe(
+      Effect.flatMap((opened) => {
+        const answer = publishTo(opened, target, body)
+        return Effect.isEffect(answer) ? answer : Effect.succeed(answer)
+      }),
+      Effect.catchTags({
+        LimitReached: (error) => Effect.succeed(BrokerArguments.limitReached(error)),
+        StorageError: (error) =>
+          Effect.succeed(error.isFull ? HttpResponse.failure(503, error.message) : refusals.EXITING)
+      })
+    )
+  }
+
+  const failed = (defect: unknown): Effect.Effect<HttpResponse.HttpResponse> =>
+    Effect.as(Effect.logError("publishing failed", defect), HttpResponse.internalError)
+
+  /** Nothing else would catch a defect in Node's callback, and it would end the daemon. */
+  const attempt = (target: PublishTarget, body: Buffer | undefined): Answer => {
+    try {
+      const answer = publish(target, body)
+      return Effect.isEffect(answer) ? Effect.catchDefect(answer, failed) : answer
+    } catch (defect) {
+      return failed(defect)
+    }
+  }
+
+  /** Once for each distinct text: a publisher repeats its requests. */
+  const warn = (target: PublishTarget, fork: (effect: Effect.Effect<void>) => void): void => {
+    const { warning } = target
+    target.warning = undefined
+    if (warning === undefined || warned.has(warning) || warned.size >= 1000) return
+    warned.add(warning)
+    fork(Effect.logWarning(warning))
+  }
+
+  /** Receives, publishes and answers one POST. */
+  const handle = (
+    target: PublishTarget,
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    fork: (effect: Effect.Effect<void>) => void
+  ): void => {
+    const isSingle = target.kind === "pub"
+    const limit = isSingle ? maxMsgSize : maxBodySize
+    if (target.warning !== undefined) warn(target, fork)
+    if (RequestBody.announcesMore(incoming, limit)) {
+      const tooBig = isSingle ? refusals.MSG_TOO_BIG : refusals.BODY_TOO_BIG
+      return fork(RequestBody.answerUnread(incoming, outgoing, tooBig))
+    }
+    RequestBody.collect(incoming, outgoing, limit, (body) => {
+      const answer = attempt(target, body)
+      const finish = (response: HttpResponse.HttpResponse): Effect.Effect<void> | undefined => {
+        if (body === undefined) return RequestBody.answerUnread(incoming, outgoing, response)
+        HttpResponse.send(outgoing, response)
+        return undefined
+      }
+      if (Effect.isEffect(answer)) {
+        fork(Effect.flatMap(answer, (response) => finish(response) ?? Effect.void))
+      } else {
+        const rest = finish(answer)
+        if (rest !== undefined) fork(rest)
+      }
+    })
+  }
+
+  return { target, handle, publish: attempt, maxMsgSize }
+})

@@ -1,0 +1,124 @@
+/**
+ * The nsqlookupds that an nsqd is configured with, and what those it is connected to have said of themselves. New topics get
+ * the channels from them: it is nsqd's `ChannelDirectory`.
+ */
+import { Context, Deferred, Effect, Layer, Schema } from "effect"
+import { type ChannelName, isChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
+import { isReachable, type LookupdIdentity } from "../../../protocol/lookup/LookupIdentity.ts"
+import { HttpGet } from "../../http/HttpGet.ts"
+import { joinAddress } from "../../net/Transport.ts"
+import { ChannelDirectory } from "../broker/ChannelDirectory.ts"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
+
+const maxAnswerBytes = 1024 * 1024
+/** An nsqlookupd that names more for one topic than this is not to be believed. */
+const maxChannels = 1000
+
+/** How long a topic that is created while nsqd starts waits for the first connections. */
+const firstConnection = "2 seconds"
+
+interface Lookupd {
+  identity: LookupdIdentity | undefined
+  /** Done once the first attempt to connect has ended, however it did. */
+  readonly attempted: Deferred.Deferred<void>
+}
+
+const Channels = Schema.fromJsonString(Schema.Struct({ channels: Schema.NullOr(Schema.Array(Schema.String)) }))
+const decodeChannels = Schema.decodeUnknownEffect(Channels)
+
+export class KnownLookupds extends Context.Service<KnownLookupds, {
+  /** An nsqlookupd is configured. */
+  readonly add: (address: string) => void
+  /** An nsqlookupd is not configured any more. */
+  readonly remove: (address: string) => void
+  /** What an nsqlookupd has said of itself; `undefined` when there is no connection to it. */
+  readonly note: (address: string, identity: LookupdIdentity | undefined) => void
+  readonly directory: ChannelDirectory
+}>()("effect-nsq/lookup/KnownLookupds") {
+  static readonly layer: Layer.Layer<KnownLookupds, never, HttpGet> = Layer.effect(
+    KnownLookupds,
+    Effect.gen(function*() {
+      const http = yield* HttpGet
+      const options = yield* NsqdOptions
+      const lookupds = new Map<string, Lookupd>()
+
+      const add = (address: string): void => {
+        if (lookupds.has(address)) return
+        lookupds.set(address, { identity: undefined, attempted: Deferred.makeUnsafe<void>() })
+      }
+      options.lookupdTcpAddresses.forEach(add)
+
+      const ask = Effect.fnUntraced(function*({ broadcast_address, http_port }: LookupdIdentity, topic: TopicName) {
+        const url = `http://${joinAddress(broadcast_address, http_port)}/channels?topic=${encodeURIComponent(topic)}`
+        yield* Effect.logInfo(`CI: querying nsqlookupd ${url}`)
+        const body = yield* http.text(url, {
+          connectTimeout: options.httpClientConnectTimeout,
+          requestTimeout: options.httpClientRequestTimeout,
+          maxBytes: maxAnswerBytes
+        })
+        const { channels } = yield* Effect.mapError(
+          decodeChannels(body),
+          () => ({ message: `${url} - the answer has no list of channels` })
+        )
+        return channels ?? []
+      })
+
+      const askOrWarn = (identity: LookupdIdentity, topic: TopicName) =>
+        Effect.catch(ask(identity, topic), ({ message }) =>
+          Effect.as(
+            Effect.logWarning(
+              `failed to query nsqlookupd for channels to pre-create for topic ${topic} - ${message}`
+            ),
+            []
+          ))
+
+      const channelsOf = Effect.fnUntraced(function*(topic: TopicName) {
+        yield* Effect.forEach(Array.from(lookupds.values()), ({ attempted }) => Deferred.await(attempted), {
+          concurrency: "unbounded",
+          discard: true
+        }).pipe(Effect.timeoutOption(firstConnection))
+        const identities = Array.from(lookupds.values(), ({ identity }) => identity)
+          .filter((identity): identity is LookupdIdentity => identity !== undefined && isReachable(identity))
+        if (identities.length === 0) {
+          yield* Effect.logError(
+            `no available nsqlookupd to query for channels to pre-create for topic ${topic}`
+          )
+          return []
+        }
+        const answers = yield* Effect.forEach(identities, (identity) => askOrWarn(identity, topic), {
+          concurrency: "unbounded"
+        })
+        const channels = new Set<ChannelName>()
+        for (const name of answers.flat()) {
+          // An ephemeral channel lives as long as its consumers, and here it has none.
+          if (isChannelName(name) && !isEphemeral(name)) channels.add(name)
+        }
+        if (channels.size <= maxChannels) return Array.from(channels)
+        yield* Effect.logWarning(`nsqlookupd names ${channels.size} channels for topic ${topic}, taking ${maxChannels}`)
+        return Array.from(channels).slice(0, maxChannels)
+      })
+
+      return {
+        add,
+        remove: (address) => {
+          const lookupd = lookupds.get(address)
+          lookupds.delete(address)
+          if (lookupd !== undefined) Deferred.doneUnsafe(lookupd.attempted, Effect.void)
+        },
+        note: (address, identity) => {
+          const lookupd = lookupds.get(address)
+          if (lookupd === undefined) return
+          lookupd.identity = identity
+          Deferred.doneUnsafe(lookupd.attempted, Effect.void)
+        },
+        directory: { channelsOf: (topic) => lookupds.size === 0 ? undefined : channelsOf(topic) }
+      }
+    })
+  )
+
+  /** Lets the broker ask. */
+  static readonly layerDirectory: Layer.Layer<never, never, KnownLookupds> = Layer.effect(
+    ChannelDirectory,
+    KnownLookupds.useSync(({ directory }) => directory)
+  )
+}

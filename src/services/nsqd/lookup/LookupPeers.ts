@@ -1,0 +1,221 @@
+/**
+ * nsqd's connections to the nsqlookupds (section 6 of the nsqlookupd notes): a fiber for each keeps one connection alive,
+ * tells everything anew after it was lost, passes on what the broker creates and deletes, and pings. Which nsqlookupds there
+ * are can change at any time. Nothing that happens to one of them has an effect on another, or on messages.
+ */
+import { Effect, FiberMap, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
+import type { LookupCommand } from "../../../protocol/lookup/LookupCommand.ts"
+import {
+  decodeLookupd,
+  isReachable,
+  type LookupdIdentity,
+  type ProducerIdentity
+} from "../../../protocol/lookup/LookupIdentity.ts"
+import * as NodeId from "../../core/NodeId.ts"
+import * as Time from "../../core/Time.ts"
+import { version } from "../../core/Version.ts"
+import { Transport } from "../../net/Transport.ts"
+import { Broker } from "../broker/Broker.ts"
+import type { Topic } from "../broker/Topic.ts"
+import type { TopologyEvent } from "../broker/Topology.ts"
+import type { NsqdOptions } from "../options/NsqdOptions.ts"
+import { RuntimeOptions } from "../options/RuntimeOptions.ts"
+import { KnownLookupds } from "./KnownLookupds.ts"
+import * as LookupConnection from "./LookupConnection.ts"
+import { RefusedRegistrations, type Register } from "./RefusedRegistrations.ts"
+
+const pingMillis = 15_000
+
+/** Between two attempts to connect. NSQ's nsqd tries again with the next ping or the next change of its topics. */
+const backoff = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("10 seconds")])
+  .pipe(Schedule.jittered)
+
+/** After a connection that worked was lost. */
+const pause = "250 millis"
+
+const commandOf = (event: TopologyEvent): LookupCommand => {
+  switch (event._tag) {
+    case "TopicCreated":
+      return { _tag: "REGISTER", topic: event.topic, channel: undefined }
+    case "ChannelCreated":
+      return { _tag: "REGISTER", topic: event.topic, channel: event.channel }
+    case "TopicDeleted":
+      return { _tag: "UNREGISTER", topic: event.topic, channel: undefined }
+    case "ChannelDeleted":
+      return { _tag: "UNREGISTER", topic: event.topic, channel: event.channel }
+  }
+}
+
+/** A topic is registered by its channels, by itself when it has none. */
+const registrationsOf = ({ channels, name }: Topic): ReadonlyArray<Register> =>
+  channels.length === 0
+    ? [{ _tag: "REGISTER", topic: name, channel: undefined }]
+    : channels.map((channel) => ({ _tag: "REGISTER", topic: name, channel: channel.name }))
+
+const identityOf = (options: NsqdOptions): ProducerIdentity => ({
+  broadcast_address: options.broadcastAddress,
+  hostname: NodeId.hostname(),
+  http_port: options.broadcastHttpPort,
+  tcp_port: options.broadcastTcpPort,
+  topology_region: options.topologyRegion,
+  topology_zone: options.topologyZone,
+  version
+})
+
+const describe = (command: LookupCommand): string =>
+  command._tag === "REGISTER" || command._tag === "UNREGISTER"
+    ? `${command._tag} ${command.topic}${command.channel === undefined ? "" : ` ${command.channel}`}`
+    : command._tag
+
+/** What a peer said, not more of it than a line of the log can take. */
+const excerpt = (text: string): string => text.slice(0, 256)
+
+const infoText = ({ broadcast_address, http_port, tcp_port, version }: LookupdIdentity): string =>
+  `{TCPPort:${tcp_port} HTTPPort:${http_port} Version:${excerpt(version)} BroadcastAddress:${
+    excerpt(broadcast_address)
+  }}`
+
+const make = Effect.gen(function*() {
+  const broker = yield* Broker
+  const runtime = yield* RuntimeOptions
+  const known = yield* KnownLookupds
+  const transport = yield* Transport
+  const time = yield* Time.make
+
+  /**
+   * Sends commands and expects OK for each. An nsqlookupd that refuses to register a topic or channel knows all others: that
+   * one is kept in `refused` and told again later. Any other answer means that the two do not understand each other.
+   */
+  const tell = Effect.fnUntraced(function*(
+    address: string,
+    connection: LookupConnection.LookupConnection,
+    commands: ReadonlyArray<LookupCommand>,
+    refused: RefusedRegistrations
+  ) {
+    for (const command of commands) yield* Effect.logInfo(`LOOKUPD(${address}): ${describe(command)}`)
+    const failed: Array<string> = []
+    let misunderstood: string | undefined
+    const note = (command: LookupCommand, answer: string): void => {
+      if (answer === "OK") return refused.settle(command)
+      const reason = `${describe(command)} - lookupd returned ${excerpt(answer)}`
+      if (command._tag !== "REGISTER" || !answer.startsWith("E_")) misunderstood ??= reason
+      else if (refused.add(command, time.monotonicMillis())) failed.push(reason)
+    }
+    const logRefused = Effect.suspend(() => {
+      const [first] = failed
+      if (first === undefined) return Effect.void
+      const others = failed.length === 1 ? "" : `, and ${failed.length - 1} more registrations were refused`
+      return Effect.logError(`LOOKUPD(${address}): ${first}${others}; trying again every minute`)
+    })
+    yield* Effect.ensuring(connection.ask(commands, note), logRefused)
+    if (misunderstood !== undefined) return yield* new LookupConnection.LookupError({ reason: misunderstood })
+  })
+
+  const introduce = Effect.fnUntraced(function*(address: string, connection: LookupConnection.LookupConnection) {
+    const [answer = ""] = yield* connection.ask([{ _tag: "IDENTIFY", producer: identityOf(yield* runtime.current) }])
+    const identity = decodeLookupd(answer)
+    if (identity === undefined) {
+      const reason = answer.startsWith("E_") ? "lookupd returned" : "parsing response -"
+      return yield* new LookupConnection.LookupError({ reason: `${reason} ${excerpt(answer)}` })
+    }
+    yield* Effect.logInfo(`LOOKUPD(${address}): peer info ${infoText(identity)}`)
+    if (identity.broadcast_address === "") yield* Effect.logError(`LOOKUPD(${address}): no broadcast address`)
+    else if (!isReachable(identity)) yield* Effect.logError(`LOOKUPD(${address}): the broadcast address is not usable`)
+    return identity
+  })
+
+  /** Pings, and passes on what changes, until the connection is of no use any more. */
+  const serve = Effect.fnUntraced(function*(
+    address: string,
+    connection: LookupConnection.LookupConnection,
+    events: PubSub.Subscription<TopologyEvent>,
+    refused: RefusedRegistrations
+  ) {
+    let nextPing = time.monotonicMillis() + pingMillis
+    while (true) {
+      const wait = Effect.as(Effect.sleep(Math.max(0, nextPing - time.monotonicMillis())), [])
+      const changed = yield* Effect.raceAllFirst([PubSub.takeAll(events), wait, connection.ended])
+      if (changed.length > 0) {
+        yield* tell(address, connection, changed.map(commandOf), refused)
+        continue
+      }
+      const due = refused.due(time.monotonicMillis())
+      if (due.length > 0) yield* tell(address, connection, due, refused)
+      yield* Effect.logDebug(`LOOKUPD(${address}): sending heartbeat`)
+      // Whoever answers a ping by anything at all is alive.
+      yield* connection.ask([{ _tag: "PING" }])
+      nextPing += pingMillis
+    }
+  })
+
+  const logFailure = (address: string) => ({ message }: LookupConnection.LookupError) =>
+    Effect.logError(`LOOKUPD(${address}): ${message}`)
+
+  /** One connection, from its beginning to its end; fails when it does not serve for as long as a ping interval. */
+  const connect = Effect.fnUntraced(function*(
+    address: string,
+    refused: RefusedRegistrations
+  ): Effect.fn.Return<void, LookupConnection.LookupError, Scope.Scope> {
+    yield* Effect.addFinalizer(() => Effect.sync(() => known.note(address, undefined)))
+    yield* Effect.logInfo(`LOOKUP connecting to ${address}`)
+    const { maxBodySize } = yield* runtime.current
+    const connection = yield* Effect.provideService(LookupConnection.open(address, maxBodySize), Transport, transport)
+    const identity = yield* introduce(address, connection)
+    known.note(address, identity)
+    // What is created from here on comes as an event, what there is already is told now.
+    const events = yield* PubSub.subscribe(broker.topology)
+    const registrations = refused.withoutWaiting(broker.topics().flatMap(registrationsOf))
+    yield* tell(address, connection, registrations, refused)
+    const begun = time.monotonicMillis()
+    yield* Effect.catch(
+      serve(address, connection, events, refused),
+      // One that never gets as far as a ping is of no more use than one that refuses the connection.
+      (error) => time.monotonicMillis() - begun < pingMillis ? Effect.fail(error) : logFailure(address)(error)
+    )
+  })
+
+  const keepConnected = (address: string): Effect.Effect<never> => {
+    // Outlives the connection: an nsqlookupd that closes it after a refusal would otherwise be asked at once again.
+    const refused = new RefusedRegistrations()
+    return Effect.scoped(connect(address, refused)).pipe(
+      Effect.tapError(logFailure(address)),
+      Effect.retry(backoff),
+      Effect.ignore,
+      Effect.catchDefect((defect) => Effect.logError(`LOOKUPD(${address}): connection closed by a defect`, defect)),
+      Effect.andThen(Effect.sleep(pause)),
+      Effect.forever
+    )
+  }
+
+  const peers = yield* FiberMap.make<string, never>()
+  const addresses = new Set<string>()
+
+  const add = Effect.fnUntraced(function*(address: string) {
+    addresses.add(address)
+    known.add(address)
+    yield* Effect.logInfo(`LOOKUP(${address}): adding peer`)
+    yield* FiberMap.run(peers, address, keepConnected(address))
+  })
+
+  const remove = Effect.fnUntraced(function*(address: string) {
+    addresses.delete(address)
+    known.remove(address)
+    yield* Effect.logInfo(`LOOKUP(${address}): removing peer`)
+    yield* FiberMap.remove(peers, address)
+  })
+
+  const configure = Effect.fnUntraced(function*({ lookupdTcpAddresses }: NsqdOptions) {
+    const wanted = new Set(lookupdTcpAddresses)
+    yield* Effect.forEach(Array.from(addresses).filter((address) => !wanted.has(address)), remove, { discard: true })
+    yield* Effect.forEach(Array.from(wanted).filter((address) => !addresses.has(address)), add, { discard: true })
+  })
+
+  yield* Effect.addFinalizer(() => Effect.logInfo("LOOKUP: closing"))
+  yield* Effect.forkScoped(Stream.runForEach(runtime.changes, configure))
+})
+
+/** Keeps the broker registered until the Scope closes. */
+export const layer: Layer.Layer<never, never, Broker | RuntimeOptions | KnownLookupds | Transport> = Layer
+  .effectDiscard(
+    make
+  )

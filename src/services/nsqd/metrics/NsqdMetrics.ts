@@ -1,0 +1,195 @@
+/**
+ * Everything that can be measured of a daemon, as entries of Effect's metric registry: read at one moment from the broker
+ * and the process, so that nothing is kept up to date while nobody looks. `Prometheus` prints it, `Telemetry` sends it.
+ *
+ * The number of series is bounded: topics and channels beyond a limit are left out and counted, ephemeral ones, whose names
+ * are often made up anew by every consumer, appear only where they are asked for.
+ */
+import type { Metric } from "effect"
+import { performance } from "node:perf_hooks"
+import process from "node:process"
+import { isEphemeral } from "../../../protocol/client/Names.ts"
+import * as ByName from "../../core/ByName.ts"
+import { version } from "../../core/Version.ts"
+import type { Broker } from "../broker/Broker.ts"
+import type { Channel } from "../broker/Channel.ts"
+import type { Clients } from "../broker/Clients.ts"
+import { bounds, type LatencyHistogram } from "../broker/LatencyHistogram.ts"
+import type { Topic } from "../broker/Topic.ts"
+import type { ProcessMemory } from "../stats/ProcessMemory.ts"
+
+/** Where the numbers come from. */
+export interface Sources {
+  readonly broker: Broker["Service"]
+  readonly clients: Clients["Service"]
+  readonly memory: ProcessMemory["Service"]
+  /** Why messages cannot be written; undefined while they can. */
+  readonly health: string | undefined
+}
+
+/** Most topics described one by one, and most channels: some 30,000 lines of text. */
+export const describedMax = 1000
+
+export interface Choice {
+  readonly includeEphemeral: boolean
+  readonly describedMax: number
+}
+
+export const usualChoice: Choice = { includeEphemeral: false, describedMax }
+
+type Labels = Readonly<Record<string, string>>
+
+const noLabels: Labels = {}
+
+const nothing = () => {}
+
+/** A registry that is filled once; its entries do not change. */
+class Collection {
+  readonly registry: Metric.MetricRegistry = new Map()
+
+  gauge(id: string, description: string, value: number, attributes = noLabels): void {
+    this.add({ id, type: "Gauge", description, attributes }, { value })
+  }
+
+  /** A number that only grows while what it counts exists. */
+  counter(id: string, description: string, count: number, attributes = noLabels): void {
+    this.add({ id, type: "Counter", description, attributes }, { count, incremental: true })
+  }
+
+  histogram(id: string, description: string, histogram: LatencyHistogram, attributes: Labels): void {
+    const { counts, max, min, sum } = histogram
+    let count = 0
+    const buckets = bounds.map((bound, i): [number, number] => [bound, count += counts[i] ?? 0])
+    count += counts[bounds.length] ?? 0
+    this.add({ id, type: "Histogram", description, attributes }, { buckets, count, min, max, sum })
+  }
+
+  private add<State>(entry: Omit<Metric.Metric.Metadata<never, State>, "hooks">, state: State): void {
+    const hooks = { get: () => state, update: nothing, modify: nothing }
+    this.registry.set(String(this.registry.size), { ...entry, hooks })
+  }
+}
+
+const switched = (on: boolean): number => on ? 1 : 0
+
+const addTopic = (to: Collection, topic: Topic): void => {
+  const labels = { topic: topic.name }
+  to.counter("nsqd_topic_messages_total", "Messages published.", topic.messageCount, labels)
+  to.counter("nsqd_topic_message_bytes_total", "Bytes of the bodies published.", topic.messageBytes, labels)
+  to.gauge("nsqd_topic_depth", "Messages waiting at the topic, in memory and on disk.", topic.depth, labels)
+  to.gauge("nsqd_topic_backend_depth", "Messages waiting at the topic on disk.", topic.backendDepth, labels)
+  to.gauge("nsqd_topic_channels", "Channels of the topic.", topic.channels.length, labels)
+  to.gauge("nsqd_topic_paused", "Whether the topic is paused.", switched(topic.paused), labels)
+}
+
+const addChannel = (to: Collection, channel: Channel): void => {
+  const labels = { topic: channel.topic, channel: channel.name }
+  to.counter("nsqd_channel_messages_total", "Messages that came to the channel.", channel.messageCount, labels)
+  to.counter("nsqd_channel_requeues_total", "Messages put back by consumers.", channel.requeueCount, labels)
+  to.counter("nsqd_channel_timeouts_total", "Messages not answered in time.", channel.timeoutCount, labels)
+  to.gauge("nsqd_channel_depth", "Messages waiting, in memory and on disk.", channel.depth, labels)
+  to.gauge("nsqd_channel_backend_depth", "Messages waiting on disk.", channel.backendDepth, labels)
+  to.gauge("nsqd_channel_in_flight_messages", "Messages given to consumers.", channel.inFlightCount, labels)
+  to.gauge("nsqd_channel_deferred_messages", "Messages whose delay is not over.", channel.deferredCount, labels)
+  to.gauge("nsqd_channel_clients", "Consumers.", channel.subscriptions.length, labels)
+  to.gauge("nsqd_channel_paused", "Whether the channel is paused.", switched(channel.paused), labels)
+  const { global, region, zone } = channel.delivered
+  if (zone + region > 0) {
+    for (const [locality, count] of [["zone", zone], ["region", region], ["global", global]] as const) {
+      const of = { ...labels, locality }
+      to.counter("nsqd_channel_delivered_total", "Messages delivered from memory, by where the consumer is.", count, of)
+    }
+  }
+  const { histogram } = channel.latency
+  if (histogram === undefined) return
+  to.histogram(
+    "nsqd_channel_message_latency_seconds",
+    "Time from publishing to FIN, of messages finished since metrics were first asked for.",
+    histogram,
+    labels
+  )
+}
+
+function* addBroker(
+  to: Collection,
+  { broker, clients, health }: Sources,
+  choice: Choice
+): Generator<void, void, void> {
+  const isShown = ({ name }: { readonly name: string }): boolean => choice.includeEphemeral || !isEphemeral(name)
+  const all = yield* ByName.sortedInSteps(broker.topics())
+  const topics = all.filter(isShown)
+  const channels: Array<Channel> = []
+  let channelCount = 0
+  let shownChannels = 0
+  for (const topic of all) {
+    channelCount += topic.channels.length
+    if (!isShown(topic)) continue
+    const shown = topic.channels.filter(isShown)
+    shownChannels += shown.length
+    if (channels.length < choice.describedMax) channels.push(...ByName.sorted(shown))
+    yield
+  }
+  to.gauge("nsqd_info", "The version of NSQ whose behaviour this is, and that of Node.", 1, {
+    version,
+    node: process.versions.node
+  })
+  to.gauge("nsqd_healthy", "Whether messages can be written to disk.", switched(health === undefined))
+  to.gauge("nsqd_topics", "Topics.", all.length)
+  to.gauge("nsqd_channels", "Channels.", channelCount)
+  const connected = Array.from(clients.all())
+  to.gauge("nsqd_clients", "Connected clients.", connected.length)
+  to.gauge(
+    "nsqd_clients_unfinished_bytes",
+    "Bytes held of commands that have not arrived completely.",
+    connected.reduce((sum, client) => sum + client.stats().unfinishedBytes, 0)
+  )
+  const omitted = (count: number): number => Math.max(0, count - choice.describedMax)
+  const description = "Topics and channels left out here because there are too many."
+  to.gauge("nsqd_metrics_omitted", description, omitted(topics.length), { kind: "topic" })
+  to.gauge("nsqd_metrics_omitted", description, omitted(shownChannels), { kind: "channel" })
+  for (const topic of topics.slice(0, choice.describedMax)) {
+    addTopic(to, topic)
+    yield
+  }
+  for (const channel of channels.slice(0, choice.describedMax)) {
+    addChannel(to, channel)
+    yield
+  }
+}
+
+/** Under the names that Prometheus's client libraries have for them. */
+const addProcess = (to: Collection, { broker, memory }: Sources): void => {
+  const { system, user } = process.cpuUsage()
+  const { external, heapTotal, heapUsed, rss } = process.memoryUsage()
+  const { gc_pause_usec_100: longestPause, gc_total_runs } = memory.read()
+  to.gauge("process_start_time_seconds", "Start of the daemon, in seconds since the epoch.", broker.startTime)
+  to.counter("process_cpu_user_seconds_total", "Processor time spent in the process's own code.", user / 1e6)
+  to.counter("process_cpu_system_seconds_total", "Processor time spent in the operating system.", system / 1e6)
+  to.counter("process_cpu_seconds_total", "Processor time.", (user + system) / 1e6)
+  to.gauge("process_resident_memory_bytes", "Memory of the process that is in RAM.", rss)
+  to.gauge("nodejs_heap_size_total_bytes", "Size of V8's heap.", heapTotal)
+  to.gauge("nodejs_heap_size_used_bytes", "Size of what is in V8's heap.", heapUsed)
+  to.gauge("nodejs_external_memory_bytes", "Size of the buffers outside V8's heap, where messages are.", external)
+  to.counter("nodejs_gc_runs_total", "Garbage collections.", gc_total_runs)
+  to.gauge("nodejs_gc_pause_max_seconds", "The longest of the last 256 pauses for them.", longestPause / 1e6)
+  const { active, idle } = performance.eventLoopUtilization()
+  to.counter("nodejs_eventloop_active_seconds_total", "Time in which the event loop was busy.", active / 1e3)
+  to.counter("nodejs_eventloop_idle_seconds_total", "Time in which the event loop waited.", idle / 1e3)
+}
+
+/** All series, in steps. From the first time on, channels keep histograms of their latencies. */
+export function* collectInSteps(sources: Sources, choice: Choice): Generator<void, Metric.MetricRegistry, void> {
+  sources.broker.keepLatencyHistograms()
+  const collection = new Collection()
+  yield* addBroker(collection, sources, choice)
+  addProcess(collection, sources)
+  return collection.registry
+}
+
+/** All series of this moment. */
+export const collect = (sources: Sources, choice: Choice): Metric.MetricRegistry => {
+  const steps = collectInSteps(sources, choice)
+  let step = steps.next()
+  while (step.done !== true) step = steps.next()
+  return step.value
+}

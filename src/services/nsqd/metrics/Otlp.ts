@@ -1,0 +1,62 @@
+/**
+ * The exporters behind `Telemetry`: Effect's, over HTTP. Not loaded before a collector is named.
+ */
+import { ConfigProvider, Effect, Layer, Metric } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability"
+import { Broker } from "../broker/Broker.ts"
+import { Clients } from "../broker/Clients.ts"
+import { ProcessMemory } from "../stats/ProcessMemory.ts"
+import { Storage } from "../storage/Storage.ts"
+import * as NsqdMetrics from "./NsqdMetrics.ts"
+import type { TelemetrySettings } from "./TelemetrySettings.ts"
+
+const sending = ({ protocol, provider }: TelemetrySettings) =>
+  Layer.mergeAll(
+    protocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf,
+    FetchHttpClient.layer,
+    ConfigProvider.layer(provider)
+  )
+
+/** Makes the spans of everything that runs in it go to the collector. */
+export const traces = (settings: TelemetrySettings): Layer.Layer<never> =>
+  Layer.provide(OtlpTracer.layerFromConfig({ resource: settings.resource }), sending(settings))
+
+/** A registry whose entries are read anew each time somebody goes through them: the exporter, once per export. */
+class LiveRegistry extends Map<string, Metric.Metric.Metadata<unknown, unknown>> {
+  private readonly read: () => Metric.MetricRegistry
+
+  constructor(read: () => Metric.MetricRegistry) {
+    super()
+    this.read = read
+  }
+
+  override values() {
+    return this.read().values()
+  }
+}
+
+/** The daemon's metrics, together with those that the program around it keeps with Effect. */
+const liveRegistry = Effect.gen(function*() {
+  const broker = yield* Broker
+  const clients = yield* Clients
+  const memory = yield* ProcessMemory
+  const storage = yield* Storage
+  const programs = yield* Metric.MetricRegistry
+  const context = yield* Effect.context<never>()
+  return new LiveRegistry(() => {
+    // The exporter calls from synchronous code; how the disk is doing is known without waiting.
+    const health = Effect.runSyncWith(context)(storage.health)
+    const all = NsqdMetrics.collect({ broker, clients, memory, health }, NsqdMetrics.usualChoice)
+    for (const [key, entry] of programs) all.set(`program ${key}`, entry)
+    return all
+  })
+})
+
+/** Sends the metrics while it lives, for the last time when it ends. */
+export const metrics = (
+  settings: TelemetrySettings
+): Layer.Layer<never, never, Broker | Clients | Storage | ProcessMemory> =>
+  OtlpMetrics.layerFromConfig({ resource: settings.resource }).pipe(
+    Layer.provide(Layer.mergeAll(sending(settings), Layer.effect(Metric.MetricRegistry, liveRegistry)))
+  )

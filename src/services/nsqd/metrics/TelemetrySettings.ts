@@ -1,0 +1,83 @@
+/**
+ * What the flag and the environment say of OpenTelemetry, checked. Loaded with the exporters.
+ */
+import { Config, ConfigProvider, Data, Effect, Option } from "effect"
+import * as NodeId from "../../core/NodeId.ts"
+import { version } from "../../core/Version.ts"
+import { NsqdOptions } from "../options/NsqdOptions.ts"
+
+/** What was asked for cannot be done. */
+export class TelemetryError extends Data.TaggedError("TelemetryError")<{ readonly message: string }> {}
+
+/** What every span and metric says of this daemon. */
+export interface Resource {
+  /** Undefined where the environment gives one. */
+  readonly serviceName: string | undefined
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+/** Where to send to, and as what. The environment's other settings are in the ConfigProvider. */
+export interface TelemetrySettings {
+  readonly provider: ConfigProvider.ConfigProvider
+  readonly protocol: "http/protobuf" | "http/json"
+  readonly resource: Resource
+}
+
+const endpointVariables = ["", "TRACES_", "METRICS_"].map((signal) => `OTEL_EXPORTER_OTLP_${signal}ENDPOINT`)
+
+/** Both signals are sent, and a collector that does not answer holds up the end for a second each at most. */
+const defaults = {
+  OTEL_TRACES_EXPORTER: "otlp",
+  OTEL_METRICS_EXPORTER: "otlp",
+  OTEL_EXPORTER_OTLP_TIMEOUT: "1000"
+}
+
+/** Unset and empty are the same. */
+const variable = (name: string): Config.Config<string> =>
+  Config.map(Config.option(Config.String(name)), Option.getOrElse(() => ""))
+
+const isHttpUrl = (text: string): boolean => /^https?:\/\/./.test(text) && URL.canParse(text)
+
+const resourceOf = (options: NsqdOptions, given: string, serviceName: string): Resource => {
+  const names = new Set(given.split(",").map((pair) => pair.slice(0, pair.indexOf("=")).trim()))
+  const attributes = {
+    "service.version": version,
+    "service.instance.id": `${options.broadcastAddress}/${options.nodeId}`,
+    "host.name": NodeId.hostname()
+  }
+  return {
+    serviceName: serviceName !== "" || names.has("service.name") ? undefined : "nsqd",
+    attributes: Object.fromEntries(Object.entries(attributes).filter(([name]) => !names.has(name)))
+  }
+}
+
+/** What the flag and the environment ask for; undefined where that is nothing. */
+export const settings: Effect.Effect<TelemetrySettings | undefined, TelemetryError> = Effect.gen(function*() {
+  const options = yield* NsqdOptions
+  const { otlpEndpoint } = options
+  const environment = yield* ConfigProvider.ConfigProvider
+  const flag = otlpEndpoint === "" ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint }
+  const provider = ConfigProvider.fromEnvRecord(flag).pipe(
+    ConfigProvider.orElse(environment),
+    ConfigProvider.orElse(ConfigProvider.fromEnvRecord(defaults))
+  )
+  const read = (name: string) => Effect.mapError(variable(name).parse(provider), toTelemetryError)
+  const endpoints = yield* Effect.forEach(endpointVariables, read)
+  if (endpoints.every((endpoint) => endpoint === "")) return undefined
+  const wrong = endpoints.findIndex((endpoint) => endpoint !== "" && !isHttpUrl(endpoint))
+  if (wrong >= 0) {
+    const name = wrong === 0 && otlpEndpoint !== "" ? "--otlp-endpoint" : endpointVariables[wrong]
+    return yield* new TelemetryError({ message: `${name} must be an http or https URL, not "${endpoints[wrong]}"` })
+  }
+  const protocol = (yield* read("OTEL_EXPORTER_OTLP_PROTOCOL")) || "http/protobuf"
+  if (protocol !== "http/protobuf" && protocol !== "http/json") {
+    return yield* new TelemetryError({
+      message: `OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf or http/json, not "${protocol}"`
+    })
+  }
+  const resource = resourceOf(options, yield* read("OTEL_RESOURCE_ATTRIBUTES"), yield* read("OTEL_SERVICE_NAME"))
+  return { provider, protocol, resource }
+})
+
+export const toTelemetryError = (error: unknown): TelemetryError =>
+  new TelemetryError({ message: error instanceof Error ? error.message : String(error) })

@@ -1,0 +1,111 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import * as Http from "node:http"
+import * as Https from "node:https"
+import type { ConnectionOptions } from "node:tls"
+import { AuthFailed, Authorizer } from "../../../../src/services/nsqd/auth/Authorizer.ts"
+import { allRoutes } from "../../../../src/services/nsqd/http/NsqdHttp.ts"
+import { ProcessMemory } from "../../../../src/services/nsqd/stats/ProcessMemory.ts"
+import { Storage } from "../../../../src/services/nsqd/storage/Storage.ts"
+import * as Certificates from "../../net/certificates.ts"
+import { serve as serveSecurely } from "../session/secureClient.ts"
+import * as Api from "./api.ts"
+
+/** All that may be reached over HTTP by whoever may connect. What is not here must not exist. */
+const endpoints = [
+  "GET /ping",
+  "GET /ready",
+  "GET /info",
+  "GET /stats",
+  "GET /metrics",
+  "POST /pub",
+  "POST /mpub",
+  ...["create", "delete", "empty", "pause", "unpause"].flatMap((verb) =>
+    ["topic", "channel"].flatMap((noun) => [
+      `POST /${noun}/${verb}`,
+      `GET /${verb}_${noun}`,
+      `POST /${verb}_${noun}`
+    ])
+  ),
+  "GET /config/:name",
+  "PUT /config/:name",
+  "GET /debug/pprof/",
+  "GET /debug/pprof/cmdline",
+  "GET /debug/pprof/symbol",
+  "POST /debug/pprof/symbol",
+  "GET /debug/pprof/profile",
+  "GET /debug/pprof/heap",
+  "GET /debug/pprof/goroutine",
+  "GET /debug/pprof/block",
+  "GET /debug/pprof/threadcreate",
+  "PUT /debug/setblockrate",
+  "POST /debug/freememory"
+]
+
+interface Endpoint {
+  readonly method: string
+  readonly path: string
+}
+
+const split = (endpoint: string): Endpoint => {
+  const [method = "", path = ""] = endpoint.split(" ")
+  return { method, path: path.replace(":name", "log_level") }
+}
+
+/** The status of a request, or `undefined` when the server does not talk to the client. */
+const status = (port: number, { method, path }: Endpoint, tls?: ConnectionOptions) =>
+  Effect.callback<number | undefined>((resume) => {
+    const options = { host: "127.0.0.1", port, method, path, agent: false, rejectUnauthorized: false, ...tls }
+    const request = (tls === undefined ? Http : Https).request(options, (response) => {
+      response.resume().on("end", () => resume(Effect.succeed(response.statusCode)))
+    })
+    request.on("error", () => resume(Effect.undefined))
+    request.end()
+  })
+
+/** Statuses without repetitions. */
+const statuses = (port: number, endpoints: ReadonlyArray<Endpoint>, tls?: ConnectionOptions) =>
+  Effect.map(
+    Effect.forEach(endpoints, (endpoint) => status(port, endpoint, tls)),
+    (all) => Array.from(new Set(all))
+  )
+
+/** That a path is served can be seen without doing what it is for. */
+const asOptions = ({ path }: Endpoint): Endpoint => ({ method: "OPTIONS", path })
+
+describe("the HTTP API", () => {
+  it.live("has the endpoints that are known to be open, and no others", () =>
+    Effect.gen(function*() {
+      const routes = yield* allRoutes
+      const found = routes.map(({ method, path }) => `${method} ${path}`)
+      assert.deepStrictEqual(found.toSorted(), endpoints.toSorted())
+    }).pipe(Effect.provide(Layer.mergeAll(Api.layer({ httpAddress: "" }), ProcessMemory.layer, Storage.layerMemory))))
+
+  it.live("does not ask for AUTH, which is about TCP alone, as in NSQ", () =>
+    Effect.gen(function*() {
+      const { port } = yield* Api.serve()
+      assert.deepStrictEqual(yield* statuses(port, endpoints.map(split).map(asOptions)), [200])
+      assert.strictEqual(yield* status(port, { method: "POST", path: "/topic/create?topic=t" }), 200)
+    }).pipe(Effect.provideService(Authorizer, { query: () => Effect.fail(new AuthFailed({ reason: "nobody" })) })))
+
+  it.live("denies everything to plain HTTP where TLS is required", () =>
+    Effect.gen(function*() {
+      const files = yield* Certificates.files
+      const { httpPort } = yield* serveSecurely({ ...files.options, tlsRequired: true })
+      const everything = endpoints.map(split).concat({ method: "GET", path: "/nope" })
+      assert.deepStrictEqual(yield* statuses(httpPort, everything), [403])
+    }))
+
+  it.live("denies everything to clients without a certificate that it trusts, where one is required", () =>
+    Effect.gen(function*() {
+      const files = yield* Certificates.files
+      const policy = { tlsClientAuthPolicy: "require-verify", tlsRootCaFile: files.caFile }
+      const { httpPort, httpsPort } = yield* serveSecurely({ ...files.options, ...policy })
+      const all = endpoints.map(split)
+      assert.deepStrictEqual(yield* statuses(httpPort, all), [403])
+      assert.deepStrictEqual(yield* statuses(httpsPort, all, {}), [undefined])
+      assert.deepStrictEqual(yield* statuses(httpsPort, all, yield* Certificates.issue("stranger")), [undefined])
+      const trusted = yield* Certificates.issue("known", files.ca)
+      assert.deepStrictEqual(yield* statuses(httpsPort, all.map(asOptions), trusted), [200])
+    }))
+})

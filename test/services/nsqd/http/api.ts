@@ -1,0 +1,149 @@
+/**
+ * nsqd's HTTP API on a free port over a broker in memory, and plain HTTP requests to it.
+ */
+import { Context, Effect, Layer, type Scope } from "effect"
+import * as Http from "node:http"
+import * as Net from "node:net"
+import { Lifecycle } from "../../../../src/services/core/Lifecycle.ts"
+import { ListenAddresses } from "../../../../src/services/core/ListenAddresses.ts"
+import { LogOutput } from "../../../../src/services/logging/LogOutput.ts"
+import * as NsqLogger from "../../../../src/services/logging/NsqLogger.ts"
+import { Broker } from "../../../../src/services/nsqd/broker/Broker.ts"
+import { Clients } from "../../../../src/services/nsqd/broker/Clients.ts"
+import { Publisher } from "../../../../src/services/nsqd/broker/Publisher.ts"
+import { NsqdHttp } from "../../../../src/services/nsqd/http/NsqdHttp.ts"
+import * as NsqdOptions from "../../../../src/services/nsqd/options/NsqdOptions.ts"
+import { RuntimeOptions } from "../../../../src/services/nsqd/options/RuntimeOptions.ts"
+import { Storage } from "../../../../src/services/nsqd/storage/Storage.ts"
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Http.IncomingHttpHeaders
+  readonly text: string
+}
+
+export interface Api {
+  readonly port: number
+  readonly broker: Broker["Service"]
+  readonly clients: Clients["Service"]
+  readonly lifecycle: Lifecycle["Service"]
+  /** Log lines so far. */
+  readonly log: ReadonlyArray<string>
+  readonly request: (method: string, path: string, body?: string | Buffer) => Effect.Effect<Answer>
+  /** Sends the body in chunks of unknown total size. */
+  readonly chunked: (path: string, chunks: ReadonlyArray<string>) => Effect.Effect<Answer>
+  /** Writes bytes on a connection of their own; what came back when the server closed it, or nothing more came. */
+  readonly raw: (bytes: string) => Effect.Effect<string>
+  readonly stats: (query?: string) => Effect.Effect<string>
+}
+
+const send = (options: Http.RequestOptions, write: (request: Http.ClientRequest) => void): Effect.Effect<Answer> =>
+  Effect.callback((resume) => {
+    const request = Http.request({ agent: false, ...options }, (response) => {
+      const chunks: Array<Buffer> = []
+      response.on("data", (chunk: Buffer) => chunks.push(chunk))
+      response.on("end", () =>
+        resume(Effect.succeed({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          text: Buffer.concat(chunks).toString()
+        })))
+    })
+    request.on("error", (error) => resume(Effect.die(error)))
+    write(request)
+  })
+
+export const requestTo = (
+  address: Http.RequestOptions,
+  method: string,
+  path: string,
+  body?: string | Buffer,
+  more: Http.OutgoingHttpHeaders = {}
+): Effect.Effect<Answer> => {
+  const headers = body === undefined ? more : { ...more, "content-length": Buffer.byteLength(body) }
+  return send({ ...address, method, path, headers }, (request) => void request.end(body))
+}
+
+const exchange = (port: number, bytes: string): Effect.Effect<string> =>
+  Effect.callback((resume) => {
+    let text = ""
+    const socket = Net.connect(port, "127.0.0.1", () => socket.write(bytes, "latin1"))
+    const done = (): void => {
+      socket.destroy()
+      resume(Effect.succeed(text))
+    }
+    socket.setTimeout(300, done)
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1")
+    })
+    socket.on("error", done)
+    socket.on("close", done)
+  })
+
+/** Storage in memory that claims to fail. */
+const storage = (failure: string | undefined): Layer.Layer<Storage> =>
+  failure === undefined
+    ? Storage.layerMemory
+    : Layer.effect(Storage, Effect.map(Storage, (service) => ({ ...service, health: Effect.succeed(failure) }))).pipe(
+      Layer.provide(Storage.layerMemory)
+    )
+
+/** The layer of a daemon without TCP listener, changed by `options`; HTTP on a free port unless they say otherwise. */
+export const layer = (
+  options: Partial<NsqdOptions.NsqdOptions> = {},
+  publisher: Layer.Layer<Publisher> = Publisher.layer,
+  failure?: string
+) =>
+  NsqdHttp.layer.pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        Broker.layer,
+        publisher,
+        Clients.layer,
+        ListenAddresses.layer,
+        RuntimeOptions.layer,
+        Lifecycle.layer
+      )
+    ),
+    Layer.provide(storage(failure)),
+    Layer.provide(NsqdOptions.layer({ httpAddress: "127.0.0.1:0", ...options }))
+  )
+
+/** Serves the API until the test is over; where there is a `failure`, on a disk that fails with it. */
+export const serve = (
+  options: Partial<NsqdOptions.NsqdOptions> = {},
+  publisher?: Layer.Layer<Publisher>,
+  failure?: string
+): Effect.Effect<Api, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const log: Array<string> = []
+    const logging = NsqLogger.layer({ level: options.logLevel ?? "info", prefix: "", format: "nsq" }).pipe(
+      Layer.provide(Layer.succeed(LogOutput, { write: (line) => void log.push(line) }))
+    )
+    const context = yield* Effect.orDie(Layer.build(layer(options, publisher, failure).pipe(Layer.provide(logging))))
+    const { port } = Context.get(context, NsqdHttp)
+    const address = { host: "127.0.0.1", port }
+    const request: Api["request"] = (method, path, body) => requestTo(address, method, path, body)
+    return {
+      port,
+      broker: Context.get(context, Broker),
+      clients: Context.get(context, Clients),
+      lifecycle: Context.get(context, Lifecycle),
+      log,
+      request,
+      chunked: (path, chunks) =>
+        send({ ...address, method: "POST", path }, (outgoing) => {
+          for (const chunk of chunks) outgoing.write(chunk)
+          outgoing.end()
+        }),
+      raw: (bytes) => exchange(port, bytes),
+      stats: (query = "") =>
+        Effect.map(request("GET", `/stats?format=json&include_mem=false${query}`), ({ text }) => text)
+    }
+  })
+
+/** Status and body in one line. */
+export const outcome = ({ status, text }: Answer): string => `${status} ${text}`.trim()
+
+/** An error answer as `outcome` shows it. */
+export const refusal = (status: number, code: string): string => `${status} {"message":"${code}"}`
