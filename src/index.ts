@@ -9,7 +9,7 @@ export * as metrics from "./services/metrics/index.ts"
 /** The wire protocol as Schemas and codecs. */
 export * as protocol from "./protocol/index.ts"
 /** The daemon nsqd as one Layer. */
-export { Nsqd } from "./services/Nsqd.ts"
+export { Nsqd } from "./services/nsqd/Nsqd.ts"
 /** The daemon nsqlookupd as one Layer. */
 export { Nsqlookupd } from "./services/Nsqlookupd.ts"
 /** The daemon nsqadmin as one Layer. */

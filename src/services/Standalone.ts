@@ -3,7 +3,7 @@
  */
 import { Context, Data, Effect, Layer } from "effect"
 import { Nsqadmin } from "./Nsqadmin.ts"
-import { Nsqd } from "./Nsqd.ts"
+import { Nsqd } from "./nsqd/Nsqd.ts"
 import type { NsqdOptions } from "./nsqd/options/NsqdOptions.ts"
 import { Nsqlookupd } from "./Nsqlookupd.ts"
 import type { LookupdOptions } from "./options/LookupdOptions.ts"

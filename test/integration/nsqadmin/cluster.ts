@@ -2,7 +2,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { Context, Duration, Effect, Exit, FileSystem, Layer, Schedule, Scope } from "effect"
 import { Nsqadmin } from "../../../src/services/Nsqadmin.ts"
-import { Nsqd } from "../../../src/services/Nsqd.ts"
+import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
 import type { NsqdOptions } from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { Nsqlookupd } from "../../../src/services/Nsqlookupd.ts"
 import type { NsqadminOptions } from "../../../src/services/options/NsqadminOptions.ts"

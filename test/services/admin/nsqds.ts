@@ -5,7 +5,7 @@ import { FetchHttpClient } from "effect/http"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
-import { Nsqd } from "../../../src/services/Nsqd.ts"
+import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
 import type { NsqdOptions } from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
 
