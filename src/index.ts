@@ -11,7 +11,7 @@ export * as protocol from "./protocol/index.ts"
 /** The daemon nsqd as one Layer. */
 export { Nsqd } from "./services/nsqd/Nsqd.ts"
 /** The daemon nsqlookupd as one Layer. */
-export { Nsqlookupd } from "./services/Nsqlookupd.ts"
+export { Nsqlookupd } from "./services/nsqlookupd/Nsqlookupd.ts"
 /** The daemon nsqadmin as one Layer. */
 export { Nsqadmin } from "./services/Nsqadmin.ts"
 /** All three in one process. */

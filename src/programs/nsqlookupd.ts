@@ -6,9 +6,9 @@ import * as Layer from "effect/Layer"
 import process from "node:process"
 import * as Version from "../services/core/Version.ts"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
-import { Nsqlookupd } from "../services/Nsqlookupd.ts"
+import { Nsqlookupd } from "../services/nsqlookupd/Nsqlookupd.ts"
+import * as LookupdOptions from "../services/nsqlookupd/NsqlookupdOptions.ts"
 import type { Settings } from "../services/options/ConfigFile.ts"
-import * as LookupdOptions from "../services/options/LookupdOptions.ts"
 import * as Main from "./main.ts"
 
 /** Lines that say why the daemon does not run, whatever its own lines look like. */

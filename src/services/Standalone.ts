@@ -5,8 +5,8 @@ import { Context, Data, Effect, Layer } from "effect"
 import { Nsqadmin } from "./Nsqadmin.ts"
 import { Nsqd } from "./nsqd/Nsqd.ts"
 import type { NsqdOptions } from "./nsqd/options/NsqdOptions.ts"
-import { Nsqlookupd } from "./Nsqlookupd.ts"
-import type { LookupdOptions } from "./options/LookupdOptions.ts"
+import { Nsqlookupd } from "./nsqlookupd/Nsqlookupd.ts"
+import type { LookupdOptions } from "./nsqlookupd/NsqlookupdOptions.ts"
 import type { NsqadminOptions } from "./options/NsqadminOptions.ts"
 
 export interface StandaloneOptions {

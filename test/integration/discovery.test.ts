@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Queue, Scope } from "effect"
 import * as Net from "node:net"
 import nsq, { type Message } from "nsqjs"
-import { Nsqlookupd } from "../../src/services/Nsqlookupd.ts"
+import { Nsqlookupd } from "../../src/services/nsqlookupd/Nsqlookupd.ts"
 import * as Client from "./client.ts"
 import * as Daemon from "./daemon.ts"
 

@@ -4,7 +4,7 @@ import { Context, Duration, Effect, Exit, FileSystem, Layer, Schedule, Scope } f
 import { Nsqadmin } from "../../../src/services/Nsqadmin.ts"
 import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
 import type { NsqdOptions } from "../../../src/services/nsqd/options/NsqdOptions.ts"
-import { Nsqlookupd } from "../../../src/services/Nsqlookupd.ts"
+import { Nsqlookupd } from "../../../src/services/nsqlookupd/Nsqlookupd.ts"
 import type { NsqadminOptions } from "../../../src/services/options/NsqadminOptions.ts"
 import { quiet } from "../../services/nsqd/broker/testing.ts"
 

@@ -5,7 +5,7 @@ import { createServer } from "node:http"
 import { Discovery, Topic } from "../../../src/services/client/index.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { Transport } from "../../../src/services/net/Transport.ts"
-import { Nsqlookupd } from "../../../src/services/Nsqlookupd.ts"
+import { Nsqlookupd } from "../../../src/services/nsqlookupd/Nsqlookupd.ts"
 
 const layer = Layer.mergeAll(
   FetchHttpClient.layer,

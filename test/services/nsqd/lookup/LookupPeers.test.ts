@@ -5,7 +5,7 @@ import { encodeAnswer } from "../../../../src/protocol/lookup/LookupAnswer.ts"
 import { HttpGetError } from "../../../../src/services/http/HttpGet.ts"
 import type { Connection } from "../../../../src/services/net/Transport.ts"
 import { MemoryTransport } from "../../../../src/testing/index.ts"
-import { channelsOf, lookupd, lookupdAddress, nsqd, producersOf } from "../../lookup/cluster.ts"
+import { channelsOf, lookupd, lookupdAddress, nsqd, producersOf } from "../../nsqlookupd/cluster.ts"
 import { nothingMore, until } from "../broker/testing.ts"
 
 const network = Effect.provide(MemoryTransport.layer)

@@ -3,14 +3,14 @@
  * its Scope ends the connections; nothing is kept.
  */
 import { Context, Data, Effect, Layer } from "effect"
-import { ListenAddresses } from "./core/ListenAddresses.ts"
-import * as Version from "./core/Version.ts"
-import { LookupHttp } from "./lookup/LookupHttp.ts"
-import { LookupTcp } from "./lookup/LookupTcp.ts"
-import { Registrations } from "./lookup/Registrations.ts"
-import * as Exposure from "./net/Exposure.ts"
-import * as NodeTransport from "./net/NodeTransport.ts"
-import * as Options from "./options/LookupdOptions.ts"
+import { ListenAddresses } from "../core/ListenAddresses.ts"
+import * as Version from "../core/Version.ts"
+import * as Exposure from "../net/Exposure.ts"
+import * as NodeTransport from "../net/NodeTransport.ts"
+import { LookupHttp } from "./LookupHttp.ts"
+import { LookupTcp } from "./LookupTcp.ts"
+import * as Options from "./NsqlookupdOptions.ts"
+import { Registrations } from "./Registrations.ts"
 
 /** The daemon did not start, or cannot go on. */
 export class NsqlookupdFailure extends Data.TaggedError("NsqlookupdFailure")<{ readonly message: string }> {}

@@ -13,7 +13,7 @@ import * as NodeId from "../core/NodeId.ts"
 import { version } from "../core/Version.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
 import type { Connection, ConnectionLost } from "../net/Transport.ts"
-import { LookupdOptions } from "../options/LookupdOptions.ts"
+import { LookupdOptions } from "./NsqlookupdOptions.ts"
 import type { Entry, Producer } from "./Registration.ts"
 import { Registrations } from "./Registrations.ts"
 

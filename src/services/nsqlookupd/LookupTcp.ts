@@ -4,8 +4,8 @@
 import { Context, Effect, Layer } from "effect"
 import { ListenAddresses } from "../core/ListenAddresses.ts"
 import { type Listener, Transport } from "../net/Transport.ts"
-import { LookupdOptions } from "../options/LookupdOptions.ts"
 import * as LookupSession from "./LookupSession.ts"
+import { LookupdOptions } from "./NsqlookupdOptions.ts"
 
 export class LookupTcp extends Context.Service<LookupTcp, Listener>()("effect-nsq/lookup/LookupTcp") {
   static readonly layer = Layer.effect(

@@ -3,7 +3,7 @@
  */
 import { Context, Effect, Layer, PubSub } from "effect"
 import * as Time from "../core/Time.ts"
-import { LookupdOptions } from "../options/LookupdOptions.ts"
+import { LookupdOptions } from "./NsqlookupdOptions.ts"
 import { RegistrationDatabase } from "./RegistrationDatabase.ts"
 
 /** How often unused names are looked through. */

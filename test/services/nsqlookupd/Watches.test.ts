@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { Registrations } from "../../../src/services/lookup/Registrations.ts"
-import { type Watch, Watches } from "../../../src/services/lookup/Watches.ts"
+import { Registrations } from "../../../src/services/nsqlookupd/Registrations.ts"
+import { type Watch, Watches } from "../../../src/services/nsqlookupd/Watches.ts"
 import { nothingMore } from "../nsqd/broker/testing.ts"
 import { identity } from "./identity.ts"
 

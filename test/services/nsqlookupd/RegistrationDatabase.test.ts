@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, PubSub } from "effect"
 import { TestClock } from "effect/testing"
-import type { Lookup } from "../../../src/services/lookup/Registration.ts"
-import { Registrations } from "../../../src/services/lookup/Registrations.ts"
-import * as LookupdOptions from "../../../src/services/options/LookupdOptions.ts"
+import * as LookupdOptions from "../../../src/services/nsqlookupd/NsqlookupdOptions.ts"
+import type { Lookup } from "../../../src/services/nsqlookupd/Registration.ts"
+import { Registrations } from "../../../src/services/nsqlookupd/Registrations.ts"
 import { identity } from "./identity.ts"
 
 const registrations = Effect.provide(Registrations.layer)

@@ -12,8 +12,8 @@ import { Duration, PubSub } from "effect"
 import { isEphemeral } from "../../protocol/client/Names.ts"
 import type { ProducerIdentity } from "../../protocol/lookup/LookupIdentity.ts"
 import type * as Time from "../core/Time.ts"
-import type { LookupdOptions } from "../options/LookupdOptions.ts"
 import { debugEntries } from "./DebugEntries.ts"
+import type { LookupdOptions } from "./NsqlookupdOptions.ts"
 import {
   type ChannelKey,
   type DebugEntry,
