@@ -13,7 +13,7 @@ export { Nsqd } from "./services/nsqd/Nsqd.ts"
 /** The daemon nsqlookupd as one Layer. */
 export { Nsqlookupd } from "./services/nsqlookupd/Nsqlookupd.ts"
 /** The daemon nsqadmin as one Layer. */
-export { Nsqadmin } from "./services/Nsqadmin.ts"
+export { Nsqadmin } from "./services/nsqadmin/Nsqadmin.ts"
 /** All three in one process. */
 export { Standalone } from "./services/Standalone.ts"
 /** Producer, Consumer and discovery. */

@@ -6,9 +6,9 @@ import * as Layer from "effect/Layer"
 import process from "node:process"
 import * as Version from "../services/core/Version.ts"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
-import { Nsqadmin } from "../services/Nsqadmin.ts"
+import { Nsqadmin } from "../services/nsqadmin/Nsqadmin.ts"
+import * as NsqadminOptions from "../services/nsqadmin/NsqadminOptions.ts"
 import type { Settings } from "../services/options/ConfigFile.ts"
-import * as NsqadminOptions from "../services/options/NsqadminOptions.ts"
 import * as Main from "./main.ts"
 
 /** Lines that say why the daemon does not run, whatever its own lines look like. */

@@ -1,11 +1,11 @@
 /** A real cluster in this process: nsqlookupds, nsqds and an nsqadmin on free ports. */
 import { NodeServices } from "@effect/platform-node"
 import { Context, Duration, Effect, Exit, FileSystem, Layer, Schedule, Scope } from "effect"
-import { Nsqadmin } from "../../../src/services/Nsqadmin.ts"
+import { Nsqadmin } from "../../../src/services/nsqadmin/Nsqadmin.ts"
+import type { NsqadminOptions } from "../../../src/services/nsqadmin/NsqadminOptions.ts"
 import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
 import type { NsqdOptions } from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { Nsqlookupd } from "../../../src/services/nsqlookupd/Nsqlookupd.ts"
-import type { NsqadminOptions } from "../../../src/services/options/NsqadminOptions.ts"
 import { quiet } from "../../services/nsqd/broker/testing.ts"
 
 const anyPort = "127.0.0.1:0"

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import * as Figures from "../../../src/services/admin/Figures.ts"
-import { History, SeriesTable } from "../../../src/services/admin/History.ts"
+import * as Figures from "../../../src/services/nsqadmin/Figures.ts"
+import { History, SeriesTable } from "../../../src/services/nsqadmin/History.ts"
 import { type FakeCluster, fakeCluster, nodeNamed, passSamples, samplerLayer } from "./cluster.ts"
 
 const layer = (state: FakeCluster) => History.layer.pipe(Layer.provide(samplerLayer(state)))

@@ -7,8 +7,8 @@ import { Context, Effect, Layer, Schema } from "effect"
 import { readdir, readFile } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { WebSettings } from "../../protocol/http/admin/WebSettings.ts"
-import { NsqadminOptions } from "../options/NsqadminOptions.ts"
 import { AdminStartError } from "./AdminStartError.ts"
+import { NsqadminOptions } from "./NsqadminOptions.ts"
 
 export interface Asset {
   readonly type: string

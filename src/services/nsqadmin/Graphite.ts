@@ -4,7 +4,7 @@
 import { Context, Duration, Effect, Layer, Schema, type Stream } from "effect"
 import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
-import { NsqadminOptions } from "../options/NsqadminOptions.ts"
+import { NsqadminOptions } from "./NsqadminOptions.ts"
 
 /** Graphite did not answer, or not what it should. */
 export class GraphiteError extends Schema.TaggedError<GraphiteError>()("GraphiteError", { reason: Schema.String }) {

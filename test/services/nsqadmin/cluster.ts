@@ -3,11 +3,11 @@ import { Effect, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Node } from "../../../src/protocol/http/admin/AdminNodes.ts"
 import type { SampledChannel, SampledTopic } from "../../../src/protocol/http/DaemonAnswers.ts"
-import { Sampler } from "../../../src/services/admin/Sampler.ts"
 import { Cluster, nodeAddress } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
 import * as Gathered from "../../../src/services/cluster/Gathered.ts"
 import { DaemonError } from "../../../src/services/http/DaemonHttp.ts"
+import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
 import { nothingMore, quiet } from "../nsqd/broker/testing.ts"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Sampler } from "../../../src/services/admin/Sampler.ts"
+import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
 import { nothingMore } from "../nsqd/broker/testing.ts"
 import { fakeCluster, latest, passSamples, samplerLayer } from "./cluster.ts"
 

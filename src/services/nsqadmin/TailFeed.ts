@@ -16,8 +16,8 @@ import { version } from "../core/Version.ts"
 import { DaemonNetworks } from "../net/DaemonNetworks.ts"
 import * as NamedTransport from "../net/NamedTransport.ts"
 import { Transport } from "../net/Transport.ts"
-import { NsqadminOptions } from "../options/NsqadminOptions.ts"
 import * as Answers from "./Answers.ts"
+import { NsqadminOptions } from "./NsqadminOptions.ts"
 import { TailBuffer } from "./TailBuffer.ts"
 
 /** Messages that an nsqd may send ahead. */

@@ -5,7 +5,7 @@
 import { Clock, Context, Effect, Layer, Queue } from "effect"
 import { HttpClient, HttpClientRequest, HttpServerRequest } from "effect/http"
 import { hostname } from "node:os"
-import { NsqadminOptions } from "../options/NsqadminOptions.ts"
+import { NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
 
 /** What has been done to what. */

@@ -10,8 +10,8 @@ import type { ClientTls } from "../http/HttpClients.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import { splitAddress } from "../net/Transport.ts"
 import * as Trust from "../net/Trust.ts"
-import type { NsqadminOptions } from "../options/NsqadminOptions.ts"
 import { AdminStartError } from "./AdminStartError.ts"
+import type { NsqadminOptions } from "./NsqadminOptions.ts"
 
 /** What follows from the options. */
 export interface CheckedOptions {

@@ -6,9 +6,9 @@ import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import { isTopicName } from "../../protocol/client/Names.ts"
 import { BadRequest, Unavailable } from "../../protocol/http/admin/AdminFailure.ts"
 import type { HistoryAnswer, LiveSample } from "../../protocol/http/admin/AdminLive.ts"
-import { NsqadminOptions } from "../options/NsqadminOptions.ts"
 import * as Figures from "./Figures.ts"
 import { History } from "./History.ts"
+import { NsqadminOptions } from "./NsqadminOptions.ts"
 import { type Sample, Sampler } from "./Sampler.ts"
 
 /** The charts of a page need no more at a time. */

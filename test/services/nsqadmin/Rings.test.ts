@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ringLength, Rings } from "../../../src/services/admin/Rings.ts"
+import { ringLength, Rings } from "../../../src/services/nsqadmin/Rings.ts"
 
 const taken = (rings: Rings): number => {
   const ring = rings.take()

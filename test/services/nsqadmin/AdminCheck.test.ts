@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
-import * as AdminCheck from "../../../src/services/admin/AdminCheck.ts"
-import { defaults, type NsqadminOptions } from "../../../src/services/options/NsqadminOptions.ts"
+import * as AdminCheck from "../../../src/services/nsqadmin/AdminCheck.ts"
+import { defaults, type NsqadminOptions } from "../../../src/services/nsqadmin/NsqadminOptions.ts"
 import * as Certificates from "../net/certificates.ts"
 
 const lookupd = { lookupdHttpAddresses: ["127.0.0.1:4161"] }

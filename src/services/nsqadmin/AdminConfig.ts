@@ -5,9 +5,9 @@
 import { Context, Effect, Layer, Result, Schema } from "effect"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
-import { NsqadminOptions, table } from "../options/NsqadminOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
 import * as OptionTable from "../options/OptionTable.ts"
+import { NsqadminOptions, table } from "./NsqadminOptions.ts"
 
 /** There is no such option, or it cannot be changed, or not to this value: NSQ's code says which. */
 export class ConfigRefused extends Schema.TaggedError<ConfigRefused>()("ConfigRefused", {

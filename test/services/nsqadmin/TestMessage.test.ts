@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
-import { TestMessage } from "../../../src/services/admin/TestMessage.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
+import { TestMessage } from "../../../src/services/nsqadmin/TestMessage.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
 import { clusterOf, startNsqd } from "./nsqds.ts"
 

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
 import type { LiveSample } from "../../../src/protocol/http/admin/AdminLive.ts"
-import { History } from "../../../src/services/admin/History.ts"
-import { LiveFeed } from "../../../src/services/admin/LiveFeed.ts"
-import * as NsqadminOptions from "../../../src/services/options/NsqadminOptions.ts"
+import { History } from "../../../src/services/nsqadmin/History.ts"
+import { LiveFeed } from "../../../src/services/nsqadmin/LiveFeed.ts"
+import * as NsqadminOptions from "../../../src/services/nsqadmin/NsqadminOptions.ts"
 import { nothingMore } from "../nsqd/broker/testing.ts"
 import { type FakeCluster, fakeCluster, passSamples, samplerLayer } from "./cluster.ts"
 

@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer } from "effect"
 import { gzipSync } from "node:zlib"
 import type { WebSettings } from "../../../src/protocol/http/admin/WebSettings.ts"
-import { WebAssets } from "../../../src/services/admin/WebAssets.ts"
-import * as NsqadminOptions from "../../../src/services/options/NsqadminOptions.ts"
+import * as NsqadminOptions from "../../../src/services/nsqadmin/NsqadminOptions.ts"
+import { WebAssets } from "../../../src/services/nsqadmin/WebAssets.ts"
 
 const settings: WebSettings = {
   version: "1.3.0",

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { MessageId } from "../../../src/protocol/client/Message.ts"
-import { TailBuffer } from "../../../src/services/admin/TailBuffer.ts"
+import { TailBuffer } from "../../../src/services/nsqadmin/TailBuffer.ts"
 import { nothingMore } from "../nsqd/broker/testing.ts"
 
 const make = Effect.map(Clock.Clock, (clock) => new TailBuffer(clock))

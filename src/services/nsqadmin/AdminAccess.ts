@@ -5,7 +5,7 @@
 import { Context, Effect, Layer } from "effect"
 import { type Headers, HttpServerRequest } from "effect/http"
 import { Forbidden } from "../../protocol/http/admin/AdminFailure.ts"
-import { NsqadminOptions } from "../options/NsqadminOptions.ts"
+import { NsqadminOptions } from "./NsqadminOptions.ts"
 
 export class AdminAccess extends Context.Service<AdminAccess, {
   readonly isAdmin: (headers: Headers.Headers) => boolean
