@@ -15,6 +15,6 @@ export { Nsqlookupd } from "./services/nsqlookupd/Nsqlookupd.ts"
 /** The daemon nsqadmin as one Layer. */
 export { Nsqadmin } from "./services/nsqadmin/Nsqadmin.ts"
 /** All three in one process. */
-export { Standalone } from "./services/Standalone.ts"
+export { Standalone } from "./services/standalone/Standalone.ts"
 /** Producer, Consumer and discovery. */
 export * as client from "./services/client/index.ts"

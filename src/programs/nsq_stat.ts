@@ -1,7 +1,7 @@
 /**
  * The program `nsq_stat`: prints figures of a channel, again and again.
  */
-import * as Stat from "../services/utilities/Stat.ts"
+import * as Stat from "../services/tools/Stat.ts"
 import * as Tool from "./tool.ts"
 
 Tool.run({ name: "nsq_stat", table: Stat.table, defaults: Stat.defaults, main: Stat.main, endsOnHangup: true })

@@ -1,7 +1,7 @@
 /**
  * The program `nsq_tail`: prints messages as they come.
  */
-import * as Tail from "../services/utilities/Tail.ts"
+import * as Tail from "../services/tools/Tail.ts"
 import * as Tool from "./tool.ts"
 
 Tool.run({ name: "nsq_tail", table: Tail.table, defaults: Tail.defaults, main: Tail.main })

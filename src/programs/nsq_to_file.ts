@@ -3,8 +3,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
-import * as NodeOutputFiles from "../services/utilities/NodeOutputFiles.ts"
-import * as ToFile from "../services/utilities/ToFile.ts"
+import * as NodeOutputFiles from "../services/tools/NodeOutputFiles.ts"
+import * as ToFile from "../services/tools/ToFile.ts"
 import * as Tool from "./tool.ts"
 
 Tool.run({

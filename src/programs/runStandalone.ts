@@ -9,8 +9,8 @@ import process from "node:process"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import * as GoFlags from "../services/options/GoFlags.ts"
 import * as OptionTable from "../services/options/OptionTable.ts"
-import * as StandaloneOptions from "../services/options/StandaloneOptions.ts"
-import { type Addresses, Standalone } from "../services/Standalone.ts"
+import { type Addresses, Standalone } from "../services/standalone/Standalone.ts"
+import * as StandaloneOptions from "../services/standalone/StandaloneOptions.ts"
 import * as Main from "./main.ts"
 
 const printAddresses = (addresses: Addresses): Effect.Effect<void> =>

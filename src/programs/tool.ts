@@ -21,7 +21,7 @@ import type { Transport } from "../services/net/Transport.ts"
 import * as GoFlags from "../services/options/GoFlags.ts"
 import * as Kind from "../services/options/OptionKind.ts"
 import * as OptionTable from "../services/options/OptionTable.ts"
-import * as ClientLogger from "../services/utilities/ClientLogger.ts"
+import * as ClientLogger from "../services/tools/ClientLogger.ts"
 import * as Main from "./main.ts"
 
 /** A utility to run. */

@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import { encodeFrame, FrameType } from "../../../src/protocol/client/Frame.ts"
 import { Consumer, Discovery, makeProducer, Topic } from "../../../src/services/client/index.ts"
 import { MemoryTransport, TestBroker } from "../../../src/testing/index.ts"
-import * as Web from "../utilities/cluster.ts"
+import * as Web from "../tools/cluster.ts"
 import * as FakeNsqd from "./fakeNsqd.ts"
 
 const memory = Layer.mergeAll(MemoryTransport.layer, FetchHttpClient.layer)

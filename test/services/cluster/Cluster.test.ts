@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
-import * as Http from "../utilities/cluster.ts"
+import * as Http from "../tools/cluster.ts"
 
 const cluster = (sources: Partial<Sources>, answer: (url: URL) => Http.Answer) =>
   Cluster.layer.pipe(

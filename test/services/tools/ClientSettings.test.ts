@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
-import * as ClientSettings from "../../../src/services/utilities/ClientSettings.ts"
+import * as ClientSettings from "../../../src/services/tools/ClientSettings.ts"
 
 const parse = (...given: ReadonlyArray<string>) =>
   given.reduce<Result.Result<ClientSettings.ClientSettings, { readonly reason: string }>>(

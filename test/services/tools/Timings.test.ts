@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Timings } from "../../../src/services/utilities/Timings.ts"
+import { Timings } from "../../../src/services/tools/Timings.ts"
 
 const lines = (every: number, times: ReadonlyArray<number>) => {
   const timings = new Timings(every, "[aggregate]:")

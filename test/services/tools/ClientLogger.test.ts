@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
-import * as ClientLogger from "../../../src/services/utilities/ClientLogger.ts"
+import * as ClientLogger from "../../../src/services/tools/ClientLogger.ts"
 
 describe("log lines of the utilities", () => {
   it.effect("have the time, a level, and the consumer that they are of", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as AddressPool from "../../../src/services/utilities/AddressPool.ts"
+import * as AddressPool from "../../../src/services/tools/AddressPool.ts"
 
 const addresses = ["a", "b", "c"]
 const second = 1000

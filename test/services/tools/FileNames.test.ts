@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { hostname } from "node:os"
-import * as FileNames from "../../../src/services/utilities/FileNames.ts"
+import * as FileNames from "../../../src/services/tools/FileNames.ts"
 
 const settings: FileNames.NameSettings = {
   filenameFormat: "<TOPIC>.<HOST><REV>.<DATETIME>.log",

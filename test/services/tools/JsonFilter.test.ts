@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as JsonFilter from "../../../src/services/utilities/JsonFilter.ts"
+import * as JsonFilter from "../../../src/services/tools/JsonFilter.ts"
 
 const none = { requireJsonField: "", requireJsonValue: "", whitelistJsonFields: [] }
 

@@ -2,12 +2,12 @@
  * nsqlookupd, nsqd and nsqadmin in one process, wired together: for development, and as an example of composing the daemons' Layers.
  */
 import { Context, Data, Effect, Layer } from "effect"
-import { Nsqadmin } from "./nsqadmin/Nsqadmin.ts"
-import type { NsqadminOptions } from "./nsqadmin/NsqadminOptions.ts"
-import { Nsqd } from "./nsqd/Nsqd.ts"
-import type { NsqdOptions } from "./nsqd/options/NsqdOptions.ts"
-import { Nsqlookupd } from "./nsqlookupd/Nsqlookupd.ts"
-import type { LookupdOptions } from "./nsqlookupd/NsqlookupdOptions.ts"
+import { Nsqadmin } from "../nsqadmin/Nsqadmin.ts"
+import type { NsqadminOptions } from "../nsqadmin/NsqadminOptions.ts"
+import { Nsqd } from "../nsqd/Nsqd.ts"
+import type { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
+import { Nsqlookupd } from "../nsqlookupd/Nsqlookupd.ts"
+import type { LookupdOptions } from "../nsqlookupd/NsqlookupdOptions.ts"
 
 export interface StandaloneOptions {
   readonly nsqd: Partial<NsqdOptions>

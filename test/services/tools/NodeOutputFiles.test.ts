@@ -15,9 +15,9 @@ import {
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
-import * as NodeOutputFiles from "../../../src/services/utilities/NodeOutputFiles.ts"
-import * as OutputDirectory from "../../../src/services/utilities/OutputDirectory.ts"
-import { OutputFiles } from "../../../src/services/utilities/OutputFiles.ts"
+import * as NodeOutputFiles from "../../../src/services/tools/NodeOutputFiles.ts"
+import * as OutputDirectory from "../../../src/services/tools/OutputDirectory.ts"
+import { OutputFiles } from "../../../src/services/tools/OutputFiles.ts"
 
 const directory = (parent: string) =>
   Effect.acquireRelease(

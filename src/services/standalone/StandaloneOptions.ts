@@ -3,9 +3,9 @@
  * development, so it listens on this machine only until the options name other addresses.
  */
 import * as Struct from "effect/Struct"
-import * as HttpOptions from "./HttpOptions.ts"
-import * as Kind from "./OptionKind.ts"
-import { initialValue, type OptionTable, row } from "./OptionTable.ts"
+import * as HttpOptions from "../options/HttpOptions.ts"
+import * as Kind from "../options/OptionKind.ts"
+import { initialValue, type OptionTable, row } from "../options/OptionTable.ts"
 
 export interface StandaloneOptions {
   /** Created when it does not exist. */

@@ -2,8 +2,8 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, FileSystem, Layer, References, Schedule } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { Discovery } from "../../src/services/client/index.ts"
-import { Standalone } from "../../src/services/Standalone.ts"
+import { Discovery } from "../../../src/services/client/index.ts"
+import { Standalone } from "../../../src/services/standalone/Standalone.ts"
 
 const anyPort = "127.0.0.1:0"
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Queue } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
 import { makeProducer } from "../../../src/services/client/index.ts"
-import * as ToHttp from "../../../src/services/utilities/ToHttp.ts"
+import * as ToHttp from "../../../src/services/tools/ToHttp.ts"
 import { TestBroker } from "../../../src/testing/index.ts"
 
 const layer = TestBroker.layer().pipe(Layer.provideMerge(FetchHttpClient.layer))

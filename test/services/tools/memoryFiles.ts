@@ -1,6 +1,6 @@
 /** A disk in memory for `nsq_to_file`: it can be full, fail, and consist of several file systems. */
 import { Context, Effect, Layer, Schema } from "effect"
-import { OutputFileError, OutputFiles } from "../../../src/services/utilities/OutputFiles.ts"
+import { OutputFileError, OutputFiles } from "../../../src/services/tools/OutputFiles.ts"
 
 type Operation = "open" | "write" | "sync" | "truncate" | "close" | "link" | "rename" | "remove" | "copy" | "mkdir"
 

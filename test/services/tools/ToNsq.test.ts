@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
-import { split } from "../../../src/services/utilities/ToNsq.ts"
+import { split } from "../../../src/services/tools/ToNsq.ts"
 import { cut, CutLengths } from "../../protocol/client/commands.ts"
 
 const pieces = (chunks: ReadonlyArray<Buffer>) =>

@@ -9,7 +9,7 @@ import {
 } from "effect/http"
 import { TestClock } from "effect/testing"
 import * as HttpClients from "../../../src/services/http/HttpClients.ts"
-import * as WebRequests from "../../../src/services/utilities/WebRequests.ts"
+import * as WebRequests from "../../../src/services/tools/WebRequests.ts"
 import { fakeServer } from "../http/fakeServer.ts"
 
 const timeout = Duration.seconds(20)

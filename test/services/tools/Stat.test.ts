@@ -3,7 +3,7 @@ import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as DaemonNetworks from "../../../src/services/net/DaemonNetworks.ts"
-import * as Stat from "../../../src/services/utilities/Stat.ts"
+import * as Stat from "../../../src/services/tools/Stat.ts"
 import * as Cluster from "./cluster.ts"
 
 const networks = DaemonNetworks.make([])
