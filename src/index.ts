@@ -3,9 +3,9 @@
  */
 
 /** The broker as Layers: embed it, publish to it, consume from it. */
-export * as broker from "./services/broker/index.ts"
+export * as broker from "./broker.ts"
 /** What watches a broker that is embedded. */
-export * as metrics from "./services/metrics/index.ts"
+export * as metrics from "./metrics.ts"
 /** The wire protocol as Schemas and codecs. */
 export * as protocol from "./protocol/index.ts"
 /** The daemon nsqd as one Layer. */

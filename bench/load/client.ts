@@ -5,7 +5,7 @@
 import { Effect, Layer, References } from "effect"
 import { FetchHttpClient } from "effect/http"
 import nsq from "nsqjs"
-import { NodeTransport } from "../../src/services/broker/index.ts"
+import { NodeTransport } from "../../src/broker.ts"
 import { Consumer, makeProducer, Topic } from "../../src/services/client/index.ts"
 import { fail, measureRate, type Window, work } from "./worker.ts"
 

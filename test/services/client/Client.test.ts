@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Queue, Schema, Stream, type Tracer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
-import { Broker } from "../../../src/services/broker/index.ts"
+import { Broker } from "../../../src/broker.ts"
 import { Consumer, makeProducer, Topic } from "../../../src/services/client/index.ts"
 import { TestBroker } from "../../../src/testing/index.ts"
 

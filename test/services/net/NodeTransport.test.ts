@@ -4,7 +4,6 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import {
   Broker,
   Clients,
@@ -15,7 +14,8 @@ import {
   Storage,
   TcpServer,
   Transport
-} from "../../../src/services/broker/index.ts"
+} from "../../../src/broker.ts"
+import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { type Connection, readEach } from "../../../src/services/net/Transport.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { Broker, publish } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
-import { Broker, publish } from "../../../../src/services/broker/index.ts"
 import { Turns } from "../../../../src/services/core/Turns.ts"
 import { StorageFaults } from "../../../../src/testing/FaultyStorage.ts"
 import {

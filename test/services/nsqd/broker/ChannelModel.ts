@@ -4,7 +4,7 @@
  * consumer; the model follows its choice and checks that it was allowed.
  */
 import { Schema } from "effect"
-import type { AnswerResult } from "../../../../src/services/broker/index.ts"
+import type { AnswerResult } from "../../../../src/broker.ts"
 
 const Small = (maximum: number) => Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum })))
 const Which = Small(3)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Broker, consume, type Delivery, publish, Publisher } from "../../../../src/services/broker/index.ts"
+import { Broker, consume, type Delivery, publish, Publisher } from "../../../../src/broker.ts"
 import { TestBroker } from "../../../../src/testing/index.ts"
 
 const text = (body: Uint8Array) => Buffer.from(body).toString()

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
+import { consume } from "../../../../src/broker.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
-import { consume } from "../../../../src/services/broker/index.ts"
 import * as Locality from "../../../../src/services/nsqd/broker/Locality.ts"
 import { ProtocolClient, TestBroker } from "../../../../src/testing/index.ts"
 import { brokerWith, channelOf, join, numbers, send, until } from "./testing.ts"

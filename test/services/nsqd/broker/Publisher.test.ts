@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Deferred, Effect, Fiber, Layer, Logger, Schema } from "effect"
+import { Broker, publish, Publisher } from "../../../../src/broker.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
-import { Broker, publish, Publisher } from "../../../../src/services/broker/index.ts"
 import { bodiesOf, joinBodies } from "../../../../src/services/nsqd/broker/Publisher.ts"
 import { TestBroker } from "../../../../src/testing/index.ts"
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { Broker, publish } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
-import { Broker, publish } from "../../../../src/services/broker/index.ts"
 import { FaultyStorage, TestBroker, WallClock } from "../../../../src/testing/index.ts"
 import {
   brokerWith,

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Broker } from "../../../../src/services/broker/index.ts"
+import { Broker } from "../../../../src/broker.ts"
 import { brokerWith, channelOf, join, nothingMore, send, topicOf, until } from "./testing.ts"
 
 /** Lets time go by, and everything that follows from it happen. */

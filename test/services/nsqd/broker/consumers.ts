@@ -1,7 +1,7 @@
 /** Consumers for tests of channels: they write down what they are given. */
+import type { Consumer } from "../../../../src/broker.ts"
 import { frameHeaderSize } from "../../../../src/protocol/client/Frame.ts"
 import { decodeMessage } from "../../../../src/protocol/client/Message.ts"
-import type { Consumer } from "../../../../src/services/broker/index.ts"
 
 export interface Received {
   readonly body: string

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
+import { consume, publish } from "../../../../src/broker.ts"
 import { GuidGenerator } from "../../../../src/protocol/client/Guid.ts"
 import { MessageBatch } from "../../../../src/protocol/client/MessageBatch.ts"
-import { consume, publish } from "../../../../src/services/broker/index.ts"
 import { joinBodies } from "../../../../src/services/nsqd/broker/Publisher.ts"
 import { TestBroker } from "../../../../src/testing/index.ts"
 

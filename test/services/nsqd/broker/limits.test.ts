@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { Broker, Storage } from "../../../../src/broker.ts"
 import { ChannelName } from "../../../../src/protocol/client/Names.ts"
-import { Broker, Storage } from "../../../../src/services/broker/index.ts"
 import { ChannelDirectory } from "../../../../src/services/nsqd/broker/ChannelDirectory.ts"
 import { ProtocolClient, TestBroker } from "../../../../src/testing/index.ts"
 import { outcome, refusal, serve } from "../http/api.ts"

@@ -1,7 +1,7 @@
 /** What tests of the broker have in common. */
 import { Effect, Layer, Logger } from "effect"
+import { Broker, publish, type SubscriptionOptions } from "../../../../src/broker.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
-import { Broker, publish, type SubscriptionOptions } from "../../../../src/services/broker/index.ts"
 import type { Membership } from "../../../../src/services/nsqd/broker/Broker.ts"
 import { FaultyStorage, TestBroker } from "../../../../src/testing/index.ts"
 import { recordingConsumer } from "./consumers.ts"

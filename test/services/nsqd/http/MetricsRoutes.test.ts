@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { consume } from "../../../../src/services/broker/index.ts"
+import { consume } from "../../../../src/broker.ts"
 import { Broker } from "../../../../src/services/nsqd/broker/Broker.ts"
 import { type Api, outcome, serve } from "./api.ts"
 

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { Clients } from "../../../../src/broker.ts"
 import type { Command } from "../../../../src/protocol/client/Command.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
-import { Clients } from "../../../../src/services/broker/index.ts"
 import { FaultyStorage, MemoryTransport, ProtocolClient, TestBroker } from "../../../../src/testing/index.ts"
 import { brokerWith, channelOf, faultyBroker, nothingMore, numbers, quiet, topicOf, until } from "../broker/testing.ts"
 
