@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react"
 import UPlot from "uplot"
-import * as Format from "../format.ts"
+import * as Format from "../core/format.ts"
 
 export interface ChartData {
   /** Unix milliseconds, ascending. */

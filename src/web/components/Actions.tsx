@@ -1,8 +1,8 @@
 import { useAtomSet } from "@effect/atom-react"
 import { Exit } from "effect"
 import { type ReactNode, useEffect, useId, useRef, useState } from "react"
-import { outcomeAtom, outcomeOf } from "../outcome.ts"
-import { settings } from "../settings.ts"
+import { outcomeAtom, outcomeOf } from "../core/outcome.ts"
+import { settings } from "../core/settings.ts"
 
 /** Something an admin can do. */
 export interface Action {

@@ -1,7 +1,7 @@
 import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import { AsyncResult, type Atom } from "effect/reactivity"
 import { type ReactNode, useEffect, useRef } from "react"
-import { messageOf } from "../api.ts"
+import { messageOf } from "../core/api.ts"
 import { liveAtom } from "../live/live.ts"
 import { AnswerWarning, Notice } from "./Notice.tsx"
 

@@ -1,4 +1,4 @@
-import type { Route } from "../route.ts"
+import type { Route } from "../core/route.ts"
 import { Link } from "./Link.tsx"
 
 /** The way to a page: links, and where one is. */

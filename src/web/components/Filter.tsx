@@ -1,4 +1,4 @@
-import * as Format from "../format.ts"
+import * as Format from "../core/format.ts"
 
 /** A field that narrows a list of topics down to those whose names contain its text. */
 export const Filter = ({ all, onChange, shown, value }: {

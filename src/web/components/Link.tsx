@@ -1,6 +1,6 @@
 import type { MouseEvent, ReactNode } from "react"
-import { goTo, href } from "../navigation.ts"
-import type { Route } from "../route.ts"
+import { goTo, href } from "../core/navigation.ts"
+import type { Route } from "../core/route.ts"
 
 /** A link to a page, which a click shows without loading the document again. */
 export const Link = ({ children, className, current, to }: {

@@ -1,7 +1,7 @@
 import { useAtom, useAtomValue } from "@effect/atom-react"
 import { useEffect, useRef } from "react"
-import { routeAtom } from "../navigation.ts"
-import { outcomeAtom } from "../outcome.ts"
+import { routeAtom } from "../core/navigation.ts"
+import { outcomeAtom } from "../core/outcome.ts"
 import { Notice } from "./Notice.tsx"
 
 /**

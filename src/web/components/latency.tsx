@@ -1,5 +1,5 @@
 import type { ProcessingLatency } from "../../protocol/http/admin/AdminStats.ts"
-import * as Format from "../format.ts"
+import * as Format from "../core/format.ts"
 import { Picture } from "../graphite/Picture.tsx"
 import type { Column } from "./Table.tsx"
 

@@ -1,6 +1,6 @@
-import type { useActions } from "../act.ts"
-import * as Format from "../format.ts"
-import { settings } from "../settings.ts"
+import type { useActions } from "../core/act.ts"
+import * as Format from "../core/format.ts"
+import { settings } from "../core/settings.ts"
 import type { Action } from "./Actions.tsx"
 
 interface Subject {

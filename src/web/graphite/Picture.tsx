@@ -1,5 +1,5 @@
 import { useAtomValue } from "@effect/atom-react"
-import { settings } from "../settings.ts"
+import { settings } from "../core/settings.ts"
 import * as Keys from "./keys.ts"
 import { timeframeAtom } from "./Timeframe.tsx"
 

@@ -1,6 +1,6 @@
 import { useAtom } from "@effect/atom-react"
 import { Atom } from "effect/reactivity"
-import { settings } from "../settings.ts"
+import { settings } from "../core/settings.ts"
 
 const key = "nsqadmin-timeframe"
 const timeframes = ["1h", "2h", "12h", "24h", "48h", "168h", "off"] as const

@@ -5,7 +5,7 @@
 import { Effect, Exit, Request, RequestResolver } from "effect"
 import { Atom } from "effect/reactivity"
 import type { HistoryAnswer, HistorySeries } from "../../protocol/http/admin/AdminLive.ts"
-import { AdminClient } from "../api.ts"
+import { AdminClient } from "../core/api.ts"
 
 /** A series and the times its values belong to. */
 export interface Series {

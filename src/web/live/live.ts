@@ -4,8 +4,8 @@
  */
 import { Option, Schedule, Stream } from "effect"
 import { AsyncResult, Atom } from "effect/reactivity"
-import { AdminClient } from "../api.ts"
-import { routeAtom } from "../navigation.ts"
+import { AdminClient } from "../core/api.ts"
+import { routeAtom } from "../core/navigation.ts"
 import { initial, type LiveState, next, until } from "./LiveState.ts"
 
 const reconnectDelay = "2 seconds"

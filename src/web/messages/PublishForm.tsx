@@ -1,10 +1,10 @@
 import { Exit } from "effect"
 import { type FormEvent, useState } from "react"
-import { usePublish } from "../act.ts"
-import { messageOf } from "../api.ts"
 import { Notice } from "../components/Notice.tsx"
 import { Section } from "../components/Section.tsx"
-import { settings } from "../settings.ts"
+import { usePublish } from "../core/act.ts"
+import { messageOf } from "../core/api.ts"
+import { settings } from "../core/settings.ts"
 
 type Outcome = { readonly kind: "success" | "error"; readonly text: string }
 

@@ -1,7 +1,5 @@
 import { useAtomRefresh } from "@effect/atom-react"
 import type { ChannelAnswer, ChannelOnNode } from "../../protocol/http/admin/AdminStats.ts"
-import { useActions } from "../act.ts"
-import { AdminClient } from "../api.ts"
 import { Spark } from "../charts/Spark.tsx"
 import { Actions } from "../components/Actions.tsx"
 import { Answer } from "../components/Answer.tsx"
@@ -11,8 +9,10 @@ import { channelColumns, hostColumn } from "../components/figureColumns.tsx"
 import { latencyColumns } from "../components/latency.tsx"
 import { standardActions } from "../components/standardActions.ts"
 import { Table } from "../components/Table.tsx"
-import { goTo } from "../navigation.ts"
-import * as Route from "../route.ts"
+import { useActions } from "../core/act.ts"
+import { AdminClient } from "../core/api.ts"
+import { goTo } from "../core/navigation.ts"
+import * as Route from "../core/route.ts"
 
 /** How near the consumers were to the nsqds, in shares of the deliveries. */
 const Delivery = ({ row }: { readonly row: ChannelOnNode | ChannelAnswer }) => {

@@ -1,9 +1,9 @@
 import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import { AsyncResult } from "effect/reactivity"
 import { useEffect, useRef, useState } from "react"
-import { AdminClient, messageOf } from "../api.ts"
 import { AnswerWarning, Notice } from "../components/Notice.tsx"
-import * as Format from "../format.ts"
+import { AdminClient, messageOf } from "../core/api.ts"
+import * as Format from "../core/format.ts"
 import { LargePicture } from "../graphite/Picture.tsx"
 
 /** As NSQ asks: soon at first, and less and less often. */

@@ -1,16 +1,16 @@
 import { useAtomRefresh } from "@effect/atom-react"
 import { type FormEvent, useState } from "react"
 import { isChannelName, isTopicName } from "../../protocol/client/Names.ts"
-import { useActions, useCreate } from "../act.ts"
-import { AdminClient } from "../api.ts"
 import { Actions, useRun } from "../components/Actions.tsx"
 import { Answer } from "../components/Answer.tsx"
 import { Link } from "../components/Link.tsx"
 import { NameRule } from "../components/NameRule.tsx"
 import { Notice } from "../components/Notice.tsx"
-import * as Format from "../format.ts"
-import * as Route from "../route.ts"
-import { settings } from "../settings.ts"
+import { useActions, useCreate } from "../core/act.ts"
+import { AdminClient } from "../core/api.ts"
+import * as Format from "../core/format.ts"
+import * as Route from "../core/route.ts"
+import { settings } from "../core/settings.ts"
 
 const inactive = AdminClient.query("topics", "list", { query: { inactive: "true" } })
 

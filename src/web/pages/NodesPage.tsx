@@ -1,15 +1,15 @@
 import { useAtomValue } from "@effect/atom-react"
 import { AsyncResult } from "effect/reactivity"
 import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
-import { AdminClient } from "../api.ts"
 import { Answer } from "../components/Answer.tsx"
 import { Badge } from "../components/Badge.tsx"
 import { Link } from "../components/Link.tsx"
 import { Section } from "../components/Section.tsx"
 import { Table } from "../components/Table.tsx"
-import * as Format from "../format.ts"
-import * as Route from "../route.ts"
-import { settings } from "../settings.ts"
+import { AdminClient } from "../core/api.ts"
+import * as Format from "../core/format.ts"
+import * as Route from "../core/route.ts"
+import { settings } from "../core/settings.ts"
 
 const addressOf = ({ broadcast_address: host, http_port }: Node): string =>
   host.includes(":") ? `[${host}]:${http_port}` : `${host}:${http_port}`

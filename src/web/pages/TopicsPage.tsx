@@ -7,12 +7,12 @@ import { Filter } from "../components/Filter.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { Waiting } from "../components/Waiting.tsx"
-import * as Format from "../format.ts"
+import * as Format from "../core/format.ts"
+import * as Route from "../core/route.ts"
+import { settings } from "../core/settings.ts"
+import * as TopicList from "../core/topicList.ts"
 import { Picture } from "../graphite/Picture.tsx"
 import { liveAtom } from "../live/live.ts"
-import * as Route from "../route.ts"
-import { settings } from "../settings.ts"
-import * as TopicList from "../topicList.ts"
 
 const rowHeight = 40
 

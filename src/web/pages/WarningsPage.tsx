@@ -5,9 +5,9 @@ import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { Table } from "../components/Table.tsx"
 import { Waiting } from "../components/Waiting.tsx"
-import * as Format from "../format.ts"
+import * as Format from "../core/format.ts"
+import * as Route from "../core/route.ts"
 import { liveAtom } from "../live/live.ts"
-import * as Route from "../route.ts"
 
 const names: { readonly [Kind in Warning["kind"]]: string } = {
   unconsumed_channel: "Not consumed",

@@ -2,7 +2,7 @@
 import { Cause } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { AtomHttpApi } from "effect/reactivity"
-import { AdminApi } from "../protocol/http/admin/AdminApi.ts"
+import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
 import { settings } from "./settings.ts"
 
 export class AdminClient extends AtomHttpApi.Service<AdminClient>()("effect-nsq/web/AdminClient", {

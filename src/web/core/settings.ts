@@ -1,6 +1,6 @@
 /** What the server tells the page when it is loaded. */
 import { Schema } from "effect"
-import { WebSettings } from "../protocol/http/admin/WebSettings.ts"
+import { WebSettings } from "../../protocol/http/admin/WebSettings.ts"
 
 /** For Vite's development server, which puts nothing in. */
 const development: WebSettings = {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Route from "../../src/web/route.ts"
+import * as Route from "../../../src/web/core/route.ts"
 
 const routes: ReadonlyArray<Route.Route> = [
   Route.topics,

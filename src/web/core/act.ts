@@ -1,6 +1,6 @@
 /** What admins can do, as functions for event handlers. */
 import { useAtomSet } from "@effect/atom-react"
-import type { Action as Verb } from "../protocol/http/admin/AdminApi.ts"
+import type { Action as Verb } from "../../protocol/http/admin/AdminApi.ts"
 import { AdminClient } from "./api.ts"
 
 const mode = { mode: "promiseExit" } as const

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as TopicList from "../../src/web/topicList.ts"
-import { summary } from "./summary.ts"
+import * as TopicList from "../../../src/web/core/topicList.ts"
+import { summary } from "../summary.ts"
 
 const topics = [summary("b", 5), summary("a", 5, null), summary("Orders", 9, 2)]
 const names = (filter: string, sorting: TopicList.Sorting) =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Format from "../../src/web/format.ts"
+import * as Format from "../../../src/web/core/format.ts"
 
 describe("figures on the pages", () => {
   it("have separators between thousands", () => {

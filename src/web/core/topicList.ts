@@ -1,5 +1,5 @@
 /** Which topics the list shows and in which order, and which of its rows are in view. Pure. */
-import type { TopicSummary } from "../protocol/http/admin/AdminLive.ts"
+import type { TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
 
 export type SortKey =
   | "topic"
