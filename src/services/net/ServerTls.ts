@@ -39,7 +39,7 @@ export interface ServerTls extends TlsHandshake {
   readonly handshakeFailed: (error: NodeJS.ErrnoException) => HandshakeFailed
   /** For servers of others, HTTPS for example. */
   readonly serverOptions: () => TlsOptions
-  /** Gives a server the new certificates whenever they are read again. */
+  /** Gives a server made with `serverOptions` the certificates that it trusts, and all again whenever they are read again. */
   readonly keepCurrent: (server: Server) => Effect.Effect<void, never, Scope.Scope>
   /** Reads the files again. When something is wrong with them, all stays as it is. */
   readonly reload: Effect.Effect<void, TlsFiles.TlsConfigError>
@@ -71,14 +71,24 @@ export const make = Effect.gen(function*() {
     // OpenSSL considers versions below 1.2 insecure, and has to be told that the operator does not.
     ...(old ? { ciphers: `${Tls.DEFAULT_CIPHERS}:@SECLEVEL=0` } : {}),
     requestCert: policy !== "",
+    // The defaults of Node's servers, which contexts do not have.
+    honorCipherOrder: true,
+    sessionIdContext: "effect-nsq",
     // `refusal` decides, so that there is a reason to give.
     rejectUnauthorized: false,
     handshakeTimeout: backstopMillis
   }
   const serverOptions = (): TlsOptions => ({ ...settings, ...files })
+  /**
+   * Gives a server the context that its options ask for. Node's servers make theirs without `allowPartialTrustChain`, so that
+   * only roots would count. Should Node stop to use the property, no more than that is lost: the tests then tell.
+   */
+  const trustAsGiven = (server: Server): void =>
+    void Object.assign(server, { _sharedCreds: Tls.createSecureContext(serverOptions()) })
 
   // Never listens: Node's own handling of a server's handshakes, for sockets that are passed to it.
   const server = Tls.createServer(serverOptions())
+  trustAsGiven(server)
   // Which handshake an event of the server belongs to; Node does not say.
   const handshakes = new AsyncLocalStorage<Outcome>()
   server.on("secureConnection", (secure) => {
@@ -120,13 +130,19 @@ export const make = Effect.gen(function*() {
     serverOptions,
     keepCurrent: (follower) =>
       Effect.acquireRelease(
-        Effect.sync(() => void servers.add(follower)),
+        Effect.sync(() => {
+          trustAsGiven(follower)
+          servers.add(follower)
+        }),
         () => Effect.sync(() => void servers.delete(follower))
       ),
     reload: Effect.gen(function*() {
       // The flags are what they were, so there is a certificate.
       files = (yield* TlsFiles.load(options)) ?? files
-      for (const each of servers) each.setSecureContext(serverOptions())
+      for (const each of servers) {
+        each.setSecureContext(serverOptions())
+        trustAsGiven(each)
+      }
     })
   }
   return tls

@@ -2,7 +2,7 @@
  * The PEM files that TLS is configured with, read and checked: whether certificate and key are what they should be and belong
  * together comes out here, not with the first client.
  */
-import { Data, Effect, Result } from "effect"
+import { Data, Effect } from "effect"
 import { readFile } from "node:fs/promises"
 import type { SecureContextOptions } from "node:tls"
 import type { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
@@ -19,15 +19,10 @@ const read = (flag: string, path: string): Effect.Effect<string, TlsConfigError>
     catch: (cause) => new TlsConfigError({ message: `${flag}: ${messageOf(cause)}` })
   })
 
-const pemBlock = /-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END \1?CERTIFICATE-----/g
-
-/** The certificates of a bundle. As with Go, blocks that are none do no harm, but there has to be one. */
+/** The certificates of a bundle; there has to be one. */
 const readAuthorities = Effect.fnUntraced(function*(path: string): Effect.fn.Return<Array<string>, TlsConfigError> {
   const bundle = yield* read("--tls-root-ca-file", path)
-  const { X509Certificate } = yield* Effect.promise(() => import("node:crypto"))
-  const found = (bundle.match(pemBlock) ?? []).filter((pem) =>
-    Result.isSuccess(Result.try(() => new X509Certificate(pem)))
-  )
+  const found = Trust.certificatesIn(bundle)
   if (found.length > 0) return found
   return yield* new TlsConfigError({ message: `--tls-root-ca-file: failed to append certificate to pool: ${path}` })
 })
@@ -59,9 +54,7 @@ export const load = Effect.fnUntraced(function*(
   yield* check("--tls-cert", tlsCert, { cert })
   const key = yield* read("--tls-key", tlsKey)
   yield* check("--tls-key", tlsKey, { cert, key })
-  // Node's servers do not take the other option of a Trust: here `ca` needs the root.
-  if (ca !== undefined) return { cert, key, ca }
+  if (ca !== undefined) return { cert, key, ...Trust.given(ca) }
   if (options.tlsClientAuthPolicy !== "require-verify") return { cert, key }
-  const { ca: known } = Trust.system(yield* Effect.promise(() => import("node:tls")))
-  return known === undefined ? { cert, key } : { cert, key, ca: known }
+  return { cert, key, ...Trust.system(yield* Effect.promise(() => import("node:tls"))) }
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer } from "effect"
+import { Duration, Effect, Layer, Redacted } from "effect"
 import { HttpClient } from "effect/http"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import * as Https from "node:https"
@@ -13,6 +13,8 @@ import * as ClientTls from "../../../src/services/client/ClientTls.ts"
 import type { TlsOptions } from "../../../src/services/client/index.ts"
 import * as HttpClients from "../../../src/services/http/HttpClients.ts"
 import * as Trust from "../../../src/services/net/Trust.ts"
+import * as AuthServers from "../../../src/services/nsqd/auth/AuthServers.ts"
+import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { secured, serve } from "../nsqd/session/secureClient.ts"
 import * as Certificates from "./certificates.ts"
 
@@ -24,16 +26,38 @@ const chain = await Effect.runPromise(Effect.gen(function*() {
   const root = yield* Certificates.authority("root")
   const intermediate = yield* Certificates.authority("intermediate", root)
   const leaf = yield* Certificates.issue("localhost", intermediate)
+  const expired = yield* Certificates.issue("expired", intermediate, new Date(Date.now() - 3_600_000))
   const other = yield* Certificates.authority("other")
-  return { root, intermediate, leaf, other }
+  return { root, intermediate, leaf, expired, other }
 }))
-const bundle = { cert: `${chain.leaf.cert}\n${chain.intermediate.cert}`, key: chain.leaf.key }
+const withIntermediate = ({ cert, key }: Certificates.Certificate) => ({
+  cert: `${cert}\n${chain.intermediate.cert}`,
+  key
+})
+const bundle = withIntermediate(chain.leaf)
 
 // What the system trusts is read once, when it is first needed.
 mkdirSync(join(directory, "empty"))
 writeFileSync(join(directory, "system.pem"), chain.root.cert)
 process.env["SSL_CERT_FILE"] = join(directory, "system.pem")
 process.env["SSL_CERT_DIR"] = join(directory, "empty")
+
+/** An auth server, and whether an nsqd with these options asks it. */
+const authorized = Effect.fnUntraced(function*(options: Partial<NsqdOptions.NsqdOptions> = {}) {
+  const grant = JSON.stringify({ ttl: 5, identity: "me", authorizations: [] })
+  const port = yield* listening(Https.createServer(bundle, (_, response) => void response.end(grant)))
+  const servers = yield* AuthServers.make({
+    ...NsqdOptions.defaults(),
+    ...options,
+    authHttpAddresses: [`https://localhost:${port}/auth`]
+  })
+  if (servers === undefined) return "no server"
+  const credentials = { secret: Redacted.make(Buffer.from("s")), remoteIp: "127.0.0.1", tls: false, commonName: "" }
+  return yield* Effect.match(servers.query(credentials), {
+    onSuccess: () => "accepted",
+    onFailure: ({ reason }) => reason
+  })
+})
 
 const listening = <S extends Net.Server>(server: S) =>
   Effect.map(
@@ -58,16 +82,55 @@ const shake = Effect.fnUntraced(function*(options: TlsOptions) {
   return yield* Effect.match(tls.handshake(socket), { onSuccess: () => "accepted", onFailure: ({ reason }) => reason })
 })
 
+const limits = { httpClientConnectTimeout: Duration.seconds(5) }
+
 /** The same for requests by HTTPS. */
-const request = Effect.fnUntraced(function*(tls?: HttpClients.ClientTls) {
+const request = Effect.fnUntraced(function*(
+  tls?: HttpClients.ClientTls,
+  client: Layer.Layer<HttpClient.HttpClient> = HttpClients.layer(limits, tls)
+) {
   const port = yield* listening(Https.createServer(bundle, (_, response) => void response.end("ok")))
-  const http = yield* Layer.build(HttpClients.layer({ httpClientConnectTimeout: Duration.seconds(5) }, tls))
+  const http = yield* Layer.build(client)
   return yield* HttpClient.get(`https://localhost:${port}/`).pipe(
     Effect.flatMap((response) => response.text),
     Effect.provide(http),
     Effect.match({ onSuccess: () => "accepted", onFailure: (error) => String(error.cause ?? error) })
   )
 })
+
+/** An nsqd that wants certificates of its clients, and what it replies to those who show one, by TCP and by HTTPS. */
+const verifying = Effect.fnUntraced(function*(ca: string) {
+  const { directory: place, options } = yield* Certificates.files
+  const tlsRootCaFile = join(place, "trusted.pem")
+  const trust = (pem: string) => Effect.sync(() => writeFileSync(tlsRootCaFile, pem))
+  yield* trust(ca)
+  const daemon = yield* serve({ ...options, tlsClientAuthPolicy: "require-verify", tlsRootCaFile })
+  const tcp = Effect.fnUntraced(function*(certificate: Certificates.Certificate, maxVersion: Tls.SecureVersion) {
+    const client = yield* secured(daemon.tcpPort, { ...certificate, maxVersion })
+    return (yield* client.text)?.replace("E_IDENTIFY_FAILED IDENTIFY failed tls: ", "")
+  })
+  const https = Effect.fnUntraced(function*(certificate: Certificates.Certificate) {
+    const http = yield* Layer.build(HttpClients.layer(limits, { ...certificate, rejectUnauthorized: false }))
+    return yield* HttpClient.get(`https://127.0.0.1:${daemon.httpsPort}/ping`).pipe(
+      Effect.flatMap((response) => response.text),
+      Effect.provide(http),
+      Effect.orElseSucceed(() => "refused")
+    )
+  })
+  /** The same reply by every version of TLS; that of HTTPS behind it. */
+  const replies = Effect.fnUntraced(function*(certificate: Certificates.Certificate) {
+    return [yield* tcp(certificate, "TLSv1.2"), yield* tcp(certificate, "TLSv1.3"), yield* https(certificate)]
+  })
+  return { replies, trust, reload: daemon.tls.reload }
+})
+
+const accepted = ["OK", "OK", "OK"]
+const refused = (why: string) => {
+  const reason = `failed to verify client certificate: x509: ${why}`
+  return [reason, reason, "refused"]
+}
+const unknownAuthority = refused("certificate signed by unknown authority")
+const outOfDate = refused("certificate has expired or is not yet valid")
 
 describe("certificates to trust", () => {
   for (const name of ["root", "intermediate", "leaf"] as const) {
@@ -82,11 +145,54 @@ describe("certificates to trust", () => {
       }).pipe(Effect.scoped))
   }
 
+  for (const name of ["root", "intermediate", "leaf"] as const) {
+    it.live(`may be a file with only the ${name}, for auth servers`, () =>
+      Effect.gen(function*() {
+        const tlsRootCaFile = join(directory, `${name}.pem`)
+        writeFileSync(tlsRootCaFile, chain[name].cert)
+        assert.strictEqual(yield* authorized({ tlsRootCaFile }), "accepted")
+      }).pipe(Effect.scoped))
+
+    it.live(`may be a file with only the ${name}, for the clients of an nsqd that verifies them`, () =>
+      Effect.gen(function*() {
+        const { replies } = yield* verifying(chain[name].cert)
+        assert.deepStrictEqual(yield* replies(bundle), accepted)
+        assert.deepStrictEqual(yield* replies(withIntermediate(yield* Certificates.issue("self"))), unknownAuthority)
+        const second = withIntermediate(yield* Certificates.issue("second", chain.intermediate))
+        assert.deepStrictEqual(yield* replies(second), name === "leaf" ? unknownAuthority : accepted)
+      }).pipe(Effect.scoped))
+  }
+
+  it.live("do not make a certificate of a client count that another authority has signed, or that has expired", () =>
+    Effect.gen(function*() {
+      const { replies, reload, trust } = yield* verifying(chain.other.cert)
+      assert.deepStrictEqual(yield* replies(bundle), unknownAuthority)
+      for (const ca of [chain.root, chain.intermediate, chain.expired]) {
+        yield* trust(ca.cert)
+        yield* reload
+        assert.deepStrictEqual(yield* replies(withIntermediate(chain.expired)), outOfDate)
+      }
+    }).pipe(Effect.scoped))
+
+  it.live("of clients are still those of the file after it has been read again", () =>
+    Effect.gen(function*() {
+      const { replies, reload, trust } = yield* verifying(chain.root.cert)
+      assert.deepStrictEqual(yield* replies(bundle), accepted)
+      yield* trust(chain.other.cert)
+      yield* reload
+      assert.deepStrictEqual(yield* replies(bundle), unknownAuthority)
+      yield* trust(chain.intermediate.cert)
+      yield* reload
+      assert.deepStrictEqual(yield* replies(bundle), accepted)
+    }).pipe(Effect.scoped))
+
   it.live("are those of SSL_CERT_FILE where no file is given", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* shake({}), "accepted")
       assert.strictEqual(yield* shake({ minVersion: "TLSv1.3" }), "accepted")
       assert.strictEqual(yield* request(), "accepted")
+      assert.strictEqual(yield* request(undefined, HttpClients.layerUndici(limits)), "accepted")
+      assert.strictEqual(yield* authorized(), "accepted")
       const { options } = yield* Certificates.files
       const { tcpPort } = yield* serve({ ...options, tlsClientAuthPolicy: "require-verify" })
       assert.strictEqual(yield* (yield* secured(tcpPort, bundle)).text, "OK")
@@ -96,5 +202,8 @@ describe("certificates to trust", () => {
     Effect.gen(function*() {
       assert.match(yield* shake({ ca: chain.other.cert }), /unable to (get|verify)/)
       assert.match(yield* request(Trust.given(chain.other.cert)), /unable to (get|verify)|Transport/)
+      const tlsRootCaFile = join(directory, "other.pem")
+      writeFileSync(tlsRootCaFile, chain.other.cert)
+      assert.match(yield* authorized({ tlsRootCaFile }), /UNABLE_TO_(GET|VERIFY)/)
     }).pipe(Effect.scoped))
 })

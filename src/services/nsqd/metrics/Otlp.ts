@@ -1,9 +1,9 @@
 /**
  * The exporters behind `Telemetry`: Effect's, over HTTP. Not loaded before a collector is named.
  */
-import { ConfigProvider, Effect, Layer, Metric } from "effect"
-import { FetchHttpClient } from "effect/http"
+import { ConfigProvider, Duration, Effect, Layer, Metric } from "effect"
 import { OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability"
+import * as HttpClients from "../../http/HttpClients.ts"
 import { Broker } from "../broker/Broker.ts"
 import { Clients } from "../broker/Clients.ts"
 import { ProcessMemory } from "../stats/ProcessMemory.ts"
@@ -11,10 +11,12 @@ import { Storage } from "../storage/Storage.ts"
 import * as NsqdMetrics from "./NsqdMetrics.ts"
 import type { TelemetrySettings } from "./TelemetrySettings.ts"
 
+const connectTimeout = Duration.seconds(10)
+
 const sending = ({ protocol, provider }: TelemetrySettings) =>
   Layer.mergeAll(
     protocol === "http/json" ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf,
-    FetchHttpClient.layer,
+    HttpClients.layer({ httpClientConnectTimeout: connectTimeout }),
     ConfigProvider.layer(provider)
   )
 
