@@ -2,7 +2,7 @@
  * A disk in memory that fails when it is told to and can lose power: for tests of what happens to messages then. A write that
  * fails leaves half of its bytes behind, as real disks do, or nothing after `EROFS`; a loss of power takes what was not synced, or part of it.
  */
-import { Context, Effect, Latch, Layer } from "effect"
+import { Context, Effect, Latch, Layer, Result } from "effect"
 import { Disk, DiskError, type DiskFile } from "../services/nsqd/storage/Disk.ts"
 
 /** What can fail, in the operating system's terms. `rename` includes replacing a text file. */
@@ -138,6 +138,14 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
               path.startsWith(`${directory}/`) ? [path.slice(directory.length + 1)] : []
             )
         ),
+      // The size alone is known without opening the file.
+      readStart: (path, maxBytes) => {
+        const content = files.get(path)?.content
+        if (content === undefined) return Result.succeed(undefined)
+        const failure = maxBytes === 0 ? undefined : failureOf("open", path) ?? failureOf("read", path)
+        if (failure !== undefined) return Result.fail(failure)
+        return Result.succeed({ bytes: Buffer.from(content.subarray(0, maxBytes)), size: content.length })
+      },
       readText: (path) => attempt("read", path, () => files.get(path)?.content.toString()),
       writeText: (path, text) =>
         Effect.suspend(() => {

@@ -2,7 +2,7 @@
  * The file operations that storage is made of, so that tests can put a disk of their own in their place. The live Layer,
  * `NodeDisk`, is the only place that touches the file system for data.
  */
-import { Context, type Effect, Schema } from "effect"
+import { Context, type Effect, type Result, Schema } from "effect"
 
 /** An operation on a file failed: `open /data/t.diskqueue.000000.dat: no such file or directory`, as NSQ words it. */
 export class DiskError extends Schema.TaggedError<DiskError>()("DiskError", {
@@ -31,6 +31,14 @@ export interface DiskFile {
   readonly close: Effect.Effect<void>
 }
 
+/** How a file begins. */
+export interface FileStart {
+  /** The first bytes: as many as were asked for, or all of a shorter file. */
+  readonly bytes: Buffer
+  /** The size of the whole file, in bytes. */
+  readonly size: number
+}
+
 /** In bytes. */
 export interface DiskSpace {
   readonly free: number
@@ -49,6 +57,11 @@ export class Disk extends Context.Service<Disk, {
   readonly remove: (path: string) => Effect.Effect<void, DiskError>
   /** The names of the files in a directory. */
   readonly list: (directory: string) => Effect.Effect<ReadonlyArray<string>, DiskError>
+  /**
+   * Reads the first `maxBytes` bytes of a file, and its size, at once: everything else waits meanwhile. `undefined` when the
+   * file does not exist. For the short files of which a start reads a few for each queue, and for nothing else.
+   */
+  readonly readStart: (path: string, maxBytes: number) => Result.Result<FileStart | undefined, DiskError>
   /** The text of a file, `undefined` when it does not exist. */
   readonly readText: (path: string) => Effect.Effect<string | undefined, DiskError>
   /** Replaces a file: readers see the old text or the new one, also after a crash. */

@@ -10,19 +10,19 @@
  * end of the last successful write: a write that fails is taken back. A queue at rest has no fibers and no open files, and
  * costs a few hundred bytes: a daemon may have tens of thousands.
  */
-import { Effect, type Scope } from "effect"
+import { Effect, Result, type Scope } from "effect"
 import * as Path from "node:path"
 import { dataFileName, type QueuePosition } from "../../../protocol/storage/DiskQueueFormat.ts"
 import { ExitStatus } from "../../core/ExitStatus.ts"
-import { Disk, type DiskError } from "./Disk.ts"
+import type { Disk, DiskError } from "./Disk.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"
 import { QueueActivity, type QueueOperation } from "./QueueActivity.ts"
 import type { QueueInventory } from "./QueueInventory.ts"
 import { QueuePositions } from "./QueuePositions.ts"
 import type { ReadQueue } from "./QueueReading.ts"
-import { recoverQueue } from "./QueueRecovery.ts"
+import { closedQueue, recoverQueue } from "./QueueRecovery.ts"
 import type { WrittenQueue } from "./QueueWriter.ts"
-import { type Snapshot, StateFile } from "./StateFile.ts"
+import { type LoadedState, type Snapshot, StateFile } from "./StateFile.ts"
 import { type BackendQueue, type RecordRun, StorageError, type StoredRun } from "./Storage.ts"
 
 export interface DiskQueueOptions {
@@ -41,6 +41,8 @@ export interface QueueHost {
   readonly changed: (queue: DiskQueue) => void
   /** The queue is closed: nothing is to be called any more. */
   readonly closed: (queue: DiskQueue) => void
+  /** Whether the disk has no space for messages: space counts for more than few files. */
+  readonly isFull: () => boolean
   /** Runs the queue's own work in the background. */
   readonly fork: (work: Effect.Effect<void>) => void
 }
@@ -78,16 +80,18 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
   }
 
   /** Opens the queue `name` from the files in the inventory. Closing the Scope syncs it and records its state. */
-  static readonly open = Effect.fnUntraced(function*(
+  static open(
     name: string,
+    disk: Disk["Service"],
     options: DiskQueueOptions,
     inventory: QueueInventory,
     host: QueueHost
-  ): Effect.fn.Return<DiskQueue, StorageError, Disk | Scope.Scope> {
-    const queue = new DiskQueue(name, yield* Disk, options, host)
-    yield* Effect.acquireRelease(failing(queue.recover(inventory)), () => queue.close())
-    return queue
-  })
+  ): Effect.Effect<DiskQueue, StorageError, Scope.Scope> {
+    return Effect.suspend(() => {
+      const queue = new DiskQueue(name, disk, options, host)
+      return Effect.acquireRelease(Effect.as(failing(queue.recover(inventory)), queue), () => queue.close())
+    })
+  }
 
   // ---- what others may know
 
@@ -115,35 +119,34 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
   // ---- opening
 
   private recover(inventory: QueueInventory): Effect.Effect<void, DiskError> {
+    const loaded = this.state.load(inventory)
+    if (Result.isFailure(loaded)) return Effect.fail(loaded.failure)
+    const closed = closedQueue(this.disk, (file) => this.pathOf(file), inventory, loaded.success)
+    if (closed === undefined) return this.repair(inventory, loaded.success)
+    this.positions = new QueuePositions([...inventory.data], closed.depth, [], closed.read, closed.write)
+    return Effect.void
+  }
+
+  private pathOf(file: number): string {
+    return Path.join(this.options.dataPath, dataFileName(this.name, file))
+  }
+
+  /** Finds what the saved state does not say. */
+  private repair(inventory: QueueInventory, { metadata, state }: LoadedState): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
-      const loaded = yield* this.state.load(inventory)
-      const { maxMsgSize } = this.options
       const found = yield* recoverQueue(
         this.disk,
         this.label,
-        (file) => Path.join(this.options.dataPath, dataFileName(this.name, file)),
-        maxMsgSize,
+        (file) => this.pathOf(file),
+        this.options.maxMsgSize,
         inventory,
-        loaded
+        { metadata, state: state?.isExtended === true ? yield* this.state.extended(state) : state }
       )
-      this.positions = new QueuePositions(
-        [...inventory.data],
-        found.depth,
-        found.unsettled,
-        found.read,
-        found.write
-      )
-      const isNew = inventory.data.length === 0 && !inventory.hasMetadata
+      const { depth, read, unsettled, write } = found
+      this.positions = new QueuePositions([...inventory.data], depth, unsettled, read, write)
       if (!found.trustsChecksums && inventory.sums.length > 0) yield* this.activate().removeSums(inventory.sums)
       if (found.torn !== undefined) yield* this.cut(found.torn)
       if (found.finished.length > 0) this.activate().finished.push(...found.finished)
-      if (!inventory.hasState) {
-        const created = Effect.catch(this.state.create(this.snapshot()), (error) =>
-          // A new queue does not come to be; one that has messages works all the same.
-          isNew ? Effect.fail(error) : this.report("sync", error))
-        yield* created
-        if (this.activity !== undefined) this.change()
-      }
       if (found.changed) this.change()
     })
   }
@@ -297,10 +300,13 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
   tidy(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { activity } = this
-      if (activity === undefined || this.isClosed || !activity.needsTidying) return Effect.void
+      if (activity === undefined || this.isClosed || activity.isTidying) return Effect.void
+      const holdsSpace = (): boolean => this.host.isFull() && activity.writer.isDrained
+      if (!activity.needsTidying && !holdsSpace()) return Effect.void
       activity.isTidying = true
       return activity.exclusively(Effect.gen({ self: this }, function*() {
         activity.isTidying = false
+        if (holdsSpace()) yield* activity.writer.leaveTail()
         yield* activity.removeFinished()
         if (!this.isClosed) yield* this.flushSums(activity)
       }))
@@ -374,9 +380,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
         this.isClosed = true
         // NSQ writes its metadata when a queue is closed. One that was never used does not have to wait for the disk.
         if (!this.isUnsynced) {
-          return this.state.hasMetadata
-            ? undefined
-            : yield* Effect.ignore(this.state.sync(() => this.snapshot(), false))
+          return this.state.hasMetadata ? undefined : yield* Effect.ignore(this.state.describe(() => this.snapshot()))
         }
         yield* Effect.catch(this.sync(activity), (error) =>
           Effect.flatMap(ExitStatus, (status) => {

@@ -9,6 +9,7 @@ import { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as Catalogue from "./Catalogue.ts"
 import { Disk } from "./Disk.ts"
 import * as DiskQueue from "./DiskQueue.ts"
+import { untilDescriptor } from "./FilePool.ts"
 import { MetadataFile } from "./MetadataFile.ts"
 import { Reserve } from "./Reserve.ts"
 import { Storage, StorageError } from "./Storage.ts"
@@ -60,6 +61,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
         changed.delete(queue)
         health.note(queue.name, undefined)
       },
+      isFull: () => reserve.refusal !== undefined,
       fork: (work) => void fork(work)
     }
 
@@ -108,17 +110,12 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       )
     )
 
+    const queueOptions: DiskQueue.DiskQueueOptions = { dataPath, maxBytesPerFile, maxMsgSize, syncEvery }
     const open = (name: string) =>
       Effect.flatMap(
         catalogue,
         ({ disk, inventoryOf }) =>
-          DiskQueue.DiskQueue.open(
-            name,
-            { dataPath, maxBytesPerFile, maxMsgSize, syncEvery },
-            inventoryOf(name),
-            host
-          ).pipe(
-            Effect.provideService(Disk, disk),
+          untilDescriptor(DiskQueue.DiskQueue.open(name, disk, queueOptions, inventoryOf(name), host)).pipe(
             Effect.tapError((error) => Effect.sync(() => health.note(opening, error))),
             Effect.tap(() => Effect.sync(() => health.note(opening, undefined)))
           )

@@ -17,7 +17,14 @@ import { Disk, DiskError, type DiskFile } from "./Disk.ts"
 /** The first wait of a pool that cannot open a file is this long, and twice as long each time up to a second. */
 const backoff = Schedule.min([Schedule.exponential("10 millis"), Schedule.spaced("1 second")])
 
-const isExhausted = (error: DiskError): boolean => error.code === "EMFILE" || error.code === "ENFILE"
+const isExhausted = (error: { readonly code?: string | undefined }): boolean =>
+  error.code === "EMFILE" || error.code === "ENFILE"
+
+/** Runs what uses files without a place in the pool; while the process has no descriptor left it is tried again. */
+export const untilDescriptor = <A, E extends { readonly code?: string | undefined }, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.catchIf(effect, isExhausted, () => Effect.retry(effect, { schedule: backoff, while: isExhausted }))
 
 class Handle {
   /** Where the file is; `undefined` once it is removed. */

@@ -159,9 +159,9 @@ export class QueueActivity {
 
   // ---- files
 
-  /** Whether there are files to remove or checksums to write, and nobody is about to. */
+  /** Whether there are files to remove or checksums to write. */
   get needsTidying(): boolean {
-    return !this.isTidying && (this.finished.length > 0 || this.sums.hasPending)
+    return this.finished.length > 0 || this.sums.hasPending
   }
 
   /** Removes files of which nothing is needed; whether there were any. One that was damaged is set aside instead. */

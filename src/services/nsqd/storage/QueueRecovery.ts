@@ -4,7 +4,7 @@
  * position is found, nothing that was written is overwritten, and a read position in a file that has been deleted since moves
  * to the next file. NSQ overwrites the first file when the metadata is missing.
  */
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import { decodeQueueMetadata, type QueuePosition, walkRecords } from "../../../protocol/storage/DiskQueueFormat.ts"
 import type { QueueRange } from "../../../protocol/storage/QueueState.ts"
 import type { Disk, DiskError } from "./Disk.ts"
@@ -32,26 +32,54 @@ type Saved = Pick<RecoveredQueue, "depth" | "read" | "write" | "unsettled">
 const scanBytes = 1024 * 1024
 
 /** The state to start from: ours, or NSQ's metadata when its nsqd has used the queue since. */
-const savedState = Effect.fnUntraced(function*(label: string, loaded: LoadedState) {
+const savedState = (loaded: LoadedState): { readonly saved: Saved | undefined; readonly problem?: string } => {
   const { metadata, state } = loaded
-  if (state !== undefined && isPaired(loaded)) return state
-  const decoded = metadata === undefined ? undefined : decodeQueueMetadata(metadata)
-  if (decoded === undefined) {
-    if (metadata !== undefined) {
-      yield* Effect.logError(`${label} failed to retrieveMetaData - not three lines of numbers`)
-    }
-    return state
-  }
+  if (state !== undefined && isPaired(loaded)) return { saved: state }
+  if (metadata === undefined) return { saved: state }
+  const decoded = decodeQueueMetadata(metadata)
+  if (decoded === undefined) return { saved: state, problem: "failed to retrieveMetaData - not three lines of numbers" }
   const { read, write } = decoded
-  if (!isBefore(write, read)) return { ...decoded, unsettled: [] }
-  yield* Effect.logError(
-    `${label} read position ${read.file},${read.offset} is beyond the write position ${write.file},${write.offset}`
-  )
-  return undefined
-})
+  if (!isBefore(write, read)) return { saved: { ...decoded, unsettled: [] } }
+  return {
+    saved: undefined,
+    problem: `read position ${read.file},${read.offset} is beyond the write position ${write.file},${write.offset}`
+  }
+}
+
+const nothing = { depth: 0, read: { file: 0, offset: 0 }, write: { file: 0, offset: 0 } }
+
+/** NSQ's file alone will do where there is no state; a state that was not synced may be newer than that file. */
+const isRecorded = ({ metadata, state }: LoadedState): boolean =>
+  state === undefined ? metadata !== undefined : state.isSynced
 
 const isBefore = (a: QueuePosition, b: QueuePosition): boolean =>
   a.file < b.file || (a.file === b.file && a.offset < b.offset)
+
+/**
+ * The positions of a queue that was closed in order: the size of its last file says that nothing came after the saved state.
+ * `undefined` when there is more to find out. Plain, because a start opens thousands of queues, nearly all of them so.
+ */
+export const closedQueue = (
+  disk: Disk["Service"],
+  pathOf: (file: number) => string,
+  { data, sums }: QueueInventory,
+  loaded: LoadedState
+): Pick<RecoveredQueue, "depth" | "read" | "write"> | undefined => {
+  const { problem, saved } = savedState(loaded)
+  const [first] = data
+  if (saved === undefined) {
+    return problem === undefined && first === undefined && sums.length === 0 ? nothing : undefined
+  }
+  const { depth, read, unsettled, write } = saved
+  const last = data.at(-1)
+  const isWhole = problem === undefined && isRecorded(loaded) && (sums.length === 0 || isPaired(loaded)) &&
+    unsettled.length === 0 && !isBefore(write, read) && (first === undefined || first >= read.file) &&
+    (last === undefined || last <= write.file) && (read.file === write.file || data.includes(read.file))
+  if (!isWhole) return undefined
+  if (last !== write.file) return write.offset === 0 ? { depth, read, write } : undefined
+  const tail = disk.readStart(pathOf(last), 0)
+  return Result.isSuccess(tail) && tail.success?.size === write.offset ? { depth, read, write } : undefined
+}
 
 /** Finds what the files hold behind the saved write position. Writes nothing. */
 export const recoverQueue = Effect.fnUntraced(function*(
@@ -63,7 +91,8 @@ export const recoverQueue = Effect.fnUntraced(function*(
   loaded: LoadedState
 ): Effect.fn.Return<RecoveredQueue, DiskError> {
   const { data: files } = inventory
-  const saved: Saved | undefined = yield* savedState(label, loaded)
+  const { problem, saved } = savedState(loaded)
+  if (problem !== undefined) yield* Effect.logError(`${label} ${problem}`)
   const trustsChecksums = isPaired(loaded)
   const last = files.at(-1)
   const [first] = files
@@ -109,7 +138,7 @@ export const recoverQueue = Effect.fnUntraced(function*(
   const isAtEnd = !isExact && found.count === 0 && !isBefore(saved.read, saved.write) && !found.isDamaged
   const read = isReadable && !isAtEnd ? saved.read : next(saved.read.file)
   const finished = files.filter((file) => file < read.file && !needed.has(file))
-  const isSame = isExact && loaded.state?.isSynced === true && read === saved.read && finished.length === 0 &&
+  const isSame = isExact && isRecorded(loaded) && read === saved.read && finished.length === 0 &&
     unsettled.length === saved.unsettled.length
   return {
     depth: saved.depth + found.count,
@@ -149,11 +178,7 @@ const scan = Effect.fnUntraced(function*(
   let isDamaged = false
   for (const file of files) {
     const from = file === start.file ? start.offset : 0
-    const found = yield* Effect.acquireUseRelease(
-      disk.open(pathOf(file)),
-      (opened) => scanFile(opened, from, maxMsgSize),
-      (opened) => opened.close
-    ).pipe(
+    const found = yield* scanFile(disk, pathOf(file), from, maxMsgSize).pipe(
       // A file that cannot be read must not keep the daemon from starting: reading it is tried again and again later.
       Effect.catch((error) =>
         Effect.as(
@@ -173,12 +198,23 @@ const scan = Effect.fnUntraced(function*(
 })
 
 /** Whole records from `from` on, where they end, and whether the end of the file cuts off the next one. */
-const scanFile = Effect.fnUntraced(function*(
-  file: { readonly size: Effect.Effect<number, DiskError>; readonly read: ReadAt },
+const scanFile = Effect.fnUntraced(function*(disk: Disk["Service"], path: string, from: number, maxMsgSize: number) {
+  // Most queues were closed: nothing lies behind the saved position, and the file does not have to be opened.
+  const found = yield* Effect.fromResult(disk.readStart(path, 0))
+  if (found === undefined || found.size <= from) return { count: 0, size: found?.size ?? 0, end: from, isTorn: false }
+  return yield* Effect.acquireUseRelease(
+    disk.open(path),
+    (file) => scanRecords(file, found.size, from, maxMsgSize),
+    (file) => file.close
+  )
+})
+
+const scanRecords = Effect.fnUntraced(function*(
+  file: { readonly read: ReadAt },
+  size: number,
   from: number,
   maxMsgSize: number
 ) {
-  const size = yield* file.size
   let offset = from
   let count = 0
   while (offset < size) {

@@ -150,6 +150,23 @@ export class QueueWriter {
     }).pipe(Effect.tapError(() => this.takeBack()))
   }
 
+  /** Whether the file that is written next holds nothing but settled messages. */
+  get isDrained(): boolean {
+    const { hasMore, tail } = this.queue.positions
+    return this.isIdle && !hasMore && tail.offset > 0 && !this.activity.hasRunsOf(tail.file)
+  }
+
+  /** Writing goes on in a new file, so that a drained one can be removed. To be run exclusively. */
+  leaveTail(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { activity: { files }, queue } = this
+      const tail = { file: queue.positions.tail.file + 1, offset: 0 }
+      const left = queue.positions.moveTail(tail)
+      if (left !== undefined) queue.release(left)
+      return files.moveTo(tail)
+    })
+  }
+
   private takeBack(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const { activity: { files }, queue } = this

@@ -2,10 +2,10 @@
  * The state file of a disk queue, and NSQ's metadata file beside it. Both are written in place: no temporary files, no
  * renames, and no new disk space once they exist, so that a full disk does not keep a queue from recording what was read.
  *
- * The state file also marks that its topic or channel exists: it is created when a queue is opened for the first time, and
- * removed first when the queue is deleted.
+ * The state file is created when there is something to record that NSQ's metadata does not say: a queue that was never used,
+ * or not since NSQ's nsqd closed it, has none. It is removed first when the queue is deleted.
  */
-import { Effect, Semaphore } from "effect"
+import { Effect, Result, Semaphore } from "effect"
 import * as Path from "node:path"
 import {
   encodeQueueMetadata,
@@ -49,6 +49,11 @@ export interface LoadedState {
   readonly metadata: string | undefined
 }
 
+/** Three lines of numbers, with room for what a crash leaves behind a shorter text. */
+const metadataBytesMax = 1024
+
+const emptySlot = Buffer.alloc(slotSize)
+
 /** NSQ reads three lines and ignores the rest, which a crash before the truncation leaves behind. */
 const firstLines = (text: string): string => text.split("\n", 3).join("\n") + "\n"
 
@@ -65,6 +70,8 @@ export class StateFile {
   private readonly disk: Disk["Service"]
   private readonly dataPath: string
   private readonly name: string
+  /** Whether the state file has a valid slot, and with it its full size. */
+  private exists = false
   private sequence = 0
   /** The slot that was synced last: it stays untouched until the other one is synced. */
   private syncedSlot = 1
@@ -96,52 +103,41 @@ export class StateFile {
     return this.metadata !== ""
   }
 
-  /** Reads the newest state and NSQ's file. A state file that cannot be read counts as missing. */
-  load(inventory: QueueInventory): Effect.Effect<LoadedState, DiskError> {
-    return Effect.gen({ self: this }, function*() {
-      const metadata = inventory.hasMetadata ? yield* this.disk.readText(this.metadataPath) : undefined
-      this.metadata = metadata ?? ""
-      if (!inventory.hasState) return { state: undefined, metadata }
-      const state = yield* Effect.acquireUseRelease(
-        this.disk.open(this.statePath),
-        (file) => this.newest(file),
-        (file) => file.close
-      )
-      return { state, metadata }
-    })
+  /** Reads the newest state and NSQ's file. A state file without a valid slot counts as missing. */
+  load(inventory: QueueInventory): Result.Result<LoadedState, DiskError> {
+    const metadata = inventory.hasMetadata
+      ? Result.map(this.disk.readStart(this.metadataPath, metadataBytesMax), (found) => found?.bytes.toString())
+      : Result.succeed(undefined)
+    if (Result.isFailure(metadata)) return Result.fail(metadata.failure)
+    this.metadata = metadata.success ?? ""
+    if (!inventory.hasState) return Result.succeed({ state: undefined, metadata: metadata.success })
+    return Result.map(this.disk.readStart(this.statePath, slotCount * slotSize), (found) => ({
+      state: found === undefined ? undefined : this.newest(found.bytes),
+      metadata: metadata.success
+    }))
   }
 
-  private newest(file: DiskFile): Effect.Effect<QueueState | undefined, DiskError> {
-    return Effect.gen({ self: this }, function*() {
-      const bytes = Buffer.alloc(slotCount * slotSize)
-      yield* file.read(bytes, 0)
-      let state: QueueState | undefined
-      for (let slot = 0; slot < slotCount; slot++) {
-        const found = decodeSlot(bytes.subarray(slot * slotSize, (slot + 1) * slotSize))
-        if (found === undefined || (state !== undefined && found.sequence <= state.sequence)) continue
-        state = found
-        this.sequence = found.sequence
-        this.syncedSlot = slot
-      }
-      if (state === undefined || !state.isExtended) return state
-      const extension = Buffer.alloc(extensionSize)
-      const length = yield* file.read(extension, extensionOffset(state.sequence))
-      return { ...state, ...decodeExtension(extension.subarray(0, length), state.sequence) }
-    })
+  private newest(bytes: Buffer): QueueState | undefined {
+    let state: QueueState | undefined
+    for (let slot = 0; slot < slotCount; slot++) {
+      const found = decodeSlot(bytes.subarray(slot * slotSize, (slot + 1) * slotSize))
+      if (found === undefined || (state !== undefined && found.sequence <= state.sequence)) continue
+      state = found
+      this.sequence = found.sequence
+      this.syncedSlot = slot
+    }
+    this.exists = state !== undefined
+    return state
   }
 
-  /** Creates the file with both slots, so that no later write needs space. */
-  create(snapshot: Snapshot): Effect.Effect<void, DiskError> {
-    return Effect.suspend(() => {
-      const bytes = Buffer.alloc(slotCount * slotSize)
-      bytes.set(this.encode(snapshot, this.metadata, true, false), 0)
-      this.syncedSlot = 0
-      return Effect.acquireUseRelease(
-        this.disk.create(this.statePath),
-        (file) => file.write([bytes], 0),
-        (file) => file.close
-      )
-    })
+  /** The state with the exact ranges where its slot had no space for them. */
+  extended(state: QueueState): Effect.Effect<QueueState, DiskError> {
+    const extension = Buffer.alloc(extensionSize)
+    return Effect.acquireUseRelease(
+      this.disk.open(this.statePath),
+      (file) => file.read(extension, extensionOffset(state.sequence)),
+      (file) => file.close
+    ).pipe(Effect.map((length) => ({ ...state, ...decodeExtension(extension.subarray(0, length), state.sequence) })))
   }
 
   /**
@@ -173,6 +169,13 @@ export class StateFile {
     }).pipe(Effect.ensuring(Effect.sync(() => void (this.upcoming = undefined))))
   }
 
+  /** Writes NSQ's file, and the state where there is a state file. */
+  describe(snapshot: () => Snapshot): Effect.Effect<void, DiskError> {
+    return this.exists
+      ? this.sync(snapshot, false)
+      : this.alone(Effect.suspend(() => this.writeMetadata(metadataOf(snapshot()), false)))
+  }
+
   private alone<A>(work: Effect.Effect<A, DiskError>): Effect.Effect<A, DiskError> {
     this.writing ??= Semaphore.makeUnsafe(1)
     return this.writing.withPermit(work)
@@ -186,7 +189,7 @@ export class StateFile {
     ))
   }
 
-  /** Removes the state file: from then on the queue does not exist. */
+  /** Removes the state file. */
   remove(): Effect.Effect<void, DiskError> {
     return this.alone(Effect.andThen(this.close(), this.disk.remove(this.statePath)))
   }
@@ -222,7 +225,11 @@ export class StateFile {
       const file = this.open?.state ?? (yield* this.disk.create(this.statePath))
       this.open = { ...this.open, state: file }
       const isExtended = snapshot.unsettled.length > maxRanges && (yield* this.writeExtension(file, snapshot))
-      yield* file.write([this.encode(snapshot, text, isSynced, isExtended)], slot * slotSize)
+      const bytes = this.encode(snapshot, text, isSynced, isExtended)
+      if (this.exists) yield* file.write([bytes], slot * slotSize)
+      // The first write takes the space of both slots, so that no later one needs any.
+      else yield* file.write(slot === 0 ? [bytes, emptySlot] : [emptySlot, bytes], 0)
+      this.exists = true
       return { file, slot, sequence: this.sequence }
     })
   }

@@ -184,10 +184,16 @@ describe("a pool of open files", () => {
         (operation === "open" || operation === "rename") && failing-- > 0 ? "EMFILE" : undefined
       )
       const fork = Effect.runForkWith(yield* Effect.context<never>())
-      const host: QueueHost = { note: () => {}, changed: () => {}, closed: () => {}, fork: (work) => void fork(work) }
+      const host: QueueHost = {
+        note: () => {},
+        changed: () => {},
+        closed: () => {},
+        isFull: () => false,
+        fork: (work) => void fork(work)
+      }
       const queues = yield* Effect.forEach(
         range(0, 4),
-        (i) => DiskQueue.open(`t${i}`, options, empty, host).pipe(Effect.provideService(Disk, pool))
+        (i) => DiskQueue.open(`t${i}`, pool, options, empty, host)
       )
       const owed = queues.map((): Array<number> => [])
       let next = 0

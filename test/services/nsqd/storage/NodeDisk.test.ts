@@ -62,6 +62,26 @@ describe("NodeDisk", () => {
       yield* full.close
     }).pipe(Effect.provide(layer)))
 
+  it.live("reads how a file begins and how large it is, and opens no file for the size alone", () =>
+    Effect.gen(function*() {
+      const disk = yield* Disk
+      const folder = yield* directory
+      const start = (name: string, maxBytes: number) =>
+        Effect.map(
+          Effect.fromResult(disk.readStart(`${folder}/${name}`, maxBytes)),
+          (found) => found && [found.bytes.toString(), found.size]
+        )
+      yield* disk.writeText(`${folder}/text`, "0123456789")
+      assert.deepStrictEqual(yield* start("text", 4), ["0123", 10])
+      assert.deepStrictEqual(yield* start("text", 10), ["0123456789", 10])
+      assert.deepStrictEqual(yield* start("text", 100), ["0123456789", 10])
+      assert.deepStrictEqual(yield* start("text", 0), ["", 10])
+      assert.isUndefined(yield* start("missing", 10))
+      assert.isUndefined(yield* start("missing", 0))
+      const error = yield* Effect.flip(start("text/below", 10))
+      assert.strictEqual(error.message, `open ${folder}/text/below: not a directory`)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
   it.live("reads a text of any size, whole", () =>
     Effect.gen(function*() {
       const disk = yield* Disk

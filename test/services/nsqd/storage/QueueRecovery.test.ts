@@ -137,6 +137,41 @@ describe("opening a disk queue", () => {
       }
     }).pipe(Effect.provide(layer)))
 
+  it.effect("that was closed writes nothing and opens no data file until it is used", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      disk.put(file(0), bytesOf(0, 3))
+      disk.put(file(1), bytesOf(3, 5))
+      disk.put(metadata, `4\n0,${recordSize}\n1,${2 * recordSize}\n`)
+      const before = disk.files()
+      const opened: Array<string> = []
+      disk.fail((operation, path) => {
+        if (operation === "open") opened.push(path)
+        return undefined
+      })
+      const unused = yield* open()
+      assert.strictEqual(unused.queue.depth, 4)
+      assert.isTrue(unused.queue.isAtRest)
+      yield* unused.close
+      assert.deepStrictEqual(opened, [metadata])
+      assert.deepStrictEqual(disk.files(), before)
+      const used = yield* open()
+      assert.deepStrictEqual(yield* drain(used.queue), range(1, 5))
+      yield* used.saveState
+      assert.strictEqual(disk.files().get("/data/t.diskqueue.state.dat")?.length, 4096)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("that never had a message writes NSQ's metadata when it is closed, and no state", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const { close } = yield* open()
+      assert.strictEqual(disk.files().size, 0)
+      yield* close
+      assert.deepStrictEqual(Array.from(disk.files(), ([path, bytes]) => [path, bytes.toString()]), [
+        [metadata, "0\n0,0\n0,0\n"]
+      ])
+    }).pipe(Effect.provide(layer)))
+
   it.effect("writes what NSQ's nsqd reads: sizes, messages and three lines of metadata", () =>
     Effect.gen(function*() {
       const { close, queue } = yield* open()

@@ -10,7 +10,7 @@ import * as DiskStorage from "../../../../src/services/nsqd/storage/DiskStorage.
 import { Reserve, reserveBytes } from "../../../../src/services/nsqd/storage/Reserve.ts"
 import { FaultyDisk, TestBroker } from "../../../../src/testing/index.ts"
 import { channelOf, join, send, topicOf, until } from "../broker/testing.ts"
-import { layer } from "./queues.ts"
+import { layer, range, recordsOf } from "./queues.ts"
 
 const kib = 1024
 const reservePath = "/data/nsqd.reserve.dat"
@@ -220,5 +220,24 @@ describe("a broker on a full disk", () => {
         yield* send("t", body)
       }).pipe(Effect.scoped, Effect.provideContext(second.context))
       yield* second.stop
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("starts there on a directory of NSQ's nsqd, with topics that have no files", () =>
+    Effect.gen(function*() {
+      const faulty = yield* FaultyDisk
+      const channels = [{ name: "c", paused: false }]
+      const topics = ["t", "without-files"].map((name) => ({ name, paused: false, channels }))
+      const { bytes } = recordsOf(range(0, 200), body.length)
+      faulty.put("/data/nsqd.dat", JSON.stringify({ topics, version: "1.3.0" }))
+      faulty.put("/data/t:c.diskqueue.000000.dat", bytes)
+      faulty.put("/data/t:c.diskqueue.meta.dat", `200\n0,0\n0,${bytes.length}\n`)
+      const used = Array.from(faulty.files().values()).reduce((sum, { length }) => sum + length, 0)
+      faulty.resize(used)
+      const { context, stop } = yield* start()
+      yield* Effect.gen(function*() {
+        yield* drain(200)
+        yield* send("without-files", body)
+      }).pipe(Effect.scoped, Effect.provideContext(context))
+      yield* stop
     }).pipe(Effect.provide(layer)))
 })

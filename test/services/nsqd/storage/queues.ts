@@ -3,7 +3,7 @@
  */
 import { Effect, Exit, Layer, References, Scope } from "effect"
 import { messageHeaderSize } from "../../../../src/protocol/client/Message.ts"
-import type { Disk, DiskError } from "../../../../src/services/nsqd/storage/Disk.ts"
+import { Disk, type DiskError } from "../../../../src/services/nsqd/storage/Disk.ts"
 import * as DiskQueue from "../../../../src/services/nsqd/storage/DiskQueue.ts"
 import * as QueueInventory from "../../../../src/services/nsqd/storage/QueueInventory.ts"
 import type { BackendQueue, RecordRun, StoredRun } from "../../../../src/services/nsqd/storage/Storage.ts"
@@ -64,9 +64,16 @@ export const open = Effect.fnUntraced(function*(changed: Partial<DiskQueue.DiskQ
   const names = Array.from((yield* FaultyDisk).files().keys(), (path) => path.slice(options.dataPath.length + 1))
   const queue = yield* DiskQueue.DiskQueue.open(
     "t",
+    yield* Disk,
     { ...options, ...changed },
     QueueInventory.fromNames("t", names),
-    { note: (_, error) => void (failure = error), changed: () => {}, closed: () => {}, fork: (work) => void fork(work) }
+    {
+      note: (_, error) => void (failure = error),
+      changed: () => {},
+      closed: () => {},
+      isFull: () => false,
+      fork: (work) => void fork(work)
+    }
   ).pipe(Scope.provide(scope))
   const opened: OpenQueue = {
     queue,
