@@ -11,7 +11,6 @@ import type { TLSSocket } from "node:tls"
 import * as NetListener from "../net/NetListener.ts"
 import type { ServerTls } from "../net/ServerTls.ts"
 import { type Listener, type ListenError, peerAddress } from "../net/Transport.ts"
-import type { OnConnection } from "../nsqd/http/QuickPublish.ts"
 import * as ConnectionLimit from "./ConnectionLimit.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
 import * as RequestBody from "./RequestBody.ts"
@@ -49,6 +48,9 @@ const grace = "1 second"
 const linger = "500 millis"
 
 export type OnRequest = (incoming: Http.IncomingMessage, outgoing: Http.ServerResponse) => void
+
+/** Takes a new connection. `toNode` passes it on to `node:http`, which reads `unread` before what arrives next. */
+export type OnConnection = (socket: Socket, toNode: (unread: Buffer) => void) => void
 
 export interface ServerSettings {
   /** What the log calls it: `HTTP`, `HTTPS`. */

@@ -6,7 +6,6 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { Socket } from "node:net"
 import type { Server, TlsOptions, TLSSocket } from "node:tls"
-import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import * as TlsFiles from "./TlsFiles.ts"
 import { HandshakeFailed } from "./Transport.ts"
 
@@ -53,8 +52,8 @@ export const ServerTls: Context.Reference<ServerTls | undefined> = Context.Refer
 
 type Outcome = (effect: Effect.Effect<TLSSocket, HandshakeFailed>) => void
 
-export const make = Effect.gen(function*() {
-  const options = yield* NsqdOptions
+/** Reads the files of `options`; `undefined` when there is no certificate. */
+export const make = Effect.fnUntraced(function*(options: TlsFiles.TlsSettings) {
   const policy = options.tlsClientAuthPolicy
   if (policy !== "" && policy !== "require" && policy !== "require-verify") {
     return yield* new TlsFiles.TlsConfigError({
@@ -148,8 +147,9 @@ export const make = Effect.gen(function*() {
   return tls
 })
 
-/** The TLS that the options ask for. */
-export const layer: Layer.Layer<never, TlsFiles.TlsConfigError> = Layer.effect(ServerTls, make)
+/** The TLS that these options configure. */
+export const layer = (options: TlsFiles.TlsSettings): Layer.Layer<never, TlsFiles.TlsConfigError> =>
+  Layer.effect(ServerTls, make(options))
 
 // ---- what is said of handshakes and connections, in the words of Go's TLS
 

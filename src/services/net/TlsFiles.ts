@@ -5,8 +5,22 @@
 import { Data, Effect } from "effect"
 import { readFile } from "node:fs/promises"
 import type { SecureContextOptions } from "node:tls"
-import type { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
+import type { TlsVersion } from "../options/OptionKind.ts"
 import * as Trust from "./Trust.ts"
+
+/** The TLS options of a daemon, under the names of its flags. */
+export interface TlsSettings {
+  /** Path of the certificate; empty for none. */
+  readonly tlsCert: string
+  /** Path of the certificate's key; empty for none. */
+  readonly tlsKey: string
+  /** `require`, `require-verify`, or empty: client certificates are not requested. */
+  readonly tlsClientAuthPolicy: string
+  /** Path of the authorities that client certificates are verified with; empty for those of the system. */
+  readonly tlsRootCaFile: string
+  /** The oldest version that a client may negotiate. */
+  readonly tlsMinVersion: TlsVersion
+}
 
 /** TLS cannot be offered as configured. */
 export class TlsConfigError extends Data.TaggedError("TlsConfigError")<{ readonly message: string }> {}
@@ -29,7 +43,7 @@ const readAuthorities = Effect.fnUntraced(function*(path: string): Effect.fn.Ret
 
 /** The authorities that `--tls-root-ca-file` names; `undefined` for those of the system. */
 export const authorities = (
-  { tlsRootCaFile }: Pick<NsqdOptions, "tlsRootCaFile">
+  { tlsRootCaFile }: Pick<TlsSettings, "tlsRootCaFile">
 ): Effect.Effect<Array<string> | undefined, TlsConfigError> =>
   tlsRootCaFile === "" ? Effect.undefined : readAuthorities(tlsRootCaFile)
 
@@ -41,7 +55,7 @@ const check = (flag: string, path: string, options: SecureContextOptions) =>
 
 /** What the files of `options` hold; `undefined` when there is neither certificate nor key. */
 export const load = Effect.fnUntraced(function*(
-  options: NsqdOptions
+  options: TlsSettings
 ): Effect.fn.Return<SecureContextOptions | undefined, TlsConfigError> {
   const { tlsCert, tlsKey } = options
   // Checked without a certificate as well: requests to other servers are to trust it.

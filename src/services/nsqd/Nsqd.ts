@@ -94,7 +94,7 @@ export class Nsqd extends Context.Service<Nsqd, {
     Nsqd,
     Effect.gen(function*() {
       yield* prepare
-      const tls = yield* Effect.mapError(ServerTls.make, buildError)
+      const tls = yield* Effect.mapError(ServerTls.make(yield* Options.NsqdOptions), buildError)
       const authorizer = yield* makeAuthorizer
       const telemetry = yield* Effect.mapError(Telemetry.make, startError("instantiate nsqd"))
       const tracer = yield* Effect.mapError(

@@ -229,8 +229,7 @@ const mismatch = Effect.gen(function*() {
 
 describe("TLS that cannot be", () => {
   const problem = (options: Partial<NsqdOptions.NsqdOptions>) =>
-    ServerTls.make.pipe(
-      Effect.provideService(NsqdOptions.NsqdOptions, { ...NsqdOptions.defaults(), ...options }),
+    ServerTls.make({ ...NsqdOptions.defaults(), ...options }).pipe(
       Effect.flip,
       Effect.map(({ message }) => message)
     )

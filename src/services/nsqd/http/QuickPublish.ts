@@ -11,8 +11,8 @@
  */
 import { Clock, Effect } from "effect"
 import { STATUS_CODES } from "node:http"
-import type { Socket } from "node:net"
 import * as HttpResponse from "../../http/HttpResponse.ts"
+import type { OnConnection } from "../../http/HttpServer.ts"
 import type { PublishTarget } from "./Publish.ts"
 
 /** Publishes a body; the response, or the Effect of it when publishing has to wait. */
@@ -32,9 +32,6 @@ export interface QuickPublishSettings {
   /** Runs what has to wait; it is never interrupted while the server is up. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }
-
-/** Takes a new connection. `toNode` gives it to `node:http`, which finds `unread` before what arrives next. */
-export type OnConnection = (socket: Socket, toNode: (unread: Buffer) => void) => void
 
 /** A header that was accepted, and where its request goes. */
 interface Head {

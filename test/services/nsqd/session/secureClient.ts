@@ -60,7 +60,7 @@ export const serve = (options: Partial<NsqdOptions.NsqdOptions>): Effect.Effect<
         )
       ),
       Layer.provide(Storage.layerMemory),
-      Layer.provideMerge(ServerTls.layer),
+      Layer.provideMerge(ServerTls.layer({ ...NsqdOptions.defaults(), ...options })),
       Layer.provide(NsqdOptions.layer({
         tcpAddress: "127.0.0.1:0",
         httpAddress: "127.0.0.1:0",
