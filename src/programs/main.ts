@@ -12,6 +12,7 @@ import * as Result from "effect/Result"
 import process from "node:process"
 import * as V8 from "node:v8"
 import { ExitStatus } from "../services/core/ExitStatus.ts"
+import { masked } from "../services/logging/Masked.ts"
 import { formatTime } from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
 import type { FlagError } from "../services/options/GoFlags.ts"
@@ -37,7 +38,7 @@ const flagErrorText = (error: FlagError, usage: () => string): string => {
 /** The parsed command line; one that is refused, or asks for help, ends the process here. */
 export const commandOrExit = <A>(parsed: Result.Result<A, FlagError>, usage: () => string): A => {
   if (Result.isSuccess(parsed)) return parsed.success
-  StandardError.writeLine(flagErrorText(parsed.failure, usage).trimEnd())
+  StandardError.writeLine(masked(flagErrorText(parsed.failure, usage).trimEnd()))
   return process.exit(exitCodes[parsed.failure._tag])
 }
 

@@ -2,9 +2,10 @@
  * The program `nsq`: what has no name in NSQ. `nsq standalone` runs a broker for development.
  */
 import process from "node:process"
+import * as Arguments from "./arguments.ts"
 import * as Standalone from "./runStandalone.ts"
 
-const [command, ...args] = process.argv.slice(2)
+const [command, ...args] = Arguments.read()
 if (command === "standalone") {
   Standalone.run(args)
 } else {

@@ -9,6 +9,7 @@ import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import { Nsqadmin } from "../services/nsqadmin/Nsqadmin.ts"
 import * as NsqadminOptions from "../services/nsqadmin/NsqadminOptions.ts"
 import type { Settings } from "../services/options/ConfigFile.ts"
+import * as Arguments from "./arguments.ts"
 import * as Main from "./main.ts"
 
 /** Lines that say why the daemon does not run, whatever its own lines look like. */
@@ -30,6 +31,6 @@ const run = ({ given, warnings }: Settings<NsqadminOptions.NsqadminOptions>): vo
   })
 }
 
-const command = Main.commandOrExit(NsqadminOptions.parse(process.argv.slice(2)), NsqadminOptions.usage)
+const command = Main.commandOrExit(NsqadminOptions.parse(Arguments.read()), NsqadminOptions.usage)
 if (command.version) Main.printAndExit(Version.banner("nsqadmin"))
 else Main.settle(NsqadminOptions.settle(command, process.env), fatalLogs(command.given), run)

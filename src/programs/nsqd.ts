@@ -13,6 +13,7 @@ import * as NsqdFlags from "../services/nsqd/options/NsqdFlags.ts"
 import * as NsqdOptions from "../services/nsqd/options/NsqdOptions.ts"
 import { RuntimeOptions } from "../services/nsqd/options/RuntimeOptions.ts"
 import type { Settings } from "../services/options/ConfigFile.ts"
+import * as Arguments from "./arguments.ts"
 import * as Main from "./main.ts"
 
 /** Lines that say why the daemon does not run, whatever its own lines look like. */
@@ -35,6 +36,6 @@ const run = ({ given, warnings }: Settings<NsqdOptions.NsqdOptions>): void => {
   })
 }
 
-const command = Main.commandOrExit(NsqdFlags.parse(process.argv.slice(2)), NsqdFlags.usage)
+const command = Main.commandOrExit(NsqdFlags.parse(Arguments.read()), NsqdFlags.usage)
 if (command.version) Main.printAndExit(Version.banner("nsqd"))
 else Main.settle(NsqdConfig.settle(command, process.env), fatalLogs(command.given), run)

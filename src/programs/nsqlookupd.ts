@@ -9,6 +9,7 @@ import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import { Nsqlookupd } from "../services/nsqlookupd/Nsqlookupd.ts"
 import * as LookupdOptions from "../services/nsqlookupd/NsqlookupdOptions.ts"
 import type { Settings } from "../services/options/ConfigFile.ts"
+import * as Arguments from "./arguments.ts"
 import * as Main from "./main.ts"
 
 /** Lines that say why the daemon does not run, whatever its own lines look like. */
@@ -30,6 +31,6 @@ const run = ({ given, warnings }: Settings<LookupdOptions.LookupdOptions>): void
   })
 }
 
-const command = Main.commandOrExit(LookupdOptions.parse(process.argv.slice(2)), LookupdOptions.usage)
+const command = Main.commandOrExit(LookupdOptions.parse(Arguments.read()), LookupdOptions.usage)
 if (command.version) Main.printAndExit(Version.banner("nsqlookupd"))
 else Main.settle(LookupdOptions.settle(command, process.env), fatalLogs(command.given), run)

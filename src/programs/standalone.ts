@@ -1,7 +1,7 @@
 /**
  * The program `standalone`: nsqlookupd and nsqd in one process, for development.
  */
-import process from "node:process"
+import * as Arguments from "./arguments.ts"
 import * as Standalone from "./runStandalone.ts"
 
-Standalone.run(process.argv.slice(2))
+Standalone.run(Arguments.read())

@@ -15,6 +15,7 @@ import { constants } from "node:os"
 import process from "node:process"
 import { ExitStatus } from "../services/core/ExitStatus.ts"
 import { version } from "../services/core/Version.ts"
+import { masked } from "../services/logging/Masked.ts"
 import { escapeControls, formatTime } from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
 import * as NodeTransport from "../services/net/NodeTransport.ts"
@@ -23,6 +24,7 @@ import * as GoFlags from "../services/options/GoFlags.ts"
 import * as Kind from "../services/options/OptionKind.ts"
 import * as OptionTable from "../services/options/OptionTable.ts"
 import * as ClientLogger from "../services/tools/ClientLogger.ts"
+import * as Arguments from "./arguments.ts"
 import * as Main from "./main.ts"
 
 /** A utility to run. */
@@ -81,7 +83,7 @@ export const run = <Options extends object, E extends { readonly message: string
   const { defaults, main, name, table } = tool
   const flags = [...OptionTable.flags(table), ...(tool.hasVersion === false ? [] : [versionFlag])]
   const { given: parsed, rest } = Main.commandOrExit(
-    GoFlags.parseAll(flags, process.argv.slice(2)),
+    GoFlags.parseAll(flags, Arguments.read()),
     () => GoFlags.usage(name, flags)
   )
   if (parsed.some((flag) => flag.name === "version" && flag.text !== "false")) {
@@ -123,7 +125,7 @@ const exitCode = <E extends { readonly message: string }>(exit: Exit.Exit<void, 
 }
 
 const printFatal = (text: string): void => {
-  for (const line of text.split("\n")) StandardError.writeLine(`${now()} ${escapeControls(line)}`)
+  for (const line of text.split("\n")) StandardError.writeLine(`${now()} ${escapeControls(masked(line))}`)
 }
 
 const end = (text: string): void => {

@@ -6,6 +6,7 @@ import { Duration, Effect, Queue, Random, Result, Schedule, Schema, Stream } fro
 import { HttpClient, HttpClientRequest } from "effect/http"
 import type { TopicName } from "../../protocol/client/Names.ts"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
+import { masked } from "../logging/Masked.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import type { Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress } from "../net/Transport.ts"
@@ -43,7 +44,7 @@ export class LookupFailed extends Schema.TaggedError<LookupFailed>()("LookupFail
   reason: Schema.String
 }) {
   override get message(): string {
-    return `error querying nsqlookupd (${this.address}) - ${this.reason}`
+    return masked(`error querying nsqlookupd (${this.address}) - ${this.reason}`)
   }
 }
 

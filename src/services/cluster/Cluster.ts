@@ -7,6 +7,7 @@ import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
 import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
 import { DaemonHttp } from "../http/DaemonHttp.ts"
+import { maskedAddress } from "../logging/Masked.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress, splitAddress } from "../net/Transport.ts"
 import { ClusterSources } from "./ClusterSources.ts"
@@ -113,7 +114,7 @@ const mergeNodes = (answers: ReadonlyArray<Named>): ReadonlyArray<KnownNode> => 
         ? { node, from: [] }
         : { node: moreTrusted(before.node, node), from: before.from }
       known.set(key, entry)
-      entry.from.push(`${lookupd}/${producer.remote_address === "" ? "N/A" : producer.remote_address}`)
+      entry.from.push(`${maskedAddress(lookupd)}/${producer.remote_address === "" ? "N/A" : producer.remote_address}`)
     }
   }
   const nodes = [...known.values()]

@@ -6,6 +6,7 @@
 import { Context, type Duration, Effect, Layer, Option, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { STATUS_CODES } from "node:http"
+import { masked, maskedAddress } from "../logging/Masked.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import * as BoundedResponse from "./BoundedResponse.ts"
 
@@ -104,7 +105,7 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
         ): Effect.Effect<string, DaemonError> =>
           Effect.gen(function*() {
             const failed = (reason: string) =>
-              new DaemonError({ address, reason: `${method[verb]} "${url}": ${reason}` })
+              new DaemonError({ address, reason: masked(`${method[verb]} "${url}": ${reason}`) })
             const headers = { accept: "application/vnd.nsq; version=1.0" }
             const bare = HttpClientRequest.make(verb)(url, { headers })
             const request = body === undefined ? bare : HttpClientRequest.bodyUint8Array(bare, body)
@@ -132,7 +133,7 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
               const failure = yield* Effect.option(Schema.decodeEffect(Failed)(text))
               const code = Option.isSome(failure) ? failure.value.message.replace(/:.*/s, "") : ""
               const shown = codes.has(code) ? ` ${code}` : ""
-              const reason = `got response ${status} ${STATUS_CODES[status] ?? ""}${shown} of ${address}`
+              const reason = `got response ${status} ${STATUS_CODES[status] ?? ""}${shown} of ${maskedAddress(address)}`
               return yield* new DaemonError({ address, reason })
             }
             return text
@@ -143,7 +144,7 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
             const url = `http://${address}${path}`
             const decode = Schema.decodeEffect(Schema.fromJsonString(schema))
             const strange = () =>
-              new DaemonError({ address, reason: `Get "${url}": the answer is not what NSQ's daemons say` })
+              new DaemonError({ address, reason: `Get "${masked(url)}": the answer is not what NSQ's daemons say` })
             return Effect.flatMap(
               send("GET", address, origin, url, undefined),
               (text) => Effect.mapError(decode(text), strange)

@@ -9,6 +9,7 @@ import { performance } from "node:perf_hooks"
 import process from "node:process"
 import * as V8 from "node:v8"
 import * as Vm from "node:vm"
+import { maskedArguments } from "../logging/Masked.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 import * as Profiler from "./Profiler.ts"
 import type { RequestTarget } from "./RequestTarget.ts"
@@ -131,7 +132,7 @@ export const makeProfiles = Effect.fnUntraced(function*(indexPath: "/debug/pprof
   return [
     unlogged(indexPath, () => Effect.succeed(index)),
     pprof("block", text(block)),
-    pprof("cmdline", text(() => process.argv.join("\0"))),
+    pprof("cmdline", text(() => maskedArguments(process.argv).join("\0"))),
     pprof("goroutine", text(goroutines)),
     pprof(
       "heap",

@@ -1,7 +1,7 @@
 /**
  * Effect's logging in the form NSQ's users and their scripts know: prefix, local time with microseconds, level, text.
  * Or, on request, one JSON object per line. What a peer sent may end up in a line, so control characters are escaped:
- * nobody can forge a line. Where lines go is LogOutput's business, and nothing may be logged per message.
+ * nobody can forge a line, and credentials of URLs are masked. Where lines go is LogOutput's business, and nothing may be logged per message.
  */
 import * as Cause from "effect/Cause"
 import { Clock } from "effect/Clock"
@@ -14,6 +14,7 @@ import * as References from "effect/References"
 import type { NsqLogLevel } from "../options/OptionKind.ts"
 import { LogOutput } from "./LogOutput.ts"
 import * as Threshold from "./LogThreshold.ts"
+import { masked } from "./Masked.ts"
 
 /** How a daemon logs. */
 export interface LogSettings {
@@ -63,7 +64,7 @@ const nsqLines = (prefix: string, { cause, fiber, logLevel, message }: Logger.Op
   const head = `${prefix}${time} ${levelWords[levels[logLevel]]}: `
   const text = textOf(message)
   const trace = cause.reasons.length === 0 ? [] : Cause.pretty(cause).split("\n")
-  return (text === "" ? trace : [text, ...trace]).map((line) => head + escapeControls(line))
+  return (text === "" ? trace : [text, ...trace]).map((line) => head + escapeControls(masked(line)))
 }
 
 const jsonLine = (prefix: string, { cause, date, fiber, logLevel, message }: Logger.Options<unknown>): string => {
@@ -72,9 +73,9 @@ const jsonLine = (prefix: string, { cause, date, fiber, logLevel, message }: Log
     time: date.toISOString(),
     level: levels[logLevel],
     prefix,
-    message: textOf(message),
+    message: masked(textOf(message)),
     ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
-    ...(cause.reasons.length === 0 ? {} : { cause: Cause.pretty(cause) })
+    ...(cause.reasons.length === 0 ? {} : { cause: masked(Cause.pretty(cause)) })
   })
 }
 

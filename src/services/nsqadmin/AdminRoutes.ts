@@ -4,6 +4,7 @@ import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
 import { version } from "../core/Version.ts"
+import { maskedAddress, withoutUser } from "../logging/Masked.ts"
 import type { ConfigValue } from "../options/OptionKind.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import type { CheckedOptions } from "./AdminCheck.ts"
@@ -97,11 +98,11 @@ export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
         version,
         basePath,
         isAdmin: access.isAdmin(headers),
-        nsqlookupd: (yield* sources.current).lookupd,
+        nsqlookupd: (yield* sources.current).lookupd.map(maskedAddress),
         sampleInterval: Duration.toMillis(options.sampleInterval),
         graphite: {
           enabled: options.graphiteUrl !== "",
-          url: options.proxyGraphite ? "" : options.graphiteUrl,
+          url: options.proxyGraphite ? "" : withoutUser(options.graphiteUrl),
           counterFormat: options.statsdCounterFormat,
           gaugeFormat: options.statsdGaugeFormat,
           interval: Duration.toSeconds(options.statsdInterval),

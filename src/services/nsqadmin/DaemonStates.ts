@@ -5,6 +5,7 @@
 import type { DaemonState } from "../../protocol/http/admin/AdminLive.ts"
 import { type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
 import type { DaemonError } from "../http/DaemonHttp.ts"
+import { maskedAddress } from "../logging/Masked.ts"
 
 /** What was found out about the daemons. */
 export interface Observation {
@@ -98,4 +99,5 @@ export const remembered = (states: DaemonStates, monotonic: number): ReadonlyArr
 
 /** For browsers, in the order of their addresses. */
 export const list = (states: DaemonStates): ReadonlyArray<DaemonState> =>
-  Array.from(states.values(), ({ state }) => state).sort((a, b) => keyOf(a) < keyOf(b) ? -1 : 1)
+  Array.from(states.values(), ({ state }) => ({ ...state, address: maskedAddress(state.address) }))
+    .sort((a, b) => keyOf(a) < keyOf(b) ? -1 : 1)

@@ -4,6 +4,7 @@
 import { Context, Duration, Effect, Layer, Schema, type Stream } from "effect"
 import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
+import { masked } from "../logging/Masked.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 
 /** Graphite did not answer, or not what it should. */
@@ -46,7 +47,7 @@ export class Graphite extends Context.Service<Graphite, {
       const { graphiteUrl, httpClientRequestTimeout, statsdInterval } = yield* NsqadminOptions
       const client = yield* HttpClient.HttpClient
       const seconds = Math.trunc(Duration.toSeconds(statsdInterval))
-      const failed = (reason: string) => new GraphiteError({ reason })
+      const failed = (reason: string) => new GraphiteError({ reason: masked(reason) })
 
       const execute = (request: HttpClientRequest.HttpClientRequest) =>
         client.execute(request).pipe(

@@ -7,13 +7,14 @@ import * as Data from "effect/Data"
 import type { Duration } from "effect/Duration"
 import * as Result from "effect/Result"
 import * as GoDuration from "../core/GoDuration.ts"
+import { maskedAddress } from "../logging/Masked.ts"
 
 /** How `GET /config/:opt` answers: bare text for strings, JSON for everything else. */
 export type ConfigValue =
   | { readonly _tag: "Text"; readonly text: string }
   | { readonly _tag: "Json"; readonly json: boolean | number | ReadonlyArray<string> | ReadonlyArray<number> }
 
-const asText = (text: string): ConfigValue => ({ _tag: "Text", text })
+const asText = (text: string): ConfigValue => ({ _tag: "Text", text: maskedAddress(text) })
 const asJson = (json: boolean | number | ReadonlyArray<string> | ReadonlyArray<number>): ConfigValue => ({
   _tag: "Json",
   json
@@ -43,7 +44,7 @@ export interface OptionKind<in out A> {
   readonly decode: (value: unknown) => Result.Result<A, string>
   /** The default as the usage text shows it; empty when it goes without saying. */
   readonly format: (value: A) => string
-  /** The value as `GET /config/:opt` answers it. */
+  /** The value as `GET /config/:opt` answers it, without the credentials of addresses. */
   readonly render: (value: A) => ConfigValue
 }
 
@@ -154,7 +155,7 @@ export const strings: OptionKind<ReadonlyArray<string>> = {
       : Result.fail("must be a list of texts")
   },
   format: (value) => value.join(","),
-  render: asJson
+  render: (value) => asJson(value.map(maskedAddress))
 }
 
 const floatSyntax = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/

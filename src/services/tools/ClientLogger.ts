@@ -5,6 +5,7 @@
 import { Cause, Effect, type Layer, Logger, References } from "effect"
 import { Clock } from "effect/Clock"
 import type { LogLevel } from "effect/LogLevel"
+import { masked } from "../logging/Masked.ts"
 import { escapeControls, formatTime } from "../logging/NsqLogger.ts"
 import * as StandardError from "../logging/StandardError.ts"
 
@@ -45,7 +46,7 @@ export const format: Logger.Logger<unknown, string> = Logger.make(({ cause, fibe
   const trace = cause.reasons.length === 0 ? "" : ` - ${Cause.pretty(cause)}`
   const [first = "", ...rest] = trace.split("\n")
   // Peers may have a say in any part, but not in where a line begins.
-  return [parts.join(" ") + first, ...rest].map((line) => `${time}${start} ${escapeControls(line)}`).join("\n")
+  return [parts.join(" ") + first, ...rest].map((line) => `${time}${start} ${escapeControls(masked(line))}`).join("\n")
 })
 
 export const layer: Layer.Layer<never> = Logger.layer([Logger.map(format, StandardError.writeLine)])

@@ -6,6 +6,7 @@ import { HttpClient, HttpIncomingMessage } from "effect/http"
 import { Consumer, Topic } from "../client/index.ts"
 import { version } from "../core/Version.ts"
 import * as HttpClients from "../http/HttpClients.ts"
+import { maskedAddress } from "../logging/Masked.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
@@ -59,7 +60,7 @@ const problem = ({ get, post, sample }: ToHttpOptions): string | undefined => {
   const wrong = [...post, ...get].find((address) => !isWebAddress(WebRequests.fill(address, "x")))
   return wrong === undefined
     ? undefined
-    : `invalid address - ${JSON.stringify(WebRequests.masked(wrong))} is not an http or https URL`
+    : `invalid address - ${JSON.stringify(maskedAddress(wrong))} is not an http or https URL`
 }
 
 /** The headers to send; fails with what is wrong with the flags, in NSQ's order. */
@@ -88,7 +89,7 @@ export const forward = Effect.fnUntraced(function*(
   const headers = yield* check(options)
   const { channel, contentType, get, mode, post, sample, topic } = options
   const addresses = post.length > 0 ? post : get
-  const destinations = yield* Forwarding.destinations(options, addresses.map(WebRequests.masked))
+  const destinations = yield* Forwarding.destinations(options, addresses.map(maskedAddress))
   const client = yield* HttpClient.HttpClient
   const random = yield* Random.Random
 

@@ -3,6 +3,7 @@
  */
 import { ByteSize, type Duration, Effect, Result, Schema } from "effect"
 import { Headers as HttpHeaders, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { masked } from "../logging/Masked.ts"
 
 /** The server did not take a message. */
 export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestFailed", { reason: Schema.String }) {
@@ -54,9 +55,6 @@ export const queryEscape = (body: Uint8Array): string => {
 /** Puts text in the place of `%s`; `%%` stands for a percent sign. */
 export const fill = (address: string, text: string): string =>
   address.replaceAll(/%[%s]/g, (place) => place === "%s" ? text : "%")
-
-/** An address for log lines: the password of its user information is not shown. */
-export const masked = (address: string): string => address.replace(/^(https?:\/\/[^/?#:@]*):[^/?#]*@/i, "$1:***@")
 
 /** A POST of the body; headers may replace the content type. */
 export const post = (address: string, body: Uint8Array, contentType: string, headers: Headers) =>
@@ -167,7 +165,7 @@ export const send = Effect.fnUntraced(function*(
   })
   const response = yield* Effect.timeoutOrElse(follow, {
     duration: timeout,
-    orElse: () => Effect.fail(failed(`${first.method} ${first.url}: request timeout`))
+    orElse: () => Effect.fail(failed(`${first.method} ${masked(first.url)}: request timeout`))
   })
   yield* Effect.ignore(Effect.timeoutOption(response.arrayBuffer, timeout))
   if (!isSuccess(first, response.status)) return yield* failed(`got status code ${response.status}`)

@@ -9,6 +9,7 @@ import {
 } from "effect/http"
 import { TestClock } from "effect/testing"
 import * as HttpClients from "../../../src/services/http/HttpClients.ts"
+import { masked } from "../../../src/services/logging/Masked.ts"
 import * as WebRequests from "../../../src/services/tools/WebRequests.ts"
 import { fakeServer } from "../http/fakeServer.ts"
 
@@ -114,7 +115,7 @@ describe("a request with a message", () => {
         "POST http://elsewhere/ m"
       ])
       assert.strictEqual(yield* outcome(request, broken("ECONNREFUSED")), "POST http://web/in: it says ECONNREFUSED")
-      assert.strictEqual(WebRequests.masked(address), "http://us%3Aer:***@web/in")
+      assert.strictEqual(masked(address), "http://us%3Aer:***@web/in")
     }))
 
   it.effect("is sent again once when the server closes a connection that it has used before", () =>

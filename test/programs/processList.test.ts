@@ -1,0 +1,112 @@
+/** What other users of the machine see of each program's command line. */
+import { assert, describe, it } from "@effect/vitest"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { afterEach, beforeEach } from "vitest"
+
+const programs = resolve(import.meta.dirname, "../../src/programs")
+
+/** Accepts connections and says nothing, so that who connects waits. */
+const silent = createServer(() => {})
+let running: Array<ChildProcess> = []
+let directory = ""
+
+beforeEach(async () => {
+  silent.listen(0, "127.0.0.1")
+  await once(silent, "listening")
+  directory = mkdtempSync(join(tmpdir(), "process-list-"))
+})
+afterEach(async () => {
+  const ended = running.map((child) => child.exitCode === null ? once(child, "exit") : undefined)
+  for (const child of running) child.kill("SIGKILL")
+  await Promise.all(ended)
+  running = []
+  rmSync(directory, { recursive: true })
+  await new Promise((resolve) => silent.close(resolve))
+})
+
+const url = "http://alice:hunter2@127.0.0.1:1/x"
+const any = ["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"]
+
+/** The arguments of each program that have a secret; `nsqd` is the address of one. */
+const secrets: Readonly<Record<string, (nsqd: string) => ReadonlyArray<string>>> = {
+  nsqd: () => [...any, `--data-path=${directory}`, `--auth-http-address=${url}`, `--otlp-endpoint=${url}`],
+  nsqlookupd: () => [...any, `--http-allowed-host=${url}`],
+  nsqadmin: (nsqd) => [
+    "--http-address=127.0.0.1:0",
+    `--nsqd-http-address=${nsqd}`,
+    `--graphite-url=${url}`,
+    `--notification-http-endpoint=${url}`
+  ],
+  standalone: () => [
+    ...any,
+    `--data-path=${directory}`,
+    "--lookupd-tcp-address=127.0.0.1:0",
+    "--lookupd-http-address=127.0.0.1:0",
+    "--admin-http-address=127.0.0.1:0",
+    `--http-allowed-host=${url}`
+  ],
+  nsq: () => ["standalone", ...(secrets["standalone"]?.("") ?? [])],
+  nsq_stat: (nsqd) => ["--topic=t", "--channel=c", `--nsqd-http-address=${nsqd}`, `--nsqd-http-address=${url}`],
+  nsq_tail: () => ["--topic=t", `--lookupd-http-address=${url}`, "--consumer-opt=auth_secret,hunter2"],
+  nsq_to_file: () => ["--topic=t", `--output-dir=${directory}`, `--lookupd-http-address=${url}`],
+  nsq_to_http: (nsqd) => [
+    "--topic=t",
+    `--nsqd-tcp-address=${nsqd}`,
+    "--post",
+    url,
+    "--header",
+    "Authorization: Bearer hunter2"
+  ],
+  nsq_to_nsq: (nsqd) => [
+    "--topic=t",
+    `--lookupd-http-address=${url}`,
+    `--destination-nsqd-tcp-address=${nsqd}`,
+    "--producer-opt=auth_secret,hunter2"
+  ],
+  to_nsq: (nsqd) => ["--topic=t", `--nsqd-tcp-address=${nsqd}`, "--producer-opt", "auth_secret,hunter2"]
+}
+
+const start = (program: string, args: ReadonlyArray<string>) => {
+  const child = spawn(process.execPath, [join(programs, `${program}.ts`), ...args], {
+    stdio: ["pipe", "ignore", "pipe"]
+  })
+  running.push(child)
+  let printed = ""
+  child.stderr.on("data", (chunk) => printed += chunk)
+  const commandLine = (): string => {
+    if (child.exitCode !== null) throw new Error(`${program} ended: ${printed}`)
+    return readFileSync(`/proc/${child.pid}/cmdline`, "utf8").replaceAll("\0", " ").trim()
+  }
+  return { commandLine, printed: () => printed }
+}
+
+describe.runIf(process.platform === "linux")("the list of processes", { timeout: 60_000 }, () => {
+  it("is looked at for every program", () => {
+    const all = readdirSync(programs).filter((name) =>
+      !["main.ts", "tool.ts", "arguments.ts", "runStandalone.ts"].includes(name)
+    )
+    assert.deepStrictEqual(Object.keys(secrets).toSorted(), all.map((name) => name.replace(/\.ts$/, "")).toSorted())
+  })
+
+  for (const [program, given] of Object.entries(secrets)) {
+    it(`does not show the secrets of ${program}, but everything else of its command line`, async () => {
+      const args = given(`127.0.0.1:${(silent.address() as AddressInfo).port}`)
+      const { commandLine, printed } = start(program, args)
+      while (commandLine().includes("hunter2")) await new Promise((resolve) => setTimeout(resolve, 10))
+      const shown = args.map((arg) => arg.replaceAll(/(?:Bearer )?hunter2/g, "***")).join(" ")
+      assert.isTrue(commandLine().endsWith(`${program}.ts ${shown}`), commandLine())
+      assert.notInclude(printed(), "hunter2")
+    })
+  }
+
+  it("shows a command line without secrets as it is", async () => {
+    const { commandLine } = start("nsqd", [...any, `--data-path=${directory}`, "--log-prefix=a b"])
+    await once(running[0]?.stderr ?? silent, "data")
+    assert.isTrue(commandLine().endsWith(`nsqd.ts ${any.join(" ")} --data-path=${directory} --log-prefix=a b`))
+  })
+})
