@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs"
 import process from "node:process"
-import { maskedArguments } from "../services/logging/Masked.ts"
+import { maskedArguments } from "../services/core/Masked.ts"
 
 /** The command line as the operating system knows it, or what Node has made of it where there is no such file. */
 const ofProcess = (): ReadonlyArray<string> => {

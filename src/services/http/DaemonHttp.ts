@@ -6,7 +6,7 @@
 import { Context, type Duration, Effect, Layer, Option, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { STATUS_CODES } from "node:http"
-import { masked, maskedAddress } from "../logging/Masked.ts"
+import { masked, maskedAddress } from "../core/Masked.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import * as BoundedResponse from "./BoundedResponse.ts"
 

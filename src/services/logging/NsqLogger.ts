@@ -11,10 +11,10 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type { LogLevel } from "effect/LogLevel"
 import * as References from "effect/References"
+import { masked } from "../core/Masked.ts"
 import type { NsqLogLevel } from "../options/OptionKind.ts"
 import { LogOutput } from "./LogOutput.ts"
 import * as Threshold from "./LogThreshold.ts"
-import { masked } from "./Masked.ts"
 
 /** How a daemon logs. */
 export interface LogSettings {

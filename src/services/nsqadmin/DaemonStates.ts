@@ -4,8 +4,8 @@
  */
 import type { DaemonState } from "../../protocol/http/admin/AdminLive.ts"
 import { type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
+import { maskedAddress } from "../core/Masked.ts"
 import type { DaemonError } from "../http/DaemonHttp.ts"
-import { maskedAddress } from "../logging/Masked.ts"
 
 /** What was found out about the daemons. */
 export interface Observation {

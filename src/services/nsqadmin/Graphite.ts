@@ -3,8 +3,8 @@
  */
 import { Context, Duration, Effect, Layer, Schema, type Stream } from "effect"
 import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
+import { masked } from "../core/Masked.ts"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
-import { masked } from "../logging/Masked.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 
 /** Graphite did not answer, or not what it should. */

@@ -7,7 +7,7 @@ import * as Data from "effect/Data"
 import type { Duration } from "effect/Duration"
 import * as Result from "effect/Result"
 import * as GoDuration from "../core/GoDuration.ts"
-import { maskedAddress } from "../logging/Masked.ts"
+import { maskedAddress } from "../core/Masked.ts"
 
 /** How `GET /config/:opt` answers: bare text for strings, JSON for everything else. */
 export type ConfigValue =

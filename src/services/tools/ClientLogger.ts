@@ -5,7 +5,7 @@
 import { Cause, Effect, type Layer, Logger, References } from "effect"
 import { Clock } from "effect/Clock"
 import type { LogLevel } from "effect/LogLevel"
-import { masked } from "../logging/Masked.ts"
+import { masked } from "../core/Masked.ts"
 import { escapeControls, formatTime } from "../logging/NsqLogger.ts"
 import * as StandardError from "../logging/StandardError.ts"
 

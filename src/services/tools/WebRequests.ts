@@ -3,7 +3,7 @@
  */
 import { ByteSize, type Duration, Effect, Result, Schema } from "effect"
 import { Headers as HttpHeaders, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
-import { masked } from "../logging/Masked.ts"
+import { masked } from "../core/Masked.ts"
 
 /** The server did not take a message. */
 export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestFailed", { reason: Schema.String }) {

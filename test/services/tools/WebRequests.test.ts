@@ -8,8 +8,8 @@ import {
   HttpIncomingMessage
 } from "effect/http"
 import { TestClock } from "effect/testing"
+import { masked } from "../../../src/services/core/Masked.ts"
 import * as HttpClients from "../../../src/services/http/HttpClients.ts"
-import { masked } from "../../../src/services/logging/Masked.ts"
 import * as WebRequests from "../../../src/services/tools/WebRequests.ts"
 import { fakeServer } from "../http/fakeServer.ts"
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { masked, maskedAddress, maskedArguments, withoutUser } from "../../../src/services/logging/Masked.ts"
+import { masked, maskedAddress, maskedArguments, withoutUser } from "../../../src/services/core/Masked.ts"
 
 describe("credentials in a text", () => {
   it("are masked in every URL of it, and the rest stays", () => {
