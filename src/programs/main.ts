@@ -2,13 +2,7 @@
  * What every daemon's program does around its Layer: end for a bad command line as Go programs do, run until a signal
  * or a failure, stop in order, and exit with NSQ's codes. Holds nothing that is special to one daemon.
  */
-import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import type * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
-import * as Result from "effect/Result"
+import { Cause, Effect, Exit, Fiber, type Layer, Queue, Result } from "effect"
 import process from "node:process"
 import * as V8 from "node:v8"
 import { ExitStatus } from "../services/core/ExitStatus.ts"

@@ -1,7 +1,7 @@
 /**
  * The program `nsq_to_file`: writes messages to files.
  */
-import * as Effect from "effect/Effect"
+import { Effect } from "effect"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import * as NodeOutputFiles from "../services/tools/NodeOutputFiles.ts"
 import * as ToFile from "../services/tools/ToFile.ts"

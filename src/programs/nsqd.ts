@@ -2,8 +2,7 @@
  * The program `nsqd`: reads command line, environment and config file, builds the daemon's Layer and runs it. What it does
  * with messages is in the services.
  */
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import { Effect, Layer } from "effect"
 import process from "node:process"
 import * as Version from "../services/core/Version.ts"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"

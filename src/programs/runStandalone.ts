@@ -1,9 +1,7 @@
 /**
  * What the programs `standalone` and `nsq standalone` run: nsqlookupd, nsqd and nsqadmin in one process, for development.
  */
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
+import { Effect, Layer, Result } from "effect"
 import { mkdirSync } from "node:fs"
 import process from "node:process"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"

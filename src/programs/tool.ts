@@ -2,15 +2,8 @@
  * What every utility's program does around its work: end for a bad command line as Go programs do, run until it is done or a
  * signal comes, and exit with NSQ's codes. Holds nothing that is special to one utility.
  */
-import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as HttpClient from "effect/http/HttpClient"
-import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
-import type { Scope } from "effect/Scope"
+import { Cause, Context, Duration, Effect, Exit, Layer, Result, type Scope } from "effect"
+import { HttpClient } from "effect/http"
 import { constants } from "node:os"
 import process from "node:process"
 import { ExitStatus } from "../services/core/ExitStatus.ts"
@@ -38,7 +31,7 @@ export interface Tool<Options extends object, E extends { readonly message: stri
    * Its work. The program exits with 0 when it completes or is interrupted, unless something was lost (`ExitStatus`), and
    * with 1 and the error's message when it fails.
    */
-  readonly main: (options: Options) => Effect.Effect<void, E, Transport | HttpClient.HttpClient | Scope>
+  readonly main: (options: Options) => Effect.Effect<void, E, Transport | HttpClient.HttpClient | Scope.Scope>
   /** NSQ's nsq_to_file takes nothing but flags; the others ignore what follows them. */
   readonly onlyFlags?: boolean
   /** SIGHUP ends it as SIGTERM does. */

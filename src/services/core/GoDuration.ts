@@ -3,8 +3,7 @@
  * Parsing takes what Go's `time.ParseDuration` takes, formatting gives what Go's `Duration.String` gives. It knows
  * nothing of days or weeks, and nothing of Effect's own forms ("5 seconds").
  */
-import * as Duration from "effect/Duration"
-import * as Result from "effect/Result"
+import { Duration, Result } from "effect"
 
 const unitNanos = new Map<string, bigint>([
   ["ns", 1n],

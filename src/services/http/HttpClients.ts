@@ -2,7 +2,7 @@
  * HTTP as the tools and nsqadmin use it: a limit for connecting, connections that are kept for the next request, and no headers
  * but the ones that are asked for.
  */
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type * as Undici from "@effect/platform-node/Undici"
 import { Duration, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"

@@ -2,7 +2,7 @@
  * Where finished log lines go: standard error, unless a test or an embedding program puts its own sink here. It takes
  * whole lines and cannot fail; what a line says is NsqLogger's business.
  */
-import * as Context from "effect/Context"
+import { Context } from "effect"
 import * as StandardError from "./StandardError.ts"
 
 /** Takes one line, without its end, synchronously. */

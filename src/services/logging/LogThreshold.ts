@@ -2,7 +2,7 @@
  * How severe a log line must be to be written, changeable while the daemon runs (`PUT /config/log_level`). Code whose
  * log line is costly to build asks `allows` first; everyone else just logs.
  */
-import * as Context from "effect/Context"
+import { Context } from "effect"
 import { logLevels, type NsqLogLevel } from "../options/OptionKind.ts"
 
 /** The current threshold. */

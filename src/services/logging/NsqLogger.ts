@@ -3,14 +3,7 @@
  * Or, on request, one JSON object per line. What a peer sent may end up in a line, so control characters are escaped:
  * nobody can forge a line, and credentials of URLs are masked. Where lines go is LogOutput's business, and nothing may be logged per message.
  */
-import * as Cause from "effect/Cause"
-import { Clock } from "effect/Clock"
-import * as Effect from "effect/Effect"
-import * as Formatter from "effect/Formatter"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import type { LogLevel } from "effect/LogLevel"
-import * as References from "effect/References"
+import { Cause, Clock, Effect, Formatter, Layer, Logger, type LogLevel, References } from "effect"
 import { masked } from "../core/Masked.ts"
 import type { NsqLogLevel } from "../options/OptionKind.ts"
 import { LogOutput } from "./LogOutput.ts"
@@ -23,7 +16,7 @@ export interface LogSettings {
   readonly format: "nsq" | "json"
 }
 
-const levels: { readonly [L in LogLevel]: NsqLogLevel } = {
+const levels: { readonly [L in LogLevel.LogLevel]: NsqLogLevel } = {
   All: "debug",
   Trace: "debug",
   Debug: "debug",
@@ -60,7 +53,7 @@ const textOf = (message: unknown): string =>
     .join(" ")
 
 const nsqLines = (prefix: string, { cause, fiber, logLevel, message }: Logger.Options<unknown>): Array<string> => {
-  const time = formatTime(fiber.getRef(Clock).currentTimeNanosUnsafe())
+  const time = formatTime(fiber.getRef(Clock.Clock).currentTimeNanosUnsafe())
   const head = `${prefix}${time} ${levelWords[levels[logLevel]]}: `
   const text = textOf(message)
   const trace = cause.reasons.length === 0 ? [] : Cause.pretty(cause).split("\n")

@@ -2,7 +2,7 @@
  * nsqadmin's HTTP server: the API, the pages and the rest below the base path, answers in NSQ's form to what there is not, the
  * access log, compression. It is Effect's router on the listener of our other daemons.
  */
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ByteSize, Cause, Clock, Context, Duration, Effect, Latch, Layer } from "effect"
 import { HttpIncomingMessage, HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"

@@ -2,12 +2,7 @@
  * The options of nsqlookupd, in one place: the type that services read, NSQ's defaults, the table from which flags and usage
  * text are derived, and its command line.
  */
-import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import type * as Result from "effect/Result"
-import * as Struct from "effect/Struct"
+import { Context, Duration, type Effect, Layer, type Result, Struct } from "effect"
 import * as NodeId from "../core/NodeId.ts"
 import type { Settings } from "../options/ConfigFile.ts"
 import * as DaemonCommand from "../options/DaemonCommand.ts"

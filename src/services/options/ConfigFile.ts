@@ -2,10 +2,7 @@
  * Config files as NSQ's daemons read them: TOML, the names of options with underscores, all at the top level. Stricter than
  * NSQ in one point: what it would ignore, a key it does not know, is an error, because a misspelt limit is no limit.
  */
-import * as Data from "effect/Data"
-import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
-import * as Struct from "effect/Struct"
+import { Data, Effect, Result, Struct } from "effect"
 import { readFile } from "node:fs/promises"
 import * as OptionTable from "./OptionTable.ts"
 

@@ -2,7 +2,7 @@
  * The command line that all daemons share: the flags of the daemon's options table, and `--version`, `--config` and flags
  * of old that do nothing. Pure: it says what was asked for and leaves it to the program to do it.
  */
-import * as Result from "effect/Result"
+import { Result } from "effect"
 import * as GoFlags from "./GoFlags.ts"
 import * as Kind from "./OptionKind.ts"
 import * as OptionTable from "./OptionTable.ts"

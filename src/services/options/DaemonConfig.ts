@@ -2,8 +2,7 @@
  * What a daemon is told by flags, environment and config file, put together: a flag wins over the environment, that over the
  * file, the file over the default. Lists are replaced, never joined. Whether the values make sense is another matter.
  */
-import * as Data from "effect/Data"
-import * as Effect from "effect/Effect"
+import { Data, Effect } from "effect"
 import * as ConfigFile from "./ConfigFile.ts"
 import type { DaemonCommand } from "./DaemonCommand.ts"
 import * as Environment from "./Environment.ts"

@@ -3,9 +3,7 @@
  * other names are left alone even when they begin alike, because orchestrators make some up for every service
  * (`NSQD_PORT_4150_TCP`).
  */
-import * as Data from "effect/Data"
-import * as Result from "effect/Result"
-import * as Struct from "effect/Struct"
+import { Data, Result, Struct } from "effect"
 import * as OptionTable from "./OptionTable.ts"
 
 /** A variable has a value that its option cannot have. */

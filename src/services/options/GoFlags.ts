@@ -3,8 +3,7 @@
  * value after `=` or as the next argument, bare switches, Go's error texts and Go's usage text. Pure: it prints
  * nothing and ends nothing. It does not know what the values mean; see OptionTable.
  */
-import * as Data from "effect/Data"
-import * as Result from "effect/Result"
+import { Data, Result } from "effect"
 import type { InvalidText } from "./OptionKind.ts"
 
 /** A flag that may be given. */

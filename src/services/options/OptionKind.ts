@@ -3,9 +3,7 @@
  * default in the usage text and represented by `GET /config/:opt`. Texts of refusals are Go's, because people and scripts know them. A kind says
  * nothing of ranges: whether a value makes sense for its option is checked when a daemon starts.
  */
-import * as Data from "effect/Data"
-import type { Duration } from "effect/Duration"
-import * as Result from "effect/Result"
+import { Data, type Duration, Result } from "effect"
 import * as GoDuration from "../core/GoDuration.ts"
 import { maskedAddress } from "../core/Masked.ts"
 
@@ -123,14 +121,14 @@ export const bool: OptionKind<boolean> = {
 }
 
 /** A number without a unit, which config files may use; flags may not. */
-const milliseconds = (digits: string): Result.Result<Duration, string> =>
+const milliseconds = (digits: string): Result.Result<Duration.Duration, string> =>
   Result.orElse(GoDuration.parse(`${digits}ms`), () => Result.fail("value out of range"))
 
 /**
  * A duration in Go's syntax, answered by `/config` in nanoseconds. In config files and in the environment a bare number
  * is of milliseconds, because some of NSQ's durations were such numbers once.
  */
-export const duration: OptionKind<Duration> = {
+export const duration: OptionKind<Duration.Duration> = {
   isSwitch: false,
   placeholder: "duration",
   parse: (text) => Result.orElse(GoDuration.parse(text), () => parseError),

@@ -3,8 +3,7 @@
  * the usage text, the defaults and `GET /config/:opt` are all derived from it, so they cannot disagree. Holds no
  * options itself: each daemon writes its own table.
  */
-import * as Result from "effect/Result"
-import * as Struct from "effect/Struct"
+import { Result, Struct } from "effect"
 import type * as GoFlags from "./GoFlags.ts"
 import type { ConfigValue, InvalidText, OptionKind } from "./OptionKind.ts"
 

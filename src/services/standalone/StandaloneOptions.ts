@@ -2,7 +2,7 @@
  * The command line of `standalone`: where the daemons listen and where data lies; everything else is as in NSQ. It is for
  * development, so it listens on this machine only until the options name other addresses.
  */
-import * as Struct from "effect/Struct"
+import { Struct } from "effect"
 import * as HttpOptions from "../options/HttpOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, type OptionTable, row } from "../options/OptionTable.ts"

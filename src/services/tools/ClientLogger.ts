@@ -2,14 +2,12 @@
  * Log lines of the utilities on standard error, in the form that NSQ's client library gives them:
  * `2026/01/31 23:59:59 INF [topic/channel] (address) text`.
  */
-import { Cause, Effect, type Layer, Logger, References } from "effect"
-import { Clock } from "effect/Clock"
-import type { LogLevel } from "effect/LogLevel"
+import { Cause, Clock, Effect, type Layer, Logger, type LogLevel, References } from "effect"
 import { masked } from "../core/Masked.ts"
 import { escapeControls, formatTime } from "../logging/NsqLogger.ts"
 import * as StandardError from "../logging/StandardError.ts"
 
-const words: { readonly [L in LogLevel]: string } = {
+const words: { readonly [L in LogLevel.LogLevel]: string } = {
   All: "DBG",
   Trace: "DBG",
   Debug: "DBG",
@@ -34,7 +32,7 @@ export const ofConsumer = (topic: string, channel: string) => Effect.annotateLog
 
 /** The line of a log entry. */
 export const format: Logger.Logger<unknown, string> = Logger.make(({ cause, fiber, logLevel, message }) => {
-  const time = formatTime(fiber.getRef(Clock).currentTimeNanosUnsafe()).slice(0, "YYYY/MM/DD HH:MM:SS".length)
+  const time = formatTime(fiber.getRef(Clock.Clock).currentTimeNanosUnsafe()).slice(0, "YYYY/MM/DD HH:MM:SS".length)
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
   const of = annotations[consumer]
   const start = annotations[plain] === true

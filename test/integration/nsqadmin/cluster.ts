@@ -1,5 +1,5 @@
 /** A real cluster in this process: nsqlookupds, nsqds and an nsqadmin on free ports. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Duration, Effect, Exit, FileSystem, Layer, Schedule, Scope } from "effect"
 import { Nsqadmin } from "../../../src/services/nsqadmin/Nsqadmin.ts"
 import type { NsqadminOptions } from "../../../src/services/nsqadmin/NsqadminOptions.ts"

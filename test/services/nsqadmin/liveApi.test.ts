@@ -1,5 +1,5 @@
 /** What is live in nsqadmin's API, from requests to what nsqds are told, without a server. */
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Queue, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"

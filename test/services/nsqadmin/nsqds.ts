@@ -1,5 +1,5 @@
 /** nsqds on free ports of this machine, and a cluster that consists of them. */
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Duration, Effect, FileSystem, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"

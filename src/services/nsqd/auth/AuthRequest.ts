@@ -2,7 +2,7 @@
  * One question to one auth server over HTTP or HTTPS, as NSQ asks it (section 10 of the protocol notes). The secret is part of
  * the request, so nothing of the request may get into a log, an error or a trace.
  */
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { ByteSize, Data, Duration, Effect, Redacted, Result, Schema, type Scope } from "effect"
 import { HttpClient, type HttpClientError, HttpClientRequest, HttpIncomingMessage } from "effect/http"
 import * as Http from "node:http"

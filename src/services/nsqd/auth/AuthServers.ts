@@ -2,10 +2,7 @@
  * The auth servers of `--auth-http-address`. They are asked in turn, from a random one on, until one gives an answer that is
  * understood; when none does, in time, nothing is allowed. What it takes to ask is only loaded when there are such servers.
  */
-import * as Data from "effect/Data"
-import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
-import type * as Scope from "effect/Scope"
+import { Data, Effect, Random, type Scope } from "effect"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
 import { AuthFailed, type Authorizer, type Credentials } from "./Authorizer.ts"
 import type * as AuthRequest from "./AuthRequest.ts"

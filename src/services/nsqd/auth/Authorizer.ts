@@ -2,10 +2,7 @@
  * Who says what clients may do. There is nobody unless auth servers are configured, and then everything is allowed. The
  * live one is `AuthServers`; a program that embeds the broker can provide its own.
  */
-import * as Context from "effect/Context"
-import * as Data from "effect/Data"
-import type * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
+import { Context, Data, type Effect, type Redacted } from "effect"
 import type { Grant } from "./Grant.ts"
 
 /** What is known of a client that wants to do something. */

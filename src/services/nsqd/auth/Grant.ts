@@ -2,9 +2,7 @@
  * What an auth server lets a client do, as its answer says (section 10 of the protocol notes). Pure. An answer that is not
  * entirely understood is no answer.
  */
-import * as Data from "effect/Data"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
+import { Data, Result, Schema } from "effect"
 import * as Patterns from "./Patterns.ts"
 
 /** What a client may do, until its time is over. */

@@ -3,8 +3,7 @@
  * whatever they look like. Unlike NSQ's they have to match a whole name. Compiled patterns are kept, because many clients
  * are usually given the same ones.
  */
-import * as Data from "effect/Data"
-import * as Result from "effect/Result"
+import { Data, Result } from "effect"
 import { RE2JS } from "re2js"
 
 /** A pattern that cannot be used. */

@@ -2,7 +2,7 @@
  * What an nsqd is told by flags, environment and config file, put together: a flag wins over the environment, that over the
  * file, the file over the default. Lists are replaced, never joined. Whether the values make sense is for NsqdOptionsCheck.
  */
-import * as Effect from "effect/Effect"
+import { Effect } from "effect"
 import type { Settings } from "../../options/ConfigFile.ts"
 import * as DaemonConfig from "../../options/DaemonConfig.ts"
 import type { Environment } from "../../options/Environment.ts"

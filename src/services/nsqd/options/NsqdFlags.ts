@@ -2,7 +2,7 @@
  * The command line of nsqd: the flags of the options table and the few that are no options. Pure: it says what was
  * asked for and leaves it to the program to do it.
  */
-import type * as Result from "effect/Result"
+import type { Result } from "effect"
 import * as DaemonCommand from "../../options/DaemonCommand.ts"
 import * as GoFlags from "../../options/GoFlags.ts"
 import * as NsqdOptions from "./NsqdOptions.ts"

@@ -2,10 +2,7 @@
  * The options of nsqd, in one place: the type that services read, NSQ's defaults, and the table from which flags,
  * usage text and `/config` are derived. Every flag of NSQ 1.3.0 is here. Values are not checked here: see NsqdOptionsCheck.
  */
-import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
-import * as Layer from "effect/Layer"
-import * as Struct from "effect/Struct"
+import { Context, Duration, Layer, Struct } from "effect"
 import * as NodeId from "../../core/NodeId.ts"
 import * as HttpOptions from "../../options/HttpOptions.ts"
 import * as Kind from "../../options/OptionKind.ts"

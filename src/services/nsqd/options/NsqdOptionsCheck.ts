@@ -3,8 +3,7 @@
  * nothing listens yet, in NSQ's order and with NSQ's texts. Looks at values only: whether files exist or addresses can
  * be listened on comes out later.
  */
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import { Duration, Effect } from "effect"
 import { isTlsRequired, type NsqdOptions } from "./NsqdOptions.ts"
 import { NsqdStartError } from "./NsqdStartError.ts"
 

@@ -2,7 +2,7 @@
  * Why an nsqd did not start, in the words of its FATAL line. Everything that can go wrong before the daemon serves
  * ends up here; what goes wrong later does not.
  */
-import * as Data from "effect/Data"
+import { Data } from "effect"
 
 /** `failed to <stage> - <detail>` is what the FATAL line says. */
 export class NsqdStartError extends Data.TaggedError("NsqdStartError")<{

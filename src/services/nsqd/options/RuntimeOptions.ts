@@ -2,14 +2,7 @@
  * The options of a running nsqd as `/config/:opt` shows and changes them. Two can be changed, the log level and the
  * addresses of nsqlookupd; changes live as long as the daemon and are written nowhere. It does not speak HTTP.
  */
-import * as Context from "effect/Context"
-import * as Data from "effect/Data"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import type * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
+import { Context, Data, Effect, Layer, Result, Schema, type Stream, SubscriptionRef } from "effect"
 import { LogThreshold } from "../../logging/LogThreshold.ts"
 import * as Kind from "../../options/OptionKind.ts"
 import * as Options from "./NsqdOptions.ts"
