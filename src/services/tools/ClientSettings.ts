@@ -96,6 +96,7 @@ const options: ReadonlyMap<string, Parse> = new Map([
   ["max_in_flight", integer(0)],
   ["msg_timeout", duration(0)],
   ["auth_secret", text],
+  ["auth_without_tls", flag],
   ["skip_lookupd_authorization", flag]
 ])
 
@@ -186,6 +187,7 @@ export const connectionOptions = Effect.fnUntraced(function*(
       : undefined,
     deflateLevel: number(settings, "deflate_level"),
     authSecret: secret === undefined ? undefined : Redacted.make(secret),
+    authWithoutTls: isOn(settings, "auth_without_tls") || undefined,
     dialTimeout: number(settings, "dial_timeout"),
     heartbeatInterval: number(settings, "heartbeat_interval"),
     clientId: string(settings, "client_id"),

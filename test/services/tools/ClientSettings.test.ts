@@ -44,4 +44,17 @@ describe("--consumer-opt and --producer-opt", () => {
       const both = yield* Effect.flip(ClientSettings.connectionOptions(settings("deflate", "snappy"), "tool"))
       assert.strictEqual(both.message, "cannot enable both deflate and snappy compression")
     }))
+
+  it.effect("allow the secret without TLS only where auth_without_tls says so", () =>
+    Effect.gen(function*() {
+      const allowing = (...given: ReadonlyArray<string>) =>
+        Effect.map(
+          ClientSettings.connectionOptions(settings("auth_secret,s", ...given), "tool"),
+          ({ authWithoutTls }) => authWithoutTls === true
+        )
+      assert.isTrue(yield* allowing("auth_without_tls,true"))
+      assert.isTrue(yield* allowing("auth-without-tls"))
+      assert.isFalse(yield* allowing("auth_without_tls,false"))
+      assert.isFalse(yield* allowing())
+    }))
 })
