@@ -1,7 +1,7 @@
 /**
- * What the HTTP APIs of nsqd and nsqlookupd answer, as far as the tools and nsqadmin read it (section 9 of the nsqd notes,
- * section 3 of the nsqlookupd notes). Older daemons lack some keys and Go writes null for empty lists: both are taken for
- * nothing, as NSQ's own tools do.
+ * Schemas of the responses of nsqd's and nsqlookupd's HTTP APIs, limited to the keys that nsqadmin and the tools read
+ * (docs/protocol/http.md#stats, docs/protocol/http.md#nsqlookupd-endpoints). Older daemons omit some keys and Go writes null
+ * for empty lists: missing keys decode to 0, `false`, `""` or null, as in NSQ's own tools.
  */
 import { Effect, Schema } from "effect"
 
@@ -15,12 +15,13 @@ const Flag = orElse(Schema.Boolean, false)
 const list = <S extends Schema.Top>(item: S) =>
   Schema.NullOr(Schema.Array(item)).pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(null)))
 
-/** `e2e_processing_latency`, times in nanoseconds. */
+/** `e2e_processing_latency` of a topic or a channel. Times are nanoseconds; empty by default. */
 export const Latency = orElse(
   Schema.Struct({ count: Count, percentiles: list(Schema.Struct({ quantile: Count, value: Count })) }),
   { count: 0, percentiles: null }
 )
 
+/** A consumer's connection, listed in its channel. */
 export const Client = Schema.Struct({
   client_id: Text,
   hostname: Text,
@@ -49,6 +50,7 @@ export const Client = Schema.Struct({
 })
 export type Client = typeof Client.Type
 
+/** A channel in nsqd's `/stats`. `clients` is null with `include_clients=false`. */
 export const Channel = Schema.Struct({
   channel_name: Schema.String,
   depth: Count,
@@ -68,6 +70,7 @@ export const Channel = Schema.Struct({
 })
 export type Channel = typeof Channel.Type
 
+/** A topic in nsqd's `/stats`. */
 export const Topic = Schema.Struct({
   topic_name: Schema.String,
   channels: list(Channel),
@@ -79,16 +82,16 @@ export const Topic = Schema.Struct({
 })
 export type Topic = typeof Topic.Type
 
-/** `GET /stats?format=json` of nsqd. */
+/** `GET /stats?format=json` of nsqd, with all figures. */
 export const Stats = Schema.Struct({ version: Text, health: Text, topics: Schema.NullOr(Schema.Array(Topic)) })
 export type Stats = typeof Stats.Type
 
-/** The same, as far as it says which topics there are. */
+/** `GET /stats?format=json` of nsqd, reduced to the names of its topics. */
 export const StatsTopics = Schema.Struct({ topics: list(Schema.Struct({ topic_name: Schema.String })) })
 
 /*
- * The same, as far as it is looked at every few seconds. Keys that may be absent are read several times as fast as those that
- * have a default.
+ * The figures that nsqadmin samples every few seconds. Their keys are optional rather than defaulted, because optional keys
+ * decode several times as fast.
  */
 const SampledCount = Schema.optionalKey(Schema.Finite)
 const sampled = {
@@ -97,6 +100,7 @@ const sampled = {
   paused: Schema.optionalKey(Schema.Boolean)
 }
 
+/** The sampled figures of a channel. A missing count is 0. */
 export const SampledChannel = Schema.Struct({
   channel_name: Schema.String,
   ...sampled,
@@ -106,6 +110,7 @@ export const SampledChannel = Schema.Struct({
 })
 export type SampledChannel = typeof SampledChannel.Type
 
+/** The sampled figures of a topic and its channels. A missing count is 0. */
 export const SampledTopic = Schema.Struct({
   topic_name: Schema.String,
   ...sampled,
@@ -113,7 +118,7 @@ export const SampledTopic = Schema.Struct({
 })
 export type SampledTopic = typeof SampledTopic.Type
 
-/** `GET /stats?format=json` of nsqd: depths and counters only. */
+/** `GET /stats?format=json` of nsqd, reduced to depths and counters. */
 export const SampledStats = Schema.Struct({ version: Text, health: Text, topics: list(SampledTopic) })
 
 /** `GET /info` of nsqd. */
@@ -128,7 +133,7 @@ export const Info = Schema.Struct({
 })
 export type Info = typeof Info.Type
 
-/** An nsqd as nsqlookupd knows it; `tombstones` belong to the topics, one by one. */
+/** An nsqd that is registered with nsqlookupd. `tombstones` has one entry per entry of `topics`. */
 export const Producer = Schema.Struct({
   remote_address: Text,
   hostname: Text,
@@ -143,7 +148,7 @@ export const Producer = Schema.Struct({
 })
 export type Producer = typeof Producer.Type
 
-/** `GET /nodes` of nsqlookupd, and `GET /lookup`. */
+/** `GET /nodes` and `GET /lookup` of nsqlookupd. */
 export const Producers = Schema.Struct({ producers: Schema.NullOr(Schema.Array(Producer)) })
 
 /** `GET /topics` of nsqlookupd. */

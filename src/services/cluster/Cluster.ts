@@ -1,6 +1,6 @@
 /**
- * What can be asked about a cluster of nsqds: by way of its nsqlookupds, or of the nsqds themselves where only these are known
- * (section 2 of the nsqadmin notes). Changes nothing; `ClusterActions` does.
+ * Queries about a cluster of nsqds, through its nsqlookupds or, without nsqlookupds, to the nsqds directly
+ * (docs/protocol/http.md#nsqadmin-requests). `ClusterActions` has the changes.
  */
 import { Clock, Context, Effect, Layer, Result, SemVer } from "effect"
 import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
@@ -14,31 +14,31 @@ import { ClusterSources } from "./ClusterSources.ts"
 import * as Gathered from "./Gathered.ts"
 import * as NodeStats from "./NodeStats.ts"
 
-/** Which figures are wanted. */
+/** The figures to query. */
 export interface StatsFilter {
-  /** Of one topic only. */
+  /** Only this topic. Default: all topics. */
   readonly topic?: string
-  /** Of one channel of that topic only. */
+  /** Only this channel of `topic`; ignored without it. Default: all channels. */
   readonly channel?: string
-  /** With the clients of every channel. */
+  /** Include the clients of each channel. */
   readonly clients: boolean
 }
 
-/** An nsqd, and who named it: by that its address is trusted. One whose origin is not known counts as `remote`. */
+/** An nsqd and the origin of its address, which decides the networks it may be in. Default origin: `remote`. */
 export interface KnownNode extends Node {
   readonly origin?: Origin
 }
 
-/** What one nsqd says. */
+/** The figures of one nsqd. */
 export interface StatsOfNode {
   readonly node: KnownNode
   readonly version: string
-  /** `OK`, or why it cannot write. */
+  /** `OK`, or `NOK - ` and the reason. */
   readonly health: string
   readonly topics: ReadonlyArray<TopicOnNode>
 }
 
-/** The same, depths and counters only. */
+/** The depths and counters of one nsqd. */
 export interface FiguresOfNode {
   readonly node: KnownNode
   readonly version: string
@@ -48,13 +48,13 @@ export interface FiguresOfNode {
 
 type Asked<A> = Effect.Effect<Gathered.Gathered<A>, Gathered.ClusterError>
 
-/** `host:port` of an nsqd's HTTP API, by which nsqadmin names it. */
+/** Returns `host:port` of an nsqd's HTTP API, which identifies it in nsqadmin. */
 export const nodeAddress = (node: Node): string => joinAddress(node.broadcast_address, node.http_port)
 
-/** `host:port` where it takes clients. */
+/** Returns `host:port` of an nsqd's TCP listener. */
 export const tcpAddress = (node: Node): string => joinAddress(node.broadcast_address, node.tcp_port)
 
-/** By whom the nsqd was named. */
+/** Returns the origin of an nsqd's address. */
 export const originOf = ({ origin = "remote" }: KnownNode): Origin => origin
 
 const sorted = (names: Iterable<string>): ReadonlyArray<string> => [...new Set(names)].sort()
@@ -87,22 +87,22 @@ const nodeOfProducer = (producer: DaemonAnswers.Producer, origin: Origin): Known
   )
 }
 
-/** A version that is none is older than every other. */
+/** Unparseable versions sort first. */
 const versionOf = ({ version }: Node): SemVer.SemVer =>
   Result.getOrElse(SemVer.parse(version), () => SemVer.parseUnsafe("0.0.0"))
 
-/** What an nsqlookupd says, and how it is to be treated. */
+/** The producers that an nsqlookupd lists, and the origin that their addresses get. */
 interface Named {
   readonly lookupd: string
   readonly origin: Origin
   readonly producers: ReadonlyArray<DaemonAnswers.Producer>
 }
 
-/** One that several have named is trusted as by the one that may name most. */
+/** An nsqd that several daemons list gets the most permissive of their origins. */
 const moreTrusted = (a: KnownNode, b: KnownNode): KnownNode =>
   b.origin === "loopback" ? { ...a, origin: "loopback" } : a
 
-/** What several nsqlookupds know of the nsqds, once each. */
+/** Merges the replies of several nsqlookupds: one node per TCP address, sorted by hostname. */
 const mergeNodes = (answers: ReadonlyArray<Named>): ReadonlyArray<KnownNode> => {
   const known = new Map<string, { readonly node: KnownNode; readonly from: Array<string> }>()
   for (const { lookupd, origin, producers } of answers) {
@@ -140,18 +140,19 @@ const uniqueByAddress = (nodes: ReadonlyArray<KnownNode>): ReadonlyArray<KnownNo
   return [...unique.values()].reverse()
 }
 
+/** Queries about the cluster. Each fails with `ClusterError` if all daemons of a step fail. */
 export class Cluster extends Context.Service<Cluster, {
   /** The names of all topics, sorted. */
   readonly topics: Asked<ReadonlyArray<string>>
-  /** Topics that nsqlookupds know of and no nsqd has, with their channels; none where there are no nsqlookupds. */
+  /** Topics that nsqlookupds list and no nsqd has, with their channels; empty without nsqlookupds. */
   readonly inactiveTopics: Asked<ReadonlyMap<string, ReadonlyArray<string>>>
   /** All nsqds. */
   readonly nodes: Asked<ReadonlyArray<KnownNode>>
   /** The nsqds that have the topic. */
   readonly producers: (topic: string) => Asked<ReadonlyArray<KnownNode>>
-  /** What these nsqds say of their topics. */
+  /** The figures of the topics of these nsqds. */
   readonly stats: (nodes: ReadonlyArray<KnownNode>, filter: StatsFilter) => Asked<ReadonlyArray<StatsOfNode>>
-  /** Depths and counters of all their topics: what can be asked for every few seconds. */
+  /** Depths and counters of all topics of these nsqds: cheap enough to query every few seconds. */
   readonly figures: (nodes: ReadonlyArray<KnownNode>) => Asked<ReadonlyArray<FiguresOfNode>>
 }>()("effect-nsq/cluster/Cluster") {
   static readonly layer: Layer.Layer<Cluster, never, ClusterSources | DaemonHttp> = Layer.effect(
@@ -198,7 +199,7 @@ export class Cluster extends Context.Service<Cluster, {
               sorted(answers.flatMap(({ topics }) => topics?.map(({ topic_name }) => topic_name) ?? [])))
         )
 
-      /** What the nsqlookupds answer to a path that gives producers. */
+      /** Requests a path that lists producers from each nsqlookupd. */
       const namedBy = (addresses: ReadonlyArray<string>, path: string): Asked<ReadonlyArray<Named>> =>
         Gathered.ask(addresses, "nsqlookupd", (lookupd) =>
           Effect.gen(function*() {
@@ -209,7 +210,7 @@ export class Cluster extends Context.Service<Cluster, {
       const lookupdNodes = (addresses: ReadonlyArray<string>): Asked<ReadonlyArray<KnownNode>> =>
         Effect.map(namedBy(addresses, "/nodes"), (asked) => Gathered.map(asked, mergeNodes))
 
-      /** Very old nsqds do not say where they are: where they were asked, then. */
+      /** Very old nsqds omit their address from `/info`: the requested address replaces it. */
       const withAddress = (info: DaemonAnswers.Info, address: string): DaemonAnswers.Info => {
         const asked = splitAddress(address) ?? { host: address, port: 0 }
         return {
@@ -257,7 +258,7 @@ export class Cluster extends Context.Service<Cluster, {
           (asked) => Gathered.map(asked, (answers) => sorted(answers.flatMap((answer) => answer.channels ?? [])))
         )
 
-      /** Topics without an nsqd follow from what the nsqds have: that is a question less for every topic. */
+      /** Compares the topics with those of the nsqds, which saves one `/lookup` request per topic. */
       const lookupdInactive = Effect.fnUntraced(function*(addresses: ReadonlyArray<string>) {
         const topics = yield* lookupdTopics(addresses)
         const nodes = yield* lookupdNodes(addresses)

@@ -1,6 +1,7 @@
 /**
- * What nsqadmin changes in a cluster, with the steps and in the order of NSQ (section 3 of the nsqadmin notes). An action tells
- * who did not do it; it fails when it cannot be said whom to ask, or when nobody did what was to be created.
+ * The actions of nsqadmin on a cluster, with NSQ's steps in NSQ's order (docs/protocol/http.md#nsqadmin-actions). An action
+ * returns the errors of the daemons that failed. It fails with `ClusterError` if the producers of the topic cannot be queried,
+ * or if no daemon created the topic or channel.
  */
 import { Context, Effect, Layer } from "effect"
 import * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
@@ -10,10 +11,10 @@ import { Cluster, type KnownNode, nodeAddress, originOf } from "./Cluster.ts"
 import { ClusterSources } from "./ClusterSources.ts"
 import * as Gathered from "./Gathered.ts"
 
-/** Who did not do it. */
+/** The errors of the daemons that failed. */
 type Acted = Effect.Effect<ReadonlyArray<DaemonError>, Gathered.ClusterError>
 
-/** What can be done to a topic or a channel that exists. */
+/** An action on an existing topic or channel. */
 export type Action = "pause" | "unpause" | "empty" | "delete"
 
 const query = (names: Readonly<Record<string, string>>): string =>
@@ -24,12 +25,16 @@ const kindOf = (channel: string | undefined) => channel === undefined ? "topic" 
 const named = (topic: string, channel: string | undefined): string =>
   query(channel === undefined ? { topic } : { topic, channel })
 
+/** Actions on the topics and channels of a cluster. */
 export class ClusterActions extends Context.Service<ClusterActions, {
-  /** Makes a topic known to every nsqlookupd, and a channel also to every nsqd that has the topic. */
+  /**
+   * Creates a topic on each nsqlookupd, and a channel on each nsqlookupd and on each nsqd that has the topic. Without
+   * nsqlookupds, creates both on each nsqd.
+   */
   readonly create: (topic: string, channel: string | undefined) => Acted
-  /** Acts upon a topic, or one of its channels, on every nsqd that has the topic. */
+  /** Applies an action to a topic or a channel on each nsqd that has the topic; a deletion also on each nsqlookupd. */
   readonly act: (action: Action, topic: string, channel: string | undefined) => Acted
-  /** Hides the topic on that nsqd from consumers, and deletes it there. */
+  /** Hides the topic of the nsqd at `node` (`host:port`) from consumers, then deletes it on that nsqd. */
   readonly tombstone: (topic: string, node: string) => Acted
 }>()("effect-nsq/cluster/ClusterActions") {
   static readonly layer: Layer.Layer<ClusterActions, never, Cluster | ClusterSources | DaemonHttp> = Layer.effect(
@@ -46,7 +51,7 @@ export class ClusterActions extends Context.Service<ClusterActions, {
       const orderNodes = (nodes: ReadonlyArray<KnownNode>, path: string) =>
         Gathered.order(nodes, (node) => daemons.post(nodeAddress(node), path, undefined, originOf(node)))
 
-      /** Something that nobody has created is no partial success. */
+      /** Fails if no daemon created it. */
       const createOn = Effect.fnUntraced(function*(
         addresses: ReadonlyArray<string>,
         kind: "nsqd" | "nsqlookupd",
@@ -78,7 +83,7 @@ export class ClusterActions extends Context.Service<ClusterActions, {
         return [...producers.failures, ...forgotten, ...yield* orderNodes(producers.value, path)]
       })
 
-      /** An address that an administrator gives is trusted as one that the cluster's best daemon names. */
+      /** An address from an administrator gets the most permissive origin of the cluster's daemons. */
       const originOfAddress = Effect.fnUntraced(function*(address: string): Effect.fn.Return<Origin> {
         const { lookupd, nsqd } = yield* sources.current
         if (nsqd.includes(address)) return "configured"

@@ -1,15 +1,16 @@
 /**
- * Which daemons a cluster is known by: HTTP addresses of nsqlookupds, which name the nsqds, or of the nsqds themselves. The
- * nsqlookupds can be changed while it runs.
+ * The daemons through which nsqadmin discovers a cluster: HTTP addresses of nsqlookupds, which list the nsqds, or of the nsqds
+ * themselves. The nsqlookupds can change at run time (docs/protocol/http.md#configuration-of-nsqadmin).
  */
 import { Context, Effect, Layer, Ref } from "effect"
 
-/** `host:port` each; one of the two is empty. */
+/** HTTP addresses, `host:port` each. One of the two lists is empty. */
 export interface Sources {
   readonly lookupd: ReadonlyArray<string>
   readonly nsqd: ReadonlyArray<string>
 }
 
+/** The current addresses. */
 export class ClusterSources extends Context.Service<ClusterSources, {
   readonly current: Effect.Effect<Sources>
   readonly setLookupds: (addresses: ReadonlyArray<string>) => Effect.Effect<void>

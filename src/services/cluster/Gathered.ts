@@ -1,24 +1,24 @@
 /**
- * Questions to many daemons at once, with bounded concurrency. NSQ's rule (section 2 of the nsqadmin notes): what some of them
- * answer counts, with a warning that names the others; when none answers, or there is none to ask, the question has failed.
+ * Requests to many daemons at once, with bounded concurrency. NSQ's rule (docs/protocol/http.md#nsqadmin-requests): if some
+ * daemons fail, the results of the others count, together with a warning; if all fail, or the list is empty, the query fails.
  */
 import { Effect, Result, Schema } from "effect"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
 import { DaemonError } from "../http/DaemonHttp.ts"
 
-/** How many daemons are asked at the same time: a few that do not reply must not make all others wait. */
+/** The number of concurrent requests: large enough that a few unresponsive daemons do not delay all others. */
 const concurrency = 64
 
-/** What could be found out, and who could not be asked. */
+/** The result of a query, and the errors of the daemons that failed. */
 export interface Gathered<A> {
   readonly value: A
   readonly failures: ReadonlyArray<DaemonError>
 }
 
-/** Nobody could be asked; the message has what each of them said. */
+/** All daemons failed. The message has the error of each, one per line. */
 export class ClusterError extends Schema.TaggedError<ClusterError>()("ClusterError", {
   reason: Schema.String,
-  /** Who was asked, with what each of them said. */
+  /** The error of each daemon. */
   failures: Schema.Array(DaemonError).pipe(Schema.withConstructorDefault(Effect.succeed([])))
 }) {
   override get message(): string {
@@ -26,11 +26,13 @@ export class ClusterError extends Schema.TaggedError<ClusterError>()("ClusterErr
   }
 }
 
-/** What each daemon said, a line each. */
+/** Joins the messages of the errors, one per line. */
 export const reasons = (failures: ReadonlyArray<DaemonError>): string =>
   failures.map(({ message }) => message).join("\n")
 
-/** Asks all; the answers keep the order of the daemons. `kind` is for the message. */
+/**
+ * Runs `question` on each daemon and returns the successes in the order of `daemons`. `kind` names the daemons in the error.
+ */
 export const ask = <A, B>(
   daemons: ReadonlyArray<A>,
   kind: "nsqd" | "nsqlookupd",
@@ -51,7 +53,7 @@ export const ask = <A, B>(
     }
   )
 
-/** Has each daemon do something, at the same time where NSQ goes from one to the next; returns who did not. */
+/** Runs `act` on each daemon and returns the errors. Daemons are addressed concurrently; NSQ addresses one after another. */
 export const order = <A>(
   daemons: ReadonlyArray<A>,
   act: (daemon: A) => Effect.Effect<void, DaemonError>
@@ -61,6 +63,7 @@ export const order = <A>(
     (results) => results.filter(Result.isFailure).map(({ failure }) => failure)
   )
 
+/** Transforms the value and keeps the errors. */
 export const map = <A, B>({ failures, value }: Gathered<A>, f: (value: A) => B): Gathered<B> => ({
   failures,
   value: f(value)

@@ -1,4 +1,4 @@
-/** What one nsqd says of its topics, as nsqadmin's API shows it (section 2 of the nsqadmin notes). */
+/** Converts the figures of one nsqd to the form of nsqadmin's API (docs/protocol/http.md#nsqadmin-objects). */
 import type {
   ChannelOnNode,
   ClientStats,
@@ -8,7 +8,7 @@ import type {
 import type * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
 import * as Sums from "./Sums.ts"
 
-/** The nsqd, as far as its figures carry it. */
+/** The properties of an nsqd that its figures include. */
 export interface NodeIdentity {
   /** `host:port` of its HTTP API. */
   readonly address: string
@@ -17,7 +17,7 @@ export interface NodeIdentity {
   readonly zone: string
 }
 
-/** A sum of one has all of a percentile's figures. */
+/** On one node, average, maximum and minimum of a percentile are its value. */
 const latency = (
   { count, percentiles }: typeof DaemonAnswers.Latency.Type
 ): ProcessingLatency => ({
@@ -102,7 +102,7 @@ const channelOnNode = (
   }
 }
 
-/** A topic of that nsqd; `nowSeconds` is Unix time. */
+/** Converts a topic of `node`. `nowSeconds` is the Unix time from which the age of connections is computed. */
 export const topicOnNode = (topic: DaemonAnswers.Topic, node: NodeIdentity, nowSeconds: number): TopicOnNode => ({
   node: node.address,
   hostname: node.hostname,

@@ -1,6 +1,6 @@
 /**
- * What several nsqds say of a topic or a channel, added up by the rules of section 2 of the nsqadmin notes. Two of NSQ's
- * slips are not repeated: the smallest of a percentile is really the smallest, and every nsqd is listed with its own figures.
+ * Sums of the figures of a topic or a channel over several nsqds (docs/protocol/http.md#nsqadmin-sums). Two defects of NSQ are
+ * fixed: `min` of a percentile is the minimum, and `nodes` lists each nsqd with its own figures.
  */
 import type {
   ChannelOnNode,
@@ -12,7 +12,7 @@ import type {
   TopicStats
 } from "../../protocol/http/admin/AdminStats.ts"
 
-/** Stands for all nodes together. */
+/** The `node` of a sum. */
 export const allNodes = "*"
 
 const byText = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
@@ -23,7 +23,7 @@ const byHost = (a: { readonly hostname: string; readonly node: string }, b: type
 const total = <A>(items: ReadonlyArray<A>, count: (item: A) => number | undefined): number =>
   items.reduce((sum, item) => sum + (count(item) ?? 0), 0)
 
-/** The counts under those keys that are not 0. */
+/** Omits the counts that are 0. */
 const counted = (counts: Readonly<Record<string, number>>): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0))
 
@@ -33,7 +33,7 @@ interface Delivered {
   readonly global_msg_count?: number
 }
 
-/** Deliveries by how near the client was, without those that never happened. */
+/** Sums deliveries by the distance of the client; omits counts that are 0. */
 export const localities = (items: ReadonlyArray<Delivered>) =>
   counted({
     zone_local_msg_count: total(items, ({ zone_local_msg_count }) => zone_local_msg_count),
@@ -56,7 +56,7 @@ const addPercentile = (
   }
 }
 
-/** The latencies of a topic, or of one of its channels, over its nodes. */
+/** Sums the latencies of a topic or a channel over its nodes. */
 const latency = (
   items: ReadonlyArray<ProcessingLatency>,
   topic: string,
@@ -77,7 +77,7 @@ const latency = (
   }
 }
 
-/** Of one node: same zone first, then same region, then by region and zone. */
+/** Orders clients by node, then same zone, same region, region and zone. */
 const byNearness = (a: ClientStats, b: ClientStats): number => {
   const distance = (client: ClientStats): number => {
     if ((client.topology_region ?? "") !== (client.node_topology_region ?? "")) return 2
@@ -89,7 +89,7 @@ const byNearness = (a: ClientStats, b: ClientStats): number => {
     byText(a.topology_zone ?? "", b.topology_zone ?? "")
 }
 
-/** A channel over the nodes that have it; of none its figures are 0. */
+/** Sums a channel over the nodes that have it. Without nodes all figures are 0. */
 export const channel = (topic: string, name: string, nodes: ReadonlyArray<ChannelOnNode>): ChannelStats => {
   const clients = nodes.flatMap((node) => node.clients ?? [])
   const delivered = total(nodes, ({ delivery_msg_count }) => delivery_msg_count)
@@ -116,7 +116,7 @@ export const channel = (topic: string, name: string, nodes: ReadonlyArray<Channe
   }
 }
 
-/** Groups by a key, in order of first appearance. */
+/** Groups items by a key, in order of first appearance. */
 const groupBy = <A>(items: ReadonlyArray<A>, key: (item: A) => string): Map<string, Array<A>> => {
   const groups = new Map<string, Array<A>>()
   for (const item of items) {
@@ -127,7 +127,7 @@ const groupBy = <A>(items: ReadonlyArray<A>, key: (item: A) => string): Map<stri
   return groups
 }
 
-/** A topic over the nodes that have it. */
+/** Sums a topic and its channels over the nodes that have it. Without nodes all figures are 0. */
 export const topic = (name: string, given: ReadonlyArray<TopicOnNode>): TopicStats => {
   const nodes = given.toSorted(byHost)
   const channels = groupBy(nodes.flatMap((node) => node.channels), ({ channel_name }) => channel_name)

@@ -25,8 +25,8 @@ const producer = (name: string, more: object = {}) => ({
 
 const lookups = ["l1:4161", "l2:4161"]
 
-describe("a cluster known by nsqlookupds", () => {
-  it.effect("has each nsqd once, with every nsqlookupd that knows it", () =>
+describe("Cluster with nsqlookupds", () => {
+  it.effect("nodes lists each nsqd once, with every nsqlookupd that lists it", () =>
     Effect.gen(function*() {
       const { nodes } = yield* Cluster
       const { failures, value } = yield* nodes
@@ -49,7 +49,7 @@ describe("a cluster known by nsqlookupds", () => {
         : [producer("b", { remote_address: "", version: "1.2.9" }), producer("a")]
     })))))
 
-  it.effect("is known by those that answer; the others are named", () =>
+  it.effect("a query returns the results of the nsqlookupds that respond, and the errors of the others", () =>
     Effect.gen(function*() {
       const { topics } = yield* Cluster
       const { failures, value } = yield* topics
@@ -62,7 +62,7 @@ describe("a cluster known by nsqlookupds", () => {
       )
     ))
 
-  it.effect("cannot be asked when none answers, and every one's words are in the error", () =>
+  it.effect("a query fails with the errors of all nsqlookupds if all fail", () =>
     Effect.gen(function*() {
       const { producers } = yield* Cluster
       const { message } = yield* Effect.flip(producers("x y"))
@@ -73,7 +73,7 @@ describe("a cluster known by nsqlookupds", () => {
       return [404, "{\"message\":\"TOPIC_NOT_FOUND\"}"]
     }))))
 
-  it.effect("does not wait for a daemon that never answers", () =>
+  it.effect("a query ends after the request timeout of an nsqlookupd that never responds", () =>
     Effect.gen(function*() {
       const { topics } = yield* Cluster
       const asking = yield* Effect.forkChild(topics)
@@ -85,7 +85,7 @@ describe("a cluster known by nsqlookupds", () => {
       Effect.provide(cluster({ lookupd: lookups }, ({ host }) => host === "l1:4161" ? { topics: ["a"] } : "silent"))
     ))
 
-  it.effect("has topics without an nsqd, with their channels", () =>
+  it.effect("inactiveTopics lists the topics without an nsqd, with their channels", () =>
     Effect.gen(function*() {
       const { inactiveTopics } = yield* Cluster
       assert.deepStrictEqual((yield* inactiveTopics).value, new Map([["dead", ["a", "b"]], ["hidden", []]]))
@@ -96,14 +96,14 @@ describe("a cluster known by nsqlookupds", () => {
     }))))
 })
 
-describe("a cluster known by its nsqds", () => {
-  it.effect("has those of them that have the topic, by the addresses they give", () =>
+describe("Cluster with nsqds", () => {
+  it.effect("producers lists the nsqds that have the topic, at their broadcast addresses", () =>
     Effect.gen(function*() {
       const { inactiveTopics, producers, topics } = yield* Cluster
       assert.deepStrictEqual((yield* topics).value, ["t", "u"])
       const found = (yield* producers("u")).value
       assert.deepStrictEqual(found.map(({ broadcast_address, http_port }) => [broadcast_address, http_port]), [
-        // It does not say where it is.
+        // An old nsqd, whose `/info` omits its address.
         ["b", 1]
       ])
       assert.strictEqual((yield* inactiveTopics).value.size, 0)

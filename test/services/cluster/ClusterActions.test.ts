@@ -5,7 +5,7 @@ import { ClusterActions } from "../../../src/services/cluster/ClusterActions.ts"
 import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"
 import { DaemonError, DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 
-/** Daemons that do as they are told and write it down, except those that are dead. */
+/** Fake daemons that record their requests and succeed, except those in `dead`. */
 const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {
   const told: Array<string> = []
   const answerOf = (path: string): unknown => {
@@ -31,8 +31,8 @@ const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {
 
 const lookupd = ["l1", "l2"]
 
-describe("actions on a cluster", () => {
-  it.effect("go to the nsqlookupds first and then to the nsqds, in NSQ's order", () => {
+describe("ClusterActions", () => {
+  it.effect("actions go to the nsqlookupds and then to the nsqds, in NSQ's order", () => {
     const { layer, told } = world({ lookupd }, [])
     return Effect.gen(function*() {
       const { act, create, tombstone } = yield* ClusterActions
@@ -70,7 +70,7 @@ describe("actions on a cluster", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("tell who did not do them, and are done by the others", () => {
+  it.effect("an action returns the errors of the daemons that failed, and the others perform it", () => {
     const { layer, told } = world({ lookupd }, ["l2", "a:4151"])
     return Effect.gen(function*() {
       const { act } = yield* ClusterActions
@@ -83,7 +83,7 @@ describe("actions on a cluster", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("fail when nobody could create anything", () => {
+  it.effect("create fails if no daemon created the topic", () => {
     const { layer } = world({ lookupd }, lookupd)
     return Effect.gen(function*() {
       const { create } = yield* ClusterActions
@@ -92,7 +92,7 @@ describe("actions on a cluster", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("fail when the nsqd to tombstone cannot be reached, though consumers do not find it any more", () => {
+  it.effect("tombstone fails if the nsqd is unreachable, after hiding it from consumers", () => {
     const { layer, told } = world({ lookupd }, ["n:4151"])
     return Effect.gen(function*() {
       const { tombstone } = yield* ClusterActions
@@ -101,7 +101,7 @@ describe("actions on a cluster", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("create on every nsqd where there are no nsqlookupds", () => {
+  it.effect("create goes to each nsqd if there are no nsqlookupds", () => {
     const { layer, told } = world({ nsqd: ["x:1", "y:1"] }, [])
     return Effect.gen(function*() {
       const { create } = yield* ClusterActions

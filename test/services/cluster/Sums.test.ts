@@ -6,7 +6,7 @@ import * as Sums from "../../../src/services/cluster/Sums.ts"
 
 const now = 1_000
 
-/** What an nsqd at `address` says of topic `t`. */
+/** The figures of topic `t` on the nsqd at `address`. */
 const onNode = Effect.fnUntraced(
   function*(
     hostname: string,
@@ -22,8 +22,8 @@ const percentiles = (value: number, count: number) => ({
   e2e_processing_latency: { count, percentiles: [{ quantile: 0.99, value }] }
 })
 
-describe("sums over nsqds", () => {
-  it.effect("add up figures of topic and channels, and list every nsqd by its host's name", () =>
+describe("Sums", () => {
+  it.effect("a topic sums its figures and those of its channels, and lists its nsqds by hostname", () =>
     Effect.gen(function*() {
       const b = yield* onNode("b", {
         depth: 5,
@@ -48,14 +48,14 @@ describe("sums over nsqds", () => {
         [c?.depth, c?.memory_depth, c?.backend_depth, c?.client_count, c?.delivery_msg_count],
         [7, 3, 4, 1, 5]
       )
-      // NSQ's lists lack the first nsqd, and its own figures become the sum.
+      // NSQ omits the first nsqd from its list, and overwrites its figures with the sum.
       assert.deepStrictEqual(c?.nodes?.map(({ depth, node }) => [node, depth]), [["a:4151", 4], ["b:4151", 3]])
       assert.deepStrictEqual([c?.zone_local_msg_count, c?.global_msg_count], [4, 1])
       assert.isFalse(c !== undefined && "region_local_msg_count" in c)
       assert.deepStrictEqual([d?.channel_name, d?.timeout_count, d?.nodes?.length], ["d", 2, 1])
     }))
 
-  it.effect("weigh averages of latencies by their counts, and keep the smallest and the largest", () =>
+  it.effect("latencies have the average weighted by count, the minimum and the maximum", () =>
     Effect.gen(function*() {
       const nodes = [yield* onNode("a", percentiles(100, 1)), yield* onNode("b", percentiles(40, 3))]
       assert.deepStrictEqual(Sums.topic("t", nodes).e2e_processing_latency, {
@@ -69,7 +69,7 @@ describe("sums over nsqds", () => {
       assert.deepStrictEqual([none.count, none.percentiles], [0, null])
     }))
 
-  it.effect("put the clients of each nsqd in order of their distance", () =>
+  it.effect("clients are sorted by nsqd and then by distance", () =>
     Effect.gen(function*() {
       const client = (client_id: string, topology_region: string, topology_zone: string) => ({
         client_id,
@@ -91,7 +91,7 @@ describe("sums over nsqds", () => {
       )
     }))
 
-  it.effect("take what an old nsqd does not say for nothing", () =>
+  it.effect("keys that an old nsqd omits count as 0", () =>
     Effect.gen(function*() {
       const sum = Sums.topic("t", [yield* onNode("a", { channels: null })])
       assert.deepStrictEqual([sum.depth, sum.channels, sum.paused], [0, [], false])

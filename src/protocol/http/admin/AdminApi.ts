@@ -1,6 +1,7 @@
 /**
- * nsqadmin's API, from which its server, the browser's client and tests have their types. Paths and shapes are NSQ's (section 3
- * of the nsqadmin notes); `live`, `history`, `messages` and `tail` are ours. All paths lie below `--base-path`.
+ * nsqadmin's HTTP API as an Effect `HttpApi`. The server, the browser's client and the tests derive their types from it. Paths
+ * and shapes are NSQ's (docs/protocol/http.md#nsqadmin-endpoints); the groups `live` and `messages` are not in NSQ
+ * (docs/nsqadmin.md#the-api). All paths are relative to `--base-path`.
  */
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
@@ -9,11 +10,11 @@ import { HistoryAnswer, LiveSample, TailEvent } from "./AdminLive.ts"
 import { NodeAnswer, NodesAnswer } from "./AdminNodes.ts"
 import { ChannelAnswer, CounterAnswer, TopicAnswer } from "./AdminStats.ts"
 
-/** What an action answers: empty, or a warning of what could not be reached. */
+/** The response to an action. `message` is empty, or a warning that lists the daemons that failed. */
 export const ActionAnswer = Schema.Struct({ message: Schema.String })
 export type ActionAnswer = typeof ActionAnswer.Type
 
-/** Names; with `inactive=true` topics without producers, each with its channels. */
+/** `GET /api/topics`. A list of names, or with `inactive=true` the topics without producers and the channels of each. */
 export const TopicsAnswer = Schema.Struct({
   topics: Schema.NullOr(Schema.Union([
     Schema.Array(Schema.String),
@@ -23,19 +24,22 @@ export const TopicsAnswer = Schema.Struct({
 })
 export type TopicsAnswer = typeof TopicsAnswer.Type
 
+/** The body of `POST /api/topics`: a topic to create, and optionally a channel. */
 export const NewTopic = Schema.Struct({ topic: Schema.String, channel: Schema.optionalKey(Schema.String) })
+/** The body of a `POST` to a topic or a channel. */
 export const Action = Schema.Struct({ action: Schema.Literals(["pause", "unpause", "empty"]) })
 export type Action = typeof Action.Type["action"]
+/** The body of `DELETE /api/nodes/:node`: the topic to hide and delete on that nsqd. */
 export const Tombstone = Schema.Struct({ topic: Schema.String })
 
-/** A message to publish to the topic, on the named nsqd or on any that has it. */
+/** The body of `POST /api/messages/:topic`: a message to publish. */
 export const NewMessage = Schema.Struct({
   body: Schema.String,
-  /** How `body` is written. */
+  /** The encoding of `body`. */
   encoding: Schema.Literals(["text", "base64"]),
-  /** `host:port` of the HTTP API of an nsqd. */
+  /** `host:port` of the HTTP API of an nsqd. Default: the first nsqd with the topic that accepts the message. */
   node: Schema.optionalKey(Schema.String),
-  /** Milliseconds. */
+  /** Milliseconds until the first delivery. Default 0. */
   defer: Schema.optionalKey(Schema.Finite)
 })
 export type NewMessage = typeof NewMessage.Type
@@ -46,6 +50,7 @@ const actionFailures = [BadRequest, Forbidden, UpstreamError, InternalError] as 
 const topicParams = { topic: Schema.String }
 const channelParams = { topic: Schema.String, channel: Schema.String }
 
+/** Topics and channels: lists, figures and actions. */
 export class TopicsGroup extends HttpApiGroup.make("topics").add(
   HttpApiEndpoint.get("list", "/api/topics", {
     query: { inactive: Schema.optionalKey(Schema.String) },
@@ -91,6 +96,7 @@ export class TopicsGroup extends HttpApiGroup.make("topics").add(
   })
 ) {}
 
+/** The nsqds of the cluster: list, figures and tombstones. */
 export class NodesGroup extends HttpApiGroup.make("nodes").add(
   HttpApiEndpoint.get("list", "/api/nodes", { success: NodesAnswer, error: readFailures }),
   HttpApiEndpoint.get("get", "/api/nodes/:node", {
@@ -106,6 +112,7 @@ export class NodesGroup extends HttpApiGroup.make("nodes").add(
   })
 ) {}
 
+/** Plain numbers: the message count of every channel, and a rate from Graphite. */
 export class CountersGroup extends HttpApiGroup.make("counters").add(
   HttpApiEndpoint.get("counter", "/api/counter", { success: CounterAnswer, error: readFailures }),
   HttpApiEndpoint.get("graphite", "/api/graphite", {
@@ -115,18 +122,18 @@ export class CountersGroup extends HttpApiGroup.make("counters").add(
   })
 ) {}
 
-/** Ours: the cluster as it changes. */
+/** Live figures and their history. Not in NSQ. */
 export class LiveGroup extends HttpApiGroup.make("live").add(
-  /** The state of the cluster, and what changes in it. With `topic` also the series of that topic. */
+  /** The state of the cluster, then its changes, as server-sent events. `topic` adds all series of that topic. */
   HttpApiEndpoint.get("samples", "/api/live", {
     query: { topic: Schema.optionalKey(Schema.String) },
     success: HttpApiSchema.StreamSse({ data: LiveSample }),
     error: [Unavailable]
   }),
-  /** The past hour: of the topics named (up to 200), or with `detail` of all series of the one topic. */
+  /** The past hour of the given topics (at most 200); with `detail=true` also of their channels and nodes. */
   HttpApiEndpoint.get("history", "/api/history", {
     query: {
-      /** Names separated by commas. */
+      /** Comma-separated names. */
       topics: Schema.optionalKey(Schema.String),
       detail: Schema.optionalKey(Schema.Literals(["true", "false"]))
     },
@@ -135,7 +142,7 @@ export class LiveGroup extends HttpApiGroup.make("live").add(
   })
 ) {}
 
-/** Ours: messages of a topic. */
+/** Publishing a test message and tailing a topic. Not in NSQ; for administrators only. */
 export class MessagesGroup extends HttpApiGroup.make("messages").add(
   HttpApiEndpoint.post("publish", "/api/messages/:topic", {
     params: topicParams,
@@ -143,7 +150,10 @@ export class MessagesGroup extends HttpApiGroup.make("messages").add(
     success: ActionAnswer,
     error: actionFailures
   }),
-  /** Messages as they are published, by a channel that disappears with the request. `sample` is a percentage, 1 to 100. */
+  /**
+   * Messages as they are published, read from an ephemeral channel that is deleted when the request ends. `sample` is a
+   * percentage from 1 to 100, default 100.
+   */
   HttpApiEndpoint.get("tail", "/api/messages/:topic", {
     params: topicParams,
     query: { sample: Schema.optionalKey(Schema.FiniteFromString) },
@@ -152,6 +162,7 @@ export class MessagesGroup extends HttpApiGroup.make("messages").add(
   })
 ) {}
 
+/** The whole API. `HttpApiClient.make(AdminApi)` is a typed client for programs. */
 export class AdminApi
   extends HttpApi.make("nsqadmin").add(TopicsGroup, NodesGroup, CountersGroup, LiveGroup, MessagesGroup)
 {}

@@ -1,17 +1,15 @@
-/**
- * What nsqadmin streams to browsers as the cluster changes, keeps for charts, and shows of messages. NSQ has none of this.
- */
+/** Schemas of nsqadmin's live figures, history and message tails. NSQ has no counterpart (docs/nsqadmin.md). */
 import { Schema } from "effect"
 
 /** Unix milliseconds. */
 const Time = Schema.Finite
 
-/** A topic as the list of topics shows it, over all nsqds. */
+/** A row of the list of topics: figures summed over all nsqds. */
 export const TopicSummary = Schema.Struct({
   topic: Schema.String,
-  /** Of the topic itself; those of its channels are in `channel_depth`. */
+  /** Messages that wait in the topic itself, without its channels. */
   depth: Schema.Finite,
-  /** Of all its channels together. */
+  /** Sum of the depths of its channels. */
   channel_depth: Schema.Finite,
   in_flight_count: Schema.Finite,
   deferred_count: Schema.Finite,
@@ -25,8 +23,8 @@ export const TopicSummary = Schema.Struct({
 export type TopicSummary = typeof TopicSummary.Type
 
 /**
- * One value of a series. A series is a topic (`channel` and `node` are empty), one of its channels (`node` is empty), or either
- * of them on one nsqd (`host:port`).
+ * The current value of a series. A series belongs to a topic (`channel` and `node` are empty), to a channel (`node` is empty),
+ * or to either of them on one nsqd (`node` is `host:port`).
  */
 export const LivePoint = Schema.Struct({
   topic: Schema.String,
@@ -38,22 +36,23 @@ export const LivePoint = Schema.Struct({
 })
 export type LivePoint = typeof LivePoint.Type
 
-/** A daemon and whether it answers. */
+/** The state of a daemon. */
 export const DaemonState = Schema.Struct({
   kind: Schema.Literals(["nsqd", "nsqlookupd"]),
   /** `host:port` of its HTTP API. */
   address: Schema.String,
-  /** Empty where it is not known. */
+  /** Empty if unknown. */
   hostname: Schema.String,
   version: Schema.String,
   reachable: Schema.Boolean,
-  /** Why it is not, or why it cannot write; empty otherwise. */
+  /** Why the daemon is unreachable or unhealthy; empty if it is healthy. */
   error: Schema.String,
-  /** Since when it is as it is. */
+  /** The time of its last change between healthy, unhealthy and unreachable. */
   since: Time
 })
 export type DaemonState = typeof DaemonState.Type
 
+/** The kinds of warnings, each with a trigger of its own (docs/nsqadmin.md#live-figures-charts-and-warnings). */
 export const warningKinds = [
   "unconsumed_channel",
   "topic_without_channels",
@@ -65,38 +64,40 @@ export const warningKinds = [
   "versions_differ"
 ] as const
 
-/** Something about the cluster that somebody should look at. */
+/** A problem of the cluster for an operator to examine. */
 export const Warning = Schema.Struct({
   kind: Schema.Literals(warningKinds),
-  /** What it is about, as far as it applies; empty otherwise. */
+  /** The subject of the warning; names that do not apply are empty. */
   topic: Schema.String,
   channel: Schema.String,
   /** `host:port` of an nsqd's HTTP API. */
   node: Schema.String,
-  /** A sentence for people. */
+  /** A sentence for the operator. */
   text: Schema.String,
   since: Time
 })
 export type Warning = typeof Warning.Type
 
-/** An event of `GET /api/live`. The first of a connection is `full`; those after it hold what has changed since. */
+/**
+ * An event of `GET /api/live`. The first event of a connection is `full`; later events hold the changes since the previous one.
+ */
 export const LiveSample = Schema.Struct({
   at: Time,
   full: Schema.Boolean,
-  /** All topics, or those that differ from the sample before. */
+  /** All topics if `full`, otherwise the changed topics. */
   topics: Schema.Array(TopicSummary),
-  /** Topics that are no more. */
+  /** Names of the topics that disappeared. */
   gone: Schema.Array(Schema.String),
-  /** The series of the topic that was asked for, all of them each time; empty when none was. */
+  /** All series of the requested topic, in every event; empty without `topic`. */
   points: Schema.Array(LivePoint),
   daemons: Schema.Array(DaemonState),
   warnings: Schema.Array(Warning),
-  /** What could not be found out in this sample; empty when all could. */
+  /** The errors of this sample, one per line; empty if all daemons responded. */
   message: Schema.String
 })
 export type LiveSample = typeof LiveSample.Type
 
-/** The past hour of one series; the values belong to the answer's times, null where there was none. */
+/** The past hour of one series. The values correspond to `times` of the response; null where no value is known. */
 export const HistorySeries = Schema.Struct({
   topic: Schema.String,
   channel: Schema.String,
@@ -106,40 +107,40 @@ export const HistorySeries = Schema.Struct({
 })
 export type HistorySeries = typeof HistorySeries.Type
 
-/** `GET /api/history`. */
+/** `GET /api/history`: points 20 seconds apart, oldest first. */
 export const HistoryAnswer = Schema.Struct({
   times: Schema.Array(Time),
   series: Schema.Array(HistorySeries)
 })
 export type HistoryAnswer = typeof HistoryAnswer.Type
 
-/** A message seen by a tail. */
+/** A message that a tail received. */
 export const TailMessage = Schema.TaggedStruct("Message", {
   /** 16 hexadecimal digits. */
   id: Schema.String,
-  /** When it was published. */
+  /** The time of publication. */
   at: Time,
   attempts: Schema.Finite,
   /** `host:port` of the nsqd's TCP listener. */
   node: Schema.String,
-  /** Base64, at most `maxTailedBytes` of it. */
+  /** The first `maxTailedBytes` of the body, in base64. */
   body: Schema.String,
-  /** Size of the whole body, in bytes. */
+  /** Size of the whole body in bytes. */
   size: Schema.Finite
 })
 export type TailMessage = typeof TailMessage.Type
 
 /** An event of `GET /api/messages/:topic`. */
 export const TailEvent = Schema.Union([
-  /** It has begun: messages that are published from now on are seen. */
+  /** The channel exists on these nsqds: the tail receives messages published from now on. */
   Schema.TaggedStruct("Tailing", { channel: Schema.String, nodes: Schema.Array(Schema.String) }),
   TailMessage,
-  /** Messages that were not shown, because they came too fast. */
+  /** Number of messages left out because they arrived too fast. */
   Schema.TaggedStruct("Skipped", { count: Schema.Finite }),
-  /** Nothing happens; keeps the connection alive. */
+  /** No message for a while; keeps the connection alive. */
   Schema.TaggedStruct("Idle", {})
 ])
 export type TailEvent = typeof TailEvent.Type
 
-/** How much of a message's body a tail shows. */
+/** The longest part of a body that a tail sends to the browser, in bytes. */
 export const maxTailedBytes = 64 * 1024

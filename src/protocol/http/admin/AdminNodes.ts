@@ -1,13 +1,13 @@
-/** What nsqadmin's API says of the nsqds of a cluster (section 3 of the nsqadmin notes). */
+/** Schemas of the nsqds of a cluster in nsqadmin's API (docs/protocol/http.md#nsqadmin-objects). */
 import { Schema } from "effect"
 import { TopicOnNode } from "./AdminStats.ts"
 
-/** A topic that an nsqd has, and whether an nsqlookupd hides it there for a while. */
+/** A topic of an nsqd. nsqlookupd hides a tombstoned topic of that nsqd from consumers. */
 export const NodeTopic = Schema.Struct({ topic: Schema.String, tombstoned: Schema.Boolean })
 
-/** An nsqd as the nsqlookupds know it, or as it describes itself. */
+/** An nsqd, from its registration with nsqlookupd or from its own `/info`. */
 export const Node = Schema.Struct({
-  /** `<nsqlookupd>/<remote address>` for every nsqlookupd that knows it; null where there is none to ask. */
+  /** `<nsqlookupd>/<remote address>` for each nsqlookupd that lists the nsqd; null without nsqlookupd. */
   remote_addresses: Schema.NullOr(Schema.Array(Schema.String)),
   remote_address: Schema.String,
   hostname: Schema.String,
@@ -23,11 +23,11 @@ export const Node = Schema.Struct({
 })
 export type Node = typeof Node.Type
 
-/** `GET /api/nodes`; `nodes` is null when there are none. */
+/** `GET /api/nodes`. `nodes` is null when empty. */
 export const NodesAnswer = Schema.Struct({ nodes: Schema.NullOr(Schema.Array(Node)), message: Schema.String })
 export type NodesAnswer = typeof NodesAnswer.Type
 
-/** `GET /api/nodes/:node`. */
+/** `GET /api/nodes/:node`: the topics of one nsqd. */
 export const NodeAnswer = Schema.Struct({
   node: Schema.String,
   topics: Schema.Array(TopicOnNode),

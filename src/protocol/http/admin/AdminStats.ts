@@ -1,27 +1,27 @@
 /**
- * The figures that nsqadmin's API gives of topics, channels and clients (section 3 of the nsqadmin notes): key for key and in
- * the order in which NSQ sends them. Sums over the cluster have the node `*`.
+ * Schemas of the figures of topics, channels and clients in nsqadmin's API, with NSQ's keys in NSQ's order
+ * (docs/protocol/http.md#nsqadmin-objects). Sums over the cluster have the node `*`.
  */
 import { Schema } from "effect"
 
 const Count = Schema.Finite
 
-/** Present only when it is not 0. */
+/** A count that is omitted when 0. */
 const whenCounted = Schema.optionalKey(Count)
 
-/** One percentile; times are nanoseconds. */
+/** One percentile of a latency. Times are nanoseconds. */
 export const LatencyPercentile = Schema.Struct({
   average: Schema.optionalKey(Count),
   count: Schema.optionalKey(Count),
   max: Schema.optionalKey(Count),
   min: Schema.optionalKey(Count),
   quantile: Schema.Finite,
-  /** Of one node; sums have none. */
+  /** The value on one node; sums omit it. */
   value: Schema.optionalKey(Count)
 })
 export type LatencyPercentile = typeof LatencyPercentile.Type
 
-/** How long messages take from their publication to their end. `percentiles` is null where nsqd does not measure. */
+/** The time from publication to FIN. `percentiles` is null if nsqd does not measure it. */
 export const ProcessingLatency = Schema.Struct({
   count: Count,
   percentiles: Schema.NullOr(Schema.Array(LatencyPercentile)),
@@ -31,7 +31,7 @@ export const ProcessingLatency = Schema.Struct({
 })
 export type ProcessingLatency = typeof ProcessingLatency.Type
 
-/** A connection that consumes a channel, with what it has negotiated. */
+/** A consumer's connection and its negotiated features. */
 export const ClientStats = Schema.Struct({
   node: Schema.String,
   remote_address: Schema.String,
@@ -41,14 +41,14 @@ export const ClientStats = Schema.Struct({
   user_agent: Schema.String,
   /** Unix seconds. */
   connect_ts: Schema.Finite,
-  /** Nanoseconds since then. */
+  /** Nanoseconds since `connect_ts`. */
   connected: Schema.Finite,
   in_flight_count: Count,
   ready_count: Count,
   finish_count: Count,
   requeue_count: Count,
   message_count: Count,
-  /** Percent of the messages; 0 for all. */
+  /** Percentage of the messages; 0 for all. */
   sample_rate: Schema.Finite,
   deflate: Schema.Boolean,
   snappy: Schema.Boolean,
@@ -67,7 +67,7 @@ export const ClientStats = Schema.Struct({
 })
 export type ClientStats = typeof ClientStats.Type
 
-/** Deliveries by how near the client was to its nsqd. */
+/** Deliveries by the distance between client and nsqd. */
 const topologyCounts = {
   zone_local_msg_count: whenCounted,
   region_local_msg_count: whenCounted,
@@ -100,7 +100,7 @@ const channelFields = <Nodes extends Schema.Top>(nodes: Nodes) => ({
 export const ChannelOnNode = Schema.Struct(channelFields(Schema.Null))
 export type ChannelOnNode = typeof ChannelOnNode.Type
 
-/** A channel of the cluster, and of each of its nsqds. */
+/** A channel over the cluster, with its figures on each nsqd in `nodes`. */
 export const ChannelStats = Schema.Struct(channelFields(Schema.NullOr(Schema.Array(ChannelOnNode))))
 export type ChannelStats = typeof ChannelStats.Type
 
@@ -124,11 +124,11 @@ const topicFields = <Nodes extends Schema.Top, Channel extends Schema.Top>(nodes
 export const TopicOnNode = Schema.Struct(topicFields(Schema.Null, ChannelOnNode))
 export type TopicOnNode = typeof TopicOnNode.Type
 
-/** A topic of the cluster, and of each of its nsqds. */
+/** A topic over the cluster, with its figures on each nsqd in `nodes`. */
 export const TopicStats = Schema.Struct(topicFields(Schema.Array(TopicOnNode), ChannelStats))
 export type TopicStats = typeof TopicStats.Type
 
-/** `GET /api/topics/:topic`. `message` warns of what could not be asked. */
+/** `GET /api/topics/:topic`. `message` lists the daemons that failed. */
 export const TopicAnswer = Schema.Struct({ ...TopicStats.fields, message: Schema.String })
 export type TopicAnswer = typeof TopicAnswer.Type
 
@@ -136,7 +136,7 @@ export type TopicAnswer = typeof TopicAnswer.Type
 export const ChannelAnswer = Schema.Struct({ ...ChannelStats.fields, message: Schema.String })
 export type ChannelAnswer = typeof ChannelAnswer.Type
 
-/** How many messages a channel of one nsqd has received. */
+/** The number of messages that a channel of one nsqd has received since the nsqd started. */
 export const ChannelCount = Schema.Struct({
   node: Schema.String,
   topic_name: Schema.String,

@@ -1,24 +1,26 @@
 /**
- * What the page is told when it is loaded, as JSON in `<meta name="settings">`: NSQ's page has the same in an inline script.
+ * The settings of nsqadmin's page, which the server writes as JSON into `<meta name="settings">`. NSQ's page has them in an
+ * inline script.
  */
 import { Schema } from "effect"
 
+/** The settings of the page. */
 export const WebSettings = Schema.Struct({
   version: Schema.String,
-  /** Where the pages and the API begin: empty, or `/` and a path without a slash at its end. */
+  /** Path of pages and API: empty, or `/` and a path without a trailing slash. */
   basePath: Schema.String,
   isAdmin: Schema.Boolean,
-  /** HTTP addresses; empty when nsqadmin asks the nsqds themselves. */
+  /** HTTP addresses; empty if nsqadmin queries the nsqds directly. */
   nsqlookupd: Schema.Array(Schema.String),
   /** Milliseconds between two samples of the cluster. */
   sampleInterval: Schema.Finite,
   graphite: Schema.Struct({
     enabled: Schema.Boolean,
-    /** Empty when nsqadmin passes `/render` on. */
+    /** Graphite's URL; empty if nsqadmin proxies `/render`. */
     url: Schema.String,
     counterFormat: Schema.String,
     gaugeFormat: Schema.String,
-    /** Seconds. */
+    /** nsqd's `--statsd-interval` in seconds. */
     interval: Schema.Finite,
     prefix: Schema.String
   })
