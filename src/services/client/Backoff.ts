@@ -1,16 +1,16 @@
 /**
- * When a consumer slows down because its handler fails (section 7 of the client notes): a level that rises with failures and
- * falls with successes, and how long to wait at each. Pure; the Consumer does the waiting.
+ * The backoff of a consumer whose handler fails (docs/protocol/library.md#backoff): a level that rises with failures and falls
+ * with successes, and the wait of each level. Pure; the Consumer does the waiting.
  */
 
 export interface BackoffSettings {
-  /** Milliseconds that level 0 would wait; level n waits 2^n times as long. */
+  /** Wait of level 0 in ms; level n waits 2^n times as long. */
   readonly multiplierMillis: number
-  /** The longest wait in ms; 0 for no backoff at all. */
+  /** Longest wait in ms; 0 disables backoff. */
   readonly maxMillis: number
 }
 
-/** What an answered message says of the handler. */
+/** The effect of a message's result on the level: a rise, a fall, or none. */
 export type BackoffSignal = "backoff" | "resume" | "continue"
 
 export class Backoff {
@@ -21,17 +21,17 @@ export class Backoff {
     this.settings = settings
   }
 
-  /** 0 while all is well. */
+  /** The current level; 0 outside of backoff. */
   get level(): number {
     return this.current
   }
 
-  /** Milliseconds to wait at the level that holds now. */
+  /** Wait of the current level in ms. */
   get waitMillis(): number {
     return Math.min(this.delay(this.current), this.settings.maxMillis)
   }
 
-  /** Takes the outcome of a message into account; true when there is a reason to wait, or to leave backoff. */
+  /** Records the result of a message. Returns true if the consumer is in backoff or has just left it. */
   note(signal: BackoffSignal): boolean {
     const before = this.current
     if (signal === "backoff" && this.delay(this.current + 1) <= this.settings.maxMillis) this.current++

@@ -1,5 +1,5 @@
 /**
- * The client's side of TLS over a connection that began in plain text. Loads `node:tls` when it is first needed.
+ * The client's side of TLS, on a connection that began in plain text. Loads `node:tls` on first use.
  */
 import { Effect } from "effect"
 import type * as Tls from "node:tls"
@@ -8,7 +8,7 @@ import { HandshakeFailed } from "../net/Transport.ts"
 import * as Trust from "../net/Trust.ts"
 import type { TlsOptions } from "./ConnectionOptions.ts"
 
-/** What the server is verified by. */
+/** The certificates that verify the server. */
 const trust = (tls: typeof Tls, options: TlsOptions): Tls.ConnectionOptions => {
   if (options.ca !== undefined) return Trust.given(options.ca)
   if (options.insecureSkipVerify === true) return {}
@@ -16,14 +16,14 @@ const trust = (tls: typeof Tls, options: TlsOptions): Tls.ConnectionOptions => {
   return isPlain ? { secureContext: Trust.systemContext(tls, options.minVersion) } : Trust.system(tls)
 }
 
-/** `host` is the name that the server's certificate has to be for. */
+/** Returns the client's TLS handshake. `host` is the name that the server's certificate must be valid for. */
 export const make = (options: TlsOptions, host: string): Effect.Effect<TlsHandshake> =>
   Effect.map(Effect.promise(() => import("node:tls")), (tls) => ({
     handshake: (socket) =>
       Effect.callback((resume) => {
         const settings: Tls.ConnectionOptions = {
           socket,
-          // A name for the server to choose its certificate by; an address is none.
+          // The name is for SNI, which does not allow IP addresses.
           ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
           host,
           rejectUnauthorized: options.insecureSkipVerify !== true,
@@ -43,6 +43,6 @@ export const make = (options: TlsOptions, host: string): Effect.Effect<TlsHandsh
           resume(Effect.succeed(secure))
         })
       }),
-    // A server whose certificate does not hold fails the handshake.
+    // A server certificate that is not valid already fails the handshake.
     refusal: () => undefined
   }))

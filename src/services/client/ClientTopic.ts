@@ -1,11 +1,11 @@
 /**
- * A topic as programs know it: its name, and what its messages mean. Producer and Consumer take either, a plain name for
- * bytes or a topic with a Schema for values.
+ * The topics of client programs: a name and the type of the messages. Producer and Consumer take a plain name for bytes, or a
+ * topic with a Schema for values.
  */
 import { Effect, Schema, Tracer } from "effect"
 import { ChannelName, type ChannelName as ChannelNameType, TopicName } from "../../protocol/client/Names.ts"
 
-/** A value cannot be written as a message body, or a body is not such a value. */
+/** A value cannot be encoded as a message body, or a body cannot be decoded to a value of the topic's Schema. */
 export class MessageCodecError extends Schema.TaggedError<MessageCodecError>()("MessageCodecError", {
   topic: Schema.String,
   description: Schema.String
@@ -21,8 +21,8 @@ export interface Topic<A> {
   readonly encode: (value: A) => Effect.Effect<Uint8Array, MessageCodecError>
   readonly decode: (body: Uint8Array) => Effect.Effect<A, MessageCodecError>
   /**
-   * For topics whose messages carry the span they were published in: a link to it. Producers and Consumers of such topics make
-   * spans of their own.
+   * Returns the link from a message to the span of its publish. Only traced topics have it; their producers and consumers
+   * create a span for each message.
    */
   readonly linkOf?: (body: Uint8Array) => Tracer.SpanLink | undefined
 }
@@ -30,7 +30,13 @@ export interface Topic<A> {
 const codecError = (topic: string) => (error: { readonly message: string }): MessageCodecError =>
   new MessageCodecError({ topic, description: error.message })
 
-/** A topic of values in JSON: `Topic.make("orders", Order)`. Fails as a defect for a name that NSQ does not accept. */
+/**
+ * Returns a topic whose messages are values in JSON. Dies if NSQ does not accept the name.
+ *
+ * ```ts
+ * const orders = Topic.make("orders", Schema.Struct({ item: Schema.String, quantity: Schema.Int }))
+ * ```
+ */
 export const make = <A, I>(name: string, schema: Schema.Codec<A, I>): Topic<A> => {
   const json = Schema.fromJsonString(schema)
   const encode = Schema.encodeEffect(json)
@@ -42,12 +48,15 @@ export const make = <A, I>(name: string, schema: Schema.Codec<A, I>): Topic<A> =
   }
 }
 
-/** Where a traced message says its span: last in the JSON object, in the form of W3C's `traceparent`. */
+/** Where a traced message carries its span: the last field of the JSON object, in the form of W3C's `traceparent`. */
 const carried = /,?"traceparent":"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})"\}$/
-/** Longer than what `carried` matches. */
+/** More bytes than a match of `carried` has. */
 const carriedBytes = 100
 
-/** NSQ's messages have no headers, so the span goes into the body: JSON objects get a field `traceparent`, others stay as they are. */
+/**
+ * Adds a field `traceparent` to a body that is a JSON object; returns other bodies unchanged. The span is in the body because
+ * NSQ's messages have no headers.
+ */
 const addSpan = (body: Uint8Array, span: Tracer.AnySpan): Uint8Array => {
   const text = bufferOf(body)
   const last = text.length - 1
@@ -65,8 +74,8 @@ const linkOf = (body: Uint8Array): Tracer.SpanLink | undefined => {
 }
 
 /**
- * A topic whose messages are traced: publishing and handling are spans, and the span of the handler is linked to that of the
- * publish, through a field `traceparent` in the JSON.
+ * Returns a topic whose messages are traced: publishing and handling create spans, and the handler's span links to the
+ * publisher's through a field `traceparent` in the JSON.
  */
 export const traced = <A>(topic: Topic<A>): Topic<A> => ({
   ...topic,
@@ -79,14 +88,14 @@ export const traced = <A>(topic: Topic<A>): Topic<A> => ({
   linkOf
 })
 
-/** A topic of bytes. */
+/** Returns a topic whose messages are bytes. Dies if NSQ does not accept the name. */
 export const bytes = (name: string): Topic<Uint8Array> => ({
   name: TopicName.make(name),
   encode: Effect.succeed,
   decode: Effect.succeed
 })
 
-/** A channel's name, checked. */
+/** Returns the checked name of a channel. Dies if NSQ does not accept it. */
 export const channelName = (name: string): ChannelNameType => ChannelName.make(name)
 
 const bufferOf = (body: Uint8Array): Buffer => Buffer.from(body.buffer, body.byteOffset, body.length)

@@ -1,63 +1,80 @@
 /**
- * How a client connects to nsqd and what it asks for: the options of NSQ's client libraries (section 2 of the client notes).
+ * How a client connects to nsqd, and what it negotiates: the options of NSQ's client libraries
+ * (docs/protocol/library.md#connection-options).
  */
 import { Duration, type Redacted } from "effect"
 import { hostname } from "node:os"
 
+/** TLS of the client's connections. */
 export interface TlsOptions {
-  /** Certificates to trust, in PEM, instead of those of the system; an intermediate one or the server's own suffices. */
+  /** Certificates to trust, in PEM: a root, an intermediate, or the server's own. Default: those of the system. */
   readonly ca?: string | Buffer
-  /** The client's own certificate and key in PEM. */
+  /** The client's own certificate and key, in PEM. Default: none. */
   readonly cert?: string | Buffer
   readonly key?: string | Buffer
-  /** Accepts any certificate of the server. */
+  /** Accepts every server certificate. Default: false. */
   readonly insecureSkipVerify?: boolean
+  /** Oldest TLS version to accept. Default: that of Node. */
   readonly minVersion?: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3"
 }
 
+/** Options of a client's connection to nsqd. */
 export interface ConnectionOptions {
-  /** Encrypts the connection; it fails where the server does not offer TLS. */
+  /** Encrypts the connection; connecting fails if the server does not offer TLS. Default: false. */
   readonly tls?: TlsOptions | boolean
-  /** Compresses both directions. */
+  /** Compresses both directions. Default: no compression. */
   readonly compression?: "deflate" | "snappy"
-  /** From 1 to 9, 6 unless said otherwise. */
+  /** Compression level from 1 to 9. Default: 6. */
   readonly deflateLevel?: number
-  /** Sent where the server requires authorisation, and nowhere else. */
+  /** Secret for AUTH; sent only to servers that require authorisation. */
   readonly authSecret?: Redacted.Redacted
-  /** Sends the secret without TLS also to nsqd that discovery has named, which anybody may have registered. */
+  /**
+   * Sends the secret without TLS to addresses that nsqlookupd has named too, although anyone may have registered them. Default:
+   * false.
+   */
   readonly authWithoutTls?: boolean
+  /** Limit for connecting. Default: 1 s. */
   readonly dialTimeout?: Duration.Input
-  /** Twice as long without a sign of the server and the connection counts as lost. */
+  /** Interval of the server's heartbeats; the connection is lost after twice this time without a frame. Default: 30 s. */
   readonly heartbeatInterval?: Duration.Input
-  /** How long the server may take over an answer during the handshake. */
+  /** Limit for the whole handshake. Default: 5 s. */
   readonly handshakeTimeout?: Duration.Input
+  /** Name of the client in statistics. Default: the host name up to the first dot. */
   readonly clientId?: string
+  /** Host name in statistics. Default: that of the system. */
   readonly hostname?: string
+  /** Default: `effect-nsq`. */
   readonly userAgent?: string
-  /** Percent of a channel's messages to receive, 0 for all. */
+  /** Percentage of the channel's messages to receive, from 1 to 99. Default: 0, all messages. */
   readonly sampleRate?: number
-  /** How long this client may take over a message; the server's default unless said otherwise. */
+  /** Time after which the server redelivers a message that is not acknowledged. Default: 0, the server's default. */
   readonly msgTimeout?: Duration.Input
+  /** Size of the server's output buffer in bytes. Default: 16,384. */
   readonly outputBufferSize?: number
+  /** Longest time that the server buffers output. Default: 250 ms. */
   readonly outputBufferTimeout?: Duration.Input
+  /** Region and zone for topology-aware consumption. Default: empty. */
   readonly topologyRegion?: string
   readonly topologyZone?: string
-  /** The largest frame accepted from a server, in bytes. */
+  /** Limit for a frame from the server, in bytes; a larger one ends the connection. Default: 64 MiB. */
   readonly maxFrameSize?: number
 }
 
+/** Limit for connecting. */
 export const dialTimeout = (options: ConnectionOptions): Duration.Duration =>
   Duration.fromInputUnsafe(options.dialTimeout ?? "1 second")
 
+/** Limit for the whole handshake. */
 export const handshakeTimeout = (options: ConnectionOptions): Duration.Duration =>
   Duration.fromInputUnsafe(options.handshakeTimeout ?? "5 seconds")
 
+/** Interval of the server's heartbeats. */
 export const heartbeatInterval = (options: ConnectionOptions): Duration.Duration =>
   Duration.fromInputUnsafe(options.heartbeatInterval ?? "30 seconds")
 
 const millis = (duration: Duration.Input): number => Math.round(Duration.toMillis(Duration.fromInputUnsafe(duration)))
 
-/** The body of IDENTIFY (section 1 of the client notes). */
+/** Returns the body of IDENTIFY (docs/protocol/library.md#handshake). */
 export const identify = (options: ConnectionOptions): string => {
   const host = options.hostname ?? hostname()
   const clientId = options.clientId ?? host.split(".")[0] ?? host

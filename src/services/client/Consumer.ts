@@ -1,7 +1,7 @@
 /**
- * Consumes a channel from all nsqd that have the topic: finds them, connects, shares out how many messages may be in flight,
- * slows down when the handler fails, and stops without losing anything. `run` answers messages by the handler's outcome;
- * `messages` leaves that to the program.
+ * Consumes a channel from all nsqd that have the topic: finds them, connects, distributes the messages in flight over the
+ * connections, backs off when the handler fails, and stops without losing messages. `run` acknowledges each message by the
+ * result of its handler; with `messages` the program acknowledges.
  *
  * Hot path: messages go from the read of a socket to a queue in one pass; a fixed number of fibers takes them from there.
  */
@@ -18,68 +18,85 @@ import * as Links from "./Links.ts"
 import { type NsqdConnection, NsqdUnavailable } from "./NsqdConnection.ts"
 import { type Held, Member, Subscription } from "./Subscription.ts"
 
+/** Options of a consumer. */
 export interface ConsumerOptions<A> {
-  /** By name for bytes, or with a Schema for values. */
+  /** Name of a topic of bytes (`Topic.bytes`), or a topic with a Schema. */
   readonly topic: ClientTopic.Topic<A>
   readonly channel: string
   readonly servers: Servers
   readonly connection?: ConnectionOptions
-  /** Messages in flight over all connections, 1 unless said otherwise. */
+  /** Messages in flight over all connections. Default: 1. */
   readonly maxInFlight?: number
-  /** How often a message may be delivered before it is given up; 0 for ever, 5 unless said otherwise. */
+  /** Deliveries of a message before the consumer gives it up; 0 for no limit. Default: 5. */
   readonly maxAttempts?: number
-  /** Told of a message that is given up, before it is finished; if this dies, the message is requeued. */
+  /**
+   * Runs for a message that is given up, before it is finished; if it dies, the message is requeued. Default: logs a warning.
+   */
   readonly onGivenUp?: (delivery: Delivery<A>) => Effect.Effect<void>
-  /** The delay of the first automatic requeue, 90 s unless said otherwise; the nth is n times as long. */
+  /** Delay of the first automatic requeue; that of the nth is n times as long. Default: 90 s. */
   readonly defaultRequeueDelay?: Duration.Input
-  /** 15 minutes unless said otherwise. */
+  /** Longest delay of an automatic requeue. Default: 15 min. */
   readonly maxRequeueDelay?: Duration.Input
-  /** The longest pause of a backoff, 2 minutes unless said otherwise; 0 for no backoff. */
+  /** Longest wait of a backoff; 0 disables backoff. Default: 2 min. */
   readonly maxBackoffDuration?: Duration.Input
-  /** Half the first pause of a backoff, 1 s unless said otherwise. */
+  /** Half the first wait of a backoff. Default: 1 s. */
   readonly backoffMultiplier?: Duration.Input
-  /** 10 s unless said otherwise: how long a connection may keep a turn without a message, where turns are scarce. */
+  /**
+   * Time without a message after which a connection passes its turn, if there are more connections than `maxInFlight`. Default:
+   * 10 s.
+   */
   readonly lowReadyIdleTimeout?: Duration.Input
-  /** Keeps messages that a handler has had for long from timing out, up to the server's limit. True unless said otherwise. */
+  /** Touches messages in the hands of a handler before they time out, up to the server's limit. Default: true. */
   readonly autoTouch?: boolean
 }
 
+/** Options of `Consumer.run`. */
 export interface RunOptions {
-  /** Handlers at work at the same time; as many as messages may be in flight unless said otherwise, 1000 at most. */
+  /** Concurrent handlers. Default: `maxInFlight`, at most 1000. */
   readonly concurrency?: number
 }
 
+/** A consumer of one channel. It ends when its Scope closes. */
 export interface Consumer<A> {
-  /** Messages as they come, each to be answered by the program. Ends when the consumer has stopped. */
+  /** The messages; the program acknowledges each. Ends when the consumer has stopped. */
   readonly messages: Stream.Stream<Delivery<A>>
   /**
-   * Handles messages until the consumer stops: finishes those whose handler succeeds, requeues those whose handler fails. When
-   * this is interrupted, so are the handlers, and their messages go back at once.
+   * Handles messages until the consumer stops: finishes those whose handler succeeds, requeues those whose handler fails. An
+   * interruption interrupts the handlers, and their messages are requeued at once.
    */
   readonly run: <E, R>(
     handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>,
     options?: RunOptions
   ) => Effect.Effect<void, never, R>
-  /** Takes no more messages, waits until those in flight are answered, at most 30 s, and ends. */
+  /** Takes no more messages, waits up to 30 s until those in flight are acknowledged, and ends `run` and `messages`. */
   readonly stop: Effect.Effect<void>
-  /** Whether some connection has most of what it may have in flight: more handlers would help. */
+  /** Whether a connection has at least 85 % of its RDY count in flight, so that more handlers would help. */
   readonly isStarved: Effect.Effect<boolean>
+  /** Addresses of the nsqd that are connected. */
   readonly connected: Effect.Effect<ReadonlyArray<string>>
 }
 
 const maxConcurrency = 1000
 const stopTimeout = "30 seconds"
 const redistributeInterval = "5 seconds"
-/** A held message is touched when a third of its time has passed. */
+/** A held message is touched after this part of its timeout. */
 const touchFraction = 1 / 3
 
-/** Errors that concern a message and leave the connection as it is. */
+/** Errors that concern one message; the connection stays open. */
 const harmless = /^E_(FIN|REQ|TOUCH)_FAILED/
 
 const toMillis = (input: Duration.Input | undefined, fallback: Duration.Input): number =>
   Duration.toMillis(Duration.fromInputUnsafe(input ?? fallback))
 
-/** A consumer, connected until the Scope closes; then what it has and has not answered goes back at once. */
+/**
+ * Creates a consumer that is connected until the Scope closes; then its messages that are not acknowledged are requeued at once.
+ * Dies if NSQ does not accept the name of the channel.
+ *
+ * ```ts
+ * const consumer = yield* Consumer.make({ topic: orders, channel: "kitchen", servers: { nsqd: ["127.0.0.1:4150"] } })
+ * yield* consumer.run((order) => Effect.log(order.item))
+ * ```
+ */
 export const make = Effect.fn("Consumer.make")(function*<A>(
   options: ConsumerOptions<A>
 ): Effect.fn.Return<Consumer<A>, never, Transport | HttpClient.HttpClient | Scope.Scope> {
@@ -130,7 +147,7 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
       onMessage: (data) => {
         const delivery = subscription.receive(member, data)
         if (delivery !== undefined) inbox.push(delivery)
-        // nsqd counts it as in flight, and it can neither be handled nor acknowledged.
+        // nsqd counts it as in flight, and the consumer can neither handle nor acknowledge it.
         else Queue.offerUnsafe(problems, `a message of ${data.length} bytes is too short`)
       },
       onPause: () => {
@@ -159,7 +176,7 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
     Effect.forever
   )
 
-  /** Touches what has been held for a third of its time. */
+  /** Touches messages that have been held for a third of their timeout. */
   const touching = Effect.gen(function*() {
     while (true) {
       const now = Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
@@ -174,7 +191,7 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
   })
 
   yield* Links.run({ servers: options.servers, connection: options.connection ?? {}, topic: topic.name, use })
-  // Runs before the connections end: what is still queued goes back over them.
+  // Finalizers run in reverse: this one requeues what is still queued before the connections end.
   yield* Effect.addFinalizer(() => {
     subscription.stop()
     inbox.end()
@@ -193,7 +210,7 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
       Effect.logWarning(`msg ${delivery.id} attempted ${delivery.attempts} times, giving up`)
   }
 
-  /** A span around the handling of a traced topic's message, linked to that of its publish. */
+  /** Wraps the handling of a traced topic's message in a span that links to the span of its publish. */
   const trace = <B, E, R>(delivery: Held<A>, handling: Effect.Effect<B, E, R>): Effect.Effect<B, E, R> => {
     if (topic.linkOf === undefined) return handling
     const link = topic.linkOf(delivery.body)
@@ -231,7 +248,7 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
     })
   }
 
-  /** Handles one message after another; the one at hand goes back when this is interrupted. */
+  /** Handles messages in sequence; an interruption requeues the current one. */
   const worker = <E, R>(handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>) =>
     Effect.suspend(() => {
       let current: Held<A> | undefined

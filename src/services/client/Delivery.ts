@@ -1,31 +1,32 @@
 /**
- * A message in the hands of a consuming program. It is answered once: the first of finish and requeue counts.
+ * A message in the hands of a consuming program. It is acknowledged once: the first finish or requeue counts.
  */
 import type { Duration, Effect } from "effect"
 import type { MessageId } from "../../protocol/client/Message.ts"
 import type { MessageCodecError } from "./ClientTopic.ts"
 
+/** A message that a consumer received. */
 export interface Delivery<A> {
   readonly id: MessageId
-  /** Nanoseconds since the Unix epoch, when nsqd accepted it. */
+  /** Time at which nsqd accepted the message, in nanoseconds since the Unix epoch. */
   readonly timestamp: bigint
-  /** How often it has been delivered, this time included. */
+  /** Number of deliveries, including this one. */
   readonly attempts: number
   readonly body: Uint8Array
-  /** The nsqd it came from, `host:port`. */
+  /** Address of the nsqd that sent it, `host:port`. */
   readonly address: string
-  /** What the body says, by the topic's Schema. */
+  /** The body decoded by the topic's Schema. */
   readonly value: Effect.Effect<A, MessageCodecError>
-  /** The message has been dealt with. */
+  /** Acknowledges the message as processed. */
   readonly finish: Effect.Effect<void>
   /**
-   * The message is to be delivered again, after a delay that grows with its attempts unless one is given. The consumer slows
-   * down, unless `backoff` is false.
+   * Returns the message to nsqd for redelivery after `delay`. Default: `defaultRequeueDelay` times the attempts. The consumer
+   * backs off unless `backoff` is false.
    */
   readonly requeue: (options?: {
     readonly delay?: Duration.Input
     readonly backoff?: boolean
   }) => Effect.Effect<void>
-  /** The message needs more time. Nothing happens once it has been answered. */
+  /** Restarts the timeout of the message. Has no effect after finish or requeue. */
   readonly touch: Effect.Effect<void>
 }

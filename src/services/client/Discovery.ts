@@ -1,6 +1,7 @@
 /**
- * Where a topic's nsqd are: fixed addresses, or what nsqlookupd knows, asked again and again or told as it changes. The answer
- * is a Stream of address lists; a server that does not answer is logged and never ends it.
+ * The nsqd of a topic: fixed addresses, or the producers that nsqlookupd returns, polled or watched
+ * (docs/protocol/library.md#discovery). The result is a Stream of address lists; a server that fails is logged and does not end
+ * it.
  */
 import { Duration, Effect, Queue, Random, Result, Schedule, Schema, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
@@ -11,34 +12,35 @@ import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import type { Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress } from "../net/Transport.ts"
 
-/** Addresses of nsqd to connect to, or of nsqlookupd to ask. */
+/** Addresses of nsqd to connect to, or of nsqlookupd to query. */
 export type Servers =
   | { readonly nsqd: ReadonlyArray<string> }
   | {
     /** `host:port` or `http(s)://host:port`. */
     readonly lookupd: ReadonlyArray<string>
-    /** Time between two questions, 60 s unless said otherwise. */
+    /** Time between two polls. Default: 60 s. */
     readonly pollInterval?: Duration.Input
-    /** A part of the interval by which the first one is delayed at random, 0.3 unless said otherwise. */
+    /** Random part of the interval by which the second poll is delayed, to spread the load. Default: 0.3. */
     readonly pollJitter?: number
     /**
-     * Networks, as CIDR, of the addresses that nsqlookupd may name. By default all addresses but link-local, multicast and
-     * unspecified ones, and loopback unless the nsqlookupd is on loopback itself.
+     * Networks that the addresses from nsqlookupd must be in, in CIDR notation. Default: all addresses except link-local,
+     * multicast and unspecified ones, and loopback unless the nsqlookupd is on loopback itself.
      */
     readonly allowedNetworks?: ReadonlyArray<string>
   }
 
+/** Whether the servers are nsqlookupd. */
 export const isLookup = (servers: Servers): servers is Extract<Servers, { readonly lookupd: ReadonlyArray<string> }> =>
   "lookupd" in servers
 
 const Producers = Schema.Struct({
   producers: Schema.Array(Schema.Struct({ broadcast_address: Schema.String, tcp_port: Schema.Int }))
 })
-/** Servers from before NSQ 1.0 wrap their answers. */
-const Answer = Schema.Union([Producers, Schema.Struct({ data: Producers })])
-const decodeAnswer = Schema.decodeUnknownEffect(Answer)
+/** Servers from before NSQ 1.0 wrap their responses. */
+const LookupResponse = Schema.Union([Producers, Schema.Struct({ data: Producers })])
+const decodeResponse = Schema.decodeUnknownEffect(LookupResponse)
 
-/** An nsqlookupd gave no usable answer. */
+/** A request to nsqlookupd failed, or its response is not valid. */
 export class LookupFailed extends Schema.TaggedError<LookupFailed>()("LookupFailed", {
   address: Schema.String,
   reason: Schema.String
@@ -50,7 +52,7 @@ export class LookupFailed extends Schema.TaggedError<LookupFailed>()("LookupFail
 
 const lookupTimeout = "10 seconds"
 
-/** Of a response, and of one event of a watch. An nsqlookupd that names very many nsqd says less. */
+/** Limit for a response, and for one event of a watch: far more than a cluster's nsqd need. */
 const maxResponseBytes = 64 * 1024 * 1024
 
 const parseJson = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Unknown))
@@ -65,8 +67,8 @@ const lookupUrl = (address: string, topic: string | undefined): string => {
 const hostOf = (address: string): string =>
   URL.parse(lookupUrl(address, undefined))?.hostname.replace(/^\[|\]$/g, "") ?? address
 
-/** Asks one nsqlookupd; `decode` reads its answer. Whatever goes wrong says which one and why. */
-const ask = <A, R>(
+/** Requests a URL of one nsqlookupd; `decode` reads the response. Every failure names the nsqlookupd and the reason. */
+const request = <A, R>(
   address: string,
   url: () => string,
   decode: (status: number, json: Effect.Effect<unknown, { readonly message: string }>) => Effect.Effect<
@@ -77,7 +79,7 @@ const ask = <A, R>(
 ): Effect.Effect<A, LookupFailed, HttpClient.HttpClient | R> =>
   Effect.gen(function*() {
     const client = yield* HttpClient.HttpClient
-    const target = yield* Effect.try({ try: url, catch: () => ({ message: "not an address" }) })
+    const target = yield* Effect.try({ try: url, catch: () => ({ message: "not a valid address" }) })
     const request = HttpClientRequest.get(target).pipe(
       HttpClientRequest.setHeader("accept", "application/vnd.nsq; version=1.0")
     )
@@ -91,18 +93,18 @@ const ask = <A, R>(
 
 const unexpected = (status: number) => Effect.fail({ message: `got response ${status}` })
 
-/** Asks one nsqlookupd for the nsqd that have a topic, or for all. A topic it does not know has none. */
+/** Returns the nsqd that have a topic, or all nsqd, from one nsqlookupd. Returns none for an unknown topic. */
 export const lookup = Effect.fn("Discovery.lookup")((
   address: string,
   topic: string | undefined
 ): Effect.Effect<ReadonlyArray<string>, LookupFailed, HttpClient.HttpClient> =>
-  ask(address, () => lookupUrl(address, topic), (status, json) => {
+  request(address, () => lookupUrl(address, topic), (status, json) => {
     if (status === 404) return Effect.succeed([])
     if (status !== 200) return unexpected(status)
     return Effect.map(
-      Effect.flatMap(json, decodeAnswer),
-      (answer) =>
-        ("data" in answer ? answer.data : answer).producers.map(({ broadcast_address, tcp_port }) =>
+      Effect.flatMap(json, decodeResponse),
+      (response) =>
+        ("data" in response ? response.data : response).producers.map(({ broadcast_address, tcp_port }) =>
           joinAddress(broadcast_address, tcp_port)
         )
     )
@@ -111,11 +113,11 @@ export const lookup = Effect.fn("Discovery.lookup")((
 
 const decodeTopics = Schema.decodeUnknownEffect(Schema.Struct({ topics: Schema.Array(Schema.String) }))
 
-/** All topics that one nsqlookupd knows. */
+/** Returns all topics of one nsqlookupd. */
 export const topics = Effect.fn("Discovery.topics")((
   address: string
 ): Effect.Effect<ReadonlyArray<string>, LookupFailed, HttpClient.HttpClient> =>
-  ask(
+  request(
     address,
     () => new URL("/topics", lookupUrl(address, undefined)).toString(),
     (status, json) =>
@@ -133,8 +135,8 @@ const addressesOf = (producers: typeof Producers.Type["producers"]): ReadonlyArr
   producers.map(({ broadcast_address, tcp_port }) => joinAddress(broadcast_address, tcp_port))
 
 /**
- * The nsqd of a topic as one nsqlookupd tells them, at once and after every change; connects again when it is lost. Ends where
- * the server has nothing of the kind.
+ * Streams the nsqd of a topic from one nsqlookupd: at once and after every change. Reconnects when the connection is lost; ends
+ * if the server does not support `/watch`.
  */
 export const watch = (
   address: string,
@@ -154,32 +156,35 @@ export const watch = (
       Stream.mapEffect((text) => {
         const end = text.lastIndexOf("\n")
         lineLength = end < 0 ? lineLength + text.length : text.length - end
-        return lineLength > maxResponseBytes ? Effect.fail({ message: "a line is too long" }) : Effect.succeed(text)
+        return lineLength > maxResponseBytes
+          ? Effect.fail({ message: "an event of the watch is too large (limit 64 MiB)" })
+          : Effect.succeed(text)
       }),
       Stream.splitLines,
       Stream.filter((line) => line.startsWith(eventStart)),
       Stream.mapEffect((line) => decodeEvent(line.slice(eventStart.length))),
       Stream.map(({ producers }) => addressesOf(producers)),
-      // The server closes watches of its own accord, when it stops for example.
-      Stream.concat(Stream.fail({ message: "the watch has ended" }))
+      // The server closes watches by itself, for example when it stops.
+      Stream.concat(Stream.fail({ message: "the server closed the watch" }))
     )
   })).pipe(
     Stream.retry(watchAgain),
     Stream.catch(() => Stream.empty)
   )
 
+/** The nsqd of a topic, kept current. */
 export interface Discovery {
-  /** The addresses known, now and whenever they are asked for again or have changed. */
+  /** The known addresses: now, and after each poll and each change. */
   readonly addresses: Stream.Stream<ReadonlyArray<string>, never, HttpClient.HttpClient>
-  /** Asks at once: something has changed, a connection is gone. */
+  /** Polls at once, for example because a connection is lost. */
   readonly hurry: Effect.Effect<void>
-  /** Who has named the address. */
+  /** How the address was found: configured, or named by an nsqlookupd on loopback or elsewhere. */
   readonly originOf: (address: string) => Effect.Effect<Origin>
-  /** What may be connected to. */
+  /** The networks that addresses from nsqlookupd must be in. */
   readonly networks: DaemonNetworks.DaemonNetworks
 }
 
-/** The rule for addresses of these servers: theirs, or that of the environment. */
+/** Returns the allowed networks of these servers, or those of the environment. */
 const networksOf = Effect.fnUntraced(function*(servers: Servers) {
   const listed = isLookup(servers) ? servers.allowedNetworks ?? [] : []
   if (listed.length === 0) return yield* DaemonNetworks.DaemonNetworks
@@ -190,8 +195,8 @@ const networksOf = Effect.fnUntraced(function*(servers: Servers) {
 })
 
 /**
- * Finds the nsqd of a topic, or all of them, for as long as the Stream is consumed. Every nsqlookupd is asked; what any of them
- * knows counts, and one that fails keeps counting as it last answered.
+ * Finds the nsqd of a topic, or all nsqd, while the Stream is consumed. The result is the union over every nsqlookupd; one that
+ * fails counts with its last response.
  */
 export const make = Effect.fnUntraced(function*(
   servers: Servers,
@@ -211,7 +216,7 @@ export const make = Effect.fnUntraced(function*(
   const known = new Map<string, ReadonlyArray<string>>()
   const hurries: Array<Queue.Queue<void>> = []
 
-  /** Asks one nsqlookupd again and again. Each is asked by itself: one that is silent does not delay the others. */
+  /** Polls one nsqlookupd. Each has its own loop, so that a slow one does not delay the others. */
   const polls = Effect.fnUntraced(function*(address: string) {
     const hurried = yield* Queue.sliding<void>(1)
     hurries.push(hurried)

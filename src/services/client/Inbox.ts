@@ -1,8 +1,8 @@
 /**
- * Messages between the sockets they come from and the fibers that handle them. Other than Effect's Queue it gives a fiber that
- * comes back at once the next message at once, so that the answers of a whole read go out together.
+ * Queue between the sockets and the fibers that handle messages. Unlike Effect's Queue it gives a fiber that takes again its
+ * next message without a switch, so that the acknowledgements of a whole read go out together.
  *
- * Hot path: no fiber is woken per message, only one per message that somebody waits for.
+ * Hot path: no fiber is woken per message, only one per message that a fiber waits for.
  */
 import { Cause, Effect } from "effect"
 import { Line } from "./Line.ts"
@@ -18,7 +18,7 @@ export class Inbox<A> {
     this.items.push(item)
   }
 
-  /** Hands what has been pushed to those who wait. They may run at once. */
+  /** Gives pushed items to waiting fibers, which may run at once. */
   deliver(): void {
     while (this.takers.length > 0) {
       const item = this.items.take()
@@ -27,7 +27,7 @@ export class Inbox<A> {
     }
   }
 
-  /** The next item; fails once there will be none. */
+  /** The next item. Fails with Done after `end`, once the queue is empty. */
   readonly take: Effect.Effect<A, Cause.Done> = Effect.suspend(() => {
     const item = this.items.take()
     return item === undefined ? this.wait : Effect.succeed(item)
@@ -41,20 +41,20 @@ export class Inbox<A> {
     })
   })
 
-  /** At least one item, and all others that are there. */
+  /** All queued items; waits for at least one. */
   readonly takeAll: Effect.Effect<[A, ...Array<A>], Cause.Done> = Effect.map(
     this.take,
     (first) => [first, ...this.clear()]
   )
 
-  /** Takes what nobody has taken. */
+  /** Removes and returns all queued items. */
   clear(): Array<A> {
     const left: Array<A> = []
     for (let item = this.items.take(); item !== undefined; item = this.items.take()) left.push(item)
     return left
   }
 
-  /** Nothing more will come; what is there can still be taken. */
+  /** Accepts no more items; queued ones can still be taken. */
   end(): void {
     this.ended = true
     for (const taker of this.takers.splice(0)) taker(Effect.fail(Cause.Done()))

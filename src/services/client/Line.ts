@@ -1,8 +1,4 @@
-/**
- * Things that wait in order, in an array that is moved rarely.
- */
-
-/** First in, first out; taking is constant in time. */
+/** FIFO queue over an array with lazy compaction. Taking is constant in time, amortised. */
 export class Line<A> {
   private items: Array<A> = []
   private head = 0

@@ -1,6 +1,6 @@
 /**
- * Keeps a connection to every nsqd that discovery names: connects, connects again with growing pauses when one is lost, and
- * stops for those that are neither connected nor named any more. What a connection is used for is its owner's business.
+ * Keeps a connection to every nsqd that discovery names: connects, reconnects with growing pauses when the connection is lost,
+ * and gives up when the address is no longer named. The owner provides the use of a connection.
  */
 import { Duration, Effect, FiberMap, Schedule, type Scope, Stream } from "effect"
 import type { HttpClient } from "effect/http"
@@ -13,7 +13,7 @@ import * as NsqdConnection from "./NsqdConnection.ts"
 
 const firstPause = "100 millis"
 const longestPause = "10 seconds"
-/** A connection that held this long does not count as another failure. */
+/** A connection that lasted at least this long does not count as a failed attempt. */
 const steadyMillis = 10_000
 
 const reconnect = Schedule.min([Schedule.exponential(firstPause), Schedule.spaced(longestPause)]).pipe(
@@ -23,17 +23,17 @@ const reconnect = Schedule.min([Schedule.exponential(firstPause), Schedule.space
 export interface LinkSettings {
   readonly servers: Discovery.Servers
   readonly connection: ConnectionOptions
-  /** The topic whose nsqd to find, or all nsqd. */
+  /** The topic whose nsqd to find; `undefined` for all nsqd. */
   readonly topic: TopicName | undefined
-  /** Uses a connection until it is lost; fails with why. Its Scope ends with the connection. */
+  /** Uses a connection until it is lost, and fails with the reason. Its Scope closes with the connection. */
   readonly use: (
     connection: NsqdConnection.NsqdConnection
   ) => Effect.Effect<never, NsqdConnection.NsqdUnavailable, Scope.Scope>
-  /** Told when a connection is lost, or is not made. */
+  /** Called when a connection is lost or cannot be made. */
   readonly onUnavailable?: (error: NsqdConnection.NsqdUnavailable) => void
 }
 
-/** Runs until its Scope closes. */
+/** Keeps the connections until the Scope closes. */
 export const run = Effect.fnUntraced(function*(
   settings: LinkSettings
 ): Effect.fn.Return<void, never, Transport | HttpClient.HttpClient | Scope.Scope> {
@@ -43,7 +43,7 @@ export const run = Effect.fnUntraced(function*(
   const links = yield* FiberMap.make<string>()
   let named: ReadonlySet<string> = new Set()
 
-  /** Connects to an address if the server that announced it may announce it. */
+  /** Connects to an address, if discovery may name it. */
   const openNamed = Effect.fnUntraced(function*(address: string) {
     const origin = yield* discovery.originOf(address)
     const isNamed = origin !== "configured"
@@ -52,7 +52,7 @@ export const run = Effect.fnUntraced(function*(
     )
   })
 
-  /** Ends with the connection: well when it had held for a while, with an error to be retried otherwise. */
+  /** Uses one connection. Succeeds if it lasted a while; otherwise fails, so that the next attempt waits longer. */
   const attempt = (address: string) => {
     const used = Effect.scoped(
       Effect.flatMap(

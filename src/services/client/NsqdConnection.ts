@@ -1,8 +1,8 @@
 /**
- * A client's connection to one nsqd: the handshake in NSQ's order (section 1 of the client notes), then frames to whoever
- * handles them and commands the other way. It answers heartbeats and notices when the server is gone; it does not reconnect.
+ * A client's connection to one nsqd: the handshake in NSQ's order (docs/protocol/library.md#handshake), then frames to a
+ * handler and commands to nsqd. It replies to heartbeats and detects a lost server; it does not reconnect.
  *
- * Hot path: frames of a read are handled in one synchronous pass, what is written meanwhile goes out in one write.
+ * Hot path: the frames of a read are handled in one synchronous pass, and what is written meanwhile goes out in one write.
  */
 import { Clock, Duration, Effect, Latch, Redacted, Schema, type Scope } from "effect"
 import { encodeCommand, magicV2 } from "../../protocol/client/Command.ts"
@@ -15,10 +15,11 @@ import { type Connection, splitAddress, Transport } from "../net/Transport.ts"
 import * as ClientTls from "./ClientTls.ts"
 import * as Options from "./ConnectionOptions.ts"
 
-/** There is no usable connection to an nsqd: it cannot be reached, it refuses this client, or it is gone. */
+/** No usable connection to an nsqd: it cannot be reached, it refuses this client, or the connection is lost. */
 export class NsqdUnavailable extends Schema.TaggedError<NsqdUnavailable>()("NsqdUnavailable", {
   /** `host:port` */
   address: Schema.String,
+  /** For example `failed to IDENTIFY - E_BAD_BODY ...`. */
   reason: Schema.String
 }) {
   override get message(): string {
@@ -26,7 +27,7 @@ export class NsqdUnavailable extends Schema.TaggedError<NsqdUnavailable>()("Nsqd
   }
 }
 
-/** What the server said of itself. */
+/** The server's reply to IDENTIFY; the defaults are those of a server without feature negotiation. */
 export const ServerFeatures = Schema.Struct({
   max_rdy_count: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(2500))),
   version: Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(""))),
@@ -45,26 +46,27 @@ export type ServerFeatures = typeof ServerFeatures.Type
 const decodeFeatures = Schema.decodeUnknownEffect(Schema.fromJsonString(ServerFeatures))
 const withoutNegotiation = Effect.orDie(decodeFeatures("{}"))
 
-/** Who is told what the server sends; heartbeats are not passed on. */
+/** Callbacks for the server's frames, except heartbeats. */
 export interface FrameHandler {
-  /** `OK`, `CLOSE_WAIT`, or the JSON of an answer. */
+  /** `OK`, `CLOSE_WAIT`, or a JSON reply. */
   readonly onResponse: (text: string) => void
-  /** `E_FIN_FAILED ...` */
+  /** An error frame, for example `E_FIN_FAILED ...`. */
   readonly onError: (text: string) => void
-  /** The bytes of a message; they are a view that stays valid. */
+  /** A message as in its frame. The bytes are a view that stays valid. */
   readonly onMessage: (data: Buffer) => void
-  /** Everything that came with one read has been handled. */
+  /** All frames of one read have been handled. */
   readonly onPause?: () => void
 }
 
+/** A connection after the handshake. */
 export interface NsqdConnection {
   readonly address: string
   readonly features: ServerFeatures
-  /** Sends a command, together with others that are sent at the same time. */
+  /** Queues a command; commands of the same moment go out in one write. */
   readonly send: (bytes: Uint8Array) => void
-  /** Completes when the server has taken what was sent. */
+  /** Completes when all queued commands have been written to the socket. */
   readonly drained: Effect.Effect<void>
-  /** Handles frames until the connection is gone, and fails with why. Has to be running for anything to happen. */
+  /** Handles frames until the connection is lost, and fails with the reason. Nothing is read or written unless it runs. */
   readonly run: (handler: FrameHandler) => Effect.Effect<never, NsqdUnavailable>
 }
 
@@ -73,8 +75,9 @@ const heartbeat = "_heartbeat_"
 const maxFrameSize = 64 * 1024 * 1024
 
 /**
- * Connects and shakes hands. The connection ends when the Scope closes; what was sent before still goes out. `isNamed` says that
- * discovery has named the address: anybody may have registered it.
+ * Connects and does the handshake. The connection ends when the Scope closes, after queued commands have been written.
+ * `isNamed` is true for an address that nsqlookupd has named, where anyone may have registered it: the secret is then sent only
+ * over TLS. Default: false.
  */
 export const open = Effect.fn("NsqdConnection.open")(function*(
   address: string,
@@ -117,7 +120,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   })
 
   const startTls = Effect.fnUntraced(function*(connection: Connection) {
-    if (connection.startTls === undefined) return yield* unavailable("TLS is not possible on this network")
+    if (connection.startTls === undefined) return yield* unavailable("this transport does not support TLS")
     const wishes = typeof options.tls === "object" ? options.tls : {}
     const tls = yield* ClientTls.make(wishes, splitAddress(address)?.host ?? address)
     const secure = yield* Effect.mapError(connection.startTls(tls), ({ reason }) => unavailable(reason))
@@ -127,7 +130,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
 
   const compress = Effect.fnUntraced(function*(connection: Connection, features: ServerFeatures) {
     if (!features.deflate && !features.snappy) return connection
-    // The server goes on compressed without waiting for us: some of it may have come with the answer to IDENTIFY.
+    // The server starts compression without waiting: compressed bytes may have come with the reply to IDENTIFY.
     const inner = startingWith(decoder.takeRest(), connection)
     const compressed = features.deflate
       ? yield* DeflateConnection.make(inner, features.deflate_level)
@@ -141,7 +144,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
     socket.write(encodeCommand({ _tag: "IDENTIFY", body: Buffer.from(Options.identify(options)) }))
     const answer = yield* expect(socket, "failed to IDENTIFY")
     const features = answer.startsWith("{")
-      ? yield* Effect.mapError(decodeFeatures(answer), () => unavailable("answers IDENTIFY with nonsense"))
+      ? yield* Effect.mapError(decodeFeatures(answer), () => unavailable("invalid IDENTIFY response"))
       : yield* withoutNegotiation
     if (options.tls !== undefined && options.tls !== false && !features.tls_v1) {
       return yield* unavailable("does not offer TLS")
@@ -224,7 +227,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   const watch = Effect.gen(function*() {
     while (true) {
       const silent = now() - lastHeard
-      if (silent >= patience) return yield* unavailable("has not been heard of for too long")
+      if (silent >= patience) return yield* unavailable(`heartbeat timeout: no frame for ${patience} ms`)
       yield* Effect.sleep(patience - silent)
     }
   })
@@ -239,7 +242,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   }
 })
 
-/** A connection whose first bytes have been read already. */
+/** Returns the connection with bytes that were read before put in front. */
 const startingWith = (bytes: Buffer, connection: Connection): Connection => {
   let first = bytes
   const read = Effect.suspend(() => {

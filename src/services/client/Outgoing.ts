@@ -1,9 +1,9 @@
 /**
- * The publishes of a Producer between those who wait for them and the servers: which server gets the next one, what happens to
- * those of a server that is lost or gives no reply. Synchronous: each step sends what can be sent.
+ * The publishes of a Producer, from the waiting fibers to the servers: which server gets the next one, and what happens to
+ * those of a server that is lost or silent. Synchronous: each step sends what can be sent.
  *
- * A server is silent while it replies to nothing of what it was sent. Silence is counted in steps of a tick, at most two
- * intervals each, so that a process that stood still itself does not suspect its servers.
+ * A server is silent while it replies to nothing it was sent. Silence is counted in steps of a tick, at most two intervals
+ * each, so that a suspension of this process does not make its servers suspect.
  *
  * Hot path: a few counters per publish, no fibers.
  */
@@ -11,14 +11,14 @@ import { Schema } from "effect"
 import { Line } from "./Line.ts"
 import type { NsqdConnection } from "./NsqdConnection.ts"
 
-/** A message was not published, or nobody knows whether it was. */
+/** A message was not published, or may not have been. */
 export class PublishFailed extends Schema.TaggedError<PublishFailed>()("PublishFailed", {
   topic: Schema.String,
-  /** The server's words, such as `E_BAD_TOPIC ...`, or why no server took it. */
+  /** The server's error, for example `E_BAD_TOPIC ...`, or why no server took the message. */
   reason: Schema.String,
   /**
-   * `refused`: a server has replied that it did not take the message. `unsent`: no server has been sent it. `unknown`: a server
-   * was sent it and did not reply, so the message may arrive; publishing it again may duplicate it.
+   * `refused`: a server replied that it did not take the message. `unsent`: the message was sent to no server. `unknown`: a
+   * server was sent the message and did not reply, so it may be delivered; publishing it again may duplicate it.
    */
   outcome: Schema.Literals(["refused", "unsent", "unknown"])
 }) {
@@ -27,30 +27,31 @@ export class PublishFailed extends Schema.TaggedError<PublishFailed>()("PublishF
   }
 }
 
-/** A publish on its way. */
+/** A publish that is waiting or in flight. */
 export interface Publishing {
   readonly topic: string
   readonly bytes: Buffer
-  /** When it fails for want of a reply, in monotonic ms. */
+  /** Time at which it fails without a reply, in monotonic ms. */
   readonly deadline: number
-  /** The server that has to reply to it; one that had it before may reply as well. */
+  /** The server that must reply; an earlier one may still reply as well. */
   link: Link | undefined
-  /** Some server was sent it. */
+  /** Whether it was sent to any server. */
   sent: boolean
-  /** Nobody waits for it any more, but a server may still reply to it. */
+  /** Whether its result is known or no longer wanted; a server may still reply to it. */
   settled: boolean
+  /** Completes the publish. */
   readonly settle: (failure: PublishFailed | undefined) => void
 }
 
-/** A connection, and the publishes it has not replied to, oldest first, also those that nobody waits for. */
+/** A connection with its publishes that the server has not replied to, oldest first, including settled ones. */
 export class Link {
   readonly connection: NsqdConnection
   readonly unanswered = new Line<Publishing>()
-  /** How long the server has replied to nothing, in ms. */
+  /** Time without any reply to what it was sent, in ms. */
   silence = 0
-  /** There was a reply since the last tick. */
+  /** Whether a reply came since the last tick. */
   hasReplied = false
-  /** Ends the connection, because of this. */
+  /** Ends the connection for this reason. */
   readonly drop: (reason: string) => void
 
   constructor(connection: NsqdConnection, drop: (reason: string) => void) {
@@ -59,6 +60,7 @@ export class Link {
   }
 }
 
+/** Settings of a Producer; see `ProducerOptions`. */
 export interface OutgoingSettings {
   readonly maxInFlight: number
   readonly waitForServer: boolean
@@ -68,22 +70,22 @@ export interface OutgoingSettings {
   readonly publishTimeout: number
 }
 
-/** How exactly silence and timeouts are kept, in ms: the interval of ticks. */
+/** Interval of ticks in ms: the resolution of silence and timeouts. */
 export const tickInterval = 100
-/** New publishes avoid a server that has been silent for this part of the limit. */
+/** New publishes avoid a server after this part of the silence limit. */
 const suspectFraction = 1 / 3
 
-/** Publishes waiting for a server, and those that a server has. */
+/** The publishes that wait for a server, and those in flight. */
 export class Outgoing {
   readonly links: Array<Link> = []
   private waiting = new Line<Publishing>()
-  /** Publishes that a server was sent last and that somebody waits for. */
+  /** Publishes that a server has and that are not settled. */
   private inFlight = 0
   private turn = 0
   private tickedAt: number | undefined
   private readonly settings: OutgoingSettings
   private readonly suspectLimit: number
-  /** Why no server is connected, once that is known. */
+  /** Why no server is connected, once known. */
   private unavailable: string | undefined
 
   constructor(settings: OutgoingSettings) {
@@ -97,7 +99,7 @@ export class Outgoing {
     this.failWithoutServer()
   }
 
-  /** There is no connection to a server, because of this. */
+  /** Records why a server is not connected. */
   noteUnavailable(reason: string): void {
     this.unavailable = reason
     this.failWithoutServer()
@@ -108,20 +110,20 @@ export class Outgoing {
     this.send()
   }
 
-  /** What the server had goes to another one. */
+  /** Removes a server; its publishes go to another one. */
   lose(link: Link): void {
     this.links.splice(this.links.indexOf(link), 1)
-    this.takeFrom(link, "the connection is lost")
-    this.noteUnavailable(`${link.connection.address}: the connection is lost`)
+    this.takeFrom(link, "connection lost")
+    this.noteUnavailable(`${link.connection.address}: connection lost`)
     this.send()
   }
 
-  /** The server has replied to the oldest publish; with a reason when it refuses it. */
+  /** Matches a reply to the oldest publish of the server; `refusal` is the text of an error frame. */
   reply(link: Link, refusal: string | undefined): void {
     link.silence = 0
     link.hasReplied = true
     const publishing = link.unanswered.take()
-    // The refusal of a server that was too slow says nothing about the server that has the publish now.
+    // A late refusal by an earlier server says nothing about the server that has the publish now.
     if (publishing !== undefined && (refusal === undefined || publishing.link === link)) {
       const { topic } = publishing
       this.settle(
@@ -132,13 +134,13 @@ export class Outgoing {
     this.send()
   }
 
-  /** Nobody waits for it any more. */
+  /** Drops a publish whose fiber was interrupted. */
   abandon(publishing: Publishing): void {
     this.forget(publishing)
     this.send()
   }
 
-  /** Notices servers that do not reply, and publishes whose time is over. `now` in monotonic ms. */
+  /** Detects silent servers and expired publishes. `now` in monotonic ms. */
   tick(now: number): void {
     const passed = Math.min(now - (this.tickedAt ?? now), 2 * tickInterval)
     this.tickedAt = now
@@ -152,7 +154,7 @@ export class Outgoing {
     this.send()
   }
 
-  /** Fails what has been under way for too long. All have the same time, so of those that wait the oldest come first. */
+  /** Fails expired publishes. All have the same timeout, so the oldest of those that wait come first. */
   expire(now: number): void {
     for (const publishing of this.waiting) {
       if (publishing.deadline > now) break
@@ -181,7 +183,7 @@ export class Outgoing {
     if (!hasAnother && !waitForServer) this.noteUnavailable(`${address}: no reply in time`)
   }
 
-  /** What the server had waits for another one again, or fails where it must not be sent twice. */
+  /** Moves the publishes of a server back to the front of the queue, or fails them if they must not be sent twice. */
   private takeFrom(link: Link, reason: string): void {
     const { resend, waitForServer } = this.settings
     const before = this.waiting
@@ -200,7 +202,7 @@ export class Outgoing {
     for (const publishing of before) this.waiting.push(publishing)
   }
 
-  /** Fails what waits where it is not to wait for a server that replies. */
+  /** Fails waiting publishes if they must not wait for a server. */
   private failWithoutServer(): void {
     const { unavailable } = this
     if (this.settings.waitForServer || unavailable === undefined) return
@@ -222,14 +224,14 @@ export class Outgoing {
     }
   }
 
-  /** The servers in turn; those that are suspect only where all are, unless publishes are not to wait for them. */
+  /** Returns the next server in turn. Suspect servers come last, and silent ones not at all with `waitForServer: false`. */
   private nextLink(): Link | undefined {
     const { maxInFlight, waitForServer } = this.settings
     const count = this.links.length
     let suspect: Link | undefined
     for (let i = 0; i < count; i++) {
       const link = this.links[this.turn++ % count]!
-      // Of a server that replies to nothing, only so much is remembered.
+      // Limits the memory for publishes of a server that does not reply.
       if (link.unanswered.length >= maxInFlight) continue
       if (!this.isSuspect(link)) return link
       if (waitForServer || !this.isSilent(link)) suspect ??= link

@@ -1,8 +1,8 @@
 /**
- * Publishes to one of several nsqd: each message goes to one that is connected, is confirmed by it, and goes to another one when
- * that is lost or gives no reply for a while. So a message may arrive twice and is not lost: delivery is at least once.
+ * Publishes to one of several nsqd: each message goes to a connected one, which confirms it, and to another one if the first is
+ * lost or silent. A message may arrive twice and is not lost: delivery is at least once.
  *
- * Hot path: commands of many fibers go out in one write, replies are matched to them first in, first out.
+ * Hot path: the commands of many fibers go out in one write; replies are matched to them in order.
  */
 import { Clock, Context, Deferred, Duration, Effect, Layer, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
@@ -16,47 +16,51 @@ import * as Links from "./Links.ts"
 import { type NsqdConnection, NsqdUnavailable } from "./NsqdConnection.ts"
 import { Link, Outgoing, type PublishFailed, type Publishing, tickInterval } from "./Outgoing.ts"
 
+/** Options of a producer. */
 export interface ProducerOptions {
   /** The nsqd to publish to, or the nsqlookupd that know all of them. */
   readonly servers: Servers
   readonly connection?: ConnectionOptions
-  /** Publishes sent and not confirmed at a time; those beyond wait. 2000 unless said otherwise. */
+  /** Unconfirmed publishes in flight; further ones wait. Default: 2000. */
   readonly maxInFlight?: number
-  /** How long a publish may wait for a server and its reply. Default: 30 s. */
+  /** Limit for a publish, including the wait for a server. Default: 30 s. */
   readonly publishTimeout?: Duration.Input
   /**
-   * How long a server may reply to nothing of what it was sent before others get what it has not confirmed; new publishes avoid
-   * it after a third of that time. Default: 750 ms.
+   * Time without any reply after which a server's unconfirmed publishes go to others; new publishes avoid it after a third of
+   * that time. Default: 750 ms.
    */
   readonly silenceLimit?: Duration.Input
   /**
-   * Whether a publish whose server is lost or silent goes to another server, so that it may arrive twice. If not, it fails with
-   * the outcome `unknown`: at once when the connection is lost, after `publishTimeout` when the server is silent. Default: true.
+   * Whether a publish whose server is lost or silent goes to another server, so that it may arrive twice. If false, it fails
+   * with the outcome `unknown`: at once when the connection is lost, after `publishTimeout` when the server is silent. Default:
+   * true.
    */
   readonly resend?: boolean
   /**
-   * Whether a publish waits while no server is connected. If not, it fails once the first attempts to connect have ended, and
-   * when the only connection is lost, or silent for `silenceLimit`, before it is confirmed; the outcome is `unknown` then.
-   * Default: true.
+   * Whether a publish waits while no server is connected. If false, it fails as soon as the first attempts to connect have
+   * failed, and with the outcome `unknown` when the only connection is lost, or is silent for `silenceLimit`, before the server
+   * confirms it. Default: true.
    */
   readonly waitForServer?: boolean
 }
 
 type PublishError = PublishFailed | ClientTopic.MessageCodecError
 
-/** Publishing. Each Effect completes once a server has confirmed; publish from several fibers to have many under way. */
+/**
+ * Publishes messages. Each Effect completes when a server has confirmed; publish from several fibers to have many in flight.
+ */
 export interface ProducerService {
   /** Publishes bytes to a topic by name, or a value to a topic with a Schema. */
   readonly publish: {
     (topic: string, body: Uint8Array | string): Effect.Effect<void, PublishError>
     <A>(topic: ClientTopic.Topic<A>, value: A): Effect.Effect<void, PublishError>
   }
-  /** Publishes all with one command: all of them arrive at the same server, or none. */
+  /** Publishes all messages with one MPUB: the server takes all of them or none. Does nothing for an empty list. */
   readonly publishAll: {
     (topic: string, bodies: ReadonlyArray<Uint8Array | string>): Effect.Effect<void, PublishError>
     <A>(topic: ClientTopic.Topic<A>, values: ReadonlyArray<A>): Effect.Effect<void, PublishError>
   }
-  /** Publishes a message that is delivered after the delay. */
+  /** Publishes a message that is delivered after the delay, with DPUB. */
   readonly publishDeferred: {
     (topic: string, body: Uint8Array | string, delay: Duration.Input): Effect.Effect<void, PublishError>
     <A>(topic: ClientTopic.Topic<A>, value: A, delay: Duration.Input): Effect.Effect<void, PublishError>
@@ -68,7 +72,7 @@ export interface ProducerService {
 const commandLines = new Map<string, Buffer>()
 const maxCommandLines = 1000
 
-/** `PUB` as bytes; the command line of a topic is made once. */
+/** Encodes PUB; the command line of a topic is encoded once. */
 const encodePub = (topic: TopicName, body: Uint8Array): Buffer => {
   let line = commandLines.get(topic)
   if (line === undefined) {
@@ -82,7 +86,14 @@ const encodePub = (topic: TopicName, body: Uint8Array): Buffer => {
   return out
 }
 
-/** A producer, connected until the Scope closes. */
+/**
+ * Creates a producer that is connected until the Scope closes.
+ *
+ * ```ts
+ * const producer = yield* makeProducer({ servers: { nsqd: ["127.0.0.1:4150"] } })
+ * yield* producer.publish(orders, { item: "tea", quantity: 2 })
+ * ```
+ */
 export const make = Effect.fn("Producer.make")(function*(
   options: ProducerOptions
 ): Effect.fn.Return<ProducerService, never, Transport | HttpClient.HttpClient | Scope.Scope> {
@@ -128,7 +139,7 @@ export const make = Effect.fn("Producer.make")(function*(
     Effect.forever,
     Effect.forkScoped
   )
-  // No server replies any more; the publishers are told.
+  // No server can reply any more: fails all publishes.
   yield* Effect.addFinalizer(() => Effect.sync(() => outgoing.expire(Infinity)))
 
   const run = (topic: TopicName, bytes: Buffer): Effect.Effect<void, PublishFailed> =>
@@ -148,7 +159,7 @@ export const make = Effect.fn("Producer.make")(function*(
 
   const bodyOf = (body: Uint8Array | string): Uint8Array => typeof body === "string" ? Buffer.from(body) : body
 
-  /** Bodies for a topic by name are bytes or text; for others the topic says what they are. */
+  /** Returns the topic's name and the encoded body. */
   const encode = <A>(
     topic: string | ClientTopic.Topic<A>,
     value: A | Uint8Array | string
@@ -157,7 +168,7 @@ export const make = Effect.fn("Producer.make")(function*(
       ? [TopicName.make(topic), Effect.sync(() => bodyOf(value as Uint8Array | string))]
       : [topic.name, topic.encode(value as A)]
 
-  /** A span around the publish of a traced topic. */
+  /** Wraps the publish of a traced topic in a span. */
   const trace = <A, E>(topic: string | ClientTopic.Topic<A>, publish: Effect.Effect<void, E>): Effect.Effect<void, E> =>
     typeof topic === "string" || topic.linkOf === undefined ?
       publish :
@@ -199,7 +210,9 @@ export const make = Effect.fn("Producer.make")(function*(
   }
 })
 
+/** The producer as a service. */
 export class Producer extends Context.Service<Producer, ProducerService>()("effect-nsq/client/Producer") {
+  /** Provides a producer that is connected while the Layer is in use. */
   static readonly layer = (
     options: ProducerOptions
   ): Layer.Layer<Producer, never, Transport | HttpClient.HttpClient> => Layer.effect(Producer, make(options))

@@ -1,24 +1,24 @@
 /**
- * How many messages each connection of a consumer may have in flight (section 5 of the client notes). Pure.
+ * The RDY count of each connection of a consumer (docs/protocol/library.md#rdy). Pure.
  */
 
-/** A connection as far as shares are concerned. */
+/** The state of a connection that its share depends on. */
 export interface Shareable {
-  /** What it was last told. */
+  /** The RDY count sent last. */
   readonly ready: number
-  /** What the server allows at most. */
+  /** The server's `max_rdy_count`. */
   readonly maxReady: number
 }
 
-/** The share of each of `connections` connections; their sum may exceed `maxInFlight` only where there are more of them. */
+/** Returns the share of each connection. The sum exceeds `maxInFlight` only with more connections than `maxInFlight`. */
 export const share = (maxInFlight: number, connections: number): number =>
   maxInFlight === 0 || connections === 0
     ? 0
     : Math.min(Math.max(1, Math.floor(maxInFlight / connections)), maxInFlight)
 
 /**
- * The ready count of every connection, in their order. With more connections than messages may be in flight, those that have
- * something keep it, and `chosen` gives the rest to others, by index; all else is 0.
+ * Returns the RDY count of every connection, in order. With more connections than `maxInFlight`, those with a count above 0
+ * keep 1, `chosen` selects others for the rest by index, and all others have 0.
  */
 export const shares = (
   connections: ReadonlyArray<Shareable>,

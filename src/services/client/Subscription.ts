@@ -1,6 +1,6 @@
 /**
- * What a consumer knows of its connections: what each was told to have in flight and what it has, and the backoff of all. Plain
- * state with synchronous methods; the Consumer's fibers call them.
+ * The state of a consumer's connections: the RDY count and the messages in flight of each, and the backoff of all. Plain state
+ * with synchronous methods that the Consumer's fibers call.
  *
  * Hot path: one small object per message, no fibers.
  */
@@ -21,6 +21,7 @@ import type { NsqdConnection } from "./NsqdConnection.ts"
 import { shares } from "./ReadyShares.ts"
 
 export interface SubscriptionSettings {
+  /** Settings of a subscription; see `ConsumerOptions`. */
   readonly maxInFlight: number
   /** Milliseconds. */
   readonly defaultRequeueDelay: number
@@ -33,10 +34,10 @@ export interface SubscriptionSettings {
 /** A subscribed connection. */
 export class Member {
   readonly connection: NsqdConnection
-  /** The RDY that was sent last. */
+  /** The RDY count sent last. */
   ready = 0
   inFlight = 0
-  /** When the last message came, or the last RDY above 0 was sent, in monotonic ms. */
+  /** Time of the last message or of the last RDY above 0, in monotonic ms. */
   activeAt = 0
   gone = false
 
@@ -53,7 +54,7 @@ export class Member {
   }
 }
 
-const nobody: ReadonlySet<Member> = new Set()
+const noMembers: ReadonlySet<Member> = new Set()
 
 export class Subscription<A> {
   private readonly topic: Topic<A>
@@ -62,17 +63,17 @@ export class Subscription<A> {
   private readonly random: () => number
   readonly members: Array<Member> = []
   private readonly backoff: Backoff
-  /** During the wait of a backoff nothing is ready and results do not count. */
+  /** During the wait of a backoff every RDY count is 0 and results do not count. */
   private waiting = false
   private stopped = false
   private passTime: number | undefined
   /** Called when a backoff begins; the Consumer waits `backoffMillis` and calls `tryAgain`. */
   readonly backoffBegins = new Wakeup()
-  /** Called whenever a message has been answered or a connection is gone. */
+  /** Called when a message has been acknowledged or a connection is lost. */
   readonly settled = new Wakeup()
-  /** Messages delivered and not answered. */
+  /** Messages delivered and not acknowledged. */
   inFlight = 0
-  /** Messages that a handler works on, those whose time began first at the front: for touching them. */
+  /** Messages in the hands of a handler, those held longest first; they are touched before they time out. */
   readonly held = new HeldList<A>()
 
   constructor(topic: Topic<A>, settings: SubscriptionSettings, now: () => number, random: () => number) {
@@ -86,7 +87,7 @@ export class Subscription<A> {
     })
   }
 
-  /** How long the backoff that has begun lasts. */
+  /** Wait of the current backoff in ms. */
   get backoffMillis(): number {
     return this.backoff.waitMillis
   }
@@ -109,24 +110,24 @@ export class Subscription<A> {
     this.settled.call()
   }
 
-  /** Nothing more is to be delivered: the server sends what is on its way and then says CLOSE_WAIT. */
+  /** Stops delivery: the server sends what is on its way, then CLOSE_WAIT. */
   stop(): void {
     this.stopped = true
     for (const member of this.members) member.send({ _tag: "CLS" })
   }
 
-  /** The message in a frame, as a program gets it. `undefined` when the frame is none. */
+  /** Returns the message in a frame, or `undefined` if the frame is too short. */
   receive(member: Member, data: Buffer): Held<A> | undefined {
     if (data.length < messageHeaderSize) return undefined
     member.inFlight++
-    // One look at the clock for all that came with a read.
+    // One clock read for all messages of a read.
     this.passTime ??= this.now()
     member.activeAt = this.passTime
     this.inFlight++
     return new Held(this, member, data)
   }
 
-  /** Everything that came with one read has been received. */
+  /** Ends the pass over the messages of one read. */
   endPass(): void {
     this.passTime = undefined
   }
@@ -139,7 +140,7 @@ export class Subscription<A> {
     return Math.min(this.settings.defaultRequeueDelay * attempts, this.settings.maxRequeueDelay)
   }
 
-  /** A program has begun to work on the message. */
+  /** Records that a handler has begun to process the message. */
   hold(held: Held<A>): void {
     this.held.add(held, held.member.activeAt)
   }
@@ -152,7 +153,7 @@ export class Subscription<A> {
     this.held.add(held, this.now())
   }
 
-  /** Answers a message with the bytes of a command; only the first answer counts. */
+  /** Acknowledges a message with the bytes of a command; only the first one counts. */
   answer(held: Held<A>, command: Buffer, signal: BackoffSignal): void {
     if (held.answered) return
     held.answered = true
@@ -178,17 +179,17 @@ export class Subscription<A> {
     }
   }
 
-  /** The wait of a backoff is over: one message is tried. */
+  /** Ends the wait of a backoff: one message is tried. */
   tryAgain(): void {
     this.waiting = false
     this.distribute()
   }
 
   /**
-   * Tells every connection how much it may have in flight; those in `passed` get no turn that others can have. Lower counts
-   * go first so that their sum never exceeds the limit.
+   * Sends the RDY counts; members in `passed` get a turn only if no other can have it. Lower counts are sent first so that the
+   * sum never exceeds the limit.
    */
-  distribute(passed: ReadonlySet<Member> = nobody): void {
+  distribute(passed: ReadonlySet<Member> = noMembers): void {
     if (this.stopped) return
     const choose = (candidates: ReadonlyArray<number>, count: number): ReadonlyArray<number> =>
       this.choose(candidates, count, passed)
@@ -198,7 +199,7 @@ export class Subscription<A> {
     for (const { member, ready } of changes.toSorted((a, b) => a.ready - b.ready)) this.tell(member, ready)
   }
 
-  /** Takes a turn from connections that have brought nothing for a while, where there are more of them than messages. */
+  /** Passes the turns of connections without recent messages to others, if there are more connections than `maxInFlight`. */
   redistribute(): void {
     const allowed = this.backoff.level > 0 ? 1 : this.settings.maxInFlight
     if (this.stopped || this.waiting || this.members.length <= allowed) return
@@ -240,12 +241,12 @@ export class Subscription<A> {
   }
 }
 
-/** A list through its messages themselves, so that adding and removing one costs next to nothing. */
+/** Intrusive doubly linked list, so that adding and removing a message allocates nothing. */
 export class HeldList<A> {
   private first: Held<A> | undefined
   private last: Held<A> | undefined
 
-  /** Adds a message whose time began at `since`, not before that of any other. */
+  /** Adds a message held since `since`, which must not be earlier than that of any other. */
   add(held: Held<A>, since: number): void {
     held.since = since
     held.isHeld = true
@@ -267,7 +268,7 @@ export class HeldList<A> {
     held.after = undefined
   }
 
-  /** Those that are there now; each may be removed or touched meanwhile. */
+  /** Iterates over the messages; the current one may be removed or touched. */
   *[Symbol.iterator](): Iterator<Held<A>> {
     for (let held = this.first; held !== undefined;) {
       const { after } = held
@@ -280,15 +281,15 @@ export class HeldList<A> {
 const finStart = Buffer.from("FIN ")
 const finSize = finStart.length + messageIdLength + 1
 const newline = 10
-/** Where attempts and id lie in a message. */
+/** Offsets of the attempts and the id in a message. */
 const attemptsOffset = 8
 const idOffset = 10
 
-/** A delivered message: read from its bytes, and answered, when it is asked to. */
+/** A delivered message. Fields are read from its bytes on access. */
 export class Held<A> implements Delivery<A> {
   readonly member: Member
   answered = false
-  /** When its time began, in monotonic ms, and its place in the list, while a handler works on it. */
+  /** Time since which a handler holds it, in monotonic ms, and its place in the list. */
   since = 0
   isHeld = false
   before: Held<A> | undefined
@@ -320,7 +321,7 @@ export class Held<A> implements Delivery<A> {
 
   private get message(): Message {
     const message = decodeMessage(this.data)
-    if (message === undefined) throw new Error("invariant: only whole messages are held")
+    if (message === undefined) throw new Error("invariant: `receive` accepts only whole messages")
     return message
   }
 

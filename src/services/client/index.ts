@@ -1,18 +1,18 @@
 /**
- * `effect-nsq/client`: publish to and consume from nsqd, this one or NSQ's own.
+ * `effect-nsq/client`: a producer and a consumer for nsqd, this project's or NSQ's own.
  */
 
-/** Topics of values: `Topic.make("orders", Order)`; of bytes: `Topic.bytes("raw")`. */
+/** Topics of values, `Topic.make("orders", Order)`, and of bytes, `Topic.bytes("raw")`. */
 export * as Topic from "./ClientTopic.ts"
 export { MessageCodecError } from "./ClientTopic.ts"
 export type { ConnectionOptions, TlsOptions } from "./ConnectionOptions.ts"
 export * as Consumer from "./Consumer.ts"
 export type { ConsumerOptions } from "./Consumer.ts"
 export type { Delivery } from "./Delivery.ts"
-/** Where a topic's nsqd are. */
+/** Finds the nsqd of a topic. */
 export * as Discovery from "./Discovery.ts"
 export type { Servers } from "./Discovery.ts"
-/** A connection to one nsqd, for clients of one's own making. */
+/** A connection to one nsqd, for custom clients. */
 export * as NsqdConnection from "./NsqdConnection.ts"
 export { NsqdUnavailable } from "./NsqdConnection.ts"
 export { PublishFailed } from "./Outgoing.ts"

@@ -25,7 +25,7 @@ const consume = (options: Partial<Consumer.ConsumerOptions<Uint8Array>> = {}) =>
 const channel = Effect.map(Broker, (broker) => broker.findTopic("raw")?.channel("c"))
 
 describe("Producer and Consumer", () => {
-  it.effect("carry values of a topic with a Schema", () =>
+  it.effect("a producer and a consumer carry values of a topic with a Schema", () =>
     Effect.gen(function*() {
       const producer = yield* makeProducer({ servers })
       const consumer = yield* Consumer.make({ topic: orders, channel: "kitchen", servers, maxInFlight: 10 })
@@ -38,7 +38,7 @@ describe("Producer and Consumer", () => {
       assert.deepStrictEqual(yield* producer.connected, [TestBroker.address])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("carry bytes, deferred ones after their delay", () =>
+  it.effect("a producer and a consumer carry bytes, and deferred messages after their delay", () =>
     Effect.gen(function*() {
       const producer = yield* makeProducer({ servers })
       const consumer = yield* consume()
@@ -52,18 +52,18 @@ describe("Producer and Consumer", () => {
       assert.strictEqual(delivery.address, TestBroker.address)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("tell a publisher what the server refuses", () =>
+  it.effect("a publish that the server refuses fails with the server's error", () =>
     Effect.gen(function*() {
       const producer = yield* makeProducer({ servers })
       const error = yield* Effect.flip(producer.publish("raw", ""))
       assert.strictEqual(error.message, "raw: E_BAD_MESSAGE PUB invalid message body size 0")
-      // The server ends the connection then; there is another one after a pause.
+      // The server has closed the connection; the producer reconnects after a pause.
       const next = yield* Effect.forkScoped(producer.publish("raw", "fine"))
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(next)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("link the span of the handler to that of the publish, for topics that are traced", () =>
+  it.effect("the span of the handler links to the span of the publish if the topic is traced", () =>
     Effect.gen(function*() {
       const traced = Topic.traced(orders)
       const producer = yield* makeProducer({ servers })
@@ -79,7 +79,7 @@ describe("Producer and Consumer", () => {
       assert.match(link?.span.spanId ?? "", /^[0-9a-f]{16}$/)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("carry the span in a field that others may ignore, and leave alone what is no object", () =>
+  it.effect("the span is in a field that other clients ignore, and bodies that are not objects stay unchanged", () =>
     Effect.gen(function*() {
       const traced = Topic.traced(orders)
       const span = yield* Effect.currentSpan
@@ -96,7 +96,7 @@ describe("Producer and Consumer", () => {
       assert.isUndefined(linkOf?.(Buffer.from("{\"item\":\"tea\"}")))
     }).pipe(Effect.withSpan("test"), Effect.provide(layer)))
 
-  it.effect("wait for a server, but not for ever", () =>
+  it.effect("a publish waits for a server up to the timeout", () =>
     Effect.gen(function*() {
       const producer = yield* makeProducer({ servers: { nsqd: ["127.0.0.1:1"] } })
       const publishing = yield* Effect.forkScoped(Effect.flip(producer.publish("raw", "x")))
@@ -104,28 +104,28 @@ describe("Producer and Consumer", () => {
       assert.strictEqual((yield* Fiber.join(publishing)).message, "raw: no nsqd is connected")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("do not wait for a server where that is not wanted", () =>
+  it.effect("with waitForServer false a publish fails while no server is connected", () =>
     Effect.gen(function*() {
       const unreachable = yield* makeProducer({ servers: { nsqd: ["127.0.0.1:1"] }, waitForServer: false })
       const error = yield* Effect.flip(unreachable.publish("raw", "x"))
       assert.match(error.message, /^raw: 127\.0\.0\.1:1: /)
       const producer = yield* makeProducer({ servers, waitForServer: false })
-      // The first attempt to connect is waited for.
+      // The publish waits for the first attempt to connect.
       yield* producer.publish("raw", "x")
-      // The server refuses this one and ends the connection.
+      // The server refuses this publish and closes the connection.
       yield* Effect.flip(producer.publish("raw", ""))
       yield* Effect.gen(function*() {
         while ((yield* producer.connected).length > 0) yield* Effect.yieldNow
       })
       assert.match((yield* Effect.flip(producer.publish("raw", "x"))).message, /^raw: 127\.0\.0\.1:4150: /)
-      // Until there is a connection again.
+      // Publishes succeed again after the reconnect.
       yield* TestClock.adjust("1 second")
       yield* producer.publish("raw", "x")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 })
 
 describe("a Consumer", () => {
-  it.effect("requeues what its handler fails on, and gives up after some attempts", () =>
+  it.effect("a consumer requeues messages whose handler fails, and gives up after maxAttempts", () =>
     Effect.gen(function*() {
       yield* publish("bad", "good")
       const attempts = yield* Queue.unbounded<string>()
@@ -152,7 +152,7 @@ describe("a Consumer", () => {
       assert.strictEqual(yield* Deferred.await(givenUp), "bad")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("backs off while its handler fails, one message at a time, and comes back", () =>
+  it.effect("a consumer backs off while its handler fails, tries one message at a time, and recovers", () =>
     Effect.gen(function*() {
       yield* publish("1", "2", "3", "4", "5", "6")
       const handled = yield* Queue.unbounded<string>()
@@ -177,7 +177,7 @@ describe("a Consumer", () => {
       assert.deepStrictEqual([yield* Queue.take(handled), yield* Queue.take(handled)], ["4", "5"])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("keeps what a slow handler works on from timing out", () =>
+  it.effect("a consumer touches messages of a slow handler before they time out", () =>
     Effect.gen(function*() {
       yield* publish("slow")
       const started = yield* Deferred.make<void>()
@@ -198,7 +198,7 @@ describe("a Consumer", () => {
       yield* Deferred.succeed(finish, undefined)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("gives back at once what it has not answered when its program is interrupted", () =>
+  it.effect("an interrupted program's messages are requeued at once", () =>
     Effect.gen(function*() {
       yield* publish("1", "2", "3")
       const started = yield* Queue.unbounded<string>()
@@ -221,7 +221,7 @@ describe("a Consumer", () => {
       assert.deepStrictEqual([...bodies].sort(), ["1", "2", "3"])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("stops once what it has is answered, and takes nothing more", () =>
+  it.effect("a consumer that stops takes no more messages and ends when those in flight are acknowledged", () =>
     Effect.gen(function*() {
       yield* publish("1", "2", "3")
       const started = yield* Deferred.make<void>()

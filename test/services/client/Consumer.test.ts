@@ -19,7 +19,7 @@ const publish = (...bodies: ReadonlyArray<string>) =>
     (producer) => producer.publishAll("raw", bodies)
   ))
 
-/** The ready count that the server was told last. */
+/** The last RDY command that the server received. */
 const ready = ({ commands }: FakeNsqd.FakeNsqd): string | undefined =>
   commands.findLast((command) => command.startsWith("RDY "))
 
@@ -27,7 +27,7 @@ const subscriptions = ({ commands }: FakeNsqd.FakeNsqd): number =>
   commands.filter((command) => command.startsWith("SUB ")).length
 
 describe("a Consumer of several servers", () => {
-  it.effect("gives the turn of a server that sends nothing to another one", () =>
+  it.effect("a server that sends nothing passes its turn to another server", () =>
     Effect.gen(function*() {
       const servers = yield* Effect.forEach(["a:1", "b:1", "c:1"], (address) => FakeNsqd.make(address, responsive))
       yield* Consumer.make({ topic: raw, channel: "c", servers: { nsqd: ["a:1", "b:1", "c:1"] } })
@@ -37,13 +37,13 @@ describe("a Consumer of several servers", () => {
         const before = holder()
         for (let i = 0; i < 2; i++) yield* TestClock.adjust("5 seconds")
         while (holder() === before || holder() === undefined) yield* Effect.yieldNow
-        // Heartbeats keep the connections.
+        // Heartbeats keep the connections open.
         for (const server of servers) server.send(encodeFrame(FrameType.response, Buffer.from("_heartbeat_")))
         yield* Effect.yieldNow
       }
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("is connected to those that reply while one does not complete its handshake", () =>
+  it.effect("a consumer connects to the servers that reply while another does not complete its handshake", () =>
     Effect.gen(function*() {
       yield* FakeNsqd.make("a:1", { silent: true })
       yield* FakeNsqd.make("b:1", responsive)
@@ -51,7 +51,7 @@ describe("a Consumer of several servers", () => {
       while ((yield* consumer.connected).join() !== "b:1") yield* Effect.yieldNow
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("finds servers by one nsqlookupd while another one does not reply", () =>
+  it.effect("a consumer finds servers by one nsqlookupd while another does not reply", () =>
     Effect.gen(function*() {
       const producers = [{ broadcast_address: "10.0.0.9", tcp_port: 4150 }]
       const web = Web.layer((url) => {
@@ -67,7 +67,7 @@ describe("a Consumer of several servers", () => {
       assert.deepStrictEqual(found._tag === "Some" ? found.value : [], ["10.0.0.9:4150"])
     }).pipe(Effect.scoped))
 
-  it.effect("connects anew to a server that sends a message that is too short", () =>
+  it.effect("a consumer reconnects after a message that is too short", () =>
     Effect.gen(function*() {
       const server = yield* FakeNsqd.make("a:1", responsive)
       yield* Consumer.make({ topic: raw, channel: "c", servers: { nsqd: ["a:1"] } })
@@ -91,7 +91,7 @@ describe("a Consumer whose program throws", () => {
       ...options
     })
 
-  it.effect("requeues a message that could not be given up, and goes on", () =>
+  it.effect("a message whose onGivenUp dies is requeued, and the consumer continues", () =>
     Effect.gen(function*() {
       yield* publish("bad")
       const attempts = yield* Queue.unbounded<number>()
@@ -114,7 +114,7 @@ describe("a Consumer whose program throws", () => {
       yield* Fiber.interrupt(running)
     }).pipe(Effect.scoped, Effect.provide(broker)))
 
-  it.effect("requeues a message whose span cannot be read, and goes on", () =>
+  it.effect("a message whose span cannot be read is requeued, and the consumer continues", () =>
     Effect.gen(function*() {
       yield* publish("m")
       const topic: Topic.Topic<Uint8Array> = {

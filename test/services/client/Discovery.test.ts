@@ -20,7 +20,7 @@ const startLookupd = Effect.map(
   (context) => Context.get(context, Nsqlookupd)
 )
 
-/** Registers an nsqd that says it listens on this port, until the Scope closes. */
+/** Registers an nsqd that announces this port, until the Scope closes. */
 const register = Effect.fnUntraced(function*(lookupd: { readonly tcpAddress: string }, port: number) {
   const connection = yield* (yield* Transport).connect(lookupd.tcpAddress)
   const body = Buffer.from(
@@ -31,7 +31,7 @@ const register = Effect.fnUntraced(function*(lookupd: { readonly tcpAddress: str
   connection.write(Buffer.concat([Buffer.from("  V1IDENTIFY\n"), size, body, Buffer.from("REGISTER test\n")]))
 })
 
-/** An nsqlookupd of NSQ's: it answers `/lookup` and nothing else. */
+/** A server like NSQ's nsqlookupd: it supports `/lookup` and not `/watch`. */
 const startOld = Effect.acquireRelease(
   Effect.callback<{ readonly address: string; readonly close: () => void }>((resume) => {
     const producers = [{ broadcast_address: "10.0.0.9", tcp_port: 4150 }]
@@ -48,7 +48,7 @@ const startOld = Effect.acquireRelease(
   ({ close }) => Effect.sync(close)
 )
 
-/** Every list of addresses, as discovery tells it. */
+/** Every list of addresses that discovery emits. */
 const follow = Effect.fnUntraced(function*(lookupd: ReadonlyArray<string>) {
   const discovery = yield* Discovery.make({ lookupd, pollInterval: "1 hour" }, name)
   const told = yield* Queue.unbounded<ReadonlyArray<string>>()
@@ -63,7 +63,7 @@ const until = (told: Queue.Queue<ReadonlyArray<string>>, ...expected: ReadonlyAr
   )
 
 describe("Discovery", () => {
-  it.live("is told of every change by nsqlookupds that can be watched", () =>
+  it.live("discovery receives every change from nsqlookupds that support /watch", () =>
     Effect.gen(function*() {
       const [one, other] = [yield* startLookupd, yield* startLookupd]
       const { told } = yield* follow([one.httpAddress, other.httpAddress])
@@ -76,7 +76,7 @@ describe("Discovery", () => {
       yield* until(told, "10.0.0.1:4150")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("asks those that cannot, and again when it is told to hurry", () =>
+  it.live("discovery polls nsqlookupds without /watch, and polls at once when it is told to hurry", () =>
     Effect.gen(function*() {
       const old = yield* startOld
       const { discovery, told } = yield* follow([old.address])
@@ -85,7 +85,7 @@ describe("Discovery", () => {
       yield* until(told, "10.0.0.9:4150")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("goes on with what one nsqlookupd knows while another is gone", () =>
+  it.live("discovery keeps the addresses of one nsqlookupd when another is lost", () =>
     Effect.gen(function*() {
       const lookupd = yield* startLookupd
       yield* register(lookupd, 4150)
@@ -93,7 +93,7 @@ describe("Discovery", () => {
       yield* until(told, "10.0.0.1:4150")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("says which nsqlookupd did not answer, and why", () =>
+  it.live("a failed lookup names the nsqlookupd and the reason", () =>
     Effect.gen(function*() {
       const old = yield* startOld
       const [refused, missing] = yield* Effect.all([

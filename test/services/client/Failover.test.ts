@@ -12,7 +12,7 @@ const addresses = ["a:1", "b:1", "c:1"]
 
 const responsive = { silent: false }
 
-/** Three servers and a producer that is connected to all of them. */
+/** Three servers and a producer connected to all of them. */
 const cluster = Effect.fnUntraced(
   function*(options: Partial<ProducerOptions> = {}, names: ReadonlyArray<string> = addresses) {
     const servers = yield* Effect.forEach(names, (address) => FakeNsqd.make(address, responsive))
@@ -27,14 +27,14 @@ const connected = (producer: ProducerService, count: number): Effect.Effect<void
     while ((yield* producer.connected).length !== count) yield* Effect.yieldNow
   })
 
-/** Publishes one message after another. */
+/** Publishes messages in sequence. */
 const publishAll = (producer: ProducerService, count: number, from = 0) =>
   Effect.forEach(Array.from({ length: count }, (_, i) => i + from), (i) => producer.publish("t", `m${i}`), {
     discard: true
   })
 
 describe("a Producer of several servers", () => {
-  it.effect("gives what a silent server has not confirmed to the others within a second", () =>
+  it.effect("the unconfirmed publishes of a silent server go to other servers within a second", () =>
     Effect.gen(function*() {
       const { producer, servers } = yield* cluster()
       servers[0]?.setSilent(true)
@@ -49,7 +49,7 @@ describe("a Producer of several servers", () => {
       assert.strictEqual(confirmed.size, 500)
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("sends a suspect server nothing until it replies again", () =>
+  it.effect("a suspect server gets no publishes until it replies again", () =>
     Effect.gen(function*() {
       const { producer, servers } = yield* cluster()
       const [silent] = servers
@@ -68,7 +68,7 @@ describe("a Producer of several servers", () => {
       assert.strictEqual(silent?.published.length, (before ?? 0) + 10)
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("sends a publish at most once to each server while none replies, and waits", () =>
+  it.effect("while no server replies, a publish is sent at most once to each server and waits", () =>
     Effect.gen(function*() {
       const { producer, servers } = yield* cluster()
       for (const server of servers) server.setSilent(true)
@@ -80,7 +80,7 @@ describe("a Producer of several servers", () => {
       yield* Fiber.join(publishing)
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("waits for a server that is slow as long as there is no other", () =>
+  it.effect("a publish waits for a slow server if it is the only one", () =>
     Effect.gen(function*() {
       const { producer, servers: [one] } = yield* cluster({}, ["a:1"])
       one?.setSilent(true)
@@ -91,7 +91,7 @@ describe("a Producer of several servers", () => {
       assert.deepStrictEqual(one?.published, ["once"])
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("does not wait for a server that does not finish its handshake", () =>
+  it.effect("a publish does not wait for a server that does not complete its handshake", () =>
     Effect.gen(function*() {
       yield* FakeNsqd.make("a:1", { silent: true })
       yield* FakeNsqd.make("b:1", responsive)
@@ -99,7 +99,7 @@ describe("a Producer of several servers", () => {
       yield* publishAll(producer, 50)
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("takes the late reply of a server for what it was for, and no refusal of it for the copy elsewhere", () =>
+  it.effect("a late reply belongs to its own publish, and a late refusal does not fail the copy at another server", () =>
     Effect.gen(function*() {
       const { producer, servers: [one, other] } = yield* cluster({}, ["a:1", "b:1"])
       one?.setSilent(true)
@@ -116,7 +116,7 @@ describe("a Producer of several servers", () => {
       assert.strictEqual((one?.published.length ?? 0) + (other?.published.length ?? 0), 3 + 4)
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("is not stopped by what a silent server owes, however many that are", () =>
+  it.effect("publishing continues, however many replies a silent server owes", () =>
     Effect.gen(function*() {
       const { producer, servers: [one] } = yield* cluster({ maxInFlight: 10 }, ["a:1", "b:1"])
       one?.setSilent(true)
@@ -129,7 +129,7 @@ describe("a Producer of several servers", () => {
       yield* Fiber.join(publishers)
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("connects anew to a server that has not replied for the time of a publish", () =>
+  it.effect("a producer reconnects to a server that has not replied for publishTimeout", () =>
     Effect.gen(function*() {
       const { producer, servers: [one] } = yield* cluster({ publishTimeout: "10 seconds" }, ["a:1", "b:1"])
       one?.setSilent(true)
@@ -144,7 +144,7 @@ describe("a Producer of several servers", () => {
       yield* connected(producer, 2)
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("says whether a publish that failed may have arrived", () =>
+  it.effect("a failed publish states whether the message may have arrived", () =>
     Effect.gen(function*() {
       const { producer, servers: [one] } = yield* cluster({ resend: false, publishTimeout: "2 seconds" }, ["a:1"])
       one?.setSilent(true)
@@ -159,7 +159,7 @@ describe("a Producer of several servers", () => {
       assert.deepInclude(yield* Effect.flip(producer.publish("t", "x")), { outcome: "refused" })
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("fails at once where it must not be sent twice and its server is lost", () =>
+  it.effect("with resend false a publish fails at once when its server is lost", () =>
     Effect.gen(function*() {
       const { producer, servers: [one] } = yield* cluster({ resend: false }, ["a:1", "b:1"])
       one?.setSilent(true)
@@ -172,7 +172,7 @@ describe("a Producer of several servers", () => {
       assert.strictEqual(exits.filter(({ _tag }) => _tag === "Failure").length, 1)
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("does not wait for its only server to reply where it is not to wait for servers", () =>
+  it.effect("with waitForServer false a publish fails when the only server is silent", () =>
     Effect.gen(function*() {
       const { producer, servers: [one] } = yield* cluster({ waitForServer: false }, ["a:1"])
       one?.setSilent(true)
@@ -185,7 +185,7 @@ describe("a Producer of several servers", () => {
       yield* producer.publish("t", "z")
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.live("avoids a silent server over real sockets", () =>
+  it.live("a producer avoids a silent server over real sockets", () =>
     Effect.gen(function*() {
       const { producer, servers } = yield* cluster({}, ["127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"])
       servers[0]?.setSilent(true)

@@ -4,7 +4,7 @@ import { Inbox } from "../../../src/services/client/Inbox.ts"
 import { Line } from "../../../src/services/client/Line.ts"
 
 describe("Inbox", () => {
-  it.effect("gives items in order to whoever waits first, and the rest to whoever comes", () =>
+  it.effect("the inbox gives items to waiting fibers in order, and keeps the rest for later takers", () =>
     Effect.gen(function*() {
       const inbox = new Inbox<number>()
       const first = yield* Effect.forkChild(inbox.take, { startImmediately: true })
@@ -16,7 +16,7 @@ describe("Inbox", () => {
       assert.deepStrictEqual(yield* inbox.takeAll, [3, 4])
     }))
 
-  it.effect("forgets a fiber that is interrupted while it waits", () =>
+  it.effect("the inbox removes a fiber that is interrupted while it waits", () =>
     Effect.gen(function*() {
       const inbox = new Inbox<number>()
       const waiting = yield* Effect.forkChild(inbox.take, { startImmediately: true })
@@ -26,7 +26,7 @@ describe("Inbox", () => {
       assert.strictEqual(yield* inbox.take, 1)
     }))
 
-  it.effect("fails takers once it has ended and is empty", () =>
+  it.effect("taking fails when the inbox has ended and is empty", () =>
     Effect.gen(function*() {
       const inbox = new Inbox<number>()
       const waiting = yield* Effect.forkChild(inbox.take, { startImmediately: true })
@@ -39,7 +39,7 @@ describe("Inbox", () => {
 })
 
 describe("Line", () => {
-  it("takes what was pushed, in order, however many there are", () => {
+  it("a line returns its items in order, however many it has", () => {
     const line = new Line<number>()
     let [pushed, taken] = [0, 0]
     for (let round = 0; round < 5000; round++) {

@@ -7,12 +7,12 @@ const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.is
 const first = (candidates: ReadonlyArray<number>, count: number) => candidates.slice(0, count)
 
 describe("ready counts", () => {
-  it("are NSQ's integer shares", () => {
+  it("ready counts are NSQ's integer shares", () => {
     assert.deepStrictEqual([share(200, 2), share(5, 2), share(1, 2), share(0, 3)], [100, 2, 1, 0])
   })
 
   it.prop(
-    "never exceed in sum what may be in flight, nor the server's limit, and are not all 0",
+    "ready counts never exceed maxInFlight in sum nor the server's limit, and are not all 0",
     [between(1, 300), Schema.NonEmptyArray(Schema.Struct({ ready: between(0, 300), maxReady: between(1, 300) }))],
     ([maxInFlight, connections]) => {
       const counts = shares(connections, maxInFlight, first)
@@ -23,7 +23,7 @@ describe("ready counts", () => {
     }
   )
 
-  it("stay where they are while connections outnumber messages", () => {
+  it("ready counts stay at their connections while connections outnumber messages", () => {
     const connections = [0, 1, 0, 1].map((ready) => ({ ready, maxReady: 2500 }))
     assert.deepStrictEqual(shares(connections, 2, first), [0, 1, 0, 1])
     assert.deepStrictEqual(shares(connections, 3, first), [1, 1, 0, 1])
@@ -31,7 +31,7 @@ describe("ready counts", () => {
 })
 
 describe("backoff", () => {
-  it("doubles its wait with every failure up to the longest, and falls with every success", () => {
+  it("the wait of a backoff doubles with every failure up to the longest wait, and halves with every success", () => {
     const backoff = new Backoff({ multiplierMillis: 100, maxMillis: 1000 })
     const waits = Array.from({ length: 5 }, () => {
       backoff.note("backoff")
@@ -46,7 +46,7 @@ describe("backoff", () => {
     assert.isFalse(backoff.note("resume"))
   })
 
-  it("never begins when its longest wait is 0", () => {
+  it("a longest wait of 0 disables backoff", () => {
     const backoff = new Backoff({ multiplierMillis: 1000, maxMillis: 0 })
     assert.isFalse(backoff.note("backoff"))
     assert.strictEqual(backoff.level, 0)

@@ -1,4 +1,4 @@
-/** An nsqd that a test makes up: it says what it is told to say, or nothing. */
+/** A scripted nsqd for tests: it sends what the test sets, or nothing. */
 import { Deferred, Effect } from "effect"
 import { encodeFrame, encodeResponse, FrameType } from "../../../src/protocol/client/Frame.ts"
 import { type Connection, Transport } from "../../../src/services/net/Transport.ts"
@@ -8,13 +8,13 @@ const withBody = new Set(["IDENTIFY", "AUTH", "PUB", "DPUB", "MPUB"])
 
 export interface FakeNsqd {
   readonly address: string
-  /** Commands as they came: the line, and the body where there is one. */
+  /** Received commands: the line, and the body if the command has one. */
   readonly commands: Array<string>
   /** Bodies of `PUB`, in order. */
   readonly published: Array<string>
-  /** Replies to nothing from now on; what it owes goes out when this is set to false. */
+  /** Sends no replies while true; sends the pending ones when set to false. */
   readonly setSilent: (silent: boolean) => void
-  /** Replies with this error to `PUB`, or with `OK` again. */
+  /** Replies to `PUB` with this error, or with `OK` again. */
   readonly refuse: (error: string | undefined) => void
   /** Requires authorization from now on, and refuses every secret with this error. */
   readonly refuseSecrets: (error: string) => void
@@ -24,7 +24,7 @@ export interface FakeNsqd {
   readonly breakOff: () => void
 }
 
-/** What a command is replied with by an nsqd that works. */
+/** The reply of a working nsqd to a command. */
 const replyTo = (name: string, refusal: string | undefined, noSecret: string | undefined): Buffer | undefined => {
   switch (name) {
     case "IDENTIFY":
@@ -71,7 +71,7 @@ export const make = Effect.fnUntraced(function*(address: string, initially: { re
     else connection.write(reply)
   }
 
-  /** Takes whole commands off the front of what was received. */
+  /** Removes whole commands from the front of the received bytes. */
   const parse = (connection: Connection, received: Buffer): Buffer => {
     let rest = received
     while (true) {

@@ -1,4 +1,4 @@
-/** What a consumer does with addresses that an nsqlookupd names, which anybody may have registered there. */
+/** How a consumer treats addresses that an nsqlookupd names, where anyone may have registered them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"
@@ -13,7 +13,7 @@ import { fakeServer } from "../http/fakeServer.ts"
 
 const { name: topic } = Topic.bytes("test")
 
-/** A server that wants a secret without TLS, and what it was sent. */
+/** A server that requires a secret and does not offer TLS, and the bytes it received. */
 const thief = Effect.gen(function*() {
   const heard: Array<string> = []
   const port = yield* Effect.acquireRelease(
@@ -40,7 +40,7 @@ const thief = Effect.gen(function*() {
   return { heard, lookupd, port }
 })
 
-/** Why the first connection of a consumer is not made. */
+/** Returns why the first connection of a consumer fails. */
 const reasonOf = Effect.fnUntraced(function*(
   servers: Links.LinkSettings["servers"],
   connection: Links.LinkSettings["connection"] = {}
@@ -59,14 +59,14 @@ const reasonOf = Effect.fnUntraced(function*(
 const authSecret = Redacted.make("s3cret")
 
 describe("an nsqd that nsqlookupd names", () => {
-  it.live("does not get the auth secret without TLS", () =>
+  it.live("an nsqd that nsqlookupd names does not get the auth secret without TLS", () =>
     Effect.gen(function*() {
       const { heard, lookupd } = yield* thief
       assert.include(yield* reasonOf({ lookupd: [lookupd] }, { authSecret }), "the auth secret is not sent without TLS")
       assert.notInclude(heard.join(), "s3cret")
     }))
 
-  it.live("gets it where the operator allows that, or named the nsqd himself", () =>
+  it.live("an nsqd gets the auth secret without TLS if the operator allows it or configured the address", () =>
     Effect.gen(function*() {
       const allowed = yield* thief
       yield* reasonOf({ lookupd: [allowed.lookupd] }, { authSecret, authWithoutTls: true })
@@ -76,7 +76,7 @@ describe("an nsqd that nsqlookupd names", () => {
       assert.include(configured.heard.join(), "s3cret")
     }))
 
-  it.live("is not connected to on loopback when the nsqlookupd is elsewhere, nor outside of the allowed networks", () =>
+  it.live("an nsqd that nsqlookupd names is refused on loopback if nsqlookupd is elsewhere, and outside of the allowed networks", () =>
     Effect.gen(function*() {
       const { heard, lookupd } = yield* thief
       const refused = yield* reasonOf({ lookupd: [lookupd] }).pipe(
