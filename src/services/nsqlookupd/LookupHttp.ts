@@ -1,5 +1,6 @@
 /**
- * nsqlookupd's HTTP API: puts the endpoints together and serves them on the configured address.
+ * nsqlookupd's HTTP API (docs/protocol/http.md#nsqlookupd-endpoints): combines the endpoints and serves them on the configured
+ * address.
  */
 import { Context, Effect, FiberSet, Layer } from "effect"
 import { ListenAddresses } from "../core/ListenAddresses.ts"
@@ -15,15 +16,16 @@ import type { Registrations } from "./Registrations.ts"
 import { Watches } from "./Watches.ts"
 import * as WatchRoutes from "./WatchRoutes.ts"
 
-/** NSQ takes an empty address for any port on all interfaces. */
+/** In NSQ an empty address means any port on all interfaces. */
 const anyAddress = ":0"
 
-/** Every endpoint there is. */
+/** All endpoints. */
 export const allRoutes = Effect.map(
   Effect.all([LookupRoutes.make, WatchRoutes.make, DebugRoutes.makeProfiles("/debug/pprof")]),
   (groups) => groups.flat()
 )
 
+/** The HTTP listener of nsqlookupd. */
 export class LookupHttp extends Context.Service<LookupHttp, Listener>()("effect-nsq/lookup/LookupHttp") {
   static readonly layer: Layer.Layer<LookupHttp, ListenError, Registrations | ListenAddresses> = Layer.effect(
     LookupHttp,

@@ -1,5 +1,5 @@
 /**
- * The JSON of nsqlookupd's HTTP API (section 4 of the nsqlookupd notes), keys in NSQ's order.
+ * The JSON of nsqlookupd's HTTP API (docs/protocol/http.md#nsqlookupd-endpoints), with keys in NSQ's order.
  */
 import * as HttpResponse from "../http/HttpResponse.ts"
 import type { DebugEntry, Lookup, Node, Producer } from "./Registration.ts"
@@ -15,13 +15,13 @@ const producer = ({ identity, remoteAddress }: Producer) => ({
   topology_region: identity.topology_region
 })
 
-/** What `/lookup` answers. */
+/** The response of `/lookup`. */
 export const lookup = ({ channels, producers }: Lookup): unknown => ({
   channels,
   producers: producers.map(producer)
 })
 
-/** What `/nodes` answers. */
+/** The response of `/nodes`. */
 export const nodes = (nodes: ReadonlyArray<Node>): unknown => ({
   producers: nodes.map((node) => ({
     ...producer(node.producer),
@@ -33,7 +33,7 @@ export const nodes = (nodes: ReadonlyArray<Node>): unknown => ({
 /** Go's zero time in nanoseconds since the Unix epoch, wrapped at 64 bits. */
 const neverNanos = -6795364578871345152n
 
-/** An object whose bigints are whole numbers beyond what JSON.stringify can write. */
+/** Encodes an object with bigints, which JSON.stringify cannot write. */
 const objectText = (fields: Readonly<Record<string, string | number | boolean | bigint>>): string =>
   `{${
     Object.entries(fields)
@@ -60,7 +60,7 @@ const debugEntry = ({ producer, tombstonedAt }: DebugEntry): string => {
   })
 }
 
-/** The JSON of `/debug` in pieces. The entries come ordered by key. */
+/** Encodes `/debug` in pieces. The entries must be ordered by key. */
 export function* debugPieces(entries: Iterable<DebugEntry>): Generator<string> {
   let key: string | undefined
   for (const entry of entries) {

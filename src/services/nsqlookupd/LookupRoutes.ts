@@ -1,6 +1,6 @@
 /**
- * nsqlookupd's endpoints, apart from `/watch` and profiles. Those that do not check the name of a topic take `*` for every
- * topic, as NSQ's do.
+ * nsqlookupd's endpoints, except `/watch` and profiles (docs/protocol/http.md#nsqlookupd-endpoints). As in NSQ, `*` means all
+ * topics for those that do not check the topic's name.
  */
 import { Effect, type Scope } from "effect"
 import { isTopicName } from "../../protocol/client/Names.ts"
@@ -21,7 +21,7 @@ const logRemoved = ({ category, channel, topic }: Entry): Effect.Effect<void> =>
     category === "channel" ? `DB: removing channel(${channel}) from topic(${topic})` : `DB: removing topic(${topic})`
   )
 
-/** The endpoints, on the registrations of the environment. */
+/** The endpoints on the registrations of the environment. */
 export const make: Effect.Effect<ReadonlyArray<Route>, never, Registrations | Scope.Scope> = Effect.gen(function*() {
   const registrations = yield* Registrations
   const stream = yield* StreamedResponse.make
@@ -77,14 +77,14 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Registrations | Sc
     return HttpResponse.empty
   })
 
-  const answer = (make: () => HttpResponse.HttpResponse) => () => Effect.sync(make)
+  const respond = (make: () => HttpResponse.HttpResponse) => () => Effect.sync(make)
 
   return [
-    route("GET", "/ping", answer(() => well)),
-    route("GET", "/info", answer(() => info)),
+    route("GET", "/ping", respond(() => well)),
+    route("GET", "/info", respond(() => info)),
     route("GET", "/debug", () => stream(LookupJson.debugPieces(registrations.debug()))),
-    route("GET", "/topics", answer(() => HttpResponse.json({ topics: registrations.topics() }))),
-    route("GET", "/nodes", answer(() => HttpResponse.json(LookupJson.nodes(registrations.nodes())))),
+    route("GET", "/topics", respond(() => HttpResponse.json({ topics: registrations.topics() }))),
+    route("GET", "/nodes", respond(() => HttpResponse.json(LookupJson.nodes(registrations.nodes())))),
     route("GET", "/channels", channels),
     route("GET", "/lookup", lookup),
     route("POST", "/topic/create", createTopic),

@@ -1,6 +1,6 @@
 /**
- * A producer's connection to nsqlookupd (section 2 of the nsqlookupd notes): the magic, then commands, each answered in
- * order, until either side ends it. Every error ends it, and with it all that the producer has registered.
+ * A producer's connection to nsqlookupd (docs/protocol/nsqlookupd.md#connection): the magic, then commands, with responses in
+ * order, until either side ends it. An error ends the connection, and with it the producer's registrations.
  */
 import { Duration, Effect, type Scope } from "effect"
 import { ProtocolError } from "../../protocol/client/ProtocolError.ts"
@@ -17,17 +17,17 @@ import { LookupdOptions } from "./NsqlookupdOptions.ts"
 import type { Entry, Producer } from "./Registration.ts"
 import { Registrations } from "./Registrations.ts"
 
-/** A client that does not say its magic is closed. */
+/** Limit for the magic; the connection is closed after it. */
 const magicDeadline = "60 seconds"
 
-/** A client that does not take its answers is closed. */
+/** Limit for the client to read its responses; the connection is closed after it. */
 const drainDeadline = "60 seconds"
 
 const ok = encodeAnswer(Buffer.from("OK"))
 
 const entryText = ({ category, channel, topic }: Entry): string => `category:${category} key:${topic} subkey:${channel}`
 
-/** What runs for every connection, with the registrations of the environment. */
+/** Returns the handler of connections, on the registrations of the environment. */
 export const make = Effect.gen(function*() {
   const registrations = yield* Registrations
   const addresses = yield* ListenAddresses
@@ -48,7 +48,7 @@ export const make = Effect.gen(function*() {
     readonly decoder = new LookupCommandDecoder()
     private readonly connection: Connection
     private producer: Producer | undefined
-    /** Log lines of a run of commands, which is carried out in one go. */
+    /** Log lines of the commands in one pass, which is synchronous. */
     private lines: Array<string> = []
     private isRefusedBefore = false
 
@@ -68,14 +68,14 @@ export const make = Effect.gen(function*() {
       for (const entry of entries) this.note(`DB: client(${this.name}) ${what} ${entryText(entry)}`)
     }
 
-    /** The answer to a REGISTER that is too much. What the producer has registered before stays, and so does the connection. */
+    /** Returns the response to a REGISTER beyond a limit. Earlier registrations and the connection stay. */
     private refuse(limit: string): Buffer {
       if (!this.isRefusedBefore) this.lines.push(`[${this.name}] - REGISTER too many registrations, ${limit}`)
       this.isRefusedBefore = true
       return encodeAnswer(Buffer.from(`E_INVALID REGISTER too many registrations, ${limit}`))
     }
 
-    /** The answer to a command. */
+    /** Executes a command and returns the response. */
     private execute(command: LookupCommand): Buffer | ProtocolError {
       if (command._tag === "IDENTIFY") {
         const { broadcast_address, http_port, tcp_port, version } = command.producer
@@ -106,19 +106,19 @@ export const make = Effect.gen(function*() {
       }
     }
 
-    /** Carries out every command that has arrived and sends the answers together; the error that ends the connection, if any. */
+    /** Executes all received commands and sends the responses together. Returns the error that ends the connection, if any. */
     private executeAll(): ProtocolError | undefined {
-      const answers: Array<Buffer> = []
+      const responses: Array<Buffer> = []
       let error: ProtocolError | undefined
       while (error === undefined) {
         const next = this.decoder.next(this.producer !== undefined)
         if (next === undefined) break
-        const answer = next instanceof ProtocolError ? next : this.execute(next)
-        if (answer instanceof ProtocolError) error = answer
-        else answers.push(answer)
+        const response = next instanceof ProtocolError ? next : this.execute(next)
+        if (response instanceof ProtocolError) error = response
+        else responses.push(response)
       }
-      if (error !== undefined) answers.push(encodeAnswer(Buffer.from(error.message, "latin1")))
-      if (answers.length > 0) this.connection.write(Buffer.concat(answers))
+      if (error !== undefined) responses.push(encodeAnswer(Buffer.from(error.message, "latin1")))
+      if (responses.length > 0) this.connection.write(Buffer.concat(responses))
       return error
     }
 
@@ -128,7 +128,7 @@ export const make = Effect.gen(function*() {
       return Effect.forEach(lines, (line) => Effect.logInfo(line), { discard: true })
     })
 
-    /** Reads and carries out commands until the connection ends. */
+    /** Reads and executes commands until the connection ends. */
     readonly run: Effect.Effect<void, ConnectionLost> = Effect.gen({ self: this }, function*() {
       while (true) {
         const error = this.executeAll()
@@ -150,14 +150,14 @@ export const make = Effect.gen(function*() {
       }
     })
 
-    /** Takes away all that the producer has registered. */
+    /** Removes the producer's registrations. */
     readonly end: Effect.Effect<void> = Effect.suspend(() => {
       if (this.producer !== undefined) this.noteEntries("UNREGISTER", registrations.disconnect(this.producer))
       return Effect.andThen(Effect.logInfo(`PROTOCOL(V1): [${this.name}] exiting ioloop`), this.log)
     })
   }
 
-  /** The bytes after the magic; `undefined` when it is another one, or none. */
+  /** Returns the bytes after the magic, or `undefined` if it is missing or not valid. */
   const readMagic = Effect.fnUntraced(function*(connection: Connection) {
     let bytes: Buffer = Buffer.alloc(0)
     while (bytes.length < magicV1.length) {

@@ -1,5 +1,5 @@
 /**
- * nsqlookupd's TCP listener: every connection to the configured address becomes a producer.
+ * nsqlookupd's TCP listener for nsqd.
  */
 import { Context, Effect, Layer } from "effect"
 import { ListenAddresses } from "../core/ListenAddresses.ts"
@@ -7,6 +7,7 @@ import { type Listener, Transport } from "../net/Transport.ts"
 import * as LookupSession from "./LookupSession.ts"
 import { LookupdOptions } from "./NsqlookupdOptions.ts"
 
+/** The TCP listener of nsqlookupd. */
 export class LookupTcp extends Context.Service<LookupTcp, Listener>()("effect-nsq/lookup/LookupTcp") {
   static readonly layer = Layer.effect(
     LookupTcp,

@@ -1,6 +1,6 @@
 /**
- * The daemon nsqlookupd as one Layer: the registrations and the listeners through which they are made and looked up. Closing
- * its Scope ends the connections; nothing is kept.
+ * The daemon nsqlookupd as a Layer: the registrations, and the listeners that change and serve them. Closing its Scope ends the
+ * connections; registrations are not stored.
  */
 import { Context, Data, Effect, Layer } from "effect"
 import { ListenAddresses } from "../core/ListenAddresses.ts"
@@ -12,18 +12,28 @@ import { LookupTcp } from "./LookupTcp.ts"
 import * as Options from "./NsqlookupdOptions.ts"
 import { Registrations } from "./Registrations.ts"
 
-/** The daemon did not start, or cannot go on. */
+/** nsqlookupd failed to start, or cannot continue. */
 export class NsqlookupdFailure extends Data.TaggedError("NsqlookupdFailure")<{ readonly message: string }> {}
 
-/** A running nsqlookupd. */
+/**
+ * A running nsqlookupd.
+ *
+ * ```ts
+ * const program = Effect.gen(function*() {
+ *   const { httpAddress } = yield* Nsqlookupd
+ *   yield* Effect.log(httpAddress)
+ * }).pipe(Effect.provide(Nsqlookupd.layerWith({ tcpAddress: "127.0.0.1:0", httpAddress: "127.0.0.1:0" })))
+ * ```
+ */
 export class Nsqlookupd extends Context.Service<Nsqlookupd, {
-  /** `host:port` for nsqd, as bound. */
+  /** Bound address for nsqd, `host:port`. */
   readonly tcpAddress: string
-  /** `host:port` of the HTTP API, as bound. */
+  /** Bound address of the HTTP API, `host:port`. */
   readonly httpAddress: string
-  /** Fails when the daemon cannot go on, for example because its listener broke. */
+  /** Fails when the daemon cannot continue, for example because a listener broke. */
   readonly failed: Effect.Effect<never, NsqlookupdFailure>
 }>()("effect-nsq/Nsqlookupd") {
+  /** The daemon with the options of the environment. */
   static readonly layer: Layer.Layer<Nsqlookupd, NsqlookupdFailure> = Layer.effect(
     Nsqlookupd,
     Effect.gen(function*() {
@@ -46,12 +56,12 @@ export class Nsqlookupd extends Context.Service<Nsqlookupd, {
     })
   )
 
-  /** A daemon with NSQ's defaults except for the options given. */
+  /** The daemon with NSQ's defaults except for the given options. */
   static readonly layerWith = (options: Partial<Options.LookupdOptions>): Layer.Layer<Nsqlookupd, NsqlookupdFailure> =>
     Nsqlookupd.layer.pipe(Layer.provide(Options.layer(options)))
 }
 
-/** TCP comes last: who introduces himself is told the HTTP port. */
+/** TCP is built last because the IDENTIFY response includes the HTTP port. */
 const listeners = LookupTcp.layer.pipe(
   Layer.provideMerge(LookupHttp.layer),
   Layer.provide(NodeTransport.layer),

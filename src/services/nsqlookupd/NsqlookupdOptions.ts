@@ -1,6 +1,6 @@
 /**
- * The options of nsqlookupd, in one place: the type that services read, NSQ's defaults, the table from which flags and usage
- * text are derived, and its command line.
+ * The options of nsqlookupd (docs/protocol/options.md#nsqlookupd-options): their type, NSQ's defaults, the table that defines
+ * flags and usage text, and the command line.
  */
 import { Context, Duration, type Effect, Layer, type Result, Struct } from "effect"
 import * as NodeId from "../core/NodeId.ts"
@@ -13,36 +13,39 @@ import * as HttpOptions from "../options/HttpOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, type OptionTable, row } from "../options/OptionTable.ts"
 
-/** Everything that can be set about an nsqlookupd. */
+/** The options of nsqlookupd. */
 export interface LookupdOptions {
-  /** The least severe lines that are logged. */
+  /** Least severe level that is logged. */
   readonly logLevel: Kind.NsqLogLevel
+  /** Start of every log line. */
   readonly logPrefix: string
+  /** Form of log lines: NSQ's, or one JSON object per line. */
   readonly logFormat: "nsq" | "json"
-  /** `host:port` for nsqd. */
+  /** Address to listen on for nsqd, `host:port`. */
   readonly tcpAddress: string
-  /** `host:port` for everybody else. */
+  /** Address to listen on for HTTP, `host:port`. */
   readonly httpAddress: string
-  /** Where nsqd finds the HTTP API. */
+  /** Address announced to nsqd, at which it requests channels. */
   readonly broadcastAddress: string
-  /** A producer is hidden when its last ping is older. */
+  /** Time since its last PING after which a producer is hidden. */
   readonly inactiveProducerTimeout: Duration.Duration
+  /** Time for which a tombstone hides a producer. */
   readonly tombstoneLifetime: Duration.Duration
-  /** Topics and channels that one producer may register; 0 for no limit. */
+  /** Limit for the topics and channels of one producer; 0 for no limit. */
   readonly maxRegistrationsPerProducer: number
-  /** Registrations of all producers together, beyond which each has an equal share; 0 for no limit. */
+  /** Registrations of all producers, beyond which each may have an equal share; 0 for no limit. */
   readonly maxRegistrations: number
-  /** Topics and channels without a producer that are remembered; 0 for no limit. */
+  /** Limit for topics and channels without producers, the latest; 0 for no limit. */
   readonly maxUnusedNames: number
-  /** For how long they are remembered; 0 for ever. */
+  /** Time after which topics and channels without producers are forgotten; 0 for no limit. */
   readonly unusedNameLifetime: Duration.Duration
-  /** HTTP connections at a time; 0 for no limit. */
+  /** Limit for concurrent HTTP connections; 0 for no limit. */
   readonly maxHttpConnections: number
   /** Host names that browsers may use besides the daemon's own and private ones; `*` for all. */
   readonly httpAllowedHosts: ReadonlyArray<string>
 }
 
-/** Every option of nsqlookupd: flag, kind, default, help. */
+/** The options of nsqlookupd: flag, kind, default, help. */
 export const table: OptionTable<LookupdOptions> = {
   logLevel: row(
     "log-level",
@@ -78,55 +81,56 @@ export const table: OptionTable<LookupdOptions> = {
     "max-registrations-per-producer",
     Kind.int,
     () => 100_000,
-    "most topics and channels of one producer; 0 for no limit"
+    "maximum number of topics and channels of one producer; 0 for no limit"
   ),
   maxRegistrations: row(
     "max-registrations",
     Kind.int,
     () => 1_000_000,
-    "topics and channels of all producers together, beyond which a producer may have an equal share; 0 for no limit"
+    "registrations of all producers together, beyond which each may have an equal share; 0 for no limit"
   ),
   maxUnusedNames: row(
     "max-unused-names",
     Kind.int,
     () => 100_000,
-    "most topics and channels without a producer that are remembered, the latest; 0 for no limit"
+    "maximum number of topics and channels without producers, the latest; 0 for no limit"
   ),
   unusedNameLifetime: row(
     "unused-name-lifetime",
     Kind.duration,
     () => Duration.hours(168),
-    "time after which topics and channels without a producer are forgotten; 0 for never"
+    "time after which topics and channels without producers are forgotten; 0 for never"
   )
 }
 
-/** NSQ's defaults. */
+/** Returns NSQ's defaults. */
 export const defaults = (): LookupdOptions => Struct.map(initialValue)(table)
 
-/** The options services read; NSQ's defaults unless provided. */
+/** The options that services read. Default: NSQ's defaults. */
 export const LookupdOptions: Context.Reference<LookupdOptions> = Context.Reference(
   "effect-nsq/options/LookupdOptions",
   { defaultValue: defaults }
 )
 
-/** NSQ's defaults with some options changed. */
+/** Provides NSQ's defaults with some options changed. */
 export const layer = (changes: Partial<LookupdOptions>): Layer.Layer<never> =>
   Layer.succeed(LookupdOptions, { ...defaults(), ...changes })
 
 // ---- the command line
 
+/** The parsed command line of nsqlookupd. */
 export type LookupdCommand = DaemonCommand.DaemonCommand<LookupdOptions>
 
 const former = [{ name: "verbose", use: "log-level" }]
 
-/** The usage text. */
+/** Returns the usage text. */
 export const usage = (): string => GoFlags.usage("nsqlookupd", DaemonCommand.flags(table, former))
 
-/** Reads the arguments that follow the program's name. */
+/** Parses the arguments after the program's name. */
 export const parse = (args: ReadonlyArray<string>): Result.Result<LookupdCommand, GoFlags.FlagError> =>
   DaemonCommand.parse(table, former, args)
 
-/** The options that are set anywhere, and what to warn of. */
+/** Combines command line, environment and config file into the options and warnings. */
 export const settle = (
   command: LookupdCommand,
   environment: Environment

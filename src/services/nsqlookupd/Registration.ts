@@ -1,10 +1,10 @@
 /**
- * What the registrations of nsqlookupd consist of: producers, topics, channels, and the forms in which they are looked up.
- * Plain data; `RegistrationDatabase` alone changes it.
+ * The data of nsqlookupd's registrations: producers, topics, channels, and the results of queries. Plain data that only
+ * `RegistrationDatabase` changes.
  */
 import type { ProducerIdentity } from "../../protocol/lookup/LookupIdentity.ts"
 
-/** A moment by both clocks. */
+/** A time by both clocks. */
 export interface Moment {
   /** Milliseconds. */
   readonly monotonic: number
@@ -28,47 +28,49 @@ export class Producer {
   }
 }
 
+/** A topic, its producers and its channels. */
 export interface TopicKey {
   readonly name: string
-  /** Channels can be known without their topic, once an ephemeral topic is gone. */
+  /** Whether the topic itself is registered: channels may outlive an ephemeral topic. */
   known: boolean
-  /** Who has the topic, and since when it is tombstoned there. */
+  /** The producers of the topic, each with the time of its tombstone. */
   readonly producers: Map<Producer, Moment | undefined>
   readonly channels: Map<string, ChannelKey>
 }
 
+/** A channel and its producers. */
 export interface ChannelKey {
   readonly topic: TopicKey
   readonly name: string
   readonly producers: Set<Producer>
 }
 
-/** A registration as the log names it. */
+/** A registration in the form of the log. */
 export interface Entry {
   readonly category: "client" | "topic" | "channel"
   readonly topic: string
   readonly channel: string
 }
 
-/** A producer and its topics; `tombstones` tells for each topic whether the producer is hidden there. */
+/** A producer and its topics; `tombstones` states for each topic whether the producer is hidden there. */
 export interface Node {
   readonly producer: Producer
   readonly topics: ReadonlyArray<string>
   readonly tombstones: ReadonlyArray<boolean>
 }
 
-/** A topic as it is looked up: producers that are active and not tombstoned. */
+/** The result of a lookup: the topic's channels, and its producers that are active and not tombstoned. */
 export interface Lookup {
   readonly channels: ReadonlyArray<string>
   readonly producers: ReadonlyArray<Producer>
 }
 
-/** One producer under one key, with all that is known of it. */
+/** One producer under one key of `/debug`. */
 export interface DebugEntry {
   readonly key: string
   readonly producer: Producer
   readonly tombstonedAt: Moment | undefined
 }
 
-/** How many topics and channels `producer` has. */
+/** Number of topics and channels of a producer. */
 export const sizeOf = ({ channels, topics }: Producer): number => topics.size + channels.size

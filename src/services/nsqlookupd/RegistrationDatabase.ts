@@ -1,12 +1,12 @@
 /**
- * What nsqlookupd knows: the producers that are connected, and for topics and channels which of them have it (section 3 of
- * the nsqlookupd notes). In memory only. Topics and channels stay known when their producers go, as in NSQ, but not for ever:
- * see `UnusedNames`. Every change of what can be looked up is published.
+ * The registrations of nsqlookupd: the connected producers, and the producers of each topic and channel
+ * (docs/protocol/nsqlookupd.md#registrations). In memory only. Topics and channels outlive their producers, as in NSQ, but for
+ * a limited time: see `UnusedNames`. Every change that a lookup can show is published.
  *
- * What a producer may register is bounded for itself, so that no producer can keep another one out: by
- * `maxRegistrationsPerProducer`, and, once all have `maxRegistrations` together, by an equal share of these.
+ * The limits count per producer, so that no producer can exclude another: `maxRegistrationsPerProducer`, and an equal share of
+ * `maxRegistrations` once all producers together have that many.
  *
- * Operations are synchronous: nobody sees half a change.
+ * Operations are synchronous, hence atomic.
  */
 import { Duration, PubSub } from "effect"
 import { isEphemeral } from "../../protocol/client/Names.ts"
@@ -41,21 +41,19 @@ const client: Entry = { category: "client", topic: "", channel: "" }
 const topicEntry = ({ name }: TopicKey): Entry => ({ category: "topic", topic: name, channel: "" })
 const channelEntry = ({ name, topic }: ChannelKey): Entry => ({ category: "channel", topic: topic.name, channel: name })
 
-/** Every topic, in queries. */
+/** The name that means all topics in queries. */
 const wildcard = "*"
 
+/** The registration database. Methods are synchronous. */
 export class RegistrationDatabase {
-  /**
-   * The names of topics of which something has changed. A subscriber must take what comes without waiting for anything else,
-   * because nothing of it is ever dropped.
-   */
+  /** The names of changed topics. Subscribers must take without delay, because the queue is unbounded. */
   readonly changes: PubSub.PubSub<string>
 
   private readonly topicKeys = new Map<string, TopicKey>()
   private readonly producers = new Set<Producer>()
   private readonly unused: UnusedNames<TopicKey | ChannelKey>
   private readonly options: Options
-  /** Topics and channels of all producers. */
+  /** Number of topics and channels of all producers. */
   private registrations = 0
   private readonly time: Time.Time
   private readonly inactiveMillis: number
@@ -76,14 +74,14 @@ export class RegistrationDatabase {
 
   // ---- from producers
 
-  /** A producer has introduced itself. */
+  /** Adds a producer after its IDENTIFY. */
   identify(remoteAddress: string, identity: ProducerIdentity): Producer {
     const producer = new Producer(remoteAddress, identity, this.now())
     this.producers.add(producer)
     return producer
   }
 
-  /** The producer is alive; returns the milliseconds since it was heard of last. */
+  /** Records a PING. Returns the milliseconds since the last sign of life. */
   ping(producer: Producer): number {
     const wasActive = this.isActive(producer)
     const before = producer.lastUpdate.monotonic
@@ -93,8 +91,8 @@ export class RegistrationDatabase {
   }
 
   /**
-   * The producer has this topic, or this channel and with it its topic. Returns what is new, or why it is refused, with the
-   * option to change.
+   * Registers a topic, or a channel and its topic. Returns the new entries, or the reason of a refusal with the option to
+   * change.
    */
   register(producer: Producer, topicName: string, channelName: string | undefined): ReadonlyArray<Entry> | string {
     const known = this.topicKeys.get(topicName)
@@ -123,7 +121,7 @@ export class RegistrationDatabase {
     return added
   }
 
-  /** Why the producer may not have one more; undefined when it may. */
+  /** Returns why a registration would exceed a limit, or `undefined` if it may be added. */
   private refusal(producer: Producer): string | undefined {
     const { maxRegistrations, maxRegistrationsPerProducer } = this.options
     const size = sizeOf(producer)
@@ -136,7 +134,7 @@ export class RegistrationDatabase {
       : undefined
   }
 
-  /** The producer no longer has this channel, or this topic with all its channels. Returns what is gone. */
+  /** Unregisters a channel, or a topic with all its channels. Returns the removed entries. */
   unregister(producer: Producer, topicName: string, channelName: string | undefined): ReadonlyArray<Entry> {
     const topic = this.topicKeys.get(topicName)
     if (topic === undefined) return []
@@ -158,7 +156,7 @@ export class RegistrationDatabase {
     return removed
   }
 
-  /** The producer's connection has ended. Returns what is gone with it. */
+  /** Removes a producer whose connection has ended. Returns the removed entries. */
   disconnect(producer: Producer): ReadonlyArray<Entry> {
     const removed: Array<Entry> = []
     for (const channel of producer.channels) {
@@ -172,25 +170,28 @@ export class RegistrationDatabase {
 
   // ---- from operators
 
-  /** Makes a topic known. */
+  /** Creates a topic without producers. */
   createTopic(name: string): void {
     this.addTopic(name)
     this.trim()
   }
 
-  /** Makes a channel and its topic known. */
+  /** Creates a channel and its topic without producers. */
   createChannel(topicName: string, name: string): void {
     this.addChannel(this.addTopic(topicName), name)
     this.trim()
   }
 
-  /** Forgets the names that no producer has had for too long, and returns how many were forgotten since the last call. */
+  /** Forgets expired unused names. Returns how many were forgotten since the last call. */
   forgetUnused(): number {
     this.trim()
     return this.unused.takeForgotten()
   }
 
-  /** Forgets a topic, or all, with channels and producers; producers are not told. Returns what is gone. */
+  /**
+   * Deletes a topic, or all topics for `*`, with channels and producers; producers are not notified. Returns the removed
+   * entries.
+   */
   deleteTopic(name: string): ReadonlyArray<Entry> {
     const removed: Array<Entry> = []
     for (const topic of this.matching(name)) {
@@ -205,7 +206,7 @@ export class RegistrationDatabase {
     return removed
   }
 
-  /** Forgets a channel; false when it is not known. */
+  /** Deletes a channel. Returns false if it does not exist. */
   deleteChannel(topicName: string, name: string): boolean {
     const channel = this.topicKeys.get(topicName)?.channels.get(name)
     if (channel === undefined) return false
@@ -213,7 +214,7 @@ export class RegistrationDatabase {
     return true
   }
 
-  /** Hides the producers of a topic that announce this `broadcast_address:http_port`, for a while. */
+  /** Tombstones the producers of a topic with this `broadcast_address:http_port`. */
   tombstone(topicName: string, node: string): void {
     for (const [producer, { topic }] of this.registrationsOf(topicName)) {
       const { broadcast_address, http_port } = producer.identity
@@ -225,16 +226,17 @@ export class RegistrationDatabase {
 
   // ---- queries
 
+  /** Returns the names of all topics. */
   topics(): ReadonlyArray<string> {
     return Array.from(this.topicKeys.values()).filter(({ known }) => known).map(({ name }) => name)
   }
 
-  /** The channels known for a topic; of all topics, with repetitions, for `*`. */
+  /** Returns the channels of a topic, or of all topics, with repetitions, for `*`. */
   channels(topicName: string): ReadonlyArray<string> {
     return Array.from(this.matching(topicName)).flatMap(({ channels }) => Array.from(channels.keys()))
   }
 
-  /** What is known of a topic, or of all; `undefined` when there is no such topic. */
+  /** Returns the channels and visible producers of a topic, or of all topics for `*`; `undefined` if the topic is unknown. */
   lookup(topicName: string): Lookup | undefined {
     if (!Array.from(this.matching(topicName)).some(({ known }) => known)) return undefined
     const producers: Array<Producer> = []
@@ -244,7 +246,7 @@ export class RegistrationDatabase {
     return { channels: this.channels(topicName), producers }
   }
 
-  /** After how many milliseconds time alone may change what `lookup` gives; Infinity for never. */
+  /** Returns the milliseconds until the passing of time may change the result of `lookup`; Infinity for never. */
   millisUntilChange(topicName: string): number {
     const now = this.time.monotonicMillis()
     let next = Infinity
@@ -261,7 +263,7 @@ export class RegistrationDatabase {
     return next
   }
 
-  /** All active producers. */
+  /** Returns all active producers. */
   nodes(): ReadonlyArray<Node> {
     return Array.from(this.producers).filter((producer) => this.isActive(producer)).map((producer) => {
       const topics = Array.from(producer.topics)
@@ -274,8 +276,8 @@ export class RegistrationDatabase {
   }
 
   /**
-   * Everything that has producers, ordered by key, one by one: all of it together may be too much for one string. Changes
-   * meanwhile may be seen or not.
+   * Iterates over all producers by key, because all together may exceed the longest string. Concurrent changes may or may not
+   * be included.
    */
   debug(): Iterable<DebugEntry> {
     return debugEntries(this.topicKeys, this.producers)
@@ -305,7 +307,7 @@ export class RegistrationDatabase {
     return topic === undefined ? [] : [topic]
   }
 
-  /** The producers of a topic; of all topics, each with the first that it has, for `*`. */
+  /** Returns the producers of a topic; for `*` those of all topics, each with its first topic. */
   private registrationsOf(name: string) {
     const found = new Map<Producer, { readonly topic: TopicKey; readonly tombstonedAt: Moment | undefined }>()
     for (const topic of this.matching(name)) {
@@ -361,12 +363,12 @@ export class RegistrationDatabase {
     if (!topic.known && topic.channels.size === 0) this.topicKeys.delete(topic.name)
   }
 
-  /** The name has a producer, or is gone. */
+  /** Removes a name from the unused ones: it has a producer, or is deleted. */
   private used(key: TopicKey | ChannelKey): void {
     this.unused.delete(key)
   }
 
-  /** Forgets unused names that are too old or too many. */
+  /** Forgets unused names beyond the limits of age and number. */
   private trim(): void {
     for (const key of this.unused.forget(this.time.monotonicMillis())) {
       if ("topic" in key) this.removeChannel(key)

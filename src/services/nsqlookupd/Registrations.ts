@@ -1,14 +1,15 @@
 /**
- * The registration database as the service that nsqlookupd's TCP and HTTP servers share.
+ * The registration database as a service that nsqlookupd's TCP and HTTP servers share.
  */
 import { Context, Effect, Layer, PubSub } from "effect"
 import * as Time from "../core/Time.ts"
 import { LookupdOptions } from "./NsqlookupdOptions.ts"
 import { RegistrationDatabase } from "./RegistrationDatabase.ts"
 
-/** How often unused names are looked through. */
+/** Interval at which unused names are checked. */
 const forgetInterval = "1 minute"
 
+/** The registrations of nsqlookupd. */
 export class Registrations extends Context.Service<Registrations, RegistrationDatabase>()(
   "effect-nsq/lookup/Registrations"
 ) {
@@ -23,7 +24,7 @@ export class Registrations extends Context.Service<Registrations, RegistrationDa
       yield* Effect.sleep(forgetInterval).pipe(
         Effect.andThen(Effect.sync(() => database.forgetUnused())),
         Effect.tap((count) =>
-          count === 0 ? Effect.void : Effect.logInfo(`DB: forgot ${count} topics and channels that no producer has`)
+          count === 0 ? Effect.void : Effect.logInfo(`DB: forgot ${count} topics and channels without producers`)
         ),
         Effect.forever,
         Effect.forkScoped

@@ -1,7 +1,7 @@
 /**
- * The topics and channels that nsqlookupd knows although no producer has them, the longest unused first. NSQ keeps them until
- * somebody deletes them; here they are forgotten after a time, and earlier when there are too many, so that names from clients
- * that are gone never keep memory or others' names out.
+ * The topics and channels of nsqlookupd without producers, longest unused first. NSQ keeps them until an operator deletes them.
+ * Here they are forgotten after a lifetime, or earlier if there are too many, so that names of former clients neither fill
+ * memory nor count against the limits of others.
  */
 export class UnusedNames<in out Key> {
   private readonly since = new Map<Key, number>()
@@ -9,13 +9,13 @@ export class UnusedNames<in out Key> {
   private readonly max: number
   private forgotten = 0
 
-  /** A lifetime or a maximum of 0 is none. */
+  /** A lifetime or a maximum of 0 means no limit. */
   constructor(lifetimeMillis: number, max: number) {
     this.lifetimeMillis = lifetimeMillis > 0 ? lifetimeMillis : Infinity
     this.max = max > 0 ? max : Infinity
   }
 
-  /** No producer has the name any more, or yet. */
+  /** Adds a name that lost its last producer, or has none yet. `now` in ms. */
   add(key: Key, now: number): void {
     this.since.delete(key)
     this.since.set(key, now)
@@ -25,7 +25,7 @@ export class UnusedNames<in out Key> {
     this.since.delete(key)
   }
 
-  /** Takes out the names to be forgotten at the time `now`, one by one. */
+  /** Removes and yields the names to forget at the time `now`. */
   *forget(now: number): Generator<Key> {
     for (const [key, since] of this.since) {
       if (this.since.size <= this.max && now - since < this.lifetimeMillis) return
@@ -35,7 +35,7 @@ export class UnusedNames<in out Key> {
     }
   }
 
-  /** How many names were taken out since the last call. */
+  /** Returns how many names were forgotten since the last call. */
   takeForgotten(): number {
     const { forgotten } = this
     this.forgotten = 0

@@ -1,6 +1,6 @@
 /**
- * `/watch?topic=...`: the answer of `/lookup` as server-sent events, at once and after every change, for consumers that would
- * rather be told than ask again and again. NSQ has nothing like it.
+ * `/watch?topic=...`: the response of `/lookup` as server-sent events, at once and after every change, so that consumers need
+ * not poll. NSQ has no such endpoint.
  */
 import { Effect, FiberSet, type Scope } from "effect"
 import type { ServerResponse } from "node:http"
@@ -11,13 +11,13 @@ import { type HttpRequest, type Route, route } from "../http/Router.ts"
 import { closed, drained } from "../http/StreamedResponse.ts"
 import { Watches } from "./Watches.ts"
 
-/** Shorter than the times after which proxies give up on a silent connection. */
+/** Shorter than the usual idle timeouts of proxies. */
 const keepAliveInterval = "15 seconds"
 
-/** A watcher that does not take what it is sent is closed. */
+/** Limit for a watcher to read an event; its connection is closed after it. */
 const patience = "10 seconds"
 
-/** Watchers of all topics together. */
+/** Limit for the watchers of all topics. */
 const maxWatchers = 10_000
 
 const headers = ["Content-Type", "text/event-stream", "X-Accel-Buffering", "no"]
@@ -25,7 +25,7 @@ const keepAlive = ": keep-alive\n\n"
 
 const event = (json: string): string => `event: producers\ndata: ${json}\n\n`
 
-/** The endpoint, on the watches of the environment; whoever watches is let go when the Scope closes. */
+/** The endpoint on the watches of the environment. Closing the Scope ends all watches. */
 export const make: Effect.Effect<ReadonlyArray<Route>, never, Watches | Scope.Scope> = Effect.gen(function*() {
   const watches = yield* Watches
   const streams = yield* FiberSet.make<void>()
@@ -38,7 +38,9 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Watches | Scope.Sc
       outgoing.write(text._tag === "Some" ? event(text.value) : keepAlive)
       const taken = yield* Effect.timeoutOption(drained(outgoing), patience)
       if (taken._tag === "None") {
-        return yield* Effect.logWarning(`closing a watcher of topic(${topic}) that does not take what it is sent`)
+        return yield* Effect.logWarning(
+          `closing a watcher of topic(${topic}): it has not read its events for ${patience}`
+        )
       }
     }
   })

@@ -1,7 +1,6 @@
 /**
- * What is said to those who watch topics: the whole answer of `/lookup` as soon as it changes, by what producers do or by
- * time alone. One fiber per watched topic writes the text once for all its watchers. A watcher is told of the newest text
- * only: what changed in between is not kept for it.
+ * Watches of topics: the response of `/lookup` whenever a change of the registrations or the passing of time changes it. One
+ * fiber per watched topic encodes the JSON once for all its watchers. Slow watchers skip to the latest JSON.
  */
 import { Context, Effect, Layer, PubSub, RcMap, type Scope } from "effect"
 import { Wakeup } from "../core/Wakeup.ts"
@@ -9,24 +8,25 @@ import { encodeJson } from "../http/HttpResponse.ts"
 import * as LookupJson from "./LookupJson.ts"
 import { Registrations } from "./Registrations.ts"
 
-/** Changes within this time are told together. */
+/** Changes within this time are sent together. */
 const gatherMillis = 25
 
-/** What one watcher sees of a topic. */
+/** One watcher's view of a topic. */
 export interface Watch {
-  /** The JSON of `/lookup`: at once at first, then when it is another one. One fiber at a time. */
+  /** The JSON of `/lookup`: at once on the first run, later after a change. Not for concurrent use. */
   readonly next: Effect.Effect<string>
 }
 
-/** A topic that somebody watches. */
+/** The shared state of a watched topic. */
 interface Feed {
   text: string
   readonly stale: Wakeup
   readonly watchers: Set<Wakeup>
 }
 
+/** The watches of nsqlookupd. */
 export class Watches extends Context.Service<Watches, {
-  /** Watches a topic, which need not be known, until the Scope closes. */
+  /** Watches a topic, known or not, until the Scope closes. */
   readonly watch: (topic: string) => Effect.Effect<Watch, never, Scope.Scope>
 }>()("effect-nsq/lookup/Watches") {
   static readonly layer: Layer.Layer<Watches, never, Registrations> = Layer.effect(
@@ -48,7 +48,7 @@ export class Watches extends Context.Service<Watches, {
       const keepFresh = (topic: string, feed: Feed): Effect.Effect<never> =>
         Effect.suspend(() => {
           const millis = registrations.millisUntilChange(topic)
-          // Producers are hidden after the moment, not at it.
+          // `isActive` includes the end of the timeout, so the check comes 1 ms after it.
           const byTime = millis === Infinity ? Effect.never : Effect.sleep(Math.ceil(millis) + 1)
           return Effect.raceFirst(Effect.andThen(feed.stale.wait, Effect.sleep(gatherMillis)), byTime)
         }).pipe(

@@ -11,7 +11,7 @@ import { Registrations } from "../../../src/services/nsqlookupd/Registrations.ts
 import { outcome, refusal, requestTo } from "../nsqd/http/api.ts"
 import { identity } from "./identity.ts"
 
-/** Log lines go into the queue. */
+/** Collects log lines in the queue. */
 const api = (lines: (line: string) => void = () => {}) =>
   Effect.provide(
     LookupHttp.layer.pipe(
@@ -25,7 +25,7 @@ const api = (lines: (line: string) => void = () => {}) =>
 const request = (method: string, path: string) =>
   Effect.flatMap(LookupHttp, ({ port }) => requestTo({ host: "127.0.0.1", port }, method, path))
 
-/** Watches a topic: the head of the answer, and what comes after it. */
+/** Watches a topic: the head of the response and its body. */
 const watch = Effect.fnUntraced(function*(path: string) {
   const { port } = yield* LookupHttp
   const chunks = yield* Queue.unbounded<string>()
@@ -44,7 +44,7 @@ const watch = Effect.fnUntraced(function*(path: string) {
 })
 
 describe("nsqlookupd's HTTP API", () => {
-  it.live("shows whole numbers beyond what JavaScript can count in /debug", () =>
+  it.live("/debug shows integers that exceed the exact range of JavaScript numbers", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const a = db.identify("1:1", identity("a"))
@@ -57,7 +57,7 @@ describe("nsqlookupd's HTTP API", () => {
       assert.isTrue(text.includes(entry))
     }).pipe(api()))
 
-  it.live("sends /debug in pieces, in the order of its keys, however much it is", () =>
+  it.live("/debug is sent in pieces, in the order of its keys, however large it is", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       assert.strictEqual(outcome(yield* request("GET", "/debug")), "200 {}")
@@ -71,7 +71,7 @@ describe("nsqlookupd's HTTP API", () => {
       assert.deepStrictEqual(keys, keys.toSorted())
     }).pipe(api()))
 
-  it.live("takes * for every topic where NSQ does", () =>
+  it.live("* means all topics where it does in NSQ", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       db.createChannel("t", "c")
@@ -83,7 +83,7 @@ describe("nsqlookupd's HTTP API", () => {
       assert.deepStrictEqual(db.topics(), [])
     }).pipe(api()))
 
-  it.live("has its profiles at /debug/pprof, where the path with a slash leads", () =>
+  it.live("the profiles are at /debug/pprof, to which the path with a slash redirects", () =>
     Effect.gen(function*() {
       const page = yield* request("GET", "/debug/pprof")
       assert.strictEqual(page.status, 200)
@@ -93,14 +93,14 @@ describe("nsqlookupd's HTTP API", () => {
       assert.strictEqual((yield* request("PUT", "/debug/setblockrate?rate=1")).status, 404)
     }).pipe(api()))
 
-  it.live("refuses to watch what is no topic", () =>
+  it.live("a watch of an invalid topic name is refused", () =>
     Effect.gen(function*() {
       assert.strictEqual(outcome(yield* request("GET", "/watch")), refusal(400, "MISSING_ARG_TOPIC"))
       assert.strictEqual(outcome(yield* request("GET", "/watch?topic=*")), refusal(400, "INVALID_ARG_TOPIC"))
       assert.strictEqual(outcome(yield* request("POST", "/watch?topic=t")), refusal(405, "METHOD_NOT_ALLOWED"))
     }).pipe(api()))
 
-  it.live("sends watchers what /lookup answers, now and after a change", () =>
+  it.live("watchers receive the response of /lookup at once and after a change", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const watcher = yield* watch("/watch?topic=t")
@@ -115,7 +115,7 @@ describe("nsqlookupd's HTTP API", () => {
       assert.strictEqual(yield* watcher.next, `event: producers\ndata: ${text}\n\n`)
     }).pipe(api()))
 
-  it.effect("sends watchers a comment now and then, so that the connection does not look dead", () =>
+  it.effect("watchers receive a comment every 15 s, so that the connection does not look dead", () =>
     Effect.gen(function*() {
       const watcher = yield* watch("/watch?topic=t")
       yield* watcher.read
@@ -126,7 +126,7 @@ describe("nsqlookupd's HTTP API", () => {
       }
     }).pipe(api()))
 
-  it.effect("closes a watcher that does not take what it is sent, and no other", () => {
+  it.effect("a watcher that does not read its events is closed, and no other watcher", () => {
     let closing = (_: string): void => {}
     const logged = new Promise<string>((resolve) => (closing = resolve))
     return Effect.gen(function*() {
@@ -135,7 +135,7 @@ describe("nsqlookupd's HTTP API", () => {
       const other = yield* watch("/watch?topic=big")
       yield* other.read
       yield* other.next
-      // More than a socket's buffers hold.
+      // More than the buffers of a socket hold.
       const hostname = "x".repeat(60_000)
       for (let i = 0; i < 300; i++) db.register(db.identify(`1:${i}`, { ...identity("a"), hostname }), "big", undefined)
       yield* TestClock.adjust("100 millis")

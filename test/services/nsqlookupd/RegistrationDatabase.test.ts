@@ -11,7 +11,7 @@ const registrations = Effect.provide(Registrations.layer)
 const names = (lookup: Lookup | undefined) => lookup?.producers.map(({ identity }) => identity.broadcast_address)
 
 describe("the registrations of nsqlookupd", () => {
-  it.effect("hide a tombstoned producer for its lifetime, from this topic only", () =>
+  it.effect("a tombstone hides the producer of one topic for its lifetime", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const a = db.identify("1:1", identity("a"))
@@ -24,7 +24,7 @@ describe("the registrations of nsqlookupd", () => {
       assert.deepStrictEqual(names(db.lookup("t")), ["a"])
     }).pipe(registrations))
 
-  it.effect("clear a tombstone when the producer unregisters, but not when it registers again", () =>
+  it.effect("UNREGISTER clears a tombstone and REGISTER does not", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const a = db.identify("1:1", identity("a"))
@@ -37,7 +37,7 @@ describe("the registrations of nsqlookupd", () => {
       assert.deepStrictEqual(names(db.lookup("t")), ["a"])
     }).pipe(registrations))
 
-  it.effect("hide a producer that does not ping, and only then", () =>
+  it.effect("a producer without a recent PING is hidden", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const a = db.identify("1:1", identity("a"))
@@ -55,7 +55,7 @@ describe("the registrations of nsqlookupd", () => {
       )
     ))
 
-  it.effect("keep the names of what a lost producer had, ephemeral or not", () =>
+  it.effect("topics and channels of a lost producer stay known, ephemeral ones as well", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const a = db.identify("1:1", identity("a"))
@@ -72,7 +72,7 @@ describe("the registrations of nsqlookupd", () => {
       ])
     }).pipe(registrations))
 
-  it.effect("forget ephemeral names when their last producer unregisters them", () =>
+  it.effect("ephemeral names are forgotten when their last producer unregisters them", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const [a, b] = [db.identify("1:1", identity("a")), db.identify("1:2", identity("b"))]
@@ -85,7 +85,7 @@ describe("the registrations of nsqlookupd", () => {
       assert.isUndefined(db.lookup("e#ephemeral"))
     }).pipe(registrations))
 
-  it.effect("take * for every topic", () =>
+  it.effect("* means all topics in queries", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       assert.isUndefined(db.lookup("*"))
@@ -102,7 +102,7 @@ describe("the registrations of nsqlookupd", () => {
   const withOptions = (options: Partial<LookupdOptions.LookupdOptions>) =>
     Effect.provide(Registrations.layer.pipe(Layer.provide(LookupdOptions.layer(options))))
 
-  it.effect("refuse one more than a producer may have, and nothing of another producer", () =>
+  it.effect("a producer's registrations are refused beyond its limit, and other producers' are not", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const a = db.identify("1:1", identity("a"))
@@ -111,14 +111,14 @@ describe("the registrations of nsqlookupd", () => {
       assert.strictEqual(db.register(a, "t4", undefined), refusal)
       assert.strictEqual(db.register(a, "t1", "c"), refusal)
       assert.deepStrictEqual(db.topics(), ["t1", "t2", "t3"])
-      // What it has already is no more.
+      // Repeated registrations do not count.
       assert.deepStrictEqual(db.register(a, "t1", undefined), [])
       assert.isArray(db.register(db.identify("1:2", identity("b")), "t4", "c"))
       db.unregister(a, "t1", undefined)
       assert.isArray(db.register(a, "t5", undefined))
     }).pipe(withOptions({ maxRegistrationsPerProducer: 3 })))
 
-  it.effect("give every producer its share when all have too many together", () =>
+  it.effect("each producer has an equal share when all together exceed the limit", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const strangers = Array.from({ length: 3 }, (_, i) => db.identify(`6.6.6.6:${i}`, identity(`s${i}`)))
@@ -126,7 +126,7 @@ describe("the registrations of nsqlookupd", () => {
       for (const stranger of strangers) {
         while (typeof db.register(stranger, `junk${taken}`, undefined) !== "string") taken++
       }
-      // Ten for the first; then four for each, who have less than a third of ten before.
+      // Ten for the first, then four for each: these have fewer than a third of ten before.
       assert.strictEqual(taken, 18)
       const honest = db.identify("1:1", identity("honest"))
       assert.isArray(db.register(honest, "orders", "archive"))
@@ -137,7 +137,7 @@ describe("the registrations of nsqlookupd", () => {
       )
     }).pipe(withOptions({ maxRegistrations: 10 })))
 
-  it.effect("have no limits where they are 0", () =>
+  it.effect("a limit of 0 is no limit", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const a = db.identify("1:1", identity("a"))
@@ -154,7 +154,7 @@ describe("the registrations of nsqlookupd", () => {
       })
     ))
 
-  it.effect("end with their producer, so that a client that comes and goes keeps nobody out", () =>
+  it.effect("registrations end with their producer, so that a client that reconnects often excludes no other", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       for (let i = 0; i < 100; i++) {
@@ -162,13 +162,13 @@ describe("the registrations of nsqlookupd", () => {
         for (let j = 0; j < 5; j++) assert.isArray(db.register(stranger, `junk${i}_${j}`, "c"))
         db.disconnect(stranger)
       }
-      // Of names that no producer has only the latest are known.
+      // Only the latest names without producers are known.
       assert.strictEqual(db.topics().length + db.channels("*").length, 10)
       const honest = db.identify("1:1", identity("honest"))
       assert.isArray(db.register(honest, "orders", "archive"))
     }).pipe(withOptions({ maxRegistrations: 20, maxUnusedNames: 10 })))
 
-  it.effect("never forget a name that a producer has, and forget the longest unused name first", () =>
+  it.effect("names with producers are never forgotten, and the longest unused name is forgotten first", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const a = db.identify("1:1", identity("a"))
@@ -179,7 +179,7 @@ describe("the registrations of nsqlookupd", () => {
       assert.deepStrictEqual([db.topics(), db.channels("used")], [["used", "new"], ["c", "planned"]])
     }).pipe(withOptions({ maxUnusedNames: 2 })))
 
-  it.effect("forget names that no producer had for the lifetime of unused names", () =>
+  it.effect("names without producers are forgotten after the lifetime of unused names", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const a = db.identify("1:1", identity("a"))
@@ -196,7 +196,7 @@ describe("the registrations of nsqlookupd", () => {
       assert.isUndefined(db.lookup("t"))
     }).pipe(withOptions({ unusedNameLifetime: Duration.hours(1) })))
 
-  it.effect("publish the topics of which something changes, and no others", () =>
+  it.effect("the topics that change are published, and no others", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const changes = yield* PubSub.subscribe(db.changes)

@@ -8,14 +8,14 @@ import { identity } from "./identity.ts"
 
 const watches = Effect.provide(Layer.provideMerge(Watches.layer, Registrations.layer))
 
-/** Who has the topic now that something has changed. */
+/** The producers of the topic after the next change. */
 const told = ({ next }: Watch) =>
   Effect.map(next, (text) => {
     const { producers } = JSON.parse(text) as { producers: ReadonlyArray<{ broadcast_address: string }> }
     return producers.map(({ broadcast_address }) => broadcast_address)
   })
 
-/** What a watcher is told within 100 ms. */
+/** What a watcher receives within 100 ms. */
 const toldSoon = Effect.fnUntraced(function*(watch: Watch) {
   const waiting = yield* Effect.forkChild(told(watch), { startImmediately: true })
   yield* nothingMore
@@ -33,8 +33,8 @@ const isSilent = Effect.fnUntraced(function*(watch: Watch) {
   return silent
 })
 
-describe("whoever watches a topic", () => {
-  it.effect("is told at once who has it, and every change within 100 ms", () =>
+describe("Watches", () => {
+  it.effect("a watcher receives the producers at once and every change within 100 ms", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const a = db.identify("1:1", identity("a"))
@@ -48,7 +48,7 @@ describe("whoever watches a topic", () => {
       assert.deepStrictEqual(yield* toldSoon(watch), ["b"])
     }).pipe(watches))
 
-  it.effect("may do so before the topic is known", () =>
+  it.effect("a topic can be watched before it is known", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const watch = yield* (yield* Watches).watch("t")
@@ -57,7 +57,7 @@ describe("whoever watches a topic", () => {
       assert.deepStrictEqual(yield* toldSoon(watch), ["a"])
     }).pipe(watches))
 
-  it.effect("is told once of what changes together, and only the newest after being slow", () =>
+  it.effect("a watcher receives concurrent changes as one, and only the latest state after a delay", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const watch = yield* (yield* Watches).watch("t")
@@ -74,7 +74,7 @@ describe("whoever watches a topic", () => {
       assert.isTrue(yield* isSilent(watch))
     }).pipe(watches))
 
-  it.effect("hears nothing of other topics, of pings, or of what makes no difference", () =>
+  it.effect("a watcher receives nothing for other topics, PINGs, and changes without effect", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const a = db.identify("1:1", identity("a"))
@@ -89,7 +89,7 @@ describe("whoever watches a topic", () => {
       assert.isTrue(yield* isSilent(watch))
     }).pipe(watches))
 
-  it.effect("is told of what time changes: tombstones that end, producers that fall silent", () =>
+  it.effect("a watcher receives the changes by time: ended tombstones and inactive producers", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const a = db.identify("1:1", identity("a"))

@@ -1,4 +1,4 @@
-/** nsqlookupds and brokers as machines on one network in memory. */
+/** nsqlookupds and brokers as machines of a network in memory. */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { ListenAddresses } from "../../../src/services/core/ListenAddresses.ts"
@@ -19,13 +19,13 @@ import { quiet } from "../nsqd/broker/testing.ts"
 
 const { MemoryNetwork } = MemoryTransport
 
-/** The network as the machine `name` sees it. */
+/** The network from the view of the machine `name`. */
 const on = (name: string) => Layer.effect(Transport, MemoryNetwork.useSync(({ machine }) => machine(name)))
 
-/** The address at which the lookupd `name` takes producers. */
+/** The address at which the nsqlookupd `name` listens for nsqd. */
 export const lookupdAddress = (name: string): string => `${name}:4160`
 
-/** An nsqlookupd without HTTP, until the Scope closes. */
+/** Runs an nsqlookupd without HTTP until the Scope closes. */
 export const lookupd = Effect.fnUntraced(function*(
   name: string,
   options: Partial<LookupdOptions.LookupdOptions> = {}
@@ -43,7 +43,7 @@ export const lookupd = Effect.fnUntraced(function*(
   return Context.get(context, Registrations)
 })
 
-/** Answers `/channels` of these lookupds as their HTTP API would. */
+/** An HTTP client that responds to `/channels` like these nsqlookupds. */
 export const channelsOf = (lookupds: Readonly<Record<string, RegistrationDatabase>>): HttpGet["Service"] => ({
   text: (url) => {
     const { hostname, searchParams } = new URL(url)
@@ -54,7 +54,7 @@ export const channelsOf = (lookupds: Readonly<Record<string, RegistrationDatabas
   }
 })
 
-/** A broker that registers at the lookupds, until the Scope closes. */
+/** Runs a broker that registers at the nsqlookupds, until the Scope closes. */
 export const nsqd = Effect.fnUntraced(function*(
   name: string,
   lookupds: ReadonlyArray<string>,
@@ -84,6 +84,6 @@ export const nsqd = Effect.fnUntraced(function*(
   }
 })
 
-/** Who has the topic, by broadcast address; every registration counts. */
+/** The producers of the topic by broadcast address, one for each registration. */
 export const producersOf = (lookupd: RegistrationDatabase, topic: string): ReadonlyArray<string> =>
   (lookupd.lookup(topic)?.producers ?? []).map(({ identity }) => identity.broadcast_address).toSorted()

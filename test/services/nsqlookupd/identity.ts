@@ -1,6 +1,6 @@
 import type { ProducerIdentity } from "../../../src/protocol/lookup/LookupIdentity.ts"
 
-/** What an nsqd of this name says of itself. */
+/** The identity of an nsqd of this name. */
 export const identity = (name: string): ProducerIdentity => ({
   broadcast_address: name,
   hostname: name,
