@@ -92,7 +92,8 @@ const makeHttpsServer = Effect.fnUntraced(function*(
 ): Effect.fn.Return<HttpsServer, never, Scope.Scope> {
   const Https = yield* Effect.promise(() => import("node:https"))
   const fork = yield* FiberSet.makeRuntime<never>()
-  const server = Https.createServer({ ...options, ...tls.serverOptions() })
+  // As NSQ, without ALPN: a server that takes part refuses clients that offer nothing but `http/1.0` or `h2`.
+  const server = Https.createServer({ ...options, ...tls.serverOptions(), ALPNProtocols: [] })
   yield* tls.keepCurrent(server)
   const warn = (socket: Socket, why: string): void =>
     void fork(Effect.logWarning(`http: TLS handshake error from ${addressOf(socket)}: ${why}`))

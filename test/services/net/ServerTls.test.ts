@@ -268,6 +268,14 @@ describe("the HTTPS listener", () => {
       assert.isTrue(log.some((line) => line.endsWith(`HTTPS: listening on 127.0.0.1:${httpsPort}`)))
     }))
 
+  it.live("serves clients that offer other protocols than HTTP/1.1", () =>
+    Effect.gen(function*() {
+      const { httpsPort } = yield* withCertificate()
+      for (const ALPNProtocols of [["http/1.0"], ["h2"], ["h2", "http/1.1"], ["http/1.1"]]) {
+        assert.strictEqual(yield* https(httpsPort, "/ping", { ALPNProtocols }), "200 OK")
+      }
+    }))
+
   it.live("is where plain HTTP points to when TLS is required", () =>
     Effect.gen(function*() {
       const { httpPort, httpsPort } = yield* withCertificate({ tlsRequired: true })
