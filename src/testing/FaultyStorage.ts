@@ -50,6 +50,7 @@ const make = Effect.gen(function*() {
     },
     append: (runs) => write(queue.append(runs)),
     read: (maxBytes) => counted("reads", Effect.tap(checked("reads", queue.read(maxBytes)), () => reading.await)),
+    recent: checked("reads", queue.recent),
     empty: checked("writes", queue.empty),
     delete: checked("writes", queue.delete)
   })

@@ -30,6 +30,11 @@ export interface QueueState {
   /** Ascending, without overlaps. */
   readonly unsettled: ReadonlyArray<QueueRange>
   /**
+   * A record starts here, some MiB before `write`: whatever was written shortly before the state was recorded, and whatever
+   * was written after it, lies behind. `undefined` in the state of a queue that was closed.
+   */
+  readonly recent: QueuePosition | undefined
+  /**
    * The content of NSQ's metadata file that belongs to this state, an empty string when that file does not exist. If the file
    * has another content, NSQ's nsqd has used the queue since. `undefined` when the content is unknown after a failed write.
    */
@@ -49,6 +54,7 @@ const unknownText = 0xff
 const flagsAt = 42
 const syncedFlag = 1
 const extendedFlag = 2
+const recentFlag = 4
 const metadataAt = flagsAt + 1
 const previousAt = metadataAt + 1 + textBytes
 const rangesAt = previousAt + 1 + textBytes
@@ -57,6 +63,9 @@ const checksumAt = slotSize - 4
 
 /** Ranges that fit into a slot. */
 export const maxRanges = Math.floor((checksumAt - rangesAt - 2) / rangeBytes)
+
+/** Bytes 2031 to 2042, which the ranges leave free. */
+const recentAt = rangesAt + 2 + maxRanges * rangeBytes
 
 const write48 = (bytes: Buffer, value: number, at: number): void => {
   bytes.writeUIntBE(value, at, 6)
@@ -98,11 +107,16 @@ export const encodeSlot = (state: QueueState): Buffer => {
   write48(bytes, state.read.offset, 24)
   write48(bytes, state.write.file, 30)
   write48(bytes, state.write.offset, 36)
-  bytes[flagsAt] = (state.isSynced ? syncedFlag : 0) | (state.isExtended ? extendedFlag : 0)
+  bytes[flagsAt] = (state.isSynced ? syncedFlag : 0) | (state.isExtended ? extendedFlag : 0) |
+    (state.recent === undefined ? 0 : recentFlag)
   writeText(bytes, state.metadata, metadataAt)
   writeText(bytes, state.previousMetadata, previousAt)
   bytes.writeUInt16BE(state.unsettled.length, rangesAt)
   writeRanges(bytes, state.unsettled, rangesAt + 2)
+  if (state.recent !== undefined) {
+    write48(bytes, state.recent.file, recentAt)
+    write48(bytes, state.recent.offset, recentAt + 6)
+  }
   bytes.writeUInt32BE(crc32(bytes.subarray(0, checksumAt)), checksumAt)
   return bytes
 }
@@ -121,6 +135,9 @@ export const decodeSlot = (bytes: Buffer): QueueState | undefined => {
     read: { file: read48(18), offset: read48(24) },
     write: { file: read48(30), offset: read48(36) },
     unsettled,
+    recent: (bytes[flagsAt]! & recentFlag) === 0
+      ? undefined
+      : { file: read48(recentAt), offset: read48(recentAt + 6) },
     metadata: readText(bytes, metadataAt),
     previousMetadata: readText(bytes, previousAt)
   }

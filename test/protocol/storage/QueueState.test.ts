@@ -25,6 +25,7 @@ const state: QueueState = {
   read: { file: 1, offset: 500 },
   write: { file: 2, offset: 10 },
   unsettled: [{ file: 0, from: 38, to: 76 }],
+  recent: { file: 0, offset: 38 },
   metadata: "3\n0,38\n2,10\n",
   previousMetadata: undefined
 }
@@ -43,7 +44,8 @@ describe("a slot of the state file", () => {
         depth: b,
         read: { file: b, offset: c },
         write: { file: c, offset: a },
-        unsettled: Array.from({ length: count }, (_, i) => ({ file: a, from: i, to: c }))
+        unsettled: Array.from({ length: count }, (_, i) => ({ file: a, from: i, to: c })),
+        recent: c % 2 === 0 ? undefined : { file: c, offset: b }
       }
       assert.deepStrictEqual(decodeSlot(encodeSlot(any)), any)
     }))
@@ -62,7 +64,8 @@ describe("a slot of the state file", () => {
 
   it("has space for as many ranges as it promises", () => {
     const unsettled = Array.from({ length: maxRanges }, (_, i) => ({ file: i, from: 0, to: 10 }))
-    assert.deepStrictEqual(decodeSlot(encodeSlot({ ...state, unsettled }))?.unsettled, unsettled)
+    const full = { ...state, unsettled, recent: { file: 2 ** 48 - 1, offset: 2 ** 48 - 2 } }
+    assert.deepStrictEqual(decodeSlot(encodeSlot(full)), full)
     assert.isAbove(maxRanges, 90)
   })
 })

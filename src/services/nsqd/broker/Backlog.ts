@@ -123,6 +123,18 @@ export class Backlog {
     return Effect.map(this.reads.attempt(read), (fetched) => fetched === true)
   }
 
+  /** See `BackendQueue.recent`. */
+  get recent(): Effect.Effect<ReadonlySet<string>> {
+    if (this.backend === undefined) return Effect.succeed(new Set())
+    return Effect.catch(this.backend.recent, (error) =>
+      Effect.as(
+        Effect.logWarning(
+          `${this.label}: failed to look for messages that its topic may hand over again - ${error.message}`
+        ),
+        new Set<string>()
+      ))
+  }
+
   // ---- the end
 
   /** Everything that is not on disk goes there, `others` behind it. Returns how many messages waited in memory. */

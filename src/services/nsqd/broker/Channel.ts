@@ -143,6 +143,11 @@ export class Channel {
     for (const run of records) this.backlog.spill(MessageBatch.stored(run))
   }
 
+  /** The identities of messages that the topic may hand over again after a kill although the channel had stored them. */
+  get recentMessages(): Effect.Effect<ReadonlySet<string>> {
+    return this.backlog.recent
+  }
+
   /** An ephemeral channel without memory still hands over to consumers that are ready. */
   private room(): number {
     const { hasDisk, memory, room } = this.backlog

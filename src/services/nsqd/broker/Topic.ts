@@ -11,14 +11,15 @@ import {
   type StoredRecords
 } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
-import { ExitStatus } from "../../core/ExitStatus.ts"
-import { type BackendQueue, Storage, type StorageError } from "../storage/Storage.ts"
-import { type NotStored, retryStorage } from "./Backlog.ts"
+import { type BackendQueue, Storage, type StorageError, type StoredRun } from "../storage/Storage.ts"
+import { retryStorage } from "./Backlog.ts"
 import { PublishError } from "./BrokerError.ts"
 import { Channel, type ChannelSettings, type Surroundings } from "./Channel.ts"
 import { DeferredOnDisk } from "./DeferredOnDisk.ts"
 import { DiskReads } from "./DiskReads.ts"
+import { flushChannel, flushFailed } from "./Flush.ts"
 import { countUnstored, MemoryQueue, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
+import { SecondCopies } from "./SecondCopies.ts"
 import { Worker } from "./Worker.ts"
 
 export interface TopicSettings extends ChannelSettings {
@@ -55,6 +56,7 @@ export class Topic {
   private readonly guids: GuidGenerator
   private readonly memory = new MemoryQueue()
   private readonly delays = new DeferredOnDisk()
+  private readonly copies: SecondCopies
   private readonly open = new Map<ChannelName, OpenChannel>()
   private readonly work: Worker
   private started = false
@@ -75,6 +77,7 @@ export class Topic {
     this.guids = new GuidGenerator(settings.nodeId)
     this.work = new Worker(surroundings.workers, `TOPIC(${name})`, () => this.pass())
     this.reads = new DiskReads(`TOPIC(${name})`, backend, this.work)
+    this.copies = new SecondCopies(backend?.hasMore === true)
   }
 
   /**
@@ -321,10 +324,7 @@ export class Topic {
   /** A channel whose disk fails until the end keeps the messages in memory, to try once more when it is flushed. */
   private storeOverflows(overflows: ReadonlyArray<Overflow>): Effect.Effect<void> {
     const store = (overflow: Overflow) =>
-      Effect.catch(
-        this.storeAtChannel(overflow),
-        () => Effect.sync(() => overflow.channel.keep(overflow.records))
-      )
+      Effect.catch(this.storeAtChannel(overflow), () => Effect.sync(() => overflow.channel.keep(overflow.records)))
     return Effect.forEach(overflows, store, { concurrency: "unbounded", discard: true })
   }
 
@@ -345,13 +345,10 @@ export class Topic {
       Effect.flatMap((run) => {
         if (run === undefined) return Effect.void
         const batches = this.delays.size === 0 ? [MessageBatch.stored(run)] : this.delays.split(run)
-        const waiting = this.handOver(batches.map(wholeBatch))
-        // What some channel could not store stays on the topic's disk, to be handed over again after a restart.
-        return Effect.forEach(waiting, (overflow) => this.storeAtChannel(overflow), { concurrency: "unbounded" }).pipe(
-          Effect.matchEffect({
-            onSuccess: () => Effect.sync(() => run.ledger.settle(0, run.count)),
-            onFailure: () => Effect.void
-          })
+        if (!this.copies.isSearching) return this.storeRun(run, this.handOver(batches.map(wholeBatch)))
+        return Effect.flatMap(
+          this.copies.missing(this.channels, batches),
+          (missing) => this.storeRun(run, this.handOverMissing(batches, missing))
         )
       }),
       Effect.uninterruptible
@@ -359,14 +356,31 @@ export class Topic {
     return Effect.asVoid(this.reads.attempt(handOver))
   }
 
-  /** Gives messages to every channel; returns what found no room in the memory of some. */
-  private handOver(spans: ReadonlyArray<Span>): ReadonlyArray<Overflow> {
+  /** What some channel could not store stays on the topic's disk, to be handed over again after a restart. */
+  private storeRun(run: StoredRun, waiting: ReadonlyArray<Overflow>): Effect.Effect<void> {
+    const store = Effect.forEach(waiting, (overflow) => this.storeAtChannel(overflow), { concurrency: "unbounded" })
+    return Effect.matchEffect(store, {
+      onSuccess: () => Effect.sync(() => run.ledger.settle(0, run.count)),
+      onFailure: () => Effect.void
+    })
+  }
+
+  /** Gives a run to every channel, less what some of them have. */
+  private handOverMissing(
+    run: ReadonlyArray<MessageBatch>,
+    missing: ReadonlyMap<Channel, ReadonlyArray<MessageBatch>>
+  ): ReadonlyArray<Overflow> {
+    return this.channels.flatMap((channel) => this.handOver((missing.get(channel) ?? run).map(wholeBatch), [channel]))
+  }
+
+  /** Gives messages to channels; returns what found no room in the memory of some. */
+  private handOver(spans: ReadonlyArray<Span>, channels = this.channels): ReadonlyArray<Overflow> {
     const overflows = new Map<Channel, Array<StoredRecords>>()
     for (const span of spans) {
       // Channels that have taken as much write the same bytes.
       let encoded: StoredRecords | undefined
       let encodedFrom = -1
-      for (const { channel } of this.open.values()) {
+      for (const channel of channels) {
         const taken = channel.put(span.batch, span.end)
         if (taken === span.end || channel.ephemeral) continue
         if (encoded === undefined || taken !== encodedFrom) encoded = span.batch.encodeRecords(taken, span.end)
@@ -384,22 +398,3 @@ interface Overflow {
   readonly channel: Channel
   readonly records: ReadonlyArray<StoredRecords>
 }
-
-/** The daemon stops without these messages, and says so. What was read from the disk is still there. */
-const flushFailed = (name: string, { error, messages }: NotStored): Effect.Effect<void> =>
-  Effect.flatMap(ExitStatus, (status) => {
-    if (messages === 0) return Effect.logWarning(`${name}: failed to flush, nothing is lost - ${error.message}`)
-    status.failed = true
-    return Effect.logError(`${name}: failed to flush - ${error.message}; messages lost: ${messages}`)
-  })
-
-const flushChannel = (channel: Channel): Effect.Effect<void> =>
-  channel.flush.pipe(
-    Effect.tap(({ deferred, inFlight, memory }) =>
-      memory + inFlight + deferred === 0 ? Effect.void : Effect.logInfo(
-        `CHANNEL(${channel.name}): flushing ${memory} memory ${inFlight} in-flight ${deferred} deferred messages to backend`
-      )
-    ),
-    Effect.catch((failure) => flushFailed(`CHANNEL(${channel.topic}:${channel.name})`, failure)),
-    Effect.asVoid
-  )

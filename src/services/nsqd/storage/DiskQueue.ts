@@ -18,10 +18,11 @@ import type { Disk, DiskError } from "./Disk.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"
 import { QueueActivity, type QueueOperation } from "./QueueActivity.ts"
 import type { QueueInventory } from "./QueueInventory.ts"
-import { QueuePositions } from "./QueuePositions.ts"
+import { nothingFound, QueuePositions } from "./QueuePositions.ts"
 import type { ReadQueue } from "./QueueReading.ts"
 import { closedQueue, recoverQueue } from "./QueueRecovery.ts"
 import type { WrittenQueue } from "./QueueWriter.ts"
+import { recentIdentities } from "./RecentRecords.ts"
 import { type LoadedState, type Snapshot, StateFile } from "./StateFile.ts"
 import { type BackendQueue, type RecordRun, StorageError, type StoredRun } from "./Storage.ts"
 
@@ -56,7 +57,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
   private readonly options: DiskQueueOptions
   private readonly host: QueueHost
   private readonly state: StateFile
-  positions: QueuePositions
+  positions = new QueuePositions([], nothingFound)
   /** What only a queue in use has. */
   private activity: QueueActivity | undefined
   /** Whether the saved state is out of date. */
@@ -65,18 +66,12 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
   private isUnsynced = false
   isClosed = false
 
-  private constructor(
-    name: string,
-    disk: Disk["Service"],
-    options: DiskQueueOptions,
-    host: QueueHost
-  ) {
+  private constructor(name: string, disk: Disk["Service"], options: DiskQueueOptions, host: QueueHost) {
     this.name = name
     this.disk = disk
     this.options = options
     this.host = host
     this.state = new StateFile(disk, options.dataPath, name)
-    this.positions = new QueuePositions([], 0, [], start, start)
   }
 
   /** Opens the queue `name` from the files in the inventory. Closing the Scope syncs it and records its state. */
@@ -94,7 +89,6 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
   }
 
   // ---- what others may know
-
   get depth(): number {
     return this.positions.depth
   }
@@ -121,14 +115,14 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
   private recover(inventory: QueueInventory): Effect.Effect<void, DiskError> {
     const loaded = this.state.load(inventory)
     if (Result.isFailure(loaded)) return Effect.fail(loaded.failure)
-    const closed = closedQueue(this.disk, (file) => this.pathOf(file), inventory, loaded.success)
+    const closed = closedQueue(this.disk, this.paths, inventory, loaded.success)
     if (closed === undefined) return this.repair(inventory, loaded.success)
-    this.positions = new QueuePositions([...inventory.data], closed.depth, [], closed.read, closed.write)
+    this.positions = new QueuePositions(inventory.data, closed)
     return Effect.void
   }
 
-  private pathOf(file: number): string {
-    return Path.join(this.options.dataPath, dataFileName(this.name, file))
+  private get paths() {
+    return (file: number): string => Path.join(this.options.dataPath, dataFileName(this.name, file))
   }
 
   /** Finds what the saved state does not say. */
@@ -137,13 +131,12 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
       const found = yield* recoverQueue(
         this.disk,
         this.label,
-        (file) => this.pathOf(file),
+        this.paths,
         this.options.maxMsgSize,
         inventory,
         { metadata, state: state?.isExtended === true ? yield* this.state.extended(state) : state }
       )
-      const { depth, read, unsettled, write } = found
-      this.positions = new QueuePositions([...inventory.data], depth, unsettled, read, write)
+      this.positions = new QueuePositions(inventory.data, found)
       if (!found.trustsChecksums && inventory.sums.length > 0) yield* this.activate().removeSums(inventory.sums)
       if (found.torn !== undefined) yield* this.cut(found.torn)
       if (found.finished.length > 0) this.activate().finished.push(...found.finished)
@@ -182,14 +175,14 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
   }
 
   private snapshot(): Snapshot {
-    const { rangesToRead, read, tail: write, waiting } = this.positions
+    const { rangesToRead, read, recent, tail: write, waiting } = this.positions
     const unsettled = [...rangesToRead]
     let depth = waiting
     for (const run of this.activity?.runs ?? []) {
       depth += run.unsettled
       unsettled.push(...run.unsettledRanges)
     }
-    return { depth, read, write, unsettled }
+    return { depth, read, write, unsettled, recent: this.isClosed ? undefined : recent }
   }
 
   noteChange(): void {
@@ -328,6 +321,11 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     return Effect.suspend(() => failing(this.activate().reads.read(maxBytes)))
   }
 
+  get recent(): Effect.Effect<ReadonlySet<string>, StorageError> {
+    const { disk, options: { maxMsgSize }, paths } = this
+    return Effect.suspend(() => failing(recentIdentities(disk, paths, this.positions, maxMsgSize)))
+  }
+
   // ---- emptying and closing
 
   get empty(): Effect.Effect<void, StorageError> {
@@ -380,7 +378,8 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
         this.isClosed = true
         // NSQ writes its metadata when a queue is closed. One that was never used does not have to wait for the disk.
         if (!this.isUnsynced) {
-          return this.state.hasMetadata ? undefined : yield* Effect.ignore(this.state.describe(() => this.snapshot()))
+          if (this.state.hasMetadata && !this.state.isOpen) return
+          return yield* Effect.ignore(this.state.describe(() => this.snapshot()))
         }
         yield* Effect.catch(this.sync(activity), (error) =>
           Effect.flatMap(ExitStatus, (status) => {
@@ -395,5 +394,3 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     })
   }
 }
-
-const start: QueuePosition = { file: 0, offset: 0 }

@@ -57,6 +57,9 @@ export class MemoryBackend implements BackendQueue {
       return { ...next, ledger }
     })
 
+  /** A queue in memory does not outlive a daemon that is killed. */
+  readonly recent: Effect.Effect<ReadonlySet<string>> = Effect.succeed(new Set())
+
   readonly empty: Effect.Effect<void> = Effect.sync(() => {
     this.runs = []
     this.head = 0

@@ -5,7 +5,26 @@
 import type { QueuePosition } from "../../../protocol/storage/DiskQueueFormat.ts"
 import type { QueueRange } from "../../../protocol/storage/QueueState.ts"
 
+/** What is found when a queue is opened. */
+export interface FoundPositions {
+  readonly depth: number
+  readonly read: QueuePosition
+  readonly write: QueuePosition
+  /** Where the records start that the daemon may have written shortly before it was killed; `write` after a clean stop. */
+  readonly recent: QueuePosition
+  /** Ranges before the read position that were not settled, ascending; all in files that exist. */
+  readonly unsettled: ReadonlyArray<QueueRange>
+}
+
+const start: QueuePosition = { file: 0, offset: 0 }
+
+/** The positions of a queue that has never been used. */
+export const nothingFound: FoundPositions = { depth: 0, read: start, write: start, recent: start, unsettled: [] }
+
 const noRanges: Array<QueueRange> = []
+
+/** At least as many bytes of what was written last lie behind `recent`, and about twice as many at most. */
+const recentBytes = 2 * 1024 * 1024
 
 export class QueuePositions {
   /** Messages to read, as far as they have been counted. */
@@ -14,21 +33,23 @@ export class QueuePositions {
   tail: QueuePosition
   /** The numbers of the data files that exist, ascending. */
   readonly numbers: Array<number>
+  /** Where the records start that were written last. */
+  recent: QueuePosition
+  /** Where `recent` moves next. */
+  private nextRecent: QueuePosition
+  /** Bytes written behind that. */
+  private written = 0
   private ranges: Array<QueueRange>
   private cursor: QueuePosition
 
-  constructor(
-    numbers: Array<number>,
-    waiting: number,
-    ranges: ReadonlyArray<QueueRange>,
-    cursor: QueuePosition,
-    tail: QueuePosition
-  ) {
-    this.numbers = numbers
-    this.waiting = waiting
-    this.ranges = ranges.length === 0 ? noRanges : [...ranges]
-    this.cursor = cursor
-    this.tail = tail
+  constructor(numbers: ReadonlyArray<number>, { depth, read, recent, unsettled, write }: FoundPositions) {
+    this.numbers = [...numbers]
+    this.waiting = depth
+    this.ranges = unsettled.length === 0 ? noRanges : [...unsettled]
+    this.cursor = read
+    this.tail = write
+    this.recent = recent
+    this.nextRecent = write
   }
 
   /** Messages to read. Not 0 while there is something to read. */
@@ -78,6 +99,17 @@ export class QueuePositions {
     return file
   }
 
+  /** Records of so many bytes have been written; they end at `tail`. */
+  wrote(tail: QueuePosition, bytes: number): void {
+    if (this.written >= recentBytes) {
+      this.recent = this.nextRecent
+      this.nextRecent = this.tail
+      this.written = 0
+    }
+    this.written += bytes
+    this.tail = tail
+  }
+
   /** Moves the tail to another file. Returns the old one when reading, which had reached its end, leaves it. */
   moveTail(tail: QueuePosition): number | undefined {
     const before = this.tail
@@ -97,6 +129,11 @@ export class QueuePositions {
   restart(file: number): void {
     this.waiting = 0
     this.ranges = noRanges
-    this.cursor = this.tail = { file, offset: 0 }
+    this.cursor =
+      this.tail =
+      this.recent =
+      this.nextRecent =
+        { file, offset: 0 }
+    this.written = 0
   }
 }

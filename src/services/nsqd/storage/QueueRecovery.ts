@@ -6,17 +6,12 @@
  */
 import { Effect, Result } from "effect"
 import { decodeQueueMetadata, type QueuePosition, walkRecords } from "../../../protocol/storage/DiskQueueFormat.ts"
-import type { QueueRange } from "../../../protocol/storage/QueueState.ts"
 import type { Disk, DiskError } from "./Disk.ts"
 import type { QueueInventory } from "./QueueInventory.ts"
+import { type FoundPositions, nothingFound } from "./QueuePositions.ts"
 import { isPaired, type LoadedState } from "./StateFile.ts"
 
-export interface RecoveredQueue {
-  readonly depth: number
-  readonly read: QueuePosition
-  readonly write: QueuePosition
-  /** Ranges before the read position that were not settled, ascending; all in files that exist. */
-  readonly unsettled: ReadonlyArray<QueueRange>
+export interface RecoveredQueue extends FoundPositions {
   /** Files of which nothing is needed: a crash came before they were removed. */
   readonly finished: ReadonlyArray<number>
   /** Whether the checksum files belong to the data files: they do not when NSQ's nsqd has written meanwhile. */
@@ -46,11 +41,13 @@ const savedState = (loaded: LoadedState): { readonly saved: Saved | undefined; r
   }
 }
 
-const nothing = { depth: 0, read: { file: 0, offset: 0 }, write: { file: 0, offset: 0 } }
-
 /** NSQ's file alone will do where there is no state; a state that was not synced may be newer than that file. */
 const isRecorded = ({ metadata, state }: LoadedState): boolean =>
   state === undefined ? metadata !== undefined : state.isSynced
+
+/** Nothing is recent in a queue that was closed, or that NSQ's nsqd has used since. */
+const recentOf = (loaded: LoadedState, write: QueuePosition): QueuePosition =>
+  isPaired(loaded) ? loaded.state?.recent ?? write : write
 
 const isBefore = (a: QueuePosition, b: QueuePosition): boolean =>
   a.file < b.file || (a.file === b.file && a.offset < b.offset)
@@ -64,11 +61,11 @@ export const closedQueue = (
   pathOf: (file: number) => string,
   { data, sums }: QueueInventory,
   loaded: LoadedState
-): Pick<RecoveredQueue, "depth" | "read" | "write"> | undefined => {
+): FoundPositions | undefined => {
   const { problem, saved } = savedState(loaded)
   const [first] = data
   if (saved === undefined) {
-    return problem === undefined && first === undefined && sums.length === 0 ? nothing : undefined
+    return problem === undefined && first === undefined && sums.length === 0 ? nothingFound : undefined
   }
   const { depth, read, unsettled, write } = saved
   const last = data.at(-1)
@@ -76,9 +73,10 @@ export const closedQueue = (
     unsettled.length === 0 && !isBefore(write, read) && (first === undefined || first >= read.file) &&
     (last === undefined || last <= write.file) && (read.file === write.file || data.includes(read.file))
   if (!isWhole) return undefined
-  if (last !== write.file) return write.offset === 0 ? { depth, read, write } : undefined
+  const found = { depth, read, write, unsettled, recent: recentOf(loaded, write) }
+  if (last !== write.file) return write.offset === 0 ? found : undefined
   const tail = disk.readStart(pathOf(last), 0)
-  return Result.isSuccess(tail) && tail.success?.size === write.offset ? { depth, read, write } : undefined
+  return Result.isSuccess(tail) && tail.success?.size === write.offset ? found : undefined
 }
 
 /** Finds what the files hold behind the saved write position. Writes nothing. */
@@ -101,14 +99,16 @@ export const recoverQueue = Effect.fnUntraced(function*(
     const start = { file: first ?? 0, offset: 0 }
     if (last === undefined) {
       const unsettled = { unsettled: [], finished: [], trustsChecksums, torn: undefined }
-      return { depth: 0, read: start, write: start, ...unsettled, changed: false }
+      return { depth: 0, read: start, write: start, recent: start, ...unsettled, changed: false }
     }
     yield* Effect.logWarning(`${label} has no metadata, recovering from ${files.length} data files`)
     const found = yield* scan(disk, pathOf, maxMsgSize, files, start)
+    const write = { file: last + 1, offset: 0 }
     return {
       depth: found.count,
       read: start,
-      write: { file: last + 1, offset: 0 },
+      write,
+      recent: write,
       unsettled: [],
       finished: [],
       trustsChecksums,
@@ -144,6 +144,7 @@ export const recoverQueue = Effect.fnUntraced(function*(
     depth: saved.depth + found.count,
     read,
     write,
+    recent: recentOf(loaded, write),
     unsettled,
     finished,
     trustsChecksums,

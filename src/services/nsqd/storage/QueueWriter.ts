@@ -137,14 +137,19 @@ export class QueueWriter {
     return Effect.gen({ self: this }, function*() {
       const { activity, queue } = this
       const { files } = activity
-      const count = runs.reduce((sum, run) => sum + run.count, 0)
+      let count = 0
+      let bytes = 0
+      for (const run of runs) {
+        count += run.count
+        bytes += run.end - run.start
+      }
       yield* queue.ensureMetadata
       const rolled = yield* files.write(runs)
       const isDue = rolled || activity.isSyncDue || activity.operations + count >= queue.syncEvery
       if (isDue) yield* files.sync()
       activity.operations += count
       queue.positions.waiting += count
-      queue.positions.tail = files.end
+      queue.positions.wrote(files.end, bytes)
       if (isDue) activity.isSyncDue = true
       queue.noteChange()
     }).pipe(Effect.tapError(() => this.takeBack()))

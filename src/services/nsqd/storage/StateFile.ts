@@ -40,6 +40,8 @@ export interface Snapshot {
   readonly write: QueuePosition
   /** Ranges before `read` that are not settled, in any order. */
   readonly unsettled: ReadonlyArray<QueueRange>
+  /** See `QueueState`. `undefined` once the queue is closed. */
+  readonly recent: QueuePosition | undefined
 }
 
 /** What lay on the disk when the queue was opened. */
@@ -73,6 +75,8 @@ export class StateFile {
   /** Whether the state file has a valid slot, and with it its full size. */
   private exists = false
   private sequence = 0
+  /** Whether the newest state is that of a queue that is not closed. */
+  isOpen = false
   /** The slot that was synced last: it stays untouched until the other one is synced. */
   private syncedSlot = 1
   /** The content of NSQ's file: empty when it does not exist, `undefined` when a failed write left it unknown. */
@@ -127,6 +131,7 @@ export class StateFile {
       this.syncedSlot = slot
     }
     this.exists = state !== undefined
+    this.isOpen = state?.recent !== undefined
     return state
   }
 
@@ -206,6 +211,7 @@ export class StateFile {
 
   private encode(snapshot: Snapshot, metadata: string | undefined, isSynced: boolean, isExtended: boolean): Buffer {
     const { ranges, read } = fitRanges(snapshot.unsettled, snapshot.read)
+    this.isOpen = snapshot.recent !== undefined
     return encodeSlot({
       sequence: ++this.sequence,
       isSynced,
@@ -214,6 +220,7 @@ export class StateFile {
       read,
       write: snapshot.write,
       unsettled: ranges,
+      recent: snapshot.recent,
       metadata,
       previousMetadata: this.metadata
     })

@@ -51,6 +51,11 @@ export interface BackendQueue {
   readonly append: (runs: ReadonlyArray<RecordRun>) => Effect.Effect<void, StorageError>
   /** The next records in order, at least one, about `maxBytes`; `undefined` when there are none. */
   readonly read: (maxBytes: number) => Effect.Effect<StoredRun | undefined, StorageError>
+  /**
+   * The identities (see `RecordIdentity`) of messages that the daemon may have appended shortly before it was killed, on disk
+   * for certain, whether or not they are settled. Nothing after a clean stop. To be asked before anything is appended.
+   */
+  readonly recent: Effect.Effect<ReadonlySet<string>, StorageError>
   readonly empty: Effect.Effect<void, StorageError>
   /** Deletes the queue and all its files; it is closed afterwards. */
   readonly delete: Effect.Effect<void, StorageError>
