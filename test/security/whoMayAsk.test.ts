@@ -127,7 +127,7 @@ const evil = "evil.example"
 const clients = {
   "a program": () => ({ "user-agent": "curl/8.5.0" }),
   "a program for another name": () => ({ "user-agent": "curl/8.5.0", "host": evil }),
-  "a fetch of Node": () => ({ "user-agent": "node", "sec-fetch-mode": "cors" }),
+  "a fetch of Node": () => ({ "user-agent": "node", "sec-fetch-mode": "cors", "accept-language": "*" }),
   "a page of its own": page,
   "a page of its own, over HTTPS": () => ({ ...mozilla, "sec-fetch-site": "same-origin" }),
   "the address bar": () => ({ ...mozilla, "sec-fetch-site": "none", "sec-fetch-mode": "navigate" }),
@@ -143,6 +143,16 @@ const clients = {
   "a form of a sibling site": () => ({ ...mozilla, "sec-fetch-site": "same-site", "sec-fetch-mode": "navigate" }),
   "a sandboxed page": () => ({ ...mozilla, origin: "null" }),
   "a page that has rebound its name": () => ({ ...page(evil), host: evil }),
+  "a page that has rebound its name and calls itself a program": () => ({
+    "user-agent": "curl/8.5.0",
+    "host": evil,
+    "accept-language": "en"
+  }),
+  "a page that has rebound its name and calls itself a fetch of Node": () => ({
+    "user-agent": "node",
+    "host": evil,
+    "accept-language": "*"
+  }),
   "a page that has rebound its name, over HTTPS": () => ({ ...mozilla, "host": evil, "sec-fetch-site": "same-origin" })
 } satisfies Record<string, Client>
 

@@ -4,7 +4,7 @@
  * it.
  */
 import { Duration, Effect, Queue, Random, Result, Schedule, Schema, Stream } from "effect"
-import { HttpClient, HttpClientRequest } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import type { TopicName } from "../../protocol/client/Names.ts"
 import { masked } from "../core/Masked.ts"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
@@ -67,6 +67,22 @@ const lookupUrl = (address: string, topic: string | undefined): string => {
 const hostOf = (address: string): string =>
   URL.parse(lookupUrl(address, undefined))?.hostname.replace(/^\[|\]$/g, "") ?? address
 
+/** A GET with the user information of the URL as basic authentication: `fetch` refuses URLs that have some. */
+const requestOf = (target: string): HttpClientRequest.HttpClientRequest => {
+  const url = new URL(target)
+  const { password, username } = url
+  url.username = ""
+  url.password = ""
+  const request = HttpClientRequest.get(url.href, { headers: { accept: "application/vnd.nsq; version=1.0" } })
+  return username + password === ""
+    ? request
+    : HttpClientRequest.basicAuth(request, decodeURIComponent(username), decodeURIComponent(password))
+}
+
+/** Follows no redirect: an nsqlookupd names nsqd, and no other servers to request something from. */
+const execute = (client: HttpClient.HttpClient, request: HttpClientRequest.HttpClientRequest) =>
+  Effect.provideService(client.execute(request), FetchHttpClient.RequestInit, { redirect: "manual" })
+
 /** Requests a URL of one nsqlookupd; `decode` reads the response. Every failure names the nsqlookupd and the reason. */
 const request = <A, R>(
   address: string,
@@ -79,11 +95,11 @@ const request = <A, R>(
 ): Effect.Effect<A, LookupFailed, HttpClient.HttpClient | R> =>
   Effect.gen(function*() {
     const client = yield* HttpClient.HttpClient
-    const target = yield* Effect.try({ try: url, catch: () => ({ message: "not a valid address" }) })
-    const request = HttpClientRequest.get(target).pipe(
-      HttpClientRequest.setHeader("accept", "application/vnd.nsq; version=1.0")
-    )
-    const response = yield* client.execute(request)
+    const request = yield* Effect.try({
+      try: () => requestOf(url()),
+      catch: () => ({ message: "not a valid address" })
+    })
+    const response = yield* execute(client, request)
     const json = Effect.flatMap(BoundedResponse.text(response, maxResponseBytes, "fixed limit"), parseJson)
     return yield* decode(response.status, json)
   }).pipe(
@@ -146,7 +162,7 @@ export const watch = (
     const client = yield* HttpClient.HttpClient
     const url = new URL(lookupUrl(address, topic))
     url.pathname = url.pathname.replace(/lookup$/, "watch")
-    const response = yield* client.execute(HttpClientRequest.get(url.toString()))
+    const response = yield* execute(client, requestOf(url.toString()))
     // NSQ's own nsqlookupd has no `/watch`.
     if (response.status === 404) return Stream.empty
     if (response.status !== 200) return yield* unexpected(response.status)

@@ -17,11 +17,11 @@ export const Budget = Context.Reference<{ used: number } | undefined>("effect-ns
 })
 
 /** The body of a response of at most `max` bytes, 0 for no limit; `option` is what changes the limit. */
-export const text = (
+export const bytes = (
   response: HttpClientResponse.HttpClientResponse,
   max: number,
   option: string
-): Effect.Effect<string, ResponseTooLarge | HttpClientError.HttpClientError> =>
+): Effect.Effect<Buffer, ResponseTooLarge | HttpClientError.HttpClientError> =>
   Effect.gen(function*() {
     const budget = (yield* Budget) ?? { used: 0 }
     const chunks: Array<Uint8Array> = []
@@ -37,5 +37,13 @@ export const text = (
         ? refuse(`the responses of all daemons have more than ${maxLargest} x ${max}`)
         : Effect.void
     })
-    return Buffer.concat(chunks).toString()
+    return Buffer.concat(chunks)
   })
+
+/** The same as text. */
+export const text = (
+  response: HttpClientResponse.HttpClientResponse,
+  max: number,
+  option: string
+): Effect.Effect<string, ResponseTooLarge | HttpClientError.HttpClientError> =>
+  Effect.map(bytes(response, max, option), (body) => body.toString())

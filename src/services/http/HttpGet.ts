@@ -4,6 +4,9 @@
  */
 import { Context, Data, Duration, Effect, Layer } from "effect"
 import * as Http from "node:http"
+import type { LookupFunction } from "node:net"
+import { type AddressRefused, DaemonNetworks } from "../net/DaemonNetworks.ts"
+import { joinAddress } from "../net/Transport.ts"
 
 /** There is no answer that could be used. */
 export class HttpGetError extends Data.TaggedError("HttpGetError")<{ readonly reason: string }> {
@@ -19,7 +22,11 @@ export interface HttpGetLimits {
   readonly maxBytes: number
 }
 
-const connecting = (url: string, limits: HttpGetLimits): Effect.Effect<string, HttpGetError> =>
+const connecting = (
+  url: string,
+  limits: HttpGetLimits,
+  lookup: LookupFunction | undefined
+): Effect.Effect<string, HttpGetError> =>
   Effect.callback((resume) => {
     const fail = (reason: string): void => {
       resume(Effect.fail(new HttpGetError({ reason: `${url} - ${reason}` })))
@@ -27,18 +34,22 @@ const connecting = (url: string, limits: HttpGetLimits): Effect.Effect<string, H
     }
     const late = setTimeout(() => fail("connect timeout"), Duration.toMillis(limits.connectTimeout))
     const headers = { "Accept": "application/vnd.nsq; version=1.0" }
-    const request = Http.get(url, { agent: false, headers }, (response) => {
-      if (response.statusCode !== 200) return fail(`got response ${response.statusCode}`)
-      const chunks: Array<Buffer> = []
-      let size = 0
-      response.on("data", (chunk: Buffer) => {
-        size += chunk.length
-        if (size > limits.maxBytes) fail(`response is larger than ${limits.maxBytes} bytes`)
-        else chunks.push(chunk)
-      })
-      response.on("end", () => resume(Effect.succeed(Buffer.concat(chunks).toString())))
-      response.on("error", (error) => fail(error.message))
-    })
+    const request = Http.get(
+      url,
+      { agent: false, headers, ...(lookup === undefined ? {} : { lookup }) },
+      (response) => {
+        if (response.statusCode !== 200) return fail(`got response ${response.statusCode}`)
+        const chunks: Array<Buffer> = []
+        let size = 0
+        response.on("data", (chunk: Buffer) => {
+          size += chunk.length
+          if (size > limits.maxBytes) fail(`response is larger than ${limits.maxBytes} bytes`)
+          else chunks.push(chunk)
+        })
+        response.on("end", () => resume(Effect.succeed(Buffer.concat(chunks).toString())))
+        response.on("error", (error) => fail(error.message))
+      }
+    )
     request.on("socket", (socket) => void socket.once("connect", () => clearTimeout(late)))
     request.on("error", (error) => fail(error.message))
     request.on("close", () => {
@@ -49,21 +60,35 @@ const connecting = (url: string, limits: HttpGetLimits): Effect.Effect<string, H
   })
 
 export class HttpGet extends Context.Service<HttpGet, {
-  /** The body of a 200. */
-  readonly text: (url: string, limits: HttpGetLimits) => Effect.Effect<string, HttpGetError>
+  /**
+   * The body of a 200. `namer` is the daemon, `host:port`, that has named the address, which then has to be one that it may name;
+   * without it the operator has.
+   */
+  readonly text: (
+    url: string,
+    limits: HttpGetLimits,
+    namer?: string
+  ) => Effect.Effect<string, HttpGetError | AddressRefused>
 }>()("effect-nsq/http/HttpGet") {
-  /** Over `node:http`. */
-  static readonly layer = Layer.succeed(HttpGet, {
-    text: (url, limits) =>
-      Effect.try({
-        try: () => new URL(url).href,
-        catch: () => new HttpGetError({ reason: `${url} - not an address` })
-      }).pipe(
-        Effect.flatMap((href) => connecting(href, limits)),
-        Effect.timeoutOrElse({
-          duration: limits.requestTimeout,
-          orElse: () => Effect.fail(new HttpGetError({ reason: `${url} - request timeout` }))
-        })
-      )
-  })
+  /** Over `node:http`, within the `DaemonNetworks` of the environment. */
+  static readonly layer: Layer.Layer<HttpGet> = Layer.effect(
+    HttpGet,
+    Effect.map(DaemonNetworks, (networks) => {
+      const get = Effect.fnUntraced(function*(text: string, limits: HttpGetLimits, namer: string | undefined) {
+        const url = URL.parse(text)
+        if (url === null) return yield* new HttpGetError({ reason: `${text} - not an address` })
+        if (namer === undefined) return yield* connecting(url.href, limits, undefined)
+        const origin = yield* networks.originBy(namer)
+        yield* networks.resolve(joinAddress(url.hostname.replace(/^\[|\]$/g, ""), Number(url.port || 80)), origin)
+        return yield* connecting(url.href, limits, networks.lookup(origin))
+      })
+      return {
+        text: (url, limits, namer) =>
+          Effect.timeoutOrElse(get(url, limits, namer), {
+            duration: limits.requestTimeout,
+            orElse: () => Effect.fail(new HttpGetError({ reason: `${url} - request timeout` }))
+          })
+      }
+    })
+  )
 }

@@ -50,13 +50,19 @@ const hostRefused = (daemon: string, host: string): HttpResponse.HttpResponse =>
 /** Runtimes whose `fetch` sends `Sec-Fetch-Mode` although no page is involved. */
 const runtimes = /^(?:node|undici|Deno\/.*|Bun\/.*)$/
 
-/** Whether a browser sent the request. */
+/**
+ * Whether a browser sent the request. A page can choose the `User-Agent` (in Firefox and Safari), and a page that has rebound its name
+ * sends neither `Origin` nor `Sec-Fetch-...` with a GET. What no page can take out of a request is `Accept-Language`, which
+ * programs do not send; a runtime's `fetch` sends it together with `Sec-Fetch-Mode`, which no page can add.
+ */
 export const isBrowser = (headers: IncomingHttpHeaders): boolean => {
   const agent = headers["user-agent"]
   if (headers.origin !== undefined || headers["sec-fetch-site"] !== undefined) return true
   if (agent?.startsWith("Mozilla/") === true) return true
   const fetched = headers["sec-fetch-mode"] ?? headers["sec-fetch-dest"] ?? headers["sec-fetch-user"]
-  return fetched !== undefined && (agent === undefined || !runtimes.test(agent))
+  return fetched === undefined
+    ? headers["accept-language"] !== undefined
+    : agent === undefined || !runtimes.test(agent)
 }
 
 const hostOf = (url: string): string => URL.parse(url)?.host ?? ""

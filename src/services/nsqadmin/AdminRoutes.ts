@@ -161,7 +161,7 @@ export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
       const peer = Peer.ip(request)
       const before = request.headers["x-forwarded-for"]
       const picture = yield* graphite.render(searchOf(request.url), before === undefined ? peer : `${before}, ${peer}`)
-      return HttpServerResponse.stream(picture.stream, { contentType: picture.type })
+      return HttpServerResponse.uint8Array(picture.body, { contentType: picture.type })
     }).pipe(
       Effect.catchTag(
         "GraphiteError",

@@ -1,8 +1,8 @@
 /**
  * Graphite, where NSQ's users keep their statistics: one rate, and its pictures passed on (section 4 of the nsqadmin notes).
  */
-import { Context, Duration, Effect, Layer, Schema, type Stream } from "effect"
-import { HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
+import { Context, Duration, Effect, Layer, Schema } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
 import { masked } from "../core/Masked.ts"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
@@ -26,10 +26,13 @@ const maxRateBytes = 64 * 1024
 /** Raster images. Others, SVG among them, could contain scripts, which would run as nsqadmin's own. */
 const pictureTypes = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"])
 
+/** Hundreds of times the size of a usual picture. */
+const maxPictureBytes = 16 * 1024 * 1024
+
 /** A picture of Graphite. */
 export interface Picture {
   readonly type: string
-  readonly stream: Stream.Stream<Uint8Array, HttpClientError.HttpClientError>
+  readonly body: Uint8Array
 }
 
 export class Graphite extends Context.Service<Graphite, {
@@ -93,9 +96,14 @@ export class Graphite extends Context.Service<Graphite, {
           return Effect.flatMap(execute(authorized), (response) => {
             const type = response.headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? ""
             if (response.status !== 200) return Effect.fail(failed(`got response ${response.status}`))
-            return pictureTypes.has(type)
-              ? Effect.succeed({ type, stream: response.stream })
-              : Effect.fail(failed("the response is not a picture of type PNG, JPEG, GIF or WebP"))
+            if (!pictureTypes.has(type)) {
+              return Effect.fail(failed("the response is not a picture of type PNG, JPEG, GIF or WebP"))
+            }
+            return BoundedResponse.bytes(response, maxPictureBytes, "Graphite's pictures").pipe(
+              Effect.timeout(httpClientRequestTimeout),
+              Effect.mapError(({ message }) => failed(message)),
+              Effect.map((body) => ({ type, body }))
+            )
           })
         })
 

@@ -2,11 +2,12 @@
  * The daemon nsqd as one Layer: data directory, storage, broker, listeners, in the order in which NSQ starts them; closing
  * its Scope stops them in the reverse order.
  */
-import { Context, Data, Effect, Layer } from "effect"
+import { Context, Data, Effect, Layer, Result } from "effect"
 import { Lifecycle } from "../core/Lifecycle.ts"
 import { ListenAddresses } from "../core/ListenAddresses.ts"
 import * as Version from "../core/Version.ts"
 import { HttpGet } from "../http/HttpGet.ts"
+import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import * as Exposure from "../net/Exposure.ts"
 import * as NodeDatagrams from "../net/NodeDatagrams.ts"
 import * as NodeTransport from "../net/NodeTransport.ts"
@@ -138,9 +139,19 @@ export class Nsqd extends Context.Service<Nsqd, {
 
 const storage = DiskStorage.layer.pipe(Layer.provide(NodeDisk.layer))
 
+/** What nsqlookupds may name. The options are checked before this is built. */
+const daemonNetworks = Layer.effect(
+  DaemonNetworks.DaemonNetworks,
+  Effect.map(
+    Options.NsqdOptions,
+    ({ allowedDaemonNetworks }) =>
+      DaemonNetworks.make(Result.getOrElse(DaemonNetworks.parse(allowedDaemonNetworks), () => []))
+  )
+)
+
 const broker = Broker.layer.pipe(
   Layer.provide(KnownLookupds.layerDirectory),
-  Layer.provideMerge(KnownLookupds.layer.pipe(Layer.provide(HttpGet.layer))),
+  Layer.provideMerge(KnownLookupds.layer.pipe(Layer.provide(HttpGet.layer), Layer.provide(daemonNetworks))),
   Layer.provideMerge(storage),
   Layer.provideMerge(Layer.mergeAll(Publisher.layer, Clients.layer))
 )

@@ -108,11 +108,12 @@ const authenticated = (request: HttpClientRequest.HttpClientRequest): HttpClient
 /** Redirections that are followed, as by Go: the method and the body stay only where the server wants the same again. */
 const redirecting = new Set([301, 302, 303, 307, 308])
 const repeating = new Set([307, 308])
-/** Headers that another host must not see. */
-const secret = new Set(["authorization", "cookie", "cookie2", "www-authenticate"])
+/** Headers that another host may see. Any other may be a secret, such as a key of an API. */
+const harmless = new Set(["accept", "accept-encoding", "content-length", "content-type", "user-agent"])
 
-const isSameHost = (from: URL, to: URL): boolean =>
-  to.hostname === from.hostname || to.hostname.endsWith(`.${from.hostname}`)
+/** Whether a host is the one that the operator has named, and reached as safely. */
+const isTrusted = (from: URL, to: URL): boolean =>
+  to.hostname === from.hostname && (from.protocol === "http:" || to.protocol === "https:")
 
 /** The request that a response asks for; `undefined` if it asks for none. */
 const redirected = (
@@ -126,7 +127,7 @@ const redirected = (
   if (to === null || !/^https?:$/.test(to.protocol)) return undefined
   const repeats = repeating.has(status)
   const keeps = (name: string): boolean =>
-    (isSameHost(from, to) || !secret.has(name)) && (repeats || name !== "content-type")
+    (isTrusted(from, to) || harmless.has(name)) && (repeats || name !== "content-type")
   const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => keeps(name)))
   const next = repeats
     ? HttpClientRequest.makeWith(

@@ -6,6 +6,7 @@ import { Discovery, Topic } from "../../../src/services/client/index.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { Transport } from "../../../src/services/net/Transport.ts"
 import { Nsqlookupd } from "../../../src/services/nsqlookupd/Nsqlookupd.ts"
+import { fakeServer } from "../http/fakeServer.ts"
 
 const layer = Layer.mergeAll(
   FetchHttpClient.layer,
@@ -104,5 +105,21 @@ describe("Discovery", () => {
       assert.strictEqual(missing.message, `error querying nsqlookupd (${old.address}) - got response 404`)
       const fiber = yield* Effect.forkChild(Discovery.lookup(old.address, "test"))
       assert.deepStrictEqual(yield* Fiber.join(fiber), ["10.0.0.9:4150"])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("sends the credentials of an nsqlookupd's address to it, and follows none of its redirections", () =>
+    Effect.gen(function*() {
+      const seen: Array<string | undefined> = []
+      const thief = yield* fakeServer((_, response) => {
+        seen.push("thief")
+        response.end(`{"producers":[]}`)
+      })
+      const lookupd = yield* fakeServer(({ headers }, response) => {
+        seen.push(headers.authorization)
+        response.writeHead(307, { location: `http://${thief}/lookup` }).end()
+      })
+      const failed = yield* Effect.flip(Discovery.lookup(`http://alice:p%40ss@${lookupd}`, "test"))
+      assert.strictEqual(failed.message, `error querying nsqlookupd (http://alice:***@${lookupd}) - got response 307`)
+      assert.deepStrictEqual(seen, [`Basic ${Buffer.from("alice:p@ss").toString("base64")}`])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 })

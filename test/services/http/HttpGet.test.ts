@@ -64,6 +64,23 @@ describe("asking another daemon over HTTP", () => {
       assert.strictEqual(yield* reason("http://[/"), "http://[/ - not an address")
     }).pipe(http))
 
+  it.live("asks where another daemon says only if it may name that address, also after name resolution", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const url = yield* serve((_, response) => {
+        asked++
+        response.end("!")
+      })
+      const named = (url: string, namer: string) => HttpGet.use(({ text }) => text(url, limits, namer))
+      assert.strictEqual(yield* named(url, "127.0.0.1:4160"), "!")
+      assert.strictEqual(yield* named(url.replace("127.0.0.1", "localhost"), "[::1]:4160"), "!")
+      for (const host of ["127.0.0.1", "localhost", "169.254.169.254", "0.0.0.0", "[::]", "[fe80::1]"]) {
+        const refused = yield* Effect.flip(named(url.replace("127.0.0.1", host), "203.0.113.7:4160"))
+        assert.include(refused.message, "--allowed-daemon-networks", host)
+      }
+      assert.strictEqual(asked, 2)
+    }).pipe(http))
+
   it.live("fails when there is no answer in time", () =>
     Effect.gen(function*() {
       const silent = yield* serve(() => {})

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Context, Duration, Effect, Layer, type Scope } from "effect"
 import type * as Http from "node:http"
 import * as Net from "node:net"
 import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
@@ -246,6 +246,36 @@ describe("nsqadmin", () => {
         const refused = yield* request("GET", "/render?target=x")
         assert.deepStrictEqual([refused.status, refused.text.includes("svg")], [502, false], type)
       }
+    }))
+
+  it.live("does not wait for ever for a picture of Graphite, nor take one of any size", () =>
+    Effect.gen(function*() {
+      const chunk = Buffer.alloc(1024 * 1024)
+      const graphites = { areEndless: true }
+      const graphite = yield* fakeServer((_, response) => {
+        response.writeHead(200, { "content-type": "image/png" })
+        const more = (): void => {
+          while (graphites.areEndless && !response.destroyed && response.write(chunk));
+        }
+        response.on("drain", more)
+        response.write("x")
+        more()
+      })
+      const { request } = yield* start({
+        graphiteUrl: `http://${graphite}`,
+        proxyGraphite: true,
+        httpClientRequestTimeout: Duration.seconds(10)
+      })
+      const endless = yield* request("GET", "/render?target=x")
+      assert.strictEqual(endless.status, 502)
+      assert.include(endless.text, "the response has more than 16777216 bytes (Graphite's pictures)")
+      graphites.areEndless = false
+      const slow = yield* start({
+        graphiteUrl: `http://${graphite}`,
+        proxyGraphite: true,
+        httpClientRequestTimeout: Duration.millis(300)
+      })
+      assert.strictEqual((yield* slow.request("GET", "/render?target=x")).status, 502)
     }))
 
   it.live("lets only administrators change its configuration", () =>

@@ -118,6 +118,37 @@ describe("a request with a message", () => {
       assert.strictEqual(masked(address), "http://us%3Aer:***@web/in")
     }))
 
+  it.effect("sends the headers that it is given to no other host, nor from HTTPS to HTTP", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const request = WebRequests.post("https://web/in", body, "text/plain", {
+        "authorization": "Bearer x",
+        "x-api-key": "y",
+        "user-agent": "z"
+      })
+      const to = Effect.fnUntraced(function*(location: string) {
+        let first = true
+        const client = HttpClient.make((given) =>
+          Effect.sync(() => {
+            seen.push(
+              Object.keys(given.headers).filter((name) => !/^(b3|traceparent)$/.test(name)).toSorted().join(" ")
+            )
+            const response = new Response(null, first ? { status: 307, headers: { location } } : { status: 200 })
+            first = false
+            return HttpClientResponse.fromWeb(given, response)
+          })
+        )
+        yield* Effect.provideService(WebRequests.send(request, timeout), HttpClient.HttpClient, client)
+        return seen.pop()
+      })
+      const all = "authorization content-length content-type user-agent x-api-key"
+      assert.strictEqual(yield* to("/next"), all)
+      assert.strictEqual(yield* to("https://web:8443/"), all)
+      for (const location of ["https://elsewhere/", "https://sub.web/", "http://web/in", "//elsewhere/"]) {
+        assert.strictEqual(yield* to(location), "content-length content-type user-agent", location)
+      }
+    }))
+
   it.effect("is sent again once when the server closes a connection that it has used before", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual((yield* sent(post, closed(1), { status: 200 })).outcome, "sent")

@@ -4,7 +4,13 @@
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { ByteSize, Data, Duration, Effect, Redacted, Result, Schema, type Scope } from "effect"
-import { HttpClient, type HttpClientError, HttpClientRequest, HttpIncomingMessage } from "effect/http"
+import {
+  HttpClient,
+  type HttpClientError,
+  HttpClientRequest,
+  type HttpClientResponse,
+  HttpIncomingMessage
+} from "effect/http"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import { Socket } from "node:net"
@@ -82,6 +88,22 @@ const failed = ({ reason }: HttpClientError.HttpClientError): RequestFailed => {
   return new RequestFailed({ reason: `${reason._tag}${code}` })
 }
 
+/** A redirect is followed on the same host only, and not from HTTPS to HTTP: what follows it has the client's secret. */
+const refuseElsewhere = (
+  response: HttpClientResponse.HttpClientResponse
+): Effect.Effect<HttpClientResponse.HttpClientResponse, RequestFailed> => {
+  const { headers: { location }, request, status } = response
+  if (status < 300 || status >= 400 || location === undefined) return Effect.succeed(response)
+  const from = new URL(request.url)
+  const to = URL.parse(location, from.href)
+  const isSafe = to !== null && to.hostname === from.hostname && (from.protocol === "http:" || to.protocol === "https:")
+  return isSafe
+    ? Effect.succeed(response)
+    : Effect.fail(
+      new RequestFailed({ reason: `got response ${status} that leads to another host` })
+    )
+}
+
 // ---- the connections
 
 /** Gives up on connections that do not come about in time. */
@@ -132,6 +154,7 @@ export const make = Effect.fnUntraced(function*(
   const http = yield* Effect.provideService(NodeHttpClient.makeNodeHttp, NodeHttpClient.HttpAgent, agents)
   const client = http.pipe(
     HttpClient.mapRequest(HttpClientRequest.accept("application/vnd.nsq; version=1.0")),
+    HttpClient.transformResponse(Effect.flatMap(refuseElsewhere)),
     HttpClient.followRedirects(10)
   )
 
@@ -139,7 +162,7 @@ export const make = Effect.fnUntraced(function*(
   const send = (endpoint: URL, credentials: Credentials) =>
     client.execute(request(options.authHttpRequestMethod, endpoint, credentials)).pipe(
       Effect.flatMap((response) => Effect.map(response.text, (body) => ({ status: response.status, body }))),
-      Effect.mapError(failed),
+      Effect.mapError((error) => error instanceof RequestFailed ? error : failed(error)),
       // Node throws for what it will not ask, a redirect to another protocol for example, and its error has the URL.
       Effect.catchDefect(() => Effect.fail(new RequestFailed({ reason: "the request cannot be sent" }))),
       Effect.timeoutOrElse({

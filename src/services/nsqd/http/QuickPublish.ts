@@ -46,7 +46,7 @@ const headEnd = Buffer.from("\r\n\r\n", "latin1")
 const maxHeadBytes = 1024
 
 /** Headers that change nothing about how a publishing request is carried out. Their values are not looked at. */
-const ignored = new Set(["accept", "accept-encoding", "accept-language", "content-type", "user-agent"])
+const ignored = new Set(["accept", "accept-encoding", "content-type", "user-agent"])
 const requestLine = /^POST (\/[\x21-\x7e]*) HTTP\/1\.1$/
 const headerLine = /^([A-Za-z-]+):[ \t]*([\x20-\x7e\t]*)$/
 

@@ -6,7 +6,7 @@ import { Context, Deferred, Effect, Layer, Schema } from "effect"
 import { type ChannelName, isChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import { isReachable, type LookupdIdentity } from "../../../protocol/lookup/LookupIdentity.ts"
 import { HttpGet } from "../../http/HttpGet.ts"
-import { joinAddress } from "../../net/Transport.ts"
+import { joinAddress, splitAddress } from "../../net/Transport.ts"
 import { ChannelDirectory } from "../broker/ChannelDirectory.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 
@@ -21,6 +21,12 @@ interface Lookupd {
   identity: LookupdIdentity | undefined
   /** Done once the first attempt to connect has ended, however it did. */
   readonly attempted: Deferred.Deferred<void>
+}
+
+/** An nsqlookupd that has said where it can be asked, by the address it is configured with. */
+interface Named {
+  readonly address: string
+  readonly identity: LookupdIdentity
 }
 
 const Channels = Schema.fromJsonString(Schema.Struct({ channels: Schema.NullOr(Schema.Array(Schema.String)) }))
@@ -48,14 +54,26 @@ export class KnownLookupds extends Context.Service<KnownLookupds, {
       }
       options.lookupdTcpAddresses.forEach(add)
 
-      const ask = Effect.fnUntraced(function*({ broadcast_address, http_port }: LookupdIdentity, topic: TopicName) {
-        const url = `http://${joinAddress(broadcast_address, http_port)}/channels?topic=${encodeURIComponent(topic)}`
+      const limits = {
+        connectTimeout: options.httpClientConnectTimeout,
+        requestTimeout: options.httpClientRequestTimeout,
+        maxBytes: maxAnswerBytes
+      }
+
+      const ask = Effect.fnUntraced(function*({ address, identity }: Named, topic: TopicName) {
+        const { broadcast_address, http_port } = identity
+        const urlAt = (host: string) =>
+          `http://${joinAddress(host, http_port)}/channels?topic=${encodeURIComponent(topic)}`
+        const url = urlAt(broadcast_address)
         yield* Effect.logInfo(`CI: querying nsqlookupd ${url}`)
-        const body = yield* http.text(url, {
-          connectTimeout: options.httpClientConnectTimeout,
-          requestTimeout: options.httpClientRequestTimeout,
-          maxBytes: maxAnswerBytes
-        })
+        const body = yield* http.text(url, limits, address).pipe(
+          // It may be reached where it is configured all the same: its name may lead to loopback on this machine.
+          Effect.catchTag("AddressRefused", (refused) =>
+            Effect.andThen(
+              Effect.logWarning(`${refused.message}, querying ${address} instead`),
+              http.text(urlAt(splitAddress(address)?.host ?? address), limits)
+            ))
+        )
         const { channels } = yield* Effect.mapError(
           decodeChannels(body),
           () => ({ message: `${url} - the answer has no list of channels` })
@@ -63,8 +81,8 @@ export class KnownLookupds extends Context.Service<KnownLookupds, {
         return channels ?? []
       })
 
-      const askOrWarn = (identity: LookupdIdentity, topic: TopicName) =>
-        Effect.catch(ask(identity, topic), ({ message }) =>
+      const askOrWarn = (lookupd: Named, topic: TopicName) =>
+        Effect.catch(ask(lookupd, topic), ({ message }) =>
           Effect.as(
             Effect.logWarning(
               `failed to query nsqlookupd for channels to pre-create for topic ${topic} - ${message}`
@@ -77,15 +95,16 @@ export class KnownLookupds extends Context.Service<KnownLookupds, {
           concurrency: "unbounded",
           discard: true
         }).pipe(Effect.timeoutOption(firstConnection))
-        const identities = Array.from(lookupds.values(), ({ identity }) => identity)
-          .filter((identity): identity is LookupdIdentity => identity !== undefined && isReachable(identity))
-        if (identities.length === 0) {
+        const reachable = Array.from(lookupds).flatMap(([address, { identity }]): ReadonlyArray<Named> =>
+          identity !== undefined && isReachable(identity) ? [{ address, identity }] : []
+        )
+        if (reachable.length === 0) {
           yield* Effect.logError(
             `no available nsqlookupd to query for channels to pre-create for topic ${topic}`
           )
           return []
         }
-        const answers = yield* Effect.forEach(identities, (identity) => askOrWarn(identity, topic), {
+        const answers = yield* Effect.forEach(reachable, (lookupd) => askOrWarn(lookupd, topic), {
           concurrency: "unbounded"
         })
         const channels = new Set<ChannelName>()

@@ -4,6 +4,7 @@
  */
 import { Context, Duration, Layer, Struct } from "effect"
 import * as NodeId from "../../core/NodeId.ts"
+import * as DaemonPeerOptions from "../../options/DaemonPeerOptions.ts"
 import * as HttpOptions from "../../options/HttpOptions.ts"
 import * as Kind from "../../options/OptionKind.ts"
 import type { OptionTable } from "../../options/OptionTable.ts"
@@ -32,6 +33,8 @@ export interface NsqdOptions {
   readonly broadcastHttpPort: number
   /** Can be changed while the daemon runs. */
   readonly lookupdTcpAddresses: ReadonlyArray<string>
+  /** CIDR of networks that the addresses which nsqlookupds name have to be in; empty for the default rule. */
+  readonly allowedDaemonNetworks: ReadonlyArray<string>
   readonly authHttpAddresses: ReadonlyArray<string>
   readonly authHttpRequestMethod: string
   readonly httpClientConnectTimeout: Duration.Duration
@@ -180,6 +183,7 @@ export const table: OptionTable<NsqdOptions> = {
     "TCP address of an nsqlookupd (may be given several times)",
     { key: "nsqlookupd_tcp_addresses" }
   ),
+  allowedDaemonNetworks: DaemonPeerOptions.allowedDaemonNetworks,
   authHttpAddresses: row(
     "auth-http-address",
     Kind.strings,

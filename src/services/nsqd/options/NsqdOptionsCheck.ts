@@ -3,7 +3,8 @@
  * nothing listens yet, in NSQ's order and with NSQ's texts. Looks at values only: whether files exist or addresses can
  * be listened on comes out later.
  */
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Result } from "effect"
+import * as DaemonNetworks from "../../net/DaemonNetworks.ts"
 import { isTlsRequired, type NsqdOptions } from "./NsqdOptions.ts"
 import { NsqdStartError } from "./NsqdStartError.ts"
 
@@ -20,6 +21,10 @@ export const problem = (options: NsqdOptions): string | undefined => {
   }
   const percentile = e2eProcessingLatencyPercentiles.find((value) => !(value > 0 && value <= 1))
   if (percentile !== undefined) return `invalid E2E processing latency percentile: ${percentile}`
+  const networks = DaemonNetworks.parse(options.allowedDaemonNetworks)
+  if (Result.isFailure(networks)) {
+    return `failed to parse --allowed-daemon-networks - invalid CIDR address: ${networks.failure}`
+  }
   if (options.statsdAddress !== "" && Duration.toMillis(options.statsdInterval) <= 0) {
     return "--statsd-interval must be above 0"
   }

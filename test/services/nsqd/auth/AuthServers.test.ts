@@ -193,7 +193,7 @@ describe("AuthServers", () => {
       }
     }))
 
-  it.live("may send nsqd elsewhere, but not for ever and not to another protocol", () =>
+  it.live("may send nsqd elsewhere on the same host, but not for ever", () =>
     Effect.gen(function*() {
       const good = yield* serve(grants)
       const moved = (location: string) => serve(status(302, "", { location }))
@@ -201,7 +201,24 @@ describe("AuthServers", () => {
       assert.strictEqual(Result.getOrThrow(yield* query([elsewhere.address])).identity, "me")
       assert.strictEqual(good.asked[0]?.url.search, "?token=1")
       assert.match(yield* refusal([(yield* moved("/again")).address]), /got response 302$/)
-      assert.match(yield* refusal([(yield* moved(`ftp://x/?secret=${secret}`)).address]), /the request cannot be sent$/)
+    }))
+
+  it.live("cannot have the secret sent to another host, nor from HTTPS to HTTP", () =>
+    Effect.gen(function*() {
+      const thief = yield* serve(grants)
+      const port = thief.address.split(":")[1]
+      for (const code of [301, 302, 303, 307, 308]) {
+        for (const location of [`http://localhost:${port}/`, `ftp://x/?secret=${secret}`, "http://["]) {
+          const server = yield* serve(status(code, "", { location }))
+          for (const authHttpRequestMethod of ["get", "post"]) {
+            assert.match(
+              yield* refusal([server.address], { authHttpRequestMethod }),
+              new RegExp(`got response ${code} that leads to another host$`)
+            )
+          }
+        }
+      }
+      assert.deepStrictEqual(thief.asked, [])
     }))
 
   it.live("have a limited time for the whole answer", () =>

@@ -3,6 +3,7 @@ import { Deferred, Effect, Fiber, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { encodeAnswer } from "../../../../src/protocol/lookup/LookupAnswer.ts"
 import { HttpGetError } from "../../../../src/services/http/HttpGet.ts"
+import { AddressRefused } from "../../../../src/services/net/DaemonNetworks.ts"
 import type { Connection } from "../../../../src/services/net/Transport.ts"
 import { MemoryTransport } from "../../../../src/testing/index.ts"
 import { channelsOf, lookupd, lookupdAddress, nsqd, producersOf } from "../../nsqlookupd/cluster.ts"
@@ -293,5 +294,24 @@ describe("an nsqd and its nsqlookupds", () => {
       const creator = yield* Effect.forkChild(broker.topic("t"))
       yield* eventually(() => connections() > 0 && creator.pollUnsafe() !== undefined)
       assert.deepStrictEqual(asked, [])
+    }).pipe(network))
+
+  it.effect("an nsqlookupd that names an address which it may not name is asked where it is configured", () =>
+    Effect.gen(function*() {
+      const l1 = yield* lookupd("l1")
+      l1.createChannel("t", "c")
+      const asked: Array<string> = []
+      const broker = yield* nsqd("b", [lookupdAddress("l1")], {
+        text: (url, _, namer) => {
+          asked.push(`${url} ${namer}`)
+          return namer === undefined
+            ? Effect.succeed(`{"channels":["c"]}`)
+            : Effect.fail(new AddressRefused({ address: "l1", reason: "l1: 127.0.0.1 is not an address" }))
+        }
+      })
+      yield* eventually(() => l1.nodes().length === 1)
+      assert.deepStrictEqual((yield* broker.topic("t")).channels.map(({ name }) => name), ["c"])
+      const url = "http://l1:4161/channels?topic=t"
+      assert.deepStrictEqual(asked, [`${url} l1:4160`, `${url} undefined`])
     }).pipe(network))
 })
