@@ -32,7 +32,7 @@ export * as DataDirectory from "./services/nsqd/storage/DataDirectory.ts"
 export * as DiskStorage from "./services/nsqd/storage/DiskStorage.ts"
 export * as NodeDisk from "./services/nsqd/storage/NodeDisk.ts"
 /** The TCP listener, where it notes its port, and the network it listens on. */
-export { ListenAddresses } from "./services/core/ListenAddresses.ts"
+export { DaemonState } from "./services/core/DaemonState.ts"
 export * as NodeTransport from "./services/net/NodeTransport.ts"
 export { type Connection, ListenError, Transport } from "./services/net/Transport.ts"
 export { TcpServer } from "./services/nsqd/session/TcpServer.ts"

@@ -5,7 +5,7 @@
 import { Cause, Effect, Exit, Fiber, type Layer, Queue, Result } from "effect"
 import process from "node:process"
 import * as V8 from "node:v8"
-import { ExitStatus } from "../services/core/ExitStatus.ts"
+import { DaemonState } from "../services/core/DaemonState.ts"
 import { masked } from "../services/core/Masked.ts"
 import { formatTime } from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
@@ -80,21 +80,20 @@ const tuneCollector = (): void => {
 }
 
 /**
- * Runs a daemon until SIGINT, SIGTERM or a failure, then exits the process: 0 after a signal, 1 after a failure and when
- * something was lost while it stopped. It
- * always stops in order, also when a defect surfaces outside every fiber. Signals that come while it stops are
- * ignored; SIGHUP reloads, and while the daemon starts it waits until that is done.
+ * Runs a daemon until SIGINT, SIGTERM or a failure, then exits the process: 0 after a signal, 1 after a failure or when
+ * messages were lost while it stopped. It always stops in order, also when a defect surfaces outside every fiber. Signals are
+ * ignored while it stops; SIGHUP reloads, after the start is complete.
  */
 export const runDaemon = <A, E extends { readonly message: string }, F extends { readonly message: string }>(
   { failed, fatalLogs, layer, reload }: Daemon<A, E, F>
 ): void => {
   tuneCollector()
-  const status = { failed: false }
+  const state = DaemonState.make()
   const main = Effect.gen(function*() {
     const reloads = yield* Queue.sliding<void>(1)
     const serving = Effect.raceFirst(failed, Effect.forever(Effect.andThen(Queue.take(reloads), reload)))
     const daemon = yield* Effect.forkChild(
-      exitOnFailure(Effect.provide(serving, layer)).pipe(Effect.provideService(ExitStatus, status))
+      exitOnFailure(Effect.provide(serving, layer)).pipe(Effect.provideService(DaemonState, state))
     )
     let codeAfterInterrupt = 0
     const stop = () => daemon.interruptUnsafe()
@@ -106,7 +105,7 @@ export const runDaemon = <A, E extends { readonly message: string }, F extends {
     process.on("SIGHUP", () => Queue.offerUnsafe(reloads, undefined))
     process.on("SIGINT", stop).on("SIGTERM", stop).on("uncaughtException", crash)
     const exit = yield* Fiber.await(daemon)
-    return Exit.isSuccess(exit) ? exit.value : status.failed ? 1 : codeAfterInterrupt
+    return Exit.isSuccess(exit) ? exit.value : state.hasLost ? 1 : codeAfterInterrupt
   })
   const keepAlive = setInterval(() => {}, 2 ** 31 - 1)
   Effect.runCallback(Effect.provide(main, fatalLogs), {

@@ -6,7 +6,7 @@ import { Cause, Context, Duration, Effect, Exit, Layer, Result, type Scope } fro
 import { HttpClient } from "effect/http"
 import { constants } from "node:os"
 import process from "node:process"
-import { ExitStatus } from "../services/core/ExitStatus.ts"
+import { DaemonState } from "../services/core/DaemonState.ts"
 import { masked } from "../services/core/Masked.ts"
 import { version } from "../services/core/Version.ts"
 import { escapeControls, formatTime } from "../services/logging/NsqLogger.ts"
@@ -28,7 +28,7 @@ export interface Tool<Options extends object, E extends { readonly message: stri
   /** NSQ's `to_nsq` has no `--version`. */
   readonly hasVersion?: boolean
   /**
-   * Its work. The program exits with 0 when it completes or is interrupted, unless something was lost (`ExitStatus`), and
+   * Its work. The program exits with 0 when it completes or is interrupted, unless something was lost (`DaemonState`), and
    * with 1 and the error's message when it fails.
    */
   readonly main: (options: Options) => Effect.Effect<void, E, Transport | HttpClient.HttpClient | Scope.Scope>
@@ -89,9 +89,9 @@ export const run = <Options extends object, E extends { readonly message: string
   )
   const options: Options = { ...defaults(), ...assigned.given }
   const logs = tool.logs?.(options) ?? ClientLogger.layer
-  const status = { failed: false }
+  const state = DaemonState.make()
   const work = Effect.scoped(main(options)).pipe(
-    Effect.provideService(ExitStatus, status),
+    Effect.provideService(DaemonState, state),
     Effect.provide([NodeTransport.layer, http]),
     Effect.provide(logs)
   )
@@ -106,7 +106,7 @@ export const run = <Options extends object, E extends { readonly message: string
   if (tool.endsOnHangup === true) process.on("SIGHUP", stop)
   fiber.addObserver((exit) => {
     clearInterval(keepAlive)
-    process.exit(exitCode(exit) || Number(status.failed))
+    process.exit(exitCode(exit) || Number(state.hasLost))
   })
 }
 

@@ -3,7 +3,7 @@
  * `ProtocolClient`, or publish and consume in process.
  */
 import { Effect, Layer } from "effect"
-import { ListenAddresses } from "../services/core/ListenAddresses.ts"
+import { DaemonState } from "../services/core/DaemonState.ts"
 import { onEventLoop, Turns, unlimited } from "../services/core/Turns.ts"
 import { Broker } from "../services/nsqd/broker/Broker.ts"
 import { Clients } from "../services/nsqd/broker/Clients.ts"
@@ -31,7 +31,7 @@ export const layerNoStorage = (changed: Partial<NsqdOptions> = {}) =>
   TcpServer.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(Broker.layer, Publisher.layer, Clients.layer)),
     Layer.provideMerge(MemoryTransport.layer),
-    Layer.provide(ListenAddresses.layer),
+    Layer.provide(DaemonState.layer),
     Layer.provideMerge(turns),
     Layer.provideMerge(options(changed))
   )

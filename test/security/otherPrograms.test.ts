@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
-import { ListenAddresses } from "../../src/services/core/ListenAddresses.ts"
+import { DaemonState } from "../../src/services/core/DaemonState.ts"
 import * as LookupHttp from "../../src/services/nsqlookupd/LookupHttp.ts"
 import * as LookupdOptions from "../../src/services/nsqlookupd/NsqlookupdOptions.ts"
 import { Registrations } from "../../src/services/nsqlookupd/Registrations.ts"
@@ -142,7 +142,7 @@ describe("the requests of programs that nobody here wrote", () => {
   it.live("are served by nsqlookupd", () =>
     Effect.gen(function*() {
       const context = yield* LookupHttp.LookupHttp.layer.pipe(
-        Layer.provideMerge(Layer.mergeAll(Registrations.layer, ListenAddresses.layer)),
+        Layer.provideMerge(Layer.mergeAll(Registrations.layer, DaemonState.layer)),
         Layer.provide(LookupdOptions.layer({ httpAddress: "127.0.0.1:0" })),
         Layer.provide(quiet),
         Layer.build,

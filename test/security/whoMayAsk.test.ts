@@ -5,7 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, type Scope } from "effect"
 import * as Http from "node:http"
-import { ListenAddresses } from "../../src/services/core/ListenAddresses.ts"
+import { DaemonState } from "../../src/services/core/DaemonState.ts"
 import * as AdminRoutes from "../../src/services/nsqadmin/AdminRoutes.ts"
 import * as Endpoints from "../../src/services/nsqadmin/Endpoints.ts"
 import { Nsqadmin } from "../../src/services/nsqadmin/Nsqadmin.ts"
@@ -228,7 +228,7 @@ const namesOf = (routes: ReadonlyArray<{ readonly method: string; readonly path:
 
 const lookupd = Effect.gen(function*() {
   const context = yield* LookupHttp.LookupHttp.layer.pipe(
-    Layer.provideMerge(Layer.mergeAll(Registrations.layer, ListenAddresses.layer)),
+    Layer.provideMerge(Layer.mergeAll(Registrations.layer, DaemonState.layer)),
     Layer.provide(LookupdOptions.layer({ httpAddress: "127.0.0.1:0" })),
     Layer.provide(quiet),
     Layer.build,

@@ -3,8 +3,7 @@
  * its Scope stops them in the reverse order.
  */
 import { Context, Data, Effect, Layer, Result } from "effect"
-import { Lifecycle } from "../core/Lifecycle.ts"
-import { ListenAddresses } from "../core/ListenAddresses.ts"
+import { DaemonState } from "../core/DaemonState.ts"
 import * as Version from "../core/Version.ts"
 import { HttpGet } from "../http/HttpGet.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
@@ -95,6 +94,7 @@ export class Nsqd extends Context.Service<Nsqd, {
     Nsqd,
     Effect.gen(function*() {
       yield* prepare
+      const state = yield* DaemonState
       const tls = yield* Effect.mapError(ServerTls.make(yield* Options.NsqdOptions), buildError)
       const authorizer = yield* makeAuthorizer
       const telemetry = yield* Effect.mapError(Telemetry.make, startError("instantiate nsqd"))
@@ -112,14 +112,13 @@ export class Nsqd extends Context.Service<Nsqd, {
         Effect.provideService(Authorizer, authorizer),
         Effect.mapError(startError("instantiate nsqd"))
       )
-      const { httpPort, tcpPort } = Context.get(listening, ListenAddresses)
-      const lifecycle = Context.get(listening, Lifecycle)
+      const { httpPort, tcpPort } = state
       const runtimeOptions = yield* RuntimeOptions
       yield* runtimeOptions.listening({ tcp: realPort(tcpPort), http: realPort(httpPort) })
       yield* warnIfOpen(Context.get(listening, TcpServer).address, httpPort, authorizer)
       yield* Effect.provideContext(Layer.build(lookupPeers), services)
-      lifecycle.phase = "running"
-      yield* Effect.addFinalizer(() => Effect.sync(() => void (lifecycle.phase = "stopping")))
+      state.running()
+      yield* Effect.addFinalizer(() => Effect.sync(() => state.stopping()))
       return Nsqd.of({
         tcpPort,
         httpPort,
@@ -130,7 +129,7 @@ export class Nsqd extends Context.Service<Nsqd, {
         )
       })
     })
-  )
+  ).pipe(Layer.provide(DaemonState.layer))
 
   /** A daemon with NSQ's defaults except for the options given. */
   static readonly layerWith = (options: Partial<Options.NsqdOptions>): Layer.Layer<Nsqd, NsqdStartError> =>
@@ -160,8 +159,7 @@ const broker = Broker.layer.pipe(
 const listeners = (telemetry: Telemetry.Telemetry) =>
   TcpServer.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(NsqdHttp.layer, Statsd.layer, telemetry.metrics)),
-    Layer.provide(Layer.mergeAll(NodeTransport.layer, NodeDatagrams.layer, ProcessMemory.layer)),
-    Layer.provideMerge(Layer.mergeAll(ListenAddresses.layer, Lifecycle.layer))
+    Layer.provide(Layer.mergeAll(NodeTransport.layer, NodeDatagrams.layer, ProcessMemory.layer))
   )
 
 const lookupPeers = LookupPeers.layer.pipe(Layer.provide(NodeTransport.layer))

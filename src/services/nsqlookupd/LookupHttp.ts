@@ -3,7 +3,7 @@
  * address.
  */
 import { Context, Effect, FiberSet, Layer } from "effect"
-import { ListenAddresses } from "../core/ListenAddresses.ts"
+import { DaemonState } from "../core/DaemonState.ts"
 import * as DebugRoutes from "../http/DebugRoutes.ts"
 import * as HttpServer from "../http/HttpServer.ts"
 import * as RequestGuard from "../http/RequestGuard.ts"
@@ -27,11 +27,11 @@ export const allRoutes = Effect.map(
 
 /** The HTTP listener of nsqlookupd. */
 export class LookupHttp extends Context.Service<LookupHttp, Listener>()("effect-nsq/lookup/LookupHttp") {
-  static readonly layer: Layer.Layer<LookupHttp, ListenError, Registrations | ListenAddresses> = Layer.effect(
+  static readonly layer: Layer.Layer<LookupHttp, ListenError, Registrations | DaemonState> = Layer.effect(
     LookupHttp,
     Effect.gen(function*() {
       const { broadcastAddress, httpAddress, httpAllowedHosts, maxHttpConnections } = yield* LookupdOptions
-      const addresses = yield* ListenAddresses
+      const state = yield* DaemonState
       const respond = yield* Responder.make(yield* allRoutes)
       const handlers = yield* FiberSet.make<void>()
       const fork = yield* FiberSet.runtime(handlers)()
@@ -51,7 +51,7 @@ export class LookupHttp extends Context.Service<LookupHttp, Listener>()("effect-
         quiet: FiberSet.awaitEmpty(handlers),
         onRequest: (incoming, outgoing) => void fork(respond(incoming, outgoing, understand(incoming.url ?? "/")))
       })
-      addresses.httpPort = listener.port
+      state.listening("http", listener.port)
       return listener
     })
   ).pipe(Layer.provide(Watches.layer))

@@ -7,8 +7,8 @@ import { ProtocolError } from "../../protocol/client/ProtocolError.ts"
 import { encodeAnswer } from "../../protocol/lookup/LookupAnswer.ts"
 import { type LookupCommand, LookupCommandDecoder, magicV1 } from "../../protocol/lookup/LookupCommand.ts"
 import { encodeLookupd } from "../../protocol/lookup/LookupIdentity.ts"
+import { DaemonState } from "../core/DaemonState.ts"
 import * as GoDuration from "../core/GoDuration.ts"
-import { ListenAddresses } from "../core/ListenAddresses.ts"
 import * as NodeId from "../core/NodeId.ts"
 import { version } from "../core/Version.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
@@ -30,7 +30,7 @@ const entryText = ({ category, channel, topic }: Entry): string => `category:${c
 /** Returns the handler of connections, on the registrations of the environment. */
 export const make = Effect.gen(function*() {
   const registrations = yield* Registrations
-  const addresses = yield* ListenAddresses
+  const state = yield* DaemonState
   const { broadcastAddress } = yield* LookupdOptions
   const threshold = yield* LogThreshold
   const hostname = NodeId.hostname()
@@ -39,8 +39,8 @@ export const make = Effect.gen(function*() {
     Buffer.from(encodeLookupd({
       broadcast_address: broadcastAddress,
       hostname,
-      http_port: addresses.httpPort,
-      tcp_port: addresses.tcpPort,
+      http_port: state.httpPort,
+      tcp_port: state.tcpPort,
       version
     }))
 

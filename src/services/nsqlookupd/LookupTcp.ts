@@ -2,7 +2,7 @@
  * nsqlookupd's TCP listener for nsqd.
  */
 import { Context, Effect, Layer } from "effect"
-import { ListenAddresses } from "../core/ListenAddresses.ts"
+import { DaemonState } from "../core/DaemonState.ts"
 import { type Listener, Transport } from "../net/Transport.ts"
 import * as LookupSession from "./LookupSession.ts"
 import { LookupdOptions } from "./NsqlookupdOptions.ts"
@@ -14,10 +14,10 @@ export class LookupTcp extends Context.Service<LookupTcp, Listener>()("effect-ns
     Effect.gen(function*() {
       const { tcpAddress } = yield* LookupdOptions
       const transport = yield* Transport
-      const addresses = yield* ListenAddresses
+      const state = yield* DaemonState
       const handle = yield* LookupSession.make
       const listener = yield* transport.listen(tcpAddress, handle)
-      addresses.tcpPort = listener.port
+      state.listening("tcp", listener.port)
       yield* Effect.logInfo(`TCP: listening on ${listener.address}`)
       yield* Effect.addFinalizer(() => Effect.logInfo(`TCP: closing ${listener.address}`))
       return listener

@@ -3,7 +3,7 @@
  * connections; registrations are not stored.
  */
 import { Context, Data, Effect, Layer } from "effect"
-import { ListenAddresses } from "../core/ListenAddresses.ts"
+import { DaemonState } from "../core/DaemonState.ts"
 import * as Version from "../core/Version.ts"
 import * as Exposure from "../net/Exposure.ts"
 import * as NodeTransport from "../net/NodeTransport.ts"
@@ -65,5 +65,5 @@ export class Nsqlookupd extends Context.Service<Nsqlookupd, {
 const listeners = LookupTcp.layer.pipe(
   Layer.provideMerge(LookupHttp.layer),
   Layer.provide(NodeTransport.layer),
-  Layer.provide(Layer.mergeAll(ListenAddresses.layer, Registrations.layer))
+  Layer.provide(Layer.mergeAll(DaemonState.layer, Registrations.layer))
 )

@@ -20,7 +20,7 @@ import type { HttpClient } from "effect/http"
 import process from "node:process"
 import { RE2JS } from "re2js"
 import { Consumer, type Delivery, Discovery, Topic } from "../client/index.ts"
-import { ExitStatus } from "../core/ExitStatus.ts"
+import { DaemonState } from "../core/DaemonState.ts"
 import * as HttpClients from "../http/HttpClients.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
@@ -145,7 +145,6 @@ const writeTopic = Effect.fnUntraced(function*(
   progress: Progress.Progress
 ) {
   const { channel } = options
-  const status = yield* ExitStatus
   const consumer = yield* Consumer.make({
     ...(yield* Sources.consumerOptions(options, program, topic, channel)),
     topic: Topic.bytes(topic),
@@ -208,10 +207,7 @@ const writeTopic = Effect.fnUntraced(function*(
   )
 
   const noteFailure = (error: FileFailed) =>
-    Effect.andThen(
-      Effect.logFatal(`[${topic}/${channel}] ${error.reason}`),
-      Effect.sync(() => void (status.failed = true))
-    )
+    Effect.andThen(Effect.logFatal(`[${topic}/${channel}] ${error.reason}`), DaemonState.lose)
 
   /** Messages that are not certain to be on the disk stay unfinished, and nsqd has them again when the connection ends. */
   const abandon = Effect.suspend(() =>

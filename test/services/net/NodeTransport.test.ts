@@ -7,7 +7,7 @@ import * as Path from "node:path"
 import {
   Broker,
   Clients,
-  ListenAddresses,
+  DaemonState,
   NodeTransport,
   Options,
   Publisher,
@@ -220,7 +220,7 @@ describe("a unix socket", () => {
 describe("a broker on real sockets", () => {
   const broker = TcpServer.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(Broker.layer, Publisher.layer, Clients.layer)),
-    Layer.provideMerge(ListenAddresses.layer),
+    Layer.provideMerge(DaemonState.layer),
     Layer.provide(Layer.mergeAll(NodeTransport.layer, Storage.layerMemory, quiet)),
     Layer.provideMerge(Options.layer({ tcpAddress: "127.0.0.1:0" }))
   )

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import * as Http from "node:http"
-import { ListenAddresses } from "../../../src/services/core/ListenAddresses.ts"
+import { DaemonState } from "../../../src/services/core/DaemonState.ts"
 import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
 import { LookupHttp } from "../../../src/services/nsqlookupd/LookupHttp.ts"
@@ -15,7 +15,7 @@ import { identity } from "./identity.ts"
 const api = (lines: (line: string) => void = () => {}) =>
   Effect.provide(
     LookupHttp.layer.pipe(
-      Layer.provideMerge(Layer.mergeAll(Registrations.layer, ListenAddresses.layer)),
+      Layer.provideMerge(Layer.mergeAll(Registrations.layer, DaemonState.layer)),
       Layer.provide(LookupdOptions.layer({ httpAddress: "127.0.0.1:0" })),
       Layer.provide(NsqLogger.layer({ level: "warn", prefix: "", format: "nsq" })),
       Layer.provide(Layer.succeed(LogOutput, { write: lines }))

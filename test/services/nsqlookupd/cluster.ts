@@ -1,7 +1,7 @@
 /** nsqlookupds and brokers as machines of a network in memory. */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
-import { ListenAddresses } from "../../../src/services/core/ListenAddresses.ts"
+import { DaemonState } from "../../../src/services/core/DaemonState.ts"
 import { HttpGet, HttpGetError } from "../../../src/services/http/HttpGet.ts"
 import { Transport } from "../../../src/services/net/Transport.ts"
 import { Broker } from "../../../src/services/nsqd/broker/Broker.ts"
@@ -30,10 +30,12 @@ export const lookupd = Effect.fnUntraced(function*(
   name: string,
   options: Partial<LookupdOptions.LookupdOptions> = {}
 ): Effect.fn.Return<RegistrationDatabase, never, Scope.Scope | MemoryTransport.MemoryNetwork> {
+  const daemon = DaemonState.make()
+  daemon.listening("http", 4161)
   const context = yield* LookupTcp.layer.pipe(
     Layer.provideMerge(Registrations.layer),
     Layer.provide(
-      Layer.mergeAll(on(name), Layer.succeed(ListenAddresses, { tcpPort: 0, httpPort: 4161, httpsPort: 0 }))
+      Layer.mergeAll(on(name), Layer.succeed(DaemonState, daemon))
     ),
     Layer.provide(LookupdOptions.layer({ tcpAddress: lookupdAddress(name), broadcastAddress: name, ...options })),
     Layer.provide(quiet),

@@ -7,7 +7,7 @@ import process from "node:process"
 import { gunzipSync } from "node:zlib"
 import { Broker } from "../../../src/broker.ts"
 import { Consumer, makeProducer, Topic } from "../../../src/services/client/index.ts"
-import { ExitStatus } from "../../../src/services/core/ExitStatus.ts"
+import { DaemonState } from "../../../src/services/core/DaemonState.ts"
 import * as ToFile from "../../../src/services/tools/ToFile.ts"
 import { TestBroker } from "../../../src/testing/index.ts"
 import { fakeServer } from "../http/fakeServer.ts"
@@ -88,10 +88,10 @@ const assertNothingLost = Effect.fnUntraced(function*(sent: ReadonlyArray<string
 
 /** Runs the utility. */
 const start = Effect.fnUntraced(function*(changed: Partial<ToFile.ToFileOptions> = {}) {
-  const status = { failed: false }
+  const daemon = DaemonState.make()
   const running = Effect.scoped(ToFile.main({ ...options, ...changed }))
-  const fiber = yield* Effect.forkScoped(Effect.provideService(running, ExitStatus, status))
-  return { fiber, status }
+  const fiber = yield* Effect.forkScoped(Effect.provideService(running, DaemonState, daemon))
+  return { daemon, fiber }
 })
 
 describe("nsq_to_file", () => {
@@ -156,12 +156,12 @@ describe("nsq_to_file", () => {
       const files = yield* MemoryFiles
       const sent = bodies(3, 50)
       yield* publish(sent)
-      const { fiber, status } = yield* start({ gzip: true, maxInFlight: 10 })
+      const { daemon, fiber } = yield* start({ gzip: true, maxInFlight: 10 })
       // Compressed messages wait for the next sync in memory.
       yield* holds(3, "/out/t-000000.log.gz")
       files.setCapacity(10)
       yield* Fiber.interrupt(fiber)
-      assert.isTrue(status.failed)
+      assert.isTrue(daemon.hasLost)
       files.setCapacity(Infinity)
       // What was not synced is cut off, so that the file can still be read.
       assert.strictEqual(files.bytes("/out/t-000000.log.gz").length, 0)
@@ -203,11 +203,11 @@ describe("nsq_to_file", () => {
     Effect.gen(function*() {
       const files = yield* MemoryFiles
       yield* publish(["one"])
-      const { fiber, status } = yield* start({ workDir: "/work" })
+      const { daemon, fiber } = yield* start({ workDir: "/work" })
       yield* holds(1, "/work/t-000000.log")
       files.put("/out/t-000000.log", "of another program")
       yield* Fiber.interrupt(fiber)
-      assert.isFalse(status.failed)
+      assert.isFalse(daemon.hasLost)
       assert.deepStrictEqual(files.contents(), {
         "/out/t-000000.log": "of another program",
         "/out/t-000001.log": "one\n"
@@ -218,11 +218,11 @@ describe("nsq_to_file", () => {
     Effect.gen(function*() {
       const files = yield* MemoryFiles
       yield* publish(["one"])
-      const { fiber, status } = yield* start({ workDir: "/work" })
+      const { daemon, fiber } = yield* start({ workDir: "/work" })
       yield* holds(1, "/work/t-000000.log")
       files.setCapacity(6)
       yield* Fiber.interrupt(fiber)
-      assert.isTrue(status.failed)
+      assert.isTrue(daemon.hasLost)
       assert.deepStrictEqual(files.contents(), { "/work/t-000000.log": "one\n" })
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
@@ -231,11 +231,11 @@ describe("nsq_to_file", () => {
       const files = yield* MemoryFiles
       yield* publish(["one"])
       files.fail((operation) => operation === "link" ? "EPERM" : undefined)
-      const { fiber, status } = yield* start({ workDir: "/work" })
+      const { daemon, fiber } = yield* start({ workDir: "/work" })
       yield* holds(1, "/work/t-000000.log")
       files.put("/out/t-000000.log", "of another program")
       yield* Fiber.interrupt(fiber)
-      assert.isFalse(status.failed)
+      assert.isFalse(daemon.hasLost)
       assert.deepStrictEqual(files.contents(), {
         "/out/t-000000.log": "of another program",
         "/out/t-000001.log": "one\n"

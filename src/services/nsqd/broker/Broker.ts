@@ -5,7 +5,7 @@
  */
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, PubSub, Random, Scope, Semaphore } from "effect"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
-import { ExitStatus } from "../../core/ExitStatus.ts"
+import { DaemonState } from "../../core/DaemonState.ts"
 import * as Time from "../../core/Time.ts"
 import { Turns } from "../../core/Turns.ts"
 import { Wakeup } from "../../core/Wakeup.ts"
@@ -353,10 +353,7 @@ const make = Effect.gen(function*() {
     // What could not be read must not be overwritten.
     if (restored) {
       yield* Effect.logInfo("NSQ: persisting topic/channel metadata")
-      yield* Effect.catch(persist, () =>
-        Effect.map(ExitStatus, (status) => {
-          status.failed = true
-        }))
+      yield* Effect.catch(persist, () => DaemonState.lose)
     }
     yield* Effect.logInfo("NSQ: closing topics")
     // Those that wait for their turn take nothing more.

@@ -2,9 +2,8 @@
  * `/ping`, `/ready` and `/info`: whether the daemon is well, whether it should be given work, and what it is.
  */
 import { Effect } from "effect"
+import { DaemonState } from "../../core/DaemonState.ts"
 import * as GoDuration from "../../core/GoDuration.ts"
-import { Lifecycle } from "../../core/Lifecycle.ts"
-import { ListenAddresses } from "../../core/ListenAddresses.ts"
 import * as NodeId from "../../core/NodeId.ts"
 import { version } from "../../core/Version.ts"
 import * as HttpResponse from "../../http/HttpResponse.ts"
@@ -16,14 +15,13 @@ import { Storage } from "../storage/Storage.ts"
 const well = HttpResponse.plain(200, "OK")
 
 /** The endpoints, on the services of the environment. */
-export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Storage | ListenAddresses | Lifecycle> = Effect
+export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Storage | DaemonState> = Effect
   .gen(
     function*() {
       const { startTime } = yield* Broker
       const storage = yield* Storage
-      const addresses = yield* ListenAddresses
+      const state = yield* DaemonState
       const options = yield* NsqdOptions
-      const lifecycle = yield* Lifecycle
       const hostname = NodeId.hostname()
 
       const ping = Effect.map(
@@ -32,7 +30,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Storage |
       )
 
       const ready = Effect.map(storage.health, (health) => {
-        const reason = lifecycle.phase === "running" ? health : lifecycle.phase
+        const reason = state.phase === "running" ? health : state.phase
         return reason === undefined ? well : HttpResponse.plain(503, `NOT READY - ${reason}`)
       })
 
@@ -41,8 +39,8 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Storage |
           version,
           broadcast_address: options.broadcastAddress,
           hostname,
-          http_port: addresses.httpPort,
-          tcp_port: addresses.tcpPort,
+          http_port: state.httpPort,
+          tcp_port: state.tcpPort,
           start_time: startTime,
           max_heartbeat_interval: Number(GoDuration.toNanos(options.maxHeartbeatInterval)),
           max_output_buffer_size: options.maxOutputBufferSize,

@@ -3,8 +3,7 @@
  * callback (`Publish`), everything else by a fiber per request (`Router` and the routes).
  */
 import { Context, Effect, FiberSet, Layer, type Scope } from "effect"
-import type { Lifecycle } from "../../core/Lifecycle.ts"
-import { ListenAddresses } from "../../core/ListenAddresses.ts"
+import { DaemonState } from "../../core/DaemonState.ts"
 import * as DebugRoutes from "../../http/DebugRoutes.ts"
 import * as HttpResponse from "../../http/HttpResponse.ts"
 import * as HttpServer from "../../http/HttpServer.ts"
@@ -32,7 +31,7 @@ import * as StatsRoutes from "./StatsRoutes.ts"
 import * as TopicRoutes from "./TopicRoutes.ts"
 
 /** What the API works on. */
-export type Services = Broker | Publisher | Clients | Storage | RuntimeOptions | ListenAddresses | Lifecycle
+export type Services = Broker | Publisher | Clients | Storage | RuntimeOptions | DaemonState
 
 /** Every endpoint there is. */
 export const allRoutes = Effect.gen(function*() {
@@ -86,15 +85,14 @@ const makeHandler: Effect.Effect<
 })
 
 /** Plain HTTP where TLS is required: the answer says where to go, whatever the request. */
-const tlsRequired =
-  (addresses: ListenAddresses["Service"]): HttpServer.ServerSettings["onRequest"] => (incoming, outgoing) => {
-    // What else the client sends is not read: the connection ends, and the client must know that it cannot use it again.
-    if (!incoming.complete) {
-      outgoing.shouldKeepAlive = false
-      outgoing.once("finish", () => incoming.socket.destroySoon())
-    }
-    HttpResponse.send(outgoing, HttpResponse.tlsRequired(addresses.httpsPort))
+const tlsRequired = (state: DaemonState["Service"]): HttpServer.ServerSettings["onRequest"] => (incoming, outgoing) => {
+  // What else the client sends is not read: the connection ends, and the client must know that it cannot use it again.
+  if (!incoming.complete) {
+    outgoing.shouldKeepAlive = false
+    outgoing.once("finish", () => incoming.socket.destroySoon())
   }
+  HttpResponse.send(outgoing, HttpResponse.tlsRequired(state.httpsPort))
+}
 
 /** As in NSQ, HTTPS is for the network: a path is a mistake. */
 const noPath = (address: string): ListenError =>
@@ -118,7 +116,7 @@ export class NsqdHttp extends Context.Service<NsqdHttp, {
     Effect.gen(function*() {
       const options = yield* NsqdOptions
       const tls = yield* ServerTls
-      const addresses = yield* ListenAddresses
+      const state = yield* DaemonState
       const { onConnection, onRequest, quiet } = yield* makeHandler
       const guard = yield* RequestGuard.make({
         daemon: "nsqd",
@@ -131,22 +129,22 @@ export class NsqdHttp extends Context.Service<NsqdHttp, {
       const listeners: Array<Listener> = []
       if (options.httpAddress !== "") {
         const plain = isPlainHttpRefused(options)
-          ? { onRequest: tlsRequired(addresses) }
+          ? { onRequest: tlsRequired(state) }
           : { onConnection, onRequest }
         const settings = { name: "HTTP", address: options.httpAddress, ...common, ...plain }
         const listener = yield* HttpServer.listen(settings)
         listeners.push(listener)
-        addresses.httpPort = listener.port
+        state.listening("http", listener.port)
       }
       if (tls !== undefined && options.httpsAddress !== "") {
         if (splitAddress(options.httpsAddress) === undefined) return yield* noPath(options.httpsAddress)
         const settings = { name: "HTTPS", address: options.httpsAddress, onRequest, tls, ...common }
         const listener = yield* HttpServer.listen(settings)
         listeners.push(listener)
-        addresses.httpsPort = listener.port
+        state.listening("https", listener.port)
       }
       const broken = Effect.raceAllFirst([Effect.never, ...listeners.map((listener) => listener.broken)])
-      return { port: addresses.httpPort, httpsPort: addresses.httpsPort, broken }
+      return { port: state.httpPort, httpsPort: state.httpsPort, broken }
     })
   ).pipe(Layer.provide(ProcessMemory.layer))
 }

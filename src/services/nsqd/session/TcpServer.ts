@@ -4,7 +4,7 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import { encodeFrame, FrameType } from "../../../protocol/client/Frame.ts"
 import { protocolError } from "../../../protocol/client/ProtocolError.ts"
-import { ListenAddresses } from "../../core/ListenAddresses.ts"
+import { DaemonState } from "../../core/DaemonState.ts"
 import { type Connection, type Listener, Transport } from "../../net/Transport.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as ClientLoop from "./ClientLoop.ts"
@@ -37,8 +37,8 @@ export class TcpServer extends Context.Service<TcpServer, Listener>()("effect-ns
       const handle = limited(maxConnections, yield* ClientLoop.make)
       const listener = yield* transport.listen(tcpAddress, handle)
       yield* Effect.logInfo(`TCP: listening on ${listener.address}`)
-      const addresses = yield* ListenAddresses
-      addresses.tcpPort = listener.port
+      const state = yield* DaemonState
+      state.listening("tcp", listener.port)
       yield* Effect.addFinalizer(() => Effect.logInfo(`TCP: closing ${listener.address}`))
       return listener
     })

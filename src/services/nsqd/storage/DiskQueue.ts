@@ -13,7 +13,7 @@
 import { Effect, Result, type Scope } from "effect"
 import * as Path from "node:path"
 import { dataFileName, type QueuePosition } from "../../../protocol/storage/DiskQueueFormat.ts"
-import { ExitStatus } from "../../core/ExitStatus.ts"
+import { DaemonState } from "../../core/DaemonState.ts"
 import type { Disk, DiskError } from "./Disk.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"
 import { QueueActivity, type QueueOperation } from "./QueueActivity.ts"
@@ -381,11 +381,11 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
           if (this.state.hasMetadata && !this.state.isOpen) return
           return yield* Effect.ignore(this.state.describe(() => this.snapshot()))
         }
-        yield* Effect.catch(this.sync(activity), (error) =>
-          Effect.flatMap(ExitStatus, (status) => {
-            status.failed = true
-            return Effect.logError(`${this.label} failed to sync - ${error.message}`)
-          }))
+        yield* Effect.catch(
+          this.sync(activity),
+          (error) =>
+            Effect.andThen(DaemonState.lose, Effect.logError(`${this.label} failed to sync - ${error.message}`))
+        )
       }))
       yield* activity.close()
       yield* this.state.close()

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { Broker, publish, Storage, StorageError } from "../../../../src/broker.ts"
 import { ChannelName } from "../../../../src/protocol/client/Names.ts"
 import type { NsqdMetadata } from "../../../../src/protocol/storage/NsqdMetadata.ts"
-import { ExitStatus } from "../../../../src/services/core/ExitStatus.ts"
+import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
 import { TestBroker } from "../../../../src/testing/index.ts"
 import { channelOf, join, nothingMore, numbers, quiet, send, topicOf, until } from "./testing.ts"
 
@@ -147,11 +147,11 @@ describe("a disk that is full", () => {
     Effect.gen(function*() {
       for (const code of [undefined, "ENOSPC"]) {
         const { faulty, state } = yield* failing
-        const status = { failed: false }
-        const { stop } = yield* startOn(faulty).pipe(Effect.provideService(ExitStatus, status))
+        const daemon = DaemonState.make()
+        const { stop } = yield* startOn(faulty).pipe(Effect.provideService(DaemonState, daemon))
         if (code !== undefined) state.error = new StorageError({ description: "no space left on device", code })
-        yield* Effect.provideService(stop, ExitStatus, status)
-        assert.strictEqual(status.failed, code !== undefined)
+        yield* Effect.provideService(stop, DaemonState, daemon)
+        assert.strictEqual(daemon.hasLost, code !== undefined)
       }
     }))
 

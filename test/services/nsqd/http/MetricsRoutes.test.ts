@@ -127,9 +127,9 @@ describe("/ready", () => {
       const api = yield* serve()
       const ready = Effect.map(api.request("GET", "/ready"), outcome)
       assert.strictEqual(yield* ready, "503 NOT READY - starting")
-      api.lifecycle.phase = "running"
+      api.daemon.running()
       assert.strictEqual(yield* ready, "200 OK")
-      api.lifecycle.phase = "stopping"
+      api.daemon.stopping()
       assert.strictEqual(yield* ready, "503 NOT READY - stopping")
       assert.strictEqual(outcome(yield* api.request("GET", "/ping")), "200 OK")
     }))
@@ -137,7 +137,7 @@ describe("/ready", () => {
   it.live("is not for daemons that cannot write messages to disk", () =>
     Effect.gen(function*() {
       const api = yield* serve({}, undefined, "disk full")
-      api.lifecycle.phase = "running"
+      api.daemon.running()
       assert.strictEqual(outcome(yield* api.request("GET", "/ready")), "503 NOT READY - disk full")
       assert.include(yield* scrape(api), "nsqd_healthy 0")
     }))

@@ -4,8 +4,7 @@
 import { Context, Effect, Layer, type Scope } from "effect"
 import * as Http from "node:http"
 import * as Net from "node:net"
-import { Lifecycle } from "../../../../src/services/core/Lifecycle.ts"
-import { ListenAddresses } from "../../../../src/services/core/ListenAddresses.ts"
+import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
 import { LogOutput } from "../../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../../src/services/logging/NsqLogger.ts"
 import { Broker } from "../../../../src/services/nsqd/broker/Broker.ts"
@@ -26,7 +25,7 @@ export interface Api {
   readonly port: number
   readonly broker: Broker["Service"]
   readonly clients: Clients["Service"]
-  readonly lifecycle: Lifecycle["Service"]
+  readonly daemon: DaemonState["Service"]
   /** Log lines so far. */
   readonly log: ReadonlyArray<string>
   readonly request: (method: string, path: string, body?: string | Buffer) => Effect.Effect<Answer>
@@ -100,9 +99,8 @@ export const layer = (
         Broker.layer,
         publisher,
         Clients.layer,
-        ListenAddresses.layer,
-        RuntimeOptions.layer,
-        Lifecycle.layer
+        DaemonState.layer,
+        RuntimeOptions.layer
       )
     ),
     Layer.provide(storage(failure)),
@@ -128,7 +126,7 @@ export const serve = (
       port,
       broker: Context.get(context, Broker),
       clients: Context.get(context, Clients),
-      lifecycle: Context.get(context, Lifecycle),
+      daemon: Context.get(context, DaemonState),
       log,
       request,
       chunked: (path, chunks) =>

@@ -4,8 +4,7 @@
 import { Context, Effect, Layer, Queue, type Scope } from "effect"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
-import { Lifecycle } from "../../../../src/services/core/Lifecycle.ts"
-import { ListenAddresses } from "../../../../src/services/core/ListenAddresses.ts"
+import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
 import { LogOutput } from "../../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../../src/services/logging/NsqLogger.ts"
 import * as NodeTransport from "../../../../src/services/net/NodeTransport.ts"
@@ -54,8 +53,7 @@ export const serve = (options: Partial<NsqdOptions.NsqdOptions>): Effect.Effect<
           Broker.layer,
           Publisher.layer,
           Clients.layer,
-          ListenAddresses.layer,
-          Lifecycle.layer,
+          DaemonState.layer,
           RuntimeOptions.layer
         )
       ),
@@ -72,8 +70,11 @@ export const serve = (options: Partial<NsqdOptions.NsqdOptions>): Effect.Effect<
     const context = yield* Effect.orDie(Layer.build(layer))
     const tls = Context.get(context, ServerTls.ServerTls)
     if (tls === undefined) return yield* Effect.die(new Error("the daemon has no certificate"))
+    const { httpPort, httpsPort, tcpPort } = Context.get(context, DaemonState)
     return {
-      ...Context.get(context, ListenAddresses),
+      tcpPort,
+      httpPort,
+      httpsPort,
       clients: Context.get(context, Clients),
       tls,
       log,

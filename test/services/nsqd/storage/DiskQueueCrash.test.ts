@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
-import { ExitStatus } from "../../../../src/services/core/ExitStatus.ts"
+import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
 import type { StoredRun } from "../../../../src/services/nsqd/storage/Storage.ts"
 import { type DiskOperation, FaultyDisk } from "../../../../src/testing/index.ts"
 import { drain, layer, numbersOf, open, type OpenQueue, range, recordsOf, settle } from "./queues.ts"
@@ -362,12 +362,12 @@ describe("a disk queue whose disk fails and whose process dies", () => {
 
   it.effect("makes the daemon exit with 1 when its state cannot be written at the end", () =>
     Effect.gen(function*() {
-      const status = { failed: false }
+      const daemon = DaemonState.make()
       const disk = yield* FaultyDisk
       const { close, queue } = yield* open({ syncEvery: 100 })
       yield* queue.append([recordsOf([0])])
       disk.fail(() => "EIO")
-      yield* Effect.provideService(close, ExitStatus, status)
-      assert.isTrue(status.failed)
+      yield* Effect.provideService(close, DaemonState, daemon)
+      assert.isTrue(daemon.hasLost)
     }).pipe(Effect.provide(layer)))
 })

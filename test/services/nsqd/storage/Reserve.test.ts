@@ -3,7 +3,7 @@ import { Effect, Exit, Layer, References, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { deflateSync } from "node:zlib"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
-import { ExitStatus } from "../../../../src/services/core/ExitStatus.ts"
+import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
 import * as Options from "../../../../src/services/nsqd/options/NsqdOptions.ts"
 import { Disk } from "../../../../src/services/nsqd/storage/Disk.ts"
 import * as DiskStorage from "../../../../src/services/nsqd/storage/DiskStorage.ts"
@@ -109,13 +109,13 @@ describe("a broker on a full disk", () => {
   const body = "x".repeat(8 * kib)
   const silent = Layer.succeed(References.MinimumLogLevel, "None")
 
-  const start = Effect.fnUntraced(function*(status = { failed: false }) {
+  const start = Effect.fnUntraced(function*(daemon = DaemonState.make()) {
     const disk = Layer.succeed(Disk, yield* Disk)
     const scope = yield* Scope.make()
     const broker = Layer.fresh(
       TestBroker.layerNoStorage({ memQueueSize: 5 }).pipe(
         Layer.provide(DiskStorage.layer.pipe(Layer.provide(Options.layer({ dataPath: "/data", syncEvery: 1 })))),
-        Layer.provide(Layer.succeed(ExitStatus, status)),
+        Layer.provide(Layer.succeed(DaemonState, daemon)),
         Layer.provide(disk),
         Layer.provide(silent)
       )
@@ -176,11 +176,11 @@ describe("a broker on a full disk", () => {
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
       faulty.resize(2048 * kib)
-      const status = { failed: false }
-      const first = yield* start(status)
+      const daemon = DaemonState.make()
+      const first = yield* start(daemon)
       const taken = yield* Effect.andThen(channelOf("t", "c"), fill).pipe(Effect.provideContext(first.context))
       yield* first.stop
-      assert.isFalse(status.failed)
+      assert.isFalse(daemon.hasLost)
       faulty.resize(0)
       const second = yield* start()
       yield* Effect.gen(function*() {
@@ -196,13 +196,13 @@ describe("a broker on a full disk", () => {
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
       faulty.resize(2048 * kib)
-      const status = { failed: false }
-      const { context, stop } = yield* start(status)
+      const daemon = DaemonState.make()
+      const { context, stop } = yield* start(daemon)
       yield* Effect.andThen(channelOf("t", "c"), fill).pipe(Effect.provideContext(context))
       // Somebody else takes the space as soon as it is free.
       faulty.fail((operation, path) => operation === "write" && /\d{6}\.dat$/.test(path) ? "ENOSPC" : undefined)
       yield* stop
-      assert.isTrue(status.failed)
+      assert.isTrue(daemon.hasLost)
     }).pipe(Effect.provide(layer)))
 
   it.effect("starts there, and its consumers make room", () =>
