@@ -1,15 +1,17 @@
 /**
- * Decides who may change the cluster: administrators, as in NSQ (section 7 of the nsqadmin notes). Requests that other sites'
- * pages send do not get here: see `RequestGuard`.
+ * Restricts changes of the cluster to administrators (docs/protocol/http.md#administrators). `RequestGuard` refuses requests
+ * from pages of other sites before they reach this service.
  */
 import { Context, Effect, Layer } from "effect"
 import { type Headers, HttpServerRequest } from "effect/http"
 import { Forbidden } from "../../protocol/http/admin/AdminFailure.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 
+/** The check for administrators. */
 export class AdminAccess extends Context.Service<AdminAccess, {
+  /** Whether the user in these headers is an administrator; always true without `--admin-user`. */
   readonly isAdmin: (headers: Headers.Headers) => boolean
-  /** Fails unless the request may change something. */
+  /** Fails unless the current request comes from an administrator. */
   readonly check: Effect.Effect<void, Forbidden, HttpServerRequest.HttpServerRequest>
 }>()("effect-nsq/admin/AdminAccess") {
   static readonly layer: Layer.Layer<AdminAccess> = Layer.effect(

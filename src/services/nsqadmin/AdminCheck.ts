@@ -1,6 +1,7 @@
 /**
- * Whether nsqadmin can run with its options, before anything listens: in NSQ's order and with NSQ's texts (section 1 of the
- * nsqadmin notes). Addresses are looked up once, so that a misspelt name ends the start and not the first question.
+ * Checks nsqadmin's options before it listens, in NSQ's order and with NSQ's texts
+ * (docs/protocol/options.md#start-of-nsqadmin). Resolves each host name once, so that a misspelt name fails the start and not
+ * the first query.
  */
 import { Data, Duration, Effect, Result } from "effect"
 import { IpInterface, IpNetwork } from "effect/net"
@@ -13,14 +14,14 @@ import * as Trust from "../net/Trust.ts"
 import { AdminStartError } from "./AdminStartError.ts"
 import type { NsqadminOptions } from "./NsqadminOptions.ts"
 
-/** What follows from the options. */
+/** Values derived from the options. */
 export interface CheckedOptions {
   readonly tls: ClientTls
-  /** Undefined when everybody may use `/config`. */
+  /** The network that may use `/config`; undefined for all addresses. */
   readonly configNetwork: IpNetwork.IpNetwork | undefined
-  /** What daemons may name. */
+  /** The networks of addresses that daemons may name. */
   readonly daemonNetworks: DaemonNetworks.DaemonNetworks
-  /** Empty, or `/` and a path without a slash at its end. */
+  /** Empty, or `/` and a path without a trailing slash. */
   readonly basePath: string
 }
 
@@ -80,7 +81,7 @@ const resolve = Effect.fnUntraced(function*(flag: string, address: string): Effe
   })
 })
 
-/** As NSQ does: the address may have bits beyond the prefix. */
+/** Parses a CIDR. As in NSQ, the address may have bits beyond the prefix. */
 const network = (cidr: string): Effect.Effect<IpNetwork.IpNetwork | undefined, AdminStartError> => {
   if (cidr === "") return Effect.undefined
   const parsed = cidr.includes("/") ? IpInterface.fromString(cidr) : Result.fail(undefined)
@@ -89,7 +90,7 @@ const network = (cidr: string): Effect.Effect<IpNetwork.IpNetwork | undefined, A
     : Effect.fail(refuse(`failed to parse --allow-config-from-cidr (${cidr}) - invalid CIDR address: ${cidr}`))
 }
 
-/** Where the paths begin, without dot segments. */
+/** Resolves dot segments, adds a leading slash and removes a trailing one; the root is empty. */
 export const normalizeBasePath = (given: string): string => {
   const parts: Array<string> = []
   for (const part of given.split("/")) {
@@ -99,7 +100,7 @@ export const normalizeBasePath = (given: string): string => {
   return parts.map((part) => `/${part}`).join("")
 }
 
-/** Fails when nsqadmin must not start with these options. */
+/** Returns the values derived from the options. Fails with the first error. */
 export const check = Effect.fnUntraced(function*(
   options: NsqadminOptions
 ): Effect.fn.Return<CheckedOptions, AdminStartError> {
@@ -115,12 +116,12 @@ export const check = Effect.fnUntraced(function*(
   yield* Effect.forEach(nsqds, (address) => resolve("--nsqd-http-address", address))
   const { graphiteUrl } = options
   if ((options.proxyGraphite || graphiteUrl !== "") && URL.parse(graphiteUrl)?.protocol.startsWith("http") !== true) {
-    return yield* refuse(`failed to parse --graphite-url (${graphiteUrl}) - it is no HTTP address`)
+    return yield* refuse(`failed to parse --graphite-url (${graphiteUrl}) - not an HTTP URL`)
   }
   const configNetwork = yield* network(options.allowConfigFromCidr)
   const endpoint = options.notificationHttpEndpoint
   if (endpoint !== "" && URL.parse(endpoint)?.protocol.startsWith("http") !== true) {
-    return yield* refuse(`failed to parse --notification-http-endpoint (${endpoint}) - it is no HTTP address`)
+    return yield* refuse(`failed to parse --notification-http-endpoint (${endpoint}) - not an HTTP URL`)
   }
   if (Duration.toSeconds(options.statsdInterval) < 1) return yield* refuse("--statsd-interval must be at least 1s")
   if (Duration.toMillis(options.sampleInterval) < 100) return yield* refuse("--sample-interval must be at least 100ms")

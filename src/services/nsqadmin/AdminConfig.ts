@@ -1,6 +1,6 @@
 /**
- * The options of a running nsqadmin as `/config/:opt` shows and changes them (section 5 of the nsqadmin notes): the log level
- * and the addresses of nsqlookupds can be changed. It does not speak HTTP.
+ * Reads and changes the options of a running nsqadmin for `/config/:opt`, independent of HTTP
+ * (docs/protocol/http.md#configuration-of-nsqadmin). The log level and the addresses of nsqlookupds can change.
  */
 import { Context, Effect, Layer, Result, Schema } from "effect"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
@@ -9,17 +9,18 @@ import * as Kind from "../options/OptionKind.ts"
 import * as OptionTable from "../options/OptionTable.ts"
 import { NsqadminOptions, table } from "./NsqadminOptions.ts"
 
-/** There is no such option, or it cannot be changed, or not to this value: NSQ's code says which. */
+/** The option does not exist or cannot change (`INVALID_OPTION`), or the value is invalid (`INVALID_VALUE`). */
 export class ConfigRefused extends Schema.TaggedError<ConfigRefused>()("ConfigRefused", {
   code: Schema.Literals(["INVALID_OPTION", "INVALID_VALUE"])
 }) {}
 
 const Addresses = Schema.fromJsonString(Schema.NullOr(Schema.Array(Schema.String)))
 
+/** The options by their config keys. */
 export class AdminConfig extends Context.Service<AdminConfig, {
-  /** The value of a config key. */
+  /** Returns the current value of a config key. */
   readonly get: (key: string) => Effect.Effect<Kind.ConfigValue, ConfigRefused>
-  /** Changes an option and answers its new value. */
+  /** Changes an option until nsqadmin ends and returns its new value. */
   readonly put: (key: string, value: string) => Effect.Effect<Kind.ConfigValue, ConfigRefused>
 }>()("effect-nsq/admin/AdminConfig") {
   static readonly layer: Layer.Layer<AdminConfig, never, ClusterSources> = Layer.effect(

@@ -1,6 +1,6 @@
 /**
- * nsqadmin's HTTP server: the API, the pages and the rest below the base path, answers in NSQ's form to what there is not, the
- * access log, compression. It is Effect's router on the listener of our other daemons.
+ * nsqadmin's HTTP server: API and pages below the base path, NSQ's 404 and 405 responses, access log and compression. It runs
+ * Effect's router on the HTTP listener that nsqd and nsqlookupd use.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ByteSize, Cause, Clock, Context, Duration, Effect, Latch, Layer } from "effect"
@@ -22,14 +22,14 @@ import { NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
 import * as TopicsHandlers from "./TopicsHandlers.ts"
 
-/** Beyond the largest body that any endpoint takes. */
+/** Exceeds the body limits of all endpoints. */
 const maxBodySize = ByteSize.mebibytes(2)
 
 type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 
 const internalError = Endpoints.failure(500, "INTERNAL_ERROR")
 
-/** Paths are below the base path, and what is not there is answered here. */
+/** Removes the base path from the request's URL, and responds to requests without an endpoint. */
 const withinBase =
   (base: string, answer: ReturnType<typeof Endpoints.make>) =>
   <E, R>(app: App<E, R>): App<E, R | HttpServerRequest.HttpServerRequest> =>
@@ -47,12 +47,12 @@ const withinBase =
         : Effect.succeed(settled)
     })
 
-/** For clients of events; there are some at least every 15 s, and with every sample. */
+/** Least time without progress before a stream is closed. A stream has an event at least every 15 s, and one per sample. */
 const leastPatienceMillis = 45_000
 
 const jsonType = "application/json"
 
-/** Tools look for NSQ's header, and for its way to write the type. */
+/** Sets NSQ's version header and its exact content type on JSON responses: tools compare both. */
 const finished = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
   (response.headers["content-type"] ?? "").startsWith(jsonType)
     ? HttpServerResponse.setHeaders(response, {
@@ -62,8 +62,8 @@ const finished = (response: HttpServerResponse.HttpServerResponse): HttpServerRe
     : response
 
 /**
- * Streams of events: proxies must not gather them, and a client that closes its side, or takes nothing for `patienceMillis`,
- * wants no more of them. Otherwise it would keep what waits for it in memory.
+ * Tells proxies not to buffer streams of events, and closes a stream if the client closes its side or reads nothing for
+ * `patienceMillis`. Otherwise an unresponsive client would keep its pending events in memory.
  */
 const streamed = (patienceMillis: number) => <E, R>(app: App<E, R>): App<E, R | HttpServerRequest.HttpServerRequest> =>
   Effect.gen(function*() {
@@ -74,7 +74,7 @@ const streamed = (patienceMillis: number) => <E, R>(app: App<E, R>): App<E, R | 
     return HttpServerResponse.setHeader(response, "x-accel-buffering", "no")
   })
 
-/** No browser may make a page of a response, guess its type or keep it, unless its route says otherwise. */
+/** Forbids browsers to render, sniff or cache a response, unless its route sets other headers. */
 const secured = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.setHeaders(response, {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -83,7 +83,7 @@ const secured = (response: HttpServerResponse.HttpServerResponse): HttpServerRes
     "x-content-type-options": "nosniff"
   })
 
-/** A line for every request, as NSQ has it. A request whose client went away meanwhile is nobody's failure. */
+/** Logs a line per request, as in NSQ. A disconnected client is not logged as a failure. */
 const logged = <E, R>(app: App<E, R>): App<never, R | HttpServerRequest.HttpServerRequest> =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
@@ -92,7 +92,7 @@ const logged = <E, R>(app: App<E, R>): App<never, R | HttpServerRequest.HttpServ
     let isAborted = false
     const response = yield* Effect.catchCause(app, (cause) => {
       isAborted = Cause.hasInterruptsOnly(cause)
-      const log = isAborted ? Effect.logDebug(`${what}: the client is gone`) : Effect.logError(`${what} failed`, cause)
+      const log = isAborted ? Effect.logDebug(`${what}: client disconnected`) : Effect.logError(`${what} failed`, cause)
       return Effect.as(log, internalError)
     })
     if (isAborted) return response
@@ -101,7 +101,7 @@ const logged = <E, R>(app: App<E, R>): App<never, R | HttpServerRequest.HttpServ
     return response
   })
 
-/** What all handlers are at work on, so that a daemon that ends lets them finish. Streams do not count. */
+/** Counts running handlers, so that a stopping daemon waits for them. Streams do not count. */
 const counting = () => {
   const idle = Latch.makeUnsafe(true)
   let active = 0
@@ -131,7 +131,7 @@ const apiRoutes = HttpApiBuilder.layer(AdminApi).pipe(
   ])
 )
 
-/** Paths, below any base, whose GET keeps a stream open or reads messages. */
+/** Matches paths, below any base path, whose GET opens a stream or reads messages. */
 const streaming = /\/api\/(?:live|messages\/[^/]+)$/
 
 const make = Effect.fnUntraced(function*(checked: CheckedOptions) {
@@ -165,7 +165,7 @@ const make = Effect.fnUntraced(function*(checked: CheckedOptions) {
   return yield* HttpServer.listen({ name: "HTTP", address: httpAddress, guard, maxConnections, quiet, onRequest })
 })
 
-/** The listener. */
+/** nsqadmin's HTTP listener. */
 export class AdminHttp extends Context.Service<AdminHttp, Listener>()("effect-nsq/admin/AdminHttp") {
   static readonly layer = (checked: CheckedOptions) =>
     Layer.effect(AdminHttp, make(checked)).pipe(Layer.provide(NodeHttpServer.layerHttpServices))

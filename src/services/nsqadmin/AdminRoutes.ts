@@ -1,4 +1,4 @@
-/** What nsqadmin serves beside its API: the page at each of its paths, the page's files, `/ping`, `/config`, Graphite's pictures. */
+/** The routes besides the API: the page at each of its paths, its files, `/ping`, `/config` and the proxy for Graphite. */
 import { Duration, Effect, Result } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
@@ -15,7 +15,7 @@ import { NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
 import { WebAssets } from "./WebAssets.ts"
 
-/** Where the browser's client shows something. The last two are not NSQ's. */
+/** The paths of the page (docs/protocol/http.md#pages). The last two are not in NSQ. */
 const pages = [
   "/",
   "/topics",
@@ -29,7 +29,7 @@ const pages = [
   "/daemons"
 ] as const
 
-/** Every path here. */
+/** Returns the endpoints of these routes. */
 export const endpoints = (proxyGraphite: boolean): ReadonlyArray<Endpoint> => [
   ...pages.map((path) => ({ method: "GET", path })),
   { method: "GET", path: "/ping" },
@@ -40,15 +40,15 @@ export const endpoints = (proxyGraphite: boolean): ReadonlyArray<Endpoint> => [
   ...(proxyGraphite ? [{ method: "GET", path: "/render" }] : [])
 ]
 
-/** Larger values are refused, by NSQ as well. */
+/** The largest value of an option, as in NSQ. */
 const maxConfigBytes = 1024 * 1024
 
-/** Files have their content's hash in their names. */
+/** Names of files contain the hash of their content, so a file never changes. */
 const forever = "public, max-age=31536000, immutable"
 
 /**
- * The page may load what comes with it and nothing else, save Graphite's pictures where browsers fetch these themselves; it
- * contains no script, and no other page may contain it.
+ * Restricts the page to nsqadmin's own files, and to Graphite's pictures if browsers load them from Graphite. Forbids inline
+ * scripts and framing.
  */
 const contentSecurityPolicy = (graphiteOrigin: string): string =>
   [
@@ -66,7 +66,7 @@ const contentSecurityPolicy = (graphiteOrigin: string): string =>
 const configAnswer = (value: ConfigValue) =>
   value._tag === "Text" ? HttpServerResponse.text(value.text) : HttpServerResponse.jsonUnsafe(value.json)
 
-/** The network the request comes from, whatever proxies say. */
+/** Whether the connection comes from the network. Headers of proxies do not count. */
 const peerIn = (network: IpNetwork.IpNetwork, request: HttpServerRequest.HttpServerRequest): boolean => {
   const peer = NetAddress.ipFromString(Peer.ip(request))
   return Result.isSuccess(peer) && IpNetwork.contains(network, peer.success)
@@ -74,7 +74,7 @@ const peerIn = (network: IpNetwork.IpNetwork, request: HttpServerRequest.HttpSer
 
 const searchOf = (url: string): string => url.includes("?") ? url.slice(url.indexOf("?")) : ""
 
-/** The routes, below the base path. */
+/** Adds the routes to the router. Paths are relative to the base path. */
 export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
   HttpRouter.use(Effect.fnUntraced(function*(router) {
     const options = yield* NsqadminOptions

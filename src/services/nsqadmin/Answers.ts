@@ -1,6 +1,6 @@
 /**
- * How nsqadmin's API puts what the cluster said into an answer (section 2 of the nsqadmin notes): what is known together with a
- * warning of who did not answer, or a 502 when nobody did. All of it is logged.
+ * Converts results of cluster queries and actions to responses of nsqadmin's API (docs/protocol/http.md#nsqadmin-requests): the
+ * result with a warning that lists the daemons that failed, or a 502 if all failed. Logs every failure.
  */
 import { Effect, Schema, SchemaIssue } from "effect"
 import { HttpServerRequest } from "effect/http"
@@ -8,20 +8,20 @@ import { BadRequest, type InternalError, UpstreamError } from "../../protocol/ht
 import * as Gathered from "../cluster/Gathered.ts"
 import type { DaemonError } from "../http/DaemonHttp.ts"
 
-/** The `message` of an answer: a warning, or nothing. Each step's failures are a line each. */
+/** Returns the `message` of a response: empty, or a warning with one line per failure; `; ` separates the steps. */
 export const warning = (...steps: ReadonlyArray<ReadonlyArray<DaemonError>>): string => {
   const failed = steps.filter((failures) => failures.length > 0).map(Gathered.reasons)
   return failed.length === 0 ? "" : `WARNING: ${failed.join("; ")}`
 }
 
-/** Logs whom a question did not reach; when it reached nobody, that is the answer. `what` completes `failed to`. */
+/** Runs a query and logs its failures. Fails with a 502 if the query fails. `what` completes `failed to` in the log line. */
 export const asked = <A, R>(
   what: string,
   question: Effect.Effect<Gathered.Gathered<A>, Gathered.ClusterError, R>
 ): Effect.Effect<Gathered.Gathered<A>, UpstreamError, R> =>
   upstream(what, question).pipe(Effect.tap(({ failures }) => logFailures(failures)))
 
-/** The same for an action; answers its warning. */
+/** Runs an action, logs its failures and returns its warning. Fails with a 502 if the action fails. */
 export const acted = <R>(
   what: string,
   action: Effect.Effect<ReadonlyArray<DaemonError>, Gathered.ClusterError, R>
@@ -46,12 +46,12 @@ const upstream = <A, R>(
 
 const issueText = SchemaIssue.makeFormatterDefault()
 
-/** A larger body is none of ours, unless said otherwise. */
+/** Default limit for request bodies, in bytes. */
 const maxBodyBytes = 1024 * 1024
 
 /**
- * The JSON body of the request, whatever type it says it has: scripts send it with curl's. What is wrong with it is the answer,
- * `EOF` for an empty one.
+ * Decodes the JSON body of the request. Ignores its content type, because scripts send curl's default. Fails with a 400 and the
+ * error; `EOF` for an empty body. Limit: `maxBytes`, default 1 MiB.
  */
 export const body = <A, I>(
   schema: Schema.Codec<A, I>,
@@ -61,9 +61,9 @@ export const body = <A, I>(
     const request = yield* HttpServerRequest.HttpServerRequest
     const bad = (message: string) => BadRequest.make({ message })
     if (Number(request.headers["content-length"] ?? 0) > maxBytes) {
-      return yield* Effect.fail(bad("the body is too large"))
+      return yield* Effect.fail(bad(`request body too large: the limit is ${maxBytes} bytes`))
     }
-    const text = yield* Effect.mapError(request.text, () => bad("the body could not be read"))
+    const text = yield* Effect.mapError(request.text, () => bad("failed to read the request body"))
     if (text.trim() === "") return yield* Effect.fail(bad("EOF"))
     return yield* Schema.decodeEffect(Schema.fromJsonString(schema))(text).pipe(
       Effect.mapError(({ issue }) => bad(issueText(issue)))

@@ -1,4 +1,4 @@
-/** nsqadmin's API of plain numbers: the message counts of all channels, and a rate from Graphite (sections 3 and 4). */
+/** Handlers of `/api/counter` and `/api/graphite` (docs/protocol/http.md#nsqadmin-endpoints). */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
@@ -9,6 +9,7 @@ import { Graphite } from "./Graphite.ts"
 
 const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
 
+/** The handlers of the group `counters`. */
 export const layer = HttpApiBuilder.group(
   AdminApi,
   "counters",
@@ -25,7 +26,7 @@ export const layer = HttpApiBuilder.group(
         .map(({ channel_name, message_count, node, topic_name }) =>
           [`${topic_name}:${channel_name}:${node}`, { node, topic_name, channel_name, message_count }] as const
         )
-        // Go's encoder sorts keys.
+        // As Go's encoder, which sorts keys.
         .sort(([a], [b]) => a < b ? -1 : 1)
       return { stats: Object.fromEntries(counts), message: Answers.warning(nodes.failures, stats.failures) }
     })

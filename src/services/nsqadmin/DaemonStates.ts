@@ -1,29 +1,29 @@
 /**
- * Which daemons of a cluster answer, and since when. nsqlookupds forget an nsqd as soon as it is gone, so those that were seen
- * are remembered for an hour.
+ * The states of the daemons of a cluster, and the times of their last changes. nsqlookupd forgets an nsqd when its connection
+ * closes, so nsqadmin remembers each nsqd for an hour after the last sign of it. Pure.
  */
 import type { DaemonState } from "../../protocol/http/admin/AdminLive.ts"
 import { type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
 import { maskedAddress } from "../core/Masked.ts"
 import type { DaemonError } from "../http/DaemonHttp.ts"
 
-/** What was found out about the daemons. */
+/** The result of one sample. */
 export interface Observation {
   /** Unix milliseconds. */
   readonly at: number
   /** Monotonic milliseconds. */
   readonly monotonic: number
-  /** The nsqlookupds that were asked. */
+  /** The queried nsqlookupds. */
   readonly lookupds: ReadonlyArray<string>
-  /** The nsqds that were named by somebody. */
+  /** The nsqds that nsqlookupds listed, or that are configured and responded. */
   readonly named: ReadonlyArray<KnownNode>
-  /** The nsqds that were asked: these, and those that are remembered because not everybody could be asked for names. */
+  /** The queried nsqds: `named`, and the remembered ones if an nsqlookupd failed. */
   readonly nodes: ReadonlyArray<KnownNode>
   readonly answers: ReadonlyArray<FiguresOfNode>
   readonly failures: ReadonlyArray<DaemonError>
 }
 
-/** An nsqd that was there at that time, in monotonic milliseconds. */
+/** An nsqd and the time of the last sign of it, in monotonic milliseconds. */
 interface Seen {
   readonly node: KnownNode
   readonly at: number
@@ -31,13 +31,14 @@ interface Seen {
 
 interface Known {
   readonly state: DaemonState
-  /** Undefined for an nsqlookupd, and for an nsqd that has never said who it is. */
+  /** Undefined for an nsqlookupd, and for an nsqd that has never responded. */
   readonly seen: Seen | undefined
 }
 
-/** By kind and address. */
+/** States by kind and address. */
 export type DaemonStates = ReadonlyMap<string, Known>
 
+/** The states before the first sample. */
 export const none: DaemonStates = new Map()
 
 const rememberedMillis = 60 * 60 * 1000
@@ -45,11 +46,11 @@ const healthy = "OK"
 
 const keyOf = ({ address, kind }: Pick<DaemonState, "kind" | "address">): string => `${kind} ${address}`
 
-/** Since when depends on whether it is reachable and whether something is wrong, not on the words for it. */
+/** Whether a daemon is still healthy, unhealthy or unreachable. The text of the error does not count. */
 const isAsBefore = (before: DaemonState | undefined, now: Omit<DaemonState, "since">): before is DaemonState =>
   before !== undefined && before.reachable === now.reachable && (before.error === "") === (now.error === "")
 
-/** What is known after an observation, given what was known before. */
+/** Returns the states after an observation. */
 export const observe = (before: DaemonStates, observation: Observation): DaemonStates => {
   const { answers, at, failures, lookupds, monotonic, named, nodes } = observation
   const states = new Map<string, Known>()
@@ -72,7 +73,7 @@ export const observe = (before: DaemonStates, observation: Observation): DaemonS
     const answer = answered.get(address)
     const { hostname } = node
     const [version, error] = answer === undefined
-      ? [node.version, failed.get(address) ?? "it did not answer"]
+      ? [node.version, failed.get(address) ?? "no response"]
       : [answer.version, answer.health === healthy || answer.health === "" ? "" : answer.health]
     const isThere = answer !== undefined || isNamed.has(address)
     const seen = isThere ? { node, at: monotonic } : before.get(keyOf({ kind: "nsqd", address }))?.seen
@@ -85,7 +86,7 @@ export const observe = (before: DaemonStates, observation: Observation): DaemonS
   }
   for (const [key, { seen, state }] of before) {
     if (states.has(key) || !isRemembered(seen, monotonic)) continue
-    add({ ...state, reachable: false, error: "it is not among the cluster's nsqds any more" }, seen)
+    add({ ...state, reachable: false, error: "no longer listed in the cluster" }, seen)
   }
   return states
 }
@@ -93,11 +94,11 @@ export const observe = (before: DaemonStates, observation: Observation): DaemonS
 const isRemembered = (seen: Seen | undefined, monotonic: number): seen is Seen =>
   seen !== undefined && monotonic - seen.at <= rememberedMillis
 
-/** The nsqds that were there within the last hour. */
+/** Returns the nsqds with a sign of life within the last hour. */
 export const remembered = (states: DaemonStates, monotonic: number): ReadonlyArray<KnownNode> =>
   Array.from(states.values()).flatMap(({ seen }) => isRemembered(seen, monotonic) ? [seen.node] : [])
 
-/** For browsers, in the order of their addresses. */
+/** Returns the states for browsers, sorted by kind and address, with credentials masked. */
 export const list = (states: DaemonStates): ReadonlyArray<DaemonState> =>
   Array.from(states.values(), ({ state }) => ({ ...state, address: maskedAddress(state.address) }))
     .sort((a, b) => keyOf(a) < keyOf(b) ? -1 : 1)

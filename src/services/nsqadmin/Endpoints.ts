@@ -1,18 +1,18 @@
 /**
- * Which paths there are and which methods they have, and the answers to all other requests: NSQ's 404 and 405, and the way to
- * a path that differs by a slash at its end. Effect's router does not tell these apart.
+ * The endpoints of nsqadmin, and the responses to all other requests: NSQ's 404 and 405, and redirects to a path that differs
+ * by a trailing slash (docs/protocol/http.md#conventions). Effect's router does not distinguish these cases.
  */
 import { HttpServerResponse } from "effect/http"
 import { HttpApi } from "effect/http-api"
 import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
 
-/** A path; parts that begin with a colon stand for anything. */
+/** A method and a path. A segment that begins with a colon matches any non-empty segment. */
 export interface Endpoint {
   readonly method: string
   readonly path: string
 }
 
-/** The endpoints of the API. */
+/** Returns the endpoints of the API. */
 export const ofApi = (): ReadonlyArray<Endpoint> => {
   const endpoints: Array<Endpoint> = []
   HttpApi.reflect(AdminApi, {
@@ -26,11 +26,14 @@ const matches = (pattern: ReadonlyArray<string>, parts: ReadonlyArray<string>): 
   pattern.length === parts.length &&
   pattern.every((part, i) => part.startsWith(":") ? parts[i] !== "" : part === parts[i])
 
-/** An answer in the form of NSQ's errors. */
+/** Returns an error response in NSQ's form. */
 export const failure = (status: number, message: string, headers: Record<string, string> = {}) =>
   HttpServerResponse.jsonUnsafe({ message }, { status, headers })
 
-/** Answers what no endpoint does; `undefined` for what one of them does. `base` is put before the paths it names. */
+/**
+ * Returns a function that responds to requests without an endpoint, and returns `undefined` for all others. `base` is the
+ * prefix of the paths in redirects.
+ */
 export const make = (endpoints: ReadonlyArray<Endpoint>, base: string) => {
   const patterns = endpoints.map(({ method, path }) => ({ method, parts: path.split("/") }))
   const methodsOf = (path: string): ReadonlyArray<string> => {

@@ -1,25 +1,26 @@
 /**
- * The figures of a cluster at one moment: depths and rates of every topic and channel, over all nsqds and on each of them. Rates
- * follow from the counters of the moment before. One pass over what the nsqds say, without clients and latencies: unlike `Sums`
- * this runs every few seconds over everything there is.
+ * The figures of a cluster at one time: depths and rates of each topic and channel, over all nsqds and on each nsqd. Rates are
+ * differences to the previous counters. Unlike `Sums`, this runs every few seconds over the whole cluster, so it makes one pass
+ * over the responses and omits clients and latencies. Pure.
  */
 import type { LivePoint, TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
 import type { SampledChannel, SampledTopic } from "../../protocol/http/DaemonAnswers.ts"
 import { type FiguresOfNode, nodeAddress } from "../cluster/Cluster.ts"
 
-/** What is charted of a topic or a channel. */
+/** The charted figures of a topic or a channel. */
 export interface Figures {
   readonly depth: number
-  /** Messages per second; null where there is nothing to compare with. */
+  /** Messages per second; null without a previous counter. */
   readonly rate: number | null
 }
 
 /** A topic or a channel on one nsqd. */
 export interface FiguresOnNode extends Figures {
-  /** Messages that it has had since the nsqd started. */
+  /** Messages received since the nsqd started. */
   readonly count: number
 }
 
+/** A topic and its channels on one nsqd. */
 export interface TopicOnNodeFigures extends FiguresOnNode {
   readonly paused: boolean
   readonly channels: ReadonlyMap<string, FiguresOnNode>
@@ -28,11 +29,12 @@ export interface TopicOnNodeFigures extends FiguresOnNode {
 /** A channel over all nsqds. */
 export interface ChannelFigures extends Figures {
   readonly clients: number
-  /** On how many nsqds it is, and on how many of them it is paused. */
+  /** The number of nsqds that have it, and the number of those on which it is paused. */
   readonly nodes: number
   readonly pausedNodes: number
 }
 
+/** A topic over all nsqds, and on each of them. */
 export interface TopicFigures {
   readonly summary: TopicSummary
   readonly channels: ReadonlyMap<string, ChannelFigures>
@@ -40,28 +42,30 @@ export interface TopicFigures {
   readonly nodes: ReadonlyMap<string, TopicOnNodeFigures>
 }
 
+/** All topics of a cluster. */
 export interface ClusterFigures {
   /** Monotonic milliseconds. */
   readonly at: number
   readonly topics: ReadonlyMap<string, TopicFigures>
-  /** Addresses of the nsqds that are counted. */
+  /** Addresses of the nsqds that responded. */
   readonly nodes: ReadonlySet<string>
-  /** Topics that nsqlookupds know and no nsqd has. */
+  /** Topics that nsqlookupds list and no nsqd has. */
   readonly orphans: ReadonlySet<string>
 }
 
-/** What nsqlookupds say of topics. Those of an nsqd that does not answer have no figures and are no orphans. */
+/** The topics that nsqlookupds list. Topics of an unresponsive nsqd have no figures, but are not orphans. */
 export interface KnownTopics {
   readonly names: ReadonlyArray<string>
   readonly orphans: ReadonlySet<string>
 }
 
+/** The figures before the first sample. */
 export const none: ClusterFigures = { at: 0, topics: new Map(), nodes: new Set(), orphans: new Set() }
 
-/** Digits beyond these would say more about our timing than about the cluster. */
+/** More digits would show the jitter of sampling. */
 const rounded = (rate: number): number => Math.round(rate * 1000) / 1000
 
-/** A counter that went down has begun again from 0. */
+/** A counter that decreased restarted from 0. */
 const rateOf = (count: number, before: number, seconds: number): number =>
   rounded((count >= before ? count - before : count) / seconds)
 
@@ -131,13 +135,13 @@ const isSame = (a: TopicSummary, b: TopicSummary): boolean =>
   a.deferred_count === b.deferred_count && a.message_count === b.message_count && a.rate === b.rate &&
   a.channel_count === b.channel_count && a.client_count === b.client_count && a.paused === b.paused
 
-/** Whether a browser that has seen the one need not be told of the other. */
+/** Whether both summaries have the same figures. */
 export const isUnchanged = (a: TopicSummary | undefined, b: TopicSummary): boolean =>
   a === b || (a !== undefined && isSame(a, b))
 
 /**
- * Adds up what nsqds have said. A topic or a channel that is new on an nsqd counted before has had its first message since;
- * of an nsqd that was not counted before nothing is known of its rates yet.
+ * Sums the responses of nsqds. The rate of a new topic or channel starts from 0 if the previous figures include its nsqd; it is
+ * null if they do not.
  */
 export const fromAnswers = (
   answers: ReadonlyArray<FiguresOfNode>,
@@ -175,7 +179,7 @@ export const fromAnswers = (
   return { at, topics, nodes, orphans }
 }
 
-/** All series of a topic: itself, its channels, and both on each nsqd. */
+/** Returns all series of a topic: the topic, its channels, and both on each nsqd. */
 export const points = (topic: string, { channels, nodes, summary }: TopicFigures): ReadonlyArray<LivePoint> => {
   const point = (channel: string, node: string, { depth, rate }: Figures): LivePoint => ({
     topic,

@@ -1,13 +1,11 @@
-/**
- * Graphite, where NSQ's users keep their statistics: one rate, and its pictures passed on (section 4 of the nsqadmin notes).
- */
+/** The client for Graphite: queries a rate and proxies pictures (docs/protocol/http.md#graphite). */
 import { Context, Duration, Effect, Layer, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { masked } from "../core/Masked.ts"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 
-/** Graphite did not answer, or not what it should. */
+/** Graphite failed or returned an invalid response. */
 export class GraphiteError extends Schema.TaggedError<GraphiteError>()("GraphiteError", { reason: Schema.String }) {
   override get message(): string {
     return `graphite request failed - ${this.reason}`
@@ -20,25 +18,26 @@ const Rendered = Schema.Tuple([
   })
 ])
 
-/** Far more than one number needs. */
+/** Limit for the response to a query of one rate. */
 const maxRateBytes = 64 * 1024
 
-/** Raster images. Others, SVG among them, could contain scripts, which would run as nsqadmin's own. */
+/** Raster images only: other types, such as SVG, can contain scripts, which would run in nsqadmin's origin. */
 const pictureTypes = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"])
 
-/** Hundreds of times the size of a usual picture. */
+/** Limit for a picture: hundreds of times the usual size. */
 const maxPictureBytes = 16 * 1024 * 1024
 
-/** A picture of Graphite. */
+/** A picture from Graphite. */
 export interface Picture {
   readonly type: string
   readonly body: Uint8Array
 }
 
+/** Requests to Graphite. */
 export class Graphite extends Context.Service<Graphite, {
-  /** The rate per second of a target in the interval before the last, with 2 decimals; `N/A` when it is negative. */
+  /** Returns the rate of a target per second in the interval before the last, with 2 decimals; `N/A` if negative. */
   readonly rate: (target: string) => Effect.Effect<string, GraphiteError>
-  /** Passes a request for a picture on: `search` is its query with the question mark. */
+  /** Requests a picture. `search` is the query with the question mark, `forwardedFor` the value of `X-Forwarded-For`. */
   readonly render: (
     search: string,
     forwardedFor: string
@@ -75,13 +74,13 @@ export class Graphite extends Context.Service<Graphite, {
         )
         const [{ datapoints: [[value]] }] = yield* Effect.mapError(
           Schema.decodeEffect(Schema.fromJsonString(Rendered))(text),
-          () => failed("the answer has no value")
+          () => failed("the response has no value")
         )
-        if (typeof value !== "number") return yield* failed("the answer has no value")
+        if (typeof value !== "number") return yield* failed("the response has no value")
         return value < 0 ? "N/A" : (value / seconds).toFixed(2)
       })
 
-      /** Only host and credentials of Graphite's address count. */
+      /** As in NSQ, ignores the path of `--graphite-url`. */
       const render = (search: string, forwardedFor: string) =>
         Effect.suspend(() => {
           const { host, password, protocol, username } = new URL(graphiteUrl)

@@ -1,6 +1,6 @@
 /**
- * The past hour of the cluster, for charts: a point for every 20 seconds of every series. Kept in memory only; a series that has
- * vanished is kept until its last point is an hour old.
+ * The past hour of the cluster, for charts: one point per series and 20 seconds, in memory only. A series that disappears is
+ * dropped when its last point is an hour old.
  */
 import { Clock, Context, Effect, Layer, Stream } from "effect"
 import type { HistoryAnswer, HistorySeries } from "../../protocol/http/admin/AdminLive.ts"
@@ -10,10 +10,10 @@ import { Sampler } from "./Sampler.ts"
 
 const pointMillis = 20_000
 
-/** A big cluster has some 20,000; each takes about 1.8 kB. */
+/** Limit for series, about 1.8 kB each. A large cluster has about 20,000. */
 const maxSeries = 100_000
 
-/** In one answer. */
+/** Limit for series in a response. */
 const maxAnswered = 1000
 
 interface Series {
@@ -22,7 +22,7 @@ interface Series {
   last: number
 }
 
-/** A topic, or a topic on one nsqd, with its channels. */
+/** The series of a topic and its channels, over all nsqds or on one nsqd. */
 class Group {
   own: Series | undefined
   readonly channels = new Map<string, Series>()
@@ -41,14 +41,14 @@ const groupOf = <A>(groups: Map<string, A>, key: string, make: () => A): A => {
   return made
 }
 
-/** The series of a cluster. Time is given in monotonic milliseconds. */
+/** The series of a cluster, at most `max`. Times are monotonic milliseconds unless stated otherwise. */
 export class SeriesTable {
   private readonly rings: Rings
   private readonly topics = new Map<string, TopicSeries>()
-  /** Points are numbered by their time; there is none before the first figures. */
+  /** The number of the first point, undefined before the first figures. A point's number is its time divided by 20 s. */
   private first: number | undefined
   private current = 0
-  /** Some series was not kept, because there are too many. */
+  /** Whether a series was rejected because the table was full. */
   isFull = false
 
   constructor(max: number) {
@@ -59,7 +59,7 @@ export class SeriesTable {
     return this.rings.size
   }
 
-  /** Adds what the cluster is like now. */
+  /** Adds figures to the current point. */
   record(figures: ClusterFigures): void {
     this.advance(figures.at)
     for (const [name, { channels, nodes, summary }] of figures.topics) {
@@ -72,8 +72,8 @@ export class SeriesTable {
   }
 
   /**
-   * The points up to that time of these topics, or of everything that belongs to them; of at most so many series, those over all
-   * nsqds first. `unixMillis` is the same time by the calendar.
+   * Returns the points of these topics until `at`; with `isDetailed` also those of their channels and nodes. Returns at most
+   * `max` series, those over all nsqds first. `unixMillis` is `at` as Unix time.
    */
   read(
     names: ReadonlyArray<string>,
@@ -170,10 +170,11 @@ export class SeriesTable {
 
 const isEmpty = ({ channels, own }: Group): boolean => own === undefined && channels.size === 0
 
+/** The history of the cluster since nsqadmin started, at most an hour. */
 export class History extends Context.Service<History, {
   /**
-   * The past hour of these topics; with `isDetailed` of everything that belongs to them, up to 1,000 series. What is not known
-   * is left out.
+   * Returns the past hour of these topics; with `isDetailed` also of their channels and nodes. Returns at most 1,000 series and
+   * omits unknown topics.
    */
   readonly read: (topics: ReadonlyArray<string>, isDetailed: boolean) => Effect.Effect<HistoryAnswer>
 }>()("effect-nsq/admin/History") {
@@ -187,14 +188,14 @@ export class History extends Context.Service<History, {
       let isTold = false
 
       const record = Effect.fnUntraced(function*(figures: ClusterFigures) {
-        // A sample without news of the topics has the figures of the one before.
+        // A sample without responses repeats the figures of the previous one.
         if (figures === recorded) return
         recorded = figures
         series.record(figures)
         if (!series.isFull || isTold) return
         isTold = true
         yield* Effect.logWarning(
-          `history of ${maxSeries} topics and channels is kept, there is none of those that came last`
+          `history is limited to ${maxSeries} series: further topics and channels have no charts`
         )
       })
       yield* Effect.forkScoped(Stream.runForEach(samples, ({ figures }) => record(figures)))

@@ -1,6 +1,6 @@
 /**
- * What browsers are told of the cluster: everything at first, then what has changed since they were told last. A browser that is
- * slow misses samples, not changes.
+ * The live figures for browsers: first the full state, then the changes since the previous event of that browser. A slow
+ * browser misses samples, not changes.
  */
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import { isTopicName } from "../../protocol/client/Names.ts"
@@ -11,10 +11,10 @@ import { History } from "./History.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 import { type Sample, Sampler } from "./Sampler.ts"
 
-/** The charts of a page need no more at a time. */
+/** Limit for topics in a request for history: the browser's client splits larger requests. */
 const maxTopics = 200
 
-/** What one is to be told who was told of `before`. */
+/** Returns the changes since the sample `before`, or the full state without it. */
 const changes = (before: Sample | undefined, sample: Sample, topic: string | undefined): LiveSample => {
   const { at, daemons, figures, message, warnings } = sample
   const known = before?.figures.topics
@@ -34,15 +34,16 @@ const changes = (before: Sample | undefined, sample: Sample, topic: string | und
   }
 }
 
+/** Live figures and history, with limits for clients. */
 export class LiveFeed extends Context.Service<LiveFeed, {
   /**
-   * The cluster as it changes, with the series of `topic` where it is given, until the Scope closes. Each consumer is told in
-   * its own time. Fails when there are too many.
+   * Returns the events of a new client: the full state, then changes, with the series of `topic` if given. The client counts
+   * until the Scope closes. Fails beyond `--max-live-clients`.
    */
   readonly samples: (
     topic: string | undefined
   ) => Effect.Effect<Stream.Stream<LiveSample>, Unavailable, Scope.Scope>
-  /** The past hour of up to 200 topics, or with `isDetailed` of everything that belongs to them. */
+  /** Returns the past hour of at most 200 topics; with `isDetailed` also of their channels and nodes. */
   readonly history: (topics: ReadonlyArray<string>, isDetailed: boolean) => Effect.Effect<HistoryAnswer, BadRequest>
 }>()("effect-nsq/admin/LiveFeed") {
   static readonly layer: Layer.Layer<LiveFeed, never, Sampler | History> = Layer.effect(
@@ -58,7 +59,7 @@ export class LiveFeed extends Context.Service<LiveFeed, {
             ? Effect.sync(() => void clients++)
             : Effect.fail(
               Unavailable.make({
-                message: `TOO_MANY_LIVE_CLIENTS: there are ${maxLiveClients} already (--max-live-clients)`
+                message: `TOO_MANY_LIVE_CLIENTS: the limit is ${maxLiveClients}; raise --max-live-clients`
               })
             )
         ),

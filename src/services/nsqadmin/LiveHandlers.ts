@@ -1,4 +1,4 @@
-/** The part of nsqadmin's API that tells of the cluster as it changes. */
+/** Handlers of `/api/live` and `/api/history` (docs/nsqadmin.md#the-api). */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
@@ -7,6 +7,7 @@ import { LiveFeed } from "./LiveFeed.ts"
 
 const namesOf = (list: string): ReadonlyArray<string> => list === "" ? [] : list.split(",")
 
+/** The handlers of the group `live`. */
 export const layer = HttpApiBuilder.group(
   AdminApi,
   "live",

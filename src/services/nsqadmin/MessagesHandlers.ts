@@ -1,4 +1,4 @@
-/** The part of nsqadmin's API that publishes and shows messages; both are for admins. */
+/** Handlers of `/api/messages/:topic`, which publish and tail messages, for administrators only (docs/nsqadmin.md#messages). */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi, NewMessage } from "../../protocol/http/admin/AdminApi.ts"
@@ -9,9 +9,10 @@ import { TestMessage } from "./TestMessage.ts"
 
 const allMessages = 100
 
-/** The largest message in base64, and what is around it. */
+/** Limit for the request: the largest message in base64, with its JSON. */
 const maxRequestBytes = 2 * 1024 * 1024
 
+/** The handlers of the group `messages`. */
 export const layer = HttpApiBuilder.group(
   AdminApi,
   "messages",

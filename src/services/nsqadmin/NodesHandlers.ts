@@ -1,4 +1,4 @@
-/** nsqadmin's API of nsqds: the list, one with all its topics, and tombstones (section 3 of the nsqadmin notes). */
+/** Handlers of `/api/nodes`: list and figures of nsqds, and tombstones (docs/protocol/http.md#nsqadmin-endpoints). */
 import { Effect, Schema } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { isTopicName } from "../../protocol/client/Names.ts"
@@ -20,6 +20,7 @@ const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
 const total = <A>(items: ReadonlyArray<A>, count: (item: A) => number): number =>
   items.reduce((sum, item) => sum + count(item), 0)
 
+/** The handlers of the group `nodes`. */
 export const layer = HttpApiBuilder.group(
   AdminApi,
   "nodes",
@@ -57,7 +58,7 @@ export const layer = HttpApiBuilder.group(
         () => refuse("INVALID_BODY")
       )
       if (!isTopicName(topic)) return yield* refuse("INVALID_TOPIC")
-      // It becomes a part of addresses.
+      // The node becomes part of URLs.
       if (splitAddress(node) === undefined) return yield* refuse("INVALID_NODE")
       const answer = yield* Answers.acted("tombstone node for topic", actions.tombstone(topic, node))
       yield* notifications.tell({ action: "tombstone_topic_producer", topic, node })

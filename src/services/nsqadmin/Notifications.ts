@@ -1,6 +1,6 @@
 /**
- * Tells an HTTP endpoint of admins' actions, one at a time and in the background (section 6 of the nsqadmin notes). An endpoint
- * that does not answer is logged and holds nothing up: NSQ's crashes.
+ * Sends each action of an administrator to an HTTP endpoint, one at a time and in the background
+ * (docs/protocol/http.md#notifications). A failed request is logged; NSQ's nsqadmin crashes.
  */
 import { Clock, Context, Effect, Layer, Queue } from "effect"
 import { HttpClient, HttpClientRequest, HttpServerRequest } from "effect/http"
@@ -8,7 +8,7 @@ import { hostname } from "node:os"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
 
-/** What has been done to what. */
+/** An action and its subject. */
 export interface AdminAction {
   readonly action:
     | `${"create" | "delete" | "pause" | "unpause" | "empty"}_${"topic" | "channel"}`
@@ -19,18 +19,19 @@ export interface AdminAction {
   readonly node?: string
 }
 
-/** Actions that wait for a slow endpoint; more are dropped, with a line in the log. */
+/** Limit for notifications that wait for the endpoint; further ones are dropped and logged. */
 const maxWaiting = 1024
 
-/** The user of HTTP's Basic scheme, as NSQ reads it. */
+/** Returns the user of HTTP Basic credentials, as in NSQ; empty without them. */
 const basicUser = (authorization: string | undefined): string => {
   const encoded = /^Basic (\S+)$/.exec(authorization ?? "")?.[1]
   const credentials = encoded === undefined ? "" : Buffer.from(encoded, "base64").toString()
   return credentials.includes(":") ? credentials.slice(0, credentials.indexOf(":")) : ""
 }
 
+/** Notifications of actions. Without `--notification-http-endpoint` they are discarded. */
 export class Notifications extends Context.Service<Notifications, {
-  /** Tells of an action of the current request; does not wait. */
+  /** Queues a notification of an action of the current request, without waiting for the endpoint. */
   readonly tell: (action: AdminAction) => Effect.Effect<void, never, HttpServerRequest.HttpServerRequest>
 }>()("effect-nsq/admin/Notifications") {
   static readonly layer: Layer.Layer<Notifications, never, HttpClient.HttpClient> = Layer.effect(
@@ -48,7 +49,7 @@ export class Notifications extends Context.Service<Notifications, {
           HttpClientRequest.bodyText(JSON.stringify(notification), "application/json")
         )
         yield* client.execute(request).pipe(
-          // Read to its end, so that the connection can be used again.
+          // Reading the whole body lets the connection be reused.
           Effect.flatMap((response) => response.arrayBuffer),
           Effect.timeout(httpClientRequestTimeout),
           Effect.catch(({ message }) => Effect.logError(`failed to POST notification - ${message}`))
@@ -74,7 +75,8 @@ export class Notifications extends Context.Service<Notifications, {
             url: `${scheme}://${headers["host"] ?? ""}${Peer.target(request)}`,
             via
           })
-          if (!offered) yield* Effect.logWarning(`notification of ${action} ${topic} dropped: the endpoint is too slow`)
+          if (offered) return
+          yield* Effect.logWarning(`notification of ${action} ${topic} dropped: ${maxWaiting} wait for the endpoint`)
         })
       })
     })

@@ -1,5 +1,6 @@
 /**
- * The daemon nsqadmin as one Layer: what it knows of the cluster, and the server of pages and API. It keeps nothing.
+ * The daemon nsqadmin as one Layer: cluster queries, sampling, and the HTTP server for pages and API. It stores nothing on
+ * disk.
  */
 import { Context, Data, Effect, Layer } from "effect"
 import { Cluster } from "../cluster/Cluster.ts"
@@ -25,14 +26,14 @@ import { TailFeed } from "./TailFeed.ts"
 import { TestMessage } from "./TestMessage.ts"
 import { WebAssets } from "./WebAssets.ts"
 
-/** The daemon did not start, or cannot go on. */
+/** nsqadmin cannot start, or cannot continue. */
 export class NsqadminFailure extends Data.TaggedError("NsqadminFailure")<{ readonly message: string }> {}
 
 /** A running nsqadmin. */
 export class Nsqadmin extends Context.Service<Nsqadmin, {
-  /** `host:port`, as bound. */
+  /** `host:port` of the listener, with the port that the system chose for port 0. */
   readonly httpAddress: string
-  /** Fails when the daemon cannot go on. */
+  /** Fails when the listener fails; never succeeds. */
   readonly failed: Effect.Effect<never, NsqadminFailure>
 }>()("effect-nsq/Nsqadmin") {
   static readonly layer: Layer.Layer<Nsqadmin, NsqadminFailure> = Layer.effect(
@@ -63,7 +64,7 @@ export class Nsqadmin extends Context.Service<Nsqadmin, {
     }).pipe(Effect.mapError((error) => new NsqadminFailure({ message: startMessage(error) })))
   )
 
-  /** A daemon with NSQ's defaults except for the options given. */
+  /** An nsqadmin with the given options and NSQ's defaults for all others. */
   static readonly layerWith = (options: Partial<Options.NsqadminOptions>): Layer.Layer<Nsqadmin, NsqadminFailure> =>
     Nsqadmin.layer.pipe(Layer.provide(Options.layer(options)))
 }

@@ -1,22 +1,22 @@
-/** What only Node's own request knows: who sent it, and its line as it was sent. */
+/** Properties of a request that only Node's request object has: the address of the client and the original target. */
 import type { HttpServerRequest } from "effect/http"
 import { IncomingMessage } from "node:http"
 import { peerAddress } from "../net/Transport.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 
-/** IP address of the sender, whatever proxies say; empty where there is none. */
+/** Returns the IP address of the connection, ignoring headers of proxies; empty for a Unix socket. */
 export const ip = ({ source }: Request): string =>
   source instanceof IncomingMessage ? source.socket.remoteAddress?.replace(/^::ffff:/, "") ?? "" : ""
 
-/** `host:port` of the sender. */
+/** Returns `host:port` of the connection; `@` for a Unix socket. */
 export const address = ({ source }: Request): string =>
   source instanceof IncomingMessage ? peerAddress(source.socket.remoteAddress, source.socket.remotePort) : "@"
 
-/** Path and query as they were sent, the base path included. */
+/** Returns the original path and query, with the base path. */
 export const target = ({ source, url }: Request): string => source instanceof IncomingMessage ? source.url ?? url : url
 
-/** Closes the connection when the sender closes its side, or takes nothing for so long although something waits for it. */
+/** Closes the connection when the client closes its side, or after `patienceMillis` without progress. */
 export const closeWhenGone = ({ source }: Request, patienceMillis: number): void => {
   if (!(source instanceof IncomingMessage)) return
   const { socket } = source

@@ -1,19 +1,19 @@
 /**
- * Rings of points, one for each series, in large typed arrays: an hour of tens of thousands of series in a few of them. All rings
- * turn together; a point is the last depth and the mean rate of its time, or nothing (NaN).
+ * Ring buffers of points, one per series, in a few large typed arrays that hold an hour of tens of thousands of series. All
+ * rings advance together. A point is the last depth and the mean rate of 20 seconds, or empty (NaN).
  */
 
-/** Points of a ring. */
+/** Points per ring: an hour of 20 seconds each. */
 export const ringLength = 180
 
-/** Rings that are made at a time. */
+/** Rings per allocated block. */
 const blockRings = 512
 
-/** 24 bits are enough for a chart, and halve what it takes. */
+/** Single precision is enough for a chart and halves the memory. */
 interface Block {
   readonly depths: Float32Array
   readonly rates: Float32Array
-  /** How many rates the current point of each ring is the mean of. */
+  /** The number of rates in the mean of each ring's current point. */
   readonly rated: Uint16Array
 }
 
@@ -23,28 +23,29 @@ const newBlock = (): Block => ({
   rated: new Uint16Array(blockRings)
 })
 
-/** NaN is nothing; the fourth digit of a rate is noise. */
+/** Decodes a stored value. The fourth decimal of a rate is noise. */
 const value = (stored: number): number | null => Number.isNaN(stored) ? null : Math.round(stored * 1000) / 1000
 
+/** Up to `max` ring buffers, addressed by number. Memory is allocated in blocks and never released. */
 export class Rings {
   private readonly max: number
   private readonly blocks: Array<Block> = []
   private readonly free: Array<number> = []
   private used = 0
-  /** Of the current point in every ring. */
+  /** The index of the current point, the same in all rings. */
   private column = 0
 
-  /** At most `max` rings. */
+  /** Creates no ring yet; `max` is the limit for `take`. */
   constructor(max: number) {
     this.max = max
   }
 
-  /** How many rings are in use. */
+  /** The number of rings in use. */
   get size(): number {
     return this.used - this.free.length
   }
 
-  /** An empty ring; `undefined` when there are as many as there may be. */
+  /** Returns the number of an empty ring, or `undefined` if `max` rings are in use. */
   take(): number | undefined {
     if (this.size >= this.max) return undefined
     const again = this.free.pop()
@@ -53,7 +54,7 @@ export class Rings {
     return this.used++
   }
 
-  /** The ring is not used any more. */
+  /** Empties a ring and makes it available again. */
   release(ring: number): void {
     const { depths, rated, rates } = this.block(ring)
     const start = ring % blockRings * ringLength
@@ -63,7 +64,7 @@ export class Rings {
     this.free.push(ring)
   }
 
-  /** All rings turn by so many points, which are empty. */
+  /** Advances all rings by `points` empty points. */
   turn(points: number): void {
     for (let i = Math.min(points, ringLength); i > 0; i--) {
       this.column = (this.column + 1) % ringLength
@@ -77,7 +78,7 @@ export class Rings {
     }
   }
 
-  /** Adds to the current point. */
+  /** Sets the depth of the current point and adds a rate to its mean. */
   write(ring: number, depth: number, rate: number | null): void {
     const { depths, rated, rates } = this.block(ring)
     const inBlock = ring % blockRings
@@ -90,7 +91,7 @@ export class Rings {
     rates[at] = count === 1 ? rate : mean + (rate - mean) / count
   }
 
-  /** The last points, the current one at the end. */
+  /** Returns the last points of a ring, the current one last. */
   read(ring: number, points: number): { readonly depth: Array<number | null>; readonly rate: Array<number | null> } {
     const { depths, rates } = this.block(ring)
     const start = ring % blockRings * ringLength
@@ -106,7 +107,7 @@ export class Rings {
 
   private block(ring: number): Block {
     const block = this.blocks[Math.floor(ring / blockRings)]
-    if (block === undefined) throw new Error(`there is no ring ${ring}`)
+    if (block === undefined) throw new Error(`unknown ring: ${ring}`)
     return block
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Looks at the whole cluster again and again and keeps what it saw last. Everything that is live in nsqadmin follows from its
- * samples: charts, the state of daemons, warnings, what browsers are told.
+ * Samples the whole cluster at an interval and keeps the last sample. Charts, states of daemons, warnings and live figures all
+ * derive from the samples.
  *
- * A sample asks a bounded number of daemons at a time and ends after a bounded time. There is one at a time, and sampling takes
- * at most half of all time, however slow the daemons are.
+ * Samples do not overlap. Each queries a bounded number of daemons at a time and times out after 60 seconds. Sampling takes at
+ * most half of the time, however slow the daemons are.
  */
 import { Clock, Context, Duration, Effect, Layer, PubSub, Stream } from "effect"
 import type { DaemonState, Warning } from "../../protocol/http/admin/AdminLive.ts"
@@ -15,30 +15,31 @@ import * as DaemonStates from "./DaemonStates.ts"
 import * as Figures from "./Figures.ts"
 import * as Warnings from "./Warnings.ts"
 
+/** The options of the sampler. */
 export interface SamplerOptions {
-  /** From the start of one sample to the start of the next. */
+  /** Time from the start of one sample to the start of the next. */
   readonly sampleInterval: Duration.Input
 }
 
-/** What the cluster was like. */
+/** The state of the cluster at one time. */
 export interface Sample {
   /** Unix milliseconds. */
   readonly at: number
-  /** The same as in the sample before when nothing could be found out about topics. */
+  /** The same object as in the previous sample if no nsqd responded. */
   readonly figures: Figures.ClusterFigures
   readonly daemons: ReadonlyArray<DaemonState>
   readonly warnings: ReadonlyArray<Warning>
-  /** What could not be found out, a line each; empty when all could. */
+  /** The errors of the sample, one per line; empty if all daemons responded. */
   readonly message: string
 }
 
-/** Longer than any daemon may take, for many of them. */
+/** Longer than the requests to many unresponsive daemons take. */
 const sampleTimeout = Duration.seconds(60)
 
 interface Answers<A> {
   readonly value: ReadonlyArray<A>
   readonly failures: ReadonlyArray<DaemonError>
-  /** Why there is no answer at all. */
+  /** The error if all daemons failed. */
   readonly reason: string | undefined
 }
 
@@ -58,7 +59,7 @@ const linesOf = (...all: ReadonlyArray<Answers<unknown>>): string => {
   return [...new Set(lines)].join("\n")
 }
 
-/** Topics that no nsqd is said to have. */
+/** Returns the topics that no nsqd is registered for. */
 const orphansOf = (topics: ReadonlyArray<string>, nodes: ReadonlyArray<KnownNode>): ReadonlySet<string> => {
   const orphans = new Set(topics)
   for (const node of nodes) for (const { topic } of node.topics ?? []) orphans.delete(topic)
@@ -69,8 +70,9 @@ const unique = (nodes: ReadonlyArray<KnownNode>): ReadonlyArray<KnownNode> => [
   ...new Map(nodes.toReversed().map((node) => [nodeAddress(node), node])).values()
 ]
 
+/** The samples of the cluster. */
 export class Sampler extends Context.Service<Sampler, {
-  /** The last sample, as soon as there is one, and those that follow. Who is slow gets the newest. */
+  /** The last sample, if any, and all later ones. Slow subscribers skip to the latest sample. */
   readonly samples: Stream.Stream<Sample>
 }>()("effect-nsq/admin/Sampler") {
   static readonly layer = ({ sampleInterval }: SamplerOptions): Layer.Layer<Sampler, never, Cluster | ClusterSources> =>
@@ -95,14 +97,14 @@ export class Sampler extends Context.Service<Sampler, {
             message
           })
 
-        /** Who names the nsqds may fail: those that have been there lately are asked all the same. */
+        /** If an nsqlookupd fails, the nsqds of the last hour are queried as well. */
         const sample = Effect.gen(function*() {
           const { lookupd: lookupds } = yield* sources.current
           const named = yield* answersOf(cluster.nodes)
           const nodes = named.failures.length === 0 && named.reason === undefined
             ? named.value
             : unique([...named.value, ...DaemonStates.remembered(daemons, monotonic())])
-          // In the other mode topics are known by the nsqds that have them.
+          // Without nsqlookupds all topics are in the responses of the nsqds.
           const topics = lookupds.length === 0 ? noNames : yield* answersOf(cluster.topics)
           const asked = monotonic()
           const stats = nodes.length === 0 ? noAnswers : yield* answersOf(cluster.figures(nodes))
@@ -123,7 +125,7 @@ export class Sampler extends Context.Service<Sampler, {
           yield* publish(linesOf(named, topics, stats))
         }).pipe(Effect.timeoutOrElse({
           duration: sampleTimeout,
-          orElse: () => publish(`the cluster did not answer within ${Duration.format(sampleTimeout)}`)
+          orElse: () => publish(`sampling the cluster timed out after ${Duration.format(sampleTimeout)}`)
         }))
 
         const interval = Duration.toMillis(Duration.fromInputUnsafe(sampleInterval))
@@ -135,7 +137,7 @@ export class Sampler extends Context.Service<Sampler, {
             yield* Effect.sleep(Math.max(interval - took, took))
           }
         })
-        yield* Effect.forkScoped(Effect.tapDefect(sampling, (defect) => Effect.logError("sampling has ended", defect)))
+        yield* Effect.forkScoped(Effect.tapDefect(sampling, (defect) => Effect.logError("sampling failed", defect)))
         return Sampler.of({ samples: Stream.fromPubSub(samples) })
       })
     )

@@ -1,30 +1,32 @@
 /**
- * Between nsqds that send messages and a browser that shows them: lets a bounded number through, in a bounded amount of memory,
- * and counts the rest. Plain state with synchronous methods; one fiber takes what there is.
+ * The buffer between nsqds that send messages and a browser that shows them. Limits rate and memory, and counts the messages
+ * that it skips. Plain state with synchronous methods; one fiber takes the events.
  */
 import { type Cause, type Clock, Effect } from "effect"
 import type { Message } from "../../protocol/client/Message.ts"
 import { maxTailedBytes, type TailEvent } from "../../protocol/http/admin/AdminLive.ts"
 import { Wakeup } from "../core/Wakeup.ts"
 
-/** Nobody reads more. */
+/** Limit for messages per second: more cannot be read by a person. */
 const maxPerSecond = 100
 
-/** What waits for a browser that is slow, in bytes of bodies. */
+/** Limit for the bodies that wait for a slow browser, in bytes. */
 const maxWaitingBytes = 4 * 1024 * 1024
 
-/** How often the number of skipped messages is told. */
+/** Interval of `Skipped` events. */
 const skippedMillis = 1000
+/** Time without events before an `Idle` event. */
 const idleMillis = 15_000
 
 type Events = readonly [TailEvent, ...Array<TailEvent>]
 
+/** The events of one tail. */
 export class TailBuffer {
   private readonly now: () => number
   private readonly wakeup = new Wakeup()
   private waiting: Array<TailEvent> = []
   private waitingBytes = 0
-  /** The second in which messages are counted, and how many there were. */
+  /** The start of the current second, and the number of messages in it. */
   private secondBegan = -Infinity
   private inSecond = 0
   private skipped = 0
@@ -34,7 +36,7 @@ export class TailBuffer {
     this.now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
   }
 
-  /** A message that came from the nsqd at `node`. */
+  /** Adds a message from the nsqd at `node`, or counts it as skipped if a limit is reached. */
   add(node: string, { attempts, body, id, timestamp }: Message): void {
     const now = this.now()
     if (now - this.secondBegan >= 1000) {
@@ -43,7 +45,7 @@ export class TailBuffer {
     }
     const shown = body.subarray(0, maxTailedBytes)
     if (this.inSecond >= maxPerSecond || this.waitingBytes + shown.length > maxWaitingBytes) {
-      // Who takes events has to know only that there is something to be told in a while.
+      // The first skipped message sets the deadline of `take`; further ones do not change it.
       if (this.skipped++ === 0) this.wakeup.call()
       return
     }
@@ -61,7 +63,7 @@ export class TailBuffer {
     this.wakeup.call()
   }
 
-  /** The next events; `Idle` when there are none for a while. */
+  /** Waits for the next events; returns `Idle` after 15 seconds without any. */
   readonly take: Effect.Effect<Events, Cause.Done> = Effect.gen({ self: this }, function*() {
     const idleAt = this.now() + idleMillis
     while (true) {

@@ -1,6 +1,6 @@
 /**
- * Shows the messages of a topic as they are published, by a channel of its own on every nsqd that has the topic. The channel is
- * ephemeral: it goes with its last connection, whatever becomes of this program.
+ * Tails a topic: consumes its messages as they are published, from a channel of its own on each nsqd that has the topic. The
+ * channel is ephemeral, so nsqd deletes it with its last connection, even if nsqadmin crashes.
  */
 import { Clock, Context, Deferred, Effect, Layer, Random, type Scope, Stream } from "effect"
 import { HttpClient } from "effect/http"
@@ -20,13 +20,13 @@ import * as Answers from "./Answers.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 import { TailBuffer } from "./TailBuffer.ts"
 
-/** Messages that an nsqd may send ahead. */
+/** The RDY count per nsqd. */
 const ready = 20
 
-/** Longer than an nsqd may take to be connected to. */
+/** Longer than the timeout for connecting to an nsqd. */
 const joinTimeout = "10 seconds"
 
-/** A channel that others are unlikely to have. */
+/** A random name, so that tails do not share a channel. */
 const channelName = Effect.map(
   Random.nextIntBetween(0, 2 ** 32),
   (random) => ChannelName.make(`nsqadmin_${random.toString(16).padStart(8, "0")}#ephemeral`)
@@ -34,7 +34,7 @@ const channelName = Effect.map(
 
 const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
 
-/** Who of those that were named at first has taken the subscription, and who has not. */
+/** The nsqds that accepted or refused the subscription. Done when each initial nsqd is one of them. */
 class Joining {
   readonly done = Deferred.makeUnsafe<void>()
   readonly joined: Array<string> = []
@@ -61,11 +61,12 @@ class Joining {
   }
 }
 
+/** Tails of topics, with a limit for concurrent ones. */
 export class TailFeed extends Context.Service<TailFeed, {
   /**
-   * Begins to follow a topic; it has begun when this answers, and ends with the Scope. `samplePercent` of its messages are looked
-   * at, 1 to 100. Fails when no nsqd can be followed, and when messages wait for the first channel of the topic: the tail would
-   * be that channel, and take them.
+   * Starts a tail of `samplePercent` (1 to 100) of a topic's messages and returns its events once at least one nsqd accepted
+   * the subscription. The tail ends with the Scope. Fails for an invalid name or percentage, beyond `--max-tails`, if no nsqd
+   * accepts, and if messages wait for the first channel of the topic, because the tail would be that channel and consume them.
    */
   readonly tail: (
     topic: string,
@@ -80,7 +81,7 @@ export class TailFeed extends Context.Service<TailFeed, {
       const client = yield* HttpClient.HttpClient
       const networks = yield* DaemonNetworks
       const { maxTails } = yield* NsqadminOptions
-      /** What the nsqds are connected to by: only addresses that those may name who did. */
+      /** The network for connections to the nsqds, restricted by the origin of each address. */
       const networkFor = (nodes: ReadonlyArray<KnownNode>) => {
         const origins = new Map(nodes.map((node) => [tcpAddress(node), originOf(node)]))
         const originBy = (address: string) => origins.get(address) ?? "remote"
@@ -96,7 +97,7 @@ export class TailFeed extends Context.Service<TailFeed, {
           maxTails <= 0 || tails < maxTails
             ? Effect.sync(() => void tails++)
             : Effect.fail(
-              Unavailable.make({ message: `TOO_MANY_TAILS: there are ${maxTails} tails already (--max-tails)` })
+              Unavailable.make({ message: `TOO_MANY_TAILS: the limit is ${maxTails}; raise --max-tails` })
             )
         ),
         () => Effect.sync(() => void tails--)
@@ -111,11 +112,14 @@ export class TailFeed extends Context.Service<TailFeed, {
         if (first === undefined) return
         const messages = waiting.reduce((sum, { depth }) => sum + depth, 0).toLocaleString("en-US")
         const reason =
-          `${messages} messages wait for the first channel of ${topic} (on ${first.node}), and a tail would take them`
-        return yield* refuse(`MESSAGES_WAIT: ${reason}`)
+          `${messages} messages wait for the first channel of ${topic} (on ${first.node}) and a tail would consume them`
+        return yield* refuse(`MESSAGES_WAIT: ${reason}; create a channel first`)
       })
 
-      /** Subscribes, and passes on messages until the connection is lost. All are finished, whether they are shown or not. */
+      /**
+       * Subscribes and buffers messages until the connection closes. Finishes each message, whether the browser shows it or
+       * not.
+       */
       const follow = (topic: TopicName, channel: ChannelName, buffer: TailBuffer, joining: Joining) =>
         Effect.fnUntraced(function*(connection: NsqdConnection) {
           const { address } = connection

@@ -1,4 +1,4 @@
-/** Publishes a message that an admin has written, to see what becomes of it. */
+/** Publishes a test message that an administrator entered (docs/nsqadmin.md#messages). */
 import { Context, Effect, Layer, Result } from "effect"
 import { Base64 } from "effect/encoding"
 import { isTopicName } from "../../protocol/client/Names.ts"
@@ -9,7 +9,7 @@ import * as Gathered from "../cluster/Gathered.ts"
 import { type DaemonError, DaemonHttp } from "../http/DaemonHttp.ts"
 import * as Answers from "./Answers.ts"
 
-/** As much as nsqd takes unless it is told otherwise. */
+/** Limit for the body: nsqd's default `--max-msg-size`. */
 const maxBodyBytes = 1024 * 1024
 
 const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
@@ -21,10 +21,11 @@ const bodyOf = ({ body, encoding }: NewMessage): Effect.Effect<Uint8Array, BadRe
   return bytes.success.length > maxBodyBytes ? refuse("MSG_TOO_BIG") : Effect.succeed(bytes.success)
 }
 
+/** Publishing of test messages. */
 export class TestMessage extends Context.Service<TestMessage, {
   /**
-   * Publishes to the nsqd that is named, or to the first that takes it: of those that have the topic, of all when none has. The
-   * answer warns of those that did not take it.
+   * Publishes to the given nsqd. Without one, tries the nsqds that have the topic, or all nsqds if none has it, until one
+   * accepts the message. The response lists the nsqds that failed before. Fails if all fail.
    */
   readonly publish: (
     topic: string,
@@ -39,14 +40,14 @@ export class TestMessage extends Context.Service<TestMessage, {
 
       const allNodes = Effect.map(Answers.asked("get nodes", cluster.nodes), ({ value }) => value)
 
-      /** Only the cluster's own: this is no way to reach others. */
+      /** Accepts nsqds of the cluster only, so that a client cannot send requests to other hosts. */
       const named = Effect.fnUntraced(function*(address: string) {
         const nodes = yield* allNodes
         const found = nodes.filter((node) => nodeAddress(node) === address)
         return found.length === 0 ? yield* refuse("INVALID_NODE") : found
       })
 
-      /** nsqlookupds do not know a topic that is new. */
+      /** nsqlookupd returns an error for a new topic: all nsqds are candidates then. */
       const producers = (topic: string): Effect.Effect<ReadonlyArray<KnownNode>, UpstreamError> =>
         Effect.matchEffect(cluster.producers(topic), {
           onSuccess: ({ value }) => value.length > 0 ? Effect.succeed(value) : allNodes,
@@ -66,7 +67,7 @@ export class TestMessage extends Context.Service<TestMessage, {
           if (Result.isSuccess(result)) return { message: Answers.warning(failures) }
           failures.push(result.failure)
         }
-        const reason = failures.length === 0 ? "there is no nsqd" : Gathered.reasons(failures)
+        const reason = failures.length === 0 ? "the cluster has no nsqd" : Gathered.reasons(failures)
         yield* Effect.logError(`failed to publish to ${topic} - ${reason}`)
         return yield* Effect.fail(UpstreamError.make({ message: `UPSTREAM_ERROR: ${reason}` }))
       })

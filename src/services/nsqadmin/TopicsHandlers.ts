@@ -1,4 +1,4 @@
-/** nsqadmin's API of topics and their channels: lists, figures, and what admins do to them (section 3 of the nsqadmin notes). */
+/** Handlers of `/api/topics`: lists, figures and actions (docs/protocol/http.md#nsqadmin-endpoints). */
 import { Effect, Schema } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { isChannelName, isTopicName } from "../../protocol/client/Names.ts"
@@ -12,7 +12,7 @@ import { AdminAccess } from "./AdminAccess.ts"
 import * as Answers from "./Answers.ts"
 import { Notifications } from "./Notifications.ts"
 
-/** Missing names are empty, as for NSQ. */
+/** As in NSQ, a missing name is empty. */
 const Name = Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("")))
 const NewTopicBody = Schema.Struct({ topic: Name, channel: Name })
 const ActionBody = Schema.Struct({ action: Name })
@@ -21,9 +21,10 @@ const isAction = Schema.is(Schema.Literals(["pause", "unpause", "empty"]))
 
 const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
 
-/** Go has no empty list, only none. */
+/** Go encodes an empty list as null. */
 const nullWhenEmpty = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> | null => items.length === 0 ? null : items
 
+/** The handlers of the group `topics`. */
 export const layer = HttpApiBuilder.group(
   AdminApi,
   "topics",
@@ -50,7 +51,7 @@ export const layer = HttpApiBuilder.group(
     const get = Effect.fnUntraced(function*(topic: string) {
       const producers = yield* Answers.asked("get topic producers", cluster.producers(topic))
       const { lookupd } = yield* sources.current
-      // nsqlookupd knows the topic, and no nsqd has it.
+      // nsqlookupd lists the topic, but no nsqd has it.
       if (producers.value.length === 0 && lookupd.length > 0) {
         return { ...Sums.topic(topic, []), message: Answers.warning(producers.failures) }
       }
@@ -97,7 +98,7 @@ export const layer = HttpApiBuilder.group(
       yield* access.check
       const { action } = yield* Answers.body(ActionBody)
       if (!isAction(action)) return yield* refuse("INVALID_ACTION")
-      // As in NSQ, whatever comes of it.
+      // As in NSQ, before the action, so that a failed one is notified as well.
       yield* channel === undefined
         ? notifications.tell({ action: `${action}_topic`, topic })
         : notifications.tell({ action: `${action}_channel`, topic, channel })

@@ -1,11 +1,11 @@
 /**
- * What somebody should look at: forgotten topics and channels, things that are paused, daemons that are gone or unwell. A pure
- * function of what the cluster is like now and what was noticed before.
+ * Warnings about the cluster: abandoned or paused topics and channels, and unreachable or unhealthy daemons. A pure function of
+ * the current sample and the previous warnings (docs/nsqadmin.md#live-figures-charts-and-warnings).
  */
 import type { DaemonState, Warning, warningKinds } from "../../protocol/http/admin/AdminLive.ts"
 import type { ChannelFigures, ClusterFigures, TopicFigures } from "./Figures.ts"
 
-/** What the cluster is like. */
+/** The input of a check. */
 export interface Watched {
   /** Unix milliseconds. */
   readonly at: number
@@ -15,10 +15,10 @@ export interface Watched {
 
 type Kind = (typeof warningKinds)[number]
 
-/** A channel without clients: its depths since it is watched, those that may still be compared with. */
+/** The depths of a channel without clients, oldest first. Depths too old to be compared with are dropped. */
 interface Growth {
   readonly depths: ReadonlyArray<Depth>
-  /** It has been seen to grow and has not shrunk since. */
+  /** The depth from which the channel grew; undefined before it has grown, and after it shrinks. */
   readonly from: number | undefined
 }
 
@@ -28,7 +28,7 @@ interface Depth {
   readonly depth: number
 }
 
-/** What was noticed so far. */
+/** The current warnings and the state for the next check. */
 export interface WarningState {
   readonly warnings: ReadonlyMap<string, Warning>
   /** Channels without clients, by topic and channel. */
@@ -36,15 +36,16 @@ export interface WarningState {
   readonly figures: ClusterFigures | undefined
 }
 
+/** The state before the first check. */
 export const none: WarningState = { warnings: new Map(), growths: new Map(), figures: undefined }
 
-/** A depth is compared with one that is at least so old ... */
+/** Minimum age of the depth to compare with, in milliseconds ... */
 const comparedMillis = 30_000
-/** ... and at least so many samples. */
+/** ... and in samples. */
 const comparedSamples = 3
-/** Of each kind; the last one tells how many more there are. */
+/** Limit for warnings of a kind; one more states the number of the others. */
 const maxPerKind = 100
-/** Daemons named in a sentence. */
+/** Limit for daemons listed in a sentence. */
 const maxNamed = 5
 
 const amount = (count: number, noun: string): string =>
@@ -52,7 +53,7 @@ const amount = (count: number, noun: string): string =>
 
 const waiting = (messages: number): string => `${amount(messages, "message")} ${messages === 1 ? "waits" : "wait"}`
 
-/** Where something is paused, unless that is everywhere. */
+/** Returns where a topic or channel is paused; empty if on all its nsqds. */
 const pausedOn = (paused: number, nodes: number): string =>
   paused === nodes ? "" : ` on ${paused} of ${amount(nodes, "nsqd")}`
 
@@ -80,7 +81,7 @@ const sameNodes = (a: ClusterFigures, b: ClusterFigures): boolean =>
 const watchGrowth = (before: Growth | undefined, now: Depth): Growth => {
   if (before === undefined) return { depths: [now], from: undefined }
   const depths = [...before.depths, now]
-  // The oldest is the one to compare with: the newest of those that are old enough.
+  // Keeps the newest depth that is old enough to compare with, and all later ones.
   while (depths.length > comparedSamples + 1 && now.at - (depths[1]?.at ?? now.at) >= comparedMillis) depths.shift()
   const last = before.depths.at(-1) ?? now
   const [oldest = now] = depths
@@ -92,7 +93,7 @@ const watchGrowth = (before: Growth | undefined, now: Depth): Growth => {
   return { depths, from }
 }
 
-/** Figures of other nsqds cannot be compared: what has been seen to grow counts on, the rest is watched afresh. */
+/** Drops the depths when the set of nsqds changes, because sums over other nsqds are not comparable. Keeps known growth. */
 const forgetDepths = (growths: WarningState["growths"]): WarningState["growths"] =>
   new Map(
     Array.from(growths).flatMap(([key, growth]) =>
@@ -103,7 +104,7 @@ const forgetDepths = (growths: WarningState["growths"]): WarningState["growths"]
 const growthKey = (topic: string, channel: string): string => `${topic} ${channel}`
 
 const watchGrowths = ({ figures: before, growths }: WarningState, figures: ClusterFigures): WarningState["growths"] => {
-  // Nothing new is known.
+  // No nsqd responded.
   if (figures === before) return growths
   const comparable = before !== undefined && sameNodes(before, figures) ? growths : forgetDepths(growths)
   const watched = new Map<string, Growth>()
@@ -118,11 +119,11 @@ const watchGrowths = ({ figures: before, growths }: WarningState, figures: Clust
 }
 
 const ofTopic = function*(topic: string, { channels, nodes, summary: { depth } }: TopicFigures): Generator<Notice> {
-  // On nsqds that do not answer, or on none.
+  // The topic is on unresponsive nsqds only, or on none.
   if (nodes.size === 0) return
   if (channels.size === 0) {
-    const what = depth === 0 ? "what is published to it will wait" : waiting(depth)
-    yield notice("topic_without_channels", { topic }, `Topic ${topic} has no channels: ${what} until there is one.`)
+    const what = depth === 0 ? "new messages will wait" : waiting(depth)
+    yield notice("topic_without_channels", { topic }, `Topic ${topic} has no channels: ${what} for the first channel.`)
   }
   let paused = 0
   for (const [node, onNode] of nodes) {
@@ -151,14 +152,16 @@ const ofChannel = function*(
   }
   if (growth?.from !== undefined) {
     const more = (depth - growth.from).toLocaleString("en-US")
-    const text = `Nobody consumes channel ${channel} of topic ${topic}: ${waiting(depth)}, ${more} more than before.`
+    const text = `Channel ${channel} of topic ${topic} has no consumers: ${waiting(depth)}, ${more} more than before.`
     yield notice("unconsumed_channel", subject, text)
   }
 }
 
 const ofDaemon = function*({ address, error, kind, reachable }: DaemonState): Generator<Notice> {
-  if (!reachable) yield notice("daemon_gone", { node: address }, `${kind} ${address} is gone: ${error}`)
-  else if (error !== "") yield notice("daemon_unhealthy", { node: address }, `${kind} ${address} is not well: ${error}`)
+  if (!reachable) yield notice("daemon_gone", { node: address }, `${kind} ${address} is unreachable: ${error}`)
+  else if (error !== "") {
+    yield notice("daemon_unhealthy", { node: address }, `${kind} ${address} is unhealthy: ${error}`)
+  }
 }
 
 const ofVersions = function*(daemons: ReadonlyArray<DaemonState>): Generator<Notice> {
@@ -175,14 +178,18 @@ const ofVersions = function*(daemons: ReadonlyArray<DaemonState>): Generator<Not
     const named = addresses.slice(0, maxNamed).join(", ")
     return `${version} on ${named}${more > 0 ? ` and ${more} more` : ""}`
   })
-  yield notice("versions_differ", {}, `nsqds of ${versions.size} versions are at work: ${each.sort().join("; ")}.`)
+  yield notice("versions_differ", {}, `nsqd versions differ: ${each.sort().join("; ")}.`)
 }
 
 const notices = function*({ daemons, figures }: Watched, growths: WarningState["growths"]): Generator<Notice> {
   for (const daemon of daemons) yield* ofDaemon(daemon)
   yield* ofVersions(daemons)
   for (const topic of figures.orphans) {
-    yield notice("topic_without_producers", { topic }, `No nsqd has topic ${topic}: only nsqlookupds know it.`)
+    yield notice(
+      "topic_without_producers",
+      { topic },
+      `Topic ${topic} has no producers: it is registered with nsqlookupd, but no nsqd has it.`
+    )
   }
   for (const [topic, topicFigures] of figures.topics) {
     yield* ofTopic(topic, topicFigures)
@@ -192,7 +199,7 @@ const notices = function*({ daemons, figures }: Watched, growths: WarningState["
   }
 }
 
-/** What is noticed now, given what was noticed before. */
+/** Returns the state after a check. A warning keeps its `since` while its cause persists. */
 export const observe = (before: WarningState, watched: Watched): WarningState => {
   const growths = watchGrowths(before, watched.figures)
   const warnings = new Map<string, Warning>()
@@ -203,7 +210,7 @@ export const observe = (before: WarningState, watched: Watched): WarningState =>
   return { warnings, growths, figures: watched.figures }
 }
 
-/** For browsers: of each kind the newest, and when there are very many, how many more. */
+/** Returns the warnings for browsers, the newest of each kind first, limited per kind. */
 export const list = ({ warnings }: WarningState): ReadonlyArray<Warning> => {
   const kinds = new Map<Kind, Array<Warning>>()
   for (const warning of warnings.values()) {
@@ -215,7 +222,7 @@ export const list = ({ warnings }: WarningState): ReadonlyArray<Warning> => {
     same.sort((a, b) => b.since - a.since)
     const [first] = same
     if (same.length <= maxPerKind || first === undefined) return same
-    const text = `And ${amount(same.length - maxPerKind, "warning")} more of this kind.`
+    const text = `${amount(same.length - maxPerKind, "more warning")} of this kind.`
     return [...same.slice(0, maxPerKind), { ...first, topic: "", channel: "", node: "", text }]
   })
 }

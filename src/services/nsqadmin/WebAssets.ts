@@ -1,7 +1,6 @@
 /**
- * The page and its files, as they come with the program (section 8 of the nsqadmin notes). All are read once, when the daemon
- * starts; with `--dev-static-dir` each time. The page is told its settings as text in an attribute, so that no script has to
- * stand in it.
+ * The page and its files (docs/protocol/http.md#pages). All are read once at start; with `--dev-static-dir` files are read for
+ * each request. The page has its settings in an attribute, so that it needs no inline script.
  */
 import { Context, Effect, Layer, Schema } from "effect"
 import { readdir, readFile } from "node:fs/promises"
@@ -10,6 +9,7 @@ import { WebSettings } from "../../protocol/http/admin/WebSettings.ts"
 import { AdminStartError } from "./AdminStartError.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 
+/** A file of the page. */
 export interface Asset {
   readonly type: string
   readonly content: Buffer
@@ -29,7 +29,7 @@ const typeOf = (name: string): string => types.get(name.slice(name.lastIndexOf("
 
 const escapeAttribute = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
 
-/** Bundled programs lie in `dist/bin` and its `chunks`, the library in `dist/services/admin`, sources in `src`. */
+/** The places of the built pages, relative to `dist/bin` and its chunks, to the library in `dist`, and to `src`. */
 const candidates = (from: string): ReadonlyArray<string> => [
   join(from, "..", "web"),
   join(from, "..", "..", "web"),
@@ -51,19 +51,20 @@ const read = async (directory: string): Promise<Built> => {
   return { page: await readFile(join(directory, "index.html"), "utf8"), assets: new Map(await Promise.all(assets)) }
 }
 
-/** The built pages; sources without a build have none. */
+/** The built pages. Fails if they have not been built. */
 const built = Effect.firstSuccessOf(
   candidates(dirname(import.meta.filename)).map((directory) => Effect.tryPromise(() => read(directory)))
 ).pipe(
-  Effect.mapError(() => new AdminStartError({ detail: "the pages are missing: npm run build makes them" }))
+  Effect.mapError(() => new AdminStartError({ detail: "cannot find the built pages: run npm run build" }))
 )
 
 const encodeSettings = Schema.encodeEffect(Schema.fromJsonString(WebSettings))
 
+/** The page and its files. */
 export class WebAssets extends Context.Service<WebAssets, {
-  /** The page for a visitor. */
+  /** Returns the HTML of the page with these settings. */
   readonly page: (settings: WebSettings) => Effect.Effect<string>
-  /** A file by its name; undefined when there is none. */
+  /** Returns a file by its name; undefined if it does not exist. */
   readonly asset: (name: string) => Effect.Effect<Asset | undefined>
 }>()("effect-nsq/admin/WebAssets") {
   static readonly layer: Layer.Layer<WebAssets, AdminStartError> = Layer.effect(

@@ -11,8 +11,8 @@ const check = (options: Partial<NsqadminOptions>) => AdminCheck.check({ ...defau
 const refusal = (options: Partial<NsqadminOptions>) =>
   Effect.map(Effect.flip(check({ ...lookupd, ...options })), ({ detail }) => detail)
 
-describe("nsqadmin's options", () => {
-  it.live("have to name one kind of daemon, by addresses that exist", () =>
+describe("AdminCheck", () => {
+  it.live("the options require the addresses of either nsqlookupds or nsqds, with host names that resolve", () =>
     Effect.gen(function*() {
       const none = yield* Effect.flip(check({}))
       assert.strictEqual(
@@ -36,7 +36,7 @@ describe("nsqadmin's options", () => {
       assert.include(unknown, `${resolve} (no-such-host.invalid:4161) - `)
     }))
 
-  it.live("need certificate and key together, both readable and fitting", () =>
+  it.live("a client certificate requires its key, and both must be readable", () =>
     Effect.gen(function*() {
       const { caFile, directory, options: { tlsCert, tlsKey } } = yield* Certificates.files
       const given = { httpClientTlsCert: tlsCert, httpClientTlsKey: tlsKey }
@@ -65,7 +65,7 @@ describe("nsqadmin's options", () => {
       assert.isTrue(tls.rejectUnauthorized)
     }))
 
-  it.live("are refused when an address, a network or a time makes no sense", () =>
+  it.live("invalid URLs, networks and intervals are refused", () =>
     Effect.gen(function*() {
       assert.strictEqual(
         yield* refusal({ allowConfigFromCidr: "10.0.0.0" }),
@@ -78,7 +78,7 @@ describe("nsqadmin's options", () => {
       assert.match(yield* refusal({ sampleInterval: Duration.zero }), /^--sample-interval/)
     }))
 
-  it("give the base path one form", () => {
+  it("the base path is normalized", () => {
     const forms = ["/", "", "nsq/", "/a/b/", "a/./b/../c", "../.."]
     assert.deepStrictEqual(forms.map(AdminCheck.normalizeBasePath), ["", "", "/nsq", "/a/b", "/a/c", ""])
   })

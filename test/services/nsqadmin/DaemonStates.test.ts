@@ -9,7 +9,7 @@ import { fakeCluster, latest, nodeNamed, passSamples, samplerLayer } from "./clu
 
 const minute = 60_000
 
-/** What nsqlookupds name and who answers, at that time. */
+/** An observation at that time; by default every listed nsqd responds. */
 const seen = (
   at: number,
   named: ReadonlyArray<Node>,
@@ -33,10 +33,10 @@ const states = (...observations: ReadonlyArray<DaemonStates.Observation>) =>
     ({ address, error, reachable, since }) => ({ address, reachable, error, since })
   )
 
-const goneError = "it is not among the cluster's nsqds any more"
+const goneError = "no longer listed in the cluster"
 
 describe("DaemonStates", () => {
-  it("tell since when a daemon answers or does not", () => {
+  it("a state keeps its time until the daemon becomes reachable or unreachable", () => {
     const failing = { answers: [], failures: [refused("a:4151")] }
     assert.deepStrictEqual(states(seen(1, [a]), seen(2, [a])), [
       { address: "a:4151", reachable: true, error: "", since: 1 }
@@ -49,7 +49,7 @@ describe("DaemonStates", () => {
     ])
   })
 
-  it("remember for an hour an nsqd that nobody names any more", () => {
+  it("an nsqd that is no longer listed is remembered for an hour", () => {
     const forgotten = (at: number) => states(seen(1, [a, b]), seen(2, [a]), seen(at, [a])).slice(1)
     assert.deepStrictEqual(forgotten(60 * minute + 1), [
       { address: "b:4151", reachable: false, error: goneError, since: 2 }
@@ -57,7 +57,7 @@ describe("DaemonStates", () => {
     assert.deepStrictEqual(forgotten(60 * minute + 2), [])
   })
 
-  it("forget after an hour an nsqd that was named by an nsqlookupd which does not answer", () => {
+  it("an nsqd is forgotten after an hour while its nsqlookupd does not respond", () => {
     const failures = [refused("lookup:4161"), refused("a:4151")]
     const lost = (at: number) => seen(at, [], { nodes: [a], lookupds: ["lookup:4161"], failures })
     assert.strictEqual(states(seen(1, [a]), lost(minute)).length, 2)
@@ -67,7 +67,7 @@ describe("DaemonStates", () => {
     assert.deepStrictEqual(states(seen(1, [a]), lost(2), seen(61 * minute, [])).length, 0)
   })
 
-  it("name an nsqd by the address it was given until it says who it is", () => {
+  it("an nsqd has its configured address until it responds with its broadcast address", () => {
     const failures = [refused("localhost:4151")]
     assert.deepStrictEqual(states(seen(1, [], { failures })), [
       { address: "localhost:4151", reachable: false, error: "connection refused", since: 1 }
@@ -77,7 +77,7 @@ describe("DaemonStates", () => {
     ])
   })
 
-  it.effect("follow nsqds that stop and start again", () => {
+  it.effect("a stopped nsqd is unreachable until it starts again", () => {
     const state = fakeCluster({ a: { topics: {} }, b: { topics: {} } })
     const b = Effect.map(latest, ({ daemons, warnings }) => ({
       reachable: daemons.find(({ address }) => address === "b:4151")?.reachable,
@@ -85,7 +85,7 @@ describe("DaemonStates", () => {
     }))
     return Effect.gen(function*() {
       assert.deepStrictEqual(yield* b, { reachable: true, warnings: [] })
-      // An nsqlookupd notices at once.
+      // nsqlookupd removes an nsqd as soon as its connection closes.
       state.nodes["b"] = { topics: {}, named: false }
       yield* passSamples(1)
       assert.deepStrictEqual(yield* b, { reachable: false, warnings: [["daemon_gone", "b:4151"]] })

@@ -10,13 +10,13 @@ const layer = (state: FakeCluster) => History.layer.pipe(Layer.provide(samplerLa
 const read = (topics: ReadonlyArray<string>, isDetailed = false) =>
   History.use((history) => history.read(topics, isDetailed))
 
-/** A point has four samples. */
+/** Lets `count` points pass, of four samples each. */
 const passPoints = (count: number) => passSamples(count * 4)
 
 const minutes = (count: number) => passPoints(count * 3)
 
 describe("History", () => {
-  it.effect("has a point for every 20 seconds: the last depth, the mean rate", () => {
+  it.effect("a point has the last depth and the mean rate of 20 seconds", () => {
     const t = { depth: 0, message_count: 0 }
     return Effect.gen(function*() {
       yield* passSamples(1)
@@ -25,7 +25,7 @@ describe("History", () => {
         t.message_count += 5 * i
         yield* passSamples(1)
       }
-      // Samples of the depths 0 0 1 2, 3 4 5 6, 7 8 9 10.
+      // The depths of the samples are 0 0 1 2, 3 4 5 6 and 7 8 9 10.
       assert.deepStrictEqual(yield* read(["t"]), {
         times: [0, 20_000, 40_000],
         series: [{ topic: "t", channel: "", node: "", depth: [2, 6, 10], rate: [1, 4.5, 8.5] }]
@@ -33,7 +33,7 @@ describe("History", () => {
     }).pipe(Effect.provide(layer(fakeCluster({ a: { topics: { t } } }))))
   })
 
-  it.effect("has the series of a topic on its nsqds and of its channels when details are asked for", () => {
+  it.effect("a detailed read includes the series of the topic's channels and nsqds", () => {
     const state = fakeCluster({
       a: { topics: { t: { depth: 1, channels: { c: { depth: 2 } } }, u: { depth: 9 } } },
       b: { topics: { t: { depth: 3, channels: { c: { depth: 4 } } } } }
@@ -55,7 +55,7 @@ describe("History", () => {
     }).pipe(Effect.provide(layer(state)))
   })
 
-  it.effect("keeps an hour, and says nothing of times of which nothing is known", () => {
+  it.effect("a series keeps an hour, with null for times without a response", () => {
     const t = { depth: 1, message_count: 0 }
     const state = fakeCluster({ a: { topics: { t } } })
     return Effect.gen(function*() {
@@ -73,7 +73,7 @@ describe("History", () => {
     }).pipe(Effect.provide(layer(state)))
   })
 
-  it.effect("forgets a series an hour after it has vanished", () => {
+  it.effect("a series is dropped an hour after it disappears", () => {
     const state = fakeCluster({ a: { topics: { t: { channels: { c: {} } } } } })
     const count = Effect.map(read(["t"], true), ({ series }) => series.length)
     return Effect.gen(function*() {
@@ -89,7 +89,7 @@ describe("History", () => {
     }).pipe(Effect.provide(layer(state)))
   })
 
-  it.effect("does not take figures for new that are only the last ones", () => {
+  it.effect("a sample without responses adds no point", () => {
     const a = { topics: { t: { depth: 1 } }, fails: "" }
     return Effect.gen(function*() {
       yield* passSamples(1)
@@ -99,7 +99,7 @@ describe("History", () => {
     }).pipe(Effect.provide(layer(fakeCluster({ a }))))
   })
 
-  it.effect("has nothing to say before the first sample", () => {
+  it.effect("the history is empty before the first sample", () => {
     const state = fakeCluster({ a: { topics: { t: {} } } })
     state.statsTake = 1000
     return Effect.gen(function*() {
@@ -109,7 +109,7 @@ describe("History", () => {
   })
 })
 
-/** Topics on one nsqd at that time. */
+/** The figures of one nsqd with these topics. */
 const figuresOf = (at: number, topics: ReadonlyArray<string>): Figures.ClusterFigures => {
   const node = nodeNamed("a")
   const found = topics.map((topic_name) => ({ topic_name, depth: 1, message_count: 1 }))
@@ -122,7 +122,7 @@ const figuresOf = (at: number, topics: ReadonlyArray<string>): Figures.ClusterFi
 }
 
 describe("SeriesTable", () => {
-  it("keeps the oldest when there are too many, and takes new ones when there is room again", () => {
+  it("a full table keeps its series and accepts new ones when others are dropped", () => {
     const table = new SeriesTable(4)
     const read = (name: string, at: number) => table.read([name], true, at, at, 10).series.length
     table.record(figuresOf(0, ["t", "u"]))
@@ -137,7 +137,7 @@ describe("SeriesTable", () => {
     assert.strictEqual(table.size, 2)
   })
 
-  it("answers with so many series at most, those over all nsqds first", () => {
+  it("a read returns at most the given number of series, those over all nsqds first", () => {
     const table = new SeriesTable(100)
     table.record(figuresOf(0, ["t", "u"]))
     assert.deepStrictEqual(table.read(["t", "u"], true, 0, 0, 3).series.map(({ node, topic }) => [topic, node]), [

@@ -10,7 +10,7 @@ import { type FakeCluster, fakeCluster, passSamples, samplerLayer } from "./clus
 const layer = (state: FakeCluster) =>
   LiveFeed.layer.pipe(Layer.provide(History.layer), Layer.provideMerge(samplerLayer(state)))
 
-/** What a browser is told, as it comes. */
+/** The events of a browser that reads each one as it arrives. */
 const browser = (topic?: string): Effect.Effect<Queue.Queue<LiveSample>, never, LiveFeed | Scope.Scope> =>
   Effect.gen(function*() {
     const told = yield* Queue.unbounded<LiveSample>()
@@ -23,7 +23,7 @@ const browser = (topic?: string): Effect.Effect<Queue.Queue<LiveSample>, never, 
   })
 
 describe("LiveFeed", () => {
-  it.effect("tells everything at first, then what has changed and what is gone", () => {
+  it.effect("the first event has the full state, later events have changed and removed topics", () => {
     const t = { depth: 1, message_count: 1 }
     const topics: FakeCluster["nodes"][string]["topics"] = { t, u: { depth: 2 }, v: {} }
     return Effect.gen(function*() {
@@ -32,7 +32,7 @@ describe("LiveFeed", () => {
       assert.isTrue(first.full)
       assert.deepStrictEqual(first.topics.map(({ topic }) => topic), ["t", "u", "v"])
       yield* passSamples(1)
-      // There are rates now.
+      // From the second sample on there are rates.
       assert.deepStrictEqual((yield* Queue.take(told)).topics.map(({ rate, topic }) => [topic, rate]), [
         ["t", 0],
         ["u", 0],
@@ -51,7 +51,7 @@ describe("LiveFeed", () => {
     }).pipe(Effect.provide(layer(fakeCluster({ a: { topics } }))))
   })
 
-  it.effect("tells each browser everything, whenever it comes", () =>
+  it.effect("a browser that connects later receives the full state first", () =>
     Effect.gen(function*() {
       yield* browser()
       yield* passSamples(2)
@@ -61,7 +61,7 @@ describe("LiveFeed", () => {
       assert.isFalse((yield* Queue.take(late)).full)
     }).pipe(Effect.provide(layer(fakeCluster({ a: { topics: { t: {} } } })))))
 
-  it.effect("tells all series of the topic that is asked for, each time", () => {
+  it.effect("each event has all series of the requested topic", () => {
     const state = fakeCluster({
       a: { topics: { t: { depth: 1, channels: { c: { depth: 2 } } }, u: { depth: 9 } } },
       b: { topics: { t: { depth: 3, channels: { c: { depth: 4 } } } } }
@@ -87,7 +87,7 @@ describe("LiveFeed", () => {
     }).pipe(Effect.provide(layer(state)))
   })
 
-  it.effect("tells a browser that was slow of every change that it missed", () => {
+  it.effect("a slow browser receives every change of the samples that it missed", () => {
     const topics: FakeCluster["nodes"][string]["topics"] = { t: {}, u: {}, v: {} }
     return Effect.gen(function*() {
       const { samples } = yield* LiveFeed
@@ -112,7 +112,7 @@ describe("LiveFeed", () => {
     }).pipe(Effect.provide(layer(fakeCluster({ a: { topics } }))))
   })
 
-  it.effect("answers with the past hour of up to 200 topics", () => {
+  it.effect("a request for the history of more than 200 topics is refused", () => {
     const names = Array.from({ length: 201 }, (_, i) => `t${i}`)
     const topics = Object.fromEntries(names.map((name) => [name, {}]))
     return Effect.gen(function*() {
@@ -125,7 +125,7 @@ describe("LiveFeed", () => {
     }).pipe(Effect.provide(layer(fakeCluster({ a: { topics } }))))
   })
 
-  it.effect("refuses one client more than it may have, names the option, and takes another when one has left", () =>
+  it.effect("a client beyond the limit is refused until another one disconnects", () =>
     Effect.gen(function*() {
       const { samples } = yield* LiveFeed
       const first = yield* Scope.make()

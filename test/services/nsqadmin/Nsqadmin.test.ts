@@ -13,7 +13,7 @@ import * as Certificates from "../net/certificates.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
 import { type Answer, requestTo } from "../nsqd/http/api.ts"
 
-/** An nsqd with topic `t` and its channel `c`, which does not say where it is, and what it was asked. */
+/** A fake nsqd with topic `t` and its channel `c`, which omits its address from `/info`, and the requests that it received. */
 const fakeNsqd = Effect.gen(function*() {
   const asked: Array<string> = []
   const stats = { version: "1.3.0", health: "OK", topics: [{ topic_name: "t", channels: [{ channel_name: "c" }] }] }
@@ -66,7 +66,7 @@ const messageOf = ({ status, text }: Answer): string => `${status} ${JSON.parse(
 const posts = (asked: ReadonlyArray<string>) => asked.filter((line) => line.startsWith("POST"))
 
 describe("nsqadmin", () => {
-  it.live("refuses changes that another site's pages ask for, and takes them from its own and from scripts", () =>
+  it.live("requests from pages of other sites are refused, those from its own pages and from scripts accepted", () =>
     Effect.gen(function*() {
       const { nsqd, request } = yield* start()
       const pause = (headers: Http.OutgoingHttpHeaders) =>
@@ -101,7 +101,7 @@ describe("nsqadmin", () => {
       assert.strictEqual(tail.status, 403)
     }))
 
-  it.live("serves the page with a policy that lets no script of others run", () =>
+  it.live("the page has a Content-Security-Policy that forbids inline and foreign scripts", () =>
     Effect.gen(function*() {
       const { request } = yield* start({ adminUsers: ["<script>alert(1)</script>"], basePath: "/a\"b" })
       const { headers, status, text } = yield* request("GET", "/a\"b/topics/x")
@@ -112,13 +112,13 @@ describe("nsqadmin", () => {
       assert.include(policy, "frame-ancestors 'none'")
       assert.notMatch(String(policy), /unsafe|https?:/)
       assert.strictEqual(headers["x-content-type-options"], "nosniff")
-      // No script stands in it, and what it is told cannot leave its attribute.
+      // The page has no inline script, and its settings cannot break out of their attribute.
       assert.notMatch(text, /<script(?![^>]*\bsrc=)/)
       assert.include(text, "\"/a&#34;b/static/")
       assert.include(text, "&#34;isAdmin&#34;:false")
     }))
 
-  it.live("lets browsers fetch Graphite's pictures from Graphite, unless it passes them on itself", () =>
+  it.live("the Content-Security-Policy permits pictures from Graphite unless nsqadmin proxies them", () =>
     Effect.gen(function*() {
       const direct = yield* start({ graphiteUrl: "https://graphite.example/deep" })
       const page = yield* direct.request("GET", "/")
@@ -127,13 +127,13 @@ describe("nsqadmin", () => {
       assert.notInclude((yield* proxy.request("GET", "/")).headers["content-security-policy"], "graphite.example")
     }))
 
-  it.live("says of a channel that nobody has that it is not found", () =>
+  it.live("an unknown channel responds with 404 CHANNEL_NOT_FOUND", () =>
     Effect.gen(function*() {
       const { request } = yield* start()
       assert.strictEqual(messageOf(yield* request("GET", "/api/topics/t/none")), "404 CHANNEL_NOT_FOUND")
     }))
 
-  it.live("leads to the path without or with a slash at its end", () =>
+  it.live("a path that differs by a trailing slash redirects", () =>
     Effect.gen(function*() {
       const { request } = yield* start({ basePath: "nsq" })
       const moved = yield* request("GET", "/nsq/topics/?t=1h")
@@ -143,7 +143,7 @@ describe("nsqadmin", () => {
       assert.strictEqual((yield* request("HEAD", "/nsq/ping")).status, 405)
     }))
 
-  it.live("goes on when nobody takes its notifications, and says so", () =>
+  it.live("a failed notification is logged and does not fail the action", () =>
     Effect.gen(function*() {
       const { log, request } = yield* start({ notificationHttpEndpoint: "http://127.0.0.1:1/hook" })
       for (let i = 0; i < 2; i++) {
@@ -156,7 +156,7 @@ describe("nsqadmin", () => {
       assert.strictEqual((yield* request("GET", "/ping")).text, "OK")
     }))
 
-  it.live("writes a line for every request", () =>
+  it.live("each request is logged with status, method, target, address and duration", () =>
     Effect.gen(function*() {
       const { log, request } = yield* start({ basePath: "/nsq" })
       yield* request("GET", "/nsq/api/topics?inactive=true")
@@ -169,7 +169,7 @@ describe("nsqadmin", () => {
       assert.match(lines[1] ?? "", /^INFO: 404 GET \/nope /)
     }))
 
-  it.live("refuses bodies that are too large or no JSON, and reads nothing into them", () =>
+  it.live("invalid and oversized request bodies are refused before any daemon is contacted", () =>
     Effect.gen(function*() {
       const { nsqd, request } = yield* start()
       const large = yield* request("POST", "/api/topics", JSON.stringify({ topic: "x".repeat(3_000_000) }))
@@ -185,7 +185,7 @@ describe("nsqadmin", () => {
       assert.deepStrictEqual(posts(nsqd.asked), [])
     }))
 
-  it.live("asks daemons by HTTPS that want that, with its certificate, and trusts those that it is told to", () =>
+  it.live("an nsqd that requires TLS is queried over HTTPS with the client certificate and the given authorities", () =>
     Effect.gen(function*() {
       const { caFile, directory, options: { tlsCert, tlsKey } } = yield* Certificates.files
       const context = yield* Nsqd.layerWith({
@@ -215,7 +215,7 @@ describe("nsqadmin", () => {
       assert.match(messageOf(refused), /^502 UPSTREAM_ERROR: failed to query any nsqd: .*certificate/)
     }))
 
-  it.live("streams events that no proxy keeps back", () =>
+  it.live("a stream of events tells proxies not to buffer it", () =>
     Effect.gen(function*() {
       const { url } = yield* start({ basePath: "/nsq" })
       const { event, headers } = yield* Effect.promise(async (signal) => {
@@ -230,7 +230,7 @@ describe("nsqadmin", () => {
       assert.match(event, /^data: \{"at":\d+,"full":true,/)
     }))
 
-  it.live("passes on raster images of Graphite, and nothing that a browser could run as its own", () =>
+  it.live("the Graphite proxy passes raster images and refuses types that can contain scripts", () =>
     Effect.gen(function*() {
       let type = ""
       const graphite = yield* fakeServer((_, response) => {
@@ -248,7 +248,7 @@ describe("nsqadmin", () => {
       }
     }))
 
-  it.live("does not wait for ever for a picture of Graphite, nor take one of any size", () =>
+  it.live("a picture from Graphite fails after the request timeout and beyond 16 MiB", () =>
     Effect.gen(function*() {
       const chunk = Buffer.alloc(1024 * 1024)
       const graphites = { areEndless: true }
@@ -278,7 +278,7 @@ describe("nsqadmin", () => {
       assert.strictEqual((yield* slow.request("GET", "/render?target=x")).status, 502)
     }))
 
-  it.live("lets only administrators change its configuration", () =>
+  it.live("only administrators may change the configuration", () =>
     Effect.gen(function*() {
       const { request } = yield* start({ adminUsers: ["alice"] })
       const put = (headers: Http.OutgoingHttpHeaders) => request("PUT", "/config/log_level", "debug", headers)
@@ -287,7 +287,7 @@ describe("nsqadmin", () => {
       assert.strictEqual((yield* put({ "x-forwarded-user": "alice" })).status, 200)
     }))
 
-  it.live("compresses with what the client and it have in common", () =>
+  it.live("responses are compressed with an encoding that the client accepts", () =>
     Effect.gen(function*() {
       const { request } = yield* start()
       for (const path of ["/topics", "/api/topics"]) {
@@ -303,7 +303,7 @@ describe("nsqadmin", () => {
       }
     }))
 
-  it.live("says in every response of its API that no browser may interpret or keep it", () =>
+  it.live("every response of the API forbids browsers to sniff, render or cache it", () =>
     Effect.gen(function*() {
       const { request } = yield* start()
       for (const path of ["/api/topics", "/api/none", "/none", "/ping", "/config/log_level", "/api/history"]) {
@@ -314,7 +314,7 @@ describe("nsqadmin", () => {
       }
     }))
 
-  it.live("takes a request whose client goes away for nobody's failure", () =>
+  it.live("a client that disconnects during its request is not logged as a failure", () =>
     Effect.gen(function*() {
       const { log, url } = yield* start()
       const port = Number(new URL(url).port)
@@ -330,13 +330,13 @@ describe("nsqadmin", () => {
       assert.deepStrictEqual(log.filter((line) => /ERROR|WARNING/.test(line)), [])
     }))
 
-  it.live("responds to a client that has closed its side, and ends a stream when it does", () =>
+  it.live("a half-closed client receives its response, and a half-closed stream ends", () =>
     Effect.gen(function*() {
       const { url } = yield* start({ maxLiveClients: 1 })
       const port = Number(new URL(url).port)
       const head = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
       assert.match(yield* halfClosed(port, head("/api/topics")), /^HTTP\/1\.1 200 [^]*"topics"/)
-      // Each is the only one: the one before is gone.
+      // The limit is one stream, so each stream must have freed its place.
       for (let i = 0; i < 3; i++) {
         const live = yield* Effect.callback<Net.Socket>((resume) => {
           const socket = Net.connect({ port, host: "127.0.0.1", allowHalfOpen: true })

@@ -8,7 +8,7 @@ const taken = (rings: Rings): number => {
 }
 
 describe("Rings", () => {
-  it("keep the last depth and the mean rate of each point", () => {
+  it("a point keeps its last depth and its mean rate", () => {
     const rings = new Rings(10)
     const ring = taken(rings)
     rings.write(ring, 5, null)
@@ -24,7 +24,7 @@ describe("Rings", () => {
     })
   })
 
-  it("forget what was a turn ago, and everything after a long time", () => {
+  it("a point is dropped after a full turn, and all points after a long time", () => {
     const rings = new Rings(10)
     const ring = taken(rings)
     rings.write(ring, 1, 1)
@@ -37,7 +37,7 @@ describe("Rings", () => {
     assert.deepStrictEqual(new Set(rings.read(ring, ringLength).rate), new Set([null]))
   })
 
-  it("are empty when they are used again, and not more than there may be", () => {
+  it("a released ring is empty when taken again, and the number of rings is limited", () => {
     const rings = new Rings(2)
     const [a] = [taken(rings), taken(rings)]
     rings.write(a, 3, 3)
@@ -49,7 +49,7 @@ describe("Rings", () => {
     assert.isUndefined(rings.take())
   })
 
-  it("do not mix with each other, however many there are", () => {
+  it("rings of several blocks keep separate values", () => {
     const rings = new Rings(2000)
     const all = Array.from({ length: 2000 }, () => taken(rings))
     all.forEach((ring, i) => rings.write(ring, i, i))

@@ -5,7 +5,7 @@ import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
 import { nothingMore } from "../nsqd/broker/testing.ts"
 import { fakeCluster, latest, passSamples, samplerLayer } from "./cluster.ts"
 
-/** The summary of a topic in the newest sample. */
+/** The summary of a topic in the latest sample. */
 const summary = (topic: string) => Effect.map(latest, ({ figures }) => figures.topics.get(topic)?.summary)
 
 const rate = (topic: string) => Effect.map(summary(topic), (found) => found?.rate)
@@ -16,7 +16,7 @@ const daemons = Effect.map(
 )
 
 describe("Sampler", () => {
-  it.effect("adds up topics and channels over all nsqds", () => {
+  it.effect("a sample sums topics and channels over all nsqds", () => {
     const state = fakeCluster({
       a: {
         topics: {
@@ -45,7 +45,7 @@ describe("Sampler", () => {
     }).pipe(Effect.provide(samplerLayer(state)))
   })
 
-  it.effect("tells messages per second from the second sample on, of counters that begin again too", () => {
+  it.effect("rates start with the second sample and survive a restart of the counters", () => {
     const a = { t: { message_count: 1000, channels: { c: { message_count: 500 } } } }
     const b = { t: { message_count: 50, channels: {} } }
     const state = fakeCluster({ a: { topics: a }, b: { topics: b } })
@@ -57,7 +57,7 @@ describe("Sampler", () => {
       yield* passSamples(1)
       assert.strictEqual(yield* rate("t"), 3)
       assert.strictEqual((yield* latest).figures.topics.get("t")?.channels.get("c")?.rate, 0.2)
-      // One of them was started again, and has had 20 since.
+      // The first nsqd restarted and has received 20 messages since.
       a.t.message_count = 20
       yield* passSamples(1)
       assert.strictEqual(yield* rate("t"), 4)
@@ -66,7 +66,7 @@ describe("Sampler", () => {
     }).pipe(Effect.provide(samplerLayer(state)))
   })
 
-  it.effect("knows the rate of a topic that is new, but not on an nsqd that is", () => {
+  it.effect("a new topic has a rate on a known nsqd but not on a new nsqd", () => {
     const state = fakeCluster({ a: { topics: {} } })
     return Effect.gen(function*() {
       yield* latest
@@ -78,7 +78,7 @@ describe("Sampler", () => {
     }).pipe(Effect.provide(samplerLayer(state)))
   })
 
-  it.effect("leaves out an nsqd that does not answer, and names it", () => {
+  it.effect("an nsqd that does not respond is omitted from the sums and reported", () => {
     const state = fakeCluster({
       a: { topics: { t: { depth: 1 } } },
       b: { topics: { t: { depth: 2 } }, fails: "connection refused" }
@@ -94,7 +94,7 @@ describe("Sampler", () => {
     }).pipe(Effect.provide(samplerLayer(state)))
   })
 
-  it.effect("keeps the last figures when nobody answers, and goes on from them", () => {
+  it.effect("the last figures remain while no nsqd responds, and the next rates continue from them", () => {
     const a = { topics: { t: { depth: 1, message_count: 10 } }, fails: "" }
     const state = fakeCluster({ a })
     return Effect.gen(function*() {
@@ -111,7 +111,7 @@ describe("Sampler", () => {
     }).pipe(Effect.provide(samplerLayer(state)))
   })
 
-  it.effect("goes on asking the nsqds it knows while no nsqlookupd answers", () => {
+  it.effect("known nsqds are sampled while no nsqlookupd responds", () => {
     const state = fakeCluster({ a: { topics: { t: { depth: 1 } } } })
     return Effect.gen(function*() {
       yield* latest
@@ -127,14 +127,14 @@ describe("Sampler", () => {
     }).pipe(Effect.provide(samplerLayer(state)))
   })
 
-  it.effect("says of an empty cluster that it is empty", () =>
+  it.effect("a sample of an empty cluster has no topics and no errors", () =>
     Effect.gen(function*() {
       const { figures, message } = yield* latest
       assert.strictEqual(figures.topics.size, 0)
       assert.strictEqual(message, "")
     }).pipe(Effect.provide(samplerLayer(fakeCluster({})))))
 
-  it.effect("begins a sample every interval, never two at once, and rests as long as it works", () => {
+  it.effect("samples start at the interval, never overlap, and take at most half of the time", () => {
     const state = fakeCluster({ a: { topics: {} } })
     return Effect.gen(function*() {
       yield* latest
@@ -156,7 +156,7 @@ describe("Sampler", () => {
     }).pipe(Effect.provide(samplerLayer(state)))
   })
 
-  it.effect("gives up a sample after a minute, and keeps the last figures", () => {
+  it.effect("a sample times out after a minute and keeps the last figures", () => {
     const state = fakeCluster({ a: { topics: { t: { depth: 1 } } } })
     return Effect.gen(function*() {
       yield* latest
@@ -164,12 +164,12 @@ describe("Sampler", () => {
       yield* passSamples(1)
       yield* TestClock.adjust("60 seconds")
       yield* nothingMore
-      assert.strictEqual((yield* latest).message, "the cluster did not answer within 1m")
+      assert.strictEqual((yield* latest).message, "sampling the cluster timed out after 1m")
       assert.strictEqual((yield* summary("t"))?.depth, 1)
     }).pipe(Effect.provide(samplerLayer(state)))
   })
 
-  it.effect("gives who is slow the newest sample only", () => {
+  it.effect("slow subscribers skip to the latest sample", () => {
     const topic = { message_count: 0 }
     const state = fakeCluster({ a: { topics: { t: topic } } })
     return Effect.gen(function*() {

@@ -14,7 +14,7 @@ const add = (buffer: TailBuffer, count: number, body = Buffer.from("x")): void =
   }
 }
 
-/** How many messages there are, and how many were skipped. */
+/** Takes the next events and counts messages and skipped messages. */
 const counted = Effect.fnUntraced(function*(buffer: TailBuffer) {
   let [messages, skipped] = [0, 0]
   for (const event of yield* buffer.take) {
@@ -25,7 +25,7 @@ const counted = Effect.fnUntraced(function*(buffer: TailBuffer) {
 })
 
 describe("TailBuffer", () => {
-  it.effect("passes messages on with what belongs to them", () =>
+  it.effect("a message event has the id, time, attempts, node, body and size of the message", () =>
     Effect.gen(function*() {
       const buffer = yield* make
       const waiting = yield* Effect.forkChild(buffer.take, { startImmediately: true })
@@ -41,7 +41,7 @@ describe("TailBuffer", () => {
       }])
     }))
 
-  it.effect("cuts large bodies, and tells their size", () =>
+  it.effect("a large body is truncated, and the event has its full size", () =>
     Effect.gen(function*() {
       const buffer = yield* make
       add(buffer, 1, Buffer.alloc(100_000, 7))
@@ -52,7 +52,7 @@ describe("TailBuffer", () => {
       assert.deepStrictEqual(Buffer.from(event.body, "base64"), Buffer.alloc(65_536, 7))
     }))
 
-  it.effect("lets 100 messages a second through, and counts the others once a second", () =>
+  it.effect("messages beyond 100 per second are skipped and counted once per second", () =>
     Effect.gen(function*() {
       const buffer = yield* make
       add(buffer, 250)
@@ -69,14 +69,14 @@ describe("TailBuffer", () => {
       assert.deepStrictEqual(yield* counted(buffer), { messages: 100, skipped: 0 })
     }))
 
-  it.effect("keeps a bounded amount for a browser that is slow", () =>
+  it.effect("messages beyond 4 MiB of waiting bodies are skipped", () =>
     Effect.gen(function*() {
       const buffer = yield* make
       add(buffer, 70, Buffer.alloc(64 * 1024))
       assert.deepStrictEqual(yield* counted(buffer), { messages: 64, skipped: 6 })
     }))
 
-  it.effect("says that nothing happens every 15 seconds", () =>
+  it.effect("an idle tail has an event every 15 seconds", () =>
     Effect.gen(function*() {
       const buffer = yield* make
       for (const _ of ["first", "second"]) {

@@ -19,7 +19,7 @@ const layer = (...nsqds: ReadonlyArray<string>) =>
 const post = (address: string, path: string, body = "") =>
   DaemonHttp.use((daemons) => daemons.post(address, path, Buffer.from(body)))
 
-/** The channels of a topic, with how many clients each has. */
+/** The channels of a topic, with the sample rates of their clients. */
 const channels = Effect.fnUntraced(function*(address: string, topic: string) {
   const daemons = yield* DaemonHttp
   const { topics } = yield* daemons.get(DaemonAnswers.Stats, address, `/stats?format=json&topic=${topic}`)
@@ -29,7 +29,7 @@ const channels = Effect.fnUntraced(function*(address: string, topic: string) {
   }))
 })
 
-/** The events of a tail, and a way to end it. */
+/** Starts a tail and returns its events, and an effect that ends it. */
 const follow = Effect.fnUntraced(function*(topic: string, samplePercent = 100) {
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
   const feed = yield* TailFeed
@@ -50,7 +50,7 @@ const begun = Effect.fnUntraced(function*(events: Queue.Queue<TailEvent>) {
 })
 
 describe("TailFeed", () => {
-  it.live("shows what is published on every nsqd of the topic, by a channel that disappears with it", () =>
+  it.live("a tail receives the messages of every nsqd with the topic, and its channel is deleted when it ends", () =>
     Effect.gen(function*() {
       const [a, b, other] = yield* Effect.all([startNsqd(), startNsqd(), startNsqd()])
       yield* Effect.gen(function*() {
@@ -72,7 +72,7 @@ describe("TailFeed", () => {
       }).pipe(Effect.provide(layer(a.http, b.http, other.http)))
     }))
 
-  it.live("looks at a part of the messages when that is wanted", () =>
+  it.live("a tail with a percentage negotiates it as sample rate", () =>
     Effect.gen(function*() {
       const { http } = yield* startNsqd()
       yield* Effect.gen(function*() {
@@ -83,7 +83,7 @@ describe("TailFeed", () => {
       }).pipe(Effect.provide(layer(http)))
     }))
 
-  it.live("finishes more messages than a browser is shown, and counts them", () =>
+  it.live("a tail finishes the messages that it skips, and counts them", () =>
     Effect.gen(function*() {
       const { http } = yield* startNsqd()
       yield* Effect.gen(function*() {
@@ -102,7 +102,7 @@ describe("TailFeed", () => {
       }).pipe(Effect.provide(layer(http)))
     }))
 
-  it.live("refuses names and samples that there cannot be, and topics that nobody has", () =>
+  it.live("a tail with an invalid topic name or percentage, or of an unknown topic, is refused", () =>
     Effect.gen(function*() {
       const { http } = yield* startNsqd()
       const feed = yield* TailFeed.pipe(Effect.provide(layer(http)))
@@ -115,14 +115,14 @@ describe("TailFeed", () => {
       assert.deepStrictEqual(yield* refusal("t", 100), ["UpstreamError", "UPSTREAM_ERROR: no nsqd has the topic"])
     }))
 
-  it.live("does not take messages that wait for the first channel of a topic", () =>
+  it.live("a tail is refused while messages wait for the first channel of the topic", () =>
     Effect.gen(function*() {
       const { http, tcp } = yield* startNsqd()
       yield* Effect.gen(function*() {
         yield* post(http, "/mpub?topic=t", "one\ntwo")
         const { message } = yield* Effect.flip(TailFeed.use((feed) => feed.tail("t", 100)))
-        const reason = `2 messages wait for the first channel of t (on ${http}), and a tail would take them`
-        assert.strictEqual(message, `MESSAGES_WAIT: ${reason}`)
+        const reason = `2 messages wait for the first channel of t (on ${http}) and a tail would consume them`
+        assert.strictEqual(message, `MESSAGES_WAIT: ${reason}; create a channel first`)
         assert.deepStrictEqual(yield* channels(http, "t"), [])
         yield* post(http, "/channel/create?topic=t&channel=c")
         const { events, next } = yield* follow("t")
@@ -132,7 +132,7 @@ describe("TailFeed", () => {
       }).pipe(Effect.provide(layer(http)))
     }))
 
-  it.live("says why when no nsqd lets it in", () =>
+  it.live("a tail that every nsqd refuses fails with their errors", () =>
     Effect.gen(function*() {
       const { http, tcp } = yield* startNsqd({ authHttpAddresses: ["127.0.0.1:1"] })
       yield* Effect.gen(function*() {
@@ -142,7 +142,7 @@ describe("TailFeed", () => {
       }).pipe(Effect.provide(layer(http)))
     }))
 
-  it.live("is there for twenty at a time", () =>
+  it.live("a tail beyond the limit of 20 is refused until another one ends", () =>
     Effect.gen(function*() {
       const { http } = yield* startNsqd()
       yield* Effect.gen(function*() {
@@ -151,7 +151,7 @@ describe("TailFeed", () => {
         const refused = Effect.flip(TailFeed.use((feed) => feed.tail("t", 100)))
         assert.strictEqual(
           (yield* refused).message,
-          "TOO_MANY_TAILS: there are 20 tails already (--max-tails)"
+          "TOO_MANY_TAILS: the limit is 20; raise --max-tails"
         )
         yield* tails[0]?.end ?? Effect.void
         const { events } = yield* follow("t")

@@ -14,7 +14,7 @@ const publish = (topic: string, message: Parameters<TestMessage["Service"]["publ
 
 const post = (address: string, path: string) => DaemonHttp.use((daemons) => daemons.post(address, path))
 
-/** Messages that the topic has had on that nsqd. */
+/** The message count of the topic on that nsqd. */
 const count = Effect.fnUntraced(function*(address: string, topic: string) {
   const { topics } = yield* DaemonHttp.use((daemons) =>
     daemons.get(DaemonAnswers.Stats, address, `/stats?format=json&topic=${topic}`)
@@ -23,7 +23,7 @@ const count = Effect.fnUntraced(function*(address: string, topic: string) {
 })
 
 describe("TestMessage", () => {
-  it.live("goes to an nsqd that has the topic, or to any when none has", () =>
+  it.live("a test message goes to an nsqd that has the topic, or to any nsqd if none has it", () =>
     Effect.gen(function*() {
       const [a, b] = yield* Effect.all([startNsqd(), startNsqd()])
       yield* Effect.gen(function*() {
@@ -35,7 +35,7 @@ describe("TestMessage", () => {
       }).pipe(Effect.provide(layer(a.http, b.http)))
     }))
 
-  it.live("goes to the nsqd that is named, if that is one of the cluster", () =>
+  it.live("a test message goes to the given nsqd if it is one of the cluster", () =>
     Effect.gen(function*() {
       const [a, b, stranger] = yield* Effect.all([startNsqd(), startNsqd(), startNsqd()])
       yield* Effect.gen(function*() {
@@ -47,7 +47,7 @@ describe("TestMessage", () => {
       }).pipe(Effect.provide(layer(a.http, b.http)))
     }))
 
-  it.live("comes later when it is deferred", () =>
+  it.live("a deferred test message is delivered after its delay", () =>
     Effect.gen(function*() {
       const { http } = yield* startNsqd()
       yield* Effect.gen(function*() {
@@ -61,7 +61,7 @@ describe("TestMessage", () => {
       }).pipe(Effect.provide(layer(http)))
     }))
 
-  it.live("goes to another nsqd when one does not take it, with a warning", () =>
+  it.live("a test message goes to another nsqd, with a warning, if one fails", () =>
     Effect.gen(function*() {
       const [a, b] = yield* Effect.all([startNsqd({ maxMsgSize: 10 }), startNsqd()])
       yield* Effect.gen(function*() {
@@ -74,7 +74,7 @@ describe("TestMessage", () => {
       }).pipe(Effect.provide(layer(a.http, b.http)))
     }))
 
-  it.live("is refused when it cannot be one", () =>
+  it.live("an invalid test message is refused", () =>
     Effect.gen(function*() {
       const refusal = (topic: string, message: Parameters<typeof publish>[1]) =>
         Effect.map(Effect.flip(publish(topic, message)), ({ _tag, message }) => [_tag, message])
@@ -89,7 +89,7 @@ describe("TestMessage", () => {
       assert.deepStrictEqual(yield* refusal("t", large), expect("MSG_TOO_BIG"))
     }).pipe(Effect.provide(layer())))
 
-  it.live("fails when there is nobody to take it", () =>
+  it.live("publishing a test message fails if no nsqd responds", () =>
     Effect.gen(function*() {
       const failure = yield* Effect.flip(publish("t", { body: "x", encoding: "text" }))
       assert.deepInclude(failure, { _tag: "UpstreamError" })

@@ -4,7 +4,7 @@ import { type FakeCluster, fakeCluster, latest, passSamples, samplerLayer } from
 
 const warnings = Effect.map(latest, (sample) => sample.warnings)
 
-/** Kind and text. */
+/** Kind and text of each warning. */
 const told = Effect.map(warnings, (found) => found.map(({ kind, text }) => [kind, text]))
 
 const kinds = Effect.map(warnings, (found) => found.map(({ kind }) => kind))
@@ -12,7 +12,7 @@ const kinds = Effect.map(warnings, (found) => found.map(({ kind }) => kind))
 const withCluster = (state: FakeCluster) => Effect.provide(samplerLayer(state))
 
 describe("Warnings", () => {
-  it.effect("say nothing of a cluster that is well", () =>
+  it.effect("a healthy cluster has no warnings", () =>
     Effect.gen(function*() {
       yield* passSamples(10)
       assert.deepStrictEqual(yield* warnings, [])
@@ -20,11 +20,11 @@ describe("Warnings", () => {
       a: { topics: { t: { depth: 0, channels: { c: { depth: 3 }, d: { depth: 5, client_count: 1 } } } } }
     }))))
 
-  it.effect("name topics without channels, on one nsqd too", () =>
+  it.effect("a topic without channels causes a warning, also on a single nsqd", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* told, [
-        ["topic_without_channels", "Topic t has no channels: 1,234 messages wait until there is one."],
-        ["topic_without_channels", "Topic u has no channels: what is published to it will wait until there is one."],
+        ["topic_without_channels", "Topic t has no channels: 1,234 messages wait for the first channel."],
+        ["topic_without_channels", "Topic u has no channels: new messages will wait for the first channel."],
         ["topic_without_channels", "Topic v has no channels on b:4151: 1 message waits there."]
       ])
       assert.deepStrictEqual((yield* warnings).map(({ node, topic }) => [topic, node]), [
@@ -37,11 +37,11 @@ describe("Warnings", () => {
       b: { topics: { t: { depth: 234 }, v: { depth: 1 } } }
     }))))
 
-  it.effect("name topics that are on no nsqd, and not those of an nsqd that does not answer", () => {
+  it.effect("a topic that no nsqd has causes a warning, a topic of an unresponsive nsqd does not", () => {
     const state = fakeCluster({ a: { topics: { t: { channels: { c: {} } } } }, b: { topics: {} } })
     state.topics.push("forgotten")
     return Effect.gen(function*() {
-      const text = "No nsqd has topic forgotten: only nsqlookupds know it."
+      const text = "Topic forgotten has no producers: it is registered with nsqlookupd, but no nsqd has it."
       assert.deepStrictEqual(yield* told, [["topic_without_producers", text]])
       const { figures } = yield* latest
       assert.deepStrictEqual([...figures.topics.keys()], ["t", "forgotten"])
@@ -49,7 +49,7 @@ describe("Warnings", () => {
     }).pipe(withCluster(state))
   })
 
-  it.effect("name what is paused, and where", () =>
+  it.effect("a paused topic or channel causes a warning that states where it is paused", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* told, [
         ["paused_topic", "Topic t is paused on 1 of 2 nsqds: 7 messages wait."],
@@ -60,7 +60,7 @@ describe("Warnings", () => {
       b: { topics: { t: { channels: { c: { depth: 2, paused: true } } } } }
     }))))
 
-  it.effect("tell since when it is so, and end with it", () => {
+  it.effect("a warning keeps the time of its start and ends with its cause", () => {
     const t = { paused: true, channels: { c: {} } }
     return Effect.gen(function*() {
       yield* passSamples(1)
@@ -76,7 +76,7 @@ describe("Warnings", () => {
     }).pipe(withCluster(fakeCluster({ a: { topics: { t } } })))
   })
 
-  it.effect("name a channel without clients once it has grown for half a minute, until somebody consumes it", () => {
+  it.effect("a channel without clients causes a warning when it has grown for half a minute, until a client connects", () => {
     const c = { depth: 0, client_count: 0 }
     const grow = Effect.suspend(() => {
       c.depth += 2
@@ -88,9 +88,12 @@ describe("Warnings", () => {
       assert.deepStrictEqual(yield* warnings, [])
       yield* grow
       assert.deepStrictEqual(yield* told, [
-        ["unconsumed_channel", "Nobody consumes channel c of topic t: 12 messages wait, 12 more than before."]
+        [
+          "unconsumed_channel",
+          "Channel c of topic t has no consumers: 12 messages wait, 12 more than before."
+        ]
       ])
-      // It need not go on growing.
+      // The warning remains while the depth stays the same.
       yield* passSamples(10)
       assert.deepStrictEqual(yield* kinds, ["unconsumed_channel"])
       c.client_count = 1
@@ -99,7 +102,7 @@ describe("Warnings", () => {
     }).pipe(withCluster(fakeCluster({ a: { topics: { t: { channels: { c } } } } })))
   })
 
-  it.effect("do not take the return of an nsqd for growth", () => {
+  it.effect("the return of an nsqd does not count as growth of its channels", () => {
     const b = { topics: { t: { channels: { c: { depth: 100 } } } }, fails: "connection refused" }
     return Effect.gen(function*() {
       yield* passSamples(10)
@@ -109,12 +112,12 @@ describe("Warnings", () => {
     }).pipe(withCluster(fakeCluster({ a: { topics: { t: { channels: { c: { depth: 5 } } } } }, b })))
   })
 
-  it.effect("name daemons that do not answer or are not well, and versions that differ", () =>
+  it.effect("unreachable daemons, unhealthy daemons and different versions cause warnings", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* told, [
-        ["daemon_unhealthy", "nsqd b:4151 is not well: NOK - no space left on device"],
-        ["daemon_gone", "nsqd c:4151 is gone: connection refused"],
-        ["versions_differ", "nsqds of 2 versions are at work: 1.2.1 on b:4151; 1.3.0 on a:4151."]
+        ["daemon_unhealthy", "nsqd b:4151 is unhealthy: NOK - no space left on device"],
+        ["daemon_gone", "nsqd c:4151 is unreachable: connection refused"],
+        ["versions_differ", "nsqd versions differ: 1.2.1 on b:4151; 1.3.0 on a:4151."]
       ])
     }).pipe(withCluster(fakeCluster({
       a: { topics: {} },
@@ -122,12 +125,12 @@ describe("Warnings", () => {
       c: { topics: {}, version: "1.1.0", fails: "connection refused" }
     }))))
 
-  it.effect("name at most a hundred of a kind, and say how many more there are", () => {
+  it.effect("a hundred warnings of a kind are listed, and one more states the number of the others", () => {
     const topics = Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`t${i}`, {}]))
     return Effect.gen(function*() {
       const found = yield* warnings
       assert.strictEqual(found.length, 101)
-      assert.deepInclude(found.at(-1), { topic: "", text: "And 150 warnings more of this kind." })
+      assert.deepInclude(found.at(-1), { topic: "", text: "150 more warnings of this kind." })
     }).pipe(withCluster(fakeCluster({ a: { topics } })))
   })
 })

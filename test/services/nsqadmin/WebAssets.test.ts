@@ -15,12 +15,12 @@ const settings: WebSettings = {
   graphite: { enabled: false, url: "", counterFormat: "", gaugeFormat: "", interval: 60, prefix: "" }
 }
 
-/** The names that the page has of its files. */
+/** The names of the files that the page loads. */
 const filesOf = (page: string, basePath: string): ReadonlyArray<string> =>
   [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path = ""]) => path.slice(`${basePath}/static/`.length))
 
-describe("the pages that come with nsqadmin", () => {
-  it.effect("are under 250 kB, compressed", () =>
+describe("WebAssets", () => {
+  it.effect("the page and its files are below 250 kB compressed", () =>
     Effect.gen(function*() {
       const { asset, page } = yield* WebAssets
       const html = yield* page(settings)
@@ -35,7 +35,7 @@ describe("the pages that come with nsqadmin", () => {
       assert.isBelow(size, 250_000)
     }).pipe(Effect.provide(WebAssets.layer)))
 
-  it.effect("are told their settings as they are, whatever these contain", () =>
+  it.effect("the page contains its settings unchanged, whatever their characters", () =>
     Effect.gen(function*() {
       const { page } = yield* WebAssets
       const content = /<meta name="settings" content="([^"]*)">/.exec(yield* page(settings))?.[1] ?? ""
@@ -44,7 +44,7 @@ describe("the pages that come with nsqadmin", () => {
       assert.deepStrictEqual(JSON.parse(text), settings)
     }).pipe(Effect.provide(WebAssets.layer)))
 
-  it.effect("have no other files than these, and with --dev-static-dir those of that directory alone", () =>
+  it.effect("only built files are served, and with --dev-static-dir only files of that directory", () =>
     Effect.gen(function*() {
       const files = yield* FileSystem.FileSystem
       const directory = yield* files.makeTempDirectoryScoped()

@@ -1,4 +1,4 @@
-/** A cluster that says what the test wants, and a clock that the test moves. */
+/** A fake cluster whose state the test sets, and a clock that the test advances. */
 import { Effect, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Node } from "../../../src/protocol/http/admin/AdminNodes.ts"
@@ -18,19 +18,19 @@ interface NodeState {
   topics: Record<string, TopicState>
   version?: string
   health?: string
-  /** Why it does not answer. */
+  /** The error of requests to it. Default: they succeed. */
   fails?: string
-  /** Whether nsqlookupd names it: true unless said otherwise. */
+  /** Whether nsqlookupd lists it. Default: true. */
   named?: boolean
 }
 
-/** nsqds by host name, and what is wrong with nsqlookupds by address; the test changes it as it likes. */
+/** nsqds by hostname, and the errors of nsqlookupds by address (empty for none). The test may change it at any time. */
 export interface FakeCluster {
   readonly nodes: Record<string, NodeState>
   readonly lookupds: Record<string, string>
-  /** Topics that only nsqlookupds know. */
+  /** Topics that only nsqlookupds list. */
   readonly topics: Array<string>
-  /** How long a question for the figures takes. */
+  /** Duration of a query for figures, in milliseconds. */
   statsTake: number
   asked: number
 }
@@ -55,7 +55,7 @@ export const nodeNamed = (hostname: string, version = "1.3.0"): Node => ({
   out_of_date: false
 })
 
-/** With its topics, as nsqlookupd knows them. */
+/** The nsqd with its topics, as nsqlookupd lists it. */
 const nodeOf = (hostname: string, { topics, version }: NodeState): Node => ({
   ...nodeNamed(hostname, version),
   topics: Object.keys(topics).map((topic) => ({ topic, tombstoned: false }))
@@ -74,7 +74,7 @@ const gathered = <A>(value: ReadonlyArray<A>, failures: ReadonlyArray<DaemonErro
       new Gathered.ClusterError({ reason: `failed to query any ${kind}: ${Gathered.reasons(failures)}`, failures })
     )
 
-/** Answers from that state. */
+/** A `Cluster` that responds from that state. */
 export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterSources> => {
   const named = Effect.suspend(() => {
     const failing = Object.entries(state.lookupds).filter(([, reason]) => reason !== "")
@@ -118,14 +118,14 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
 
 export const interval = 5
 
-/** Samples that cluster every 5 seconds. */
+/** A `Sampler` of that cluster with an interval of 5 seconds. */
 export const samplerLayer = (state: FakeCluster): Layer.Layer<Sampler> =>
   Sampler.layer({ sampleInterval: `${interval} seconds` }).pipe(
     Layer.provide(clusterLayer(state)),
     Layer.provide(quiet)
   )
 
-/** Time for that many samples; what follows from each is done before the next. */
+/** Lets `count` samples pass and waits until each is processed. */
 export const passSamples = Effect.fnUntraced(function*(count: number) {
   for (let i = 0; i < count; i++) {
     yield* TestClock.adjust(`${interval} seconds`)
@@ -133,5 +133,5 @@ export const passSamples = Effect.fnUntraced(function*(count: number) {
   }
 })
 
-/** The newest sample. */
+/** The latest sample. */
 export const latest = Sampler.use(({ samples }) => Effect.flatMap(Stream.runHead(samples), Effect.fromOption))

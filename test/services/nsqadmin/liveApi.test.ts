@@ -1,4 +1,4 @@
-/** What is live in nsqadmin's API, from requests to what nsqds are told, without a server. */
+/** The groups `live` and `messages` of nsqadmin's API with real nsqds, without an HTTP server of nsqadmin. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Queue, Stream } from "effect"
@@ -45,7 +45,7 @@ const layer = (access: AdminAccess["Service"], ...nsqds: ReadonlyArray<string>) 
 const refusal = <A, E extends { readonly _tag: string; readonly message: string }, R>(call: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(call), ({ _tag, message }) => [_tag, message])
 
-/** What a stream brings, one by one. */
+/** Collects the values of a stream in a queue. */
 const queued = <A, E>(stream: Stream.Stream<A, E>) =>
   Effect.gen(function*() {
     const queue = yield* Queue.unbounded<A>()
@@ -56,7 +56,7 @@ const queued = <A, E>(stream: Stream.Stream<A, E>) =>
 const text = { body: "hello", encoding: "text" } as const
 
 describe("nsqadmin's API", () => {
-  it.live("shows in a tail what it has published, and in samples and history what came of it", () =>
+  it.live("a published message appears in the tail, the live samples and the history", () =>
     Effect.gen(function*() {
       const { http } = yield* startNsqd()
       yield* Effect.gen(function*() {
@@ -82,7 +82,7 @@ describe("nsqadmin's API", () => {
       }).pipe(Effect.provide(layer(anybody, http)))
     }))
 
-  it.live("lets nobody but admins publish and look at messages", () =>
+  it.live("only administrators may publish and tail messages", () =>
     Effect.gen(function*() {
       const { messages } = yield* client
       const forbidden = ["Forbidden", "FORBIDDEN"]
@@ -90,7 +90,7 @@ describe("nsqadmin's API", () => {
       assert.deepStrictEqual(yield* refusal(messages.tail({ params: { topic: "<t>" }, query: {} })), forbidden)
     }).pipe(Effect.provide(layer(nobody, "127.0.0.1:2"))))
 
-  it.live("refuses what cannot be meant", () =>
+  it.live("invalid requests are refused", () =>
     Effect.gen(function*() {
       const { live, messages } = yield* client
       const bad = (message: string) => ["BadRequest", message]

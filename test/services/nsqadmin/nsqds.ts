@@ -1,4 +1,4 @@
-/** nsqds on free ports of this machine, and a cluster that consists of them. */
+/** Real nsqds on free ports of this machine, and a cluster that consists of them. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Duration, Effect, FileSystem, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
@@ -11,7 +11,7 @@ import { quiet } from "../nsqd/broker/testing.ts"
 
 const anyPort = "127.0.0.1:0"
 
-/** `host:port` of a running nsqd, until the Scope closes. */
+/** Starts an nsqd that runs until the Scope closes, and returns its addresses. */
 export const startNsqd = (options: Partial<NsqdOptions> = {}) =>
   Effect.orDie(Effect.gen(function*() {
     const dataPath = yield* FileSystem.FileSystem.pipe(
@@ -32,6 +32,6 @@ export const startNsqd = (options: Partial<NsqdOptions> = {}) =>
 export const daemonHttp = DaemonHttp.layer({ httpClientRequestTimeout: Duration.seconds(5), maxDaemonResponseSize: 0 })
   .pipe(Layer.provide(FetchHttpClient.layer))
 
-/** What these nsqds are together. */
+/** A cluster of these nsqds. */
 export const clusterOf = (...nsqd: ReadonlyArray<string>) =>
   Cluster.layer.pipe(Layer.provideMerge(Layer.merge(ClusterSources.layer({ lookupd: [], nsqd }), daemonHttp)))
