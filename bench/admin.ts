@@ -1,6 +1,6 @@
 /**
- * nsqadmin with a large cluster, seen in Chromium: how soon the list of topics can be used, and whether it stays usable while
- * everything in it changes.
+ * nsqadmin with a large cluster in Chromium: the time until the list of topics is usable, and the responsiveness of the page
+ * while all topics change.
  */
 import { existsSync } from "node:fs"
 import { type Browser, chromium, type Page } from "playwright-core"
@@ -11,7 +11,7 @@ import type { Row } from "./rows.ts"
 const nodes = 4
 const topics = 1000
 const channels = 3
-/** How many topics are made at the same time. */
+/** Concurrent creations of topics. */
 const makers = 16
 const sampleSeconds = 1
 
@@ -23,7 +23,7 @@ const make = async (daemon: Daemon): Promise<void> => {
   await Promise.all(Array.from({ length: makers }, maker))
 }
 
-/** That many daemons at once. */
+/** Runs `count` daemons at once. */
 const withDaemons = <A>(
   count: number,
   command: ReadonlyArray<string>,
@@ -35,7 +35,7 @@ const withDaemons = <A>(
 
 const withBrowser = async <A>(use: (browser: Browser) => Promise<A>): Promise<A> => {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium"
-  if (!existsSync(executablePath)) throw new Error("this row needs Chromium: name it in CHROMIUM")
+  if (!existsSync(executablePath)) throw new Error("Chromium not found: set CHROMIUM to its path")
   const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] })
   try {
     return await use(browser)
@@ -44,7 +44,7 @@ const withBrowser = async <A>(use: (browser: Browser) => Promise<A>): Promise<A>
   }
 }
 
-/** Milliseconds from the request for the page until its list is there and its filter has done its work. */
+/** Returns the time in ms from the request of the page until its list is shown and filtered. */
 const untilUsable = async (page: Page, url: string): Promise<number> => {
   const started = performance.now()
   await page.goto(url)
@@ -56,7 +56,7 @@ const untilUsable = async (page: Page, url: string): Promise<number> => {
   return took
 }
 
-/** A message for every topic of the daemon. */
+/** Publishes a message to every topic of the daemon. */
 const publishEverywhere = async ({ httpPort }: Daemon): Promise<void> => {
   for (let i = 0; i < topics; i++) {
     await fetch(`http://127.0.0.1:${httpPort}/pub?topic=topic_${i}`, { method: "POST", body: "x" })
@@ -82,7 +82,7 @@ export const adminRow: Row = {
   name: "admin",
   measures: [
     { name: `list of ${topics} topics x ${channels} channels on ${nodes} nodes usable`, unit: "ms", better: "lower" },
-    { name: "longest stand-still of the page while all topics change", unit: "ms", better: "lower" },
+    { name: "longest task of the page while all topics change", unit: "ms", better: "lower" },
     { name: "memory of nsqadmin", unit: "bytes", better: "lower" }
   ],
   run: (command, seconds) =>
@@ -100,7 +100,7 @@ export const adminRow: Row = {
           await page.evaluate(watchLongTasks)
           await page.mouse.move(400, 400)
           const [publisher] = daemons
-          if (publisher === undefined) throw new Error("there is no daemon to publish to")
+          if (publisher === undefined) throw new Error("no daemon to publish to")
           await Promise.all([publishEverywhere(publisher), scrollThrough(page, 2 + seconds)])
           return [usable, await page.evaluate<number>("window.longest"), admin.residentBytes()]
         }))

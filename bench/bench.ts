@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: measures the built daemon row by row and prints a table. With `--against` every row runs in turn on
- * both daemons, so that whatever else the machine does meets both alike. See README.md for the rows.
+ * `npm run bench`: measures the built daemon row by row and prints a table. With `--against` every row runs alternately on both
+ * daemons, so that other load of the machine affects both alike. README.md lists the rows.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -11,7 +11,7 @@ import * as Table from "./table.ts"
 const usage = `usage: node bench/bench.ts [options]
 
   --bin "cmd"       the daemon to measure (default: dist/bin/nsqd)
-  --against "cmd"   another daemon to compare with, run in turn
+  --against "cmd"   another daemon to compare with, run alternately
   --only a,b        only these rows: ${rows.map(({ name }) => name).join(", ")}, or latency, memory, stalls, upgrades
   --seconds N       length of a measured run (default 3)
   --rounds N        runs of each row (default 3)
@@ -50,7 +50,7 @@ const chosen = (only: string | undefined): ReadonlyArray<Row> => {
   if (only === undefined) return rows
   const words = only.split(",").map((word) => word.trim())
   const unknown = words.find((word) => !rows.some(({ group, name }) => name === word || group === word))
-  if (unknown !== undefined) exit(`there is no row "${unknown}"\n\n${usage}`)
+  if (unknown !== undefined) exit(`unknown row "${unknown}"\n\n${usage}`)
   return rows.filter(({ group, name }) => words.includes(name) || (group !== undefined && words.includes(group)))
 }
 
@@ -64,7 +64,7 @@ if (help) {
 const seconds = positive("seconds", secondsText)
 const rounds = Math.ceil(positive("rounds", roundsText))
 
-/** One run; the first error of a daemon in a row ends that daemon's part in the row. */
+/** Runs a row once. After its first error a daemon no longer takes part in the row. */
 const once = async (row: Row, daemon: string, outcome: Table.Outcome): Promise<Table.Outcome> => {
   if (outcome.error !== undefined) return outcome
   try {
@@ -78,7 +78,7 @@ const once = async (row: Row, daemon: string, outcome: Table.Outcome): Promise<T
   }
 }
 
-/** Rounds outside, rows inside: rows that are compared with each other meet the same machine. */
+/** Rounds are the outer loop and rows the inner one, so that compared rows run at about the same time. */
 const measure = async (rows: ReadonlyArray<Row>): Promise<ReadonlyArray<Table.RowResult>> => {
   const results = rows.map((row): { row: Row; subject: Table.Outcome; other: Table.Outcome } => ({
     row,

@@ -1,6 +1,6 @@
 /**
- * One daemon under measurement: started on free loopback ports with a data directory of its own, watched from outside
- * through /proc, and killed at the end. Works for any program that takes nsqd's flags.
+ * One daemon under measurement: started on free loopback ports with its own data directory, observed through /proc, and killed
+ * at the end. Works for any program that takes nsqd's flags.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -10,16 +10,17 @@ import * as Path from "node:path"
 import { sleep } from "./load/worker.ts"
 import * as Processes from "./processes.ts"
 
+/** A running daemon. */
 export interface Daemon {
   readonly tcpPort: number
   readonly httpPort: number
-  /** Milliseconds from spawn until the TCP port accepted. */
+  /** Milliseconds from spawn until the TCP port accepts. */
   readonly startMilliseconds: number
-  /** Resident memory of the daemon and the processes it started. */
+  /** Returns the resident memory of the daemon and its child processes. */
   readonly residentBytes: () => number
-  /** Makes the topic with channels `c0`, `c1`, ... */
+  /** Creates the topic with channels `c0`, `c1`, ... */
   readonly createChannels: (topic: string, channels: number) => Promise<void>
-  /** Waits until the first channel of the topic holds `count` messages. */
+  /** Waits until the first channel of the topic has `count` messages. */
   readonly awaitDepth: (topic: string, count: number) => Promise<void>
 }
 
@@ -35,11 +36,11 @@ const listen = (): Promise<Net.Server> =>
 
 const portOf = (server: Net.Server): number => {
   const address = server.address()
-  if (address === null || typeof address === "string") throw new Error("a TCP server has a port")
+  if (address === null || typeof address === "string") throw new Error("the TCP server has no port")
   return address.port
 }
 
-/** Two ports that were free a moment ago. */
+/** Returns two ports that were free a moment ago. */
 const freePorts = async (): Promise<readonly [number, number]> => {
   const servers = [await listen(), await listen()] as const
   const ports = [portOf(servers[0]), portOf(servers[1])] as const
@@ -77,7 +78,7 @@ const residentBytes = (pid: number): number => {
   return total
 }
 
-/** The last line of the log, to say why a daemon died. */
+/** Returns the last line of the log, which states why a daemon ended. */
 const lastLine = (path: string): string => Fs.readFileSync(path, "utf8").trimEnd().split("\n").at(-1) ?? ""
 
 interface ChannelStats {
@@ -88,7 +89,7 @@ interface Stats {
   readonly topics: ReadonlyArray<{ readonly depth: number; readonly channels: ReadonlyArray<ChannelStats> }>
 }
 
-/** A request that has to be answered with 200; the body of the answer. */
+/** Sends a request. Returns the body of the response; fails unless its status is 200. */
 export const request = async (
   port: number,
   method: string,
@@ -100,7 +101,7 @@ export const request = async (
     throw new Error(`${method} ${path}: ${cause.cause instanceof Error ? cause.cause.message : cause.message}`)
   })
   const text = await response.text()
-  if (response.status !== 200) throw new Error(`${method} ${path} was answered with ${response.status} ${text}`)
+  if (response.status !== 200) throw new Error(`${method} ${path} responded with ${response.status} ${text}`)
   return text
 }
 
@@ -129,7 +130,7 @@ const start = async (
     {
       detached: true,
       stdio: ["ignore", log, log],
-      // A `#!/usr/bin/env node` daemon runs on the Node that runs the benchmark.
+      // A daemon with `#!/usr/bin/env node` runs on the Node of the benchmark.
       env: { ...process.env, PATH: `${Path.dirname(process.execPath)}:${process.env.PATH ?? ""}` }
     }
   ))
@@ -167,7 +168,7 @@ const awaitDepth = async (httpPort: number, topic: string, count: number): Promi
     if (depth >= count) return
     await sleep(50)
   }
-  throw new Error(`the channel holds ${depth} of ${count} messages after ${depthSecondsMax} s`)
+  throw new Error(`the channel has ${depth} of ${count} messages after ${depthSecondsMax} s`)
 }
 
 const withProcess = async <A>(
@@ -200,7 +201,7 @@ const withProcess = async <A>(
       }
       return await Promise.race([use(daemon), exited])
     } catch (cause) {
-      // A daemon that died shows first as a broken connection; its own last words say more.
+      // A dead daemon first appears as a lost connection; its last log line is more precise.
       await Promise.race([exited, sleep(100)])
       throw cause
     } finally {
@@ -213,8 +214,8 @@ const withProcess = async <A>(
 }
 
 /**
- * Starts a daemon, hands it to `use`, and kills it afterwards; fails when the daemon ends by itself. `prepare` may put
- * something into its data directory before.
+ * Starts a daemon for the time of `use`, and kills it afterwards. Fails if the daemon ends by itself. `prepare` can add files
+ * to its data directory before the start.
  */
 export const withDaemon = <A>(
   command: ReadonlyArray<string>,
@@ -231,14 +232,14 @@ export const withDaemon = <A>(
   return withProcess(command, flagsIn, use)
 }
 
-/** The same for the nsqadmin that lies beside an nsqd; it has no TCP port. */
+/** The same for the nsqadmin beside an nsqd; it has no TCP port. */
 export const withAdmin = <A>(
   command: ReadonlyArray<string>,
   flags: ReadonlyArray<string>,
   use: (daemon: Daemon) => Promise<A>
 ): Promise<A> => withProcess(command.map((word) => word.replace(/nsqd$/, "nsqadmin")), () => flags, use, false)
 
-/** The same for the nsqlookupd that lies beside an nsqd. */
+/** The same for the nsqlookupd beside an nsqd. */
 export const withLookupd = <A>(
   command: ReadonlyArray<string>,
   use: (daemon: Daemon) => Promise<A>

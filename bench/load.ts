@@ -1,6 +1,6 @@
 /**
- * Starts load generators (`load/*.ts`) as child processes, lets them begin together and collects what they measured.
- * Every wait is bounded; a generator that fails or dies fails the run.
+ * Starts load generators (`load/*.ts`) as child processes, starts their measurement together, and collects their figures. Every
+ * wait has a timeout; a generator that fails or ends early fails the run.
  */
 import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"
@@ -55,12 +55,12 @@ const spawn = ([name, config]: Job): Generator => {
   return { child, ready: Promise.race([ready, figures.then(() => {})]), figures }
 }
 
-/** A generator that has ended is noticed by its exit, not here. */
+/** Sends an order. A generator that has ended is detected by its exit, not here. */
 const order = (child: ChildProcess.ChildProcess, order: Order): void => {
   if (child.connected) child.send(order, () => {})
 }
 
-/** Tells the other generators how far a subscriber is. */
+/** Reports the progress of a subscriber to the other generators. */
 const relayDelivered = (from: Generator, generators: ReadonlyArray<Generator>): void => {
   from.child.on("message", (report: Report) => {
     if (report.type !== "delivered") return
@@ -71,7 +71,7 @@ const relayDelivered = (from: Generator, generators: ReadonlyArray<Generator>): 
 const awaitReady = (generators: ReadonlyArray<Generator>): Promise<unknown> =>
   Processes.within(readySecondsMax * 1000, "connecting", Promise.all(generators.map(({ ready }) => ready)))
 
-/** Runs the jobs at the same time and returns the figures of each, in order. */
+/** Runs the jobs concurrently and returns the figures of each, in order. */
 export const run = async (secondsMax: number, ...jobs: ReadonlyArray<Job>): Promise<ReadonlyArray<Figures>> => {
   const generators = jobs.map(spawn)
   try {
@@ -85,7 +85,7 @@ export const run = async (secondsMax: number, ...jobs: ReadonlyArray<Job>): Prom
   }
 }
 
-/** Holds what the job opens for the time of `use`, without starting it. */
+/** Holds the connections of the job for the time of `use`, without starting its load. */
 export const hold = async <A>(job: Job, use: () => Promise<A>): Promise<A> => {
   const generator = spawn(job)
   try {
@@ -96,7 +96,7 @@ export const hold = async <A>(job: Job, use: () => Promise<A>): Promise<A> => {
   }
 }
 
-/** Runs the job for as long as `use` takes, and returns its figures. */
+/** Runs the job for the time of `use`, and returns its figures. */
 export const beside = async (job: Job, use: () => Promise<void>): Promise<Figures> => {
   const generator = spawn(job)
   try {

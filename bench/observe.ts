@@ -1,6 +1,6 @@
 /**
- * Everything that can watch a daemon, at once: a statsd it pushes to, latency percentiles, and a scrape of `/metrics`
- * every second, fifteen times as often as is usual.
+ * All observations of a daemon at once: pushes to statsd, latency percentiles, and a scrape of `/metrics` every second, fifteen
+ * times as often as usual.
  */
 import * as Dgram from "node:dgram"
 import type { Daemon } from "./daemon.ts"
@@ -8,20 +8,21 @@ import { sleep } from "./load/worker.ts"
 
 const scrapeMillis = 1000
 
+/** An observation of daemons. */
 export interface Observation {
-  /** What the daemon has to be started with. */
+  /** The flags of an observed daemon. */
   readonly flags: ReadonlyArray<string>
-  /** Applies load with `use` and looks at the daemon meanwhile; fails when a scrape does or nothing came to statsd. */
+  /** Applies load with `use` and observes the daemon meanwhile. Fails if a scrape fails or statsd receives nothing. */
   readonly during: <A>(daemon: Daemon, use: () => Promise<A>) => Promise<A>
 }
 
 const scrape = async ({ httpPort }: Daemon): Promise<void> => {
   const response = await fetch(`http://127.0.0.1:${httpPort}/metrics`)
   const text = await response.text()
-  if (!text.includes("nsqd_topic_messages_total")) throw new Error(`/metrics was answered with ${response.status}`)
+  if (!text.includes("nsqd_topic_messages_total")) throw new Error(`/metrics responded with ${response.status}`)
 }
 
-/** Listens for statsd, hands out what is to be observed with, and stops listening. */
+/** Listens for statsd for the time of `use`. */
 export const withObservation = async <A>(use: (observation: Observation) => Promise<A>): Promise<A> => {
   const statsd = Dgram.createSocket("udp4")
   let pushes = 0
@@ -43,7 +44,7 @@ export const withObservation = async <A>(use: (observation: Observation) => Prom
           }
         }
         const [result] = await Promise.all([load().finally(() => loaded.abort()), scraping()])
-        if (pushes === 0) throw new Error("nothing came to statsd")
+        if (pushes === 0) throw new Error("statsd received nothing")
         return result
       }
     })

@@ -1,6 +1,6 @@
 /**
- * Every process the benchmark starts, so that none outlives it: each is the leader of its own process group, and the
- * groups are killed when the benchmark ends, however it ends.
+ * All processes that the benchmark starts, so that none outlives it: each leads its own process group, and the groups are
+ * killed when the benchmark ends for any reason.
  */
 import type * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -8,7 +8,7 @@ import * as Fs from "node:fs"
 const running = new Set<ChildProcess.ChildProcess>()
 const directories = new Set<string>()
 
-/** Kills a process with all it started. SIGKILL, for its data is thrown away. */
+/** Kills a process and its children with SIGKILL, because its data is discarded. */
 export const kill = (child: ChildProcess.ChildProcess): void => {
   running.delete(child)
   if (child.pid === undefined) return
@@ -19,7 +19,7 @@ export const kill = (child: ChildProcess.ChildProcess): void => {
   }
 }
 
-/** Takes charge of a process that was spawned with `detached: true`. */
+/** Registers a process that was spawned with `detached: true`. */
 export const own = <Child extends ChildProcess.ChildProcess>(child: Child): Child => {
   running.add(child)
   child.once("exit", () => running.delete(child))
@@ -42,12 +42,12 @@ process.once("exit", () => {
 })
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {
-    process.stderr.write(`ended by ${signal}\n`)
+    process.stderr.write(`terminated by ${signal}\n`)
     process.exit(130)
   })
 }
 
-/** Rejects when `promise` takes longer than `milliseconds`. */
+/** Rejects if `promise` takes longer than `milliseconds`. */
 export const within = async <A>(milliseconds: number, what: string, promise: Promise<A>): Promise<A> => {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_, reject) => {

@@ -1,6 +1,6 @@
 /**
- * The rows of the benchmark: what each starts, which load it applies and which figures it yields. A row gets a fresh
- * daemon with an empty data directory each time it runs.
+ * The rows of the benchmark: the daemon, the load and the figures of each. Every run of a row has a fresh daemon with an empty
+ * data directory.
  */
 import * as Fs from "node:fs"
 import * as Os from "node:os"
@@ -15,33 +15,35 @@ import { withObservation } from "./observe.ts"
 import * as Processes from "./processes.ts"
 import { stallRows } from "./stalls.ts"
 
+/** A figure of a row. */
 export interface Measure {
   readonly name: string
   readonly unit: "msg/s" | "reg/s" | "ms" | "bytes" | "x"
   readonly better: "higher" | "lower"
 }
 
+/** A row. */
 export interface Row {
   readonly name: string
-  /** Another name for `--only`, shared by several rows. */
+  /** A name for `--only` that several rows share. */
   readonly group?: string
   readonly measures: ReadonlyArray<Measure>
-  /** One run; the figures come in the order of the measures. */
+  /** Runs once. Returns the figures in the order of the measures. */
   readonly run: (command: ReadonlyArray<string>, seconds: number) => Promise<ReadonlyArray<number>>
 }
 
 const topic = "bench"
 const bodyBytes = 200
 const warmUpSeconds = 0.5
-/** On top of the window, how long a run may take before it counts as hung. */
+/** Time beyond the window after which a run has failed. */
 const graceSeconds = 20
 
 const memQueueSizeUsual = 1_000_000
-/** NSQ's message ids allow one topic 3.9 million a second, so a row that is not about the disk never touches it. */
+/** More than NSQ's message ids allow for one topic, 3.9 million per second, so that memory rows never use the disk. */
 const ratePerSecondMax = 4_000_000
-/** Makes a preloaded channel last for most of the window, without taking all memory. */
+/** Makes a preloaded channel last for most of the window within the memory of a usual machine. */
 const preloadPerSecond = 800_000
-/** How far the publisher may be ahead of the consumers where both work at once. */
+/** Limit for the messages of a publisher ahead of its consumers. */
 const backlogMax = 100_000
 const idleConnections = 2000
 const queuedMessages = 500_000
@@ -55,7 +57,7 @@ const memQueueAmple = (seconds: number): ReadonlyArray<string> =>
 
 const rate = (figures: Figures | undefined): number => {
   const value = figures?.rate ?? 0
-  if (!(value > 0)) throw new Error("nothing got through")
+  if (!(value > 0)) throw new Error("no message was counted")
   return value
 }
 
@@ -67,7 +69,7 @@ interface Publishing {
   readonly limit?: number
 }
 
-/** MPUB of 200 messages. Two requests may be under way, so that the daemon need not wait for the generator. */
+/** MPUB of 200 messages. Two requests in flight, so that the daemon does not wait for the generator. */
 const byMpub: Publishing = { batch: 200, window: 2 }
 
 const publisher = (daemon: Daemon, seconds: number, publishing: Publishing): Load.Job => [
@@ -90,14 +92,14 @@ const publishRow = (
     })
 })
 
-/** Publishes `count` messages into a channel nobody consumes yet. */
+/** Publishes `count` messages into a channel without consumers. */
 const preload = async (daemon: Daemon, count: number): Promise<void> => {
   await daemon.createChannels(topic, 1)
   await Load.run(graceSeconds + count / 50_000, publisher(daemon, 0, { ...byMpub, limit: count }))
   await daemon.awaitDepth(topic, count)
 }
 
-/** As `publishRow` for MPUB, while everything watches the daemon. */
+/** Like `publishRow` for MPUB, with all observations. */
 const observedPublishRow: Row = {
   name: "mpub-metrics",
   measures: rateOf("MPUB with /metrics, statsd and percentiles"),
@@ -114,7 +116,7 @@ const observedPublishRow: Row = {
     )
 }
 
-/** Consumes what was published before, for as long as there is some. */
+/** Consumes preloaded messages until they are exhausted or the window ends. */
 const consume = async (daemon: Daemon, seconds: number, limit: number): Promise<number> => {
   const config = { port: daemon.tcpPort, topic, channels: 1, connectionsPerChannel: 2, warmUpSeconds, seconds, limit }
   const [figures] = await Load.run(seconds + graceSeconds, ["subscriber", config])
@@ -136,7 +138,7 @@ const subRow: Row = {
   }
 }
 
-/** As `subRow`, while everything watches the daemon. */
+/** Like `subRow`, with all observations. */
 const observedSubRow: Row = {
   name: "sub-metrics",
   measures: rateOf("SUB with /metrics, statsd and percentiles"),
@@ -152,8 +154,8 @@ const observedSubRow: Row = {
 }
 
 /**
- * MPUB on two connections and consumers at once; the figure is what was delivered. The publisher is held to a backlog:
- * otherwise it would measure how a daemon divides its time between the two, and mostly the publishing.
+ * MPUB on two connections and consumers at once; the figure is the rate of delivered messages. The backlog is limited, because
+ * otherwise the figure would depend on how the daemon divides its time between the two.
  */
 const throughRow = (
   name: string,
@@ -177,7 +179,7 @@ const throughRow = (
     })
 })
 
-/** Publishing and consuming at once as in `both`, with bodies that compress as JSON does; messages delivered a second. */
+/** Like `both`, with bodies that compress like JSON; returns delivered messages per second. */
 const rateOfBoth = (command: ReadonlyArray<string>, flags: ReadonlyArray<string>, seconds: number, upgrade?: Upgrade) =>
   withDaemon(command, [...memQueue(memQueueSizeUsual), ...flags], async (daemon) => {
     await daemon.createChannels(topic, 1)
@@ -200,7 +202,7 @@ const certificate = async (directory: string): Promise<ReadonlyArray<string>> =>
   return [`--tls-cert=${cert}`, `--tls-key=${key}`, "--https-address="]
 }
 
-/** The same load in the clear and upgraded, one after the other: what the upgrade costs. */
+/** The same load without and with the upgrade, in sequence: the cost of the upgrade. */
 const upgradeRow = (upgrade: Upgrade, name: string): Row => ({
   name: upgrade,
   group: "upgrades",
@@ -221,7 +223,7 @@ const upgradeRow = (upgrade: Upgrade, name: string): Row => ({
   }
 })
 
-/** The same broker used through this project's client library and through nsqjs, one after the other. */
+/** The same broker used through this project's client library and through nsqjs, in sequence. */
 const clientRow = (role: "publish" | "consume", measure: string): Row => ({
   name: `client-${role}`,
   group: "client",
@@ -273,7 +275,7 @@ const latencyRow = (name: string, messagesPerSecond: number): Row => ({
     })
 })
 
-/** Resident memory once the daemon has come to rest. */
+/** Returns the resident memory after a pause, when the daemon is idle. */
 const residentAtRest = async (daemon: Daemon): Promise<number> => {
   await sleep(1500)
   return daemon.residentBytes()
@@ -286,7 +288,7 @@ const memoryConnectionRow: Row = {
   run: (command) =>
     withDaemon(command, memQueue(memQueueSizeUsual), async (daemon) => {
       const job = (connections: number): Load.Job => ["idle", { port: daemon.tcpPort, topic, connections }]
-      // The first connections pay for code and caches that all later ones share.
+      // The first connections load code and caches that later ones share.
       await Load.hold(job(50), () => sleep(200))
       const before = await residentAtRest(daemon)
       const after = await Load.hold(job(idleConnections), () => residentAtRest(daemon))

@@ -1,6 +1,6 @@
 /**
- * The rows that measure how long another client has to wait at most while one thing keeps the daemon busy: a probe in a
- * process of its own sends a PUB and a `/ping` every millisecond meanwhile. What the row does runs in this process.
+ * The rows of the longest waits: how long another client waits at most while one operation keeps the daemon busy. A probe in
+ * its own process sends a PUB and a `/ping` every millisecond; the operation runs in this process.
  */
 import * as Fs from "node:fs"
 import * as Net from "node:net"
@@ -14,7 +14,7 @@ import type { Measure, Row } from "./rows.ts"
 
 const topic = "bench"
 
-/** A large installation. */
+/** The size of a large installation. */
 const topics = 10_000
 const channelsPerTopic = 3
 
@@ -23,7 +23,7 @@ const timedOutMessages = 300_000
 const createdTopics = 1000
 const comingConnections = 2000
 const connectionsAtOnce = 50
-/** How long the load may take before it counts as hung. */
+/** Timeout for the load. */
 const loadSecondsMax = 60
 const mebibyte = 1024 * 1024
 
@@ -37,7 +37,7 @@ interface Stall {
   readonly what: string
   readonly flags?: ReadonlyArray<string>
   readonly prepare?: (directory: string) => void
-  /** Before anything is measured; returns what is measured. */
+  /** Prepares the load; returns the operation that is measured. */
   readonly load: (daemon: Daemon) => Promise<() => Promise<void>>
 }
 
@@ -50,13 +50,13 @@ const stallRow = ({ flags = [], load, name, prepare, what }: Stall): Row => ({
       command,
       flags,
       async (daemon) => {
-        // A daemon that has just started with very much is busy with itself for a while.
+        // A daemon with many topics is busy for a while after its start.
         await sleep(prepare === undefined ? 500 : 3000)
         const run = await Processes.within(loadSecondsMax * 1000, "the preparation", load(daemon))
         const job: Load.Job = ["probe", { tcpPort: daemon.tcpPort, httpPort: daemon.httpPort }]
         const { http = NaN, tcp = NaN } = await Load.beside(job, async () => {
           await Processes.within(loadSecondsMax * 1000, "the load", run())
-          // What was put off until after the answer counts as well.
+          // Includes work that is deferred until after the response.
           await sleep(200)
         })
         return [tcp, http]
@@ -67,7 +67,7 @@ const stallRow = ({ flags = [], load, name, prepare, what }: Stall): Row => ({
 
 // ---- one connection
 
-/** A connection, and what completes when `count` more OKs have come on it. */
+/** Opens a connection. `answered(count)` completes after `count` more OKs. */
 const open = async (daemon: Daemon, options: { readonly upgrade?: "snappy" } = {}) => {
   let oks = 0
   let failed: ((cause: Error) => void) | undefined
@@ -105,7 +105,7 @@ const number = (value: number): Buffer => {
   return bytes
 }
 
-/** An MPUB of `count` messages of one byte. */
+/** Returns an MPUB of `count` messages of one byte. */
 const mpubOf = (count: number): Buffer => {
   const body = Buffer.alloc(5 * count, Buffer.from([0, 0, 0, 1, 120]))
   return sized(`MPUB ${topic}`, number(count), body)
@@ -133,7 +133,7 @@ const longLines = new Uint8Array(5 * mebibyte).fill(120).map((byte, i) => i % 20
 
 // ---- large installations
 
-/** NSQ's metadata file for 10,000 topics with 3 channels each. */
+/** Writes NSQ's metadata file for 10,000 topics with 3 channels each. */
 const manyTopics = (directory: string): void => {
   const channels = Array.from({ length: channelsPerTopic }, (_, i) => ({ name: `channel${i}`, paused: false }))
   const all = Array.from({ length: topics }, (_, i) => ({ name: `topic${i}`, paused: false, channels }))
@@ -144,7 +144,7 @@ const gets = (path: string): Stall["load"] => async (daemon) => async () => {
   for (let i = 0; i < 3; i++) await request(daemon.httpPort, "GET", path)
 }
 
-// ---- much at one moment
+// ---- many events at one moment
 
 const dpubs = async (daemon: Daemon): Promise<() => Promise<void>> => {
   await daemon.createChannels(topic, 1)
@@ -182,12 +182,12 @@ const timeouts = async (daemon: Daemon): Promise<() => Promise<void>> => {
   }
 }
 
-/** A consumer that takes `count` messages and finishes none; their time is over some seconds later. */
+/** Consumes `count` messages and finishes none; they time out after 5 s. */
 const holdAll = async (daemon: Daemon, count: number) => {
   const socket = await connect(daemon.tcpPort)
   const identify = sized("IDENTIFY", Buffer.from(JSON.stringify({ msg_timeout: 5000, heartbeat_interval: 60_000 })))
   socket.write(Buffer.concat([Buffer.from("  V2"), identify, Buffer.from(`SUB ${topic} c0\nRDY ${count}\n`)]))
-  // Two OKs, and messages of 1 byte in frames of 35.
+  // Two OKs, and messages of 1 byte in frames of 35 bytes.
   const bytes = 2 * 10 + count * 35
   let received = 0
   await new Promise<void>((resolve, reject) => {
@@ -201,7 +201,7 @@ const holdAll = async (daemon: Daemon, count: number) => {
   return { close: () => socket.destroy() }
 }
 
-// ---- coming and going
+// ---- connections
 
 const connect = (port: number): Promise<Net.Socket> =>
   new Promise((resolve, reject) => {
@@ -210,7 +210,7 @@ const connect = (port: number): Promise<Net.Socket> =>
     socket.once("connect", () => resolve(socket))
   })
 
-/** Runs `count` of something, some at a time. */
+/** Runs an operation `count` times, at most `atOnce` concurrently. */
 const severalAtOnce = async (count: number, atOnce: number, run: (index: number) => Promise<void>): Promise<void> => {
   let next = 0
   const worker = async (): Promise<void> => {
@@ -264,7 +264,7 @@ export const stallRows: ReadonlyArray<Row> = [
   stallRow({
     name: "statsd",
     what: `a push to statsd, ${topics} topics x ${channelsPerTopic}`,
-    // Nobody has to listen.
+    // UDP needs no listener.
     flags: ["--statsd-address=127.0.0.1:9", "--statsd-interval=4s"],
     prepare: manyTopics,
     load: async () => () => sleep(8000)

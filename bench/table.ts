@@ -1,27 +1,28 @@
 /**
- * What the benchmark prints at the end: one Markdown table, one line per figure, with the machine and the date.
+ * The result of the benchmark: a Markdown table with one line per figure, the machine and the date.
  */
 import * as Os from "node:os"
 import { type Measure, median, type Row } from "./rows.ts"
 
-/** What one daemon gave in a row: the figures of each run, or why a run failed. */
+/** The result of one daemon in a row: the figures of each run, or the error of a run. */
 export interface Outcome {
   readonly runs: ReadonlyArray<ReadonlyArray<number>>
   readonly error?: string
 }
 
+/** The results of a row. */
 export interface RowResult {
   readonly row: Row
   readonly subject: Outcome
   readonly against?: Outcome
 }
 
-/** One figure, over all rounds. */
+/** One figure over all rounds. */
 export interface Line extends Measure {
   readonly row: string
   readonly subject: Cell
   readonly against?: Cell
-  /** Subject by reference, of the medians and of each round's pair; left out where a run failed. */
+  /** Ratio of subject to reference, of the medians and of each round's pair; omitted if a run failed. */
   readonly ratio?: { readonly medians: number; readonly pairs: ReadonlyArray<number> }
 }
 
@@ -79,6 +80,7 @@ const markdown = (header: ReadonlyArray<string>, body: ReadonlyArray<ReadonlyArr
   return [line(header), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n")
 }
 
+/** The conditions of a benchmark. */
 export interface Setting {
   readonly date: string
   readonly machine: string
@@ -99,9 +101,9 @@ export const render = (setting: Setting, all: ReadonlyArray<Line>): string => {
   const compared = setting.against !== undefined
   const about = [
     `${setting.date}; ${setting.machine}; Node ${setting.node}.`,
-    `Median of ${setting.rounds} runs of ${setting.seconds} s (least to most).`,
+    `Median of ${setting.rounds} runs of ${setting.seconds} s (minimum to maximum).`,
     compared
-      ? `Measured: \`${setting.subject}\`, against \`${setting.against}\` in turn; ratio is measured / against.`
+      ? `Measured: \`${setting.subject}\`, against \`${setting.against}\` alternately; ratio is measured / against.`
       : `Measured: \`${setting.subject}\`.`
   ]
   const header = ["row", "figure", "measured", ...compared ? ["against", "ratio"] : []]

@@ -4,17 +4,17 @@
 
 /** The broker as Layers: embed it, publish to it, consume from it. */
 export * as broker from "./broker.ts"
-/** What watches a broker that is embedded. */
+/** Metrics and statsd for an embedded broker. */
 export * as metrics from "./metrics.ts"
 /** The wire protocol as Schemas and codecs. */
 export * as protocol from "./protocol/index.ts"
-/** The daemon nsqd as one Layer. */
+/** The daemon nsqd as a Layer. */
 export { Nsqd } from "./services/nsqd/Nsqd.ts"
-/** The daemon nsqlookupd as one Layer. */
+/** The daemon nsqlookupd as a Layer. */
 export { Nsqlookupd } from "./services/nsqlookupd/Nsqlookupd.ts"
-/** The daemon nsqadmin as one Layer. */
+/** The daemon nsqadmin as a Layer. */
 export { Nsqadmin } from "./services/nsqadmin/Nsqadmin.ts"
-/** All three in one process. */
+/** The three daemons in one process. */
 export { Standalone } from "./services/standalone/Standalone.ts"
 /** Producer, Consumer and discovery. */
 export * as client from "./services/client/index.ts"

@@ -1,13 +1,13 @@
 /**
- * `effect-nsq`'s `metrics`: what watches a broker that a program embeds. The daemon has all of it already.
+ * `metrics` of `effect-nsq`: metrics and statsd for a broker that a program embeds. The daemon includes them.
  */
 
-/** Pushes to statsd under NSQ's names. */
+/** Pushes metrics to statsd under NSQ's names. */
 export * as Statsd from "./services/nsqd/metrics/Statsd.ts"
-/** UDP, and its Layer over the network. */
+/** UDP, and its Layer on the network. */
 export { DatagramError, Datagrams } from "./services/net/Datagrams.ts"
 export * as NodeDatagrams from "./services/net/NodeDatagrams.ts"
-/** Everything that can be measured, for Effect's exporters. */
+/** All metrics of nsqd, for Effect's exporters. */
 export * as NsqdMetrics from "./services/nsqd/metrics/NsqdMetrics.ts"
-/** What V8 knows of the memory of this process. */
+/** V8's statistics of this process's memory. */
 export { type MemoryStats, ProcessMemory } from "./services/nsqd/stats/ProcessMemory.ts"

@@ -1,6 +1,6 @@
 /**
- * Publishes or consumes with a client library instead of bare sockets: this project's or nsqjs, one library a process. What
- * is measured is the library; the daemon is the same for both.
+ * Publishes or consumes with a client library instead of bare sockets: this project's or nsqjs, one library per process. It
+ * measures the library; the daemon is the same for both.
  */
 import { Effect, Layer, References } from "effect"
 import { FetchHttpClient } from "effect/http"
@@ -17,11 +17,11 @@ export interface ClientConfig extends Window {
   readonly bodyBytes: number
 }
 
-/** Publishes that a program has under way at a time. */
+/** Publishes in flight. */
 const concurrency = 200
 const maxInFlight = 2500
 
-/** A library at work: counts messages that were confirmed or finished. */
+/** Runs a library; `count` counts confirmed or finished messages. */
 type Start = (config: ClientConfig, count: () => void) => void
 
 const ClientLive = Layer.mergeAll(

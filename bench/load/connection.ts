@@ -1,21 +1,21 @@
 /**
- * One client connection to an nsqd, as cheap as Node allows: every socket reads into one fixed buffer, frames are walked
- * in place, and each message is answered with a FIN written into a ready-made block that is sent once per read. Nothing
- * is allocated per message. It answers heartbeats and treats every error frame as a failure of the run.
+ * One client connection to an nsqd with the least work that Node allows: every socket reads into one fixed buffer, frames are
+ * parsed in place, and each message is finished with a FIN in a preallocated block that is sent once per read. Nothing is
+ * allocated per message. It replies to heartbeats; an error frame fails the run.
  *
- * It knows the wire format by heart on purpose: the generator must not share code with the product it measures.
+ * The wire format is hard-coded on purpose: the generator must not share code with the product that it measures.
  */
 import * as Net from "node:net"
 import { type Channel, features, type Upgrade, upgrade } from "./upgrade.ts"
 
-/** Nearly a whole window of 2500 messages of 234 bytes. */
+/** Almost a full window of 2500 messages of 234 bytes. */
 const readBufferBytesDefault = 512 * 1024
-/** Frame header (8), timestamp (8), attempts (2) and id (16): all that FIN needs of a message. */
+/** Frame header (8), timestamp (8), attempts (2) and id (16): the part of a message that FIN needs. */
 const messageHeadBytes = 34
 /** `FIN `, 16 bytes of id, newline. */
 const finBytes = 21
 const finsPerBlock = 4096
-/** What is kept of a response or error that was split over two reads. */
+/** Limit for the stored part of a response or error that was split over two reads. */
 const stashBytes = 256
 const okFrameBytes = 10
 
@@ -24,14 +24,14 @@ const frameTypeMessage = 2
 
 export interface Options {
   readonly port: number
-  /** Bytes one read may bring. */
+  /** Size of the read buffer. */
   readonly readBufferBytes?: number
-  /** Bytes of each body that `onMessage` wants to see. */
+  /** Bytes of each body that `onMessage` reads. */
   readonly bodyBytes?: number
   readonly onMessage?: (bytes: Buffer, bodyAt: number) => void
-  /** Called once per read, with the number of `OK` frames in it. */
+  /** Called once per read with the number of its `OK` frames. */
   readonly onOks?: (count: number) => void
-  /** Called once per read that brought messages. */
+  /** Called once per read that contained messages. */
   readonly onDelivered?: (count: number) => void
   readonly onFailure: (cause: Error) => void
   /** Encrypts or compresses the connection. */
@@ -39,7 +39,7 @@ export interface Options {
 }
 
 const newFinBlock = (): Buffer => Buffer.from(`FIN ${" ".repeat(16)}\n`.repeat(finsPerBlock), "latin1")
-/** Stands for "no block": full by definition, so the first FIN fetches one. */
+/** Placeholder for a missing block: it is full, so the first FIN allocates one. */
 const noFinBlock = Buffer.alloc(0)
 
 export class Connection {
@@ -47,16 +47,16 @@ export class Connection {
   readonly #socket: Net.Socket
   readonly #headBytes: number
   readonly #connected: Promise<void>
-  /** What commands go out by. */
+  /** Sends commands, through the upgrade if there is one. */
   #channel: Channel
-  /** FIN blocks that the kernel has taken and that may be filled again. */
+  /** FIN blocks that the kernel has taken and that can be reused. */
   readonly #freeBlocks: Array<Buffer> = []
   #fins: Buffer = noFinBlock
   #finsAt = 0
-  /** The beginning of a frame whose head has not fully arrived. */
+  /** The start of a frame whose head is not complete. */
   readonly #stash: Buffer = Buffer.alloc(stashBytes)
   #stashed = 0
-  /** Bytes still to come of a frame whose head has been handled. */
+  /** Remaining bytes of a frame whose head has been handled. */
   #skip = 0
   #oks = 0
   #delivered = 0
@@ -75,7 +75,7 @@ export class Connection {
       }
     }
     const address = { host: "127.0.0.1", port: options.port, noDelay: true }
-    // What is above the socket reads it in its own way.
+    // An upgrade reads from the socket itself.
     const socket = Net.connect(options.upgrade === undefined ? { ...address, onread } : address)
     this.#socket = socket
     const write = (bytes: Uint8Array, done?: () => void): void => void socket.write(bytes, done)
@@ -86,7 +86,8 @@ export class Connection {
   }
 
   /**
-   * Opens the connection like an ordinary client: magic and IDENTIFY with feature negotiation, all defaults but for the upgrade.
+   * Opens the connection like a usual client: magic and IDENTIFY with feature negotiation, with defaults except for the
+   * upgrade.
    */
   async open(clientId: string): Promise<void> {
     await this.#connected
@@ -104,7 +105,7 @@ export class Connection {
     else await this.#openUpgraded(identify, this.#options.upgrade)
   }
 
-  /** The answer to IDENTIFY is plain, and what follows it, perhaps in the same read, is not. */
+  /** The response to IDENTIFY is plain; bytes after it, perhaps of the same read, are upgraded. */
   async #openUpgraded(identify: Uint8Array, how: Upgrade): Promise<void> {
     const socket = this.#socket
     socket.write(identify)
@@ -116,31 +117,31 @@ export class Connection {
       if (answer.length < 4 || answer.length < 4 + answer.readUInt32BE(0)) socket.resume()
     }
     const end = 4 + answer.readUInt32BE(0)
-    if (!answer.toString("latin1", 8, end).includes("{")) throw new Error(`IDENTIFY was answered with ${answer}`)
+    if (!answer.toString("latin1", 8, end).includes("{")) throw new Error(`IDENTIFY got the response ${answer}`)
     if (answer.length > end) socket.unshift(answer.subarray(end))
     const confirmed = new Promise<string>((resolve) => this.#waiting.push(resolve))
     const onBytes = (bytes: Buffer): void => this.#read(bytes, bytes.length)
     this.#channel = upgrade[how](socket, onBytes, (cause) => this.#fail(cause))
     if (how !== "tls") socket.resume()
     const response = await confirmed
-    if (response !== "OK") throw new Error(`the upgrade was answered with ${response}`)
+    if (response !== "OK") throw new Error(`the upgrade got the response ${response}`)
   }
 
   async subscribe(topic: string, channel: string): Promise<void> {
     const response = await this.#request(Buffer.from(`SUB ${topic} ${channel}\n`))
-    if (response !== "OK") throw new Error(`SUB was answered with ${response}`)
+    if (response !== "OK") throw new Error(`SUB got the response ${response}`)
   }
 
   ready(count: number): void {
     this.#channel.write(Buffer.from(`RDY ${count}\n`))
   }
 
-  /** Bytes in the form in which `write` sends them, any number of times. */
+  /** Converts bytes to the form that `write` sends, any number of times. */
   prepare(bytes: Buffer): Buffer {
     return this.#channel.prepare(bytes)
   }
 
-  /** Sends bytes that were prepared. */
+  /** Sends prepared bytes. */
   write(bytes: Uint8Array): void {
     this.#channel.writePrepared(bytes)
   }
@@ -150,7 +151,7 @@ export class Connection {
     this.#socket.destroy()
   }
 
-  /** The next response frame, whatever it says, belongs to this command; only for the time before the load starts. */
+  /** Waits for the next response frame. For use before the load starts. */
   #request(bytes: Uint8Array): Promise<string> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve)
@@ -179,7 +180,7 @@ export class Connection {
     }
   }
 
-  /** Walks the frames of one read; whole heads are handled in place, split ones go by way of the stash. */
+  /** Parses the frames of one read: complete heads in place, split ones through the stash. */
   #walk(chunk: Buffer, length: number): void {
     let at = this.#skip
     const onMessage = this.#options.onMessage
@@ -205,7 +206,7 @@ export class Connection {
     this.#skip = at - length
   }
 
-  /** Moves bytes into the stash until it holds a frame's head, then handles that; returns where the walk goes on. */
+  /** Moves bytes into the stash until it has a frame's head, then handles it. Returns where parsing continues. */
   #walkSplit(chunk: Buffer, at: number, length: number): number {
     const stash = this.#stash
     while (this.#stashed < 8 && at < length) stash[this.#stashed++] = chunk[at++]!
@@ -227,7 +228,7 @@ export class Connection {
 
   #respond(type: number, data: string): void {
     if (type !== frameTypeResponse) {
-      this.#fail(new Error(`the daemon answered ${data}`))
+      this.#fail(new Error(`the daemon sent ${data}`))
     } else if (data === "_heartbeat_") {
       this.#channel.write(Buffer.from("NOP\n"))
     } else {

@@ -1,6 +1,6 @@
 /**
- * Publishes over HTTP on keep-alive connections, one request at a time on each. The request is built once. Answers must
- * be `200` with a Content-Length; after the first, an answer of the same length is taken by its status line alone.
+ * Publishes over HTTP on keep-alive connections, one request at a time on each. The request is built once. Responses must be
+ * `200` with a Content-Length; after the first one, a chunk of the same length is checked by its status line alone.
  */
 import * as Net from "node:net"
 import { fail, measureRate, type Window, work } from "./worker.ts"
@@ -15,13 +15,13 @@ export interface HttpConfig extends Window {
 
 const statusOk = Buffer.from("HTTP/1.1 200", "latin1")
 
-/** Length of the first answer in `text`, or 0 when more bytes are needed. */
+/** Length of the first response in `text`, or 0 if more bytes are needed. */
 const answerLength = (text: string): number => {
   const headEnd = text.indexOf("\r\n\r\n")
   if (headEnd < 0) return 0
-  if (!text.startsWith("HTTP/1.1 200")) throw new Error(`answer ${text.slice(0, 200)}`)
+  if (!text.startsWith("HTTP/1.1 200")) throw new Error(`response ${text.slice(0, 200)}`)
   const length = /\r\ncontent-length: *(\d+)/i.exec(text.slice(0, headEnd))
-  if (length === null) throw new Error("the answer has no Content-Length")
+  if (length === null) throw new Error("the response has no Content-Length")
   const total = headEnd + 4 + Number(length[1])
   return text.length >= total ? total : 0
 }

@@ -1,5 +1,5 @@
 /**
- * Opens many connections that subscribe and then do nothing but answer heartbeats, until the benchmark ends them.
+ * Opens many connections that subscribe and then only reply to heartbeats, until the benchmark ends them.
  */
 import { Connection } from "./connection.ts"
 import { fail, work } from "./worker.ts"
@@ -10,7 +10,7 @@ export interface IdleConfig {
   readonly connections: number
 }
 
-/** Connections opened at the same time: fewer than a listener's backlog. */
+/** Concurrent connects: fewer than a listener's backlog. */
 const atOnce = 50
 
 work(async (config: IdleConfig) => {

@@ -1,8 +1,8 @@
 /**
- * End-to-end latency at a fixed pace. One connection PUBs messages that carry their send time, another consumes them
- * with RDY 2500; both live in this process, so one monotonic clock serves both. The pace is held by a 1 ms timer that
- * sends what is due; the publisher does not wait for answers, so a slow daemon shows up as latency, not as a lower pace.
- * The pace goes on for a while after the window, so that its last messages are not held back by the silence behind them.
+ * End-to-end latency at a constant rate. One connection publishes messages with their send time, another consumes them with RDY
+ * 2500; both are in this process and share its monotonic clock. A 1 ms timer sends the messages that are due; the publisher
+ * does not wait for responses, so a slow daemon shows as latency, not as a lower rate. The load continues after the window, so
+ * that output buffering does not hold back its last messages.
  */
 import { Connection } from "./connection.ts"
 import { fail, sleep, type Window, work } from "./worker.ts"
@@ -16,7 +16,7 @@ export interface LatencyConfig extends Window {
 
 const stampBytes = 8
 const coolDownSeconds = 0.5
-/** How long the last messages may still take before they count as lost. */
+/** Timeout for the last messages. */
 const stragglersSeconds = 3
 
 const percentile = (sorted: Float64Array, fraction: number): number =>

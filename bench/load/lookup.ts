@@ -1,6 +1,6 @@
 /**
- * Producers at an nsqlookupd: all connect and identify themselves, then all register their topics at once, and then topics
- * are looked up over HTTP, one request at a time on each connection, as long as the window lasts.
+ * Producers of an nsqlookupd: all connect and send IDENTIFY, then all register their topics at once, and then topics are looked
+ * up over HTTP, one request at a time on each connection, until the window ends.
  */
 import * as Http from "node:http"
 import * as Net from "node:net"
@@ -21,7 +21,7 @@ const sized = (text: string): Buffer => {
   return Buffer.concat([size, Buffer.from(text)])
 }
 
-/** A producer that has identified itself; `ask` writes and waits for so many answers. */
+/** A producer after IDENTIFY; `ask` writes bytes and waits for this many responses. */
 const connect = (port: number, index: number): Promise<(bytes: Buffer, answers: number) => Promise<void>> =>
   new Promise((resolve, reject) => {
     let pending: Buffer = Buffer.alloc(0)

@@ -1,7 +1,6 @@
 /**
- * Another client, while something else keeps a daemon busy: it sends a PUB over TCP and a `/ping` over HTTP every
- * millisecond, each once the one before has been answered, and reports how long it waited at most. It starts at the word
- * and goes on until it is told to stop.
+ * Another client, while an operation keeps a daemon busy: it sends a PUB over TCP and a `/ping` over HTTP every millisecond,
+ * each after the response to the last one, and reports the longest wait of each. It runs between the orders `start` and `stop`.
  */
 import * as Net from "node:net"
 import { Connection } from "./connection.ts"
@@ -15,7 +14,7 @@ export interface ProbeConfig {
 const topic = "probe"
 const body = "probe"
 
-/** Round trips, one at a time. */
+/** Sequential round trips. */
 class RoundTrips {
   longest = 0
   count = 0
@@ -39,7 +38,7 @@ class RoundTrips {
     this.count++
   }
 
-  /** The wait that is still going on counts as well. */
+  /** Includes the wait that is not over. */
   end(): void {
     if (this.sentAt !== undefined) this.note(performance.now() - this.sentAt)
   }
@@ -75,7 +74,7 @@ work(async (config: ProbeConfig) => {
     tcp.start()
     http.start()
   }, 1)
-  // The first ones create the topic and warm up both sides.
+  // The first round trips create the topic and warm up both sides.
   while (tcp.count < 300 || http.count < 300) await sleep(1)
 
   return async () => {

@@ -1,8 +1,8 @@
 /**
- * Publishes as fast as the daemon acknowledges: every connection keeps at most `window` commands without an answer and
- * sends as many new ones as answers came in with a read. With a batch of 1 the command is PUB, else MPUB. Only
- * acknowledged messages count. With a `limit` it publishes that many messages and stops; with a `backlog` it never runs
- * further than that ahead of the subscriber beside it.
+ * Publishes as fast as the daemon acknowledges: every connection keeps at most `window` commands without a response, and sends
+ * as many new ones as a read had responses. With a batch of 1 the command is PUB, otherwise MPUB. Only acknowledged messages
+ * count. With a `limit` it publishes that many messages and stops; with a `backlog` it stays at most that many messages ahead
+ * of the subscriber beside it.
  */
 import { Connection } from "./connection.ts"
 import type { Upgrade } from "./upgrade.ts"
@@ -12,26 +12,26 @@ export interface PublisherConfig extends Window {
   readonly port: number
   readonly topic: string
   readonly connections: number
-  /** Commands per connection that may wait for their answer. */
+  /** Commands per connection without a response. */
   readonly window: number
   /** Messages per command. */
   readonly batch: number
   readonly bodyBytes: number
   readonly limit?: number
-  /** Messages that may be published and not yet delivered to every channel. */
+  /** Limit for messages that are published and not yet delivered to every channel. */
   readonly backlog?: number
   readonly channels?: number
   readonly upgrade?: Upgrade
-  /** Bodies that compress as JSON does, instead of one letter. */
+  /** Uses bodies that compress like JSON, instead of one repeated letter. */
   readonly text?: boolean
 }
 
 interface Publisher {
   readonly connection: Connection
-  /** One command and as many as may be unanswered, ready to be sent. */
+  /** One command, and as many as may have no response, prepared for sending. */
   one: Buffer
   many: Buffer
-  /** Commands that may be sent before the next answer. */
+  /** Commands that may be sent before the next response. */
   credit: number
 }
 
@@ -41,7 +41,7 @@ const uint32 = (value: number): Buffer => {
   return bytes
 }
 
-/** An event as programs log it: names that repeat, values that do not. */
+/** Returns an event like those in logs: repeated names, different values. */
 const textBody = (length: number, index: number): string => {
   let text = ""
   for (let word = index + 1; text.length < length;) {

@@ -1,8 +1,8 @@
 /**
  * Consumes as fast as the daemon delivers: RDY 2500, and a FIN for every message, sent once per read. The connections are
- * spread over the channels `c0`, `c1`, ... With a `limit` the window also ends when that many messages have arrived, so
- * that a preloaded channel may run dry without spoiling the figure. With `reports` it tells every few milliseconds what
- * has arrived so far.
+ * spread over the channels `c0`, `c1`, ... With a `limit` the window also ends when that many messages have arrived, so that an
+ * exhausted preloaded channel does not lower the figure. With `reports` it reports the number of delivered messages every few
+ * milliseconds.
  */
 import { Connection } from "./connection.ts"
 import type { Upgrade } from "./upgrade.ts"

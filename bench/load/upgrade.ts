@@ -1,6 +1,6 @@
 /**
- * The client's side of TLS, deflate and snappy for `Connection`, as cheap as it can be: what is sent again and again is
- * compressed once, FINs go out in stored blocks, and only what the daemon sends is really decompressed.
+ * The client's side of TLS, deflate and snappy for `Connection`, with the least work: repeated bytes are compressed once, FINs
+ * are sent in stored blocks, and only the daemon's bytes are decompressed.
  */
 import crc32 from "@node-rs/crc32"
 import type * as Net from "node:net"
@@ -10,18 +10,18 @@ import snappy from "snappy"
 
 export type Upgrade = "tls" | "deflate" | "snappy"
 
-/** What IDENTIFY asks for. */
+/** The IDENTIFY fields of the upgrade. */
 export const features = { tls: { tls_v1: true }, deflate: { deflate: true }, snappy: { snappy: true } }
 
 export interface Channel {
   /** Sends bytes that were not prepared. */
   readonly write: (bytes: Uint8Array, done?: () => void) => void
-  /** Bytes in the form in which `writePrepared` sends them, any number of times. */
+  /** Converts bytes to the form that `writePrepared` sends, any number of times. */
   readonly prepare: (bytes: Buffer) => Buffer
   readonly writePrepared: (bytes: Uint8Array) => void
 }
 
-/** A stored block holds less than 64 KiB, and so does a chunk. */
+/** A stored block and a chunk have less than 64 KiB. */
 const blockBytesMax = 65_535
 
 const blocks = (bytes: Uint8Array): Array<Uint8Array> => {
@@ -37,7 +37,7 @@ const overTls = (socket: Net.Socket, onBytes: (bytes: Buffer) => void, onFailure
   return { write, prepare: (bytes) => bytes, writePrepared: write }
 }
 
-/** Some decoders hand out nothing before they see this. */
+/** Some decoders emit nothing before this block. */
 const syncMarker = Buffer.from([0, 0, 0, 0xff, 0xff])
 
 const stored = (bytes: Uint8Array): Array<Uint8Array> => {
@@ -100,5 +100,5 @@ const overSnappy = (
   }
 }
 
-/** Goes on as negotiated on a socket from which nothing is read yet. */
+/** Upgrades a socket, from which nothing has been read since, as negotiated. */
 export const upgrade = { tls: overTls, deflate: overDeflate, snappy: overSnappy }

@@ -1,7 +1,7 @@
 /**
- * The frame of every load generator: a child process that prepares its connections, says it is ready, waits for the
- * word to start and reports either figures or one error. The measured window is kept here too, so that all generators
- * throw away the same warm-up and measure with the same clock.
+ * The main loop of every load generator: a child process that prepares its connections, reports that it is ready, waits for the
+ * order to start, and reports either figures or one error. It also defines the measured window, so that all generators have the
+ * same warm-up and the same clock.
  */
 export type Figures = Readonly<Record<string, number>>
 
@@ -11,7 +11,7 @@ export type Report =
   | { readonly type: "figures"; readonly figures: Figures }
   | { readonly type: "error"; readonly message: string }
 
-/** The words to start and to stop, and what a subscriber beside this generator has received so far. */
+/** Orders to start and to stop, and the messages that a subscriber beside this generator has received. */
 export type Order =
   | { readonly type: "start" }
   | { readonly type: "stop" }
@@ -36,14 +36,14 @@ export const fail = (cause: unknown): void => {
   void report({ type: "error", message }).then(() => process.exit(1))
 }
 
-/** Completes at the word "stop", which a generator is told that measures for as long as something else takes. */
+/** Completes at the order `stop`, which generators with a window of unknown length receive. */
 export const stopped = new Promise<void>((resolve) => {
   process.on("message", (order: Order) => {
     if (order.type === "stop") resolve()
   })
 })
 
-/** Runs one generator: `prepare` opens what is needed and returns what to do at the word "start". */
+/** Runs a generator: `prepare` opens the connections and returns the load to apply at the order `start`. */
 export const work = <Config>(prepare: (config: Config) => Promise<() => Promise<Figures>>): void => {
   const started = new Promise<void>((resolve) => {
     process.on("message", (order: Order) => {
@@ -61,7 +61,7 @@ export const work = <Config>(prepare: (config: Config) => Promise<() => Promise<
   run().catch(fail)
 }
 
-/** The rate at which `count` grows during the window after the warm-up. */
+/** Returns the rate at which `count` grows during the window after the warm-up. */
 export const measureRate = async (window: Window, count: () => number): Promise<number> => {
   await sleep(window.warmUpSeconds * 1000)
   const countBefore = count()

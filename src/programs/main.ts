@@ -1,6 +1,6 @@
 /**
- * What every daemon's program does around its Layer: end for a bad command line as Go programs do, run until a signal
- * or a failure, stop in order, and exit with NSQ's codes. Holds nothing that is special to one daemon.
+ * The common part of the daemons' programs: exit for an invalid command line as Go programs do, run until a signal or a
+ * failure, stop in order, and exit with NSQ's codes. Contains nothing specific to one daemon.
  */
 import { Cause, Effect, Exit, Fiber, type Layer, Queue, Result } from "effect"
 import process from "node:process"
@@ -11,7 +11,7 @@ import { formatTime } from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
 import type { FlagError } from "../services/options/GoFlags.ts"
 
-/** Prints one line on standard output and ends well. */
+/** Prints a line on standard output and exits with code 0. */
 export const printAndExit = (line: string): void => {
   process.stdout.write(`${line}\n`, () => process.exit(0))
 }
@@ -29,14 +29,14 @@ const flagErrorText = (error: FlagError, usage: () => string): string => {
   }
 }
 
-/** The parsed command line; one that is refused, or asks for help, ends the process here. */
+/** Returns the parsed command line. Exits if it is not valid or requests help. */
 export const commandOrExit = <A>(parsed: Result.Result<A, FlagError>, usage: () => string): A => {
   if (Result.isSuccess(parsed)) return parsed.success
   StandardError.writeLine(masked(flagErrorText(parsed.failure, usage).trimEnd()))
   return process.exit(exitCodes[parsed.failure._tag])
 }
 
-/** Goes on with what has to be known before the daemon can be put together; when that fails, the process ends here. */
+/** Runs with the settings. Exits with code 1 if they cannot be determined. */
 export const settle = <A, E extends { readonly message: string }>(
   settings: Effect.Effect<A, E>,
   fatalLogs: Layer.Layer<never>,
@@ -54,13 +54,13 @@ export const settle = <A, E extends { readonly message: string }>(
 
 /** A daemon to run. */
 export interface Daemon<A, E, F> {
-  /** Building it is starting the daemon, closing its scope is stopping it. */
+  /** Building it starts the daemon; closing its Scope stops it. */
   readonly layer: Layer.Layer<A, E>
-  /** Formats the FATAL line of a daemon that did not start or cannot go on. */
+  /** Formats the FATAL line of a daemon that failed to start or cannot continue. */
   readonly fatalLogs: Layer.Layer<never>
-  /** What SIGHUP does. */
+  /** The action of SIGHUP. */
   readonly reload: Effect.Effect<void, never, A>
-  /** Fails when the daemon cannot go on. */
+  /** Fails when the daemon cannot continue. */
   readonly failed: Effect.Effect<never, F, A>
 }
 
@@ -71,18 +71,18 @@ const exitOnFailure = <E extends { readonly message: string }>(daemon: Effect.Ef
   )
 
 /**
- * Lets the bytes of waiting messages, which lie outside the JavaScript heap, count towards its limits in proportion. By
- * default V8 marks the whole heap anew for every 64 MB that arrive, however much is there already: a tenth of a second of
- * work for every second of publishing. V8 of Node 22 does not have the flag and would complain on standard error.
+ * Makes V8 count the bytes of waiting messages, which are outside the JavaScript heap, in proportion to its limits. By default
+ * V8 marks the whole heap for every 64 MB that arrive, regardless of the heap's size: 0.1 s of work per second of publishing.
+ * V8 of Node 22 lacks the flag and would print a warning.
  */
 const tuneCollector = (): void => {
   if (Number.parseInt(process.versions.v8) >= 13) V8.setFlagsFromString("--external-memory-accounted-in-global-limit")
 }
 
 /**
- * Runs a daemon until SIGINT, SIGTERM or a failure, then exits the process: 0 after a signal, 1 after a failure or when
- * messages were lost while it stopped. It always stops in order, also when a defect surfaces outside every fiber. Signals are
- * ignored while it stops; SIGHUP reloads, after the start is complete.
+ * Runs a daemon until SIGINT, SIGTERM or a failure, then exits: with 0 after a signal, with 1 after a failure or if data was
+ * lost while it stopped. It always stops in order, even after an uncaught exception outside of all fibers. Further signals
+ * during the stop are ignored. SIGHUP reloads; during the start it is delayed until the daemon runs.
  */
 export const runDaemon = <A, E extends { readonly message: string }, F extends { readonly message: string }>(
   { failed, fatalLogs, layer, reload }: Daemon<A, E, F>

@@ -1,5 +1,5 @@
 /**
- * The program `nsq_stat`: prints figures of a channel, again and again.
+ * The program `nsq_stat`: prints the figures of a channel repeatedly.
  */
 import * as Stat from "../services/tools/Stat.ts"
 import * as Tool from "./tool.ts"

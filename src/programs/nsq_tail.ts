@@ -1,5 +1,5 @@
 /**
- * The program `nsq_tail`: prints messages as they come.
+ * The program `nsq_tail`: prints the messages of topics.
  */
 import * as Tail from "../services/tools/Tail.ts"
 import * as Tool from "./tool.ts"

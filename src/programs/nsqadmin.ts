@@ -1,5 +1,5 @@
 /**
- * The program `nsqadmin`: reads command line, environment and config file, builds the daemon's Layer and runs it.
+ * The program `nsqadmin`: reads command line, environment and config file, and runs the daemon's Layer.
  */
 import { Effect, Layer } from "effect"
 import process from "node:process"
@@ -11,7 +11,7 @@ import type { Settings } from "../services/options/ConfigFile.ts"
 import * as Arguments from "./arguments.ts"
 import * as Main from "./main.ts"
 
-/** Lines that say why the daemon does not run, whatever its own lines look like. */
+/** Formats FATAL lines, independently of the log level and prefix. */
 const fatalLogs = ({ logFormat }: Partial<NsqadminOptions.NsqadminOptions>) =>
   NsqLogger.layer({ format: logFormat ?? "nsq", level: "fatal", prefix: "[nsqadmin] " })
 
@@ -25,7 +25,7 @@ const run = ({ given, warnings }: Settings<NsqadminOptions.NsqadminOptions>): vo
       Layer.provide(NsqadminOptions.layer(given))
     ),
     fatalLogs: fatalLogs(given),
-    reload: Effect.logInfo("SIGHUP received, there is nothing to reload"),
+    reload: Effect.logInfo("SIGHUP received; nsqadmin has nothing to reload"),
     failed: Nsqadmin.use((nsqadmin) => nsqadmin.failed)
   })
 }

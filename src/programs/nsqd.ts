@@ -1,6 +1,5 @@
 /**
- * The program `nsqd`: reads command line, environment and config file, builds the daemon's Layer and runs it. What it does
- * with messages is in the services.
+ * The program `nsqd`: reads command line, environment and config file, and runs the daemon's Layer.
  */
 import { Effect, Layer } from "effect"
 import process from "node:process"
@@ -15,7 +14,7 @@ import type { Settings } from "../services/options/ConfigFile.ts"
 import * as Arguments from "./arguments.ts"
 import * as Main from "./main.ts"
 
-/** Lines that say why the daemon does not run, whatever its own lines look like. */
+/** Formats FATAL lines, independently of the log level and prefix. */
 const fatalLogs = ({ logFormat }: Partial<NsqdOptions.NsqdOptions>) =>
   NsqLogger.layer({ format: logFormat ?? "nsq", level: "fatal", prefix: "[nsqd] " })
 

@@ -1,5 +1,5 @@
 /**
- * The program `nsqlookupd`: reads command line, environment and config file, builds the daemon's Layer and runs it.
+ * The program `nsqlookupd`: reads command line, environment and config file, and runs the daemon's Layer.
  */
 import { Effect, Layer } from "effect"
 import process from "node:process"
@@ -11,7 +11,7 @@ import type { Settings } from "../services/options/ConfigFile.ts"
 import * as Arguments from "./arguments.ts"
 import * as Main from "./main.ts"
 
-/** Lines that say why the daemon does not run, whatever its own lines look like. */
+/** Formats FATAL lines, independently of the log level and prefix. */
 const fatalLogs = ({ logFormat }: Partial<LookupdOptions.LookupdOptions>) =>
   NsqLogger.layer({ format: logFormat ?? "nsq", level: "fatal", prefix: "[nsqlookupd] " })
 
@@ -25,7 +25,7 @@ const run = ({ given, warnings }: Settings<LookupdOptions.LookupdOptions>): void
       Layer.provide(LookupdOptions.layer(given))
     ),
     fatalLogs: fatalLogs(given),
-    reload: Effect.logInfo("SIGHUP received, there is nothing to reload"),
+    reload: Effect.logInfo("SIGHUP received; nsqlookupd has nothing to reload"),
     failed: Nsqlookupd.use((nsqlookupd) => nsqlookupd.failed)
   })
 }

@@ -1,5 +1,6 @@
 /**
- * What the programs `standalone` and `nsq standalone` run: nsqlookupd, nsqd and nsqadmin in one process, for development.
+ * The common part of the programs `standalone` and `nsq standalone`: nsqlookupd, nsqd and nsqadmin in one process, for
+ * development.
  */
 import { Effect, Layer, Result } from "effect"
 import { mkdirSync } from "node:fs"
@@ -20,7 +21,7 @@ const printAddresses = (addresses: Addresses): Effect.Effect<void> =>
     )
   })
 
-/** Runs until Ctrl-C. */
+/** Runs until SIGINT, SIGTERM or a failure. */
 export const run = (args: ReadonlyArray<string>): void => {
   const flags = OptionTable.flags(StandaloneOptions.table)
   const usage = () => GoFlags.usage("standalone", flags)

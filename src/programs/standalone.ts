@@ -1,5 +1,5 @@
 /**
- * The program `standalone`: nsqlookupd and nsqd in one process, for development.
+ * The program `standalone`: nsqlookupd, nsqd and nsqadmin in one process, for development.
  */
 import * as Arguments from "./arguments.ts"
 import * as Standalone from "./runStandalone.ts"

@@ -1,6 +1,6 @@
 /**
- * What every utility's program does around its work: end for a bad command line as Go programs do, run until it is done or a
- * signal comes, and exit with NSQ's codes. Holds nothing that is special to one utility.
+ * The common part of the tools' programs: exit for an invalid command line as Go programs do, run to the end or until a signal,
+ * and exit with NSQ's codes. Contains nothing specific to one tool.
  */
 import { Cause, Context, Duration, Effect, Exit, Layer, Result, type Scope } from "effect"
 import { HttpClient } from "effect/http"
@@ -20,23 +20,23 @@ import * as ClientLogger from "../services/tools/ClientLogger.ts"
 import * as Arguments from "./arguments.ts"
 import * as Main from "./main.ts"
 
-/** A utility to run. */
+/** A tool to run. */
 export interface Tool<Options extends object, E extends { readonly message: string }> {
   readonly name: string
   readonly table: OptionTable.OptionTable<Options>
   readonly defaults: () => Options
-  /** NSQ's `to_nsq` has no `--version`. */
+  /** Whether it has `--version`. Default: true; NSQ's `to_nsq` has none. */
   readonly hasVersion?: boolean
   /**
-   * Its work. The program exits with 0 when it completes or is interrupted, unless something was lost (`DaemonState`), and
-   * with 1 and the error's message when it fails.
+   * Its work. The exit code is 0 when it completes or is interrupted, unless messages were lost (`DaemonState`), and 1 with the
+   * error's message when it fails.
    */
   readonly main: (options: Options) => Effect.Effect<void, E, Transport | HttpClient.HttpClient | Scope.Scope>
-  /** NSQ's nsq_to_file takes nothing but flags; the others ignore what follows them. */
+  /** Whether further arguments are an error, as in NSQ's `nsq_to_file`. Default: false, they are ignored. */
   readonly onlyFlags?: boolean
-  /** SIGHUP ends it as SIGTERM does. */
+  /** Whether SIGHUP ends it like SIGTERM. Default: false. */
   readonly endsOnHangup?: boolean
-  /** Replaces the log lines of NSQ's client library. */
+  /** Log lines other than those of NSQ's client library. */
   readonly logs?: (options: Options) => Layer.Layer<never>
 }
 
@@ -49,12 +49,12 @@ const versionFlag: GoFlags.GoFlag = {
   check: (text) => Result.map(Kind.bool.parse(text, undefined), () => undefined)
 }
 
-/** The time as Go's `log` writes it. */
+/** Returns the time in the form of Go's `log`. */
 const now = (): string => formatTime(BigInt(Date.now()) * 1_000_000n).slice(0, "YYYY/MM/DD HH:MM:SS".length)
 
 const connectTimeout = Duration.seconds(10)
 
-/** HTTP for requests to nsqlookupd. Loaded with the first request, because many utilities run without (measured: 40 ms). */
+/** HTTP client for nsqlookupd. Loaded with the first request, because many runs need none (measured: 40 ms). */
 const http: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
   HttpClient.HttpClient,
   Effect.gen(function*() {
@@ -71,7 +71,7 @@ const http: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
   })
 ).pipe(Layer.merge(Layer.succeed(HttpClient.TracerDisabledWhen, () => true)))
 
-/** Reads the command line and runs the utility. */
+/** Parses the command line and runs the tool. */
 export const run = <Options extends object, E extends { readonly message: string }>(tool: Tool<Options, E>): void => {
   const { defaults, main, name, table } = tool
   const flags = [...OptionTable.flags(table), ...(tool.hasVersion === false ? [] : [versionFlag])]
@@ -97,7 +97,7 @@ export const run = <Options extends object, E extends { readonly message: string
   )
   const keepAlive = setInterval(() => {}, 2 ** 31 - 1)
   const fiber = Effect.runFork(work)
-  // Nothing reads what is printed: the program ends as SIGPIPE ends others. The utility is told of other failures.
+  // On EPIPE the reader is gone: exit with the code of a death by SIGPIPE. The tool itself handles other errors.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(128 + constants.signals.SIGPIPE)
   })

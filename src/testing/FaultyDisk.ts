@@ -1,42 +1,50 @@
 /**
- * A disk in memory that fails when it is told to and can lose power: for tests of what happens to messages then. A write that
- * fails leaves half of its bytes behind, as real disks do, or nothing after `EROFS`; a loss of power takes what was not synced, or part of it.
+ * A disk in memory that fails on demand and can lose power, for tests of what happens to messages. A failed write leaves half
+ * of its bytes behind, as on real disks, or none after `EROFS`; a power loss discards bytes without a sync, or some of them.
  */
 import { Context, Effect, Latch, Layer, Result } from "effect"
 import { Disk, DiskError, type DiskFile } from "../services/nsqd/storage/Disk.ts"
 
-/** What can fail, in the operating system's terms. `rename` includes replacing a text file. */
+/** The operations that can fail. `rename` includes replacing a text file. */
 export type DiskOperation = "open" | "read" | "write" | "fsync" | "truncate" | "rename" | "remove" | "list" | "statfs"
 
-/** Decides about an operation: the code of its failure, such as `ENOSPC` or `EIO`, or `undefined` to let it succeed. */
+/** Returns the error code of an operation, for example `ENOSPC` or `EIO`, or `undefined` to let it succeed. */
 export type Fault = (operation: DiskOperation, path: string) => string | undefined
 
 interface StoredFile {
   content: Buffer
-  /** The content at the last sync, which a loss of power leaves. */
+  /** The content at the last sync, which survives a power loss. */
   durable: Buffer
 }
 
+/**
+ * Controls the disk.
+ *
+ * ```ts
+ * const disk = yield* FaultyDisk
+ * disk.fail((operation) => operation === "write" ? "ENOSPC" : undefined)
+ * ```
+ */
 export class FaultyDisk extends Context.Service<FaultyDisk, {
-  /** What lies on the disk now, by path. */
+  /** Returns the files on the disk by path. */
   readonly files: () => ReadonlyMap<string, Buffer>
-  /** Puts a file there, as if it had always been. */
+  /** Creates a file that is already synced. */
   readonly put: (path: string, content: Uint8Array | string) => void
-  /** From now on every operation is asked for its fault; without one, all succeed again. */
+  /** Sets the fault for every later operation; `undefined` lets all succeed. */
   readonly fail: (fault: Fault | undefined) => void
-  /** Syncs wait from now on, until the effect that this completes with is run. */
+  /** Holds syncs from now on, until the returned Effect runs. */
   readonly holdSyncs: Effect.Effect<Effect.Effect<void>>
-  /** From now on the disk has this many bytes for all its files; 0 for one that never fills. */
+  /** Sets the capacity for all files in bytes; 0 for no limit. */
   readonly resize: (capacity: number) => void
-  /** Files have the content of their last sync again, and the first `kept` bytes that were appended since. */
+  /** Resets files to their last sync, plus the first `kept` bytes appended since. */
   readonly losePower: (kept: number) => void
 }>()("effect-nsq/testing/FaultyDisk") {
-  /** An empty disk on which nothing fails yet. */
+  /** An empty disk without faults. */
   static readonly layer: Layer.Layer<Disk | FaultyDisk> = Layer.effectContext(Effect.sync(() => {
     const files = new Map<string, StoredFile>()
     let fault: Fault | undefined
     const syncing = Latch.makeUnsafe(true)
-    /** 0 for a disk that never fills, and does not say how large it is. */
+    /** 0 for a disk without limit, which does not report its size. */
     let capacity = 0
 
     const used = (): number => {
@@ -45,7 +53,7 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
       return sum
     }
 
-    /** How many of `bytes` fit, where they make a file this much larger. */
+    /** Returns how many of `bytes` fit if they make the file larger by `growth`. */
     const fitting = (bytes: number, growth: number): number =>
       capacity === 0 || growth <= 0 ? bytes : Math.max(0, Math.min(bytes, bytes - growth + capacity - used()))
 
@@ -57,7 +65,7 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
       return code === undefined ? undefined : new DiskError({ operation, path, code, text: texts.get(code) ?? code })
     }
 
-    /** An operation that has its effect, unless it fails. */
+    /** Runs an operation unless it fails. */
     const attempt = <A>(operation: DiskOperation, path: string, run: () => A): Effect.Effect<A, DiskError> =>
       Effect.suspend(() => {
         const failure = failureOf(operation, path)
@@ -138,7 +146,7 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
               path.startsWith(`${directory}/`) ? [path.slice(directory.length + 1)] : []
             )
         ),
-      // The size alone is known without opening the file.
+      // The size alone is available without opening the file.
       readStart: (path, maxBytes) => {
         const content = files.get(path)?.content
         if (content === undefined) return Result.succeed(undefined)

@@ -1,22 +1,24 @@
 /**
- * Storage in memory that fails and dawdles on command: what a program sees of a broker whose disk is full, broken or slow.
+ * Storage in memory that fails or delays on demand, for tests of a broker whose disk is full, broken or slow.
  */
 import { Context, Effect, Latch, Layer } from "effect"
 import { type BackendQueue, Storage, StorageError } from "../services/nsqd/storage/Storage.ts"
 
-/** The faults of a `FaultyStorage`. All take effect at once, for every queue. */
+/** The faults of a `FaultyStorage`. They take effect at once, for every queue. */
 export class StorageFaults extends Context.Service<StorageFaults, {
-  /** Every write fails with this description, until it is `undefined` again. */
+  /** Fails every write with this description; `undefined` ends the fault. */
   readonly failWrites: (description: string | undefined) => Effect.Effect<void>
-  /** Every read fails with this description, until it is `undefined` again. */
+  /** Fails every read with this description; `undefined` ends the fault. */
   readonly failReads: (description: string | undefined) => Effect.Effect<void>
-  /** Writes wait from now on, and are carried out once `resumeWrites` is called. */
+  /** Delays writes until `resumeWrites`. */
   readonly holdWrites: Effect.Effect<void>
+  /** Executes the delayed writes. */
   readonly resumeWrites: Effect.Effect<void>
-  /** Reads wait from now on, with what they have read, until `resumeReads` is called. */
+  /** Delays the results of reads until `resumeReads`. */
   readonly holdReads: Effect.Effect<void>
+  /** Completes the delayed reads. */
   readonly resumeReads: Effect.Effect<void>
-  /** How many writes and reads were asked for so far. */
+  /** Returns the number of writes and reads so far. */
   readonly counts: () => { readonly writes: number; readonly reads: number }
 }>()("effect-nsq/testing/StorageFaults") {}
 
@@ -80,7 +82,7 @@ const make = Effect.gen(function*() {
   }))
 })
 
-/** Storage in memory, and the faults it is to have. */
+/** Storage in memory, and its faults. */
 export const layer: Layer.Layer<Storage | StorageFaults> = Layer.effectContext(make).pipe(
   Layer.provide(Storage.layerMemory)
 )

@@ -1,26 +1,27 @@
 /**
- * UDP in memory, for testing what is pushed to statsd: every datagram arrives, in order.
+ * UDP in memory, for tests of statsd: every datagram arrives, in order.
  */
 import { Context, Effect, Layer, Queue } from "effect"
 import { DatagramError, Datagrams } from "../services/net/Datagrams.ts"
 
-/** What was sent. */
+/** A datagram that was sent. */
 export interface Datagram {
-  /** Whom to. */
+  /** The destination, `host:port`. */
   readonly address: string
   readonly text: string
 }
 
-/** The receiving end of all of `Datagrams`. */
+/** The receiver of everything sent by `Datagrams`. */
 export class ReceivedDatagrams extends Context.Service<ReceivedDatagrams, {
   /** The next datagram. */
   readonly take: Effect.Effect<Datagram>
-  /** Everything that has arrived and was not taken. */
+  /** All datagrams that have arrived and were not taken. */
   readonly takeAvailable: Effect.Effect<ReadonlyArray<Datagram>>
-  /** From now on connecting fails, or works again. */
+  /** Makes connecting fail, or succeed again. */
   readonly setReachable: (reachable: boolean) => void
 }>()("effect-nsq/testing/ReceivedDatagrams") {}
 
+/** UDP in memory, and its receiver. */
 export const layer: Layer.Layer<Datagrams | ReceivedDatagrams> = Layer.effectContext(Effect.gen(function*() {
   const arrived = yield* Queue.unbounded<Datagram>()
   let isReachable = true

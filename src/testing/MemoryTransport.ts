@@ -1,19 +1,19 @@
 /**
- * A network in memory: the Transport for a broker under test, and the other ends of its connections. Bytes arrive in order and
- * whole writes may be cut anywhere by the reader; a peer that does not read makes the other side's writes pend, as TCP does.
- * Machines on it can be separated from each other for a while.
+ * A network in memory: the Transport of a broker under test, and the clients' ends of its connections. Bytes arrive in order
+ * and may be split anywhere. A peer that does not read makes the other side's writes wait, as in TCP. Machines can be separated
+ * for a while.
  */
 import { Cause, Context, Effect, FiberSet, Layer, Queue, type Scope } from "effect"
 import { ConnectError, type Connection, ConnectionLost, ListenError, Transport } from "../services/net/Transport.ts"
 
-/** Bytes that a peer has not read yet and that count as taken by the network, as a socket buffer would take them. */
+/** Unread bytes that the network accepts, like the buffers of sockets. */
 const networkBytes = 256 * 1024
 
-/** The way between two machines. */
+/** The path between two machines. */
 interface Link {
-  /** Whether what is sent arrives. */
+  /** Whether bytes arrive. */
   open: boolean
-  /** Something has been lost on the way. */
+  /** Whether bytes were lost. */
   damaged: boolean
 }
 
@@ -78,28 +78,29 @@ const endpoint = (remoteAddress: string, input: Pipe, output: Pipe): Connection 
   drained: output.drained
 })
 
-/** The client's end of a connection; closing its Scope ends the connection in order. */
+/** The client's end of a connection. Closing its Scope ends the connection in order. */
 export interface Peer extends Connection {
-  /** Breaks the connection in both directions, as a lost machine or a reset does. */
+  /** Breaks the connection in both directions, like a lost machine or a reset. */
   readonly breakOff: Effect.Effect<void>
-  /** Finishes sending; the other side can still be read from. */
+  /** Ends sending; the other direction stays readable. */
   readonly end: () => void
 }
 
-/** The network that a `MemoryTransport` broker listens on. */
+/** The network on which a broker with `MemoryTransport` listens. */
 export class MemoryNetwork extends Context.Service<MemoryNetwork, {
+  /** Connects to an address. */
   readonly connect: (address: string) => Effect.Effect<Peer, ConnectError, Scope.Scope>
-  /** The network as a machine of this name sees it: its connections come from there. It listens at `name:port`. */
+  /** Returns the network as seen from the machine `name`: its connections come from there, and it listens at `name:port`. */
   readonly machine: (name: string) => Transport["Service"]
-  /** From now on nothing of what two machines send each other arrives, and neither is told. */
+  /** Loses everything that two machines send each other, without an error, until `reunite`. */
   readonly separate: (one: string, other: string) => Effect.Effect<void>
-  /** Ends a separation; connections on which something was lost are reset. */
+  /** Ends a separation. Connections that lost bytes are reset. */
   readonly reunite: (one: string, other: string) => Effect.Effect<void>
 }>()("effect-nsq/testing/MemoryNetwork") {}
 
-/** A connection that may be cut. */
+/** A connection that a separation can cut. */
 interface Cable extends Link {
-  /** The machines it connects. */
+  /** The pair of machines that it connects. */
   readonly between: string
   readonly lose: () => void
 }
@@ -113,7 +114,7 @@ const hostOf = (address: string): string => address.slice(0, address.lastIndexOf
 const make = Effect.gen(function*() {
   const listeners = new Map<string, (connection: Connection, end: Effect.Effect<void>) => void>()
   const cables = new Set<Cable>()
-  /** Pairs of machines that are separated, and who waits for their reunion. */
+  /** Pairs of separated machines, with the connects that wait for their reunion. */
   const separations = new Map<string, Set<() => void>>()
   let connections = 0
 
@@ -205,5 +206,5 @@ const make = Effect.gen(function*() {
   )
 })
 
-/** A Transport in memory, and the network to reach it. */
+/** A Transport in memory, and its network. */
 export const layer: Layer.Layer<Transport | MemoryNetwork> = Layer.effectContext(make)

@@ -1,6 +1,6 @@
 /**
- * A bare client of the wire protocol for tests: sends commands as values or raw bytes, and shows every frame that comes back.
- * It answers no heartbeats and does nothing by itself.
+ * A bare client of the wire protocol for tests: sends commands as values or bytes, and returns every frame. It does not reply
+ * to heartbeats.
  */
 import { Effect, type Scope } from "effect"
 import { type Command, encodeCommand, magicV2 } from "../protocol/client/Command.ts"
@@ -9,22 +9,25 @@ import { decodeMessage, type Message } from "../protocol/client/Message.ts"
 import type { ConnectError, Connection, ConnectionLost } from "../services/net/Transport.ts"
 import { MemoryNetwork, type Peer } from "./MemoryTransport.ts"
 
+/** A bare client. */
 export interface ProtocolClient {
+  /** The network connection. */
   readonly peer: Peer
-  /** Sends bytes as they are. */
+  /** Sends bytes unchanged. */
   readonly raw: (bytes: Uint8Array | string) => Effect.Effect<void>
+  /** Sends commands in one write. */
   readonly send: (...commands: ReadonlyArray<Command>) => Effect.Effect<void>
-  /** The next frame; `undefined` once the server has closed the connection. */
+  /** The next frame; `undefined` after the server has closed the connection. */
   readonly frame: Effect.Effect<Frame | undefined, ConnectionLost | FrameError>
-  /** The next frame as text: `OK`, `E_INVALID ...`; a message as its body. */
+  /** The next frame as a string: `OK`, `E_INVALID ...`, or the body of a message. */
   readonly text: Effect.Effect<string | undefined, ConnectionLost | FrameError>
-  /** The next frame, which has to be a message. */
+  /** The next frame, which must be a message. Dies otherwise. */
   readonly message: Effect.Effect<Message, ConnectionLost | FrameError>
-  /** The connection as it goes on after the last frame, to be upgraded: some of what follows may have been read already. */
+  /** The connection after the last frame, with bytes that were already read put in front; for upgrades. */
   readonly rest: Connection
 }
 
-/** A client connected to `address` of the in-memory network, the magic sent. */
+/** Connects to `address` of the in-memory network and sends the magic. */
 export const connect = Effect.fnUntraced(
   function*(address: string): Effect.fn.Return<ProtocolClient, ConnectError, MemoryNetwork | Scope.Scope> {
     const network = yield* MemoryNetwork
@@ -34,7 +37,7 @@ export const connect = Effect.fnUntraced(
   }
 )
 
-/** A client on a connection that has been opened, and perhaps upgraded. */
+/** Returns a client on an open connection, for example after an upgrade. */
 export const over = (connection: Connection): Omit<ProtocolClient, "peer"> => {
   const decoder = new FrameDecoder()
   const frame: ProtocolClient["frame"] = Effect.gen(function*() {

@@ -1,6 +1,13 @@
 /**
- * A whole broker without files and sockets: storage and network in memory, time from the test's clock. Connect to it with
+ * A complete broker without files and sockets: storage and network in memory, time from the TestClock. Connect to it with
  * `ProtocolClient`, or publish and consume in process.
+ *
+ * ```ts
+ * it.effect("a test with a broker", () =>
+ *   Effect.gen(function*() {
+ *     const client = yield* ProtocolClient.connect(TestBroker.address)
+ *   }).pipe(Effect.scoped, Effect.provide(TestBroker.layer())))
+ * ```
  */
 import { Effect, Layer } from "effect"
 import { DaemonState } from "../services/core/DaemonState.ts"
@@ -13,7 +20,7 @@ import { TcpServer } from "../services/nsqd/session/TcpServer.ts"
 import { Storage } from "../services/nsqd/storage/Storage.ts"
 import * as MemoryTransport from "./MemoryTransport.ts"
 
-/** Where the broker listens on the in-memory network. */
+/** Address of the broker on the in-memory network. */
 export const address = "127.0.0.1:4150"
 
 /** Options that differ from NSQ's defaults. */
@@ -23,10 +30,10 @@ const options = (changed: Partial<NsqdOptions>) =>
     Effect.map(NsqdOptions, (defaults) => ({ ...defaults, nodeId: 0, tcpAddress: address, ...changed }))
   )
 
-/** Long work waits only as a test says: how long something takes on the machine of the test has no part in it. */
+/** Long work yields only as the test configures it, so that the speed of the machine does not matter. */
 const turns = Layer.effect(Turns, Effect.map(Turns, (given) => given === onEventLoop ? unlimited : given))
 
-/** A broker on the storage of the environment, with the options that are given. */
+/** A broker with the given options on the storage of the environment. */
 export const layerNoStorage = (changed: Partial<NsqdOptions> = {}) =>
   TcpServer.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(Broker.layer, Publisher.layer, Clients.layer)),
@@ -36,6 +43,6 @@ export const layerNoStorage = (changed: Partial<NsqdOptions> = {}) =>
     Layer.provideMerge(options(changed))
   )
 
-/** A broker that keeps everything in memory. */
+/** A broker with the given options and storage in memory. */
 export const layer = (changed: Partial<NsqdOptions> = {}) =>
   layerNoStorage(changed).pipe(Layer.provideMerge(Storage.layerMemory))

@@ -1,16 +1,17 @@
 /**
- * A wall clock that can be set: what NTP, a suspended machine or an operator do to a program's time. Timers and intervals
- * keep following the TestClock and notice nothing.
+ * A wall clock that can be set, for the effects of NTP, a suspended machine or an operator on a program's time. Timers and
+ * intervals follow the TestClock and do not change.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 
+/** Controls the wall clock. */
 export class WallClock extends Context.Service<WallClock, {
-  /** Sets the wall clock forward, or back where `millis` is negative. */
+  /** Moves the wall clock forward, or back if `millis` is negative. */
   readonly step: (millis: number) => Effect.Effect<void>
 }>()("effect-nsq/testing/WallClock") {}
 
 /**
- * Puts a wall clock of its own over the Clock of the environment. A broker has it when its Layer is provided with this one:
+ * Adds the wall clock to the Clock of the environment. A broker uses it if its Layer is provided with this one:
  * `TestBroker.layer().pipe(Layer.provideMerge(WallClock.layer))`.
  */
 export const layer: Layer.Layer<WallClock> = Layer.effectContext(Effect.gen(function*() {
@@ -19,7 +20,7 @@ export const layer: Layer.Layer<WallClock> = Layer.effectContext(Effect.gen(func
   const currentTimeMillisUnsafe = () => clock.currentTimeMillisUnsafe() + offset
   const currentTimeNanosUnsafe = () => clock.currentTimeNanosUnsafe() + BigInt(offset) * 1_000_000n
   const stepped: Clock.Clock = {
-    // What a TestClock can do besides stays possible.
+    // Keeps the other methods of a TestClock.
     ...clock,
     currentTimeMillisUnsafe,
     currentTimeNanosUnsafe,

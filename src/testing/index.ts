@@ -1,8 +1,8 @@
 /**
- * `effect-nsq/testing`: what programs need to test against a broker in process.
+ * `effect-nsq/testing`: a broker in process for tests of programs, with faults on demand.
  */
 
-/** A whole broker in memory, under the test's clock. */
+/** A complete broker in memory, under the TestClock. */
 export * as TestBroker from "./TestBroker.ts"
 /** A bare client of the wire protocol. */
 export * as ProtocolClient from "./ProtocolClient.ts"
@@ -12,7 +12,7 @@ export * as MemoryTransport from "./MemoryTransport.ts"
 export { type DiskOperation, type Fault, FaultyDisk } from "./FaultyDisk.ts"
 /** UDP in memory. */
 export * as MemoryDatagrams from "./MemoryDatagrams.ts"
-/** Storage that fails and dawdles on command. */
+/** Storage that fails or delays on demand. */
 export * as FaultyStorage from "./FaultyStorage.ts"
-/** A wall clock that can be set while time goes on. */
+/** A wall clock that can be set, independently of timers. */
 export * as WallClock from "./WallClock.ts"

@@ -1,5 +1,6 @@
 /**
- * nsqlookupd, nsqd and nsqadmin in one process, wired together: for development, and as an example of composing the daemons' Layers.
+ * nsqlookupd, nsqd and nsqadmin in one process, connected to each other: for development, and as an example of composing the
+ * daemons' Layers.
  */
 import { Context, Data, Effect, Layer } from "effect"
 import { Nsqadmin } from "../nsqadmin/Nsqadmin.ts"
@@ -9,16 +10,17 @@ import type { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import { Nsqlookupd } from "../nsqlookupd/Nsqlookupd.ts"
 import type { LookupdOptions } from "../nsqlookupd/NsqlookupdOptions.ts"
 
+/** Options of the three daemons; the rest has NSQ's defaults. */
 export interface StandaloneOptions {
   readonly nsqd: Partial<NsqdOptions>
   readonly nsqlookupd: Partial<LookupdOptions>
   readonly nsqadmin: Partial<NsqadminOptions>
 }
 
-/** One of the daemons did not start, or cannot go on. */
+/** A daemon failed to start, or cannot continue. */
 export class StandaloneFailure extends Data.TaggedError("StandaloneFailure")<{ readonly message: string }> {}
 
-/** Where the daemons listen; a client on this machine can use the ports with `127.0.0.1`. */
+/** The ports of the daemons; clients on this machine connect to `127.0.0.1`. */
 export interface Addresses {
   readonly nsqdTcpPort: number
   readonly nsqdHttpPort: number
@@ -29,15 +31,19 @@ export interface Addresses {
 
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(":") + 1))
 
-/** Everybody is on this machine, so that is where nsqd says it is. */
+/** The broadcast address of the daemons, which are all on this machine. */
 const here = "127.0.0.1"
 
+/** The three running daemons. */
 export class Standalone extends Context.Service<Standalone, {
+  /** The bound ports. */
   readonly addresses: Addresses
+  /** Reloads nsqd. */
   readonly reload: Effect.Effect<void>
+  /** Fails when a daemon cannot continue. */
   readonly failed: Effect.Effect<never, StandaloneFailure>
 }>()("effect-nsq/Standalone") {
-  /** They end in the reverse order, so that the nsqd can still say goodbye to its nsqlookupd. */
+  /** Starts the daemons. They stop in reverse order, so that nsqd can still unregister from nsqlookupd. */
   static readonly layer = (options: StandaloneOptions): Layer.Layer<Standalone, StandaloneFailure> => {
     const lookupd = Nsqlookupd.layerWith({ broadcastAddress: here, ...options.nsqlookupd })
     const nsqd = Layer.unwrap(Effect.map(Nsqlookupd, ({ tcpAddress }) =>

@@ -1,27 +1,29 @@
 /**
- * The command line of `standalone`: where the daemons listen and where data lies; everything else is as in NSQ. It is for
- * development, so it listens on this machine only until the options name other addresses.
+ * The command line of `standalone`: addresses and the data directory; everything else has NSQ's defaults. As it is for
+ * development, the default addresses are on loopback.
  */
 import { Struct } from "effect"
 import * as HttpOptions from "../options/HttpOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, type OptionTable, row } from "../options/OptionTable.ts"
 
+/** Options of the program `standalone`. */
 export interface StandaloneOptions {
-  /** Created when it does not exist. */
+  /** Data directory of nsqd; created if it does not exist. */
   readonly dataPath: string
   readonly tcpAddress: string
   readonly httpAddress: string
   readonly lookupdTcpAddress: string
   readonly lookupdHttpAddress: string
   readonly adminHttpAddress: string
-  /** For all three daemons. */
+  /** Host names that browsers may use, for all three daemons. */
   readonly httpAllowedHosts: ReadonlyArray<string>
   readonly logLevel: Kind.NsqLogLevel
 }
 
 const level = (): Kind.NsqLogLevel => "warn"
 
+/** The options of `standalone`: flag, kind, default, help. */
 export const table: OptionTable<StandaloneOptions> = {
   dataPath: row("data-path", Kind.string, () => "data", "directory of nsqd's messages and metadata"),
   tcpAddress: row("tcp-address", Kind.string, () => "127.0.0.1:4150", "address for clients of nsqd"),
@@ -35,7 +37,8 @@ export const table: OptionTable<StandaloneOptions> = {
   ),
   adminHttpAddress: row("admin-http-address", Kind.string, () => "127.0.0.1:4171", "address of nsqadmin's pages"),
   httpAllowedHosts: HttpOptions.httpAllowedHosts,
-  logLevel: row("log-level", Kind.logLevel, level, "lowest level of lines to log")
+  logLevel: row("log-level", Kind.logLevel, level, "least severe lines to log: debug, info, warn, error or fatal")
 }
 
+/** Returns the defaults. */
 export const defaults = (): StandaloneOptions => Struct.map(initialValue)(table)

@@ -1,26 +1,26 @@
 /**
- * Which of several addresses gets the next message, as NSQ's utilities choose: each in turn; each in turn but those that fail
- * left out for a while; or faster ones more often. Pure but for the time and the chance that it is given.
+ * Chooses the address for the next message by the modes of NSQ's tools (docs/protocol/tools.md#modes): each in turn; each in
+ * turn without failed ones; or fast ones more often. Pure: the time and random numbers are parameters.
  */
 
-/** An address, and where to say what came of it. */
+/** A chosen address, and the callback for its result. */
 export interface Choice {
   readonly index: number
   readonly address: string
-  /** Called once with the outcome. */
+  /** Must be called once with the result. */
   readonly mark: (succeeded: boolean) => void
 }
 
-/** Chooses. */
+/** Returns the next choice. */
 export type AddressPool = () => Choice
 
-/** Time in ms, from any point on, and a number from 0 to 1. */
+/** Sources of time, in monotonic ms, and of random numbers from 0 to 1. */
 export interface Circumstances {
   readonly now: () => number
   readonly random: () => number
 }
 
-/** The pool of a mode; of each in turn for a mode that is not known. At least one address is needed. */
+/** Returns the pool of a mode; unknown modes are round-robin. Needs at least one address. */
 export const make = (mode: string, addresses: ReadonlyArray<string>, circumstances: Circumstances): AddressPool => {
   switch (mode) {
     case "hostpool":
@@ -32,7 +32,7 @@ export const make = (mode: string, addresses: ReadonlyArray<string>, circumstanc
   }
 }
 
-/** The second is the first to get a message. */
+/** Round-robin. As in NSQ, the first message goes to the second address. */
 const inTurn = (addresses: ReadonlyArray<string>): AddressPool => {
   let turn = 0
   return () => {
@@ -44,7 +44,7 @@ const inTurn = (addresses: ReadonlyArray<string>): AddressPool => {
 const firstRetryMillis = 30_000
 const longestRetryMillis = 900_000
 
-/** An address with its failures. */
+/** An address and its failures. */
 class Host {
   readonly index: number
   readonly address: string
@@ -61,7 +61,7 @@ class Host {
     return !this.isDead || this.retryAt < now
   }
 
-  /** It is about to be tried; when it was dead, it is the only one to be for a while. */
+  /** Called before a try. A dead address is then not tried again until its next delay, twice as long, is over. */
   tried(now: number): void {
     if (!this.isDead) return
     this.retryDelay = Math.min(this.retryDelay * 2, longestRetryMillis)
@@ -79,7 +79,7 @@ class Host {
   }
 }
 
-/** The next host that can be tried; when there is none, all of them live again. */
+/** Returns the next host that can be tried. If all are dead, all are revived. */
 const rotation = (hosts: ReadonlyArray<Host>) => {
   let next = 0
   return (now: number): Host => {
@@ -110,7 +110,7 @@ const firstExploration = 0.3
 const explorationDecay = 0.9
 const leastExploration = 0.01
 
-/** How long answers have taken during the last five minutes, newer ones counting for more. */
+/** Mean response times of the last five minutes, weighted towards the recent. */
 class ResponseTimes {
   private readonly counts = new Float64Array(bucketCount)
   private readonly sums = new Float64Array(bucketCount)
@@ -123,7 +123,7 @@ class ResponseTimes {
     this.sums[i] = (this.sums[i] ?? 0) + millis
   }
 
-  /** 0 where there were none. */
+  /** Returns the weighted mean in ms; 0 without responses. */
   weighted(now: number): number {
     this.advance(now)
     let sum = 0
@@ -137,7 +137,7 @@ class ResponseTimes {
     return sum
   }
 
-  /** Forgets what is older than all the buckets. */
+  /** Clears buckets that are older than five minutes. */
   private advance(now: number): void {
     const bucket = Math.floor(now / bucketMillis)
     const passed = Math.min(bucket - this.bucket, bucketCount)
@@ -149,7 +149,10 @@ class ResponseTimes {
   }
 }
 
-/** Mostly by the time that answers take, and less and less often each in turn, to find out how fast they are. */
+/**
+ * Epsilon-greedy: chooses at random in proportion to speed, and round-robin with a decreasing probability, which measures all
+ * addresses.
+ */
 const preferringFast = (addresses: ReadonlyArray<string>, { now, random }: Circumstances): AddressPool => {
   const hosts = addresses.map((address, index) => new Host(address, index))
   const times = hosts.map(() => new ResponseTimes())

@@ -1,6 +1,6 @@
 /**
- * Log lines of the utilities on standard error, in the form that NSQ's client library gives them:
- * `2026/01/31 23:59:59 INF [topic/channel] (address) text`.
+ * Log lines of the tools on standard error, in the form of NSQ's client library: `2026/01/31 23:59:59 INF [topic/channel]
+ * (address) text`.
  */
 import { Cause, Clock, Effect, type Layer, Logger, type LogLevel, References } from "effect"
 import { masked } from "../core/Masked.ts"
@@ -18,19 +18,19 @@ const words: { readonly [L in LogLevel.LogLevel]: string } = {
   None: "DBG"
 }
 
-/** Marks lines of the utility itself, which have no level. */
+/** Annotation of the tool's own lines, which have no level. */
 const plain = "effect-nsq/utilities/plain"
 
-/** A line as Go's `log` package writes it. */
+/** Logs a line in the form of Go's `log` package: the time and the text. */
 export const note = (text: string): Effect.Effect<void> => Effect.annotateLogs(Effect.logInfo(text), plain, true)
 
-/** What the lines of a consumer are marked with. */
+/** Annotation of a consumer's lines. */
 const consumer = "effect-nsq/utilities/consumer"
 
-/** Has the log lines of this effect say which consumer they are of: `[topic/channel]`. */
+/** Adds `[topic/channel]` to the log lines of an Effect. */
 export const ofConsumer = (topic: string, channel: string) => Effect.annotateLogs(consumer, `${topic}/${channel}`)
 
-/** The line of a log entry. */
+/** Formats a log entry. */
 export const format: Logger.Logger<unknown, string> = Logger.make(({ cause, fiber, logLevel, message }) => {
   const time = formatTime(fiber.getRef(Clock.Clock).currentTimeNanosUnsafe()).slice(0, "YYYY/MM/DD HH:MM:SS".length)
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
@@ -43,8 +43,9 @@ export const format: Logger.Logger<unknown, string> = Logger.make(({ cause, fibe
   const parts = Array.isArray(message) ? message : [message]
   const trace = cause.reasons.length === 0 ? "" : ` - ${Cause.pretty(cause)}`
   const [first = "", ...rest] = trace.split("\n")
-  // Peers may have a say in any part, but not in where a line begins.
+  // Text from peers may be in any part; it must not forge the start of a line.
   return [parts.join(" ") + first, ...rest].map((line) => `${time}${start} ${escapeControls(masked(line))}`).join("\n")
 })
 
+/** Writes log lines to standard error. */
 export const layer: Layer.Layer<never> = Logger.layer([Logger.map(format, StandardError.writeLine)])

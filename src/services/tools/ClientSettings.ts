@@ -1,7 +1,7 @@
 /**
- * The options that `--consumer-opt` and `--producer-opt` take: name, type and range of each, as in NSQ's client library
- * (section 2 of the client notes), and what they become for ours. Those that our client decides by itself are taken and have
- * no effect.
+ * The options of `--consumer-opt` and `--producer-opt` (docs/protocol/tools.md#client-options): name, type and range of each,
+ * as in NSQ's client library, and the options of our client that they become. Options that our client does not need are
+ * accepted without effect.
  */
 import { Duration, Effect, Redacted, Result } from "effect"
 import { readFile } from "node:fs/promises"
@@ -10,7 +10,7 @@ import * as GoDuration from "../core/GoDuration.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
-/** Values by option name. Durations are in milliseconds. */
+/** Values by option name; durations in ms. */
 export type ClientSettings = ReadonlyMap<string, string | number | boolean>
 
 type Parse = (text: string) => Result.Result<string | number | boolean, string>
@@ -66,7 +66,7 @@ const options: ReadonlyMap<string, Parse> = new Map([
   ["backoff_strategy", oneOf("exponential", "full_jitter")],
   ["max_backoff_duration", duration(0, 60 * minute)],
   ["backoff_multiplier", duration(0, 60 * minute)],
-  // 16 bits, which wrap.
+  // Go converts to 16 bits, so the value wraps.
   [
     "max_attempts",
     (value) =>
@@ -100,7 +100,7 @@ const options: ReadonlyMap<string, Parse> = new Map([
   ["skip_lookupd_authorization", flag]
 ])
 
-/** Reads one `name,value`; without a comma the value is true. */
+/** Parses one `name,value`; without a comma the value is true. */
 const parseOne = (given: string): Result.Result<readonly [string, string | number | boolean], string> => {
   const comma = given.indexOf(",")
   const name = (comma < 0 ? given : given.slice(0, comma)).replaceAll("-", "_")
@@ -112,7 +112,7 @@ const parseOne = (given: string): Result.Result<readonly [string, string | numbe
   })
 }
 
-/** The kind of the flags `--consumer-opt` and `--producer-opt`, which add up. */
+/** The kind of the repeatable flags `--consumer-opt` and `--producer-opt`. */
 export const kind: Kind.OptionKind<ClientSettings> = {
   isSwitch: false,
   placeholder: "value",
@@ -126,7 +126,7 @@ export const kind: Kind.OptionKind<ClientSettings> = {
   render: () => ({ _tag: "Json", json: [] })
 }
 
-// ---- what they become
+// ---- conversion to the client's options
 
 const number = (settings: ClientSettings, name: string): number | undefined => {
   const value = settings.get(name)
@@ -138,7 +138,7 @@ const string = (settings: ClientSettings, name: string): string | undefined => {
 }
 const isOn = (settings: ClientSettings, name: string): boolean => settings.get(name) === true
 
-/** Leaves out what is undefined. */
+/** Removes fields that are undefined. */
 const defined = <Fields extends object>(fields: Fields): { [K in keyof Fields]?: Exclude<Fields[K], undefined> } =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof Fields]?: Exclude<Fields[K], undefined>
@@ -168,7 +168,7 @@ const tlsOptions = Effect.fnUntraced(function*(settings: ClientSettings): Effect
   })
 })
 
-/** How to connect; `program` is said to nsqd as the user agent, and files of certificates are read here. */
+/** Returns the connection options; reads the certificate files. `program` is the user agent. */
 export const connectionOptions = Effect.fnUntraced(function*(
   settings: ClientSettings,
   program: string
@@ -209,7 +209,7 @@ type Consuming = Pick<
   | "lowReadyIdleTimeout"
 >
 
-/** How to consume. */
+/** Returns the options of a consumer. */
 export const consumingOptions = (settings: ClientSettings): Consuming =>
   defined({
     maxAttempts: number(settings, "max_attempts"),
@@ -220,7 +220,7 @@ export const consumingOptions = (settings: ClientSettings): Consuming =>
     lowReadyIdleTimeout: number(settings, "low_rdy_idle_timeout")
   })
 
-/** How to ask nsqlookupd. */
+/** Returns the options of polling nsqlookupd. */
 export const pollOptions = (
   settings: ClientSettings
 ): { readonly pollInterval?: Duration.Input; readonly pollJitter?: number } =>

@@ -1,6 +1,6 @@
 /**
- * What all nsqd of a topic say of one of its channels, added up. The nsqd are named, or nsqlookupd names them. Whoever does not
- * answer fails the question: a sum without it would mislead.
+ * The figures of one channel, added up over all nsqd that have the topic. The nsqd are configured, or found by nsqlookupd. If
+ * any daemon fails, the query fails: a sum without it would mislead.
  */
 import { Effect, Result } from "effect"
 import * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
@@ -21,32 +21,32 @@ export interface ChannelStats {
   readonly clients: number
 }
 
-/** Addresses, `host:port`, of one kind or the other. */
+/** Addresses, `host:port`, of either kind. */
 export type Sources = { readonly nsqd: ReadonlyArray<string> } | { readonly lookupd: ReadonlyArray<string> }
 
-/** The HTTP address of an nsqd, and who has named it. */
+/** The HTTP address of an nsqd, and where the address came from. */
 export interface Named {
   readonly address: string
   readonly origin: Origin
 }
 
-/** Asks all at once; any failure is a failure of all, and names everybody's. */
-const askAll = <A, B>(
+/** Queries all daemons concurrently. Fails if any fails, with the errors of all. */
+const requestAll = <A, B>(
   from: ReadonlyArray<A>,
   what: string,
-  question: (one: A) => Effect.Effect<B, DaemonError>
+  request: (one: A) => Effect.Effect<B, DaemonError>
 ): Effect.Effect<ReadonlyArray<B>, ToolError> =>
   Effect.flatMap(
-    Effect.forEach(from, (one) => Effect.result(question(one)), { concurrency: "unbounded" }),
+    Effect.forEach(from, (one) => Effect.result(request(one)), { concurrency: "unbounded" }),
     (results) => {
-      const answers = results.filter(Result.isSuccess).map(({ success }) => success)
+      const responses = results.filter(Result.isSuccess).map(({ success }) => success)
       const reasons = results.filter(Result.isFailure).map(({ failure }) => failure.message).join("\n")
-      if (answers.length === 0) return Effect.fail(toolError(`failed to query any ${what}: ${reasons}`))
-      return reasons === "" ? Effect.succeed(answers) : Effect.fail(toolError(reasons))
+      if (responses.length === 0) return Effect.fail(toolError(`failed to query any ${what}: ${reasons}`))
+      return reasons === "" ? Effect.succeed(responses) : Effect.fail(toolError(reasons))
     }
   )
 
-/** The HTTP addresses of the nsqd that have the topic. */
+/** Returns the HTTP addresses of the nsqd that have the topic. */
 export const topicProducers = Effect.fnUntraced(function*(
   sources: Sources,
   topic: string
@@ -55,7 +55,7 @@ export const topicProducers = Effect.fnUntraced(function*(
   const networks = yield* DaemonNetworks
   const query = `topic=${encodeURIComponent(topic)}`
   if ("lookupd" in sources) {
-    const answers = yield* askAll(sources.lookupd, "nsqlookupd", (lookupd) =>
+    const responses = yield* requestAll(sources.lookupd, "nsqlookupd", (lookupd) =>
       Effect.gen(function*() {
         const { producers } = yield* daemons.get(DaemonAnswers.Producers, lookupd, `/lookup?${query}`)
         const origin = yield* networks.originBy(lookupd)
@@ -65,18 +65,18 @@ export const topicProducers = Effect.fnUntraced(function*(
         }))
       }))
     const unique = new Map<string, Named>()
-    for (const named of answers.flat()) {
+    for (const named of responses.flat()) {
       if (named.origin === "loopback" || !unique.has(named.address)) unique.set(named.address, named)
     }
     return [...unique.values()]
   }
-  const found = yield* askAll(sources.nsqd, "nsqd", (address) =>
+  const found = yield* requestAll(sources.nsqd, "nsqd", (address) =>
     Effect.gen(function*() {
       const path = `/stats?format=json&${query}&include_clients=false`
       const { topics } = yield* daemons.get(DaemonAnswers.Stats, address, path)
       if (topics === null || topics.every(({ topic_name }) => topic_name !== topic)) return []
       const { broadcast_address: host, http_port: port } = yield* daemons.get(DaemonAnswers.Info, address, "/info")
-      // Very old servers do not say where they are.
+      // Very old servers do not report their address.
       const named = host === "" ? address : joinAddress(host, port === 0 ? splitAddress(address)?.port ?? 0 : port)
       const origin: Origin = named === address ? "configured" : yield* networks.originBy(address)
       return [{ address: named, origin }]
@@ -106,7 +106,7 @@ const add = (sum: ChannelStats, channel: DaemonAnswers.Channel): ChannelStats =>
   clients: sum.clients + channel.client_count
 })
 
-/** The figures of a channel at these nsqd together; `undefined` when none of them has it. */
+/** Returns the sum of a channel's figures over these nsqd; `undefined` if none has the channel. */
 export const channelStats = Effect.fnUntraced(function*(
   producers: ReadonlyArray<Named>,
   topic: string,
@@ -114,13 +114,13 @@ export const channelStats = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ChannelStats | undefined, ToolError, DaemonHttp> {
   const daemons = yield* DaemonHttp
   const query = `topic=${encodeURIComponent(topic)}&channel=${encodeURIComponent(channel)}`
-  const answers = yield* askAll(
+  const responses = yield* requestAll(
     producers,
     "nsqd",
     ({ address, origin }) =>
       daemons.get(DaemonAnswers.Stats, address, `/stats?format=json&${query}&include_clients=false`, origin)
   )
-  const found = answers
+  const found = responses
     .flatMap(({ topics }) => topics ?? [])
     .filter(({ topic_name }) => topic_name === topic)
     .flatMap(({ channels }) => channels ?? [])

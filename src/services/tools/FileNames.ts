@@ -1,19 +1,20 @@
 /**
- * The names of the files that `nsq_to_file` writes (section 5 of the utilities' notes): a format with places for topic, host,
- * time and revision. Pure.
+ * The file names of `nsq_to_file` (docs/protocol/tools.md#file-names): a format with placeholders for topic, host, time and
+ * revision. Pure.
  */
 import { hostname } from "node:os"
 
+/** The options that file names depend on. */
 export interface NameSettings {
   readonly filenameFormat: string
   readonly datetimeFormat: string
   readonly hostIdentifier: string
   readonly gzip: boolean
-  /** Files get numbers, for which the format needs a place. */
+  /** Whether names have revisions; the format then needs `<REV>`. */
   readonly hasRevisions: boolean
 }
 
-/** Everything about a name but its revision, which stands as `<REV>` where it goes. */
+/** A name in which only `<REV>` is not replaced yet. */
 export type BaseName = string
 
 const revisionPlace = "<REV>"
@@ -47,13 +48,13 @@ const tokens: { readonly [token: string]: (date: Date) => string } = {
   "%": () => "%"
 }
 
-/** Local time in strftime's notation; what it does not know stays as it is. */
+/** Formats a local time in strftime's notation; unknown directives stay unchanged. */
 export const formatTime = (format: string, date: Date): string =>
   format.replaceAll(/%(.)/gs, (text, token: string) => tokens[token]?.(date) ?? text)
 
 const shortHost = (): string => hostname().split(".")[0] ?? ""
 
-/** The name at a moment. */
+/** Returns the name for a time. */
 export const baseName = (settings: NameSettings, topic: string, date: Date): BaseName => {
   const host = settings.hostIdentifier === ""
     ? shortHost()
@@ -68,11 +69,11 @@ export const baseName = (settings: NameSettings, topic: string, date: Date): Bas
   return settings.gzip && !name.endsWith(".gz") ? `${name}.gz` : name
 }
 
-/** The file's name. */
+/** Returns the name with its revision. */
 export const fileName = (settings: NameSettings, base: BaseName, revision: number): string =>
   base.replaceAll(revisionPlace, settings.hasRevisions ? `-${String(revision).padStart(6, "0")}` : "")
 
-/** Why no files can be named, if so. */
+/** Returns why the format is not valid, or `undefined` if it is. */
 export const problem = (settings: NameSettings): string | undefined =>
   settings.hasRevisions && !settings.filenameFormat.includes(revisionPlace)
     ? "missing <REV> in --filename-format when gzip, rotation, or work dir enabled"

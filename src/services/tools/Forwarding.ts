@@ -1,6 +1,6 @@
 /**
- * What the utilities share that hand messages on to somewhere else: a message is finished once that has taken it, and comes
- * again when it has not.
+ * The common part of the tools that forward messages: a message is finished after the destination has taken it, and requeued
+ * otherwise.
  */
 import { Clock, Effect, Fiber, Random, type Scope } from "effect"
 import type { Consumer } from "../client/index.ts"
@@ -9,12 +9,15 @@ import { row } from "../options/OptionTable.ts"
 import * as AddressPool from "./AddressPool.ts"
 import * as Timings from "./Timings.ts"
 
-/** The flags of utilities that hand messages on. */
+/** Options of tools that forward messages. */
 export interface ForwardingOptions {
+  /** Rule to choose an address; see `AddressPool`. */
   readonly mode: string
+  /** Messages between two timing lines; 0 for no lines. */
   readonly statusEvery: number
 }
 
+/** The flags of `ForwardingOptions`. */
 export const table = {
   mode: row(
     "mode",
@@ -22,23 +25,32 @@ export const table = {
     () => "hostpool",
     "how to choose among several addresses: round-robin, hostpool or epsilon-greedy"
   ),
-  statusEvery: row("status-every", Kind.int, () => 250, "messages between two lines on how long they take (0 for none)")
+  statusEvery: row(
+    "status-every",
+    Kind.int,
+    () => 250,
+    "messages between two lines with response times (0 for no lines)"
+  )
 }
 
-/** An attempt to hand a message on. */
+/** Sends a message to the destination with this index. */
 type Attempt<E, R> = (index: number) => Effect.Effect<void, E, R>
 
+/** Destinations of messages. */
 export interface Destinations {
-  /** To the one that is chosen; to another one after an error for which `isForAnother` holds, while there are any. */
+  /**
+   * Sends to the chosen destination, and to another one after an error for which `isForAnother` holds, until each has been
+   * tried.
+   */
   readonly toOne: <E, R>(
     attempt: Attempt<E, R>,
     isForAnother?: (error: E) => boolean
   ) => Effect.Effect<void, E, R>
-  /** To all, one after the other, until one fails. */
+  /** Sends to all destinations in sequence until one fails. */
   readonly toAll: <E, R>(attempt: Attempt<E, R>) => Effect.Effect<void, E, R>
 }
 
-/** Chooses among addresses and says how long they take. */
+/** Creates destinations that are chosen by the mode and log their response times. */
 export const destinations = Effect.fnUntraced(function*(
   options: ForwardingOptions,
   addresses: ReadonlyArray<string>
@@ -49,7 +61,7 @@ export const destinations = Effect.fnUntraced(function*(
   const choose = AddressPool.make(options.mode, addresses, { now, random: () => random.nextDoubleUnsafe() })
   const status = yield* Timings.make(options.statusEvery, addresses)
 
-  /** The next choice that has not been tried, `undefined` where the mode offers none. */
+  /** Returns the next choice that has not been tried, or `undefined` if the mode offers none. */
   const chooseOther = (tried: ReadonlySet<number>): AddressPool.Choice | undefined => {
     for (let i = 0; i < addresses.length; i++) {
       const choice = choose()
@@ -101,8 +113,8 @@ export const destinations = Effect.fnUntraced(function*(
 })
 
 /**
- * Hands messages on until the consumer stops, `concurrency` at a time. When this is interrupted no more are taken, and those
- * under way are waited for.
+ * Forwards messages until the consumer stops, `concurrency` at a time. An interruption stops the consumer and waits for the
+ * messages in flight.
  */
 export const run = Effect.fnUntraced(function*<E extends { readonly message: string }>(
   consumer: Consumer.Consumer<Uint8Array>,

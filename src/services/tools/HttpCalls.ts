@@ -1,26 +1,27 @@
-/** The flags of every utility that uses HTTP: two time limits. */
+/** Two timeouts, as flags of every tool that uses HTTP. */
 import { Duration, Effect } from "effect"
 import type { HttpOptions } from "../http/HttpClients.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { row } from "../options/OptionTable.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
+/** The flags; `requestTimeout` is the default of the request timeout. */
 export const table = (requestTimeout: Duration.Input) => ({
   httpClientConnectTimeout: row(
     "http-client-connect-timeout",
     Kind.duration,
     () => Duration.seconds(2),
-    "time limit for connecting by HTTP"
+    "timeout for HTTP connect"
   ),
   httpClientRequestTimeout: row(
     "http-client-request-timeout",
     Kind.duration,
     () => Duration.fromInputUnsafe(requestTimeout),
-    "time limit for an HTTP request and its answer"
+    "timeout for an HTTP request including its response"
   )
 })
 
-/** Both limits have to be positive. */
+/** Fails unless both timeouts are positive. */
 export const check = (options: HttpOptions): Effect.Effect<void, ToolError> => {
   if (!Duration.isPositive(options.httpClientConnectTimeout)) {
     return Effect.fail(toolError("--http-client-connect-timeout should be positive"))
@@ -30,7 +31,7 @@ export const check = (options: HttpOptions): Effect.Effect<void, ToolError> => {
     : Effect.fail(toolError("--http-client-request-timeout should be positive"))
 }
 
-/** The limits with none where they are not positive, for utilities that take them so. */
+/** Replaces timeouts that are not positive by Infinity. */
 export const unlimitedUnlessPositive = <O extends HttpOptions>(options: O): O => ({
   ...options,
   httpClientConnectTimeout: orInfinity(options.httpClientConnectTimeout),

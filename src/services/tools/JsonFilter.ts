@@ -1,27 +1,28 @@
 /**
- * Which messages `nsq_to_nsq` passes on, and which of their fields: what is required of JSON objects, and which keys are kept.
- * Written as Go writes JSON, so that what arrives is the same byte by byte. Pure.
+ * The JSON filter of `nsq_to_nsq` (docs/protocol/tools.md#nsq_to_nsq): required fields and values, and the fields that are
+ * kept. JSON is written as Go writes it, so that the result is the same byte for byte. Pure.
  */
 import { Result } from "effect"
 import * as Kind from "../options/OptionKind.ts"
 
+/** Options of the filter. */
 export interface JsonFilterOptions {
-  /** A key that has to be there; empty for none. */
+  /** Required key; empty for none. */
   readonly requireJsonField: string
-  /** Its value; empty for any. Without a key it means nothing. */
+  /** Required value of the key; empty for any. Ignored without a key. */
   readonly requireJsonValue: string
-  /** The keys to keep; none for all. */
+  /** Keys to keep; empty for all. */
   readonly whitelistJsonFields: ReadonlyArray<string>
 }
 
-/** What becomes of a message. */
+/** The result of the filter for a message. */
 export type Verdict =
   | { readonly _tag: "pass"; readonly body: Uint8Array }
-  /** Not as required. */
+  /** Does not meet the requirements. */
   | { readonly _tag: "drop" }
   /** Not a JSON object. */
   | { readonly _tag: "undecodable" }
-  /** The key is not there whose value is required. */
+  /** Lacks the key whose value is required. */
   | { readonly _tag: "missing" }
 
 type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
@@ -31,7 +32,7 @@ const drop: Verdict = { _tag: "drop" }
 const undecodable: Verdict = { _tag: "undecodable" }
 const missing: Verdict = { _tag: "missing" }
 
-/** The filter; `undefined` when every message passes as it is. */
+/** Returns the filter, or `undefined` if every message passes unchanged. */
 export const make = (options: JsonFilterOptions): ((body: Uint8Array) => Verdict) | undefined => {
   const { requireJsonField: field, requireJsonValue: value, whitelistJsonFields: kept } = options
   if (field === "" && kept.length === 0) return undefined
@@ -50,7 +51,7 @@ export const make = (options: JsonFilterOptions): ((body: Uint8Array) => Verdict
       if (value !== "" && !hasValue(object[field])) return drop
     }
     if (kept.length === 0) return { _tag: "pass", body }
-    // Only what is nested thousands of levels deep cannot be written; Go does not read it either.
+    // Writing fails only on values nested thousands of levels deep, which Go cannot read either.
     return Result.match(Result.try(() => project(object, keys)), {
       onSuccess: (text): Verdict => ({ _tag: "pass", body: Buffer.from(text) }),
       onFailure: () => undecodable
@@ -58,7 +59,7 @@ export const make = (options: JsonFilterOptions): ((body: Uint8Array) => Verdict
   }
 }
 
-/** `null` is an object without keys. */
+/** Parses a body; `null` counts as an object without keys. */
 const parseObject = (body: Uint8Array): JsonObject | undefined => {
   const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString()
   const parsed = Result.try((): Json => JSON.parse(text))
@@ -66,7 +67,7 @@ const parseObject = (body: Uint8Array): JsonObject | undefined => {
   const value = parsed.success
   if (value === null) return {}
   if (!isObject(value)) return undefined
-  // What is too large for a number would silently become another.
+  // Rejects numbers beyond the range of doubles, which would become Infinity.
   return largeNumber.test(text) && !isFinite(value) ? undefined : value
 }
 
@@ -90,7 +91,7 @@ const project = (object: JsonObject, keys: ReadonlyArray<string>): string => {
   return `{${members.join(",")}}`
 }
 
-/** Go's integers, which keep every digit, where the number is one of them. */
+/** Writes numbers in the range of Go's int64 with all digits. */
 const writeWhole = (value: number): string =>
   Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? BigInt(value).toString() : write(value)
 
@@ -103,7 +104,7 @@ const write = (value: Json): string => {
   return `{${members.join(",")}}`
 }
 
-/** Escaped so that it may stand in HTML. Halves of surrogate pairs are no text. */
+/** Writes a string escaped for HTML, with the replacement character for lone surrogates. */
 const writeString = (text: string): string =>
   JSON.stringify(text.toWellFormed()).replace(
     /[<>&\u2028\u2029]/g,

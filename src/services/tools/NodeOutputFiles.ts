@@ -1,5 +1,5 @@
 /**
- * The files of `nsq_to_file` over `node:fs`.
+ * The file operations of `nsq_to_file` on `node:fs`.
  */
 import { Effect, Layer } from "effect"
 import { constants } from "node:fs"
@@ -12,7 +12,7 @@ const directoryMode = 0o770
 const fileMode = 0o666
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants
-/** Windows has neither flag, and no symbolic links or pipes that anybody may create. */
+/** Windows has neither flag. There only administrators create symbolic links, and pipes have no names in directories. */
 const careful = (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)
 const openFlags = {
   new: O_RDWR | O_CREAT | O_APPEND | O_EXCL | careful,
@@ -24,7 +24,7 @@ const codeOf = (cause: unknown): string =>
 
 const textOf = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause)
-  // Of the files that are opened here, only what is a symbolic link itself is not followed.
+  // With O_NOFOLLOW, ELOOP means that the file itself is a symbolic link.
   if (codeOf(cause) === "ELOOP") return "is a symbolic link"
   return "errno" in cause && typeof cause.errno === "number" ? getSystemErrorMessage(cause.errno) : cause.message
 }
@@ -69,7 +69,7 @@ const opened = async (handle: FileHandle, path: string): Promise<OutputFile> => 
   }
 }
 
-/** Runs on an open file, and closes it if that fails. */
+/** Runs an operation on an open file, and closes the file if it fails. */
 const closingOnFailure = async <A>(handle: FileHandle, run: () => Promise<A>): Promise<A> => {
   try {
     return await run()
@@ -94,7 +94,7 @@ const copy = async (from: string, to: string): Promise<void> => {
   await source.close()
 }
 
-/** Directories that cannot be opened or synced: the file system, or the operating system, does not offer it. */
+/** Errors of file systems or operating systems that cannot open or sync directories. */
 const unsyncable = new Set(["EINVAL", "ENOTSUP", "EISDIR", "EACCES", "EPERM", "EBADF"])
 
 const syncDirectory = (path: string): Promise<void> =>
@@ -110,6 +110,7 @@ const sizeOf = async (path: string): Promise<number | undefined> => {
   return size
 }
 
+/** The operations on the file system of this machine. */
 export const layer: Layer.Layer<OutputFiles> = Layer.succeed(OutputFiles, {
   open: (path, mode) =>
     call("open", path, async () => {

@@ -1,5 +1,6 @@
 /**
- * `nsq_to_nsq`: publishes the messages of topics to other nsqd, all of them or those that a filter lets through.
+ * `nsq_to_nsq`: publishes the messages of topics to other nsqd, all of them or those that pass a filter
+ * (docs/protocol/tools.md#nsq_to_nsq).
  */
 import { Duration, Effect, type Scope, Struct } from "effect"
 import type { HttpClient } from "effect/http"
@@ -16,12 +17,13 @@ import * as JsonFilter from "./JsonFilter.ts"
 import * as Sources from "./Sources.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
+/** Options of `nsq_to_nsq`. */
 export interface NsqToNsqOptions
   extends Sources.SourceOptions, Forwarding.ForwardingOptions, JsonFilter.JsonFilterOptions
 {
   readonly topics: ReadonlyArray<string>
   readonly channel: string
-  /** Empty for the topic that a message comes from. */
+  /** Topic to publish to; empty for the topic of the message. */
   readonly destinationTopic: string
   readonly destinationNsqdTcpAddresses: ReadonlyArray<string>
   readonly producerOpt: ClientSettings.ClientSettings
@@ -29,6 +31,7 @@ export interface NsqToNsqOptions
 
 const none = (): ReadonlyArray<string> => []
 
+/** The flags of `nsq_to_nsq`. */
 export const table = {
   ...Sources.table,
   ...Forwarding.table,
@@ -38,7 +41,7 @@ export const table = {
     "destination-topic",
     Kind.string,
     () => "",
-    "topic to publish to; the one consumed unless given"
+    "topic to publish to (default: the topic of the message)"
   ),
   destinationNsqdTcpAddresses: row(
     "destination-nsqd-tcp-address",
@@ -52,21 +55,22 @@ export const table = {
     (): ClientSettings.ClientSettings => new Map(),
     "option of the producers as name,value (may be given several times)"
   ),
-  requireJsonField: row("require-json-field", Kind.string, () => "", "pass only JSON objects that have this key"),
+  requireJsonField: row("require-json-field", Kind.string, () => "", "forward only JSON objects with this key"),
   requireJsonValue: row(
     "require-json-value",
     Kind.string,
     () => "",
-    "pass only those where the required key has this value"
+    "forward only JSON objects whose required key has this value"
   ),
   whitelistJsonFields: row(
     "whitelist-json-field",
     Kind.strings,
     none,
-    "key of JSON objects to keep, others are left out (may be given several times)"
+    "key of JSON objects to keep; others are removed (may be given several times)"
   )
 }
 
+/** Returns the defaults. */
 export const defaults = (): NsqToNsqOptions => Struct.map(initialValue)(table)
 
 const check = (options: NsqToNsqOptions): Effect.Effect<void, ToolError> => {
@@ -83,7 +87,7 @@ const check = (options: NsqToNsqOptions): Effect.Effect<void, ToolError> => {
       : Effect.void)
 }
 
-/** Publishes until it is interrupted; then what has been taken is still published. */
+/** Forwards messages until interrupted; messages in flight are still published. */
 export const main = Effect.fn("nsq_to_nsq")(function*(
   options: NsqToNsqOptions
 ): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
@@ -91,7 +95,7 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
   const { destinationNsqdTcpAddresses: addresses, destinationTopic, maxInFlight } = options
   const program = `nsq_to_nsq/${version}`
   const connection = yield* ClientSettings.connectionOptions(options.producerOpt, program)
-  // One of its own for each: which one gets a message is chosen here. The only one may take its time.
+  // One producer per destination, because the mode chooses here. A single destination is never considered silent.
   const silenceLimit = addresses.length === 1 ? { silenceLimit: Duration.infinity } : {}
   const producers = yield* Effect.forEach(
     addresses,
@@ -107,10 +111,10 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
     const publishTo = (body: Uint8Array) => (index: number) => {
       const producer = producers[index]
       return producer === undefined
-        ? Effect.die(new Error(`invariant: there is no destination ${index}`))
+        ? Effect.die(new Error(`invariant: no destination ${index}`))
         : producer.publish(topic, body)
     }
-    /** What a destination has not replied to goes to others; what could not be sent, or is refused, goes back, as in NSQ. */
+    /** Publishes to another destination only if the first did not reply; other failures requeue the message, as in NSQ. */
     const publish = (body: Uint8Array) =>
       destinations.toOne(
         publishTo(body),

@@ -1,13 +1,13 @@
 /**
- * A directory that `nsq_to_file` puts files into: makes the directories that a name asks for, never leaves the directory by
- * `..` or a symbolic link, and moves finished files there without replacing others.
+ * A directory for the files of `nsq_to_file`: creates the subdirectories of file names, never leaves the directory by `..` or a
+ * symbolic link, and moves finished files into it without replacing others.
  */
 import { Effect, Random } from "effect"
 import * as Path from "node:path"
 import { type OutputFileError, OutputFiles } from "./OutputFiles.ts"
 import { FileFailed } from "./ToolError.ts"
 
-/** Turns the failure of a file operation into the reason why the program ends. */
+/** Converts an error of a file operation to the error that ends the program. */
 export const because = (what: string) => (error: OutputFileError): FileFailed =>
   new FileFailed({ reason: `${what}: ${error.message}` })
 
@@ -16,11 +16,11 @@ const isWithin = (directory: string, path: string): boolean => {
   return relative !== ".." && !relative.startsWith(`..${Path.sep}`) && !Path.isAbsolute(relative)
 }
 
-/** Why a file with this name cannot be in the directory, if so: a topic may be called `..`. */
+/** Returns why the name would leave the directory, or `undefined`: a topic may be named `..`. */
 export const problem = (name: string): string | undefined =>
   name.split(/[/\\]/).includes("..") ? `the file name ${name} leaves its directory` : undefined
 
-/** The path of a file in the directory `root`; creates the directories between them. */
+/** Returns the path of a file in the directory `root`, after creating the subdirectories. */
 export const prepare = Effect.fnUntraced(function*(
   root: string,
   name: string
@@ -35,7 +35,7 @@ export const prepare = Effect.fnUntraced(function*(
   let directory = top
   for (const part of Path.dirname(Path.normalize(name)).split(Path.sep)) {
     const next = Path.join(directory, part)
-    // One at a time: what is below a symbolic link must not be created before it is known where that leads.
+    // One level at a time: the target of a symbolic link must be known before anything is created below it.
     yield* Effect.mapError(files.makeDirectory(next), failed)
     directory = yield* Effect.mapError(files.realPath(next), failed)
     if (!isWithin(top, directory)) {
@@ -45,12 +45,12 @@ export const prepare = Effect.fnUntraced(function*(
   return path
 })
 
-/** Failures that mean that no second name can be made there: another file system, or one that has no hard links. */
+/** Error codes of file systems without hard links, and of links to another file system. */
 const unlinkable = new Set(["EXDEV", "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])
 
 const isTaken = (error: OutputFileError): boolean => error.code === "EEXIST"
 
-/** Moves a copy that lies beside `target` to that name; false if the name is taken. */
+/** Renames a copy in the directory of `target` to `target`; returns false if the name is taken. */
 const claim = Effect.fnUntraced(function*(
   copy: string,
   target: string
@@ -65,7 +65,7 @@ const claim = Effect.fnUntraced(function*(
     yield* files.remove(copy)
     return linked === "linked"
   }
-  // The name is reserved with an empty file, which only this program replaces.
+  // Reserves the name with an empty file, which only this program replaces.
   const reserved = yield* files.open(target, "new").pipe(
     Effect.flatMap(({ close }) => Effect.as(close, true)),
     Effect.catchIf(isTaken, () => Effect.succeed(false))
@@ -74,7 +74,7 @@ const claim = Effect.fnUntraced(function*(
   return reserved
 })
 
-/** Copies a file to `target` by way of a name that nobody looks for; false if `target` is taken. */
+/** Copies a file to `target` under a temporary name first; returns false if `target` is taken. */
 const copyTo = Effect.fnUntraced(function*(
   path: string,
   target: string
@@ -85,13 +85,13 @@ const copyTo = Effect.fnUntraced(function*(
   const copied = Effect.andThen(files.copy(path, copy), claim(copy, target))
   return yield* Effect.tapError(copied, () =>
     Effect.catch(files.remove(copy), (error) =>
-      // Nothing may have been created.
-      error.code === "ENOENT" ? Effect.void : Effect.logWarning(`a partial copy is left behind: ${error.message}`)))
+      // The copy may not exist.
+      error.code === "ENOENT" ? Effect.void : Effect.logWarning(`cannot remove a partial copy: ${error.message}`)))
 })
 
 /**
- * Moves a finished file to `target`, across file systems by a copy; false if that name is taken. The file is under its old name
- * until it is on the disk under the new one.
+ * Moves a finished file to `target`, by a copy to another file system; returns false if the name is taken. The old name is
+ * removed only after the file is on disk under the new one.
  */
 export const move = Effect.fnUntraced(function*(
   path: string,

@@ -1,12 +1,12 @@
 /**
- * Counts and rates on standard error while a person waits, once a second and at the end. Silent where standard error is not a
- * terminal.
+ * Shows counts and rates on standard error, every second and at the end, if it is a terminal.
  */
 import { Clock, Effect, type Scope } from "effect"
 import process from "node:process"
 
+/** A progress display. */
 export interface Progress {
-  /** Counts messages and bytes that are done. */
+  /** Adds processed messages and their bytes. */
   readonly add: (messages: number, bytes: number) => void
 }
 
@@ -14,7 +14,7 @@ const interval = "1 second"
 
 const megabytes = (bytes: number): string => `${(bytes / 1_000_000).toFixed(1)} MB`
 
-/** Shows progress until the Scope closes. `what` says what is done to messages: `published`. */
+/** Shows progress until the Scope closes. `what` is the participle in the text, for example `published`. */
 export const make = Effect.fnUntraced(function*(what: string): Effect.fn.Return<Progress, never, Scope.Scope> {
   if (!process.stderr.isTTY) return { add: () => {} }
   let messages = 0

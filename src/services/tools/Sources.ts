@@ -1,5 +1,5 @@
 /**
- * Where the utilities that consume get their messages from: the flags, the checks and the texts that they share.
+ * The sources of the tools that consume: flags, checks and error messages (docs/protocol/tools.md#common-behaviour).
  */
 import { Effect, Result } from "effect"
 import { isValidName } from "../../protocol/client/Names.ts"
@@ -12,18 +12,19 @@ import { row } from "../options/OptionTable.ts"
 import * as ClientSettings from "./ClientSettings.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
-/** The flags of every utility that consumes. */
+/** Options of every tool that consumes. */
 export interface SourceOptions {
   readonly nsqdTcpAddresses: ReadonlyArray<string>
   readonly lookupdHttpAddresses: ReadonlyArray<string>
   readonly consumerOpt: ClientSettings.ClientSettings
   readonly maxInFlight: number
-  /** Networks of addresses that nsqlookupd may name, as CIDR; empty for the default rule. */
+  /** Networks that addresses from nsqlookupd must be in, in CIDR notation; empty for the default rule. */
   readonly allowedDaemonNetworks: ReadonlyArray<string>
 }
 
 const none = (): ReadonlyArray<string> => []
 
+/** The flags of `SourceOptions`. */
 export const table = {
   nsqdTcpAddresses: row("nsqd-tcp-address", Kind.strings, none, "nsqd TCP address (may be given several times)"),
   lookupdHttpAddresses: row(
@@ -38,11 +39,11 @@ export const table = {
     (): ClientSettings.ClientSettings => new Map(),
     "option of the consumer as name,value (may be given several times)"
   ),
-  maxInFlight: row("max-in-flight", Kind.int, () => 200, "messages in flight at most"),
+  maxInFlight: row("max-in-flight", Kind.int, () => 200, "maximum number of messages in flight"),
   allowedDaemonNetworks: PeerOptions.allowedDaemonNetworks
 }
 
-/** The servers that the flags name, exactly one kind of them. */
+/** Returns the configured servers, which must be of exactly one kind. */
 export const servers = (options: SourceOptions): Effect.Effect<Servers, ToolError> => {
   const { consumerOpt, lookupdHttpAddresses: lookupd, nsqdTcpAddresses: nsqd } = options
   const { allowedDaemonNetworks: allowedNetworks } = options
@@ -61,9 +62,7 @@ export const servers = (options: SourceOptions): Effect.Effect<Servers, ToolErro
   )
 }
 
-/**
- * Fails if an nsqd that was named cannot be reached, or refuses this client; one that goes away later does not end the program.
- */
+/** Fails if a configured nsqd cannot be reached, or refuses this client. The loss of one later does not end the program. */
 const checkUsable = (servers: Servers, connection: ConnectionOptions): Effect.Effect<void, ToolError, Transport> =>
   "nsqd" in servers
     ? Effect.forEach(servers.nsqd, (address) => Effect.scoped(NsqdConnection.open(address, connection)), {
@@ -72,7 +71,7 @@ const checkUsable = (servers: Servers, connection: ConnectionOptions): Effect.Ef
     }).pipe(Effect.mapError((error) => toolError(error.message)))
     : Effect.void
 
-/** The connection that the flags ask for, once it is known that the servers they name accept it. */
+/** Returns the connection options, after checking that the configured servers accept them. */
 export const connection = Effect.fnUntraced(function*(
   options: SourceOptions,
   program: string
@@ -82,7 +81,7 @@ export const connection = Effect.fnUntraced(function*(
   return wanted
 })
 
-/** What a consumer of this topic and channel is made of. `program` is its name, said to nsqd with the version. */
+/** Returns the options of a consumer of this topic and channel. `program` is the user agent, name and version. */
 export const consumerOptions = Effect.fnUntraced(function*(
   options: SourceOptions,
   program: string,

@@ -1,5 +1,5 @@
 /**
- * Standard output of the utilities.
+ * Standard output of the tools.
  */
 import { Effect } from "effect"
 import * as Fs from "node:fs"
@@ -12,7 +12,7 @@ const descriptor = 1
 
 let kind: "file" | "stream" | undefined
 
-/** Node does not notice when a file takes only a part of what is written, as a full disk does. */
+/** Whether standard output is a file. Node does not detect partial writes to files, which occur on a full disk. */
 const isFile = (): boolean => {
   if (kind === undefined) {
     const stats = Fs.fstatSync(descriptor)
@@ -35,8 +35,8 @@ const failed = (error: NodeJS.ErrnoException): ToolError => {
 }
 
 /**
- * Completes once standard output has taken all bytes, so that a slow reader slows the utility down, and fails if it does not
- * take them. When nothing reads any more it never completes, and the program ends.
+ * Completes when standard output has taken all bytes, so that a slow reader slows the tool down, and fails if the write fails.
+ * On EPIPE it never completes, and the program ends.
  */
 export const print = (text: Buffer | string): Effect.Effect<void, ToolError> =>
   Effect.callback((resume) => {

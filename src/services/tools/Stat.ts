@@ -1,5 +1,5 @@
 /**
- * `nsq_stat`: a line of figures of one channel, over all nsqd that have it, again and again.
+ * `nsq_stat`: prints the figures of one channel, over all nsqd that have it, every interval (docs/protocol/tools.md#nsq_stat).
  */
 import { Duration, Effect, Result, Struct } from "effect"
 import * as DaemonClients from "../http/DaemonClients.ts"
@@ -14,6 +14,7 @@ import * as HttpCalls from "./HttpCalls.ts"
 import * as StandardOutput from "./StandardOutput.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
+/** Options of `nsq_stat`. */
 export interface StatOptions extends HttpClients.HttpOptions {
   readonly topic: string
   readonly channel: string
@@ -22,12 +23,13 @@ export interface StatOptions extends HttpClients.HttpOptions {
   readonly interval: Duration.Duration
   readonly allowedDaemonNetworks: ReadonlyArray<string>
   readonly maxDaemonResponseSize: number
-  /** Lines to print; `Infinity` for no end. */
+  /** Lines to print; `Infinity` for no limit. */
   readonly count: number
 }
 
 const none = (): ReadonlyArray<string> => []
 
+/** The flags of `nsq_stat`. */
 export const table = {
   ...HttpCalls.table("5 seconds"),
   topic: row("topic", Kind.string, () => "", "topic of the channel"),
@@ -42,12 +44,13 @@ export const table = {
   allowedDaemonNetworks: PeerOptions.allowedDaemonNetworks,
   maxDaemonResponseSize: PeerOptions.maxDaemonResponseSize,
   interval: row("interval", Kind.duration, () => Duration.seconds(2), "time between two lines"),
-  count: row("count", { ...Kind.int, format: () => "" }, () => Infinity, "lines to print before ending")
+  count: row("count", { ...Kind.int, format: () => "" }, () => Infinity, "number of lines to print")
 }
 
+/** Returns the defaults. */
 export const defaults = (): StatOptions => Struct.map(initialValue)(table)
 
-/** The daemons that the flags name, or what is wrong with the flags. */
+/** Returns the configured daemons, or why the options are not valid. */
 const sources = (options: StatOptions): ClusterStats.Sources | string => {
   const { lookupdHttpAddresses: lookupd, nsqdHttpAddresses: nsqd } = options
   if (options.topic === "" || options.channel === "") return "--topic and --channel are required"
@@ -68,11 +71,11 @@ const columns = (values: ReadonlyArray<string | number>): string => {
   return `${ingress} ${egress} | ${total} ${mem} ${disk} ${inflt} ${def} | ${req} ${timeouts} ${msgs} ${clients}\n`
 }
 
-/** The two lines above the figures. */
+/** The two header lines. */
 export const header = "------rate------+----------------depth----------------+--------------metadata---------------\n" +
   columns(["ingress", "egress", "total", "mem", "disk", "inflt", "def", "req", "t-o", "msgs", "clients"])
 
-/** The line of figures. Rates are per second, over the interval since `before`. */
+/** Returns the line of figures. Rates are per second since the sample `before`. */
 export const line = (before: ClusterStats.ChannelStats, now: ClusterStats.ChannelStats, seconds: number): string => {
   const ingress = now.messages - before.messages
   const egress = ingress - (now.depth - before.depth)
@@ -91,12 +94,12 @@ export const line = (before: ClusterStats.ChannelStats, now: ClusterStats.Channe
   ])
 }
 
-/** Towards zero, and without a negative zero. */
+/** Rounds towards zero, without a negative zero. */
 const truncate = (value: number): number => Math.trunc(value) + 0
 
 const headerEvery = 25
 
-/** Prints a line each interval, and the header above every 25 polls, until the count is reached. */
+/** Prints a line every interval, and the header at every 25th poll, up to `count` lines. */
 export const poll = Effect.fnUntraced(function*(
   options: StatOptions,
   sources: ClusterStats.Sources,
@@ -124,7 +127,7 @@ export const poll = Effect.fnUntraced(function*(
   }
 })
 
-/** Checks the flags and prints. */
+/** Checks the options and prints. */
 export const main = Effect.fn("nsq_stat")(function*(options: StatOptions): Effect.fn.Return<void, ToolError> {
   const from = sources(options)
   yield* HttpCalls.check(options)

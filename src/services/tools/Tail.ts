@@ -1,5 +1,5 @@
 /**
- * `nsq_tail`: prints the messages of topics as they come.
+ * `nsq_tail`: prints the messages of topics (docs/protocol/tools.md#nsq_tail).
  */
 import { Deferred, Effect, Random, type Scope, Struct } from "effect"
 import type { HttpClient } from "effect/http"
@@ -12,27 +12,30 @@ import * as Sources from "./Sources.ts"
 import * as StandardOutput from "./StandardOutput.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
+/** Options of `nsq_tail`. */
 export interface TailOptions extends Sources.SourceOptions {
   readonly topics: ReadonlyArray<string>
   readonly channel: string
-  /** Messages of one topic to print before ending; 0 for no end. */
+  /** Messages of one topic to print; 0 for no limit. */
   readonly count: number
   readonly printTopic: boolean
 }
 
+/** The flags of `nsq_tail`. */
 export const table = {
   ...Sources.table,
   topics: row("topic", Kind.strings, (): ReadonlyArray<string> => [], "topic to print (may be given several times)"),
-  channel: row("channel", Kind.string, () => "", "channel to consume; an ephemeral one of its own unless given"),
-  count: row("n", Kind.int, () => 0, "messages to print before ending (0 for no end)"),
+  channel: row("channel", Kind.string, () => "", "channel to consume (default: a new ephemeral channel)"),
+  count: row("n", Kind.int, () => 0, "number of messages to print (0 for no limit)"),
   printTopic: row("print-topic", Kind.bool, () => false, "print the topic before each message")
 }
 
+/** Returns the defaults. */
 export const defaults = (): TailOptions => Struct.map(initialValue)(table)
 
 const newline = Buffer.from("\n")
 
-/** Prints until the count is reached, or until standard output takes no more. */
+/** Prints until the count is reached, or until standard output fails. */
 export const main = Effect.fn("nsq_tail")(function*(
   options: TailOptions
 ): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
@@ -54,12 +57,12 @@ export const main = Effect.fn("nsq_tail")(function*(
       Effect.suspend(() => {
         if (count > 0 && printed >= count) return Effect.never
         printed++
-        // What could not be printed is not finished, nor is anything after it.
+        // A message that cannot be printed stays unfinished, and so do later ones.
         const shown = Effect.catch(
           StandardOutput.print(Buffer.concat([prefix, body, newline])),
           (error) => Effect.andThen(Deferred.fail(ended, error), Effect.never)
         )
-        // The last message is finished before the program ends.
+        // The last message must be finished before the program ends.
         return count > 0 && printed === count
           ? Effect.andThen(
             shown,

@@ -1,23 +1,24 @@
 /**
- * How long the last so many requests took, said again and again: `[aggregate]: finished 250 - 99th: 1.50ms - ...`.
+ * Percentiles of the last response times, logged repeatedly (docs/protocol/tools.md#timing-lines): `[aggregate]: finished 250 -
+ * 99th: 1.50ms - ...`.
  */
 import { Effect } from "effect"
 import * as ClientLogger from "./ClientLogger.ts"
 
-/** The times of the last `every` requests, in ms. */
+/** Response times of the last `every` requests in ms. */
 export class Timings {
   private readonly every: number
   private readonly prefix: string
   private readonly times: Array<number> = []
   private position = 0
 
-  /** 0 for none. */
+  /** `every` 0 disables it. */
   constructor(every: number, prefix: string) {
     this.every = every
     this.prefix = prefix
   }
 
-  /** Notes a request; the line to log when `every` have been noted since the last one, this one not included. */
+  /** Records a request. Returns the line if `every` others were recorded since the last line. */
   note(millis: number): string | undefined {
     if (this.every <= 0) return undefined
     const isFull = this.position === this.every
@@ -37,17 +38,17 @@ export class Timings {
 const percentile = (percent: number, sorted: ReadonlyArray<number>): number =>
   sorted[Math.min(Math.ceil(percent / 100 * sorted.length + 0.5), sorted.length - 1)] ?? 0
 
-/** Times of all requests, and of those to each address where there are several. */
+/** Timing lines of all requests, and of each address if there are several. */
 export interface StatusLog {
   readonly note: (index: number, millis: number) => Effect.Effect<void>
-  /** Of all together. */
+  /** Records a request in the aggregate. */
   readonly noteAll: (millis: number) => Effect.Effect<void>
 }
 
 const log = (line: string | undefined): Effect.Effect<void> =>
   line === undefined ? Effect.void : ClientLogger.note(line)
 
-/** A log that has a line every so many requests, none for 0. */
+/** Creates the log, with a line after every `every` requests; 0 for no lines. */
 export const make = Effect.fnUntraced(function*(
   every: number,
   addresses: ReadonlyArray<string>

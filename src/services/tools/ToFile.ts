@@ -1,6 +1,6 @@
 /**
- * `nsq_to_file`: writes the messages of topics to files, one a line, and finishes each only when the file with it is on the
- * disk.
+ * `nsq_to_file`: writes the messages of topics to files, one per line, and finishes each after a sync of its file
+ * (docs/protocol/tools.md#nsq_to_file).
  */
 import {
   Clock,
@@ -34,6 +34,7 @@ import * as Sources from "./Sources.ts"
 import { type FileFailed, type ToolError, toolError } from "./ToolError.ts"
 import { type FileSettings, TopicFile } from "./TopicFile.ts"
 
+/** Options of `nsq_to_file`. */
 export interface ToFileOptions extends Sources.SourceOptions, HttpClients.HttpOptions {
   readonly topics: ReadonlyArray<string>
   readonly topicPattern: string
@@ -59,19 +60,20 @@ const text = (value: string) => () => value
 const off = () => false
 const seconds = (count: number) => () => Duration.seconds(count)
 
+/** The flags of `nsq_to_file`. */
 export const table = {
   ...Sources.table,
   ...HttpCalls.table("5 seconds"),
   topics: row("topic", Kind.strings, (): ReadonlyArray<string> => [], "topic to write (may be given several times)"),
-  topicPattern: row("topic-pattern", Kind.string, text(""), "regular expression that topics have to match"),
-  topicRefresh: row("topic-refresh", Kind.duration, seconds(60), "time between two looks for new topics"),
+  topicPattern: row("topic-pattern", Kind.string, text(""), "regular expression that topics must match"),
+  topicRefresh: row("topic-refresh", Kind.duration, seconds(60), "time between two searches for new topics"),
   channel: row("channel", Kind.string, text("nsq_to_file"), "channel to consume"),
   outputDir: row("output-dir", Kind.string, text("/tmp"), "directory of the finished files"),
   workDir: row(
     "work-dir",
     Kind.string,
     text(""),
-    "directory of the files being written; the output directory unless given"
+    "directory of the files being written (default: the output directory)"
   ),
   datetimeFormat: row("datetime-format", Kind.string, text("%Y-%m-%d_%H"), "strftime format of <DATETIME>"),
   filenameFormat: row(
@@ -84,17 +86,17 @@ export const table = {
     "host-identifier",
     Kind.string,
     text(""),
-    "what <HOST> stands for; may use <SHORT_HOST> and <HOSTNAME>"
+    "value of <HOST>; may contain <SHORT_HOST> and <HOSTNAME>"
   ),
   gzip: row("gzip", Kind.bool, off, "compress the files"),
-  gzipLevel: row("gzip-level", Kind.int, () => 6, "level of compression, 1 to 9"),
+  gzipLevel: row("gzip-level", Kind.int, () => 6, "compression level, 1 to 9"),
   skipEmptyFiles: row("skip-empty-files", Kind.bool, off, "do not create files without messages"),
-  rotateSize: row("rotate-size", Kind.int, () => 0, "bytes after which a new file is begun (0 for no limit)"),
+  rotateSize: row("rotate-size", Kind.int, () => 0, "size in bytes after which a new file is begun (0 for no limit)"),
   rotateInterval: row(
     "rotate-interval",
     Kind.duration,
     seconds(0),
-    "time after which a new file is begun (0 for no limit)"
+    "age after which a new file is begun (0 for no limit)"
   ),
   syncInterval: row("sync-interval", Kind.duration, seconds(30), "longest time between two syncs to the disk"),
   logLevel: row(
@@ -106,9 +108,10 @@ export const table = {
   logPrefix: row("log-prefix", Kind.string, text("[nsq_to_file] "), "start of every log line")
 }
 
+/** Returns the defaults. */
 export const defaults = (): ToFileOptions => Struct.map(initialValue)(table)
 
-/** Undefined for a level that does not exist. */
+/** Returns the level, or `undefined` if it does not exist. */
 export const parseLogLevel = (text: string): Kind.NsqLogLevel | undefined =>
   Result.getOrUndefined(Kind.logLevel.parse(text, undefined))
 
@@ -136,7 +139,7 @@ const fileSettings = (options: ToFileOptions): FileSettings => {
   }
 }
 
-/** Writes one topic until it is interrupted, or until a file fails: after that nothing more is finished. */
+/** Writes one topic until interrupted or until a file operation fails; after a failure no message is finished. */
 const writeTopic = Effect.fnUntraced(function*(
   options: ToFileOptions,
   settings: FileSettings,
@@ -148,14 +151,14 @@ const writeTopic = Effect.fnUntraced(function*(
   const consumer = yield* Consumer.make({
     ...(yield* Sources.consumerOptions(options, program, topic, channel)),
     topic: Topic.bytes(topic),
-    // A message waits for its sync as long as the flags say.
+    // No limit: redelivery during a long sync interval is not a failed attempt.
     maxAttempts: 0
   })
   const file = new TopicFile(topic, settings)
   const permit = yield* Semaphore.make(1)
   let unfinished: Array<Delivery<Uint8Array>> = []
 
-  /** An interruption waits until a step is complete: what a step has written but not synced must not be forgotten. */
+  /** Interruption waits for the end of a step, so that written messages are synced before the end. */
   const alone = <E, R>(step: Effect.Effect<void, E, R>) => permit.withPermit(Effect.uninterruptible(step))
 
   const finishAll = Effect.suspend(() => {
@@ -209,17 +212,17 @@ const writeTopic = Effect.fnUntraced(function*(
   const noteFailure = (error: FileFailed) =>
     Effect.andThen(Effect.logFatal(`[${topic}/${channel}] ${error.reason}`), DaemonState.lose)
 
-  /** Messages that are not certain to be on the disk stay unfinished, and nsqd has them again when the connection ends. */
+  /** Messages without a sync stay unfinished; nsqd requeues them when the connection ends. */
   const abandon = Effect.suspend(() =>
     Effect.andThen(
       file.abandon,
       unfinished.length === 0
         ? Effect.void
-        : Effect.logWarning(`[${topic}/${channel}] ${unfinished.length} messages that are not on the disk go back`)
+        : Effect.logWarning(`[${topic}/${channel}] ${unfinished.length} messages that are not synced are requeued`)
     )
   )
 
-  // Before the consumer ends, so that what is on the disk can still be finished.
+  // Runs before the consumer's finalizer, so that synced messages can still be finished.
   yield* Effect.addFinalizer(() =>
     alone(
       Effect.suspend(() =>
@@ -234,7 +237,7 @@ const writeTopic = Effect.fnUntraced(function*(
   ], { concurrency: "unbounded", discard: true })
 })
 
-/** Whether a topic is one to write: an expression of RE2's, as Go's, found anywhere in its name. An empty one finds all. */
+/** Compiles an RE2 expression, as in Go, that matches anywhere in a topic's name. An empty one matches all. */
 const compilePattern = (pattern: string): Effect.Effect<(topic: string) => boolean, ToolError> =>
   Effect.try({
     try: () => {
@@ -247,7 +250,7 @@ const compilePattern = (pattern: string): Effect.Effect<(topic: string) => boole
       )
   })
 
-/** The signal that tells to close files and open them again, for as long as the Stream is consumed. */
+/** Emits on each SIGHUP while the Stream is consumed. */
 const hangups: Stream.Stream<void> = Stream.callback((queue) =>
   Effect.acquireRelease(
     Effect.sync(() => {
@@ -259,7 +262,7 @@ const hangups: Stream.Stream<void> = Stream.callback((queue) =>
   )
 )
 
-/** Writes until it is interrupted. */
+/** Writes until interrupted. */
 export const main = Effect.fn("nsq_to_file")(function*(
   options: ToFileOptions
 ): Effect.fn.Return<void, ToolError | FileFailed, Transport | HttpClient.HttpClient | OutputFiles | Scope.Scope> {
@@ -267,14 +270,14 @@ export const main = Effect.fn("nsq_to_file")(function*(
   if (problem !== undefined) return yield* toolError(problem)
   const matches = yield* compilePattern(options.topicPattern)
   yield* HttpCalls.check(options)
-  // A topic that cannot be written is only logged; that nothing can be is a reason to end.
+  // Ends the program if the servers are unusable; topics that cannot be written are only logged.
   yield* Sources.connection(options, program)
   const settings = fileSettings(options)
   const reopens = yield* Stream.broadcast(hangups, { capacity: 1, strategy: "sliding" })
   const progress = yield* Progress.make("written")
   const writers = yield* FiberMap.make<string, void, FileFailed>()
 
-  /** A topic that cannot be written is logged and the others go on; a disk that fails ends the program. */
+  /** Starts writing a topic. One that cannot be written is logged and skipped; a failed disk ends the program. */
   const start = Effect.fnUntraced(function*(topic: string) {
     if (yield* FiberMap.has(writers, topic)) return
     if (!matches(topic)) {

@@ -1,5 +1,5 @@
 /**
- * `nsq_to_http`: sends each message of a channel to web servers.
+ * `nsq_to_http`: sends each message of a channel to web servers (docs/protocol/tools.md#nsq_to_http).
  */
 import { Effect, Random, type Scope, Struct } from "effect"
 import { HttpClient, HttpIncomingMessage } from "effect/http"
@@ -17,41 +17,45 @@ import * as Sources from "./Sources.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 import * as WebRequests from "./WebRequests.ts"
 
+/** Options of `nsq_to_http`. */
 export interface ToHttpOptions extends Sources.SourceOptions, Forwarding.ForwardingOptions, HttpClients.HttpOptions {
   readonly topic: string
   readonly channel: string
-  /** Addresses to POST to, or to GET with `%s` in the place of the message. */
+  /** URLs to POST to. */
   readonly post: ReadonlyArray<string>
+  /** URLs to GET, with `%s` in place of the message. */
   readonly get: ReadonlyArray<string>
   readonly contentType: string
   readonly headers: ReadonlyArray<string>
   readonly concurrency: number
-  /** The part of the messages to send, from 0 to 1; the others are finished. */
+  /** Fraction of the messages to send, from 0 to 1; the rest is finished. */
   readonly sample: number
 }
 
 const none = (): ReadonlyArray<string> => []
 const defaultContentType = "application/octet-stream"
 
+/** The flags of `nsq_to_http`. */
 export const table = {
   ...Sources.table,
   ...Forwarding.table,
   ...HttpCalls.table("20 seconds"),
   topic: row("topic", Kind.string, () => "", "topic to consume"),
   channel: row("channel", Kind.string, () => "nsq_to_http", "channel to consume"),
-  post: row("post", Kind.strings, none, "address to POST messages to (may be given several times)"),
-  get: row("get", Kind.strings, none, "address to GET, with %s where the message goes (may be given several times)"),
+  post: row("post", Kind.strings, none, "URL to POST messages to (may be given several times)"),
+  get: row("get", Kind.strings, none, "URL to GET, with %s in place of the message (may be given several times)"),
   contentType: row("content-type", Kind.string, () => defaultContentType, "Content-Type of POST requests"),
   headers: row("header", Kind.strings, none, "header of the requests as name:value (may be given several times)"),
-  concurrency: row("n", Kind.int, () => 100, "requests under way at most"),
-  sample: row("sample", Kind.float, () => 1, "part of the messages to send, from 0 to 1")
+  concurrency: row("n", Kind.int, () => 100, "maximum number of concurrent requests"),
+  sample: row("sample", Kind.float, () => 1, "fraction of the messages to send, from 0 to 1")
 }
 
+/** Returns the defaults. */
 export const defaults = (): ToHttpOptions => Struct.map(initialValue)(table)
 
 const isWebAddress = (address: string): boolean => URL.canParse(address) && /^https?:$/.test(new URL(address).protocol)
 
-/** What is wrong with the addresses and what is sent to them. */
+/** Returns why the URLs or the fraction are not valid, or `undefined`. */
 const problem = ({ get, post, sample }: ToHttpOptions): string | undefined => {
   if (post.length === 0 && get.length === 0) return "--get or --post required"
   if (post.length > 0 && get.length > 0) return "use --get or --post not both"
@@ -63,7 +67,7 @@ const problem = ({ get, post, sample }: ToHttpOptions): string | undefined => {
     : `invalid address - ${JSON.stringify(maskedAddress(wrong))} is not an http or https URL`
 }
 
-/** The headers to send; fails with what is wrong with the flags, in NSQ's order. */
+/** Returns the headers to send. Fails with the first error in the options, in NSQ's order. */
 const check = Effect.fnUntraced(function*(
   options: ToHttpOptions
 ): Effect.fn.Return<WebRequests.Headers, ToolError> {
@@ -82,7 +86,7 @@ const check = Effect.fnUntraced(function*(
 
 const sendingToOne = new Set(["round-robin", "hostpool", "epsilon-greedy"])
 
-/** Sends until it is interrupted; then the requests under way are waited for. */
+/** Sends until interrupted, then waits for the requests in flight. */
 export const forward = Effect.fnUntraced(function*(
   options: ToHttpOptions
 ): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
@@ -113,7 +117,7 @@ export const forward = Effect.fnUntraced(function*(
   yield* Forwarding.run(consumer, Math.max(1, options.concurrency), handOn)
 })
 
-/** Sends by HTTP as Node does it. */
+/** Sends with Node's HTTP client. */
 export const main = Effect.fn("nsq_to_http")(function*(
   given: ToHttpOptions
 ): Effect.fn.Return<void, ToolError, Transport | Scope.Scope> {

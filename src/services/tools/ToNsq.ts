@@ -1,5 +1,5 @@
 /**
- * `to_nsq`: publishes what comes on standard input, split at a byte, to every nsqd that is given.
+ * `to_nsq`: publishes standard input, split at a byte, to every configured nsqd (docs/protocol/tools.md#to_nsq).
  */
 import { Clock, Effect, type Scope, Stream, Struct } from "effect"
 import type { HttpClient } from "effect/http"
@@ -13,15 +13,17 @@ import * as ClientSettings from "./ClientSettings.ts"
 import * as Progress from "./Progress.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
+/** Options of `to_nsq`. */
 export interface ToNsqOptions {
   readonly topic: string
   readonly nsqdTcpAddresses: ReadonlyArray<string>
   readonly delimiter: string
-  /** Messages per second at most; less than 1 for no limit. */
+  /** Maximum messages per second; less than 1 for no limit. */
   readonly rate: number
   readonly producerOpt: ClientSettings.ClientSettings
 }
 
+/** The flags of `to_nsq`. */
 export const table = {
   topic: row("topic", Kind.string, () => "", "topic to publish to"),
   nsqdTcpAddresses: row(
@@ -31,7 +33,7 @@ export const table = {
     "nsqd TCP address to publish to (may be given several times; each gets every message)"
   ),
   delimiter: row("delimiter", Kind.string, () => "\n", "byte that ends a message"),
-  rate: row("rate", Kind.int, () => 0, "messages per second at most (0 for no limit)"),
+  rate: row("rate", Kind.int, () => 0, "maximum messages per second (0 for no limit)"),
   producerOpt: row(
     "producer-opt",
     ClientSettings.kind,
@@ -40,9 +42,10 @@ export const table = {
   )
 }
 
+/** Returns the defaults. */
 export const defaults = (): ToNsqOptions => Struct.map(initialValue)(table)
 
-/** The pieces between delimiters, in order; empty ones are none. What follows the last delimiter is a piece too. */
+/** Splits the input at the delimiter, in order, without empty pieces. The bytes after the last delimiter are a piece too. */
 export const split = <E, R>(
   input: Stream.Stream<Uint8Array, E, R>,
   delimiter: number
@@ -71,11 +74,11 @@ export const split = <E, R>(
 }
 
 interface Throttle {
-  /** Completes when the next message may go. */
+  /** Completes when the next message may be sent. */
   readonly take: Effect.Effect<void>
 }
 
-/** Lets through `rate` a second on average, `rate` at once at most, one at the start. */
+/** Creates a token bucket: `rate` per second on average, at most `rate` at once, one at the start. */
 const makeThrottle = Effect.fnUntraced(function*(rate: number): Effect.fn.Return<Throttle> {
   if (rate < 1) return { take: Effect.void }
   yield* ClientLogger.note(`Throttling messages rate to max:${rate}/second`)
@@ -104,7 +107,7 @@ export const main = Effect.fn("to_nsq")(function*(
   const progress = yield* Progress.make("published")
   const failed = (error: { readonly message: string }) => toolError(error.message)
 
-  /** Connects with the first message: without any there is nothing to connect for. */
+  /** Connects with the first message, because an empty input needs no server. */
   const connect = yield* Effect.cached(Effect.forEach(nsqdTcpAddresses, (address) =>
     Effect.andThen(
       Effect.mapError(Effect.scoped(NsqdConnection.open(address, connection)), failed),

@@ -1,8 +1,8 @@
 /**
- * The file that `nsq_to_file` writes a topic to: opened under the name of the moment, never over another one, moved to the
- * output directory when it is finished. Used by one fiber at a time.
+ * The file of a topic in `nsq_to_file`: opened under the name of the time, never over another one, and moved to the output
+ * directory when it is finished. For one fiber at a time.
  *
- * With gzip what was written since the last sync is a gzip member of its own, so that a file can be read up to there.
+ * With gzip, the bytes between two syncs are a gzip member, so that a file can be read up to its last sync.
  */
 import { Cause, Clock, Effect, Option } from "effect"
 import * as Path from "node:path"
@@ -13,13 +13,14 @@ import * as OutputDirectory from "./OutputDirectory.ts"
 import { type OutputFile, type OutputFileError, OutputFiles } from "./OutputFiles.ts"
 import { FileFailed } from "./ToolError.ts"
 
+/** The options that a topic's file depends on. */
 export interface FileSettings extends FileNames.NameSettings {
   readonly outputDir: string
   readonly workDir: string
   readonly gzipLevel: number
-  /** Bytes, uncompressed; 0 for no limit. */
+  /** Uncompressed bytes after which a new file is begun; 0 for no limit. */
   readonly rotateSize: number
-  /** Milliseconds; 0 for no limit. */
+  /** Age in ms after which a new file is begun; 0 for no limit. */
   readonly rotateInterval: number
 }
 
@@ -31,32 +32,33 @@ interface OpenFile {
   readonly file: OutputFile
   readonly base: FileNames.BaseName
   readonly revision: number
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the Unix epoch. */
   readonly openedAt: number
-  /** Uncompressed bytes, those of an existing file included. */
+  /** Uncompressed bytes, including those of an existing file. */
   size: number
-  /** Bytes in the file that a sync has put on the disk. */
+  /** Bytes of the file at its last sync. */
   synced: number
   /** Bytes in the file. */
   written: number
-  /** The file's own name is on the disk. */
+  /** Whether the directory entry is on disk. */
   named: boolean
 }
 
-/** Defects count as failures as well. */
+/** Returns the first error, or the defect as an error. */
 const reasonOf = (cause: Cause.Cause<FileFailed>): FileFailed =>
   Option.getOrElse(Cause.findErrorOption(cause), () => new FileFailed({ reason: Cause.pretty(cause) }))
 
 type FileEffect<A> = Effect.Effect<A, FileFailed, OutputFiles>
 
+/** The file of a topic. */
 export class TopicFile {
   private readonly topic: string
   private readonly settings: FileSettings
   private current: OpenFile | undefined
-  /** Written to this object and not to the file yet. */
+  /** Lines that are not in the file yet. */
   private pending: Array<Uint8Array> = []
   private last: { readonly base: FileNames.BaseName; readonly revision: number } | undefined
-  /** The first failure. Nothing is written after it, and nothing that has not been synced before it ever counts as synced. */
+  /** The first failure. After it nothing is written, and earlier writes without a sync never count as synced. */
   private failure: FileFailed | undefined
 
   constructor(topic: string, settings: FileSettings) {
@@ -68,12 +70,12 @@ export class TopicFile {
     return this.current !== undefined
   }
 
-  /** Whether an operation has failed; then all others fail with the same error. */
+  /** Whether an operation has failed; all others then fail with the same error. */
   get hasFailed(): boolean {
     return this.failure !== undefined
   }
 
-  /** Files that are never reused are this program's alone: each needs a revision of its own. */
+  /** Whether files are never appended to, so that each needs a new revision. */
   private get isExclusive(): boolean {
     return this.settings.gzip || this.settings.rotateInterval > 0
   }
@@ -91,7 +93,7 @@ export class TopicFile {
     base: FileNames.baseName(this.settings, this.topic, new Date(now))
   }))
 
-  /** Why the open file has to be finished before anything else is written, if so. */
+  /** Returns why the open file must be finished before the next write, or `undefined`. */
   readonly rotation: Effect.Effect<string | undefined> = Effect.suspend(() => {
     const { current, settings } = this
     if (current === undefined) return Effect.undefined
@@ -109,7 +111,7 @@ export class TopicFile {
     })
   })
 
-  /** Opens the file of the moment, the next revision where that is taken. */
+  /** Opens the file for the current time, with the next revision if the name is taken. */
   readonly open: FileEffect<void> = this.guard(Effect.gen({ self: this }, function*() {
     const { settings } = this
     const { base, now } = yield* this.nameNow
@@ -131,7 +133,7 @@ export class TopicFile {
           written: file.size,
           named: false
         }
-        // A record that was cut off, by a crash or a full disk, must not be continued by the next one.
+        // A record cut off by a crash or a full disk must not merge with the next one.
         if (file.endsInLine) this.pending.push(newline)
         this.last = { base, revision }
         return
@@ -141,7 +143,7 @@ export class TopicFile {
     }
   }))
 
-  /** Undefined when the name is taken. */
+  /** Returns `undefined` if the name is taken. */
   private readonly tryOpen = Effect.fnUntraced({ self: this }, function*(name: string) {
     const { outputDir, rotateSize, workDir } = this.settings
     const files = yield* OutputFiles
@@ -173,19 +175,19 @@ export class TopicFile {
     return file === undefined ? undefined : { path, file }
   })
 
-  /** Adds a line. What is in the file is certain after `sync` only. */
+  /** Adds a line. It is on disk only after `sync`. */
   write(body: Uint8Array): void {
-    if (this.current === undefined) throw new Error("invariant: written to a file that is not open")
+    if (this.current === undefined) throw new Error("invariant: write to a file that is not open")
     this.pending.push(body, newline)
     this.current.size += body.length + newline.length
   }
 
-  /** Hands what was written to the operating system, for others to see; compressed files wait for the next sync. */
+  /** Writes pending lines to the file, visible to readers; compressed files wait for the next sync. */
   readonly flush: FileEffect<void> = this.guard(
     Effect.suspend(() => this.settings.gzip ? Effect.void : this.writeOut(Effect.succeed))
   )
 
-  /** Completes once everything written is on the disk. */
+  /** Completes when everything written is on disk. */
   readonly sync: FileEffect<void> = this.guard(Effect.gen({ self: this }, function*() {
     const { current, settings } = this
     if (current === undefined) return
@@ -219,7 +221,7 @@ export class TopicFile {
     })
   }
 
-  /** Finishes the file: syncs it, closes it and moves it to the output directory. */
+  /** Syncs and closes the file, and moves it to the output directory. */
   readonly finish: FileEffect<void> = this.guard(Effect.gen({ self: this }, function*() {
     const { current } = this
     if (current === undefined) return
@@ -230,8 +232,8 @@ export class TopicFile {
   }))
 
   /**
-   * Closes a file after a failure. One that is this program's alone loses what has not been synced, which comes again: half a
-   * gzip member would make the file unreadable.
+   * Closes a file after a failure. A file that is never appended to is truncated to its last sync, because a partial gzip
+   * member makes it unreadable; nsqd redelivers the messages.
    */
   readonly abandon: Effect.Effect<void> = Effect.suspend(() => {
     const { current } = this
@@ -240,14 +242,14 @@ export class TopicFile {
     if (current === undefined) return Effect.void
     const { file, path, synced } = current
     return (this.isExclusive ? file.truncate(synced) : Effect.void).pipe(
-      Effect.catch((error) => Effect.logWarning(`cannot remove what was not synced: ${error.message}`)),
+      Effect.catch((error) => Effect.logWarning(`cannot remove unsynced bytes: ${error.message}`)),
       Effect.andThen(file.close),
       Effect.catch((error) => Effect.logWarning(error.message)),
-      Effect.andThen(Effect.logWarning(`${path} is left as it was synced last`))
+      Effect.andThen(Effect.logWarning(`${path} keeps the content of its last sync`))
     )
   })
 
-  /** The next file gets another revision. */
+  /** Gives the next file another revision. */
   nextRevision(): void {
     if (this.last !== undefined) this.last = { ...this.last, revision: this.last.revision + 1 }
   }

@@ -1,32 +1,34 @@
 /**
- * The requests of `nsq_to_http`: a message as the body of a POST, or in the address of a GET, and what counts as success.
+ * The requests of `nsq_to_http` (docs/protocol/tools.md#nsq_to_http): the message as the body of a POST or in the URL of a GET,
+ * and the rules of success.
  */
 import { ByteSize, type Duration, Effect, Result, Schema } from "effect"
 import { Headers as HttpHeaders, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { masked } from "../core/Masked.ts"
 
-/** The server did not take a message. */
+/** The server did not accept a message. */
 export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestFailed", { reason: Schema.String }) {
   override get message(): string {
     return this.reason
   }
 }
 
+/** Header values by lower-case name. */
 export type Headers = Readonly<Record<string, string>>
 
 const maxRedirects = 10
 
-/** HTTP's own syntax: what Node would throw for is refused before. */
+/** HTTP's syntax of header names and values, because Node throws on others. */
 const headerName = /^[\w!#$%&'*+.^`|~-]+$/
-// oxlint-disable-next-line no-control-regex -- values may have any characters but these
+// oxlint-disable-next-line no-control-regex -- values may contain all characters except these
 const headerValue = /^[^\u0000-\u0008\u000a-\u001f\u007f]+$/
-/** These follow from the request, whatever is given. */
+/** Headers that the request determines; options cannot set them. */
 const ownHeaders = new Set(["host", "content-length", "transfer-encoding", "trailer"])
 
-/** Text as a header carries it, in UTF-8; Node takes one byte for each character of a header. */
+/** Encodes a header value in UTF-8: Node writes one byte for each character. */
 export const headerText = (text: string): string => Buffer.from(text).toString("latin1")
 
-/** Reads `Name: value`; of several for one name the last counts. `undefined` if one is not a valid header. */
+/** Parses `Name: value`; the last of a name counts. Returns `undefined` if one is not a valid header. */
 export const parseHeaders = (given: ReadonlyArray<string>): Headers | undefined => {
   const headers = new Map<string, string>()
   for (const text of given) {
@@ -45,37 +47,38 @@ const escapes = Array.from({ length: 256 }, (_, byte) => {
   return character === " " ? "+" : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`
 })
 
-/** Bytes as the value of a query. */
+/** Encodes bytes as the value of a query. */
 export const queryEscape = (body: Uint8Array): string => {
   let text = ""
   for (const byte of body) text += escapes[byte] ?? ""
   return text
 }
 
-/** Puts text in the place of `%s`; `%%` stands for a percent sign. */
+/** Replaces `%s` by the text, and `%%` by a percent sign. */
 export const fill = (address: string, text: string): string =>
   address.replaceAll(/%[%s]/g, (place) => place === "%s" ? text : "%")
 
-/** A POST of the body; headers may replace the content type. */
+/** Returns a POST of the body; headers may replace the content type. */
 export const post = (address: string, body: Uint8Array, contentType: string, headers: Headers) =>
   HttpClientRequest.post(address).pipe(
     HttpClientRequest.bodyUint8Array(body, headerText(contentType)),
     HttpClientRequest.setHeaders(headers)
   )
 
+/** Returns a GET with the body in place of `%s`. */
 export const get = (address: string, body: Uint8Array, headers: Headers) =>
   HttpClientRequest.get(fill(address, queryEscape(body)), { headers })
 
-/** A POST may be answered by anything from 200 to 299, a GET by 200 only. */
+/** A POST succeeds with 200 to 299, a GET with 200 only. */
 const isSuccess = (request: HttpClientRequest.HttpClientRequest, status: number): boolean =>
   request.method === "GET" ? status === 200 : status >= 200 && status < 300
 
-/** An error and what it was caused by, down to the operating system's. */
+/** Returns an error and its causes, the innermost last. */
 const causes = (error: unknown): ReadonlyArray<Error> => error instanceof Error ? [error, ...causes(error.cause)] : []
 
 /**
- * Whether the server has closed a connection that had served a request before, just as it was to be used again: that is no
- * failure. undici says what such a connection has received; one that was closed before that has failed.
+ * Whether the server closed a keep-alive connection just as it was reused, which is not a failure of the server. undici reports
+ * the bytes that the connection had received; without any, the connection itself has failed.
  */
 const isStaleConnection = (error: unknown): boolean =>
   causes(error).some((cause) =>
@@ -85,14 +88,14 @@ const isStaleConnection = (error: unknown): boolean =>
 const hasReceived = (socket: unknown): boolean =>
   typeof socket === "object" && socket !== null && "bytesRead" in socket && Number(socket.bytesRead) > 0
 
-/** What an answer may have to say, for `HttpIncomingMessage.MaxBodySize`; one that says more costs its connection. */
+/** Limit for a response, for `HttpIncomingMessage.MaxBodySize`; a larger one closes its connection. */
 export const maxAnswer = ByteSize.mebibytes(1)
 
 const reasonOf = (error: Error): string => causes(error).at(-1)?.message ?? error.message
 
 const decoded = (text: string): string => Result.getOrElse(Result.try(() => decodeURIComponent(text)), () => text)
 
-/** The user information of an address becomes basic authentication, unless there is an Authorization header. */
+/** Converts the user information of a URL to basic authentication, unless there is an Authorization header. */
 const authenticated = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
   const url = URL.parse(request.url)
   if (url === null || url.username + url.password === "") return request
@@ -105,17 +108,17 @@ const authenticated = (request: HttpClientRequest.HttpClientRequest): HttpClient
     : HttpClientRequest.basicAuth(plain, decoded(username), decoded(password))
 }
 
-/** Redirections that are followed, as by Go: the method and the body stay only where the server wants the same again. */
+/** Redirects that are followed, as in Go; only `repeating` ones keep the method and the body. */
 const redirecting = new Set([301, 302, 303, 307, 308])
 const repeating = new Set([307, 308])
-/** Headers that another host may see. Any other may be a secret, such as a key of an API. */
+/** Headers that are sent to another host; any other may be a secret, for example an API key. */
 const harmless = new Set(["accept", "accept-encoding", "content-length", "content-type", "user-agent"])
 
-/** Whether a host is the one that the operator has named, and reached as safely. */
+/** Whether a redirect stays on the configured host, and does not leave HTTPS. */
 const isTrusted = (from: URL, to: URL): boolean =>
   to.hostname === from.hostname && (from.protocol === "http:" || to.protocol === "https:")
 
-/** The request that a response asks for; `undefined` if it asks for none. */
+/** Returns the request that follows a redirect, or `undefined` if the response is not a redirect. */
 const redirected = (
   request: HttpClientRequest.HttpClientRequest,
   response: HttpClientResponse.HttpClientResponse
@@ -142,7 +145,7 @@ const redirected = (
   return authenticated(next)
 }
 
-/** Sends, follows redirections, and reads the answer away so that its connection can be used again. */
+/** Sends a request, follows redirects, and reads the response to the end so that its connection can be reused. */
 export const send = Effect.fnUntraced(function*(
   given: HttpClientRequest.HttpClientRequest,
   timeout: Duration.Duration

@@ -8,7 +8,7 @@ import { Standalone } from "../../../src/services/standalone/Standalone.ts"
 const anyPort = "127.0.0.1:0"
 
 describe("nsqlookupd, nsqd and nsqadmin in one process", () => {
-  it.live("know each other", () =>
+  it.live("the three daemons of one process find each other", () =>
     Effect.gen(function*() {
       const files = yield* FileSystem.FileSystem
       const dataPath = yield* files.makeTempDirectoryScoped()

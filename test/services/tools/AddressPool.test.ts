@@ -4,14 +4,14 @@ import * as AddressPool from "../../../src/services/tools/AddressPool.ts"
 const addresses = ["a", "b", "c"]
 const second = 1000
 
-/** A pool at a time and with a chance that the test sets. */
+/** A pool whose time and random number the test sets. */
 const pool = (mode: string, chance = 0.99) => {
   const circumstances = { time: 1_000_000, chance }
   const choose = AddressPool.make(mode, addresses, {
     now: () => circumstances.time,
     random: () => circumstances.chance
   })
-  /** The addresses of the next choices, all of which succeed but those to `failing`. */
+  /** The addresses of the next choices; those in `failing` fail, and all others succeed. */
   const next = (count: number, failing = "", millis: Readonly<Record<string, number>> = {}) =>
     Array.from({ length: count }, () => {
       const { address, mark } = choose()
@@ -23,21 +23,21 @@ const pool = (mode: string, chance = 0.99) => {
 }
 
 describe("round-robin", () => {
-  it("begins with the second address and takes each in turn, whatever happens", () => {
+  it("round-robin begins with the second address and takes each in turn, whatever the results", () => {
     assert.strictEqual(pool("round-robin").next(7, "c"), "bcabcab")
   })
 
-  it("is what an unknown mode means", () => {
+  it("an unknown mode is round-robin", () => {
     assert.strictEqual(pool("nonsense").next(3), "bca")
   })
 })
 
 describe("hostpool", () => {
-  it("takes each in turn", () => {
+  it("hostpool takes each address in turn", () => {
     assert.strictEqual(pool("hostpool").next(7), "abcabca")
   })
 
-  it("leaves out what fails for 30 s, then for twice as long each time up to 15 minutes", () => {
+  it("hostpool leaves out a failed address for 30 s, then twice as long each time up to 15 minutes", () => {
     const { circumstances, next } = pool("hostpool")
     assert.strictEqual(next(6, "b"), "abcaca")
     circumstances.time += 30 * second
@@ -52,7 +52,7 @@ describe("hostpool", () => {
     assert.lengthOf(next(6).replace(/[ac]/g, ""), 2)
   })
 
-  it("revives all when none is left, and begins with the first", () => {
+  it("hostpool revives all addresses when none is left, and begins with the first", () => {
     const { circumstances, next } = pool("hostpool")
     assert.strictEqual([next(1, "a"), next(1, "b"), next(1, "c")].join(""), "abc")
     assert.strictEqual(next(3), "aab")
@@ -64,16 +64,17 @@ describe("hostpool", () => {
 describe("epsilon-greedy", () => {
   const speeds = { a: 100, b: 1, c: 100 }
 
-  it("explores each in turn, less and less often", () => {
+  it("epsilon-greedy explores the addresses in turn, with a decreasing probability", () => {
     const { next } = pool("epsilon-greedy", 0)
     assert.strictEqual(next(6, "", speeds), "abcabc")
     const rare = pool("epsilon-greedy", 0.2)
-    // 0.3 is explored with, 0.27, 0.243, 0.2187, and then 0.19683 is too little: by speed from then on.
+    // The probability falls from 0.3 to 0.27, 0.243, 0.2187, 0.19683; the last is below the random number, so the speed
+    // decides.
     assert.strictEqual(rare.next(4, "", speeds), "abca")
     assert.strictEqual(rare.next(3, "", speeds), "bbb")
   })
 
-  it("prefers what answers fast, even in less than a millisecond", () => {
+  it("epsilon-greedy prefers fast addresses, even below a millisecond", () => {
     const { circumstances, next } = pool("epsilon-greedy", 0)
     next(3, "", { a: 0.5, b: 0.01, c: 0.5 })
     for (const chance of [0.31, 0.5, 0.96]) {
@@ -82,7 +83,7 @@ describe("epsilon-greedy", () => {
     }
   })
 
-  it("forgets after five minutes", () => {
+  it("epsilon-greedy forgets response times after five minutes", () => {
     const { circumstances, next } = pool("epsilon-greedy", 0)
     next(3, "", speeds)
     circumstances.chance = 0.5
@@ -91,7 +92,7 @@ describe("epsilon-greedy", () => {
     assert.strictEqual(next(3), "abc")
   })
 
-  it("leaves out what fails", () => {
+  it("epsilon-greedy leaves out failed addresses", () => {
     const { circumstances, next } = pool("epsilon-greedy", 0)
     next(3, "", speeds)
     circumstances.chance = 0.5

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import * as ClientLogger from "../../../src/services/tools/ClientLogger.ts"
 
-describe("log lines of the utilities", () => {
-  it.effect("have the time, a level, and the consumer that they are of", () =>
+describe("log lines of the tools", () => {
+  it.effect("a log line has the time, a level, and its consumer", () =>
     Effect.gen(function*() {
       const lines: Array<string> = []
       const logger = Logger.map(

@@ -12,14 +12,14 @@ const settings = (...given: ReadonlyArray<string>) => Result.getOrThrow(parse(..
 const refusal = (text: string) => Result.match(parse(text), { onFailure: ({ reason }) => reason, onSuccess: () => "" })
 
 describe("--consumer-opt and --producer-opt", () => {
-  it("add up, take dashes for underscores, and mean true without a value", () => {
+  it("client options accumulate, accept dashes for underscores, and are true without a value", () => {
     assert.deepStrictEqual(
       [...settings("client-id,me", "snappy", "msg_timeout,1m30s", "max_attempts,7")],
       [["client_id", "me"], ["snappy", true], ["msg_timeout", 90_000], ["max_attempts", 7]]
     )
   })
 
-  it("refuse unknown names and values out of range", () => {
+  it("unknown client options and values out of range are refused", () => {
     assert.strictEqual(refusal("no_such_option,1"), "invalid option no_such_option")
     assert.strictEqual(refusal("sample_rate,100"), "invalid sample_rate ! 100 > 99")
     assert.strictEqual(refusal("low_rdy_timeout,10ms"), "invalid low_rdy_timeout ! 10ms < 1s")
@@ -27,11 +27,11 @@ describe("--consumer-opt and --producer-opt", () => {
     assert.match(refusal("tls_v1,maybe"), /^invalid tls_v1 /)
   })
 
-  it("wrap max_attempts at 16 bits, as NSQ's do", () => {
+  it("max_attempts wraps at 16 bits as in NSQ", () => {
     assert.strictEqual(settings("max_attempts,70000").get("max_attempts"), 4464)
   })
 
-  it.effect("become options of the connection and of the consumer", () =>
+  it.effect("client options become options of the connection and of the consumer", () =>
     Effect.gen(function*() {
       const given = settings("deflate", "deflate_level,9", "sample_rate,42", "max_attempts,0", "max_backoff_duration,0")
       assert.deepStrictEqual(yield* ClientSettings.connectionOptions(given, "tool/1.3.0"), {
@@ -45,7 +45,7 @@ describe("--consumer-opt and --producer-opt", () => {
       assert.strictEqual(both.message, "cannot enable both deflate and snappy compression")
     }))
 
-  it.effect("allow the secret without TLS only where auth_without_tls says so", () =>
+  it.effect("auth_without_tls alone allows the secret without TLS", () =>
     Effect.gen(function*() {
       const allowing = (...given: ReadonlyArray<string>) =>
         Effect.map(

@@ -16,14 +16,14 @@ const name = (changed: Partial<FileNames.NameSettings>, revision = 0) => {
 }
 
 describe("names of files", () => {
-  it("have topic, host and time, and a revision where files are numbered", () => {
+  it("file names have topic, host and time, and a revision if files are numbered", () => {
     assert.strictEqual(name({}), "t.web.2026-01-05_15.log")
     assert.strictEqual(name({ hasRevisions: true }), "t.web-000000.2026-01-05_15.log")
     assert.strictEqual(name({ hasRevisions: true, gzip: true }, 12), "t.web-000012.2026-01-05_15.log.gz")
     assert.strictEqual(name({ filenameFormat: "<TOPIC>.gz", gzip: true }), "t.gz")
   })
 
-  it("know this host", () => {
+  it("file names contain the name of this host", () => {
     const short = hostname().split(".")[0]
     assert.strictEqual(name({ filenameFormat: "<HOST>", hostIdentifier: "" }), short)
     assert.strictEqual(
@@ -32,7 +32,7 @@ describe("names of files", () => {
     )
   })
 
-  it("write time as strftime does", () => {
+  it("times are formatted as strftime does", () => {
     assert.strictEqual(
       FileNames.formatTime("%B %b %A %a %d %I %M %S %y %p %% %q", date),
       "January Jan Monday Mon 05 03 04 09 26 PM % %q"
@@ -40,7 +40,7 @@ describe("names of files", () => {
     assert.match(FileNames.formatTime("%z", date), /^[+-]\d{4}$/)
   })
 
-  it("need a place for the revision where files are numbered", () => {
+  it("the format needs <REV> if files are numbered", () => {
     assert.isUndefined(FileNames.problem({ ...settings, hasRevisions: true }))
     assert.match(FileNames.problem({ ...settings, filenameFormat: "x", hasRevisions: true }) ?? "", /^missing <REV>/)
   })

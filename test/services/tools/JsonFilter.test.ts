@@ -3,7 +3,7 @@ import * as JsonFilter from "../../../src/services/tools/JsonFilter.ts"
 
 const none = { requireJsonField: "", requireJsonValue: "", whitelistJsonFields: [] }
 
-/** What becomes of a message: its new text, or why it does not pass. */
+/** The new body of a message, or why it does not pass. */
 const through = (options: Partial<JsonFilter.JsonFilterOptions>, text: string) => {
   const verdict = JsonFilter.make({ ...none, ...options })?.(Buffer.from(text))
   return verdict?._tag === "pass" ? Buffer.from(verdict.body).toString() : verdict?._tag
@@ -11,12 +11,12 @@ const through = (options: Partial<JsonFilter.JsonFilterOptions>, text: string) =
 const kept = (text: string, ...keys: ReadonlyArray<string>) => through({ whitelistJsonFields: keys }, text)
 
 describe("a JSON filter", () => {
-  it("is none when nothing is asked for, or a value without a key", () => {
+  it("there is no filter without requirements, or for a value without a key", () => {
     assert.isUndefined(JsonFilter.make(none))
     assert.isUndefined(JsonFilter.make({ ...none, requireJsonValue: "x" }))
   })
 
-  it("passes what has the required key, byte by byte", () => {
+  it("messages with the required key pass unchanged, byte for byte", () => {
     const text = "{ \"k\" : null,\n\"z\":\"<\" }"
     assert.strictEqual(through({ requireJsonField: "k" }, text), text)
     assert.strictEqual(through({ requireJsonField: "K" }, text), "drop")
@@ -24,7 +24,7 @@ describe("a JSON filter", () => {
     assert.strictEqual(through({ requireJsonField: "k" }, "null"), "drop")
   })
 
-  it("compares the required value as text, and as a number where it is one", () => {
+  it("the required value is compared as a string, and as a number if it is one", () => {
     const is = (value: string, text: string) =>
       through({ requireJsonField: "k", requireJsonValue: value }, text) === text
     assert.isTrue(is("5", "{\"k\":\"5\"}"))
@@ -38,13 +38,13 @@ describe("a JSON filter", () => {
     assert.strictEqual(through({ requireJsonField: "k", requireJsonValue: "5" }, "{}"), "missing")
   })
 
-  it("tells what is not a JSON object", () => {
+  it("bodies that are not JSON objects are reported", () => {
     for (const text of ["", "k", "[1]", "\"k\"", "12", "true", "{", "{\"k\":1}x", "\ufeff{}", "{\"k\":[1e400]}"]) {
       assert.strictEqual(kept(text, "k"), "undecodable", text)
     }
   })
 
-  it("keeps the keys of the list, in the order of their bytes", () => {
+  it("the listed keys are kept, in the order of their bytes", () => {
     assert.strictEqual(
       kept("{\"b\":1,\"a\":{\"z\":[1,null],\"y\":true},\"c\":2}", "b", "a", "a", "d"),
       "{\"a\":{\"y\":true,\"z\":[1,null]},\"b\":1}"
@@ -55,7 +55,7 @@ describe("a JSON filter", () => {
     assert.strictEqual(kept("null", "a"), "{}")
   })
 
-  it("writes numbers and texts as Go does", () => {
+  it("numbers and strings are written as Go writes them", () => {
     const value = (text: string) => kept(`{"k":${text}}`, "k")?.slice("{\"k\":".length, -1)
     assert.strictEqual(value("1e3"), "1000")
     assert.strictEqual(value("2.50"), "2.5")
@@ -68,7 +68,7 @@ describe("a JSON filter", () => {
     assert.strictEqual(value("\"\\ud800\""), "\"\ufffd\"")
   })
 
-  it("survives any depth", () => {
+  it("objects of any depth are accepted or reported without a crash", () => {
     const depth = 400_000
     assert.strictEqual(kept(`{"k":${"[".repeat(depth)}${"]".repeat(depth)}}`, "k"), "undecodable")
   })

@@ -26,11 +26,11 @@ const directory = (parent: string) =>
   )
 const temporary = directory(tmpdir())
 
-/** Two directories that are on different file systems on most machines. */
+/** Two directories, on different file systems on most machines. */
 const memory = existsSync("/dev/shm") ? directory("/dev/shm") : temporary
 
 describe("the output directory", () => {
-  it.live("gets the directories that a name asks for, with the modes that the umask leaves", () =>
+  it.live("the subdirectories of a name are created, with the modes that the umask leaves", () =>
     Effect.gen(function*() {
       const root = join(yield* temporary, "new")
       const files = yield* OutputFiles
@@ -44,14 +44,14 @@ describe("the output directory", () => {
       assert.strictEqual(statSync(join(root, "deep")).mode & 0o777, 0o770 & ~umask)
     }).pipe(Effect.scoped, Effect.provide(NodeOutputFiles.layer)))
 
-  it.live("is not left by a name with dots", () =>
+  it.live("a name with dots does not leave the output directory", () =>
     Effect.gen(function*() {
       const root = yield* temporary
       const error = yield* Effect.flip(OutputDirectory.prepare(root, "../x.log"))
       assert.strictEqual(error.message, "FATAL: the file name ../x.log leaves its directory")
     }).pipe(Effect.scoped, Effect.provide(NodeOutputFiles.layer)))
 
-  it.live("is not left by a symbolic link to a directory, and nothing is created behind it", () =>
+  it.live("a symbolic link to a directory does not leave the output directory, and nothing is created behind it", () =>
     Effect.gen(function*() {
       const [root, outside] = [yield* temporary, yield* temporary]
       symlinkSync(outside, join(root, "link"))
@@ -60,7 +60,7 @@ describe("the output directory", () => {
       assert.deepStrictEqual(readdirSync(outside), [])
     }).pipe(Effect.scoped, Effect.provide(NodeOutputFiles.layer)))
 
-  it.live("may be a symbolic link itself, and may hold links that stay inside", () =>
+  it.live("the output directory may be a symbolic link and may contain links that stay inside", () =>
     Effect.gen(function*() {
       const [root, parent] = [yield* temporary, yield* temporary]
       const link = join(parent, "logs")
@@ -70,7 +70,7 @@ describe("the output directory", () => {
       assert.strictEqual(yield* OutputDirectory.prepare(link, "b/x.log"), join(link, "b/x.log"))
     }).pipe(Effect.scoped, Effect.provide(NodeOutputFiles.layer)))
 
-  it.live("has no file opened through a symbolic link, nor anything but regular files", () =>
+  it.live("only regular files are opened, and none through a symbolic link", () =>
     Effect.gen(function*() {
       const [root, outside] = [yield* temporary, yield* temporary]
       const files = yield* OutputFiles
@@ -84,7 +84,7 @@ describe("the output directory", () => {
       assert.match((yield* Effect.flip(files.open("/dev/null", "append"))).message, /not a regular file$/)
     }).pipe(Effect.scoped, Effect.provide(NodeOutputFiles.layer)))
 
-  it.live("receives files from another file system, complete and never in place of others", () =>
+  it.live("files from another file system arrive complete and never replace others", () =>
     Effect.gen(function*() {
       const [root, work] = [yield* temporary, yield* memory]
       const [source, target] = [join(work, "x.log"), join(root, "x.log")]

@@ -26,7 +26,7 @@ const options: NsqToNsq.NsqToNsqOptions = {
 }
 
 describe("nsq_to_nsq", () => {
-  it.effect("publishes what its filter lets through and finishes the rest", () =>
+  it.effect("nsq_to_nsq publishes the messages that pass its filter and finishes the rest", () =>
     Effect.gen(function*() {
       yield* publish("from", "{\"k\":1,\"x\":2}", "nonsense", "{}", "{\"k\":3}")
       const copying = yield* Effect.forkScoped(
@@ -41,7 +41,7 @@ describe("nsq_to_nsq", () => {
       assert.strictEqual(channel?.depth, 0)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("gives what a silent destination does not confirm to another one within a second", () =>
+  it.effect("messages that a silent destination does not confirm go to another one within a second", () =>
     Effect.gen(function*() {
       const silent = yield* FakeNsqd.make("a:1", { silent: false })
       const other = yield* FakeNsqd.make("b:1", { silent: false })
@@ -59,7 +59,7 @@ describe("nsq_to_nsq", () => {
       assert.deepStrictEqual([channel?.depth, channel?.deferredCount], [0, 0])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("refuses wrong flags", () =>
+  it.effect("nsq_to_nsq refuses invalid options", () =>
     Effect.gen(function*() {
       const refusal = (changed: Partial<NsqToNsq.NsqToNsqOptions>) =>
         Effect.map(Effect.flip(NsqToNsq.main({ ...options, ...changed })), ({ message }) => message)
@@ -74,8 +74,8 @@ describe("nsq_to_nsq", () => {
     }).pipe(Effect.scoped, Effect.provide(layer)))
 })
 
-describe("handing messages on", () => {
-  it.effect("waits for what is under way when it is interrupted, and requeues what fails", () =>
+describe("forwarding", () => {
+  it.effect("an interrupted tool waits for messages in flight, and failed messages are requeued", () =>
     Effect.gen(function*() {
       yield* publish("from", "good", "bad")
       const consumer = yield* Consumer.make({ topic: Topic.bytes("from"), channel: "c", servers, maxInFlight: 2 })
@@ -101,7 +101,7 @@ describe("handing messages on", () => {
         return [channel?.inFlightCount, channel?.deferredCount, channel?.depth]
       }
       while (counts()[0] !== 0) yield* Effect.yieldNow
-      // The one that failed waits for its delay.
+      // The failed message waits for its delay.
       assert.deepStrictEqual(counts(), [0, 1, 0])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 })

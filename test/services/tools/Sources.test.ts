@@ -28,7 +28,7 @@ const utilities = {
 
 for (const [name, utility] of Object.entries(utilities)) {
   describe(name, () => {
-    it.effect("ends at once when a server that is named refuses its secret, and says why", () =>
+    it.effect("the tool ends at once with the reason when a configured nsqd refuses its secret", () =>
       Effect.gen(function*() {
         const server = yield* FakeNsqd.make("a:1", { silent: false })
         server.refuseSecrets("E_UNAUTHORIZED AUTH no authorizations found")
@@ -38,7 +38,7 @@ for (const [name, utility] of Object.entries(utilities)) {
         )
       }).pipe(Effect.scoped, Effect.provide(layer)))
 
-    it.effect("ends when a server that is named does not complete the handshake", () =>
+    it.effect("the tool ends when a configured nsqd does not complete the handshake", () =>
       Effect.gen(function*() {
         yield* FakeNsqd.make("a:1", { silent: true })
         const running = yield* Effect.forkScoped(Effect.flip(Effect.scoped(utility)))

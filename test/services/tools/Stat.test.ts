@@ -10,7 +10,7 @@ const networks = DaemonNetworks.make([])
 
 const flags = { ...Stat.defaults(), topic: "t", channel: "c", nsqdHttpAddresses: ["a:1"] }
 
-/** What `nsq_stat` prints before it ends, and its last words. */
+/** The lines that `nsq_stat` prints before it ends, and its error. */
 const printed = Effect.fnUntraced(function*(
   answer: (url: URL) => Cluster.Answer,
   options: Partial<Stat.StatOptions> = {},
@@ -20,7 +20,7 @@ const printed = Effect.fnUntraced(function*(
   const print = (text: string) => Effect.sync(() => void (out += text))
   const polling = Stat.poll({ ...flags, count: 1, ...options }, sources, print).pipe(
     Effect.provide(DaemonHttp.layer(flags).pipe(Layer.provide(Cluster.layer(answer)))),
-    // The daemons of these tests are nowhere.
+    // The addresses of these tests do not exist.
     Effect.provideService(DaemonNetworks.HostResolver, () => Effect.succeed(["10.0.0.1"])),
     Effect.provideService(DaemonNetworks.DaemonNetworks, { ...networks, originBy: () => Effect.succeed("loopback") }),
     Effect.match({ onSuccess: () => "", onFailure: ({ message }) => message })
@@ -31,7 +31,7 @@ const printed = Effect.fnUntraced(function*(
 })
 
 describe("nsq_stat", () => {
-  it.effect("prints what has changed since the line before, as rates that are cut to whole numbers", () =>
+  it.effect("nsq_stat prints the changes since the last line as rates, truncated to integers", () =>
     Effect.gen(function*() {
       const states = [{ message_count: 0, depth: 0 }, { message_count: 25, depth: 30, backend_depth: 10 }, {
         message_count: 25,
@@ -47,7 +47,7 @@ describe("nsq_stat", () => {
       ])
     }))
 
-  it.effect("repeats the header every 25 polls", () =>
+  it.effect("nsq_stat repeats the header every 25 polls", () =>
     Effect.gen(function*() {
       const { lines } = yield* printed(Cluster.nsqd("a:1", () => ({})), { count: 50 })
       const headers = lines.flatMap((line, i) => line.startsWith("---") ? [i] : [])
@@ -55,7 +55,7 @@ describe("nsq_stat", () => {
       assert.lengthOf(lines, 50 + 3 * 2)
     }))
 
-  it.effect("adds up the nsqd that nsqlookupd names, each once", () =>
+  it.effect("nsq_stat adds up the nsqd that nsqlookupd returns, each once", () =>
     Effect.gen(function*() {
       const producers = [{ broadcast_address: "a", http_port: 1 }, { broadcast_address: "::1", http_port: 2 }]
       const [a, b] = [
@@ -68,7 +68,7 @@ describe("nsq_stat", () => {
       assert.match(lines[2] ?? "", /\| +5 +5 +0 +0 +0 \| +0 +4 +0 +1$/)
     }))
 
-  it.effect("asks by HTTPS where that is required", () =>
+  it.effect("nsq_stat requests by HTTPS if nsqd requires it", () =>
     Effect.gen(function*() {
       const asked: Array<string> = []
       const stats = Cluster.nsqd("a:9", () => ({}))
@@ -80,7 +80,7 @@ describe("nsq_stat", () => {
       assert.deepStrictEqual(asked.slice(0, 2), ["http://a:1", "https://a:9"])
     }))
 
-  it.effect("ends when any of the daemons does not answer as it should", () =>
+  it.effect("nsq_stat ends when any daemon fails or its response is not valid", () =>
     Effect.gen(function*() {
       const end = (
         answer: (url: URL) => Cluster.Answer,
@@ -102,14 +102,14 @@ describe("nsq_stat", () => {
         `${prefix}failed to query any nsqd: got response 500 Internal Server Error of a:1`
       )
       assert.match(yield* end(() => [200, "{}"]), /the answer is not what NSQ's daemons say$/)
-      // One of two is too little.
+      // One of two responses is not enough.
       assert.match(
         yield* end(fine, { nsqd: ["a:1", "b:1"] }),
         /producers - Get "http:\/\/b:1\/.*": connect ECONNREFUSED$/
       )
     }))
 
-  it.effect("ends when nobody has the topic or the channel", () =>
+  it.effect("nsq_stat ends when no nsqd has the topic or the channel", () =>
     Effect.gen(function*() {
       const others = yield* printed(Cluster.nsqd("a:1", () => ({ channel_name: "other" })))
       assert.strictEqual(others.error, "ERROR: failed to find channel(c) in stats metadata for topic(t)")

@@ -16,7 +16,7 @@ import { layer as memoryFiles, MemoryFiles } from "./memoryFiles.ts"
 const layer = Layer.mergeAll(TestBroker.layer(), memoryFiles).pipe(Layer.provideMerge(FetchHttpClient.layer))
 const servers = { nsqd: [TestBroker.address] }
 
-/** The address of an nsqlookupd that never replies. */
+/** Address of an nsqlookupd that never replies. */
 const silent = fakeServer(() => {})
 
 const options: ToFile.ToFileOptions = {
@@ -31,7 +31,7 @@ const options: ToFile.ToFileOptions = {
 const publish = (bodies: ReadonlyArray<string>, topic = "t") =>
   Effect.scoped(Effect.flatMap(makeProducer({ servers }), (producer) => producer.publishAll(topic, bodies)))
 
-/** Bodies of one size that tell themselves apart. */
+/** Distinct bodies of the same size. */
 const bodies = (count: number, size: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => `${size}-${i}-`.padEnd(size, "x"))
 
@@ -47,7 +47,7 @@ const until = <R>(condition: Effect.Effect<boolean, never, R>) =>
     while (!(yield* condition)) yield* Effect.yieldNow
   })
 
-/** Completes once so many messages are in flight and the file exists. */
+/** Completes when this many messages are in flight and the file exists. */
 const holds = Effect.fnUntraced(function*(count: number, path: string) {
   const broker = yield* Broker
   const files = yield* MemoryFiles
@@ -58,7 +58,7 @@ const holds = Effect.fnUntraced(function*(count: number, path: string) {
   )
 })
 
-/** What the channel still has once no consumer is left. */
+/** The messages that are in the channel when no consumer is left. */
 const leftInQueue = Effect.gen(function*() {
   const { depth } = yield* Effect.tap(
     channel,
@@ -80,13 +80,13 @@ const written = Effect.map(MemoryFiles, (files) =>
     return (path.endsWith(".gz") && bytes.length > 0 ? gunzipSync(bytes) : bytes).toString().split("\n")
   }))
 
-/** Every message is complete in a file or back in the queue. */
+/** Asserts that every message is complete in a file or back in the queue. */
 const assertNothingLost = Effect.fnUntraced(function*(sent: ReadonlyArray<string>) {
   const kept = new Set([...(yield* written), ...(yield* leftInQueue)])
   assert.deepStrictEqual(sent.filter((body) => !kept.has(body)), [])
 })
 
-/** Runs the utility. */
+/** Runs the tool. */
 const start = Effect.fnUntraced(function*(changed: Partial<ToFile.ToFileOptions> = {}) {
   const daemon = DaemonState.make()
   const running = Effect.scoped(ToFile.main({ ...options, ...changed }))
@@ -95,7 +95,7 @@ const start = Effect.fnUntraced(function*(changed: Partial<ToFile.ToFileOptions>
 })
 
 describe("nsq_to_file", () => {
-  it.live("does not wait for an nsqlookupd longer than its flag says", () =>
+  it.live("nsq_to_file limits requests to nsqlookupd by its request timeout", () =>
     Effect.gen(function*() {
       const address = yield* silent
       const logged = yield* Queue.unbounded<string>()
@@ -119,10 +119,10 @@ describe("nsq_to_file", () => {
       ["a work directory", { workDir: "/out-work" }]
     ] as const
   ) {
-    it.effect(`finishes nothing after a write has failed, with ${how}`, () =>
+    it.effect(`no message is finished after a failed write, with ${how}`, () =>
       Effect.gen(function*() {
         const files = yield* MemoryFiles
-        // Hashes hardly shrink.
+        // Hashes hardly compress.
         const large = Array.from({ length: 10 }, (_, i) => createHash("sha512").update(String(i)).digest("hex"))
         const sent = [...bodies(20, 30), ...large]
         yield* publish(sent)
@@ -135,7 +135,7 @@ describe("nsq_to_file", () => {
   }
 
   for (const gzip of [false, true]) {
-    it.effect(`finishes nothing after one sync has failed (gzip ${gzip})`, () =>
+    it.effect(`no message is finished after a failed sync (gzip ${gzip})`, () =>
       Effect.gen(function*() {
         const files = yield* MemoryFiles
         let syncs = 0
@@ -145,25 +145,25 @@ describe("nsq_to_file", () => {
         const { fiber } = yield* start({ gzip })
         assert.match(String(yield* Effect.flip(Fiber.join(fiber))), /FATAL: failed to fsync output file/)
         assert.strictEqual(syncs, 2)
-        // Five messages were finished by the first sync; the file may have more, and nsqd must have those too.
+        // The first sync finished five messages. The file may have more, and nsqd must still have those.
         const left = yield* leftInQueue
         assert.strictEqual(left.length, 15)
       }).pipe(Effect.scoped, Effect.provide(layer)))
   }
 
-  it.effect("gives back what it holds and ends with code 1 when it is stopped while the disk is full", () =>
+  it.effect("messages are requeued and the exit code is 1 when nsq_to_file stops while the disk is full", () =>
     Effect.gen(function*() {
       const files = yield* MemoryFiles
       const sent = bodies(3, 50)
       yield* publish(sent)
       const { daemon, fiber } = yield* start({ gzip: true, maxInFlight: 10 })
-      // Compressed messages wait for the next sync in memory.
+      // Compressed messages wait in memory for the next sync.
       yield* holds(3, "/out/t-000000.log.gz")
       files.setCapacity(10)
       yield* Fiber.interrupt(fiber)
       assert.isTrue(daemon.hasLost)
       files.setCapacity(Infinity)
-      // What was not synced is cut off, so that the file can still be read.
+      // Bytes without a sync are truncated, so that the file can still be read.
       assert.strictEqual(files.bytes("/out/t-000000.log.gz").length, 0)
       yield* assertNothingLost(sent)
     }).pipe(Effect.scoped, Effect.provide(layer)))
@@ -174,7 +174,7 @@ describe("nsq_to_file", () => {
       ["at SIGHUP", Effect.sync(() => process.emit("SIGHUP"))]
     ] as const
   ) {
-    it.effect(`gives back what it holds when the disk is full ${when}`, () =>
+    it.effect(`messages are requeued when the disk is full ${when}`, () =>
       Effect.gen(function*() {
         const files = yield* MemoryFiles
         const sent = bodies(3, 50)
@@ -189,7 +189,7 @@ describe("nsq_to_file", () => {
       }).pipe(Effect.scoped, Effect.provide(layer)))
   }
 
-  it.effect("does not continue a line that was cut off", () =>
+  it.effect("a line that was cut off is not continued", () =>
     Effect.gen(function*() {
       const files = yield* MemoryFiles
       files.put("/out/t.log", "whole\ncut o")
@@ -199,7 +199,7 @@ describe("nsq_to_file", () => {
       yield* Fiber.interrupt(fiber)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("moves finished files to another file system when it is stopped", () =>
+  it.effect("finished files are moved to another file system when nsq_to_file stops", () =>
     Effect.gen(function*() {
       const files = yield* MemoryFiles
       yield* publish(["one"])
@@ -214,7 +214,7 @@ describe("nsq_to_file", () => {
       })
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("ends with code 1 and keeps the file where it is when it cannot be moved to another file system", () =>
+  it.effect("the exit code is 1 and the file stays in place when it cannot be moved to another file system", () =>
     Effect.gen(function*() {
       const files = yield* MemoryFiles
       yield* publish(["one"])
@@ -226,7 +226,7 @@ describe("nsq_to_file", () => {
       assert.deepStrictEqual(files.contents(), { "/work/t-000000.log": "one\n" })
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("moves finished files where hard links are not possible", () =>
+  it.effect("finished files are moved on file systems without hard links", () =>
     Effect.gen(function*() {
       const files = yield* MemoryFiles
       yield* publish(["one"])
@@ -243,7 +243,7 @@ describe("nsq_to_file", () => {
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
   for (const pattern of ["(?i)^BACKUP", "[[:alpha:]]+_[[:digit:]]", "(?P<n>up)", "\\Abackup_1\\z"]) {
-    it.effect(`finds ${pattern} in the names of topics`, () =>
+    it.effect(`the pattern ${pattern} matches names of topics`, () =>
       Effect.gen(function*() {
         const files = yield* MemoryFiles
         yield* publish(["not written"])
@@ -255,14 +255,14 @@ describe("nsq_to_file", () => {
       }).pipe(Effect.scoped, Effect.provide(layer)))
   }
 
-  it.effect("matches a pattern in linear time", () =>
+  it.effect("a pattern is matched in linear time", () =>
     Effect.gen(function*() {
       const { fiber } = yield* start({ topics: ["a".repeat(64)], topicPattern: "^(\\w+)*events$" })
       yield* Effect.yieldNow
       yield* Fiber.interrupt(fiber)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("does not start with a pattern that is not valid", () =>
+  it.effect("nsq_to_file does not start with an invalid pattern", () =>
     Effect.gen(function*() {
       const { fiber } = yield* start({ topicPattern: "(unclosed" })
       assert.match(

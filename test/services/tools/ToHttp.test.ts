@@ -20,7 +20,7 @@ const publish = (...bodies: ReadonlyArray<string>) =>
     (producer) => producer.publishAll("t", bodies)
   ))
 
-/** Runs with these flags and gives the hosts of the first requests. */
+/** Runs with these options and returns the hosts of the first requests. */
 const hosts = Effect.fnUntraced(function*(flags: Partial<ToHttp.ToHttpOptions>, requests: number) {
   const seen = yield* Queue.unbounded<string>()
   const client = HttpClient.make((request, url) =>
@@ -38,7 +38,7 @@ const hosts = Effect.fnUntraced(function*(flags: Partial<ToHttp.ToHttpOptions>, 
 })
 
 describe("nsq_to_http", () => {
-  it.effect("sends each message to one address, or to all of them in a mode that it does not know", () =>
+  it.effect("nsq_to_http sends each message to one address, or to all addresses in an unknown mode", () =>
     Effect.gen(function*() {
       yield* publish("1", "2", "3", "4")
       assert.strictEqual(yield* hosts({ mode: "round-robin", concurrency: 1 }, 4), "baba")
@@ -46,7 +46,7 @@ describe("nsq_to_http", () => {
       assert.strictEqual(yield* hosts({ mode: "all", concurrency: 1 }, 4), "abab")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("refuses wrong flags", () =>
+  it.effect("nsq_to_http refuses invalid options", () =>
     Effect.gen(function*() {
       const refusal = (changed: Partial<ToHttp.ToHttpOptions>) =>
         Effect.map(Effect.flip(ToHttp.forward({ ...options, ...changed })), ({ message }) => message)

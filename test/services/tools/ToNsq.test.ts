@@ -8,7 +8,7 @@ const pieces = (chunks: ReadonlyArray<Buffer>) =>
 
 describe("splitting input", () => {
   it.effect.prop(
-    "gives the pieces that are not empty, however the input is cut",
+    "the pieces without the empty ones are the same, however the input is cut",
     [Schema.Array(Schema.String.check(Schema.isPattern(/^[a-z ]*$/))), CutLengths],
     ([lines, lengths]) =>
       Effect.gen(function*() {
@@ -17,7 +17,7 @@ describe("splitting input", () => {
       })
   )
 
-  it.effect("keeps the last piece whole when no delimiter ends it", () =>
+  it.effect("the last piece is complete without a delimiter at its end", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* pieces([Buffer.from("one\ntw"), Buffer.from("o")]), ["one", "two"])
     }))

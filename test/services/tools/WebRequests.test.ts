@@ -21,11 +21,11 @@ const get = WebRequests.get("http://web/%s", body, {})
 
 type Answer = { readonly status: number; readonly location?: string } | Error | "silent"
 
-/** What undici says of a connection that the server has closed. */
+/** The error of undici for a connection that the server has closed. */
 const closed = (bytesRead: number) =>
   Object.assign(new Error("other side closed"), { code: "UND_ERR_SOCKET", socket: { bytesRead } })
 
-/** Sends a request to a server that answers one after the other, and says what it has seen and what came of it. */
+/** Sends a request to a server with these responses, in order. Returns the requests that it received, and the result. */
 const sent = Effect.fnUntraced(
   function*(request: HttpClientRequest.HttpClientRequest, ...answers: ReadonlyArray<Answer>) {
     const seen: Array<string> = []
@@ -61,7 +61,7 @@ const outcome = (request: HttpClientRequest.HttpClientRequest, ...answers: Reado
 const broken = (code: string) => Object.assign(new Error(`it says ${code}`), { code })
 
 describe("a request with a message", () => {
-  it.effect("succeeds with any 2xx to a POST, and with 200 to a GET", () =>
+  it.effect("a POST succeeds with any 2xx, and a GET with 200", () =>
     Effect.gen(function*() {
       for (const status of [200, 201, 204, 299]) assert.strictEqual(yield* outcome(post, { status }), "sent")
       for (const status of [300, 404, 500]) {
@@ -73,7 +73,7 @@ describe("a request with a message", () => {
       }
     }))
 
-  it.effect("follows redirections, as a GET unless the server wants the same again", () =>
+  it.effect("redirects are followed, with a GET unless the status keeps the method", () =>
     Effect.gen(function*() {
       const to = (status: number) => sent(post, { status, location: "/other" }, { status: 200 })
       assert.deepStrictEqual(yield* to(302), {
@@ -85,7 +85,7 @@ describe("a request with a message", () => {
       assert.deepStrictEqual([circle.outcome, circle.seen.length], ["got status code 301", 11])
     }))
 
-  it.effect("follows no other redirections, and none without a place to go to", () =>
+  it.effect("other statuses, and redirects without a usable location, are not followed", () =>
     Effect.gen(function*() {
       for (const status of [300, 304, 305, 306, 399]) {
         const { outcome, seen } = yield* sent(post, { status, location: "/other" }, { status: 200 })
@@ -95,7 +95,7 @@ describe("a request with a message", () => {
       assert.strictEqual(yield* outcome(post, { status: 302, location: "ftp://web/" }), "got status code 302")
     }))
 
-  it.effect("authenticates with the user information of its address, which no other host sees", () =>
+  it.effect("a request authenticates with the user information of its URL, which no other host receives", () =>
     Effect.gen(function*() {
       const address = "http://us%3Aer:p%40ss@web/in"
       const basic = `Basic ${Buffer.from("us:er:p@ss").toString("base64")}`
@@ -118,7 +118,7 @@ describe("a request with a message", () => {
       assert.strictEqual(masked(address), "http://us%3Aer:***@web/in")
     }))
 
-  it.effect("sends the headers that it is given to no other host, nor from HTTPS to HTTP", () =>
+  it.effect("the given headers are sent to no other host, nor from HTTPS to HTTP", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
       const request = WebRequests.post("https://web/in", body, "text/plain", {
@@ -149,14 +149,14 @@ describe("a request with a message", () => {
       }
     }))
 
-  it.effect("is sent again once when the server closes a connection that it has used before", () =>
+  it.effect("a request is repeated once when the server closes a connection that was used before", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual((yield* sent(post, closed(1), { status: 200 })).outcome, "sent")
       const twice = yield* sent(post, closed(1), closed(1))
       assert.deepStrictEqual([twice.outcome, twice.seen.length], ["POST http://web/in: other side closed", 2])
     }))
 
-  it.effect("fails when the server drops the connection", () =>
+  it.effect("a request fails when the server drops the connection", () =>
     Effect.gen(function*() {
       for (const error of [closed(0), broken("ECONNRESET"), broken("EPIPE"), broken("ECONNREFUSED")]) {
         const failed = yield* sent(post, error, { status: 200 })
@@ -164,18 +164,18 @@ describe("a request with a message", () => {
       }
     }))
 
-  it.effect("fails when the answer takes too long", () =>
+  it.effect("a request fails when the response exceeds the timeout", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* outcome(post, "silent"), "POST http://web/in: request timeout")
     }))
 
-  it("escapes a message in an address byte by byte", () => {
+  it("a message is escaped in a URL byte by byte", () => {
     const { url } = WebRequests.get("http://web/?a=%20%%&m=%s", Buffer.from("a b&'(\u00fc\u0000~-_.%"), {})
     assert.strictEqual(url, "http://web/?a=%20%&m=a+b%26%27%28%C3%BC%00~-_.%25")
     assert.strictEqual(WebRequests.queryEscape(Uint8Array.of(0xff)), "%FF")
   })
 
-  it("has the headers that are given, the last of each name", () => {
+  it("a request has the given headers, the last of each name", () => {
     assert.deepStrictEqual(WebRequests.parseHeaders([" X-A : 1:2 ", "x-a:3", "Host: other", "Content-Length: 9"]), {
       "x-a": "3"
     })
@@ -189,7 +189,7 @@ describe("a request with a message", () => {
 })
 
 describe("requests by undici", () => {
-  it.live("carry headers and content types in UTF-8", () =>
+  it.live("headers and content types are sent in UTF-8", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
       const address = yield* fakeServer(({ headers }, response) => {
@@ -204,7 +204,7 @@ describe("requests by undici", () => {
       assert.deepStrictEqual(seen, ["\u00e9 \u65e5", "text/plain; x=\u65e5"])
     }).pipe(Effect.provide(undici)))
 
-  it.live("fail when the server drops the connection", () =>
+  it.live("a request by undici fails when the server drops the connection", () =>
     Effect.gen(function*() {
       let requests = 0
       const address = yield* fakeServer(({ socket }) => {
@@ -217,12 +217,12 @@ describe("requests by undici", () => {
       assert.strictEqual(requests, 1)
     }).pipe(Effect.provide(undici)))
 
-  it.live("are sent again when the server has closed the connection that they went by", () =>
+  it.live("a request by undici is repeated when the server has closed the connection", () =>
     Effect.gen(function*() {
       const sockets = new Set<unknown>()
       let answered = 0
       const address = yield* fakeServer(({ socket }, response) => {
-        // Each connection is good for one answer, and does not say so.
+        // The server accepts one request per connection without announcing it.
         if (sockets.has(socket)) return void socket.destroy()
         sockets.add(socket)
         answered++
@@ -233,7 +233,7 @@ describe("requests by undici", () => {
       assert.strictEqual(answered, 3)
     }).pipe(Effect.provide(undici)))
 
-  it.live("end with what an answer says after its status, however much that is", () =>
+  it.live("a request ends with the status even if the body of the response never does", () =>
     Effect.gen(function*() {
       const address = yield* fakeServer((_, response) => {
         const chunk = Buffer.alloc(256 * 1024)

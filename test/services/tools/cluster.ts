@@ -1,11 +1,11 @@
-/** Daemons as far as their HTTP answers go: a client that asks nobody. */
+/** The HTTP responses of daemons, from an HTTP client without a network. */
 import { Effect, Layer } from "effect"
 import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 
-/** What is answered to a URL: JSON, or a status with a body; nothing at all for `undefined`, never for `"silent"`. */
+/** The response to a URL: JSON, or a status with a body. `undefined` refuses the connection, and `"silent"` never replies. */
 export type Answer = object | readonly [status: number, body: string] | "silent" | undefined
 
-/** A client for which `answer` speaks. */
+/** An HTTP client whose responses come from `answer`. */
 export const layer = (answer: (url: URL) => Answer): Layer.Layer<HttpClient.HttpClient> =>
   Layer.succeed(
     HttpClient.HttpClient,
@@ -23,7 +23,7 @@ export const layer = (answer: (url: URL) => Answer): Layer.Layer<HttpClient.Http
     })
   )
 
-/** What an nsqd answers to `/stats` and `/info`, with figures that may change. */
+/** The responses of an nsqd to `/stats` and `/info`, with figures that may change. */
 export const nsqd = (address: string, channel: () => object) => (url: URL): Answer => {
   if (url.host !== address) return undefined
   const [broadcast_address, port] = address.split(":")

@@ -1,10 +1,10 @@
-/** A disk in memory for `nsq_to_file`: it can be full, fail, and consist of several file systems. */
+/** A disk in memory for `nsq_to_file` that can be full, fail, and have several file systems. */
 import { Context, Effect, Layer, Schema } from "effect"
 import { OutputFileError, OutputFiles } from "../../../src/services/tools/OutputFiles.ts"
 
 type Operation = "open" | "write" | "sync" | "truncate" | "close" | "link" | "rename" | "remove" | "copy" | "mkdir"
 
-/** The code of an operation's failure; `undefined` lets it succeed. */
+/** Returns the error code of an operation, or `undefined` to let it succeed. */
 type Fault = (operation: Operation, path: string) => string | undefined
 
 interface Stored {
@@ -13,18 +13,18 @@ interface Stored {
 }
 
 export class MemoryFiles extends Context.Service<MemoryFiles, {
-  /** Paths and contents. */
+  /** Contents by path. */
   readonly contents: () => Record<string, string>
   readonly bytes: (path: string) => Buffer
   readonly put: (path: string, content: string) => void
-  /** Bytes that all files may have together. */
+  /** Limits the size of all files together, in bytes. */
   readonly setCapacity: (bytes: number) => void
   readonly fail: (fault: Fault) => void
 }>()("test/MemoryFiles") {}
 
 const text = Schema.decodeUnknownSync(Schema.String)
 
-/** The directory directly below the root is the file system. */
+/** The file system is the directory directly below the root. */
 const deviceOf = (path: string): string => text(path.split("/")[1])
 
 export const layer: Layer.Layer<MemoryFiles | OutputFiles> = Layer.effectContext(Effect.sync(() => {
