@@ -1,6 +1,6 @@
 /**
- * A Layer of one's own around publishing: bodies on the topic `orders` must be JSON that matches a Schema. It holds for every
- * way in, also for TCP and HTTP, where the publisher reads the reason in the answer.
+ * A custom Layer around publishing: messages of the topic `orders` must be JSON that matches a Schema. It applies to all
+ * publishes, including those over TCP and HTTP, where the error response has the reason.
  *
  * Run it with `node examples/checked.ts` after `npm run build`.
  */

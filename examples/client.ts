@@ -1,6 +1,6 @@
 /**
- * The client library: values with a Schema go out through a Producer and come back to a handler. Works with this nsqd and
- * with NSQ's own.
+ * The client library: a Producer publishes values with a Schema, and a Consumer handles them. Works with this project's nsqd
+ * and with NSQ's.
  *
  * Run it with `node examples/client.ts` after `npm run build`, while an nsqd listens on 127.0.0.1:4150 (`npm start`).
  */
@@ -19,7 +19,7 @@ export const program = (servers: Servers) =>
     const consumer = yield* Consumer.make({ topic: orders, channel: "kitchen", servers, maxInFlight: 10 })
     const served = yield* Deferred.make<string>()
     yield* Effect.forkScoped(consumer.run((order) =>
-      // A handler that succeeds finishes its message, one that fails sends it back, to come again later.
+      // A handler that succeeds finishes its message; one that fails requeues it for a later delivery.
       Effect.andThen(
         Console.log(`${order.quantity} ${order.item}`),
         Deferred.succeed(served, order.item)
@@ -29,7 +29,7 @@ export const program = (servers: Servers) =>
     return yield* Deferred.await(served)
   }).pipe(Effect.scoped)
 
-/** What the client needs: sockets, and HTTP for asking nsqlookupd. */
+/** The client's requirements: sockets, and HTTP for nsqlookupd. */
 export const ClientLive = Layer.merge(NodeTransport.layer, FetchHttpClient.layer)
 
 if (import.meta.main) {

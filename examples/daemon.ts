@@ -1,7 +1,7 @@
 /**
- * The whole daemon nsqd inside a program: listeners, data directory, HTTP API; stops in order with the program.
+ * The complete daemon nsqd inside a program: listeners, data directory, HTTP API. It stops in order with the program.
  *
- * Run it with `node examples/daemon.ts` after `npm run build`, in a folder where it may keep its data.
+ * Run it with `node examples/daemon.ts` after `npm run build`, in a directory for its data.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Layer } from "effect"

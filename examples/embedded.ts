@@ -1,5 +1,5 @@
 /**
- * A broker inside a program: no sockets, no files. One fiber publishes, one consumes the channel as a Stream.
+ * A broker inside a program, without sockets and files: it publishes messages and consumes the channel as a Stream.
  *
  * Run it with `node examples/embedded.ts` after `npm run build`.
  */

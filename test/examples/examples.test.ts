@@ -7,17 +7,17 @@ import * as Client from "../../examples/client.ts"
 import * as Embedded from "../../examples/embedded.ts"
 
 describe("the examples of the documentation", () => {
-  it.effect("a broker in process gives every published message to its stream", () =>
+  it.effect("the example of an embedded broker delivers every published message to its stream", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* Embedded.program, ["tea", "coffee", "cake"])
     }))
 
-  it.effect("a checked publisher says what does not match the Schema", () =>
+  it.effect("the example of a checked publisher reports why a message does not match the Schema", () =>
     Effect.gen(function*() {
       assert.match(yield* Checked.program, /^not an order: [^]*quantity/)
     }))
 
-  it.live("a typed value goes through a daemon and comes back to its handler", () =>
+  it.live("the example of the client library sends a typed value through a daemon to its handler", () =>
     Effect.gen(function*() {
       const files = yield* FileSystem.FileSystem
       const dataPath = yield* files.makeTempDirectoryScoped()
@@ -28,7 +28,7 @@ describe("the examples of the documentation", () => {
       assert.strictEqual(yield* Client.program({ nsqd: [`127.0.0.1:${tcpPort}`] }), "tea")
     }).pipe(Effect.scoped, Effect.provide(Layer.merge(NodeFileSystem.layer, Client.ClientLive))))
 
-  it.live("the daemon starts inside a program and frees its data directory when the program ends", () =>
+  it.live("the example daemon starts inside a program and releases its data directory at the end", () =>
     Effect.gen(function*() {
       const files = yield* FileSystem.FileSystem
       const dataPath = yield* files.makeTempDirectoryScoped()

@@ -1,6 +1,6 @@
 /**
- * How a program tests what it does when the broker has a bad day: a disk that is full, a consumer that dies. Nothing here
- * opens a socket or a file, and hours pass in no time: the broker lives under the test's clock.
+ * How to test a program's behaviour during an outage of the broker: a full disk, a lost consumer. These tests open no socket
+ * and no file, and hours take no time, because the broker runs under the TestClock.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
@@ -8,7 +8,7 @@ import { Broker, consume, publish } from "effect-nsq/broker"
 import { FaultyStorage, ProtocolClient, TestBroker } from "effect-nsq/testing"
 import { TestClock } from "effect/testing"
 
-/** The code under test: publishes, and tries again for as long as the broker's disk is full. */
+/** The code under test: publishes, and retries while the broker's disk is full. */
 const placeOrder = (order: string) =>
   publish("orders", Buffer.from(order)).pipe(
     Effect.retry({ schedule: Schedule.spaced("10 seconds"), while: (error) => error._tag === "PublishError" })
@@ -17,7 +17,7 @@ const placeOrder = (order: string) =>
 const broker = TestBroker.layerNoStorage({ memQueueSize: 0 }).pipe(Layer.provideMerge(FaultyStorage.layer))
 
 describe("placing orders", () => {
-  it.effect("waits while the broker's disk is full, and loses none", () =>
+  it.effect("an order waits while the broker's disk is full, and is not lost", () =>
     Effect.gen(function*() {
       const faults = yield* FaultyStorage.StorageFaults
       yield* faults.failWrites("no space left on device")
@@ -31,7 +31,7 @@ describe("placing orders", () => {
       assert.strictEqual(String(delivery?.body), "tea")
     }).pipe(Effect.provide(broker)))
 
-  it.effect("reaches another cook at once when one goes home", () =>
+  it.effect("an order goes to another consumer at once when its consumer is interrupted", () =>
     Effect.gen(function*() {
       yield* placeOrder("cake")
       const dishes = (name: string) =>
@@ -49,7 +49,7 @@ describe("placing orders", () => {
       assert.deepStrictEqual(Array.from(yield* Fiber.join(awake)), ["awake: cake, attempt 2"])
     }).pipe(Effect.provide(broker)))
 
-  it.effect("over the wire is what any NSQ client sees", () =>
+  it.effect("an order over the wire looks as from any nsqd", () =>
     Effect.gen(function*() {
       const client = yield* ProtocolClient.connect(TestBroker.address)
       yield* client.raw("SUB orders kitchen\nRDY 1\n")

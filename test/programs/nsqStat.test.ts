@@ -8,7 +8,7 @@ import { afterEach, beforeEach } from "vitest"
 
 const program = resolve(import.meta.dirname, "../../src/programs/nsq_stat.ts")
 
-/** An nsqd as far as `nsq_stat` asks it. */
+/** The endpoints of an nsqd that `nsq_stat` requests. */
 const nsqd = createServer((request, response) => {
   const { port } = nsqd.address() as AddressInfo
   response.end(JSON.stringify(
@@ -30,7 +30,7 @@ afterEach(async () => {
   await new Promise((resolve) => nsqd.close(resolve))
 })
 
-/** A started `nsq_stat` of the channel c. */
+/** A running `nsq_stat` of the channel c. */
 const start = (...flags: ReadonlyArray<string>) => {
   const { port } = nsqd.address() as AddressInfo
   const args = [`--nsqd-http-address=127.0.0.1:${port}`, "--topic=t", "--channel=c", "--interval=10ms", ...flags]
@@ -44,14 +44,14 @@ const start = (...flags: ReadonlyArray<string>) => {
 }
 
 describe("nsq_stat", () => {
-  it("prints as many lines as it is told to and exits with 0", async () => {
+  it("nsq_stat prints --count lines and exits with 0", async () => {
     const { code, printed } = start("--count=2")
     assert.strictEqual(await code, 0)
     assert.strictEqual(printed.err, "")
     assert.lengthOf(printed.out.trimEnd().split("\n"), 4)
   })
 
-  it("ends well on SIGHUP, SIGINT and SIGTERM", async () => {
+  it("nsq_stat exits with 0 on SIGHUP, SIGINT and SIGTERM", async () => {
     for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
       const { child, code, printed } = start()
       await once(child.stdout, "data")
@@ -60,7 +60,7 @@ describe("nsq_stat", () => {
     }
   })
 
-  it("ends without a word when nobody reads any more", async () => {
+  it("nsq_stat ends silently when the reader of its output is gone", async () => {
     const { child, code, printed } = start()
     await once(child.stdout, "data")
     child.stdout.destroy()
@@ -68,7 +68,7 @@ describe("nsq_stat", () => {
     assert.strictEqual(printed.err, "")
   })
 
-  it("says why it ends, after the time, and exits with 1", async () => {
+  it("nsq_stat prints why it ends, after the time, and exits with 1", async () => {
     const { code, printed } = start("--count=0")
     assert.strictEqual(await code, 1)
     assert.match(printed.err, /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d --count should be positive\n$/)

@@ -8,10 +8,10 @@ import { afterEach, beforeEach } from "vitest"
 
 const program = resolve(import.meta.dirname, "../../src/programs/nsqd.ts")
 
-/** A started nsqd: what it has printed, and its exit code once it has ended. */
+/** A running nsqd: its output, and its exit code after its end. */
 const start = (...flags: ReadonlyArray<string>) => startIn({}, ...flags)
 
-/** The same with environment variables. */
+/** Starts an nsqd with environment variables. */
 const startIn = (environment: Readonly<Record<string, string>>, ...flags: ReadonlyArray<string>) => {
   const addresses = ["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0", `--data-path=${dataPath}`]
   const child = spawn(process.execPath, [program, ...addresses, ...flags], {
@@ -56,44 +56,44 @@ const line = (level: string, text: string) =>
   new RegExp(`^\\[nsqd\\] \\d{4}/\\d\\d/\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d{6} ${level}: ${text}`, "m")
 
 describe("nsqd", () => {
-  it("prints its version on standard output and exits with 0", async () => {
+  it("nsqd --version prints the version on standard output and exits with 0", async () => {
     const { code, err, out } = await ended("--version")
     assert.deepStrictEqual([code, err], [0, ""])
     assert.strictEqual(out, `nsqd v1.3.0 (built w/node ${process.version})\n`)
   })
 
-  it("prints its usage on standard error and exits with 0", async () => {
+  it("nsqd -h prints the usage on standard error and exits with 0", async () => {
     const { code, err, out } = await ended("-h")
     assert.deepStrictEqual([code, out], [0, ""])
     assert.match(err, /^Usage of nsqd:\n {2}-auth-http-address value\n/)
   })
 
-  it("exits with 2 and the usage for a command line that is wrong", async () => {
+  it("nsqd exits with 2 and the usage for an invalid command line", async () => {
     const { code, err, out } = await ended("--nope")
     assert.deepStrictEqual([code, out], [2, ""])
     assert.match(err, /^flag provided but not defined: -nope\nUsage of nsqd:\n/)
   })
 
-  it("exits with 1 for a percentile that is no number", async () => {
+  it("nsqd exits with 1 for a percentile that is not a number", async () => {
     const { code, err } = await ended("--e2e-processing-latency-percentile=abc")
     assert.strictEqual(code, 1)
     assert.match(err, /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d Could not parse: abc\n$/)
   })
 
-  it("exits with 1 and a FATAL line of its own prefix when it cannot start", async () => {
+  it("nsqd exits with 1 and a FATAL line with the default prefix when it cannot start", async () => {
     const { code, err } = await ended("--node-id=1024", "--log-prefix=mine ", "--log-level=error")
     assert.strictEqual(code, 1)
     assert.match(err, line("FATAL", "failed to instantiate nsqd - --node-id must be \\[0,1024\\)\n$"))
   })
 
-  it("does not start with a config file that cannot be used, and says why whatever the log level", async () => {
+  it("nsqd does not start with an unusable config file, and reports why at every log level", async () => {
     const missing = join(dataPath, "none.cfg")
     const { code, err } = await ended(`--config=${missing}`, "--log-level=fatal", "--log-prefix=mine ")
     assert.strictEqual(code, 1)
     assert.match(err, line("FATAL", `failed to load config file ${missing} - ENOENT: .*\n$`))
   })
 
-  it("takes options from flags, environment and config file, in this order", async () => {
+  it("nsqd takes options from flags, environment and config file, in this order", async () => {
     const file = join(dataPath, "nsqd.cfg")
     writeFileSync(file, "log_prefix = \"file \"\nlog_format = \"json\"\nid = 3\nqueue_scan_selection_count = 5\n")
     const environment = {
@@ -109,20 +109,20 @@ describe("nsqd", () => {
     assert.strictEqual(await nsqd.code, 0)
   })
 
-  it("does not start with an environment variable that makes no sense", async () => {
+  it("nsqd does not start with an invalid environment variable", async () => {
     const nsqd = startIn({ NSQD_MSG_TIMEOUT: "soon" })
     assert.strictEqual(await nsqd.code, 1)
     const text = "failed to read the environment - NSQD_MSG_TIMEOUT: time: invalid duration \"soon\"\n$"
     assert.match(nsqd.printed.err, line("FATAL", text))
   })
 
-  it("warns of old flags", async () => {
+  it("nsqd warns of deprecated flags", async () => {
     const nsqd = start("--max-message-size=5")
     await nsqd.logged(line("INFO", "ID: \\d+"))
     assert.match(nsqd.printed.err, line("WARNING", "--max-message-size is deprecated, use --max-msg-size"))
   })
 
-  it("stops in order and exits with 0 on SIGTERM and SIGINT, however often they come", async () => {
+  it("nsqd stops in order and exits with 0 after one or more SIGTERM and SIGINT", async () => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       const nsqd = start()
       await nsqd.logged(line("INFO", "ID: \\d+"))
@@ -133,7 +133,7 @@ describe("nsqd", () => {
     }
   })
 
-  it("reloads on SIGHUP and goes on", async () => {
+  it("nsqd reloads on SIGHUP and continues", async () => {
     const nsqd = start()
     await nsqd.logged(line("INFO", "ID: \\d+"))
     nsqd.kill("SIGHUP")
@@ -142,7 +142,7 @@ describe("nsqd", () => {
     assert.strictEqual(await nsqd.code, 0)
   })
 
-  it("reads certificates again on SIGHUP, and keeps those it has when something is wrong", async () => {
+  it("nsqd reads its certificates again on SIGHUP, and keeps the old ones if the new ones are not valid", async () => {
     const [cert, key] = [join(dataPath, "server.pem"), join(dataPath, "server.key")]
     const issued = await generate([{ name: "commonName", value: "localhost" }], { keyType: "ec", algorithm: "sha256" })
     writeFileSync(cert, issued.cert)
@@ -158,7 +158,7 @@ describe("nsqd", () => {
     assert.strictEqual(await nsqd.code, 0)
   })
 
-  it("does not start with TLS that cannot be, and says why", async () => {
+  it("nsqd does not start with an invalid TLS configuration, and reports why", async () => {
     const fatal = (why: string) => line("FATAL", `failed to instantiate nsqd - ${why}`)
     const missing = await ended("--tls-cert=/none.pem", "--tls-key=/none.key")
     assert.strictEqual(missing.code, 1)
@@ -171,7 +171,7 @@ describe("nsqd", () => {
     assert.match(required.err, fatal("cannot require TLS client connections without TLS key and cert"))
   })
 
-  it("logs one JSON object per line on request", async () => {
+  it("nsqd logs one JSON object per line with --log-format=json", async () => {
     const nsqd = start("--log-format=json")
     await nsqd.logged(/"ID: \d+"/)
     nsqd.kill("SIGTERM")

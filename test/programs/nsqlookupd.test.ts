@@ -14,7 +14,7 @@ afterEach(() => {
   running = []
 })
 
-/** A started nsqlookupd: what it has printed, and its exit code once it has ended. */
+/** A running nsqlookupd: its output, and its exit code after its end. */
 const start = (flags: ReadonlyArray<string>, environment: Readonly<Record<string, string>> = {}) => {
   const addresses = ["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"]
   const child = spawn(process.execPath, [program, ...addresses, ...flags], {
@@ -47,12 +47,12 @@ const ended = async (...flags: ReadonlyArray<string>) => {
 const fatal = (text: string) => new RegExp(`^\\[nsqlookupd\\] \\d{4}/.* FATAL: ${text}\n$`)
 
 describe("nsqlookupd", () => {
-  it("prints its version on standard output and exits with 0", async () => {
+  it("nsqlookupd --version prints the version on standard output and exits with 0", async () => {
     const { code, err, out } = await ended("--version")
     assert.deepStrictEqual([code, err, out], [0, "", `nsqlookupd v1.3.0 (built w/node ${process.version})\n`])
   })
 
-  it("prints its usage and exits with 0 on request, with 2 for a command line that is wrong", async () => {
+  it("nsqlookupd prints its usage and exits with 0 for -h, and with 2 for an invalid command line", async () => {
     const help = await ended("-h")
     assert.strictEqual(help.code, 0)
     assert.match(help.err, /^Usage of nsqlookupd:\n {2}-broadcast-address string\n/)
@@ -61,7 +61,7 @@ describe("nsqlookupd", () => {
     assert.match(wrong.err, /^flag provided but not defined: -mem-queue-size\nUsage of nsqlookupd:\n/)
   })
 
-  it("exits with 1 and a FATAL line when it cannot listen", async () => {
+  it("nsqlookupd exits with 1 and a FATAL line when it cannot listen", async () => {
     const server = Net.createServer()
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()))
     const address = server.address()
@@ -72,7 +72,7 @@ describe("nsqlookupd", () => {
     assert.match(err, fatal(`failed to instantiate nsqlookupd - listen \\(127.0.0.1:${port}\\) failed - .*`))
   })
 
-  it("takes options from flags, environment and config file, in this order, and warns of old ones", async () => {
+  it("nsqlookupd takes options from flags, environment and config file, in this order, and warns of deprecated ones", async () => {
     const directory = mkdtempSync(join(tmpdir(), "nsqlookupd-test-"))
     const file = join(directory, "nsqlookupd.cfg")
     writeFileSync(file, `log_prefix = "file "\nbroadcast_address = "file"\ntombstone_lifetime = "soon"\n`)
@@ -103,7 +103,7 @@ describe("nsqlookupd", () => {
     rmSync(directory, { recursive: true, force: true })
   })
 
-  it("goes on after SIGHUP, and exits with 0 on SIGTERM and SIGINT", async () => {
+  it("nsqlookupd continues after SIGHUP, and exits with 0 on SIGTERM and SIGINT", async () => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       const nsqlookupd = start([])
       await nsqlookupd.logged(/TCP: listening on/)

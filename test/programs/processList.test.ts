@@ -1,4 +1,4 @@
-/** What other users of the machine see of each program's command line. */
+/** The command line of each program in the list of processes, which all users of the machine can read. */
 import { assert, describe, it } from "@effect/vitest"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -10,7 +10,7 @@ import { afterEach, beforeEach } from "vitest"
 
 const programs = resolve(import.meta.dirname, "../../src/programs")
 
-/** Accepts connections and says nothing, so that who connects waits. */
+/** Accepts connections and sends nothing, so that clients wait. */
 const silent = createServer(() => {})
 let running: Array<ChildProcess> = []
 let directory = ""
@@ -32,7 +32,7 @@ afterEach(async () => {
 const url = "http://alice:hunter2@127.0.0.1:1/x"
 const any = ["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"]
 
-/** The arguments of each program that have a secret; `nsqd` is the address of one. */
+/** The arguments of each program that contain a secret; `nsqd` is the address of an nsqd. */
 const secrets: Readonly<Record<string, (nsqd: string) => ReadonlyArray<string>>> = {
   nsqd: () => [...any, `--data-path=${directory}`, `--auth-http-address=${url}`, `--otlp-endpoint=${url}`],
   nsqlookupd: () => [...any, `--http-allowed-host=${url}`],
@@ -86,7 +86,7 @@ const start = (program: string, args: ReadonlyArray<string>) => {
 }
 
 describe.runIf(process.platform === "linux")("the list of processes", { timeout: 60_000 }, () => {
-  it("is looked at for every program", () => {
+  it("the list of processes is tested for every program", () => {
     const all = readdirSync(programs).filter((name) =>
       !["main.ts", "tool.ts", "arguments.ts", "runStandalone.ts"].includes(name)
     )
@@ -94,7 +94,7 @@ describe.runIf(process.platform === "linux")("the list of processes", { timeout:
   })
 
   for (const [program, given] of Object.entries(secrets)) {
-    it(`does not show the secrets of ${program}, but everything else of its command line`, async () => {
+    it(`the list of processes masks the secrets of ${program} and nothing else`, async () => {
       const args = given(`127.0.0.1:${(silent.address() as AddressInfo).port}`)
       const { commandLine, printed } = start(program, args)
       while (commandLine().includes("hunter2")) await new Promise((resolve) => setTimeout(resolve, 10))
@@ -104,7 +104,7 @@ describe.runIf(process.platform === "linux")("the list of processes", { timeout:
     })
   }
 
-  it("shows a command line without secrets as it is", async () => {
+  it("the list of processes shows a command line without secrets unchanged", async () => {
     const { commandLine } = start("nsqd", [...any, `--data-path=${directory}`, "--log-prefix=a b"])
     await once(running[0]?.stderr ?? silent, "data")
     assert.isTrue(commandLine().endsWith(`nsqd.ts ${any.join(" ")} --data-path=${directory} --log-prefix=a b`))
