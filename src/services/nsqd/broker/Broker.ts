@@ -151,7 +151,9 @@ const make = Effect.gen(function*() {
   const own = yield* Effect.context<never>()
   const owned = <A, E>(effect: Effect.Effect<A, E>) => Effect.updateContext(effect, (_: Context.Context<never>) => own)
 
-  const openTopic = Effect.fn("Broker.openTopic")(function*(name: TopicName) {
+  // Without spans of their own: a start opens thousands.
+
+  const openTopic = Effect.fnUntraced(function*(name: TopicName) {
     const scope = yield* Scope.make()
     const topic = yield* create(
       [name],
@@ -169,7 +171,7 @@ const make = Effect.gen(function*() {
     return topic
   })
 
-  const openChannel = Effect.fn("Broker.openChannel")(function*(topic: Topic, name: ChannelName) {
+  const openChannel = Effect.fnUntraced(function*(topic: Topic, name: ChannelName) {
     const existing = topic.channel(name)
     if (existing !== undefined) return existing
     const channel = yield* create([topic.name, name], owned(topic.openChannel(name)))
@@ -182,7 +184,10 @@ const make = Effect.gen(function*() {
   const findOrOpenChannel = (topic: Topic, name: ChannelName) =>
     Effect.suspend(() =>
       topic.channel(name) === undefined
-        ? Effect.andThen(limits.oneMoreChannel(topic), openChannel(topic, name))
+        ? Effect.andThen(
+          limits.oneMoreChannel(topic),
+          Effect.withSpan(openChannel(topic, name), "Broker.openChannel")
+        )
         : openChannel(topic, name)
     )
 
@@ -228,7 +233,7 @@ const make = Effect.gen(function*() {
     const existing = open.get(name)
     if (existing !== undefined) return { topic: existing.topic, introduced: Effect.void }
     yield* limits.oneMoreTopic(open.size)
-    const topic = yield* openTopic(name)
+    const topic = yield* Effect.withSpan(openTopic(name), "Broker.openTopic")
     const asked = directory.channelsOf(name)
     if (asked === undefined) {
       topic.start()

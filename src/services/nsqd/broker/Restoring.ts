@@ -15,6 +15,25 @@ export interface Opening {
   readonly openChannel: (topic: Topic, name: ChannelName) => Effect.Effect<Channel, StorageError>
 }
 
+/**
+ * Does `work` for every item, for a few at a time. Not a fiber for each, as with `Effect.forEach`: opening a queue that was
+ * closed in order waits for nothing, so one fiber mostly opens thousands.
+ */
+const someAtOnce = <K, V, E>(
+  items: ReadonlyMap<K, V>,
+  work: (entry: readonly [K, V]) => Effect.Effect<void, E>
+): Effect.Effect<void, E> =>
+  Effect.suspend(() => {
+    const entries = items.entries()
+    const worker: Effect.Effect<void, E> = Effect.suspend(() => {
+      const next = entries.next()
+      return next.done === true ? Effect.void : Effect.andThen(work(next.value), worker)
+    })
+    if (items.size <= 1) return worker
+    const workers = Array.from({ length: Math.min(items.size, queuesAtOnce) }, () => worker)
+    return Effect.all(workers, { concurrency: "unbounded", discard: true })
+  })
+
 /** Opens all topics and channels of the metadata that `storage` has; names that NSQ does not allow are left out. */
 export const restore = (
   { loadMetadata }: Pick<Storage["Service"], "loadMetadata">,
@@ -31,20 +50,12 @@ export const restore = (
     if (!isTopicName(name)) return yield* Effect.logWarning(`skipping creation of invalid topic ${name}`)
     const topic = yield* openTopic(name)
     if (paused) topic.pause()
-    yield* Effect.forEach(channels, ([channel, paused]) => restoreChannel(topic, channel, paused), {
-      concurrency: queuesAtOnce,
-      discard: true
-    })
+    yield* someAtOnce(channels, ([channel, paused]) => restoreChannel(topic, channel, paused))
     topic.start()
   })
 
   return loadMetadata.pipe(
-    Effect.flatMap((saved) =>
-      Effect.forEach(topicsByName(saved), ([name, topic]) => restoreTopic(name, topic), {
-        concurrency: queuesAtOnce,
-        discard: true
-      })
-    ),
+    Effect.flatMap((saved) => someAtOnce(topicsByName(saved), ([name, topic]) => restoreTopic(name, topic))),
     Effect.mapError(({ message }) => new MetadataError({ action: "load", reason: message }))
   )
 }

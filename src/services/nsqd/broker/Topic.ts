@@ -202,7 +202,7 @@ export class Topic {
         Effect.onError(() => Scope.close(scope, Exit.void))
       )
       this.open.set(name, { channel, scope })
-      this.work.call()
+      if (this.hasWork) this.work.call()
       return channel
     })
   }
@@ -240,7 +240,7 @@ export class Topic {
   /** From now on messages go to the channels that exist. */
   start(): void {
     this.started = true
-    this.work.call()
+    if (this.hasWork) this.work.call()
   }
 
   /** Drops what waits at the topic; its channels keep what they have. */
