@@ -27,6 +27,7 @@ const makePipe = Effect.fnUntraced(function*(link: Link) {
   const chunks = yield* Queue.unbounded<Buffer | undefined, ConnectionLost>()
   const drains = new Set<() => void>()
   let unread = 0
+  let written = 0
   let ended = false
   const pendingBytes = () => Math.max(0, unread - networkBytes)
   const wakeWriters = () => {
@@ -37,6 +38,7 @@ const makePipe = Effect.fnUntraced(function*(link: Link) {
     write: (bytes: Uint8Array) => {
       if (ended || !carries(link)) return true
       unread += bytes.length
+      written += bytes.length
       Queue.offerUnsafe(chunks, Buffer.from(bytes))
       return true
     },
@@ -57,6 +59,7 @@ const makePipe = Effect.fnUntraced(function*(link: Link) {
       return chunk
     }),
     pendingBytes,
+    takenBytes: () => written - pendingBytes(),
     drained: Effect.callback<void>((resume) => {
       if (pendingBytes() === 0 || ended) return resume(Effect.void)
       const done = (): void => resume(Effect.void)
@@ -75,6 +78,7 @@ const endpoint = (remoteAddress: string, input: Pipe, output: Pipe): Connection 
   cork: () => {},
   uncork: () => {},
   pendingBytes: output.pendingBytes,
+  takenBytes: output.takenBytes,
   drained: output.drained
 })
 

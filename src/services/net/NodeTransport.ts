@@ -36,6 +36,12 @@ const serverOptions: Net.ServerOpts = {
 /** NSQ's limit for the whole TLS handshake. */
 const handshakeTimeout = "5 seconds"
 
+/**
+ * A socket that is behind is handed at most this much at a time: it tells that bytes were taken only when all of them were,
+ * and a slow peer must be told from one that takes nothing.
+ */
+const pieceBytes = 128 * 1024
+
 /** What is written to a TLS connection is copied up to this size, because Node tells late when it has taken it. */
 const copiedBytes = 32 * 1024
 
@@ -43,7 +49,8 @@ const makeConnection = (socket: Net.Socket): Effect.Effect<Connection, never, Sc
   Effect.acquireRelease(
     Effect.sync(() => connect(socket)),
     // Under TLS the socket does not hear of its peer any more.
-    ({ isReleased }) => isReleased() ? Effect.sync(() => socket.destroySoon()) : end(socket)
+    ({ isReleased, output }) =>
+      isReleased() ? Effect.sync(() => socket.destroySoon()) : Effect.andThen(output.handOver, end(socket))
   ).pipe(Effect.map((connected) => withTls(socket, connected)))
 
 /** Sends what is pending and the end, and discards input, so that the peer reads all of it before it sees a reset. */
@@ -65,6 +72,7 @@ const end = (socket: Net.Socket): Effect.Effect<void> =>
 /** A connection, and how to hand its socket over to somebody else, with what has arrived and was not read. */
 interface Connected {
   readonly connection: Connection
+  readonly output: Output
   readonly release: () => void
   readonly isReleased: () => boolean
 }
@@ -79,7 +87,93 @@ interface Reader {
   isOver: boolean
 }
 
+/** What is written to a socket, and on its way there. */
+interface Output extends Pick<Connection, "write" | "cork" | "uncork" | "pendingBytes" | "takenBytes" | "drained"> {
+  /** Hands all of it to the socket, however far behind that is. */
+  readonly handOver: Effect.Effect<void>
+}
+
+const makeOutput = (socket: Net.Socket): Output => {
+  /** Written and not handed to the socket yet: while corked, and while the socket is behind. */
+  let queue: Array<Uint8Array> = []
+  let queuedBytes = 0
+  let corks = 0
+  let writtenBytes = 0
+  const pendingBytes = (): number => queuedBytes + socket.writableLength
+  const isBehind = (): boolean => socket.writableLength >= socket.writableHighWaterMark
+
+  /** Hands over bytes in one system call: `limit` of them, or all. */
+  const handOver = (limit: number): void => {
+    let size = 0
+    let count = 0
+    socket.cork()
+    while (count < queue.length && size < limit) {
+      const next = queue[count]!
+      const part = Math.min(next.length, limit - size)
+      socket.write(part === next.length ? next : next.subarray(0, part))
+      size += part
+      if (part === next.length) count++
+      else queue[count] = next.subarray(part)
+    }
+    queue = queue.slice(count)
+    queuedBytes -= size
+    socket.uncork()
+  }
+
+  const pump = (): void => {
+    if (corks > 0) return
+    while (queue.length > 0 && !isBehind()) handOver(pieceBytes)
+  }
+  // A socket that was behind emits this once it has nothing left.
+  socket.on("drain", pump)
+  socket.on("close", () => {
+    queue = []
+    queuedBytes = 0
+  })
+
+  return {
+    write: (bytes) => {
+      if (!socket.writable) return true
+      writtenBytes += bytes.length
+      if (queue.length === 0 && corks === 0 && bytes.length <= pieceBytes && !isBehind()) socket.write(bytes)
+      else {
+        queue.push(bytes)
+        queuedBytes += bytes.length
+        pump()
+      }
+      return queue.length === 0 && socket.writableLength === 0
+    },
+    cork: () => void corks++,
+    uncork: () => {
+      corks--
+      pump()
+    },
+    pendingBytes,
+    takenBytes: () => writtenBytes - pendingBytes(),
+    drained: Effect.callback((resume) => {
+      const isDrained = (): boolean => socket.destroyed || (queue.length === 0 && !socket.writableNeedDrain)
+      if (isDrained()) return resume(Effect.void)
+      const forget = (): void => {
+        socket.off("drain", look)
+        socket.off("close", look)
+      }
+      const look = (): void => {
+        if (!isDrained()) return
+        forget()
+        resume(Effect.void)
+      }
+      socket.on("drain", look)
+      socket.on("close", look)
+      return Effect.sync(forget)
+    }),
+    handOver: Effect.sync(() => {
+      if (queue.length > 0) handOver(Infinity)
+    })
+  }
+}
+
 const connect = (socket: Net.Socket): Connected => {
+  const output = makeOutput(socket)
   let arrived: Array<Buffer> = []
   let ended = false
   let released = false
@@ -165,27 +259,12 @@ const connect = (socket: Net.Socket): Connected => {
           lose: (error) => resume(Effect.fail(error))
         })
       }),
-    write: (bytes) => {
-      if (socket.writable) socket.write(bytes)
-      return socket.writableLength === 0
-    },
-    cork: () => socket.cork(),
-    uncork: () => socket.uncork(),
-    pendingBytes: () => socket.writableLength,
-    drained: Effect.callback((resume) => {
-      if (socket.destroyed || !socket.writableNeedDrain) return resume(Effect.void)
-      const forget = (): void => {
-        socket.off("drain", done)
-        socket.off("close", done)
-      }
-      const done = (): void => {
-        forget()
-        resume(Effect.void)
-      }
-      socket.once("drain", done)
-      socket.once("close", done)
-      return Effect.sync(forget)
-    })
+    write: output.write,
+    cork: output.cork,
+    uncork: output.uncork,
+    pendingBytes: output.pendingBytes,
+    takenBytes: output.takenBytes,
+    drained: output.drained
   }
   const release = (): void => {
     released = true
@@ -195,12 +274,13 @@ const connect = (socket: Net.Socket): Connected => {
     for (const chunk of arrived.toReversed()) socket.unshift(chunk)
     arrived = []
   }
-  return { connection, release, isReleased: () => released }
+  return { connection, output, release, isReleased: () => released }
 }
 
-const withTls = (socket: Net.Socket, { connection, release }: Connected): Connection => ({
+const withTls = (socket: Net.Socket, { connection, output, release }: Connected): Connection => ({
   ...connection,
   startTls: Effect.fnUntraced(function*(tls): Effect.fn.Return<SecureConnection, HandshakeFailed, Scope.Scope> {
+    yield* output.handOver
     release()
     const route = `${peerAddress(socket.localAddress, socket.localPort)}->${connection.remoteAddress}`
     if (socket.readableEnded) return yield* new HandshakeFailed({ reason: "EOF" })
@@ -208,9 +288,12 @@ const withTls = (socket: Net.Socket, { connection, release }: Connected): Connec
       duration: handshakeTimeout,
       orElse: () => Effect.fail(new HandshakeFailed({ reason: `read tcp ${route}: i/o timeout` }))
     })
-    const inner = yield* Effect.acquireRelease(Effect.sync(() => connect(secure).connection), () => end(secure))
+    const inner = yield* Effect.acquireRelease(
+      Effect.sync(() => connect(secure)),
+      ({ output }) => Effect.andThen(output.handOver, end(secure))
+    )
     return {
-      connection: insideTls(inner, connection.remoteAddress),
+      connection: insideTls(inner.connection, connection.remoteAddress),
       details: ServerTls.details(secure),
       refusal: tls.refusal(secure)
     }

@@ -78,6 +78,7 @@ export const make = (inner: Connection, codec: SnappyCodec, turns: Turns): Conne
     cork: inner.cork,
     uncork: inner.uncork,
     pendingBytes: inner.pendingBytes,
+    takenBytes: inner.takenBytes,
     drained: inner.drained
   }
 }

@@ -75,6 +75,8 @@ export interface Connection {
   readonly uncork: () => void
   /** Bytes written and not yet taken by the network. */
   readonly pendingBytes: () => number
+  /** Bytes that the network has taken since the connection began: it grows as long as the peer reads, however slowly. */
+  readonly takenBytes: () => number
   /** Completes when nothing is pending, or the connection is gone. */
   readonly drained: Effect.Effect<void>
   /** Whether bytes have arrived that are still being decoded for `read`. Absent where that takes no time. */

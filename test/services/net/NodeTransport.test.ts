@@ -155,6 +155,39 @@ describe("a TCP connection", () => {
       assert.strictEqual(connection.pendingBytes(), 0)
     }).pipe(Effect.provide(NodeTransport.layer)))
 
+  it.live("shows the parts that a slow peer takes of a large write", () =>
+    Effect.gen(function*() {
+      const { accepted, listener } = yield* listen("127.0.0.1:0")
+      const socket = yield* open(listener.port)
+      socket.pause()
+      const connection = yield* Queue.take(accepted)
+      const part = pattern(1_000_003)
+      // The system's own buffers take some megabytes.
+      const bytes = Buffer.concat(Array.from({ length: 16 }, () => part))
+      connection.write(bytes)
+      const pending = connection.pendingBytes()
+      assert.isAbove(pending, 0)
+      const chunks: Array<Buffer> = []
+      const all = Effect.callback<void>((resume) => {
+        let size = 0
+        socket.on("data", (chunk) => {
+          chunks.push(chunk)
+          size += chunk.length
+          if (size === bytes.length) resume(Effect.void)
+        })
+        socket.resume()
+      })
+      const reading = yield* Effect.forkChild(all, { startImmediately: true })
+      const seen = new Set<number>()
+      while (connection.pendingBytes() > 0) {
+        seen.add(connection.pendingBytes())
+        yield* Effect.yieldNow
+      }
+      yield* Fiber.join(reading)
+      assert.isTrue(Buffer.concat(chunks).equals(bytes))
+      assert.isAbove(Array.from(seen).filter((left) => left < pending).length, 0)
+    }).pipe(Effect.provide(NodeTransport.layer)))
+
   it.live("that is reset is lost to its reader and to whoever waits for it to drain", () =>
     Effect.gen(function*() {
       const { accepted, listener } = yield* listen("127.0.0.1:0")

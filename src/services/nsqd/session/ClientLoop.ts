@@ -224,6 +224,17 @@ export const make = Effect.gen(function*() {
     }
   })
 
+  /** Completes with true when the client has taken what is pending, with false when it takes nothing for a heartbeat interval. */
+  const drained = Effect.fnUntraced(function*({ connection, negotiated }: Session) {
+    const patience = negotiated.heartbeatInterval || limits.identify.defaultHeartbeatInterval
+    while (true) {
+      const before = connection.takenBytes()
+      const result = yield* Effect.timeoutOption(connection.drained, patience)
+      if (result._tag === "Some") return true
+      if (connection.takenBytes() === before) return false
+    }
+  })
+
   /**
    * Sends what was held back. While the client does not take its output the channel delivers nothing more to it; a client
    * that takes nothing for a heartbeat interval is cut off. Every way ends in `send`, which looks at the state again.
@@ -236,9 +247,8 @@ export const make = Effect.gen(function*() {
         // Without messages held back the connection was full, and is empty again before this fiber ran.
         if (session.holdsBack) yield* Effect.sleep(session.lateFlushMillis)
       } else {
-        const patience = session.negotiated.heartbeatInterval || limits.identify.defaultHeartbeatInterval
-        const drained = yield* Effect.timeoutOption(session.connection.drained, patience)
-        if (drained._tag === "None") {
+        const isAlive = yield* drained(session)
+        if (!isAlive) {
           return yield* Effect.logError(`client(${session.connection.remoteAddress}) - failed to send, i/o timeout`)
         }
       }

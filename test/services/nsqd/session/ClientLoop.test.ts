@@ -3,6 +3,7 @@ import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Clients } from "../../../../src/broker.ts"
 import type { Command } from "../../../../src/protocol/client/Command.ts"
+import { FrameDecoder, FrameError, FrameType } from "../../../../src/protocol/client/Frame.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
 import { FaultyStorage, MemoryTransport, ProtocolClient, TestBroker } from "../../../../src/testing/index.ts"
 import { brokerWith, channelOf, faultyBroker, nothingMore, numbers, quiet, topicOf, until } from "../broker/testing.ts"
@@ -423,4 +424,47 @@ describe("shutting down", () => {
         assert.deepStrictEqual(bodies.toSorted(), numbers(5))
       }).pipe(Effect.provide(Layer.fresh(layer)), Effect.provideContext(storage))
     }))
+})
+
+describe("a client that does not keep up", () => {
+  const body = "x".repeat(4096)
+
+  /** Reads what has arrived as one piece; returns how many messages end in it. */
+  const messagesIn = (decoder: FrameDecoder, client: ProtocolClient.ProtocolClient) =>
+    Effect.gen(function*() {
+      decoder.feed((yield* client.peer.read) ?? Buffer.alloc(0))
+      let count = 0
+      for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+        if (!(frame instanceof FrameError) && frame.type === FrameType.message) count++
+      }
+      return count
+    })
+
+  it.effect("gets everything when it takes a part of what is pending in each heartbeat interval", () =>
+    Effect.gen(function*() {
+      yield* channelOf("t", "c")
+      yield* publishAll(Array.from({ length: 600 }, () => body))
+      const client = yield* subscribed(600, { heartbeat_interval: 1000, ...unbuffered })
+      const decoder = new FrameDecoder()
+      let received = 0
+      let seconds = 0
+      for (; received < 600; seconds++) {
+        received += yield* messagesIn(decoder, client)
+        yield* client.send(nop)
+        yield* TestClock.adjust("1 second")
+      }
+      assert.isAbove(seconds, 5)
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("is cut off when it takes nothing for a heartbeat interval", () =>
+    Effect.gen(function*() {
+      yield* channelOf("t", "c")
+      yield* publishAll(Array.from({ length: 600 }, () => body))
+      const client = yield* subscribed(600, { heartbeat_interval: 1000, ...unbuffered })
+      yield* nothingMore
+      yield* client.send(nop)
+      assert.strictEqual(yield* connected, 1)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* connected, 0)
+    }).pipe(Effect.provide(brokerWith())))
 })

@@ -25,6 +25,7 @@ const recordingConnection = (takes = true) => {
     cork: () => void corks++,
     uncork: () => void corks--,
     pendingBytes: () => pending,
+    takenBytes: () => 0,
     drained: Effect.void
   }
   return { connection, written, kept, corks: () => corks }

@@ -106,6 +106,7 @@ const over = Effect.fnUntraced(function*(stream: Net.Socket): Effect.fn.Return<C
     cork: () => stream.cork(),
     uncork: () => stream.uncork(),
     pendingBytes: () => stream.writableLength,
+    takenBytes: () => stream.bytesWritten,
     drained: Effect.void
   }
 })
