@@ -86,8 +86,20 @@ export type Topic = typeof Topic.Type
 export const Stats = Schema.Struct({ version: Text, health: Text, topics: Schema.NullOr(Schema.Array(Topic)) })
 export type Stats = typeof Stats.Type
 
-/** `GET /stats?format=json` of nsqd, reduced to the names of its topics. */
-export const StatsTopics = Schema.Struct({ topics: list(Schema.Struct({ topic_name: Schema.String })) })
+/** A list of topics, each of which is decoded for itself because there may be very many. */
+const anyTopics = Schema.NullOr(Schema.Array(Schema.Unknown))
+
+/** `Stats` topic by topic. */
+export const StatsByTopic = {
+  head: Schema.Struct({ version: Text, health: Text, topics: anyTopics }),
+  topic: Topic
+}
+
+/** The same, reduced to the names of the topics. */
+export const TopicNames = {
+  head: Schema.Struct({ topics: list(Schema.Unknown) }),
+  topic: Schema.Struct({ topic_name: Schema.String })
+}
 
 /*
  * The figures that nsqadmin samples every few seconds. Their keys are optional rather than defaulted, because optional keys
@@ -118,8 +130,11 @@ export const SampledTopic = Schema.Struct({
 })
 export type SampledTopic = typeof SampledTopic.Type
 
-/** `GET /stats?format=json` of nsqd, reduced to depths and counters. */
-export const SampledStats = Schema.Struct({ version: Text, health: Text, topics: list(SampledTopic) })
+/** `GET /stats?format=json` of nsqd topic by topic, reduced to depths and counters. */
+export const SampledStats = {
+  head: Schema.Struct({ version: Text, health: Text, topics: list(Schema.Unknown) }),
+  topic: SampledTopic
+}
 
 /** `GET /info` of nsqd. */
 export const Info = Schema.Struct({

@@ -7,6 +7,7 @@ import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
 import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
 import { maskedAddress } from "../core/Masked.ts"
+import * as Turns from "../core/Turns.ts"
 import { DaemonHttp } from "../http/DaemonHttp.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress, splitAddress } from "../net/Transport.ts"
@@ -192,7 +193,7 @@ export class Cluster extends Context.Service<Cluster, {
           Gathered.ask(
             addresses,
             "nsqd",
-            (address) => daemons.get(DaemonAnswers.StatsTopics, address, statsPath({ clients: false }))
+            (address) => daemons.getByTopic(DaemonAnswers.TopicNames, address, statsPath({ clients: false }))
           ),
           (asked) =>
             Gathered.map(asked, (answers) =>
@@ -221,7 +222,7 @@ export class Cluster extends Context.Service<Cluster, {
       }
 
       const nsqdNode = Effect.fnUntraced(function*(address: string, filter: StatsFilter) {
-        const { topics } = yield* daemons.get(DaemonAnswers.StatsTopics, address, statsPath(filter))
+        const { topics } = yield* daemons.getByTopic(DaemonAnswers.TopicNames, address, statsPath(filter))
         const names = topics?.map(({ topic_name }) => topic_name) ?? []
         if (filter.topic !== undefined && !names.includes(filter.topic)) return []
         const info = withAddress(yield* daemons.get(DaemonAnswers.Info, address, "/info"), address)
@@ -276,8 +277,8 @@ export class Cluster extends Context.Service<Cluster, {
 
       const statsOf = Effect.fnUntraced(function*(node: KnownNode, filter: StatsFilter) {
         const address = nodeAddress(node)
-        const { health, topics, version } = yield* daemons.get(
-          DaemonAnswers.Stats,
+        const { health, topics, version } = yield* daemons.getByTopic(
+          DaemonAnswers.StatsByTopic,
           address,
           statsPath(filter),
           originOf(node)
@@ -290,17 +291,22 @@ export class Cluster extends Context.Service<Cluster, {
           zone: node.topology_zone ?? ""
         }
         const wanted = topics?.filter(({ topic_name }) => filter.topic === undefined || topic_name === filter.topic)
-        return {
-          node,
-          version,
-          health,
-          topics: wanted?.map((topic) => NodeStats.topicOnNode(topic, identity, nowSeconds)) ?? []
-        }
+        const shown = yield* Turns.mapEach(
+          yield* Turns.Turns,
+          wanted ?? [],
+          (topic) => NodeStats.topicOnNode(topic, identity, nowSeconds)
+        )
+        return { node, version, health, topics: shown }
       })
 
       const figuresOf = (node: KnownNode) =>
         Effect.map(
-          daemons.get(DaemonAnswers.SampledStats, nodeAddress(node), statsPath({ clients: false }), originOf(node)),
+          daemons.getByTopic(
+            DaemonAnswers.SampledStats,
+            nodeAddress(node),
+            statsPath({ clients: false }),
+            originOf(node)
+          ),
           ({ health, topics, version }) => ({ node, version, health, topics: topics ?? [] })
         )
 

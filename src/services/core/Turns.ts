@@ -89,3 +89,16 @@ export const finish = <A>(turns: Turns, work: Iterator<void, A, void>): Effect.E
   })
   return go
 }
+
+/** The items as `f` maps them; each is mapped in a short time, and between any two of them its turn may end. */
+export const mapEach = <A, B>(turns: Turns, items: ReadonlyArray<A>, f: (item: A) => B): Effect.Effect<Array<B>> => {
+  function* steps(): Generator<void, Array<B>, void> {
+    const mapped: Array<B> = []
+    for (const item of items) {
+      mapped.push(f(item))
+      yield
+    }
+    return mapped
+  }
+  return Effect.suspend(() => finish(turns, steps()))
+}

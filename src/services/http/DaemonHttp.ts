@@ -9,6 +9,7 @@ import { STATUS_CODES } from "node:http"
 import { masked, maskedAddress } from "../core/Masked.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import * as BoundedResponse from "./BoundedResponse.ts"
+import * as LongResponse from "./LongResponse.ts"
 
 /** A daemon did not answer, or refused. */
 export class DaemonError extends Schema.TaggedError<DaemonError>()("DaemonError", {
@@ -76,6 +77,13 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
     path: string,
     origin?: Origin
   ) => Effect.Effect<A, DaemonError>
+  /** The same for an answer with a list of topics that may be very long. Decoding it takes turns with everything else. */
+  readonly getByTopic: <Head extends { readonly topics: ReadonlyArray<unknown> | null }, Topic>(
+    schemas: LongResponse.ByTopic<Head, Topic>,
+    address: string,
+    path: string,
+    origin?: Origin
+  ) => Effect.Effect<LongResponse.Decoded<Head, Topic>, DaemonError>
   /** Has the daemon at `host:port`, which `origin` has named, do something. */
   readonly post: (
     address: string,
@@ -102,19 +110,19 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
           url: string,
           body: Uint8Array | undefined,
           redirections = maxRedirections
-        ): Effect.Effect<string, DaemonError> =>
+        ): Effect.Effect<Buffer, DaemonError> =>
           Effect.gen(function*() {
             const failed = (reason: string) =>
               new DaemonError({ address, reason: masked(`${method[verb]} "${url}": ${reason}`) })
             const headers = { accept: "application/vnd.nsq; version=1.0" }
             const bare = HttpClientRequest.make(verb)(url, { headers })
             const request = body === undefined ? bare : HttpClientRequest.bodyUint8Array(bare, body)
-            const [status, text] = yield* networks.resolve(address, origin).pipe(
+            const [status, answer] = yield* networks.resolve(address, origin).pipe(
               Effect.andThen(clientFor(origin).execute(request)),
               Effect.flatMap((response) =>
                 Effect.map(
-                  BoundedResponse.text(response, maxDaemonResponseSize, "--max-daemon-response-size"),
-                  (text) => [response.status, text] as const
+                  BoundedResponse.bytes(response, maxDaemonResponseSize, "--max-daemon-response-size"),
+                  (answer) => [response.status, answer] as const
                 )
               ),
               Effect.timeoutOrElse({
@@ -124,32 +132,43 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
               Effect.mapError((error) => error instanceof DaemonError ? error : failed(reasonOf(error)))
             )
             if (status === 403 && redirections > 0 && url.startsWith("http://")) {
-              const secure = yield* Effect.option(Schema.decodeEffect(Forbidden)(text))
+              const secure = yield* Effect.option(Schema.decodeEffect(Forbidden)(answer.toString()))
               if (secure._tag === "Some") {
                 return yield* send(verb, address, origin, httpsOf(url, secure.value.https_port), body, 0)
               }
             }
             if (status !== 200) {
-              const failure = yield* Effect.option(Schema.decodeEffect(Failed)(text))
+              const failure = yield* Effect.option(Schema.decodeEffect(Failed)(answer.toString()))
               const code = Option.isSome(failure) ? failure.value.message.replace(/:.*/s, "") : ""
               const shown = codes.has(code) ? ` ${code}` : ""
               const reason = `got response ${status} ${STATUS_CODES[status] ?? ""}${shown} of ${maskedAddress(address)}`
               return yield* new DaemonError({ address, reason })
             }
-            return text
+            return answer
           })
+        /** Asks, and reads the answer. */
+        const asked = <A, E>(
+          address: string,
+          path: string,
+          origin: Origin,
+          read: (answer: Buffer) => Effect.Effect<A, E>
+        ): Effect.Effect<A, DaemonError> => {
+          const url = `http://${address}${path}`
+          const strange = () =>
+            new DaemonError({ address, reason: `Get "${masked(url)}": the answer is not what NSQ's daemons say` })
+          return Effect.flatMap(
+            send("GET", address, origin, url, undefined),
+            (answer) => Effect.mapError(read(answer), strange)
+          )
+        }
 
         return DaemonHttp.of({
           get: (schema, address, path, origin = "configured") => {
-            const url = `http://${address}${path}`
             const decode = Schema.decodeEffect(Schema.fromJsonString(schema))
-            const strange = () =>
-              new DaemonError({ address, reason: `Get "${masked(url)}": the answer is not what NSQ's daemons say` })
-            return Effect.flatMap(
-              send("GET", address, origin, url, undefined),
-              (text) => Effect.mapError(decode(text), strange)
-            )
+            return asked(address, path, origin, (answer) => decode(answer.toString()))
           },
+          getByTopic: (schemas, address, path, origin = "configured") =>
+            asked(address, path, origin, (answer) => LongResponse.decode(schemas, answer)),
           post: (address, path, body, origin = "configured") =>
             Effect.asVoid(send("POST", address, origin, `http://${address}${path}`, body))
         })

@@ -4,6 +4,7 @@ import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterActions } from "../../../src/services/cluster/ClusterActions.ts"
 import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"
 import { DaemonError, DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
+import * as LongResponse from "../../../src/services/http/LongResponse.ts"
 
 /** Fake daemons that record their requests and succeed, except those in `dead`. */
 const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {
@@ -19,6 +20,11 @@ const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {
   const daemons = DaemonHttp.of({
     get: (schema, address, path) =>
       Effect.andThen(reach(address), Effect.orDie(Schema.decodeUnknownEffect(schema)(answerOf(path)))),
+    getByTopic: (schemas, address, path) =>
+      Effect.andThen(
+        reach(address),
+        Effect.orDie(LongResponse.decode(schemas, Buffer.from(JSON.stringify(answerOf(path)))))
+      ),
     post: (address, path) => Effect.andThen(reach(address), Effect.sync(() => void told.push(`${address}${path}`)))
   })
   const layer = ClusterActions.layer.pipe(

@@ -1,0 +1,63 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
+import { Turns, unlimited } from "../../../src/services/core/Turns.ts"
+import * as LongResponse from "../../../src/services/http/LongResponse.ts"
+
+const decode = (text: string) => LongResponse.decode(DaemonAnswers.StatsByTopic, Buffer.from(text))
+const whole = Schema.decodeEffect(Schema.fromJsonString(DaemonAnswers.Stats))
+
+const stats = (topics: number): string =>
+  JSON.stringify({
+    version: "1.3.0",
+    health: "OK",
+    start_time: 1,
+    topics: Array.from({ length: topics }, (_, i) => ({
+      topic_name: `tópic ${i}`,
+      channels: [{ channel_name: "c", depth: i, clients: null }],
+      depth: i
+    })),
+    memory: { heap_objects: 1 }
+  })
+
+describe("LongResponse", () => {
+  it.effect("decodes what its schema decodes as a whole", () =>
+    Effect.gen(function*() {
+      const odd = "{ \"version\" : \"1\",\"topics\":[ {\"topic_name\":\"a,]}\\\"\"} , {\"topic_name\":\"b\"} ] }"
+      const texts = [stats(0), stats(1), stats(300), "{\"topics\":null}", odd, "{\"t\\u006fpics\":[]}"]
+      for (const text of texts) assert.deepStrictEqual(yield* decode(text), yield* whole(text))
+    }))
+
+  it.effect("fails where its schema fails as a whole", () =>
+    Effect.gen(function*() {
+      const texts = [
+        "",
+        "no JSON",
+        "{}",
+        "null",
+        "{\"topics\":{}}",
+        "{\"topics\":[{}]}",
+        "{\"topics\":[null]}",
+        "{\"topics\":[{\"topic_name\":1}]}",
+        "{\"topics\":[{\"topic_name\":\"a\"},]}",
+        "{\"version\":1,\"topics\":[]}",
+        stats(3).slice(0, -1),
+        stats(3).replace("}],", "}]],")
+      ]
+      for (const text of texts) {
+        yield* Effect.flip(whole(text))
+        assert.isUndefined(yield* Effect.flip(decode(text)), text)
+      }
+    }))
+
+  it.effect("takes turns with everything else between any two topics", () =>
+    Effect.gen(function*() {
+      let turns = 0
+      const count = Effect.sync(() => void turns++)
+      const short = { isOver: () => true, next: Effect.andThen(count, unlimited.next) }
+      const { topics } = yield* Effect.provideService(decode(stats(50)), Turns, short)
+      assert.strictEqual(topics?.length, 50)
+      // The search for the topics has a step for each, too.
+      assert.isAtLeast(turns, 99)
+    }))
+})
