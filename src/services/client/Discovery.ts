@@ -67,6 +67,8 @@ const lookupUrl = (address: string, topic: string | undefined): string => {
 const hostOf = (address: string): string =>
   URL.parse(lookupUrl(address, undefined))?.hostname.replace(/^\[|\]$/g, "") ?? address
 
+const decoded = (text: string): string => Result.getOrElse(Result.try(() => decodeURIComponent(text)), () => text)
+
 /** A GET with the user information of the URL as basic authentication: `fetch` refuses URLs that have some. */
 const requestOf = (target: string): HttpClientRequest.HttpClientRequest => {
   const url = new URL(target)
@@ -76,7 +78,7 @@ const requestOf = (target: string): HttpClientRequest.HttpClientRequest => {
   const request = HttpClientRequest.get(url.href, { headers: { accept: "application/vnd.nsq; version=1.0" } })
   return username + password === ""
     ? request
-    : HttpClientRequest.basicAuth(request, decodeURIComponent(username), decodeURIComponent(password))
+    : HttpClientRequest.basicAuth(request, decoded(username), decoded(password))
 }
 
 /** Follows no redirect: an nsqlookupd names nsqd, and no other servers to request something from. */

@@ -1,0 +1,100 @@
+/** Attackers, the daemons that they attack, and those that are attacked by way of these. */
+import { Context, Effect, Layer } from "effect"
+import type * as Http from "node:http"
+import * as Net from "node:net"
+import { Nsqadmin } from "../../src/services/nsqadmin/Nsqadmin.ts"
+import type { NsqadminOptions } from "../../src/services/nsqadmin/NsqadminOptions.ts"
+import { Nsqlookupd } from "../../src/services/nsqlookupd/Nsqlookupd.ts"
+import type { LookupdOptions } from "../../src/services/nsqlookupd/NsqlookupdOptions.ts"
+import { fakeServer } from "../services/http/fakeServer.ts"
+import { quiet } from "../services/nsqd/broker/testing.ts"
+import { requestTo } from "../services/nsqd/http/api.ts"
+
+// ---- what an attacker sends
+
+export const sized = (body: string | Uint8Array, announced?: number): Buffer => {
+  const bytes = Buffer.from(body)
+  const size = Buffer.alloc(4)
+  size.writeInt32BE(announced ?? bytes.length)
+  return Buffer.concat([size, bytes])
+}
+
+export const identify = (fields: object): Buffer =>
+  Buffer.concat([Buffer.from("IDENTIFY\n"), sized(JSON.stringify(fields))])
+
+export const portOf = (address: string): number => Number(address.split(":")[1])
+
+/** A connection that has sent these bytes, until the test is over. */
+export const connection = (address: string, bytes: string | Uint8Array) =>
+  Effect.acquireRelease(
+    Effect.callback<Net.Socket>((resume) => {
+      const socket = Net.connect(portOf(address), "127.0.0.1", () => {
+        socket.write(bytes)
+        resume(Effect.succeed(socket))
+      })
+      socket.on("error", () => {})
+    }),
+    (socket) => Effect.sync(() => void socket.destroy())
+  )
+
+/** Waits until what the connection was sent matches. */
+export const heard = (socket: Net.Socket, pattern: RegExp) =>
+  Effect.callback<string>((resume) => {
+    let text = ""
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1")
+      if (pattern.test(text)) resume(Effect.succeed(text))
+    })
+    socket.on("close", () => resume(Effect.succeed(text)))
+  })
+
+export const request = (
+  address: string,
+  method: string,
+  path: string,
+  body?: string,
+  headers: Http.OutgoingHttpHeaders = {}
+) => requestTo({ host: "127.0.0.1", port: portOf(address) }, method, path, body, headers)
+
+// ---- the daemons
+
+const anyPort = { tcpAddress: "127.0.0.1:0", httpAddress: "127.0.0.1:0" }
+
+export const startLookupd = (options: Partial<LookupdOptions> = {}) =>
+  Nsqlookupd.layerWith({ ...anyPort, ...options }).pipe(
+    Layer.provide(quiet),
+    Layer.build,
+    Effect.orDie,
+    Effect.map((context) => Context.get(context, Nsqlookupd))
+  )
+
+export const startAdmin = (options: Partial<NsqadminOptions>) =>
+  Nsqadmin.layerWith({ httpAddress: "127.0.0.1:0", ...options }).pipe(
+    Layer.provide(quiet),
+    Layer.build,
+    Effect.orDie,
+    Effect.map((context) => Context.get(context, Nsqadmin).httpAddress)
+  )
+
+export const json = (value: unknown): Http.RequestListener => (_, response) => response.end(JSON.stringify(value))
+
+export const info = { version: "1.3.0", broadcast_address: "127.0.0.1", hostname: "h", http_port: 1, tcp_port: 1 }
+const stats = { version: "1.3.0", health: "OK", topics: [{ topic_name: "t", channels: [] }] }
+
+/** An nsqd with a topic t: it carries out what is POSTed by `post`. */
+export const fakeNsqd = (post: Http.RequestListener) =>
+  fakeServer((incoming, response) => {
+    const http_port = portOf(incoming.headers.host ?? "")
+    if (incoming.method === "POST") post(incoming, response)
+    else json(incoming.url?.startsWith("/stats") === true ? stats : { ...info, http_port })(incoming, response)
+  })
+
+/** Counts who asks it. */
+export const victim = Effect.gen(function*() {
+  const asked: Array<string> = []
+  const address = yield* fakeServer(({ headers, method, url }, response) => {
+    asked.push(`${method} ${url} ${headers.authorization ?? ""}`)
+    response.end("{}")
+  })
+  return { address, asked }
+})
