@@ -16,8 +16,8 @@ import { Storage, StorageError } from "./Storage.ts"
 import { StorageHealth } from "./StorageHealth.ts"
 
 /**
- * Pause between two rounds of recording what consumers finished, in milliseconds. What the last round did not record is
- * delivered again after `kill -9`, so it is short; it grows with the number of queues that the last round recorded.
+ * Time between the starts of two rounds of recording what consumers finished, in milliseconds. What the last round did not
+ * record is delivered again after `kill -9`, so it is short; it grows with the number of queues that the last round recorded.
  */
 const pauseMillis = (queues: number): number => 5 + queues / 20
 
@@ -81,19 +81,40 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       Effect.forkScoped
     )
 
-    /** Records what was finished; returns the queues that it recorded. */
-    const saveStates = Effect.suspend(() => {
-      const queues = Array.from(changed)
+    /** Queues whose state is being recorded. */
+    const saving = new Set<DiskQueue.DiskQueue>()
+    const saveState = (queue: DiskQueue.DiskQueue) =>
+      Effect.ensuring(
+        queue.saveState(),
+        Effect.sync(() => {
+          saving.delete(queue)
+          if (changed.has(queue)) hasChanged.openUnsafe()
+        })
+      )
+    /** The queues whose state is out of date and not being recorded, which is to follow. */
+    const takeChanged = (): ReadonlyArray<DiskQueue.DiskQueue> => {
+      const queues = Array.from(changed).filter((queue) => !saving.has(queue))
       hasChanged.closeUnsafe()
-      changed.clear()
-      const save = Effect.forEach(queues, (queue) => queue.saveState(), { concurrency: queuesAtOnce, discard: true })
-      return Effect.as(save, queues)
-    })
+      for (const queue of queues) {
+        changed.delete(queue)
+        saving.add(queue)
+      }
+      return queues
+    }
+    /** Records what was finished. Removing files and writing checksums wait for a sync under way: `tidied` says how. */
+    const saveStates = (
+      queues: ReadonlyArray<DiskQueue.DiskQueue>,
+      tidied: (queue: DiskQueue.DiskQueue) => Effect.Effect<unknown>
+    ) =>
+      Effect.forEach(queues, (queue) => Effect.andThen(saveState(queue), tidied(queue)), {
+        concurrency: queuesAtOnce,
+        discard: true
+      })
     yield* hasChanged.await.pipe(
-      Effect.andThen(saveStates),
-      Effect.flatMap((queues) => {
-        // Beside the next round: removing files and writing checksums wait for a sync under way.
-        for (const queue of queues) fork(queue.tidy())
+      Effect.flatMap(() => {
+        const queues = takeChanged()
+        // Beside the next round: a write that the disk lets wait must not keep the other queues from recording theirs.
+        fork(saveStates(queues, (queue) => Effect.sync(() => fork(queue.tidy()))))
         return Effect.sleep(pauseMillis(queues.length))
       }),
       Effect.forever,
@@ -129,11 +150,10 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       refusal: () => reserve.refusal,
       prepareStop: Effect.suspend(() => {
         if (reserve.refusal === undefined) return reserve.beginStop
-        const makeSpace = Effect.flatMap(
-          saveStates,
-          (queues) => Effect.forEach(queues, (queue) => queue.tidy(), { concurrency: queuesAtOnce, discard: true })
+        return Effect.andThen(
+          reserve.beginStop,
+          Effect.suspend(() => saveStates(takeChanged(), (queue) => queue.tidy()))
         )
-        return Effect.andThen(reserve.beginStop, makeSpace)
       }),
       health: Effect.sync(() => health.summary ?? reserve.refusal)
     })

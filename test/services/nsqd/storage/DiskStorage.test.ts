@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, References } from "effect"
+import { Effect, Latch, Layer, References } from "effect"
 import { TestClock } from "effect/testing"
+import { decodeSlot, slotCount, slotSize } from "../../../../src/protocol/storage/QueueState.ts"
 import * as Options from "../../../../src/services/nsqd/options/NsqdOptions.ts"
+import { Disk } from "../../../../src/services/nsqd/storage/Disk.ts"
 import * as DiskStorage from "../../../../src/services/nsqd/storage/DiskStorage.ts"
 import { Storage } from "../../../../src/services/nsqd/storage/Storage.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
@@ -48,7 +50,62 @@ for (const [name, layer] of [["on disk", onDisk], ["in memory", Layer.merge(Stor
   })
 }
 
+/** The storage, on a disk that lets writes to the state file of the queue `slow` wait until the latch is open. */
+const onDiskWithSlowState = (writing: Latch.Latch) => {
+  const disk = Layer.effect(
+    Disk,
+    Effect.map(Disk, (disk) => ({
+      ...disk,
+      create: (path) =>
+        Effect.map(disk.create(path), (file) =>
+          path === "/data/slow.diskqueue.state.dat"
+            ? { ...file, write: (bytes, position) => writing.whenOpen(file.write(bytes, position)) }
+            : file)
+    }))
+  )
+  return DiskStorage.layer.pipe(
+    Layer.provide(disk),
+    Layer.provideMerge(FaultyDisk.layer),
+    Layer.provide(Options.layer({ dataPath: "/data", syncEvery: 1000 })),
+    Layer.provideMerge(quiet)
+  )
+}
+
+/** Where a queue goes on reading, as its state file says; -1 before there is one. */
+const recordedOffset = Effect.fnUntraced(function*(queue: string) {
+  const bytes = (yield* FaultyDisk).files().get(`/data/${queue}.diskqueue.state.dat`) ?? Buffer.alloc(0)
+  const states = Array.from(
+    { length: slotCount },
+    (_, i) => decodeSlot(bytes.subarray(i * slotSize, (i + 1) * slotSize))
+  )
+  const newest = states.reduce((a, b) => (a?.sequence ?? 0) > (b?.sequence ?? 0) ? a : b)
+  return newest?.unsettled[0]?.from ?? newest?.read.offset ?? -1
+})
+
 describe("Storage on disk", () => {
+  it.effect("records what is finished in one queue while the disk lets a write to another's state file wait", () =>
+    Effect.gen(function*() {
+      const writing = yield* Latch.make(true)
+      yield* Effect.gen(function*() {
+        const storage = yield* Storage
+        const slow = yield* storage.openQueue("slow")
+        const quick = yield* storage.openQueue("quick")
+        yield* slow.append([recordsOf(range(0, 3))])
+        yield* quick.append([recordsOf(range(0, 3))])
+        yield* TestClock.adjust("100 millis")
+        yield* writing.close
+        for (const finished of [1, 2, 3]) {
+          for (const queue of [slow, quick]) (yield* queue.read(38))?.ledger.settle(0, 1)
+          yield* TestClock.adjust("100 millis")
+          assert.strictEqual(yield* recordedOffset("quick"), finished * 38)
+          assert.strictEqual(yield* recordedOffset("slow"), 0)
+        }
+        yield* writing.open
+        yield* TestClock.adjust("100 millis")
+        assert.strictEqual(yield* recordedOffset("slow"), 3 * 38)
+      }).pipe(Effect.ensuring(writing.open), Effect.scoped, Effect.provide(onDiskWithSlowState(writing)))
+    }))
+
   it.effect("syncs within --sync-timeout what --sync-every has not", () =>
     Effect.gen(function*() {
       const storage = yield* Storage
