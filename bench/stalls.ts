@@ -67,7 +67,7 @@ const stallRow = ({ flags = [], load, name, prepare, what }: Stall): Row => ({
 
 // ---- one connection
 
-/** Opens a connection. `answered(count)` completes after `count` more OKs. */
+/** Opens a connection. `confirmed(count)` completes after `count` more OKs. */
 const open = async (daemon: Daemon, options: { readonly upgrade?: "snappy" } = {}) => {
   let oks = 0
   let failed: ((cause: Error) => void) | undefined
@@ -82,7 +82,7 @@ const open = async (daemon: Daemon, options: { readonly upgrade?: "snappy" } = {
     onFailure: (cause) => failed?.(cause)
   })
   await connection.open("stall")
-  const answered = (count: number): Promise<void> =>
+  const confirmed = (count: number): Promise<void> =>
     new Promise((resolve, reject) => {
       const until = oks + count
       failed = reject
@@ -90,7 +90,7 @@ const open = async (daemon: Daemon, options: { readonly upgrade?: "snappy" } = {
         if (oks >= until) resolve()
       }
     })
-  return { connection, answered }
+  return { connection, confirmed }
 }
 
 const sized = (command: string, ...bodies: ReadonlyArray<Uint8Array>): Buffer => {
@@ -115,10 +115,10 @@ const pub = sized(`PUB ${topic}`, Buffer.from("x"))
 
 /** Sends prepared bytes, and waits for `count` OKs. */
 const sends = (bytes: Buffer, count: number, upgrade?: "snappy"): Stall["load"] => async (daemon) => {
-  const { answered, connection } = await open(daemon, upgrade === undefined ? {} : { upgrade })
+  const { confirmed, connection } = await open(daemon, upgrade === undefined ? {} : { upgrade })
   const prepared = connection.prepare(bytes)
   return async () => {
-    const done = answered(count)
+    const done = confirmed(count)
     connection.write(prepared)
     await done
     connection.close()
@@ -148,12 +148,12 @@ const gets = (path: string): Stall["load"] => async (daemon) => async () => {
 
 const dpubs = async (daemon: Daemon): Promise<() => Promise<void>> => {
   await daemon.createChannels(topic, 1)
-  const { answered, connection } = await open(daemon)
+  const { confirmed, connection } = await open(daemon)
   const dueAt = performance.now() + 15_000
   const batch = 5000
   for (let sent = 0; sent < deferredMessages; sent += batch) {
     const one = sized(`DPUB ${topic} ${Math.max(1, Math.round(dueAt - performance.now()))}`, Buffer.from("x"))
-    const done = answered(batch)
+    const done = confirmed(batch)
     connection.write(Buffer.concat(Array.from({ length: batch }, () => one)))
     await done
   }
@@ -169,7 +169,7 @@ const timeouts = async (daemon: Daemon): Promise<() => Promise<void>> => {
   const publisher = await open(daemon)
   const batch = 10_000
   for (let sent = 0; sent < timedOutMessages; sent += batch) {
-    const done = publisher.answered(1)
+    const done = publisher.confirmed(1)
     publisher.connection.write(mpubOf(batch))
     await done
   }

@@ -109,16 +109,16 @@ export class Connection {
   async #openUpgraded(identify: Uint8Array, how: Upgrade): Promise<void> {
     const socket = this.#socket
     socket.write(identify)
-    let answer = Buffer.alloc(0)
-    while (answer.length < 4 || answer.length < 4 + answer.readUInt32BE(0)) {
+    let identity = Buffer.alloc(0)
+    while (identity.length < 4 || identity.length < 4 + identity.readUInt32BE(0)) {
       const chunk = await new Promise<Buffer>((resolve) => socket.once("data", resolve))
       socket.pause()
-      answer = Buffer.concat([answer, chunk])
-      if (answer.length < 4 || answer.length < 4 + answer.readUInt32BE(0)) socket.resume()
+      identity = Buffer.concat([identity, chunk])
+      if (identity.length < 4 || identity.length < 4 + identity.readUInt32BE(0)) socket.resume()
     }
-    const end = 4 + answer.readUInt32BE(0)
-    if (!answer.toString("latin1", 8, end).includes("{")) throw new Error(`IDENTIFY got the response ${answer}`)
-    if (answer.length > end) socket.unshift(answer.subarray(end))
+    const end = 4 + identity.readUInt32BE(0)
+    if (!identity.toString("latin1", 8, end).includes("{")) throw new Error(`IDENTIFY got the response ${identity}`)
+    if (identity.length > end) socket.unshift(identity.subarray(end))
     const confirmed = new Promise<string>((resolve) => this.#waiting.push(resolve))
     const onBytes = (bytes: Buffer): void => this.#read(bytes, bytes.length)
     this.#channel = upgrade[how](socket, onBytes, (cause) => this.#fail(cause))

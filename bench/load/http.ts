@@ -16,7 +16,7 @@ export interface HttpConfig extends Window {
 const statusOk = Buffer.from("HTTP/1.1 200", "latin1")
 
 /** Length of the first response in `text`, or 0 if more bytes are needed. */
-const answerLength = (text: string): number => {
+const responseLength = (text: string): number => {
   const headEnd = text.indexOf("\r\n\r\n")
   if (headEnd < 0) return 0
   if (!text.startsWith("HTTP/1.1 200")) throw new Error(`response ${text.slice(0, 200)}`)
@@ -41,7 +41,7 @@ work(async (config: HttpConfig) => {
     new Promise((resolve, reject) => {
       let pending = ""
       const socket = Net.connect({ host: "127.0.0.1", port: config.port, noDelay: true })
-      const answered = (): void => {
+      const replied = (): void => {
         published += config.lines
         socket.write(request)
       }
@@ -50,16 +50,16 @@ work(async (config: HttpConfig) => {
       socket.once("close", () => fail("the daemon closed an HTTP connection"))
       socket.on("data", (chunk: Buffer) => {
         if (pending === "" && chunk.length === usualLength && statusOk.compare(chunk, 0, statusOk.length) === 0) {
-          answered()
+          replied()
           return
         }
         pending += chunk.toString("latin1")
         try {
-          const length = answerLength(pending)
+          const length = responseLength(pending)
           if (length === 0) return
           usualLength = length
           pending = pending.slice(length)
-          answered()
+          replied()
         } catch (cause) {
           fail(cause)
         }

@@ -21,15 +21,15 @@ const sized = (text: string): Buffer => {
   return Buffer.concat([size, Buffer.from(text)])
 }
 
-/** A producer after IDENTIFY; `ask` writes bytes and waits for this many responses. */
-const connect = (port: number, index: number): Promise<(bytes: Buffer, answers: number) => Promise<void>> =>
+/** A producer after IDENTIFY; `send` writes bytes and waits for this many responses. */
+const connect = (port: number, index: number): Promise<(bytes: Buffer, responses: number) => Promise<void>> =>
   new Promise((resolve, reject) => {
     let pending: Buffer = Buffer.alloc(0)
     let missing = 0
     let done = (): void => {}
-    const ask = (bytes: Buffer, answers: number): Promise<void> =>
+    const send = (bytes: Buffer, responses: number): Promise<void> =>
       new Promise((resolve) => {
-        missing = answers
+        missing = responses
         done = resolve
         socket.write(bytes)
       })
@@ -42,15 +42,15 @@ const connect = (port: number, index: number): Promise<(bytes: Buffer, answers: 
         version: "1.3.0"
       }
       const bytes = Buffer.concat([Buffer.from("  V1IDENTIFY\n"), sized(JSON.stringify(identity))])
-      ask(bytes, 1).then(() => resolve(ask), reject)
+      send(bytes, 1).then(() => resolve(send), reject)
     })
     socket.once("error", reject)
     socket.once("close", () => fail("the daemon closed a producer's connection"))
     socket.on("data", (chunk: Buffer) => {
       pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
       while (pending.length >= 4 && pending.length >= 4 + pending.readInt32BE(0)) {
-        const answer = pending.toString("latin1", 4, 4 + pending.readInt32BE(0))
-        if (answer.startsWith("E_")) fail(answer)
+        const response = pending.toString("latin1", 4, 4 + pending.readInt32BE(0))
+        if (response.startsWith("E_")) fail(response)
         pending = pending.subarray(4 + pending.readInt32BE(0))
         if (--missing === 0) done()
       }
@@ -73,9 +73,9 @@ const lookUp = (agent: Http.Agent, port: number, topic: string, producers: numbe
 
 work(async (config: LookupConfig) => {
   const { httpPort, producers, tcpPort, topics, topicsPerProducer } = config
-  const asks = await Promise.all(Array.from({ length: producers }, (_, index) => connect(tcpPort, index)))
+  const senders = await Promise.all(Array.from({ length: producers }, (_, index) => connect(tcpPort, index)))
   const spacing = Math.max(1, Math.floor(topics / producers))
-  const requests = asks.map((_, index) => {
+  const requests = senders.map((_, index) => {
     const lines = Array.from(
       { length: topicsPerProducer },
       (_, i) => `REGISTER topic-${(index * spacing + i) % topics} channel\n`
@@ -85,7 +85,7 @@ work(async (config: LookupConfig) => {
 
   return async (): Promise<Figures> => {
     const start = performance.now()
-    await Promise.all(asks.map((ask, index) => ask(requests[index] ?? Buffer.alloc(0), topicsPerProducer)))
+    await Promise.all(senders.map((send, index) => send(requests[index] ?? Buffer.alloc(0), topicsPerProducer)))
     const registering = (performance.now() - start) / 1000
 
     const agent = new Http.Agent({ keepAlive: true, maxSockets: config.lookupConnections })
@@ -95,9 +95,9 @@ work(async (config: LookupConfig) => {
     let next = 0
     const worker = async (): Promise<void> => {
       while (performance.now() < until) {
-        const asked = performance.now()
+        const sentAt = performance.now()
         await lookUp(agent, httpPort, `topic-${(next += 7919) % topics}`, producers * topicsPerProducer / topics)
-        if (asked > warmUntil) times.push(performance.now() - asked)
+        if (sentAt > warmUntil) times.push(performance.now() - sentAt)
       }
     }
     await Promise.all(Array.from({ length: config.lookupConnections }, worker))

@@ -31,7 +31,7 @@ class RoundTrips {
     this.send()
   }
 
-  answered(): void {
+  replied(): void {
     if (this.sentAt === undefined) return
     this.note(performance.now() - this.sentAt)
     this.sentAt = undefined
@@ -57,7 +57,7 @@ work(async (config: ProbeConfig) => {
   const head = Buffer.from(`PUB ${topic}\n\0\0\0\0`, "latin1")
   head.writeUInt32BE(body.length, head.length - 4)
   const publish = Buffer.concat([head, Buffer.from(body)])
-  const connection = new Connection({ port: config.tcpPort, onFailure: fail, onOks: () => tcp.answered() })
+  const connection = new Connection({ port: config.tcpPort, onFailure: fail, onOks: () => tcp.replied() })
   const tcp = new RoundTrips(() => connection.write(publish))
   await connection.open("probe")
 
@@ -67,7 +67,7 @@ work(async (config: ProbeConfig) => {
   socket.on("error", fail)
   socket.on("close", () => fail(new Error("the daemon closed the HTTP connection")))
   socket.on("data", (chunk: Buffer) => {
-    if (chunk.subarray(-2).toString("latin1") === "OK") http.answered()
+    if (chunk.subarray(-2).toString("latin1") === "OK") http.replied()
   })
   await new Promise<void>((resolve) => socket.once("connect", resolve))
   const timer = setInterval(() => {

@@ -84,7 +84,7 @@ describe("nsqlookupd", () => {
     const second = start([`--config=${file}`, "--verbose"], { NSQLOOKUPD_BROADCAST_ADDRESS: "environment" })
     const port = Number(await second.logged(/TCP: listening on 127\.0\.0\.1:(\d+)\n/))
     assert.match(second.printed.err, /^file .* WARNING: --verbose is deprecated/m)
-    const answer = await new Promise<string>((resolve, reject) => {
+    const identity = await new Promise<string>((resolve, reject) => {
       const identity = Buffer.from(`{"broadcast_address":"a","tcp_port":1,"http_port":2,"version":"1"}`)
       const size = Buffer.alloc(4)
       size.writeInt32BE(identity.length)
@@ -97,7 +97,7 @@ describe("nsqlookupd", () => {
       })
       socket.once("error", reject)
     })
-    assert.match(answer, /^\{"broadcast_address":"environment","hostname":".*","http_port":\d+,"tcp_port":\d+,/)
+    assert.match(identity, /^\{"broadcast_address":"environment","hostname":".*","http_port":\d+,"tcp_port":\d+,/)
     second.kill("SIGTERM")
     await second.code
     rmSync(directory, { recursive: true, force: true })

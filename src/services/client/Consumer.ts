@@ -273,10 +273,10 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
     },
     stop: Effect.gen(function*() {
       subscription.stop()
-      const answered = Effect.gen(function*() {
+      const acknowledged = Effect.gen(function*() {
         while (subscription.inFlight > 0) yield* subscription.settled.wait
       })
-      yield* Effect.timeoutOption(answered, stopTimeout)
+      yield* Effect.timeoutOption(acknowledged, stopTimeout)
       inbox.end()
     }),
     isStarved: Effect.sync(() =>

@@ -105,7 +105,10 @@ const request = <A, R>(
     const json = Effect.flatMap(BoundedResponse.text(response, maxResponseBytes, "fixed limit"), parseJson)
     return yield* decode(response.status, json)
   }).pipe(
-    Effect.timeoutOrElse({ duration: lookupTimeout, orElse: () => Effect.fail({ message: "timed out" }) }),
+    Effect.timeoutOrElse({
+      duration: lookupTimeout,
+      orElse: () => Effect.fail({ message: `timed out after ${lookupTimeout}` })
+    }),
     Effect.mapError(({ message }) => new LookupFailed({ address, reason: message }))
   )
 

@@ -92,7 +92,8 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
     Effect.mapError(({ reason }) => unavailable(reason)),
     Effect.timeoutOrElse({
       duration: Options.dialTimeout(options),
-      orElse: () => Effect.fail(unavailable("timed out while connecting"))
+      orElse: () =>
+        Effect.fail(unavailable(`connecting timed out after ${Duration.format(Options.dialTimeout(options))}`))
     })
   )
 
@@ -104,7 +105,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
       if (frame instanceof FrameError) return yield* unavailable(frame.message)
       if (frame !== undefined) return frame
       const chunk = yield* Effect.mapError(connection.read, failWith)
-      if (chunk === undefined) return yield* unavailable("closed during the handshake")
+      if (chunk === undefined) return yield* unavailable("the server closed the connection during the handshake")
       decoder.feed(chunk)
     }
   })
@@ -142,12 +143,12 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   const handshake = Effect.gen(function*() {
     socket.write(Buffer.from(magicV2))
     socket.write(encodeCommand({ _tag: "IDENTIFY", body: Buffer.from(Options.identify(options)) }))
-    const answer = yield* expect(socket, "failed to IDENTIFY")
-    const features = answer.startsWith("{")
-      ? yield* Effect.mapError(decodeFeatures(answer), () => unavailable("invalid IDENTIFY response"))
+    const response = yield* expect(socket, "failed to IDENTIFY")
+    const features = response.startsWith("{")
+      ? yield* Effect.mapError(decodeFeatures(response), () => unavailable("invalid IDENTIFY response"))
       : yield* withoutNegotiation
     if (options.tls !== undefined && options.tls !== false && !features.tls_v1) {
-      return yield* unavailable("does not offer TLS")
+      return yield* unavailable("the server does not offer TLS")
     }
     const secured = features.tls_v1 ? yield* startTls(socket) : socket
     const connection = yield* compress(secured, features)
@@ -168,7 +169,8 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
 
   const { connection, features } = yield* Effect.timeoutOrElse(handshake, {
     duration: Options.handshakeTimeout(options),
-    orElse: () => Effect.fail(unavailable("timed out during the handshake"))
+    orElse: () =>
+      Effect.fail(unavailable(`the handshake timed out after ${Duration.format(Options.handshakeTimeout(options))}`))
   })
 
   const clock = yield* Clock.Clock
@@ -217,7 +219,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
       }
       handler.onPause?.()
       const chunk = yield* Effect.mapError(connection.read, failWith)
-      if (chunk === undefined) return yield* unavailable("closed the connection")
+      if (chunk === undefined) return yield* unavailable("the server closed the connection")
       lastHeard = now()
       decoder.feed(chunk)
     }

@@ -46,7 +46,7 @@ export interface Publishing {
 /** A connection with its publishes that the server has not replied to, oldest first, including settled ones. */
 export class Link {
   readonly connection: NsqdConnection
-  readonly unanswered = new Line<Publishing>()
+  readonly unconfirmed = new Line<Publishing>()
   /** Time without any reply to what it was sent, in ms. */
   silence = 0
   /** Whether a reply came since the last tick. */
@@ -122,7 +122,7 @@ export class Outgoing {
   reply(link: Link, refusal: string | undefined): void {
     link.silence = 0
     link.hasReplied = true
-    const publishing = link.unanswered.take()
+    const publishing = link.unconfirmed.take()
     // A late refusal by an earlier server says nothing about the server that has the publish now.
     if (publishing !== undefined && (refusal === undefined || publishing.link === link)) {
       const { topic } = publishing
@@ -145,7 +145,7 @@ export class Outgoing {
     const passed = Math.min(now - (this.tickedAt ?? now), 2 * tickInterval)
     this.tickedAt = now
     for (const link of this.links) {
-      const isWaitedFor = link.unanswered.length > 0 && !link.hasReplied
+      const isWaitedFor = link.unconfirmed.length > 0 && !link.hasReplied
       link.hasReplied = false
       link.silence = isWaitedFor ? link.silence + passed : 0
     }
@@ -161,8 +161,8 @@ export class Outgoing {
       this.fail(publishing, this.links.length === 0 ? "no nsqd is connected" : "no reply in time")
     }
     while (this.waiting.first?.settled === true) this.waiting.take()
-    for (const { unanswered } of this.links) {
-      for (const publishing of unanswered) if (publishing.deadline <= now) this.fail(publishing, "no reply in time")
+    for (const { unconfirmed } of this.links) {
+      for (const publishing of unconfirmed) if (publishing.deadline <= now) this.fail(publishing, "no reply in time")
     }
   }
 
@@ -189,7 +189,7 @@ export class Outgoing {
     const before = this.waiting
     const isLast = !waitForServer && !this.links.some((other) => !this.isSilent(other))
     this.waiting = new Line()
-    for (const publishing of link.unanswered) {
+    for (const publishing of link.unconfirmed) {
       if (publishing.settled || publishing.link !== link) continue
       if (!resend || isLast) {
         this.fail(publishing, `${link.connection.address}: ${reason}`)
@@ -219,7 +219,7 @@ export class Outgoing {
       this.inFlight++
       next.sent = true
       next.link = link
-      link.unanswered.push(next)
+      link.unconfirmed.push(next)
       link.connection.send(next.bytes)
     }
   }
@@ -232,7 +232,7 @@ export class Outgoing {
     for (let i = 0; i < count; i++) {
       const link = this.links[this.turn++ % count]!
       // Limits the memory for publishes of a server that does not reply.
-      if (link.unanswered.length >= maxInFlight) continue
+      if (link.unconfirmed.length >= maxInFlight) continue
       if (!this.isSuspect(link)) return link
       if (waitForServer || !this.isSilent(link)) suspect ??= link
     }

@@ -146,7 +146,7 @@ export class Subscription<A> {
   }
 
   touch(held: Held<A>): void {
-    if (held.answered) return
+    if (held.acknowledged) return
     held.member.send({ _tag: "TOUCH", id: held.id })
     if (!held.isHeld) return
     this.held.remove(held)
@@ -154,9 +154,9 @@ export class Subscription<A> {
   }
 
   /** Acknowledges a message with the bytes of a command; only the first one counts. */
-  answer(held: Held<A>, command: Buffer, signal: BackoffSignal): void {
-    if (held.answered) return
-    held.answered = true
+  acknowledge(held: Held<A>, command: Buffer, signal: BackoffSignal): void {
+    if (held.acknowledged) return
+    held.acknowledged = true
     if (held.isHeld) this.held.remove(held)
     const { member } = held
     if (!member.gone) {
@@ -196,7 +196,7 @@ export class Subscription<A> {
     const allowed = this.waiting ? 0 : this.backoff.level > 0 ? 1 : this.settings.maxInFlight
     const wanted = allowed === 0 ? this.members.map(() => 0) : shares(this.members, allowed, choose)
     const changes = this.members.map((member, i) => ({ member, ready: wanted[i] ?? 0 }))
-    for (const { member, ready } of changes.toSorted((a, b) => a.ready - b.ready)) this.tell(member, ready)
+    for (const { member, ready } of changes.toSorted((a, b) => a.ready - b.ready)) this.sendReady(member, ready)
   }
 
   /** Passes the turns of connections without recent messages to others, if there are more connections than `maxInFlight`. */
@@ -207,13 +207,13 @@ export class Subscription<A> {
     const idle = new Set<Member>()
     for (const member of this.members) {
       if (member.ready === 0 || member.inFlight > 0 || member.activeAt > idleSince) continue
-      this.tell(member, 0)
+      this.sendReady(member, 0)
       idle.add(member)
     }
     this.distribute(idle)
   }
 
-  private tell(member: Member, ready: number): void {
+  private sendReady(member: Member, ready: number): void {
     if (member.ready === ready) return
     member.ready = ready
     member.activeAt = this.now()
@@ -288,7 +288,7 @@ const idOffset = 10
 /** A delivered message. Fields are read from its bytes on access. */
 export class Held<A> implements Delivery<A> {
   readonly member: Member
-  answered = false
+  acknowledged = false
   /** Time since which a handler holds it, in monotonic ms, and its place in the list. */
   since = 0
   isHeld = false
@@ -342,7 +342,7 @@ export class Held<A> implements Delivery<A> {
     fin.set(finStart)
     this.data.copy(fin, finStart.length, idOffset, messageHeaderSize)
     fin[finSize - 1] = newline
-    this.subscription.answer(this, fin, "resume")
+    this.subscription.acknowledge(this, fin, "resume")
   }
 
   requeue(options: Parameters<Delivery<A>["requeue"]>[0] = {}): Effect.Effect<void> {
@@ -351,7 +351,7 @@ export class Held<A> implements Delivery<A> {
         ? this.subscription.requeueDelay(this.attempts)
         : Duration.toMillis(Duration.fromInputUnsafe(options.delay))
       const command = encodeCommand({ _tag: "REQ", id: this.id, delayMillis: Math.round(delay) })
-      this.subscription.answer(this, command, options.backoff === false ? "continue" : "backoff")
+      this.subscription.acknowledge(this, command, options.backoff === false ? "continue" : "backoff")
     })
   }
 

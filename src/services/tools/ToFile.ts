@@ -303,7 +303,14 @@ export const main = Effect.fn("nsq_to_file")(function*(
       Effect.provide(http),
       Effect.timeoutOrElse({
         duration: options.httpClientRequestTimeout,
-        orElse: () => Effect.fail(toolError(`error querying nsqlookupd (${address}) - timed out`))
+        orElse: () =>
+          Effect.fail(
+            toolError(
+              `error querying nsqlookupd (${address}) - timed out after ${
+                Duration.format(options.httpClientRequestTimeout)
+              }`
+            )
+          )
       })
     )
 

@@ -52,46 +52,47 @@ const startOld = Effect.acquireRelease(
 /** Every list of addresses that discovery emits. */
 const follow = Effect.fnUntraced(function*(lookupd: ReadonlyArray<string>) {
   const discovery = yield* Discovery.make({ lookupd, pollInterval: "1 hour" }, name)
-  const told = yield* Queue.unbounded<ReadonlyArray<string>>()
-  yield* Effect.forkScoped(Stream.runForEach(discovery.addresses, (addresses) => Queue.offer(told, addresses)))
-  return { discovery, told }
+  const received = yield* Queue.unbounded<ReadonlyArray<string>>()
+  yield* Effect.forkScoped(Stream.runForEach(discovery.addresses, (addresses) => Queue.offer(received, addresses)))
+  return { discovery, received }
 })
 
-const until = (told: Queue.Queue<ReadonlyArray<string>>, ...expected: ReadonlyArray<string>): Effect.Effect<void> =>
+const until = (received: Queue.Queue<ReadonlyArray<string>>, ...expected: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.flatMap(
-    Queue.take(told),
-    (addresses) => [...addresses].sort().join() === [...expected].sort().join() ? Effect.void : until(told, ...expected)
+    Queue.take(received),
+    (addresses) =>
+      [...addresses].sort().join() === [...expected].sort().join() ? Effect.void : until(received, ...expected)
   )
 
 describe("Discovery", () => {
   it.live("discovery receives every change from nsqlookupds that support /watch", () =>
     Effect.gen(function*() {
       const [one, other] = [yield* startLookupd, yield* startLookupd]
-      const { told } = yield* follow([one.httpAddress, other.httpAddress])
+      const { received } = yield* follow([one.httpAddress, other.httpAddress])
       yield* register(one, 4150)
-      yield* until(told, "10.0.0.1:4150")
+      yield* until(received, "10.0.0.1:4150")
       yield* Effect.scoped(Effect.gen(function*() {
         yield* register(other, 4250)
-        yield* until(told, "10.0.0.1:4150", "10.0.0.1:4250")
+        yield* until(received, "10.0.0.1:4150", "10.0.0.1:4250")
       }))
-      yield* until(told, "10.0.0.1:4150")
+      yield* until(received, "10.0.0.1:4150")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.live("discovery polls nsqlookupds without /watch, and polls at once when it is told to hurry", () =>
     Effect.gen(function*() {
       const old = yield* startOld
-      const { discovery, told } = yield* follow([old.address])
-      yield* until(told, "10.0.0.9:4150")
+      const { discovery, received } = yield* follow([old.address])
+      yield* until(received, "10.0.0.9:4150")
       yield* discovery.hurry
-      yield* until(told, "10.0.0.9:4150")
+      yield* until(received, "10.0.0.9:4150")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.live("discovery keeps the addresses of one nsqlookupd when another is lost", () =>
     Effect.gen(function*() {
       const lookupd = yield* startLookupd
       yield* register(lookupd, 4150)
-      const { told } = yield* follow(["127.0.0.1:1", lookupd.httpAddress])
-      yield* until(told, "10.0.0.1:4150")
+      const { received } = yield* follow(["127.0.0.1:1", lookupd.httpAddress])
+      yield* until(received, "10.0.0.1:4150")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.live("a failed lookup names the nsqlookupd and the reason", () =>

@@ -6,7 +6,7 @@ import { ClusterSources, type Sources } from "../../../src/services/cluster/Clus
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as Http from "../tools/cluster.ts"
 
-const cluster = (sources: Partial<Sources>, answer: (url: URL) => Http.Answer) =>
+const cluster = (sources: Partial<Sources>, answer: (url: URL) => Http.Reply) =>
   Cluster.layer.pipe(
     Layer.provide(ClusterSources.layer({ lookupd: [], nsqd: [], ...sources })),
     Layer.provide(DaemonHttp.layer({ httpClientRequestTimeout: Duration.seconds(5), maxDaemonResponseSize: 0 })),

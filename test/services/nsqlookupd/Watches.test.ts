@@ -9,22 +9,22 @@ import { identity } from "./identity.ts"
 const watches = Effect.provide(Layer.provideMerge(Watches.layer, Registrations.layer))
 
 /** The producers of the topic after the next change. */
-const told = ({ next }: Watch) =>
+const nextProducers = ({ next }: Watch) =>
   Effect.map(next, (text) => {
     const { producers } = JSON.parse(text) as { producers: ReadonlyArray<{ broadcast_address: string }> }
     return producers.map(({ broadcast_address }) => broadcast_address)
   })
 
 /** What a watcher receives within 100 ms. */
-const toldSoon = Effect.fnUntraced(function*(watch: Watch) {
-  const waiting = yield* Effect.forkChild(told(watch), { startImmediately: true })
+const producersSoon = Effect.fnUntraced(function*(watch: Watch) {
+  const waiting = yield* Effect.forkChild(nextProducers(watch), { startImmediately: true })
   yield* nothingMore
   yield* TestClock.adjust("100 millis")
   return yield* Fiber.join(waiting)
 })
 
 const isSilent = Effect.fnUntraced(function*(watch: Watch) {
-  const waiting = yield* Effect.forkChild(told(watch), { startImmediately: true })
+  const waiting = yield* Effect.forkChild(nextProducers(watch), { startImmediately: true })
   yield* nothingMore
   yield* TestClock.adjust("100 millis")
   yield* nothingMore
@@ -40,12 +40,12 @@ describe("Watches", () => {
       const a = db.identify("1:1", identity("a"))
       db.register(a, "t", undefined)
       const watch = yield* (yield* Watches).watch("t")
-      assert.deepStrictEqual(yield* told(watch), ["a"])
+      assert.deepStrictEqual(yield* nextProducers(watch), ["a"])
       const b = db.identify("1:2", identity("b"))
       db.register(b, "t", undefined)
-      assert.deepStrictEqual(yield* toldSoon(watch), ["a", "b"])
+      assert.deepStrictEqual(yield* producersSoon(watch), ["a", "b"])
       db.disconnect(a)
-      assert.deepStrictEqual(yield* toldSoon(watch), ["b"])
+      assert.deepStrictEqual(yield* producersSoon(watch), ["b"])
     }).pipe(watches))
 
   it.effect("a topic can be watched before it is known", () =>
@@ -54,14 +54,14 @@ describe("Watches", () => {
       const watch = yield* (yield* Watches).watch("t")
       assert.strictEqual(yield* watch.next, `{"channels":[],"producers":[]}`)
       db.register(db.identify("1:1", identity("a")), "t", "c")
-      assert.deepStrictEqual(yield* toldSoon(watch), ["a"])
+      assert.deepStrictEqual(yield* producersSoon(watch), ["a"])
     }).pipe(watches))
 
   it.effect("a watcher receives concurrent changes as one, and only the latest state after a delay", () =>
     Effect.gen(function*() {
       const db = yield* Registrations
       const watch = yield* (yield* Watches).watch("t")
-      yield* told(watch)
+      yield* nextProducers(watch)
       for (const name of ["a", "b"]) db.register(db.identify(name, identity(name)), "t", undefined)
       yield* nothingMore
       yield* TestClock.adjust("100 millis")
@@ -70,7 +70,7 @@ describe("Watches", () => {
       yield* nothingMore
       yield* TestClock.adjust("100 millis")
       yield* nothingMore
-      assert.deepStrictEqual(yield* told(watch), ["a", "b", "c"])
+      assert.deepStrictEqual(yield* nextProducers(watch), ["a", "b", "c"])
       assert.isTrue(yield* isSilent(watch))
     }).pipe(watches))
 
@@ -80,7 +80,7 @@ describe("Watches", () => {
       const a = db.identify("1:1", identity("a"))
       db.register(a, "t", "c")
       const watch = yield* (yield* Watches).watch("t")
-      yield* told(watch)
+      yield* nextProducers(watch)
       db.register(a, "u", undefined)
       db.register(a, "t", "c")
       db.ping(a)
@@ -95,16 +95,16 @@ describe("Watches", () => {
       const a = db.identify("1:1", identity("a"))
       db.register(a, "t", undefined)
       const watch = yield* (yield* Watches).watch("t")
-      yield* told(watch)
+      yield* nextProducers(watch)
       db.tombstone("t", "a:4151")
-      assert.deepStrictEqual(yield* toldSoon(watch), [])
+      assert.deepStrictEqual(yield* producersSoon(watch), [])
       yield* TestClock.adjust("44 seconds")
       assert.isTrue(yield* isSilent(watch))
       yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual(yield* told(watch), ["a"])
+      assert.deepStrictEqual(yield* nextProducers(watch), ["a"])
       yield* TestClock.adjust("5 minutes")
-      assert.deepStrictEqual(yield* toldSoon(watch), [])
+      assert.deepStrictEqual(yield* producersSoon(watch), [])
       db.ping(a)
-      assert.deepStrictEqual(yield* toldSoon(watch), ["a"])
+      assert.deepStrictEqual(yield* producersSoon(watch), ["a"])
     }).pipe(watches))
 })

@@ -43,7 +43,7 @@ for (const [name, utility] of Object.entries(utilities)) {
         yield* FakeNsqd.make("a:1", { silent: true })
         const running = yield* Effect.forkScoped(Effect.flip(Effect.scoped(utility)))
         yield* TestClock.adjust("5 seconds")
-        assert.strictEqual((yield* Fiber.join(running)).message, "a:1: timed out during the handshake")
+        assert.strictEqual((yield* Fiber.join(running)).message, "a:1: the handshake timed out after 5s")
       }).pipe(Effect.scoped, Effect.provide(layer)))
   })
 }

@@ -12,14 +12,14 @@ const flags = { ...Stat.defaults(), topic: "t", channel: "c", nsqdHttpAddresses:
 
 /** The lines that `nsq_stat` prints before it ends, and its error. */
 const printed = Effect.fnUntraced(function*(
-  answer: (url: URL) => Cluster.Answer,
+  respond: (url: URL) => Cluster.Reply,
   options: Partial<Stat.StatOptions> = {},
   sources: Parameters<typeof Stat.poll>[1] = { nsqd: ["a:1"] }
 ) {
   let out = ""
   const print = (text: string) => Effect.sync(() => void (out += text))
   const polling = Stat.poll({ ...flags, count: 1, ...options }, sources, print).pipe(
-    Effect.provide(DaemonHttp.layer(flags).pipe(Layer.provide(Cluster.layer(answer)))),
+    Effect.provide(DaemonHttp.layer(flags).pipe(Layer.provide(Cluster.layer(respond)))),
     // The addresses of these tests do not exist.
     Effect.provideService(DaemonNetworks.HostResolver, () => Effect.succeed(["10.0.0.1"])),
     Effect.provideService(DaemonNetworks.DaemonNetworks, { ...networks, originBy: () => Effect.succeed("loopback") }),
@@ -38,8 +38,8 @@ describe("nsq_stat", () => {
         depth: 1
       }]
       let polls = 0
-      const answer = Cluster.nsqd("a:1", () => states[polls++ >> 1] ?? {})
-      const { error, lines } = yield* printed(answer, { count: 2 })
+      const respond = Cluster.nsqd("a:1", () => states[polls++ >> 1] ?? {})
+      const { error, lines } = yield* printed(respond, { count: 2 })
       assert.strictEqual(error, "")
       assert.deepStrictEqual(lines.slice(2), [
         "     12      -2 |      30      20      10     0     0 |       0       0           25       0",
@@ -62,30 +62,30 @@ describe("nsq_stat", () => {
         Cluster.nsqd("a:1", () => ({ depth: 2, client_count: 1 })),
         Cluster.nsqd("[::1]:2", () => ({ depth: 3, timeout_count: 4 }))
       ]
-      const answer = (url: URL) => url.pathname === "/lookup" ? { producers } : a(url) ?? b(url)
-      const { error, lines } = yield* printed(answer, {}, { lookupd: ["l:1", "l:2"] })
+      const respond = (url: URL) => url.pathname === "/lookup" ? { producers } : a(url) ?? b(url)
+      const { error, lines } = yield* printed(respond, {}, { lookupd: ["l:1", "l:2"] })
       assert.strictEqual(error, "")
       assert.match(lines[2] ?? "", /\| +5 +5 +0 +0 +0 \| +0 +4 +0 +1$/)
     }))
 
   it.effect("nsq_stat requests by HTTPS if nsqd requires it", () =>
     Effect.gen(function*() {
-      const asked: Array<string> = []
+      const requested: Array<string> = []
       const stats = Cluster.nsqd("a:9", () => ({}))
       const { error } = yield* printed((url) => {
-        asked.push(url.origin)
+        requested.push(url.origin)
         return url.protocol === "http:" ? [403, "{\"message\":\"TLS_REQUIRED\",\"https_port\":9}"] : stats(url)
       })
       assert.strictEqual(error, "")
-      assert.deepStrictEqual(asked.slice(0, 2), ["http://a:1", "https://a:9"])
+      assert.deepStrictEqual(requested.slice(0, 2), ["http://a:1", "https://a:9"])
     }))
 
   it.effect("nsq_stat ends when any daemon fails or its response is not valid", () =>
     Effect.gen(function*() {
       const end = (
-        answer: (url: URL) => Cluster.Answer,
+        respond: (url: URL) => Cluster.Reply,
         sources: Parameters<typeof Stat.poll>[1] = { nsqd: ["a:1"] }
-      ) => Effect.map(printed(answer, {}, sources), ({ error }) => error)
+      ) => Effect.map(printed(respond, {}, sources), ({ error }) => error)
       const fine = Cluster.nsqd("a:1", () => ({}))
       const url = "http://a:1/stats?format=json&topic=t&include_clients=false"
       const prefix = "ERROR: failed to get topic producers - "

@@ -107,7 +107,7 @@ describe("nsq_to_file", () => {
         httpClientRequestTimeout: Duration.millis(20)
       }
       yield* Effect.forkScoped(Effect.provide(ToFile.main(changed), Logger.layer([logger])))
-      assert.strictEqual(yield* Queue.take(logged), `error querying nsqlookupd (${address}) - timed out`)
+      assert.strictEqual(yield* Queue.take(logged), `error querying nsqlookupd (${address}) - timed out after 20ms`)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
   for (

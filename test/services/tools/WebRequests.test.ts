@@ -19,7 +19,7 @@ const body = Buffer.from("m")
 const post = WebRequests.post("http://web/in", body, "text/plain", {})
 const get = WebRequests.get("http://web/%s", body, {})
 
-type Answer = { readonly status: number; readonly location?: string } | Error | "silent"
+type Reply = { readonly status: number; readonly location?: string } | Error | "silent"
 
 /** The error of undici for a connection that the server has closed. */
 const closed = (bytesRead: number) =>
@@ -27,22 +27,22 @@ const closed = (bytesRead: number) =>
 
 /** Sends a request to a server with these responses, in order. Returns the requests that it received, and the result. */
 const sent = Effect.fnUntraced(
-  function*(request: HttpClientRequest.HttpClientRequest, ...answers: ReadonlyArray<Answer>) {
+  function*(request: HttpClientRequest.HttpClientRequest, ...replies: ReadonlyArray<Reply>) {
     const seen: Array<string> = []
     const client = HttpClient.make((request, url) => {
-      const answer = answers[seen.length] ?? "silent"
+      const reply = replies[seen.length] ?? "silent"
       const content = request.body._tag === "Uint8Array" ? ` ${Buffer.from(request.body.body).toString()}` : ""
       const { authorization } = request.headers
-      const who = authorization === undefined ? "" : ` ${authorization}`
-      seen.push(`${request.method} ${url.href}${content}${who}`)
-      if (answer === "silent") return Effect.never
-      if (answer instanceof Error) {
-        const reason = new HttpClientError.TransportError({ request, cause: answer })
+      const credentials = authorization === undefined ? "" : ` ${authorization}`
+      seen.push(`${request.method} ${url.href}${content}${credentials}`)
+      if (reply === "silent") return Effect.never
+      if (reply instanceof Error) {
+        const reason = new HttpClientError.TransportError({ request, cause: reply })
         return Effect.fail(new HttpClientError.HttpClientError({ reason }))
       }
-      const headers = answer.location === undefined ? {} : { location: answer.location }
+      const headers = reply.location === undefined ? {} : { location: reply.location }
       return Effect.succeed(
-        HttpClientResponse.fromWeb(request, new Response(null, { status: answer.status, headers }))
+        HttpClientResponse.fromWeb(request, new Response(null, { status: reply.status, headers }))
       )
     })
     const sending = WebRequests.send(request, timeout).pipe(
@@ -55,10 +55,10 @@ const sent = Effect.fnUntraced(
   }
 )
 
-const outcome = (request: HttpClientRequest.HttpClientRequest, ...answers: ReadonlyArray<Answer>) =>
-  Effect.map(sent(request, ...answers), ({ outcome }) => outcome)
+const outcome = (request: HttpClientRequest.HttpClientRequest, ...replies: ReadonlyArray<Reply>) =>
+  Effect.map(sent(request, ...replies), ({ outcome }) => outcome)
 
-const broken = (code: string) => Object.assign(new Error(`it says ${code}`), { code })
+const broken = (code: string) => Object.assign(new Error(`failed with ${code}`), { code })
 
 describe("a request with a message", () => {
   it.effect("a POST succeeds with any 2xx, and a GET with 200", () =>
@@ -114,7 +114,10 @@ describe("a request with a message", () => {
         `POST http://web/next m ${basic}`,
         "POST http://elsewhere/ m"
       ])
-      assert.strictEqual(yield* outcome(request, broken("ECONNREFUSED")), "POST http://web/in: it says ECONNREFUSED")
+      assert.strictEqual(
+        yield* outcome(request, broken("ECONNREFUSED")),
+        "POST http://web/in: failed with ECONNREFUSED"
+      )
       assert.strictEqual(masked(address), "http://us%3Aer:***@web/in")
     }))
 
@@ -220,17 +223,17 @@ describe("requests by undici", () => {
   it.live("a request by undici is repeated when the server has closed the connection", () =>
     Effect.gen(function*() {
       const sockets = new Set<unknown>()
-      let answered = 0
+      let served = 0
       const address = yield* fakeServer(({ socket }, response) => {
         // The server accepts one request per connection without announcing it.
         if (sockets.has(socket)) return void socket.destroy()
         sockets.add(socket)
-        answered++
+        served++
         response.end("ok")
       })
       const post = WebRequests.post(`http://${address}/`, Buffer.from("x"), "text/plain", {})
       for (let i = 0; i < 3; i++) yield* WebRequests.send(post, Duration.seconds(5))
-      assert.strictEqual(answered, 3)
+      assert.strictEqual(served, 3)
     }).pipe(Effect.provide(undici)))
 
   it.live("a request ends with the status even if the body of the response never does", () =>
