@@ -44,7 +44,7 @@ const Page = ({ route }: { readonly route: Route.Route }) => {
         <>
           <h1>Not found</h1>
           <p>
-            There is no page at <code>{route.path}</code>. All <Link to={Route.topics}>topics</Link>?
+            The page <code>{route.path}</code> does not exist. See all <Link to={Route.topics}>topics</Link>.
           </p>
         </>
       )
@@ -53,7 +53,7 @@ const Page = ({ route }: { readonly route: Route.Route }) => {
 
 const isTopics = ({ _tag }: Route.Route): boolean => _tag === "Topics" || _tag === "Topic" || _tag === "Channel"
 
-/** Pages that show nothing but samples; the others have warnings of their own. */
+/** Whether a page shows live samples only. Other pages show the warnings of their own requests. */
 const isLive = ({ _tag }: Route.Route): boolean => _tag === "Topics" || _tag === "Warnings"
 
 const Header = ({ route }: { readonly route: Route.Route }) => {
@@ -72,11 +72,11 @@ const Header = ({ route }: { readonly route: Route.Route }) => {
           Warnings {warnings.length > 0 && <span className="bubble">{warnings.length}</span>}
         </Link>
         <Link to={Route.daemons} current={route._tag === "Daemons"}>
-          Daemons {gone > 0 && <span className="bubble error">{gone} gone</span>}
+          Daemons {gone > 0 && <span className="bubble error">{gone} unreachable</span>}
         </Link>
       </nav>
       <span className={connected === false ? "state lost" : "state"} role="status">
-        {connected === true ? "live" : connected === false ? "connection lost" : "connecting"}
+        {connected === true ? "Live" : connected === false ? "Connection lost" : "Connecting"}
       </span>
       <TimeframeMenu />
       <ThemeSwitch />
@@ -92,7 +92,7 @@ const Shell = () => {
   const shown = useRef(route)
   useEffect(() => {
     document.title = `${Route.title(route)} – nsqadmin`
-    // After a change of page the keyboard goes on at its beginning.
+    // Moves the keyboard focus to the start of the new page.
     if (shown.current !== route) main.current?.focus()
     shown.current = route
   }, [route])
@@ -111,6 +111,7 @@ const Shell = () => {
   )
 }
 
+/** nsqadmin's pages. */
 export const App = () => (
   <RegistryProvider>
     <Shell />

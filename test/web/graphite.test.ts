@@ -12,8 +12,8 @@ const graphite = {
 
 const topic = (topic: string, node = "*"): Keys.Subject => ({ _tag: "Topic", topic, node })
 
-describe("Graphite's addresses", () => {
-  it("are those that nsqd pushes to", () => {
+describe("Graphite's keys", () => {
+  it("the keys of metrics are those that nsqd pushes to statsd", () => {
     assert.deepStrictEqual(Keys.targets(graphite, "depth", topic("orders", "10.0.0.1:4151")), [
       "sumSeries(stats.gauges.nsq.10_0_0_1_4151.topic.orders.depth)"
     ])
@@ -32,7 +32,7 @@ describe("Graphite's addresses", () => {
     ])
   })
 
-  it("have a series for each percentile, in milliseconds", () => {
+  it("a latency has a series per percentile, in milliseconds", () => {
     const percentiles = [{ quantile: 0.99 }, { quantile: 0.5 }]
     const latency = { count: 1, percentiles, topic: "t", channel: "", host: "*" }
     const metric = "e2e_processing_latency"
@@ -46,7 +46,7 @@ describe("Graphite's addresses", () => {
     ])
   })
 
-  it("ask for pictures as NSQ's pages do, of Graphite or by way of nsqadmin", () => {
+  it("the URL of a picture is NSQ's, at Graphite or at nsqadmin's proxy", () => {
     const small = new URL(Keys.pictureUrl(graphite, "/nsq", "depth", topic("t"), "2h", "small"))
     assert.strictEqual(small.origin + small.pathname, "http://graphite/render")
     assert.deepInclude(Object.fromEntries(small.searchParams), {

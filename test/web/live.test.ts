@@ -17,29 +17,29 @@ const sample = (changes: Partial<LiveSample>): LiveSample => ({
 
 const first = LiveState.next(LiveState.initial, sample({ full: true, topics: [topic("a", 1), topic("b", 2)] }))
 
-describe("the live state", () => {
-  it("keeps topics that a sample does not mention as they are", () => {
+describe("LiveState", () => {
+  it("topics that a sample omits remain the same objects", () => {
     const next = LiveState.next(first, sample({ at: 2, topics: [topic("a", 5)], gone: ["none"] }))
     assert.strictEqual(next.topics.get("a")?.depth, 5)
     assert.strictEqual(next.topics.get("b"), first.topics.get("b"))
     assert.strictEqual(next.at, 2)
   })
 
-  it("forgets topics that are gone, and with a full sample all others", () => {
+  it("a sample removes topics that disappeared, and a full sample replaces all topics", () => {
     assert.deepStrictEqual([...LiveState.next(first, sample({ gone: ["a"] })).topics.keys()], ["b"])
     assert.deepStrictEqual([...LiveState.next(first, sample({ full: true, topics: [topic("c", 0)] })).topics.keys()], [
       "c"
     ])
   })
 
-  it("stays and says so when the connection is lost", () => {
+  it("the state remains, marked as disconnected, when the connection is lost", () => {
     const lost = LiveState.next(first, "lost")
     assert.strictEqual(lost.connected, false)
     assert.strictEqual(lost.topics, first.topics)
     assert.strictEqual(LiveState.next(lost, sample({})).connected, true)
   })
 
-  it("keeps what is known while another connection begins, but for the series of the page before", () => {
+  it("a new connection starts with the last state, without the series of the previous page", () => {
     const point = { topic: "a", channel: "", node: "", depth: 1, rate: null }
     const last = LiveState.next(first, sample({ at: 3, points: [point] }))
     const beginning = LiveState.until(LiveState.initial, last)

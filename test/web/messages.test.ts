@@ -5,8 +5,8 @@ import * as TailState from "../../src/web/messages/tailState.ts"
 
 const bytes = (text: string) => Body.bytesOf(Buffer.from(text, "latin1").toString("base64"))
 
-describe("bodies of messages", () => {
-  it("are shown as JSON where they are, and else as text", () => {
+describe("body", () => {
+  it("a body is shown as JSON if it is JSON, and as text otherwise", () => {
     assert.deepStrictEqual(Body.show(bytes("{\"a\":[1]}"), "json"), {
       view: "json",
       text: "{\n  \"a\": [\n    1\n  ]\n}"
@@ -15,7 +15,7 @@ describe("bodies of messages", () => {
     assert.deepStrictEqual(Body.show(bytes("{\"a\":1}"), "text"), { view: "text", text: "{\"a\":1}" })
   })
 
-  it("are shown as hex on request, and where they are no text", () => {
+  it("a body is shown as hex on request, and if it is not UTF-8", () => {
     const text = "00000000  00 ff 41 0a                                      ..A."
     assert.deepStrictEqual(Body.show(bytes("\x00\xffA\n"), "json"), { view: "hex", text })
     assert.deepStrictEqual(Body.show(bytes("\x00\xffA\n"), "hex"), { view: "hex", text })
@@ -33,8 +33,8 @@ const message = (id: string): TailMessage => ({
   size: 0
 })
 
-describe("a tail", () => {
-  it("shows the newest messages first and forgets old ones", () => {
+describe("tailState", () => {
+  it("a tail shows the newest messages first and drops old ones", () => {
     let state = TailState.next(TailState.initial, { _tag: "Tailing", channel: "c", nodes: ["a:1"] })
     for (let i = 0; i < TailState.maxShown + 5; i++) state = TailState.next(state, message(String(i)))
     assert.strictEqual(state.channel, "c")
@@ -43,7 +43,7 @@ describe("a tail", () => {
     assert.strictEqual(state.messages.at(-1)?.id, "5")
   })
 
-  it("counts what it could not show", () => {
+  it("a tail counts skipped messages", () => {
     const skipped = TailState.next(TailState.next(TailState.initial, { _tag: "Skipped", count: 3 }), {
       _tag: "Skipped",
       count: 4

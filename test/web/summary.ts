@@ -1,6 +1,6 @@
 import type { TopicSummary } from "../../src/protocol/http/admin/AdminLive.ts"
 
-/** A topic that has nothing else to tell. */
+/** Returns the summary of a topic, with 0 for all other figures. */
 export const summary = (topic: string, depth: number, rate: number | null = 0): TopicSummary => ({
   topic,
   depth,

@@ -46,7 +46,7 @@ const healthy = "OK"
 
 const keyOf = ({ address, kind }: Pick<DaemonState, "kind" | "address">): string => `${kind} ${address}`
 
-/** Whether a daemon is still healthy, unhealthy or unreachable. The text of the error does not count. */
+/** Whether a daemon is still healthy, degraded or unreachable. The text of the error does not count. */
 const isAsBefore = (before: DaemonState | undefined, now: Omit<DaemonState, "since">): before is DaemonState =>
   before !== undefined && before.reachable === now.reachable && (before.error === "") === (now.error === "")
 

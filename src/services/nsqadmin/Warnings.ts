@@ -1,5 +1,5 @@
 /**
- * Warnings about the cluster: abandoned or paused topics and channels, and unreachable or unhealthy daemons. A pure function of
+ * Warnings about the cluster: abandoned or paused topics and channels, and unreachable or degraded daemons. A pure function of
  * the current sample and the previous warnings (docs/nsqadmin.md#live-figures-charts-and-warnings).
  */
 import type { DaemonState, Warning, warningKinds } from "../../protocol/http/admin/AdminLive.ts"
@@ -160,7 +160,7 @@ const ofChannel = function*(
 const ofDaemon = function*({ address, error, kind, reachable }: DaemonState): Generator<Notice> {
   if (!reachable) yield notice("daemon_gone", { node: address }, `${kind} ${address} is unreachable: ${error}`)
   else if (error !== "") {
-    yield notice("daemon_unhealthy", { node: address }, `${kind} ${address} is unhealthy: ${error}`)
+    yield notice("daemon_unhealthy", { node: address }, `${kind} ${address} is degraded: ${error}`)
   }
 }
 

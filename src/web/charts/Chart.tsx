@@ -2,13 +2,14 @@ import { useEffect, useRef } from "react"
 import UPlot from "uplot"
 import * as Format from "../core/format.ts"
 
+/** The points of a chart. */
 export interface ChartData {
   /** Unix milliseconds, ascending. */
   readonly times: ReadonlyArray<number>
   readonly values: ReadonlyArray<number | null>
 }
 
-/** Seconds: as much as is kept, and so much is shown at least. */
+/** The longest and the shortest time that a chart shows, in seconds. */
 const hour = 3600
 const shortest = 600
 
@@ -55,15 +56,15 @@ const optionsOf = (size: "small" | "large", kind: "depth" | "rate", width: numbe
   }
 }
 
-/** There are no parts of messages. */
+/** Steps of an axis of depths, which are whole numbers. */
 const wholeSteps = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat()
 
-/** What is shown beside the chart when nothing in it is pointed at. */
+/** The value in the legend while the pointer is outside the chart. */
 const last = (plot: UPlot, series: number): number => plot.data[series]?.at(-1) ?? 0
 
 const toData = ({ times, values }: ChartData): UPlot.AlignedData => [times.map((time) => time / 1000), [...values]]
 
-/** A line over time, drawn on a canvas. What it shows is also said in words, for those who do not see it. */
+/** A line chart over time, drawn on a canvas. `label` describes it for screen readers. */
 export const Chart = ({ data, kind, label, size }: {
   readonly data: ChartData
   readonly kind: "depth" | "rate"

@@ -7,11 +7,12 @@ import { detailHistory, type Series, topicHistory } from "../live/history.ts"
 import { liveAtom } from "../live/live.ts"
 import { Chart, type ChartData } from "./Chart.tsx"
 
+/** The charted figures. */
 export type Metric = "depth" | "rate"
 
 const none: ChartData = { times: [], values: [] }
 
-/** The past hour, and the value of now where it is known. */
+/** Returns the past hour, with the current value appended if known. */
 const withNow = (
   series: Series | undefined,
   metric: Metric,
@@ -36,8 +37,8 @@ const find = (
 const labelOf = (metric: Metric, { values }: ChartData): string => {
   const known = values.filter((value) => value !== null)
   const format = metric === "depth" ? Format.count : Format.rate
-  if (known.length === 0) return `${metric}: nothing known yet`
-  return `${metric} in the past hour: now ${format(known.at(-1) ?? 0)}, highest ${format(Math.max(...known))}`
+  if (known.length === 0) return `${metric}: no data yet`
+  return `${metric} in the past hour: current ${format(known.at(-1) ?? 0)}, maximum ${format(Math.max(...known))}`
 }
 
 const Drawn = ({ data, metric, size }: {
@@ -46,7 +47,7 @@ const Drawn = ({ data, metric, size }: {
   readonly size: "small" | "large"
 }) => <Chart data={data} kind={metric} size={size} label={labelOf(metric, data)} />
 
-/** A topic's past hour in the list of topics. */
+/** A small chart of a topic's past hour, for the list of topics. */
 export const TopicSpark = ({ metric, now, topic }: {
   readonly topic: string
   readonly metric: Metric
@@ -67,7 +68,7 @@ interface SeriesProps {
   readonly metric: Metric
 }
 
-/** The past hour; on the topic's own page it goes on to this moment. */
+/** The past hour of a series, up to the last live sample on the topic's own page. */
 const useSeries = ({ channel = "", metric, node = "", topic }: SeriesProps): ChartData => {
   const history = AsyncResult.getOrElse(useAtomValue(detailHistory(topic)), () => nothing)
   const { at, points } = useAtomValue(liveAtom)
@@ -79,15 +80,15 @@ const useSeries = ({ channel = "", metric, node = "", topic }: SeriesProps): Cha
   )
 }
 
-/** The past hour of a series; see `LivePoint` for what empty names mean. */
+/** A chart of the past hour of a series. Empty names have the meaning that they have in `LivePoint`. */
 export const Spark = ({ size = "small", ...series }: SeriesProps & { readonly size?: "small" | "large" }) => (
   <Drawn data={useSeries(series)} metric={series.metric} size={size} />
 )
 
-/** How many messages waited in the past hour. */
+/** A small chart of the depth in the past hour. */
 export const DepthChart = (series: Omit<SeriesProps, "metric">) => <Spark {...series} metric="depth" />
 
-/** Messages per second: the last that is known, and the past hour. */
+/** The current rate in messages per second, and a small chart of the past hour. */
 export const Rate = (series: Omit<SeriesProps, "metric">) => {
   const data = useSeries({ ...series, metric: "rate" })
   return (

@@ -4,21 +4,21 @@ import { type ReactNode, useEffect, useId, useRef, useState } from "react"
 import { outcomeAtom, outcomeOf } from "../core/outcome.ts"
 import { settings } from "../core/settings.ts"
 
-/** Something an admin can do. */
+/** An action of an administrator. */
 export interface Action {
-  /** Stays the same when the label changes. */
+  /** Identifies the action; the label may change. */
   readonly key: string
   readonly label: string
-  /** Asks before it is done, naming what is hit. */
+  /** The question of the confirmation dialog, which names the subject. Without it the action runs at once. */
   readonly question?: string
-  /** What it means, below the question. */
+  /** The consequences, shown below the question. */
   readonly detail?: ReactNode
   readonly danger?: boolean
-  /** Has it done; answers with the server's message. */
+  /** Sends the request and returns the response. */
   readonly run: () => Promise<Exit.Exit<{ readonly message: string }, unknown>>
-  /** What to say when it is done. */
+  /** The text shown after success. */
   readonly done: string
-  /** After that. */
+  /** Runs after success. */
   readonly after?: () => void
 }
 
@@ -30,7 +30,7 @@ const Confirmation = ({ action, onClose, onConfirm }: {
   const dialog = useRef<HTMLDialogElement>(null)
   const [question, detail] = [useId(), useId()]
   useEffect(() => dialog.current?.showModal(), [])
-  // Closing gives the keyboard back to the button that asked.
+  // Closing the dialog returns the focus to the button that opened it.
   const close = () => dialog.current?.close()
   const confirm = () => {
     close()
@@ -50,7 +50,7 @@ const Confirmation = ({ action, onClose, onConfirm }: {
   )
 }
 
-/** Has actions done, one at a time, and says what came of them. */
+/** Returns a function that runs actions, one at a time, and shows their outcomes. */
 export const useRun = () => {
   const [busy, setBusy] = useState(false)
   const setOutcome = useAtomSet(outcomeAtom)
@@ -67,17 +67,17 @@ export const useRun = () => {
   return { busy, run }
 }
 
-/** Buttons for what admins can do. Others see none. */
+/** Buttons for actions. Renders nothing for users who are not administrators. */
 export const Actions = ({ actions, compact = false, label }: {
   readonly actions: ReadonlyArray<Action>
-  /** What all of them are about, for those who do not see it. */
+  /** The subject of all actions, for screen readers. */
   readonly label: string
   readonly compact?: boolean
 }) => {
   const [askedKey, setAskedKey] = useState<string>()
   const { busy, run } = useRun()
   if (!settings.isAdmin) return null
-  // What is asked follows what it is about, as long as it is asked.
+  // The open dialog follows changes of its action, such as a new depth.
   const asking = actions.find(({ key }) => key === askedKey)
   return (
     <>
@@ -87,7 +87,7 @@ export const Actions = ({ actions, compact = false, label }: {
             key={action.key}
             type="button"
             className={action.danger === true ? "danger" : undefined}
-            // Not `disabled`, which would take the keyboard away from it.
+            // `disabled` would remove the keyboard focus from the button.
             aria-disabled={busy}
             aria-label={compact ? `${action.label}: ${label}` : undefined}
             onClick={() => busy || (action.question === undefined ? run(action) : setAskedKey(action.key))}

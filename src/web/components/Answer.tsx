@@ -6,8 +6,8 @@ import { liveAtom } from "../live/live.ts"
 import { AnswerWarning, Notice } from "./Notice.tsx"
 
 /**
- * Shows what a query answered, with its warning; what went wrong, with a way to try again; or that it is on its way. With
- * `live` it asks again with every sample of the cluster. The last answer stays while the next is on its way or missing.
+ * Shows the response of a query with its warning, or its error with a button to retry, or a loading text. With `live` it
+ * repeats the query with each sample of the cluster. The last response remains visible during and after a failed query.
  */
 export const Answer = <A extends { readonly message: string }, E>({ children, live = false, of }: {
   readonly of: Atom.Atom<AsyncResult.AsyncResult<A, E>>
@@ -17,7 +17,7 @@ export const Answer = <A extends { readonly message: string }, E>({ children, li
   const result = useAtomValue(of)
   const refresh = useAtomRefresh(of)
   const { at } = useAtomValue(liveAtom)
-  // One question at a time: asking again would give up the one on its way, and none would be answered by slow daemons.
+  // A refresh aborts the pending query, so with slow daemons none would complete: only one query runs at a time.
   const isAsking = useRef(result.waiting)
   isAsking.current = result.waiting
   useEffect(() => {

@@ -1,7 +1,7 @@
 import type { Route } from "../core/route.ts"
 import { Link } from "./Link.tsx"
 
-/** The way to a page: links, and where one is. */
+/** Links to the parents of a page, and the name of the page. */
 export const Breadcrumb = ({ here, way }: {
   readonly way: ReadonlyArray<readonly [string, Route]>
   readonly here: string

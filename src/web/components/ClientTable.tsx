@@ -6,7 +6,7 @@ import { Badge } from "./Badge.tsx"
 import { Link } from "./Link.tsx"
 import { Table } from "./Table.tsx"
 
-/** Who a client says it is for is up to an auth server: only addresses of the web are links. */
+/** The identity URL comes from an auth server: only HTTP URLs become links, so that none can run a script. */
 const isWebAddress = (url: string): boolean => /^https?:\/\//i.test(url)
 
 const isSameRegion = (client: ClientStats): boolean =>
@@ -39,8 +39,8 @@ const Attributes = ({ client }: { readonly client: ClientStats }): ReactNode => 
     {(client.topology_region ?? "") !== "" && <Badge>{client.topology_region}</Badge>}
     {(client.topology_zone ?? "") !== "" && <Badge>{client.topology_zone}</Badge>}
     {isSameZone(client)
-      ? <Badge kind="good">zoneLocal</Badge>
-      : isSameRegion(client) && <Badge kind="warning">regionLocal</Badge>}
+      ? <Badge kind="good">same zone</Badge>
+      : isSameRegion(client) && <Badge kind="warning">same region</Badge>}
   </span>
 )
 
@@ -53,7 +53,7 @@ const ClientHost = ({ client }: { readonly client: ClientStats }) => (
   </span>
 )
 
-/** Connections of consumers, with what each has negotiated. */
+/** The connections of consumers and their negotiated features. */
 export const ClientTable = ({ caption, clients, withNode }: {
   readonly caption: string
   readonly clients: ReadonlyArray<ClientStats>
@@ -61,7 +61,7 @@ export const ClientTable = ({ caption, clients, withNode }: {
 }) => (
   <Table<ClientStats>
     caption={caption}
-    empty="Nobody consumes this channel."
+    empty="This channel has no clients."
     rows={clients.map((client) => [
       `${client.node} ${client.remote_address}`,
       client,
@@ -69,10 +69,10 @@ export const ClientTable = ({ caption, clients, withNode }: {
     ])}
     columns={[
       { name: "Client host", cell: (client) => <ClientHost client={client} /> },
-      { name: "User-Agent", cell: ({ user_agent }) => user_agent },
+      { name: "User agent", cell: ({ user_agent }) => user_agent },
       { name: "Attributes", cell: (client) => <Attributes client={client} /> },
-      withNode ? { name: "NSQd host", cell: ({ node }) => <Link to={Route.node(node)}>{node}</Link> } : undefined,
-      { name: "In-flight", numeric: true, cell: ({ in_flight_count }) => Format.count(in_flight_count) },
+      withNode ? { name: "nsqd host", cell: ({ node }) => <Link to={Route.node(node)}>{node}</Link> } : undefined,
+      { name: "In flight", numeric: true, cell: ({ in_flight_count }) => Format.count(in_flight_count) },
       { name: "Ready count", numeric: true, cell: ({ ready_count }) => Format.count(ready_count) },
       { name: "Finished", numeric: true, cell: ({ finish_count }) => Format.count(finish_count) },
       { name: "Requeued", numeric: true, cell: ({ requeue_count }) => Format.count(requeue_count) },

@@ -17,7 +17,7 @@ const Form = ({ onCreated, topic }: { readonly topic: string; readonly onCreated
     if (channel === "" || isWrong) return
     run({
       key: "create",
-      label: "Create",
+      label: "Create channel",
       run: () => create({ payload: { topic, channel } }),
       done: `Channel ${channel} has been created.`,
       after: onCreated
@@ -38,7 +38,7 @@ const Form = ({ onCreated, topic }: { readonly topic: string; readonly onCreated
           />
         </label>
         <button type="submit" className="primary" disabled={channel === "" || isWrong} aria-disabled={busy}>
-          Create
+          Create channel
         </button>
       </div>
       <NameRule id={rule} isBroken={isWrong} />
@@ -46,7 +46,7 @@ const Form = ({ onCreated, topic }: { readonly topic: string; readonly onCreated
   )
 }
 
-/** Makes a channel of a topic, on every nsqd that has the topic. */
+/** A form that creates a channel on each nsqd that has the topic. */
 export const CreateChannel = ({ onCreated, topic }: { readonly topic: string; readonly onCreated: () => void }) =>
   settings.isAdmin
     ? (

@@ -1,6 +1,6 @@
 import * as Format from "../core/format.ts"
 
-/** A field that narrows a list of topics down to those whose names contain its text. */
+/** A search field for a list of topics, with the number of matching names. */
 export const Filter = ({ all, onChange, shown, value }: {
   readonly value: string
   readonly onChange: (value: string) => void

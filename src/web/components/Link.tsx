@@ -2,12 +2,12 @@ import type { MouseEvent, ReactNode } from "react"
 import { goTo, href } from "../core/navigation.ts"
 import type { Route } from "../core/route.ts"
 
-/** A link to a page, which a click shows without loading the document again. */
+/** A link to a page. A click shows the page without loading the document again. */
 export const Link = ({ children, className, current, to }: {
   readonly to: Route
   readonly children: ReactNode
   readonly className?: string
-  /** It leads to where one is. */
+  /** Whether the link leads to the current page. */
   readonly current?: boolean
 }) => {
   const onClick = (event: MouseEvent) => {

@@ -1,6 +1,6 @@
-/** What names of topics and channels may be. Fields are described by it. */
+/** The rule for names of topics and channels. Input fields refer to it with `aria-describedby`. */
 export const NameRule = ({ id, isBroken }: { readonly id: string; readonly isBroken: boolean }) => (
   <p id={id} className={isBroken ? "rule broken" : "rule"}>
-    1 to 64 of letters, digits, dot, underscore and hyphen; #ephemeral may follow
+    Letters, digits, dots, underscores and hyphens, optionally followed by #ephemeral; at most 64 characters
   </p>
 )

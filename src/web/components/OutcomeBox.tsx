@@ -5,8 +5,8 @@ import { outcomeAtom } from "../core/outcome.ts"
 import { Notice } from "./Notice.tsx"
 
 /**
- * What came of the last action, at the lower edge of the window, until it is dismissed, something else is done, or the page
- * is left on which it was shown.
+ * The outcome of the last action, at the bottom of the window. It disappears when it is dismissed, another action starts, or
+ * the page changes.
  */
 export const OutcomeBox = () => {
   const route = useAtomValue(routeAtom)
@@ -16,9 +16,9 @@ export const OutcomeBox = () => {
   useEffect(() => {
     if (outcome === undefined) return
     shownOn.current = route
-    // What was acted upon may be gone, and with it the button that had the keyboard.
+    // The action may have removed the button that had the focus.
     if (document.activeElement === document.body) box.current?.focus()
-    // Only an outcome makes this its page.
+    // Depends on the outcome only: a change of page must not make the new page the one that shows it.
   }, [outcome])
   useEffect(() => {
     if (shownOn.current !== route) setOutcome(undefined)

@@ -1,10 +1,10 @@
 import { type ReactNode, useState } from "react"
 
-/** A part of a page that unfolds. What is in it exists only while it is open. */
+/** A collapsible section of a page. Its content is rendered only while it is open. */
 export const Section = ({ children, isPlain = false, summary }: {
   readonly summary: ReactNode
   readonly children: ReactNode
-  /** Without a frame: part of something that has one. */
+  /** Omits the frame, for a section inside another frame. */
   readonly isPlain?: boolean
 }) => {
   const [isOpen, setOpen] = useState(false)

@@ -1,28 +1,28 @@
 import type { ReactNode } from "react"
 
-/** A column of figures or texts. */
+/** A column of a table. */
 export interface Column<A> {
   readonly name: string
   readonly cell: (row: A) => ReactNode
-  /** Right-aligned. */
+  /** Aligns cells to the right. */
   readonly numeric?: boolean
-  /** A text that takes a line of its own in a card. */
+  /** Gives the cell a line of its own in a card. */
   readonly wide?: boolean
-  /** The cell of the row of totals. */
+  /** The cell in the row of totals. */
   readonly total?: ReactNode
-  /** Explains the heading. */
+  /** The tooltip of the heading. */
   readonly title?: string
 }
 
 /**
- * A table of known size, whose first column names the row. Wide ones scroll; on a phone every row is a card of names and
- * figures. The roles say that it is a table there, too.
+ * A table whose first column names the row. Wide tables scroll. On a phone each row is a card of names and figures; the
+ * explicit roles keep it a table for screen readers.
  */
 export const Table = <A extends object>({ caption, columns, empty, rows }: {
   readonly caption: string
   readonly columns: ReadonlyArray<Column<A> | undefined>
   readonly rows: ReadonlyArray<readonly [key: string, row: A, className?: string | undefined]>
-  /** Instead of no rows. */
+  /** Shown if there are no rows. Default: "None". */
   readonly empty?: ReactNode
 }) => {
   const shown = columns.filter((column) => column !== undefined)

@@ -10,10 +10,10 @@ const apply = (theme: Theme): void => {
   document.documentElement.dataset["theme"] = theme
 }
 
-// Before anything is drawn.
+// Runs before the first rendering, so that the page does not flash in the other theme.
 apply(stored())
 
-/** Light, dark, or as the system has it. */
+/** A menu for the theme: light, dark, or the one of the system (`auto`, the default). The browser stores the choice. */
 export const ThemeSwitch = () => {
   const [theme, setTheme] = useState(stored)
   useEffect(() => {

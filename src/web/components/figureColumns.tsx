@@ -8,7 +8,7 @@ import { Paused } from "./Badge.tsx"
 import { Link } from "./Link.tsx"
 import type { Column } from "./Table.tsx"
 
-/** What the figures of a topic and of a channel have in common. */
+/** The common figures of topics and channels. */
 interface Figures {
   readonly node: string
   readonly topic_name: string
@@ -27,7 +27,7 @@ interface ChannelFigures extends Figures {
   readonly client_count: number
 }
 
-/** Which figures they are in Graphite. */
+/** The subject of a row in Graphite. */
 const topicSubject = ({ node, topic_name }: Figures): Subject => ({ _tag: "Topic", topic: topic_name, node })
 const channelSubject = ({ channel_name, node, topic_name }: ChannelFigures): Subject => ({
   _tag: "Channel",
@@ -36,7 +36,7 @@ const channelSubject = ({ channel_name, node, topic_name }: ChannelFigures): Sub
   node
 })
 
-/** A number and, with Graphite, its picture. */
+/** A column of numbers, with pictures if Graphite is configured. */
 const counted = <A extends Figures>(
   name: string,
   metric: string,
@@ -60,7 +60,7 @@ const plain = <A extends Figures>(
   total: A | undefined
 ): Column<A> => ({ name, numeric, cell, ...(total === undefined ? {} : { total: cell(total) }) })
 
-/** Messages in memory and on the disk. */
+/** The numbers of messages in memory and on disk. */
 const queue = <A extends Figures>(total: A | undefined): Column<A> =>
   plain(
     "Memory + disk",
@@ -69,7 +69,7 @@ const queue = <A extends Figures>(total: A | undefined): Column<A> =>
     total
   )
 
-/** Sums are those of all nodes. */
+/** Returns the node of a series; empty for sums over all nodes. */
 const nodeOf = ({ node }: Figures): string => node === "*" ? "" : node
 
 const chart = <A extends Figures>(
@@ -85,9 +85,9 @@ const chart = <A extends Figures>(
     total
   )
 
-/** The nsqd that a row is about. */
+/** The nsqd of a row. */
 export const hostColumn: Column<{ readonly hostname: string; readonly node: string; readonly paused: boolean }> = {
-  name: "NSQd host",
+  name: "nsqd host",
   cell: ({ hostname, node, paused }) => (
     <>
       <Link to={Route.node(node)}>{hostname === "" ? node : `${hostname} (${node})`}</Link> <Paused paused={paused} />
@@ -95,7 +95,7 @@ export const hostColumn: Column<{ readonly hostname: string; readonly node: stri
   )
 }
 
-/** The figures of a topic, a row for each nsqd; `total` is their sum. */
+/** The columns of a topic with a row per nsqd. `total` is the sum of the rows. */
 export const topicColumns = <A extends Figures>(total: A): ReadonlyArray<Column<A>> => [
   counted("Depth", "depth", topicSubject, ({ depth }) => depth, total),
   chart("Past hour", DepthChart, () => "", total),
@@ -104,7 +104,7 @@ export const topicColumns = <A extends Figures>(total: A): ReadonlyArray<Column<
   chart("Rate", Rate, () => "", total)
 ]
 
-/** The figures of channels; `total` is their sum where they are one channel on several nsqds. */
+/** The columns of channels. `total` is the sum of the rows if they are one channel on several nsqds. */
 export const channelColumns = <A extends ChannelFigures>(total?: A): ReadonlyArray<Column<A>> => {
   const channelOf = ({ channel_name }: A): string => channel_name
   const figure = (name: string, metric: string, count: (row: A) => number): Column<A> =>
@@ -113,7 +113,7 @@ export const channelColumns = <A extends ChannelFigures>(total?: A): ReadonlyArr
     figure("Depth", "depth", ({ depth }) => depth),
     chart("Past hour", DepthChart, channelOf, total),
     queue(total),
-    figure("In-flight", "in_flight_count", ({ in_flight_count }) => in_flight_count),
+    figure("In flight", "in_flight_count", ({ in_flight_count }) => in_flight_count),
     figure("Deferred", "deferred_count", ({ deferred_count }) => deferred_count),
     figure("Requeued", "requeue_count", ({ requeue_count }) => requeue_count),
     figure("Timed out", "timeout_count", ({ timeout_count }) => timeout_count),

@@ -14,10 +14,10 @@ const rangeOf = (latency: ProcessingLatency, quantile: number): string => {
   return `min ${Format.nanoseconds(found.min)}, max ${Format.nanoseconds(found.max)}`
 }
 
-/** A column for each percentile of the time from publication to the end of a message; none where nsqd does not measure. */
+/** A column per percentile of the time from publication to FIN; none if nsqd does not measure it. */
 export const latencyColumns = <A extends { readonly node: string; readonly e2e_processing_latency: ProcessingLatency }>(
   all: ProcessingLatency,
-  /** The sum of the rows, where they belong together. */
+  /** The sum of the rows, if they belong together. */
   total?: A
 ): ReadonlyArray<Column<A>> =>
   (all.percentiles ?? []).map(({ quantile }, i) => {
@@ -29,7 +29,7 @@ export const latencyColumns = <A extends { readonly node: string; readonly e2e_p
     )
     return {
       name: Format.percentile(quantile),
-      title: "end-to-end processing latency, average",
+      title: "End-to-end processing latency, average",
       numeric: true,
       cell,
       ...(total === undefined ? {} : { total: cell(total) })

@@ -5,13 +5,16 @@ import type { Action } from "./Actions.tsx"
 
 interface Subject {
   readonly depth: number
-  /** Of a topic. */
+  /** The channels of a topic. */
   readonly channels?: ReadonlyArray<{ readonly depth: number }>
   readonly paused: boolean
   readonly nodes: ReadonlyArray<unknown> | null
 }
 
-/** What can be done to a topic or a channel; `refresh` shows what came of it, `leave` goes where one can be when it is gone. */
+/**
+ * Returns the actions on a topic or a channel: empty, delete, pause or unpause. `refresh` runs after a change, `leave` after
+ * the deletion, to go to a page that still exists.
+ */
 export const standardActions = (
   kind: "topic" | "channel",
   name: string,
@@ -25,15 +28,15 @@ export const standardActions = (
   const where = isNowhere
     ? `on ${Format.quantity(settings.nsqlookupd.length, "nsqlookupd")}`
     : `on ${Format.quantity(nodes.length, "node")}`
-  const lost = isNowhere ? "No nsqd has it." : `${Format.quantity(depth, "waiting message")} will be lost.`
+  const lost = isNowhere ? `No nsqd has this ${kind}.` : `${Format.quantity(depth, "waiting message")} will be lost.`
   const all = channels.reduce((sum, { depth }) => sum + depth, depth)
   const verb = paused ? "Unpause" : "Pause"
   return [
     {
       key: "empty",
-      label: "Empty queue",
+      label: `Empty ${kind}`,
       question: `Empty ${kind} ${name} ${where}?`,
-      detail: channels.length === 0 ? lost : `${lost} Those in its channels stay.`,
+      detail: channels.length === 0 ? lost : `${lost} Messages in its channels are kept.`,
       danger: true,
       run: () => act("empty"),
       done: `The ${kind} has been emptied.`,
@@ -47,7 +50,7 @@ export const standardActions = (
         ? lost
         : `Its ${Format.quantity(channels.length, "channel")} and ${
           Format.quantity(all, "waiting message")
-        } in all of them will be lost.`,
+        } will be lost.`,
       danger: true,
       run: remove,
       done: `The ${kind} has been deleted.`,
@@ -57,7 +60,7 @@ export const standardActions = (
       key: "pause",
       label: `${verb} ${kind}`,
       question: `${verb} ${kind} ${name} ${where}?`,
-      detail: paused ? "Messages will be delivered again." : "Messages will wait until it is unpaused.",
+      detail: paused ? "Delivery will resume." : `Messages will wait until the ${kind} is unpaused.`,
       run: () => act(paused ? "unpause" : "pause"),
       done: `The ${kind} has been ${paused ? "unpaused" : "paused"}.`,
       after: refresh

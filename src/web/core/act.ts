@@ -1,11 +1,11 @@
-/** What admins can do, as functions for event handlers. */
+/** The actions of administrators, as functions for event handlers. */
 import { useAtomSet } from "@effect/atom-react"
 import type { Action as Verb } from "../../protocol/http/admin/AdminApi.ts"
 import { AdminClient } from "./api.ts"
 
 const mode = { mode: "promiseExit" } as const
 
-/** Acts upon a topic or, with a name of one, upon a channel. */
+/** Returns the actions on a topic, or on a channel if its name is given. */
 export const useActions = (topic: string, channel?: string) => {
   const act = useAtomSet(AdminClient.mutation("topics", "act"), mode)
   const actOnChannel = useAtomSet(AdminClient.mutation("topics", "actOnChannel"), mode)
@@ -20,8 +20,11 @@ export const useActions = (topic: string, channel?: string) => {
   }
 }
 
+/** Returns a function that creates a topic or a channel. */
 export const useCreate = () => useAtomSet(AdminClient.mutation("topics", "create"), mode)
 
+/** Returns a function that tombstones a topic on a node. */
 export const useTombstone = () => useAtomSet(AdminClient.mutation("nodes", "tombstone"), mode)
 
+/** Returns a function that publishes a test message. */
 export const usePublish = () => useAtomSet(AdminClient.mutation("messages", "publish"), mode)

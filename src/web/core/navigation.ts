@@ -1,4 +1,4 @@
-/** The browser's address as an atom: which page is shown. */
+/** The current page, from the browser's address, as an atom. */
 import { Atom } from "effect/reactivity"
 import * as Route from "./route.ts"
 import { settings } from "./settings.ts"
@@ -7,7 +7,7 @@ const current = (): Route.Route => Route.parse(location.pathname, settings.baseP
 
 const changed = new EventTarget()
 
-/** The page that the address names. */
+/** The route of the browser's address. */
 export const routeAtom: Atom.Atom<Route.Route> = Atom.keepAlive(Atom.make((get) => {
   const update = () => get.setSelf(current())
   addEventListener("popstate", update)
@@ -19,9 +19,10 @@ export const routeAtom: Atom.Atom<Route.Route> = Atom.keepAlive(Atom.make((get) 
   return current()
 }))
 
+/** Returns the path of a page, with the base path. */
 export const href = (route: Route.Route): string => Route.format(route, settings.basePath)
 
-/** Shows another page. */
+/** Shows a page and adds it to the browser's history. */
 export const goTo = (route: Route.Route): void => {
   history.pushState(null, "", href(route))
   changed.dispatchEvent(new Event("change"))

@@ -1,8 +1,9 @@
 /**
- * The pages as values, and their paths below the base path: those of NSQ's nsqadmin, and two more. Names are percent-encoded.
- * Pure; `navigation.ts` has the browser's history.
+ * The pages as values, and their paths below the base path (docs/protocol/http.md#pages). Names are percent-encoded. Pure;
+ * `navigation.ts` has the browser's history.
  */
 
+/** A page. */
 export type Route =
   | { readonly _tag: "Topics" }
   | { readonly _tag: "Topic"; readonly topic: string }
@@ -35,7 +36,7 @@ const simple = new Map<string, Route>([
   ["daemons", daemons]
 ])
 
-/** A part of a path as it was before it was encoded; `undefined` when it was not encoded well. */
+/** Decodes a segment of a path; `undefined` if its encoding is invalid. */
 const decode = (part: string): string | undefined => {
   try {
     return decodeURIComponent(part)
@@ -44,7 +45,7 @@ const decode = (part: string): string | undefined => {
   }
 }
 
-/** The page of a path, which may end in a slash. */
+/** Returns the page of a path, which may end with a slash. */
 export const parse = (path: string, basePath: string): Route => {
   const unknown: Route = { _tag: "Unknown", path }
   if (path !== basePath && !path.startsWith(`${basePath}/`)) return unknown
@@ -58,7 +59,7 @@ export const parse = (path: string, basePath: string): Route => {
 
 const encode = encodeURIComponent
 
-/** The path of a page. */
+/** Returns the path of a page. */
 export const format = (route: Route, basePath: string): string => {
   switch (route._tag) {
     case "Topics":
@@ -68,7 +69,7 @@ export const format = (route: Route, basePath: string): string => {
     case "Channel":
       return `${basePath}/topics/${encode(route.topic)}/${encode(route.channel)}`
     case "Node":
-      // A colon may stand in a path, and addresses read better with it.
+      // A colon is valid in a path and keeps the address readable.
       return `${basePath}/nodes/${encode(route.node).replaceAll("%3A", ":")}`
     case "Unknown":
       return route.path
@@ -77,7 +78,7 @@ export const format = (route: Route, basePath: string): string => {
   }
 }
 
-/** What the browser calls the page. */
+/** Returns the title of a page. */
 export const title = (route: Route): string => {
   switch (route._tag) {
     case "Topic":

@@ -1,8 +1,8 @@
-/** What the server tells the page when it is loaded. */
+/** The settings that the server writes into the page. */
 import { Schema } from "effect"
 import { WebSettings } from "../../protocol/http/admin/WebSettings.ts"
 
-/** For Vite's development server, which puts nothing in. */
+/** The settings under Vite's development server, which does not write any. */
 const development: WebSettings = {
   version: "dev",
   basePath: "",
@@ -14,6 +14,7 @@ const development: WebSettings = {
 
 const given = document.querySelector<HTMLMetaElement>("meta[name=settings]")?.content ?? "__SETTINGS__"
 
+/** The settings of this page. */
 export const settings: WebSettings = given === "__SETTINGS__"
   ? development
   : Schema.decodeSync(Schema.fromJsonString(WebSettings))(given)

@@ -1,6 +1,7 @@
-/** Which topics the list shows and in which order, and which of its rows are in view. Pure. */
+/** Filter, order and visible rows of the list of topics. Pure. */
 import type { TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
 
+/** The sortable columns. */
 export type SortKey =
   | "topic"
   | "depth"
@@ -10,6 +11,7 @@ export type SortKey =
   | "message_count"
   | "channel_count"
 
+/** The order of the list. */
 export interface Sorting {
   readonly key: SortKey
   readonly descending: boolean
@@ -20,11 +22,11 @@ const compare = (key: SortKey, a: TopicSummary, b: TopicSummary): number => {
   return key === "topic" ? byName : (a[key] ?? -1) - (b[key] ?? -1) || byName
 }
 
-/** Whether a name contains the text, whatever its case. */
+/** Whether a name contains the filter's text, ignoring case. */
 export const isWanted = (name: string, filter: string): boolean =>
   name.toLowerCase().includes(filter.trim().toLowerCase())
 
-/** Topics whose names contain the text, sorted. */
+/** Returns the topics whose names contain the filter's text, sorted; equal figures are sorted by name. */
 export const arrange = (
   topics: Iterable<TopicSummary>,
   filter: string,
@@ -34,14 +36,14 @@ export const arrange = (
     .filter(({ topic }) => isWanted(topic, filter))
     .sort((a, b) => descending ? compare(key, b, a) : compare(key, a, b))
 
-/** A click on a heading: figures begin with the largest, names with the first; a second click turns it round. */
+/** Returns the order after a click on a heading: figures descending, names ascending; a second click reverses it. */
 export const sortBy = (current: Sorting, key: SortKey): Sorting =>
   current.key === key ? { key, descending: !current.descending } : { key, descending: key !== "topic" }
 
-/** Rows drawn above and below what is seen, so that slow scrolling shows no gaps. */
+/** Rows rendered above and below the visible ones, so that slow scrolling shows no gaps. */
 const margin = 10
 
-/** The rows in view: `top` is how far the first row lies above the upper edge of the window. Heights are in pixels. */
+/** Returns the range of rows to render. `top` is the distance of the first row above the window. Heights are in pixels. */
 export const visibleRows = (
   rows: number,
   rowHeight: number,

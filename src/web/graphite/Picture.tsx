@@ -5,7 +5,7 @@ import { timeframeAtom } from "./Timeframe.tsx"
 
 const { basePath, graphite } = settings
 
-/** Graphite's small picture of a metric, which leads to the large one. Nothing without Graphite. */
+/** A small picture of a metric from Graphite, with a link to the large one. Renders nothing without Graphite. */
 export const Picture = ({ metric, of: subject }: { readonly metric: string; readonly of: Keys.Subject }) => {
   const timeframe = useAtomValue(timeframeAtom)
   if (!graphite.enabled || timeframe === "off") return null
@@ -17,7 +17,7 @@ export const Picture = ({ metric, of: subject }: { readonly metric: string; read
   )
 }
 
-/** The large picture itself. */
+/** A large picture of a metric from Graphite, with a title. Renders nothing without Graphite. */
 export const LargePicture = ({ metric, of: subject, title }: {
   readonly metric: string
   readonly of: Keys.Subject

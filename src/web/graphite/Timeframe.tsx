@@ -4,16 +4,17 @@ import { settings } from "../core/settings.ts"
 
 const key = "nsqadmin-timeframe"
 const timeframes = ["1h", "2h", "12h", "24h", "48h", "168h", "off"] as const
+/** The time that Graphite's pictures show; `off` hides them. */
 export type Timeframe = typeof timeframes[number]
 
 const known = (text: string | null): Timeframe | undefined => timeframes.find((timeframe) => timeframe === text)
 
-/** How much time Graphite's pictures show: by the address, or as it was chosen last. */
+/** The current timeframe: from the parameter `t` of the address, or the last choice. Default `2h`. */
 export const timeframeAtom = Atom.keepAlive(
   Atom.make<Timeframe>(known(new URLSearchParams(location.search).get("t")) ?? known(localStorage.getItem(key)) ?? "2h")
 )
 
-/** Nothing without Graphite. */
+/** A menu for the timeframe. Renders nothing without Graphite. */
 export const TimeframeMenu = () => {
   const [timeframe, setTimeframe] = useAtom(timeframeAtom)
   return !settings.graphite.enabled ? null : (

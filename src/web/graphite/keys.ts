@@ -1,10 +1,13 @@
-/** Graphite's addresses of what nsqd pushes by way of statsd (section 4 of the nsqadmin notes), as NSQ's pages make them. Pure. */
+/**
+ * URLs of Graphite's pictures for the metrics that nsqd pushes to statsd, as on NSQ's pages (docs/protocol/http.md#graphite).
+ * Pure.
+ */
 import type { ProcessingLatency } from "../../protocol/http/admin/AdminStats.ts"
 import type { WebSettings } from "../../protocol/http/admin/WebSettings.ts"
 
 type Graphite = WebSettings["graphite"]
 
-/** What a picture is of. A node is `host:port`, or `*` for all. */
+/** The subject of a picture. A node is `host:port`, or `*` for all. */
 export type Subject =
   | { readonly _tag: "Topic"; readonly topic: string; readonly node: string }
   | { readonly _tag: "Channel"; readonly topic: string; readonly channel: string; readonly node: string }
@@ -26,7 +29,7 @@ const gauges = new Set([
   "e2e_processing_latency"
 ])
 
-/** What statsd's backend makes of a name. */
+/** Replaces the characters of a name that statsd replaces. */
 const clean = (name: string): string => name.replaceAll(" ", "_").replaceAll("/", "-").replace(/[^a-zA-Z0-9\-_.]/g, "")
 
 const prefixOf = ({ prefix }: Graphite, node: string): string => {
@@ -41,7 +44,7 @@ const wrap = ({ counterFormat, gaugeFormat }: Graphite, metric: string, key: str
 
 const percentOf = (quantile: number): number => Number((quantile * 100).toFixed(4))
 
-/** The series of a metric, before they are summarized. */
+/** Returns the series of a metric, before they are summarized. */
 export const targets = (graphite: Graphite, metric: string, subject: Subject): ReadonlyArray<string> => {
   const prefix = prefixOf(graphite, subject._tag === "Everything" ? "*" : subject.node)
   switch (subject._tag) {
@@ -62,7 +65,7 @@ export const targets = (graphite: Graphite, metric: string, subject: Subject): R
       const name = channel === "" ? `topic.${topic}` : `topic.${topic}.channel.${channel}`
       return (percentiles ?? []).map(({ quantile }) => {
         const key = `${prefix}${name}.${metric}_${percentOf(quantile)}`
-        // Nanoseconds as milliseconds.
+        // Converts nanoseconds to milliseconds.
         return `scale(${wrap(graphite, metric, subject.node === "*" ? `averageSeries(${key})` : key)},0.000001)`
       })
     }
@@ -93,7 +96,7 @@ const small = {
 }
 const large = { height: "450", width: "800", fgcolor: "999999" }
 
-/** The address of a picture over a time such as `2h`; large ones show counters per second. */
+/** Returns the URL of a picture over a timeframe such as `2h`. Large pictures show counters per second. */
 export const pictureUrl = (
   graphite: Graphite,
   basePath: string,

@@ -1,8 +1,9 @@
-/** The state of the cluster as the samples make it. Pure. */
+/** The state of the cluster, assembled from live samples. Pure. */
 import type { DaemonState, LivePoint, LiveSample, TopicSummary, Warning } from "../../protocol/http/admin/AdminLive.ts"
 
+/** The state of the cluster and of the connection to nsqadmin. */
 export interface LiveState {
-  /** Whether samples arrive; undefined before the first. */
+  /** Whether the connection delivers samples; undefined before the first sample. */
   readonly connected: boolean | undefined
   /** Unix milliseconds of the last sample; 0 before the first. */
   readonly at: number
@@ -13,6 +14,7 @@ export interface LiveState {
   readonly message: string
 }
 
+/** The state before the first sample. */
 export const initial: LiveState = {
   connected: undefined,
   at: 0,
@@ -23,7 +25,7 @@ export const initial: LiveState = {
   message: ""
 }
 
-/** The state after a sample, or after the connection is lost. Topics that did not change stay the same objects. */
+/** Returns the state after a sample or the loss of the connection. Unchanged topics remain the same objects. */
 export const next = (state: LiveState, sample: LiveSample | "lost"): LiveState => {
   if (sample === "lost") return { ...state, connected: false }
   const topics = new Map(sample.full ? [] : state.topics)
@@ -33,7 +35,7 @@ export const next = (state: LiveState, sample: LiveSample | "lost"): LiveState =
   return { connected: true, at, topics, points, daemons, warnings, message }
 }
 
-/** The state of a connection without samples yet: what the one before it knew stays true until then, but for its series. */
+/** Returns the state of a new connection before its first sample: the last state of the previous one, without its series. */
 export const until = (state: LiveState, last: LiveState): LiveState => ({
   ...last,
   connected: state.connected ?? last.connected,

@@ -1,13 +1,13 @@
 /**
- * The past hour of series, for charts. Topics that are asked for at about the same time make one request; it is repeated as
- * often as the server's points are apart.
+ * The past hour of series, for charts. Requests for topics within 50 ms are batched into one, which is repeated at the interval
+ * of the server's points.
  */
 import { Effect, Exit, Request, RequestResolver } from "effect"
 import { Atom } from "effect/reactivity"
 import type { HistoryAnswer, HistorySeries } from "../../protocol/http/admin/AdminLive.ts"
 import { AdminClient } from "../core/api.ts"
 
-/** A series and the times its values belong to. */
+/** A series and the times of its values. */
 export interface Series {
   readonly times: ReadonlyArray<number>
   readonly values: HistorySeries
@@ -15,7 +15,7 @@ export interface Series {
 
 class TopicHistory extends Request.TaggedClass("TopicHistory")<{ readonly topic: string }, Series | undefined> {}
 
-/** What the server takes at once. */
+/** The server's limit for topics in a request. */
 const maxTopics = 200
 const gatherFor = "50 millis"
 const refreshEvery = "20 seconds"
@@ -41,7 +41,7 @@ const resolver = Effect.map(
 
 const resolverAtom = Atom.keepAlive(AdminClient.runtime.atom(resolver))
 
-/** The past hour of a topic as a whole. */
+/** The past hour of a topic over all nsqds; undefined if unknown. */
 export const topicHistory = Atom.family((topic: string) =>
   AdminClient.runtime.atom(
     Effect.fnUntraced(function*(get: Atom.AtomContext) {
@@ -50,7 +50,7 @@ export const topicHistory = Atom.family((topic: string) =>
   ).pipe(Atom.withRefresh(refreshEvery))
 )
 
-/** The past hour of all series of a topic: of its channels, and of both on each nsqd. */
+/** The past hour of all series of a topic: the topic, its channels, and both on each nsqd. */
 export const detailHistory = Atom.family((topic: string) =>
   AdminClient.query("live", "history", { query: { topics: topic, detail: "true" } }).pipe(
     Atom.withRefresh(refreshEvery)

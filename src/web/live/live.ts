@@ -1,6 +1,6 @@
 /**
- * The cluster as it changes: one stream of samples from the server, put together to the current state. When the connection
- * breaks, the last state stays and says so, and the stream begins again.
+ * The live state of the cluster, assembled from a stream of samples. If the connection is lost, the last state remains, marked
+ * as disconnected, and the stream reconnects after 2 seconds.
  */
 import { Option, Schedule, Stream } from "effect"
 import { AsyncResult, Atom } from "effect/reactivity"
@@ -19,10 +19,10 @@ const states = (topic: string): Stream.Stream<LiveState, never, AdminClient> => 
   return connection.pipe(Stream.repeat(Schedule.spaced(reconnectDelay)), Stream.scan(() => initial, next))
 }
 
-/** By the topic whose series are wanted, too; empty for none. */
+/** The live state with the series of a topic; empty for none. */
 const liveOf = Atom.family((topic: string) => AdminClient.runtime.atom(states(topic), { initialValue: initial }))
 
-/** The state of the cluster, with what the current page needs of it. */
+/** The live state of the cluster, with the series of the current page's topic. */
 export const liveAtom: Atom.Atom<LiveState> = Atom.make((get) => {
   const route = get(routeAtom)
   const topic = route._tag === "Topic" || route._tag === "Channel" ? route.topic : ""

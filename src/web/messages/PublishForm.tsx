@@ -8,7 +8,7 @@ import { settings } from "../core/settings.ts"
 
 type Outcome = { readonly kind: "success" | "error"; readonly text: string }
 
-/** Sends a message to a topic, to try out what consumes it. */
+/** A form that publishes a test message to a topic. Renders nothing for users who are not administrators. */
 export const PublishForm = ({ nodes, onPublished, topic }: {
   readonly topic: string
   readonly nodes: ReadonlyArray<string>
@@ -31,7 +31,7 @@ export const PublishForm = ({ nodes, onPublished, topic }: {
     })
   }
   return (
-    <Section summary="Send a test message">
+    <Section summary="Publish a test message">
       <form onSubmit={submit}>
         <label>
           Body
@@ -39,7 +39,7 @@ export const PublishForm = ({ nodes, onPublished, topic }: {
         </label>
         <div className="fields">
           <label>
-            Written as{" "}
+            Encoding{" "}
             <select
               value={encoding}
               onChange={({ target }) => setEncoding(target.value === "base64" ? "base64" : "text")}
@@ -49,13 +49,13 @@ export const PublishForm = ({ nodes, onPublished, topic }: {
             </select>
           </label>
           <label>
-            To{" "}
+            Node{" "}
             <select value={node} onChange={({ target }) => setNode(target.value)}>
               <option value="">any node</option>
               {nodes.map((node) => <option key={node}>{node}</option>)}
             </select>
           </label>
-          <button type="submit" className="primary" disabled={body === ""}>Publish</button>
+          <button type="submit" className="primary" disabled={body === ""}>Publish message</button>
         </div>
       </form>
       {outcome !== undefined && <Notice kind={outcome.kind}>{outcome.text}</Notice>}

@@ -11,7 +11,7 @@ import { settings } from "../core/settings.ts"
 import * as Body from "./body.ts"
 import * as TailState from "./tailState.ts"
 
-/** What is seen of a topic from now on, for as long as somebody looks. */
+/** A tail of a topic, which runs while a component uses it. */
 const tailOf = Atom.family(({ sample, topic }: { readonly topic: string; readonly sample: number }) =>
   AdminClient.runtime.atom(
     Stream.unwrap(AdminClient.use((client) => client.messages.tail({ params: { topic }, query: { sample } }))).pipe(
@@ -26,7 +26,7 @@ const Message = memo(({ message, view }: { readonly message: TailMessage; readon
     <li>
       <p className="meta">
         <time>{Format.second(message.at)}</time> <code>{message.id}</code> {message.node}, {Format.bytes(message.size)}
-        {message.size > maxTailedBytes && ` (the first ${Format.bytes(maxTailedBytes)})`}
+        {message.size > maxTailedBytes && ` (first ${Format.bytes(maxTailedBytes)} shown)`}
         {message.attempts > 1 && `, attempt ${message.attempts}`}, {shown.view}
       </p>
       <pre tabIndex={0}>{shown.text}</pre>
@@ -49,11 +49,13 @@ const Running = ({ sample, topic, view }: {
           <p role="status">
             {channel === ""
               ? "Connecting…"
-              : `Reading by channel ${channel} on ${Format.quantity(nodes.length, "node")}; it disappears afterwards.`}
-            {skipped > 0 && ` ${Format.quantity(skipped, "message")} came too fast to be shown.`}
+              : `Reading from channel ${channel} on ${
+                Format.quantity(nodes.length, "node")
+              }. Stopping the tail deletes the channel.`}
+            {skipped > 0 && ` Skipped ${Format.quantity(skipped, "message")} that arrived too fast.`}
           </p>
         )}
-      <ol className="messages" aria-label="Messages, the newest first">
+      <ol className="messages" aria-label="Messages, newest first">
         {messages.map((message) => (
           <Message key={`${message.node} ${message.id} ${message.attempts}`} message={message} view={view} />
         ))}
@@ -72,7 +74,7 @@ const Controls = ({ topic }: { readonly topic: string }) => {
     <>
       <div className="fields">
         <label>
-          Share of the messages{" "}
+          Sample rate{" "}
           <select value={sample} disabled={running} onChange={({ target }) => setSample(Number(target.value))}>
             {samples.map((percent) => <option key={percent} value={percent}>{percent}%</option>)}
           </select>
@@ -90,7 +92,7 @@ const Controls = ({ topic }: { readonly topic: string }) => {
           </select>
         </label>
         <button type="button" className="primary" onClick={() => setRunning((running) => !running)}>
-          {running ? "Stop" : "Start"}
+          {running ? "Stop tail" : "Start tail"}
         </button>
       </div>
       {running && <Running topic={topic} sample={sample} view={view} />}
@@ -98,7 +100,7 @@ const Controls = ({ topic }: { readonly topic: string }) => {
   )
 }
 
-/** Messages of a topic as they are published; ends when it is folded. */
+/** A section that tails a topic; closing it ends the tail. Renders nothing for users who are not administrators. */
 export const Tail = ({ topic }: { readonly topic: string }) =>
   settings.isAdmin
     ? (

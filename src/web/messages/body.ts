@@ -1,8 +1,9 @@
-/** Bodies of messages as people can read them: JSON, text or hex. Pure. */
+/** Formats message bodies as JSON, text or a hex dump. Pure. */
 
+/** A format of bodies. */
 export type View = "json" | "text" | "hex"
 
-/** The bytes of a text in base64. */
+/** Decodes base64. */
 export const bytesOf = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
 
 const decode = (bytes: Uint8Array): string | undefined => {
@@ -25,7 +26,7 @@ const hexByte = (byte: number): string => byte.toString(16).padStart(2, "0")
 const printable = (byte: number): string => byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "."
 const bytesPerLine = 16
 
-/** Offset, bytes and what of them can be printed, sixteen to a line. */
+/** Returns a hex dump with offset, bytes and printable characters, 16 bytes per line. */
 export const hex = (bytes: Uint8Array): string => {
   const lines: Array<string> = []
   for (let offset = 0; offset < bytes.length; offset += bytesPerLine) {
@@ -36,7 +37,7 @@ export const hex = (bytes: Uint8Array): string => {
   return lines.join("\n")
 }
 
-/** The bytes in the form asked for; in the nearest readable one when they are not of that form. */
+/** Formats bytes in the given view. Falls back to text if they are not JSON, and to hex if they are not UTF-8. */
 export const show = (bytes: Uint8Array, view: View): { readonly view: View; readonly text: string } => {
   const text = view === "hex" ? undefined : decode(bytes)
   if (text === undefined) return { view: "hex", text: hex(bytes) }

@@ -14,7 +14,7 @@ import { AdminClient } from "../core/api.ts"
 import { goTo } from "../core/navigation.ts"
 import * as Route from "../core/route.ts"
 
-/** How near the consumers were to the nsqds, in shares of the deliveries. */
+/** The shares of deliveries by the distance between consumer and nsqd. */
 const Delivery = ({ row }: { readonly row: ChannelOnNode | ChannelAnswer }) => {
   const all = row.delivery_msg_count ?? 0
   const shares = [
@@ -75,6 +75,7 @@ const Shown = ({ channel, refresh }: { readonly channel: ChannelAnswer; readonly
   )
 }
 
+/** The page of a channel. */
 export const ChannelPage = ({ channel, topic }: { readonly topic: string; readonly channel: string }) => {
   const query = AdminClient.query("topics", "getChannel", { params: { topic, channel } })
   const refresh = useAtomRefresh(query)

@@ -6,14 +6,14 @@ import { AdminClient, messageOf } from "../core/api.ts"
 import * as Format from "../core/format.ts"
 import { LargePicture } from "../graphite/Picture.tsx"
 
-/** As NSQ asks: soon at first, and less and less often. */
+/** NSQ's polling intervals in milliseconds: they grow from the first to the longest. */
 const firstDelay = 1100
 const longestDelay = 10_100
 const moreEachTime = 1000
 
 const counter = AdminClient.query("counters", "counter", {})
 
-/** Runs up to a number over a while, unless motion is not wanted. */
+/** Animates a number towards `target`, unless the user prefers reduced motion. */
 const useAnimated = (target: number, millis: number): number => {
   const [shown, setShown] = useState(target)
   const from = useRef(target)
@@ -37,7 +37,7 @@ const useAnimated = (target: number, millis: number): number => {
   return shown
 }
 
-/** How many messages all channels have received. */
+/** The page of the counter: the number of messages that all channels have received. */
 export const CounterPage = () => {
   const result = useAtomValue(counter)
   const refresh = useAtomRefresh(counter)

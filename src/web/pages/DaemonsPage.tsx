@@ -10,10 +10,11 @@ import * as Route from "../core/route.ts"
 import { liveAtom } from "../live/live.ts"
 
 const State = ({ daemon: { error, reachable } }: { readonly daemon: DaemonState }) => {
-  if (!reachable) return <Badge kind="error">cannot be reached</Badge>
-  return error === "" ? <Badge kind="good">answers</Badge> : <Badge kind="warning">answers, with trouble</Badge>
+  if (!reachable) return <Badge kind="error">unreachable</Badge>
+  return error === "" ? <Badge kind="good">healthy</Badge> : <Badge kind="warning">degraded</Badge>
 }
 
+/** The page of the daemons and their states. */
 export const DaemonsPage = () => {
   const { at, daemons } = useAtomValue(liveAtom)
   const gone = daemons.filter(({ reachable }) => !reachable)
@@ -21,11 +22,11 @@ export const DaemonsPage = () => {
     <>
       <h1>Daemons</h1>
       {at === 0 ? <Waiting /> : gone.length === 0
-        ? <Notice kind="success">All {daemons.length} daemons answer.</Notice>
-        : <Notice kind="error">{Format.quantity(gone.length, "daemon")} of {daemons.length} cannot be reached.</Notice>}
+        ? <Notice kind="success">All {daemons.length} daemons are reachable.</Notice>
+        : <Notice kind="error">{gone.length} of {Format.quantity(daemons.length, "daemon")} unreachable.</Notice>}
       <Table<DaemonState>
         caption="Daemons of the cluster"
-        empty="None is known"
+        empty="No daemons"
         rows={[...gone, ...daemons.filter(({ reachable }) => reachable)].map((daemon) => [
           `${daemon.kind} ${daemon.address}`,
           daemon
@@ -38,7 +39,7 @@ export const DaemonsPage = () => {
           { name: "Daemon", cell: ({ kind }) => kind },
           { name: "State", cell: (daemon) => <State daemon={daemon} /> },
           { name: "Since", cell: ({ since }) => Format.ago(since, at) },
-          { name: "What it said", wide: true, cell: ({ error }) => error },
+          { name: "Error", wide: true, cell: ({ error }) => error },
           { name: "Hostname", cell: ({ hostname }) => hostname },
           { name: "Version", cell: ({ version }) => version }
         ]}

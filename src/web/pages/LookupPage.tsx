@@ -27,7 +27,7 @@ const CreateForm = ({ refresh }: { readonly refresh: () => void }) => {
     if (topic === "" || isTopicWrong || isChannelWrong) return
     run({
       key: "create",
-      label: "Create",
+      label: "Create topic",
       run: () => create({ payload: wanted }),
       done: channel === "" ? `Topic ${topic} has been created.` : `Channel ${topic} / ${channel} has been created.`,
       after: refresh
@@ -37,8 +37,8 @@ const CreateForm = ({ refresh }: { readonly refresh: () => void }) => {
     <form className="section create" onSubmit={submit}>
       <h2>Create topic and channel</h2>
       <p>
-        Sets up a topic, and a channel of it, before there is anybody who publishes or consumes: messages wait in the
-        channel from the first one on.
+        Creates a topic, and optionally a channel, before the first producer or consumer connects. The channel then
+        receives every message published to the topic.
       </p>
       <div className="fields">
         <label>
@@ -69,7 +69,7 @@ const CreateForm = ({ refresh }: { readonly refresh: () => void }) => {
           disabled={topic === "" || isTopicWrong || isChannelWrong}
           aria-disabled={busy}
         >
-          Create
+          {channel === "" ? "Create topic" : "Create channel"}
         </button>
       </div>
       <NameRule id="rule" isBroken={isTopicWrong || isChannelWrong} />
@@ -91,12 +91,12 @@ const Forgotten = ({ channel, name, refresh, topic }: {
       label={name}
       actions={[{
         key: "delete",
-        label: "Delete",
+        label: `Delete ${kind}`,
         question: `Delete ${kind} ${name}?`,
         detail: `It will be deleted from ${Format.quantity(settings.nsqlookupd.length, "nsqlookupd")}.`,
         danger: true,
         run: remove,
-        done: `${name} has been deleted.`,
+        done: `The ${kind} ${name} has been deleted.`,
         after: refresh
       }]}
     />
@@ -138,18 +138,19 @@ const Registry = () => {
       <Answer of={inactive} live>
         {({ topics }) =>
           topics === null || "length" in topics || Object.keys(topics).length === 0
-            ? <Notice kind="info">Every topic that nsqlookupd knows is on an nsqd.</Notice>
+            ? <Notice kind="info">Every topic in nsqlookupd has a producer.</Notice>
             : <Tree topics={topics} refresh={refresh} />}
       </Answer>
     </>
   )
 }
 
+/** The page of the nsqlookupds: their addresses, a form for new topics, and topics without producers. */
 export const LookupPage = () => (
   <>
     <h1>Lookup</h1>
     {settings.nsqlookupd.length === 0
-      ? <Notice kind="info">nsqadmin is not configured with nsqlookupd: it asks the nsqds themselves.</Notice>
+      ? <Notice kind="info">No nsqlookupd is configured. nsqadmin queries the nsqds directly.</Notice>
       : <Registry />}
   </>
 )

@@ -20,12 +20,12 @@ import * as Route from "../core/route.ts"
 import * as TopicList from "../core/topicList.ts"
 import { LargePicture } from "../graphite/Picture.tsx"
 
-/** What nsqd pushes of its process. */
+/** Metrics of nsqd's process in Graphite. */
 const graphs = [
-  ["GC Pressure", "*_bytes"],
-  ["GC Pause Percentiles", "gc_pause_*"],
-  ["GC Runs", "gc_runs"],
-  ["Heap Objects In-Use", "heap_objects"]
+  ["GC pressure", "*_bytes"],
+  ["GC pause percentiles", "gc_pause_*"],
+  ["GC runs", "gc_runs"],
+  ["Heap objects in use", "heap_objects"]
 ] as const
 
 const Channels = ({ topic }: { readonly topic: TopicOnNode }) => (
@@ -84,14 +84,14 @@ const TopicSection = ({ node, refresh, topic }: {
         label={`Actions on topic ${name} on this node`}
         actions={[{
           key: "tombstone",
-          label: "Tombstone",
+          label: "Tombstone topic",
           question: `Tombstone topic ${name} on ${node}?`,
-          detail: `Consumers will not find it here any more, it will be deleted on this node, and ${
+          detail: `Consumers will no longer discover the topic on this node, it will be deleted there, and ${
             Format.quantity(waiting, "waiting message")
           } will be lost.`,
           danger: true,
           run: () => tombstone({ params: { node }, payload: { topic: name } }),
-          done: `Topic ${name} has been tombstoned here.`,
+          done: `Topic ${name} has been tombstoned on ${node}.`,
           after: refresh
         }]}
       />
@@ -105,9 +105,9 @@ const TopicSection = ({ node, refresh, topic }: {
   )
 }
 
-/** Fewer need no filter. */
+/** The largest number of topics without a filter. */
 const fewTopics = 20
-/** So many are drawn at first. */
+/** The number of topics rendered at first. */
 const manyTopics = 100
 
 const Topics = ({ node: { node, topics }, refresh }: { readonly node: NodeAnswer; readonly refresh: () => void }) => {
@@ -122,7 +122,7 @@ const Topics = ({ node: { node, topics }, refresh }: { readonly node: NodeAnswer
       )}
       {shown.map((topic) => <TopicSection key={topic.topic_name} node={node} topic={topic} refresh={refresh} />)}
       {shown.length < wanted.length && (
-        <button type="button" onClick={() => setAll(true)}>Show all {Format.count(wanted.length)}</button>
+        <button type="button" onClick={() => setAll(true)}>Show all {Format.count(wanted.length)} topics</button>
       )}
     </>
   )
@@ -154,6 +154,7 @@ const Shown = ({ node, refresh }: { readonly node: NodeAnswer; readonly refresh:
   </>
 )
 
+/** The page of an nsqd: its topics, channels and clients. */
 export const NodePage = ({ node }: { readonly node: string }) => {
   const query = AdminClient.query("nodes", "get", { params: { node } })
   const refresh = useAtomRefresh(query)

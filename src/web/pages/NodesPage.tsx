@@ -14,7 +14,7 @@ import { settings } from "../core/settings.ts"
 const addressOf = ({ broadcast_address: host, http_port }: Node): string =>
   host.includes(":") ? `[${host}]:${http_port}` : `${host}:${http_port}`
 
-/** Which nsqlookupds know the node, and whether all do. */
+/** The nsqlookupds that list the node, with a warning color unless all do. */
 const Lookupds = ({ node }: { readonly node: Node }) => {
   const known = node.remote_addresses ?? []
   const all = known.length === settings.nsqlookupd.length
@@ -28,7 +28,7 @@ const Lookupds = ({ node }: { readonly node: Node }) => {
   )
 }
 
-/** Many topics are listed on demand. */
+/** The largest number of topics listed at once; more are listed on demand. */
 const maxOpen = 8
 
 const TopicBadges = ({ topics }: { readonly topics: NonNullable<Node["topics"]> }) => (
@@ -37,7 +37,7 @@ const TopicBadges = ({ topics }: { readonly topics: NonNullable<Node["topics"]> 
       <Badge
         key={topic}
         kind={tombstoned ? "warning" : "plain"}
-        {...(tombstoned ? { title: "tombstoned: consumers do not find it here" } : {})}
+        {...(tombstoned ? { title: "Tombstoned: consumers do not discover the topic on this node" } : {})}
       >
         <Link to={Route.topic(topic)}>{topic}</Link>
         {tombstoned && " (tombstoned)"}
@@ -70,13 +70,14 @@ const Heading = () => {
   return <h1>Nodes{answer !== undefined && ` (${answer.nodes?.length ?? 0})`}</h1>
 }
 
+/** The page of all nsqds. */
 export const NodesPage = () => (
   <>
     <Heading />
     <Answer of={nodes} live>
       {({ nodes }) => (
         <Table<Node>
-          caption="NSQd nodes"
+          caption="nsqd nodes"
           empty="No nodes"
           rows={(nodes ?? []).map((node) => [
             `${addressOf(node)} ${node.tcp_port}`,
@@ -99,7 +100,7 @@ export const NodesPage = () => (
             },
             { name: "Region", cell: ({ topology_region }) => topology_region },
             { name: "Zone", cell: ({ topology_zone }) => topology_zone },
-            withLookupds ? { name: "Lookupd conns.", cell: (node) => <Lookupds node={node} /> } : undefined,
+            withLookupds ? { name: "nsqlookupds", cell: (node) => <Lookupds node={node} /> } : undefined,
             { name: "Topics", cell: (node) => <Topics node={node} /> }
           ]}
         />

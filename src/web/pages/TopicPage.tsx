@@ -21,7 +21,7 @@ import { settings } from "../core/settings.ts"
 import { PublishForm } from "../messages/PublishForm.tsx"
 import { Tail } from "../messages/Tail.tsx"
 
-/** Takes the topic off one nsqd. */
+/** A button that tombstones the topic on one nsqd. */
 const Tombstone = ({ node, refresh, topic }: {
   readonly topic: string
   readonly node: string
@@ -34,12 +34,12 @@ const Tombstone = ({ node, refresh, topic }: {
       label={node}
       actions={[{
         key: "tombstone",
-        label: "Tombstone",
+        label: "Tombstone topic",
         question: `Tombstone topic ${topic} on ${node}?`,
-        detail: "Consumers will not find it there any more, and it will be deleted on that node.",
+        detail: "Consumers will no longer discover the topic on this node, and it will be deleted there.",
         danger: true,
         run: () => tombstone({ params: { node }, payload: { topic } }),
-        done: `Tombstoned on ${node}.`,
+        done: `Topic ${topic} has been tombstoned on ${node}.`,
         after: refresh
       }]}
     />
@@ -73,7 +73,7 @@ const Hosts = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refre
 const Channels = ({ topic }: { readonly topic: TopicAnswer }) => (
   <Table<ChannelStats>
     caption="Channel message queues"
-    empty="No channels: messages wait in the topic until there is one."
+    empty="No channels: messages wait in the topic for the first channel."
     rows={topic.channels.toSorted((a, b) => a.channel_name < b.channel_name ? -1 : 1).map((row) => [
       row.channel_name,
       row
@@ -130,13 +130,14 @@ const Shown = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refre
         ? <Figures topic={topic} refresh={refresh} />
         : (
           <Notice kind="warning">
-            No nsqd has this topic any more. <Link to={Route.lookup}>Lookup</Link> shows what nsqlookupd knows of it.
+            No nsqd has this topic. <Link to={Route.lookup}>Lookup</Link> shows its registrations in nsqlookupd.
           </Notice>
         )}
     </>
   )
 }
 
+/** The page of a topic. */
 export const TopicPage = ({ topic }: { readonly topic: string }) => {
   const query = AdminClient.query("topics", "get", { params: { topic } })
   const refresh = useAtomRefresh(query)

@@ -26,10 +26,10 @@ const columns: ReadonlyArray<readonly [TopicList.SortKey, string]> = [
   ["channel_count", "Channels"]
 ]
 
-/** With the two charts, and Graphite's pictures. */
+/** The number of columns, including the two charts and Graphite's pictures. */
 const columnCount = columns.length + (settings.graphite.enabled ? 3 : 2)
 
-/** `index` is the row's place among all, of which only those in view are drawn. The headings are the first row. */
+/** A row of the list. `index` is its position among all rows, counting the headings as 1; only visible rows are rendered. */
 const Row = memo(({ index, summary }: { readonly summary: TopicSummary; readonly index: number }) => (
   <tr aria-rowindex={index}>
     <th scope="row">
@@ -56,7 +56,7 @@ const Row = memo(({ index, summary }: { readonly summary: TopicSummary; readonly
   </tr>
 ))
 
-/** Which rows are in view, as one scrolls. */
+/** Tracks the visible rows while the user scrolls. */
 const useVisible = (rows: number) => {
   const body = useRef<HTMLTableSectionElement>(null)
   const [range, setRange] = useState({ first: 0, end: Math.min(rows, 60) })
@@ -133,6 +133,7 @@ const List = ({ topics }: { readonly topics: ReadonlyMap<string, TopicSummary> }
   )
 }
 
+/** The page of all topics. */
 export const TopicsPage = () => {
   const { at, message, topics } = useAtomValue(liveAtom)
   return (
@@ -142,7 +143,7 @@ export const TopicsPage = () => {
         ? <List topics={topics} />
         : at === 0
         ? <Waiting />
-        : message === "" && <Notice kind="info">No Topics Found</Notice>}
+        : message === "" && <Notice kind="info">No topics found</Notice>}
     </>
   )
 }

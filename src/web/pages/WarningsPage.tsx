@@ -10,22 +10,22 @@ import * as Route from "../core/route.ts"
 import { liveAtom } from "../live/live.ts"
 
 const names: { readonly [Kind in Warning["kind"]]: string } = {
-  unconsumed_channel: "Not consumed",
+  unconsumed_channel: "No consumers",
   topic_without_channels: "No channels",
-  topic_without_producers: "On no nsqd",
+  topic_without_producers: "No producers",
   paused_channel: "Channel paused",
   paused_topic: "Topic paused",
-  daemon_gone: "Daemon gone",
-  daemon_unhealthy: "Cannot write",
+  daemon_gone: "Daemon unreachable",
+  daemon_unhealthy: "Daemon degraded",
   versions_differ: "Versions differ"
 }
 
 const serious = new Set<Warning["kind"]>(["daemon_gone", "daemon_unhealthy", "unconsumed_channel"])
 
-/** The serious ones first; the others stay in the server's order. */
+/** Sorts serious warnings first and keeps the server's order otherwise. */
 const bySeverity = (a: Warning, b: Warning): number => Number(serious.has(b.kind)) - Number(serious.has(a.kind))
 
-/** Where to do something about it. */
+/** A link to the page where an operator can examine the subject. */
 const Subject = ({ warning: { channel, kind, node, topic } }: { readonly warning: Warning }) => {
   if (channel !== "") return <Link to={Route.channel(topic, channel)}>{topic} / {channel}</Link>
   if (topic !== "") return <Link to={Route.topic(topic)}>{topic}</Link>
@@ -33,6 +33,7 @@ const Subject = ({ warning: { channel, kind, node, topic } }: { readonly warning
   return kind === "versions_differ" ? <Link to={Route.nodes}>nodes</Link> : <Link to={Route.topics}>topics</Link>
 }
 
+/** The page of the warnings. */
 export const WarningsPage = () => {
   const { at, warnings } = useAtomValue(liveAtom)
   return (
@@ -41,21 +42,21 @@ export const WarningsPage = () => {
       {at === 0
         ? <Waiting />
         : warnings.length === 0
-        ? <Notice kind="success">Nothing to worry about.</Notice>
+        ? <Notice kind="success">No warnings.</Notice>
         : (
           <Table<Warning>
-            caption="What somebody should look at"
+            caption="Warnings of the cluster"
             rows={warnings.toSorted(bySeverity).map((warning) => [
               `${warning.kind} ${warning.topic} ${warning.channel} ${warning.node}`,
               warning
             ])}
             columns={[
-              { name: "About", cell: (warning) => <Subject warning={warning} /> },
+              { name: "Subject", cell: (warning) => <Subject warning={warning} /> },
               {
                 name: "Warning",
                 cell: ({ kind }) => <Badge kind={serious.has(kind) ? "error" : "warning"}>{names[kind]}</Badge>
               },
-              { name: "What", wide: true, cell: ({ text }) => text },
+              { name: "Details", wide: true, cell: ({ text }) => text },
               { name: "Since", cell: ({ since }) => Format.ago(since, at) }
             ]}
           />

@@ -9,7 +9,7 @@ const buttons = (tab: Tab) =>
 
 const focused = (tab: Tab) => tab.act((page) => page.evaluate<string>("document.activeElement?.textContent ?? ''"))
 
-/** Presses Tab until what has the focus says that. */
+/** Presses Tab until the element with that text has the focus. */
 const tabTo = Effect.fnUntraced(function*(tab: Tab, text: string) {
   for (let presses = 0; presses < 60; presses++) {
     yield* tab.act((page) => page.keyboard.press("Tab"))
@@ -20,8 +20,8 @@ const tabTo = Effect.fnUntraced(function*(tab: Tab, text: string) {
 
 const press = (tab: Tab, key: string) => tab.act((page) => page.keyboard.press(key))
 
-layer(Browser.layer, { excludeTestServices: true })("who uses nsqadmin", (it) => {
-  it.effect("may look without being an admin, and is offered nothing else", () =>
+layer(Browser.layer, { excludeTestServices: true })("nsqadmin's access control and accessibility", (it) => {
+  it.effect("a user who is not an administrator sees the pages without buttons", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds, topicOn } = yield* startCluster({ adminUsers: ["alice"] })
@@ -41,7 +41,7 @@ layer(Browser.layer, { excludeTestServices: true })("who uses nsqadmin", (it) =>
       assert.isTrue((yield* topicOn(nsqds[0], "orders"))?.paused)
     }))
 
-  it.effect("cannot be made to act by another site", () =>
+  it.effect("a page of another site cannot perform an action", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds, topicOn } = yield* startCluster()
@@ -49,7 +49,7 @@ layer(Browser.layer, { excludeTestServices: true })("who uses nsqadmin", (it) =>
       const site = yield* fakeServer((_, outgoing) => {
         outgoing.setHeader("content-type", "text/html").end("<title>Evil</title>")
       })
-      // For browsers localhost is another site than 127.0.0.1.
+      // Browsers treat localhost and 127.0.0.1 as different sites.
       const evil = yield* tab(`http://${site.replace("127.0.0.1", "localhost")}`)
       yield* evil.open("/")
       const attack =
@@ -60,7 +60,7 @@ layer(Browser.layer, { excludeTestServices: true })("who uses nsqadmin", (it) =>
       assert.isFalse((yield* topicOn(nsqds[0], "orders"))?.paused)
     }))
 
-  it.effect("needs no mouse", () =>
+  it.effect("an action can be performed with the keyboard alone", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds, topicOn } = yield* startCluster()
@@ -86,7 +86,7 @@ layer(Browser.layer, { excludeTestServices: true })("who uses nsqadmin", (it) =>
       yield* until(topicOn(nsqds[0], "orders"), (topic) => topic?.paused === true)
     }))
 
-  it.effect("is told what every control is for", () =>
+  it.effect("every control has an accessible name", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds } = yield* startCluster()
@@ -96,9 +96,9 @@ layer(Browser.layer, { excludeTestServices: true })("who uses nsqadmin", (it) =>
         const place of ["/", "/topics/orders", "/topics/orders/archive", "/nodes", `/nodes/${nsqds[0].http}`, "/lookup"]
       ) {
         yield* view.open(place)
-        yield* view.act((page) => page.getByText(/orders|archive|nsqlookupd hosts|NSQd nodes/).first().waitFor())
+        yield* view.act((page) => page.getByText(/orders|archive|nsqlookupd hosts|nsqd nodes/).first().waitFor())
         const snapshot = yield* view.act((page) => page.locator("body").ariaSnapshot())
-        // A control without a name is listed by its role alone.
+        // The snapshot lists a control without a name by its role alone.
         assert.notMatch(snapshot, /- (button|link|combobox|textbox|searchbox|img)(:|$)/m, place)
       }
     }))

@@ -8,11 +8,11 @@ const press = (tab: Tab, name: string | RegExp) =>
 
 const said = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
 
-/** Waits until a button has the keyboard. */
+/** Waits until a button has the focus. */
 const focused = (tab: Tab, name: string) =>
   tab.act((page) => page.locator("button:focus", { hasText: new RegExp(`^${name}$`) }).waitFor())
 
-/** Presses a button, reads what it asks, and agrees. */
+/** Presses a button, checks the question of the dialog, and confirms it. */
 const confirm = Effect.fnUntraced(function*(tab: Tab, button: string, question: string | RegExp) {
   yield* press(tab, button)
   const dialog = tab.page.getByRole("dialog", { name: question })
@@ -21,8 +21,8 @@ const confirm = Effect.fnUntraced(function*(tab: Tab, button: string, question: 
   yield* tab.act(() => dialog.getByRole("button", { name: label, exact: true }).click())
 })
 
-layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin", (it) => {
-  it.effect("happens to a topic on every nsqd, after a question that names it", () =>
+layer(Browser.layer, { excludeTestServices: true })("nsqadmin's actions", (it) => {
+  it.effect("an action on a topic applies to every nsqd after its confirmation", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, lookupds, nsqds, topicOn } = yield* startCluster()
@@ -43,7 +43,7 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
 
       yield* view.act((page) => page.locator("summary", { hasText: "Create a channel" }).click())
       yield* view.act((page) => page.getByLabel("Channel name").fill("made"))
-      yield* press(view, "Create")
+      yield* press(view, "Create channel")
       yield* said(view, "Channel made has been created.")
       const made = yield* states
       assert.deepStrictEqual(made.map((state) => state?.channels.map(({ channel_name }) => channel_name)), [["made"], [
@@ -56,17 +56,17 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
       }
       yield* view.act((page) => page.getByRole("link", { name: "made" }).waitFor({ state: "detached" }))
 
-      // Nobody agreed.
-      yield* press(view, "Empty queue")
+      // Closing the dialog cancels the action.
+      yield* press(view, "Empty topic")
       yield* said(view, "2 waiting messages will be lost.")
       yield* press(view, "Cancel")
-      yield* focused(view, "Empty queue")
-      yield* press(view, "Empty queue")
+      yield* focused(view, "Empty topic")
+      yield* press(view, "Empty topic")
       yield* view.act((page) => page.keyboard.press("Escape"))
       yield* view.act((page) => page.getByRole("dialog").waitFor({ state: "detached" }))
       assert.deepStrictEqual((yield* states).map((state) => state?.depth), [1, 1])
 
-      yield* confirm(view, "Empty queue", "Empty topic orders on 2 nodes?")
+      yield* confirm(view, "Empty topic", "Empty topic orders on 2 nodes?")
       yield* said(view, "The topic has been emptied.")
       assert.deepStrictEqual((yield* states).map((state) => state?.depth), [0, 0])
 
@@ -75,10 +75,10 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
       yield* said(view, "The topic has been deleted.")
       assert.deepStrictEqual(yield* states, [undefined, undefined])
       for (const lookupd of lookupds) assert.include((yield* lookupd.get("/topics")).text, "\"topics\":[]")
-      yield* said(view, "No Topics Found")
+      yield* said(view, "No topics found")
     }))
 
-  it.effect("happens to a channel on every nsqd", () =>
+  it.effect("an action on a channel applies to every nsqd", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds, topicOn } = yield* startCluster()
@@ -98,7 +98,7 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
       yield* confirm(view, "Unpause channel", "Unpause channel archive on 2 nodes?")
       yield* said(view, "The channel has been unpaused.")
       assert.deepStrictEqual((yield* channels).map((channel) => channel?.paused), [false, false])
-      yield* confirm(view, "Empty queue", "Empty channel archive on 2 nodes?")
+      yield* confirm(view, "Empty channel", "Empty channel archive on 2 nodes?")
       yield* said(view, "The channel has been emptied.")
       assert.deepStrictEqual((yield* channels).map((channel) => channel?.depth), [0, 0])
       yield* confirm(view, "Delete channel", "Delete channel archive on 2 nodes?")
@@ -106,7 +106,7 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
       assert.deepStrictEqual(yield* channels, [undefined, undefined])
     }))
 
-  it.effect("takes a topic off one nsqd, from its page and from the page of the node", () =>
+  it.effect("a topic can be tombstoned on one nsqd, from its page and from the page of the node", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds: [first, second], topicOn } = yield* startCluster()
@@ -114,26 +114,26 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
       yield* create("payments")
       const view = yield* tab(admin.url)
       yield* view.open("/topics/orders")
-      yield* confirm(view, `Tombstone: ${first.http}`, `Tombstone topic orders on ${first.http}?`)
+      yield* confirm(view, `Tombstone topic: ${first.http}`, `Tombstone topic orders on ${first.http}?`)
       yield* until(topicOn(first, "orders"), (state) => state === undefined)
       assert.isDefined(yield* topicOn(second, "orders"))
       yield* view.open(`/nodes/${second.http}`)
       yield* view.act((page) => page.locator("summary", { hasText: "payments" }).click())
-      yield* confirm(view, "Tombstone", `Tombstone topic payments on ${second.http}?`)
+      yield* confirm(view, "Tombstone topic", `Tombstone topic payments on ${second.http}?`)
       yield* until(topicOn(second, "payments"), (state) => state === undefined)
       assert.isDefined(yield* topicOn(first, "payments"))
     }))
 
-  it.effect("makes topics and channels on nsqlookupd, and deletes those that no nsqd has", () =>
+  it.effect("the Lookup page creates topics and channels, and deletes those without producers", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, lookupds } = yield* startCluster()
       const view = yield* tab(admin.url)
       yield* view.open("/lookup")
-      yield* said(view, "Every topic that nsqlookupd knows is on an nsqd.")
+      yield* said(view, "Every topic in nsqlookupd has a producer.")
       const fill = (label: string | RegExp, text: string) => view.act((page) => page.getByLabel(label).fill(text))
       yield* fill("Topic name", "not a name")
-      assert.isTrue(yield* view.act((page) => page.getByRole("button", { name: "Create" }).isDisabled()))
+      assert.isTrue(yield* view.act((page) => page.getByRole("button", { name: "Create topic" }).isDisabled()))
       yield* fill("Topic name", "made")
       yield* fill(/Channel name/, "first")
       yield* view.act((page) => page.keyboard.press("Enter"))
@@ -141,16 +141,16 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
       for (const lookupd of lookupds) {
         assert.include((yield* lookupd.get("/channels?topic=made")).text, "[\"first\"]")
       }
-      yield* confirm(view, "Delete: made / first", "Delete channel made / first?")
+      yield* confirm(view, "Delete channel: made / first", "Delete channel made / first?")
       yield* view.act((page) =>
-        page.getByRole("button", { name: "Delete: made / first" }).waitFor({ state: "detached" })
+        page.getByRole("button", { name: "Delete channel: made / first" }).waitFor({ state: "detached" })
       )
-      yield* confirm(view, "Delete: made", "Delete topic made?")
-      yield* said(view, "Every topic that nsqlookupd knows is on an nsqd.")
+      yield* confirm(view, "Delete topic: made", "Delete topic made?")
+      yield* said(view, "Every topic in nsqlookupd has a producer.")
       for (const lookupd of lookupds) assert.include((yield* lookupd.get("/topics")).text, "\"topics\":[]")
     }))
 
-  it.effect("is shown when it fails, in part or wholly", () =>
+  it.effect("partial and complete failures of an action are shown", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { create, lookupds } = yield* startCluster()
@@ -165,7 +165,7 @@ layer(Browser.layer, { excludeTestServices: true })("what admins do in nsqadmin"
       yield* admin.stop
       yield* confirm(view, "Unpause topic", "Unpause topic orders on 2 nodes?")
       yield* view.act((page) =>
-        page.getByRole("alert").filter({ hasText: "nsqadmin does not answer" }).first().waitFor()
+        page.getByRole("alert").filter({ hasText: "nsqadmin does not respond" }).first().waitFor()
       )
     }))
 })

@@ -1,32 +1,33 @@
 /**
- * Chromium, and tabs in it that notice what a page must never do: fail in a script, break its own policy, ask another host.
+ * Chromium, and tabs that fail the test if a page has a script error, violates its Content-Security-Policy or sends a request
+ * to another host.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { existsSync } from "node:fs"
 import process from "node:process"
 import { type Browser as Chromium, type BrowserContextOptions, chromium, type Page } from "playwright-core"
 
-/** Debian's, unless another is named. */
+/** Returns the path of Chromium: `CHROMIUM` from the environment, or a usual place. */
 const executable = (): string => {
   const places = [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
   const found = places.find((place) => place !== undefined && existsSync(place))
   if (found !== undefined) return found
-  throw new Error("these tests need Chromium: install Debian's chromium, or name one in CHROMIUM")
+  throw new Error("cannot find Chromium: install Debian's package chromium, or set CHROMIUM to the path of the program")
 }
 
-/** How long something may take to appear. */
+/** Timeout for an element to appear, in milliseconds. */
 const patience = 15_000
 
 export interface Tab {
   readonly page: Page
-  /** Does something with the page; fails when it takes too long. */
+  /** Runs an operation on the page; fails after the timeout. */
   readonly act: <A>(what: (page: Page) => Promise<A>) => Effect.Effect<A>
-  /** Goes to an address below that of the tab. */
+  /** Opens a path below the base address of the tab. */
   readonly open: (path: string) => Effect.Effect<void>
 }
 
 export class Browser extends Context.Service<Browser, {
-  /** A tab of its own, which must have behaved well when the Scope closes. */
+  /** Opens a tab in a browser context of its own. Fails when the Scope closes if the page misbehaved. */
   readonly tab: (base: string, options?: BrowserContextOptions) => Effect.Effect<Tab, never, Scope.Scope>
 }>()("test/Browser") {
   static readonly layer: Layer.Layer<Browser> = Layer.effect(
@@ -43,7 +44,7 @@ export class Browser extends Context.Service<Browser, {
   )
 }
 
-/** What pages may say while a daemon or a network is gone on purpose. */
+/** Console errors that are expected while a test stops a daemon. */
 const expected = /net::ERR_|status of (4|5)\d\d/
 
 const openTab = Effect.fnUntraced(function*(browser: Chromium, base: string, options: BrowserContextOptions = {}) {
@@ -55,18 +56,18 @@ const openTab = Effect.fnUntraced(function*(browser: Chromium, base: string, opt
   )
   context.setDefaultTimeout(patience)
   const page = yield* Effect.promise(() => context.newPage())
-  page.on("pageerror", (error) => problems.push(`a script failed: ${error.message}`))
+  page.on("pageerror", (error) => problems.push(`script error: ${error.message}`))
   page.on("console", (message) => {
     const text = message.text()
     if (message.type() === "error" && !expected.test(text)) problems.push(`console: ${text}`)
   })
   page.on("request", (request) => {
     if (!request.url().startsWith("data:") && new URL(request.url()).host !== host) {
-      problems.push(`asked another host: ${request.url()}`)
+      problems.push(`request to another host: ${request.url()}`)
     }
   })
   page.on("dialog", (dialog) => {
-    problems.push(`a script of somebody's ran: ${dialog.message()}`)
+    problems.push(`an injected script ran: ${dialog.message()}`)
     void dialog.dismiss()
   })
   yield* Effect.addFinalizer(() =>

@@ -17,7 +17,7 @@ interface Daemon {
   /** `host:port` of its HTTP API. */
   readonly http: string
   readonly tcp: string
-  /** Ends it before the test does. */
+  /** Stops the daemon before the test ends. */
   readonly stop: Effect.Effect<void>
   readonly get: (path: string) => Effect.Effect<Answer>
   readonly post: (path: string, body?: string) => Effect.Effect<Answer>
@@ -34,7 +34,7 @@ export const request = (url: string, options: RequestInit = {}): Effect.Effect<A
     return { status: response.status, text: await response.text() }
   })
 
-/** Builds a Layer in a Scope of its own, which ends with the test's unless it is closed before. */
+/** Builds a Layer in a child Scope, which closes with the test's Scope or earlier. */
 const startIn = Effect.fnUntraced(function*<A, E>(layer: Layer.Layer<A, E>) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const context = yield* Layer.buildWithScope(Layer.provide(layer, quiet), scope).pipe(Effect.orDie)
@@ -78,7 +78,7 @@ export const startNsqd = Effect.fnUntraced(function*(
   return daemon(`${here}:${httpPort}`, `${here}:${tcpPort}`, stop)
 })
 
-/** The address of an nsqadmin, and what ends it. */
+/** Starts an nsqadmin and returns its URL and an effect that stops it. */
 export const startAdmin = Effect.fnUntraced(function*(options: Partial<NsqadminOptions>) {
   const { context, stop } = yield* startIn(
     Nsqadmin.layerWith({ httpAddress: anyPort, sampleInterval: Duration.millis(100), ...options })
@@ -86,16 +86,16 @@ export const startAdmin = Effect.fnUntraced(function*(options: Partial<NsqadminO
   return { url: `http://${here}:${portOf(Context.get(context, Nsqadmin).httpAddress)}`, stop }
 })
 
-/** Repeats a question until its answer is right. */
+/** Repeats a query until its result satisfies the predicate. Fails after 15 seconds. */
 export const until = <A>(question: Effect.Effect<A>, isRight: (answer: A) => boolean): Effect.Effect<A> =>
   Effect.repeat(question, { schedule: Schedule.spaced("20 millis"), until: isRight }).pipe(
     Effect.timeoutOrElse({
       duration: "15 seconds",
-      orElse: () => Effect.die(new Error("it never came to be as it should"))
+      orElse: () => Effect.die(new Error("timeout: the expected state was not reached within 15 seconds"))
     })
   )
 
-/** Two of each, and an nsqadmin that knows them. */
+/** Starts two nsqlookupds, two nsqds and an nsqadmin. */
 export const startCluster = Effect.fnUntraced(function*(
   options: Partial<NsqadminOptions> = {},
   nsqdOptions: Partial<NsqdOptions> = {}
@@ -108,7 +108,7 @@ export const startCluster = Effect.fnUntraced(function*(
   )
   const admin = yield* startAdmin({ lookupdHttpAddresses: lookupds.map(({ http }) => http), ...options })
 
-  /** Makes a topic and channels on every nsqd, and waits until every nsqlookupd knows. */
+  /** Creates a topic and channels on each nsqd, and waits until each nsqlookupd lists them. */
   const create = Effect.fnUntraced(function*(topic: string, ...channels: ReadonlyArray<string>) {
     const name = encodeURIComponent(topic)
     for (const nsqd of nsqds) {
@@ -127,7 +127,7 @@ export const startCluster = Effect.fnUntraced(function*(
     }
   })
 
-  /** What each nsqd says of a topic; undefined where it has none of that name. */
+  /** Returns the state of a topic on an nsqd; undefined if it does not exist. */
   const topicOn = (nsqd: Daemon, topic: string) =>
     Effect.map(
       nsqd.get(`/stats?format=json&topic=${encodeURIComponent(topic)}`),

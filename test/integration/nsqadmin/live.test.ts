@@ -3,14 +3,14 @@ import { Effect } from "effect"
 import { Browser, type Tab } from "./browser.ts"
 import { startAdmin, startCluster, until } from "./cluster.ts"
 
-/** The cells of a row as texts. */
+/** The row with a link of that name. */
 const row = (tab: Tab, name: string) =>
   tab.page.getByRole("row").filter({ has: tab.page.getByRole("link", { name, exact: true }) })
 
 const said = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
 
-layer(Browser.layer, { excludeTestServices: true })("nsqadmin", (it) => {
-  it.effect("follows topics as they fill, come and go, without loading again", () =>
+layer(Browser.layer, { excludeTestServices: true })("nsqadmin's live pages", (it) => {
+  it.effect("the list of topics shows changes without a reload", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, lookupds, nsqds } = yield* startCluster()
@@ -26,7 +26,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin", (it) => {
       yield* nsqds[1].post("/topic/pause?topic=payments")
       yield* view.act(() => row(view, "payments").getByText("paused").waitFor())
       for (const nsqd of nsqds) yield* nsqd.post("/topic/delete?topic=orders")
-      // It is listed as long as an nsqlookupd knows it.
+      // A topic is listed as long as an nsqlookupd lists it.
       for (const lookupd of lookupds) yield* lookupd.post("/topic/delete?topic=orders")
       yield* view.act(() => row(view, "orders").waitFor({ state: "detached" }))
       const charts = yield* view.act(() => row(view, "payments").locator("canvas").count())
@@ -34,7 +34,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin", (it) => {
       assert.strictEqual(yield* view.act((page) => page.locator("body").getAttribute("data-mark")), "same document")
     }))
 
-  it.effect("follows the page of a topic", () =>
+  it.effect("the page of a topic shows changes of its channels", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds } = yield* startCluster()
@@ -49,7 +49,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin", (it) => {
       yield* view.act((page) => page.getByRole("img", { name: /^depth in the past hour/ }).first().waitFor())
     }))
 
-  it.effect("shows daemons that are gone as such, and goes on with the others", () =>
+  it.effect("stopped daemons are shown as unreachable while the others remain visible", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, lookupds, nsqds: [first, second] } = yield* startCluster()
@@ -57,24 +57,24 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin", (it) => {
       yield* first.post("/pub?topic=orders", "x")
       const view = yield* tab(admin.url)
       yield* view.open("/daemons")
-      yield* said(view, "All 4 daemons answer.")
+      yield* said(view, "All 4 daemons are reachable.")
       yield* second.stop
-      yield* said(view, /1 daemon of \d cannot be reached\./)
-      yield* view.act((page) => page.getByRole("link", { name: /Daemons.*1 gone/ }).waitFor())
+      yield* said(view, /1 of \d daemons unreachable\./)
+      yield* view.act((page) => page.getByRole("link", { name: /Daemons.*1 unreachable/ }).waitFor())
       yield* view.act((page) =>
-        page.getByRole("row").filter({ hasText: second.http }).getByText("cannot be reached").waitFor()
+        page.getByRole("row").filter({ hasText: second.http }).getByText("unreachable", { exact: true }).waitFor()
       )
       yield* lookupds[1].stop
-      yield* said(view, /2 daemons of \d cannot be reached\./)
+      yield* said(view, /2 of \d daemons unreachable\./)
       yield* view.act((page) => page.getByRole("link", { name: /^Warnings/ }).click())
-      yield* view.act((page) => page.getByRole("row").filter({ hasText: "Daemon gone" }).first().waitFor())
-      // The warning of the answer names who is missing; what is known is shown.
+      yield* view.act((page) => page.getByRole("row").filter({ hasText: "Daemon unreachable" }).first().waitFor())
+      // The page shows the figures of the remaining daemons, and a warning that lists the failed ones.
       yield* view.open("/topics/orders")
       yield* said(view, new RegExp(`WARNING: .*${lookupds[1].http}`))
       yield* view.act((page) => page.getByRole("rowheader", { name: new RegExp(first.http) }).waitFor())
     }))
 
-  it.effect("says that its own server is gone, and goes on when it is back", () =>
+  it.effect("a page shows that nsqadmin stopped and continues when it is back", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, lookupds } = yield* startCluster()
@@ -83,18 +83,18 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin", (it) => {
       yield* view.open("/")
       yield* view.act(() => row(view, "orders").waitFor())
       yield* admin.stop
-      yield* said(view, "connection lost")
+      yield* said(view, "Connection lost")
       yield* view.act(() => row(view, "orders").waitFor())
       yield* startAdmin({
         lookupdHttpAddresses: lookupds.map(({ http }) => http),
         httpAddress: new URL(admin.url).host
       })
-      yield* said(view, /^live$/)
+      yield* said(view, /^Live$/)
       yield* create("payments")
       yield* view.act(() => row(view, "payments").waitFor())
     }))
 
-  it.effect("counts what all channels have received", () =>
+  it.effect("the counter shows the messages that all channels have received", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds: [first], topicOn } = yield* startCluster()

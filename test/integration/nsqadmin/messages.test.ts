@@ -9,32 +9,32 @@ const said = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByTe
 
 const unfold = (tab: Tab, summary: string) => tab.act((page) => page.locator("summary", { hasText: summary }).click())
 
-/** Neither of them must ever be more than text. */
+/** Strings that must appear as text and never run as scripts. */
 const script = "<script>alert('script')</script>"
 const image = "<img src=x onerror=alert('image')>"
 
-layer(Browser.layer, { excludeTestServices: true })("messages in nsqadmin", (it) => {
-  it.effect("are sent to a topic from its page", () =>
+layer(Browser.layer, { excludeTestServices: true })("nsqadmin's messages", (it) => {
+  it.effect("a test message is published to the selected node", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds: [first, second], topicOn } = yield* startCluster()
       yield* create("orders")
       const view = yield* tab(admin.url)
       yield* view.open("/topics/orders")
-      yield* unfold(view, "Send a test message")
+      yield* unfold(view, "Publish a test message")
       yield* view.act((page) => page.getByLabel("Body").fill("hello"))
-      yield* view.act((page) => page.getByRole("combobox", { name: "To", exact: true }).selectOption(second.http))
-      yield* view.act((page) => page.getByRole("button", { name: "Publish" }).click())
+      yield* view.act((page) => page.getByRole("combobox", { name: "Node", exact: true }).selectOption(second.http))
+      yield* view.act((page) => page.getByRole("button", { name: "Publish message" }).click())
       yield* said(view, "The message has been published.")
       assert.strictEqual((yield* topicOn(second, "orders"))?.message_count, 1)
       assert.strictEqual((yield* topicOn(first, "orders"))?.message_count, 0)
-      yield* view.act((page) => page.getByLabel("Written as").selectOption("base64"))
+      yield* view.act((page) => page.getByLabel("Encoding").selectOption("base64"))
       yield* view.act((page) => page.getByLabel("Body").fill("%%%"))
-      yield* view.act((page) => page.getByRole("button", { name: "Publish" }).click())
+      yield* view.act((page) => page.getByRole("button", { name: "Publish message" }).click())
       yield* view.act((page) => page.getByRole("alert").filter({ hasText: /base64|INVALID_BODY/i }).waitFor())
     }))
 
-  it.effect("are seen as they come, as JSON, text or hex, by a channel that disappears afterwards", () =>
+  it.effect("a tail shows messages as JSON, text or hex, and its channel is deleted afterwards", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds: [first, second], topicOn } = yield* startCluster()
@@ -47,8 +47,8 @@ layer(Browser.layer, { excludeTestServices: true })("messages in nsqadmin", (it)
       const view = yield* tab(admin.url)
       yield* view.open("/topics/orders")
       yield* unfold(view, "Tail messages")
-      yield* view.act((page) => page.getByRole("button", { name: "Start" }).click())
-      yield* said(view, /Reading by channel nsqadmin_.*#ephemeral on 2 nodes/)
+      yield* view.act((page) => page.getByRole("button", { name: "Start tail" }).click())
+      yield* said(view, /Reading from channel nsqadmin_.*#ephemeral on 2 nodes/)
       assert.lengthOf(yield* tails, 2)
       yield* first.post("/pub?topic=orders", "{\"id\":7}")
       yield* said(view, /"id": 7/)
@@ -56,16 +56,16 @@ layer(Browser.layer, { excludeTestServices: true })("messages in nsqadmin", (it)
       yield* said(view, `${script}${image}`)
       yield* view.act((page) => page.getByLabel("Show as").selectOption("hex"))
       yield* said(view, /7b 22 69 64 22 3a 37 7d/)
-      yield* view.act((page) => page.getByRole("button", { name: "Stop" }).click())
+      yield* view.act((page) => page.getByRole("button", { name: "Stop tail" }).click())
       yield* until(tails, (channels) => channels.length === 0)
-      // So does that of a page that is left.
-      yield* view.act((page) => page.getByRole("button", { name: "Start" }).click())
-      yield* said(view, /Reading by channel/)
+      // Leaving the page deletes the channel as well.
+      yield* view.act((page) => page.getByRole("button", { name: "Start tail" }).click())
+      yield* said(view, /Reading from channel/)
       yield* view.act((page) => page.goto("about:blank"))
       yield* until(tails, (channels) => channels.length === 0)
     }))
 
-  it.effect("and names that would be scripts stay text", () =>
+  it.effect("scripts in names of clients appear as text", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds: [first] } = yield* startCluster()
@@ -80,7 +80,7 @@ layer(Browser.layer, { excludeTestServices: true })("messages in nsqadmin", (it)
       yield* said(view, image)
     }))
 
-  it.effect("of a lying nsqd stay text, too", () =>
+  it.effect("scripts in responses of an nsqd appear as text", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const liar = yield* lyingNsqd
@@ -94,7 +94,7 @@ layer(Browser.layer, { excludeTestServices: true })("messages in nsqadmin", (it)
     }))
 })
 
-/** A consumer of `orders`/`archive` that says of itself what it likes. */
+/** Connects a consumer of `orders`/`archive` with the given IDENTIFY body. */
 const consume = (address: string, identity: object) =>
   Effect.acquireRelease(
     Effect.callback<Net.Socket>((resume) => {

@@ -11,28 +11,28 @@ const follow = (tab: Tab, name: string | RegExp) => tab.act((page) => page.getBy
 
 const path = ({ page }: Tab): string => new URL(page.url()).pathname
 
-/** Every page: its path below the base path, its heading, and something that only it shows. */
+/** Path below the base path, heading and a distinctive text of each page. */
 const pagesOf = (node: string): ReadonlyArray<readonly [string, string | RegExp, string | RegExp]> => [
   ["/", "Topics", "orders"],
   ["/topics", "Topics", "orders"],
   ["/topics/orders", "Topic orders", "Channel message queues"],
   ["/topics/orders/archive", "Channel archive", "Client connections"],
   ["/topics/e%23ephemeral", "Topic e#ephemeral", "Topic message queue"],
-  ["/nodes", "Nodes (2)", "NSQd nodes"],
+  ["/nodes", "Nodes (2)", "nsqd nodes"],
   [`/nodes/${node}`, `Node ${node}`, "orders"],
   ["/counter", "Counter", "messages received by all channels"],
   ["/lookup", "Lookup", "nsqlookupd hosts"],
   ["/warnings", "Warnings", "Topic e#ephemeral has no channels"],
-  ["/daemons", "Daemons", "All 4 daemons answer."]
+  ["/daemons", "Daemons", "All 4 daemons are reachable."]
 ]
 
-/** The width that the document would like to have, and its colours. */
+/** Returns the width of the document's content, and its colors. */
 const look = `(() => {
   const { backgroundColor, color } = getComputedStyle(document.body)
   return [document.documentElement.scrollWidth, backgroundColor, color]
 })()`
 
-/** As the Web Content Accessibility Guidelines define it. */
+/** Returns the relative luminance, as the Web Content Accessibility Guidelines define it. */
 const luminance = (color: string): number => {
   const [r = 0, g = 0, b = 0] = (color.match(/[\d.]+/g) ?? []).slice(0, 3).map((part) => {
     const c = Number(part) / 255
@@ -47,7 +47,7 @@ const contrastOf = (a: string, b: string): number => {
 }
 
 layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages", (it) => {
-  it.effect("are found by their addresses, without and with a base path", () =>
+  it.effect("each page opens at its address, with and without a base path", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       for (const basePath of ["", "/queue/admin"]) {
@@ -68,7 +68,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages", (it) => 
       }
     }))
 
-  it.effect("are found by following links, and back again", () =>
+  it.effect("pages open by their links and by the browser's history", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds } = yield* startCluster()
@@ -90,14 +90,14 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages", (it) => 
       yield* heading(view, "Warnings")
       yield* view.act((page) => page.goBack())
       yield* heading(view, "Daemons")
-      // Another page of the same document, without loading it again.
+      // All pages were shown by the same document.
       assert.strictEqual(
         yield* view.act((page) => page.evaluate("performance.getEntriesByType('navigation').length")),
         1
       )
     }))
 
-  it.effect("fit a phone, and are dark where that is wanted", () =>
+  it.effect("pages fit the width of a phone and follow the color scheme", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds } = yield* startCluster()
@@ -119,7 +119,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages", (it) => 
       assert.lengthOf(new Set(colors), 2)
     }))
 
-  it.effect("show Graphite's pictures where it is configured, for the time that is chosen", () =>
+  it.effect("pages show Graphite's pictures for the selected timeframe", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const graphite = yield* graphiteServer
@@ -150,7 +150,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages", (it) => 
     }))
 })
 
-/** A Graphite that answers with the smallest picture there is, and what it was asked for. */
+/** A fake Graphite that responds with a minimal picture, and the requests that it received. */
 const graphiteServer = Effect.gen(function*() {
   const asked: Array<string> = []
   const picture = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64")

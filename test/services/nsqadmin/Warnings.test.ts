@@ -112,10 +112,10 @@ describe("Warnings", () => {
     }).pipe(withCluster(fakeCluster({ a: { topics: { t: { channels: { c: { depth: 5 } } } } }, b })))
   })
 
-  it.effect("unreachable daemons, unhealthy daemons and different versions cause warnings", () =>
+  it.effect("unreachable daemons, degraded daemons and different versions cause warnings", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* told, [
-        ["daemon_unhealthy", "nsqd b:4151 is unhealthy: NOK - no space left on device"],
+        ["daemon_unhealthy", "nsqd b:4151 is degraded: NOK - no space left on device"],
         ["daemon_gone", "nsqd c:4151 is unreachable: connection refused"],
         ["versions_differ", "nsqd versions differ: 1.2.1 on b:4151; 1.3.0 on a:4151."]
       ])

@@ -16,14 +16,14 @@ const routes: ReadonlyArray<Route.Route> = [
   Route.daemons
 ]
 
-describe("routes of the pages", () => {
-  it("are found again by their paths, with and without a base path", () => {
+describe("route", () => {
+  it("the path of a page parses to the same page, with and without a base path", () => {
     for (const basePath of ["", "/nsq", "/queue/admin"]) {
       for (const route of routes) assert.deepStrictEqual(Route.parse(Route.format(route, basePath), basePath), route)
     }
   })
 
-  it("are NSQ's", () => {
+  it("the paths of the pages are NSQ's", () => {
     assert.deepStrictEqual(routes.slice(0, 4).map((route) => Route.format(route, "/nsq")), [
       "/nsq",
       "/nsq/topics/orders",
@@ -36,7 +36,7 @@ describe("routes of the pages", () => {
     assert.deepStrictEqual(Route.parse("/nsq/nodes/", "/nsq"), Route.nodes)
   })
 
-  it("say of other paths that they are unknown", () => {
+  it("other paths parse to the unknown page", () => {
     for (const path of ["/nope", "/topics/a/b/c", "/nodes/a/b", "/topics/%E0%A4%A", "/other/topics"]) {
       assert.deepStrictEqual(Route.parse(path, path.startsWith("/other") ? "/nsq" : ""), { _tag: "Unknown", path })
     }

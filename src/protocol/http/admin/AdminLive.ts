@@ -45,9 +45,9 @@ export const DaemonState = Schema.Struct({
   hostname: Schema.String,
   version: Schema.String,
   reachable: Schema.Boolean,
-  /** Why the daemon is unreachable or unhealthy; empty if it is healthy. */
+  /** Why the daemon is unreachable or degraded; empty if it is healthy. */
   error: Schema.String,
-  /** The time of its last change between healthy, unhealthy and unreachable. */
+  /** The time of its last change between healthy, degraded and unreachable. */
   since: Time
 })
 export type DaemonState = typeof DaemonState.Type
