@@ -46,6 +46,9 @@ const contrastOf = (a: string, b: string): number => {
   return (light + 0.05) / (dark + 0.05)
 }
 
+/** For tests that open every page several times, in milliseconds. */
+const pageLoadsTimeout = 120_000
+
 layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages", (it) => {
   it.effect("each page opens at its address, with and without a base path", () =>
     Effect.gen(function*() {
@@ -66,7 +69,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages", (it) => 
         }
         yield* view.open("/nothing").pipe(Effect.andThen(view.act((page) => page.getByText("NOT_FOUND").waitFor())))
       }
-    }))
+    }), pageLoadsTimeout)
 
   it.effect("pages open by their links and by the browser's history", () =>
     Effect.gen(function*() {
@@ -117,7 +120,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages", (it) => 
         }
       }
       assert.lengthOf(new Set(colors), 2)
-    }))
+    }), pageLoadsTimeout)
 
   it.effect("pages show Graphite's pictures for the selected timeframe", () =>
     Effect.gen(function*() {
