@@ -10,6 +10,7 @@ import { Effect, type Random, Result } from "effect"
 import type { MessageKey } from "../../../protocol/client/Message.ts"
 import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
+import type { Completion } from "../../core/Completion.ts"
 import type { Time } from "../../core/Time.ts"
 import type { Turns } from "../../core/Turns.ts"
 import type { BackendQueue, StorageError } from "../storage/Storage.ts"
@@ -307,7 +308,7 @@ export class Channel {
   // ---- delivery
 
   /** Gives messages to consumers as far as memory has any; what goes on with the disk or in further passes is an Effect. */
-  private pass(): Effect.Effect<void> | undefined {
+  private pass(): Completion {
     this.deliver()
     const isDone = !this.outstanding.hasLeaving && !this.backlog.hasSpilled &&
       !((this.backlog.isLoaded || this.backlog.canFetch) && this.wantsMore())

@@ -7,6 +7,7 @@
  */
 import { Effect } from "effect"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import type { Completion } from "../../core/Completion.ts"
 import type { Turns } from "../../core/Turns.ts"
 import { PublishError } from "./BrokerError.ts"
 import type { Topic } from "./Topic.ts"
@@ -40,7 +41,7 @@ export const put = (
   topic: Topic,
   bodies: PublishedBodies,
   deferMillis: number
-): Effect.Effect<void, PublishError> | undefined =>
+): Completion<PublishError> =>
   bodies.count === 1 || (bodies.count <= pieceMessagesMax && bodies.bodyBytes <= pieceBytesMax)
     ? topic.put(bodies, deferMillis)
     : putPieces(turns, topic, bodies, deferMillis)

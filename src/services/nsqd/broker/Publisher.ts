@@ -5,6 +5,7 @@
 import { Context, Effect, Layer } from "effect"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import type { TopicName } from "../../../protocol/client/Names.ts"
+import type { Completion } from "../../core/Completion.ts"
 import { Turns } from "../../core/Turns.ts"
 import { PublishError } from "./BrokerError.ts"
 import * as LargeBatches from "./LargeBatches.ts"
@@ -19,7 +20,7 @@ export class Publisher extends Context.Service<Publisher, {
     topic: Topic,
     bodies: PublishedBodies,
     deferMillis: number
-  ) => Effect.Effect<void, PublishError> | undefined
+  ) => Completion<PublishError>
 }>()("effect-nsq/broker/Publisher") {
   static readonly layer: Layer.Layer<Publisher> = Layer.effect(
     Publisher,

@@ -11,6 +11,7 @@ import {
   type StoredRecords
 } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
+import type { Completion } from "../../core/Completion.ts"
 import { type BackendQueue, Storage, type StorageError, type StoredRun } from "../storage/Storage.ts"
 import { retryStorage } from "./Backlog.ts"
 import { PublishError } from "./BrokerError.ts"
@@ -121,7 +122,7 @@ export class Topic {
    * Takes published messages. `undefined` when that is done; otherwise the Effect that writes what found no room in memory
    * to disk, which the publisher waits for.
    */
-  put(bodies: PublishedBodies, deferMillis: number): Effect.Effect<void, PublishError> | undefined {
+  put(bodies: PublishedBodies, deferMillis: number): Completion<PublishError> {
     if (this.exiting) return Effect.fail(new PublishError({ reason: "exiting", kind: "exiting", accepted: 0 }))
     const refusal = this.storage.refusal()
     if (refusal !== undefined && !this.ephemeral) {
@@ -156,7 +157,7 @@ export class Topic {
     this.messageBytes += bytes
   }
 
-  private overflow(batch: MessageBatch, taken: number): Effect.Effect<void, PublishError> | undefined {
+  private overflow(batch: MessageBatch, taken: number): Completion<PublishError> {
     if (this.handsOverDirectly(batch)) {
       this.count(batch.count, batch.bodyBytes)
       const waiting = this.handOver([wholeBatch(batch)])
@@ -297,7 +298,7 @@ export class Topic {
   }
 
   /** Hands over what waits in memory; more than a slice of that, and what waits on disk, after turns for everybody else. */
-  private pass(): Effect.Effect<void> | undefined {
+  private pass(): Completion {
     if (!this.hasWork) return undefined
     return Effect.andThen(this.handOverMemory, Effect.suspend(() => this.hasWork ? this.goOn : Effect.void))
   }

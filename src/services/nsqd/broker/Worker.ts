@@ -6,6 +6,7 @@
  * and no generator.
  */
 import { Cause, Effect, Fiber, Scheduler } from "effect"
+import type { Completion } from "../../core/Completion.ts"
 
 /** What workers run on, shared by all actors of a broker. */
 export interface WorkerPool {
@@ -27,14 +28,14 @@ export const makePool: Effect.Effect<WorkerPool> = Effect.gen(function*() {
 export class Worker {
   private readonly pool: WorkerPool
   private readonly name: string
-  private readonly work: () => Effect.Effect<void> | undefined
+  private readonly work: () => Completion
   private fiber: Fiber.Fiber<void> | undefined
   private timer: Fiber.Fiber<void> | undefined
   private called = false
   private stopped = false
 
   /** `work` is done once per call or run of calls; `name` is what the log calls the actor if a defect ends the work. */
-  constructor(pool: WorkerPool, name: string, work: () => Effect.Effect<void> | undefined) {
+  constructor(pool: WorkerPool, name: string, work: () => Completion) {
     this.pool = pool
     this.name = name
     this.work = work

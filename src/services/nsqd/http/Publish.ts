@@ -8,6 +8,7 @@ import { Duration, Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { isTopicName, type TopicName } from "../../../protocol/client/Names.ts"
+import type { Completion } from "../../core/Completion.ts"
 import { finish, Turns } from "../../core/Turns.ts"
 import * as HttpResponse from "../../http/HttpResponse.ts"
 import * as RequestBody from "../../http/RequestBody.ts"
@@ -203,7 +204,7 @@ export const make = Effect.gen(function*() {
     }
     RequestBody.collect(incoming, outgoing, limit, (body) => {
       const answer = attempt(target, body)
-      const finish = (response: HttpResponse.HttpResponse): Effect.Effect<void> | undefined => {
+      const finish = (response: HttpResponse.HttpResponse): Completion => {
         if (body === undefined) return RequestBody.answerUnread(incoming, outgoing, response)
         HttpResponse.send(outgoing, response)
         return undefined

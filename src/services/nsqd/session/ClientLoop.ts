@@ -3,47 +3,49 @@
  * commands, one sends heartbeats and watches that the client is alive, one waits for a client that does not take its output.
  * They live in the connection's Scope: whichever ends first ends all, and what was in flight goes back.
  */
-import { Clock, Effect, type Scope } from "effect"
+import { Clock, Duration, Effect, type Scope } from "effect"
 import { magicV2 } from "../../../protocol/client/Command.ts"
+import type { DecoderLimits } from "../../../protocol/client/CommandDecoder.ts"
 import type { Decoded } from "../../../protocol/client/Decoded.ts"
-import { formatMessageKey } from "../../../protocol/client/Message.ts"
 import { type ProtocolError, protocolError } from "../../../protocol/client/ProtocolError.ts"
 import * as Input from "../../core/Input.ts"
 import * as Time from "../../core/Time.ts"
 import { Turns } from "../../core/Turns.ts"
 import { LogThreshold } from "../../logging/LogThreshold.ts"
 import { type Connection, type ConnectionLost, readEach } from "../../net/Transport.ts"
-import { Clients, ClientState } from "../broker/Clients.ts"
+import { Clients } from "../broker/Clients.ts"
 import { isTlsRequired, NsqdOptions } from "../options/NsqdOptions.ts"
 import * as Commands from "./Commands.ts"
+import * as Identify from "./commands/Identify.ts"
+import type { Pending } from "./connection/CommandHandler.ts"
+import { Session, type SessionLimits } from "./connection/Session.ts"
 import * as LargeCommands from "./LargeCommands.ts"
-import { Session, type SessionLimits } from "./Session.ts"
 
 /** A client that sends nothing at all is closed after NSQ's internal client timeout. */
 const magicDeadline = "60 seconds"
 
-/**
- * The work after which a connection looks whether its turn is over, in commands: up to 0.3 ms. 64 bytes that arrive count as a
- * command, a command that is an Effect as 16. A look costs 0.2 us and a round of the event loop, too much for each small
- * packet.
- */
-const commandsPerLook = 1024
-const effectCommands = 16
-const commandsOf = (bytes: number): number => bytes >>> 6
+const decoderLimits = (options: NsqdOptions): DecoderLimits => ({
+  maxMsgSize: options.maxMsgSize,
+  maxBodySize: options.maxBodySize,
+  maxIdentifySize: Math.min(options.maxBodySize, options.maxIdentifySize),
+  maxReqTimeoutMillis: Duration.toMillis(options.maxReqTimeout),
+  maxRdyCount: options.maxRdyCount
+})
 
 /** What runs for every connection, with the broker of the environment. */
 export const make = Effect.gen(function*() {
   const options = yield* NsqdOptions
   const clients = yield* Clients
-  const execute = yield* Commands.make
+  const commands = yield* Commands.make
   const threshold = yield* LogThreshold
   const time = yield* Time.make
   const turns = yield* Turns
   const placeOf = yield* LargeCommands.make
   const limits: SessionLimits = {
-    decoder: Commands.decoderLimits(options),
-    identify: Commands.identifyLimits(options),
-    tlsRequired: isTlsRequired(options)
+    decoder: decoderLimits(options),
+    identify: Identify.limitsOf(options),
+    tlsRequired: isTlsRequired(options),
+    refuse: commands.refuse
   }
 
   /** The bytes after the magic, `undefined` when the client is not one of ours or says nothing. */
@@ -71,14 +73,14 @@ export const make = Effect.gen(function*() {
   const newSession = (connection: Connection, connectTime: number) =>
     new Session(connection, limits, time.monotonicMillis(), connectTime)
 
-  const executeLoudly = (session: Session, command: Decoded): Commands.Pending =>
+  const executeLoudly = (session: Session, command: Decoded): Pending =>
     Effect.andThen(
-      Effect.logDebug(`PROTOCOL(V2): [${session.connection.remoteAddress}] [${describe(command)}]`),
-      Effect.suspend(() => execute(session, command) ?? Effect.void)
+      Effect.logDebug(`PROTOCOL(V2): [${session.connection.remoteAddress}] [${commands.describe(command)}]`),
+      Effect.suspend(() => commands.execute(session, command) ?? Effect.void)
     )
 
   const isTurnOver = (session: Session): boolean => {
-    session.work = 0
+    session.activity.looked()
     return turns.isOver()
   }
 
@@ -92,13 +94,14 @@ export const make = Effect.gen(function*() {
           true
         )
       }
-      const pending = threshold.allows("debug") ? executeLoudly(session, command) : execute(session, command)
+      const pending = threshold.allows("debug") ? executeLoudly(session, command) : commands.execute(session, command)
       if (pending === undefined) {
-        if (++session.work < commandsPerLook || !isTurnOver(session)) continue
+        session.activity.executed()
+        if (!session.activity.isLookDue || !isTurnOver(session)) continue
         session.send()
         return Effect.andThen(nextTurn(session), resumeExecution(session))
       }
-      session.work += effectCommands
+      session.activity.deferred()
       // Answers so far must not wait for this one.
       session.send()
       return Effect.matchEffect(pending, {
@@ -111,13 +114,13 @@ export const make = Effect.gen(function*() {
 
   const nextTurn = (session: Session): Effect.Effect<void> =>
     Effect.suspend(() => {
-      session.awaitsTurn = true
-      return Effect.ensuring(turns.next, Effect.sync(() => (session.awaitsTurn = false)))
+      session.activity.awaitTurn()
+      return Effect.ensuring(turns.next, Effect.sync(() => session.activity.takeTurn()))
     })
 
   const resumeExecution = (session: Session): Effect.Effect<boolean, never, Scope.Scope> =>
     Effect.suspend(() => {
-      if (session.work >= commandsPerLook && isTurnOver(session)) {
+      if (session.activity.isLookDue && isTurnOver(session)) {
         return Effect.andThen(nextTurn(session), resumeExecution(session))
       }
       const done = executeAll(session)
@@ -136,10 +139,9 @@ export const make = Effect.gen(function*() {
   /** The client is not read from meanwhile: the time of waiting is not its silence. */
   const waitForPlace = Effect.fnUntraced(function*(session: Session, place: LargeCommands.Place) {
     const since = time.monotonicMillis()
-    session.waiting = true
+    session.activity.beginWait()
     yield* place.settle
-    session.waiting = false
-    session.lastHeard += time.monotonicMillis() - since
+    session.activity.resumeAfter(time.monotonicMillis() - since)
   })
 
   /** Reads and carries out commands until the client or a fatal error ends the connection. */
@@ -149,29 +151,28 @@ export const make = Effect.gen(function*() {
 
     /** Carries out what has arrived. The result is what is still to be done before more can be read, if anything. */
     const proceed = () => {
-      session.inputSteps++
+      session.activity.stepped()
       const arrived = decoder.buffered
       const rest = executeAll(session)
       if (typeof rest !== "boolean") return rest
       // Only whole commands are a sign of life: partial commands do not reset the timeout.
-      if (decoder.buffered < arrived) session.lastHeard = time.monotonicMillis()
+      if (decoder.buffered < arrived) session.activity.heard(time.monotonicMillis())
       if (rest || outbox.hasAnswers) session.send()
       return rest || !outbox.isWritable ? rest : undefined
     }
     let rest = proceed()
     const take = (chunk: Buffer): boolean => {
       decoder.feed(chunk)
-      session.work += commandsOf(chunk.length)
+      session.activity.arrived(chunk.length)
       rest = proceed()
       return rest === undefined && place.isSettled()
     }
 
     while (true) {
       if (rest !== undefined && typeof rest !== "boolean") {
-        session.waiting = true
+        session.activity.beginWait()
         rest = yield* rest
-        session.waiting = false
-        session.lastHeard = time.monotonicMillis()
+        session.activity.endWait(time.monotonicMillis())
         session.send()
       }
       if (rest === true) return
@@ -205,22 +206,22 @@ export const make = Effect.gen(function*() {
         continue
       }
       const now = time.monotonicMillis()
-      const deadline = session.lastHeard + 2 * interval
-      if (now >= deadline && !session.waiting) {
+      const deadline = session.activity.lastHeard + 2 * interval
+      if (now >= deadline && !session.activity.isWaiting) {
         yield* Input.heard([() => session.inputMark()])
-        if (session.waiting || session.lastHeard + 2 * interval > now) continue
+        if (session.activity.isWaiting || session.activity.lastHeard + 2 * interval > now) continue
         return yield* Effect.logError(`client(${session.connection.remoteAddress}) - heartbeat timeout`)
       }
       if (now >= next) {
         while (next <= now) next += interval
-        if (!session.upgrading) {
+        if (!session.isUpgrading) {
           session.outbox.heartbeat()
           session.send()
         }
         continue
       }
-      const wait = Effect.sleep(Math.ceil((session.waiting ? next : Math.min(next, deadline)) - now))
-      yield* session.state === ClientState.init ? Effect.raceFirst(wait, session.heartbeatChanged.wait) : wait
+      const wait = Effect.sleep(Math.ceil((session.activity.isWaiting ? next : Math.min(next, deadline)) - now))
+      yield* session.state._tag === "Init" ? Effect.raceFirst(wait, session.heartbeatChanged.wait) : wait
     }
   })
 
@@ -281,25 +282,3 @@ export const make = Effect.gen(function*() {
       Effect.ensuring(Effect.logInfo(`PROTOCOL(V2): [${connection.remoteAddress}] exiting ioloop`))
     )
 })
-
-/** A command as the debug log shows it: its name and what it is about, never a body. */
-const describe = (command: Decoded): string => {
-  switch (command._tag) {
-    case "PUB":
-    case "MPUB":
-    case "DPUB":
-      return `${command._tag} ${command.topic}`
-    case "SUB":
-      return `SUB ${command.topic} ${command.channel}`
-    case "RDY":
-      return `RDY ${command.count}`
-    case "FIN":
-    case "TOUCH":
-    case "REQ":
-      return `${command._tag} ${formatMessageKey(command)}`
-    case "Malformed":
-      return command.command
-    default:
-      return command._tag
-  }
-}

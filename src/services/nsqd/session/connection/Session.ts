@@ -1,22 +1,21 @@
 /**
- * The state of one client connection: what was negotiated, where it is in its life, its subscription, its outgoing bytes. It
- * is the channel's `Consumer` and what `/stats` shows. What the commands do is in `Commands`, the fibers in `ClientLoop`.
+ * The state of one client connection: the negotiated options, its state and subscription, its outgoing bytes. It is the channel's
+ * `Consumer`, and `/stats` shows it. Everything changes by methods; `commands/` and `ClientLoop` call them.
  */
-import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../../protocol/client/CommandDecoder.ts"
-import type { IdentifyLimits, Negotiated } from "../../../protocol/client/Identify.ts"
-import { type ProtocolError, protocolError } from "../../../protocol/client/ProtocolError.ts"
-import { Wakeup } from "../../core/Wakeup.ts"
-import type { TlsDetails } from "../../net/ServerTls.ts"
-import type { Connection } from "../../net/Transport.ts"
-import type { Authorization } from "../auth/Authorization.ts"
-import type { Membership } from "../broker/Broker.ts"
-import { type Client, ClientState, type ClientStats } from "../broker/Clients.ts"
-import * as Locality from "../broker/Locality.ts"
-import type { Consumer } from "../broker/Subscription.ts"
-import type { Topic } from "../broker/Topic.ts"
+import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../../../protocol/client/CommandDecoder.ts"
+import type { IdentifyLimits, Negotiated } from "../../../../protocol/client/Identify.ts"
+import type { ProtocolError } from "../../../../protocol/client/ProtocolError.ts"
+import { Wakeup } from "../../../core/Wakeup.ts"
+import type { TlsDetails } from "../../../net/ServerTls.ts"
+import type { Connection } from "../../../net/Transport.ts"
+import type { Authorization } from "../../auth/Authorization.ts"
+import type { Membership } from "../../broker/Broker.ts"
+import type { Client, ClientStats } from "../../broker/Clients.ts"
+import * as Locality from "../../broker/Locality.ts"
+import type { Consumer } from "../../broker/Subscription.ts"
+import { Activity } from "./Activity.ts"
+import * as ConnectionState from "./ConnectionState.ts"
 import { Outbox } from "./Outbox.ts"
-
-const refused = (command: string): ProtocolError => protocolError("E_INVALID", `cannot ${command} in current state`)
 
 /** What holds before, or without, an IDENTIFY. */
 const defaults = (limits: IdentifyLimits, host: string): Negotiated => ({
@@ -49,34 +48,16 @@ export const hostOf = (address: string): string => {
 export interface SessionLimits {
   readonly decoder: DecoderLimits
   readonly identify: IdentifyLimits
-  /** Until it uses TLS a client may do nothing but IDENTIFY. */
+  /** Until it uses TLS a client may send IDENTIFY only. */
   readonly tlsRequired: boolean
+  /** Why the state of a session does not permit a command; `undefined` if it does. */
+  readonly refuse: (session: Session, command: string) => ProtocolError | undefined
 }
 
 export class Session implements CommandGate, Consumer, Client {
   readonly outbox: Outbox
   readonly decoder: CommandDecoder
-  negotiated: Negotiated
-  /** How near the client is, as far as its IDENTIFY tells. */
-  locality = Locality.global
-  state: ClientState = ClientState.init
-  membership: Membership | undefined
-  /** What an auth server says the client may do; `undefined` before AUTH. */
-  authorization: Authorization | undefined
-  /** When the last command was complete, in monotonic ms. */
-  lastHeard: number
-  /** Counts what has been read and carried out. */
-  inputSteps = 0
-  /** Commands that have arrived wait for their turn. */
-  awaitsTurn = false
-  /** A command is being carried out, and the client is not read from meanwhile: its silence means nothing. */
-  waiting = false
-  /** Commands, or work of their size, since the connection last looked whether its turn is over. */
-  work = 0
-  /** The connection is being replaced: nothing may be sent but by who does it. */
-  upgrading = false
-  /** The topic of the last publish: pipelines use one topic, and finding it again costs nothing. */
-  lastTopic: Topic | undefined
+  readonly activity: Activity
   readonly published = new Map<string, number>()
   /** Called when the client is cut off from outside, because its channel is gone. */
   readonly cutOff = new Wakeup()
@@ -85,6 +66,12 @@ export class Session implements CommandGate, Consumer, Client {
   /** Called when an IDENTIFY has set the heartbeat interval. */
   readonly heartbeatChanged = new Wakeup()
   private readonly connectTime: number
+  private readonly limits: SessionLimits
+  private currentState: ConnectionState.ConnectionState = ConnectionState.init
+  private currentOptions: Negotiated
+  private currentLocality = Locality.global
+  private currentAuthorization: Authorization | undefined
+  private upgrading = false
   /** Messages delivered and not sent yet. */
   private unsent = 0
   /** The channel was told that nothing more may be delivered, and has not been woken since. */
@@ -99,13 +86,88 @@ export class Session implements CommandGate, Consumer, Client {
     this.current = connection
     this.outbox = new Outbox(connection)
     this.decoder = new CommandDecoder(limits.decoder)
-    this.negotiated = defaults(limits.identify, hostOf(connection.remoteAddress))
+    this.currentOptions = defaults(limits.identify, hostOf(connection.remoteAddress))
     this.tlsMissing = limits.tlsRequired
-    this.lastHeard = now
+    this.limits = limits
+    this.activity = new Activity(now)
     this.connectTime = connectTime
   }
 
-  // ---- the connection, which an IDENTIFY may replace
+  // ---- the state, and its transitions
+
+  get state(): ConnectionState.ConnectionState {
+    return this.currentState
+  }
+
+  /** The subscription; `undefined` before SUB. */
+  get membership(): Membership | undefined {
+    return this.currentState._tag === "Init" ? undefined : this.currentState.membership
+  }
+
+  /** SUB is done. */
+  subscribed(membership: Membership): void {
+    this.currentState = { _tag: "Subscribed", membership }
+  }
+
+  /** CLS: the client gets no more messages. */
+  startClosing(): void {
+    if (this.currentState._tag !== "Subscribed") return
+    const { membership } = this.currentState
+    membership.channel.setReady(membership.subscription, 0)
+    this.currentState = { _tag: "Closing", membership }
+  }
+
+  refuse(command: string): ProtocolError | undefined {
+    return this.limits.refuse(this, command)
+  }
+
+  // ---- the options, which IDENTIFY negotiates
+
+  get negotiated(): Negotiated {
+    return this.currentOptions
+  }
+
+  /** How near the client is, as far as its IDENTIFY says. */
+  get locality(): Locality.Locality {
+    return this.currentLocality
+  }
+
+  negotiate(options: Negotiated, locality: Locality.Locality): void {
+    this.currentOptions = options
+    this.currentLocality = locality
+    this.heartbeatChanged.call()
+  }
+
+  // ---- authorization
+
+  /** What the auth server has granted; `undefined` before AUTH. */
+  get authorization(): Authorization | undefined {
+    return this.currentAuthorization
+  }
+
+  authorize(authorization: Authorization): void {
+    this.currentAuthorization = authorization
+  }
+
+  // ---- the connection, which IDENTIFY may replace
+
+  /** The connection is being replaced: only the upgrade may write. */
+  get isUpgrading(): boolean {
+    return this.upgrading
+  }
+
+  beginUpgrade(): void {
+    this.upgrading = true
+  }
+
+  endUpgrade(): void {
+    this.upgrading = false
+  }
+
+  /** Until it uses TLS the client may send IDENTIFY only. */
+  get isTlsMissing(): boolean {
+    return this.tlsMissing
+  }
 
   get connection(): Connection {
     return this.current
@@ -137,34 +199,6 @@ export class Session implements CommandGate, Consumer, Client {
   private replace(connection: Connection): void {
     this.current = connection
     this.outbox.redirect(connection)
-  }
-
-  // ---- the gate: which commands a state permits (section 5 of the protocol notes)
-
-  refuse(command: string): ProtocolError | undefined {
-    if (this.tlsMissing && command !== "IDENTIFY") {
-      return protocolError("E_INVALID", `cannot ${command} in current state (TLS required)`)
-    }
-    switch (command) {
-      case "FIN":
-      case "REQ":
-      case "TOUCH":
-        return this.state === ClientState.init ? refused(command) : undefined
-      case "RDY":
-        return this.state === ClientState.init ? refused(command) : undefined
-      case "CLS":
-        return this.state === ClientState.subscribed ? undefined : refused(command)
-      case "IDENTIFY":
-      case "AUTH":
-        return this.state === ClientState.init ? undefined : refused(command)
-      case "SUB":
-        if (this.state !== ClientState.init) return refused(command)
-        return this.negotiated.heartbeatInterval === 0
-          ? protocolError("E_INVALID", "cannot SUB with heartbeats disabled")
-          : undefined
-      default:
-        return undefined
-    }
   }
 
   // ---- the consumer
@@ -224,8 +258,9 @@ export class Session implements CommandGate, Consumer, Client {
 
   /** While input is still being decompressed, or waits for its turn, every look counts as a step. */
   inputMark(): number {
-    if (this.awaitsTurn || this.connection.isDecoding?.() === true) this.inputSteps++
-    return this.inputSteps
+    const { activity } = this
+    if (activity.awaitsTurn || this.connection.isDecoding?.() === true) activity.stepped()
+    return activity.inputSteps
   }
 
   close(): void {
@@ -247,7 +282,7 @@ export class Session implements CommandGate, Consumer, Client {
       userAgent: negotiated.userAgent,
       version: "V2",
       remoteAddress: this.connection.remoteAddress,
-      state: this.state,
+      state: ConnectionState.numbers[this.state._tag],
       readyCount: subscription?.readyCount ?? 0,
       inFlightCount: subscription?.inFlight.size ?? 0,
       messageCount: subscription?.messageCount ?? 0,

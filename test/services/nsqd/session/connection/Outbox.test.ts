@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
-import { encodeFrame, encodeResponse, FrameType } from "../../../../src/protocol/client/Frame.ts"
-import { protocolError } from "../../../../src/protocol/client/ProtocolError.ts"
-import type { Connection } from "../../../../src/services/net/Transport.ts"
-import { Outbox } from "../../../../src/services/nsqd/session/Outbox.ts"
+import { encodeFrame, encodeResponse, FrameType } from "../../../../../src/protocol/client/Frame.ts"
+import { protocolError } from "../../../../../src/protocol/client/ProtocolError.ts"
+import type { Connection } from "../../../../../src/services/net/Transport.ts"
+import { Outbox } from "../../../../../src/services/nsqd/session/connection/Outbox.ts"
 
 /** A connection that writes down what it is given; `takes` says whether the network takes it at once. */
 const recordingConnection = (takes = true) => {

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { Broker, Clients } from "../../../../src/broker.ts"
-import { type Command, type CommandName, commandNames } from "../../../../src/protocol/client/Command.ts"
-import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
-import { AuthFailed, Authorizer, type Credentials } from "../../../../src/services/nsqd/auth/Authorizer.ts"
-import type { Grant } from "../../../../src/services/nsqd/auth/Grant.ts"
-import { ProtocolClient, TestBroker } from "../../../../src/testing/index.ts"
+import { Broker, Clients } from "../../../../../src/broker.ts"
+import { type Command, type CommandName, commandNames } from "../../../../../src/protocol/client/Command.ts"
+import { ChannelName, TopicName } from "../../../../../src/protocol/client/Names.ts"
+import { AuthFailed, Authorizer, type Credentials } from "../../../../../src/services/nsqd/auth/Authorizer.ts"
+import type { Grant } from "../../../../../src/services/nsqd/auth/Grant.ts"
+import { ProtocolClient, TestBroker } from "../../../../../src/testing/index.ts"
 
 const topic = TopicName.make("t")
 const channel = ChannelName.make("c")

@@ -5,9 +5,9 @@
  * Hot path: synchronous. Buffers come from a small shared stock and return to it as soon as the network has taken their
  * bytes, so that a client that is not being written to holds none.
  */
-import { encodeFrame, encodeResponse, FrameType } from "../../../protocol/client/Frame.ts"
-import type { ProtocolError } from "../../../protocol/client/ProtocolError.ts"
-import type { Connection } from "../../net/Transport.ts"
+import { encodeFrame, encodeResponse, FrameType } from "../../../../protocol/client/Frame.ts"
+import type { ProtocolError } from "../../../../protocol/client/ProtocolError.ts"
+import type { Connection } from "../../../net/Transport.ts"
 
 const bufferSize = 32 * 1024
 /** Runs of frames from this size on are not worth copying. */

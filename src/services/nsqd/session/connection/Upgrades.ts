@@ -4,12 +4,12 @@
  * the client sent too early is ever read as a command.
  */
 import { Effect, type Scope } from "effect"
-import { type ProtocolError, protocolError } from "../../../protocol/client/ProtocolError.ts"
-import { Turns } from "../../core/Turns.ts"
-import * as DeflateConnection from "../../net/DeflateConnection.ts"
-import { ServerTls } from "../../net/ServerTls.ts"
-import * as SnappyConnection from "../../net/SnappyConnection.ts"
-import type { Connection } from "../../net/Transport.ts"
+import { type ProtocolError, protocolError } from "../../../../protocol/client/ProtocolError.ts"
+import { Turns } from "../../../core/Turns.ts"
+import * as DeflateConnection from "../../../net/DeflateConnection.ts"
+import { ServerTls } from "../../../net/ServerTls.ts"
+import * as SnappyConnection from "../../../net/SnappyConnection.ts"
+import type { Connection } from "../../../net/Transport.ts"
 import type { Session } from "./Session.ts"
 
 type Upgrade = Effect.Effect<void, ProtocolError, Scope.Scope>
@@ -70,12 +70,12 @@ export const make = Effect.gen(function*() {
     if (!tls && !deflate && !snappy) return undefined
     const upgrades = Effect.suspend(() => {
       if (session.decoder.buffered > 0) return Effect.fail(failed("data before the end of the upgrade"))
-      session.upgrading = true
+      session.beginUpgrade()
       session.send()
       const secured = tls ? startTls(session) : Effect.void
       const compressed = snappy ? startSnappy(session) : deflate ? startDeflate(session, deflateLevel) : Effect.void
       return Effect.andThen(secured, compressed)
     })
-    return Effect.ensuring(upgrades, Effect.sync(() => (session.upgrading = false)))
+    return Effect.ensuring(upgrades, Effect.sync(() => session.endUpgrade()))
   }
 })

@@ -1,0 +1,12 @@
+/** CLS: no more messages; the client may still respond to those in flight, and closes the connection. See docs/protocol/client.md#cls. */
+import type { CommandHandler } from "../connection/CommandHandler.ts"
+
+export const handler: CommandHandler<unknown> = {
+  permittedIn: ["Subscribed"],
+  describe: () => "CLS",
+  execute: (session) => {
+    session.startClosing()
+    session.outbox.response("CLOSE_WAIT")
+    return undefined
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * PUB: publishes one message. See docs/protocol/client.md#pub.
+ * Pipelined PUBs to one topic arrive as one command, and each gets its own OK.
+ */
+import type { Access } from "../connection/Access.ts"
+import * as Publishing from "./publishing.ts"
+
+export const make = (access: Access) => Publishing.make("PUB", access, (messages) => messages)

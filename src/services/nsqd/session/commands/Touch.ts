@@ -1,0 +1,12 @@
+/** TOUCH: the message needs more time before it times out. See docs/protocol/client.md#touch. */
+import type { Touch } from "../../../../protocol/client/Decoded.ts"
+import { formatMessageKey } from "../../../../protocol/client/Message.ts"
+import type { CommandHandler } from "../connection/CommandHandler.ts"
+import { accepted } from "./answers.ts"
+
+export const handler: CommandHandler<Touch> = {
+  permittedIn: ["Subscribed", "Closing"],
+  describe: (command) => `TOUCH ${formatMessageKey(command)}`,
+  execute: ({ membership }, command) =>
+    accepted("TOUCH", command, membership?.channel.touch(membership.subscription, command))
+}

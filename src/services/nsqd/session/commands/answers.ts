@@ -1,0 +1,17 @@
+/** The error for a FIN, REQ or TOUCH of a message that is not in flight to the client. */
+import { Effect } from "effect"
+import { formatMessageKey, type MessageKey } from "../../../../protocol/client/Message.ts"
+import { protocolError } from "../../../../protocol/client/ProtocolError.ts"
+import type { AnswerResult } from "../../broker/Channel.ts"
+import type { Pending } from "../connection/CommandHandler.ts"
+
+/** `undefined` if the channel has accepted the command, otherwise the failure that the client gets. */
+export const accepted = (
+  name: "FIN" | "REQ" | "TOUCH",
+  key: MessageKey,
+  result: AnswerResult | undefined
+): Pending => {
+  if (result === "done") return undefined
+  const why = result === "not owner" ? "client does not own message" : "ID not in flight"
+  return Effect.fail(protocolError(`E_${name}_FAILED`, `${name} ${formatMessageKey(key)} failed ${why}`))
+}
