@@ -187,4 +187,17 @@ describe("connections beyond --max-http-connections", () => {
       const taken = Effect.filterOrFail(halfClosed(port, request), (text) => text.startsWith("HTTP/1.1 200"))
       assert.match(yield* Effect.eventually(taken), /OK$/)
     }))
+
+  it.live("are taken without end where the option is 0", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serve({ maxHttpConnections: 0 })
+      const connect = Effect.acquireRelease(
+        Effect.callback<Net.Socket>((resume) => {
+          const socket = Net.connect(port, "127.0.0.1", () => resume(Effect.succeed(socket)))
+        }),
+        (socket) => Effect.sync(() => void socket.destroy())
+      )
+      yield* Effect.replicateEffect(connect, 50)
+      assert.match(yield* halfClosed(port, "GET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), /OK$/)
+    }))
 })

@@ -113,6 +113,7 @@ const make = Effect.gen(function*() {
   /** One change of the registry at a time: nobody opens what another is deleting. */
   const registry = yield* Semaphore.make(1)
   const changed = new Wakeup()
+  const ephemeralCreated = new Wakeup()
   let restored = false
 
   // ---- metadata
@@ -168,6 +169,7 @@ const make = Effect.gen(function*() {
     )
     yield* Effect.logInfo(`TOPIC(${name}): created`)
     announce({ _tag: "TopicCreated", topic: name })
+    if (topic.ephemeral) ephemeralCreated.call()
     return topic
   })
 
@@ -375,7 +377,7 @@ const make = Effect.gen(function*() {
   yield* persistFirst
   restored = true
   yield* Effect.forkScoped(persistChanges)
-  yield* Effect.forkScoped(UnusedTopics.run(options, time, { topics, deleteUnused }))
+  yield* Effect.forkScoped(UnusedTopics.run(options, time, { created: ephemeralCreated, topics, deleteUnused }))
 
   return Broker.of({
     startTime,

@@ -5,6 +5,7 @@
  */
 import { Duration, Effect } from "effect"
 import type { Time } from "../../core/Time.ts"
+import type { Wakeup } from "../../core/Wakeup.ts"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
 import type { Topic } from "./Topic.ts"
 
@@ -26,6 +27,11 @@ export class UnusedTopics {
   /** The time between two looks, in ms: a topic is found a fifth of its lifetime late at most. */
   get interval(): number {
     return Math.max(100, this.lifetimeMillis / 10)
+  }
+
+  /** Whether the last look has found a topic that may become unused. A topic never loses its last channel and stays. */
+  get hasCandidates(): boolean {
+    return this.idle.size > 0
   }
 
   /** The topics that have been unused for their lifetime at the time `now`, which only goes forward. */
@@ -51,6 +57,8 @@ export class UnusedTopics {
 
 /** What `run` needs of the broker. */
 export interface Registry {
+  /** Called when an ephemeral topic has been created: without one that has no channel nothing is looked at. */
+  readonly created: Wakeup
   readonly topics: () => Iterable<Topic>
   /** Deletes the topic if `isStillUnused` holds once nothing else changes the registry. */
   readonly deleteUnused: (topic: Topic, isStillUnused: () => boolean) => Effect.Effect<void>
@@ -60,12 +68,13 @@ export interface Registry {
 export const run = (
   { ephemeralTopicLifetime }: NsqdOptions,
   { monotonicMillis }: Time,
-  { deleteUnused, topics }: Registry
+  { created, deleteUnused, topics }: Registry
 ): Effect.Effect<void> =>
   Effect.gen(function*() {
     if (!Duration.isPositive(ephemeralTopicLifetime)) return
     const unused = new UnusedTopics(Duration.toMillis(ephemeralTopicLifetime))
     while (true) {
+      if (!unused.hasCandidates) yield* created.wait
       yield* Effect.sleep(unused.interval)
       const found = unused.look(topics(), monotonicMillis())
       if (found.length === 0) continue

@@ -46,6 +46,18 @@ describe("an ephemeral topic without a channel", () => {
       assert.deepStrictEqual(yield* names, ["with-channel#ephemeral"])
     }).pipe(Effect.provide(brokerWith())))
 
+  it.effect("is looked for only while there is one, so that a clock may leap over decades", () =>
+    Effect.gen(function*() {
+      yield* send("ordinary", "x")
+      yield* join("t#ephemeral", "c", 1)
+      yield* pass("1 hours")
+      yield* TestClock.adjust("10000000 hours")
+      yield* topicOf("u#ephemeral")
+      yield* nothingMore
+      yield* pass("12 minutes")
+      assert.deepStrictEqual(yield* names, ["ordinary", "t#ephemeral"])
+    }).pipe(Effect.provide(brokerWith())))
+
   it.effect("still vanishes at once with its last channel", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
