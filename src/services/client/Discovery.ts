@@ -69,7 +69,7 @@ const hostOf = (address: string): string =>
 
 const decoded = (text: string): string => Result.getOrElse(Result.try(() => decodeURIComponent(text)), () => text)
 
-/** A GET with the user information of the URL as basic authentication: `fetch` refuses URLs that have some. */
+/** Returns a GET with the URL's user information as basic authentication, because `fetch` refuses URLs that contain it. */
 const requestOf = (target: string): HttpClientRequest.HttpClientRequest => {
   const url = new URL(target)
   const { password, username } = url
@@ -81,7 +81,7 @@ const requestOf = (target: string): HttpClientRequest.HttpClientRequest => {
     : HttpClientRequest.basicAuth(request, decoded(username), decoded(password))
 }
 
-/** Follows no redirect: an nsqlookupd names nsqd, and no other servers to request something from. */
+/** Follows no redirect: an nsqlookupd must not direct requests to other servers. */
 const execute = (client: HttpClient.HttpClient, request: HttpClientRequest.HttpClientRequest) =>
   Effect.provideService(client.execute(request), FetchHttpClient.RequestInit, { redirect: "manual" })
 

@@ -108,7 +108,7 @@ describe("Discovery", () => {
       assert.deepStrictEqual(yield* Fiber.join(fiber), ["10.0.0.9:4150"])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("sends the credentials of an nsqlookupd's address to it, and follows none of its redirections", () =>
+  it.live("credentials in an nsqlookupd's address are sent to it, and its redirects are not followed", () =>
     Effect.gen(function*() {
       const seen: Array<string | undefined> = []
       const thief = yield* fakeServer((_, response) => {
