@@ -185,15 +185,15 @@ export class History extends Context.Service<History, {
       const clock = yield* Clock.Clock
       const series = new SeriesTable(maxSeries)
       let recorded: ClusterFigures | undefined
-      let isTold = false
+      let isReported = false
 
       const record = Effect.fnUntraced(function*(figures: ClusterFigures) {
         // A sample without responses repeats the figures of the previous one.
         if (figures === recorded) return
         recorded = figures
         series.record(figures)
-        if (!series.isFull || isTold) return
-        isTold = true
+        if (!series.isFull || isReported) return
+        isReported = true
         yield* Effect.logWarning(
           `history is limited to ${maxSeries} series: further topics and channels have no charts`
         )

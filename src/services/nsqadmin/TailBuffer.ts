@@ -30,7 +30,7 @@ export class TailBuffer {
   private secondBegan = -Infinity
   private inSecond = 0
   private skipped = 0
-  private toldSkipped = -Infinity
+  private reportedSkipped = -Infinity
 
   constructor(clock: Clock.Clock) {
     this.now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
@@ -71,7 +71,7 @@ export class TailBuffer {
       if (events !== undefined) return events
       const now = this.now()
       if (now >= idleAt) return [{ _tag: "Idle" }]
-      const next = this.skipped > 0 ? Math.min(idleAt, this.toldSkipped + skippedMillis) : idleAt
+      const next = this.skipped > 0 ? Math.min(idleAt, this.reportedSkipped + skippedMillis) : idleAt
       yield* Effect.timeoutOption(this.wakeup.wait, next - now)
     }
   })
@@ -81,10 +81,10 @@ export class TailBuffer {
     const events = this.waiting
     this.waiting = []
     this.waitingBytes = 0
-    if (this.skipped > 0 && now - this.toldSkipped >= skippedMillis) {
+    if (this.skipped > 0 && now - this.reportedSkipped >= skippedMillis) {
       events.push({ _tag: "Skipped", count: this.skipped })
       this.skipped = 0
-      this.toldSkipped = now
+      this.reportedSkipped = now
     }
     const [first, ...rest] = events
     return first === undefined ? undefined : [first, ...rest]

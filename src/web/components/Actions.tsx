@@ -67,7 +67,7 @@ export const useRun = () => {
   return { busy, run }
 }
 
-/** Buttons for actions. Renders nothing for users who are not administrators. */
+/** Buttons for actions. Renders nothing unless the user is an administrator. */
 export const Actions = ({ actions, compact = false, label }: {
   readonly actions: ReadonlyArray<Action>
   /** The subject of all actions, for screen readers. */

@@ -8,7 +8,7 @@ import { settings } from "../core/settings.ts"
 
 type Outcome = { readonly kind: "success" | "error"; readonly text: string }
 
-/** A form that publishes a test message to a topic. Renders nothing for users who are not administrators. */
+/** A form that publishes a test message to a topic. Renders nothing unless the user is an administrator. */
 export const PublishForm = ({ nodes, onPublished, topic }: {
   readonly topic: string
   readonly nodes: ReadonlyArray<string>

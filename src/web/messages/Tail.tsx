@@ -100,7 +100,7 @@ const Controls = ({ topic }: { readonly topic: string }) => {
   )
 }
 
-/** A section that tails a topic; closing it ends the tail. Renders nothing for users who are not administrators. */
+/** A section that tails a topic; closing it ends the tail. Renders nothing unless the user is an administrator. */
 export const Tail = ({ topic }: { readonly topic: string }) =>
   settings.isAdmin
     ? (

@@ -21,7 +21,7 @@ const tabTo = Effect.fnUntraced(function*(tab: Tab, text: string) {
 const press = (tab: Tab, key: string) => tab.act((page) => page.keyboard.press(key))
 
 layer(Browser.layer, { excludeTestServices: true })("nsqadmin's access control and accessibility", (it) => {
-  it.effect("a user who is not an administrator sees the pages without buttons", () =>
+  it.effect("a user without administrator rights sees the pages without buttons", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds, topicOn } = yield* startCluster({ adminUsers: ["alice"] })

@@ -6,7 +6,7 @@ import { startAdmin, startCluster, until } from "./cluster.ts"
 const press = (tab: Tab, name: string | RegExp) =>
   tab.act((page) => page.getByRole("button", { name, exact: true }).click())
 
-const said = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
+const shows = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
 
 /** Waits until a button has the focus. */
 const focused = (tab: Tab, name: string) =>
@@ -33,18 +33,18 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's actions", (it) =
       const states = Effect.all(nsqds.map((nsqd) => topicOn(nsqd, "orders")))
 
       yield* confirm(view, "Pause topic", "Pause topic orders on 2 nodes?")
-      yield* said(view, "The topic has been paused.")
+      yield* shows(view, "The topic has been paused.")
       yield* focused(view, "Unpause topic")
       assert.deepStrictEqual((yield* states).map((state) => state?.paused), [true, true])
       yield* view.act((page) => page.getByText("paused", { exact: true }).first().waitFor())
       yield* confirm(view, "Unpause topic", "Unpause topic orders on 2 nodes?")
-      yield* said(view, "The topic has been unpaused.")
+      yield* shows(view, "The topic has been unpaused.")
       assert.deepStrictEqual((yield* states).map((state) => state?.paused), [false, false])
 
       yield* view.act((page) => page.locator("summary", { hasText: "Create a channel" }).click())
       yield* view.act((page) => page.getByLabel("Channel name").fill("made"))
       yield* press(view, "Create channel")
-      yield* said(view, "Channel made has been created.")
+      yield* shows(view, "Channel made has been created.")
       const made = yield* states
       assert.deepStrictEqual(made.map((state) => state?.channels.map(({ channel_name }) => channel_name)), [["made"], [
         "made"
@@ -58,7 +58,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's actions", (it) =
 
       // Closing the dialog cancels the action.
       yield* press(view, "Empty topic")
-      yield* said(view, "2 waiting messages will be lost.")
+      yield* shows(view, "2 waiting messages will be lost.")
       yield* press(view, "Cancel")
       yield* focused(view, "Empty topic")
       yield* press(view, "Empty topic")
@@ -67,15 +67,15 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's actions", (it) =
       assert.deepStrictEqual((yield* states).map((state) => state?.depth), [1, 1])
 
       yield* confirm(view, "Empty topic", "Empty topic orders on 2 nodes?")
-      yield* said(view, "The topic has been emptied.")
+      yield* shows(view, "The topic has been emptied.")
       assert.deepStrictEqual((yield* states).map((state) => state?.depth), [0, 0])
 
       yield* confirm(view, "Delete topic", "Delete topic orders on 2 nodes?")
       yield* view.act((page) => page.getByRole("heading", { level: 1, name: "Topics" }).waitFor())
-      yield* said(view, "The topic has been deleted.")
+      yield* shows(view, "The topic has been deleted.")
       assert.deepStrictEqual(yield* states, [undefined, undefined])
       for (const lookupd of lookupds) assert.include((yield* lookupd.get("/topics")).text, "\"topics\":[]")
-      yield* said(view, "No topics found")
+      yield* shows(view, "No topics found")
     }))
 
   it.effect("an action on a channel applies to every nsqd", () =>
@@ -93,13 +93,13 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's actions", (it) =
       yield* view.open("/topics/orders/archive")
 
       yield* confirm(view, "Pause channel", "Pause channel archive on 2 nodes?")
-      yield* said(view, "The channel has been paused.")
+      yield* shows(view, "The channel has been paused.")
       assert.deepStrictEqual((yield* channels).map((channel) => channel?.paused), [true, true])
       yield* confirm(view, "Unpause channel", "Unpause channel archive on 2 nodes?")
-      yield* said(view, "The channel has been unpaused.")
+      yield* shows(view, "The channel has been unpaused.")
       assert.deepStrictEqual((yield* channels).map((channel) => channel?.paused), [false, false])
       yield* confirm(view, "Empty channel", "Empty channel archive on 2 nodes?")
-      yield* said(view, "The channel has been emptied.")
+      yield* shows(view, "The channel has been emptied.")
       assert.deepStrictEqual((yield* channels).map((channel) => channel?.depth), [0, 0])
       yield* confirm(view, "Delete channel", "Delete channel archive on 2 nodes?")
       yield* view.act((page) => page.getByRole("heading", { level: 1, name: "Topic orders" }).waitFor())
@@ -130,14 +130,14 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's actions", (it) =
       const { admin, lookupds } = yield* startCluster()
       const view = yield* tab(admin.url)
       yield* view.open("/lookup")
-      yield* said(view, "Every topic in nsqlookupd has a producer.")
+      yield* shows(view, "Every topic in nsqlookupd has a producer.")
       const fill = (label: string | RegExp, text: string) => view.act((page) => page.getByLabel(label).fill(text))
       yield* fill("Topic name", "not a name")
       assert.isTrue(yield* view.act((page) => page.getByRole("button", { name: "Create topic" }).isDisabled()))
       yield* fill("Topic name", "made")
       yield* fill(/Channel name/, "first")
       yield* view.act((page) => page.keyboard.press("Enter"))
-      yield* said(view, "Channel made / first has been created.")
+      yield* shows(view, "Channel made / first has been created.")
       for (const lookupd of lookupds) {
         assert.include((yield* lookupd.get("/channels?topic=made")).text, "[\"first\"]")
       }
@@ -146,7 +146,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's actions", (it) =
         page.getByRole("button", { name: "Delete channel: made / first" }).waitFor({ state: "detached" })
       )
       yield* confirm(view, "Delete topic: made", "Delete topic made?")
-      yield* said(view, "Every topic in nsqlookupd has a producer.")
+      yield* shows(view, "Every topic in nsqlookupd has a producer.")
       for (const lookupd of lookupds) assert.include((yield* lookupd.get("/topics")).text, "\"topics\":[]")
     }))
 
@@ -160,7 +160,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's actions", (it) =
       const view = yield* tab(admin.url)
       yield* view.open("/topics/orders")
       yield* confirm(view, "Pause topic", "Pause topic orders on 2 nodes?")
-      yield* said(view, new RegExp(`The topic has been paused\\. WARNING: .*${dead}`))
+      yield* shows(view, new RegExp(`The topic has been paused\\. WARNING: .*${dead}`))
       yield* view.act((page) => page.getByRole("button", { name: "Unpause topic" }).waitFor())
       yield* admin.stop
       yield* confirm(view, "Unpause topic", "Unpause topic orders on 2 nodes?")

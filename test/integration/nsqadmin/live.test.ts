@@ -7,7 +7,7 @@ import { startAdmin, startCluster, until } from "./cluster.ts"
 const row = (tab: Tab, name: string) =>
   tab.page.getByRole("row").filter({ has: tab.page.getByRole("link", { name, exact: true }) })
 
-const said = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
+const shows = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
 
 layer(Browser.layer, { excludeTestServices: true })("nsqadmin's live pages", (it) => {
   it.effect("the list of topics shows changes without a reload", () =>
@@ -57,20 +57,20 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's live pages", (it
       yield* first.post("/pub?topic=orders", "x")
       const view = yield* tab(admin.url)
       yield* view.open("/daemons")
-      yield* said(view, "All 4 daemons are reachable.")
+      yield* shows(view, "All 4 daemons are reachable.")
       yield* second.stop
-      yield* said(view, /1 of \d daemons unreachable\./)
+      yield* shows(view, /1 of \d daemons unreachable\./)
       yield* view.act((page) => page.getByRole("link", { name: /Daemons.*1 unreachable/ }).waitFor())
       yield* view.act((page) =>
         page.getByRole("row").filter({ hasText: second.http }).getByText("unreachable", { exact: true }).waitFor()
       )
       yield* lookupds[1].stop
-      yield* said(view, /2 of \d daemons unreachable\./)
+      yield* shows(view, /2 of \d daemons unreachable\./)
       yield* view.act((page) => page.getByRole("link", { name: /^Warnings/ }).click())
       yield* view.act((page) => page.getByRole("row").filter({ hasText: "Daemon unreachable" }).first().waitFor())
       // The page shows the figures of the remaining daemons, and a warning that lists the failed ones.
       yield* view.open("/topics/orders")
-      yield* said(view, new RegExp(`WARNING: .*${lookupds[1].http}`))
+      yield* shows(view, new RegExp(`WARNING: .*${lookupds[1].http}`))
       yield* view.act((page) => page.getByRole("rowheader", { name: new RegExp(first.http) }).waitFor())
     }))
 
@@ -83,13 +83,13 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's live pages", (it
       yield* view.open("/")
       yield* view.act(() => row(view, "orders").waitFor())
       yield* admin.stop
-      yield* said(view, "Connection lost")
+      yield* shows(view, "Connection lost")
       yield* view.act(() => row(view, "orders").waitFor())
       yield* startAdmin({
         lookupdHttpAddresses: lookupds.map(({ http }) => http),
         httpAddress: new URL(admin.url).host
       })
-      yield* said(view, /^Live$/)
+      yield* shows(view, /^Live$/)
       yield* create("payments")
       yield* view.act(() => row(view, "payments").waitFor())
     }))

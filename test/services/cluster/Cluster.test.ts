@@ -66,8 +66,8 @@ describe("Cluster with nsqlookupds", () => {
     Effect.gen(function*() {
       const { producers } = yield* Cluster
       const { message } = yield* Effect.flip(producers("x y"))
-      const said = "got response 404 Not Found TOPIC_NOT_FOUND of"
-      assert.strictEqual(message, `failed to query any nsqlookupd: ${said} l1:4161\n${said} l2:4161`)
+      const failed = "got response 404 Not Found TOPIC_NOT_FOUND of"
+      assert.strictEqual(message, `failed to query any nsqlookupd: ${failed} l1:4161\n${failed} l2:4161`)
     }).pipe(Effect.provide(cluster({ lookupd: lookups }, ({ search }) => {
       assert.strictEqual(search, "?topic=x%20y")
       return [404, "{\"message\":\"TOPIC_NOT_FOUND\"}"]

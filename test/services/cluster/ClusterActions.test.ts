@@ -8,7 +8,7 @@ import * as LongResponse from "../../../src/services/http/LongResponse.ts"
 
 /** Fake daemons that record their requests and succeed, except those in `dead`. */
 const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {
-  const told: Array<string> = []
+  const requests: Array<string> = []
   const answerOf = (path: string): unknown => {
     if (path.startsWith("/lookup") || path.startsWith("/nodes")) {
       return { producers: ["a", "b"].map((name) => ({ broadcast_address: name, http_port: 4151 })) }
@@ -25,26 +25,26 @@ const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {
         reach(address),
         Effect.orDie(LongResponse.decode(schemas, Buffer.from(JSON.stringify(answerOf(path)))))
       ),
-    post: (address, path) => Effect.andThen(reach(address), Effect.sync(() => void told.push(`${address}${path}`)))
+    post: (address, path) => Effect.andThen(reach(address), Effect.sync(() => void requests.push(`${address}${path}`)))
   })
   const layer = ClusterActions.layer.pipe(
     Layer.provide(Cluster.layer),
     Layer.provide(ClusterSources.layer({ lookupd: [], nsqd: [], ...sources })),
     Layer.provide(Layer.succeed(DaemonHttp, daemons))
   )
-  return { told, layer }
+  return { requests, layer }
 }
 
 const lookupd = ["l1", "l2"]
 
 describe("ClusterActions", () => {
   it.effect("actions go to the nsqlookupds and then to the nsqds, in NSQ's order", () => {
-    const { layer, told } = world({ lookupd }, [])
+    const { layer, requests } = world({ lookupd }, [])
     return Effect.gen(function*() {
       const { act, create, tombstone } = yield* ClusterActions
       const steps = (action: Effect.Effect<unknown, unknown>) => {
-        told.length = 0
-        return Effect.map(action, () => [...told])
+        requests.length = 0
+        return Effect.map(action, () => [...requests])
       }
       assert.deepStrictEqual(yield* steps(create("t", undefined)), [
         "l1/topic/create?topic=t",
@@ -77,12 +77,12 @@ describe("ClusterActions", () => {
   })
 
   it.effect("an action returns the errors of the daemons that failed, and the others perform it", () => {
-    const { layer, told } = world({ lookupd }, ["l2", "a:4151"])
+    const { layer, requests } = world({ lookupd }, ["l2", "a:4151"])
     return Effect.gen(function*() {
       const { act } = yield* ClusterActions
       const failures = yield* act("delete", "t", "c")
       assert.deepStrictEqual(failures.map(({ message }) => message), ["l2 is dead", "l2 is dead", "a:4151 is dead"])
-      assert.deepStrictEqual(told, [
+      assert.deepStrictEqual(requests, [
         "l1/channel/delete?topic=t&channel=c",
         "b:4151/channel/delete?topic=t&channel=c"
       ])
@@ -99,20 +99,20 @@ describe("ClusterActions", () => {
   })
 
   it.effect("tombstone fails if the nsqd is unreachable, after hiding it from consumers", () => {
-    const { layer, told } = world({ lookupd }, ["n:4151"])
+    const { layer, requests } = world({ lookupd }, ["n:4151"])
     return Effect.gen(function*() {
       const { tombstone } = yield* ClusterActions
       assert.match((yield* Effect.flip(tombstone("t", "n:4151"))).message, /n:4151 is dead/)
-      assert.lengthOf(told, 2)
+      assert.lengthOf(requests, 2)
     }).pipe(Effect.provide(layer))
   })
 
   it.effect("create goes to each nsqd if there are no nsqlookupds", () => {
-    const { layer, told } = world({ nsqd: ["x:1", "y:1"] }, [])
+    const { layer, requests } = world({ nsqd: ["x:1", "y:1"] }, [])
     return Effect.gen(function*() {
       const { create } = yield* ClusterActions
       assert.deepStrictEqual(yield* create("t", "c"), [])
-      assert.deepStrictEqual(told, [
+      assert.deepStrictEqual(requests, [
         "x:1/topic/create?topic=t",
         "y:1/topic/create?topic=t",
         "x:1/channel/create?topic=t&channel=c",

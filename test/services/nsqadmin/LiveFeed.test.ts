@@ -13,13 +13,13 @@ const layer = (state: FakeCluster) =>
 /** The events of a browser that reads each one as it arrives. */
 const browser = (topic?: string): Effect.Effect<Queue.Queue<LiveSample>, never, LiveFeed | Scope.Scope> =>
   Effect.gen(function*() {
-    const told = yield* Queue.unbounded<LiveSample>()
+    const events = yield* Queue.unbounded<LiveSample>()
     const { samples } = yield* LiveFeed
     yield* Effect.forkScoped(
-      Stream.runForEach(yield* Effect.orDie(samples(topic)), (sample) => Queue.offer(told, sample))
+      Stream.runForEach(yield* Effect.orDie(samples(topic)), (sample) => Queue.offer(events, sample))
     )
     yield* nothingMore
-    return told
+    return events
   })
 
 describe("LiveFeed", () => {
@@ -27,13 +27,13 @@ describe("LiveFeed", () => {
     const t = { depth: 1, message_count: 1 }
     const topics: FakeCluster["nodes"][string]["topics"] = { t, u: { depth: 2 }, v: {} }
     return Effect.gen(function*() {
-      const told = yield* browser()
-      const first = yield* Queue.take(told)
+      const events = yield* browser()
+      const first = yield* Queue.take(events)
       assert.isTrue(first.full)
       assert.deepStrictEqual(first.topics.map(({ topic }) => topic), ["t", "u", "v"])
       yield* passSamples(1)
-      // From the second sample on there are rates.
-      assert.deepStrictEqual((yield* Queue.take(told)).topics.map(({ rate, topic }) => [topic, rate]), [
+      // Rates start with the second sample.
+      assert.deepStrictEqual((yield* Queue.take(events)).topics.map(({ rate, topic }) => [topic, rate]), [
         ["t", 0],
         ["u", 0],
         ["v", 0]
@@ -41,12 +41,12 @@ describe("LiveFeed", () => {
       t.depth = 5
       delete topics["v"]
       yield* passSamples(1)
-      const third = yield* Queue.take(told)
+      const third = yield* Queue.take(events)
       assert.isFalse(third.full)
       assert.deepStrictEqual(third.topics.map(({ depth, topic }) => [topic, depth]), [["t", 5]])
       assert.deepStrictEqual(third.gone, ["v"])
       yield* passSamples(1)
-      const { gone, points, topics: changed } = yield* Queue.take(told)
+      const { gone, points, topics: changed } = yield* Queue.take(events)
       assert.deepStrictEqual({ changed, gone, points }, { changed: [], gone: [], points: [] })
     }).pipe(Effect.provide(layer(fakeCluster({ a: { topics } }))))
   })
@@ -75,8 +75,8 @@ describe("LiveFeed", () => {
       ["c", "b:4151", 4]
     ]
     return Effect.gen(function*() {
-      const told = yield* browser("t")
-      const series = Effect.map(Queue.take(told), ({ points }) =>
+      const events = yield* browser("t")
+      const series = Effect.map(Queue.take(events), ({ points }) =>
         points.map(({ channel, depth, node, topic }) => {
           assert.strictEqual(topic, "t")
           return [channel, node, depth]
@@ -91,9 +91,9 @@ describe("LiveFeed", () => {
     const topics: FakeCluster["nodes"][string]["topics"] = { t: {}, u: {}, v: {} }
     return Effect.gen(function*() {
       const { samples } = yield* LiveFeed
-      const told = yield* Queue.bounded<LiveSample>(1)
+      const events = yield* Queue.bounded<LiveSample>(1)
       yield* Effect.forkScoped(
-        Stream.runForEach(yield* Effect.orDie(samples(undefined)), (sample) => Queue.offer(told, sample))
+        Stream.runForEach(yield* Effect.orDie(samples(undefined)), (sample) => Queue.offer(events, sample))
       )
       yield* passSamples(1)
       topics["t"] = { depth: 1 }
@@ -104,7 +104,7 @@ describe("LiveFeed", () => {
       yield* passSamples(1)
       const seen = new Map<string, number>()
       for (const _ of ["full", "waiting", "newest"]) {
-        const sample = yield* Queue.take(told)
+        const sample = yield* Queue.take(events)
         for (const { depth, topic } of sample.topics) seen.set(topic, depth)
         for (const topic of sample.gone) seen.delete(topic)
       }

@@ -5,7 +5,7 @@ import { type FakeCluster, fakeCluster, latest, passSamples, samplerLayer } from
 const warnings = Effect.map(latest, (sample) => sample.warnings)
 
 /** Kind and text of each warning. */
-const told = Effect.map(warnings, (found) => found.map(({ kind, text }) => [kind, text]))
+const listed = Effect.map(warnings, (found) => found.map(({ kind, text }) => [kind, text]))
 
 const kinds = Effect.map(warnings, (found) => found.map(({ kind }) => kind))
 
@@ -22,7 +22,7 @@ describe("Warnings", () => {
 
   it.effect("a topic without channels causes a warning, also on a single nsqd", () =>
     Effect.gen(function*() {
-      assert.deepStrictEqual(yield* told, [
+      assert.deepStrictEqual(yield* listed, [
         ["topic_without_channels", "Topic t has no channels: 1,234 messages wait for the first channel."],
         ["topic_without_channels", "Topic u has no channels: new messages will wait for the first channel."],
         ["topic_without_channels", "Topic v has no channels on b:4151: 1 message waits there."]
@@ -42,7 +42,7 @@ describe("Warnings", () => {
     state.topics.push("forgotten")
     return Effect.gen(function*() {
       const text = "Topic forgotten has no producers: it is registered with nsqlookupd, but no nsqd has it."
-      assert.deepStrictEqual(yield* told, [["topic_without_producers", text]])
+      assert.deepStrictEqual(yield* listed, [["topic_without_producers", text]])
       const { figures } = yield* latest
       assert.deepStrictEqual([...figures.topics.keys()], ["t", "forgotten"])
       assert.strictEqual(figures.topics.get("forgotten")?.summary.depth, 0)
@@ -51,7 +51,7 @@ describe("Warnings", () => {
 
   it.effect("a paused topic or channel causes a warning that states where it is paused", () =>
     Effect.gen(function*() {
-      assert.deepStrictEqual(yield* told, [
+      assert.deepStrictEqual(yield* listed, [
         ["paused_topic", "Topic t is paused on 1 of 2 nsqds: 7 messages wait."],
         ["paused_channel", "Channel c of topic t is paused: 3 messages wait."]
       ])
@@ -87,7 +87,7 @@ describe("Warnings", () => {
       for (let i = 0; i < 5; i++) yield* grow
       assert.deepStrictEqual(yield* warnings, [])
       yield* grow
-      assert.deepStrictEqual(yield* told, [
+      assert.deepStrictEqual(yield* listed, [
         [
           "unconsumed_channel",
           "Channel c of topic t has no consumers: 12 messages wait, 12 more than before."
@@ -114,7 +114,7 @@ describe("Warnings", () => {
 
   it.effect("unreachable daemons, degraded daemons and different versions cause warnings", () =>
     Effect.gen(function*() {
-      assert.deepStrictEqual(yield* told, [
+      assert.deepStrictEqual(yield* listed, [
         ["daemon_unhealthy", "nsqd b:4151 is degraded: NOK - no space left on device"],
         ["daemon_gone", "nsqd c:4151 is unreachable: connection refused"],
         ["versions_differ", "nsqd versions differ: 1.2.1 on b:4151; 1.3.0 on a:4151."]

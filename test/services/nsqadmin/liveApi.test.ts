@@ -19,8 +19,8 @@ import { TestMessage } from "../../../src/services/nsqadmin/TestMessage.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
 import { clusterOf, daemonHttp, startNsqd } from "./nsqds.ts"
 
-const anybody = AdminAccess.of({ isAdmin: () => true, check: Effect.void })
-const nobody = AdminAccess.of({
+const administrator = AdminAccess.of({ isAdmin: () => true, check: Effect.void })
+const visitor = AdminAccess.of({
   isAdmin: () => false,
   check: Effect.fail(Forbidden.make({ message: "FORBIDDEN" }))
 })
@@ -79,7 +79,7 @@ describe("nsqadmin's API", () => {
         const { series, times } = yield* live.history({ query: { topics: "t", detail: "true" } })
         assert.deepStrictEqual(series[0]?.depth.length, times.length)
         assert.include(series.map(({ node }) => node), http)
-      }).pipe(Effect.provide(layer(anybody, http)))
+      }).pipe(Effect.provide(layer(administrator, http)))
     }))
 
   it.live("only administrators may publish and tail messages", () =>
@@ -88,7 +88,7 @@ describe("nsqadmin's API", () => {
       const forbidden = ["Forbidden", "FORBIDDEN"]
       assert.deepStrictEqual(yield* refusal(messages.publish({ params: { topic: "t" }, payload: text })), forbidden)
       assert.deepStrictEqual(yield* refusal(messages.tail({ params: { topic: "<t>" }, query: {} })), forbidden)
-    }).pipe(Effect.provide(layer(nobody, "127.0.0.1:2"))))
+    }).pipe(Effect.provide(layer(visitor, "127.0.0.1:2"))))
 
   it.live("invalid requests are refused", () =>
     Effect.gen(function*() {
@@ -106,5 +106,5 @@ describe("nsqadmin's API", () => {
       const many = Array.from({ length: 201 }, (_, i) => `t${i}`).join(",")
       assert.deepStrictEqual(yield* refusal(live.history({ query: { topics: many } })), bad("TOO_MANY_TOPICS"))
       assert.deepStrictEqual(yield* live.history({ query: { topics: "" } }), { times: [], series: [] })
-    }).pipe(Effect.provide(layer(anybody, "127.0.0.1:2"))))
+    }).pipe(Effect.provide(layer(administrator, "127.0.0.1:2"))))
 })
