@@ -3,6 +3,7 @@
  * data. `FrameDecoder` is the client's side: pure, resumable at every byte; too few bytes are a value, not an error.
  */
 import { Schema } from "effect"
+import { ArrivedBytes } from "./ArrivedBytes.ts"
 
 export const FrameType = { response: 0, error: 1, message: 2 } as const
 
@@ -38,7 +39,7 @@ export class FrameError extends Schema.TaggedError<FrameError>()("FrameError", {
 
 /** Reads frames however their bytes are cut. Holds only bytes that have arrived. */
 export class FrameDecoder {
-  private buffer: Buffer = Buffer.alloc(0)
+  private readonly arrived = new ArrivedBytes()
   private readonly maxFrameSize: number
 
   /** `maxFrameSize` bounds the size field, in bytes. */
@@ -47,27 +48,28 @@ export class FrameDecoder {
   }
 
   feed(chunk: Uint8Array): void {
-    this.buffer = this.buffer.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.buffer, chunk])
+    this.arrived.add(chunk)
   }
 
   /** The next whole frame, `undefined` while bytes are missing. */
   next(): Frame | FrameError | undefined {
-    if (this.buffer.length < frameHeaderSize) return undefined
-    const size = this.buffer.readInt32BE(0)
-    const type = this.buffer.readInt32BE(4)
+    if (this.arrived.length < frameHeaderSize) return undefined
+    const bytes = this.arrived.all
+    const size = bytes.readInt32BE(0)
+    const type = bytes.readInt32BE(4)
     if (size < 4 || size > this.maxFrameSize || (type !== 0 && type !== 1 && type !== 2)) {
       return new FrameError({ size, type })
     }
-    if (this.buffer.length < size + 4) return undefined
-    const data = this.buffer.subarray(frameHeaderSize, size + 4)
-    this.buffer = this.buffer.subarray(size + 4)
+    if (bytes.length < size + 4) return undefined
+    const data = bytes.subarray(frameHeaderSize, size + 4)
+    this.arrived.drop(size + 4)
     return { type, data }
   }
 
   /** Takes what has arrived and belongs to no frame yet: the connection goes on in another way. */
   takeRest(): Buffer {
-    const rest = this.buffer
-    this.buffer = Buffer.alloc(0)
+    const rest = this.arrived.all
+    this.arrived.drop(rest.length)
     return rest
   }
 }

@@ -3,6 +3,7 @@
  * `LookupCommandDecoder`, which reads them however their bytes are cut. Unlike NSQ's reader it bounds lines and bodies.
  */
 import { Schema } from "effect"
+import { ArrivedBytes } from "../client/ArrivedBytes.ts"
 import { ChannelName, isChannelName, isTopicName, TopicName } from "../client/Names.ts"
 import { type ErrorCode, type ProtocolError, protocolError } from "../client/ProtocolError.ts"
 import { decodeProducer, encodeProducer, ProducerIdentity, refusalOf } from "./LookupIdentity.ts"
@@ -61,13 +62,13 @@ const registration = (tag: "REGISTER" | "UNREGISTER", params: ReadonlyArray<stri
 const badBody = (what: string): ProtocolError => protocolError("E_BAD_BODY", `IDENTIFY ${what}`)
 
 export class LookupCommandDecoder {
-  private buffer: Buffer = Buffer.alloc(0)
+  private readonly arrived = new ArrivedBytes()
   private ended = false
   /** A line IDENTIFY has been read and its body has not. */
   private awaitsBody = false
 
   feed(chunk: Uint8Array): void {
-    this.buffer = this.buffer.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.buffer, chunk])
+    this.arrived.add(chunk)
   }
 
   /** No more bytes will come. */
@@ -81,11 +82,12 @@ export class LookupCommandDecoder {
    */
   next(identified: boolean): LookupCommand | ProtocolError | undefined {
     if (this.awaitsBody) return this.body()
-    const end = this.buffer.indexOf(newline)
-    if (end < 0 && this.buffer.length <= maxLineBytes) return undefined
+    const bytes = this.arrived.all
+    const end = bytes.indexOf(newline)
+    if (end < 0 && bytes.length <= maxLineBytes) return undefined
     if (end < 0 || end > maxLineBytes) return protocolError("E_INVALID", "command line too long")
-    const params = this.buffer.toString("latin1", 0, end).trim().split(" ")
-    this.buffer = this.buffer.subarray(end + 1)
+    const params = bytes.toString("latin1", 0, end).trim().split(" ")
+    this.arrived.drop(end + 1)
     const [name = ""] = params
     switch (name) {
       case "PING":
@@ -103,12 +105,13 @@ export class LookupCommandDecoder {
   }
 
   private body(): LookupCommand | ProtocolError | undefined {
-    if (this.buffer.length < 4) return this.ended ? badBody("failed to read body size") : undefined
-    const size = this.buffer.readInt32BE(0)
+    const bytes = this.arrived.all
+    if (bytes.length < 4) return this.ended ? badBody("failed to read body size") : undefined
+    const size = bytes.readInt32BE(0)
     if (size < 0 || size > maxBodyBytes) return badBody(`invalid body size ${size}`)
-    if (this.buffer.length < 4 + size) return this.ended ? badBody("failed to read body") : undefined
-    const producer = decodeProducer(this.buffer.toString("utf8", 4, 4 + size))
-    this.buffer = this.buffer.subarray(4 + size)
+    if (bytes.length < 4 + size) return this.ended ? badBody("failed to read body") : undefined
+    const producer = decodeProducer(bytes.toString("utf8", 4, 4 + size))
+    this.arrived.drop(4 + size)
     this.awaitsBody = false
     if (producer === undefined) return badBody("failed to decode JSON body")
     const refusal = refusalOf(producer)

@@ -40,6 +40,19 @@ describe("frames", () => {
     assert.deepStrictEqual(encodeResponse("OK"), Buffer.concat([int32(6, 0), Buffer.from("OK")]))
   })
 
+  it("of two megabytes that arrive byte by byte are put together", () => {
+    const bytes = encodeFrame(2, Buffer.alloc(2 * 1024 * 1024, "message"))
+    const decoder = new FrameDecoder()
+    let frame: ReturnType<typeof decoder.next>
+    for (let at = 0; frame === undefined; at++) {
+      decoder.feed(bytes.subarray(at, at + 1))
+      frame = decoder.next()
+    }
+    assert.isFalse(frame instanceof FrameError)
+    if (!(frame instanceof FrameError)) assert.isTrue(Buffer.from(frame.data).equals(bytes.subarray(8)))
+    assert.strictEqual(decoder.takeRest().length, 0)
+  })
+
   it("with lying sizes or unknown types are refused before their data arrives", () => {
     assert.deepStrictEqual(decodeAll([int32(-1, 0)]), ["invalid frame: size -1, type 0"])
     assert.deepStrictEqual(decodeAll([int32(3, 0)]), ["invalid frame: size 3, type 0"])

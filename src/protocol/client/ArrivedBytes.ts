@@ -1,0 +1,39 @@
+/**
+ * Bytes that have arrived and are not decoded yet, as one piece. Adding to them copies each byte a bounded number of times on
+ * average, however small the pieces are that a peer sends; they take at most twice the memory of what has arrived.
+ */
+export class ArrivedBytes {
+  private buffer: Buffer = Buffer.alloc(0)
+  private start = 0
+  private end = 0
+
+  get length(): number {
+    return this.end - this.start
+  }
+
+  /** A view of all of them. It stays as it is while bytes are added and dropped. */
+  get all(): Buffer {
+    return this.buffer.subarray(this.start, this.end)
+  }
+
+  /** Adds a copy of these bytes. */
+  add(bytes: Uint8Array): void {
+    const { length } = this
+    if (this.end + bytes.length > this.buffer.length) {
+      // A new buffer: views of the old one may be in use.
+      const size = length === 0 ? bytes.length : Math.max(2 * length, length + bytes.length)
+      const larger = Buffer.allocUnsafe(size)
+      this.buffer.copy(larger, 0, this.start, this.end)
+      this.buffer = larger
+      this.start = 0
+      this.end = length
+    }
+    this.buffer.set(bytes, this.end)
+    this.end += bytes.length
+  }
+
+  /** Removes the first `count` bytes. */
+  drop(count: number): void {
+    this.start += count
+  }
+}
