@@ -262,15 +262,16 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     })
   }
 
-  /** Syncs when anything happened since the last sync; otherwise closes the files of a queue that is not in use. */
+  /** Syncs when anything happened since the last sync, otherwise closes the files of an unused queue; tries a failed disk again. */
   syncIfDirty(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { activity } = this
       if (activity === undefined || this.isClosed) return Effect.void
-      return activity.exclusively(Effect.andThen(
-        this.flushSums(activity),
-        Effect.suspend(() => this.isUnsynced ? this.trySync(activity) : this.rest(activity))
-      ))
+      return activity.exclusively(Effect.gen({ self: this }, function*() {
+        yield* this.flushSums(activity)
+        if (!this.host.isFull()) yield* activity.writer.probe()
+        yield* this.isUnsynced ? this.trySync(activity) : this.rest(activity)
+      }))
     })
   }
 

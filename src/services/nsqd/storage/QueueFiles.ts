@@ -3,10 +3,14 @@
  * and the rest of a failed write is taken back. One fiber uses it at a time. It does not know about reading and state.
  */
 import { Effect } from "effect"
+import * as Path from "node:path"
 import { type QueuePosition, walkRecords } from "../../../protocol/storage/DiskQueueFormat.ts"
 import type { ChecksumWriter } from "./ChecksumWriter.ts"
 import type { Disk, DiskError, DiskFile } from "./Disk.ts"
 import type { RecordRun } from "./Storage.ts"
+
+/** A block of most file systems. */
+const probeBytes = Buffer.alloc(4096)
 
 export class QueueFiles {
   private readonly disk: Disk["Service"]
@@ -21,6 +25,8 @@ export class QueueFiles {
   private next: QueuePosition
   private open: { readonly number: number; readonly file: DiskFile } | undefined
   private unsynced = false
+  /** Whether the directory entry of the open file may be lost with the power. */
+  private isNew = false
 
   constructor(
     disk: Disk["Service"],
@@ -105,7 +111,9 @@ export class QueueFiles {
       Effect.tap(this.disk.create(this.pathOf(number)), (file) =>
         Effect.sync(() => {
           this.open = { number, file }
-          if (this.numbers.at(-1) !== number) this.numbers.push(number)
+          if (this.numbers.at(-1) === number) return
+          this.numbers.push(number)
+          this.isNew = true
         }))
     )
   }
@@ -124,7 +132,31 @@ export class QueueFiles {
     return Effect.suspend(() => {
       const { open } = this
       if (open === undefined || !this.unsynced) return Effect.void
-      return Effect.tap(open.file.sync, () => Effect.sync(() => void (this.unsynced = false)))
+      return Effect.andThen(
+        this.isNew ? Effect.andThen(open.file.sync, this.syncDirectory(open.number)) : open.file.sync,
+        Effect.sync(() => void (this.unsynced = false))
+      )
+    })
+  }
+
+  private syncDirectory(number: number): Effect.Effect<void, DiskError> {
+    return Effect.andThen(
+      this.disk.syncDirectory(Path.dirname(this.pathOf(number))),
+      Effect.sync(() => void (this.isNew = false))
+    )
+  }
+
+  /** Finds out whether the disk takes bytes again after a write has failed: the file that is written next is empty then. */
+  probe(): Effect.Effect<void, DiskError> {
+    return Effect.suspend(() => {
+      const { file, offset } = this.next
+      if (offset > 0) return Effect.void
+      const write = Effect.acquireUseRelease(
+        this.disk.create(this.pathOf(file)),
+        (opened) => opened.write([probeBytes], 0),
+        (opened) => opened.close
+      )
+      return Effect.andThen(this.close(), Effect.ensuring(write, this.discard(file)))
     })
   }
 

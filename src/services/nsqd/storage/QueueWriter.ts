@@ -172,6 +172,19 @@ export class QueueWriter {
     })
   }
 
+  /** Tries whether the disk takes bytes again after a write has failed, so that health does not wait for a publisher. */
+  probe(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { activity, queue } = this
+      if (!activity.hasFailed("write") || !this.isIdle) return Effect.void
+      return Effect.matchEffect(activity.files.probe(), {
+        // The failure that is known stays.
+        onFailure: () => Effect.void,
+        onSuccess: () => queue.report("write", undefined)
+      })
+    })
+  }
+
   private takeBack(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const { activity: { files }, queue } = this

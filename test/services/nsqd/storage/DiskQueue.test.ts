@@ -185,6 +185,23 @@ describe("DiskQueue", () => {
       assert.deepStrictEqual((yield* drain(queue)).sort((a, b) => a - b), range(0, 100))
     }).pipe(Effect.provide(layer)))
 
+  it.effect("syncs the directory with the first sync of each file, so that a loss of power does not take the file", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const { queue } = yield* open({ maxBytesPerFile: 100 })
+      const synced: Array<string> = []
+      disk.fail((operation, path) => {
+        if (operation === "fsync" && !/(?:meta|state)\.dat$/.test(path)) synced.push(path)
+        return undefined
+      })
+      yield* queue.append([recordsOf([1])])
+      assert.deepStrictEqual(synced, ["/data/t.diskqueue.000000.dat", "/data"])
+      yield* queue.append([recordsOf([2])])
+      assert.deepStrictEqual(synced.slice(2), ["/data/t.diskqueue.000000.dat"])
+      yield* queue.append([recordsOf([3])])
+      assert.deepStrictEqual(synced.slice(3), ["/data/t.diskqueue.000001.dat", "/data"])
+    }).pipe(Effect.provide(layer)))
+
   it.effect("is empty after empty, and goes on", () =>
     Effect.gen(function*() {
       const { close, queue } = yield* open()

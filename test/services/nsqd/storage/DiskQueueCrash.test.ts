@@ -172,7 +172,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
         assert.deepStrictEqual(found.filter((number) => world.settled.has(number)), [])
         assert.deepStrictEqual([...world.repeated], [])
       }).pipe(Effect.provide(layer)),
-    { timeout: 60_000, arbitrary: { runs: 3000, size: 60 } }
+    { timeout: 120_000, arbitrary: { runs: 3000, size: 60 } }
   )
 
   it.effect("fails an append on a full disk, reads nothing of it later, and goes on when there is room", () =>

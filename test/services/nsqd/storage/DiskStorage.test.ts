@@ -130,6 +130,24 @@ describe("Storage on disk", () => {
       assert.isUndefined(yield* storage.health)
     }).pipe(Effect.scoped, Effect.provide(onDisk)))
 
+  it.effect("is healthy again once the disk takes bytes, without another message and without a file for that", () =>
+    Effect.gen(function*() {
+      const storage = yield* Storage
+      const disk = yield* FaultyDisk
+      const queue = yield* storage.openQueue("t")
+      yield* queue.append([recordsOf([1])])
+      disk.fail((operation, path) => operation === "write" && /\d{6}\.dat$/.test(path) ? "ENOSPC" : undefined)
+      yield* Effect.flip(queue.append([recordsOf([2])]))
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(yield* storage.health, "write /data/t.diskqueue.000000.dat: no space left on device")
+      disk.fail(undefined)
+      yield* TestClock.adjust("2 seconds")
+      assert.isUndefined(yield* storage.health)
+      assert.isUndefined(disk.files().get("/data/t.diskqueue.000001.dat"))
+      yield* queue.append([recordsOf([3])])
+      assert.deepStrictEqual(yield* drain(queue), [1, 3])
+    }).pipe(Effect.scoped, Effect.provide(onDisk)))
+
   it.effect("reports a failing queue until that queue works again, whatever other queues do", () =>
     Effect.gen(function*() {
       const storage = yield* Storage
