@@ -5,8 +5,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { encodeCommand } from "../../../../src/protocol/client/Command.ts"
-import { TopicName } from "../../../../src/protocol/client/Names.ts"
+import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
 import { Turns, unlimited } from "../../../../src/services/core/Turns.ts"
+import * as DeflateConnection from "../../../../src/services/net/DeflateConnection.ts"
 import * as SnappyConnection from "../../../../src/services/net/SnappyConnection.ts"
 import { Clients } from "../../../../src/services/nsqd/broker/Clients.ts"
 import { largeCommandBytes, maxLargeCommands } from "../../../../src/services/nsqd/session/LargeCommands.ts"
@@ -32,6 +33,18 @@ const connectSnappy = Effect.gen(function*() {
   return inside
 })
 
+const connectDeflate = Effect.gen(function*() {
+  const client = yield* connect
+  yield* client.send({
+    _tag: "IDENTIFY",
+    body: Buffer.from(JSON.stringify({ deflate: true, feature_negotiation: true }))
+  })
+  assert.match((yield* client.text) ?? "", /"deflate":true/)
+  const inside = ProtocolClient.over(yield* DeflateConnection.make(client.peer, 9))
+  assert.strictEqual(yield* inside.text, "OK")
+  return inside
+})
+
 const nops = Buffer.alloc(1_000_000, "NOP\n")
 const messages = (count: number) => Array.from({ length: count }, () => Buffer.from("x"))
 const mpub = (count: number): Buffer => {
@@ -52,6 +65,22 @@ const floods = [
     bytes: nops,
     replies: 0,
     turns: 200
+  },
+  {
+    name: "a kilobyte that inflates to a million bytes of NOPs",
+    connect: connectDeflate,
+    bytes: nops,
+    replies: 0,
+    turns: 200
+  },
+  {
+    name: "publishes of large bodies",
+    connect,
+    bytes: Buffer.concat(
+      Array.from({ length: 40 }, () => encodeCommand({ _tag: "PUB", topic, body: Buffer.alloc(1_000_000) }))
+    ),
+    replies: 40,
+    turns: 10
   },
   {
     name: "publishes of one topic",
@@ -91,6 +120,33 @@ describe("a client that sends", () => {
       }).pipe(Effect.provide(brokerWith().pipe(Layer.provide(Layer.succeed(Turns, turns.turns)))))
     })
   }
+
+  it.effect("thousands of FINs at once does not keep others waiting until all of them are done", () => {
+    const turns = makeTurns()
+    return Effect.gen(function*() {
+      const count = 2500
+      const other = yield* connect
+      const consumer = yield* connect
+      yield* other.raw(mpub(count))
+      assert.strictEqual(yield* other.text, "OK")
+      const channel = ChannelName.make("c")
+      yield* consumer.send({ _tag: "SUB", topic, channel }, { _tag: "RDY", count })
+      assert.strictEqual(yield* consumer.text, "OK")
+      const fins: Array<Buffer> = []
+      while (fins.length < count) fins.push(encodeCommand({ _tag: "FIN", id: (yield* consumer.message).id }))
+      const opened = (yield* topicOf(topic)).channel(channel)
+      const left: Array<number> = []
+      turns.meanwhile(Effect.orDie(Effect.gen(function*() {
+        yield* other.raw(pub("other"))
+        assert.strictEqual(yield* other.text, "OK")
+        left.push(opened?.inFlightCount ?? 0)
+      })))
+      yield* consumer.raw(Buffer.concat([...fins, pub("end")]))
+      assert.strictEqual(yield* consumer.text, "OK")
+      assert.strictEqual(opened?.inFlightCount, 0)
+      assert.isAtLeast(left.filter((messages) => messages > 0).length, 3)
+    }).pipe(Effect.provide(brokerWith().pipe(Layer.provide(Layer.succeed(Turns, turns.turns)))))
+  })
 
   it.effect("a large MPUB publishes each of its messages once", () => {
     const turns = makeTurns()
