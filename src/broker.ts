@@ -2,8 +2,10 @@
  * `effect-nsq/broker`: the broker as Layers, to embed, publish to and consume from in process.
  */
 
+/** The version of NSQ whose behaviour the broker has. */
+export { version as nsqVersion } from "./services/core/Version.ts"
 /** The registry of topics and channels. */
-export { Broker, type Membership, nsqVersion } from "./services/nsqd/broker/Broker.ts"
+export { Broker, type Membership } from "./services/nsqd/broker/Broker.ts"
 export {
   ChannelNotFound,
   LimitReached,

@@ -8,6 +8,7 @@
 import { Cause, Clock, Duration, Effect, Queue, Random, type Scope, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { encodeCommand } from "../../protocol/client/Command.ts"
+import * as Time from "../core/Time.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as ClientTopic from "./ClientTopic.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
@@ -117,7 +118,7 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
       backoffMultiplier: toMillis(options.backoffMultiplier, "1 second"),
       lowReadyIdleTimeout: toMillis(options.lowReadyIdleTimeout, "10 seconds")
     },
-    () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000,
+    Time.fromClock(clock).monotonicMillis,
     () => random.nextDoubleUnsafe()
   )
 
@@ -179,7 +180,7 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
   /** Touches messages that have been held for a third of their timeout. */
   const touching = Effect.gen(function*() {
     while (true) {
-      const now = Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+      const now = Time.fromClock(clock).monotonicMillis()
       let wait = 1000
       for (const held of subscription.held) {
         const due = held.since + held.member.connection.features.msg_timeout * touchFraction

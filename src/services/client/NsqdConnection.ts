@@ -7,6 +7,7 @@
 import { Clock, Duration, Effect, Latch, Redacted, Schema, type Scope } from "effect"
 import { encodeCommand, magicV2 } from "../../protocol/client/Command.ts"
 import { type Frame, FrameDecoder, FrameError, FrameType } from "../../protocol/client/Frame.ts"
+import * as Time from "../core/Time.ts"
 import { Turns } from "../core/Turns.ts"
 import { Wakeup } from "../core/Wakeup.ts"
 import * as DeflateConnection from "../net/DeflateConnection.ts"
@@ -174,7 +175,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   })
 
   const clock = yield* Clock.Clock
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  const now = Time.fromClock(clock).monotonicMillis
   let lastHeard = now()
   let outgoing: Array<Uint8Array> = []
   const output = new Wakeup()

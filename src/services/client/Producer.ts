@@ -8,6 +8,7 @@ import { Clock, Context, Deferred, Duration, Effect, Layer, type Scope } from "e
 import type { HttpClient } from "effect/http"
 import { encodeCommand } from "../../protocol/client/Command.ts"
 import { TopicName } from "../../protocol/client/Names.ts"
+import * as Time from "../core/Time.ts"
 import type { Transport } from "../net/Transport.ts"
 import type * as ClientTopic from "./ClientTopic.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
@@ -106,7 +107,7 @@ export const make = Effect.fn("Producer.make")(function*(
     publishTimeout
   })
   const clock = yield* Clock.Clock
-  const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+  const now = Time.fromClock(clock).monotonicMillis
 
   const use = Effect.fnUntraced(function*(connection: NsqdConnection) {
     const dropped = yield* Deferred.make<never, NsqdUnavailable>()

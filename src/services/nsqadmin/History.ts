@@ -4,6 +4,7 @@
  */
 import { Clock, Context, Effect, Layer, Stream } from "effect"
 import type { HistoryAnswer, HistorySeries } from "../../protocol/http/admin/AdminLive.ts"
+import * as Time from "../core/Time.ts"
 import type { ClusterFigures, Figures } from "./Figures.ts"
 import { ringLength, Rings } from "./Rings.ts"
 import { Sampler } from "./Sampler.ts"
@@ -203,7 +204,7 @@ export class History extends Context.Service<History, {
       return History.of({
         read: (topics, isDetailed) =>
           Effect.sync(() => {
-            const monotonic = Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+            const monotonic = Time.fromClock(clock).monotonicMillis()
             return series.read(topics, isDetailed, monotonic, clock.currentTimeMillisUnsafe(), maxAnswered)
           })
       })

@@ -10,6 +10,7 @@ import type { DaemonState, Warning } from "../../protocol/http/admin/AdminLive.t
 import { Cluster, type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
 import type * as Gathered from "../cluster/Gathered.ts"
+import * as Time from "../core/Time.ts"
 import type { DaemonError } from "../http/DaemonHttp.ts"
 import * as DaemonStates from "./DaemonStates.ts"
 import * as Figures from "./Figures.ts"
@@ -83,7 +84,7 @@ export class Sampler extends Context.Service<Sampler, {
         const sources = yield* ClusterSources
         const clock = yield* Clock.Clock
         const samples = yield* PubSub.sliding<Sample>({ capacity: 1, replay: 1 })
-        const monotonic = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+        const monotonic = Time.fromClock(clock).monotonicMillis
         let figures = Figures.none
         let daemons = DaemonStates.none
         let watched = Warnings.none

@@ -5,6 +5,7 @@
 import { type Cause, type Clock, Effect } from "effect"
 import type { Message } from "../../protocol/client/Message.ts"
 import { maxTailedBytes, type TailEvent } from "../../protocol/http/admin/AdminLive.ts"
+import * as Time from "../core/Time.ts"
 import { Wakeup } from "../core/Wakeup.ts"
 
 /** Limit for messages per second: more cannot be read by a person. */
@@ -33,7 +34,7 @@ export class TailBuffer {
   private reportedSkipped = -Infinity
 
   constructor(clock: Clock.Clock) {
-    this.now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    this.now = Time.fromClock(clock).monotonicMillis
   }
 
   /** Adds a message from the nsqd at `node`, or counts it as skipped if a limit is reached. */

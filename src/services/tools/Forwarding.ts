@@ -4,6 +4,7 @@
  */
 import { Clock, Effect, Fiber, Random, type Scope } from "effect"
 import type { Consumer } from "../client/index.ts"
+import * as Time from "../core/Time.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { row } from "../options/OptionTable.ts"
 import * as AddressPool from "./AddressPool.ts"
@@ -57,7 +58,7 @@ export const destinations = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Destinations> {
   const clock = yield* Clock.Clock
   const random = yield* Random.Random
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  const now = Time.fromClock(clock).monotonicMillis
   const choose = AddressPool.make(options.mode, addresses, { now, random: () => random.nextDoubleUnsafe() })
   const status = yield* Timings.make(options.statusEvery, addresses)
 

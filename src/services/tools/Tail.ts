@@ -4,6 +4,7 @@
 import { Deferred, Effect, Random, type Scope, Struct } from "effect"
 import type { HttpClient } from "effect/http"
 import { Consumer, Topic } from "../client/index.ts"
+import { version } from "../core/Version.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
@@ -48,7 +49,7 @@ export const main = Effect.fn("nsq_tail")(function*(
   const ended = yield* Deferred.make<void, ToolError>()
 
   const follow = Effect.fnUntraced(function*(topic: string) {
-    const settings = yield* Sources.consumerOptions({ ...options, maxInFlight }, "nsq_tail/1.3.0", topic, channel)
+    const settings = yield* Sources.consumerOptions({ ...options, maxInFlight }, `nsq_tail/${version}`, topic, channel)
     yield* ClientLogger.note(`Adding consumer for topic: ${topic}`)
     const consumer = yield* Consumer.make({ ...settings, topic: Topic.bytes(topic) })
     const prefix = Buffer.from(options.printTopic ? `${topic} | ` : "")

@@ -21,6 +21,7 @@ import process from "node:process"
 import { RE2JS } from "re2js"
 import { Consumer, type Delivery, Discovery, Topic } from "../client/index.ts"
 import { DaemonState } from "../core/DaemonState.ts"
+import { version } from "../core/Version.ts"
 import * as HttpClients from "../http/HttpClients.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
@@ -55,7 +56,7 @@ export interface ToFileOptions extends Sources.SourceOptions, HttpClients.HttpOp
   readonly logPrefix: string
 }
 
-const program = "nsq_to_file/1.3.0"
+const program = `nsq_to_file/${version}`
 const text = (value: string) => () => value
 const off = () => false
 const seconds = (count: number) => () => Duration.seconds(count)

@@ -5,6 +5,7 @@ import { Clock, Effect, type Scope, Stream, Struct } from "effect"
 import type { HttpClient } from "effect/http"
 import process from "node:process"
 import { makeProducer, NsqdConnection, type ProducerService } from "../client/index.ts"
+import { version } from "../core/Version.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { initialValue, row } from "../options/OptionTable.ts"
@@ -102,7 +103,7 @@ export const main = Effect.fn("to_nsq")(function*(
   const delimiter = Buffer.from(options.delimiter)
   if (delimiter.length !== 1) return yield* toolError("--delimiter must be a single byte")
   if (nsqdTcpAddresses.length === 0) return yield* toolError("--nsqd-tcp-address required")
-  const connection = yield* ClientSettings.connectionOptions(options.producerOpt, "to_nsq/1.3.0")
+  const connection = yield* ClientSettings.connectionOptions(options.producerOpt, `to_nsq/${version}`)
   const throttle = yield* makeThrottle(options.rate)
   const progress = yield* Progress.make("published")
   const failed = (error: { readonly message: string }) => toolError(error.message)

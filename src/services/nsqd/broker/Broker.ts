@@ -8,6 +8,7 @@ import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol
 import { DaemonState } from "../../core/DaemonState.ts"
 import * as Time from "../../core/Time.ts"
 import { Turns } from "../../core/Turns.ts"
+import { version } from "../../core/Version.ts"
 import { Wakeup } from "../../core/Wakeup.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage, type StorageError } from "../storage/Storage.ts"
@@ -26,9 +27,6 @@ import { queuesAtOnce, Topic, type TopicSettings } from "./Topic.ts"
 import type { TopologyEvent } from "./Topology.ts"
 import * as UnusedTopics from "./UnusedTopics.ts"
 import { makePool } from "./Worker.ts"
-
-/** The version of NSQ whose behaviour this is, in every place where NSQ states its own. */
-export const nsqVersion = "1.3.0"
 
 /** A consumer's place on a channel, held until the Scope it was taken in closes. */
 export interface Membership {
@@ -120,7 +118,7 @@ const make = Effect.gen(function*() {
 
   const topics = (): ReadonlyArray<Topic> => Array.from(open.values(), ({ topic }) => topic)
 
-  const persist = MetadataWriter.make(storage.saveMetadata(() => MetadataWriter.metadataOf(topics(), nsqVersion)))
+  const persist = MetadataWriter.make(storage.saveMetadata(() => MetadataWriter.metadataOf(topics(), version)))
 
   const noteChange = (name: string): void => {
     if (restored && !isEphemeral(name)) changed.call()

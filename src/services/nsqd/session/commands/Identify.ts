@@ -7,8 +7,8 @@ import {
   negotiate,
   type Negotiated
 } from "../../../../protocol/client/Identify.ts"
+import { version } from "../../../core/Version.ts"
 import { ServerTls } from "../../../net/ServerTls.ts"
-import { nsqVersion } from "../../broker/Broker.ts"
 import * as Locality from "../../broker/Locality.ts"
 import { NsqdOptions } from "../../options/NsqdOptions.ts"
 import type { Access } from "../connection/Access.ts"
@@ -64,7 +64,7 @@ export const make = Effect.fnUntraced(function*(access: Access) {
   const response = (negotiated: Negotiated) =>
     encodeIdentifyResponse({
       max_rdy_count: options.maxRdyCount,
-      version: nsqVersion,
+      version,
       max_msg_timeout: limits.maxMsgTimeout,
       msg_timeout: negotiated.msgTimeout,
       tls_v1: negotiated.tls,
