@@ -19,9 +19,9 @@ const run = Effect.fnUntraced(function*(variant: Cycles.Variant, cycles: number)
   assert.strictEqual(summary.changedIds, 0, told)
   assert.strictEqual(summary.duplicatesWithoutRestart, 0, told)
   // How many messages are finished in the moment before a kill, in which that is not recorded yet, is up to the machine and
-  // its load: 300 cycles (see `killCycles.ts`) show under 1 %, but ten of them up to 5 % on a machine with eight times as much
-  // work as processors. The limit is twice that, and far below what comes again when finished messages are not recorded.
-  assert.isBelow(summary.duplicatesPercent, 10, told)
+  // its load: 300 cycles (see `killCycles.ts`) show under 1 %, but ten of them up to 9 % on a machine with eight times as much
+  // work as processors. The limit is above that, and far below what comes again when finished messages are not recorded.
+  assert.isBelow(summary.duplicatesPercent, 15, told)
   assert.deepStrictEqual(summary.refused, [], told)
   assert.strictEqual(summary.deliveriesAfterCleanStop, 0, told)
   assert.strictEqual(summary.exitCode, 0, told)
