@@ -141,14 +141,14 @@ export const isUnchanged = (a: TopicSummary | undefined, b: TopicSummary): boole
 
 /**
  * Sums the responses of nsqds. The rate of a new topic or channel starts from 0 if the previous figures include its nsqd; it is
- * null if they do not.
+ * null if they do not. One step for each topic of each nsqd, because there may be very many.
  */
-export const fromAnswers = (
+export function* fromAnswers(
   answers: ReadonlyArray<FiguresOfNode>,
   { names, orphans }: KnownTopics,
   at: number,
   before: ClusterFigures
-): ClusterFigures => {
+): Generator<void, ClusterFigures, void> {
   const topics = new Map<string, Summing>()
   const nodes = new Set<string>()
   const seconds = (at - before.at) / 1000
@@ -171,6 +171,7 @@ export const fromAnswers = (
         addChannel(sum, channel, channelRate)
       }
       sum.nodes.set(address, { depth, rate, count, paused, channels })
+      yield
     }
   }
   for (const name of names) {

@@ -11,6 +11,7 @@ import { Cluster, type FiguresOfNode, type KnownNode, nodeAddress } from "../clu
 import { ClusterSources } from "../cluster/ClusterSources.ts"
 import type * as Gathered from "../cluster/Gathered.ts"
 import * as Time from "../core/Time.ts"
+import * as Turns from "../core/Turns.ts"
 import type { DaemonError } from "../http/DaemonHttp.ts"
 import * as DaemonStates from "./DaemonStates.ts"
 import * as Figures from "./Figures.ts"
@@ -83,6 +84,7 @@ export class Sampler extends Context.Service<Sampler, {
         const cluster = yield* Cluster
         const sources = yield* ClusterSources
         const clock = yield* Clock.Clock
+        const turns = yield* Turns.Turns
         const samples = yield* PubSub.sliding<Sample>({ capacity: 1, replay: 1 })
         const monotonic = Time.fromClock(clock).monotonicMillis
         let figures = Figures.none
@@ -115,14 +117,11 @@ export class Sampler extends Context.Service<Sampler, {
           const observation = { at, monotonic: asked, lookupds, named: named.value, nodes, answers, failures }
           daemons = DaemonStates.observe(daemons, observation)
           if (answers.length > 0 || failures.length === 0) {
-            figures = Figures.fromAnswers(
-              answers,
-              { names: topics.value, orphans: orphansOf(topics.value, nodes) },
-              asked,
-              figures
-            )
+            const known = { names: topics.value, orphans: orphansOf(topics.value, nodes) }
+            figures = yield* Turns.finish(turns, Figures.fromAnswers(answers, known, asked, figures))
           }
-          watched = Warnings.observe(watched, { at, figures, daemons: DaemonStates.list(daemons) })
+          const now = { at, figures, daemons: DaemonStates.list(daemons) }
+          watched = yield* Turns.finish(turns, Warnings.observe(watched, now))
           yield* publish(linesOf(named, topics, stats))
         }).pipe(Effect.timeoutOrElse({
           duration: sampleTimeout,

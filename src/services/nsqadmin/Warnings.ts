@@ -103,7 +103,11 @@ const forgetDepths = (growths: WarningState["growths"]): WarningState["growths"]
 
 const growthKey = (topic: string, channel: string): string => `${topic} ${channel}`
 
-const watchGrowths = ({ figures: before, growths }: WarningState, figures: ClusterFigures): WarningState["growths"] => {
+/** One step for each topic. */
+function* watchGrowths(
+  { figures: before, growths }: WarningState,
+  figures: ClusterFigures
+): Generator<void, WarningState["growths"], void> {
   // No nsqd responded.
   if (figures === before) return growths
   const comparable = before !== undefined && sameNodes(before, figures) ? growths : forgetDepths(growths)
@@ -114,6 +118,7 @@ const watchGrowths = ({ figures: before, growths }: WarningState, figures: Clust
       const key = growthKey(topic, channel)
       watched.set(key, watchGrowth(comparable.get(key), { at: figures.at, depth }))
     }
+    yield
   }
   return watched
 }
@@ -181,7 +186,11 @@ const ofVersions = function*(daemons: ReadonlyArray<DaemonState>): Generator<Not
   yield notice("versions_differ", {}, `nsqd versions differ: ${each.sort().join("; ")}.`)
 }
 
-const notices = function*({ daemons, figures }: Watched, growths: WarningState["growths"]): Generator<Notice> {
+/** The notices, and nothing after each topic, where others may have their turn. */
+const notices = function*(
+  { daemons, figures }: Watched,
+  growths: WarningState["growths"]
+): Generator<Notice | undefined> {
   for (const daemon of daemons) yield* ofDaemon(daemon)
   yield* ofVersions(daemons)
   for (const topic of figures.orphans) {
@@ -196,14 +205,22 @@ const notices = function*({ daemons, figures }: Watched, growths: WarningState["
     for (const [channel, channelFigures] of topicFigures.channels) {
       yield* ofChannel(topic, channel, channelFigures, growths.get(growthKey(topic, channel)))
     }
+    yield undefined
   }
 }
 
-/** Returns the state after a check. A warning keeps its `since` while its cause persists. */
-export const observe = (before: WarningState, watched: Watched): WarningState => {
-  const growths = watchGrowths(before, watched.figures)
+/**
+ * Returns the state after a check. A warning keeps its `since` while its cause persists. A step or two for each topic, because
+ * there may be very many.
+ */
+export function* observe(before: WarningState, watched: Watched): Generator<void, WarningState, void> {
+  const growths = yield* watchGrowths(before, watched.figures)
   const warnings = new Map<string, Warning>()
   for (const found of notices(watched, growths)) {
+    if (found === undefined) {
+      yield
+      continue
+    }
     const key = keyOf(found)
     warnings.set(key, { ...found, since: before.warnings.get(key)?.since ?? watched.at })
   }

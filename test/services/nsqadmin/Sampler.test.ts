@@ -192,4 +192,16 @@ describe("Sampler", () => {
       assert.deepStrictEqual(counts, [0, 4, 8])
     }).pipe(Effect.provide(samplerLayer(state)))
   })
+
+  it.effect("a sample of very many topics takes turns with everything else", () => {
+    let turns = 0
+    const short = { isOver: () => true, next: Effect.sync(() => void turns++) }
+    const topics = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`t${i}`, { channels: { c: {} } }]))
+    return Effect.gen(function*() {
+      const { figures } = yield* latest
+      assert.strictEqual(figures.topics.size, 40)
+      // One for each topic and its figures, two for its warnings.
+      assert.isAtLeast(turns, 120)
+    }).pipe(Effect.provide(samplerLayer(fakeCluster({ a: { topics } }), short)))
+  })
 })

@@ -6,6 +6,7 @@ import type { SampledChannel, SampledTopic } from "../../../src/protocol/http/Da
 import { Cluster, nodeAddress } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
 import * as Gathered from "../../../src/services/cluster/Gathered.ts"
+import * as Turns from "../../../src/services/core/Turns.ts"
 import { DaemonError } from "../../../src/services/http/DaemonHttp.ts"
 import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
 import { nothingMore, quiet } from "../nsqd/broker/testing.ts"
@@ -118,10 +119,11 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
 
 export const interval = 5
 
-/** A `Sampler` of that cluster with an interval of 5 seconds. */
-export const samplerLayer = (state: FakeCluster): Layer.Layer<Sampler> =>
+/** A `Sampler` of that cluster with an interval of 5 seconds. Unless `turns` says otherwise it waits for nothing else. */
+export const samplerLayer = (state: FakeCluster, turns: Turns.Turns = Turns.unlimited): Layer.Layer<Sampler> =>
   Sampler.layer({ sampleInterval: `${interval} seconds` }).pipe(
     Layer.provide(clusterLayer(state)),
+    Layer.provide(Layer.succeed(Turns.Turns, turns)),
     Layer.provide(quiet)
   )
 
