@@ -6,7 +6,7 @@ import { existsSync } from "node:fs"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { type Daemon, withAdmin, withDaemon } from "./daemon.ts"
 import { sleep } from "./load/worker.ts"
-import type { Row } from "./rows.ts"
+import type { Row } from "./row.ts"
 
 const nodes = 4
 const topics = 1000

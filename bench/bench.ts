@@ -5,7 +5,8 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { parseArgs } from "node:util"
-import { type Row, rows } from "./rows.ts"
+import type { Row } from "./row.ts"
+import { rows } from "./rows.ts"
 import * as Table from "./table.ts"
 
 const usage = `usage: node bench/bench.ts [options]

@@ -13,24 +13,8 @@ import type { Upgrade } from "./load/upgrade.ts"
 import { type Figures, sleep } from "./load/worker.ts"
 import { withObservation } from "./observe.ts"
 import * as Processes from "./processes.ts"
+import type { Measure, Row } from "./row.ts"
 import { stallRows } from "./stalls.ts"
-
-/** A figure of a row. */
-export interface Measure {
-  readonly name: string
-  readonly unit: "msg/s" | "reg/s" | "ms" | "bytes" | "x"
-  readonly better: "higher" | "lower"
-}
-
-/** A row. */
-export interface Row {
-  readonly name: string
-  /** A name for `--only` that several rows share. */
-  readonly group?: string
-  readonly measures: ReadonlyArray<Measure>
-  /** Runs once. Returns the figures in the order of the measures. */
-  readonly run: (command: ReadonlyArray<string>, seconds: number) => Promise<ReadonlyArray<number>>
-}
 
 const topic = "bench"
 const bodyBytes = 200

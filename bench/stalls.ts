@@ -10,7 +10,7 @@ import * as Load from "./load.ts"
 import { Connection } from "./load/connection.ts"
 import { sleep } from "./load/worker.ts"
 import * as Processes from "./processes.ts"
-import type { Measure, Row } from "./rows.ts"
+import type { Measure, Row } from "./row.ts"
 
 const topic = "bench"
 

@@ -2,7 +2,8 @@
  * The result of the benchmark: a Markdown table with one line per figure, the machine and the date.
  */
 import * as Os from "node:os"
-import { type Measure, median, type Row } from "./rows.ts"
+import type { Measure, Row } from "./row.ts"
+import { median } from "./rows.ts"
 
 /** The result of one daemon in a row: the figures of each run, or the error of a run. */
 export interface Outcome {

@@ -3,8 +3,7 @@
  */
 import { Effect } from "effect"
 import type * as Tls from "node:tls"
-import type { TlsHandshake } from "../net/ServerTls.ts"
-import { HandshakeFailed } from "../net/Transport.ts"
+import { HandshakeFailed, type TlsHandshake } from "../net/TlsHandshake.ts"
 import * as Trust from "../net/Trust.ts"
 import type { TlsOptions } from "./ConnectionOptions.ts"
 

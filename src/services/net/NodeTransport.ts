@@ -11,11 +11,11 @@ import * as Net from "node:net"
 import { getSystemErrorMessage } from "node:util"
 import * as NetListener from "./NetListener.ts"
 import * as ServerTls from "./ServerTls.ts"
+import { HandshakeFailed } from "./TlsHandshake.ts"
 import {
   ConnectError,
   type Connection,
   ConnectionLost,
-  HandshakeFailed,
   peerAddress,
   type SecureConnection,
   splitAddress,

@@ -7,31 +7,10 @@ import { AsyncLocalStorage } from "node:async_hooks"
 import type { Socket } from "node:net"
 import type { Server, TlsOptions, TLSSocket } from "node:tls"
 import * as TlsFiles from "./TlsFiles.ts"
-import { HandshakeFailed } from "./Transport.ts"
+import { HandshakeFailed, type TlsDetails, type TlsHandshake } from "./TlsHandshake.ts"
 
 /** Ends handshakes that nobody waits for any more, because their connection ended meanwhile. */
 const backstopMillis = 10_000
-
-/** What is said of a connection that came about. */
-export interface TlsDetails {
-  /** `TLS1.0` to `TLS1.3`. */
-  readonly version: string
-  /** As NSQ shows it: the name of the suites it has names for, `Unknown <number>` for others. */
-  readonly cipherSuite: string
-  /** From the subject of the client's certificate; empty when there is none. */
-  readonly commonName: string
-}
-
-/** One side of a TLS connection that begins on a connection that was plain. */
-export interface TlsHandshake {
-  /**
-   * Completes the handshake on a socket that nobody else reads from; what was read too early has been unshifted. When it
-   * fails, something can still be written to the socket before the failure is passed on.
-   */
-  readonly handshake: (socket: Socket) => Effect.Effect<TLSSocket, HandshakeFailed>
-  /** Why the policy for client certificates does not allow a peer to go on; `undefined` when it does. */
-  readonly refusal: (secure: TLSSocket) => string | undefined
-}
 
 export interface ServerTls extends TlsHandshake {
   /** What an error of a server says about a handshake. */

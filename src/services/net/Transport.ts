@@ -3,7 +3,7 @@
  * live Layer is `NodeTransport`; `effect-nsq/testing` has one in memory.
  */
 import { Context, Effect, Schema, type Scope } from "effect"
-import type { TlsDetails, TlsHandshake } from "./ServerTls.ts"
+import type { HandshakeFailed, TlsDetails, TlsHandshake } from "./TlsHandshake.ts"
 
 /** An address cannot be listened on. */
 export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
@@ -29,15 +29,6 @@ export class ConnectError extends Schema.TaggedError<ConnectError>()("ConnectErr
 
 /** The peer or the network ended a connection in the middle. */
 export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("ConnectionLost", {
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return this.reason
-  }
-}
-
-/** A TLS handshake did not come about; the reason is in the words of NSQ's where the cause is the same. */
-export class HandshakeFailed extends Schema.TaggedError<HandshakeFailed>()("HandshakeFailed", {
   reason: Schema.String
 }) {
   override get message(): string {

@@ -6,7 +6,7 @@ import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../../.
 import type { IdentifyLimits, Negotiated } from "../../../../protocol/client/Identify.ts"
 import type { ProtocolError } from "../../../../protocol/client/ProtocolError.ts"
 import { Wakeup } from "../../../core/Wakeup.ts"
-import type { TlsDetails } from "../../../net/ServerTls.ts"
+import type { TlsDetails } from "../../../net/TlsHandshake.ts"
 import type { Connection } from "../../../net/Transport.ts"
 import type { Authorization } from "../../auth/Authorization.ts"
 import type { Membership } from "../../broker/Broker.ts"
