@@ -1,6 +1,6 @@
 /**
- * The daemon nsqd as one Layer: data directory, storage, broker, listeners, in the order in which NSQ starts them; closing
- * its Scope stops them in the reverse order.
+ * The nsqd daemon as one Layer. Starts the data directory, storage, broker and listeners in NSQ's order
+ * (docs/protocol/options.md#start); closing its Scope stops them in reverse order.
  */
 import { Context, Data, Effect, Layer, Result } from "effect"
 import { DaemonState } from "../core/DaemonState.ts"
@@ -32,13 +32,13 @@ import * as DataDirectory from "./storage/DataDirectory.ts"
 import * as DiskStorage from "./storage/DiskStorage.ts"
 import * as NodeDisk from "./storage/NodeDisk.ts"
 
-/** A running daemon cannot go on. */
+/** A failure after the start that ends the daemon. */
 export class NsqdFailure extends Data.TaggedError("NsqdFailure")<{ readonly message: string }> {}
 
 const startError = (stage: NsqdStartError["stage"]) => (error: { readonly message: string }): NsqdStartError =>
   new NsqdStartError({ stage, detail: error.message })
 
-/** Nothing is touched before the data directory is ours and the options make sense. */
+/** Locks the data directory and checks the options before anything is opened or written. */
 const prepare = Effect.gen(function*() {
   const options = yield* Options.NsqdOptions
   yield* Effect.addFinalizer(() => Effect.logInfo("NSQ: bye"))
@@ -51,24 +51,23 @@ const prepare = Effect.gen(function*() {
 const buildError = ({ message }: TlsConfigError) =>
   new NsqdStartError({ stage: "instantiate nsqd", detail: `failed to build TLS config - ${message}` })
 
-/** The auth servers of the options; without any, what a program that embeds the daemon provides. */
+/** The authorizer for the configured auth servers; without any, the `Authorizer` of the environment. */
 const makeAuthorizer = Effect.gen(function*() {
   const provided = yield* Authorizer
   const servers = yield* Effect.mapError(AuthServers.make(yield* Options.NsqdOptions), startError("instantiate nsqd"))
   return servers ?? provided
 })
 
-/** Reads certificates again; new connections get them, and nothing changes when they are bad. */
+/** Rereads the TLS certificates for new connections. If they are invalid, logs an error and keeps the current ones. */
 const reload = (tls: ServerTls.ServerTls | undefined): Effect.Effect<void> =>
   tls === undefined
-    ? Effect.logInfo("NSQ: SIGHUP received, there is nothing to reload")
+    ? Effect.logInfo("NSQ: SIGHUP received, nothing to reload")
     : Effect.matchEffect(tls.reload, {
-      onSuccess: () => Effect.logInfo("NSQ: SIGHUP received, TLS certificates read again"),
-      onFailure: ({ message }) =>
-        Effect.logError(`NSQ: SIGHUP received, TLS certificates stay as they are - ${message}`)
+      onSuccess: () => Effect.logInfo("NSQ: SIGHUP received, TLS certificates reloaded"),
+      onFailure: ({ message }) => Effect.logError(`NSQ: SIGHUP received, TLS certificates not reloaded - ${message}`)
     })
 
-/** AUTH and client certificates protect the TCP protocol; as in NSQ the HTTP API has no authentication of its own. */
+/** AUTH and client certificates protect the TCP protocol only; as in NSQ, the HTTP API has no authentication. */
 const warnIfOpen = Effect.fnUntraced(
   function*(tcpAddress: string, httpPort: number, authorizer: Authorizer | undefined): Effect.fn.Return<void> {
     const options = yield* Options.NsqdOptions
@@ -82,12 +81,12 @@ const warnIfOpen = Effect.fnUntraced(
 
 /** A running nsqd. */
 export class Nsqd extends Context.Service<Nsqd, {
-  /** The real ports; -1 for a unix socket, 0 for a listener that is off. */
+  /** The ports in use; -1 for a unix socket, 0 for a disabled listener. */
   readonly tcpPort: number
   readonly httpPort: number
-  /** Reloads what can be reloaded without losing anything, and logs that it did. */
+  /** Reloads the TLS certificates and logs the result, without closing connections. */
   readonly reload: Effect.Effect<void>
-  /** Fails when the daemon cannot go on, for example because its listener broke. */
+  /** Fails when the daemon cannot continue, for example because a listener broke. */
   readonly failed: Effect.Effect<never, NsqdFailure>
 }>()("effect-nsq/Nsqd") {
   static readonly layer: Layer.Layer<Nsqd, NsqdStartError, RuntimeOptions> = Layer.effect(
@@ -131,14 +130,16 @@ export class Nsqd extends Context.Service<Nsqd, {
     })
   ).pipe(Layer.provide(DaemonState.layer))
 
-  /** A daemon with NSQ's defaults except for the options given. */
+  /**
+   * An nsqd with NSQ's defaults and the given changes. Fails if an option is invalid or a listener cannot be opened.
+   */
   static readonly layerWith = (options: Partial<Options.NsqdOptions>): Layer.Layer<Nsqd, NsqdStartError> =>
     Nsqd.layer.pipe(Layer.provide(RuntimeOptions.layer), Layer.provide(Options.layer(options)))
 }
 
 const storage = DiskStorage.layer.pipe(Layer.provide(NodeDisk.layer))
 
-/** What nsqlookupds may name. The options are checked before this is built. */
+/** Networks for the addresses that nsqlookupds report. The option has been checked before this Layer is built. */
 const daemonNetworks = Layer.effect(
   DaemonNetworks.DaemonNetworks,
   Effect.map(
@@ -155,7 +156,7 @@ const broker = Broker.layer.pipe(
   Layer.provideMerge(Layer.mergeAll(Publisher.layer, Clients.layer))
 )
 
-/** TCP last: whoever finds it open finds the rest too, and it is the first to close. */
+/** TCP opens last and closes first: while it accepts connections, everything else is available. */
 const listeners = (telemetry: Telemetry.Telemetry) =>
   TcpServer.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(NsqdHttp.layer, Statsd.layer, telemetry.metrics)),
@@ -164,5 +165,5 @@ const listeners = (telemetry: Telemetry.Telemetry) =>
 
 const lookupPeers = LookupPeers.layer.pipe(Layer.provide(NodeTransport.layer))
 
-/** Neither a unix socket nor a listener that is off has a port to announce. */
+/** The port to announce; `undefined` for a unix socket or a disabled listener. */
 const realPort = (port: number): number | undefined => port > 0 ? port : undefined

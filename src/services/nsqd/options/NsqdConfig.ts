@@ -1,6 +1,6 @@
 /**
- * What an nsqd is told by flags, environment and config file, put together: a flag wins over the environment, that over the
- * file, the file over the default. Lists are replaced, never joined. Whether the values make sense is for NsqdOptionsCheck.
+ * Merges nsqd's flags, environment variables, config file and defaults, in this order of precedence. Lists are
+ * replaced, not merged. Values are checked by `NsqdOptionsCheck`.
  */
 import { Effect } from "effect"
 import type { Settings } from "../../options/ConfigFile.ts"
@@ -10,13 +10,13 @@ import type { NsqdCommand } from "./NsqdFlags.ts"
 import * as NsqdOptions from "./NsqdOptions.ts"
 import { NsqdStartError } from "./NsqdStartError.ts"
 
-/** Flags without effect, which files of old versions may have as keys. */
+/** Config keys of flags without effect, which old config files may contain. */
 const unusedKeys = new Set(["verbose", "worker_id"])
 
-/** Options of NSQ that have no meaning here, and why. */
+/** NSQ options that are accepted but have no effect, each with the reason. */
 const withoutMeaning: ReadonlyArray<{ readonly field: keyof NsqdOptions.NsqdOptions; readonly why: string }> = [
-  { field: "queueScanWorkerPoolMax", why: "time-outs are kept by timers, so there are no workers to scan for them" },
-  { field: "queueScanSelectionCount", why: "the time-outs of every channel are kept, not those of a selection" }
+  { field: "queueScanWorkerPoolMax", why: "timeouts are driven by timers, not by scan workers" },
+  { field: "queueScanSelectionCount", why: "the timeouts of all channels are tracked, not those of a selection" }
 ]
 
 const meaningless = (given: Partial<NsqdOptions.NsqdOptions>): Array<string> =>
@@ -29,9 +29,9 @@ const experiments = ["topology-aware-consumption"]
 const unknownExperiments = ({ enableExperiment = [] }: Partial<NsqdOptions.NsqdOptions>): Array<string> =>
   enableExperiment
     .filter((name) => !experiments.includes(name))
-    .map((name) => `--enable-experiment=${name} has no effect: there is no such experiment`)
+    .map((name) => `--enable-experiment=${name} has no effect: unknown experiment`)
 
-/** The options that are set anywhere, and what to warn of. */
+/** Returns the options that are set, and warnings about unknown, deprecated or ineffective ones. */
 export const settle = (
   command: NsqdCommand,
   environment: Environment

@@ -1,6 +1,6 @@
 /**
- * The options of nsqd, in one place: the type that services read, NSQ's defaults, and the table from which flags,
- * usage text and `/config` are derived. Every flag of NSQ 1.3.0 is here. Values are not checked here: see NsqdOptionsCheck.
+ * nsqd's options: their type, their defaults, and the table from which flags, usage text and `/config` are derived.
+ * Has every flag of NSQ 1.3.0 (docs/protocol/options.md#nsqd-options). `NsqdOptionsCheck` checks the values.
  */
 import { Context, Duration, Layer, Struct } from "effect"
 import * as NodeId from "../../core/NodeId.ts"
@@ -11,29 +11,29 @@ import type { OptionTable } from "../../options/OptionTable.ts"
 import { initialValue, row } from "../../options/OptionTable.ts"
 import * as Table from "../../options/OptionTable.ts"
 
-/** Everything that can be set about an nsqd. */
+/** The options of an nsqd. The defaults are in `table`. */
 export interface NsqdOptions {
-  /** The least severe lines that are logged; can be changed while the daemon runs. */
+  /** Minimum level of logged lines. Can be changed at run time. */
   readonly logLevel: Kind.NsqLogLevel
   readonly logPrefix: string
   readonly logFormat: "nsq" | "json"
-  /** Unique part of message ids, from 0 to 1023. */
+  /** Part of message ids that is unique in the cluster, from 0 to 1023. */
   readonly nodeId: number
 
   /** `host:port`, or the path of a unix socket. */
   readonly tcpAddress: string
-  /** `host:port`, the path of a unix socket, or empty for no HTTP. */
+  /** `host:port`, or the path of a unix socket; empty disables HTTP. */
   readonly httpAddress: string
-  /** `host:port`; only used with a certificate. */
+  /** `host:port`. Used only with a certificate. */
   readonly httpsAddress: string
   readonly broadcastAddress: string
-  /** 0 stands for the port that is listened on. */
+  /** 0 for the port in use. */
   readonly broadcastTcpPort: number
-  /** 0 stands for the port that is listened on. */
+  /** 0 for the port in use. */
   readonly broadcastHttpPort: number
-  /** Can be changed while the daemon runs. */
+  /** Can be changed at run time. */
   readonly lookupdTcpAddresses: ReadonlyArray<string>
-  /** CIDR of networks that the addresses which nsqlookupds name have to be in; empty for the default rule. */
+  /** CIDR networks for the addresses that nsqlookupds report; empty for the default rule. */
   readonly allowedDaemonNetworks: ReadonlyArray<string>
   readonly authHttpAddresses: ReadonlyArray<string>
   readonly authHttpRequestMethod: string
@@ -44,7 +44,7 @@ export interface NsqdOptions {
 
   /** An existing directory; empty for the working directory. */
   readonly dataPath: string
-  /** Messages kept in memory, per topic and per channel; the rest lies on disk. */
+  /** Messages kept in memory, per topic and per channel; further messages are written to disk. */
   readonly memQueueSize: number
   readonly maxBytesPerFile: number
   /** Reads and writes of a disk queue between two syncs. */
@@ -54,53 +54,56 @@ export interface NsqdOptions {
   readonly queueScanWorkerPoolMax: number
   readonly queueScanSelectionCount: number
 
-  /** How long a consumer may take over a message unless it asks otherwise. */
+  /** Message timeout of consumers that do not negotiate their own. */
   readonly msgTimeout: Duration.Duration
   readonly maxMsgTimeout: Duration.Duration
-  /** Bytes. */
+  /** In bytes. */
   readonly maxMsgSize: number
-  /** Bytes of a command's body, for example of a whole MPUB. */
+  /** Largest command body in bytes, for example of a whole MPUB. */
   readonly maxBodySize: number
   readonly maxIdentifySize: number
-  /** Ceiling of requeue and publish delays. */
+  /** Upper limit for requeue and publish delays. */
   readonly maxReqTimeout: Duration.Duration
 
-  /** TCP clients at a time; 0 for no limit. */
+  /** Concurrent TCP clients; 0 for no limit. */
   readonly maxConnections: number
-  /** HTTP connections at a time; 0 for no limit. */
+  /** Concurrent HTTP connections; 0 for no limit. */
   readonly maxHttpConnections: number
-  /** Host names that browsers may use besides the daemon's own and private ones; `*` for all. */
+  /** Host names that browsers may use in addition to the daemon's own and private ones; `*` for all. */
   readonly httpAllowedHosts: ReadonlyArray<string>
   readonly maxHeartbeatInterval: Duration.Duration
   readonly maxRdyCount: number
-  /** Bytes. */
+  /** In bytes. */
   readonly maxOutputBufferSize: number
   readonly maxOutputBufferTimeout: Duration.Duration
   readonly minOutputBufferTimeout: Duration.Duration
-  /** What clients get that do not ask. */
+  /** Flush interval of clients that do not negotiate their own. */
   readonly outputBufferTimeout: Duration.Duration
   /** 0 for no limit. */
   readonly maxChannelConsumers: number
-  /** Topics, ephemeral ones included, that may be created; those of the data directory always exist. 0 for no limit. */
+  /**
+   * Topics that may be created, including ephemeral ones; topics of the data directory are always opened. 0 for no
+   * limit.
+   */
   readonly maxTopics: number
-  /** Channels of one topic, ephemeral ones included; those of the data directory always exist. 0 for no limit. */
+  /** Channels per topic, including ephemeral ones; channels of the data directory are always opened. 0 for no limit. */
   readonly maxChannelsPerTopic: number
-  /** How long an ephemeral topic without a channel is kept after its last message; 0 for ever. */
+  /** How long an ephemeral topic without a channel is kept after its last message; 0 for no limit. */
   readonly ephemeralTopicLifetime: Duration.Duration
-  /** Give back at once what a lost consumer had in flight; NSQ waits for the time-out. */
+  /** Whether in-flight messages of a lost consumer are requeued at once; NSQ waits for their timeout. */
   readonly requeueOnDisconnect: boolean
 
-  /** `host:port` of UDP; empty for no statsd. */
+  /** UDP `host:port`; empty disables statsd. */
   readonly statsdAddress: string
   readonly statsdPrefix: string
   readonly statsdInterval: Duration.Duration
   readonly statsdMemStats: boolean
   readonly statsdUdpPacketSize: number
   readonly statsdExcludeEphemeral: boolean
-  /** Each above 0 and up to 1. */
+  /** Each in (0, 1]. */
   readonly e2eProcessingLatencyPercentiles: ReadonlyArray<number>
   readonly e2eProcessingLatencyWindowTime: Duration.Duration
-  /** URL of an OpenTelemetry collector (OTLP over HTTP); empty for what the environment says. */
+  /** URL of an OpenTelemetry collector (OTLP over HTTP); empty for the value of the environment. */
   readonly otlpEndpoint: string
 
   /** Path of a PEM file. */
@@ -127,26 +130,26 @@ const int = (value: number) => () => value
 const millis = (value: number) => () => Duration.millis(value)
 const seconds = (value: number) => () => Duration.seconds(value)
 
-/** Every option of nsqd: flag, kind, default, help. */
+/** Flag, kind, default and help text of every option. */
 export const table: OptionTable<NsqdOptions> = {
   logLevel: row(
     "log-level",
     Kind.logLevel,
     () => "info",
-    "least severe lines to log: debug, info, warn, error or fatal"
+    "minimum log level: debug, info, warn, error or fatal"
   ),
-  logPrefix: row("log-prefix", Kind.string, () => "[nsqd] ", "text at the start of every log line"),
+  logPrefix: row("log-prefix", Kind.string, () => "[nsqd] ", "prefix of every log line"),
   logFormat: row(
     "log-format",
     Kind.oneOf(["nsq", "json"]),
     () => "nsq",
-    "form of log lines: nsq, or json for one JSON object per line"
+    "log format: nsq, or json for one JSON object per line"
   ),
   nodeId: row(
     "node-id",
     Kind.int,
     () => NodeId.fromHostname(NodeId.hostname()),
-    "unique part of message ids, in [0,1024); comes from the hostname unless given",
+    "unique part of message ids, in [0,1024); default is derived from the hostname",
     { key: "id" }
   ),
 
@@ -160,27 +163,27 @@ export const table: OptionTable<NsqdOptions> = {
     "http-address",
     Kind.string,
     () => "0.0.0.0:4151",
-    "<addr>:<port> or unix socket path to listen on for HTTP clients; empty for none"
+    "<addr>:<port> or unix socket path to listen on for HTTP clients; empty disables HTTP"
   ),
   httpsAddress: row("https-address", Kind.string, () => "0.0.0.0:4152", "<addr>:<port> to listen on for HTTPS clients"),
-  broadcastAddress: row("broadcast-address", Kind.string, NodeId.hostname, "address announced to nsqlookupd"),
+  broadcastAddress: row("broadcast-address", Kind.string, NodeId.hostname, "address to announce to nsqlookupd"),
   broadcastTcpPort: row(
     "broadcast-tcp-port",
     Kind.int,
     int(0),
-    "TCP port announced to nsqlookupd; 0 for the one listened on"
+    "TCP port to announce to nsqlookupd; 0 for the port in use"
   ),
   broadcastHttpPort: row(
     "broadcast-http-port",
     Kind.int,
     int(0),
-    "HTTP port announced to nsqlookupd; 0 for the one listened on"
+    "HTTP port to announce to nsqlookupd; 0 for the port in use"
   ),
   lookupdTcpAddresses: row(
     "lookupd-tcp-address",
     Kind.strings,
     none,
-    "TCP address of an nsqlookupd (may be given several times)",
+    "TCP address of an nsqlookupd (may be given multiple times)",
     { key: "nsqlookupd_tcp_addresses" }
   ),
   allowedDaemonNetworks: DaemonPeerOptions.allowedDaemonNetworks,
@@ -188,26 +191,26 @@ export const table: OptionTable<NsqdOptions> = {
     "auth-http-address",
     Kind.strings,
     none,
-    "<addr>:<port> or URL of an auth server (may be given several times)",
+    "<addr>:<port> or URL of an auth server (may be given multiple times)",
     { key: "auth_http_addresses" }
   ),
   authHttpRequestMethod: row(
     "auth-http-request-method",
     Kind.string,
     () => "get",
-    "method of requests to the auth server: get or post"
+    "HTTP method of auth server requests: get or post"
   ),
   httpClientConnectTimeout: row(
     "http-client-connect-timeout",
     Kind.duration,
     seconds(2),
-    "limit for connecting to another HTTP server"
+    "timeout for connecting to an HTTP server"
   ),
   httpClientRequestTimeout: row(
     "http-client-request-timeout",
     Kind.duration,
     seconds(5),
-    "limit for a whole request to another HTTP server"
+    "timeout for a complete HTTP request"
   ),
   topologyRegion: row("topology-region", Kind.string, empty, "region of this daemon"),
   topologyZone: row("topology-zone", Kind.string, empty, "zone of this daemon"),
@@ -216,128 +219,138 @@ export const table: OptionTable<NsqdOptions> = {
     "data-path",
     Kind.string,
     empty,
-    "existing directory for messages and metadata; empty for the working directory"
+    "existing directory for messages and metadata; default is the working directory"
   ),
   memQueueSize: row("mem-queue-size", Kind.int, int(10_000), "messages to keep in memory, per topic and per channel"),
-  maxBytesPerFile: row("max-bytes-per-file", Kind.int, int(104_857_600), "bytes per disk queue file"),
+  maxBytesPerFile: row("max-bytes-per-file", Kind.int, int(104_857_600), "size of a disk queue file in bytes"),
   syncEvery: row("sync-every", Kind.int, int(2500), "disk queue operations between two syncs"),
   syncTimeout: row("sync-timeout", Kind.duration, seconds(2), "longest time between two syncs of a disk queue"),
   queueScanWorkerPoolMax: row(
     "queue-scan-worker-pool-max",
     Kind.int,
     int(4),
-    "taken for compatibility; time-outs need no workers here"
+    "accepted for compatibility; has no effect"
   ),
   queueScanSelectionCount: row(
     "queue-scan-selection-count",
     Kind.int,
     int(20),
-    "taken for compatibility; time-outs are exact here"
+    "accepted for compatibility; has no effect"
   ),
 
   msgTimeout: row(
     "msg-timeout",
     Kind.duration,
     seconds(60),
-    "time a consumer has for a message unless it asks otherwise"
+    "default message timeout"
   ),
-  maxMsgTimeout: row("max-msg-timeout", Kind.duration, seconds(900), "longest time a consumer can get for a message"),
-  maxMsgSize: row("max-msg-size", Kind.int, int(1_048_576), "bytes of the largest message", {
+  maxMsgTimeout: row("max-msg-timeout", Kind.duration, seconds(900), "maximum message timeout, including TOUCH"),
+  maxMsgSize: row("max-msg-size", Kind.int, int(1_048_576), "maximum size of a message in bytes", {
     aliases: ["max-message-size"]
   }),
-  maxBodySize: row("max-body-size", Kind.int, int(5_242_880), "bytes of the largest command body"),
-  maxIdentifySize: row("max-identify-size", Kind.int, int(65_536), "bytes of the largest body of IDENTIFY and AUTH"),
+  maxBodySize: row("max-body-size", Kind.int, int(5_242_880), "maximum size of a command body in bytes"),
+  maxIdentifySize: row("max-identify-size", Kind.int, int(65_536), "maximum size of an IDENTIFY or AUTH body in bytes"),
   maxReqTimeout: row(
     "max-req-timeout",
     Kind.duration,
     seconds(3600),
-    "longest delay of a requeued or deferred message"
+    "maximum delay of a requeued or deferred message"
   ),
 
-  maxConnections: row("max-connections", Kind.int, int(0), "most TCP clients at a time; 0 for no limit"),
+  maxConnections: row("max-connections", Kind.int, int(0), "maximum number of concurrent TCP clients; 0 for no limit"),
   maxHttpConnections: HttpOptions.maxHttpConnections,
   httpAllowedHosts: HttpOptions.httpAllowedHosts,
   maxHeartbeatInterval: row(
     "max-heartbeat-interval",
     Kind.duration,
     seconds(60),
-    "longest time between heartbeats a client can ask for"
+    "maximum heartbeat interval that a client can request"
   ),
-  maxRdyCount: row("max-rdy-count", Kind.int, int(2500), "highest RDY count of a client"),
+  maxRdyCount: row("max-rdy-count", Kind.int, int(2500), "maximum RDY count of a client"),
   maxOutputBufferSize: row(
     "max-output-buffer-size",
     Kind.int,
     int(65_536),
-    "bytes of the largest output buffer a client can ask for"
+    "maximum output buffer size in bytes that a client can request"
   ),
   maxOutputBufferTimeout: row(
     "max-output-buffer-timeout",
     Kind.duration,
     seconds(30),
-    "longest time between flushes a client can ask for"
+    "maximum flush interval that a client can request"
   ),
   minOutputBufferTimeout: row(
     "min-output-buffer-timeout",
     Kind.duration,
     millis(25),
-    "shortest time between flushes a client can ask for"
+    "minimum flush interval that a client can request"
   ),
   outputBufferTimeout: row(
     "output-buffer-timeout",
     Kind.duration,
     millis(250),
-    "longest time between flushes unless a client asks otherwise"
+    "default flush interval"
   ),
-  maxChannelConsumers: row("max-channel-consumers", Kind.int, int(0), "most consumers of a channel; 0 for no limit"),
-  maxTopics: row("max-topics", Kind.int, int(50_000), "most topics; 0 for no limit"),
+  maxChannelConsumers: row(
+    "max-channel-consumers",
+    Kind.int,
+    int(0),
+    "maximum number of consumers per channel; 0 for no limit"
+  ),
+  maxTopics: row("max-topics", Kind.int, int(50_000), "maximum number of topics; 0 for no limit"),
   maxChannelsPerTopic: row(
     "max-channels-per-topic",
     Kind.int,
     int(10_000),
-    "most channels of a topic; 0 for no limit"
+    "maximum number of channels per topic; 0 for no limit"
   ),
   ephemeralTopicLifetime: row(
     "ephemeral-topic-lifetime",
     Kind.duration,
     seconds(600),
-    "time after its last message for which an ephemeral topic without a channel is kept; 0 for ever"
+    "time after its last message until an ephemeral topic without channels is deleted; 0 for never"
   ),
   requeueOnDisconnect: row(
     "requeue-on-disconnect",
     Kind.bool,
     yes,
-    "give back at once what a lost consumer had in flight; false waits for the time-out, as NSQ does"
+    "requeue in-flight messages of a lost consumer at once; false waits for their timeout, as in NSQ"
   ),
 
-  statsdAddress: row("statsd-address", Kind.string, empty, "UDP <addr>:<port> of a statsd; empty for none"),
-  statsdPrefix: row("statsd-prefix", Kind.string, () => "nsq.%s", "prefix of statsd keys; %s becomes this host"),
-  statsdInterval: row("statsd-interval", Kind.duration, seconds(60), "time between two pushes to statsd"),
+  statsdAddress: row(
+    "statsd-address",
+    Kind.string,
+    empty,
+    "UDP <addr>:<port> of a statsd daemon; empty disables statsd"
+  ),
+  statsdPrefix: row("statsd-prefix", Kind.string, () => "nsq.%s", "prefix of statsd keys; %s is replaced by the host"),
+  statsdInterval: row("statsd-interval", Kind.duration, seconds(60), "interval between pushes to statsd"),
   statsdMemStats: row("statsd-mem-stats", Kind.bool, yes, "push memory statistics to statsd"),
-  statsdUdpPacketSize: row("statsd-udp-packet-size", Kind.int, int(508), "bytes of the largest packet sent to statsd"),
+  statsdUdpPacketSize: row("statsd-udp-packet-size", Kind.int, int(508), "maximum size of a statsd packet in bytes"),
   statsdExcludeEphemeral: row(
     "statsd-exclude-ephemeral",
     Kind.bool,
     no,
-    "leave ephemeral topics and channels out of statsd"
+    "do not push ephemeral topics and channels to statsd"
   ),
   e2eProcessingLatencyPercentiles: row(
     "e2e-processing-latency-percentile",
     Kind.floats,
     none,
-    "processing latency percentiles to track, in (0, 1] (comma separated or given several times)",
+    "processing latency percentiles to track, in (0, 1] (comma separated or given multiple times)",
     { key: "e2e_processing_latency_percentiles" }
   ),
   e2eProcessingLatencyWindowTime: row(
     "e2e-processing-latency-window-time",
     Kind.duration,
     seconds(600),
-    "time over which latency percentiles are computed"
+    "time window of latency percentiles"
   ),
   otlpEndpoint: row(
     "otlp-endpoint",
     Kind.string,
     empty,
-    "URL of an OpenTelemetry collector for traces and metrics; empty for OTEL_EXPORTER_OTLP_ENDPOINT"
+    "URL of an OpenTelemetry collector for traces and metrics; default is OTEL_EXPORTER_OTLP_ENDPOINT"
   ),
 
   tlsCert: row("tls-cert", Kind.string, empty, "path of the certificate file"),
@@ -346,29 +359,29 @@ export const table: OptionTable<NsqdOptions> = {
     "tls-client-auth-policy",
     Kind.string,
     empty,
-    "what is asked of client certificates: require or require-verify"
+    "client certificate policy: require or require-verify"
   ),
-  tlsRootCaFile: row("tls-root-ca-file", Kind.string, empty, "path of the certificate authorities' file"),
+  tlsRootCaFile: row("tls-root-ca-file", Kind.string, empty, "path of the certificate authority file"),
   tlsRequired: row(
     "tls-required",
     Kind.tlsRequired,
     (): Kind.TlsRequired => false,
-    "require TLS of clients: true, false or tcp-https"
+    "require clients to use TLS: true, false or tcp-https"
   ),
   tlsMinVersion: row(
     "tls-min-version",
     Kind.tlsVersion,
     () => "TLSv1.2",
-    "lowest TLS version: tls1.0, tls1.1, tls1.2 or tls1.3"
+    "minimum TLS version: tls1.0, tls1.1, tls1.2 or tls1.3"
   ),
   deflate: row("deflate", Kind.bool, yes, "offer deflate compression to clients"),
-  maxDeflateLevel: row("max-deflate-level", Kind.int, int(6), "highest deflate level a client can ask for"),
+  maxDeflateLevel: row("max-deflate-level", Kind.int, int(6), "maximum deflate level that a client can request"),
   snappy: row("snappy", Kind.bool, yes, "offer snappy compression to clients"),
   enableExperiment: row(
     "enable-experiment",
     Kind.strings,
     none,
-    "experimental feature to enable: topology-aware-consumption (may be given several times)",
+    "experimental feature to enable: topology-aware-consumption (may be given multiple times)",
     { key: "enable_experiment" }
   )
 }
@@ -376,23 +389,23 @@ export const table: OptionTable<NsqdOptions> = {
 /** NSQ's defaults. */
 export const defaults = (): NsqdOptions => Struct.map(initialValue)(table)
 
-/** The options services read. Unless provided they are NSQ's defaults, so embedding needs no configuration. */
+/** The options that services read. Default: NSQ's defaults, so that an embedded broker needs no configuration. */
 export const NsqdOptions: Context.Reference<NsqdOptions> = Context.Reference("effect-nsq/options/NsqdOptions", {
   defaultValue: defaults
 })
 
-/** NSQ's defaults with some options changed. */
+/** NSQ's defaults with the given changes. */
 export const layer = (changes: Partial<NsqdOptions>): Layer.Layer<never> =>
   Layer.succeed(NsqdOptions, { ...defaults(), ...changes })
 
-/** Whether TCP clients have to use TLS. As in NSQ, a policy for their certificates means that they do. */
+/** Whether TCP clients must use TLS. As in NSQ, a client certificate policy implies it. */
 export const isTlsRequired = ({ tlsClientAuthPolicy, tlsRequired }: NsqdOptions): boolean =>
   tlsRequired !== false || tlsClientAuthPolicy !== ""
 
-/** Whether plain HTTP is refused; it stays open when only `tcp-https` is asked for. */
+/** Whether plain HTTP is refused. With `tcp-https` it stays open. */
 export const isPlainHttpRefused = (options: NsqdOptions): boolean =>
   isTlsRequired(options) && options.tlsRequired !== "tcp-https"
 
-/** What `GET /config/:opt` answers for a config key; undefined when there is no such option. */
+/** The `GET /config/:opt` value of a config key; `undefined` for an unknown key. */
 export const renderConfigValue = (options: NsqdOptions, key: string): Kind.ConfigValue | undefined =>
   Table.render(table, options, key)

@@ -1,14 +1,13 @@
 /**
- * Whether the options of nsqd make sense together and within their ranges. Runs when the data directory is locked and
- * nothing listens yet, in NSQ's order and with NSQ's texts. Looks at values only: whether files exist or addresses can
- * be listened on comes out later.
+ * Checks the ranges and combinations of nsqd's options, in NSQ's order and with NSQ's texts. Runs after the data
+ * directory is locked and before anything listens. Files and addresses are checked when they are opened.
  */
 import { Duration, Effect, Result } from "effect"
 import * as DaemonNetworks from "../../net/DaemonNetworks.ts"
 import { isTlsRequired, type NsqdOptions } from "./NsqdOptions.ts"
 import { NsqdStartError } from "./NsqdStartError.ts"
 
-/** The first thing that is wrong; undefined when nothing is. */
+/** The first problem; `undefined` if the options are valid. */
 export const problem = (options: NsqdOptions): string | undefined => {
   const { authHttpRequestMethod, e2eProcessingLatencyPercentiles, maxDeflateLevel, nodeId, tlsCert, tlsKey } = options
   if (maxDeflateLevel < 1 || maxDeflateLevel > 9) return "--max-deflate-level must be [1,9]"
@@ -26,12 +25,12 @@ export const problem = (options: NsqdOptions): string | undefined => {
     return `failed to parse --allowed-daemon-networks - invalid CIDR address: ${networks.failure}`
   }
   if (options.statsdAddress !== "" && Duration.toMillis(options.statsdInterval) <= 0) {
-    return "--statsd-interval must be above 0"
+    return "--statsd-interval must be greater than 0"
   }
   return undefined
 }
 
-/** Fails when the daemon must not start with these options. */
+/** Fails if the options are invalid. */
 export const check = Effect.fnUntraced(function*(options: NsqdOptions): Effect.fn.Return<void, NsqdStartError> {
   const detail = problem(options)
   if (detail !== undefined) return yield* new NsqdStartError({ stage: "instantiate nsqd", detail })

@@ -1,10 +1,10 @@
 /**
- * Why an nsqd did not start, in the words of its FATAL line. Everything that can go wrong before the daemon serves
- * ends up here; what goes wrong later does not.
+ * The error of an nsqd that did not start, in the words of its FATAL line. Covers every failure before the daemon
+ * serves clients, and none after.
  */
 import { Data } from "effect"
 
-/** `failed to <stage> - <detail>` is what the FATAL line says. */
+/** Its message, `failed to <stage> - <detail>`, is the text of the FATAL line. */
 export class NsqdStartError extends Data.TaggedError("NsqdStartError")<{
   readonly stage:
     | "instantiate nsqd"

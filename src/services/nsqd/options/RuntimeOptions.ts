@@ -1,19 +1,19 @@
 /**
- * The options of a running nsqd as `/config/:opt` shows and changes them. Two can be changed, the log level and the
- * addresses of nsqlookupd; changes live as long as the daemon and are written nowhere. It does not speak HTTP.
+ * The options of a running nsqd, as `/config/:opt` reads and changes them (docs/protocol/http.md#config). Only the
+ * log level and the nsqlookupd addresses can be changed; changes are not saved.
  */
 import { Context, Data, Effect, Layer, Result, Schema, type Stream, SubscriptionRef } from "effect"
 import { LogThreshold } from "../../logging/LogThreshold.ts"
 import * as Kind from "../../options/OptionKind.ts"
 import * as Options from "./NsqdOptions.ts"
 
-/** There is no such option, or it cannot be changed. */
+/** The option does not exist or cannot be changed. */
 export class InvalidOption extends Data.TaggedError("InvalidOption")<{ readonly key: string }> {}
 
-/** The option cannot have this value. */
+/** The value is not valid for the option. */
 export class InvalidValue extends Data.TaggedError("InvalidValue")<{ readonly key: string }> {}
 
-/** The ports that are really listened on; undefined for a unix socket or no listener. */
+/** The ports in use; `undefined` for a unix socket or a disabled listener. */
 export interface ListeningPorts {
   readonly tcp: number | undefined
   readonly http: number | undefined
@@ -24,7 +24,7 @@ const decodeAddressList = Schema.decodeUnknownResult(AddressList)
 
 const portOr = (option: number, port: number | undefined): number => option === 0 ? port ?? 0 : option
 
-/** The statsd prefix with this host in it and a dot at its end. */
+/** Replaces `%s` in the statsd prefix by the host and ensures a final dot. */
 export const expandStatsdPrefix = (prefix: string, address: string, port: number): string => {
   if (prefix === "") return ""
   const host = (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`).replaceAll(/[.:]/g, "_")
@@ -34,18 +34,18 @@ export const expandStatsdPrefix = (prefix: string, address: string, port: number
 
 /** The options of a running nsqd. */
 export class RuntimeOptions extends Context.Service<RuntimeOptions, {
-  /** All options as they are now. */
+  /** The current options. */
   readonly current: Effect.Effect<Options.NsqdOptions>
-  /** All options, now and after every change. */
+  /** The current options, then the options after each change. */
   readonly changes: Stream.Stream<Options.NsqdOptions>
-  /** The value of a config key as `GET /config/:opt` answers it. */
+  /** Returns the value of a config key, as `GET /config/:opt` shows it. */
   readonly get: (key: string) => Effect.Effect<Kind.ConfigValue, InvalidOption>
-  /** Changes an option and answers its new value; a new log level counts from the next line. */
+  /** Changes an option and returns its new value. A new log level applies from the next line. */
   readonly put: (key: string, body: string) => Effect.Effect<Kind.ConfigValue, InvalidOption | InvalidValue>
-  /** Settles what depends on the ports that are listened on: what is announced, and the statsd prefix. */
+  /** Sets the announced ports and the statsd prefix, which depend on the ports in use. */
   readonly listening: (ports: ListeningPorts) => Effect.Effect<void>
 }>()("effect-nsq/options/RuntimeOptions") {
-  /** Starts from NsqdOptions. */
+  /** Starts with the options of `NsqdOptions`. */
   static readonly layer: Layer.Layer<RuntimeOptions> = Layer.effect(
     RuntimeOptions,
     Effect.gen(function*() {

@@ -70,8 +70,8 @@ describe("NsqdConfig", () => {
       assert.deepStrictEqual(warnings, [
         "--verbose is deprecated and has no effect, use --log-level",
         "--worker-id is deprecated and has no effect, use --node-id",
-        "--queue-scan-worker-pool-max has no effect: time-outs are kept by timers, so there are no workers to scan for them",
-        "--queue-scan-selection-count has no effect: the time-outs of every channel are kept, not those of a selection"
+        "--queue-scan-worker-pool-max has no effect: timeouts are driven by timers, not by scan workers",
+        "--queue-scan-selection-count has no effect: the timeouts of all channels are tracked, not those of a selection"
       ])
       assert.deepStrictEqual((yield* settle({})).warnings, [])
     }))
@@ -80,7 +80,7 @@ describe("NsqdConfig", () => {
     Effect.gen(function*() {
       const flags = ["--enable-experiment=topology-aware-consumption", "--enable-experiment=more"]
       assert.deepStrictEqual((yield* settle({}, ...flags)).warnings, [
-        "--enable-experiment=more has no effect: there is no such experiment"
+        "--enable-experiment=more has no effect: unknown experiment"
       ])
     }))
 

@@ -106,7 +106,7 @@ describe("NsqdOptions", () => {
     ]
     for (const [flag, detail] of cases) assert.strictEqual(NsqdOptionsCheck.problem(options(flag)), detail)
     const statsd = options("--statsd-address=a:1", "--statsd-interval=0s")
-    assert.strictEqual(NsqdOptionsCheck.problem(statsd), "--statsd-interval must be above 0")
+    assert.strictEqual(NsqdOptionsCheck.problem(statsd), "--statsd-interval must be greater than 0")
     for (const flag of ["--node-id=0", "--node-id=1023", "--max-deflate-level=9"]) {
       assert.strictEqual(NsqdOptionsCheck.problem(options(flag)), undefined)
     }
