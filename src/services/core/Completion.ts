@@ -1,18 +1,18 @@
 /**
  * The result of work that is usually done at once: `undefined` when it is done, otherwise the Effect that completes it.
  *
- * Hot path: publishing, FIN and the like nearly always complete synchronously, so callers look for `undefined` and run an Effect
- * only where something has to wait. Measured with pipelined PUBs and a consumer that finishes every message: with an Effect for
- * every command, `Effect.void` where nothing waits, nsqd uses 1.6 times the CPU time per message.
+ * Hot path: publishing, FIN and similar commands nearly always complete synchronously, so callers check for `undefined` and run
+ * an Effect only if the work has to wait. Measured with pipelined PUBs and a consumer that finishes every message: with an Effect
+ * for every command (`Effect.void` if nothing waits), nsqd uses 1.6 times the CPU time per message.
  */
 import { Effect } from "effect"
 
 export type Completion<E = never, R = never> = Effect.Effect<void, E, R> | undefined
 
-/** The completion as an Effect, for callers that are not on the hot path. */
+/** Returns the completion as an Effect, for callers that are not on the hot path. */
 export const toEffect = <E, R>(completion: Completion<E, R>): Effect.Effect<void, E, R> => completion ?? Effect.void
 
-/** Does `next` when the completion is done: at once if it is. */
+/** Runs `next` after the completion; synchronously if the completion is already done. */
 export const andThen = <E1, R1, E2, R2>(
   completion: Completion<E1, R1>,
   next: () => Completion<E2, R2>

@@ -1,6 +1,6 @@
 /**
- * The state of a running daemon that more than one of its services reads: the ports of its listeners, where it is between
- * start and stop, and whether it has lost messages. Everything changes by methods.
+ * The state of a running daemon that several of its services read: the ports of its listeners, its phase between start and stop,
+ * and whether it has lost messages. Only methods change it.
  */
 import { Context, Effect, Layer, Option } from "effect"
 
@@ -34,34 +34,35 @@ class State {
   get httpsPort(): number {
     return this.ports.https
   }
-  /** Whether messages were lost. */
+  /** Whether messages or metadata were lost. */
   get hasLost(): boolean {
     return this.lost
   }
 
-  /** A listener has bound its port. */
+  /** Records the port that a listener has bound. */
   listening(listener: ListenerName, port: number): void {
     this.ports[listener] = port
   }
-  /** The start is complete. */
+  /** Records that the start is complete. */
   running(): void {
     this.currentPhase = "running"
   }
-  /** The daemon has begun to stop. */
+  /** Records that the daemon has begun to stop. */
   stopping(): void {
     this.currentPhase = "stopping"
   }
-  /** Messages or metadata are lost. The program exits with 1, although it stops in order. */
+  /** Records that messages or metadata are lost. The program then exits with code 1, even after an orderly stop. */
   lose(): void {
     this.lost = true
     this.enclosing?.lose()
   }
 }
 
+/** The state of the daemon around the caller. */
 export class DaemonState extends Context.Service<DaemonState, State>()("effect-nsq/core/DaemonState") {
   static readonly make = (): State => new State(undefined)
 
-  /** A state of its own for each daemon. Losses are reported to the state of the program around it as well. */
+  /** Gives each daemon its own state. Losses are also reported to the state of the enclosing program. */
   static readonly layer: Layer.Layer<DaemonState> = Layer.fresh(Layer.effect(
     DaemonState,
     Effect.map(Effect.serviceOption(DaemonState), (enclosing) => new State(Option.getOrUndefined(enclosing)))

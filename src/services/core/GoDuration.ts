@@ -1,7 +1,7 @@
 /**
- * Go's text form of a duration, which every NSQ flag, config file and log line uses: `1h30m`, `1.5s`, `250ms`, `0`.
- * Parsing takes what Go's `time.ParseDuration` takes, formatting gives what Go's `Duration.String` gives. It knows
- * nothing of days or weeks, and nothing of Effect's own forms ("5 seconds").
+ * Go's string form of a duration, which every NSQ flag, config file and log line uses: `1h30m`, `1.5s`, `250ms`, `0`.
+ * Parses like Go's `time.ParseDuration` and formats like Go's `Duration.String`. Supports neither days and weeks nor
+ * Effect's own forms ("5 seconds").
  */
 import { Duration, Result } from "effect"
 
@@ -16,19 +16,19 @@ const unitNanos = new Map<string, bigint>([
   ["h", 3_600_000_000_000n]
 ])
 
-/** Go keeps a duration in 64 bits, so about 292 years is the longest. */
+/** Go keeps a duration in 64 bits: at most about 292 years. */
 const maxNanos = 2n ** 63n - 1n
 
 const part = /^(\d*)(?:(\.)(\d*))?([^\d.]*)/
 
-/** A duration of whole nanoseconds; one that is whole milliseconds is kept as such, the cheaper form to compute with. */
+/** Returns the duration of `nanos` nanoseconds; whole milliseconds are stored as such, which is cheaper to compute with. */
 export const fromNanos = (nanos: bigint): Duration.Duration =>
   nanos % 1_000_000n === 0n ? Duration.millis(Number(nanos / 1_000_000n)) : Duration.nanos(nanos)
 
-/** Whole nanoseconds; a fraction below one nanosecond is cut off. */
+/** Returns the duration in whole nanoseconds; a fraction of a nanosecond is truncated. */
 export const toNanos = (duration: Duration.Duration): bigint => Duration.toNanosUnsafe(duration)
 
-/** Reads Go's duration syntax; the failure is Go's message. */
+/** Parses Go's duration syntax; the failure is Go's error message. */
 export const parse = (text: string): Result.Result<Duration.Duration, string> => {
   const invalid = Result.fail(`time: invalid duration ${JSON.stringify(text)}`)
   const negative = text.startsWith("-")
@@ -56,7 +56,7 @@ const decimal = (nanos: bigint, unit: bigint): string => {
   return fraction === "" || unit === 1n ? `${nanos / unit}` : `${nanos / unit}.${fraction}`
 }
 
-/** Writes a duration as Go does: `1h0m0s`, `1m30s`, `1.5s`, `250ms`, `0s`. */
+/** Formats a duration as Go does: `1h0m0s`, `1m30s`, `1.5s`, `250ms`, `0s`. */
 export const format = (duration: Duration.Duration): string => {
   const signed = toNanos(duration)
   const nanos = signed < 0n ? -signed : signed

@@ -1,19 +1,19 @@
 /**
- * What a peer has sent must be heard before its silence counts. After this process stood still (suspended, stopped by a
- * debugger, a slow disk under its code, a long pause of the garbage collector) timers fire before sockets are read: messages
- * would time out although their FIN has arrived, and connections would be closed although the client has replied.
+ * Reads the input that has already arrived before a timeout takes effect. After this process was stalled (suspended, stopped by
+ * a debugger, blocked by a slow disk or by a long garbage collection), timers fire before sockets are read: messages would time
+ * out although their FIN has arrived, and connections would be closed although the client has replied.
  */
 import { Effect } from "effect"
 
-/** Changes whenever something that a peer has sent is read or carried out. */
+/** Returns a value that changes whenever input of a peer is read or executed. */
 export type InputMark = () => number
 
-/** A peer that never pauses is waited for no longer than this many turns of the event loop. */
+/** The limit of waiting for a peer that never pauses, in turns of the event loop. */
 const turnsMax = 128
 
 /**
- * Completes when all that has arrived from these peers has been read and carried out: after a turn of the event loop, in which
- * every readable socket is read, that changes none of the marks. Takes one turn where nothing has arrived.
+ * Completes when all input that has arrived from these peers is read and executed: after a turn of the event loop, in which
+ * every readable socket is read, that changes none of the marks. Takes one turn if nothing has arrived, at most `turnsMax`.
  */
 export const heard = (marks: ReadonlyArray<InputMark>): Effect.Effect<void> =>
   Effect.gen(function*() {

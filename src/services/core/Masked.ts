@@ -1,14 +1,14 @@
 /**
- * Hides credentials in whatever is shown to people: log lines, errors, `/config`, nsqadmin's pages, the list of processes.
- * Nothing else masks an address; what is connected to is never taken from a masked text.
+ * Hides credentials in all output for people: log lines, errors, `/config`, nsqadmin's pages, the process list.
+ * No other module masks addresses, and no connection uses a masked address.
  */
 
 const hidden = "***"
 
-/** The user information of a URL. The length of a scheme is bounded so that a long text takes no longer than reading it. */
+/** The user information of a URL. The length of the scheme is bounded so that the search takes linear time. */
 const userInformation = /\b([a-z][a-z\d+.-]{0,20}:\/\/)([^\s/?#"'<>]*)@/gi
 
-/** Parameters of a query whose names say that their values are secrets. */
+/** Query parameters whose names indicate secret values. */
 const secretParameter =
   /([?&;][\w.-]{0,40}?(?:secret|token|passwo?r?d|api[-_]?key|access[-_]?key|credential|signature)[\w.-]{0,40}=)[^&#\s"'<>]+/gi
 
@@ -21,19 +21,19 @@ const hideUser = (information: string): string => {
   return colon < 0 ? hidden : `${information.slice(0, colon)}:${hidden}`
 }
 
-/** A text without the credentials of the URLs in it: passwords, users without a password, secret parameters. */
+/** Masks the credentials of the URLs in a string: passwords, users without a password, secret query parameters. */
 export const masked = (text: string): string => {
-  // Most lines have neither.
+  // Most lines contain neither, so the regular expressions rarely run.
   const users = text.includes("://") && text.includes("@")
     ? text.replace(userInformation, (_, scheme: string, information: string) => `${scheme}${hideUser(information)}@`)
     : text
   return users.includes("=") ? users.replace(secretParameter, `$1${hidden}`) : users
 }
 
-/** An address, `host:port` or URL, without its credentials. Any other value of an option stays as it is. */
+/** Masks the credentials of an address, `host:port` or URL. Returns any other option value unchanged. */
 export const maskedAddress = (address: string): string => masked(address).replace(bareUserInformation, `$1:${hidden}@`)
 
-/** A URL without its user information, for those who have to be able to use it. What is not a URL stays as it is. */
+/** Removes the user information of a URL; the result can be connected to. Returns a string that is not a URL unchanged. */
 export const withoutUser = (address: string): string => {
   const url = URL.parse(address)
   if (url === null || url.username + url.password === "") return address
@@ -42,7 +42,7 @@ export const withoutUser = (address: string): string => {
   return url.href
 }
 
-/** The value of an option on a command line: besides addresses the secrets that utilities send. */
+/** Masks the value of a command-line option: addresses, and the secrets that tools send. */
 const maskedValue = (option: string, value: string): string => {
   if (option === "header") return value.replace(/^([^:]*:\s*).*$/s, `$1${hidden}`)
   if (option.endsWith("-opt")) return value.replace(/^(auth_secret,).*$/s, `$1${hidden}`)
@@ -51,7 +51,7 @@ const maskedValue = (option: string, value: string): string => {
 
 const flagSyntax = /^--?([^=]+)(?:=(.*))?$/s
 
-/** The arguments of a program without the secrets in them, one for one. */
+/** Masks the secrets in the arguments of a program; the number of arguments stays the same. */
 export const maskedArguments = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
   let option = ""
   return args.map((arg) => {

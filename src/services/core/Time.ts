@@ -1,6 +1,6 @@
 /**
- * The two clocks, read synchronously from Effect's Clock: intervals are measured with the monotonic one, messages are stamped
- * with the wall clock. Under TestClock both advance only when the test adjusts it.
+ * The two clocks, read synchronously from Effect's Clock: the monotonic clock measures intervals, the wall clock gives messages
+ * their timestamps. Under TestClock both advance only when the test adjusts it.
  */
 import { Clock, Effect } from "effect"
 

@@ -1,29 +1,28 @@
 /**
- * How long work takes turns with everything else in the process. One connection, one request or one push of statistics can
- * bring work for seconds: code that does such work asks `isOver` every few hundred steps, and waits for `next` when it is.
+ * Lets long work take turns with everything else in the process. One connection, one request or one push of statistics can
+ * cause work for seconds: such code calls `isOver` every few hundred steps, and waits for `next` when it returns true.
  *
  * `next` completes in a later round of Node's event loop, after the sockets have been polled. A microtask, or Effect's own
- * yield, is not enough: Effect runs all fibers that have yielded in one `setImmediate`, however many there are and however
- * long each takes, before any socket is read. Here they share one time per round and are served in the order of their
- * waiting.
+ * yield, is not enough: Effect runs all fibers that have yielded in one `setImmediate`, regardless of their number and of
+ * their duration, before any socket is read. Here they share one time slice per round and are served in FIFO order.
  */
 import { Context, Effect } from "effect"
 import { performance } from "node:perf_hooks"
 
 export interface Turns {
   /**
-   * Whether long work has used up its time in this round of the event loop, of all connections together. Reads the clock: call it
-   * every few hundred steps, not in every step.
+   * Whether long work has used up the time slice of this round of the event loop, which all connections share. Reads the clock:
+   * call it every few hundred steps, not in every step.
    */
   readonly isOver: () => boolean
-  /** Completes when it is this work's turn again. Sockets and timers have been served meanwhile. */
+  /** Completes at the next turn of this work. Sockets and timers have been served in between. */
   readonly next: Effect.Effect<void>
 }
 
 /**
- * Time for long work in one round, in ms. A round has two such times at most, one while sockets are read and one for the work
- * that waits: another client waits for about 10 ms. Half of it costs 1 % of the throughput of a connection that is never
- * idle; double it shows in the latency of others.
+ * The time slice for long work in one round, in ms. A round has at most two: one while sockets are read and one for the work
+ * that waits, so another client waits for about 10 ms. Half the slice costs 1 % of the throughput of a connection that is
+ * never idle; twice the slice shows in the latency of other clients.
  */
 const turnMillis = 5
 
@@ -57,11 +56,11 @@ class EventLoopTurns implements Turns {
     setImmediate(this.startRound)
   }
 
-  /** An immediate that is set while immediates run comes in the next round, after the poll for sockets. */
+  /** An immediate that is set while immediates run is due in the next round, after the poll for sockets. */
   private readonly startRound = (): void => {
     this.isScheduled = false
     this.startedAt = undefined
-    // Work that waits again while this runs goes to the end, and has its turn in a later round.
+    // Work that waits again while this runs goes to the end of the queue, and gets its turn in a later round.
     for (let left = this.waiting.length; left > 0 && this.waiting.length > 0 && !this.isOver(); left--) {
       this.waiting.shift()?.()
     }
@@ -69,18 +68,18 @@ class EventLoopTurns implements Turns {
   }
 }
 
-/** Work never has to wait: where time stands still, nothing takes long. */
+/** Turns that never end, for tests with a clock that stands still. */
 export const unlimited: Turns = { isOver: () => false, next: Effect.void }
 
-/** The turns on Node's event loop, of everything in the process. */
+/** The turns on Node's event loop, shared by the whole process. */
 export const onEventLoop: Turns = new EventLoopTurns()
 
-/** How long work takes turns. Default: `onEventLoop`. */
+/** The turns that long work takes. Default: `onEventLoop`. */
 export const Turns: Context.Reference<Turns> = Context.Reference<Turns>("effect-nsq/Turns", {
   defaultValue: () => onEventLoop
 })
 
-/** The result of work that is done step by step; its steps are short, and between any two of them its turn may end. */
+/** Runs work to its result, step by step. Steps have to be short; a turn can end between any two of them. */
 export const finish = <A>(turns: Turns, work: Iterator<void, A, void>): Effect.Effect<A> => {
   const go: Effect.Effect<A> = Effect.suspend(() => {
     let step = work.next()
@@ -90,7 +89,7 @@ export const finish = <A>(turns: Turns, work: Iterator<void, A, void>): Effect.E
   return go
 }
 
-/** The items as `f` maps them; each is mapped in a short time, and between any two of them its turn may end. */
+/** Maps the items with `f`. Each call has to be short; a turn can end between any two items. */
 export const mapEach = <A, B>(turns: Turns, items: ReadonlyArray<A>, f: (item: A) => B): Effect.Effect<Array<B>> => {
   function* steps(): Generator<void, Array<B>, void> {
     const mapped: Array<B> = []

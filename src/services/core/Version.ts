@@ -1,11 +1,11 @@
 /**
- * What the programs say they are. NSQ's tools compare the number, so it is the version of NSQ whose behaviour is
- * kept, not that of this package.
+ * The version that the programs report. NSQ's tools compare it, so it is the version of NSQ whose behaviour is implemented,
+ * not the version of this package.
  */
 import process from "node:process"
 
-/** The version of NSQ that clients and tools may take us for. */
+/** The implemented version of NSQ, as reported to clients and tools. */
 export const version = "1.3.0"
 
-/** What `--version` prints and the first log line says. */
+/** Returns the text of `--version` and of the first log line. */
 export const banner = (program: string): string => `${program} v${version} (built w/node ${process.version})`

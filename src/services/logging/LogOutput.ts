@@ -1,11 +1,11 @@
 /**
- * Where finished log lines go: standard error, unless a test or an embedding program puts its own sink here. It takes
- * whole lines and cannot fail; what a line says is NsqLogger's business.
+ * The sink of formatted log lines: standard error, unless a test or an embedding program provides another one. It takes
+ * whole lines and cannot fail; NsqLogger formats the lines.
  */
 import { Context } from "effect"
 import * as StandardError from "./StandardError.ts"
 
-/** Takes one line, without its end, synchronously. */
+/** Writes one line, given without its line end, synchronously. */
 export interface LogOutput {
   readonly write: (line: string) => void
 }

@@ -1,6 +1,6 @@
 /**
- * How severe a log line must be to be written, changeable while the daemon runs (`PUT /config/log_level`). Code whose
- * log line is costly to build asks `allows` first; everyone else just logs.
+ * The least severe level that is logged; can be changed while the daemon runs (`PUT /config/log_level`). Code whose log line is
+ * expensive to build calls `allows` first; all other code just logs.
  */
 import { Context } from "effect"
 import { logLevels, type NsqLogLevel } from "../options/OptionKind.ts"
@@ -9,11 +9,11 @@ import { logLevels, type NsqLogLevel } from "../options/OptionKind.ts"
 export interface LogThreshold {
   readonly level: () => NsqLogLevel
   readonly set: (level: NsqLogLevel) => void
-  /** Whether lines of this level are written at the moment. */
+  /** Whether lines of this level are currently written. */
   readonly allows: (level: NsqLogLevel) => boolean
 }
 
-/** A threshold of its own. */
+/** Returns a new threshold. */
 export const make = (initial: NsqLogLevel): LogThreshold => {
   let current = initial
   let lowest = logLevels.indexOf(initial)
@@ -27,7 +27,7 @@ export const make = (initial: NsqLogLevel): LogThreshold => {
   }
 }
 
-/** The threshold that the logger obeys; a program without our logger gets one that nothing depends on. */
+/** The threshold of the logger. Default: a threshold at `info` without effect, for programs that do not use NsqLogger. */
 export const LogThreshold: Context.Reference<LogThreshold> = Context.Reference("effect-nsq/logging/LogThreshold", {
   defaultValue: () => make("info")
 })

@@ -1,7 +1,7 @@
 /**
- * Effect's logging in the form NSQ's users and their scripts know: prefix, local time with microseconds, level, text.
- * Or, on request, one JSON object per line. What a peer sent may end up in a line, so control characters are escaped:
- * nobody can forge a line, and credentials of URLs are masked. Where lines go is LogOutput's business, and nothing may be logged per message.
+ * Formats Effect's log entries as NSQ does (docs/protocol/options.md#logs): prefix, local time with microseconds, level, text.
+ * Or, with `format: "json"`, one JSON object per line. Lines can contain input of peers, so control characters are escaped, which
+ * prevents forged lines, and credentials of URLs are masked. LogOutput writes the lines. No code may log per message.
  */
 import { Cause, Clock, Effect, Formatter, Layer, Logger, type LogLevel, References } from "effect"
 import { masked } from "../core/Masked.ts"
@@ -9,7 +9,7 @@ import type { NsqLogLevel } from "../options/OptionKind.ts"
 import { LogOutput } from "./LogOutput.ts"
 import * as Threshold from "./LogThreshold.ts"
 
-/** How a daemon logs. */
+/** The log settings of a daemon. */
 export interface LogSettings {
   readonly level: NsqLogLevel
   readonly prefix: string
@@ -31,7 +31,7 @@ const levelWords = { debug: "DEBUG", info: "INFO", warn: "WARNING", error: "ERRO
 
 const pad = (value: number, width: number) => String(value).padStart(width, "0")
 
-/** Local time as NSQ writes it: `2026/01/31 23:59:59.000001`. */
+/** Formats a time as local time in NSQ's form: `2026/01/31 23:59:59.000001`. */
 export const formatTime = (epochNanos: bigint): string => {
   const micros = epochNanos / 1_000n
   const date = new Date(Number(micros / 1_000n))
@@ -40,10 +40,10 @@ export const formatTime = (epochNanos: bigint): string => {
   return `${day} ${time}.${pad(Number(micros % 1_000_000n), 6)}`
 }
 
-// oxlint-disable-next-line no-control-regex -- control characters are what this is about
+// oxlint-disable-next-line no-control-regex -- it has to match control characters
 const control = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/g
 
-/** Shows control characters but tabs as `\\u000a`, so that text from a peer cannot start a line of its own. */
+/** Escapes control characters other than tabs, such as `\\u000a`, so that input of a peer cannot start a new line. */
 export const escapeControls = (text: string): string =>
   text.replace(control, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
@@ -72,7 +72,7 @@ const jsonLine = (prefix: string, { cause, date, fiber, logLevel, message }: Log
   })
 }
 
-/** A logger that writes what the threshold allows. */
+/** Returns a logger that writes the entries that the threshold allows. */
 export const make = (
   { format, prefix }: Pick<LogSettings, "format" | "prefix">,
   threshold: Threshold.LogThreshold,
@@ -85,8 +85,8 @@ export const make = (
   })
 
 /**
- * Replaces Effect's loggers by NSQ's. From here on LogThreshold, which can change at run time, decides what is
- * written; Effect's own minimum level lets everything pass.
+ * Replaces Effect's loggers by this one. LogThreshold, which can change at run time, then decides which entries are
+ * written; Effect's own minimum level lets all entries pass.
  */
 export const layer = (settings: LogSettings): Layer.Layer<never> =>
   Layer.unwrap(Effect.gen(function*() {

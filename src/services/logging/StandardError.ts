@@ -1,18 +1,18 @@
 /**
- * Standard error, written synchronously so that the last lines before an exit are never lost. A reader that is slow
- * is waited for; one that has stopped reading is given up on after a while, so that a full pipe cannot hold the daemon
- * still, and is told how many lines it missed once it reads again. A reader that is gone is no error.
+ * Writes to standard error, synchronously so that the last lines before an exit are not lost. A line waits for a slow reader
+ * for at most a second, so that a full pipe cannot block the daemon. Further lines are dropped until the reader reads again;
+ * the output then states the number of lost lines. A closed pipe is not an error.
  */
 import * as Fs from "node:fs"
 
 const descriptor = 2
 
-/** How long one line waits for a reader that does not read. */
+/** The longest wait of one line for a reader that does not read, in ms. */
 const patienceMillis = 1_000
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 
-/** What a write came to: all of it, or how much was written before the reader stopped reading. */
+/** The result of a write: complete, closed pipe, or the number of bytes written before the reader stopped reading. */
 type Outcome = "written" | "gone" | { readonly stuckAt: number }
 
 const codeOf = (error: unknown): unknown =>
@@ -47,7 +47,7 @@ const encoder = new TextEncoder()
 let unfinished: Uint8Array | undefined
 let missed = 0
 
-/** Catches up on what a stuck reader has not got yet; false while it still does not read. */
+/** Writes the rest of an unfinished line; returns false while the reader still does not read. */
 const caughtUp = (): boolean => {
   if (unfinished === undefined) return true
   const outcome = writeAll(unfinished, 0)
@@ -58,7 +58,7 @@ const caughtUp = (): boolean => {
   unfinished = undefined
   const report = missed
   missed = 0
-  if (report > 0) writeText(`${report} log lines were lost, nobody read them\n`)
+  if (report > 0) writeText(`${report} log lines were lost because standard error was not read\n`)
   return true
 }
 
@@ -68,7 +68,7 @@ const writeText = (text: string): void => {
   if (typeof outcome === "object") unfinished = bytes.subarray(outcome.stuckAt)
 }
 
-/** Writes one line. */
+/** Writes one line, given without its line end. */
 export const writeLine = (line: string): void => {
   if (caughtUp()) writeText(`${line}\n`)
   else missed++

@@ -51,7 +51,7 @@ export const table: OptionTable<LookupdOptions> = {
     "log-level",
     Kind.logLevel,
     () => "info",
-    "least severe lines to log: debug, info, warn, error or fatal"
+    "least severe level to log: debug, info, warn, error or fatal"
   ),
   logPrefix: row("log-prefix", Kind.string, () => "[nsqlookupd] ", "text at the start of every log line"),
   logFormat: row(

@@ -1,22 +1,22 @@
 /**
- * Config files as NSQ's daemons read them: TOML, the names of options with underscores, all at the top level. Stricter than
- * NSQ in one point: what it would ignore, a key it does not know, is an error, because a misspelt limit is no limit.
+ * Config files of the daemons (docs/protocol/options.md#config-keys): TOML, option names with underscores, all at the top level.
+ * Stricter than NSQ in one point: an unknown key, which NSQ ignores, is an error, because a misspelt limit has no effect.
  */
 import { Data, Effect, Result, Struct } from "effect"
 import { readFile } from "node:fs/promises"
 import * as OptionTable from "./OptionTable.ts"
 
-/** A config file that cannot be used; the message names the key, if it is about one. */
+/** A config file that cannot be used; the message names the key that is wrong, if any. */
 export class ConfigFileError extends Data.TaggedError("ConfigFileError")<{ readonly message: string }> {}
 
-/** What a config file sets. */
+/** The options that a config file sets. */
 export interface Settings<Options> {
   readonly given: Partial<Options>
-  /** What to warn of at start. */
+  /** Warnings to log at start. */
   readonly warnings: ReadonlyArray<string>
 }
 
-/** NSQ parses these before all others, and words it so. */
+/** Keys that NSQ parses before all others, with another error text. */
 const parsedFirst = new Set(["log_level", "tls_required", "tls_min_version"])
 
 const fail = (message: string) => Result.fail(new ConfigFileError({ message }))
@@ -32,7 +32,7 @@ const wrongValue = (key: string, value: unknown, reason: string): string =>
     ? `failed parsing ${key} ${describe(value)} - ${reason}`
     : `failed to coerce value ${describe(value)} for ${key} - ${reason}`
 
-/** The options by each name that a file may use for them. Names are compared with underscores in the place of dashes. */
+/** Indexes the options by each name that a file may use. Names are compared with underscores in place of dashes. */
 const fieldsByName = <Options extends object>(table: OptionTable.OptionTable<Options>) => {
   const named = (names: (field: keyof Options) => ReadonlyArray<string>) =>
     new Map(
@@ -46,8 +46,8 @@ const fieldsByName = <Options extends object>(table: OptionTable.OptionTable<Opt
 }
 
 /**
- * Reads the options of a parsed file. `unused` are keys that are taken for the sake of old files, with a warning, and do
- * nothing. A flag's name, or a key with dashes, is taken with a warning, too.
+ * Reads the options of a parsed file. `unused` are keys of old versions that have no effect and cause a warning. The name of a
+ * flag, or a key with dashes, is accepted with a warning, too.
  */
 export const decode = <Options extends object>(
   table: OptionTable.OptionTable<Options>,
@@ -84,7 +84,7 @@ const firstLine = (cause: unknown): string =>
   (cause instanceof Error ? cause.message : String(cause)).split("\n", 1).join("")
 
 const parse = Effect.fnUntraced(function*(text: string): Effect.fn.Return<Record<string, unknown>, ConfigFileError> {
-  // Only daemons with a config file need it.
+  // Loaded on demand: only daemons with a config file need it.
   const { parse, TomlError } = yield* Effect.promise(() => import("smol-toml"))
   return yield* Effect.try({
     try: () => parse(text, { integersAsBigInt: true }),
@@ -97,7 +97,7 @@ const parse = Effect.fnUntraced(function*(text: string): Effect.fn.Return<Record
   })
 })
 
-/** Reads a config file. */
+/** Reads a config file; `unused` as for `decode`. */
 export const load = Effect.fnUntraced(function*<Options extends object>(
   table: OptionTable.OptionTable<Options>,
   path: string,

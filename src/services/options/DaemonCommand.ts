@@ -1,25 +1,25 @@
 /**
- * The command line that all daemons share: the flags of the daemon's options table, and `--version`, `--config` and flags
- * of old that do nothing. Pure: it says what was asked for and leaves it to the program to do it.
+ * The command line of the daemons (docs/protocol/options.md#command-line): the flags of the daemon's options table, `--version`,
+ * `--config`, and deprecated flags without effect. Pure: it returns the request, and the program acts on it.
  */
 import { Result } from "effect"
 import * as GoFlags from "./GoFlags.ts"
 import * as Kind from "./OptionKind.ts"
 import * as OptionTable from "./OptionTable.ts"
 
-/** What a command line asks for. */
+/** The content of a command line. */
 export interface DaemonCommand<Options> {
-  /** Print the version and end. */
+  /** Print the version and exit. */
   readonly version: boolean
-  /** Path of a config file; empty for none, undefined when the command line does not say. */
+  /** Path of a config file; empty for no file, undefined without `--config`. */
   readonly config: string | undefined
   /** The options given on the command line, and only those. */
   readonly given: Partial<Options>
-  /** What to warn of at start. */
+  /** Warnings to log at start. */
   readonly warnings: ReadonlyArray<string>
 }
 
-/** A flag that does nothing any more, and the one to use instead. */
+/** A deprecated flag without effect, and the flag that replaces it. */
 export interface FormerFlag {
   readonly name: string
   readonly use: string
@@ -34,7 +34,7 @@ const flag = <A>(name: string, kind: Kind.OptionKind<A>, help: string): GoFlags.
   check: (text) => Result.map(kind.parse(text, undefined), () => undefined)
 })
 
-/** The flags of a daemon. */
+/** Returns the flags of a daemon. */
 export const flags = <Options extends object>(
   table: OptionTable.OptionTable<Options>,
   former: ReadonlyArray<FormerFlag>
@@ -45,7 +45,7 @@ export const flags = <Options extends object>(
   ...former.map(({ name, use }) => flag(name, Kind.bool, `[deprecated] has no effect, use --${use}`))
 ]
 
-/** Reads the arguments that follow the program's name. */
+/** Parses the arguments after the program's name. */
 export const parse = <Options extends object>(
   table: OptionTable.OptionTable<Options>,
   former: ReadonlyArray<FormerFlag>,

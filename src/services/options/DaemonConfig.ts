@@ -1,6 +1,6 @@
 /**
- * What a daemon is told by flags, environment and config file, put together: a flag wins over the environment, that over the
- * file, the file over the default. Lists are replaced, never joined. Whether the values make sense is another matter.
+ * Merges the options of a daemon from flags, environment and config file: a flag takes precedence over the environment, the
+ * environment over the file, the file over the default. Lists are replaced, never joined. Does not check ranges.
  */
 import { Data, Effect } from "effect"
 import * as ConfigFile from "./ConfigFile.ts"
@@ -8,7 +8,7 @@ import type { DaemonCommand } from "./DaemonCommand.ts"
 import * as Environment from "./Environment.ts"
 import type { OptionTable } from "./OptionTable.ts"
 
-/** The environment or the config file cannot be used; `failed to <stage> - <detail>`. */
+/** The environment or the config file cannot be used; the message is `failed to <stage> - <detail>`. */
 export class ConfigError extends Data.TaggedError("ConfigError")<{
   readonly stage: "read the environment" | `load config file ${string}`
   readonly detail: string
@@ -18,7 +18,7 @@ export class ConfigError extends Data.TaggedError("ConfigError")<{
   }
 }
 
-/** The options of a program that are set anywhere, and what to warn of. */
+/** Returns the options of a program that are set in any of these places, and the warnings to log. */
 export const settle = Effect.fnUntraced(function*<Options extends object>(
   program: string,
   table: OptionTable<Options>,

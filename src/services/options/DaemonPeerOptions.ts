@@ -1,4 +1,4 @@
-/** The options of every program that follows addresses which daemons name, and reads what these say. */
+/** The options of every program that connects to addresses given by daemons and reads their responses. */
 import * as Kind from "./OptionKind.ts"
 import { row } from "./OptionTable.ts"
 
@@ -8,13 +8,13 @@ export const allowedDaemonNetworks = row(
   "allowed-daemon-networks",
   Kind.strings,
   none,
-  "networks, as CIDR, of addresses that daemons may name (may be given several times); by default all but link-local, multicast " +
-    "and unspecified ones, and loopback unless the daemon that names it is on loopback itself"
+  "networks, as CIDR, of addresses that daemons may announce (may be given several times); by default all except link-local, " +
+    "multicast, unspecified and loopback addresses; loopback is allowed from daemons that are on loopback themselves"
 )
 
 export const maxDaemonResponseSize = row(
   "max-daemon-response-size",
   Kind.int,
   () => 64 * 1024 * 1024,
-  "most bytes of a daemon's response; 0 for no limit"
+  "maximum size of a daemon's response in bytes; 0 for no limit"
 )

@@ -1,12 +1,11 @@
 /**
- * Options from environment variables, which NSQ does not have: `NSQD_MEM_QUEUE_SIZE` for `--mem-queue-size`. Variables of
- * other names are left alone even when they begin alike, because orchestrators make some up for every service
- * (`NSQD_PORT_4150_TCP`).
+ * Options from environment variables, which NSQ does not support: `NSQD_MEM_QUEUE_SIZE` for `--mem-queue-size`. Other variables
+ * are ignored even if they have the same prefix, because orchestrators define some for every service (`NSQD_PORT_4150_TCP`).
  */
 import { Data, Result, Struct } from "effect"
 import * as OptionTable from "./OptionTable.ts"
 
-/** A variable has a value that its option cannot have. */
+/** The value of a variable is not valid for its option. */
 export class EnvironmentError extends Data.TaggedError("EnvironmentError")<{
   readonly variable: string
   readonly reason: string
@@ -16,14 +15,14 @@ export class EnvironmentError extends Data.TaggedError("EnvironmentError")<{
   }
 }
 
-/** The environment of a process. */
+/** The environment variables of a process. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The variable for a flag of a program. */
+/** Returns the name of the variable for a flag of a program. */
 export const variable = (program: string, flag: string): string =>
   `${program}_${flag}`.replaceAll("-", "_").toUpperCase()
 
-/** The options that are set in the environment. An empty variable is set, too: to the empty text or the empty list. */
+/** Reads the options that are set in the environment. An empty variable counts as set: to the empty string or the empty list. */
 export const read = <Options extends object>(
   table: OptionTable.OptionTable<Options>,
   program: string,

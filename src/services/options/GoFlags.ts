@@ -1,37 +1,37 @@
 /**
- * Command line flags as Go's `flag` package reads them, which is what every NSQ program does: one or two dashes, a
- * value after `=` or as the next argument, bare switches, Go's error texts and Go's usage text. Pure: it prints
- * nothing and ends nothing. It does not know what the values mean; see OptionTable.
+ * Command-line flags with the syntax of Go's `flag` package, which every NSQ program uses: one or two dashes, a value after `=`
+ * or as the next argument, bare switches, Go's error texts and Go's usage text. Pure: it neither prints nor exits.
+ * OptionTable gives the values their meaning.
  */
 import { Data, Result } from "effect"
 import type { InvalidText } from "./OptionKind.ts"
 
-/** A flag that may be given. */
+/** The definition of a flag. */
 export interface GoFlag {
   readonly name: string
   readonly help: string
-  /** A bare `--name` means `true`; a value is only taken after `=`. */
+  /** A bare `--name` means `true`; a value has to follow `=`. */
   readonly isSwitch: boolean
-  /** What the usage text calls the value; empty for switches. */
+  /** The name of the value in the usage text; empty for switches. */
   readonly placeholder: string
-  /** Shown in the usage text; empty when it goes without saying. */
+  /** The default in the usage text; empty for the zero value of the kind, which Go does not show. */
   readonly defaultText: string
   readonly check: (text: string) => Result.Result<void, InvalidText>
 }
 
-/** A flag as it was given. */
+/** A flag on the command line. */
 export interface Given {
   readonly name: string
   readonly text: string
 }
 
-/** `--help` or `-h` was given and the program has no flag of that name. */
+/** The command line has `--help` or `-h`, and the program defines no flag of that name. */
 export class HelpRequested extends Data.TaggedError("HelpRequested") {}
 
-/** The command line is wrong; `message` is Go's, shown before the usage text. */
+/** The command line is not valid; `message` is Go's error text, which is printed before the usage text. */
 export class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
 
-/** A value whose refusal ends the program without a usage text. */
+/** A value that ends the program without a usage text. */
 export class FatalValue extends Data.TaggedError("FatalValue")<{ readonly message: string }> {}
 
 export type FlagError = HelpRequested | UsageError | FatalValue
@@ -48,19 +48,19 @@ const refused = (flag: GoFlag, text: string, { fatal, reason }: InvalidText): Fl
   })
 }
 
-/** Flags, and the arguments that follow them. */
+/** The flags of a command line, and the arguments after them. */
 export interface Parsed {
   readonly given: ReadonlyArray<Given>
   readonly rest: ReadonlyArray<string>
 }
 
-/** Reads flags up to `--` or the first argument that is none; what follows is ignored, as NSQ's daemons do. */
+/** Parses flags up to `--` or the first non-flag argument. Ignores further arguments, as NSQ's daemons do. */
 export const parse = (
   flags: Iterable<GoFlag>,
   args: ReadonlyArray<string>
 ): Result.Result<ReadonlyArray<Given>, FlagError> => Result.map(parseAll(flags, args), ({ given }) => given)
 
-/** Reads flags up to `--` or the first argument that is none, and says what follows. */
+/** Parses flags up to `--` or the first non-flag argument; returns the flags and the further arguments. */
 export const parseAll = (
   flags: Iterable<GoFlag>,
   args: ReadonlyArray<string>
@@ -91,7 +91,7 @@ export const parseAll = (
   return Result.succeed({ given, rest })
 }
 
-/** The usage text: flags in the order of their names, each with its help and its default. */
+/** Returns the usage text: flags in alphabetical order, each with its help text and its default. */
 export const usage = (program: string, flags: Iterable<GoFlag>): string => {
   const lines = Array.from(flags)
     .sort((a, b) => a.name < b.name ? -1 : 1)

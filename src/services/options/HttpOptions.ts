@@ -1,4 +1,4 @@
-/** The options that every HTTP listener has, whichever daemon it belongs to. */
+/** The options of the HTTP listeners of all daemons. */
 import * as Kind from "./OptionKind.ts"
 import { row } from "./OptionTable.ts"
 
@@ -8,7 +8,7 @@ export const maxHttpConnections = row(
   "max-http-connections",
   Kind.int,
   () => 10_000,
-  "most HTTP connections at a time; 0 for no limit"
+  "maximum number of HTTP connections; 0 for no limit"
 )
 
 export const httpAllowedHosts = row(

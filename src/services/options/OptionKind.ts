@@ -1,13 +1,13 @@
 /**
- * What kinds of values NSQ's options have: how each is read from a flag, a config file or the environment, shown as a
- * default in the usage text and represented by `GET /config/:opt`. Texts of refusals are Go's, because people and scripts know them. A kind says
- * nothing of ranges: whether a value makes sense for its option is checked when a daemon starts.
+ * The kinds of option values in NSQ: how each is parsed from a flag, a config file or the environment, shown as a default in
+ * the usage text and represented by `GET /config/:opt`. Error texts are Go's, which operators and scripts know. Kinds do not
+ * check ranges: each daemon checks its options when it starts.
  */
 import { Data, type Duration, Result } from "effect"
 import * as GoDuration from "../core/GoDuration.ts"
 import { maskedAddress } from "../core/Masked.ts"
 
-/** How `GET /config/:opt` answers: bare text for strings, JSON for everything else. */
+/** The response of `GET /config/:opt`: plain text for strings, JSON for everything else. */
 export type ConfigValue =
   | { readonly _tag: "Text"; readonly text: string }
   | { readonly _tag: "Json"; readonly json: boolean | number | ReadonlyArray<string> | ReadonlyArray<number> }
@@ -19,30 +19,30 @@ const asJson = (json: boolean | number | ReadonlyArray<string> | ReadonlyArray<n
 })
 
 /**
- * Why a value was refused. `fatal` marks the one kind whose refusal ends the program at once with exit code 1 and
- * this text alone, where every other refusal shows the usage and exits with 2.
+ * The reason why a value is not valid. With `fatal`, as for the one kind where NSQ does so, the program prints only this text
+ * and exits with code 1; otherwise it prints the usage as well and exits with code 2.
  */
 export class InvalidText extends Data.TaggedError("InvalidText")<{
   readonly reason: string
   readonly fatal: boolean
 }> {}
 
-/** A kind of option value; see the module's head. */
+/** A kind of option value. */
 export interface OptionKind<in out A> {
-  /** A bare `--name` means true, and a value can only be given with `=`. */
+  /** A bare `--name` means true; a value has to follow `=`. */
   readonly isSwitch: boolean
-  /** What the usage text calls the value; empty for switches. */
+  /** The name of the value in the usage text; empty for switches. */
   readonly placeholder: string
-  /** Reads one value; `before` is what an earlier flag of the same name gave, for kinds that accumulate. */
+  /** Parses one value; `before` is the value of earlier flags of the same name, for kinds that accumulate. */
   readonly parse: (text: string, before: A | undefined) => Result.Result<A, InvalidText>
   /**
-   * Reads a value of a config file, as TOML gives it with whole numbers as bigints, or the text of an environment
-   * variable. Every kind takes its text form, which for lists is comma separated. The failure says what is expected.
+   * Decodes a value of a config file, as the TOML parser returns it with integers as bigints, or the string of an environment
+   * variable. Every kind accepts its string form, which for lists is comma separated. The failure states what is expected.
    */
   readonly decode: (value: unknown) => Result.Result<A, string>
-  /** The default as the usage text shows it; empty when it goes without saying. */
+  /** The default in the usage text; empty for the zero value of the kind. */
   readonly format: (value: A) => string
-  /** The value as `GET /config/:opt` answers it, without the credentials of addresses. */
+  /** The value in the response of `GET /config/:opt`, with the credentials of addresses masked. */
   readonly render: (value: A) => ConfigValue
 }
 
@@ -52,19 +52,19 @@ const rangeError = refuse("value out of range")
 
 const reasonOf = ({ reason }: InvalidText): string => reason
 
-/** Takes the text form of a kind and nothing else. */
+/** Decodes only the string form of a kind. */
 const decodeText =
   <A>(parse: (text: string) => Result.Result<A, InvalidText>, expected: string): OptionKind<A>["decode"] => (value) =>
     typeof value === "string" ? Result.mapError(parse(value), reasonOf) : Result.fail(`must be ${expected}`)
 
 const items = (text: string): ReadonlyArray<string> => text === "" ? [] : text.split(",").map((item) => item.trim())
 
-/** Any text. */
+/** Any string. */
 export const string: OptionKind<string> = {
   isSwitch: false,
   placeholder: "string",
   parse: (text) => Result.succeed(text),
-  decode: (value) => typeof value === "string" ? Result.succeed(value) : Result.fail("must be a text"),
+  decode: (value) => typeof value === "string" ? Result.succeed(value) : Result.fail("must be a string"),
   format: (value) => value === "" ? "" : JSON.stringify(value),
   render: asText
 }
@@ -84,8 +84,8 @@ const parseInteger = (text: string): Result.Result<number, InvalidText> => {
 }
 
 /**
- * A whole number in Go's syntax: base prefixes, a leading zero for octal, underscores between digits. NSQ takes 64
- * bits; here a number beyond 2^53 is out of range, since it could not be kept exactly.
+ * An integer in Go's syntax: base prefixes, a leading zero for octal, underscores between digits. NSQ accepts 64 bits; here a
+ * number beyond 2^53 is out of range, because it could not be represented exactly.
  */
 export const int: OptionKind<number> = {
   isSwitch: false,
@@ -94,7 +94,7 @@ export const int: OptionKind<number> = {
   decode: (value) =>
     typeof value === "bigint"
       ? Result.mapError(parseInteger(String(value)), reasonOf)
-      : decodeText(parseInteger, "a whole number")(value),
+      : decodeText(parseInteger, "an integer")(value),
   format: (value) => value === 0 ? "" : String(value),
   render: asJson
 }
@@ -109,7 +109,7 @@ const parseBoolean = (text: string): Result.Result<boolean, InvalidText> => {
   return value === undefined ? parseError : Result.succeed(value)
 }
 
-/** True or false in the spellings Go knows. Numbers of a config file are refused: NSQ takes 0 for true there. */
+/** A boolean in Go's spellings. Numbers in a config file are refused, because NSQ reads 0 as true there. */
 export const bool: OptionKind<boolean> = {
   isSwitch: true,
   placeholder: "",
@@ -120,13 +120,13 @@ export const bool: OptionKind<boolean> = {
   render: asJson
 }
 
-/** A number without a unit, which config files may use; flags may not. */
+/** Parses a number without a unit, which is valid in config files but not in flags. */
 const milliseconds = (digits: string): Result.Result<Duration.Duration, string> =>
   Result.orElse(GoDuration.parse(`${digits}ms`), () => Result.fail("value out of range"))
 
 /**
- * A duration in Go's syntax, answered by `/config` in nanoseconds. In config files and in the environment a bare number
- * is of milliseconds, because some of NSQ's durations were such numbers once.
+ * A duration in Go's syntax; `/config` returns nanoseconds. In config files and in the environment a number without a unit is
+ * in milliseconds, because some of NSQ's durations were such numbers in old versions.
  */
 export const duration: OptionKind<Duration.Duration> = {
   isSwitch: false,
@@ -141,7 +141,7 @@ export const duration: OptionKind<Duration.Duration> = {
   render: (value) => asJson(Number(GoDuration.toNanos(value)))
 }
 
-/** A list of texts, one more with each flag. */
+/** A list of strings; each flag adds one. */
 export const strings: OptionKind<ReadonlyArray<string>> = {
   isSwitch: false,
   placeholder: "value",
@@ -150,7 +150,7 @@ export const strings: OptionKind<ReadonlyArray<string>> = {
     if (typeof value === "string") return Result.succeed(items(value))
     return Array.isArray(value) && value.every((item) => typeof item === "string")
       ? Result.succeed(value)
-      : Result.fail("must be a list of texts")
+      : Result.fail("must be a list of strings")
   },
   format: (value) => value.join(","),
   render: (value) => asJson(value.map(maskedAddress))
@@ -162,7 +162,7 @@ const special = new Map([["inf", Infinity], ["+inf", Infinity], ["-inf", -Infini
 const parseFloat = (text: string): number | undefined =>
   floatSyntax.test(text) ? Number(text) : special.get(text.toLowerCase())
 
-/** A number, which may have a fraction. */
+/** A number, possibly with a fraction. */
 export const float: OptionKind<number> = {
   isSwitch: false,
   placeholder: "float",
@@ -184,8 +184,7 @@ const decodeFloat = (item: unknown): number | undefined => {
 }
 
 /**
- * A list of numbers, comma separated and over several flags, kept from the highest to the lowest; that of a config file is
- * kept as it is.
+ * A list of numbers, comma separated and over several flags, sorted in descending order; the order of a config file is kept.
  */
 export const floats: OptionKind<ReadonlyArray<number>> = {
   isSwitch: false,
@@ -213,7 +212,7 @@ export const floats: OptionKind<ReadonlyArray<number>> = {
   render: asJson
 }
 
-/** One of a few words, exactly as written. */
+/** One of the given words, case sensitive. */
 export const oneOf = <const Word extends string>(words: ReadonlyArray<Word>): OptionKind<Word> => {
   const expected = `one of ${words.join(", ")}`
   const parse = (text: string) => {
@@ -230,7 +229,7 @@ export const oneOf = <const Word extends string>(words: ReadonlyArray<Word>): Op
   }
 }
 
-/** NSQ's log levels, from the most talkative to the most silent. */
+/** NSQ's log levels, from the least to the most severe. */
 export const logLevels = ["debug", "info", "warn", "error", "fatal"] as const
 
 /** One of NSQ's five log levels. */
@@ -243,7 +242,7 @@ const parseLogLevel = (text: string): Result.Result<NsqLogLevel, InvalidText> =>
     : Result.succeed(level)
 }
 
-/** A log level in any case; `/config` numbers them from 1 for debug to 5 for fatal. */
+/** A log level, case insensitive; `/config` returns 1 (debug) to 5 (fatal). */
 export const logLevel: OptionKind<NsqLogLevel> = {
   isSwitch: false,
   placeholder: "value",
@@ -253,7 +252,7 @@ export const logLevel: OptionKind<NsqLogLevel> = {
   render: (value) => asJson(logLevels.indexOf(value) + 1)
 }
 
-/** Whether clients must use TLS: on every port, on every port but plain HTTP, or on none. */
+/** Whether clients must use TLS: on every port (`true`), on every port except HTTP (`tcp-https`), or not at all. */
 export type TlsRequired = boolean | "tcp-https"
 
 const parseTlsRequired = (text: string): Result.Result<TlsRequired, InvalidText> => {
@@ -264,7 +263,7 @@ const parseTlsRequired = (text: string): Result.Result<TlsRequired, InvalidText>
     : Result.succeed(value)
 }
 
-/** A switch with a third state; `/config` answers 0 (no), 1 (`tcp-https`) or 2 (yes). */
+/** A switch with a third state; `/config` returns 0 (false), 1 (`tcp-https`) or 2 (true). */
 export const tlsRequired: OptionKind<TlsRequired> = {
   isSwitch: true,
   placeholder: "",
@@ -277,7 +276,7 @@ export const tlsRequired: OptionKind<TlsRequired> = {
   render: (value) => asJson(value === true ? 2 : value === false ? 0 : 1)
 }
 
-/** The lowest TLS version accepted, under the names that Node's `node:tls` uses. */
+/** The lowest accepted TLS version, with the names of `node:tls`. */
 export type TlsVersion = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3"
 
 const tlsVersions = new Map<string, TlsVersion>([
@@ -296,7 +295,7 @@ const parseTlsVersion = (text: string): Result.Result<TlsVersion, InvalidText> =
     : Result.succeed(version)
 }
 
-/** `tls1.0` to `tls1.3`; an empty string means the default. `/config` answers the number TLS itself uses. */
+/** `tls1.0` to `tls1.3`; an empty string means the default, TLS 1.2. `/config` returns the version number of the TLS protocol. */
 export const tlsVersion: OptionKind<TlsVersion> = {
   isSwitch: false,
   placeholder: "value",

@@ -1,7 +1,7 @@
 /**
- * A daemon's options as one declarative table: field, flag, config key, kind, default and help text. Flag parsing,
- * the usage text, the defaults and `GET /config/:opt` are all derived from it, so they cannot disagree. Holds no
- * options itself: each daemon writes its own table.
+ * The options of a daemon as one declarative table: field, flag, config key, kind, default and help text. Flag parsing,
+ * the usage text, the defaults and `GET /config/:opt` are derived from it, so they cannot disagree. Each daemon defines its
+ * own table.
  */
 import { Result, Struct } from "effect"
 import type * as GoFlags from "./GoFlags.ts"
@@ -13,18 +13,18 @@ export interface Row<in out A> {
   readonly flag: string
   /** The name in config files and in `/config/:opt`. */
   readonly key: string
-  /** Former names that are still taken, each with a warning. */
+  /** Deprecated names that are still accepted, each with a warning. */
   readonly aliases: ReadonlyArray<string>
   readonly kind: OptionKind<A>
-  /** Evaluated when first needed: some defaults ask the operating system. */
+  /** Returns the default. Evaluated on demand, because some defaults come from the operating system. */
   readonly initial: () => A
   readonly help: string
 }
 
-/** A row for every field of `Options`. */
+/** One row for each field of `Options`. */
 export type OptionTable<Options> = { readonly [K in keyof Options]: Row<Options[K]> }
 
-/** One row; the config key is the flag's name with underscores unless `more.key` says otherwise. */
+/** Returns a row. Default of `more.key`: the flag's name with underscores. Default of `more.aliases`: empty. */
 export const row = <A>(
   flag: string,
   kind: OptionKind<A>,
@@ -38,7 +38,7 @@ interface InitialValue extends Struct.Lambda {
   readonly "~lambda.out": this["~lambda.in"] extends Row<infer A> ? A : never
 }
 
-/** Maps a table to the value of each default. */
+/** Maps each row of a table to its default. */
 export const initialValue = Struct.lambda<InitialValue>((row) => row.initial())
 
 const rowFlags = <A>({ aliases, flag, help, initial, kind }: Row<A>): Array<GoFlags.GoFlag> => {
@@ -57,17 +57,17 @@ const rowFlags = <A>({ aliases, flag, help, initial, kind }: Row<A>): Array<GoFl
   ]
 }
 
-/** The flags of a table, for parsing and for the usage text. */
+/** Returns the flags of a table, for parsing and for the usage text. */
 export const flags = <Options extends object>(table: OptionTable<Options>): Array<GoFlags.GoFlag> =>
   Struct.keys(table).flatMap((field) => rowFlags(table[field]))
 
-/** The options given, and which old names they were given under. */
+/** The options that are set, and a warning for each deprecated name in use. */
 export interface Assigned<Options> {
   readonly given: Partial<Options>
   readonly deprecated: ReadonlyArray<string>
 }
 
-/** Turns parsed flags into values: the last of a repeated flag wins, lists add up. Flags of no row are left alone. */
+/** Converts parsed flags to values: the last of a repeated flag counts, lists accumulate. Ignores flags without a row. */
 export const assign = <Options extends object>(
   table: OptionTable<Options>,
   parsed: ReadonlyArray<GoFlags.Given>
@@ -88,13 +88,13 @@ export const assign = <Options extends object>(
   return Result.succeed({ given, deprecated })
 }
 
-/** A value that was given to an option by some other way than a flag. */
+/** A value for an option from another source than a flag. */
 export interface Assignment<Options> {
   readonly field: keyof Options
   readonly value: unknown
 }
 
-/** Reads one such value into the options it belongs to; the failure says what is expected. */
+/** Decodes one such value; the failure states what is expected. */
 export const decode = <Options extends object>(
   table: OptionTable<Options>,
   { field, value }: Assignment<Options>
@@ -106,7 +106,7 @@ export const decode = <Options extends object>(
   )
 }
 
-/** What `GET /config/:opt` answers for a key; undefined when there is no such option. */
+/** Returns the response of `GET /config/:opt` for a key; undefined if the option does not exist. */
 export const render = <Options extends object>(
   table: OptionTable<Options>,
   options: Options,

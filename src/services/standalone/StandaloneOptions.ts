@@ -37,7 +37,7 @@ export const table: OptionTable<StandaloneOptions> = {
   ),
   adminHttpAddress: row("admin-http-address", Kind.string, () => "127.0.0.1:4171", "address of nsqadmin's pages"),
   httpAllowedHosts: HttpOptions.httpAllowedHosts,
-  logLevel: row("log-level", Kind.logLevel, level, "least severe lines to log: debug, info, warn, error or fatal")
+  logLevel: row("log-level", Kind.logLevel, level, "least severe level to log: debug, info, warn, error or fatal")
 }
 
 /** Returns the defaults. */

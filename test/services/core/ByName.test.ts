@@ -4,7 +4,7 @@ import * as ByName from "../../../src/services/core/ByName.ts"
 const shuffled = (count: number) => Array.from({ length: count }, (_, i) => ({ name: `t${(i * 7919) % count}` }))
 
 describe("sorting by name in steps", () => {
-  it("gives the same order as sorting at once, in more steps the more there is", () => {
+  it("sorting in steps gives the same order as sorting at once, with a number of steps that grows with the number of items", () => {
     for (const count of [0, 1, 1000, 1001, 10_007]) {
       const items = shuffled(count)
       const steps = ByName.sortedInSteps(items)

@@ -8,7 +8,7 @@ const longest = 2 ** 53 - 1
 const Nanos = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: -longest, maximum: longest })))
 
 describe("GoDuration", () => {
-  it("reads every unit, sums, signs and fractions", () => {
+  it("durations with every unit, sums, signs and fractions are parsed", () => {
     const cases: ReadonlyArray<readonly [string, bigint]> = [
       ["0", 0n],
       ["+0", 0n],
@@ -31,7 +31,7 @@ describe("GoDuration", () => {
     for (const [text, nanos] of cases) assert.deepStrictEqual(nanosOf(text), Result.succeed(nanos), text)
   })
 
-  it("refuses with Go's words", () => {
+  it("invalid durations fail with Go's error texts", () => {
     const cases: ReadonlyArray<readonly [string, string]> = [
       ["", "time: invalid duration \"\""],
       ["soon", "time: invalid duration \"soon\""],
@@ -45,7 +45,7 @@ describe("GoDuration", () => {
     for (const [text, message] of cases) assert.deepStrictEqual(GoDuration.parse(text), Result.fail(message), text)
   })
 
-  it("writes as Go does", () => {
+  it("durations are formatted as in Go", () => {
     const cases: ReadonlyArray<readonly [bigint, string]> = [
       [0n, "0s"],
       [1n, "1ns"],
@@ -60,12 +60,12 @@ describe("GoDuration", () => {
     for (const [nanos, text] of cases) assert.strictEqual(GoDuration.format(GoDuration.fromNanos(nanos)), text)
   })
 
-  it("keeps whole milliseconds as such", () => {
+  it("whole milliseconds are stored as milliseconds", () => {
     assert.isTrue(Duration.equals(GoDuration.fromNanos(1_500_000_000n), Duration.millis(1500)))
   })
 
   it.effect.prop(
-    "reads back whatever it writes",
+    "every formatted duration parses to itself",
     { nanos: Nanos },
     ({ nanos }) =>
       Effect.sync(() =>
@@ -77,7 +77,7 @@ describe("GoDuration", () => {
   )
 
   it.effect.prop(
-    "answers any text with a duration or a refusal",
+    "parsing any string returns a duration or an error",
     { text: Schema.String },
     ({ text }) => Effect.sync(() => assert.isTrue(Result.isResult(GoDuration.parse(text))))
   )

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { masked, maskedAddress, maskedArguments, withoutUser } from "../../../src/services/core/Masked.ts"
 
-describe("credentials in a text", () => {
-  it("are masked in every URL of it, and the rest stays", () => {
+describe("masking of credentials", () => {
+  it("credentials are masked in every URL of a string, and the rest stays", () => {
     for (
       const [text, shown] of [
         ["http://alice:hunter2@web/in", "http://alice:***@web/in"],
@@ -21,7 +21,7 @@ describe("credentials in a text", () => {
     ) assert.strictEqual(masked(text), shown)
   })
 
-  it("are nothing that only looks like them", () => {
+  it("strings that only resemble credentials are not masked", () => {
     for (
       const text of [
         "http://web:80/path/@name",
@@ -34,7 +34,7 @@ describe("credentials in a text", () => {
     ) assert.strictEqual(masked(text), text)
   })
 
-  it("take no longer to find than it takes to read the text", () => {
+  it("masking takes linear time", () => {
     for (const part of ["a", "a.", "://", "a://", "?token", "a:", "@", "a://b:c", "=", "?secretsecret"]) {
       const text = `http://x?y=z ${part.repeat(200_000)}`
       assert.isAbove(masked(text).length, 0)
@@ -43,23 +43,23 @@ describe("credentials in a text", () => {
   })
 })
 
-describe("an address", () => {
-  it("is shown without its credentials, whether it has a scheme or not", () => {
+describe("masking of addresses", () => {
+  it("the credentials of an address are masked with and without a scheme", () => {
     assert.strictEqual(maskedAddress("alice:hunter2@lookup:4161"), "alice:***@lookup:4161")
     assert.strictEqual(maskedAddress("http://alice:hunter2@lookup:4161"), "http://alice:***@lookup:4161")
     assert.strictEqual(maskedAddress("lookup:4161"), "lookup:4161")
     assert.strictEqual(maskedAddress("[::1]:4161"), "[::1]:4161")
   })
 
-  it("can be used without its user information", () => {
+  it("the user information of a URL is removed", () => {
     assert.strictEqual(withoutUser("https://alice:hunter2@graphite/base"), "https://graphite/base")
     assert.strictEqual(withoutUser("https://graphite"), "https://graphite")
     assert.strictEqual(withoutUser(""), "")
   })
 })
 
-describe("a command line", () => {
-  it("is shown without the secrets in it, one argument for one", () => {
+describe("masking of command lines", () => {
+  it("the secrets in a command line are masked, and the number of arguments stays the same", () => {
     assert.deepStrictEqual(
       maskedArguments([
         "node",

@@ -33,7 +33,7 @@ const workFor = (turns: number, onTurn: () => void) =>
   })
 
 describe("turns on the event loop", () => {
-  it.live("sockets are read between two turns, however many fibers work without end", () =>
+  it.live("sockets are read between two turns, regardless of the number of fibers that work without end", () =>
     Effect.gen(function*() {
       const [client, server] = yield* socketPair
       let turnsTaken = 0
@@ -51,12 +51,12 @@ describe("turns on the event loop", () => {
         })
         client.write("x")
       })
-      // Each way takes a round or two, in which two workers have their turn at most: far from all fifty.
+      // Each direction takes one or two rounds of at most two workers each: far fewer than all fifty.
       assert.isBelow(turnsTaken - before, 20 * 2 * 2 * 2)
       yield* Fiber.interruptAll(workers)
     }))
 
-  it.live("work that waits is served in the order of its waiting", () =>
+  it.live("waiting work is served in FIFO order", () =>
     Effect.gen(function*() {
       const order: Array<string> = []
       const worker = (name: string) => workFor(3, () => order.push(name))
@@ -64,7 +64,7 @@ describe("turns on the event loop", () => {
       assert.deepStrictEqual(order.join(""), "abcabcabc")
     }))
 
-  it.live("work that is interrupted while it waits is forgotten, and others are served", () =>
+  it.live("work that is interrupted while it waits is removed, and other work is served", () =>
     Effect.gen(function*() {
       const gone = yield* Effect.forkChild(Effect.andThen(onEventLoop.next, Effect.die("it goes on")), {
         startImmediately: true
@@ -87,7 +87,7 @@ describe("work in steps", () => {
     return "done"
   }
 
-  it.effect("has a turn per step where each uses up its turn, and none too many", () =>
+  it.effect("work in steps waits for exactly one turn per step if each step uses up its turn", () =>
     Effect.gen(function*() {
       const { turns, waits } = counted()
       assert.strictEqual(yield* finish(turns, steps(3)), "done")

@@ -3,7 +3,7 @@ import { Effect, Fiber, Queue } from "effect"
 import { Wakeup } from "../../../src/services/core/Wakeup.ts"
 
 describe("waking a fiber", () => {
-  it.effect("any number of calls wake it once", () =>
+  it.effect("any number of calls wake the waiting fiber once", () =>
     Effect.gen(function*() {
       const wakeup = new Wakeup()
       const passes = yield* Queue.unbounded<void>()
@@ -11,7 +11,7 @@ describe("waking a fiber", () => {
         startImmediately: true
       })
       for (let i = 0; i < 5; i++) wakeup.call()
-      assert.strictEqual(Queue.sizeUnsafe(passes), 0, "it ran inside the call")
+      assert.strictEqual(Queue.sizeUnsafe(passes), 0, "the fiber ran inside the call")
       yield* Queue.take(passes)
       yield* Effect.yieldNow
       assert.strictEqual(Queue.sizeUnsafe(passes), 0)
@@ -19,7 +19,7 @@ describe("waking a fiber", () => {
       yield* Queue.take(passes)
     }))
 
-  it.effect("a call that nobody waits for is there for whoever waits next, once", () =>
+  it.effect("a call without a waiting fiber wakes the next fiber that waits, once", () =>
     Effect.gen(function*() {
       const wakeup = new Wakeup()
       wakeup.call()

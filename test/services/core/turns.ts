@@ -1,6 +1,6 @@
 /**
- * Turns for tests: over whenever long work looks. What happens between two of them is up to the test, so that it shows that
- * others are served before the work is done.
+ * Turns for tests, which are over whenever long work checks them. The test decides what runs between two of them, and so shows
+ * that other work is served before the long work is done.
  */
 import { Effect } from "effect"
 import type { Turns } from "../../../src/services/core/Turns.ts"
@@ -17,9 +17,9 @@ export const makeTurns = () => {
   }
   return {
     turns,
-    /** Turns of others so far. */
+    /** Returns the number of turns that other work has had. */
     taken: () => taken,
-    /** What is done in each turn of others from now on. */
+    /** Sets the effect that runs in each further turn of other work. */
     meanwhile: (effect: Effect.Effect<unknown>) => {
       between = effect
     }

@@ -29,7 +29,7 @@ const everyLevel = Effect.all([
 const levelsAndTexts = (lines: ReadonlyArray<string>) => lines.map((line) => line.replace(/^.*\.\d{6} /, ""))
 
 describe("NsqLogger", () => {
-  it.effect("writes prefix, local time with microseconds, level and text", () =>
+  it.effect("a log line has prefix, local time with microseconds, level and text", () =>
     Effect.gen(function*() {
       const stamp = new Date(2026, 0, 2, 3, 4, 5, 67).getTime()
       yield* TestClock.setTime(stamp)
@@ -39,7 +39,7 @@ describe("NsqLogger", () => {
       assert.strictEqual(NsqLogger.formatTime(BigInt(stamp) * 1_000_000n + 89_999n), "2026/01/02 03:04:05.067089")
     }))
 
-  it.effect("names the levels as NSQ does and drops what is below", () =>
+  it.effect("log levels have NSQ's names, and less severe lines are dropped", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(levelsAndTexts(yield* linesOf(everyLevel, { level: "debug" })), [
         "DEBUG: t",
@@ -57,7 +57,7 @@ describe("NsqLogger", () => {
       assert.deepStrictEqual(levelsAndTexts(yield* linesOf(everyLevel, { level: "fatal" })), ["FATAL: f"])
     }))
 
-  it.effect("obeys a threshold that changes while it runs", () =>
+  it.effect("the log threshold can be changed at run time", () =>
     Effect.gen(function*() {
       const lines = yield* linesOf(Effect.gen(function*() {
         const threshold = yield* LogThreshold
@@ -71,7 +71,7 @@ describe("NsqLogger", () => {
       assert.deepStrictEqual(levelsAndTexts(lines), ["DEBUG: 2"])
     }))
 
-  it.effect("lets nobody forge a line", () =>
+  it.effect("control characters in a message cannot forge a log line", () =>
     Effect.gen(function*() {
       const lines = yield* linesOf(Effect.logError("invalid command X\n[nsqd] \u001b[31mfine\u2028"))
       assert.deepStrictEqual(levelsAndTexts(lines), [
@@ -79,7 +79,7 @@ describe("NsqLogger", () => {
       ])
     }))
 
-  it.effect("writes a cause line by line", () =>
+  it.effect("each line of a cause is a log line of its own", () =>
     Effect.gen(function*() {
       const lines = yield* linesOf(Effect.logError("it broke", Cause.die(new Error("boom"))))
       assert.match(lines[0] ?? "", / ERROR: it broke$/)
@@ -87,7 +87,7 @@ describe("NsqLogger", () => {
       for (const line of lines) assert.match(line, /^\[nsqd\] \d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d\.\d{6} ERROR: ./)
     }))
 
-  it.effect("writes one JSON object per line on request, with annotations and cause", () =>
+  it.effect("the JSON format has one object per line, with annotations and cause", () =>
     Effect.gen(function*() {
       const lines = yield* linesOf(
         Effect.logWarning("slow\nconsumer", Cause.die("boom")).pipe(Effect.annotateLogs({ client: "c1", big: 1n })),

@@ -21,12 +21,12 @@ const given = (text: string) => Effect.map(load(text), (settings) => settings.gi
 const refusal = (text: string) => Effect.map(Effect.flip(load(text)), ({ message }) => message)
 
 describe("ConfigFile", () => {
-  it.effect("sets what it has keys for, and nothing else", () =>
+  it.effect("a config file sets the options that it names, and no others", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* load(""), { given: {}, warnings: [] })
       assert.deepStrictEqual(
         yield* given([
-          "# as NSQ's own example has it",
+          "# as in NSQ's example",
           "log_level = \"WARN\"",
           "id = 77",
           "tcp_address = \"0.0.0.0:4150\"",
@@ -54,7 +54,7 @@ describe("ConfigFile", () => {
       )
     }))
 
-  it.effect("takes durations as text or as whole milliseconds", () =>
+  it.effect("a duration in a config file is a string with units or a number of milliseconds", () =>
     Effect.gen(function*() {
       for (const value of ["\"1.5s\"", "1500", "\"1500\"", "\"1s500ms\""]) {
         const { msgTimeout } = yield* given(`msg_timeout = ${value}`)
@@ -62,7 +62,7 @@ describe("ConfigFile", () => {
       }
     }))
 
-  it.effect("takes the text form of every kind, lists separated by commas", () =>
+  it.effect("a config file may contain every value as a string, and lists separated by commas", () =>
     Effect.gen(function*() {
       const { e2eProcessingLatencyPercentiles, lookupdTcpAddresses, ...rest } = yield* given([
         "mem_queue_size = \"5\"",
@@ -76,19 +76,19 @@ describe("ConfigFile", () => {
       assert.deepStrictEqual(e2eProcessingLatencyPercentiles, [1, 0.5])
     }))
 
-  it.effect("names the key of a wrong value and what is expected", () =>
+  it.effect("the error for an invalid value names its key and the expected value", () =>
     Effect.gen(function*() {
       const coerce = (key: string, shown: string, expected: string) =>
         `failed to coerce value ${shown} for ${key} - ${expected}`
       const cases: ReadonlyArray<readonly [string, string]> = [
         ["mem_queue_size = \"abc\"", coerce("mem_queue_size", "abc", "parse error")],
-        ["mem_queue_size = 5.5", coerce("mem_queue_size", "5.5", "must be a whole number")],
+        ["mem_queue_size = 5.5", coerce("mem_queue_size", "5.5", "must be an integer")],
         ["mem_queue_size = 9007199254740993", coerce("mem_queue_size", "9007199254740993", "value out of range")],
-        ["mem_queue_size = true", coerce("mem_queue_size", "true", "must be a whole number")],
+        ["mem_queue_size = true", coerce("mem_queue_size", "true", "must be an integer")],
         ["deflate = 0", coerce("deflate", "0", "must be true or false")],
-        ["topology_region = 5", coerce("topology_region", "5", "must be a text")],
-        ["topology_region = 1979-05-27", coerce("topology_region", "a date", "must be a text")],
-        ["auth_http_addresses = [1]", coerce("auth_http_addresses", "a list", "must be a list of texts")],
+        ["topology_region = 5", coerce("topology_region", "5", "must be a string")],
+        ["topology_region = 1979-05-27", coerce("topology_region", "a date", "must be a string")],
+        ["auth_http_addresses = [1]", coerce("auth_http_addresses", "a list", "must be a list of strings")],
         [
           "e2e_processing_latency_percentiles = [\"1\"]",
           coerce(
@@ -117,7 +117,7 @@ describe("ConfigFile", () => {
       for (const [text, message] of cases) assert.strictEqual(yield* refusal(text), message)
     }))
 
-  it.effect("takes a flag's name for a key, with a warning that names the right one", () =>
+  it.effect("a flag's name is accepted as a key, with a warning that names the right key", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* load("log-level = \"info\"\nhttp-address = \"a:1\"\nlookupd-tcp-address = [\"b:2\"]\nnode_id = 7\n"),
@@ -144,7 +144,7 @@ describe("ConfigFile", () => {
       })
     }))
 
-  it.effect("names an unknown key", () =>
+  it.effect("an unknown key is an error that names the key", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* refusal("mem_queue_sise = 1"), "unknown key \"mem_queue_sise\"")
       assert.strictEqual(yield* refusal("MEM_QUEUE_SIZE = 1"), "unknown key \"MEM_QUEUE_SIZE\"")
@@ -153,7 +153,7 @@ describe("ConfigFile", () => {
       assert.strictEqual(yield* refusal("mem-queue-sise = 1"), "unknown key \"mem-queue-sise\"")
     }))
 
-  it.effect("takes keys of old versions with a warning", () =>
+  it.effect("deprecated keys are accepted with a warning", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* load("max_message_size = 5\nverbose = true\n"), {
         given: { maxMsgSize: 5 },
@@ -164,19 +164,19 @@ describe("ConfigFile", () => {
       })
     }))
 
-  it.effect("says where a file is no TOML", () =>
+  it.effect("the error for invalid TOML states line and column", () =>
     Effect.gen(function*() {
       assert.match(yield* refusal("id = 1\nmem_queue_size 5\n"), /^line 2, column 1[0-9]*: Invalid TOML document: /)
       assert.match(yield* refusal("id = 1\nid = 2\n"), /^line 2, .*: Invalid TOML document: /)
     }))
 
-  it.effect("says that a file cannot be read", () =>
+  it.effect("the error for a missing file names the file", () =>
     Effect.gen(function*() {
       const { message } = yield* Effect.flip(ConfigFile.load(NsqdOptions.table, "/does/not/exist.cfg", new Set()))
       assert.match(message, /^ENOENT: no such file or directory, open '\/does\/not\/exist.cfg'$/)
     }))
 
-  it("knows every option by the name that /config has for it", () => {
+  it("a config file uses the same name for each option as /config", () => {
     for (const row of Object.values(NsqdOptions.table)) {
       assert.isTrue(Result.isFailure(ConfigFile.decode(NsqdOptions.table, { [row.key]: {} }, new Set())), row.key)
     }

@@ -31,14 +31,14 @@ const refusal = (...args: ReadonlyArray<string>) => {
 }
 
 describe("GoFlags", () => {
-  it("takes one dash or two, a value after = or as the next argument", () => {
+  it("a flag has one dash or two, and a value after = or as the next argument", () => {
     assert.deepStrictEqual(
       given("-size", "1", "--size=2", "-size=3", "--size", "4"),
       Result.succeed([["size", "1"], ["size", "2"], ["size", "3"], ["size", "4"]])
     )
   })
 
-  it("takes a bare switch as true and a switch's value only after =", () => {
+  it("a bare switch is true, and a switch takes a value only after =", () => {
     assert.deepStrictEqual(given("--loud", "false", "--size=1"), Result.succeed([["loud", "true"]]))
     assert.deepStrictEqual(
       given("--loud=F", "-tls", "-tls=tcp-https"),
@@ -46,27 +46,27 @@ describe("GoFlags", () => {
     )
   })
 
-  it("takes a value that is empty, has equal signs, dashes or line ends", () => {
+  it("a value may be empty and may contain equal signs, dashes and line ends", () => {
     assert.deepStrictEqual(
       given("--name=", "--name=a=b", "--name", "-size", "--name=a\nb"),
       Result.succeed([["name", ""], ["name", "a=b"], ["name", "-size"], ["name", "a\nb"]])
     )
   })
 
-  it("stops at -- and at the first argument that is no flag", () => {
+  it("parsing stops at -- and at the first non-flag argument", () => {
     assert.deepStrictEqual(given("--loud", "--", "--nope"), Result.succeed([["loud", "true"]]))
     assert.deepStrictEqual(given("--loud", "file", "--nope"), Result.succeed([["loud", "true"]]))
     assert.deepStrictEqual(given("--loud", "-", "--nope"), Result.succeed([["loud", "true"]]))
   })
 
-  it("asks for help by --help and -h", () => {
+  it("--help and -h request the usage text", () => {
     for (const arg of ["--help", "-help", "-h", "--h"]) {
       const parsed = GoFlags.parse(flags, [arg])
       assert.isTrue(Result.isFailure(parsed) && parsed.failure._tag === "HelpRequested")
     }
   })
 
-  it("refuses with Go's words", () => {
+  it("errors have Go's texts", () => {
     assert.strictEqual(refusal("--nope"), "flag provided but not defined: -nope")
     assert.strictEqual(refusal("-nope=5"), "flag provided but not defined: -nope")
     assert.strictEqual(refusal("---size"), "bad flag syntax: ---size")
@@ -91,13 +91,13 @@ describe("GoFlags", () => {
     )
   })
 
-  it("ends at once for a number in a list that is none", () => {
+  it("an invalid number in a list is a fatal error", () => {
     const parsed = GoFlags.parse(flags, ["--ratio=0.5,abc"])
     assert.isTrue(Result.isFailure(parsed) && parsed.failure._tag === "FatalValue")
     assert.strictEqual(Result.isFailure(parsed) && parsed.failure.message, "Could not parse: abc")
   })
 
-  it("reads whole numbers as Go does", () => {
+  it("integers have Go's syntax", () => {
     const cases: ReadonlyArray<readonly [string, number]> = [
       ["0x10", 16],
       ["0b101", 5],
@@ -117,7 +117,7 @@ describe("GoFlags", () => {
     }
   })
 
-  it("prints Go's usage text, sorted by name", () => {
+  it("the usage text is Go's, sorted by name", () => {
     assert.strictEqual(
       GoFlags.usage("demo", flags.slice(0, 3)),
       [
@@ -134,7 +134,7 @@ describe("GoFlags", () => {
   })
 
   it.effect.prop(
-    "gives back every value after = as it was written",
+    "every value after = is returned unchanged",
     { values: Schema.Array(Schema.String) },
     ({ values }) =>
       Effect.sync(() =>
@@ -146,13 +146,13 @@ describe("GoFlags", () => {
   )
 
   it.effect.prop(
-    "answers any arguments with flags or a refusal",
+    "parsing any arguments returns flags or an error",
     { args: Schema.Array(Schema.String) },
     ({ args }) => Effect.sync(() => assert.isTrue(Result.isResult(GoFlags.parse(flags, args))))
   )
 
   it.effect.prop(
-    "reads any safe integer back",
+    "every safe integer parses to itself",
     { value: Schema.Int },
     ({ value }) =>
       Effect.sync(() => assert.deepStrictEqual(Kind.int.parse(String(value), undefined), Result.succeed(value + 0)))

@@ -136,7 +136,7 @@ export const table: OptionTable<NsqdOptions> = {
     "log-level",
     Kind.logLevel,
     () => "info",
-    "minimum log level: debug, info, warn, error or fatal"
+    "least severe level to log: debug, info, warn, error or fatal"
   ),
   logPrefix: row("log-prefix", Kind.string, () => "[nsqd] ", "prefix of every log line"),
   logFormat: row(
