@@ -7,7 +7,8 @@ import { Schema } from "effect"
 export class PublishError extends Schema.TaggedError<PublishError>()("PublishError", {
   /** `exiting`, the operating system's words for a failed write, or why a check refused the message. */
   reason: Schema.String,
-  kind: Schema.Literals(["exiting", "storage", "rejected"]),
+  /** `full` and `storage`: the write failed, because the disk is full or for another reason. `rejected`: a check refused it. */
+  kind: Schema.Literals(["exiting", "full", "storage", "rejected"]),
   accepted: Schema.Int
 }) {
   override get message(): string {

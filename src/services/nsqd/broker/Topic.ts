@@ -126,7 +126,7 @@ export class Topic {
     if (this.exiting) return Effect.fail(new PublishError({ reason: "exiting", kind: "exiting", accepted: 0 }))
     const refusal = this.storage.refusal()
     if (refusal !== undefined && !this.ephemeral) {
-      return Effect.fail(new PublishError({ reason: refusal, kind: "storage", accepted: 0 }))
+      return Effect.fail(new PublishError({ reason: refusal, kind: "full", accepted: 0 }))
     }
     const now = this.surroundings.time.wallNanos()
     const ids = this.guids.take(now, bodies.count)
@@ -179,7 +179,7 @@ export class Topic {
       ),
       Effect.mapError((error) => {
         this.count(taken, batch.bodyBytes - refusedBytes)
-        return new PublishError({ reason: error.message, kind: "storage", accepted: taken })
+        return new PublishError({ reason: error.message, kind: error.isFull ? "full" : "storage", accepted: taken })
       })
     )
   }

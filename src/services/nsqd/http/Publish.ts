@@ -71,13 +71,14 @@ const parseDefer = (text: string | undefined, maxMillis: number): number | undef
   return millis >= 0 && millis <= maxMillis ? millis : undefined
 }
 
-/** NSQ answers every failed write as if it were about to exit; here the reply says what the disk said. */
+/** NSQ responds to every failed write with `EXITING`. On a full disk the daemon does not exit, so the response says what is wrong. */
 const refusalOf = (error: PublishError): HttpResponse.HttpResponse => {
   switch (error.kind) {
     case "rejected":
       return HttpResponse.failure(400, `REJECTED ${error.reason}`)
-    case "storage":
+    case "full":
       return HttpResponse.failure(503, error.reason)
+    case "storage":
     case "exiting":
       return refusals.EXITING
   }

@@ -15,7 +15,7 @@ const recording = (taken: Array<string>) =>
     }
   })
 
-const refusing = (kind: "exiting" | "rejected" | "storage") =>
+const refusing = (kind: "exiting" | "full" | "rejected" | "storage") =>
   Layer.succeed(Publisher, {
     publish: () => Effect.fail(new PublishError({ reason: "no", kind, accepted: 0 }))
   })
@@ -102,7 +102,9 @@ describe("POST /pub", () => {
       const exiting = yield* serve({}, refusing("exiting"))
       assert.strictEqual(outcome(yield* exiting.request("POST", "/pub?topic=t", "x")), refusal(503, "EXITING"))
       const failing = yield* serve({}, refusing("storage"))
-      assert.strictEqual(outcome(yield* failing.request("POST", "/pub?topic=t", "x")), refusal(503, "no"))
+      assert.strictEqual(outcome(yield* failing.request("POST", "/pub?topic=t", "x")), refusal(503, "EXITING"))
+      const full = yield* serve({}, refusing("full"))
+      assert.strictEqual(outcome(yield* full.request("POST", "/pub?topic=t", "x")), refusal(503, "no"))
       const rejecting = yield* serve({}, refusing("rejected"))
       assert.strictEqual(outcome(yield* rejecting.request("POST", "/mpub?topic=t", "x")), refusal(400, "REJECTED no"))
     }))
