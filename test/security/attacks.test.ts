@@ -274,7 +274,7 @@ describe("daemons that nsqadmin requests something from", () => {
         const client = { secret: Redacted.make(Buffer.from("hunter2")), remoteIp: "", tls: false, commonName: "" }
         const servers = yield* AuthServers.make(options)
         const failed = servers === undefined ? undefined : yield* Effect.flip(servers.query(client))
-        assert.include(failed?.reason, "leads to another host")
+        assert.include(failed?.reason, "redirect to another host")
       }
       assert.deepStrictEqual(asked, [])
     }))

@@ -1,6 +1,6 @@
 /**
- * One question to one auth server over HTTP or HTTPS, as NSQ asks it (section 10 of the protocol notes). The secret is part of
- * the request, so nothing of the request may get into a log, an error or a trace.
+ * One request to one auth server over HTTP or HTTPS (docs/protocol/client.md#auth-servers). The secret is part of the
+ * request, so no part of the request may appear in a log line, an error or a trace.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { ByteSize, Data, Duration, Effect, Redacted, Result, Schema, type Scope } from "effect"
@@ -23,22 +23,22 @@ import * as Grant from "./Grant.ts"
 
 export type TrustError = TlsFiles.TlsConfigError
 
-/** Asks a server what the client with these credentials may do. */
+/** Queries an auth server for the permissions of a client. */
 export type Ask = (endpoint: URL, credentials: Credentials) => Effect.Effect<Grant.Grant, AuthFailed>
 
-/** Why an answer could not be had. */
+/** A request without a usable response. */
 class RequestFailed extends Data.TaggedError("RequestFailed")<{ readonly reason: string }> {}
 
-const maxAnswer = ByteSize.bytes(1024 * 1024)
+const maxResponseBytes = ByteSize.bytes(1024 * 1024)
 
-/** Connections to auth servers at a time; after an outage all clients come back at once. */
+/** Concurrent connections to auth servers: after an outage all clients reconnect at once. */
 const maxSockets = 256
 
 // ---- the request
 
 const escapes = Array.from({ length: 256 }, (_, byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`)
 
-/** A value of a query as forms encode it. The bytes of a secret stay what they are, text or not. */
+/** Form encoding of a query value. The bytes of a secret are preserved, even if they are not valid UTF-8. */
 const encode = (value: Buffer): string =>
   value.toString("latin1").replace(/[^A-Za-z0-9\-._~]/g, (char) => char === " " ? "+" : escapes[char.charCodeAt(0)]!)
 
@@ -63,15 +63,15 @@ const request = (method: string, endpoint: URL, credentials: Credentials): HttpC
   return HttpClientRequest.get(url.href)
 }
 
-// ---- the answer
+// ---- the response
 
 const HttpsPort = Schema.fromJsonString(Schema.Struct({ https_port: Schema.Int }))
 const decodeHttpsPort = Schema.decodeResult(HttpsPort)
 
-/** Where a server that refuses plain HTTP wants to be asked, as NSQ's own daemons answer. */
+/** The HTTPS endpoint that a server names when it refuses plain HTTP, as NSQ's daemons do. */
 const secureEndpoint = (endpoint: URL, body: string): Result.Result<URL, RequestFailed> => {
-  const answer = decodeHttpsPort(body)
-  const port = Result.isSuccess(answer) ? answer.success.https_port : 0
+  const decoded = decodeHttpsPort(body)
+  const port = Result.isSuccess(decoded) ? decoded.success.https_port : 0
   if (port < 1 || port > 65_535) {
     return Result.fail(new RequestFailed({ reason: "got response 403 without https_port" }))
   }
@@ -81,14 +81,16 @@ const secureEndpoint = (endpoint: URL, body: string): Result.Result<URL, Request
   return Result.succeed(url)
 }
 
-/** What may be said of an error: its kind and its code, but not its message, in which there may be the whole URL. */
+/** Kind and code of an error. Its message is not used, because it may contain the URL. */
 const failed = ({ reason }: HttpClientError.HttpClientError): RequestFailed => {
   const { cause } = reason
   const code = typeof cause === "object" && cause !== null && "code" in cause ? ` ${String(cause.code)}` : ""
   return new RequestFailed({ reason: `${reason._tag}${code}` })
 }
 
-/** A redirect is followed on the same host only, and not from HTTPS to HTTP: what follows it has the client's secret. */
+/**
+ * Redirects are followed on the same host only and never from HTTPS to HTTP, because the request contains the secret.
+ */
 const refuseElsewhere = (
   response: HttpClientResponse.HttpClientResponse
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, RequestFailed> => {
@@ -100,13 +102,13 @@ const refuseElsewhere = (
   return isSafe
     ? Effect.succeed(response)
     : Effect.fail(
-      new RequestFailed({ reason: `got response ${status} that leads to another host` })
+      new RequestFailed({ reason: `got response ${status} with a redirect to another host` })
     )
 }
 
 // ---- the connections
 
-/** Gives up on connections that do not come about in time. */
+/** Fails connections that are not established in time. */
 const limitConnecting = <S>(socket: S, limitMillis: number): S => {
   if (socket instanceof Socket) {
     const late = Object.assign(new Error("connect timeout"), { code: "ETIMEDOUT" })
@@ -115,7 +117,7 @@ const limitConnecting = <S>(socket: S, limitMillis: number): S => {
   return socket
 }
 
-/** Without connections that are kept: one that the server closes meanwhile would fail the next client. */
+/** Agents without keep-alive: a reused connection that the server closes meanwhile would fail the next client. */
 const makeAgents = (limitMillis: number, tls: Https.AgentOptions): NodeHttpClient.HttpAgent["Service"] => {
   class HttpAgent extends Http.Agent {
     override createConnection(...parameters: Parameters<Http.Agent["createConnection"]>) {
@@ -137,13 +139,16 @@ const makeAgents = (limitMillis: number, tls: Https.AgentOptions): NodeHttpClien
   }
 }
 
-/** A client for auth servers with the limits and the trust of `options`. */
+/**
+ * A client for auth servers with the timeouts and trusted certificates of `options`. Fails if a certificate file is
+ * not usable.
+ */
 export const make = Effect.fnUntraced(function*(
   options: NsqdOptions
 ): Effect.fn.Return<Ask, TrustError, Scope.Scope> {
   const ca = yield* TlsFiles.authorities(options)
   const tls = { minVersion: options.tlsMinVersion, ...(ca === undefined ? {} : Trust.given(ca)) }
-  // Read now, rather than when the first client waits for it.
+  // Reads the system's certificates at the start, so that the first client does not wait for it.
   if (ca === undefined && options.authHttpAddresses.some((address) => address.startsWith("https:"))) {
     Trust.systemContext(Tls, options.tlsMinVersion)
   }
@@ -158,12 +163,13 @@ export const make = Effect.fnUntraced(function*(
     HttpClient.followRedirects(10)
   )
 
-  /** Status and body. */
+  /** Returns status and body. */
   const send = (endpoint: URL, credentials: Credentials) =>
     client.execute(request(options.authHttpRequestMethod, endpoint, credentials)).pipe(
       Effect.flatMap((response) => Effect.map(response.text, (body) => ({ status: response.status, body }))),
       Effect.mapError((error) => error instanceof RequestFailed ? error : failed(error)),
-      // Node throws for what it will not ask, a redirect to another protocol for example, and its error has the URL.
+      // Node throws for a request it cannot send, for example a redirect to another protocol, and its error contains
+      // the URL.
       Effect.catchDefect(() => Effect.fail(new RequestFailed({ reason: "the request cannot be sent" }))),
       Effect.timeoutOrElse({
         duration: options.httpClientRequestTimeout,
@@ -171,20 +177,20 @@ export const make = Effect.fnUntraced(function*(
       })
     )
 
-  const answerOf = Effect.fnUntraced(function*(endpoint: URL, credentials: Credentials) {
-    let answer = yield* send(endpoint, credentials)
-    if (answer.status === 403 && endpoint.protocol === "http:") {
-      answer = yield* send(yield* Effect.fromResult(secureEndpoint(endpoint, answer.body)), credentials)
+  const responseOf = Effect.fnUntraced(function*(endpoint: URL, credentials: Credentials) {
+    let response = yield* send(endpoint, credentials)
+    if (response.status === 403 && endpoint.protocol === "http:") {
+      response = yield* send(yield* Effect.fromResult(secureEndpoint(endpoint, response.body)), credentials)
     }
-    if (answer.status !== 200) return yield* new RequestFailed({ reason: `got response ${answer.status}` })
-    return yield* Effect.fromResult(Grant.decode(answer.body))
+    if (response.status !== 200) return yield* new RequestFailed({ reason: `got response ${response.status}` })
+    return yield* Effect.fromResult(Grant.decode(response.body))
   })
 
   return (endpoint, credentials) =>
-    answerOf(endpoint, credentials).pipe(
+    responseOf(endpoint, credentials).pipe(
       Effect.mapError(({ reason }) => new AuthFailed({ reason })),
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, maxAnswer),
-      // A span has the URL, and with it the secret.
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, maxResponseBytes),
+      // A span would contain the URL and with it the secret.
       Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
     )
 })

@@ -1,6 +1,7 @@
 /**
- * The auth servers of `--auth-http-address`. They are asked in turn, from a random one on, until one gives an answer that is
- * understood; when none does, in time, nothing is allowed. What it takes to ask is only loaded when there are such servers.
+ * The auth servers of `--auth-http-address`. They are queried in turn, starting with a random one, until one returns
+ * a valid response; if none does in time, everything is refused. The HTTP client is loaded only if servers are
+ * configured.
  */
 import { Data, Effect, Random, type Scope } from "effect"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
@@ -8,14 +9,14 @@ import { AuthFailed, type Authorizer, type Credentials } from "./Authorizer.ts"
 import type * as AuthRequest from "./AuthRequest.ts"
 import type { Grant } from "./Grant.ts"
 
-/** An address that is none. */
+/** An address that is neither `host:port` nor an HTTP URL. */
 export class AuthAddressError extends Data.TaggedError("AuthAddressError")<{ readonly address: string }> {
   override get message(): string {
-    return `--auth-http-address: ${JSON.stringify(this.address)} is neither host:port nor the URL of an HTTP server`
+    return `--auth-http-address: ${JSON.stringify(this.address)} is neither host:port nor an HTTP URL`
   }
 }
 
-/** The URL for an address: that of `/auth`, unless the address is a URL itself. */
+/** The URL for an address: `/auth` on `host:port`, or the address itself if it is a URL. */
 const endpointOf = (address: string): Effect.Effect<URL, AuthAddressError> => {
   const url = URL.parse(address.includes("://") ? address : `http://${address}/auth`)
   return url !== null && (url.protocol === "http:" || url.protocol === "https:")
@@ -23,7 +24,7 @@ const endpointOf = (address: string): Effect.Effect<URL, AuthAddressError> => {
     : Effect.fail(new AuthAddressError({ address }))
 }
 
-const askInTurn = Effect.fnUntraced(function*(
+const queryInTurn = Effect.fnUntraced(function*(
   ask: AuthRequest.Ask,
   endpoints: ReadonlyArray<URL>,
   credentials: Credentials
@@ -31,14 +32,14 @@ const askInTurn = Effect.fnUntraced(function*(
   const start = yield* Random.nextIntBetween(0, endpoints.length, { halfOpen: true })
   const reasons: Array<string> = []
   for (const endpoint of [...endpoints.slice(start), ...endpoints.slice(0, start)]) {
-    const answer = yield* Effect.result(ask(endpoint, credentials))
-    if (answer._tag === "Success") return answer.success
-    reasons.push(`failed to auth against ${endpoint.host} - ${answer.failure.reason}`)
+    const result = yield* Effect.result(ask(endpoint, credentials))
+    if (result._tag === "Success") return result.success
+    reasons.push(`failed to auth against ${endpoint.host} - ${result.failure.reason}`)
   }
   return yield* new AuthFailed({ reason: reasons.join("; ") })
 })
 
-/** An authorizer that asks the servers of `options`; `undefined` when there are none. */
+/** An authorizer that queries the servers of `options`; `undefined` if none are configured. */
 export const make = Effect.fnUntraced(function*(
   options: NsqdOptions
 ): Effect.fn.Return<Authorizer | undefined, AuthAddressError | AuthRequest.TrustError, Scope.Scope> {
@@ -46,5 +47,5 @@ export const make = Effect.fnUntraced(function*(
   const endpoints = yield* Effect.forEach(options.authHttpAddresses, endpointOf)
   const Request = yield* Effect.promise(() => import("./AuthRequest.ts"))
   const ask = yield* Request.make(options)
-  return { query: (credentials) => askInTurn(ask, endpoints, credentials) }
+  return { query: (credentials) => queryInTurn(ask, endpoints, credentials) }
 })

@@ -1,13 +1,13 @@
 /**
- * What one connection may do: the grant it has got and until when. Hot path: publishers mostly publish to one topic, and
- * that it is permitted is remembered.
+ * The permissions of one connection: its grant and the grant's expiry. Hot path: publishers mostly publish to one
+ * topic, so the last permitted topic is cached.
  */
 import type { Credentials } from "./Authorizer.ts"
 import type { Grant } from "./Grant.ts"
 
 export class Authorization {
   readonly grant: Grant
-  /** To ask again when the time is over. */
+  /** For the renewal of the grant after it has expired. */
   readonly credentials: Credentials
   private readonly expires: number
   private permittedTopic: string | undefined

@@ -1,29 +1,29 @@
 /**
- * Who says what clients may do. There is nobody unless auth servers are configured, and then everything is allowed. The
- * live one is `AuthServers`; a program that embeds the broker can provide its own.
+ * The source of clients' permissions. Default: none, which permits everything. `AuthServers` implements it for auth
+ * servers; a program that embeds the broker can provide its own.
  */
 import { Context, Data, type Effect, type Redacted } from "effect"
 import type { Grant } from "./Grant.ts"
 
-/** What is known of a client that wants to do something. */
+/** The data about a client that authorization is based on. */
 export interface Credentials {
-  /** What the client sent with AUTH; any bytes. */
+  /** The body of the client's AUTH; arbitrary bytes. */
   readonly secret: Redacted.Redacted<Buffer>
   /** Empty for a unix socket. */
   readonly remoteIp: string
   readonly tls: boolean
-  /** From the subject of the client's certificate; empty when there is none. */
+  /** The common name of the client certificate's subject; empty without a certificate. */
   readonly commonName: string
 }
 
-/** Nobody said what the client may do. The reason is for the log, not for the client, and never has the secret in it. */
+/** No authorization could be obtained. The reason is for the log, not for the client, and never contains the secret. */
 export class AuthFailed extends Data.TaggedError("AuthFailed")<{ readonly reason: string }> {}
 
 export interface Authorizer {
   readonly query: (credentials: Credentials) => Effect.Effect<Grant, AuthFailed>
 }
 
-/** The authorizer of a broker; `undefined` when everything is allowed. */
+/** The authorizer of a broker; `undefined` permits everything. */
 export const Authorizer: Context.Reference<Authorizer | undefined> = Context.Reference(
   "effect-nsq/auth/Authorizer",
   { defaultValue: (): Authorizer | undefined => undefined }

@@ -1,31 +1,31 @@
 /**
- * What an auth server lets a client do, as its answer says (section 10 of the protocol notes). Pure. An answer that is not
- * entirely understood is no answer.
+ * The permissions in an auth server's response (docs/protocol/client.md#auth-servers). Pure. A response with anything
+ * that is not understood is rejected as a whole.
  */
 import { Data, Result, Schema } from "effect"
 import * as Patterns from "./Patterns.ts"
 
-/** What a client may do, until its time is over. */
+/** The permissions of a client until they expire. */
 export interface Grant {
   readonly identity: string
   readonly identityUrl: string
-  /** How many authorizations there are; with none the client may do nothing. */
+  /** Number of authorizations; 0 permits nothing. */
   readonly permissionCount: number
   readonly ttlMillis: number
   /**
-   * Whether the client may subscribe to the channel of the topic or, for an empty channel, publish to the topic. As in NSQ a
-   * pattern for channels has to match the empty name for that.
+   * Whether the client may subscribe to the channel of the topic or, for an empty channel, publish to the topic. As
+   * in NSQ, publishing requires a channel pattern that matches the empty name.
    */
   readonly permits: (topic: string, channel: string) => boolean
 }
 
-/** An answer that cannot be used. The reason quotes patterns, permissions and numbers of it, nothing else. */
+/** A response that is not valid. The reason quotes only its patterns, permissions and numbers. */
 export class InvalidAnswer extends Data.TaggedError("InvalidAnswer")<{ readonly reason: string }> {}
 
 const orNull = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
-/** As in Go, what is missing or null is empty. */
-const Answer = Schema.fromJsonString(Schema.Struct({
+/** As in Go, missing and null fields are empty. */
+const Response = Schema.fromJsonString(Schema.Struct({
   ttl: orNull(Schema.Int),
   identity: orNull(Schema.String),
   identity_url: orNull(Schema.String),
@@ -36,9 +36,9 @@ const Answer = Schema.fromJsonString(Schema.Struct({
   })))
 }))
 
-type Authorization = NonNullable<typeof Answer.Type["authorizations"]>[number]
+type Authorization = NonNullable<typeof Response.Type["authorizations"]>[number]
 
-const decodeAnswer = Schema.decodeResult(Answer)
+const decodeResponse = Schema.decodeResult(Response)
 
 const maxAuthorizations = 10_000
 
@@ -69,23 +69,23 @@ const understand = ({ channels, permissions, topic }: Authorization) =>
     }
   })
 
-/** Reads the body of an answer. */
+/** Decodes the body of a response. */
 export const decode = (body: string): Result.Result<Grant, InvalidAnswer> =>
   Result.gen(function*() {
-    const answer = yield* Result.mapError(
-      decodeAnswer(body),
-      () => new InvalidAnswer({ reason: "the answer is not the JSON of an authorization" })
+    const response = yield* Result.mapError(
+      decodeResponse(body),
+      () => new InvalidAnswer({ reason: "the response is not a valid authorization" })
     )
-    const authorizations = answer.authorizations ?? []
+    const authorizations = response.authorizations ?? []
     if (authorizations.length > maxAuthorizations) {
-      return yield* invalid(`${authorizations.length} authorizations, ${maxAuthorizations} are allowed`)
+      return yield* invalid(`${authorizations.length} authorizations exceed the limit of ${maxAuthorizations}`)
     }
     const understood = yield* Result.all(authorizations.map(understand))
-    const ttl = answer.ttl ?? 0
+    const ttl = response.ttl ?? 0
     if (ttl <= 0) return yield* invalid(`invalid TTL ${ttl} (must be >0)`)
     return {
-      identity: answer.identity ?? "",
-      identityUrl: answer.identity_url ?? "",
+      identity: response.identity ?? "",
+      identityUrl: response.identity_url ?? "",
       permissionCount: understood.length,
       ttlMillis: ttl * 1000,
       permits: (topic, channel) => understood.some((authorization) => authorization.permits(topic, channel))

@@ -1,15 +1,15 @@
 /**
- * The patterns by which an auth server names topics and channels: regular expressions in Go's syntax, matched in linear time
- * whatever they look like. Unlike NSQ's they have to match a whole name. Compiled patterns are kept, because many clients
- * are usually given the same ones.
+ * The topic and channel patterns of an auth server: regular expressions in Go's syntax, matched in linear time.
+ * Unlike in NSQ, a pattern must match the whole name. Compiled patterns are cached, because many clients usually have
+ * the same ones.
  */
 import { Data, Result } from "effect"
 import { RE2JS } from "re2js"
 
-/** A pattern that cannot be used. */
+/** A pattern that does not compile or is too long. */
 export class PatternError extends Data.TaggedError("PatternError")<{ readonly reason: string }> {}
 
-/** Characters; names have at most 74. */
+/** In characters; names have at most 74. */
 const maxLength = 1024
 const maxKept = 1024
 
@@ -17,7 +17,9 @@ const kept = new Map<string, RE2JS>()
 
 const compileNew = (pattern: string): Result.Result<RE2JS, PatternError> =>
   pattern.length > maxLength
-    ? Result.fail(new PatternError({ reason: `pattern of ${pattern.length} characters, ${maxLength} are allowed` }))
+    ? Result.fail(
+      new PatternError({ reason: `pattern of ${pattern.length} characters exceeds the limit of ${maxLength}` })
+    )
     : Result.try({
       try: () => RE2JS.compile(pattern),
       catch: (cause) => new PatternError({ reason: cause instanceof Error ? cause.message : String(cause) })
@@ -35,5 +37,5 @@ export const compile = (pattern: string): Result.Result<RE2JS, PatternError> => 
   })
 }
 
-/** Whether the pattern matches the name from its start to its end. */
+/** Whether the pattern matches the whole name. */
 export const matches = (pattern: RE2JS, name: string): boolean => pattern.matches(name)

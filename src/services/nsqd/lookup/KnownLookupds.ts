@@ -1,6 +1,6 @@
 /**
- * The nsqlookupds that an nsqd is configured with, and what those it is connected to have said of themselves. New topics get
- * the channels from them: it is nsqd's `ChannelDirectory`.
+ * The configured nsqlookupds and their IDENTIFY responses. They are nsqd's `ChannelDirectory`: a new topic gets the
+ * channels that they have for it (docs/protocol/nsqlookupd.md#channels-of-new-topics).
  */
 import { Context, Deferred, Effect, Layer, Schema } from "effect"
 import { type ChannelName, isChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
@@ -10,8 +10,8 @@ import { joinAddress, splitAddress } from "../../net/Transport.ts"
 import { ChannelDirectory } from "../broker/ChannelDirectory.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 
-const maxAnswerBytes = 1024 * 1024
-/** An nsqlookupd that names more for one topic than this is not to be believed. */
+const maxResponseBytes = 1024 * 1024
+/** Channels created for one new topic at most: a limit for a faulty nsqlookupd. */
 const maxChannels = 1000
 
 /** How long a topic that is created while nsqd starts waits for the first connections. */
@@ -19,11 +19,11 @@ const firstConnection = "2 seconds"
 
 interface Lookupd {
   identity: LookupdIdentity | undefined
-  /** Done once the first attempt to connect has ended, however it did. */
+  /** Done when the first attempt to connect has succeeded or failed. */
   readonly attempted: Deferred.Deferred<void>
 }
 
-/** An nsqlookupd that has said where it can be asked, by the address it is configured with. */
+/** An nsqlookupd that has reported its HTTP address, and its configured TCP address. */
 interface Named {
   readonly address: string
   readonly identity: LookupdIdentity
@@ -33,11 +33,11 @@ const Channels = Schema.fromJsonString(Schema.Struct({ channels: Schema.NullOr(S
 const decodeChannels = Schema.decodeUnknownEffect(Channels)
 
 export class KnownLookupds extends Context.Service<KnownLookupds, {
-  /** An nsqlookupd is configured. */
+  /** Adds a configured nsqlookupd. */
   readonly add: (address: string) => void
-  /** An nsqlookupd is not configured any more. */
+  /** Removes an nsqlookupd that is no longer configured. */
   readonly remove: (address: string) => void
-  /** What an nsqlookupd has said of itself; `undefined` when there is no connection to it. */
+  /** Sets the IDENTIFY response of an nsqlookupd; `undefined` without a connection. */
   readonly note: (address: string, identity: LookupdIdentity | undefined) => void
   readonly directory: ChannelDirectory
 }>()("effect-nsq/lookup/KnownLookupds") {
@@ -57,17 +57,18 @@ export class KnownLookupds extends Context.Service<KnownLookupds, {
       const limits = {
         connectTimeout: options.httpClientConnectTimeout,
         requestTimeout: options.httpClientRequestTimeout,
-        maxBytes: maxAnswerBytes
+        maxBytes: maxResponseBytes
       }
 
-      const ask = Effect.fnUntraced(function*({ address, identity }: Named, topic: TopicName) {
+      const query = Effect.fnUntraced(function*({ address, identity }: Named, topic: TopicName) {
         const { broadcast_address, http_port } = identity
         const urlAt = (host: string) =>
           `http://${joinAddress(host, http_port)}/channels?topic=${encodeURIComponent(topic)}`
         const url = urlAt(broadcast_address)
         yield* Effect.logInfo(`CI: querying nsqlookupd ${url}`)
         const body = yield* http.text(url, limits, address).pipe(
-          // It may be reached where it is configured all the same: its name may lead to loopback on this machine.
+          // The configured host stays allowed: the name of a refused address may resolve to loopback on the same
+          // machine.
           Effect.catchTag("AddressRefused", (refused) =>
             Effect.andThen(
               Effect.logWarning(`${refused.message}, querying ${address} instead`),
@@ -76,13 +77,13 @@ export class KnownLookupds extends Context.Service<KnownLookupds, {
         )
         const { channels } = yield* Effect.mapError(
           decodeChannels(body),
-          () => ({ message: `${url} - the answer has no list of channels` })
+          () => ({ message: `${url} - the response has no list of channels` })
         )
         return channels ?? []
       })
 
-      const askOrWarn = (lookupd: Named, topic: TopicName) =>
-        Effect.catch(ask(lookupd, topic), ({ message }) =>
+      const queryOrWarn = (lookupd: Named, topic: TopicName) =>
+        Effect.catch(query(lookupd, topic), ({ message }) =>
           Effect.as(
             Effect.logWarning(
               `failed to query nsqlookupd for channels to pre-create for topic ${topic} - ${message}`
@@ -104,16 +105,18 @@ export class KnownLookupds extends Context.Service<KnownLookupds, {
           )
           return []
         }
-        const answers = yield* Effect.forEach(reachable, (lookupd) => askOrWarn(lookupd, topic), {
+        const responses = yield* Effect.forEach(reachable, (lookupd) => queryOrWarn(lookupd, topic), {
           concurrency: "unbounded"
         })
         const channels = new Set<ChannelName>()
-        for (const name of answers.flat()) {
-          // An ephemeral channel lives as long as its consumers, and here it has none.
+        for (const name of responses.flat()) {
+          // An ephemeral channel exists only while it has consumers, and here it would have none.
           if (isChannelName(name) && !isEphemeral(name)) channels.add(name)
         }
         if (channels.size <= maxChannels) return Array.from(channels)
-        yield* Effect.logWarning(`nsqlookupd names ${channels.size} channels for topic ${topic}, taking ${maxChannels}`)
+        yield* Effect.logWarning(
+          `nsqlookupd has ${channels.size} channels for topic ${topic}, creating ${maxChannels} of them`
+        )
         return Array.from(channels).slice(0, maxChannels)
       })
 
@@ -135,7 +138,7 @@ export class KnownLookupds extends Context.Service<KnownLookupds, {
     })
   )
 
-  /** Lets the broker ask. */
+  /** Provides the nsqlookupds to the broker as its channel directory. */
   static readonly layerDirectory: Layer.Layer<never, never, KnownLookupds> = Layer.effect(
     ChannelDirectory,
     KnownLookupds.useSync(({ directory }) => directory)

@@ -1,19 +1,19 @@
 /**
- * nsqd's end of a connection to an nsqlookupd: questions and answers in order. Whatever the peer does, say nothing, say too
- * much or say nonsense, ends the connection within a bounded time and has no other effect.
+ * nsqd's end of a connection to an nsqlookupd: requests and responses in order. A peer that does not respond, sends
+ * too much or sends an invalid response loses the connection within a bounded time; there is no other effect.
  */
 import { Effect, Queue, Schema, type Scope } from "effect"
 import { AnswerDecoder, AnswerError } from "../../../protocol/lookup/LookupAnswer.ts"
 import { encodeLookupCommand, type LookupCommand, magicV1 } from "../../../protocol/lookup/LookupCommand.ts"
 import { type ConnectionLost, Transport } from "../../net/Transport.ts"
 
-/** NSQ's limit for connecting and for every answer. */
+/** NSQ's timeout for connecting and for each response. */
 const patience = "1 second"
 
-/** Commands on their way at a time. */
+/** Commands sent before their responses are read. */
 const window = 256
 
-/** The connection to an nsqlookupd does not come about, or is of no use any more. */
+/** The connection to an nsqlookupd could not be established, or failed. */
 export class LookupError extends Schema.TaggedError<LookupError>()("LookupError", {
   reason: Schema.String
 }) {
@@ -24,21 +24,21 @@ export class LookupError extends Schema.TaggedError<LookupError>()("LookupError"
 
 export interface LookupConnection {
   /**
-   * Sends commands and gives their answers, as many and in the same order, each to `onAnswer` as soon as it is there: what came
-   * before the connection is lost counts. One fiber at a time.
+   * Sends commands and returns their responses in the same order. `onAnswer` is called for each response as it
+   * arrives, so responses before a lost connection are not lost. For one fiber at a time.
    */
   readonly ask: (
     commands: ReadonlyArray<LookupCommand>,
     onAnswer?: (command: LookupCommand, answer: string) => void
   ) => Effect.Effect<ReadonlyArray<string>, LookupError>
-  /** Fails when the connection is of no use any more. To be waited for while nothing is asked. */
+  /** Fails when the connection fails. Wait for it only while no command is outstanding. */
   readonly ended: Effect.Effect<never, LookupError>
 }
 
 const lost = ({ reason }: ConnectionLost): LookupError => new LookupError({ reason })
 const timeout = Effect.fail(new LookupError({ reason: "i/o timeout" }))
 
-/** Connects and says the magic. The connection ends when the Scope closes. */
+/** Connects and sends the magic. The connection is closed with the Scope. Fails after 1 second. */
 export const open = Effect.fnUntraced(function*(
   address: string,
   maxAnswerBytes: number

@@ -1,7 +1,7 @@
 /**
- * nsqd's connections to the nsqlookupds (section 6 of the nsqlookupd notes): a fiber for each keeps one connection alive,
- * tells everything anew after it was lost, passes on what the broker creates and deletes, and pings. Which nsqlookupds there
- * are can change at any time. Nothing that happens to one of them has an effect on another, or on messages.
+ * nsqd's connections to the nsqlookupds (docs/protocol/nsqlookupd.md#nsqd-as-a-client). One fiber per nsqlookupd
+ * keeps a connection open, registers everything after a reconnect, sends the broker's changes, and pings. The list of
+ * nsqlookupds can change at any time. A failure of one nsqlookupd affects neither the others nor messages.
  */
 import { Effect, FiberMap, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
 import type { LookupCommand } from "../../../protocol/lookup/LookupCommand.ts"
@@ -26,11 +26,11 @@ import { RefusedRegistrations, type Register } from "./RefusedRegistrations.ts"
 
 const pingMillis = 15_000
 
-/** Between two attempts to connect. NSQ's nsqd tries again with the next ping or the next change of its topics. */
+/** Delays between attempts to connect. NSQ's nsqd retries at the next ping or the next change of its topics. */
 const backoff = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("10 seconds")])
   .pipe(Schedule.jittered)
 
-/** After a connection that worked was lost. */
+/** Delay after the loss of an established connection. */
 const pause = "250 millis"
 
 const commandOf = (event: TopologyEvent): LookupCommand => {
@@ -46,7 +46,7 @@ const commandOf = (event: TopologyEvent): LookupCommand => {
   }
 }
 
-/** A topic is registered by its channels, by itself when it has none. */
+/** A topic is registered by its channels, or by itself if it has none. */
 const registrationsOf = ({ channels, name }: Topic): ReadonlyArray<Register> =>
   channels.length === 0
     ? [{ _tag: "REGISTER", topic: name, channel: undefined }]
@@ -67,7 +67,7 @@ const describe = (command: LookupCommand): string =>
     ? `${command._tag} ${command.topic}${command.channel === undefined ? "" : ` ${command.channel}`}`
     : command._tag
 
-/** What a peer said, not more of it than a line of the log can take. */
+/** The first 256 characters of a peer's text, for the log. */
 const excerpt = (text: string): string => text.slice(0, 256)
 
 const infoText = ({ broadcast_address, http_port, tcp_port, version }: LookupdIdentity): string =>
@@ -83,8 +83,8 @@ const make = Effect.gen(function*() {
   const time = yield* Time.make
 
   /**
-   * Sends commands and expects OK for each. An nsqlookupd that refuses to register a topic or channel knows all others: that
-   * one is kept in `refused` and told again later. Any other answer means that the two do not understand each other.
+   * Sends commands and expects OK for each. A refused REGISTER affects only its topic or channel: it is kept in
+   * `refused` and retried later. Any other response ends the connection.
    */
   const tell = Effect.fnUntraced(function*(
     address: string,
@@ -94,21 +94,21 @@ const make = Effect.gen(function*() {
   ) {
     for (const command of commands) yield* Effect.logInfo(`LOOKUPD(${address}): ${describe(command)}`)
     const failed: Array<string> = []
-    let misunderstood: string | undefined
+    let unexpected: string | undefined
     const note = (command: LookupCommand, answer: string): void => {
       if (answer === "OK") return refused.settle(command)
       const reason = `${describe(command)} - lookupd returned ${excerpt(answer)}`
-      if (command._tag !== "REGISTER" || !answer.startsWith("E_")) misunderstood ??= reason
+      if (command._tag !== "REGISTER" || !answer.startsWith("E_")) unexpected ??= reason
       else if (refused.add(command, time.monotonicMillis())) failed.push(reason)
     }
     const logRefused = Effect.suspend(() => {
       const [first] = failed
       if (first === undefined) return Effect.void
-      const others = failed.length === 1 ? "" : `, and ${failed.length - 1} more registrations were refused`
-      return Effect.logError(`LOOKUPD(${address}): ${first}${others}; trying again every minute`)
+      const others = failed.length === 1 ? "" : `, and ${failed.length - 1} more registrations refused`
+      return Effect.logError(`LOOKUPD(${address}): ${first}${others}; retrying every minute`)
     })
     yield* Effect.ensuring(connection.ask(commands, note), logRefused)
-    if (misunderstood !== undefined) return yield* new LookupConnection.LookupError({ reason: misunderstood })
+    if (unexpected !== undefined) return yield* new LookupConnection.LookupError({ reason: unexpected })
   })
 
   const introduce = Effect.fnUntraced(function*(address: string, connection: LookupConnection.LookupConnection) {
@@ -124,7 +124,7 @@ const make = Effect.gen(function*() {
     return identity
   })
 
-  /** Pings, and passes on what changes, until the connection is of no use any more. */
+  /** Pings and sends changes until the connection fails. */
   const serve = Effect.fnUntraced(function*(
     address: string,
     connection: LookupConnection.LookupConnection,
@@ -142,7 +142,7 @@ const make = Effect.gen(function*() {
       const due = refused.due(time.monotonicMillis())
       if (due.length > 0) yield* tell(address, connection, due, refused)
       yield* Effect.logDebug(`LOOKUPD(${address}): sending heartbeat`)
-      // Whoever answers a ping by anything at all is alive.
+      // Any reply to PING counts as alive.
       yield* connection.ask([{ _tag: "PING" }])
       nextPing += pingMillis
     }
@@ -151,7 +151,7 @@ const make = Effect.gen(function*() {
   const logFailure = (address: string) => ({ message }: LookupConnection.LookupError) =>
     Effect.logError(`LOOKUPD(${address}): ${message}`)
 
-  /** One connection, from its beginning to its end; fails when it does not serve for as long as a ping interval. */
+  /** One connection from start to end. Fails if it ends within one ping interval, so that the backoff continues. */
   const connect = Effect.fnUntraced(function*(
     address: string,
     refused: RefusedRegistrations
@@ -162,20 +162,20 @@ const make = Effect.gen(function*() {
     const connection = yield* Effect.provideService(LookupConnection.open(address, maxBodySize), Transport, transport)
     const identity = yield* introduce(address, connection)
     known.note(address, identity)
-    // What is created from here on comes as an event, what there is already is told now.
+    // Subscribes before it lists what exists, so that nothing created meanwhile is missed.
     const events = yield* PubSub.subscribe(broker.topology)
     const registrations = refused.withoutWaiting(broker.topics().flatMap(registrationsOf))
     yield* tell(address, connection, registrations, refused)
     const begun = time.monotonicMillis()
     yield* Effect.catch(
       serve(address, connection, events, refused),
-      // One that never gets as far as a ping is of no more use than one that refuses the connection.
+      // A connection that fails before its first ping counts as a failed attempt.
       (error) => time.monotonicMillis() - begun < pingMillis ? Effect.fail(error) : logFailure(address)(error)
     )
   })
 
   const keepConnected = (address: string): Effect.Effect<never> => {
-    // Outlives the connection: an nsqlookupd that closes it after a refusal would otherwise be asked at once again.
+    // Outlives the connection: if nsqlookupd closes it after a refusal, the registration must not be retried at once.
     const refused = new RefusedRegistrations()
     return Effect.scoped(connect(address, refused)).pipe(
       Effect.tapError(logFailure(address)),
@@ -214,7 +214,7 @@ const make = Effect.gen(function*() {
   yield* Effect.forkScoped(Stream.runForEach(runtime.changes, configure))
 })
 
-/** Keeps the broker registered until the Scope closes. */
+/** Registers the broker's topics and channels with the configured nsqlookupds until the Scope closes. */
 export const layer: Layer.Layer<never, never, Broker | RuntimeOptions | KnownLookupds | Transport> = Layer
   .effectDiscard(
     make

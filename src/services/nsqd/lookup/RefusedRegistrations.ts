@@ -1,12 +1,12 @@
 /**
- * The registrations that an nsqlookupd has refused, for example because there are too many, and when each is due to be tried
- * again. Plain state of one peer; it survives lost connections.
+ * The registrations that one nsqlookupd has refused, for example because of a limit, and when to retry each. Plain
+ * state; it is kept across connections.
  */
 import type { LookupCommand } from "../../../protocol/lookup/LookupCommand.ts"
 
 export type Register = Extract<LookupCommand, { readonly _tag: "REGISTER" }>
 
-/** Between two attempts to register the same topic or channel. */
+/** Delay before a refused registration is retried. */
 const retryMillis = 60_000
 
 const keyOf = ({ channel, topic }: Register): string => `${topic} ${channel ?? ""}`
@@ -19,7 +19,7 @@ interface Refused {
 export class RefusedRegistrations {
   private readonly refused = new Map<string, Refused>()
 
-  /** A registration was refused at the monotonic time `now`; returns whether that is new. */
+  /** Records a refusal at the monotonic time `now` in ms; returns whether it is the first for this registration. */
   add(command: Register, now: number): boolean {
     const key = keyOf(command)
     const isNew = !this.refused.has(key)
@@ -27,7 +27,7 @@ export class RefusedRegistrations {
     return isNew
   }
 
-  /** A command was carried out: what it registered or took away needs no other attempt. */
+  /** Removes what a successful command has registered or unregistered. */
   settle(command: LookupCommand): void {
     if (this.refused.size === 0) return
     if (command._tag === "REGISTER") this.refused.delete(keyOf(command))
@@ -39,14 +39,14 @@ export class RefusedRegistrations {
     }
   }
 
-  /** Those that are due at the monotonic time `now`. */
+  /** Returns the registrations to retry at the monotonic time `now` in ms. */
   due(now: number): ReadonlyArray<Register> {
     const found: Array<Register> = []
     for (const { at, command } of this.refused.values()) if (now - at >= retryMillis) found.push(command)
     return found
   }
 
-  /** The registrations of all that there is now, without those that wait; those of which nothing is left are dropped. */
+  /** Returns `registrations` without the refused ones, and forgets refused ones that are no longer among them. */
   withoutWaiting(registrations: ReadonlyArray<Register>): ReadonlyArray<Register> {
     if (this.refused.size === 0) return registrations
     const present = new Set(registrations.map(keyOf))

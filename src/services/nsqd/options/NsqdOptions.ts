@@ -183,7 +183,7 @@ export const table: OptionTable<NsqdOptions> = {
     "lookupd-tcp-address",
     Kind.strings,
     none,
-    "TCP address of an nsqlookupd (may be given multiple times)",
+    "TCP address of an nsqlookupd (may be given several times)",
     { key: "nsqlookupd_tcp_addresses" }
   ),
   allowedDaemonNetworks: DaemonPeerOptions.allowedDaemonNetworks,
@@ -191,7 +191,7 @@ export const table: OptionTable<NsqdOptions> = {
     "auth-http-address",
     Kind.strings,
     none,
-    "<addr>:<port> or URL of an auth server (may be given multiple times)",
+    "<addr>:<port> or URL of an auth server (may be given several times)",
     { key: "auth_http_addresses" }
   ),
   authHttpRequestMethod: row(
@@ -337,7 +337,7 @@ export const table: OptionTable<NsqdOptions> = {
     "e2e-processing-latency-percentile",
     Kind.floats,
     none,
-    "processing latency percentiles to track, in (0, 1] (comma separated or given multiple times)",
+    "processing latency percentiles to track, in (0, 1] (comma separated or given several times)",
     { key: "e2e_processing_latency_percentiles" }
   ),
   e2eProcessingLatencyWindowTime: row(
@@ -381,7 +381,7 @@ export const table: OptionTable<NsqdOptions> = {
     "enable-experiment",
     Kind.strings,
     none,
-    "experimental feature to enable: topology-aware-consumption (may be given multiple times)",
+    "experimental feature to enable: topology-aware-consumption (may be given several times)",
     { key: "enable_experiment" }
   )
 }

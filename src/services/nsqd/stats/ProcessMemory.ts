@@ -1,42 +1,42 @@
 /**
- * The memory of this process under the nine names NSQ takes from Go's runtime. V8 keeps other books than Go, so each number
- * is the nearest thing that V8 knows; the fields say which. Pauses of the garbage collector are noted as they happen, all
- * else is asked for when somebody looks.
+ * The memory of this process under the nine names that NSQ takes from Go's runtime. V8 has other figures than Go, so
+ * each field is V8's nearest equivalent, as documented there. Garbage collection pauses are recorded as they happen;
+ * the rest is read on request.
  */
 import { Context, Effect, Layer } from "effect"
 import { PerformanceObserver } from "node:perf_hooks"
 import * as V8 from "node:v8"
 
-/** In the order in which NSQ writes them, whole numbers all. */
+/** In NSQ's order; all are integers. */
 export interface MemoryStats {
   /** Always 0: V8 does not count objects. */
   readonly heap_objects: number
-  /** Bytes of the V8 heap that hold nothing at the moment. */
+  /** Unused bytes of the V8 heap. */
   readonly heap_idle_bytes: number
-  /** Bytes in use: V8 objects, and the buffers outside its heap, where messages are. */
+  /** Bytes in use: V8 objects, and the buffers outside the heap that hold messages. */
   readonly heap_in_use_bytes: number
-  /** Bytes of the V8 heap that the operating system has (back). */
+  /** Bytes of the V8 heap that are not backed by physical memory. */
   readonly heap_released_bytes: number
-  /** The longest of the last 256 pauses for garbage collection. */
+  /** Longest of the last 256 garbage collection pauses. */
   readonly gc_pause_usec_100: number
   readonly gc_pause_usec_99: number
   readonly gc_pause_usec_95: number
-  /** The largest size V8 lets its heap grow to; V8 has no other target that is known in advance. */
+  /** Maximum size of the V8 heap; V8 has no other target that is known in advance. */
   readonly next_gc_bytes: number
-  /** Collections of any kind since the daemon started. */
+  /** Garbage collections of any kind since the start. */
   readonly gc_total_runs: number
 }
 
-/** As many as Go remembers. */
+/** As in Go. */
 const maxPauses = 256
 
-/** NSQ's percentile of sorted values, 0 when there are none. */
+/** NSQ's percentile of sorted values; 0 for an empty list. */
 export const percentile = (percent: number, sorted: ReadonlyArray<number>): number => {
   const index = Math.floor(percent / 100 * sorted.length + 0.5)
   return sorted[Math.min(index, sorted.length - 1)] ?? 0
 }
 
-/** The last pauses, in ms. */
+/** The most recent pauses, in ms. */
 export class GcPauses {
   total = 0
   private readonly last: Array<number> = []
@@ -46,7 +46,7 @@ export class GcPauses {
     this.total++
   }
 
-  /** Whole microseconds. */
+  /** Returns percentiles in whole microseconds. */
   percentiles(percents: ReadonlyArray<number>): ReadonlyArray<number> {
     const sorted = this.last.toSorted((a, b) => a - b)
     return percents.map((percent) => Math.floor(percentile(percent, sorted) * 1000))

@@ -1,9 +1,9 @@
 /**
- * What `/stats` says, as the JSON document of section 9 of the nsqd notes: which keys there are, in which order, and which are
- * left out when. `StatsText` prints the same document for people.
+ * The JSON document of `/stats` (docs/protocol/http.md#stats): its keys, their order, and which are omitted when.
+ * `StatsText` prints the same document as text.
  *
- * The broker is read topic by topic while the document is written, because a large installation takes long to describe. All
- * figures of a topic, with its channels and their clients, are of one moment; those of different topics need not be.
+ * The broker is read topic by topic while the document is written, because a large one takes long. All figures of a
+ * topic, its channels and their clients are from one moment; figures of different topics may not be.
  */
 import * as ByName from "../../core/ByName.ts"
 import { version } from "../../core/Version.ts"
@@ -76,7 +76,7 @@ export interface TopicJson {
 
 export interface StatsJson {
   readonly version: string
-  /** `OK`, or `NOK - ` and why messages cannot be written. */
+  /** `OK`, or `NOK - ` and the reason why messages cannot be written. */
   readonly health: string
   /** Unix seconds. */
   readonly start_time: number
@@ -85,13 +85,13 @@ export interface StatsJson {
   readonly producers: ReadonlyArray<ClientJson> | null
 }
 
-/** The document before it is written: topics and producers are read when they are asked for. */
+/** The document before it is written: topics and producers are read as they are iterated. */
 export interface Stats extends Omit<StatsJson, "topics" | "producers"> {
   readonly topics: Iterable<TopicJson> | null
   readonly producers: Iterable<ClientJson>
 }
 
-/** What of it is wanted. */
+/** The requested part of the document. */
 export interface StatsFilter {
   /** Empty for all. */
   readonly topic: string
@@ -100,14 +100,14 @@ export interface StatsFilter {
   readonly includeClients: boolean
 }
 
-/** As in NSQ, those that are 0 are left out. */
+/** As in NSQ, zeros are omitted. */
 const localities = ({ delivered: { global, region, zone } }: Channel) => ({
   ...(zone === 0 ? {} : { zone_local_msg_count: zone }),
   ...(region === 0 ? {} : { region_local_msg_count: region }),
   ...(global === 0 ? {} : { global_msg_count: global })
 })
 
-/** NSQ reports at most one topic a client has published to: the one asked for, or any. */
+/** NSQ reports at most one topic that a client has published to: the requested one, or any. */
 const pubCounts = ({ published }: ClientStats, topic: string): Pick<ClientJson, "pub_counts"> => {
   for (const [name, count] of published) {
     if (topic === "" || name === topic) return { pub_counts: [{ topic: name, count }] }
@@ -115,7 +115,7 @@ const pubCounts = ({ published }: ClientStats, topic: string): Pick<ClientJson, 
   return {}
 }
 
-/** As NSQ does, it leaves out what is empty. */
+/** As in NSQ, empty fields are omitted. */
 const authentication = (
   { identity }: ClientStats
 ): Pick<ClientJson, "authed" | "auth_identity" | "auth_identity_url"> => {
@@ -152,7 +152,7 @@ const clientJson = (client: Client, topic: string): ClientJson => {
     tls: stats.tls !== undefined,
     tls_cipher_suite: stats.tls?.cipherSuite ?? "",
     tls_version: stats.tls?.version ?? "",
-    // No protocols are offered to choose from.
+    // nsqd offers no ALPN protocols on TCP.
     tls_negotiated_protocol: "",
     tls_negotiated_protocol_is_mutual: stats.tls !== undefined
   }
@@ -191,7 +191,7 @@ const topicJson = (topic: Topic, channels: ReadonlyArray<ChannelJson>): TopicJso
   message_count: topic.messageCount,
   message_bytes: topic.messageBytes,
   paused: topic.paused,
-  // Of all channels, whatever the filter.
+  // Over all channels, regardless of the filter.
   e2e_processing_latency: ProcessingLatency.summary(topic.channels.map(({ latency }) => latency))
 })
 
@@ -215,7 +215,7 @@ function* producersJson(clients: Clients["Service"], topic: string): Generator<C
   }
 }
 
-/** Everything that the filter lets through, in steps. `health` is why messages cannot be written, if they cannot. */
+/** Reads the part selected by `filter`, in steps. `health` is the reason why messages cannot be written, if any. */
 export function* read(
   broker: Broker["Service"],
   clients: Clients["Service"],
@@ -238,7 +238,7 @@ export function* read(
 
 // ---- the document
 
-/** From this many channels on, those of a topic are written one by one. */
+/** A topic with more channels is written one channel at a time. */
 const channelsPerPiece = 64
 
 function* topicPieces(topic: TopicJson): Generator<string, void> {
@@ -256,7 +256,7 @@ function* encodePiece(value: unknown): Generator<string, void> {
   yield encodeJson(value)
 }
 
-/** Items with commas between them. */
+/** Items separated by commas. */
 function* list<A>(items: Iterable<A>, piecesOf: (item: A) => Iterable<string>): Generator<string, void> {
   let isFirst = true
   for (const item of items) {
@@ -275,7 +275,7 @@ function* producersPieces(producers: Iterable<ClientJson>): Generator<string, vo
   yield open === "[" ? "null" : "]"
 }
 
-/** The document, piece by piece. */
+/** The document in pieces. */
 export function* pieces({ health, memory, producers, start_time, topics, version }: Stats): Generator<string, void> {
   const head = encodeJson({ version, health, start_time }).slice(0, -1)
   yield `${head},"topics":${topics === null ? "null" : "["}`

@@ -1,5 +1,6 @@
 /**
- * `/stats` for people: the document of `StatsJson` in NSQ's columns, which scripts cut apart as well.
+ * `/stats` as text (docs/protocol/http.md#stats-as-text): the document of `StatsJson` in NSQ's columns, which scripts
+ * parse too.
  */
 import { Duration } from "effect"
 import * as GoDuration from "../../core/GoDuration.ts"
@@ -7,7 +8,7 @@ import { banner } from "../../core/Version.ts"
 import type { LatencySummary } from "../broker/LatencyQuantiles.ts"
 import type { ChannelJson, ClientJson, Stats, TopicJson } from "./StatsJson.ts"
 
-/** The moment at which the statistics are looked at. */
+/** The time of the statistics. */
 export interface Moment {
   /** Unix seconds. */
   readonly now: number
@@ -90,7 +91,7 @@ function* producersPieces(producers: Iterable<ClientJson>, now: number): Generat
   if (isFirst) yield "\nProducers: None\n"
 }
 
-/** The text, piece by piece. */
+/** The text in pieces. */
 export function* pieces(stats: Stats, { now, uptime }: Moment): Generator<string, void> {
   const { health, memory, producers, start_time, topics } = stats
   yield `${banner("nsqd")}\nstart_time ${formatTime(start_time)}\nuptime ${GoDuration.format(uptime)}\n` +

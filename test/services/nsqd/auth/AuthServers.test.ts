@@ -30,7 +30,7 @@ const permission = JSON.stringify({
 
 const grants: Handler = (_, response) => response.end(permission)
 
-/** A server that answers by `handler`, until the test is over. */
+/** A server that responds by `handler` until the end of the test. */
 const serve = (handler: Handler, tls?: Https.ServerOptions) =>
   Effect.gen(function*() {
     const asked: Array<Asked> = []
@@ -53,7 +53,7 @@ const serve = (handler: Handler, tls?: Https.ServerOptions) =>
     return { asked, port, address: `127.0.0.1:${port}` }
   })
 
-/** An address at which nobody answers. */
+/** An address without a listener. */
 const nobody = Effect.map(
   Effect.callback<number>((resume) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
@@ -84,7 +84,7 @@ const query = (
     return yield* Effect.result(servers.query(known))
   })
 
-/** Why there was no answer; the secret is never part of it. */
+/** The reason of a failed query; asserts that it does not contain the secret. */
 const refusal = (
   addresses: ReadonlyArray<string>,
   options: Partial<NsqdOptions.NsqdOptions> = {}
@@ -99,12 +99,12 @@ const status = (code: number, body = "", headers: Http.OutgoingHttpHeaders = {})
   void response.writeHead(code, headers).end(body)
 
 describe("AuthServers", () => {
-  it.live("are none without addresses", () =>
+  it.live("without addresses there is no authorizer", () =>
     Effect.gen(function*() {
       assert.isUndefined(yield* AuthServers.make(NsqdOptions.defaults()))
     }))
 
-  it.live("are asked by GET /auth with everything in the query", () =>
+  it.live("auth servers are queried by GET /auth with all credentials in the query string", () =>
     Effect.gen(function*() {
       const server = yield* serve(grants)
       const grant = Result.getOrThrow(yield* query([server.address]))
@@ -120,14 +120,14 @@ describe("AuthServers", () => {
       assert.notProperty(asked.headers, "traceparent")
     }))
 
-  it.live("get the bytes of a secret that is no text", () =>
+  it.live("the bytes of a secret that is not valid UTF-8 are preserved", () =>
     Effect.gen(function*() {
       const server = yield* serve(grants)
       yield* query([server.address], {}, { ...credentials, secret: Redacted.make(Buffer.from([0, 255, 97, 43, 126])) })
       assert.match(server.asked[0]?.url.search ?? "", /&secret=%00%FFa%2B~&/)
     }))
 
-  it.live("are asked by POST with a JSON body of lists", () =>
+  it.live("auth servers are queried by POST with a JSON body of lists", () =>
     Effect.gen(function*() {
       const server = yield* serve(grants)
       Result.getOrThrow(yield* query([`http://${server.address}/deep/check?kept=1`], { authHttpRequestMethod: "post" }))
@@ -146,21 +146,21 @@ describe("AuthServers", () => {
       })
     }))
 
-  it.live("keep the query of their URL", () =>
+  it.live("the query string of an auth server's URL is kept", () =>
     Effect.gen(function*() {
       const server = yield* serve(grants)
       yield* query([`http://${server.address}/check?site=a`])
       assert.match(server.asked[0]?.url.search ?? "", /^\?site=a&common_name=/)
     }))
 
-  it.live("permit nothing when the answer is not 200, no JSON, or too long", () =>
+  it.live("a response that is not 200, not valid JSON or too long permits nothing", () =>
     Effect.gen(function*() {
       const cases: ReadonlyArray<readonly [Handler, RegExp]> = [
         [status(500, secret), /got response 500$/],
         [status(201, permission), /got response 201$/],
         [status(403, "{}"), /got response 403 without https_port$/],
         [status(403, "{\"https_port\":0}"), /got response 403 without https_port$/],
-        [status(200, secret), /the answer is not the JSON of an authorization$/],
+        [status(200, secret), /the response is not a valid authorization$/],
         [status(200, " ".repeat(1024 * 1024) + permission), /DecodeError/],
         [(_, response) => response.destroy(), /TransportError ECONNRESET$/]
       ]
@@ -170,7 +170,7 @@ describe("AuthServers", () => {
       }
     }))
 
-  it.live("permit nothing when they are not there, or are nothing of the kind", () =>
+  it.live("an unreachable server, or one that is not an auth server, permits nothing", () =>
     Effect.gen(function*() {
       assert.match(
         yield* refusal([yield* nobody]),
@@ -180,9 +180,9 @@ describe("AuthServers", () => {
       assert.match(yield* refusal([`https://${server.address}/auth`]), /TransportError E(PROTO|RR_SSL)/)
     }))
 
-  it.live("have a limited time for taking a connection", () =>
+  it.live("connecting to an auth server has a timeout", () =>
     Effect.gen(function*() {
-      // Nobody ever says where the server is.
+      // The handshake never completes.
       yield* Effect.acquireRelease(
         Effect.sync(() => vi.spyOn(Dns, "lookup").mockImplementation(() => {})),
         (lookup) => Effect.sync(() => lookup.mockRestore())
@@ -193,7 +193,7 @@ describe("AuthServers", () => {
       }
     }))
 
-  it.live("may send nsqd elsewhere on the same host, but not for ever", () =>
+  it.live("redirects on the same host are followed, up to a limit", () =>
     Effect.gen(function*() {
       const good = yield* serve(grants)
       const moved = (location: string) => serve(status(302, "", { location }))
@@ -203,7 +203,7 @@ describe("AuthServers", () => {
       assert.match(yield* refusal([(yield* moved("/again")).address]), /got response 302$/)
     }))
 
-  it.live("cannot have the secret sent to another host, nor from HTTPS to HTTP", () =>
+  it.live("no redirect sends the secret to another host or from HTTPS to HTTP", () =>
     Effect.gen(function*() {
       const thief = yield* serve(grants)
       const port = thief.address.split(":")[1]
@@ -213,7 +213,7 @@ describe("AuthServers", () => {
           for (const authHttpRequestMethod of ["get", "post"]) {
             assert.match(
               yield* refusal([server.address], { authHttpRequestMethod }),
-              new RegExp(`got response ${code} that leads to another host$`)
+              new RegExp(`got response ${code} with a redirect to another host$`)
             )
           }
         }
@@ -221,7 +221,7 @@ describe("AuthServers", () => {
       assert.deepStrictEqual(thief.asked, [])
     }))
 
-  it.live("have a limited time for the whole answer", () =>
+  it.live("the whole response of an auth server has a timeout", () =>
     Effect.gen(function*() {
       const limit = { httpClientRequestTimeout: Duration.millis(50) }
       const silent = yield* serve(() => {})
@@ -230,7 +230,7 @@ describe("AuthServers", () => {
       assert.match(yield* refusal([slow.address], limit), /request timeout$/)
     }))
 
-  it.live("are asked one after the other until one answers", () =>
+  it.live("auth servers are queried in turn until one responds", () =>
     Effect.gen(function*() {
       const good = yield* serve(grants)
       const bad = yield* serve(status(500))
@@ -241,7 +241,7 @@ describe("AuthServers", () => {
       assert.match(reason, /failed to auth against .*got response 500/)
     }))
 
-  it.live("may refuse plain HTTP and name their HTTPS port, as NSQ's daemons do", () =>
+  it.live("an auth server may refuse plain HTTP and name its HTTPS port, as NSQ's daemons do", () =>
     Effect.gen(function*() {
       const certificate = yield* Effect.promise(() =>
         generate([{ name: "commonName", value: "localhost" }], {
@@ -262,14 +262,12 @@ describe("AuthServers", () => {
       assert.strictEqual(secure.asked.length, 1)
     }))
 
-  it.live("must have addresses, and authorities that can be read", () =>
+  it.live("invalid auth server addresses and unreadable certificate authorities are errors", () =>
     Effect.gen(function*() {
       const make = (options: Partial<NsqdOptions.NsqdOptions>) =>
         Effect.map(Effect.flip(AuthServers.make({ ...NsqdOptions.defaults(), ...options })), ({ message }) => message)
       for (const address of ["ftp://x/auth", "http://", "host:port", "a b"]) {
-        const message = `--auth-http-address: ${
-          JSON.stringify(address)
-        } is neither host:port nor the URL of an HTTP server`
+        const message = `--auth-http-address: ${JSON.stringify(address)} is neither host:port nor an HTTP URL`
         assert.strictEqual(yield* make({ authHttpAddresses: [address] }), message)
       }
       assert.match(

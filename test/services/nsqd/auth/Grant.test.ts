@@ -9,13 +9,13 @@ const grant = (...authorizations: ReadonlyArray<object>) =>
 const refusal = (body: string) => Result.getOrThrow(Result.flip(Grant.decode(body))).reason
 
 describe("Grant", () => {
-  it("has what the answer says of the client", () => {
+  it("a grant has the identity and permissions of the response", () => {
     const body = answer([everything, everything], { identity: "me", identity_url: "http://id", unknown: [1] })
     const { permits: _, ...said } = Result.getOrThrow(Grant.decode(body))
     assert.deepStrictEqual(said, { identity: "me", identityUrl: "http://id", permissionCount: 2, ttlMillis: 10_000 })
   })
 
-  it("takes what is missing or null as empty, and so as permitting nothing", () => {
+  it("missing and null fields are empty and permit nothing", () => {
     for (const authorizations of [undefined, null, [], [{}], [{ topic: null, channels: null, permissions: null }]]) {
       const { identity, permits } = Result.getOrThrow(Grant.decode(answer(authorizations, { identity: null })))
       assert.deepStrictEqual([identity, permits("t", ""), permits("t", "c"), permits("", "")], [
@@ -27,7 +27,7 @@ describe("Grant", () => {
     }
   })
 
-  it("permits what its patterns match as a whole", () => {
+  it("a pattern must match the whole name", () => {
     const { permits } = grant({ topic: "ord[ae]rs|bills", channels: ["^a", "z$", "b+"] })
     const may = (topic: string, channel: string) => permits(topic, channel)
     assert.deepStrictEqual([may("orders", "a"), may("ordars", "z"), may("bills", "bbb")], [true, true, true])
@@ -37,7 +37,7 @@ describe("Grant", () => {
     for (const channel of ["ab", "xz", "abbb", "bbba", "A"]) assert.isFalse(may("orders", channel))
   })
 
-  it("keeps the permissions of one authorization apart from those of another", () => {
+  it("the permissions of one authorization do not extend to another", () => {
     const { permits } = grant({ topic: "in", permissions: ["subscribe"] }, { topic: "out", permissions: ["publish"] })
     assert.deepStrictEqual(
       [permits("in", "c"), permits("in", ""), permits("out", "c"), permits("out", "")],
@@ -45,21 +45,21 @@ describe("Grant", () => {
     )
   })
 
-  it("needs a channel pattern that matches the empty name for publishing", () => {
+  it("publishing requires a channel pattern that matches the empty name", () => {
     assert.isTrue(grant({ channels: [""] }).permits("t", ""))
     assert.isTrue(grant({ channels: ["c", "x*"] }).permits("t", ""))
     assert.isFalse(grant({ channels: ["c"] }).permits("t", ""))
     assert.isFalse(grant({ channels: [] }).permits("t", ""))
   })
 
-  it("takes no time for patterns on which other engines would work for ever", () => {
+  it("patterns that make backtracking engines run forever match in linear time", () => {
     const name = `${"a".repeat(63)}!`
     assert.isFalse(grant({ topic: "(a+)+" }).permits(name, ""))
     assert.isFalse(grant({ topic: "(a|a)*(a|a)*(a|a)*b" }).permits(name, ""))
   })
 
-  it("refuses an answer it does not understand entirely", () => {
-    const notJson = "the answer is not the JSON of an authorization"
+  it("a response with an unknown or invalid part is rejected as a whole", () => {
+    const notJson = "the response is not a valid authorization"
     for (const body of ["", "nope", "[]", "null", "5", "{\"ttl\":", answer({}), answer([5]), answer([{ topic: 5 }])]) {
       assert.strictEqual(refusal(body), notJson, body)
     }
@@ -81,20 +81,20 @@ describe("Grant", () => {
     )
   })
 
-  it("refuses patterns and lists that are longer than anybody needs", () => {
+  it("patterns and lists above the limits are rejected", () => {
     assert.match(
       refusal(answer([{ ...everything, topic: "a".repeat(1025) }])),
-      /pattern of 1025 characters, 1024 are allowed$/
+      /pattern of 1025 characters exceeds the limit of 1024$/
     )
     assert.isTrue(grant({ topic: "a".repeat(1024) }).permits("a".repeat(1024), ""))
     assert.match(refusal(answer([{ ...everything, topic: "((a{100}){100}){100}" }])), /invalid repeat count/)
     assert.strictEqual(
       refusal(answer(Array.from({ length: 10_001 }, () => ({})))),
-      "10001 authorizations, 10000 are allowed"
+      "10001 authorizations exceed the limit of 10000"
     )
   })
 
-  it("compiles more patterns than it keeps", () => {
+  it("more patterns than the cache holds still compile", () => {
     for (let i = 0; i < 1100; i++) assert.isTrue(grant({ topic: `t${i}` }).permits(`t${i}`, ""))
     assert.isTrue(grant({ topic: "t0" }).permits("t0", ""))
   })

@@ -11,7 +11,7 @@ import { nothingMore, until } from "../broker/testing.ts"
 
 const network = Effect.provide(MemoryTransport.layer)
 
-/** Lets time go on, but never before what happens without it has happened, until it is so. */
+/** Advances the clock until the condition holds, and lets all fibers run between the steps. */
 const eventually = Effect.fnUntraced(function*(isSo: () => boolean) {
   yield* nothingMore
   for (let i = 0; i < 120 && !isSo(); i++) {
@@ -21,7 +21,7 @@ const eventually = Effect.fnUntraced(function*(isSo: () => boolean) {
   assert.isTrue(isSo())
 })
 
-/** A peer at `address` that does what it is told for each connection. */
+/** A peer at `address` that handles each connection by `handle`. */
 const impostor = Effect.fnUntraced(function*(
   name: string,
   handle: (connection: Connection) => Effect.Effect<void, never, Scope.Scope>
@@ -43,7 +43,7 @@ const swallow = (connection: Connection): Effect.Effect<void> =>
   }).pipe(Effect.ignore)
 
 describe("an nsqd and its nsqlookupds", () => {
-  it.effect("everybody finds everybody again after partitions, and nobody is registered twice", () =>
+  it.effect("after network partitions every nsqd is registered again with every nsqlookupd, once", () =>
     Effect.gen(function*() {
       const { reunite, separate } = yield* MemoryTransport.MemoryNetwork
       const lookupds = { l1: yield* lookupd("l1"), l2: yield* lookupd("l2") }
@@ -61,7 +61,7 @@ describe("an nsqd and its nsqlookupds", () => {
       yield* separate("b2", "l2")
       yield* separate("b3", "l2")
       yield* Effect.forEach(brokers, (broker) => Effect.forkScoped(broker.topic("meanwhile")))
-      // Long enough for pings to fail, connections to be given up and attempts to have become rare.
+      // Long enough for pings to fail, connections to be closed and attempts to be rare.
       yield* eventually(() => producersOf(lookupds.l2, "meanwhile").includes("b1"))
       yield* TestClock.adjust("2 minutes")
       yield* nothingMore
@@ -79,7 +79,7 @@ describe("an nsqd and its nsqlookupds", () => {
       }
     }).pipe(network))
 
-  it.effect("a topic has the channels that any nsqlookupd knows before it hands out a message", () =>
+  it.effect("a new topic has the channels of all nsqlookupds before it delivers a message", () =>
     Effect.gen(function*() {
       const lookupds = { l1: yield* lookupd("l1"), l2: yield* lookupd("l2") }
       lookupds.l1.createChannel("t", "one")
@@ -90,7 +90,7 @@ describe("an nsqd and its nsqlookupds", () => {
       assert.deepStrictEqual(topic.channels.map(({ name }) => name).toSorted(), ["one", "two"])
     }).pipe(network))
 
-  it.effect("messages wait while the nsqlookupds are asked, and go to all channels afterwards", () =>
+  it.effect("messages wait while the nsqlookupds are queried, and then go to all channels", () =>
     Effect.gen(function*() {
       yield* lookupd("l1")
       const answer = yield* Deferred.make<string>()
@@ -100,7 +100,8 @@ describe("an nsqd and its nsqlookupds", () => {
       yield* until(() => find() !== undefined)
       const topic = find()
       assert(topic !== undefined)
-      // A consumer that comes by itself waits neither for the answer nor gets anything before others.
+      // A channel created by a consumer meanwhile does not wait for the response, but gets no message before the
+      // others.
       const joined = yield* Effect.forkChild(broker.channel("t", "early"))
       yield* until(() => topic.channels.length === 1)
       const body = Buffer.from([0, 0, 0, 1, 65])
@@ -117,7 +118,7 @@ describe("an nsqd and its nsqlookupds", () => {
       ])
     }).pipe(network))
 
-  it.effect("a topic is created although the nsqlookupds answer nonsense, or not at all", () =>
+  it.effect("a topic is created even if the nsqlookupds respond with invalid JSON or not at all", () =>
     Effect.gen(function*() {
       yield* lookupd("l1")
       const answers = ["{", `{"channels":[1]}`, `{"channels":null}`, `{"channels":["a$","b"]}`]
@@ -135,7 +136,7 @@ describe("an nsqd and its nsqlookupds", () => {
       assert.deepStrictEqual(channels, ["", "", "", "b", ""])
     }).pipe(network))
 
-  it.effect("an nsqlookupd that is silent, talks nonsense or too much disturbs neither others nor the broker", () =>
+  it.effect("an nsqlookupd that is silent or sends invalid or too many responses affects neither the others nor the broker", () =>
     Effect.gen(function*() {
       const huge = Buffer.from([0x7f, 0xff, 0xff, 0xff])
       const negative = Buffer.from([0xff, 0xff, 0xff, 0xff])
@@ -148,7 +149,7 @@ describe("an nsqd and its nsqlookupds", () => {
         impostor("nonsense", sends(encodeAnswer(Buffer.from("<html>")))),
         impostor("refusing", sends(encodeAnswer(Buffer.from("E_INVALID")))),
         impostor("closing", () => Effect.void),
-        // Identifies well, refuses every REGISTER.
+        // Accepts IDENTIFY and refuses every REGISTER.
         impostor(
           "moody",
           sends(
@@ -158,7 +159,7 @@ describe("an nsqd and its nsqlookupds", () => {
             ])
           )
         ),
-        // Says more than it is asked for.
+        // Sends unsolicited responses.
         impostor("chatty", sends(Buffer.concat(Array.from({ length: 2000 }, () => encodeAnswer(Buffer.from("{}"))))))
       ])
       const good = yield* lookupd("good")
@@ -167,7 +168,7 @@ describe("an nsqd and its nsqlookupds", () => {
       const creator = yield* Effect.forkChild(broker.channel("t", "c"))
       yield* eventually(() => creator.pollUnsafe() !== undefined && producersOf(good, "t").length === 1)
       yield* Fiber.join(creator)
-      // All are tried again and again, ever more rarely.
+      // All are retried, at growing intervals.
       yield* eventually(() => impostors.every(({ connections }) => connections() > 2))
       const before = impostors.map(({ connections }) => connections())
       yield* TestClock.adjust("1 minute")
@@ -176,7 +177,7 @@ describe("an nsqd and its nsqlookupds", () => {
       assert.deepStrictEqual(producersOf(good, "t"), ["b"])
     }).pipe(network))
 
-  it.effect("pings keep it visible, and a lost connection is replaced with everything on it", () =>
+  it.effect("pings keep nsqd registered, and after a lost connection it registers everything again", () =>
     Effect.gen(function*() {
       const { reunite, separate } = yield* MemoryTransport.MemoryNetwork
       const l1 = yield* lookupd("l1")
@@ -188,7 +189,7 @@ describe("an nsqd and its nsqlookupds", () => {
         yield* TestClock.adjust("15 seconds")
         yield* nothingMore
       }
-      // Ten minutes later it is still the same connection, and not thought to be dead.
+      // After ten minutes the connection is still the same and alive.
       assert.strictEqual(l1.nodes()[0]?.producer, first?.producer)
       yield* separate("b", "l1")
       yield* TestClock.adjust("6 minutes")
@@ -199,7 +200,7 @@ describe("an nsqd and its nsqlookupds", () => {
       assert.notStrictEqual(l1.nodes()[0]?.producer, first?.producer)
     }).pipe(network))
 
-  it.effect("creation and deletion are passed on in order, an ephemeral channel's end as well", () =>
+  it.effect("creations and deletions are sent in order, including the deletion of an ephemeral channel", () =>
     Effect.gen(function*() {
       const l1 = yield* lookupd("l1")
       const broker = yield* nsqd("b", [lookupdAddress("l1")], channelsOf({ l1 }))
@@ -217,7 +218,7 @@ describe("an nsqd and its nsqlookupds", () => {
       yield* eventually(() => l1.topics().join() === "t" && l1.channels("e#ephemeral").length === 0)
     }).pipe(network))
 
-  it.effect("joins and leaves nsqlookupds while it runs", () =>
+  it.effect("nsqlookupds can be added and removed at run time", () =>
     Effect.gen(function*() {
       const lookupds = { l1: yield* lookupd("l1"), l2: yield* lookupd("l2") }
       const broker = yield* nsqd("b", [lookupdAddress("l1")], channelsOf(lookupds))
@@ -230,12 +231,12 @@ describe("an nsqd and its nsqlookupds", () => {
       yield* configure([])
       yield* eventually(() => lookupds.l2.nodes().length === 0)
       assert.deepStrictEqual(lookupds.l2.topics(), ["t"])
-      // Nobody is asked any more.
+      // No nsqlookupd is queried any more.
       lookupds.l2.createChannel("u", "c")
       assert.deepStrictEqual((yield* broker.topic("u")).channels, [])
     }).pipe(network))
 
-  it.effect("a topic that is refused keeps no other topic from being registered, and is registered later", () =>
+  it.effect("a refused topic does not prevent the registration of others, and is registered later", () =>
     Effect.gen(function*() {
       const l1 = yield* lookupd("l1", { maxRegistrationsPerProducer: 2 })
       const broker = yield* nsqd("b", [lookupdAddress("l1")], channelsOf({ l1 }))
@@ -248,7 +249,7 @@ describe("an nsqd and its nsqlookupds", () => {
       assert.deepStrictEqual([producersOf(l1, "t1"), producersOf(l1, "t3")], [["b"], []])
       yield* broker.broker.deleteTopic("t1")
       yield* eventually(() => producersOf(l1, "t3").length === 1)
-      // All of this by the same connection.
+      // All on the same connection.
       assert.strictEqual(l1.nodes()[0]?.producer, node?.producer)
       assert.deepStrictEqual([l1.nodes().length, producersOf(l1, "t2")], [1, ["b"]])
     }).pipe(network))
@@ -279,7 +280,7 @@ describe("an nsqd and its nsqlookupds", () => {
       yield* eventually(() => registered.toSorted().join() === "better,good")
     }).pipe(network))
 
-  it.effect("an nsqlookupd whose address is no host is not asked for channels", () =>
+  it.effect("an nsqlookupd whose broadcast address is not a host is not queried for channels", () =>
     Effect.gen(function*() {
       const says = `{"broadcast_address":"l1/evil?x=","http_port":80,"tcp_port":1,"version":"1"}`
       const { connections } = yield* impostor("odd", (connection) =>
@@ -296,7 +297,7 @@ describe("an nsqd and its nsqlookupds", () => {
       assert.deepStrictEqual(asked, [])
     }).pipe(network))
 
-  it.effect("an nsqlookupd that names an address which it may not name is asked where it is configured", () =>
+  it.effect("an nsqlookupd that reports a refused address is queried at its configured host", () =>
     Effect.gen(function*() {
       const l1 = yield* lookupd("l1")
       l1.createChannel("t", "c")

@@ -25,7 +25,7 @@ const settle = (environment: Environment.Environment, ...flags: ReadonlyArray<st
   NsqdConfig.settle(Result.getOrThrow(NsqdFlags.parse(flags)), environment)
 
 describe("NsqdConfig", () => {
-  it.effect("lets flags win over the environment, that over the config file, and leaves the rest alone", () =>
+  it.effect("flags override the environment, the environment overrides the config file, and other options keep their defaults", () =>
     Effect.gen(function*() {
       const path = yield* configFile("mem_queue_size = 1\nmax_rdy_count = 1\nmax_deflate_level = 1\nsnappy = false\n")
       const environment = { NSQD_MEM_QUEUE_SIZE: "2", NSQD_MAX_RDY_COUNT: "2" }
@@ -33,14 +33,14 @@ describe("NsqdConfig", () => {
       assert.deepStrictEqual(given, { memQueueSize: 3, maxRdyCount: 2, maxDeflateLevel: 1, snappy: true })
     }))
 
-  it.effect("lets a flag win that is given its default value, wherever it stands", () =>
+  it.effect("a flag set to its default value still overrides environment and config file", () =>
     Effect.gen(function*() {
       const path = yield* configFile("mem_queue_size = 1\n")
       const { given } = yield* settle({ NSQD_MEM_QUEUE_SIZE: "2" }, "--mem-queue-size=10000", `--config=${path}`)
       assert.deepStrictEqual(given, { memQueueSize: 10_000 })
     }))
 
-  it.effect("replaces lists instead of joining them", () =>
+  it.effect("a list of higher precedence replaces the others and is not merged", () =>
     Effect.gen(function*() {
       const path = yield* configFile("nsqlookupd_tcp_addresses = [\"file:1\"]\n")
       const flags = ["--lookupd-tcp-address=flag:1", "--lookupd-tcp-address=flag:2", `--config=${path}`]
@@ -50,7 +50,7 @@ describe("NsqdConfig", () => {
       assert.deepStrictEqual(given.lookupdTcpAddresses, ["env:1", "env:2"])
     }))
 
-  it.effect("finds the config file by flag, else by environment variable", () =>
+  it.effect("the config file is named by the flag, or else by the environment variable", () =>
     Effect.gen(function*() {
       const path = yield* configFile("id = 1\n")
       const other = yield* configFile("id = 2\n")
@@ -59,7 +59,7 @@ describe("NsqdConfig", () => {
       assert.deepStrictEqual((yield* settle({ NSQD_CONFIG: path }, "--config=")).given, {})
     }))
 
-  it.effect("warns of options that have no meaning here, and says why", () =>
+  it.effect("options without effect cause a warning that gives the reason", () =>
     Effect.gen(function*() {
       const { warnings } = yield* settle(
         { NSQD_QUEUE_SCAN_SELECTION_COUNT: "3" },
@@ -76,7 +76,7 @@ describe("NsqdConfig", () => {
       assert.deepStrictEqual((yield* settle({})).warnings, [])
     }))
 
-  it.effect("warns of experiments that there are none of", () =>
+  it.effect("unknown experiments cause a warning", () =>
     Effect.gen(function*() {
       const flags = ["--enable-experiment=topology-aware-consumption", "--enable-experiment=more"]
       assert.deepStrictEqual((yield* settle({}, ...flags)).warnings, [
@@ -84,7 +84,7 @@ describe("NsqdConfig", () => {
       ])
     }))
 
-  it.effect("names the file or the variable that is wrong", () =>
+  it.effect("an invalid value is reported with its file or variable", () =>
     Effect.gen(function*() {
       const path = yield* configFile("nope = 1\n")
       const file = yield* Effect.flip(settle({}, `--config=${path}`))
@@ -97,7 +97,7 @@ describe("NsqdConfig", () => {
 describe("Environment", () => {
   const read = (environment: Environment.Environment) => Environment.read(NsqdOptions.table, "nsqd", environment)
 
-  it("reads every option under the name of its flag", () => {
+  it("every option has an environment variable named after its flag", () => {
     for (const { flag } of Object.values(NsqdOptions.table)) {
       assert.match(Environment.variable("nsqd", flag), /^NSQD_[A-Z0-9_]+$/)
     }
@@ -111,7 +111,7 @@ describe("Environment", () => {
     assert.deepStrictEqual(Result.getOrThrow(read({ NSQD_MSG_TIMEOUT: "5s" })), { msgTimeout: Duration.seconds(5) })
   })
 
-  it("takes an empty variable for the empty text or the empty list, as an empty flag", () => {
+  it("an empty variable means the empty string or list, like an empty flag", () => {
     assert.deepStrictEqual(Result.getOrThrow(read({ NSQD_HTTP_ADDRESS: "", NSQD_AUTH_HTTP_ADDRESS: "" })), {
       httpAddress: "",
       authHttpAddresses: []
@@ -119,7 +119,7 @@ describe("Environment", () => {
     assert.isTrue(Result.isFailure(read({ NSQD_MEM_QUEUE_SIZE: "" })))
   })
 
-  it("leaves variables alone that only begin alike", () => {
+  it("variables that only share the prefix are ignored", () => {
     const kubernetes = {
       NSQD_PORT: "tcp://10.0.0.1:4150",
       NSQD_SERVICE_HOST: "10.0.0.1",

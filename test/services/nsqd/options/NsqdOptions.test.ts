@@ -13,31 +13,31 @@ const config = (key: string, ...args: ReadonlyArray<string>) => {
 }
 
 describe("NsqdOptions", () => {
-  it.effect("are NSQ's defaults unless something is provided", () =>
+  it.effect("NsqdOptions defaults to NSQ's defaults", () =>
     Effect.gen(function*() {
       const { memQueueSize, msgTimeout, requeueOnDisconnect, tcpAddress } = yield* NsqdOptions.NsqdOptions
       assert.deepStrictEqual([tcpAddress, memQueueSize, requeueOnDisconnect], ["0.0.0.0:4150", 10_000, true])
       assert.isTrue(Duration.equals(msgTimeout, Duration.minutes(1)))
     }))
 
-  it.effect("can be provided in part", () =>
+  it.effect("NsqdOptions.layer changes only the given options", () =>
     Effect.gen(function*() {
       const { maxRdyCount, memQueueSize } = yield* NsqdOptions.NsqdOptions
       assert.deepStrictEqual([memQueueSize, maxRdyCount], [1, 2500])
     }).pipe(Effect.provide(NsqdOptions.layer({ memQueueSize: 1 }))))
 
-  it("derive the node id from the hostname", () => {
+  it("the default node id is derived from the hostname", () => {
     assert.strictEqual(NodeId.fromHostname("localhost"), 16)
     assert.strictEqual(options().nodeId, NodeId.fromHostname(NodeId.hostname()))
   })
 
-  it("have different flags and different config keys", () => {
+  it("flags and config keys are unique", () => {
     const rows = Object.values(NsqdOptions.table)
     assert.strictEqual(new Set(rows.map((row) => row.flag)).size, rows.length)
     assert.strictEqual(new Set(rows.map((row) => row.key)).size, rows.length)
   })
 
-  it("show texts as text and everything else as JSON, durations in nanoseconds", () => {
+  it("/config values are strings as text and everything else as JSON, durations in nanoseconds", () => {
     assert.strictEqual(config("tcp_address"), "0.0.0.0:4150")
     assert.strictEqual(config("topology_region"), "")
     assert.strictEqual(config("output_buffer_timeout"), 250e6)
@@ -56,7 +56,7 @@ describe("NsqdOptions", () => {
     assert.strictEqual(config("mem-queue-size"), undefined)
   })
 
-  it("add lists up and keep percentiles from high to low", () => {
+  it("repeated list flags add up, and percentiles are sorted from high to low", () => {
     assert.deepStrictEqual(config("auth_http_addresses", "--auth-http-address=a", "-auth-http-address", "b"), [
       "a",
       "b"
@@ -65,7 +65,7 @@ describe("NsqdOptions", () => {
     assert.deepStrictEqual(config("e2e_processing_latency_percentiles", ...percentiles), [0.99, 0.95, 0.5])
   })
 
-  it("let the last of a repeated flag win, also under its old name", () => {
+  it("the last occurrence of a repeated flag wins, also under its old name", () => {
     assert.strictEqual(config("max_msg_size", "--max-msg-size=1", "--max-message-size=2"), 2)
     assert.strictEqual(config("max_msg_size", "--max-message-size=2", "--max-msg-size=1"), 1)
     assert.deepStrictEqual(command("--max-message-size=2").warnings, [
@@ -73,7 +73,7 @@ describe("NsqdOptions", () => {
     ])
   })
 
-  it("take the old switches without effect", () => {
+  it("deprecated switches are accepted without effect", () => {
     const { given, warnings } = command("--verbose", "--worker-id")
     assert.deepStrictEqual(given, {})
     assert.strictEqual(warnings.length, 2)
@@ -84,14 +84,14 @@ describe("NsqdOptions", () => {
     )
   })
 
-  it("know whether the version or a config file is asked for", () => {
+  it("the parsed command has --version and --config", () => {
     assert.isFalse(command().version)
     assert.isTrue(command("-version").version)
     assert.isFalse(command("--version=false").version)
     assert.strictEqual(command("--config", "x").config, "x")
   })
 
-  it("are checked in NSQ's words", () => {
+  it("invalid options are reported with NSQ's texts", () => {
     const cases: ReadonlyArray<readonly [string, string]> = [
       ["--max-deflate-level=0", "--max-deflate-level must be [1,9]"],
       ["--max-deflate-level=10", "--max-deflate-level must be [1,9]"],

@@ -14,13 +14,13 @@ const run = <A, E>(
 ) => RuntimeOptions.RuntimeOptions.use(body).pipe(Effect.provide(Layer.fresh(layer)))
 
 describe("RuntimeOptions", () => {
-  it.effect("answer what an option is now", () =>
+  it.effect("get returns the current value of an option", () =>
     run(Effect.fnUntraced(function*(runtime) {
       assert.deepStrictEqual(yield* runtime.get("mem_queue_size"), { _tag: "Json", json: 10_000 })
       assert.strictEqual((yield* Effect.flip(runtime.get("none")))._tag, "InvalidOption")
     })))
 
-  it.effect("change the log level at once, in any case but not in quotes", () =>
+  it.effect("put changes the log level at once, in any letter case but not in quotes", () =>
     run(Effect.fnUntraced(function*(runtime) {
       const threshold = yield* LogThreshold.LogThreshold
       assert.isFalse(threshold.allows("debug"))
@@ -32,7 +32,7 @@ describe("RuntimeOptions", () => {
       assert.strictEqual((yield* runtime.current).logLevel, "debug")
     })))
 
-  it.effect("change the addresses of nsqlookupd by a JSON list of texts", () =>
+  it.effect("put changes the nsqlookupd addresses by a JSON list of strings", () =>
     run(Effect.fnUntraced(function*(runtime) {
       const key = "nsqlookupd_tcp_addresses"
       assert.deepStrictEqual(yield* runtime.put(key, "[\"a:1\"]"), { _tag: "Json", json: ["a:1"] })
@@ -43,14 +43,14 @@ describe("RuntimeOptions", () => {
       assert.deepStrictEqual(yield* runtime.put(key, "null"), { _tag: "Json", json: [] })
     })))
 
-  it.effect("change nothing else", () =>
+  it.effect("put changes no other option", () =>
     run(Effect.fnUntraced(function*(runtime) {
       for (const key of ["none", "mem_queue_size", "logLevel"]) {
         assert.strictEqual((yield* Effect.flip(runtime.put(key, "1")))._tag, "InvalidOption")
       }
     })))
 
-  it.effect("settle what depends on the ports listened on", () =>
+  it.effect("listening sets the announced ports and the statsd prefix", () =>
     run(Effect.fnUntraced(function*(runtime) {
       yield* runtime.listening({ tcp: 4150, http: 4151 })
       assert.deepStrictEqual(yield* runtime.get("broadcast_tcp_port"), { _tag: "Json", json: 7 })

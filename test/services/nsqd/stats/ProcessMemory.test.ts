@@ -3,14 +3,14 @@ import { Effect } from "effect"
 import { GcPauses, percentile, ProcessMemory } from "../../../../src/services/nsqd/stats/ProcessMemory.ts"
 
 describe("memory statistics", () => {
-  it("have NSQ's percentiles", () => {
+  it("memory statistics use NSQ's percentiles", () => {
     const hundred = Array.from({ length: 100 }, (_, i) => i + 1)
     assert.deepStrictEqual([100, 99, 95].map((p) => percentile(p, hundred)), [100, 100, 96])
     assert.strictEqual(percentile(99, []), 0)
     assert.strictEqual(percentile(95, [7]), 7)
   })
 
-  it("remember the last 256 pauses and count all", () => {
+  it("the last 256 garbage collection pauses are kept, and all are counted", () => {
     const pauses = new GcPauses()
     assert.deepStrictEqual(pauses.percentiles([100, 95]), [0, 0])
     pauses.add(1000)
@@ -19,7 +19,7 @@ describe("memory statistics", () => {
     assert.strictEqual(pauses.total, 257)
   })
 
-  it.effect("are nine whole numbers", () =>
+  it.effect("memory statistics are nine integers", () =>
     Effect.gen(function*() {
       const stats = (yield* ProcessMemory).read()
       assert.strictEqual(Object.keys(stats).length, 9)

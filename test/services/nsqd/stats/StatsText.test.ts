@@ -106,7 +106,7 @@ const print = ({ producers, ...stats }: StatsJson): string =>
   Array.from(StatsText.pieces({ ...stats, producers: producers ?? [] }, moment)).join("")
 
 describe("the statistics in text", () => {
-  it("have NSQ's columns", () => {
+  it("the text of /stats has NSQ's columns", () => {
     assert.strictEqual(
       print(stats),
       `${banner("nsqd")}
@@ -140,13 +140,13 @@ Producers:
     )
   })
 
-  it("say None where there is nothing", () => {
+  it("the text of /stats has None for an empty list", () => {
     const empty: StatsJson = { version: "1.3.0", health: "NOK - full", start_time: 0, topics: null, producers: null }
     const text = print(empty)
     assert.isTrue(text.endsWith("\n\nHealth: NOK - full\n\nTopics: None\n\nProducers: None\n"), text)
   })
 
-  it("give the start time with its zone", () => {
+  it("the text of /stats has the start time with its time zone", () => {
     assert.match(StatsText.formatTime(1000), /^1970-01-0\dT\d\d:\d\d:40(Z|[+-]\d\d:\d\d)$/)
   })
 })
