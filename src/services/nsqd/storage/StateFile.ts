@@ -81,6 +81,8 @@ export class StateFile {
   private syncedSlot = 1
   /** The content of NSQ's file: empty when it does not exist, `undefined` when a failed write left it unknown. */
   private metadata: string | undefined = ""
+  /** Whether the disk has that content. It is not certain for what the last process left. */
+  private isMetadataDurable = false
   /** What NSQ's file is about to be: a slot that is written meanwhile belongs to either content. */
   private upcoming: string | undefined
   private open: { state?: DiskFile; metadata?: DiskFile } | undefined
@@ -159,6 +161,8 @@ export class StateFile {
   /** Records the state in both files; `durable` waits until the disk has them. */
   sync(snapshot: () => Snapshot, durable: boolean): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
+      // The slot names the content of NSQ's file: after a loss of power it must not be an older one.
+      if (durable && this.hasMetadata && !this.isMetadataDurable) yield* this.syncMetadata()
       const { file, sequence, slot, text } = yield* this.alone(Effect.suspend(() => {
         const current = snapshot()
         const text = metadataOf(current)
@@ -253,16 +257,27 @@ export class StateFile {
     })
   }
 
+  private syncMetadata(): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const file = this.open?.metadata ?? (yield* this.disk.create(this.metadataPath))
+      this.open = { ...this.open, metadata: file }
+      yield* file.sync
+      this.isMetadataDurable = true
+    })
+  }
+
   private writeMetadata(text: string, durable: boolean): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       const file = this.open?.metadata ?? (yield* this.disk.create(this.metadataPath))
       this.open = { ...this.open, metadata: file }
       const before = this.metadata
       this.metadata = undefined
+      this.isMetadataDurable = false
       yield* file.write([Buffer.from(text)], 0)
       if (before === undefined || before.length > text.length) yield* file.truncate(text.length)
       if (durable) yield* file.sync
       this.metadata = text
+      this.isMetadataDurable = durable
     })
   }
 }

@@ -175,6 +175,31 @@ describe("a disk queue whose disk fails and whose process dies", () => {
     { timeout: 120_000, arbitrary: { runs: 3000, size: 60 } }
   )
 
+  it.effect("brings nothing back after a loss of power when an append failed before the restart", () =>
+    Effect.gen(function*() {
+      const { found, world } = yield* run([
+        { _tag: "Append", count: 6 },
+        { _tag: "Read", maxBytes: 160 },
+        { _tag: "Settle", run: 5, from: 5, count: 38 },
+        { _tag: "Restart" },
+        { _tag: "LosePower", kept: 4 },
+        { _tag: "Fail", operation: "write", code: "ENOSPC" },
+        { _tag: "Append", count: 5 },
+        { _tag: "SaveState" },
+        { _tag: "Sync" },
+        { _tag: "Heal" },
+        { _tag: "Restart" },
+        { _tag: "Sync" },
+        { _tag: "Kill", writing: 20 },
+        { _tag: "SaveState" },
+        { _tag: "Read", maxBytes: 539 },
+        { _tag: "Sync" },
+        { _tag: "LosePower", kept: 18 }
+      ])
+      assert.isAbove(world.settled.size, 0)
+      assert.deepStrictEqual(found.filter((number) => world.settled.has(number)), [])
+    }).pipe(Effect.provide(layer)))
+
   it.effect("fails an append on a full disk, reads nothing of it later, and goes on when there is room", () =>
     Effect.gen(function*() {
       const { health, queue } = yield* open()
