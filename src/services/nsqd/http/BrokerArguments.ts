@@ -1,5 +1,5 @@
 /**
- * The topics and channels of the broker that nsqd's endpoints are about, found by their parameters.
+ * Finds the topic or channel that a request names.
  */
 import { Effect } from "effect"
 import type { ChannelName } from "../../../protocol/client/Names.ts"
@@ -11,7 +11,7 @@ import type { LimitReached } from "../broker/BrokerError.ts"
 import type { Channel } from "../broker/Channel.ts"
 import type { Topic } from "../broker/Topic.ts"
 
-/** The response to a request that would create a topic or channel too many: trying again does not help. */
+/** The response to a request that would exceed a limit of topics or channels: 403, because a retry does not help. */
 export const limitReached = (error: LimitReached): HttpResponse =>
   failure(403, `${error.topic === undefined ? "TOO_MANY_TOPICS" : "TOO_MANY_CHANNELS"}: ${error.message}`)
 
@@ -19,14 +19,14 @@ export const limitReached = (error: LimitReached): HttpResponse =>
 export const refuse = (error: LimitReached): Effect.Effect<never, HttpFailure> =>
   Effect.fail(new HttpFailure({ response: limitReached(error) }))
 
-/** An existing topic by any name, also one that no topic can have. */
+/** Returns an existing topic. Names that are not valid are not found. */
 export const topicNamed = (name: string): Effect.Effect<Topic, HttpFailure, Broker> =>
   Broker.use(({ findTopic }) => {
     const topic = findTopic(name)
     return topic === undefined ? Effect.fail(fail(404, "TOPIC_NOT_FOUND")) : Effect.succeed(topic)
   })
 
-/** What channel endpoints are about: an existing topic, and a name that a channel may have. */
+/** Returns the existing topic and the valid channel name of a `/channel/*` request. */
 export const topicAndChannelName = Effect.fnUntraced(
   function*(target: RequestTarget): Effect.fn.Return<{ topic: Topic; channel: ChannelName }, HttpFailure, Broker> {
     const { channel, topic } = yield* topicAndChannelNames(target)
@@ -34,7 +34,7 @@ export const topicAndChannelName = Effect.fnUntraced(
   }
 )
 
-/** An existing channel of an existing topic. */
+/** Returns an existing channel of an existing topic. */
 export const existingChannel = Effect.fnUntraced(
   function*(target: RequestTarget): Effect.fn.Return<Channel, HttpFailure, Broker> {
     const { channel, topic } = yield* topicAndChannelName(target)

@@ -1,5 +1,5 @@
 /**
- * `/channel/*`: create, delete, empty, pause and unpause channels. None of them creates a topic.
+ * `/channel/*`: creates, deletes, empties, pauses and unpauses channels. None of these endpoints creates a topic.
  */
 import { Effect } from "effect"
 import { empty, fail, HttpFailure, type HttpResponse, internalError } from "../../http/HttpResponse.ts"
@@ -42,7 +42,7 @@ const pause = (paused: boolean) =>
     return empty
   })
 
-/** The endpoints, on the broker of the environment. */
+/** The endpoints, for the broker of the environment. */
 export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker> = Effect.map(Broker, (broker) => {
   const post = (
     path: string,

@@ -1,5 +1,5 @@
 /**
- * `/config/:opt`: reads any option, changes the two that can change.
+ * `/config/:opt` (docs/protocol/http.md#config): reads any option and changes the two that can be changed.
  */
 import { Effect } from "effect"
 import * as HttpResponse from "../../http/HttpResponse.ts"
@@ -15,7 +15,7 @@ const invalidValue = () => Effect.fail(HttpResponse.fail(400, "INVALID_VALUE"))
 const respond = (value: ConfigValue): HttpResponse.HttpResponse =>
   value._tag === "Text" ? HttpResponse.text(value.text) : HttpResponse.json(value.json)
 
-/** The endpoints, on the options of the environment. */
+/** The endpoints, for the options of the environment. */
 export const make: Effect.Effect<ReadonlyArray<Route>, never, RuntimeOptions> = Effect.gen(function*() {
   const runtime = yield* RuntimeOptions
   const { maxMsgSize } = yield* NsqdOptions

@@ -1,5 +1,5 @@
 /**
- * `/ping`, `/ready` and `/info`: whether the daemon is well, whether it should be given work, and what it is.
+ * `/ping`, `/ready` and `/info` (docs/protocol/http.md#ping-and-ready): health, readiness, and the daemon's settings.
  */
 import { Effect } from "effect"
 import { DaemonState } from "../../core/DaemonState.ts"
@@ -14,7 +14,7 @@ import { Storage } from "../storage/Storage.ts"
 
 const well = HttpResponse.plain(200, "OK")
 
-/** The endpoints, on the services of the environment. */
+/** The endpoints, for the services of the environment. */
 export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Storage | DaemonState> = Effect
   .gen(
     function*() {
@@ -53,7 +53,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Storage |
 
       return [
         route("GET", "/ping", () => ping),
-        // Asked for all the time, by machines: not in the log.
+        // Not logged: load balancers request it all the time.
         route("GET", "/ready", () => ready, false),
         route("GET", "/info", () => info)
       ]

@@ -1,5 +1,5 @@
 /**
- * `/metrics`: the daemon's metrics for Prometheus, together with those that the program around it keeps with Effect.
+ * `/metrics`: the daemon's metrics for Prometheus, and those that the embedding program keeps with Effect.
  */
 import { Effect, Metric, type Scope } from "effect"
 import { finish, Turns } from "../../core/Turns.ts"
@@ -12,7 +12,7 @@ import * as NsqdMetrics from "../metrics/NsqdMetrics.ts"
 import { ProcessMemory } from "../stats/ProcessMemory.ts"
 import { Storage } from "../storage/Storage.ts"
 
-/** The endpoint, on the services of the environment. `?ephemeral=true` shows ephemeral topics and channels as well. */
+/** The endpoint, for the services of the environment. `?ephemeral=true` includes ephemeral topics and channels. */
 export const make: Effect.Effect<
   ReadonlyArray<Route>,
   never,
@@ -36,7 +36,7 @@ export const make: Effect.Effect<
       return yield* stream(pieces([daemons, programs]), ["Content-Type", contentType])
     })
 
-    // Asked for all the time, by machines: not in the log.
+    // Not logged: Prometheus requests it all the time.
     return [route("GET", "/metrics", metrics, false)]
   }
 )

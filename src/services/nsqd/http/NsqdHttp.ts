@@ -1,6 +1,6 @@
 /**
- * nsqd's HTTP API: puts the endpoints together and serves them on the configured addresses. Publishing is handled in Node's own
- * callback (`Publish`), everything else by a fiber per request (`Router` and the routes).
+ * nsqd's HTTP API on the configured addresses. `Publish` handles publishing in Node's own callback; a fiber per
+ * request handles everything else (`Router` and the routes).
  */
 import { Context, Effect, FiberSet, Layer, type Scope } from "effect"
 import { DaemonState } from "../../core/DaemonState.ts"
@@ -30,10 +30,10 @@ import * as QuickPublish from "./QuickPublish.ts"
 import * as StatsRoutes from "./StatsRoutes.ts"
 import * as TopicRoutes from "./TopicRoutes.ts"
 
-/** What the API works on. */
+/** The services that the API uses. */
 export type Services = Broker | Publisher | Clients | Storage | RuntimeOptions | DaemonState
 
-/** Every endpoint there is. */
+/** All endpoints. */
 export const allRoutes = Effect.gen(function*() {
   const groups = yield* Effect.all([
     InfoRoutes.make,
@@ -45,14 +45,14 @@ export const allRoutes = Effect.gen(function*() {
     DebugRoutes.make
   ])
   const routes = groups.flat()
-  // Known here for the sake of other methods; POST does not come this way.
+  // For 405 responses to other methods; POST requests do not reach the router.
   const publishing = ["/pub", "/mpub"].map((path) =>
-    Router.route("POST", path, () => Effect.die("invariant: publishing does not pass the router"))
+    Router.route("POST", path, () => Effect.die("invariant: publishing does not reach the router"))
   )
   return [...routes, ...publishing, ...OldApi.make(routes)]
 })
 
-/** The API as a callback for servers, plain or encrypted, and what completes when none of its handlers is at work. */
+/** The API as callbacks for plain and encrypted servers; `quiet` completes when no handler is running. */
 const makeHandler: Effect.Effect<
   Required<Pick<HttpServer.ServerSettings, "onConnection" | "onRequest" | "quiet">>,
   never,
@@ -84,9 +84,9 @@ const makeHandler: Effect.Effect<
   }
 })
 
-/** Plain HTTP where TLS is required: the answer says where to go, whatever the request. */
+/** Plain HTTP while TLS is required: every response names the HTTPS port. */
 const tlsRequired = (state: DaemonState["Service"]): HttpServer.ServerSettings["onRequest"] => (incoming, outgoing) => {
-  // What else the client sends is not read: the connection ends, and the client must know that it cannot use it again.
+  // The rest of the request is not read, so the connection cannot be reused: the response tells the client.
   if (!incoming.complete) {
     outgoing.shouldKeepAlive = false
     outgoing.once("finish", () => incoming.socket.destroySoon())
@@ -94,22 +94,22 @@ const tlsRequired = (state: DaemonState["Service"]): HttpServer.ServerSettings["
   HttpResponse.send(outgoing, HttpResponse.tlsRequired(state.httpsPort))
 }
 
-/** As in NSQ, HTTPS is for the network: a path is a mistake. */
+/** As in NSQ, `--https-address` must not be a unix socket. */
 const noPath = (address: string): ListenError =>
   new ListenError({ address, cause: new Error("missing port in address") })
 
 /** nsqd's HTTP listeners. */
 export class NsqdHttp extends Context.Service<NsqdHttp, {
-  /** The real port; -1 for a unix socket, 0 when HTTP is off. */
+  /** The port in use; -1 for a unix socket, 0 without HTTP. */
   readonly port: number
-  /** The real port; 0 when HTTPS is off. */
+  /** The port in use; 0 without HTTPS. */
   readonly httpsPort: number
-  /** Fails when nothing can be accepted any more. */
+  /** Fails when a listener can no longer accept connections. */
   readonly broken: Effect.Effect<never, ListenError>
 }>()("effect-nsq/http/NsqdHttp") {
   /**
-   * Serves the API until its Scope closes: over HTTP unless the address is empty, and over HTTPS if there is a certificate
-   * and an address for it.
+   * Serves the API until the Scope closes: over HTTP unless its address is empty, and over HTTPS if there is a
+   * certificate and its address is not empty.
    */
   static readonly layer: Layer.Layer<NsqdHttp, ListenError, Services> = Layer.effect(
     NsqdHttp,

@@ -1,6 +1,7 @@
 /**
- * The endpoints' names from before NSQ 1.0, which old guides still show and NSQ itself no longer answers. They do what their
- * successors do, by GET as well unless a browser asks (`RequestGuard`), and say once in the log what they are called now. `/put` and `/mput` are in `Publish`.
+ * Endpoint names from before NSQ 1.0, which old guides still show and NSQ no longer serves. They behave like their
+ * successors, also by GET unless the request comes from a browser (`RequestGuard`), and each logs its new name once.
+ * `/put` and `/mput` are in `Publish`.
  */
 import { Effect } from "effect"
 import { type Handler, type Route, route } from "../../http/Router.ts"
@@ -14,7 +15,7 @@ const successors: ReadonlyMap<string, string> = new Map(
 /** Whether the path, in lower case, is an old name. */
 export const isOld = (path: string): boolean => successors.has(path)
 
-/** The old names of those `routes` that had one. */
+/** Routes for the old names of `routes`. */
 export const make = (routes: ReadonlyArray<Route>): ReadonlyArray<Route> =>
   Array.from(successors).flatMap(([old, successor]) => {
     const now = routes.find(({ path }) => path === successor)

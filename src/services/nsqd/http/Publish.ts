@@ -1,8 +1,8 @@
 /**
- * `/pub` and `/mpub`: the endpoints that carry traffic. They are handled in Node's request callback itself; a fiber is forked
- * only when publishing has to wait, for a topic to be opened or for a disk. Everything else of the API goes through `Router`.
+ * `/pub` and `/mpub` (docs/protocol/http.md#pub). They are handled in Node's request callback; a fiber is forked only
+ * if publishing has to wait, for a topic to be opened or for the disk. `Router` handles all other endpoints.
  *
- * Hot path: what the request line says is looked up, not parsed, and the answer is ready-made.
+ * Hot path: request lines are looked up instead of parsed, and the response is prepared in advance.
  */
 import { Duration, Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
@@ -22,15 +22,15 @@ import * as BrokerArguments from "./BrokerArguments.ts"
 import type { BodyRefusal } from "./PublishBody.ts"
 import * as PublishBody from "./PublishBody.ts"
 
-/** A publishing request line, understood. */
+/** A decoded publishing request line. */
 export interface PublishTarget {
   readonly kind: "pub" | "mpub"
-  /** The topic, or the answer when there is none. */
+  /** The topic, or the response to a missing or invalid one. */
   readonly topic: TopicName | HttpResponse.HttpResponse
-  /** The delay in ms, undefined when it is not acceptable. */
+  /** The delay in ms; `undefined` if it is not valid. */
   readonly deferMillis: number | undefined
   readonly binary: boolean
-  /** Something to warn of, once. */
+  /** A warning to log once. */
   warning: string | undefined
 }
 
@@ -84,7 +84,7 @@ const refusalOf = (error: PublishError): HttpResponse.HttpResponse => {
   }
 }
 
-/** How nsqd publishes what comes over HTTP. */
+/** The publishing endpoints, for the services of the environment. */
 export const make = Effect.gen(function*() {
   const options = yield* NsqdOptions
   const broker = yield* Broker
@@ -94,7 +94,7 @@ export const make = Effect.gen(function*() {
   const maxDefer = Duration.toMillis(options.maxReqTimeout)
   const warned = new Set<string>()
 
-  /** What a request line asks for if it is POSTed; undefined when it is not about publishing. */
+  /** Decodes a request line, assuming POST; `undefined` if it is not for publishing. */
   const target = (request: RequestTarget): PublishTarget | undefined => {
     const found = kinds.get(request.path)
     if (found === undefined) return undefined
@@ -145,7 +145,7 @@ export const make = Effect.gen(function*() {
       : publishBodies(topic, target, PublishBody.lines(body, maxMsgSize))
   }
 
-  /** The topic is opened even when the body or the delay will then be refused, as in NSQ. */
+  /** As in NSQ, the topic is created even if body or delay are refused. */
   const publish = (target: PublishTarget, body: Buffer | undefined): Answer => {
     if (target.kind === "pub") {
       if (body === undefined) return refusals.MSG_TOO_BIG
@@ -170,7 +170,7 @@ export const make = Effect.gen(function*() {
   const failed = (defect: unknown): Effect.Effect<HttpResponse.HttpResponse> =>
     Effect.as(Effect.logError("publishing failed", defect), HttpResponse.internalError)
 
-  /** Nothing else would catch a defect in Node's callback, and it would end the daemon. */
+  /** A defect in Node's callback would otherwise end the daemon. */
   const attempt = (target: PublishTarget, body: Buffer | undefined): Answer => {
     try {
       const answer = publish(target, body)
@@ -180,7 +180,7 @@ export const make = Effect.gen(function*() {
     }
   }
 
-  /** Once for each distinct text: a publisher repeats its requests. */
+  /** Logs each distinct warning once, because publishers repeat their requests. */
   const warn = (target: PublishTarget, fork: (effect: Effect.Effect<void>) => void): void => {
     const { warning } = target
     target.warning = undefined
@@ -189,7 +189,7 @@ export const make = Effect.gen(function*() {
     fork(Effect.logWarning(warning))
   }
 
-  /** Receives, publishes and answers one POST. */
+  /** Receives a POST body, publishes it and responds. */
   const handle = (
     target: PublishTarget,
     incoming: IncomingMessage,

@@ -1,15 +1,15 @@
 /**
- * From the body of a publishing request to messages in the broker's layout, sizes before bodies, after checking every size.
- * Pure; which answer a refusal becomes is decided by `Publish`.
+ * Converts the body of a publishing request to messages in the broker's layout, each size before its body, and checks
+ * all sizes. Pure; `Publish` maps refusals to responses.
  *
- * Hot path: one pass and one copy, none at all for a binary body.
+ * Hot path: one pass and one copy; no copy for a binary body.
  */
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 
 /** Why a body is refused, in NSQ's codes. */
 export type BodyRefusal = "MSG_TOO_BIG" | "BAD_BODY" | "BAD_MESSAGE"
 
-/** The body as one message. It is copied, so that a waiting message keeps nothing but itself alive. */
+/** The body as one message. Copied, so that a waiting message does not retain a larger buffer. */
 export const single = (body: Buffer): PublishedBodies => {
   const { length } = body
   const bytes = Buffer.allocUnsafe(length + 4)
@@ -20,7 +20,7 @@ export const single = (body: Buffer): PublishedBodies => {
 
 const newline = 10
 
-/** A message per line; empty lines are none. */
+/** One message per line; empty lines are skipped. */
 export const lines = (body: Buffer, maxMsgSize: number): PublishedBodies | BodyRefusal => {
   const bounds: Array<number> = []
   let bodyBytes = 0
@@ -48,13 +48,13 @@ export const lines = (body: Buffer, maxMsgSize: number): PublishedBodies | BodyR
   return { bytes, start: 0, gap: 0, count, bodyBytes }
 }
 
-/** Bytes of a body that are looked at in one step: about 1 ms where all lines are short. */
+/** Bytes of a body per step: about 1 ms for short lines. */
 const stepBytes = 256 * 1024
 
 /** Whether `lines` may take longer than one step. */
 export const hasManySteps = (body: Buffer): boolean => body.length > stepBytes
 
-/** Up to this many bytes a loop is faster than a call of native code. */
+/** Up to this size a loop is faster than a native call. */
 const nearBytes = 24
 
 const lineEnd = (body: Buffer, start: number): number => {
@@ -71,7 +71,10 @@ const copyLine = (body: Buffer, start: number, end: number, bytes: Buffer, at: n
   else for (let i = start; i < end; i++) bytes[at++] = body[i]!
 }
 
-/** As `lines`, in steps: first counts, then copies, because a list of millions of lines would itself take long to grow. */
+/**
+ * Like `lines`, in steps. Counts first and then copies, because growing a list of millions of lines would take too
+ * long.
+ */
 export function* linesInSteps(body: Buffer, maxMsgSize: number): Generator<void, PublishedBodies | BodyRefusal, void> {
   let count = 0
   let bodyBytes = 0
@@ -103,12 +106,12 @@ export function* linesInSteps(body: Buffer, maxMsgSize: number): Generator<void,
   return { bytes, start: 0, gap: 0, count, bodyBytes }
 }
 
-/** Messages of a binary body that are looked at in one step. */
+/** Messages of a binary body per step. */
 const stepMessages = 65_536
 
 /**
- * Messages as in the TCP command MPUB: a count, then each with its size. What follows the last one is ignored. A body of
- * ordinary size is one step.
+ * Messages in the format of MPUB (docs/protocol/client.md#mpub). Bytes after the last message are ignored. A body of
+ * ordinary size takes one step.
  */
 export function* binary(
   body: Buffer,
@@ -117,7 +120,7 @@ export function* binary(
 ): Generator<void, PublishedBodies | BodyRefusal, void> {
   if (body.length < 4) return "BAD_BODY"
   const count = body.readInt32BE(0)
-  // The most messages that a body of the largest size can hold.
+  // The maximum number of messages in a body of the largest size.
   if (count <= 0 || count > Math.floor((maxBodySize - 4) / 5)) return "BAD_BODY"
   let at = 4
   for (let i = 0; i < count; i++) {

@@ -1,13 +1,13 @@
 /**
- * Publishing requests without Node's HTTP parser. A `POST /pub` that arrives whole in one read, with a header that holds
- * nothing but what plain HTTP clients send, is published and answered on the socket itself. At the first request that is
- * anything else the connection goes to `node:http`, with the bytes read so far, and stays there.
+ * Publishing requests without Node's HTTP parser. A `POST /pub` that arrives in one read, and whose header has only
+ * what plain HTTP clients send, is published and responded to on the socket itself. At the first other request the
+ * connection is handed over to `node:http` with the bytes read so far, for good.
  *
- * Hot path: one read, one write and no stream events per request. Measured with 16 keep-alive connections: a handler of
- * `node:http` that does nothing costs more than all of this.
+ * Hot path: one read, one write and no stream events per request. With 16 keep-alive connections, even an empty
+ * handler of `node:http` costs more than all of this.
  *
- * What is accepted is narrow on purpose: every header name is on a list, Host and Content-Length occur once, and nothing in
- * the header may be read in two ways. A header that a browser, a proxy or a tracing client adds leads to `node:http`.
+ * The accepted form is narrow on purpose: every header name is on a list, Host and Content-Length occur once, and
+ * nothing in the header is ambiguous. A header added by a browser, a proxy or a tracing client leads to `node:http`.
  */
 import { Clock, Effect } from "effect"
 import { STATUS_CODES } from "node:http"
@@ -15,25 +15,25 @@ import * as HttpResponse from "../../http/HttpResponse.ts"
 import type { OnConnection } from "../../http/HttpServer.ts"
 import type { PublishTarget } from "./Publish.ts"
 
-/** Publishes a body; the response, or the Effect of it when publishing has to wait. */
+/** Publishes a body. Returns the response, or an Effect of it if publishing has to wait. */
 export type PublishBody = (
   target: PublishTarget,
   body: Buffer
 ) => HttpResponse.HttpResponse | Effect.Effect<HttpResponse.HttpResponse>
 
 export interface QuickPublishSettings {
-  /** What a request URI asks to publish; `undefined` for everything that is not for this module. */
+  /** Decodes a request URI; `undefined` for everything that this module does not handle. */
   readonly target: (uri: string) => PublishTarget | undefined
   readonly publish: PublishBody
-  /** Larger bodies are left to `node:http`, in bytes. */
+  /** In bytes. Larger bodies are left to `node:http`. */
   readonly maxBodySize: number
-  /** Connections are closed after this time without a request, in milliseconds; clients are told, in seconds. */
+  /** In ms. A connection without a request for this long is closed; the responses announce it in seconds. */
   readonly idleMillis: number
-  /** Runs what has to wait; it is never interrupted while the server is up. */
+  /** Forks an Effect that is not interrupted while the server runs. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }
 
-/** A header that was accepted, and where its request goes. */
+/** An accepted header and its target. */
 interface Head {
   readonly bytes: Buffer
   readonly target: PublishTarget
@@ -42,21 +42,21 @@ interface Head {
 
 const start = Buffer.from("POST /pub?", "latin1")
 const headEnd = Buffer.from("\r\n\r\n", "latin1")
-/** Longer headers are unusual enough for `node:http`. */
+/** Longer headers are left to `node:http`. */
 const maxHeadBytes = 1024
 
-/** Headers that change nothing about how a publishing request is carried out. Their values are not looked at. */
+/** Headers without effect on a publishing request. Their values are not read. */
 const ignored = new Set(["accept", "accept-encoding", "content-type", "user-agent"])
 const requestLine = /^POST (\/[\x21-\x7e]*) HTTP\/1\.1$/
 const headerLine = /^([A-Za-z-]+):[ \t]*([\x20-\x7e\t]*)$/
 
-/** Browsers are subject to further checks, which are made on the other way. */
+/** Requests from browsers need further checks, which `node:http`'s handler makes. */
 const isBrowser = (userAgent: string): boolean => userAgent.startsWith("Mozilla/")
 
 const startsWith = (bytes: Buffer, prefix: Buffer): boolean =>
   bytes.length >= prefix.length && prefix.compare(bytes, 0, prefix.length) === 0
 
-/** Reads a request's header; `undefined` when it is not entirely usual. */
+/** Parses a request header; `undefined` if it is not of the accepted form. */
 const parseHead = (
   bytes: Buffer,
   { maxBodySize, target }: QuickPublishSettings
@@ -84,7 +84,7 @@ const parseHead = (
   return { bytes: Buffer.from(bytes), target: found, bodySize }
 }
 
-/** Responses as they go out. The one for success is made once a second, when its date changes. */
+/** Encodes responses. The one for success is cached for a second, because it contains the date. */
 const makeEncoder = (clock: Clock.Clock, idleMillis: number): (response: HttpResponse.HttpResponse) => Buffer => {
   const keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(idleMillis / 1000)}`
   const encode = (response: HttpResponse.HttpResponse, second: number): Buffer => {
@@ -107,16 +107,16 @@ const makeEncoder = (clock: Clock.Clock, idleMillis: number): (response: HttpRes
   }
 }
 
-/** What takes new connections. */
+/** Returns the handler for new connections. */
 export const make = Effect.fnUntraced(function*(settings: QuickPublishSettings) {
   const encode = makeEncoder(yield* Clock.Clock, settings.idleMillis)
 
   const onConnection: OnConnection = (socket, toNode) => {
-    /** Publishers send the same header again and again. */
+    /** The last accepted header: publishers repeat it. */
     let usual: Head | undefined
-    /** While it waits for a response it does not read. */
+    /** While a response is waited for, nothing is read. */
     let state: "reading" | "waiting" | "left" = "reading"
-    /** The client has closed its side. */
+    /** Whether the client has closed its side. */
     let ended = false
 
     const headOf = (bytes: Buffer): Head | undefined => {
@@ -135,7 +135,7 @@ export const make = Effect.fnUntraced(function*(settings: QuickPublishSettings) 
       toNode(unread)
     }
 
-    /** Takes requests until the bytes end. While a response has to wait nothing more is read. */
+    /** Handles requests until the bytes end. While a response is waited for, nothing more is read. */
     const take = (bytes: Buffer): void => {
       while (bytes.length > 0) {
         const head = headOf(bytes)
@@ -171,7 +171,7 @@ export const make = Effect.fnUntraced(function*(settings: QuickPublishSettings) 
       ended = true
       endWhenDone()
     }
-    // The close that follows is all there is to an error.
+    // The close event that follows an error is sufficient.
     const onError = (): void => {}
     const onTimeout = (): void => void socket.destroy()
     socket.setTimeout(settings.idleMillis)

@@ -1,5 +1,5 @@
 /**
- * `/stats`: what is in the daemon, as JSON or for people.
+ * `/stats` (docs/protocol/http.md#stats): the daemon's statistics as JSON or text.
  */
 import { Clock, Duration, Effect, type Scope } from "effect"
 import { finish, Turns } from "../../core/Turns.ts"
@@ -14,10 +14,10 @@ import * as StatsJson from "../stats/StatsJson.ts"
 import * as StatsText from "../stats/StatsText.ts"
 import { Storage } from "../storage/Storage.ts"
 
-/** Anything but a clear no is a yes. */
+/** Everything except `false` and `0` counts as true. */
 const isWanted = (value: string | undefined): boolean => value !== "false" && value !== "0"
 
-/** The endpoint, on the broker of the environment; uptime counts from here. */
+/** The endpoint, for the services of the environment. The uptime counts from its creation. */
 export const make: Effect.Effect<
   ReadonlyArray<Route>,
   never,

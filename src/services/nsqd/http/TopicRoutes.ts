@@ -1,5 +1,5 @@
 /**
- * `/topic/*`: create, delete, empty, pause and unpause topics.
+ * `/topic/*`: creates, deletes, empties, pauses and unpauses topics.
  */
 import { Effect } from "effect"
 import * as Arguments from "../../http/Arguments.ts"
@@ -39,7 +39,7 @@ const pause = (paused: boolean) =>
     return empty
   })
 
-/** The endpoints, on the broker of the environment. */
+/** The endpoints, for the broker of the environment. */
 export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker> = Effect.map(Broker, (broker) => {
   const post = (
     path: string,

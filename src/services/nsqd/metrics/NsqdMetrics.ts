@@ -1,9 +1,9 @@
 /**
- * Everything that can be measured of a daemon, as entries of Effect's metric registry: read at one moment from the broker
- * and the process, so that nothing is kept up to date while nobody looks. `Prometheus` prints it, `Telemetry` sends it.
+ * nsqd's metrics as entries of Effect's metric registry. They are read from the broker and the process on request, so
+ * that unused metrics cost nothing. `Prometheus` prints them, `Telemetry` exports them.
  *
- * The number of series is bounded: topics and channels beyond a limit are left out and counted, ephemeral ones, whose names
- * are often made up anew by every consumer, appear only where they are asked for.
+ * The number of series is bounded: topics and channels above a limit are omitted and counted. Ephemeral ones, whose
+ * names are often new for every consumer, are included only on request.
  */
 import type { Metric } from "effect"
 import { performance } from "node:perf_hooks"
@@ -18,16 +18,16 @@ import { bounds, type LatencyHistogram } from "../broker/LatencyHistogram.ts"
 import type { Topic } from "../broker/Topic.ts"
 import type { ProcessMemory } from "../stats/ProcessMemory.ts"
 
-/** Where the numbers come from. */
+/** The services that the metrics are read from. */
 export interface Sources {
   readonly broker: Broker["Service"]
   readonly clients: Clients["Service"]
   readonly memory: ProcessMemory["Service"]
-  /** Why messages cannot be written; undefined while they can. */
+  /** The reason why messages cannot be written; `undefined` if they can. */
   readonly health: string | undefined
 }
 
-/** Most topics described one by one, and most channels: some 30,000 lines of text. */
+/** Most topics, and most channels, with series of their own: about 30,000 lines of text. */
 export const describedMax = 1000
 
 export interface Choice {
@@ -43,7 +43,7 @@ const noLabels: Labels = {}
 
 const nothing = () => {}
 
-/** A registry that is filled once; its entries do not change. */
+/** A registry that is filled once and does not change afterwards. */
 class Collection {
   readonly registry: Metric.MetricRegistry = new Map()
 
@@ -51,7 +51,7 @@ class Collection {
     this.add({ id, type: "Gauge", description, attributes }, { value })
   }
 
-  /** A number that only grows while what it counts exists. */
+  /** A number that only increases during the lifetime of the counted object. */
   counter(id: string, description: string, count: number, attributes = noLabels): void {
     this.add({ id, type: "Counter", description, attributes }, { count, incremental: true })
   }
@@ -84,27 +84,32 @@ const addTopic = (to: Collection, topic: Topic): void => {
 
 const addChannel = (to: Collection, channel: Channel): void => {
   const labels = { topic: channel.topic, channel: channel.name }
-  to.counter("nsqd_channel_messages_total", "Messages that came to the channel.", channel.messageCount, labels)
-  to.counter("nsqd_channel_requeues_total", "Messages put back by consumers.", channel.requeueCount, labels)
-  to.counter("nsqd_channel_timeouts_total", "Messages not answered in time.", channel.timeoutCount, labels)
+  to.counter("nsqd_channel_messages_total", "Messages received from the topic.", channel.messageCount, labels)
+  to.counter("nsqd_channel_requeues_total", "Messages requeued by consumers.", channel.requeueCount, labels)
+  to.counter("nsqd_channel_timeouts_total", "Messages that timed out.", channel.timeoutCount, labels)
   to.gauge("nsqd_channel_depth", "Messages waiting, in memory and on disk.", channel.depth, labels)
   to.gauge("nsqd_channel_backend_depth", "Messages waiting on disk.", channel.backendDepth, labels)
-  to.gauge("nsqd_channel_in_flight_messages", "Messages given to consumers.", channel.inFlightCount, labels)
-  to.gauge("nsqd_channel_deferred_messages", "Messages whose delay is not over.", channel.deferredCount, labels)
+  to.gauge("nsqd_channel_in_flight_messages", "Messages in flight to consumers.", channel.inFlightCount, labels)
+  to.gauge("nsqd_channel_deferred_messages", "Deferred messages.", channel.deferredCount, labels)
   to.gauge("nsqd_channel_clients", "Consumers.", channel.subscriptions.length, labels)
   to.gauge("nsqd_channel_paused", "Whether the channel is paused.", switched(channel.paused), labels)
   const { global, region, zone } = channel.delivered
   if (zone + region > 0) {
     for (const [locality, count] of [["zone", zone], ["region", region], ["global", global]] as const) {
       const of = { ...labels, locality }
-      to.counter("nsqd_channel_delivered_total", "Messages delivered from memory, by where the consumer is.", count, of)
+      to.counter(
+        "nsqd_channel_delivered_total",
+        "Messages delivered from memory, by the consumer's locality.",
+        count,
+        of
+      )
     }
   }
   const { histogram } = channel.latency
   if (histogram === undefined) return
   to.histogram(
     "nsqd_channel_message_latency_seconds",
-    "Time from publishing to FIN, of messages finished since metrics were first asked for.",
+    "Time from publishing to FIN of messages finished since the first request for metrics.",
     histogram,
     labels
   )
@@ -129,7 +134,7 @@ function* addBroker(
     if (channels.length < choice.describedMax) channels.push(...ByName.sorted(shown))
     yield
   }
-  to.gauge("nsqd_info", "The version of NSQ whose behaviour this is, and that of Node.", 1, {
+  to.gauge("nsqd_info", "Versions of NSQ's protocol and behaviour, and of Node.", 1, {
     version,
     node: process.versions.node
   })
@@ -140,11 +145,11 @@ function* addBroker(
   to.gauge("nsqd_clients", "Connected clients.", connected.length)
   to.gauge(
     "nsqd_clients_unfinished_bytes",
-    "Bytes held of commands that have not arrived completely.",
+    "Buffered bytes of incomplete commands.",
     connected.reduce((sum, client) => sum + client.stats().unfinishedBytes, 0)
   )
   const omitted = (count: number): number => Math.max(0, count - choice.describedMax)
-  const description = "Topics and channels left out here because there are too many."
+  const description = "Topics and channels omitted because of the limit on series."
   to.gauge("nsqd_metrics_omitted", description, omitted(topics.length), { kind: "topic" })
   to.gauge("nsqd_metrics_omitted", description, omitted(shownChannels), { kind: "channel" })
   for (const topic of topics.slice(0, choice.describedMax)) {
@@ -157,7 +162,7 @@ function* addBroker(
   }
 }
 
-/** Under the names that Prometheus's client libraries have for them. */
+/** Under the names that Prometheus's client libraries use. */
 const addProcess = (to: Collection, { broker, memory }: Sources): void => {
   const { system, user } = process.cpuUsage()
   const { external, heapTotal, heapUsed, rss } = process.memoryUsage()
@@ -166,18 +171,18 @@ const addProcess = (to: Collection, { broker, memory }: Sources): void => {
   to.counter("process_cpu_user_seconds_total", "Processor time spent in the process's own code.", user / 1e6)
   to.counter("process_cpu_system_seconds_total", "Processor time spent in the operating system.", system / 1e6)
   to.counter("process_cpu_seconds_total", "Processor time.", (user + system) / 1e6)
-  to.gauge("process_resident_memory_bytes", "Memory of the process that is in RAM.", rss)
+  to.gauge("process_resident_memory_bytes", "Resident memory of the process.", rss)
   to.gauge("nodejs_heap_size_total_bytes", "Size of V8's heap.", heapTotal)
-  to.gauge("nodejs_heap_size_used_bytes", "Size of what is in V8's heap.", heapUsed)
-  to.gauge("nodejs_external_memory_bytes", "Size of the buffers outside V8's heap, where messages are.", external)
+  to.gauge("nodejs_heap_size_used_bytes", "Used part of V8's heap.", heapUsed)
+  to.gauge("nodejs_external_memory_bytes", "Size of the buffers outside V8's heap, which hold messages.", external)
   to.counter("nodejs_gc_runs_total", "Garbage collections.", gc_total_runs)
-  to.gauge("nodejs_gc_pause_max_seconds", "The longest of the last 256 pauses for them.", longestPause / 1e6)
+  to.gauge("nodejs_gc_pause_max_seconds", "Longest of the last 256 garbage collection pauses.", longestPause / 1e6)
   const { active, idle } = performance.eventLoopUtilization()
   to.counter("nodejs_eventloop_active_seconds_total", "Time in which the event loop was busy.", active / 1e3)
   to.counter("nodejs_eventloop_idle_seconds_total", "Time in which the event loop waited.", idle / 1e3)
 }
 
-/** All series, in steps. From the first time on, channels keep histograms of their latencies. */
+/** Collects all series, in steps. The first call makes channels keep histograms of their latencies. */
 export function* collectInSteps(sources: Sources, choice: Choice): Generator<void, Metric.MetricRegistry, void> {
   sources.broker.keepLatencyHistograms()
   const collection = new Collection()
@@ -186,7 +191,7 @@ export function* collectInSteps(sources: Sources, choice: Choice): Generator<voi
   return collection.registry
 }
 
-/** All series of this moment. */
+/** Collects all series at once. */
 export const collect = (sources: Sources, choice: Choice): Metric.MetricRegistry => {
   const steps = collectInSteps(sources, choice)
   let step = steps.next()

@@ -1,5 +1,5 @@
 /**
- * The exporters behind `Telemetry`: Effect's, over HTTP. Not loaded before a collector is named.
+ * The exporters behind `Telemetry`: Effect's OTLP exporters over HTTP. Loaded only if a collector is configured.
  */
 import { ConfigProvider, Duration, Effect, Layer, Metric } from "effect"
 import { OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability"
@@ -20,11 +20,11 @@ const sending = ({ protocol, provider }: TelemetrySettings) =>
     ConfigProvider.layer(provider)
   )
 
-/** Makes the spans of everything that runs in it go to the collector. */
+/** Exports the spans of everything that runs with this Layer. */
 export const traces = (settings: TelemetrySettings): Layer.Layer<never> =>
   Layer.provide(OtlpTracer.layerFromConfig({ resource: settings.resource }), sending(settings))
 
-/** A registry whose entries are read anew each time somebody goes through them: the exporter, once per export. */
+/** A registry that collects its entries anew at each iteration: once per export. */
 class LiveRegistry extends Map<string, Metric.Metric.Metadata<unknown, unknown>> {
   private readonly read: () => Metric.MetricRegistry
 
@@ -38,7 +38,7 @@ class LiveRegistry extends Map<string, Metric.Metric.Metadata<unknown, unknown>>
   }
 }
 
-/** The daemon's metrics, together with those that the program around it keeps with Effect. */
+/** The daemon's metrics, and those that the embedding program keeps with Effect. */
 const liveRegistry = Effect.gen(function*() {
   const broker = yield* Broker
   const clients = yield* Clients
@@ -47,7 +47,7 @@ const liveRegistry = Effect.gen(function*() {
   const programs = yield* Metric.MetricRegistry
   const context = yield* Effect.context<never>()
   return new LiveRegistry(() => {
-    // The exporter calls from synchronous code; how the disk is doing is known without waiting.
+    // The exporter calls synchronously, and the health of the storage is known without waiting.
     const health = Effect.runSyncWith(context)(storage.health)
     const all = NsqdMetrics.collect({ broker, clients, memory, health }, NsqdMetrics.usualChoice)
     for (const [key, entry] of programs) all.set(`program ${key}`, entry)
@@ -55,7 +55,7 @@ const liveRegistry = Effect.gen(function*() {
   })
 })
 
-/** Sends the metrics while it lives, for the last time when it ends. */
+/** Exports metrics until the Scope closes, and once more then. */
 export const metrics = (
   settings: TelemetrySettings
 ): Layer.Layer<never, never, Broker | Clients | Storage | ProcessMemory> =>

@@ -1,5 +1,5 @@
 /**
- * Metrics in Prometheus's text format, printed by Effect. Loaded when somebody asks for them for the first time.
+ * Metrics in Prometheus's text format, printed by Effect. Loaded at the first request.
  */
 import { Context, Metric } from "effect"
 import { PrometheusMetrics } from "effect/observability"
@@ -7,13 +7,13 @@ import { PrometheusMetrics } from "effect/observability"
 /** The content type of the format. */
 export const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-/** Series that are printed in one step: about a millisecond where they are histograms. */
+/** Series printed in one step: about 1 ms for histograms. */
 const seriesPerStep = 50
 
-/** The lines before the series of a metric: they appear once. */
+/** The comment lines before the series of a metric; they must appear once. */
 const comments = /^(?:#.*\n)+/
 
-/** All series of the registries, those of a metric together, piece by piece. */
+/** All series of the registries in pieces, the series of a metric together. */
 export function* pieces(registries: ReadonlyArray<Metric.MetricRegistry>): Generator<string, void> {
   const families = new Map<string, Array<Metric.Metric.Metadata<unknown, unknown>>>()
   for (const entry of registries.flatMap((registry) => Array.from(registry.values()))) {

@@ -1,6 +1,6 @@
 /**
- * Pushes statistics to statsd over UDP, as section 18 of the nsqd notes has it: every interval, for the first time after one,
- * the datagrams spread over the interval. What cannot be sent is lost, as statsd takes it, and logged.
+ * Pushes statistics to statsd over UDP (docs/protocol/metrics.md#statsd): every interval, first after one interval,
+ * with the datagrams spread over it. Failed sends are logged and not retried.
  */
 import { Deferred, Duration, Effect, Fiber, identity, Layer } from "effect"
 import * as Time from "../../core/Time.ts"
@@ -14,7 +14,7 @@ import { ProcessMemory } from "../stats/ProcessMemory.ts"
 import * as StatsJson from "../stats/StatsJson.ts"
 import * as StatsdLines from "./StatsdLines.ts"
 
-/** Of every interval nothing is sent in the last second. */
+/** Nothing is sent in the last second of an interval. */
 const quietMillis = 1000
 
 const make = Effect.gen(function*() {
@@ -34,7 +34,7 @@ const make = Effect.gen(function*() {
     millis <= 0 ? Effect.void : Effect.asVoid(Effect.timeoutOption(Deferred.await(stopping), millis))
 
   const filter: StatsJson.StatsFilter = { topic: "", channel: "", includeClients: false }
-  /** What is to be sent, and what it was made from. A step is one topic. */
+  /** Builds the datagrams, and the snapshot they are made from. A step is one topic. */
   function* prepare(prefix: string, before: StatsdLines.Snapshot) {
     const shown = statsdExcludeEphemeral ? StatsdLines.withoutEphemeral : identity<StatsdLines.Snapshot>
     const { topics } = yield* StatsJson.read(broker, clients, undefined, undefined, filter)
@@ -52,7 +52,7 @@ const make = Effect.gen(function*() {
     return { now, packets: packets.end() }
   }
 
-  /** Sends everything, even when the daemon stops meanwhile: then without pauses. */
+  /** Sends all datagrams; without pauses once the daemon stops. */
   const push = Effect.fnUntraced(function*(before: StatsdLines.Snapshot) {
     const socket = yield* datagrams.connect(address)
     yield* Effect.logInfo(`STATSD: pushing stats to ${address}`)
@@ -64,7 +64,7 @@ const make = Effect.gen(function*() {
       yield* Effect.catch(socket.send(packet), ({ message }) => Effect.sync(() => void (failed = message)))
       yield* wait(pause)
     }
-    if (failed !== undefined) yield* Effect.logWarning(`STATSD: not everything was sent - ${failed}`)
+    if (failed !== undefined) yield* Effect.logWarning(`STATSD: some packets were not sent - ${failed}`)
     return now
   }, Effect.scoped)
 
@@ -74,7 +74,7 @@ const make = Effect.gen(function*() {
     while (true) {
       yield* wait(next - time.monotonicMillis())
       if (Deferred.isDoneUnsafe(stopping)) return
-      // A push that took longer than its interval leaves out the ones that it has run over.
+      // After a push that took longer than the interval, the missed intervals are skipped.
       while (next <= time.monotonicMillis()) next += intervalMillis
       before = yield* Effect.catch(
         push(before),
@@ -92,6 +92,6 @@ const make = Effect.gen(function*() {
     }))
 })
 
-/** Pushes while the Layer lives, if the options name a statsd. */
+/** Pushes until the Scope closes; does nothing without `--statsd-address`. */
 export const layer: Layer.Layer<never, never, Broker | Clients | ProcessMemory | RuntimeOptions | Datagrams> = Layer
   .effectDiscard(Effect.flatMap(NsqdOptions, ({ statsdAddress }) => statsdAddress === "" ? Effect.void : make))

@@ -1,29 +1,29 @@
 /**
- * What goes to statsd, as text: NSQ's names in NSQ's order (section 18 of the nsqd notes), and how lines are packed into
- * datagrams. Pure; `Statsd` says when and where to.
+ * The lines for statsd, with NSQ's names in NSQ's order (docs/protocol/metrics.md#statsd-names), and their packing
+ * into datagrams. Pure; `Statsd` sends them.
  */
 import { isEphemeral } from "../../../protocol/client/Names.ts"
 import type { LatencySummary } from "../broker/LatencyQuantiles.ts"
 import type { MemoryStats } from "../stats/ProcessMemory.ts"
 import type { ChannelJson, TopicJson } from "../stats/StatsJson.ts"
 
-/** The numbers of one moment. */
+/** The statistics at one moment. */
 export interface Snapshot {
   readonly topics: ReadonlyArray<TopicJson>
-  /** Undefined where memory is not to be sent. */
+  /** `undefined` without `--statsd-mem-stats`. */
   readonly memory: MemoryStats | undefined
 }
 
-/** Before anything was sent. */
+/** The snapshot before the first push. */
 export const nothing: Snapshot = { topics: [], memory: undefined }
 
 const gauge = (name: string, value: number): string => `${name}:${Math.trunc(value)}|g`
 
-/** What has been added since; a counter that starts anew with its topic or channel counts from there. */
+/** The increase since the last push. A lower value means a recreated topic or channel, which counts from 0. */
 const counter = (name: string, value: number, before = 0): string =>
   `${name}:${value < before ? value : value - before}|c`
 
-/** As Go prints `%.0f`: half to even. */
+/** Rounds half to even, as Go's `%.0f`. */
 export const wholePercent = (quantile: number): number => {
   const percent = quantile * 100
   const floor = Math.floor(percent)
@@ -72,8 +72,8 @@ const memoryLines = (now: MemoryStats, before: MemoryStats | undefined): Readonl
 }
 
 /**
- * The lines of one push, without line ends, those of a topic together: counters since `before`, gauges as they are. `prefix` ends
- * with its dot.
+ * The lines of one push without line ends, those of one topic together: counters since `before`, gauges with their
+ * current value. `prefix` ends with a dot.
  */
 export function* lines(prefix: string, now: Snapshot, before: Snapshot): Generator<ReadonlyArray<string>, void> {
   const topicsBefore = new Map(before.topics.map((topic) => [topic.topic_name, topic]))
@@ -91,10 +91,13 @@ export const withoutEphemeral = ({ memory, topics }: Snapshot): Snapshot => ({
   }))
 })
 
-/** Go's default where the size is 0 or less. */
+/** Go's default buffer size, for sizes <= 0. */
 const defaultPacketSize = 4096
 
-/** Packs whole lines in datagrams of at most `maxBytes`, each line ended; one that is longer gets a datagram of its own. */
+/**
+ * Packs whole lines, each with its line end, into datagrams of at most `maxBytes`. A longer line gets its own
+ * datagram.
+ */
 export class Packets {
   private readonly maxBytes: number
   private readonly packed: Array<Buffer> = []
@@ -106,13 +109,13 @@ export class Packets {
 
   add(lines: ReadonlyArray<string>): void {
     for (const line of lines) {
-      // Names are ASCII: as many bytes as characters.
+      // Names are ASCII: one byte per character.
       if (this.text !== "" && this.text.length + line.length + 1 > this.maxBytes) this.pack()
       this.text += `${line}\n`
     }
   }
 
-  /** All datagrams. */
+  /** Returns all datagrams. */
   end(): ReadonlyArray<Buffer> {
     if (this.text !== "") this.pack()
     return this.packed

@@ -1,8 +1,9 @@
 /**
- * OpenTelemetry: spans of operations and the daemon's metrics, sent to a collector over OTLP by Effect's exporters. Off unless
- * `--otlp-endpoint` or the standard environment variables name a collector; everything else about it is loaded only then.
+ * OpenTelemetry: exports spans of operations and nsqd's metrics to a collector over OTLP with Effect's exporters. Off
+ * unless `--otlp-endpoint` or the standard environment variables name a collector; the exporters are loaded only
+ * then.
  *
- * Spans are of requests and of changes to topics and channels, never of messages.
+ * Spans cover requests and changes of topics and channels, never messages.
  */
 import { Cause, Effect, Layer } from "effect"
 import process from "node:process"
@@ -13,11 +14,11 @@ import type { ProcessMemory } from "../stats/ProcessMemory.ts"
 import type { Storage } from "../storage/Storage.ts"
 import type { TelemetryError } from "./TelemetrySettings.ts"
 
-/** The two halves of what sends: one has to be there before the broker, one needs it. */
+/** The two parts of the export: tracing starts before the broker, metrics need it. */
 export interface Telemetry {
-  /** The Tracer of everything that runs in it. */
+  /** The Tracer for everything that runs with this Layer. */
   readonly tracing: Layer.Layer<never, TelemetryError>
-  /** Sends metrics while the Layer lives. */
+  /** Exports metrics until the Scope closes. */
   readonly metrics: Layer.Layer<never, TelemetryError, Broker | Clients | Storage | ProcessMemory>
 }
 
@@ -25,7 +26,7 @@ const off: Telemetry = { tracing: Layer.empty, metrics: Layer.empty }
 
 const endpointVariable = /^OTEL_EXPORTER_OTLP_(TRACES_|METRICS_)?ENDPOINT$/
 
-/** Says no without loading anything: a daemon that is not watched starts as fast as before. */
+/** Decides without loading anything, so that a daemon without telemetry starts as fast as before. */
 const mayBeWanted = ({ otlpEndpoint }: NsqdOptions): boolean =>
   otlpEndpoint !== "" || Object.keys(process.env).some((name) => endpointVariable.test(name))
 
@@ -35,13 +36,13 @@ const load = Effect.gen(function*() {
   )
   const found = yield* settings
   if (found === undefined) return off
-  /** Effect's exporters take a setting that makes no sense for a defect. */
+  /** Effect's exporters die with a defect on an invalid setting; this turns it into an error. */
   const refuse = <R>(layer: Layer.Layer<never, never, R>): Layer.Layer<never, TelemetryError, R> =>
     Layer.catchCause(layer, (cause) => Layer.effectDiscard(Effect.fail(toTelemetryError(Cause.squash(cause)))))
   return { tracing: refuse(otlp.traces(found)), metrics: refuse(otlp.metrics(found)) }
 })
 
-/** What the flag and the environment ask for. */
+/** The exporters that the flag and the environment configure. */
 export const make: Effect.Effect<Telemetry, TelemetryError> = Effect.flatMap(
   NsqdOptions,
   (options) => mayBeWanted(options) ? load : Effect.succeed(off)

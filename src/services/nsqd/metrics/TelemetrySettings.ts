@@ -1,22 +1,22 @@
 /**
- * What the flag and the environment say of OpenTelemetry, checked. Loaded with the exporters.
+ * The OpenTelemetry settings of flag and environment, checked. Loaded together with the exporters.
  */
 import { Config, ConfigProvider, Data, Effect, Option } from "effect"
 import * as NodeId from "../../core/NodeId.ts"
 import { version } from "../../core/Version.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 
-/** What was asked for cannot be done. */
+/** An OpenTelemetry setting is not valid. */
 export class TelemetryError extends Data.TaggedError("TelemetryError")<{ readonly message: string }> {}
 
-/** What every span and metric says of this daemon. */
+/** The attributes of this daemon in every span and metric. */
 export interface Resource {
-  /** Undefined where the environment gives one. */
+  /** `undefined` if the environment sets it. */
   readonly serviceName: string | undefined
   readonly attributes: Readonly<Record<string, string>>
 }
 
-/** Where to send to, and as what. The environment's other settings are in the ConfigProvider. */
+/** Destination and resource of the export. The exporters read the remaining settings from `provider`. */
 export interface TelemetrySettings {
   readonly provider: ConfigProvider.ConfigProvider
   readonly protocol: "http/protobuf" | "http/json"
@@ -25,14 +25,14 @@ export interface TelemetrySettings {
 
 const endpointVariables = ["", "TRACES_", "METRICS_"].map((signal) => `OTEL_EXPORTER_OTLP_${signal}ENDPOINT`)
 
-/** Both signals are sent, and a collector that does not answer holds up the end for a second each at most. */
+/** Both signals are exported, and an unreachable collector delays the stop by at most 1 second for each. */
 const defaults = {
   OTEL_TRACES_EXPORTER: "otlp",
   OTEL_METRICS_EXPORTER: "otlp",
   OTEL_EXPORTER_OTLP_TIMEOUT: "1000"
 }
 
-/** Unset and empty are the same. */
+/** An empty variable counts as unset. */
 const variable = (name: string): Config.Config<string> =>
   Config.map(Config.option(Config.String(name)), Option.getOrElse(() => ""))
 
@@ -51,7 +51,7 @@ const resourceOf = (options: NsqdOptions, given: string, serviceName: string): R
   }
 }
 
-/** What the flag and the environment ask for; undefined where that is nothing. */
+/** The settings of flag and environment; `undefined` if none names a collector. */
 export const settings: Effect.Effect<TelemetrySettings | undefined, TelemetryError> = Effect.gen(function*() {
   const options = yield* NsqdOptions
   const { otlpEndpoint } = options

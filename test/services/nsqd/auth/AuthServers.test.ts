@@ -182,7 +182,7 @@ describe("AuthServers", () => {
 
   it.live("connecting to an auth server has a timeout", () =>
     Effect.gen(function*() {
-      // The handshake never completes.
+      // The DNS lookup never completes.
       yield* Effect.acquireRelease(
         Effect.sync(() => vi.spyOn(Dns, "lookup").mockImplementation(() => {})),
         (lookup) => Effect.sync(() => lookup.mockRestore())

@@ -10,7 +10,7 @@ const commentLine = /^# (HELP|TYPE) ([a-z_]+) .+$/
 const scrape = ({ request }: Api, query = "") =>
   Effect.map(request("GET", `/metrics${query}`), ({ text }) => text.trimEnd().split("\n"))
 
-/** The samples that are of topics and channels. */
+/** The samples of topics and channels. */
 const ofTopics = (lines: ReadonlyArray<string>) => lines.filter((line) => line.includes("topic=\""))
 
 const create = ({ request }: Api, topic: string, ...channels: ReadonlyArray<string>) =>
@@ -23,7 +23,7 @@ const create = ({ request }: Api, topic: string, ...channels: ReadonlyArray<stri
   })
 
 describe("/metrics", () => {
-  it.live("shows counters and gauges of topics and channels", () =>
+  it.live("/metrics has counters and gauges of topics and channels", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       yield* create(api, "t", "c")
@@ -49,7 +49,7 @@ describe("/metrics", () => {
       ])
     }))
 
-  it.live("is well-formed: every sample belongs to the family above it, no family comes twice", () =>
+  it.live("/metrics is well-formed: every sample belongs to the family above it, and no family is repeated", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       yield* create(api, "a", "c", "d")
@@ -73,7 +73,7 @@ describe("/metrics", () => {
       }
     }))
 
-  it.live("shows how long messages took from publishing to FIN, from the first time on", () =>
+  it.live("/metrics has the latency from publishing to FIN, from the first request on", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       const finishOne = Effect.gen(function*() {
@@ -98,7 +98,7 @@ describe("/metrics", () => {
       assert.isTrue(lines.some((line) => line.startsWith(`${name}_sum{topic="t",channel="c"} `)))
     }))
 
-  it.live("leaves ephemeral topics and channels out unless they are asked for", () =>
+  it.live("/metrics omits ephemeral topics and channels unless ?ephemeral=true", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       yield* create(api, "t", "kept", "gone#ephemeral")
@@ -112,7 +112,7 @@ describe("/metrics", () => {
       assert.include(all, "nsqd_channel_depth{topic=\"t\",channel=\"gone#ephemeral\"} 0")
     }))
 
-  it.live("is not in the log", () =>
+  it.live("requests for /metrics are not logged", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       yield* scrape(api)
@@ -122,7 +122,7 @@ describe("/metrics", () => {
 })
 
 describe("/ready", () => {
-  it.live("is for daemons that are up, and neither starting nor stopping", () =>
+  it.live("/ready responds with 503 while the daemon starts or stops", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       const ready = Effect.map(api.request("GET", "/ready"), outcome)
@@ -134,7 +134,7 @@ describe("/ready", () => {
       assert.strictEqual(outcome(yield* api.request("GET", "/ping")), "200 OK")
     }))
 
-  it.live("is not for daemons that cannot write messages to disk", () =>
+  it.live("/ready responds with 503 while messages cannot be written to disk", () =>
     Effect.gen(function*() {
       const api = yield* serve({}, undefined, "disk full")
       api.daemon.running()

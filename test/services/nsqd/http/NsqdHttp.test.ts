@@ -7,7 +7,7 @@ const post = ({ request }: Api, path: string) => Effect.map(request("POST", path
 const get = ({ request }: Api, path: string) => Effect.map(request("GET", path), outcome)
 
 describe("/ping and /info", () => {
-  it.live("say that the daemon is well, and what it is", () =>
+  it.live("/ping reports the health and /info the settings of the daemon", () =>
     Effect.gen(function*() {
       const api = yield* serve({ broadcastAddress: "b.example", topologyZone: "<z>" })
       const ping = yield* api.request("GET", "/ping")
@@ -27,7 +27,7 @@ describe("/ping and /info", () => {
 })
 
 describe("topic commands", () => {
-  it.live("create, pause, empty and delete", () =>
+  it.live("/topic endpoints create, pause, empty and delete topics", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       const created = yield* api.request("POST", "/topic/create?topic=t", "")
@@ -45,7 +45,7 @@ describe("topic commands", () => {
       assert.strictEqual(yield* post(api, "/topic/delete?topic=t"), refusal(404, "TOPIC_NOT_FOUND"))
     }))
 
-  it.live("check their parameters, names only where NSQ does", () =>
+  it.live("/topic endpoints check their parameters, and names only where NSQ does", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       for (const command of ["create", "delete", "empty", "pause", "unpause"]) {
@@ -63,7 +63,7 @@ describe("topic commands", () => {
 })
 
 describe("channel commands", () => {
-  it.live("create, pause, empty and delete", () =>
+  it.live("/channel endpoints create, pause, empty and delete channels", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       yield* post(api, "/topic/create?topic=t")
@@ -78,7 +78,7 @@ describe("channel commands", () => {
       assert.deepStrictEqual(api.broker.findTopic("t")?.channels, [])
     }))
 
-  it.live("check their parameters in one order", () =>
+  it.live("/channel endpoints check their parameters in a fixed order", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       yield* post(api, "/topic/create?topic=t")
@@ -95,7 +95,7 @@ describe("channel commands", () => {
       }
     }))
 
-  it.live("have their old names, by GET too, each logged once", () =>
+  it.live("the old endpoint names work, also by GET, and each is logged once", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       assert.strictEqual(yield* get(api, "/create_topic?topic=t"), "200")
@@ -116,7 +116,7 @@ describe("channel commands", () => {
 })
 
 describe("/config", () => {
-  it.live("reads options and changes those that can change", () =>
+  it.live("/config reads all options and changes those that can be changed", () =>
     Effect.gen(function*() {
       const api = yield* serve({ memQueueSize: 77 })
       const put = (key: string, body: string) => Effect.map(api.request("PUT", `/config/${key}`, body), outcome)
@@ -132,7 +132,7 @@ describe("/config", () => {
       assert.strictEqual(yield* get(api, "/config/none"), refusal(400, "INVALID_OPTION"))
     }))
 
-  it.live("takes no value larger than a message", () =>
+  it.live("/config refuses a value larger than the largest message", () =>
     Effect.gen(function*() {
       const { request } = yield* serve({ maxMsgSize: 5 })
       assert.strictEqual(outcome(yield* request("PUT", "/config/log_level", "debug")), "200 1")
@@ -172,7 +172,7 @@ const clientText = (pubCounts: string) =>
   `"tls_negotiated_protocol_is_mutual":false}`
 
 describe("/stats", () => {
-  it.live("has NSQ's keys in NSQ's order", () =>
+  it.live("/stats has NSQ's keys in NSQ's order", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       const start = api.broker.startTime
@@ -197,7 +197,7 @@ describe("/stats", () => {
       )
     }))
 
-  it.live("shows connections as consumers of their channel and as producers", () =>
+  it.live("/stats has connections as consumers of their channel and as producers", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       const consumer = {
@@ -226,7 +226,7 @@ describe("/stats", () => {
 })
 
 describe("the request log", () => {
-  it.live("has a line for requests that do not publish", () =>
+  it.live("the request log has a line for each request that does not publish", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       yield* get(api, "/info?x=1")
@@ -245,7 +245,7 @@ describe("the request log", () => {
 })
 
 describe("/debug", () => {
-  it.live("has NSQ's paths with what Node can tell", () =>
+  it.live("/debug has NSQ's paths with Node's data", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       for (const name of ["", "cmdline", "symbol", "heap", "goroutine", "block", "threadcreate"]) {
@@ -266,7 +266,7 @@ describe("/debug", () => {
       assert.strictEqual(yield* get(api, "/debug/freememory"), refusal(405, "METHOD_NOT_ALLOWED"))
     }))
 
-  it.live("makes one CPU profile at a time", () =>
+  it.live("/debug makes one CPU profile at a time", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       const profile = get(api, "/debug/pprof/profile?seconds=1")

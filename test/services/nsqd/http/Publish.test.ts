@@ -6,7 +6,7 @@ import { PublishError } from "../../../../src/services/nsqd/broker/BrokerError.t
 import { bodiesOf, joinBodies, Publisher } from "../../../../src/services/nsqd/broker/Publisher.ts"
 import { outcome, refusal, requestTo, serve } from "./api.ts"
 
-/** A Publisher that keeps what it is given. */
+/** A Publisher that records messages. */
 const recording = (taken: Array<string>) =>
   Layer.succeed(Publisher, {
     publish: (topic, bodies, deferMillis) => {
@@ -21,7 +21,7 @@ const refusing = (kind: "exiting" | "full" | "rejected" | "storage") =>
   })
 
 describe("POST /pub", () => {
-  it.live("publishes the body to the topic, which it creates", () =>
+  it.live("/pub publishes the body and creates the topic", () =>
     Effect.gen(function*() {
       const taken: Array<string> = []
       const { broker, request } = yield* serve({}, recording(taken))
@@ -34,7 +34,7 @@ describe("POST /pub", () => {
       assert.isDefined(broker.findTopic("t"))
     }))
 
-  it.live("counts every message in the topic", () =>
+  it.live("/pub counts every message in the topic", () =>
     Effect.gen(function*() {
       const { broker, request } = yield* serve()
       yield* Effect.forEach(Array.from({ length: 50 }, (_, i) => `m${i}`), (m) => request("POST", "/pub?topic=t", m), {
@@ -43,26 +43,26 @@ describe("POST /pub", () => {
       assert.strictEqual(broker.findTopic("t")?.messageCount, 50)
     }))
 
-  it.live("refuses a body over the limit before it looks at anything else", () =>
+  it.live("/pub refuses a body above the limit before any other check", () =>
     Effect.gen(function*() {
       const { chunked, raw, request } = yield* serve({ maxMsgSize: 10 })
       assert.strictEqual(outcome(yield* request("POST", "/pub?topic=t", "0123456789")), "200 OK")
       assert.strictEqual(outcome(yield* request("POST", "/pub", "0123456789a")), refusal(413, "MSG_TOO_BIG"))
       assert.strictEqual(outcome(yield* chunked("/pub?topic=t", ["01234", "56789"])), "200 OK")
       assert.strictEqual(outcome(yield* chunked("/pub?topic=t", ["01234", "56789", "a"])), refusal(413, "MSG_TOO_BIG"))
-      // Nothing of the body has to arrive.
+      // The response does not wait for the body.
       const announced = yield* raw("POST /pub?topic=t HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n")
       assert.match(announced, /^HTTP\/1\.1 413 [^]*\r\nConnection: close\r\n[^]*MSG_TOO_BIG/)
     }))
 
-  it.live("answers a client that goes on sending a large body that is refused", () =>
+  it.live("/pub responds to a client that continues to send a refused body", () =>
     Effect.gen(function*() {
       const { request } = yield* serve({ maxMsgSize: 10 })
       const body = Buffer.alloc(3_000_000)
       assert.strictEqual(outcome(yield* request("POST", "/pub?topic=t", body)), refusal(413, "MSG_TOO_BIG"))
     }))
 
-  it.live("checks the body, then the query, then the topic, then the delay", () =>
+  it.live("/pub checks the body, then the query, the topic and the delay", () =>
     Effect.gen(function*() {
       const { broker, request } = yield* serve()
       assert.strictEqual(outcome(yield* request("POST", "/pub?topic=%zz", "")), refusal(400, "MSG_EMPTY"))
@@ -73,11 +73,11 @@ describe("POST /pub", () => {
         const answer = yield* request("POST", `/pub?topic=${"t"}&defer=${bad}`, "x")
         assert.strictEqual(outcome(answer), refusal(400, "INVALID_DEFER"), bad)
       }
-      // NSQ has created the topic by then.
+      // As in NSQ, the topic has been created.
       assert.strictEqual(broker.findTopic("t")?.messageCount, 0)
     }))
 
-  it.live("answers pipelined requests in order and closes when asked to", () =>
+  it.live("/pub responds to pipelined requests in order and closes the connection on request", () =>
     Effect.gen(function*() {
       const { broker, raw } = yield* serve()
       const one = (topic: string, close = "") =>
@@ -87,7 +87,7 @@ describe("POST /pub", () => {
       assert.strictEqual(broker.findTopic("t")?.messageCount, 2)
     }))
 
-  it.live("asks for a body that waits to be asked for, unless it is too large", () =>
+  it.live("/pub responds to Expect: 100-continue unless the body is too large", () =>
     Effect.gen(function*() {
       const { raw } = yield* serve({ maxMsgSize: 10 })
       const head = (size: number) =>
@@ -97,7 +97,7 @@ describe("POST /pub", () => {
       assert.match(yield* raw(head(11)), /^HTTP\/1\.1 413 /)
     }))
 
-  it.live("answers 503 when the message cannot be stored, 400 when a check refuses it", () =>
+  it.live("/pub responds with 503 if the message cannot be stored, and with 400 if a check refuses it", () =>
     Effect.gen(function*() {
       const exiting = yield* serve({}, refusing("exiting"))
       assert.strictEqual(outcome(yield* exiting.request("POST", "/pub?topic=t", "x")), refusal(503, "EXITING"))
@@ -109,7 +109,7 @@ describe("POST /pub", () => {
       assert.strictEqual(outcome(yield* rejecting.request("POST", "/mpub?topic=t", "x")), refusal(400, "REJECTED no"))
     }))
 
-  it.live("answers 500 when publishing fails by a defect, and goes on serving", () =>
+  it.live("/pub responds with 500 on a defect, and further requests are served", () =>
     Effect.gen(function*() {
       const broken = Layer.succeed(Publisher, {
         publish: () => {
@@ -122,7 +122,7 @@ describe("POST /pub", () => {
       assert.isTrue(log.some((line) => line.includes("ERROR: publishing failed")), log.join("\n"))
     }))
 
-  it.live("is refused with another method", () =>
+  it.live("/pub and /mpub refuse other methods", () =>
     Effect.gen(function*() {
       const { request } = yield* serve()
       const answer = yield* request("GET", "/pub?topic=t")
@@ -132,7 +132,7 @@ describe("POST /pub", () => {
 })
 
 describe("POST /mpub", () => {
-  it.live("publishes one message per line", () =>
+  it.live("/mpub publishes one message per line", () =>
     Effect.gen(function*() {
       const taken: Array<string> = []
       const { request } = yield* serve({}, recording(taken))
@@ -140,14 +140,14 @@ describe("POST /mpub", () => {
       assert.deepStrictEqual(taken, ["t 0 a", "t 0 b\r"])
     }))
 
-  it.live("creates the topic and stores nothing when there is no message", () =>
+  it.live("/mpub without a message creates the topic and stores nothing", () =>
     Effect.gen(function*() {
       const { broker, request } = yield* serve()
       assert.strictEqual(outcome(yield* request("POST", "/mpub?topic=t", "\n\n")), "200 OK")
       assert.strictEqual(broker.findTopic("t")?.messageCount, 0)
     }))
 
-  it.live("takes a binary body when binary is anything but a no, warning of odd values once", () =>
+  it.live("/mpub reads a binary body unless binary is false or 0, and warns of other values once", () =>
     Effect.gen(function*() {
       const taken: Array<string> = []
       const { log, request } = yield* serve({}, recording(taken))
@@ -167,7 +167,7 @@ describe("POST /mpub", () => {
       assert.deepStrictEqual(taken, ["t 0 p", "t 0 q"])
     }))
 
-  it.live("refuses what is too large and stores nothing of it", () =>
+  it.live("/mpub refuses a body that is too large and stores nothing of it", () =>
     Effect.gen(function*() {
       const { broker, chunked, request } = yield* serve({ maxMsgSize: 4, maxBodySize: 20 })
       assert.strictEqual(outcome(yield* request("POST", "/mpub?topic=t", "1\n12345\n2")), refusal(413, "MSG_TOO_BIG"))
@@ -189,7 +189,7 @@ describe("POST /mpub", () => {
 })
 
 describe("the old names /put and /mput", () => {
-  it.live("publish, and say once what they are called now", () =>
+  it.live("/put and /mput publish, and each logs its new name once", () =>
     Effect.gen(function*() {
       const taken: Array<string> = []
       const { log, request } = yield* serve({}, recording(taken))
@@ -206,7 +206,7 @@ describe("the old names /put and /mput", () => {
 })
 
 describe("a large body", () => {
-  /** Turns that are over whenever somebody looks; between them another client's request is answered. */
+  /** Turns that are always over; between them a request of another client is served. */
   const served = (count: { value: number }, other: Effect.Effect<unknown>): Turns => ({
     isOver: () => true,
     next: Effect.tap(other, () => Effect.sync(() => count.value++)).pipe(Effect.asVoid)
@@ -223,7 +223,7 @@ describe("a large body", () => {
     { name: "of very many binary messages", path: "/mpub?topic=t&binary=true", body: binary, count: 500_000 }
   ]
   for (const { body, count, name, path } of bodies) {
-    it.live(`${name} is published while other requests are answered`, () =>
+    it.live(`a large body ${name} is published while other requests are served`, () =>
       Effect.gen(function*() {
         const others = { value: 0 }
         let port = 0
@@ -238,7 +238,7 @@ describe("a large body", () => {
       }))
   }
 
-  it.live("is refused as a whole when one of its last lines is too long", () =>
+  it.live("a large body is refused as a whole if one of its last lines is too long", () =>
     Effect.gen(function*() {
       const { broker, request } = yield* serve({ maxMsgSize: 10 })
       const body = Buffer.concat([Buffer.alloc(million, "x\n"), Buffer.from("12345678901\n")])
@@ -247,7 +247,7 @@ describe("a large body", () => {
     }))
 })
 
-/** Writes each piece by itself, and reads until the end. */
+/** Writes the pieces one by one, and reads until the end. */
 const inPieces = (port: number, pieces: ReadonlyArray<string>): Effect.Effect<string> =>
   Effect.callback((resume) => {
     let text = ""
@@ -259,7 +259,7 @@ const inPieces = (port: number, pieces: ReadonlyArray<string>): Effect.Effect<st
   })
 
 describe("a body that arrives in small pieces", () => {
-  it.live("is put together, with and without its length announced", () =>
+  it.live("a body that arrives in small pieces is assembled, with and without Content-Length", () =>
     Effect.gen(function*() {
       const taken: Array<string> = []
       const { broker, chunked, port } = yield* serve({}, recording(taken))

@@ -28,13 +28,13 @@ const encode = (bodies: ReadonlyArray<Uint8Array>): Buffer => {
 }
 
 describe("a body of lines", () => {
-  it("is one message per line that is not empty", () => {
+  it("a body of lines is one message per non-empty line", () => {
     assert.deepStrictEqual(textsOf(PublishBody.lines(Buffer.from("\n\na\r\n \n\nb\n\n"), max)), ["a\r", " ", "b"])
     assert.deepStrictEqual(textsOf(PublishBody.lines(Buffer.from("last has no end"), max)), ["last has no end"])
     assert.deepStrictEqual(textsOf(PublishBody.lines(Buffer.from("\n\n"), max)), [])
   })
 
-  it("is refused when a line is too long, by the byte", () => {
+  it("a body of lines is refused if a line is one byte too long", () => {
     assert.deepStrictEqual(textsOf(PublishBody.lines(Buffer.from("1234\n5"), 4)), ["1234", "5"])
     assert.strictEqual(PublishBody.lines(Buffer.from("1\n12345\n"), 4), "MSG_TOO_BIG")
   })
@@ -68,30 +68,34 @@ describe("a binary body", () => {
       })
   )
 
-  it.effect.prop("never reads past its end", { bytes: Schema.Uint8Array }, ({ bytes }) =>
-    Effect.sync(() => {
-      const result = binary(Buffer.from(bytes), max, max)
-      if (typeof result !== "string") assert.isAtMost(4 + 4 * result.count + result.bodyBytes, bytes.length)
-    }))
+  it.effect.prop(
+    "a binary body is never read past its end",
+    { bytes: Schema.Uint8Array },
+    ({ bytes }) =>
+      Effect.sync(() => {
+        const result = binary(Buffer.from(bytes), max, max)
+        if (typeof result !== "string") assert.isAtMost(4 + 4 * result.count + result.bodyBytes, bytes.length)
+      })
+  )
 
-  it("is refused for its count", () => {
+  it("a binary body with an invalid count is refused", () => {
     for (const hex of ["", "000000", "00000000", "ffffffff", "7fffffff"]) {
       assert.strictEqual(binary(Buffer.from(hex, "hex"), max, max), "BAD_BODY", hex)
     }
-    // A body of 14 bytes can hold two messages at the most, one of 13 only one.
+    // A body of 14 bytes can hold two messages, one of 13 bytes only one.
     const two = encode([Buffer.from("a"), Buffer.from("b")])
     assert.notStrictEqual(binary(two, max, 14), "BAD_BODY")
     assert.strictEqual(binary(two, max, 13), "BAD_BODY")
   })
 
-  it("is refused for a message that is empty, negative, cut short or too long", () => {
+  it("a binary body with an empty, negative, truncated or too long message is refused", () => {
     for (const second of ["00000000", "ffffffff", "0000", "000000036162", "00000009616161616161616161"]) {
       const body = Buffer.from(`000000020000000161${second}`, "hex")
       assert.strictEqual(binary(body, 8, max), "BAD_MESSAGE", second)
     }
   })
 
-  it("is checked in several steps when it has very many messages, in one when it has few", () => {
+  it("a binary body with very many messages is checked in several steps, one with few in one step", () => {
     const many = encode(Array.from({ length: 200_000 }, () => Buffer.from("x")))
     const { count, result } = finish(PublishBody.binary(many, max, 1 << 20))
     assert.strictEqual(typeof result === "string" ? result : result.count, 200_000)
@@ -123,7 +127,7 @@ describe("a long body of lines", () => {
       })
   )
 
-  it("is read and copied in steps, whether its lines are short or long", () => {
+  it("a long body of lines is read and copied in steps, whether its lines are short or long", () => {
     for (const line of ["x\n", `${"x".repeat(999)}\n`]) {
       const body = Buffer.alloc(1_000_000, line)
       assert.isTrue(PublishBody.hasManySteps(body))

@@ -4,7 +4,7 @@ import * as Net from "node:net"
 import { bodiesOf, Publisher } from "../../../../src/services/nsqd/broker/Publisher.ts"
 import { serve } from "./api.ts"
 
-/** A Publisher that keeps what it is given. */
+/** A Publisher that records messages. */
 const recording = (taken: Array<string>) =>
   Layer.succeed(Publisher, {
     publish: (topic, bodies, deferMillis) => {
@@ -13,7 +13,7 @@ const recording = (taken: Array<string>) =>
     }
   })
 
-/** A Publisher that takes some turns of the scheduler for every message. */
+/** A Publisher that waits for every batch. */
 const waiting = (taken: Array<string>) =>
   Layer.succeed(Publisher, {
     publish: (_, bodies) =>
@@ -25,14 +25,17 @@ const waiting = (taken: Array<string>) =>
 const post = (body: string, headers = "", target = "/pub?topic=t"): string =>
   `POST ${target} HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 
-/** A header that only `node:http` takes. */
+/** A header that leads to `node:http`. */
 const slow = "X-Other: 1\r\n"
 
 const undated = (response: string): string => response.replaceAll(/Date: [^\r]*/g, "Date: -")
 
 const statuses = (text: string): ReadonlyArray<string> => text.match(/HTTP\/1\.1 \d+/g) ?? []
 
-/** Writes pieces one after another, each as soon as the one before has gone out; everything that came back until `count` responses. */
+/**
+ * Writes pieces one after another, each after the previous one has been sent; returns the received bytes after
+ * `count` responses.
+ */
 const conversation = (port: number, pieces: ReadonlyArray<Buffer>, count: number): Effect.Effect<string> =>
   Effect.callback((resume) => {
     let text = ""
@@ -53,8 +56,8 @@ const conversation = (port: number, pieces: ReadonlyArray<Buffer>, count: number
     socket.on("close", finish).on("error", finish)
   })
 
-describe("A publishing request that arrives whole", () => {
-  it.live("gets the same response as one that passes node:http, but for its date", () =>
+describe("a publishing request that arrives whole", () => {
+  it.live("a quick request gets the same response as through node:http, except for its date", () =>
     Effect.gen(function*() {
       const { raw } = yield* serve()
       for (
@@ -67,7 +70,7 @@ describe("A publishing request that arrives whole", () => {
       }
     }))
 
-  it.live("is published with its delay", () =>
+  it.live("a quick request is published with its delay", () =>
     Effect.gen(function*() {
       const taken: Array<string> = []
       const { raw } = yield* serve({}, recording(taken))
@@ -75,7 +78,7 @@ describe("A publishing request that arrives whole", () => {
       assert.deepStrictEqual(taken, ["t 0 now", "other 250 later"])
     }))
 
-  it.live("keeps its place among pipelined requests that have to wait or pass node:http", () =>
+  it.live("a quick request keeps its order among pipelined requests that wait or go through node:http", () =>
     Effect.gen(function*() {
       const taken: Array<string> = []
       const { raw } = yield* serve({}, waiting(taken))
@@ -87,7 +90,7 @@ describe("A publishing request that arrives whole", () => {
       assert.match(answers, /OK$/)
     }))
 
-  it.live("is understood the same however the bytes are cut into pieces", () =>
+  it.live("a request has the same result however its bytes are split", () =>
     Effect.gen(function*() {
       const taken: Array<string> = []
       const { port } = yield* serve({}, recording(taken))
@@ -107,7 +110,7 @@ describe("A publishing request that arrives whole", () => {
       }
     }))
 
-  it.live("that could be read in two ways is refused, and nothing of it is published", () =>
+  it.live("an ambiguous request is refused and nothing of it is published", () =>
     Effect.gen(function*() {
       const taken: Array<string> = []
       const { raw } = yield* serve({}, recording(taken))
@@ -127,7 +130,7 @@ describe("A publishing request that arrives whole", () => {
       assert.deepStrictEqual(taken, [])
     }))
 
-  it.live("that a page of another site sends is refused", () =>
+  it.live("a request from a page of another site is refused", () =>
     Effect.gen(function*() {
       const taken: Array<string> = []
       const { raw } = yield* serve({}, recording(taken))
@@ -138,7 +141,7 @@ describe("A publishing request that arrives whole", () => {
       assert.deepStrictEqual(taken, [])
     }))
 
-  it.live("of a client beyond --max-http-connections is refused", () =>
+  it.live("a request of a client above --max-http-connections is refused", () =>
     Effect.gen(function*() {
       const { port, raw } = yield* serve({ maxHttpConnections: 1 })
       yield* Effect.acquireRelease(
@@ -150,7 +153,7 @@ describe("A publishing request that arrives whole", () => {
       assert.match(yield* raw(post("x")), /^HTTP\/1\.1 503 .*--max-http-connections/s)
     }))
 
-  it.live("ends a client that closes its side, after its response", () =>
+  it.live("a client that closes its side gets its response before the connection ends", () =>
     Effect.gen(function*() {
       const taken: Array<string> = []
       const { port } = yield* serve({}, waiting(taken))
@@ -164,7 +167,7 @@ describe("A publishing request that arrives whole", () => {
       assert.deepStrictEqual(taken, ["last"])
     }))
 
-  it.live("does not fail the daemon when the client is gone before the response", () =>
+  it.live("a client that disconnects before its response does not end the daemon", () =>
     Effect.gen(function*() {
       const taken: Array<string> = []
       const { port, raw } = yield* serve({}, waiting(taken))

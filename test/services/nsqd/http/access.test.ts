@@ -11,7 +11,7 @@ import * as Certificates from "../../net/certificates.ts"
 import { serve as serveSecurely } from "../session/secureClient.ts"
 import * as Api from "./api.ts"
 
-/** All that may be reached over HTTP by whoever may connect. What is not here must not exist. */
+/** All endpoints that any client can reach over HTTP. No others may exist. */
 const endpoints = [
   "GET /ping",
   "GET /ready",
@@ -52,7 +52,7 @@ const split = (endpoint: string): Endpoint => {
   return { method, path: path.replace(":name", "log_level") }
 }
 
-/** The status of a request, or `undefined` when the server does not talk to the client. */
+/** The status of a request; `undefined` if the server refuses the connection. */
 const status = (port: number, { method, path }: Endpoint, tls?: ConnectionOptions) =>
   Effect.callback<number | undefined>((resume) => {
     const options = { host: "127.0.0.1", port, method, path, agent: false, rejectUnauthorized: false, ...tls }
@@ -63,32 +63,32 @@ const status = (port: number, { method, path }: Endpoint, tls?: ConnectionOption
     request.end()
   })
 
-/** Statuses without repetitions. */
+/** The distinct statuses. */
 const statuses = (port: number, endpoints: ReadonlyArray<Endpoint>, tls?: ConnectionOptions) =>
   Effect.map(
     Effect.forEach(endpoints, (endpoint) => status(port, endpoint, tls)),
     (all) => Array.from(new Set(all))
   )
 
-/** That a path is served can be seen without doing what it is for. */
+/** OPTIONS shows that a path is served without executing it. */
 const asOptions = ({ path }: Endpoint): Endpoint => ({ method: "OPTIONS", path })
 
 describe("the HTTP API", () => {
-  it.live("has the endpoints that are known to be open, and no others", () =>
+  it.live("the HTTP API has exactly the listed endpoints", () =>
     Effect.gen(function*() {
       const routes = yield* allRoutes
       const found = routes.map(({ method, path }) => `${method} ${path}`)
       assert.deepStrictEqual(found.toSorted(), endpoints.toSorted())
     }).pipe(Effect.provide(Layer.mergeAll(Api.layer({ httpAddress: "" }), ProcessMemory.layer, Storage.layerMemory))))
 
-  it.live("does not ask for AUTH, which is about TCP alone, as in NSQ", () =>
+  it.live("the HTTP API does not require AUTH, which as in NSQ protects TCP only", () =>
     Effect.gen(function*() {
       const { port } = yield* Api.serve()
       assert.deepStrictEqual(yield* statuses(port, endpoints.map(split).map(asOptions)), [200])
       assert.strictEqual(yield* status(port, { method: "POST", path: "/topic/create?topic=t" }), 200)
     }).pipe(Effect.provideService(Authorizer, { query: () => Effect.fail(new AuthFailed({ reason: "nobody" })) })))
 
-  it.live("denies everything to plain HTTP where TLS is required", () =>
+  it.live("plain HTTP is refused on every endpoint if TLS is required", () =>
     Effect.gen(function*() {
       const files = yield* Certificates.files
       const { httpPort } = yield* serveSecurely({ ...files.options, tlsRequired: true })
@@ -96,7 +96,7 @@ describe("the HTTP API", () => {
       assert.deepStrictEqual(yield* statuses(httpPort, everything), [403])
     }))
 
-  it.live("denies everything to clients without a certificate that it trusts, where one is required", () =>
+  it.live("every endpoint is refused to clients without a trusted certificate if one is required", () =>
     Effect.gen(function*() {
       const files = yield* Certificates.files
       const policy = { tlsClientAuthPolicy: "require-verify", tlsRootCaFile: files.caFile }

@@ -1,5 +1,5 @@
 /**
- * nsqd's HTTP API on a free port over a broker in memory, and plain HTTP requests to it.
+ * nsqd's HTTP API on a free port over a broker in memory, and a plain HTTP client for it.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import * as Http from "node:http"
@@ -26,12 +26,12 @@ export interface Api {
   readonly broker: Broker["Service"]
   readonly clients: Clients["Service"]
   readonly daemon: DaemonState["Service"]
-  /** Log lines so far. */
+  /** The log lines so far. */
   readonly log: ReadonlyArray<string>
   readonly request: (method: string, path: string, body?: string | Buffer) => Effect.Effect<Answer>
-  /** Sends the body in chunks of unknown total size. */
+  /** Sends the body in chunks without Content-Length. */
   readonly chunked: (path: string, chunks: ReadonlyArray<string>) => Effect.Effect<Answer>
-  /** Writes bytes on a connection of their own; what came back when the server closed it, or nothing more came. */
+  /** Writes bytes on a new connection; returns the received bytes when the server closes it or sends nothing more. */
   readonly raw: (bytes: string) => Effect.Effect<string>
   readonly stats: (query?: string) => Effect.Effect<string>
 }
@@ -79,7 +79,7 @@ const exchange = (port: number, bytes: string): Effect.Effect<string> =>
     socket.on("close", done)
   })
 
-/** Storage in memory that claims to fail. */
+/** In-memory storage that reports a failure. */
 const storage = (failure: string | undefined): Layer.Layer<Storage> =>
   failure === undefined
     ? Storage.layerMemory
@@ -87,7 +87,7 @@ const storage = (failure: string | undefined): Layer.Layer<Storage> =>
       Layer.provide(Storage.layerMemory)
     )
 
-/** The layer of a daemon without TCP listener, changed by `options`; HTTP on a free port unless they say otherwise. */
+/** A daemon without a TCP listener, with the given options; HTTP listens on a free port by default. */
 export const layer = (
   options: Partial<NsqdOptions.NsqdOptions> = {},
   publisher: Layer.Layer<Publisher> = Publisher.layer,
@@ -107,7 +107,7 @@ export const layer = (
     Layer.provide(NsqdOptions.layer({ httpAddress: "127.0.0.1:0", ...options }))
   )
 
-/** Serves the API until the test is over; where there is a `failure`, on a disk that fails with it. */
+/** Serves the API until the end of the test; with a `failure`, its storage reports it. */
 export const serve = (
   options: Partial<NsqdOptions.NsqdOptions> = {},
   publisher?: Layer.Layer<Publisher>,
@@ -140,8 +140,8 @@ export const serve = (
     }
   })
 
-/** Status and body in one line. */
+/** Status and body as one line. */
 export const outcome = ({ status, text }: Answer): string => `${status} ${text}`.trim()
 
-/** An error answer as `outcome` shows it. */
+/** An error response as `outcome` shows it. */
 export const refusal = (status: number, code: string): string => `${status} {"message":"${code}"}`

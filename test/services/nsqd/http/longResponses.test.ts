@@ -1,5 +1,5 @@
 /**
- * Responses that describe a large installation: produced and sent in pieces, while others are served.
+ * Responses that describe a large installation: produced and sent in pieces, while other requests are served.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -13,7 +13,7 @@ import { outcome, serve } from "./api.ts"
 const channels = ["c1", "c2", "c3"]
 const name = (i: number): string => `topic-${String(i).padStart(4, "0")}`
 
-/** The API over a broker with many topics, and one that has many channels. */
+/** The API over a broker with many topics, the first with many channels. */
 const serveMany = (topics: number, channelsOfFirst = 0) =>
   Effect.gen(function*() {
     const turns = makeTurns()
@@ -27,7 +27,7 @@ const serveMany = (topics: number, channelsOfFirst = 0) =>
     return { ...api, turns }
   }).pipe(Effect.provide(quiet))
 
-/** All bytes of a connection until the server ends it. */
+/** All bytes of a connection until the server closes it. */
 const untilEnd = (port: number, request: string): Effect.Effect<string> =>
   Effect.callback((resume) => {
     let text = ""
@@ -45,12 +45,12 @@ const endpoints = [
 
 describe("a long response", () => {
   for (const { has, path, type } of endpoints) {
-    it.live(`of ${path} is produced while other requests are answered`, () =>
+    it.live(`a long response of ${path} is produced while other requests are served`, () =>
       Effect.gen(function*() {
         const { request, turns } = yield* serveMany(400)
         let answered = 0
         turns.meanwhile(Effect.suspend(() => {
-          // A topic is a step: one request in a hundred is enough to show it.
+          // A topic is a step: one request per hundred steps is enough.
           if (turns.taken() % 100 !== 0) return Effect.void
           return Effect.map(request("GET", "/ping"), (answer) => {
             assert.strictEqual(outcome(answer), "200 OK")
@@ -66,7 +66,7 @@ describe("a long response", () => {
         assert.isAtLeast(answered, 3)
       }))
 
-    it.live(`of ${path} reaches an HTTP/1.0 client up to the end of the connection`, () =>
+    it.live(`a long response of ${path} reaches an HTTP/1.0 client completely, without Content-Length`, () =>
       Effect.gen(function*() {
         const { port } = yield* serveMany(400)
         const [head = "", body = ""] = (yield* untilEnd(port, `GET ${path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n`))
@@ -77,7 +77,7 @@ describe("a long response", () => {
         assert.include(body, has)
       }))
 
-    it.live(`of ${path} has its length where it is short`, () =>
+    it.live(`a short response of ${path} has a Content-Length`, () =>
       Effect.gen(function*() {
         const { request } = yield* serveMany(2)
         const { headers, text } = yield* request("GET", path)
@@ -86,7 +86,7 @@ describe("a long response", () => {
       }))
   }
 
-  it.live("of /stats is one JSON document with everything in it, in the order of the names", () =>
+  it.live("a long response of /stats is one complete JSON document in the order of names", () =>
     Effect.gen(function*() {
       const { request } = yield* serveMany(400, 200)
       const { text } = yield* request("GET", "/stats?format=json")
@@ -96,14 +96,14 @@ describe("a long response", () => {
         stats.topics.map((topic: { readonly topic_name: string }) => topic.topic_name),
         Array.from({ length: 400 }, (_, i) => name(i))
       )
-      // Written channel by channel, but as any other.
+      // Written channel by channel, with the same result.
       const [first, second] = stats.topics
       assert.deepStrictEqual(Object.keys(first), Object.keys(second))
       assert.strictEqual(first.channels.length, 203)
       assert.deepStrictEqual(Object.keys(first.channels[100]), Object.keys(second.channels[0]))
     }))
 
-  it.live("goes on when topics are deleted and created meanwhile", () =>
+  it.live("a long response continues while topics are deleted and created", () =>
     Effect.gen(function*() {
       const { broker, request, turns } = yield* serveMany(400)
       let changed = false

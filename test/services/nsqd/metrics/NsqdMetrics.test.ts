@@ -8,7 +8,7 @@ import { ProcessMemory } from "../../../../src/services/nsqd/stats/ProcessMemory
 import { TestBroker } from "../../../../src/testing/index.ts"
 
 describe("the metrics of a daemon", () => {
-  it.effect("are of a bounded number of topics and channels, and say how many are left out", () =>
+  it.effect("metrics cover a bounded number of topics and channels and count the omitted ones", () =>
     Effect.gen(function*() {
       const broker = yield* Broker
       for (const topic of ["c", "a", "b"]) {

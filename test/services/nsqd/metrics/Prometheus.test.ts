@@ -5,7 +5,7 @@ import * as Prometheus from "../../../../src/services/nsqd/metrics/Prometheus.ts
 const print = (registries: ReadonlyArray<Metric.MetricRegistry>) => Array.from(Prometheus.pieces(registries)).join("")
 
 describe("Prometheus's text format", () => {
-  it.effect("has one family per metric, and escapes what labels may not contain", () =>
+  it.effect("the text format has one family per metric and escapes label values", () =>
     Effect.gen(function*() {
       const one: Metric.MetricRegistry = new Map()
       const two: Metric.MetricRegistry = new Map()
@@ -24,7 +24,7 @@ describe("Prometheus's text format", () => {
       )
     }))
 
-  it.effect("says once what a metric is, however many series it has", () =>
+  it.effect("the text format describes a metric once, however many series it has", () =>
     Effect.gen(function*() {
       const registry: Metric.MetricRegistry = new Map()
       const names = Array.from({ length: 123 }, (_, i) => `n${i}`)
@@ -43,7 +43,7 @@ describe("Prometheus's text format", () => {
       )
     }))
 
-  it.effect("is empty where there is nothing to say", () =>
+  it.effect("the text format of an empty registry is empty", () =>
     Effect.gen(function*() {
       assert.strictEqual(print([new Map()]), "")
     }))

@@ -16,7 +16,7 @@ import { MemoryDatagrams, TestBroker } from "../../../../src/testing/index.ts"
 
 const body = (text: string) => Buffer.from(text)
 
-/** Every number is its place in the list; the collector has run three times more each time somebody looks. */
+/** Every figure is its position in the list; each read adds three garbage collections. */
 const memory = Layer.sync(ProcessMemory, () => {
   let reads = 0
   return {
@@ -52,7 +52,7 @@ const statsd = (changed: Partial<NsqdOptions>, log: Array<string> = []) =>
     )
   )
 
-/** The lines of everything that has arrived. */
+/** The received lines. */
 const lines = Effect.gen(function*() {
   const received = yield* MemoryDatagrams.ReceivedDatagrams
   const datagrams = yield* received.takeAvailable
@@ -66,7 +66,7 @@ const openChannel = (topic: string, channel: string) =>
   Broker.use((broker) => broker.channel(TopicName.make(topic), ChannelName.make(channel)))
 
 describe("statsd", () => {
-  it.effect("gets every metric of topics, channels and memory in NSQ's order, one interval after the start", () =>
+  it.effect("statsd gets every metric of topics, channels and memory in NSQ's order, one interval after the start", () =>
     Effect.gen(function*() {
       yield* openChannel("t", "b")
       yield* openChannel("t", "a")
@@ -104,7 +104,7 @@ describe("statsd", () => {
       ])
     }).pipe(Effect.provide(statsd({ statsdMemStats: true }))))
 
-  it.effect("counters are what was added since the last push, gauges what is there now", () =>
+  it.effect("counters are the increase since the last push, gauges the current value", () =>
     Effect.gen(function*() {
       const broker = yield* Broker
       yield* openChannel("t", "c")
@@ -146,7 +146,7 @@ describe("statsd", () => {
       assert.strictEqual((yield* received.takeAvailable).length, 3)
     }))
 
-  it.effect("percentiles are gauges in ns behind the other metrics of their topic and channel", () =>
+  it.effect("percentiles are gauges in ns after the other metrics of their topic or channel", () =>
     Effect.gen(function*() {
       yield* publish("t", body("x"))
       yield* TestClock.adjust("1500 millis")
@@ -164,7 +164,7 @@ describe("statsd", () => {
       assert.isTrue(latency(found.at(-1) ?? ""))
     }).pipe(Effect.provide(statsd({ e2eProcessingLatencyPercentiles: [1, 0.99], statsdUdpPacketSize: 4096 }))))
 
-  it.live("arrives at a UDP socket", () =>
+  it.live("statistics arrive at a UDP socket", () =>
     Effect.gen(function*() {
       const arrived = yield* Deferred.make<string>()
       const socket = yield* Effect.acquireRelease(
@@ -188,7 +188,7 @@ describe("statsd", () => {
       assert.match(yield* Deferred.await(arrived), /^p\.mem\.heap_objects:1\|g\n/)
     }))
 
-  it.effect("ephemeral topics and channels are left out where that is asked for", () =>
+  it.effect("--statsd-exclude-ephemeral omits ephemeral topics and channels", () =>
     Effect.gen(function*() {
       yield* openChannel("e#ephemeral", "c")
       yield* openChannel("t", "x#ephemeral")
@@ -199,13 +199,13 @@ describe("statsd", () => {
       assert.isFalse(found.some((line) => line.includes("ephemeral")))
     }).pipe(Effect.provide(statsd({ statsdExcludeEphemeral: true }))))
 
-  it.effect("nothing is sent where there is nothing to say", () =>
+  it.effect("nothing is sent without topics and memory statistics", () =>
     Effect.gen(function*() {
       yield* TestClock.adjust("5 minutes")
       assert.deepStrictEqual(yield* lines, [])
     }).pipe(Effect.provide(statsd({}))))
 
-  it.effect("a push that fails is logged, and what it would have counted is in the next one", () => {
+  it.effect("a failed push is logged, and its counts are in the next one", () => {
     const log: Array<string> = []
     return Effect.gen(function*() {
       const { setReachable } = yield* MemoryDatagrams.ReceivedDatagrams

@@ -43,7 +43,7 @@ interface Export {
   readonly body: string
 }
 
-/** A collector on a free port; what was exported to it. */
+/** A collector on a free port, with everything exported to it. */
 const collector = Effect.gen(function*() {
   const exports = yield* Queue.unbounded<Export>()
   const server = Http.createServer((request, response) => {
@@ -75,7 +75,7 @@ type Environment = Record<string, string>
 
 const environment = (variables: Environment) => ConfigProvider.layer(ConfigProvider.fromEnvRecord(variables))
 
-/** Sets a variable of this process until the test is over. */
+/** Sets a variable of this process until the end of the test. */
 const setVariable = (name: string, value: string) =>
   Effect.acquireRelease(
     Effect.sync(() => void (process.env[name] = value)),
@@ -101,7 +101,7 @@ const valueOf = (attributes: typeof Attributes.Type, key: string): unknown =>
   Object.values(attributes.find((attribute) => attribute.key === key)?.value ?? {})[0]
 
 describe("OpenTelemetry", () => {
-  it.live("spans of requests and of what they do, and metrics, go to the collector of the flag", () =>
+  it.live("spans of requests and operations, and metrics, go to the collector of --otlp-endpoint", () =>
     Effect.gen(function*() {
       const { exports, url } = yield* collector
       const daemon = yield* Scope.make()
@@ -156,7 +156,7 @@ describe("OpenTelemetry", () => {
       assert.strictEqual(valueOf(last?.resource.attributes ?? [], "service.name"), "nsqd")
     }).pipe(Effect.provide(NodeFileSystem.layer)))
 
-  it.live("goes to the collector of the environment, under its name, in protobuf unless it says otherwise", () =>
+  it.live("telemetry goes to the collector of the environment, under its service name, in protobuf by default", () =>
     Effect.gen(function*() {
       const { exports, url } = yield* collector
       const daemon = yield* Scope.make()
@@ -173,7 +173,7 @@ describe("OpenTelemetry", () => {
       assert.isTrue(sent.every(({ body }) => body.includes("queue")))
     }).pipe(Effect.provide(NodeFileSystem.layer)))
 
-  it.live("holds up nothing while the collector is gone", () =>
+  it.live("an unreachable collector delays nothing", () =>
     Effect.gen(function*() {
       const gone = yield* Effect.scoped(collector)
       const daemon = yield* Scope.make()
@@ -188,13 +188,13 @@ describe("the settings of OpenTelemetry", () => {
   const settings = (options: Partial<NsqdOptions.NsqdOptions>, variables: Environment) =>
     Effect.provide(TelemetrySettings.settings, [NsqdOptions.layer(options), environment(variables)])
 
-  it.effect("are none where nobody names a collector", () =>
+  it.effect("without a collector there are no settings", () =>
     Effect.gen(function*() {
       assert.isUndefined(yield* settings({}, { OTEL_SERVICE_NAME: "queue" }))
       assert.isUndefined(yield* settings({}, { OTEL_EXPORTER_OTLP_ENDPOINT: "" }))
     }))
 
-  it.effect("leave to the environment what it says of this service", () =>
+  it.effect("resource attributes of the environment take precedence", () =>
     Effect.gen(function*() {
       const found = yield* settings({ otlpEndpoint: "http://c:4318" }, {
         OTEL_RESOURCE_ATTRIBUTES: "service.name=queue,host.name=h"
@@ -204,7 +204,7 @@ describe("the settings of OpenTelemetry", () => {
       assert.property(found?.resource.attributes, "service.instance.id")
     }))
 
-  it.effect("that make no sense are errors that name them", () =>
+  it.effect("invalid settings are errors that name the setting", () =>
     Effect.gen(function*() {
       const refusal = (options: Partial<NsqdOptions.NsqdOptions>, variables: Environment) =>
         Effect.map(Effect.flip(settings(options, variables)), ({ message }) => message)
@@ -222,7 +222,7 @@ describe("the settings of OpenTelemetry", () => {
       )
     }))
 
-  it.live("that Effect's exporters refuse end the start with an error", () =>
+  it.live("settings that Effect's exporters refuse make the start fail with an error", () =>
     Effect.gen(function*() {
       const daemon = yield* Scope.make()
       const variables = { OTEL_METRIC_EXPORT_INTERVAL: "soon" }
