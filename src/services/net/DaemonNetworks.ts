@@ -1,7 +1,7 @@
 /**
- * Which addresses that other daemons name may be connected to. An nsqlookupd hands on whatever producers say of themselves, so
- * anybody who can register could otherwise make nsqadmin or a consumer send requests to services that only these can reach:
- * metadata services of clouds, programs on the same machine. Addresses that the operator configured are not checked.
+ * Decides which addresses announced by other daemons may be connected to. An nsqlookupd forwards any address that a producer
+ * registers, so any host that can register could otherwise make nsqadmin or a consumer send requests to services that only these
+ * can reach: metadata services of clouds, programs on the same machine. Addresses that the operator configures are not checked.
  */
 import { Context, Effect, Result, Schema } from "effect"
 import { IpInterface, IpNetwork, NetAddress } from "effect/net"
@@ -10,12 +10,11 @@ import { BlockList, isIP, type LookupFunction } from "node:net"
 import { joinAddress, splitAddress } from "./Transport.ts"
 
 /**
- * Where an address comes from: the operator (`configured`), a daemon on this machine (`loopback`), or another daemon
- * (`remote`).
+ * The origin of an address: the operator (`configured`), a daemon on this machine (`loopback`), or another daemon (`remote`).
  */
 export type Origin = "configured" | "loopback" | "remote"
 
-/** The address must not be connected to. */
+/** Connections to the address are not allowed. */
 export class AddressRefused extends Schema.TaggedError<AddressRefused>()("AddressRefused", {
   address: Schema.String,
   reason: Schema.String
@@ -25,14 +24,14 @@ export class AddressRefused extends Schema.TaggedError<AddressRefused>()("Addres
   }
 }
 
-/** A host has no IP address, or none could be found. */
+/** A host has no IP address, or its name cannot be resolved. */
 export class HostNotFound extends Schema.TaggedError<HostNotFound>()("HostNotFound", { reason: Schema.String }) {
   override get message(): string {
     return this.reason
   }
 }
 
-/** Finds the IP addresses of a host; the operating system's resolver unless provided. */
+/** Resolves a host to its IP addresses. Default: the operating system's resolver. */
 export const HostResolver: Context.Reference<(host: string) => Effect.Effect<ReadonlyArray<string>, HostNotFound>> =
   Context
     .Reference("effect-nsq/cluster/HostResolver", {
@@ -59,7 +58,7 @@ const blockList = (subnets: ReadonlyArray<readonly [string, number, Family]>): B
 
 const loopback = blockList([["127.0.0.0", 8, "ipv4"], ["::1", 128, "ipv6"]])
 
-/** Link-local, multicast, broadcast and unspecified addresses, which name no daemon. */
+/** Link-local, multicast, broadcast and unspecified addresses, which cannot belong to a daemon. */
 const unusable = blockList([
   ["0.0.0.0", 8, "ipv4"],
   ["169.254.0.0", 16, "ipv4"],
@@ -74,7 +73,7 @@ const withoutZone = (ip: string): string => ip.replace(/%.*$/, "")
 
 const isIn = (list: BlockList, ip: string): boolean => list.check(withoutZone(ip), familyOf(ip))
 
-/** Reads networks in CIDR notation, several with commas between them; an address alone is a network of its own. */
+/** Parses networks in CIDR notation, comma separated; a single address is a network. The failure is the invalid string. */
 export const parse = (texts: ReadonlyArray<string>): Result.Result<ReadonlyArray<IpNetwork.IpNetwork>, string> => {
   const networks: Array<IpNetwork.IpNetwork> = []
   for (const text of texts.flatMap((text) => text.split(",")).map((text) => text.trim())) {
@@ -88,7 +87,7 @@ export const parse = (texts: ReadonlyArray<string>): Result.Result<ReadonlyArray
   return Result.succeed(networks)
 }
 
-/** The rule: the networks that are listed, or the default of the module where none is. */
+/** Returns the rule: the listed networks, or without a list the default of `--allowed-daemon-networks`. */
 const makeRule = (networks: ReadonlyArray<IpNetwork.IpNetwork>) => (ip: string, origin: Origin): boolean => {
   if (origin === "configured") return true
   if (networks.length === 0) return !isIn(unusable, ip) && (origin === "loopback" || !isIn(loopback, ip))
@@ -99,16 +98,16 @@ const makeRule = (networks: ReadonlyArray<IpNetwork.IpNetwork>) => (ip: string, 
 const refusal = (address: string, found: string): AddressRefused =>
   new AddressRefused({
     address,
-    reason: `${address}: ${found} is not an address that another daemon may name (--allowed-daemon-networks)`
+    reason: `${address}: ${found} is not an address that another daemon may announce (--allowed-daemon-networks)`
   })
 
-/** What may be connected to. */
+/** The addresses that may be connected to. */
 export interface DaemonNetworks {
-  /** How an address is to be treated that the daemon at `namer` names, a host or `host:port`. */
+  /** Returns the origin of addresses that the daemon at `namer`, a host or `host:port`, announces. */
   readonly originBy: (namer: string) => Effect.Effect<Origin>
-  /** The addresses, `ip:port`, by which the daemon at `host:port` may be connected to. Fails when there is none. */
+  /** Returns the allowed addresses, `ip:port`, of the daemon at `host:port`. Fails if no address is allowed. */
   readonly resolve: (address: string, origin: Origin) => Effect.Effect<ReadonlyArray<string>, AddressRefused>
-  /** How sockets find the IP addresses of a host: those that are not allowed do not exist. */
+  /** Returns a `lookup` for sockets, which omits addresses that are not allowed. */
   readonly lookup: (origin: Origin) => LookupFunction
 }
 
@@ -118,11 +117,11 @@ const ipsOf = (host: string): Effect.Effect<ReadonlyArray<string>, HostNotFound>
 const originBy = (namer: string): Effect.Effect<Origin> =>
   ipsOf(splitAddress(namer)?.host ?? namer).pipe(
     Effect.map((ips): Origin => ips.length > 0 && ips.every((ip) => isIn(loopback, ip)) ? "loopback" : "remote"),
-    // A host that cannot be found names nobody either.
+    // The stricter origin for a name that cannot be resolved.
     Effect.orElseSucceed((): Origin => "remote")
   )
 
-/** By the networks of `--allowed-daemon-networks`; by the default rule where there is none. */
+/** Returns the rule for the networks of `--allowed-daemon-networks`; the default rule if there are none. */
 export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): DaemonNetworks => {
   const isAllowed = makeRule(networks)
   return {
@@ -153,7 +152,7 @@ export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): DaemonNetwor
   }
 }
 
-/** The rule of the environment: the default one unless provided. */
+/** The rule for announced addresses. Default: `make([])`. */
 export const DaemonNetworks: Context.Reference<DaemonNetworks> = Context.Reference(
   "effect-nsq/cluster/DaemonNetworks",
   { defaultValue: () => make([]) }

@@ -1,12 +1,12 @@
 /**
- * UDP as statsd needs it: sockets that only send, to one address. The live Layer is `NodeDatagrams`; `effect-nsq/testing`
- * has one in memory. Nothing here waits for an answer, and nobody learns whether a datagram arrived.
+ * UDP for statsd: sockets that only send, to one address. The live Layer is `NodeDatagrams`; `effect-nsq/testing` provides one
+ * in memory. Delivery is not confirmed.
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
 
-/** A datagram could not be handed to the network; or an earlier one came back, as from a port where nobody listens. */
+/** Sending a datagram failed, or an earlier one was refused, for example because no process listens on the port. */
 export class DatagramError extends Schema.TaggedError<DatagramError>()("DatagramError", {
-  /** Whom it was for. */
+  /** The receiver, `host:port`. */
   address: Schema.String,
   cause: Schema.Defect()
 }) {
@@ -16,13 +16,14 @@ export class DatagramError extends Schema.TaggedError<DatagramError>()("Datagram
   }
 }
 
-/** A socket bound to its receiver. */
+/** A socket with a fixed receiver. */
 export interface DatagramSender {
-  /** Completes when the operating system has taken the bytes, which go out as one datagram. */
+  /** Sends the bytes as one datagram. Completes when the operating system has taken them. */
   readonly send: (bytes: Uint8Array) => Effect.Effect<void, DatagramError>
 }
 
+/** Opens UDP sockets for sending. */
 export class Datagrams extends Context.Service<Datagrams, {
-  /** A socket that sends to `host:port`, closed with the Scope. The host is looked up now. */
+  /** Resolves the host and opens a socket that sends to `host:port`; it closes with the Scope. */
   readonly connect: (address: string) => Effect.Effect<DatagramSender, DatagramError, Scope.Scope>
 }>()("effect-nsq/metrics/Datagrams") {}

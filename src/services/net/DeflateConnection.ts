@@ -1,21 +1,21 @@
 /**
- * A connection inside another one, as a raw DEFLATE stream each way. Node compresses on threads of its own: writes gather
- * while one is at work and go on together, each ended by a sync flush, so that the client can read at once all that has been
- * written. Input is inflated as far as it is read and no further: a stream may promise any size, and takes no memory.
+ * A connection inside another one, as a raw DEFLATE stream in each direction. Node compresses in its thread pool: writes collect
+ * while one is in progress and are then compressed together, each batch ended by a sync flush, so that the client can read all
+ * of it at once. Input is inflated only as far as it is read, so that a small stream of any inflated size takes little memory.
  */
 import { Effect, type Scope } from "effect"
 import type * as Zlib from "node:zlib"
 import { Wakeup } from "../core/Wakeup.ts"
 import { type Connection, ConnectionLost } from "./Transport.ts"
 
-/** What one step inflates at most, and about what is kept for the reader. */
+/** The maximum that one step inflates, and the approximate size of the buffer for the reader. */
 const inflatedBytes = 64 * 1024
 const deflatedBytes = 32 * 1024
 
-/** How long the end of a connection waits for what is still being compressed. */
+/** The longest wait for pending compression when the connection ends. */
 const linger = "1 second"
 
-/** Compresses what is written to `inner`; `level` is from 1 to 9. */
+/** Returns a connection that deflates output to `inner` with `level`, 1 to 9, and inflates input from it. */
 export const make = Effect.fnUntraced(
   function*(inner: Connection, level: number): Effect.fn.Return<Connection, never, Scope.Scope> {
     const zlib = yield* Effect.promise(() => import("node:zlib"))
@@ -42,7 +42,7 @@ export const make = Effect.fnUntraced(
   }
 )
 
-/** The way out. */
+/** The output side. */
 class Output {
   private readonly deflate: Zlib.DeflateRaw
   private waiting: Array<Uint8Array> = []
@@ -55,7 +55,7 @@ class Output {
   constructor(inner: Connection, zlib: typeof Zlib, level: number) {
     this.deflate = zlib.createDeflateRaw({ level, flush: zlib.constants.Z_SYNC_FLUSH, chunkSize: deflatedBytes })
     this.deflate.on("data", (bytes: Buffer) => inner.write(bytes))
-    // Only a write after the end could be one, and there is none.
+    // Only a write after the end can fail, and there is no such write.
     this.deflate.on("error", () => this.becomeIdle())
   }
 
@@ -64,7 +64,7 @@ class Output {
   }
 
   readonly write = (bytes: Uint8Array): boolean => {
-    // It is compressed later, and the caller may use its memory again.
+    // Copied, because compression is asynchronous and the caller may reuse the memory.
     this.waiting.push(Buffer.from(bytes))
     this.waitingBytes += bytes.length
     if (!this.corked) this.compress()
@@ -80,7 +80,7 @@ class Output {
     this.compress()
   }
 
-  /** Completes when everything written has been passed on. */
+  /** Completes when all output has been passed to `inner`. */
   readonly idle: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.pendingBytes === 0) return resume(Effect.void)
     const done = (): void => resume(Effect.void)
@@ -121,7 +121,7 @@ class Output {
 
 const nextTick: Effect.Effect<void> = Effect.callback((resume) => process.nextTick(resume, Effect.void))
 
-/** The way in. */
+/** The input side. */
 const reader = (inner: Connection, inflate: Zlib.InflateRaw) => {
   const moved = new Wakeup()
   let busy = false
@@ -146,14 +146,14 @@ const reader = (inner: Connection, inflate: Zlib.InflateRaw) => {
     })
     return wait
   })
-  // Node tells of the end of the stream in the tick after its last bytes have been read.
+  // Node emits the end of the stream in the tick after its last bytes have been read.
   const refill = Effect.andThen(nextTick, Effect.suspend(() => ended ? Effect.undefined : inflateMore))
 
   const read: Connection["read"] = Effect.suspend(() => {
     if (lost !== undefined) return Effect.fail(lost)
     const bytes: Buffer | null = inflate.read()
     if (bytes !== null) return Effect.succeed(bytes)
-    // Like NSQ, takes the end of the stream for the end of the connection.
+    // As in NSQ, the end of the stream is the end of the connection.
     if (ended) return Effect.undefined
     return busy ? wait : refill
   })

@@ -1,11 +1,11 @@
 /**
- * A daemon that everybody on the network can use says so when it starts: NSQ's defaults listen on all addresses and ask
- * nobody for credentials.
+ * The warning at start of a daemon that every host on the network can use: with NSQ's defaults a daemon listens on all addresses
+ * and requires no credentials.
  */
 import { Effect } from "effect"
 import { splitAddress } from "./Transport.ts"
 
-/** A listener as the warning names it. */
+/** A listener in the warning. */
 export interface Exposed {
   /** `TCP`, `HTTP`. */
   readonly name: string
@@ -15,13 +15,13 @@ export interface Exposed {
 
 const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^(::ffff:)?127\./.test(host)
 
-/** Whether other machines may reach the address. */
+/** Whether other machines can reach the address. */
 export const isOpen = (address: string): boolean => {
   const split = splitAddress(address)
   return split !== undefined && !isLoopback(split.host)
 }
 
-/** Logs one warning that names the listeners without authentication that other machines may reach, if there are any. */
+/** Logs one warning that lists the listeners without authentication that other machines can reach, if there are any. */
 export const warn = (unauthenticated: ReadonlyArray<Exposed>): Effect.Effect<void> => {
   const open = unauthenticated.filter(({ address }) => isOpen(address))
   if (open.length === 0) return Effect.void

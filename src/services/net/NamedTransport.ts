@@ -1,9 +1,9 @@
-/** The network as seen by those who connect to addresses that daemons name: see `DaemonNetworks`. */
+/** A transport for connections to addresses that daemons announce: see `DaemonNetworks`. */
 import { Effect } from "effect"
 import type { DaemonNetworks, Origin } from "./DaemonNetworks.ts"
 import { ConnectError, type Transport } from "./Transport.ts"
 
-/** `transport`, which connects only to what `networks` allow; `originOf` says who has named an address. */
+/** Returns `transport`, restricted to connections that `networks` allow; `originOf` returns the origin of an address. */
 export const make = (
   transport: Transport["Service"],
   networks: DaemonNetworks,

@@ -1,16 +1,15 @@
 /**
- * Binding a server of `node:net`, or of a module built on it, to an address, and watching that it goes on listening.
+ * Binds a server of `node:net`, or of a module built on it, to an address, and watches that it stays listening.
  */
 import { Deferred, Effect } from "effect"
 import type * as Net from "node:net"
 import { joinAddress, type Listener, ListenError, splitAddress } from "./Transport.ts"
 
-/** Failures of accept(2) that concern the listening socket itself; all others pass, or concern one connection. */
+/** Errors of accept(2) that concern the listening socket itself; all others are temporary or concern one connection. */
 const fatalCodes = new Set(["EBADF", "EINVAL", "ENOTSOCK", "EOPNOTSUPP"])
 
 /**
- * Without a host Node listens on all addresses, of IPv6 and IPv4 where the machine has both, and of IPv4 where it has no
- * other.
+ * Without a host Node listens on all addresses: of IPv6 and IPv4 if the machine has both, otherwise of IPv4.
  */
 const optionsOf = (address: string): Net.ListenOptions => {
   const split = splitAddress(address)
@@ -26,7 +25,7 @@ const listenerOf = (server: Net.Server, address: string, broken: Listener["broke
     : { address: joinAddress(bound.address, bound.port), port: bound.port, broken }
 }
 
-/** Listens. Closing the server is the caller's. */
+/** Starts to listen. The caller has to close the server. */
 export const bind = Effect.fnUntraced(function*(server: Net.Server, address: string) {
   const port = splitAddress(address)?.port ?? 0
   if (port > maxPort) {

@@ -7,7 +7,7 @@ import * as Dns from "node:dns"
 import { DatagramError, Datagrams } from "./Datagrams.ts"
 import { splitAddress } from "./Transport.ts"
 
-/** As long as NSQ takes to look a host up. */
+/** NSQ's limit for resolving a host. */
 const connectTimeout = "1 second"
 
 const lookUp = (address: string, host: string): Effect.Effect<Dns.LookupAddress, DatagramError> =>
@@ -22,7 +22,7 @@ const open = ({ family }: Dns.LookupAddress): Effect.Effect<Dgram.Socket, never,
   Effect.acquireRelease(
     Effect.sync(() => {
       const socket = Dgram.createSocket(family === 6 ? "udp6" : "udp4")
-      // Datagrams that come back are the next sender's error.
+      // An ICMP error is reported to the next `send`.
       socket.on("error", () => {})
       return socket
     }),
@@ -47,6 +47,7 @@ const send = (address: string, socket: Dgram.Socket, bytes: Uint8Array): Effect.
     )
   })
 
+/** The live Layer. */
 export const layer: Layer.Layer<Datagrams> = Layer.succeed(Datagrams, {
   connect: Effect.fnUntraced(function*(address: string) {
     const target = splitAddress(address)

@@ -1,10 +1,10 @@
 /**
- * The Transport over `node:net`. Its own layer rather than Effect's socket server, because a broker needs what that does not
- * give: to stop accepting before connections end, to see how much output is pending, to write without a fiber, and to end
- * connections within a bounded time whatever the peer does.
+ * The Transport over `node:net`. It does not use Effect's socket server, because a broker has to stop accepting before
+ * connections end, to know how much output is pending, to write without a fiber, and to end connections within a bounded time
+ * regardless of the peer.
  *
- * Hot path: bytes that arrive while a fiber waits in `read` resume it in the same tick; the socket is paused only when nobody
- * is waiting.
+ * Hot path: bytes that arrive while a fiber waits in `read` resume it in the same tick; the socket is paused only if no fiber
+ * waits.
  */
 import { Effect, FiberSet, Layer, type Scope } from "effect"
 import * as Net from "node:net"
@@ -22,10 +22,10 @@ import {
   Transport
 } from "./Transport.ts"
 
-/** How long a peer may take to receive what is pending when its connection ends. */
+/** The longest wait for a peer to receive pending output when its connection ends. */
 const linger = "1 second"
 
-/** Peers that are gone without a word are found also when heartbeats are off; the interval is that of Go's listeners. */
+/** TCP keepalive detects peers that vanished, also if heartbeats are off; the interval is that of Go's listeners. */
 const serverOptions: Net.ServerOpts = {
   allowHalfOpen: true,
   noDelay: true,
@@ -37,23 +37,23 @@ const serverOptions: Net.ServerOpts = {
 const handshakeTimeout = "5 seconds"
 
 /**
- * A socket that is behind is handed at most this much at a time: it tells that bytes were taken only when all of them were,
- * and a slow peer must be told from one that takes nothing.
+ * The most bytes passed at a time to a socket that is behind: Node reports bytes as taken only when all of them are, and a slow
+ * peer has to be distinguished from one that takes nothing.
  */
 const pieceBytes = 128 * 1024
 
-/** What is written to a TLS connection is copied up to this size, because Node tells late when it has taken it. */
+/** Output to a TLS connection is copied up to this size, because Node reports late that it has taken it. */
 const copiedBytes = 32 * 1024
 
 const makeConnection = (socket: Net.Socket): Effect.Effect<Connection, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => connect(socket)),
-    // Under TLS the socket does not hear of its peer any more.
+    // After the upgrade to TLS the plain socket gets no events of its peer any more.
     ({ isReleased, output }) =>
       isReleased() ? Effect.sync(() => socket.destroySoon()) : Effect.andThen(output.handOver, end(socket))
   ).pipe(Effect.map((connected) => withTls(socket, connected)))
 
-/** Sends what is pending and the end, and discards input, so that the peer reads all of it before it sees a reset. */
+/** Sends pending output and the end, and discards input, so that the peer reads all output before it sees a reset. */
 const end = (socket: Net.Socket): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (socket.destroyed) return Effect.void
@@ -69,7 +69,7 @@ const end = (socket: Net.Socket): Effect.Effect<void> =>
     )
   })
 
-/** A connection, and how to hand its socket over to somebody else, with what has arrived and was not read. */
+/** A connection, and `release`, which frees its socket for another owner and puts back unread input. */
 interface Connected {
   readonly connection: Connection
   readonly output: Output
@@ -79,22 +79,22 @@ interface Connected {
 
 /** The fiber that waits for bytes, as callbacks. */
 interface Reader {
-  /** Takes bytes; true when it wants no more. */
+  /** Takes bytes; returns true if the reader is done. */
   readonly take: (chunk: Buffer) => boolean
   readonly end: () => void
   readonly lose: (error: ConnectionLost) => void
-  /** It was interrupted. */
+  /** Whether the fiber was interrupted. */
   isOver: boolean
 }
 
-/** What is written to a socket, and on its way there. */
+/** The output of a socket. */
 interface Output extends Pick<Connection, "write" | "cork" | "uncork" | "pendingBytes" | "takenBytes" | "drained"> {
-  /** Hands all of it to the socket, however far behind that is. */
+  /** Passes all pending output to the socket, even if it is behind. */
   readonly handOver: Effect.Effect<void>
 }
 
 const makeOutput = (socket: Net.Socket): Output => {
-  /** Written and not handed to the socket yet: while corked, and while the socket is behind. */
+  /** Output that is not passed to the socket yet: while corked, and while the socket is behind. */
   let queue: Array<Uint8Array> = []
   let queuedBytes = 0
   let corks = 0
@@ -102,7 +102,7 @@ const makeOutput = (socket: Net.Socket): Output => {
   const pendingBytes = (): number => queuedBytes + socket.writableLength
   const isBehind = (): boolean => socket.writableLength >= socket.writableHighWaterMark
 
-  /** Hands over bytes in one system call: `limit` of them, or all. */
+  /** Passes at most `limit` bytes to the socket, in one system call. */
   const handOver = (limit: number): void => {
     let size = 0
     let count = 0
@@ -124,7 +124,7 @@ const makeOutput = (socket: Net.Socket): Output => {
     if (corks > 0) return
     while (queue.length > 0 && !isBehind()) handOver(pieceBytes)
   }
-  // A socket that was behind emits this once it has nothing left.
+  // A socket that was behind emits "drain" when its buffer is empty.
   socket.on("drain", pump)
   socket.on("close", () => {
     queue = []
@@ -186,7 +186,7 @@ const connect = (socket: Net.Socket): Connected => {
       socket.pause()
       return
     }
-    // The reader may be replaced, or interrupted, while it takes bytes.
+    // `take` may replace or interrupt the reader.
     reader = undefined
     if (!current.take(chunk) && !current.isOver) reader = current
   }
@@ -205,7 +205,7 @@ const connect = (socket: Net.Socket): Connected => {
     lost ??= new ConnectionLost({ reason })
     leave()?.lose(lost)
   }
-  /** Gives the reader what has arrived, then what arrives, until it is done or interrupted. */
+  /** Gives the reader buffered and further input until it is done or interrupted. */
   const serve = (next: Reader): Effect.Effect<void> => {
     const interrupted = Effect.sync(() => {
       next.isOver = true
@@ -251,7 +251,7 @@ const connect = (socket: Net.Socket): Connected => {
             try {
               return take(chunk) ? false : done(Effect.succeed(true))
             } catch (defect) {
-              // In a callback of Node's it would end the daemon; in the fiber it ends the connection.
+              // Thrown in a callback of Node it would end the daemon; as a defect of the fiber it ends the connection.
               return done(Effect.die(defect))
             }
           },
@@ -310,7 +310,7 @@ const insideTls = (connection: Connection, remoteAddress: string): Connection =>
   }
 })
 
-/** How the operating system words it: Node's text without what the error says already. */
+/** Returns the operating system's error text, without the parts of Node's message that ConnectError contains already. */
 const reasonOf = (error: NodeJS.ErrnoException): string =>
   error.errno === undefined ? error.code ?? error.message : getSystemErrorMessage(error.errno)
 
@@ -327,12 +327,13 @@ const dial = (address: string): Effect.Effect<Net.Socket, ConnectError> =>
     })
     return Effect.sync(() => {
       socket.off("error", failed)
-      // An error that comes after the interruption must find a listener.
+      // Without a listener an error after the interruption would end the process.
       socket.on("error", () => {})
       socket.destroy()
     })
   })
 
+/** The live Layer. */
 export const layer = Layer.succeed(Transport, {
   connect: (address) => Effect.uninterruptibleMask((restore) => Effect.flatMap(restore(dial(address)), makeConnection)),
   listen: Effect.fnUntraced(function*<R>(

@@ -1,6 +1,6 @@
 /**
- * TLS as this daemon offers it to its clients, over TCP (`tls_v1`) and HTTPS: certificates, the policy for those of clients,
- * and the server's part of a handshake. There is none without a certificate. Loads `node:tls` only when there is one.
+ * TLS for the clients of this daemon, over TCP (`tls_v1`) and HTTPS: certificates, the policy for client certificates, and the
+ * server's side of the handshake. Requires a certificate; `node:tls` is loaded only with one.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
@@ -9,21 +9,22 @@ import type { Server, TlsOptions, TLSSocket } from "node:tls"
 import * as TlsFiles from "./TlsFiles.ts"
 import { HandshakeFailed, type TlsDetails, type TlsHandshake } from "./TlsHandshake.ts"
 
-/** Ends handshakes that nobody waits for any more, because their connection ended meanwhile. */
+/** The timeout of handshakes without a waiting fiber, because their connection ended in the meantime. */
 const backstopMillis = 10_000
 
+/** The server's side of TLS. */
 export interface ServerTls extends TlsHandshake {
-  /** What an error of a server says about a handshake. */
+  /** Converts an error event of a server to the failure of a handshake. */
   readonly handshakeFailed: (error: NodeJS.ErrnoException) => HandshakeFailed
-  /** For servers of others, HTTPS for example. */
+  /** The options for other servers, such as HTTPS. */
   readonly serverOptions: () => TlsOptions
-  /** Gives a server made with `serverOptions` the certificates that it trusts, and all again whenever they are read again. */
+  /** Gives a server made with `serverOptions` its trusted certificates, and updates it after each `reload`. */
   readonly keepCurrent: (server: Server) => Effect.Effect<void, never, Scope.Scope>
-  /** Reads the files again. When something is wrong with them, all stays as it is. */
+  /** Reads the files again. If they are not valid, it fails and changes nothing. */
   readonly reload: Effect.Effect<void, TlsFiles.TlsConfigError>
 }
 
-/** The TLS of this daemon; `undefined` when it has no certificate. */
+/** The TLS of this daemon; `undefined` without a certificate, which is the default. */
 export const ServerTls: Context.Reference<ServerTls | undefined> = Context.Reference(
   "effect-nsq/transport/ServerTls",
   { defaultValue: (): ServerTls | undefined => undefined }
@@ -31,7 +32,7 @@ export const ServerTls: Context.Reference<ServerTls | undefined> = Context.Refer
 
 type Outcome = (effect: Effect.Effect<TLSSocket, HandshakeFailed>) => void
 
-/** Reads the files of `options`; `undefined` when there is no certificate. */
+/** Reads the files of `options`; returns `undefined` without a certificate. */
 export const make = Effect.fnUntraced(function*(options: TlsFiles.TlsSettings) {
   const policy = options.tlsClientAuthPolicy
   if (policy !== "" && policy !== "require" && policy !== "require-verify") {
@@ -46,31 +47,31 @@ export const make = Effect.fnUntraced(function*(options: TlsFiles.TlsSettings) {
   const settings: TlsOptions = {
     minVersion: options.tlsMinVersion,
     maxVersion: "TLSv1.3",
-    // OpenSSL considers versions below 1.2 insecure, and has to be told that the operator does not.
+    // OpenSSL refuses versions below 1.2 as insecure unless its security level is 0.
     ...(old ? { ciphers: `${Tls.DEFAULT_CIPHERS}:@SECLEVEL=0` } : {}),
     requestCert: policy !== "",
-    // The defaults of Node's servers, which contexts do not have.
+    // The defaults of Node's servers, which secure contexts lack.
     honorCipherOrder: true,
     sessionIdContext: "effect-nsq",
-    // `refusal` decides, so that there is a reason to give.
+    // `refusal` decides instead, because it gives a reason.
     rejectUnauthorized: false,
     handshakeTimeout: backstopMillis
   }
   const serverOptions = (): TlsOptions => ({ ...settings, ...files })
   /**
-   * Gives a server the context that its options ask for. Node's servers make theirs without `allowPartialTrustChain`, so that
-   * only roots would count. Should Node stop to use the property, no more than that is lost: the tests then tell.
+   * Gives a server a context with its options. Node's servers create theirs without `allowPartialTrustChain`, so that only roots
+   * would be trusted. If Node stops using this property, only that is lost, and the tests fail.
    */
   const trustAsGiven = (server: Server): void =>
     void Object.assign(server, { _sharedCreds: Tls.createSecureContext(serverOptions()) })
 
-  // Never listens: Node's own handling of a server's handshakes, for sockets that are passed to it.
+  // This server never listens: it only runs the handshakes of sockets that are passed to it.
   const server = Tls.createServer(serverOptions())
   trustAsGiven(server)
-  // Which handshake an event of the server belongs to; Node does not say.
+  // The handshake that an event of the server belongs to, which the event does not contain.
   const handshakes = new AsyncLocalStorage<Outcome>()
   server.on("secureConnection", (secure) => {
-    // An error must find a listener, also before the socket has an owner.
+    // Without a listener an error would end the process, also before the socket has an owner.
     secure.on("error", () => {})
     secure.allowHalfOpen = true
     const done = handshakes.getStore()
@@ -88,7 +89,7 @@ export const make = Effect.fnUntraced(function*(options: TlsFiles.TlsSettings) {
         resume(outcome)
       }
       socket.once("close", closed)
-      // A client that ends its side before the handshake is done has left.
+      // The end of the client's side during the handshake closes the connection.
       socket.allowHalfOpen = false
       handshakes.run(done, () => server.emit("connection", socket))
       return Effect.sync(() => void socket.off("close", closed))
@@ -115,7 +116,7 @@ export const make = Effect.fnUntraced(function*(options: TlsFiles.TlsSettings) {
         () => Effect.sync(() => void servers.delete(follower))
       ),
     reload: Effect.gen(function*() {
-      // The flags are what they were, so there is a certificate.
+      // The flags have not changed, so there is a certificate.
       files = (yield* TlsFiles.load(options)) ?? files
       for (const each of servers) {
         each.setSecureContext(serverOptions())
@@ -126,11 +127,11 @@ export const make = Effect.fnUntraced(function*(options: TlsFiles.TlsSettings) {
   return tls
 })
 
-/** The TLS that these options configure. */
+/** Provides the TLS of these options. */
 export const layer = (options: TlsFiles.TlsSettings): Layer.Layer<never, TlsFiles.TlsConfigError> =>
   Layer.effect(ServerTls, make(options))
 
-// ---- what is said of handshakes and connections, in the words of Go's TLS
+// ---- descriptions of handshakes and connections, with the texts of Go's TLS
 
 const handshakeFailed = (error: NodeJS.ErrnoException): HandshakeFailed => {
   switch (error.code) {
@@ -168,7 +169,7 @@ const verificationText = (code: string): string => {
   }
 }
 
-/** The suites NSQ has names for, and the numbers of the others that Node may negotiate. */
+/** The suites that NSQ has names for, and the numbers of the other suites that Node can negotiate. */
 const namedSuites = new Set([
   "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
   "TLS_RSA_WITH_AES_128_CBC_SHA",
@@ -208,7 +209,7 @@ const cipherSuite = (name: string): string => {
   return number === undefined ? name : `Unknown ${number}`
 }
 
-/** What the statistics and the authorisation say of a connection after its handshake. */
+/** Returns the properties of a connection after its handshake. */
 export const details = (secure: TLSSocket): TlsDetails => {
   const commonName = secure.getPeerCertificate().subject?.CN ?? ""
   return {

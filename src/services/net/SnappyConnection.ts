@@ -1,13 +1,14 @@
 /**
- * A connection inside another one, in the Snappy framing format both ways. Every write becomes chunks at once, so what is
- * flushed below is complete above. Compression and checksum are native code, loaded when the first client asks for them.
+ * A connection inside another one, in the Snappy framing format in both directions. Every write becomes chunks at once, so a
+ * flush of the inner connection flushes complete chunks. Compression and checksum are native code, loaded when the first client
+ * negotiates Snappy.
  */
 import { Effect, Result, Schema } from "effect"
 import { type SnappyCodec, SnappyDecoder, SnappyEncoder } from "../../protocol/client/SnappyFraming.ts"
 import type { Turns } from "../core/Turns.ts"
 import { type Connection, ConnectionLost } from "./Transport.ts"
 
-/** The native code cannot be loaded on this machine. */
+/** The native code cannot be loaded on this platform. */
 export class SnappyUnavailable extends Schema.TaggedError<SnappyUnavailable>()("SnappyUnavailable", {
   cause: Schema.Defect()
 }) {
@@ -16,6 +17,7 @@ export class SnappyUnavailable extends Schema.TaggedError<SnappyUnavailable>()("
   }
 }
 
+/** Loads the native code. */
 export const loadCodec: Effect.Effect<SnappyCodec, SnappyUnavailable> = Effect.tryPromise({
   try: async (): Promise<SnappyCodec> => {
     const [{ default: snappy }, { default: { crc32c } }] = await Promise.all([
@@ -34,13 +36,14 @@ export const loadCodec: Effect.Effect<SnappyCodec, SnappyUnavailable> = Effect.t
   catch: (cause) => new SnappyUnavailable({ cause })
 })
 
-/** After this many bytes without content, as in chunks to be skipped, the connection looks whether its turn is over. */
+/** After this many bytes without content, as in skippable chunks, the connection checks whether its turn is over. */
 const fruitlessBytesMax = 256 * 1024
 
+/** Returns a connection that compresses output to `inner` and decompresses input from it. Invalid input is `ConnectionLost`. */
 export const make = (inner: Connection, codec: SnappyCodec, turns: Turns): Connection => {
   const encoder = new SnappyEncoder(codec)
   const decoder = new SnappyDecoder(codec)
-  /** What has arrived waits for its turn. */
+  /** Whether input that has arrived waits for its turn. */
   let waits = false
   let fruitlessBytes = 0
 

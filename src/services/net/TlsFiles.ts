@@ -1,6 +1,6 @@
 /**
- * The PEM files that TLS is configured with, read and checked: whether certificate and key are what they should be and belong
- * together comes out here, not with the first client.
+ * Reads and checks the PEM files of the TLS configuration, so that an invalid file, or a key that does not match its
+ * certificate, is an error at start and not of the first client.
  */
 import { Data, Effect } from "effect"
 import { readFile } from "node:fs/promises"
@@ -10,19 +10,19 @@ import * as Trust from "./Trust.ts"
 
 /** The TLS options of a daemon, under the names of its flags. */
 export interface TlsSettings {
-  /** Path of the certificate; empty for none. */
+  /** Path of the certificate; empty for no TLS. */
   readonly tlsCert: string
-  /** Path of the certificate's key; empty for none. */
+  /** Path of the certificate's key; empty for no TLS. */
   readonly tlsKey: string
   /** `require`, `require-verify`, or empty: client certificates are not requested. */
   readonly tlsClientAuthPolicy: string
-  /** Path of the authorities that client certificates are verified with; empty for those of the system. */
+  /** Path of the certificate authorities that verify client certificates; empty for those of the system. */
   readonly tlsRootCaFile: string
-  /** The oldest version that a client may negotiate. */
+  /** The lowest version that a client may negotiate. */
   readonly tlsMinVersion: TlsVersion
 }
 
-/** TLS cannot be offered as configured. */
+/** The TLS configuration cannot be used. */
 export class TlsConfigError extends Data.TaggedError("TlsConfigError")<{ readonly message: string }> {}
 
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
@@ -33,7 +33,7 @@ const read = (flag: string, path: string): Effect.Effect<string, TlsConfigError>
     catch: (cause) => new TlsConfigError({ message: `${flag}: ${messageOf(cause)}` })
   })
 
-/** The certificates of a bundle; there has to be one. */
+/** Reads the certificates of a bundle; fails if it contains no certificate. */
 const readAuthorities = Effect.fnUntraced(function*(path: string): Effect.fn.Return<Array<string>, TlsConfigError> {
   const bundle = yield* read("--tls-root-ca-file", path)
   const found = Trust.certificatesIn(bundle)
@@ -41,7 +41,7 @@ const readAuthorities = Effect.fnUntraced(function*(path: string): Effect.fn.Ret
   return yield* new TlsConfigError({ message: `--tls-root-ca-file: failed to append certificate to pool: ${path}` })
 })
 
-/** The authorities that `--tls-root-ca-file` names; `undefined` for those of the system. */
+/** Reads the authorities of `--tls-root-ca-file`; returns `undefined` for those of the system. */
 export const authorities = (
   { tlsRootCaFile }: Pick<TlsSettings, "tlsRootCaFile">
 ): Effect.Effect<Array<string> | undefined, TlsConfigError> =>
@@ -53,16 +53,16 @@ const check = (flag: string, path: string, options: SecureContextOptions) =>
     catch: (cause) => new TlsConfigError({ message: `${flag}: ${path}: ${messageOf(cause)}` })
   })
 
-/** What the files of `options` hold; `undefined` when there is neither certificate nor key. */
+/** Reads the files of `options`; returns `undefined` if there is neither certificate nor key. */
 export const load = Effect.fnUntraced(function*(
   options: TlsSettings
 ): Effect.fn.Return<SecureContextOptions | undefined, TlsConfigError> {
   const { tlsCert, tlsKey } = options
-  // Checked without a certificate as well: requests to other servers are to trust it.
+  // Checked without a certificate as well, because requests to other servers trust these authorities.
   const ca = yield* authorities(options)
   if (tlsCert === "" && tlsKey === "") return undefined
   if (tlsCert === "" || tlsKey === "") {
-    return yield* new TlsConfigError({ message: "--tls-cert and --tls-key are only of use together" })
+    return yield* new TlsConfigError({ message: "--tls-cert and --tls-key must be set together" })
   }
   const cert = yield* read("--tls-cert", tlsCert)
   yield* check("--tls-cert", tlsCert, { cert })

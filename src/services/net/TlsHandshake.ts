@@ -1,11 +1,11 @@
 /**
- * TLS on a connection that was plain before: one side of the handshake, its failure, and what it has negotiated.
+ * The upgrade of a plain connection to TLS: one side of the handshake, its failure, and its result.
  */
 import { type Effect, Schema } from "effect"
 import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 
-/** A TLS handshake failed. The reason has the words of Go's TLS where the cause is the same. */
+/** A TLS handshake failed. The reason is the text of Go's TLS if Go has the same error. */
 export class HandshakeFailed extends Schema.TaggedError<HandshakeFailed>()("HandshakeFailed", {
   reason: Schema.String
 }) {
@@ -14,23 +14,23 @@ export class HandshakeFailed extends Schema.TaggedError<HandshakeFailed>()("Hand
   }
 }
 
-/** What is said of a connection that came about. */
+/** The properties of a TLS connection that statistics and authorisation use. */
 export interface TlsDetails {
   /** `TLS1.0` to `TLS1.3`. */
   readonly version: string
-  /** As NSQ shows it: the name of the suites it has names for, `Unknown <number>` for others. */
+  /** In NSQ's form: the name of a suite that NSQ has a name for, otherwise `Unknown <number>`. */
   readonly cipherSuite: string
-  /** From the subject of the client's certificate; empty when there is none. */
+  /** The common name in the subject of the client's certificate; empty without one. */
   readonly commonName: string
 }
 
-/** One side of a TLS connection that begins on a connection that was plain. */
+/** One side of the TLS handshake on a plain connection. */
 export interface TlsHandshake {
   /**
-   * Completes the handshake on a socket that nobody else reads from; what was read too early has been unshifted. When it
-   * fails, something can still be written to the socket before the failure is passed on.
+   * Completes the handshake on a socket without other readers; bytes that were read too early have been unshifted. After a
+   * failure the socket can still be written to.
    */
   readonly handshake: (socket: Socket) => Effect.Effect<TLSSocket, HandshakeFailed>
-  /** Why the policy for client certificates does not allow a peer to go on; `undefined` when it does. */
+  /** The reason why the policy for client certificates refuses the peer; `undefined` if it accepts it. */
   readonly refusal: (secure: TLSSocket) => string | undefined
 }

@@ -1,6 +1,6 @@
 /**
- * Which certificates a peer is trusted by, the same for every use of TLS: those of a file, or those of the system. As in Go, a
- * certificate in the file counts by itself, also an intermediate one or the peer's own.
+ * The trusted certificates, the same for every use of TLS: those of a file, or those of the system. As in Go, every certificate
+ * in the file is trusted, also an intermediate one or the peer's own.
  *
  * Takes `node:tls` as an argument, so that only programs that use TLS load it.
  */
@@ -19,21 +19,21 @@ export interface Trust {
   readonly allowPartialTrustChain: true
 }
 
-/** Trusts what is signed by one of these, and these themselves. */
+/** Trusts these certificates and every certificate that one of them has signed. */
 export const given = (ca: Authorities): Trust => ({ ca, allowPartialTrustChain: true })
 
 const pemBlock = /-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END \1?CERTIFICATE-----/g
 
-/** The certificates of a bundle. As with Go, blocks that are none do no harm. */
+/** Returns the certificates of a bundle. As in Go, invalid blocks are ignored. */
 export const certificatesIn = (bundle: string): Array<string> => {
   const { X509Certificate } = process.getBuiltinModule("node:crypto")
   return (bundle.match(pemBlock) ?? []).filter((pem) => Result.isSuccess(Result.try(() => new X509Certificate(pem))))
 }
 
-/** Nothing where `read` fails: as in Go, directories and files that cannot be read are passed over. */
+/** Returns an empty array if `read` fails: as in Go, unreadable directories and files are skipped. */
 const orNothing = <A>(read: () => ReadonlyArray<A>): ReadonlyArray<A> => Result.getOrElse(Result.try(read), () => [])
 
-/** The certificates of several directories, with colons between them as in OpenSSL and Go; Node takes them for one name. */
+/** Reads the certificates of directories separated by colons, as in OpenSSL and Go; Node takes the whole string for one name. */
 const inDirectories = (names: string): ReadonlyArray<string> =>
   names.split(":").flatMap((directory) =>
     orNothing(() => readdirSync(directory)).flatMap((file) =>
@@ -44,9 +44,9 @@ const inDirectories = (names: string): ReadonlyArray<string> =>
 let known: Trust | undefined
 
 /**
- * Trusts what the system trusts: its store, or what `SSL_CERT_FILE` and `SSL_CERT_DIR` name; and what `NODE_EXTRA_CA_CERTS` adds.
- * Node's own list is used where the system has no store, but not where one of the first two is set. Read once, which takes a
- * while.
+ * Trusts the certificates of the system: its store, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`; and those of
+ * `NODE_EXTRA_CA_CERTS`. Uses Node's own list if the system has no store and neither of the first two is set. The result is
+ * cached, because reading takes long.
  */
 export const system = (tls: typeof Tls): Trust => {
   if (known === undefined) {
@@ -67,7 +67,7 @@ type MinVersion = Tls.SecureContextOptions["minVersion"]
 
 const contexts = new Map<MinVersion, Tls.SecureContext>()
 
-/** A context that trusts what the system trusts and shows no certificate. Kept: it takes long to make. */
+/** Returns a context that trusts the certificates of the system and has none of its own. Cached, because it is expensive. */
 export const systemContext = (tls: typeof Tls, minVersion?: MinVersion): Tls.SecureContext => {
   const made = contexts.get(minVersion)
   if (made !== undefined) return made

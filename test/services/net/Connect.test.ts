@@ -11,7 +11,7 @@ const layers = [
 
 for (const [name, layer, address] of layers) {
   describe(`connecting over ${name}`, () => {
-    it.live("carries bytes both ways, and the end in both directions", () =>
+    it.live("a connection carries bytes and the end in both directions", () =>
       Effect.gen(function*() {
         const transport = yield* Transport
         const received = yield* Queue.unbounded<string>()
@@ -33,7 +33,7 @@ for (const [name, layer, address] of layers) {
         yield* Deferred.await(ended)
       }).pipe(Effect.scoped, Effect.provide(layer)))
 
-    it.live("fails where nobody listens, in the operating system's words", () =>
+    it.live("connecting without a listener fails with the operating system's error text", () =>
       Effect.gen(function*() {
         const transport = yield* Transport
         const error = yield* Effect.flip(transport.connect("127.0.0.1:1"))

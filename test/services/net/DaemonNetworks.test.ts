@@ -5,14 +5,14 @@ import * as DaemonNetworks from "../../../src/services/net/DaemonNetworks.ts"
 const networksOf = (...cidrs: ReadonlyArray<string>) =>
   DaemonNetworks.make(Result.getOrElse(DaemonNetworks.parse(cidrs), () => []))
 
-/** Whether a daemon of this origin may name the address. */
+/** Whether a daemon of this origin may announce the address. */
 const isAllowed = (networks: DaemonNetworks.DaemonNetworks, host: string, origin: DaemonNetworks.Origin) =>
   Effect.match(networks.resolve(host.includes(":") ? `[${host}]:4151` : `${host}:4151`, origin), {
     onSuccess: () => true,
     onFailure: () => false
   })
 
-/** Names as a hostile DNS server might answer for them. */
+/** Names with the replies of a hostile DNS server. */
 const resolving = (names: Readonly<Record<string, ReadonlyArray<string>>>) =>
   Effect.provideService(DaemonNetworks.HostResolver, (host) => {
     const found = names[host]
@@ -36,8 +36,8 @@ const unusable = [
 const loopback = ["127.0.0.1", "127.255.0.1", "::1", "::ffff:127.0.0.1", "::ffff:7f00:1"]
 const usual = ["10.0.0.1", "192.168.1.1", "172.17.0.2", "203.0.113.9", "fd00::1", "2001:db8::1"]
 
-describe("addresses that daemons name", () => {
-  it.effect("are followed unless they are link-local, multicast, unspecified, or loopback named from elsewhere", () =>
+describe("addresses that daemons announce", () => {
+  it.effect("an announced address is refused if it is link-local, multicast, unspecified, or loopback from a remote daemon", () =>
     Effect.gen(function*() {
       const networks = networksOf()
       for (const host of unusable) {
@@ -50,11 +50,11 @@ describe("addresses that daemons name", () => {
         assert.isTrue(yield* isAllowed(networks, host, "loopback"), host)
       }
       for (const host of usual) assert.isTrue(yield* isAllowed(networks, host, "remote"), host)
-      // The operator knows what is configured.
+      // The operator may configure any address.
       for (const host of [...unusable, ...loopback]) assert.isTrue(yield* isAllowed(networks, host, "configured"), host)
     }))
 
-  it.effect("are followed only within the networks that are listed, where some are", () =>
+  it.effect("an announced address outside the allowed networks is refused", () =>
     Effect.gen(function*() {
       const networks = networksOf("10.0.0.0/8, 192.168.7.9", "fd00::/8")
       for (const host of ["10.1.2.3", "192.168.7.9", "fd12::1", "::ffff:10.1.2.3"]) {
@@ -67,7 +67,7 @@ describe("addresses that daemons name", () => {
       assert.deepStrictEqual(DaemonNetworks.parse(["10.0.0.0/8", "nonsense"]), Result.fail("nonsense"))
     }))
 
-  it.effect("are judged by what their names resolve to", () =>
+  it.effect("an announced host name is checked by the addresses that it resolves to", () =>
     Effect.gen(function*() {
       const networks = networksOf()
       assert.isFalse(yield* isAllowed(networks, "metadata.evil", "remote"))
@@ -79,7 +79,7 @@ describe("addresses that daemons name", () => {
         "[fd00::1]:4150"
       ])
       const refused = yield* Effect.flip(networks.resolve("self.evil:4150", "remote"))
-      assert.include(refused.message, "self.evil:4150: 127.0.0.1 is not an address that another daemon may name")
+      assert.include(refused.message, "self.evil:4150: 127.0.0.1 is not an address that another daemon may announce")
       assert.include(refused.message, "--allowed-daemon-networks")
     }).pipe(resolving({
       "metadata.evil": ["169.254.169.254"],
@@ -87,7 +87,7 @@ describe("addresses that daemons name", () => {
       "mixed.evil": ["127.0.0.1", "203.0.113.9", "::1", "fd00::1"]
     })))
 
-  it.effect("may be on loopback only when the daemon that names them is", () =>
+  it.effect("only a daemon on loopback may announce loopback addresses", () =>
     Effect.gen(function*() {
       const { originBy } = networksOf()
       assert.strictEqual(yield* originBy("127.0.0.1:4161"), "loopback")
@@ -98,7 +98,7 @@ describe("addresses that daemons name", () => {
       assert.strictEqual(yield* originBy("unknown:4161"), "remote")
     }).pipe(resolving({ here: ["127.0.0.1", "::1"], both: ["127.0.0.1", "10.0.0.1"] })))
 
-  it.live("are judged again when a socket looks the name up", () =>
+  it.live("an announced host name is checked again when a socket resolves it", () =>
     Effect.gen(function*() {
       const lookup = (origin: DaemonNetworks.Origin) =>
         Effect.callback<string>((resume) =>

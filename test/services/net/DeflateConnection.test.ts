@@ -10,7 +10,7 @@ const deflated = (content: Uint8Array): Buffer => Zlib.deflateRawSync(content, s
 const inflated = (bytes: Uint8Array): Buffer => Zlib.inflateRawSync(bytes, sync)
 
 describe("a connection inside deflate", () => {
-  it.effect("gives the client all that was written as soon as it was written, whatever the level", () =>
+  it.effect("the client can inflate all output at once, at every compression level", () =>
     Effect.gen(function*() {
       for (const level of [1, 6, 9]) {
         const { client, server } = yield* open
@@ -31,7 +31,7 @@ describe("a connection inside deflate", () => {
       }
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
-  it.effect("ends every flush with a sync block", () =>
+  it.effect("every flush of deflate ends with a sync block", () =>
     Effect.gen(function*() {
       const { client, server } = yield* open
       const connection = yield* DeflateConnection.make(server, 6)
@@ -41,7 +41,7 @@ describe("a connection inside deflate", () => {
       assert.strictEqual(inflated(bytes ?? Buffer.alloc(0)).toString(), "one")
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
-  it.effect("sends nothing while it is corked, and does not need the memory that was passed to it", () =>
+  it.effect("a corked deflate connection sends nothing, and copies the memory of its callers", () =>
     Effect.gen(function*() {
       const { client, server } = yield* open
       const connection = yield* DeflateConnection.make(server, 6)
@@ -57,7 +57,7 @@ describe("a connection inside deflate", () => {
       assert.strictEqual(inflated((yield* client.read) ?? Buffer.alloc(0)).toString(), "ab")
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
-  it.effect("counts what the client has not taken, and drains when it has", () =>
+  it.effect("pending bytes of a deflate connection count until the client has read them", () =>
     Effect.gen(function*() {
       const { client, server } = yield* open
       const connection = yield* DeflateConnection.make(server, 1)
@@ -72,7 +72,7 @@ describe("a connection inside deflate", () => {
       yield* Fiber.join(drained)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
-  it.effect("sends what was written before its Scope closes", () =>
+  it.effect("a deflate connection sends pending output when its Scope closes", () =>
     Effect.gen(function*() {
       const { client, server } = yield* open
       const scope = yield* Scope.make()
@@ -83,7 +83,7 @@ describe("a connection inside deflate", () => {
       assert.strictEqual(inflated((yield* client.read) ?? Buffer.alloc(0)).toString(), "last words")
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
-  it.effect("reads what the client has flushed, however it is cut", () =>
+  it.effect("deflate input is complete after each flush, however it is split", () =>
     Effect.gen(function*() {
       const content = Buffer.concat([Buffer.from("PUB t\n"), noise(50_000), Buffer.alloc(50_000, "x")])
       const stream = deflated(content)
@@ -95,7 +95,7 @@ describe("a connection inside deflate", () => {
       }
     }).pipe(Effect.provide(MemoryTransport.layer)), 60_000)
 
-  it.effect("ends when the client ends it or the stream", () =>
+  it.effect("a deflate connection ends when the client ends the connection or the stream", () =>
     Effect.gen(function*() {
       const { client, server } = yield* open
       const connection = yield* DeflateConnection.make(server, 6)
@@ -111,7 +111,7 @@ describe("a connection inside deflate", () => {
       assert.isUndefined(yield* cut.read)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
-  it.effect("is lost when bytes are not deflate", () =>
+  it.effect("a deflate connection is lost if its input is not valid", () =>
     Effect.gen(function*() {
       const { client, server } = yield* open
       const connection = yield* DeflateConnection.make(server, 6)
@@ -122,7 +122,7 @@ describe("a connection inside deflate", () => {
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect(
-    "inflates no further than it is read: a stream that promises a gigabyte takes no memory",
+    "a deflate stream is inflated only as far as it is read, so a bomb of a gigabyte takes little memory",
     () =>
       Effect.gen(function*() {
         const { client, server } = yield* open

@@ -10,7 +10,7 @@ const warnings = Effect.fnUntraced(function*(listeners: ReadonlyArray<Exposure.E
 })
 
 describe("A listener without authentication", () => {
-  it.effect("is warned of once, with all that other machines may reach", () =>
+  it.effect("one warning lists all listeners without authentication that other machines can reach", () =>
     Effect.gen(function*() {
       const lines = yield* warnings([
         { name: "TCP", address: "[::]:4150" },
@@ -23,7 +23,7 @@ describe("A listener without authentication", () => {
       ])
     }))
 
-  it.effect("is not warned of where only this machine can reach it", () =>
+  it.effect("a listener that only this machine can reach causes no warning", () =>
     Effect.gen(function*() {
       const here = ["127.0.0.1:4150", "127.9.9.9:1", "[::1]:4150", "localhost:4150", "/run/nsqd.sock"]
       assert.deepStrictEqual(yield* warnings(here.map((address) => ({ name: "TCP", address }))), [])

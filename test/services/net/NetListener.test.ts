@@ -8,7 +8,7 @@ const makeServer = Effect.acquireRelease(
   (server) => Effect.sync(() => void server.close())
 )
 
-/** What a client reads from an address. */
+/** Returns the bytes that a client reads from an address. */
 const greeting = (host: string, port: number): Effect.Effect<string, Error> =>
   Effect.callback((resume) => {
     const socket = Net.connect({ host, port })
@@ -21,7 +21,7 @@ const greeting = (host: string, port: number): Effect.Effect<string, Error> =>
 const acceptError = (code: string): Error => Object.assign(new Error(`accept ${code}`), { code })
 
 describe("a listener", () => {
-  it.live("without a host is reached by IPv4 and, where there is any, by IPv6", () =>
+  it.live("a listener without a host accepts IPv4 and, if the machine has it, IPv6", () =>
     Effect.gen(function*() {
       const { address, port } = yield* NetListener.bind(yield* makeServer, ":0")
       assert.strictEqual(yield* greeting("127.0.0.1", port), "hello")
@@ -29,11 +29,11 @@ describe("a listener", () => {
       else assert.strictEqual(address, `0.0.0.0:${port}`)
     }))
 
-  it.live("on a machine without IPv6 takes IPv4", () =>
+  it.live("a listener on a machine without IPv6 accepts IPv4", () =>
     Effect.gen(function*() {
       const server = yield* makeServer
       const { listen } = server
-      // What Node asks of the system when the host is left out is its own; here it is only left out.
+      // Node chooses the address family if the host is omitted; this only checks that it is omitted.
       const asked: Array<Net.ListenOptions> = []
       server.listen = ((options: Net.ListenOptions, done: () => void) => {
         asked.push(options)
@@ -44,14 +44,14 @@ describe("a listener", () => {
       assert.strictEqual(address, `0.0.0.0:${port}`)
     }))
 
-  it.live("says which address it cannot have, and why", () =>
+  it.live("the error of a listener states its address and the reason", () =>
     Effect.gen(function*() {
       const { address } = yield* NetListener.bind(yield* makeServer, "127.0.0.1:0")
       const error = yield* Effect.flip(NetListener.bind(yield* makeServer, address))
       assert.match(error.message, new RegExp(`^listen \\(${address.replaceAll(".", "\\.")}\\) failed - .*EADDRINUSE`))
     }))
 
-  it.live("logs a connection that could not be accepted, and goes on", () =>
+  it.live("a listener logs a failed accept and continues", () =>
     Effect.gen(function*() {
       const lines = yield* Queue.unbounded<string>()
       const logger = Logger.make<unknown, void>(({ message }) => void Queue.offerUnsafe(lines, String(message)))
@@ -67,7 +67,7 @@ describe("a listener", () => {
       assert.isUndefined(watching.pollUnsafe())
     }))
 
-  it.live("that is no socket any more is broken", () =>
+  it.live("a listener with an invalid descriptor is broken", () =>
     Effect.gen(function*() {
       const server = yield* makeServer
       const { broken } = yield* NetListener.bind(server, "127.0.0.1:0")
@@ -76,7 +76,7 @@ describe("a listener", () => {
       assert.match((yield* Fiber.join(watching)).message, /^listen .* failed - accept EBADF$/)
     }))
 
-  it.live("that somebody else closes is broken", () =>
+  it.live("a listener that is closed from outside is broken", () =>
     Effect.gen(function*() {
       const server = yield* makeServer
       const { broken } = yield* NetListener.bind(server, "127.0.0.1:0")

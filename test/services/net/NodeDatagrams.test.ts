@@ -20,7 +20,7 @@ const listen = (type: Dgram.SocketType, host: string) =>
   })
 
 describe("datagrams over the network", () => {
-  it.live("reach a UDP socket one by one", () =>
+  it.live("datagrams reach a UDP socket one by one", () =>
     Effect.gen(function*() {
       const { arrived, port } = yield* listen("udp4", "127.0.0.1")
       const { connect } = yield* Datagrams
@@ -31,7 +31,7 @@ describe("datagrams over the network", () => {
       assert.strictEqual(yield* Queue.take(arrived), "two\n")
     }).pipe(Effect.provide(NodeDatagrams.layer)))
 
-  it.live("an address without port and a host that does not exist are errors that name it", () =>
+  it.live("an address without a port and an unknown host are errors that name the address", () =>
     Effect.gen(function*() {
       const { connect } = yield* Datagrams
       const noPort = yield* Effect.flip(connect("127.0.0.1"))
@@ -40,7 +40,7 @@ describe("datagrams over the network", () => {
       assert.isTrue(noHost.message.startsWith("udp nobody.invalid:8125: "))
     }).pipe(Effect.provide(NodeDatagrams.layer)))
 
-  it.live("a receiver that is gone is at most an error of the sender", () =>
+  it.live("a closed receiver causes at most an error of the sender", () =>
     Effect.gen(function*() {
       const gone = yield* Effect.scoped(listen("udp4", "127.0.0.1"))
       const sender = yield* Datagrams.use(({ connect }) => connect(`127.0.0.1:${gone.port}`))

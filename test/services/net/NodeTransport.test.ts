@@ -19,7 +19,7 @@ import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { type Connection, readEach } from "../../../src/services/net/Transport.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
 
-/** A listener whose connections are handed to the test; each lives until its fiber is told to end. */
+/** A listener that passes its connections to the test; each lives until its fiber is told to end. */
 const listen = Effect.fnUntraced(function*(address: string) {
   const transport = yield* Transport
   const accepted = yield* Queue.unbounded<Connection>()
@@ -43,7 +43,7 @@ const open = (port: number): Effect.Effect<Net.Socket, Error, Scope.Scope> =>
     (socket) => Effect.sync(() => void socket.destroy())
   )
 
-/** All that the server sends until it ends the connection. */
+/** Returns all bytes that the server sends until it ends the connection. */
 const rest = (socket: Net.Socket): Effect.Effect<Buffer> =>
   Effect.callback((resume) => {
     const chunks: Array<Buffer> = []
@@ -62,7 +62,7 @@ const readAll = (connection: Connection) =>
 const pattern = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => (i * 31 + (i >> 8)) & 0xff))
 
 describe("a TCP connection", () => {
-  it.live("gives bytes to a callback until it declines, and loses nothing around it", () =>
+  it.live("a TCP connection passes bytes to a callback until it declines, and loses none", () =>
     Effect.gen(function*() {
       const { accepted, listener } = yield* listen("127.0.0.1:0")
       const socket = yield* open(listener.port)
@@ -71,7 +71,7 @@ describe("a TCP connection", () => {
       socket.end(bytes)
       const chunks: Array<Buffer> = [(yield* connection.read) ?? Buffer.alloc(0)]
       let taken = 0
-      // Declines every third piece; the pieces that arrive meanwhile wait.
+      // Declines every third piece; the pieces that arrive in between wait.
       const take = (chunk: Buffer): boolean => {
         chunks.push(chunk)
         return ++taken % 3 !== 0
@@ -86,7 +86,7 @@ describe("a TCP connection", () => {
       assert.strictEqual(declined, Math.floor(taken / 3))
     }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer)))
 
-  it.live("keeps what arrives after an interrupted reader for the next one", () =>
+  it.live("bytes that arrive after the reader was interrupted are kept for the next reader", () =>
     Effect.gen(function*() {
       const { accepted, listener } = yield* listen("127.0.0.1:0")
       const socket = yield* open(listener.port)
@@ -104,7 +104,7 @@ describe("a TCP connection", () => {
       assert.strictEqual(yield* Queue.size(seen), 0)
     }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer)))
 
-  it.live("turns a callback that throws into a defect of its reader", () =>
+  it.live("a callback that throws is a defect of its reader", () =>
     Effect.gen(function*() {
       const { accepted, listener } = yield* listen("127.0.0.1:0")
       const socket = yield* open(listener.port)
@@ -116,7 +116,7 @@ describe("a TCP connection", () => {
       assert.isTrue(Exit.hasDies(exit))
     }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer)))
 
-  it.live("carries bytes both ways, however large and however they are written", () =>
+  it.live("a TCP connection carries bytes in both directions, with writes of any size", () =>
     Effect.gen(function*() {
       const { accepted, listener } = yield* listen("127.0.0.1:0")
       const socket = yield* open(listener.port)
@@ -135,14 +135,14 @@ describe("a TCP connection", () => {
       yield* Scope.close(scope, Exit.void)
     }).pipe(Effect.provide(NodeTransport.layer)))
 
-  it.live("shows how much a peer that does not read leaves pending", () =>
+  it.live("pendingBytes counts the output that the peer does not read", () =>
     Effect.gen(function*() {
       const { accepted, listener } = yield* listen("127.0.0.1:0")
       const socket = yield* open(listener.port)
       socket.pause()
       const connection = yield* Queue.take(accepted)
       const chunk = Buffer.alloc(1024 * 1024)
-      // The system's own buffers take some megabytes.
+      // The system's buffers take several megabytes.
       for (let i = 0; i < 64 && connection.pendingBytes() === 0; i++) {
         connection.write(chunk)
         yield* Effect.yieldNow
@@ -155,14 +155,14 @@ describe("a TCP connection", () => {
       assert.strictEqual(connection.pendingBytes(), 0)
     }).pipe(Effect.provide(NodeTransport.layer)))
 
-  it.live("shows the parts that a slow peer takes of a large write", () =>
+  it.live("takenBytes grows while a slow peer reads a large write", () =>
     Effect.gen(function*() {
       const { accepted, listener } = yield* listen("127.0.0.1:0")
       const socket = yield* open(listener.port)
       socket.pause()
       const connection = yield* Queue.take(accepted)
       const part = pattern(1_000_003)
-      // The system's own buffers take some megabytes.
+      // The system's buffers take several megabytes.
       const bytes = Buffer.concat(Array.from({ length: 16 }, () => part))
       connection.write(bytes)
       const pending = connection.pendingBytes()
@@ -188,7 +188,7 @@ describe("a TCP connection", () => {
       assert.isAbove(Array.from(seen).filter((left) => left < pending).length, 0)
     }).pipe(Effect.provide(NodeTransport.layer)))
 
-  it.live("that is reset is lost to its reader and to whoever waits for it to drain", () =>
+  it.live("a reset fails the reader of a TCP connection and completes drained", () =>
     Effect.gen(function*() {
       const { accepted, listener } = yield* listen("127.0.0.1:0")
       const socket = yield* open(listener.port)
@@ -200,7 +200,7 @@ describe("a TCP connection", () => {
       assert.isTrue(Exit.isFailure(yield* Effect.exit(connection.read)), "it stays lost")
     }).pipe(Effect.provide(NodeTransport.layer)))
 
-  it.live("ends with everything that was written before its Scope closed", () =>
+  it.live("a TCP connection sends all pending output before it ends with its Scope", () =>
     Effect.gen(function*() {
       const transport = yield* Transport
       const bytes = pattern(2_000_000)
@@ -211,7 +211,7 @@ describe("a TCP connection", () => {
       assert.isTrue((yield* rest(yield* open(port))).equals(bytes))
     }).pipe(Effect.provide(NodeTransport.layer)))
 
-  it.live("to a peer that never reads ends all the same, within a moment", () =>
+  it.live("a TCP connection to a peer that never reads ends within a bounded time", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const transport = yield* Transport
@@ -227,7 +227,7 @@ describe("a TCP connection", () => {
 })
 
 describe("a unix socket", () => {
-  it.live("is listened on where the address is a path, and is gone afterwards", () =>
+  it.live("a listener on a path creates a unix socket and removes it at the end", () =>
     Effect.gen(function*() {
       const directory = yield* Effect.acquireRelease(
         Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-nsq-"))),
@@ -261,7 +261,7 @@ describe("a broker on real sockets", () => {
   /** Open sockets of this process, those of the test included. */
   const sockets = () => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length
 
-  it.live("that stood still for longer than two heartbeats does not blame its clients", () =>
+  it.live("a broker that was stalled for longer than two heartbeats keeps its clients", () =>
     Effect.gen(function*() {
       const { port } = yield* TcpServer
       const clients = yield* Clients
@@ -272,7 +272,7 @@ describe("a broker on real sockets", () => {
       socket.write(`  V2IDENTIFY\n\0\0\0${String.fromCharCode(wishes.length)}${wishes}`)
       assert.strictEqual(yield* Queue.take(answers), "OK")
       socket.write("NOP\n")
-      // Nobody in this process runs for two and a half seconds.
+      // Blocks the whole process for two and a half seconds.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500)
       assert.strictEqual(yield* Queue.take(answers), "_heartbeat_")
       assert.strictEqual(Array.from(clients.all()).length, 1)
@@ -282,7 +282,7 @@ describe("a broker on real sockets", () => {
     }).pipe(Effect.provide(Layer.mergeAll(broker, quiet))))
 
   it.live(
-    "has nothing left of thousands of clients, whichever way they went",
+    "a broker releases all resources of thousands of clients, regardless of how they left",
     () =>
       Effect.gen(function*() {
         const { port } = yield* TcpServer

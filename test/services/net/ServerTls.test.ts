@@ -10,7 +10,7 @@ import { requestTo } from "../nsqd/http/api.ts"
 import { connect, dial, handshake, identified, identify, secured, serve, sized } from "../nsqd/session/secureClient.ts"
 import * as Certificates from "./certificates.ts"
 
-/** Status and body of an HTTPS request, or why there is none. */
+/** Returns status and body of an HTTPS request, or the error. */
 const https = (port: number, path: string, tls: ConnectionOptions = {}): Effect.Effect<string> =>
   Effect.callback((resume) => {
     const options = { host: "127.0.0.1", port, path, agent: false, rejectUnauthorized: false, ...tls }
@@ -22,7 +22,7 @@ const https = (port: number, path: string, tls: ConnectionOptions = {}): Effect.
     request.on("error", (error) => resume(Effect.succeed(`failed: ${error.message}`)))
   })
 
-/** A daemon with a certificate of its own. */
+/** A daemon with its own certificate. */
 const withCertificate = (options: Partial<NsqdOptions.NsqdOptions> = {}) =>
   Effect.gen(function*() {
     const files = yield* Certificates.files
@@ -35,7 +35,7 @@ const alive = Effect.fnUntraced(function*(port: number) {
 })
 
 describe("TLS over TCP", () => {
-  it.live("starts after IDENTIFY and carries everything from then on", () =>
+  it.live("TLS starts after IDENTIFY and carries all further data", () =>
     Effect.gen(function*() {
       const { clients, files, tcpPort } = yield* withCertificate()
       const client = yield* secured(tcpPort, { ca: files.ca.cert, servername: "localhost", rejectUnauthorized: true })
@@ -51,7 +51,7 @@ describe("TLS over TCP", () => {
       assert.match(shown?.tls?.cipherSuite ?? "", /^Unknown 486[567]$/)
     }))
 
-  it.live("speaks every version from the lowest allowed on", () =>
+  it.live("TLS accepts every version from the lowest allowed one", () =>
     Effect.gen(function*() {
       const { clients, tcpPort } = yield* withCertificate({ tlsMinVersion: "TLSv1" })
       const ciphers = "DEFAULT:@SECLEVEL=0"
@@ -82,7 +82,7 @@ describe("TLS over TCP", () => {
       yield* alive(strict.tcpPort)
     }))
 
-  it.live("answers a client that speaks no TLS in the clear", () =>
+  it.live("a client that sends no TLS handshake gets a plain error", () =>
     Effect.gen(function*() {
       const { tcpPort } = yield* withCertificate()
       const { client } = yield* identified(tcpPort, { tls_v1: true })
@@ -95,7 +95,7 @@ describe("TLS over TCP", () => {
       yield* alive(tcpPort)
     }))
 
-  it.effect("gives up a handshake after five seconds", () =>
+  it.effect("a TLS handshake times out after five seconds", () =>
     Effect.gen(function*() {
       const { logged, tcpPort } = yield* withCertificate()
       const { client } = yield* identified(tcpPort, { tls_v1: true })
@@ -112,7 +112,7 @@ describe("TLS over TCP", () => {
       )
     }))
 
-  it.live("never reads as commands what was sent in the clear", () =>
+  it.live("plain bytes sent before the TLS handshake are never executed as commands", () =>
     Effect.gen(function*() {
       const { clients, tcpPort } = yield* withCertificate()
       const early = yield* connect(tcpPort)
@@ -128,7 +128,7 @@ describe("TLS over TCP", () => {
       yield* alive(tcpPort)
     }))
 
-  it.live("takes any client certificate under the policy require, and says what is missing", () =>
+  it.live("the policy require accepts any client certificate, and its error names the missing one", () =>
     Effect.gen(function*() {
       const { tcpPort } = yield* withCertificate({ tlsClientAuthPolicy: "require" })
       const stranger = yield* Certificates.issue("stranger")
@@ -141,7 +141,7 @@ describe("TLS over TCP", () => {
       assert.isUndefined(yield* client.text)
     }))
 
-  it.live("takes certificates of the authority only under the policy require-verify", () =>
+  it.live("the policy require-verify accepts only certificates of the authority", () =>
     Effect.gen(function*() {
       const files = yield* Certificates.files
       const { tcpPort } = yield* serve({
@@ -172,7 +172,7 @@ describe("TLS over TCP", () => {
       }
     }))
 
-  it.live("survives clients that leave at any point of a handshake", () =>
+  it.live("the daemon survives clients that disconnect at any point of a TLS handshake", () =>
     Effect.gen(function*() {
       const { logged, tcpPort } = yield* withCertificate()
       for (
@@ -187,8 +187,8 @@ describe("TLS over TCP", () => {
     }))
 })
 
-describe("certificates that are read again", () => {
-  it.live("count for new connections, and no connection is lost", () =>
+describe("reload of certificates", () => {
+  it.live("reloaded certificates apply to new connections, and no connection is lost", () =>
     Effect.gen(function*() {
       const { files, httpsPort, tcpPort, tls } = yield* withCertificate()
       const before = yield* secured(tcpPort)
@@ -205,7 +205,7 @@ describe("certificates that are read again", () => {
       assert.strictEqual(secure.getPeerCertificate().subject.CN, "renewed")
     }))
 
-  it.live("change nothing when something is wrong with them", () =>
+  it.live("invalid certificates are not reloaded", () =>
     Effect.gen(function*() {
       const { files, tcpPort, tls } = yield* withCertificate()
       const { cert } = yield* Certificates.issue("renewed", files.ca)
@@ -220,21 +220,21 @@ describe("certificates that are read again", () => {
     }))
 })
 
-/** A certificate with the key of another. */
+/** A certificate with the key of another certificate. */
 const mismatch = Effect.gen(function*() {
   const { cert } = yield* Certificates.issue("one")
   const { key } = yield* Certificates.issue("other")
   return { cert, key }
 })
 
-describe("TLS that cannot be", () => {
+describe("invalid TLS configurations", () => {
   const problem = (options: Partial<NsqdOptions.NsqdOptions>) =>
     ServerTls.make({ ...NsqdOptions.defaults(), ...options }).pipe(
       Effect.flip,
       Effect.map(({ message }) => message)
     )
 
-  it.live("says what is wrong", () =>
+  it.live("the error of an invalid TLS configuration names the flag and the reason", () =>
     Effect.gen(function*() {
       const { caFile, directory, options: { tlsCert, tlsKey }, replace } = yield* Certificates.files
       const missing = join(directory, "none.pem")
@@ -242,8 +242,8 @@ describe("TLS that cannot be", () => {
       assert.match(yield* problem({ tlsCert, tlsKey: missing }), /^--tls-key: ENOENT: .*none\.pem/)
       assert.match(yield* problem({ tlsCert: tlsKey, tlsKey }), /^--tls-cert: .*server\.key: .*no start line/)
       assert.match(yield* problem({ tlsCert, tlsKey: tlsCert }), /^--tls-key: .*server\.pem: /)
-      assert.strictEqual(yield* problem({ tlsCert }), "--tls-cert and --tls-key are only of use together")
-      assert.strictEqual(yield* problem({ tlsKey }), "--tls-cert and --tls-key are only of use together")
+      assert.strictEqual(yield* problem({ tlsCert }), "--tls-cert and --tls-key must be set together")
+      assert.strictEqual(yield* problem({ tlsKey }), "--tls-cert and --tls-key must be set together")
       assert.match(yield* problem({ tlsRootCaFile: missing }), /^--tls-root-ca-file: ENOENT/)
       assert.match(
         yield* problem({ tlsCert, tlsKey, tlsRootCaFile: tlsKey }),
@@ -259,7 +259,7 @@ describe("TLS that cannot be", () => {
 })
 
 describe("the HTTPS listener", () => {
-  it.live("serves the API", () =>
+  it.live("the HTTPS listener serves the HTTP API", () =>
     Effect.gen(function*() {
       const { files, httpPort, httpsPort, log } = yield* withCertificate()
       const trusting = { ca: files.ca.cert, servername: "localhost", rejectUnauthorized: true }
@@ -268,7 +268,7 @@ describe("the HTTPS listener", () => {
       assert.isTrue(log.some((line) => line.endsWith(`HTTPS: listening on 127.0.0.1:${httpsPort}`)))
     }))
 
-  it.live("serves clients that offer other protocols than HTTP/1.1", () =>
+  it.live("the HTTPS listener serves clients that offer other protocols than HTTP/1.1", () =>
     Effect.gen(function*() {
       const { httpsPort } = yield* withCertificate()
       for (const ALPNProtocols of [["http/1.0"], ["h2"], ["h2", "http/1.1"], ["http/1.1"]]) {
@@ -276,7 +276,7 @@ describe("the HTTPS listener", () => {
       }
     }))
 
-  it.live("is where plain HTTP points to when TLS is required", () =>
+  it.live("with --tls-required the plain HTTP listener responds with the HTTPS port", () =>
     Effect.gen(function*() {
       const { httpPort, httpsPort } = yield* withCertificate({ tlsRequired: true })
       const address = { host: "127.0.0.1", port: httpPort }
@@ -289,7 +289,7 @@ describe("the HTTPS listener", () => {
       assert.strictEqual(yield* https(httpsPort, "/ping"), "200 OK")
     }))
 
-  it.live("tells a client that speaks plain HTTP", () =>
+  it.live("the HTTPS listener responds to plain HTTP requests with a plain error", () =>
     Effect.gen(function*() {
       const { httpsPort, logged } = yield* withCertificate()
       const answer = yield* requestTo({ host: "127.0.0.1", port: httpsPort }, "GET", "/ping")
@@ -299,14 +299,14 @@ describe("the HTTPS listener", () => {
       assert.match(line, /WARNING: http: TLS handshake error from 127\.0\.0\.1:\d+: tls: first record does not look/)
     }))
 
-  it.live("is for the network, not for a path", () =>
+  it.live("the HTTPS listener cannot listen on a unix socket", () =>
     Effect.gen(function*() {
       const files = yield* Certificates.files
       const exit = yield* Effect.exit(serve({ ...files.options, httpsAddress: "/tmp/https.sock" }))
       assert.match(String(exit), /listen \(\/tmp\/https.sock\) failed - missing port in address/)
     }))
 
-  it.live("obeys the policy for client certificates", () =>
+  it.live("the HTTPS listener applies the policy for client certificates", () =>
     Effect.gen(function*() {
       const files = yield* Certificates.files
       const policy = { tlsClientAuthPolicy: "require-verify", tlsRootCaFile: files.caFile }

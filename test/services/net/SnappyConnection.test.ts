@@ -14,7 +14,7 @@ const openSnappy = Effect.gen(function*() {
 })
 
 describe("a connection inside snappy", () => {
-  it.effect("carries both ways whatever is written, at once", () =>
+  it.effect("a snappy connection carries all writes at once, in both directions", () =>
     Effect.gen(function*() {
       const { connection, other } = yield* openSnappy
       for (const content of [Buffer.from("OK"), Buffer.alloc(300_000, "abc"), noise(200_000)]) {
@@ -25,7 +25,7 @@ describe("a connection inside snappy", () => {
       }
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
-  it.effect("does not need the memory that was passed to it", () =>
+  it.effect("a snappy connection does not retain the memory of its callers", () =>
     Effect.gen(function*() {
       const { connection, other } = yield* openSnappy
       const memory = Buffer.from("before")
@@ -34,7 +34,7 @@ describe("a connection inside snappy", () => {
       assert.strictEqual((yield* readBytes(other, 6)).toString(), "before")
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
-  it.effect("counts what the client has not taken, and drains when it has", () =>
+  it.effect("pending bytes of a snappy connection count until the client has read them", () =>
     Effect.gen(function*() {
       const { client, connection } = yield* openSnappy
       connection.write(noise(1_000_000))
@@ -45,7 +45,7 @@ describe("a connection inside snappy", () => {
       assert.strictEqual(connection.pendingBytes(), 0)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
-  it.effect("ends where the client ends between chunks, and is lost elsewhere", () =>
+  it.effect("a snappy connection ends between two chunks and is lost inside a chunk", () =>
     Effect.gen(function*() {
       const whole = yield* openSnappy
       whole.other.write(Buffer.from("hello"))
@@ -62,14 +62,14 @@ describe("a connection inside snappy", () => {
       )
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
-  it.effect("is lost when bytes are not in the framing format", () =>
+  it.effect("a snappy connection is lost if its input is not in the framing format", () =>
     Effect.gen(function*() {
       const { client, connection } = yield* openSnappy
       client.write(Buffer.from("NOP\n"))
       assert.strictEqual((yield* Effect.flip(connection.read)).message, "snappy: the stream has no identifier")
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
-  it.effect("hands out what is compressed highly in pieces", () =>
+  it.effect("highly compressed input of a snappy connection is delivered in pieces", () =>
     Effect.gen(function*() {
       const { connection, other } = yield* openSnappy
       const length = 32 * 1024 * 1024

@@ -21,7 +21,7 @@ import * as Certificates from "./certificates.ts"
 const directory = mkdtempSync(join(tmpdir(), "trust-"))
 afterAll(() => rmSync(directory, { recursive: true }))
 
-/** A root, an intermediate authority below it, and what that has signed for a server and for clients. */
+/** A root, an intermediate authority below it, and certificates for a server and clients, signed by the intermediate. */
 const chain = await Effect.runPromise(Effect.gen(function*() {
   const root = yield* Certificates.authority("root")
   const intermediate = yield* Certificates.authority("intermediate", root)
@@ -36,13 +36,13 @@ const withIntermediate = ({ cert, key }: Certificates.Certificate) => ({
 })
 const bundle = withIntermediate(chain.leaf)
 
-// What the system trusts is read once, when it is first needed.
+// The certificates of the system are read once, on first use.
 mkdirSync(join(directory, "empty"))
 writeFileSync(join(directory, "system.pem"), chain.root.cert)
 process.env["SSL_CERT_FILE"] = join(directory, "system.pem")
 process.env["SSL_CERT_DIR"] = join(directory, "empty")
 
-/** An auth server, and whether an nsqd with these options asks it. */
+/** Starts an auth server; returns whether an nsqd with these options accepts it. */
 const authorized = Effect.fnUntraced(function*(options: Partial<NsqdOptions.NsqdOptions> = {}) {
   const grant = JSON.stringify({ ttl: 5, identity: "me", authorizations: [] })
   const port = yield* listening(Https.createServer(bundle, (_, response) => void response.end(grant)))
@@ -71,7 +71,7 @@ const listening = <S extends Net.Server>(server: S) =>
     }
   )
 
-/** Whether a client with these options accepts the server; why not otherwise. */
+/** Returns whether a client with these options accepts the server; otherwise the reason. */
 const shake = Effect.fnUntraced(function*(options: TlsOptions) {
   const port = yield* listening(Tls.createServer(bundle, (socket) => socket.on("error", () => {})))
   const tls = yield* ClientTls.make(options, "localhost")
@@ -84,7 +84,7 @@ const shake = Effect.fnUntraced(function*(options: TlsOptions) {
 
 const limits = { httpClientConnectTimeout: Duration.seconds(5) }
 
-/** The same for requests by HTTPS. */
+/** The same for HTTPS requests. */
 const request = Effect.fnUntraced(function*(
   tls?: HttpClients.ClientTls,
   client: Layer.Layer<HttpClient.HttpClient> = HttpClients.layer(limits, tls)
@@ -98,7 +98,7 @@ const request = Effect.fnUntraced(function*(
   )
 })
 
-/** An nsqd that wants certificates of its clients, and what it replies to those who show one, by TCP and by HTTPS. */
+/** An nsqd that requires client certificates, and its replies to clients with one, over TCP and HTTPS. */
 const verifying = Effect.fnUntraced(function*(ca: string) {
   const { directory: place, options } = yield* Certificates.files
   const tlsRootCaFile = join(place, "trusted.pem")
@@ -117,7 +117,7 @@ const verifying = Effect.fnUntraced(function*(ca: string) {
       Effect.orElseSucceed(() => "refused")
     )
   })
-  /** The same reply by every version of TLS; that of HTTPS behind it. */
+  /** The reply, which is the same for every version of TLS, and the one of HTTPS. */
   const replies = Effect.fnUntraced(function*(certificate: Certificates.Certificate) {
     return [yield* tcp(certificate, "TLSv1.2"), yield* tcp(certificate, "TLSv1.3"), yield* https(certificate)]
   })
@@ -134,26 +134,26 @@ const outOfDate = refused("certificate has expired or is not yet valid")
 
 describe("certificates to trust", () => {
   for (const name of ["root", "intermediate", "leaf"] as const) {
-    it.live(`may be a file with only the ${name}, for clients of nsqd`, () =>
+    it.live(`clients of nsqd trust a file with only the ${name}`, () =>
       Effect.gen(function*() {
         assert.strictEqual(yield* shake({ ca: chain[name].cert }), "accepted")
       }).pipe(Effect.scoped))
 
-    it.live(`may be a file with only the ${name}, for HTTPS requests`, () =>
+    it.live(`HTTPS requests trust a file with only the ${name}`, () =>
       Effect.gen(function*() {
         assert.strictEqual(yield* request(Trust.given(chain[name].cert)), "accepted")
       }).pipe(Effect.scoped))
   }
 
   for (const name of ["root", "intermediate", "leaf"] as const) {
-    it.live(`may be a file with only the ${name}, for auth servers`, () =>
+    it.live(`requests to auth servers trust a file with only the ${name}`, () =>
       Effect.gen(function*() {
         const tlsRootCaFile = join(directory, `${name}.pem`)
         writeFileSync(tlsRootCaFile, chain[name].cert)
         assert.strictEqual(yield* authorized({ tlsRootCaFile }), "accepted")
       }).pipe(Effect.scoped))
 
-    it.live(`may be a file with only the ${name}, for the clients of an nsqd that verifies them`, () =>
+    it.live(`an nsqd that verifies its clients trusts a file with only the ${name}`, () =>
       Effect.gen(function*() {
         const { replies } = yield* verifying(chain[name].cert)
         assert.deepStrictEqual(yield* replies(bundle), accepted)
@@ -163,7 +163,7 @@ describe("certificates to trust", () => {
       }).pipe(Effect.scoped))
   }
 
-  it.live("do not make a certificate of a client count that another authority has signed, or that has expired", () =>
+  it.live("a client certificate of another authority, or an expired one, is refused", () =>
     Effect.gen(function*() {
       const { replies, reload, trust } = yield* verifying(chain.other.cert)
       assert.deepStrictEqual(yield* replies(bundle), unknownAuthority)
@@ -174,7 +174,7 @@ describe("certificates to trust", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.live("of clients are still those of the file after it has been read again", () =>
+  it.live("the file of trusted certificates still applies to clients after a reload", () =>
     Effect.gen(function*() {
       const { replies, reload, trust } = yield* verifying(chain.root.cert)
       assert.deepStrictEqual(yield* replies(bundle), accepted)
@@ -186,7 +186,7 @@ describe("certificates to trust", () => {
       assert.deepStrictEqual(yield* replies(bundle), accepted)
     }).pipe(Effect.scoped))
 
-  it.live("are those of SSL_CERT_FILE where no file is given", () =>
+  it.live("without a file the certificates of SSL_CERT_FILE are trusted", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* shake({}), "accepted")
       assert.strictEqual(yield* shake({ minVersion: "TLSv1.3" }), "accepted")
@@ -198,7 +198,7 @@ describe("certificates to trust", () => {
       assert.strictEqual(yield* (yield* secured(tcpPort, bundle)).text, "OK")
     }).pipe(Effect.scoped))
 
-  it.live("refuse what none of them has signed", () =>
+  it.live("a certificate that no trusted authority has signed is refused", () =>
     Effect.gen(function*() {
       assert.match(yield* shake({ ca: chain.other.cert }), /unable to (get|verify)/)
       assert.match(yield* request(Trust.given(chain.other.cert)), /unable to (get|verify)|Transport/)

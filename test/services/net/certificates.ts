@@ -1,5 +1,5 @@
 /**
- * Certificates made for one test: authorities, and what they sign for servers and clients.
+ * Creates certificates for one test: authorities, and certificates of servers and clients that they sign.
  */
 import { Effect, type Scope } from "effect"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
@@ -14,7 +14,7 @@ export interface Certificate {
 
 const common = { keyType: "ec", algorithm: "sha256" } as const
 
-/** A certificate authority; an intermediate one if another one signs it. */
+/** Creates a certificate authority; an intermediate one if another authority signs it. */
 export const authority = (name: string, ca?: Certificate): Effect.Effect<Certificate> =>
   Effect.map(
     Effect.promise(() =>
@@ -30,7 +30,7 @@ export const authority = (name: string, ca?: Certificate): Effect.Effect<Certifi
     ({ cert, private: key }) => ({ cert, key })
   )
 
-/** A certificate for `localhost` and 127.0.0.1, or for a client of that name; signed by itself without an authority. */
+/** Creates a certificate for `localhost` and 127.0.0.1, or for a client of that name; self-signed without an authority. */
 export const issue = (name: string, ca?: Certificate, notAfterDate?: Date): Effect.Effect<Certificate> =>
   Effect.map(
     Effect.promise(() =>
@@ -60,7 +60,7 @@ export interface Files {
   readonly replace: (certificate: Certificate) => Effect.Effect<void>
 }
 
-/** A certificate for the server in files that are there until the test is over. */
+/** Writes a certificate for the server to files, which exist until the test ends. */
 export const files: Effect.Effect<Files, never, Scope.Scope> = Effect.gen(function*() {
   const directory = yield* Effect.acquireRelease(
     Effect.promise(() => mkdtemp(join(tmpdir(), "tls-"))),

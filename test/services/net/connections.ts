@@ -1,5 +1,5 @@
 /**
- * Both ends of a connection in memory, for tests of what is put around one.
+ * Both ends of a connection in memory, for tests of wrappers around connections.
  */
 import { Effect, Queue, type Scope } from "effect"
 import { type Connection, Transport } from "../../../src/services/net/Transport.ts"
@@ -12,7 +12,7 @@ export interface Ends {
 
 let ports = 1
 
-/** Opens a connection; the server's end stays open until the test is over. */
+/** Opens a connection; the server's end stays open until the test ends. */
 export const open: Effect.Effect<Ends, never, Transport | MemoryNetwork | Scope.Scope> = Effect.gen(function*() {
   const transport = yield* Transport
   const network = yield* MemoryNetwork
@@ -23,7 +23,7 @@ export const open: Effect.Effect<Ends, never, Transport | MemoryNetwork | Scope.
   return { server: yield* Queue.take(accepted), client }
 }).pipe(Effect.orDie)
 
-/** Reads until `length` bytes have come, or the connection ends. */
+/** Reads until `length` bytes have arrived, or the connection ends. */
 export const readBytes = Effect.fnUntraced(function*(connection: Connection, length: number) {
   const chunks: Array<Buffer> = []
   for (let left = length; left > 0;) {
@@ -35,7 +35,7 @@ export const readBytes = Effect.fnUntraced(function*(connection: Connection, len
   return Buffer.concat(chunks)
 })
 
-/** Bytes that do not repeat, the same in every run for the same seed. */
+/** Returns bytes without repetitions, the same in every run for the same seed. */
 export const noise = (length: number, seed = 1): Buffer => {
   const bytes = Buffer.alloc(length)
   let x = seed >>> 0
