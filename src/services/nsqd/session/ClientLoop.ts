@@ -1,7 +1,8 @@
 /**
- * The life of a client connection: the magic, then commands until either side has had enough. One fiber reads and carries out
- * commands, one sends heartbeats and watches that the client is alive, one waits for a client that does not take its output.
- * They live in the connection's Scope: whichever ends first ends all, and what was in flight goes back.
+ * The lifetime of a client connection: the magic, then commands until the client or the daemon ends it. One fiber
+ * reads and executes commands, one sends heartbeats and checks the client's, and one waits while the client does not
+ * read its output. They run in the connection's Scope: the first to end ends the others, and messages in flight are
+ * requeued.
  */
 import { Clock, Duration, Effect, type Scope } from "effect"
 import { magicV2 } from "../../../protocol/client/Command.ts"
@@ -21,7 +22,7 @@ import type { Pending } from "./connection/CommandHandler.ts"
 import { Session, type SessionLimits } from "./connection/Session.ts"
 import * as LargeCommands from "./LargeCommands.ts"
 
-/** A client that sends nothing at all is closed after NSQ's internal client timeout. */
+/** NSQ's internal client timeout: a client that sends no magic is closed after it. */
 const magicDeadline = "60 seconds"
 
 const decoderLimits = (options: NsqdOptions): DecoderLimits => ({
@@ -32,7 +33,7 @@ const decoderLimits = (options: NsqdOptions): DecoderLimits => ({
   maxRdyCount: options.maxRdyCount
 })
 
-/** What runs for every connection, with the broker of the environment. */
+/** The handler of each connection, for the broker of the environment. */
 export const make = Effect.gen(function*() {
   const options = yield* NsqdOptions
   const clients = yield* Clients
@@ -48,7 +49,7 @@ export const make = Effect.gen(function*() {
     refuse: commands.refuse
   }
 
-  /** The bytes after the magic, `undefined` when the client is not one of ours or says nothing. */
+  /** Returns the bytes after the magic; `undefined` if it is unknown or the client closes the connection. */
   const readMagic = Effect.fnUntraced(function*(connection: Connection) {
     let bytes: Buffer = Buffer.alloc(0)
     while (bytes.length < magicV2.length) {
@@ -84,7 +85,7 @@ export const make = Effect.gen(function*() {
     return turns.isOver()
   }
 
-  /** Carries out every command that has arrived, in turns with other connections; true when the connection is to end. */
+  /** Executes all received commands, in turns with other connections; true if the connection has to end. */
   const executeAll = (session: Session): Effect.Effect<boolean, never, Scope.Scope> | boolean => {
     const { decoder } = session
     for (let command = decoder.next(session); command !== undefined; command = decoder.next(session)) {
@@ -102,7 +103,7 @@ export const make = Effect.gen(function*() {
         return Effect.andThen(nextTurn(session), resumeExecution(session))
       }
       session.activity.deferred()
-      // Answers so far must not wait for this one.
+      // The previous responses must not wait for this command.
       session.send()
       return Effect.matchEffect(pending, {
         onSuccess: () => resumeExecution(session),
@@ -136,7 +137,7 @@ export const make = Effect.gen(function*() {
         : Effect.andThen(Effect.logError(line), resumeExecution(session))
     })
 
-  /** The client is not read from meanwhile: the time of waiting is not its silence. */
+  /** The client is not read from meanwhile, so the wait does not count as its silence. */
   const waitForPlace = Effect.fnUntraced(function*(session: Session, place: LargeCommands.Place) {
     const since = time.monotonicMillis()
     session.activity.beginWait()
@@ -144,18 +145,18 @@ export const make = Effect.gen(function*() {
     session.activity.resumeAfter(time.monotonicMillis() - since)
   })
 
-  /** Reads and carries out commands until the client or a fatal error ends the connection. */
+  /** Reads and executes commands until the client or a fatal error ends the connection. */
   const readLoop = Effect.fnUntraced(function*(session: Session) {
     const { decoder, outbox } = session
     const place = yield* placeOf(decoder)
 
-    /** Carries out what has arrived. The result is what is still to be done before more can be read, if anything. */
+    /** Executes what has arrived. Returns what has to complete before more is read, if anything. */
     const proceed = () => {
       session.activity.stepped()
       const arrived = decoder.buffered
       const rest = executeAll(session)
       if (typeof rest !== "boolean") return rest
-      // Only whole commands are a sign of life: partial commands do not reset the timeout.
+      // Only complete commands count: partial commands do not reset the timeout.
       if (decoder.buffered < arrived) session.activity.heard(time.monotonicMillis())
       if (rest || outbox.hasAnswers) session.send()
       return rest || !outbox.isWritable ? rest : undefined
@@ -178,7 +179,7 @@ export const make = Effect.gen(function*() {
       if (rest === true) return
       if (!outbox.isWritable) yield* session.connection.drained
       if (!place.isSettled()) yield* waitForPlace(session, place)
-      // An IDENTIFY may have replaced the connection.
+      // IDENTIFY may have replaced the connection.
       const hasMore = yield* readEach(session.connection, take)
       if (!hasMore) {
         decoder.finish()
@@ -190,8 +191,8 @@ export const make = Effect.gen(function*() {
   })
 
   /**
-   * Sends heartbeats; ends when no command was completed for two of them. That holds from the magic on, with NSQ's default
-   * interval, so that it limits the time for an IDENTIFY as well.
+   * Sends heartbeats; ends if the client completes no command for two intervals (docs/protocol/client.md#heartbeats).
+   * Runs from the magic on with NSQ's default interval, so that it bounds the wait for IDENTIFY too.
    */
   const heartbeats = Effect.fnUntraced(function*(session: Session) {
     let interval = session.negotiated.heartbeatInterval
@@ -225,7 +226,7 @@ export const make = Effect.gen(function*() {
     }
   })
 
-  /** Completes with true when the client has taken what is pending, with false when it takes nothing for a heartbeat interval. */
+  /** True once the client has read the pending output, false if it reads nothing for a heartbeat interval. */
   const drained = Effect.fnUntraced(function*({ connection, negotiated }: Session) {
     const patience = negotiated.heartbeatInterval || limits.identify.defaultHeartbeatInterval
     while (true) {
@@ -237,15 +238,16 @@ export const make = Effect.gen(function*() {
   })
 
   /**
-   * Sends what was held back. While the client does not take its output the channel delivers nothing more to it; a client
-   * that takes nothing for a heartbeat interval is cut off. Every way ends in `send`, which looks at the state again.
+   * Sends held-back messages. While the client does not read its output, the channel delivers nothing to it; a client
+   * that reads nothing for a heartbeat interval is disconnected. Every path ends in `send`, which checks the state
+   * again.
    */
   const outputLoop = Effect.fnUntraced(function*(session: Session) {
     const { outbox } = session
     while (true) {
       yield* session.outputWaits.wait
       if (outbox.isWritable) {
-        // Without messages held back the connection was full, and is empty again before this fiber ran.
+        // Otherwise the connection was full, and was drained before this fiber ran.
         if (session.holdsBack) yield* Effect.sleep(session.lateFlushMillis)
       } else {
         const isAlive = yield* drained(session)

@@ -1,8 +1,9 @@
 /**
- * The commands of the client protocol, by their names: which of them a connection's state permits, and their execution. What each
- * does is in its file of `commands/`. Parameters and bodies are decoded and checked before (`CommandDecoder`).
+ * The commands of the client protocol by name: the states that permit each (docs/protocol/client.md#states), and
+ * their execution. Each command has a file in `commands/`. `CommandDecoder` has decoded and checked parameters and
+ * bodies.
  *
- * Hot path: one switch for each command; see `Completion` for why execution is not always an Effect.
+ * Hot path: one switch per command; see `Completion` for why execution is not always an Effect.
  */
 import { Effect } from "effect"
 import type { Decoded, Malformed } from "../../../protocol/client/Decoded.ts"
@@ -27,14 +28,14 @@ import type { StateName } from "./connection/ConnectionState.ts"
 import type { Session } from "./connection/Session.ts"
 
 export interface Commands {
-  /** Why the state of the connection does not permit a command; `undefined` if it does. */
+  /** The error if the connection's state does not permit a command; `undefined` if it does. */
   readonly refuse: (session: Session, name: string) => ProtocolError | undefined
   readonly execute: (session: Session, command: Decoded) => Pending
-  /** The command as the debug log shows it. */
+  /** The command in the debug log. */
   readonly describe: (command: Decoded) => string
 }
 
-/** The commands on the broker of the environment. */
+/** The commands, for the broker of the environment. */
 export const make = Effect.gen(function*() {
   const broker = yield* Broker
   const access = yield* Access.make
@@ -60,7 +61,7 @@ export const make = Effect.gen(function*() {
     ["TOUCH", Touch.handler]
   ])
 
-  /** NSQ creates the topic of an MPUB, after the check of its permission, before it reads the body. */
+  /** As in NSQ, MPUB checks its permission and creates the topic before the body is read. */
   const malformed = (session: Session, { command, error, topic }: Malformed): Pending => {
     if (command === "RDY" && session.state._tag === "Closing") return undefined
     if (topic === undefined) return Effect.fail(error)
@@ -136,7 +137,7 @@ const refuse = (session: Session, name: string, permission: Permission | undefin
   if (session.isTlsMissing && name !== "IDENTIFY") {
     return protocolError("E_INVALID", `cannot ${name} in current state (TLS required)`)
   }
-  // The decoder refuses names that are not commands.
+  // The decoder refuses unknown names.
   if (permission === undefined) return undefined
   const state: StateName = session.state._tag
   if (!permission.permittedIn.includes(state)) return protocolError("E_INVALID", `cannot ${name} in current state`)

@@ -1,27 +1,28 @@
 /**
- * Bounds the memory that unfinished commands of all connections take together. A connection may hold the beginning of a
- * large command only while it has one of a limited number of places; the others are not read from until a place is free, so
- * their bytes stay with their senders. Small commands need no place: they are bounded by the number of connections.
+ * Limits the memory for incomplete commands of all connections together. A connection may buffer the start of a large
+ * command only while it holds one of a limited number of permits; other connections are not read from until a permit
+ * is free, so that TCP holds back their senders. Small commands need no permit: the number of connections bounds
+ * them.
  *
- * Hot path: `isSettled` is asked after every read.
+ * Hot path: `isSettled` is called after every read.
  */
 import { Effect, type Scope, Semaphore } from "effect"
 import type { CommandDecoder } from "../../../protocol/client/CommandDecoder.ts"
 
-/** From this size on, an unfinished command needs a place. */
+/** An incomplete command of at least this size needs a permit. */
 export const largeCommandBytes = 256 * 1024
-/** With commands of NSQ's default largest size the places hold 320 MiB, as much again while buffers grow. */
+/** With commands of NSQ's default largest size, they buffer at most 320 MiB, and twice that while buffers grow. */
 export const maxLargeCommands = 64
 
-/** One connection's need of a place. */
+/** The permit of one connection. */
 export interface Place {
-  /** Whether the connection has a place if it needs one, and none otherwise. */
+  /** Whether the connection holds a permit exactly if it needs one. */
   readonly isSettled: () => boolean
-  /** Takes a place, in the order of asking, or gives it back. */
+  /** Takes a permit, in the order of requests, or returns it. */
   readonly settle: Effect.Effect<void>
 }
 
-/** What gives each connection, by its decoder, its place; the place is given back when the connection's Scope closes. */
+/** Creates the permit of a connection from its decoder; it is returned when the connection's Scope closes. */
 export const make = Effect.map(
   Semaphore.make(maxLargeCommands),
   (places) =>

@@ -1,5 +1,5 @@
 /**
- * nsqd's TCP listener: every connection to the configured address becomes a client of the broker, up to `--max-connections`.
+ * nsqd's TCP listener: every connection becomes a client of the broker, up to `--max-connections`.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { encodeFrame, FrameType } from "../../../protocol/client/Frame.ts"
@@ -11,7 +11,7 @@ import * as ClientLoop from "./ClientLoop.ts"
 
 type Handler = (connection: Connection) => Effect.Effect<void, never, Scope.Scope>
 
-/** Handles at most `most` connections at a time, and tells others why they are closed; 0 is no limit. */
+/** Handles at most `most` connections at a time; others get an error and are closed. 0 for no limit. */
 const limited = (most: number, handle: Handler): Handler => {
   if (most <= 0) return handle
   const refusal = protocolError("E_INVALID", `too many connections, ${most} are allowed`)

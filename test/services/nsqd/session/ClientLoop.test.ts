@@ -16,7 +16,7 @@ const connect = ProtocolClient.connect(TestBroker.address)
 const pub = (body: string): Command => ({ _tag: "PUB", topic, body: Buffer.from(body) })
 const rdy = (count: number): Command => ({ _tag: "RDY", count })
 const nop: Command = { _tag: "NOP" }
-/** Messages are not held back to go out together, which takes time. */
+/** Without a buffer, messages are not held back. */
 const unbuffered = { output_buffer_size: -1 }
 
 const identified = Effect.fnUntraced(function*(wishes: Record<string, unknown>) {
@@ -33,7 +33,7 @@ const subscribed = Effect.fnUntraced(function*(ready: number, wishes: Record<str
   return client
 })
 
-/** Publishes, and waits until the broker has all. */
+/** Publishes, and waits until the broker has all messages. */
 const publishAll = Effect.fnUntraced(function*(bodies: ReadonlyArray<string>) {
   const publisher = yield* connect
   yield* publisher.send(...bodies.map(pub))
@@ -42,17 +42,17 @@ const publishAll = Effect.fnUntraced(function*(bodies: ReadonlyArray<string>) {
 
 const connected = Clients.use((clients) => Effect.sync(() => Array.from(clients.all()).length))
 
-/** A client that is there all the time. */
+/** A client that is connected all the time. */
 const bystander = identified({ heartbeat_interval: -1 })
 
-/** It notices nothing of what others do to the broker. */
+/** Asserts that the client is not affected by others. */
 const servesWell = Effect.fnUntraced(function*(client: ProtocolClient.ProtocolClient) {
   yield* client.send(pub("still fine"))
   assert.strictEqual(yield* client.text, "OK")
 })
 
 describe("heartbeats", () => {
-  it.effect("come at the default interval of half a minute, and a client that is silent for two is cut off", () =>
+  it.effect("heartbeats are sent every 30 s by default, and a client that is silent for two intervals is disconnected", () =>
     Effect.gen(function*() {
       const client = yield* connect
       yield* client.send(nop)
@@ -71,7 +71,7 @@ describe("heartbeats", () => {
       assert.strictEqual(yield* connected, 0)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("come at the interval that was negotiated, and a NOP keeps the client", () =>
+  it.effect("heartbeats are sent at the negotiated interval, and a NOP keeps the client connected", () =>
     Effect.gen(function*() {
       const client = yield* identified({ heartbeat_interval: 1000 })
       for (let i = 0; i < 10; i++) {
@@ -83,7 +83,7 @@ describe("heartbeats", () => {
       assert.strictEqual(yield* connected, 1)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("do not come when they are switched off, and silence is no reason then", () =>
+  it.effect("a client without heartbeats gets none and may be silent", () =>
     Effect.gen(function*() {
       const client = yield* identified({ heartbeat_interval: -1 })
       yield* TestClock.adjust("1 hour")
@@ -91,7 +91,7 @@ describe("heartbeats", () => {
       assert.strictEqual(yield* client.text, "OK")
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("a command that waits for the disk is not the client's silence", () =>
+  it.effect("the time of a command that waits for the disk does not count as the client's silence", () =>
     Effect.gen(function*() {
       const faults = yield* FaultyStorage.StorageFaults
       const client = yield* identified({ heartbeat_interval: 1000 })
@@ -108,7 +108,7 @@ describe("heartbeats", () => {
 })
 
 describe("the magic", () => {
-  it.effect("has to come within a minute", () =>
+  it.effect("a client that sends no magic is closed after a minute", () =>
     Effect.gen(function*() {
       const network = yield* MemoryNetwork
       const peer = yield* network.connect(TestBroker.address)
@@ -121,7 +121,7 @@ describe("the magic", () => {
       assert.isUndefined(yield* Fiber.join(end))
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("may come in pieces", () =>
+  it.effect("the magic may arrive in pieces", () =>
     Effect.gen(function*() {
       const network = yield* MemoryNetwork
       const peer = yield* network.connect(TestBroker.address)
@@ -133,7 +133,7 @@ describe("the magic", () => {
       assert.strictEqual(yield* ProtocolClient.over(peer).text, "OK")
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("of another protocol is refused", () =>
+  it.effect("the magic of another protocol is refused", () =>
     Effect.gen(function*() {
       const network = yield* MemoryNetwork
       const peer = yield* network.connect(TestBroker.address)
@@ -156,7 +156,7 @@ describe("a client that misbehaves", () => {
     ["an endless line", "A".repeat(100_000), undefined]
   ]
   for (const [name, bytes, answer] of endings) {
-    it.effect(`is told and closed for ${name}, and nobody else notices`, () =>
+    it.effect(`a client gets an error and is closed for ${name}, and other clients are not affected`, () =>
       Effect.gen(function*() {
         const other = yield* bystander
         const client = yield* connect
@@ -169,7 +169,7 @@ describe("a client that misbehaves", () => {
   }
 
   for (const half of ["PUB", "PUB t\n\x00\x00", "PUB t\n\x00\x00\x10\x00half of it", "FIN 0123456789"]) {
-    it.effect(`is closed by the heartbeats after ${JSON.stringify(half)} and silence, and nobody else notices`, () =>
+    it.effect(`a client that is silent after ${JSON.stringify(half)} is closed by the heartbeats, and other clients are not affected`, () =>
       Effect.gen(function*() {
         const other = yield* bystander
         const client = yield* identified({ heartbeat_interval: 1000 })
@@ -183,7 +183,7 @@ describe("a client that misbehaves", () => {
       }).pipe(Effect.provide(brokerWith())))
   }
 
-  it.effect("is closed by the heartbeats when an IDENTIFY comes byte by byte for longer than a minute", () =>
+  it.effect("a client that sends an IDENTIFY byte by byte for more than a minute is closed by the heartbeats", () =>
     Effect.gen(function*() {
       const client = yield* connect
       yield* client.raw("IDENTIFY\n\0\0\0\x40")
@@ -198,7 +198,7 @@ describe("a client that misbehaves", () => {
       assert.strictEqual(yield* connected, 0)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("never identifies, publishes now and then, answers heartbeats and is served", () =>
+  it.effect("a client that never identifies, publishes sometimes and responds to heartbeats stays connected", () =>
     Effect.gen(function*() {
       const client = yield* connect
       for (let i = 0; i < 4; i++) {
@@ -210,14 +210,14 @@ describe("a client that misbehaves", () => {
       yield* servesWell(client)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("by not reading gets a bounded amount, is cut off, and its messages go to others", () =>
+  it.effect("a client that does not read gets a bounded amount, is disconnected, and its messages go to others", () =>
     Effect.gen(function*() {
       const body = "x".repeat(50_000)
       yield* publishAll(Array.from({ length: 200 }, () => body))
       const scope = yield* Scope.make()
       const deaf = yield* Scope.provide(subscribed(2000, { heartbeat_interval: 10_000 }), scope)
       const { inFlightCount } = yield* Effect.tap(channelOf("t", "c"), (c) => until(() => c.inFlightCount > 0))
-      // A quarter of a mebibyte is the network's, one may be pending, and a run of frames is not split.
+      // The network takes 256 KiB, 1 MiB may be pending, and a run of frames is not split.
       assert.isBelow(inFlightCount * body.length, 2 * 1024 * 1024)
       const keepAlive = Effect.gen(function*() {
         for (let i = 0; i < 9; i++) {
@@ -231,7 +231,7 @@ describe("a client that misbehaves", () => {
       yield* TestClock.adjust(1000)
       yield* nothingMore
       assert.strictEqual(yield* connected, 0, "it is still connected")
-      // Answers nothing until it has all: only that it reads brings it more.
+      // Acknowledges nothing before it has all messages, so only its reading makes the daemon send more.
       const reader = yield* subscribed(200, unbuffered)
       const reading = yield* Effect.forkChild(Effect.replicateEffect(reader.message, 200))
       while (reading.pollUnsafe() === undefined) yield* TestClock.adjust(5)
@@ -239,11 +239,11 @@ describe("a client that misbehaves", () => {
       yield* Scope.close(scope, Exit.void)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("by not reading its answers is read from no further", () =>
+  it.effect("a client that does not read its responses is not read from", () =>
     Effect.gen(function*() {
       const topic = yield* topicOf("t")
       const deaf = yield* identified({ heartbeat_interval: 60_000 })
-      // Ten bytes of answer for ten of command: far more than network and outbox take.
+      // Ten bytes of response per ten bytes of command: far more than network and outbox hold.
       const pubs = Buffer.concat(
         Array.from({ length: 10_000 }, () => Buffer.from("PUB t\n\x00\x00\x00\x01a", "latin1"))
       )
@@ -258,7 +258,7 @@ describe("a client that misbehaves", () => {
 })
 
 describe("with --max-connections", () => {
-  it.effect("the client that is one too many is told why and closed, and one that leaves makes room", () =>
+  it.effect("a client above --max-connections gets an error and is closed, and a disconnect makes room", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const [first, second] = [yield* connect, yield* Scope.provide(connect, scope)]
@@ -298,7 +298,7 @@ describe("output", () => {
       while (reading.pollUnsafe() === undefined) yield* TestClock.adjust(5)
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 0 }))))
 
-  it.effect("single messages for a consumer that is busy wait at most 5 ms, in order", () =>
+  it.effect("single messages for a busy consumer wait at most 5 ms, in order", () =>
     Effect.gen(function*() {
       const consumer = yield* subscribed(10)
       yield* publishAll(numbers(6))
@@ -313,7 +313,7 @@ describe("output", () => {
       assert.strictEqual(yield* Fiber.join(late), "late")
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("messages for a consumer that waits for them, or wants no buffer, go out at once", () =>
+  it.effect("messages for an idle consumer, or one without output buffer, are sent at once", () =>
     Effect.gen(function*() {
       const consumer = yield* subscribed(10, unbuffered)
       for (const body of numbers(10)) {
@@ -322,7 +322,7 @@ describe("output", () => {
       }
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("an answer is never held back, and takes the messages before it along", () =>
+  it.effect("a response is never held back and takes the messages before it along", () =>
     Effect.gen(function*() {
       const consumer = yield* subscribed(10)
       yield* publishAll(numbers(6))
@@ -335,7 +335,7 @@ describe("output", () => {
 })
 
 describe("the end of a connection", () => {
-  it.effect("by a client that has finished sending lets it read its answers", () =>
+  it.effect("a client that closes its sending side can read its responses", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const client = yield* Scope.provide(connect, scope)
@@ -346,7 +346,7 @@ describe("the end of a connection", () => {
       assert.strictEqual((yield* topicOf("t")).depth, 1)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("in the middle gives what was in flight to others at once", () =>
+  it.effect("messages in flight of a disconnected client go to others at once", () =>
     Effect.gen(function*() {
       const lost = yield* subscribed(5, unbuffered)
       yield* publishAll(numbers(5))
@@ -356,7 +356,7 @@ describe("the end of a connection", () => {
       for (let i = 0; i < 5; i++) assert.strictEqual((yield* other.message).attempts, 2)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("announced with CLS lets messages in flight be answered", () =>
+  it.effect("after CLS messages in flight can be acknowledged", () =>
     Effect.gen(function*() {
       const client = yield* subscribed(1)
       yield* publishAll(numbers(2))
@@ -369,7 +369,7 @@ describe("the end of a connection", () => {
       assert.strictEqual(found.depth, 1)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("thousands of times leaves nothing behind", () =>
+  it.effect("thousands of connections leave nothing behind", () =>
     Effect.gen(function*() {
       const clients = yield* Clients
       const found = yield* channelOf("t", "c")
@@ -388,7 +388,7 @@ describe("the end of a connection", () => {
 })
 
 describe("publishing", () => {
-  it.effect("that the disk refuses in the middle of pipelined PUBs answers each as it went", () =>
+  it.effect("pipelined PUBs of which the disk refuses some each get their own response", () =>
     Effect.gen(function*() {
       const faults = yield* FaultyStorage.StorageFaults
       const topic = yield* topicOf("t")
@@ -404,7 +404,7 @@ describe("publishing", () => {
 })
 
 describe("shutting down", () => {
-  it.effect("stops accepting, closes clients, and keeps what they had", () =>
+  it.effect("a stopping daemon accepts no clients, closes those it has, and keeps their messages", () =>
     Effect.gen(function*() {
       const storage = yield* Layer.build(FaultyStorage.layer)
       const layer = Layer.fresh(TestBroker.layerNoStorage()).pipe(Layer.provide(quiet))
@@ -429,7 +429,7 @@ describe("shutting down", () => {
 describe("a client that does not keep up", () => {
   const body = "x".repeat(4096)
 
-  /** Reads what has arrived as one piece; returns how many messages end in it. */
+  /** Reads the received bytes as one piece; returns the number of messages that end in it. */
   const messagesIn = (decoder: FrameDecoder, client: ProtocolClient.ProtocolClient) =>
     Effect.gen(function*() {
       decoder.feed((yield* client.peer.read) ?? Buffer.alloc(0))
@@ -440,7 +440,7 @@ describe("a client that does not keep up", () => {
       return count
     })
 
-  it.effect("gets everything when it takes a part of what is pending in each heartbeat interval", () =>
+  it.effect("a slow client that reads something in each heartbeat interval gets everything", () =>
     Effect.gen(function*() {
       yield* channelOf("t", "c")
       yield* publishAll(Array.from({ length: 600 }, () => body))
@@ -456,7 +456,7 @@ describe("a client that does not keep up", () => {
       assert.isAbove(seconds, 5)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("is cut off when it takes nothing for a heartbeat interval", () =>
+  it.effect("a client that reads nothing for a heartbeat interval is disconnected", () =>
     Effect.gen(function*() {
       yield* channelOf("t", "c")
       yield* publishAll(Array.from({ length: 600 }, () => body))

@@ -1,5 +1,5 @@
 /**
- * Clients that send long work: other clients are served before it is done.
+ * Clients that send long work: other clients are served before it is complete.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
@@ -56,7 +56,10 @@ const mpub = (count: number): Buffer => {
   return Buffer.concat([head, body])
 }
 
-/** What a client sends, how many OKs or errors it gets, and how many turns of others it has to wait for at least. */
+/**
+ * What a client sends, the number of OKs or errors it gets, and the minimum number of turns of others that it waits
+ * for.
+ */
 const floods = [
   { name: "a million bytes of NOPs", connect, bytes: nops, replies: 0, turns: 200 },
   {
@@ -101,7 +104,7 @@ const floods = [
 
 describe("a client that sends", () => {
   for (const { bytes, connect: open, name, replies, turns: least } of floods) {
-    it.effect(`${name} does not keep others waiting until all of it is done`, () => {
+    it.effect(`a client that sends ${name} does not make others wait until all of it is done`, () => {
       const turns = makeTurns()
       return Effect.gen(function*() {
         const other = yield* connect
@@ -121,7 +124,7 @@ describe("a client that sends", () => {
     })
   }
 
-  it.effect("thousands of FINs at once does not keep others waiting until all of them are done", () => {
+  it.effect("a client that sends thousands of FINs at once does not make others wait until all are done", () => {
     const turns = makeTurns()
     return Effect.gen(function*() {
       const count = 2500
@@ -164,13 +167,13 @@ describe("a client that sends", () => {
 })
 
 describe("clients that do not finish their commands", () => {
-  it.effect("hold what has arrived and no more, are counted, and are closed though they go on byte by byte", () =>
+  it.effect("incomplete commands hold only the received bytes, are counted, and are closed even if bytes keep arriving", () =>
     Effect.gen(function*() {
       const clients = yield* Clients
       const unfinished = () =>
         Array.from(clients.all()).reduce((sum, client) => sum + client.stats().unfinishedBytes, 0)
       const count = 200
-      // A megabyte is announced, a few hundred bytes come.
+      // A megabyte is announced and a few hundred bytes are sent.
       const sizes = Buffer.alloc(12)
       sizes.writeInt32BE(1_000_008, 0)
       sizes.writeInt32BE(1, 4)
@@ -189,7 +192,7 @@ describe("clients that do not finish their commands", () => {
       assert.strictEqual(unfinished(), 0)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("hold a bounded number of large beginnings; the next client is served once one of them is closed", () =>
+  it.effect("a bounded number of incomplete large commands is buffered; the next one is read once one of them is closed", () =>
     Effect.gen(function*() {
       const clients = yield* Clients
       const unfinished = () =>
@@ -204,11 +207,11 @@ describe("clients that do not finish their commands", () => {
       const honest = yield* connect
       yield* honest.raw(beginning)
       yield* until(() => unfinished() === (maxLargeCommands + 1) * beginning.length)
-      // Small commands of others go on.
+      // Small commands of other clients are served.
       const other = yield* connect
       yield* other.raw(pub("other"))
       assert.strictEqual(yield* other.text, "OK")
-      // What follows is not read while all places are taken.
+      // The rest is not read while all permits are taken.
       yield* honest.raw(whole.subarray(beginning.length))
       assert.strictEqual(unfinished(), (maxLargeCommands + 1) * beginning.length)
       yield* TestClock.adjust("20 seconds")

@@ -1,5 +1,5 @@
 /**
- * A daemon on real sockets with what is in memory behind it, and clients that upgrade to TLS by Node's own means.
+ * A daemon on real sockets with storage in memory, and clients that upgrade to TLS with Node's API.
  */
 import { Context, Effect, Layer, Queue, type Scope } from "effect"
 import * as Net from "node:net"
@@ -27,15 +27,15 @@ export interface Daemon {
   readonly httpsPort: number
   readonly clients: Clients["Service"]
   readonly tls: ServerTls.ServerTls
-  /** Log lines so far. */
+  /** The log lines so far. */
   readonly log: ReadonlyArray<string>
-  /** Forgets the log lines so far. */
+  /** Clears the log. */
   readonly forgetLog: () => void
-  /** Completes with the first line that matches, now or later. */
+  /** Completes with the first matching line, past or future. */
   readonly logged: (pattern: RegExp) => Effect.Effect<string>
 }
 
-/** Runs until the test is over. */
+/** Runs until the end of the test. */
 export const serve = (options: Partial<NsqdOptions.NsqdOptions>): Effect.Effect<Daemon, never, Scope.Scope> =>
   Effect.gen(function*() {
     const log: Array<string> = []
@@ -94,7 +94,7 @@ export const serve = (options: Partial<NsqdOptions.NsqdOptions>): Effect.Effect<
     }
   })
 
-/** A stream as a connection; a broken one ends. */
+/** A stream as a connection; a broken stream counts as ended. */
 const over = Effect.fnUntraced(function*(stream: Net.Socket): Effect.fn.Return<Connection> {
   const chunks = yield* Queue.unbounded<Buffer | undefined>()
   const ended = (): void => void Queue.offerUnsafe(chunks, undefined)
@@ -116,7 +116,7 @@ export interface Client extends Omit<ProtocolClient.ProtocolClient, "peer"> {
   readonly socket: Net.Socket
 }
 
-/** A TCP connection, nothing sent. */
+/** A TCP connection on which nothing was sent. */
 export const dial = (port: number): Effect.Effect<Net.Socket, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Net.Socket>((resume) => {
@@ -147,7 +147,7 @@ export const sized = (body: string | Uint8Array): Buffer => {
 export const identify = (features: object): Buffer =>
   Buffer.concat([Buffer.from("IDENTIFY\n"), sized(JSON.stringify({ feature_negotiation: true, ...features }))])
 
-/** A client that has been answered to its IDENTIFY. */
+/** A client that has received its IDENTIFY response. */
 export const identified = Effect.fnUntraced(function*(port: number, features: object) {
   const client = yield* connect(port)
   yield* client.raw(identify(features))
@@ -155,7 +155,7 @@ export const identified = Effect.fnUntraced(function*(port: number, features: ob
   return { client, answer }
 })
 
-/** The client's part of the handshake; the error when it fails. */
+/** The client's part of the TLS handshake; fails with its error. */
 export const handshake = (
   socket: Net.Socket,
   options: Tls.ConnectionOptions = {}
@@ -168,7 +168,7 @@ export const handshake = (
     secure.on("close", () => fail("closed"))
   })
 
-/** A client inside TLS that has read nothing yet: the next text is OK, or why not. */
+/** A client inside TLS that has read nothing yet: the next text is OK or the reason of a refusal. */
 export const secured = Effect.fnUntraced(
   function*(port: number, options: Tls.ConnectionOptions = {}, features: object = {}) {
     const { client } = yield* identified(port, { tls_v1: true, ...features })

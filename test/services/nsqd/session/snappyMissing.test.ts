@@ -9,7 +9,7 @@ vi.mock("snappy", () => {
 })
 
 describe("snappy on a machine that has no native code for it", () => {
-  it.effect("is refused to the client that asks for it, and the others go on", () =>
+  it.effect("snappy without native code is refused to the client that requests it, and others continue", () =>
     Effect.gen(function*() {
       const client = yield* ProtocolClient.connect(TestBroker.address)
       yield* client.raw(identify({ snappy: true }))

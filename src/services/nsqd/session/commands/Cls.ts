@@ -1,4 +1,7 @@
-/** CLS: no more messages; the client may still respond to those in flight, and closes the connection. See docs/protocol/client.md#cls. */
+/**
+ * CLS: no more messages are delivered; the client may still acknowledge those in flight, and closes the connection.
+ * See docs/protocol/client.md#cls.
+ */
 import type { CommandHandler } from "../connection/CommandHandler.ts"
 
 export const handler: CommandHandler<unknown> = {

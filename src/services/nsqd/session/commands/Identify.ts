@@ -1,4 +1,4 @@
-/** IDENTIFY: client and daemon agree on the options of the connection. See docs/protocol/client.md#identify. */
+/** IDENTIFY: negotiates the options of the connection. See docs/protocol/client.md#identify. */
 import { Duration, Effect, Result } from "effect"
 import {
   decodeIdentify,
@@ -20,13 +20,13 @@ interface Identify {
   readonly body: Buffer
 }
 
-/** Without an IDENTIFY a client gets heartbeats at half of NSQ's internal 60 s client timeout. */
+/** Heartbeat interval without IDENTIFY: half of NSQ's internal client timeout of 60 s. */
 const defaultHeartbeatMillis = 30_000
 const defaultOutputBufferSize = 16 * 1024
-/** Bytes of an IDENTIFY's body in the log. */
+/** Bytes of an IDENTIFY body in the log. */
 const loggedBytes = 1024
 
-/** What an nsqd with these options lets clients negotiate. */
+/** The limits for negotiation with these options. */
 export const limitsOf = (options: NsqdOptions): IdentifyLimits => ({
   maxHeartbeatInterval: Duration.toMillis(options.maxHeartbeatInterval),
   defaultHeartbeatInterval: defaultHeartbeatMillis,
@@ -37,7 +37,7 @@ export const limitsOf = (options: NsqdOptions): IdentifyLimits => ({
   defaultOutputBufferTimeout: Duration.toMillis(options.outputBufferTimeout),
   maxMsgTimeout: Duration.toMillis(options.maxMsgTimeout),
   defaultMsgTimeout: Duration.toMillis(options.msgTimeout),
-  // Decided per connection: it depends on the certificate and on the transport.
+  // Decided per connection: depends on the certificate and the transport.
   tls: false,
   deflate: options.deflate,
   maxDeflateLevel: options.maxDeflateLevel,

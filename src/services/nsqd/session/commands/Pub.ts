@@ -1,6 +1,6 @@
 /**
- * PUB: publishes one message. See docs/protocol/client.md#pub.
- * Pipelined PUBs to one topic arrive as one command, and each gets its own OK.
+ * PUB: publishes one message. See docs/protocol/client.md#pub. The decoder merges pipelined PUBs to one topic into
+ * one command; each gets its own OK.
  */
 import type { Access } from "../connection/Access.ts"
 import * as Publishing from "./publishing.ts"

@@ -1,4 +1,4 @@
-/** RDY: how many messages the client wants in flight. See docs/protocol/client.md#rdy. */
+/** RDY: sets how many messages the client wants in flight. See docs/protocol/client.md#rdy. */
 import type { CommandHandler } from "../connection/CommandHandler.ts"
 
 interface Rdy {

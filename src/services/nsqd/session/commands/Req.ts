@@ -1,4 +1,4 @@
-/** REQ: the message goes back to its channel, after a delay. See docs/protocol/client.md#req. */
+/** REQ: requeues a message after a delay. See docs/protocol/client.md#req. */
 import { Duration, Effect } from "effect"
 import type { Req } from "../../../../protocol/client/Decoded.ts"
 import { formatMessageKey } from "../../../../protocol/client/Message.ts"
@@ -14,7 +14,7 @@ export const make: Effect.Effect<CommandHandler<Req>> = Effect.map(NsqdOptions, 
     permittedIn: ["Subscribed", "Closing"],
     describe: (command) => `REQ ${formatMessageKey(command)}`,
     execute: ({ membership }, command) => {
-      // As in NSQ, a delay out of range is clamped and not refused.
+      // As in NSQ, a delay out of range is clamped, not refused.
       const delay = Math.max(0, Math.min(command.delayMillis, maxDelay))
       const result = membership?.channel.requeue(membership.subscription, command, delay)
       if (result !== "done" || delay === command.delayMillis) return accepted("REQ", command, result)

@@ -1,4 +1,4 @@
-/** SUB: the client consumes a channel, which is created if it does not exist. See docs/protocol/client.md#sub. */
+/** SUB: subscribes the client to a channel, which is created if it does not exist. See docs/protocol/client.md#sub. */
 import { Effect } from "effect"
 import type { ChannelName, TopicName } from "../../../../protocol/client/Names.ts"
 import { protocolError } from "../../../../protocol/client/ProtocolError.ts"

@@ -1,4 +1,4 @@
-/** TOUCH: the message needs more time before it times out. See docs/protocol/client.md#touch. */
+/** TOUCH: resets the timeout of a message. See docs/protocol/client.md#touch. */
 import type { Touch } from "../../../../protocol/client/Decoded.ts"
 import { formatMessageKey } from "../../../../protocol/client/Message.ts"
 import type { CommandHandler } from "../connection/CommandHandler.ts"

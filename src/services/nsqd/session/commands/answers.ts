@@ -5,7 +5,7 @@ import { protocolError } from "../../../../protocol/client/ProtocolError.ts"
 import type { AnswerResult } from "../../broker/Channel.ts"
 import type { Pending } from "../connection/CommandHandler.ts"
 
-/** `undefined` if the channel has accepted the command, otherwise the failure that the client gets. */
+/** `undefined` if the channel has accepted the command; otherwise fails with the error for the client. */
 export const accepted = (
   name: "FIN" | "REQ" | "TOUCH",
   key: MessageKey,

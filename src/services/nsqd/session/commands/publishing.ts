@@ -1,4 +1,4 @@
-/** What PUB, MPUB and DPUB have in common: authorization, the topic, and the replies. */
+/** The common part of PUB, MPUB and DPUB: authorization, the topic, and the responses. */
 import { Effect } from "effect"
 import type { Publish } from "../../../../protocol/client/Decoded.ts"
 import { protocolError } from "../../../../protocol/client/ProtocolError.ts"
@@ -13,8 +13,8 @@ import { everyState } from "../connection/ConnectionState.ts"
 import type { Session } from "../connection/Session.ts"
 
 /**
- * The handler of one publishing command. `repliesOf` says how many OKs a publish of so many messages gets: one for each of
- * pipelined PUBs, one for a whole MPUB.
+ * The handler of one publishing command. `repliesOf` returns the number of OKs for a number of messages: one per
+ * message for pipelined PUBs, one for a whole MPUB.
  */
 export const make = (
   name: Publish["_tag"],
@@ -37,7 +37,7 @@ export const make = (
       return Effect.matchEffect(rest, {
         onSuccess: () => Effect.sync(() => accepted(session, command, command.bodies.count)),
         onFailure: (error: PublishError) => {
-          // Of pipelined PUBs the first may have been accepted: they get their OKs, and the next one the error.
+          // Some pipelined PUBs may have been accepted: those get their OKs, and the next one the error.
           if (name === "PUB" && error.accepted > 0) accepted(session, command, error.accepted)
           return failed(error.reason)
         }

@@ -18,11 +18,11 @@ export type Guarded = "SUB" | "PUB" | "MPUB" | "DPUB"
 export interface Access {
   /** Whether clients have to send AUTH. */
   readonly isRequired: boolean
-  /** Queries the auth server about a secret. */
+  /** Queries the auth server for the permissions of a secret. */
   readonly authenticate: (session: Session, secret: Buffer) => Effect.Effect<Authorization, ProtocolError>
   /**
-   * Checks that the client may execute a command; `channel` is empty for those that publish. Fails if it may not. An expired
-   * grant is renewed first.
+   * Checks that the client may execute a command, and fails if not; `channel` is empty for publishing. Renews an
+   * expired grant first.
    */
   readonly check: (session: Session, command: Guarded, topic: string, channel: string) => Completion<ProtocolError>
 }

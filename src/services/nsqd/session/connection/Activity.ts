@@ -1,16 +1,17 @@
 /**
- * What a connection is doing, for its heartbeat, its turns and the channel's timeouts: when the client was last heard, whether
- * it is read from, and how much it has done since it last looked whether its turn is over. `ClientLoop` reports everything.
+ * The activity of a connection, for its heartbeat, its turns and the channel's timeouts: when the client was last
+ * heard, whether it is being read from, and the work since the last check of its turn. `ClientLoop` reports all of
+ * it.
  */
 
 /**
- * The work after which a connection looks whether its turn is over, in commands: up to 0.3 ms. A look costs 0.2 us and a round of
- * the event loop, too much for each small packet.
+ * Work between two checks of the turn, in commands: up to 0.3 ms. A check costs 0.2 us and possibly a round of the
+ * event loop, too much for every small packet.
  */
 const commandsPerLook = 1024
-/** A command that is an Effect counts as this many. */
+/** The work of a command that is an Effect. */
 const effectCommands = 16
-/** 64 bytes that arrive count as a command. */
+/** 64 received bytes count as one command. */
 const bytesPerCommandShift = 6
 
 export class Activity {
@@ -25,28 +26,28 @@ export class Activity {
     this.heardAt = now
   }
 
-  /** When the last command was complete, in monotonic ms. */
+  /** Time of the last complete command, in monotonic ms. */
   get lastHeard(): number {
     return this.heardAt
   }
-  /** A command is being executed and the client is not read from: its silence means nothing. */
+  /** A command is being executed and the client is not read from, so its silence does not count. */
   get isWaiting(): boolean {
     return this.waiting
   }
-  /** Commands that have arrived wait for the connection's next turn. */
+  /** Received commands wait for the connection's next turn. */
   get awaitsTurn(): boolean {
     return this.turnAwaited
   }
-  /** Changes with everything that is read or executed. */
+  /** Changes whenever something is read or executed. */
   get inputSteps(): number {
     return this.steps
   }
-  /** Whether it is time to look whether the turn is over. */
+  /** Whether the turn should be checked. */
   get isLookDue(): boolean {
     return this.work >= commandsPerLook
   }
 
-  /** Something has been read or executed. */
+  /** Something was read or executed. */
   stepped(): void {
     this.steps++
   }
@@ -57,7 +58,7 @@ export class Activity {
   arrived(bytes: number): void {
     this.work += bytes >>> bytesPerCommandShift
   }
-  /** A command was executed at once. */
+  /** A command was executed synchronously. */
   executed(): void {
     this.work++
   }
@@ -65,19 +66,19 @@ export class Activity {
   deferred(): void {
     this.work += effectCommands
   }
-  /** The connection has looked whether its turn is over. */
+  /** The turn was checked. */
   looked(): void {
     this.work = 0
   }
   beginWait(): void {
     this.waiting = true
   }
-  /** Waiting for a command is over; that counts as having heard the client. */
+  /** The wait for a command is over; counts as having heard the client. */
   endWait(now: number): void {
     this.waiting = false
     this.heardAt = now
   }
-  /** Waiting for something that is not the client's is over: the time of waiting is not its silence. */
+  /** A wait that the client did not cause is over; it does not count as the client's silence. */
   resumeAfter(millis: number): void {
     this.waiting = false
     this.heardAt += millis

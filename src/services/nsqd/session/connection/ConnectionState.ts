@@ -1,16 +1,15 @@
 /**
- * The states of a client connection, and which of them a command needs. NSQ's rules:
- * docs/protocol/client.md#states. `Session` changes the state by named transitions.
+ * The states of a client connection (docs/protocol/client.md#states). `Session` has a method for each transition.
  */
 import type { Membership } from "../../broker/Broker.ts"
 import { ClientState } from "../../broker/Clients.ts"
 
 export type ConnectionState =
-  /** The client has not subscribed: it may identify itself, and publish. */
+  /** Before SUB: the client may identify itself and publish. */
   | { readonly _tag: "Init" }
   /** The client consumes a channel. */
   | { readonly _tag: "Subscribed"; readonly membership: Membership }
-  /** The client gets no more messages after CLS, and may still respond to those in flight. */
+  /** After CLS: no messages are delivered, and the client may still acknowledge those in flight. */
   | { readonly _tag: "Closing"; readonly membership: Membership }
 
 export type StateName = ConnectionState["_tag"]

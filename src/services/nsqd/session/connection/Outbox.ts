@@ -1,25 +1,25 @@
 /**
- * What is on its way to one client. Small pieces are gathered in a buffer and go out in one write; long runs of message
- * frames are written as they are, without copying them.
+ * The outgoing bytes of one client. Small pieces are collected in a buffer and sent with one write; long runs of
+ * message frames are written without copying.
  *
- * Hot path: synchronous. Buffers come from a small shared stock and return to it as soon as the network has taken their
- * bytes, so that a client that is not being written to holds none.
+ * Hot path: synchronous. Buffers come from a small shared pool and return to it as soon as the network has taken
+ * their bytes, so that an idle client holds none.
  */
 import { encodeFrame, encodeResponse, FrameType } from "../../../../protocol/client/Frame.ts"
 import type { ProtocolError } from "../../../../protocol/client/ProtocolError.ts"
 import type { Connection } from "../../../net/Transport.ts"
 
 const bufferSize = 32 * 1024
-/** Runs of frames from this size on are not worth copying. */
+/** Runs of at least this size are not copied. */
 const directSize = 8 * 1024
-/** A client with this much pending gets nothing more until it has taken it. */
+/** Nothing more is delivered to a client with this many pending bytes until it has read them. */
 const maxPendingBytes = 1024 * 1024
 const maxStock = 64
 
 const stock: Array<Buffer> = []
 
 const ok = encodeResponse("OK")
-/** Many OKs in a row, for the answers to pipelined PUBs. */
+/** Many OKs in a row, for pipelined PUBs. */
 const oks = Buffer.concat(Array.from({ length: 1024 }, () => ok))
 const heartbeat = encodeResponse("_heartbeat_")
 
@@ -27,7 +27,7 @@ export class Outbox {
   private connection: Connection
   private buffer: Buffer | undefined
   private used = 0
-  /** Bytes handed to the connection since the last flush. */
+  /** Bytes passed to the connection since the last flush. */
   private passedOn = 0
   private corked = false
   private answers = false
@@ -36,12 +36,12 @@ export class Outbox {
     this.connection = connection
   }
 
-  /** Sends by way of another connection; everything has been flushed. */
+  /** Sends through another connection from now on. Everything must have been flushed. */
   redirect(connection: Connection): void {
     this.connection = connection
   }
 
-  /** Whether the client takes what it is sent. */
+  /** Whether fewer bytes are pending than the limit. */
   get isWritable(): boolean {
     return this.used + this.connection.pendingBytes() < maxPendingBytes
   }
@@ -51,12 +51,12 @@ export class Outbox {
     return this.used + this.passedOn
   }
 
-  /** Whether something gathered is not a message: an answer is waited for, and never held back. */
+  /** Whether a response or error was added since the last flush; these are never held back. */
   get hasAnswers(): boolean {
     return this.answers
   }
 
-  /** `count` times OK. */
+  /** Adds `count` OKs. */
   ok(count: number): void {
     this.answers = true
     for (let left = count; left > 0; left -= 1024) this.add(oks, 0, Math.min(left, 1024) * ok.length)
@@ -75,12 +75,12 @@ export class Outbox {
 
   error(error: ProtocolError): void {
     this.answers = true
-    // Names and numbers that a client sent are quoted byte by byte.
+    // Errors quote the client's names and numbers byte by byte.
     const frame = encodeFrame(FrameType.error, Buffer.from(error.message, "latin1"))
     this.add(frame, 0, frame.length)
   }
 
-  /** Adds `bytes[start..end)`, which must not change until it has gone out. */
+  /** Adds `bytes[start..end)`, which must not change until they are sent. */
   add(bytes: Buffer, start: number, end: number): void {
     const length = end - start
     if (length >= directSize) {
@@ -110,7 +110,7 @@ export class Outbox {
     }
   }
 
-  /** More than one write follows before the flush: let them go out together. */
+  /** Several writes precede the flush: corks the connection so that they are sent together. */
   private hold(): void {
     if (this.corked) return
     this.corked = true
@@ -124,7 +124,7 @@ export class Outbox {
     this.buffer = undefined
     this.passedOn += used
     this.used = 0
-    // A buffer that the network still reads from is left to the garbage collector.
+    // The network still reads from a buffer that was not taken, so it is not reused.
     if (taken && stock.length < maxStock) stock.push(buffer)
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The state of one client connection: the negotiated options, its state and subscription, its outgoing bytes. It is the channel's
- * `Consumer`, and `/stats` shows it. Everything changes by methods; `commands/` and `ClientLoop` call them.
+ * The state of one client connection: negotiated options, protocol state, subscription, outgoing bytes. It is the
+ * channel's `Consumer`, and `/stats` shows it. `commands/` and `ClientLoop` change it through its methods only.
  */
 import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../../../protocol/client/CommandDecoder.ts"
 import type { IdentifyLimits, Negotiated } from "../../../../protocol/client/Identify.ts"
@@ -17,7 +17,7 @@ import { Activity } from "./Activity.ts"
 import * as ConnectionState from "./ConnectionState.ts"
 import { Outbox } from "./Outbox.ts"
 
-/** What holds before, or without, an IDENTIFY. */
+/** The options before, or without, an IDENTIFY. */
 const defaults = (limits: IdentifyLimits, host: string): Negotiated => ({
   clientId: host,
   hostname: host,
@@ -35,7 +35,7 @@ const defaults = (limits: IdentifyLimits, host: string): Negotiated => ({
   snappy: false
 })
 
-/** Far below NSQ's default output_buffer_timeout of 250 ms, which stays an upper bound. */
+/** Far below NSQ's default output_buffer_timeout of 250 ms. The negotiated timeout is an upper bound. */
 const maxLateFlushMillis = 5
 
 /** The host of an address; empty for a unix socket. */
@@ -44,13 +44,13 @@ export const hostOf = (address: string): string => {
   return colon < 0 ? "" : address.slice(0, colon).replace(/^\[|\]$/g, "")
 }
 
-/** What holds for every client. */
+/** The limits for every client. */
 export interface SessionLimits {
   readonly decoder: DecoderLimits
   readonly identify: IdentifyLimits
-  /** Until it uses TLS a client may send IDENTIFY only. */
+  /** A client may send only IDENTIFY until it uses TLS. */
   readonly tlsRequired: boolean
-  /** Why the state of a session does not permit a command; `undefined` if it does. */
+  /** The error if the session's state does not permit a command; `undefined` if it does. */
   readonly refuse: (session: Session, command: string) => ProtocolError | undefined
 }
 
@@ -59,11 +59,11 @@ export class Session implements CommandGate, Consumer, Client {
   readonly decoder: CommandDecoder
   readonly activity: Activity
   readonly published = new Map<string, number>()
-  /** Called when the client is cut off from outside, because its channel is gone. */
+  /** Called when the client has to be disconnected because its channel is deleted or closed. */
   readonly cutOff = new Wakeup()
-  /** Called when the client does not take what it is sent, or when messages were held back to go out with others. */
+  /** Called when the client does not read its output, or when messages were held back to be sent with others. */
   readonly outputWaits = new Wakeup()
-  /** Called when an IDENTIFY has set the heartbeat interval. */
+  /** Called when IDENTIFY has set the heartbeat interval. */
   readonly heartbeatChanged = new Wakeup()
   private readonly connectTime: number
   private readonly limits: SessionLimits
@@ -72,9 +72,9 @@ export class Session implements CommandGate, Consumer, Client {
   private currentLocality = Locality.global
   private currentAuthorization: Authorization | undefined
   private upgrading = false
-  /** Messages delivered and not sent yet. */
+  /** Messages delivered but not sent yet. */
   private unsent = 0
-  /** The channel was told that nothing more may be delivered, and has not been woken since. */
+  /** The channel has seen a full outbox and has not been woken since. */
   private refused = false
   private current: Connection
   private tlsMissing: boolean
@@ -93,7 +93,7 @@ export class Session implements CommandGate, Consumer, Client {
     this.connectTime = connectTime
   }
 
-  // ---- the state, and its transitions
+  // ---- the state and its transitions
 
   get state(): ConnectionState.ConnectionState {
     return this.currentState
@@ -104,12 +104,12 @@ export class Session implements CommandGate, Consumer, Client {
     return this.currentState._tag === "Init" ? undefined : this.currentState.membership
   }
 
-  /** SUB is done. */
+  /** After SUB. */
   subscribed(membership: Membership): void {
     this.currentState = { _tag: "Subscribed", membership }
   }
 
-  /** CLS: the client gets no more messages. */
+  /** After CLS: no more messages are delivered. */
   startClosing(): void {
     if (this.currentState._tag !== "Subscribed") return
     const { membership } = this.currentState
@@ -121,13 +121,13 @@ export class Session implements CommandGate, Consumer, Client {
     return this.limits.refuse(this, command)
   }
 
-  // ---- the options, which IDENTIFY negotiates
+  // ---- the negotiated options
 
   get negotiated(): Negotiated {
     return this.currentOptions
   }
 
-  /** How near the client is, as far as its IDENTIFY says. */
+  /** The client's locality according to its IDENTIFY. */
   get locality(): Locality.Locality {
     return this.currentLocality
   }
@@ -140,7 +140,7 @@ export class Session implements CommandGate, Consumer, Client {
 
   // ---- authorization
 
-  /** What the auth server has granted; `undefined` before AUTH. */
+  /** The grant of the auth server; `undefined` before AUTH. */
   get authorization(): Authorization | undefined {
     return this.currentAuthorization
   }
@@ -149,9 +149,9 @@ export class Session implements CommandGate, Consumer, Client {
     this.currentAuthorization = authorization
   }
 
-  // ---- the connection, which IDENTIFY may replace
+  // ---- the connection, which an upgrade replaces
 
-  /** The connection is being replaced: only the upgrade may write. */
+  /** The connection is being upgraded: only the upgrade may write. */
   get isUpgrading(): boolean {
     return this.upgrading
   }
@@ -164,7 +164,7 @@ export class Session implements CommandGate, Consumer, Client {
     this.upgrading = false
   }
 
-  /** Until it uses TLS the client may send IDENTIFY only. */
+  /** The client may send only IDENTIFY until it uses TLS. */
   get isTlsMissing(): boolean {
     return this.tlsMissing
   }
@@ -173,24 +173,24 @@ export class Session implements CommandGate, Consumer, Client {
     return this.current
   }
 
-  /** How the connection is encrypted; `undefined` when it is not. */
+  /** The TLS session; `undefined` without TLS. */
   get tls(): TlsDetails | undefined {
     return this.tlsDetails
   }
 
-  /** How the connection is compressed; `undefined` when it is not. */
+  /** The compression; `undefined` without one. */
   get compression(): "deflate" | "snappy" | undefined {
     return this.compressed
   }
 
-  /** Goes on inside TLS. */
+  /** Continues inside TLS. */
   secure(connection: Connection, details: TlsDetails): void {
     this.tlsMissing = false
     this.tlsDetails = details
     this.replace(connection)
   }
 
-  /** Goes on compressed. */
+  /** Continues compressed. */
   compress(connection: Connection, how: "deflate" | "snappy"): void {
     this.compressed = how
     this.replace(connection)
@@ -209,7 +209,7 @@ export class Session implements CommandGate, Consumer, Client {
   }
 
   /**
-   * Sends what was delivered, unless the client is not waiting for it: one that has half of its ready count still to answer
+   * Sends delivered messages, unless the client is busy: with more than half of its ready count unacknowledged, it
    * gets single messages together with later ones, within `lateFlushMillis`.
    */
   flush(): void {
@@ -226,8 +226,8 @@ export class Session implements CommandGate, Consumer, Client {
   }
 
   /**
-   * Sends everything, then looks at what is left: while messages gather the connection may be full, and the flush may have
-   * emptied it at once. Either the channel hears that it may go on, or the output loop waits until the client has taken it.
+   * Sends everything, then checks the connection, which may have been full while messages were collected. Either the
+   * channel is woken, or the output loop waits until the client has read its output.
    */
   send(): void {
     this.unsent = 0
@@ -240,7 +240,7 @@ export class Session implements CommandGate, Consumer, Client {
     }
   }
 
-  /** Whether messages wait to go out with others. */
+  /** Whether messages are held back. */
   get holdsBack(): boolean {
     return this.unsent > 0
   }
@@ -256,7 +256,7 @@ export class Session implements CommandGate, Consumer, Client {
     return isWritable
   }
 
-  /** While input is still being decompressed, or waits for its turn, every look counts as a step. */
+  /** While input is being decompressed or waits for its turn, every call counts as a step. */
   inputMark(): number {
     const { activity } = this
     if (activity.awaitsTurn || this.connection.isDecoding?.() === true) activity.stepped()

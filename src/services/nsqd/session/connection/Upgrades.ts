@@ -1,7 +1,7 @@
 /**
- * What changes about a connection after an IDENTIFY that negotiated it (section 9 of the protocol notes): first TLS, then one
- * compression inside it, each confirmed by an OK that already comes the new way. Nothing else is sent meanwhile, and nothing
- * the client sent too early is ever read as a command.
+ * The upgrades that an IDENTIFY negotiates (docs/protocol/client.md#upgrades): TLS, then one compression inside it,
+ * each confirmed by an OK on the upgraded connection. Nothing else is sent meanwhile, and bytes that the client sends
+ * too early are never read as commands.
  */
 import { Effect, type Scope } from "effect"
 import { type ProtocolError, protocolError } from "../../../../protocol/client/ProtocolError.ts"
@@ -24,14 +24,14 @@ const confirm = (session: Session): void => {
   session.send()
 }
 
-/** Carries out what a session has negotiated; the answer to IDENTIFY is the last that goes out the old way. */
+/** Performs the negotiated upgrades. The IDENTIFY response is the last frame on the old connection. */
 export const make = Effect.gen(function*() {
   const tls = yield* ServerTls
   const turns = yield* Turns
 
   const startTls = Effect.fnUntraced(function*(session: Session): Effect.fn.Return<void, ProtocolError, Scope.Scope> {
     const { connection } = session
-    if (tls === undefined || connection.startTls === undefined) return yield* failed("no TLS here")
+    if (tls === undefined || connection.startTls === undefined) return yield* failed("TLS is not available")
     yield* announce(session, "TLS")
     const secure = yield* Effect.mapError(connection.startTls(tls), ({ reason }) => failed(reason))
     session.secure(secure.connection, secure.details)

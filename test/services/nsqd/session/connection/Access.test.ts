@@ -13,7 +13,7 @@ const channel = ChannelName.make("c")
 const body = Buffer.from("x")
 const id = "0123456789abcdef"
 
-/** Less than the time to the first heartbeat. */
+/** Shorter than the time to the first heartbeat. */
 const ttlMillis = 20_000
 
 const grant = (permits: Grant["permits"]): Grant => ({
@@ -24,7 +24,7 @@ const grant = (permits: Grant["permits"]): Grant => ({
   permits
 })
 
-/** Grants by the secret. A secret that ends with `, once` is known for one question. */
+/** Grants by the secret. A secret that ends with `, once` is valid for one query. */
 const authorizer = () => {
   const asked: Array<Credentials> = []
   const times = new Map<string, number>()
@@ -62,7 +62,7 @@ const authenticated = Effect.fnUntraced(function*(secret: string) {
   return client
 })
 
-/** The roles, as clients that have just connected. */
+/** The roles, as newly connected clients. */
 const roles = {
   "no credential": connect,
   "publish only": authenticated("publish"),
@@ -86,7 +86,7 @@ const commands: { readonly [Name in CommandName]: Command } = {
   NOP: { _tag: "NOP" }
 }
 
-/** What a command is answered; a role that is not listed is denied. */
+/** The response to a command by role; roles that are not listed are denied. */
 const allowed: { readonly [Name in CommandName]: { readonly [R in Role]?: string } } = {
   IDENTIFY: { "no credential": "OK", "publish only": "OK", "subscribe only": "OK", "expired": "OK" },
   AUTH: { "no credential": "{\"identity\":\"me\",\"identity_url\":\"http://id\",\"permission_count\":1}" },
@@ -94,13 +94,13 @@ const allowed: { readonly [Name in CommandName]: { readonly [R in Role]?: string
   PUB: { "publish only": "OK" },
   MPUB: { "publish only": "OK" },
   DPUB: { "publish only": "OK" },
-  // Only of use to who has subscribed.
+  // Only for subscribed clients.
   RDY: {},
   FIN: {},
   REQ: {},
   TOUCH: {},
   CLS: {},
-  // Has no answer: the next command has.
+  // Has no response: the next command's is checked.
   NOP: { "no credential": "OK", "publish only": "OK", "subscribe only": "OK", "expired": "OK" }
 }
 
@@ -147,7 +147,7 @@ describe("with an auth server", () => {
     }
   }
 
-  it.effect("a subscriber may do what it takes to consume, also once its time is over", () =>
+  it.effect("a subscriber may execute the commands of a consumer, also after its grant has expired", () =>
     Effect.gen(function*() {
       const consumer = yield* authenticated("subscribe, once")
       yield* consumer.send(commands.SUB, { _tag: "RDY", count: 1 })
@@ -177,7 +177,7 @@ describe("with an auth server", () => {
       assert.deepStrictEqual(yield* topics, ["t"])
     }).pipe(Effect.provide(brokerOf(authorizer()))))
 
-  it.effect("an MPUB that is malformed creates no topic for who may not publish to it", () =>
+  it.effect("a malformed MPUB creates no topic for a client that may not publish to it", () =>
     Effect.gen(function*() {
       const malformed = "MPUB t\n\x7f\xff\xff\xff"
       const denied = yield* authenticated("subscribe")
@@ -190,7 +190,7 @@ describe("with an auth server", () => {
       assert.deepStrictEqual(yield* topics, ["t"])
     }).pipe(Effect.provide(brokerOf(authorizer()))))
 
-  it.effect("a client whose time is over is asked for once, and goes on when it still may", () => {
+  it.effect("an expired grant is renewed once, and the client continues if it still has the permission", () => {
     const server = authorizer()
     return Effect.gen(function*() {
       const client = yield* authenticated("publish")
@@ -204,7 +204,7 @@ describe("with an auth server", () => {
     }).pipe(Effect.provide(brokerOf(server)))
   })
 
-  it.effect("a client that is granted nothing, or that nobody knows, is refused and not told why", () =>
+  it.effect("a client without permissions, or unknown to the server, is refused without a reason", () =>
     Effect.gen(function*() {
       for (
         const [secret, answer] of [
@@ -219,7 +219,7 @@ describe("with an auth server", () => {
       }
     }).pipe(Effect.provide(brokerOf(authorizer()))))
 
-  it.effect("the server is told who asks, and statistics who it is", () => {
+  it.effect("the server gets the client's credentials, and statistics show its identity", () => {
     const server = authorizer()
     return Effect.gen(function*() {
       yield* authenticated("publish")
@@ -236,14 +236,14 @@ describe("with an auth server", () => {
     }).pipe(Effect.provide(brokerOf(server)))
   })
 
-  it.effect("IDENTIFY says that AUTH is required", () =>
+  it.effect("the IDENTIFY response states that AUTH is required", () =>
     Effect.gen(function*() {
       const client = yield* connect
       yield* client.send({ _tag: "IDENTIFY", body: Buffer.from("{\"feature_negotiation\":true}") })
       assert.match((yield* client.text) ?? "", /"auth_required":true/)
     }).pipe(Effect.provide(brokerOf(authorizer()))))
 
-  it.effect("AUTH over a connection that has to use TLS first is refused, and nobody is asked", () => {
+  it.effect("AUTH before a required TLS upgrade is refused without a query", () => {
     const server = authorizer()
     return Effect.gen(function*() {
       const client = yield* connect

@@ -5,7 +5,7 @@ import { protocolError } from "../../../../../src/protocol/client/ProtocolError.
 import type { Connection } from "../../../../../src/services/net/Transport.ts"
 import { Outbox } from "../../../../../src/services/nsqd/session/connection/Outbox.ts"
 
-/** A connection that writes down what it is given; `takes` says whether the network takes it at once. */
+/** A connection that records what it is given; `takes` is whether the network takes it at once. */
 const recordingConnection = (takes = true) => {
   const written: Array<Buffer> = []
   const kept: Array<Uint8Array> = []
@@ -81,13 +81,13 @@ describe("the outbox", () => {
           }
         })
         for (const step of [...steps, Step.make({ _tag: "Flush" })]) carryOut(step)
-        // Memory that the network has not taken is never used again.
+        // Memory that the network has not taken is never reused.
         assert.isTrue(Buffer.concat(kept).equals(takes ? Buffer.alloc(0) : Buffer.concat(expected)))
       }),
     { arbitrary: { runs: 100, size: 40 } }
   )
 
-  it("does not write small pieces one by one", () => {
+  it("the outbox does not write small pieces one by one", () => {
     const { connection, written } = recordingConnection()
     const outbox = new Outbox(connection)
     for (let i = 0; i < 100; i++) outbox.ok(1)
@@ -96,7 +96,7 @@ describe("the outbox", () => {
     assert.strictEqual(written.length, 1)
   })
 
-  it("is not to be added to once a mebibyte is pending", () => {
+  it("the outbox is not writable once 1 MiB is pending", () => {
     const { connection } = recordingConnection(false)
     const outbox = new Outbox(connection)
     const frames = Buffer.alloc(100_000)

@@ -24,7 +24,7 @@ const identify = (features: object): Buffer =>
 const pub = (topic: string, body: string | Uint8Array): Buffer =>
   Buffer.concat([Buffer.from(`PUB ${topic}\n`), sized(body)])
 
-/** A client that has said IDENTIFY, and the answer. */
+/** A client that has sent IDENTIFY, and the response. */
 const identified = Effect.fnUntraced(function*(features: object) {
   const client = yield* ProtocolClient.connect(TestBroker.address)
   yield* client.raw(identify(features))
@@ -38,7 +38,7 @@ const compressions = {
     Effect.map(SnappyConnection.loadCodec, (codec) => SnappyConnection.make(peer, codec, unlimited))
 }
 
-/** A client on a compressed connection, confirmed. */
+/** A client on a compressed connection that has received its OK. */
 const compressed = Effect.fnUntraced(function*(how: keyof typeof compressions, features: object = {}) {
   const { answer, peer } = yield* identified({ [how]: true, ...features })
   assert.strictEqual(answer[how], true)
@@ -48,13 +48,13 @@ const compressed = Effect.fnUntraced(function*(how: keyof typeof compressions, f
   return { ...client, peer }
 })
 
-/** Reads until the server ends the connection. */
+/** Reads until the server closes the connection. */
 const ended = (peer: Peer) =>
   Effect.gen(function*() {
     while ((yield* peer.read) !== undefined);
   })
 
-/** That the broker still serves, and which topics it has. */
+/** Asserts that the broker still serves, and that it has no topic of the refused commands. */
 const alive = Effect.gen(function*() {
   const client = yield* ProtocolClient.connect(TestBroker.address)
   yield* client.raw(pub("alive", "x"))
@@ -63,7 +63,7 @@ const alive = Effect.gen(function*() {
 
 describe("an upgrade of a connection", () => {
   for (const how of ["deflate", "snappy"] as const) {
-    it.effect(`to ${how} carries commands, messages, heartbeats and errors`, () =>
+    it.effect(`a connection upgraded to ${how} carries commands, messages, heartbeats and errors`, () =>
       Effect.gen(function*() {
         const client = yield* compressed(how, { heartbeat_interval: 1000 })
         const bodies = [Buffer.from("small"), Buffer.alloc(500_000, "ab"), noise(200_000)]
@@ -86,7 +86,7 @@ describe("an upgrade of a connection", () => {
         yield* ended(client.peer)
       }).pipe(Effect.provide(TestBroker.layer())))
 
-    it.effect(`to ${how} shows in the statistics, and does not happen a second time`, () =>
+    it.effect(`an upgrade to ${how} is visible in the statistics and happens once`, () =>
       Effect.gen(function*() {
         const client = yield* compressed(how)
         yield* client.raw(identify({ deflate: true, snappy: true, tls_v1: true }))
@@ -100,7 +100,7 @@ describe("an upgrade of a connection", () => {
         assert.strictEqual(yield* client.text, "OK")
       }).pipe(Effect.provide(TestBroker.layer())))
 
-    it.effect(`to ${how} ends with bytes that are not, and nobody else notices`, () =>
+    it.effect(`a connection upgraded to ${how} ends at invalid bytes, and other clients are not affected`, () =>
       Effect.gen(function*() {
         const other = yield* compressed(how)
         const { peer } = yield* compressed(how)
@@ -111,7 +111,7 @@ describe("an upgrade of a connection", () => {
         yield* alive
       }).pipe(Effect.provide(TestBroker.layer())))
 
-    it.effect(`to ${how} refuses what was sent before its end`, () =>
+    it.effect(`an upgrade to ${how} refuses data sent before its end`, () =>
       Effect.gen(function*() {
         const client = yield* ProtocolClient.connect(TestBroker.address)
         yield* client.raw(Buffer.concat([identify({ [how]: true }), pub("early", "x")]))
@@ -121,7 +121,7 @@ describe("an upgrade of a connection", () => {
         yield* alive
       }).pipe(Effect.provide(TestBroker.layer())))
 
-    it.effect(`to ${how} is not offered when it is switched off`, () =>
+    it.effect(`an upgrade to ${how} is not offered if it is disabled`, () =>
       Effect.gen(function*() {
         const { answer, peer } = yield* identified({ [how]: true })
         assert.strictEqual(answer[how], false)
@@ -131,7 +131,7 @@ describe("an upgrade of a connection", () => {
       }).pipe(Effect.provide(TestBroker.layer({ [how]: false }))))
   }
 
-  it.effect("never reads as commands what came in the clear after IDENTIFY", () =>
+  it.effect("plain bytes after an IDENTIFY that negotiates an upgrade are never read as commands", () =>
     Effect.gen(function*() {
       const { peer } = yield* identified({ snappy: true })
       peer.write(pub("early", "x"))
@@ -141,7 +141,7 @@ describe("an upgrade of a connection", () => {
       assert.isFalse(topics.flat().includes("early"))
     }).pipe(Effect.provide(TestBroker.layer())))
 
-  it.effect("to both compressions is refused", () =>
+  it.effect("an upgrade to both compressions is refused", () =>
     Effect.gen(function*() {
       const client = yield* ProtocolClient.connect(TestBroker.address)
       yield* client.raw(identify({ deflate: true, snappy: true }))
@@ -150,13 +150,13 @@ describe("an upgrade of a connection", () => {
       yield* ended(client.peer)
     }).pipe(Effect.provide(TestBroker.layer())))
 
-  it.effect("to TLS is not offered without a certificate", () =>
+  it.effect("an upgrade to TLS is not offered without a certificate", () =>
     Effect.gen(function*() {
       const { answer } = yield* identified({ tls_v1: true })
       assert.strictEqual(answer.tls_v1, false)
     }).pipe(Effect.provide(TestBroker.layer())))
 
-  it.effect("to TLS is waited for with every command but IDENTIFY where it is required", () =>
+  it.effect("if TLS is required every command except IDENTIFY is refused before the upgrade", () =>
     Effect.gen(function*() {
       for (const line of ["NOP", "PUB t", "RDY 1", "FIN 0123456789abcdef", "nonsense"]) {
         const client = yield* ProtocolClient.connect(TestBroker.address)
@@ -171,7 +171,7 @@ describe("an upgrade of a connection", () => {
       assert.strictEqual(yield* client.text, "E_INVALID cannot NOP in current state (TLS required)")
     }).pipe(Effect.provide(TestBroker.layer({ tlsRequired: "tcp-https" }))))
 
-  it.effect("to deflate ends with a stream that expands beyond the limits, and memory stays flat", () =>
+  it.effect("a deflate stream that expands beyond the limits ends the connection without using more memory", () =>
     Effect.gen(function*() {
       const sync = { finishFlush: Zlib.constants.Z_SYNC_FLUSH }
       const zeros = Zlib.deflateRawSync(Buffer.alloc(64 * 1024 * 1024), sync)
