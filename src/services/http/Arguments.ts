@@ -1,28 +1,28 @@
 /**
- * The parameters that topic and channel endpoints share, checked in NSQ's order with NSQ's codes. Topic endpoints of nsqd say
- * `INVALID_TOPIC` where all others say `INVALID_ARG_TOPIC`.
+ * The parameters of topic and channel endpoints (docs/protocol/http.md#topics-and-channels), checked in NSQ's order with NSQ's
+ * codes. Topic endpoints of nsqd return `INVALID_TOPIC` where all others return `INVALID_ARG_TOPIC`.
  */
 import { Effect } from "effect"
 import { type ChannelName, isChannelName, isTopicName, type TopicName } from "../../protocol/client/Names.ts"
 import { fail, HttpFailure, invalidRequest } from "./HttpResponse.ts"
 import type { Query, RequestTarget } from "./RequestTarget.ts"
 
-/** All parameters, when the query is valid at all. */
+/** Returns all parameters; fails with `INVALID_REQUEST` if the query is not valid. */
 export const query = ({ query }: RequestTarget): Effect.Effect<Query, HttpFailure> =>
   query === undefined ? Effect.fail(new HttpFailure({ response: invalidRequest })) : Effect.succeed(query)
 
-/** The `topic` parameter as it is. */
+/** Returns the `topic` parameter, without checking the name. */
 export const anyTopicName = (target: RequestTarget): Effect.Effect<string, HttpFailure> =>
   Effect.flatMap(query(target), (query) => {
     const name = query.get("topic")
     return name === undefined ? Effect.fail(fail(400, "MISSING_ARG_TOPIC")) : Effect.succeed(name)
   })
 
-/** The `topic` parameter of topic endpoints. */
+/** Returns the `topic` parameter of topic endpoints; fails if the name is not valid. */
 export const topicName = (target: RequestTarget): Effect.Effect<TopicName, HttpFailure> =>
   Effect.filterOrFail(anyTopicName(target), isTopicName, () => fail(400, "INVALID_TOPIC"))
 
-/** What channel endpoints are about: names that a topic and a channel may have. */
+/** Returns the `topic` and `channel` parameters of channel endpoints; fails if a name is not valid. */
 export const topicAndChannelNames = Effect.fnUntraced(
   function*(target: RequestTarget): Effect.fn.Return<{ topic: TopicName; channel: ChannelName }, HttpFailure> {
     const topic = yield* anyTopicName(target)

@@ -1,22 +1,22 @@
 /**
- * Reads responses of servers that are not trusted: never more than a limit of each, nor than a multiple of it of all servers that
- * are asked the same question, because anybody may make himself many of them.
+ * Reads responses of untrusted servers, up to a limit for each response and a multiple of it for all responses to one question,
+ * because one host can pose as many servers.
  */
 import { Context, Data, Effect, Stream } from "effect"
 import type { HttpClientError, HttpClientResponse } from "effect/http"
 
-/** The response is larger than it may be. */
+/** The response exceeds the limit. */
 export class ResponseTooLarge extends Data.TaggedError("ResponseTooLarge")<{ readonly message: string }> {}
 
-/** How many of the largest responses one question may have together. */
+/** The limit for all responses to one question, as a multiple of the limit for one response. */
 const maxLargest = 4
 
-/** The bytes that the responses to one question have together so far; each response for itself unless provided. */
+/** The number of bytes of all responses to one question so far. Default: counts each response separately. */
 export const Budget = Context.Reference<{ used: number } | undefined>("effect-nsq/cluster/BoundedResponse/Budget", {
   defaultValue: () => undefined
 })
 
-/** The body of a response of at most `max` bytes, 0 for no limit; `option` is what changes the limit. */
+/** Returns the body of a response of at most `max` bytes, 0 for no limit; `option` is the flag that sets the limit. */
 export const bytes = (
   response: HttpClientResponse.HttpClientResponse,
   max: number,
@@ -40,7 +40,7 @@ export const bytes = (
     return Buffer.concat(chunks)
   })
 
-/** The same as text. */
+/** Returns the body as a string; see `bytes`. */
 export const text = (
   response: HttpClientResponse.HttpClientResponse,
   max: number,

@@ -1,6 +1,6 @@
 /**
- * Bounds the connections of an HTTP listener. One beyond the limit is told so when it sends its first request, if there is time
- * for it, and is closed in any case.
+ * Limits the connections of an HTTP listener. A connection beyond the limit gets a 503 for its first request, if it sends it in
+ * time, and is closed.
  */
 import { Effect } from "effect"
 import type { IncomingMessage, Server } from "node:http"
@@ -9,17 +9,17 @@ import * as HttpResponse from "./HttpResponse.ts"
 
 /** Connections beyond the limit that may wait for their refusal at a time. */
 const maxRefusing = 64
-/** How long each may take to send its request, in milliseconds. */
+/** The limit for sending the request on such a connection, in milliseconds. */
 const patienceMillis = 2000
 
 const refusal = HttpResponse.plain(503, "503 Service Unavailable: too many connections (--max-http-connections)\n")
 
-/** Whether the request came by a connection beyond the limit, and its refusal then. */
+/** Returns the refusal of a request on a connection beyond the limit; otherwise undefined. */
 export type ConnectionLimit = (incoming: Pick<IncomingMessage, "socket">) => HttpResponse.HttpResponse | undefined
 
 /**
- * Applies the limit to `server`, whose open connections are `sockets`; 0 is for no limit. With `tls` a connection beyond it is
- * closed without a word, because a handshake is what it would cost most.
+ * Applies the limit `max`, 0 for no limit, to `server`, whose open connections are `sockets`. With `tls` a connection beyond the
+ * limit is closed without a response, because the handshake would be the largest cost.
  */
 export const apply = (
   server: Server,

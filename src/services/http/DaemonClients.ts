@@ -1,6 +1,6 @@
 /**
- * HTTP clients for daemons: one for what the operator configured, and for what daemons name two that find only IP addresses that
- * these may name, whatever a name stood for when it was checked.
+ * HTTP clients for daemons: one for configured addresses, and two for announced addresses. The latter resolve a name only to
+ * allowed IP addresses, even if the name has changed since its check.
  */
 import { Context, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
@@ -11,7 +11,7 @@ import * as HttpClients from "./HttpClients.ts"
 
 type Options = DaemonHttpLimits & Pick<HttpClients.HttpOptions, "httpClientConnectTimeout">
 
-/** `DaemonHttp` with these clients. */
+/** Provides `DaemonHttp` with these clients. */
 export const layer = (options: Options, tls: HttpClients.ClientTls = {}): Layer.Layer<DaemonHttp> => {
   const named = Layer.effect(
     NamedClients,

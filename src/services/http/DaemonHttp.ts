@@ -1,7 +1,7 @@
 /**
- * Asks one nsqd or nsqlookupd by HTTP, as NSQ's own tools do: JSON of API version 1, any status but 200 is a failure, and a
- * daemon that wants HTTPS is asked again that way. Failures are in NSQ's words. No daemon is trusted: a response is bounded in
- * size and time, and an address that another daemon named is connected to only as `DaemonNetworks` allows.
+ * HTTP requests to an nsqd or nsqlookupd, as in NSQ's tools: JSON of API version 1, any status other than 200 is a failure, and
+ * the request is repeated over HTTPS if the daemon requires it. Failures have NSQ's texts. Daemons are not trusted: responses are
+ * limited in size and time, and `DaemonNetworks` checks addresses that another daemon announced.
  */
 import { Context, type Duration, Effect, Layer, Option, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
@@ -11,7 +11,7 @@ import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import * as BoundedResponse from "./BoundedResponse.ts"
 import * as LongResponse from "./LongResponse.ts"
 
-/** A daemon did not answer, or refused. */
+/** A daemon is unreachable, returned an error, or returned an invalid response. */
 export class DaemonError extends Schema.TaggedError<DaemonError>()("DaemonError", {
   /** `host:port` of the daemon. */
   address: Schema.String,
@@ -28,8 +28,8 @@ const Failed = Schema.fromJsonString(Schema.Struct({ message: Schema.String }))
 const maxRedirections = 1
 
 /**
- * NSQ's codes for failures. Of a response that reports a failure nothing else is passed on: it may come from a server that is no
- * daemon of NSQ's and not meant to be seen by whoever reads the message.
+ * NSQ's error codes. Nothing else of an error response is shown: it may come from a server that is not an NSQ daemon, and contain
+ * data that is confidential.
  */
 const codes = new Set(
   [
@@ -45,7 +45,7 @@ const httpsOf = (url: string, port: number): string => {
   return secure.href
 }
 
-/** The operating system's words, where it said something. */
+/** Returns the operating system's error text, if the error has one. */
 const reasonOf = (error: { readonly message: string; readonly cause?: unknown }): string => {
   for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
     if (cause.cause === undefined) return cause.message
@@ -57,34 +57,35 @@ const method = { GET: "Get", POST: "Post" }
 
 /** Limits of an exchange with a daemon. */
 export interface DaemonHttpLimits {
-  /** Of a whole exchange. */
+  /** For a whole exchange. */
   readonly httpClientRequestTimeout: Duration.Duration
-  /** Of one response, in bytes; all responses to one question may have four times as many together. 0 is for no limit. */
+  /** For one response, in bytes; all responses to one question may have four times as many. 0 for no limit. */
   readonly maxDaemonResponseSize: number
 }
 
-/** Clients that only connect to what daemons of these origins may name; one without such care unless provided. */
+/** Returns a client that connects only to addresses that daemons of this origin may announce. Default: an unrestricted client. */
 export const NamedClients = Context.Reference<((origin: Origin) => HttpClient.HttpClient) | undefined>(
   "effect-nsq/cluster/NamedClients",
   { defaultValue: () => undefined }
 )
 
+/** Sends requests to daemons. */
 export class DaemonHttp extends Context.Service<DaemonHttp, {
-  /** Asks the daemon at `host:port`, which `origin` has named, for a path with query, and decodes its answer. */
+  /** GETs a path with query from the daemon at `address`, `host:port`, and decodes the response. `origin`: `configured`. */
   readonly get: <A, I>(
     schema: Schema.Codec<A, I>,
     address: string,
     path: string,
     origin?: Origin
   ) => Effect.Effect<A, DaemonError>
-  /** The same for an answer with a list of topics that may be very long. Decoding it takes turns with everything else. */
+  /** The same for a response with a list of topics that may be very long. Decoding takes turns with other work. */
   readonly getByTopic: <Head extends { readonly topics: ReadonlyArray<unknown> | null }, Topic>(
     schemas: LongResponse.ByTopic<Head, Topic>,
     address: string,
     path: string,
     origin?: Origin
   ) => Effect.Effect<LongResponse.Decoded<Head, Topic>, DaemonError>
-  /** Has the daemon at `host:port`, which `origin` has named, do something. */
+  /** Posts to the daemon at `address`, `host:port`, and ignores the body of its response. Default origin: `configured`. */
   readonly post: (
     address: string,
     path: string,
@@ -92,7 +93,7 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
     origin?: Origin
   ) => Effect.Effect<void, DaemonError>
 }>()("effect-nsq/cluster/DaemonHttp") {
-  /** By the client of the environment, and for addresses that daemons name by `NamedClients`. */
+  /** Uses the HttpClient of the context, and for announced addresses `NamedClients`. */
   static readonly layer = (limits: DaemonHttpLimits): Layer.Layer<DaemonHttp, never, HttpClient.HttpClient> =>
     Layer.effect(
       DaemonHttp,
@@ -146,7 +147,7 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
             }
             return answer
           })
-        /** Asks, and reads the answer. */
+        /** Sends a GET request, and decodes the response. */
         const asked = <A, E>(
           address: string,
           path: string,
@@ -154,8 +155,7 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
           read: (answer: Buffer) => Effect.Effect<A, E>
         ): Effect.Effect<A, DaemonError> => {
           const url = `http://${address}${path}`
-          const strange = () =>
-            new DaemonError({ address, reason: `Get "${masked(url)}": the answer is not what NSQ's daemons say` })
+          const strange = () => new DaemonError({ address, reason: `Get "${masked(url)}": invalid response` })
           return Effect.flatMap(
             send("GET", address, origin, url, undefined),
             (answer) => Effect.mapError(read(answer), strange)

@@ -1,7 +1,7 @@
 /**
- * `/debug/*`: what Node can tell where Go has its profiles. Paths and methods are NSQ's, contents are not: profiles come in
- * the formats of Chrome's developer tools, and where Go lists goroutines, threads and blocking there are Node's resources,
- * thread pool and event loop. Nothing here costs anything until it is asked for, and nothing shows messages.
+ * `/debug/*` (docs/protocol/http.md#debug): Node's counterpart of Go's profiles. Paths and methods are NSQ's, contents are not:
+ * profiles have the formats of Chrome's developer tools, and the counterparts of Go's goroutines, threads and blocking are Node's
+ * resources, thread pool and event loop. The routes cost nothing until they are requested, and never show messages.
  */
 import { Duration, Effect } from "effect"
 import type { ServerResponse } from "node:http"
@@ -19,16 +19,16 @@ const defaultSeconds = 30
 const maxSeconds = 300
 
 const profiles = [
-  ["block", "how busy the event loop is"],
+  ["block", "utilization of the event loop"],
   ["cmdline", "the command line"],
-  ["goroutine", "what Node is waiting for, by kind"],
+  ["goroutine", "active resources of Node, by type"],
   ["heap", "heap statistics; with ?seconds=N a sampled allocation profile (.heapprofile)"],
   ["profile", "CPU profile over ?seconds=N, 30 by default (.cpuprofile)"],
-  ["symbol", "for Go's pprof; there are no addresses to look up"],
+  ["symbol", "for Go's pprof; no symbols"],
   ["threadcreate", "threads of the process"]
 ] as const
 
-/** `base` is how the profiles are reached from the page. */
+/** `base` is the prefix of links from the page to the profiles. */
 const indexPage = (base: string): string =>
   `<html>
 <head>
@@ -74,13 +74,13 @@ const text = (body: () => string): Handler => () => Effect.sync(() => HttpRespon
 
 const integer = /^[+-]?\d+$/
 
-/** How long to profile; anything that makes no sense is the default. */
+/** The duration of a profile; the default if it is not valid. */
 const secondsOf = ({ query }: RequestTarget): number => {
   const seconds = Number.parseInt(query?.get("seconds") ?? "", 10)
   return seconds > 0 ? Math.min(seconds, maxSeconds) : defaultSeconds
 }
 
-/** A profile nobody is waiting for any more is not worth its cost. */
+/** Interrupts when the client disconnects, so that its profile does not continue. */
 const gone = (outgoing: ServerResponse): Effect.Effect<never> =>
   Effect.callback((resume) => {
     outgoing.once("close", () => resume(Effect.interrupt))
@@ -97,7 +97,7 @@ const profileWith = (
       Effect.succeed(HttpResponse.plain(500, "Could not enable CPU profiling: cpu profiling already in use\n")))
   )
 
-/** Node has no rate to set: what is asked for is checked and acknowledged. */
+/** Node has no such rate: the parameter is only checked. */
 const setBlockRate = ({ target }: HttpRequest) =>
   Effect.sync(() => {
     const rate = target.query?.get("rate") ?? ""
@@ -106,7 +106,7 @@ const setBlockRate = ({ target }: HttpRequest) =>
       : HttpResponse.plain(400, `invalid block rate : strconv.Atoi: parsing ${JSON.stringify(rate)}: invalid syntax`)
   })
 
-/** V8 gives its collector away only when told to, which it can be at any time. */
+/** V8 exposes its garbage collector only with a flag, which can be set at any time. */
 const freeMemory = Effect.sync(() => {
   V8.setFlagsFromString("--expose-gc")
   const collect: unknown = Vm.runInNewContext("gc")
@@ -114,10 +114,10 @@ const freeMemory = Effect.sync(() => {
   return HttpResponse.plain(200, "OK")
 })
 
-/** Whether the path, in lower case, is that of a profile, which costs time and memory to make. */
+/** Whether the path, in lower case, is that of a profile, which costs time and memory. */
 export const isProfile = (path: string): boolean => path.startsWith("/debug/pprof/") && path !== "/debug/pprof/"
 
-/** The profiles, and the page that lists them at the path that is the daemon's; the other one redirects there. */
+/** Returns the routes of the profiles, and of the page that lists them: at `indexPath`, to which the other form redirects. */
 export const makeProfiles = Effect.fnUntraced(function*(indexPath: "/debug/pprof/" | "/debug/pprof") {
   const profiler = yield* Profiler.make
   const cpu = profileWith(profiler.cpu, "profile.cpuprofile")
@@ -145,7 +145,7 @@ export const makeProfiles = Effect.fnUntraced(function*(indexPath: "/debug/pprof
   ]
 })
 
-/** All of nsqd's. */
+/** Returns all debug routes of nsqd. */
 export const make: Effect.Effect<ReadonlyArray<Route>> = Effect.map(makeProfiles("/debug/pprof/"), (profiles) => [
   ...profiles,
   route("PUT", "/debug/setblockrate", setBlockRate),

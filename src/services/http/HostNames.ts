@@ -1,7 +1,7 @@
 /**
- * Which names a `Host` header may have, against DNS rebinding: a web page whose own name suddenly resolves to this machine
- * sends that name, and a browser then lets the page read every reply. Names that nobody can register publicly cannot be used for
- * this; all others have to be allowed.
+ * The names that a `Host` header may have, against DNS rebinding: a web page whose own name suddenly resolves to this machine
+ * sends that name, and the browser then lets the page read every response. Names that cannot be registered publicly are safe;
+ * all others have to be allowed.
  */
 import { readFileSync } from "node:fs"
 import { isIP } from "node:net"
@@ -13,11 +13,11 @@ const privateSuffixes = [".local", ".internal", ".lan", ".home.arpa", ".test", "
 const hostsFile = "/etc/hosts"
 const hostSyntax = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/
 
-/** The name of a `Host` header in lower case, without port, brackets and final dot; undefined when the syntax is wrong. */
+/** Returns the name of a `Host` header in lower case, without port, brackets and final dot; undefined if it is not valid. */
 export const nameOf = (header: string): string | undefined =>
   hostSyntax.exec(header.trim())?.[1]?.replace(/^\[|\]$/g, "").replace(/\.$/, "").toLowerCase()
 
-/** Whether the public DNS cannot have this name: IP addresses, single labels, and names below a private suffix. */
+/** Whether the public DNS cannot contain this name: IP addresses, single labels, and names below a private suffix. */
 export const isPrivate = (name: string): boolean =>
   isIP(name) !== 0 || !name.includes(".") || privateSuffixes.some((suffix) => name.endsWith(suffix))
 
@@ -25,18 +25,18 @@ const readHosts = (): string => {
   try {
     return readFileSync(hostsFile, "utf8")
   } catch {
-    // Windows and minimal containers have no such file: then the name of the system is all there is.
+    // Windows and minimal containers have no such file; the name of the system remains.
     return ""
   }
 }
 
-/** The names of this machine: the name of the system, and those on its lines of the hosts file. */
+/** Returns the names of this machine: the name of the system, and the names on the same lines of the hosts file. */
 export const ofMachine = (system = hostname(), hosts = readHosts()): ReadonlyArray<string> => {
   const lines = hosts.split("\n").map((line) => line.replace(/#.*/, "").trim().split(/\s+/).slice(1))
   return [system, ...lines.filter((names) => names.includes(system)).flat()]
 }
 
-/** Tells allowed names from others. `*` among `allowed` allows all. */
+/** Returns the check of names: private names and those of `allowed` pass, or all if `allowed` contains `*`. */
 export const makeCheck = (allowed: ReadonlyArray<string>): (name: string) => boolean => {
   if (allowed.includes("*")) return () => true
   const names = new Set(allowed.map(nameOf))

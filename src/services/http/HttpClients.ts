@@ -1,6 +1,6 @@
 /**
- * HTTP as the tools and nsqadmin use it: a limit for connecting, connections that are kept for the next request, and no headers
- * but the ones that are asked for.
+ * HTTP clients of the tools and nsqadmin: with a limit for connecting, with persistent connections, and without additional
+ * headers.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type * as Undici from "@effect/platform-node/Undici"
@@ -15,11 +15,11 @@ import * as Trust from "../net/Trust.ts"
 /** Time limits of requests. */
 export interface HttpOptions {
   readonly httpClientConnectTimeout: Duration.Duration
-  /** Of a whole exchange, connecting included. */
+  /** For a whole exchange, including connecting. */
   readonly httpClientRequestTimeout: Duration.Duration
 }
 
-/** What HTTPS servers are checked by and shown; the system's authorities and nothing unless given. */
+/** The TLS options of a client. Default: verifies servers by the authorities of the system, without a client certificate. */
 export interface ClientTls {
   readonly ca?: Trust.Authorities
   readonly allowPartialTrustChain?: boolean
@@ -28,7 +28,7 @@ export interface ClientTls {
   readonly rejectUnauthorized?: boolean
 }
 
-/** Ends a connection of the agent's that takes longer than this to be made. */
+/** Makes the agent fail connections that take longer than `millis` to be established. */
 export const limitConnecting = (agent: Http.Agent, millis: number): void => {
   const connect = agent.createConnection.bind(agent)
   agent.createConnection = (options, callback) => {
@@ -41,7 +41,7 @@ export const limitConnecting = (agent: Http.Agent, millis: number): void => {
   }
 }
 
-/** Has the agent trust what the system trusts, from its first connection on. */
+/** Makes the agent trust the certificates of the system, which are read with its first connection. */
 const trustSystem = (agent: Https.Agent, { cert, key }: ClientTls): void => {
   const connect = agent.createConnection.bind(agent)
   let secureContext: Tls.SecureContext | undefined
@@ -54,11 +54,11 @@ const trustSystem = (agent: Https.Agent, { cert, key }: ClientTls): void => {
   }
 }
 
-/** A client that keeps the limit for connecting; requests under way end with the Scope. */
+/** Provides a client with the limit for connecting; requests in progress end with the Scope. */
 export const layer = (
   options: Pick<HttpOptions, "httpClientConnectTimeout">,
   tls: ClientTls = {},
-  /** How the IP addresses of hosts are found; the operating system's way unless given. */
+  /** Resolves host names. Default: the operating system's resolver. */
   lookup?: LookupFunction
 ): Layer.Layer<HttpClient.HttpClient> => {
   const agents = Effect.tap(
@@ -72,17 +72,17 @@ export const layer = (
         limitConnecting(https, millis)
       })
   )
-  // Fresh: layers are shared, and all clients of a program would otherwise have the agents of the first.
+  // Fresh, because layers are shared: all clients of a program would otherwise have the agents of the first.
   return Layer.fresh(NodeHttpClient.layerNodeHttpNoAgent).pipe(
     Layer.provide(Layer.effect(NodeHttpClient.HttpAgent, agents)),
     Layer.merge(Layer.succeed(HttpClient.TracerDisabledWhen, () => true))
   )
 }
 
-/** undici takes 0 for no limit. */
+/** Converts a limit for undici, where 0 is no limit. */
 const millisOrNone = (limit: Duration.Duration): number => Duration.isFinite(limit) ? Duration.toMillis(limit) : 0
 
-/** Connects for undici. What the system trusts is read when it is first needed. */
+/** Returns a connector for undici. The certificates of the system are read on first use. */
 const undiciConnector = (
   { buildConnector }: typeof Undici,
   timeout: number
@@ -97,8 +97,8 @@ const undiciConnector = (
 }
 
 /**
- * The same by undici, for those who make a request for every message: it costs a third less than `node:http` (measured with
- * `nsq_to_http`).
+ * The same with undici, for tools that send a request for each message: it costs a third less than `node:http`
+ * (measured with `nsq_to_http`).
  */
 export const layerUndici = (
   options: Pick<HttpOptions, "httpClientConnectTimeout">

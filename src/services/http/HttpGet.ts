@@ -1,6 +1,6 @@
 /**
- * Asks another daemon's HTTP API, within limits of time and size. One connection per question: there are few questions, and
- * a connection kept would fail the next one once its peer has closed it.
+ * GET requests to another daemon, within limits of time and size. Each request has its own connection: requests are rare, and
+ * a kept connection would fail the next request after its peer has closed it.
  */
 import { Context, Data, Duration, Effect, Layer } from "effect"
 import * as Http from "node:http"
@@ -8,16 +8,17 @@ import type { LookupFunction } from "node:net"
 import { type AddressRefused, DaemonNetworks } from "../net/DaemonNetworks.ts"
 import { joinAddress } from "../net/Transport.ts"
 
-/** There is no answer that could be used. */
+/** The request failed, or its response is not usable. */
 export class HttpGetError extends Data.TaggedError("HttpGetError")<{ readonly reason: string }> {
   override get message(): string {
     return this.reason
   }
 }
 
+/** Limits of a request. */
 export interface HttpGetLimits {
   readonly connectTimeout: Duration.Duration
-  /** Of the whole exchange, connecting included. */
+  /** For the whole exchange, including connecting. */
   readonly requestTimeout: Duration.Duration
   readonly maxBytes: number
 }
@@ -59,10 +60,11 @@ const connecting = (
     return Effect.sync(() => void request.destroy())
   })
 
+/** GET requests to daemons. */
 export class HttpGet extends Context.Service<HttpGet, {
   /**
-   * The body of a 200. `namer` is the daemon, `host:port`, that has named the address, which then has to be one that it may name;
-   * without it the operator has.
+   * Returns the body of a response with status 200. `namer` is the daemon, `host:port`, that announced the address, which then
+   * has to be allowed by `DaemonNetworks`; without it the address is a configured one.
    */
   readonly text: (
     url: string,
@@ -70,13 +72,13 @@ export class HttpGet extends Context.Service<HttpGet, {
     namer?: string
   ) => Effect.Effect<string, HttpGetError | AddressRefused>
 }>()("effect-nsq/http/HttpGet") {
-  /** Over `node:http`, within the `DaemonNetworks` of the environment. */
+  /** Uses `node:http` and the `DaemonNetworks` of the context. */
   static readonly layer: Layer.Layer<HttpGet> = Layer.effect(
     HttpGet,
     Effect.map(DaemonNetworks, (networks) => {
       const get = Effect.fnUntraced(function*(text: string, limits: HttpGetLimits, namer: string | undefined) {
         const url = URL.parse(text)
-        if (url === null) return yield* new HttpGetError({ reason: `${text} - not an address` })
+        if (url === null) return yield* new HttpGetError({ reason: `${text} - not a valid URL` })
         if (namer === undefined) return yield* connecting(url.href, limits, undefined)
         const origin = yield* networks.originBy(namer)
         yield* networks.resolve(joinAddress(url.hostname.replace(/^\[|\]$/g, ""), Number(url.port || 80)), origin)

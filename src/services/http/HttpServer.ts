@@ -1,7 +1,7 @@
 /**
- * A listening HTTP server over `node:http` or `node:https`, living in a Scope. Of requests it knows nothing: they go to a
- * callback, because publishing must not cost a fiber. Connections that are idle end at once when the Scope closes; handlers
- * that are at work get a moment to finish, and nobody else can hold up the end.
+ * An HTTP listener over `node:http` or `node:https`, which lives in a Scope. A callback handles the requests, because publishing
+ * must not cost a fiber. When the Scope closes, idle connections end at once, running handlers may take a second to finish, and
+ * nothing else delays the end.
  */
 import { Effect, FiberSet, type Scope } from "effect"
 import * as Http from "node:http"
@@ -16,14 +16,14 @@ import type { HttpResponse } from "./HttpResponse.ts"
 import * as RequestBody from "./RequestBody.ts"
 import type { RequestGuard } from "./RequestGuard.ts"
 
-/** How long a peer may take over what. Node looks every `checkInterval` for who took too long over headers or a request. */
+/** The time limits of a peer. Node checks those of headers and requests every `checkIntervalMillis`. */
 export interface Timeouts {
   readonly headersMillis: number
-  /** For all of a request, its body included. */
+  /** For a whole request, including its body. */
   readonly requestMillis: number
   /** Between two requests. */
   readonly idleMillis: number
-  /** Nothing moves in either direction, though an answer is on its way. */
+  /** Without data in either direction while a response is being sent. */
   readonly stalledMillis: number
   readonly checkIntervalMillis: number
 }
@@ -31,43 +31,43 @@ export interface Timeouts {
 export const defaultTimeouts: Timeouts = {
   headersMillis: 60_000,
   requestMillis: 300_000,
-  // Longer than the 90 s for which Go's clients, NSQ's own among them, keep connections that they may use again.
+  // Longer than the 90 s for which Go's clients, including NSQ's, keep idle connections.
   idleMillis: 180_000,
-  // Longer than the longest profile takes.
+  // Longer than the longest profile.
   stalledMillis: 600_000,
   checkIntervalMillis: 10_000
 }
 
-/** Finds peers that are gone without a word. */
+/** TCP keepalive, which detects peers that vanished. */
 const keepAliveProbeMillis = 60_000
 const maxHeaderBytes = 64 * 1024
 
-/** How long handlers that are at work hold up the end. */
+/** The longest wait for running handlers at the end. */
 const grace = "1 second"
-/** How long the last answers may take to go out. */
+/** The longest wait for the last responses to be sent. */
 const linger = "500 millis"
 
 export type OnRequest = (incoming: Http.IncomingMessage, outgoing: Http.ServerResponse) => void
 
-/** Takes a new connection. `toNode` passes it on to `node:http`, which reads `unread` before what arrives next. */
+/** Handles a new connection. `toNode` passes it to `node:http`, which reads `unread` before further input. */
 export type OnConnection = (socket: Socket, toNode: (unread: Buffer) => void) => void
 
 export interface ServerSettings {
-  /** What the log calls it: `HTTP`, `HTTPS`. */
+  /** The name in the log: `HTTP`, `HTTPS`. */
   readonly name: string
   /** `host:port`, or the path of a unix socket. */
   readonly address: string
   readonly onRequest: OnRequest
-  /** Refuses requests before `onRequest` sees them. */
+  /** Refuses requests before `onRequest` gets them. */
   readonly guard: RequestGuard
-  /** Open connections; 0 for no limit. */
+  /** The maximum number of open connections; 0 for no limit. */
   readonly maxConnections: number
-  /** Completes when no handler is at work. */
+  /** Completes when no handler is running. */
   readonly quiet: Effect.Effect<void>
   /** Present for HTTPS. */
   readonly tls?: ServerTls
   readonly timeouts?: Timeouts
-  /** Takes new connections before `node:http` does. Only for plain HTTP. */
+  /** Gets new connections before `node:http`. Only for plain HTTP. */
   readonly onConnection?: OnConnection
 }
 
@@ -85,14 +85,14 @@ const addressOf = ({ remoteAddress, remotePort }: Socket): string => peerAddress
 
 const plainHttpAnswer = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
-/** A server whose connections are only used when the policy for client certificates allows it. */
+/** Creates a server that closes connections that the policy for client certificates refuses. */
 const makeHttpsServer = Effect.fnUntraced(function*(
   tls: ServerTls,
   options: Http.ServerOptions
 ): Effect.fn.Return<HttpsServer, never, Scope.Scope> {
   const Https = yield* Effect.promise(() => import("node:https"))
   const fork = yield* FiberSet.makeRuntime<never>()
-  // As NSQ, without ALPN: a server that takes part refuses clients that offer nothing but `http/1.0` or `h2`.
+  // Without ALPN, as in NSQ: with it the server would refuse clients that offer only `http/1.0` or `h2`.
   const server = Https.createServer({ ...options, ...tls.serverOptions(), ALPNProtocols: [] })
   yield* tls.keepCurrent(server)
   const warn = (socket: Socket, why: string): void =>
@@ -119,7 +119,7 @@ const makeHttpsServer = Effect.fnUntraced(function*(
   return server
 })
 
-/** Takes new connections from the server; the result gives it one after all, with bytes that were read from it. */
+/** Detaches new connections from the server; the result passes one to it after all, with bytes already read from it. */
 const detach = (server: Http.Server): (socket: Socket, unread?: Buffer) => void => {
   const listeners = server.listeners("connection")
   server.removeAllListeners("connection")
@@ -138,13 +138,13 @@ const makeServer = (
     tls === undefined ? Effect.sync(() => Http.createServer(options)) : makeHttpsServer(tls, options),
     (server) => {
       server.setTimeout(timeouts.stalledMillis)
-      // A client that has sent its request and closed its side still waits for the response, as in NSQ.
+      // As in NSQ, a client that closes its side after the request still gets the response.
       return Object.assign(server, { httpAllowHalfOpen: true })
     }
   )
 }
 
-/** Refuses what the guard and the limit for connections refuse, and passes the rest on. */
+/** Refuses requests that the guard or the connection limit refuses, and passes the others on. */
 const guarded = (
   { guard, onRequest }: ServerSettings,
   limit: ConnectionLimit.ConnectionLimit,
@@ -159,7 +159,7 @@ const guarded = (
   }
 }
 
-/** The open sockets that an event of the server announces. */
+/** Returns the set of open sockets, which an event of the server reports. */
 const track = (server: Http.Server, event: "connection" | "secureConnection"): ReadonlySet<Socket> => {
   const sockets = new Set<Socket>()
   server.on(event, (socket: Socket) => {
@@ -174,7 +174,7 @@ const end = (socket: Socket): void => {
   else socket.destroy()
 }
 
-/** `sockets` are all that are open, `serving` those that requests come by: others below TLS. */
+/** Ends the server. `sockets` are all open TCP sockets, `serving` those that carry requests, which differ under TLS. */
 const close = (
   server: Http.Server,
   sockets: ReadonlySet<Socket>,
@@ -197,7 +197,7 @@ const close = (
     for (const socket of sockets) socket.destroy()
   })
 
-/** Listens until the Scope closes. The socket file of a unix socket goes with it. */
+/** Listens until the Scope closes, which also removes the file of a unix socket. */
 export const listen = Effect.fnUntraced(
   function*(settings: ServerSettings): Effect.fn.Return<Listener, ListenError, Scope.Scope> {
     const { onConnection } = settings
@@ -215,7 +215,7 @@ export const listen = Effect.fnUntraced(
         else onConnection(socket, (unread) => toNode(socket, unread))
       })
     }
-    // The interim response is for the handler to give, once it wants the body.
+    // With `Expect: 100-continue` the handler sends the interim response when it reads the body.
     server.on("request", onRequest).on("checkContinue", onRequest)
     const listener = yield* Effect.acquireRelease(
       NetListener.bind(server, settings.address),

@@ -1,27 +1,27 @@
 /**
  * Decodes responses that may be very long, such as the statistics of thousands of topics, in turns with everything else in the
- * process: parsing and checking 10 MB at once would hold up every other request for most of a second.
+ * process: parsing and checking 10 MB at once would delay every other request for most of a second.
  */
 import { Effect, Result, Schema } from "effect"
 import * as JsonElements from "../../protocol/text/JsonElements.ts"
 import { finish, Turns } from "../core/Turns.ts"
 
-/** A response with a list of topics, decoded topic by topic. */
+/** The schemas of a response with a list of topics, which is decoded topic by topic. */
 export interface ByTopic<Head extends { readonly topics: ReadonlyArray<unknown> | null }, Topic> {
-  /** Everything but what the topics are. */
+  /** The response without the content of the topics. */
   readonly head: Schema.Codec<Head, unknown>
   readonly topic: Schema.Codec<Topic, unknown>
 }
 
-/** What such a response says. */
+/** The content of such a response. */
 export type Decoded<Head, Topic> = Omit<Head, "topics"> & { readonly topics: ReadonlyArray<Topic> | null }
 
-/** The text is not JSON, or not what the schemas say. */
+/** The body is not JSON, or does not match the schemas. */
 const invalid = Result.fail(undefined)
 
 const parse = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
-/** Decodes a response of `body`; fails where it is not one. */
+/** Decodes the response `body`; fails if it is not JSON or does not match the schemas. */
 export const decode = <Head extends { readonly topics: ReadonlyArray<unknown> | null }, Topic>(
   { head, topic }: ByTopic<Head, Topic>,
   body: Buffer

@@ -1,14 +1,14 @@
 /**
- * Profiles of the running process, made by V8's own inspector, which is loaded only when somebody asks. One profile at a
- * time: profiling slows everything down, and two would measure each other. Profiles name functions and hold no messages.
+ * Profiles of the running process, made by V8's inspector, which is loaded on demand. Only one profile at a time: profiling slows
+ * the process down, and two profiles would measure each other. Profiles contain names of functions, no messages.
  */
 import { Data, type Duration, Effect, Semaphore } from "effect"
 import type { Session } from "node:inspector/promises"
 
-/** A profile is being made already. */
+/** Another profile is in progress. */
 export class ProfilerBusy extends Data.TaggedError("ProfilerBusy") {}
 
-/** An open inspector session; closing it also stops what it has started. */
+/** Runs `use` with an inspector session; closing the session also stops its profiles. */
 const withSession = <A>(use: (session: Session) => Effect.Effect<A>): Effect.Effect<A> =>
   Effect.acquireUseRelease(
     Effect.promise(async () => {
@@ -21,6 +21,7 @@ const withSession = <A>(use: (session: Session) => Effect.Effect<A>): Effect.Eff
     (session) => Effect.sync(() => session.disconnect())
   )
 
+/** Creates a profiler. */
 export const make = Effect.gen(function*() {
   const turn = yield* Semaphore.make(1)
 
@@ -31,7 +32,7 @@ export const make = Effect.gen(function*() {
     )
 
   return {
-    /** Where the time goes: the text of a `.cpuprofile`. */
+    /** Returns a CPU profile: the text of a `.cpuprofile` file. */
     cpu: (duration: Duration.Duration): Effect.Effect<string, ProfilerBusy> =>
       alone(withSession((session) =>
         Effect.gen(function*() {
@@ -42,7 +43,7 @@ export const make = Effect.gen(function*() {
           return JSON.stringify(profile)
         })
       )),
-    /** Who allocates memory: the text of a `.heapprofile`. */
+    /** Returns a profile of allocations: the text of a `.heapprofile` file. */
     allocations: (duration: Duration.Duration): Effect.Effect<string, ProfilerBusy> =>
       alone(withSession((session) =>
         Effect.gen(function*() {

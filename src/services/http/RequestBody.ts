@@ -1,25 +1,24 @@
 /**
- * Receives request bodies, never more than a limit of them, and answers requests whose body is not wanted. What a body means
- * is not its business.
+ * Receives request bodies up to a limit, and responds to requests without reading their body.
  *
- * Hot path: callbacks only, one buffer when the body came in one piece.
+ * Hot path: callbacks only, one buffer if the body arrives in one piece.
  */
 import { Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { HttpResponse } from "./HttpResponse.ts"
 
-/** How long a client that was refused may go on sending before it is cut off. */
+/** The longest time that a refused client may continue to send before its connection closes. */
 const linger = "500 millis"
 
 const nothing = Buffer.alloc(0)
 
-/** Whether the request announces more than `limit` bytes. A body in chunks announces nothing. */
+/** Whether the request announces a body of more than `limit` bytes. A chunked body has no announced length. */
 export const announcesMore = (incoming: IncomingMessage, limit: number): boolean =>
   Number(incoming.headers["content-length"] ?? 0) > limit
 
 /**
- * A body that arrives in pieces. They are copied into one buffer that grows with them, up to the length that was announced:
- * however small the pieces are they take no more memory than their bytes, and nothing is left to be done at the end.
+ * A body that arrives in pieces. They are copied to one buffer that grows with them, up to the announced length: even tiny pieces
+ * take no more memory than their bytes, and no work is left for the end.
  */
 class Gathered {
   private readonly announced: number
@@ -53,8 +52,8 @@ class Gathered {
 }
 
 /**
- * Calls `done` once: with the body, or with `undefined` as soon as it exceeds `limit` bytes; what follows then is discarded.
- * When the client goes away in the middle, `done` is not called.
+ * Calls `done` once: with the body, or with `undefined` as soon as it exceeds `limit` bytes; the rest is then discarded.
+ * If the client disconnects before the end, `done` is not called.
  */
 export const collect = (
   incoming: IncomingMessage,
@@ -77,7 +76,7 @@ export const collect = (
   })
 }
 
-/** The body as an Effect, `undefined` when it exceeds `limit` bytes; interrupted when the client goes away. */
+/** Returns the body, or `undefined` if it exceeds `limit` bytes; interrupted if the client disconnects. */
 export const read = (
   incoming: IncomingMessage,
   outgoing: ServerResponse,
@@ -90,8 +89,8 @@ export const read = (
   })
 
 /**
- * Answers a request before its body has arrived, and ends the connection. Closing at once could reset the connection while
- * the client is still sending, and the answer would be lost: so the rest is discarded for a moment.
+ * Responds to a request before its body has arrived, and ends the connection. Closing at once could reset the connection while
+ * the client is still sending, and lose the response: so the rest is discarded for up to half a second.
  */
 export const answerUnread = (
   incoming: IncomingMessage,

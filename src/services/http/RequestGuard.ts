@@ -1,7 +1,7 @@
 /**
- * Decides, before any handler, which requests an HTTP listener refuses because a browser may have been made to send them: those
- * of another site's page, and those for a name that is not the daemon's (DNS rebinding). Clients that are not browsers pass.
- * It knows who asks, not what the request would do; routes that change or start something by GET are named by `GuardRules`.
+ * Refuses requests, before any handler, that another site may have made a browser send: requests of another site's page, and
+ * requests for a host name that is not the daemon's (DNS rebinding). Clients that are not browsers pass. The guard knows only
+ * the client, not the effect of a request; `GuardRules` name the routes that change or start something by GET.
  *
  * Hot path: every publish by HTTP passes `makeGuard`'s function.
  */
@@ -12,20 +12,21 @@ import * as HostNames from "./HostNames.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 import * as RequestTarget from "./RequestTarget.ts"
 
+/** The rules of a guard. */
 export interface GuardRules {
-  /** The daemon, as its refusals name it. */
+  /** The name of the daemon in refusals. */
   readonly daemon: string
-  /** Who has to send an allowed `Host`. */
+  /** The clients that have to send an allowed `Host`. */
   readonly hostCheckedOf: "everyone" | "browsers"
-  /** Names besides those that are always allowed: the daemon's own, and `--http-allowed-host`. */
+  /** Allowed names besides private ones and those of the machine: the daemon's own, and `--http-allowed-host`. */
   readonly allowedHosts: ReadonlyArray<string>
-  /** Paths, in lower case, whose GET changes something. Browsers are refused there: they send GETs without asking anyone. */
+  /** Paths, in lower case, whose GET changes something. Browsers are refused there, because any page can make them send GETs. */
   readonly changesByGet: (path: string) => boolean
-  /** The same for what starts something costly or visible. A browser has to prove that the page is the daemon's own. */
+  /** Paths whose GET starts something costly or visible. A browser has to prove that the page is the daemon's own. */
   readonly startsByGet: (path: string) => boolean
 }
 
-/** The refusal of a request, or nothing. */
+/** Returns the refusal of a request; undefined if it is allowed. */
 export type RequestGuard = (incoming: IncomingMessage) => HttpResponse.HttpResponse | undefined
 
 const maxShownLength = 253
@@ -51,9 +52,9 @@ const hostRefused = (daemon: string, host: string): HttpResponse.HttpResponse =>
 const runtimes = /^(?:node|undici|Deno\/.*|Bun\/.*)$/
 
 /**
- * Whether a browser sent the request. A page can choose the `User-Agent` (in Firefox and Safari), and a page that has rebound its name
- * sends neither `Origin` nor `Sec-Fetch-...` with a GET. What no page can take out of a request is `Accept-Language`, which
- * programs do not send; a runtime's `fetch` sends it together with `Sec-Fetch-Mode`, which no page can add.
+ * Whether a browser sent the request. A page can choose the `User-Agent` (in Firefox and Safari), and a page that has rebound
+ * its name sends neither `Origin` nor `Sec-Fetch-...` with a GET. No page can remove `Accept-Language`, which programs do not
+ * send; a runtime's `fetch` sends it together with `Sec-Fetch-Mode`, which no page can add.
  */
 export const isBrowser = (headers: IncomingHttpHeaders): boolean => {
   const agent = headers["user-agent"]
@@ -67,13 +68,13 @@ export const isBrowser = (headers: IncomingHttpHeaders): boolean => {
 
 const hostOf = (url: string): string => URL.parse(url)?.host ?? ""
 
-/** Whether `url` is of the host that the request names, or that a proxy says it named. */
+/** Whether `url` has the host of the request, or the original host that a proxy reports. */
 const isOwn = (url: string, headers: IncomingHttpHeaders): boolean => {
   const host = hostOf(url)
   return host !== "" && (host === headers.host?.toLowerCase() || host === headers["x-forwarded-host"])
 }
 
-/** Which page sent the request, as far as the browser tells. `Sec-Fetch-Site` does not depend on the names that proxies pass on. */
+/** The site of the page that sent the request, if the browser states it. `Sec-Fetch-Site` does not depend on proxies. */
 const siteOf = (headers: IncomingHttpHeaders): "own" | "other" | "unknown" => {
   const site = headers["sec-fetch-site"]
   if (site !== undefined) return site === "same-origin" || site === "none" ? "own" : "other"
@@ -90,12 +91,12 @@ const hasTwoHosts = ({ rawHeaders }: IncomingMessage): boolean => {
   return hosts > 1
 }
 
-/** Whether somebody follows a link to the daemon: the browser leaves the other site's page, which sees nothing of the reply. */
+/** Whether the user follows a link to the daemon: the browser leaves the other site's page, which cannot read the response. */
 const isNavigation = (method: string | undefined, headers: IncomingHttpHeaders): boolean =>
   method === "GET" && headers["sec-fetch-mode"] === "navigate" &&
   (headers["sec-fetch-dest"] === undefined || headers["sec-fetch-dest"] === "document")
 
-/** The guard by these rules, without a log. */
+/** Returns the guard with these rules, which does not log. */
 export const makeGuard = (rules: GuardRules): RequestGuard => {
   const isAllowedHost = HostNames.makeCheck([...rules.allowedHosts, ...HostNames.ofMachine()])
 
@@ -106,7 +107,7 @@ export const makeGuard = (rules: GuardRules): RequestGuard => {
     if (isGet && rules.changesByGet(path)) return notByGet
     const starts = isGet && rules.startsByGet(path)
     if (site === "other") return starts || !isNavigation(method, headers) ? anotherSite : undefined
-    // Browsers tell the site only over HTTPS and to loopback. Pages of other sites cannot forge a Referer.
+    // Browsers send the site only over HTTPS and to loopback. Pages of other sites cannot forge a Referer.
     if (starts && site === "unknown" && !isOwn(headers.referer ?? "", headers)) return unknownSite
     return undefined
   }
@@ -125,10 +126,10 @@ export const makeGuard = (rules: GuardRules): RequestGuard => {
   }
 }
 
-/** Refusals that are logged as warnings; what a client repeats again and again then goes to the debug level. */
+/** The number of refusals that are logged as warnings; further ones have the level debug, because clients repeat requests. */
 const maxWarnings = 100
 
-/** The guard of a listener: the refusals of `makeGuard`, each with a line in the log. */
+/** Returns the guard of a listener: `makeGuard` with a log line for each refusal. */
 export const make = Effect.fnUntraced(
   function*(rules: GuardRules): Effect.fn.Return<RequestGuard, never, Scope.Scope> {
     const guard = makeGuard(rules)

@@ -1,23 +1,24 @@
 /**
- * What a request line asks for: the path and the query parameters, decoded by the rules of NSQ's HTTP library. The first of
- * a repeated parameter counts; a `;` or a broken escape makes the whole query invalid. It knows no routes.
+ * The target of a request line: the path and the query parameters, decoded as in NSQ's HTTP library. The first value of
+ * a repeated parameter counts; a `;` or an invalid escape makes the whole query invalid.
  */
 import { unescape } from "node:querystring"
 
 /** Parameters by name, first values only. */
 export type Query = ReadonlyMap<string, string>
 
+/** The decoded target of a request. */
 export interface RequestTarget {
-  /** Decoded. */
+  /** Decoded; `/` if it is empty. */
   readonly path: string
-  /** `?` and what follows, as sent; empty when there is no `?`. */
+  /** The query with its `?`, as sent; empty without a `?`. */
   readonly search: string
-  /** Undefined when it is invalid. */
+  /** Undefined if the query is not valid. */
   readonly query: Query | undefined
 }
 
 const brokenEscape = /%(?![0-9a-fA-F]{2})/
-// Somebody's proxy may send the absolute form.
+// Proxies may send the absolute form.
 const origin = /^https?:\/\/[^/?]*/i
 
 const parseQuery = (text: string): Query | undefined => {
@@ -34,6 +35,7 @@ const parseQuery = (text: string): Query | undefined => {
 
 const decode = (text: string): string => unescape(text.replaceAll("+", " "))
 
+/** Parses the target of a request line; never fails. */
 export const parse = (uri: string): RequestTarget => {
   const local = uri.startsWith("/") ? uri : uri.replace(origin, "")
   const mark = local.indexOf("?")
@@ -49,7 +51,7 @@ export const parse = (uri: string): RequestTarget => {
 const maxCached = 1024
 const maxCachedLength = 512
 
-/** Remembers what `derive` made of the last request lines; publishers send the same one again and again. */
+/** Caches the results of `derive` by request line, because publishers repeat the same one. */
 export const cached = <A>(derive: (target: RequestTarget) => A): (uri: string) => A => {
   const known = new Map<string, A>()
   return (uri) => {
@@ -57,7 +59,7 @@ export const cached = <A>(derive: (target: RequestTarget) => A): (uri: string) =
     if (found !== undefined) return found
     const derived = derive(parse(uri))
     if (uri.length <= maxCachedLength) {
-      // Dropping everything is crude but keeps hits as cheap as they can be.
+      // Clearing the whole cache keeps hits as cheap as possible.
       if (known.size >= maxCached) known.clear()
       known.set(uri, derived)
     }

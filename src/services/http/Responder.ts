@@ -1,6 +1,6 @@
 /**
- * Carries out a request by a daemon's routes, answers it and writes the line of the access log. A defect of a handler is an
- * answer, too.
+ * Handles a request by a daemon's routes, sends the response and writes the access log line. A defect of a handler becomes
+ * the response 500 `INTERNAL_ERROR`.
  */
 import { Clock, Duration, Effect, identity } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
@@ -13,12 +13,12 @@ import type * as RequestTarget from "./RequestTarget.ts"
 import * as Router from "./Router.ts"
 import * as TraceContext from "./TraceContext.ts"
 
-/** Bodies that nobody reads are taken in up to this size, so that the connection can be used again. */
+/** Unread bodies are received and discarded up to this size, so that the connection can be reused. */
 const maxDiscardedBytes = 256 * 1024
 
 const remoteAddress = ({ socket }: IncomingMessage): string => peerAddress(socket.remoteAddress, socket.remotePort)
 
-/** What carries out one request by these routes and answers it. */
+/** Returns a function that handles one request by these routes and sends the response. */
 export const make = Effect.fnUntraced(function*(routes: ReadonlyArray<Router.Route>) {
   const router = Router.make(routes)
   const threshold = yield* LogThreshold
@@ -30,7 +30,7 @@ export const make = Effect.fnUntraced(function*(routes: ReadonlyArray<Router.Rou
       const { parameter, route } = found
       return route.handle({ ...request, parameter }).pipe(
         Effect.catchTag("HttpFailure", ({ response }) => Effect.succeed(response)),
-        // What machines ask for all the time is in no trace either.
+        // Routes that are polled permanently are neither logged nor traced.
         route.logged ? TraceContext.inSpan(request.incoming, route.path, ({ status }) => status) : identity,
         Effect.map((response) => ({ response, logged: route.logged }))
       )

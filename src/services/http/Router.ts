@@ -1,8 +1,8 @@
 /**
- * Finds what a request is about, or the answer when there is no such thing, by the rules of section 7 of the nsqd notes.
+ * Finds the route of a request, or the response if it has none, by NSQ's rules (docs/protocol/http.md#conventions).
  *
- * A table of our own, because Effect's HttpRouter cannot give NSQ's answers: it does not tell an unknown path from a known one
- * with another method (404, 405 with `Allow`), answers HEAD by GET, has no OPTIONS, and serves paths with another case or
+ * It does not use Effect's HttpRouter, which cannot give NSQ's responses: it does not distinguish an unknown path from a known
+ * one with another method (404, 405 with `Allow`), handles HEAD as GET, lacks OPTIONS, and serves paths with another case or
  * extra slashes instead of redirecting to the canonical one.
  */
 import type { Effect } from "effect"
@@ -10,7 +10,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import * as HttpResponse from "./HttpResponse.ts"
 import type { RequestTarget } from "./RequestTarget.ts"
 
-/** A request as endpoints see it. */
+/** A request, as passed to handlers. */
 export interface HttpRequest {
   readonly target: RequestTarget
   /** The last part of a path whose route ends in `/:name`; empty for others. */
@@ -19,17 +19,20 @@ export interface HttpRequest {
   readonly outgoing: ServerResponse
 }
 
+/** Handles a request; the failure contains the response, too. */
 export type Handler = (request: HttpRequest) => Effect.Effect<HttpResponse.HttpResponse, HttpResponse.HttpFailure>
 
+/** One endpoint. */
 export interface Route {
   readonly method: "GET" | "POST" | "PUT"
   /** In lower case; may end in `/:name`. */
   readonly path: string
   readonly handle: Handler
-  /** Requests to `/debug/pprof` do not appear in the log. */
+  /** Whether requests appear in the access log; those to `/debug/pprof` do not. */
   readonly logged: boolean
 }
 
+/** Returns a route, logged by default. */
 export const route = (method: Route["method"], path: string, handle: Handler, logged = true): Route => ({
   method,
   path,
@@ -37,11 +40,12 @@ export const route = (method: Route["method"], path: string, handle: Handler, lo
   logged
 })
 
-/** What `find` found: an endpoint, or the answer. */
+/** The result of a lookup: a route, or the response. */
 export type Found =
   | { readonly _tag: "Endpoint"; readonly route: Route; readonly parameter: string }
   | { readonly _tag: "Answer"; readonly response: HttpResponse.HttpResponse; readonly logged: boolean }
 
+/** Looks up a request. */
 export type Router = (method: string, target: RequestTarget) => Found
 
 const answer = (response: HttpResponse.HttpResponse, logged: boolean): Found => ({ _tag: "Answer", response, logged })
@@ -60,7 +64,7 @@ const redirect = (method: string, path: string, search: string): Found => {
   return answer(HttpResponse.html(301, page, ["Location", location]), false)
 }
 
-/** Without doubled slashes and dot segments; a slash at the end stays. */
+/** Removes doubled slashes and dot segments; keeps a trailing slash. */
 const clean = (path: string): string => {
   const parts: Array<string> = []
   for (const part of path.split("/")) {
@@ -72,6 +76,7 @@ const clean = (path: string): string => {
 
 const toggleSlash = (path: string): string => path.endsWith("/") ? path.slice(0, -1) : `${path}/`
 
+/** Returns a router for these routes. */
 export const make = (routes: ReadonlyArray<Route>): Router => {
   const byPath = new Map<string, Map<string, Route>>()
   for (const route of routes) {
@@ -80,7 +85,7 @@ export const make = (routes: ReadonlyArray<Route>): Router => {
   }
   const all = [...new Set(routes.map((route) => route.method)), "OPTIONS"].sort()
 
-  /** The methods of an exact path, and its parameter. */
+  /** Returns the methods of an exact path, and its parameter. */
   const lookup = (path: string): { readonly methods: Map<string, Route>; readonly parameter: string } | undefined => {
     const exact = byPath.get(path)
     if (exact !== undefined) return { methods: exact, parameter: "" }
@@ -89,7 +94,7 @@ export const make = (routes: ReadonlyArray<Route>): Router => {
     return methods === undefined ? undefined : { methods, parameter: path.slice(slash + 1) }
   }
 
-  /** The path in the case of its route; parameters keep theirs. */
+  /** Returns the path in the case of its route; parameters keep their case. */
   const canonical = (path: string, method: string): string | undefined => {
     const lower = path.toLowerCase()
     const found = lookup(lower)

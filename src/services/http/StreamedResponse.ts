@@ -1,20 +1,20 @@
 /**
- * Responses that are produced and sent piece by piece, because together they may be too much for memory, or take too long to
- * produce at once: other connections have their turn between two pieces. Short ones go out as a whole with their length, long
- * ones in chunks, to an HTTP/1.0 client up to the end of the connection. A client that does not take them is closed.
+ * Responses that are produced and sent piece by piece, because a whole one may exceed memory or take too long to produce at
+ * once: other connections have their turn between two pieces. Short responses are sent as a whole with their length, long ones
+ * in chunks, or to an HTTP/1.0 client until the end of the connection. A client that does not read its response is closed.
  */
 import { Effect, FiberSet, type Scope } from "effect"
 import type { ServerResponse } from "node:http"
 import { finish, Turns } from "../core/Turns.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 
-/** Characters that are gathered before they are written. */
+/** The number of characters that are collected before they are written. */
 const chunkLength = 64 * 1024
 
-/** How long a client may take nothing. */
+/** The longest time without progress of a client. */
 const patience = "30 seconds"
 
-/** Completes when the client is gone, or closes its side: it wants no more events then. */
+/** Completes when the connection closes, or when the client closes its side, after which it needs no more events. */
 export const closed = (outgoing: ServerResponse): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (outgoing.destroyed) return resume(Effect.void)
@@ -28,7 +28,7 @@ export const closed = (outgoing: ServerResponse): Effect.Effect<void> =>
     })
   })
 
-/** Completes when the client has taken what was written. */
+/** Completes when the client has read the output. */
 export const drained = (outgoing: ServerResponse): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (!outgoing.writableNeedDrain) return resume(Effect.void)
@@ -37,7 +37,7 @@ export const drained = (outgoing: ServerResponse): Effect.Effect<void> =>
     return Effect.sync(() => void outgoing.off("drain", done))
   })
 
-/** Completes when the response was sent, or its client is gone. */
+/** Completes when the response is sent, or its connection is closed. */
 const gone = (outgoing: ServerResponse): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (outgoing.destroyed) return resume(Effect.void)
@@ -51,7 +51,7 @@ interface Chunk {
   readonly isLast: boolean
 }
 
-/** Gathers pieces until there are enough for one write, in steps. */
+/** Collects pieces until there are enough for one write, in steps. */
 function* gather(pieces: Iterator<string>): Generator<void, Chunk, void> {
   let text = ""
   while (text.length < chunkLength) {
@@ -75,27 +75,29 @@ const write = Effect.fnUntraced(function*(
     if (chunk.isLast) return void outgoing.end()
     const taken = yield* Effect.timeoutOption(drained(outgoing), patience)
     if (taken._tag === "None") return void outgoing.destroy()
-    // Others have their turn between two chunks, also when the client takes them at once.
+    // Other work has its turn between two chunks, also if the client reads at once.
     if (turns.isOver()) yield* turns.next
     chunk = yield* finish(turns, gather(pieces))
   }
 })
 
-/** Makes a response of pieces of text, JSON unless `headers` say otherwise. An empty piece is a step that produces nothing. */
+/** Creates a response from pieces of text. Default of `headers`: those of JSON. An empty piece is a step without output. */
 export type StreamedResponse = (
   pieces: Iterator<string>,
   headers?: ReadonlyArray<string>
 ) => Effect.Effect<HttpResponse.HttpResponse>
 
-/** Makes such responses; those under way end with the Scope. */
+/** Returns a factory of such responses; unfinished ones end with the Scope. */
 export const make: Effect.Effect<StreamedResponse, never, Scope.Scope> = Effect.gen(function*() {
   const fork = yield* FiberSet.makeRuntime<never>()
   const turns = yield* Turns
 
   const send = (outgoing: ServerResponse, first: Chunk, pieces: Iterator<string>): Effect.Effect<void> =>
     Effect.raceFirst(write(turns, outgoing, first, pieces), gone(outgoing)).pipe(
-      // Its status has been sent: the client learns of the failure by an end in the middle.
-      Effect.catchDefect((defect) => Effect.andThen(Effect.logError("a response broke off", defect), Effect.interrupt)),
+      // The status has been sent already, so only a premature end can report the failure to the client.
+      Effect.catchDefect((defect) =>
+        Effect.andThen(Effect.logError("sending a response failed", defect), Effect.interrupt)
+      ),
       Effect.onInterrupt(() => Effect.sync(() => void outgoing.destroy()))
     )
 

@@ -1,13 +1,13 @@
 /**
- * Spans of HTTP requests: children of the caller's span, where it sends one (W3C Trace Context), named by route as
- * OpenTelemetry has it. Publishing has none: a span costs more than a message.
+ * Spans of HTTP requests: children of the client's span, if it sends one (W3C Trace Context), named by route as in
+ * OpenTelemetry's conventions. Publishing has no span, because a span costs more than a message.
  */
 import { Effect, Tracer } from "effect"
 import type { IncomingMessage } from "node:http"
 
 const traceparent = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/
 
-/** The caller's span; undefined when there is none, or one that makes no sense. */
+/** Returns the client's span; undefined if it is missing or not valid. */
 export const parentOf = ({ headers }: IncomingMessage): Tracer.ExternalSpan | undefined => {
   const header = headers["traceparent"]
   const [, traceId = "", spanId = "", flags = ""] = traceparent.exec(typeof header === "string" ? header : "") ?? []
@@ -15,7 +15,7 @@ export const parentOf = ({ headers }: IncomingMessage): Tracer.ExternalSpan | un
   return Tracer.externalSpan({ traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 })
 }
 
-/** Runs the handler of a request in a span; `statusOf` says what it was answered with. */
+/** Runs the handler of a request in a span; `statusOf` returns the status of its response. */
 export const inSpan =
   <A>(incoming: IncomingMessage, route: string, statusOf: (answer: A) => number) =>
   <E, R>(handler: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>> =>

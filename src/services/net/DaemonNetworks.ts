@@ -129,7 +129,7 @@ export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): DaemonNetwor
     resolve: Effect.fnUntraced(function*(address: string, origin: Origin) {
       if (origin === "configured") return [address]
       const parts = splitAddress(address)
-      if (parts === undefined) return yield* new AddressRefused({ address, reason: `${address}: not an address` })
+      if (parts === undefined) return yield* new AddressRefused({ address, reason: `${address}: not a valid address` })
       const ips = yield* Effect.mapError(
         ipsOf(parts.host),
         ({ message }) => new AddressRefused({ address, reason: `${address}: ${message}` })

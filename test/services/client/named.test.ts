@@ -85,7 +85,10 @@ describe("an nsqd that nsqlookupd names", () => {
           originBy: () => Effect.succeed("remote" as const)
         })
       )
-      assert.include(refused, "127.0.0.1 is not an address that another daemon may name (--allowed-daemon-networks)")
+      assert.include(
+        refused,
+        "127.0.0.1 is not an address that another daemon may announce (--allowed-daemon-networks)"
+      )
       assert.include(
         yield* reasonOf({ lookupd: [lookupd], allowedNetworks: ["10.0.0.0/8"] }),
         "--allowed-daemon-networks"

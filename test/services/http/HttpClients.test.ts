@@ -3,10 +3,10 @@ import { Effect } from "effect"
 import * as Http from "node:http"
 import { limitConnecting } from "../../../src/services/http/HttpClients.ts"
 
-describe("HTTP of the tools", () => {
-  it.live("gives up a connection that is not made in time", () =>
+describe("HTTP clients", () => {
+  it.live("an HTTP client fails a connection that takes longer than its limit", () =>
     Effect.gen(function*() {
-      // The name is never found, so there is never a connection.
+      // The name is never resolved, so the connection is never established.
       const agent = new Http.Agent({ lookup: () => {} })
       limitConnecting(agent, 5)
       const error = yield* Effect.callback<Error>((resume) => {

@@ -10,7 +10,7 @@ const limits: HttpGetLimits = {
   maxBytes: 100
 }
 
-/** The URL of a server that answers so, until the Scope closes. */
+/** Returns the URL of a server with this handler, which listens until the Scope closes. */
 const serve = (answer: Http.RequestListener): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Http.Server>((resume) => {
@@ -32,8 +32,8 @@ const reason = (url: string, changed: Partial<HttpGetLimits> = {}) =>
 
 const http = Effect.provide(HttpGet.layer)
 
-describe("asking another daemon over HTTP", () => {
-  it.live("gives the body of a 200", () =>
+describe("HTTP requests to another daemon", () => {
+  it.live("a request to another daemon returns the body of a 200", () =>
     Effect.gen(function*() {
       const url = yield* serve((request, response) => {
         response.write(String(request.headers.accept))
@@ -42,7 +42,7 @@ describe("asking another daemon over HTTP", () => {
       assert.strictEqual(yield* get(url), "application/vnd.nsq; version=1.0!")
     }).pipe(http))
 
-  it.live("fails for other answers, and for bodies that are too large, with or without saying so", () =>
+  it.live("a request to another daemon fails for other statuses and for bodies that are too large", () =>
     Effect.gen(function*() {
       const missing = yield* serve((_, response) => void response.writeHead(404).end())
       assert.strictEqual(yield* reason(missing), `${missing} - got response 404`)
@@ -53,7 +53,7 @@ describe("asking another daemon over HTTP", () => {
       assert.strictEqual(yield* reason(endless), `${endless} - response is larger than 100 bytes`)
     }).pipe(http))
 
-  it.live("fails when nobody listens, the answer breaks off, or the address makes no sense", () =>
+  it.live("a request to another daemon fails if the port is closed, the response ends prematurely, or the URL is not valid", () =>
     Effect.gen(function*() {
       assert.match(yield* reason("http://127.0.0.1:1/"), /^http:\/\/127.0.0.1:1\/ - .*ECONNREFUSED/)
       const broken = yield* serve((_, response) => {
@@ -61,10 +61,10 @@ describe("asking another daemon over HTTP", () => {
         response.write("x", () => response.destroy())
       })
       assert.match(yield* reason(broken), /aborted|closed|hang up/)
-      assert.strictEqual(yield* reason("http://[/"), "http://[/ - not an address")
+      assert.strictEqual(yield* reason("http://[/"), "http://[/ - not a valid URL")
     }).pipe(http))
 
-  it.live("asks where another daemon says only if it may name that address, also after name resolution", () =>
+  it.live("an announced address is requested only if it is allowed, also after name resolution", () =>
     Effect.gen(function*() {
       let asked = 0
       const url = yield* serve((_, response) => {
@@ -81,7 +81,7 @@ describe("asking another daemon over HTTP", () => {
       assert.strictEqual(asked, 2)
     }).pipe(http))
 
-  it.live("fails when there is no answer in time", () =>
+  it.live("a request to another daemon fails after the request timeout", () =>
     Effect.gen(function*() {
       const silent = yield* serve(() => {})
       const message = yield* reason(silent, { requestTimeout: Duration.millis(20) })

@@ -9,7 +9,7 @@ import * as HttpServer from "../../../src/services/http/HttpServer.ts"
 import { NsqdHttp } from "../../../src/services/nsqd/http/NsqdHttp.ts"
 import { layer, outcome, requestTo, serve } from "../nsqd/http/api.ts"
 
-/** A connection on which `bytes` were sent; completes once something came back, or at once when there is nothing to send. */
+/** Connects and sends `bytes`; completes when a response arrives, or at once without `bytes`. */
 const connect = (port: number, bytes = ""): Effect.Effect<Net.Socket> =>
   Effect.callback((resume) => {
     const socket = Net.connect(port, "127.0.0.1", () => {
@@ -35,7 +35,7 @@ const elapsed = (effect: Effect.Effect<unknown>): Effect.Effect<number> =>
   })
 
 describe("the HTTP server", () => {
-  it.live("ends in milliseconds however many connections are open", () =>
+  it.live("the HTTP server ends in milliseconds regardless of its open connections", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { log, port } = yield* Scope.provide(serve(), scope)
@@ -52,7 +52,7 @@ describe("the HTTP server", () => {
       assert.isTrue(log.some((line) => line.endsWith(`HTTP: closing 127.0.0.1:${port}`)))
     }))
 
-  it.live("does not wait long for a handler that is at work", () =>
+  it.live("the HTTP server waits only briefly for a running handler when it ends", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { port } = yield* Scope.provide(serve(), scope)
@@ -62,7 +62,7 @@ describe("the HTTP server", () => {
       assert.isBelow(yield* elapsed(Scope.close(scope, Exit.void)), 2500)
     }))
 
-  it.live("says why it cannot listen", () =>
+  it.live("the error of a listener that cannot listen states the reason", () =>
     Effect.gen(function*() {
       const { port } = yield* serve()
       const httpAddress = `127.0.0.1:${port}`
@@ -71,7 +71,7 @@ describe("the HTTP server", () => {
       assert.match(error.message, new RegExp(`^listen \\(${httpAddress}\\) failed - .*address already in use`))
     }))
 
-  it.live("listens on a unix socket and takes its file away", () =>
+  it.live("the HTTP server listens on a unix socket and removes its file", () =>
     Effect.gen(function*() {
       const socketPath = join(yield* tempDirectory, "nsqd.sock")
       yield* Effect.scoped(Effect.gen(function*() {
@@ -83,13 +83,13 @@ describe("the HTTP server", () => {
       assert.isFalse(existsSync(socketPath))
     }))
 
-  it.live("does not listen at all without an address", () =>
+  it.live("without an address no HTTP server listens", () =>
     Effect.gen(function*() {
       const context = yield* Layer.build(quietly(""))
       assert.strictEqual(Context.get(context, NsqdHttp).port, 0)
     }))
 
-  it.live("survives what is not HTTP", () =>
+  it.live("the HTTP server responds to invalid HTTP with 400", () =>
     Effect.gen(function*() {
       const { raw, request } = yield* serve()
       assert.match(yield* raw("  V2\r\n\r\n"), /^HTTP\/1\.1 400 /)
@@ -101,14 +101,14 @@ describe("the HTTP server", () => {
       assert.strictEqual(outcome(yield* request("GET", "/ping")), "200 OK")
     }))
 
-  it.live("serves HTTP/1.0 and closes", () =>
+  it.live("the HTTP server serves HTTP/1.0 and closes the connection", () =>
     Effect.gen(function*() {
       const { raw } = yield* serve()
       const answer = yield* raw("POST /pub?topic=t HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi")
       assert.match(answer, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nOK$/)
     }))
 
-  it.live("ends a connection whose large body nobody wants", () =>
+  it.live("the HTTP server closes a connection whose large body is not read", () =>
     Effect.gen(function*() {
       const { raw } = yield* serve()
       const answer = yield* raw("POST /topic/create?topic=t HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
@@ -116,8 +116,8 @@ describe("the HTTP server", () => {
     }))
 })
 
-describe("a peer that takes too long", () => {
-  /** Far longer than a test takes. */
+describe("slow peers", () => {
+  /** Far longer than a test. */
   const never = 600_000
   const patient = {
     headersMillis: never,
@@ -127,7 +127,7 @@ describe("a peer that takes too long", () => {
     checkIntervalMillis: 20
   }
 
-  /** A server that answers every whole request with what cannot be sent at once. */
+  /** A server that responds to every complete request with a body of `size` bytes. */
   const server = (timeouts: Partial<HttpServer.Timeouts>, size = 0) =>
     HttpServer.listen({
       name: "HTTP",
@@ -139,7 +139,7 @@ describe("a peer that takes too long", () => {
       timeouts: { ...patient, ...timeouts }
     })
 
-  /** All that the server says until it ends the connection. */
+  /** Sends `bytes`, and returns the first line that the server sends before it ends the connection. */
   const said = (port: number, bytes: string) =>
     Effect.callback<string>((resume) => {
       let text = ""
@@ -150,32 +150,32 @@ describe("a peer that takes too long", () => {
 
   const request = "GET / HTTP/1.1\r\nHost: x\r\n"
 
-  it.live("over its headers is told and cut off", () =>
+  it.live("a peer that sends its headers too slowly gets 408 and is disconnected", () =>
     Effect.gen(function*() {
       const { port } = yield* server({ headersMillis: 50 })
       assert.strictEqual(yield* said(port, request), "HTTP/1.1 408 Request Timeout")
     }))
 
-  it.live("over its body is cut off", () =>
+  it.live("a peer that sends its body too slowly gets 408 and is disconnected", () =>
     Effect.gen(function*() {
       const { port } = yield* server({ headersMillis: 40, requestMillis: 50 })
       const half = `${request}Content-Length: 10\r\n\r\nhalf`
       assert.strictEqual(yield* said(port, half), "HTTP/1.1 408 Request Timeout")
     }))
 
-  it.live("before its next request is cut off", () =>
+  it.live("a peer that waits too long before its next request is disconnected", () =>
     Effect.gen(function*() {
       const { port } = yield* server({ idleMillis: 50 })
       assert.strictEqual(yield* said(port, `${request}\r\n`), "HTTP/1.1 200 OK")
     }))
 
-  it.live("over reading its answer is cut off", () =>
+  it.live("a peer that reads its response too slowly is disconnected", () =>
     Effect.gen(function*() {
       const { port } = yield* server({ stalledMillis: 100 }, 64 * 1024 * 1024)
       const ended = yield* Effect.callback<boolean>((resume) => {
         const socket = Net.connect(port, "127.0.0.1", () => socket.write(`${request}\r\n`))
         socket.pause()
-        // A socket that reads nothing sees nothing of its end either, except by writing.
+        // A socket that does not read notices its end only by writing.
         const writing = setInterval(() => void socket.write(" "), 20)
         socket.on("error", () => {})
         socket.on("close", () => {

@@ -21,14 +21,14 @@ const stats = (topics: number): string =>
   })
 
 describe("LongResponse", () => {
-  it.effect("decodes what its schema decodes as a whole", () =>
+  it.effect("decoding topic by topic gives the same result as decoding the whole response", () =>
     Effect.gen(function*() {
       const odd = "{ \"version\" : \"1\",\"topics\":[ {\"topic_name\":\"a,]}\\\"\"} , {\"topic_name\":\"b\"} ] }"
       const texts = [stats(0), stats(1), stats(300), "{\"topics\":null}", odd, "{\"t\\u006fpics\":[]}"]
       for (const text of texts) assert.deepStrictEqual(yield* decode(text), yield* whole(text))
     }))
 
-  it.effect("fails where its schema fails as a whole", () =>
+  it.effect("decoding topic by topic fails for the same responses as decoding the whole response", () =>
     Effect.gen(function*() {
       const texts = [
         "",
@@ -50,14 +50,14 @@ describe("LongResponse", () => {
       }
     }))
 
-  it.effect("takes turns with everything else between any two topics", () =>
+  it.effect("decoding topic by topic takes turns with other work between any two topics", () =>
     Effect.gen(function*() {
       let turns = 0
       const count = Effect.sync(() => void turns++)
       const short = { isOver: () => true, next: Effect.andThen(count, unlimited.next) }
       const { topics } = yield* Effect.provideService(decode(stats(50)), Turns, short)
       assert.strictEqual(topics?.length, 50)
-      // The search for the topics has a step for each, too.
+      // The search for the topics has a step for each topic as well.
       assert.isAtLeast(turns, 99)
     }))
 })

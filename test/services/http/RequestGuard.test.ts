@@ -10,8 +10,8 @@ import { halfClosed, halfClosedTls } from "./halfClosed.ts"
 
 const browser = { "user-agent": "Mozilla/5.0 (X11; Linux x86_64)" }
 
-describe("the names that a Host header may have", () => {
-  it("are private ones, those of the machine, and those that are listed", () => {
+describe("allowed names of a Host header", () => {
+  it("a Host header may have private names, those of the machine, and allowed ones", () => {
     const isAllowed = HostNames.makeCheck(["nsq.example.com", "Other.Example.com.", ...HostNames.ofMachine("box", "")])
     const names = [
       "127.0.0.1",
@@ -39,7 +39,7 @@ describe("the names that a Host header may have", () => {
     assert.isTrue(HostNames.makeCheck(["*"])("evil.example"))
   })
 
-  it("include what the hosts file calls the machine, and nothing else of it", () => {
+  it("a Host header may have the machine's names in the hosts file, and no other names of it", () => {
     const hosts = "127.0.0.1 localhost\n127.0.1.1 box.example.com box # this machine\n10.0.0.1 other.example.com\n"
     assert.deepStrictEqual(HostNames.ofMachine("box", hosts), ["box", "box.example.com", "box"])
     assert.include(HostNames.ofMachine(), hostname())
@@ -47,7 +47,7 @@ describe("the names that a Host header may have", () => {
 })
 
 describe("the guard of nsqd's HTTP listener", () => {
-  it.live("refuses a web page's requests to change something, and takes those of clients that are not browsers", () =>
+  it.live("the guard refuses changes by other sites' pages, and accepts those of clients that are not browsers", () =>
     Effect.gen(function*() {
       const { port } = yield* serve()
       const create = (headers: Record<string, string>) =>
@@ -71,7 +71,7 @@ describe("the guard of nsqd's HTTP listener", () => {
       }
     }))
 
-  it.live("refuses browsers' GETs that change something, and other sites' GETs that start something", () =>
+  it.live("the guard refuses browsers' GETs that change something, and other sites' GETs that start something", () =>
     Effect.gen(function*() {
       const { broker, port } = yield* serve()
       const get = (path: string, headers: Record<string, string>) =>
@@ -103,7 +103,7 @@ describe("the guard of nsqd's HTTP listener", () => {
       assert.strictEqual(yield* get("/stats", { ...browser, "sec-fetch-site": "none" }), 200)
     }))
 
-  it.live("shows a page that names the host and the option to a browser that was sent to a foreign name", () =>
+  it.live("a browser with an unknown host name gets a page that names the host and the flag", () =>
     Effect.gen(function*() {
       const { log, port } = yield* serve({ httpAllowedHosts: ["nsq.example.com"], broadcastAddress: "b.example.com" })
       const stats = (host: string, headers: Record<string, string> = browser) =>
@@ -120,14 +120,14 @@ describe("the guard of nsqd's HTTP listener", () => {
       assert.strictEqual((yield* stats("evil.example", {})).status, 200)
     }))
 
-  it.live("refuses a request with two Host headers", () =>
+  it.live("the guard refuses a request with two Host headers", () =>
     Effect.gen(function*() {
       const { port } = yield* serve()
       const text = yield* halfClosed(port, "GET /ping HTTP/1.1\r\nHost: localhost\r\nhost: evil.example\r\n\r\n")
       assert.match(text, /^HTTP\/1\.1 400 /)
     }))
 
-  it.live("says in every response that no browser may interpret or keep it", () =>
+  it.live("every response forbids browsers to render, sniff or cache it", () =>
     Effect.gen(function*() {
       const { request } = yield* serve()
       for (const path of ["/ping", "/stats", "/none", "/PING", "/debug/pprof", "/metrics"]) {
@@ -139,8 +139,8 @@ describe("the guard of nsqd's HTTP listener", () => {
     }))
 })
 
-describe("a client that closes its side after the request", () => {
-  it.live("gets its response, and what it published is stored", () =>
+describe("clients that close their side after the request", () => {
+  it.live("a client that closes its side gets its response, and its messages are stored", () =>
     Effect.gen(function*() {
       const { broker, port } = yield* serve()
       const head = "POST /pub?topic=t HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -154,7 +154,7 @@ describe("a client that closes its side after the request", () => {
       assert.strictEqual(broker.topics()[0]?.depth, 4)
     }))
 
-  it.live("gets its response over HTTPS, too", () =>
+  it.live("a client that closes its side gets its response over HTTPS, too", () =>
     Effect.gen(function*() {
       const { httpsPort } = yield* serveSecurely((yield* files).options)
       const head = "POST /pub?topic=t HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -164,7 +164,7 @@ describe("a client that closes its side after the request", () => {
       }
     }))
 
-  it.live("is refused when half of its body is missing", () =>
+  it.live("a client that closes its side in the middle of its body is refused", () =>
     Effect.gen(function*() {
       const { port } = yield* serve()
       const text = yield* halfClosed(port, "POST /pub?topic=t HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
@@ -173,7 +173,7 @@ describe("a client that closes its side after the request", () => {
 })
 
 describe("connections beyond --max-http-connections", () => {
-  it.live("are told the name of the option, and are taken again when there is room", () =>
+  it.live("connections beyond the limit get a response that names the flag, until others have closed", () =>
     Effect.gen(function*() {
       const { log, port } = yield* serve({ maxHttpConnections: 1 })
       const open = yield* Effect.callback<Net.Socket>((resume) => {
@@ -188,7 +188,7 @@ describe("connections beyond --max-http-connections", () => {
       assert.match(yield* Effect.eventually(taken), /OK$/)
     }))
 
-  it.live("are taken without end where the option is 0", () =>
+  it.live("with --max-http-connections=0 connections are not limited", () =>
     Effect.gen(function*() {
       const { port } = yield* serve({ maxHttpConnections: 0 })
       const connect = Effect.acquireRelease(

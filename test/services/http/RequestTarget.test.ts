@@ -7,7 +7,7 @@ const query = (search: string): unknown => {
 }
 
 describe("a request line", () => {
-  it("is cut into path and query", () => {
+  it("a request target is split into path and query", () => {
     const target = RequestTarget.parse("/pub?topic=t&x")
     assert.strictEqual(target.path, "/pub")
     assert.strictEqual(target.search, "?topic=t&x")
@@ -15,23 +15,23 @@ describe("a request line", () => {
     assert.strictEqual(RequestTarget.parse("/p%69ng").path, "/ping")
   })
 
-  it("may be in the absolute form", () => {
+  it("a request target may have the absolute form", () => {
     assert.strictEqual(RequestTarget.parse("http://host:4151/ping?x=1").path, "/ping")
     assert.strictEqual(RequestTarget.parse("http://host:4151").path, "/")
     assert.strictEqual(RequestTarget.parse("http://host?x=1").path, "/")
   })
 
-  it("has its parameters decoded, the first of each name", () => {
+  it("query parameters are decoded, and the first of each name counts", () => {
     assert.deepStrictEqual(query("a=1&a=2&b&&c=%23x+y&=z"), { a: "1", b: "", c: "#x y", "": "z" })
     assert.deepStrictEqual(query(""), {})
     assert.deepStrictEqual(query("%61=b=c"), { a: "b=c" })
   })
 
-  it("is invalid with a broken escape or a semicolon", () => {
+  it("a query with an invalid escape or a semicolon is invalid", () => {
     for (const search of ["topic=%zz", "x=%4", "%", "topic=t;a=b"]) assert.isUndefined(query(search), search)
   })
 
-  it("is derived from once while it is remembered", () => {
+  it("results of request targets are cached up to limits of number and length", () => {
     let derived = 0
     const look = RequestTarget.cached(() => ++derived)
     assert.strictEqual(look("/a"), look("/a"))

@@ -14,7 +14,7 @@ const router = Router.make([
   Router.route("GET", "/debug/pprof/", nothing, false)
 ])
 
-/** What becomes of a request, in a line. */
+/** Describes the result of a request in one line. */
 const find = (method: string, uri: string): string => {
   const found = router(method, RequestTarget.parse(uri))
   if (found._tag === "Endpoint") return `${found.route.path} ${found.parameter}`.trim()
@@ -26,31 +26,31 @@ const find = (method: string, uri: string): string => {
 }
 
 describe("routing", () => {
-  it("finds endpoints by method and path", () => {
+  it("the router finds endpoints by method and path", () => {
     assert.strictEqual(find("GET", "/ping?x=1"), "/ping")
     assert.strictEqual(find("PUT", "/config/log_level"), "/config/:name log_level")
     assert.strictEqual(find("GET", "/debug/pprof/"), "/debug/pprof/")
   })
 
-  it("answers 404 for unknown paths, with any method", () => {
+  it("the response to an unknown path is 404 with any method", () => {
     for (const path of ["/", "/nope", "/topic", "/config/", "/config", "/config/a/b", "/topic/create/x", ""]) {
       for (const method of ["GET", "POST", "OPTIONS", "HEAD"]) assert.strictEqual(find(method, path), "404", path)
     }
   })
 
-  it("answers 405 with the methods there are", () => {
+  it("the response to an unknown method is 405 with the methods of the path", () => {
     assert.strictEqual(find("POST", "/ping"), "405 GET, OPTIONS")
     assert.strictEqual(find("HEAD", "/ping"), "405 GET, OPTIONS")
     assert.strictEqual(find("GET", "/topic/create"), "405 OPTIONS, POST")
     assert.strictEqual(find("DELETE", "/config/id"), "405 GET, OPTIONS, PUT")
   })
 
-  it("answers OPTIONS with the methods there are", () => {
+  it("the response to OPTIONS has the methods of the path", () => {
     assert.strictEqual(find("OPTIONS", "/config/id"), "200 GET, OPTIONS, PUT")
     assert.strictEqual(find("OPTIONS", "*"), "200 GET, OPTIONS, POST, PUT")
   })
 
-  it("redirects to the canonical path where it exists for the method", () => {
+  it("the router redirects to the canonical path if it has the method", () => {
     assert.strictEqual(find("GET", "/ping/?x=1"), "301 /ping?x=1")
     assert.strictEqual(find("GET", "/PING"), "301 /ping")
     assert.strictEqual(find("GET", "//ping"), "301 /ping")

@@ -12,8 +12,8 @@ const parentOf = (traceparent: string | undefined) => {
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736"
 const spanId = "00f067aa0ba902b7"
 
-describe("the caller's span", () => {
-  it("is what the traceparent header says, of any version", () => {
+describe("the client's span", () => {
+  it("the client's span comes from the traceparent header of any version", () => {
     const parent = parentOf(`00-${traceId}-${spanId}-01`)
     assert.strictEqual(parent?.traceId, traceId)
     assert.strictEqual(parent?.spanId, spanId)
@@ -22,7 +22,7 @@ describe("the caller's span", () => {
     assert.strictEqual(parentOf(`cc-${traceId}-${spanId}-01-more`)?.spanId, spanId)
   })
 
-  it("is none where the header is missing or makes no sense", () => {
+  it("a missing or invalid traceparent header gives no span", () => {
     const headers = [
       undefined,
       "",

@@ -1,8 +1,8 @@
-/** An HTTP server that a test makes up, on a free port. */
+/** HTTP servers with handlers of a test, on a free port. */
 import { Effect } from "effect"
 import * as Http from "node:http"
 
-/** Its address, `127.0.0.1:port`, also where it listens on `host`. It ends with the Scope, whoever is still connected. */
+/** Returns its address, `127.0.0.1:port`, for any `host`. It ends with the Scope and closes its connections. */
 export const fakeServer = (onRequest: Http.RequestListener, host = "127.0.0.1") =>
   Effect.map(
     Effect.acquireRelease(

@@ -10,14 +10,14 @@ const heard = (socket: Net.Socket) =>
     socket.on("close", () => resume(Effect.succeed(text)))
   })
 
-/** What the server says to these bytes until it closes the connection. */
+/** Sends these bytes, and returns all bytes that the server sends until it closes the connection. */
 export const halfClosed = (port: number, bytes: string): Effect.Effect<string> =>
   Effect.suspend(() => {
     const socket = Net.connect({ port, host: "127.0.0.1", allowHalfOpen: true }, () => socket.end(bytes, "latin1"))
     return heard(socket)
   })
 
-/** The same over TLS, whatever the certificate. */
+/** The same over TLS, without verifying the certificate. */
 export const halfClosedTls = (port: number, bytes: string): Effect.Effect<string> =>
   Effect.suspend(() => {
     const options = { port, host: "127.0.0.1", allowHalfOpen: true, rejectUnauthorized: false }
