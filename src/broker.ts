@@ -5,7 +5,7 @@
 /** The version of NSQ whose behaviour the broker has. */
 export { version as nsqVersion } from "./services/core/Version.ts"
 /** The registry of topics and channels. */
-export { Broker, type Membership } from "./services/nsqd/broker/Broker.ts"
+export { Broker } from "./services/nsqd/broker/Broker.ts"
 export {
   ChannelNotFound,
   LimitReached,
@@ -14,7 +14,7 @@ export {
   SubscribeError,
   TopicNotFound
 } from "./services/nsqd/broker/BrokerError.ts"
-export { type AnswerResult, Channel } from "./services/nsqd/broker/Channel.ts"
+export { Channel } from "./services/nsqd/broker/Channel.ts"
 export { type Client, Clients, type ClientStats } from "./services/nsqd/broker/Clients.ts"
 /** Decides what clients may do over TCP. Default: everything is allowed. */
 export { AuthFailed, Authorizer, type Credentials } from "./services/nsqd/auth/Authorizer.ts"
@@ -23,7 +23,12 @@ export type { Grant } from "./services/nsqd/auth/Grant.ts"
 export { consume, type ConsumeOptions, type Delivery, publish } from "./services/nsqd/broker/InProcess.ts"
 /** Every publish passes through it; replace it to add checks. */
 export { Publisher } from "./services/nsqd/broker/Publisher.ts"
-export { type Consumer, Subscription, type SubscriptionOptions } from "./services/nsqd/broker/Subscription.ts"
+export {
+  type AnswerResult,
+  type Consumer,
+  Subscription,
+  type SubscriptionOptions
+} from "./services/nsqd/broker/Subscription.ts"
 export { Topic } from "./services/nsqd/broker/Topic.ts"
 /** All options with NSQ's defaults; `Options.layer({ ... })` changes some. */
 export * as Options from "./services/nsqd/options/NsqdOptions.ts"

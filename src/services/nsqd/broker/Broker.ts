@@ -28,12 +28,6 @@ import type { TopologyEvent } from "./Topology.ts"
 import * as UnusedTopics from "./UnusedTopics.ts"
 import { makePool } from "./Worker.ts"
 
-/** A consumer's place on a channel, held until the Scope it was taken in closes. */
-export interface Membership {
-  readonly channel: Channel
-  readonly subscription: Subscription
-}
-
 export class Broker extends Context.Service<Broker, {
   /** Unix seconds. */
   readonly startTime: number
@@ -61,7 +55,7 @@ export class Broker extends Context.Service<Broker, {
     channel: ChannelName,
     consumer: Consumer,
     options: SubscriptionOptions
-  ) => Effect.Effect<Membership, SubscribeError | LimitReached | StorageError, Scope.Scope>
+  ) => Effect.Effect<Subscription, SubscribeError | LimitReached | StorageError, Scope.Scope>
 }>()("effect-nsq/broker/Broker") {
   /** A broker on the `Storage` of the environment, restored from its metadata. */
   static readonly layer: Layer.Layer<Broker, MetadataError, Storage> = Layer.effect(
@@ -292,7 +286,7 @@ const make = Effect.gen(function*() {
       const opened = open.get(topic.name)
       if (opened?.topic !== topic || !isStillUnused()) return Effect.void
       open.delete(topic.name)
-      topic.exiting = true
+      topic.refuseMessages()
       return closeTopic(opened)
     })).pipe(Effect.catch((error) => Effect.logError(`TOPIC(${topic.name}): failed to delete - ${error.message}`)))
 
@@ -311,7 +305,7 @@ const make = Effect.gen(function*() {
   // ---- consumers
 
   /** An ephemeral channel goes with its last consumer. */
-  const leave = ({ channel, subscription }: Membership): Effect.Effect<void> =>
+  const leave = (channel: Channel, subscription: Subscription): Effect.Effect<void> =>
     Effect.suspend(() => {
       channel.unsubscribe(subscription)
       if (!channel.ephemeral || channel.exiting || channel.subscriptions.length > 0) return Effect.void
@@ -334,12 +328,12 @@ const make = Effect.gen(function*() {
       Effect.flatMap(channel(topicName, channelName), (found) =>
         // Nothing can come between finding the channel and joining it, so that NSQ's retry against a channel being
         // deleted is not needed.
-        Effect.map(Effect.fromResult(found.subscribe(consumer, options)), (subscription): Membership => ({
-          channel: found,
-          subscription
-        }))),
-      leave
-    ).pipe(Effect.withSpan("Broker.subscribe", { attributes: { topic: topicName, channel: channelName } }))
+        Effect.map(Effect.fromResult(found.subscribe(consumer, options)), (subscription) => ({ found, subscription }))),
+      ({ found, subscription }) => leave(found, subscription)
+    ).pipe(
+      Effect.map(({ subscription }) => subscription),
+      Effect.withSpan("Broker.subscribe", { attributes: { topic: topicName, channel: channelName } })
+    )
 
   // ---- life
 
@@ -362,7 +356,7 @@ const make = Effect.gen(function*() {
     }
     yield* Effect.logInfo("NSQ: closing topics")
     // Those that wait for their turn take nothing more.
-    for (const { topic } of open.values()) topic.exiting = true
+    for (const { topic } of open.values()) topic.refuseMessages()
     yield* Effect.forEach(Array.from(open.values()), ({ scope }) => Scope.close(scope, Exit.void), {
       concurrency: queuesAtOnce,
       discard: true

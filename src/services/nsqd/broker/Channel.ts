@@ -21,7 +21,7 @@ import { Distribution } from "./Distribution.ts"
 import { wholeBatch } from "./MemoryQueue.ts"
 import { Outstanding } from "./Outstanding.ts"
 import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
-import { type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
+import { type AnswerResult, type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
 import { Worker, type WorkerPool } from "./Worker.ts"
 
 /** What a channel needs to know of its broker. Sizes in messages, times in ms. */
@@ -34,9 +34,6 @@ export interface ChannelSettings {
   readonly topologyAware: boolean
   readonly latency: LatencyPlan
 }
-
-/** What became of an answer to a message. */
-export type AnswerResult = "done" | "not in flight" | "not owner"
 
 /** What topics and channels get from their broker. */
 export interface Surroundings {
@@ -51,10 +48,6 @@ export class Channel {
   readonly topic: TopicName
   readonly name: ChannelName
   readonly ephemeral: boolean
-  paused = false
-  exiting = false
-  messageCount = 0
-  requeueCount = 0
   readonly latency: ProcessingLatency
   private readonly settings: ChannelSettings
   private readonly time: Time
@@ -64,6 +57,10 @@ export class Channel {
   private readonly members: Array<Subscription> = []
   private readonly outstanding: Outstanding
   private readonly work: Worker
+  private isPaused = false
+  private isExiting = false
+  private messages = 0
+  private requeues = 0
 
   constructor(
     topic: TopicName,
@@ -100,6 +97,21 @@ export class Channel {
   get backendDepth(): number {
     return this.backlog.backendDepth
   }
+  /** Messages received from the topic. */
+  get messageCount(): number {
+    return this.messages
+  }
+  get requeueCount(): number {
+    return this.requeues
+  }
+  /** A paused channel delivers nothing. */
+  get paused(): boolean {
+    return this.isPaused
+  }
+  /** The channel is being closed or deleted. */
+  get exiting(): boolean {
+    return this.isExiting
+  }
   get inFlightCount(): number {
     return this.outstanding.inFlightCount
   }
@@ -121,7 +133,7 @@ export class Channel {
 
   /** Takes the first `count` messages of a batch into memory as far as there is room; returns how many it took. */
   put(batch: MessageBatch, count: number): number {
-    this.messageCount += count
+    this.messages += count
     if (batch.deferMillis > 0) {
       this.defer(batch, batch.deferMillis)
       return 1
@@ -162,13 +174,13 @@ export class Channel {
 
   /** Adds a consumer, ready for nothing yet. */
   subscribe(consumer: Consumer, options: SubscriptionOptions): Result.Result<Subscription, SubscribeError> {
-    if (this.exiting) return Result.fail(new SubscribeError({ reason: "exiting" }))
+    if (this.isExiting) return Result.fail(new SubscribeError({ reason: "exiting" }))
     const { maxChannelConsumers } = this.settings
     if (maxChannelConsumers > 0 && this.members.length >= maxChannelConsumers) {
       const reason = `consumers for ${this.topic}:${this.name} exceeds limit of ${maxChannelConsumers}`
       return Result.fail(new SubscribeError({ reason }))
     }
-    const subscription = new Subscription(consumer, options)
+    const subscription = new Subscription(this, consumer, options)
     this.members.push(subscription)
     return Result.succeed(subscription)
   }
@@ -178,13 +190,8 @@ export class Channel {
     const at = this.members.indexOf(subscription)
     if (at < 0) return
     this.members.splice(at, 1)
-    subscription.readyCount = 0
+    subscription.end()
     this.outstanding.leave(subscription.inFlight, !this.settings.requeueOnDisconnect)
-    this.wake()
-  }
-
-  setReady(subscription: Subscription, count: number): void {
-    subscription.readyCount = count
     this.wake()
   }
 
@@ -196,7 +203,7 @@ export class Channel {
     batch.settle(inFlight.positionAt(slot), 1)
     if (this.latency.isWanted) this.latency.note(batch, inFlight.positionAt(slot))
     inFlight.remove(slot)
-    subscription.finishCount++
+    subscription.noteFinished()
     this.wake()
     return "done"
   }
@@ -206,8 +213,8 @@ export class Channel {
     const { inFlight } = subscription
     const slot = inFlight.find(key)
     if (slot < 0) return this.whyNot(key)
-    subscription.requeueCount++
-    this.requeueCount++
+    subscription.noteRequeued()
+    this.requeues++
     const batch = this.outstanding.takeBack(inFlight, slot)
     if (delayMillis > 0) this.defer(batch, delayMillis)
     else this.enqueue(batch)
@@ -241,11 +248,11 @@ export class Channel {
   // ---- from operators
 
   pause(): void {
-    this.paused = true
+    this.isPaused = true
   }
 
   unpause(): void {
-    this.paused = false
+    this.isPaused = false
     this.wake()
   }
 
@@ -288,7 +295,7 @@ export class Channel {
   }
 
   closeConsumers(): void {
-    this.exiting = true
+    this.isExiting = true
     this.outstanding.close()
     for (const member of this.members) member.consumer.close()
   }
@@ -339,12 +346,12 @@ export class Channel {
 
   /** Whether a consumer is ready for more. */
   private wantsMore(): boolean {
-    return !this.paused && !this.exiting && this.members.some((member) => member.capacity > 0)
+    return !this.isPaused && !this.isExiting && this.members.some((member) => member.capacity > 0)
   }
 
   private deliver(): void {
     this.latency.settle()
-    if (this.paused || this.exiting) return
+    if (this.isPaused || this.isExiting) return
     this.outstanding.watch(this.distribution.share(this.members, this.time.monotonicMillis()))
   }
 }

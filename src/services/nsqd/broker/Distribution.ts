@@ -101,7 +101,7 @@ export class Distribution {
       count++
     }
     receiver.consumer.deliver(frames, position, end, count)
-    receiver.messageCount += count
+    receiver.noteDelivered(count)
     queue.advance(count, end - position)
     this.earliest = Math.min(this.earliest, deadline)
     return count
@@ -118,7 +118,7 @@ export class Distribution {
       const deadline = now + receiver.options.msgTimeout
       receiver.inFlight.add(batch, frames, position, now, deadline)
       receiver.consumer.deliver(frames, position, position + size, 1)
-      receiver.messageCount++
+      receiver.noteDelivered(1)
       this.earliest = Math.min(this.earliest, deadline)
     }
     queue.advance(1, size)

@@ -8,12 +8,11 @@ import { decodeMessage, type Message, messageKey } from "../../../protocol/clien
 import { ChannelName, TopicName } from "../../../protocol/client/Names.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import type { StorageError } from "../storage/Storage.ts"
-import { Broker, type Membership } from "./Broker.ts"
+import { Broker } from "./Broker.ts"
 import type { LimitReached, PublishError, SubscribeError } from "./BrokerError.ts"
-import type { AnswerResult } from "./Channel.ts"
 import * as Locality from "./Locality.ts"
 import { joinBodies, Publisher } from "./Publisher.ts"
-import type { Consumer } from "./Subscription.ts"
+import type { AnswerResult, Consumer, Subscription } from "./Subscription.ts"
 
 /** A message given to this program. It has to be answered in time, or it is given out again. */
 export interface Delivery extends Message {
@@ -69,13 +68,13 @@ export const consume = (
     const defaults = yield* NsqdOptions
     const maxInFlight = options?.maxInFlight ?? 1
     const deliveries = yield* Queue.unbounded<Delivery, Cause.Done>()
-    let membership: Membership | undefined
+    let subscription: Subscription | undefined
     const consumer: Consumer = {
       deliver: (frames, start, end) => {
-        if (membership === undefined) return
+        if (subscription === undefined) return
         for (let at = start; at < end;) {
           const next = at + frames.readInt32BE(at) + 4
-          Queue.offerUnsafe(deliveries, deliveryOf(membership, frames.subarray(at + frameHeaderSize, next)))
+          Queue.offerUnsafe(deliveries, deliveryOf(subscription, frames.subarray(at + frameHeaderSize, next)))
           at = next
         }
       },
@@ -85,29 +84,29 @@ export const consume = (
       inputMark: () => 0,
       close: () => void Queue.endUnsafe(deliveries)
     }
-    membership = yield* broker.subscribe(TopicName.make(topic), ChannelName.make(channel), consumer, {
+    const subscribed = yield* broker.subscribe(TopicName.make(topic), ChannelName.make(channel), consumer, {
       msgTimeout: Duration.toMillis(Duration.fromInputUnsafe(options?.msgTimeout ?? defaults.msgTimeout)),
       sampleRate: 0,
       // Nothing is nearer than the same process.
       locality: Locality.of(defaults, defaults.topologyZone, defaults.topologyRegion)
     })
-    const { channel: source, subscription } = membership
-    source.setReady(subscription, maxInFlight)
+    subscription = subscribed
+    subscribed.setReady(maxInFlight)
     return Stream.mapArray(Stream.fromQueue(deliveries), (pulled) => {
-      source.wake()
+      subscribed.wake()
       return pulled
     })
   }))
 
-const deliveryOf = ({ channel, subscription }: Membership, data: Buffer): Delivery => {
+const deliveryOf = (subscription: Subscription, data: Buffer): Delivery => {
   const message = decodeMessage(data)
   if (message === undefined) throw new Error("invariant: the channel delivers whole messages")
   const key = messageKey(message.id)
   return {
     ...message,
-    finish: Effect.sync(() => channel.finish(subscription, key)),
+    finish: Effect.sync(() => subscription.finish(key)),
     requeue: (delay = 0) =>
-      Effect.sync(() => channel.requeue(subscription, key, Duration.toMillis(Duration.fromInputUnsafe(delay)))),
-    touch: Effect.sync(() => channel.touch(subscription, key))
+      Effect.sync(() => subscription.requeue(key, Duration.toMillis(Duration.fromInputUnsafe(delay)))),
+    touch: Effect.sync(() => subscription.touch(key))
   }
 }

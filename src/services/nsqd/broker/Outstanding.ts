@@ -167,7 +167,7 @@ export class Outstanding implements Sleeper {
   drop(): Effect.Effect<void> {
     const dropped = this.flights()
     const { deferred } = this
-    for (const member of this.members) member.inFlight = new InFlight()
+    for (const member of this.members) member.forgetInFlight()
     this.orphans = undefined
     this.leaving = []
     this.deferred = new DeferredQueue()
@@ -232,7 +232,7 @@ export class Outstanding implements Sleeper {
   }
 
   noteHeard(now: number): void {
-    for (const member of this.late(now)) member.heardUntil = now
+    for (const member of this.late(now)) member.noteHeard(now)
   }
 
   /** The consumers that may have acknowledged what has timed out. */

@@ -2,6 +2,7 @@
  * A consumer's place on a channel: how many messages it is ready for, what it has in flight, what it has answered. The
  * consumer itself, a connection or an in-process stream, is behind `Consumer`.
  */
+import type { MessageKey } from "../../../protocol/client/Message.ts"
 import { InFlight } from "./InFlight.ts"
 import * as Locality from "./Locality.ts"
 
@@ -35,29 +36,109 @@ export interface SubscriptionOptions {
   readonly locality?: Locality.Locality
 }
 
+/** The channel's reply to a FIN, REQ or TOUCH. */
+export type AnswerResult = "done" | "not in flight" | "not owner"
+
+/** The channel of a subscription. */
+export interface SubscribedChannel {
+  readonly finish: (subscription: Subscription, key: MessageKey) => AnswerResult
+  readonly requeue: (subscription: Subscription, key: MessageKey, delayMillis: number) => AnswerResult
+  readonly touch: (subscription: Subscription, key: MessageKey) => AnswerResult
+  readonly wake: () => void
+}
+
 export class Subscription {
   readonly consumer: Consumer
-  /** Another one when the channel is emptied. */
-  inFlight = new InFlight()
-  /** Until when, in monotonic ms, what the consumer has sent is known to have been carried out. */
-  heardUntil = -Infinity
   readonly locality: Locality.Locality
-  options: SubscriptionOptions
-  /** The most messages the consumer wants in flight: RDY, a ceiling that is not counted down. */
-  readyCount = 0
-  messageCount = 0
-  finishCount = 0
-  requeueCount = 0
+  readonly options: SubscriptionOptions
+  private readonly channel: SubscribedChannel
+  private table = new InFlight()
+  private heardAt = -Infinity
+  private ready = 0
+  private delivered = 0
+  private finished = 0
+  private requeued = 0
 
-  constructor(consumer: Consumer, options: SubscriptionOptions) {
+  constructor(channel: SubscribedChannel, consumer: Consumer, options: SubscriptionOptions) {
+    this.channel = channel
     this.consumer = consumer
     this.options = options
     this.locality = options.locality ?? Locality.global
   }
 
+  /** The messages in flight to the consumer. Another table after the channel was emptied. */
+  get inFlight(): InFlight {
+    return this.table
+  }
+  /** Until when, in monotonic ms, what the consumer has sent is known to have been executed. */
+  get heardUntil(): number {
+    return this.heardAt
+  }
+  /** The most messages the consumer wants in flight: RDY, a ceiling that is not counted down. */
+  get readyCount(): number {
+    return this.ready
+  }
+  /** Messages delivered, with repeated deliveries. */
+  get messageCount(): number {
+    return this.delivered
+  }
+  get finishCount(): number {
+    return this.finished
+  }
+  get requeueCount(): number {
+    return this.requeued
+  }
   /** How many messages it may be given now. */
   get capacity(): number {
-    const free = this.readyCount - this.inFlight.size
+    const free = this.ready - this.table.size
     return free > 0 && this.consumer.isWritable() ? free : 0
+  }
+
+  // ---- from the consumer
+
+  /** RDY. */
+  setReady(count: number): void {
+    this.ready = count
+    this.channel.wake()
+  }
+  /** FIN. */
+  finish(key: MessageKey): AnswerResult {
+    return this.channel.finish(this, key)
+  }
+  /** REQ: the message goes back to the channel, at once or after `delayMillis`. */
+  requeue(key: MessageKey, delayMillis: number): AnswerResult {
+    return this.channel.requeue(this, key, delayMillis)
+  }
+  /** TOUCH. */
+  touch(key: MessageKey): AnswerResult {
+    return this.channel.touch(this, key)
+  }
+  /** The consumer is writable again. */
+  wake(): void {
+    this.channel.wake()
+  }
+
+  // ---- from the channel
+
+  noteDelivered(count: number): void {
+    this.delivered += count
+  }
+  noteFinished(): void {
+    this.finished++
+  }
+  noteRequeued(): void {
+    this.requeued++
+  }
+  /** What the consumer has sent until `now` has been executed. */
+  noteHeard(now: number): void {
+    this.heardAt = now
+  }
+  /** The channel was emptied: nothing is in flight any more. */
+  forgetInFlight(): void {
+    this.table = new InFlight()
+  }
+  /** The consumer has left: it gets nothing more. */
+  end(): void {
+    this.ready = 0
   }
 }

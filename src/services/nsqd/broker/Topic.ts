@@ -45,10 +45,6 @@ interface OpenChannel {
 export class Topic {
   readonly name: TopicName
   readonly ephemeral: boolean
-  paused = false
-  exiting = false
-  messageCount = 0
-  messageBytes = 0
   private readonly settings: TopicSettings
   private readonly surroundings: Surroundings
   private readonly storage: Storage["Service"]
@@ -61,6 +57,10 @@ export class Topic {
   private readonly open = new Map<ChannelName, OpenChannel>()
   private readonly work: Worker
   private started = false
+  private isPaused = false
+  private isExiting = false
+  private messages = 0
+  private bytes = 0
 
   private constructor(
     name: TopicName,
@@ -106,6 +106,22 @@ export class Topic {
   get backendDepth(): number {
     return this.backend?.depth ?? 0
   }
+  /** Messages published. */
+  get messageCount(): number {
+    return this.messages
+  }
+  /** Bytes of the bodies published. */
+  get messageBytes(): number {
+    return this.bytes
+  }
+  /** A paused topic hands nothing to its channels. */
+  get paused(): boolean {
+    return this.isPaused
+  }
+  /** The topic is being closed or deleted and takes no more messages. */
+  get exiting(): boolean {
+    return this.isExiting
+  }
   get channels(): ReadonlyArray<Channel> {
     return Array.from(this.open.values(), ({ channel }) => channel)
   }
@@ -123,7 +139,7 @@ export class Topic {
    * to disk, which the publisher waits for.
    */
   put(bodies: PublishedBodies, deferMillis: number): Completion<PublishError> {
-    if (this.exiting) return Effect.fail(new PublishError({ reason: "exiting", kind: "exiting", accepted: 0 }))
+    if (this.isExiting) return Effect.fail(new PublishError({ reason: "exiting", kind: "exiting", accepted: 0 }))
     const refusal = this.storage.refusal()
     if (refusal !== undefined && !this.ephemeral) {
       return Effect.fail(new PublishError({ reason: refusal, kind: "full", accepted: 0 }))
@@ -153,8 +169,8 @@ export class Topic {
   }
 
   private count(messages: number, bytes: number): void {
-    this.messageCount += messages
-    this.messageBytes += bytes
+    this.messages += messages
+    this.bytes += bytes
   }
 
   private overflow(batch: MessageBatch, taken: number): Completion<PublishError> {
@@ -230,12 +246,17 @@ export class Topic {
   // ---- from operators
 
   pause(): void {
-    this.paused = true
+    this.isPaused = true
   }
 
   unpause(): void {
-    this.paused = false
+    this.isPaused = false
     this.work.call()
+  }
+
+  /** The topic takes no more messages; closing its Scope follows. */
+  refuseMessages(): void {
+    this.isExiting = true
   }
 
   /** From now on messages go to the channels that exist. */
@@ -256,7 +277,7 @@ export class Topic {
   /** The topic is being deleted, with all its channels and files. Closing its Scope follows. */
   get delete(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
-      this.exiting = true
+      this.isExiting = true
       this.memory.takeAll()
       return Effect.andThen(
         Effect.forEach(Array.from(this.open.keys()), (name) => this.deleteChannel(name), { discard: true }),
@@ -267,7 +288,7 @@ export class Topic {
 
   private get close(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      this.exiting = true
+      this.isExiting = true
       yield* this.work.stop
       for (const { channel } of this.open.values()) channel.closeConsumers()
       yield* Effect.forEach(Array.from(this.open.values()), ({ scope }) => Scope.close(scope, Exit.void), {
@@ -290,7 +311,7 @@ export class Topic {
   // ---- handing over
 
   private get isPumping(): boolean {
-    return this.started && !this.paused && !this.exiting && this.open.size > 0
+    return this.started && !this.isPaused && !this.isExiting && this.open.size > 0
   }
 
   private get hasWork(): boolean {
@@ -335,7 +356,7 @@ export class Topic {
       Effect.tapError((error) =>
         Effect.logError(`TOPIC(${this.name}) ERROR: failed to put msg to channel(${channel.name}) - ${error.message}`)
       ),
-      Effect.retry({ schedule: retryStorage, while: () => !this.exiting })
+      Effect.retry({ schedule: retryStorage, while: () => !this.isExiting })
     )
   }
 

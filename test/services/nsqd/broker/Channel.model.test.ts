@@ -1,10 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Context, Duration, Effect, Exit, Layer, Logger, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Broker, type Channel, Options, publish, Publisher, Storage } from "../../../../src/broker.ts"
+import {
+  Broker,
+  type Channel,
+  Options,
+  publish,
+  Publisher,
+  Storage,
+  type Subscription
+} from "../../../../src/broker.ts"
 import { type MessageKey, messageKey } from "../../../../src/protocol/client/Message.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
-import type { Membership } from "../../../../src/services/nsqd/broker/Broker.ts"
 import { ChannelModel, type ConsumerModel, type MessageModel, type Settings, Step, TopicModel } from "./ChannelModel.ts"
 import { recordingConsumer } from "./consumers.ts"
 
@@ -14,7 +21,7 @@ const channelNames = [ChannelName.make("billing"), ChannelName.make("archive")]
 /** A consumer of the broker beside the model of it. */
 interface Consumer {
   readonly model: ConsumerModel
-  readonly membership: Membership
+  readonly subscription: Subscription
   readonly scope: Scope.Closeable
   readonly recording: ReturnType<typeof recordingConsumer>
 }
@@ -90,7 +97,7 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
           timedOut: channel?.timeoutCount
         }
       }),
-      consumers: consumers.map(({ membership: { subscription } }) => ({
+      consumers: consumers.map(({ subscription }) => ({
         messages: subscription.messageCount,
         finished: subscription.finishCount,
         requeued: subscription.requeueCount,
@@ -161,11 +168,11 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
   const subscribe = Effect.fnUntraced(function*(index: number, msgTimeout: number, window: number) {
     const recording = recordingConsumer(window)
     const consumerScope = yield* Scope.make()
-    const membership = yield* broker.subscribe(topicName, channelNames[index]!, recording.consumer, {
+    const subscription = yield* broker.subscribe(topicName, channelNames[index]!, recording.consumer, {
       msgTimeout,
       sampleRate: 0
     }).pipe(Scope.provide(consumerScope))
-    consumers.push({ model: model.subscribe(index, msgTimeout), membership, scope: consumerScope, recording })
+    consumers.push({ model: model.subscribe(index, msgTimeout), subscription, scope: consumerScope, recording })
   })
 
   const disconnect = (consumer: Consumer) =>
@@ -192,9 +199,9 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
     broker = Context.get(yield* Scope.provide(open, scope), Broker)
   })
 
-  const touch = ({ membership: { channel, subscription }, model: who }: Consumer, message: number): void => {
+  const touch = ({ subscription, model: who }: Consumer, message: number): void => {
     const what = pick(who, message)
-    assert.strictEqual(channel.touch(subscription, keyOf(what)), model.touch(who, what))
+    assert.strictEqual(subscription.touch(keyOf(what)), model.touch(who, what))
   }
 
   const carryOut = Step.match({
@@ -213,10 +220,10 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
     Subscribe: ({ channel, msgTimeout, window }) =>
       consumers.length < 4 ? subscribe(channel, msgTimeout, window) : Effect.void,
     Ready: ({ consumer, count }) =>
-      withConsumer(consumer, ({ membership, model }) =>
+      withConsumer(consumer, ({ model, subscription }) =>
         Effect.sync(() => {
           model.ready = count
-          membership.channel.setReady(membership.subscription, count)
+          subscription.setReady(count)
         })),
     Block: ({ consumer }) =>
       withConsumer(consumer, ({ model, recording }) =>
@@ -225,23 +232,23 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
           recording.block()
         })),
     Unblock: ({ consumer }) =>
-      withConsumer(consumer, ({ membership, model, recording }) =>
+      withConsumer(consumer, ({ model, recording, subscription }) =>
         Effect.sync(() => {
           model.blocked = false
           recording.unblock()
-          membership.channel.wake()
+          subscription.wake()
         })),
     Finish: ({ consumer, message }) =>
-      withConsumer(consumer, ({ membership: { channel, subscription }, model: who }) =>
+      withConsumer(consumer, ({ subscription, model: who }) =>
         Effect.sync(() => {
           const what = pick(who, message)
-          assert.strictEqual(channel.finish(subscription, keyOf(what)), model.finish(who, what))
+          assert.strictEqual(subscription.finish(keyOf(what)), model.finish(who, what))
         })),
     Requeue: ({ consumer, delay, message }) =>
-      withConsumer(consumer, ({ membership: { channel, subscription }, model: who }) =>
+      withConsumer(consumer, ({ subscription, model: who }) =>
         Effect.sync(() => {
           const what = pick(who, message)
-          assert.strictEqual(channel.requeue(subscription, keyOf(what), delay), model.requeue(who, what, delay))
+          assert.strictEqual(subscription.requeue(keyOf(what), delay), model.requeue(who, what, delay))
         })),
     Touch: ({ consumer, message }) => withConsumer(consumer, (who) => Effect.sync(() => touch(who, message))),
     Hold: ({ consumer: index, touches }) =>
@@ -288,13 +295,13 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
     for (const index of model.channels.keys()) {
       yield* subscribe(index, 1000, 2)
       consumers.at(-1)!.model.ready = 1000
-      consumers.at(-1)!.membership.channel.setReady(consumers.at(-1)!.membership.subscription, 1000)
+      consumers.at(-1)!.subscription.setReady(1000)
     }
     yield* settle
     yield* wait(250)
-    for (const { membership: { channel, subscription }, model: consumer } of consumers) {
+    for (const { subscription, model: consumer } of consumers) {
       for (const message of consumer.inFlight) {
-        assert.strictEqual(channel.finish(subscription, keyOf(message)), model.finish(consumer, message))
+        assert.strictEqual(subscription.finish(keyOf(message)), model.finish(consumer, message))
       }
       assert.strictEqual(consumer.channel.messages.size, 0, "messages are missing")
     }

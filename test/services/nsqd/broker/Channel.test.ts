@@ -19,8 +19,8 @@ import {
 } from "./testing.ts"
 
 /** Finishes everything the consumer has received. */
-const finishAll = ({ channel, recording, subscription }: Joined): void => {
-  for (const { id } of recording.take()) assert.strictEqual(channel.finish(subscription, messageKey(id)), "done")
+const finishAll = ({ recording, subscription }: Joined): void => {
+  for (const { id } of recording.take()) assert.strictEqual(subscription.finish(messageKey(id)), "done")
 }
 
 describe("sharing among consumers", () => {
@@ -98,10 +98,10 @@ describe("time", () => {
       yield* until(() => recording.bodies().length === 1)
       const [{ id } = { id: "" }] = recording.take()
       for (let elapsed = 0; elapsed < 2500; elapsed += 500) {
-        assert.strictEqual(channel.touch(subscription, messageKey(id)), "done")
+        assert.strictEqual(subscription.touch(messageKey(id)), "done")
         yield* TestClock.adjust(500)
       }
-      assert.strictEqual(channel.touch(subscription, messageKey(id)), "done")
+      assert.strictEqual(subscription.touch(messageKey(id)), "done")
       yield* TestClock.adjust(499)
       assert.strictEqual(channel.timeoutCount, 0)
       yield* TestClock.adjust(1)
@@ -116,7 +116,7 @@ describe("time", () => {
       yield* send("t", "a")
       yield* until(() => recording.bodies().length === 1)
       const [{ id } = { id: "" }] = recording.take()
-      assert.strictEqual(channel.requeue(subscription, messageKey(id), 90_000), "done")
+      assert.strictEqual(subscription.requeue(messageKey(id), 90_000), "done")
       assert.strictEqual(channel.deferredCount, 1)
       yield* TestClock.adjust(89_999)
       yield* nothingMore
@@ -137,10 +137,10 @@ describe("time", () => {
       const reading = Effect.gen(function*() {
         for (const { id } of received.slice(0, 100)) {
           read++
-          channel.finish(subscription, messageKey(id))
+          subscription.finish(messageKey(id))
           yield* Effect.yieldNow
         }
-        for (const { id } of received.slice(100)) channel.finish(subscription, messageKey(id))
+        for (const { id } of received.slice(100)) subscription.finish(messageKey(id))
       })
       consumer.recording.input(() => read)
       yield* TestClock.adjust(999)
@@ -196,7 +196,7 @@ describe("hundreds of thousands of messages at once", () => {
     const consumer = yield* Scope.provide(join("t", "c", many, { msgTimeout: 1000 }), scope)
     yield* send("t", ...numbers(many))
     yield* until(() => consumer.channel.inFlightCount === many)
-    consumer.channel.setReady(consumer.subscription, 0)
+    consumer.subscription.setReady(0)
     return { ...consumer, scope }
   })
 
@@ -216,7 +216,7 @@ describe("hundreds of thousands of messages at once", () => {
   it.effect("become due in slices", () =>
     Effect.gen(function*() {
       const { channel, recording, subscription } = yield* holding
-      for (const { id } of recording.take()) channel.requeue(subscription, messageKey(id), 5000)
+      for (const { id } of recording.take()) subscription.requeue(messageKey(id), 5000)
       const watching = yield* Effect.forkChild(
         largestStep(() => channel.deferredCount, () => channel.deferredCount === 0),
         { startImmediately: true }
@@ -244,9 +244,9 @@ describe("hundreds of thousands of messages at once", () => {
       const emptying = yield* Effect.forkChild(channel.empty, { startImmediately: true })
       assert.strictEqual(channel.inFlightCount, 0)
       const [first] = recording.take()
-      assert.strictEqual(channel.finish(subscription, messageKey(first!.id)), "not in flight")
+      assert.strictEqual(subscription.finish(messageKey(first!.id)), "not in flight")
       yield* Fiber.join(emptying)
-      channel.setReady(subscription, 1)
+      subscription.setReady(1)
       yield* send("t", "next")
       yield* until(() => recording.bodies().length === 1)
       assert.deepStrictEqual(recording.bodies(), ["next"])
@@ -281,7 +281,7 @@ describe("deleting", () => {
       yield* broker.deleteChannel("t", "c")
       assert.isTrue(recording.isClosed())
       const [{ id } = { id: "" }] = recording.take()
-      assert.strictEqual(channel.finish(subscription, messageKey(id)), "not in flight")
+      assert.strictEqual(subscription.finish(messageKey(id)), "not in flight")
       assert.strictEqual(channel.depth + channel.inFlightCount + channel.deferredCount, 0)
       const fresh = yield* channelOf("t", "c")
       assert.notStrictEqual(fresh, channel)
@@ -349,12 +349,12 @@ describe("what comes back while memory is full", () => {
           if (seen >= 200) return
           for (const { id } of recording.take()) {
             seen++
-            assert.strictEqual(channel.requeue(subscription, messageKey(id), 0), "done")
+            assert.strictEqual(subscription.requeue(messageKey(id), 0), "done")
           }
           most = Math.max(most, channel.depth - channel.backendDepth)
         }
       })
-      channel.setReady(subscription, 10)
+      subscription.setReady(10)
       yield* until(() => seen >= 200)
       assert.isAtMost(most, 10)
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 0 }))))
@@ -365,13 +365,13 @@ describe("what comes back while memory is full", () => {
       const { channel, recording, subscription } = yield* join("t", "c", 1)
       yield* send("t", "a")
       yield* until(() => recording.bodies().length === 1)
-      channel.setReady(subscription, 0)
+      subscription.setReady(0)
       yield* faults.failWrites("disk full")
       const [{ id } = { id: "" }] = recording.take()
-      channel.requeue(subscription, messageKey(id), 0)
+      subscription.requeue(messageKey(id), 0)
       yield* nothingMore
       assert.strictEqual(channel.depth, 1)
-      channel.setReady(subscription, 1)
+      subscription.setReady(1)
       yield* until(() => recording.bodies().length === 1)
     }).pipe(Effect.provide(faultyBroker({ memQueueSize: 0 }))))
 })
@@ -400,7 +400,7 @@ describe("emptying", () => {
       yield* until(() => channel.depth === 1)
       yield* faults.holdReads
       const { reads } = faults.counts()
-      channel.setReady(subscription, 1)
+      subscription.setReady(1)
       yield* until(() => faults.counts().reads > reads)
       yield* channel.empty
       yield* faults.resumeReads

@@ -104,7 +104,7 @@ describe("messages that only some channels have stored when the daemon is killed
           yield* halfHandedOver(30)
           yield* until(() => a.recording.bodies().length === 30)
           const finished = a.recording.take().slice(0, 20)
-          for (const { id } of finished) a.channel.finish(a.subscription, messageKey(id))
+          for (const { id } of finished) a.subscription.finish(messageKey(id))
           yield* TestClock.adjust("1 second")
           return finished.map(({ body }) => body)
         })

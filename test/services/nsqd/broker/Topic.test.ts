@@ -45,9 +45,9 @@ describe("fan-out", () => {
         yield* until(() => one.recording.bodies().length === 1)
         const [message] = one.recording.take()
         assert.strictEqual(message?.attempts, attempt)
-        one.channel.requeue(one.subscription, messageKey(message?.id ?? ""), 0)
+        one.subscription.requeue(messageKey(message?.id ?? ""), 0)
       }
-      other.channel.setReady(other.subscription, 1)
+      other.subscription.setReady(1)
       yield* until(() => other.recording.bodies().length === 1)
       assert.strictEqual(other.recording.take()[0]?.attempts, 1)
     }).pipe(Effect.provide(brokerWith())))

@@ -1,8 +1,7 @@
 /** What tests of the broker have in common. */
 import { Effect, Layer, Logger } from "effect"
-import { Broker, publish, type SubscriptionOptions } from "../../../../src/broker.ts"
+import { Broker, type Channel, publish, type Subscription, type SubscriptionOptions } from "../../../../src/broker.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
-import type { Membership } from "../../../../src/services/nsqd/broker/Broker.ts"
 import { FaultyStorage, TestBroker } from "../../../../src/testing/index.ts"
 import { recordingConsumer } from "./consumers.ts"
 
@@ -35,7 +34,9 @@ export const send = (topic: string, ...bodies: ReadonlyArray<string>) =>
 
 export const numbers = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, i) => `m${i}`)
 
-export interface Joined extends Membership {
+export interface Joined {
+  readonly channel: Channel
+  readonly subscription: Subscription
   readonly recording: ReturnType<typeof recordingConsumer>
 }
 
@@ -48,12 +49,13 @@ export const join = Effect.fnUntraced(function*(
 ) {
   const broker = yield* Broker
   const recording = recordingConsumer()
-  const membership = yield* broker.subscribe(
+  const joined = yield* channelOf(topic, channel)
+  const subscription = yield* broker.subscribe(
     TopicName.make(topic),
     ChannelName.make(channel),
     recording.consumer,
     { msgTimeout: 60_000, sampleRate: 0, ...options }
   )
-  membership.channel.setReady(membership.subscription, ready)
-  return { ...membership, recording }
+  subscription.setReady(ready)
+  return { channel: joined, subscription, recording }
 })

@@ -142,11 +142,11 @@ describe("a broker on a full disk", () => {
 
   /** Consumes everything at the channel, and waits for what that frees. */
   const drain = Effect.fnUntraced(function*(count: number) {
-    const { channel, recording, subscription } = yield* join("t", "c", 10_000)
+    const { recording, subscription } = yield* join("t", "c", 10_000)
     let left = count
     while (left > 0) {
       for (const { id } of recording.take()) {
-        channel.finish(subscription, messageKey(id))
+        subscription.finish(messageKey(id))
         left--
       }
       yield* TestClock.adjust("100 millis")

@@ -7,6 +7,5 @@ import { accepted } from "./answers.ts"
 export const handler: CommandHandler<Fin> = {
   permittedIn: ["Subscribed", "Closing"],
   describe: (command) => `FIN ${formatMessageKey(command)}`,
-  execute: ({ membership }, command) =>
-    accepted("FIN", command, membership?.channel.finish(membership.subscription, command))
+  execute: ({ subscription }, command) => accepted("FIN", command, subscription?.finish(command))
 }

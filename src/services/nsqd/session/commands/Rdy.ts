@@ -11,8 +11,7 @@ export const handler: CommandHandler<Rdy> = {
   execute: ({ state }, { count }) => {
     // As in NSQ, a client that is closing keeps its ready count of 0.
     if (state._tag !== "Subscribed") return undefined
-    const { channel, subscription } = state.membership
-    channel.setReady(subscription, count)
+    state.subscription.setReady(count)
     return undefined
   }
 }

@@ -13,10 +13,10 @@ export const make: Effect.Effect<CommandHandler<Req>> = Effect.map(NsqdOptions, 
   return {
     permittedIn: ["Subscribed", "Closing"],
     describe: (command) => `REQ ${formatMessageKey(command)}`,
-    execute: ({ membership }, command) => {
+    execute: ({ subscription }, command) => {
       // As in NSQ, a delay out of range is clamped, not refused.
       const delay = Math.max(0, Math.min(command.delayMillis, maxDelay))
-      const result = membership?.channel.requeue(membership.subscription, command, delay)
+      const result = subscription?.requeue(command, delay)
       if (result !== "done" || delay === command.delayMillis) return accepted("REQ", command, result)
       return Effect.logInfo(
         `REQ timeout ${nanos(command.delayMillis)} out of range 0-${nanos(maxDelay)}. Setting to ${nanos(delay)}`

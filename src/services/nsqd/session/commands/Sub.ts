@@ -25,8 +25,8 @@ export const make = (access: Access): Effect.Effect<CommandHandler<Sub>, never, 
         const { locality, negotiated: { msgTimeout, sampleRate } } = session
         return broker.subscribe(topic, channel, session, { msgTimeout, sampleRate, locality }).pipe(
           Effect.mapError((error) => protocolError("E_SUB_FAILED", `SUB failed ${error.message}`)),
-          Effect.map((membership) => {
-            session.subscribed(membership)
+          Effect.map((subscription) => {
+            session.subscribed(subscription)
             session.outbox.ok(1)
           })
         )

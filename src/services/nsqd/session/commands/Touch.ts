@@ -7,6 +7,5 @@ import { accepted } from "./answers.ts"
 export const handler: CommandHandler<Touch> = {
   permittedIn: ["Subscribed", "Closing"],
   describe: (command) => `TOUCH ${formatMessageKey(command)}`,
-  execute: ({ membership }, command) =>
-    accepted("TOUCH", command, membership?.channel.touch(membership.subscription, command))
+  execute: ({ subscription }, command) => accepted("TOUCH", command, subscription?.touch(command))
 }

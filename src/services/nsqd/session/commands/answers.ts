@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { formatMessageKey, type MessageKey } from "../../../../protocol/client/Message.ts"
 import { protocolError } from "../../../../protocol/client/ProtocolError.ts"
-import type { AnswerResult } from "../../broker/Channel.ts"
+import type { AnswerResult } from "../../broker/Subscription.ts"
 import type { Pending } from "../connection/CommandHandler.ts"
 
 /** `undefined` if the channel has accepted the command; otherwise fails with the error for the client. */

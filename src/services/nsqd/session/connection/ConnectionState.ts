@@ -1,16 +1,16 @@
 /**
  * The states of a client connection (docs/protocol/client.md#states). `Session` has a method for each transition.
  */
-import type { Membership } from "../../broker/Broker.ts"
 import { ClientState } from "../../broker/Clients.ts"
+import type { Subscription } from "../../broker/Subscription.ts"
 
 export type ConnectionState =
   /** Before SUB: the client may identify itself and publish. */
   | { readonly _tag: "Init" }
   /** The client consumes a channel. */
-  | { readonly _tag: "Subscribed"; readonly membership: Membership }
+  | { readonly _tag: "Subscribed"; readonly subscription: Subscription }
   /** After CLS: no messages are delivered, and the client may still acknowledge those in flight. */
-  | { readonly _tag: "Closing"; readonly membership: Membership }
+  | { readonly _tag: "Closing"; readonly subscription: Subscription }
 
 export type StateName = ConnectionState["_tag"]
 

@@ -9,10 +9,9 @@ import { Wakeup } from "../../../core/Wakeup.ts"
 import type { TlsDetails } from "../../../net/TlsHandshake.ts"
 import type { Connection } from "../../../net/Transport.ts"
 import type { Authorization } from "../../auth/Authorization.ts"
-import type { Membership } from "../../broker/Broker.ts"
 import type { Client, ClientStats } from "../../broker/Clients.ts"
 import * as Locality from "../../broker/Locality.ts"
-import type { Consumer } from "../../broker/Subscription.ts"
+import type { Consumer, Subscription } from "../../broker/Subscription.ts"
 import { Activity } from "./Activity.ts"
 import * as ConnectionState from "./ConnectionState.ts"
 import { Outbox } from "./Outbox.ts"
@@ -100,21 +99,21 @@ export class Session implements CommandGate, Consumer, Client {
   }
 
   /** The subscription; `undefined` before SUB. */
-  get membership(): Membership | undefined {
-    return this.currentState._tag === "Init" ? undefined : this.currentState.membership
+  get subscription(): Subscription | undefined {
+    return this.currentState._tag === "Init" ? undefined : this.currentState.subscription
   }
 
   /** After SUB. */
-  subscribed(membership: Membership): void {
-    this.currentState = { _tag: "Subscribed", membership }
+  subscribed(subscription: Subscription): void {
+    this.currentState = { _tag: "Subscribed", subscription }
   }
 
   /** After CLS: no more messages are delivered. */
   startClosing(): void {
     if (this.currentState._tag !== "Subscribed") return
-    const { membership } = this.currentState
-    membership.channel.setReady(membership.subscription, 0)
-    this.currentState = { _tag: "Closing", membership }
+    const { subscription } = this.currentState
+    subscription.setReady(0)
+    this.currentState = { _tag: "Closing", subscription }
   }
 
   refuse(command: string): ProtocolError | undefined {
@@ -213,7 +212,7 @@ export class Session implements CommandGate, Consumer, Client {
    * gets single messages together with later ones, within `lateFlushMillis`.
    */
   flush(): void {
-    const subscription = this.membership?.subscription
+    const { subscription } = this
     if (
       this.unsent > 0 && subscription !== undefined && this.negotiated.outputBufferSize > 1 &&
       (subscription.inFlight.size - this.unsent) * 2 > subscription.readyCount &&
@@ -236,7 +235,7 @@ export class Session implements CommandGate, Consumer, Client {
       this.outputWaits.call()
     } else if (this.refused) {
       this.refused = false
-      this.membership?.channel.wake()
+      this.subscription?.wake()
     }
   }
 
@@ -274,7 +273,7 @@ export class Session implements CommandGate, Consumer, Client {
   }
 
   stats(): ClientStats {
-    const subscription = this.membership?.subscription
+    const { subscription } = this
     const { negotiated } = this
     return {
       clientId: negotiated.clientId,
