@@ -32,9 +32,6 @@ const faults = (summary: Summary): ReadonlyArray<string> => [
   ...summary.changedIds > 0 ? [`${summary.changedIds} changed ids`] : [],
   ...summary.duplicatesWithoutRestart > 0 ? [`${summary.duplicatesWithoutRestart} duplicates without a restart`] : [],
   ...summary.duplicatesPercent >= 1 ? [`${summary.duplicatesPercent} % of deliveries were duplicates`] : [],
-  ...summary.staleDuplicates > 0
-    ? [`${summary.staleDuplicates} messages came again that had been finished for long`]
-    : [],
   ...summary.refused.length > 0 ? [`publishes were refused: ${summary.refused.join("; ")}`] : [],
   ...summary.deliveriesAfterCleanStop > 0 ? [`${summary.deliveriesAfterCleanStop} deliveries after a clean stop`] : [],
   ...summary.exitCode !== 0 ? [`exit code ${summary.exitCode}`] : [],
