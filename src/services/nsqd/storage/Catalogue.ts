@@ -1,9 +1,9 @@
 /**
- * The catalogue of a data directory: which files each queue has. The directory is listed once, whatever the number of queues;
- * from then on the catalogue follows every file that queues create, rename and remove through its `disk`. So opening a queue
- * beside many thousands of files costs as much as opening the first one.
+ * The catalogue of a data directory: the files of each queue. The directory is listed once, whatever the number of
+ * queues; then the catalogue follows every file that queues create, rename and remove through its `disk`. Opening a
+ * queue beside many thousands of files thus costs as much as opening the first one.
  *
- * Loading it removes what a killed daemon left behind: temporary files of its own and checksums of data files that are gone.
+ * Loading removes leftovers of a killed daemon: its temporary files, and checksums without a data file.
  */
 import { Effect } from "effect"
 import * as Path from "node:path"
@@ -12,9 +12,9 @@ import { Disk, type DiskError } from "./Disk.ts"
 import { empty, type QueueInventory } from "./QueueInventory.ts"
 
 export interface Catalogue {
-  /** The files that a queue has now. A snapshot: it does not change. */
+  /** The current files of a queue. A snapshot that does not change. */
   readonly inventoryOf: (queue: string) => QueueInventory
-  /** The disk for the queues of the directory: whatever succeeds on it is noted in the catalogue. */
+  /** The disk for the directory's queues: successful operations update the catalogue. */
   readonly disk: Disk["Service"]
 }
 
@@ -25,14 +25,14 @@ interface QueueFiles {
   hasState: boolean
 }
 
-/** Files removed at a time while the catalogue loads. */
+/** Concurrent removals while the catalogue loads. */
 const removals = 16
 
-/** Names that replacing a file of ours leaves behind when the daemon is killed. NSQ names its own the same way. */
+/** Temporary names that a daemon killed while replacing a file leaves behind. NSQ uses the same form. */
 const isTemporary = (fileName: string): boolean =>
   /^(?:nsqd\.dat|.+\.diskqueue\.(?:meta|state)\.dat)\.\d+\.tmp$/.test(fileName)
 
-/** Inserts into an ascending list. Numbers mostly grow, so the search starts at the end. */
+/** Inserts into an ascending list. Searches from the end, because numbers mostly grow. */
 const insert = (numbers: Array<number>, number: number): void => {
   let at = numbers.length
   while (at > 0 && numbers[at - 1]! > number) at--
@@ -70,7 +70,7 @@ class QueueMap {
   }
 }
 
-/** What a killed daemon left behind in a directory with these files. */
+/** The leftovers of a killed daemon among these files. */
 const leftovers = (fileNames: ReadonlyArray<string>): ReadonlyArray<string> => {
   const present = new Set(fileNames)
   return fileNames.filter((fileName) => {
@@ -80,7 +80,7 @@ const leftovers = (fileNames: ReadonlyArray<string>): ReadonlyArray<string> => {
   })
 }
 
-/** Lists a directory. A missing one counts as empty: it fails when something is written, as in NSQ. */
+/** Lists a directory. A missing directory counts as empty: the first write fails, as in NSQ. */
 export const load = Effect.fnUntraced(function*(
   disk: Disk["Service"],
   directory: string

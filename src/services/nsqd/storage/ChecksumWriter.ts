@@ -1,6 +1,7 @@
 /**
- * Writes the checksums of the records that a disk queue writes. They are gathered in memory and go out with the queue's
- * state, so that no publisher waits for them: records whose checksums a kill loses count as unverified.
+ * Writes the checksums of a disk queue's records (docs/protocol/files.md#checksum-files). They are collected in
+ * memory and written with the queue's state, so that publishers do not wait for them. Records whose checksums are
+ * lost in a kill count as unverified.
  */
 import { Effect } from "effect"
 import { blockAlignment, encodeBlock } from "../../../protocol/storage/RecordChecksums.ts"
@@ -9,12 +10,12 @@ import type { RecordRun } from "./Storage.ts"
 
 interface PendingBlock {
   readonly file: number
-  /** Where its first record lies in the data file. */
+  /** The position of its first record in the data file. */
   readonly offset: number
   readonly block: Buffer
 }
 
-/** While a disk does not take checksums, no more than these are kept. */
+/** Limit for checksums kept while the disk refuses them; the oldest are dropped. */
 const pendingBytesMax = 1024 * 1024
 
 export class ChecksumWriter {
@@ -29,7 +30,7 @@ export class ChecksumWriter {
     this.pathOf = pathOf
   }
 
-  /** Records were written to a data file, from `offset` on. */
+  /** Adds the checksums of records written to a data file at `offset`. */
   add(file: number, offset: number, runs: ReadonlyArray<RecordRun>): void {
     const block = encodeBlock(offset, runs)
     this.pending.push({ file, offset, block })
@@ -43,18 +44,18 @@ export class ChecksumWriter {
     return this.pending.length > 0
   }
 
-  /** From where on the records of a data file have no checksums on disk yet. */
+  /** The position from which a data file's records have no checksums on disk yet. */
   pendingFrom(file: number): number {
     for (const pending of this.pending) if (pending.file === file) return pending.offset
     return Infinity
   }
 
-  /** Records from `offset` of a file on, and those of later files, have been taken back. */
+  /** Forgets the records from a position on, which a failed write took back. */
   takeBack(file: number, offset: number): void {
     this.keep((pending) => pending.file < file || (pending.file === file && pending.offset < offset))
   }
 
-  /** The data file is gone. */
+  /** Forgets a removed data file. */
   drop(file: number): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.keep((pending) => pending.file !== file)
@@ -67,7 +68,7 @@ export class ChecksumWriter {
     this.pendingBytes = this.pending.reduce((sum, { block }) => sum + block.length, 0)
   }
 
-  /** Hands everything to the operating system. After a failure it is still pending. */
+  /** Passes everything to the operating system. After a failure it stays pending. */
   flush(): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       while (this.pending.length > 0) {
@@ -90,7 +91,7 @@ export class ChecksumWriter {
       yield* this.close()
       const file = yield* this.disk.create(this.pathOf(number))
       const size = yield* Effect.onError(file.size, () => file.close)
-      // A block that a kill tore is skipped by readers.
+      // A block that a kill cut short is skipped by readers.
       const end = Math.ceil(size / blockAlignment) * blockAlignment
       return this.open = { number, file, end }
     })

@@ -1,9 +1,9 @@
 /**
- * The data directory belongs to one nsqd at a time: an exclusive flock(2) on the directory itself, the same that NSQ's nsqd
- * takes, so that neither starts on the other's data. The kernel releases it when the daemon ends, however it ends.
+ * The lock of the data directory: one nsqd at a time holds an exclusive flock(2) on the directory itself, the same
+ * lock as in NSQ, so that neither starts on the other's data. The kernel releases it whenever the daemon ends.
  *
- * Node has no flock. The lock belongs to the open file, not to the process that asked for it: on Linux the program `flock` is
- * handed our open directory and locks it for us; BSD and macOS lock while opening.
+ * Node has no flock. The lock belongs to the open file, not to the process that took it: on Linux the program `flock`
+ * inherits our open directory and locks it; BSD and macOS lock in open(2).
  */
 import { Effect, Schema, type Scope } from "effect"
 import { spawn } from "node:child_process"
@@ -26,7 +26,7 @@ const inUse = (directory: string) =>
     `cannot flock directory ${directory} - resource temporarily unavailable (possibly in use by another instance of nsqd)`
   )
 
-/** Flags of BSD and macOS for open(2): lock exclusively, do not wait. */
+/** open(2) flags of BSD and macOS: lock exclusively, do not wait. */
 const O_EXLOCK = 0x20
 const O_NONBLOCK = 0x4
 const locksOnOpen = process.platform === "darwin" || process.platform.endsWith("bsd")
@@ -46,8 +46,8 @@ const flock = (directory: string, fd: number): Effect.Effect<void, DataDirectory
     const child = spawn("flock", ["-x", "-n", "3"], { stdio: ["ignore", "ignore", "ignore", fd] })
     child.once("error", (error: NodeJS.ErrnoException) => {
       const reason = error.code === "ENOENT"
-        ? "the program flock is missing; install util-linux or BusyBox"
-        : `the program flock cannot be run: ${error.message}`
+        ? "the flock program is not installed; install util-linux or BusyBox"
+        : `cannot run the flock program: ${error.message}`
       resume(failed(`cannot flock directory ${directory} - ${reason}`))
     })
     child.once("exit", (code) => {
@@ -56,12 +56,12 @@ const flock = (directory: string, fd: number): Effect.Effect<void, DataDirectory
           ? Effect.void
           : code === 1
           ? inUse(directory)
-          : failed(`cannot flock directory ${directory} - flock ended with ${code}`)
+          : failed(`cannot flock directory ${directory} - flock exited with ${code}`)
       )
     })
   })
 
-/** Locks the directory until the Scope closes. An empty path is the working directory. */
+/** Locks the directory until the Scope closes. An empty path means the working directory. */
 export const lock = (dataPath: string): Effect.Effect<void, DataDirectoryError, Scope.Scope> => {
   const directory = dataPath === "" ? "." : dataPath
   return Effect.acquireRelease(
@@ -69,7 +69,7 @@ export const lock = (dataPath: string): Effect.Effect<void, DataDirectoryError, 
     (fd) => Effect.callback<void>((resume) => Fs.close(fd, () => resume(Effect.void)))
   ).pipe(
     Effect.flatMap((fd) =>
-      // Windows has no such lock; NSQ does not lock there either.
+      // Windows has no such lock, and NSQ does not lock there either.
       locksOnOpen || process.platform === "win32" ? Effect.void : flock(directory, fd)
     )
   )

@@ -1,16 +1,19 @@
 /**
- * The file operations that storage is made of, so that tests can put a disk of their own in their place. The live Layer,
- * `NodeDisk`, is the only place that touches the file system for data.
+ * The file operations of storage as a service, so that tests can replace the disk. `NodeDisk` implements it for the
+ * file system.
  */
 import { Context, type Effect, type Result, Schema } from "effect"
 
-/** An operation on a file failed: `open /data/t.diskqueue.000000.dat: no such file or directory`, as NSQ words it. */
+/**
+ * A file operation failed. The message has NSQ's form:
+ * `open /data/t.diskqueue.000000.dat: no such file or directory`.
+ */
 export class DiskError extends Schema.TaggedError<DiskError>()("DiskError", {
   operation: Schema.String,
   path: Schema.String,
-  /** The operating system's name for the failure, such as `ENOENT`. */
+  /** The operating system's error code, such as `ENOENT`. */
   code: Schema.String,
-  /** The operating system's text for it. */
+  /** The operating system's error text. */
   text: Schema.String
 }) {
   override get message(): string {
@@ -18,22 +21,25 @@ export class DiskError extends Schema.TaggedError<DiskError>()("DiskError", {
   }
 }
 
-/** An open file. Offsets and sizes in bytes. */
+/** An open file. Offsets and sizes are in bytes. */
 export interface DiskFile {
-  /** Reads into `buffer` from `position`; the bytes read, fewer than asked only at the end of the file. */
+  /**
+   * Reads into `buffer` from `position`; returns the number of bytes, less than requested only at the end of the
+   * file.
+   */
   readonly read: (buffer: Buffer, position: number) => Effect.Effect<number, DiskError>
-  /** Writes all of the buffers, one after another, from `position`. */
+  /** Writes all buffers, one after another, from `position`. */
   readonly write: (buffers: ReadonlyArray<Uint8Array>, position: number) => Effect.Effect<void, DiskError>
-  /** Completes once everything written is on the disk. */
+  /** Completes once everything written is durable. */
   readonly sync: Effect.Effect<void, DiskError>
   readonly truncate: (size: number) => Effect.Effect<void, DiskError>
   readonly size: Effect.Effect<number, DiskError>
   readonly close: Effect.Effect<void>
 }
 
-/** How a file begins. */
+/** The start of a file. */
 export interface FileStart {
-  /** The first bytes: as many as were asked for, or all of a shorter file. */
+  /** The first bytes: as many as requested, or all of a shorter file. */
   readonly bytes: Buffer
   /** The size of the whole file, in bytes. */
   readonly size: number
@@ -48,26 +54,26 @@ export interface DiskSpace {
 export class Disk extends Context.Service<Disk, {
   /** Opens for reading. */
   readonly open: (path: string) => Effect.Effect<DiskFile, DiskError>
-  /** Opens for writing; creates the file, readable by its owner only, when it does not exist. */
+  /** Opens for writing. A missing file is created, readable only by its owner. */
   readonly create: (path: string) => Effect.Effect<DiskFile, DiskError>
-  /** Opens a file that exists for writing. */
+  /** Opens an existing file for writing. */
   readonly openExisting: (path: string) => Effect.Effect<DiskFile, DiskError>
   readonly rename: (from: string, to: string) => Effect.Effect<void, DiskError>
-  /** Removes a file; it need not exist. */
+  /** Removes a file; succeeds if it does not exist. */
   readonly remove: (path: string) => Effect.Effect<void, DiskError>
   /** The names of the files in a directory. */
   readonly list: (directory: string) => Effect.Effect<ReadonlyArray<string>, DiskError>
   /**
-   * Reads the first `maxBytes` bytes of a file, and its size, at once: everything else waits meanwhile. `undefined` when the
-   * file does not exist. For the short files of which a start reads a few for each queue, and for nothing else.
+   * Reads a file's first `maxBytes` bytes and its size synchronously, which blocks everything else; `undefined` if
+   * the file does not exist. Only for the few short files per queue that a start reads.
    */
   readonly readStart: (path: string, maxBytes: number) => Result.Result<FileStart | undefined, DiskError>
-  /** The text of a file, `undefined` when it does not exist. */
+  /** The content of a file; `undefined` if it does not exist. */
   readonly readText: (path: string) => Effect.Effect<string | undefined, DiskError>
-  /** Replaces a file: readers see the old text or the new one, also after a crash. */
+  /** Replaces a file atomically: readers see the old content or the new one, also after a crash. */
   readonly writeText: (path: string, text: string) => Effect.Effect<void, DiskError>
-  /** Space for files of a directory: what is left, and how much there is in all. */
+  /** Free and total space of the directory's file system. */
   readonly space: (directory: string) => Effect.Effect<DiskSpace, DiskError>
-  /** Completes once files created, renamed and removed in a directory before are so after a loss of power, too. */
+  /** Completes once previous file creations, renames and removals in the directory are durable. */
   readonly syncDirectory: (directory: string) => Effect.Effect<void, DiskError>
 }>()("effect-nsq/storage/Disk") {}

@@ -1,14 +1,13 @@
 /**
- * A queue of messages in files, in NSQ's own format: a data directory moves from NSQ to here and back. Appends of many
- * publishers go out in one write; reads fetch many records at a time.
+ * A queue of messages in files, in NSQ's format (docs/protocol/files.md#disk-queue), so that a data directory can
+ * move between NSQ and this nsqd. Concurrent appends share one write; one read fetches many records.
  *
- * Unlike NSQ, the queue records which messages are settled: those that were handed out and not finished when the daemon was
- * killed are read again, whatever was finished after them is not. A file is deleted as soon as everything in it is settled,
- * also while nothing can be written.
+ * Unlike NSQ, the queue records which messages are settled: after a kill, unsettled messages are read again and
+ * settled ones are not. A file is deleted once everything in it is settled, also while the disk refuses writes.
  *
- * One fiber at a time writes, syncs and removes files; it is forked when there is work. Reading goes on beside it, up to the
- * end of the last successful write: a write that fails is taken back. A queue at rest has no fibers and no open files, and
- * costs a few hundred bytes: a daemon may have tens of thousands.
+ * One fiber at a time writes, syncs and removes files; it is forked when there is work. Reading proceeds concurrently
+ * up to the end of the last successful write; a failed write is taken back. A queue at rest has no fibers and no open
+ * files and takes a few hundred bytes: a daemon may have tens of thousands.
  */
 import { Effect, Result, type Scope } from "effect"
 import * as Path from "node:path"
@@ -34,15 +33,18 @@ export interface DiskQueueOptions {
   readonly maxMsgSize: number
 }
 
-/** What queues need of their owner. */
+/** The services that a queue needs from its owner. */
 export interface QueueHost {
-  /** The queue's last failure, `undefined` once it works again. */
+  /** Sets the queue's last failure; `undefined` once it works again. */
   readonly note: (queue: string, error: DiskError | undefined) => void
-  /** The state differs from what is recorded: `saveState` and `tidy` are to be called soon, `syncIfDirty` within the sync timeout. */
+  /**
+   * The state differs from the recorded one: call `saveState` and `tidy` soon, and `syncIfDirty` within the sync
+   * timeout.
+   */
   readonly changed: (queue: DiskQueue) => void
-  /** The queue is closed: nothing is to be called any more. */
+  /** The queue is closed: no method is to be called any more. */
   readonly closed: (queue: DiskQueue) => void
-  /** Whether the disk has no space for messages: space counts for more than few files. */
+  /** Whether the disk has no space for messages; freeing space then takes precedence over a small number of files. */
   readonly isFull: () => boolean
   /** Runs the queue's own work in the background. */
   readonly fork: (work: Effect.Effect<void>) => void
@@ -58,11 +60,11 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
   private readonly host: QueueHost
   private readonly state: StateFile
   positions = new QueuePositions([], nothingFound)
-  /** What only a queue in use has. */
+  /** The state that only a queue in use has. */
   private activity: QueueActivity | undefined
-  /** Whether the saved state is out of date. */
+  /** Whether the recorded state is out of date. */
   private isChanged = false
-  /** Whether something happened since the last sync. */
+  /** Whether anything changed since the last sync. */
   private isUnsynced = false
   isClosed = false
 
@@ -74,7 +76,9 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     this.state = new StateFile(disk, options.dataPath, name)
   }
 
-  /** Opens the queue `name` from the files in the inventory. Closing the Scope syncs it and records its state. */
+  /**
+   * Opens the queue `name` with the files of the inventory. Closing the Scope syncs the queue and records its state.
+   */
   static open(
     name: string,
     disk: Disk["Service"],
@@ -88,7 +92,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     })
   }
 
-  // ---- what others may know
+  // ---- statistics
   get depth(): number {
     return this.positions.depth
   }
@@ -97,7 +101,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     return this.positions.hasMore
   }
 
-  /** Whether the queue has neither fibers nor open files, nor anything to record. */
+  /** Whether the queue has neither fibers nor open files nor unrecorded state. */
   get isAtRest(): boolean {
     return this.activity === undefined
   }
@@ -125,7 +129,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     return (file: number): string => Path.join(this.options.dataPath, dataFileName(this.name, file))
   }
 
-  /** Finds what the saved state does not say. */
+  /** Recovers what the saved state does not contain. */
   private repair(inventory: QueueInventory, { metadata, state }: LoadedState): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       const found = yield* recoverQueue(
@@ -144,10 +148,10 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     })
   }
 
-  /** Cuts off a record that a crash tore, so that nobody takes it for damage later. */
+  /** Cuts off a record that a crash left incomplete, so that it is not reported as damage later. */
   private cut(position: QueuePosition): Effect.Effect<void> {
     const activity = this.activate()
-    const what = `a torn record at ${position.offset} of ${activity.pathOf(position.file)}`
+    const what = `an incomplete record at ${position.offset} of ${activity.pathOf(position.file)}`
     return Effect.matchEffect(activity.files.cut(position), {
       onSuccess: () => Effect.logWarning(`${this.label} cut off ${what}`),
       onFailure: (error) => Effect.logError(`${this.label} failed to cut off ${what} - ${error.message}`)
@@ -211,7 +215,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     this.release(run.file)
   }
 
-  /** A file that reading has left and of which nothing is outstanding is finished. */
+  /** A file that reading has left and that has no unsettled messages is finished. */
   release(file: number): void {
     const activity = this.activate()
     if (this.positions.needs(file) || activity.hasRunsOf(file)) return
@@ -245,9 +249,9 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     }).pipe(Effect.tapError(() => Effect.sync(() => this.change())))
   }
 
-  /** Checksums that cannot be written keep nobody waiting. */
+  /** Failed checksum writes do not make anything wait. */
   private flushSums(activity: QueueActivity): Effect.Effect<void> {
-    // Those of a file that is gone are not missing any more.
+    // The checksums of a removed file are no longer missing.
     if (!activity.sums.hasPending) return this.report("write checksums", undefined)
     return Effect.matchEffect(activity.sums.flush(), {
       onSuccess: () => this.report("write checksums", undefined),
@@ -262,7 +266,10 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     })
   }
 
-  /** Syncs when anything happened since the last sync, otherwise closes the files of an unused queue; tries a failed disk again. */
+  /**
+   * Syncs if anything changed since the last sync, otherwise closes the files of an unused queue. Retries a failed
+   * disk.
+   */
   syncIfDirty(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { activity } = this
@@ -275,7 +282,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     })
   }
 
-  /** Records the state without waiting for the disk, and not for a sync under way either. */
+  /** Records the state without waiting for the disk or a running sync. */
   saveState(): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.isClosed || !this.isChanged) return Effect.void
@@ -285,7 +292,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
         this.isChanged = false
         return this.snapshot()
       })
-      // The next sync tries again, and clears the failure when it succeeds.
+      // The next sync retries, and clears the failure when it succeeds.
       return activity.beside(Effect.catch(save, (error) => this.report("sync", error)))
     })
   }
@@ -349,7 +356,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     }))
   }
 
-  /** Reading may need to write, never the other way round: the two are always taken in this order. */
+  /** Reading may need the write lock, never the other way round: the locks are always taken in this order. */
   private alone(effect: Effect.Effect<void, DiskError>): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       const activity = this.activate()
@@ -377,7 +384,8 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
         if (this.isClosed) return
         yield* this.flushSums(activity)
         this.isClosed = true
-        // NSQ writes its metadata when a queue is closed. One that was never used does not have to wait for the disk.
+        // NSQ writes its metadata file when a queue is closed. For an unused queue there is no need to wait for the
+        // disk.
         if (!this.isUnsynced) {
           if (this.state.hasMetadata && !this.state.isOpen) return
           return yield* Effect.ignore(this.state.describe(() => this.snapshot()))

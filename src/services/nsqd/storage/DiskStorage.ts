@@ -1,7 +1,7 @@
 /**
- * The Storage on disk, in NSQ's formats: disk queues and `nsqd.dat` in the data directory, which is locked for this daemon
- * alone. One timer syncs what has been written for longer than `--sync-timeout`; another records what was finished. Neither
- * costs anything for queues that are not in use.
+ * The Storage on disk in NSQ's formats: disk queues and `nsqd.dat` in the data directory, which is locked for this
+ * daemon. One timer syncs changes older than `--sync-timeout`; another records settled messages. Neither costs
+ * anything for unused queues.
  */
 import { Duration, Effect, Latch, Layer } from "effect"
 import { Turns } from "../../core/Turns.ts"
@@ -16,21 +16,21 @@ import { Storage, StorageError } from "./Storage.ts"
 import { StorageHealth } from "./StorageHealth.ts"
 
 /**
- * Time between the starts of two rounds of recording what consumers finished, in milliseconds. What the last round did not
- * record is delivered again after `kill -9`, so it is short; it grows with the number of queues that the last round recorded.
+ * Milliseconds between the starts of two rounds of recording settled messages. What the last round did not record is
+ * redelivered after `kill -9`, so it is short; it grows with the number of queues of the last round.
  */
 const pauseMillis = (queues: number): number => 5 + queues / 20
 
-/** How often a full disk is looked at for space. */
+/** Interval of checks for space on a full disk. */
 const maintainEvery = Duration.seconds(1)
 
-/** Queues that sync or record their state at a time. */
+/** Queues that sync or record their state concurrently. */
 const queuesAtOnce = 16
 
-/** What fails when a queue cannot be opened. No queue has this name. */
+/** The name for failures to open a queue. No queue has this name. */
 const opening = "/open"
 
-/** Syncs are never further apart than this, also where the option says 0, which NSQ crashes at. */
+/** Minimum time between syncs, also for a sync timeout of 0, on which NSQ crashes. */
 const minSyncTimeoutMillis = 10
 
 export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
@@ -43,7 +43,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     const { disk } = reserve
     const health = new StorageHealth()
     const metadataFile = new MetadataFile(disk, dataPath, turns, health)
-    /** Queues in use: they are synced, and close their files once they are not used any more. */
+    /** Queues in use: they are synced, and close their files when they are no longer used. */
     const inUse = new Set<DiskQueue.DiskQueue>()
     /** Queues whose recorded state is out of date. */
     const changed = new Set<DiskQueue.DiskQueue>()
@@ -91,7 +91,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
           if (changed.has(queue)) hasChanged.openUnsafe()
         })
       )
-    /** The queues whose state is out of date and not being recorded, which is to follow. */
+    /** Queues with an outdated state that is not being recorded; the caller records it. */
     const takeChanged = (): ReadonlyArray<DiskQueue.DiskQueue> => {
       const queues = Array.from(changed).filter((queue) => !saving.has(queue))
       hasChanged.closeUnsafe()
@@ -101,7 +101,10 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       }
       return queues
     }
-    /** Records what was finished. Removing files and writing checksums wait for a sync under way: `tidied` says how. */
+    /**
+     * Records settled messages. Removing files and writing checksums wait for a running sync; `tidied` decides how to
+     * wait.
+     */
     const saveStates = (
       queues: ReadonlyArray<DiskQueue.DiskQueue>,
       tidied: (queue: DiskQueue.DiskQueue) => Effect.Effect<unknown>
@@ -113,7 +116,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     yield* hasChanged.await.pipe(
       Effect.flatMap(() => {
         const queues = takeChanged()
-        // Beside the next round: a write that the disk lets wait must not keep the other queues from recording theirs.
+        // Not part of the round: a slow write must not delay the recording of other queues.
         fork(saveStates(queues, (queue) => Effect.sync(() => fork(queue.tidy()))))
         return Effect.sleep(pauseMillis(queues.length))
       }),
@@ -123,7 +126,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
 
     yield* reserve.maintain.pipe(Effect.andThen(Effect.sleep(maintainEvery)), Effect.forever, Effect.forkScoped)
 
-    /** Loaded by whatever comes first, before anything is written. */
+    /** Loaded by the first use, before anything is written. */
     const catalogue = yield* Effect.cached(
       Effect.mapError(
         Catalogue.load(disk, dataPath === "" ? "." : dataPath),

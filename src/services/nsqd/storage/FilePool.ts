@@ -1,40 +1,40 @@
 /**
- * A bounded pool of open files over any `Disk`. Queues keep as many files open as they like: what they hold are handles, of
- * which at most a fixed number have a descriptor. When another is needed, the handle that was idle for longest gives up its
- * own and opens its file again when it is next used.
+ * A bounded pool of open files over any `Disk`. Queues keep any number of files open, as handles of which at most a
+ * fixed number have a descriptor. If another is needed, the handle that was idle longest gives up its descriptor and
+ * reopens its file on the next use.
  *
- * A process that has no descriptor left, or a machine that has none, is a reason to wait and not a failure: the pool closes
- * what is idle and tries again, without limit, so that no queue sees `EMFILE` or `ENFILE`.
+ * If the process or the system has no descriptors left, the pool closes idle files and retries without limit, so that
+ * no queue sees `EMFILE` or `ENFILE`.
  *
- * A handle follows its file through a rename. Once the file is removed its handles fail with `ENOENT` and hold no descriptor,
- * which would keep the file's space from being freed; none of them creates the file a second time. Giving up a descriptor
- * before a sync loses nothing: fsync(2) is about the file, and Linux reports a write-back failure that nobody has seen yet to
- * the descriptor that is opened next.
+ * A handle follows its file through a rename. After the file's removal its handles fail with `ENOENT` and hold no
+ * descriptor, which would keep the file's space from being freed; none of them recreates the file. Giving up a
+ * descriptor before a sync loses nothing: fsync(2) applies to the file, and Linux reports an unseen write-back
+ * failure to the next opened descriptor.
  */
 import { Effect, Layer, Schedule } from "effect"
 import { Disk, DiskError, type DiskFile } from "./Disk.ts"
 
-/** The first wait of a pool that cannot open a file is this long, and twice as long each time up to a second. */
+/** Delays between attempts to open a file without descriptors: 10 ms, doubling up to 1 s. */
 const backoff = Schedule.min([Schedule.exponential("10 millis"), Schedule.spaced("1 second")])
 
 const isExhausted = (error: { readonly code?: string | undefined }): boolean =>
   error.code === "EMFILE" || error.code === "ENFILE"
 
-/** Runs what uses files without a place in the pool; while the process has no descriptor left it is tried again. */
+/** Runs an effect that opens files outside the pool, and retries it while the process has no descriptors left. */
 export const untilDescriptor = <A, E extends { readonly code?: string | undefined }, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.catchIf(effect, isExhausted, () => Effect.retry(effect, { schedule: backoff, while: isExhausted }))
 
 class Handle {
-  /** Where the file is; `undefined` once it is removed. */
+  /** The current path; `undefined` once the file is removed. */
   path: string | undefined
   readonly openedAs: string
   readonly reopen: (path: string) => Effect.Effect<DiskFile, DiskError>
   file: DiskFile | undefined
   users = 0
   closed = false
-  /** Another handle on the same path. */
+  /** The next handle on the same path. */
   next: Handle | undefined
 
   constructor(path: string, reopen: (path: string) => Effect.Effect<DiskFile, DiskError>, file: DiskFile) {
@@ -45,7 +45,7 @@ class Handle {
   }
 }
 
-/** The handles of each path. */
+/** The handles by path. */
 class HandleMap {
   private readonly first = new Map<string, Handle>()
 
@@ -70,10 +70,10 @@ class HandleMap {
   }
 }
 
-/** The same disk with at most `limit` files open at a time, those that an operation opens for a moment included. */
+/** The same disk with at most `limit` open files, including those that a single operation opens. */
 export const make = (disk: Disk["Service"], limit: number): Disk["Service"] => {
   const handles = new HandleMap()
-  /** Handles with a descriptor that nobody uses right now, the longest unused first. */
+  /** Unused handles with a descriptor, the longest unused first. */
   const idle = new Set<Handle>()
   const waiting: Array<() => void> = []
   let descriptors = 0
@@ -86,7 +86,7 @@ export const make = (disk: Disk["Service"], limit: number): Disk["Service"] => {
     wakeOne()
   }
 
-  /** Closes the descriptor of a handle; its place goes to the caller. */
+  /** Closes the descriptor of a handle; the caller takes its place in the pool. */
   const evict = (handle: Handle): Effect.Effect<void> => {
     const { file } = handle
     idle.delete(handle)
@@ -94,7 +94,7 @@ export const make = (disk: Disk["Service"], limit: number): Disk["Service"] => {
     return file === undefined ? Effect.void : file.close
   }
 
-  /** Takes a place for one descriptor, waiting for one while all are in use. */
+  /** Takes a place for one descriptor; waits while all are in use. */
   const takePlace: Effect.Effect<void> = Effect.suspend(() => {
     if (descriptors < limit) {
       descriptors++
@@ -104,7 +104,7 @@ export const make = (disk: Disk["Service"], limit: number): Disk["Service"] => {
     return Effect.andThen(Effect.callback<void>((resume) => void waiting.push(() => resume(Effect.void))), takePlace)
   })
 
-  /** Those that are idle now; others may become so, or cease to be, while one is closed. */
+  /** Closes the currently idle handles. The set may change while one is closed. */
   const closeIdle: Effect.Effect<void> = Effect.suspend(() =>
     Effect.forEach(
       Array.from(idle),
@@ -117,7 +117,7 @@ export const make = (disk: Disk["Service"], limit: number): Disk["Service"] => {
     Effect.suspend(() => {
       if (exhausted) return Effect.void
       exhausted = true
-      return Effect.logWarning(`DISK: ${error.message}; closing idle files and trying again`)
+      return Effect.logWarning(`DISK: ${error.message}; closing idle files and retrying`)
     })
 
   const noteOpened: Effect.Effect<void> = Effect.suspend(() => {
@@ -126,7 +126,7 @@ export const make = (disk: Disk["Service"], limit: number): Disk["Service"] => {
     return Effect.logInfo("DISK: files can be opened again")
   })
 
-  /** Runs what opens a file, in a place that was taken, until a descriptor is to be had. */
+  /** Opens a file in a place already taken, retrying until a descriptor is available. */
   const opening = <A>(open: Effect.Effect<A, DiskError>): Effect.Effect<A, DiskError> =>
     open.pipe(
       Effect.tapError((error) => isExhausted(error) ? Effect.andThen(noteExhausted(error), closeIdle) : Effect.void),
@@ -134,7 +134,7 @@ export const make = (disk: Disk["Service"], limit: number): Disk["Service"] => {
       Effect.tap(noteOpened)
     )
 
-  /** A file that is open for this operation only. */
+  /** An operation that opens a file only for itself. */
   const brief = <A>(operation: Effect.Effect<A, DiskError>): Effect.Effect<A, DiskError> =>
     Effect.uninterruptible(
       Effect.andThen(takePlace, Effect.ensuring(opening(operation), Effect.sync(giveBack)))
@@ -158,7 +158,7 @@ export const make = (disk: Disk["Service"], limit: number): Disk["Service"] => {
           handle.file = file
           return Effect.void
         }
-        // Another user of the handle was faster.
+        // A concurrent use of the handle has reopened the file already.
         return Effect.andThen(file.close, Effect.sync(giveBack))
       })
     })
@@ -212,7 +212,7 @@ export const make = (disk: Disk["Service"], limit: number): Disk["Service"] => {
       }
     }).pipe(Effect.uninterruptible)
 
-  /** The file of these handles is gone. */
+  /** The files of these handles are removed. */
   const detach = (detached: ReadonlyArray<Handle>): Effect.Effect<void> =>
     Effect.forEach(detached, (handle) =>
       Effect.suspend(() => {
@@ -240,6 +240,6 @@ export const make = (disk: Disk["Service"], limit: number): Disk["Service"] => {
   })
 }
 
-/** The Disk of the environment with at most `limit` files open at a time. */
+/** The Disk of the environment with at most `limit` open files. */
 export const layer = (limit: number): Layer.Layer<Disk, never, Disk> =>
   Layer.effect(Disk, Effect.map(Disk, (disk) => make(disk, limit)))

@@ -1,6 +1,6 @@
 /**
- * A queue of records in memory, with the same rules as the disk queue: what was read and not settled is there again when the
- * queue is opened anew.
+ * A queue of records in memory with the rules of the disk queue: records that were read and not settled are available
+ * again when the queue is reopened.
  */
 import { Effect } from "effect"
 import { recordStarts, walkRecords } from "../../../protocol/storage/DiskQueueFormat.ts"
@@ -10,7 +10,7 @@ import type { BackendQueue, RecordRun, StoredRun } from "./Storage.ts"
 export class MemoryBackend implements BackendQueue {
   readonly name: string
   private runs: Array<RecordRun> = []
-  /** Runs before this one have been read. */
+  /** Index of the first unread run. */
   private head = 0
   private waiting = 0
   private readonly outstanding = new Map<OutstandingRun, RecordRun>()
@@ -44,7 +44,7 @@ export class MemoryBackend implements BackendQueue {
       const next = this.runs[this.head]
       if (next === undefined) return undefined
       this.head++
-      // Moving the array only when half of it is empty keeps the cost per run constant.
+      // The array is moved only when half of it is empty, so that the cost per run is constant.
       if (this.head * 2 >= this.runs.length) this.putFirst([])
       this.waiting -= next.count
       const ledger = new OutstandingRun(
@@ -57,7 +57,7 @@ export class MemoryBackend implements BackendQueue {
       return { ...next, ledger }
     })
 
-  /** A queue in memory does not outlive a daemon that is killed. */
+  /** A queue in memory does not outlive a killed daemon. */
   readonly recent: Effect.Effect<ReadonlySet<string>> = Effect.succeed(new Set())
 
   readonly empty: Effect.Effect<void> = Effect.sync(() => {
@@ -69,7 +69,7 @@ export class MemoryBackend implements BackendQueue {
 
   readonly delete = this.empty
 
-  /** The queue is closed: what was not settled is to be read again. */
+  /** The queue is closed: unsettled records will be read again. */
   reopen(): void {
     const again = Array.from(this.outstanding).flatMap(([run, { bytes }]) =>
       run.unsettledRanges.map(({ from, to }): RecordRun => ({

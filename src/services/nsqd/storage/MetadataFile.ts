@@ -1,6 +1,7 @@
 /**
- * `nsqd.dat` and its journal. The file is replaced as a whole, and what replaces it survives a loss of power. A creation waits
- * only for a line in the journal, which survives the end of the process; nsqd.dat follows soon after.
+ * `nsqd.dat` and its journal (docs/protocol/files.md#nsqddat, docs/protocol/files.md#journal). The file is replaced
+ * as a whole and durably. A creation waits only for a line in the journal, which survives the end of the process;
+ * nsqd.dat follows soon after.
  */
 import { Effect, Result, Semaphore } from "effect"
 import * as Path from "node:path"
@@ -16,7 +17,7 @@ import type { Disk, DiskError, DiskFile } from "./Disk.ts"
 import { StorageError } from "./Storage.ts"
 import type { StorageHealth } from "./StorageHealth.ts"
 
-/** A journal beyond this many bytes starts anew once nsqd.dat has all of it. */
+/** A longer journal starts anew once nsqd.dat contains all of it. */
 const journalBytes = 64 * 1024
 
 export class MetadataFile {
@@ -27,11 +28,11 @@ export class MetadataFile {
   private readonly directory: string
   private readonly journalPath: string
   private journal: DiskFile | undefined
-  /** Where the next line goes: after a failed write the line before it is the last one. */
+  /** The position of the next line; after a failed write, the end of the previous line. */
   private length = 0
-  /** Whether the file has bytes behind `length` that do not belong to it. */
+  /** Whether the file has invalid bytes after `length`. */
   private isTorn = false
-  /** Where the lines of creations start that are not registered yet: no metadata contains them. */
+  /** Journal positions of creations that are not registered yet: no metadata contains them. */
   private readonly unregistered = new Set<number>()
   private lastCreated = -1
   private readonly appending = Semaphore.makeUnsafe(1)
@@ -46,11 +47,11 @@ export class MetadataFile {
     this.journalPath = Path.join(dataPath, journalFileName)
   }
 
-  /** What nsqd.dat lists, and what was created since; `undefined` when nsqd.dat does not exist. */
+  /** The content of nsqd.dat and the creations since; `undefined` if nsqd.dat does not exist. */
   readonly load: Effect.Effect<NsqdMetadata | undefined, StorageError> = Effect.gen({ self: this }, function*() {
     const text = yield* Effect.mapError(this.disk.readText(this.path), StorageError.fromDisk)
     const journal = (yield* Effect.mapError(this.disk.readText(this.journalPath), StorageError.fromDisk)) ?? ""
-    // Anything but ASCII is what a loss of power left: positions would not fit, and a new journal begins.
+    // Other bytes than ASCII were left by a loss of power: positions would not match, so a new journal begins.
     const isWhole = /^[\n -~]*$/.test(journal)
     this.length = isWhole ? journal.lastIndexOf("\n") + 1 : 0
     this.isTorn = journal.length > this.length
@@ -69,7 +70,7 @@ export class MetadataFile {
       : { ...metadata.success, topics: [...metadata.success.topics ?? [], ...created] }
   })
 
-  /** Records that a topic or channel is created, then registers it where `save` finds it. */
+  /** Records the creation of a topic or channel, then registers it so that `save` includes it. */
   create<A, E, R>(queue: string, register: Effect.Effect<A, E, R>): Effect.Effect<A, E | StorageError, R> {
     let at = -1
     const record = this.append(encodeCreated(queue), (position) => {
@@ -83,11 +84,11 @@ export class MetadataFile {
     )
   }
 
-  /** Replaces nsqd.dat by the metadata at this moment. */
+  /** Replaces nsqd.dat by the current metadata. */
   save(current: () => NsqdMetadata): Effect.Effect<void, StorageError> {
     return this.saving.withPermit(Effect.gen({ self: this }, function*() {
       const position = Math.min(this.length, ...this.unregistered)
-      // What is created while this takes turns lies behind the position.
+      // Encoding takes several turns; creations meanwhile are in the journal after the position.
       const text = yield* finish(this.turns, encodeNsqdMetadataInSteps(current()))
       const checksum = crc32(text)
       yield* this.append(encodeSaved(checksum, position))
@@ -121,7 +122,7 @@ export class MetadataFile {
     )
   }
 
-  /** Starts a new journal where nsqd.dat has all of the old one. An empty journal adds nothing to any nsqd.dat. */
+  /** Starts a new journal once nsqd.dat contains the old one. An empty journal adds nothing to any nsqd.dat. */
   private trim(position: number, checksum: number): Effect.Effect<void, DiskError> {
     return Effect.suspend(() => {
       if (this.length < journalBytes || this.lastCreated >= position || this.unregistered.size > 0) return Effect.void

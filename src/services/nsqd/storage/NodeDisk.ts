@@ -1,6 +1,6 @@
 /**
- * The Disk over `node:fs`. Every operation but `readStart` runs in Node's thread pool and does not block the broker. A pool
- * keeps the files of queues to a quarter of the descriptors that the process may have.
+ * The Disk over `node:fs`. Every operation except `readStart` runs in Node's thread pool and does not block the
+ * broker. A pool limits the queues' open files to a quarter of the process's descriptors.
  */
 import { Effect, Layer, Random, Result, Semaphore } from "effect"
 import * as Fs from "node:fs"
@@ -8,7 +8,7 @@ import { getSystemErrorMessage } from "node:util"
 import { Disk, DiskError, type DiskFile, type FileStart } from "./Disk.ts"
 import * as FilePool from "./FilePool.ts"
 
-/** The most buffers one vectored write takes (IOV_MAX of Linux). */
+/** Maximum number of buffers of one vectored write (IOV_MAX of Linux). */
 const maxVectors = 1024
 
 const diskError = (operation: string, path: string, cause: NodeJS.ErrnoException): DiskError =>
@@ -21,16 +21,16 @@ const diskError = (operation: string, path: string, cause: NodeJS.ErrnoException
 
 type Done<A> = (error: NodeJS.ErrnoException | null, value: A) => void
 
-/** A call of `node:fs` as an Effect. It cannot be interrupted: the operating system finishes what it has begun. */
+/** A call of `node:fs` as an Effect. Not interruptible, because the operating system completes what it has started. */
 const call = <A = void>(operation: string, path: string, run: (done: Done<A>) => void): Effect.Effect<A, DiskError> =>
   Effect.callback<A, DiskError>((resume) => {
     run((error, value) => resume(error ? Effect.fail(diskError(operation, path, error)) : Effect.succeed(value)))
   }).pipe(Effect.uninterruptible)
 
-/** Threads in Node's pool, as its documentation says. */
+/** Threads of Node's pool, as documented by Node. */
 const threads = Number(process.env["UV_THREADPOOL_SIZE"] ?? "") || 4
 
-/** A sync may take long: one thread is always left for what takes microseconds, such as recording what was finished. */
+/** Syncs may take long: one thread stays free for short operations such as recording settled messages. */
 const syncs = Semaphore.makeUnsafe(Math.max(1, threads - 1))
 
 const writeVectors = (
@@ -108,7 +108,7 @@ const writeText = Effect.fnUntraced(function*(path: string, text: string) {
   )
 })
 
-/** fsync(2) of the directory itself; Windows has nothing like it. */
+/** fsync(2) of the directory; not available on Windows. */
 const syncDirectory = (directory: string): Effect.Effect<void, DiskError> =>
   process.platform === "win32" ? Effect.void : Effect.acquireUseRelease(
     call<number>("open", directory, (done) => Fs.open(directory, O_RDONLY, done)),
@@ -122,7 +122,7 @@ const startOf = (path: string, maxBytes: number): FileStart => {
   try {
     const bytes = Buffer.allocUnsafe(maxBytes)
     const count = Fs.readSync(fd, bytes, 0, maxBytes, 0)
-    // A regular file gives fewer bytes only at its end.
+    // A regular file returns fewer bytes only at its end.
     const size = count < maxBytes ? count : Fs.fstatSync(fd).size
     return { bytes: bytes.subarray(0, count), size }
   } finally {
@@ -131,9 +131,9 @@ const startOf = (path: string, maxBytes: number): FileStart => {
 }
 
 /**
- * Does not use the thread pool: a call there costs six times as much as a read from the page cache, and a start with
- * thousands of queues makes three calls for each. Nobody is served before the start is complete; afterwards only a queue that
- * is created where files of the same name lie is read this way.
+ * Does not use the thread pool: a call there takes six times as long as a read from the page cache, and a start with
+ * thousands of queues makes three calls for each. No client is served before the start is complete; afterwards only
+ * queues created over existing files are read this way.
  */
 const readStart = (path: string, maxBytes: number): Result.Result<FileStart | undefined, DiskError> => {
   const result = Result.try({
@@ -143,7 +143,7 @@ const readStart = (path: string, maxBytes: number): Result.Result<FileStart | un
   return Result.isFailure(result) && result.failure.code === "ENOENT" ? Result.succeed(undefined) : result
 }
 
-/** Bytes that are read at first. */
+/** Size of the first read. */
 const firstReadBytes = 64 * 1024
 
 const readText = (path: string): Effect.Effect<string | undefined, DiskError> =>
@@ -158,7 +158,7 @@ const readText = (path: string): Effect.Effect<string | undefined, DiskError> =>
           const count = yield* call<number>("read", path, (done) => Fs.read(fd, buffer, 0, size, position, done))
           pieces.push(buffer.subarray(0, count))
           position += count
-          // A regular file gives fewer bytes only at its end.
+          // A regular file returns fewer bytes only at its end.
           if (count < size) return Buffer.concat(pieces).toString()
         }
       }),
@@ -183,13 +183,13 @@ const disk = Disk.of({
   syncDirectory
 })
 
-/** Files that queues may have open where the limit of the process is not known. */
+/** Open files of queues if the limit of the process is unknown. */
 const defaultPoolSize = 256
 const minPoolSize = 16
-/** More than this saves next to nothing: opening a file again costs some 20 us. */
+/** A larger pool gains next to nothing: reopening a file takes about 20 us. */
 const maxPoolSize = 4096
 
-/** A quarter of the process's descriptors, which Linux tells: the others are for connections. */
+/** A quarter of the process's descriptors, as Linux reports them; the rest is for connections. */
 const poolSize: Effect.Effect<number> = Effect.map(
   Effect.option(call<string>("open", "/proc/self/limits", (done) => Fs.readFile("/proc/self/limits", "utf8", done))),
   (limits) => {

@@ -1,32 +1,32 @@
 /**
- * Messages that were read from a disk queue together and are not all settled yet. A run knows which of its messages are
- * settled, so that only the others are read again after a crash, in whatever order consumers finish them.
+ * Messages that were read together from a disk queue and are not all settled. A run records which of its messages are
+ * settled, in any order, so that only the others are read again after a crash.
  *
- * Hot path: `settle` is called for every message that a consumer finishes.
+ * Hot path: `settle` is called for every finished message.
  */
 import type { Ledger } from "../../../protocol/client/MessageBatch.ts"
 import type { QueueRange } from "../../../protocol/storage/QueueState.ts"
 
-/** The queue that a run was read from. */
+/** The queue of a run. */
 export interface RunOwner {
-  /** Something was settled. */
+  /** A message was settled. */
   readonly settled: () => void
-  /** Everything in the run was settled. */
+  /** All messages of the run are settled. */
   readonly finished: (run: OutstandingRun) => void
 }
 
 export class OutstandingRun implements Ledger {
   readonly file: number
-  /** Messages that are not settled. */
+  /** Number of unsettled messages. */
   unsettled: number
   private readonly owner: RunOwner
-  /** Where the run starts in its file. */
+  /** The position of the run in its file. */
   private readonly origin: number
-  /** Where each record starts, relative to `origin`, and where the last one ends. */
+  /** The start of each record relative to `origin`, and the end of the last one. */
   private readonly starts: Int32Array
-  /** 1 for messages that are settled. */
+  /** 1 for settled messages. */
   private readonly flags: Uint8Array
-  /** The message after the one settled last: messages are mostly finished in order. */
+  /** The message after the last settled one: messages are mostly finished in order. */
   private next = 0
   private ranges: ReadonlyArray<QueueRange> | undefined
 
@@ -57,7 +57,7 @@ export class OutstandingRun implements Ledger {
     this.owner.settled()
   }
 
-  /** The message whose frame starts at `position`: a frame is a record with the four bytes of its type added. */
+  /** The message whose frame starts at `position`. A frame is a record with four more bytes for its type. */
   private indexAt(position: number): number {
     const { next, starts } = this
     if (starts[next]! + 4 * next === position) return next
@@ -72,7 +72,7 @@ export class OutstandingRun implements Ledger {
     return low
   }
 
-  /** The stretches of messages that are not settled, in order. */
+  /** The ranges of unsettled messages in order. */
   get unsettledRanges(): ReadonlyArray<QueueRange> {
     return this.ranges ??= this.findRanges()
   }

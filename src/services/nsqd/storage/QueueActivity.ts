@@ -1,6 +1,6 @@
 /**
- * What a disk queue needs only while it is in use: open files, what publishers wait for, what was read and is not settled,
- * files to remove. A queue at rest has none.
+ * The part of a disk queue that exists only while it is in use: open files, waiting appends, unsettled runs, files to
+ * remove. A queue at rest has none.
  */
 import { Effect, Semaphore } from "effect"
 import * as Path from "node:path"
@@ -13,36 +13,36 @@ import { QueueReader } from "./QueueReader.ts"
 import { QueueReading, type ReadQueue } from "./QueueReading.ts"
 import { QueueWriter, type WrittenQueue } from "./QueueWriter.ts"
 
-/** What may fail on its own. */
+/** The operations that fail independently. */
 export type QueueOperation = "write" | "read" | "sync" | "write checksums"
 
 export class QueueActivity {
   readonly sums: ChecksumWriter
   readonly files: QueueFiles
   readonly reader: QueueReader
-  /** What was read and is not settled. */
+  /** Runs with unsettled messages. */
   readonly runs = new Set<OutstandingRun>()
   private readonly runsOf = new Map<number, number>()
-  /** Files of which nothing is needed, to be removed. */
+  /** Files to remove. */
   finished: Array<number> = []
-  /** Files in which something could not be read: they are set aside instead of being removed. */
+  /** Files with unreadable parts: they are renamed instead of removed. */
   readonly damaged = new Set<number>()
-  /** Files with bytes behind their valid part, and where that part ends. */
+  /** Files with bytes after their valid part, and the end of that part. */
   readonly sealed = new Map<number, number>()
   /** Messages written and read since the last sync. */
   operations = 0
   isSyncDue = false
-  /** Whether `tidy` is under way. */
+  /** Whether `tidy` is running or waiting. */
   isTidying = false
   readonly writer: QueueWriter
   readonly reads: QueueReading
   private readonly disk: Disk["Service"]
   private readonly name: string
   private readonly dataPath: string
-  /** The numbers of the data files that exist, ascending; the queue's own list. */
+  /** Numbers of the existing data files, ascending; shared with the queue. */
   private readonly numbers: Array<number>
   private readonly failures = new Map<QueueOperation, DiskError>()
-  /** Work under way or waiting for its turn. */
+  /** Work that is running or waiting for a lock. */
   private working = 0
   private readonly readLock = Semaphore.makeUnsafe(1)
   private readonly writeLock = Semaphore.makeUnsafe(1)
@@ -86,44 +86,44 @@ export class QueueActivity {
     return `DISKQUEUE(${this.name})`
   }
 
-  // ---- turns
+  // ---- locks
 
-  /** Whether nothing is lost by forgetting this: only the work that asks is under way. */
+  /** Whether the activity can be discarded without loss: only the caller's work is running. */
   get isIdle(): boolean {
     const kept = this.runs.size + this.finished.length + this.damaged.size + this.sealed.size
     return kept + this.failures.size === 0 && !this.sums.hasPending && this.writer.isIdle && !this.isSyncDue &&
       this.working === 1
   }
 
-  /** Runs work that writes, one at a time and to its end. */
+  /** Runs writing work, one at a time and to its end. */
   exclusively<A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return this.counted(this.writeLock.withPermit(Effect.uninterruptible(work)))
   }
 
-  /** Runs work to its end beside others. */
+  /** Runs work to its end, concurrently with other work. */
   beside<A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return this.counted(Effect.uninterruptible(work))
   }
 
-  /** Runs work that reads, one at a time and to its end. */
+  /** Runs reading work, one at a time and to its end. */
   reading<A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return this.counted(this.readLock.withPermit(Effect.uninterruptible(work)))
   }
 
-  /** Counts from the call on, not from the start of the work: in between the queue must not come to rest. */
+  /** Counts from the call, not from the start of the work: the queue must not come to rest in between. */
   private counted<A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E> {
     this.working++
     return Effect.ensuring(work, Effect.sync(() => this.working--))
   }
 
-  // ---- what is outstanding
+  // ---- unsettled runs
 
   addRun(run: OutstandingRun): void {
     this.runs.add(run)
     this.runsOf.set(run.file, (this.runsOf.get(run.file) ?? 0) + 1)
   }
 
-  /** False for a run from before the queue was emptied. */
+  /** Returns false for a run from before the queue was emptied. */
   removeRun(run: OutstandingRun): boolean {
     if (!this.runs.delete(run)) return false
     const left = this.runsOf.get(run.file)! - 1
@@ -138,7 +138,7 @@ export class QueueActivity {
 
   // ---- health
 
-  /** Notes the outcome of an operation. Returns the queue's failure, and what the log says, once, when that changes. */
+  /** Records the result of an operation. Returns the queue's failure, and the log line if the failure changed. */
   outcome(operation: QueueOperation, error: DiskError | undefined): {
     readonly failure: DiskError | undefined
     readonly log: Effect.Effect<void>
@@ -164,7 +164,7 @@ export class QueueActivity {
     return this.finished.length > 0 || this.sums.hasPending
   }
 
-  /** Removes files of which nothing is needed; whether there were any. One that was damaged is set aside instead. */
+  /** Removes finished files; returns whether there were any. Damaged files are renamed instead. */
   removeFinished(): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       const { finished } = this
@@ -172,7 +172,7 @@ export class QueueActivity {
       this.finished = []
       const remove = (file: number) =>
         Effect.catch(this.damaged.has(file) ? this.setAside(file) : this.remove(file), (error) =>
-          // It is tried again when the queue is opened the next time.
+          // The next opening of the queue retries.
           Effect.logError(`${this.label} failed to remove a finished file - ${error.message}`))
       return Effect.as(Effect.forEach(finished, remove, { discard: true }), true)
     })
@@ -210,12 +210,12 @@ export class QueueActivity {
     this.sealed.delete(file)
   }
 
-  /** Removes checksums that do not belong to the data files any more. */
+  /** Removes checksums that do not match the data files. */
   removeSums(files: ReadonlyArray<number>): Effect.Effect<void, DiskError> {
     return Effect.forEach(files, (file) => this.disk.remove(this.sumsPathOf(file)), { discard: true })
   }
 
-  /** Forgets what the queue held, and goes on at `next`. The data files stay. */
+  /** Forgets the content of the queue and continues at `next`. The data files stay. */
   reset(next: QueuePosition): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.runs.clear()

@@ -1,6 +1,6 @@
 /**
- * The data files of a disk queue as its writer sees them: records go to the end of the queue, files are rolled as they fill,
- * and the rest of a failed write is taken back. One fiber uses it at a time. It does not know about reading and state.
+ * The data files of a disk queue for its writer: appends records at the end of the queue, rolls files as they fill,
+ * and takes back failed writes. For one fiber at a time. Independent of reading and state.
  */
 import { Effect } from "effect"
 import * as Path from "node:path"
@@ -17,15 +17,15 @@ export class QueueFiles {
   private readonly pathOf: (file: number) => string
   private readonly sums: ChecksumWriter
   private readonly maxBytesPerFile: number
-  /** The numbers of the data files that exist, ascending; the queue's own list. */
+  /** Numbers of the existing data files, ascending; shared with the queue. */
   private readonly numbers: Array<number>
-  /** Files with bytes behind their valid part that could not be cut off, and where that part ends. */
+  /** Files with bytes after their valid part that could not be cut off, and the end of that part. */
   private readonly sealed: Map<number, number>
-  /** Where the next record goes. */
+  /** Position of the next record. */
   private next: QueuePosition
   private open: { readonly number: number; readonly file: DiskFile } | undefined
   private unsynced = false
-  /** Whether the directory entry of the open file may be lost with the power. */
+  /** Whether the open file's directory entry may not be durable yet. */
   private isNew = false
 
   constructor(
@@ -50,7 +50,7 @@ export class QueueFiles {
     return this.next
   }
 
-  /** Moves the end to a file that has nothing behind that position. */
+  /** Moves the end to a file without bytes after that position. */
   moveTo(position: QueuePosition): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.next = position
@@ -58,7 +58,7 @@ export class QueueFiles {
     })
   }
 
-  /** Writes records; true when a file was finished, which is synced then. */
+  /** Writes records; returns true if a file was filled and synced. */
   write(runs: ReadonlyArray<RecordRun>): Effect.Effect<boolean, DiskError> {
     return Effect.gen({ self: this }, function*() {
       let parts: Array<RecordRun> = []
@@ -118,7 +118,7 @@ export class QueueFiles {
     )
   }
 
-  /** The part of a run that still fits into a file of `offset` bytes; a record larger than a file gets one of its own. */
+  /** The part of a run that fits into a file of `offset` bytes. A record larger than a file gets its own file. */
   private fitting(run: RecordRun, offset: number): { readonly end: number; readonly count: number } {
     const room = this.maxBytesPerFile - offset
     if (run.end - run.start <= room) return { end: run.end, count: run.count }
@@ -146,7 +146,7 @@ export class QueueFiles {
     )
   }
 
-  /** Finds out whether the disk takes bytes again after a write has failed: the file that is written next is empty then. */
+  /** Checks whether the disk accepts writes again after a failure. Works on an empty next file only. */
   probe(): Effect.Effect<void, DiskError> {
     return Effect.suspend(() => {
       const { file, offset } = this.next
@@ -161,8 +161,8 @@ export class QueueFiles {
   }
 
   /**
-   * Takes back everything written after `before`. Nothing more is added to the file of `before`: its content on the disk is
-   * not certain, and on a full disk it can be deleted as soon as it has been read.
+   * Takes back everything written after `before`. The file of `before` gets no more records: its content on disk is
+   * uncertain, and on a full disk it can be deleted once it has been read.
    */
   takeBack(before: QueuePosition): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
@@ -172,12 +172,12 @@ export class QueueFiles {
       this.next = before.offset === 0 ? before : { file: before.file + 1, offset: 0 }
       for (let file = before.file + 1; file <= last; file++) yield* this.discard(file)
       if (before.offset === 0) return yield* this.discard(before.file)
-      // Where that fails, reading stops there.
+      // If that fails, reading stops there.
       yield* Effect.ignore(this.cut(before))
     })
   }
 
-  /** Cuts off what lies behind a position. Fails when it stays there; it is not read then. */
+  /** Cuts off the bytes after a position. On failure they stay, and reading stops there. */
   cut({ file, offset }: QueuePosition): Effect.Effect<void, DiskError> {
     return Effect.acquireUseRelease(
       this.disk.create(this.pathOf(file)),
@@ -186,7 +186,7 @@ export class QueueFiles {
     ).pipe(Effect.tapError(() => Effect.sync(() => void this.sealed.set(file, offset))))
   }
 
-  /** Removes a file that nothing counts on; a file that cannot be removed is empty for the reader. */
+  /** Removes a file without valid records. If that fails, the file counts as empty. */
   private discard(file: number): Effect.Effect<void> {
     return Effect.matchEffect(this.disk.remove(this.pathOf(file)), {
       onSuccess: () =>
@@ -197,7 +197,7 @@ export class QueueFiles {
       onFailure: () =>
         Effect.sync(() => {
           this.sealed.set(file, 0)
-          // Its rest must not end up behind new records.
+          // Its remaining bytes must not follow new records.
           if (this.next.file <= file) this.next = { file: file + 1, offset: 0 }
         })
     })

@@ -1,6 +1,6 @@
 /**
- * The files of one disk queue as a directory listing shows them. A queue never lists its directory: whoever opens it passes
- * an inventory, so that one listing serves all queues of a data directory.
+ * The files of one disk queue according to a directory listing. A queue does not list its directory itself, so that
+ * one listing serves all queues.
  */
 import {
   checksumFileNumber,
@@ -9,11 +9,11 @@ import {
   stateFileName
 } from "../../../protocol/storage/DiskQueueFormat.ts"
 
-/** A plain value: what exists, not what it contains. */
+/** The existing files; says nothing about their content. */
 export interface QueueInventory {
-  /** Numbers of the data files, in ascending order. */
+  /** Numbers of the data files, ascending. */
   readonly data: ReadonlyArray<number>
-  /** Numbers of the checksum files, in ascending order. */
+  /** Numbers of the checksum files, ascending. */
   readonly sums: ReadonlyArray<number>
   /** Whether NSQ's metadata file exists. */
   readonly hasMetadata: boolean
@@ -21,10 +21,10 @@ export interface QueueInventory {
   readonly hasState: boolean
 }
 
-/** The inventory of a queue that has no files yet. */
+/** The inventory of a new queue. */
 export const empty: QueueInventory = { data: [], sums: [], hasMetadata: false, hasState: false }
 
-/** The inventory of the queue `name` among the file names of its directory. */
+/** Returns the inventory of the queue `name` from the file names of its directory. */
 export const fromNames = (name: string, fileNames: ReadonlyArray<string>): QueueInventory => {
   const ascending = (a: number, b: number): number => a - b
   return {

@@ -1,43 +1,43 @@
 /**
- * Where a disk queue is read and written. Reading first goes through the ranges that were not settled before a restart, then
- * on at the cursor, through all files that exist, up to the tail.
+ * The read and write positions of a disk queue. Reading goes first through the ranges that were unsettled at a
+ * restart, then continues at the cursor through all existing files up to the tail.
  */
 import type { QueuePosition } from "../../../protocol/storage/DiskQueueFormat.ts"
 import type { QueueRange } from "../../../protocol/storage/QueueState.ts"
 
-/** What is found when a queue is opened. */
+/** The positions found when a queue is opened. */
 export interface FoundPositions {
   readonly depth: number
   readonly read: QueuePosition
   readonly write: QueuePosition
-  /** Where the records start that the daemon may have written shortly before it was killed; `write` after a clean stop. */
+  /** Start of the records that a killed daemon may have written last; `write` after a clean stop. */
   readonly recent: QueuePosition
-  /** Ranges before the read position that were not settled, ascending; all in files that exist. */
+  /** Unsettled ranges before the read position, ascending; all in existing files. */
   readonly unsettled: ReadonlyArray<QueueRange>
 }
 
 const start: QueuePosition = { file: 0, offset: 0 }
 
-/** The positions of a queue that has never been used. */
+/** The positions of a queue that was never used. */
 export const nothingFound: FoundPositions = { depth: 0, read: start, write: start, recent: start, unsettled: [] }
 
 const noRanges: Array<QueueRange> = []
 
-/** At least as many bytes of what was written last lie behind `recent`, and about twice as many at most. */
+/** Minimum number of written bytes after `recent`; the maximum is about twice as many. */
 const recentBytes = 2 * 1024 * 1024
 
 export class QueuePositions {
-  /** Messages to read, as far as they have been counted. */
+  /** Messages to read; an estimate after a crash. */
   waiting = 0
-  /** Where what has been written successfully ends. */
+  /** End of the successfully written records. */
   tail: QueuePosition
-  /** The numbers of the data files that exist, ascending. */
+  /** Numbers of the existing data files, ascending. */
   readonly numbers: Array<number>
-  /** Where the records start that were written last. */
+  /** Start of the records written last. */
   recent: QueuePosition
-  /** Where `recent` moves next. */
+  /** The next value of `recent`. */
   private nextRecent: QueuePosition
-  /** Bytes written behind that. */
+  /** Bytes written after `nextRecent`. */
   private written = 0
   private ranges: Array<QueueRange>
   private cursor: QueuePosition
@@ -52,7 +52,7 @@ export class QueuePositions {
     this.nextRecent = write
   }
 
-  /** Messages to read. Not 0 while there is something to read. */
+  /** Messages to read; at least 1 while there is anything to read. */
   get depth(): number {
     return this.waiting === 0 && this.hasMore ? 1 : this.waiting
   }
@@ -61,35 +61,35 @@ export class QueuePositions {
     return this.ranges.length > 0 || this.cursor.file !== this.tail.file || this.cursor.offset < this.tail.offset
   }
 
-  /** Where reading goes on once the ranges are read. */
+  /** The read position after the ranges. */
   get read(): QueuePosition {
     return this.cursor
   }
 
-  /** Ranges before the cursor that are to be read. */
+  /** Ranges before the cursor that are still to be read. */
   get rangesToRead(): ReadonlyArray<QueueRange> {
     return this.ranges
   }
 
-  /** The range that is being read, `undefined` at the cursor. */
+  /** The range being read; `undefined` at the cursor. */
   get range(): QueueRange | undefined {
     return this.ranges[0]
   }
 
-  /** Where the next record is read. */
+  /** Position of the next record to read. */
   get next(): QueuePosition {
     const [range] = this.ranges
     return range === undefined ? this.cursor : { file: range.file, offset: range.from }
   }
 
-  /** Goes on at another offset of the file that is being read. */
+  /** Continues at another offset of the file being read. */
   goTo(offset: number): void {
     const [range] = this.ranges
     if (range === undefined) this.cursor = { file: this.cursor.file, offset }
     else this.ranges[0] = { ...range, from: offset }
   }
 
-  /** Goes on after the range or the file that is being read; returns the file. */
+  /** Leaves the range or file being read; returns the file. */
   leave(): number {
     const range = this.ranges.shift()
     if (range !== undefined) return range.file
@@ -99,7 +99,7 @@ export class QueuePositions {
     return file
   }
 
-  /** Records of so many bytes have been written; they end at `tail`. */
+  /** Advances the tail after writing records of `bytes` bytes. */
   wrote(tail: QueuePosition, bytes: number): void {
     if (this.written >= recentBytes) {
       this.recent = this.nextRecent
@@ -110,7 +110,7 @@ export class QueuePositions {
     this.tail = tail
   }
 
-  /** Moves the tail to another file. Returns the old one when reading, which had reached its end, leaves it. */
+  /** Moves the tail to another file. Returns the old file if the cursor was at its end and leaves it. */
   moveTail(tail: QueuePosition): number | undefined {
     const before = this.tail
     this.tail = tail
@@ -120,12 +120,12 @@ export class QueuePositions {
     return before.file
   }
 
-  /** Whether something of a file is still to be read or written. */
+  /** Whether a file has anything left to read or write. */
   needs(file: number): boolean {
     return file >= this.cursor.file || this.ranges.some((range) => range.file === file)
   }
 
-  /** Everything is dropped: reading and writing go on in a new file. */
+  /** Drops everything; reading and writing continue in a new file. */
   restart(file: number): void {
     this.waiting = 0
     this.ranges = noRanges

@@ -1,6 +1,6 @@
 /**
- * Reads the data files of a disk queue, one after another, and compares them with their checksums. A record that differs is
- * skipped; the records after it are found by their checksums, also when bytes are missing or the size of a record is wrong.
+ * Reads the data files of a disk queue in order and verifies records by their checksums. Damaged records are skipped;
+ * the next record is found by its checksum, even if bytes are missing or a record's size is wrong.
  */
 import { Effect } from "effect"
 import {
@@ -16,33 +16,33 @@ export interface OpenReader {
   readonly number: number
   readonly file: DiskFile
   readonly sums: OpenSums
-  /** Once the file is finished, how much of it is valid. */
+  /** For a completed file, the size of its valid part. */
   size: number | undefined
 }
 
-/** The checksums of the file that is being read. */
+/** The checksums of the file being read. */
 interface OpenSums {
-  /** `undefined` when there is no such file, or it cannot be read. */
+  /** `undefined` if the file does not exist or cannot be read. */
   file: DiskFile | undefined
-  /** How much of it has been read into `known`. */
+  /** Bytes already read into `known`. */
   position: number
-  /** The records from where reading is, as far as their checksums have been read. */
+  /** The known records from the read position on. */
   readonly known: KnownRecords
-  /** Where reading is. */
+  /** The read position. */
   offset: number
-  /** How much later the records of the data file lie than when they were written; negative when bytes are missing. */
+  /** How far records have moved from their written position; negative if bytes are missing. */
   shift: number
 }
 
-/** Records that were read. */
+/** Successfully read records. */
 export interface ReadRecords {
   readonly _tag: "Records"
   readonly bytes: Buffer
-  /** Where each of them starts in `bytes`, and where the last one ends. */
+  /** The start of each record in `bytes`, and the end of the last one. */
   readonly starts: Int32Array
 }
 
-/** Something that cannot be delivered: reading goes on at `next`. */
+/** A part that cannot be delivered; reading continues at `next`. */
 export interface Damage {
   readonly _tag: "Damage"
   readonly problem: string
@@ -54,13 +54,13 @@ interface FilePaths {
   readonly sums: (file: number) => string
 }
 
-/** A read shows at least how large the next record is. */
+/** The size of the next record's header: the minimum for a read. */
 const minReadBytes = 4
 
-/** Bytes of one read of a checksum file. */
+/** Bytes per read of a checksum file. */
 const sumsBytes = 64 * 1024
 
-/** How far ahead a record that can be verified is searched for after damage, at a time. */
+/** Bytes per step of the search for a verifiable record after damage. */
 const searchBytes = 4 * 1024 * 1024
 
 export class QueueReader {
@@ -75,7 +75,7 @@ export class QueueReader {
     this.maxMsgSize = maxMsgSize
   }
 
-  /** The data file `number`, opened for reading. */
+  /** Opens the data file `number` for reading. */
   fileFor(number: number): Effect.Effect<OpenReader, DiskError> {
     if (this.open !== undefined && this.open.number === number) return Effect.succeed(this.open)
     return Effect.andThen(
@@ -87,15 +87,15 @@ export class QueueReader {
     )
   }
 
-  /** The size of a file that is not written any more. */
+  /** The size of a completed file. */
   sizeOf(opened: OpenReader): Effect.Effect<number, DiskError> {
     if (opened.size !== undefined) return Effect.succeed(opened.size)
     return Effect.map(opened.file.size, (size) => opened.size = size)
   }
 
   /**
-   * Whole records from `from` on, at least one, about `maxBytes` and not beyond `end`; or what is wrong with the next one.
-   * Records from `unverifiedFrom` on have no checksums on disk yet.
+   * Reads whole records from `from` on: at least one, about `maxBytes`, not beyond `end`; or returns the damage at
+   * `from`. Records from `unverifiedFrom` on have no checksums on disk yet.
    */
   read(
     opened: OpenReader,
@@ -122,7 +122,7 @@ export class QueueReader {
     })
   }
 
-  /** Finds where to go on after a record that cannot be delivered. `size` is how large it is, as far as that is known. */
+  /** Finds the position after a record that cannot be delivered. `size` is its size, if known. */
   private resume(
     opened: OpenReader,
     from: number,
@@ -137,7 +137,7 @@ export class QueueReader {
       const after = isKnown && size !== undefined ? from + 4 + size : known.offsets[0]
       const isAfterKnown = known.offsets[isKnown ? 1 : 0] === after
       if (after !== undefined && after < end) {
-        // Mostly the next record lies where it was written. If nothing is known of it, there is nothing to search for.
+        // Mostly the next record is where it was written. Without its checksum there is nothing to search for.
         if (!isAfterKnown) return { _tag: "Damage", problem, next: after }
         const found = yield* this.search(opened, after, Math.min(end, after + 4 + known.sizes[isKnown ? 1 : 0]!))
         if (found?.next === after && found.shift === 0) return { _tag: "Damage", problem, next: after }
@@ -150,12 +150,12 @@ export class QueueReader {
     })
   }
 
-  /** Finds the first record that can be verified, at any position from `from` to `end`, and how far it has moved. */
+  /** Finds the first verifiable record between `from` and `end`, and how far it has moved. */
   private search({ file, sums: { known } }: OpenReader, from: number, end: number) {
     return Effect.gen({ self: this }, function*() {
       if (known.offsets.length === 0) return undefined
       for (let at = from; at < end; at += searchBytes) {
-        // A record that lies across two pieces is found in the first one.
+        // Pieces overlap, so that a record across two pieces is found in the first one.
         const bytes = Buffer.allocUnsafeSlow(Math.min(searchBytes + 4 + this.maxMsgSize, end - at))
         const found = findKnown(bytes, 0, yield* file.read(bytes, at), known)
         if (found === undefined) continue
@@ -166,7 +166,7 @@ export class QueueReader {
     })
   }
 
-  /** Why a file that was read to its `end` is not complete; `undefined` when it is, as far as that is known. */
+  /** Why a file that was read to `end` is incomplete; `undefined` if it is complete, as far as known. */
   missingAt(opened: OpenReader, end: number): Effect.Effect<string | undefined> {
     return Effect.map(this.loadSums(opened, end, Infinity), () => {
       const missing = opened.sums.known.offsets.length
@@ -174,7 +174,7 @@ export class QueueReader {
     })
   }
 
-  /** Reads the checksums of records from `from` to `to`, as far as there are some. */
+  /** Reads the available checksums of records from `from` to `to`. */
   private loadSums(opened: OpenReader, from: number, to: number): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const { sums } = opened
@@ -191,7 +191,7 @@ export class QueueReader {
         let got = yield* sums.file.read(bytes, sums.position)
         let done = decodeBlocks(bytes.subarray(0, got), sums.known, sums.shift)
         if (done === 0 && got === sumsBytes) {
-          // A block larger than that.
+          // The block is larger than one read.
           bytes = Buffer.allocUnsafeSlow(blockSize(bytes))
           got = yield* sums.file.read(bytes, sums.position)
           done = decodeBlocks(bytes.subarray(0, got), sums.known, sums.shift)

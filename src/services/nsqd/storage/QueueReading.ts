@@ -1,6 +1,6 @@
 /**
- * Hands out what a disk queue holds, many records at a time. What cannot be read is skipped and reported; a file that cannot
- * be opened or read at all is an error, to be tried again.
+ * Reads messages from a disk queue, many at a time. Unreadable records are skipped and reported; a file that cannot
+ * be opened or read at all is an error that the caller retries.
  */
 import { Effect } from "effect"
 import type { DiskError } from "./Disk.ts"
@@ -17,7 +17,7 @@ export interface ReadQueue extends RunOwner {
   readonly report: (operation: QueueOperation, error: DiskError | undefined) => Effect.Effect<void>
   readonly change: () => void
   readonly noteChange: () => void
-  /** Reading has left a file. */
+  /** Called when reading leaves a file. */
   readonly release: (file: number) => void
 }
 
@@ -30,7 +30,7 @@ export class QueueReading {
     this.activity = activity
   }
 
-  /** The next records in order, at least one, about `maxBytes`; `undefined` when there are none. */
+  /** Reads the next records in order: at least one, about `maxBytes`; `undefined` at the end of the queue. */
   read(maxBytes: number): Effect.Effect<StoredRun | undefined, DiskError> {
     return Effect.suspend(() => {
       const { activity, queue } = this
@@ -76,7 +76,7 @@ export class QueueReading {
       const count = starts.length - 1
       const size = starts[count]!
       positions.goTo(offset + size)
-      // Metadata of NSQ's nsqd after a kill may have counted too many.
+      // After a kill, the metadata of NSQ's nsqd may have counted too many.
       positions.waiting = positions.hasMore ? Math.max(0, positions.waiting - count) : 0
       const ledger = new OutstandingRun(queue, file, offset, starts)
       activity.addRun(ledger)
@@ -90,7 +90,7 @@ export class QueueReading {
     })
   }
 
-  /** Goes on after a range or a file that has been read to its end. */
+  /** Continues after a range or a file that was read to its end. */
   private leave(): undefined {
     const { queue } = this
     queue.release(queue.positions.leave())
@@ -98,7 +98,7 @@ export class QueueReading {
     return undefined
   }
 
-  /** Something cannot be read: reading goes on at `next`, and the file is set aside once it is finished. */
+  /** Skips an unreadable part: reading continues at `next`, and the file is renamed once it is finished. */
   private skip(problem: string, next: number): Effect.Effect<undefined> {
     return Effect.gen({ self: this }, function*() {
       const { activity, queue } = this
@@ -109,7 +109,7 @@ export class QueueReading {
         `${queue.label} reading at ${offset} of ${activity.pathOf(file)} - ${problem}, skipping ${where}`
       )
       activity.damaged.add(file)
-      // Nothing is added to a damaged file.
+      // A damaged file gets no more records.
       if (file === positions.tail.file) yield* activity.exclusively(this.closeTail(file))
       if (next >= (positions.range?.to ?? Infinity)) return this.leave()
       positions.goTo(next)

@@ -1,8 +1,8 @@
 /**
- * What a disk queue finds when it is opened: where to read, where to write, about how many messages there are. Positions and
- * files count, not the depth: after a crash the saved state is older than the files, so everything behind the saved write
- * position is found, nothing that was written is overwritten, and a read position in a file that has been deleted since moves
- * to the next file. NSQ overwrites the first file when the metadata is missing.
+ * Determines a disk queue's positions when it is opened (docs/protocol/files.md#recovery). Positions and files are
+ * authoritative, the depth is not: after a crash the saved state is older than the files, so messages after the saved
+ * write position are found, no written message is overwritten, and a read position in a deleted file moves to the
+ * next file. NSQ overwrites the first file if its metadata is missing.
  */
 import { Effect, Result } from "effect"
 import { decodeQueueMetadata, type QueuePosition, walkRecords } from "../../../protocol/storage/DiskQueueFormat.ts"
@@ -12,11 +12,11 @@ import { type FoundPositions, nothingFound } from "./QueuePositions.ts"
 import { isPaired, type LoadedState } from "./StateFile.ts"
 
 export interface RecoveredQueue extends FoundPositions {
-  /** Files of which nothing is needed: a crash came before they were removed. */
+  /** Files to remove: a crash prevented their removal. */
   readonly finished: ReadonlyArray<number>
-  /** Whether the checksum files belong to the data files: they do not when NSQ's nsqd has written meanwhile. */
+  /** Whether the checksum files match the data files; not if NSQ's nsqd has written in between. */
   readonly trustsChecksums: boolean
-  /** The last file's valid part, when a torn record behind it has to be cut off. */
+  /** End of the last file's valid part, if an incomplete record after it has to be cut off. */
   readonly torn: QueuePosition | undefined
   /** Whether this differs from the saved state. */
   readonly changed: boolean
@@ -26,7 +26,7 @@ type Saved = Pick<RecoveredQueue, "depth" | "read" | "write" | "unsettled">
 
 const scanBytes = 1024 * 1024
 
-/** The state to start from: ours, or NSQ's metadata when its nsqd has used the queue since. */
+/** The initial state: the state file, or NSQ's metadata if NSQ's nsqd has used the queue since. */
 const savedState = (loaded: LoadedState): { readonly saved: Saved | undefined; readonly problem?: string } => {
   const { metadata, state } = loaded
   if (state !== undefined && isPaired(loaded)) return { saved: state }
@@ -41,11 +41,11 @@ const savedState = (loaded: LoadedState): { readonly saved: Saved | undefined; r
   }
 }
 
-/** NSQ's file alone will do where there is no state; a state that was not synced may be newer than that file. */
+/** Without a state file NSQ's metadata is sufficient; an unsynced state may be newer than the metadata. */
 const isRecorded = ({ metadata, state }: LoadedState): boolean =>
   state === undefined ? metadata !== undefined : state.isSynced
 
-/** Nothing is recent in a queue that was closed, or that NSQ's nsqd has used since. */
+/** A queue that was closed, or used by NSQ's nsqd since, has no recent records. */
 const recentOf = (loaded: LoadedState, write: QueuePosition): QueuePosition =>
   isPaired(loaded) ? loaded.state?.recent ?? write : write
 
@@ -53,8 +53,9 @@ const isBefore = (a: QueuePosition, b: QueuePosition): boolean =>
   a.file < b.file || (a.file === b.file && a.offset < b.offset)
 
 /**
- * The positions of a queue that was closed in order: the size of its last file says that nothing came after the saved state.
- * `undefined` when there is more to find out. Plain, because a start opens thousands of queues, nearly all of them so.
+ * The positions of a cleanly closed queue: the size of its last file shows that nothing follows the saved state.
+ * `undefined` if the queue needs recovery. Not an Effect, because a start opens thousands of queues, nearly all of
+ * them closed.
  */
 export const closedQueue = (
   disk: Disk["Service"],
@@ -79,7 +80,7 @@ export const closedQueue = (
   return Result.isSuccess(tail) && tail.success?.size === write.offset ? found : undefined
 }
 
-/** Finds what the files hold behind the saved write position. Writes nothing. */
+/** Finds the messages after the saved write position. Writes nothing. */
 export const recoverQueue = Effect.fnUntraced(function*(
   disk: Disk["Service"],
   label: string,
@@ -120,7 +121,7 @@ export const recoverQueue = Effect.fnUntraced(function*(
   const present = new Set(files)
   const unsettled = saved.unsettled.filter(({ file }) => present.has(file))
   const needed = new Set(unsettled.map(({ file }) => file))
-  // The highest number that any saved position refers to: a lower one is never given to a new file.
+  // The highest number in any saved position: no new file gets a lower one.
   const highest = Math.max(saved.read.file, saved.write.file, last ?? 0, ...saved.unsettled.map(({ file }) => file))
   const behind = files.filter((file) => file >= saved.write.file)
   const found = yield* scan(disk, pathOf, maxMsgSize, behind, saved.write)
@@ -154,18 +155,18 @@ export const recoverQueue = Effect.fnUntraced(function*(
 })
 
 interface Scan {
-  /** Whole records from the start position on. */
+  /** Number of whole records from the start position on. */
   readonly count: number
   readonly torn: QueuePosition | undefined
-  /** The size of the file of the start position, 0 when it does not exist. */
+  /** Size of the start position's file; 0 if it does not exist. */
   readonly tailSize: number
-  /** Whether that file exists and ends exactly at the start position, or does not exist where nothing was written. */
+  /** Whether that file ends exactly at the start position, or is missing and nothing was written. */
   readonly isComplete: boolean
-  /** Whether there is something behind the start position that is neither a record nor the beginning of one. */
+  /** Whether bytes after the start position are neither a record nor the start of one. */
   readonly isDamaged: boolean
 }
 
-/** Counts whole records from `start` on, in these files, and finds a torn record at the end of the last one. */
+/** Counts whole records in these files from `start` on, and finds an incomplete record at the end of the last file. */
 const scan = Effect.fnUntraced(function*(
   disk: Disk["Service"],
   pathOf: (file: number) => string,
@@ -180,10 +181,10 @@ const scan = Effect.fnUntraced(function*(
   for (const file of files) {
     const from = file === start.file ? start.offset : 0
     const found = yield* scanFile(disk, pathOf(file), from, maxMsgSize).pipe(
-      // A file that cannot be read must not keep the daemon from starting: reading it is tried again and again later.
+      // An unreadable file must not prevent the start: reading it is retried later.
       Effect.catch((error) =>
         Effect.as(
-          Effect.logError(`failed to look for messages at the end of a disk queue - ${error.message}`),
+          Effect.logError(`failed to find messages at the end of a disk queue - ${error.message}`),
           { count: 0, size: Infinity, end: 0, isTorn: false }
         )
       )
@@ -198,9 +199,9 @@ const scan = Effect.fnUntraced(function*(
   return { count, torn, tailSize, isComplete: tailSize === start.offset, isDamaged }
 })
 
-/** Whole records from `from` on, where they end, and whether the end of the file cuts off the next one. */
+/** Counts whole records from `from` on, with their end and whether the file ends within the next record. */
 const scanFile = Effect.fnUntraced(function*(disk: Disk["Service"], path: string, from: number, maxMsgSize: number) {
-  // Most queues were closed: nothing lies behind the saved position, and the file does not have to be opened.
+  // Most queues were closed: nothing follows the saved position, and the file need not be opened.
   const found = yield* Effect.fromResult(disk.readStart(path, 0))
   if (found === undefined || found.size <= from) return { count: 0, size: found?.size ?? 0, end: from, isTorn: false }
   return yield* Effect.acquireUseRelease(

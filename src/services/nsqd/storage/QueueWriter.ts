@@ -1,7 +1,6 @@
 /**
- * Writes what publishers append to a disk queue: what comes while it writes goes out with the next write, and as
- * `--sync-every` asks with one sync. A write that fails is taken back as a whole. One fiber writes; it is forked when there is
- * work.
+ * Writes appends to a disk queue. Appends during a write share the next write, and one sync if `--sync-every`
+ * requires it. A failed write is taken back as a whole. One fiber writes; it is forked when there is work.
  */
 import { Effect } from "effect"
 import type { DiskError } from "./Disk.ts"
@@ -15,12 +14,12 @@ export interface WrittenQueue {
   readonly syncEvery: number
   readonly isClosed: boolean
   readonly fork: (work: Effect.Effect<void>) => void
-  /** Called before every write: NSQ's nsqd, should it take over after a kill, overwrites a queue without metadata. */
+  /** Runs before every write: NSQ's nsqd, if it takes over after a kill, overwrites a queue without metadata. */
   readonly ensureMetadata: Effect.Effect<void>
   readonly trySync: (activity: QueueActivity) => Effect.Effect<void>
   readonly report: (operation: QueueOperation, error: DiskError | undefined) => Effect.Effect<void>
   readonly noteChange: () => void
-  /** Reading has left a file. */
+  /** Called when reading leaves a file. */
   readonly release: (file: number) => void
 }
 
@@ -29,7 +28,7 @@ interface Append {
   readonly resume: (effect: Effect.Effect<void, StorageError>) => void
 }
 
-/** Bytes of appends that go out in one write. */
+/** Bytes of appends per write. */
 const groupBytes = 8 * 1024 * 1024
 
 const exiting = new StorageError({ description: "exiting" })
@@ -38,7 +37,7 @@ export class QueueWriter {
   private readonly queue: WrittenQueue
   private readonly activity: QueueActivity
   private appends: Array<Append> = []
-  /** Whether a fiber writes or is about to. */
+  /** Whether the writing fiber is running or about to. */
   private isRunning = false
 
   constructor(queue: WrittenQueue, activity: QueueActivity) {
@@ -58,15 +57,15 @@ export class QueueWriter {
     })
   }
 
-  /** Starts the fiber that writes, and syncs when that is due, unless it runs already. */
+  /** Starts the fiber that writes, and syncs if due, unless it is running. */
   start(): void {
     if (this.isRunning) return
     this.isRunning = true
-    // Appends that come in the same turn go out together.
+    // Appends of the same turn share a write.
     this.queue.fork(Effect.andThen(Effect.yieldNow, this.run()))
   }
 
-  /** Each group takes its turn: recording the state does not wait until publishers pause. */
+  /** The lock is released between groups, so that recording the state does not wait until publishers pause. */
   private run(): Effect.Effect<void> {
     return Effect.andThen(
       Effect.suspend(() => this.activity.exclusively(this.writeNext())),
@@ -82,14 +81,14 @@ export class QueueWriter {
     return this.appends.length > 0 || this.activity.isSyncDue
   }
 
-  /** Writes everything that waits. To be run exclusively. */
+  /** Writes all waiting appends. Must run exclusively. */
   writeAll(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       while (this.hasWork) yield* this.writeNext()
     })
   }
 
-  /** Writes the next group, and syncs when that is due. */
+  /** Writes the next group, and syncs if due. */
   private writeNext(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const { activity, queue } = this
@@ -99,7 +98,7 @@ export class QueueWriter {
     })
   }
 
-  /** The next appends that go out together: at least one, about `maxBytes`. */
+  /** The next appends for one write: at least one, about `maxBytes`. */
   private takeGroup(maxBytes: number): ReadonlyArray<Append> {
     let size = 0
     let count = 0
@@ -116,7 +115,7 @@ export class QueueWriter {
     const { activity, queue } = this
     const runs = group.flatMap((append) => append.runs)
     return this.commit(runs).pipe(
-      // A full disk may have files whose messages are all settled.
+      // On a full disk, removing finished files may make space.
       Effect.catchIf(
         (error) => error.code === "ENOSPC",
         (error) =>
@@ -132,7 +131,7 @@ export class QueueWriter {
     )
   }
 
-  /** Writes a group and, where the options ask for it, syncs it; it counts from then on. Takes it back when that fails. */
+  /** Writes a group and syncs it if due; the messages count from then on. Takes the write back on failure. */
   private commit(runs: ReadonlyArray<RecordRun>): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       const { activity, queue } = this
@@ -155,13 +154,13 @@ export class QueueWriter {
     }).pipe(Effect.tapError(() => this.takeBack()))
   }
 
-  /** Whether the file that is written next holds nothing but settled messages. */
+  /** Whether the current file holds only settled messages. */
   get isDrained(): boolean {
     const { hasMore, tail } = this.queue.positions
     return this.isIdle && !hasMore && tail.offset > 0 && !this.activity.hasRunsOf(tail.file)
   }
 
-  /** Writing goes on in a new file, so that a drained one can be removed. To be run exclusively. */
+  /** Continues in a new file, so that a drained file can be removed. Must run exclusively. */
   leaveTail(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { activity: { files }, queue } = this
@@ -172,13 +171,13 @@ export class QueueWriter {
     })
   }
 
-  /** Tries whether the disk takes bytes again after a write has failed, so that health does not wait for a publisher. */
+  /** Checks whether the disk accepts writes again after a failure, so that the health recovers without a publisher. */
   probe(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { activity, queue } = this
       if (!activity.hasFailed("write") || !this.isIdle) return Effect.void
       return Effect.matchEffect(activity.files.probe(), {
-        // The failure that is known stays.
+        // The known failure stays.
         onFailure: () => Effect.void,
         onSuccess: () => queue.report("write", undefined)
       })

@@ -1,6 +1,6 @@
 /**
- * The records at the end of a disk queue, which a daemon that was killed may have written without having recorded so
- * elsewhere. Their files are synced first: whoever relies on them may forget its own copy.
+ * The records at the end of a disk queue, which a killed daemon may have written without recording it elsewhere.
+ * Their files are synced first, because the caller may drop its own copy.
  */
 import { Effect } from "effect"
 import { messageHeaderSize } from "../../../protocol/client/Message.ts"
@@ -11,9 +11,7 @@ import type { QueuePositions } from "./QueuePositions.ts"
 
 const readBytes = 1024 * 1024
 
-/**
- * The identities of the records from `recent` on. A record that cannot be read ends the search of its file.
- */
+/** The identities of the records from `recent` on. An unreadable record ends the search of its file. */
 export const recentIdentities = Effect.fnUntraced(function*(
   disk: Disk["Service"],
   pathOf: (file: number) => string,
@@ -28,7 +26,7 @@ export const recentIdentities = Effect.fnUntraced(function*(
       disk.openExisting(pathOf(file)),
       (opened) => Effect.andThen(opened.sync, collect(opened, from, maxMsgSize, identities)),
       (opened) => opened.close
-      // The file may be finished, and removed, by now.
+      // The file may have been finished and removed meanwhile.
     ).pipe(Effect.catchIf((error) => error.code === "ENOENT", () => Effect.void))
   }
   return identities
@@ -50,7 +48,7 @@ const collect = Effect.fnUntraced(function*(
     offset += end
     if (read < size) return
     if (end > 0) size = readBytes
-    // A record that is larger than that.
+    // The record is larger than the read.
     else if (next !== undefined && 4 + next > size && next <= maxMsgSize + messageHeaderSize) size = 4 + next
     else return
   }

@@ -1,33 +1,33 @@
 /**
- * Space that is kept for a full disk: a file of random bytes beside the queues. When there is no space left it is removed for
- * what must be written: the state of queues, nsqd.dat, and, while the daemon stops, the messages that are only in memory.
- * New messages never use it. It is made again once there is space for it twice.
+ * Space reserved for a full disk (docs/protocol/files.md#reserve): a file of random bytes beside the queues. If the
+ * disk is full, it is removed for what must be written: the state of queues, nsqd.dat and, during shutdown, messages
+ * that are only in memory. New messages never use it. It is recreated once there is twice its size of free space.
  *
- * While the disk is known to be full, everything published is refused, also what would fit into memory: nobody could write it
- * down when the daemon stops. Consumers go on, and files that they finish are removed, which makes space.
+ * While the disk is full, all publishing is refused, even if memory has room, because the messages could not be
+ * written at shutdown. Consumers continue, and removed files make space.
  */
 import { Effect } from "effect"
 import * as Path from "node:path"
 import { parseQueueFileName } from "../../../protocol/storage/DiskQueueFormat.ts"
 import { Disk, DiskError, type DiskFile } from "./Disk.ts"
 
-/** The reserve's name in the data directory. */
+/** The name of the reserve in the data directory. */
 export const reserveFileName = "nsqd.reserve.dat"
 
 const maxBytes = 16 * 1024 * 1024
-/** Less than this is not worth a file. */
+/** A smaller reserve is not created. */
 const minBytes = 64 * 1024
-/** A small disk gives up this part of itself. */
+/** The reserve is at most this fraction of a disk. */
 const share = 16
 const pieceBytes = 1024 * 1024
 
-/** How large the reserve is on a disk of `total` bytes; 0 for none. */
+/** The size of the reserve on a disk of `total` bytes; 0 for none. */
 export const reserveBytes = (total: number): number => {
   const size = Math.min(maxBytes, Math.floor(total / share / 4096) * 4096)
   return size < minBytes ? 0 : size
 }
 
-/** Bytes that no file system can store in less space. A generator by Marsaglia; chance has no other part in it. */
+/** Incompressible bytes from Marsaglia's xorshift generator, with a fixed seed. */
 const noise = (size: number): Buffer => {
   const bytes = Buffer.allocUnsafe(size)
   let state = 0x9e3779b9
@@ -43,13 +43,13 @@ const noise = (size: number): Buffer => {
 const isFullError = (error: DiskError): boolean => error.code === "ENOSPC" || error.code === "EDQUOT"
 
 export class Reserve {
-  /** The disk for the queues and the metadata. */
+  /** The disk for queues and metadata. */
   readonly disk: Disk["Service"]
   private readonly raw: Disk["Service"]
   private readonly directory: string
   private readonly path: string
   private isHeld = false
-  /** How often the reserve was used: what failed before may succeed now. */
+  /** Number of times the reserve was used: a failed operation may succeed after that. */
   private uses = 0
   private full: DiskError | undefined
   private isStopping = false
@@ -67,15 +67,15 @@ export class Reserve {
     })
   }
 
-  /** Why nothing can be published; `undefined` while there is space. */
+  /** The reason why publishing is refused; `undefined` while there is space. */
   get refusal(): string | undefined {
     return this.full?.message
   }
 
-  /** From now on messages may use the reserve: nothing is published any more. */
+  /** Allows messages to use the reserve from now on, because nothing more is published. */
   readonly beginStop: Effect.Effect<void> = Effect.sync(() => void (this.isStopping = true))
 
-  /** Makes the reserve where there is space for it, and notices that a full disk has space again. To be called on a timer. */
+  /** Creates the reserve if there is space, and detects space on a full disk. To be called periodically. */
   get maintain(): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.isStopping || (this.isHeld && this.full === undefined)) return Effect.void
@@ -108,14 +108,17 @@ export class Reserve {
     }).pipe(Effect.catch(() => Effect.ignore(this.raw.remove(this.path))), Effect.uninterruptible)
   }
 
-  /** Less free space than a quarter of the reserve counts as none. */
+  /** Free space below a quarter of the reserve counts as none. */
   private noteSpace(size: number, free: number): Effect.Effect<void> {
     if (this.full === undefined || (size > 0 && !this.isHeld) || free < size / 4) return Effect.void
     this.full = undefined
-    return Effect.logInfo("DISK: there is space again, messages are accepted")
+    return Effect.logInfo("DISK: space is available again, messages are accepted")
   }
 
-  /** A queue has removed a file: what is published next finds out whether that is enough, unless the reserve comes first. */
+  /**
+   * A queue has removed a file: the next publish shows whether there is enough space, unless the reserve is recreated
+   * first.
+   */
   private readonly spaceMade: Effect.Effect<void> = Effect.suspend(() => {
     if (this.isHeld && this.full !== undefined) this.full = undefined
     return Effect.void
@@ -125,10 +128,10 @@ export class Reserve {
     return Effect.matchEffect(this.raw.space(this.directory), {
       onFailure: () => Effect.void,
       onSuccess: ({ free, total }) => {
-        // A quota or a link to another device concerns one file.
+        // A quota, or a link to another device, affects only one file.
         if (free >= reserveBytes(total) / 4 || this.full !== undefined) return Effect.void
         this.full = error
-        return Effect.logError(`DISK: ${error.message}; messages are refused until there is space`)
+        return Effect.logError(`DISK: ${error.message}; messages are refused until space is available`)
       }
     })
   }
@@ -141,13 +144,13 @@ export class Reserve {
         onSuccess: () => {
           this.isHeld = false
           this.uses++
-          return Effect.as(Effect.logWarning(`DISK: using the reserve ${this.path}`), true)
+          return Effect.as(Effect.logWarning(`DISK: releasing the reserve ${this.path}`), true)
         }
       })
     })
   }
 
-  /** Opening is never refused: the rest of a failed write is cut off while the disk is full. */
+  /** Opening is never refused, because failed writes are cut off while the disk is full. */
   private guarded<A>(
     path: string,
     operation: Effect.Effect<A, DiskError>,

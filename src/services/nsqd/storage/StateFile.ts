@@ -1,9 +1,10 @@
 /**
- * The state file of a disk queue, and NSQ's metadata file beside it. Both are written in place: no temporary files, no
- * renames, and no new disk space once they exist, so that a full disk does not keep a queue from recording what was read.
+ * The state file of a disk queue (docs/protocol/files.md#state-files), and NSQ's metadata file. Both are overwritten
+ * in place and need no new disk space once they exist, so that a full disk does not prevent recording what was read.
  *
- * The state file is created when there is something to record that NSQ's metadata does not say: a queue that was never used,
- * or not since NSQ's nsqd closed it, has none. It is removed first when the queue is deleted.
+ * The state file is created when there is something to record that NSQ's metadata does not contain: a queue that was
+ * never used, or not since NSQ's nsqd closed it, has none. It is the first file to be removed when the queue is
+ * deleted.
  */
 import { Effect, Result, Semaphore } from "effect"
 import * as Path from "node:path"
@@ -31,38 +32,38 @@ import {
 import type { Disk, DiskError, DiskFile } from "./Disk.ts"
 import type { QueueInventory } from "./QueueInventory.ts"
 
-/** What a queue saves. */
+/** The state of a queue to be recorded. */
 export interface Snapshot {
-  /** Messages that are not settled. */
+  /** Unsettled messages. */
   readonly depth: number
-  /** Where reading goes on. */
+  /** The read position. */
   readonly read: QueuePosition
   readonly write: QueuePosition
-  /** Ranges before `read` that are not settled, in any order. */
+  /** Unsettled ranges before `read`, in any order. */
   readonly unsettled: ReadonlyArray<QueueRange>
-  /** See `QueueState`. `undefined` once the queue is closed. */
+  /** See `QueueState`; `undefined` once the queue is closed. */
   readonly recent: QueuePosition | undefined
 }
 
-/** What lay on the disk when the queue was opened. */
+/** The files found when the queue was opened. */
 export interface LoadedState {
   readonly state: QueueState | undefined
-  /** The content of NSQ's file, `undefined` when it does not exist. */
+  /** The content of NSQ's metadata file; `undefined` if it does not exist. */
   readonly metadata: string | undefined
 }
 
-/** Three lines of numbers, with room for what a crash leaves behind a shorter text. */
+/** Three lines of numbers, with room for leftovers of a longer text after a crash. */
 const metadataBytesMax = 1024
 
 const emptySlot = Buffer.alloc(slotSize)
 
-/** NSQ reads three lines and ignores the rest, which a crash before the truncation leaves behind. */
+/** NSQ reads three lines and ignores leftovers of a longer text, which a crash before the truncation leaves. */
 const firstLines = (text: string): string => text.split("\n", 3).join("\n") + "\n"
 
-/** Whether NSQ's file is the one that belongs to the state: otherwise NSQ's nsqd has used the queue since. */
+/** Whether NSQ's metadata file belongs to the state; otherwise NSQ's nsqd has used the queue since. */
 export const isPaired = ({ metadata, state }: LoadedState): boolean => {
   if (state === undefined) return false
-  // NSQ removes its file when a queue is emptied; the data files are gone then, and positions skip missing files.
+  // NSQ removes its file when a queue is emptied, with the data files; positions skip missing files.
   if (metadata === undefined || state.metadata === undefined || state.previousMetadata === undefined) return true
   const text = firstLines(metadata)
   return text === state.metadata || text === state.previousMetadata
@@ -72,21 +73,21 @@ export class StateFile {
   private readonly disk: Disk["Service"]
   private readonly dataPath: string
   private readonly name: string
-  /** Whether the state file has a valid slot, and with it its full size. */
+  /** Whether the state file has a valid slot and its full size. */
   private exists = false
   private sequence = 0
-  /** Whether the newest state is that of a queue that is not closed. */
+  /** Whether the newest recorded state is that of an open queue. */
   isOpen = false
-  /** The slot that was synced last: it stays untouched until the other one is synced. */
+  /** The slot synced last; it stays untouched until the other one is synced. */
   private syncedSlot = 1
-  /** The content of NSQ's file: empty when it does not exist, `undefined` when a failed write left it unknown. */
+  /** The content of NSQ's file: empty if it does not exist, `undefined` if unknown after a failed write. */
   private metadata: string | undefined = ""
-  /** Whether the disk has that content. It is not certain for what the last process left. */
+  /** Whether that content is durable. Unknown for the content that the last process left. */
   private isMetadataDurable = false
-  /** What NSQ's file is about to be: a slot that is written meanwhile belongs to either content. */
+  /** The next content of NSQ's file: a slot written meanwhile belongs to both contents. */
   private upcoming: string | undefined
   private open: { state?: DiskFile; metadata?: DiskFile } | undefined
-  /** One slot is written at a time. A sync does not hold it while it waits for the disk. */
+  /** Allows one slot write at a time. A sync does not hold it while it waits for the disk. */
   private writing: Semaphore.Semaphore | undefined
 
   constructor(disk: Disk["Service"], dataPath: string, name: string) {
@@ -95,7 +96,7 @@ export class StateFile {
     this.name = name
   }
 
-  // Built when needed: a daemon may have tens of thousands of queues that are not in use.
+  // Built when needed: a daemon may have tens of thousands of unused queues.
   private get statePath(): string {
     return Path.join(this.dataPath, stateFileName(this.name))
   }
@@ -104,12 +105,12 @@ export class StateFile {
     return Path.join(this.dataPath, metadataFileName(this.name))
   }
 
-  /** Whether NSQ's file exists, as far as this queue knows. */
+  /** Whether NSQ's file exists, as far as known. */
   get hasMetadata(): boolean {
     return this.metadata !== ""
   }
 
-  /** Reads the newest state and NSQ's file. A state file without a valid slot counts as missing. */
+  /** Loads the newest state and NSQ's file. A state file without a valid slot counts as missing. */
   load(inventory: QueueInventory): Result.Result<LoadedState, DiskError> {
     const metadata = inventory.hasMetadata
       ? Result.map(this.disk.readStart(this.metadataPath, metadataBytesMax), (found) => found?.bytes.toString())
@@ -137,7 +138,7 @@ export class StateFile {
     return state
   }
 
-  /** The state with the exact ranges where its slot had no space for them. */
+  /** Adds the exact ranges to a state whose slot had no space for them. */
   extended(state: QueueState): Effect.Effect<QueueState, DiskError> {
     const extension = Buffer.alloc(extensionSize)
     return Effect.acquireUseRelease(
@@ -148,8 +149,8 @@ export class StateFile {
   }
 
   /**
-   * Records the state without waiting for the disk: it survives the end of the process, not a loss of power. May run beside a
-   * sync. Nothing is recorded when there is no snapshot by the time it is written.
+   * Records the state without waiting for the disk: it survives the end of the process, not a loss of power. May run
+   * concurrently with a sync. Records nothing if `snapshot` returns `undefined`.
    */
   save(snapshot: () => Snapshot | undefined): Effect.Effect<void, DiskError> {
     return this.alone(Effect.suspend(() => {
@@ -158,10 +159,10 @@ export class StateFile {
     }))
   }
 
-  /** Records the state in both files; `durable` waits until the disk has them. */
+  /** Records the state in both files; with `durable`, waits until both are on disk. */
   sync(snapshot: () => Snapshot, durable: boolean): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
-      // The slot names the content of NSQ's file: after a loss of power it must not be an older one.
+      // The slot refers to the content of NSQ's file, which must not be older after a loss of power.
       if (durable && this.hasMetadata && !this.isMetadataDurable) yield* this.syncMetadata()
       const { file, sequence, slot, text } = yield* this.alone(Effect.suspend(() => {
         const current = snapshot()
@@ -171,14 +172,14 @@ export class StateFile {
       }))
       if (durable) {
         yield* file.sync
-        // A slot that was written once more since stays the one to write: the other is certain.
+        // If a newer slot was written since, that slot stays the one to overwrite: the other one is durable.
         if (this.sequence === sequence) this.syncedSlot = slot
       }
       if (text !== this.metadata) yield* this.writeMetadata(text, durable)
     }).pipe(Effect.ensuring(Effect.sync(() => void (this.upcoming = undefined))))
   }
 
-  /** Writes NSQ's file, and the state where there is a state file. */
+  /** Writes NSQ's file, and the state if there is a state file. */
   describe(snapshot: () => Snapshot): Effect.Effect<void, DiskError> {
     return this.exists
       ? this.sync(snapshot, false)
@@ -203,7 +204,7 @@ export class StateFile {
     return this.alone(Effect.andThen(this.close(), this.disk.remove(this.statePath)))
   }
 
-  /** Closes the files until they are needed again. Nothing may be written meanwhile. */
+  /** Closes the files until they are needed again. No write may be running. */
   close(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { open } = this
@@ -238,14 +239,17 @@ export class StateFile {
       const isExtended = snapshot.unsettled.length > maxRanges && (yield* this.writeExtension(file, snapshot))
       const bytes = this.encode(snapshot, text, isSynced, isExtended)
       if (this.exists) yield* file.write([bytes], slot * slotSize)
-      // The first write takes the space of both slots, so that no later one needs any.
+      // The first write allocates both slots, so that later ones need no space.
       else yield* file.write(slot === 0 ? [bytes, emptySlot] : [emptySlot, bytes], 0)
       this.exists = true
       return { file, slot, sequence: this.sequence }
     })
   }
 
-  /** Before its slot, and not over the one of the slot before. The slot alone will do when the disk has no space for it. */
+  /**
+   * Written before its slot, and not over the previous slot's extension. Without disk space the slot alone is
+   * sufficient.
+   */
   private writeExtension(file: DiskFile, snapshot: Snapshot): Effect.Effect<boolean> {
     const { ranges, read } = fitRanges(snapshot.unsettled, snapshot.read, maxExtendedRanges)
     if (ranges.length <= maxRanges) return Effect.succeed(false)
@@ -282,7 +286,7 @@ export class StateFile {
   }
 }
 
-/** NSQ's view of the state: reading starts again at the oldest message that is not settled. */
+/** NSQ's view of the state: reading restarts at the oldest unsettled message. */
 const metadataOf = ({ depth, read, unsettled, write }: Snapshot): string => {
   const oldest = unsettled.reduce(
     (first, range) =>

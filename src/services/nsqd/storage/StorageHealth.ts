@@ -1,8 +1,8 @@
 /**
- * What does not work in a data directory right now: the last failure of each queue and of the metadata. One success says
- * nothing about the others.
+ * The current failures in a data directory: the last one of each queue and of the metadata, independent of each
+ * other.
  */
-/** What is said about a failure. */
+/** The part of an error that is reported. */
 interface Failure {
   readonly message: string
 }
@@ -10,13 +10,13 @@ interface Failure {
 export class StorageHealth {
   private readonly failures = new Map<string, Failure>()
 
-  /** Notes a failure, or with `undefined` that `what` works, or does not exist any more. */
+  /** Records a failure; `undefined` if `what` works again or no longer exists. */
   note(what: string, error: Failure | undefined): void {
     if (error === undefined) this.failures.delete(what)
     else this.failures.set(what, error)
   }
 
-  /** The failure that began first, and how many more there are; `undefined` while everything works. */
+  /** The oldest failure and the number of others; `undefined` while everything works. */
   get summary(): string | undefined {
     for (const { message } of this.failures.values()) {
       const more = this.failures.size - 1
