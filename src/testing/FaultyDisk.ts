@@ -81,21 +81,20 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
     }
 
     const open = (path: string, file: StoredFile): DiskFile => ({
-      read: (buffer, position) => attempt("read", path, () => file.content.copy(buffer, 0, position)),
+      read: (buffer, position) => attempt("read", path, () => file.content.subarray(position).copy(buffer)),
       write: (buffers, position) =>
         Effect.suspend(() => {
           const bytes = Buffer.concat(buffers)
           const fits = fitting(bytes.length, position + bytes.length - file.content.length)
-          const failure = failureOf("write", path) ?? (fits < bytes.length ? full("write", path) : undefined)
-          const written = fits < bytes.length
+          const failure = failureOf("write", path)
+          const written = failure === undefined
             ? fits
-            : failure === undefined
-            ? bytes.length
             : failure.code === "EROFS"
             ? 0
-            : bytes.length >> 1
+            : Math.min(fits, bytes.length >> 1)
           writeAt(file, bytes.subarray(0, written), position)
-          return failure === undefined ? Effect.void : Effect.fail(failure)
+          if (failure !== undefined) return Effect.fail(failure)
+          return fits < bytes.length ? Effect.fail(full("write", path)) : Effect.void
         }),
       sync: syncing.whenOpen(attempt("fsync", path, () => void (file.durable = file.content))),
       truncate: (size) =>
@@ -185,6 +184,8 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
           for (const file of files.values()) {
             const { durable } = file
             file.content = Buffer.concat([durable, file.content.subarray(durable.length, durable.length + kept)])
+            // What is there at the next start is on the disk.
+            file.durable = file.content
           }
         }
       })
