@@ -16,7 +16,7 @@ const grant = JSON.stringify({
 
 const secret = "a-secret-that-nobody-may-see"
 
-/** An auth server that knows one secret. */
+/** An auth server that accepts one secret. */
 const authServer = Effect.gen(function*() {
   const server = Http.createServer((request, response) => {
     const known = new URL(request.url ?? "", "http://x").searchParams.get("secret") === secret
@@ -33,8 +33,8 @@ const authServer = Effect.gen(function*() {
 const auth = (secret: string): Command => ({ _tag: "AUTH", secret: Buffer.from(secret) })
 const pub = (topic: string): Command => ({ _tag: "PUB", topic: TopicName.make(topic), body: Buffer.from("x") })
 
-describe("nsqd with an auth server", () => {
-  it.live("lets clients do what the server says, and shows their secrets nowhere", () =>
+describe("authorisation by an auth server", () => {
+  it.live("nsqd permits what the auth server's response permits, and no output contains the secret", () =>
     Effect.gen(function*() {
       const address = yield* authServer
       const flags = [`--auth-http-address=${address}`, "--log-level=debug"]

@@ -1,6 +1,6 @@
 /**
- * Delivery does not depend on acknowledgements: a consumer receives as many messages as its ready count allows, however many
- * bytes these have, on connections of every kind and at every pace of reading.
+ * Delivery does not depend on acknowledgements: a consumer receives as many messages as its ready count allows, regardless of
+ * their size, on connections of every kind and at every reading speed.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -22,7 +22,7 @@ const compress = {
     Effect.map(SnappyConnection.loadCodec, (codec) => SnappyConnection.make(client.rest, codec, unlimited))
 }
 
-/** A subscribed consumer that is ready for nothing yet. */
+/** A subscribed consumer whose ready count is 0. */
 const subscribed = Effect.fnUntraced(function*(port: number, how: keyof typeof compress, tls: boolean) {
   const features = how === "plain" ? {} : { [how]: true }
   const client = tls ? yield* secured(port, {}, features) : (yield* identified(port, features)).client
@@ -48,12 +48,14 @@ const publishAll = Effect.fnUntraced(function*(port: number) {
   }
 })
 
-describe("a consumer that acknowledges nothing receives as much as its ready count allows", () => {
+describe("delivery to a consumer that acknowledges nothing", () => {
   for (const tls of [false, true]) {
     for (const how of ["plain", "deflate", "snappy"] as const) {
-      const kind = `on a ${how} connection ${tls ? "inside TLS" : "in the clear"}`
+      const kind = `a consumer on a ${how} connection ${
+        tls ? "inside TLS" : "without TLS"
+      } receives as much as its ready count allows`
 
-      it.live(`${kind}, with all messages waiting`, () =>
+      it.live(`${kind}, if all messages are waiting`, () =>
         Effect.gen(function*() {
           const daemon = yield* serve((yield* Certificates.files).options)
           yield* publishAll(daemon.tcpPort)
@@ -62,7 +64,7 @@ describe("a consumer that acknowledges nothing receives as much as its ready cou
           for (const body of bodies) assert.isTrue(Buffer.from((yield* consumer.message).body).equals(body))
         }), 30_000)
 
-      it.live(`${kind}, also if it pauses reading again and again`, () =>
+      it.live(`${kind}, if it pauses reading repeatedly`, () =>
         Effect.gen(function*() {
           const daemon = yield* serve((yield* Certificates.files).options)
           yield* publishAll(daemon.tcpPort)
@@ -71,7 +73,7 @@ describe("a consumer that acknowledges nothing receives as much as its ready cou
           for (const [i, body] of bodies.entries()) {
             if (i % 500 === 100) {
               socket.pause()
-              // Meanwhile the daemon fills the buffers between them.
+              // Meanwhile the daemon fills the socket buffers.
               for (let turn = 0; turn < 50; turn++) yield* Effect.sleep(1)
               socket.resume()
             }

@@ -1,5 +1,5 @@
 /**
- * nsqd bundled once for the tests of a file that start it often: a bundle starts four times as fast as the sources.
+ * nsqd, bundled once for the tests of a file that start it often: a bundle starts four times as fast as the sources.
  */
 import { Effect } from "effect"
 import { afterAll, beforeAll } from "vitest"
@@ -7,12 +7,12 @@ import * as Daemon from "./daemon.ts"
 import { buildNsqd, type Built } from "./ledger/build.ts"
 
 export interface Bundled {
-  /** The command that runs it. Only within tests. */
+  /** The command that runs it. Available only within tests. */
   readonly command: () => ReadonlyArray<string>
   readonly start: (dataPath: string, flags?: ReadonlyArray<string>) => ReturnType<typeof Daemon.start>
 }
 
-/** To be called where the tests of a file are described. */
+/** Registers the hooks that build and remove the bundle. Call it inside `describe`. */
 export const bundledNsqd = (): Bundled => {
   let built: Built | undefined
   beforeAll(async () => void (built = await buildNsqd()))

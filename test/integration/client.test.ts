@@ -12,7 +12,7 @@ const layer = Layer.merge(NodeTransport.layer, FetchHttpClient.layer)
 const numbers = Topic.bytes("numbers")
 const timeout = 120_000
 
-/** Handles numbers until `total` different ones have come. */
+/** Handles messages with numbers until `total` different ones have arrived. */
 const collect = Effect.fnUntraced(function*(consumer: Consumer.Consumer<Uint8Array>, total: number) {
   const seen = new Set<number>()
   const done = yield* Deferred.make<void>()
@@ -26,7 +26,7 @@ const collect = Effect.fnUntraced(function*(consumer: Consumer.Consumer<Uint8Arr
   return seen
 })
 
-/** An auth server that knows one secret; its address. */
+/** Starts an auth server that accepts one secret and returns its address. */
 const authServer = Effect.acquireRelease(
   Effect.callback<Server>((resume) => {
     const server = createServer((request, response) => {
@@ -48,7 +48,9 @@ const authServer = Effect.acquireRelease(
 describe("Producer and Consumer over real sockets", () => {
   for (const compression of [undefined, "deflate", "snappy"] as const) {
     it.live(
-      `move tens of thousands of messages ${compression === undefined ? "uncompressed" : `with ${compression}`}`,
+      `Producer and Consumer transfer tens of thousands of messages ${
+        compression === undefined ? "uncompressed" : `with ${compression}`
+      }`,
       () =>
         Effect.gen(function*() {
           const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory)
@@ -76,7 +78,7 @@ describe("Producer and Consumer over real sockets", () => {
   }
 
   it.live(
-    "say who they are where that is required",
+    "Producer and Consumer authenticate with a secret",
     () =>
       Effect.gen(function*() {
         const auth = yield* authServer
@@ -97,7 +99,7 @@ describe("Producer and Consumer over real sockets", () => {
   )
 
   it.live(
-    "speak TLS, compressed, and trust only the authorities they are given",
+    "Producer and Consumer use TLS with compression, and trust only the configured authorities",
     () =>
       Effect.gen(function*() {
         const directory = yield* Daemon.temporaryDirectory
@@ -127,7 +129,7 @@ describe("Producer and Consumer over real sockets", () => {
   )
 
   it.live(
-    "lose no confirmed message when one of two brokers is killed under load and started again",
+    "Producer and Consumer lose no confirmed message when one of two brokers is killed under load and restarted",
     () =>
       Effect.gen(function*() {
         const flags = ["--mem-queue-size=0"]

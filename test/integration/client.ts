@@ -1,5 +1,5 @@
 /**
- * A bare client over a real socket: sends commands, collects frames, does nothing by itself but answer heartbeats.
+ * A low-level client over a real socket: sends commands and collects frames. It does nothing by itself except respond to heartbeats.
  */
 import { Effect, Queue, type Scope } from "effect"
 import * as Net from "node:net"
@@ -12,14 +12,14 @@ import type { Daemon } from "./daemon.ts"
 export interface Client {
   readonly socket: Net.Socket
   readonly send: (...commands: ReadonlyArray<Command>) => Effect.Effect<void>
-  /** Responses and errors as text; `closed` once the connection has ended. */
+  /** Responses and errors as strings; `closed` once the connection has ended. */
   readonly answer: Effect.Effect<string>
   readonly message: Effect.Effect<Message>
-  /** Sends a command and waits for its answer. */
+  /** Sends a command and waits for its response. */
   readonly ask: (command: Command) => Effect.Effect<string>
 }
 
-/** A connection to the daemon's TCP port. */
+/** Connects to the daemon's TCP port. */
 export const open = (daemon: Daemon): Effect.Effect<Net.Socket, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Net.Socket>((resume) => {
@@ -66,7 +66,7 @@ export const body = (text: string | number): Uint8Array => Buffer.from(String(te
 
 export const text = (message: Message): string => Buffer.from(message.body).toString()
 
-/** Subscribes to a channel of the topic `test` and takes messages, finishing each, until `done` says so. */
+/** Subscribes to a channel of the topic `test` and finishes each message, until `done` returns true. */
 export const consumeUntil = Effect.fnUntraced(function*(
   client: Client,
   channel: Command & { readonly _tag: "SUB" },

@@ -1,5 +1,5 @@
 /**
- * nsqd as a process of its own, started from its sources, on free ports of the loopback interface. It ends with its Scope.
+ * nsqd as a separate process, started from its sources, on free ports of the loopback interface. It ends with its Scope.
  */
 import { Effect, Queue, Schema, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -13,7 +13,7 @@ export const nsqd: ReadonlyArray<string> = [
   resolve(import.meta.dirname, "../../src/programs/nsqd.ts")
 ]
 
-/** The daemon ended, or never started, while something was expected of it. */
+/** The daemon exited, or did not start, while a test waited for it. */
 export class DaemonEnded extends Schema.TaggedError<DaemonEnded>()("DaemonEnded", { log: Schema.String }) {
   override get message(): string {
     return `nsqd ended: ${this.log}`
@@ -24,17 +24,17 @@ export interface Daemon {
   readonly tcpPort: number
   readonly httpPort: number
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
-  /** The exit code, `null` after a signal that killed it. */
+  /** The exit code; `null` if a signal killed the process. */
   readonly exited: Effect.Effect<number | null>
   /** Completes once a line of the log matches. */
   readonly logged: (pattern: RegExp) => Effect.Effect<string, DaemonEnded>
-  /** Everything logged so far. */
+  /** The log so far. */
   readonly log: () => string
   /** Resident memory in bytes. */
   readonly residentBytes: Effect.Effect<number>
 }
 
-/** A directory that is removed with the Scope. */
+/** A temporary directory that is removed with the Scope. */
 export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "nsqd-integration-"))),
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
@@ -48,7 +48,7 @@ const exitOf = (child: ChildProcess): Effect.Effect<number | null> =>
     return Effect.sync(() => void child.off("exit", exited))
   })
 
-/** Completes once no file of the directory has such a name. */
+/** Completes once no file name of the directory matches. */
 export const removed = (directory: string, pattern: RegExp): Effect.Effect<void> =>
   Effect.flatMap(
     Effect.promise(() => readdir(directory)),
@@ -56,14 +56,14 @@ export const removed = (directory: string, pattern: RegExp): Effect.Effect<void>
       names.some((name) => pattern.test(name)) ? Effect.delay(removed(directory, pattern), "20 millis") : Effect.void
   )
 
-/** What a daemon runs with beside its flags. */
+/** Settings of the daemon's process besides its flags. */
 export interface Surroundings {
-  /** Free ports by default. */
+  /** Default: free ports. */
   readonly tcpPort?: number
   readonly httpPort?: number
-  /** The command that runs nsqd; its sources by default. */
+  /** The command that runs nsqd. Default: its sources. */
   readonly command?: ReadonlyArray<string>
-  /** The most descriptors the process may have; the limit of the test's own process by default. */
+  /** Limit of file descriptors. Default: the limit of the test's own process. */
   readonly openFiles?: number
 }
 
@@ -117,7 +117,7 @@ export interface Answer {
   readonly body: string
 }
 
-/** A request to the daemon's HTTP API; a body makes it a POST. */
+/** Sends a request to the daemon's HTTP API: a POST if there is a body, otherwise a GET. */
 export const http = (daemon: Daemon, path: string, body?: string): Effect.Effect<Answer> =>
   Effect.promise(async () => {
     const request = body === undefined ? {} : { method: "POST", body }
@@ -142,6 +142,6 @@ interface TopicStats {
   readonly channels: ReadonlyArray<ChannelStats>
 }
 
-/** The topics as `/stats` shows them. */
+/** The topics of `/stats`. */
 export const topics = (daemon: Daemon): Effect.Effect<ReadonlyArray<TopicStats>> =>
   Effect.map(http(daemon, "/stats?format=json"), ({ body }) => JSON.parse(body).topics)

@@ -35,7 +35,7 @@ const subscribed = Effect.fnUntraced(function*(daemon: Daemon.Daemon, topic: Top
   return consumer
 })
 
-/** Takes messages until each of the wanted ones has come. */
+/** Finishes messages until each of the wanted ones has arrived. */
 const takeAll = Effect.fnUntraced(function*(consumer: Client, wanted: ReadonlyArray<string>) {
   const missing = new Set(wanted)
   while (missing.size > 0) missing.delete(text(yield* consumer.message))
@@ -58,7 +58,7 @@ const named = (from: number, to: number): Array<string> =>
 const lastFile = (data: string): string =>
   join(data, readdirSync(data).filter((name) => /^test:c\.diskqueue\.\d+\.dat$/.test(name)).sort().at(-1)!)
 
-/** What a kill or a loss of power leaves behind the last whole record, and how many records it costs. */
+/** What a crash or a power failure can leave after the last complete record, and the number of records that it costs. */
 const tails = [
   {
     tail: "a record without its last bytes",
@@ -70,14 +70,14 @@ const tails = [
     lost: 0,
     tear: (file: string) => appendFileSync(file, readFileSync(file).subarray(0, 50))
   },
-  { tail: "half a size", lost: 0, tear: (file: string) => appendFileSync(file, Buffer.from([0, 0])) },
+  { tail: "half of a size field", lost: 0, tear: (file: string) => appendFileSync(file, Buffer.from([0, 0])) },
   { tail: "zeros", lost: 0, tear: (file: string) => appendFileSync(file, Buffer.alloc(4096)) },
   { tail: "other bytes", lost: 0, tear: (file: string) => appendFileSync(file, Buffer.alloc(1000, 0xa5)) }
 ]
 
-describe("a daemon whose last file ends within a record", () => {
+describe("a disk queue whose last file ends within a record", () => {
   it.live.each(tails)(
-    "delivers every other message after a second kill while they are in flight: $tail",
+    "every undamaged message is delivered after a second kill while messages are in flight: $tail",
     ({ lost, tear }) =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory
@@ -87,7 +87,7 @@ describe("a daemon whose last file ends within a record", () => {
           const daemon = yield* nsqd.start(data, flags)
           yield* subscribed(daemon, topic, 0)
           yield* publish(yield* connect(daemon), topic, before)
-          // The channel's queue has them all once its depth says so.
+          // All messages have reached the channel's queue once its depth equals their number.
           while ((yield* Daemon.topics(daemon))[0]?.channels[0]?.depth !== before.length) yield* Effect.yieldNow
           yield* kill(daemon)
         }))
@@ -110,7 +110,7 @@ describe("a daemon whose last file ends within a record", () => {
 
 const recordBytes = 4 + 26 + 100
 
-/** Places within a record, and what lies there. */
+/** Offsets within a record, and the field at each. */
 const places = [
   ...[0, 1, 2, 3].map((at) => ({ part: "size", at })),
   ...[4, 8, 11].map((at) => ({ part: "timestamp", at })),
@@ -126,9 +126,9 @@ const flip = (path: string, position: number): void => {
   closeSync(file)
 }
 
-describe("a daemon of whose files single bytes have changed", () => {
+describe("files with single changed bytes", () => {
   it.live(
-    "delivers no message with another body, and all messages but the damaged one",
+    "a changed byte never changes a delivered message and costs only the damaged one",
     () =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory
@@ -171,7 +171,7 @@ describe("a daemon of whose files single bytes have changed", () => {
   )
 
   it.live(
-    "starts with damaged metadata files and delivers every message",
+    "a daemon starts with damaged metadata files and delivers every message",
     () =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory

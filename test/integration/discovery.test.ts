@@ -6,7 +6,7 @@ import { Nsqlookupd } from "../../src/services/nsqlookupd/Nsqlookupd.ts"
 import * as Client from "./client.ts"
 import * as Daemon from "./daemon.ts"
 
-/** An nsqlookupd on these ports; closing its Scope stops it. */
+/** Starts an nsqlookupd on these ports; closing its Scope stops it. */
 const lookupd = (tcpAddress = "127.0.0.1:0", httpAddress = "127.0.0.1:0") =>
   Nsqlookupd.layerWith({ tcpAddress, httpAddress, broadcastAddress: "127.0.0.1" }).pipe(
     Layer.provide(Logger.layer([])),
@@ -15,7 +15,7 @@ const lookupd = (tcpAddress = "127.0.0.1:0", httpAddress = "127.0.0.1:0") =>
     Effect.orDie
   )
 
-/** The address of somebody who hangs up at once, so that nobody else takes it meanwhile. */
+/** The address of a listener that closes each connection immediately, so that no other process takes the port. */
 const hangUp: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.callback<Net.Server>((resume) => {
     const server = Net.createServer((socket) => void socket.destroy())
@@ -29,7 +29,7 @@ const nsqd = Effect.fnUntraced(function*(lookupdAddress: string) {
   return yield* Daemon.start(data, [`--lookupd-tcp-address=${lookupdAddress}`, "--broadcast-address=127.0.0.1"])
 })
 
-/** A reader of nsqjs that knows nothing but an nsqlookupd. */
+/** An nsqjs reader that is configured with an nsqlookupd only. */
 const read = (
   lookupdHTTPAddresses: string,
   messages: Queue.Queue<string>
@@ -54,8 +54,8 @@ const publish = Effect.fnUntraced(function*(daemon: Daemon.Daemon, body: string)
   assert.strictEqual(yield* client.ask(message), "OK")
 })
 
-describe("nsqd and consumers that know nothing but an nsqlookupd", () => {
-  it.live("find each other, whoever comes first", () =>
+describe("discovery with one nsqlookupd", () => {
+  it.live("nsqd and consumers find each other in any order of starting", () =>
     Effect.gen(function*() {
       const { httpAddress, tcpAddress } = yield* lookupd()
       const messages = yield* Queue.unbounded<string>()
@@ -67,11 +67,11 @@ describe("nsqd and consumers that know nothing but an nsqlookupd", () => {
       yield* second.logged(/peer info/)
       yield* publish(second, "two")
       assert.strictEqual(yield* Queue.take(messages), "two")
-      // It has had the channel before its first message came.
+      // The channel existed before the topic's first message arrived.
       assert.match(second.log(), /TOPIC\(test\): new channel\(c\)/)
     }))
 
-  it.live("go on while the nsqlookupd is away, and find each other once it is there", () =>
+  it.live("nsqd and consumers continue while the nsqlookupd is stopped, and find each other when it is back", () =>
     Effect.gen(function*() {
       const scope = yield* Effect.scope
       const messages = yield* Queue.unbounded<string>()

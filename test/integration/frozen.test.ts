@@ -1,5 +1,5 @@
 /**
- * nsqd stopped by a signal for longer than the message timeout, as by a debugger, a suspended machine or a starved container.
+ * nsqd stopped by a signal for longer than the message timeout, as by a debugger, a suspended machine or a container without CPU time.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -9,39 +9,46 @@ import { http, start, temporaryDirectory } from "./daemon.ts"
 
 const channel = ChannelName.make("frozen")
 const perConsumer = 125
-/** Far more than a socket is read at a time, so that the acknowledgements behind it arrive in later reads. */
+/** Far more than one read of a socket, so that the acknowledgements after it arrive in later reads. */
 const padding = Buffer.from("NOP\n".repeat(60_000))
 
-describe("a daemon that is stopped and continued", () => {
-  it.live("requeues no message whose acknowledgement arrived meanwhile", () =>
-    Effect.gen(function*() {
-      const daemon = yield* start(yield* temporaryDirectory, ["--msg-timeout=1s"])
-      const consumers = yield* Effect.forEach([1, 2, 3, 4], () => connect(daemon))
-      for (const consumer of consumers) {
-        yield* consumer.ask({ _tag: "SUB", topic, channel })
-        yield* consumer.send({ _tag: "RDY", count: perConsumer })
-      }
-      const publisher = yield* connect(daemon)
-      const bodies = Array.from({ length: perConsumer * consumers.length - 1 }, (_, i) => body(i))
-      assert.strictEqual(yield* publisher.ask({ _tag: "MPUB", topic, bodies: [body("first"), ...bodies] }), "OK")
-      const held = yield* Effect.forEach(consumers, (consumer) => Effect.replicateEffect(consumer.message, perConsumer))
+describe("a suspended daemon", () => {
+  it.live(
+    "a daemon that was suspended requeues no message whose acknowledgement arrived meanwhile",
+    () =>
+      Effect.gen(function*() {
+        const daemon = yield* start(yield* temporaryDirectory, ["--msg-timeout=1s"])
+        const consumers = yield* Effect.forEach([1, 2, 3, 4], () => connect(daemon))
+        for (const consumer of consumers) {
+          yield* consumer.ask({ _tag: "SUB", topic, channel })
+          yield* consumer.send({ _tag: "RDY", count: perConsumer })
+        }
+        const publisher = yield* connect(daemon)
+        const bodies = Array.from({ length: perConsumer * consumers.length - 1 }, (_, i) => body(i))
+        assert.strictEqual(yield* publisher.ask({ _tag: "MPUB", topic, bodies: [body("first"), ...bodies] }), "OK")
+        const held = yield* Effect.forEach(
+          consumers,
+          (consumer) => Effect.replicateEffect(consumer.message, perConsumer)
+        )
 
-      yield* daemon.signal("SIGSTOP")
-      for (const [i, consumer] of consumers.entries()) {
-        consumer.socket.write(padding)
-        yield* consumer.send(...held[i]!.map(({ id }) => ({ _tag: "FIN", id }) as const))
-      }
-      // Longer than the message timeout.
-      yield* Effect.sleep("1500 millis")
-      yield* daemon.signal("SIGCONT")
+        yield* daemon.signal("SIGSTOP")
+        for (const [i, consumer] of consumers.entries()) {
+          consumer.socket.write(padding)
+          yield* consumer.send(...held[i]!.map(({ id }) => ({ _tag: "FIN", id }) as const))
+        }
+        // Longer than the message timeout.
+        yield* Effect.sleep("1500 millis")
+        yield* daemon.signal("SIGCONT")
 
-      const stats = Effect.map(http(daemon, "/stats?format=json&topic=test"), (reply) => {
-        const [{ depth, in_flight_count, timeout_count }] = JSON.parse(reply.body).topics[0].channels
-        return { depth, in_flight_count, timeout_count }
-      })
-      let now = yield* stats
-      while (now.in_flight_count > 0) now = yield* stats
-      assert.deepStrictEqual(now, { depth: 0, in_flight_count: 0, timeout_count: 0 })
-      for (const consumer of consumers) assert.strictEqual(yield* consumer.ask({ _tag: "CLS" }), "CLOSE_WAIT")
-    }), 30_000)
+        const stats = Effect.map(http(daemon, "/stats?format=json&topic=test"), (reply) => {
+          const [{ depth, in_flight_count, timeout_count }] = JSON.parse(reply.body).topics[0].channels
+          return { depth, in_flight_count, timeout_count }
+        })
+        let now = yield* stats
+        while (now.in_flight_count > 0) now = yield* stats
+        assert.deepStrictEqual(now, { depth: 0, in_flight_count: 0, timeout_count: 0 })
+        for (const consumer of consumers) assert.strictEqual(yield* consumer.ask({ _tag: "CLS" }), "CLOSE_WAIT")
+      }),
+    30_000
+  )
 })

@@ -13,7 +13,7 @@ const bodyBytes = 10_000
 const channel = ChannelName.make("c")
 const sub = { _tag: "SUB", topic, channel } as const
 
-/** Numbered messages, and which of them were acknowledged. */
+/** Numbered messages, and which of them nsqd accepted. */
 class Published {
   readonly open = new Set<string>()
   private next = 0
@@ -26,7 +26,7 @@ class Published {
 const start = (disk: SmallDisk, flags: ReadonlyArray<string>) =>
   Daemon.start(disk.path, ["--mem-queue-size=0", "--sync-every=1", ...flags], { command: disk.on(nsqd.command()) })
 
-/** Publishes until the disk is full, over TCP and then over HTTP; what was refused must say so. */
+/** Publishes until the disk is full, over TCP and then over HTTP. Refused publishes must get an error that states the cause. */
 const fill = Effect.fnUntraced(function*(daemon: Daemon.Daemon, published: Published) {
   let publisher = yield* connect(daemon)
   let refusals = 0
@@ -36,7 +36,7 @@ const fill = Effect.fnUntraced(function*(daemon: Daemon.Daemon, published: Publi
     if (answer === "OK") published.open.add(message)
     else {
       assert.match(answer, /^E_PUB_FAILED PUB failed .*no space left on device/)
-      // The error is one that ends the connection.
+      // This error ends the connection.
       assert.strictEqual(yield* publisher.answer, "closed")
       publisher = yield* connect(daemon)
       refusals++
@@ -50,7 +50,7 @@ const fill = Effect.fnUntraced(function*(daemon: Daemon.Daemon, published: Publi
   assert.match(ping.body, /no space left on device/)
 })
 
-/** Takes and finishes messages until every acknowledged one has come. */
+/** Finishes messages until every accepted one has arrived. */
 const drain = Effect.fnUntraced(function*(consumer: Client, { open }: Published) {
   yield* consumer.send({ _tag: "RDY", count: 50 })
   while (open.size > 0) {
@@ -66,7 +66,7 @@ const subscribed = Effect.fnUntraced(function*(daemon: Daemon.Daemon) {
   return consumer
 })
 
-/** Publishes until a message is accepted: the files of those that were read go one by one. */
+/** Publishes until a message is accepted, because the files of consumed messages are deleted gradually. */
 const publishAgain = (daemon: Daemon.Daemon, published: Published) =>
   Effect.gen(function*() {
     const message = published.message()
@@ -75,7 +75,7 @@ const publishAgain = (daemon: Daemon.Daemon, published: Published) =>
     published.open.add(message)
   }).pipe(Effect.retry(Schedule.max([Schedule.spaced("50 millis"), Schedule.recurs(200)])))
 
-/** Completes once `/ping` says that the disk works. */
+/** Completes once `/ping` reports a working disk. */
 const healthy = (daemon: Daemon.Daemon) =>
   Effect.gen(function*() {
     const { body, status } = yield* Daemon.http(daemon, "/ping")
@@ -96,7 +96,7 @@ describe.each([
   { files: "small files", flags: ["--max-bytes-per-file=1000000"] }
 ])("a daemon on a full disk with $files", ({ flags }) => {
   it.live(
-    "refuses publishes, lets consumers drain it, and accepts publishes again without a restart",
+    "a daemon refuses publishes while its disk is full, and accepts them again without a restart once consumers have drained it",
     () =>
       Effect.gen(function*() {
         const disk = yield* smallDisk(diskBytes)
@@ -116,7 +116,7 @@ describe.each([
   )
 
   it.live.each(Object.entries(stops))(
-    "has every acknowledged message after %s and a start on the full disk",
+    "a daemon has every accepted message after %s and a start on the full disk",
     ([, stop]) =>
       Effect.gen(function*() {
         const disk = yield* smallDisk(diskBytes)

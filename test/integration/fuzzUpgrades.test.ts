@@ -1,6 +1,6 @@
 /**
- * Connections that go wrong in every layer of an upgrade: valid streams that are mutated, random bytes, random cuts, also below
- * TLS. From fixed seeds, and bounded. Whatever comes, the daemon goes on and nobody else notices.
+ * Faults in every layer of an upgrade: mutated valid streams, random bytes and random cuts, also below TLS, from fixed seeds and
+ * bounded in size. The daemon continues in every case, and other clients are not affected.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -15,7 +15,7 @@ import { type Daemon, identified, identify, secured, serve, sized } from "../ser
 
 const rounds = 40
 
-/** Numbers from 0 up to `below`, the same for the same seed. */
+/** Returns numbers from 0 up to, but not including, `below`; equal for equal seeds. */
 type Chance = (below: number) => number
 
 const chanceFrom = (seed: number): Chance => {
@@ -30,7 +30,7 @@ const chanceFrom = (seed: number): Chance => {
 
 const randomBytes = (chance: Chance, length: number): Buffer => Buffer.from(Array.from({ length }, () => chance(256)))
 
-/** Some commands, among them some that are refused. */
+/** Commands, some of which nsqd refuses. */
 const commands = (chance: Chance): Buffer => {
   const parts = Array.from({ length: 1 + chance(12) }, () => {
     const kinds = [
@@ -81,7 +81,7 @@ const cut = (chance: Chance, bytes: Buffer): Array<Buffer> => {
   return pieces
 }
 
-/** Sends the pieces one turn of the event loop after another, then the end; completes when the server has ended too. */
+/** Sends each piece in its own turn of the event loop, then closes; completes when the server has closed too. */
 const sendAll = (socket: Net.Socket, pieces: ReadonlyArray<Buffer>): Effect.Effect<void> =>
   Effect.callback((resume) => {
     const done = (): void => resume(Effect.void)
@@ -96,7 +96,7 @@ const sendAll = (socket: Net.Socket, pieces: ReadonlyArray<Buffer>): Effect.Effe
     next(0)
   })
 
-/** A client's TLS whose bytes on the wire are mutated on their way, from one write on. */
+/** A client's TLS connection whose bytes are mutated on the network, starting with one of its writes. */
 const damagedTls = (socket: Net.Socket, chance: Chance): Tls.TLSSocket => {
   socket.removeAllListeners("data")
   let writes = chance(4)
@@ -113,7 +113,7 @@ const damagedTls = (socket: Net.Socket, chance: Chance): Tls.TLSSocket => {
   })
   socket.on("data", (chunk) => wire.push(chunk)).on("end", () => wire.push(null)).on("close", () => wire.destroy())
   const secure = Tls.connect({ socket: wire, rejectUnauthorized: false })
-  // Each side may wait for what the other has sent already: then the client leaves before the daemon's patience ends.
+  // Each side may wait for the other: then the client closes before the daemon's timeout.
   return secure.setTimeout(200, () => {
     socket.destroy()
     secure.destroy()
@@ -130,7 +130,7 @@ const alive = Effect.fnUntraced(function*(daemon: Daemon, label: string) {
 const withDaemon = <A>(use: (daemon: Daemon) => Effect.Effect<A, unknown, never>) =>
   Effect.gen(function*() {
     const daemon = yield* serve((yield* Certificates.files).options)
-    // A client that was there before, and is after.
+    // A client that is connected before, during and after the faults.
     const { client } = yield* identified(daemon.tcpPort, { heartbeat_interval: -1 })
     yield* use(daemon)
     yield* client.raw(Buffer.concat([Buffer.from("PUB alive\n"), sized("x")]))
@@ -139,18 +139,18 @@ const withDaemon = <A>(use: (daemon: Daemon) => Effect.Effect<A, unknown, never>
     assert.deepStrictEqual(daemon.log.filter((line) => /defect|uncaught/.test(line)), [])
   })
 
-/** What a client sends inside an upgrade. */
+/** Encodes the input of each upgrade. */
 const codings = Effect.map(loadCodec, (codec) => ({
   plain: (content: Buffer) => content,
   deflate: (content: Buffer) => Zlib.deflateRawSync(content, { finishFlush: Zlib.constants.Z_SYNC_FLUSH }),
   snappy: (content: Buffer) => new SnappyEncoder(codec).encode(content)
 }))
 
-describe("a daemon whose clients go wrong", () => {
+describe("clients that send invalid data", () => {
   for (const tls of [false, true]) {
     for (const how of ["plain", "deflate", "snappy"] as const) {
       it.live(
-        `goes on when it is in ${how} streams ${tls ? "inside TLS" : "in the clear"}`,
+        `a daemon survives invalid ${how} streams ${tls ? "inside TLS" : "without TLS"}`,
         () =>
           withDaemon((daemon) =>
             Effect.gen(function*() {
@@ -175,7 +175,7 @@ describe("a daemon whose clients go wrong", () => {
     }
   }
 
-  it.live("goes on when it is below TLS", () =>
+  it.live("a daemon survives invalid data below TLS", () =>
     withDaemon((daemon) =>
       Effect.gen(function*() {
         for (let seed = 1; seed <= rounds; seed++) {
@@ -191,7 +191,7 @@ describe("a daemon whose clients go wrong", () => {
     ), 60_000)
 
   it.live(
-    "goes on when they leave or talk nonsense instead of a handshake",
+    "a daemon survives clients that close or send garbage instead of a handshake",
     () =>
       withDaemon((daemon) =>
         Effect.gen(function*() {

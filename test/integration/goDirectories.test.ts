@@ -26,10 +26,10 @@ const named = (from: number, to: number): Array<string> =>
 const records = (from: number, to: number): Buffer => Buffer.concat(named(from, to).map(record))
 const recordBytes = record("message 0000").length
 
-/** What NSQ leaves behind when it is killed: its metadata is as old as the last sync, its files are not. */
+/** What NSQ leaves when it is killed: metadata from the last sync, and newer files. */
 interface Layout {
   readonly layout: string
-  /** Depth, read position, write position; `undefined` for no file. */
+  /** Depth, read position, write position; `undefined` if the file does not exist. */
   readonly metadata: string | undefined
   readonly files: ReadonlyArray<Buffer>
   readonly expected: ReadonlyArray<string>
@@ -119,7 +119,7 @@ describe.each([{ queue: "test" }, { queue: "test:c" }])(
   "a data directory of NSQ's nsqd after kill -9: $queue",
   ({ queue }) => {
     it.live.each(layouts)(
-      "is delivered to the last message: $layout",
+      "every message in a data directory of NSQ's nsqd is delivered after kill -9: $layout",
       (layout) =>
         Effect.gen(function*() {
           const data = yield* Daemon.temporaryDirectory
@@ -139,7 +139,7 @@ describe.each([{ queue: "test" }, { queue: "test:c" }])(
             }
           })
           yield* takeUntil(layout.expected.length)
-          // Nothing else comes before what is published now.
+          // The next message is the one that is published now.
           const publisher = yield* connect(daemon)
           assert.strictEqual(yield* publisher.ask({ _tag: "PUB", topic, body: body("later") }), "OK")
           yield* takeUntil(layout.expected.length + 1)

@@ -12,10 +12,10 @@ const channel = ChannelName.make("c")
 const count = 20_000
 const batch = 1000
 
-/** The window before a kill within which a finished message may come again. */
+/** Messages that were finished within this time before a kill may be redelivered. */
 const window = "250 millis"
 
-/** A FIN that fails: its error says that those before it were carried out. */
+/** A FIN that fails: its error confirms that the daemon has executed those before it. */
 const carriedOut = Effect.fnUntraced(function*(consumer: Client) {
   const answer = yield* consumer.ask({ _tag: "FIN", id: "no-such-message." })
   assert.match(answer, /^E_FIN_FAILED FIN no-such-message\. failed/)
@@ -29,7 +29,7 @@ const publishAll = Effect.fnUntraced(function*(daemon: Daemon.Daemon) {
   }
 })
 
-/** What is done with the messages that are not finished. */
+/** Ways to keep a message unfinished. */
 const manners = [
   { manner: "held by TOUCH", keep: (id: string) => ({ _tag: "TOUCH", id }) as const },
   { manner: "requeued for half an hour", keep: (id: string) => ({ _tag: "REQ", id, delayMillis: 1_800_000 }) as const }
@@ -37,7 +37,7 @@ const manners = [
 
 describe("a daemon that is killed while a few messages are not finished and all later ones are", () => {
   it.live.each(manners)(
-    "redelivers these few only, when they are $manner",
+    "a killed daemon redelivers only the few messages that were not finished, if they were $manner",
     ({ keep }) =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory
@@ -77,7 +77,7 @@ describe("a daemon that is killed while a few messages are not finished and all 
   )
 
   it.live(
-    "does not keep the files of finished messages because of one that is held",
+    "a message that is not finished does not keep the files of finished messages",
     () =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory

@@ -10,7 +10,7 @@ import * as Daemon from "./daemon.ts"
 
 const program = resolve(import.meta.dirname, "../../src/programs/nsq_tail.ts")
 
-/** An nsqlookupd over HTTPS that knows no nsqd, and directories with and without the certificate of its authority. */
+/** An nsqlookupd over HTTPS without producers, and directories with and without the certificate of its authority. */
 const lookupd = Effect.gen(function*() {
   const authority = yield* Certificates.authority("authority")
   const directory = yield* Daemon.temporaryDirectory
@@ -31,7 +31,7 @@ const lookupd = Effect.gen(function*() {
   return { at, server, address: `https://localhost:${port}` }
 })
 
-/** What `nsq_tail` in this environment makes of the nsqlookupd: `asked`, or the error that it logs. */
+/** Runs `nsq_tail` with this environment; returns `asked` if it reached the nsqlookupd, otherwise the error that it logs. */
 const outcome = ({ address, server }: Effect.Success<typeof lookupd>, environment: Record<string, string>) =>
   Effect.acquireUseRelease(
     Effect.sync((): ChildProcess => {
@@ -45,14 +45,14 @@ const outcome = ({ address, server }: Effect.Success<typeof lookupd>, environmen
     (child) =>
       Effect.callback<string>((done) => {
         const asked = (): void => done(Effect.succeed("asked"))
-        let said = ""
+        let log = ""
         server.once("request", asked)
         child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-          said += text
-          const line = /error querying nsqlookupd.*/.exec(said)
+          log += text
+          const line = /error querying nsqlookupd.*/.exec(log)
           if (line !== null) done(Effect.succeed(line[0]))
         })
-        child.once("exit", (code) => done(Effect.succeed(`ended with ${code}: ${said}`)))
+        child.once("exit", (code) => done(Effect.succeed(`ended with ${code}: ${log}`)))
         return Effect.sync(() => void server.off("request", asked))
       }),
     (child) => Effect.sync(() => void child.kill("SIGKILL"))
@@ -61,9 +61,9 @@ const outcome = ({ address, server }: Effect.Success<typeof lookupd>, environmen
 /** Each case starts a program from its sources. */
 const timeout = 120_000
 
-describe("a utility that asks an nsqlookupd over HTTPS", () => {
+describe("a utility that queries an nsqlookupd over HTTPS", () => {
   it.live(
-    "trusts what the system trusts, as SSL_CERT_FILE, SSL_CERT_DIR and NODE_EXTRA_CA_CERTS name it",
+    "a utility trusts the authorities in SSL_CERT_FILE, SSL_CERT_DIR and NODE_EXTRA_CA_CERTS",
     () =>
       Effect.gen(function*() {
         const server = yield* lookupd
@@ -77,7 +77,7 @@ describe("a utility that asks an nsqlookupd over HTTPS", () => {
     timeout
   )
 
-  it.live("does not trust an authority that the system does not know, and says so", () =>
+  it.live("a utility does not trust an unknown authority, and logs the reason", () =>
     Effect.gen(function*() {
       const server = yield* lookupd
       const { at } = server

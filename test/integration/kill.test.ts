@@ -19,9 +19,9 @@ const killed = (daemon: Daemon.Daemon) => Effect.andThen(daemon.signal("SIGKILL"
 const post = (daemon: Daemon.Daemon, path: string) =>
   Effect.map(Daemon.http(daemon, path, ""), ({ status }) => assert.strictEqual(status, 200))
 
-describe("a daemon that is killed right after it answered OK", () => {
+describe("a daemon that is killed immediately after an OK", () => {
   it.live(
-    "knows every topic and channel that was created",
+    "a daemon that is killed keeps every topic and channel that was created",
     () =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory
@@ -62,7 +62,7 @@ describe("a daemon that is killed right after it answered OK", () => {
   )
 
   it.live(
-    "does not bring back a topic or channel that was deleted, and keeps what was paused",
+    "a daemon that is killed does not restore deleted topics and channels, and keeps the paused state",
     () =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory

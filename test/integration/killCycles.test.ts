@@ -7,7 +7,7 @@ const timeout = 180_000
 
 const nsqd = Effect.acquireRelease(Effect.promise(buildNsqd), ({ remove }) => Effect.sync(remove))
 
-/** Kills the daemon under load; a failure names its seed, with which `killCycles.ts` repeats the load. */
+/** Kills the daemon under load. A failure states its seed; `killCycles.ts` repeats the load with it. */
 const run = Effect.fnUntraced(function*(variant: Cycles.Variant, cycles: number) {
   const { command } = yield* nsqd
   const seed = Math.floor(Math.random() * 2 ** 31)
@@ -18,9 +18,9 @@ const run = Effect.fnUntraced(function*(variant: Cycles.Variant, cycles: number)
   assert.strictEqual(summary.wrongBodies, 0, told)
   assert.strictEqual(summary.changedIds, 0, told)
   assert.strictEqual(summary.duplicatesWithoutRestart, 0, told)
-  // How many messages are finished in the moment before a kill, in which that is not recorded yet, is up to the machine and
-  // its load: 300 cycles (see `killCycles.ts`) show under 1 %, but ten of them up to 9 % on a machine with eight times as much
-  // work as processors. The limit is above that, and far below what comes again when finished messages are not recorded.
+  // The number of messages that are finished but not yet recorded at the moment of a kill depends on the machine and its load: 300
+  // cycles (see `killCycles.ts`) show under 1 %, but ten of them up to 9 % on a machine with eight times as much work as
+  // processors. The limit is above that, and far below the number of redeliveries if finished messages were not recorded.
   assert.isBelow(summary.duplicatesPercent, 15, told)
   assert.deepStrictEqual(summary.refused, [], told)
   assert.strictEqual(summary.deliveriesAfterCleanStop, 0, told)
@@ -28,15 +28,15 @@ const run = Effect.fnUntraced(function*(variant: Cycles.Variant, cycles: number)
   assert.strictEqual(summary.temporaryFilesLeft, 0, told)
 })
 
-describe("a daemon that is killed again and again under load", () => {
+describe("a daemon that is killed repeatedly under load", () => {
   it.live(
-    "loses no acknowledged message and delivers almost none twice, when every message is synced",
+    "repeated kills lose no acknowledged message and redeliver almost none, if every message is synced",
     () => Effect.scoped(run("sync-1", 12)),
     timeout
   )
 
   it.live(
-    "loses no acknowledged message and delivers almost none twice, when its files are small and synced seldom",
+    "repeated kills lose no acknowledged message and redeliver almost none, if files are small and syncs rare",
     () => Effect.scoped(run("small-files-2500", 8)),
     timeout
   )

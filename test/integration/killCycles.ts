@@ -1,12 +1,12 @@
 /**
- * Kills nsqd under load, again and again, and says what was lost and what came again. Prints its seed first and a summary as
- * JSON last; exits with 1 when a message was lost or anything else was not as it should be.
+ * Kills nsqd under load, repeatedly, and reports lost and redelivered messages. Prints its seed first and a summary in
+ * JSON last; exits with 1 if a message was lost or another check failed.
  *
  * usage: node test/integration/killCycles.ts [--cycles N] [--seed N] [--variant NAME,NAME|all] [--program FILE]
  *          [--data-parent DIRECTORY] [--backlog N]
  *
- * The program is `dist/bin/nsqd` unless another is named: run `npm run build` before. A program that is not ours, such as
- * NSQ's nsqd, can be put in its place.
+ * The default program is `dist/bin/nsqd`: run `npm run build` first. `--program` accepts any other program, such as
+ * NSQ's nsqd.
  */
 import * as Path from "node:path"
 import { parseArgs } from "node:util"
@@ -25,14 +25,14 @@ const { values } = parseArgs({
   }
 })
 
-/** Why a run is not good. */
+/** Lists the failed checks of a run. */
 const faults = (summary: Summary): ReadonlyArray<string> => [
   ...summary.lost > 0 ? [`${summary.lost} acknowledged messages lost`] : [],
   ...summary.wrongBodies > 0 ? [`${summary.wrongBodies} wrong bodies`] : [],
   ...summary.changedIds > 0 ? [`${summary.changedIds} changed ids`] : [],
   ...summary.duplicatesWithoutRestart > 0 ? [`${summary.duplicatesWithoutRestart} duplicates without a restart`] : [],
   ...summary.duplicatesPercent >= 1 ? [`${summary.duplicatesPercent} % of deliveries were duplicates`] : [],
-  ...summary.refused.length > 0 ? [`publishes were refused: ${summary.refused.join("; ")}`] : [],
+  ...summary.refused.length > 0 ? [`publishes refused: ${summary.refused.join("; ")}`] : [],
   ...summary.deliveriesAfterCleanStop > 0 ? [`${summary.deliveriesAfterCleanStop} deliveries after a clean stop`] : [],
   ...summary.exitCode !== 0 ? [`exit code ${summary.exitCode}`] : [],
   ...summary.temporaryFilesLeft > 0 ? [`${summary.temporaryFilesLeft} temporary files left`] : [],

@@ -1,5 +1,5 @@
 /**
- * What clients leave behind when they have gone: nothing, whatever they were in the middle of.
+ * Clients that disconnect leave nothing behind, in whatever state they were.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -11,7 +11,7 @@ import { type Client, type Daemon, dial, identified, serve, sized } from "../ser
 setFlagsFromString("--expose-gc")
 const gc: () => void = runInNewContext("gc")
 
-/** Bytes in use once nobody is connected any more. */
+/** Bytes in use when no client is connected. */
 const bytesInUse = (daemon: Daemon) =>
   Effect.gen(function*() {
     while (Array.from(daemon.clients.all()).length > 0) yield* Effect.yieldNow
@@ -50,9 +50,9 @@ const visits: Record<string, (daemon: Daemon, i: number) => Effect.Effect<void>>
     }))
 }
 
-describe("connections that come and go leave nothing behind", () => {
+describe("memory after clients have disconnected", () => {
   for (const [kind, visit] of Object.entries(visits)) {
-    it.live(kind, () =>
+    it.live(`a daemon frees the memory of ${kind}`, () =>
       Effect.gen(function*() {
         const daemon = yield* serve((yield* Certificates.files).options)
         const { client } = yield* identified(daemon.tcpPort, { heartbeat_interval: -1 })
@@ -67,7 +67,7 @@ describe("connections that come and go leave nothing behind", () => {
         const before = yield* bytesInUse(daemon)
         yield* round(Number.parseInt(kind, 10))
         const after = yield* bytesInUse(daemon)
-        // Buffers of one part of an MPUB each would be 150 megabytes, a session each 20.
+        // Buffers of a partial MPUB each would be 150 MB, a session each 20 MB.
         assert.isBelow(after - before, 1024 * 1024)
       }), 60_000)
   }

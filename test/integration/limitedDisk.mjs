@@ -1,7 +1,7 @@
 /**
- * Loaded into a process before its program: a directory, LIMITED_DISK, that holds LIMITED_DISK_BYTES. Writes beyond that take
- * what fits and then fail with ENOSPC, as on a full file system; every file takes whole blocks. It stands below `node:fs`, so
- * that the program itself is the real one.
+ * Preloaded before a program: limits the directory LIMITED_DISK to LIMITED_DISK_BYTES. Writes beyond that write what fits and
+ * then fail with ENOSPC, as on a full file system; every file takes whole blocks. It patches `node:fs`, so that the program
+ * itself is the real one.
  */
 import Fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
@@ -12,7 +12,7 @@ const limit = Number(process.env.LIMITED_DISK_BYTES)
 const blockBytes = 4096
 const { fstatSync, ftruncate, open, readdirSync, statfs, statSync, write, writev } = Fs
 
-/** Files of the directory that are open, by descriptor. */
+/** Open files of the directory, by descriptor. */
 const opened = new Set()
 
 const blocks = (size) => Math.ceil(size / blockBytes) * blockBytes
@@ -24,7 +24,7 @@ const used = () => readdirSync(directory).reduce((sum, name) => sum + blocks(siz
 const full = (syscall) =>
   Object.assign(new Error(`ENOSPC: no space left on device, ${syscall}`), { errno: -28, code: "ENOSPC", syscall })
 
-/** How many of `length` bytes at `position` of a file still fit. */
+/** Returns how many of `length` bytes at `position` of a file still fit. */
 const fitting = (fd, length, position) => {
   const { size } = fstatSync(fd)
   const end = blocks(size) + limit - used()

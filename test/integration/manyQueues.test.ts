@@ -6,7 +6,7 @@ import * as Daemon from "./daemon.ts"
 
 const count = 1500
 const numbers = Array.from({ length: count }, (_, i) => i)
-/** Fewer descriptors than queues: each channel alone would need more than one. */
+/** Fewer descriptors than queues: the channels alone would need more. */
 const scarce = { openFiles: 1024 }
 const timeout = 240_000
 
@@ -19,7 +19,7 @@ const create = (daemon: Daemon.Daemon, topic: string, channel: string) =>
     post(daemon, `/channel/create?topic=${topic}&channel=${channel}`)
   )
 
-/** The body of the one message that waits at a channel, which is finished then. */
+/** Receives the one message that waits at a channel, finishes it and returns its body. */
 const take = Effect.fnUntraced(function*(daemon: Daemon.Daemon, topic: string, channel: string) {
   const client = yield* connect(daemon)
   yield* client.ask({ _tag: "SUB", topic: TopicName.make(topic), channel: ChannelName.make(channel) })
@@ -29,7 +29,7 @@ const take = Effect.fnUntraced(function*(daemon: Daemon.Daemon, topic: string, c
 
 describe("a daemon with more queues than descriptors", () => {
   it.live(
-    "loses nothing when it stops with 1,500 topics of one message each",
+    "a daemon with 1,500 topics of one message each loses nothing when it stops",
     () =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory
@@ -52,7 +52,7 @@ describe("a daemon with more queues than descriptors", () => {
   )
 
   it.live(
-    "loses nothing when it stops with one message in each of 1,500 channels of a topic",
+    "a daemon with one message in each of 1,500 channels of a topic loses nothing when it stops",
     () =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory

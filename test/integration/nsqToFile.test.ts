@@ -33,7 +33,7 @@ const ended = (child: ChildProcess): Effect.Effect<number | null> =>
     child.once("exit", (code) => resume(Effect.succeed(code)))
   })
 
-/** Completes once the channel has finished at least so many messages. */
+/** Completes once the channel has finished at least this many messages. */
 const finished = (daemon: Daemon.Daemon, count: number): Effect.Effect<void> =>
   Effect.gen(function*() {
     const [stats] = yield* Daemon.topics(daemon)
@@ -45,7 +45,7 @@ const finished = (daemon: Daemon.Daemon, count: number): Effect.Effect<void> =>
 const lines = (directory: string): ReadonlyArray<string> =>
   readdirSync(directory).flatMap((name) => {
     const bytes = readFileSync(`${directory}/${name}`)
-    // The last member of a file may be cut off by the kill.
+    // The kill may truncate the last gzip member of a file.
     const text = name.endsWith(".gz") ? gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }) : bytes
     return text.toString().split("\n")
   })
@@ -65,7 +65,7 @@ const publish = Effect.fnUntraced(function*(
 describe("nsq_to_file", () => {
   for (const flags of [["--rotate-size=20000"], ["--gzip", "--rotate-size=20000"]]) {
     it.live(
-      `has every finished message in its files after kill -9 (${flags.join(" ")})`,
+      `nsq_to_file has every acknowledged message in its files after kill -9 (${flags.join(" ")})`,
       () =>
         Effect.gen(function*() {
           const total = 10_000

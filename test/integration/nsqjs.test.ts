@@ -6,7 +6,7 @@ import * as Daemon from "./daemon.ts"
 const total = 30_000
 const batch = 100
 
-/** Publishes numbers with nsqjs, waiting for every answer. */
+/** Publishes numbers with nsqjs, waiting for each response. */
 const publish = (daemon: Daemon.Daemon, from: number, to: number): Effect.Effect<void, Error> =>
   Effect.callback((resume) => {
     const writer = new nsq.Writer("127.0.0.1", daemon.tcpPort)
@@ -24,7 +24,7 @@ const publish = (daemon: Daemon.Daemon, from: number, to: number): Effect.Effect
     writer.connect()
   })
 
-/** A reader on the channel `c` that finds the daemon again after it was gone. */
+/** A reader on the channel `c` that reconnects after the daemon was stopped. */
 const read = (daemon: Daemon.Daemon, onMessage: (message: Message) => void): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
@@ -36,7 +36,7 @@ const read = (daemon: Daemon.Daemon, onMessage: (message: Message) => void): Eff
         maxBackoffDuration: 0
       })
       reader.on("message", onMessage)
-      // While the daemon is away there is nothing to connect to; the reader tries again.
+      // While the daemon is stopped, the reader retries.
       reader.on("error", () => {})
       reader.on("nsqd_closed", () => {})
       reader.connect()
@@ -45,9 +45,9 @@ const read = (daemon: Daemon.Daemon, onMessage: (message: Message) => void): Eff
     (reader) => Effect.sync(() => reader.close())
   )
 
-describe("nsqjs, a client that nobody here wrote", () => {
+describe("nsqjs, an independent client", () => {
   it.live(
-    "publishes and consumes tens of thousands of messages, with requeues and a restart in the middle",
+    "nsqjs publishes and consumes tens of thousands of messages, with requeues and a restart in the middle",
     () =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory

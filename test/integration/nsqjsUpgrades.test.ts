@@ -1,5 +1,5 @@
 /**
- * nsqjs, a client that nobody here wrote, over TLS and through each compression; for snappy it uses `snappystream`.
+ * nsqjs, an independent client, over TLS and with each compression; for snappy it uses `snappystream`.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -11,7 +11,7 @@ import * as Daemon from "./daemon.ts"
 const total = 2000
 const batch = 100
 
-/** Every tenth does not compress, some are large. */
+/** Every tenth body is not compressible, some are large. */
 const bodyOf = (i: number): Buffer =>
   Buffer.concat([Buffer.from(`${i}:`), i % 10 === 0 ? noise(i * 10, i) : Buffer.alloc(i % 300, "compressible ")])
 
@@ -32,7 +32,7 @@ const publishAll = (port: number, options: Record<string, unknown>): Effect.Effe
     writer.connect()
   })
 
-/** Consumes and finishes until every body has come, each as it was published. */
+/** Consumes and finishes messages until every body has arrived unchanged. */
 const consumeAll = (port: number, options: Record<string, unknown>): Effect.Effect<void, Error> =>
   Effect.callback((resume) => {
     const seen = new Set<number>()
@@ -60,24 +60,28 @@ const compressions = {
   "snappy": { snappy: true }
 }
 
-describe("nsqjs publishes and consumes", () => {
+describe("upgrades with nsqjs", () => {
   for (const tls of [false, true]) {
     for (const [name, compression] of Object.entries(compressions)) {
       if (!tls && name === "no compression") continue
-      it.live(`with ${name} ${tls ? "inside TLS" : "in the clear"}`, () =>
-        Effect.gen(function*() {
-          const { ca, options: { tlsCert, tlsKey } } = yield* Certificates.files
-          const flags = tls ? [`--tls-cert=${tlsCert}`, `--tls-key=${tlsKey}`, "--tls-required=tcp-https"] : []
-          const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory, [...flags, "--https-address="])
-          const options = { ...compression, ...(tls ? { tls, ca: Buffer.from(ca.cert), tlsVerification: true } : {}) }
-          yield* publishAll(daemon.tcpPort, options)
-          yield* consumeAll(daemon.tcpPort, options)
-          const [topic] = yield* Daemon.topics(daemon)
-          assert.strictEqual(topic?.message_count, total)
-          if (tls) assert.match(daemon.log(), /upgrading connection to TLS/)
-          if ("deflate" in compression) assert.match(daemon.log(), /upgrading connection to deflate \(level [16]\)/)
-          if ("snappy" in compression) assert.match(daemon.log(), /upgrading connection to snappy/)
-        }), 60_000)
+      it.live(
+        `nsqjs publishes and consumes with ${name} ${tls ? "inside TLS" : "without TLS"}`,
+        () =>
+          Effect.gen(function*() {
+            const { ca, options: { tlsCert, tlsKey } } = yield* Certificates.files
+            const flags = tls ? [`--tls-cert=${tlsCert}`, `--tls-key=${tlsKey}`, "--tls-required=tcp-https"] : []
+            const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory, [...flags, "--https-address="])
+            const options = { ...compression, ...(tls ? { tls, ca: Buffer.from(ca.cert), tlsVerification: true } : {}) }
+            yield* publishAll(daemon.tcpPort, options)
+            yield* consumeAll(daemon.tcpPort, options)
+            const [topic] = yield* Daemon.topics(daemon)
+            assert.strictEqual(topic?.message_count, total)
+            if (tls) assert.match(daemon.log(), /upgrading connection to TLS/)
+            if ("deflate" in compression) assert.match(daemon.log(), /upgrading connection to deflate \(level [16]\)/)
+            if ("snappy" in compression) assert.match(daemon.log(), /upgrading connection to snappy/)
+          }),
+        60_000
+      )
     }
   }
 })

@@ -8,8 +8,8 @@ import * as Daemon from "./daemon.ts"
 const timeout = 120_000
 const count = 10_000
 
-/** Bytes that no client of ours sends, and what becomes of the connection: the end, or waiting for more. */
-const lies: ReadonlyArray<readonly [name: string, bytes: Buffer, ends: boolean]> = [
+/** Invalid or incomplete input; `ends` states whether nsqd closes the connection or waits for more. */
+const invalidInputs: ReadonlyArray<readonly [name: string, bytes: Buffer, ends: boolean]> = [
   ["garbage", Buffer.from("\x00\xff\x01\xfe".repeat(1000), "latin1"), true],
   ["a TLS hello", Buffer.from("16030100c8010000c40303", "hex"), true],
   ["an HTTP request", Buffer.from("GET / HTTP/1.1\r\nHost: nsqd\r\n\r\n"), true],
@@ -33,7 +33,7 @@ const ended = (socket: Socket): Effect.Effect<void> =>
     socket.once("close", () => resume(Effect.void))
   })
 
-/** Publishes a message and gets it back. */
+/** Publishes a message and receives it. */
 const roundTrip = Effect.fnUntraced(function*(client: Client, word: string) {
   assert.strictEqual(yield* client.ask({ _tag: "PUB", topic, body: body(word) }), "OK")
   const message = yield* client.message
@@ -48,16 +48,16 @@ const subscribed = Effect.fnUntraced(function*(daemon: Daemon.Daemon, channel: s
   return client
 })
 
-describe("a daemon among bad peers", () => {
+describe("a daemon with faulty peers", () => {
   it.live(
-    "serves a good client undisturbed, and its memory stays where it was",
+    "a daemon serves a correct client and its memory does not grow while faulty peers connect",
     () =>
       Effect.gen(function*() {
         const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory)
         const good = yield* subscribed(daemon, "good", 1)
         yield* roundTrip(good, "before")
         const before = yield* daemon.residentBytes
-        for (const [name, bytes, ends] of lies) {
+        for (const [name, bytes, ends] of invalidInputs) {
           for (let i = 0; i < 20; i++) {
             const socket = yield* open(daemon)
             socket.write(bytes)
@@ -77,7 +77,7 @@ describe("a daemon among bad peers", () => {
   )
 
   it.live(
-    "keeps little for a consumer that does not read, and gives its messages to others when it is gone",
+    "a daemon buffers little for a consumer that does not read, and requeues its messages when it disconnects",
     () =>
       Effect.gen(function*() {
         const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory, ["--max-rdy-count=100000"])
@@ -101,7 +101,7 @@ describe("a daemon among bad peers", () => {
   )
 
   it.live(
-    "shares messages among hundreds of clients, each once in each channel",
+    "a daemon delivers each message once per channel to hundreds of clients",
     () =>
       Effect.gen(function*() {
         const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory)

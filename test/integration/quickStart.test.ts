@@ -6,7 +6,7 @@ import { join, resolve } from "node:path"
 import { temporaryDirectory } from "./daemon.ts"
 
 /**
- * The lines that every guide to NSQ shows, word for word. Daemons get a folder of their own each, because of the lock on the
+ * The commands of NSQ's quick start, word for word. Each daemon gets a directory of its own, because of the lock on the
  * data directory.
  */
 const daemons = [
@@ -19,7 +19,7 @@ const daemons = [
 const publish = "curl -d 'hello world 1' 'http://127.0.0.1:4151/put?topic=test'"
 const look = "curl -s http://127.0.0.1:4151/stats"
 
-/** The programs on PATH, run from their sources. */
+/** Creates the programs for PATH; they run from their sources. */
 const programsIn = (directory: string): string => {
   const bin = join(directory, "bin")
   mkdirSync(bin)
@@ -61,7 +61,7 @@ const shell = (line: string): Effect.Effect<string> =>
     execFile("sh", ["-c", line], (error, stdout) => resume(error === null ? Effect.succeed(stdout) : Effect.die(error)))
   })
 
-/** The files of the topic in /tmp by path, with their sizes: there may be some from before. */
+/** The topic's files in /tmp with their sizes by path; there can be files of earlier runs. */
 const written = (): ReadonlyMap<string, number> =>
   new Map(
     readdirSync("/tmp").filter((name) => /^test\..*\.log$/.test(name)).map((name) => {
@@ -74,7 +74,7 @@ const hasCurl = spawnSync("curl", ["--version"]).status === 0
 
 describe("the quick start of every guide", () => {
   it.live.skipIf(!hasCurl)(
-    "works word for word",
+    "NSQ's quick start works word for word",
     () =>
       Effect.gen(function*() {
         const directory = yield* temporaryDirectory

@@ -16,9 +16,9 @@ const first = <A>(values: Array<A>): readonly [A, ...Array<A>] => {
 }
 const bodies = (from: number, to: number) => first(Array.from({ length: to - from }, (_, i) => body(from + i)))
 
-describe("a daemon that stops and starts again", () => {
+describe("a daemon that is restarted", () => {
   it.live(
-    "has a million messages, those in flight and deferred ones included, after SIGTERM",
+    "a daemon has a million messages after SIGTERM, including those in flight and deferred",
     () =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory
@@ -58,7 +58,7 @@ describe("a daemon that stops and starts again", () => {
   )
 
   it.live(
-    "loses nothing on SIGHUP and says so",
+    "SIGHUP loses no messages and is logged",
     () =>
       Effect.gen(function*() {
         const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory)
@@ -76,7 +76,7 @@ describe("a daemon that stops and starts again", () => {
   )
 
   it.live(
-    "has every confirmed message after kill -9 in the middle of publishing and consuming, when none waits in memory",
+    "a daemon has every confirmed message after kill -9 during publishing and consuming, if none waits in memory",
     () =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory
@@ -99,7 +99,7 @@ describe("a daemon that stops and starts again", () => {
           const consuming = Effect.gen(function*() {
             while (finished.size < 3000) {
               const message = yield* consumer.message
-              // Not every message is finished: some are in flight when the end comes.
+              // Not every message is finished, so that some are in flight at the end.
               if (Number(text(message)) % 7 === 0) continue
               finished.add(text(message))
               yield* consumer.send({ _tag: "FIN", id: message.id })
@@ -121,13 +121,13 @@ describe("a daemon that stops and starts again", () => {
   )
 })
 
-describe("a daemon in trouble", () => {
+describe("a daemon with disk or port failures", () => {
   it.live(
-    "tells publishers and /ping that the disk is full, and goes on when it no longer is",
+    "publishers and /ping report a full disk, and recover when it has space",
     () =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory
-        // The queue goes on where its metadata says: in a file on a device that is always full.
+        // The queue continues where its metadata says: in a file on a device that is always full.
         writeFileSync(`${data}/test.diskqueue.meta.dat`, "0\n0,0\n0,0\n")
         symlinkSync("/dev/full", `${data}/test.diskqueue.000000.dat`)
         const daemon = yield* Daemon.start(data, ["--mem-queue-size=0"])
@@ -136,7 +136,7 @@ describe("a daemon in trouble", () => {
         const ping = yield* Daemon.http(daemon, "/ping")
         assert.strictEqual(ping.status, 500)
         assert.match(ping.body, /^NOK - write .*: no space left on device$/)
-        // What the failed write left is gone, and the link to the full device with it.
+        // The partial write is removed, and with it the link to the full device.
         assert.strictEqual((yield* Daemon.http(daemon, "/pub?topic=test", "taken")).body, "OK")
         assert.deepStrictEqual(yield* Daemon.http(daemon, "/ping"), { status: 200, body: "OK" })
         const consumer = yield* connect(daemon)
@@ -148,7 +148,7 @@ describe("a daemon in trouble", () => {
   )
 
   it.live(
-    "does not start on a data directory that it cannot write to",
+    "a daemon does not start on a data directory that is not writable",
     () =>
       Effect.gen(function*() {
         // Not even root can create files there.
@@ -159,7 +159,7 @@ describe("a daemon in trouble", () => {
   )
 
   it.live(
-    "exits with 1 when it could not write messages while it stopped",
+    "a daemon exits with 1 if it could not write messages when it stopped",
     () =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory
@@ -179,7 +179,7 @@ describe("a daemon in trouble", () => {
   )
 
   it.live(
-    "says which port cannot be",
+    "a daemon names the port that it cannot open",
     () =>
       Effect.gen(function*() {
         const { log } = yield* Effect.flip(
@@ -191,7 +191,7 @@ describe("a daemon in trouble", () => {
   )
 
   it.live(
-    "does not start on a data directory that another one uses",
+    "a daemon does not start on a data directory that another daemon uses",
     () =>
       Effect.gen(function*() {
         const data = yield* Daemon.temporaryDirectory

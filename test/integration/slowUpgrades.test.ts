@@ -1,5 +1,5 @@
 /**
- * Clients that do not read, on a connection of every kind: what waits for them stays in the queue and not in buffers.
+ * Clients that do not read, on connections of every kind: their messages stay in the queue instead of in buffers.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -12,7 +12,7 @@ import { noise } from "../services/net/connections.ts"
 import { type Client, identified, secured, serve, sized } from "../services/nsqd/session/secureClient.ts"
 
 const count = 2500
-/** Together far more than sockets and the outbox take. */
+/** Together far more than the socket buffers and the outbox hold. */
 const bodyBytes = 20_000
 
 const compress = {
@@ -26,7 +26,9 @@ describe("a client that does not read", () => {
   for (const tls of [false, true]) {
     for (const how of ["plain", "deflate", "snappy"] as const) {
       it.live(
-        `is not buffered for on a ${how} connection ${tls ? "inside TLS" : "in the clear"}, and loses nothing`,
+        `nsqd does not buffer for a client that does not read on a ${how} connection ${
+          tls ? "inside TLS" : "without TLS"
+        }, and loses nothing`,
         () =>
           Effect.gen(function*() {
             const daemon = yield* serve((yield* Certificates.files).options)

@@ -1,9 +1,9 @@
 /**
- * A small file system of its own for a daemon: a tmpfs in a mount namespace that a helper process keeps. The superuser may
- * make one, and so may everyone else where the kernel allows user namespaces. Where neither holds, as in most containers, the
- * daemon runs with `limitedDisk.mjs` loaded before it: the same errors at the same fill, made up below `node:fs`.
+ * A small file system for a daemon: a tmpfs in a mount namespace that a helper process keeps open. This needs root or
+ * unprivileged user namespaces. Without either, as in most containers, the daemon runs with `limitedDisk.mjs` preloaded, which
+ * simulates the same errors at the same fill level in `node:fs`.
  *
- * `SMALL_DISK=limited` in the environment chooses the second way where both work.
+ * `SMALL_DISK=limited` in the environment selects the second way even if both work. in the environment chooses the second way where both work.
  */
 import { Effect, type Scope } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
@@ -21,7 +21,7 @@ export interface SmallDisk {
   readonly kind: "tmpfs" | "limited"
 }
 
-/** How namespaces are made here, or `undefined` when they are not to be had. */
+/** The command that creates namespaces here; `undefined` if that is not possible. */
 const unshare = (): ReadonlyArray<string> | undefined => {
   if (process.env.SMALL_DISK === "limited") return undefined
   return [["-rm"], ["-m"]].find((flags) =>
@@ -58,7 +58,7 @@ const tmpfs = Effect.fnUntraced(function*(
   }
 })
 
-/** A disk of that many bytes, gone with the Scope. */
+/** Creates a disk of this size in bytes, which is removed with the Scope. */
 export const smallDisk = Effect.fnUntraced(function*(bytes: number): Effect.fn.Return<SmallDisk, never, Scope.Scope> {
   const path = join(yield* temporaryDirectory, "data")
   mkdirSync(path)

@@ -1,13 +1,13 @@
 /**
- * What was published, acknowledged, delivered and finished, kept outside of the daemon. A message is a row, and each of its
- * topic's channels a cell of that row. Columns are typed arrays: a run has millions of cells.
+ * Records what was published, acknowledged, delivered and finished, outside of the daemon. A message is a row, and each of its
+ * topic's channels is a cell of that row. Columns are typed arrays, because a run has millions of cells.
  *
- * A FIN has no reply. A connection therefore sends a FIN that must fail after those that must not, and its error says that
- * the daemon has carried out all before it: `confirmed`. Only what was confirmed longer than `windowMillis` before a kill
- * must not be delivered again.
+ * A FIN has no reply. A connection therefore sends a FIN that must fail after those that must succeed, and its error confirms that
+ * the daemon has executed all before it: `confirmed`. Only messages that were confirmed longer than `windowMillis` before a kill
+ * must not be redelivered.
  */
 
-/** How a message was published. */
+/** Ways to publish a message. */
 export const Kind = { plain: 0, deferred: 1 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 
@@ -31,7 +31,7 @@ for (let i = 0, word = 0x9e3779b9; i < patternBytes; i += 4) {
   pattern.writeInt32LE(word, i)
 }
 
-/** The only right body of a row: its number, then bytes that follow from it. */
+/** The expected body of a row: its number, then bytes that are derived from it. */
 export const bodyOf = (row: number, size: number): Buffer => {
   const head = Buffer.from(`${row},${size},`)
   const from = Math.imul(row, 7919) >>> 13
@@ -43,7 +43,7 @@ const rowOf = (body: Buffer): { readonly row: number; readonly size: number } | 
   return match === null ? undefined : { row: Number(match[1]), size: Number(match[2]) }
 }
 
-/** An array of numbers that grows. */
+/** A growable typed array. */
 class Column<A extends Uint8Array | Uint16Array | Float64Array> {
   private values: A
   private readonly make: (length: number) => A
@@ -67,7 +67,7 @@ class Column<A extends Uint8Array | Uint16Array | Float64Array> {
   }
 }
 
-/** Upper limits, in milliseconds, of how long before the kill a message had been finished that came again. */
+/** Upper bounds, in milliseconds, of the time between the FIN of a redelivered message and the kill. */
 const ageLimits = [10, 50, 100, 500, 1000, 2000, Infinity] as const
 
 export interface Report {
@@ -75,23 +75,23 @@ export interface Report {
   readonly acknowledged: number
   readonly deliveries: number
   readonly finished: number
-  /** Acknowledged, published without a delay, and not delivered on some channel until the end. */
+  /** Acknowledged, published without a delay, and never delivered on at least one channel. */
   readonly lost: number
-  /** Of these, how many had been requeued with a delay. */
+  /** Of these, those that had been requeued with a delay. */
   readonly lostAfterRequeue: number
-  /** Acknowledged DPUBs that did not arrive on some channel. */
+  /** Acknowledged DPUBs that were not delivered on at least one channel. */
   readonly deferredLost: number
-  /** Delivered again after a restart although the daemon had carried out their FIN. */
+  /** Redelivered after a restart although the daemon had executed their FIN. */
   readonly duplicates: number
-  /** Of all deliveries. */
+  /** As a percentage of all deliveries. */
   readonly duplicatesPercent: number
-  /** Delivered again after a restart although a FIN had been sent, of which nobody knows whether the daemon had received it. */
+  /** Redelivered after a restart although a FIN had been sent; it is unknown whether the daemon had received it. */
   readonly unconfirmed: number
-  /** Of these, how many had been confirmed longer than the window before the kill. */
+  /** Of these, those that had been confirmed longer than the window before the kill. */
   readonly staleDuplicates: number
-  /** Of these, how many came twice after one restart: a queue holds the message twice. */
+  /** Of these, those that were delivered twice after one restart: a queue has the message twice. */
   readonly secondCopies: number
-  /** Delivered again by the process that had accepted the message and confirmed its FIN. */
+  /** Redelivered by the process that had accepted the message and confirmed its FIN. */
   readonly duplicatesWithoutRestart: number
   readonly duplicatesByAge: Readonly<Record<string, number>>
   readonly wrongBodies: number
@@ -117,7 +117,7 @@ export class Ledger {
   private readonly duplicatesByAge = ageLimits.map(() => 0)
   private readonly examples: Array<string> = []
   private readonly noted = new Map<string, number>()
-  /** When each life of the daemon was ended. */
+  /** The end of each life of the daemon. */
   private readonly ends: Array<number> = []
   private openCells = 0
   private readonly topicOf = new Column((length) => new Uint8Array(length))
@@ -126,11 +126,11 @@ export class Ledger {
   private readonly acknowledgedOf = new Column((length) => new Uint8Array(length))
   private readonly state = new Column((length) => new Uint8Array(length))
   private readonly requeued = new Column((length) => new Uint8Array(length))
-  /** Cells that came again after a FIN: nothing is lost when they do not come once more. */
+  /** Cells that were redelivered after a FIN; they may or may not be delivered once more. */
   private readonly repeated = new Column((length) => new Uint8Array(length))
   private readonly finishedAt = new Column((length) => new Float64Array(length))
   private readonly life = new Column((length) => new Uint16Array(length))
-  /** Ids of messages that some channel has not finished. */
+  /** Ids of messages that at least one channel has not finished. */
   private readonly ids = new Map<number, string>()
 
   constructor(topics: ReadonlyArray<TopicShape>, windowMillis = 100) {
@@ -139,12 +139,12 @@ export class Ledger {
     this.windowMillis = windowMillis
   }
 
-  /** Which life of the daemon this is, from 0. */
+  /** Index of the current life of the daemon, from 0. */
   get currentLife(): number {
     return this.ends.length
   }
 
-  /** Cells that are acknowledged and not finished: what the daemon must still hold. */
+  /** Number of cells that are acknowledged and not finished, which the daemon must still have. */
   get open(): number {
     return this.openCells
   }
@@ -167,7 +167,7 @@ export class Ledger {
     for (const cell of this.cellsOf(row)) if (this.isOpen(row, cell)) this.openCells++
   }
 
-  /** The cell, or `undefined` when the message is not one that was published to that topic. */
+  /** Returns the cell; `undefined` if the message was not published to that topic. */
   deliver(topic: number, channel: number, id: string, body: Buffer): Cell | undefined {
     this.deliveries++
     const told = rowOf(body)
@@ -194,7 +194,7 @@ export class Ledger {
     this.requeued.set(row * this.width + channel, 1)
   }
 
-  /** A FIN was written to the socket. */
+  /** Records that a FIN was written to the socket. */
   finish({ row, channel }: Cell): void {
     const cell = row * this.width + channel
     // A late FIN of a message that had timed out and that another consumer has finished.
@@ -205,7 +205,7 @@ export class Ledger {
     this.life.set(cell, this.currentLife)
   }
 
-  /** The daemon has carried out that FIN. */
+  /** Records that the daemon has executed the FIN. */
   confirm({ row, channel }: Cell): void {
     const cell = row * this.width + channel
     if (this.state.get(cell) === State.finished) return
@@ -217,7 +217,7 @@ export class Ledger {
     if (this.cellsOf(row).every((other) => this.state.get(other) === State.finished)) this.ids.delete(row)
   }
 
-  /** The daemon refused that FIN: the message had timed out and comes again. */
+  /** Records that the daemon refused the FIN: the message had timed out and will be redelivered. */
   refuse({ row, channel }: Cell): void {
     const cell = row * this.width + channel
     if (this.state.get(cell) !== State.finishing) return
@@ -225,7 +225,7 @@ export class Ledger {
     if (this.isOpen(row, cell)) this.openCells++
   }
 
-  /** The daemon is about to be killed. */
+  /** Records that the daemon is about to be killed. */
   endLife(): void {
     this.ends.push(performance.now())
   }
@@ -288,7 +288,7 @@ export class Ledger {
     return `${this.topics[topic]?.name}/${this.topics[topic]?.channels[channel]}`
   }
 
-  /** A message was delivered after its FIN. */
+  /** Records that a message was delivered after its FIN. */
   private again(row: number, channel: number, cell: number): void {
     const life = this.life.get(cell)
     const confirmed = this.state.get(cell) === State.finished
@@ -299,11 +299,11 @@ export class Ledger {
       const name = this.nameOf(this.topicOf.get(row), channel)
       if (this.publishedIn.get(row) === life) {
         this.duplicatesWithoutRestart++
-        return this.note("without a restart", `message ${row} came again on ${name} without a restart`)
+        return this.note("without a restart", `message ${row} was redelivered on ${name} without a restart`)
       }
       this.duplicates++
       this.secondCopies++
-      return this.note("twice", `message ${row} came twice on ${name} after restart ${life}`)
+      return this.note("twice", `message ${row} was delivered twice on ${name} after restart ${life}`)
     }
     const age = (this.ends[life] ?? 0) - this.finishedAt.get(cell)
     if (!confirmed) {
@@ -316,7 +316,7 @@ export class Ledger {
     if (age <= this.windowMillis) return
     this.staleDuplicates++
     const name = this.nameOf(this.topicOf.get(row), channel)
-    this.note("stale", `message ${row} came again on ${name}, finished ${Math.round(age)} ms before kill ${life}`)
+    this.note("stale", `message ${row} was redelivered on ${name}, finished ${Math.round(age)} ms before kill ${life}`)
   }
 
   /** Keeps the first few examples of each kind. */

@@ -1,6 +1,6 @@
 /**
- * nsqd bundled from its sources as they are now, as the build does: it starts four times as fast as unbundled sources, and a
- * test that starts it often is not at the mercy of what was built last.
+ * nsqd bundled from its current sources, as the build does: it starts four times as fast as the sources, and tests do not
+ * depend on the last build.
  */
 import * as Esbuild from "esbuild"
 import * as Path from "node:path"
@@ -8,14 +8,14 @@ import { removeDirectory, temporaryDirectory } from "./program.ts"
 
 const root = Path.resolve(import.meta.dirname, "../../..")
 
-/** The command that runs it, and what removes it. */
+/** The command that runs the bundle, and an operation that removes it. */
 export interface Built {
   readonly command: ReadonlyArray<string>
   readonly remove: () => void
 }
 
 export const buildNsqd = async (): Promise<Built> => {
-  // Below node_modules, so that what is not bundled is found.
+  // Inside node_modules, so that external packages resolve.
   const outdir = temporaryDirectory(Path.join(root, "node_modules"))
   await Esbuild.build({
     absWorkingDir: root,

@@ -1,6 +1,6 @@
 /**
- * `kill -9` under load, again and again: starts the daemon, loads it, kills it at a random moment, starts it on what it left
- * behind. At the end everything is drained, and the ledger says what was lost and what came again.
+ * `kill -9` under load, repeatedly: starts the daemon, loads it, kills it at a random moment and restarts it on its data. under load, again and again: starts the daemon, loads it, kills it at a random moment, starts it on what it left
+ * At the end all queues are drained, and the ledger reports lost and redelivered messages.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -35,9 +35,9 @@ export interface CycleOptions {
   readonly cycles: number
   readonly seed: number
   readonly variant: Variant
-  /** Where the data directory is made; the system's temporary directory by default. */
+  /** Parent of the data directory. Default: the system's temporary directory. */
   readonly parent?: string
-  /** Messages of the backlog with which a start after a kill is compared to a clean one; 0 leaves that out. */
+  /** Messages of the backlog with which a start after a kill is compared to one after SIGTERM; 0 disables the comparison. */
   readonly backlog: number
   readonly progress?: (line: string) => void
 }
@@ -48,12 +48,12 @@ export interface Summary extends Report {
   readonly kills: number
   readonly killsDuringStart: number
   readonly seconds: number
-  /** Publishes that were refused by a daemon that nothing was wrong with. */
+  /** Publishes that the daemon refused without a fault. */
   readonly refused: ReadonlyArray<string>
-  /** Messages delivered again after SIGTERM and a start. */
+  /** Messages redelivered after SIGTERM and a start. */
   readonly deliveriesAfterCleanStop: number
   readonly exitCode: number | null
-  /** Data files, metadata and whatever else was left at the end. */
+  /** Data files, metadata and other files left at the end. */
   readonly filesLeft: number
   readonly temporaryFilesLeft: number
   readonly startMillisUnderLoad: { readonly median: number; readonly max: number }
@@ -62,10 +62,10 @@ export interface Summary extends Report {
 
 const delay = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** Connects producers and consumers and lets them run. Their promises end with the daemon. */
+/** Connects producers and consumers and runs them. Their promises end with the daemon. */
 const load = (options: LoadOptions, life: Life): Array<Promise<unknown>> => {
   const { ledger, random } = options
-  // A connection that the kill is quicker than is none.
+  // A connection that fails because of the kill is ignored.
   const tolerate = <A>(promise: Promise<A>): Promise<A | undefined> => promise.catch(() => undefined)
   return ledger.topics.flatMap(({ channels }, topic) => [
     ...channels.flatMap((_, channel) =>
@@ -91,7 +91,7 @@ const createQueues = async (httpPort: number): Promise<void> => {
   }
 }
 
-/** Finishes everything that is left. Fails when nothing moves any more and something is still there. */
+/** Finishes all remaining messages. Fails if no progress is made and some remain. */
 const drain = async (options: LoadOptions): Promise<void> => {
   const { ledger } = options
   const consumers: Array<Consumer> = []

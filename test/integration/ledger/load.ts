@@ -1,13 +1,13 @@
 /**
- * Producers and consumers of one life of the daemon. Everything they do and see goes into the ledger; they go on until the
- * daemon is killed under them.
+ * Producers and consumers during one life of the daemon. They record everything that they do and see in the ledger, until
+ * the daemon is killed.
  */
 import * as Http from "node:http"
 import { bodyOf, type Cell, Kind, type Ledger } from "./Ledger.ts"
 import type { Random } from "./random.ts"
 import * as Wire from "./wire.ts"
 
-/** An id that no message has: a FIN of it fails, and says that those before it were carried out. */
+/** An id that no message has: a FIN of it fails, which confirms that those before it were executed. */
 const barrierId = "no-such-message."
 const barrierMillis = 20
 
@@ -21,14 +21,14 @@ export interface LoadOptions extends Ports {
   readonly random: Random
   /** The daemon's --msg-timeout. */
   readonly messageTimeoutMillis: number
-  /** Producers wait while the daemon has to hold more than this many messages. */
+  /** Producers wait while the daemon has more than this many messages. */
   readonly openLimit: number
 }
 
-/** What the producers and consumers of a life have in common. */
+/** State that the producers and consumers of a life share. */
 export interface Life {
   stopped: boolean
-  /** Publishes that the daemon refused, though nothing was wrong with it. */
+  /** Publishes that the daemon refused without a fault. */
   refused: Array<string>
 }
 
@@ -45,7 +45,7 @@ const pacedBy = async ({ ledger, openLimit }: LoadOptions, life: Life): Promise<
   while (!life.stopped && ledger.open > openLimit) await delay(2)
 }
 
-/** PUB, DPUB and MPUB on one connection, some of them sent before the replies to those before. */
+/** PUB, DPUB and MPUB on one connection, partly pipelined. */
 export const produceOverTcp = async (options: LoadOptions, topic: number, life: Life): Promise<void> => {
   const { ledger, random, tcpPort } = options
   const name = ledger.topics[topic]?.name ?? ""
@@ -104,7 +104,7 @@ export const produceOverHttp = async (options: LoadOptions, topic: number, life:
     const [path, body] = rows.length === 1 && bodies[0] !== undefined
       ? [`/pub?topic=${name}`, bodies[0]]
       : [`/mpub?topic=${name}&binary=true`, Wire.mpubBody(bodies)]
-    // A request that a kill breaks off was not acknowledged.
+    // A request that a kill interrupts was not acknowledged.
     const reply = await Wire.http(httpPort, path, body, agent).catch(() => undefined)
     if (reply === undefined) break
     if (reply.status === 200) { for (const row of rows) ledger.acknowledge(row) }
@@ -116,18 +116,18 @@ export const produceOverHttp = async (options: LoadOptions, topic: number, life:
 
 // ---- consumers
 
-/** How a consumer treats what it gets. `finish` finishes everything at once: the way to drain. */
+/** How a consumer handles messages. `finish` finishes each immediately, to drain the channel. */
 export type Manner = "mixed" | "finish"
 
 export interface Consumer {
   readonly close: () => void
-  /** What it has and has not finished. */
+  /** Messages that it has received and not finished. */
   readonly held: () => number
 }
 
 /**
- * Subscribes and treats messages: most are finished at once, some later and out of order, some held by TOUCH, some requeued
- * with or without a delay, some left to time out.
+ * Subscribes and handles messages: most are finished immediately, some later and out of order, some kept with TOUCH, some
+ * requeued with or without a delay, some left to time out.
  */
 export const consume = async (
   options: LoadOptions,
@@ -139,7 +139,7 @@ export const consume = async (
   const shape = ledger.topics[topic]
   const held = new Map<string, Cell>()
   const timers = new Set<NodeJS.Timeout>()
-  /** FINs that are not confirmed, by id, and as they were sent between two barriers. */
+  /** FINs that are not confirmed, by id, in the order of sending between two barriers. */
   const finishing = new Map<string, Cell>()
   let batch: Array<string> = []
   const batches: Array<ReadonlyArray<string>> = []
@@ -193,7 +193,7 @@ export const consume = async (
       if (milliseconds > 0) ledger.requeue(cell)
       return write(`REQ ${id} ${milliseconds}\n`)
     }
-    // Left to time out, but not for ever.
+    // Left to time out, but not forever.
     if (attempts > 2) finish(id)
   }
 

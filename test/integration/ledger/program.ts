@@ -1,6 +1,6 @@
 /**
- * The daemon as a program: started from a file, watched through its log, killed without mercy. No process and no directory
- * outlives the one who made it.
+ * The daemon as a process: started from a file, observed through its log, killed with SIGKILL. No process and no directory
+ * outlives the process that created it.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -26,7 +26,7 @@ process.once("exit", () => {
 })
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130))
 
-/** A directory that is removed by `removeDirectory`, or when this process ends. */
+/** A directory that `removeDirectory` or the end of this process removes. */
 export const temporaryDirectory = (parent: string = Os.tmpdir()): string => {
   const directory = Fs.mkdtempSync(Path.join(parent, "nsqd-ledger-"))
   directories.add(directory)
@@ -45,16 +45,16 @@ export interface StartOptions {
   readonly flags: ReadonlyArray<string>
 }
 
-/** How much of the log is kept. */
+/** Maximum size of the log that is kept. */
 const logLimit = 256 * 1024
 
-/** A daemon that has been spawned, and may not listen yet. */
+/** A daemon that was spawned and may not listen yet. */
 export class Program {
   readonly child: ChildProcess.ChildProcess
   readonly spawnedAt: number
-  /** Milliseconds from spawn until both ports were announced. */
+  /** Milliseconds from spawn until both ports were logged. */
   readonly listening: Promise<{ readonly tcpPort: number; readonly httpPort: number; readonly milliseconds: number }>
-  /** Resolves with the exit code; `null` when a signal ended it. */
+  /** Resolves with the exit code; `null` if a signal ended the process. */
   readonly exited: Promise<number | null>
   log = ""
 
@@ -88,7 +88,7 @@ export class Program {
       const failed = (): void => reject(new Error(`nsqd ended before it listened:\n${this.log}`))
       this.exited.then(failed, reject)
     })
-    // A start that is killed on purpose is not awaited.
+    // A start that is killed intentionally is not awaited.
     this.listening.catch(() => {})
   }
 
@@ -101,7 +101,7 @@ export class Program {
     await this.exited
   }
 
-  /** SIGTERM; the exit code. */
+  /** Sends SIGTERM and returns the exit code. */
   stop(): Promise<number | null> {
     this.signal("SIGTERM")
     return this.exited

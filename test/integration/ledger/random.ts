@@ -1,5 +1,5 @@
 /**
- * Repeatable chance: a generator of 32 bits (mulberry32) with the few draws that the load needs.
+ * Repeatable random numbers: a 32-bit generator (mulberry32) with the distributions that the load needs.
  */
 export class Random {
   private state: number
@@ -22,7 +22,7 @@ export class Random {
     return low + this.next() * (high - low)
   }
 
-  /** An integer from `low` to `high`, both included. */
+  /** An integer from `low` to `high`, both inclusive. */
   integer(low: number, high: number): number {
     return low + Math.floor(this.next() * (high - low + 1))
   }

@@ -1,5 +1,5 @@
 /**
- * How long a start takes after a kill, beside a start after SIGTERM with the same backlog.
+ * The duration of a start after a kill, compared with a start after SIGTERM with the same backlog.
  */
 import * as Fs from "node:fs"
 import { bodyOf } from "./Ledger.ts"
@@ -20,7 +20,7 @@ interface TopicStats {
   readonly channels: ReadonlyArray<ChannelStats>
 }
 
-/** The topics as `/stats` shows them. */
+/** The topics of `/stats`. */
 export const stats = async (httpPort: number): Promise<ReadonlyArray<TopicStats>> =>
   JSON.parse((await Wire.http(httpPort, "/stats?format=json")).body).topics
 
@@ -34,8 +34,8 @@ const waiting = (topics: ReadonlyArray<TopicStats>): number =>
 const stuckMillis = 20_000
 
 /**
- * Waits until no topic and no channel holds a message and nothing has moved for a moment, or nothing has moved for long:
- * depths are what the daemon says of itself.
+ * Waits until no topic and no channel has a message and nothing has changed for a moment, or nothing has changed for long,
+ * according to the depths that the daemon reports.
  */
 export const drained = async (httpPort: number, progress: () => number): Promise<void> => {
   let moved = performance.now()
@@ -52,7 +52,7 @@ export const drained = async (httpPort: number, progress: () => number): Promise
 
 export interface StartTimes {
   readonly backlog: number
-  /** Medians, in milliseconds, from spawn until both ports were announced. */
+  /** Medians, in milliseconds, from spawn until both ports were logged. */
   readonly afterKill: number
   readonly afterStop: number
   readonly ratio: number
@@ -60,7 +60,7 @@ export interface StartTimes {
 
 const rounds = 5
 
-/** Publishes a backlog to a topic with two channels, kills the daemon and starts it on copies of what it left. */
+/** Publishes a backlog to a topic with two channels, kills the daemon and starts it on copies of its data. */
 export const startTimes = async (
   command: ReadonlyArray<string>,
   flags: ReadonlyArray<string>,

@@ -1,6 +1,6 @@
 /**
- * The wire protocol as its documentation describes it, over a raw socket. It shares no code with the product, so that a
- * mistake there cannot hide itself here.
+ * The wire protocol according to its documentation, over a raw socket. It shares no code with the product, so that a
+ * defect there cannot hide itself here.
  */
 import * as Http from "node:http"
 import * as Net from "node:net"
@@ -9,7 +9,7 @@ export const responseFrame = 0
 export const errorFrame = 1
 export const messageFrame = 2
 
-/** A message as a frame carries it. The body is a view of what was received. */
+/** A message of a frame. The body is a view of the received bytes. */
 export interface Delivery {
   readonly attempts: number
   readonly id: string
@@ -50,7 +50,7 @@ export const mpub = (topic: string, bodies: ReadonlyArray<Uint8Array>): Buffer =
 export const identify = (settings: object): Buffer =>
   Buffer.concat([Buffer.from("IDENTIFY\n"), sized(Buffer.from(JSON.stringify(settings)))])
 
-/** What a connection reports. `closed` comes once, last. */
+/** An event of a connection. `closed` comes once, last. */
 export interface Handlers {
   readonly message?: (delivery: Delivery) => void
   readonly response?: (text: string) => void
@@ -58,7 +58,7 @@ export interface Handlers {
   readonly closed?: () => void
 }
 
-/** A connection that has sent its version. Heartbeats are answered and not reported. */
+/** A connection that has sent its magic. It responds to heartbeats and does not report them. */
 export class Wire {
   readonly socket: Net.Socket
   private readonly handlers: Handlers
@@ -72,14 +72,14 @@ export class Wire {
     socket.write("  V2")
   }
 
-  /** Rejects when nobody listens. */
+  /** Rejects if no daemon listens. */
   static connect(port: number, handlers: Handlers): Promise<Wire> {
     return new Promise((resolve, reject) => {
       const socket = Net.connect({ host: "127.0.0.1", port, noDelay: true })
       socket.once("error", reject)
       socket.once("connect", () => {
         socket.off("error", reject)
-        // A connection that a kill resets is followed by `close`, which is reported.
+        // A connection that a kill resets emits `close`, which is reported.
         socket.on("error", () => {})
         resolve(new Wire(socket, handlers))
       })
@@ -113,7 +113,7 @@ export class Wire {
   }
 }
 
-/** A connection on which one command at a time waits for its reply, be it a response or an error. */
+/** A connection on which one command at a time waits for its reply, a response or an error. */
 export class Requests {
   private readonly wire: Wire
   private readonly waiting: Array<(text: string) => void>
@@ -132,7 +132,7 @@ export class Requests {
     return new Requests(await Wire.connect(port, { response: reply, error: reply, closed }), waiting)
   }
 
-  /** The reply, or `closed` when the connection ends before it. */
+  /** The reply, or `closed` if the connection ends before it. */
   ask(command: Uint8Array | string): Promise<string> {
     return new Promise((resolve) => {
       if (this.wire.socket.destroyed) return resolve("closed")
@@ -151,7 +151,7 @@ export interface HttpReply {
   readonly body: string
 }
 
-/** One HTTP request on a connection of its own; a body makes it a POST. Rejects when the connection breaks. */
+/** Sends one HTTP request on a new connection: a POST if there is a body, otherwise a GET. Rejects if the connection breaks. */
 export const http = (port: number, path: string, body?: Uint8Array | string, agent?: Http.Agent): Promise<HttpReply> =>
   new Promise((resolve, reject) => {
     const method = body === undefined ? "GET" : "POST"
