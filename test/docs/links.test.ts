@@ -17,16 +17,16 @@ const files = [
   ...prose.map((name) => join(root, name)).filter((path) => existsSync(path))
 ]
 
-/** Markdown without its code blocks, in which a line may begin like a heading. */
+/** Removes the code blocks, in which a line may look like a heading. */
 const withoutCode = (text: string): string => text.replaceAll(/^(```+)[^\n]*\n.*?^\1$/gms, "")
 
-/** The anchor that GitHub gives a heading: its text in lower case, without punctuation. */
+/** The anchor that GitHub generates for a heading: lower case, without punctuation. */
 const slug = (heading: string): string =>
   heading.replaceAll(/\]\([^)]*\)/g, "").trim().toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(" ", "-")
 
 const anchorsByFile = new Map<string, ReadonlySet<string>>()
 
-/** The anchors of a document. A heading that occurs again has a number behind its anchor. */
+/** The anchors of a document. The anchor of a repeated heading has a number appended. */
 const anchorsOf = (path: string): ReadonlySet<string> => {
   const known = anchorsByFile.get(path)
   if (known !== undefined) return known
@@ -44,7 +44,7 @@ const anchorsOf = (path: string): ReadonlySet<string> => {
 interface Link {
   readonly from: string
   readonly target: string
-  /** The absolute path of the file that it leads to. */
+  /** The absolute path of the linked file. */
   readonly path: string
   readonly anchor: string | undefined
 }
@@ -54,7 +54,7 @@ const link = (from: string, target: string, directory: string): Link => {
   return { from, target, path: file === "" ? from : resolve(directory, file), anchor }
 }
 
-/** Relative links of a document, and the mentions of documents that any file has, which start at the root. */
+/** Relative links of a document, and mentions of documents in any file, which are relative to the root. */
 const linksOf = (path: string): ReadonlyArray<Link> => {
   const text = readFileSync(path, "utf8")
   const mentions = Array.from(
@@ -81,7 +81,7 @@ describe("links between documents and from sources to documents", () => {
     )
   })
 
-  it("a heading's anchor is found, and one that does not exist is broken", () => {
+  it("the anchor of a heading is found, and a link to an anchor or file that does not exist is broken", () => {
     const path = join(root, "docs", "protocol", "files.md")
     assert.isFalse(isBroken(link(path, "#nsqddat", root)))
     assert.isFalse(isBroken(link(path, "client.md#error-codes", dirname(path))))

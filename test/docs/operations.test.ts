@@ -16,7 +16,7 @@ const example = (language: string): string => {
 }
 
 describe("the operations guide", () => {
-  it.effect("has an example of a config file that nsqd takes, and that limits more than the defaults", () =>
+  it.effect("the config file in the operations guide is valid and stricter than the defaults", () =>
     Effect.gen(function*() {
       const directory = yield* Effect.acquireRelease(
         Effect.sync(() => mkdtempSync(join(tmpdir(), "docs-"))),
@@ -35,14 +35,14 @@ describe("the operations guide", () => {
       assert.isTrue(Duration.isLessThan(options.maxMsgTimeout, NsqdOptions.defaults().maxMsgTimeout))
     }))
 
-  it("has an example of an auth server's answer that means what it says", () => {
+  it("the auth server's response in the operations guide grants what the text says", () => {
     const { identity, permits } = Result.getOrThrow(Grant.decode(example("json")))
     assert.strictEqual(identity, "billing")
     assert.isTrue(permits("orders", "billing") && permits("orders", "billing-2") && permits("invoices.paid", ""))
     assert.isFalse(permits("orders", "") || permits("orders2", "billing") || permits("invoices.paid", "billing"))
   })
 
-  it("names options that there are", () => {
+  it("every option that the operations guide names exists", () => {
     const keys = new Set(Object.values(NsqdOptions.table).map(({ key }) => key))
     for (const [, key = ""] of text.matchAll(/`([a-z0-9]+(?:_[a-z0-9]+)+) = /g)) assert.isTrue(keys.has(key), key)
     const flags = new Set(Object.values(NsqdOptions.table).map(({ flag }) => flag))

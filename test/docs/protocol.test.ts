@@ -13,7 +13,7 @@ const textOf = (name: string): string => readFileSync(join(import.meta.dirname, 
 /** The text below a heading of the second level. */
 const section = (text: string, heading: string): string => text.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? ""
 
-/** The cells of a table's rows, without code marks; the header and the line below it are not rows. */
+/** The cells of a table's rows, without code marks, header and separator line. */
 const rows = (text: string): ReadonlyArray<ReadonlyArray<string>> =>
   text.split("\n").filter((line) => line.startsWith("|"))
     .map((line) => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim().replaceAll("`", ""))).slice(2)
@@ -31,19 +31,19 @@ interface AnyRow {
   readonly initial: () => unknown
 }
 
-/** What the documents say instead of a default that is a value of the option. */
+/** Descriptions that replace a default value in the documents. */
 const inWords = new Set(["none", "empty", "host name", "from the host name"])
 
-/** Whether the text, as a flag, gives the default of the option. */
+/** Whether the string, as a flag, is the default of the option. */
 const isDefault = ({ initial, kind }: AnyRow, text: string): boolean => {
   const parsed = kind.parse(text, undefined)
   return Result.isSuccess(parsed) && JSON.stringify(parsed.success) === JSON.stringify(initial())
 }
 
-describe("the documents of protocols and formats", () => {
+describe("the protocol documents", () => {
   const options = textOf("options.md")
 
-  it("list every option of each daemon with its default, in the order of the code", () => {
+  it("options.md lists every option of each daemon with its default, in the order of the code", () => {
     for (const { name, table } of daemons) {
       const documented = rows(section(options, `${name} options`))
       const all: ReadonlyArray<AnyRow> = Object.values(table)
@@ -56,7 +56,7 @@ describe("the documents of protocols and formats", () => {
     }
   })
 
-  it("list every config key that is not the name of its flag", () => {
+  it("options.md lists every config key that differs from its flag's name", () => {
     const exceptions = new Map(rows(section(options, "Config keys")).map(([flag = "", key = ""]) => [flag, key]))
     for (const { flag, key } of daemons.flatMap(({ table }): ReadonlyArray<AnyRow> => Object.values(table))) {
       const isRegular = key === flag.replaceAll("-", "_")
@@ -64,7 +64,7 @@ describe("the documents of protocols and formats", () => {
     }
   })
 
-  it("have a heading for every command and name every error code, fatal or not", () => {
+  it("client.md has a heading for every command and names every error code with its fatality", () => {
     const client = textOf("client.md")
     for (const name of commandNames) assert.notStrictEqual(section(client, name), "", name)
     const documented = rows(section(client, "Error codes"))

@@ -1,4 +1,4 @@
-/** Attackers, the daemons that they attack, and those that are attacked by way of these. */
+/** Attackers, the daemons that they attack, and the victims that they try to reach through these daemons. */
 import { Context, Effect, Layer } from "effect"
 import type * as Http from "node:http"
 import * as Net from "node:net"
@@ -10,7 +10,7 @@ import { fakeServer } from "../services/http/fakeServer.ts"
 import { quiet } from "../services/nsqd/broker/testing.ts"
 import { requestTo } from "../services/nsqd/http/api.ts"
 
-// ---- what an attacker sends
+// ---- requests of an attacker
 
 export const sized = (body: string | Uint8Array, announced?: number): Buffer => {
   const bytes = Buffer.from(body)
@@ -24,7 +24,7 @@ export const identify = (fields: object): Buffer =>
 
 export const portOf = (address: string): number => Number(address.split(":")[1])
 
-/** A connection that has sent these bytes, until the test is over. */
+/** A connection that has sent these bytes and stays open until the test ends. */
 export const connection = (address: string, bytes: string | Uint8Array) =>
   Effect.acquireRelease(
     Effect.callback<Net.Socket>((resume) => {
@@ -37,7 +37,7 @@ export const connection = (address: string, bytes: string | Uint8Array) =>
     (socket) => Effect.sync(() => void socket.destroy())
   )
 
-/** Waits until what the connection was sent matches. */
+/** Waits until the received bytes match. */
 export const heard = (socket: Net.Socket, pattern: RegExp) =>
   Effect.callback<string>((resume) => {
     let text = ""
@@ -81,7 +81,7 @@ export const json = (value: unknown): Http.RequestListener => (_, response) => r
 export const info = { version: "1.3.0", broadcast_address: "127.0.0.1", hostname: "h", http_port: 1, tcp_port: 1 }
 const stats = { version: "1.3.0", health: "OK", topics: [{ topic_name: "t", channels: [] }] }
 
-/** An nsqd with a topic t: it carries out what is POSTed by `post`. */
+/** An nsqd with a topic t, which passes POST requests to `post`. */
 export const fakeNsqd = (post: Http.RequestListener) =>
   fakeServer((incoming, response) => {
     const http_port = portOf(incoming.headers.host ?? "")
@@ -89,7 +89,7 @@ export const fakeNsqd = (post: Http.RequestListener) =>
     else json(incoming.url?.startsWith("/stats") === true ? stats : { ...info, http_port })(incoming, response)
   })
 
-/** Counts who asks it. */
+/** Records the requests that it receives. */
 export const victim = Effect.gen(function*() {
   const asked: Array<string> = []
   const address = yield* fakeServer(({ headers, method, url }, response) => {

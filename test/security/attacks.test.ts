@@ -1,6 +1,6 @@
 /**
- * Attacks from the network and from web pages, each with small sizes: what must not stop a daemon, fill it, or make it act for
- * somebody else. The names of tests that look at one of them more closely are in the comments.
+ * Attacks from the network and from web pages, at a small scale: they must not stop a daemon, fill its memory, or make it act for
+ * the attacker. The comments name the tests that cover an attack in more detail.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Redacted, Result } from "effect"
@@ -40,7 +40,7 @@ import {
   victim
 } from "./attackers.ts"
 
-describe("a client of nsqd's TCP port", () => {
+describe("attacks by a client of nsqd's TCP port", () => {
   const connect = ProtocolClient.connect(TestBroker.address)
   const alive = Effect.gen(function*() {
     const client = yield* connect
@@ -48,7 +48,7 @@ describe("a client of nsqd's TCP port", () => {
     assert.strictEqual(yield* client.text, "OK")
   })
 
-  it.effect("cannot fill the memory with compressed IDENTIFYs, nor with large or nested ones", () =>
+  it.effect("compressed, large or nested IDENTIFYs cannot fill nsqd's memory", () =>
     Effect.gen(function*() {
       const huge = "x".repeat(5_200_000)
       const bomb = Zlib.deflateRawSync(identify({ user_agent: huge }), { finishFlush: Zlib.constants.Z_SYNC_FLUSH })
@@ -69,7 +69,7 @@ describe("a client of nsqd's TCP port", () => {
       yield* alive
     }).pipe(Effect.provide(TestBroker.layer())))
 
-  it.live("cannot make /stats too large with what it says of itself", () =>
+  it.live("IDENTIFY data of a client cannot make /stats too large", () =>
     Effect.gen(function*() {
       const { http, tcp } = yield* startNsqd()
       const refused = yield* connection(
@@ -89,7 +89,7 @@ describe("a client of nsqd's TCP port", () => {
     }))
 
   // limits.test.ts, UnusedTopics.test.ts
-  it.effect("cannot create topics without end, and ephemeral ones make room again", () =>
+  it.effect("a client cannot create topics without limit, and ephemeral topics free their places", () =>
     Effect.gen(function*() {
       yield* topicOf("orders")
       let refused = 0
@@ -105,8 +105,8 @@ describe("a client of nsqd's TCP port", () => {
     }).pipe(Effect.provide(brokerWith({ maxTopics: 10 }))))
 })
 
-describe("a client of an HTTP port", () => {
-  it.live("cannot have more connections than --max-http-connections", () =>
+describe("attacks by a client of an HTTP port", () => {
+  it.live("a client cannot open more HTTP connections than --max-http-connections", () =>
     Effect.gen(function*() {
       const { port } = yield* serve({ maxHttpConnections: 2 })
       const idle = "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -115,8 +115,8 @@ describe("a client of an HTTP port", () => {
       assert.match(yield* heard(third, /max-http-connections/), /^HTTP\/1\.1 503 [^]*--max-http-connections/)
     }))
 
-  // LiveFeed.test.ts, TailFeed.test.ts; ConnectionLimit closes those that take nothing.
-  it.live("cannot have more of nsqadmin's live figures and tails than it allows, whether it reads them or not", () =>
+  // LiveFeed.test.ts, TailFeed.test.ts; ConnectionLimit closes clients that do not read.
+  it.live("a client cannot open more of nsqadmin's live figures and tails than its limits, whether it reads them or not", () =>
     Effect.gen(function*() {
       const nsqd = yield* startNsqd()
       yield* request(nsqd.http, "POST", "/topic/create?topic=t", "")
@@ -135,11 +135,11 @@ describe("a client of an HTTP port", () => {
     }))
 })
 
-describe("a producer of nsqlookupd", () => {
+describe("attacks by a producer on nsqlookupd", () => {
   const producer = { broadcast_address: "a", hostname: "h", http_port: 1, tcp_port: 1, version: "1" }
 
-  // LookupHttp.test.ts: /debug is sent in pieces.
-  it.live("cannot stop it with a large version, many registrations and /debug", () =>
+  // LookupHttp.test.ts: /debug is streamed.
+  it.live("a producer cannot stop nsqlookupd with a long version, many registrations and /debug", () =>
     Effect.gen(function*() {
       const { httpAddress, tcpAddress } = yield* startLookupd({ maxRegistrationsPerProducer: 50 })
       const hello = (fields: object) => Buffer.concat([Buffer.from("  V1"), identify({ ...producer, ...fields })])
@@ -155,13 +155,13 @@ describe("a producer of nsqlookupd", () => {
     }))
 
   // RegistrationDatabase.test.ts
-  it.effect("cannot keep an honest nsqd out with the names of many strangers", () =>
+  it.effect("a hostile producer with many names cannot exclude an honest nsqd", () =>
     Effect.gen(function*() {
       const db = yield* LookupCluster.lookupd("l1", { maxRegistrations: 100, maxUnusedNames: 100 })
       for (let i = 0; i < 200; i++) {
-        const stranger = db.identify(`6.6.6.6:${i}`, identity(`s${i}`))
-        for (let j = 0; j < 20; j++) db.register(stranger, `junk_${i}_${j}`, undefined)
-        if (i % 2 === 0) db.disconnect(stranger)
+        const hostile = db.identify(`6.6.6.6:${i}`, identity(`s${i}`))
+        for (let j = 0; j < 20; j++) db.register(hostile, `junk_${i}_${j}`, undefined)
+        if (i % 2 === 0) db.disconnect(hostile)
       }
       const honest = yield* LookupCluster.nsqd("honest", [LookupCluster.lookupdAddress("l1")])
       yield* Effect.forkChild(honest.topic("orders"))
@@ -173,13 +173,13 @@ describe("a producer of nsqlookupd", () => {
     }).pipe(Effect.provide(MemoryTransport.layer)))
 })
 
-describe("daemons that nsqadmin requests something from", () => {
-  it.live("cannot make it wait for one after the other: 12 that hang and a pause", () =>
+describe("attacks by daemons on nsqadmin", () => {
+  it.live("unresponsive nsqds cannot make nsqadmin wait for each of them in turn", () =>
     Effect.gen(function*() {
       const waiting: Array<Http.ServerResponse> = []
       const nsqds = yield* Effect.forEach(Array.from({ length: 12 }), () =>
         fakeNsqd((_, response) => {
-          // None responds before all have been asked.
+          // None responds before all have received their requests.
           waiting.push(response)
           if (waiting.length === 12) waiting.forEach((response) => response.end())
         }))
@@ -195,7 +195,7 @@ describe("daemons that nsqadmin requests something from", () => {
     }))
 
   // DaemonHttp.test.ts
-  it.live("cannot fill it with a response, nor have the body of a failure shown", () =>
+  it.live("a daemon can neither fill nsqadmin's memory with a response nor have an error body shown", () =>
     Effect.gen(function*() {
       const endless = yield* fakeServer((_, response) => {
         const more = (): void => {
@@ -212,7 +212,7 @@ describe("daemons that nsqadmin requests something from", () => {
     }))
 
   // DaemonHttp.test.ts, DaemonNetworks.test.ts
-  it.live("cannot lead it to addresses that they may not name", () =>
+  it.live("a daemon cannot direct nsqadmin to addresses that it may not name", () =>
     Effect.gen(function*() {
       const { address, asked } = yield* victim
       const lookupd = yield* fakeServer(json({
@@ -236,7 +236,7 @@ describe("daemons that nsqadmin requests something from", () => {
       assert.deepStrictEqual(asked, [])
     }))
 
-  it.live("cannot have a name resolve to link-local or loopback addresses", () =>
+  it.live("a host name cannot resolve to link-local or loopback addresses", () =>
     Effect.gen(function*() {
       const { resolve } = DaemonNetworks.make([])
       for (const ip of ["169.254.169.254", "127.0.0.1", "::1", "::ffff:127.0.0.1", "fe80::1", "0.0.0.0", "224.0.0.1"]) {
@@ -248,7 +248,7 @@ describe("daemons that nsqadmin requests something from", () => {
     }))
 
   // AuthServers.test.ts, WebRequests.test.ts, Discovery.test.ts
-  it.live("cannot have a secret sent to another host by a redirect", () =>
+  it.live("a redirect cannot send a secret to another host", () =>
     Effect.gen(function*() {
       const { address, asked } = yield* victim
       const elsewhere = `http://localhost:${portOf(address)}/`
@@ -280,7 +280,7 @@ describe("daemons that nsqadmin requests something from", () => {
     }))
 
   // Nsqadmin.test.ts
-  it.live("cannot pass a script through nsqadmin as a picture of Graphite", () =>
+  it.live("Graphite cannot pass a script through nsqadmin as an image", () =>
     Effect.gen(function*() {
       const graphite = yield* fakeServer((_, response) =>
         response.writeHead(200, { "content-type": "image/svg+xml" }).end("<svg onload=alert(1)>")
@@ -296,9 +296,9 @@ describe("daemons that nsqadmin requests something from", () => {
     }))
 })
 
-describe("an nsqlookupd", () => {
+describe("attacks by an nsqlookupd", () => {
   // HttpGet.test.ts
-  it.live("cannot lead nsqd to an address that it may not name", () =>
+  it.live("an nsqlookupd cannot direct nsqd to an address that it may not name", () =>
     Effect.gen(function*() {
       const { address, asked } = yield* victim
       const limits = {
@@ -312,14 +312,14 @@ describe("an nsqlookupd", () => {
     }).pipe(Effect.provide(HttpGet.layer)))
 
   // named.test.ts
-  it.live("cannot have a consumer send its secret without TLS, nor connect to an address that it may not name", () =>
+  it.live("an nsqlookupd cannot make a consumer send its secret without TLS, nor connect to an address that it may not name", () =>
     Effect.gen(function*() {
-      const said: Array<string> = []
+      const received: Array<string> = []
       const thief = yield* Effect.acquireRelease(
         Effect.callback<Net.Server>((resume) => {
           const server = Net.createServer((socket) => {
             socket.on("error", () => {}).on("data", (chunk) => {
-              said.push(chunk.toString("latin1"))
+              received.push(chunk.toString("latin1"))
               socket.write(encodeFrame(FrameType.response, Buffer.from(`{"auth_required":true}`)))
             })
           })
@@ -345,22 +345,22 @@ describe("an nsqlookupd", () => {
         return yield* Deferred.await(failed)
       }, Effect.provide([FetchHttpClient.layer, NodeTransport.layer]))
       assert.include(yield* reasonFor(["203.0.113.0/24"]), "--allowed-daemon-networks")
-      assert.deepStrictEqual(said, [])
+      assert.deepStrictEqual(received, [])
       assert.include(yield* reasonFor([]), "the auth secret is not sent without TLS")
-      assert.notInclude(said.join(), "hunter2")
+      assert.notInclude(received.join(), "hunter2")
     }))
 })
 
-describe("a web page", () => {
+describe("attacks by a web page", () => {
   const evil = "evil.example"
   const mozilla = { "user-agent": "Mozilla/5.0" }
-  /** What the browser of somebody who looks at the page sends for it. */
+  /** Headers that a browser sends for the page. */
   const pages: Readonly<Record<string, Http.OutgoingHttpHeaders>> = {
     "with a form": { ...mozilla, "origin": `http://${evil}`, "content-type": "application/x-www-form-urlencoded" },
     "with a form, over HTTPS": { ...mozilla, "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" },
     "in a sandbox": { ...mozilla, origin: "null" },
-    "that has rebound its name": { ...mozilla, host: evil, origin: `http://${evil}` },
-    "that has rebound its name and hides that it is one": {
+    "with a rebound name": { ...mozilla, host: evil, origin: `http://${evil}` },
+    "with a rebound name, without a browser's User-Agent": {
       "user-agent": "curl/8",
       "host": evil,
       "accept-language": "en"
@@ -374,8 +374,8 @@ describe("a web page", () => {
     return { nsqd: address, broker: nsqd.broker, lookupd: lookupd.httpAddress, admin }
   })
 
-  // whoMayAsk.test.ts has every route of every daemon.
-  it.live("cannot change anything", () =>
+  // whoMayAsk.test.ts covers every route of every daemon.
+  it.live("a web page cannot change anything", () =>
     Effect.gen(function*() {
       const { admin, broker, lookupd, nsqd } = yield* daemons
       yield* Effect.provideService(topicOf("kept"), Broker, broker)
@@ -399,7 +399,7 @@ describe("a web page", () => {
       assert.strictEqual(outcome(yield* request(lookupd, "GET", "/topics")), `200 {"topics":[]}`)
     }))
 
-  it.live("cannot read tails and figures by rebinding, nor start profiles and tails from elsewhere", () =>
+  it.live("a web page can neither read tails and figures by rebinding nor start profiles and tails from another site", () =>
     Effect.gen(function*() {
       const { admin, lookupd, nsqd } = yield* daemons
       const starts = [
@@ -413,7 +413,7 @@ describe("a web page", () => {
           assert.strictEqual((yield* request(address, "GET", path, undefined, headers)).status, 403, path)
         }
       }
-      for (const page of ["that has rebound its name", "that has rebound its name and hides that it is one"]) {
+      for (const page of ["with a rebound name", "with a rebound name, without a browser's User-Agent"]) {
         for (const [address, path] of [[nsqd, "/stats"], [lookupd, "/nodes"], [admin, "/api/topics"]] as const) {
           const refused = yield* request(address, "GET", path, undefined, pages[page])
           assert.strictEqual(refused.status, 403)
@@ -422,7 +422,7 @@ describe("a web page", () => {
       }
     }))
 
-  it.live("gains nothing by a second Host header", () =>
+  it.live("a second Host header gives a web page no access", () =>
     Effect.gen(function*() {
       const { admin, lookupd, nsqd } = yield* daemons
       for (const address of [nsqd, lookupd, admin]) {

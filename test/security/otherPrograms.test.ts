@@ -1,6 +1,6 @@
 /**
- * The requests of programs that nobody here wrote, byte for byte as they were recorded: the daemons serve them with the guard's
- * defaults, whatever name the programs know the daemon by. `docs/compatibility.md` lists these programs.
+ * Requests of independent programs, byte for byte as recorded: the daemons serve them with the guard's defaults, whatever name
+ * the programs use for the daemon. `docs/compatibility.md` lists these programs.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
@@ -12,13 +12,13 @@ import { halfClosed } from "../services/http/halfClosed.ts"
 import { quiet } from "../services/nsqd/broker/testing.ts"
 import * as Api from "../services/nsqd/http/api.ts"
 
-/** The head of a request by a program, given method, target and host. */
+/** Returns the head of a program's request for a method, target and host. */
 type Program = (request: string, host: string) => string
 
 const head = (...lines: ReadonlyArray<string>): string => [...lines, "", ""].join("\r\n")
 const nsqV1 = "Accept: application/vnd.nsq; version=1.0"
 
-/** NSQ 1.3.0's nsqadmin and nsq_stat, and consumers by go-nsq 1.1.0, built with Go 1.19. */
+/** NSQ 1.3.0's nsqadmin and nsq_stat, and consumers with go-nsq 1.1.0, built with Go 1.19. */
 const go: Program = (request, host) =>
   head(
     `${request} HTTP/1.1`,
@@ -55,7 +55,7 @@ const curl: Program = (request, host) =>
 
 const curlHttp10: Program = (request, host) => curl(request, host).replace("HTTP/1.1", "HTTP/1.0")
 
-/** curl asks for HTTP/2 in the clear, which a server may ignore. */
+/** curl requests HTTP/2 without TLS, which a server may ignore. */
 const curlHttp2: Program = (request, host) =>
   head(
     `${request} HTTP/1.1`,
@@ -90,7 +90,7 @@ const curlPublishing = (host: string, size: number, expectation: ReadonlyArray<s
 
 const status = (response: string): number => Number(/^HTTP\/1\.1 (\d+)/.exec(response)?.[1])
 
-/** An address, the name of a container, and a name that the daemon cannot know. */
+/** An address, the name of a container, and a name that is unknown to the daemon. */
 const hosts = (port: number) => [`127.0.0.1:${port}`, "nsqd", "nsqd.example.com:4151"]
 
 const answered = Effect.fnUntraced(function*(
@@ -111,8 +111,8 @@ const answered = Effect.fnUntraced(function*(
 const topic = "topic=t"
 const channel = "topic=t&channel=c"
 
-describe("the requests of programs that nobody here wrote", () => {
-  it.live("are served by nsqd", () =>
+describe("recorded requests of independent programs", () => {
+  it.live("nsqd serves the recorded requests of independent programs", () =>
     Effect.gen(function*() {
       const { port } = yield* Api.serve()
       yield* answered(port, [
@@ -139,7 +139,7 @@ describe("the requests of programs that nobody here wrote", () => {
       ])
     }))
 
-  it.live("are served by nsqlookupd", () =>
+  it.live("nsqlookupd serves the recorded requests of independent programs", () =>
     Effect.gen(function*() {
       const context = yield* LookupHttp.LookupHttp.layer.pipe(
         Layer.provideMerge(Layer.mergeAll(Registrations.layer, DaemonState.layer)),
@@ -167,7 +167,7 @@ describe("the requests of programs that nobody here wrote", () => {
       ])
     }))
 
-  it.live("may announce a large body and wait for a leave to send it", () =>
+  it.live("a program may announce a large body and wait for the permission to send it", () =>
     Effect.gen(function*() {
       const { port, stats } = yield* Api.serve()
       const expectation = ["Expect: 100-continue"]
@@ -175,7 +175,7 @@ describe("the requests of programs that nobody here wrote", () => {
       assert.match(response, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nOK$/)
       assert.strictEqual(status(yield* halfClosed(port, curlPublishing("nsqd.example.com", 1))), 200)
       assert.match(yield* stats("?format=json"), /"message_count":2,"message_bytes":900001,/)
-      // Refused before it is sent.
+      // Refused before the body is sent.
       assert.strictEqual(status(yield* halfClosed(port, curlPublishing("x", 2_000_000, expectation))), 413)
     }))
 })

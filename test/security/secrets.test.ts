@@ -1,4 +1,4 @@
-/** Where the credentials of configured addresses could be read, and what is shown there instead. */
+/** The places where credentials of configured addresses could be read, and their masked form there. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { LogOutput } from "../../src/services/logging/LogOutput.ts"
@@ -10,7 +10,7 @@ import { requestTo, serve } from "../services/nsqd/http/api.ts"
 const basic = `Basic ${Buffer.from("alice:hunter2").toString("base64")}`
 
 describe("the credentials of configured addresses", () => {
-  it.live("are masked in /config and in the command line that nsqd shows", () =>
+  it.live("credentials of configured addresses are masked in nsqd's /config and command line", () =>
     Effect.gen(function*() {
       const { argv } = process
       process.argv = [...argv, "--auth-http-address=http://alice:hunter2@auth/", "--header", "x: hunter2"]
@@ -29,7 +29,7 @@ describe("the credentials of configured addresses", () => {
       assert.include(text, "--auth-http-address=http://alice:***@auth/\0--header\0x: ***")
     }))
 
-  it.live("are masked wherever nsqadmin shows them, and used where they belong", () =>
+  it.live("credentials of configured addresses are masked in nsqadmin's output, and sent to their own servers", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
       const authorized: Array<string | undefined> = []

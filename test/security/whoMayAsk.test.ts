@@ -1,6 +1,6 @@
 /**
- * Every HTTP route of every daemon, and who may use it: one cell for each route and each kind of client. A route that is not in
- * the table fails the test, so a new one has to be classified.
+ * The permissions of every HTTP route of every daemon: one cell for each route and each kind of client. A route that is missing in
+ * the table fails the test, so a new one must be classified.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, type Scope } from "effect"
@@ -20,18 +20,18 @@ import { fakeServer } from "../services/http/fakeServer.ts"
 import { quiet } from "../services/nsqd/broker/testing.ts"
 import * as Api from "../services/nsqd/http/api.ts"
 
-/** What a route does, by which it follows who may use it. */
+/** The effect of a route, which determines its permissions. */
 type Kind =
-  /** Shows something. */
+  /** Returns data. */
   | "read"
-  /** Changes something by POST, PUT or DELETE. */
+  /** Changes state by POST, PUT or DELETE. */
   | "change"
-  /** Starts something costly or visible by GET. */
+  /** Starts an expensive or visible operation by GET. */
   | "start"
-  /** Changes something by GET: the API from before NSQ 1.0. */
+  /** Changes state by GET: the API of NSQ versions before 1.0. */
   | "changeByGet"
 
-/** For nsqadmin: what only an administrator may do besides. */
+/** For nsqadmin, `admin...` requires an administrator in addition. */
 type Table = Readonly<Record<string, Kind | "adminChange" | "adminStart">>
 
 const nsqd: Table = {
@@ -117,7 +117,7 @@ const nsqadmin: Table = {
   "GET /api/messages/:topic": "adminStart"
 }
 
-/** A client: what it sends, given the address that it reaches the daemon by. */
+/** Returns the headers of a client's request, given the address of the daemon. */
 type Client = (own: string) => Http.OutgoingHttpHeaders
 
 const mozilla = { "user-agent": "Mozilla/5.0" }
@@ -142,18 +142,18 @@ const clients = {
   "an image of an unknown site": () => mozilla,
   "a form of a sibling site": () => ({ ...mozilla, "sec-fetch-site": "same-site", "sec-fetch-mode": "navigate" }),
   "a sandboxed page": () => ({ ...mozilla, origin: "null" }),
-  "a page that has rebound its name": () => ({ ...page(evil), host: evil }),
-  "a page that has rebound its name and calls itself a program": () => ({
+  "a page with a rebound name": () => ({ ...page(evil), host: evil }),
+  "a page with a rebound name and the User-Agent of a program": () => ({
     "user-agent": "curl/8.5.0",
     "host": evil,
     "accept-language": "en"
   }),
-  "a page that has rebound its name and calls itself a fetch of Node": () => ({
+  "a page with a rebound name and the headers of a fetch of Node": () => ({
     "user-agent": "node",
     "host": evil,
     "accept-language": "*"
   }),
-  "a page that has rebound its name, over HTTPS": () => ({ ...mozilla, "host": evil, "sec-fetch-site": "same-origin" })
+  "a page with a rebound name, over HTTPS": () => ({ ...mozilla, "host": evil, "sec-fetch-site": "same-origin" })
 } satisfies Record<string, Client>
 
 type ClientName = keyof typeof clients
@@ -161,16 +161,16 @@ type ClientName = keyof typeof clients
 const own = ["a page of its own", "a page of its own, over HTTPS", "the address bar"] as const
 const programs = ["a program", "a program for another name", "a fetch of Node"] as const
 
-/** Everybody else is refused. An image of an unknown site may be one of an older browser's own page. */
+/** All others are refused. An image of an unknown site may be on a page of the daemon in an older browser. */
 const allowed: Readonly<Record<Kind, ReadonlyArray<ClientName>>> = {
   read: [...programs, ...own, "a link of another site", "a form of a sibling site", "an image of an unknown site"],
-  // Every current browser says which site a POST comes from: who says nothing is a program that calls itself a browser.
+  // Every current browser states the site of a POST: a request without it comes from a program with a browser's `User-Agent`.
   change: [...programs, ...own, "an image of an unknown site"],
   start: [...programs, ...own],
   changeByGet: programs
 }
 
-/** Everybody has to name nsqadmin as it is called. */
+/** Clients that nsqadmin refuses because they do not use its name. */
 const notForAdmin: ReadonlyArray<ClientName> = ["a program for another name"]
 
 const pathOf = (route: string): string =>
@@ -180,7 +180,7 @@ const pathOf = (route: string): string =>
     .replace("/nodes/:node", "/nodes/127.0.0.1:1")
     .replace(/:\w+/g, "x") + (route.endsWith("/profile") ? "?seconds=1" : "?topic=x&channel=y&node=n")
 
-/** The status of the response. What follows its head is of no interest. */
+/** The status of the response. The rest of the response is not read. */
 const statusOf = (port: number, route: string, headers: Http.OutgoingHttpHeaders) =>
   Effect.callback<number>((resume) => {
     const [method = ""] = route.split(" ")
@@ -195,7 +195,7 @@ const statusOf = (port: number, route: string, headers: Http.OutgoingHttpHeaders
     request.end()
   })
 
-/** Each cell of a table, with the headers that a user adds. */
+/** Checks each cell of a table, with additional headers that identify a user. */
 const check = Effect.fnUntraced(function*(
   port: number,
   table: Table,
@@ -206,7 +206,7 @@ const check = Effect.fnUntraced(function*(
   for (const route of Object.keys(table)) {
     for (const [name, client] of Object.entries(clients)) {
       const status = yield* statusOf(port, route, { ...client(`127.0.0.1:${port}`), ...user })
-      // Whatever else is missing from the request: it was let through.
+      // Any other error status means that the guard accepted the request.
       const isRefused = status === 403
       const clientName = Object.keys(clients).find((key): key is ClientName => key === name)
       if (clientName === undefined || isRefused === isAllowed(clientName, route)) {
@@ -254,33 +254,33 @@ const admin: Effect.Effect<number, never, Scope.Scope> = Effect.gen(function*() 
   return Number(Context.get(context, Nsqadmin).httpAddress.split(":")[1])
 })
 
-describe("who may ask nsqd", { timeout: 120_000 }, () => {
-  it.live("is known for every route", () =>
+describe("permissions of nsqd's HTTP routes", { timeout: 120_000 }, () => {
+  it.live("the table of nsqd's HTTP permissions has every route", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(namesOf(yield* NsqdHttp.allRoutes), Object.keys(nsqd).toSorted())
     }).pipe(Effect.provide(Layer.mergeAll(Api.layer({ httpAddress: "" }), ProcessMemory.layer, Storage.layerMemory))))
 
-  it.live("is decided for every route and every client", () =>
+  it.live("nsqd permits or refuses each route for each client as in the table", () =>
     Effect.gen(function*() {
       const { port } = yield* Api.serve({ logLevel: "fatal" })
       yield* check(port, nsqd, byKind(nsqd))
     }))
 })
 
-describe("who may ask nsqlookupd", { timeout: 120_000 }, () => {
-  it.live("is known for every route", () =>
+describe("permissions of nsqlookupd's HTTP routes", { timeout: 120_000 }, () => {
+  it.live("the table of nsqlookupd's HTTP permissions has every route", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(namesOf(yield* LookupHttp.allRoutes), Object.keys(nsqlookupd).toSorted())
     }).pipe(Effect.provide(Watches.layer.pipe(Layer.provideMerge(Registrations.layer)))))
 
-  it.live("is decided for every route and every client", () =>
+  it.live("nsqlookupd permits or refuses each route for each client as in the table", () =>
     Effect.gen(function*() {
       yield* check(yield* lookupd, nsqlookupd, byKind(nsqlookupd))
     }))
 })
 
-describe("who may ask nsqadmin", { timeout: 120_000 }, () => {
-  it("is known for every route", () => {
+describe("permissions of nsqadmin's HTTP routes", { timeout: 120_000 }, () => {
+  it("the table of nsqadmin's HTTP permissions has every route", () => {
     const found = [...Endpoints.ofApi(), ...AdminRoutes.endpoints(true)]
     assert.deepStrictEqual(namesOf(found), Object.keys(nsqadmin).toSorted())
   })
@@ -289,12 +289,12 @@ describe("who may ask nsqadmin", { timeout: 120_000 }, () => {
   const isOpen = (client: ClientName, route: string) => decided(client, route) && !notForAdmin.includes(client)
   const needsAdmin = (route: string) => nsqadmin[route] === "adminChange" || nsqadmin[route] === "adminStart"
 
-  it.live("is decided for every route and every client that is an administrator", () =>
+  it.live("nsqadmin permits or refuses each route for an administrator's clients as in the table", () =>
     Effect.gen(function*() {
       yield* check(yield* admin, nsqadmin, isOpen, { "x-forwarded-user": "alice" })
     }))
 
-  it.live("is decided for every route and every client that is nobody, or somebody else", () =>
+  it.live("nsqadmin refuses administrators' routes to other users and to requests without a user", () =>
     Effect.gen(function*() {
       const port = yield* admin
       for (const user of [{}, { "x-forwarded-user": "mallory" }]) {
