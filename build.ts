@@ -1,6 +1,6 @@
 /**
- * Builds `dist/bin`: the programs, each bundled into few files so that it starts fast. The library beside
- * them is emitted by the TypeScript compiler (tsconfig.build.json).
+ * Builds `dist/bin`: bundles each program into few files so that it starts fast. The TypeScript compiler emits the library
+ * (tsconfig.build.json).
  */
 import * as esbuild from "esbuild"
 import * as Fs from "node:fs"
@@ -23,7 +23,7 @@ const root = import.meta.dirname
 const source = Path.join(root, "src")
 const bin = Path.join(root, "dist", "bin")
 
-/** `Effect as E` of `import { Effect as E } from "effect"` as an import of its own module. */
+/** Turns a specifier such as `Effect as E` of a barrel file into an import of the module behind it. */
 const direct = (barrel: string, specifier: string): string => {
   const [name = "", alias = name] = specifier.split(/\s+as\s+/)
   return /^[A-Z]/.test(name)
@@ -32,8 +32,8 @@ const direct = (barrel: string, specifier: string): string => {
 }
 
 /**
- * Turns imports from Effect's barrel files into imports of the modules behind them. The bundler cannot shake what is
- * re-exported as a namespace, and would keep twice the code (measured: 20 ms of start-up time).
+ * Turns imports from Effect's barrel files into imports of the modules behind them. The bundler cannot tree-shake
+ * re-exported namespaces, and would keep twice the code (measured: 20 ms of startup time).
  */
 const withoutBarrels = (code: string): string =>
   code.replaceAll(
@@ -64,7 +64,7 @@ await esbuild.build({
   outdir: bin,
   outExtension: { ".js": ".mjs" },
   bundle: true,
-  // What is imported when needed lies in files of its own, and is not read before.
+  // Puts dynamic imports into separate files, so that they are not read at startup.
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
   platform: "node",
@@ -74,8 +74,8 @@ await esbuild.build({
   minifyWhitespace: true,
   legalComments: "none",
   banner: { js: "#!/usr/bin/env node" },
-  // Native code, loaded when the first client asks for compression; what only percentiles load; and what Effect's HTTP client
-  // would load for what it is not used for here.
+  // Native code that the first client with compression loads; the sketches that only percentiles load; and modules of Effect's
+  // HTTP client for features that are not used here.
   external: ["snappy", "@node-rs/crc32", "@datadog/sketches-js", "undici", "ws"],
   plugins: [effectModules],
   logLevel: "warning"

@@ -1,6 +1,6 @@
 /**
- * Builds nsqadmin's pages from `src/web` into `dist/web`. Paths in the page are relative; the server puts its base path
- * before them.
+ * Builds nsqadmin's pages from `src/web` into `dist/web`. Paths in the page are relative; the server
+ * prepends its base path.
  */
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vite"
@@ -11,7 +11,7 @@ export default defineConfig({
   publicDir: false,
   resolve: {
     alias: [
-      // @effect/atom-react still knows these modules by the name they had before Effect 4.1.
+      // @effect/atom-react still imports these modules by their names before Effect 4.1.
       { find: /^effect\/unstable\/reactivity/, replacement: "effect/reactivity" }
     ]
   },
@@ -23,10 +23,10 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: "es2023",
     rolldownOptions: {
-      // "use client" means nothing here: there is no server that renders.
+      // "use client" has no effect here, because no server renders the pages.
       onwarn: (warning, report) => warning.code === "MODULE_LEVEL_DIRECTIVE" ? undefined : report(warning)
     },
-    // Of what is shipped in the files, React, Effect and uPlot among it.
+    // Licences of the bundled packages, such as React, Effect and uPlot.
     license: { fileName: "licenses.md" },
     chunkSizeWarningLimit: 1000
   }

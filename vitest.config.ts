@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config"
 const source = (path: string): string => new URL(`src/${path}`, import.meta.url).pathname
 
 export default defineConfig({
-  // The examples are tested against the sources, not against what was built last.
+  // The examples are tested against the sources, not the last build.
   resolve: {
     alias: [
       { find: /^effect-nsq$/, replacement: source("index.ts") },

@@ -1,10 +1,11 @@
 /**
- * Runs the conformance cases of the areas that are finished against dist/bin, except those named in .ci/skip, and
- * prints the count of everything that ran. Where the conformance suite is not at hand it runs none.
+ * Runs the conformance cases of the supported areas against dist/bin, except those in .ci/skip, and prints the total
+ * of passed and failed tests, cases and steps. Without the conformance suite it runs no cases.
  *
- * usage: node .ci/conformance.mjs [--only=TEXT] [--tests=FILE] [--failed-steps=N]
- *   --tests         a report of vitest, whose tests are counted too
- *   --failed-steps  how many other steps have failed
+ * usage: node .ci/conformance.mjs [--only=STRING] [--tests=FILE] [--failed-steps=N]
+ *   --only          runs only the cases whose id contains this string
+ *   --tests         Vitest's JSON report, whose tests are included in the total
+ *   --failed-steps  number of other steps that failed (default 0)
  */
 import { existsSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -53,7 +54,7 @@ const readSkips = () => {
   const lines = readFileSync(join(root, ".ci", "skip"), "utf8").split("\n").filter((line) => /^[^#\s]/.test(line))
   return new Map(lines.map((line) => {
     const [, id, reason] = /^(.*?) # (.+)$/.exec(line) ?? []
-    if (id === undefined) throw new Error(`.ci/skip: no reason given: ${line}`)
+    if (id === undefined) throw new Error(`.ci/skip: a line has no reason: ${line}`)
     return [id, reason]
   }))
 }
@@ -66,7 +67,7 @@ const runCase = async (Sandbox, testCase) => {
   let timer
   try {
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`case took over ${limit} ms`)), limit)
+      timer = setTimeout(() => reject(new Error(`timeout: the case took longer than ${limit} ms`)), limit)
     })
     await Promise.race([testCase.run(sandbox), late])
     return true

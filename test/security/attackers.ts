@@ -91,10 +91,10 @@ export const fakeNsqd = (post: Http.RequestListener) =>
 
 /** Records the requests that it receives. */
 export const victim = Effect.gen(function*() {
-  const asked: Array<string> = []
+  const requests: Array<string> = []
   const address = yield* fakeServer(({ headers, method, url }, response) => {
-    asked.push(`${method} ${url} ${headers.authorization ?? ""}`)
+    requests.push(`${method} ${url} ${headers.authorization ?? ""}`)
     response.end("{}")
   })
-  return { address, asked }
+  return { address, requests }
 })

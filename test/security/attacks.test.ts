@@ -214,7 +214,7 @@ describe("attacks by daemons on nsqadmin", () => {
   // DaemonHttp.test.ts, DaemonNetworks.test.ts
   it.live("a daemon cannot direct nsqadmin to addresses that it may not name", () =>
     Effect.gen(function*() {
-      const { address, asked } = yield* victim
+      const { address, requests } = yield* victim
       const lookupd = yield* fakeServer(json({
         producers: ["127.0.0.1", "localhost", "169.254.169.254", "[::1]", "0.0.0.0"].map((host) => ({
           ...info,
@@ -233,7 +233,7 @@ describe("attacks by daemons on nsqadmin", () => {
       yield* request(admin, "GET", `/api/nodes/127.0.0.1:${portOf(address)}`)
       const paused = yield* request(admin, "POST", "/api/topics/t", `{"action":"pause"}`)
       assert.include(paused.text, "--allowed-daemon-networks")
-      assert.deepStrictEqual(asked, [])
+      assert.deepStrictEqual(requests, [])
     }))
 
   it.live("a host name cannot resolve to link-local or loopback addresses", () =>
@@ -250,7 +250,7 @@ describe("attacks by daemons on nsqadmin", () => {
   // AuthServers.test.ts, WebRequests.test.ts, Discovery.test.ts
   it.live("a redirect cannot send a secret to another host", () =>
     Effect.gen(function*() {
-      const { address, asked } = yield* victim
+      const { address, requests } = yield* victim
       const elsewhere = `http://localhost:${portOf(address)}/`
       const notified = yield* Deferred.make<void>()
       const thief = yield* fakeServer(({ method }, response) => {
@@ -276,7 +276,7 @@ describe("attacks by daemons on nsqadmin", () => {
         const failed = servers === undefined ? undefined : yield* Effect.flip(servers.query(client))
         assert.include(failed?.reason, "redirect to another host")
       }
-      assert.deepStrictEqual(asked, [])
+      assert.deepStrictEqual(requests, [])
     }))
 
   // Nsqadmin.test.ts
@@ -300,7 +300,7 @@ describe("attacks by an nsqlookupd", () => {
   // HttpGet.test.ts
   it.live("an nsqlookupd cannot direct nsqd to an address that it may not name", () =>
     Effect.gen(function*() {
-      const { address, asked } = yield* victim
+      const { address, requests } = yield* victim
       const limits = {
         connectTimeout: Duration.seconds(5),
         requestTimeout: Duration.seconds(5),
@@ -308,7 +308,7 @@ describe("attacks by an nsqlookupd", () => {
       }
       const named = HttpGet.use(({ text }) => text(`http://${address}/channels`, limits, "203.0.113.1:4160"))
       assert.include((yield* Effect.flip(named)).message, "--allowed-daemon-networks")
-      assert.deepStrictEqual(asked, [])
+      assert.deepStrictEqual(requests, [])
     }).pipe(Effect.provide(HttpGet.layer)))
 
   // named.test.ts
