@@ -7,7 +7,7 @@ import * as Path from "node:path"
 
 const source = Path.resolve(import.meta.dirname, "../src")
 
-/** A room may import rooms of the layers before its own. */
+/** A room may import rooms of earlier layers only. */
 const layers: ReadonlyArray<ReadonlyArray<string>> = [
   ["protocol/text"],
   ["protocol/client"],
@@ -33,7 +33,7 @@ const layers: ReadonlyArray<ReadonlyArray<string>> = [
   ["programs", "testing", ""]
 ]
 
-/** The pages run in a browser; from outside their rooms they import schemas only. */
+/** The pages run in a browser; from other rooms they may import schemas only. */
 const webLayers: ReadonlyArray<ReadonlyArray<string>> = [
   ["protocol/client", "protocol/http", "protocol/http/admin"],
   ["web/core"],
@@ -45,7 +45,7 @@ const webLayers: ReadonlyArray<ReadonlyArray<string>> = [
   ["web"]
 ]
 
-/** Rooms that share lower layers and do not import each other. */
+/** Rooms that share lower layers and must not import each other. */
 const independent = ["services/nsqd", "services/nsqlookupd", "services/nsqadmin", "services/tools"]
 
 interface Import {

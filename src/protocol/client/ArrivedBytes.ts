@@ -1,6 +1,6 @@
 /**
- * Bytes that have arrived and are not decoded yet, as one piece. Adding to them copies each byte a bounded number of times on
- * average, however small the pieces are that a peer sends; they take at most twice the memory of what has arrived.
+ * A contiguous buffer for bytes that have arrived and are not decoded yet. Adding takes amortised constant time per byte, even if
+ * a peer sends tiny pieces; the buffer takes at most twice the memory of its bytes.
  */
 export class ArrivedBytes {
   private buffer: Buffer = Buffer.alloc(0)
@@ -11,7 +11,7 @@ export class ArrivedBytes {
     return this.end - this.start
   }
 
-  /** A view of all of them. It stays as it is while bytes are added and dropped. */
+  /** A view of all bytes. It does not change when bytes are added or dropped. */
   get all(): Buffer {
     return this.buffer.subarray(this.start, this.end)
   }

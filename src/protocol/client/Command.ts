@@ -1,15 +1,14 @@
 /**
- * The commands a client sends (sections 4 to 10 of the protocol notes), as values, and how they are written on the wire.
- * `CommandDecoder` is the reader that belongs to this definition.
+ * The commands of a client (docs/protocol/client.md) as values, and their encoding. `CommandDecoder` decodes them.
  */
 import { Schema } from "effect"
 import { messageIdLength } from "./Message.ts"
 import { ChannelName, TopicName } from "./Names.ts"
 
-/** What a client sends before anything else: protocol version 2. */
+/** The first bytes of a client: protocol version 2. */
 export const magicV2 = "  V2"
 
-/** Command names are case sensitive. */
+/** The names of all commands, case sensitive. */
 export const commandNames = [
   "IDENTIFY",
   "AUTH",
@@ -26,7 +25,7 @@ export const commandNames = [
 ] as const
 export type CommandName = (typeof commandNames)[number]
 
-/** 16 bytes that a client claims to be a message id: anything but space and newline. */
+/** The message id in a command: 16 printable bytes without space and newline, not necessarily hex. */
 export const MessageIdParameter = Schema.String.pipe(
   Schema.check(
     Schema.isPattern(/^[\x21-\x7e]*$/),
@@ -63,7 +62,7 @@ const int32 = (value: number): Buffer => {
 
 const sized = (body: Uint8Array): Buffer => Buffer.concat([int32(body.length), body])
 
-/** The bytes of a command. */
+/** Encodes a command. */
 export const encodeCommand = (command: Command): Buffer => {
   switch (command._tag) {
     case "IDENTIFY":

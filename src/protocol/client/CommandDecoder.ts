@@ -1,9 +1,9 @@
 /**
- * Reads commands from the bytes of a connection: pure, synchronous and resumable at every byte. "Need more bytes" is a
- * value. One command at a time, so that the connection's state decides what is permitted next; pipelined PUBs of one topic
- * come out as one command. Nothing is allocated for a size before that size has been checked and its bytes have arrived.
+ * Decodes commands from the input of a connection: pure, synchronous and resumable at every byte. It returns one command at a
+ * time, so that the connection's state decides whether the next one is permitted; pipelined PUBs of one topic are returned as
+ * one command. No memory is allocated for a size before it is checked and its bytes have arrived.
  *
- * Hot path: FIN is read without looking for its newline, bodies are views of what arrived, and a run of PUBs with the same
+ * Hot path: FIN is decoded without searching for its newline, bodies are views of the input, and a run of PUBs with the same
  * command line parses that line once.
  */
 import type { CommandName } from "./Command.ts"
@@ -14,32 +14,32 @@ import type { PublishedBodies } from "./MessageBatch.ts"
 import type { TopicName } from "./Names.ts"
 import type { ErrorCode, ProtocolError } from "./ProtocolError.ts"
 
-/** The longest command line in bytes, its newline included. */
+/** The maximum length of a command line in bytes, including its newline. */
 export const maxLineLength = 16384
 
-/** What a decoder checks sizes and numbers against. */
+/** The limits of sizes and numbers. */
 export interface DecoderLimits {
   /** Bytes of one message body. */
   readonly maxMsgSize: number
   /** Bytes of the body of IDENTIFY, AUTH and MPUB. */
   readonly maxBodySize: number
-  /** Bodies of IDENTIFY and AUTH, which are read before anything is known of the client. */
+  /** Bytes of the body of IDENTIFY and AUTH, which arrive before the client is authenticated. */
   readonly maxIdentifySize: number
   /** The longest DPUB delay in milliseconds. */
   readonly maxReqTimeoutMillis: number
   readonly maxRdyCount: number
 }
 
-/** Asked as soon as a command line is complete: why the connection's state does not permit this command, if so. */
+/** Called as soon as a command line is complete; `refuse` returns the error if the connection's state does not permit it. */
 export interface CommandGate {
   readonly refuse: (command: string) => ProtocolError | undefined
 }
 
 const newline = 10
 const space = 32
-/** A command in pieces beyond this size grows in a buffer that doubles, or many small pieces would be copied each time. */
+/** Above this size the buffer of an incomplete command doubles; otherwise each small piece would copy all bytes before it. */
 const doublingAbove = 4 * 1024
-/** A message may keep this many times its own bytes of its read buffer alive; beyond that it is copied. */
+/** A message may retain a read buffer of this many times its own size; otherwise it is copied. */
 const retentionFactor = 4
 
 const known = new Set<string>(commandNames)
@@ -48,21 +48,22 @@ const isCommandName = (name: string): name is CommandName => known.has(name)
 /** Whether any of the four bytes is a space, a newline or another control character (bit trick for "byte < 0x21"). */
 const hasSeparator = (word: number): boolean => ((word - 0x21212121) & ~word & 0x80808080) !== 0
 
+/** Decodes the commands of one connection. */
 export class CommandDecoder {
   private readonly limits: DecoderLimits
   private buffer: Buffer = Buffer.alloc(0)
   private position = 0
   private end = 0
-  /** What arrived after the bytes in `buffer` that complete a command, from `restPosition` on. */
+  /** Input, from `restPosition` on, after the bytes in `buffer` that complete a command. */
   private rest: Buffer | undefined
   private restPosition = 0
-  /** How many bytes the command at `position` lacks, as far as it is known; 0 when it is not. */
+  /** The number of missing bytes of the command at `position`; 0 if it is unknown. */
   private missing = 0
   private ended = false
-  /** The last PUB line, newline included, and its topic. */
+  /** The last PUB line, including its newline, and its topic. */
   private pubLine: Buffer | undefined
   private pubTopic: TopicName | undefined
-  /** How far the MPUB at `position` has been walked, so that a body arriving in pieces is walked once. */
+  /** The checked part of the MPUB at `position`, so that a body that arrives in pieces is checked once. */
   private walkedCount = 0
   private walkedBytes = 0
 
@@ -70,14 +71,14 @@ export class CommandDecoder {
     this.limits = limits
   }
 
-  /** Bytes received and not yet part of a command. */
+  /** The number of bytes received and not yet part of a command. */
   get buffered(): number {
     return this.end - this.position + (this.rest === undefined ? 0 : this.rest.length - this.restPosition)
   }
 
   /**
-   * Adds what arrived. The decoder owns `chunk` from now on; bodies are views of it. A command that is cut in two is put
-   * together in memory of its own, and what follows it is left where it is.
+   * Adds input. The decoder owns `chunk` from now on; bodies are views of it. A command that is split is joined in new memory;
+   * the bytes after it are not copied.
    */
   feed(chunk: Buffer): void {
     if (this.rest !== undefined) this.append(this.takeRest())
@@ -101,12 +102,12 @@ export class CommandDecoder {
     return rest
   }
 
-  /** Adds bytes to those at `position`, in a buffer that grows with what arrives. */
+  /** Appends bytes to those at `position`, in a buffer that grows with the input. */
   private append(bytes: Buffer): void {
     const left = this.end - this.position
     const size = left + bytes.length
     if (this.end + bytes.length > this.buffer.length) {
-      // As large as the command will be where that is known: its messages keep the whole buffer alive.
+      // At most the size of the command if it is known, because its messages retain the whole buffer.
       const whole = this.missing > 0 ? left + this.missing : Infinity
       const room = size > doublingAbove ? Math.min(2 * size, Math.max(size, whole)) : size
       const grown = Buffer.allocUnsafeSlow(room)
@@ -120,7 +121,7 @@ export class CommandDecoder {
     this.missing = 0
   }
 
-  /** Goes on with what was left where it arrived; false when there is nothing. */
+  /** Continues with `rest`; returns false if it is empty. */
   private refill(): boolean {
     const { rest } = this
     if (rest === undefined) return false
@@ -135,12 +136,12 @@ export class CommandDecoder {
     return true
   }
 
-  /** No more bytes will come: what is cut off is from now on an error instead of a wait. */
+  /** Records the end of the input: an incomplete command is now an error. */
   finish(): void {
     this.ended = true
   }
 
-  /** The next command, `undefined` while bytes are missing. After `Malformed` or `Overlong` nothing more may be asked. */
+  /** Returns the next command; `undefined` while bytes are missing. Must not be called after `Malformed` or `Overlong`. */
   next(gate: CommandGate): Decoded | undefined {
     let command = this.decode(gate)
     while (command === undefined && this.refill()) command = this.decode(gate)
@@ -165,7 +166,7 @@ export class CommandDecoder {
     return this.line(lineEnd, gate)
   }
 
-  /** `FIN <16 bytes>\n`, the most frequent command by far. */
+  /** Decodes `FIN <16 bytes>\n`, the most frequent command by far. */
   private fixedFin(gate: CommandGate): Decoded | undefined {
     const { buffer, position } = this
     if (
@@ -253,7 +254,7 @@ export class CommandDecoder {
     }
   }
 
-  /** The size-prefixed body of IDENTIFY and AUTH; its bytes are consumed. */
+  /** Reads and consumes the size-prefixed body of IDENTIFY and AUTH. */
   private sizedBody(name: "IDENTIFY" | "AUTH", at: number): Buffer | Malformed | undefined {
     const { buffer, end } = this
     if (end - at < 4) return this.cutOff(name, "E_BAD_BODY", `${name} failed to read body size`)
@@ -269,7 +270,7 @@ export class CommandDecoder {
     return buffer.subarray(at + 4, at + 4 + size)
   }
 
-  /** Checks the size at `at`; the size when the whole body has arrived. */
+  /** Checks the size at `at`; returns it when the whole body has arrived. */
   private messageSize(name: "PUB" | "DPUB", at: number): number | Malformed | undefined {
     if (this.end - at < 4) return this.cutOff(name, "E_BAD_MESSAGE", `${name} failed to read message body size`)
     const size = this.buffer.readInt32BE(at)
@@ -284,7 +285,7 @@ export class CommandDecoder {
     return size
   }
 
-  /** One PUB whose body starts at `at`, and all that follow it at once with the same line. */
+  /** Decodes the PUB whose body starts at `at`, and all PUBs directly after it with the same line. */
   private pub(at: number): Decoded | undefined {
     const { buffer, end, pubLine, pubTopic } = this
     if (pubLine === undefined || pubTopic === undefined) throw new Error("invariant: a PUB line has been read")
@@ -317,8 +318,8 @@ export class CommandDecoder {
   }
 
   /**
-   * The declared body size is checked against the limits only: count and sizes inside are what counts, as in NSQ. Unlike in
-   * NSQ their sum is held to the limit too, or a small lie would be a way to any amount of memory.
+   * The declared body size is only checked against the limits: as in NSQ, the count and the sizes of the messages determine the
+   * length. Unlike in NSQ, their sum is limited too, because a false declared size would otherwise allow any amount of memory.
    */
   private mpub(topic: TopicName, at: number): Decoded | undefined {
     const { buffer, end, limits } = this
@@ -333,7 +334,7 @@ export class CommandDecoder {
     if (count <= 0 || count > Math.floor((limits.maxBodySize - 4) / 5)) {
       return reject("E_BAD_BODY", `invalid message count ${count}`)
     }
-    // Wrong where the declared size is; then the rest is simply added later.
+    // Not exact if the declared size is wrong; the rest is then appended later.
     this.missing = Math.max(0, at + 4 + declared - end)
     const start = at + 8
     let walked = this.walkedCount
@@ -364,7 +365,7 @@ export class CommandDecoder {
     return { _tag: "MPUB", topic, bodies: this.bodies(start, next, 0, count, next - start - 4 * count), deferMillis: 0 }
   }
 
-  /** The bodies as a view of the buffer, or as a copy where a few bytes would keep a large buffer alive. */
+  /** Returns the bodies as a view of the buffer, or as a copy if a few bytes would retain a large buffer. */
   private bodies(start: number, end: number, gap: number, count: number, bodyBytes: number): PublishedBodies {
     if ((end - start) * retentionFactor >= this.buffer.length) {
       return { bytes: this.buffer, start, gap, count, bodyBytes }

@@ -1,17 +1,17 @@
 /**
- * The parameters of a command line (sections 4 to 10 of the protocol notes): names, counts, delays and message ids from
- * text, with NSQ's errors for what they cannot be. Pure; `CommandDecoder` finds the line and reads what follows it.
+ * Parses the parameters of command lines (docs/protocol/client.md#command-lines): names, counts, delays and message ids, with
+ * NSQ's errors for invalid ones. Pure; `CommandDecoder` finds the line and reads the body after it.
  */
 import { goQuote, parseDigits } from "../text/Text.ts"
 import { type Decoded, type Malformed, malformed } from "./Decoded.ts"
 import { messageIdLength } from "./Message.ts"
 import { isChannelName, isTopicName, type TopicName } from "./Names.ts"
 
-/** Milliseconds as NSQ computes with them: as 64-bit nanoseconds that wrap. */
+/** Converts milliseconds as NSQ does: via 64-bit nanoseconds, which wrap. */
 const wrappedMillis = (millis: bigint): number =>
   millis < 9_000_000_000_000n ? Number(millis) : Number(BigInt.asIntN(64, millis * 1_000_000n)) / 1_000_000
 
-/** The topic parameter of a publish. MPUB names the code twice, as NSQ does. */
+/** Parses the topic of a publish. As in NSQ, the error of MPUB contains the code twice. */
 export const topicParameter = (
   name: "PUB" | "MPUB" | "DPUB",
   parameters: ReadonlyArray<string>,
@@ -26,7 +26,7 @@ export const topicParameter = (
   return malformed(name, "E_BAD_TOPIC", name === "MPUB" ? `E_BAD_TOPIC ${text}` : text)
 }
 
-/** SUB with its topic and channel. */
+/** Parses SUB with its topic and channel. */
 export const subCommand = (parameters: ReadonlyArray<string>): Decoded => {
   const [, topic, channel] = parameters
   if (topic === undefined || channel === undefined) {
@@ -42,7 +42,7 @@ export const subCommand = (parameters: ReadonlyArray<string>): Decoded => {
   return { _tag: "SUB", topic, channel }
 }
 
-/** RDY with its count, 1 where none is given; `maxRdyCount` bounds it. */
+/** Parses RDY with its count, by default 1 and at most `maxRdyCount`. */
 export const rdyCommand = (parameter: string | undefined, maxRdyCount: number): Decoded => {
   if (parameter === undefined) return { _tag: "RDY", count: 1 }
   const digits = parseDigits(parameter)
@@ -54,7 +54,7 @@ export const rdyCommand = (parameter: string | undefined, maxRdyCount: number): 
   return { _tag: "RDY", count: Number(count) }
 }
 
-/** FIN, TOUCH or REQ with the message's id, whose 16 bytes may be anything. */
+/** Parses FIN, TOUCH or REQ with a message id of any 16 bytes. */
 export const messageCommand = (name: "FIN" | "TOUCH" | "REQ", parameters: ReadonlyArray<string>): Decoded => {
   const [, id, delay] = parameters
   if (id === undefined || (name === "REQ" && delay === undefined)) {
@@ -72,7 +72,7 @@ export const messageCommand = (name: "FIN" | "TOUCH" | "REQ", parameters: Readon
   return { _tag: name, a, b, c, d, delayMillis: wrappedMillis(millis) }
 }
 
-/** The delay of a DPUB in milliseconds: refused where it is above `maxMillis`, not clamped as that of REQ. */
+/** Parses the delay of DPUB, in milliseconds. One above `maxMillis` is refused, and not clamped as for REQ. */
 export const deferParameter = (text: string, maxMillis: number): number | Malformed => {
   const digits = parseDigits(text)
   if (digits === undefined) return malformed("DPUB", "E_INVALID", `DPUB could not parse timeout ${text}`)

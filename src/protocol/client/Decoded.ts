@@ -1,13 +1,13 @@
 /**
- * What the command decoder gives out, one variant per command: parameters read and checked, bodies as views of what arrived.
- * A command that cannot be carried out is a value too.
+ * The output of the command decoder, one variant per command: parameters are parsed and checked, bodies are views of the input.
+ * An invalid command is a value, too.
  */
 import type { MessageKey } from "./Message.ts"
 import type { PublishedBodies } from "./MessageBatch.ts"
 import type { ChannelName, TopicName } from "./Names.ts"
 import { type ErrorCode, type ProtocolError, protocolError } from "./ProtocolError.ts"
 
-/** Messages to publish. A `PUB` may stand for `bodies.count` pipelined PUBs, each of which is to be answered. */
+/** Messages to publish. A `PUB` can represent `bodies.count` pipelined PUBs, each of which needs a response. */
 export interface Publish {
   readonly _tag: "PUB" | "MPUB" | "DPUB"
   readonly topic: TopicName
@@ -15,19 +15,22 @@ export interface Publish {
   readonly deferMillis: number
 }
 
+/** FIN of a message. */
 export interface Fin extends MessageKey {
   readonly _tag: "FIN"
 }
+/** TOUCH of a message. */
 export interface Touch extends MessageKey {
   readonly _tag: "TOUCH"
 }
+/** REQ of a message. */
 export interface Req extends MessageKey {
   readonly _tag: "REQ"
-  /** As the client asked; may be negative or too large (NSQ's arithmetic wraps), to be clamped. */
+  /** As sent by the client; can be negative or too large (NSQ's arithmetic wraps), and is clamped later. */
   readonly delayMillis: number
 }
 
-/** A command that cannot be carried out whatever the state; `topic` is set where NSQ creates the topic all the same. */
+/** A command that is invalid in every state; `topic` is set if NSQ creates the topic nevertheless. */
 export interface Malformed {
   readonly _tag: "Malformed"
   readonly command: string
@@ -35,6 +38,7 @@ export interface Malformed {
   readonly topic?: TopicName
 }
 
+/** A decoded command. */
 export type Decoded =
   | { readonly _tag: "IDENTIFY"; readonly body: Buffer }
   | { readonly _tag: "AUTH"; readonly secret: Buffer }
@@ -47,7 +51,7 @@ export type Decoded =
   | { readonly _tag: "CLS" }
   | { readonly _tag: "NOP" }
   | Malformed
-  /** No newline within the longest line: the connection is closed without a word. */
+  /** No newline within the longest line: the connection is closed without an error. */
   | { readonly _tag: "Overlong" }
 
 export const malformed = (command: string, code: ErrorCode, description: string): Malformed => ({

@@ -1,10 +1,11 @@
 /**
- * Frames, what a server sends (section 2 of the protocol notes): `[int32 size][int32 type][data]`, size counting type and
- * data. `FrameDecoder` is the client's side: pure, resumable at every byte; too few bytes are a value, not an error.
+ * Frames, which a server sends (docs/protocol/client.md#frames): `[int32 size][int32 type][data]`, where size includes type and
+ * data. `FrameDecoder` is the client's side: pure, and resumable at every byte.
  */
 import { Schema } from "effect"
 import { ArrivedBytes } from "./ArrivedBytes.ts"
 
+/** The types of frames. */
 export const FrameType = { response: 0, error: 1, message: 2 } as const
 
 /** A frame as a value. */
@@ -14,9 +15,10 @@ export const Frame = Schema.Struct({
 })
 export type Frame = typeof Frame.Type
 
-/** Bytes of size and type before the data of a frame. */
+/** Size of the header of a frame in bytes: size and type. */
 export const frameHeaderSize = 8
 
+/** Encodes a frame. */
 export const encodeFrame = (type: Frame["type"], data: Uint8Array): Buffer => {
   const out = Buffer.allocUnsafe(frameHeaderSize + data.length)
   out.writeInt32BE(data.length + 4, 0)
@@ -25,9 +27,10 @@ export const encodeFrame = (type: Frame["type"], data: Uint8Array): Buffer => {
   return out
 }
 
+/** Encodes a response frame. */
 export const encodeResponse = (text: string): Buffer => encodeFrame(FrameType.response, Buffer.from(text))
 
-/** What a peer sent is not a frame, or is a larger one than allowed; nothing after it can be read. */
+/** The input is not a frame, or the frame exceeds the limit; no further input can be decoded. */
 export class FrameError extends Schema.TaggedError<FrameError>()("FrameError", {
   size: Schema.Int,
   type: Schema.Int
@@ -37,12 +40,12 @@ export class FrameError extends Schema.TaggedError<FrameError>()("FrameError", {
   }
 }
 
-/** Reads frames however their bytes are cut. Holds only bytes that have arrived. */
+/** Decodes frames from input in pieces of any size. Keeps only bytes that have arrived. */
 export class FrameDecoder {
   private readonly arrived = new ArrivedBytes()
   private readonly maxFrameSize: number
 
-  /** `maxFrameSize` bounds the size field, in bytes. */
+  /** `maxFrameSize` limits the size field, in bytes. Default: 64 MiB. */
   constructor(maxFrameSize: number = 64 * 1024 * 1024) {
     this.maxFrameSize = maxFrameSize
   }
@@ -51,7 +54,7 @@ export class FrameDecoder {
     this.arrived.add(chunk)
   }
 
-  /** The next whole frame, `undefined` while bytes are missing. */
+  /** Returns the next complete frame; `undefined` while bytes are missing. */
   next(): Frame | FrameError | undefined {
     if (this.arrived.length < frameHeaderSize) return undefined
     const bytes = this.arrived.all
@@ -66,7 +69,7 @@ export class FrameDecoder {
     return { type, data }
   }
 
-  /** Takes what has arrived and belongs to no frame yet: the connection goes on in another way. */
+  /** Removes and returns the input after the last frame, for a connection that is upgraded. */
   takeRest(): Buffer {
     const rest = this.arrived.all
     this.arrived.drop(rest.length)

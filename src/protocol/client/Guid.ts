@@ -1,7 +1,7 @@
 /**
- * Message ids (section 20 of nsqd's notes): 63 bits made of a time unit of 2^20 ns, the node and a sequence, written as 16
- * hex characters. A block of ids is two numbers, so that a batch of messages takes one call and no id exists as a string
- * before it is written into a frame.
+ * Message ids (docs/protocol/client.md#message-ids): 63 bits of time in units of 2^20 ns, node and sequence, written as 16
+ * hex characters. A block of ids is three numbers, so that a batch of messages takes one call, and ids are written to
+ * frames without creating strings.
  */
 
 /** NSQ's epoch in units of 2^20 ns. */
@@ -16,8 +16,8 @@ export interface GuidBlock {
 }
 
 /**
- * Ids of one topic: unique and increasing whatever the clock does. Where NSQ waits for the next time unit when it runs out
- * of sequence numbers or the clock stepped back, this takes numbers of the following unit at once.
+ * Generates the ids of one topic: unique and increasing regardless of the clock. If the sequence numbers run out or the clock
+ * steps back, NSQ waits for the next time unit; this generator continues with numbers of the following unit at once.
  */
 export class GuidGenerator {
   private unit = 0
@@ -28,7 +28,7 @@ export class GuidGenerator {
     this.node = node
   }
 
-  /** Takes `count` ids at wall-clock time `nanos` since the Unix epoch. */
+  /** Takes `count` ids; `nanos` is the wall-clock time in ns since the Unix epoch. */
   take(nanos: bigint, count: number): GuidBlock {
     const now = Number(nanos >> 20n) - epochUnits
     if (now > this.unit) {
@@ -56,7 +56,7 @@ const writeHex32 = (out: Uint8Array, position: number, value: number): void => {
   out[position + 7] = hex[value & 15]!
 }
 
-/** Writes the 16 characters of id number `index` of a block. */
+/** Writes the 16 characters of the id with index `index` in a block. */
 export const writeGuid = (out: Uint8Array, position: number, block: GuidBlock, index: number): void => {
   const sequence = block.sequence + index
   const unit = block.unit + Math.floor(sequence / sequencesPerUnit)

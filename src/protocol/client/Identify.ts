@@ -1,14 +1,14 @@
 /**
- * IDENTIFY (section 8 of the protocol notes): what a client says of itself and asks for, what the server makes of it, and
- * the JSON answer. Pure: the negotiated values are applied by the connection.
+ * IDENTIFY (docs/protocol/client.md#identify): the client's metadata and requested features, their negotiation, and the JSON
+ * response. Pure: the connection applies the negotiated values.
  */
 import { Effect, Result, Schema } from "effect"
 import * as GoJson from "../text/GoJson.ts"
 import { type ProtocolError, protocolError } from "./ProtocolError.ts"
 
-/** A whole number as Go's JSON reader takes it for an int. */
+/** An int of Go's JSON decoder, within the safe integers. */
 const Int = Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(0)))
-/** As Go's JSON reader takes it for an int32. */
+/** An int32 of Go's JSON decoder. */
 const Int32 = Schema.Int.pipe(
   Schema.check(Schema.isBetween({ minimum: -(2 ** 31), maximum: 2 ** 31 - 1 })),
   Schema.withDecodingDefaultTypeKey(Effect.succeed(0))
@@ -32,7 +32,7 @@ export const IdentifyRequest = Schema.Struct({
   deflate: Flag,
   deflate_level: Int,
   snappy: Flag,
-  /** Percent of the messages to receive, 0 for all. */
+  /** Percentage of the messages to receive, 0 for all. */
   sample_rate: Int32,
   msg_timeout: Int,
   topology_region: Text,
@@ -40,7 +40,7 @@ export const IdentifyRequest = Schema.Struct({
 })
 export type IdentifyRequest = typeof IdentifyRequest.Type
 
-/** The answer to an IDENTIFY with `feature_negotiation`; keys in NSQ's order, times in ms. */
+/** The response to an IDENTIFY with `feature_negotiation`; keys in NSQ's order, times in ms. */
 export const IdentifyResponse = Schema.Struct({
   max_rdy_count: Schema.Int,
   version: Schema.String,
@@ -61,21 +61,22 @@ export const IdentifyResponse = Schema.Struct({
 export type IdentifyResponse = typeof IdentifyResponse.Type
 
 const encodeResponseJson = Schema.encodeSync(Schema.fromJsonString(IdentifyResponse))
+/** Encodes the response as JSON. */
 export const encodeIdentifyResponse = (response: IdentifyResponse): string => encodeResponseJson(response)
 
 const decodeRequest = Schema.decodeUnknownResult(IdentifyRequest)
 const fieldsOf = GoJson.reader(Object.keys(IdentifyRequest.fields))
 
-/** Bytes of each string that a client may say of itself: all of them are kept as long as it is connected. */
+/** The maximum length of each string of the client, in bytes, because they are kept as long as it is connected. */
 const maxTextBytes = 512
-/** More than any client sends, and little enough to be read at once. */
+/** More than any client sends, and small enough to decode at once. */
 const shapeLimits: GoJson.ShapeLimits = { maxDepth: 32, maxKeys: 256 }
 
 const textFields = ["client_id", "hostname", "user_agent", "topology_region", "topology_zone"] as const
 
 const undecodable = Result.fail(protocolError("E_BAD_BODY", "IDENTIFY failed to decode JSON body"))
 
-/** Reads the body of IDENTIFY. Fails when its JSON is nested too deeply, has too many keys, or a string is too long. */
+/** Decodes the body of IDENTIFY. Fails if the JSON is invalid, nested too deeply or has too many keys, or a string is too long. */
 export const decodeIdentify = (body: Buffer): Result.Result<IdentifyRequest, ProtocolError> => {
   if (!GoJson.isWithin(body, shapeLimits)) return undecodable
   const fields = fieldsOf(body.toString("utf8"))
@@ -91,7 +92,7 @@ export const decodeIdentify = (body: Buffer): Result.Result<IdentifyRequest, Pro
   return Result.succeed(request)
 }
 
-/** What a server allows and assumes. Times in ms, sizes in bytes. The defaults hold until the first IDENTIFY. */
+/** The limits and defaults of a server. Times in ms, sizes in bytes. The defaults apply until the first IDENTIFY. */
 export interface IdentifyLimits {
   readonly maxHeartbeatInterval: number
   readonly defaultHeartbeatInterval: number
@@ -108,7 +109,7 @@ export interface IdentifyLimits {
   readonly snappy: boolean
 }
 
-/** What holds for a connection. Times in ms; 0 is "off" for heartbeats and the output timer. */
+/** The negotiated values of a connection. Times in ms; 0 turns heartbeats or the output timer off. */
 export interface Negotiated {
   readonly clientId: string
   readonly hostname: string
@@ -131,10 +132,10 @@ const minMsgTimeout = 1000
 const minOutputBufferSize = 64
 const defaultDeflateLevel = 6
 
-/** What was negotiated before, of which an IDENTIFY keeps what it does not name. */
+/** The values negotiated before, which an IDENTIFY keeps if it does not set them. */
 export type Current = Pick<Negotiated, "heartbeatInterval" | "outputBufferSize" | "outputBufferTimeout" | "msgTimeout">
 
-/** Zero keeps the current value, -1 is `off` where that exists, anything else has to lie in the range. */
+/** Returns the current value for 0, `off` for -1 if it exists, and any other value if it is in the range. */
 const choose = (
   asked: number,
   range: { readonly min: number; readonly max: number; readonly fallback: number; readonly off?: number },
@@ -146,7 +147,7 @@ const choose = (
   return Result.fail(protocolError("E_BAD_BODY", `IDENTIFY ${name} (${asked}) is invalid`))
 }
 
-/** Settles what a client asked for, checking in NSQ's order. */
+/** Negotiates the values of a request, checked in NSQ's order. */
 export const negotiate = (
   request: IdentifyRequest,
   limits: IdentifyLimits,

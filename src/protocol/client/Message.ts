@@ -1,12 +1,13 @@
 /**
- * The message layout (section 3 of the protocol notes), the data of a message frame and the record body on disk:
- * `[int64 timestamp][uint16 attempts][16 bytes id][body]`. `MessageId` keys: the 16 bytes as four int32, the form in which
- * ids are compared on the hot path without building strings.
+ * The message format (docs/protocol/client.md#messages), the data of a message frame and the content of a record on disk:
+ * `[int64 timestamp][uint16 attempts][16 bytes id][body]`. A `MessageKey` is the id as four int32, which the hot path compares
+ * without creating strings.
  */
 import { Effect, Schema, SchemaIssue, SchemaTransformation } from "effect"
 
-/** Bytes before the body. */
+/** Size of the header before the body, in bytes. */
 export const messageHeaderSize = 26
+/** Length of a message id, in bytes. */
 export const messageIdLength = 16
 
 /** 16 lower-case hex characters. */
@@ -16,8 +17,9 @@ export const MessageId = Schema.String.pipe(
 )
 export type MessageId = typeof MessageId.Type
 
+/** A message. */
 export const Message = Schema.Struct({
-  /** Nanoseconds since the Unix epoch, taken when the publish was accepted. */
+  /** The time when nsqd accepted the message, in nanoseconds since the Unix epoch. */
   timestamp: Schema.BigInt.pipe(
     Schema.check(Schema.isBetweenBigInt({ minimum: -(2n ** 63n), maximum: 2n ** 63n - 1n }))
   ),
@@ -27,7 +29,7 @@ export const Message = Schema.Struct({
 })
 export type Message = typeof Message.Type
 
-/** The message in `data`, or `undefined` when it is too short to be one. The body is a view, not a copy. */
+/** Decodes a message; returns `undefined` if `data` is too short. The body is a view, not a copy. */
 export const decodeMessage = (data: Uint8Array): Message | undefined => {
   if (data.length < messageHeaderSize) return undefined
   const view = Buffer.from(data.buffer, data.byteOffset, data.length)
@@ -40,6 +42,7 @@ export const decodeMessage = (data: Uint8Array): Message | undefined => {
   }
 }
 
+/** Encodes a message. */
 export const encodeMessage = (message: Message): Buffer => {
   const out = Buffer.allocUnsafe(messageHeaderSize + message.body.length)
   out.writeBigInt64BE(message.timestamp, 0)
@@ -65,7 +68,7 @@ export const MessageFromBytes = Schema.Uint8Array.pipe(
   )
 )
 
-/** A message id as four big-endian int32 of its 16 bytes. Contents are not checked to be hex: NSQ does not either. */
+/** A message id as four big-endian int32 of its 16 bytes. As in NSQ, the bytes need not be hex. */
 export interface MessageKey {
   readonly a: number
   readonly b: number
@@ -73,7 +76,7 @@ export interface MessageKey {
   readonly d: number
 }
 
-/** The 16 bytes of a key, as text. */
+/** Returns the message id of a key. */
 export const formatMessageKey = (key: MessageKey): string => {
   const out = Buffer.allocUnsafe(messageIdLength)
   out.writeInt32BE(key.a, 0)
@@ -83,6 +86,7 @@ export const formatMessageKey = (key: MessageKey): string => {
   return out.toString("latin1")
 }
 
+/** Returns the key of a message id. */
 export const messageKey = (id: Uint8Array | string): MessageKey => {
   const bytes = typeof id === "string" ? Buffer.from(id, "latin1") : Buffer.from(id)
   return { a: bytes.readInt32BE(0), b: bytes.readInt32BE(4), c: bytes.readInt32BE(8), d: bytes.readInt32BE(12) }

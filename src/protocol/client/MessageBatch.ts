@@ -1,8 +1,8 @@
 /**
- * Messages that travel together: what one MPUB, one run of PUBs or one read from disk brought. A batch stays one object from
- * the socket through topic and channels; fan-out to N channels costs N references. Its bytes start in the layout they came
- * in and are laid out once, when first delivered, as ready-made message frames; every first delivery of any channel is then
- * a plain copy of those bytes. Small publishes that wait together are gathered in one batch, laid out at once.
+ * Messages that are handled together: those of one MPUB, one run of PUBs or one read from disk. A batch stays one object from
+ * the socket through topic and channels; fan-out to N channels costs N references. Its bytes keep the layout of their source
+ * until the first delivery, which lays them out once as message frames; every first delivery of any channel is then a plain
+ * copy of those bytes. Small publishes that wait together are gathered in one batch, which is laid out immediately.
  *
  * Hot path: plain loops over bytes, no Effects, no objects per message.
  */
@@ -10,19 +10,19 @@ import { frameHeaderSize, FrameType } from "./Frame.ts"
 import { type GuidBlock, writeGuid } from "./Guid.ts"
 import { messageHeaderSize } from "./Message.ts"
 
-/** Bytes before the body in a message frame: size, type, timestamp, attempts, id. */
+/** Size of the header before the body in a message frame, in bytes: size, type, timestamp, attempts, id. */
 export const messageFrameHeaderSize = frameHeaderSize + messageHeaderSize
-/** Bytes before the body in a disk record: size, timestamp, attempts, id. */
+/** Size of the header before the body in a disk record, in bytes: size, timestamp, attempts, id. */
 export const recordHeaderSize = 4 + messageHeaderSize
-/** Where time stamp, attempts and id lie in a message frame. */
+/** The offsets of timestamp, attempts and id in a message frame. */
 export const frameTimestampOffset = 8
 export const frameAttemptsOffset = 16
 export const frameIdOffset = 18
 
-/** Size-prefixed bodies lying one after another, `gap` bytes between them: an MPUB (gap 0) or pipelined PUBs. */
+/** Consecutive size-prefixed bodies with `gap` bytes between them: an MPUB (gap 0) or pipelined PUBs. */
 export interface PublishedBodies {
   readonly bytes: Buffer
-  /** Position of the first size. */
+  /** Offset of the first size. */
   readonly start: number
   readonly gap: number
   readonly count: number
@@ -30,7 +30,7 @@ export interface PublishedBodies {
   readonly bodyBytes: number
 }
 
-/** Disk records lying one after another in `bytes`, from `start` to `end`. */
+/** Consecutive disk records in `bytes`, from `start` to `end`. */
 export interface StoredRecords {
   readonly bytes: Uint8Array
   readonly start: number
@@ -38,37 +38,38 @@ export interface StoredRecords {
   readonly count: number
 }
 
-/** What keeps a message on disk until it has been dealt with. */
+/** Keeps messages on disk until they are settled. */
 export interface Ledger {
-  /** `count` messages, the first of which is the frame at `position`, are finished, dropped, or written elsewhere. */
+  /** Records that `count` messages, starting with the frame at `position`, are finished, dropped, or written elsewhere. */
   settle(position: number, count: number): void
 }
 
-/** Bytes that gathered messages may have in one batch. */
+/** The maximum size of a batch of gathered messages, in bytes. */
 const gatheredBytesMax = 32 * 1024
-/** Larger ones stay as they came: copying them would cost more than an object does. */
+/** Larger publishes are not gathered, because copying them would cost more than an object. */
 const gatherableBytesMax = 4 * 1024
 
 const framesSize = (bodies: PublishedBodies): number => bodies.count * messageFrameHeaderSize + bodies.bodyBytes
 
+/** A batch of messages. */
 export class MessageBatch {
   /** Changes only while messages are gathered. */
   count: number
   bodyBytes: number
-  /** Delay in ms that starts when the message reaches a channel; 0 for none. A batch with a delay has one message. */
+  /** Delay in ms that starts when the message reaches a channel; 0 for no delay. A batch with a delay has one message. */
   readonly deferMillis: number
   private readonly ledger: Ledger | undefined
-  /** Where the ledger's batch has the first message of this one. */
+  /** The position of the first message in the ledger's batch. */
   private ledgerPosition = 0
   private published: PublishedBodies | undefined
   private stored: StoredRecords | undefined
-  /** Of the first message, in ns since the epoch; 0 for messages that were not just published. */
+  /** Of the first message, in ns since the epoch; 0 unless the messages were just published. */
   private readonly timestamp: bigint
-  /** Of the last one, where messages were gathered. */
+  /** Of the last message, if messages were gathered. */
   private newest = 0n
   private readonly ids: GuidBlock | undefined
   private laidOut: Buffer | undefined
-  /** Bytes at the end of `laidOut` that are free for messages to be gathered. */
+  /** Free bytes at the end of `laidOut` for gathering messages. */
   private room = 0
 
   private constructor(
@@ -93,7 +94,7 @@ export class MessageBatch {
     this.laidOut = laidOut
   }
 
-  /** Freshly published messages, accepted at `timestamp` (ns since the epoch) under the ids of `ids`. */
+  /** Returns a batch of newly published messages, accepted at `timestamp` (ns since the epoch), with the ids of `ids`. */
   static published(bodies: PublishedBodies, timestamp: bigint, ids: GuidBlock, deferMillis = 0): MessageBatch {
     return new MessageBatch(
       bodies.count,
@@ -113,19 +114,19 @@ export class MessageBatch {
     return this.ledger !== undefined
   }
 
-  /** Messages read from a disk queue. */
+  /** Returns a batch of messages read from a disk queue. */
   static stored(records: StoredRecords, ledger?: Ledger, deferMillis = 0): MessageBatch {
     const bodyBytes = records.end - records.start - records.count * recordHeaderSize
     return new MessageBatch(records.count, bodyBytes, deferMillis, ledger, undefined, records, 0n, undefined, undefined)
   }
 
-  /** `count` message frames that lie one after another in a buffer of their own. */
+  /** Returns a batch of `count` consecutive message frames, which fill their buffer. */
   static ofFrames(frames: Buffer, count: number): MessageBatch {
     const bodyBytes = frames.length - count * messageFrameHeaderSize
     return new MessageBatch(count, bodyBytes, 0, undefined, undefined, undefined, 0n, undefined, frames)
   }
 
-  /** The message at `position` of `frames`, copied, so that it may wait long, change its attempts and let go of its batch. */
+  /** Returns a copy of the message at `position` of `frames`, which can change its attempts and does not retain its batch. */
   single(position: number): MessageBatch {
     const { frames } = this
     const size = frames.readInt32BE(position) + 4
@@ -138,9 +139,9 @@ export class MessageBatch {
   }
 
   /**
-   * A batch that starts with these messages and gathers those published next, for as long as nobody else knows it. Undefined
-   * for large ones. `predecessor` is the batch before it: batches grow while publishing outruns delivery, and stay small
-   * where it does not.
+   * Returns a batch that starts with these messages and gathers further ones, as long as it has one owner. Returns undefined
+   * for large messages. `predecessor` is the batch before it: batches grow while publishing is faster than delivery, and stay
+   * small otherwise.
    */
   static gathering(
     bodies: PublishedBodies,
@@ -158,12 +159,12 @@ export class MessageBatch {
     return batch
   }
 
-  /** When the first message was published, in ns since the epoch; undefined for messages that were not just published. */
+  /** The time when the first message was published, in ns since the epoch; undefined unless the messages were just published. */
   get publishedNanos(): number | undefined {
     return this.timestamp === 0n ? undefined : Number(this.timestamp)
   }
 
-  /** How long after it the last one was, in ns: 0 where all were published at once. */
+  /** The time from the first to the last publish, in ns: 0 if all messages were published at once. */
   get gatheringNanos(): number {
     return this.newest === 0n ? 0 : Number(this.newest - this.timestamp)
   }
@@ -172,7 +173,7 @@ export class MessageBatch {
     return this.laidOut?.length ?? this.count * messageFrameHeaderSize + this.bodyBytes
   }
 
-  /** Adds freshly published messages; false when this batch does not gather, or has no room for them. */
+  /** Adds newly published messages; returns false if this batch does not gather, or has no room for them. */
   gather(bodies: PublishedBodies, timestamp: bigint, ids: GuidBlock): boolean {
     const { laidOut, room } = this
     if (laidOut === undefined || framesSize(bodies) > room) return false
@@ -183,12 +184,12 @@ export class MessageBatch {
     return true
   }
 
-  /** `count` messages, the first of which is at `position` of `frames`, are finished, dropped, or written elsewhere. */
+  /** Records that `count` messages, starting at `position` of `frames`, are finished, dropped, or written elsewhere. */
   settle(position: number, count: number): void {
     this.ledger?.settle(this.ledgerPosition + position, count)
   }
 
-  /** All messages as frames, one after another, attempts counting the delivery that is about to happen. */
+  /** All messages as consecutive frames. Their attempts include the coming delivery. */
   get frames(): Buffer {
     return this.laidOut ?? this.layOut()
   }
@@ -210,8 +211,8 @@ export class MessageBatch {
   }
 
   /**
-   * Messages `from` to `to` as disk records, their attempts counting the deliveries that have happened. `position` is where
-   * message `from` lies in `frames`, where that is known.
+   * Returns the messages `from` to `to` as disk records. Their attempts count past deliveries only. `position` is the position
+   * of message `from` in `frames`, if known.
    */
   encodeRecords(from: number, to: number, position?: number): StoredRecords {
     if (this.laidOut === undefined && this.stored !== undefined && from === 0 && to === this.count) return this.stored
@@ -229,16 +230,16 @@ export class MessageBatch {
   }
 }
 
-/** Attempts of the frame at `position`. */
+/** Returns the attempts of the frame at `position`. */
 export const frameAttempts = (frames: Buffer, position: number): number =>
   frames.readUInt16BE(position + frameAttemptsOffset)
 
-/** Counts one more delivery; wraps at 65536 as NSQ's 16 bits do. */
+/** Increments the attempts of the frame at `position`; wraps at 65536, as in NSQ. */
 export const raiseAttempts = (frames: Buffer, position: number): void => {
   frames.writeUInt16BE((frameAttempts(frames, position) + 1) & 0xffff, position + frameAttemptsOffset)
 }
 
-/** Writes published messages as frames from position `to` of `out`, a buffer of its own; returns where they end. */
+/** Writes published messages as frames to position `to` of `out`, which must not share its memory; returns their end. */
 const layOutPublished = (
   out: Buffer,
   to: number,

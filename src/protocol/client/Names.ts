@@ -1,19 +1,19 @@
 /**
- * Topic and channel names: the one rule both share (section 16 of the protocol notes), as branded Schemas for values that
- * people type and as a plain test for the command decoder.
+ * Topic and channel names (docs/protocol/client.md#names), which have the same rule: as branded Schemas for user input, and as a
+ * plain check for the command decoder.
  */
 import { Schema } from "effect"
 
-/** The longest name in bytes, the `#ephemeral` suffix included. */
+/** The maximum length of a name in bytes, including the `#ephemeral` suffix. */
 export const maxNameLength = 64
 
 const pattern = /^[.a-zA-Z0-9_-]+(#ephemeral)?$/
 const ephemeralSuffix = "#ephemeral"
 
-/** Whether NSQ accepts `name` for a topic or a channel. */
+/** Whether `name` is a valid name of a topic or a channel. */
 export const isValidName = (name: string): boolean => name.length <= maxNameLength && pattern.test(name)
 
-/** Whether a topic or channel of this name lives in memory only and disappears with its last user. */
+/** Whether a topic or channel of this name is kept only in memory and deleted with its last user. */
 export const isEphemeral = (name: string): boolean => name.endsWith(ephemeralSuffix)
 
 const Name = Schema.String.pipe(Schema.check(Schema.isPattern(pattern), Schema.isMaxLength(maxNameLength)))
@@ -22,7 +22,7 @@ const Name = Schema.String.pipe(Schema.check(Schema.isPattern(pattern), Schema.i
 export const TopicName = Name.pipe(Schema.brand("TopicName"))
 export type TopicName = typeof TopicName.Type
 
-/** A channel name: the same rule as for topics. */
+/** A channel name: the same rule as for a topic name. */
 export const ChannelName = Name.pipe(Schema.brand("ChannelName"))
 export type ChannelName = typeof ChannelName.Type
 

@@ -1,12 +1,13 @@
 /**
- * The catalogue of wire errors (section 19 of the protocol notes): every code an error frame may start with, and which of
- * them leave the connection open. There are exactly two kinds: tell the client and go on, tell the client and close.
+ * The wire errors (docs/protocol/client.md#error-codes): every code that an error frame can start with, and whether it leaves the
+ * connection open.
  */
 import { Schema } from "effect"
 
-/** Codes after which the connection stays usable. */
+/** Codes that leave the connection open. */
 const nonFatalCodes = ["E_FIN_FAILED", "E_REQ_FAILED", "E_TOUCH_FAILED"] as const
 
+/** The code of a wire error. */
 export const ErrorCode = Schema.Literals([
   ...nonFatalCodes,
   "E_BAD_PROTOCOL",
@@ -28,7 +29,7 @@ export const ErrorCode = Schema.Literals([
 ])
 export type ErrorCode = typeof ErrorCode.Type
 
-/** An error as the client sees it: the data of an error frame is the code, a space and the description. */
+/** An error for the client: the data of the error frame is the code, a space and the description. */
 export class ProtocolError extends Schema.TaggedError<ProtocolError>()("ProtocolError", {
   code: ErrorCode,
   description: Schema.String
@@ -36,7 +37,7 @@ export class ProtocolError extends Schema.TaggedError<ProtocolError>()("Protocol
   override get message(): string {
     return this.description === "" ? this.code : `${this.code} ${this.description}`
   }
-  /** Whether the server closes the connection after sending it. */
+  /** Whether the server closes the connection after sending the error. */
   get fatal(): boolean {
     return !nonFatalCodes.some((code) => code === this.code)
   }

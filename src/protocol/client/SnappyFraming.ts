@@ -1,18 +1,18 @@
 /**
  * The Snappy framing format: a stream identifier, then chunks of at most 64 KiB of content, each with a checksum. Pure: block
- * compression and CRC-32C are passed in. Chunks are read and written as NSQ does it; like every byte from outside, a length
- * is checked before anything is allocated for it.
+ * compression and CRC-32C are passed in. Chunks are read and written as in NSQ. Every length is checked before memory is
+ * allocated for it.
  */
 import { Result, Schema } from "effect"
 
-/** Compression of single blocks, and CRC-32C. `uncompress` throws when a block is malformed. */
+/** Compression of single blocks, and CRC-32C. `uncompress` throws if a block is malformed. */
 export interface SnappyCodec {
   readonly compress: (content: Uint8Array) => Buffer
   readonly uncompress: (block: Uint8Array) => Buffer
   readonly crc32c: (bytes: Uint8Array) => number
 }
 
-/** A stream that is not in the framing format; nothing after it can be read. */
+/** The stream is not in the framing format; no further input can be decoded. */
 export class SnappyError extends Schema.TaggedError<SnappyError>()("SnappyError", { reason: Schema.String }) {
   override get message(): string {
     return `snappy: ${this.reason}`
@@ -21,27 +21,27 @@ export class SnappyError extends Schema.TaggedError<SnappyError>()("SnappyError"
 
 const streamIdentifier = Buffer.from("\xff\x06\x00\x00sNaPpY", "latin1")
 const maxContentBytes = 65536
-/** What a block of 64 KiB may grow to, as the format's authors bound it. */
+/** The maximum size of a compressed block of 64 KiB, from the format's specification. */
 const maxBlockBytes = 32 + maxContentBytes + Math.floor(maxContentBytes / 6)
 const headerBytes = 4
 const checksumBytes = 4
 /** Shorter content does not become smaller. */
 const minCompressedBytes = 32
-/** `next` gathers small chunks up to about this much. */
+/** `next` joins small chunks up to about this size. */
 const gatheredBytes = 64 * 1024
 
-/** Pieces of a chunk that are kept as they arrived: each costs memory beside its bytes, which may be a single one. */
+/** The maximum number of separate pieces of a chunk, because each takes memory besides its bytes, which can be a single one. */
 const arrivedMax = 64
 
 const ChunkType = { compressed: 0x00, uncompressed: 0x01, firstSkippable: 0x80, streamIdentifier: 0xff }
 
-/** The checksum as it stands in a chunk. */
+/** The checksum in the form that chunks contain. */
 const maskedChecksum = (codec: SnappyCodec, content: Uint8Array): number => {
   const crc = codec.crc32c(content) >>> 0
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
 }
 
-/** Content as chunks; a stream starts with its identifier. Shares no memory with what it is given. */
+/** Encodes content as chunks, after the stream identifier. The result shares no memory with the content. */
 export class SnappyEncoder {
   private readonly codec: SnappyCodec
   private started = false
@@ -71,7 +71,7 @@ export class SnappyEncoder {
   }
 }
 
-/** The length that a compressed block announces; `undefined` when it has none or is too long. */
+/** Returns the length in the header of a compressed block; `undefined` if it is missing or too large. */
 const announcedLength = (block: Buffer): number | undefined => {
   let length = 0
   for (let i = 0; i < 3 && i < block.length; i++) {
@@ -82,12 +82,12 @@ const announcedLength = (block: Buffer): number | undefined => {
   return undefined
 }
 
-/** Reads a stream piece by piece. After an error nothing more may be asked of it. */
+/** Decodes a stream piece by piece. It must not be used after an error. */
 export class SnappyDecoder {
   private readonly codec: SnappyCodec
   private buffer: Buffer = Buffer.alloc(0)
   private position = 0
-  /** What arrived after `buffer`, to be put together with it when a chunk is complete. */
+  /** Input after `buffer`, which is joined with it when a chunk is complete. */
   private arrived: Array<Buffer> = []
   private arrivedBytes = 0
   private started = false
@@ -109,7 +109,7 @@ export class SnappyDecoder {
     this.arrivedBytes += bytes.length
   }
 
-  /** Makes the next `length` bytes lie in `buffer`; false while they have not all arrived. */
+  /** Moves the next `length` bytes to `buffer`; returns false while some have not arrived. */
   private available(length: number): boolean {
     const left = this.buffer.length - this.position
     if (left >= length) return true
@@ -122,14 +122,14 @@ export class SnappyDecoder {
     return true
   }
 
-  /** The content of the next chunks, not much more than 64 KiB of it; `undefined` while bytes are missing. */
+  /** Returns the content of the next chunks, at most about 128 KiB; `undefined` while bytes are missing. */
   next(): Result.Result<Buffer | undefined, SnappyError> {
     const pieces: Array<Buffer> = []
     let gathered = 0
     while (gathered < gatheredBytes) {
       const piece = this.chunk()
       if (piece instanceof SnappyError) {
-        // What stood before the error is still good; the error comes next time.
+        // The content before the error is still valid; the next call returns the error.
         if (pieces.length === 0) return Result.fail(piece)
         break
       }
@@ -141,7 +141,7 @@ export class SnappyDecoder {
     return Result.succeed(pieces.length > 1 ? Buffer.concat(pieces) : pieces[0])
   }
 
-  /** One whole chunk; empty content for one that carries none. Leaves its bytes alone when there is an error in it. */
+  /** Decodes one complete chunk; empty for a chunk without content. Does not consume a chunk with an error. */
   private chunk(): Buffer | SnappyError | undefined {
     if (!this.skip() || !this.available(headerBytes)) return undefined
     const { buffer, position } = this
@@ -164,7 +164,7 @@ export class SnappyDecoder {
     return content
   }
 
-  /** Passes over a skippable chunk without keeping it; false while more of it has to come. */
+  /** Skips a skippable chunk without keeping its bytes; returns false while some have not arrived. */
   private skip(): boolean {
     while (this.skipping > 0 && this.available(1)) {
       const skipped = Math.min(this.skipping, this.buffer.length - this.position)
@@ -198,7 +198,7 @@ export class SnappyDecoder {
 
 const corrupt = (reason: string): SnappyError => new SnappyError({ reason })
 
-/** Why a chunk that must be read cannot be one. */
+/** Returns the error if the length of a chunk is not valid for its type. */
 const wrongLength = (type: number, length: number): SnappyError | undefined => {
   switch (type) {
     case ChunkType.streamIdentifier:

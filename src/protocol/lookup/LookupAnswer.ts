@@ -1,11 +1,12 @@
 /**
- * What nsqlookupd answers (section 2 of the nsqlookupd notes): `[int32 size][data]`, without the type that nsqd's frames
- * have. `AnswerDecoder` is nsqd's side: pure, resumable at every byte; it holds only bytes that have arrived.
+ * The responses of nsqlookupd (docs/protocol/nsqlookupd.md#responses): `[int32 size][data]`, without the type of nsqd's frames.
+ * `AnswerDecoder` is nsqd's side: pure and resumable at every byte; it keeps only bytes that have arrived.
  */
 import { Schema } from "effect"
 
 const headerSize = 4
 
+/** Encodes a response. */
 export const encodeAnswer = (data: Uint8Array): Buffer => {
   const out = Buffer.allocUnsafe(headerSize + data.length)
   out.writeInt32BE(data.length, 0)
@@ -13,7 +14,7 @@ export const encodeAnswer = (data: Uint8Array): Buffer => {
   return out
 }
 
-/** A size that no answer has, or a larger one than allowed; nothing after it can be read. */
+/** The size is negative or exceeds the limit; no further input can be decoded. */
 export class AnswerError extends Schema.TaggedError<AnswerError>()("AnswerError", {
   size: Schema.Int,
   limit: Schema.Int
@@ -25,12 +26,12 @@ export class AnswerError extends Schema.TaggedError<AnswerError>()("AnswerError"
   }
 }
 
-/** Reads answers however their bytes are cut. */
+/** Decodes responses from input in pieces of any size. */
 export class AnswerDecoder {
   private buffer: Buffer = Buffer.alloc(0)
   private readonly limit: number
 
-  /** `limit` bounds the data of an answer, in bytes. */
+  /** `limit` is the maximum size of the data of a response, in bytes. */
   constructor(limit: number) {
     this.limit = limit
   }
@@ -39,7 +40,7 @@ export class AnswerDecoder {
     this.buffer = this.buffer.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.buffer, chunk])
   }
 
-  /** The data of the next whole answer, `undefined` while bytes are missing. */
+  /** Returns the data of the next complete response; `undefined` while bytes are missing. */
   next(): Buffer | AnswerError | undefined {
     if (this.buffer.length < headerSize) return undefined
     const size = this.buffer.readInt32BE(0)

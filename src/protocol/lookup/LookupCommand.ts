@@ -1,6 +1,6 @@
 /**
- * The commands nsqd sends to nsqlookupd (section 2 of the nsqlookupd notes), as values, how they are written, and
- * `LookupCommandDecoder`, which reads them however their bytes are cut. Unlike NSQ's reader it bounds lines and bodies.
+ * The commands of nsqd to nsqlookupd (docs/protocol/nsqlookupd.md#requests) as values, their encoding, and
+ * `LookupCommandDecoder`, which decodes them from input in pieces of any size. Unlike NSQ, it limits lines and bodies.
  */
 import { Schema } from "effect"
 import { ArrivedBytes } from "../client/ArrivedBytes.ts"
@@ -8,7 +8,7 @@ import { ChannelName, isChannelName, isTopicName, TopicName } from "../client/Na
 import { type ErrorCode, type ProtocolError, protocolError } from "../client/ProtocolError.ts"
 import { decodeProducer, encodeProducer, ProducerIdentity, refusalOf } from "./LookupIdentity.ts"
 
-/** What an nsqd sends before anything else: protocol version 1. */
+/** The first bytes of an nsqd: protocol version 1. */
 export const magicV1 = "  V1"
 
 const Registration = { topic: TopicName, channel: Schema.UndefinedOr(ChannelName) }
@@ -22,7 +22,7 @@ export const LookupCommand = Schema.TaggedUnion({
 })
 export type LookupCommand = typeof LookupCommand.Type
 
-/** The bytes of a command. */
+/** Encodes a command. */
 export const encodeLookupCommand = (command: LookupCommand): Buffer => {
   switch (command._tag) {
     case "PING":
@@ -41,14 +41,14 @@ export const encodeLookupCommand = (command: LookupCommand): Buffer => {
   }
 }
 
-/** Far more than two names need. */
+/** The maximum length of a line: far more than two names need. */
 const maxLineBytes = 1024
-/** Far more than an IDENTIFY needs. */
+/** The maximum size of a body: far more than IDENTIFY needs. */
 const maxBodyBytes = 64 * 1024
 
 const newline = 10
 
-/** Names and numbers a client sent are quoted byte by byte: a description holds one character per byte (latin1). */
+/** Descriptions quote names of the client byte by byte, with one character per byte (latin1). */
 const registration = (tag: "REGISTER" | "UNREGISTER", params: ReadonlyArray<string>): LookupCommand | ProtocolError => {
   const [, topic, given = ""] = params
   if (topic === undefined) return protocolError("E_INVALID", `${tag} insufficient number of params`)
@@ -61,24 +61,25 @@ const registration = (tag: "REGISTER" | "UNREGISTER", params: ReadonlyArray<stri
 
 const badBody = (what: string): ProtocolError => protocolError("E_BAD_BODY", `IDENTIFY ${what}`)
 
+/** Decodes the commands of one connection. */
 export class LookupCommandDecoder {
   private readonly arrived = new ArrivedBytes()
   private ended = false
-  /** A line IDENTIFY has been read and its body has not. */
+  /** Whether the line of IDENTIFY is read and its body is not. */
   private awaitsBody = false
 
   feed(chunk: Uint8Array): void {
     this.arrived.add(chunk)
   }
 
-  /** No more bytes will come. */
+  /** Records the end of the input. */
   finish(): void {
     this.ended = true
   }
 
   /**
-   * The next command, or the error that ends the connection; `undefined` while bytes are missing. `identified` says whether
-   * the client has sent its IDENTIFY.
+   * Returns the next command, or the error that ends the connection; `undefined` while bytes are missing. `identified` states
+   * whether the client has sent IDENTIFY.
    */
   next(identified: boolean): LookupCommand | ProtocolError | undefined {
     if (this.awaitsBody) return this.body()

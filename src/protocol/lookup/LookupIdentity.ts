@@ -1,6 +1,5 @@
 /**
- * How nsqd and nsqlookupd introduce themselves to each other (section 2 of the nsqlookupd notes): the body of IDENTIFY and
- * the answer to it.
+ * IDENTIFY between nsqd and nsqlookupd (docs/protocol/nsqlookupd.md#identify): the body of the request and of the response.
  */
 import { Effect, Result, Schema } from "effect"
 import { NetAddress } from "effect/net"
@@ -9,7 +8,7 @@ import * as GoJson from "../text/GoJson.ts"
 const Text = Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("")))
 const Port = Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(0)))
 
-/** What an nsqd says of itself. Absent fields and `null` are the zero value; unknown fields are ignored. */
+/** The identity of an nsqd. Absent fields and `null` are the zero value; unknown fields are ignored. */
 export const ProducerIdentity = Schema.Struct({
   broadcast_address: Text,
   hostname: Text,
@@ -21,7 +20,7 @@ export const ProducerIdentity = Schema.Struct({
 })
 export type ProducerIdentity = typeof ProducerIdentity.Type
 
-/** What an nsqlookupd answers; keys in NSQ's order. */
+/** The identity of an nsqlookupd; keys in NSQ's order. */
 export const LookupdIdentity = Schema.Struct({
   broadcast_address: Text,
   hostname: Text,
@@ -36,24 +35,24 @@ const lookupdFields = GoJson.reader(Object.keys(LookupdIdentity.fields))
 const decodeProducerFields = Schema.decodeUnknownResult(ProducerIdentity)
 const decodeLookupdFields = Schema.decodeUnknownResult(LookupdIdentity)
 
-/** Reads the body of IDENTIFY; `undefined` when it is not a JSON object with fields of these types. */
+/** Decodes the body of IDENTIFY; returns `undefined` if it is not a JSON object with fields of these types. */
 export const decodeProducer = (text: string): ProducerIdentity | undefined =>
   Result.getOrUndefined(decodeProducerFields(producerFields(text)))
 
-/** The longest string of an identity, in bytes of UTF-8. Identities are kept, and shown with every registration. */
+/** The maximum length of a string of an identity, in bytes of UTF-8; nsqlookupd returns identities with every registration. */
 export const maxTextBytes = 256
 
 const hostName = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*\.?$/i
 
-/** Whether `text` is a host name, as DNS, hosts files and container engines allow them, or an IP address without brackets. */
+/** Whether `text` is a host name that DNS, hosts files or container engines allow, or an IP address without brackets. */
 export const isHost = (text: string): boolean => hostName.test(text) || Result.isSuccess(NetAddress.ipFromString(text))
 
 const isPort = (port: number): boolean => port >= 1 && port <= 65_535
 
-/** Why an nsqd with this identity cannot be registered; undefined when it can. Names the field, never its value. */
+/** Returns the reason why this identity cannot be registered; undefined if it can. Names the field, never its value. */
 export const refusalOf = (producer: ProducerIdentity): string | undefined => {
   const { broadcast_address, http_port, tcp_port, version } = producer
-  // In NSQ's words, and as its first check.
+  // NSQ's text, and its first check.
   if (broadcast_address === "" || tcp_port === 0 || http_port === 0 || version === "") return "missing fields"
   for (const [field, value] of Object.entries(producer)) {
     if (typeof value === "string" && Buffer.byteLength(value) > maxTextBytes) {
@@ -65,17 +64,19 @@ export const refusalOf = (producer: ProducerIdentity): string | undefined => {
   return isPort(http_port) ? undefined : "http_port is not between 1 and 65535"
 }
 
-/** Whether the HTTP API of an nsqlookupd can be reached at what it says of itself. */
+/** Whether host and HTTP port of this identity are valid. */
 export const isReachable = ({ broadcast_address, http_port }: LookupdIdentity): boolean =>
   isHost(broadcast_address) && isPort(http_port)
 
-/** Reads the answer to IDENTIFY; `undefined` when it is not a JSON object with fields of these types. */
+/** Decodes the response to IDENTIFY; returns `undefined` if it is not a JSON object with fields of these types. */
 export const decodeLookupd = (text: string): LookupdIdentity | undefined =>
   Result.getOrUndefined(decodeLookupdFields(lookupdFields(text)))
 
+/** Encodes the body of IDENTIFY as JSON. */
 export const encodeProducer: (producer: ProducerIdentity) => string = Schema.encodeSync(
   Schema.fromJsonString(ProducerIdentity)
 )
+/** Encodes the response to IDENTIFY as JSON. */
 export const encodeLookupd: (lookupd: LookupdIdentity) => string = Schema.encodeSync(
   Schema.fromJsonString(LookupdIdentity)
 )

@@ -1,33 +1,35 @@
 /**
- * NSQ's disk queue as it lies on disk (section 15 of nsqd's notes): file names, the metadata text, and where records end.
- * Pure; `services/storage/DiskQueue` does the reading and writing.
+ * The format of NSQ's disk queue (docs/protocol/files.md#disk-queue): file names, the metadata file, and the bounds of records.
+ * Pure; `services/nsqd/storage` reads and writes the files.
  */
 import { messageHeaderSize } from "../client/Message.ts"
 
-/** A place in a queue: a data file's number and a byte position in it. */
+/** A position in a queue: the number of a data file and an offset in bytes. */
 export interface QueuePosition {
   readonly file: number
   readonly offset: number
 }
 
-/** What the metadata file holds. */
+/** The content of the metadata file. */
 export interface QueueMetadata {
-  /** Messages between the two positions. */
+  /** Number of messages between the two positions. */
   readonly depth: number
   readonly read: QueuePosition
   readonly write: QueuePosition
 }
 
+/** Returns the name of a data file. */
 export const dataFileName = (queue: string, file: number): string =>
   `${queue}.diskqueue.${String(file).padStart(6, "0")}.dat`
 
-/** The checksums of the records in a data file. NSQ does not have such a file, and ignores it. */
+/** Returns the name of the file with the checksums of a data file. NSQ does not have such files and ignores them. */
 export const checksumFileName = (queue: string, file: number): string =>
   `${queue}.diskqueue.${String(file).padStart(6, "0")}.sum`
 
+/** Returns the name of the metadata file. */
 export const metadataFileName = (queue: string): string => `${queue}.diskqueue.meta.dat`
 
-/** The state of a queue beyond NSQ's metadata. NSQ does not have such a file, and ignores it. */
+/** Returns the name of the state file, which extends NSQ's metadata. NSQ does not have such files and ignores them. */
 export const stateFileName = (queue: string): string => `${queue}.diskqueue.state.dat`
 
 const numberedFile = (queue: string, fileName: string, extension: string): number | undefined => {
@@ -37,19 +39,20 @@ const numberedFile = (queue: string, fileName: string, extension: string): numbe
   return /^\d{6,}$/.test(digits) ? Number(digits) : undefined
 }
 
-/** The number of a queue's data file, `undefined` for any other file name. */
+/** Returns the number of a data file of the queue; `undefined` for any other file name. */
 export const dataFileNumber = (queue: string, fileName: string): number | undefined =>
   numberedFile(queue, fileName, ".dat")
 
-/** The number of a queue's checksum file, `undefined` for any other file name. */
+/** Returns the number of a checksum file of the queue; `undefined` for any other file name. */
 export const checksumFileNumber = (queue: string, fileName: string): number | undefined =>
   numberedFile(queue, fileName, ".sum")
 
-/** What a file of a queue is for. */
+/** The kind of a file of a queue. */
 export type QueueFileKind =
   | { readonly _tag: "Data" | "Sums"; readonly file: number }
   | { readonly _tag: "Metadata" | "State" }
 
+/** The parts of the name of a file of a queue. */
 export interface QueueFileName {
   /** `topic` or `topic:channel`. */
   readonly queue: string
@@ -57,8 +60,8 @@ export interface QueueFileName {
 }
 
 /**
- * Which queue a file belongs to; `undefined` for the name of any other file. A topic's name may itself contain
- * `.diskqueue.`: the last one separates.
+ * Parses the name of a file of a queue; returns `undefined` for any other file name. The name of a topic can contain
+ * `.diskqueue.` itself: the last one is the separator.
  */
 export const parseQueueFileName = (fileName: string): QueueFileName | undefined => {
   const match = /^(.+)\.diskqueue\.(?:(\d{6,})\.(dat|sum)|(meta|state)\.dat)$/.exec(fileName)
@@ -70,10 +73,14 @@ export const parseQueueFileName = (fileName: string): QueueFileName | undefined 
   return { queue, kind: { _tag: single === "meta" ? "Metadata" : "State" } }
 }
 
+/** Encodes the metadata file. */
 export const encodeQueueMetadata = ({ depth, read, write }: QueueMetadata): string =>
   `${depth}\n${read.file},${read.offset}\n${write.file},${write.offset}\n`
 
-/** `undefined` when the text is not NSQ's three lines, or a number is too large to be exact. A negative depth, which NSQ may leave behind, is 0. */
+/**
+ * Decodes the metadata file; returns `undefined` if it is not NSQ's three lines, or a number is not a safe integer. A negative
+ * depth, which NSQ can leave, becomes 0.
+ */
 export const decodeQueueMetadata = (text: string): QueueMetadata | undefined => {
   const match = /^(-?\d+)\n(\d+),(\d+)\n(\d+),(\d+)\n?$/.exec(text)
   if (match === null) return undefined
@@ -87,21 +94,21 @@ export const decodeQueueMetadata = (text: string): QueueMetadata | undefined => 
   }
 }
 
-/** What a walk over records found. */
+/** The result of a walk over records. */
 export interface RecordWalk {
-  /** Whole records. */
+  /** Number of complete records. */
   readonly count: number
-  /** Where the last whole record ends. */
+  /** End of the last complete record. */
   readonly end: number
-  /** The size field of the record after it: incomplete, or out of bounds. `undefined` where the bytes end before it. */
+  /** The size field of the record after it, which is incomplete or invalid. `undefined` if the bytes end before it. */
   readonly next: number | undefined
 }
 
-/** Whether a record of this size may be: at least a message without a body, at most the largest message. */
+/** Whether the size of a record is valid: at least a message without a body, at most the largest message. */
 export const isRecordSize = (size: number, maxMsgSize: number): boolean =>
   size >= messageHeaderSize && size <= maxMsgSize + messageHeaderSize
 
-/** Walks whole records in `bytes[start..end)`, stopping where one would end after `stop`. A plain loop. */
+/** Walks over complete records in `bytes[start..end)`, up to a record that would end after `stop`. A plain loop. */
 export const walkRecords = (
   bytes: Buffer,
   start: number,
@@ -122,7 +129,7 @@ export const walkRecords = (
   return { count, end: at, next: undefined }
 }
 
-/** Where each of `count` records from `start` on begins, relative to `start`, and where the last one ends. A plain loop. */
+/** Returns the start of each of `count` records from `start` on, relative to `start`, and the end of the last. A plain loop. */
 export const recordStarts = (bytes: Buffer, start: number, count: number): Int32Array => {
   const starts = new Int32Array(count + 1)
   let at = start

@@ -1,12 +1,13 @@
 /**
- * The metadata file `nsqd.dat` (section 14 of nsqd's notes): one line of JSON naming the topics and channels that outlive the
- * daemon, and whether they are paused.
+ * The metadata file `nsqd.dat` (docs/protocol/files.md#nsqddat): one line of JSON with the persistent topics and channels, and
+ * whether they are paused.
  */
 import { Result, Schema } from "effect"
 import * as GoJson from "../text/GoJson.ts"
 
 const Entry = { name: Schema.String, paused: Schema.Boolean }
 
+/** The content of nsqd.dat. */
 export const NsqdMetadata = Schema.Struct({
   topics: Schema.NullOr(Schema.Array(Schema.Struct({
     ...Entry,
@@ -20,10 +21,10 @@ const decode = Schema.decodeUnknownResult(NsqdMetadata)
 const none = <A>(list: ReadonlyArray<A> | null): ReadonlyArray<A> | null =>
   list === null || list.length === 0 ? null : list
 
-/** An entry and nothing else. */
+/** Returns an entry without other fields. */
 const entry = ({ name, paused }: { readonly name: string; readonly paused: boolean }) => ({ name, paused })
 
-/** A value with Go's zero values in place of missing and null fields. Anything but an object is left for the Schema to refuse. */
+/** Replaces missing and null fields by Go's zero values. Returns other values than objects unchanged; the Schema refuses them. */
 const withZeroValues = (zero: Record<string, unknown>) => {
   const fieldsOf = GoJson.fieldFinder(Object.keys(zero))
   return (value: unknown): unknown => {
@@ -43,13 +44,13 @@ const mapList = (value: unknown, key: string, element: (value: unknown) => unkno
 const topicOf = (value: unknown): unknown => mapList(topicFields(value), "channels", channelOf)
 
 /**
- * The metadata in a file's text, read as Go reads it: keys in any case; what is missing or null is false, empty or 0. Fails
- * for what Go refuses. Names are not checked: the broker skips invalid ones, including the empty name.
+ * Decodes nsqd.dat as Go does: keys in any case; missing or null fields are false, empty or 0. Fails if Go would fail. Names are
+ * not checked: the broker skips invalid ones, including the empty name.
  */
 export const decodeNsqdMetadata = (text: string): Result.Result<NsqdMetadata, Schema.SchemaError> =>
   Result.flatMap(GoJson.parse(text), (value) => decode(mapList(metadataFields(value), "topics", topicOf)))
 
-/** The file's text, made in steps of one topic; NSQ writes `null` for an empty list. */
+/** Encodes nsqd.dat in steps of one topic; an empty list is `null`, as in NSQ. */
 export function* encodeNsqdMetadataInSteps({ topics, version }: NsqdMetadata): Generator<void, string, void> {
   const all: Array<string> = []
   for (const { channels, name, paused } of topics ?? []) {
@@ -60,7 +61,7 @@ export function* encodeNsqdMetadataInSteps({ topics, version }: NsqdMetadata): G
   return `{"topics":${list},"version":${JSON.stringify(version)}}`
 }
 
-/** The file's text. */
+/** Encodes nsqd.dat. */
 export const encodeNsqdMetadata = (metadata: NsqdMetadata): string => {
   const steps = encodeNsqdMetadataInSteps(metadata)
   let step = steps.next()
@@ -68,14 +69,14 @@ export const encodeNsqdMetadata = (metadata: NsqdMetadata): string => {
   return step.value
 }
 
-/** A topic as it is to be restored. */
+/** A topic to restore. */
 export interface SavedTopic {
   paused: boolean
   /** Whether each channel is paused. */
   readonly channels: Map<string, boolean>
 }
 
-/** The topics by name. Entries of the same name are one topic with the channels of all, paused if one of them is, as in NSQ. */
+/** Returns the topics by name. As in NSQ, entries with the same name are one topic with all channels, paused if one entry is. */
 export const topicsByName = (metadata: NsqdMetadata | undefined): Map<string, SavedTopic> => {
   const topics = new Map<string, SavedTopic>()
   for (const { channels, name, paused } of metadata?.topics ?? []) {

@@ -1,13 +1,13 @@
 /**
- * The state of a disk queue beyond NSQ's three lines of metadata: which messages behind the read position are not settled
- * yet. A state file has two slots of fixed size that are written in place by turns, so that one of them is always whole. A
- * slot that has no space for all ranges joins some of them, and has an extension behind the slots with the exact ones.
- * Pure; `services/storage/StateFile` does the reading and writing. docs/operations.md describes it.
+ * The state of a disk queue beyond NSQ's three lines of metadata (docs/protocol/files.md#state-files): the messages before the
+ * read position that are not settled yet. A state file has two slots of fixed size, which are written in place alternately, so
+ * that one of them is always complete. A slot without space for all ranges joins some of them, and an extension after the slots
+ * has the exact ranges. Pure; `services/nsqd/storage/StateFile` reads and writes the file.
  */
 import { crc32 } from "node:zlib"
 import type { QueuePosition } from "./DiskQueueFormat.ts"
 
-/** Bytes `from` to `to` of a data file: whole records, or records up to the end of the file. */
+/** Bytes `from` to `to` of a data file: complete records, or records up to the end of the file. */
 export interface QueueRange {
   readonly file: number
   readonly from: number
@@ -16,13 +16,13 @@ export interface QueueRange {
 
 /** The content of one slot. */
 export interface QueueState {
-  /** Increases with every write; the slot with the higher number is the newer one. */
+  /** Increases with every write; the slot with the higher number is newer. */
   readonly sequence: number
-  /** Whether the writer waited until the disk had the slot. */
+  /** Whether the writer synced the slot to disk. */
   readonly isSynced: boolean
-  /** Whether the extension of this sequence number has more exact ranges. */
+  /** Whether an extension with this sequence number has the exact ranges. */
   readonly isExtended: boolean
-  /** Messages that are not settled. */
+  /** Number of messages that are not settled. */
   readonly depth: number
   /** Every message before this position is settled, except for those in `unsettled`. */
   readonly read: QueuePosition
@@ -30,20 +30,20 @@ export interface QueueState {
   /** Ascending, without overlaps. */
   readonly unsettled: ReadonlyArray<QueueRange>
   /**
-   * A record starts here, some MiB before `write`: whatever was written shortly before the state was recorded, and whatever
-   * was written after it, lies behind. `undefined` in the state of a queue that was closed.
+   * The start of a record some MiB before `write`: all records written shortly before the state was recorded, or after it, are
+   * at or after this position. `undefined` in the state of a closed queue.
    */
   readonly recent: QueuePosition | undefined
   /**
-   * The content of NSQ's metadata file that belongs to this state, an empty string when that file does not exist. If the file
-   * has another content, NSQ's nsqd has used the queue since. `undefined` when the content is unknown after a failed write.
+   * The content of NSQ's metadata file that belongs to this state; an empty string if that file does not exist. If the file
+   * has another content, NSQ's nsqd has used the queue since. `undefined` if the content is unknown after a failed write.
    */
   readonly metadata: string | undefined
-  /** The content before that: a crash may come between writing the slot and writing NSQ's file. */
+  /** The content before that, because a crash can occur between writing the slot and writing NSQ's file. */
   readonly previousMetadata: string | undefined
 }
 
-/** Both slots together fill one block of most file systems. */
+/** Size of a slot in bytes. Both slots fill one block of most file systems. */
 export const slotSize = 2048
 export const slotCount = 2
 
@@ -61,10 +61,10 @@ const rangesAt = previousAt + 1 + textBytes
 const rangeBytes = 18
 const checksumAt = slotSize - 4
 
-/** Ranges that fit into a slot. */
+/** The maximum number of ranges in a slot. */
 export const maxRanges = Math.floor((checksumAt - rangesAt - 2) / rangeBytes)
 
-/** Bytes 2031 to 2042, which the ranges leave free. */
+/** Bytes 2031 to 2042, after the ranges. */
 const recentAt = rangesAt + 2 + maxRanges * rangeBytes
 
 const write48 = (bytes: Buffer, value: number, at: number): void => {
@@ -96,7 +96,7 @@ const readRanges = (bytes: Buffer, count: number, start: number): ReadonlyArray<
     return { file: bytes.readUIntBE(at, 6), from: bytes.readUIntBE(at + 6, 6), to: bytes.readUIntBE(at + 12, 6) }
   })
 
-/** One slot. The state must have at most `maxRanges` ranges (see `fitRanges`). */
+/** Encodes a slot. The state must have at most `maxRanges` ranges (see `fitRanges`). */
 export const encodeSlot = (state: QueueState): Buffer => {
   const bytes = Buffer.alloc(slotSize)
   bytes.writeUInt32BE(magic, 0)
@@ -121,7 +121,7 @@ export const encodeSlot = (state: QueueState): Buffer => {
   return bytes
 }
 
-/** `undefined` for a slot that is torn, damaged, never written, or of another version. */
+/** Decodes a slot; returns `undefined` if it is torn, damaged, never written, or of another version. */
 export const decodeSlot = (bytes: Buffer): QueueState | undefined => {
   if (bytes.length < slotSize || bytes.readUInt32BE(0) !== magic || bytes.readUInt16BE(4) !== version) return undefined
   if (bytes.readUInt32BE(checksumAt) !== crc32(bytes.subarray(0, checksumAt))) return undefined
@@ -143,25 +143,25 @@ export const decodeSlot = (bytes: Buffer): QueueState | undefined => {
   }
 }
 
-/** The exact form of a state whose slot had to join ranges. */
+/** The exact ranges of a state whose slot had to join some. */
 export interface StateExtension {
   readonly read: QueuePosition
   readonly unsettled: ReadonlyArray<QueueRange>
 }
 
-/** An extension takes at most this many bytes. There are two, by turns, behind the slots. */
+/** The maximum size of an extension in bytes. Two of them follow the slots, and are written alternately. */
 export const extensionSize = 80 * 1024
 const extensionMagic = 0x4e535158
 const extensionCountAt = 24
 const extensionRangesAt = 28
 
-/** Ranges that fit into an extension. */
+/** The maximum number of ranges in an extension. */
 export const maxExtendedRanges = Math.floor((extensionSize - extensionRangesAt - 4) / rangeBytes)
 
-/** Where the extension with that sequence number is in the state file. */
+/** Returns the offset of the extension with this sequence number in the state file. */
 export const extensionOffset = (sequence: number): number => slotCount * slotSize + (sequence % 2) * extensionSize
 
-/** The extension of the slot with that sequence number. It must have at most `maxExtendedRanges` ranges. */
+/** Encodes the extension of the slot with this sequence number. It must have at most `maxExtendedRanges` ranges. */
 export const encodeExtension = (sequence: number, { read, unsettled }: StateExtension): Buffer => {
   const bytes = Buffer.alloc(extensionRangesAt + unsettled.length * rangeBytes + 4)
   bytes.writeUInt32BE(extensionMagic, 0)
@@ -175,7 +175,7 @@ export const encodeExtension = (sequence: number, { read, unsettled }: StateExte
   return bytes
 }
 
-/** `undefined` for one that is torn, damaged, or belongs to another slot. */
+/** Decodes an extension; returns `undefined` if it is torn, damaged, or belongs to another slot. */
 export const decodeExtension = (bytes: Buffer, sequence: number): StateExtension | undefined => {
   if (bytes.length < extensionRangesAt + 4 || bytes.readUInt32BE(0) !== extensionMagic) return undefined
   if (bytes.readUInt16BE(4) !== version || bytes.readUIntBE(6, 6) !== sequence) return undefined
@@ -190,7 +190,7 @@ export const decodeExtension = (bytes: Buffer, sequence: number): StateExtension
 
 const byPosition = (a: QueueRange, b: QueueRange): number => a.file - b.file || a.from - b.from
 
-/** Joins neighbours in one file whose gap is at most `gap` bytes. `ranges` are sorted. */
+/** Joins neighbours in one file whose gap is at most `gap` bytes. `ranges` must be sorted. */
 const joinWithin = (ranges: ReadonlyArray<QueueRange>, gap: number): Array<QueueRange> => {
   const joined: Array<QueueRange> = []
   for (const range of ranges) {
@@ -203,8 +203,8 @@ const joinWithin = (ranges: ReadonlyArray<QueueRange>, gap: number): Array<Queue
 }
 
 /**
- * Sorts ranges and makes at most `limit` of them: the smallest gaps within a file are filled first, and when there are still
- * too many, `read` moves back to the first range that does not fit. Messages may be delivered again, none is left out.
+ * Sorts ranges and reduces them to at most `limit`: it closes the smallest gaps within a file first, and then, if there are still
+ * too many, moves `read` back to the first range that does not fit. Messages may be redelivered, but none is lost.
  */
 export const fitRanges = (
   ranges: ReadonlyArray<QueueRange>,

@@ -1,11 +1,11 @@
 /**
- * Checksums of the records in a data file, kept in a file beside it. NSQ's format has none: a flipped bit in a body goes
- * unnoticed, one in a size field costs the rest of the file. A checksum file is a sequence of blocks, one for each write: a
- * header of 24 bytes (magic number `NSQC`, CRC-32 of the rest of the block, offset of the first record in the data file,
- * count), then 8 bytes for each record (its size field, XXH32 of its content). Blocks may be missing, torn or damaged: their
- * records count as unverified, never as bad.
+ * Checksums of the records in a data file, kept in a separate file (docs/protocol/files.md#checksum-files). NSQ's format has no
+ * checksums: a flipped bit in a body is not detected, and one in a size field loses the rest of the file. A checksum file is a
+ * sequence of blocks, one for each write: a header of 24 bytes (magic number `NSQC`, CRC-32 of the rest of the block, offset of
+ * the first record in the data file, count), then 8 bytes for each record (its size field, XXH32 of its content). Blocks may be
+ * missing, torn or damaged: their records are unverified, never damaged.
  *
- * Hot path: plain loops over bytes. Pure; `services/storage/ChecksumWriter` and `ChecksumReader` do the writing and reading.
+ * Hot path: plain loops over bytes. Pure; `services/nsqd/storage` reads and writes the files.
  */
 import { crc32 } from "node:zlib"
 import { messageHeaderSize } from "../client/Message.ts"
@@ -16,10 +16,10 @@ const magic = 0x4e535143
 const headerBytes = 24
 const entryBytes = 8
 
-/** Blocks start at multiples of this, so that reading finds the next one after a damaged one. */
+/** Blocks start at multiples of this, so that the reader finds the next block after a damaged one. */
 export const blockAlignment = 8
 
-/** Whole records in `bytes[start..end)`. */
+/** Complete records in `bytes[start..end)`. */
 interface Records {
   readonly bytes: Uint8Array
   readonly start: number
@@ -29,7 +29,7 @@ interface Records {
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 
-/** The block for records that lie one after another in the data file from `offset` on. */
+/** Encodes the block of consecutive records that start at `offset` in the data file. */
 export const encodeBlock = (offset: number, runs: ReadonlyArray<Records>): Buffer => {
   const count = runs.reduce((sum, run) => sum + run.count, 0)
   const block = Buffer.allocUnsafe(headerBytes + entryBytes * count)
@@ -56,22 +56,22 @@ export const encodeBlock = (offset: number, runs: ReadonlyArray<Records>): Buffe
   return block
 }
 
-/** The size of the block that starts `bytes`, as its header says. */
+/** Returns the size of the block at the start of `bytes`, from its header. */
 export const blockSize = (bytes: Buffer): number => headerBytes + entryBytes * bytes.readUInt32BE(16)
 
-/** What is known of the records of a stretch of a data file, ascending. */
+/** The offsets, sizes and checksums of records in a part of a data file, ascending. */
 export class KnownRecords {
   offsets: Array<number> = []
   sizes: Array<number> = []
   hashes: Array<number> = []
 
-  /** Where the last known record ends. */
+  /** The end of the last known record. */
   get end(): number {
     const last = this.offsets.length - 1
     return last < 0 ? 0 : this.offsets[last]! + 4 + this.sizes[last]!
   }
 
-  /** Forgets records before `offset`. */
+  /** Removes the records before `offset`. */
   dropBefore(offset: number): void {
     let count = 0
     while (count < this.offsets.length && this.offsets[count]! < offset) count++
@@ -81,15 +81,15 @@ export class KnownRecords {
     this.hashes = this.hashes.slice(count)
   }
 
-  /** Moves everything: the data file lost or gained bytes before it. */
+  /** Shifts all offsets, because the data file lost or gained bytes before them. */
   shift(by: number): void {
     for (let i = 0; i < this.offsets.length; i++) this.offsets[i]! += by
   }
 }
 
 /**
- * Adds the blocks in `bytes` to what is known, their records `shift` bytes after where the blocks say. Returns how many bytes
- * are done with: the rest begins a block that is not complete yet.
+ * Adds the blocks in `bytes` to `known`, with their offsets increased by `shift`. Returns the number of consumed bytes: the rest
+ * is the start of a block that is not complete yet.
  */
 export const decodeBlocks = (bytes: Buffer, known: KnownRecords, shift: number): number => {
   let at = 0
@@ -121,22 +121,22 @@ export const decodeBlocks = (bytes: Buffer, known: KnownRecords, shift: number):
 /** The smallest record: a message without a body, and its size. */
 const minRecordBytes = 4 + messageHeaderSize
 
-/** A larger count in a header is damage. */
+/** A larger count in a header indicates damage. */
 const maxCount = 4 * 1024 * 1024
 
-/** What a walk over records found. */
+/** The result of a walk over records. */
 export interface VerifiedWalk {
-  /** Where each whole, undamaged record starts, and where the last one ends. */
+  /** The start of each complete, undamaged record, and the end of the last one. */
   readonly starts: Int32Array
-  /** Why the record after them is not to be delivered; `undefined` when the bytes end before or within it. */
+  /** The reason why the record after them must not be delivered; `undefined` if the bytes end before or within it. */
   readonly problem: string | undefined
-  /** The size of the record after them, as far as it is known. */
+  /** The size of the record after them, if known. */
   readonly next: number | undefined
 }
 
 /**
- * Walks whole records in `bytes[0..end)`, which lie at `base` in the data file, up to the first one that differs from what is
- * known of it. A record that nothing is known of only has to have a possible size.
+ * Walks over complete records in `bytes[0..end)`, which start at `base` in the data file, up to the first one that differs from
+ * its known size or checksum. A record that is not known only has to have a valid size.
  */
 export const walkVerified = (
   bytes: Buffer,
@@ -188,8 +188,8 @@ export const walkVerified = (
 }
 
 /**
- * Looks for a known record in `bytes[from..end)` at any position, for bytes that were lost or gained before it. Returns its
- * position and which known record it is.
+ * Searches for a known record at any position of `bytes[from..end)`, in case bytes before it were lost or gained. Returns its
+ * position and its index among the known records.
  */
 export const findKnown = (
   bytes: Buffer,

@@ -1,6 +1,6 @@
 /**
- * What tells a message from all others, wherever its record lies: a topic and its channels keep the same message in queues of
- * their own.
+ * The identity of a message, independent of the position of its record: a topic and its channels store the same message in
+ * separate queues.
  *
  * Plain loops over bytes.
  */
@@ -9,16 +9,16 @@ import { recordHeaderSize, type StoredRecords } from "../client/MessageBatch.ts"
 const attemptsAt = 12
 const idAt = 14
 
-/** Size, timestamp and id of the record at `at`. Attempts differ between the copies of a message. */
+/** Returns size, timestamp and id of the record at `at`. Attempts are excluded, because they differ between copies. */
 const identityAt = (bytes: Buffer, at: number): string =>
   bytes.toString("latin1", at, at + attemptsAt) + bytes.toString("latin1", at + idAt, at + recordHeaderSize)
 
-/** Adds the identities of whole records that lie one after another from `start` to `end`. */
+/** Adds the identities of consecutive complete records from `start` to `end`. */
 export const addIdentities = (identities: Set<string>, bytes: Buffer, start: number, end: number): void => {
   for (let at = start; at < end; at += 4 + bytes.readInt32BE(at)) identities.add(identityAt(bytes, at))
 }
 
-/** The records whose identities are not among these, as runs. */
+/** Returns the records whose identities are not in the set, as runs of consecutive records. */
 export const recordsWithout = (
   records: StoredRecords,
   identities: ReadonlySet<string>

@@ -1,6 +1,6 @@
 /**
  * XXH32 (https://github.com/Cyan4973/xxHash), seed 0: the checksum of single records on disk. In plain JavaScript it is the
- * fastest hash of its quality here, and needs no call into native code per record.
+ * fastest hash of its quality, and needs no call to native code for each record.
  *
  * Hot path: a plain loop with four independent lanes.
  */
@@ -10,7 +10,7 @@ const prime3 = 0xc2b2ae3d | 0
 const prime4 = 0x27d4eb2f | 0
 const prime5 = 0x165667b1 | 0
 
-/** The hash of the bytes `start` to `end` of the view, as a signed 32-bit integer. */
+/** Returns the hash of the bytes `start` to `end` of the view, as a signed 32-bit integer. */
 export const xxHash32 = (view: DataView, start: number, end: number): number => {
   const { imul } = Math
   let at = start

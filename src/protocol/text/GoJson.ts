@@ -1,24 +1,24 @@
 /**
- * JSON objects as Go reads them into a struct: keys match whatever their case, `null` counts as absent, unknown keys are
- * ignored. What the fields must be is for a Schema.
+ * Reads JSON objects as Go decodes them into a struct: keys match in any case, `null` counts as absent, unknown keys are
+ * ignored. A Schema then checks the fields.
  */
 import { Result, Schema } from "effect"
 
-/** Parses any JSON text. */
+/** Parses JSON. */
 export const parse = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
-/** How large a JSON text may be in other respects than its length. */
+/** Limits of the structure of a JSON text. */
 export interface ShapeLimits {
-  /** Objects and arrays inside each other. */
+  /** Nested objects and arrays. */
   readonly maxDepth: number
-  /** Keys of all objects together. */
+  /** Keys of all objects in total. */
   readonly maxKeys: number
 }
 
 const quote = 0x22
 const backslash = 0x5c
 
-/** Whether a JSON text keeps the limits, found in one pass without building anything. Says nothing about text that is not JSON. */
+/** Whether a JSON text is within the limits; one pass without allocations. The result is meaningless if it is not JSON. */
 export const isWithin = (text: Buffer, { maxDepth, maxKeys }: ShapeLimits): boolean => {
   let depth = 0
   let keys = 0
@@ -41,10 +41,10 @@ export const isWithin = (text: Buffer, { maxDepth, maxKeys }: ShapeLimits): bool
   return true
 }
 
-/** Go's folding of the letters that occur in field names: besides ASCII, the long s counts as s and the Kelvin sign as k. */
+/** Go's case folding of the letters in field names: besides ASCII, the long s equals s and the Kelvin sign equals k. */
 const fold = (key: string): string => key.toLowerCase().replaceAll("ſ", "s")
 
-/** Finds the fields of these names in a JSON value; `undefined` when it is not an object. `null` is an empty object. */
+/** Returns a function that finds the fields of a JSON value; `undefined` if it is not an object. `null` is an empty object. */
 export const fieldFinder = (
   names: ReadonlyArray<string>
 ): (value: unknown) => Record<string, unknown> | undefined => {
@@ -61,7 +61,7 @@ export const fieldFinder = (
   }
 }
 
-/** Finds the fields of these names in a text; `undefined` when it is not a JSON object. `null` is an empty one. */
+/** Returns a function that finds the fields of a JSON text; `undefined` if it is not an object. `null` is an empty object. */
 export const reader = (names: ReadonlyArray<string>): (text: string) => Record<string, unknown> | undefined => {
   const fieldsOf = fieldFinder(names)
   return (text) => {

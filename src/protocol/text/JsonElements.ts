@@ -1,6 +1,6 @@
 /**
  * Finds the elements of one long list in a JSON object without parsing it, so that a large text can be parsed in many short
- * steps. Every element and the rest of the object still have to be parsed: together they are valid JSON only if the text is.
+ * steps. Every element and the rest of the object still have to be parsed: all of them are valid only if the whole text is.
  *
  * Runs over bytes: 10 MB take about 30 ms, in as many steps as there are elements.
  */
@@ -21,7 +21,7 @@ const skipSpace = (text: Buffer, at: number): number => {
   return at
 }
 
-/** The position after the string that begins at `at`; -1 if it has no end. */
+/** Returns the position after the string that begins at `at`; -1 if the string has no end. */
 const skipString = (text: Buffer, at: number): number => {
   for (at++; at < text.length; at++) {
     if (text[at] === backslash) at++
@@ -30,7 +30,7 @@ const skipString = (text: Buffer, at: number): number => {
   return -1
 }
 
-/** The position after the value that begins at `at`; -1 if it has no end. Any text up to a separator counts as a value. */
+/** Returns the position after the value that begins at `at`; -1 without an end. Any text up to a separator counts as a value. */
 const skipValue = (text: Buffer, at: number): number => {
   let depth = 0
   while (at < text.length) {
@@ -57,13 +57,14 @@ export interface Slice {
   readonly end: number
 }
 
+/** The elements of the list, and the rest of the object. */
 export interface Elements {
   readonly elements: ReadonlyArray<Slice>
-  /** The object with an empty list in the place of the list. */
+  /** The text of the object, with the list replaced by an empty one. */
   readonly rest: string
 }
 
-/** The elements of a list that begins at `at`, and the position after the list. One step for each element. */
+/** Returns the elements of the list that begins at `at`, and the position after the list. One step for each element. */
 function* elementsFrom(text: Buffer, at: number): Generator<void, readonly [Array<Slice>, number] | undefined, void> {
   const elements: Array<Slice> = []
   at = skipSpace(text, at + 1)
@@ -81,8 +82,8 @@ function* elementsFrom(text: Buffer, at: number): Generator<void, readonly [Arra
 }
 
 /**
- * Finds the elements of the list that the object has by this key. `undefined` where the text is not an object with exactly one such
- * list, or its keys have escapes: it is to be parsed as a whole then.
+ * Finds the elements of the list with this key. Returns `undefined` if the text is not an object with exactly one such list, or
+ * if a key contains escapes; the text then has to be parsed as a whole.
  */
 export function* find(text: Buffer, key: string): Generator<void, Elements | undefined, void> {
   const wanted = Buffer.from(`"${key}"`)

@@ -1,11 +1,11 @@
 /**
- * How names and numbers are written in NSQ's command lines and error texts: Go's rules for quoting (`%q`) and for decimal
- * numbers, which wrap at 64 bits (section 4 of the protocol notes).
+ * Names and numbers in NSQ's command lines and error texts (docs/protocol/client.md#command-lines): Go's rules for quoting (`%q`)
+ * and for decimal numbers, which wrap at 64 bits.
  */
 
 /**
- * The number written in ASCII digits, as NSQ reads it: an empty text is 0, arithmetic wraps at 64 unsigned bits, anything
- * but digits is `undefined`.
+ * Parses ASCII digits as NSQ does: an empty string is 0, numbers wrap at 64 unsigned bits. Returns `undefined` for any other
+ * character.
  */
 export const parseDigits = (text: string): bigint | undefined => {
   for (let i = 0; i < text.length; i++) {
@@ -39,7 +39,7 @@ const quoteCharacter = (character: string): string => {
   return code > 0xffff ? `\\U${code.toString(16).padStart(8, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`
 }
 
-/** Length in bytes of the valid UTF-8 sequence at `position`, 0 when there is none. */
+/** Returns the length in bytes of the valid UTF-8 sequence at `position`; 0 if it is not valid. */
 const utf8Length = (bytes: Buffer, position: number): number => {
   const first = bytes[position] ?? 0
   const length = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0
@@ -50,7 +50,7 @@ const utf8Length = (bytes: Buffer, position: number): number => {
     : length
 }
 
-/** `bytes` between double quotes with Go's escapes. The result holds one character per byte (latin1). */
+/** Returns `bytes` in double quotes with Go's escapes. The result has one character per byte (latin1). */
 export const goQuote = (bytes: Buffer): string => {
   let out = "\""
   for (let i = 0; i < bytes.length;) {

@@ -71,7 +71,7 @@ export const NamedClients = Context.Reference<((origin: Origin) => HttpClient.Ht
 
 /** Sends requests to daemons. */
 export class DaemonHttp extends Context.Service<DaemonHttp, {
-  /** GETs a path with query from the daemon at `address`, `host:port`, and decodes the response. `origin`: `configured`. */
+  /** Requests a path with query from the daemon at `address`, `host:port`, and decodes the response. Default origin: `configured`. */
   readonly get: <A, I>(
     schema: Schema.Codec<A, I>,
     address: string,

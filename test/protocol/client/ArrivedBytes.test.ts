@@ -6,7 +6,7 @@ const Step = Schema.Struct({ add: Schema.Uint8Array, drop: Schema.Int })
 
 describe("bytes that have arrived", () => {
   it.prop(
-    "are those that were added and not dropped, and a view of them never changes",
+    "the buffer contains the bytes that were added and not dropped, and a view of them never changes",
     [Schema.Array(Step)],
     ([steps]) => {
       const arrived = new ArrivedBytes()

@@ -7,7 +7,7 @@ import { Commands, cut, CutLengths, decodeAll, decoder, encodeAll, int32, open }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex")
 
-/** What the decoder is to make of a command: the definition is the Schema, its bytes come from `encodeCommand`. */
+/** Returns the expected result of the decoder for a command of the Schema, which `encodeCommand` encodes. */
 const expected = (command: Command): unknown => {
   switch (command._tag) {
     case "IDENTIFY":
@@ -43,13 +43,13 @@ const sized = (body: string): Buffer => Buffer.concat([int32(body.length), Buffe
 const text = (line: string, ...rest: ReadonlyArray<Buffer>): Buffer => Buffer.concat([Buffer.from(line), ...rest])
 
 describe("CommandDecoder", () => {
-  it.prop("reads every command that can be written", [Commands], ([commands]) => {
+  it.prop("every encoded command is decoded", [Commands], ([commands]) => {
     const sent = commands.filter(withinLimits)
     assert.deepStrictEqual(decodeAll([encodeAll(sent)]), sent.map(expected))
   })
 
   it.prop(
-    "gives the same commands however the bytes are cut",
+    "decoded commands are the same in pieces of any size",
     [Commands, CutLengths],
     ([commands, lengths]) => {
       const bytes = encodeAll(commands)
@@ -60,7 +60,7 @@ describe("CommandDecoder", () => {
   )
 
   it.prop(
-    "makes of damaged input the same commands or protocol errors however it is cut, and never throws",
+    "damaged input gives the same commands or protocol errors in pieces of any size, and never throws",
     [Commands, CutLengths, Schema.Array(Schema.Tuple([Schema.Int, Schema.Int]))],
     ([commands, lengths, changes]) => {
       const bytes = encodeAll(commands)
@@ -73,7 +73,7 @@ describe("CommandDecoder", () => {
   )
 
   it.prop(
-    "makes of any bytes at all the same commands or protocol errors however they are cut",
+    "any input gives the same commands or protocol errors in pieces of any size",
     [Schema.Uint8Array, CutLengths],
     ([bytes, lengths]) => {
       assert.deepStrictEqual(decodeAll(cut(Buffer.from(bytes), lengths)), decodeAll([Buffer.from(bytes)]))
@@ -82,7 +82,7 @@ describe("CommandDecoder", () => {
   )
 
   it.prop(
-    "refuses the same command at the same place however the bytes are cut",
+    "the same command is refused at the same position in pieces of any size",
     [Commands, CutLengths, Schema.Literals(commandNames)],
     ([commands, lengths, refused]) => {
       const gate = {
@@ -99,7 +99,7 @@ describe("CommandDecoder", () => {
     }
   )
 
-  it("gives pipelined PUBs of one topic out together", () => {
+  it("pipelined PUBs of one topic are decoded as one command", () => {
     const reader = decoder()
     reader.feed(Buffer.concat(Array.from({ length: 10 }, (_, i) => text("PUB t\n", sized(`body ${i}`)))))
     const command = reader.next(open)
@@ -107,7 +107,7 @@ describe("CommandDecoder", () => {
     assert.isUndefined(reader.next(open))
   })
 
-  it("asks the gate as soon as the line is complete, before the body arrives", () => {
+  it("the gate is called as soon as the line is complete, before the body arrives", () => {
     const refusal = protocolError("E_INVALID", "cannot IDENTIFY in current state")
     const gate = { refuse: (name: string) => name === "IDENTIFY" ? refusal : undefined }
     assert.deepStrictEqual(decodeAll([Buffer.from("IDENTIFY\n")], {}, gate), [
@@ -115,16 +115,16 @@ describe("CommandDecoder", () => {
     ])
   })
 
-  it("accepts lines that end in CR LF", () => {
+  it("command lines may end in CR LF", () => {
     assert.deepStrictEqual(decodeAll([Buffer.from("SUB t c\r\nRDY 1\r\n")]), [["SUB", "t", "c"], ["RDY", 1]])
   })
 
-  it("gives up on a line without end", () => {
+  it("a line without an end is refused at the limit", () => {
     assert.deepStrictEqual(decodeAll([Buffer.alloc(maxLineLength, 65)]), [["Overlong"]])
     assert.deepStrictEqual(decodeAll([Buffer.alloc(maxLineLength - 1, 65)]), [])
   })
 
-  it("holds no more than has arrived, whatever sizes are announced", () => {
+  it("the decoder keeps no more memory than has arrived, regardless of announced sizes", () => {
     for (const announced of [1, 1000, 1024 * 1024]) {
       const reader = decoder()
       reader.feed(text("PUB t\n", int32(announced), Buffer.from("x")))
@@ -208,7 +208,7 @@ describe("CommandDecoder", () => {
     [text("REQ 0123456789abcdef x\n"), "E_INVALID REQ could not parse timeout x"]
   ]
   for (const [bytes, error] of fails) {
-    it(`answers ${JSON.stringify(bytes.toString("latin1").slice(0, 40))} with ${error}`, () => {
+    it(`the error for ${JSON.stringify(bytes.toString("latin1").slice(0, 40))} is ${error}`, () => {
       const [command] = decodeAll([bytes]) as ReadonlyArray<ReadonlyArray<string>>
       assert.strictEqual(command?.[0], "Malformed")
       assert.strictEqual(command?.[2], error)
@@ -216,7 +216,7 @@ describe("CommandDecoder", () => {
     })
   }
 
-  it("allocates nothing for sizes that lie", () => {
+  it("the decoder allocates no memory for false sizes", () => {
     const lies = ["IDENTIFY\n", "AUTH\n", "PUB t\n", "DPUB t 1\n", "MPUB t\n"].flatMap((line) =>
       [-0x80000000, -1, 0, 0x7fffffff].map((size) => text(line, int32(size)))
     )
@@ -231,7 +231,7 @@ describe("CommandDecoder", () => {
     }
   })
 
-  it("holds the sum of an MPUB's bodies to the largest body, whatever its size field says", () => {
+  it("the sum of an MPUB's bodies is limited to the maximum body size, regardless of its size field", () => {
     const bodies = Array.from({ length: 6 }, () => Buffer.concat([int32(1_000_000), Buffer.alloc(1_000_000)]))
     const [command] = decodeAll([text("MPUB t\n", int32(100, 6), ...bodies)]) as ReadonlyArray<ReadonlyArray<string>>
     assert.strictEqual(command?.[2], "E_BAD_BODY MPUB body too big 6000028 > 5242880")

@@ -15,7 +15,7 @@ const Delay = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MA
 
 describe("the parameters of a command line", () => {
   it.prop(
-    "name a topic that the Schema of names accepts, or are refused",
+    "a topic parameter is accepted by the Schema of names, or is refused",
     [Schema.String, TopicName],
     ([text, name]) => {
       assert.strictEqual(topicParameter("PUB", ["PUB", name], 2), name)
@@ -23,11 +23,11 @@ describe("the parameters of a command line", () => {
     }
   )
 
-  it.prop("of SUB are a topic and a channel", [TopicName, ChannelName], ([topic, channel]) => {
+  it.prop("the parameters of SUB are a topic and a channel", [TopicName, ChannelName], ([topic, channel]) => {
     assert.deepStrictEqual(subCommand(["SUB", topic, channel]), { _tag: "SUB", topic, channel })
   })
 
-  it.prop("of RDY are a count within the limit", [Delay, Delay], ([count, max]) => {
+  it.prop("the parameter of RDY is a count within the limit", [Delay, Delay], ([count, max]) => {
     const command = rdyCommand(String(count), max)
     if (count <= max) assert.deepStrictEqual(command, { _tag: "RDY", count })
     else {
@@ -38,7 +38,7 @@ describe("the parameters of a command line", () => {
     }
   })
 
-  it("of RDY may be absent, which is 1, and wrap at 64 bits as NSQ's do", () => {
+  it("the count of RDY is 1 by default, and wraps at 64 bits, as in NSQ", () => {
     assert.deepStrictEqual(rdyCommand(undefined, 2500), { _tag: "RDY", count: 1 })
     assert.deepStrictEqual(rdyCommand("18446744073709551617", 2500), { _tag: "RDY", count: 1 })
     const negative = rdyCommand("18446744073709551615", 2500)
@@ -48,14 +48,14 @@ describe("the parameters of a command line", () => {
     )
   })
 
-  it.prop("keep the 16 bytes of a message id as they are", [MessageIdParameter], ([id]) => {
+  it.prop("the 16 bytes of a message id are kept unchanged", [MessageIdParameter], ([id]) => {
     for (const name of ["FIN", "TOUCH", "REQ"] as const) {
       const command = messageCommand(name, [name, id, "0"])
       assert.strictEqual("a" in command ? formatMessageKey(command) : "", id)
     }
   })
 
-  it.prop("of DPUB delay by no more than the limit", [Delay, Delay], ([millis, max]) => {
+  it.prop("the delay of DPUB is within the limit", [Delay, Delay], ([millis, max]) => {
     const delay = deferParameter(String(millis), max)
     assert.isTrue(typeof delay === "number" ? delay >= 0 && delay <= max : delay.error.code === "E_INVALID")
     if (millis < 9_000_000_000_000) assert.strictEqual(typeof delay === "number", millis <= max)

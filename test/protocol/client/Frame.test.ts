@@ -17,14 +17,14 @@ const decodeAll = (pieces: ReadonlyArray<Buffer>, maxFrameSize?: number): Readon
 }
 
 describe("frames", () => {
-  it.prop("round-trip however their bytes are cut", [Schema.Array(Frame), CutLengths], ([frames, lengths]) => {
+  it.prop("frames round-trip in pieces of any size", [Schema.Array(Frame), CutLengths], ([frames, lengths]) => {
     const bytes = Buffer.concat(frames.map(({ data, type }) => encodeFrame(type, data)))
     const expected = frames.map(({ data, type }) => ({ type, data: Buffer.from(data).toString("hex") }))
     assert.deepStrictEqual(decodeAll(cut(bytes, lengths)), expected)
   })
 
   it.prop(
-    "of damaged bytes are the same frames or one refusal however they are cut",
+    "damaged frames are decoded to the same frames or one error in pieces of any size",
     [Schema.Array(Frame), CutLengths, Schema.Array(Schema.Tuple([Schema.Int, Schema.Int]))],
     ([frames, lengths, changes]) => {
       const bytes = Buffer.concat(frames.map(({ data, type }) => encodeFrame(type, data)))
@@ -36,11 +36,11 @@ describe("frames", () => {
     }
   )
 
-  it("carry size, type and data in big-endian order", () => {
+  it("a frame has size, type and data in big-endian order", () => {
     assert.deepStrictEqual(encodeResponse("OK"), Buffer.concat([int32(6, 0), Buffer.from("OK")]))
   })
 
-  it("of two megabytes that arrive byte by byte are put together", () => {
+  it("a frame of two megabytes that arrives byte by byte is decoded", () => {
     const bytes = encodeFrame(2, Buffer.alloc(2 * 1024 * 1024, "message"))
     const decoder = new FrameDecoder()
     let frame: ReturnType<typeof decoder.next>
@@ -53,7 +53,7 @@ describe("frames", () => {
     assert.strictEqual(decoder.takeRest().length, 0)
   })
 
-  it("with lying sizes or unknown types are refused before their data arrives", () => {
+  it("a frame with an invalid size or type is refused before its data arrives", () => {
     assert.deepStrictEqual(decodeAll([int32(-1, 0)]), ["invalid frame: size -1, type 0"])
     assert.deepStrictEqual(decodeAll([int32(3, 0)]), ["invalid frame: size 3, type 0"])
     assert.deepStrictEqual(decodeAll([int32(0x7fffffff, 2)]), ["invalid frame: size 2147483647, type 2"])

@@ -29,19 +29,19 @@ describe("GuidGenerator", () => {
     }
   )
 
-  it("never repeats an id when one moment asks for more than it has", () => {
+  it("ids are unique if a time unit has too few sequence numbers", () => {
     const guids = new GuidGenerator(7)
     const ids = new Set<string>()
     for (let i = 0; i < 50; i++) idsOf(guids.take(start, 1000), 1000).forEach((id) => ids.add(id))
     assert.strictEqual(ids.size, 50_000)
   })
 
-  it("puts time, node and sequence where NSQ puts them", () => {
+  it("time, node and sequence have NSQ's positions in an id", () => {
     const block = new GuidGenerator(3).take(1_288_834_974_288n * 1_048_576n + 5n * 1_048_576n, 2)
     assert.deepStrictEqual(idsOf(block, 2), ["0000000001403000", "0000000001403001"])
   })
 
-  it("goes on increasing when a moment runs out of sequence numbers and the clock steps back, for every node", () => {
+  it("ids increase when sequence numbers run out and the clock steps back, for every node", () => {
     for (let node = 0; node <= 1023; node++) {
       const guids = new GuidGenerator(node)
       const ids = [start, start, start - 3_600_000_000_000n, start + 1_048_576n, start + 3_600_000_000_000n, 0n]
@@ -56,7 +56,7 @@ describe("GuidGenerator", () => {
     }
   })
 
-  it("gives two nodes different ids at the same moment", () => {
+  it("two nodes have different ids at the same time", () => {
     const [one] = idsOf(new GuidGenerator(1).take(start, 1), 1)
     const [other] = idsOf(new GuidGenerator(2).take(start, 1), 1)
     assert.notStrictEqual(one, other)

@@ -26,7 +26,7 @@ const limits: IdentifyLimits = {
   snappy: true
 }
 
-/** What holds before the first IDENTIFY. */
+/** The values before the first IDENTIFY. */
 const initial: Current = {
   heartbeatInterval: limits.defaultHeartbeatInterval,
   outputBufferSize: limits.defaultOutputBufferSize,
@@ -42,22 +42,22 @@ const errorOf = <A>(result: Result.Result<A, { readonly message: string }>): str
   Result.isFailure(result) ? result.failure.message : "no error"
 
 describe("IDENTIFY", () => {
-  it.prop("round-trips what a client says", [IdentifyRequest], ([request]) => {
+  it.prop("IDENTIFY requests round-trip", [IdentifyRequest], ([request]) => {
     assert.strictEqual(JSON.stringify(Result.getOrThrow(decode(JSON.stringify(request)))), JSON.stringify(request))
   })
 
-  it.prop("answers JSON that its Schema reads back", [IdentifyResponse], ([response]) => {
+  it.prop("IDENTIFY responses round-trip", [IdentifyResponse], ([response]) => {
     const read = Schema.decodeSync(Schema.fromJsonString(IdentifyResponse))(encodeIdentifyResponse(response))
     assert.strictEqual(JSON.stringify(read), JSON.stringify(response))
   })
 
-  it.prop("of any text is a request or E_BAD_BODY", [Schema.String], ([text]) => {
+  it.prop("decoding any IDENTIFY body returns a request or E_BAD_BODY", [Schema.String], ([text]) => {
     const result = decode(text)
     assert.isTrue(Result.isSuccess(result) || errorOf(result) === "E_BAD_BODY IDENTIFY failed to decode JSON body")
   })
 
   it.prop(
-    "of damaged JSON is a request that its Schema accepts or E_BAD_BODY",
+    "decoding a damaged IDENTIFY body returns a request that its Schema accepts or E_BAD_BODY",
     [IdentifyRequest, Schema.Array(Schema.Tuple([Schema.Int, Schema.Int]))],
     ([request, changes]) => {
       const body = Buffer.from(JSON.stringify(request))
@@ -68,7 +68,7 @@ describe("IDENTIFY", () => {
     }
   )
 
-  it("keeps what an earlier IDENTIFY negotiated and a later one does not name", () => {
+  it("IDENTIFY keeps earlier negotiated values that it does not set", () => {
     const first = settled({ msg_timeout: 4000, output_buffer_size: 128, heartbeat_interval: -1 })
     const request = Result.getOrThrow(decode(JSON.stringify({ output_buffer_timeout: 50 })))
     const second = Result.getOrThrow(negotiate(request, limits, first))
@@ -78,7 +78,7 @@ describe("IDENTIFY", () => {
     assert.strictEqual(second.outputBufferTimeout, 50)
   })
 
-  it("takes numbers as large as Go does, and refuses larger ones as bad JSON", () => {
+  it("IDENTIFY accepts numbers up to Go's limits, and refuses larger ones as invalid JSON", () => {
     const bad = "E_BAD_BODY IDENTIFY failed to decode JSON body"
     for (const rate of [4294967296, 2147483648, -2147483649]) {
       assert.strictEqual(errorOf(settle({ sample_rate: rate })), bad)
@@ -88,7 +88,7 @@ describe("IDENTIFY", () => {
     }
   })
 
-  it("refuses a string that is longer than any client needs, by its name and sizes", () => {
+  it("IDENTIFY with a too long string is refused with its name and sizes", () => {
     for (const field of ["client_id", "hostname", "user_agent", "topology_region", "topology_zone"]) {
       assert.strictEqual(errorOf(settle({ [field]: "x".repeat(512) })), "no error")
       assert.strictEqual(
@@ -98,7 +98,7 @@ describe("IDENTIFY", () => {
     }
   })
 
-  it("refuses JSON that is nested deeply or has many keys without building it", () => {
+  it("IDENTIFY with deeply nested JSON or many keys is refused before it is parsed", () => {
     const bad = "E_BAD_BODY IDENTIFY failed to decode JSON body"
     const nested = (depth: number) => `{"x":${"[".repeat(depth)}${"]".repeat(depth)}}`
     const keys = (count: number) =>
@@ -107,11 +107,11 @@ describe("IDENTIFY", () => {
     assert.strictEqual(errorOf(decode(nested(32))), bad)
     assert.isTrue(Result.isSuccess(decode(keys(256))))
     assert.strictEqual(errorOf(decode(keys(257))), bad)
-    // What stands inside strings does not count.
+    // Characters inside strings do not count.
     assert.isTrue(Result.isSuccess(decode(JSON.stringify({ user_agent: "[{:\"".repeat(80) }))))
   })
 
-  it.prop("settles on values within the server's limits, or refuses for good", [IdentifyRequest], ([request]) => {
+  it.prop("negotiated values are within the server's limits, or the error is fatal", [IdentifyRequest], ([request]) => {
     const result = negotiate(request, limits, initial)
     if (Result.isFailure(result)) {
       assert.isTrue(result.failure.fatal)
@@ -128,7 +128,7 @@ describe("IDENTIFY", () => {
     assert.isTrue(sampleRate >= 0 && sampleRate <= 99)
   })
 
-  it("takes keys in any case, null for absent, and ignores what it does not know", () => {
+  it("keys of IDENTIFY match in any case, null is absent, and unknown keys are ignored", () => {
     const request = Result.getOrThrow(decode("{\"Client_ID\":\"me\",\"hostname\":null,\"other\":[1]}"))
     assert.strictEqual(request.client_id, "me")
     assert.strictEqual(request.hostname, "")
@@ -145,12 +145,12 @@ describe("IDENTIFY", () => {
       "{\"snappy\":1}"
     ]
   ) {
-    it(`refuses the body ${body}`, () => {
+    it(`IDENTIFY with the body ${body} is refused`, () => {
       assert.strictEqual(errorOf(decode(body)), "E_BAD_BODY IDENTIFY failed to decode JSON body")
     })
   }
 
-  it("assumes the server's defaults", () => {
+  it("an empty IDENTIFY negotiates the server's defaults", () => {
     assert.deepStrictEqual(
       { ...settled({}), clientId: "" },
       {
@@ -190,17 +190,17 @@ describe("IDENTIFY", () => {
     ]
   ]
   for (const [fields, error] of refused) {
-    it(`refuses ${JSON.stringify(fields)}`, () => assert.strictEqual(errorOf(settle(fields)), error))
+    it(`IDENTIFY with ${JSON.stringify(fields)} is refused`, () => assert.strictEqual(errorOf(settle(fields)), error))
   }
 
-  it("turns heartbeats, buffering and the output timer off for -1", () => {
+  it("-1 turns heartbeats, buffering and the output timer off", () => {
     assert.strictEqual(settled({ heartbeat_interval: -1 }).heartbeatInterval, 0)
     assert.strictEqual(settled({ output_buffer_timeout: -1 }).outputBufferTimeout, 0)
     const unbuffered = settled({ output_buffer_size: -1 })
     assert.deepStrictEqual([unbuffered.outputBufferSize, unbuffered.outputBufferTimeout], [1, 0])
   })
 
-  it("grants TLS and compression only to clients that negotiate, and only what the server offers", () => {
+  it("TLS and compression need feature_negotiation and the server's support", () => {
     assert.isFalse(settled({ tls_v1: true, snappy: true }).snappy)
     const wishes = { feature_negotiation: true, tls_v1: true, deflate: true, deflate_level: 9 }
     assert.deepInclude(settled(wishes), { tls: true, deflate: true, deflateLevel: 6 })

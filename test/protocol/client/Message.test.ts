@@ -14,7 +14,7 @@ const decode = Schema.decodeUnknownSync(MessageFromBytes)
 const isMessage = Schema.is(Message)
 
 describe("messages", () => {
-  it.prop("round-trip through their bytes", [Message], ([message]) => {
+  it.prop("messages round-trip through their bytes", [Message], ([message]) => {
     const decoded = decodeMessage(encodeMessage(message))
     assert.isTrue(isMessage(decoded))
     assert.deepStrictEqual(
@@ -23,14 +23,14 @@ describe("messages", () => {
     )
   })
 
-  it.prop("are the same read by hand and by their Schema", [Schema.Uint8Array], ([bytes]) => {
+  it.prop("decodeMessage and the Schema decode the same messages", [Schema.Uint8Array], ([bytes]) => {
     const byHand = decodeMessage(bytes)
     if (byHand === undefined) assert.throws(() => decode(bytes))
     else if (isMessage(byHand)) assert.deepStrictEqual(decode(bytes), byHand)
   })
 
   it.prop(
-    "that are damaged or cut off are the same read by hand and by their Schema, which refuses ids that are not hex",
+    "decodeMessage and the Schema decode damaged messages alike, but the Schema refuses ids that are not hex",
     [Message, Schema.Array(Schema.Tuple([Schema.Int, Schema.Int])), Schema.Int],
     ([message, changes, length]) => {
       const bytes = encodeMessage(message)
@@ -43,12 +43,12 @@ describe("messages", () => {
     }
   )
 
-  it.prop("have ids that survive as keys", [MessageId], ([id]) => {
+  it.prop("message ids round-trip through their keys", [MessageId], ([id]) => {
     assert.strictEqual(formatMessageKey(messageKey(id)), id)
     assert.deepStrictEqual(messageKey(Buffer.from(id)), messageKey(id))
   })
 
-  it("need 26 bytes before the body", () => {
+  it("a message has a header of 26 bytes", () => {
     assert.isUndefined(decodeMessage(Buffer.alloc(25)))
     assert.strictEqual(decodeMessage(Buffer.alloc(26))?.body.length, 0)
   })

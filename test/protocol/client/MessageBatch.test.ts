@@ -27,15 +27,19 @@ const messagesOf = (frames: Buffer) => {
 const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("hex")
 
 describe("MessageBatch", () => {
-  it.prop("frames published bodies with their time, a first attempt and increasing ids", [Bodies], ([bodies]) => {
-    const messages = messagesOf(batchOf(bodies).frames)
-    assert.deepStrictEqual(messages.map((message) => hex(message?.body)), bodies.map(hex))
-    assert.isTrue(messages.every((message) => message?.timestamp === now && message.attempts === 1))
-    const ids = messages.map((message) => message?.id ?? "")
-    assert.deepStrictEqual(ids, [...new Set(ids)].sort())
-  })
+  it.prop(
+    "published bodies become frames with their timestamp, the first attempt and increasing ids",
+    [Bodies],
+    ([bodies]) => {
+      const messages = messagesOf(batchOf(bodies).frames)
+      assert.deepStrictEqual(messages.map((message) => hex(message?.body)), bodies.map(hex))
+      assert.isTrue(messages.every((message) => message?.timestamp === now && message.attempts === 1))
+      const ids = messages.map((message) => message?.id ?? "")
+      assert.deepStrictEqual(ids, [...new Set(ids)].sort())
+    }
+  )
 
-  it.prop("gives the same records before and after it was framed", [Bodies], ([bodies]) => {
+  it.prop("a batch has the same records before and after its frames are laid out", [Bodies], ([bodies]) => {
     const [fresh, framed] = [batchOf(bodies), batchOf(bodies)]
     assert.isAbove(framed.frames.length, 0)
     for (let from = 0; from < bodies.length; from++) {
@@ -46,7 +50,7 @@ describe("MessageBatch", () => {
     }
   })
 
-  it.prop("delivers from disk what it would have delivered from memory", [Bodies], ([bodies]) => {
+  it.prop("a batch from disk has the same frames as the batch in memory", [Bodies], ([bodies]) => {
     const batch = batchOf(bodies)
     const records = batch.encodeRecords(0, bodies.length)
     const walked = walkRecords(Buffer.from(records.bytes), 0, records.bytes.length, 1 << 20)
@@ -54,7 +58,7 @@ describe("MessageBatch", () => {
     assert.strictEqual(hex(MessageBatch.stored(records).frames), hex(batch.frames))
   })
 
-  it.prop("gives stored records back unchanged after they were framed", [Bodies], ([bodies]) => {
+  it.prop("stored records are unchanged after their frames are laid out", [Bodies], ([bodies]) => {
     const records = batchOf(bodies).encodeRecords(0, bodies.length)
     const batch = MessageBatch.stored(records)
     assert.strictEqual(batch.bodyBytes, bodies.reduce((sum, body) => sum + body.length, 0))
@@ -63,7 +67,7 @@ describe("MessageBatch", () => {
     assert.strictEqual(hex(batch.encodeRecords(0, bodies.length).bytes), hex(records.bytes))
   })
 
-  it("counts attempts up to 65535 and then starts again, as NSQ's 16 bits do", () => {
+  it("attempts wrap after 65535, as in NSQ", () => {
     const { frames } = batchOf([Buffer.from("x")])
     for (let attempts = 2; attempts <= 65535; attempts++) raiseAttempts(frames, 0)
     assert.strictEqual(frameAttempts(frames, 0), 65535)
@@ -71,7 +75,7 @@ describe("MessageBatch", () => {
     assert.strictEqual(frameAttempts(frames, 0), 0)
   })
 
-  it("takes a message out as a copy that changes alone", () => {
+  it("a single message of a batch is a copy that can change separately", () => {
     const batch = batchOf([Buffer.from("one"), Buffer.from("two")])
     const single = batch.single(batch.frames.readInt32BE(0) + 4)
     raiseAttempts(single.frames, 0)

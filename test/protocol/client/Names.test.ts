@@ -5,13 +5,13 @@ import { isEphemeral, isValidName, TopicName } from "../../../src/protocol/clien
 const isTopicName = Schema.is(TopicName)
 
 describe("names", () => {
-  it.prop("are judged alike by the test and the Schema", [Schema.String, TopicName], ([text, name]) => {
+  it.prop("the check of names and their Schema agree", [Schema.String, TopicName], ([text, name]) => {
     assert.strictEqual(isValidName(text), isTopicName(text))
     assert.isTrue(isValidName(name))
   })
 
   it.prop(
-    "that are damaged are judged alike by the test and the Schema",
+    "the check of damaged names and their Schema agree",
     [TopicName, Schema.Int, Schema.String],
     ([name, position, inserted]) => {
       const at = Math.abs(position) % (name.length + 1)
@@ -22,7 +22,7 @@ describe("names", () => {
   )
 
   for (const name of ["a", "A.b-c_9", "x".repeat(64), "t#ephemeral", `${"x".repeat(54)}#ephemeral`]) {
-    it(`${name} is valid`, () => assert.isTrue(isValidName(name)))
+    it(`the name ${name} is valid`, () => assert.isTrue(isValidName(name)))
   }
   for (
     const name of [
@@ -37,10 +37,10 @@ describe("names", () => {
       `${"x".repeat(55)}#ephemeral`
     ]
   ) {
-    it(`${JSON.stringify(name)} is not valid`, () => assert.isFalse(isValidName(name)))
+    it(`the name ${JSON.stringify(name)} is not valid`, () => assert.isFalse(isValidName(name)))
   }
 
-  it("with the suffix #ephemeral live in memory only", () => {
+  it("names with the suffix #ephemeral are ephemeral", () => {
     assert.isTrue(isEphemeral("t#ephemeral"))
     assert.isFalse(isEphemeral("t"))
   })

@@ -9,7 +9,7 @@ describe("wire errors", () => {
       assert.strictEqual(protocolError(code, "").fatal, !survivable.has(code))
     })
   }
-  it("are the code, a space and the description", () => {
+  it("a wire error is the code, a space and the description", () => {
     assert.strictEqual(protocolError("E_INVALID", "invalid command FOO").message, "E_INVALID invalid command FOO")
     assert.strictEqual(protocolError("E_BAD_PROTOCOL", "").message, "E_BAD_PROTOCOL")
   })

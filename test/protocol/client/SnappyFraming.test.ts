@@ -31,7 +31,7 @@ const compressed = (content: Uint8Array, block: Uint8Array = compressSync(conten
 
 const uncompressed = (content: Uint8Array): Buffer => chunk(1, Buffer.concat([checksum(content), content]))
 
-/** Everything a stream contains, and how it ended. */
+/** Decodes a stream; returns its content and its end. */
 const decode = (
   pieces: ReadonlyArray<Uint8Array>
 ): { readonly content: string; readonly error: string | undefined } => {
@@ -52,7 +52,7 @@ const decode = (
 const cutEvery = (bytes: Buffer, size: number): Array<Buffer> =>
   Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
 
-/** Bytes that do not repeat, the same in every run. */
+/** Returns bytes without repetitions, the same in every run. */
 const noise = (length: number): Buffer => {
   const bytes = Buffer.alloc(length)
   let x = 1
@@ -64,7 +64,7 @@ const noise = (length: number): Buffer => {
 }
 
 describe("the Snappy framing format", () => {
-  it("carries any content, however the stream is cut", () => {
+  it("any content round-trips through a snappy stream in pieces of any size", () => {
     const contents = [Buffer.alloc(0), Buffer.from("x"), Buffer.alloc(200_000, "abc"), noise(70_000), noise(65_536)]
     const encoder = new SnappyEncoder(codec)
     const stream = Buffer.concat(contents.map((content) => encoder.encode(content)))
@@ -76,13 +76,13 @@ describe("the Snappy framing format", () => {
     }
   })
 
-  it("starts with its identifier, once", () => {
+  it("a snappy stream starts with one stream identifier", () => {
     const encoder = new SnappyEncoder(codec)
     assert.strictEqual(encoder.encode(Buffer.from("a")).indexOf(identifier), 0)
     assert.strictEqual(encoder.encode(Buffer.from("b")).indexOf(identifier), -1)
   })
 
-  it("compresses what gets smaller by an eighth, in chunks of 64 KiB", () => {
+  it("content that becomes smaller by an eighth is compressed in chunks of 64 KiB", () => {
     const types = (content: Buffer) => {
       const found = []
       const stream = new SnappyEncoder(codec).encode(content)
@@ -97,11 +97,11 @@ describe("the Snappy framing format", () => {
     assert.deepStrictEqual(types(Buffer.concat([Buffer.alloc(65_536), noise(65_536), Buffer.from("!")])), [0, 1, 1])
   })
 
-  it("knows the checksum of its specification", () => {
+  it("the checksum is that of the snappy framing specification", () => {
     assert.strictEqual(crc32c("123456789") >>> 0, 0xe3069283)
   })
 
-  it("may repeat its identifier and hold chunks to skip, of any size", () => {
+  it("a snappy stream may repeat its identifier and contain skippable chunks of any size", () => {
     const a = uncompressed(Buffer.from("a"))
     const b = compressed(Buffer.alloc(100, "b"))
     for (const type of [0x80, 0xfd, 0xfe]) {
@@ -119,7 +119,7 @@ describe("the Snappy framing format", () => {
     }
   })
 
-  it("does not keep what it skips", () => {
+  it("the decoder does not keep skippable chunks in memory", () => {
     const decoder = new SnappyDecoder(codec)
     decoder.feed(Buffer.concat([identifier, chunk(0xfe, Buffer.alloc(0xffffff)).subarray(0, 4)]))
     const piece = Buffer.alloc(65_536)
@@ -133,7 +133,7 @@ describe("the Snappy framing format", () => {
     assert.isTrue(decoder.atBoundary)
   })
 
-  it("is refused for whatever is wrong with a chunk, after what stood before it", () => {
+  it("an invalid chunk is an error after the content before it", () => {
     const good = Buffer.concat([identifier, uncompressed(Buffer.from("good"))])
     const text = Buffer.alloc(1000, "text")
     const block = compressSync(text)
@@ -165,13 +165,13 @@ describe("the Snappy framing format", () => {
     }
   })
 
-  it("is refused without its identifier", () => {
+  it("a snappy stream without its identifier is an error", () => {
     for (const first of [uncompressed(Buffer.from("a")), chunk(0xfe, Buffer.alloc(4)), Buffer.from("PUB t\n")]) {
       assert.strictEqual(decode([first]).error, "snappy: the stream has no identifier")
     }
   })
 
-  it("may end between chunks only", () => {
+  it("a snappy stream may end only between two chunks", () => {
     const stream = Buffer.concat([identifier, compressed(Buffer.alloc(50, "x"))])
     assert.isUndefined(decode([stream]).error)
     for (let length = 1; length < stream.length; length++) {

@@ -1,5 +1,5 @@
 /**
- * What tests of the command decoder share: generated commands, cuts, and decoded commands as plain values.
+ * Shared by the tests of the command decoder: generated commands, lengths of pieces, and decoded commands as plain values.
  */
 import { Schema } from "effect"
 import { Command, encodeCommand } from "../../../src/protocol/client/Command.ts"
@@ -16,17 +16,17 @@ export const limits: DecoderLimits = {
   maxRdyCount: 2500
 }
 
-/** Permits everything: only the bytes count. */
+/** Permits every command. */
 export const open: CommandGate = { refuse: () => undefined }
 
 export const decoder = (changed: Partial<DecoderLimits> = {}): CommandDecoder =>
   new CommandDecoder({ ...limits, ...changed })
 
-/** A decoded command without the buffers it came from. */
+/** Converts a decoded command to a value without its buffers. */
 export const plain = (decoded: Decoded): ReadonlyArray<unknown> => {
   switch (decoded._tag) {
     case "PUB":
-      // How many pipelined PUBs come out as one depends on how they arrived.
+      // The number of pipelined PUBs in one command depends on the pieces.
       return bodiesOf(decoded.bodies).map((body) => ["PUB", decoded.topic, body.toString("hex")])
     case "MPUB":
     case "DPUB":
@@ -56,7 +56,7 @@ export const plain = (decoded: Decoded): ReadonlyArray<unknown> => {
   }
 }
 
-/** Everything a decoder makes of the pieces, ending at the first command that ends the connection. */
+/** Returns all commands that a decoder returns for the pieces, up to the first one that ends the connection. */
 export const decodeAll = (
   pieces: ReadonlyArray<Buffer>,
   changed: Partial<DecoderLimits> = {},
@@ -80,7 +80,7 @@ export const decodeAll = (
   return out
 }
 
-/** Cuts bytes after the lengths given, over and over; a length of 0 counts as 1. */
+/** Splits bytes into pieces of the given lengths, repeatedly; a length of 0 counts as 1. */
 export const cut = (bytes: Buffer, lengths: ReadonlyArray<number>): ReadonlyArray<Buffer> => {
   const pieces: Array<Buffer> = []
   for (let at = 0, i = 0; at < bytes.length; i++) {
@@ -94,7 +94,7 @@ export const cut = (bytes: Buffer, lengths: ReadonlyArray<number>): ReadonlyArra
 /** Lengths of pieces, mostly small. */
 export const CutLengths = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 40 })))
 
-/** Commands that a well-behaved client may send, with numbers that the limits allow. */
+/** Commands of a well-behaved client, with numbers within the limits. */
 export const Commands = Schema.Array(Command)
 
 export const encodeAll = (commands: ReadonlyArray<Command>): Buffer => Buffer.concat(commands.map(encodeCommand))

@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { AnswerDecoder, AnswerError, encodeAnswer } from "../../../src/protocol/lookup/LookupAnswer.ts"
 
-describe("answers of nsqlookupd", () => {
+describe("responses of nsqlookupd", () => {
   it.effect.prop(
-    "are read as they were written, however their bytes are cut",
+    "responses of nsqlookupd are decoded as they were encoded, in pieces of any size",
     {
       texts: Schema.Array(Schema.String),
       chunk: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 9 })))
@@ -22,7 +22,7 @@ describe("answers of nsqlookupd", () => {
       })
   )
 
-  it("of a size that is negative or above the limit are errors before their bytes arrive", () => {
+  it("a response of a negative size or above the limit is an error before its bytes arrive", () => {
     for (
       const [size, text] of [
         [-5, "response body size (-5) is negative"],

@@ -4,7 +4,7 @@ import { ProtocolError } from "../../../src/protocol/client/ProtocolError.ts"
 import { encodeLookupCommand, LookupCommand, LookupCommandDecoder } from "../../../src/protocol/lookup/LookupCommand.ts"
 import { type ProducerIdentity, refusalOf } from "../../../src/protocol/lookup/LookupIdentity.ts"
 
-/** Everything the decoder gives for these bytes, until it wants more; errors as texts. */
+/** Returns all results of the decoder for these bytes, with errors as strings. */
 const decodeAll = (bytes: Uint8Array | string, { chunk = Infinity, ended = false, identified = true } = {}) => {
   const decoder = new LookupCommandDecoder()
   const out: Array<LookupCommand | string> = []
@@ -34,7 +34,7 @@ const identify = (body: string, size = Buffer.byteLength(body)): Buffer => {
   return Buffer.concat([Buffer.from("IDENTIFY\n"), prefix, Buffer.from(body)])
 }
 
-/** Makes an identity one that nsqlookupd takes: with a host, a version and ports. */
+/** Makes an identity valid for nsqlookupd: with a host, a version and ports. */
 const acceptable = (producer: ProducerIdentity): ProducerIdentity => ({
   ...producer,
   broadcast_address: "nsqd-1.example",
@@ -48,7 +48,7 @@ const sendable = (command: LookupCommand): LookupCommand =>
 
 describe("commands to nsqlookupd", () => {
   it.effect.prop(
-    "are read as they were written, however their bytes are cut",
+    "commands to nsqlookupd are decoded as they were encoded, in pieces of any size",
     { command: LookupCommand, chunk: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 9 }))) },
     ({ chunk, command: any }) =>
       Effect.sync(() => {
@@ -58,7 +58,7 @@ describe("commands to nsqlookupd", () => {
       })
   )
 
-  it("may end in CR LF and have an empty channel", () => {
+  it("a command to nsqlookupd may end in CR LF and have an empty channel", () => {
     const topic = { _tag: "REGISTER", topic: "t", channel: undefined }
     assert.deepStrictEqual<unknown>(decodeAll(" PING \r\nREGISTER t\r\nREGISTER t  c\n"), [
       { _tag: "PING" },
@@ -67,13 +67,13 @@ describe("commands to nsqlookupd", () => {
     ])
   })
 
-  it("are refused before and after IDENTIFY as NSQ does it", () => {
+  it("commands to nsqlookupd are refused before and after IDENTIFY as in NSQ", () => {
     assert.deepStrictEqual(decodeAll("REGISTER a$\n", { identified: false }), ["E_INVALID client must IDENTIFY"])
     assert.deepStrictEqual(decodeAll("UNREGISTER\n", { identified: false }), ["E_INVALID client must IDENTIFY"])
     assert.deepStrictEqual(decodeAll("IDENTIFY\n"), ["E_INVALID cannot IDENTIFY again"])
   })
 
-  it("with wrong names or parameters are quoted byte by byte", () => {
+  it("errors quote invalid names and parameters byte by byte", () => {
     const name = Buffer.from([0xff, 0x24])
     const line = Buffer.concat([Buffer.from("REGISTER "), name, Buffer.from("\n")])
     assert.deepStrictEqual(decodeAll(line), ["E_BAD_TOPIC REGISTER topic name '\u00ff$' is not valid"])
@@ -85,12 +85,12 @@ describe("commands to nsqlookupd", () => {
     assert.deepStrictEqual(decodeAll("\n"), ["E_INVALID invalid command "])
   })
 
-  it("without an end are refused before they fill memory", () => {
+  it("a line without an end is refused at the limit", () => {
     assert.deepStrictEqual(decodeAll("x".repeat(2000)), ["E_INVALID command line too long"])
     assert.deepStrictEqual(decodeAll(`${"x".repeat(2000)}\n`), ["E_INVALID command line too long"])
   })
 
-  it("with a body of a size that cannot be are refused before anything is allocated", () => {
+  it("a body with an invalid size is refused before memory is allocated", () => {
     for (const size of [-1, 2 ** 31 - 1]) {
       assert.deepStrictEqual(decodeAll(identify("", size), { identified: false }), [
         `E_BAD_BODY IDENTIFY invalid body size ${size}`
@@ -98,7 +98,7 @@ describe("commands to nsqlookupd", () => {
     }
   })
 
-  it("with a body that is cut off or makes no sense are refused in NSQ's words", () => {
+  it("a truncated or invalid body is refused with NSQ's text", () => {
     const outcome = (bytes: Buffer) => decodeAll(bytes, { identified: false, ended: true })
     assert.deepStrictEqual(outcome(Buffer.from("IDENTIFY\n\0\0")), ["E_BAD_BODY IDENTIFY failed to read body size"])
     assert.deepStrictEqual(outcome(identify("{", 5)), ["E_BAD_BODY IDENTIFY failed to read body"])
@@ -107,7 +107,7 @@ describe("commands to nsqlookupd", () => {
     assert.deepStrictEqual(outcome(identify("null")), ["E_BAD_BODY IDENTIFY missing fields"])
   })
 
-  it("find the fields of IDENTIFY whatever their case", () => {
+  it("the fields of IDENTIFY match in any case", () => {
     const body = `{"Broadcast_Address":"a","TCP_PORT":1,"http_port":2,"version":"1","hostname":null,"more":[]}`
     assert.deepStrictEqual(decodeAll(identify(body), { identified: false }), [{
       _tag: "IDENTIFY",
@@ -123,7 +123,7 @@ describe("commands to nsqlookupd", () => {
     }])
   })
 
-  it("with an identity that others could not use, or that is too long to be kept, are refused by the field's name", () => {
+  it("an identity with invalid or too long values is refused with the name of the field", () => {
     const well: ProducerIdentity = {
       broadcast_address: "nsqd",
       hostname: "h",

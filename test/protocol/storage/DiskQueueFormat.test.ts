@@ -15,7 +15,7 @@ const record = (bodySize: number): Buffer => Buffer.concat([int32(26 + bodySize)
 
 describe("the disk queue's format", () => {
   it.prop(
-    "round-trips metadata",
+    "queue metadata round-trips",
     [Schema.Struct({ depth: Count, readFile: Count, readOffset: Count, writeFile: Count, writeOffset: Count })],
     ([numbers]) => {
       const metadata = {
@@ -27,12 +27,12 @@ describe("the disk queue's format", () => {
     }
   )
 
-  it("writes metadata as NSQ's three lines", () => {
+  it("queue metadata is encoded as NSQ's three lines", () => {
     const metadata = { depth: 3, read: { file: 0, offset: 120 }, write: { file: 1, offset: 7 } }
     assert.strictEqual(encodeQueueMetadata(metadata), "3\n0,120\n1,7\n")
   })
 
-  it("takes a negative depth for 0 and anything but three lines for damaged", () => {
+  it("a negative depth is decoded as 0, and anything except three lines is invalid", () => {
     assert.strictEqual(decodeQueueMetadata("-2\n0,0\n0,0\n")?.depth, 0)
     for (const text of ["", "3\n", "3\n0,0\n", "x\n0,0\n0,0\n", "3\n0,-1\n0,0\n", "3\n0,0\n0,0\nmore"]) {
       assert.isUndefined(decodeQueueMetadata(text))
@@ -40,7 +40,7 @@ describe("the disk queue's format", () => {
   })
 
   it.prop(
-    "makes of damaged metadata exact numbers or nothing",
+    "damaged queue metadata is decoded to exact numbers or is invalid",
     [Schema.Array(Count), Schema.String],
     ([numbers, text]) => {
       for (const damaged of [numbers.join("\n"), numbers.join(","), `${numbers.join("")}\n0,0\n0,0\n`, text]) {
@@ -54,7 +54,7 @@ describe("the disk queue's format", () => {
     }
   )
 
-  it("takes numbers too large to be exact for damaged", () => {
+  it("queue metadata with numbers that are not safe integers is invalid", () => {
     for (
       const text of ["9007199254740993\n0,0\n0,0\n", "1\n0,9007199254740992\n0,0\n", `1\n0,0\n${"9".repeat(400)},0\n`]
     ) {
@@ -62,7 +62,7 @@ describe("the disk queue's format", () => {
     }
   })
 
-  it("names files as NSQ does and finds their numbers again", () => {
+  it("file names are NSQ's, and their numbers can be parsed", () => {
     assert.strictEqual(dataFileName("t:c", 12), "t:c.diskqueue.000012.dat")
     assert.strictEqual(metadataFileName("t:c"), "t:c.diskqueue.meta.dat")
     assert.strictEqual(dataFileNumber("t:c", dataFileName("t:c", 1_234_567)), 1_234_567)
@@ -71,7 +71,7 @@ describe("the disk queue's format", () => {
     }
   })
 
-  it("walks whole records up to one that is cut off or lies about its size", () => {
+  it("a walk over records stops at a truncated record or an invalid size", () => {
     const records = Buffer.concat([record(1), record(10)])
     const end = records.length
     assert.deepStrictEqual(walkRecords(records, 0, end, 100), { count: 2, end, next: undefined })

@@ -10,17 +10,17 @@ import {
 const normal = (metadata: NsqdMetadata): unknown => JSON.parse(encodeNsqdMetadata(metadata))
 
 describe("nsqd.dat", () => {
-  it.prop("round-trips", [NsqdMetadata], ([metadata]) => {
+  it.prop("nsqd.dat round-trips", [NsqdMetadata], ([metadata]) => {
     const decoded = Result.getOrThrow(decodeNsqdMetadata(encodeNsqdMetadata(metadata)))
     assert.deepStrictEqual(normal(decoded), normal(metadata))
   })
 
-  it.prop("of any text is metadata or an error", [Schema.String], ([text]) => {
+  it.prop("decoding nsqd.dat with any text returns metadata or an error", [Schema.String], ([text]) => {
     assert.isTrue(Result.isResult(decodeNsqdMetadata(text)))
   })
 
   it.prop(
-    "that is damaged is metadata that its Schema accepts, or an error",
+    "decoding a damaged nsqd.dat returns metadata that its Schema accepts, or an error",
     [NsqdMetadata, Schema.Array(Schema.Tuple([Schema.Int, Schema.Int]))],
     ([metadata, changes]) => {
       const bytes = Buffer.from(encodeNsqdMetadata(metadata))
@@ -30,7 +30,7 @@ describe("nsqd.dat", () => {
     }
   )
 
-  it("has NSQ's keys in NSQ's order, and null for empty lists", () => {
+  it("nsqd.dat has NSQ's keys in NSQ's order, and null for empty lists", () => {
     const topics = [{ name: "t", paused: true, channels: [{ name: "c", paused: false }] }, {
       name: "u",
       paused: false,
@@ -77,7 +77,7 @@ describe("nsqd.dat", () => {
       [`{"more":[1],"topics":[{"name":"t","messages":{"a":1}}]}`, [topic("t")]]
     ] as const
   ) {
-    it(`is read as Go reads it: ${text}`, () => {
+    it(`nsqd.dat is decoded as in Go: ${text}`, () => {
       assert.deepStrictEqual(Result.getOrThrow(decodeNsqdMetadata(text)).topics, topics)
     })
   }
@@ -106,12 +106,12 @@ describe("nsqd.dat", () => {
       `{"version":1}`
     ]
   ) {
-    it(`is refused where Go refuses it: ${JSON.stringify(text)}`, () => {
+    it(`nsqd.dat that Go refuses is an error: ${JSON.stringify(text)}`, () => {
       assert.isTrue(Result.isFailure(decodeNsqdMetadata(text)))
     })
   }
 
-  it("names a topic once, with the channels of all its entries, paused if one entry says so", () => {
+  it("entries of the same topic are merged, and it is paused if one entry is paused", () => {
     const topics = topicsByName({
       topics: [
         topic("t", true, [channel("c", true), channel("d")]),

@@ -34,35 +34,39 @@ const covers = (ranges: ReadonlyArray<QueueRange>, file: number, offset: number)
   ranges.some((range) => range.file === file && range.from <= offset && offset < range.to)
 
 describe("a slot of the state file", () => {
-  it.effect.prop("holds any state", [number, number, number, small], ([a, b, c, count]) =>
-    Effect.sync(() => {
-      const any: QueueState = {
-        ...state,
-        sequence: a,
-        isSynced: a % 2 === 0,
-        isExtended: b % 2 === 0,
-        depth: b,
-        read: { file: b, offset: c },
-        write: { file: c, offset: a },
-        unsettled: Array.from({ length: count }, (_, i) => ({ file: a, from: i, to: c })),
-        recent: c % 2 === 0 ? undefined : { file: c, offset: b }
-      }
-      assert.deepStrictEqual(decodeSlot(encodeSlot(any)), any)
-    }))
+  it.effect.prop(
+    "a slot can contain any state",
+    [number, number, number, small],
+    ([a, b, c, count]) =>
+      Effect.sync(() => {
+        const any: QueueState = {
+          ...state,
+          sequence: a,
+          isSynced: a % 2 === 0,
+          isExtended: b % 2 === 0,
+          depth: b,
+          read: { file: b, offset: c },
+          write: { file: c, offset: a },
+          unsettled: Array.from({ length: count }, (_, i) => ({ file: a, from: i, to: c })),
+          recent: c % 2 === 0 ? undefined : { file: c, offset: b }
+        }
+        assert.deepStrictEqual(decodeSlot(encodeSlot(any)), any)
+      })
+  )
 
-  it.effect.prop("is not valid when one of its bytes is wrong", [number, number], ([at, value]) =>
+  it.effect.prop("a slot with a wrong byte is invalid", [number, number], ([at, value]) =>
     Effect.sync(() => {
       const bytes = encodeSlot(state)
       bytes[at % bytes.length]! ^= 1 + (value % 255)
       assert.isUndefined(decodeSlot(bytes))
     }))
 
-  it("that was never written is not valid", () => {
+  it("a slot that was never written is invalid", () => {
     assert.isUndefined(decodeSlot(Buffer.alloc(2048)))
     assert.isUndefined(decodeSlot(Buffer.alloc(0)))
   })
 
-  it("has space for as many ranges as it promises", () => {
+  it("a slot has space for the maximum number of ranges", () => {
     const unsettled = Array.from({ length: maxRanges }, (_, i) => ({ file: i, from: 0, to: 10 }))
     const full = { ...state, unsettled, recent: { file: 2 ** 48 - 1, offset: 2 ** 48 - 2 } }
     assert.deepStrictEqual(decodeSlot(encodeSlot(full)), full)
@@ -76,14 +80,14 @@ describe("the extension of a slot", () => {
     unsettled: Array.from({ length: maxExtendedRanges }, (_, i) => ({ file: 1, from: i * 100, to: i * 100 + 50 }))
   }
 
-  it("has space for as many ranges as it promises", () => {
+  it("an extension has space for the maximum number of ranges", () => {
     const bytes = encodeExtension(8, extension)
     assert.isAtMost(bytes.length, extensionSize)
     assert.deepStrictEqual(decodeExtension(bytes, 8), extension)
     assert.deepStrictEqual(decodeExtension(Buffer.concat([bytes, Buffer.alloc(100)]), 8), extension)
   })
 
-  it("does not count for another slot, nor when it is torn or damaged", () => {
+  it("an extension of another slot, or a torn or damaged one, is invalid", () => {
     const bytes = encodeExtension(8, extension)
     assert.isUndefined(decodeExtension(bytes, 9))
     assert.isUndefined(decodeExtension(bytes.subarray(0, -1), 8))
@@ -93,9 +97,9 @@ describe("the extension of a slot", () => {
   })
 })
 
-describe("ranges that have to fit", () => {
+describe("reduction of ranges", () => {
   it.effect.prop(
-    "still cover everything or are behind the read position",
+    "reduced ranges still cover all bytes before the read position",
     [ranges, small],
     ([given, limit]) =>
       Effect.sync(() => {
@@ -111,7 +115,7 @@ describe("ranges that have to fit", () => {
       })
   )
 
-  it("lose the smallest gaps first", () => {
+  it("the reduction closes the smallest gaps first", () => {
     const three = [{ file: 0, from: 90, to: 100 }, { file: 0, from: 0, to: 10 }, { file: 0, from: 80, to: 85 }]
     assert.deepStrictEqual(fitRanges(three, { file: 1, offset: 0 }, 2), {
       ranges: [{ file: 0, from: 0, to: 10 }, { file: 0, from: 80, to: 100 }],

@@ -22,7 +22,7 @@ const record = ({ attempts, body, id, timestamp }: Described): Buffer => {
   return Buffer.concat([size, content])
 }
 
-/** The records behind some bytes of something else. */
+/** The records after some other bytes. */
 const recordsOf = (messages: ReadonlyArray<Described>) => {
   const start = 7
   const bytes = Buffer.concat([Buffer.alloc(start, 1), ...messages.map(record)])
@@ -39,19 +39,19 @@ const identitiesOf = (messages: ReadonlyArray<Described>): ReadonlySet<string> =
 const message: Described = { id: 1, timestamp: 1000, attempts: 0, body: "body" }
 
 describe("the identity of a record", () => {
-  it("is the same in every queue and at every attempt", () => {
+  it("the identity of a record is the same in every queue and at every attempt", () => {
     const identities = identitiesOf([message])
     assert.deepStrictEqual(recordsWithout(recordsOf([message, { ...message, attempts: 3 }]), identities), [])
   })
 
-  it("differs where the id, the timestamp or the size differs", () => {
+  it("the identities of records differ if the id, the timestamp or the size differs", () => {
     const records = recordsOf([{ ...message, id: 2 }, { ...message, timestamp: 1001 }, { ...message, body: "longer" }])
     assert.deepStrictEqual(recordsWithout(records, identitiesOf([message])), [records])
   })
 
   const ids = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 })))
   it.effect.prop(
-    "finds the records that are known, wherever they lie",
+    "known records are found at any position",
     [ids, ids],
     ([all, known]) =>
       Effect.sync(() => {

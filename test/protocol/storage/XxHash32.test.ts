@@ -7,7 +7,7 @@ const hashOf = (text: string, start = 0): string => {
 }
 
 describe("XXH32", () => {
-  // Published with the reference implementation and its ports.
+  // Test vectors of the reference implementation and its ports.
   for (
     const [text, hash] of [
       ["", "02cc5d05"],
@@ -16,7 +16,7 @@ describe("XXH32", () => {
       ["Nobody inspects the spammish repetition", "e2293b2f"]
     ] as const
   ) {
-    it(`of "${text}" is ${hash}, at any position`, () => {
+    it(`the hash of "${text}" is ${hash} at any position`, () => {
       for (const start of [0, 1, 2, 3, 7]) assert.strictEqual(hashOf(text, start), hash)
     })
   }

@@ -9,7 +9,7 @@ const found = (text: string): JsonElements.Elements | undefined => {
   return step.value
 }
 
-/** What the pieces of a text say together; `undefined` where it has to be parsed as a whole. */
+/** Parses the pieces of a text and joins them; `undefined` if the text has to be parsed as a whole. */
 const together = (text: string): unknown => {
   const pieces = found(text)
   if (pieces === undefined) return undefined
@@ -18,7 +18,7 @@ const together = (text: string): unknown => {
   return { ...JSON.parse(pieces.rest), topics }
 }
 
-/** Whether the pieces are all valid, as far as there are any. */
+/** Whether there are pieces and all of them are valid. */
 const isValid = (text: string): boolean => {
   try {
     return together(text) !== undefined
@@ -29,7 +29,7 @@ const isValid = (text: string): boolean => {
 
 describe("JsonElements", () => {
   it.effect.prop(
-    "the elements of the list and the rest say what the text says",
+    "the elements of the list and the rest have the same content as the whole text",
     { before: Schema.Json, topics: Schema.Array(Schema.Json), after: Schema.Json, space: Schema.Boolean },
     ({ after, before, space, topics }) =>
       Effect.sync(() => {
@@ -40,7 +40,7 @@ describe("JsonElements", () => {
   )
 
   it.effect.prop(
-    "a text that is cut off or changed in one place is in order by its pieces only if it is as a whole",
+    "the pieces of a truncated or changed text are valid only if the whole text is valid",
     {
       topics: Schema.Array(Schema.Json),
       at: Schema.Int,
@@ -51,14 +51,14 @@ describe("JsonElements", () => {
         const whole = JSON.stringify({ a: 1, topics, b: [] })
         const place = Math.abs(at) % (whole.length + 1)
         for (const changed of [whole.slice(0, place), whole.slice(0, place) + character + whole.slice(place)]) {
-          // A change inside a surrogate pair is not the same in UTF-8.
+          // A change inside a surrogate pair is another one in UTF-8.
           const text = Buffer.from(changed).toString()
           if (isValid(text)) assert.deepStrictEqual(together(text), JSON.parse(text))
         }
       })
   )
 
-  it("finds nothing in a text that is to be parsed as a whole", () => {
+  it("a text that has to be parsed as a whole has no pieces", () => {
     for (
       const text of [
         "",

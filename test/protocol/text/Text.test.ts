@@ -3,10 +3,10 @@ import { Schema } from "effect"
 import { goQuote, parseDigits } from "../../../src/protocol/text/Text.ts"
 
 describe("numbers in command lines", () => {
-  it.prop("are read as written", [Schema.Int], ([value]) => {
+  it.prop("a number in a command line is parsed as it is written", [Schema.Int], ([value]) => {
     assert.strictEqual(parseDigits(String(Math.abs(value))), BigInt(Math.abs(value)))
   })
-  it("wrap at 64 bits, and an empty text is 0", () => {
+  it("numbers wrap at 64 bits, and an empty string is 0", () => {
     assert.strictEqual(parseDigits("18446744073709551617"), 1n)
     assert.strictEqual(parseDigits(""), 0n)
     assert.isUndefined(parseDigits("-1"))
@@ -24,12 +24,12 @@ describe("quoting as Go's %q", () => {
     [Buffer.from([0xe2, 0x80]), "\"\\xe2\\x80\""]
   ]
   for (const [bytes, quoted] of cases) {
-    it(`${bytes.toString("hex")} is ${quoted}`, () => assert.strictEqual(goQuote(bytes), quoted))
+    it(`the quoted form of ${bytes.toString("hex")} is ${quoted}`, () => assert.strictEqual(goQuote(bytes), quoted))
   }
-  it("keeps printable characters of UTF-8, one character per byte", () => {
+  it("quoting keeps printable characters of UTF-8, with one character per byte", () => {
     assert.strictEqual(Buffer.from(goQuote(Buffer.from("grün")), "latin1").toString(), "\"grün\"")
   })
-  it.prop("quotes anything without failing", [Schema.Uint8Array], ([bytes]) => {
+  it.prop("quoting any bytes succeeds", [Schema.Uint8Array], ([bytes]) => {
     assert.match(goQuote(Buffer.from(bytes)), /^".*"$/s)
   })
 })
