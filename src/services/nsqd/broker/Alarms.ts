@@ -1,9 +1,9 @@
 /**
- * The clock of all channels: one fiber sleeps until the first of them has a message that times out or becomes due. Channels
- * without such messages are not in it, and cost nothing.
+ * The clock of all channels: one fiber sleeps until the first channel has a message that times out or becomes due.
+ * Channels without such messages cost nothing.
  *
- * Hundreds of thousands of messages may be due at once. They are taken in slices, a few channels and a bounded number of
- * messages at a time, with a turn of the event loop for everybody else in between.
+ * Hundreds of thousands of messages may be due at once. They are processed in slices of a few channels and a bounded
+ * number of messages, with a turn of the event loop for other work in between.
  */
 import { Effect } from "effect"
 import * as Input from "../../core/Input.ts"
@@ -11,27 +11,27 @@ import type { Time } from "../../core/Time.ts"
 import type { Turns } from "../../core/Turns.ts"
 import { Wakeup } from "../../core/Wakeup.ts"
 
-/** What has deadlines: a channel. Only `Alarms` sets the two numbers. */
+/** An object with deadlines: a channel. Only `Alarms` sets the two mutable fields. */
 export interface Sleeper {
-  /** What the log calls it. */
+  /** Its name in the log. */
   readonly label: string
-  /** When it is to be woken, in monotonic ms; `Infinity` for not at all. */
+  /** Time of its alarm in monotonic ms; `Infinity` for none. */
   alarmAt: number
-  /** Where it is in the heap; -1 for nowhere. */
+  /** Its index in the heap; -1 if it is not in it. */
   alarmPlace: number
-  /** Its earliest deadline; `Infinity` without deadlines and after it is closed. */
+  /** Its earliest deadline; `Infinity` without deadlines and after closing. */
   readonly earliestDeadline: () => number
-  /** Deals with at most `most` messages that have become due; returns with how many. */
+  /** Releases at most `most` due messages; returns how many. */
   readonly releaseDue: (now: number, most: number) => number
-  /** Whom to hear before the messages that have timed out are taken back. */
+  /** The consumers whose input must be processed before timed-out messages are taken back. */
   readonly awaited: (now: number) => ReadonlyArray<Input.InputMark>
-  /** All of those have been heard. */
+  /** The input of all these consumers has been processed. */
   readonly noteHeard: (now: number) => void
-  /** Takes back at most `most` messages that have timed out; returns how many. */
+  /** Takes back at most `most` timed-out messages; returns how many. */
   readonly expire: (now: number, most: number) => number
 }
 
-/** Sleepers of one turn, and messages of one turn. */
+/** Sleepers and messages per turn. */
 const sleepersMax = 32
 const messagesMax = 2048
 
@@ -40,7 +40,7 @@ export class Alarms {
   private readonly turns: Turns
   private readonly heap: Array<Sleeper> = []
   private readonly earlier = new Wakeup()
-  /** Until when the fiber sleeps; not at all at first. */
+  /** Time until which the fiber sleeps; `-Infinity` while it does not. */
   private wakesAt = -Infinity
 
   constructor(time: Time, turns: Turns) {
@@ -48,19 +48,19 @@ export class Alarms {
     this.turns = turns
   }
 
-  /** The sleeper is woken at `deadline` or before. */
+  /** Wakes the sleeper at `deadline` or earlier. */
   watch(sleeper: Sleeper, deadline: number): void {
     if (deadline >= sleeper.alarmAt) return
     this.set(sleeper, deadline)
     if (deadline < this.wakesAt) this.earlier.call()
   }
 
-  /** The sleeper is closed. */
+  /** Removes a closed sleeper. */
   forget(sleeper: Sleeper): void {
     this.set(sleeper, Infinity)
   }
 
-  /** Wakes sleepers, for ever. */
+  /** Wakes sleepers when their alarms are due. */
   readonly run: Effect.Effect<never> = Effect.gen({ self: this }, function*() {
     while (true) {
       const wait = this.earliest - this.time.monotonicMillis()
@@ -80,7 +80,7 @@ export class Alarms {
     return this.heap[0]?.alarmAt ?? Infinity
   }
 
-  /** One slice of what is due. */
+  /** Processes one slice of the due sleepers. */
   private get ring(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const now = this.time.monotonicMillis()
@@ -163,7 +163,10 @@ export class Alarms {
   }
 }
 
-/** The sum of what `act` returns. A defect concerns the one sleeper only, which is woken no more until it has a new deadline. */
+/**
+ * The sum of the results of `act`. A defect affects only its sleeper, which is not woken again until it has a new
+ * deadline.
+ */
 const isolated = Effect.fnUntraced(function*(sleepers: ReadonlyArray<Sleeper>, act: (sleeper: Sleeper) => number) {
   let sum = 0
   for (const sleeper of sleepers) {

@@ -1,8 +1,9 @@
 /**
- * What waits at a channel: in memory up to a number of messages, beyond that on disk. What was read from disk is kept apart
- * until it is delivered, and counts as still being there; what came back while memory was full waits to be written.
+ * The waiting messages of a channel: in memory up to a limit, then on disk. Messages read from disk are kept apart
+ * until they are delivered and still count as on disk; messages returned while memory was full are written to disk
+ * later.
  *
- * Hot path: the queues are read and advanced directly by the channel; only what has to do with the disk is an Effect.
+ * Hot path: the channel reads and advances the queues directly; only disk operations are Effects.
  */
 import { Effect, Schedule } from "effect"
 import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
@@ -11,13 +12,13 @@ import { DiskReads } from "./DiskReads.ts"
 import { countUnstored, MemoryQueue, settleSpan, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
 import type { Worker } from "./Worker.ts"
 
-/** Bytes of one read from disk. */
+/** Bytes per read from disk. */
 const runBytes = 256 * 1024
 
-/** How long to wait before something is written to a disk that failed. */
+/** Delays between writes to a failing disk: 50 ms, doubling up to 2 s. */
 export const retryStorage = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")])
 
-/** A disk failed, and so many messages are nowhere but in memory. */
+/** The disk failed, and this many messages are only in memory. */
 export interface NotStored {
   readonly error: StorageError
   readonly messages: number
@@ -27,16 +28,19 @@ export class Backlog {
   readonly memory = new MemoryQueue()
   /** Read from disk and not delivered yet. */
   readonly fetched = new MemoryQueue()
-  /** Handed back while memory was full, to be written to disk. */
+  /** Returned while memory was full; to be written to disk. */
   private readonly spilled = new MemoryQueue()
-  /** How often everything was dropped: a read that was under way then has brought what no longer exists. */
+  /** How often everything was dropped: the result of a read that was running at that time is discarded. */
   private emptied = 0
   private readonly label: string
   private readonly memQueueSize: number
   private readonly backend: BackendQueue | undefined
   private readonly reads: DiskReads
 
-  /** `label` is what the log calls the owner, `worker` what is called when a disk that failed is to be read again; without a `backend` there is memory only. */
+  /**
+   * `label` is the owner's name in the log; `worker` is called when a failed disk should be read again. Without a
+   * `backend` messages are only in memory.
+   */
   constructor(label: string, memQueueSize: number, backend: BackendQueue | undefined, worker: Worker) {
     this.label = label
     this.memQueueSize = memQueueSize
@@ -44,20 +48,20 @@ export class Backlog {
     this.reads = new DiskReads(label, backend, worker)
   }
 
-  // ---- what others may know
+  // ---- statistics
 
-  /** Messages waiting, wherever. */
+  /** Waiting messages, in memory and on disk. */
   get depth(): number {
     return this.memory.count + this.spilled.count + this.backendDepth
   }
-  /** Messages waiting on disk. */
+  /** Waiting messages on disk. */
   get backendDepth(): number {
     return this.fetched.count + (this.backend?.depth ?? 0)
   }
   get hasDisk(): boolean {
     return this.backend !== undefined
   }
-  /** Messages that still fit into memory; below 0 after a write to disk has failed. */
+  /** Messages that still fit into memory; negative after a failed write to disk. */
   get room(): number {
     return this.memQueueSize - this.memory.count
   }
@@ -68,19 +72,19 @@ export class Backlog {
   get isLoaded(): boolean {
     return this.memory.count + this.fetched.count > 0
   }
-  /** Whether all that was read has been delivered and the disk has more. */
+  /** Whether everything read has been delivered and the disk has more. */
   get canFetch(): boolean {
     return this.fetched.count === 0 && this.reads.isReady
   }
 
-  // ---- coming in
+  // ---- adding messages
 
-  /** To be written to disk by `writeSpilled`, or by `flush`. */
+  /** Keeps a batch for `writeSpilled` or `flush` to write to disk. */
   spill(batch: MessageBatch): void {
     this.spilled.push(wholeBatch(batch))
   }
 
-  /** Writes messages that found no room in memory to disk. Drops them where there is no disk. */
+  /** Writes messages to disk that did not fit into memory. Drops them if there is no disk. */
   store(records: ReadonlyArray<StoredRecords>): Effect.Effect<void, StorageError> {
     return this.backend === undefined ? Effect.void : this.backend.append(records)
   }
@@ -98,7 +102,7 @@ export class Backlog {
     const { backend } = this
     if (backend === undefined) return Effect.void
     return storeInPieces(spans, (records) => backend.append(records), settleSpan).pipe(
-      // Nothing is lost while the disk fails: the messages go on waiting in memory.
+      // Nothing is lost while the disk fails: the messages continue to wait in memory.
       Effect.mapError(({ error, left }) => {
         left.forEach((span) => this.memory.push(span))
         return { error, messages: countUnstored(left) }
@@ -106,11 +110,11 @@ export class Backlog {
     )
   }
 
-  // ---- from disk
+  // ---- reading from disk
 
   /**
-   * Fetches the next messages from disk; false when the disk has no more. While the disk fails the result is false as
-   * well, and the worker is called when it is time to try again.
+   * Fetches the next messages from disk; false if there are none. If the disk fails, the result is false too, and the
+   * worker is called when it should be retried.
    */
   get fetch(): Effect.Effect<boolean> {
     const { backend, emptied } = this
@@ -129,18 +133,18 @@ export class Backlog {
     return Effect.catch(this.backend.recent, (error) =>
       Effect.as(
         Effect.logWarning(
-          `${this.label}: failed to look for messages that its topic may hand over again - ${error.message}`
+          `${this.label}: failed to find messages that its topic may hand over again - ${error.message}`
         ),
         new Set<string>()
       ))
   }
 
-  // ---- the end
+  // ---- closing
 
-  /** Everything that is not on disk goes there, `others` behind it. Returns how many messages waited in memory. */
+  /** Writes everything that is not on disk, then `others`. Returns the number of messages that waited in memory. */
   flush(others: ReadonlyArray<MessageBatch>): Effect.Effect<number, NotStored> {
     return Effect.suspend(() => {
-      // What was fetched and not delivered is on disk, and not settled.
+      // Fetched and undelivered messages are on disk and not settled.
       this.fetched.takeAll()
       const waiting = [...this.memory.takeAll(), ...this.spilled.takeAll()]
       const count = waiting.reduce((sum, span) => sum + span.end - span.index, 0)
@@ -148,7 +152,7 @@ export class Backlog {
     })
   }
 
-  /** Drops everything. */
+  /** Drops all messages. */
   get empty(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       this.forget()
@@ -156,7 +160,7 @@ export class Backlog {
     })
   }
 
-  /** Drops everything, files included. */
+  /** Drops all messages and deletes the files. */
   get delete(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       this.forget()

@@ -1,7 +1,7 @@
 /**
- * The broker: the registry of topics, and what creates, finds, pauses and deletes them. It restores what the data directory
- * holds at start and keeps the metadata file true. Messages do not pass through it: publishers and consumers hold on to the
- * Topic and Channel they use.
+ * The broker: the registry of topics, which creates, finds, pauses and deletes them. It restores the data directory's
+ * topics at start and keeps the metadata file up to date. Messages do not pass through it: publishers and consumers
+ * use Topic and Channel directly.
  */
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, PubSub, Random, Scope, Semaphore } from "effect"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
@@ -29,27 +29,27 @@ import * as UnusedTopics from "./UnusedTopics.ts"
 import { makePool } from "./Worker.ts"
 
 export class Broker extends Context.Service<Broker, {
-  /** Unix seconds. */
+  /** In Unix seconds. */
   readonly startTime: number
   readonly topics: () => ReadonlyArray<Topic>
-  /** Topics and channels as they come and go. A subscriber must keep up: nothing of it is dropped. */
+  /** Creations and deletions of topics and channels. Unbounded: a subscriber must keep up. */
   readonly topology: PubSub.PubSub<TopologyEvent>
-  /** From now on every channel keeps a histogram of how long its messages take, if none did before. */
+  /** Makes every channel keep a histogram of its latencies from now on. */
   readonly keepLatencyHistograms: () => void
   readonly findTopic: (name: string) => Topic | undefined
-  /** The topic, created when it does not exist; it has the channels that the `ChannelDirectory` names when this completes. */
+  /** Returns the topic and creates it if needed; by then it has the channels that the `ChannelDirectory` lists. */
   readonly topic: (name: TopicName) => Effect.Effect<Topic, LimitReached | StorageError>
   readonly deleteTopic: (name: string) => Effect.Effect<void, TopicNotFound | StorageError>
-  /** The channel, created with its topic where they do not exist. */
+  /** Returns the channel and creates it, and its topic, if needed. */
   readonly channel: (topic: TopicName, name: ChannelName) => Effect.Effect<Channel, LimitReached | StorageError>
   readonly deleteChannel: (
     topic: string,
     name: string
   ) => Effect.Effect<void, TopicNotFound | ChannelNotFound | StorageError>
-  /** Pauses or resumes a topic at once; written to the metadata file before this completes. */
+  /** Pauses or unpauses a topic at once; completes when the metadata file is written. */
   readonly pauseTopic: (topic: Topic, paused: boolean) => Effect.Effect<void, StorageError>
   readonly pauseChannel: (channel: Channel, paused: boolean) => Effect.Effect<void, StorageError>
-  /** Puts a consumer on a channel, ready for nothing yet. When the Scope closes it leaves. */
+  /** Subscribes a consumer with a ready count of 0. It leaves when the Scope closes. */
   readonly subscribe: (
     topic: TopicName,
     channel: ChannelName,
@@ -57,7 +57,10 @@ export class Broker extends Context.Service<Broker, {
     options: SubscriptionOptions
   ) => Effect.Effect<Subscription, SubscribeError | LimitReached | StorageError, Scope.Scope>
 }>()("effect-nsq/broker/Broker") {
-  /** A broker on the `Storage` of the environment, restored from its metadata. */
+  /**
+   * A broker on the `Storage` of the environment, restored from its metadata. Fails if the metadata cannot be read or
+   * written.
+   */
   static readonly layer: Layer.Layer<Broker, MetadataError, Storage> = Layer.effect(
     Broker,
     Effect.suspend(() => make)
@@ -69,7 +72,7 @@ interface OpenTopic {
   readonly scope: Scope.Closeable
 }
 
-/** From this number of topics on, nsqd.dat follows changes more slowly: 50 ms for each thousand. */
+/** With more topics, nsqd.dat is written less often: 50 ms apart per thousand. */
 const manyTopics = 1000
 
 const settingsOf = (options: NsqdOptions, latency: LatencyPlan): TopicSettings => ({
@@ -102,7 +105,7 @@ const make = Effect.gen(function*() {
   const topology = yield* PubSub.unbounded<TopologyEvent>()
   const startTime = Math.floor((yield* Clock.currentTimeMillis) / 1000)
   const open = new Map<string, OpenTopic>()
-  /** One change of the registry at a time: nobody opens what another is deleting. */
+  /** Serializes changes of the registry, so that nothing is opened while it is being deleted. */
   const registry = yield* Semaphore.make(1)
   const changed = new Wakeup()
   const ephemeralCreated = new Wakeup()
@@ -122,12 +125,12 @@ const make = Effect.gen(function*() {
     while (true) {
       yield* changed.wait
       yield* Effect.retry(persist, retryStorage)
-      // The journal knows what is created meanwhile: a long nsqd.dat is not written anew for each topic.
+      // The journal has recent creations, so a long nsqd.dat need not be rewritten for each topic.
       if (open.size >= manyTopics) yield* Effect.sleep(open.size / 20)
     }
   })
 
-  /** Creates what is known after the end of the process, unless it is ephemeral or known already. */
+  /** Records a creation durably against the end of the process, unless it is ephemeral or already recorded. */
   const create = <A, R>(
     names: readonly [TopicName, ...ReadonlyArray<ChannelName>],
     register: Effect.Effect<A, StorageError, R>
@@ -140,11 +143,11 @@ const make = Effect.gen(function*() {
 
   const announce = (event: TopologyEvent): void => void PubSub.publishUnsafe(topology, event)
 
-  /** What lives as long as a topic or a channel keeps nothing of the request that created it, such as its span. */
+  /** Topics and channels outlive the request that creates them and must not retain its context, such as its span. */
   const own = yield* Effect.context<never>()
   const owned = <A, E>(effect: Effect.Effect<A, E>) => Effect.updateContext(effect, (_: Context.Context<never>) => own)
 
-  // Without spans of their own: a start opens thousands.
+  // Without spans of their own, because a start opens thousands.
 
   const openTopic = Effect.fnUntraced(function*(name: TopicName) {
     const scope = yield* Scope.make()
@@ -174,7 +177,7 @@ const make = Effect.gen(function*() {
     return channel
   })
 
-  /** Opens a channel that somebody asks for, if it may be created. */
+  /** Opens a requested channel, within the limits. */
   const findOrOpenChannel = (topic: Topic, name: ChannelName) =>
     Effect.suspend(() =>
       topic.channel(name) === undefined
@@ -194,7 +197,7 @@ const make = Effect.gen(function*() {
     noteChange(topic.name)
   })
 
-  /** An ephemeral topic goes with its last channel. */
+  /** Deletes a channel, and an ephemeral topic with its last channel. */
   const closeChannel = Effect.fnUntraced(function*(opened: OpenTopic, name: ChannelName) {
     const { topic } = opened
     yield* Effect.logInfo(`TOPIC(${topic.name}): deleting channel ${name}`)
@@ -206,7 +209,7 @@ const make = Effect.gen(function*() {
 
   const alone = <A, E>(effect: Effect.Effect<A, E>) => registry.withPermit(Effect.uninterruptible(effect))
 
-  /** Gives a new topic the channels that it has elsewhere. Messages that come meanwhile wait in the topic. */
+  /** Creates the channels that a new topic has elsewhere. Messages published meanwhile wait in the topic. */
   const introduce = Effect.fnUntraced(function*(topic: Topic, asked: Effect.Effect<ReadonlyArray<ChannelName>>) {
     for (const name of yield* asked) {
       yield* alone(
@@ -214,7 +217,7 @@ const make = Effect.gen(function*() {
           open.get(topic.name)?.topic === topic ? Effect.asVoid(findOrOpenChannel(topic, name)) : Effect.void
         )
       ).pipe(
-        // The limit itself is in the log.
+        // The limit has been logged already.
         Effect.catchTag("LimitReached", () => Effect.void),
         Effect.catch((error) => Effect.logError(`TOPIC(${topic.name}): failed to create ${name} - ${error.message}`))
       )
@@ -222,7 +225,10 @@ const make = Effect.gen(function*() {
     topic.start()
   })
 
-  /** The topic, and what completes once it hands out messages. Not interrupted with who asked for it: others wait for it too. */
+  /**
+   * Returns the topic, and an Effect that completes when it delivers messages. Does not end with the caller's
+   * interruption, because others may wait for it too.
+   */
   const findOrOpen = Effect.fnUntraced(function*(name: TopicName) {
     const existing = open.get(name)
     if (existing !== undefined) return { topic: existing.topic, introduced: Effect.void }
@@ -244,7 +250,7 @@ const make = Effect.gen(function*() {
         : Effect.succeed(existing.topic)
     })
 
-  /** Synchronous where the channel exists, so that nobody deletes it before the caller has it. */
+  /** Synchronous for an existing channel, so that it cannot be deleted before the caller uses it. */
   const channel = (
     topicName: TopicName,
     name: ChannelName
@@ -259,7 +265,7 @@ const make = Effect.gen(function*() {
       return Effect.andThen(Effect.flatten(alone(created)), channel(topicName, name))
     })
 
-  /** What is deleted must not come back: that is answered once nsqd.dat says so. */
+  /** A deleted topic must not come back after a restart: completes when nsqd.dat is written. */
   const deleteTopic = Effect.fn("Broker.deleteTopic")(function*(name: string) {
     yield* alone(Effect.suspend((): Effect.Effect<void, TopicNotFound | StorageError> => {
       const opened = open.get(name)
@@ -280,7 +286,7 @@ const make = Effect.gen(function*() {
     if (!isEphemeral(topicName) && !isEphemeral(name)) yield* persist
   })
 
-  /** The topic is out of the registry at once, so that whoever publishes now gets a new one. */
+  /** Removes the topic from the registry at once, so that the next publish creates a new one. */
   const deleteUnused = (topic: Topic, isStillUnused: () => boolean): Effect.Effect<void> =>
     alone(Effect.suspend(() => {
       const opened = open.get(topic.name)
@@ -304,7 +310,7 @@ const make = Effect.gen(function*() {
 
   // ---- consumers
 
-  /** An ephemeral channel goes with its last consumer. */
+  /** Unsubscribes, and deletes an ephemeral channel with its last consumer. */
   const leave = (channel: Channel, subscription: Subscription): Effect.Effect<void> =>
     Effect.suspend(() => {
       channel.unsubscribe(subscription)
@@ -326,8 +332,8 @@ const make = Effect.gen(function*() {
   ) =>
     Effect.acquireRelease(
       Effect.flatMap(channel(topicName, channelName), (found) =>
-        // Nothing can come between finding the channel and joining it, so that NSQ's retry against a channel being
-        // deleted is not needed.
+        // Nothing can run between finding the channel and subscribing, so NSQ's retry for a channel being deleted is
+        // not needed.
         Effect.map(Effect.fromResult(found.subscribe(consumer, options)), (subscription) => ({ found, subscription }))),
       ({ found, subscription }) => leave(found, subscription)
     ).pipe(
@@ -335,11 +341,11 @@ const make = Effect.gen(function*() {
       Effect.withSpan("Broker.subscribe", { attributes: { topic: topicName, channel: channelName } })
     )
 
-  // ---- life
+  // ---- start and stop
 
   /**
-   * A data directory that cannot be written to is found out before anything is promised. A full disk is not a reason to
-   * end: consumers can read what it has, which makes room, and nsqd.dat is written as soon as there is some.
+   * Detects a read-only data directory before anything is accepted. A full disk does not prevent the start: consumers
+   * can read its messages, which frees space, and nsqd.dat is written as soon as there is some.
    */
   const persistFirst = Effect.catch(persist, (error) => {
     if (!error.isFull) return Effect.fail(new MetadataError({ action: "persist", reason: error.message }))
@@ -349,13 +355,13 @@ const make = Effect.gen(function*() {
 
   const stop = Effect.gen(function*() {
     yield* storage.prepareStop
-    // What could not be read must not be overwritten.
+    // After a failed restore, metadata that could not be read must not be overwritten.
     if (restored) {
       yield* Effect.logInfo("NSQ: persisting topic/channel metadata")
       yield* Effect.catch(persist, () => DaemonState.lose)
     }
     yield* Effect.logInfo("NSQ: closing topics")
-    // Those that wait for their turn take nothing more.
+    // Topics that are still waiting to be closed accept nothing more.
     for (const { topic } of open.values()) topic.refuseMessages()
     yield* Effect.forEach(Array.from(open.values()), ({ scope }) => Scope.close(scope, Exit.void), {
       concurrency: queuesAtOnce,

@@ -1,13 +1,16 @@
 /**
- * Why the broker refuses something: one error per outcome, each with the text NSQ uses in its own messages.
+ * The broker's errors: one per outcome, with NSQ's texts where NSQ has one.
  */
 import { Schema } from "effect"
 
-/** A publish was not, or not wholly, taken. `accepted` messages of it were. */
+/** A publish was refused, or accepted only in part: `accepted` messages of it were accepted. */
 export class PublishError extends Schema.TaggedError<PublishError>()("PublishError", {
-  /** `exiting`, the operating system's words for a failed write, or why a check refused the message. */
+  /** `exiting`, the operating system's text for a failed write, or the reason of a check that refused the message. */
   reason: Schema.String,
-  /** `full` and `storage`: the write failed, because the disk is full or for another reason. `rejected`: a check refused it. */
+  /**
+   * `full` and `storage`: the write failed, because the disk is full or for another reason. `rejected`: a check
+   * refused it.
+   */
   kind: Schema.Literals(["exiting", "full", "storage", "rejected"]),
   accepted: Schema.Int
 }) {
@@ -16,7 +19,7 @@ export class PublishError extends Schema.TaggedError<PublishError>()("PublishErr
   }
 }
 
-/** A consumer was not let on a channel. */
+/** A consumer could not subscribe to a channel. */
 export class SubscribeError extends Schema.TaggedError<SubscribeError>()("SubscribeError", {
   reason: Schema.String
 }) {
@@ -25,13 +28,13 @@ export class SubscribeError extends Schema.TaggedError<SubscribeError>()("Subscr
   }
 }
 
-/** A topic or channel was not created: there are as many as the option allows. */
+/** A topic or channel was not created, because the limit is reached. */
 export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
-  /** The topic that has its most channels; undefined for the limit of topics. */
+  /** The topic whose channels reached the limit; `undefined` for the limit of topics. */
   topic: Schema.UndefinedOr(Schema.String),
   max: Schema.Int
 }) {
-  /** The command-line flag that sets the limit. */
+  /** The flag that sets the limit. */
   get option(): string {
     return this.topic === undefined ? "--max-topics" : "--max-channels-per-topic"
   }
@@ -59,7 +62,7 @@ export class ChannelNotFound extends Schema.TaggedError<ChannelNotFound>()("Chan
   }
 }
 
-/** A broker does not start: what it has kept cannot be read, or what it will keep cannot be written. */
+/** The broker could not start: its metadata could not be read or written. */
 export class MetadataError extends Schema.TaggedError<MetadataError>()("MetadataError", {
   action: Schema.Literals(["load", "persist"]),
   reason: Schema.String

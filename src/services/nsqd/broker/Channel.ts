@@ -1,10 +1,11 @@
 /**
- * A channel: one copy of a topic's messages, shared among its consumers. It owns what waits (its Backlog), what is in
- * flight, and what is deferred. A worker gives messages to consumers that are ready, fetching from disk when memory has
- * none; the broker's `Alarms` call when a message times out or becomes due. A channel without work has no fiber.
+ * A channel: one copy of a topic's messages, shared among its consumers. It owns the waiting messages (`Backlog`),
+ * those in flight and the deferred ones (`Outstanding`). A worker delivers messages to ready consumers and fetches
+ * from disk when memory has none; the broker's `Alarms` call when a message times out or becomes due. An idle channel
+ * has no fiber.
  *
- * Consumers and the topic call its synchronous methods, which change state and call the worker when there is work. What
- * concerns any number of messages happens in slices, so that nobody else has to wait for it.
+ * Consumers and the topic call its synchronous methods, which change state and call the worker if there is work.
+ * Operations on any number of messages run in slices, so that other work does not have to wait for them.
  */
 import { Effect, type Random, Result } from "effect"
 import type { MessageKey } from "../../../protocol/client/Message.ts"
@@ -24,18 +25,18 @@ import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
 import { type AnswerResult, type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
 import { Worker, type WorkerPool } from "./Worker.ts"
 
-/** What a channel needs to know of its broker. Sizes in messages, times in ms. */
+/** The broker's settings for a channel. Sizes in messages, times in ms. */
 export interface ChannelSettings {
   readonly memQueueSize: number
   readonly maxMsgTimeout: number
   readonly maxChannelConsumers: number
   readonly requeueOnDisconnect: boolean
-  /** Consumers that are near the broker are served before others. */
+  /** Whether consumers near the broker are served before others. */
   readonly topologyAware: boolean
   readonly latency: LatencyPlan
 }
 
-/** What topics and channels get from their broker. */
+/** The services that topics and channels get from their broker. */
 export interface Surroundings {
   readonly time: Time
   readonly random: (typeof Random.Random)["Service"]
@@ -87,13 +88,13 @@ export class Channel {
     })
   }
 
-  // ---- what others may know
+  // ---- statistics
 
-  /** Messages waiting, in memory and on disk, without those in flight and deferred. */
+  /** Waiting messages in memory and on disk, without those in flight and deferred. */
   get depth(): number {
     return this.backlog.depth
   }
-  /** Messages waiting on disk. */
+  /** Waiting messages on disk. */
   get backendDepth(): number {
     return this.backlog.backendDepth
   }
@@ -129,9 +130,9 @@ export class Channel {
     return this.members
   }
 
-  // ---- from the topic
+  // ---- called by the topic
 
-  /** Takes the first `count` messages of a batch into memory as far as there is room; returns how many it took. */
+  /** Takes the first `count` messages of a batch into memory, as far as they fit; returns how many it took. */
   put(batch: MessageBatch, count: number): number {
     this.messages += count
     if (batch.deferMillis > 0) {
@@ -146,22 +147,22 @@ export class Channel {
     return taken
   }
 
-  /** Writes messages that found no room in memory to disk. An ephemeral channel has none and drops them. */
+  /** Writes messages to disk that did not fit into memory. An ephemeral channel has no disk and drops them. */
   store(records: ReadonlyArray<StoredRecords>): Effect.Effect<void, StorageError> {
     return Effect.andThen(this.backlog.store(records), Effect.sync(() => this.wake()))
   }
 
-  /** Keeps messages that could not be stored, in memory, for `flush` to try again. */
+  /** Keeps messages in memory that could not be stored, for `flush` to retry. */
   keep(records: ReadonlyArray<StoredRecords>): void {
     for (const run of records) this.backlog.spill(MessageBatch.stored(run))
   }
 
-  /** The identities of messages that the topic may hand over again after a kill although the channel had stored them. */
+  /** Identities of messages that the channel has stored and its topic may hand over again after a kill. */
   get recentMessages(): Effect.Effect<ReadonlySet<string>> {
     return this.backlog.recent
   }
 
-  /** An ephemeral channel without memory still hands over to consumers that are ready. */
+  /** An ephemeral channel with a memory queue of 0 still takes what its ready consumers can receive. */
   private room(): number {
     const { hasDisk, memory, room } = this.backlog
     if (room > 0 || hasDisk) return room
@@ -170,9 +171,9 @@ export class Channel {
     return ready
   }
 
-  // ---- from consumers
+  // ---- called by consumers
 
-  /** Adds a consumer, ready for nothing yet. */
+  /** Adds a consumer with a ready count of 0. Fails if the channel is closing or has its maximum of consumers. */
   subscribe(consumer: Consumer, options: SubscriptionOptions): Result.Result<Subscription, SubscribeError> {
     if (this.isExiting) return Result.fail(new SubscribeError({ reason: "exiting" }))
     const { maxChannelConsumers } = this.settings
@@ -185,7 +186,10 @@ export class Channel {
     return Result.succeed(subscription)
   }
 
-  /** Removes a consumer; what it had in flight goes back at once, unless NSQ's way was asked for. */
+  /**
+   * Removes a consumer. Its messages in flight return at once, or with `requeueOnDisconnect` off, as in NSQ, when
+   * they time out.
+   */
   unsubscribe(subscription: Subscription): void {
     const at = this.members.indexOf(subscription)
     if (at < 0) return
@@ -208,7 +212,7 @@ export class Channel {
     return "done"
   }
 
-  /** Puts a message back, at once or after `delayMillis`. */
+  /** Requeues a message, at once or after `delayMillis`. */
   requeue(subscription: Subscription, key: MessageKey, delayMillis: number): AnswerResult {
     const { inFlight } = subscription
     const slot = inFlight.find(key)
@@ -222,7 +226,7 @@ export class Channel {
     return "done"
   }
 
-  /** Starts the message's time-out again, up to the longest time it may be in flight at all. */
+  /** Restarts the message's timeout, up to the maximum time in flight. */
   touch(subscription: Subscription, key: MessageKey): AnswerResult {
     const { inFlight } = subscription
     const slot = inFlight.find(key)
@@ -240,12 +244,12 @@ export class Channel {
     return this.outstanding.has(key) ? "not owner" : "not in flight"
   }
 
-  /** There may be something to deliver. */
+  /** Calls the worker, because there may be something to deliver. */
   wake(): void {
     this.work.call()
   }
 
-  // ---- from operators
+  // ---- administration
 
   pause(): void {
     this.isPaused = true
@@ -256,7 +260,7 @@ export class Channel {
     this.wake()
   }
 
-  /** Drops everything: waiting, in flight and deferred. */
+  /** Drops all messages: waiting, in flight and deferred. */
   get empty(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       const forget = this.outstanding.drop()
@@ -264,7 +268,7 @@ export class Channel {
     })
   }
 
-  /** The channel is being deleted: its consumers are cut off, its messages and files go. */
+  /** Deletes the channel's messages and files and disconnects its consumers. */
   get delete(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       this.closeConsumers()
@@ -273,7 +277,7 @@ export class Channel {
     })
   }
 
-  /** The daemon is stopping: everything that is not on disk goes there. Returns how much that was, by kind. */
+  /** Writes everything that is not on disk, for the shutdown. Returns the numbers of messages by kind. */
   get flush(): Effect.Effect<{ memory: number; inFlight: number; deferred: number }, NotStored> {
     return Effect.suspend(() => {
       this.closeConsumers()
@@ -286,7 +290,7 @@ export class Channel {
     })
   }
 
-  /** Ends the work; closing the channel's Scope goes on from here. */
+  /** Stops the worker; closing the channel's Scope continues from here. */
   get stop(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.outstanding.close()
@@ -300,9 +304,9 @@ export class Channel {
     for (const member of this.members) member.consumer.close()
   }
 
-  // ---- messages coming back
+  // ---- returned messages
 
-  /** Messages that are already the channel's wait again: in memory, or on disk when memory is full. */
+  /** Adds returned messages to the waiting ones: in memory, or to be written to disk if memory is full. */
   private enqueue(batch: MessageBatch): void {
     if (this.room() > 0) this.backlog.memory.push(wholeBatch(batch))
     else if (this.backlog.hasDisk) this.backlog.spill(batch)
@@ -314,7 +318,7 @@ export class Channel {
 
   // ---- delivery
 
-  /** Gives messages to consumers as far as memory has any; what goes on with the disk or in further passes is an Effect. */
+  /** Delivers from memory to consumers. The result is the rest of the work, if it needs the disk or more passes. */
   private pass(): Completion {
     this.deliver()
     const isDone = !this.outstanding.hasLeaving && !this.backlog.hasSpilled &&
@@ -326,13 +330,13 @@ export class Channel {
     return Effect.gen({ self: this }, function*() {
       const { backlog } = this
       while (true) {
-        // Before every fetch: consumers that put back all they get must not pile it up in memory.
+        // Before every fetch, so that consumers that requeue everything do not fill the memory.
         if (backlog.hasSpilled) yield* backlog.writeSpilled
         if (this.outstanding.hasLeaving) {
           yield* this.turns.next
           this.outstanding.takeLeaving(!this.settings.requeueOnDisconnect)
         } else if (!this.wantsMore()) {
-          // Whether a consumer takes more is asked again after each flush, which may have emptied a full connection.
+          // A consumer is asked again after each flush, which may have emptied a full connection.
           return
         } else if (backlog.isLoaded) {
           yield* this.turns.next
@@ -344,7 +348,7 @@ export class Channel {
     })
   }
 
-  /** Whether a consumer is ready for more. */
+  /** Whether a consumer is ready for more messages. */
   private wantsMore(): boolean {
     return !this.isPaused && !this.isExiting && this.members.some((member) => member.capacity > 0)
   }

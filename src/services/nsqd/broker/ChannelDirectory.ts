@@ -1,12 +1,12 @@
 /**
- * Who knows what channels a topic has elsewhere: a topic that is created here gets them before its first message is handed
- * out, so that no channel misses it. Nobody, unless provided.
+ * Optional source of a topic's channels on other nsqds. A new topic gets these channels before it delivers its first
+ * message, so that none of them misses a message. Default: none.
  */
 import { Context, type Effect } from "effect"
 import type { ChannelName, TopicName } from "../../../protocol/client/Names.ts"
 
 export interface ChannelDirectory {
-  /** The channels that a new topic has to have; `undefined` when there is nobody to ask. Takes seconds at most. */
+  /** The channels to create with a new topic; `undefined` without a source. Takes a few seconds at most. */
   readonly channelsOf: (topic: TopicName) => Effect.Effect<ReadonlyArray<ChannelName>> | undefined
 }
 

@@ -1,21 +1,21 @@
 /**
- * Who is connected, for statistics and for closing everybody at shutdown. What a client says of itself is asked for when
- * somebody looks; nothing is kept up to date per message.
+ * The connected clients, for statistics and for closing their connections at shutdown. A client's statistics are read
+ * on request; nothing is updated per message.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 
-/** NSQ's numbers for the state of a connection. */
+/** NSQ's numbers for the states of a connection. */
 export const ClientState = { init: 0, subscribed: 3, closing: 4 } as const
 export type ClientState = (typeof ClientState)[keyof typeof ClientState]
 
-/** Encryption as `/stats` shows it. */
+/** The TLS session as `/stats` shows it. */
 export interface ClientTls {
-  /** `TLS1.0` to `TLS1.3`. */
+  /** From `TLS1.0` to `TLS1.3`. */
   readonly version: string
   readonly cipherSuite: string
 }
 
-/** Who an auth server says a client is. */
+/** The client's identity according to the auth server. */
 export interface ClientIdentity {
   readonly identity: string
   readonly identityUrl: string
@@ -28,7 +28,7 @@ export interface ClientStats {
   readonly userAgent: string
   /** `V2` for connections. */
   readonly version: string
-  /** `host:port` of the peer. */
+  /** The peer's `host:port`. */
   readonly remoteAddress: string
   readonly state: ClientState
   readonly readyCount: number
@@ -36,20 +36,20 @@ export interface ClientStats {
   readonly messageCount: number
   readonly finishCount: number
   readonly requeueCount: number
-  /** Unix seconds. */
+  /** In Unix seconds. */
   readonly connectTime: number
   readonly sampleRate: number
   readonly deflate: boolean
   readonly snappy: boolean
-  /** How the connection is encrypted; `undefined` when it is not. */
+  /** The TLS session; `undefined` without TLS. */
   readonly tls: ClientTls | undefined
-  /** Who the client is; `undefined` before AUTH. */
+  /** The identity; `undefined` before AUTH. */
   readonly identity: ClientIdentity | undefined
   readonly topologyZone: string
   readonly topologyRegion: string
-  /** Messages published, by topic. */
+  /** Published messages by topic. */
   readonly published: ReadonlyMap<string, number>
-  /** Bytes that have arrived of a command that is not complete. */
+  /** Buffered bytes of an incomplete command. */
   readonly unfinishedBytes: number
 }
 
@@ -59,9 +59,9 @@ export interface Client {
 
 export class Clients extends Context.Service<Clients, {
   readonly all: () => Iterable<Client>
-  /** The client that a channel knows as its consumer: a connection is both. Undefined once it is gone. */
+  /** The client of a channel's consumer (a connection is both); `undefined` after it has disconnected. */
   readonly find: (consumer: unknown) => Client | undefined
-  /** Counts the client as connected until the Scope closes. */
+  /** Registers the client as connected until the Scope closes. */
   readonly add: (client: Client) => Effect.Effect<void, never, Scope.Scope>
 }>()("effect-nsq/broker/Clients") {
   static readonly layer = Layer.sync(Clients, () => {

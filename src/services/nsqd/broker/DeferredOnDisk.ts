@@ -1,7 +1,7 @@
 /**
- * The delays of deferred messages that wait in a topic's disk queue, whose format has no place for them. Kept in memory, by
- * message id, until the message is read again; NSQ loses the delay here. After a restart such messages are delivered at once,
- * as NSQ does.
+ * The delays of deferred messages in a topic's disk queue, whose format has no field for them. They are kept in
+ * memory by message id until the message is read; NSQ loses the delay here. After a restart such messages are
+ * delivered at once, as in NSQ.
  */
 import { formatMessageKey, messageKey } from "../../../protocol/client/Message.ts"
 import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
@@ -18,7 +18,7 @@ export class DeferredOnDisk {
     return this.delays.size
   }
 
-  /** The one message in `record` is to wait `delayMillis` once it reaches a channel. */
+  /** Sets the delay of the single message in `record`, counted from its arrival at a channel. */
   add(record: StoredRecords, delayMillis: number): void {
     this.delays.set(idAt(record.bytes, record.start), delayMillis)
   }
@@ -27,7 +27,7 @@ export class DeferredOnDisk {
     this.delays.clear()
   }
 
-  /** The records of a run as batches: runs of ordinary messages, and each deferred message by itself with its delay. */
+  /** Splits a run into batches: runs of ordinary messages, and each deferred message alone with its delay. */
   split(run: StoredRecords): ReadonlyArray<MessageBatch> {
     const bytes = Buffer.from(run.bytes.buffer, run.bytes.byteOffset, run.bytes.length)
     const batches: Array<MessageBatch> = []
@@ -47,7 +47,7 @@ export class DeferredOnDisk {
       } else {
         cut(at)
         this.delays.delete(id)
-        // A copy: it may wait long, and must not keep the whole run in memory.
+        // Copied, because the message may wait long and must not retain the whole run.
         const record = Buffer.from(bytes.subarray(at, next))
         batches.push(MessageBatch.stored({ bytes: record, start: 0, end: record.length, count: 1 }, undefined, delay))
       }

@@ -1,13 +1,13 @@
 /**
- * Messages that may not be delivered yet, by the time they become due: a binary heap. Messages with the same due time come
- * out in the order they went in. Times are monotonic milliseconds.
+ * Deferred messages by due time: a binary heap. Messages with the same due time leave in the order of arrival. Times
+ * are in monotonic ms.
  *
- * Hot path: parallel arrays, 24 bytes per message beside the message itself, and no object per entry.
+ * Hot path: parallel arrays, 24 bytes per message in addition to the message, and no object per entry.
  */
 import type { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
 
 const initialSlots = 16
-/** Of a queue that is empty. */
+/** For an empty queue. */
 const noNumbers = new Float64Array(0)
 
 export class DeferredQueue {
@@ -21,12 +21,12 @@ export class DeferredQueue {
     return this.length
   }
 
-  /** When the next message is due, `Infinity` when there is none. */
+  /** Due time of the next message; `Infinity` if the queue is empty. */
   get earliest(): number {
     return this.length === 0 ? Infinity : this.due[0]!
   }
 
-  /** All messages, in no order. The queue must not change meanwhile. */
+  /** All messages in no particular order. The queue must not change during the iteration. */
   batches(): Iterable<MessageBatch> {
     return this.messages
   }
@@ -38,7 +38,7 @@ export class DeferredQueue {
     this.messages.push(batch)
     while (at > 0) {
       const parent = (at - 1) >> 1
-      // What was added before precedes what is due at the same time.
+      // On equal due times, earlier entries stay in front.
       if (this.due[parent]! <= due) break
       this.move(parent, at)
       at = parent
@@ -51,7 +51,7 @@ export class DeferredQueue {
     return this.earliest <= now ? this.pop() : undefined
   }
 
-  /** Empties the queue; what it held, soonest first. */
+  /** Empties the queue; returns its messages by due time. */
   takeAll(): ReadonlyArray<MessageBatch> {
     const { due, messages, order } = this
     const places = Array.from(messages.keys()).sort((a, b) => due[a]! - due[b]! || order[a]! - order[b]!)

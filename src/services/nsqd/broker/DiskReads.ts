@@ -1,6 +1,6 @@
 /**
- * Reads from a disk queue that may fail. A read that fails is tried again, for ever and less and less often, without standing
- * in the way of what its owner can do meanwhile: messages in memory go on being delivered.
+ * Reads from a disk queue that may fail. A failed read is retried without limit at growing intervals, while the owner
+ * continues to deliver messages from memory.
  */
 import { Effect } from "effect"
 import type { BackendQueue, StorageError } from "../storage/Storage.ts"
@@ -17,25 +17,25 @@ export class DiskReads {
 
   private readonly worker: Worker
 
-  /** `label` is the owner's name in the log; its `worker` is called when it is time to try again. */
+  /** `label` is the owner's name in the log; its `worker` is called when the read should be retried. */
   constructor(label: string, backend: BackendQueue | undefined, worker: Worker) {
     this.label = label
     this.worker = worker
     this.backend = backend
   }
 
-  /** Whether the disk has messages and may be asked for them. */
+  /** Whether the disk has messages and may be read now. */
   get isReady(): boolean {
     return this.backend !== undefined && this.backend.hasMore && !this.isWaiting
   }
 
-  /** Runs a read. When it fails the result is undefined, and the worker is called when it is time to try again. */
+  /** Runs a read. On failure the result is `undefined`, and the worker is called when it should be retried. */
   attempt<A>(read: Effect.Effect<A, StorageError>): Effect.Effect<A | undefined> {
     return Effect.matchEffect(read, {
       onSuccess: (result) => {
         if (this.delayMillis === 0) return Effect.succeed(result)
         this.delayMillis = 0
-        return Effect.as(Effect.logInfo(`${this.label}: reads from disk again`), result)
+        return Effect.as(Effect.logInfo(`${this.label}: can read from disk again`), result)
       },
       onFailure: (error) => {
         const isFirst = this.delayMillis === 0
@@ -46,7 +46,7 @@ export class DiskReads {
         })
         return isFirst
           ? Effect.as(
-            Effect.logError(`${this.label}: failed to read from disk, trying again - ${error.message}`),
+            Effect.logError(`${this.label}: failed to read from disk, retrying - ${error.message}`),
             undefined
           )
           : Effect.undefined

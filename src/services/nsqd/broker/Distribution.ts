@@ -1,8 +1,9 @@
 /**
- * How a channel shares what waits among its consumers: evenly among all that are ready, whoever woke first, and from memory
- * and disk in turn where both have some. With topology-aware consumption those that are near are served before others.
+ * Distributes a channel's waiting messages evenly among all ready consumers, alternating between memory and disk if
+ * both have messages. With topology-aware consumption, near consumers are served first
+ * (docs/protocol/client.md#topology-aware-consumption).
  *
- * Hot path: messages are handed over in runs of whole frames, with one flush per consumer and pass.
+ * Hot path: messages are delivered in runs of whole frames, with one flush per consumer and pass.
  */
 import type { Random } from "effect"
 import type { Backlog } from "./Backlog.ts"
@@ -10,7 +11,7 @@ import { ranks } from "./Locality.ts"
 import type { MemoryQueue, Span } from "./MemoryQueue.ts"
 import type { Subscription } from "./Subscription.ts"
 
-/** Bytes of one hand-over to a consumer. */
+/** Bytes per delivery to a consumer. */
 const runBytes = 256 * 1024
 
 export class Distribution {
@@ -23,7 +24,7 @@ export class Distribution {
   private memoryFirst = true
   private earliest = Infinity
 
-  /** `nearFirst` for topology-aware consumption. */
+  /** `nearFirst` enables topology-aware consumption. */
   constructor(backlog: Backlog, nearFirst: boolean, random: (typeof Random.Random)["Service"]) {
     this.backlog = backlog
     this.nearFirst = nearFirst
@@ -31,8 +32,8 @@ export class Distribution {
   }
 
   /**
-   * One pass, at monotonic ms `now`: shares what waits among the members that are ready, then lets each send what it got.
-   * Returns when the first of what was delivered times out, `Infinity` when nothing was.
+   * One pass at monotonic ms `now`: delivers messages to the ready members, then flushes each. Returns the earliest
+   * timeout of the delivered messages; `Infinity` if there are none.
    */
   share(members: ReadonlyArray<Subscription>, now: number): number {
     const receivers = members.filter((member) => member.capacity > 0)
@@ -50,7 +51,7 @@ export class Distribution {
     return this.earliest
   }
 
-  /** Shares what waits among `members` as far as they can take it; all are ready for something. */
+  /** Delivers to `members`, which are all ready, as far as they can take messages. */
   private shareEvenly(members: ReadonlyArray<Subscription>, now: number, served: Set<Subscription>): void {
     const { fetched, memory } = this.backlog
     let receivers = members
@@ -83,7 +84,7 @@ export class Distribution {
     }
   }
 
-  /** Gives at most `wanted` messages of the queue's oldest span; returns how many. */
+  /** Delivers at most `wanted` messages of the queue's oldest span; returns how many. */
   private giveRun(receiver: Subscription, queue: MemoryQueue, wanted: number, now: number): number {
     const span = queue.peek()
     if (receiver.options.sampleRate > 0) return this.giveSampled(receiver, queue, span, now)
@@ -107,7 +108,7 @@ export class Distribution {
     return count
   }
 
-  /** One message by chance: NSQ draws 0..99 and delivers what is not above the rate, so r delivers r+1 percent. */
+  /** Draws per message, as in NSQ: 0..99, delivered if not above the rate, so that rate r delivers r+1 percent. */
   private giveSampled(receiver: Subscription, queue: MemoryQueue, span: Span, now: number): number {
     const { batch, position } = span
     const { frames } = batch

@@ -1,21 +1,21 @@
 /**
- * What a daemon that stops says of the messages that it writes to disk, and of those that it cannot write.
+ * Writes messages to disk at shutdown, and logs those that cannot be written.
  */
 import { Effect } from "effect"
 import { DaemonState } from "../../core/DaemonState.ts"
 import type { NotStored } from "./Backlog.ts"
 import type { Channel } from "./Channel.ts"
 
-/** The daemon stops without these messages, and says so. What was read from the disk is still there. */
+/** Logs the loss of messages and sets the exit status. Messages that were read from disk are not lost. */
 export const flushFailed = (name: string, { error, messages }: NotStored): Effect.Effect<void> =>
   messages === 0
-    ? Effect.logWarning(`${name}: failed to flush, nothing is lost - ${error.message}`)
+    ? Effect.logWarning(`${name}: failed to flush, no messages lost - ${error.message}`)
     : Effect.andThen(
       DaemonState.lose,
       Effect.logError(`${name}: failed to flush - ${error.message}; messages lost: ${messages}`)
     )
 
-/** Writes what a channel has only in memory to its disk queue. */
+/** Writes the messages of a channel that are only in memory to its disk queue. */
 export const flushChannel = (channel: Channel): Effect.Effect<void> =>
   channel.flush.pipe(
     Effect.tap(({ deferred, inFlight, memory }) =>

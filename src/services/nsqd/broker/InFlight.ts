@@ -1,25 +1,25 @@
 /**
- * The messages a consumer has received and not answered: found by id, and kept in the order in which they time out.
+ * The messages that a consumer has received and not acknowledged, by id and by timeout.
  *
- * Hot path: parallel typed arrays with a free list, an open-addressing table from id to slot, and a linked list by deadline.
- * Adding, finding and removing a message allocates nothing. A deadline before the list's last one (messages at their longest
- * time in flight, consumers with different timeouts) goes to a heap instead: no order of deadlines costs more than a logarithm.
- * All times are monotonic milliseconds.
+ * Hot path: parallel typed arrays with a free list, an open-addressing table from id to slot, and a linked list by
+ * deadline. Adding, finding and removing a message allocates nothing. A deadline before the list's last one (messages
+ * at their maximum time in flight, consumers with different timeouts) goes to a heap, so that any order of deadlines
+ * costs at most a logarithm. All times are in monotonic ms.
  */
 import type { MessageKey } from "../../../protocol/client/Message.ts"
 import { frameIdOffset, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
 
 const none = -1
 const initialSlots = 16
-/** `before` of a slot in the heap is this minus its place there; of one in the list it is -1 or a slot. */
+/** In a heap slot, `before` is this minus the index in the heap; in the list it is -1 or a slot. */
 const inHeap = -2
 
-/** Until something is in flight. */
+/** Until the first message is in flight. */
 const noIntegers = new Int32Array(0)
 const noTimes = new Float64Array(0)
 
 const hash = (c: number, d: number): number => {
-  // Ids of one node differ in their last hex characters; spread them over the upper bits.
+  // Ids of one node differ in their last hex characters; this spreads them over the upper bits.
   const mixed = Math.imul(c, 0x9e3779b1) ^ Math.imul(d, 0x85ebca6b)
   return mixed ^ (mixed >>> 15)
 }
@@ -39,21 +39,21 @@ export class InFlight {
   private mask = 0
   private first = none
   private last = none
-  /** Slots whose deadline did not come last, the earliest first: a binary heap. */
+  /** Slots whose deadline was not the last one: a binary heap with the earliest first. */
   private readonly heap: Array<number> = []
 
-  /** Messages in flight. */
+  /** Number of messages in flight. */
   get size(): number {
     return this.used
   }
 
-  /** The earliest deadline, `Infinity` when nothing is in flight. */
+  /** The earliest deadline; `Infinity` if nothing is in flight. */
   get earliest(): number {
     const slot = this.oldest
     return slot === none ? Infinity : this.deadlines[slot]!
   }
 
-  /** The slot with the earliest deadline, -1 when nothing is in flight. */
+  /** The slot with the earliest deadline; -1 if nothing is in flight. */
   get oldest(): number {
     const { first, heap } = this
     if (heap.length === 0) return first
@@ -61,7 +61,7 @@ export class InFlight {
     return first === none || this.deadlines[top]! < this.deadlines[first]! ? top : first
   }
 
-  /** Notes the message at `position` of the batch's `frames` as delivered `now`, to be answered before `deadline`. */
+  /** Adds the message at `position` of the batch's `frames`, delivered at `now` with the given deadline. */
   add(batch: MessageBatch, frames: Buffer, position: number, now: number, deadline: number): void {
     if (this.free === none) this.grow()
     const slot = this.free
@@ -84,7 +84,7 @@ export class InFlight {
     this.used++
   }
 
-  /** The slot of a message, -1 when it is not in flight here. */
+  /** The slot of a message; -1 if it is not in flight here. */
   find(key: MessageKey): number {
     const entry = this.entryOf(key.a, key.b, key.c, key.d)
     return entry === none ? none : this.table[entry]! - 1
@@ -108,7 +108,7 @@ export class InFlight {
     return this.deliveredAt[slot]!
   }
 
-  /** Forgets the message in `slot`. */
+  /** Removes the message in `slot`. */
   remove(slot: number): void {
     const key = slot * 4
     const entry = this.entryOfSlot(this.keys[key + 2]!, this.keys[key + 3]!, slot)
@@ -120,7 +120,7 @@ export class InFlight {
     this.used--
   }
 
-  /** Gives the message in `slot` a new deadline. */
+  /** Sets a new deadline for the message in `slot`. */
   postpone(slot: number, deadline: number): void {
     this.unlink(slot)
     this.link(slot, deadline)
@@ -143,7 +143,7 @@ export class InFlight {
     return entry
   }
 
-  /** Deletion by moving later entries of the same probe sequence back: the table never fills with markers. */
+  /** Deletes by moving later entries of the probe sequence back, so that the table does not fill with tombstones. */
   private closeGap(gap: number): void {
     const { keys, mask, table } = this
     for (let entry = (gap + 1) & mask; table[entry] !== 0; entry = (entry + 1) & mask) {
@@ -156,7 +156,7 @@ export class InFlight {
     table[gap] = 0
   }
 
-  /** Puts a slot where its deadline belongs: nearly always behind all others. */
+  /** Inserts a slot by its deadline: nearly always at the end of the list. */
   private link(slot: number, deadline: number): void {
     this.deadlines[slot] = deadline
     const { last } = this
@@ -244,10 +244,10 @@ export class InFlight {
     }
     this.free = from
     this.slots = slots
-    // Four entries per slot: probes stay short.
+    // Four entries per slot keep probe sequences short.
     this.table = new Int32Array(slots * 4)
     this.mask = slots * 4 - 1
-    // The free list is empty: all slots there were are in use.
+    // The free list is empty: all existing slots are in use.
     for (let slot = 0; slot < from; slot++) {
       let entry = hash(this.keys[slot * 4 + 2]!, this.keys[slot * 4 + 3]!) & this.mask
       while (this.table[entry] !== 0) entry = (entry + 1) & this.mask

@@ -1,6 +1,6 @@
 /**
- * Publishing and consuming from the program the broker runs in: no sockets, the same topics and channels, the same rules for
- * time-outs, requeueing and attempts.
+ * Publishing and consuming inside the program that embeds the broker: without sockets, with the same topics, channels
+ * and rules for timeouts, requeueing and attempts.
  */
 import { type Cause, Duration, Effect, Queue, Stream } from "effect"
 import { frameHeaderSize } from "../../../protocol/client/Frame.ts"
@@ -14,26 +14,26 @@ import * as Locality from "./Locality.ts"
 import { joinBodies, Publisher } from "./Publisher.ts"
 import type { AnswerResult, Consumer, Subscription } from "./Subscription.ts"
 
-/** A message given to this program. It has to be answered in time, or it is given out again. */
+/** A message for this program. It must be acknowledged before its timeout, or it is redelivered. */
 export interface Delivery extends Message {
-  /** The message has been dealt with. */
+  /** Acknowledges the message. */
   readonly finish: Effect.Effect<AnswerResult>
-  /** The message goes back to its channel, to be delivered again after the delay. */
+  /** Requeues the message, to be redelivered after the delay. Default: no delay. */
   readonly requeue: (delay?: Duration.Input) => Effect.Effect<AnswerResult>
-  /** The message needs more time. */
+  /** Resets the timeout of the message. */
   readonly touch: Effect.Effect<AnswerResult>
 }
 
 export interface ConsumeOptions {
-  /** The most messages held at a time, 1 unless said otherwise. */
+  /** Maximum number of unacknowledged messages. Default: 1. */
   readonly maxInFlight?: number
-  /** How long a message may be held; the broker's `msgTimeout` unless said otherwise. */
+  /** Message timeout. Default: the broker's `msgTimeout`. */
   readonly msgTimeout?: Duration.Input
 }
 
 /**
- * Publishes one or more bodies to a topic, which is created when it does not exist. Completes when the broker has taken
- * responsibility: in memory, or on disk where memory was full.
+ * Publishes one or more bodies to a topic, which is created if needed. Completes when the broker has stored them: in
+ * memory, or on disk if memory is full.
  */
 export const publish = Effect.fnUntraced(function*(
   topic: string,
@@ -45,7 +45,7 @@ export const publish = Effect.fnUntraced(function*(
   const target = yield* broker.topic(TopicName.make(topic))
   const delay = Duration.toMillis(Duration.fromInputUnsafe(options?.delay ?? 0))
   const all = bodies instanceof Uint8Array ? [bodies] : bodies
-  // A delay belongs to a message: delayed ones are published one by one.
+  // A delay belongs to a single message, so delayed bodies are published one by one.
   const batches = delay > 0 ? all.map((body) => [body]) : [all]
   yield* Effect.forEach(
     batches.filter((batch) => batch.length > 0),
@@ -55,8 +55,8 @@ export const publish = Effect.fnUntraced(function*(
 })
 
 /**
- * The messages of a channel, as long as the Stream is consumed. What is in flight when the Stream ends goes back to the
- * channel. The Stream ends when the channel is deleted or the broker stops.
+ * The messages of a channel while the Stream is consumed. When the Stream ends, messages in flight return to the
+ * channel. Ends when the channel is deleted or the broker stops.
  */
 export const consume = (
   topic: string,
@@ -79,7 +79,7 @@ export const consume = (
         }
       },
       flush: () => {},
-      // Messages that time out before the Stream is pulled must not come again and again: they go to others.
+      // Messages that time out before they are pulled must go to other consumers, not to this one again.
       isWritable: () => Queue.sizeUnsafe(deliveries) < maxInFlight,
       inputMark: () => 0,
       close: () => void Queue.endUnsafe(deliveries)
@@ -87,7 +87,7 @@ export const consume = (
     const subscribed = yield* broker.subscribe(TopicName.make(topic), ChannelName.make(channel), consumer, {
       msgTimeout: Duration.toMillis(Duration.fromInputUnsafe(options?.msgTimeout ?? defaults.msgTimeout)),
       sampleRate: 0,
-      // Nothing is nearer than the same process.
+      // The same process has the nearest locality.
       locality: Locality.of(defaults, defaults.topologyZone, defaults.topologyRegion)
     })
     subscription = subscribed

@@ -1,7 +1,7 @@
 /**
- * Publishes that hold very many messages or bytes reach their topic in pieces, between which other connections have their
- * turn. A topic lays messages out, gives them to its channels and writes them to disk a batch at a time: a batch of a million
- * messages would take it most of a second.
+ * Publishes very large batches in pieces, with turns for other connections in between. A topic lays out a batch,
+ * hands it to its channels and writes it to disk in one step, which would take most of a second for a million
+ * messages.
  *
  * As in NSQ, a publish that fails in the middle has been accepted in part.
  */
@@ -12,12 +12,12 @@ import type { Turns } from "../../core/Turns.ts"
 import { PublishError } from "./BrokerError.ts"
 import type { Topic } from "./Topic.ts"
 
-/** Messages in one piece: laying them out takes about 2 ms. */
+/** Messages per piece: laying them out takes about 2 ms. */
 const pieceMessagesMax = 16_384
-/** Bytes of bodies in one piece, where it has more than one message. */
+/** Bytes of bodies per piece, unless it is a single message. */
 const pieceBytesMax = 1024 * 1024
 
-/** The first messages of `bodies`, from the size at `at`, and where the next one starts. */
+/** The first messages of `bodies` from position `at`, and the start of the next piece. */
 const pieceAt = (bodies: PublishedBodies, at: number, left: number) => {
   const { bytes, gap } = bodies
   const most = Math.min(left, pieceMessagesMax)
@@ -35,7 +35,7 @@ const pieceAt = (bodies: PublishedBodies, at: number, left: number) => {
   return { piece, next }
 }
 
-/** Like `Topic.put`: `undefined` when all messages are taken, otherwise the Effect that completes once they are. */
+/** Like `Topic.put`: `undefined` if all messages are accepted, otherwise the Effect that completes it. */
 export const put = (
   turns: Turns,
   topic: Topic,

@@ -1,26 +1,26 @@
 /**
- * Percentiles of the time that a channel's messages take, over a moving window as in section 19 of the nsqd notes: two
- * sketches, each for half of the window, of which the older one is dropped when the newer one is full of time. DDSketch
- * stands for NSQ's biased-quantile sketch: any percentile is within 1 % of the true value, in at most 2000 counters.
+ * Percentiles of a channel's message latencies over a moving window (docs/protocol/metrics.md#end-to-end-latency):
+ * two sketches of half a window each, of which the older one is dropped when the newer one is complete. DDSketch
+ * replaces NSQ's biased-quantile sketch: any percentile is within 1 % of the true value, with at most 2000 counters.
  *
- * Loaded only where percentiles are asked for. Times are monotonic milliseconds, latencies nanoseconds.
+ * Loaded only if percentiles are configured. Times are in monotonic ms, latencies in ns.
  */
 import { DDSketch } from "@datadog/sketches-js"
 
-/** Together with what is not distinguished on the way here it stays below 1 %. */
+/** Together with the rounding of publishing times the error stays below 1 %. */
 const relativeAccuracy = 0.008
 
 const newSketch = (): DDSketch => new DDSketch({ relativeAccuracy })
 
-/** What `/stats` says of latencies. */
+/** Latencies in `/stats`. */
 export interface LatencySummary {
   /** Messages in the window. */
   readonly count: number
-  /** Values in ns, 0 where there are no messages; null while no percentiles are asked for. */
+  /** Values in ns, 0 without messages; null if no percentiles are configured. */
   readonly percentiles: ReadonlyArray<{ readonly quantile: number; readonly value: number }> | null
 }
 
-/** The value of a quantile; a sketch knows its extremes exactly. */
+/** The value of a quantile. The sketch's minimum and maximum are exact. */
 const valueAt = (sketch: DDSketch, quantile: number): number => {
   if (sketch.count === 0) return 0
   const value = quantile === 1 ? sketch.max : sketch.getValueAtQuantile(quantile)
@@ -32,7 +32,7 @@ export class LatencyQuantiles {
   private readonly halfWindow: number
   private newer = newSketch()
   private older = newSketch()
-  /** When `newer` started. */
+  /** Start of `newer`. */
   private movedAt: number
 
   constructor(windowMillis: number, percentiles: ReadonlyArray<number>, now: number) {
@@ -41,7 +41,7 @@ export class LatencyQuantiles {
     this.movedAt = now
   }
 
-  /** Drops what is too old. To be called before `add`. */
+  /** Drops values outside the window. Must be called before `add`. */
   moveTo(now: number): void {
     const halves = Math.floor((now - this.movedAt) / this.halfWindow)
     if (halves <= 0) return
@@ -50,12 +50,12 @@ export class LatencyQuantiles {
     this.movedAt += halves * this.halfWindow
   }
 
-  /** `count` messages took `nanos` each; a clock that was set back makes it none at all. */
+  /** Adds `count` messages with a latency of `nanos`. Negative latencies, after a change of the clock, count as 0. */
   add(nanos: number, count: number): void {
     this.newer.accept(Math.max(0, nanos), count)
   }
 
-  /** These latencies and those of `others` together. */
+  /** Summarizes these latencies and those of `others`. */
   summary(others: ReadonlyArray<LatencyQuantiles>, now: number): LatencySummary {
     const merged = newSketch()
     for (const latencies of [this, ...others]) {

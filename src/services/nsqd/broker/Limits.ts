@@ -1,6 +1,6 @@
 /**
- * How many topics, and channels of one topic, may be created. What the data directory holds is not subject to it: the broker
- * opens all of that at start, and creates nothing more until there is room.
+ * Limits for the number of topics, and of channels per topic. They do not apply to the data directory: the broker
+ * opens all its topics and channels at start, and then creates none until there is room.
  */
 import { Effect } from "effect"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
@@ -8,15 +8,15 @@ import { LimitReached } from "./BrokerError.ts"
 import type { Topic } from "./Topic.ts"
 
 export interface Limits {
-  /** Fails when there is no room for one more topic besides so many. */
+  /** Fails if no topic may be created in addition to `topics` existing ones. */
   readonly oneMoreTopic: (topics: number) => Effect.Effect<void, LimitReached>
-  /** Fails when there is no room for one more channel of the topic. */
+  /** Fails if the topic may not get another channel. */
   readonly oneMoreChannel: (topic: Topic) => Effect.Effect<void, LimitReached>
 }
 
-/** The limits of the options; 0 is for none. The first refusal since there was room is logged as a warning. */
+/** The limits of the options; 0 for no limit. Logs a warning for the first refusal after there was room. */
 export const make = ({ maxChannelsPerTopic, maxTopics }: NsqdOptions): Limits => {
-  /** Topics whose last request was refused, and `refusing` itself for the limit of topics. */
+  /** Topics whose last request was refused; `refusing` itself stands for the limit of topics. */
   const refusing = new WeakSet<object>()
 
   const check = (subject: object, count: number, max: number, topic: string | undefined) =>

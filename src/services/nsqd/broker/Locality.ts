@@ -1,17 +1,18 @@
 /**
- * How near a consumer is to the broker, for NSQ's experiment of topology-aware consumption (section 17 of the protocol
- * notes): messages go to consumers of the broker's zone first, then to those of its region, then to all others.
+ * The locality of a consumer for NSQ's topology-aware consumption
+ * (docs/protocol/client.md#topology-aware-consumption): messages go first to consumers in the broker's zone, then to
+ * those in its region, then to all others.
  */
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
 
 export interface Locality {
-  /** Under which counter NSQ counts what the consumer gets. */
+  /** NSQ's counter for messages delivered to the consumer. */
   readonly counted: "zone" | "region" | "global"
-  /** Consumers with a lower one are served first. */
+  /** Consumers with a lower rank are served first. */
   readonly rank: number
 }
 
-/** Every consumer's while the experiment is off. */
+/** The locality of all consumers while the experiment is disabled. */
 export const global: Locality = { counted: "global", rank: 2 }
 
 /** All ranks, the nearest first. */
@@ -19,13 +20,13 @@ export const ranks: ReadonlyArray<number> = [0, 1, 2]
 
 type Topology = Pick<NsqdOptions, "enableExperiment" | "topologyRegion" | "topologyZone">
 
-/** Whether the experiment is on. */
+/** Whether the experiment is enabled. */
 export const isAware = ({ enableExperiment }: Topology): boolean =>
   enableExperiment.includes("topology-aware-consumption")
 
 /**
- * The locality of a consumer that says where it is. As in NSQ, who names no zone to a broker without one is counted as local,
- * but is not preferred.
+ * The locality of a consumer by its zone and region. As in NSQ, a consumer without a zone on a broker without one
+ * counts as local, but is not preferred.
  */
 export const of = (broker: Topology, zone: string, region: string): Locality => {
   if (!isAware(broker)) return global

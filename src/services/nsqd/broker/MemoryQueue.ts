@@ -1,13 +1,13 @@
 /**
- * Messages waiting in memory: runs of batches, oldest first. A batch that many channels share is referenced, never copied;
- * what a queue has taken from a batch is a cursor of its own.
+ * Messages waiting in memory: spans of batches, oldest first. A batch shared by many channels is referenced, not
+ * copied; each queue has its own cursor in it.
  *
- * Hot path: taking messages is synchronous and costs nothing per message.
+ * Hot path: taking messages is synchronous and has no cost per message.
  */
 import { Effect } from "effect"
 import type { MessageBatch, StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 
-/** Messages `index` to `end` of a batch; `position` is where message `index` starts in the batch's frames. */
+/** Messages `index` to `end` of a batch; `position` is the start of message `index` in the batch's frames. */
 export interface Span {
   readonly batch: MessageBatch
   index: number
@@ -22,7 +22,7 @@ export class MemoryQueue {
   private head = 0
   private messages = 0
 
-  /** Messages waiting. */
+  /** Number of waiting messages. */
   get count(): number {
     return this.messages
   }
@@ -32,12 +32,12 @@ export class MemoryQueue {
     this.messages += span.end - span.index
   }
 
-  /** The newest span; undefined when the queue is empty. */
+  /** The newest span; `undefined` if the queue is empty. */
   get newest(): Span | undefined {
     return this.messages === 0 ? undefined : this.spans[this.spans.length - 1]
   }
 
-  /** The newest span's batch has gathered `count` more messages. */
+  /** Adds `count` messages that the newest span's batch has gathered. */
   extendNewest(count: number): void {
     const span = this.newest
     if (span === undefined) throw new Error("invariant: only a batch that waits gathers messages")
@@ -45,14 +45,14 @@ export class MemoryQueue {
     this.messages += count
   }
 
-  /** The oldest span. Only where `count` is not 0. */
+  /** The oldest span. Requires `count` > 0. */
   peek(): Span {
     const span = this.spans[this.head]
     if (span === undefined) throw new Error("invariant: peek of an empty queue")
     return span
   }
 
-  /** The first `count` messages of the oldest span, `bytes` of its frames, are taken. */
+  /** Removes the first `count` messages, `bytes` of frames, of the oldest span. */
   advance(count: number, bytes: number): void {
     const span = this.peek()
     span.index += count
@@ -60,7 +60,7 @@ export class MemoryQueue {
     this.messages -= count
     if (span.index < span.end) return
     this.head++
-    // Moving the array only when half of it is empty keeps the cost per span constant.
+    // The array is moved only when half of it is empty, so that the cost per span is constant.
     if (this.head * 2 >= this.spans.length) {
       this.spans = this.spans.slice(this.head)
       this.head = 0
@@ -80,7 +80,7 @@ export class MemoryQueue {
     return taken
   }
 
-  /** Empties the queue and returns what it held, oldest first. */
+  /** Empties the queue; returns its spans, oldest first. */
   takeAll(): ReadonlyArray<Span> {
     const spans = this.head === 0 ? this.spans : this.spans.slice(this.head)
     this.spans = []
@@ -90,17 +90,17 @@ export class MemoryQueue {
   }
 }
 
-/** The messages of a span are dropped or stored elsewhere: what keeps them on disk lets go of them. */
+/** Settles the messages of a span that are dropped or stored elsewhere, so that their disk queue releases them. */
 export const settleSpan = (span: Span): void => span.batch.settle(span.position, span.end - span.index)
 
-/** Messages of spans that are nowhere but in memory. */
+/** Number of messages in spans that are only in memory. */
 export const countUnstored = (spans: ReadonlyArray<Span>): number =>
   spans.reduce((sum, span) => span.batch.isOnDisk ? sum : sum + span.end - span.index, 0)
 
-/** Bytes of records made at a time when many spans go to disk: a million messages must not double memory. */
+/** Bytes of records per write, so that writing a million messages does not double the memory. */
 const pieceBytes = 4 * 1024 * 1024
 
-/** Writes spans to disk in order, piece by piece. Fails with the spans that are not written, and why. */
+/** Writes spans to disk in order, in pieces. Fails with the error and the unwritten spans. */
 export const storeInPieces = <E>(
   spans: ReadonlyArray<Span>,
   append: (records: ReadonlyArray<StoredRecords>) => Effect.Effect<void, E>,

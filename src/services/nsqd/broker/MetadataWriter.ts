@@ -1,12 +1,12 @@
 /**
- * Writes nsqd.dat for the broker: one writing at a time, and those who wait for one while another is under way share the next.
+ * Writes nsqd.dat for the broker, one write at a time. Requests during a write share the next one.
  */
 import { Effect, Semaphore } from "effect"
 import type { NsqdMetadata } from "../../../protocol/storage/NsqdMetadata.ts"
 import type { StorageError } from "../storage/Storage.ts"
 import type { Topic } from "./Topic.ts"
 
-/** What is written of these topics: everything that is not ephemeral. */
+/** The metadata of these topics, without ephemeral topics and channels. */
 export const metadataOf = (topics: Iterable<Topic>, version: string): NsqdMetadata => ({
   topics: Array.from(topics).filter((topic) => !topic.ephemeral).map((topic) => ({
     name: topic.name,
@@ -19,12 +19,12 @@ export const metadataOf = (topics: Iterable<Topic>, version: string): NsqdMetada
   version
 })
 
-/** Completes once a writing that began after the call has succeeded. The first failure and the recovery are logged. */
+/** Completes when a write that began after the call has succeeded. Logs the first failure and the recovery. */
 export const make = (save: Effect.Effect<void, StorageError>): Effect.Effect<void, StorageError> => {
   const saving = Semaphore.makeUnsafe(1)
-  /** Writings that have begun. */
+  /** Number of started writes. */
   let begun = 0
-  /** How many had begun with the last one that succeeded. */
+  /** Number of the last write that succeeded. */
   let succeeded = 0
   let isFailing = false
 
@@ -46,7 +46,7 @@ export const make = (save: Effect.Effect<void, StorageError>): Effect.Effect<voi
     Effect.tap(() => {
       if (!isFailing) return Effect.void
       isFailing = false
-      return Effect.logInfo("NSQ: metadata is persisted again")
+      return Effect.logInfo("NSQ: metadata can be persisted again")
     })
   )
 }

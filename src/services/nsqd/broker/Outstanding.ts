@@ -1,9 +1,9 @@
 /**
- * The messages of a channel that do not wait to be delivered: in flight with consumers, left behind by consumers that have
- * gone, deferred. It brings them back when they time out or become due, and when their consumer leaves.
+ * The messages of a channel that are not waiting: in flight with consumers, left by disconnected consumers, and
+ * deferred. Returns them when they time out or become due, and when their consumer leaves.
  *
- * There may be hundreds of thousands of them. What concerns all of them happens in slices, with turns of the event loop for
- * everybody else in between.
+ * There may be hundreds of thousands. Operations on all of them run in slices, with turns of the event loop for other
+ * work in between.
  */
 import { Effect } from "effect"
 import type { MessageKey } from "../../../protocol/client/Message.ts"
@@ -16,16 +16,16 @@ import { InFlight } from "./InFlight.ts"
 import { ReturnedMessages } from "./ReturnedMessages.ts"
 import type { Subscription } from "./Subscription.ts"
 
-/** Messages of one turn that come back from consumers that have left, or are let go of. */
+/** Messages per turn that are returned from disconnected consumers, or settled. */
 const sliceMax = 1024
 
-/** What happens to messages that come back. */
+/** The channel's handling of returned messages. */
 export interface Returns {
-  /** How many messages may wait again in memory; 0 or less for none. */
+  /** How many returned messages fit into memory; 0 or less for none. */
   readonly room: () => number
-  /** Messages wait again, no more than there is room for, or one; `wake` follows. */
+  /** Adds returned messages to the waiting ones: at most `room`, or a single one. `wake` follows. */
   readonly enqueue: (batch: MessageBatch) => void
-  /** Messages wait again, or are about to. */
+  /** Starts delivery of the returned messages. */
   readonly wake: () => void
 }
 
@@ -39,13 +39,13 @@ export class Outstanding implements Sleeper {
   private readonly turns: Turns
   private readonly returns: Returns
   private deferred = new DeferredQueue()
-  /** In flight with consumers that have gone, where these wait for their timeout as in NSQ. */
+  /** Messages of disconnected consumers that wait for their timeout, as in NSQ. */
   private orphans: InFlight | undefined
-  /** In flight with consumers that have gone, on the way back. */
+  /** Messages of disconnected consumers that are being returned. */
   private leaving: Array<InFlight> = []
   private closed = false
 
-  /** `members` are the channel's consumers, which come and go. */
+  /** `members` is the channel's live list of consumers. */
   constructor(label: string, members: ReadonlyArray<Subscription>, alarms: Alarms, turns: Turns, returns: Returns) {
     this.label = label
     this.members = members
@@ -63,37 +63,40 @@ export class Outstanding implements Sleeper {
   get deferredCount(): number {
     return this.deferred.count
   }
-  /** Whether the messages of a consumer that has gone are still on the way back. */
+  /** Whether messages of a disconnected consumer are still being returned. */
   get hasLeaving(): boolean {
     return this.leaving.length > 0
   }
 
-  /** Whether the message is in flight, with whomever. */
+  /** Whether the message is in flight with any consumer. */
   has(key: MessageKey): boolean {
     return this.flights().some((inFlight) => inFlight.find(key) >= 0)
   }
 
-  /** Everywhere where messages are in flight. */
+  /** All tables of messages in flight. */
   private flights(): ReadonlyArray<InFlight> {
     const flights = this.members.map((member) => member.inFlight).concat(this.leaving)
     return this.orphans === undefined ? flights : [...flights, this.orphans]
   }
 
-  // ---- coming and going
+  // ---- adding and returning
 
-  /** The message is to wait until `due`, in monotonic ms. */
+  /** Defers a message until `due`, in monotonic ms. */
   defer(batch: MessageBatch, due: number): void {
     this.deferred.push(batch, due)
     this.watch(due)
   }
 
-  /** A consumer has gone: its messages come back, now or, with `untilTimeout`, when they time out. More than a slice later. */
+  /**
+   * Returns the messages of a disconnected consumer now or, with `untilTimeout`, when they time out. Messages beyond
+   * a slice follow later.
+   */
   leave(inFlight: InFlight, untilTimeout: boolean): void {
     this.leaving.push(inFlight)
     this.takeLeaving(untilTimeout)
   }
 
-  /** The next slice of what consumers that have gone had in flight. */
+  /** Returns the next slice of messages of disconnected consumers. */
   takeLeaving(untilTimeout: boolean): void {
     for (let left = sliceMax; left > 0 && this.leaving.length > 0;) {
       const inFlight = this.leaving[0]!
@@ -117,7 +120,7 @@ export class Outstanding implements Sleeper {
     return count
   }
 
-  /** Takes a message out of flight as a message of its own, ready to be delivered once more. */
+  /** Takes a message out of flight as its own batch, ready to be redelivered. */
   takeBack(inFlight: InFlight, slot: number): MessageBatch {
     const single = inFlight.batchAt(slot).single(inFlight.positionAt(slot))
     raiseAttempts(single.frames, 0)
@@ -125,7 +128,7 @@ export class Outstanding implements Sleeper {
     return single
   }
 
-  /** Gives back at most `most` messages with a deadline up to `until`; returns how many. */
+  /** Returns at most `most` messages with a deadline up to `until` to the channel; the result is their number. */
   private giveBack(inFlight: InFlight, until: number, most: number): number {
     let count = 0
     while (count < most && inFlight.size > 0 && inFlight.earliest <= until) {
@@ -136,7 +139,7 @@ export class Outstanding implements Sleeper {
     return count
   }
 
-  /** Takes back at least one message, and others with it, at most `most`. */
+  /** Takes back at least one and at most `most` messages. */
   private takeBackSome(inFlight: InFlight, until: number, most: number): MessageBatch {
     let slot = inFlight.oldest
     let batch = inFlight.batchAt(slot)
@@ -154,7 +157,7 @@ export class Outstanding implements Sleeper {
     return returned.toBatch()
   }
 
-  /** Takes everything back, to be stored. */
+  /** Takes back all messages, to be stored. */
   takeAll(): { readonly inFlight: ReadonlyArray<MessageBatch>; readonly deferred: ReadonlyArray<MessageBatch> } {
     const taken: Array<MessageBatch> = []
     for (const inFlight of this.flights()) {
@@ -163,7 +166,7 @@ export class Outstanding implements Sleeper {
     return { inFlight: taken, deferred: this.deferred.takeAll() }
   }
 
-  /** Drops everything at once; returns what then lets go of it on disk, in slices. */
+  /** Drops all messages at once; the returned Effect then settles them on disk, in slices. */
   drop(): Effect.Effect<void> {
     const dropped = this.flights()
     const { deferred } = this
@@ -195,15 +198,15 @@ export class Outstanding implements Sleeper {
     })
   }
 
-  /** Nothing times out or becomes due any more. */
+  /** Stops timeouts and delays. */
   close(): void {
     this.closed = true
     this.alarms.forget(this)
   }
 
-  // ---- time
+  // ---- deadlines
 
-  /** Something has to be done at `deadline`. */
+  /** Ensures an alarm at `deadline`. */
   watch(deadline: number): void {
     if (deadline < this.alarmAt && !this.closed) this.alarms.watch(this, deadline)
   }
@@ -235,7 +238,7 @@ export class Outstanding implements Sleeper {
     for (const member of this.late(now)) member.noteHeard(now)
   }
 
-  /** The consumers that may have acknowledged what has timed out. */
+  /** The consumers that may already have acknowledged messages that have timed out. */
   private late(now: number): ReadonlyArray<Subscription> {
     return this.members.filter(({ heardUntil, inFlight }) => inFlight.earliest <= now && inFlight.earliest > heardUntil)
   }

@@ -1,9 +1,10 @@
 /**
- * How long the messages of a channel take from being published to FIN, for whoever has asked: percentiles over a window if the
- * options name some, a histogram from when metrics are first looked at. Until then it is one comparison per FIN.
+ * The latency of a channel's messages from publishing to FIN: percentiles over a window if configured, and a
+ * histogram from the first request for metrics on. Otherwise the cost is one comparison per FIN.
  *
- * Hot path: a FIN only notes when its message was published, once for neighbours from the same batch, whose bytes it does not
- * touch; once per pass of the channel the clock is read and what was noted is counted.
+ * Hot path: a FIN only records the publishing time of its message, once for neighbours from the same batch and
+ * without reading the batch's bytes. Once per pass of the channel the clock is read and the recorded times are
+ * counted.
  */
 import { Duration, Effect } from "effect"
 import { frameTimestampOffset, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
@@ -12,15 +13,15 @@ import type { NsqdOptions } from "../options/NsqdOptions.ts"
 import { LatencyHistogram } from "./LatencyHistogram.ts"
 import type { LatencyQuantiles, LatencySummary } from "./LatencyQuantiles.ts"
 
-/** What is kept of latencies, the same for all channels of a broker. */
+/** The latency statistics of all channels of a broker. */
 export interface LatencyPlan {
-  /** Makes the percentiles of a channel; undefined where none are asked for. */
+  /** Creates a channel's percentiles; `undefined` if none are configured. */
   readonly openQuantiles: (() => LatencyQuantiles) | undefined
-  /** Whether histograms are kept. Once they are they stay. */
+  /** Whether histograms are kept. Never reset. */
   histograms: boolean
 }
 
-/** The plan that the options ask for. Percentiles load their sketch. */
+/** The plan for the options. Loads the sketch only if percentiles are configured. */
 export const makePlan = (options: NsqdOptions, time: Time): Effect.Effect<LatencyPlan> => {
   const { e2eProcessingLatencyPercentiles: percentiles, e2eProcessingLatencyWindowTime } = options
   const windowMillis = Duration.toMillis(e2eProcessingLatencyWindowTime)
@@ -32,16 +33,19 @@ export const makePlan = (options: NsqdOptions, time: Time): Effect.Effect<Latenc
     }))
 }
 
-/** Moments that are noted before they have to be counted. */
+/** Recorded times before they must be counted. */
 const notesMax = 256
 
-/** Until something is noted. */
+/** Until the first time is recorded. */
 const noNumbers = new Float64Array(0)
 
-/** Messages gathered within this part of their latency count as published together, in the middle: 0.2 % off at most. */
+/**
+ * Messages gathered within this fraction of their latency count as published in the middle: an error of at most 0.2
+ * %.
+ */
 const spreadDivisor = 250
 
-/** When the message of the frame at `position` was published, in ns since the epoch. */
+/** Publishing time of the message of the frame at `position`, in ns since the epoch. */
 const publishedAt = (frames: Buffer, position: number): number =>
   frames.readInt32BE(position + frameTimestampOffset) * 2 ** 32 +
   frames.readUInt32BE(position + frameTimestampOffset + 4)
@@ -52,12 +56,12 @@ export class ProcessingLatency {
   private readonly quantiles: LatencyQuantiles | undefined
   private spread: LatencyHistogram | undefined
   private notes = 0
-  /** When notes were counted last, in ns since the epoch. */
+  /** Time of the last count, in ns since the epoch. */
   private countedAt = 0
-  /** Publishing times in ns, which a double holds to a quarter of a microsecond, and how many messages have each. */
+  /** Publishing times in ns (a double is exact to a quarter of a microsecond), and the number of messages of each. */
   private published = noNumbers
   private counts = noNumbers
-  /** The batch of the last note, if its messages share a time: most often the next FIN is of the same. */
+  /** The batch of the last recorded time, if its messages share one: the next FIN is mostly from the same batch. */
   private lastBatch: MessageBatch | undefined
 
   constructor(plan: LatencyPlan, time: Time) {
@@ -66,12 +70,12 @@ export class ProcessingLatency {
     this.quantiles = plan.openQuantiles?.()
   }
 
-  /** Whether anybody wants to know. */
+  /** Whether latencies have to be recorded. */
   get isWanted(): boolean {
     return this.quantiles !== undefined || this.plan.histograms
   }
 
-  /** The message at `position` of the batch's frames is finished. */
+  /** Records that the message at `position` of the batch's frames is finished. */
   note(batch: MessageBatch, position: number): void {
     if (batch === this.lastBatch) {
       this.counts[this.notes - 1]!++
@@ -84,7 +88,10 @@ export class ProcessingLatency {
     this.lastBatch = together === undefined ? undefined : batch
   }
 
-  /** When all messages of the batch were published, as exactly as percentiles are; undefined where that cannot be said. */
+  /**
+   * The common publishing time of the batch's messages, within the precision of percentiles; `undefined` if there is
+   * none.
+   */
   private commonTime(batch: MessageBatch): number | undefined {
     const first = batch.publishedNanos
     if (first === undefined) return undefined
@@ -100,7 +107,7 @@ export class ProcessingLatency {
     this.counts = new Float64Array(notesMax)
   }
 
-  /** Counts what was noted. To be called soon after: the messages are taken to be finished now. */
+  /** Counts the recorded messages as finished now. Must be called soon after the FINs. */
   settle(): void {
     if (this.notes > 0) this.count()
   }
@@ -119,13 +126,13 @@ export class ProcessingLatency {
     this.lastBatch = undefined
   }
 
-  /** All messages finished since histograms are kept; undefined while there are none. */
+  /** All messages finished since histograms are kept; `undefined` without any. */
   get histogram(): LatencyHistogram | undefined {
     this.settle()
     return this.spread
   }
 
-  /** Percentiles of all of these channels together. */
+  /** Percentiles over all these channels. */
   static summary(channels: ReadonlyArray<ProcessingLatency>): LatencySummary {
     const [first, ...others] = channels.flatMap((channel) => {
       channel.settle()

@@ -1,6 +1,6 @@
 /**
- * Where every publish passes, whether it came over TCP, over HTTP or from the embedding program: the place to put a Layer of
- * one's own around publishing. The plain Publisher hands messages to their topic and adds nothing.
+ * The service that all publishing goes through, from TCP, HTTP and the embedding program. Replace its Layer to
+ * intercept publishing. The default passes messages to their topic unchanged.
  */
 import { Context, Effect, Layer } from "effect"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
@@ -13,8 +13,8 @@ import type { Topic } from "./Topic.ts"
 
 export class Publisher extends Context.Service<Publisher, {
   /**
-   * Publishes bodies to a topic, to be delivered after `deferMillis`. `undefined` when all are taken already; otherwise the
-   * Effect that completes once they are.
+   * Publishes bodies to a topic, delivered after `deferMillis`. `undefined` if all are accepted already; otherwise
+   * the Effect that completes the publish.
    */
   readonly publish: (
     topic: Topic,
@@ -30,8 +30,8 @@ export class Publisher extends Context.Service<Publisher, {
   )
 
   /**
-   * A Publisher that asks `check` about every body first. A check that fails refuses the message, and all that were published
-   * together with it, with its reason.
+   * A Publisher that calls `check` for every body first. A failed check refuses all bodies of the publish with its
+   * reason.
    */
   static readonly layerChecked = <R>(
     check: (topic: TopicName, body: Uint8Array) => Effect.Effect<void, string, R>
@@ -49,7 +49,7 @@ export class Publisher extends Context.Service<Publisher, {
     )
 }
 
-/** Each body, as a view. */
+/** The bodies as views. */
 export const bodiesOf = (bodies: PublishedBodies): ReadonlyArray<Buffer> => {
   const views: Array<Buffer> = []
   let at = bodies.start
@@ -61,7 +61,7 @@ export const bodiesOf = (bodies: PublishedBodies): ReadonlyArray<Buffer> => {
   return views
 }
 
-/** Bodies of a program's own as one batch. */
+/** Joins a program's own bodies to one batch. */
 export const joinBodies = (bodies: ReadonlyArray<Uint8Array>): PublishedBodies => {
   const bodyBytes = bodies.reduce((sum, body) => sum + body.length, 0)
   const bytes = Buffer.allocUnsafe(bodyBytes + 4 * bodies.length)

@@ -1,5 +1,5 @@
 /**
- * Opens at start what the data directory says existed, whatever the limits of topics and channels are now.
+ * Opens the topics and channels of the data directory at start, regardless of the limits.
  */
 import { Effect } from "effect"
 import { type ChannelName, isChannelName, isTopicName, type TopicName } from "../../../protocol/client/Names.ts"
@@ -9,15 +9,15 @@ import { MetadataError } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
 import { queuesAtOnce, type Topic } from "./Topic.ts"
 
-/** How topics and channels are opened, each of which is not open yet. */
+/** Opens topics and channels that are not open yet. */
 export interface Opening {
   readonly openTopic: (name: TopicName) => Effect.Effect<Topic, StorageError>
   readonly openChannel: (topic: Topic, name: ChannelName) => Effect.Effect<Channel, StorageError>
 }
 
 /**
- * Does `work` for every item, for a few at a time. Not a fiber for each, as with `Effect.forEach`: opening a queue that was
- * closed in order waits for nothing, so one fiber mostly opens thousands.
+ * Runs `work` for every item with limited concurrency. Unlike `Effect.forEach` it needs no fiber per item: opening a
+ * cleanly closed queue does not wait, so that one fiber mostly opens thousands.
  */
 const someAtOnce = <K, V, E>(
   items: ReadonlyMap<K, V>,
@@ -34,7 +34,7 @@ const someAtOnce = <K, V, E>(
     return Effect.all(workers, { concurrency: "unbounded", discard: true })
   })
 
-/** Opens all topics and channels of the metadata that `storage` has; names that NSQ does not allow are left out. */
+/** Opens all topics and channels of the metadata in `storage`; skips names that are not valid in NSQ. */
 export const restore = (
   { loadMetadata }: Pick<Storage["Service"], "loadMetadata">,
   { openChannel, openTopic }: Opening
@@ -45,7 +45,7 @@ export const restore = (
     if (paused) channel.pause()
   })
 
-  /** The topic hands nothing out before all its channels exist. */
+  /** The topic delivers nothing before all its channels exist. */
   const restoreTopic = Effect.fnUntraced(function*(name: string, { channels, paused }: SavedTopic) {
     if (!isTopicName(name)) return yield* Effect.logWarning(`skipping creation of invalid topic ${name}`)
     const topic = yield* openTopic(name)

@@ -1,14 +1,14 @@
 /**
- * Messages that come back together, as one batch: hundreds of thousands that time out at once would otherwise be as many
- * objects, and moving these about stops everything else for longer than dealing with the messages does.
+ * Collects messages that are returned together into one batch: hundreds of thousands of separate objects would stop
+ * everything else for longer than the messages themselves.
  *
- * Hot path: a copy per message and no object.
+ * Hot path: one copy per message and no object.
  */
 import { MessageBatch, raiseAttempts } from "../../../protocol/client/MessageBatch.ts"
 
-/** Bytes of one batch: a message that stays keeps no more than this in memory. */
+/** Bytes per batch: the memory that a single remaining message may retain. */
 const batchBytesMax = 32 * 1024
-/** Larger messages come back by themselves. */
+/** Larger messages are returned in a batch of their own. */
 const messageBytesMax = 4 * 1024
 
 export class ReturnedMessages {
@@ -16,17 +16,17 @@ export class ReturnedMessages {
   private used = 0
   count = 0
 
-  /** For at most `most` messages, where the first is `first` bytes long. */
+  /** Room for at most `most` messages, of which the first has `first` bytes. */
   constructor(most: number, first: number) {
     this.frames = Buffer.allocUnsafeSlow(Math.min(batchBytesMax, most * first))
   }
 
-  /** Whether a message may come back with others: those that are on disk as well are settled one by one. */
+  /** Whether a message may share a batch: messages that are also on disk are settled one by one. */
   static accepts(batch: MessageBatch, position: number): boolean {
     return !batch.isOnDisk && batch.frames.readInt32BE(position) + 4 <= messageBytesMax
   }
 
-  /** Copies the message at `position` of the batch's frames, ready to be delivered once more; false if it has no room. */
+  /** Copies the message at `position` of the batch's frames, ready to be redelivered; false if it does not fit. */
   add(batch: MessageBatch, position: number): boolean {
     const { frames } = batch
     const size = frames.readInt32BE(position) + 4
@@ -38,7 +38,7 @@ export class ReturnedMessages {
     return true
   }
 
-  /** The messages added, of which there is at least one. */
+  /** The batch of the added messages; requires at least one. */
   toBatch(): MessageBatch {
     const { frames, used } = this
     if (used === frames.length) return MessageBatch.ofFrames(frames, this.count)

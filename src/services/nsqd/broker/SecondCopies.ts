@@ -1,7 +1,7 @@
 /**
- * What a topic's channels have of the messages that their topic hands over first. A topic records what it has handed over
- * shortly afterwards: if the daemon is killed in between, the messages are in the disk queues of both, and the topic hands
- * them over again after the restart. They come first then, so the first run that no channel has anything of ends the search.
+ * Finds messages that a topic hands over again although its channels have stored them. A topic records a hand-over
+ * shortly afterwards: after a kill in between, the messages are in the disk queues of both, and the topic hands them
+ * over again after the restart. They come first, so the first run of which no channel has anything ends the search.
  */
 import { Effect } from "effect"
 import { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
@@ -9,18 +9,18 @@ import { recordsWithout } from "../../../protocol/storage/RecordIdentity.ts"
 import type { Channel } from "./Channel.ts"
 
 export class SecondCopies {
-  /** Whether there may be more. */
+  /** Whether further copies are possible. */
   isSearching: boolean
   private held: Map<Channel, ReadonlySet<string>> | undefined
 
-  /** `hasMessages`: whether the topic's queue had any when it was opened. */
+  /** `hasMessages`: whether the topic's queue had messages when it was opened. */
   constructor(hasMessages: boolean) {
     this.isSearching = hasMessages
   }
 
   /**
-   * The messages of a run that each channel does not have, for those channels that have some of it. A channel whose disk
-   * cannot be read gets everything: a message that comes twice is better than one that does not come.
+   * For each channel that has some messages of the run, the messages that it does not have. A channel whose disk
+   * cannot be read gets everything: a duplicate is better than a lost message.
    */
   missing(
     channels: ReadonlyArray<Channel>,
@@ -56,7 +56,7 @@ const heldBy = Effect.fnUntraced(function*(channels: ReadonlyArray<Channel>) {
 const count = (batches: ReadonlyArray<MessageBatch>): number => batches.reduce((sum, batch) => sum + batch.count, 0)
 
 const without = (batch: MessageBatch, identities: ReadonlySet<string>): ReadonlyArray<MessageBatch> => {
-  // Published since the restart: delays are not remembered beyond it.
+  // Published after the restart, because delays do not survive one.
   if (batch.deferMillis > 0) return [batch]
   const records = batch.encodeRecords(0, batch.count)
   const left = recordsWithout(records, identities)

@@ -1,42 +1,45 @@
 /**
- * A consumer's place on a channel: how many messages it is ready for, what it has in flight, what it has answered. The
- * consumer itself, a connection or an in-process stream, is behind `Consumer`.
+ * A consumer's subscription to a channel: its ready count, messages in flight, and counters. The consumer itself, a
+ * connection or an in-process stream, implements `Consumer`.
  */
 import type { MessageKey } from "../../../protocol/client/Message.ts"
 import { InFlight } from "./InFlight.ts"
 import * as Locality from "./Locality.ts"
 
-/** Whoever receives messages. All methods are called by the channel, synchronously. */
+/** A receiver of messages. The channel calls all methods synchronously. */
 export interface Consumer {
-  /** Takes `count` whole message frames, `frames[start..end)`. They may be used after the call returns but never changed. */
+  /**
+   * Receives `count` whole message frames, `frames[start..end)`. They may be used after the call but must not be
+   * changed.
+   */
   readonly deliver: (frames: Buffer, start: number, end: number, count: number) => void
-  /** No more messages for now: what was delivered is to go out. */
+  /** The end of a pass: delivered messages should be sent. */
   readonly flush: () => void
   /**
-   * Whether more messages may be delivered. The channel asks during a pass and again after each `flush`. If it is false then,
-   * the consumer calls `Channel.wake` once it is true again.
+   * Whether more messages may be delivered. Called during a pass and after each `flush`. After false, the consumer
+   * must call `Subscription.wake` when it is writable again.
    */
   readonly isWritable: () => boolean
   /**
-   * Changes whenever something that the consumer has sent is read or carried out. Before messages time out the channel waits
-   * until it stays the same for a turn of the event loop. Always the same where consumers call the channel directly.
+   * Changes whenever input of the consumer is read or executed. Before messages time out, the channel waits until it
+   * is stable for a turn of the event loop. Constant for consumers that call the channel directly.
    */
   readonly inputMark: () => number
-  /** The channel is gone; nothing more will be delivered. */
+  /** The channel is closed or deleted; nothing more will be delivered. */
   readonly close: () => void
 }
 
-/** How messages are given to one consumer. */
+/** How messages are delivered to one consumer. */
 export interface SubscriptionOptions {
-  /** How long it may hold a message, in ms. */
+  /** Message timeout in ms. */
   readonly msgTimeout: number
-  /** Percent of the messages it wants, 0 for all. */
+  /** Percentage of messages to deliver; 0 for all. */
   readonly sampleRate: number
-  /** How near it is; only of interest to topology-aware consumption. */
+  /** The consumer's locality, for topology-aware consumption. */
   readonly locality?: Locality.Locality
 }
 
-/** The channel's reply to a FIN, REQ or TOUCH. */
+/** The channel's result for a FIN, REQ or TOUCH. */
 export type AnswerResult = "done" | "not in flight" | "not owner"
 
 /** The channel of a subscription. */
@@ -66,19 +69,19 @@ export class Subscription {
     this.locality = options.locality ?? Locality.global
   }
 
-  /** The messages in flight to the consumer. Another table after the channel was emptied. */
+  /** The messages in flight to the consumer. Replaced when the channel is emptied. */
   get inFlight(): InFlight {
     return this.table
   }
-  /** Until when, in monotonic ms, what the consumer has sent is known to have been executed. */
+  /** Time in monotonic ms until which the consumer's input is known to be executed. */
   get heardUntil(): number {
     return this.heardAt
   }
-  /** The most messages the consumer wants in flight: RDY, a ceiling that is not counted down. */
+  /** The maximum number of messages in flight (RDY). It is a limit and is not counted down. */
   get readyCount(): number {
     return this.ready
   }
-  /** Messages delivered, with repeated deliveries. */
+  /** Messages delivered, including redeliveries. */
   get messageCount(): number {
     return this.delivered
   }
@@ -88,13 +91,13 @@ export class Subscription {
   get requeueCount(): number {
     return this.requeued
   }
-  /** How many messages it may be given now. */
+  /** How many messages may be delivered now. */
   get capacity(): number {
     const free = this.ready - this.table.size
     return free > 0 && this.consumer.isWritable() ? free : 0
   }
 
-  // ---- from the consumer
+  // ---- called by the consumer
 
   /** RDY. */
   setReady(count: number): void {
@@ -118,7 +121,7 @@ export class Subscription {
     this.channel.wake()
   }
 
-  // ---- from the channel
+  // ---- called by the channel
 
   noteDelivered(count: number): void {
     this.delivered += count
@@ -129,15 +132,15 @@ export class Subscription {
   noteRequeued(): void {
     this.requeued++
   }
-  /** What the consumer has sent until `now` has been executed. */
+  /** The consumer's input up to `now` has been executed. */
   noteHeard(now: number): void {
     this.heardAt = now
   }
-  /** The channel was emptied: nothing is in flight any more. */
+  /** Forgets the messages in flight after the channel was emptied. */
   forgetInFlight(): void {
     this.table = new InFlight()
   }
-  /** The consumer has left: it gets nothing more. */
+  /** The consumer has left and gets nothing more. */
   end(): void {
     this.ready = 0
   }

@@ -1,6 +1,6 @@
 /**
- * A topic: takes what is published, in memory first and on disk when memory is full, and hands every message to each of its
- * channels. A worker does the handing over, in batches, while the topic has channels and is not paused.
+ * A topic: stores published messages, in memory first and on disk if memory is full, and hands every message to each
+ * of its channels. A worker hands them over in batches while the topic has channels and is not paused.
  */
 import { Effect, Exit, Scope } from "effect"
 import { GuidGenerator } from "../../../protocol/client/Guid.ts"
@@ -24,17 +24,17 @@ import { SecondCopies } from "./SecondCopies.ts"
 import { Worker } from "./Worker.ts"
 
 export interface TopicSettings extends ChannelSettings {
-  /** 0..1023, part of every message id. */
+  /** From 0 to 1023; part of every message id. */
   readonly nodeId: number
 }
 
-/** Topics, and channels of each, that are restored or closed at a time: enough to keep a disk busy. */
+/** Topics, and channels per topic, that are restored or closed concurrently: enough to keep a disk busy. */
 export const queuesAtOnce = 8
 
-/** Bytes of one read from the topic's disk queue. */
+/** Bytes per read from the topic's disk queue. */
 const runBytes = 256 * 1024
 
-/** Batches handed to channels in one turn of the event loop, counted once per channel. */
+/** Batches handed to channels per turn of the event loop, counted once per channel. */
 const handOversMax = 16 * 1024
 
 interface OpenChannel {
@@ -82,8 +82,8 @@ export class Topic {
   }
 
   /**
-   * Opens a topic with what its disk queue holds. It takes messages at once and hands them to channels once `start` has been
-   * called. Closing the Scope stops it, then its channels, and writes what is in memory to disk.
+   * Opens a topic with the messages of its disk queue. It accepts messages at once and hands them over after `start`.
+   * Closing the Scope stops it and its channels and writes messages in memory to disk.
    */
   static readonly make = Effect.fnUntraced(function*(
     name: TopicName,
@@ -97,20 +97,20 @@ export class Topic {
     return topic
   })
 
-  // ---- what others may know
+  // ---- statistics
 
-  /** Messages waiting for the topic's channels. */
+  /** Messages that wait to be handed to the channels. */
   get depth(): number {
     return this.memory.count + this.backendDepth
   }
   get backendDepth(): number {
     return this.backend?.depth ?? 0
   }
-  /** Messages published. */
+  /** Number of published messages. */
   get messageCount(): number {
     return this.messages
   }
-  /** Bytes of the bodies published. */
+  /** Bytes of published bodies. */
   get messageBytes(): number {
     return this.bytes
   }
@@ -118,7 +118,7 @@ export class Topic {
   get paused(): boolean {
     return this.isPaused
   }
-  /** The topic is being closed or deleted and takes no more messages. */
+  /** Whether the topic is being closed or deleted and refuses messages. */
   get exiting(): boolean {
     return this.isExiting
   }
@@ -135,8 +135,8 @@ export class Topic {
   // ---- publishing
 
   /**
-   * Takes published messages. `undefined` when that is done; otherwise the Effect that writes what found no room in memory
-   * to disk, which the publisher waits for.
+   * Accepts published messages. `undefined` if that is done; otherwise the Effect that writes what did not fit into
+   * memory to disk, which the publisher has to wait for.
    */
   put(bodies: PublishedBodies, deferMillis: number): Completion<PublishError> {
     if (this.isExiting) return Effect.fail(new PublishError({ reason: "exiting", kind: "exiting", accepted: 0 }))
@@ -158,7 +158,7 @@ export class Topic {
     const taken = Math.max(0, Math.min(batch.count, room))
     if (taken > 0) {
       this.memory.push({ batch, index: 0, position: 0, end: taken })
-      // Whatever makes the topic pump later wakes it as well.
+      // Everything else that makes the topic pump also wakes it.
       if (this.isPumping) this.work.call()
     }
     if (taken === batch.count) {
@@ -200,15 +200,18 @@ export class Topic {
     )
   }
 
-  /** A delay needs no room in a queue, and an ephemeral topic has no disk: such messages go straight to the channels. */
+  /**
+   * A deferred message needs no room in a queue, and an ephemeral topic has no disk: such messages go directly to the
+   * channels.
+   */
   private handsOverDirectly(batch: MessageBatch): boolean {
-    // Neither kind of batch is ever split between memory and channels: memory took nothing of it.
+    // Neither kind is ever split between memory and channels: memory has taken nothing of the batch.
     return this.isPumping && (batch.deferMillis > 0 || (this.ephemeral && this.settings.memQueueSize === 0))
   }
 
   // ---- channels
 
-  /** The channel, opened with what its disk queue holds when it does not exist yet. The broker calls this one at a time. */
+  /** Returns the channel; opens it with the messages of its disk queue if needed. The broker serializes the calls. */
   openChannel(name: ChannelName): Effect.Effect<Channel, StorageError> {
     return Effect.gen({ self: this }, function*() {
       const existing = this.open.get(name)
@@ -233,7 +236,7 @@ export class Topic {
     })
   }
 
-  /** Deletes a channel with its messages; its consumers are cut off. */
+  /** Deletes a channel with its messages and disconnects its consumers. */
   deleteChannel(name: ChannelName): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       const opened = this.open.get(name)
@@ -243,7 +246,7 @@ export class Topic {
     })
   }
 
-  // ---- from operators
+  // ---- administration
 
   pause(): void {
     this.isPaused = true
@@ -254,18 +257,18 @@ export class Topic {
     this.work.call()
   }
 
-  /** The topic takes no more messages; closing its Scope follows. */
+  /** Refuses messages from now on; closing the Scope follows. */
   refuseMessages(): void {
     this.isExiting = true
   }
 
-  /** From now on messages go to the channels that exist. */
+  /** Starts handing messages to the channels that exist by now. */
   start(): void {
     this.started = true
     if (this.hasWork) this.work.call()
   }
 
-  /** Drops what waits at the topic; its channels keep what they have. */
+  /** Drops the topic's waiting messages; its channels keep theirs. */
   get empty(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       this.memory.takeAll()
@@ -274,7 +277,7 @@ export class Topic {
     })
   }
 
-  /** The topic is being deleted, with all its channels and files. Closing its Scope follows. */
+  /** Deletes the topic's channels and files. Closing its Scope follows. */
   get delete(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       this.isExiting = true
@@ -318,7 +321,9 @@ export class Topic {
     return this.isPumping && (this.memory.count > 0 || this.reads.isReady)
   }
 
-  /** Hands over what waits in memory; more than a slice of that, and what waits on disk, after turns for everybody else. */
+  /**
+   * Hands over a slice of the messages in memory; the rest, and messages on disk, follow after turns for other work.
+   */
   private pass(): Completion {
     if (!this.hasWork) return undefined
     return Effect.andThen(this.handOverMemory, Effect.suspend(() => this.hasWork ? this.goOn : Effect.void))
@@ -334,7 +339,7 @@ export class Topic {
     })
   }
 
-  /** Uninterruptible: a batch that one channel has and another has not would be lost to the other. */
+  /** Uninterruptible: a batch handed to only some of the channels would be lost for the others. */
   private get handOverMemory(): Effect.Effect<void> {
     return Effect.uninterruptible(Effect.suspend(() => {
       const slice = Math.max(1, Math.floor(handOversMax / this.open.size))
@@ -343,14 +348,14 @@ export class Topic {
     }))
   }
 
-  /** A channel whose disk fails until the end keeps the messages in memory, to try once more when it is flushed. */
+  /** A channel whose disk fails until shutdown keeps the messages in memory, to retry when it is flushed. */
   private storeOverflows(overflows: ReadonlyArray<Overflow>): Effect.Effect<void> {
     const store = (overflow: Overflow) =>
       Effect.catch(this.storeAtChannel(overflow), () => Effect.sync(() => overflow.channel.keep(overflow.records)))
     return Effect.forEach(overflows, store, { concurrency: "unbounded", discard: true })
   }
 
-  /** While the disk fails this does not give up: the topic fills, then its publishers get the error. Fails at the end only. */
+  /** Retries while the disk fails: the topic fills up, and its publishers get the error. Fails only at shutdown. */
   private storeAtChannel({ channel, records }: Overflow): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => channel.exiting ? Effect.void : channel.store(records)).pipe(
       Effect.tapError((error) =>
@@ -378,7 +383,7 @@ export class Topic {
     return Effect.asVoid(this.reads.attempt(handOver))
   }
 
-  /** What some channel could not store stays on the topic's disk, to be handed over again after a restart. */
+  /** Messages that a channel could not store stay on the topic's disk, to be handed over again after a restart. */
   private storeRun(run: StoredRun, waiting: ReadonlyArray<Overflow>): Effect.Effect<void> {
     const store = Effect.forEach(waiting, (overflow) => this.storeAtChannel(overflow), { concurrency: "unbounded" })
     return Effect.matchEffect(store, {
@@ -387,7 +392,7 @@ export class Topic {
     })
   }
 
-  /** Gives a run to every channel, less what some of them have. */
+  /** Hands a run to every channel, without the messages that it already has. */
   private handOverMissing(
     run: ReadonlyArray<MessageBatch>,
     missing: ReadonlyMap<Channel, ReadonlyArray<MessageBatch>>
@@ -395,11 +400,11 @@ export class Topic {
     return this.channels.flatMap((channel) => this.handOver((missing.get(channel) ?? run).map(wholeBatch), [channel]))
   }
 
-  /** Gives messages to channels; returns what found no room in the memory of some. */
+  /** Hands messages to channels; returns those that did not fit into a channel's memory. */
   private handOver(spans: ReadonlyArray<Span>, channels = this.channels): ReadonlyArray<Overflow> {
     const overflows = new Map<Channel, Array<StoredRecords>>()
     for (const span of spans) {
-      // Channels that have taken as much write the same bytes.
+      // Channels that have taken the same number of messages share the encoded rest.
       let encoded: StoredRecords | undefined
       let encodedFrom = -1
       for (const channel of channels) {

@@ -1,5 +1,5 @@
 /**
- * What changes about the broker's topics and channels, for those who tell others about them.
+ * Creations and deletions of the broker's topics and channels, for nsqlookupd peers.
  */
 import type { ChannelName, TopicName } from "../../../protocol/client/Names.ts"
 

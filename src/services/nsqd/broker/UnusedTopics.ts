@@ -1,7 +1,7 @@
 /**
- * Finds ephemeral topics that nobody uses: without a channel, and without a new message for a time. NSQ deletes an ephemeral
- * topic together with its last channel and keeps one that never had a channel for ever, so that anybody could fill the memory
- * with them. What counts is found by looking now and then: publishing does not note when it happens.
+ * Finds unused ephemeral topics: without a channel, and without a new message for a time. NSQ deletes an ephemeral
+ * topic with its last channel but keeps one that never had a channel forever, so that clients could fill the memory
+ * with them. Topics are checked periodically, so that publishing has no additional cost.
  */
 import { Duration, Effect } from "effect"
 import type { Time } from "../../core/Time.ts"
@@ -12,7 +12,7 @@ import type { Topic } from "./Topic.ts"
 interface Idle {
   /** Messages that the topic had received when it was first found without a channel. */
   readonly messages: number
-  /** When that was, in ms. */
+  /** Time of that check, in ms. */
   readonly since: number
 }
 
@@ -24,17 +24,19 @@ export class UnusedTopics {
     this.lifetimeMillis = lifetimeMillis
   }
 
-  /** The time between two looks, in ms: a topic is found a fifth of its lifetime late at most. */
+  /** Interval of checks in ms: a topic is found at most a fifth of its lifetime late. */
   get interval(): number {
     return Math.max(100, this.lifetimeMillis / 10)
   }
 
-  /** Whether the last look has found a topic that may become unused. A topic never loses its last channel and stays. */
+  /**
+   * Whether the last check found a topic that may become unused. An ephemeral topic never outlives its last channel.
+   */
   get hasCandidates(): boolean {
     return this.idle.size > 0
   }
 
-  /** The topics that have been unused for their lifetime at the time `now`, which only goes forward. */
+  /** Returns the topics that have been unused for their lifetime at the monotonic time `now`. */
   look(topics: Iterable<Topic>, now: number): ReadonlyArray<Topic> {
     const idle = new Map<Topic, Idle>()
     const unused: Array<Topic> = []
@@ -49,22 +51,22 @@ export class UnusedTopics {
     return unused
   }
 
-  /** Whether nothing has happened to a topic since the last look. */
+  /** Whether the topic has not been used since the last check. */
   isStillUnused(topic: Topic): boolean {
     return !topic.hasChannels && this.idle.get(topic)?.messages === topic.messageCount
   }
 }
 
-/** What `run` needs of the broker. */
+/** The part of the broker that `run` needs. */
 export interface Registry {
-  /** Called when an ephemeral topic has been created: without one that has no channel nothing is looked at. */
+  /** Called when an ephemeral topic is created: nothing is checked before. */
   readonly created: Wakeup
   readonly topics: () => Iterable<Topic>
-  /** Deletes the topic if `isStillUnused` holds once nothing else changes the registry. */
+  /** Deletes the topic if `isStillUnused` holds while no other change of the registry is running. */
   readonly deleteUnused: (topic: Topic, isStillUnused: () => boolean) => Effect.Effect<void>
 }
 
-/** Deletes unused ephemeral topics for as long as it runs; with a lifetime of 0 there is nothing to do. */
+/** Deletes unused ephemeral topics until interrupted; does nothing with a lifetime of 0. */
 export const run = (
   { ephemeralTopicLifetime }: NsqdOptions,
   { monotonicMillis }: Time,

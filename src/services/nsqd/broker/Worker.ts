@@ -1,21 +1,21 @@
 /**
- * A fiber on demand: it starts when it is called and ends when its work is done, so that a topic or a channel without work
- * costs no fiber. Any number of calls before it runs start it once, and it never runs inside the call.
+ * A fiber on demand: it starts when the worker is called and ends when its work is done, so that an idle topic or
+ * channel has no fiber. Several calls before it runs start it once, and it never runs inside the call.
  *
- * Hot path: topics and channels are called once per batch. What is done without waiting costs one fiber that ends at once
- * and no generator.
+ * Hot path: topics and channels are called once per batch. Work that does not wait costs one fiber, which ends at
+ * once, and no generator.
  */
 import { Cause, Effect, Fiber, Scheduler } from "effect"
 import type { Completion } from "../../core/Completion.ts"
 
-/** What workers run on, shared by all actors of a broker. */
+/** The scheduler of all workers of a broker. */
 export interface WorkerPool {
   /** Runs a task soon, never inside the call. */
   readonly schedule: (task: () => void) => void
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 }
 
-/** The pool that starts fibers with the services and the scheduler of the calling fiber. */
+/** A pool that starts fibers with the services and the scheduler of the calling fiber. */
 export const makePool: Effect.Effect<WorkerPool> = Effect.gen(function*() {
   const context = yield* Effect.context<never>()
   const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
@@ -34,21 +34,21 @@ export class Worker {
   private called = false
   private stopped = false
 
-  /** `work` is done once per call or run of calls; `name` is what the log calls the actor if a defect ends the work. */
+  /** `work` runs once for a call or several calls; `name` is the actor's name in the log if a defect ends the work. */
   constructor(pool: WorkerPool, name: string, work: () => Completion) {
     this.pool = pool
     this.name = name
     this.work = work
   }
 
-  /** There is work. */
+  /** Schedules the work. */
   call(): void {
     if (this.called || this.stopped) return
     this.called = true
     if (this.fiber === undefined) this.schedule()
   }
 
-  /** Calls after `millis`, when `before` has run. One such call at a time. */
+  /** Calls `before` and then the worker after `millis`. At most one such call may be pending. */
   callLater(millis: number, before: () => void): void {
     if (this.stopped) return
     this.timer = this.pool.fork(Effect.andThen(
@@ -61,7 +61,7 @@ export class Worker {
     ))
   }
 
-  /** Interrupts the work, waits until it has ended, and takes no more calls. */
+  /** Interrupts the work, waits for its end, and ignores further calls. */
   get stop(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.stopped = true
@@ -89,7 +89,7 @@ export class Worker {
       this.called = false
       return this.work() ?? Effect.void
     })
-    // A defect is a bug that would otherwise stop messages silently. The next call starts the work again.
+    // A defect is a bug that would otherwise stop messages silently. The next call restarts the work.
     return Effect.tapCause(
       step,
       (cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logFatal(`${this.name}: stopped`, cause)

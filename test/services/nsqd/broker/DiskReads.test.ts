@@ -74,12 +74,12 @@ describe("reads from a disk queue", () => {
     Effect.gen(function*() {
       const { reads } = yield* make()
       assert.deepStrictEqual(yield* logged(reads.attempt(failure)), [
-        "TOPIC(t): failed to read from disk, trying again - read x: input/output error"
+        "TOPIC(t): failed to read from disk, retrying - read x: input/output error"
       ])
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* logged(reads.attempt(failure)), [])
       yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual(yield* logged(reads.attempt(Effect.succeed(1))), ["TOPIC(t): reads from disk again"])
+      assert.deepStrictEqual(yield* logged(reads.attempt(Effect.succeed(1))), ["TOPIC(t): can read from disk again"])
       assert.deepStrictEqual(yield* logged(reads.attempt(Effect.succeed(2))), [])
       assert.strictEqual((yield* logged(reads.attempt(failure))).length, 1)
       yield* TestClock.adjust(49)
