@@ -2,7 +2,8 @@
  * Storage in memory that fails or delays on demand, for tests of a broker whose disk is full, broken or slow.
  */
 import { Context, Effect, Latch, Layer } from "effect"
-import { type BackendQueue, Storage, StorageError } from "../services/nsqd/storage/Storage.ts"
+import { type BackendQueue, StorageError } from "../services/nsqd/storage/BackendQueue.ts"
+import { Storage } from "../services/nsqd/storage/Storage.ts"
 
 /** The faults of a `FaultyStorage`. They take effect at once, for every queue. */
 export class StorageFaults extends Context.Service<StorageFaults, {

@@ -14,7 +14,7 @@ import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol
 import type { Completion } from "../../core/Completion.ts"
 import type { Time } from "../../core/Time.ts"
 import type { Turns } from "../../core/Turns.ts"
-import type { BackendQueue, StorageError } from "../storage/Storage.ts"
+import type { BackendQueue, StorageError } from "../storage/BackendQueue.ts"
 import type { Alarms } from "./Alarms.ts"
 import { Backlog, type NotStored } from "./Backlog.ts"
 import { SubscribeError } from "./BrokerError.ts"

@@ -3,7 +3,7 @@
  * continues to deliver messages from memory.
  */
 import { Effect } from "effect"
-import type { BackendQueue, StorageError } from "../storage/Storage.ts"
+import type { BackendQueue, StorageError } from "../storage/BackendQueue.ts"
 import type { Worker } from "./Worker.ts"
 
 const firstDelayMillis = 50

@@ -3,7 +3,7 @@
  */
 import { Effect, Semaphore } from "effect"
 import type { NsqdMetadata } from "../../../protocol/storage/NsqdMetadata.ts"
-import type { StorageError } from "../storage/Storage.ts"
+import type { StorageError } from "../storage/BackendQueue.ts"
 import type { Topic } from "./Topic.ts"
 
 /** The metadata of these topics, without ephemeral topics and channels. */

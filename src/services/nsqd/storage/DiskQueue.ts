@@ -13,9 +13,11 @@ import { Effect, Result, type Scope } from "effect"
 import * as Path from "node:path"
 import { dataFileName, type QueuePosition } from "../../../protocol/storage/DiskQueueFormat.ts"
 import { DaemonState } from "../../core/DaemonState.ts"
+import { ActiveQueue } from "./ActiveQueue.ts"
+import { type BackendQueue, type RecordRun, StorageError, type StoredRun } from "./BackendQueue.ts"
 import type { Disk, DiskError } from "./Disk.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"
-import { QueueActivity, type QueueOperation } from "./QueueActivity.ts"
+import type { QueueActivity, QueueOperation } from "./QueueActivity.ts"
 import type { QueueInventory } from "./QueueInventory.ts"
 import { nothingFound, QueuePositions } from "./QueuePositions.ts"
 import type { ReadQueue } from "./QueueReading.ts"
@@ -23,7 +25,6 @@ import { closedQueue, recoverQueue } from "./QueueRecovery.ts"
 import type { WrittenQueue } from "./QueueWriter.ts"
 import { recentIdentities } from "./RecentRecords.ts"
 import { type LoadedState, type Snapshot, StateFile } from "./StateFile.ts"
-import { type BackendQueue, type RecordRun, StorageError, type StoredRun } from "./Storage.ts"
 
 export interface DiskQueueOptions {
   readonly dataPath: string
@@ -61,7 +62,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
   private readonly state: StateFile
   positions = new QueuePositions([], nothingFound)
   /** The state that only a queue in use has. */
-  private activity: QueueActivity | undefined
+  private activity: ActiveQueue | undefined
   /** Whether the recorded state is out of date. */
   private isChanged = false
   /** Whether anything changed since the last sync. */
@@ -164,9 +165,9 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     return `DISKQUEUE(${this.name})`
   }
 
-  private activate(): QueueActivity {
+  private activate(): ActiveQueue {
     if (this.activity !== undefined) return this.activity
-    this.activity = new QueueActivity(this.disk, this.name, this.options, this)
+    this.activity = new ActiveQueue(this.disk, this.name, this.options, this)
     this.host.changed(this)
     return this.activity
   }

@@ -4,8 +4,8 @@
  */
 import { Effect } from "effect"
 import { recordStarts, walkRecords } from "../../../protocol/storage/DiskQueueFormat.ts"
+import type { BackendQueue, RecordRun, StoredRun } from "./BackendQueue.ts"
 import { OutstandingRun, type RunOwner } from "./OutstandingRun.ts"
-import type { BackendQueue, RecordRun, StoredRun } from "./Storage.ts"
 
 export class MemoryBackend implements BackendQueue {
   readonly name: string

@@ -13,8 +13,8 @@ import {
   type NsqdMetadata
 } from "../../../protocol/storage/NsqdMetadata.ts"
 import { finish, type Turns } from "../../core/Turns.ts"
+import { StorageError } from "./BackendQueue.ts"
 import type { Disk, DiskError, DiskFile } from "./Disk.ts"
-import { StorageError } from "./Storage.ts"
 import type { StorageHealth } from "./StorageHealth.ts"
 
 /** A longer journal starts anew once nsqd.dat contains all of it. */

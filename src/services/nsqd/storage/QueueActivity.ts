@@ -9,9 +9,8 @@ import { ChecksumWriter } from "./ChecksumWriter.ts"
 import type { Disk, DiskError } from "./Disk.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"
 import { QueueFiles } from "./QueueFiles.ts"
+import type { QueuePositions } from "./QueuePositions.ts"
 import { QueueReader } from "./QueueReader.ts"
-import { QueueReading, type ReadQueue } from "./QueueReading.ts"
-import { QueueWriter, type WrittenQueue } from "./QueueWriter.ts"
 
 /** The operations that fail independently. */
 export type QueueOperation = "write" | "read" | "sync" | "write checksums"
@@ -34,8 +33,6 @@ export class QueueActivity {
   isSyncDue = false
   /** Whether `tidy` is running or waiting. */
   isTidying = false
-  readonly writer: QueueWriter
-  readonly reads: QueueReading
   private readonly disk: Disk["Service"]
   private readonly name: string
   private readonly dataPath: string
@@ -51,12 +48,12 @@ export class QueueActivity {
     disk: Disk["Service"],
     name: string,
     options: { readonly dataPath: string; readonly maxBytesPerFile: number; readonly maxMsgSize: number },
-    queue: ReadQueue & WrittenQueue
+    positions: QueuePositions
   ) {
     this.disk = disk
     this.name = name
     this.dataPath = options.dataPath
-    this.numbers = queue.positions.numbers
+    this.numbers = positions.numbers
     const data = (file: number) => this.pathOf(file)
     const sums = (file: number) => this.sumsPathOf(file)
     this.sums = new ChecksumWriter(disk, sums)
@@ -67,10 +64,8 @@ export class QueueActivity {
       options.maxBytesPerFile,
       this.numbers,
       this.sealed,
-      queue.positions.tail
+      positions.tail
     )
-    this.writer = new QueueWriter(queue, this)
-    this.reads = new QueueReading(queue, this)
     this.reader = new QueueReader(disk, { data, sums }, options.maxMsgSize)
   }
 
@@ -91,7 +86,7 @@ export class QueueActivity {
   /** Whether the activity can be discarded without loss: only the caller's work is running. */
   get isIdle(): boolean {
     const kept = this.runs.size + this.finished.length + this.damaged.size + this.sealed.size
-    return kept + this.failures.size === 0 && !this.sums.hasPending && this.writer.isIdle && !this.isSyncDue &&
+    return kept + this.failures.size === 0 && !this.sums.hasPending && !this.isSyncDue &&
       this.working === 1
   }
 

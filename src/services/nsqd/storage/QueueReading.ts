@@ -3,11 +3,12 @@
  * be opened or read at all is an error that the caller retries.
  */
 import { Effect } from "effect"
+import type { StoredRun } from "./BackendQueue.ts"
 import type { DiskError } from "./Disk.ts"
 import { OutstandingRun, type RunOwner } from "./OutstandingRun.ts"
 import type { QueueActivity, QueueOperation } from "./QueueActivity.ts"
 import type { QueuePositions } from "./QueuePositions.ts"
-import type { StoredRun } from "./Storage.ts"
+import type { QueueWriter } from "./QueueWriter.ts"
 
 /** The queue that is read. */
 export interface ReadQueue extends RunOwner {
@@ -24,10 +25,12 @@ export interface ReadQueue extends RunOwner {
 export class QueueReading {
   private readonly queue: ReadQueue
   private readonly activity: QueueActivity
+  private readonly writer: QueueWriter
 
-  constructor(queue: ReadQueue, activity: QueueActivity) {
+  constructor(queue: ReadQueue, activity: QueueActivity, writer: QueueWriter) {
     this.queue = queue
     this.activity = activity
+    this.writer = writer
   }
 
   /** Reads the next records in order: at least one, about `maxBytes`; `undefined` at the end of the queue. */
@@ -84,7 +87,7 @@ export class QueueReading {
       activity.operations += count
       if (activity.operations >= queue.syncEvery) {
         activity.isSyncDue = true
-        activity.writer.start()
+        this.writer.start()
       }
       return { bytes, start: 0, end: size, count, ledger }
     })

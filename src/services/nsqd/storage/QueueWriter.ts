@@ -3,10 +3,10 @@
  * requires it. A failed write is taken back as a whole. One fiber writes; it is forked when there is work.
  */
 import { Effect } from "effect"
+import { type RecordRun, StorageError } from "./BackendQueue.ts"
 import type { DiskError } from "./Disk.ts"
 import type { QueueActivity, QueueOperation } from "./QueueActivity.ts"
 import type { QueuePositions } from "./QueuePositions.ts"
-import { type RecordRun, StorageError } from "./Storage.ts"
 
 /** The queue that is written. */
 export interface WrittenQueue {

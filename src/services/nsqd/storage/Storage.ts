@@ -2,64 +2,10 @@
  * Persistent storage of messages and metadata. Topics and channels see queues of records, not files: `DiskStorage`
  * stores them in NSQ's format, `Storage.layerMemory` keeps them in memory for tests and embedding.
  */
-import { Context, Effect, Layer, Schema, type Scope } from "effect"
-import type { Ledger, StoredRecords } from "../../../protocol/client/MessageBatch.ts"
+import { Context, Effect, Layer, type Scope } from "effect"
 import type { NsqdMetadata } from "../../../protocol/storage/NsqdMetadata.ts"
-import type { DiskError } from "./Disk.ts"
+import type { BackendQueue, StorageError } from "./BackendQueue.ts"
 import { MemoryBackend } from "./MemoryBackend.ts"
-
-/** Storing or reading failed. The description is the operating system's. */
-export class StorageError extends Schema.TaggedError<StorageError>()("StorageError", {
-  description: Schema.String,
-  /** The operating system's error code, such as `ENOSPC`, for disk failures. */
-  code: Schema.optionalKey(Schema.String)
-}) {
-  override get message(): string {
-    return this.description
-  }
-
-  static fromDisk({ code, message }: DiskError): StorageError {
-    return new StorageError({ description: message, code })
-  }
-
-  /** Whether the disk has no space: the only failure that consumers can end by reading. */
-  get isFull(): boolean {
-    return this.code === "ENOSPC" || this.code === "EDQUOT"
-  }
-}
-
-/** Consecutive whole disk records. */
-export type RecordRun = StoredRecords
-
-/** Records read from a queue, which keeps each record until it is settled in the ledger. */
-export interface StoredRun extends StoredRecords {
-  /** Positions are those of the records' frames. Has no effect after the queue was emptied. */
-  readonly ledger: Ledger
-}
-
-/** An open queue of records. */
-export interface BackendQueue {
-  readonly name: string
-  /** Messages written and not read yet. After a crash it is an estimate until everything has been read. */
-  readonly depth: number
-  /** Whether there is anything to read. */
-  readonly hasMore: boolean
-  /**
-   * Appends all runs in order. Completes when they are stored: passed to the operating system, and synced according
-   * to the options. On failure none of them counts as written.
-   */
-  readonly append: (runs: ReadonlyArray<RecordRun>) => Effect.Effect<void, StorageError>
-  /** Reads the next records in order: at least one, about `maxBytes`; `undefined` at the end of the queue. */
-  readonly read: (maxBytes: number) => Effect.Effect<StoredRun | undefined, StorageError>
-  /**
-   * The identities (see `RecordIdentity`) of the durable messages that a killed daemon may have appended last,
-   * settled or not. Empty after a clean stop. Must be read before the first append.
-   */
-  readonly recent: Effect.Effect<ReadonlySet<string>, StorageError>
-  readonly empty: Effect.Effect<void, StorageError>
-  /** Deletes the queue with its files and closes it. */
-  readonly delete: Effect.Effect<void, StorageError>
-}
 
 export class Storage extends Context.Service<Storage, {
   /** Opens a queue, named `topic` or `topic:channel`. Closing the Scope syncs and closes it. */

@@ -3,7 +3,7 @@ import { Effect, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import { DiskReads } from "../../../../src/services/nsqd/broker/DiskReads.ts"
 import { makePool, Worker } from "../../../../src/services/nsqd/broker/Worker.ts"
-import { type BackendQueue, StorageError } from "../../../../src/services/nsqd/storage/Storage.ts"
+import { type BackendQueue, StorageError } from "../../../../src/services/nsqd/storage/BackendQueue.ts"
 
 const backend = (hasMore: () => boolean): BackendQueue => ({
   name: "t",

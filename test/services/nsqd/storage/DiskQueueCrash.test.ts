@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
 import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
-import type { StoredRun } from "../../../../src/services/nsqd/storage/Storage.ts"
+import type { StoredRun } from "../../../../src/services/nsqd/storage/BackendQueue.ts"
 import { type DiskOperation, FaultyDisk } from "../../../../src/testing/index.ts"
 import { drain, layer, numbersOf, open, type OpenQueue, range, recordsOf, settle } from "./queues.ts"
 

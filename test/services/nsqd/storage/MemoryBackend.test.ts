@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
 import { MessageBatch } from "../../../../src/protocol/client/MessageBatch.ts"
+import type { StoredRun } from "../../../../src/services/nsqd/storage/BackendQueue.ts"
 import { MemoryBackend } from "../../../../src/services/nsqd/storage/MemoryBackend.ts"
-import type { StoredRun } from "../../../../src/services/nsqd/storage/Storage.ts"
 import { batches, bodiesIn } from "../broker/messages.ts"
 
 const Step = Schema.TaggedUnion({

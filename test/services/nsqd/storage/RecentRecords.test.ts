@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { addIdentities } from "../../../../src/protocol/storage/RecordIdentity.ts"
-import type { RecordRun } from "../../../../src/services/nsqd/storage/Storage.ts"
+import type { RecordRun } from "../../../../src/services/nsqd/storage/BackendQueue.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
 import { drain, layer, open, range, recordsOf } from "./queues.ts"
 

@@ -3,10 +3,10 @@
  */
 import { Effect, Exit, Layer, References, Scope } from "effect"
 import { messageHeaderSize } from "../../../../src/protocol/client/Message.ts"
+import type { BackendQueue, RecordRun, StoredRun } from "../../../../src/services/nsqd/storage/BackendQueue.ts"
 import { Disk, type DiskError } from "../../../../src/services/nsqd/storage/Disk.ts"
 import * as DiskQueue from "../../../../src/services/nsqd/storage/DiskQueue.ts"
 import * as QueueInventory from "../../../../src/services/nsqd/storage/QueueInventory.ts"
-import type { BackendQueue, RecordRun, StoredRun } from "../../../../src/services/nsqd/storage/Storage.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
 
 export const options: DiskQueue.DiskQueueOptions = {
