@@ -137,14 +137,14 @@ export type Current = Pick<Negotiated, "heartbeatInterval" | "outputBufferSize" 
 
 /** Returns the current value for 0, `off` for -1 if it exists, and any other value if it is in the range. */
 const choose = (
-  asked: number,
+  requested: number,
   range: { readonly min: number; readonly max: number; readonly fallback: number; readonly off?: number },
   name: string
 ): Result.Result<number, ProtocolError> => {
-  if (asked === 0) return Result.succeed(range.fallback)
-  if (asked === -1 && range.off !== undefined) return Result.succeed(range.off)
-  if (asked >= range.min && asked <= range.max) return Result.succeed(asked)
-  return Result.fail(protocolError("E_BAD_BODY", `IDENTIFY ${name} (${asked}) is invalid`))
+  if (requested === 0) return Result.succeed(range.fallback)
+  if (requested === -1 && range.off !== undefined) return Result.succeed(range.off)
+  if (requested >= range.min && requested <= range.max) return Result.succeed(requested)
+  return Result.fail(protocolError("E_BAD_BODY", `IDENTIFY ${name} (${requested}) is invalid`))
 }
 
 /** Negotiates the values of a request, checked in NSQ's order. */

@@ -118,12 +118,12 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
             const headers = { accept: "application/vnd.nsq; version=1.0" }
             const bare = HttpClientRequest.make(verb)(url, { headers })
             const request = body === undefined ? bare : HttpClientRequest.bodyUint8Array(bare, body)
-            const [status, answer] = yield* networks.resolve(address, origin).pipe(
+            const [status, received] = yield* networks.resolve(address, origin).pipe(
               Effect.andThen(clientFor(origin).execute(request)),
               Effect.flatMap((response) =>
                 Effect.map(
                   BoundedResponse.bytes(response, maxDaemonResponseSize, "--max-daemon-response-size"),
-                  (answer) => [response.status, answer] as const
+                  (received) => [response.status, received] as const
                 )
               ),
               Effect.timeoutOrElse({
@@ -133,42 +133,42 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
               Effect.mapError((error) => error instanceof DaemonError ? error : failed(reasonOf(error)))
             )
             if (status === 403 && redirections > 0 && url.startsWith("http://")) {
-              const secure = yield* Effect.option(Schema.decodeEffect(Forbidden)(answer.toString()))
+              const secure = yield* Effect.option(Schema.decodeEffect(Forbidden)(received.toString()))
               if (secure._tag === "Some") {
                 return yield* send(verb, address, origin, httpsOf(url, secure.value.https_port), body, 0)
               }
             }
             if (status !== 200) {
-              const failure = yield* Effect.option(Schema.decodeEffect(Failed)(answer.toString()))
+              const failure = yield* Effect.option(Schema.decodeEffect(Failed)(received.toString()))
               const code = Option.isSome(failure) ? failure.value.message.replace(/:.*/s, "") : ""
               const shown = codes.has(code) ? ` ${code}` : ""
               const reason = `got response ${status} ${STATUS_CODES[status] ?? ""}${shown} of ${maskedAddress(address)}`
               return yield* new DaemonError({ address, reason })
             }
-            return answer
+            return received
           })
         /** Sends a GET request, and decodes the response. */
-        const asked = <A, E>(
+        const getWith = <A, E>(
           address: string,
           path: string,
           origin: Origin,
-          read: (answer: Buffer) => Effect.Effect<A, E>
+          read: (received: Buffer) => Effect.Effect<A, E>
         ): Effect.Effect<A, DaemonError> => {
           const url = `http://${address}${path}`
-          const strange = () => new DaemonError({ address, reason: `Get "${masked(url)}": invalid response` })
+          const invalid = () => new DaemonError({ address, reason: `Get "${masked(url)}": invalid response` })
           return Effect.flatMap(
             send("GET", address, origin, url, undefined),
-            (answer) => Effect.mapError(read(answer), strange)
+            (received) => Effect.mapError(read(received), invalid)
           )
         }
 
         return DaemonHttp.of({
           get: (schema, address, path, origin = "configured") => {
             const decode = Schema.decodeEffect(Schema.fromJsonString(schema))
-            return asked(address, path, origin, (answer) => decode(answer.toString()))
+            return getWith(address, path, origin, (received) => decode(received.toString()))
           },
           getByTopic: (schemas, address, path, origin = "configured") =>
-            asked(address, path, origin, (answer) => LongResponse.decode(schemas, answer)),
+            getWith(address, path, origin, (received) => LongResponse.decode(schemas, received)),
           post: (address, path, body, origin = "configured") =>
             Effect.asVoid(send("POST", address, origin, `http://${address}${path}`, body))
         })

@@ -83,7 +83,7 @@ const optionsFor = (timeouts: Timeouts): Http.ServerOptions => ({
 
 const addressOf = ({ remoteAddress, remotePort }: Socket): string => peerAddress(remoteAddress, remotePort)
 
-const plainHttpAnswer = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+const plainHttpResponse = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
 /** Creates a server that closes connections that the policy for client certificates refuses. */
 const makeHttpsServer = Effect.fnUntraced(function*(
@@ -113,7 +113,7 @@ const makeHttpsServer = Effect.fnUntraced(function*(
   })
   server.on("tlsClientError", (error: NodeJS.ErrnoException, secure) => {
     const socket = handshaking.get(addressOf(secure))
-    if (error.code === "ERR_SSL_HTTP_REQUEST") socket?.end(plainHttpAnswer)
+    if (error.code === "ERR_SSL_HTTP_REQUEST") socket?.end(plainHttpResponse)
     warn(socket ?? secure, tls.handshakeFailed(error).message)
   })
   return server

@@ -48,20 +48,20 @@ export type Found =
 /** Looks up a request. */
 export type Router = (method: string, target: RequestTarget) => Found
 
-const answer = (response: HttpResponse.HttpResponse, logged: boolean): Found => ({ _tag: "Answer", response, logged })
+const respond = (response: HttpResponse.HttpResponse, logged: boolean): Found => ({ _tag: "Answer", response, logged })
 
-const notFound = answer(HttpResponse.failure(404, "NOT_FOUND"), true)
+const notFound = respond(HttpResponse.failure(404, "NOT_FOUND"), true)
 
-const optionsAnswer = (allow: ReadonlyArray<string>): Found =>
-  answer(HttpResponse.make(200, allow.length === 0 ? [] : ["Allow", allow.join(", ")], ""), false)
+const optionsResponse = (allow: ReadonlyArray<string>): Found =>
+  respond(HttpResponse.make(200, allow.length === 0 ? [] : ["Allow", allow.join(", ")], ""), false)
 
 const escapeHtml = (text: string): string => text.replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`)
 
 const redirect = (method: string, path: string, search: string): Found => {
   const location = encodeURI(path) + search
-  if (method !== "GET") return answer(HttpResponse.make(307, ["Location", location], ""), false)
+  if (method !== "GET") return respond(HttpResponse.make(307, ["Location", location], ""), false)
   const page = `<a href="${escapeHtml(location)}">Moved Permanently</a>.\n\n`
-  return answer(HttpResponse.html(301, page, ["Location", location]), false)
+  return respond(HttpResponse.html(301, page, ["Location", location]), false)
 }
 
 /** Removes doubled slashes and dot segments; keeps a trailing slash. */
@@ -115,13 +115,13 @@ export const make = (routes: ReadonlyArray<Route>): Router => {
     const found = lookup(path)
     const route = found?.methods.get(method)
     if (found !== undefined && route !== undefined) return { _tag: "Endpoint", route, parameter: found.parameter }
-    if (method === "OPTIONS" && path === "*") return optionsAnswer(all)
+    if (method === "OPTIONS" && path === "*") return optionsResponse(all)
     const fixed = fix(path, method)
     if (fixed !== undefined) return redirect(method, fixed, search)
     if (found === undefined) return notFound
     const allow = [...found.methods.keys(), "OPTIONS"].sort()
     return method === "OPTIONS"
-      ? optionsAnswer(allow)
-      : answer(HttpResponse.failure(405, "METHOD_NOT_ALLOWED", ["Allow", allow.join(", ")]), true)
+      ? optionsResponse(allow)
+      : respond(HttpResponse.failure(405, "METHOD_NOT_ALLOWED", ["Allow", allow.join(", ")]), true)
   }
 }

@@ -17,10 +17,10 @@ export const parentOf = ({ headers }: IncomingMessage): Tracer.ExternalSpan | un
 
 /** Runs the handler of a request in a span; `statusOf` returns the status of its response. */
 export const inSpan =
-  <A>(incoming: IncomingMessage, route: string, statusOf: (answer: A) => number) =>
+  <A>(incoming: IncomingMessage, route: string, statusOf: (response: A) => number) =>
   <E, R>(handler: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>> =>
     Effect.withSpan(
-      Effect.tap(handler, (answer) => Effect.annotateCurrentSpan("http.response.status_code", statusOf(answer))),
+      Effect.tap(handler, (response) => Effect.annotateCurrentSpan("http.response.status_code", statusOf(response))),
       `${incoming.method} ${route}`,
       {
         kind: "server",

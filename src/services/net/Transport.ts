@@ -66,7 +66,7 @@ export interface Connection {
   readonly uncork: () => void
   /** Bytes that are written and not yet taken by the network. */
   readonly pendingBytes: () => number
-  /** Bytes that the network has taken since the connection began: it grows as long as the peer reads, however slowly. */
+  /** Bytes that the network has taken since the connection began: it grows while the peer reads, even slowly. */
   readonly takenBytes: () => number
   /** Completes when no output is pending, or the connection is closed. */
   readonly drained: Effect.Effect<void>

@@ -14,7 +14,7 @@ const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.is
 
 describe("GuidGenerator", () => {
   it.prop(
-    "gives unique, increasing ids of 16 hex characters whatever the clock does",
+    "ids are unique, increasing and 16 hex characters regardless of the clock",
     [between(0, 1023), Schema.Array(Schema.Tuple([between(-3_600_000, 3_600_000), between(1, 300)]))],
     ([node, takes]) => {
       const guids = new GuidGenerator(node)

@@ -46,12 +46,12 @@ const naming = (nsqd: string, hosts: ReadonlyArray<string>) =>
   })
 
 const counting = Effect.gen(function*() {
-  const asked: Array<string> = []
+  const requests: Array<string> = []
   const address = yield* fakeServer(({ headers, method, url }, response) => {
-    asked.push(`${method} ${headers.host} ${url}`)
+    requests.push(`${method} ${headers.host} ${url}`)
     response.end(`{"version":"1.3.0","health":"OK","topics":[]}`)
   })
-  return { address, asked }
+  return { address, requests }
 })
 
 /** Treats nsqlookupd as if it were on another machine. */
@@ -63,20 +63,20 @@ const fromElsewhere = Effect.provideService(DaemonNetworks.DaemonNetworks, {
 describe("addresses that an nsqlookupd announces", () => {
   it.live("an nsqd on loopback gets requests if the nsqlookupd that announces it is on loopback", () =>
     Effect.gen(function*() {
-      const { address, asked } = yield* counting
+      const { address, requests } = yield* counting
       const lookupd = yield* naming(address, ["127.0.0.1", "localhost"])
       yield* Effect.gen(function*() {
         const { nodes, stats } = yield* Cluster
         const { value } = yield* nodes
         const { failures } = yield* stats(value, { clients: false })
         assert.deepStrictEqual(failures, [])
-        assert.strictEqual(asked.length, 2)
+        assert.strictEqual(requests.length, 2)
       }).pipe(cluster({ lookupd: [lookupd] }))
     }))
 
   it.live("an announced loopback or unusable address never gets a request if the nsqlookupd is remote", () =>
     Effect.gen(function*() {
-      const { address, asked } = yield* counting
+      const { address, requests } = yield* counting
       const lookupd = yield* naming(address, ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "169.254.169.254"])
       yield* Effect.gen(function*() {
         const { nodes, producers, stats } = yield* Cluster
@@ -89,24 +89,24 @@ describe("addresses that an nsqlookupd announces", () => {
         const notDone = yield* act("pause", "t", undefined)
         assert.strictEqual(notDone.length, 5)
         yield* Effect.flip(tombstone("t", `127.0.0.1:${portOf(address)}`))
-        assert.deepStrictEqual(asked, [])
+        assert.deepStrictEqual(requests, [])
       }).pipe(cluster({ lookupd: [lookupd] }), fromElsewhere)
     }))
 
   it.live("a socket connects to an announced host only if the name resolves to an allowed address", () =>
     Effect.gen(function*() {
-      const { address, asked } = yield* counting
+      const { address, requests } = yield* counting
       // The check before the request has passed, and then the name has changed its address.
-      const deceived = { ...DaemonNetworks.make([]), resolve: () => Effect.succeed(["203.0.113.9:1"]) }
+      const changed = { ...DaemonNetworks.make([]), resolve: () => Effect.succeed(["203.0.113.9:1"]) }
       yield* Effect.gen(function*() {
         const { get } = yield* DaemonHttp
         const ask = (origin: DaemonNetworks.Origin) =>
           Effect.result(get(DaemonAnswers.Stats, `localhost:${portOf(address)}`, "/stats", origin))
         const refused = yield* ask("remote")
         assert.include(Result.isFailure(refused) ? refused.failure.message : "", "--allowed-daemon-networks")
-        assert.deepStrictEqual(asked, [])
+        assert.deepStrictEqual(requests, [])
         assert.isTrue(Result.isSuccess(yield* ask("loopback")))
-      }).pipe(cluster({}), Effect.provideService(DaemonNetworks.DaemonNetworks, deceived))
+      }).pipe(cluster({}), Effect.provideService(DaemonNetworks.DaemonNetworks, changed))
     }))
 })
 
@@ -127,8 +127,8 @@ describe("responses of daemons", () => {
       assert.match(json.message, /^got response 404 Not Found of 127\.0\.0\.1:\d+$/)
       const code = yield* failure((response) => response.writeHead(404).end(`{"message":"TOPIC_NOT_FOUND"}`))
       assert.match(code.message, /^got response 404 Not Found TOPIC_NOT_FOUND of 127\.0\.0\.1:\d+$/)
-      const strange = yield* failure((response) => response.end("secret"))
-      assert.match(strange.message, /^Get "http:\/\/127\.0\.0\.1:\d+\/topics": invalid response$/)
+      const invalid = yield* failure((response) => response.end("secret"))
+      assert.match(invalid.message, /^Get "http:\/\/127\.0\.0\.1:\d+\/topics": invalid response$/)
     }))
 
   it.live("a daemon's response larger than the limit is an error that names the flag", () =>

@@ -140,7 +140,7 @@ describe("slow peers", () => {
     })
 
   /** Sends `bytes`, and returns the first line that the server sends before it ends the connection. */
-  const said = (port: number, bytes: string) =>
+  const received = (port: number, bytes: string) =>
     Effect.callback<string>((resume) => {
       let text = ""
       const socket = Net.connect(port, "127.0.0.1", () => socket.write(bytes))
@@ -153,20 +153,20 @@ describe("slow peers", () => {
   it.live("a peer that sends its headers too slowly gets 408 and is disconnected", () =>
     Effect.gen(function*() {
       const { port } = yield* server({ headersMillis: 50 })
-      assert.strictEqual(yield* said(port, request), "HTTP/1.1 408 Request Timeout")
+      assert.strictEqual(yield* received(port, request), "HTTP/1.1 408 Request Timeout")
     }))
 
   it.live("a peer that sends its body too slowly gets 408 and is disconnected", () =>
     Effect.gen(function*() {
       const { port } = yield* server({ headersMillis: 40, requestMillis: 50 })
       const half = `${request}Content-Length: 10\r\n\r\nhalf`
-      assert.strictEqual(yield* said(port, half), "HTTP/1.1 408 Request Timeout")
+      assert.strictEqual(yield* received(port, half), "HTTP/1.1 408 Request Timeout")
     }))
 
   it.live("a peer that waits too long before its next request is disconnected", () =>
     Effect.gen(function*() {
       const { port } = yield* server({ idleMillis: 50 })
-      assert.strictEqual(yield* said(port, `${request}\r\n`), "HTTP/1.1 200 OK")
+      assert.strictEqual(yield* received(port, `${request}\r\n`), "HTTP/1.1 200 OK")
     }))
 
   it.live("a peer that reads its response too slowly is disconnected", () =>

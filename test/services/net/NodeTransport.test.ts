@@ -19,7 +19,7 @@ import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { type Connection, readEach } from "../../../src/services/net/Transport.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
 
-/** A listener that passes its connections to the test; each lives until its fiber is told to end. */
+/** A listener that passes its connections to the test; each lives until the listener closes. */
 const listen = Effect.fnUntraced(function*(address: string) {
   const transport = yield* Transport
   const accepted = yield* Queue.unbounded<Connection>()
