@@ -336,7 +336,7 @@ export class Channel {
           yield* this.turns.next
           this.outstanding.takeLeaving(!this.settings.requeueOnDisconnect)
         } else if (!this.wantsMore()) {
-          // A consumer is asked again after each flush, which may have emptied a full connection.
+          // Checked again after each flush, which may have emptied a full connection.
           return
         } else if (backlog.isLoaded) {
           yield* this.turns.next

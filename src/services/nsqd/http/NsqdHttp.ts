@@ -86,7 +86,7 @@ const makeHandler: Effect.Effect<
 
 /** Plain HTTP while TLS is required: every response names the HTTPS port. */
 const tlsRequired = (state: DaemonState["Service"]): HttpServer.ServerSettings["onRequest"] => (incoming, outgoing) => {
-  // The rest of the request is not read, so the connection cannot be reused: the response tells the client.
+  // The rest of the request is not read, so the response announces that the connection closes.
   if (!incoming.complete) {
     outgoing.shouldKeepAlive = false
     outgoing.once("finish", () => incoming.socket.destroySoon())

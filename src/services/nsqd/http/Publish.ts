@@ -71,7 +71,7 @@ const parseDefer = (text: string | undefined, maxMillis: number): number | undef
   return millis >= 0 && millis <= maxMillis ? millis : undefined
 }
 
-/** NSQ responds to every failed write with `EXITING`. On a full disk the daemon does not exit, so the response says what is wrong. */
+/** NSQ responds to every failed write with `EXITING`. On a full disk nsqd does not exit and responds with the reason. */
 const refusalOf = (error: PublishError): HttpResponse.HttpResponse => {
   switch (error.kind) {
     case "rejected":

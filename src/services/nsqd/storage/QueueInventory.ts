@@ -9,7 +9,7 @@ import {
   stateFileName
 } from "../../../protocol/storage/DiskQueueFormat.ts"
 
-/** The existing files; says nothing about their content. */
+/** The existing files, regardless of their content. */
 export interface QueueInventory {
   /** Numbers of the data files, ascending. */
   readonly data: ReadonlyArray<number>

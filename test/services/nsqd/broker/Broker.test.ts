@@ -8,7 +8,7 @@ import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
 import { TestBroker } from "../../../../src/testing/index.ts"
 import { channelOf, join, nothingMore, numbers, quiet, send, topicOf, until } from "./testing.ts"
 
-/** Storage in memory that shows what is done to the metadata, and takes a while over it. */
+/** Storage in memory that records operations on the metadata and takes a while for them. */
 const watchedStorage = Effect.gen(function*() {
   const storage = Context.get(yield* Layer.build(Storage.layerMemory), Storage)
   const saved: Array<NsqdMetadata> = []
@@ -47,7 +47,7 @@ const names = (metadata: NsqdMetadata | undefined) =>
   }))
 
 describe("the metadata", () => {
-  it.effect("is written one at a time, and the last writing is the last state", () =>
+  it.effect("the metadata is written by one write at a time, and the last one has the last state", () =>
     Effect.gen(function*() {
       const { busy, layer, mostAtOnce, saved } = yield* watchedStorage
       const { context, stop } = yield* startOn(layer)
@@ -77,7 +77,7 @@ describe("the metadata", () => {
       assert.strictEqual(mostAtOnce(), 1)
     }))
 
-  it.effect("leaves out what is ephemeral", () =>
+  it.effect("the metadata has no ephemeral topics and channels", () =>
     Effect.gen(function*() {
       const { layer, saved } = yield* watchedStorage
       const { context, stop } = yield* startOn(layer)
@@ -90,7 +90,7 @@ describe("the metadata", () => {
       assert.deepStrictEqual(names(saved.at(-1)), [{ name: "t", paused: false, channels: ["kept"] }])
     }))
 
-  it.effect("that cannot be read is not written over", () =>
+  it.effect("metadata that cannot be read is not overwritten", () =>
     Effect.gen(function*() {
       const { layer, saved } = yield* watchedStorage
       const broken = Layer.effect(
@@ -122,7 +122,7 @@ describe("a disk that is full", () => {
     return { state, saved, faulty }
   })
 
-  it.effect("does not end the start, and nsqd.dat is written once there is room", () =>
+  it.effect("a broker starts on a full disk, and nsqd.dat is written once there is space", () =>
     Effect.gen(function*() {
       const { faulty, saved, state } = yield* failing
       state.error = new StorageError({ description: "no space left on device", code: "ENOSPC" })
@@ -136,14 +136,14 @@ describe("a disk that is full", () => {
       yield* stop
     }))
 
-  it.effect("ends the start when writing is not possible for another reason", () =>
+  it.effect("a broker does not start if nsqd.dat cannot be written for another reason", () =>
     Effect.gen(function*() {
       const { faulty, state } = yield* failing
       state.error = new StorageError({ description: "permission denied", code: "EACCES" })
       assert.strictEqual((yield* Effect.flip(startOn(faulty))).message, "permission denied")
     }))
 
-  it.effect("is reported by the exit status when nsqd.dat cannot be written while the broker stops", () =>
+  it.effect("the exit status reports that nsqd.dat could not be written while the broker stopped", () =>
     Effect.gen(function*() {
       for (const code of [undefined, "ENOSPC"]) {
         const { faulty, state } = yield* failing
@@ -155,7 +155,7 @@ describe("a disk that is full", () => {
       }
     }))
 
-  it.effect("makes the deletion of a topic fail, which is not known to last then", () =>
+  it.effect("the deletion of a topic fails on a full disk, because it may not be durable", () =>
     Effect.gen(function*() {
       const { faulty, saved, state } = yield* failing
       const { context, stop } = yield* startOn(faulty)
@@ -172,7 +172,7 @@ describe("a disk that is full", () => {
 })
 
 describe("a restart", () => {
-  it.effect("keeps messages in memory, in flight and deferred, with their attempts, and what is paused", () =>
+  it.effect("a restart keeps messages in memory, in flight and deferred, their attempts, and paused topics and channels", () =>
     Effect.gen(function*() {
       const { layer } = yield* watchedStorage
       const first = yield* startOn(layer)
@@ -209,7 +209,7 @@ describe("a restart", () => {
       yield* second.stop
     }))
 
-  it.effect("with consumers still there cuts them off before their messages are written", () =>
+  it.effect("a stop disconnects consumers before their messages are written", () =>
     Effect.gen(function*() {
       const { layer } = yield* watchedStorage
       const first = yield* startOn(layer)
@@ -226,7 +226,7 @@ describe("a restart", () => {
 })
 
 describe("a consumer that is lost", () => {
-  it.effect("gives what it had in flight to the others at once", () =>
+  it.effect("messages in flight of a lost consumer go to the others at once", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const lost = yield* Scope.provide(join("t", "c", 5), scope)
@@ -238,7 +238,7 @@ describe("a consumer that is lost", () => {
       assert.isTrue(other.recording.take().every(({ attempts }) => attempts === 2))
     }).pipe(Effect.provide(TestBroker.layer().pipe(Layer.provide(quiet)))))
 
-  it.effect("keeps it until the time-out where requeue-on-disconnect is off, as in NSQ", () =>
+  it.effect("without requeue-on-disconnect messages of a lost consumer wait for their timeout, as in NSQ", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const lost = yield* Scope.provide(join("t", "c", 5, { msgTimeout: 1000 }), scope)
@@ -257,7 +257,7 @@ describe("a consumer that is lost", () => {
 })
 
 describe("the registry", () => {
-  it.effect("opens a topic once, however many ask for it at the same time", () =>
+  it.effect("a topic is opened once for concurrent requests", () =>
     Effect.gen(function*() {
       const topics = yield* Effect.forEach(numbers(20), () => topicOf("t"), { concurrency: "unbounded" })
       assert.strictEqual(new Set(topics).size, 1)
@@ -265,7 +265,7 @@ describe("the registry", () => {
       assert.strictEqual(new Set(channels).size, 1)
     }).pipe(Effect.provide(TestBroker.layer().pipe(Layer.provide(quiet)))))
 
-  it.effect("says which topic or channel does not exist", () =>
+  it.effect("errors name the topic or channel that does not exist", () =>
     Effect.gen(function*() {
       const broker = yield* Broker
       assert.strictEqual((yield* Effect.flip(broker.deleteTopic("none"))).message, "topic none does not exist")
@@ -274,7 +274,7 @@ describe("the registry", () => {
       assert.strictEqual(error.message, "channel t:none does not exist")
     }).pipe(Effect.provide(TestBroker.layer().pipe(Layer.provide(quiet)))))
 
-  it.effect("a topic that is deleted while it is published to refuses; the next publish makes a new one", () =>
+  it.effect("a topic that is being deleted refuses a publish, and the next publish creates a new one", () =>
     Effect.gen(function*() {
       const broker = yield* Broker
       const topic = yield* topicOf("t")

@@ -18,7 +18,7 @@ import { recordingConsumer } from "./consumers.ts"
 const topicName = TopicName.make("orders")
 const channelNames = [ChannelName.make("billing"), ChannelName.make("archive")]
 
-/** A consumer of the broker beside the model of it. */
+/** A consumer of the broker and its model. */
 interface Consumer {
   readonly model: ConsumerModel
   readonly subscription: Subscription
@@ -26,7 +26,7 @@ interface Consumer {
   readonly recording: ReturnType<typeof recordingConsumer>
 }
 
-/** Carries out steps on a broker and on the model of it, and compares them after each. */
+/** Runs steps on a broker and on its model, and compares them after each. */
 const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray<Step>) {
   const storage = yield* Layer.build(Storage.layerMemory)
   const clock = yield* TestClock.testClockWith(Effect.succeed)
@@ -114,7 +114,7 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
 
   const fingerprint = () => JSON.stringify([actual(), inMemory()])
 
-  /** Lets the broker work until nothing changes any more, then compares. */
+  /** Waits until the broker is idle, then compares. */
   const settle = Effect.gen(function*() {
     let before = ""
     for (let quiet = 0; quiet < 4;) {
@@ -151,7 +151,7 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
     if (end > model.now) yield* advance(end)
   })
 
-  /** The consumer's own messages first, then all others of its channel, then one that nobody has. */
+  /** Messages of the consumer first, then others of its channel, then an unknown one. */
   const pick = (consumer: ConsumerModel, index: number): MessageModel => {
     const own = consumer.inFlight
     const others = consumer.channel.all("in flight").filter((message) => message.holder !== consumer)
@@ -192,7 +192,7 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
       assert.isTrue(orderly || recording.isClosed(), "a consumer was not told of the end")
     }
     if (!orderly) yield* Effect.forEach(former, (consumer) => Scope.close(consumer.scope, Exit.void))
-    // Ids are made of the time: no daemon starts within the millisecond in which it was stopped.
+    // Ids contain the time: no daemon starts within the millisecond in which it was stopped.
     yield* TestClock.adjust(2)
     model.advanceTo(model.now + 2)
     scope = yield* Scope.fork(yield* Effect.scope)
@@ -286,7 +286,7 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
     Restart: ({ orderly }) => restart(orderly)
   })
 
-  /** In the end every message that was not finished is there for somebody who takes them all. */
+  /** At the end, a consumer that takes everything receives every unfinished message. */
   const drain = Effect.gen(function*() {
     yield* carryOut({ _tag: "PauseTopic", paused: false })
     yield* settle
@@ -328,7 +328,7 @@ describe("a channel behaves as its model, whatever happens in whatever order", (
     ]] as const
   ) {
     it.effect.prop(
-      `with ${name}`,
+      `a channel behaves like its model with ${name}`,
       { ...settings(memQueueSize), steps },
       ({ steps, ...settings }) => Effect.provide(run(settings, steps), quietly),
       { arbitrary: { runs: 400, size: 60, maxShrinks: 3000 }, timeout: 60_000 }

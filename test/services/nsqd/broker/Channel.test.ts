@@ -18,13 +18,13 @@ import {
   until
 } from "./testing.ts"
 
-/** Finishes everything the consumer has received. */
+/** Finishes everything that the consumer has received. */
 const finishAll = ({ recording, subscription }: Joined): void => {
   for (const { id } of recording.take()) assert.strictEqual(subscription.finish(messageKey(id)), "done")
 }
 
 describe("sharing among consumers", () => {
-  it.effect("a burst is shared evenly among those that are ready", () =>
+  it.effect("a burst is shared evenly among ready consumers", () =>
     Effect.gen(function*() {
       const consumers = [yield* join("t", "c", 10), yield* join("t", "c", 10), yield* join("t", "c", 10)]
       yield* send("t", ...numbers(9))
@@ -33,7 +33,7 @@ describe("sharing among consumers", () => {
       for (const { recording } of consumers) assert.strictEqual(recording.flushes(), 1)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("single messages go round", () =>
+  it.effect("single messages rotate among consumers", () =>
     Effect.gen(function*() {
       const consumers = [yield* join("t", "c", 100), yield* join("t", "c", 100), yield* join("t", "c", 100)]
       for (const [i, body] of numbers(30).entries()) {
@@ -43,7 +43,7 @@ describe("sharing among consumers", () => {
       assert.deepStrictEqual(consumers.map(({ recording }) => recording.bodies().length), [10, 10, 10])
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("what one is not ready for the others get", () =>
+  it.effect("messages that a consumer is not ready for go to the others", () =>
     Effect.gen(function*() {
       const [few, many, none] = [yield* join("t", "c", 1), yield* join("t", "c", 100), yield* join("t", "c", 0)]
       yield* send("t", ...numbers(20))
@@ -51,7 +51,7 @@ describe("sharing among consumers", () => {
       assert.deepStrictEqual([few, many, none].map(({ recording }) => recording.bodies().length), [1, 19, 0])
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("one that does not take its output gets nothing more until it does", () =>
+  it.effect("a consumer that does not read its output gets nothing more until it does", () =>
     Effect.gen(function*() {
       const { channel, recording } = yield* join("t", "c", 10)
       recording.block()
@@ -63,7 +63,7 @@ describe("sharing among consumers", () => {
       yield* until(() => recording.bodies().length === 1)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("no more than max-channel-consumers may join, and a place that becomes free can be taken", () =>
+  it.effect("at most max-channel-consumers may subscribe, and a free place can be taken", () =>
     Effect.gen(function*() {
       yield* join("t", "c", 1)
       const scope = yield* Scope.make()
@@ -78,12 +78,12 @@ describe("sharing among consumers", () => {
 
 describe("a sample rate", () => {
   for (const [where, memQueueSize] of [["memory", 10_000], ["disk", 0]] as const) {
-    it.effect(`gives a consumer that share of the messages from ${where}, and drops the rest`, () =>
+    it.effect(`a sample rate gives a consumer its share of the messages from ${where}, and drops the rest`, () =>
       Effect.gen(function*() {
         const { channel, recording } = yield* join("t", "c", 10_000, { sampleRate: 25 })
         yield* send("t", ...numbers(4000))
         yield* until(() => channel.messageCount === 4000 && channel.depth === 0)
-        // Like NSQ's, a rate of 25 delivers 26 percent.
+        // As in NSQ, a rate of 25 delivers 26 percent.
         assert.approximately(recording.bodies().length / 4000, 0.26, 0.04)
         assert.strictEqual(channel.inFlightCount, recording.bodies().length)
       }).pipe(Effect.provide(brokerWith({ memQueueSize })), Random.withSeed("sample")))
@@ -91,7 +91,7 @@ describe("a sample rate", () => {
 })
 
 describe("time", () => {
-  it.effect("touching keeps a message up to max-msg-timeout and not a millisecond longer", () =>
+  it.effect("TOUCH extends the timeout of a message up to max-msg-timeout and not a millisecond longer", () =>
     Effect.gen(function*() {
       const { channel, recording, subscription } = yield* join("t", "c", 1, { msgTimeout: 1000 })
       yield* send("t", "a")
@@ -110,7 +110,7 @@ describe("time", () => {
       assert.strictEqual(recording.take()[0]?.attempts, 2)
     }).pipe(Effect.provide(brokerWith({ maxMsgTimeout: Duration.seconds(3) }))))
 
-  it.effect("a requeued message comes again after its delay, exactly", () =>
+  it.effect("a requeued message is redelivered exactly after its delay", () =>
     Effect.gen(function*() {
       const { channel, recording, subscription } = yield* join("t", "c", 1)
       yield* send("t", "a")
@@ -125,14 +125,14 @@ describe("time", () => {
       yield* until(() => recording.bodies().length === 1)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("a message does not time out while its consumer's input is still being carried out", () =>
+  it.effect("a message does not time out while its consumer's input is still being executed", () =>
     Effect.gen(function*() {
       const consumer = yield* join("t", "c", 500, { msgTimeout: 1000 })
       yield* send("t", ...numbers(500))
       yield* until(() => consumer.recording.bodies().length === 500)
       const received = consumer.recording.take()
       const { channel, subscription } = consumer
-      // After the clock has jumped the acknowledgements are read one by one, a turn each, as from a socket.
+      // After the clock has jumped, the acknowledgements are read one per turn, as from a socket.
       let read = 0
       const reading = Effect.gen(function*() {
         for (const { id } of received.slice(0, 100)) {
@@ -151,7 +151,7 @@ describe("time", () => {
       assert.strictEqual(subscription.finishCount, 500)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("a consumer that sends without a pause cannot keep its messages from timing out", () =>
+  it.effect("a consumer that sends without a pause cannot prevent timeouts", () =>
     Effect.gen(function*() {
       const consumer = yield* join("t", "c", 1, { msgTimeout: 1000 })
       let read = 0
@@ -163,7 +163,7 @@ describe("time", () => {
       yield* until(() => consumer.recording.bodies().length === 2)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("deferred messages do not wait until consumers have been heard", () =>
+  it.effect("deferred messages do not wait for consumers' input", () =>
     Effect.gen(function*() {
       const consumer = yield* join("t", "c", 2, { msgTimeout: 1000 })
       yield* send("t", "held")
@@ -180,7 +180,7 @@ describe("time", () => {
 describe("hundreds of thousands of messages at once", () => {
   const many = 100_000
   const oneByOne: Turns = { isOver: () => false, next: Effect.yieldNow }
-  /** The most that `count` changes between two turns of the event loop, until `isDone`. */
+  /** The maximum change of `count` between two turns of the event loop, until `isDone`. */
   const largestStep = (count: () => number, isDone: () => boolean) =>
     Effect.gen(function*() {
       let largest = 0
@@ -200,7 +200,7 @@ describe("hundreds of thousands of messages at once", () => {
     return { ...consumer, scope }
   })
 
-  it.effect("time out in slices", () =>
+  it.effect("hundreds of thousands of messages time out in slices", () =>
     Effect.gen(function*() {
       const { channel } = yield* holding
       const watching = yield* Effect.forkChild(
@@ -213,7 +213,7 @@ describe("hundreds of thousands of messages at once", () => {
       assert.strictEqual(channel.depth, many)
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 2 * many })), Effect.provideService(Turns, oneByOne)))
 
-  it.effect("become due in slices", () =>
+  it.effect("hundreds of thousands of deferred messages become due in slices", () =>
     Effect.gen(function*() {
       const { channel, recording, subscription } = yield* holding
       for (const { id } of recording.take()) subscription.requeue(messageKey(id), 5000)
@@ -226,7 +226,7 @@ describe("hundreds of thousands of messages at once", () => {
       assert.strictEqual(channel.depth, many)
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 2 * many })), Effect.provideService(Turns, oneByOne)))
 
-  it.effect("come back in slices when their consumer leaves", () =>
+  it.effect("hundreds of thousands of messages are returned in slices when their consumer leaves", () =>
     Effect.gen(function*() {
       const { channel, scope } = yield* holding
       const watching = yield* Effect.forkChild(
@@ -238,7 +238,7 @@ describe("hundreds of thousands of messages at once", () => {
       assert.strictEqual(channel.depth, many)
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 2 * many })), Effect.provideService(Turns, oneByOne)))
 
-  it.effect("are gone at once when the channel is emptied, and the consumer can go on", () =>
+  it.effect("emptying a channel drops hundreds of thousands of messages at once, and the consumer continues", () =>
     Effect.gen(function*() {
       const { channel, recording, subscription } = yield* holding
       const emptying = yield* Effect.forkChild(channel.empty, { startImmediately: true })
@@ -254,7 +254,7 @@ describe("hundreds of thousands of messages at once", () => {
 })
 
 describe("pausing", () => {
-  it.effect("a paused channel keeps what comes, and what is in flight can still be answered", () =>
+  it.effect("a paused channel keeps new messages, and those in flight can still be acknowledged", () =>
     Effect.gen(function*() {
       const broker = yield* Broker
       const consumer = yield* join("t", "c", 10)
@@ -272,7 +272,7 @@ describe("pausing", () => {
 })
 
 describe("deleting", () => {
-  it.effect("a channel with consumers cuts them off, and their answers find nothing", () =>
+  it.effect("deleting a channel disconnects its consumers, and their acknowledgements have no effect", () =>
     Effect.gen(function*() {
       const broker = yield* Broker
       const { channel, recording, subscription } = yield* join("t", "c", 1)
@@ -291,7 +291,7 @@ describe("deleting", () => {
       assert.deepStrictEqual(recording.take(), [])
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("nobody can join a channel while it is being deleted; he gets a fresh one", () =>
+  it.effect("a consumer that subscribes while a channel is being deleted gets a new channel", () =>
     Effect.gen(function*() {
       const broker = yield* Broker
       const { channel } = yield* join("t", "c", 1)
@@ -304,7 +304,7 @@ describe("deleting", () => {
 })
 
 describe("ephemeral channels", () => {
-  it.effect("go with their last consumer", () =>
+  it.effect("an ephemeral channel is deleted with its last consumer", () =>
     Effect.gen(function*() {
       const topic = yield* topicOf("t")
       const scopes = [yield* Scope.make(), yield* Scope.make()]
@@ -315,7 +315,7 @@ describe("ephemeral channels", () => {
       assert.isUndefined(topic.channel("c#ephemeral"))
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("drop what memory has no room for", () =>
+  it.effect("an ephemeral channel drops messages that do not fit into memory", () =>
     Effect.gen(function*() {
       const { channel } = yield* join("t", "c#ephemeral", 0)
       yield* send("t", ...numbers(5))
@@ -324,7 +324,7 @@ describe("ephemeral channels", () => {
       assert.strictEqual(channel.backendDepth, 0)
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 3 }))))
 
-  it.effect("give consumers that are ready their messages even without any memory", () =>
+  it.effect("an ephemeral channel without memory still delivers to ready consumers", () =>
     Effect.gen(function*() {
       const { channel, recording } = yield* join("t#ephemeral", "c#ephemeral", 2)
       yield* send("t#ephemeral", ...numbers(5))
@@ -334,13 +334,13 @@ describe("ephemeral channels", () => {
 })
 
 describe("what comes back while memory is full", () => {
-  it.effect("is written to disk before more is read, however much is put back", () =>
+  it.effect("messages requeued while memory is full are written to disk before more is read", () =>
     Effect.gen(function*() {
       const { channel, recording, subscription } = yield* join("t", "c", 0)
       for (const body of numbers(50)) yield* send("t", body)
       yield* until(() => channel.depth === 50)
       let most = 0
-      // Puts everything back the moment it gets it, until all has been through its hands.
+      // Requeues everything at once, until it has seen every message.
       const { deliver } = recording.consumer
       let seen = 0
       Object.assign(recording.consumer, {
@@ -359,7 +359,7 @@ describe("what comes back while memory is full", () => {
       assert.isAtMost(most, 10)
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 0 }))))
 
-  it.effect("stays in memory while the disk fails, and is delivered from there", () =>
+  it.effect("messages requeued while the disk fails stay in memory and are delivered from there", () =>
     Effect.gen(function*() {
       const faults = yield* StorageFaults
       const { channel, recording, subscription } = yield* join("t", "c", 1)
@@ -377,7 +377,7 @@ describe("what comes back while memory is full", () => {
 })
 
 describe("emptying", () => {
-  it.effect("drops what waits, is in flight and is deferred, and frees the consumers", () =>
+  it.effect("emptying a channel drops waiting, in-flight and deferred messages, and consumers can receive again", () =>
     Effect.gen(function*() {
       const { channel, recording } = yield* join("t", "c", 2)
       yield* publish("t", Buffer.from("later"), { delay: "1 hour" })
@@ -392,7 +392,7 @@ describe("emptying", () => {
       assert.notInclude(recording.bodies(), "later")
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 4 }))))
 
-  it.effect("while the disk is being read brings nothing of it back", () =>
+  it.effect("emptying a channel while the disk is being read does not bring messages back", () =>
     Effect.gen(function*() {
       const faults = yield* StorageFaults
       const { channel, recording, subscription } = yield* join("t", "c", 0)

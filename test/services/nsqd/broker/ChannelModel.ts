@@ -1,7 +1,7 @@
 /**
- * What a topic and its channels have to do, as a model without queues, disks or fibers: every message of a channel is in
- * exactly one place, and every rule is a line or two. The broker may choose which waiting message it gives to which ready
- * consumer; the model follows its choice and checks that it was allowed.
+ * The expected behaviour of a topic and its channels, as a model without queues, disks or fibers: every message of a
+ * channel is in exactly one place, and every rule takes a line or two. The broker may choose which waiting message a
+ * ready consumer gets; the model follows its choice and checks that it was allowed.
  */
 import { Schema } from "effect"
 import type { AnswerResult } from "../../../../src/broker.ts"
@@ -10,11 +10,11 @@ const Small = (maximum: number) => Schema.Int.pipe(Schema.check(Schema.isBetween
 const Which = Small(3)
 const ChannelIndex = Small(1)
 
-/** What can happen to a broker. Consumers and messages are meant modulo how many there are. */
+/** Operations and events of a broker. Indexes of consumers and messages are taken modulo their number. */
 export const Step = Schema.TaggedUnion({
   Publish: { count: Schema.Literals([1, 2, 5]) },
   PublishLater: { delay: Schema.Literals([1, 30, 200]) },
-  /** The consumer takes at most `window` messages between two flushes, which changes nothing about what it receives. */
+  /** The consumer takes at most `window` messages between two flushes, which does not change what it receives. */
   Subscribe: { channel: ChannelIndex, msgTimeout: Schema.Literals([20, 35]), window: Schema.Literals([1, 2, 1000]) },
   Ready: { consumer: Which, count: Small(4) },
   Block: { consumer: Which },
@@ -22,7 +22,7 @@ export const Step = Schema.TaggedUnion({
   Finish: { consumer: Which, message: Which },
   Requeue: { consumer: Which, message: Which, delay: Schema.Literals([0, 7, 100]) },
   Touch: { consumer: Which, message: Which },
-  /** The consumer touches its oldest message again and again. */
+  /** The consumer touches its oldest message several times. */
   Hold: { consumer: Which, touches: Schema.Literals([1, 3, 6]) },
   Wait: { millis: Schema.Literals([1, 10, 45, 130]) },
   PauseTopic: { paused: Schema.Boolean },
@@ -30,7 +30,7 @@ export const Step = Schema.TaggedUnion({
   EmptyTopic: {},
   EmptyChannel: { channel: ChannelIndex },
   Disconnect: { consumer: Which },
-  /** With or without the consumers leaving first. */
+  /** Whether the consumers leave first. */
   Restart: { orderly: Schema.Boolean }
 })
 export type Step = typeof Step.Type
@@ -69,7 +69,7 @@ export interface MessageModel {
   place: "waiting" | "in flight" | "deferred"
   holder: ConsumerModel | undefined
   deliveredAt: number
-  /** When it times out or becomes due. */
+  /** The time at which it times out or becomes due. */
   deadline: number
 }
 
@@ -145,7 +145,7 @@ export class TopicModel {
     this.consumers = this.consumers.filter((other) => other !== consumer)
   }
 
-  /** What the consumer is to hear, and what follows from it. */
+  /** The expected result of a FIN, REQ or TOUCH; `act` is its effect on the message. */
   answer(consumer: ConsumerModel, message: MessageModel, act: (message: MessageModel) => void): AnswerResult {
     if (message.place !== "in flight" || !consumer.channel.messages.has(message.body)) return "not in flight"
     if (message.holder !== consumer) return "not owner"
@@ -177,7 +177,7 @@ export class TopicModel {
     })
   }
 
-  // ---- operators
+  // ---- administration
 
   pause(paused: boolean): void {
     this.paused = paused
@@ -201,7 +201,7 @@ export class TopicModel {
 
   // ---- time
 
-  /** When the next message times out or becomes due. */
+  /** The time at which the next message times out or becomes due. */
   get nextDeadline(): number {
     let next = Infinity
     for (const channel of this.channels.values()) {
@@ -224,9 +224,9 @@ export class TopicModel {
     }
   }
 
-  // ---- what the broker did
+  // ---- deliveries of the broker
 
-  /** The broker gave a message to a consumer; says what was wrong with that, if anything. */
+  /** Records a delivery to a consumer; returns what was wrong with it, if anything. */
   delivered(consumer: ConsumerModel, body: string, attempts: number): string | undefined {
     const message = consumer.channel.messages.get(body)
     if (message === undefined) return `${body} was delivered, which the channel does not have`
@@ -243,7 +243,7 @@ export class TopicModel {
     return undefined
   }
 
-  /** Whether a channel still has something for a consumer that is ready: the broker is not done then. */
+  /** Whether a channel has messages for a ready consumer, so that the broker is not idle yet. */
   get owesDeliveries(): boolean {
     return Array.from(this.channels.values()).some((channel) =>
       !channel.paused && channel.all("waiting").length > 0 && channel.consumers.some(({ capacity }) => capacity > 0)

@@ -5,7 +5,7 @@ import { type Client, Clients } from "../../../../src/services/nsqd/broker/Clien
 const client: Client = { stats: () => assert.fail("nobody asked") }
 
 describe("the list of clients", () => {
-  it.effect("has a client for as long as its Scope is open, and asks it nothing by itself", () =>
+  it.effect("a client is listed while its Scope is open, and its statistics are read only on request", () =>
     Effect.gen(function*() {
       const clients = yield* Clients
       const other: Client = { ...client }

@@ -7,7 +7,7 @@ const Delay = Schema.Literals([0, 0, 10, 500])
 
 describe("delays of messages on disk", () => {
   it.effect.prop(
-    "come back with their messages, and those around them stay together in order",
+    "delays of messages on disk are restored, and the other messages stay together in order",
     { delays: Arbitrary.array(Arbitrary.schema(Delay), { minLength: 1, maxLength: 30 }) },
     ({ delays }) =>
       Effect.sync(() => {
@@ -34,7 +34,7 @@ describe("delays of messages on disk", () => {
     { arbitrary: { runs: 100, size: 30 } }
   )
 
-  it("are forgotten with the messages of a topic that is emptied", () => {
+  it("delays are forgotten when the topic is emptied", () => {
     const onDisk = new DeferredOnDisk()
     const record = batches()(["later"]).encodeRecords(0, 1)
     onDisk.add(record, 1000)

@@ -6,7 +6,7 @@ import { batches, bodiesIn } from "./messages.ts"
 const Due = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 20 })))
 const dues = Arbitrary.array(Arbitrary.schema(Due), { maxLength: 200 })
 
-/** The messages of a queue with these due times, in the order in which they are to come out. */
+/** The messages of a queue with these due times, in the expected order. */
 const expectedOrder = (dues: ReadonlyArray<number>): ReadonlyArray<string> =>
   dues.map((due, i) => ({ due, i })).toSorted((a, b) => a.due - b.due || a.i - b.i).map(({ due, i }) =>
     `${i} due ${due}`
@@ -21,7 +21,7 @@ const queueOf = (dues: ReadonlyArray<number>): DeferredQueue => {
 
 describe("the queue of deferred messages", () => {
   it.effect.prop(
-    "gives out each message when it is due and not before, equal ones in the order they came",
+    "deferred messages are released when due and not before, equal ones in the order of arrival",
     { dues },
     ({ dues }) =>
       Effect.sync(() => {
@@ -42,7 +42,7 @@ describe("the queue of deferred messages", () => {
   )
 
   it.effect.prop(
-    "gives out everything, the soonest first, when it is emptied",
+    "emptying the deferred queue returns all messages by due time",
     { dues },
     ({ dues }) =>
       Effect.sync(() => {

@@ -20,7 +20,7 @@ const backend = (hasMore: () => boolean): BackendQueue => ({
 
 const failure = Effect.fail(new StorageError({ description: "read x: input/output error", code: "EIO" }))
 
-/** Reads, and how often their worker was called. */
+/** Reads, and the number of calls of their worker. */
 const make = Effect.fnUntraced(function*(hasMore: () => boolean = () => true) {
   let calls = 0
   const worker = new Worker(yield* makePool, "TOPIC(t)", () => {
@@ -39,7 +39,7 @@ const logged = Effect.fnUntraced(function*(effect: Effect.Effect<unknown>) {
 })
 
 describe("reads from a disk queue", () => {
-  it.effect("give their result, and are ready while the queue has more", () =>
+  it.effect("reads return their result and are ready while the queue has more", () =>
     Effect.gen(function*() {
       let hasMore = true
       const { calls, reads } = yield* make(() => hasMore)
@@ -50,13 +50,13 @@ describe("reads from a disk queue", () => {
       assert.strictEqual(calls(), 0)
     }))
 
-  it.effect("are never ready without a disk", () =>
+  it.effect("reads without a disk are never ready", () =>
     Effect.gen(function*() {
       const worker = new Worker(yield* makePool, "CHANNEL(c#ephemeral)", () => undefined)
       assert.isFalse(new DiskReads("CHANNEL(c#ephemeral)", undefined, worker).isReady)
     }))
 
-  it.effect("that fail are tried again after 50 ms, then after twice as long each time, up to two seconds", () =>
+  it.effect("failed reads are retried after 50 ms, then after twice as long each time, up to 2 s", () =>
     Effect.gen(function*() {
       const { calls, reads } = yield* make()
       let expected = 0
@@ -70,7 +70,7 @@ describe("reads from a disk queue", () => {
       }
     }))
 
-  it.effect("that fail again and again are logged once, and once when they succeed; then the delays begin anew", () =>
+  it.effect("repeatedly failing reads are logged once, then once when they succeed, and the delays start again", () =>
     Effect.gen(function*() {
       const { reads } = yield* make()
       assert.deepStrictEqual(yield* logged(reads.attempt(failure)), [

@@ -14,7 +14,7 @@ const Step = Schema.TaggedUnion({
 
 describe("messages in flight", () => {
   it.effect.prop(
-    "are found by id and time out in the order of their deadlines, whatever came and went",
+    "messages in flight are found by id and time out by deadline after any additions and removals",
     { steps: Arbitrary.array(Arbitrary.schema(Step), { maxLength: 80 }) },
     ({ steps }) =>
       Effect.sync(() => {
@@ -75,7 +75,7 @@ describe("messages in flight", () => {
     { arbitrary: { runs: 50, size: 80 } }
   )
 
-  it("with the same deadline time out in the order they were delivered", () => {
+  it("messages with the same deadline time out in the order of delivery", () => {
     const batch = batches()(["a", "b", "c"])
     const inFlight = new InFlight()
     const positions = positionsOf(batch)
@@ -90,7 +90,7 @@ describe("messages in flight", () => {
     assert.strictEqual(inFlight.earliest, Infinity)
   })
 
-  it("are told apart by every byte of their id", () => {
+  it("messages are distinguished by every byte of their id", () => {
     const batch = batches()(["a"])
     const inFlight = new InFlight()
     inFlight.add(batch, batch.frames, 0, 0, 10)
@@ -102,14 +102,14 @@ describe("messages in flight", () => {
     assert.strictEqual(inFlight.find(key), inFlight.oldest)
   })
 
-  it("can be postponed in any order: two hundred thousand in reverse take no longer than this test may", () => {
+  it("deadlines can be postponed in any order: 200,000 in reverse stay within the test's timeout", () => {
     const count = 200_000
     const batch = batches()(Array.from({ length: count }, () => "x"))
     const inFlight = new InFlight()
     const positions = positionsOf(batch)
     for (const [i, position] of positions.entries()) inFlight.add(batch, batch.frames, position, i, count + i)
     const slots = positions.map((position) => inFlight.find(keyAt(batch, position)))
-    // As messages at their longest time in flight: each deadline is before all that were set before.
+    // As messages at their maximum time in flight: each deadline is before all previous ones.
     for (let i = count - 1; i >= 0; i--) inFlight.postpone(slots[i]!, 3 * count + i)
     for (let i = 0; i < count; i++) {
       assert.strictEqual(inFlight.oldest, slots[i])

@@ -8,7 +8,7 @@ const text = (body: Uint8Array) => Buffer.from(body).toString()
 const bytes = (body: string) => Buffer.from(body)
 
 describe("publishing and consuming in process", () => {
-  it.effect("a stream receives what is published, each message once", () =>
+  it.effect("a stream receives each published message once", () =>
     Effect.gen(function*() {
       yield* publish("orders", [bytes("a"), bytes("b"), bytes("c")])
       const received = yield* consume("orders", "billing", { maxInFlight: 10 }).pipe(
@@ -31,7 +31,7 @@ describe("publishing and consuming in process", () => {
       assert.strictEqual(delivery === undefined ? "" : text(delivery.body), "later")
     }).pipe(Effect.provide(TestBroker.layer())))
 
-  it.effect("a message that is not answered in time comes again with one more attempt", () =>
+  it.effect("a message that is not acknowledged in time is redelivered with one more attempt", () =>
     Effect.gen(function*() {
       yield* publish("orders", bytes("slow"))
       const attempts = yield* Queue.unbounded<number>()
@@ -46,7 +46,7 @@ describe("publishing and consuming in process", () => {
       assert.strictEqual(yield* Queue.take(attempts), 2)
     }).pipe(Effect.provide(TestBroker.layer())))
 
-  it.effect("a stream that is not pulled holds no more than it asked for, however often that times out", () =>
+  it.effect("a stream that is not pulled holds at most maxInFlight messages, however often they time out", () =>
     Effect.gen(function*() {
       const pulls = yield* Queue.unbounded<void>()
       const received = yield* Queue.unbounded<Delivery>()
@@ -60,7 +60,7 @@ describe("publishing and consuming in process", () => {
       for (let i = 0; i < 20; i++) yield* TestClock.adjust("1 second")
       const broker = yield* Broker
       const channel = broker.findTopic("orders")?.channel("billing")
-      // Two were pulled, two more wait to be; all others are the channel's again.
+      // Two were pulled and two more wait to be; all others are back in the channel.
       assert.isAtMost(channel?.subscriptions[0]?.messageCount ?? 0, 4)
       assert.strictEqual(channel?.depth, 4)
       const seen = new Set<string>()

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { bounds, LatencyHistogram } from "../../../../src/services/nsqd/broker/LatencyHistogram.ts"
 
 describe("the latency histogram", () => {
-  it("counts into the first bucket whose bound is not passed, the last for what is above all", () => {
+  it("a latency counts in the first bucket whose bound it does not exceed, or in the last one", () => {
     const histogram = new LatencyHistogram()
     for (const bound of bounds) histogram.add(bound * 1e9, 2)
     histogram.add(3601 * 1e9, 7)
@@ -12,7 +12,7 @@ describe("the latency histogram", () => {
     assert.strictEqual(histogram.min, 0.001)
   })
 
-  it("sums seconds, and takes a clock that was set back for no time at all", () => {
+  it("the histogram sums seconds, and a clock that was set back counts as 0", () => {
     const histogram = new LatencyHistogram()
     histogram.add(2_000_000_000, 3)
     histogram.add(-1, 1)

@@ -7,7 +7,7 @@ const values = ({ percentiles }: { readonly percentiles: ReadonlyArray<{ readonl
 
 describe("latency percentiles", () => {
   it.effect.prop(
-    "are within 1 % of the true value, whatever the latencies",
+    "percentiles are within 1 % of the true value for any latencies",
     {
       latencies: Schema.NonEmptyArray(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 4e12 })))),
       quantile: Schema.Finite.pipe(Schema.check(Schema.isBetween({ minimum: 0.001, maximum: 1 })))
@@ -26,7 +26,7 @@ describe("latency percentiles", () => {
     { arbitrary: { runs: 200 } }
   )
 
-  it("are 0 without messages, and of a clock that was set back", () => {
+  it("percentiles are 0 without messages and for a clock that was set back", () => {
     const quantiles = new LatencyQuantiles(1000, [1, 0.5], 0)
     assert.deepStrictEqual(quantiles.summary([], 0), {
       count: 0,
@@ -37,7 +37,7 @@ describe("latency percentiles", () => {
     assert.deepStrictEqual(values(quantiles.summary([], 0)), [0, 0])
   })
 
-  it("forget the older half of the window when half a window has passed", () => {
+  it("percentiles forget the older half of the window when half a window has passed", () => {
     const quantiles = new LatencyQuantiles(1000, [1], 0)
     const countAt = (now: number) => quantiles.summary([], now).count
     quantiles.add(10, 1)
@@ -50,7 +50,7 @@ describe("latency percentiles", () => {
     assert.strictEqual(countAt(10_000_000), 0)
   })
 
-  it("of several channels are those of all their messages", () => {
+  it("percentiles of several channels cover all their messages", () => {
     const a = new LatencyQuantiles(1000, [1, 0.5], 0)
     const b = new LatencyQuantiles(1000, [1, 0.5], 0)
     a.add(1000, 1)

@@ -11,7 +11,7 @@ const here = { enableExperiment, topologyZone: "z1", topologyRegion: "r1" }
 const nowhere = { enableExperiment, topologyZone: "", topologyRegion: "" }
 
 describe("the locality of a consumer", () => {
-  it("is that of its zone, else of its region, else global", () => {
+  it("the locality of a consumer is zone, else region, else global", () => {
     assert.deepStrictEqual(Locality.of(here, "z1", "r1"), { counted: "zone", rank: 0 })
     assert.deepStrictEqual(Locality.of(here, "z1", "elsewhere"), { counted: "zone", rank: 0 })
     assert.deepStrictEqual(Locality.of(here, "z2", "r1"), { counted: "region", rank: 1 })
@@ -19,7 +19,7 @@ describe("the locality of a consumer", () => {
     assert.deepStrictEqual(Locality.of(here, "", ""), Locality.global)
   })
 
-  it("is counted but not preferred where the broker does not know where it is itself", () => {
+  it("a broker without a zone counts local consumers but does not prefer them", () => {
     assert.deepStrictEqual(Locality.of(nowhere, "", ""), { counted: "zone", rank: 2 })
     assert.deepStrictEqual(Locality.of(nowhere, "z1", ""), { counted: "region", rank: 2 })
     assert.deepStrictEqual(Locality.of({ ...nowhere, topologyRegion: "r1" }, "", "r1"), { counted: "zone", rank: 1 })
@@ -29,13 +29,13 @@ describe("the locality of a consumer", () => {
     })
   })
 
-  it("is of no interest without the experiment", () => {
+  it("without the experiment every locality is global", () => {
     assert.deepStrictEqual(Locality.of({ ...here, enableExperiment: [] }, "z1", "r1"), Locality.global)
     assert.deepStrictEqual(Locality.of({ ...here, enableExperiment: ["another"] }, "z1", "r1"), Locality.global)
   })
 })
 
-/** One consumer in the broker's zone, one in its region, one far away. */
+/** One consumer in the broker's zone, one in its region, one elsewhere. */
 const three = (ready: readonly [zone: number, region: number, far: number]) =>
   Effect.gen(function*() {
     const consumers = [
@@ -48,7 +48,7 @@ const three = (ready: readonly [zone: number, region: number, far: number]) =>
   })
 
 describe("topology-aware consumption", () => {
-  it.effect("serves consumers in the broker's zone as long as they are ready, message by message and in bursts", () =>
+  it.effect("consumers in the broker's zone are served first while they are ready, for single messages and bursts", () =>
     Effect.gen(function*() {
       const { channel, received } = yield* three([100, 100, 100])
       for (const [i, body] of numbers(10).entries()) {
@@ -61,7 +61,7 @@ describe("topology-aware consumption", () => {
       assert.deepStrictEqual(channel.delivered, { zone: 30, region: 0, global: 0 })
     }).pipe(Effect.provide(brokerWith(here))))
 
-  it.effect("then those in its region, then all others", () =>
+  it.effect("consumers in the broker's region are served next, then all others", () =>
     Effect.gen(function*() {
       const { channel, received } = yield* three([5, 3, 100])
       yield* send("t", ...numbers(20))
@@ -70,7 +70,7 @@ describe("topology-aware consumption", () => {
       assert.deepStrictEqual(channel.delivered, { zone: 5, region: 3, global: 12 })
     }).pipe(Effect.provide(brokerWith(here))))
 
-  it.effect("counts no messages from disk, as NSQ", () =>
+  it.effect("as in NSQ messages from disk are not counted by locality", () =>
     Effect.gen(function*() {
       const channel = yield* channelOf("t", "c")
       yield* send("t", ...numbers(10))
@@ -81,7 +81,7 @@ describe("topology-aware consumption", () => {
       assert.deepStrictEqual(channel.delivered, { zone: 0, region: 0, global: 0 })
     }).pipe(Effect.provide(brokerWith({ ...here, memQueueSize: 0 }))))
 
-  it.effect("is off unless it is asked for: all share evenly, wherever they are", () =>
+  it.effect("topology-aware consumption is off by default: all consumers share evenly", () =>
     Effect.gen(function*() {
       const { channel, received } = yield* three([100, 100, 100])
       yield* send("t", ...numbers(30))
@@ -89,7 +89,7 @@ describe("topology-aware consumption", () => {
       assert.deepStrictEqual(received(), [10, 10, 10])
     }).pipe(Effect.provide(brokerWith({ ...here, enableExperiment: [] }))))
 
-  it.effect("goes by what clients say in IDENTIFY", () =>
+  it.effect("the locality of a client is derived from its IDENTIFY", () =>
     Effect.gen(function*() {
       const subscribed = Effect.fnUntraced(function*(wishes?: object) {
         const client = yield* ProtocolClient.connect(TestBroker.address)
@@ -113,7 +113,7 @@ describe("topology-aware consumption", () => {
       assert.deepStrictEqual(channel.delivered, { zone: 4, region: 4, global: 2 })
     }).pipe(Effect.provide(brokerWith(here))))
 
-  it.effect("takes a consumer in the same process as the nearest", () =>
+  it.effect("a consumer in the same process has the nearest locality", () =>
     Effect.gen(function*() {
       const channel = yield* channelOf("t", "c")
       yield* send("t", "a")

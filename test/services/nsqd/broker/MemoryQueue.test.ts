@@ -15,7 +15,7 @@ const bodiesOfRecords = (records: ReadonlyArray<StoredRecords>): ReadonlyArray<s
 
 describe("the queue in memory", () => {
   it.effect.prop(
-    "gives out the messages of its batches in the order they came, however many are taken at a time",
+    "the queue in memory returns messages in the order of arrival, however many are taken at a time",
     { steps: Arbitrary.array(Arbitrary.schema(Step), { maxLength: 60 }) },
     ({ steps }) =>
       Effect.sync(() => {
@@ -54,7 +54,7 @@ describe("the queue in memory", () => {
     { arbitrary: { runs: 200, size: 60 } }
   )
 
-  it("is not to be looked into when it is empty", () => {
+  it("peek on an empty queue throws", () => {
     assert.throws(() => new MemoryQueue().peek(), /invariant/)
     assert.throws(() => new MemoryQueue().extendNewest(1), /invariant/)
   })
@@ -63,7 +63,7 @@ describe("the queue in memory", () => {
 describe("storing spans", () => {
   const makeBatch = batches()
 
-  it.effect("writes what is left of each span, in order, in pieces that do not double memory", () =>
+  it.effect("storing spans writes the rest of each span in order, in pieces that do not double the memory", () =>
     Effect.gen(function*() {
       const big = "x".repeat(1024 * 1024)
       const spans = Array.from({ length: 9 }, () => wholeBatch(makeBatch([big])))
@@ -86,7 +86,7 @@ describe("storing spans", () => {
       assert.strictEqual(written, 10)
     }))
 
-  it.effect("that fails says what is not written, and settles only what is", () =>
+  it.effect("a failure to store spans returns the unwritten ones and settles only the written ones", () =>
     Effect.gen(function*() {
       const big = "x".repeat(3 * 1024 * 1024)
       let settled = 0

@@ -45,7 +45,7 @@ const summary = (count: number, longest: number, median: number): LatencySummary
 })
 
 describe("end-to-end latency", () => {
-  it.effect("is the time from publishing to FIN, in ns", () =>
+  it.effect("end-to-end latency is the time from publishing to FIN in ns", () =>
     Effect.gen(function*() {
       yield* publish("t", body("x"))
       yield* TestClock.adjust("500 millis")
@@ -53,7 +53,7 @@ describe("end-to-end latency", () => {
       assert.deepStrictEqual(yield* latencies, [summary(1, 5e8, 5e8), summary(1, 5e8, 5e8)])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("of a topic is that of all its channels", () =>
+  it.effect("the latency of a topic covers all its channels", () =>
     Effect.gen(function*() {
       yield* open("a", "b")
       yield* publish("t", [body("x"), body("y"), body("z")])
@@ -69,7 +69,7 @@ describe("end-to-end latency", () => {
       assert.approximately(median?.value ?? 0, 1e9, 1e7)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("does not count what was put back, and forgets what is older than the window", () =>
+  it.effect("latency ignores requeued messages and forgets those older than the window", () =>
     Effect.gen(function*() {
       yield* publish("t", [body("x"), body("y")])
       yield* consume("t", "c").pipe(Stream.tap((delivery) => delivery.requeue()), Stream.take(1), Stream.runDrain)
@@ -81,7 +81,7 @@ describe("end-to-end latency", () => {
       assert.deepStrictEqual((yield* latencies)[0], summary(0, 0, 0))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("counts every message where all were published at moments of their own", () =>
+  it.effect("latency counts every message published at its own time", () =>
     Effect.gen(function*() {
       yield* open("c")
       for (let i = 0; i < 700; i++) {
@@ -94,7 +94,7 @@ describe("end-to-end latency", () => {
       assert.strictEqual(channel?.percentiles?.[0]?.value, 7e8)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("of messages that were gathered in one batch is within 1 % for each, however long the gathering took", () =>
+  it.effect("the latency of messages gathered in one batch is within 1 % for each, however long the gathering took", () =>
     Effect.gen(function*() {
       const topic = yield* Broker.use((broker) => broker.topic(TopicName.make("t")))
       yield* open("c")
@@ -116,7 +116,7 @@ describe("end-to-end latency", () => {
       }
     }).pipe(Effect.provide(layer)))
 
-  it.effect("of messages that were gathered in a moment and waited for long is within 1 % for all", () =>
+  it.effect("the latency of messages gathered quickly that waited long is within 1 % for all", () =>
     Effect.gen(function*() {
       const topic = yield* Broker.use((broker) => broker.topic(TopicName.make("t")))
       yield* open("c")
@@ -128,7 +128,7 @@ describe("end-to-end latency", () => {
       }
       yield* TestClock.adjust("20 seconds")
       topic.unpause()
-      // What is counted first tells how long messages wait at least.
+      // The first count shows how long messages wait at least.
       yield* finish("c", 1)
       yield* latencies
       yield* finish("c", 20)
@@ -137,7 +137,7 @@ describe("end-to-end latency", () => {
       for (const { value } of channel?.percentiles ?? []) assert.approximately(value, 20.01e9, 0.2e9)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("is null where no percentiles are asked for, and for a topic without channels", () =>
+  it.effect("latency is null without configured percentiles and for a topic without channels", () =>
     Effect.gen(function*() {
       yield* publish("t", body("x"))
       yield* finish("c", 1)
@@ -145,7 +145,7 @@ describe("end-to-end latency", () => {
       assert.deepStrictEqual(yield* latencies, [nothing, nothing])
     }).pipe(Effect.provide(TestBroker.layer())))
 
-  it.effect("is counted into histograms from when they are asked for", () =>
+  it.effect("latency is counted into histograms from the first request on", () =>
     Effect.gen(function*() {
       const broker = yield* Broker
       const histogram = () => broker.findTopic("t")?.channel("c")?.latency.histogram

@@ -13,7 +13,7 @@ const checked = <R = never>(check: (topic: TopicName, body: Uint8Array) => Effec
 
 describe("the plain publisher", () => {
   it.effect.prop(
-    "gives every body to the topic as it is",
+    "the default publisher passes every body to the topic unchanged",
     { bodies: Arbitrary.array(Arbitrary.schema(Schema.Uint8Array), { maxLength: 20 }) },
     ({ bodies }) =>
       Effect.sync(() =>
@@ -21,7 +21,7 @@ describe("the plain publisher", () => {
       )
   )
 
-  it.effect("reads bodies that have other bytes between them, as pipelined PUBs do", () =>
+  it.effect("bodies with other bytes between them, as in pipelined PUBs, are read", () =>
     Effect.sync(() => {
       const bytes = Buffer.concat([
         Buffer.from("PUB a\n"),
@@ -36,15 +36,19 @@ describe("the plain publisher", () => {
 })
 
 describe("a checked publisher", () => {
-  it.effect("asks about every body with its topic, and takes what passes", () =>
+  it.effect("a checked publisher checks every body with its topic and accepts those that pass", () =>
     Effect.gen(function*() {
       yield* publish("orders", [bytes("a"), bytes("b")])
       assert.strictEqual((yield* topicOf("orders")).depth, 2)
-    }).pipe(Effect.provide(checked((topic, body) =>
-      topic === "orders" && ["a", "b"].includes(Buffer.from(body).toString()) ? Effect.void : Effect.fail("unexpected")
-    ))))
+    }).pipe(
+      Effect.provide(checked((topic, body) =>
+        topic === "orders" && ["a", "b"].includes(Buffer.from(body).toString())
+          ? Effect.void
+          : Effect.fail("unexpected")
+      ))
+    ))
 
-  it.effect("takes none of those that were published together with one that is refused", () =>
+  it.effect("a refused body refuses all bodies of the publish", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(publish("orders", [bytes("good"), bytes("bad"), bytes("good")]))
       assert.deepInclude(error, { _tag: "PublishError", kind: "rejected", reason: "bad it is", accepted: 0 })
@@ -55,7 +59,7 @@ describe("a checked publisher", () => {
       Buffer.from(body).toString() === "bad" ? Effect.fail("bad it is") : Effect.void
     ))))
 
-  it.effect("publishes once a check that has to wait is done, and keeps the delay", () =>
+  it.effect("a publish waits for its check and keeps its delay", () =>
     Effect.gen(function*() {
       const decided = yield* Deferred.make<void>()
       yield* Effect.gen(function*() {

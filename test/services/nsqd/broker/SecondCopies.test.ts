@@ -23,7 +23,9 @@ const brokerOn = (files: Files) => {
   )
 }
 
-/** Runs a broker on these files; what lies on the disk when `use` completes, as a kill at that moment leaves it. */
+/**
+ * Runs a broker on these files; returns the disk's content when `use` completes, as a kill at that moment leaves it.
+ */
 const life = <A>(
   files: Files,
   use: Effect.Effect<A, unknown, Layer.Success<ReturnType<typeof brokerOn>> | Scope.Scope>
@@ -32,13 +34,13 @@ const life = <A>(
     const result = yield* use
     const disk = yield* FaultyDisk
     const files = disk.files()
-    // What the old process still does has no effect on the copy.
+    // What the old process does after this has no effect on the copy.
     disk.fail(undefined)
     yield* TestClock.adjust("10 seconds")
     return { result, files }
   }).pipe(Effect.scoped, Effect.provide(brokerOn(files)), Effect.orDie)
 
-/** From now on nothing can be written to the data files of a queue. */
+/** From now on the data files of a queue cannot be written. */
 const block = (queue: string) =>
   FaultyDisk.use((disk) =>
     Effect.sync(() =>
@@ -52,7 +54,7 @@ const sorted = (bodies: ReadonlyArray<string>): ReadonlyArray<string> => bodies.
 
 const receivedBy = ({ recording }: Joined): ReadonlyArray<string> => sorted(recording.bodies())
 
-/** Published to a topic with the channels `a` and `b`; `a` has stored it when the daemon is killed, `b` has not. */
+/** Messages of a topic with the channels `a` and `b`; `a` has stored them when the daemon is killed, `b` has not. */
 const halfHandedOver = (count: number) =>
   Effect.gen(function*() {
     const [a, b] = [yield* channelOf("t", "a"), yield* channelOf("t", "b")]
@@ -63,7 +65,7 @@ const halfHandedOver = (count: number) =>
   })
 
 describe("messages that only some channels have stored when the daemon is killed", () => {
-  it.effect("come once to every channel", () =>
+  it.effect("messages that only some channels have stored reach every channel once after a kill", () =>
     Effect.gen(function*() {
       const { files } = yield* life(new Map(), halfHandedOver(30))
       yield* life(
@@ -80,7 +82,7 @@ describe("messages that only some channels have stored when the daemon is killed
       )
     }))
 
-  it.effect("come once to every channel after a second kill during the start", () =>
+  it.effect("messages reach every channel once after a second kill during the start", () =>
     Effect.gen(function*() {
       const first = yield* life(new Map(), halfHandedOver(30))
       const second = yield* life(first.files, Effect.andThen(block("t:b"), nothingMore))
@@ -95,7 +97,7 @@ describe("messages that only some channels have stored when the daemon is killed
       )
     }))
 
-  it.effect("do not come again to a channel whose consumer had finished them", () =>
+  it.effect("finished messages are not delivered again to their channel", () =>
     Effect.gen(function*() {
       const { files, result } = yield* life(
         new Map(),
@@ -129,7 +131,7 @@ describe("messages that only some channels have stored when the daemon is killed
     yield* broker.pauseTopic(topic, true)
   })
 
-  it.effect("reach a channel that is created after the restart", () =>
+  it.effect("messages handed over again reach a channel that is created after the restart", () =>
     Effect.gen(function*() {
       const { files } = yield* life(new Map(), halfHandedOverThenPaused)
       yield* life(
@@ -146,7 +148,7 @@ describe("messages that only some channels have stored when the daemon is killed
       )
     }))
 
-  it.effect("come again to a channel whose files cannot be synced", () =>
+  it.effect("messages are delivered again to a channel whose files cannot be synced", () =>
     Effect.gen(function*() {
       const { files } = yield* life(new Map(), halfHandedOverThenPaused)
       yield* life(

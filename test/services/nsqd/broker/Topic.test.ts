@@ -21,7 +21,7 @@ const { StorageFaults } = FaultyStorage
 
 describe("fan-out", () => {
   for (const [where, memQueueSize] of [["memory", 1000], ["little memory", 7], ["disk", 0]] as const) {
-    it.effect(`every one of many channels gets every message, through ${where}`, () =>
+    it.effect(`each of many channels gets every message, through ${where}`, () =>
       Effect.gen(function*() {
         const consumers = yield* Effect.forEach(numbers(20), (name) => join("t", name, 1000))
         yield* send("t", ...numbers(60))
@@ -37,7 +37,7 @@ describe("fan-out", () => {
       }).pipe(Effect.provide(brokerWith({ memQueueSize }))))
   }
 
-  it.effect("an attempt counted by one channel is none of another's", () =>
+  it.effect("an attempt in one channel does not count in another", () =>
     Effect.gen(function*() {
       const [one, other] = [yield* join("t", "one", 1), yield* join("t", "other", 0)]
       yield* send("t", "a")
@@ -52,7 +52,7 @@ describe("fan-out", () => {
       assert.strictEqual(other.recording.take()[0]?.attempts, 1)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("what was published before the first channel goes to that one", () =>
+  it.effect("messages published before the first channel go to it", () =>
     Effect.gen(function*() {
       yield* send("t", ...numbers(10))
       const first = yield* join("t", "first", 100)
@@ -65,7 +65,7 @@ describe("fan-out", () => {
 })
 
 describe("a delay", () => {
-  it.effect("is kept when the message goes through the disk queue of a full topic, and starts at the channel", () =>
+  it.effect("a delay is kept through the disk queue of a full topic, and starts at the channel", () =>
     Effect.gen(function*() {
       const broker = yield* Broker
       const topic = yield* topicOf("t")
@@ -86,7 +86,7 @@ describe("a delay", () => {
       yield* until(() => recording.bodies().includes("later"))
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 2 }))))
 
-  it.effect("is each channel's own", () =>
+  it.effect("each channel has its own delay of a message", () =>
     Effect.gen(function*() {
       const consumers = [yield* join("t", "a", 1), yield* join("t", "b", 1)]
       yield* publish("t", Buffer.from("later"), { delay: "1 second" })
@@ -100,14 +100,14 @@ describe("a delay", () => {
 })
 
 describe("ephemeral topics", () => {
-  it.effect("go with their last channel", () =>
+  it.effect("an ephemeral topic is deleted with its last channel", () =>
     Effect.gen(function*() {
       const broker = yield* Broker
       yield* Effect.scoped(join("t#ephemeral", "c#ephemeral", 1))
       assert.isUndefined(broker.findTopic("t#ephemeral"))
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("without memory give messages to a channel that has a disk", () =>
+  it.effect("an ephemeral topic without memory passes messages to a channel with a disk", () =>
     Effect.gen(function*() {
       const channel = yield* channelOf("t#ephemeral", "c")
       yield* send("t#ephemeral", ...numbers(3))
@@ -116,7 +116,7 @@ describe("ephemeral topics", () => {
       yield* until(() => recording.bodies().length === 3)
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 0 }))))
 
-  it.effect("drop what memory has no room for, and count it", () =>
+  it.effect("an ephemeral topic drops messages that do not fit into memory, and counts them", () =>
     Effect.gen(function*() {
       const topic = yield* topicOf("t#ephemeral")
       yield* send("t#ephemeral", ...numbers(5))
@@ -125,7 +125,7 @@ describe("ephemeral topics", () => {
 })
 
 describe("a disk", () => {
-  it.effect("that is slower than the publishers makes them wait", () =>
+  it.effect("a slow disk makes publishers wait", () =>
     Effect.gen(function*() {
       const faults = yield* StorageFaults
       const topic = yield* topicOf("t")
@@ -140,7 +140,7 @@ describe("a disk", () => {
       assert.deepStrictEqual([topic.messageCount, topic.depth, topic.backendDepth], [5, 5, 3])
     }).pipe(Effect.provide(faultyBroker({ memQueueSize: 2 }))))
 
-  it.effect("that fails is an error to the publisher, who learns how much was taken", () =>
+  it.effect("a failing disk is an error for the publisher, with the number of accepted messages", () =>
     Effect.gen(function*() {
       const faults = yield* StorageFaults
       const topic = yield* topicOf("t")
@@ -152,21 +152,21 @@ describe("a disk", () => {
         reason: "no space left on device",
         accepted: 3
       })
-      // Counted like NSQ counts them: messages and bytes that are there.
+      // Counted as in NSQ: accepted messages and bytes.
       assert.deepStrictEqual([topic.depth, topic.messageCount, topic.messageBytes], [3, 3, 11])
       yield* faults.failWrites(undefined)
       yield* send("t", "five")
       assert.deepStrictEqual([topic.depth, topic.messageCount, topic.messageBytes], [4, 4, 15])
     }).pipe(Effect.provide(faultyBroker({ memQueueSize: 3 }))))
 
-  it.effect("that fails for a channel loses nothing: the topic holds its messages and tries again", () =>
+  it.effect("a failing disk of a channel loses nothing: the topic holds its messages and retries", () =>
     Effect.gen(function*() {
       const faults = yield* StorageFaults
       const channel = yield* channelOf("t", "c")
       yield* send("t", "m0", "m1")
       yield* until(() => channel.depth === 2)
       yield* faults.failWrites("no space left on device")
-      // These the topic takes and cannot hand over; then it fills, and its publishers get the error.
+      // The topic takes these and cannot hand them over; then it is full, and its publishers get the error.
       yield* send("t", "m2", "m3")
       yield* nothingMore
       yield* send("t", "m4", "m5")
@@ -181,7 +181,7 @@ describe("a disk", () => {
       assert.deepStrictEqual([...recording.bodies()].sort(), numbers(6))
     }).pipe(Effect.provide(faultyBroker({ memQueueSize: 2 }))))
 
-  it.effect("that cannot be read is asked again, and nothing is lost", () =>
+  it.effect("reading a failing disk is retried, and nothing is lost", () =>
     Effect.gen(function*() {
       const faults = yield* StorageFaults
       yield* send("t", ...numbers(3))
@@ -194,7 +194,7 @@ describe("a disk", () => {
       yield* until(() => recording.bodies().length === 3)
     }).pipe(Effect.provide(faultyBroker({ memQueueSize: 0 }))))
 
-  it.effect("that fails for good does not hold up the end, and what it has is there at the next start", () =>
+  it.effect("a permanently failing disk does not delay the stop, and its messages are available at the next start", () =>
     Effect.gen(function*() {
       const storage = yield* Layer.build(FaultyStorage.layer)
       const faults = Context.get(storage, StorageFaults)
@@ -209,7 +209,7 @@ describe("a disk", () => {
         yield* broker.pauseTopic(topic, true)
         yield* send("t", ...numbers(3))
         yield* faults.failWrites("no space left on device")
-        // The topic goes on; that this could not be written down is an error.
+        // The topic is unpaused, but that could not be saved.
         assert.strictEqual(
           (yield* Effect.flip(broker.pauseTopic(topic, false))).message,
           "no space left on device"
@@ -225,7 +225,7 @@ describe("a disk", () => {
       const second = yield* open
       yield* Effect.gen(function*() {
         const { recording } = yield* join("t", "c", 10)
-        // That it goes on could not be written down either.
+        // The topic is paused after the restart, because the change was not saved.
         const broker = yield* Broker
         yield* broker.pauseTopic(yield* topicOf("t"), false)
         yield* until(() => recording.bodies().length === 3)
@@ -238,7 +238,7 @@ describe("the wall clock", () => {
   const broker = brokerWith().pipe(Layer.provideMerge(WallClock.layer))
 
   for (const [way, step] of [["back", -3_600_000], ["forward", 3_600_000]] as const) {
-    it.effect(`set ${way} by an hour neither stalls publishing nor fires time-outs early or late`, () =>
+    it.effect(`set ${way} by an hour neither stalls publishing nor makes timeouts early or late`, () =>
       Effect.gen(function*() {
         yield* TestClock.setTime(Date.UTC(2030, 1))
         const wall = yield* WallClock.WallClock
@@ -266,7 +266,7 @@ describe("the wall clock", () => {
       }).pipe(Effect.provide(broker)))
   }
 
-  it.effect("is the time of publishing that messages carry", () =>
+  it.effect("the timestamp of a message is the wall clock at its publishing", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(Date.UTC(2030, 1))
       const wall = yield* WallClock.WallClock

@@ -4,14 +4,14 @@ import { TestClock } from "effect/testing"
 import { Broker } from "../../../../src/broker.ts"
 import { brokerWith, channelOf, join, nothingMore, send, topicOf, until } from "./testing.ts"
 
-/** Lets time go by, and everything that follows from it happen. */
+/** Advances the clock and runs everything that follows. */
 const pass = (duration: `${number} minutes` | `${number} hours` | `${number} seconds`) =>
   Effect.andThen(TestClock.adjust(duration), nothingMore)
 
 const names = Broker.useSync((broker) => broker.topics().map(({ name }) => name))
 
 describe("an ephemeral topic without a channel", () => {
-  it.effect("vanishes after its lifetime, and an ordinary one stays", () =>
+  it.effect("an unused ephemeral topic is deleted after its lifetime, and an ordinary one stays", () =>
     Effect.gen(function*() {
       yield* topicOf("created#ephemeral")
       yield* send("published#ephemeral", "x")
@@ -23,7 +23,7 @@ describe("an ephemeral topic without a channel", () => {
       assert.deepStrictEqual(yield* names, ["ordinary"])
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("keeps its messages for a channel that comes later, within ten minutes of the last one", () =>
+  it.effect("an ephemeral topic keeps its messages for a channel created within ten minutes of the last one", () =>
     Effect.gen(function*() {
       yield* send("t#ephemeral", "first")
       yield* pass("9 minutes")
@@ -34,7 +34,7 @@ describe("an ephemeral topic without a channel", () => {
       assert.deepStrictEqual(recording.bodies(), ["first", "second"])
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("stays while it has a channel, and its lifetime starts again when a message arrives", () =>
+  it.effect("an ephemeral topic stays while it has a channel, and each message restarts its lifetime", () =>
     Effect.gen(function*() {
       yield* channelOf("with-channel#ephemeral", "c")
       for (let i = 0; i < 6; i++) {
@@ -46,7 +46,7 @@ describe("an ephemeral topic without a channel", () => {
       assert.deepStrictEqual(yield* names, ["with-channel#ephemeral"])
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("is looked for only while there is one, so that a clock may leap over decades", () =>
+  it.effect("unused topics are checked for only while there are candidates, so that a clock may leap over decades", () =>
     Effect.gen(function*() {
       yield* send("ordinary", "x")
       yield* join("t#ephemeral", "c", 1)
@@ -58,7 +58,7 @@ describe("an ephemeral topic without a channel", () => {
       assert.deepStrictEqual(yield* names, ["ordinary", "t#ephemeral"])
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("still vanishes at once with its last channel", () =>
+  it.effect("an ephemeral topic is still deleted at once with its last channel", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       yield* Scope.provide(join("t#ephemeral", "c#ephemeral", 1), scope)
@@ -66,7 +66,7 @@ describe("an ephemeral topic without a channel", () => {
       assert.deepStrictEqual(yield* names, [])
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("that has vanished is created anew by the next publish", () =>
+  it.effect("the next publish recreates a deleted unused topic", () =>
     Effect.gen(function*() {
       const first = yield* topicOf("t#ephemeral")
       yield* pass("12 minutes")
@@ -78,7 +78,7 @@ describe("an ephemeral topic without a channel", () => {
       yield* until(() => recording.bodies().length === 1)
     }).pipe(Effect.provide(brokerWith())))
 
-  it.effect("makes room under --max-topics when it vanishes", () =>
+  it.effect("the deletion of an unused topic makes room under --max-topics", () =>
     Effect.gen(function*() {
       for (let i = 0; i < 5; i++) yield* Effect.exit(send(`flood-${i}#ephemeral`, "x"))
       assert.include((yield* Effect.flip(send("honest", "x"))).message, "--max-topics")
@@ -87,7 +87,7 @@ describe("an ephemeral topic without a channel", () => {
       assert.deepStrictEqual(yield* names, ["honest"])
     }).pipe(Effect.provide(brokerWith({ maxTopics: 5 }))))
 
-  it.effect("stays for ever with --ephemeral-topic-lifetime=0, as in NSQ", () =>
+  it.effect("an unused ephemeral topic stays forever with --ephemeral-topic-lifetime=0, as in NSQ", () =>
     Effect.gen(function*() {
       yield* topicOf("t#ephemeral")
       yield* pass("100 hours")

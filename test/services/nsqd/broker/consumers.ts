@@ -1,4 +1,4 @@
-/** Consumers for tests of channels: they write down what they are given. */
+/** Consumers for tests of channels that record their messages. */
 import type { Consumer } from "../../../../src/broker.ts"
 import { frameHeaderSize } from "../../../../src/protocol/client/Frame.ts"
 import { decodeMessage } from "../../../../src/protocol/client/Message.ts"
@@ -11,8 +11,8 @@ export interface Received {
 }
 
 /**
- * A consumer, and what it has received since somebody last looked. It is full after `window` messages, default any number,
- * until the next flush.
+ * A consumer, and the messages that it has received since they were last taken. It is full after `window` messages
+ * until the next flush. Default: no limit.
  */
 export const recordingConsumer = (window = Infinity) => {
   let received: Array<Received> = []
@@ -47,11 +47,11 @@ export const recordingConsumer = (window = Infinity) => {
   return {
     consumer,
     take: (): ReadonlyArray<Received> => received.splice(0),
-    /** What was received and not taken yet. */
+    /** Received messages that were not taken yet. */
     bodies: (): ReadonlyArray<string> => received.map(({ body }) => body),
     flushes: () => flushes,
     isClosed: () => closed,
-    /** From now on this is what shows how far its input has been carried out. */
+    /** From now on this is the mark of its executed input. */
     input: (mark: () => number) => {
       inputMark = mark
     },

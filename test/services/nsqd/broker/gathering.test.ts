@@ -12,11 +12,11 @@ const framesOf = (batch: MessageBatch): Buffer => {
   return batch.frames.subarray(0, end)
 }
 
-/** What is published, publish by publish: one or more bodies each. */
+/** Publishes in order: one or more bodies each. */
 const Publishes = Schema.Array(Schema.NonEmptyArray(Schema.NonEmptyString))
 
 describe("small publishes that wait together", () => {
-  it.prop("are laid out as the same frames as on their own", [Publishes], ([publishes]) => {
+  it.prop("gathered publishes have the same frames as separate ones", [Publishes], ([publishes]) => {
     const [one, other] = [new GuidGenerator(5), new GuidGenerator(5)]
     const now = 1_700_000_000_000_000_000n
     const expected: Array<Buffer> = []
@@ -34,7 +34,7 @@ describe("small publishes that wait together", () => {
     assert.isAtMost(batches.length, 8)
   })
 
-  it.effect("arrive each once and in order, in every channel, with larger ones between them", () =>
+  it.effect("gathered messages reach every channel once and in order, with larger ones in between", () =>
     Effect.gen(function*() {
       const bodies = Array.from(
         { length: 500 },
@@ -50,7 +50,7 @@ describe("small publishes that wait together", () => {
       assert.deepStrictEqual(yield* received, bodies)
     }).pipe(Effect.provide(TestBroker.layer())))
 
-  it.effect("go to disk from where memory is full", () =>
+  it.effect("gathered messages go to disk once memory is full", () =>
     Effect.gen(function*() {
       for (let i = 0; i < 100; i++) yield* publish("orders", Buffer.from(String(i)))
       const received = yield* consume("orders", "billing", { maxInFlight: 100 }).pipe(

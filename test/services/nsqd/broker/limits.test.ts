@@ -11,7 +11,7 @@ const tooManyTopics = "there are 2 topics already (--max-topics)"
 const tooManyChannels = "topic t has 2 channels already (--max-channels-per-topic)"
 
 describe("with --max-topics", () => {
-  it.effect("a topic too many is not created, whatever asks for it, and the others go on", () =>
+  it.effect("a topic above the limit is not created by any command, and the others continue", () =>
     Effect.gen(function*() {
       const broker = yield* Broker
       yield* send("a", "1")
@@ -26,7 +26,7 @@ describe("with --max-topics", () => {
       assert.strictEqual(broker.findTopic("a")?.messageCount, 2)
     }).pipe(Effect.provide(brokerWith({ maxTopics: 2 }))))
 
-  it.effect("of many that ask at the same time only as many are served as there is room", () =>
+  it.effect("of concurrent creations only as many succeed as the limit allows", () =>
     Effect.gen(function*() {
       const results = yield* Effect.forEach(numbers(10), (name) => Effect.exit(topicOf(name)), {
         concurrency: "unbounded"
@@ -34,7 +34,7 @@ describe("with --max-topics", () => {
       assert.lengthOf(results.filter(Exit.isSuccess), 2)
     }).pipe(Effect.provide(brokerWith({ maxTopics: 2 }))))
 
-  it.effect("a topic that is deleted makes room, and each time the limit is reached there is one line in the log", () =>
+  it.effect("a deleted topic makes room, and each time the limit is reached one line is logged", () =>
     Effect.gen(function*() {
       const lines: Array<unknown> = []
       const logger = Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])
@@ -50,7 +50,7 @@ describe("with --max-topics", () => {
 })
 
 describe("with --max-channels-per-topic", () => {
-  it.effect("a channel too many is not created, and other topics have their own limit", () =>
+  it.effect("a channel above the limit is not created, and other topics have their own limit", () =>
     Effect.gen(function*() {
       const broker = yield* Broker
       yield* channelOf("t", "a")
@@ -64,7 +64,7 @@ describe("with --max-channels-per-topic", () => {
       assert.deepStrictEqual(broker.findTopic("t")?.channels.map(({ name }) => name), ["b#ephemeral", "c"])
     }).pipe(Effect.provide(brokerWith({ maxChannelsPerTopic: 2 }))))
 
-  it.effect("a new topic gets only so many of the channels that nsqlookupd names", () =>
+  it.effect("a new topic gets channels of nsqlookupd only up to the limit", () =>
     Effect.gen(function*() {
       const topic = yield* topicOf("t")
       assert.deepStrictEqual(topic.channels.map(({ name }) => name), ["m0", "m1"])
@@ -79,13 +79,13 @@ describe("with --max-channels-per-topic", () => {
 })
 
 describe("limits of topics and channels", () => {
-  it.effect("of 0 are none", () =>
+  it.effect("a limit of 0 means no limit", () =>
     Effect.gen(function*() {
       yield* Effect.forEach(numbers(100), (name) => channelOf(name, "c"))
       yield* Effect.forEach(numbers(100), (name) => channelOf("m0", name))
     }).pipe(Effect.provide(brokerWith({ maxTopics: 0, maxChannelsPerTopic: 0 }))))
 
-  it.effect("never keep out what the data directory has", () =>
+  it.effect("limits do not apply to topics and channels of the data directory", () =>
     Effect.gen(function*() {
       const storage = Context.get(yield* Layer.build(Storage.layerMemory), Storage)
       const start = Effect.fnUntraced(function*(limit: number) {
@@ -114,7 +114,7 @@ describe("limits of topics and channels", () => {
       yield* third.stop
     }))
 
-  it.effect("are named in the errors of the protocol", () =>
+  it.effect("protocol errors name the limit", () =>
     Effect.gen(function*() {
       yield* channelOf("t", "a")
       yield* channelOf("t", "b")
@@ -140,7 +140,7 @@ describe("limits of topics and channels", () => {
       assert.deepStrictEqual([yield* client.text, yield* client.text], ["OK", "OK"])
     }).pipe(Effect.provide(brokerWith({ maxTopics: 2, maxChannelsPerTopic: 2 }))))
 
-  it.live("are named in the responses of the HTTP API", () =>
+  it.live("responses of the HTTP API name the limit", () =>
     Effect.gen(function*() {
       const { broker, raw, request } = yield* serve({ maxTopics: 2, maxChannelsPerTopic: 2 })
       const post = (path: string, body = "") => Effect.map(request("POST", path, body), outcome)

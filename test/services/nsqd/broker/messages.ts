@@ -4,7 +4,7 @@ import { type MessageKey, messageKey } from "../../../../src/protocol/client/Mes
 import { frameIdOffset, MessageBatch, messageFrameHeaderSize } from "../../../../src/protocol/client/MessageBatch.ts"
 import { joinBodies } from "../../../../src/services/nsqd/broker/Publisher.ts"
 
-/** A source of batches whose ids are unique. */
+/** A source of batches with unique ids. */
 export const batches = (generator = new GuidGenerator(1)) => (bodies: ReadonlyArray<string>, deferMillis = 0) =>
   MessageBatch.published(
     joinBodies(bodies.map((body) => Buffer.from(body))),
@@ -13,7 +13,7 @@ export const batches = (generator = new GuidGenerator(1)) => (bodies: ReadonlyAr
     deferMillis
   )
 
-/** Where each message of a batch starts in its frames. */
+/** The start of each message in a batch's frames. */
 export const positionsOf = (batch: MessageBatch): ReadonlyArray<number> => {
   const positions: Array<number> = []
   for (let at = 0; positions.length < batch.count; at += batch.frames.readInt32BE(at) + 4) positions.push(at)

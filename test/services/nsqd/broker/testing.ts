@@ -1,4 +1,4 @@
-/** What tests of the broker have in common. */
+/** Shared parts of the broker's tests. */
 import { Effect, Layer, Logger } from "effect"
 import { Broker, type Channel, publish, type Subscription, type SubscriptionOptions } from "../../../../src/broker.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
@@ -7,20 +7,20 @@ import { recordingConsumer } from "./consumers.ts"
 
 export const quiet = Logger.layer([])
 
-/** A broker on storage that does what the test says. */
+/** A broker on storage that the test controls. */
 export const faultyBroker = (options: Parameters<typeof TestBroker.layerNoStorage>[0] = {}) =>
   TestBroker.layerNoStorage(options).pipe(Layer.provideMerge(FaultyStorage.layer), Layer.provide(quiet))
 
 export const brokerWith = (options: Parameters<typeof TestBroker.layer>[0] = {}) =>
   TestBroker.layer(options).pipe(Layer.provide(quiet))
 
-/** Goes on once something is so. */
+/** Waits until the condition holds. */
 export const until = (isSo: () => boolean): Effect.Effect<void> =>
   Effect.gen(function*() {
     while (!isSo()) yield* Effect.yieldNow
   })
 
-/** Long enough for everything to happen that can happen without time going on. */
+/** Long enough for everything that can happen without a change of time. */
 export const nothingMore: Effect.Effect<void> = Effect.gen(function*() {
   for (let i = 0; i < 30; i++) yield* Effect.yieldNow
 })
@@ -40,7 +40,7 @@ export interface Joined {
   readonly recording: ReturnType<typeof recordingConsumer>
 }
 
-/** A consumer on a channel, for as long as the Scope is open. */
+/** A subscribed consumer, until the Scope closes. */
 export const join = Effect.fnUntraced(function*(
   topic: string,
   channel: string,

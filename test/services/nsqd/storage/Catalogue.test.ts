@@ -21,7 +21,7 @@ const names = FaultyDisk.useSync((disk) =>
 const load = Effect.flatMap(Disk, (disk) => Catalogue.load(disk, "/data"))
 
 describe("a catalogue", () => {
-  it.effect("groups the files of a directory by queue, with numbers in ascending order", () =>
+  it.effect("a catalogue groups the files of a directory by queue, with ascending numbers", () =>
     Effect.gen(function*() {
       yield* put(
         "t.diskqueue.000010.dat",
@@ -46,7 +46,7 @@ describe("a catalogue", () => {
       assert.deepStrictEqual(catalogue.inventoryOf("u"), empty)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("takes the last separator of a topic whose name contains one", () =>
+  it.effect("a topic name that contains a separator is parsed by the last one", () =>
     Effect.gen(function*() {
       yield* put("a.diskqueue.000000.dat.diskqueue.000003.dat", "a.diskqueue.diskqueue.meta.dat")
       const catalogue = yield* load
@@ -55,7 +55,7 @@ describe("a catalogue", () => {
       assert.deepStrictEqual(catalogue.inventoryOf("a"), empty)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("follows files that are created, replaced, renamed and removed, and none whose operation failed", () =>
+  it.effect("a catalogue follows created, replaced, renamed and removed files, and ignores failed operations", () =>
     Effect.gen(function*() {
       yield* put("t.diskqueue.000001.dat")
       const faulty = yield* FaultyDisk
@@ -82,7 +82,7 @@ describe("a catalogue", () => {
       assert.deepStrictEqual(inventoryOf("t"), empty)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("removes temporary files of nsqd and checksums without data when it loads, and nothing else", () =>
+  it.effect("loading a catalogue removes nsqd's temporary files and checksums without data, and nothing else", () =>
     Effect.gen(function*() {
       const kept = [
         "nsqd.dat",
@@ -111,7 +111,7 @@ describe("a catalogue", () => {
       assert.deepStrictEqual(catalogue.inventoryOf("u"), empty)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("loads although a leftover cannot be removed, and takes a missing directory for an empty one", () =>
+  it.effect("a catalogue loads if a leftover cannot be removed or the directory does not exist", () =>
     Effect.gen(function*() {
       yield* put("nsqd.dat.123.tmp", "t.diskqueue.000001.dat")
       const disk = yield* FaultyDisk
@@ -131,7 +131,7 @@ describe("storage on disk", () => {
     Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "None"))
   )
 
-  it.effect("lists its directory once, however many queues are opened, closed, deleted and opened again", () =>
+  it.effect("storage on disk lists its directory once, however many queues are opened, closed, deleted and reopened", () =>
     Effect.gen(function*() {
       const storage = yield* Storage
       let listed = 0

@@ -6,7 +6,7 @@ import * as DataDirectory from "../../../../src/services/nsqd/storage/DataDirect
 const directory = Effect.flatMap(FileSystem.FileSystem, (files) => files.makeTempDirectoryScoped())
 
 describe("the lock on the data directory", () => {
-  it.live("is held by one at a time, and free again once its Scope closes", () =>
+  it.live("the lock of the data directory has one holder at a time and is released when its Scope closes", () =>
     Effect.gen(function*() {
       const path = yield* directory
       yield* Effect.scoped(Effect.gen(function*() {
@@ -21,7 +21,7 @@ describe("the lock on the data directory", () => {
       yield* Effect.scoped(DataDirectory.lock(path))
     }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
 
-  it.live("needs a directory that exists", () =>
+  it.live("locking a missing data directory fails", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Effect.scoped(DataDirectory.lock("/no/such/directory")))
       assert.match(error.message, /^failed to lock data-path: open \/no\/such\/directory: no such file or directory$/)

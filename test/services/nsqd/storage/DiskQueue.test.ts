@@ -7,7 +7,7 @@ import { drain, layer, numbersOf, open, range, recordsOf, settle } from "./queue
 const recordSize = 4 + 26 + 8
 
 describe("DiskQueue", () => {
-  it.effect("gives records back in order, across files and restarts", () =>
+  it.effect("a disk queue returns records in order, across files and restarts", () =>
     Effect.gen(function*() {
       const { close, queue } = yield* open()
       yield* queue.append([recordsOf(range(0, 100))])
@@ -23,7 +23,7 @@ describe("DiskQueue", () => {
       assert.strictEqual(again.depth, 0)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("reads on in a file that has grown and been finished since it was opened", () =>
+  it.effect("reading continues in a file that has grown and been completed since it was opened", () =>
     Effect.gen(function*() {
       const { queue } = yield* open()
       yield* queue.append([recordsOf(range(0, 2))])
@@ -33,7 +33,7 @@ describe("DiskQueue", () => {
       assert.strictEqual(queue.depth, 0)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("keeps files within their size, and gives a record that is larger one of its own", () =>
+  it.effect("data files stay within their size, and a larger record gets its own file", () =>
     Effect.gen(function*() {
       const { queue } = yield* open({ maxBytesPerFile: 200, maxMsgSize: 1000 })
       yield* queue.append([recordsOf(range(0, 9)), recordsOf([9], 500), recordsOf(range(10, 12))])
@@ -45,7 +45,7 @@ describe("DiskQueue", () => {
       assert.deepStrictEqual(yield* drain(queue), range(0, 12))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("reads again after a restart only what was not settled, in order, before the rest", () =>
+  it.effect("after a restart only unsettled records are read again, in order, before the rest", () =>
     Effect.gen(function*() {
       const { close, queue } = yield* open()
       yield* queue.append([recordsOf(range(0, 60))])
@@ -61,7 +61,7 @@ describe("DiskQueue", () => {
       assert.deepStrictEqual(yield* drain(again), [0, 4, 5, ...range(20, 60)])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("knows after the process is killed what was finished before its state was recorded", () =>
+  it.effect("after a kill messages that were finished before the last recording are not read again", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const opened = yield* open({ syncEvery: 1_000_000, maxBytesPerFile: 1_000_000 })
@@ -76,12 +76,12 @@ describe("DiskQueue", () => {
       assert.deepStrictEqual(yield* drain((yield* open()).queue), [0, ...range(410, 500)])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("knows after the process is killed what was finished between thousands of messages that are held", () =>
+  it.effect("after a kill messages finished between thousands of held ones are not read again", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const opened = yield* open({ syncEvery: 1_000_000, maxBytesPerFile: 1_000_000 })
       yield* opened.queue.append([recordsOf(range(0, 5000))])
-      // Each other message is held, in several rounds of recording.
+      // Every other message is held, over several rounds of recording.
       for (let i = 0; i < 10; i++) {
         const run = (yield* opened.queue.read(recordSize * 500))!
         for (let index = 0; index < 500; index += 2) settle(run, index, index + 1)
@@ -93,7 +93,7 @@ describe("DiskQueue", () => {
       assert.deepStrictEqual(yield* drain((yield* open()).queue), range(0, 5000).filter((number) => number % 2 === 1))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("records what was finished while publishers never pause", () =>
+  it.effect("finished messages are recorded while publishers never pause", () =>
     Effect.gen(function*() {
       const disk = yield* Disk
       const yields = (count: number): Effect.Effect<void> => Effect.repeat(Effect.yieldNow, { times: count })
@@ -111,14 +111,14 @@ describe("DiskQueue", () => {
         Effect.tap(() => Effect.sync(() => void appended++)),
         Effect.repeat({ while: () => appended < 1000 })
       )
-      // One of them always waits while the other is written.
+      // One publish always waits while another is written.
       for (const delay of [0, 4]) yield* Effect.forkChild(Effect.andThen(yields(delay), publish))
       yield* Effect.repeat(Effect.yieldNow, { until: () => appended >= 10 })
       yield* saveState
       assert.isBelow(appended, 100)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("records what was finished while a sync waits for the disk", () =>
+  it.effect("finished messages are recorded while a sync waits for the disk", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const opened = yield* open({ syncEvery: 1_000_000 })
@@ -137,7 +137,7 @@ describe("DiskQueue", () => {
       assert.deepStrictEqual(yield* drain((yield* open()).queue), [9])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("deletes the files after one in which a message is held", () =>
+  it.effect("files after one with a held message are deleted", () =>
     Effect.gen(function*() {
       const { close, queue, sync } = yield* open()
       yield* queue.append([recordsOf(range(0, 100))])
@@ -154,7 +154,7 @@ describe("DiskQueue", () => {
       yield* close
     }).pipe(Effect.provide(layer)))
 
-  it.effect("deletes files once everything in them is settled", () =>
+  it.effect("files are deleted once everything in them is settled", () =>
     Effect.gen(function*() {
       const { close, queue } = yield* open()
       yield* queue.append([recordsOf(range(0, 100))])
@@ -169,7 +169,7 @@ describe("DiskQueue", () => {
       ])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("writes what many publishers append at once with one sync", () =>
+  it.effect("concurrent appends share one sync", () =>
     Effect.gen(function*() {
       const { queue } = yield* open({ maxBytesPerFile: 1_000_000 })
       const disk = yield* FaultyDisk
@@ -185,7 +185,7 @@ describe("DiskQueue", () => {
       assert.deepStrictEqual((yield* drain(queue)).sort((a, b) => a - b), range(0, 100))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("syncs the directory with the first sync of each file, so that a loss of power does not take the file", () =>
+  it.effect("the directory is synced with the first sync of each file, so that the file survives a loss of power", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const { queue } = yield* open({ maxBytesPerFile: 100 })
@@ -202,7 +202,7 @@ describe("DiskQueue", () => {
       assert.deepStrictEqual(synced.slice(3), ["/data/t.diskqueue.000001.dat", "/data"])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("is empty after empty, and goes on", () =>
+  it.effect("an emptied disk queue is empty and accepts new records", () =>
     Effect.gen(function*() {
       const { close, queue } = yield* open()
       yield* queue.append([recordsOf(range(0, 60))])
@@ -216,7 +216,7 @@ describe("DiskQueue", () => {
       assert.deepStrictEqual(yield* drain((yield* open()).queue), [7])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("leaves no file after delete, and refuses appends from then on", () =>
+  it.effect("a deleted disk queue leaves no file and refuses appends", () =>
     Effect.gen(function*() {
       const { close, queue } = yield* open()
       yield* queue.append([recordsOf(range(0, 60))])
@@ -228,7 +228,7 @@ describe("DiskQueue", () => {
       assert.deepStrictEqual(Array.from((yield* FaultyDisk).files().keys()), [])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("closes with what is still to be written", () =>
+  it.effect("closing a disk queue writes waiting appends", () =>
     Effect.gen(function*() {
       const { close, queue } = yield* open()
       const appends = yield* Effect.forEach(

@@ -7,25 +7,25 @@ import { drain, layer, numbersOf, open, type OpenQueue, range, recordsOf, settle
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
-/** What happens to a queue, and to the disk under it. */
+/** Operations on a queue, and events of the disk under it. */
 const Step = Schema.TaggedUnion({
   Append: { count: between(1, 40) },
   Read: { maxBytes: between(1, 1500) },
-  /** Settles a part of one of the runs that were read, in any order. */
+  /** Settles a part of one of the unsettled runs, in any order. */
   Settle: { run: between(0, 9), from: between(0, 9), count: between(1, 40) },
-  /** The timer records what was settled. */
+  /** The timer that records settled messages. */
   SaveState: {},
-  /** The timer syncs. */
+  /** The timer that syncs. */
   Sync: {},
-  /** The next operations of this kind fail, until told otherwise. */
+  /** Further operations of this kind fail until `Heal`. */
   Fail: {
     operation: Schema.Literals(["write", "fsync", "truncate", "rename", "open", "remove", "read"]),
     code: Schema.Literals(["EIO", "ENOSPC"])
   },
   Heal: {},
-  /** The process is killed: all that was written is there, nothing in memory, and half of what it was writing. */
+  /** The process is killed: everything written stays, memory is lost, and half of a running write is done. */
   Kill: { writing: between(0, 40) },
-  /** The machine loses power: what was not synced is gone but for some bytes. */
+  /** The machine loses power: everything unsynced is lost except for some bytes. */
   LosePower: { kept: between(0, 100) },
   Restart: {}
 })
@@ -41,11 +41,11 @@ interface World {
   next: number
   /** Appended successfully and not settled. */
   readonly owed: Set<number>
-  /** Settled, and known to the disk before a kill, or before a loss of power. */
+  /** Settled and recorded, so that they must not come again after a kill, or after a loss of power. */
   readonly recorded: Set<number>
   readonly synced: Set<number>
   readonly settled: Set<number>
-  /** Read and not settled as a whole. */
+  /** Read and not completely settled. */
   read: Array<Read>
   /** Finished messages that came again although they must not. */
   readonly repeated: Set<number>
@@ -116,7 +116,7 @@ const step = Effect.fnUntraced(function*(world: World, step: Step) {
         world.next += step.writing
         yield* Effect.exit(queue.append([recordsOf(numbers)]))
       }
-      // Nothing that the old process still does reaches the disk.
+      // Nothing that the old process does after this reaches the disk.
       disk.fail(() => "EROFS")
       yield* world.opened.close
       disk.fail(undefined)
@@ -149,7 +149,7 @@ const run = Effect.fnUntraced(function*(steps: ReadonlyArray<Step>) {
   for (const next of steps) {
     yield* step(world, next)
     if (world.opened.health() === undefined) continue
-    // A slot that is half written leaves the one that was synced.
+    // A half-written slot leaves the one that was synced.
     for (const number of world.recorded) if (!world.synced.has(number)) world.recorded.delete(number)
   }
   yield* step(world, { _tag: "Restart" })
@@ -160,7 +160,7 @@ const run = Effect.fnUntraced(function*(steps: ReadonlyArray<Step>) {
 
 describe("a disk queue whose disk fails and whose process dies", () => {
   it.effect.prop(
-    "loses nothing that it took, invents nothing, keeps the order, and does not repeat what it has recorded as finished",
+    "a disk queue loses, invents and reorders no accepted message, and does not repeat those recorded as finished",
     [Schema.Array(Step)],
     ([steps]) =>
       Effect.gen(function*() {
@@ -175,7 +175,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
     { timeout: 120_000, arbitrary: { runs: 3000, size: 60 } }
   )
 
-  it.effect("brings nothing back after a loss of power when an append failed before the restart", () =>
+  it.effect("a failed append does not make finished messages come back after a loss of power", () =>
     Effect.gen(function*() {
       const { found, world } = yield* run([
         { _tag: "Append", count: 6 },
@@ -200,7 +200,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
       assert.deepStrictEqual(found.filter((number) => world.settled.has(number)), [])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("fails an append on a full disk, reads nothing of it later, and goes on when there is room", () =>
+  it.effect("an append on a full disk fails, none of it is read later, and appends succeed again once there is space", () =>
     Effect.gen(function*() {
       const { health, queue } = yield* open()
       const disk = yield* FaultyDisk
@@ -216,7 +216,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
       assert.deepStrictEqual(yield* drain(queue), [...range(0, 3), ...range(70, 75)])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("adds nothing to a file whose sync failed", () =>
+  it.effect("a file whose sync failed gets no more records", () =>
     Effect.gen(function*() {
       const { queue } = yield* open()
       const disk = yield* FaultyDisk
@@ -229,7 +229,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
       assert.deepStrictEqual(yield* drain(queue), [0, 2])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("does not read what a failed write left in a file that cannot be cut", () =>
+  it.effect("the rest of a failed write is not read even if it cannot be cut off", () =>
     Effect.gen(function*() {
       const { queue } = yield* open()
       const disk = yield* FaultyDisk
@@ -241,7 +241,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
       assert.deepStrictEqual(yield* drain(queue), [0, 1, 2, 8, 9])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("closes in spite of a failing disk, with a word in the log", () =>
+  it.effect("a disk queue closes although the disk fails, and logs it", () =>
     Effect.gen(function*() {
       const { close, queue } = yield* open({ syncEvery: 100 })
       const disk = yield* FaultyDisk
@@ -252,7 +252,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
       assert.deepStrictEqual(yield* drain((yield* open()).queue), range(0, 3))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("tries its state again after it could not be written", () =>
+  it.effect("recording the state is retried after a failure", () =>
     Effect.gen(function*() {
       const { close, health, queue, sync } = yield* open()
       const disk = yield* FaultyDisk
@@ -268,7 +268,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
       assert.strictEqual((yield* FaultyDisk).files().get("/data/t.diskqueue.meta.dat")?.toString(), "0\n0,114\n0,114\n")
     }).pipe(Effect.provide(layer)))
 
-  it.effect("loses nothing when it is killed again after the torn end of a file has been reached", () =>
+  it.effect("a second kill after the incomplete end of a file was reached loses nothing", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       disk.put("/data/t.diskqueue.000000.dat", Buffer.concat([recordsOf(range(0, 20)).bytes, Buffer.alloc(20, 1)]))
@@ -283,7 +283,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
       assert.deepStrictEqual(yield* drain(queue), range(0, 25))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("sets a damaged file aside only after everything that was read of it is settled", () =>
+  it.effect("a damaged file is renamed only after all messages read from it are settled", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       disk.put("/data/t.diskqueue.000000.dat", Buffer.concat([recordsOf(range(0, 3)).bytes, Buffer.alloc(100)]))
@@ -305,14 +305,14 @@ describe("a disk queue whose disk fails and whose process dies", () => {
       yield* close
     }).pipe(Effect.provide(layer)))
 
-  it.effect("frees the space of finished files while nothing can be written, and then writes again", () =>
+  it.effect("finished files are removed while the disk refuses writes, and writing then resumes", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const { close, health, queue, saveState } = yield* open()
       yield* queue.append([recordsOf(range(0, 100))])
       const size = () =>
         Array.from(disk.files()).reduce((sum, [path, content]) => sum + (/\d\.dat$/.test(path) ? content.length : 0), 0)
-      // No space for more than what lies there now; the state file has its space already.
+      // No space beyond the existing files; the state file has its space already.
       const full = size()
       disk.fail((operation, path) =>
         operation === "write" && (size() >= full || !/\d\.dat$/.test(path)) ? "ENOSPC" : undefined
@@ -328,7 +328,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
       assert.deepStrictEqual(yield* drain((yield* open()).queue), [101])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("delivers everything from a directory whose metadata counts too few messages", () =>
+  it.effect("everything is delivered from a directory whose metadata counts too few messages", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       disk.put("/data/t.diskqueue.000000.dat", recordsOf(range(0, 20)).bytes)
@@ -342,7 +342,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
     }).pipe(Effect.provide(layer)))
 
   for (const code of ["EIO", "EACCES", "EMFILE"]) {
-    it.effect(`reports a data file that cannot be read (${code}), and reads on when it can`, () =>
+    it.effect(`a data file that cannot be read (${code}) is reported, and reading continues when it can`, () =>
       Effect.gen(function*() {
         const disk = yield* FaultyDisk
         const { health, queue } = yield* open()
@@ -358,7 +358,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
       }).pipe(Effect.provide(layer)))
   }
 
-  it.effect("empties and deletes a queue whose files cannot be read", () =>
+  it.effect("a queue whose files cannot be read can be emptied and deleted", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const { queue } = yield* open()
@@ -373,7 +373,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
       assert.deepStrictEqual(Array.from(disk.files().keys()), [])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("trusts NSQ's metadata when NSQ has used the queue since", () =>
+  it.effect("NSQ's metadata takes precedence if NSQ has used the queue since", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const first = yield* open()
@@ -385,7 +385,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
       assert.deepStrictEqual(yield* drain(queue), range(5, 10))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("makes the daemon exit with 1 when its state cannot be written at the end", () =>
+  it.effect("the daemon exits with 1 if a queue's state cannot be written at shutdown", () =>
     Effect.gen(function*() {
       const daemon = DaemonState.make()
       const disk = yield* FaultyDisk

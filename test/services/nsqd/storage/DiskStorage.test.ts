@@ -21,7 +21,7 @@ const metadata = { topics: [{ name: "t", paused: false, channels: [{ name: "c", 
 
 for (const [name, layer] of [["on disk", onDisk], ["in memory", Layer.merge(Storage.layerMemory, quiet)]] as const) {
   describe(`Storage ${name}`, () => {
-    it.effect("keeps queues and metadata apart and in order while it lives", () =>
+    it.effect("storage keeps queues and metadata separate and in order while it lives", () =>
       Effect.gen(function*() {
         const storage = yield* Storage
         assert.isUndefined(yield* storage.loadMetadata)
@@ -50,7 +50,7 @@ for (const [name, layer] of [["on disk", onDisk], ["in memory", Layer.merge(Stor
   })
 }
 
-/** The storage, on a disk that lets writes to the state file of the queue `slow` wait until the latch is open. */
+/** The storage on a disk where writes to the state file of the queue `slow` wait until the latch is open. */
 const onDiskWithSlowState = (writing: Latch.Latch) => {
   const disk = Layer.effect(
     Disk,
@@ -71,7 +71,7 @@ const onDiskWithSlowState = (writing: Latch.Latch) => {
   )
 }
 
-/** Where a queue goes on reading, as its state file says; -1 before there is one. */
+/** The read position in a queue's state file; -1 if there is none. */
 const recordedOffset = Effect.fnUntraced(function*(queue: string) {
   const bytes = (yield* FaultyDisk).files().get(`/data/${queue}.diskqueue.state.dat`) ?? Buffer.alloc(0)
   const states = Array.from(
@@ -83,7 +83,7 @@ const recordedOffset = Effect.fnUntraced(function*(queue: string) {
 })
 
 describe("Storage on disk", () => {
-  it.effect("records what is finished in one queue while the disk lets a write to another's state file wait", () =>
+  it.effect("finished messages of one queue are recorded while a write to another's state file waits", () =>
     Effect.gen(function*() {
       const writing = yield* Latch.make(true)
       yield* Effect.gen(function*() {
@@ -106,7 +106,7 @@ describe("Storage on disk", () => {
       }).pipe(Effect.ensuring(writing.open), Effect.scoped, Effect.provide(onDiskWithSlowState(writing)))
     }))
 
-  it.effect("syncs within --sync-timeout what --sync-every has not", () =>
+  it.effect("messages below --sync-every are synced within --sync-timeout", () =>
     Effect.gen(function*() {
       const storage = yield* Storage
       const disk = yield* FaultyDisk
@@ -117,7 +117,7 @@ describe("Storage on disk", () => {
       assert.strictEqual(disk.files().get("/data/t.diskqueue.meta.dat")?.toString(), "1\n0,0\n0,38\n")
     }).pipe(Effect.scoped, Effect.provide(onDisk)))
 
-  it.effect("says why the last write failed, until one succeeds", () =>
+  it.effect("health reports why the last write failed, until one succeeds", () =>
     Effect.gen(function*() {
       const storage = yield* Storage
       const disk = yield* FaultyDisk
@@ -130,7 +130,7 @@ describe("Storage on disk", () => {
       assert.isUndefined(yield* storage.health)
     }).pipe(Effect.scoped, Effect.provide(onDisk)))
 
-  it.effect("is healthy again once the disk takes bytes, without another message and without a file for that", () =>
+  it.effect("health recovers once the disk accepts writes, without another message and without leaving a file", () =>
     Effect.gen(function*() {
       const storage = yield* Storage
       const disk = yield* FaultyDisk
@@ -148,7 +148,7 @@ describe("Storage on disk", () => {
       assert.deepStrictEqual(yield* drain(queue), [1, 3])
     }).pipe(Effect.scoped, Effect.provide(onDisk)))
 
-  it.effect("reports a failing queue until that queue works again, whatever other queues do", () =>
+  it.effect("health reports a failing queue until that queue works again, regardless of other queues", () =>
     Effect.gen(function*() {
       const storage = yield* Storage
       const disk = yield* FaultyDisk
@@ -163,14 +163,14 @@ describe("Storage on disk", () => {
       assert.isUndefined(yield* storage.health)
     }).pipe(Effect.scoped, Effect.provide(onDisk)))
 
-  it.effect("does not take metadata it cannot understand for none", () =>
+  it.effect("metadata that cannot be parsed is an error and not treated as missing", () =>
     Effect.gen(function*() {
       ;(yield* FaultyDisk).put("/data/nsqd.dat", "{\"topics\":")
       const error = yield* Effect.flip((yield* Storage).loadMetadata)
       assert.match(error.message, /^failed to parse metadata in \/data\/nsqd.dat - /)
     }).pipe(Effect.provide(onDisk)))
 
-  it.effect("leaves metadata that Go would refuse as it is", () =>
+  it.effect("metadata that Go would refuse is left unchanged", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const storage = yield* Storage

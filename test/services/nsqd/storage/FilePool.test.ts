@@ -8,7 +8,7 @@ import { empty } from "../../../../src/services/nsqd/storage/QueueInventory.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
 import { drain, layer, options, range, recordsOf } from "./queues.ts"
 
-/** The disk of the environment with the descriptors that are open on it; every operation takes a while. */
+/** The disk of the environment, with its open descriptors counted; every operation takes a while. */
 const counted = Effect.map(Disk, (disk) => {
   let now = 0
   let most = 0
@@ -37,7 +37,7 @@ const counted = Effect.map(Disk, (disk) => {
   }
 })
 
-/** Time passes, and what waits for it goes on. */
+/** Advances the clock and runs what waits for it. */
 const passing = Effect.andThen(TestClock.adjust("1 second"), Effect.yieldNow)
 
 const text = Effect.fnUntraced(function*(file: DiskFile) {
@@ -47,7 +47,7 @@ const text = Effect.fnUntraced(function*(file: DiskFile) {
 const write = (file: DiskFile, content: string) => file.write([Buffer.from(content)], 0)
 
 describe("a pool of open files", () => {
-  it.effect("keeps its limit however many handles are used at once, and every handle keeps to its file", () =>
+  it.effect("a pool keeps its limit however many handles are used at once, and every handle uses its own file", () =>
     Effect.gen(function*() {
       const { disk, most, now } = yield* counted
       const pool = FilePool.make(disk, 5)
@@ -63,7 +63,7 @@ describe("a pool of open files", () => {
       assert.strictEqual(now(), 0)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("closes what was unused for longest", () =>
+  it.effect("a pool closes the file that was unused longest", () =>
     Effect.gen(function*() {
       const opened: Array<string> = []
       const faulty = yield* FaultyDisk
@@ -81,7 +81,7 @@ describe("a pool of open files", () => {
       assert.deepStrictEqual(opened, ["/data/c", "/data/b"])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("waits while no file can be opened, and gives up what is idle", () =>
+  it.effect("a pool waits while no file can be opened, and closes idle files", () =>
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
       const { disk, now } = yield* counted
@@ -90,7 +90,7 @@ describe("a pool of open files", () => {
       yield* Effect.forEach(files, (file, i) => write(file, `${i}`))
       for (const code of ["EMFILE", "ENFILE"]) {
         const attempted: Array<string> = []
-        // As on a system where another process holds all that is left.
+        // As on a system where another process holds all remaining descriptors.
         faulty.fail((operation, path) => operation === "open" && attempted.push(path) <= 12 ? code : undefined)
         const opening = yield* Effect.forkChild(pool.create("/data/new"))
         while (attempted.length < 12) {
@@ -105,7 +105,7 @@ describe("a pool of open files", () => {
       }
     }).pipe(Effect.provide(layer)))
 
-  it.effect("lets other failures through and gives the place back", () =>
+  it.effect("other failures are passed on and release their place in the pool", () =>
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
       const pool = FilePool.make(yield* Disk, 1)
@@ -123,7 +123,7 @@ describe("a pool of open files", () => {
       yield* write(file, "a")
     }).pipe(Effect.provide(layer)))
 
-  it.effect("gives up a removed file at once, and never creates it again", () =>
+  it.effect("a removed file is closed at once and never recreated", () =>
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
       const { disk, now } = yield* counted
@@ -145,7 +145,7 @@ describe("a pool of open files", () => {
       assert.strictEqual(yield* text(again), "new")
     }).pipe(Effect.provide(layer)))
 
-  it.effect("does not create a file again that somebody else removed", () =>
+  it.effect("a file that another process removed is not recreated", () =>
     Effect.gen(function*() {
       const disk = yield* Disk
       const pool = FilePool.make(disk, 1)
@@ -155,7 +155,7 @@ describe("a pool of open files", () => {
       assert.strictEqual((yield* Effect.flip(write(a, "again"))).code, "ENOENT")
     }).pipe(Effect.provide(layer)))
 
-  it.effect("follows a file that is renamed, and not the one that takes its place", () =>
+  it.effect("a handle follows its file through a rename, and not the file that takes its place", () =>
     Effect.gen(function*() {
       const pool = FilePool.make(yield* Disk, 1)
       const a = yield* pool.create("/data/a")
@@ -174,46 +174,51 @@ describe("a pool of open files", () => {
     Exhausted: { opens: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 })) }
   })
 
-  it.effect.prop("no queue sees that files are scarce", [Schema.Array(Step)], ([steps]) =>
-    Effect.gen(function*() {
-      const faulty = yield* FaultyDisk
-      const { disk, most } = yield* counted
-      const pool = FilePool.make(disk, 2)
-      let failing = 0
-      faulty.fail((operation) =>
-        (operation === "open" || operation === "rename") && failing-- > 0 ? "EMFILE" : undefined
-      )
-      const fork = Effect.runForkWith(yield* Effect.context<never>())
-      const host: QueueHost = {
-        note: () => {},
-        changed: () => {},
-        closed: () => {},
-        isFull: () => false,
-        fork: (work) => void fork(work)
-      }
-      const queues = yield* Effect.forEach(
-        range(0, 4),
-        (i) => DiskQueue.open(`t${i}`, pool, options, empty, host)
-      )
-      const owed = queues.map((): Array<number> => [])
-      let next = 0
-      for (const step of steps) {
-        if (step._tag === "Exhausted") {
-          failing = step.opens
-          continue
+  it.effect.prop(
+    "no queue fails because of scarce descriptors",
+    [Schema.Array(Step)],
+    ([steps]) =>
+      Effect.gen(function*() {
+        const faulty = yield* FaultyDisk
+        const { disk, most } = yield* counted
+        const pool = FilePool.make(disk, 2)
+        let failing = 0
+        faulty.fail((operation) =>
+          (operation === "open" || operation === "rename") && failing-- > 0 ? "EMFILE" : undefined
+        )
+        const fork = Effect.runForkWith(yield* Effect.context<never>())
+        const host: QueueHost = {
+          note: () => {},
+          changed: () => {},
+          closed: () => {},
+          isFull: () => false,
+          fork: (work) => void fork(work)
         }
-        const at = Math.abs(step.queue) % queues.length
-        const queue = queues[at]!
-        if (step._tag === "Append") {
-          const numbers = range(next, next += step.count)
-          yield* queue.append([recordsOf(numbers)])
-          owed[at]?.push(...numbers)
-        } else {
-          assert.deepStrictEqual(yield* drain(queue), owed[at])
-          owed[at] = []
+        const queues = yield* Effect.forEach(
+          range(0, 4),
+          (i) => DiskQueue.open(`t${i}`, pool, options, empty, host)
+        )
+        const owed = queues.map((): Array<number> => [])
+        let next = 0
+        for (const step of steps) {
+          if (step._tag === "Exhausted") {
+            failing = step.opens
+            continue
+          }
+          const at = Math.abs(step.queue) % queues.length
+          const queue = queues[at]!
+          if (step._tag === "Append") {
+            const numbers = range(next, next += step.count)
+            yield* queue.append([recordsOf(numbers)])
+            owed[at]?.push(...numbers)
+          } else {
+            assert.deepStrictEqual(yield* drain(queue), owed[at])
+            owed[at] = []
+          }
         }
-      }
-      for (const [at, queue] of queues.entries()) assert.deepStrictEqual(yield* drain(queue), owed[at])
-      assert.isAtMost(most(), 2)
-    }).pipe(Effect.scoped, TestClock.withLive, Effect.provide(layer)), { arbitrary: { runs: 50 } })
+        for (const [at, queue] of queues.entries()) assert.deepStrictEqual(yield* drain(queue), owed[at])
+        assert.isAtMost(most(), 2)
+      }).pipe(Effect.scoped, TestClock.withLive, Effect.provide(layer)),
+    { arbitrary: { runs: 50 } }
+  )
 })

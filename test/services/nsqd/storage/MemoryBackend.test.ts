@@ -17,13 +17,13 @@ const Step = Schema.TaggedUnion({
 interface Taken {
   readonly run: StoredRun
   readonly bodies: ReadonlyArray<string>
-  /** Not settled, by index. */
+  /** Indexes of unsettled messages. */
   readonly open: Set<number>
 }
 
 describe("a queue in memory", () => {
   it.effect.prop(
-    "keeps the order, and has again after reopening exactly what was read and not settled",
+    "a queue in memory keeps the order, and after reopening returns exactly the unsettled records again",
     { steps: Arbitrary.array(Arbitrary.schema(Step), { maxLength: 60 }) },
     ({ steps }) =>
       Effect.gen(function*() {
@@ -77,7 +77,7 @@ describe("a queue in memory", () => {
   )
 })
 
-/** Neighbours that are open, together. */
+/** Adjacent open ranges as one. */
 const stretches = (bodies: ReadonlyArray<string>, open: ReadonlySet<number>): ReadonlyArray<ReadonlyArray<string>> => {
   const found: Array<Array<string>> = []
   bodies.forEach((body, index) => {

@@ -15,12 +15,12 @@ const listing = (names: Iterable<string>): NsqdMetadata => ({
   version: "1.3.0"
 })
 
-/** The topics after the process was killed. */
+/** The topics after a kill. */
 const afterKill = Effect.map(Effect.flatMap(open, (file) => file.load), (metadata) => topicsByName(metadata))
 const namesAfterKill = Effect.map(afterKill, (topics) => Array.from(topics.keys()).sort())
 
 describe("nsqd.dat and its journal", () => {
-  it.effect("know what was created before nsqd.dat is written again", () =>
+  it.effect("creations are known before nsqd.dat is written again", () =>
     Effect.gen(function*() {
       const file = yield* open
       assert.isUndefined(yield* file.load)
@@ -40,7 +40,7 @@ describe("nsqd.dat and its journal", () => {
       )
     }).pipe(Effect.provide(layer)))
 
-  it.effect("do not bring back what was deleted and saved", () =>
+  it.effect("a saved deletion is not undone by the journal", () =>
     Effect.gen(function*() {
       const file = yield* open
       yield* file.save(() => listing([]))
@@ -50,7 +50,7 @@ describe("nsqd.dat and its journal", () => {
       assert.deepStrictEqual(yield* namesAfterKill, ["b"])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("keep a creation that is recorded and not registered while nsqd.dat is written", () =>
+  it.effect("a creation that is recorded and not registered while nsqd.dat is written is kept", () =>
     Effect.gen(function*() {
       const file = yield* open
       yield* file.save(() => listing([]))
@@ -61,7 +61,7 @@ describe("nsqd.dat and its journal", () => {
       assert.deepStrictEqual(yield* namesAfterKill, ["z"])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("follow NSQ's nsqd, or an operator, who has written nsqd.dat since", () =>
+  it.effect("nsqd.dat takes precedence if NSQ's nsqd or an operator has written it since", () =>
     Effect.gen(function*() {
       const file = yield* open
       yield* file.save(() => listing(["a"]))
@@ -70,7 +70,7 @@ describe("nsqd.dat and its journal", () => {
       assert.deepStrictEqual(yield* namesAfterKill, ["c"])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("start a new journal before it grows without end", () =>
+  it.effect("a new journal is started before the old one grows without limit", () =>
     Effect.gen(function*() {
       const file = yield* open
       const disk = yield* FaultyDisk
@@ -85,7 +85,7 @@ describe("nsqd.dat and its journal", () => {
       assert.deepStrictEqual(yield* namesAfterKill, ["a", "t"])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("fail with the disk's words, report it, and recover", () =>
+  it.effect("metadata writes fail with the disk's error, report it to health, and recover", () =>
     Effect.gen(function*() {
       const health = new StorageHealth()
       const file = new MetadataFile(yield* Disk, "/data", unlimited, health)
@@ -108,7 +108,7 @@ describe("nsqd.dat and its journal", () => {
     Create: {},
     Delete: {},
     Save: {},
-    /** Creates while another creation is recorded and not registered. */
+    /** Saves while another creation is recorded and not registered. */
     SaveWithin: {},
     Fail: { operation: Schema.Literals(["open", "write", "rename", "truncate", "fsync"]) },
     Heal: {},
@@ -116,7 +116,7 @@ describe("nsqd.dat and its journal", () => {
   })
 
   it.effect.prop(
-    "know everything that succeeded after any kill",
+    "nsqd.dat and its journal contain every successful change after any kill",
     [Schema.Array(Step)],
     ([steps]) =>
       Effect.gen(function*() {
@@ -124,7 +124,7 @@ describe("nsqd.dat and its journal", () => {
         let file = yield* open
         let next = 0
         let topics = new Set<string>()
-        /** Whether these are there is not known: their creation failed, or their deletion was not saved. */
+        /** Topics that may or may not exist: their creation failed, or their deletion was not saved. */
         let unsure = new Set<string>()
         let restarted = false
         const save = Effect.gen(function*() {
@@ -139,7 +139,7 @@ describe("nsqd.dat and its journal", () => {
           if (Exit.isFailure(exit)) unsure.add(name)
         })
         for (const { _tag, ...step } of [...steps, { _tag: "Kill" } as const]) {
-          // As the broker does before it lets anything be created.
+          // As the broker does before it allows creations.
           if (!restarted) {
             disk.fail(undefined)
             yield* save

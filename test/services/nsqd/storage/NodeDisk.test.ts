@@ -8,7 +8,7 @@ const layer = Layer.merge(NodeDisk.layer, NodeFileSystem.layer)
 const directory = Effect.flatMap(FileSystem.FileSystem, (files) => files.makeTempDirectoryScoped())
 
 describe("NodeDisk", () => {
-  it.live("writes any number of buffers at a position, and reads, truncates and removes files", () =>
+  it.live("NodeDisk writes any number of buffers at a position, and reads, truncates and removes files", () =>
     Effect.gen(function*() {
       const disk = yield* Disk
       const path = `${yield* directory}/file`
@@ -31,7 +31,7 @@ describe("NodeDisk", () => {
       yield* disk.remove(`${path}2`)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("replaces a text without leaving anything else behind", () =>
+  it.live("replacing a file leaves no other file behind", () =>
     Effect.gen(function*() {
       const disk = yield* Disk
       const folder = yield* directory
@@ -42,7 +42,7 @@ describe("NodeDisk", () => {
       assert.deepStrictEqual(yield* disk.list(folder), ["text"])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("words its errors as the operating system does", () =>
+  it.live("errors of NodeDisk have the operating system's text", () =>
     Effect.gen(function*() {
       const disk = yield* Disk
       const error = yield* Effect.flip(disk.open("/no/such/file"))
@@ -53,7 +53,7 @@ describe("NodeDisk", () => {
       )
     }).pipe(Effect.provide(layer)))
 
-  it.live("fails a write that the device refuses", () =>
+  it.live("a write that the device refuses fails", () =>
     Effect.gen(function*() {
       const disk = yield* Disk
       const full = yield* disk.create("/dev/full")
@@ -62,7 +62,7 @@ describe("NodeDisk", () => {
       yield* full.close
     }).pipe(Effect.provide(layer)))
 
-  it.live("reads how a file begins and how large it is, and opens no file for the size alone", () =>
+  it.live("readStart returns the start and the size of a file, and opens no file for the size alone", () =>
     Effect.gen(function*() {
       const disk = yield* Disk
       const folder = yield* directory
@@ -82,7 +82,7 @@ describe("NodeDisk", () => {
       assert.strictEqual(error.message, `open ${folder}/text/below: not a directory`)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("reads a text of any size, whole", () =>
+  it.live("readText returns a file of any size completely", () =>
     Effect.gen(function*() {
       const disk = yield* Disk
       const folder = yield* directory

@@ -9,12 +9,12 @@ const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.is
 const path = (number: number, extension: string): string =>
   `/data/t.diskqueue.${String(number).padStart(6, "0")}.${extension}`
 
-/** Records of different sizes with all kinds of bytes, and where each of them lies. */
+/** Records of different sizes and content, and their positions. */
 const variedRecords = (count: number): { readonly run: RecordRun; readonly starts: ReadonlyArray<number> } => {
   const starts: Array<number> = []
   const records = range(0, count).map((number) => {
     const size = messageHeaderSize + 4 + (number * 7) % 40
-    // No stretch of bytes looks like another one: what is missing is certain.
+    // No two ranges of bytes are equal, so that it is certain which are missing.
     const record = Buffer.from(
       Array.from({ length: 4 + size }, (_, i) => 1 + (Math.imul(number * 97 + i, 0x9e3779b1) >>> 25))
     )
@@ -33,7 +33,7 @@ const variedRecords = (count: number): { readonly run: RecordRun; readonly start
 const count = 24
 const varied = variedRecords(count)
 
-/** Writes the records in groups, damages their file, and reads what is left of it after a restart. */
+/** Writes the records in groups, damages their file, and reads the rest after a restart. */
 const readDamaged = Effect.fnUntraced(function*(groups: number, damage: (content: Buffer) => Uint8Array) {
   const disk = yield* FaultyDisk
   const options = { maxBytesPerFile: 10_000, maxMsgSize: 200 }
@@ -63,7 +63,7 @@ const readDamaged = Effect.fnUntraced(function*(groups: number, damage: (content
 const recordOf = (number: number): string =>
   Buffer.from(varied.run.bytes.subarray(varied.starts[number], varied.starts[number + 1])).toString("hex")
 
-/** Every record outside of these bytes is delivered, in order, and every record that is delivered is as it was written. */
+/** Every record outside of these bytes is delivered, in order, and every delivered record is as written. */
 const assertDelivered = (found: ReadonlyArray<{ number: number; bytes: string }>, from: number, to: number): void => {
   const isTouched = (number: number) => varied.starts[number]! < to && varied.starts[number + 1]! > from
   const untouched = range(0, count).filter((number) => !isTouched(number))
@@ -75,7 +75,7 @@ const assertDelivered = (found: ReadonlyArray<{ number: number; bytes: string }>
 
 const end = varied.run.end
 
-/** The bytes that may be missing: cutting out other bytes can leave the same file, as where equal bytes follow each other. */
+/** The bytes that may be missing: removing other bytes can give the same file, for example between equal bytes. */
 const everyCut = (from: number, to: number): readonly [from: number, to: number] => {
   const { bytes } = varied.run
   let [first, last] = [from, to]
@@ -86,7 +86,7 @@ const everyCut = (from: number, to: number): readonly [from: number, to: number]
 
 describe("a disk queue with checksums", () => {
   it.effect.prop(
-    "delivers everything but the record in which a byte is wrong",
+    "everything except a record with a wrong byte is delivered",
     [between(0, end - 1), between(1, 255), between(1, count)],
     ([at, value, groups]) =>
       Effect.gen(function*() {
@@ -100,7 +100,7 @@ describe("a disk queue with checksums", () => {
   )
 
   it.effect.prop(
-    "delivers everything but the records of which bytes are missing",
+    "everything except records with missing bytes is delivered",
     [between(0, end - 1), between(1, end), between(1, count)],
     ([from, length, groups]) =>
       Effect.gen(function*() {
@@ -114,16 +114,17 @@ describe("a disk queue with checksums", () => {
     { timeout: 60_000, arbitrary: { runs: 400 } }
   )
 
-  it.effect("delivers everything but the record that seems to have lost a byte of its neighbour", () =>
+  it.effect("everything except the record that seems to have lost its neighbour's byte is delivered", () =>
     Effect.gen(function*() {
-      // The first record ends in zeros and the second begins with them: it does not show which of the two lost one.
+      // The first record ends with zeros and the second one starts with them: it is not visible which of them lost
+      // one.
       const found = yield* readDamaged(1, (content) => Buffer.concat([content.subarray(0, 30), content.subarray(31)]))
       assertDelivered(found, ...everyCut(30, 31))
       assert.strictEqual(found.length, count - 1)
     }).pipe(Effect.provide(layer)))
 
   it.effect.prop(
-    "delivers everything but the records that are overwritten",
+    "everything except overwritten records is delivered",
     [between(0, end - 1), between(1, end), between(0, 255), between(1, count)],
     ([from, length, value, groups]) =>
       Effect.gen(function*() {
@@ -134,7 +135,7 @@ describe("a disk queue with checksums", () => {
     { timeout: 60_000, arbitrary: { runs: 400 } }
   )
 
-  it.effect("sets a file with a damaged record aside, with its checksums", () =>
+  it.effect("a file with a damaged record is renamed together with its checksums", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       yield* readDamaged(3, (content) => content.fill(1, 50, 60))
@@ -142,7 +143,7 @@ describe("a disk queue with checksums", () => {
       assert.deepStrictEqual(names.sort(), [path(0, "dat.bad"), path(0, "sum.bad")])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("delivers records whose checksums are missing, torn or damaged", () =>
+  it.effect("records with missing, incomplete or damaged checksums are delivered", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const first = yield* open()
@@ -156,7 +157,7 @@ describe("a disk queue with checksums", () => {
       assert.deepStrictEqual(yield* drain(queue), range(0, 20))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("does not compare with checksums what NSQ has written since", () =>
+  it.effect("records that NSQ has written since are not compared with checksums", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const first = yield* open()
@@ -169,7 +170,7 @@ describe("a disk queue with checksums", () => {
       assert.deepStrictEqual(yield* drain(queue), range(5, 10))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("has no checksums of what a failed write left", () =>
+  it.effect("a failed write leaves no checksums", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const first = yield* open({ syncEvery: 1 })
@@ -186,7 +187,7 @@ describe("a disk queue with checksums", () => {
       assert.isFalse(Array.from(disk.files().keys()).some((name) => name.endsWith(".bad")))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("is healthy again once checksums that a full disk did not take are not needed any more", () =>
+  it.effect("health recovers once checksums that a full disk refused are no longer needed", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const { health, queue, saveState, sync } = yield* open({ syncEvery: 1000 })
@@ -200,7 +201,7 @@ describe("a disk queue with checksums", () => {
       assert.isUndefined(health())
     }).pipe(Effect.provide(layer)))
 
-  it.effect("removes the checksums with their data file", () =>
+  it.effect("checksums are removed with their data file", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const { queue, saveState, sync } = yield* open()

@@ -6,13 +6,13 @@ const mebibyte = 1024 * 1024
 const sizes = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 30, maximum: 3 * mebibyte })))
 const fileSize = 10 * mebibyte
 
-/** One position as bytes since the start of the queue, whose files are all of the same size. */
+/** A position as bytes from the start of the queue, with files of equal size. */
 const bytesAt = ({ file, offset }: { readonly file: number; readonly offset: number }): number =>
   file * fileSize + offset
 
 describe("the positions of a disk queue", () => {
   it.effect.prop(
-    "know where a record starts that lies between 2 MiB and twice that before the end",
+    "the recent position is the start of a record 2 to 4 MiB before the end",
     [sizes],
     ([sizes]) =>
       Effect.sync(() => {
@@ -33,7 +33,7 @@ describe("the positions of a disk queue", () => {
       })
   )
 
-  it("start anew in a file of their own", () => {
+  it("positions restart in a new file", () => {
     const positions = new QueuePositions([], nothingFound)
     positions.wrote({ file: 0, offset: 100 }, 100)
     positions.restart(4)

@@ -8,7 +8,7 @@ const bytesOf = (from: number, to: number): Buffer => Buffer.from(recordsOf(rang
 const file = (number: number): string => `/data/t.diskqueue.${String(number).padStart(6, "0")}.dat`
 const metadata = "/data/t.diskqueue.meta.dat"
 
-/** Opens a queue on these files and reads all of it. */
+/** Opens a queue with these files and reads all of it. */
 const takeOver = Effect.fnUntraced(function*(files: Record<string, Uint8Array | string>) {
   const disk = yield* FaultyDisk
   for (const [path, content] of Object.entries(files)) disk.put(path, content)
@@ -26,7 +26,7 @@ const takeOver = Effect.fnUntraced(function*(files: Record<string, Uint8Array | 
 })
 
 describe("opening a disk queue", () => {
-  it.effect("that NSQ wrote takes every message over", () =>
+  it.effect("a queue written by NSQ is read completely", () =>
     Effect.gen(function*() {
       const { depth, numbers } = yield* takeOver({
         [file(3)]: bytesOf(0, 10),
@@ -37,7 +37,7 @@ describe("opening a disk queue", () => {
       assert.deepStrictEqual(numbers, [...range(3, 15), 999])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("whose metadata is older than its files finds what was written since", () =>
+  it.effect("messages written after the metadata are found", () =>
     Effect.gen(function*() {
       const { depth, numbers } = yield* takeOver({
         [file(0)]: bytesOf(0, 10),
@@ -48,7 +48,7 @@ describe("opening a disk queue", () => {
       assert.deepStrictEqual(numbers, [...range(0, 14), 999])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("whose metadata counts too many messages has none once all are read", () =>
+  it.effect("a queue whose metadata counts too many messages has a depth of 0 once all are read", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       disk.put(file(0), bytesOf(0, 10))
@@ -58,20 +58,20 @@ describe("opening a disk queue", () => {
       assert.deepStrictEqual([run.count, queue.depth], [10, 0])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("without metadata reads all its files again", () =>
+  it.effect("a queue without metadata reads all its files again", () =>
     Effect.gen(function*() {
       const { depth, numbers } = yield* takeOver({ [file(5)]: bytesOf(0, 4), [file(7)]: bytesOf(4, 6) })
       assert.strictEqual(depth, 6)
       assert.deepStrictEqual(numbers, [...range(0, 6), 999])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("with damaged metadata reads all its files again", () =>
+  it.effect("a queue with damaged metadata reads all its files again", () =>
     Effect.gen(function*() {
       const { numbers } = yield* takeOver({ [file(0)]: bytesOf(0, 4), [metadata]: "not\nmetadata\n" })
       assert.deepStrictEqual(numbers, [...range(0, 4), 999])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("whose last record was torn by a crash cuts that off and keeps the rest", () =>
+  it.effect("an incomplete last record after a crash is cut off and the rest kept", () =>
     Effect.gen(function*() {
       const torn = Buffer.concat([bytesOf(0, 3), bytesOf(3, 4).subarray(0, 20)])
       const { names, numbers } = yield* takeOver({ [file(0)]: torn, [metadata]: "0\n0,0\n0,0\n" })
@@ -80,7 +80,7 @@ describe("opening a disk queue", () => {
     }).pipe(Effect.provide(layer)))
 
   for (const size of [-1, 0, 25, 5000, 0x7fffffff]) {
-    it.effect(`with a record that claims ${size} bytes sets its file aside and reads the files after it`, () =>
+    it.effect(`a file with a record that claims ${size} bytes is renamed and the files after it are read`, () =>
       Effect.gen(function*() {
         const damaged = Buffer.concat([bytesOf(0, 2), Buffer.alloc(4), bytesOf(2, 5)])
         damaged.writeInt32BE(size, 2 * recordSize)
@@ -94,7 +94,7 @@ describe("opening a disk queue", () => {
       }).pipe(Effect.provide(layer)))
   }
 
-  it.effect("with a file missing goes on with the next one", () =>
+  it.effect("a queue with a missing file continues with the next one", () =>
     Effect.gen(function*() {
       const { numbers } = yield* takeOver({
         [file(0)]: bytesOf(0, 2),
@@ -104,14 +104,14 @@ describe("opening a disk queue", () => {
       assert.deepStrictEqual(numbers, [...range(0, 2), ...range(4, 6), 999])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("with a read position beyond the write position reads all its files again", () =>
+  it.effect("a queue with a read position beyond the write position reads all its files again", () =>
     Effect.gen(function*() {
       const { depth, numbers } = yield* takeOver({ [file(0)]: bytesOf(0, 2), [metadata]: "3\n2,0\n0,0\n" })
       assert.strictEqual(depth, 2)
       assert.deepStrictEqual(numbers, [0, 1, 999])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("removes files that a crash left behind after they were read", () =>
+  it.effect("files that a crash left behind after they were read are removed", () =>
     Effect.gen(function*() {
       const { names, numbers } = yield* takeOver({
         [file(0)]: bytesOf(0, 2),
@@ -122,7 +122,7 @@ describe("opening a disk queue", () => {
       assert.notInclude(names, "000000.dat")
     }).pipe(Effect.provide(layer)))
 
-  it.effect("leaves the files of other queues and foreign files alone", () =>
+  it.effect("files of other queues and foreign files are not touched", () =>
     Effect.gen(function*() {
       const foreign = {
         "/data/t:c.diskqueue.000000.dat": bytesOf(0, 1),
@@ -137,7 +137,7 @@ describe("opening a disk queue", () => {
       }
     }).pipe(Effect.provide(layer)))
 
-  it.effect("that was closed writes nothing and opens no data file until it is used", () =>
+  it.effect("a closed queue writes nothing and opens no data file until it is used", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       disk.put(file(0), bytesOf(0, 3))
@@ -161,7 +161,7 @@ describe("opening a disk queue", () => {
       assert.strictEqual(disk.files().get("/data/t.diskqueue.state.dat")?.length, 4096)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("that never had a message writes NSQ's metadata when it is closed, and no state", () =>
+  it.effect("a queue that never had a message writes NSQ's metadata when it closes, and no state file", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
       const { close } = yield* open()
@@ -172,7 +172,7 @@ describe("opening a disk queue", () => {
       ])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("writes what NSQ's nsqd reads: sizes, messages and three lines of metadata", () =>
+  it.effect("a queue writes what NSQ's nsqd reads: sizes, messages and three lines of metadata", () =>
     Effect.gen(function*() {
       const { close, queue } = yield* open()
       yield* queue.append([recordsOf([1, 2])])

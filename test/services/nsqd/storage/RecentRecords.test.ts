@@ -5,7 +5,7 @@ import type { RecordRun } from "../../../../src/services/nsqd/storage/BackendQue
 import { FaultyDisk } from "../../../../src/testing/index.ts"
 import { drain, layer, open, range, recordsOf } from "./queues.ts"
 
-/** Records whose ids are these numbers. */
+/** Records with these ids. */
 const numbered = (numbers: ReadonlyArray<number>, bodySize = 8): RecordRun => {
   const run = recordsOf(numbers, bodySize)
   const bytes = Buffer.from(run.bytes)
@@ -21,7 +21,7 @@ const identitiesOf = (numbers: ReadonlyArray<number>, bodySize = 8): ReadonlySet
   return identities
 }
 
-/** The process is killed: nothing that it still does reaches the disk. */
+/** The process is killed: nothing that it does after this reaches the disk. */
 const kill = (close: Effect.Effect<void>) =>
   Effect.gen(function*() {
     const disk = yield* FaultyDisk
@@ -31,7 +31,7 @@ const kill = (close: Effect.Effect<void>) =>
   })
 
 describe("a queue that is opened after a kill", () => {
-  it.effect("knows what was appended before the kill, whether or not its state was recorded or it was read", () =>
+  it.effect("after a kill the last appended messages are known, whether or not they were recorded or read", () =>
     Effect.gen(function*() {
       const first = yield* open()
       yield* first.queue.append([numbered(range(0, 10))])
@@ -44,7 +44,7 @@ describe("a queue that is opened after a kill", () => {
       assert.deepStrictEqual(yield* queue.recent, identitiesOf(range(0, 20)))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("knows it also after the next kill, when nothing was recorded in between", () =>
+  it.effect("the last appended messages are still known after a second kill without a recording in between", () =>
     Effect.gen(function*() {
       const first = yield* open()
       yield* first.queue.append([numbered(range(0, 10))])
@@ -54,7 +54,7 @@ describe("a queue that is opened after a kill", () => {
       assert.deepStrictEqual(yield* queue.recent, identitiesOf(range(0, 10)))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("leaves out messages whose file was finished and removed", () =>
+  it.effect("messages of finished and removed files are not among the recent ones", () =>
     Effect.gen(function*() {
       const first = yield* open({ maxBytesPerFile: 380 })
       yield* first.queue.append([numbered(range(0, 25))])
@@ -68,7 +68,7 @@ describe("a queue that is opened after a kill", () => {
       assert.deepStrictEqual(yield* queue.recent, identitiesOf(range(10, 25)))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("leaves out a record that the kill tore", () =>
+  it.effect("an incomplete record after a kill is not among the recent ones", () =>
     Effect.gen(function*() {
       const first = yield* open()
       const disk = yield* FaultyDisk
@@ -81,7 +81,7 @@ describe("a queue that is opened after a kill", () => {
       assert.deepStrictEqual(yield* queue.recent, identitiesOf(range(0, 3)))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("has what it says on disk for certain", () =>
+  it.effect("recent messages are durable", () =>
     Effect.gen(function*() {
       const first = yield* open({ syncEvery: 1000 })
       const disk = yield* FaultyDisk
@@ -95,7 +95,7 @@ describe("a queue that is opened after a kill", () => {
       assert.deepStrictEqual(yield* drain(queue), range(0, 10))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("says nothing when its files cannot be synced", () =>
+  it.effect("recent messages are not reported if the files cannot be synced", () =>
     Effect.gen(function*() {
       const first = yield* open()
       yield* first.queue.append([numbered(range(0, 10))])
@@ -106,7 +106,7 @@ describe("a queue that is opened after a kill", () => {
       assert.match((yield* Effect.flip(queue.recent)).message, /^fsync .*: input\/output error$/)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("knows the last 2 MiB, and little more than twice that", () =>
+  it.effect("recent messages cover the last 2 MiB and little more than twice that", () =>
     Effect.gen(function*() {
       const options = { maxBytesPerFile: 1024 * 1024, maxMsgSize: 1024 * 1024, syncEvery: 1000 }
       const first = yield* open(options)
@@ -130,7 +130,7 @@ describe("a queue that is opened after a stop", () => {
       ["was only opened", () => Effect.void]
     ] as const
   ) {
-    it.effect(`knows nothing when it ${when}`, () =>
+    it.effect(`after a clean stop a queue that ${when} has no recent messages`, () =>
       Effect.gen(function*() {
         const first = yield* open({ syncEvery: 1000 })
         yield* use(first)
@@ -140,7 +140,7 @@ describe("a queue that is opened after a stop", () => {
       }).pipe(Effect.provide(layer)))
   }
 
-  it.effect("knows nothing when NSQ's nsqd has used it since", () =>
+  it.effect("a queue that NSQ's nsqd has used since has no recent messages", () =>
     Effect.gen(function*() {
       const first = yield* open()
       yield* first.queue.append([numbered(range(0, 10))])

@@ -16,14 +16,14 @@ const kib = 1024
 const reservePath = "/data/nsqd.reserve.dat"
 
 describe("the reserve", () => {
-  it("is a sixteenth of a small disk, 16 MiB of a large one, and none where it would be tiny", () => {
+  it("the reserve is a sixteenth of a small disk, 16 MiB on a large one, and absent on a tiny one", () => {
     assert.strictEqual(reserveBytes(10 ** 12), 16 * kib * kib)
     assert.strictEqual(reserveBytes(8 * kib * kib), 512 * kib)
     assert.strictEqual(reserveBytes(512 * kib), 0)
     assert.strictEqual(reserveBytes(0), 0)
   })
 
-  it.effect("takes real space, and waits until there is space for it twice", () =>
+  it.effect("the reserve takes real space and is created once there is twice its size free", () =>
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
       const disk = yield* Disk
@@ -43,7 +43,7 @@ describe("the reserve", () => {
       assert.isTrue(faulty.files().has(reservePath))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("is used for what must be written and not for messages, which are refused until it is there again", () =>
+  it.effect("the reserve is used for required writes and not for messages, which are refused until it exists again", () =>
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
       faulty.resize(2048 * kib)
@@ -75,13 +75,13 @@ describe("the reserve", () => {
       yield* next.write([Buffer.alloc(kib)], 0)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("is used by all writes that failed before it was", () =>
+  it.effect("all writes that failed before the reserve was released use its space", () =>
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
       faulty.resize(2048 * kib)
       const raw = yield* Disk
       let looks = 0
-      // The second failure takes longer to look at than the first one.
+      // The check of the second failure takes longer than that of the first.
       const space = (path: string) =>
         Effect.andThen(Effect.repeat(Effect.yieldNow, { times: 20 * looks++ }), raw.space(path))
       const reserve = new Reserve(Disk.of({ ...raw, space }), "/data")
@@ -92,7 +92,7 @@ describe("the reserve", () => {
       assert.isFalse(faulty.files().has(reservePath))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("takes a failure for a full disk only if the disk has no space", () =>
+  it.effect("a failed write counts as a full disk only if the disk has no space", () =>
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
       faulty.resize(2048 * kib)
@@ -122,7 +122,7 @@ describe("a broker on a full disk", () => {
     )
     const context = yield* Scope.provide(Layer.build(broker), scope)
     yield* TestClock.adjust("1 second")
-    /** A topic may be waiting before it tries once more to write to a channel's disk. */
+    /** A topic may be waiting before it retries a write to a channel's disk. */
     const stop = Effect.gen(function*() {
       const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
       while (closing.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
@@ -130,7 +130,7 @@ describe("a broker on a full disk", () => {
     return { context, stop }
   })
 
-  /** Publishes until the disk refuses; returns how many were taken. */
+  /** Publishes until the disk refuses; returns the number of accepted messages. */
   const fill = Effect.gen(function*() {
     let taken = 0
     while (true) {
@@ -140,7 +140,7 @@ describe("a broker on a full disk", () => {
     }
   })
 
-  /** Consumes everything at the channel, and waits for what that frees. */
+  /** Consumes everything at the channel, and waits until files are removed. */
   const drain = Effect.fnUntraced(function*(count: number) {
     const { recording, subscription } = yield* join("t", "c", 10_000)
     let left = count
@@ -154,7 +154,7 @@ describe("a broker on a full disk", () => {
     yield* TestClock.adjust("2 seconds")
   })
 
-  it.effect("refuses messages by the disk's words, goes on with consumers, and takes messages again without a restart", () =>
+  it.effect("on a full disk publishers get the disk's error, consumers continue, and publishing resumes without a restart", () =>
     Effect.gen(function*() {
       ;(yield* FaultyDisk).resize(2048 * kib)
       const { context, stop } = yield* start()
@@ -172,7 +172,7 @@ describe("a broker on a full disk", () => {
       yield* stop
     }).pipe(Effect.provide(layer)))
 
-  it.effect("loses nothing that it took when it stops, and says so", () =>
+  it.effect("a broker on a full disk stops without losing accepted messages", () =>
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
       faulty.resize(2048 * kib)
@@ -188,24 +188,24 @@ describe("a broker on a full disk", () => {
         yield* until(() => recording.bodies().length === taken)
       }).pipe(Effect.scoped, Effect.provideContext(second.context))
       yield* second.stop
-      // What the failed write left was cut off.
+      // The rest of the failed write was cut off.
       assert.deepStrictEqual(Array.from(faulty.files().keys()).filter((path) => path.endsWith(".bad")), [])
     }).pipe(Effect.provide(layer)))
 
-  it.effect("reports a loss by the exit status when not even the reserve is enough", () =>
+  it.effect("a loss of messages is reported by the exit status if even the reserve is not sufficient", () =>
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
       faulty.resize(2048 * kib)
       const daemon = DaemonState.make()
       const { context, stop } = yield* start(daemon)
       yield* Effect.andThen(channelOf("t", "c"), fill).pipe(Effect.provideContext(context))
-      // Somebody else takes the space as soon as it is free.
+      // Another program takes the space as soon as it is free.
       faulty.fail((operation, path) => operation === "write" && /\d{6}\.dat$/.test(path) ? "ENOSPC" : undefined)
       yield* stop
       assert.isTrue(daemon.hasLost)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("starts there, and its consumers make room", () =>
+  it.effect("a broker starts on a full disk, and its consumers free space", () =>
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
       faulty.resize(2048 * kib)
@@ -222,7 +222,7 @@ describe("a broker on a full disk", () => {
       yield* second.stop
     }).pipe(Effect.provide(layer)))
 
-  it.effect("starts there on a directory of NSQ's nsqd, with topics that have no files", () =>
+  it.effect("a broker starts on a full disk with a directory of NSQ's nsqd and topics without files", () =>
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
       const channels = [{ name: "c", paused: false }]

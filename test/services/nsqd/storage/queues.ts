@@ -1,5 +1,5 @@
 /**
- * What tests of storage share: queues on a disk that can fail, and messages that are numbers.
+ * Shared parts of the storage tests: queues on a disk that can fail, with numbers as messages.
  */
 import { Effect, Exit, Layer, References, Scope } from "effect"
 import { messageHeaderSize } from "../../../../src/protocol/client/Message.ts"
@@ -40,19 +40,19 @@ export const numbersOf = (run: StoredRun): ReadonlyArray<number> => {
 export const range = (from: number, to: number): ReadonlyArray<number> =>
   Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i)
 
-/** Settles the messages `index` to `end` of a run whose bodies are of the same size. */
+/** Settles the messages `index` to `end` of a run with bodies of equal size. */
 export const settle = (run: StoredRun, index = 0, end = run.count): void => {
   const frameSize = (run.end - run.start) / run.count + 4
   run.ledger.settle(index * frameSize, end - index)
 }
 
-/** A queue that its test closes and opens again. */
+/** A queue that its test closes and reopens. */
 export interface OpenQueue {
   readonly queue: DiskQueue.DiskQueue
   readonly close: Effect.Effect<void>
-  /** The failure that `/ping` would show. */
+  /** The failure that `/ping` would report. */
   readonly health: () => DiskError | undefined
-  /** What the timers do. */
+  /** The work of the timers. */
   readonly saveState: Effect.Effect<void>
   readonly sync: Effect.Effect<void>
 }
@@ -85,7 +85,7 @@ export const open = Effect.fnUntraced(function*(changed: Partial<DiskQueue.DiskQ
   return opened
 })
 
-/** Reads everything there is, settling all of it. */
+/** Reads everything and settles it. */
 export const drain = Effect.fnUntraced(function*(queue: BackendQueue) {
   const numbers: Array<number> = []
   for (let run = yield* queue.read(300); run !== undefined; run = yield* queue.read(300)) {
@@ -95,7 +95,7 @@ export const drain = Effect.fnUntraced(function*(queue: BackendQueue) {
   return numbers
 })
 
-/** An empty disk; what a queue logs about its failures is not shown. */
+/** An empty disk; the queues' log lines about failures are hidden. */
 export const layer: Layer.Layer<Disk | FaultyDisk> = Layer.merge(
   FaultyDisk.layer,
   Layer.succeed(References.MinimumLogLevel, "None")
