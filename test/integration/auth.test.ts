@@ -20,7 +20,7 @@ const secret = "a-secret-that-nobody-may-see"
 const authServer = Effect.gen(function*() {
   const server = Http.createServer((request, response) => {
     const known = new URL(request.url ?? "", "http://x").searchParams.get("secret") === secret
-    response.writeHead(known ? 200 : 401).end(known ? grant : `who is ${request.url}?`)
+    response.writeHead(known ? 200 : 401).end(known ? grant : `unknown secret: ${request.url}`)
   })
   yield* Effect.acquireRelease(
     Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),

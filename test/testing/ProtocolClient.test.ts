@@ -34,8 +34,8 @@ describe("ProtocolClient", () => {
   it.effect("raw bytes reach the server unchanged, and the client returns error frames as text", () =>
     Effect.gen(function*() {
       const client = yield* connect
-      yield* client.raw("NONSENSE\n")
-      assert.strictEqual(yield* client.text, "E_INVALID invalid command NONSENSE")
+      yield* client.raw("GARBAGE\n")
+      assert.strictEqual(yield* client.text, "E_INVALID invalid command GARBAGE")
       assert.isUndefined(yield* client.text)
     }).pipe(Effect.scoped, Effect.provide(brokerWith())))
 

@@ -29,7 +29,7 @@ export interface ConnectionOptions {
   /** Secret for AUTH; sent only to servers that require authorisation. */
   readonly authSecret?: Redacted.Redacted
   /**
-   * Sends the secret without TLS to addresses that nsqlookupd has named too, although anyone may have registered them. Default:
+   * Sends the secret without TLS also to addresses from nsqlookupd, although any client may have registered them. Default:
    * false.
    */
   readonly authWithoutTls?: boolean

@@ -77,7 +77,7 @@ const maxFrameSize = 64 * 1024 * 1024
 
 /**
  * Connects and does the handshake. The connection ends when the Scope closes, after queued commands have been written.
- * `isNamed` is true for an address that nsqlookupd has named, where anyone may have registered it: the secret is then sent only
+ * `isNamed` is true for an address that nsqlookupd has named, where any client may have registered it: the secret is then sent only
  * over TLS. Default: false.
  */
 export const open = Effect.fn("NsqdConnection.open")(function*(

@@ -78,7 +78,7 @@ describe("Discovery", () => {
       yield* until(received, "10.0.0.1:4150")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.live("discovery polls nsqlookupds without /watch, and polls at once when it is told to hurry", () =>
+  it.live("discovery polls nsqlookupds without /watch, and polls immediately on request", () =>
     Effect.gen(function*() {
       const old = yield* startOld
       const { discovery, received } = yield* follow([old.address])

@@ -1,4 +1,4 @@
-/** How a consumer treats addresses that an nsqlookupd names, where anyone may have registered them. */
+/** How a consumer treats addresses that an nsqlookupd names, where any client may have registered them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"

@@ -86,7 +86,7 @@ describe("TLS over TCP", () => {
     Effect.gen(function*() {
       const { tcpPort } = yield* withCertificate()
       const { client } = yield* identified(tcpPort, { tls_v1: true })
-      yield* client.raw(Buffer.concat([Buffer.from("PUB early\n"), sized("this is no ClientHello")]))
+      yield* client.raw(Buffer.concat([Buffer.from("PUB early\n"), sized("not a ClientHello")]))
       assert.strictEqual(
         yield* client.text,
         "E_IDENTIFY_FAILED IDENTIFY failed tls: first record does not look like a TLS handshake"

@@ -119,7 +119,7 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
 
 export const interval = 5
 
-/** A `Sampler` of that cluster with an interval of 5 seconds. Unless `turns` says otherwise it waits for nothing else. */
+/** A `Sampler` of that cluster with an interval of 5 seconds. By default it never waits for its turn. */
 export const samplerLayer = (state: FakeCluster, turns: Turns.Turns = Turns.unlimited): Layer.Layer<Sampler> =>
   Sampler.layer({ sampleInterval: `${interval} seconds` }).pipe(
     Layer.provide(clusterLayer(state)),

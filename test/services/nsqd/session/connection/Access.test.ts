@@ -44,7 +44,7 @@ const authorizer = () => {
       case "nothing":
         return Effect.succeed({ ...grant(() => false), permissionCount: 0 })
       default:
-        return Effect.fail(new AuthFailed({ reason: "nobody knows" }))
+        return Effect.fail(new AuthFailed({ reason: "unknown secret" }))
     }
   }
   return { asked, query }

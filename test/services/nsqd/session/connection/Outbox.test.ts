@@ -64,8 +64,8 @@ describe("the outbox", () => {
             expected.push(encodeResponse("_heartbeat_"))
           },
           Error: () => {
-            outbox.error(protocolError("E_INVALID", "nonsense"))
-            expected.push(encodeFrame(FrameType.error, Buffer.from("E_INVALID nonsense")))
+            outbox.error(protocolError("E_INVALID", "garbage"))
+            expected.push(encodeFrame(FrameType.error, Buffer.from("E_INVALID garbage")))
           },
           Frames: ({ size }) => {
             const frames = Buffer.alloc(size + 20, ++fill)
