@@ -23,6 +23,7 @@ export const commandNames = [
   "CLS",
   "NOP"
 ] as const
+/** The name of a command. */
 export type CommandName = (typeof commandNames)[number]
 
 /** The message id in a command: 16 printable bytes without space and newline, not necessarily hex. */

@@ -54,6 +54,7 @@ export type Decoded =
   /** No newline within the longest line: the connection is closed without an error. */
   | { readonly _tag: "Overlong" }
 
+/** A command that cannot be executed, with the error that the client gets. */
 export const malformed = (command: string, code: ErrorCode, description: string): Malformed => ({
   _tag: "Malformed",
   command,

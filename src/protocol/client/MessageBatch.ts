@@ -14,9 +14,11 @@ import { messageHeaderSize } from "./Message.ts"
 export const messageFrameHeaderSize = frameHeaderSize + messageHeaderSize
 /** Size of the header before the body in a disk record, in bytes: size, timestamp, attempts, id. */
 export const recordHeaderSize = 4 + messageHeaderSize
-/** The offsets of timestamp, attempts and id in a message frame. */
+/** The offset of the timestamp in a message frame. */
 export const frameTimestampOffset = 8
+/** The offset of the attempts in a message frame. */
 export const frameAttemptsOffset = 16
+/** The offset of the message id in a message frame. */
 export const frameIdOffset = 18
 
 /** Consecutive size-prefixed bodies with `gap` bytes between them: an MPUB (gap 0) or pipelined PUBs. */

@@ -26,5 +26,7 @@ export type TopicName = typeof TopicName.Type
 export const ChannelName = Name.pipe(Schema.brand("ChannelName"))
 export type ChannelName = typeof ChannelName.Type
 
+/** Whether a string is a topic name, without the cost of a Schema. */
 export const isTopicName = (name: string): name is TopicName => isValidName(name)
+/** Whether a string is a channel name, without the cost of a Schema. */
 export const isChannelName = (name: string): name is ChannelName => isValidName(name)

@@ -43,5 +43,6 @@ export class ProtocolError extends Schema.TaggedError<ProtocolError>()("Protocol
   }
 }
 
+/** Creates an error for a client. The code decides whether the connection ends. */
 export const protocolError = (code: ErrorCode, description: string): ProtocolError =>
   new ProtocolError({ code, description })

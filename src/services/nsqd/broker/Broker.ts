@@ -29,6 +29,17 @@ import type { TopologyEvent } from "./Topology.ts"
 import * as UnusedTopics from "./UnusedTopics.ts"
 import { makePool } from "./Worker.ts"
 
+/**
+ * The registry of topics and channels. Creates, finds, pauses and deletes them, and adds consumers to channels.
+ *
+ * ```ts
+ * const program = Effect.gen(function*() {
+ *   const broker = yield* Broker
+ *   const channel = yield* broker.channel(TopicName.make("orders"), ChannelName.make("billing"))
+ *   return channel.depth
+ * })
+ * ```
+ */
 export class Broker extends Context.Service<Broker, {
   /** In Unix seconds. */
   readonly startTime: number

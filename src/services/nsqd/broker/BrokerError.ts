@@ -45,6 +45,7 @@ export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReach
   }
 }
 
+/** The topic does not exist. */
 export class TopicNotFound extends Schema.TaggedError<TopicNotFound>()("TopicNotFound", {
   topic: Schema.String
 }) {
@@ -53,6 +54,7 @@ export class TopicNotFound extends Schema.TaggedError<TopicNotFound>()("TopicNot
   }
 }
 
+/** The channel, or its topic, does not exist. */
 export class ChannelNotFound extends Schema.TaggedError<ChannelNotFound>()("ChannelNotFound", {
   topic: Schema.String,
   channel: Schema.String

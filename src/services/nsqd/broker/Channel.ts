@@ -45,6 +45,10 @@ export interface Surroundings {
   readonly turns: Turns
 }
 
+/**
+ * A copy of a topic's messages, which the channel's consumers share. Its counters and depths can be read at any time;
+ * `Broker` changes it.
+ */
 export class Channel {
   readonly topic: TopicName
   readonly name: ChannelName

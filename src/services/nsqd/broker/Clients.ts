@@ -53,10 +53,12 @@ export interface ClientStats {
   readonly unfinishedBytes: number
 }
 
+/** A connected client. */
 export interface Client {
   readonly stats: () => ClientStats
 }
 
+/** The connected clients. */
 export class Clients extends Context.Service<Clients, {
   readonly all: () => Iterable<Client>
   /** The client of a channel's consumer (a connection is both); `undefined` after it has disconnected. */

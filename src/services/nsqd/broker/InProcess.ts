@@ -24,6 +24,7 @@ export interface Delivery extends Message {
   readonly touch: Effect.Effect<AnswerResult>
 }
 
+/** Options of `consume`. */
 export interface ConsumeOptions {
   /** Maximum number of unacknowledged messages. Default: 1. */
   readonly maxInFlight?: number

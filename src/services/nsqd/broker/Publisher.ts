@@ -11,6 +11,16 @@ import { PublishError } from "./BrokerError.ts"
 import * as LargeBatches from "./LargeBatches.ts"
 import type { Topic } from "./Topic.ts"
 
+/**
+ * The path of every publish, from TCP, HTTP and the embedding program. Provide another Layer to check, copy or limit what is
+ * published; `Publisher.layer` adds nothing.
+ *
+ * ```ts
+ * const OnlyJson = Publisher.layerChecked((topic, body) =>
+ *   body[0] === 0x7b ? Effect.void : Effect.fail(`${topic} takes JSON objects`)
+ * )
+ * ```
+ */
 export class Publisher extends Context.Service<Publisher, {
   /**
    * Publishes bodies to a topic, delivered after `deferMillis`. `undefined` if all are accepted already; otherwise

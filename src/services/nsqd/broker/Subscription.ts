@@ -50,6 +50,7 @@ export interface SubscribedChannel {
   readonly wake: () => void
 }
 
+/** A consumer on a channel: its ready count, its messages in flight, its counters, and its acknowledgements. */
 export class Subscription {
   readonly consumer: Consumer
   readonly locality: Locality.Locality

@@ -43,6 +43,10 @@ interface OpenChannel {
   readonly scope: Scope.Closeable
 }
 
+/**
+ * A named stream of messages, each of which is copied to all channels of the topic. Its counters and depths can be read at
+ * any time; `Broker` changes it.
+ */
 export class Topic {
   readonly name: TopicName
   readonly ephemeral: boolean

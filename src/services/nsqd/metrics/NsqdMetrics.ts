@@ -30,11 +30,13 @@ export interface Sources {
 /** Most topics, and most channels, with series of their own: about 30,000 lines of text. */
 export const describedMax = 1000
 
+/** Which topics and channels have metrics of their own. */
 export interface Choice {
   readonly includeEphemeral: boolean
   readonly describedMax: number
 }
 
+/** The default: at most 1,000 topics and 1,000 channels, none of them ephemeral. */
 export const usualChoice: Choice = { includeEphemeral: false, describedMax }
 
 type Labels = Readonly<Record<string, string>>

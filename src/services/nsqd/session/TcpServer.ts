@@ -28,6 +28,7 @@ const limited = (most: number, handle: Handler): Handler => {
     })
 }
 
+/** nsqd's TCP listener, on `tcpAddress`. Its port is in `DaemonState`. */
 export class TcpServer extends Context.Service<TcpServer, Listener>()("effect-nsq/transport/TcpServer") {
   static readonly layer = Layer.effect(
     TcpServer,

@@ -53,6 +53,7 @@ export class GcPauses {
   }
 }
 
+/** The memory of this process, as `/stats` and statsd report it. */
 export class ProcessMemory extends Context.Service<ProcessMemory, {
   readonly read: () => MemoryStats
 }>()("effect-nsq/http/ProcessMemory") {

@@ -34,6 +34,10 @@ const opening = "/open"
 /** Minimum time between syncs, also for a sync timeout of 0, on which NSQ crashes. */
 const minSyncTimeoutMillis = 10
 
+/**
+ * Storage in files of `dataPath`, in NSQ's formats (docs/protocol/files.md). Needs a `Disk`, such as `NodeDisk.layer`.
+ * Lock the directory first (`DataDirectory.lock`): two brokers must not share one.
+ */
 export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
   Storage,
   Effect.gen(function*() {

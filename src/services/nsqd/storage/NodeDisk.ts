@@ -200,4 +200,5 @@ const poolSize: Effect.Effect<number> = Effect.map(
   }
 )
 
+/** Files of the operating system, with a bounded number of open descriptors. */
 export const layer: Layer.Layer<Disk> = Layer.effect(Disk, Effect.map(poolSize, (limit) => FilePool.make(disk, limit)))

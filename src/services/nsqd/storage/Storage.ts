@@ -7,6 +7,10 @@ import type { NsqdMetadata } from "../../../protocol/storage/NsqdMetadata.ts"
 import type { BackendQueue, StorageError } from "./BackendQueue.ts"
 import { MemoryBackend } from "./MemoryBackend.ts"
 
+/**
+ * Where a broker keeps messages that do not fit into memory, and its metadata. `DiskStorage.layer` keeps them in NSQ's files,
+ * `Storage.layerMemory` as long as the process runs.
+ */
 export class Storage extends Context.Service<Storage, {
   /** Opens a queue, named `topic` or `topic:channel`. Closing the Scope syncs and closes it. */
   readonly openQueue: (name: string) => Effect.Effect<BackendQueue, StorageError, Scope.Scope>

@@ -1,0 +1,66 @@
+/** Every item that the package exports has a docstring on its declaration, so that an editor shows it. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+
+const root = Path.resolve(import.meta.dirname, "../..")
+
+/** The modules behind the entry points of package.json. */
+const entryPoints = [
+  "src/index.ts",
+  "src/broker.ts",
+  "src/metrics.ts",
+  "src/protocol/index.ts",
+  "src/services/client/index.ts",
+  "src/testing/index.ts"
+]
+
+const declaration = /^export (?:declare )?(?:abstract )?(?:const|class|interface|type|function) (\w+)/
+
+/** The names that a module declares and exports, and whether a docstring precedes one of their declarations. */
+const declarationsOf = (lines: ReadonlyArray<string>): ReadonlyMap<string, boolean> => {
+  const found = new Map<string, boolean>()
+  for (const [i, line] of lines.entries()) {
+    const name = declaration.exec(line)?.[1]
+    if (name === undefined) continue
+    const documented = lines[i - 1]?.trimEnd().endsWith("*/") === true
+    // A Schema and its type have one name and one docstring.
+    found.set(name, documented || found.get(name) === true)
+  }
+  return found
+}
+
+const seen = new Map<string, Set<string>>()
+
+/** Items without a docstring among `names` of a module; all of its items for `undefined`. */
+const undocumented = (file: string, names: ReadonlyArray<string> | undefined): ReadonlyArray<string> => {
+  const text = Fs.readFileSync(Path.join(root, file), "utf8")
+  const at = (specifier: string): string => Path.join(Path.dirname(file), specifier)
+  const known = seen.get(file) ?? new Set<string>()
+  seen.set(file, known)
+  const own = Array.from(declarationsOf(text.split("\n")))
+    .filter(([name]) => names === undefined || names.includes(name))
+    .filter(([name]) => !known.has(name))
+    .flatMap(([name, documented]) => {
+      known.add(name)
+      return documented ? [] : [`${file}: ${name}`]
+    })
+  if (names !== undefined) return own
+  const namespaces = Array.from(
+    text.matchAll(/^export \* (?:as \w+ )?from "(\.[^"]+)"/gm),
+    ([, from = ""]) => undocumented(at(from), undefined)
+  )
+  const selected = Array.from(
+    text.matchAll(/^export (?:type )?\{([^}]+)\} from "(\.[^"]+)"/gm),
+    ([, list = "", from = ""]) =>
+      undocumented(at(from), list.split(",").map((item) => item.trim().replace(/^type /, "").replace(/ as .*$/, "")))
+  )
+  return [...own, ...namespaces.flat(), ...selected.flat()]
+}
+
+describe("the package", () => {
+  it("documents every item that it exports", () => {
+    seen.clear()
+    assert.deepStrictEqual(entryPoints.flatMap((file) => undocumented(file, undefined)), [])
+  })
+})
