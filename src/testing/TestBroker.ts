@@ -18,6 +18,7 @@ import { Publisher } from "../services/nsqd/broker/Publisher.ts"
 import { NsqdOptions } from "../services/nsqd/options/NsqdOptions.ts"
 import { TcpServer } from "../services/nsqd/session/TcpServer.ts"
 import { Storage } from "../services/nsqd/storage/Storage.ts"
+import { Idle } from "./Idle.ts"
 import * as MemoryTransport from "./MemoryTransport.ts"
 
 /** Address of the broker on the in-memory network. */
@@ -40,9 +41,10 @@ export const layerNoStorage = (changed: Partial<NsqdOptions> = {}) =>
     Layer.provideMerge(MemoryTransport.layer),
     Layer.provide(DaemonState.layer),
     Layer.provideMerge(turns),
-    Layer.provideMerge(options(changed))
+    Layer.provideMerge(options(changed)),
+    Layer.provideMerge(Idle.layer)
   )
 
 /** A broker with the given options and storage in memory. */
 export const layer = (changed: Partial<NsqdOptions> = {}) =>
-  layerNoStorage(changed).pipe(Layer.provideMerge(Storage.layerMemory))
+  layerNoStorage(changed).pipe(Layer.provideMerge(Storage.layerMemory), Layer.provideMerge(Idle.layer))

@@ -16,3 +16,7 @@ export * as MemoryDatagrams from "./MemoryDatagrams.ts"
 export * as FaultyStorage from "./FaultyStorage.ts"
 /** A wall clock that can be set, independently of timers. */
 export * as WallClock from "./WallClock.ts"
+/** Waits until every fiber of a test waits. */
+export { Idle, untilIdle } from "./Idle.ts"
+/** Waits until a condition holds. */
+export { until } from "./Until.ts"

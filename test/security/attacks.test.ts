@@ -3,7 +3,7 @@
  * the attacker. The comments name the tests that cover an attack in more detail.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Redacted, Result } from "effect"
+import { Deferred, Duration, Effect, Layer, Redacted, Result } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import type * as Http from "node:http"
@@ -18,10 +18,10 @@ import * as NodeTransport from "../../src/services/net/NodeTransport.ts"
 import * as AuthServers from "../../src/services/nsqd/auth/AuthServers.ts"
 import { Broker } from "../../src/services/nsqd/broker/Broker.ts"
 import * as NsqdOptions from "../../src/services/nsqd/options/NsqdOptions.ts"
-import { MemoryTransport, ProtocolClient, TestBroker } from "../../src/testing/index.ts"
+import { Idle, MemoryTransport, ProtocolClient, TestBroker, untilIdle } from "../../src/testing/index.ts"
 import { fakeServer } from "../services/http/fakeServer.ts"
 import { startNsqd } from "../services/nsqadmin/nsqds.ts"
-import { brokerWith, nothingMore, send, topicOf } from "../services/nsqd/broker/testing.ts"
+import { brokerWith, send, topicOf } from "../services/nsqd/broker/testing.ts"
 import { outcome, serve } from "../services/nsqd/http/api.ts"
 import * as LookupCluster from "../services/nsqlookupd/cluster.ts"
 import { identity } from "../services/nsqlookupd/identity.ts"
@@ -100,7 +100,7 @@ describe("attacks by a client of nsqd's TCP port", () => {
       assert.strictEqual(refused, 41)
       yield* send("orders", "x")
       yield* TestClock.adjust("12 minutes")
-      yield* nothingMore
+      yield* untilIdle
       yield* topicOf("honest")
     }).pipe(Effect.provide(brokerWith({ maxTopics: 10 }))))
 })
@@ -167,10 +167,10 @@ describe("attacks by a producer on nsqlookupd", () => {
       yield* Effect.forkChild(honest.topic("orders"))
       for (let i = 0; i < 100 && LookupCluster.producersOf(db, "orders").length === 0; i++) {
         yield* TestClock.adjust("500 millis")
-        yield* nothingMore
+        yield* untilIdle
       }
       assert.deepStrictEqual(LookupCluster.producersOf(db, "orders"), ["honest"])
-    }).pipe(Effect.provide(MemoryTransport.layer)))
+    }).pipe(Effect.provide(Layer.provideMerge(MemoryTransport.layer, Idle.layer))))
 })
 
 describe("attacks by daemons on nsqadmin", () => {

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { ChannelName, TopicName } from "../../src/protocol/client/Names.ts"
-import { FaultyStorage, ProtocolClient, TestBroker } from "../../src/testing/index.ts"
-import { brokerWith, channelOf, join, quiet, send, topicOf, until } from "../services/nsqd/broker/testing.ts"
+import { FaultyStorage, ProtocolClient, TestBroker, until } from "../../src/testing/index.ts"
+import { brokerWith, channelOf, join, quiet, send, topicOf } from "../services/nsqd/broker/testing.ts"
 
 const topic = TopicName.make("t")
 const channel = ChannelName.make("c")

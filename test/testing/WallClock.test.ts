@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { TestBroker, WallClock } from "../../src/testing/index.ts"
-import { join, quiet, send, until } from "../services/nsqd/broker/testing.ts"
+import { TestBroker, until, WallClock } from "../../src/testing/index.ts"
+import { join, quiet, send } from "../services/nsqd/broker/testing.ts"
 
 const step = (millis: number) => WallClock.WallClock.use((clock) => clock.step(millis))
 

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import type { Node } from "../../../src/protocol/http/admin/AdminNodes.ts"
 import { DaemonError } from "../../../src/services/http/DaemonHttp.ts"
 import * as DaemonStates from "../../../src/services/nsqadmin/DaemonStates.ts"
-import { nothingMore } from "../nsqd/broker/testing.ts"
+import { untilIdle } from "../../../src/testing/index.ts"
 import { fakeCluster, latest, nodeNamed, passSamples, samplerLayer } from "./cluster.ts"
 
 const minute = 60_000
@@ -95,7 +95,7 @@ describe("DaemonStates", () => {
       delete state.nodes["b"]
       yield* passSamples(1)
       yield* TestClock.adjust("61 minutes")
-      yield* nothingMore
+      yield* untilIdle
       assert.deepStrictEqual(yield* b, { reachable: undefined, warnings: [] })
     }).pipe(Effect.provide(samplerLayer(state)))
   })

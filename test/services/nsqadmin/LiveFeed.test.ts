@@ -4,21 +4,21 @@ import type { LiveSample } from "../../../src/protocol/http/admin/AdminLive.ts"
 import { History } from "../../../src/services/nsqadmin/History.ts"
 import { LiveFeed } from "../../../src/services/nsqadmin/LiveFeed.ts"
 import * as NsqadminOptions from "../../../src/services/nsqadmin/NsqadminOptions.ts"
-import { nothingMore } from "../nsqd/broker/testing.ts"
+import { type Idle, untilIdle } from "../../../src/testing/index.ts"
 import { type FakeCluster, fakeCluster, passSamples, samplerLayer } from "./cluster.ts"
 
 const layer = (state: FakeCluster) =>
   LiveFeed.layer.pipe(Layer.provide(History.layer), Layer.provideMerge(samplerLayer(state)))
 
 /** The events of a browser that reads each one as it arrives. */
-const browser = (topic?: string): Effect.Effect<Queue.Queue<LiveSample>, never, LiveFeed | Scope.Scope> =>
+const browser = (topic?: string): Effect.Effect<Queue.Queue<LiveSample>, never, Idle | LiveFeed | Scope.Scope> =>
   Effect.gen(function*() {
     const events = yield* Queue.unbounded<LiveSample>()
     const { samples } = yield* LiveFeed
     yield* Effect.forkScoped(
       Stream.runForEach(yield* Effect.orDie(samples(topic)), (sample) => Queue.offer(events, sample))
     )
-    yield* nothingMore
+    yield* untilIdle
     return events
   })
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
-import { nothingMore } from "../nsqd/broker/testing.ts"
+import { untilIdle } from "../../../src/testing/index.ts"
 import { fakeCluster, latest, passSamples, samplerLayer } from "./cluster.ts"
 
 /** The summary of a topic in the latest sample. */
@@ -148,10 +148,10 @@ describe("Sampler", () => {
       yield* passSamples(1)
       assert.strictEqual(state.asked, 4)
       yield* TestClock.adjust("15999 millis")
-      yield* nothingMore
+      yield* untilIdle
       assert.strictEqual(state.asked, 4)
       yield* TestClock.adjust("1 millis")
-      yield* nothingMore
+      yield* untilIdle
       assert.strictEqual(state.asked, 5)
     }).pipe(Effect.provide(samplerLayer(state)))
   })
@@ -163,7 +163,7 @@ describe("Sampler", () => {
       state.statsTake = 100_000
       yield* passSamples(1)
       yield* TestClock.adjust("60 seconds")
-      yield* nothingMore
+      yield* untilIdle
       assert.strictEqual((yield* latest).message, "sampling the cluster timed out after 1m")
       assert.strictEqual((yield* summary("t"))?.depth, 1)
     }).pipe(Effect.provide(samplerLayer(state)))
@@ -183,7 +183,7 @@ describe("Sampler", () => {
         }),
         Effect.forkChild
       )
-      yield* nothingMore
+      yield* untilIdle
       for (let i = 0; i < 14; i++) {
         topic.message_count++
         yield* passSamples(1)

@@ -3,7 +3,7 @@ import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { MessageId } from "../../../src/protocol/client/Message.ts"
 import { TailBuffer } from "../../../src/services/nsqadmin/TailBuffer.ts"
-import { nothingMore } from "../nsqd/broker/testing.ts"
+import { Idle, untilIdle } from "../../../src/testing/index.ts"
 
 const make = Effect.map(Clock.Clock, (clock) => new TailBuffer(clock))
 
@@ -59,15 +59,15 @@ describe("TailBuffer", () => {
       assert.deepStrictEqual(yield* counted(buffer), { messages: 100, skipped: 150 })
       add(buffer, 10)
       const next = yield* Effect.forkChild(counted(buffer), { startImmediately: true })
-      yield* nothingMore
+      yield* untilIdle
       yield* TestClock.adjust("999 millis")
-      yield* nothingMore
+      yield* untilIdle
       assert.isUndefined(next.pollUnsafe())
       yield* TestClock.adjust("1 millis")
       assert.deepStrictEqual(yield* Fiber.join(next), { messages: 0, skipped: 10 })
       add(buffer, 100)
       assert.deepStrictEqual(yield* counted(buffer), { messages: 100, skipped: 0 })
-    }))
+    }).pipe(Effect.provide(Idle.layer)))
 
   it.effect("messages beyond 4 MiB of waiting bodies are skipped", () =>
     Effect.gen(function*() {
@@ -82,10 +82,10 @@ describe("TailBuffer", () => {
       for (const _ of ["first", "second"]) {
         const next = yield* Effect.forkChild(buffer.take, { startImmediately: true })
         yield* TestClock.adjust("14999 millis")
-        yield* nothingMore
+        yield* untilIdle
         assert.isUndefined(next.pollUnsafe())
         yield* TestClock.adjust("1 millis")
         assert.deepStrictEqual(yield* Fiber.join(next), [{ _tag: "Idle" }])
       }
-    }))
+    }).pipe(Effect.provide(Idle.layer)))
 })

@@ -9,7 +9,8 @@ import * as Gathered from "../../../src/services/cluster/Gathered.ts"
 import * as Turns from "../../../src/services/core/Turns.ts"
 import { DaemonError } from "../../../src/services/http/DaemonHttp.ts"
 import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
-import { nothingMore, quiet } from "../nsqd/broker/testing.ts"
+import { Idle, untilIdle } from "../../../src/testing/index.ts"
+import { quiet } from "../nsqd/broker/testing.ts"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 type ChannelState = Mutable<Omit<SampledChannel, "channel_name">>
@@ -120,18 +121,19 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
 export const interval = 5
 
 /** A `Sampler` of that cluster with an interval of 5 seconds. By default it never waits for its turn. */
-export const samplerLayer = (state: FakeCluster, turns: Turns.Turns = Turns.unlimited): Layer.Layer<Sampler> =>
+export const samplerLayer = (state: FakeCluster, turns: Turns.Turns = Turns.unlimited): Layer.Layer<Sampler | Idle> =>
   Sampler.layer({ sampleInterval: `${interval} seconds` }).pipe(
     Layer.provide(clusterLayer(state)),
     Layer.provide(Layer.succeed(Turns.Turns, turns)),
-    Layer.provide(quiet)
+    Layer.provide(quiet),
+    Layer.provideMerge(Idle.layer)
   )
 
 /** Lets `count` samples pass and waits until each is processed. */
 export const passSamples = Effect.fnUntraced(function*(count: number) {
   for (let i = 0; i < count; i++) {
     yield* TestClock.adjust(`${interval} seconds`)
-    yield* nothingMore
+    yield* untilIdle
   }
 })
 

@@ -3,10 +3,12 @@ import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Registrations } from "../../../src/services/nsqlookupd/Registrations.ts"
 import { type Watch, Watches } from "../../../src/services/nsqlookupd/Watches.ts"
-import { nothingMore } from "../nsqd/broker/testing.ts"
+import { Idle, untilIdle } from "../../../src/testing/index.ts"
 import { identity } from "./identity.ts"
 
-const watches = Effect.provide(Layer.provideMerge(Watches.layer, Registrations.layer))
+const watches = Effect.provide(
+  Watches.layer.pipe(Layer.provideMerge(Registrations.layer), Layer.provideMerge(Idle.layer))
+)
 
 /** The producers of the topic after the next change. */
 const nextProducers = ({ next }: Watch) =>
@@ -18,16 +20,16 @@ const nextProducers = ({ next }: Watch) =>
 /** What a watcher receives within 100 ms. */
 const producersSoon = Effect.fnUntraced(function*(watch: Watch) {
   const waiting = yield* Effect.forkChild(nextProducers(watch), { startImmediately: true })
-  yield* nothingMore
+  yield* untilIdle
   yield* TestClock.adjust("100 millis")
   return yield* Fiber.join(waiting)
 })
 
 const isSilent = Effect.fnUntraced(function*(watch: Watch) {
   const waiting = yield* Effect.forkChild(nextProducers(watch), { startImmediately: true })
-  yield* nothingMore
+  yield* untilIdle
   yield* TestClock.adjust("100 millis")
-  yield* nothingMore
+  yield* untilIdle
   const silent = waiting.pollUnsafe() === undefined
   yield* Fiber.interrupt(waiting)
   return silent
@@ -63,13 +65,13 @@ describe("Watches", () => {
       const watch = yield* (yield* Watches).watch("t")
       yield* nextProducers(watch)
       for (const name of ["a", "b"]) db.register(db.identify(name, identity(name)), "t", undefined)
-      yield* nothingMore
+      yield* untilIdle
       yield* TestClock.adjust("100 millis")
-      yield* nothingMore
+      yield* untilIdle
       db.register(db.identify("c", identity("c")), "t", undefined)
-      yield* nothingMore
+      yield* untilIdle
       yield* TestClock.adjust("100 millis")
-      yield* nothingMore
+      yield* untilIdle
       assert.deepStrictEqual(yield* nextProducers(watch), ["a", "b", "c"])
       assert.isTrue(yield* isSilent(watch))
     }).pipe(watches))

@@ -5,8 +5,8 @@ import { Broker, publish, Storage, StorageError } from "../../../../src/broker.t
 import { ChannelName } from "../../../../src/protocol/client/Names.ts"
 import type { NsqdMetadata } from "../../../../src/protocol/storage/NsqdMetadata.ts"
 import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
-import { TestBroker } from "../../../../src/testing/index.ts"
-import { channelOf, join, nothingMore, numbers, quiet, send, topicOf, until } from "./testing.ts"
+import { TestBroker, until, untilIdle } from "../../../../src/testing/index.ts"
+import { channelOf, join, numbers, quiet, send, topicOf } from "./testing.ts"
 
 /** Storage in memory that records operations on the metadata and takes a while for them. */
 const watchedStorage = Effect.gen(function*() {
@@ -64,7 +64,7 @@ describe("the metadata", () => {
           concurrency: "unbounded"
         })
         yield* until(() => !busy() && saved.at(-1)?.topics?.length === 2)
-        yield* nothingMore
+        yield* untilIdle
       }).pipe(Effect.provideContext(context))
       assert.strictEqual(mostAtOnce(), 1)
       const expected = [
@@ -247,7 +247,7 @@ describe("a consumer that is lost", () => {
       const other = yield* join("t", "c", 5)
       yield* Scope.close(scope, Exit.void)
       yield* TestClock.adjust(999)
-      yield* nothingMore
+      yield* untilIdle
       assert.strictEqual(other.channel.inFlightCount, 5)
       assert.deepStrictEqual(other.recording.bodies(), [])
       yield* TestClock.adjust(1)

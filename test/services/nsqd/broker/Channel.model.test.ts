@@ -12,6 +12,7 @@ import {
 } from "../../../../src/broker.ts"
 import { type MessageKey, messageKey } from "../../../../src/protocol/client/Message.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
+import { Idle, untilIdle } from "../../../../src/testing/index.ts"
 import { ChannelModel, type ConsumerModel, type MessageModel, type Settings, Step, TopicModel } from "./ChannelModel.ts"
 import { recordingConsumer } from "./consumers.ts"
 
@@ -112,17 +113,9 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
       return (channel?.depth ?? 0) - (channel?.backendDepth ?? 0)
     })
 
-  const fingerprint = () => JSON.stringify([actual(), inMemory()])
-
   /** Waits until the broker is idle, then compares. */
   const settle = Effect.gen(function*() {
-    let before = ""
-    for (let quiet = 0; quiet < 4;) {
-      yield* Effect.yieldNow
-      const now = fingerprint()
-      quiet = now === before ? quiet + 1 : 0
-      before = now
-    }
+    yield* untilIdle
     follow()
     assert.isFalse(model.owesDeliveries, "messages wait although a consumer is ready")
     assert.deepStrictEqual(actual(), expected())
@@ -162,7 +155,10 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
   }
   const keyOf = (message: MessageModel): MessageKey => ids.get(message.body) ?? messageKey("ffffffffffffffff")
 
-  const withConsumer = (index: number, act: (consumer: Consumer) => Effect.Effect<void>): Effect.Effect<void> =>
+  const withConsumer = (
+    index: number,
+    act: (consumer: Consumer) => Effect.Effect<void, never, Idle>
+  ): Effect.Effect<void, never, Idle> =>
     consumers.length === 0 ? Effect.void : act(consumers[index % consumers.length]!)
 
   const subscribe = Effect.fnUntraced(function*(index: number, msgTimeout: number, window: number) {
@@ -313,7 +309,7 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
 }, Effect.scoped)
 
 const steps = Arbitrary.array(Arbitrary.schema(Step), { maxLength: 60 })
-const quietly = Layer.mergeAll(Publisher.layer, Logger.layer([]))
+const quietly = Layer.provideMerge(Layer.mergeAll(Publisher.layer, Logger.layer([])), Idle.layer)
 const settings = (memQueueSize: number) => ({
   memQueueSize: Arbitrary.Constant(memQueueSize),
   requeueOnDisconnect: Schema.Boolean,

@@ -5,18 +5,8 @@ import { Broker, publish } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
 import { Turns } from "../../../../src/services/core/Turns.ts"
 import { StorageFaults } from "../../../../src/testing/FaultyStorage.ts"
-import {
-  brokerWith,
-  channelOf,
-  faultyBroker,
-  join,
-  type Joined,
-  nothingMore,
-  numbers,
-  send,
-  topicOf,
-  until
-} from "./testing.ts"
+import { until, untilIdle } from "../../../../src/testing/index.ts"
+import { brokerWith, channelOf, faultyBroker, join, type Joined, numbers, send, topicOf } from "./testing.ts"
 
 /** Finishes everything that the consumer has received. */
 const finishAll = ({ recording, subscription }: Joined): void => {
@@ -56,7 +46,7 @@ describe("sharing among consumers", () => {
       const { channel, recording } = yield* join("t", "c", 10)
       recording.block()
       yield* send("t", "a")
-      yield* nothingMore
+      yield* untilIdle
       assert.deepStrictEqual(recording.bodies(), [])
       recording.unblock()
       channel.wake()
@@ -119,7 +109,7 @@ describe("time", () => {
       assert.strictEqual(subscription.requeue(messageKey(id), 90_000), "done")
       assert.strictEqual(channel.deferredCount, 1)
       yield* TestClock.adjust(89_999)
-      yield* nothingMore
+      yield* untilIdle
       assert.strictEqual(channel.deferredCount, 1)
       yield* TestClock.adjust(1)
       yield* until(() => recording.bodies().length === 1)
@@ -264,7 +254,7 @@ describe("pausing", () => {
       yield* send("t", "b")
       yield* until(() => consumer.channel.depth === 1)
       finishAll(consumer)
-      yield* nothingMore
+      yield* untilIdle
       assert.deepStrictEqual(consumer.recording.bodies(), [])
       yield* broker.pauseChannel(consumer.channel, false)
       yield* until(() => consumer.recording.bodies()[0] === "b")
@@ -369,7 +359,7 @@ describe("what comes back while memory is full", () => {
       yield* faults.failWrites("disk full")
       const [{ id } = { id: "" }] = recording.take()
       subscription.requeue(messageKey(id), 0)
-      yield* nothingMore
+      yield* untilIdle
       assert.strictEqual(channel.depth, 1)
       subscription.setReady(1)
       yield* until(() => recording.bodies().length === 1)

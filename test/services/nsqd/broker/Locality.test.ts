@@ -3,8 +3,8 @@ import { Effect, Stream } from "effect"
 import { consume } from "../../../../src/broker.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
 import * as Locality from "../../../../src/services/nsqd/broker/Locality.ts"
-import { ProtocolClient, TestBroker } from "../../../../src/testing/index.ts"
-import { brokerWith, channelOf, join, numbers, send, until } from "./testing.ts"
+import { ProtocolClient, TestBroker, until } from "../../../../src/testing/index.ts"
+import { brokerWith, channelOf, join, numbers, send } from "./testing.ts"
 
 const enableExperiment = ["topology-aware-consumption"]
 const here = { enableExperiment, topologyZone: "z1", topologyRegion: "r1" }

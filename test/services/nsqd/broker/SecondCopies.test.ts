@@ -5,8 +5,8 @@ import { Broker } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
 import * as Options from "../../../../src/services/nsqd/options/NsqdOptions.ts"
 import * as DiskStorage from "../../../../src/services/nsqd/storage/DiskStorage.ts"
-import { FaultyDisk, TestBroker } from "../../../../src/testing/index.ts"
-import { channelOf, join, type Joined, nothingMore, numbers, quiet, send, topicOf, until } from "./testing.ts"
+import { FaultyDisk, TestBroker, until, untilIdle } from "../../../../src/testing/index.ts"
+import { channelOf, join, type Joined, numbers, quiet, send, topicOf } from "./testing.ts"
 
 type Files = ReadonlyMap<string, Uint8Array>
 
@@ -75,7 +75,7 @@ describe("messages that only some channels have stored when the daemon is killed
           yield* until(() => a.recording.bodies().length >= 30 && b.recording.bodies().length >= 30)
           yield* send("t", "later")
           yield* until(() => [a, b].every(({ recording }) => recording.bodies().includes("later")))
-          yield* nothingMore
+          yield* untilIdle
           const expected = sorted([...numbers(30), "later"])
           assert.deepStrictEqual([receivedBy(a), receivedBy(b)], [expected, expected])
         })
@@ -85,13 +85,13 @@ describe("messages that only some channels have stored when the daemon is killed
   it.effect("messages reach every channel once after a second kill during the start", () =>
     Effect.gen(function*() {
       const first = yield* life(new Map(), halfHandedOver(30))
-      const second = yield* life(first.files, Effect.andThen(block("t:b"), nothingMore))
+      const second = yield* life(first.files, Effect.andThen(block("t:b"), untilIdle))
       yield* life(
         second.files,
         Effect.gen(function*() {
           const [a, b] = [yield* join("t", "a", 1000), yield* join("t", "b", 1000)]
           yield* until(() => b.recording.bodies().length >= 30)
-          yield* nothingMore
+          yield* untilIdle
           assert.deepStrictEqual([receivedBy(a), receivedBy(b)], [sorted(numbers(30)), sorted(numbers(30))])
         })
       )
@@ -116,7 +116,7 @@ describe("messages that only some channels have stored when the daemon is killed
         Effect.gen(function*() {
           const [a, b] = [yield* join("t", "a", 1000), yield* join("t", "b", 1000)]
           yield* until(() => b.recording.bodies().length >= 30)
-          yield* nothingMore
+          yield* untilIdle
           assert.deepStrictEqual(receivedBy(b), sorted(numbers(30)))
           assert.deepStrictEqual(receivedBy(a), sorted(numbers(30).filter((body) => !result.includes(body))))
         })
@@ -141,7 +141,7 @@ describe("messages that only some channels have stored when the daemon is killed
           const consumers = yield* Effect.forEach(["a", "b", "c"], (channel) => join("t", channel, 1000))
           yield* broker.pauseTopic(yield* topicOf("t"), false)
           for (const { recording } of consumers) yield* until(() => recording.bodies().length >= 30)
-          yield* nothingMore
+          yield* untilIdle
           const all = sorted(numbers(30))
           assert.deepStrictEqual(consumers.map(receivedBy), [all, all, all])
         })

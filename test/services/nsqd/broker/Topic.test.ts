@@ -3,19 +3,8 @@ import { Context, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Broker, publish } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
-import { FaultyStorage, TestBroker, WallClock } from "../../../../src/testing/index.ts"
-import {
-  brokerWith,
-  channelOf,
-  faultyBroker,
-  join,
-  nothingMore,
-  numbers,
-  quiet,
-  send,
-  topicOf,
-  until
-} from "./testing.ts"
+import { FaultyStorage, TestBroker, until, untilIdle, WallClock } from "../../../../src/testing/index.ts"
+import { brokerWith, channelOf, faultyBroker, join, numbers, quiet, send, topicOf } from "./testing.ts"
 
 const { StorageFaults } = FaultyStorage
 
@@ -80,7 +69,7 @@ describe("a delay", () => {
       yield* until(() => recording.bodies().length === 3)
       assert.strictEqual(channel.deferredCount, 1)
       yield* TestClock.adjust("59999 millis")
-      yield* nothingMore
+      yield* untilIdle
       assert.deepStrictEqual([...recording.bodies()].sort(), ["after it", "m0", "m1"])
       yield* TestClock.adjust(1)
       yield* until(() => recording.bodies().includes("later"))
@@ -92,7 +81,7 @@ describe("a delay", () => {
       yield* publish("t", Buffer.from("later"), { delay: "1 second" })
       yield* until(() => consumers.every(({ channel }) => channel.deferredCount === 1))
       yield* TestClock.adjust(999)
-      yield* nothingMore
+      yield* untilIdle
       assert.isTrue(consumers.every(({ recording }) => recording.bodies().length === 0))
       yield* TestClock.adjust(1)
       yield* until(() => consumers.every(({ recording }) => recording.bodies().length === 1))
@@ -132,7 +121,7 @@ describe("a disk", () => {
       yield* send("t", "fits", "fits too")
       yield* faults.holdWrites
       const waiting = yield* Effect.forEach(numbers(3), (body) => Effect.forkChild(send("t", body)))
-      yield* nothingMore
+      yield* untilIdle
       assert.isTrue(waiting.every((fiber) => fiber.pollUnsafe() === undefined))
       assert.strictEqual(topic.messageCount, 2)
       yield* faults.resumeWrites
@@ -168,7 +157,7 @@ describe("a disk", () => {
       yield* faults.failWrites("no space left on device")
       // The topic takes these and cannot hand them over; then it is full, and its publishers get the error.
       yield* send("t", "m2", "m3")
-      yield* nothingMore
+      yield* untilIdle
       yield* send("t", "m4", "m5")
       const error = yield* Effect.flip(send("t", "refused"))
       assert.strictEqual(error.message, "no space left on device")

@@ -2,11 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Broker } from "../../../../src/broker.ts"
-import { brokerWith, channelOf, join, nothingMore, send, topicOf, until } from "./testing.ts"
+import { until, untilIdle } from "../../../../src/testing/index.ts"
+import { brokerWith, channelOf, join, send, topicOf } from "./testing.ts"
 
 /** Advances the clock and runs everything that follows. */
 const pass = (duration: `${number} minutes` | `${number} hours` | `${number} seconds`) =>
-  Effect.andThen(TestClock.adjust(duration), nothingMore)
+  Effect.andThen(TestClock.adjust(duration), untilIdle)
 
 const names = Broker.useSync((broker) => broker.topics().map(({ name }) => name))
 
@@ -53,7 +54,7 @@ describe("an ephemeral topic without a channel", () => {
       yield* pass("1 hours")
       yield* TestClock.adjust("10000000 hours")
       yield* topicOf("u#ephemeral")
-      yield* nothingMore
+      yield* untilIdle
       yield* pass("12 minutes")
       assert.deepStrictEqual(yield* names, ["ordinary", "t#ephemeral"])
     }).pipe(Effect.provide(brokerWith())))

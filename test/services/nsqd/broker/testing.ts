@@ -2,28 +2,21 @@
 import { Effect, Layer, Logger } from "effect"
 import { Broker, type Channel, publish, type Subscription, type SubscriptionOptions } from "../../../../src/broker.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
-import { FaultyStorage, TestBroker } from "../../../../src/testing/index.ts"
+import { FaultyStorage, Idle, TestBroker } from "../../../../src/testing/index.ts"
 import { recordingConsumer } from "./consumers.ts"
 
 export const quiet = Logger.layer([])
 
 /** A broker on storage that the test controls. */
 export const faultyBroker = (options: Parameters<typeof TestBroker.layerNoStorage>[0] = {}) =>
-  TestBroker.layerNoStorage(options).pipe(Layer.provideMerge(FaultyStorage.layer), Layer.provide(quiet))
+  TestBroker.layerNoStorage(options).pipe(
+    Layer.provideMerge(FaultyStorage.layer),
+    Layer.provide(quiet),
+    Layer.provideMerge(Idle.layer)
+  )
 
 export const brokerWith = (options: Parameters<typeof TestBroker.layer>[0] = {}) =>
   TestBroker.layer(options).pipe(Layer.provide(quiet))
-
-/** Waits until the condition holds. */
-export const until = (isSo: () => boolean): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    while (!isSo()) yield* Effect.yieldNow
-  })
-
-/** Long enough for everything that can happen without a change of time. */
-export const nothingMore: Effect.Effect<void> = Effect.gen(function*() {
-  for (let i = 0; i < 30; i++) yield* Effect.yieldNow
-})
 
 export const topicOf = (name: string) => Broker.use((broker) => broker.topic(TopicName.make(name)))
 export const channelOf = (topic: string, name: string) =>

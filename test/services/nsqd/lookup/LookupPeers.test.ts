@@ -1,24 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, type Scope } from "effect"
+import { Deferred, Effect, Fiber, Layer, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { encodeAnswer } from "../../../../src/protocol/lookup/LookupAnswer.ts"
 import { HttpGetError } from "../../../../src/services/http/HttpGet.ts"
 import { AddressRefused } from "../../../../src/services/net/DaemonNetworks.ts"
 import type { Connection } from "../../../../src/services/net/Transport.ts"
-import { MemoryTransport } from "../../../../src/testing/index.ts"
+import { Idle, MemoryTransport, until, untilIdle } from "../../../../src/testing/index.ts"
 import { channelsOf, lookupd, lookupdAddress, nsqd, producersOf } from "../../nsqlookupd/cluster.ts"
-import { nothingMore, until } from "../broker/testing.ts"
 
-const network = Effect.provide(MemoryTransport.layer)
+const network = Effect.provide(Layer.provideMerge(MemoryTransport.layer, Idle.layer))
 
 /** Advances the clock until the condition holds, and lets all fibers run between the steps. */
 const eventually = Effect.fnUntraced(function*(isSo: () => boolean) {
-  yield* nothingMore
+  yield* untilIdle
   for (let i = 0; i < 120 && !isSo(); i++) {
     yield* TestClock.adjust("500 millis")
-    yield* nothingMore
+    yield* untilIdle
   }
-  assert.isTrue(isSo())
+  assert.isTrue(isSo(), `did not become true within a minute: ${isSo}`)
 })
 
 /** A peer at `address` that handles each connection by `handle`. */
@@ -64,7 +63,7 @@ describe("an nsqd and its nsqlookupds", () => {
       // Long enough for pings to fail, connections to be closed and attempts to be rare.
       yield* eventually(() => producersOf(lookupds.l2, "meanwhile").includes("b1"))
       yield* TestClock.adjust("2 minutes")
-      yield* nothingMore
+      yield* untilIdle
       assert.isFalse(producersOf(lookupds.l1, "meanwhile").includes("b1"))
       assert.isFalse(producersOf(lookupds.l2, "meanwhile").includes("b2"))
 
@@ -106,7 +105,7 @@ describe("an nsqd and its nsqlookupds", () => {
       yield* until(() => topic.channels.length === 1)
       const body = Buffer.from([0, 0, 0, 1, 65])
       assert.isUndefined(topic.put({ bytes: body, start: 0, gap: 0, count: 1, bodyBytes: 1 }, 0))
-      yield* nothingMore
+      yield* untilIdle
       assert.strictEqual(topic.depth, 1)
       yield* Deferred.succeed(answer, `{"channels":["late"]}`)
       yield* Fiber.join(creator)
@@ -172,7 +171,7 @@ describe("an nsqd and its nsqlookupds", () => {
       yield* eventually(() => impostors.every(({ connections }) => connections() > 2))
       const before = impostors.map(({ connections }) => connections())
       yield* TestClock.adjust("1 minute")
-      yield* nothingMore
+      yield* untilIdle
       for (const [i, { connections }] of impostors.entries()) assert.isBelow(connections() - (before[i] ?? 0), 20)
       assert.deepStrictEqual(producersOf(good, "t"), ["b"])
     }).pipe(network))
@@ -187,13 +186,13 @@ describe("an nsqd and its nsqlookupds", () => {
       const [first] = l1.nodes()
       for (let i = 0; i < 40; i++) {
         yield* TestClock.adjust("15 seconds")
-        yield* nothingMore
+        yield* untilIdle
       }
       // After ten minutes the connection is still the same and alive.
       assert.strictEqual(l1.nodes()[0]?.producer, first?.producer)
       yield* separate("b", "l1")
       yield* TestClock.adjust("6 minutes")
-      yield* nothingMore
+      yield* untilIdle
       assert.deepStrictEqual(producersOf(l1, "t"), [])
       yield* reunite("b", "l1")
       yield* eventually(() => producersOf(l1, "t").length === 1)
@@ -245,7 +244,7 @@ describe("an nsqd and its nsqlookupds", () => {
       for (const topic of ["t1", "t2", "t3"]) yield* broker.topic(topic)
       yield* eventually(() => producersOf(l1, "t2").length === 1)
       yield* TestClock.adjust("30 seconds")
-      yield* nothingMore
+      yield* untilIdle
       assert.deepStrictEqual([producersOf(l1, "t1"), producersOf(l1, "t3")], [["b"], []])
       yield* broker.broker.deleteTopic("t1")
       yield* eventually(() => producersOf(l1, "t3").length === 1)

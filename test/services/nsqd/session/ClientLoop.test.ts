@@ -5,8 +5,15 @@ import { Clients } from "../../../../src/broker.ts"
 import type { Command } from "../../../../src/protocol/client/Command.ts"
 import { FrameDecoder, FrameError, FrameType } from "../../../../src/protocol/client/Frame.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
-import { FaultyStorage, MemoryTransport, ProtocolClient, TestBroker } from "../../../../src/testing/index.ts"
-import { brokerWith, channelOf, faultyBroker, nothingMore, numbers, quiet, topicOf, until } from "../broker/testing.ts"
+import {
+  FaultyStorage,
+  MemoryTransport,
+  ProtocolClient,
+  TestBroker,
+  until,
+  untilIdle
+} from "../../../../src/testing/index.ts"
+import { brokerWith, channelOf, faultyBroker, numbers, quiet, topicOf } from "../broker/testing.ts"
 
 const { MemoryNetwork } = MemoryTransport
 const topic = TopicName.make("t")
@@ -56,7 +63,7 @@ describe("heartbeats", () => {
     Effect.gen(function*() {
       const client = yield* connect
       yield* client.send(nop)
-      yield* nothingMore
+      yield* untilIdle
       const first = yield* Effect.forkChild(client.text, { startImmediately: true })
       yield* TestClock.adjust(29_999)
       assert.isUndefined(first.pollUnsafe())
@@ -64,7 +71,7 @@ describe("heartbeats", () => {
       assert.strictEqual(yield* Fiber.join(first), "_heartbeat_")
       const end = yield* Effect.forkChild(client.text, { startImmediately: true })
       yield* TestClock.adjust(29_999)
-      yield* nothingMore
+      yield* untilIdle
       assert.isUndefined(end.pollUnsafe())
       yield* TestClock.adjust(1)
       assert.isUndefined(yield* Fiber.join(end))
@@ -78,7 +85,7 @@ describe("heartbeats", () => {
         yield* TestClock.adjust(1000)
         assert.strictEqual(yield* client.text, "_heartbeat_")
         yield* client.send(nop)
-        yield* nothingMore
+        yield* untilIdle
       }
       assert.strictEqual(yield* connected, 1)
     }).pipe(Effect.provide(brokerWith())))
@@ -115,7 +122,7 @@ describe("the magic", () => {
       peer.write(Buffer.from("  V"))
       const end = yield* Effect.forkChild(peer.read, { startImmediately: true })
       yield* TestClock.adjust(59_999)
-      yield* nothingMore
+      yield* untilIdle
       assert.isUndefined(end.pollUnsafe())
       yield* TestClock.adjust(1)
       assert.isUndefined(yield* Fiber.join(end))
@@ -127,7 +134,7 @@ describe("the magic", () => {
       const peer = yield* network.connect(TestBroker.address)
       for (const byte of "  V2PUB t\n") {
         peer.write(Buffer.from(byte))
-        yield* nothingMore
+        yield* untilIdle
       }
       peer.write(Buffer.from([0, 0, 0, 1, 97]))
       assert.strictEqual(yield* ProtocolClient.over(peer).text, "OK")
@@ -187,7 +194,7 @@ describe("a client that misbehaves", () => {
     Effect.gen(function*() {
       const client = yield* connect
       yield* client.raw("IDENTIFY\n\0\0\0\x40")
-      yield* nothingMore
+      yield* untilIdle
       for (let seconds = 0; seconds < 60; seconds += 5) {
         assert.strictEqual(yield* connected, 1)
         yield* client.raw(" ")
@@ -205,7 +212,7 @@ describe("a client that misbehaves", () => {
         yield* TestClock.adjust(30_000)
         assert.strictEqual(yield* client.text, "_heartbeat_")
         yield* client.send(nop)
-        yield* nothingMore
+        yield* untilIdle
       }
       yield* servesWell(client)
     }).pipe(Effect.provide(brokerWith())))
@@ -229,7 +236,7 @@ describe("a client that misbehaves", () => {
       assert.strictEqual(yield* connected, 1)
       yield* deaf.send(nop)
       yield* TestClock.adjust(1000)
-      yield* nothingMore
+      yield* untilIdle
       assert.strictEqual(yield* connected, 0, "it is still connected")
       // Acknowledges nothing before it has all messages, so only its reading makes the daemon send more.
       const reader = yield* subscribed(200, unbuffered)
@@ -249,10 +256,10 @@ describe("a client that misbehaves", () => {
       )
       for (let i = 0; i < 50; i++) yield* deaf.raw(pubs)
       yield* until(() => topic.messageCount > 100_000)
-      yield* nothingMore
+      yield* untilIdle
       assert.isBelow(topic.messageCount, 400_000)
       yield* TestClock.adjust(60_000)
-      yield* nothingMore
+      yield* untilIdle
       assert.strictEqual(yield* connected, 0)
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 1_000_000 }))))
 })
@@ -269,7 +276,7 @@ describe("with --max-connections", () => {
       assert.isUndefined(yield* third.text)
       yield* servesWell(first)
       yield* Scope.close(scope, Exit.void)
-      yield* nothingMore
+      yield* untilIdle
       yield* servesWell(yield* connect)
     }).pipe(Effect.provide(brokerWith({ maxConnections: 2 }))))
 })
@@ -292,7 +299,7 @@ describe("output", () => {
       const consumer = yield* subscribed(50, unbuffered)
       for (let i = 0; i < 50; i++) yield* consumer.message
       yield* consumer.send(rdy(0))
-      yield* nothingMore
+      yield* untilIdle
       yield* consumer.send(rdy(100))
       const reading = yield* Effect.forkChild(Effect.replicateEffect(consumer.message, 50))
       while (reading.pollUnsafe() === undefined) yield* TestClock.adjust(5)
@@ -305,9 +312,9 @@ describe("output", () => {
       for (const body of numbers(6)) assert.strictEqual(Buffer.from((yield* consumer.message).body).toString(), body)
       yield* publishAll(["late"])
       const late = yield* Effect.forkChild(consumer.text, { startImmediately: true })
-      yield* nothingMore
+      yield* untilIdle
       yield* TestClock.adjust(4)
-      yield* nothingMore
+      yield* untilIdle
       assert.isUndefined(late.pollUnsafe())
       yield* TestClock.adjust(1)
       assert.strictEqual(yield* Fiber.join(late), "late")
@@ -365,7 +372,7 @@ describe("the end of a connection", () => {
       assert.strictEqual(yield* client.text, "CLOSE_WAIT")
       const found = yield* channelOf("t", "c")
       yield* until(() => found.inFlightCount === 0)
-      yield* nothingMore
+      yield* untilIdle
       assert.strictEqual(found.depth, 1)
     }).pipe(Effect.provide(brokerWith())))
 
@@ -461,7 +468,7 @@ describe("a client that does not keep up", () => {
       yield* channelOf("t", "c")
       yield* publishAll(Array.from({ length: 600 }, () => body))
       const client = yield* subscribed(600, { heartbeat_interval: 1000, ...unbuffered })
-      yield* nothingMore
+      yield* untilIdle
       yield* client.send(nop)
       assert.strictEqual(yield* connected, 1)
       yield* TestClock.adjust("1 second")

@@ -11,9 +11,9 @@ import * as DeflateConnection from "../../../../src/services/net/DeflateConnecti
 import * as SnappyConnection from "../../../../src/services/net/SnappyConnection.ts"
 import { Clients } from "../../../../src/services/nsqd/broker/Clients.ts"
 import { largeCommandBytes, maxLargeCommands } from "../../../../src/services/nsqd/session/LargeCommands.ts"
-import { ProtocolClient, TestBroker } from "../../../../src/testing/index.ts"
+import { ProtocolClient, TestBroker, until } from "../../../../src/testing/index.ts"
 import { makeTurns } from "../../core/turns.ts"
-import { brokerWith, topicOf, until } from "../broker/testing.ts"
+import { brokerWith, topicOf } from "../broker/testing.ts"
 
 const topic = TopicName.make("t")
 

@@ -8,8 +8,8 @@ import * as Options from "../../../../src/services/nsqd/options/NsqdOptions.ts"
 import { Disk } from "../../../../src/services/nsqd/storage/Disk.ts"
 import * as DiskStorage from "../../../../src/services/nsqd/storage/DiskStorage.ts"
 import { Reserve, reserveBytes } from "../../../../src/services/nsqd/storage/Reserve.ts"
-import { FaultyDisk, TestBroker } from "../../../../src/testing/index.ts"
-import { channelOf, join, send, topicOf, until } from "../broker/testing.ts"
+import { FaultyDisk, TestBroker, until } from "../../../../src/testing/index.ts"
+import { channelOf, join, send, topicOf } from "../broker/testing.ts"
 import { layer, range, recordsOf } from "./queues.ts"
 
 const kib = 1024
