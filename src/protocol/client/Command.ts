@@ -53,6 +53,7 @@ export const Command = Schema.TaggedUnion({
   CLS: {},
   NOP: {}
 })
+/** A command as a value. Delays are in milliseconds. */
 export type Command = typeof Command.Type
 
 const int32 = (value: number): Buffer => {

@@ -270,7 +270,7 @@ export class CommandDecoder {
     return buffer.subarray(at + 4, at + 4 + size)
   }
 
-  /** Checks the size at `at`; returns it when the whole body has arrived. */
+  /** Checks the size at `at`; returns it if the whole body has arrived. */
   private messageSize(name: "PUB" | "DPUB", at: number): number | Malformed | undefined {
     if (this.end - at < 4) return this.cutOff(name, "E_BAD_MESSAGE", `${name} failed to read message body size`)
     const size = this.buffer.readInt32BE(at)

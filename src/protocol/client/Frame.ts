@@ -13,6 +13,7 @@ export const Frame = Schema.Struct({
   type: Schema.Literals([FrameType.response, FrameType.error, FrameType.message]),
   data: Schema.Uint8Array
 })
+/** A frame as a value. */
 export type Frame = typeof Frame.Type
 
 /** Size of the header of a frame in bytes: size and type. */

@@ -38,6 +38,7 @@ export const IdentifyRequest = Schema.Struct({
   topology_region: Text,
   topology_zone: Text
 })
+/** The body of IDENTIFY. Times in ms. */
 export type IdentifyRequest = typeof IdentifyRequest.Type
 
 /** The response to an IDENTIFY with `feature_negotiation`; keys in NSQ's order, times in ms. */
@@ -58,6 +59,7 @@ export const IdentifyResponse = Schema.Struct({
   topology_region: Schema.String,
   topology_zone: Schema.String
 })
+/** The response to an IDENTIFY with `feature_negotiation`. Times in ms. */
 export type IdentifyResponse = typeof IdentifyResponse.Type
 
 const encodeResponseJson = Schema.encodeSync(Schema.fromJsonString(IdentifyResponse))

@@ -15,6 +15,7 @@ export const MessageId = Schema.String.pipe(
   Schema.check(Schema.isPattern(/^[0-9a-f]{16}$/)),
   Schema.brand("MessageId")
 )
+/** 16 lower-case hex characters. */
 export type MessageId = typeof MessageId.Type
 
 /** A message. */
@@ -27,6 +28,7 @@ export const Message = Schema.Struct({
   id: MessageId,
   body: Schema.Uint8Array
 })
+/** A message. */
 export type Message = typeof Message.Type
 
 /** Decodes a message; returns `undefined` if `data` is too short. The body is a view, not a copy. */

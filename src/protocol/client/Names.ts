@@ -20,10 +20,12 @@ const Name = Schema.String.pipe(Schema.check(Schema.isPattern(pattern), Schema.i
 
 /** A topic name: 1 to 64 of `.a-zA-Z0-9_-`, optionally ending in `#ephemeral`. */
 export const TopicName = Name.pipe(Schema.brand("TopicName"))
+/** A valid topic name. */
 export type TopicName = typeof TopicName.Type
 
 /** A channel name: the same rule as for a topic name. */
 export const ChannelName = Name.pipe(Schema.brand("ChannelName"))
+/** A valid channel name. */
 export type ChannelName = typeof ChannelName.Type
 
 /** Whether a string is a topic name, without the cost of a Schema. */

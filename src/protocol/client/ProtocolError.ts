@@ -27,6 +27,7 @@ export const ErrorCode = Schema.Literals([
   "E_AUTH_ERROR",
   "E_UNAUTHORIZED"
 ])
+/** The code of a wire error. */
 export type ErrorCode = typeof ErrorCode.Type
 
 /** An error for the client: the data of the error frame is the code, a space and the description. */

@@ -147,7 +147,7 @@ export class SnappyDecoder {
     const { buffer, position } = this
     const type = buffer[position] ?? 0
     const length = buffer.readUIntLE(position + 1, 3)
-    if (!this.started && type !== ChunkType.streamIdentifier) return corrupt("the stream has no identifier")
+    if (!this.started && type !== ChunkType.streamIdentifier) return corrupt("missing stream identifier")
     if (type >= ChunkType.firstSkippable && type !== ChunkType.streamIdentifier) {
       this.position += headerBytes
       this.skipping = length
@@ -175,7 +175,7 @@ export class SnappyDecoder {
   }
 
   private identifier(chunk: Buffer): Buffer | SnappyError {
-    if (!streamIdentifier.equals(chunk)) return corrupt("bad stream identifier")
+    if (!streamIdentifier.equals(chunk)) return corrupt("invalid stream identifier")
     this.started = true
     return this.buffer.subarray(0, 0)
   }
@@ -188,7 +188,7 @@ export class SnappyDecoder {
 
   private uncompress(block: Buffer): Buffer | SnappyError {
     const length = announcedLength(block)
-    if (length === undefined) return corrupt("bad length of a compressed block")
+    if (length === undefined) return corrupt("invalid length of a compressed block")
     const content = Result.try(() => this.codec.uncompress(block))
     return Result.isSuccess(content) && content.success.length === length
       ? content.success
@@ -202,7 +202,7 @@ const corrupt = (reason: string): SnappyError => new SnappyError({ reason })
 const wrongLength = (type: number, length: number): SnappyError | undefined => {
   switch (type) {
     case ChunkType.streamIdentifier:
-      return length === streamIdentifier.length - headerBytes ? undefined : corrupt("bad stream identifier")
+      return length === streamIdentifier.length - headerBytes ? undefined : corrupt("invalid stream identifier")
     case ChunkType.compressed:
       return length >= checksumBytes && length <= checksumBytes + maxBlockBytes
         ? undefined

@@ -20,6 +20,7 @@ export const LookupCommand = Schema.TaggedUnion({
   REGISTER: Registration,
   UNREGISTER: Registration
 })
+/** A command as a value. */
 export type LookupCommand = typeof LookupCommand.Type
 
 /** Encodes a command. */

@@ -18,6 +18,7 @@ export const ProducerIdentity = Schema.Struct({
   topology_zone: Text,
   version: Text
 })
+/** The identity of an nsqd. */
 export type ProducerIdentity = typeof ProducerIdentity.Type
 
 /** The identity of an nsqlookupd; keys in NSQ's order. */
@@ -28,6 +29,7 @@ export const LookupdIdentity = Schema.Struct({
   tcp_port: Port,
   version: Text
 })
+/** The identity of an nsqlookupd. */
 export type LookupdIdentity = typeof LookupdIdentity.Type
 
 const producerFields = GoJson.reader(Object.keys(ProducerIdentity.fields))

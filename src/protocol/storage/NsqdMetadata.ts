@@ -15,6 +15,7 @@ export const NsqdMetadata = Schema.Struct({
   }))),
   version: Schema.String
 })
+/** The content of nsqd.dat. */
 export type NsqdMetadata = typeof NsqdMetadata.Type
 
 const decode = Schema.decodeUnknownResult(NsqdMetadata)

@@ -45,6 +45,7 @@ export interface QueueState {
 
 /** Size of a slot in bytes. Both slots fill one block of most file systems. */
 export const slotSize = 2048
+/** Number of slots in a state file. */
 export const slotCount = 2
 
 const magic = 0x4e535153

@@ -164,12 +164,12 @@ export const walkVerified = (
     const size = view.getInt32(at)
     if (isKnown) {
       if (size !== next) {
-        problem = `the size is ${size} and was ${next}`
+        problem = `size ${size} differs from the recorded size ${next}`
         break
       }
       if (at + 4 + size > end) break
       if (xxHash32(view, at + 4, at + 4 + size) !== hashes[k]) {
-        problem = "the checksum is wrong"
+        problem = "wrong checksum"
         break
       }
       k++

@@ -7,6 +7,7 @@ import { Context, Effect, Layer, Option } from "effect"
 /** `running`: everything stored is restored and every listener accepts connections. */
 export type Phase = "starting" | "running" | "stopping"
 
+/** A listener of a daemon. */
 export type ListenerName = "tcp" | "http" | "https"
 
 class State {

@@ -4,14 +4,15 @@
  */
 import { Clock, Effect } from "effect"
 
+/** The two clocks. */
 export interface Time {
-  /** Milliseconds since an arbitrary moment, the same for every reader of the clock; never goes back. */
+  /** Milliseconds since an arbitrary origin, the same for every reader of the clock; never decreases. */
   readonly monotonicMillis: () => number
   /** Nanoseconds since the Unix epoch. */
   readonly wallNanos: () => bigint
 }
 
-/** The moment that the intervals of a clock count from: its first reading. Every reader of the clock has the same. */
+/** The origin of each clock's milliseconds: its first reading, the same for every reader. */
 const origins = new WeakMap<Clock.Clock, bigint>()
 
 const originOf = (clock: Clock.Clock): bigint => {
@@ -22,6 +23,7 @@ const originOf = (clock: Clock.Clock): bigint => {
   return origin
 }
 
+/** Returns the two clocks of `clock`. */
 export const fromClock = (clock: Clock.Clock): Time => {
   // Small numbers keep sums of milliseconds exact: a message is due when its delay is over, not a nanosecond later.
   const origin = originOf(clock)

@@ -9,6 +9,7 @@
 import { Context, Effect } from "effect"
 import { performance } from "node:perf_hooks"
 
+/** The turns of long work; see the head of this module. */
 export interface Turns {
   /**
    * Whether long work has used up the time slice of this round of the event loop, which all connections share. Reads the clock:

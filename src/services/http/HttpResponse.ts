@@ -45,8 +45,9 @@ const escapeUnsafe = (character: string): string => `\\u${character.charCodeAt(0
 /** Encodes JSON as Go does. */
 export const encodeJson = (value: unknown): string => JSON.stringify(value).replace(unsafe, escapeUnsafe)
 
-/** The headers of text and of JSON. */
+/** The headers of text. */
 export const textHeaders: ReadonlyArray<string> = [...textType, ...nsqHeader]
+/** The headers of JSON. */
 export const jsonHeaders: ReadonlyArray<string> = [...jsonType, ...nsqHeader]
 
 /** 200 with text; without a content type if it is empty. */
@@ -80,8 +81,11 @@ export const file = (type: string, name: string, body: string): HttpResponse =>
 export const html = (status: number, body: string, headers: ReadonlyArray<string> = []): HttpResponse =>
   make(status, [...headers, "Content-Type", "text/html; charset=utf-8"], body)
 
+/** 200 with the text `OK`. */
 export const ok = text("OK")
+/** 500 `INTERNAL_ERROR`. */
 export const internalError = failure(500, "INTERNAL_ERROR")
+/** 400 `INVALID_REQUEST`. */
 export const invalidRequest = failure(400, "INVALID_REQUEST")
 
 /** Returns a failure with one of NSQ's codes: `return yield* fail(400, "INVALID_TOPIC")`. */

@@ -28,6 +28,7 @@ export interface Timeouts {
   readonly checkIntervalMillis: number
 }
 
+/** The default of `ServerSettings.timeouts`. */
 export const defaultTimeouts: Timeouts = {
   headersMillis: 60_000,
   requestMillis: 300_000,
@@ -47,11 +48,13 @@ const grace = "1 second"
 /** The longest wait for the last responses to be sent. */
 const linger = "500 millis"
 
+/** Handles a request and sends the response. */
 export type OnRequest = (incoming: Http.IncomingMessage, outgoing: Http.ServerResponse) => void
 
 /** Handles a new connection. `toNode` passes it to `node:http`, which reads `unread` before further input. */
 export type OnConnection = (socket: Socket, toNode: (unread: Buffer) => void) => void
 
+/** The settings of a listener. */
 export interface ServerSettings {
   /** The name in the log: `HTTP`, `HTTPS`. */
   readonly name: string

@@ -36,7 +36,7 @@ const printable = (text: string): string => text.slice(0, maxShownLength).replac
 const twoHosts = HttpResponse.plain(400, "400 Bad Request: more than one Host header\n")
 const anotherSite = HttpResponse.failure(403, "FORBIDDEN: the request comes from another site")
 const notByGet = HttpResponse.failure(403, "FORBIDDEN: a browser must use POST here")
-const unknownSite = HttpResponse.failure(403, "FORBIDDEN: it is unknown which site the request comes from")
+const unknownSite = HttpResponse.failure(403, "FORBIDDEN: the site that sent the request is unknown")
 
 const hostRefused = (daemon: string, host: string): HttpResponse.HttpResponse => {
   const shown = printable(host)

@@ -72,7 +72,7 @@ export const decode = <Options extends object>(
     keys.set(field, key)
     const right = table[field].key
     if (field === former) warnings.push(`${key} in the config file is deprecated, use ${right}`)
-    else if (key !== right) warnings.push(`${key} in the config file is spelled ${right}`)
+    else if (key !== right) warnings.push(`${key} in the config file should be ${right}`)
     const change = OptionTable.decode(table, { field, value })
     if (Result.isFailure(change)) return fail(wrongValue(key, value, change.failure))
     Object.assign(given, change.success)

@@ -4,6 +4,7 @@ import { row } from "./OptionTable.ts"
 
 const none = (): ReadonlyArray<string> => []
 
+/** `--allowed-daemon-networks`; empty by default, which is the default rule of `DaemonNetworks`. */
 export const allowedDaemonNetworks = row(
   "allowed-daemon-networks",
   Kind.strings,
@@ -12,6 +13,7 @@ export const allowedDaemonNetworks = row(
     "multicast, unspecified and loopback addresses; loopback is allowed from daemons that are on loopback themselves"
 )
 
+/** `--max-daemon-response-size` in bytes; default 64 MiB, 0 for no limit. */
 export const maxDaemonResponseSize = row(
   "max-daemon-response-size",
   Kind.int,

@@ -34,6 +34,7 @@ export class UsageError extends Data.TaggedError("UsageError")<{ readonly messag
 /** A value that ends the program without a usage text. */
 export class FatalValue extends Data.TaggedError("FatalValue")<{ readonly message: string }> {}
 
+/** The reasons why a command line cannot be used. */
 export type FlagError = HelpRequested | UsageError | FatalValue
 
 const usageError = (message: string): Result.Result<never, FlagError> => Result.fail(new UsageError({ message }))

@@ -4,6 +4,7 @@ import { row } from "./OptionTable.ts"
 
 const none = (): ReadonlyArray<string> => []
 
+/** `--max-http-connections`; default 10000, 0 for no limit. */
 export const maxHttpConnections = row(
   "max-http-connections",
   Kind.int,
@@ -11,6 +12,7 @@ export const maxHttpConnections = row(
   "maximum number of HTTP connections; 0 for no limit"
 )
 
+/** `--http-allowed-host`; empty by default. */
 export const httpAllowedHosts = row(
   "http-allowed-host",
   Kind.strings,

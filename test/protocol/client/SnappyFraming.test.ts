@@ -144,8 +144,8 @@ describe("the Snappy framing format", () => {
     const cases: ReadonlyArray<readonly [Buffer, string]> = [
       [chunk(0x02, Buffer.alloc(10)), "unknown chunk type 2"],
       [chunk(0x7f, Buffer.alloc(10)), "unknown chunk type 127"],
-      [chunk(0xff, Buffer.from("sNaPpy")), "bad stream identifier"],
-      [chunk(0xff, Buffer.from("sNaPpYY")), "bad stream identifier"],
+      [chunk(0xff, Buffer.from("sNaPpy")), "invalid stream identifier"],
+      [chunk(0xff, Buffer.from("sNaPpYY")), "invalid stream identifier"],
       [chunk(0, Buffer.alloc(3)), "compressed chunk of 3 bytes"],
       [chunk(1, Buffer.alloc(3)), "uncompressed chunk of 3 bytes"],
       [chunk(1, Buffer.alloc(65_541)).subarray(0, 4), "uncompressed chunk of 65541 bytes"],
@@ -154,11 +154,11 @@ describe("the Snappy framing format", () => {
       [chunk(1, Buffer.concat([checksum(text), Buffer.from("other")])), "wrong checksum"],
       [compressed(text, spoiled), "malformed compressed block"],
       [compressed(text, block.subarray(0, -1)), "malformed compressed block"],
-      [compressed(text, Buffer.alloc(0)), "bad length of a compressed block"],
-      [compressed(text, Buffer.from([0x80])), "bad length of a compressed block"],
+      [compressed(text, Buffer.alloc(0)), "invalid length of a compressed block"],
+      [compressed(text, Buffer.from([0x80])), "invalid length of a compressed block"],
       // 64 KiB and one byte, then 4 GiB less one.
-      [compressed(text, Buffer.from([0x81, 0x80, 0x04, 0])), "bad length of a compressed block"],
-      [compressed(text, Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f, 0])), "bad length of a compressed block"]
+      [compressed(text, Buffer.from([0x81, 0x80, 0x04, 0])), "invalid length of a compressed block"],
+      [compressed(text, Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f, 0])), "invalid length of a compressed block"]
     ]
     for (const [bad, reason] of cases) {
       assert.deepStrictEqual(decode([good, bad]), { content: "good", error: `snappy: ${reason}` })
@@ -167,7 +167,7 @@ describe("the Snappy framing format", () => {
 
   it("a snappy stream without its identifier is an error", () => {
     for (const first of [uncompressed(Buffer.from("a")), chunk(0xfe, Buffer.alloc(4)), Buffer.from("PUB t\n")]) {
-      assert.strictEqual(decode([first]).error, "snappy: the stream has no identifier")
+      assert.strictEqual(decode([first]).error, "snappy: missing stream identifier")
     }
   })
 

@@ -66,7 +66,7 @@ describe("a connection inside snappy", () => {
     Effect.gen(function*() {
       const { client, connection } = yield* openSnappy
       client.write(Buffer.from("NOP\n"))
-      assert.strictEqual((yield* Effect.flip(connection.read)).message, "snappy: the stream has no identifier")
+      assert.strictEqual((yield* Effect.flip(connection.read)).message, "snappy: missing stream identifier")
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("highly compressed input of a snappy connection is delivered in pieces", () =>

@@ -124,10 +124,10 @@ describe("ConfigFile", () => {
         {
           given: { logLevel: "info", httpAddress: "a:1", lookupdTcpAddresses: ["b:2"], nodeId: 7 },
           warnings: [
-            "log-level in the config file is spelled log_level",
-            "http-address in the config file is spelled http_address",
-            "lookupd-tcp-address in the config file is spelled nsqlookupd_tcp_addresses",
-            "node_id in the config file is spelled id"
+            "log-level in the config file should be log_level",
+            "http-address in the config file should be http_address",
+            "lookupd-tcp-address in the config file should be nsqlookupd_tcp_addresses",
+            "node_id in the config file should be id"
           ]
         }
       )
