@@ -3,7 +3,7 @@
  * unprivileged user namespaces. Without either, as in most containers, the daemon runs with `limitedDisk.mjs` preloaded, which
  * simulates the same errors at the same fill level in `node:fs`.
  *
- * `SMALL_DISK=limited` in the environment selects the second way even if both work. in the environment chooses the second way where both work.
+ * `SMALL_DISK=limited` in the environment selects the second way even if both work.
  */
 import { Effect, type Scope } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"

@@ -1,5 +1,5 @@
 /**
- * `kill -9` under load, repeatedly: starts the daemon, loads it, kills it at a random moment and restarts it on its data. under load, again and again: starts the daemon, loads it, kills it at a random moment, starts it on what it left
+ * `kill -9` under load, repeatedly: starts the daemon, loads it, kills it at a random moment and restarts it on its data.
  * At the end all queues are drained, and the ledger reports lost and redelivered messages.
  */
 import * as Fs from "node:fs"

@@ -185,7 +185,7 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
     yield* Scope.close(scope, Exit.void)
     model.restart()
     for (const { recording } of former) {
-      assert.isTrue(orderly || recording.isClosed(), "a consumer was not told of the end")
+      assert.isTrue(orderly || recording.isClosed(), "a consumer did not receive the end")
     }
     if (!orderly) yield* Effect.forEach(former, (consumer) => Scope.close(consumer.scope, Exit.void))
     // Ids contain the time: no daemon starts within the millisecond in which it was stopped.

@@ -323,7 +323,7 @@ describe("ephemeral channels", () => {
     }).pipe(Effect.provide(brokerWith({ memQueueSize: 0 }))))
 })
 
-describe("what comes back while memory is full", () => {
+describe("requeued messages while memory is full", () => {
   it.effect("messages requeued while memory is full are written to disk before more is read", () =>
     Effect.gen(function*() {
       const { channel, recording, subscription } = yield* join("t", "c", 0)

@@ -40,7 +40,7 @@ describe("a body of lines", () => {
   })
 
   it.effect.prop(
-    "gives back what was joined by newlines",
+    "a body of lines decodes to the messages that were joined by newlines",
     { bodies: Schema.Array(Schema.String) },
     ({ bodies }) =>
       Effect.sync(() => {
@@ -54,7 +54,7 @@ describe("a body of lines", () => {
 
 describe("a binary body", () => {
   it.effect.prop(
-    "gives back what was encoded, whatever follows it",
+    "a binary body decodes to the messages that were encoded, regardless of the bytes after it",
     { bodies: Schema.Array(Schema.Uint8Array), rest: Schema.Uint8Array },
     ({ bodies, rest }) =>
       Effect.sync(() => {
@@ -106,7 +106,7 @@ describe("a binary body", () => {
 
 describe("a long body of lines", () => {
   it.effect.prop(
-    "gives the same messages in steps as at once",
+    "a long body of lines decodes to the same messages in several steps as in one",
     {
       lines: Schema.Array(
         Schema.Union([Schema.String, Schema.Literals(["", "\n\n", "a line that is longer than a look"])])

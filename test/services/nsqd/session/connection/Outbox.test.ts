@@ -42,7 +42,7 @@ const Step = Schema.TaggedUnion({
 
 describe("the outbox", () => {
   it.effect.prop(
-    "sends everything in the order it was added, whatever the sizes, and whether or not the network is quick",
+    "the outbox sends everything in the order of addition, regardless of sizes and the speed of the network",
     { steps: Arbitrary.array(Arbitrary.schema(Step), { maxLength: 40 }), takes: Schema.Boolean },
     ({ steps, takes }) =>
       Effect.sync(() => {
