@@ -1,5 +1,5 @@
 /**
- * Waits until every fiber of a test waits: for the clock, for a held write, for a message that nobody has sent. Use it before
+ * Waits until every fiber of a test waits: for the clock, for a held write, for a message that is not sent yet. Use it before
  * asserting that something has not happened.
  *
  * ```ts
@@ -103,7 +103,7 @@ export class Idle extends Context.Service<Idle, {
    */
   readonly untilIdle: Effect.Effect<void>
 }>()("effect-nsq/testing/Idle") {
-  /** Provides `Idle` and its scheduler. Below another such Layer it shares the outer one's count. */
+  /** Provides `Idle` and its scheduler. Below another such Layer both share one count. */
   static readonly layer: Layer.Layer<Idle> = Layer.effectContext(Effect.gen(function*() {
     const current = yield* Scheduler.Scheduler
     const scheduler = current instanceof CountingScheduler ? current : new CountingScheduler(current)
