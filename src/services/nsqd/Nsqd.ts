@@ -79,7 +79,16 @@ const warnIfOpen = Effect.fnUntraced(
   }
 )
 
-/** A running nsqd. */
+/**
+ * A running nsqd.
+ *
+ * ```ts
+ * const program = Effect.gen(function*() {
+ *   const { tcpPort } = yield* Nsqd
+ *   yield* Effect.log(tcpPort)
+ * }).pipe(Effect.provide(Nsqd.layerWith({ tcpAddress: "127.0.0.1:0", httpAddress: "", dataPath: "/var/lib/nsqd" })))
+ * ```
+ */
 export class Nsqd extends Context.Service<Nsqd, {
   /** The ports in use; -1 for a unix socket, 0 for a disabled listener. */
   readonly tcpPort: number
@@ -89,6 +98,7 @@ export class Nsqd extends Context.Service<Nsqd, {
   /** Fails when the daemon cannot continue, for example because a listener broke. */
   readonly failed: Effect.Effect<never, NsqdFailure>
 }>()("effect-nsq/Nsqd") {
+  /** The daemon with the options of the environment. Fails if an option is invalid or a listener cannot be opened. */
   static readonly layer: Layer.Layer<Nsqd, NsqdStartError, RuntimeOptions> = Layer.effect(
     Nsqd,
     Effect.gen(function*() {

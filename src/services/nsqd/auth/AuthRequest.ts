@@ -21,6 +21,7 @@ import type { NsqdOptions } from "../options/NsqdOptions.ts"
 import { AuthFailed, type Credentials } from "./Authorizer.ts"
 import * as Grant from "./Grant.ts"
 
+/** A certificate file for auth servers is not usable. */
 export type TrustError = TlsFiles.TlsConfigError
 
 /** Queries an auth server for the permissions of a client. */

@@ -5,6 +5,7 @@
 import type { Credentials } from "./Authorizer.ts"
 import type { Grant } from "./Grant.ts"
 
+/** The grant of one connection. */
 export class Authorization {
   readonly grant: Grant
   /** For the renewal of the grant after it has expired. */

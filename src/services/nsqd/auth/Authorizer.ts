@@ -19,6 +19,7 @@ export interface Credentials {
 /** No authorization could be obtained. The reason is for the log, not for the client, and never contains the secret. */
 export class AuthFailed extends Data.TaggedError("AuthFailed")<{ readonly reason: string }> {}
 
+/** Returns the permissions of clients; fails if it cannot obtain them. */
 export interface Authorizer {
   readonly query: (credentials: Credentials) => Effect.Effect<Grant, AuthFailed>
 }

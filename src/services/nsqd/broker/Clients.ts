@@ -1,6 +1,5 @@
 /**
- * The connected clients, for statistics and for closing their connections at shutdown. A client's statistics are read
- * on request; nothing is updated per message.
+ * The connected clients, for statistics. A client's statistics are read on request; nothing is updated per message.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 

@@ -34,7 +34,11 @@ export interface ConsumeOptions {
 
 /**
  * Publishes one or more bodies to a topic, which is created if needed. Completes when the broker has stored them: in
- * memory, or on disk if memory is full.
+ * memory, or on disk if memory is full. Dies if the topic name is not valid.
+ *
+ * ```ts
+ * const program = publish("orders", [Buffer.from("tea"), Buffer.from("coffee")], { delay: "5 seconds" })
+ * ```
  */
 export const publish = Effect.fnUntraced(function*(
   topic: string,
@@ -58,6 +62,12 @@ export const publish = Effect.fnUntraced(function*(
 /**
  * The messages of a channel while the Stream is consumed. When the Stream ends, messages in flight return to the
  * channel. Ends when the channel is deleted or the broker stops.
+ *
+ * ```ts
+ * const program = consume("orders", "kitchen", { maxInFlight: 2 }).pipe(
+ *   Stream.runForEach((delivery) => delivery.finish)
+ * )
+ * ```
  */
 export const consume = (
   topic: string,

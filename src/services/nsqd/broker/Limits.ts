@@ -7,6 +7,7 @@ import type { NsqdOptions } from "../options/NsqdOptions.ts"
 import { LimitReached } from "./BrokerError.ts"
 import type { Topic } from "./Topic.ts"
 
+/** The limits that creations are checked against. */
 export interface Limits {
   /** Fails if no topic may be created in addition to `topics` existing ones. */
   readonly oneMoreTopic: (topics: number) => Effect.Effect<void, LimitReached>

@@ -5,6 +5,7 @@
  */
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
 
+/** The locality of a consumer. */
 export interface Locality {
   /** NSQ's counter for messages delivered to the consumer. */
   readonly counted: "zone" | "region" | "global"

@@ -32,6 +32,7 @@ export class Publisher extends Context.Service<Publisher, {
     deferMillis: number
   ) => Completion<PublishError>
 }>()("effect-nsq/broker/Publisher") {
+  /** Passes messages to their topic unchanged, very large batches in pieces. */
   static readonly layer: Layer.Layer<Publisher> = Layer.effect(
     Publisher,
     Effect.map(Turns, (turns) => ({
@@ -42,6 +43,12 @@ export class Publisher extends Context.Service<Publisher, {
   /**
    * A Publisher that calls `check` for every body first. A failed check refuses all bodies of the publish with its
    * reason.
+   *
+   * ```ts
+   * const SmallBodies = Publisher.layerChecked((topic, body) =>
+   *   body.length <= 1000 ? Effect.void : Effect.fail(`${topic}: body of ${body.length} bytes exceeds the limit of 1000`)
+   * )
+   * ```
    */
   static readonly layerChecked = <R>(
     check: (topic: TopicName, body: Uint8Array) => Effect.Effect<void, string, R>

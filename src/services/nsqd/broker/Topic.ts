@@ -24,6 +24,7 @@ import { countUnstored, MemoryQueue, type Span, storeInPieces, wholeBatch } from
 import { SecondCopies } from "./SecondCopies.ts"
 import { Worker } from "./Worker.ts"
 
+/** The broker's settings for a topic and its channels. */
 export interface TopicSettings extends ChannelSettings {
   /** From 0 to 1023; part of every message id. */
   readonly nodeId: number

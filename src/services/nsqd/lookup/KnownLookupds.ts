@@ -32,6 +32,7 @@ interface Named {
 const Channels = Schema.fromJsonString(Schema.Struct({ channels: Schema.NullOr(Schema.Array(Schema.String)) }))
 const decodeChannels = Schema.decodeUnknownEffect(Channels)
 
+/** The nsqlookupds known to this nsqd. */
 export class KnownLookupds extends Context.Service<KnownLookupds, {
   /** Adds a configured nsqlookupd. */
   readonly add: (address: string) => void

@@ -22,6 +22,7 @@ export class LookupError extends Schema.TaggedError<LookupError>()("LookupError"
   }
 }
 
+/** An open connection to an nsqlookupd. */
 export interface LookupConnection {
   /**
    * Sends commands and returns their responses in the same order. `onAnswer` is called for each response as it

@@ -4,6 +4,7 @@
  */
 import type { LookupCommand } from "../../../protocol/lookup/LookupCommand.ts"
 
+/** A REGISTER command. */
 export type Register = Extract<LookupCommand, { readonly _tag: "REGISTER" }>
 
 /** Delay before a refused registration is retried. */

@@ -79,5 +79,6 @@ export const settings: Effect.Effect<TelemetrySettings | undefined, TelemetryErr
   return { provider, protocol, resource }
 })
 
+/** Converts any error to a `TelemetryError` with its message. */
 export const toTelemetryError = (error: unknown): TelemetryError =>
   new TelemetryError({ message: error instanceof Error ? error.message : String(error) })

@@ -27,6 +27,7 @@ import type { CommandHandler, Pending } from "./connection/CommandHandler.ts"
 import type { StateName } from "./connection/ConnectionState.ts"
 import type { Session } from "./connection/Session.ts"
 
+/** Checks and executes commands. */
 export interface Commands {
   /** The error if the connection's state does not permit a command; `undefined` if it does. */
   readonly refuse: (session: Session, name: string) => ProtocolError | undefined

@@ -16,6 +16,7 @@ import { ProcessingLatency } from "../broker/ProcessingLatency.ts"
 import type { Topic } from "../broker/Topic.ts"
 import type { MemoryStats } from "./ProcessMemory.ts"
 
+/** A client in `/stats`. */
 export interface ClientJson {
   readonly client_id: string
   readonly hostname: string
@@ -45,6 +46,7 @@ export interface ClientJson {
   readonly tls_negotiated_protocol_is_mutual: boolean
 }
 
+/** A channel in `/stats`. */
 export interface ChannelJson {
   readonly channel_name: string
   readonly depth: number
@@ -63,6 +65,7 @@ export interface ChannelJson {
   readonly e2e_processing_latency: LatencySummary
 }
 
+/** A topic in `/stats`. */
 export interface TopicJson {
   readonly topic_name: string
   readonly channels: ReadonlyArray<ChannelJson>
@@ -74,6 +77,7 @@ export interface TopicJson {
   readonly e2e_processing_latency: LatencySummary
 }
 
+/** The document of `/stats`. */
 export interface StatsJson {
   readonly version: string
   /** `OK`, or `NOK - ` and the reason why messages cannot be written. */

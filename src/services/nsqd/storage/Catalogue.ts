@@ -11,6 +11,7 @@ import { parseQueueFileName } from "../../../protocol/storage/DiskQueueFormat.ts
 import { Disk, type DiskError } from "./Disk.ts"
 import { empty, type QueueInventory } from "./QueueInventory.ts"
 
+/** The files of a data directory by queue. */
 export interface Catalogue {
   /** The current files of a queue. A snapshot that does not change. */
   readonly inventoryOf: (queue: string) => QueueInventory

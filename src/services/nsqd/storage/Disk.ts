@@ -51,6 +51,7 @@ export interface DiskSpace {
   readonly total: number
 }
 
+/** The file operations that storage needs. Paths are absolute or relative to the working directory. */
 export class Disk extends Context.Service<Disk, {
   /** Opens for reading. */
   readonly open: (path: string) => Effect.Effect<DiskFile, DiskError>

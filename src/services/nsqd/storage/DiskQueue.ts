@@ -26,6 +26,7 @@ import type { WrittenQueue } from "./QueueWriter.ts"
 import { recentIdentities } from "./RecentRecords.ts"
 import { type LoadedState, type Snapshot, StateFile } from "./StateFile.ts"
 
+/** Options of a disk queue. Sizes are in bytes. */
 export interface DiskQueueOptions {
   readonly dataPath: string
   readonly maxBytesPerFile: number

@@ -15,6 +15,7 @@ import { hostOf, type Session } from "./Session.ts"
 /** The commands that need a permission. */
 export type Guarded = "SUB" | "PUB" | "MPUB" | "DPUB"
 
+/** Authorizes the commands of clients. */
 export interface Access {
   /** Whether clients have to send AUTH. */
   readonly isRequired: boolean

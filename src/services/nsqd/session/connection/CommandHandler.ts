@@ -14,6 +14,7 @@ import type { Session } from "./Session.ts"
  */
 export type Pending = Completion<ProtocolError, Scope.Scope>
 
+/** The handler of one command. */
 export interface CommandHandler<in Command> {
   /** In other states the client gets `E_INVALID`, before the command's body is read. */
   readonly permittedIn: ReadonlyArray<StateName>

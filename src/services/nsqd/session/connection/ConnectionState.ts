@@ -4,6 +4,7 @@
 import { ClientState } from "../../broker/Clients.ts"
 import type { Subscription } from "../../broker/Subscription.ts"
 
+/** The state of a client connection. */
 export type ConnectionState =
   /** Before SUB: the client may identify itself and publish. */
   | { readonly _tag: "Init" }

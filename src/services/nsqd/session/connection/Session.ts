@@ -53,6 +53,7 @@ export interface SessionLimits {
   readonly refuse: (session: Session, command: string) => ProtocolError | undefined
 }
 
+/** A client connection. */
 export class Session implements CommandGate, Consumer, Client {
   readonly outbox: Outbox
   readonly decoder: CommandDecoder
