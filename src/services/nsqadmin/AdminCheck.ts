@@ -19,7 +19,7 @@ export interface CheckedOptions {
   readonly tls: ClientTls
   /** The network that may use `/config`; undefined for all addresses. */
   readonly configNetwork: IpNetwork.IpNetwork | undefined
-  /** The networks of addresses that daemons may name. */
+  /** The networks of addresses that daemons may announce. */
   readonly daemonNetworks: DaemonNetworks.DaemonNetworks
   /** Empty, or `/` and a path without a trailing slash. */
   readonly basePath: string

@@ -48,7 +48,7 @@ export interface NsqadminOptions {
   readonly adminUsers: ReadonlyArray<string>
   readonly lookupdHttpAddresses: ReadonlyArray<string>
   readonly nsqdHttpAddresses: ReadonlyArray<string>
-  /** Networks of addresses that daemons may name, as CIDR; empty for the default rule. */
+  /** Networks of addresses that daemons may announce, as CIDR; empty for the default rule. */
   readonly allowedDaemonNetworks: ReadonlyArray<string>
   /** Limit for the response of a daemon, in bytes; 0 for no limit. */
   readonly maxDaemonResponseSize: number
