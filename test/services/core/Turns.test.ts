@@ -33,7 +33,7 @@ const workFor = (turns: number, onTurn: () => void) =>
   })
 
 describe("turns on the event loop", () => {
-  it.live("sockets are read between two turns, regardless of the number of fibers that work without end", () =>
+  it.live("sockets are read between two turns, regardless of the number of fibers that never finish", () =>
     Effect.gen(function*() {
       const [client, server] = yield* socketPair
       let turnsTaken = 0

@@ -41,13 +41,13 @@ interface World {
   next: number
   /** Appended successfully and not settled. */
   readonly owed: Set<number>
-  /** Settled and recorded, so that they must not come again after a kill, or after a loss of power. */
+  /** Settled and recorded, so that they must not be redelivered after a kill or a power failure. */
   readonly recorded: Set<number>
   readonly synced: Set<number>
   readonly settled: Set<number>
   /** Read and not completely settled. */
   read: Array<Read>
-  /** Finished messages that came again although they must not. */
+  /** Finished messages that were wrongly redelivered. */
   readonly repeated: Set<number>
 }
 
