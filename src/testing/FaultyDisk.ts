@@ -5,10 +5,20 @@
 import { Context, Effect, Latch, Layer, Result } from "effect"
 import { Disk, DiskError, type DiskFile } from "../services/nsqd/storage/Disk.ts"
 
-/** The operations that can fail. `rename` includes replacing a text file. */
+/**
+ * The operations that can fail. `rename` includes replacing a text file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type DiskOperation = "open" | "read" | "write" | "fsync" | "truncate" | "rename" | "remove" | "list" | "statfs"
 
-/** Returns the error code of an operation, for example `ENOSPC` or `EIO`, or `undefined` to let it succeed. */
+/**
+ * Returns the error code of an operation, for example `ENOSPC` or `EIO`, or `undefined` to let it succeed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Fault = (operation: DiskOperation, path: string) => string | undefined
 
 interface StoredFile {
@@ -24,6 +34,9 @@ interface StoredFile {
  * const disk = yield* FaultyDisk
  * disk.fail((operation) => operation === "write" ? "ENOSPC" : undefined)
  * ```
+ *
+ * @since 0.1.0
+ * @category services
  */
 export class FaultyDisk extends Context.Service<FaultyDisk, {
   /** Returns the files on the disk by path. */

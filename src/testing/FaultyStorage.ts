@@ -5,7 +5,12 @@ import { Context, Effect, Latch, Layer } from "effect"
 import { type BackendQueue, StorageError } from "../services/nsqd/storage/BackendQueue.ts"
 import { Storage } from "../services/nsqd/storage/Storage.ts"
 
-/** The faults of a `FaultyStorage`. They take effect at once, for every queue. */
+/**
+ * The faults of a `FaultyStorage`. They take effect at once, for every queue.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class StorageFaults extends Context.Service<StorageFaults, {
   /** Fails every write with this description; `undefined` ends the fault. */
   readonly failWrites: (description: string | undefined) => Effect.Effect<void>
@@ -83,7 +88,12 @@ const make = Effect.gen(function*() {
   }))
 })
 
-/** Storage in memory, and its faults. */
+/**
+ * Storage in memory, and its faults.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer: Layer.Layer<Storage | StorageFaults> = Layer.effectContext(make).pipe(
   Layer.provide(Storage.layerMemory)
 )

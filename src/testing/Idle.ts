@@ -95,6 +95,9 @@ class CountingScheduler implements Scheduler.Scheduler {
  *
  * Timers of the TestClock and deliveries of `MemoryTransport`, `MemoryDatagrams`, `FaultyDisk` and `FaultyStorage` are
  * covered. Sockets, files, compression and timers of the operating system are not: use `until` to wait for their effects.
+ *
+ * @since 0.1.0
+ * @category services
  */
 export class Idle extends Context.Service<Idle, {
   /**
@@ -111,5 +114,10 @@ export class Idle extends Context.Service<Idle, {
   }))
 }
 
-/** Completes when every fiber waits; see `Idle`. */
+/**
+ * Completes when every fiber waits; see `Idle`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const untilIdle: Effect.Effect<void, never, Idle> = Idle.use((idle) => idle.untilIdle)

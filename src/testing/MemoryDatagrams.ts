@@ -4,14 +4,24 @@
 import { Context, Effect, Layer, Queue } from "effect"
 import { DatagramError, Datagrams } from "../services/net/Datagrams.ts"
 
-/** A datagram that was sent. */
+/**
+ * A datagram that was sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Datagram {
   /** The destination, `host:port`. */
   readonly address: string
   readonly text: string
 }
 
-/** The receiver of everything sent by `Datagrams`. */
+/**
+ * The receiver of everything sent by `Datagrams`.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class ReceivedDatagrams extends Context.Service<ReceivedDatagrams, {
   /** The next datagram. */
   readonly take: Effect.Effect<Datagram>
@@ -21,7 +31,12 @@ export class ReceivedDatagrams extends Context.Service<ReceivedDatagrams, {
   readonly setReachable: (reachable: boolean) => void
 }>()("effect-nsq/testing/ReceivedDatagrams") {}
 
-/** UDP in memory, and its receiver. */
+/**
+ * UDP in memory, and its receiver.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer: Layer.Layer<Datagrams | ReceivedDatagrams> = Layer.effectContext(Effect.gen(function*() {
   const arrived = yield* Queue.unbounded<Datagram>()
   let isReachable = true

@@ -82,7 +82,12 @@ const endpoint = (remoteAddress: string, input: Pipe, output: Pipe): Connection 
   drained: output.drained
 })
 
-/** The client's end of a connection. Closing its Scope ends the connection in order. */
+/**
+ * The client's end of a connection. Closing its Scope ends the connection in order.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Peer extends Connection {
   /** Breaks the connection in both directions, like a lost machine or a reset. */
   readonly breakOff: Effect.Effect<void>
@@ -90,7 +95,12 @@ export interface Peer extends Connection {
   readonly end: () => void
 }
 
-/** The network on which a broker with `MemoryTransport` listens. */
+/**
+ * The network on which a broker with `MemoryTransport` listens.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class MemoryNetwork extends Context.Service<MemoryNetwork, {
   /** Connects to an address. */
   readonly connect: (address: string) => Effect.Effect<Peer, ConnectError, Scope.Scope>
@@ -210,5 +220,10 @@ const make = Effect.gen(function*() {
   )
 })
 
-/** A Transport in memory, and its network. */
+/**
+ * A Transport in memory, and its network.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer: Layer.Layer<Transport | MemoryNetwork> = Layer.effectContext(make)

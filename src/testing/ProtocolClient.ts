@@ -9,7 +9,12 @@ import { decodeMessage, type Message } from "../protocol/client/Message.ts"
 import type { ConnectError, Connection, ConnectionLost } from "../services/net/Transport.ts"
 import { MemoryNetwork, type Peer } from "./MemoryTransport.ts"
 
-/** A bare client. */
+/**
+ * A bare client.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ProtocolClient {
   /** The network connection. */
   readonly peer: Peer
@@ -27,7 +32,12 @@ export interface ProtocolClient {
   readonly rest: Connection
 }
 
-/** Connects to `address` of the in-memory network and sends the magic. */
+/**
+ * Connects to `address` of the in-memory network and sends the magic.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const connect = Effect.fnUntraced(
   function*(address: string): Effect.fn.Return<ProtocolClient, ConnectError, MemoryNetwork | Scope.Scope> {
     const network = yield* MemoryNetwork
@@ -37,7 +47,12 @@ export const connect = Effect.fnUntraced(
   }
 )
 
-/** Returns a client on an open connection, for example after an upgrade. */
+/**
+ * Returns a client on an open connection, for example after an upgrade.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const over = (connection: Connection): Omit<ProtocolClient, "peer"> => {
   const decoder = new FrameDecoder()
   const frame: ProtocolClient["frame"] = Effect.gen(function*() {

@@ -21,7 +21,12 @@ import { Storage } from "../services/nsqd/storage/Storage.ts"
 import { Idle } from "./Idle.ts"
 import * as MemoryTransport from "./MemoryTransport.ts"
 
-/** Address of the broker on the in-memory network. */
+/**
+ * Address of the broker on the in-memory network.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const address = "127.0.0.1:4150"
 
 /** Options that differ from NSQ's defaults. */
@@ -34,7 +39,12 @@ const options = (changed: Partial<NsqdOptions>) =>
 /** Long work yields only as the test configures it, so that the speed of the machine does not matter. */
 const turns = Layer.effect(Turns, Effect.map(Turns, (given) => given === onEventLoop ? unlimited : given))
 
-/** A broker with the given options on the storage of the environment. */
+/**
+ * A broker with the given options on the storage of the environment.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layerNoStorage = (changed: Partial<NsqdOptions> = {}) =>
   TcpServer.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(Broker.layer, Publisher.layer, Clients.layer)),
@@ -45,6 +55,11 @@ export const layerNoStorage = (changed: Partial<NsqdOptions> = {}) =>
     Layer.provideMerge(Idle.layer)
   )
 
-/** A broker with the given options and storage in memory. */
+/**
+ * A broker with the given options and storage in memory.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = (changed: Partial<NsqdOptions> = {}) =>
   layerNoStorage(changed).pipe(Layer.provideMerge(Storage.layerMemory), Layer.provideMerge(Idle.layer))

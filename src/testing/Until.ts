@@ -16,6 +16,9 @@ const patienceMillis = 15_000
  * yield* until(() => received.length === 3)
  * yield* until(Effect.map(producer.connected, (servers) => servers.length === 2), "the producer has two connections")
  * ```
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export function until(condition: () => boolean, waitedFor?: string): Effect.Effect<void>
 export function until<E, R>(condition: Effect.Effect<boolean, E, R>, waitedFor: string): Effect.Effect<void, E, R>

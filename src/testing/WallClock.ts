@@ -4,7 +4,12 @@
  */
 import { Clock, Context, Effect, Layer } from "effect"
 
-/** Controls the wall clock. */
+/**
+ * Controls the wall clock.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class WallClock extends Context.Service<WallClock, {
   /** Moves the wall clock forward, or back if `millis` is negative. */
   readonly step: (millis: number) => Effect.Effect<void>
@@ -13,6 +18,9 @@ export class WallClock extends Context.Service<WallClock, {
 /**
  * Adds the wall clock to the Clock of the environment. A broker uses it if its Layer is provided with this one:
  * `TestBroker.layer().pipe(Layer.provideMerge(WallClock.layer))`.
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layer: Layer.Layer<WallClock> = Layer.effectContext(Effect.gen(function*() {
   const clock = yield* Clock.clockWith(Effect.succeed)

@@ -1,4 +1,4 @@
-/** Every item that the package exports has a docstring on its declaration, so that an editor shows it. */
+/** The docstrings of what the package exports. They precede the declarations, so that editors show them. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -17,13 +17,21 @@ const entryPoints = [
 
 const declaration = /^export (?:declare )?(?:abstract )?(?:const|class|interface|type|function) (\w+)/
 
-/** The names that a module declares and exports, and whether a docstring precedes one of their declarations. */
+/** Whether a declaration follows a docstring with its version and its category. */
+const isDocumented = (lines: ReadonlyArray<string>, at: number): boolean => {
+  if (lines[at - 1]?.trimEnd().endsWith("*/") !== true) return false
+  const begin = lines.findLastIndex((line, i) => i < at && line.trimStart().startsWith("/**"))
+  const text = lines.slice(begin, at).join("\n")
+  return text.includes("@since ") && text.includes("@category ")
+}
+
+/** The names that a module declares and exports, and whether one of their declarations is documented. */
 const declarationsOf = (lines: ReadonlyArray<string>): ReadonlyMap<string, boolean> => {
   const found = new Map<string, boolean>()
   for (const [i, line] of lines.entries()) {
     const name = declaration.exec(line)?.[1]
     if (name === undefined) continue
-    const documented = lines[i - 1]?.trimEnd().endsWith("*/") === true
+    const documented = isDocumented(lines, i)
     // A Schema and its type have one name and one docstring.
     found.set(name, documented || found.get(name) === true)
   }
@@ -58,8 +66,8 @@ const undocumented = (file: string, names: ReadonlyArray<string> | undefined): R
   return [...own, ...namespaces.flat(), ...selected.flat()]
 }
 
-describe("the package", () => {
-  it("documents every item that it exports", () => {
+describe("the package's exports", () => {
+  it("every exported item has a docstring with its version and its category", () => {
     seen.clear()
     assert.deepStrictEqual(entryPoints.flatMap((file) => undocumented(file, undefined)), [])
   })

@@ -5,10 +5,20 @@ import { Schema } from "effect"
 import { messageIdLength } from "./Message.ts"
 import { ChannelName, TopicName } from "./Names.ts"
 
-/** The first bytes of a client: protocol version 2. */
+/**
+ * The first bytes of a client: protocol version 2.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const magicV2 = "  V2"
 
-/** The names of all commands, case sensitive. */
+/**
+ * The names of all commands, case sensitive.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const commandNames = [
   "IDENTIFY",
   "AUTH",
@@ -23,10 +33,20 @@ export const commandNames = [
   "CLS",
   "NOP"
 ] as const
-/** The name of a command. */
+/**
+ * The name of a command.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type CommandName = (typeof commandNames)[number]
 
-/** The message id in a command: 16 printable bytes without space and newline, not necessarily hex. */
+/**
+ * The message id in a command: 16 printable bytes without space and newline, not necessarily hex.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const MessageIdParameter = Schema.String.pipe(
   Schema.check(
     Schema.isPattern(/^[\x21-\x7e]*$/),
@@ -38,7 +58,12 @@ export const MessageIdParameter = Schema.String.pipe(
 const Body = Schema.Uint8Array.pipe(Schema.check(Schema.makeFilter((body: Uint8Array) => body.length > 0)))
 const Count = Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(0)))
 
-/** A command as a value. Delays are in milliseconds. */
+/**
+ * A command as a value. Delays are in milliseconds.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Command = Schema.TaggedUnion({
   IDENTIFY: { body: Body },
   AUTH: { secret: Body },
@@ -64,7 +89,12 @@ const int32 = (value: number): Buffer => {
 
 const sized = (body: Uint8Array): Buffer => Buffer.concat([int32(body.length), body])
 
-/** Encodes a command. */
+/**
+ * Encodes a command.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const encodeCommand = (command: Command): Buffer => {
   switch (command._tag) {
     case "IDENTIFY":

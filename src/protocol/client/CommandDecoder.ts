@@ -14,10 +14,20 @@ import type { PublishedBodies } from "./MessageBatch.ts"
 import type { TopicName } from "./Names.ts"
 import type { ErrorCode, ProtocolError } from "./ProtocolError.ts"
 
-/** The maximum length of a command line in bytes, including its newline. */
+/**
+ * The maximum length of a command line in bytes, including its newline.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const maxLineLength = 16384
 
-/** The limits of sizes and numbers. */
+/**
+ * The limits of sizes and numbers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface DecoderLimits {
   /** Bytes of one message body. */
   readonly maxMsgSize: number
@@ -30,7 +40,12 @@ export interface DecoderLimits {
   readonly maxRdyCount: number
 }
 
-/** Called as soon as a command line is complete; `refuse` returns the error if the connection's state does not permit it. */
+/**
+ * Called as soon as a command line is complete; `refuse` returns the error if the connection's state does not permit it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface CommandGate {
   readonly refuse: (command: string) => ProtocolError | undefined
 }
@@ -48,7 +63,12 @@ const isCommandName = (name: string): name is CommandName => known.has(name)
 /** Whether any of the four bytes is a space, a newline or another control character (bit trick for "byte < 0x21"). */
 const hasSeparator = (word: number): boolean => ((word - 0x21212121) & ~word & 0x80808080) !== 0
 
-/** Decodes the commands of one connection. */
+/**
+ * Decodes the commands of one connection.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class CommandDecoder {
   private readonly limits: DecoderLimits
   private buffer: Buffer = Buffer.alloc(0)

@@ -11,7 +11,12 @@ import { isChannelName, isTopicName, type TopicName } from "./Names.ts"
 const wrappedMillis = (millis: bigint): number =>
   millis < 9_000_000_000_000n ? Number(millis) : Number(BigInt.asIntN(64, millis * 1_000_000n)) / 1_000_000
 
-/** Parses the topic of a publish. As in NSQ, the error of MPUB contains the code twice. */
+/**
+ * Parses the topic of a publish. As in NSQ, the error of MPUB contains the code twice.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const topicParameter = (
   name: "PUB" | "MPUB" | "DPUB",
   parameters: ReadonlyArray<string>,
@@ -26,7 +31,12 @@ export const topicParameter = (
   return malformed(name, "E_BAD_TOPIC", name === "MPUB" ? `E_BAD_TOPIC ${text}` : text)
 }
 
-/** Parses SUB with its topic and channel. */
+/**
+ * Parses SUB with its topic and channel.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const subCommand = (parameters: ReadonlyArray<string>): Decoded => {
   const [, topic, channel] = parameters
   if (topic === undefined || channel === undefined) {
@@ -42,7 +52,12 @@ export const subCommand = (parameters: ReadonlyArray<string>): Decoded => {
   return { _tag: "SUB", topic, channel }
 }
 
-/** Parses RDY with its count, by default 1 and at most `maxRdyCount`. */
+/**
+ * Parses RDY with its count, by default 1 and at most `maxRdyCount`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const rdyCommand = (parameter: string | undefined, maxRdyCount: number): Decoded => {
   if (parameter === undefined) return { _tag: "RDY", count: 1 }
   const digits = parseDigits(parameter)
@@ -54,7 +69,12 @@ export const rdyCommand = (parameter: string | undefined, maxRdyCount: number): 
   return { _tag: "RDY", count: Number(count) }
 }
 
-/** Parses FIN, TOUCH or REQ with a message id of any 16 bytes. */
+/**
+ * Parses FIN, TOUCH or REQ with a message id of any 16 bytes.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const messageCommand = (name: "FIN" | "TOUCH" | "REQ", parameters: ReadonlyArray<string>): Decoded => {
   const [, id, delay] = parameters
   if (id === undefined || (name === "REQ" && delay === undefined)) {
@@ -72,7 +92,12 @@ export const messageCommand = (name: "FIN" | "TOUCH" | "REQ", parameters: Readon
   return { _tag: name, a, b, c, d, delayMillis: wrappedMillis(millis) }
 }
 
-/** Parses the delay of DPUB, in milliseconds. One above `maxMillis` is refused, and not clamped as for REQ. */
+/**
+ * Parses the delay of DPUB, in milliseconds. One above `maxMillis` is refused, and not clamped as for REQ.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const deferParameter = (text: string, maxMillis: number): number | Malformed => {
   const digits = parseDigits(text)
   if (digits === undefined) return malformed("DPUB", "E_INVALID", `DPUB could not parse timeout ${text}`)

@@ -7,7 +7,12 @@ import type { PublishedBodies } from "./MessageBatch.ts"
 import type { ChannelName, TopicName } from "./Names.ts"
 import { type ErrorCode, type ProtocolError, protocolError } from "./ProtocolError.ts"
 
-/** Messages to publish. A `PUB` can represent `bodies.count` pipelined PUBs, each of which needs a response. */
+/**
+ * Messages to publish. A `PUB` can represent `bodies.count` pipelined PUBs, each of which needs a response.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Publish {
   readonly _tag: "PUB" | "MPUB" | "DPUB"
   readonly topic: TopicName
@@ -15,22 +20,42 @@ export interface Publish {
   readonly deferMillis: number
 }
 
-/** FIN of a message. */
+/**
+ * FIN of a message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Fin extends MessageKey {
   readonly _tag: "FIN"
 }
-/** TOUCH of a message. */
+/**
+ * TOUCH of a message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Touch extends MessageKey {
   readonly _tag: "TOUCH"
 }
-/** REQ of a message. */
+/**
+ * REQ of a message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Req extends MessageKey {
   readonly _tag: "REQ"
   /** As sent by the client; can be negative or too large (NSQ's arithmetic wraps), and is clamped later. */
   readonly delayMillis: number
 }
 
-/** A command that is invalid in every state; `topic` is set if NSQ creates the topic nevertheless. */
+/**
+ * A command that is invalid in every state; `topic` is set if NSQ creates the topic nevertheless.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Malformed {
   readonly _tag: "Malformed"
   readonly command: string
@@ -38,7 +63,12 @@ export interface Malformed {
   readonly topic?: TopicName
 }
 
-/** A decoded command. */
+/**
+ * A decoded command.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Decoded =
   | { readonly _tag: "IDENTIFY"; readonly body: Buffer }
   | { readonly _tag: "AUTH"; readonly secret: Buffer }
@@ -54,7 +84,12 @@ export type Decoded =
   /** No newline within the longest line: the connection is closed without an error. */
   | { readonly _tag: "Overlong" }
 
-/** A command that cannot be executed, with the error that the client gets. */
+/**
+ * A command that cannot be executed, with the error that the client gets.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const malformed = (command: string, code: ErrorCode, description: string): Malformed => ({
   _tag: "Malformed",
   command,

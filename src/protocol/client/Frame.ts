@@ -5,10 +5,20 @@
 import { Schema } from "effect"
 import { ArrivedBytes } from "./ArrivedBytes.ts"
 
-/** The types of frames. */
+/**
+ * The types of frames.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export const FrameType = { response: 0, error: 1, message: 2 } as const
 
-/** A frame as a value. */
+/**
+ * A frame as a value.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Frame = Schema.Struct({
   type: Schema.Literals([FrameType.response, FrameType.error, FrameType.message]),
   data: Schema.Uint8Array
@@ -16,10 +26,20 @@ export const Frame = Schema.Struct({
 /** A frame as a value. */
 export type Frame = typeof Frame.Type
 
-/** Size of the header of a frame in bytes: size and type. */
+/**
+ * Size of the header of a frame in bytes: size and type.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const frameHeaderSize = 8
 
-/** Encodes a frame. */
+/**
+ * Encodes a frame.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const encodeFrame = (type: Frame["type"], data: Uint8Array): Buffer => {
   const out = Buffer.allocUnsafe(frameHeaderSize + data.length)
   out.writeInt32BE(data.length + 4, 0)
@@ -28,10 +48,20 @@ export const encodeFrame = (type: Frame["type"], data: Uint8Array): Buffer => {
   return out
 }
 
-/** Encodes a response frame. */
+/**
+ * Encodes a response frame.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const encodeResponse = (text: string): Buffer => encodeFrame(FrameType.response, Buffer.from(text))
 
-/** The input is not a frame, or the frame exceeds the limit; no further input can be decoded. */
+/**
+ * The input is not a frame, or the frame exceeds the limit; no further input can be decoded.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class FrameError extends Schema.TaggedError<FrameError>()("FrameError", {
   size: Schema.Int,
   type: Schema.Int
@@ -41,7 +71,12 @@ export class FrameError extends Schema.TaggedError<FrameError>()("FrameError", {
   }
 }
 
-/** Decodes frames from input in pieces of any size. Keeps only bytes that have arrived. */
+/**
+ * Decodes frames from input in pieces of any size. Keeps only bytes that have arrived.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class FrameDecoder {
   private readonly arrived = new ArrivedBytes()
   private readonly maxFrameSize: number

@@ -8,7 +8,12 @@
 const epochUnits = 1_288_834_974_288
 const sequencesPerUnit = 4096
 
-/** `count` consecutive ids of one node, starting at sequence `sequence` (0..4095) of time unit `unit`. */
+/**
+ * `count` consecutive ids of one node, starting at sequence `sequence` (0..4095) of time unit `unit`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface GuidBlock {
   readonly unit: number
   readonly sequence: number
@@ -18,6 +23,9 @@ export interface GuidBlock {
 /**
  * Generates the ids of one topic: unique and increasing regardless of the clock. If the sequence numbers run out or the clock
  * steps back, NSQ waits for the next time unit; this generator continues with numbers of the following unit at once.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export class GuidGenerator {
   private unit = 0
@@ -56,7 +64,12 @@ const writeHex32 = (out: Uint8Array, position: number, value: number): void => {
   out[position + 7] = hex[value & 15]!
 }
 
-/** Writes the 16 characters of the id with index `index` in a block. */
+/**
+ * Writes the 16 characters of the id with index `index` in a block.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const writeGuid = (out: Uint8Array, position: number, block: GuidBlock, index: number): void => {
   const sequence = block.sequence + index
   const unit = block.unit + Math.floor(sequence / sequencesPerUnit)

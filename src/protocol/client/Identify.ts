@@ -16,7 +16,12 @@ const Int32 = Schema.Int.pipe(
 const Text = Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("")))
 const Flag = Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false)))
 
-/** The body of IDENTIFY. Absent fields and `null` are the zero value; unknown fields are ignored. Times in ms. */
+/**
+ * The body of IDENTIFY. Absent fields and `null` are the zero value; unknown fields are ignored. Times in ms.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const IdentifyRequest = Schema.Struct({
   client_id: Text,
   hostname: Text,
@@ -41,7 +46,12 @@ export const IdentifyRequest = Schema.Struct({
 /** The body of IDENTIFY. Times in ms. */
 export type IdentifyRequest = typeof IdentifyRequest.Type
 
-/** The response to an IDENTIFY with `feature_negotiation`; keys in NSQ's order, times in ms. */
+/**
+ * The response to an IDENTIFY with `feature_negotiation`; keys in NSQ's order, times in ms.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const IdentifyResponse = Schema.Struct({
   max_rdy_count: Schema.Int,
   version: Schema.String,
@@ -63,7 +73,12 @@ export const IdentifyResponse = Schema.Struct({
 export type IdentifyResponse = typeof IdentifyResponse.Type
 
 const encodeResponseJson = Schema.encodeSync(Schema.fromJsonString(IdentifyResponse))
-/** Encodes the response as JSON. */
+/**
+ * Encodes the response as JSON.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const encodeIdentifyResponse = (response: IdentifyResponse): string => encodeResponseJson(response)
 
 const decodeRequest = Schema.decodeUnknownResult(IdentifyRequest)
@@ -78,7 +93,12 @@ const textFields = ["client_id", "hostname", "user_agent", "topology_region", "t
 
 const undecodable = Result.fail(protocolError("E_BAD_BODY", "IDENTIFY failed to decode JSON body"))
 
-/** Decodes the body of IDENTIFY. Fails if the JSON is invalid, nested too deeply or has too many keys, or a string is too long. */
+/**
+ * Decodes the body of IDENTIFY. Fails if the JSON is invalid, nested too deeply or has too many keys, or a string is too long.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const decodeIdentify = (body: Buffer): Result.Result<IdentifyRequest, ProtocolError> => {
   if (!GoJson.isWithin(body, shapeLimits)) return undecodable
   const fields = fieldsOf(body.toString("utf8"))
@@ -94,7 +114,12 @@ export const decodeIdentify = (body: Buffer): Result.Result<IdentifyRequest, Pro
   return Result.succeed(request)
 }
 
-/** The limits and defaults of a server. Times in ms, sizes in bytes. The defaults apply until the first IDENTIFY. */
+/**
+ * The limits and defaults of a server. Times in ms, sizes in bytes. The defaults apply until the first IDENTIFY.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface IdentifyLimits {
   readonly maxHeartbeatInterval: number
   readonly defaultHeartbeatInterval: number
@@ -111,7 +136,12 @@ export interface IdentifyLimits {
   readonly snappy: boolean
 }
 
-/** The negotiated values of a connection. Times in ms; 0 turns heartbeats or the output timer off. */
+/**
+ * The negotiated values of a connection. Times in ms; 0 turns heartbeats or the output timer off.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Negotiated {
   readonly clientId: string
   readonly hostname: string
@@ -134,7 +164,12 @@ const minMsgTimeout = 1000
 const minOutputBufferSize = 64
 const defaultDeflateLevel = 6
 
-/** The values negotiated before, which an IDENTIFY keeps if it does not set them. */
+/**
+ * The values negotiated before, which an IDENTIFY keeps if it does not set them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Current = Pick<Negotiated, "heartbeatInterval" | "outputBufferSize" | "outputBufferTimeout" | "msgTimeout">
 
 /** Returns the current value for 0, `off` for -1 if it exists, and any other value if it is in the range. */
@@ -149,7 +184,12 @@ const choose = (
   return Result.fail(protocolError("E_BAD_BODY", `IDENTIFY ${name} (${requested}) is invalid`))
 }
 
-/** Negotiates the values of a request, checked in NSQ's order. */
+/**
+ * Negotiates the values of a request, checked in NSQ's order.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const negotiate = (
   request: IdentifyRequest,
   limits: IdentifyLimits,

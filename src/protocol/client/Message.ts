@@ -5,12 +5,27 @@
  */
 import { Effect, Schema, SchemaIssue, SchemaTransformation } from "effect"
 
-/** Size of the header before the body, in bytes. */
+/**
+ * Size of the header before the body, in bytes.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const messageHeaderSize = 26
-/** Length of a message id, in bytes. */
+/**
+ * Length of a message id, in bytes.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const messageIdLength = 16
 
-/** 16 lower-case hex characters. */
+/**
+ * 16 lower-case hex characters.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const MessageId = Schema.String.pipe(
   Schema.check(Schema.isPattern(/^[0-9a-f]{16}$/)),
   Schema.brand("MessageId")
@@ -18,7 +33,12 @@ export const MessageId = Schema.String.pipe(
 /** 16 lower-case hex characters. */
 export type MessageId = typeof MessageId.Type
 
-/** A message. */
+/**
+ * A message.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const Message = Schema.Struct({
   /** The time when nsqd accepted the message, in nanoseconds since the Unix epoch. */
   timestamp: Schema.BigInt.pipe(
@@ -31,7 +51,12 @@ export const Message = Schema.Struct({
 /** A message. */
 export type Message = typeof Message.Type
 
-/** Decodes a message; returns `undefined` if `data` is too short. The body is a view, not a copy. */
+/**
+ * Decodes a message; returns `undefined` if `data` is too short. The body is a view, not a copy.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const decodeMessage = (data: Uint8Array): Message | undefined => {
   if (data.length < messageHeaderSize) return undefined
   const view = Buffer.from(data.buffer, data.byteOffset, data.length)
@@ -44,7 +69,12 @@ export const decodeMessage = (data: Uint8Array): Message | undefined => {
   }
 }
 
-/** Encodes a message. */
+/**
+ * Encodes a message.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const encodeMessage = (message: Message): Buffer => {
   const out = Buffer.allocUnsafe(messageHeaderSize + message.body.length)
   out.writeBigInt64BE(message.timestamp, 0)
@@ -54,7 +84,12 @@ export const encodeMessage = (message: Message): Buffer => {
   return out
 }
 
-/** `Message` as a codec of bytes. */
+/**
+ * `Message` as a codec of bytes.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const MessageFromBytes = Schema.Uint8Array.pipe(
   Schema.decodeTo(
     Schema.toType(Message),
@@ -70,7 +105,12 @@ export const MessageFromBytes = Schema.Uint8Array.pipe(
   )
 )
 
-/** A message id as four big-endian int32 of its 16 bytes. As in NSQ, the bytes need not be hex. */
+/**
+ * A message id as four big-endian int32 of its 16 bytes. As in NSQ, the bytes need not be hex.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface MessageKey {
   readonly a: number
   readonly b: number
@@ -78,7 +118,12 @@ export interface MessageKey {
   readonly d: number
 }
 
-/** Returns the message id of a key. */
+/**
+ * Returns the message id of a key.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const formatMessageKey = (key: MessageKey): string => {
   const out = Buffer.allocUnsafe(messageIdLength)
   out.writeInt32BE(key.a, 0)
@@ -88,7 +133,12 @@ export const formatMessageKey = (key: MessageKey): string => {
   return out.toString("latin1")
 }
 
-/** Returns the key of a message id. */
+/**
+ * Returns the key of a message id.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const messageKey = (id: Uint8Array | string): MessageKey => {
   const bytes = typeof id === "string" ? Buffer.from(id, "latin1") : Buffer.from(id)
   return { a: bytes.readInt32BE(0), b: bytes.readInt32BE(4), c: bytes.readInt32BE(8), d: bytes.readInt32BE(12) }

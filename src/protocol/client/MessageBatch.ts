@@ -10,18 +10,48 @@ import { frameHeaderSize, FrameType } from "./Frame.ts"
 import { type GuidBlock, writeGuid } from "./Guid.ts"
 import { messageHeaderSize } from "./Message.ts"
 
-/** Size of the header before the body in a message frame, in bytes: size, type, timestamp, attempts, id. */
+/**
+ * Size of the header before the body in a message frame, in bytes: size, type, timestamp, attempts, id.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const messageFrameHeaderSize = frameHeaderSize + messageHeaderSize
-/** Size of the header before the body in a disk record, in bytes: size, timestamp, attempts, id. */
+/**
+ * Size of the header before the body in a disk record, in bytes: size, timestamp, attempts, id.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const recordHeaderSize = 4 + messageHeaderSize
-/** The offset of the timestamp in a message frame. */
+/**
+ * The offset of the timestamp in a message frame.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const frameTimestampOffset = 8
-/** The offset of the attempts in a message frame. */
+/**
+ * The offset of the attempts in a message frame.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const frameAttemptsOffset = 16
-/** The offset of the message id in a message frame. */
+/**
+ * The offset of the message id in a message frame.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const frameIdOffset = 18
 
-/** Consecutive size-prefixed bodies with `gap` bytes between them: an MPUB (gap 0) or pipelined PUBs. */
+/**
+ * Consecutive size-prefixed bodies with `gap` bytes between them: an MPUB (gap 0) or pipelined PUBs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PublishedBodies {
   readonly bytes: Buffer
   /** Offset of the first size. */
@@ -32,7 +62,12 @@ export interface PublishedBodies {
   readonly bodyBytes: number
 }
 
-/** Consecutive disk records in `bytes`, from `start` to `end`. */
+/**
+ * Consecutive disk records in `bytes`, from `start` to `end`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface StoredRecords {
   readonly bytes: Uint8Array
   readonly start: number
@@ -40,7 +75,12 @@ export interface StoredRecords {
   readonly count: number
 }
 
-/** Keeps messages on disk until they are settled. */
+/**
+ * Keeps messages on disk until they are settled.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Ledger {
   /** Records that `count` messages, starting with the frame at `position`, are finished, dropped, or written elsewhere. */
   settle(position: number, count: number): void
@@ -53,7 +93,12 @@ const gatherableBytesMax = 4 * 1024
 
 const framesSize = (bodies: PublishedBodies): number => bodies.count * messageFrameHeaderSize + bodies.bodyBytes
 
-/** A batch of messages. */
+/**
+ * A batch of messages.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class MessageBatch {
   /** Changes only while messages are gathered. */
   count: number
@@ -232,11 +277,21 @@ export class MessageBatch {
   }
 }
 
-/** Returns the attempts of the frame at `position`. */
+/**
+ * Returns the attempts of the frame at `position`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const frameAttempts = (frames: Buffer, position: number): number =>
   frames.readUInt16BE(position + frameAttemptsOffset)
 
-/** Increments the attempts of the frame at `position`; wraps at 65536, as in NSQ. */
+/**
+ * Increments the attempts of the frame at `position`; wraps at 65536, as in NSQ.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const raiseAttempts = (frames: Buffer, position: number): void => {
   frames.writeUInt16BE((frameAttempts(frames, position) + 1) & 0xffff, position + frameAttemptsOffset)
 }

@@ -7,7 +7,12 @@ import { Schema } from "effect"
 /** Codes that leave the connection open. */
 const nonFatalCodes = ["E_FIN_FAILED", "E_REQ_FAILED", "E_TOUCH_FAILED"] as const
 
-/** The code of a wire error. */
+/**
+ * The code of a wire error.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const ErrorCode = Schema.Literals([
   ...nonFatalCodes,
   "E_BAD_PROTOCOL",
@@ -30,7 +35,12 @@ export const ErrorCode = Schema.Literals([
 /** The code of a wire error. */
 export type ErrorCode = typeof ErrorCode.Type
 
-/** An error for the client: the data of the error frame is the code, a space and the description. */
+/**
+ * An error for the client: the data of the error frame is the code, a space and the description.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ProtocolError extends Schema.TaggedError<ProtocolError>()("ProtocolError", {
   code: ErrorCode,
   description: Schema.String
@@ -44,6 +54,11 @@ export class ProtocolError extends Schema.TaggedError<ProtocolError>()("Protocol
   }
 }
 
-/** Creates an error for a client. The code decides whether the connection ends. */
+/**
+ * Creates an error for a client. The code decides whether the connection ends.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const protocolError = (code: ErrorCode, description: string): ProtocolError =>
   new ProtocolError({ code, description })

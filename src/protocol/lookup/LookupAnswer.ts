@@ -6,7 +6,12 @@ import { Schema } from "effect"
 
 const headerSize = 4
 
-/** Encodes a response. */
+/**
+ * Encodes a response.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const encodeAnswer = (data: Uint8Array): Buffer => {
   const out = Buffer.allocUnsafe(headerSize + data.length)
   out.writeInt32BE(data.length, 0)
@@ -14,7 +19,12 @@ export const encodeAnswer = (data: Uint8Array): Buffer => {
   return out
 }
 
-/** The size is negative or exceeds the limit; no further input can be decoded. */
+/**
+ * The size is negative or exceeds the limit; no further input can be decoded.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class AnswerError extends Schema.TaggedError<AnswerError>()("AnswerError", {
   size: Schema.Int,
   limit: Schema.Int
@@ -26,7 +36,12 @@ export class AnswerError extends Schema.TaggedError<AnswerError>()("AnswerError"
   }
 }
 
-/** Decodes responses from input in pieces of any size. */
+/**
+ * Decodes responses from input in pieces of any size.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class AnswerDecoder {
   private buffer: Buffer = Buffer.alloc(0)
   private readonly limit: number

@@ -8,12 +8,22 @@ import { ChannelName, isChannelName, isTopicName, TopicName } from "../client/Na
 import { type ErrorCode, type ProtocolError, protocolError } from "../client/ProtocolError.ts"
 import { decodeProducer, encodeProducer, ProducerIdentity, refusalOf } from "./LookupIdentity.ts"
 
-/** The first bytes of an nsqd: protocol version 1. */
+/**
+ * The first bytes of an nsqd: protocol version 1.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const magicV1 = "  V1"
 
 const Registration = { topic: TopicName, channel: Schema.UndefinedOr(ChannelName) }
 
-/** A command as a value. */
+/**
+ * A command as a value.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const LookupCommand = Schema.TaggedUnion({
   PING: {},
   IDENTIFY: { producer: ProducerIdentity },
@@ -23,7 +33,12 @@ export const LookupCommand = Schema.TaggedUnion({
 /** A command as a value. */
 export type LookupCommand = typeof LookupCommand.Type
 
-/** Encodes a command. */
+/**
+ * Encodes a command.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const encodeLookupCommand = (command: LookupCommand): Buffer => {
   switch (command._tag) {
     case "PING":
@@ -62,7 +77,12 @@ const registration = (tag: "REGISTER" | "UNREGISTER", params: ReadonlyArray<stri
 
 const badBody = (what: string): ProtocolError => protocolError("E_BAD_BODY", `IDENTIFY ${what}`)
 
-/** Decodes the commands of one connection. */
+/**
+ * Decodes the commands of one connection.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class LookupCommandDecoder {
   private readonly arrived = new ArrivedBytes()
   private ended = false

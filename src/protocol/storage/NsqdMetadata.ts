@@ -7,7 +7,12 @@ import * as GoJson from "../text/GoJson.ts"
 
 const Entry = { name: Schema.String, paused: Schema.Boolean }
 
-/** The content of nsqd.dat. */
+/**
+ * The content of nsqd.dat.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const NsqdMetadata = Schema.Struct({
   topics: Schema.NullOr(Schema.Array(Schema.Struct({
     ...Entry,
@@ -47,6 +52,9 @@ const topicOf = (value: unknown): unknown => mapList(topicFields(value), "channe
 /**
  * Decodes nsqd.dat as Go does: keys in any case; missing or null fields are false, empty or 0. Fails if Go would fail. Names are
  * not checked: the broker skips invalid ones, including the empty name.
+ *
+ * @since 0.1.0
+ * @category codecs
  */
 export const decodeNsqdMetadata = (text: string): Result.Result<NsqdMetadata, Schema.SchemaError> =>
   Result.flatMap(GoJson.parse(text), (value) => decode(mapList(metadataFields(value), "topics", topicOf)))
@@ -62,7 +70,12 @@ export function* encodeNsqdMetadataInSteps({ topics, version }: NsqdMetadata): G
   return `{"topics":${list},"version":${JSON.stringify(version)}}`
 }
 
-/** Encodes nsqd.dat. */
+/**
+ * Encodes nsqd.dat.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const encodeNsqdMetadata = (metadata: NsqdMetadata): string => {
   const steps = encodeNsqdMetadataInSteps(metadata)
   let step = steps.next()
@@ -70,14 +83,24 @@ export const encodeNsqdMetadata = (metadata: NsqdMetadata): string => {
   return step.value
 }
 
-/** A topic to restore. */
+/**
+ * A topic to restore.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface SavedTopic {
   paused: boolean
   /** Whether each channel is paused. */
   readonly channels: Map<string, boolean>
 }
 
-/** Returns the topics by name. As in NSQ, entries with the same name are one topic with all channels, paused if one entry is. */
+/**
+ * Returns the topics by name. As in NSQ, entries with the same name are one topic with all channels, paused if one entry is.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const topicsByName = (metadata: NsqdMetadata | undefined): Map<string, SavedTopic> => {
   const topics = new Map<string, SavedTopic>()
   for (const { channels, name, paused } of metadata?.topics ?? []) {

@@ -4,10 +4,20 @@
  */
 import { Result, Schema } from "effect"
 
-/** Parses JSON. */
+/**
+ * Parses JSON.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const parse = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
-/** Limits of the structure of a JSON text. */
+/**
+ * Limits of the structure of a JSON text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ShapeLimits {
   /** Nested objects and arrays. */
   readonly maxDepth: number
@@ -18,7 +28,12 @@ export interface ShapeLimits {
 const quote = 0x22
 const backslash = 0x5c
 
-/** Whether a JSON text is within the limits; one pass without allocations. The result is meaningless if it is not JSON. */
+/**
+ * Whether a JSON text is within the limits; one pass without allocations. The result is meaningless if it is not JSON.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isWithin = (text: Buffer, { maxDepth, maxKeys }: ShapeLimits): boolean => {
   let depth = 0
   let keys = 0
@@ -44,7 +59,12 @@ export const isWithin = (text: Buffer, { maxDepth, maxKeys }: ShapeLimits): bool
 /** Go's case folding of the letters in field names: besides ASCII, the long s equals s and the Kelvin sign equals k. */
 const fold = (key: string): string => key.toLowerCase().replaceAll("ſ", "s")
 
-/** Returns a function that finds the fields of a JSON value; `undefined` if it is not an object. `null` is an empty object. */
+/**
+ * Returns a function that finds the fields of a JSON value; `undefined` if it is not an object. `null` is an empty object.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const fieldFinder = (
   names: ReadonlyArray<string>
 ): (value: unknown) => Record<string, unknown> | undefined => {
@@ -61,7 +81,12 @@ export const fieldFinder = (
   }
 }
 
-/** Returns a function that finds the fields of a JSON text; `undefined` if it is not an object. `null` is an empty object. */
+/**
+ * Returns a function that finds the fields of a JSON text; `undefined` if it is not an object. `null` is an empty object.
+ *
+ * @since 0.1.0
+ * @category codecs
+ */
 export const reader = (names: ReadonlyArray<string>): (text: string) => Record<string, unknown> | undefined => {
   const fieldsOf = fieldFinder(names)
   return (text) => {

@@ -6,6 +6,9 @@
 /**
  * Parses ASCII digits as NSQ does: an empty string is 0, numbers wrap at 64 unsigned bits. Returns `undefined` for any other
  * character.
+ *
+ * @since 0.1.0
+ * @category codecs
  */
 export const parseDigits = (text: string): bigint | undefined => {
   for (let i = 0; i < text.length; i++) {
@@ -50,7 +53,12 @@ const utf8Length = (bytes: Buffer, position: number): number => {
     : length
 }
 
-/** Returns `bytes` in double quotes with Go's escapes. The result has one character per byte (latin1). */
+/**
+ * Returns `bytes` in double quotes with Go's escapes. The result has one character per byte (latin1).
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const goQuote = (bytes: Buffer): string => {
   let out = "\""
   for (let i = 0; i < bytes.length;) {

@@ -5,7 +5,12 @@
 import { Effect, Schema, Tracer } from "effect"
 import { ChannelName, type ChannelName as ChannelNameType, TopicName } from "../../protocol/client/Names.ts"
 
-/** A value cannot be encoded as a message body, or a body cannot be decoded to a value of the topic's Schema. */
+/**
+ * A value cannot be encoded as a message body, or a body cannot be decoded to a value of the topic's Schema.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class MessageCodecError extends Schema.TaggedError<MessageCodecError>()("MessageCodecError", {
   topic: Schema.String,
   description: Schema.String
@@ -15,7 +20,12 @@ export class MessageCodecError extends Schema.TaggedError<MessageCodecError>()("
   }
 }
 
-/** A topic whose messages are values of type `A`. */
+/**
+ * A topic whose messages are values of type `A`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Topic<A> {
   readonly name: TopicName
   readonly encode: (value: A) => Effect.Effect<Uint8Array, MessageCodecError>
@@ -36,6 +46,9 @@ const codecError = (topic: string) => (error: { readonly message: string }): Mes
  * ```ts
  * const orders = Topic.make("orders", Schema.Struct({ item: Schema.String, quantity: Schema.Int }))
  * ```
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = <A, I>(name: string, schema: Schema.Codec<A, I>): Topic<A> => {
   const json = Schema.fromJsonString(schema)
@@ -76,6 +89,9 @@ const linkOf = (body: Uint8Array): Tracer.SpanLink | undefined => {
 /**
  * Returns a topic whose messages are traced: publishing and handling create spans, and the handler's span links to the
  * publisher's through a field `traceparent` in the JSON.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const traced = <A>(topic: Topic<A>): Topic<A> => ({
   ...topic,
@@ -88,14 +104,24 @@ export const traced = <A>(topic: Topic<A>): Topic<A> => ({
   linkOf
 })
 
-/** Returns a topic whose messages are bytes. Dies if NSQ does not accept the name. */
+/**
+ * Returns a topic whose messages are bytes. Dies if NSQ does not accept the name.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const bytes = (name: string): Topic<Uint8Array> => ({
   name: TopicName.make(name),
   encode: Effect.succeed,
   decode: Effect.succeed
 })
 
-/** Returns the checked name of a channel. Dies if NSQ does not accept it. */
+/**
+ * Returns the checked name of a channel. Dies if NSQ does not accept it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const channelName = (name: string): ChannelNameType => ChannelName.make(name)
 
 const bufferOf = (body: Uint8Array): Buffer => Buffer.from(body.buffer, body.byteOffset, body.length)

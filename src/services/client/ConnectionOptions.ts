@@ -5,7 +5,12 @@
 import { Duration, type Redacted } from "effect"
 import { hostname } from "node:os"
 
-/** TLS of the client's connections. */
+/**
+ * TLS of the client's connections.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface TlsOptions {
   /** Certificates to trust, in PEM: a root, an intermediate, or the server's own. Default: those of the system. */
   readonly ca?: string | Buffer
@@ -18,7 +23,12 @@ export interface TlsOptions {
   readonly minVersion?: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3"
 }
 
-/** Options of a client's connection to nsqd. */
+/**
+ * Options of a client's connection to nsqd.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ConnectionOptions {
   /** Encrypts the connection; connecting fails if the server does not offer TLS. Default: false. */
   readonly tls?: TlsOptions | boolean

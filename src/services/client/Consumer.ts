@@ -19,7 +19,12 @@ import * as Links from "./Links.ts"
 import { type NsqdConnection, NsqdUnavailable } from "./NsqdConnection.ts"
 import { type Held, Member, Subscription } from "./Subscription.ts"
 
-/** Options of a consumer. */
+/**
+ * Options of a consumer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ConsumerOptions<A> {
   /** Name of a topic of bytes (`Topic.bytes`), or a topic with a Schema. */
   readonly topic: ClientTopic.Topic<A>
@@ -51,13 +56,23 @@ export interface ConsumerOptions<A> {
   readonly autoTouch?: boolean
 }
 
-/** Options of `Consumer.run`. */
+/**
+ * Options of `Consumer.run`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RunOptions {
   /** Concurrent handlers. Default: `maxInFlight`, at most 1000. */
   readonly concurrency?: number
 }
 
-/** A consumer of one channel. It ends when its Scope closes. */
+/**
+ * A consumer of one channel. It ends when its Scope closes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Consumer<A> {
   /** The messages; the program acknowledges each. Ends when the consumer has stopped. */
   readonly messages: Stream.Stream<Delivery<A>>
@@ -97,6 +112,9 @@ const toMillis = (input: Duration.Input | undefined, fallback: Duration.Input): 
  * const consumer = yield* Consumer.make({ topic: orders, channel: "kitchen", servers: { nsqd: ["127.0.0.1:4150"] } })
  * yield* consumer.run((order) => Effect.log(order.item))
  * ```
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = Effect.fn("Consumer.make")(function*<A>(
   options: ConsumerOptions<A>

@@ -5,7 +5,12 @@ import type { Duration, Effect } from "effect"
 import type { MessageId } from "../../protocol/client/Message.ts"
 import type { MessageCodecError } from "./ClientTopic.ts"
 
-/** A message that a consumer received. */
+/**
+ * A message that a consumer received.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Delivery<A> {
   readonly id: MessageId
   /** Time at which nsqd accepted the message, in nanoseconds since the Unix epoch. */

@@ -12,7 +12,12 @@ import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import type { Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress } from "../net/Transport.ts"
 
-/** Addresses of nsqd to connect to, or of nsqlookupd to query. */
+/**
+ * Addresses of nsqd to connect to, or of nsqlookupd to query.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Servers =
   | { readonly nsqd: ReadonlyArray<string> }
   | {
@@ -29,7 +34,12 @@ export type Servers =
     readonly allowedNetworks?: ReadonlyArray<string>
   }
 
-/** Whether the servers are nsqlookupd. */
+/**
+ * Whether the servers are nsqlookupd.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isLookup = (servers: Servers): servers is Extract<Servers, { readonly lookupd: ReadonlyArray<string> }> =>
   "lookupd" in servers
 
@@ -40,7 +50,12 @@ const Producers = Schema.Struct({
 const LookupResponse = Schema.Union([Producers, Schema.Struct({ data: Producers })])
 const decodeResponse = Schema.decodeUnknownEffect(LookupResponse)
 
-/** A request to nsqlookupd failed, or its response is not valid. */
+/**
+ * A request to nsqlookupd failed, or its response is not valid.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class LookupFailed extends Schema.TaggedError<LookupFailed>()("LookupFailed", {
   address: Schema.String,
   reason: Schema.String
@@ -114,7 +129,12 @@ const request = <A, R>(
 
 const unexpected = (status: number) => Effect.fail({ message: `got response ${status}` })
 
-/** Returns the nsqd that have a topic, or all nsqd, from one nsqlookupd. Returns none for an unknown topic. */
+/**
+ * Returns the nsqd that have a topic, or all nsqd, from one nsqlookupd. Returns none for an unknown topic.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const lookup = Effect.fn("Discovery.lookup")((
   address: string,
   topic: string | undefined
@@ -134,7 +154,12 @@ export const lookup = Effect.fn("Discovery.lookup")((
 
 const decodeTopics = Schema.decodeUnknownEffect(Schema.Struct({ topics: Schema.Array(Schema.String) }))
 
-/** Returns all topics of one nsqlookupd. */
+/**
+ * Returns all topics of one nsqlookupd.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const topics = Effect.fn("Discovery.topics")((
   address: string
 ): Effect.Effect<ReadonlyArray<string>, LookupFailed, HttpClient.HttpClient> =>
@@ -158,6 +183,9 @@ const addressesOf = (producers: typeof Producers.Type["producers"]): ReadonlyArr
 /**
  * Streams the nsqd of a topic from one nsqlookupd: at once and after every change. Reconnects when the connection is lost; ends
  * if the server does not support `/watch`.
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const watch = (
   address: string,
@@ -193,7 +221,12 @@ export const watch = (
     Stream.catch(() => Stream.empty)
   )
 
-/** The nsqd of a topic, kept current. */
+/**
+ * The nsqd of a topic, kept current.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Discovery {
   /** The known addresses: now, and after each poll and each change. */
   readonly addresses: Stream.Stream<ReadonlyArray<string>, never, HttpClient.HttpClient>
@@ -218,6 +251,9 @@ const networksOf = Effect.fnUntraced(function*(servers: Servers) {
 /**
  * Finds the nsqd of a topic, or all nsqd, while the Stream is consumed. The result is the union over every nsqlookupd; one that
  * fails counts with its last response.
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = Effect.fnUntraced(function*(
   servers: Servers,

@@ -16,7 +16,12 @@ import { type Connection, splitAddress, Transport } from "../net/Transport.ts"
 import * as ClientTls from "./ClientTls.ts"
 import * as Options from "./ConnectionOptions.ts"
 
-/** No usable connection to an nsqd: it cannot be reached, it refuses this client, or the connection is lost. */
+/**
+ * No usable connection to an nsqd: it cannot be reached, it refuses this client, or the connection is lost.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class NsqdUnavailable extends Schema.TaggedError<NsqdUnavailable>()("NsqdUnavailable", {
   /** `host:port` */
   address: Schema.String,
@@ -28,7 +33,12 @@ export class NsqdUnavailable extends Schema.TaggedError<NsqdUnavailable>()("Nsqd
   }
 }
 
-/** The server's reply to IDENTIFY; the defaults are those of a server without feature negotiation. */
+/**
+ * The server's reply to IDENTIFY; the defaults are those of a server without feature negotiation.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
 export const ServerFeatures = Schema.Struct({
   max_rdy_count: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(2500))),
   version: Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(""))),
@@ -47,7 +57,12 @@ export type ServerFeatures = typeof ServerFeatures.Type
 const decodeFeatures = Schema.decodeUnknownEffect(Schema.fromJsonString(ServerFeatures))
 const withoutNegotiation = Effect.orDie(decodeFeatures("{}"))
 
-/** Callbacks for the server's frames, except heartbeats. */
+/**
+ * Callbacks for the server's frames, except heartbeats.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface FrameHandler {
   /** `OK`, `CLOSE_WAIT`, or a JSON reply. */
   readonly onResponse: (text: string) => void
@@ -59,7 +74,12 @@ export interface FrameHandler {
   readonly onPause?: () => void
 }
 
-/** A connection after the handshake. */
+/**
+ * A connection after the handshake.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface NsqdConnection {
   readonly address: string
   readonly features: ServerFeatures
@@ -79,6 +99,9 @@ const maxFrameSize = 64 * 1024 * 1024
  * Connects and does the handshake. The connection ends when the Scope closes, after queued commands have been written.
  * `isNamed` is true for an address that nsqlookupd has named, where any client may have registered it: the secret is then sent only
  * over TLS. Default: false.
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const open = Effect.fn("NsqdConnection.open")(function*(
   address: string,

@@ -11,7 +11,12 @@ import { Schema } from "effect"
 import { Line } from "./Line.ts"
 import type { NsqdConnection } from "./NsqdConnection.ts"
 
-/** A message was not published, or may not have been. */
+/**
+ * A message was not published, or may not have been.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class PublishFailed extends Schema.TaggedError<PublishFailed>()("PublishFailed", {
   topic: Schema.String,
   /** The server's error, for example `E_BAD_TOPIC ...`, or why no server took the message. */

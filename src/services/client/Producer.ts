@@ -17,7 +17,12 @@ import * as Links from "./Links.ts"
 import { type NsqdConnection, NsqdUnavailable } from "./NsqdConnection.ts"
 import { Link, Outgoing, type PublishFailed, type Publishing, tickInterval } from "./Outgoing.ts"
 
-/** Options of a producer. */
+/**
+ * Options of a producer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ProducerOptions {
   /** The nsqd to publish to, or the nsqlookupd that know all of them. */
   readonly servers: Servers
@@ -49,6 +54,9 @@ type PublishError = PublishFailed | ClientTopic.MessageCodecError
 
 /**
  * Publishes messages. Each Effect completes when a server has confirmed; publish from several fibers to have many in flight.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface ProducerService {
   /** Publishes bytes to a topic by name, or a value to a topic with a Schema. */
@@ -94,6 +102,9 @@ const encodePub = (topic: TopicName, body: Uint8Array): Buffer => {
  * const producer = yield* makeProducer({ servers: { nsqd: ["127.0.0.1:4150"] } })
  * yield* producer.publish(orders, { item: "tea", quantity: 2 })
  * ```
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const make = Effect.fn("Producer.make")(function*(
   options: ProducerOptions
@@ -211,7 +222,12 @@ export const make = Effect.fn("Producer.make")(function*(
   }
 })
 
-/** The producer as a service. */
+/**
+ * The producer as a service.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class Producer extends Context.Service<Producer, ProducerService>()("effect-nsq/client/Producer") {
   /** Provides a producer that is connected while the Layer is in use. */
   static readonly layer = (

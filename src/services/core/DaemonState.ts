@@ -59,7 +59,12 @@ class State {
   }
 }
 
-/** The state of the daemon around the caller. */
+/**
+ * The state of the daemon around the caller.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class DaemonState extends Context.Service<DaemonState, State>()("effect-nsq/core/DaemonState") {
   static readonly make = (): State => new State(undefined)
 

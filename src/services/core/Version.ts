@@ -4,7 +4,12 @@
  */
 import process from "node:process"
 
-/** The implemented version of NSQ, as reported to clients and tools. */
+/**
+ * The implemented version of NSQ, as reported to clients and tools.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const version = "1.3.0"
 
 /** Returns the text of `--version` and of the first log line. */

@@ -4,7 +4,12 @@
  */
 import { Context, type Effect, Schema, type Scope } from "effect"
 
-/** Sending a datagram failed, or an earlier one was refused, for example because no process listens on the port. */
+/**
+ * Sending a datagram failed, or an earlier one was refused, for example because no process listens on the port.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class DatagramError extends Schema.TaggedError<DatagramError>()("DatagramError", {
   /** The receiver, `host:port`. */
   address: Schema.String,
@@ -22,7 +27,12 @@ export interface DatagramSender {
   readonly send: (bytes: Uint8Array) => Effect.Effect<void, DatagramError>
 }
 
-/** Opens UDP sockets for sending. */
+/**
+ * Opens UDP sockets for sending.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class Datagrams extends Context.Service<Datagrams, {
   /** Resolves the host and opens a socket that sends to `host:port`; it closes with the Scope. */
   readonly connect: (address: string) => Effect.Effect<DatagramSender, DatagramError, Scope.Scope>

@@ -47,7 +47,12 @@ const send = (address: string, socket: Dgram.Socket, bytes: Uint8Array): Effect.
     )
   })
 
-/** The live Layer. */
+/**
+ * The live Layer.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer: Layer.Layer<Datagrams> = Layer.succeed(Datagrams, {
   connect: Effect.fnUntraced(function*(address: string) {
     const target = splitAddress(address)

@@ -333,7 +333,12 @@ const dial = (address: string): Effect.Effect<Net.Socket, ConnectError> =>
     })
   })
 
-/** The live Layer. */
+/**
+ * The live Layer.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = Layer.succeed(Transport, {
   connect: (address) => Effect.uninterruptibleMask((restore) => Effect.flatMap(restore(dial(address)), makeConnection)),
   listen: Effect.fnUntraced(function*<R>(

@@ -5,7 +5,12 @@
 import { Context, Effect, Schema, type Scope } from "effect"
 import type { HandshakeFailed, TlsDetails, TlsHandshake } from "./TlsHandshake.ts"
 
-/** Listening on an address failed. */
+/**
+ * Listening on an address failed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
   address: Schema.String,
   cause: Schema.Defect()
@@ -47,6 +52,9 @@ export interface SecureConnection {
 /**
  * A connection. It lives in the Scope of its handler: when the Scope closes, pending output is still sent, if the peer receives
  * it within a second, and then the connection ends.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Connection {
   /** `host:port` of the peer, `@` for a unix socket. */
@@ -90,7 +98,12 @@ export interface Listener {
   readonly broken: Effect.Effect<never, ListenError>
 }
 
-/** Listens for and opens connections. */
+/**
+ * Listens for and opens connections.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class Transport extends Context.Service<Transport, {
   /**
    * Listens on `host:port`, or on the unix socket at the path `address`, and runs `handle` for every connection in its own fiber

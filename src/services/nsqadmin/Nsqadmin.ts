@@ -29,7 +29,12 @@ import { WebAssets } from "./WebAssets.ts"
 /** nsqadmin cannot start, or cannot continue. */
 export class NsqadminFailure extends Data.TaggedError("NsqadminFailure")<{ readonly message: string }> {}
 
-/** A running nsqadmin. */
+/**
+ * A running nsqadmin.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class Nsqadmin extends Context.Service<Nsqadmin, {
   /** `host:port` of the listener, with the port that the system chose for port 0. */
   readonly httpAddress: string

@@ -88,6 +88,9 @@ const warnIfOpen = Effect.fnUntraced(
  *   yield* Effect.log(tcpPort)
  * }).pipe(Effect.provide(Nsqd.layerWith({ tcpAddress: "127.0.0.1:0", httpAddress: "", dataPath: "/var/lib/nsqd" })))
  * ```
+ *
+ * @since 0.1.0
+ * @category services
  */
 export class Nsqd extends Context.Service<Nsqd, {
   /** The ports in use; -1 for a unix socket, 0 for a disabled listener. */

@@ -24,6 +24,9 @@ export class NsqlookupdFailure extends Data.TaggedError("NsqlookupdFailure")<{ r
  *   yield* Effect.log(httpAddress)
  * }).pipe(Effect.provide(Nsqlookupd.layerWith({ tcpAddress: "127.0.0.1:0", httpAddress: "127.0.0.1:0" })))
  * ```
+ *
+ * @since 0.1.0
+ * @category services
  */
 export class Nsqlookupd extends Context.Service<Nsqlookupd, {
   /** Bound address for nsqd, `host:port`. */

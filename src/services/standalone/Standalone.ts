@@ -34,7 +34,12 @@ const portOf = (address: string): number => Number(address.slice(address.lastInd
 /** The broadcast address of the daemons, which are all on this machine. */
 const here = "127.0.0.1"
 
-/** The three running daemons. */
+/**
+ * The three running daemons.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class Standalone extends Context.Service<Standalone, {
   /** The bound ports. */
   readonly addresses: Addresses

@@ -5,7 +5,12 @@
 import { Context, Data, type Effect, type Redacted } from "effect"
 import type { Grant } from "./Grant.ts"
 
-/** The data about a client that authorization is based on. */
+/**
+ * The data about a client that authorization is based on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Credentials {
   /** The body of the client's AUTH; arbitrary bytes. */
   readonly secret: Redacted.Redacted<Buffer>
@@ -16,10 +21,20 @@ export interface Credentials {
   readonly commonName: string
 }
 
-/** No authorization could be obtained. The reason is for the log, not for the client, and never contains the secret. */
+/**
+ * No authorization could be obtained. The reason is for the log, not for the client, and never contains the secret.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class AuthFailed extends Data.TaggedError("AuthFailed")<{ readonly reason: string }> {}
 
-/** Returns the permissions of clients; fails if it cannot obtain them. */
+/**
+ * Returns the permissions of clients; fails if it cannot obtain them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Authorizer {
   readonly query: (credentials: Credentials) => Effect.Effect<Grant, AuthFailed>
 }

@@ -5,7 +5,12 @@
 import { Data, Result, Schema } from "effect"
 import * as Patterns from "./Patterns.ts"
 
-/** The permissions of a client until they expire. */
+/**
+ * The permissions of a client until they expire.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Grant {
   readonly identity: string
   readonly identityUrl: string

@@ -39,6 +39,9 @@ import { makePool } from "./Worker.ts"
  *   return channel.depth
  * })
  * ```
+ *
+ * @since 0.1.0
+ * @category services
  */
 export class Broker extends Context.Service<Broker, {
   /** In Unix seconds. */

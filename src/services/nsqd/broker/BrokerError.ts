@@ -3,7 +3,12 @@
  */
 import { Schema } from "effect"
 
-/** A publish was refused, or accepted only in part: `accepted` messages of it were accepted. */
+/**
+ * A publish was refused, or accepted only in part: `accepted` messages of it were accepted.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class PublishError extends Schema.TaggedError<PublishError>()("PublishError", {
   /** `exiting`, the operating system's text for a failed write, or the reason of a check that refused the message. */
   reason: Schema.String,
@@ -19,7 +24,12 @@ export class PublishError extends Schema.TaggedError<PublishError>()("PublishErr
   }
 }
 
-/** A consumer could not subscribe to a channel. */
+/**
+ * A consumer could not subscribe to a channel.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class SubscribeError extends Schema.TaggedError<SubscribeError>()("SubscribeError", {
   reason: Schema.String
 }) {
@@ -28,7 +38,12 @@ export class SubscribeError extends Schema.TaggedError<SubscribeError>()("Subscr
   }
 }
 
-/** A topic or channel was not created, because the limit is reached. */
+/**
+ * A topic or channel was not created, because the limit is reached.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
   /** The topic whose channels reached the limit; `undefined` for the limit of topics. */
   topic: Schema.UndefinedOr(Schema.String),
@@ -45,7 +60,12 @@ export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReach
   }
 }
 
-/** The topic does not exist. */
+/**
+ * The topic does not exist.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class TopicNotFound extends Schema.TaggedError<TopicNotFound>()("TopicNotFound", {
   topic: Schema.String
 }) {
@@ -54,7 +74,12 @@ export class TopicNotFound extends Schema.TaggedError<TopicNotFound>()("TopicNot
   }
 }
 
-/** The channel, or its topic, does not exist. */
+/**
+ * The channel, or its topic, does not exist.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ChannelNotFound extends Schema.TaggedError<ChannelNotFound>()("ChannelNotFound", {
   topic: Schema.String,
   channel: Schema.String
@@ -64,7 +89,12 @@ export class ChannelNotFound extends Schema.TaggedError<ChannelNotFound>()("Chan
   }
 }
 
-/** The broker could not start: its metadata could not be read or written. */
+/**
+ * The broker could not start: its metadata could not be read or written.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class MetadataError extends Schema.TaggedError<MetadataError>()("MetadataError", {
   action: Schema.Literals(["load", "persist"]),
   reason: Schema.String

@@ -48,6 +48,9 @@ export interface Surroundings {
 /**
  * A copy of a topic's messages, which the channel's consumers share. Its counters and depths can be read at any time;
  * `Broker` changes it.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export class Channel {
   readonly topic: TopicName

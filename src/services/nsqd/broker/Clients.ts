@@ -20,7 +20,12 @@ export interface ClientIdentity {
   readonly identityUrl: string
 }
 
-/** A connection as `/stats` shows it. */
+/**
+ * A connection as `/stats` shows it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ClientStats {
   readonly clientId: string
   readonly hostname: string
@@ -52,12 +57,22 @@ export interface ClientStats {
   readonly unfinishedBytes: number
 }
 
-/** A connected client. */
+/**
+ * A connected client.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Client {
   readonly stats: () => ClientStats
 }
 
-/** The connected clients. */
+/**
+ * The connected clients.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class Clients extends Context.Service<Clients, {
   readonly all: () => Iterable<Client>
   /** The client of a channel's consumer (a connection is both); `undefined` after it has disconnected. */

@@ -14,7 +14,12 @@ import * as Locality from "./Locality.ts"
 import { joinBodies, Publisher } from "./Publisher.ts"
 import type { AnswerResult, Consumer, Subscription } from "./Subscription.ts"
 
-/** A message for this program. It must be acknowledged before its timeout, or it is redelivered. */
+/**
+ * A message for this program. It must be acknowledged before its timeout, or it is redelivered.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Delivery extends Message {
   /** Acknowledges the message. */
   readonly finish: Effect.Effect<AnswerResult>
@@ -24,7 +29,12 @@ export interface Delivery extends Message {
   readonly touch: Effect.Effect<AnswerResult>
 }
 
-/** Options of `consume`. */
+/**
+ * Options of `consume`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ConsumeOptions {
   /** Maximum number of unacknowledged messages. Default: 1. */
   readonly maxInFlight?: number
@@ -39,6 +49,9 @@ export interface ConsumeOptions {
  * ```ts
  * const program = publish("orders", [Buffer.from("tea"), Buffer.from("coffee")], { delay: "5 seconds" })
  * ```
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const publish = Effect.fnUntraced(function*(
   topic: string,
@@ -68,6 +81,9 @@ export const publish = Effect.fnUntraced(function*(
  *   Stream.runForEach((delivery) => delivery.finish)
  * )
  * ```
+ *
+ * @since 0.1.0
+ * @category operations
  */
 export const consume = (
   topic: string,

@@ -20,6 +20,9 @@ import type { Topic } from "./Topic.ts"
  *   body[0] === 0x7b ? Effect.void : Effect.fail(`${topic} takes JSON objects`)
  * )
  * ```
+ *
+ * @since 0.1.0
+ * @category services
  */
 export class Publisher extends Context.Service<Publisher, {
   /**

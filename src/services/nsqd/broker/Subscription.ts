@@ -6,7 +6,12 @@ import type { MessageKey } from "../../../protocol/client/Message.ts"
 import { InFlight } from "./InFlight.ts"
 import * as Locality from "./Locality.ts"
 
-/** A receiver of messages. The channel calls all methods synchronously. */
+/**
+ * A receiver of messages. The channel calls all methods synchronously.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Consumer {
   /**
    * Receives `count` whole message frames, `frames[start..end)`. They may be used after the call but must not be
@@ -29,7 +34,12 @@ export interface Consumer {
   readonly close: () => void
 }
 
-/** How messages are delivered to one consumer. */
+/**
+ * How messages are delivered to one consumer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface SubscriptionOptions {
   /** Message timeout in ms. */
   readonly msgTimeout: number
@@ -39,7 +49,12 @@ export interface SubscriptionOptions {
   readonly locality?: Locality.Locality
 }
 
-/** The channel's result for a FIN, REQ or TOUCH. */
+/**
+ * The channel's result for a FIN, REQ or TOUCH.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type AnswerResult = "done" | "not in flight" | "not owner"
 
 /** The channel of a subscription. */
@@ -50,7 +65,12 @@ export interface SubscribedChannel {
   readonly wake: () => void
 }
 
-/** A consumer on a channel: its ready count, its messages in flight, its counters, and its acknowledgements. */
+/**
+ * A consumer on a channel: its ready count, its messages in flight, its counters, and its acknowledgements.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export class Subscription {
   readonly consumer: Consumer
   readonly locality: Locality.Locality

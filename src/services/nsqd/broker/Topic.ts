@@ -47,6 +47,9 @@ interface OpenChannel {
 /**
  * A named stream of messages, each of which is copied to all channels of the topic. Its counters and depths can be read at
  * any time; `Broker` changes it.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export class Topic {
   readonly name: TopicName

@@ -18,7 +18,12 @@ import { bounds, type LatencyHistogram } from "../broker/LatencyHistogram.ts"
 import type { Topic } from "../broker/Topic.ts"
 import type { ProcessMemory } from "../stats/ProcessMemory.ts"
 
-/** The services that the metrics are read from. */
+/**
+ * The services that the metrics are read from.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Sources {
   readonly broker: Broker["Service"]
   readonly clients: Clients["Service"]
@@ -27,16 +32,31 @@ export interface Sources {
   readonly health: string | undefined
 }
 
-/** Most topics, and most channels, with series of their own: about 30,000 lines of text. */
+/**
+ * Most topics, and most channels, with series of their own: about 30,000 lines of text.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const describedMax = 1000
 
-/** Which topics and channels have metrics of their own. */
+/**
+ * Which topics and channels have metrics of their own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Choice {
   readonly includeEphemeral: boolean
   readonly describedMax: number
 }
 
-/** The default: at most 1,000 topics and 1,000 channels, none of them ephemeral. */
+/**
+ * The default: at most 1,000 topics and 1,000 channels, none of them ephemeral.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const usualChoice: Choice = { includeEphemeral: false, describedMax }
 
 type Labels = Readonly<Record<string, string>>
@@ -193,7 +213,12 @@ export function* collectInSteps(sources: Sources, choice: Choice): Generator<voi
   return collection.registry
 }
 
-/** Collects all series at once. */
+/**
+ * Collects all series at once.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const collect = (sources: Sources, choice: Choice): Metric.MetricRegistry => {
   const steps = collectInSteps(sources, choice)
   let step = steps.next()

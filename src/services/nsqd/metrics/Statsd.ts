@@ -92,6 +92,11 @@ const make = Effect.gen(function*() {
     }))
 })
 
-/** Pushes until the Scope closes; does nothing without `--statsd-address`. */
+/**
+ * Pushes until the Scope closes; does nothing without `--statsd-address`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer: Layer.Layer<never, never, Broker | Clients | ProcessMemory | RuntimeOptions | Datagrams> = Layer
   .effectDiscard(Effect.flatMap(NsqdOptions, ({ statsdAddress }) => statsdAddress === "" ? Effect.void : make))

@@ -11,7 +11,12 @@ import type { OptionTable } from "../../options/OptionTable.ts"
 import { initialValue, row } from "../../options/OptionTable.ts"
 import * as Table from "../../options/OptionTable.ts"
 
-/** The options of an nsqd. The defaults are in `table`. */
+/**
+ * The options of an nsqd. The defaults are in `table`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface NsqdOptions {
   /** Minimum level of logged lines. Can be changed at run time. */
   readonly logLevel: Kind.NsqLogLevel
@@ -130,7 +135,12 @@ const int = (value: number) => () => value
 const millis = (value: number) => () => Duration.millis(value)
 const seconds = (value: number) => () => Duration.seconds(value)
 
-/** Flag, kind, default and help text of every option. */
+/**
+ * Flag, kind, default and help text of every option.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const table: OptionTable<NsqdOptions> = {
   logLevel: row(
     "log-level",
@@ -386,7 +396,12 @@ export const table: OptionTable<NsqdOptions> = {
   )
 }
 
-/** NSQ's defaults. */
+/**
+ * NSQ's defaults.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const defaults = (): NsqdOptions => Struct.map(initialValue)(table)
 
 /** The options that services read. Default: NSQ's defaults, so that an embedded broker needs no configuration. */
@@ -394,18 +409,38 @@ export const NsqdOptions: Context.Reference<NsqdOptions> = Context.Reference("ef
   defaultValue: defaults
 })
 
-/** NSQ's defaults with the given changes. */
+/**
+ * NSQ's defaults with the given changes.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = (changes: Partial<NsqdOptions>): Layer.Layer<never> =>
   Layer.succeed(NsqdOptions, { ...defaults(), ...changes })
 
-/** Whether TCP clients must use TLS. As in NSQ, a client certificate policy implies it. */
+/**
+ * Whether TCP clients must use TLS. As in NSQ, a client certificate policy implies it.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isTlsRequired = ({ tlsClientAuthPolicy, tlsRequired }: NsqdOptions): boolean =>
   tlsRequired !== false || tlsClientAuthPolicy !== ""
 
-/** Whether plain HTTP is refused. With `tcp-https` it stays open. */
+/**
+ * Whether plain HTTP is refused. With `tcp-https` it stays open.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
 export const isPlainHttpRefused = (options: NsqdOptions): boolean =>
   isTlsRequired(options) && options.tlsRequired !== "tcp-https"
 
-/** The `GET /config/:opt` value of a config key; `undefined` for an unknown key. */
+/**
+ * The `GET /config/:opt` value of a config key; `undefined` for an unknown key.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const renderConfigValue = (options: NsqdOptions, key: string): Kind.ConfigValue | undefined =>
   Table.render(table, options, key)

@@ -28,7 +28,12 @@ const limited = (most: number, handle: Handler): Handler => {
     })
 }
 
-/** nsqd's TCP listener, on `tcpAddress`. Its port is in `DaemonState`. */
+/**
+ * nsqd's TCP listener, on `tcpAddress`. Its port is in `DaemonState`.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class TcpServer extends Context.Service<TcpServer, Listener>()("effect-nsq/transport/TcpServer") {
   static readonly layer = Layer.effect(
     TcpServer,

@@ -7,7 +7,12 @@ import { Context, Effect, Layer } from "effect"
 import { PerformanceObserver } from "node:perf_hooks"
 import * as V8 from "node:v8"
 
-/** In NSQ's order; all are integers. */
+/**
+ * In NSQ's order; all are integers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface MemoryStats {
   /** Always 0: V8 does not count objects. */
   readonly heap_objects: number
@@ -53,7 +58,12 @@ export class GcPauses {
   }
 }
 
-/** The memory of this process, as `/stats` and statsd report it. */
+/**
+ * The memory of this process, as `/stats` and statsd report it.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class ProcessMemory extends Context.Service<ProcessMemory, {
   readonly read: () => MemoryStats
 }>()("effect-nsq/http/ProcessMemory") {

@@ -6,7 +6,12 @@ import { type Effect, Schema } from "effect"
 import type { Ledger, StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import type { DiskError } from "./Disk.ts"
 
-/** Storing or reading failed. The description is the operating system's. */
+/**
+ * Storing or reading failed. The description is the operating system's.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class StorageError extends Schema.TaggedError<StorageError>()("StorageError", {
   description: Schema.String,
   /** The operating system's error code, such as `ENOSPC`, for disk failures. */

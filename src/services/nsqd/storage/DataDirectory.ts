@@ -10,7 +10,12 @@ import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import { getSystemErrorMessage } from "node:util"
 
-/** The directory is missing, in use, or cannot be locked. */
+/**
+ * The directory is missing, in use, or cannot be locked.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class DataDirectoryError extends Schema.TaggedError<DataDirectoryError>()("DataDirectoryError", {
   description: Schema.String
 }) {
@@ -61,7 +66,12 @@ const flock = (directory: string, fd: number): Effect.Effect<void, DataDirectory
     })
   })
 
-/** Locks the directory until the Scope closes. An empty path means the working directory. */
+/**
+ * Locks the directory until the Scope closes. An empty path means the working directory.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
 export const lock = (dataPath: string): Effect.Effect<void, DataDirectoryError, Scope.Scope> => {
   const directory = dataPath === "" ? "." : dataPath
   return Effect.acquireRelease(

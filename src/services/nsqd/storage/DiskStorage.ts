@@ -37,6 +37,9 @@ const minSyncTimeoutMillis = 10
 /**
  * Storage in files of `dataPath`, in NSQ's formats (docs/protocol/files.md). Needs a `Disk`, such as `NodeDisk.layer`.
  * Lock the directory first (`DataDirectory.lock`): two brokers must not share one.
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
   Storage,

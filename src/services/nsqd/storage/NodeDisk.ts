@@ -200,5 +200,10 @@ const poolSize: Effect.Effect<number> = Effect.map(
   }
 )
 
-/** Files of the operating system, with a bounded number of open descriptors. */
+/**
+ * Files of the operating system, with a bounded number of open descriptors.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer: Layer.Layer<Disk> = Layer.effect(Disk, Effect.map(poolSize, (limit) => FilePool.make(disk, limit)))

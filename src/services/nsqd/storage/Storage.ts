@@ -10,6 +10,9 @@ import { MemoryBackend } from "./MemoryBackend.ts"
 /**
  * Where a broker keeps messages that do not fit into memory, and its metadata. `DiskStorage.layer` keeps them in NSQ's files,
  * `Storage.layerMemory` as long as the process runs.
+ *
+ * @since 0.1.0
+ * @category services
  */
 export class Storage extends Context.Service<Storage, {
   /** Opens a queue, named `topic` or `topic:channel`. Closing the Scope syncs and closes it. */
