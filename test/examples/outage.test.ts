@@ -5,7 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
 import { Broker, consume, publish } from "effect-nsq/broker"
-import { FaultyStorage, ProtocolClient, TestBroker } from "effect-nsq/testing"
+import { FaultyStorage, ProtocolClient, TestBroker, until } from "effect-nsq/testing"
 import { TestClock } from "effect/testing"
 
 /** The code under test: publishes, and retries while the broker's disk is full. */
@@ -43,7 +43,7 @@ describe("placing orders", () => {
       const asleep = yield* Effect.forkChild(consume("orders", "kitchen").pipe(Stream.runForEach(() => Effect.never)))
       const { findTopic } = yield* Broker
       const kitchen = () => findTopic("orders")?.channel("kitchen")
-      while (kitchen()?.inFlightCount !== 1) yield* Effect.yieldNow
+      yield* until(() => kitchen()?.inFlightCount === 1)
       const awake = yield* Effect.forkChild(dishes("awake"))
       yield* Fiber.interrupt(asleep)
       assert.deepStrictEqual(Array.from(yield* Fiber.join(awake)), ["awake: cake, attempt 2"])

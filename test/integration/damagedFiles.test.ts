@@ -12,6 +12,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { ChannelName, TopicName } from "../../src/protocol/client/Names.ts"
+import { until } from "../../src/testing/index.ts"
 import { bundledNsqd } from "./bundled.ts"
 import { body, type Client, connect, text } from "./client.ts"
 import * as Daemon from "./daemon.ts"
@@ -88,7 +89,10 @@ describe("a disk queue whose last file ends within a record", () => {
           yield* subscribed(daemon, topic, 0)
           yield* publish(yield* connect(daemon), topic, before)
           // All messages have reached the channel's queue once its depth equals their number.
-          while ((yield* Daemon.topics(daemon))[0]?.channels[0]?.depth !== before.length) yield* Effect.yieldNow
+          yield* until(
+            Effect.map(Daemon.topics(daemon), ([found]) => found?.channels[0]?.depth === before.length),
+            `the channel has ${before.length} messages`
+          )
           yield* kill(daemon)
         }))
         tear(lastFile(data))
@@ -145,7 +149,7 @@ describe("files with single changed bytes", () => {
             Daemon.topics(daemon),
             (topics) => topics.every(({ channels }) => channels[0]?.depth === count)
           )
-          while (!(yield* arrived)) yield* Effect.yieldNow
+          yield* until(arrived, `each channel has ${count} messages`)
           yield* kill(daemon)
         }))
         for (const { at, topic } of cases) {

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import { until } from "../../src/testing/index.ts"
 import * as Certificates from "../services/net/certificates.ts"
 import { type Client, type Daemon, dial, identified, serve, sized } from "../services/nsqd/session/secureClient.ts"
 
@@ -14,7 +15,7 @@ const gc: () => void = runInNewContext("gc")
 /** Bytes in use when no client is connected. */
 const bytesInUse = (daemon: Daemon) =>
   Effect.gen(function*() {
-    while (Array.from(daemon.clients.all()).length > 0) yield* Effect.yieldNow
+    yield* until(() => Array.from(daemon.clients.all()).length === 0)
     daemon.forgetLog()
     let least = Infinity
     // Finalizers of sockets need turns of the event loop.

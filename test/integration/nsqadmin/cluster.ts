@@ -86,14 +86,21 @@ export const startAdmin = Effect.fnUntraced(function*(options: Partial<NsqadminO
   return { url: `http://${here}:${portOf(Context.get(context, Nsqadmin).httpAddress)}`, stop }
 })
 
-/** Repeats a query until its result satisfies the predicate. Fails after 15 seconds. */
+/** Repeats a query until its result satisfies the predicate. Dies after 15 seconds, with the predicate and the last result. */
 export const until = <A>(question: Effect.Effect<A>, isRight: (answer: A) => boolean): Effect.Effect<A> =>
-  Effect.repeat(question, { schedule: Schedule.spaced("20 millis"), until: isRight }).pipe(
-    Effect.timeoutOrElse({
-      duration: "15 seconds",
-      orElse: () => Effect.die(new Error("timeout: the expected state was not reached within 15 seconds"))
-    })
-  )
+  Effect.suspend(() => {
+    let last: A | undefined
+    return Effect.tap(question, (answer) => Effect.sync(() => void (last = answer))).pipe(
+      Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: isRight }),
+      Effect.timeoutOrElse({
+        duration: "15 seconds",
+        orElse: () =>
+          Effect.die(
+            new Error(`did not become true within 15 seconds: ${isRight}; last result: ${JSON.stringify(last)}`)
+          )
+      })
+    )
+  })
 
 /** Starts two nsqlookupds, two nsqds and an nsqadmin. */
 export const startCluster = Effect.fnUntraced(function*(

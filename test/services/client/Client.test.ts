@@ -4,7 +4,7 @@ import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Broker } from "../../../src/broker.ts"
 import { Consumer, makeProducer, Topic } from "../../../src/services/client/index.ts"
-import { TestBroker } from "../../../src/testing/index.ts"
+import { TestBroker, until } from "../../../src/testing/index.ts"
 
 const Order = Schema.Struct({ item: Schema.String, quantity: Schema.Int })
 const orders = Topic.make("orders", Order)
@@ -114,9 +114,7 @@ describe("Producer and Consumer", () => {
       yield* producer.publish("raw", "x")
       // The server refuses this publish and closes the connection.
       yield* Effect.flip(producer.publish("raw", ""))
-      yield* Effect.gen(function*() {
-        while ((yield* producer.connected).length > 0) yield* Effect.yieldNow
-      })
+      yield* until(Effect.map(producer.connected, (servers) => servers.length === 0), "the producer has no connection")
       assert.match((yield* Effect.flip(producer.publish("raw", "x"))).message, /^raw: 127\.0\.0\.1:4150: /)
       // Publishes succeed again after the reconnect.
       yield* TestClock.adjust("1 second")

@@ -4,7 +4,7 @@ import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { encodeFrame, FrameType } from "../../../src/protocol/client/Frame.ts"
 import { Consumer, Discovery, makeProducer, Topic } from "../../../src/services/client/index.ts"
-import { MemoryTransport, TestBroker } from "../../../src/testing/index.ts"
+import { MemoryTransport, TestBroker, until } from "../../../src/testing/index.ts"
 import * as Web from "../tools/cluster.ts"
 import * as FakeNsqd from "./fakeNsqd.ts"
 
@@ -32,11 +32,11 @@ describe("a Consumer of several servers", () => {
       const servers = yield* Effect.forEach(["a:1", "b:1", "c:1"], (address) => FakeNsqd.make(address, responsive))
       yield* Consumer.make({ topic: raw, channel: "c", servers: { nsqd: ["a:1", "b:1", "c:1"] } })
       const holder = () => servers.find((server) => ready(server) === "RDY 1")
-      while (servers.some((server) => subscriptions(server) === 0) || holder() === undefined) yield* Effect.yieldNow
+      yield* until(() => servers.every((server) => subscriptions(server) > 0) && holder() !== undefined)
       for (let turn = 0; turn < 10; turn++) {
         const before = holder()
         for (let i = 0; i < 2; i++) yield* TestClock.adjust("5 seconds")
-        while (holder() === before || holder() === undefined) yield* Effect.yieldNow
+        yield* until(() => holder() !== before && holder() !== undefined)
         // Heartbeats keep the connections open.
         for (const server of servers) server.send(encodeFrame(FrameType.response, Buffer.from("_heartbeat_")))
         yield* Effect.yieldNow
@@ -48,7 +48,7 @@ describe("a Consumer of several servers", () => {
       yield* FakeNsqd.make("a:1", { silent: true })
       yield* FakeNsqd.make("b:1", responsive)
       const consumer = yield* Consumer.make({ topic: raw, channel: "c", servers: { nsqd: ["a:1", "b:1"] } })
-      while ((yield* consumer.connected).join() !== "b:1") yield* Effect.yieldNow
+      yield* until(Effect.map(consumer.connected, (servers) => servers.join() === "b:1"), "only b:1 is connected")
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
   it.effect("a consumer finds servers by one nsqlookupd while another does not reply", () =>
@@ -71,11 +71,11 @@ describe("a Consumer of several servers", () => {
     Effect.gen(function*() {
       const server = yield* FakeNsqd.make("a:1", responsive)
       yield* Consumer.make({ topic: raw, channel: "c", servers: { nsqd: ["a:1"] } })
-      while (subscriptions(server) === 0) yield* Effect.yieldNow
+      yield* until(() => subscriptions(server) > 0)
       server.send(encodeFrame(FrameType.message, Buffer.alloc(10)))
       for (let i = 0; i < 5; i++) yield* Effect.yieldNow
       yield* TestClock.adjust("1 second")
-      while (subscriptions(server) < 2) yield* Effect.yieldNow
+      yield* until(() => subscriptions(server) >= 2)
     }).pipe(Effect.scoped, Effect.provide(memory)))
 })
 

@@ -57,12 +57,23 @@ const follow = Effect.fnUntraced(function*(lookupd: ReadonlyArray<string>) {
   return { discovery, received }
 })
 
-const until = (received: Queue.Queue<ReadonlyArray<string>>, ...expected: ReadonlyArray<string>): Effect.Effect<void> =>
-  Effect.flatMap(
-    Queue.take(received),
-    (addresses) =>
-      [...addresses].sort().join() === [...expected].sort().join() ? Effect.void : until(received, ...expected)
+/** Waits until discovery emits the expected addresses. */
+const until = (
+  received: Queue.Queue<ReadonlyArray<string>>,
+  ...expected: ReadonlyArray<string>
+): Effect.Effect<void> => {
+  let last: ReadonlyArray<string> | undefined
+  return Queue.take(received).pipe(
+    Effect.tap((addresses) => Effect.sync(() => void (last = addresses))),
+    Effect.repeat({ until: (addresses) => [...addresses].sort().join() === [...expected].sort().join() }),
+    Effect.asVoid,
+    Effect.timeoutOrElse({
+      duration: "15 seconds",
+      orElse: () =>
+        Effect.die(new Error(`discovery did not emit ${expected.join()} within 15 seconds; last: ${last?.join()}`))
+    })
   )
+}
 
 describe("Discovery", () => {
   it.live("discovery receives every change from nsqlookupds that support /watch", () =>

@@ -4,7 +4,7 @@ import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { makeProducer, type ProducerOptions, type ProducerService } from "../../../src/services/client/index.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
-import { MemoryTransport } from "../../../src/testing/index.ts"
+import { MemoryTransport, until } from "../../../src/testing/index.ts"
 import * as FakeNsqd from "./fakeNsqd.ts"
 
 const memory = Layer.mergeAll(MemoryTransport.layer, FetchHttpClient.layer)
@@ -23,9 +23,7 @@ const cluster = Effect.fnUntraced(
 )
 
 const connected = (producer: ProducerService, count: number): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    while ((yield* producer.connected).length !== count) yield* Effect.yieldNow
-  })
+  until(Effect.map(producer.connected, (servers) => servers.length === count), `the producer has ${count} connections`)
 
 /** Publishes messages in sequence. */
 const publishAll = (producer: ProducerService, count: number, from = 0) =>
@@ -166,7 +164,7 @@ describe("a Producer of several servers", () => {
       const both = yield* Effect.forkScoped(
         Effect.forEach([1, 2], (i) => Effect.exit(producer.publish("t", `m${i}`)), { concurrency: "unbounded" })
       )
-      while (one?.published.length === 0) yield* Effect.yieldNow
+      yield* until(() => one?.published.length !== 0)
       one?.breakOff()
       const exits = yield* Fiber.join(both)
       assert.strictEqual(exits.filter(({ _tag }) => _tag === "Failure").length, 1)

@@ -17,6 +17,7 @@ import {
 } from "../../../src/broker.ts"
 import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { type Connection, readEach } from "../../../src/services/net/Transport.ts"
+import { until } from "../../../src/testing/index.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
 
 /** A listener that passes its connections to the test; each lives until the listener closes. */
@@ -311,7 +312,7 @@ describe("a broker on real sockets", () => {
             }
           }))
         yield* Effect.forEach(Array.from({ length: 2000 }, (_, i) => i), visit, { concurrency: 50, discard: true })
-        while (Array.from(clients.all()).length > 0 || sockets() > before) yield* Effect.yieldNow
+        yield* until(() => Array.from(clients.all()).length === 0 && sockets() <= before)
         assert.strictEqual(channel.subscriptions.length, 0)
         assert.strictEqual(channel.inFlightCount, 0)
         assert.strictEqual(topic.messageCount, 400)

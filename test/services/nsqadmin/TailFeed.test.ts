@@ -6,6 +6,7 @@ import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { TailFeed } from "../../../src/services/nsqadmin/TailFeed.ts"
+import { until } from "../../../src/testing/index.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
 import { clusterOf, startNsqd } from "./nsqds.ts"
 
@@ -66,7 +67,10 @@ describe("TailFeed", () => {
         assert.deepStrictEqual(yield* channels(a.http, "t"), [{ name: channel, sampleRates: [0] }])
         yield* end
         for (const { http } of [a, b]) {
-          while ((yield* channels(http, "t")).length > 0) yield* Effect.yieldNow
+          yield* until(
+            Effect.map(channels(http, "t"), (found) => found.length === 0),
+            `${http} has no channel of the tail`
+          )
         }
         assert.deepStrictEqual(yield* channels(other.http, "t"), [])
       }).pipe(Effect.provide(layer(a.http, b.http, other.http)))

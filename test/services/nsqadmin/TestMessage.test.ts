@@ -3,6 +3,7 @@ import { Effect, Layer } from "effect"
 import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import { TestMessage } from "../../../src/services/nsqadmin/TestMessage.ts"
+import { until } from "../../../src/testing/index.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
 import { clusterOf, startNsqd } from "./nsqds.ts"
 
@@ -57,7 +58,7 @@ describe("TestMessage", () => {
         const deferred = DaemonHttp.use((daemons) =>
           daemons.get(DaemonAnswers.Stats, http, "/stats?format=json&topic=t")
         ).pipe(Effect.map(({ topics }) => topics?.[0]?.channels?.[0]?.deferred_count))
-        while ((yield* deferred) !== 1) yield* Effect.yieldNow
+        yield* until(Effect.map(deferred, (count) => count === 1), "the message is deferred")
       }).pipe(Effect.provide(layer(http)))
     }))
 

@@ -7,7 +7,7 @@ import { Consumer, makeProducer, Topic } from "../../../src/services/client/inde
 import * as Forwarding from "../../../src/services/tools/Forwarding.ts"
 import * as NsqToNsq from "../../../src/services/tools/NsqToNsq.ts"
 import { toolError } from "../../../src/services/tools/ToolError.ts"
-import { TestBroker } from "../../../src/testing/index.ts"
+import { TestBroker, until } from "../../../src/testing/index.ts"
 import * as FakeNsqd from "../client/fakeNsqd.ts"
 
 const servers = { nsqd: [TestBroker.address] }
@@ -49,11 +49,11 @@ describe("nsq_to_nsq", () => {
       const copying = yield* Effect.forkScoped(
         NsqToNsq.main({ ...options, mode: "round-robin", destinationNsqdTcpAddresses: ["a:1", "b:1"] })
       )
-      while (silent.commands.length === 0 || other.commands.length === 0) yield* Effect.yieldNow
+      yield* until(() => silent.commands.length > 0 && other.commands.length > 0)
       silent.setSilent(true)
       yield* publish("from", ...sent)
       for (let i = 0; i < 10; i++) yield* TestClock.adjust("100 millis")
-      while (sent.some((body) => !other.published.includes(body))) yield* Effect.yieldNow
+      yield* until(() => sent.every((body) => other.published.includes(body)))
       yield* Fiber.interrupt(copying)
       const channel = (yield* Broker).findTopic("from")?.channel("nsq_to_nsq")
       assert.deepStrictEqual([channel?.depth, channel?.deferredCount], [0, 0])
@@ -100,7 +100,7 @@ describe("forwarding", () => {
         const channel = broker.findTopic("from")?.channel("c")
         return [channel?.inFlightCount, channel?.deferredCount, channel?.depth]
       }
-      while (counts()[0] !== 0) yield* Effect.yieldNow
+      yield* until(() => counts()[0] === 0)
       // The failed message waits for its delay.
       assert.deepStrictEqual(counts(), [0, 1, 0])
     }).pipe(Effect.scoped, Effect.provide(layer)))

@@ -9,7 +9,7 @@ import { Broker } from "../../../src/broker.ts"
 import { Consumer, makeProducer, Topic } from "../../../src/services/client/index.ts"
 import { DaemonState } from "../../../src/services/core/DaemonState.ts"
 import * as ToFile from "../../../src/services/tools/ToFile.ts"
-import { TestBroker } from "../../../src/testing/index.ts"
+import { TestBroker, until } from "../../../src/testing/index.ts"
 import { fakeServer } from "../http/fakeServer.ts"
 import { layer as memoryFiles, MemoryFiles } from "./memoryFiles.ts"
 
@@ -41,20 +41,13 @@ const channel = Effect.map(Broker, (broker) => {
   return found
 })
 
-/** Completes when the condition holds. */
-const until = <R>(condition: Effect.Effect<boolean, never, R>) =>
-  Effect.gen(function*() {
-    while (!(yield* condition)) yield* Effect.yieldNow
-  })
-
 /** Completes when this many messages are in flight and the file exists. */
 const holds = Effect.fnUntraced(function*(count: number, path: string) {
   const broker = yield* Broker
   const files = yield* MemoryFiles
   yield* until(
-    Effect.sync(() =>
-      broker.findTopic("t")?.channel("nsq_to_file")?.inFlightCount === count && path in files.contents()
-    )
+    () => broker.findTopic("t")?.channel("nsq_to_file")?.inFlightCount === count && path in files.contents(),
+    `${count} messages are in flight and ${path} exists`
   )
 })
 
@@ -62,7 +55,7 @@ const holds = Effect.fnUntraced(function*(count: number, path: string) {
 const leftInQueue = Effect.gen(function*() {
   const { depth } = yield* Effect.tap(
     channel,
-    (queue) => until(Effect.sync(() => queue.subscriptions.length === 0 && queue.inFlightCount === 0))
+    (queue) => until(() => queue.subscriptions.length === 0 && queue.inFlightCount === 0)
   )
   const consumer = yield* Consumer.make({
     topic: Topic.bytes("t"),
@@ -195,7 +188,7 @@ describe("nsq_to_file", () => {
       files.put("/out/t.log", "whole\ncut o")
       yield* publish(["next"])
       const { fiber } = yield* start({ maxInFlight: 1 })
-      yield* until(Effect.sync(() => files.contents()["/out/t.log"] === "whole\ncut o\nnext\n"))
+      yield* until(() => files.contents()["/out/t.log"] === "whole\ncut o\nnext\n")
       yield* Fiber.interrupt(fiber)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
@@ -249,7 +242,7 @@ describe("nsq_to_file", () => {
         yield* publish(["not written"])
         yield* publish(["written"], "backup_1")
         const { fiber } = yield* start({ topics: ["t", "backup_1"], topicPattern: pattern })
-        yield* until(Effect.sync(() => Object.keys(files.contents()).length > 0))
+        yield* until(() => Object.keys(files.contents()).length > 0)
         yield* Fiber.interrupt(fiber)
         assert.deepStrictEqual(files.contents(), { "/out/backup_1.log": "written\n" })
       }).pipe(Effect.scoped, Effect.provide(layer)))

@@ -3,7 +3,7 @@ import { Arbitrary, Deferred, Effect, Fiber, Layer, Logger, Schema } from "effec
 import { Broker, publish, Publisher } from "../../../../src/broker.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
 import { bodiesOf, joinBodies } from "../../../../src/services/nsqd/broker/Publisher.ts"
-import { TestBroker } from "../../../../src/testing/index.ts"
+import { TestBroker, until } from "../../../../src/testing/index.ts"
 
 const bytes = (body: string) => Buffer.from(body)
 const topicOf = (name: string) => Broker.use((broker) => broker.topic(TopicName.make(name)))
@@ -72,7 +72,7 @@ describe("a checked publisher", () => {
         yield* Deferred.succeed(decided, undefined)
         yield* Fiber.join(fiber)
         assert.strictEqual((yield* topicOf("orders")).messageCount, 1)
-        while (channel.messageCount === 0) yield* Effect.yieldNow
+        yield* until(() => channel.messageCount > 0)
         assert.strictEqual(channel.deferredCount, 1)
       }).pipe(Effect.provide(checked(() => Deferred.await(decided))))
     }))
