@@ -34,7 +34,7 @@ export interface PublishTarget {
   warning: string | undefined
 }
 
-type Answer = HttpResponse.HttpResponse | Effect.Effect<HttpResponse.HttpResponse>
+type PublishResult = HttpResponse.HttpResponse | Effect.Effect<HttpResponse.HttpResponse>
 
 const kinds = new Map<string, { readonly kind: "pub" | "mpub"; readonly instead: string | undefined }>([
   ["/pub", { kind: "pub", instead: undefined }],
@@ -113,7 +113,7 @@ export const make = Effect.gen(function*() {
     }
   }
 
-  const publishBodies = (topic: Topic, target: PublishTarget, bodies: PublishedBodies | BodyRefusal): Answer => {
+  const publishBodies = (topic: Topic, target: PublishTarget, bodies: PublishedBodies | BodyRefusal): PublishResult => {
     if (typeof bodies === "string") return refusals[bodies]
     if (bodies.count === 0) return HttpResponse.ok
     const rest = publisher.publish(topic, bodies, target.deferMillis ?? 0)
@@ -126,16 +126,16 @@ export const make = Effect.gen(function*() {
     topic: Topic,
     target: PublishTarget,
     steps: Iterator<void, PublishedBodies | BodyRefusal, void>
-  ): Answer => {
+  ): PublishResult => {
     const first = steps.next()
     if (first.done === true) return publishBodies(topic, target, first.value)
     return Effect.flatMap(finish(turns, steps), (bodies) => {
-      const answer = publishBodies(topic, target, bodies)
-      return Effect.isEffect(answer) ? answer : Effect.succeed(answer)
+      const result = publishBodies(topic, target, bodies)
+      return Effect.isEffect(result) ? result : Effect.succeed(result)
     })
   }
 
-  const publishTo = (topic: Topic, target: PublishTarget, body: Buffer | undefined): Answer => {
+  const publishTo = (topic: Topic, target: PublishTarget, body: Buffer | undefined): PublishResult => {
     if (body === undefined) return refusals.BODY_TOO_BIG
     if (target.deferMillis === undefined) return refusals.INVALID_DEFER
     if (target.kind === "pub") return publishBodies(topic, target, PublishBody.single(body))
@@ -146,7 +146,7 @@ export const make = Effect.gen(function*() {
   }
 
   /** As in NSQ, the topic is created even if body or delay are refused. */
-  const publish = (target: PublishTarget, body: Buffer | undefined): Answer => {
+  const publish = (target: PublishTarget, body: Buffer | undefined): PublishResult => {
     if (target.kind === "pub") {
       if (body === undefined) return refusals.MSG_TOO_BIG
       if (body.length === 0) return refusals.MSG_EMPTY
@@ -156,8 +156,8 @@ export const make = Effect.gen(function*() {
     if (topic !== undefined) return publishTo(topic, target, body)
     return broker.topic(target.topic).pipe(
       Effect.flatMap((opened) => {
-        const answer = publishTo(opened, target, body)
-        return Effect.isEffect(answer) ? answer : Effect.succeed(answer)
+        const result = publishTo(opened, target, body)
+        return Effect.isEffect(result) ? result : Effect.succeed(result)
       }),
       Effect.catchTags({
         LimitReached: (error) => Effect.succeed(BrokerArguments.limitReached(error)),
@@ -171,10 +171,10 @@ export const make = Effect.gen(function*() {
     Effect.as(Effect.logError("publishing failed", defect), HttpResponse.internalError)
 
   /** A defect in Node's callback would otherwise end the daemon. */
-  const attempt = (target: PublishTarget, body: Buffer | undefined): Answer => {
+  const attempt = (target: PublishTarget, body: Buffer | undefined): PublishResult => {
     try {
-      const answer = publish(target, body)
-      return Effect.isEffect(answer) ? Effect.catchDefect(answer, failed) : answer
+      const result = publish(target, body)
+      return Effect.isEffect(result) ? Effect.catchDefect(result, failed) : result
     } catch (defect) {
       return failed(defect)
     }
@@ -204,16 +204,16 @@ export const make = Effect.gen(function*() {
       return fork(RequestBody.answerUnread(incoming, outgoing, tooBig))
     }
     RequestBody.collect(incoming, outgoing, limit, (body) => {
-      const answer = attempt(target, body)
+      const result = attempt(target, body)
       const finish = (response: HttpResponse.HttpResponse): Completion => {
         if (body === undefined) return RequestBody.answerUnread(incoming, outgoing, response)
         HttpResponse.send(outgoing, response)
         return undefined
       }
-      if (Effect.isEffect(answer)) {
-        fork(Effect.flatMap(answer, (response) => finish(response) ?? Effect.void))
+      if (Effect.isEffect(result)) {
+        fork(Effect.flatMap(result, (response) => finish(response) ?? Effect.void))
       } else {
-        const rest = finish(answer)
+        const rest = finish(result)
         if (rest !== undefined) fork(rest)
       }
     })

@@ -8,7 +8,7 @@ import { encodeLookupCommand, type LookupCommand, magicV1 } from "../../../proto
 import { type ConnectionLost, Transport } from "../../net/Transport.ts"
 
 /** NSQ's timeout for connecting and for each response. */
-const patience = "1 second"
+const responseTimeout = "1 second"
 
 /** Commands sent before their responses are read. */
 const window = 256
@@ -25,12 +25,12 @@ export class LookupError extends Schema.TaggedError<LookupError>()("LookupError"
 /** An open connection to an nsqlookupd. */
 export interface LookupConnection {
   /**
-   * Sends commands and returns their responses in the same order. `onAnswer` is called for each response as it
+   * Sends commands and returns their responses in the same order. `onResponse` is called for each response as it
    * arrives, so responses before a lost connection are not lost. For one fiber at a time.
    */
   readonly ask: (
     commands: ReadonlyArray<LookupCommand>,
-    onAnswer?: (command: LookupCommand, answer: string) => void
+    onResponse?: (command: LookupCommand, response: string) => void
   ) => Effect.Effect<ReadonlyArray<string>, LookupError>
   /** Fails when the connection fails. Wait for it only while no command is outstanding. */
   readonly ended: Effect.Effect<never, LookupError>
@@ -42,23 +42,23 @@ const timeout = Effect.fail(new LookupError({ reason: "i/o timeout" }))
 /** Connects and sends the magic. The connection is closed with the Scope. Fails after 1 second. */
 export const open = Effect.fnUntraced(function*(
   address: string,
-  maxAnswerBytes: number
+  maxResponseBytes: number
 ): Effect.fn.Return<LookupConnection, LookupError, Transport | Scope.Scope> {
   const transport = yield* Transport
   const connection = yield* transport.connect(address).pipe(
     Effect.mapError(({ message }) => new LookupError({ reason: message })),
-    Effect.timeoutOrElse({ duration: patience, orElse: () => timeout })
+    Effect.timeoutOrElse({ duration: responseTimeout, orElse: () => timeout })
   )
   connection.write(Buffer.from(magicV1))
-  const answers = yield* Queue.bounded<string, LookupError>(window)
+  const responses = yield* Queue.bounded<string, LookupError>(window)
 
   const receive = Effect.gen(function*() {
-    const decoder = new AnswerDecoder(maxAnswerBytes)
+    const decoder = new AnswerDecoder(maxResponseBytes)
     while (true) {
-      const answer = decoder.next()
-      if (answer instanceof AnswerError) return yield* new LookupError({ reason: answer.message })
-      if (answer !== undefined) {
-        yield* Queue.offer(answers, answer.toString())
+      const response = decoder.next()
+      if (response instanceof AnswerError) return yield* new LookupError({ reason: response.message })
+      if (response !== undefined) {
+        yield* Queue.offer(responses, response.toString())
         continue
       }
       const chunk: Buffer | undefined = yield* Effect.mapError(connection.read, lost)
@@ -67,29 +67,29 @@ export const open = Effect.fnUntraced(function*(
     }
   })
   yield* receive.pipe(
-    Effect.catchCause((cause) => Queue.failCause(answers, cause)),
+    Effect.catchCause((cause) => Queue.failCause(responses, cause)),
     Effect.forkScoped
   )
 
-  const answer = Effect.timeoutOrElse(Queue.take(answers), { duration: patience, orElse: () => timeout })
+  const response = Effect.timeoutOrElse(Queue.take(responses), { duration: responseTimeout, orElse: () => timeout })
 
   return {
     ask: Effect.fnUntraced(function*(
       commands: ReadonlyArray<LookupCommand>,
-      onAnswer?: (command: LookupCommand, answer: string) => void
+      onResponse?: (command: LookupCommand, response: string) => void
     ) {
-      const answered: Array<string> = []
+      const received: Array<string> = []
       for (let at = 0; at < commands.length; at += window) {
         const some = commands.slice(at, at + window)
         connection.write(Buffer.concat(some.map(encodeLookupCommand)))
         for (const command of some) {
-          const text = yield* answer
-          onAnswer?.(command, text)
-          answered.push(text)
+          const text = yield* response
+          onResponse?.(command, text)
+          received.push(text)
         }
       }
-      return answered
+      return received
     }),
-    ended: Effect.flatMap(Queue.take(answers), () => Effect.fail(new LookupError({ reason: "unexpected response" })))
+    ended: Effect.flatMap(Queue.take(responses), () => Effect.fail(new LookupError({ reason: "unexpected response" })))
   }
 })

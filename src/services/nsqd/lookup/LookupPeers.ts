@@ -86,7 +86,7 @@ const make = Effect.gen(function*() {
    * Sends commands and expects OK for each. A refused REGISTER affects only its topic or channel: it is kept in
    * `refused` and retried later. Any other response ends the connection.
    */
-  const tell = Effect.fnUntraced(function*(
+  const sendCommands = Effect.fnUntraced(function*(
     address: string,
     connection: LookupConnection.LookupConnection,
     commands: ReadonlyArray<LookupCommand>,
@@ -95,10 +95,10 @@ const make = Effect.gen(function*() {
     for (const command of commands) yield* Effect.logInfo(`LOOKUPD(${address}): ${describe(command)}`)
     const failed: Array<string> = []
     let unexpected: string | undefined
-    const note = (command: LookupCommand, answer: string): void => {
-      if (answer === "OK") return refused.settle(command)
-      const reason = `${describe(command)} - lookupd returned ${excerpt(answer)}`
-      if (command._tag !== "REGISTER" || !answer.startsWith("E_")) unexpected ??= reason
+    const note = (command: LookupCommand, response: string): void => {
+      if (response === "OK") return refused.settle(command)
+      const reason = `${describe(command)} - lookupd returned ${excerpt(response)}`
+      if (command._tag !== "REGISTER" || !response.startsWith("E_")) unexpected ??= reason
       else if (refused.add(command, time.monotonicMillis())) failed.push(reason)
     }
     const logRefused = Effect.suspend(() => {
@@ -111,12 +111,12 @@ const make = Effect.gen(function*() {
     if (unexpected !== undefined) return yield* new LookupConnection.LookupError({ reason: unexpected })
   })
 
-  const introduce = Effect.fnUntraced(function*(address: string, connection: LookupConnection.LookupConnection) {
-    const [answer = ""] = yield* connection.ask([{ _tag: "IDENTIFY", producer: identityOf(yield* runtime.current) }])
-    const identity = decodeLookupd(answer)
+  const identify = Effect.fnUntraced(function*(address: string, connection: LookupConnection.LookupConnection) {
+    const [response = ""] = yield* connection.ask([{ _tag: "IDENTIFY", producer: identityOf(yield* runtime.current) }])
+    const identity = decodeLookupd(response)
     if (identity === undefined) {
-      const reason = answer.startsWith("E_") ? "lookupd returned" : "parsing response -"
-      return yield* new LookupConnection.LookupError({ reason: `${reason} ${excerpt(answer)}` })
+      const reason = response.startsWith("E_") ? "lookupd returned" : "parsing response -"
+      return yield* new LookupConnection.LookupError({ reason: `${reason} ${excerpt(response)}` })
     }
     yield* Effect.logInfo(`LOOKUPD(${address}): peer info ${infoText(identity)}`)
     if (identity.broadcast_address === "") yield* Effect.logError(`LOOKUPD(${address}): no broadcast address`)
@@ -136,11 +136,11 @@ const make = Effect.gen(function*() {
       const wait = Effect.as(Effect.sleep(Math.max(0, nextPing - time.monotonicMillis())), [])
       const changed = yield* Effect.raceAllFirst([PubSub.takeAll(events), wait, connection.ended])
       if (changed.length > 0) {
-        yield* tell(address, connection, changed.map(commandOf), refused)
+        yield* sendCommands(address, connection, changed.map(commandOf), refused)
         continue
       }
       const due = refused.due(time.monotonicMillis())
-      if (due.length > 0) yield* tell(address, connection, due, refused)
+      if (due.length > 0) yield* sendCommands(address, connection, due, refused)
       yield* Effect.logDebug(`LOOKUPD(${address}): sending heartbeat`)
       // Any reply to PING counts as alive.
       yield* connection.ask([{ _tag: "PING" }])
@@ -160,12 +160,12 @@ const make = Effect.gen(function*() {
     yield* Effect.logInfo(`LOOKUP connecting to ${address}`)
     const { maxBodySize } = yield* runtime.current
     const connection = yield* Effect.provideService(LookupConnection.open(address, maxBodySize), Transport, transport)
-    const identity = yield* introduce(address, connection)
+    const identity = yield* identify(address, connection)
     known.note(address, identity)
     // Subscribes before it lists what exists, so that nothing created meanwhile is missed.
     const events = yield* PubSub.subscribe(broker.topology)
     const registrations = refused.withoutWaiting(broker.topics().flatMap(registrationsOf))
-    yield* tell(address, connection, registrations, refused)
+    yield* sendCommands(address, connection, registrations, refused)
     const begun = time.monotonicMillis()
     yield* Effect.catch(
       serve(address, connection, events, refused),
