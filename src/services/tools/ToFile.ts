@@ -104,7 +104,7 @@ export const table = {
     "log-level",
     Kind.string,
     text("info"),
-    "lowest level of lines to log: debug, info, warn, error or fatal"
+    "least severe level to log: debug, info, warn, error or fatal"
   ),
   logPrefix: row("log-prefix", Kind.string, text("[nsq_to_file] "), "start of every log line")
 }
