@@ -34,7 +34,8 @@ export class Backoff {
   /** Records the result of a message. Returns true if the consumer is in backoff or has just left it. */
   note(signal: BackoffSignal): boolean {
     const before = this.current
-    if (signal === "backoff" && this.delay(this.current + 1) <= this.settings.maxMillis) this.current++
+    const { maxMillis } = this.settings
+    if (signal === "backoff" && maxMillis > 0 && this.delay(this.current + 1) <= maxMillis) this.current++
     if (signal === "resume" && this.current > 0) this.current--
     return this.current > 0 || before > 0
   }

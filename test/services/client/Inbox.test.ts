@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { Inbox } from "../../../src/services/client/Inbox.ts"
-import { Line } from "../../../src/services/client/Line.ts"
 
 describe("Inbox", () => {
   it.effect("the inbox gives items to waiting fibers in order, and keeps the rest for later takers", () =>
@@ -36,20 +35,4 @@ describe("Inbox", () => {
       assert.deepStrictEqual(inbox.clear(), [1])
       assert.isTrue(Exit.isFailure(yield* Effect.exit(inbox.take)))
     }))
-})
-
-describe("Line", () => {
-  it("a line returns its items in order, however many it has", () => {
-    const line = new Line<number>()
-    let [pushed, taken] = [0, 0]
-    for (let round = 0; round < 5000; round++) {
-      line.push(pushed++)
-      line.push(pushed++)
-      if (round % 3 > 0) assert.strictEqual(line.take(), taken++)
-      assert.strictEqual(line.length, pushed - taken)
-    }
-    assert.deepStrictEqual([...line].slice(0, 3), [taken, taken + 1, taken + 2])
-    while (line.length > 0) assert.strictEqual(line.take(), taken++)
-    assert.isUndefined(line.take())
-  })
 })

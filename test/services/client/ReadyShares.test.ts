@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { Backoff } from "../../../src/services/client/Backoff.ts"
 import { share, shares } from "../../../src/services/client/ReadyShares.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
@@ -27,28 +26,5 @@ describe("ready counts", () => {
     const connections = [0, 1, 0, 1].map((ready) => ({ ready, maxReady: 2500 }))
     assert.deepStrictEqual(shares(connections, 2, first), [0, 1, 0, 1])
     assert.deepStrictEqual(shares(connections, 3, first), [1, 1, 0, 1])
-  })
-})
-
-describe("backoff", () => {
-  it("the wait of a backoff doubles with every failure up to the longest wait, and halves with every success", () => {
-    const backoff = new Backoff({ multiplierMillis: 100, maxMillis: 1000 })
-    const waits = Array.from({ length: 5 }, () => {
-      backoff.note("backoff")
-      return backoff.waitMillis
-    })
-    assert.deepStrictEqual(waits, [200, 400, 800, 800, 800])
-    assert.isTrue(backoff.note("resume"))
-    assert.strictEqual(backoff.waitMillis, 400)
-    backoff.note("resume")
-    assert.isTrue(backoff.note("resume"))
-    assert.strictEqual(backoff.level, 0)
-    assert.isFalse(backoff.note("resume"))
-  })
-
-  it("a longest wait of 0 disables backoff", () => {
-    const backoff = new Backoff({ multiplierMillis: 1000, maxMillis: 0 })
-    assert.isFalse(backoff.note("backoff"))
-    assert.strictEqual(backoff.level, 0)
   })
 })
