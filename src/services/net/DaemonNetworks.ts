@@ -121,7 +121,7 @@ const originBy = (namer: string): Effect.Effect<Origin> =>
     Effect.orElseSucceed((): Origin => "remote")
   )
 
-/** Returns the rule for the networks of `--allowed-daemon-networks`; the default rule if there are none. */
+/** Returns the rule for the networks of `--allowed-daemon-networks`; the default rule without any. */
 export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): DaemonNetworks => {
   const isAllowed = makeRule(networks)
   return {

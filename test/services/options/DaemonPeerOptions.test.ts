@@ -7,7 +7,7 @@ import * as OptionTable from "../../../src/services/options/OptionTable.ts"
 const { allowedDaemonNetworks, maxDaemonResponseSize } = DaemonPeerOptions
 
 describe("DaemonPeerOptions", () => {
-  it("the default networks are none, which is the default rule, and responses have at most 64 MiB", () => {
+  it("no networks are set by default, and responses have at most 64 MiB", () => {
     assert.isTrue(Result.isSuccess(DaemonNetworks.parse(allowedDaemonNetworks.initial())))
     assert.deepStrictEqual([allowedDaemonNetworks.initial(), maxDaemonResponseSize.initial()], [[], 67_108_864])
   })

@@ -113,7 +113,7 @@ export class Backlog {
   // ---- reading from disk
 
   /**
-   * Fetches the next messages from disk; false if there are none. If the disk fails, the result is false too, and the
+   * Fetches the next messages from disk; false if the queue is empty. If the disk fails, the result is false too, and the
    * worker is called when it should be retried.
    */
   get fetch(): Effect.Effect<boolean> {

@@ -33,7 +33,7 @@ export class Distribution {
 
   /**
    * One pass at monotonic ms `now`: delivers messages to the ready members, then flushes each. Returns the earliest
-   * timeout of the delivered messages; `Infinity` if there are none.
+   * timeout of the delivered messages; `Infinity` if nothing was delivered.
    */
   share(members: ReadonlyArray<Subscription>, now: number): number {
     const receivers = members.filter((member) => member.capacity > 0)
