@@ -2,17 +2,16 @@
  * `/channel/*`: creates, deletes, empties, pauses and unpauses channels. None of these endpoints creates a topic.
  */
 import { Effect } from "effect"
-import { empty, fail, HttpFailure, type HttpResponse, internalError } from "../../http/HttpResponse.ts"
-import { type HttpRequest, type Route, route } from "../../http/Router.ts"
+import { empty, fail } from "../../http/HttpResponse.ts"
+import type { HttpRequest, Route } from "../../http/Router.ts"
 import { Broker } from "../broker/Broker.ts"
 import * as BrokerArguments from "./BrokerArguments.ts"
-
-const internal = () => Effect.fail(new HttpFailure({ response: internalError }))
+import { post, storageFailed } from "./BrokerRoute.ts"
 
 const create = Effect.fnUntraced(function*({ target }: HttpRequest) {
   const { channel: name, topic } = yield* BrokerArguments.topicAndChannelName(target)
   yield* Broker.use(({ channel }) => channel(topic.name, name)).pipe(
-    Effect.catchTags({ LimitReached: BrokerArguments.refuse, StorageError: internal })
+    Effect.catchTags({ LimitReached: BrokerArguments.refuse, StorageError: () => storageFailed })
   )
   return empty
 })
@@ -23,7 +22,7 @@ const remove = Effect.fnUntraced(function*({ target }: HttpRequest) {
     Effect.catchTags({
       TopicNotFound: () => Effect.fail(fail(404, "TOPIC_NOT_FOUND")),
       ChannelNotFound: () => Effect.fail(fail(404, "CHANNEL_NOT_FOUND")),
-      StorageError: internal
+      StorageError: () => storageFailed
     })
   )
   return empty
@@ -31,28 +30,29 @@ const remove = Effect.fnUntraced(function*({ target }: HttpRequest) {
 
 const clear = Effect.fnUntraced(function*({ target }: HttpRequest) {
   const channel = yield* BrokerArguments.existingChannel(target)
-  yield* Effect.catchTag(channel.empty, "StorageError", internal)
+  yield* Effect.catchTag(channel.empty, "StorageError", () => storageFailed)
   return empty
 })
 
 const pause = (paused: boolean) =>
   Effect.fnUntraced(function*({ target }: HttpRequest) {
     const channel = yield* BrokerArguments.existingChannel(target)
-    yield* Effect.catchTag(Broker.use(({ pauseChannel }) => pauseChannel(channel, paused)), "StorageError", internal)
+    yield* Effect.catchTag(
+      Broker.use(({ pauseChannel }) => pauseChannel(channel, paused)),
+      "StorageError",
+      () => storageFailed
+    )
     return empty
   })
 
 /** The endpoints, for the broker of the environment. */
 export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker> = Effect.map(Broker, (broker) => {
-  const post = (
-    path: string,
-    handle: (request: HttpRequest) => Effect.Effect<HttpResponse, HttpFailure, Broker>
-  ): Route => route("POST", path, (request) => Effect.provideService(handle(request), Broker, broker))
+  const endpoint = post(broker)
   return [
-    post("/channel/create", create),
-    post("/channel/delete", remove),
-    post("/channel/empty", clear),
-    post("/channel/pause", pause(true)),
-    post("/channel/unpause", pause(false))
+    endpoint("/channel/create", create),
+    endpoint("/channel/delete", remove),
+    endpoint("/channel/empty", clear),
+    endpoint("/channel/pause", pause(true)),
+    endpoint("/channel/unpause", pause(false))
   ]
 })

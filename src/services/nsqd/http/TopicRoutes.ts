@@ -3,17 +3,16 @@
  */
 import { Effect } from "effect"
 import * as Arguments from "../../http/Arguments.ts"
-import { empty, fail, HttpFailure, type HttpResponse, internalError } from "../../http/HttpResponse.ts"
-import { type HttpRequest, type Route, route } from "../../http/Router.ts"
+import { empty, fail } from "../../http/HttpResponse.ts"
+import type { HttpRequest, Route } from "../../http/Router.ts"
 import { Broker } from "../broker/Broker.ts"
 import * as BrokerArguments from "./BrokerArguments.ts"
-
-const internal = () => Effect.fail(new HttpFailure({ response: internalError }))
+import { post, storageFailed } from "./BrokerRoute.ts"
 
 const create = Effect.fnUntraced(function*({ target }: HttpRequest) {
   const name = yield* Arguments.topicName(target)
   yield* Broker.use(({ topic }) => topic(name)).pipe(
-    Effect.catchTags({ LimitReached: BrokerArguments.refuse, StorageError: internal })
+    Effect.catchTags({ LimitReached: BrokerArguments.refuse, StorageError: () => storageFailed })
   )
   return empty
 })
@@ -21,35 +20,39 @@ const create = Effect.fnUntraced(function*({ target }: HttpRequest) {
 const remove = Effect.fnUntraced(function*({ target }: HttpRequest) {
   const name = yield* Arguments.anyTopicName(target)
   yield* Broker.use(({ deleteTopic }) => deleteTopic(name)).pipe(
-    Effect.catchTags({ TopicNotFound: () => Effect.fail(fail(404, "TOPIC_NOT_FOUND")), StorageError: internal })
+    Effect.catchTags({
+      TopicNotFound: () => Effect.fail(fail(404, "TOPIC_NOT_FOUND")),
+      StorageError: () => storageFailed
+    })
   )
   return empty
 })
 
 const clear = Effect.fnUntraced(function*({ target }: HttpRequest) {
   const topic = yield* Effect.flatMap(Arguments.topicName(target), BrokerArguments.topicNamed)
-  yield* Effect.catchTag(topic.empty, "StorageError", internal)
+  yield* Effect.catchTag(topic.empty, "StorageError", () => storageFailed)
   return empty
 })
 
 const pause = (paused: boolean) =>
   Effect.fnUntraced(function*({ target }: HttpRequest) {
     const topic = yield* Effect.flatMap(Arguments.anyTopicName(target), BrokerArguments.topicNamed)
-    yield* Effect.catchTag(Broker.use(({ pauseTopic }) => pauseTopic(topic, paused)), "StorageError", internal)
+    yield* Effect.catchTag(
+      Broker.use(({ pauseTopic }) => pauseTopic(topic, paused)),
+      "StorageError",
+      () => storageFailed
+    )
     return empty
   })
 
 /** The endpoints, for the broker of the environment. */
 export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker> = Effect.map(Broker, (broker) => {
-  const post = (
-    path: string,
-    handle: (request: HttpRequest) => Effect.Effect<HttpResponse, HttpFailure, Broker>
-  ): Route => route("POST", path, (request) => Effect.provideService(handle(request), Broker, broker))
+  const endpoint = post(broker)
   return [
-    post("/topic/create", create),
-    post("/topic/delete", remove),
-    post("/topic/empty", clear),
-    post("/topic/pause", pause(true)),
-    post("/topic/unpause", pause(false))
+    endpoint("/topic/create", create),
+    endpoint("/topic/delete", remove),
+    endpoint("/topic/empty", clear),
+    endpoint("/topic/pause", pause(true)),
+    endpoint("/topic/unpause", pause(false))
   ]
 })

@@ -111,20 +111,30 @@ export const make = Effect.gen(function*() {
         case "FIN":
           return Fin.handler.describe(command)
         case "PUB":
+          return pub.describe(command)
         case "MPUB":
+          return mpub.describe(command)
         case "DPUB":
-          return `${command._tag} ${command.topic}`
+          return dpub.describe(command)
         case "REQ":
           return req.describe(command)
         case "TOUCH":
           return Touch.handler.describe(command)
         case "RDY":
           return Rdy.handler.describe(command)
+        case "NOP":
+          return Nop.handler.describe(command)
         case "SUB":
           return sub.describe(command)
+        case "CLS":
+          return Cls.handler.describe(command)
+        case "IDENTIFY":
+          return identify.describe(command)
+        case "AUTH":
+          return auth.describe(command)
         case "Malformed":
           return command.command
-        default:
+        case "Overlong":
           return command._tag
       }
     }
