@@ -21,8 +21,8 @@ const CheckedPublisher = Publisher.layerChecked((topic, body) =>
   )
 )
 
-const CheckedBroker = Broker.layer.pipe(
-  Layer.provideMerge(CheckedPublisher),
+const CheckedBroker = CheckedPublisher.pipe(
+  Layer.provideMerge(Broker.layer),
   Layer.provide(Storage.layerMemory)
 )
 

@@ -7,8 +7,8 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Stream } from "effect"
 import { Broker, consume, publish, Publisher, Storage } from "effect-nsq/broker"
 
-const MemoryBroker = Broker.layer.pipe(
-  Layer.provideMerge(Publisher.layer),
+const MemoryBroker = Publisher.layer.pipe(
+  Layer.provideMerge(Broker.layer),
   Layer.provide(Storage.layerMemory)
 )
 

@@ -47,7 +47,8 @@ const turns = Layer.effect(Turns, Effect.map(Turns, (given) => given === onEvent
  */
 export const layerNoStorage = (changed: Partial<NsqdOptions> = {}) =>
   TcpServer.layer.pipe(
-    Layer.provideMerge(Layer.mergeAll(Broker.layer, Publisher.layer, Clients.layer)),
+    Layer.provideMerge(Layer.mergeAll(Publisher.layer, Clients.layer)),
+    Layer.provideMerge(Broker.layer),
     Layer.provideMerge(MemoryTransport.layer),
     Layer.provide(DaemonState.layer),
     Layer.provideMerge(turns),

@@ -162,11 +162,11 @@ const daemonNetworks = Layer.effect(
   )
 )
 
-const broker = Broker.layer.pipe(
+const broker = Layer.mergeAll(Publisher.layer, Clients.layer).pipe(
+  Layer.provideMerge(Broker.layer),
   Layer.provide(KnownLookupds.layerDirectory),
   Layer.provideMerge(KnownLookupds.layer.pipe(Layer.provide(HttpGet.layer), Layer.provide(daemonNetworks))),
-  Layer.provideMerge(storage),
-  Layer.provideMerge(Layer.mergeAll(Publisher.layer, Clients.layer))
+  Layer.provideMerge(storage)
 )
 
 /** TCP opens last and closes first: while it accepts connections, everything else is available. */

@@ -253,7 +253,8 @@ describe("a unix socket", () => {
 
 describe("a broker on real sockets", () => {
   const broker = TcpServer.layer.pipe(
-    Layer.provideMerge(Layer.mergeAll(Broker.layer, Publisher.layer, Clients.layer)),
+    Layer.provideMerge(Layer.mergeAll(Publisher.layer, Clients.layer)),
+    Layer.provideMerge(Broker.layer),
     Layer.provideMerge(DaemonState.layer),
     Layer.provide(Layer.mergeAll(NodeTransport.layer, Storage.layerMemory, quiet)),
     Layer.provideMerge(Options.layer({ tcpAddress: "127.0.0.1:0" }))

@@ -6,6 +6,7 @@ import { type Cause, Duration, Effect, Queue, Stream } from "effect"
 import { frameHeaderSize } from "../../../protocol/client/Frame.ts"
 import { decodeMessage, type Message, messageKey } from "../../../protocol/client/Message.ts"
 import { ChannelName, TopicName } from "../../../protocol/client/Names.ts"
+import * as Completion from "../../core/Completion.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import type { StorageError } from "../storage/BackendQueue.ts"
 import { Broker } from "./Broker.ts"
@@ -44,7 +45,7 @@ export interface ConsumeOptions {
 
 /**
  * Publishes one or more bodies to a topic, which is created if needed. Completes when the broker has stored them: in
- * memory, or on disk if memory is full. Dies if the topic name is not valid.
+ * memory, or on disk if memory is full. An empty array does nothing. Dies if the topic name is not valid.
  *
  * ```ts
  * const program = publish("orders", [Buffer.from("tea"), Buffer.from("coffee")], { delay: "5 seconds" })
@@ -57,17 +58,16 @@ export const publish = Effect.fnUntraced(function*(
   topic: string,
   bodies: Uint8Array | ReadonlyArray<Uint8Array>,
   options?: { readonly delay?: Duration.Input }
-): Effect.fn.Return<void, PublishError | LimitReached | StorageError, Broker | Publisher> {
-  const broker = yield* Broker
+): Effect.fn.Return<void, PublishError | LimitReached | StorageError, Publisher> {
   const publisher = yield* Publisher
-  const target = yield* broker.topic(TopicName.make(topic))
+  const name = TopicName.make(topic)
   const delay = Duration.toMillis(Duration.fromInputUnsafe(options?.delay ?? 0))
   const all = bodies instanceof Uint8Array ? [bodies] : bodies
   // A delay belongs to a single message, so delayed bodies are published one by one.
   const batches = delay > 0 ? all.map((body) => [body]) : [all]
   yield* Effect.forEach(
     batches.filter((batch) => batch.length > 0),
-    (batch) => publisher.publish(target, joinBodies(batch), delay) ?? Effect.void,
+    (batch) => Completion.toEffect(publisher.publish(name, joinBodies(batch), delay)),
     { discard: true }
   )
 })

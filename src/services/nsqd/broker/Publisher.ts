@@ -1,15 +1,18 @@
 /**
- * The service that all publishing goes through, from TCP, HTTP and the embedding program. Replace its Layer to
- * intercept publishing. The default passes messages to their topic unchanged.
+ * The service that all publishing goes through, from TCP, HTTP and the embedding program. It finds or creates the
+ * topic. Replace its Layer to intercept publishing. The default passes messages to their topic unchanged.
+ *
+ * Hot path: a publish to an existing topic with room allocates no Effect.
  */
 import { Context, Effect, Layer } from "effect"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import type { TopicName } from "../../../protocol/client/Names.ts"
-import type { Completion } from "../../core/Completion.ts"
+import * as Completion from "../../core/Completion.ts"
 import { Turns } from "../../core/Turns.ts"
-import { PublishError } from "./BrokerError.ts"
+import type { StorageError } from "../storage/BackendQueue.ts"
+import { Broker } from "./Broker.ts"
+import { type LimitReached, PublishError } from "./BrokerError.ts"
 import * as LargeBatches from "./LargeBatches.ts"
-import type { Topic } from "./Topic.ts"
 
 /**
  * The path of every publish, from TCP, HTTP and the embedding program. Provide another Layer to check, copy or limit what is
@@ -26,26 +29,25 @@ import type { Topic } from "./Topic.ts"
  */
 export class Publisher extends Context.Service<Publisher, {
   /**
-   * Publishes bodies to a topic, delivered after `deferMillis`. `undefined` if all are accepted already; otherwise
-   * the Effect that completes the publish.
+   * Publishes bodies to a topic, delivered after `deferMillis`. Creates the topic if needed. `undefined` if all are
+   * accepted already; otherwise the Effect that completes the publish. It fails if the topic cannot be created, or
+   * with the number of messages that were accepted nevertheless.
    */
   readonly publish: (
-    topic: Topic,
+    topic: TopicName,
     bodies: PublishedBodies,
     deferMillis: number
-  ) => Completion<PublishError>
+  ) => Completion.Completion<PublishError | LimitReached | StorageError>
 }>()("effect-nsq/broker/Publisher") {
   /** Passes messages to their topic unchanged, very large batches in pieces. */
-  static readonly layer: Layer.Layer<Publisher> = Layer.effect(
+  static readonly layer: Layer.Layer<Publisher, never, Broker> = Layer.effect(
     Publisher,
-    Effect.map(Turns, (turns) => ({
-      publish: (topic, bodies, deferMillis) => LargeBatches.put(turns, topic, bodies, deferMillis)
-    }))
+    Effect.suspend(() => make)
   )
 
   /**
    * A Publisher that calls `check` for every body first. A failed check refuses all bodies of the publish with its
-   * reason.
+   * reason; a refused publish does not create the topic.
    *
    * ```ts
    * const SmallBodies = Publisher.layerChecked((topic, body) =>
@@ -55,19 +57,30 @@ export class Publisher extends Context.Service<Publisher, {
    */
   static readonly layerChecked = <R>(
     check: (topic: TopicName, body: Uint8Array) => Effect.Effect<void, string, R>
-  ): Layer.Layer<Publisher, never, R> =>
+  ): Layer.Layer<Publisher, never, R | Broker> =>
     Layer.effect(
       Publisher,
-      Effect.map(Effect.all([Effect.context<R>(), Turns]), ([context, turns]) => ({
+      Effect.map(Effect.all([Effect.context<R>(), make]), ([context, { publish }]) => ({
         publish: (topic, bodies, deferMillis) =>
-          Effect.forEach(bodiesOf(bodies), (body) => check(topic.name, body), { discard: true }).pipe(
+          Effect.forEach(bodiesOf(bodies), (body) => check(topic, body), { discard: true }).pipe(
             Effect.provideContext(context),
             Effect.mapError((reason) => new PublishError({ reason, kind: "rejected", accepted: 0 })),
-            Effect.andThen(Effect.suspend(() => LargeBatches.put(turns, topic, bodies, deferMillis) ?? Effect.void))
+            Effect.andThen(Effect.suspend(() => Completion.toEffect(publish(topic, bodies, deferMillis))))
           )
       }))
     )
 }
+
+const make = Effect.map(Effect.all([Broker, Turns]), ([broker, turns]): Publisher["Service"] => ({
+  publish: (name, bodies, deferMillis) => {
+    const topic = broker.findTopic(name)
+    if (topic !== undefined) return LargeBatches.put(turns, topic, bodies, deferMillis)
+    return Effect.flatMap(
+      broker.topic(name),
+      (created) => Completion.toEffect(LargeBatches.put(turns, created, bodies, deferMillis))
+    )
+  }
+}))
 
 /** The bodies as views. */
 export const bodiesOf = (bodies: PublishedBodies): ReadonlyArray<Buffer> => {

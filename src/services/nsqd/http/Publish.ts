@@ -14,10 +14,10 @@ import * as HttpResponse from "../../http/HttpResponse.ts"
 import * as RequestBody from "../../http/RequestBody.ts"
 import type { RequestTarget } from "../../http/RequestTarget.ts"
 import { Broker } from "../broker/Broker.ts"
-import type { PublishError } from "../broker/BrokerError.ts"
+import type { LimitReached, PublishError } from "../broker/BrokerError.ts"
 import { Publisher } from "../broker/Publisher.ts"
-import type { Topic } from "../broker/Topic.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
+import type { StorageError } from "../storage/BackendQueue.ts"
 import * as BrokerArguments from "./BrokerArguments.ts"
 import type { BodyRefusal } from "./PublishBody.ts"
 import * as PublishBody from "./PublishBody.ts"
@@ -72,7 +72,11 @@ const parseDefer = (text: string | undefined, maxMillis: number): number | undef
 }
 
 /** NSQ responds to every failed write with `EXITING`. On a full disk nsqd does not exit and responds with the reason. */
-const refusalOf = (error: PublishError): HttpResponse.HttpResponse => {
+const refusalOf = (error: PublishError | LimitReached | StorageError): HttpResponse.HttpResponse => {
+  if (error._tag === "LimitReached") return BrokerArguments.limitReached(error)
+  if (error._tag === "StorageError") {
+    return error.isFull ? HttpResponse.failure(503, error.message) : refusals.EXITING
+  }
   switch (error.kind) {
     case "rejected":
       return HttpResponse.failure(400, `REJECTED ${error.reason}`)
@@ -113,9 +117,19 @@ export const make = Effect.gen(function*() {
     }
   }
 
-  const publishBodies = (topic: Topic, target: PublishTarget, bodies: PublishedBodies | BodyRefusal): PublishResult => {
-    if (typeof bodies === "string") return refusals[bodies]
-    if (bodies.count === 0) return HttpResponse.ok
+  /** Responds without a publish. As in NSQ, the topic is created even if body or delay are refused. */
+  const respondOnly = (topic: TopicName, response: HttpResponse.HttpResponse): PublishResult =>
+    broker.findTopic(topic) !== undefined
+      ? response
+      : Effect.match(broker.topic(topic), { onSuccess: () => response, onFailure: refusalOf })
+
+  const publishBodies = (
+    topic: TopicName,
+    target: PublishTarget,
+    bodies: PublishedBodies | BodyRefusal
+  ): PublishResult => {
+    if (typeof bodies === "string") return respondOnly(topic, refusals[bodies])
+    if (bodies.count === 0) return respondOnly(topic, HttpResponse.ok)
     const rest = publisher.publish(topic, bodies, target.deferMillis ?? 0)
     return rest === undefined
       ? HttpResponse.ok
@@ -123,7 +137,7 @@ export const make = Effect.gen(function*() {
   }
 
   const publishInSteps = (
-    topic: Topic,
+    topic: TopicName,
     target: PublishTarget,
     steps: Iterator<void, PublishedBodies | BodyRefusal, void>
   ): PublishResult => {
@@ -135,9 +149,9 @@ export const make = Effect.gen(function*() {
     })
   }
 
-  const publishTo = (topic: Topic, target: PublishTarget, body: Buffer | undefined): PublishResult => {
-    if (body === undefined) return refusals.BODY_TOO_BIG
-    if (target.deferMillis === undefined) return refusals.INVALID_DEFER
+  const publishTo = (topic: TopicName, target: PublishTarget, body: Buffer | undefined): PublishResult => {
+    if (body === undefined) return respondOnly(topic, refusals.BODY_TOO_BIG)
+    if (target.deferMillis === undefined) return respondOnly(topic, refusals.INVALID_DEFER)
     if (target.kind === "pub") return publishBodies(topic, target, PublishBody.single(body))
     if (target.binary) return publishInSteps(topic, target, PublishBody.binary(body, maxMsgSize, maxBodySize))
     return PublishBody.hasManySteps(body)
@@ -145,26 +159,12 @@ export const make = Effect.gen(function*() {
       : publishBodies(topic, target, PublishBody.lines(body, maxMsgSize))
   }
 
-  /** As in NSQ, the topic is created even if body or delay are refused. */
   const publish = (target: PublishTarget, body: Buffer | undefined): PublishResult => {
     if (target.kind === "pub") {
       if (body === undefined) return refusals.MSG_TOO_BIG
       if (body.length === 0) return refusals.MSG_EMPTY
     }
-    if (typeof target.topic !== "string") return target.topic
-    const topic = broker.findTopic(target.topic)
-    if (topic !== undefined) return publishTo(topic, target, body)
-    return broker.topic(target.topic).pipe(
-      Effect.flatMap((opened) => {
-        const result = publishTo(opened, target, body)
-        return Effect.isEffect(result) ? result : Effect.succeed(result)
-      }),
-      Effect.catchTags({
-        LimitReached: (error) => Effect.succeed(BrokerArguments.limitReached(error)),
-        StorageError: (error) =>
-          Effect.succeed(error.isFull ? HttpResponse.failure(503, error.message) : refusals.EXITING)
-      })
-    )
+    return typeof target.topic === "string" ? publishTo(target.topic, target, body) : target.topic
   }
 
   const failed = (defect: unknown): Effect.Effect<HttpResponse.HttpResponse> =>

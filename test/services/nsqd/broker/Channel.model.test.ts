@@ -38,7 +38,7 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
   let published = 0
   let scope = yield* Scope.fork(yield* Effect.scope)
 
-  const open = Layer.build(Broker.layer).pipe(
+  const open = Layer.build(Publisher.layer.pipe(Layer.provideMerge(Broker.layer))).pipe(
     Effect.provideContext(storage),
     Effect.provideService(Options.NsqdOptions, {
       ...Options.defaults(),
@@ -48,12 +48,13 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
       requeueOnDisconnect: settings.requeueOnDisconnect
     })
   )
-  let broker = Context.get(yield* Scope.provide(open, scope), Broker)
+  let services = yield* Scope.provide(open, scope)
+  let broker = Context.get(services, Broker)
   yield* broker.topic(topicName)
 
   const topic = Effect.suspend(() => broker.topic(topicName))
   const send = (bodies: ReadonlyArray<Uint8Array>, delay: number) =>
-    Effect.provideService(publish(topicName, bodies, { delay }), Broker, broker)
+    Effect.provideContext(publish(topicName, bodies, { delay }), services)
   const channelOf = (index: number): Channel | undefined => broker.findTopic(topicName)?.channel(channelNames[index]!)
 
   // ---- comparing
@@ -192,7 +193,8 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
     yield* TestClock.adjust(2)
     model.advanceTo(model.now + 2)
     scope = yield* Scope.fork(yield* Effect.scope)
-    broker = Context.get(yield* Scope.provide(open, scope), Broker)
+    services = yield* Scope.provide(open, scope)
+    broker = Context.get(services, Broker)
   })
 
   const touch = ({ subscription, model: who }: Consumer, message: number): void => {
@@ -309,7 +311,7 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
 }, Effect.scoped)
 
 const steps = Arbitrary.array(Arbitrary.schema(Step), { maxLength: 60 })
-const quietly = Layer.provideMerge(Layer.mergeAll(Publisher.layer, Logger.layer([])), Idle.layer)
+const quietly = Layer.provideMerge(Logger.layer([]), Idle.layer)
 const settings = (memQueueSize: number) => ({
   memQueueSize: Arbitrary.Constant(memQueueSize),
   requeueOnDisconnect: Schema.Boolean,

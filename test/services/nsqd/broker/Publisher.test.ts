@@ -2,8 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Deferred, Effect, Fiber, Layer, Logger, Schema } from "effect"
 import { Broker, publish, Publisher } from "../../../../src/broker.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
+import * as Completion from "../../../../src/services/core/Completion.ts"
 import { bodiesOf, joinBodies } from "../../../../src/services/nsqd/broker/Publisher.ts"
 import { TestBroker, until } from "../../../../src/testing/index.ts"
+import { brokerWith } from "./testing.ts"
 
 const bytes = (body: string) => Buffer.from(body)
 const topicOf = (name: string) => Broker.use((broker) => broker.topic(TopicName.make(name)))
@@ -35,6 +37,35 @@ describe("the plain publisher", () => {
     }))
 })
 
+describe("publishing to a topic by name", () => {
+  it.effect("a publish creates the topic, and one to an existing topic with room is done at once", () =>
+    Effect.gen(function*() {
+      const broker = yield* Broker
+      const publisher = yield* Publisher
+      const name = TopicName.make("orders")
+      const creation = publisher.publish(name, joinBodies([bytes("a")]), 0)
+      assert.isUndefined(broker.findTopic(name))
+      yield* Completion.toEffect(creation)
+      assert.strictEqual(broker.findTopic(name)?.messageCount, 1)
+      assert.isUndefined(publisher.publish(name, joinBodies([bytes("b"), bytes("c")]), 0))
+      assert.strictEqual(broker.findTopic(name)?.messageCount, 3)
+    }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("a publish fails with the reason that its topic cannot be created", () =>
+    Effect.gen(function*() {
+      yield* publish("orders", bytes("a"))
+      const error = yield* Effect.flip(publish("invoices", bytes("a")))
+      assert.deepInclude(error, { _tag: "LimitReached", max: 1 })
+    }).pipe(Effect.provide(brokerWith({ maxTopics: 1 }))))
+
+  it.effect("a publish of no messages does nothing", () =>
+    Effect.gen(function*() {
+      const broker = yield* Broker
+      yield* publish("orders", [])
+      assert.isUndefined(broker.findTopic("orders"))
+    }).pipe(Effect.provide(brokerWith())))
+})
+
 describe("a checked publisher", () => {
   it.effect("a checked publisher checks every body with its topic and accepts those that pass", () =>
     Effect.gen(function*() {
@@ -58,6 +89,13 @@ describe("a checked publisher", () => {
     }).pipe(Effect.provide(checked((_, body) =>
       Buffer.from(body).toString() === "bad" ? Effect.fail("bad it is") : Effect.void
     ))))
+
+  it.effect("a refused publish does not create its topic", () =>
+    Effect.gen(function*() {
+      const broker = yield* Broker
+      yield* Effect.flip(publish("orders", bytes("a")))
+      assert.isUndefined(broker.findTopic("orders"))
+    }).pipe(Effect.provide(checked(() => Effect.fail("no")))))
 
   it.effect("a publish waits for its check and keeps its delay", () =>
     Effect.gen(function*() {

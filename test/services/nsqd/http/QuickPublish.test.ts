@@ -8,7 +8,7 @@ import { serve } from "./api.ts"
 const recording = (taken: Array<string>) =>
   Layer.succeed(Publisher, {
     publish: (topic, bodies, deferMillis) => {
-      for (const body of bodiesOf(bodies)) taken.push(`${topic.name} ${deferMillis} ${body.toString()}`)
+      for (const body of bodiesOf(bodies)) taken.push(`${topic} ${deferMillis} ${body.toString()}`)
       return undefined
     }
   })

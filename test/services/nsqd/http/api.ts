@@ -90,19 +90,19 @@ const storage = (failure: string | undefined): Layer.Layer<Storage> =>
 /** A daemon without a TCP listener, with the given options; HTTP listens on a free port by default. */
 export const layer = (
   options: Partial<NsqdOptions.NsqdOptions> = {},
-  publisher: Layer.Layer<Publisher> = Publisher.layer,
+  publisher: Layer.Layer<Publisher, never, Broker> = Publisher.layer,
   failure?: string
 ) =>
   NsqdHttp.layer.pipe(
     Layer.provideMerge(
       Layer.mergeAll(
-        Broker.layer,
         publisher,
         Clients.layer,
         DaemonState.layer,
         RuntimeOptions.layer
       )
     ),
+    Layer.provideMerge(Broker.layer),
     Layer.provide(storage(failure)),
     Layer.provide(NsqdOptions.layer({ httpAddress: "127.0.0.1:0", ...options }))
   )
@@ -110,7 +110,7 @@ export const layer = (
 /** Serves the API until the end of the test; with a `failure`, its storage reports it. */
 export const serve = (
   options: Partial<NsqdOptions.NsqdOptions> = {},
-  publisher?: Layer.Layer<Publisher>,
+  publisher?: Layer.Layer<Publisher, never, Broker>,
   failure?: string
 ): Effect.Effect<Api, never, Scope.Scope> =>
   Effect.gen(function*() {

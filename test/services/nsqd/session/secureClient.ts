@@ -51,13 +51,13 @@ export const serve = (options: Partial<NsqdOptions.NsqdOptions>): Effect.Effect<
       Layer.provide(NodeTransport.layer),
       Layer.provideMerge(
         Layer.mergeAll(
-          Broker.layer,
           Publisher.layer,
           Clients.layer,
           DaemonState.layer,
           RuntimeOptions.layer
         )
       ),
+      Layer.provideMerge(Broker.layer),
       Layer.provide(Storage.layerMemory),
       Layer.provideMerge(ServerTls.layer({ ...NsqdOptions.defaults(), ...options })),
       Layer.provide(NsqdOptions.layer({
