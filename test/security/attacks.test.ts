@@ -340,7 +340,7 @@ describe("attacks by an nsqlookupd", () => {
           connection: { authSecret: Redacted.make("hunter2") },
           topic: Topic.bytes("t").name,
           use: () => Effect.never,
-          onUnavailable: ({ message }) => void Deferred.doneUnsafe(failed, Effect.succeed(message))
+          onUnavailable: (_, { message }) => void Deferred.doneUnsafe(failed, Effect.succeed(message))
         })
         return yield* Deferred.await(failed)
       }, Effect.provide([FetchHttpClient.layer, NodeTransport.layer]))

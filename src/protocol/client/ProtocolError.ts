@@ -36,6 +36,14 @@ export const ErrorCode = Schema.Literals([
 export type ErrorCode = typeof ErrorCode.Type
 
 /**
+ * Whether the server closes the connection after sending an error with this code.
+ *
+ * @since 0.2.0
+ * @category predicates
+ */
+export const isFatal = (code: ErrorCode): boolean => !nonFatalCodes.some((each) => each === code)
+
+/**
  * An error for the client: the data of the error frame is the code, a space and the description.
  *
  * @since 0.1.0
@@ -50,7 +58,7 @@ export class ProtocolError extends Schema.TaggedError<ProtocolError>()("Protocol
   }
   /** Whether the server closes the connection after sending the error. */
   get fatal(): boolean {
-    return !nonFatalCodes.some((code) => code === this.code)
+    return isFatal(this.code)
   }
 }
 
@@ -62,3 +70,17 @@ export class ProtocolError extends Schema.TaggedError<ProtocolError>()("Protocol
  */
 export const protocolError = (code: ErrorCode, description: string): ProtocolError =>
   new ProtocolError({ code, description })
+
+const isErrorCode = Schema.is(ErrorCode)
+
+/**
+ * Returns the code of an error frame's data; `undefined` if it does not begin with one of NSQ's codes.
+ *
+ * @since 0.2.0
+ * @category codecs
+ */
+export const parseErrorCode = (text: string): ErrorCode | undefined => {
+  const space = text.indexOf(" ")
+  const code = space < 0 ? text : text.slice(0, space)
+  return isErrorCode(code) ? code : undefined
+}

@@ -4,21 +4,7 @@
  */
 import { Effect, Schema, Tracer } from "effect"
 import { ChannelName, type ChannelName as ChannelNameType, TopicName } from "../../protocol/client/Names.ts"
-
-/**
- * A value cannot be encoded as a message body, or a body cannot be decoded to a value of the topic's Schema.
- *
- * @since 0.1.0
- * @category errors
- */
-export class MessageCodecError extends Schema.TaggedError<MessageCodecError>()("MessageCodecError", {
-  topic: Schema.String,
-  description: Schema.String
-}) {
-  override get message(): string {
-    return `${this.topic}: ${this.description}`
-  }
-}
+import { ClientError, ClientErrorReason } from "./ClientError.ts"
 
 /**
  * A topic whose messages are values of type `A`.
@@ -28,8 +14,9 @@ export class MessageCodecError extends Schema.TaggedError<MessageCodecError>()("
  */
 export interface Topic<A> {
   readonly name: TopicName
-  readonly encode: (value: A) => Effect.Effect<Uint8Array, MessageCodecError>
-  readonly decode: (body: Uint8Array) => Effect.Effect<A, MessageCodecError>
+  /** Fails with the reason `InvalidMessage`, and so does `decode`. */
+  readonly encode: (value: A) => Effect.Effect<Uint8Array, ClientError>
+  readonly decode: (body: Uint8Array) => Effect.Effect<A, ClientError>
   /**
    * Returns the link from a message to the span of its publish. Only traced topics have it; their producers and consumers
    * create a span for each message.
@@ -37,8 +24,8 @@ export interface Topic<A> {
   readonly linkOf?: (body: Uint8Array) => Tracer.SpanLink | undefined
 }
 
-const codecError = (topic: string) => (error: { readonly message: string }): MessageCodecError =>
-  new MessageCodecError({ topic, description: error.message })
+const invalid = (topic: string) => ({ message: description }: { readonly message: string }): ClientError =>
+  new ClientError({ reason: ClientErrorReason.InvalidMessage({ topic, description }) })
 
 /**
  * Returns a topic whose messages are values in JSON. Dies if NSQ does not accept the name.
@@ -56,8 +43,8 @@ export const make = <A, I>(name: string, schema: Schema.Codec<A, I>): Topic<A> =
   const decode = Schema.decodeUnknownEffect(json)
   return {
     name: TopicName.make(name),
-    encode: (value) => encode(value).pipe(Effect.map((text) => Buffer.from(text)), Effect.mapError(codecError(name))),
-    decode: (body) => Effect.mapError(decode(bufferOf(body).toString()), codecError(name))
+    encode: (value) => encode(value).pipe(Effect.map((text) => Buffer.from(text)), Effect.mapError(invalid(name))),
+    decode: (body) => Effect.mapError(decode(bufferOf(body).toString()), invalid(name))
   }
 }
 

@@ -8,15 +8,17 @@
 import { Cause, Clock, Duration, Effect, Queue, Random, type Scope, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { encodeCommand } from "../../protocol/client/Command.ts"
+import { isFatal, parseErrorCode } from "../../protocol/client/ProtocolError.ts"
 import * as Time from "../core/Time.ts"
 import type { Transport } from "../net/Transport.ts"
+import { ClientError, ClientErrorReason } from "./ClientError.ts"
 import * as ClientTopic from "./ClientTopic.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
 import type { Delivery } from "./Delivery.ts"
 import type { Servers } from "./Discovery.ts"
 import { Inbox } from "./Inbox.ts"
 import * as Links from "./Links.ts"
-import { type NsqdConnection, NsqdUnavailable } from "./NsqdConnection.ts"
+import type { NsqdConnection } from "./NsqdConnection.ts"
 import { type Held, Member, Subscription } from "./Subscription.ts"
 
 /**
@@ -98,8 +100,12 @@ const redistributeInterval = "5 seconds"
 /** A held message is touched after this part of its timeout. */
 const touchFraction = 1 / 3
 
-/** Errors that concern one message; the connection stays open. */
-const harmless = /^E_(FIN|REQ|TOUCH)_FAILED/
+/** An error frame, or what is wrong with a message. */
+interface Problem {
+  readonly description: string
+  /** Whether the connection ends; it stays open after an error that concerns one message. */
+  readonly fatal: boolean
+}
 
 const toMillis = (input: Duration.Input | undefined, fallback: Duration.Input): number =>
   Duration.toMillis(Duration.fromInputUnsafe(input ?? fallback))
@@ -153,21 +159,23 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
       Effect.sync(() => subscription.add(member)),
       () => Effect.sync(() => subscription.remove(member))
     )
-    const problems = yield* Queue.unbounded<string>()
-    const report = Effect.forever(Effect.flatMap(Queue.take(problems), (text) => {
-      const line = `(${connection.address}) error from nsqd: ${text}`
-      return harmless.test(text)
-        ? Effect.logWarning(line)
-        : Effect.fail(new NsqdUnavailable({ address: connection.address, reason: text }))
-    }))
+    const { address } = connection
+    const problems = yield* Queue.unbounded<Problem>()
+    const report = Effect.forever(Effect.flatMap(Queue.take(problems), ({ description, fatal }) =>
+      fatal
+        ? Effect.fail(new ClientError({ reason: ClientErrorReason.ServerRefusal({ address, description }) }))
+        : Effect.logWarning(`(${address}) error from nsqd: ${description}`)))
     const frames = connection.run({
       onResponse: () => {},
-      onError: (text) => void Queue.offerUnsafe(problems, text),
+      onError: (text) => {
+        const code = parseErrorCode(text)
+        Queue.offerUnsafe(problems, { description: text, fatal: code === undefined || isFatal(code) })
+      },
       onMessage: (data) => {
         const delivery = subscription.receive(member, data)
         if (delivery !== undefined) inbox.push(delivery)
         // nsqd counts it as in flight, and the consumer can neither handle nor acknowledge it.
-        else Queue.offerUnsafe(problems, `a message of ${data.length} bytes is too short`)
+        else Queue.offerUnsafe(problems, { description: `a message of ${data.length} bytes is too short`, fatal: true })
       },
       onPause: () => {
         subscription.endPass()
@@ -250,7 +258,7 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
     delivery: Held<A>,
     handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>
   ): Effect.Effect<void, never, R> => {
-    const work = Effect.suspend((): Effect.Effect<unknown, E | ClientTopic.MessageCodecError, R> => {
+    const work = Effect.suspend((): Effect.Effect<unknown, E | ClientError, R> => {
       if (tooMany(delivery)) return giveUp(delivery)
       subscription.hold(delivery)
       return trace(delivery, Effect.flatMap(delivery.value, (value) => handler(value, delivery)))

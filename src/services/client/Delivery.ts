@@ -3,7 +3,7 @@
  */
 import type { Duration, Effect } from "effect"
 import type { MessageId } from "../../protocol/client/Message.ts"
-import type { MessageCodecError } from "./ClientTopic.ts"
+import type { ClientError } from "./ClientError.ts"
 
 /**
  * A message that a consumer received.
@@ -20,8 +20,8 @@ export interface Delivery<A> {
   readonly body: Uint8Array
   /** Address of the nsqd that sent it, `host:port`. */
   readonly address: string
-  /** The body decoded by the topic's Schema. */
-  readonly value: Effect.Effect<A, MessageCodecError>
+  /** The body decoded by the topic's Schema. Fails with the reason `InvalidMessage`. */
+  readonly value: Effect.Effect<A, ClientError>
   /** Acknowledges the message as processed. */
   readonly finish: Effect.Effect<void>
   /**

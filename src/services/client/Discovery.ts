@@ -6,11 +6,11 @@
 import { Duration, Effect, Queue, Random, Result, Schedule, Schema, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import type { TopicName } from "../../protocol/client/Names.ts"
-import { masked } from "../core/Masked.ts"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import type { Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress } from "../net/Transport.ts"
+import { ClientError, ClientErrorReason } from "./ClientError.ts"
 
 /**
  * Addresses of nsqd to connect to, or of nsqlookupd to query.
@@ -49,21 +49,6 @@ const Producers = Schema.Struct({
 /** Servers from before NSQ 1.0 wrap their responses. */
 const LookupResponse = Schema.Union([Producers, Schema.Struct({ data: Producers })])
 const decodeResponse = Schema.decodeUnknownEffect(LookupResponse)
-
-/**
- * A request to nsqlookupd failed, or its response is not valid.
- *
- * @since 0.1.0
- * @category errors
- */
-export class LookupFailed extends Schema.TaggedError<LookupFailed>()("LookupFailed", {
-  address: Schema.String,
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return masked(`error querying nsqlookupd (${this.address}) - ${this.reason}`)
-  }
-}
 
 const lookupTimeout = "10 seconds"
 
@@ -109,7 +94,7 @@ const request = <A, R>(
     { readonly message: string },
     R
   >
-): Effect.Effect<A, LookupFailed, HttpClient.HttpClient | R> =>
+): Effect.Effect<A, ClientError, HttpClient.HttpClient | R> =>
   Effect.gen(function*() {
     const client = yield* HttpClient.HttpClient
     const request = yield* Effect.try({
@@ -124,13 +109,16 @@ const request = <A, R>(
       duration: lookupTimeout,
       orElse: () => Effect.fail({ message: `timed out after ${lookupTimeout}` })
     }),
-    Effect.mapError(({ message }) => new LookupFailed({ address, reason: message }))
+    Effect.mapError(({ message: description }) =>
+      new ClientError({ reason: ClientErrorReason.LookupFailure({ address, description }) })
+    )
   )
 
 const unexpected = (status: number) => Effect.fail({ message: `got response ${status}` })
 
 /**
- * Returns the nsqd that have a topic, or all nsqd, from one nsqlookupd. Returns none for an unknown topic.
+ * Returns the nsqd that have a topic, or all nsqd, from one nsqlookupd. Returns none for an unknown topic. Fails with the reason
+ * `LookupFailure`.
  *
  * @since 0.1.0
  * @category operations
@@ -138,7 +126,7 @@ const unexpected = (status: number) => Effect.fail({ message: `got response ${st
 export const lookup = Effect.fn("Discovery.lookup")((
   address: string,
   topic: string | undefined
-): Effect.Effect<ReadonlyArray<string>, LookupFailed, HttpClient.HttpClient> =>
+): Effect.Effect<ReadonlyArray<string>, ClientError, HttpClient.HttpClient> =>
   request(address, () => lookupUrl(address, topic), (status, json) => {
     if (status === 404) return Effect.succeed([])
     if (status !== 200) return unexpected(status)
@@ -155,14 +143,14 @@ export const lookup = Effect.fn("Discovery.lookup")((
 const decodeTopics = Schema.decodeUnknownEffect(Schema.Struct({ topics: Schema.Array(Schema.String) }))
 
 /**
- * Returns all topics of one nsqlookupd.
+ * Returns all topics of one nsqlookupd. Fails with the reason `LookupFailure`.
  *
  * @since 0.1.0
  * @category operations
  */
 export const topics = Effect.fn("Discovery.topics")((
   address: string
-): Effect.Effect<ReadonlyArray<string>, LookupFailed, HttpClient.HttpClient> =>
+): Effect.Effect<ReadonlyArray<string>, ClientError, HttpClient.HttpClient> =>
   request(
     address,
     () => new URL("/topics", lookupUrl(address, undefined)).toString(),

@@ -7,6 +7,7 @@ import type { HttpClient } from "effect/http"
 import type { TopicName } from "../../protocol/client/Names.ts"
 import * as NamedTransport from "../net/NamedTransport.ts"
 import { Transport } from "../net/Transport.ts"
+import type { ClientError } from "./ClientError.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
 import * as Discovery from "./Discovery.ts"
 import * as NsqdConnection from "./NsqdConnection.ts"
@@ -28,9 +29,9 @@ export interface LinkSettings {
   /** Uses a connection until it is lost, and fails with the reason. Its Scope closes with the connection. */
   readonly use: (
     connection: NsqdConnection.NsqdConnection
-  ) => Effect.Effect<never, NsqdConnection.NsqdUnavailable, Scope.Scope>
+  ) => Effect.Effect<never, ClientError, Scope.Scope>
   /** Called when a connection is lost or cannot be made. */
-  readonly onUnavailable?: (error: NsqdConnection.NsqdUnavailable) => void
+  readonly onUnavailable?: (address: string, error: ClientError) => void
 }
 
 /** Keeps the connections until the Scope closes. */
@@ -62,7 +63,7 @@ export const run = Effect.fnUntraced(function*(
     )
     return Effect.flatMap(Effect.timed(Effect.flip(used)), ([held, error]) =>
       Effect.logWarning(error.message).pipe(
-        Effect.andThen(Effect.sync(() => settings.onUnavailable?.(error))),
+        Effect.andThen(Effect.sync(() => settings.onUnavailable?.(address, error))),
         Effect.andThen(discovery.hurry),
         Effect.andThen(Duration.toMillis(held) >= steadyMillis ? Effect.void : Effect.fail(error))
       ))

@@ -13,25 +13,9 @@ import { Wakeup } from "../core/Wakeup.ts"
 import * as DeflateConnection from "../net/DeflateConnection.ts"
 import * as SnappyConnection from "../net/SnappyConnection.ts"
 import { type Connection, splitAddress, Transport } from "../net/Transport.ts"
+import { ClientError, ClientErrorReason } from "./ClientError.ts"
 import * as ClientTls from "./ClientTls.ts"
 import * as Options from "./ConnectionOptions.ts"
-
-/**
- * No usable connection to an nsqd: it cannot be reached, it refuses this client, or the connection is lost.
- *
- * @since 0.1.0
- * @category errors
- */
-export class NsqdUnavailable extends Schema.TaggedError<NsqdUnavailable>()("NsqdUnavailable", {
-  /** `host:port` */
-  address: Schema.String,
-  /** For example `failed to IDENTIFY - E_BAD_BODY ...`. */
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return `${this.address}: ${this.reason}`
-  }
-}
 
 /**
  * The server's reply to IDENTIFY; the defaults are those of a server without feature negotiation.
@@ -87,8 +71,11 @@ export interface NsqdConnection {
   readonly send: (bytes: Uint8Array) => void
   /** Completes when all queued commands have been written to the socket. */
   readonly drained: Effect.Effect<void>
-  /** Handles frames until the connection is lost, and fails with the reason. Nothing is read or written unless it runs. */
-  readonly run: (handler: FrameHandler) => Effect.Effect<never, NsqdUnavailable>
+  /**
+   * Handles frames until the connection is lost, and fails with the reason `ConnectionLoss`. Nothing is read or written unless it
+   * runs.
+   */
+  readonly run: (handler: FrameHandler) => Effect.Effect<never, ClientError>
 }
 
 const nop = encodeCommand({ _tag: "NOP" })
@@ -98,7 +85,7 @@ const maxFrameSize = 64 * 1024 * 1024
 /**
  * Connects and does the handshake. The connection ends when the Scope closes, after queued commands have been written.
  * `isNamed` is true for an address that nsqlookupd has named, where any client may have registered it: the secret is then sent only
- * over TLS. Default: false.
+ * over TLS. Default: false. Fails with the reasons `ConnectFailure` and `HandshakeFailure`.
  *
  * @since 0.1.0
  * @category constructors
@@ -107,17 +94,21 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   address: string,
   options: Options.ConnectionOptions,
   isNamed = false
-): Effect.fn.Return<NsqdConnection, NsqdUnavailable, Transport | Scope.Scope> {
+): Effect.fn.Return<NsqdConnection, ClientError, Transport | Scope.Scope> {
   const transport = yield* Transport
-  const unavailable = (reason: string) => new NsqdUnavailable({ address, reason })
-  const failWith = (error: { readonly message: string }) => unavailable(error.message)
+  const unreachable = (description: string) =>
+    new ClientError({ reason: ClientErrorReason.ConnectFailure({ address, description }) })
+  const refused = (description: string) =>
+    new ClientError({ reason: ClientErrorReason.HandshakeFailure({ address, description }) })
+  const lost = (description: string) =>
+    new ClientError({ reason: ClientErrorReason.ConnectionLoss({ address, description }) })
 
   const socket = yield* transport.connect(address).pipe(
-    Effect.mapError(({ reason }) => unavailable(reason)),
+    Effect.mapError(({ reason }) => unreachable(reason)),
     Effect.timeoutOrElse({
       duration: Options.dialTimeout(options),
       orElse: () =>
-        Effect.fail(unavailable(`connecting timed out after ${Duration.format(Options.dialTimeout(options))}`))
+        Effect.fail(unreachable(`connecting timed out after ${Duration.format(Options.dialTimeout(options))}`))
     })
   )
 
@@ -126,10 +117,10 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   const readFrame = Effect.fnUntraced(function*(connection: Connection) {
     while (true) {
       const frame = decoder.next()
-      if (frame instanceof FrameError) return yield* unavailable(frame.message)
+      if (frame instanceof FrameError) return yield* refused(frame.message)
       if (frame !== undefined) return frame
-      const chunk = yield* Effect.mapError(connection.read, failWith)
-      if (chunk === undefined) return yield* unavailable("the server closed the connection during the handshake")
+      const chunk = yield* Effect.mapError(connection.read, ({ message }) => refused(message))
+      if (chunk === undefined) return yield* refused("the server closed the connection during the handshake")
       decoder.feed(chunk)
     }
   })
@@ -139,16 +130,16 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
       const frame = yield* readFrame(connection)
       const text = textOf(frame)
       if (text === heartbeat) continue
-      if (frame.type === FrameType.error) return yield* unavailable(`${what} - ${text}`)
+      if (frame.type === FrameType.error) return yield* refused(`${what} - ${text}`)
       return text
     }
   })
 
   const startTls = Effect.fnUntraced(function*(connection: Connection) {
-    if (connection.startTls === undefined) return yield* unavailable("this transport does not support TLS")
+    if (connection.startTls === undefined) return yield* refused("this transport does not support TLS")
     const wishes = typeof options.tls === "object" ? options.tls : {}
     const tls = yield* ClientTls.make(wishes, splitAddress(address)?.host ?? address)
-    const secure = yield* Effect.mapError(connection.startTls(tls), ({ reason }) => unavailable(reason))
+    const secure = yield* Effect.mapError(connection.startTls(tls), ({ reason }) => refused(reason))
     yield* expect(secure.connection, "failed to start TLS")
     return secure.connection
   })
@@ -159,7 +150,11 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
     const inner = startingWith(decoder.takeRest(), connection)
     const compressed = features.deflate
       ? yield* DeflateConnection.make(inner, features.deflate_level)
-      : SnappyConnection.make(inner, yield* Effect.mapError(SnappyConnection.loadCodec, failWith), yield* Turns)
+      : SnappyConnection.make(
+        inner,
+        yield* Effect.mapError(SnappyConnection.loadCodec, ({ message }) => refused(message)),
+        yield* Turns
+      )
     yield* expect(compressed, "failed to start compression")
     return compressed
   })
@@ -169,17 +164,17 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
     socket.write(encodeCommand({ _tag: "IDENTIFY", body: Buffer.from(Options.identify(options)) }))
     const response = yield* expect(socket, "failed to IDENTIFY")
     const features = response.startsWith("{")
-      ? yield* Effect.mapError(decodeFeatures(response), () => unavailable("invalid IDENTIFY response"))
+      ? yield* Effect.mapError(decodeFeatures(response), () => refused("invalid IDENTIFY response"))
       : yield* withoutNegotiation
     if (options.tls !== undefined && options.tls !== false && !features.tls_v1) {
-      return yield* unavailable("the server does not offer TLS")
+      return yield* refused("the server does not offer TLS")
     }
     const secured = features.tls_v1 ? yield* startTls(socket) : socket
     const connection = yield* compress(secured, features)
     if (features.auth_required) {
-      if (options.authSecret === undefined) return yield* unavailable("Auth Required")
+      if (options.authSecret === undefined) return yield* refused("Auth Required")
       if (isNamed && !features.tls_v1 && options.authWithoutTls !== true) {
-        return yield* unavailable(
+        return yield* refused(
           "the auth secret is not sent without TLS to an address that nsqlookupd has named; use TLS, or allow it with " +
             "authWithoutTls (--consumer-opt=auth_without_tls,true)"
         )
@@ -194,7 +189,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   const { connection, features } = yield* Effect.timeoutOrElse(handshake, {
     duration: Options.handshakeTimeout(options),
     orElse: () =>
-      Effect.fail(unavailable(`the handshake timed out after ${Duration.format(Options.handshakeTimeout(options))}`))
+      Effect.fail(refused(`the handshake timed out after ${Duration.format(Options.handshakeTimeout(options))}`))
   })
 
   const clock = yield* Clock.Clock
@@ -231,7 +226,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   const readLoop = Effect.fnUntraced(function*(handler: FrameHandler) {
     while (true) {
       for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
-        if (frame instanceof FrameError) return yield* unavailable(frame.message)
+        if (frame instanceof FrameError) return yield* lost(frame.message)
         if (frame.type === FrameType.message) {
           handler.onMessage(bufferOf(frame.data))
           continue
@@ -242,8 +237,8 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
         else handler.onResponse(text)
       }
       handler.onPause?.()
-      const chunk = yield* Effect.mapError(connection.read, failWith)
-      if (chunk === undefined) return yield* unavailable("the server closed the connection")
+      const chunk = yield* Effect.mapError(connection.read, ({ message }) => lost(message))
+      if (chunk === undefined) return yield* lost("the server closed the connection")
       lastHeard = now()
       decoder.feed(chunk)
     }
@@ -253,7 +248,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   const watch = Effect.gen(function*() {
     while (true) {
       const silent = now() - lastHeard
-      if (silent >= patience) return yield* unavailable(`heartbeat timeout: no frame for ${patience} ms`)
+      if (silent >= patience) return yield* lost(`heartbeat timeout: no frame for ${patience} ms`)
       yield* Effect.sleep(patience - silent)
     }
   })

@@ -7,30 +7,9 @@
  *
  * Hot path: a few counters per publish, no fibers.
  */
-import { Schema } from "effect"
+import { ClientError, ClientErrorReason } from "./ClientError.ts"
 import { Line } from "./Line.ts"
 import type { NsqdConnection } from "./NsqdConnection.ts"
-
-/**
- * A message was not published, or may not have been.
- *
- * @since 0.1.0
- * @category errors
- */
-export class PublishFailed extends Schema.TaggedError<PublishFailed>()("PublishFailed", {
-  topic: Schema.String,
-  /** The server's error, for example `E_BAD_TOPIC ...`, or why no server took the message. */
-  reason: Schema.String,
-  /**
-   * `refused`: a server replied that it did not take the message. `unsent`: the message was sent to no server. `unknown`: a
-   * server was sent the message and did not reply, so it may be delivered; publishing it again may duplicate it.
-   */
-  outcome: Schema.Literals(["refused", "unsent", "unknown"])
-}) {
-  override get message(): string {
-    return `${this.topic}: ${this.reason}`
-  }
-}
 
 /** A publish that is waiting or in flight. */
 export interface Publishing {
@@ -45,7 +24,7 @@ export interface Publishing {
   /** Whether its result is known or no longer wanted; a server may still reply to it. */
   settled: boolean
   /** Completes the publish. */
-  readonly settle: (failure: PublishFailed | undefined) => void
+  readonly settle: (failure: ClientError | undefined) => void
 }
 
 /** A connection with its publishes that the server has not replied to, oldest first, including settled ones. */
@@ -133,7 +112,9 @@ export class Outgoing {
       const { topic } = publishing
       this.settle(
         publishing,
-        refusal === undefined ? undefined : new PublishFailed({ topic, reason: refusal, outcome: "refused" })
+        refusal === undefined
+          ? undefined
+          : new ClientError({ reason: ClientErrorReason.MessageRefusal({ topic, description: refusal }) })
       )
     }
     this.send()
@@ -244,12 +225,13 @@ export class Outgoing {
     return suspect
   }
 
-  private fail(publishing: Publishing, reason: string): void {
+  private fail(publishing: Publishing, description: string): void {
     const { sent, topic } = publishing
-    this.settle(publishing, new PublishFailed({ topic, reason, outcome: sent ? "unknown" : "unsent" }))
+    const reason = sent ? ClientErrorReason.UnknownOutcome : ClientErrorReason.NoServer
+    this.settle(publishing, new ClientError({ reason: reason({ topic, description }) }))
   }
 
-  private settle(publishing: Publishing, failure: PublishFailed | undefined): void {
+  private settle(publishing: Publishing, failure: ClientError | undefined): void {
     if (publishing.settled) return
     this.forget(publishing)
     publishing.settle(failure)

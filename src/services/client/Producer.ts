@@ -10,12 +10,13 @@ import { encodeCommand } from "../../protocol/client/Command.ts"
 import { TopicName } from "../../protocol/client/Names.ts"
 import * as Time from "../core/Time.ts"
 import type { Transport } from "../net/Transport.ts"
+import { ClientError, ClientErrorReason } from "./ClientError.ts"
 import type * as ClientTopic from "./ClientTopic.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
 import type { Servers } from "./Discovery.ts"
 import * as Links from "./Links.ts"
-import { type NsqdConnection, NsqdUnavailable } from "./NsqdConnection.ts"
-import { Link, Outgoing, type PublishFailed, type Publishing, tickInterval } from "./Outgoing.ts"
+import type { NsqdConnection } from "./NsqdConnection.ts"
+import { Link, Outgoing, type Publishing, tickInterval } from "./Outgoing.ts"
 
 /**
  * Options of a producer.
@@ -38,19 +39,17 @@ export interface ProducerOptions {
   readonly silenceLimit?: Duration.Input
   /**
    * Whether a publish whose server is lost or silent goes to another server, so that it may arrive twice. If false, it fails
-   * with the outcome `unknown`: at once when the connection is lost, after `publishTimeout` when the server is silent. Default:
+   * with the reason `UnknownOutcome`: at once when the connection is lost, after `publishTimeout` when the server is silent. Default:
    * true.
    */
   readonly resend?: boolean
   /**
    * Whether a publish waits while no server is connected. If false, it fails as soon as the first attempts to connect have
-   * failed, and with the outcome `unknown` when the only connection is lost, or is silent for `silenceLimit`, before the server
+   * failed, and with the reason `UnknownOutcome` when the only connection is lost, or is silent for `silenceLimit`, before the server
    * confirms it. Default: true.
    */
   readonly waitForServer?: boolean
 }
-
-type PublishError = PublishFailed | ClientTopic.MessageCodecError
 
 /**
  * Publishes messages. Each Effect completes when a server has confirmed; publish from several fibers to have many in flight.
@@ -59,20 +58,23 @@ type PublishError = PublishFailed | ClientTopic.MessageCodecError
  * @category models
  */
 export interface ProducerService {
-  /** Publishes bytes to a topic by name, or a value to a topic with a Schema. */
+  /**
+   * Publishes bytes to a topic by name, or a value to a topic with a Schema. Fails with the reasons `MessageRefusal`, `NoServer`,
+   * `UnknownOutcome` and, for a value, `InvalidMessage`; so do the others.
+   */
   readonly publish: {
-    (topic: string, body: Uint8Array | string): Effect.Effect<void, PublishError>
-    <A>(topic: ClientTopic.Topic<A>, value: A): Effect.Effect<void, PublishError>
+    (topic: string, body: Uint8Array | string): Effect.Effect<void, ClientError>
+    <A>(topic: ClientTopic.Topic<A>, value: A): Effect.Effect<void, ClientError>
   }
   /** Publishes all messages with one MPUB: the server takes all of them or none. Does nothing for an empty list. */
   readonly publishAll: {
-    (topic: string, bodies: ReadonlyArray<Uint8Array | string>): Effect.Effect<void, PublishError>
-    <A>(topic: ClientTopic.Topic<A>, values: ReadonlyArray<A>): Effect.Effect<void, PublishError>
+    (topic: string, bodies: ReadonlyArray<Uint8Array | string>): Effect.Effect<void, ClientError>
+    <A>(topic: ClientTopic.Topic<A>, values: ReadonlyArray<A>): Effect.Effect<void, ClientError>
   }
   /** Publishes a message that is delivered after the delay, with DPUB. */
   readonly publishDeferred: {
-    (topic: string, body: Uint8Array | string, delay: Duration.Input): Effect.Effect<void, PublishError>
-    <A>(topic: ClientTopic.Topic<A>, value: A, delay: Duration.Input): Effect.Effect<void, PublishError>
+    (topic: string, body: Uint8Array | string, delay: Duration.Input): Effect.Effect<void, ClientError>
+    <A>(topic: ClientTopic.Topic<A>, value: A, delay: Duration.Input): Effect.Effect<void, ClientError>
   }
   /** Addresses of the nsqd that are connected. */
   readonly connected: Effect.Effect<ReadonlyArray<string>>
@@ -121,12 +123,12 @@ export const make = Effect.fn("Producer.make")(function*(
   const now = Time.fromClock(clock).monotonicMillis
 
   const use = Effect.fnUntraced(function*(connection: NsqdConnection) {
-    const dropped = yield* Deferred.make<never, NsqdUnavailable>()
-    const link = new Link(
-      connection,
-      (reason) =>
-        Deferred.doneUnsafe(dropped, Effect.fail(new NsqdUnavailable({ address: connection.address, reason })))
-    )
+    const { address } = connection
+    const dropped = yield* Deferred.make<never, ClientError>()
+    const link = new Link(connection, (description) => {
+      const reason = ClientErrorReason.ConnectionLoss({ address, description })
+      Deferred.doneUnsafe(dropped, Effect.fail(new ClientError({ reason })))
+    })
     yield* Effect.acquireRelease(
       Effect.sync(() => outgoing.connect(link)),
       () => Effect.sync(() => outgoing.lose(link))
@@ -144,7 +146,7 @@ export const make = Effect.fn("Producer.make")(function*(
     connection: options.connection ?? {},
     topic: undefined,
     use,
-    onUnavailable: ({ message }) => outgoing.noteUnavailable(message)
+    onUnavailable: (_, { message }) => outgoing.noteUnavailable(message)
   })
   yield* Effect.sync(() => outgoing.tick(now())).pipe(
     Effect.delay(tickInterval),
@@ -154,7 +156,7 @@ export const make = Effect.fn("Producer.make")(function*(
   // No server can reply any more: fails all publishes.
   yield* Effect.addFinalizer(() => Effect.sync(() => outgoing.expire(Infinity)))
 
-  const run = (topic: TopicName, bytes: Buffer): Effect.Effect<void, PublishFailed> =>
+  const run = (topic: TopicName, bytes: Buffer): Effect.Effect<void, ClientError> =>
     Effect.callback((resume) => {
       const publishing: Publishing = {
         topic,
@@ -175,7 +177,7 @@ export const make = Effect.fn("Producer.make")(function*(
   const encode = <A>(
     topic: string | ClientTopic.Topic<A>,
     value: A | Uint8Array | string
-  ): readonly [TopicName, Effect.Effect<Uint8Array, ClientTopic.MessageCodecError>] =>
+  ): readonly [TopicName, Effect.Effect<Uint8Array, ClientError>] =>
     typeof topic === "string"
       ? [TopicName.make(topic), Effect.sync(() => bodyOf(value as Uint8Array | string))]
       : [topic.name, topic.encode(value as A)]

@@ -15,7 +15,8 @@ import {
 } from "../../protocol/client/Message.ts"
 import { Wakeup } from "../core/Wakeup.ts"
 import { Backoff, type BackoffSignal } from "./Backoff.ts"
-import type { MessageCodecError, Topic } from "./ClientTopic.ts"
+import type { ClientError } from "./ClientError.ts"
+import type { Topic } from "./ClientTopic.ts"
 import type { Delivery } from "./Delivery.ts"
 import type { NsqdConnection } from "./NsqdConnection.ts"
 import { shares } from "./ReadyShares.ts"
@@ -132,7 +133,7 @@ export class Subscription<A> {
     this.passTime = undefined
   }
 
-  decode(body: Uint8Array): Effect.Effect<A, MessageCodecError> {
+  decode(body: Uint8Array): Effect.Effect<A, ClientError> {
     return this.topic.decode(body)
   }
 
@@ -329,7 +330,7 @@ export class Held<A> implements Delivery<A> {
     return this.member.connection.address
   }
 
-  get value(): Effect.Effect<A, MessageCodecError> {
+  get value(): Effect.Effect<A, ClientError> {
     return this.subscription.decode(this.body)
   }
 

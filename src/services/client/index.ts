@@ -2,9 +2,9 @@
  * `effect-nsq/client`: a producer and a consumer for nsqd, this project's or NSQ's own.
  */
 
+export { ClientError, ClientErrorReason } from "./ClientError.ts"
 /** Topics of values, `Topic.make("orders", Order)`, and of bytes, `Topic.bytes("raw")`. */
 export * as Topic from "./ClientTopic.ts"
-export { MessageCodecError } from "./ClientTopic.ts"
 export type { ConnectionOptions, TlsOptions } from "./ConnectionOptions.ts"
 export * as Consumer from "./Consumer.ts"
 export type { ConsumerOptions } from "./Consumer.ts"
@@ -14,6 +14,4 @@ export * as Discovery from "./Discovery.ts"
 export type { Servers } from "./Discovery.ts"
 /** A connection to one nsqd, for custom clients. */
 export * as NsqdConnection from "./NsqdConnection.ts"
-export { NsqdUnavailable } from "./NsqdConnection.ts"
-export { PublishFailed } from "./Outgoing.ts"
 export { make as makeProducer, Producer, type ProducerOptions, type ProducerService } from "./Producer.ts"

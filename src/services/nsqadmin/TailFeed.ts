@@ -9,8 +9,9 @@ import { decodeMessage } from "../../protocol/client/Message.ts"
 import { ChannelName, isTopicName, type TopicName } from "../../protocol/client/Names.ts"
 import { BadRequest, Unavailable, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
 import type { TailEvent } from "../../protocol/http/admin/AdminLive.ts"
+import { ClientError, ClientErrorReason } from "../client/ClientError.ts"
 import * as Links from "../client/Links.ts"
-import { type NsqdConnection, NsqdUnavailable } from "../client/NsqdConnection.ts"
+import type { NsqdConnection } from "../client/NsqdConnection.ts"
 import { Cluster, type KnownNode, originOf, tcpAddress } from "../cluster/Cluster.ts"
 import { version } from "../core/Version.ts"
 import { DaemonNetworks } from "../net/DaemonNetworks.ts"
@@ -50,7 +51,7 @@ class Joining {
     this.check()
   }
 
-  readonly fail = ({ address, message }: NsqdUnavailable): void => {
+  readonly fail = (address: string, { message }: ClientError): void => {
     this.failed.set(address, message)
     this.check()
   }
@@ -123,7 +124,7 @@ export class TailFeed extends Context.Service<TailFeed, {
       const follow = (topic: TopicName, channel: ChannelName, buffer: TailBuffer, joining: Joining) =>
         Effect.fnUntraced(function*(connection: NsqdConnection) {
           const { address } = connection
-          const refused = yield* Deferred.make<never, NsqdUnavailable>()
+          const refused = yield* Deferred.make<never, ClientError>()
           connection.send(encodeCommand({ _tag: "SUB", topic, channel }))
           let isJoined = false
           const frames = connection.run({
@@ -133,7 +134,10 @@ export class TailFeed extends Context.Service<TailFeed, {
               connection.send(encodeCommand({ _tag: "RDY", count: ready }))
               joining.succeed(address)
             },
-            onError: (reason) => Deferred.doneUnsafe(refused, Effect.fail(new NsqdUnavailable({ address, reason }))),
+            onError: (description) => {
+              const reason = ClientErrorReason.ServerRefusal({ address, description })
+              Deferred.doneUnsafe(refused, Effect.fail(new ClientError({ reason })))
+            },
             onMessage: (data) => {
               const message = decodeMessage(data)
               if (message === undefined) return

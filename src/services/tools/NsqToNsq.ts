@@ -116,10 +116,7 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
     }
     /** Publishes to another destination only if the first did not reply; other failures requeue the message, as in NSQ. */
     const publish = (body: Uint8Array) =>
-      destinations.toOne(
-        publishTo(body),
-        (error) => error._tag === "PublishFailed" && error.outcome === "unknown"
-      )
+      destinations.toOne(publishTo(body), ({ reason }) => reason._tag === "UnknownOutcome")
 
     const handOn = (body: Uint8Array): Effect.Effect<void, { readonly message: string }> => {
       const verdict = filter === undefined ? { _tag: "pass" as const, body } : filter(body)

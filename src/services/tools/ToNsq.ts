@@ -118,7 +118,7 @@ export const main = Effect.fn("to_nsq")(function*(
   const publish = (producers: ReadonlyArray<ProducerService>, body: Buffer) =>
     Effect.forEach(producers, (producer) => producer.publish(topic, body), { concurrency: "unbounded", discard: true })
       .pipe(
-        Effect.mapError((error) => toolError("reason" in error ? error.reason : error.message)),
+        Effect.mapError(({ reason }) => toolError(reason.description)),
         Effect.tap(() => Effect.sync(() => progress.add(1, body.length)))
       )
 

@@ -67,6 +67,23 @@ describe("a Consumer of several servers", () => {
       assert.deepStrictEqual(found._tag === "Some" ? found.value : [], ["10.0.0.9:4150"])
     }).pipe(Effect.scoped))
 
+  it.effect("a consumer stays connected after an error about one message, and reconnects after any other", () =>
+    Effect.gen(function*() {
+      const server = yield* FakeNsqd.make("a:1", responsive)
+      yield* Consumer.make({ topic: raw, channel: "c", servers: { nsqd: ["a:1"] } })
+      yield* until(() => subscriptions(server) === 1)
+      const error = (text: string): Buffer => encodeFrame(FrameType.error, Buffer.from(text))
+      for (const code of ["E_FIN_FAILED", "E_REQ_FAILED", "E_TOUCH_FAILED"]) server.send(error(`${code} not in flight`))
+      // The replies to heartbeats show that the errors have been handled.
+      server.send(encodeFrame(FrameType.response, Buffer.from("_heartbeat_")))
+      yield* until(() => server.commands.includes("NOP"))
+      assert.strictEqual(subscriptions(server), 1)
+      server.send(error("E_BAD_TOPIC no"))
+      for (let i = 0; i < 5; i++) yield* Effect.yieldNow
+      yield* TestClock.adjust("1 second")
+      yield* until(() => subscriptions(server) === 2)
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
   it.effect("a consumer reconnects after a message that is too short", () =>
     Effect.gen(function*() {
       const server = yield* FakeNsqd.make("a:1", responsive)

@@ -54,7 +54,9 @@ const program = (changed: Partial<OutgoingSettings> = {}) => {
       sent: false,
       settled: false,
       settle: (failure) =>
-        void results.push(failure === undefined ? `${body} ok` : `${body} ${failure.outcome}: ${failure.reason}`)
+        void results.push(
+          failure === undefined ? `${body} ok` : `${body} ${failure.reason._tag}: ${failure.reason.description}`
+        )
     }
     outgoing.add(publishing)
     return publishing
@@ -101,7 +103,7 @@ describe("Outgoing", () => {
     outgoing.reply(a.link, undefined)
     outgoing.reply(a.link, "E_BAD_MESSAGE")
     outgoing.reply(a.link, undefined)
-    assert.deepStrictEqual(results, ["1 ok", "2 refused: E_BAD_MESSAGE", "3 ok"])
+    assert.deepStrictEqual(results, ["1 ok", "2 MessageRefusal: E_BAD_MESSAGE", "3 ok"])
   })
 
   it("the unconfirmed publishes of a lost server go to another one before newer ones", () => {
@@ -124,7 +126,7 @@ describe("Outgoing", () => {
     publish("1")
     publish("2")
     outgoing.lose(a.link)
-    assert.deepStrictEqual(results, ["1 unknown: a: connection lost"])
+    assert.deepStrictEqual(results, ["1 UnknownOutcome: a: connection lost"])
     outgoing.connect(b.link)
     assert.deepStrictEqual(b.received, ["2"])
   })
@@ -135,7 +137,7 @@ describe("Outgoing", () => {
     assert.deepStrictEqual(results, [])
     outgoing.noteUnavailable("a: connection refused")
     publish("2")
-    assert.deepStrictEqual(results, ["1 unsent: a: connection refused", "2 unsent: a: connection refused"])
+    assert.deepStrictEqual(results, ["1 NoServer: a: connection refused", "2 NoServer: a: connection refused"])
   })
 
   it("a silent server's publishes go to a server that replies, and late replies are not counted twice", () => {
@@ -185,9 +187,9 @@ describe("Outgoing", () => {
     publish("waiting", 300)
     wait(200)
     assert.deepStrictEqual(results, [
-      "unsent unsent: no nsqd is connected",
-      "waiting unsent: no reply in time",
-      "sent unknown: no reply in time"
+      "unsent NoServer: no nsqd is connected",
+      "waiting NoServer: no reply in time",
+      "sent UnknownOutcome: no reply in time"
     ])
   })
 

@@ -4,9 +4,9 @@ import { Deferred, Effect, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"
 import * as Net from "node:net"
 import { encodeFrame, FrameType } from "../../../src/protocol/client/Frame.ts"
+import type { ClientError } from "../../../src/services/client/ClientError.ts"
 import { Topic } from "../../../src/services/client/index.ts"
 import * as Links from "../../../src/services/client/Links.ts"
-import type { NsqdUnavailable } from "../../../src/services/client/NsqdConnection.ts"
 import * as DaemonNetworks from "../../../src/services/net/DaemonNetworks.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { fakeServer } from "../http/fakeServer.ts"
@@ -45,13 +45,13 @@ const reasonOf = Effect.fnUntraced(function*(
   servers: Links.LinkSettings["servers"],
   connection: Links.LinkSettings["connection"] = {}
 ) {
-  const failed = yield* Deferred.make<NsqdUnavailable>()
+  const failed = yield* Deferred.make<ClientError>()
   yield* Links.run({
     servers,
     connection,
     topic,
     use: () => Effect.never,
-    onUnavailable: (error) => void Deferred.doneUnsafe(failed, Effect.succeed(error))
+    onUnavailable: (_, error) => void Deferred.doneUnsafe(failed, Effect.succeed(error))
   })
   return (yield* Deferred.await(failed)).message
 }, Effect.provide([FetchHttpClient.layer, NodeTransport.layer]))
