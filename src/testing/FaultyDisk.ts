@@ -55,6 +55,7 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
   /** An empty disk without faults. */
   static readonly layer: Layer.Layer<Disk | FaultyDisk> = Layer.effectContext(Effect.sync(() => {
     const files = new Map<string, StoredFile>()
+    const directories = new Set<string>()
     let fault: Fault | undefined
     const syncing = Latch.makeUnsafe(true)
     /** 0 for a disk without limit, which does not report its size. */
@@ -130,15 +131,24 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
           : Effect.succeed(open(path, file))
       })
 
+    const create = (path: string): Effect.Effect<DiskFile, DiskError> =>
+      attempt("open", path, () => {
+        const file = files.get(path) ?? { content: Buffer.alloc(0), durable: Buffer.alloc(0) }
+        files.set(path, file)
+        return open(path, file)
+      })
+
     const disk = Disk.of({
       open: openExisting,
       openExisting,
-      create: (path) =>
-        attempt("open", path, () => {
-          const file = files.get(path) ?? { content: Buffer.alloc(0), durable: Buffer.alloc(0) }
-          files.set(path, file)
-          return open(path, file)
-        }),
+      create,
+      openDurable: (path) =>
+        Effect.map(openExisting(path), (file) => ({
+          ...file,
+          write: (buffers, position) => Effect.andThen(file.write(buffers, position), file.sync)
+        })),
+      makeDirectory: (path) => attempt("open", path, () => void directories.add(path)),
+      removeDirectory: (path) => attempt("remove", path, () => void directories.delete(path)),
       rename: (from, to) =>
         Effect.suspend(() => {
           const file = files.get(from)
@@ -154,9 +164,10 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
           "list",
           directory,
           () =>
-            Array.from(files.keys()).flatMap((path) =>
-              path.startsWith(`${directory}/`) ? [path.slice(directory.length + 1)] : []
-            )
+            [...files.keys(), ...directories].flatMap((path) => {
+              const name = path.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : ""
+              return name === "" || name.includes("/") ? [] : [name]
+            })
         ),
       // The size alone is available without opening the file.
       readStart: (path, maxBytes) => {

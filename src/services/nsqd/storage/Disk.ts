@@ -59,10 +59,16 @@ export class Disk extends Context.Service<Disk, {
   readonly create: (path: string) => Effect.Effect<DiskFile, DiskError>
   /** Opens an existing file for writing. */
   readonly openExisting: (path: string) => Effect.Effect<DiskFile, DiskError>
+  /** Like `openExisting`, but each write completes when its bytes are durable: one operation instead of a write and a sync. */
+  readonly openDurable: (path: string) => Effect.Effect<DiskFile, DiskError>
   readonly rename: (from: string, to: string) => Effect.Effect<void, DiskError>
   /** Removes a file; succeeds if it does not exist. */
   readonly remove: (path: string) => Effect.Effect<void, DiskError>
-  /** The names of the files in a directory. */
+  /** Creates a directory, readable only by its owner; succeeds if it exists. Its parent must exist. */
+  readonly makeDirectory: (path: string) => Effect.Effect<void, DiskError>
+  /** Removes an empty directory; succeeds if it does not exist. */
+  readonly removeDirectory: (path: string) => Effect.Effect<void, DiskError>
+  /** The names of the files and directories in a directory. */
   readonly list: (directory: string) => Effect.Effect<ReadonlyArray<string>, DiskError>
   /**
    * Reads a file's first `maxBytes` bytes and its size synchronously, which blocks everything else; `undefined` if

@@ -224,6 +224,7 @@ export const make = (disk: Disk["Service"], limit: number): Disk["Service"] => {
     ...disk,
     open: (path) => open(path, disk.open, disk.open),
     create: (path) => open(path, disk.create, disk.openExisting),
+    openDurable: (path) => open(path, disk.openDurable, disk.openDurable),
     openExisting: (path) => open(path, disk.openExisting, disk.openExisting),
     rename: (from, to) =>
       Effect.tap(disk.rename(from, to), () =>

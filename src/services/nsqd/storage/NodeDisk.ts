@@ -89,9 +89,23 @@ const openFile = (path: string, flags: number) =>
   Effect.map(call<number>("open", path, (done) => Fs.open(path, flags, 0o600, done)), (fd) => file(fd, path))
 
 const { O_CREAT, O_RDONLY, O_RDWR, O_TRUNC } = Fs.constants
+/** Not defined on Windows, where `openDurable` syncs after each write. */
+const O_DSYNC: number | undefined = Fs.constants.O_DSYNC
 
 const remove = (path: string) =>
   call("remove", path, (done) => Fs.unlink(path, (error) => done(error?.code === "ENOENT" ? null : error)))
+
+const openDurable = (path: string): Effect.Effect<DiskFile, DiskError> =>
+  O_DSYNC === undefined
+    ? Effect.map(openFile(path, O_RDWR), (opened) => ({
+      ...opened,
+      write: (buffers, position) => Effect.andThen(opened.write(buffers, position), opened.sync)
+    }))
+    // A durable write takes as long as a sync.
+    : Effect.map(openFile(path, O_RDWR | O_DSYNC), (opened) => ({
+      ...opened,
+      write: (buffers, position) => syncs.withPermit(opened.write(buffers, position))
+    }))
 
 const rename = (from: string, to: string) => call("rename", from, (done) => Fs.rename(from, to, (error) => done(error)))
 
@@ -168,9 +182,18 @@ const readText = (path: string): Effect.Effect<string | undefined, DiskError> =>
 const disk = Disk.of({
   open: (path) => openFile(path, O_RDONLY),
   create: (path) => openFile(path, O_RDWR | O_CREAT),
+  openDurable,
   openExisting: (path) => openFile(path, O_RDWR),
   rename,
   remove,
+  makeDirectory: (path) =>
+    call(
+      "mkdir",
+      path,
+      (done) => Fs.mkdir(path, { mode: 0o700 }, (error) => done(error?.code === "EEXIST" ? null : error))
+    ),
+  removeDirectory: (path) =>
+    call("rmdir", path, (done) => Fs.rmdir(path, (error) => done(error?.code === "ENOENT" ? null : error))),
   list: (directory) => call<Array<string>>("open", directory, (done) => Fs.readdir(directory, done)),
   readStart,
   readText,

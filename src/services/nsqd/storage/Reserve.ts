@@ -61,6 +61,7 @@ export class Reserve {
     this.disk = Disk.of({
       ...disk,
       create: (path) => this.guardedFile(path, disk.create(path)),
+      openDurable: (path) => this.guardedFile(path, disk.openDurable(path)),
       openExisting: (path) => this.guardedFile(path, disk.openExisting(path)),
       writeText: (path, text) => this.guarded(path, disk.writeText(path, text)),
       remove: (path) => Effect.tap(disk.remove(path), () => this.spaceMade)

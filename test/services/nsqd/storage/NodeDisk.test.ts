@@ -42,6 +42,32 @@ describe("NodeDisk", () => {
       assert.deepStrictEqual(yield* disk.list(folder), ["text"])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
+  it.live("a durable file writes like any other, and must exist", () =>
+    Effect.gen(function*() {
+      const disk = yield* Disk
+      const path = `${yield* directory}/file`
+      assert.strictEqual((yield* Effect.flip(disk.openDurable(path))).code, "ENOENT")
+      yield* Effect.flatMap(disk.create(path), (file) => Effect.andThen(file.write([Buffer.alloc(8)], 0), file.close))
+      const file = yield* disk.openDurable(path)
+      yield* file.write([Buffer.from("durable"), Buffer.from("!")], 0)
+      yield* file.close
+      assert.strictEqual(yield* disk.readText(path), "durable!")
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.live("directories are made once, listed, and removed when they are empty", () =>
+    Effect.gen(function*() {
+      const disk = yield* Disk
+      const folder = yield* directory
+      yield* disk.makeDirectory(`${folder}/log`)
+      yield* disk.makeDirectory(`${folder}/log`)
+      yield* disk.makeDirectory(`${folder}/log/orders`)
+      assert.deepStrictEqual(yield* disk.list(folder), ["log"])
+      assert.strictEqual((yield* Effect.flip(disk.removeDirectory(`${folder}/log`))).code, "ENOTEMPTY")
+      yield* disk.removeDirectory(`${folder}/log/orders`)
+      yield* disk.removeDirectory(`${folder}/log/orders`)
+      assert.deepStrictEqual(yield* disk.list(`${folder}/log`), [])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
   it.live("errors of NodeDisk have the operating system's text", () =>
     Effect.gen(function*() {
       const disk = yield* Disk
