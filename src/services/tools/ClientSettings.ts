@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises"
 import type { ConnectionOptions, ConsumerOptions, TlsOptions } from "../client/index.ts"
 import * as GoDuration from "../core/GoDuration.ts"
 import * as Kind from "../options/OptionKind.ts"
-import { type ToolError, toolError } from "./ToolError.ts"
+import { invalidOption, type ToolError } from "./ToolError.ts"
 
 /** Values by option name; durations in ms. */
 export type ClientSettings = ReadonlyMap<string, string | number | boolean>
@@ -147,7 +147,7 @@ const defined = <Fields extends object>(fields: Fields): { [K in keyof Fields]?:
 const readPem = (path: string | undefined): Effect.Effect<Buffer | undefined, ToolError> =>
   path === undefined || path === ""
     ? Effect.undefined
-    : Effect.tryPromise({ try: () => readFile(path), catch: (error) => toolError(String(error)) })
+    : Effect.tryPromise({ try: () => readFile(path), catch: (error) => invalidOption(String(error)) })
 
 const tlsVersions = {
   "ssl3.0": "TLSv1",
@@ -174,7 +174,7 @@ export const connectionOptions = Effect.fnUntraced(function*(
   program: string
 ): Effect.fn.Return<ConnectionOptions, ToolError> {
   if (isOn(settings, "deflate") && isOn(settings, "snappy")) {
-    return yield* toolError("cannot enable both deflate and snappy compression")
+    return yield* invalidOption("cannot enable both deflate and snappy compression")
   }
   const secret = string(settings, "auth_secret")
   return defined({

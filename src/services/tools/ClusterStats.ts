@@ -41,8 +41,12 @@ const requestAll = <A, B>(
     (results) => {
       const responses = results.filter(Result.isSuccess).map(({ success }) => success)
       const reasons = results.filter(Result.isFailure).map(({ failure }) => failure.message).join("\n")
-      if (responses.length === 0) return Effect.fail(toolError(`failed to query any ${what}: ${reasons}`))
-      return reasons === "" ? Effect.succeed(responses) : Effect.fail(toolError(reasons))
+      if (responses.length === 0) {
+        return Effect.fail(
+          toolError("DaemonFailure", `failed to query any ${what}: ${reasons}`)
+        )
+      }
+      return reasons === "" ? Effect.succeed(responses) : Effect.fail(toolError("DaemonFailure", reasons))
     }
   )
 

@@ -3,7 +3,7 @@ import { Duration, Effect } from "effect"
 import type { HttpOptions } from "../http/HttpClients.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { row } from "../options/OptionTable.ts"
-import { type ToolError, toolError } from "./ToolError.ts"
+import { invalidOption, type ToolError } from "./ToolError.ts"
 
 /** The flags; `requestTimeout` is the default of the request timeout. */
 export const table = (requestTimeout: Duration.Input) => ({
@@ -24,11 +24,11 @@ export const table = (requestTimeout: Duration.Input) => ({
 /** Fails unless both timeouts are positive. */
 export const check = (options: HttpOptions): Effect.Effect<void, ToolError> => {
   if (!Duration.isPositive(options.httpClientConnectTimeout)) {
-    return Effect.fail(toolError("--http-client-connect-timeout should be positive"))
+    return Effect.fail(invalidOption("--http-client-connect-timeout should be positive"))
   }
   return Duration.isPositive(options.httpClientRequestTimeout)
     ? Effect.void
-    : Effect.fail(toolError("--http-client-request-timeout should be positive"))
+    : Effect.fail(invalidOption("--http-client-request-timeout should be positive"))
 }
 
 /** Replaces timeouts that are not positive by Infinity. */

@@ -15,7 +15,7 @@ import * as ClientSettings from "./ClientSettings.ts"
 import * as Forwarding from "./Forwarding.ts"
 import * as JsonFilter from "./JsonFilter.ts"
 import * as Sources from "./Sources.ts"
-import { type ToolError, toolError } from "./ToolError.ts"
+import { invalidOption, type ToolError, toolError } from "./ToolError.ts"
 
 /** Options of `nsq_to_nsq`. */
 export interface NsqToNsqOptions
@@ -75,15 +75,15 @@ export const defaults = (): NsqToNsqOptions => Struct.map(initialValue)(table)
 
 const check = (options: NsqToNsqOptions): Effect.Effect<void, ToolError> => {
   const { channel, destinationTopic, topics } = options
-  if (topics.length === 0 || channel === "") return Effect.fail(toolError("--topic and --channel are required"))
-  if (!topics.every(isValidName)) return Effect.fail(toolError("--topic is invalid"))
+  if (topics.length === 0 || channel === "") return Effect.fail(invalidOption("--topic and --channel are required"))
+  if (!topics.every(isValidName)) return Effect.fail(invalidOption("--topic is invalid"))
   if (destinationTopic !== "" && !isValidName(destinationTopic)) {
-    return Effect.fail(toolError("--destination-topic is invalid"))
+    return Effect.fail(invalidOption("--destination-topic is invalid"))
   }
-  if (!isValidName(channel)) return Effect.fail(toolError("--channel is invalid"))
+  if (!isValidName(channel)) return Effect.fail(invalidOption("--channel is invalid"))
   return Effect.flatMap(Sources.servers(options), () =>
     options.destinationNsqdTcpAddresses.length === 0
-      ? Effect.fail(toolError("--destination-nsqd-tcp-address required"))
+      ? Effect.fail(invalidOption("--destination-nsqd-tcp-address required"))
       : Effect.void)
 }
 
@@ -130,7 +130,7 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
         case "missing":
           return Effect.andThen(
             ClientLogger.note("ERROR: missing field to check required value"),
-            Effect.fail(toolError("backoff"))
+            Effect.fail(toolError("MissingField", "backoff"))
           )
       }
     }

@@ -5,11 +5,11 @@
 import { Effect, Random } from "effect"
 import * as Path from "node:path"
 import { type OutputFileError, OutputFiles } from "./OutputFiles.ts"
-import { FileFailed } from "./ToolError.ts"
+import { type ToolError, toolError } from "./ToolError.ts"
 
 /** Converts an error of a file operation to the error that ends the program. */
-export const because = (what: string) => (error: OutputFileError): FileFailed =>
-  new FileFailed({ reason: `${what}: ${error.message}` })
+export const because = (what: string) => (error: OutputFileError): ToolError =>
+  toolError("FileFailure", `${what}: ${error.message}`)
 
 const isWithin = (directory: string, path: string): boolean => {
   const relative = Path.relative(directory, path)
@@ -24,12 +24,12 @@ export const problem = (name: string): string | undefined =>
 export const prepare = Effect.fnUntraced(function*(
   root: string,
   name: string
-): Effect.fn.Return<string, FileFailed, OutputFiles> {
+): Effect.fn.Return<string, ToolError, OutputFiles> {
   const files = yield* OutputFiles
   const path = Path.join(root, name)
   const failed = because(`cannot create ${Path.dirname(path)}`)
   const wrong = problem(name)
-  if (wrong !== undefined) return yield* new FileFailed({ reason: wrong })
+  if (wrong !== undefined) return yield* toolError("FileFailure", wrong)
   yield* Effect.mapError(files.makeDirectory(root, { recursive: true }), failed)
   const top = yield* Effect.mapError(files.realPath(root), failed)
   let directory = top
@@ -39,7 +39,7 @@ export const prepare = Effect.fnUntraced(function*(
     yield* Effect.mapError(files.makeDirectory(next), failed)
     directory = yield* Effect.mapError(files.realPath(next), failed)
     if (!isWithin(top, directory)) {
-      return yield* new FileFailed({ reason: `cannot create ${path}: a symbolic link leads out of ${root}` })
+      return yield* toolError("FileFailure", `cannot create ${path}: a symbolic link leads out of ${root}`)
     }
   }
   return path
@@ -96,7 +96,7 @@ const copyTo = Effect.fnUntraced(function*(
 export const move = Effect.fnUntraced(function*(
   path: string,
   target: string
-): Effect.fn.Return<boolean, FileFailed, OutputFiles> {
+): Effect.fn.Return<boolean, ToolError, OutputFiles> {
   const files = yield* OutputFiles
   const placed = yield* files.link(path, target).pipe(
     Effect.as(true),

@@ -10,7 +10,7 @@ import * as PeerOptions from "../options/DaemonPeerOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { row } from "../options/OptionTable.ts"
 import * as ClientSettings from "./ClientSettings.ts"
-import { type ToolError, toolError } from "./ToolError.ts"
+import { invalidOption, type ToolError, toolError } from "./ToolError.ts"
 
 /** Options of every tool that consumes. */
 export interface SourceOptions {
@@ -48,14 +48,14 @@ export const servers = (options: SourceOptions): Effect.Effect<Servers, ToolErro
   const { consumerOpt, lookupdHttpAddresses: lookupd, nsqdTcpAddresses: nsqd } = options
   const { allowedDaemonNetworks: allowedNetworks } = options
   if (nsqd.length === 0 && lookupd.length === 0) {
-    return Effect.fail(toolError("--nsqd-tcp-address or --lookupd-http-address required"))
+    return Effect.fail(invalidOption("--nsqd-tcp-address or --lookupd-http-address required"))
   }
   if (nsqd.length > 0 && lookupd.length > 0) {
-    return Effect.fail(toolError("use --nsqd-tcp-address or --lookupd-http-address not both"))
+    return Effect.fail(invalidOption("use --nsqd-tcp-address or --lookupd-http-address not both"))
   }
   const parsed = DaemonNetworks.parse(allowedNetworks)
   if (Result.isFailure(parsed)) {
-    return Effect.fail(toolError(`--allowed-daemon-networks error - invalid CIDR address: ${parsed.failure}`))
+    return Effect.fail(invalidOption(`--allowed-daemon-networks error - invalid CIDR address: ${parsed.failure}`))
   }
   return Effect.succeed(
     nsqd.length > 0 ? { nsqd } : { lookupd, ...ClientSettings.pollOptions(consumerOpt), allowedNetworks }
@@ -68,7 +68,7 @@ const checkUsable = (servers: Servers, connection: ConnectionOptions): Effect.Ef
     ? Effect.forEach(servers.nsqd, (address) => Effect.scoped(NsqdConnection.open(address, connection)), {
       concurrency: "unbounded",
       discard: true
-    }).pipe(Effect.mapError((error) => toolError(error.message)))
+    }).pipe(Effect.mapError(({ message }) => toolError("DaemonFailure", message)))
     : Effect.void
 
 /** Returns the connection options, after checking that the configured servers accept them. */
@@ -89,8 +89,8 @@ export const consumerOptions = Effect.fnUntraced(function*(
   channel: string
 ): Effect.fn.Return<Omit<ConsumerOptions<Uint8Array>, "topic">, ToolError, Transport> {
   const from = yield* servers(options)
-  if (!isValidName(topic)) return yield* toolError("invalid topic name")
-  if (!isValidName(channel)) return yield* toolError("invalid channel name")
+  if (!isValidName(topic)) return yield* invalidOption("invalid topic name")
+  if (!isValidName(channel)) return yield* invalidOption("invalid channel name")
   return {
     channel,
     servers: from,

@@ -31,7 +31,7 @@ const writeToFile = (bytes: Uint8Array, done: Done): void =>
 
 const failed = (error: NodeJS.ErrnoException): ToolError => {
   const reason = error.errno === undefined ? error.message : getSystemErrorMessage(error.errno)
-  return toolError(`ERROR: failed to write to os.Stdout - write /dev/stdout: ${reason}`)
+  return toolError("OutputFailure", `ERROR: failed to write to os.Stdout - write /dev/stdout: ${reason}`)
 }
 
 /**

@@ -12,7 +12,7 @@ import { initialValue, row } from "../options/OptionTable.ts"
 import * as ClusterStats from "./ClusterStats.ts"
 import * as HttpCalls from "./HttpCalls.ts"
 import * as StandardOutput from "./StandardOutput.ts"
-import { type ToolError, toolError } from "./ToolError.ts"
+import { invalidOption, type ToolError, toolError } from "./ToolError.ts"
 
 /** Options of `nsq_stat`. */
 export interface StatOptions extends HttpClients.HttpOptions {
@@ -50,8 +50,8 @@ export const table = {
 /** Returns the defaults. */
 export const defaults = (): StatOptions => Struct.map(initialValue)(table)
 
-/** Returns the configured daemons, or why the options are not valid. */
-const sources = (options: StatOptions): ClusterStats.Sources | string => {
+/** Returns why the options are not valid, or `undefined`. */
+const problem = (options: StatOptions): string | undefined => {
   const { lookupdHttpAddresses: lookupd, nsqdHttpAddresses: nsqd } = options
   if (options.topic === "" || options.channel === "") return "--topic and --channel are required"
   if (!Duration.isPositive(options.interval)) return "--interval should be positive"
@@ -61,7 +61,7 @@ const sources = (options: StatOptions): ClusterStats.Sources | string => {
   if ([...nsqd, ...lookupd].some((address) => address.startsWith("http"))) {
     return `--${nsqd.length > 0 ? "nsqd" : "lookupd"}-http-address error - address should not contain scheme`
   }
-  return nsqd.length > 0 ? { nsqd } : { lookupd }
+  return undefined
 }
 
 const columns = (values: ReadonlyArray<string | number>): string => {
@@ -106,7 +106,8 @@ export const poll = Effect.fnUntraced(function*(
   print: (text: string) => Effect.Effect<void, ToolError>
 ): Effect.fn.Return<void, ToolError, DaemonHttp> {
   const { channel, count, interval, topic } = options
-  const prefixed = (what: string) => (error: ToolError) => toolError(`ERROR: failed to get ${what} - ${error.message}`)
+  const prefixed = (what: string) => ({ message }: ToolError) =>
+    toolError("DaemonFailure", `ERROR: failed to get ${what} - ${message}`)
   let before: ClusterStats.ChannelStats | undefined
   for (let round = 0; round <= count; round++) {
     const producers = yield* Effect.mapError(
@@ -118,7 +119,10 @@ export const poll = Effect.fnUntraced(function*(
       prefixed("nsqd stats")
     )
     if (now === undefined) {
-      return yield* toolError(`ERROR: failed to find channel(${channel}) in stats metadata for topic(${topic})`)
+      return yield* toolError(
+        "MissingChannel",
+        `ERROR: failed to find channel(${channel}) in stats metadata for topic(${topic})`
+      )
     }
     if (round % headerEvery === 0) yield* print(header)
     if (before !== undefined) yield* print(line(before, now, Duration.toSeconds(interval)))
@@ -129,14 +133,15 @@ export const poll = Effect.fnUntraced(function*(
 
 /** Checks the options and prints. */
 export const main = Effect.fn("nsq_stat")(function*(options: StatOptions): Effect.fn.Return<void, ToolError> {
-  const from = sources(options)
   yield* HttpCalls.check(options)
-  if (typeof from === "string") return yield* toolError(from)
+  const wrong = problem(options)
+  if (wrong !== undefined) return yield* invalidOption(wrong)
   const networks = DaemonNetworks.parse(options.allowedDaemonNetworks)
   if (Result.isFailure(networks)) {
-    return yield* toolError(`--allowed-daemon-networks error - invalid CIDR address: ${networks.failure}`)
+    return yield* invalidOption(`--allowed-daemon-networks error - invalid CIDR address: ${networks.failure}`)
   }
-  yield* poll(options, from, StandardOutput.print).pipe(
+  const { lookupdHttpAddresses: lookupd, nsqdHttpAddresses: nsqd } = options
+  yield* poll(options, nsqd.length > 0 ? { nsqd } : { lookupd }, StandardOutput.print).pipe(
     Effect.provide(DaemonClients.layer(options)),
     Effect.provideService(DaemonNetworks.DaemonNetworks, DaemonNetworks.make(networks.success))
   )

@@ -11,7 +11,7 @@ import { initialValue, row } from "../options/OptionTable.ts"
 import * as ClientLogger from "./ClientLogger.ts"
 import * as Sources from "./Sources.ts"
 import * as StandardOutput from "./StandardOutput.ts"
-import { type ToolError, toolError } from "./ToolError.ts"
+import { invalidOption, type ToolError } from "./ToolError.ts"
 
 /** Options of `nsq_tail`. */
 export interface TailOptions extends Sources.SourceOptions {
@@ -41,7 +41,7 @@ export const main = Effect.fn("nsq_tail")(function*(
   options: TailOptions
 ): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
   yield* Sources.servers(options)
-  if (options.topics.length === 0) return yield* toolError("--topic required")
+  if (options.topics.length === 0) return yield* invalidOption("--topic required")
   const { count } = options
   const maxInFlight = count > 0 ? Math.min(count, options.maxInFlight) : options.maxInFlight
   const random = String(yield* Random.nextIntBetween(0, 999_999)).padStart(6, "0")

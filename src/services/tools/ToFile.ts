@@ -32,7 +32,7 @@ import * as OutputDirectory from "./OutputDirectory.ts"
 import type { OutputFiles } from "./OutputFiles.ts"
 import * as Progress from "./Progress.ts"
 import * as Sources from "./Sources.ts"
-import { type FileFailed, type ToolError, toolError } from "./ToolError.ts"
+import { invalidOption, type ToolError, toolError } from "./ToolError.ts"
 import { type FileSettings, TopicFile } from "./TopicFile.ts"
 
 /** Options of `nsq_to_file`. */
@@ -210,8 +210,8 @@ const writeTopic = Effect.fnUntraced(function*(
     })
   )
 
-  const noteFailure = (error: FileFailed) =>
-    Effect.andThen(Effect.logFatal(`[${topic}/${channel}] ${error.reason}`), DaemonState.lose)
+  const noteFailure = ({ reason }: ToolError) =>
+    Effect.andThen(Effect.logFatal(`[${topic}/${channel}] ${reason.description}`), DaemonState.lose)
 
   /** Messages without a sync stay unfinished; nsqd requeues them when the connection ends. */
   const abandon = Effect.suspend(() =>
@@ -246,7 +246,7 @@ const compilePattern = (pattern: string): Effect.Effect<(topic: string) => boole
       return (topic: string) => compiled.test(topic)
     },
     catch: (cause) =>
-      toolError(
+      invalidOption(
         `invalid --topic-pattern ${JSON.stringify(pattern)}: ${cause instanceof Error ? cause.message : String(cause)}`
       )
   })
@@ -266,9 +266,9 @@ const hangups: Stream.Stream<void> = Stream.callback((queue) =>
 /** Writes until interrupted. */
 export const main = Effect.fn("nsq_to_file")(function*(
   options: ToFileOptions
-): Effect.fn.Return<void, ToolError | FileFailed, Transport | HttpClient.HttpClient | OutputFiles | Scope.Scope> {
+): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | OutputFiles | Scope.Scope> {
   const problem = check(options)
-  if (problem !== undefined) return yield* toolError(problem)
+  if (problem !== undefined) return yield* invalidOption(problem)
   const matches = yield* compilePattern(options.topicPattern)
   yield* HttpCalls.check(options)
   // Ends the program if the servers are unusable; topics that cannot be written are only logged.
@@ -276,7 +276,7 @@ export const main = Effect.fn("nsq_to_file")(function*(
   const settings = fileSettings(options)
   const reopens = yield* Stream.broadcast(hangups, { capacity: 1, strategy: "sliding" })
   const progress = yield* Progress.make("written")
-  const writers = yield* FiberMap.make<string, void, FileFailed>()
+  const writers = yield* FiberMap.make<string, void, ToolError>()
 
   /** Starts writing a topic. One that cannot be written is logged and skipped; a failed disk ends the program. */
   const start = Effect.fnUntraced(function*(topic: string) {
@@ -290,8 +290,8 @@ export const main = Effect.fn("nsq_to_file")(function*(
       return yield* Effect.logError(`couldn't create logger for new topic ${topic}: ${unnamed}`)
     }
     const writing = Effect.scoped(writeTopic(options, settings, topic, reopens, progress)).pipe(
-      Effect.catchTag(
-        "ToolError",
+      Effect.catchIf(
+        ({ reason }) => reason._tag !== "FileFailure",
         (error) => Effect.logError(`couldn't create logger for new topic ${topic}: ${error.message}`)
       )
     )
@@ -307,6 +307,7 @@ export const main = Effect.fn("nsq_to_file")(function*(
         orElse: () =>
           Effect.fail(
             toolError(
+              "DaemonFailure",
               `error querying nsqlookupd (${address}) - timed out after ${
                 Duration.format(options.httpClientRequestTimeout)
               }`

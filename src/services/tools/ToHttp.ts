@@ -14,7 +14,7 @@ import * as ClientLogger from "./ClientLogger.ts"
 import * as Forwarding from "./Forwarding.ts"
 import * as HttpCalls from "./HttpCalls.ts"
 import * as Sources from "./Sources.ts"
-import { type ToolError, toolError } from "./ToolError.ts"
+import { invalidOption, type ToolError } from "./ToolError.ts"
 import * as WebRequests from "./WebRequests.ts"
 
 /** Options of `nsq_to_http`. */
@@ -72,15 +72,15 @@ const check = Effect.fnUntraced(function*(
   options: ToHttpOptions
 ): Effect.fn.Return<WebRequests.Headers, ToolError> {
   const headers = WebRequests.parseHeaders(options.headers)
-  if (headers === undefined) return yield* toolError("--header value format should be 'key=value'")
-  if (options.topic === "" || options.channel === "") return yield* toolError("--topic and --channel are required")
+  if (headers === undefined) return yield* invalidOption("--header value format should be 'key=value'")
+  if (options.topic === "" || options.channel === "") return yield* invalidOption("--topic and --channel are required")
   if (options.contentType !== defaultContentType) {
-    if (options.post.length === 0) return yield* toolError("--content-type only used with --post")
-    if (options.contentType === "") return yield* toolError("--content-type requires a value when used")
+    if (options.post.length === 0) return yield* invalidOption("--content-type only used with --post")
+    if (options.contentType === "") return yield* invalidOption("--content-type requires a value when used")
   }
   yield* Sources.servers(options)
   const wrong = problem(options)
-  if (wrong !== undefined) return yield* toolError(wrong)
+  if (wrong !== undefined) return yield* invalidOption(wrong)
   return { "user-agent": `nsq_to_http v${version}`, "accept-encoding": "gzip", ...headers }
 })
 
@@ -103,7 +103,7 @@ export const forward = Effect.fnUntraced(function*(
       ? WebRequests.post(address, body, contentType, headers)
       : WebRequests.get(address, body, headers)
   }
-  const handOn = (body: Uint8Array): Effect.Effect<void, WebRequests.RequestFailed> => {
+  const handOn = (body: Uint8Array): Effect.Effect<void, ToolError> => {
     if (sample < 1 && random.nextDoubleUnsafe() > sample) return Effect.void
     const attempt = (index: number) =>
       WebRequests.send(request(index, body), options.httpClientRequestTimeout).pipe(

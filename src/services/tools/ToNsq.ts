@@ -4,7 +4,7 @@
 import { Clock, Effect, type Scope, Stream, Struct } from "effect"
 import type { HttpClient } from "effect/http"
 import process from "node:process"
-import { makeProducer, NsqdConnection, type ProducerService } from "../client/index.ts"
+import { type ClientError, makeProducer, NsqdConnection, type ProducerService } from "../client/index.ts"
 import { version } from "../core/Version.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
@@ -12,7 +12,7 @@ import { initialValue, row } from "../options/OptionTable.ts"
 import * as ClientLogger from "./ClientLogger.ts"
 import * as ClientSettings from "./ClientSettings.ts"
 import * as Progress from "./Progress.ts"
-import { type ToolError, toolError } from "./ToolError.ts"
+import { invalidOption, type ToolError, toolError } from "./ToolError.ts"
 
 /** Options of `to_nsq`. */
 export interface ToNsqOptions {
@@ -99,14 +99,14 @@ export const main = Effect.fn("to_nsq")(function*(
   options: ToNsqOptions
 ): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
   const { nsqdTcpAddresses, topic } = options
-  if (topic === "") return yield* toolError("--topic required")
+  if (topic === "") return yield* invalidOption("--topic required")
   const delimiter = Buffer.from(options.delimiter)
-  if (delimiter.length !== 1) return yield* toolError("--delimiter must be a single byte")
-  if (nsqdTcpAddresses.length === 0) return yield* toolError("--nsqd-tcp-address required")
+  if (delimiter.length !== 1) return yield* invalidOption("--delimiter must be a single byte")
+  if (nsqdTcpAddresses.length === 0) return yield* invalidOption("--nsqd-tcp-address required")
   const connection = yield* ClientSettings.connectionOptions(options.producerOpt, `to_nsq/${version}`)
   const throttle = yield* makeThrottle(options.rate)
   const progress = yield* Progress.make("published")
-  const failed = (error: { readonly message: string }) => toolError(error.message)
+  const failed = ({ message }: ClientError) => toolError("DaemonFailure", message)
 
   /** Connects with the first message, because an empty input needs no server. */
   const connect = yield* Effect.cached(Effect.forEach(nsqdTcpAddresses, (address) =>
@@ -118,11 +118,14 @@ export const main = Effect.fn("to_nsq")(function*(
   const publish = (producers: ReadonlyArray<ProducerService>, body: Buffer) =>
     Effect.forEach(producers, (producer) => producer.publish(topic, body), { concurrency: "unbounded", discard: true })
       .pipe(
-        Effect.mapError(({ reason }) => toolError(reason.description)),
+        Effect.mapError(({ reason }) => toolError("DaemonFailure", reason.description)),
         Effect.tap(() => Effect.sync(() => progress.add(1, body.length)))
       )
 
-  const input = Stream.fromAsyncIterable<Buffer, ToolError>(process.stdin, (error) => toolError(String(error)))
+  const input = Stream.fromAsyncIterable<Buffer, ToolError>(
+    process.stdin,
+    (error) => toolError("InputFailure", String(error))
+  )
   yield* split(input, delimiter[0] ?? 0).pipe(
     Stream.runForEach((body) =>
       Effect.andThen(throttle.take, Effect.flatMap(connect, (producers) => publish(producers, body)))

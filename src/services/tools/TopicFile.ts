@@ -10,8 +10,8 @@ import { promisify } from "node:util"
 import { gzip } from "node:zlib"
 import * as FileNames from "./FileNames.ts"
 import * as OutputDirectory from "./OutputDirectory.ts"
-import { type OutputFile, type OutputFileError, OutputFiles } from "./OutputFiles.ts"
-import { FileFailed } from "./ToolError.ts"
+import { type OutputFile, OutputFiles } from "./OutputFiles.ts"
+import { type ToolError, toolError } from "./ToolError.ts"
 
 /** The options that a topic's file depends on. */
 export interface FileSettings extends FileNames.NameSettings {
@@ -45,10 +45,10 @@ interface OpenFile {
 }
 
 /** Returns the first error, or the defect as an error. */
-const reasonOf = (cause: Cause.Cause<FileFailed>): FileFailed =>
-  Option.getOrElse(Cause.findErrorOption(cause), () => new FileFailed({ reason: Cause.pretty(cause) }))
+const reasonOf = (cause: Cause.Cause<ToolError>): ToolError =>
+  Option.getOrElse(Cause.findErrorOption(cause), () => toolError("FileFailure", Cause.pretty(cause)))
 
-type FileEffect<A> = Effect.Effect<A, FileFailed, OutputFiles>
+type FileEffect<A> = Effect.Effect<A, ToolError, OutputFiles>
 
 /** The file of a topic. */
 export class TopicFile {
@@ -59,7 +59,7 @@ export class TopicFile {
   private pending: Array<Uint8Array> = []
   private last: { readonly base: FileNames.BaseName; readonly revision: number } | undefined
   /** The first failure. After it nothing is written, and earlier writes without a sync never count as synced. */
-  private failure: FileFailed | undefined
+  private failure: ToolError | undefined
 
   constructor(topic: string, settings: FileSettings) {
     this.topic = topic
@@ -138,7 +138,7 @@ export class TopicFile {
         this.last = { base, revision }
         return
       }
-      if (!settings.hasRevisions) return yield* new FileFailed({ reason: `cannot open ${name}` })
+      if (!settings.hasRevisions) return yield* toolError("FileFailure", `cannot open ${name}`)
       revision++
     }
   }))
@@ -202,21 +202,20 @@ export class TopicFile {
     current.synced = current.written
   }))
 
-  private compress({ path }: OpenFile, bytes: Buffer): Effect.Effect<Buffer, FileFailed> {
+  private compress({ path }: OpenFile, bytes: Buffer): Effect.Effect<Buffer, ToolError> {
     return Effect.tryPromise({
       try: () => compress(bytes, { level: this.settings.gzipLevel }),
-      catch: (cause) => new FileFailed({ reason: `compressing for ${path}: ${String(cause)}` })
+      catch: (cause) => toolError("FileFailure", `compressing for ${path}: ${String(cause)}`)
     })
   }
 
-  private writeOut(encode: (bytes: Buffer) => Effect.Effect<Buffer, FileFailed>): FileEffect<void> {
+  private writeOut(encode: (bytes: Buffer) => Effect.Effect<Buffer, ToolError>): FileEffect<void> {
     const { current, pending } = this
     if (current === undefined || pending.length === 0) return Effect.void
     this.pending = []
     return Effect.gen(function*() {
       const encoded = yield* encode(Buffer.concat(pending))
-      const failed = (error: OutputFileError) => new FileFailed({ reason: `writing message to disk: ${error.message}` })
-      yield* Effect.mapError(current.file.write(encoded), failed)
+      yield* Effect.mapError(current.file.write(encoded), OutputDirectory.because("writing message to disk"))
       current.written += encoded.length
     })
   }

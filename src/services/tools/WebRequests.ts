@@ -2,16 +2,10 @@
  * The requests of `nsq_to_http` (docs/protocol/tools.md#nsq_to_http): the message as the body of a POST or in the URL of a GET,
  * and the rules of success.
  */
-import { ByteSize, type Duration, Effect, Result, Schema } from "effect"
+import { ByteSize, type Duration, Effect, Result } from "effect"
 import { Headers as HttpHeaders, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { masked } from "../core/Masked.ts"
-
-/** The server did not accept a message. */
-export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestFailed", { reason: Schema.String }) {
-  override get message(): string {
-    return this.reason
-  }
-}
+import { type ToolError, toolError } from "./ToolError.ts"
 
 /** Header values by lower-case name. */
 export type Headers = Readonly<Record<string, string>>
@@ -145,13 +139,16 @@ const redirected = (
   return authenticated(next)
 }
 
-/** Sends a request, follows redirects, and reads the response to the end so that its connection can be reused. */
+/**
+ * Sends a request, follows redirects, and reads the response to the end so that its connection can be reused. Fails with the
+ * reason `RequestFailure` if the server does not take the message.
+ */
 export const send = Effect.fnUntraced(function*(
   given: HttpClientRequest.HttpClientRequest,
   timeout: Duration.Duration
-): Effect.fn.Return<void, RequestFailed, HttpClient.HttpClient> {
+): Effect.fn.Return<void, ToolError, HttpClient.HttpClient> {
   const client = yield* HttpClient.HttpClient
-  const failed = (reason: string) => new RequestFailed({ reason })
+  const failed = (description: string) => toolError("RequestFailure", description)
   const first = authenticated(given)
 
   const follow = Effect.gen(function*() {

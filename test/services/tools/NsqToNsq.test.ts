@@ -85,7 +85,7 @@ describe("forwarding", () => {
         Forwarding.run(consumer, 2, (body) =>
           Queue.offer(taken, text(body)).pipe(
             Effect.andThen(Deferred.await(release)),
-            Effect.andThen(text(body) === "bad" ? Effect.fail(toolError("no")) : Effect.void)
+            Effect.andThen(text(body) === "bad" ? Effect.fail(toolError("MissingField", "no")) : Effect.void)
           ))
       )
       yield* Queue.take(taken)
