@@ -9,6 +9,7 @@ import type { Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import * as HttpResponse from "./HttpResponse.ts"
 import type { RequestTarget } from "./RequestTarget.ts"
+import * as Unrouted from "./Unrouted.ts"
 
 /** A request, as passed to handlers. */
 export interface HttpRequest {
@@ -50,18 +51,26 @@ export type Router = (method: string, target: RequestTarget) => Found
 
 const respond = (response: HttpResponse.HttpResponse, logged: boolean): Found => ({ _tag: "Answer", response, logged })
 
-const notFound = respond(HttpResponse.failure(404, "NOT_FOUND"), true)
-
-const optionsResponse = (allow: ReadonlyArray<string>): Found =>
-  respond(HttpResponse.make(200, allow.length === 0 ? [] : ["Allow", allow.join(", ")], ""), false)
-
 const escapeHtml = (text: string): string => text.replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`)
 
-const redirect = (method: string, path: string, search: string): Found => {
+const redirect = (status: 301 | 307, path: string, search: string): Found => {
   const location = encodeURI(path) + search
-  if (method !== "GET") return respond(HttpResponse.make(307, ["Location", location], ""), false)
+  if (status === 307) return respond(HttpResponse.make(307, ["Location", location], ""), false)
   const page = `<a href="${escapeHtml(location)}">Moved Permanently</a>.\n\n`
   return respond(HttpResponse.html(301, page, ["Location", location]), false)
+}
+
+const responseTo = (unrouted: Unrouted.Unrouted, search: string): Found => {
+  switch (unrouted._tag) {
+    case "Redirect":
+      return redirect(unrouted.status, unrouted.path, search)
+    case "Options":
+      return respond(HttpResponse.make(200, ["Allow", unrouted.allow], ""), false)
+    case "Failure": {
+      const { allow, code, status } = unrouted
+      return respond(HttpResponse.failure(status, code, allow === undefined ? [] : ["Allow", allow]), true)
+    }
+  }
 }
 
 /** Removes doubled slashes and dot segments; keeps a trailing slash. */
@@ -74,8 +83,6 @@ const clean = (path: string): string => {
   return `/${parts.join("/")}${parts.length > 0 && path.endsWith("/") ? "/" : ""}`
 }
 
-const toggleSlash = (path: string): string => path.endsWith("/") ? path.slice(0, -1) : `${path}/`
-
 /** Returns a router for these routes. */
 export const make = (routes: ReadonlyArray<Route>): Router => {
   const byPath = new Map<string, Map<string, Route>>()
@@ -83,7 +90,7 @@ export const make = (routes: ReadonlyArray<Route>): Router => {
     const methods = byPath.get(route.path) ?? new Map<string, Route>()
     byPath.set(route.path, methods.set(route.method, route))
   }
-  const all = [...new Set(routes.map((route) => route.method)), "OPTIONS"].sort()
+  const all = Unrouted.options(routes.map((route) => route.method))
 
   /** Returns the methods of an exact path, and its parameter. */
   const lookup = (path: string): { readonly methods: Map<string, Route>; readonly parameter: string } | undefined => {
@@ -104,10 +111,10 @@ export const make = (routes: ReadonlyArray<Route>): Router => {
 
   const fix = (path: string, method: string): string | undefined => {
     if (path === "/") return undefined
-    const toggled = toggleSlash(path)
+    const toggled = Unrouted.toggleSlash(path)
     if (lookup(toggled)?.methods.has(method) === true) return toggled
     const cleaned = clean(path)
-    return canonical(cleaned, method) ?? canonical(toggleSlash(cleaned), method)
+    return canonical(cleaned, method) ?? canonical(Unrouted.toggleSlash(cleaned), method)
   }
 
   return (method, target) => {
@@ -115,13 +122,7 @@ export const make = (routes: ReadonlyArray<Route>): Router => {
     const found = lookup(path)
     const route = found?.methods.get(method)
     if (found !== undefined && route !== undefined) return { _tag: "Endpoint", route, parameter: found.parameter }
-    if (method === "OPTIONS" && path === "*") return optionsResponse(all)
-    const fixed = fix(path, method)
-    if (fixed !== undefined) return redirect(method, fixed, search)
-    if (found === undefined) return notFound
-    const allow = [...found.methods.keys(), "OPTIONS"].sort()
-    return method === "OPTIONS"
-      ? optionsResponse(allow)
-      : respond(HttpResponse.failure(405, "METHOD_NOT_ALLOWED", ["Allow", allow.join(", ")]), true)
+    if (method === "OPTIONS" && path === "*") return responseTo(all, search)
+    return responseTo(Unrouted.decide(method, [...found?.methods.keys() ?? []], fix(path, method)), search)
   }
 }

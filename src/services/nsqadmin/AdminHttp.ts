@@ -38,7 +38,7 @@ const withinBase =
       const end = url.indexOf("?")
       const path = end < 0 ? url : url.slice(0, end)
       const search = end < 0 ? "" : url.slice(end)
-      if (path !== base && !path.startsWith(`${base}/`)) return Effect.succeed(Endpoints.failure(404, "NOT_FOUND"))
+      if (path !== base && !path.startsWith(`${base}/`)) return Effect.succeed(Endpoints.notFound)
       const below = path.slice(base.length)
       const local = below === "" ? "/" : below
       const settled = answer(request.method, local, search)

@@ -1,10 +1,11 @@
 /**
- * The endpoints of nsqadmin, and the responses to all other requests: NSQ's 404 and 405, and redirects to a path that differs
- * by a trailing slash (docs/protocol/http.md#conventions). Effect's router does not distinguish these cases.
+ * The endpoints of nsqadmin, and the responses to all other requests, which `Unrouted` decides. Effect's router does not
+ * distinguish these cases. A path is corrected by a trailing slash only.
  */
 import { HttpServerResponse } from "effect/http"
 import { HttpApi } from "effect/http-api"
 import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
+import * as Unrouted from "../http/Unrouted.ts"
 
 /** A method and a path. A segment that begins with a colon matches any non-empty segment. */
 export interface Endpoint {
@@ -30,6 +31,29 @@ const matches = (pattern: ReadonlyArray<string>, parts: ReadonlyArray<string>): 
 export const failure = (status: number, message: string, headers: Record<string, string> = {}) =>
   HttpServerResponse.jsonUnsafe({ message }, { status, headers })
 
+/** Returns the response to a request without an endpoint. `base` is the prefix of the path in redirects. */
+const responseTo = (
+  unrouted: Unrouted.Unrouted,
+  base: string,
+  search: string
+): HttpServerResponse.HttpServerResponse => {
+  switch (unrouted._tag) {
+    case "Redirect": {
+      const location = `${base}${unrouted.path}${search}`
+      return HttpServerResponse.empty({ status: unrouted.status, headers: { location } })
+    }
+    case "Options":
+      return HttpServerResponse.empty({ status: 200, headers: { allow: unrouted.allow } })
+    case "Failure": {
+      const { allow, code, status } = unrouted
+      return failure(status, code, allow === undefined ? {} : { allow })
+    }
+  }
+}
+
+/** The response to a path that is not below the base path. */
+export const notFound: HttpServerResponse.HttpServerResponse = responseTo(Unrouted.notFound, "", "")
+
 /**
  * Returns a function that responds to requests without an endpoint, and returns `undefined` for all others. `base` is the
  * prefix of the paths in redirects.
@@ -38,22 +62,13 @@ export const make = (endpoints: ReadonlyArray<Endpoint>, base: string) => {
   const patterns = endpoints.map(({ method, path }) => ({ method, parts: path.split("/") }))
   const methodsOf = (path: string): ReadonlyArray<string> => {
     const parts = path.split("/")
-    return [...new Set(patterns.filter((pattern) => matches(pattern.parts, parts)).map(({ method }) => method))]
+    return patterns.filter((pattern) => matches(pattern.parts, parts)).map(({ method }) => method)
   }
   return (method: string, path: string, search: string): HttpServerResponse.HttpServerResponse | undefined => {
     const methods = methodsOf(path)
     if (methods.includes(method)) return undefined
-    if (methods.length > 0) {
-      const allow = [...methods, "OPTIONS"].sort().join(", ")
-      return method === "OPTIONS"
-        ? HttpServerResponse.empty({ status: 200, headers: { allow } })
-        : failure(405, "METHOD_NOT_ALLOWED", { allow })
-    }
-    const toggled = path.endsWith("/") ? path.slice(0, -1) : `${path}/`
-    if (path !== "/" && methodsOf(toggled).includes(method)) {
-      const location = `${base}${toggled}${search}`
-      return HttpServerResponse.empty({ status: method === "GET" ? 301 : 307, headers: { location } })
-    }
-    return failure(404, "NOT_FOUND")
+    const toggled = Unrouted.toggleSlash(path)
+    const corrected = path !== "/" && methodsOf(toggled).includes(method) ? toggled : undefined
+    return responseTo(Unrouted.decide(method, methods, corrected), base, search)
   }
 }
