@@ -2,10 +2,14 @@
  * The clock of all channels: one fiber sleeps until the first channel has a message that times out or becomes due.
  * Channels without such messages cost nothing.
  *
+ * The fiber is shared on purpose. With one per channel, ten thousand busy channels would have as many sleeping fibers
+ * and timers, each reset whenever an earlier deadline arrives; and channels whose messages are due together could not
+ * wait once for the input of all their consumers, nor share the time slices.
+ *
  * Hundreds of thousands of messages may be due at once. They are processed in slices of a few channels and a bounded
  * number of messages, with a turn of the event loop for other work in between.
  */
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import * as Input from "../../core/Input.ts"
 import type { Time } from "../../core/Time.ts"
 import type { Turns } from "../../core/Turns.ts"
@@ -43,10 +47,17 @@ export class Alarms {
   /** Time until which the fiber sleeps; `-Infinity` while it does not. */
   private wakesAt = -Infinity
 
-  constructor(time: Time, turns: Turns) {
+  private constructor(time: Time, turns: Turns) {
     this.time = time
     this.turns = turns
   }
+
+  /** Alarms whose fiber runs until the Scope closes. */
+  static readonly make = (time: Time, turns: Turns): Effect.Effect<Alarms, never, Scope.Scope> =>
+    Effect.suspend(() => {
+      const alarms = new Alarms(time, turns)
+      return Effect.as(Effect.forkScoped(alarms.run), alarms)
+    })
 
   /** Wakes the sleeper at `deadline` or earlier. */
   watch(sleeper: Sleeper, deadline: number): void {
@@ -61,7 +72,7 @@ export class Alarms {
   }
 
   /** Wakes sleepers when their alarms are due. */
-  readonly run: Effect.Effect<never> = Effect.gen({ self: this }, function*() {
+  private readonly run: Effect.Effect<never> = Effect.gen({ self: this }, function*() {
     while (true) {
       const wait = this.earliest - this.time.monotonicMillis()
       if (wait > 0) {

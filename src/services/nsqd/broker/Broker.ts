@@ -3,20 +3,17 @@
  * topics at start and keeps the metadata file up to date. Messages do not pass through it: publishers and consumers
  * use Topic and Channel directly.
  */
-import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, PubSub, Random, Scope, Semaphore } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, PubSub, Scope, Semaphore } from "effect"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import { DaemonState } from "../../core/DaemonState.ts"
-import * as Time from "../../core/Time.ts"
-import { Turns } from "../../core/Turns.ts"
 import { version } from "../../core/Version.ts"
 import { Wakeup } from "../../core/Wakeup.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import type { StorageError } from "../storage/BackendQueue.ts"
 import { Storage } from "../storage/Storage.ts"
-import { Alarms } from "./Alarms.ts"
 import { retryStorage } from "./Backlog.ts"
 import { ChannelNotFound, type LimitReached, MetadataError, type SubscribeError, TopicNotFound } from "./BrokerError.ts"
-import type { Channel, Surroundings } from "./Channel.ts"
+import type { Channel } from "./Channel.ts"
 import { ChannelDirectory } from "./ChannelDirectory.ts"
 import * as Limits from "./Limits.ts"
 import * as Locality from "./Locality.ts"
@@ -24,10 +21,10 @@ import * as MetadataWriter from "./MetadataWriter.ts"
 import { type LatencyPlan, makePlan } from "./ProcessingLatency.ts"
 import { restore } from "./Restoring.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
+import * as Surroundings from "./Surroundings.ts"
 import { queuesAtOnce, Topic, type TopicSettings } from "./Topic.ts"
 import type { TopologyEvent } from "./Topology.ts"
 import * as UnusedTopics from "./UnusedTopics.ts"
-import { makePool } from "./Worker.ts"
 
 /**
  * The registry of topics and channels. Creates, finds, pauses and deletes them, and adds consumers to channels.
@@ -102,18 +99,11 @@ const settingsOf = (options: NsqdOptions, latency: LatencyPlan): TopicSettings =
 
 const make = Effect.gen(function*() {
   const storage = yield* Storage
-  const time = yield* Time.make
   const options = yield* NsqdOptions
+  const surroundings = yield* Surroundings.make
+  const { time } = surroundings
   const latency = yield* makePlan(options, time)
   const settings = settingsOf(options, latency)
-  const turns = yield* Turns
-  const surroundings: Surroundings = {
-    time,
-    turns,
-    random: yield* Random.Random,
-    alarms: new Alarms(time, turns),
-    workers: yield* makePool
-  }
   const limits = Limits.make(options)
   const directory = yield* ChannelDirectory
   const scope = yield* Effect.scope
@@ -384,7 +374,6 @@ const make = Effect.gen(function*() {
     })
   })
 
-  yield* Effect.forkScoped(surroundings.alarms.run)
   yield* Effect.addFinalizer(() => alone(stop))
   yield* restore(storage, { openTopic, openChannel })
   yield* persistFirst

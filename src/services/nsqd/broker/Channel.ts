@@ -1,13 +1,13 @@
 /**
  * A channel: one copy of a topic's messages, shared among its consumers. It owns the waiting messages (`Backlog`),
  * those in flight and the deferred ones (`Outstanding`). A worker delivers messages to ready consumers and fetches
- * from disk when memory has none; the broker's `Alarms` call when a message times out or becomes due. An idle channel
- * has no fiber.
+ * from disk when memory has none; `Alarms`, which all channels share, call when a message times out or becomes due. An
+ * idle channel has no fiber.
  *
  * Consumers and the topic call its synchronous methods, which change state and call the worker if there is work.
  * Operations on any number of messages run in slices, so that other work does not have to wait for them.
  */
-import { Effect, type Random, Result } from "effect"
+import { Effect, Result } from "effect"
 import type { MessageKey } from "../../../protocol/client/Message.ts"
 import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
@@ -15,15 +15,17 @@ import type { Completion } from "../../core/Completion.ts"
 import type { Time } from "../../core/Time.ts"
 import type { Turns } from "../../core/Turns.ts"
 import type { BackendQueue, StorageError } from "../storage/BackendQueue.ts"
-import type { Alarms } from "./Alarms.ts"
-import { Backlog, type NotStored } from "./Backlog.ts"
+import { Storage } from "../storage/Storage.ts"
+import { Backlog } from "./Backlog.ts"
 import { SubscribeError } from "./BrokerError.ts"
 import { Distribution } from "./Distribution.ts"
+import { flushFailed } from "./Flush.ts"
 import { wholeBatch } from "./MemoryQueue.ts"
 import { Outstanding } from "./Outstanding.ts"
 import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
 import { type AnswerResult, type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
-import { Worker, type WorkerPool } from "./Worker.ts"
+import type { Surroundings } from "./Surroundings.ts"
+import { Worker } from "./Worker.ts"
 
 /** The broker's settings for a channel. Sizes in messages, times in ms. */
 export interface ChannelSettings {
@@ -34,15 +36,6 @@ export interface ChannelSettings {
   /** Whether consumers near the broker are served before others. */
   readonly topologyAware: boolean
   readonly latency: LatencyPlan
-}
-
-/** The services that topics and channels get from their broker. */
-export interface Surroundings {
-  readonly time: Time
-  readonly random: (typeof Random.Random)["Service"]
-  readonly alarms: Alarms
-  readonly workers: WorkerPool
-  readonly turns: Turns
 }
 
 /**
@@ -70,7 +63,7 @@ export class Channel {
   private messages = 0
   private requeues = 0
 
-  constructor(
+  private constructor(
     topic: TopicName,
     name: ChannelName,
     backend: BackendQueue | undefined,
@@ -94,6 +87,23 @@ export class Channel {
       wake: () => this.wake()
     })
   }
+
+  /**
+   * Opens a channel with the messages of its disk queue. Closing the Scope stops it, disconnects its consumers and
+   * writes the messages in memory, in flight and deferred to disk.
+   */
+  static readonly make = Effect.fnUntraced(function*(
+    topic: TopicName,
+    name: ChannelName,
+    settings: ChannelSettings,
+    surroundings: Surroundings
+  ) {
+    const storage = yield* Storage
+    const backend = isEphemeral(name) ? undefined : yield* storage.openQueue(`${topic}:${name}`)
+    const channel = new Channel(topic, name, backend, settings, surroundings)
+    yield* Effect.addFinalizer(() => channel.close)
+    return channel
+  })
 
   // ---- statistics
 
@@ -284,24 +294,26 @@ export class Channel {
     })
   }
 
-  /** Writes everything that is not on disk, for the shutdown. Returns the numbers of messages by kind. */
-  get flush(): Effect.Effect<{ memory: number; inFlight: number; deferred: number }, NotStored> {
-    return Effect.suspend(() => {
+  private get close(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      this.outstanding.close()
+      yield* this.work.stop
       this.closeConsumers()
-      const { deferred, inFlight } = this.outstanding.takeAll()
-      return Effect.map(this.backlog.flush([...inFlight, ...deferred]), (memory) => ({
-        memory,
-        inFlight: inFlight.length,
-        deferred: deferred.length
-      }))
+      yield* this.flush
     })
   }
 
-  /** Stops the worker; closing the channel's Scope continues from here. */
-  get stop(): Effect.Effect<void> {
+  /** Writes everything that is not on disk. */
+  private get flush(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.outstanding.close()
-      return this.work.stop
+      const { deferred, inFlight } = this.outstanding.takeAll()
+      return Effect.matchEffect(this.backlog.flush([...inFlight, ...deferred]), {
+        onSuccess: (memory) =>
+          memory + inFlight.length + deferred.length === 0 ? Effect.void : Effect.logInfo(
+            `CHANNEL(${this.name}): flushing ${memory} memory ${inFlight.length} in-flight ${deferred.length} deferred messages to backend`
+          ),
+        onFailure: (failure) => flushFailed(`CHANNEL(${this.topic}:${this.name})`, failure)
+      })
     })
   }
 

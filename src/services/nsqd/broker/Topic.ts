@@ -16,12 +16,13 @@ import type { BackendQueue, StorageError, StoredRun } from "../storage/BackendQu
 import { Storage } from "../storage/Storage.ts"
 import { retryStorage } from "./Backlog.ts"
 import { PublishError } from "./BrokerError.ts"
-import { Channel, type ChannelSettings, type Surroundings } from "./Channel.ts"
+import { Channel, type ChannelSettings } from "./Channel.ts"
 import { DeferredOnDisk } from "./DeferredOnDisk.ts"
 import { DiskReads } from "./DiskReads.ts"
-import { flushChannel, flushFailed } from "./Flush.ts"
+import { flushFailed } from "./Flush.ts"
 import { countUnstored, MemoryQueue, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
 import { SecondCopies } from "./SecondCopies.ts"
+import type { Surroundings } from "./Surroundings.ts"
 import { Worker } from "./Worker.ts"
 
 /** The broker's settings for a topic and its channels. */
@@ -226,21 +227,13 @@ export class Topic {
       const existing = this.open.get(name)
       if (existing !== undefined) return existing.channel
       const scope = yield* Scope.make()
-      const channel = yield* this.makeChannel(name).pipe(
+      const channel = yield* Channel.make(this.name, name, this.settings, this.surroundings).pipe(
+        Effect.provideService(Storage, this.storage),
         Scope.provide(scope),
         Effect.onError(() => Scope.close(scope, Exit.void))
       )
       this.open.set(name, { channel, scope })
       if (this.hasWork) this.work.call()
-      return channel
-    })
-  }
-
-  private makeChannel(name: ChannelName): Effect.Effect<Channel, StorageError, Scope.Scope> {
-    return Effect.gen({ self: this }, function*() {
-      const backend = isEphemeral(name) ? undefined : yield* this.storage.openQueue(`${this.name}:${name}`)
-      const channel = new Channel(this.name, name, backend, this.settings, this.surroundings)
-      yield* Effect.addFinalizer(() => Effect.andThen(channel.stop, flushChannel(channel)))
       return channel
     })
   }

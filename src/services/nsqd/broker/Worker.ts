@@ -2,6 +2,9 @@
  * A fiber on demand: it starts when the worker is called and ends when its work is done, so that an idle topic or
  * channel has no fiber. Several calls before it runs start it once, and it never runs inside the call.
  *
+ * The topic or channel owns its worker and stops it in a finalizer of its Scope. `Effect.forkIn` the Scope would add and
+ * remove a finalizer for each batch.
+ *
  * Hot path: topics and channels are called once per batch. Work that does not wait costs one fiber, which ends at
  * once, and no generator.
  */
