@@ -1,29 +1,21 @@
 /**
- * A topic: stores published messages, in memory first and on disk if memory is full, and hands every message to each
- * of its channels. A worker hands them over in batches while the topic has channels and is not paused.
+ * A topic: stores published messages, in memory first and on disk if memory is full, and opens and deletes its
+ * channels. `HandOver` hands every message to each of them while the topic is not paused.
  */
 import { Effect, Exit, Scope } from "effect"
 import { GuidGenerator } from "../../../protocol/client/Guid.ts"
-import {
-  MessageBatch,
-  type PublishedBodies,
-  recordHeaderSize,
-  type StoredRecords
-} from "../../../protocol/client/MessageBatch.ts"
+import { MessageBatch, type PublishedBodies, recordHeaderSize } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
-import type { BackendQueue, StorageError, StoredRun } from "../storage/BackendQueue.ts"
+import type { BackendQueue, StorageError } from "../storage/BackendQueue.ts"
 import { Storage } from "../storage/Storage.ts"
-import { retryStorage } from "./Backlog.ts"
 import { PublishError } from "./BrokerError.ts"
 import { Channel, type ChannelSettings } from "./Channel.ts"
 import { DeferredOnDisk } from "./DeferredOnDisk.ts"
-import { DiskReads } from "./DiskReads.ts"
 import { flushFailed } from "./Flush.ts"
-import { countUnstored, MemoryQueue, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
-import { SecondCopies } from "./SecondCopies.ts"
+import { HandOver } from "./HandOver.ts"
+import { countUnstored, MemoryQueue, storeInPieces } from "./MemoryQueue.ts"
 import type { Surroundings } from "./Surroundings.ts"
-import { Worker } from "./Worker.ts"
 
 /** The broker's settings for a topic and its channels. */
 export interface TopicSettings extends ChannelSettings {
@@ -33,12 +25,6 @@ export interface TopicSettings extends ChannelSettings {
 
 /** Topics, and channels per topic, that are restored or closed concurrently: enough to keep a disk busy. */
 export const queuesAtOnce = 8
-
-/** Bytes per read from the topic's disk queue. */
-const runBytes = 256 * 1024
-
-/** Batches handed to channels per turn of the event loop, counted once per channel. */
-const handOversMax = 16 * 1024
 
 interface OpenChannel {
   readonly channel: Channel
@@ -59,13 +45,11 @@ export class Topic {
   private readonly surroundings: Surroundings
   private readonly storage: Storage["Service"]
   private readonly backend: BackendQueue | undefined
-  private readonly reads: DiskReads
   private readonly guids: GuidGenerator
   private readonly memory = new MemoryQueue()
   private readonly delays = new DeferredOnDisk()
-  private readonly copies: SecondCopies
   private readonly open = new Map<ChannelName, OpenChannel>()
-  private readonly work: Worker
+  private readonly handOver: HandOver
   private started = false
   private isPaused = false
   private isExiting = false
@@ -86,9 +70,15 @@ export class Topic {
     this.storage = storage
     this.backend = backend
     this.guids = new GuidGenerator(settings.nodeId)
-    this.work = new Worker(surroundings.workers, `TOPIC(${name})`, () => this.pass())
-    this.reads = new DiskReads(`TOPIC(${name})`, backend, this.work)
-    this.copies = new SecondCopies(backend?.hasMore === true)
+    this.handOver = new HandOver({
+      label: `TOPIC(${name})`,
+      memory: this.memory,
+      backend,
+      delays: this.delays,
+      channels: () => this.channels,
+      isPumping: () => this.isPumping,
+      isExiting: () => this.isExiting
+    }, surroundings)
   }
 
   /**
@@ -169,7 +159,7 @@ export class Topic {
     if (taken > 0) {
       this.memory.push({ batch, index: 0, position: 0, end: taken })
       // Everything else that makes the topic pump also wakes it.
-      if (this.isPumping) this.work.call()
+      if (this.isPumping) this.handOver.wake()
     }
     if (taken === batch.count) {
       this.count(batch.count, batch.bodyBytes)
@@ -186,8 +176,7 @@ export class Topic {
   private overflow(batch: MessageBatch, taken: number): Completion<PublishError> {
     if (this.handsOverDirectly(batch)) {
       this.count(batch.count, batch.bodyBytes)
-      const waiting = this.handOver([wholeBatch(batch)])
-      return waiting.length === 0 ? undefined : Effect.uninterruptible(this.storeOverflows(waiting))
+      return this.handOver.direct(batch)
     }
     if (this.backend === undefined) {
       this.count(batch.count, batch.bodyBytes)
@@ -200,7 +189,7 @@ export class Topic {
         Effect.sync(() => {
           if (batch.deferMillis > 0) this.delays.add(records, batch.deferMillis)
           this.count(batch.count, batch.bodyBytes)
-          this.work.call()
+          this.handOver.wake()
         })
       ),
       Effect.mapError((error) => {
@@ -233,7 +222,7 @@ export class Topic {
         Effect.onError(() => Scope.close(scope, Exit.void))
       )
       this.open.set(name, { channel, scope })
-      if (this.hasWork) this.work.call()
+      if (this.handOver.hasWork) this.handOver.wake()
       return channel
     })
   }
@@ -256,7 +245,7 @@ export class Topic {
 
   unpause(): void {
     this.isPaused = false
-    this.work.call()
+    this.handOver.wake()
   }
 
   /** Refuses messages from now on; closing the Scope follows. */
@@ -267,7 +256,7 @@ export class Topic {
   /** Starts handing messages to the channels that exist by now. */
   start(): void {
     this.started = true
-    if (this.hasWork) this.work.call()
+    if (this.handOver.hasWork) this.handOver.wake()
   }
 
   /** Drops the topic's waiting messages; its channels keep theirs. */
@@ -294,7 +283,7 @@ export class Topic {
   private get close(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       this.isExiting = true
-      yield* this.work.stop
+      yield* this.handOver.stop
       for (const { channel } of this.open.values()) channel.closeConsumers()
       yield* Effect.forEach(Array.from(this.open.values()), ({ scope }) => Scope.close(scope, Exit.void), {
         concurrency: queuesAtOnce,
@@ -313,117 +302,8 @@ export class Topic {
     })
   }
 
-  // ---- handing over
-
+  /** Whether messages may be handed to the channels. */
   private get isPumping(): boolean {
     return this.started && !this.isPaused && !this.isExiting && this.open.size > 0
   }
-
-  private get hasWork(): boolean {
-    return this.isPumping && (this.memory.count > 0 || this.reads.isReady)
-  }
-
-  /**
-   * Hands over a slice of the messages in memory; the rest, and messages on disk, follow after turns for other work.
-   */
-  private pass(): Completion {
-    if (!this.hasWork) return undefined
-    return Effect.andThen(this.handOverMemory, Effect.suspend(() => this.hasWork ? this.goOn : Effect.void))
-  }
-
-  private get goOn(): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      while (this.hasWork) {
-        if (this.reads.isReady) yield* this.handOverFromDisk
-        yield* this.surroundings.turns.next
-        if (this.memory.count > 0 && this.isPumping) yield* this.handOverMemory
-      }
-    })
-  }
-
-  /** Uninterruptible: a batch handed to only some of the channels would be lost for the others. */
-  private get handOverMemory(): Effect.Effect<void> {
-    return Effect.uninterruptible(Effect.suspend(() => {
-      const slice = Math.max(1, Math.floor(handOversMax / this.open.size))
-      const waiting = this.handOver(this.memory.take(slice))
-      return waiting.length === 0 ? Effect.void : this.storeOverflows(waiting)
-    }))
-  }
-
-  /** A channel whose disk fails until shutdown keeps the messages in memory, to retry when it is flushed. */
-  private storeOverflows(overflows: ReadonlyArray<Overflow>): Effect.Effect<void> {
-    const store = (overflow: Overflow) =>
-      Effect.catch(this.storeAtChannel(overflow), () => Effect.sync(() => overflow.channel.keep(overflow.records)))
-    return Effect.forEach(overflows, store, { concurrency: "unbounded", discard: true })
-  }
-
-  /** Retries while the disk fails: the topic fills up, and its publishers get the error. Fails only at shutdown. */
-  private storeAtChannel({ channel, records }: Overflow): Effect.Effect<void, StorageError> {
-    return Effect.suspend(() => channel.exiting ? Effect.void : channel.store(records)).pipe(
-      Effect.tapError((error) =>
-        Effect.logError(`TOPIC(${this.name}) ERROR: failed to put msg to channel(${channel.name}) - ${error.message}`)
-      ),
-      Effect.retry({ schedule: retryStorage, while: () => !this.isExiting })
-    )
-  }
-
-  private get handOverFromDisk(): Effect.Effect<void> {
-    const { backend } = this
-    if (backend === undefined) return Effect.void
-    const handOver = backend.read(runBytes).pipe(
-      Effect.flatMap((run) => {
-        if (run === undefined) return Effect.void
-        const batches = this.delays.size === 0 ? [MessageBatch.stored(run)] : this.delays.split(run)
-        if (!this.copies.isSearching) return this.storeRun(run, this.handOver(batches.map(wholeBatch)))
-        return Effect.flatMap(
-          this.copies.missing(this.channels, batches),
-          (missing) => this.storeRun(run, this.handOverMissing(batches, missing))
-        )
-      }),
-      Effect.uninterruptible
-    )
-    return Effect.asVoid(this.reads.attempt(handOver))
-  }
-
-  /** Messages that a channel could not store stay on the topic's disk, to be handed over again after a restart. */
-  private storeRun(run: StoredRun, waiting: ReadonlyArray<Overflow>): Effect.Effect<void> {
-    const store = Effect.forEach(waiting, (overflow) => this.storeAtChannel(overflow), { concurrency: "unbounded" })
-    return Effect.matchEffect(store, {
-      onSuccess: () => Effect.sync(() => run.ledger.settle(0, run.count)),
-      onFailure: () => Effect.void
-    })
-  }
-
-  /** Hands a run to every channel, without the messages that it already has. */
-  private handOverMissing(
-    run: ReadonlyArray<MessageBatch>,
-    missing: ReadonlyMap<Channel, ReadonlyArray<MessageBatch>>
-  ): ReadonlyArray<Overflow> {
-    return this.channels.flatMap((channel) => this.handOver((missing.get(channel) ?? run).map(wholeBatch), [channel]))
-  }
-
-  /** Hands messages to channels; returns those that did not fit into a channel's memory. */
-  private handOver(spans: ReadonlyArray<Span>, channels = this.channels): ReadonlyArray<Overflow> {
-    const overflows = new Map<Channel, Array<StoredRecords>>()
-    for (const span of spans) {
-      // Channels that have taken the same number of messages share the encoded rest.
-      let encoded: StoredRecords | undefined
-      let encodedFrom = -1
-      for (const channel of channels) {
-        const taken = channel.put(span.batch, span.end)
-        if (taken === span.end || channel.ephemeral) continue
-        if (encoded === undefined || taken !== encodedFrom) encoded = span.batch.encodeRecords(taken, span.end)
-        encodedFrom = taken
-        const records = overflows.get(channel)
-        if (records === undefined) overflows.set(channel, [encoded])
-        else records.push(encoded)
-      }
-    }
-    return Array.from(overflows, ([channel, records]) => ({ channel, records }))
-  }
-}
-
-interface Overflow {
-  readonly channel: Channel
-  readonly records: ReadonlyArray<StoredRecords>
 }
