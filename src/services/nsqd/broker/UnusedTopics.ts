@@ -60,7 +60,7 @@ export class UnusedTopics {
 /** The part of the broker that `run` needs. */
 export interface Registry {
   /** Called when an ephemeral topic is created: nothing is checked before. */
-  readonly created: Wakeup
+  readonly ephemeralCreated: Wakeup
   readonly topics: () => Iterable<Topic>
   /** Deletes the topic if `isStillUnused` holds while no other change of the registry is running. */
   readonly deleteUnused: (topic: Topic, isStillUnused: () => boolean) => Effect.Effect<void>
@@ -70,13 +70,13 @@ export interface Registry {
 export const run = (
   { ephemeralTopicLifetime }: NsqdOptions,
   { monotonicMillis }: Time,
-  { created, deleteUnused, topics }: Registry
+  { deleteUnused, ephemeralCreated, topics }: Registry
 ): Effect.Effect<void> =>
   Effect.gen(function*() {
     if (!Duration.isPositive(ephemeralTopicLifetime)) return
     const unused = new UnusedTopics(Duration.toMillis(ephemeralTopicLifetime))
     while (true) {
-      if (!unused.hasCandidates) yield* created.wait
+      if (!unused.hasCandidates) yield* ephemeralCreated.wait
       yield* Effect.sleep(unused.interval)
       const found = unused.look(topics(), monotonicMillis())
       if (found.length === 0) continue
