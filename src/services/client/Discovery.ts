@@ -6,6 +6,7 @@
 import { Duration, Effect, Queue, Random, Result, Schedule, Schema, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import type { TopicName } from "../../protocol/client/Names.ts"
+import * as LookupResponse from "../../protocol/http/LookupResponse.ts"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import type { Origin } from "../net/DaemonNetworks.ts"
@@ -43,12 +44,7 @@ export type Servers =
 export const isLookup = (servers: Servers): servers is Extract<Servers, { readonly lookupd: ReadonlyArray<string> }> =>
   "lookupd" in servers
 
-const Producers = Schema.Struct({
-  producers: Schema.Array(Schema.Struct({ broadcast_address: Schema.String, tcp_port: Schema.Int }))
-})
-/** Servers from before NSQ 1.0 wrap their responses. */
-const LookupResponse = Schema.Union([Producers, Schema.Struct({ data: Producers })])
-const decodeResponse = Schema.decodeUnknownEffect(LookupResponse)
+const decodeResponse = Schema.decodeUnknownEffect(LookupResponse.AnyAddresses)
 
 const lookupTimeout = "10 seconds"
 
@@ -114,6 +110,9 @@ const request = <A, R>(
     )
   )
 
+const addressesOf = ({ producers }: LookupResponse.Addresses): ReadonlyArray<string> =>
+  producers.map(({ broadcast_address, tcp_port }) => joinAddress(broadcast_address, tcp_port))
+
 const unexpected = (status: number) => Effect.fail({ message: `got response ${status}` })
 
 /**
@@ -132,15 +131,12 @@ export const lookup = Effect.fn("Discovery.lookup")((
     if (status !== 200) return unexpected(status)
     return Effect.map(
       Effect.flatMap(json, decodeResponse),
-      (response) =>
-        ("data" in response ? response.data : response).producers.map(({ broadcast_address, tcp_port }) =>
-          joinAddress(broadcast_address, tcp_port)
-        )
+      (response) => addressesOf("data" in response ? response.data : response)
     )
   })
 )
 
-const decodeTopics = Schema.decodeUnknownEffect(Schema.Struct({ topics: Schema.Array(Schema.String) }))
+const decodeTopics = Schema.decodeUnknownEffect(LookupResponse.Topics)
 
 /**
  * Returns all topics of one nsqlookupd. Fails with the reason `LookupFailure`.
@@ -162,11 +158,8 @@ export const topics = Effect.fn("Discovery.topics")((
 const watchAgain = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("10 seconds")]).pipe(
   Schedule.jittered
 )
-const decodeEvent = Schema.decodeUnknownEffect(Schema.fromJsonString(Producers))
+const decodeEvent = Schema.decodeUnknownEffect(Schema.fromJsonString(LookupResponse.Addresses))
 const eventStart = "data: "
-
-const addressesOf = (producers: typeof Producers.Type["producers"]): ReadonlyArray<string> =>
-  producers.map(({ broadcast_address, tcp_port }) => joinAddress(broadcast_address, tcp_port))
 
 /**
  * Streams the nsqd of a topic from one nsqlookupd: at once and after every change. Reconnects when the connection is lost; ends
@@ -200,7 +193,7 @@ export const watch = (
       Stream.splitLines,
       Stream.filter((line) => line.startsWith(eventStart)),
       Stream.mapEffect((line) => decodeEvent(line.slice(eventStart.length))),
-      Stream.map(({ producers }) => addressesOf(producers)),
+      Stream.map(addressesOf),
       // The server closes watches by itself, for example when it stops.
       Stream.concat(Stream.fail({ message: "the server closed the watch" }))
     )

@@ -2,10 +2,12 @@
  * Queries about a cluster of nsqds, through its nsqlookupds or, without nsqlookupds, to the nsqds directly
  * (docs/protocol/http.md#nsqadmin-requests). `ClusterActions` has the changes.
  */
-import { Clock, Context, Effect, Layer, Result, SemVer } from "effect"
+import { Clock, Context, Effect, Layer, Result, type Schema, SemVer } from "effect"
 import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
 import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
-import * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
+import { Info } from "../../protocol/http/InfoResponse.ts"
+import * as LookupResponse from "../../protocol/http/LookupResponse.ts"
+import * as StatsResponse from "../../protocol/http/StatsResponse.ts"
 import { maskedAddress } from "../core/Masked.ts"
 import * as Turns from "../core/Turns.ts"
 import { DaemonHttp } from "../http/DaemonHttp.ts"
@@ -44,7 +46,7 @@ export interface FiguresOfNode {
   readonly node: KnownNode
   readonly version: string
   readonly health: string
-  readonly topics: ReadonlyArray<DaemonAnswers.SampledTopic>
+  readonly topics: ReadonlyArray<StatsResponse.SampledTopic>
 }
 
 type Asked<A> = Effect.Effect<Gathered.Gathered<A>, Gathered.ClusterError>
@@ -61,7 +63,7 @@ export const originOf = ({ origin = "remote" }: KnownNode): Origin => origin
 const sorted = (names: Iterable<string>): ReadonlyArray<string> => [...new Set(names)].sort()
 
 const nodeFrom = (
-  known: DaemonAnswers.Info & { readonly remote_address: string },
+  known: LookupResponse.Producer,
   topics: Node["topics"],
   origin: Origin
 ): KnownNode => ({
@@ -79,24 +81,22 @@ const nodeFrom = (
   out_of_date: false
 })
 
-const nodeOfProducer = (producer: DaemonAnswers.Producer, origin: Origin): KnownNode => {
-  const topics = producer.topics?.map((topic, i) => ({ topic, tombstoned: producer.tombstones?.[i] ?? false })) ?? []
-  return nodeFrom(
-    producer,
-    topics.length === 0 ? null : topics.toSorted((a, b) => a.topic < b.topic ? -1 : 1),
-    origin
-  )
-}
+/** The topics of an nsqd, sorted. */
+const topicsOf = ({ tombstones, topics }: LookupResponse.Node): Node["topics"] =>
+  topics.length === 0
+    ? null
+    : topics.map((topic, i) => ({ topic, tombstoned: tombstones[i] ?? false }))
+      .sort((a, b) => a.topic < b.topic ? -1 : 1)
 
 /** Unparseable versions sort first. */
 const versionOf = ({ version }: Node): SemVer.SemVer =>
   Result.getOrElse(SemVer.parse(version), () => SemVer.parseUnsafe("0.0.0"))
 
 /** The producers that an nsqlookupd lists, and the origin that their addresses get. */
-interface Named {
+interface Named<Producer> {
   readonly lookupd: string
   readonly origin: Origin
-  readonly producers: ReadonlyArray<DaemonAnswers.Producer>
+  readonly producers: ReadonlyArray<Producer>
 }
 
 /** An nsqd that several daemons list gets the most permissive of their origins. */
@@ -104,12 +104,12 @@ const moreTrusted = (a: KnownNode, b: KnownNode): KnownNode =>
   b.origin === "loopback" ? { ...a, origin: "loopback" } : a
 
 /** Merges the replies of several nsqlookupds: one node per TCP address, sorted by hostname. */
-const mergeNodes = (answers: ReadonlyArray<Named>): ReadonlyArray<KnownNode> => {
+const mergeNodes = (responses: ReadonlyArray<Named<LookupResponse.Node>>): ReadonlyArray<KnownNode> => {
   const known = new Map<string, { readonly node: KnownNode; readonly from: Array<string> }>()
-  for (const { lookupd, origin, producers } of answers) {
+  for (const { lookupd, origin, producers } of responses) {
     for (const producer of producers) {
       const key = joinAddress(producer.broadcast_address, producer.tcp_port)
-      const node = nodeOfProducer(producer, origin)
+      const node = nodeFrom(producer, topicsOf(producer), origin)
       const before = known.get(key)
       const entry = before === undefined
         ? { node, from: [] }
@@ -184,8 +184,8 @@ export class Cluster extends Context.Service<Cluster, {
 
       const lookupdTopics = (addresses: ReadonlyArray<string>): Asked<ReadonlyArray<string>> =>
         Effect.map(
-          Gathered.ask(addresses, "nsqlookupd", (address) => daemons.get(DaemonAnswers.Topics, address, "/topics")),
-          (asked) => Gathered.map(asked, (answers) => sorted(answers.flatMap(({ topics }) => topics ?? [])))
+          Gathered.ask(addresses, "nsqlookupd", (address) => daemons.get(LookupResponse.Topics, address, "/topics")),
+          (asked) => Gathered.map(asked, (responses) => sorted(responses.flatMap(({ topics }) => topics)))
         )
 
       const nsqdTopics = (addresses: ReadonlyArray<string>): Asked<ReadonlyArray<string>> =>
@@ -193,26 +193,30 @@ export class Cluster extends Context.Service<Cluster, {
           Gathered.ask(
             addresses,
             "nsqd",
-            (address) => daemons.getByTopic(DaemonAnswers.TopicNames, address, statsPath({ clients: false }))
+            (address) => daemons.getByTopic(StatsResponse.TopicNames, address, statsPath({ clients: false }))
           ),
           (asked) =>
-            Gathered.map(asked, (answers) =>
-              sorted(answers.flatMap(({ topics }) => topics?.map(({ topic_name }) => topic_name) ?? [])))
+            Gathered.map(asked, (responses) =>
+              sorted(responses.flatMap(({ topics }) => topics?.map(({ topic_name }) => topic_name) ?? [])))
         )
 
       /** Requests a path that lists producers from each nsqlookupd. */
-      const namedBy = (addresses: ReadonlyArray<string>, path: string): Asked<ReadonlyArray<Named>> =>
+      const namedBy = <Producer>(
+        schema: Schema.Codec<{ readonly producers: ReadonlyArray<Producer> }, unknown>,
+        addresses: ReadonlyArray<string>,
+        path: string
+      ): Asked<ReadonlyArray<Named<Producer>>> =>
         Gathered.ask(addresses, "nsqlookupd", (lookupd) =>
           Effect.gen(function*() {
-            const { producers } = yield* daemons.get(DaemonAnswers.Producers, lookupd, path)
-            return { lookupd, origin: yield* originBy(lookupd), producers: producers ?? [] }
+            const { producers } = yield* daemons.get(schema, lookupd, path)
+            return { lookupd, origin: yield* originBy(lookupd), producers }
           }))
 
       const lookupdNodes = (addresses: ReadonlyArray<string>): Asked<ReadonlyArray<KnownNode>> =>
-        Effect.map(namedBy(addresses, "/nodes"), (asked) => Gathered.map(asked, mergeNodes))
+        Effect.map(namedBy(LookupResponse.Nodes, addresses, "/nodes"), (asked) => Gathered.map(asked, mergeNodes))
 
       /** Very old nsqds omit their address from `/info`: the requested address replaces it. */
-      const withAddress = (info: DaemonAnswers.Info, address: string): DaemonAnswers.Info => {
+      const withAddress = (info: Info, address: string): Info => {
         const asked = splitAddress(address) ?? { host: address, port: 0 }
         return {
           ...info,
@@ -222,10 +226,10 @@ export class Cluster extends Context.Service<Cluster, {
       }
 
       const nsqdNode = Effect.fnUntraced(function*(address: string, filter: StatsFilter) {
-        const { topics } = yield* daemons.getByTopic(DaemonAnswers.TopicNames, address, statsPath(filter))
+        const { topics } = yield* daemons.getByTopic(StatsResponse.TopicNames, address, statsPath(filter))
         const names = topics?.map(({ topic_name }) => topic_name) ?? []
         if (filter.topic !== undefined && !names.includes(filter.topic)) return []
-        const info = withAddress(yield* daemons.get(DaemonAnswers.Info, address, "/info"), address)
+        const info = withAddress(yield* daemons.get(Info, address, "/info"), address)
         const known = names.map((topic) => ({ topic, tombstoned: false }))
         const named = nodeFrom({ ...info, remote_address: "" }, known.length === 0 ? null : known, "configured")
         return [nodeAddress(named) === address ? named : { ...named, origin: yield* originBy(address) }]
@@ -239,12 +243,12 @@ export class Cluster extends Context.Service<Cluster, {
 
       const lookupdProducers = (topic: string, addresses: ReadonlyArray<string>): Asked<ReadonlyArray<KnownNode>> =>
         Effect.map(
-          namedBy(addresses, `/lookup?topic=${encodeURIComponent(topic)}`),
+          namedBy(LookupResponse.Lookup, addresses, `/lookup?topic=${encodeURIComponent(topic)}`),
           (asked) =>
-            Gathered.map(asked, (answers) =>
+            Gathered.map(asked, (responses) =>
               uniqueByAddress(
-                answers.flatMap(({ origin, producers }) =>
-                  producers.map((producer) => nodeOfProducer(producer, origin))
+                responses.flatMap(({ origin, producers }) =>
+                  producers.map((producer) => nodeFrom(producer, null, origin))
                 )
               ))
         )
@@ -254,9 +258,9 @@ export class Cluster extends Context.Service<Cluster, {
           Gathered.ask(
             addresses,
             "nsqlookupd",
-            (address) => daemons.get(DaemonAnswers.Channels, address, `/channels?topic=${encodeURIComponent(topic)}`)
+            (address) => daemons.get(LookupResponse.Channels, address, `/channels?topic=${encodeURIComponent(topic)}`)
           ),
-          (asked) => Gathered.map(asked, (answers) => sorted(answers.flatMap((answer) => answer.channels ?? [])))
+          (asked) => Gathered.map(asked, (responses) => sorted(responses.flatMap((response) => response.channels)))
         )
 
       /** Compares the topics with those of the nsqds, which saves one `/lookup` request per topic. */
@@ -278,7 +282,7 @@ export class Cluster extends Context.Service<Cluster, {
       const statsOf = Effect.fnUntraced(function*(node: KnownNode, filter: StatsFilter) {
         const address = nodeAddress(node)
         const { health, topics, version } = yield* daemons.getByTopic(
-          DaemonAnswers.StatsByTopic,
+          StatsResponse.StatsByTopic,
           address,
           statsPath(filter),
           originOf(node)
@@ -302,7 +306,7 @@ export class Cluster extends Context.Service<Cluster, {
       const figuresOf = (node: KnownNode) =>
         Effect.map(
           daemons.getByTopic(
-            DaemonAnswers.SampledStats,
+            StatsResponse.SampledStats,
             nodeAddress(node),
             statsPath({ clients: false }),
             originOf(node)

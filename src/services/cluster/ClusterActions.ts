@@ -4,7 +4,7 @@
  * or if no daemon created the topic or channel.
  */
 import { Context, Effect, Layer } from "effect"
-import * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
+import { Info } from "../../protocol/http/InfoResponse.ts"
 import { type DaemonError, DaemonHttp } from "../http/DaemonHttp.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { Cluster, type KnownNode, nodeAddress, originOf } from "./Cluster.ts"
@@ -95,7 +95,7 @@ export class ClusterActions extends Context.Service<ClusterActions, {
         const { lookupd } = yield* sources.current
         const hidden = yield* orderAll(lookupd, `/topic/tombstone?${query({ topic, node })}`)
         const origin = yield* originOfAddress(node)
-        yield* Gathered.ask([node], "nsqd", () => daemons.get(DaemonAnswers.Info, node, "/info", origin))
+        yield* Gathered.ask([node], "nsqd", () => daemons.get(Info, node, "/info", origin))
         const path = `/topic/delete?${query({ topic })}`
         return [...hidden, ...yield* Gathered.order([node], () => daemons.post(node, path, undefined, origin))]
       })

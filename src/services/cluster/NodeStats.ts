@@ -5,7 +5,7 @@ import type {
   ProcessingLatency,
   TopicOnNode
 } from "../../protocol/http/admin/AdminStats.ts"
-import type * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
+import type * as StatsResponse from "../../protocol/http/StatsResponse.ts"
 import * as Sums from "./Sums.ts"
 
 /** The properties of an nsqd that its figures include. */
@@ -19,7 +19,7 @@ export interface NodeIdentity {
 
 /** On one node, average, maximum and minimum of a percentile are its value. */
 const latency = (
-  { count, percentiles }: typeof DaemonAnswers.Latency.Type
+  { count, percentiles }: StatsResponse.Latency
 ): ProcessingLatency => ({
   count,
   percentiles: percentiles?.map(({ quantile, value }) => ({
@@ -38,7 +38,7 @@ const latency = (
 const nanosPerSecond = 1e9
 
 const clientStats = (
-  client: DaemonAnswers.Client,
+  client: StatsResponse.Client,
   { address, region, zone }: NodeIdentity,
   nowSeconds: number
 ): ClientStats => ({
@@ -58,9 +58,9 @@ const clientStats = (
   sample_rate: client.sample_rate,
   deflate: client.deflate,
   snappy: client.snappy,
-  authed: client.authed,
-  auth_identity: client.auth_identity,
-  auth_identity_url: client.auth_identity_url,
+  authed: client.authed ?? false,
+  auth_identity: client.auth_identity ?? "",
+  auth_identity_url: client.auth_identity_url ?? "",
   ...(region === "" ? {} : { node_topology_region: region }),
   ...(zone === "" ? {} : { node_topology_zone: zone }),
   ...(client.topology_region === "" ? {} : { topology_region: client.topology_region }),
@@ -73,12 +73,13 @@ const clientStats = (
 })
 
 const channelOnNode = (
-  channel: DaemonAnswers.Channel,
+  channel: StatsResponse.Channel,
   topic: string,
   node: NodeIdentity,
   nowSeconds: number
 ): ChannelOnNode => {
-  const delivered = channel.zone_local_msg_count + channel.region_local_msg_count + channel.global_msg_count
+  const { global_msg_count: global = 0, region_local_msg_count: region = 0, zone_local_msg_count: zone = 0 } = channel
+  const delivered = zone + region + global
   return {
     node: node.address,
     hostname: node.hostname,
@@ -103,7 +104,7 @@ const channelOnNode = (
 }
 
 /** Converts a topic of `node`. `nowSeconds` is the Unix time from which the age of connections is computed. */
-export const topicOnNode = (topic: DaemonAnswers.Topic, node: NodeIdentity, nowSeconds: number): TopicOnNode => ({
+export const topicOnNode = (topic: StatsResponse.Topic, node: NodeIdentity, nowSeconds: number): TopicOnNode => ({
   node: node.address,
   hostname: node.hostname,
   topic_name: topic.topic_name,
@@ -114,7 +115,7 @@ export const topicOnNode = (topic: DaemonAnswers.Topic, node: NodeIdentity, nowS
   // nsqd counts deliveries per channel only.
   delivery_msg_count: 0,
   nodes: null,
-  channels: topic.channels?.map((channel) => channelOnNode(channel, topic.topic_name, node, nowSeconds)) ?? [],
+  channels: topic.channels.map((channel) => channelOnNode(channel, topic.topic_name, node, nowSeconds)),
   paused: topic.paused,
   e2e_processing_latency: latency(topic.e2e_processing_latency)
 })

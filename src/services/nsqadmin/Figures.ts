@@ -4,7 +4,7 @@
  * over the responses and omits clients and latencies. Pure.
  */
 import type { LivePoint, TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
-import type { SampledChannel, SampledTopic } from "../../protocol/http/DaemonAnswers.ts"
+import type { SampledChannel, SampledTopic } from "../../protocol/http/StatsResponse.ts"
 import { type FiguresOfNode, nodeAddress } from "../cluster/Cluster.ts"
 
 /** The charted figures of a topic or a channel. */

@@ -1,10 +1,12 @@
 /**
- * The JSON of nsqlookupd's HTTP API (docs/protocol/http.md#nsqlookupd-endpoints), with keys in NSQ's order.
+ * Converts registrations to the responses of nsqlookupd's HTTP API (docs/protocol/http.md#nsqlookupd-endpoints), with keys in the
+ * order of `LookupResponse`, which is NSQ's. `/debug` is encoded here as well: no other program reads it.
  */
+import type * as LookupResponse from "../../protocol/http/LookupResponse.ts"
 import * as HttpResponse from "../http/HttpResponse.ts"
 import type { DebugEntry, Lookup, Node, Producer } from "./Registration.ts"
 
-const producer = ({ identity, remoteAddress }: Producer) => ({
+const producer = ({ identity, remoteAddress }: Producer): LookupResponse.Producer => ({
   remote_address: remoteAddress,
   hostname: identity.hostname,
   broadcast_address: identity.broadcast_address,
@@ -16,13 +18,13 @@ const producer = ({ identity, remoteAddress }: Producer) => ({
 })
 
 /** The response of `/lookup`. */
-export const lookup = ({ channels, producers }: Lookup): unknown => ({
+export const lookup = ({ channels, producers }: Lookup): LookupResponse.Lookup => ({
   channels,
   producers: producers.map(producer)
 })
 
 /** The response of `/nodes`. */
-export const nodes = (nodes: ReadonlyArray<Node>): unknown => ({
+export const nodes = (nodes: ReadonlyArray<Node>): LookupResponse.Nodes => ({
   producers: nodes.map((node) => ({
     ...producer(node.producer),
     tombstones: node.tombstones,

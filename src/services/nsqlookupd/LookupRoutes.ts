@@ -4,6 +4,7 @@
  */
 import { Effect, type Scope } from "effect"
 import { isTopicName } from "../../protocol/client/Names.ts"
+import type { Channels, Topics } from "../../protocol/http/LookupResponse.ts"
 import { version } from "../core/Version.ts"
 import * as Arguments from "../http/Arguments.ts"
 import * as HttpResponse from "../http/HttpResponse.ts"
@@ -29,7 +30,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Registrations | Sc
   const channels = ({ target }: HttpRequest) =>
     Effect.map(
       Arguments.anyTopicName(target),
-      (topic) => HttpResponse.json({ channels: registrations.channels(topic) })
+      (topic) => HttpResponse.json({ channels: registrations.channels(topic) } satisfies Channels)
     )
 
   const lookup = Effect.fnUntraced(function*({ target }: HttpRequest) {
@@ -83,7 +84,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Registrations | Sc
     route("GET", "/ping", respond(() => well)),
     route("GET", "/info", respond(() => info)),
     route("GET", "/debug", () => stream(LookupJson.debugPieces(registrations.debug()))),
-    route("GET", "/topics", respond(() => HttpResponse.json({ topics: registrations.topics() }))),
+    route("GET", "/topics", respond(() => HttpResponse.json({ topics: registrations.topics() } satisfies Topics))),
     route("GET", "/nodes", respond(() => HttpResponse.json(LookupJson.nodes(registrations.nodes())))),
     route("GET", "/channels", channels),
     route("GET", "/lookup", lookup),

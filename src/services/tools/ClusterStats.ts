@@ -3,7 +3,9 @@
  * any daemon fails, the query fails: a sum without it would mislead.
  */
 import { Effect, Result } from "effect"
-import * as DaemonAnswers from "../../protocol/http/DaemonAnswers.ts"
+import { Info } from "../../protocol/http/InfoResponse.ts"
+import { Lookup } from "../../protocol/http/LookupResponse.ts"
+import * as StatsResponse from "../../protocol/http/StatsResponse.ts"
 import { type DaemonError, DaemonHttp } from "../http/DaemonHttp.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress, splitAddress } from "../net/Transport.ts"
@@ -61,9 +63,9 @@ export const topicProducers = Effect.fnUntraced(function*(
   if ("lookupd" in sources) {
     const responses = yield* requestAll(sources.lookupd, "nsqlookupd", (lookupd) =>
       Effect.gen(function*() {
-        const { producers } = yield* daemons.get(DaemonAnswers.Producers, lookupd, `/lookup?${query}`)
+        const { producers } = yield* daemons.get(Lookup, lookupd, `/lookup?${query}`)
         const origin = yield* networks.originBy(lookupd)
-        return (producers ?? []).map(({ broadcast_address, http_port }): Named => ({
+        return producers.map(({ broadcast_address, http_port }): Named => ({
           address: joinAddress(broadcast_address, http_port),
           origin
         }))
@@ -77,9 +79,9 @@ export const topicProducers = Effect.fnUntraced(function*(
   const found = yield* requestAll(sources.nsqd, "nsqd", (address) =>
     Effect.gen(function*() {
       const path = `/stats?format=json&${query}&include_clients=false`
-      const { topics } = yield* daemons.get(DaemonAnswers.Stats, address, path)
+      const { topics } = yield* daemons.getByTopic(StatsResponse.StatsByTopic, address, path)
       if (topics === null || topics.every(({ topic_name }) => topic_name !== topic)) return []
-      const { broadcast_address: host, http_port: port } = yield* daemons.get(DaemonAnswers.Info, address, "/info")
+      const { broadcast_address: host, http_port: port } = yield* daemons.get(Info, address, "/info")
       // Very old servers do not report their address.
       const named = host === "" ? address : joinAddress(host, port === 0 ? splitAddress(address)?.port ?? 0 : port)
       const origin: Origin = named === address ? "configured" : yield* networks.originBy(address)
@@ -99,7 +101,7 @@ const nothing: ChannelStats = {
   clients: 0
 }
 
-const add = (sum: ChannelStats, channel: DaemonAnswers.Channel): ChannelStats => ({
+const add = (sum: ChannelStats, channel: StatsResponse.Channel): ChannelStats => ({
   depth: sum.depth + channel.depth,
   backendDepth: sum.backendDepth + channel.backend_depth,
   inFlight: sum.inFlight + channel.in_flight_count,
@@ -122,12 +124,17 @@ export const channelStats = Effect.fnUntraced(function*(
     producers,
     "nsqd",
     ({ address, origin }) =>
-      daemons.get(DaemonAnswers.Stats, address, `/stats?format=json&${query}&include_clients=false`, origin)
+      daemons.getByTopic(
+        StatsResponse.StatsByTopic,
+        address,
+        `/stats?format=json&${query}&include_clients=false`,
+        origin
+      )
   )
   const found = responses
     .flatMap(({ topics }) => topics ?? [])
     .filter(({ topic_name }) => topic_name === topic)
-    .flatMap(({ channels }) => channels ?? [])
+    .flatMap(({ channels }) => channels)
     .filter(({ channel_name }) => channel_name === channel)
   return found.length === 0 ? undefined : found.reduce(add, nothing)
 })

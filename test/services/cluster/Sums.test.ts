@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
+import * as StatsResponse from "../../../src/protocol/http/StatsResponse.ts"
 import * as NodeStats from "../../../src/services/cluster/NodeStats.ts"
 import * as Sums from "../../../src/services/cluster/Sums.ts"
 
@@ -10,10 +10,10 @@ const now = 1_000
 const onNode = Effect.fnUntraced(
   function*(
     hostname: string,
-    topic: Omit<typeof DaemonAnswers.Topic.Encoded, "topic_name">,
+    topic: Omit<typeof StatsResponse.Topic.Encoded, "topic_name">,
     place = { region: "", zone: "" }
   ) {
-    const decoded = yield* Schema.decodeEffect(DaemonAnswers.Topic)({ ...topic, topic_name: "t" })
+    const decoded = yield* Schema.decodeEffect(StatsResponse.Topic)({ ...topic, topic_name: "t" })
     return NodeStats.topicOnNode(decoded, { address: `${hostname}:4151`, hostname, ...place }, now)
   }
 )

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Result } from "effect"
 import type { ServerResponse } from "node:http"
-import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
+import { Topics } from "../../../src/protocol/http/LookupResponse.ts"
+import * as StatsResponse from "../../../src/protocol/http/StatsResponse.ts"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterActions } from "../../../src/services/cluster/ClusterActions.ts"
 import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"
@@ -101,7 +102,7 @@ describe("addresses that an nsqlookupd announces", () => {
       yield* Effect.gen(function*() {
         const { get } = yield* DaemonHttp
         const ask = (origin: DaemonNetworks.Origin) =>
-          Effect.result(get(DaemonAnswers.Stats, `localhost:${portOf(address)}`, "/stats", origin))
+          Effect.result(get(StatsResponse.Stats, `localhost:${portOf(address)}`, "/stats", origin))
         const refused = yield* ask("remote")
         assert.include(Result.isFailure(refused) ? refused.failure.message : "", "--allowed-daemon-networks")
         assert.deepStrictEqual(requests, [])
@@ -114,7 +115,7 @@ describe("responses of daemons", () => {
   const failure = (answer: (response: ServerResponse) => void, changes: Partial<typeof options> = {}) =>
     Effect.gen(function*() {
       const address = yield* fakeServer((_, response) => answer(response))
-      return yield* Effect.flip(DaemonHttp.use(({ get }) => get(DaemonAnswers.Topics, address, "/topics"))).pipe(
+      return yield* Effect.flip(DaemonHttp.use(({ get }) => get(Topics, address, "/topics"))).pipe(
         cluster({}, changes)
       )
     })

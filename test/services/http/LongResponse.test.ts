@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
-import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
+import { Effect, Schema, Struct } from "effect"
+import * as StatsResponse from "../../../src/protocol/http/StatsResponse.ts"
 import { Turns, unlimited } from "../../../src/services/core/Turns.ts"
 import * as LongResponse from "../../../src/services/http/LongResponse.ts"
 
-const decode = (text: string) => LongResponse.decode(DaemonAnswers.StatsByTopic, Buffer.from(text))
-const whole = Schema.decodeEffect(Schema.fromJsonString(DaemonAnswers.Stats))
+const decode = (text: string) => LongResponse.decode(StatsResponse.StatsByTopic, Buffer.from(text))
+const whole = Schema.decodeEffect(
+  Schema.fromJsonString(StatsResponse.Stats.mapFields(Struct.pick(["version", "health", "topics"])))
+)
 
 const stats = (topics: number): string =>
   JSON.stringify({

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import type { TailEvent } from "../../../src/protocol/http/admin/AdminLive.ts"
-import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
+import * as StatsResponse from "../../../src/protocol/http/StatsResponse.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { TailFeed } from "../../../src/services/nsqadmin/TailFeed.ts"
@@ -23,7 +23,7 @@ const post = (address: string, path: string, body = "") =>
 /** The channels of a topic, with the sample rates of their clients. */
 const channels = Effect.fnUntraced(function*(address: string, topic: string) {
   const daemons = yield* DaemonHttp
-  const { topics } = yield* daemons.get(DaemonAnswers.Stats, address, `/stats?format=json&topic=${topic}`)
+  const { topics } = yield* daemons.get(StatsResponse.Stats, address, `/stats?format=json&topic=${topic}`)
   return (topics?.[0]?.channels ?? []).map(({ channel_name, clients }) => ({
     name: channel_name,
     sampleRates: clients?.map(({ sample_rate }) => sample_rate)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import * as DaemonAnswers from "../../../src/protocol/http/DaemonAnswers.ts"
+import * as StatsResponse from "../../../src/protocol/http/StatsResponse.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import { TestMessage } from "../../../src/services/nsqadmin/TestMessage.ts"
 import { until } from "../../../src/testing/index.ts"
@@ -18,7 +18,7 @@ const post = (address: string, path: string) => DaemonHttp.use((daemons) => daem
 /** The message count of the topic on that nsqd. */
 const count = Effect.fnUntraced(function*(address: string, topic: string) {
   const { topics } = yield* DaemonHttp.use((daemons) =>
-    daemons.get(DaemonAnswers.Stats, address, `/stats?format=json&topic=${topic}`)
+    daemons.get(StatsResponse.Stats, address, `/stats?format=json&topic=${topic}`)
   )
   return topics?.[0]?.message_count
 })
@@ -56,7 +56,7 @@ describe("TestMessage", () => {
         yield* post(http, "/channel/create?topic=t&channel=c")
         yield* publish("t", { body: "x", encoding: "text", defer: 60_000 })
         const deferred = DaemonHttp.use((daemons) =>
-          daemons.get(DaemonAnswers.Stats, http, "/stats?format=json&topic=t")
+          daemons.get(StatsResponse.Stats, http, "/stats?format=json&topic=t")
         ).pipe(Effect.map(({ topics }) => topics?.[0]?.channels?.[0]?.deferred_count))
         yield* until(Effect.map(deferred, (count) => count === 1), "the message is deferred")
       }).pipe(Effect.provide(layer(http)))

@@ -2,7 +2,7 @@
 import { Effect, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Node } from "../../../src/protocol/http/admin/AdminNodes.ts"
-import type { SampledChannel, SampledTopic } from "../../../src/protocol/http/DaemonAnswers.ts"
+import type { SampledChannel, SampledTopic } from "../../../src/protocol/http/StatsResponse.ts"
 import { Cluster, nodeAddress } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
 import * as Gathered from "../../../src/services/cluster/Gathered.ts"

@@ -2,12 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import * as Http from "node:http"
+import * as LookupResponse from "../../../src/protocol/http/LookupResponse.ts"
 import { DaemonState } from "../../../src/services/core/DaemonState.ts"
 import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
 import { LookupHttp } from "../../../src/services/nsqlookupd/LookupHttp.ts"
 import * as LookupdOptions from "../../../src/services/nsqlookupd/NsqlookupdOptions.ts"
 import { Registrations } from "../../../src/services/nsqlookupd/Registrations.ts"
+import { decodeExactly } from "../../protocol/http/exactly.ts"
 import { outcome, refusal, requestTo } from "../nsqd/http/api.ts"
 import { identity } from "./identity.ts"
 
@@ -81,6 +83,29 @@ describe("nsqlookupd's HTTP API", () => {
       assert.strictEqual(outcome(yield* request("POST", "/topic/create?topic=*")), refusal(400, "INVALID_ARG_TOPIC"))
       assert.strictEqual(outcome(yield* request("POST", "/topic/delete?topic=*")), "200")
       assert.deepStrictEqual(db.topics(), [])
+    }).pipe(api()))
+
+  it.live("the responses have the keys of their Schemas in their order", () =>
+    Effect.gen(function*() {
+      const db = yield* Registrations
+      const a = db.identify("1:1", { ...identity("a"), topology_zone: "<z>" })
+      db.register(a, "t", "c")
+      db.register(a, "u", undefined)
+      const body = (path: string) => Effect.map(request("GET", path), ({ text }) => text)
+      const { channels, producers } = yield* decodeExactly(LookupResponse.Lookup, yield* body("/lookup?topic=t"))
+      assert.deepStrictEqual([channels, producers.map(({ remote_address }) => remote_address)], [["c"], ["1:1"]])
+      db.tombstone("u", "a:4151")
+      const nodes = yield* decodeExactly(LookupResponse.Nodes, yield* body("/nodes"))
+      assert.deepStrictEqual(nodes.producers.map(({ tombstones, topics }) => [topics, tombstones]), [
+        [["t", "u"], [false, true]]
+      ])
+      assert.deepStrictEqual(yield* decodeExactly(LookupResponse.Topics, yield* body("/topics")), {
+        topics: ["t", "u"]
+      })
+      assert.deepStrictEqual(
+        yield* decodeExactly(LookupResponse.Channels, yield* body("/channels?topic=t")),
+        { channels: ["c"] }
+      )
     }).pipe(api()))
 
   it.live("the profiles are at /debug/pprof, to which the path with a slash redirects", () =>

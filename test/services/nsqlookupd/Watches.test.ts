@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import { Lookup } from "../../../src/protocol/http/LookupResponse.ts"
 import { Registrations } from "../../../src/services/nsqlookupd/Registrations.ts"
 import { type Watch, Watches } from "../../../src/services/nsqlookupd/Watches.ts"
 import { Idle, untilIdle } from "../../../src/testing/index.ts"
+import { decodeExactly } from "../../protocol/http/exactly.ts"
 import { identity } from "./identity.ts"
 
 const watches = Effect.provide(
@@ -12,10 +14,10 @@ const watches = Effect.provide(
 
 /** The producers of the topic after the next change. */
 const nextProducers = ({ next }: Watch) =>
-  Effect.map(next, (text) => {
-    const { producers } = JSON.parse(text) as { producers: ReadonlyArray<{ broadcast_address: string }> }
-    return producers.map(({ broadcast_address }) => broadcast_address)
-  })
+  Effect.map(
+    Effect.flatMap(next, (text) => decodeExactly(Lookup, text)),
+    ({ producers }) => producers.map(({ broadcast_address }) => broadcast_address)
+  )
 
 /** What a watcher receives within 100 ms. */
 const producersSoon = Effect.fnUntraced(function*(watch: Watch) {

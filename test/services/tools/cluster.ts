@@ -1,6 +1,8 @@
 /** The HTTP responses of daemons, from an HTTP client without a network. */
 import { Effect, Layer } from "effect"
 import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
+import type { Info } from "../../../src/protocol/http/InfoResponse.ts"
+import type { Channel, Stats } from "../../../src/protocol/http/StatsResponse.ts"
 
 /** The response to a URL: JSON, or a status with a body. `undefined` refuses the connection, and `"silent"` never replies. */
 export type Reply = object | readonly [status: number, body: string] | "silent" | undefined
@@ -24,9 +26,11 @@ export const layer = (respond: (url: URL) => Reply): Layer.Layer<HttpClient.Http
   )
 
 /** The responses of an nsqd to `/stats` and `/info`, with figures that may change. */
-export const nsqd = (address: string, channel: () => object) => (url: URL): Reply => {
+export const nsqd = (address: string, channel: () => Partial<typeof Channel.Encoded>) => (url: URL): Reply => {
   if (url.host !== address) return undefined
-  const [broadcast_address, port] = address.split(":")
-  if (url.pathname === "/info") return { broadcast_address, http_port: Number(port) }
-  return { topics: [{ topic_name: "t", channels: [{ channel_name: "c", ...channel() }] }] }
+  const [broadcast_address = "", port] = address.split(":")
+  if (url.pathname === "/info") return { broadcast_address, http_port: Number(port) } satisfies typeof Info.Encoded
+  return {
+    topics: [{ topic_name: "t", channels: [{ channel_name: "c", ...channel() }] }]
+  } satisfies typeof Stats.Encoded
 }

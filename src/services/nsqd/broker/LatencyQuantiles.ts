@@ -6,19 +6,12 @@
  * Loaded only if percentiles are configured. Times are in monotonic ms, latencies in ns.
  */
 import { DDSketch } from "@datadog/sketches-js"
+import type { Latency } from "../../../protocol/http/StatsResponse.ts"
 
 /** Together with the rounding of publishing times the error stays below 1 %. */
 const relativeAccuracy = 0.008
 
 const newSketch = (): DDSketch => new DDSketch({ relativeAccuracy })
-
-/** Latencies in `/stats`. */
-export interface LatencySummary {
-  /** Messages in the window. */
-  readonly count: number
-  /** Values in ns, 0 without messages; null if no percentiles are configured. */
-  readonly percentiles: ReadonlyArray<{ readonly quantile: number; readonly value: number }> | null
-}
 
 /** The value of a quantile. The sketch's minimum and maximum are exact. */
 const valueAt = (sketch: DDSketch, quantile: number): number => {
@@ -56,7 +49,7 @@ export class LatencyQuantiles {
   }
 
   /** Summarizes these latencies and those of `others`. */
-  summary(others: ReadonlyArray<LatencyQuantiles>, now: number): LatencySummary {
+  summary(others: ReadonlyArray<LatencyQuantiles>, now: number): Latency {
     const merged = newSketch()
     for (const latencies of [this, ...others]) {
       latencies.moveTo(now)

@@ -8,10 +8,11 @@
  */
 import { Duration, Effect } from "effect"
 import { frameTimestampOffset, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
+import type { Latency } from "../../../protocol/http/StatsResponse.ts"
 import type { Time } from "../../core/Time.ts"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
 import { LatencyHistogram } from "./LatencyHistogram.ts"
-import type { LatencyQuantiles, LatencySummary } from "./LatencyQuantiles.ts"
+import type { LatencyQuantiles } from "./LatencyQuantiles.ts"
 
 /** The latency statistics of all channels of a broker. */
 export interface LatencyPlan {
@@ -133,7 +134,7 @@ export class ProcessingLatency {
   }
 
   /** Percentiles over all these channels. */
-  static summary(channels: ReadonlyArray<ProcessingLatency>): LatencySummary {
+  static summary(channels: ReadonlyArray<ProcessingLatency>): Latency {
     const [first, ...others] = channels.flatMap((channel) => {
       channel.settle()
       return channel.quantiles === undefined ? [] : [{ quantiles: channel.quantiles, time: channel.time }]

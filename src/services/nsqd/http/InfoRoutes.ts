@@ -2,6 +2,7 @@
  * `/ping`, `/ready` and `/info` (docs/protocol/http.md#ping-and-ready): health, readiness, and the daemon's settings.
  */
 import { Effect } from "effect"
+import type { Info } from "../../../protocol/http/InfoResponse.ts"
 import { DaemonState } from "../../core/DaemonState.ts"
 import * as GoDuration from "../../core/GoDuration.ts"
 import * as NodeId from "../../core/NodeId.ts"
@@ -35,20 +36,22 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Storage |
       })
 
       const info = Effect.sync(() =>
-        HttpResponse.json({
-          version,
-          broadcast_address: options.broadcastAddress,
-          hostname,
-          http_port: state.httpPort,
-          tcp_port: state.tcpPort,
-          start_time: startTime,
-          max_heartbeat_interval: Number(GoDuration.toNanos(options.maxHeartbeatInterval)),
-          max_output_buffer_size: options.maxOutputBufferSize,
-          max_output_buffer_timeout: Number(GoDuration.toNanos(options.maxOutputBufferTimeout)),
-          max_deflate_level: options.maxDeflateLevel,
-          topology_zone: options.topologyZone,
-          topology_region: options.topologyRegion
-        })
+        HttpResponse.json(
+          {
+            version,
+            broadcast_address: options.broadcastAddress,
+            hostname,
+            http_port: state.httpPort,
+            tcp_port: state.tcpPort,
+            start_time: startTime,
+            max_heartbeat_interval: Number(GoDuration.toNanos(options.maxHeartbeatInterval)),
+            max_output_buffer_size: options.maxOutputBufferSize,
+            max_output_buffer_timeout: Number(GoDuration.toNanos(options.maxOutputBufferTimeout)),
+            max_deflate_level: options.maxDeflateLevel,
+            topology_zone: options.topologyZone,
+            topology_region: options.topologyRegion
+          } satisfies Info
+        )
       )
 
       return [

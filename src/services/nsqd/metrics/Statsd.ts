@@ -3,6 +3,7 @@
  * with the datagrams spread over it. Failed sends are logged and not retried.
  */
 import { Deferred, Duration, Effect, Fiber, identity, Layer } from "effect"
+import type { Topic } from "../../../protocol/http/StatsResponse.ts"
 import * as Time from "../../core/Time.ts"
 import { finish, Turns } from "../../core/Turns.ts"
 import { Datagrams } from "../../net/Datagrams.ts"
@@ -38,7 +39,7 @@ const make = Effect.gen(function*() {
   function* prepare(prefix: string, before: StatsdLines.Snapshot) {
     const shown = statsdExcludeEphemeral ? StatsdLines.withoutEphemeral : identity<StatsdLines.Snapshot>
     const { topics } = yield* StatsJson.read(broker, clients, undefined, undefined, filter)
-    const all: Array<StatsJson.TopicJson> = []
+    const all: Array<Topic> = []
     for (const topic of topics ?? []) {
       all.push(topic)
       yield

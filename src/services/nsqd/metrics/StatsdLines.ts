@@ -3,15 +3,13 @@
  * into datagrams. Pure; `Statsd` sends them.
  */
 import { isEphemeral } from "../../../protocol/client/Names.ts"
-import type { LatencySummary } from "../broker/LatencyQuantiles.ts"
-import type { MemoryStats } from "../stats/ProcessMemory.ts"
-import type { ChannelJson, TopicJson } from "../stats/StatsJson.ts"
+import type { Channel, Latency, Memory, Topic } from "../../../protocol/http/StatsResponse.ts"
 
 /** The statistics at one moment. */
 export interface Snapshot {
-  readonly topics: ReadonlyArray<TopicJson>
+  readonly topics: ReadonlyArray<Topic>
   /** `undefined` without `--statsd-mem-stats`. */
-  readonly memory: MemoryStats | undefined
+  readonly memory: Memory | undefined
 }
 
 /** The snapshot before the first push. */
@@ -31,12 +29,12 @@ export const wholePercent = (quantile: number): number => {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor
 }
 
-const latencyLines = (name: string, { percentiles }: LatencySummary): ReadonlyArray<string> =>
+const latencyLines = (name: string, { percentiles }: Latency): ReadonlyArray<string> =>
   (percentiles ?? []).map(({ quantile, value }) =>
     gauge(`${name}.e2e_processing_latency_${wholePercent(quantile)}`, value)
   )
 
-const channelLines = (name: string, now: ChannelJson, before: ChannelJson | undefined): ReadonlyArray<string> => [
+const channelLines = (name: string, now: Channel, before: Channel | undefined): ReadonlyArray<string> => [
   counter(`${name}.message_count`, now.message_count, before?.message_count),
   gauge(`${name}.depth`, now.depth),
   gauge(`${name}.backend_depth`, now.backend_depth),
@@ -48,7 +46,7 @@ const channelLines = (name: string, now: ChannelJson, before: ChannelJson | unde
   ...latencyLines(name, now.e2e_processing_latency)
 ]
 
-const topicLines = (now: TopicJson, before: TopicJson | undefined): ReadonlyArray<string> => {
+const topicLines = (now: Topic, before: Topic | undefined): ReadonlyArray<string> => {
   const name = `topic.${now.topic_name}`
   const channelsBefore = new Map(before?.channels.map((channel) => [channel.channel_name, channel]))
   return [
@@ -63,7 +61,7 @@ const topicLines = (now: TopicJson, before: TopicJson | undefined): ReadonlyArra
   ]
 }
 
-const memoryLines = (now: MemoryStats, before: MemoryStats | undefined): ReadonlyArray<string> => {
+const memoryLines = (now: Memory, before: Memory | undefined): ReadonlyArray<string> => {
   const { gc_total_runs: runs, ...gauges } = now
   return [
     ...Object.entries(gauges).map(([name, value]) => gauge(`mem.${name}`, value)),

@@ -1,36 +1,20 @@
 /**
  * The memory of this process under the nine names that NSQ takes from Go's runtime. V8 has other figures than Go, so
- * each field is V8's nearest equivalent, as documented there. Garbage collection pauses are recorded as they happen;
+ * each field is V8's nearest equivalent, as `StatsResponse.Memory` documents. Garbage collection pauses are recorded as they happen;
  * the rest is read on request.
  */
 import { Context, Effect, Layer } from "effect"
 import { PerformanceObserver } from "node:perf_hooks"
 import * as V8 from "node:v8"
+import type { Memory } from "../../../protocol/http/StatsResponse.ts"
 
 /**
- * In NSQ's order; all are integers.
+ * The memory of this process, in NSQ's order; all are integers.
  *
  * @since 0.1.0
  * @category models
  */
-export interface MemoryStats {
-  /** Always 0: V8 does not count objects. */
-  readonly heap_objects: number
-  /** Unused bytes of the V8 heap. */
-  readonly heap_idle_bytes: number
-  /** Bytes in use: V8 objects, and the buffers outside the heap that hold messages. */
-  readonly heap_in_use_bytes: number
-  /** Bytes of the V8 heap that are not backed by physical memory. */
-  readonly heap_released_bytes: number
-  /** Longest of the last 256 garbage collection pauses. */
-  readonly gc_pause_usec_100: number
-  readonly gc_pause_usec_99: number
-  readonly gc_pause_usec_95: number
-  /** Maximum size of the V8 heap; V8 has no other target that is known in advance. */
-  readonly next_gc_bytes: number
-  /** Garbage collections of any kind since the start. */
-  readonly gc_total_runs: number
-}
+export type MemoryStats = Memory
 
 /** As in Go. */
 const maxPauses = 256

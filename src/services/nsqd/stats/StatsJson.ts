@@ -1,98 +1,24 @@
 /**
- * The JSON document of `/stats` (docs/protocol/http.md#stats): its keys, their order, and which are omitted when.
- * `StatsText` prints the same document as text.
+ * Encodes `/stats` (docs/protocol/http.md#stats) as values of the types of `StatsResponse`, whose keys are in NSQ's order here
+ * as well. `StatsText` prints the same values as text.
  *
  * The broker is read topic by topic while the document is written, because a large one takes long. All figures of a
  * topic, its channels and their clients are from one moment; figures of different topics may not be.
  */
+import type * as StatsResponse from "../../../protocol/http/StatsResponse.ts"
 import * as ByName from "../../core/ByName.ts"
 import { version } from "../../core/Version.ts"
 import { encodeJson } from "../../http/HttpResponse.ts"
 import type { Broker } from "../broker/Broker.ts"
 import type { Channel } from "../broker/Channel.ts"
 import type { Client, Clients, ClientStats } from "../broker/Clients.ts"
-import type { LatencySummary } from "../broker/LatencyQuantiles.ts"
 import { ProcessingLatency } from "../broker/ProcessingLatency.ts"
 import type { Topic } from "../broker/Topic.ts"
-import type { MemoryStats } from "./ProcessMemory.ts"
 
-/** A client in `/stats`. */
-export interface ClientJson {
-  readonly client_id: string
-  readonly hostname: string
-  readonly version: string
-  readonly remote_address: string
-  readonly state: number
-  readonly ready_count: number
-  readonly in_flight_count: number
-  readonly message_count: number
-  readonly finish_count: number
-  readonly requeue_count: number
-  readonly connect_ts: number
-  readonly sample_rate: number
-  readonly deflate: boolean
-  readonly snappy: boolean
-  readonly user_agent: string
-  readonly authed?: true
-  readonly auth_identity?: string
-  readonly auth_identity_url?: string
-  readonly topology_zone: string
-  readonly topology_region: string
-  readonly pub_counts?: ReadonlyArray<{ readonly topic: string; readonly count: number }>
-  readonly tls: boolean
-  readonly tls_cipher_suite: string
-  readonly tls_version: string
-  readonly tls_negotiated_protocol: string
-  readonly tls_negotiated_protocol_is_mutual: boolean
-}
-
-/** A channel in `/stats`. */
-export interface ChannelJson {
-  readonly channel_name: string
-  readonly depth: number
-  readonly backend_depth: number
-  readonly in_flight_count: number
-  readonly deferred_count: number
-  readonly message_count: number
-  readonly zone_local_msg_count?: number
-  readonly region_local_msg_count?: number
-  readonly global_msg_count?: number
-  readonly requeue_count: number
-  readonly timeout_count: number
-  readonly client_count: number
-  readonly clients: ReadonlyArray<ClientJson> | null
-  readonly paused: boolean
-  readonly e2e_processing_latency: LatencySummary
-}
-
-/** A topic in `/stats`. */
-export interface TopicJson {
-  readonly topic_name: string
-  readonly channels: ReadonlyArray<ChannelJson>
-  readonly depth: number
-  readonly backend_depth: number
-  readonly message_count: number
-  readonly message_bytes: number
-  readonly paused: boolean
-  readonly e2e_processing_latency: LatencySummary
-}
-
-/** The document of `/stats`. */
-export interface StatsJson {
-  readonly version: string
-  /** `OK`, or `NOK - ` and the reason why messages cannot be written. */
-  readonly health: string
-  /** Unix seconds. */
-  readonly start_time: number
-  readonly topics: ReadonlyArray<TopicJson> | null
-  readonly memory?: MemoryStats
-  readonly producers: ReadonlyArray<ClientJson> | null
-}
-
-/** The document before it is written: topics and producers are read as they are iterated. */
-export interface Stats extends Omit<StatsJson, "topics" | "producers"> {
-  readonly topics: Iterable<TopicJson> | null
-  readonly producers: Iterable<ClientJson>
+/** The response before it is written: topics and producers are read as they are iterated. */
+export interface Stats extends Omit<StatsResponse.Stats, "topics" | "producers"> {
+  readonly topics: Iterable<StatsResponse.Topic> | null
+  readonly producers: Iterable<StatsResponse.Client>
 }
 
 /** The requested part of the document. */
@@ -104,15 +30,18 @@ export interface StatsFilter {
   readonly includeClients: boolean
 }
 
+type ChannelPart = Partial<StatsResponse.Channel>
+type ClientPart = Partial<StatsResponse.Client>
+
 /** As in NSQ, zeros are omitted. */
 const localities = ({ delivered: { global, region, zone } }: Channel) => ({
-  ...(zone === 0 ? {} : { zone_local_msg_count: zone }),
-  ...(region === 0 ? {} : { region_local_msg_count: region }),
-  ...(global === 0 ? {} : { global_msg_count: global })
+  ...(zone === 0 ? {} : { zone_local_msg_count: zone } satisfies ChannelPart),
+  ...(region === 0 ? {} : { region_local_msg_count: region } satisfies ChannelPart),
+  ...(global === 0 ? {} : { global_msg_count: global } satisfies ChannelPart)
 })
 
 /** NSQ reports at most one topic that a client has published to: the requested one, or any. */
-const pubCounts = ({ published }: ClientStats, topic: string): Pick<ClientJson, "pub_counts"> => {
+const pubCounts = ({ published }: ClientStats, topic: string): Pick<StatsResponse.Client, "pub_counts"> => {
   for (const [name, count] of published) {
     if (topic === "" || name === topic) return { pub_counts: [{ topic: name, count }] }
   }
@@ -122,16 +51,16 @@ const pubCounts = ({ published }: ClientStats, topic: string): Pick<ClientJson, 
 /** As in NSQ, empty fields are omitted. */
 const authentication = (
   { identity }: ClientStats
-): Pick<ClientJson, "authed" | "auth_identity" | "auth_identity_url"> => {
+): Pick<StatsResponse.Client, "authed" | "auth_identity" | "auth_identity_url"> => {
   if (identity === undefined) return {}
   return {
     authed: true,
-    ...(identity.identity === "" ? {} : { auth_identity: identity.identity }),
-    ...(identity.identityUrl === "" ? {} : { auth_identity_url: identity.identityUrl })
+    ...(identity.identity === "" ? {} : { auth_identity: identity.identity } satisfies ClientPart),
+    ...(identity.identityUrl === "" ? {} : { auth_identity_url: identity.identityUrl } satisfies ClientPart)
   }
 }
 
-const clientJson = (client: Client, topic: string): ClientJson => {
+const clientJson = (client: Client, topic: string): StatsResponse.Client => {
   const stats = client.stats()
   return {
     client_id: stats.clientId,
@@ -166,7 +95,7 @@ const channelJson = (
   channel: Channel,
   filter: StatsFilter,
   clients: Clients["Service"]
-): ChannelJson => {
+): StatsResponse.Channel => {
   const connected = filter.includeClients
     ? channel.subscriptions.flatMap(({ consumer }) => clients.find(consumer) ?? [])
     : []
@@ -187,7 +116,7 @@ const channelJson = (
   }
 }
 
-const topicJson = (topic: Topic, channels: ReadonlyArray<ChannelJson>): TopicJson => ({
+const topicJson = (topic: Topic, channels: ReadonlyArray<StatsResponse.Channel>): StatsResponse.Topic => ({
   topic_name: topic.name,
   channels,
   depth: topic.depth,
@@ -203,7 +132,7 @@ function* topicsJson(
   topics: ReadonlyArray<Topic>,
   filter: StatsFilter,
   clients: Clients["Service"]
-): Generator<TopicJson, void> {
+): Generator<StatsResponse.Topic, void> {
   for (const topic of topics) {
     const channels = ByName.sorted(
       topic.channels.filter(({ name }) => filter.channel === "" || name === filter.channel)
@@ -213,7 +142,7 @@ function* topicsJson(
   }
 }
 
-function* producersJson(clients: Clients["Service"], topic: string): Generator<ClientJson, void> {
+function* producersJson(clients: Clients["Service"], topic: string): Generator<StatsResponse.Client, void> {
   for (const client of Array.from(clients.all())) {
     if (client.stats().published.size > 0) yield clientJson(client, topic)
   }
@@ -224,7 +153,7 @@ export function* read(
   broker: Broker["Service"],
   clients: Clients["Service"],
   health: string | undefined,
-  memory: MemoryStats | undefined,
+  memory: StatsResponse.Memory | undefined,
   filter: StatsFilter
 ): Generator<void, Stats, void> {
   const topics = yield* ByName.sortedInSteps(
@@ -245,19 +174,19 @@ export function* read(
 /** A topic with more channels is written one channel at a time. */
 const channelsPerPiece = 64
 
-function* topicPieces(topic: TopicJson): Generator<string, void> {
+function* topicPieces(topic: StatsResponse.Topic): Generator<string, void> {
   if (topic.channels.length <= channelsPerPiece) {
     yield encodeJson(topic)
     return
   }
   const { channels, topic_name, ...figures } = topic
   yield `{"topic_name":${encodeJson(topic_name)},"channels":[`
-  yield* list(channels, encodePiece)
+  yield* list(channels, channelPieces)
   yield `],${encodeJson(figures).slice(1)}`
 }
 
-function* encodePiece(value: unknown): Generator<string, void> {
-  yield encodeJson(value)
+function* channelPieces(channel: StatsResponse.Channel): Generator<string, void> {
+  yield encodeJson(channel)
 }
 
 /** Items separated by commas. */
@@ -270,7 +199,7 @@ function* list<A>(items: Iterable<A>, piecesOf: (item: A) => Iterable<string>): 
   }
 }
 
-function* producersPieces(producers: Iterable<ClientJson>): Generator<string, void> {
+function* producersPieces(producers: Iterable<StatsResponse.Client>): Generator<string, void> {
   let open = "["
   for (const producer of producers) {
     yield open + encodeJson(producer)
@@ -280,7 +209,10 @@ function* producersPieces(producers: Iterable<ClientJson>): Generator<string, vo
 }
 
 /** The document in pieces. */
-export function* pieces({ health, memory, producers, start_time, topics, version }: Stats): Generator<string, void> {
+export function* pieces(stats: Stats): Generator<string, void> {
+  const { health, memory, producers, start_time, topics, version, ...unwritten } = stats
+  // Fails to compile if `StatsResponse` gets a key that is not written here.
+  unwritten satisfies Record<string, never>
   const head = encodeJson({ version, health, start_time }).slice(0, -1)
   yield `${head},"topics":${topics === null ? "null" : "["}`
   if (topics !== null) {

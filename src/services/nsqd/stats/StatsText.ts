@@ -1,12 +1,12 @@
 /**
- * `/stats` as text (docs/protocol/http.md#stats-as-text): the document of `StatsJson` in NSQ's columns, which scripts
+ * `/stats` as text (docs/protocol/http.md#stats-as-text): the response of `StatsJson` in NSQ's columns, which scripts
  * parse too.
  */
 import { Duration } from "effect"
+import type { Channel, Client, Latency, Topic } from "../../../protocol/http/StatsResponse.ts"
 import * as GoDuration from "../../core/GoDuration.ts"
 import { banner } from "../../core/Version.ts"
-import type { LatencySummary } from "../broker/LatencyQuantiles.ts"
-import type { ChannelJson, ClientJson, Stats, TopicJson } from "./StatsJson.ts"
+import type { Stats } from "./StatsJson.ts"
 
 /** The time of the statistics. */
 export interface Moment {
@@ -36,10 +36,10 @@ const formatNanos = (nanos: number): string => {
   return nanos > 1e3 ? `${(nanos / 1e3).toFixed(1)}us` : `${nanos.toFixed(1)}ns`
 }
 
-const latencyText = ({ percentiles }: LatencySummary): string =>
+const latencyText = ({ percentiles }: Latency): string =>
   (percentiles ?? []).map(({ value }) => formatNanos(value)).join(", ")
 
-const clientText = (client: ClientJson, now: number): string => {
+const clientText = (client: Client, now: number): string => {
   const port = client.remote_address.slice(client.remote_address.lastIndexOf(":") + 1)
   const id = `[${client.version} ${column(`${client.hostname}:${port} ${client.user_agent}`, 21)}]`
   const connected = `connected: ${GoDuration.format(Duration.seconds(Math.max(0, now - client.connect_ts)))}`
@@ -53,7 +53,7 @@ const clientText = (client: ClientJson, now: number): string => {
     `fin: ${column(finish_count, 8)} re-q: ${column(requeue_count, 8)} msgs: ${column(message_count, 8)} ${connected}`
 }
 
-const channelLine = (channel: ChannelJson): string => {
+const channelLine = (channel: Channel): string => {
   const { backend_depth, deferred_count, depth, in_flight_count, message_count, requeue_count, timeout_count } = channel
   return `${channel.paused ? "   *P " : "      "}[${column(channel.channel_name, 25)}] ` +
     `depth: ${column(depth, 5)} be-depth: ${column(backend_depth, 5)} ` +
@@ -62,12 +62,12 @@ const channelLine = (channel: ChannelJson): string => {
     `e2e%: ${latencyText(channel.e2e_processing_latency)}\n`
 }
 
-const topicLine = (topic: TopicJson): string =>
+const topicLine = (topic: Topic): string =>
   `\n${topic.paused ? "*P " : "   "}[${column(topic.topic_name, 15)}] ` +
   `depth: ${column(topic.depth, 5)} be-depth: ${column(topic.backend_depth, 5)} ` +
   `msgs: ${column(topic.message_count, 8)} e2e%: ${latencyText(topic.e2e_processing_latency)}\n`
 
-function* topicsPieces(topics: Iterable<TopicJson>, now: number): Generator<string, void> {
+function* topicsPieces(topics: Iterable<Topic>, now: number): Generator<string, void> {
   let isFirst = true
   for (const topic of topics) {
     if (isFirst) yield "\nTopics:"
@@ -81,7 +81,7 @@ function* topicsPieces(topics: Iterable<TopicJson>, now: number): Generator<stri
   if (isFirst) yield "\nTopics: None\n"
 }
 
-function* producersPieces(producers: Iterable<ClientJson>, now: number): Generator<string, void> {
+function* producersPieces(producers: Iterable<Client>, now: number): Generator<string, void> {
   let isFirst = true
   for (const client of producers) {
     if (isFirst) yield "\nProducers:\n"

@@ -3,10 +3,10 @@ import { Duration, Effect, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { consume, publish } from "../../../../src/broker.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
+import type { Latency } from "../../../../src/protocol/http/StatsResponse.ts"
 import * as Turns from "../../../../src/services/core/Turns.ts"
 import { Broker } from "../../../../src/services/nsqd/broker/Broker.ts"
 import { Clients } from "../../../../src/services/nsqd/broker/Clients.ts"
-import type { LatencySummary } from "../../../../src/services/nsqd/broker/LatencyQuantiles.ts"
 import * as StatsJson from "../../../../src/services/nsqd/stats/StatsJson.ts"
 import { TestBroker } from "../../../../src/testing/index.ts"
 
@@ -39,7 +39,7 @@ const latencies = Effect.gen(function*() {
   return Array.from(topics ?? []).flatMap((topic) => [topic, ...topic.channels]).map((of) => of.e2e_processing_latency)
 })
 
-const summary = (count: number, longest: number, median: number): LatencySummary => ({
+const summary = (count: number, longest: number, median: number): Latency => ({
   count,
   percentiles: [{ quantile: 1, value: longest }, { quantile: 0.5, value: median }]
 })

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration } from "effect"
+import type { Client, Stats } from "../../../../src/protocol/http/StatsResponse.ts"
 import { banner } from "../../../../src/services/core/Version.ts"
-import type { ClientJson, StatsJson } from "../../../../src/services/nsqd/stats/StatsJson.ts"
 import * as StatsText from "../../../../src/services/nsqd/stats/StatsText.ts"
 
-const client: ClientJson = {
+const client: Client = {
   client_id: "chost",
   hostname: "chost.example",
   version: "V2",
@@ -31,7 +31,7 @@ const client: ClientJson = {
 
 const latency = { count: 3, percentiles: [{ quantile: 1, value: 1.5e9 }, { quantile: 0.5, value: 488e6 }] }
 
-const stats: StatsJson = {
+const stats: Stats = {
   version: "1.3.0",
   health: "OK",
   start_time: 1000,
@@ -102,7 +102,7 @@ const stats: StatsJson = {
 
 const moment = { now: 1090, uptime: Duration.nanos(1_504_353_325n) }
 
-const print = ({ producers, ...stats }: StatsJson): string =>
+const print = ({ producers, ...stats }: Stats): string =>
   Array.from(StatsText.pieces({ ...stats, producers: producers ?? [] }, moment)).join("")
 
 describe("the statistics in text", () => {
@@ -141,7 +141,7 @@ Producers:
   })
 
   it("the text of /stats has None for an empty list", () => {
-    const empty: StatsJson = { version: "1.3.0", health: "NOK - full", start_time: 0, topics: null, producers: null }
+    const empty: Stats = { version: "1.3.0", health: "NOK - full", start_time: 0, topics: null, producers: null }
     const text = print(empty)
     assert.isTrue(text.endsWith("\n\nHealth: NOK - full\n\nTopics: None\n\nProducers: None\n"), text)
   })
