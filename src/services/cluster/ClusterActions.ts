@@ -54,13 +54,14 @@ export class ClusterActions extends Context.Service<ClusterActions, {
       /** Fails if no daemon created it. */
       const createOn = Effect.fnUntraced(function*(
         addresses: ReadonlyArray<string>,
-        kind: "nsqd" | "nsqlookupd",
+        kind: Gathered.Kind,
         path: string
       ): Effect.fn.Return<ReadonlyArray<DaemonError>, Gathered.ClusterError> {
         const failures = yield* orderAll(addresses, path)
         if (failures.length < addresses.length) return failures
-        const reason = `failed to reach any ${kind}: ${Gathered.reasons(failures)}`
-        return yield* new Gathered.ClusterError({ reason, failures })
+        return yield* new Gathered.ClusterError({
+          reason: Gathered.ClusterErrorReason.CreateFailure({ kind, failures })
+        })
       })
 
       const create = Effect.fnUntraced(function*(topic: string, channel: string | undefined) {

@@ -2,9 +2,9 @@
  * Requests to many daemons at once, with bounded concurrency. NSQ's rule (docs/protocol/http.md#nsqadmin-requests): if some
  * daemons fail, the results of the others count, together with a warning; if all fail, or the list is empty, the query fails.
  */
-import { Effect, Result, Schema } from "effect"
+import { Data, Effect, Result } from "effect"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
-import { DaemonError } from "../http/DaemonHttp.ts"
+import type { DaemonError } from "../http/DaemonHttp.ts"
 
 /** The number of concurrent requests: large enough that a few unresponsive daemons do not delay all others. */
 const concurrency = 64
@@ -15,14 +15,25 @@ export interface Gathered<A> {
   readonly failures: ReadonlyArray<DaemonError>
 }
 
+/** The daemons of a query or an action. */
+export type Kind = "nsqd" | "nsqlookupd"
+
+/** The reasons of a `ClusterError`, with the error of each daemon; none if the list of daemons is empty. */
+export type ClusterErrorReason = Data.TaggedEnum<{
+  /** No daemon replied to a query. */
+  QueryFailure: { readonly kind: Kind; readonly failures: ReadonlyArray<DaemonError> }
+  /** No daemon created a topic or a channel. */
+  CreateFailure: { readonly kind: Kind; readonly failures: ReadonlyArray<DaemonError> }
+}>
+
+/** Constructors of the reasons. */
+export const ClusterErrorReason = Data.taggedEnum<ClusterErrorReason>()
+
 /** All daemons failed. The message has the error of each, one per line. */
-export class ClusterError extends Schema.TaggedError<ClusterError>()("ClusterError", {
-  reason: Schema.String,
-  /** The error of each daemon. */
-  failures: Schema.Array(DaemonError).pipe(Schema.withConstructorDefault(Effect.succeed([])))
-}) {
+export class ClusterError extends Data.TaggedError("ClusterError")<{ readonly reason: ClusterErrorReason }> {
   override get message(): string {
-    return this.reason
+    const { _tag, failures, kind } = this.reason
+    return `failed to ${_tag === "QueryFailure" ? "query" : "reach"} any ${kind}: ${reasons(failures)}`
   }
 }
 
@@ -35,7 +46,7 @@ export const reasons = (failures: ReadonlyArray<DaemonError>): string =>
  */
 export const ask = <A, B>(
   daemons: ReadonlyArray<A>,
-  kind: "nsqd" | "nsqlookupd",
+  kind: Kind,
   question: (daemon: A) => Effect.Effect<B, DaemonError>
 ): Effect.Effect<Gathered<ReadonlyArray<B>>, ClusterError> =>
   Effect.flatMap(
@@ -49,7 +60,7 @@ export const ask = <A, B>(
       const failures = results.filter(Result.isFailure).map(({ failure }) => failure)
       return value.length > 0
         ? Effect.succeed({ value, failures })
-        : Effect.fail(new ClusterError({ reason: `failed to query any ${kind}: ${reasons(failures)}`, failures }))
+        : Effect.fail(new ClusterError({ reason: ClusterErrorReason.QueryFailure({ kind, failures }) }))
     }
   )
 

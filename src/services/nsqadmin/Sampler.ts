@@ -50,7 +50,7 @@ const answersOf = <A>(
 ): Effect.Effect<Answers<A>> =>
   Effect.match(asked, {
     onSuccess: ({ failures, value }) => ({ value, failures, reason: undefined }),
-    onFailure: ({ failures, reason }) => ({ value: [], failures, reason })
+    onFailure: ({ message, reason: { failures } }) => ({ value: [], failures, reason: message })
   })
 
 const noAnswers: Answers<FiguresOfNode> = { value: [], failures: [], reason: undefined }

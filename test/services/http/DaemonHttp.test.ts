@@ -84,7 +84,7 @@ describe("addresses that an nsqlookupd announces", () => {
         const { act, tombstone } = yield* ClusterActions
         const { value } = yield* nodes
         const refused = yield* Effect.flip(stats(value, { clients: false }))
-        assert.strictEqual(refused.failures.length, 5)
+        assert.strictEqual(refused.reason.failures.length, 5)
         assert.include(refused.message, "--allowed-daemon-networks")
         yield* Effect.flip(stats((yield* producers("t")).value, { topic: "t", clients: false }))
         const notDone = yield* act("pause", "t", undefined)

@@ -69,11 +69,11 @@ const sampledTopic = (topic_name: string, { channels = {}, ...figures }: TopicSt
   channels: Object.entries(channels).map(([channel_name, channel]) => ({ channel_name, ...channel }))
 })
 
-const gathered = <A>(value: ReadonlyArray<A>, failures: ReadonlyArray<DaemonError>, kind: string) =>
+const gathered = <A>(value: ReadonlyArray<A>, failures: ReadonlyArray<DaemonError>, kind: Gathered.Kind) =>
   value.length > 0
     ? Effect.succeed({ value, failures })
     : Effect.fail(
-      new Gathered.ClusterError({ reason: `failed to query any ${kind}: ${Gathered.reasons(failures)}`, failures })
+      new Gathered.ClusterError({ reason: Gathered.ClusterErrorReason.QueryFailure({ kind, failures }) })
     )
 
 /** A `Cluster` that responds from that state. */
