@@ -136,7 +136,7 @@ export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
       const { opt = "" } = yield* HttpRouter.params
       return yield* Effect.match(config.get(opt), {
         onSuccess: configAnswer,
-        onFailure: ({ code }) => failure(400, code)
+        onFailure: ({ message }) => failure(400, message)
       })
     })
     yield* router.add("GET", "/config/:opt", getConfig)
@@ -151,7 +151,7 @@ export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
       if (value === "") return failure(413, "INVALID_VALUE")
       return yield* Effect.match(config.put(opt, value), {
         onSuccess: configAnswer,
-        onFailure: ({ code }) => failure(400, code)
+        onFailure: ({ message }) => failure(400, message)
       })
     })
     yield* router.add("PUT", "/config/:opt", putConfig)
@@ -164,7 +164,7 @@ export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
       return HttpServerResponse.uint8Array(picture.body, { contentType: picture.type })
     }).pipe(
       Effect.catchTag(
-        "GraphiteError",
+        "NsqadminError",
         (error) => Effect.as(Effect.logError(error.message), failure(502, `UPSTREAM_ERROR: ${error.message}`))
       )
     )

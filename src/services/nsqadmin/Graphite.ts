@@ -3,14 +3,8 @@ import { Context, Duration, Effect, Layer, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { masked } from "../core/Masked.ts"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
+import { NsqadminError, NsqadminErrorReason } from "./NsqadminError.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
-
-/** Graphite failed or returned an invalid response. */
-export class GraphiteError extends Schema.TaggedError<GraphiteError>()("GraphiteError", { reason: Schema.String }) {
-  override get message(): string {
-    return `graphite request failed - ${this.reason}`
-  }
-}
 
 const Rendered = Schema.Tuple([
   Schema.Struct({
@@ -33,15 +27,15 @@ export interface Picture {
   readonly body: Uint8Array
 }
 
-/** Requests to Graphite. */
+/** Requests to Graphite. They fail with the reason `GraphiteFailure`. */
 export class Graphite extends Context.Service<Graphite, {
   /** Returns the rate of a target per second in the interval before the last, with 2 decimals; `N/A` if negative. */
-  readonly rate: (target: string) => Effect.Effect<string, GraphiteError>
+  readonly rate: (target: string) => Effect.Effect<string, NsqadminError>
   /** Requests a picture. `search` is the query with the question mark, `forwardedFor` the value of `X-Forwarded-For`. */
   readonly render: (
     search: string,
     forwardedFor: string
-  ) => Effect.Effect<Picture, GraphiteError>
+  ) => Effect.Effect<Picture, NsqadminError>
 }>()("effect-nsq/admin/Graphite") {
   static readonly layer: Layer.Layer<Graphite, never, HttpClient.HttpClient> = Layer.effect(
     Graphite,
@@ -49,7 +43,8 @@ export class Graphite extends Context.Service<Graphite, {
       const { graphiteUrl, httpClientRequestTimeout, statsdInterval } = yield* NsqadminOptions
       const client = yield* HttpClient.HttpClient
       const seconds = Math.trunc(Duration.toSeconds(statsdInterval))
-      const failed = (reason: string) => new GraphiteError({ reason: masked(reason) })
+      const failed = (description: string) =>
+        new NsqadminError({ reason: NsqadminErrorReason.GraphiteFailure({ description: masked(description) }) })
 
       const execute = (request: HttpClientRequest.HttpClientRequest) =>
         client.execute(request).pipe(

@@ -1,0 +1,45 @@
+/** The error of nsqadmin. */
+import { Data } from "effect"
+
+/**
+ * The reasons of a `NsqadminError`, which are responses to requests.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export type NsqadminErrorReason = Data.TaggedEnum<{
+  /** Graphite failed or returned an invalid response. */
+  GraphiteFailure: { readonly description: string }
+  /** An option of a `/config` request does not exist, or cannot change. */
+  UnknownOption: { readonly key: string }
+  /** A value of a `/config` request is not valid for its option. */
+  InvalidValue: { readonly key: string }
+}>
+
+/**
+ * Constructors of the reasons, and `$match`.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const NsqadminErrorReason = Data.taggedEnum<NsqadminErrorReason>()
+
+/**
+ * nsqadmin cannot respond to a request. The message is the text of the response.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export class NsqadminError extends Data.TaggedError("NsqadminError")<{ readonly reason: NsqadminErrorReason }> {
+  override get message(): string {
+    const { reason } = this
+    switch (reason._tag) {
+      case "GraphiteFailure":
+        return `graphite request failed - ${reason.description}`
+      case "UnknownOption":
+        return "INVALID_OPTION"
+      case "InvalidValue":
+        return "INVALID_VALUE"
+    }
+  }
+}
