@@ -3,7 +3,7 @@
  * dropped when its last point is an hour old.
  */
 import { Clock, Context, Effect, Layer, Stream } from "effect"
-import type { HistoryAnswer, HistorySeries } from "../../protocol/http/admin/AdminLive.ts"
+import type { HistoryResponse, HistorySeries } from "../../protocol/http/admin/AdminLive.ts"
 import * as Time from "../core/Time.ts"
 import type { ClusterFigures, Figures } from "./Figures.ts"
 import { ringLength, Rings } from "./Rings.ts"
@@ -82,7 +82,7 @@ export class SeriesTable {
     at: number,
     unixMillis: number,
     max: number
-  ): HistoryAnswer {
+  ): HistoryResponse {
     if (this.first === undefined) return { times: [], series: [] }
     this.advance(at)
     const points = Math.min(this.current - this.first + 1, ringLength)
@@ -177,7 +177,7 @@ export class History extends Context.Service<History, {
    * Returns the past hour of these topics; with `isDetailed` also of their channels and nodes. Returns at most 1,000 series and
    * omits unknown topics.
    */
-  readonly read: (topics: ReadonlyArray<string>, isDetailed: boolean) => Effect.Effect<HistoryAnswer>
+  readonly read: (topics: ReadonlyArray<string>, isDetailed: boolean) => Effect.Effect<HistoryResponse>
 }>()("effect-nsq/admin/History") {
   static readonly layer: Layer.Layer<History, never, Sampler> = Layer.effect(
     History,

@@ -5,7 +5,7 @@
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import { isTopicName } from "../../protocol/client/Names.ts"
 import { BadRequest, Unavailable } from "../../protocol/http/admin/AdminFailure.ts"
-import type { HistoryAnswer, LiveSample } from "../../protocol/http/admin/AdminLive.ts"
+import type { HistoryResponse, LiveSample } from "../../protocol/http/admin/AdminLive.ts"
 import * as Figures from "./Figures.ts"
 import { History } from "./History.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
@@ -44,7 +44,7 @@ export class LiveFeed extends Context.Service<LiveFeed, {
     topic: string | undefined
   ) => Effect.Effect<Stream.Stream<LiveSample>, Unavailable, Scope.Scope>
   /** Returns the past hour of at most 200 topics; with `isDetailed` also of their channels and nodes. */
-  readonly history: (topics: ReadonlyArray<string>, isDetailed: boolean) => Effect.Effect<HistoryAnswer, BadRequest>
+  readonly history: (topics: ReadonlyArray<string>, isDetailed: boolean) => Effect.Effect<HistoryResponse, BadRequest>
 }>()("effect-nsq/admin/LiveFeed") {
   static readonly layer: Layer.Layer<LiveFeed, never, Sampler | History> = Layer.effect(
     LiveFeed,

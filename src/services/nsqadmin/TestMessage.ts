@@ -2,7 +2,7 @@
 import { Context, Effect, Layer, Result } from "effect"
 import { Base64 } from "effect/encoding"
 import { isTopicName } from "../../protocol/client/Names.ts"
-import type { ActionAnswer, NewMessage } from "../../protocol/http/admin/AdminApi.ts"
+import type { ActionResponse, NewMessage } from "../../protocol/http/admin/AdminApi.ts"
 import { BadRequest, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
 import { Cluster, type KnownNode, nodeAddress, originOf } from "../cluster/Cluster.ts"
 import * as Gathered from "../cluster/Gathered.ts"
@@ -30,7 +30,7 @@ export class TestMessage extends Context.Service<TestMessage, {
   readonly publish: (
     topic: string,
     message: NewMessage
-  ) => Effect.Effect<ActionAnswer, BadRequest | UpstreamError>
+  ) => Effect.Effect<ActionResponse, BadRequest | UpstreamError>
 }>()("effect-nsq/admin/TestMessage") {
   static readonly layer: Layer.Layer<TestMessage, never, Cluster | DaemonHttp> = Layer.effect(
     TestMessage,

@@ -1,7 +1,7 @@
 import { useAtomValue } from "@effect/atom-react"
 import { AsyncResult } from "effect/reactivity"
 import { useMemo } from "react"
-import type { HistoryAnswer } from "../../protocol/http/admin/AdminLive.ts"
+import type { HistoryResponse } from "../../protocol/http/admin/AdminLive.ts"
 import * as Format from "../core/format.ts"
 import { detailHistory, type Series, topicHistory } from "../live/history.ts"
 import { liveAtom } from "../live/live.ts"
@@ -26,7 +26,7 @@ const withNow = (
 }
 
 const find = (
-  { series, times }: HistoryAnswer,
+  { series, times }: HistoryResponse,
   channel: string,
   node: string
 ): Series | undefined => {
@@ -59,7 +59,7 @@ export const TopicSpark = ({ metric, now, topic }: {
   return <Drawn data={data} metric={metric} size="small" />
 }
 
-const nothing: HistoryAnswer = { times: [], series: [] }
+const nothing: HistoryResponse = { times: [], series: [] }
 
 interface SeriesProps {
   readonly topic: string

@@ -4,7 +4,7 @@
  */
 import { Effect, Exit, Request, RequestResolver } from "effect"
 import { Atom } from "effect/reactivity"
-import type { HistoryAnswer, HistorySeries } from "../../protocol/http/admin/AdminLive.ts"
+import type { HistoryResponse, HistorySeries } from "../../protocol/http/admin/AdminLive.ts"
 import { AdminClient } from "../core/api.ts"
 
 /** A series and the times of its values. */
@@ -20,7 +20,7 @@ const maxTopics = 200
 const gatherFor = "50 millis"
 const refreshEvery = "20 seconds"
 
-const pick = ({ series, times }: HistoryAnswer, topic: string): Series | undefined => {
+const pick = ({ series, times }: HistoryResponse, topic: string): Series | undefined => {
   const values = series.find((one) => one.topic === topic)
   return values === undefined ? undefined : { times, values }
 }

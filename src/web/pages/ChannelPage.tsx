@@ -1,5 +1,5 @@
 import { useAtomRefresh } from "@effect/atom-react"
-import type { ChannelAnswer, ChannelOnNode } from "../../protocol/http/admin/AdminStats.ts"
+import type { ChannelOnNode, ChannelResponse } from "../../protocol/http/admin/AdminStats.ts"
 import { Spark } from "../charts/Spark.tsx"
 import { Actions } from "../components/Actions.tsx"
 import { Answer } from "../components/Answer.tsx"
@@ -15,7 +15,7 @@ import { goTo } from "../core/navigation.ts"
 import * as Route from "../core/route.ts"
 
 /** The shares of deliveries by the distance between consumer and nsqd. */
-const Delivery = ({ row }: { readonly row: ChannelOnNode | ChannelAnswer }) => {
+const Delivery = ({ row }: { readonly row: ChannelOnNode | ChannelResponse }) => {
   const all = row.delivery_msg_count ?? 0
   const shares = [
     ["zone", row.zone_local_msg_count],
@@ -33,24 +33,24 @@ const Delivery = ({ row }: { readonly row: ChannelOnNode | ChannelAnswer }) => {
   )
 }
 
-const Hosts = ({ channel }: { readonly channel: ChannelAnswer }) => {
+const Hosts = ({ channel }: { readonly channel: ChannelResponse }) => {
   return (
-    <Table<ChannelOnNode | ChannelAnswer>
+    <Table<ChannelOnNode | ChannelResponse>
       caption="Channel"
       rows={(channel.nodes ?? []).map((row) => [row.node, row])}
       columns={[
         hostColumn,
-        ...channelColumns<ChannelOnNode | ChannelAnswer>(channel),
+        ...channelColumns<ChannelOnNode | ChannelResponse>(channel),
         (channel.delivery_msg_count ?? 0) === 0
           ? undefined
           : { name: "Delivery", cell: (row) => <Delivery row={row} />, total: <Delivery row={channel} /> },
-        ...latencyColumns<ChannelOnNode | ChannelAnswer>(channel.e2e_processing_latency, channel)
+        ...latencyColumns<ChannelOnNode | ChannelResponse>(channel.e2e_processing_latency, channel)
       ]}
     />
   )
 }
 
-const Shown = ({ channel, refresh }: { readonly channel: ChannelAnswer; readonly refresh: () => void }) => {
+const Shown = ({ channel, refresh }: { readonly channel: ChannelResponse; readonly refresh: () => void }) => {
   const { channel_name: name, topic_name: topic } = channel
   const leave = () => goTo(Route.topic(topic))
   return (

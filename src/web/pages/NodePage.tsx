@@ -1,6 +1,6 @@
 import { useAtomRefresh } from "@effect/atom-react"
 import { useState } from "react"
-import type { NodeAnswer } from "../../protocol/http/admin/AdminNodes.ts"
+import type { NodeResponse } from "../../protocol/http/admin/AdminNodes.ts"
 import type { ChannelOnNode, TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import { Actions } from "../components/Actions.tsx"
 import { Answer } from "../components/Answer.tsx"
@@ -110,7 +110,7 @@ const fewTopics = 20
 /** The number of topics rendered at first. */
 const manyTopics = 100
 
-const Topics = ({ node: { node, topics }, refresh }: { readonly node: NodeAnswer; readonly refresh: () => void }) => {
+const Topics = ({ node: { node, topics }, refresh }: { readonly node: NodeResponse; readonly refresh: () => void }) => {
   const [filter, setFilter] = useState("")
   const [isAll, setAll] = useState(false)
   const wanted = topics.filter(({ topic_name }) => TopicList.isWanted(topic_name, filter))
@@ -128,7 +128,7 @@ const Topics = ({ node: { node, topics }, refresh }: { readonly node: NodeAnswer
   )
 }
 
-const Shown = ({ node, refresh }: { readonly node: NodeAnswer; readonly refresh: () => void }) => (
+const Shown = ({ node, refresh }: { readonly node: NodeResponse; readonly refresh: () => void }) => (
   <>
     <dl className="totals">
       <div>

@@ -1,5 +1,5 @@
 import { useAtomRefresh } from "@effect/atom-react"
-import type { ChannelStats, TopicAnswer, TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
+import type { ChannelStats, TopicOnNode, TopicResponse } from "../../protocol/http/admin/AdminStats.ts"
 import { Spark } from "../charts/Spark.tsx"
 import { Actions } from "../components/Actions.tsx"
 import { Answer } from "../components/Answer.tsx"
@@ -46,22 +46,22 @@ const Tombstone = ({ node, refresh, topic }: {
   )
 }
 
-const Hosts = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refresh: () => void }) => {
+const Hosts = ({ refresh, topic }: { readonly topic: TopicResponse; readonly refresh: () => void }) => {
   const name = topic.topic_name
   return (
-    <Table<TopicOnNode | TopicAnswer>
+    <Table<TopicOnNode | TopicResponse>
       caption="Topic message queue"
       rows={topic.nodes.map((node) => [node.node, node])}
       columns={[
         hostColumn,
-        ...topicColumns<TopicOnNode | TopicAnswer>(topic),
+        ...topicColumns<TopicOnNode | TopicResponse>(topic),
         {
           name: "Channels",
           numeric: true,
           cell: ({ channels }) => Format.count(channels.length),
           total: Format.count(topic.channels.length)
         },
-        ...latencyColumns<TopicOnNode | TopicAnswer>(topic.e2e_processing_latency, topic),
+        ...latencyColumns<TopicOnNode | TopicResponse>(topic.e2e_processing_latency, topic),
         settings.isAdmin
           ? { name: "Tombstone", cell: ({ node }) => <Tombstone topic={name} node={node} refresh={refresh} /> }
           : undefined
@@ -70,7 +70,7 @@ const Hosts = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refre
   )
 }
 
-const Channels = ({ topic }: { readonly topic: TopicAnswer }) => (
+const Channels = ({ topic }: { readonly topic: TopicResponse }) => (
   <Table<ChannelStats>
     caption="Channel message queues"
     empty="No channels: messages wait in the topic for the first channel."
@@ -93,7 +93,7 @@ const Channels = ({ topic }: { readonly topic: TopicAnswer }) => (
   />
 )
 
-const Figures = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refresh: () => void }) => {
+const Figures = ({ refresh, topic }: { readonly topic: TopicResponse; readonly refresh: () => void }) => {
   const name = topic.topic_name
   return (
     <>
@@ -116,7 +116,7 @@ const Figures = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly ref
   )
 }
 
-const Shown = ({ refresh, topic }: { readonly topic: TopicAnswer; readonly refresh: () => void }) => {
+const Shown = ({ refresh, topic }: { readonly topic: TopicResponse; readonly refresh: () => void }) => {
   const name = topic.topic_name
   const actions = standardActions("topic", name, topic, useActions(name), refresh, () => goTo(Route.topics))
   const isAnywhere = topic.nodes.length > 0

@@ -6,23 +6,23 @@
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
 import { BadRequest, Forbidden, InternalError, NotFound, Unavailable, UpstreamError } from "./AdminFailure.ts"
-import { HistoryAnswer, LiveSample, TailEvent } from "./AdminLive.ts"
-import { NodeAnswer, NodesAnswer } from "./AdminNodes.ts"
-import { ChannelAnswer, CounterAnswer, TopicAnswer } from "./AdminStats.ts"
+import { HistoryResponse, LiveSample, TailEvent } from "./AdminLive.ts"
+import { NodeResponse, NodesResponse } from "./AdminNodes.ts"
+import { ChannelResponse, CounterResponse, TopicResponse } from "./AdminStats.ts"
 
 /** The response to an action. `message` is empty, or a warning that lists the daemons that failed. */
-export const ActionAnswer = Schema.Struct({ message: Schema.String })
-export type ActionAnswer = typeof ActionAnswer.Type
+export const ActionResponse = Schema.Struct({ message: Schema.String })
+export type ActionResponse = typeof ActionResponse.Type
 
 /** `GET /api/topics`. A list of names, or with `inactive=true` the topics without producers and the channels of each. */
-export const TopicsAnswer = Schema.Struct({
+export const TopicsResponse = Schema.Struct({
   topics: Schema.NullOr(Schema.Union([
     Schema.Array(Schema.String),
     Schema.Record(Schema.String, Schema.NullOr(Schema.Array(Schema.String)))
   ])),
   message: Schema.String
 })
-export type TopicsAnswer = typeof TopicsAnswer.Type
+export type TopicsResponse = typeof TopicsResponse.Type
 
 /** The body of `POST /api/topics`: a topic to create, and optionally a channel. */
 export const NewTopic = Schema.Struct({ topic: Schema.String, channel: Schema.optionalKey(Schema.String) })
@@ -54,67 +54,67 @@ const channelParams = { topic: Schema.String, channel: Schema.String }
 export class TopicsGroup extends HttpApiGroup.make("topics").add(
   HttpApiEndpoint.get("list", "/api/topics", {
     query: { inactive: Schema.optionalKey(Schema.String) },
-    success: TopicsAnswer,
+    success: TopicsResponse,
     error: [BadRequest, ...readFailures]
   }),
   HttpApiEndpoint.post("create", "/api/topics", {
     payload: NewTopic,
-    success: ActionAnswer,
+    success: ActionResponse,
     error: actionFailures
   }),
   HttpApiEndpoint.get("get", "/api/topics/:topic", {
     params: topicParams,
-    success: TopicAnswer,
+    success: TopicResponse,
     error: readFailures
   }),
   HttpApiEndpoint.post("act", "/api/topics/:topic", {
     params: topicParams,
     payload: Action,
-    success: ActionAnswer,
+    success: ActionResponse,
     error: actionFailures
   }),
   HttpApiEndpoint.delete("delete", "/api/topics/:topic", {
     params: topicParams,
-    success: ActionAnswer,
+    success: ActionResponse,
     error: actionFailures
   }),
   HttpApiEndpoint.get("getChannel", "/api/topics/:topic/:channel", {
     params: channelParams,
-    success: ChannelAnswer,
+    success: ChannelResponse,
     error: [NotFound, ...readFailures]
   }),
   HttpApiEndpoint.post("actOnChannel", "/api/topics/:topic/:channel", {
     params: channelParams,
     payload: Action,
-    success: ActionAnswer,
+    success: ActionResponse,
     error: actionFailures
   }),
   HttpApiEndpoint.delete("deleteChannel", "/api/topics/:topic/:channel", {
     params: channelParams,
-    success: ActionAnswer,
+    success: ActionResponse,
     error: actionFailures
   })
 ) {}
 
 /** The nsqds of the cluster: list, figures and tombstones. */
 export class NodesGroup extends HttpApiGroup.make("nodes").add(
-  HttpApiEndpoint.get("list", "/api/nodes", { success: NodesAnswer, error: readFailures }),
+  HttpApiEndpoint.get("list", "/api/nodes", { success: NodesResponse, error: readFailures }),
   HttpApiEndpoint.get("get", "/api/nodes/:node", {
     params: { node: Schema.String },
-    success: NodeAnswer,
+    success: NodeResponse,
     error: [NotFound, ...readFailures]
   }),
   HttpApiEndpoint.delete("tombstone", "/api/nodes/:node", {
     params: { node: Schema.String },
     payload: Tombstone,
-    success: ActionAnswer,
+    success: ActionResponse,
     error: actionFailures
   })
 ) {}
 
 /** Plain numbers: the message count of every channel, and a rate from Graphite. */
 export class CountersGroup extends HttpApiGroup.make("counters").add(
-  HttpApiEndpoint.get("counter", "/api/counter", { success: CounterAnswer, error: readFailures }),
+  HttpApiEndpoint.get("counter", "/api/counter", { success: CounterResponse, error: readFailures }),
   HttpApiEndpoint.get("graphite", "/api/graphite", {
     query: { metric: Schema.optionalKey(Schema.String), target: Schema.optionalKey(Schema.String) },
     success: Schema.Struct({ rate: Schema.String }),
@@ -137,7 +137,7 @@ export class LiveGroup extends HttpApiGroup.make("live").add(
       topics: Schema.optionalKey(Schema.String),
       detail: Schema.optionalKey(Schema.Literals(["true", "false"]))
     },
-    success: HistoryAnswer,
+    success: HistoryResponse,
     error: [BadRequest]
   })
 ) {}
@@ -147,7 +147,7 @@ export class MessagesGroup extends HttpApiGroup.make("messages").add(
   HttpApiEndpoint.post("publish", "/api/messages/:topic", {
     params: topicParams,
     payload: NewMessage,
-    success: ActionAnswer,
+    success: ActionResponse,
     error: actionFailures
   }),
   /**

@@ -108,11 +108,11 @@ export const HistorySeries = Schema.Struct({
 export type HistorySeries = typeof HistorySeries.Type
 
 /** `GET /api/history`: points 20 seconds apart, oldest first. */
-export const HistoryAnswer = Schema.Struct({
+export const HistoryResponse = Schema.Struct({
   times: Schema.Array(Time),
   series: Schema.Array(HistorySeries)
 })
-export type HistoryAnswer = typeof HistoryAnswer.Type
+export type HistoryResponse = typeof HistoryResponse.Type
 
 /** A message that a tail received. */
 export const TailMessage = Schema.TaggedStruct("Message", {

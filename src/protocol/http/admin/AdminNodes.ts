@@ -24,15 +24,15 @@ export const Node = Schema.Struct({
 export type Node = typeof Node.Type
 
 /** `GET /api/nodes`. `nodes` is null when empty. */
-export const NodesAnswer = Schema.Struct({ nodes: Schema.NullOr(Schema.Array(Node)), message: Schema.String })
-export type NodesAnswer = typeof NodesAnswer.Type
+export const NodesResponse = Schema.Struct({ nodes: Schema.NullOr(Schema.Array(Node)), message: Schema.String })
+export type NodesResponse = typeof NodesResponse.Type
 
 /** `GET /api/nodes/:node`: the topics of one nsqd. */
-export const NodeAnswer = Schema.Struct({
+export const NodeResponse = Schema.Struct({
   node: Schema.String,
   topics: Schema.Array(TopicOnNode),
   total_messages: Schema.Finite,
   total_clients: Schema.Finite,
   message: Schema.String
 })
-export type NodeAnswer = typeof NodeAnswer.Type
+export type NodeResponse = typeof NodeResponse.Type

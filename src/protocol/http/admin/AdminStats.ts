@@ -129,12 +129,12 @@ export const TopicStats = Schema.Struct(topicFields(Schema.Array(TopicOnNode), C
 export type TopicStats = typeof TopicStats.Type
 
 /** `GET /api/topics/:topic`. `message` lists the daemons that failed. */
-export const TopicAnswer = Schema.Struct({ ...TopicStats.fields, message: Schema.String })
-export type TopicAnswer = typeof TopicAnswer.Type
+export const TopicResponse = Schema.Struct({ ...TopicStats.fields, message: Schema.String })
+export type TopicResponse = typeof TopicResponse.Type
 
 /** `GET /api/topics/:topic/:channel`. */
-export const ChannelAnswer = Schema.Struct({ ...ChannelStats.fields, message: Schema.String })
-export type ChannelAnswer = typeof ChannelAnswer.Type
+export const ChannelResponse = Schema.Struct({ ...ChannelStats.fields, message: Schema.String })
+export type ChannelResponse = typeof ChannelResponse.Type
 
 /** The number of messages that a channel of one nsqd has received since the nsqd started. */
 export const ChannelCount = Schema.Struct({
@@ -145,8 +145,8 @@ export const ChannelCount = Schema.Struct({
 })
 
 /** `GET /api/counter`; the keys are `topic:channel:host:port`. */
-export const CounterAnswer = Schema.Struct({
+export const CounterResponse = Schema.Struct({
   stats: Schema.Record(Schema.String, ChannelCount),
   message: Schema.String
 })
-export type CounterAnswer = typeof CounterAnswer.Type
+export type CounterResponse = typeof CounterResponse.Type
