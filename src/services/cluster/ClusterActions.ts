@@ -4,6 +4,7 @@
  * or if no daemon created the topic or channel.
  */
 import { Context, Effect, Layer } from "effect"
+import type * as AdminApi from "../../protocol/http/admin/AdminApi.ts"
 import { Info } from "../../protocol/http/InfoResponse.ts"
 import { type DaemonError, DaemonHttp } from "../http/DaemonHttp.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
@@ -15,7 +16,7 @@ import * as Gathered from "./Gathered.ts"
 type Acted = Effect.Effect<ReadonlyArray<DaemonError>, Gathered.ClusterError>
 
 /** An action on an existing topic or channel. */
-export type Action = "pause" | "unpause" | "empty" | "delete"
+export type Action = AdminApi.Action | "delete"
 
 const query = (names: Readonly<Record<string, string>>): string =>
   Object.entries(names).map(([key, name]) => `${key}=${encodeURIComponent(name)}`).join("&")

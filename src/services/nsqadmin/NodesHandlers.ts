@@ -1,8 +1,8 @@
 /** Handlers of `/api/nodes`: list and figures of nsqds, and tombstones (docs/protocol/http.md#nsqadmin-endpoints). */
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { isTopicName } from "../../protocol/client/Names.ts"
-import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
+import { AdminApi, Tombstone } from "../../protocol/http/admin/AdminApi.ts"
 import { BadRequest, NotFound } from "../../protocol/http/admin/AdminFailure.ts"
 import { Cluster, nodeAddress } from "../cluster/Cluster.ts"
 import { ClusterActions } from "../cluster/ClusterActions.ts"
@@ -10,10 +10,6 @@ import { splitAddress } from "../net/Transport.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import * as Answers from "./Answers.ts"
 import { Notifications } from "./Notifications.ts"
-
-const TombstoneBody = Schema.Struct({
-  topic: Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("")))
-})
 
 const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
 
@@ -53,7 +49,7 @@ export const layer = HttpApiBuilder.group(
     const tombstone = Effect.fnUntraced(function*(node: string) {
       yield* access.check
       const { topic } = yield* Effect.catchTag(
-        Answers.body(TombstoneBody),
+        Answers.body(Tombstone),
         "BadRequest",
         () => refuse("INVALID_BODY")
       )

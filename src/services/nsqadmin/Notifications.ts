@@ -5,13 +5,14 @@
 import { Clock, Context, Effect, Layer, Queue } from "effect"
 import { HttpClient, HttpClientRequest, HttpServerRequest } from "effect/http"
 import { hostname } from "node:os"
+import type { Action } from "../../protocol/http/admin/AdminApi.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
 
 /** An action and its subject. */
 export interface AdminAction {
   readonly action:
-    | `${"create" | "delete" | "pause" | "unpause" | "empty"}_${"topic" | "channel"}`
+    | `${"create" | "delete" | Action}_${"topic" | "channel"}`
     | "tombstone_topic_producer"
   readonly topic: string
   readonly channel?: string

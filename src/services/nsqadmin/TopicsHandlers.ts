@@ -2,7 +2,7 @@
 import { Effect, Schema } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { isChannelName, isTopicName } from "../../protocol/client/Names.ts"
-import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
+import { Action, AdminApi, AnyAction, NewTopic } from "../../protocol/http/admin/AdminApi.ts"
 import { BadRequest, NotFound } from "../../protocol/http/admin/AdminFailure.ts"
 import { Cluster } from "../cluster/Cluster.ts"
 import { ClusterActions } from "../cluster/ClusterActions.ts"
@@ -12,12 +12,7 @@ import { AdminAccess } from "./AdminAccess.ts"
 import * as Answers from "./Answers.ts"
 import { Notifications } from "./Notifications.ts"
 
-/** As in NSQ, a missing name is empty. */
-const Name = Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("")))
-const NewTopicBody = Schema.Struct({ topic: Name, channel: Name })
-const ActionBody = Schema.Struct({ action: Name })
-
-const isAction = Schema.is(Schema.Literals(["pause", "unpause", "empty"]))
+const isAction = Schema.is(Action.fields.action)
 
 const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
 
@@ -84,7 +79,7 @@ export const layer = HttpApiBuilder.group(
 
     const create = Effect.fnUntraced(function*() {
       yield* access.check
-      const { channel, topic } = yield* Answers.body(NewTopicBody)
+      const { channel = "", topic } = yield* Answers.body(NewTopic)
       if (!isTopicName(topic)) return yield* refuse("INVALID_TOPIC")
       if (channel !== "" && !isChannelName(channel)) return yield* refuse("INVALID_CHANNEL")
       const wanted = channel === "" ? undefined : channel
@@ -96,7 +91,7 @@ export const layer = HttpApiBuilder.group(
 
     const act = Effect.fnUntraced(function*(topic: string, channel: string | undefined) {
       yield* access.check
-      const { action } = yield* Answers.body(ActionBody)
+      const { action } = yield* Answers.body(AnyAction)
       if (!isAction(action)) return yield* refuse("INVALID_ACTION")
       // As in NSQ, before the action, so that a failed one is notified as well.
       yield* channel === undefined

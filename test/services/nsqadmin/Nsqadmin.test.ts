@@ -1,12 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, type Scope } from "effect"
+import { Context, Duration, Effect, Layer, type Schema, type Scope } from "effect"
 import type * as Http from "node:http"
 import * as Net from "node:net"
+import { ActionResponse, TopicsResponse } from "../../../src/protocol/http/admin/AdminApi.ts"
+import { NodeResponse, NodesResponse } from "../../../src/protocol/http/admin/AdminNodes.ts"
+import { ChannelResponse, CounterResponse, TopicResponse } from "../../../src/protocol/http/admin/AdminStats.ts"
+import type { Info } from "../../../src/protocol/http/InfoResponse.ts"
+import type { Stats } from "../../../src/protocol/http/StatsResponse.ts"
 import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
 import { Nsqadmin, type NsqadminFailure } from "../../../src/services/nsqadmin/Nsqadmin.ts"
 import type { NsqadminOptions } from "../../../src/services/nsqadmin/NsqadminOptions.ts"
 import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
+import { decodeExactly } from "../../protocol/http/exactly.ts"
 import { fakeServer } from "../http/fakeServer.ts"
 import { halfClosed } from "../http/halfClosed.ts"
 import * as Certificates from "../net/certificates.ts"
@@ -16,8 +22,13 @@ import { type Answer, requestTo } from "../nsqd/http/api.ts"
 /** A fake nsqd with topic `t` and its channel `c`, which omits its address from `/info`, and the requests that it received. */
 const fakeNsqd = Effect.gen(function*() {
   const asked: Array<string> = []
-  const stats = { version: "1.3.0", health: "OK", topics: [{ topic_name: "t", channels: [{ channel_name: "c" }] }] }
-  const info = { version: "1.3.0", hostname: "host" }
+  const channel = { channel_name: "c", zone_local_msg_count: 1, clients: [{ client_id: "id", topology_zone: "z" }] }
+  const stats: typeof Stats.Encoded = {
+    version: "1.3.0",
+    health: "OK",
+    topics: [{ topic_name: "t", channels: [channel] }]
+  }
+  const info: typeof Info.Encoded = { version: "1.3.0", hostname: "host" }
   const address = yield* fakeServer(({ method, url = "" }, response) => {
     asked.push(`${method} ${url}`)
     response.end(JSON.stringify(url.startsWith("/stats") ? stats : info))
@@ -167,6 +178,24 @@ describe("nsqadmin", () => {
         /^INFO: 200 GET \/nsq\/api\/topics\?inactive=true \(127\.0\.0\.1:\d+\) [\d.]+(µs|ms)$/
       )
       assert.match(lines[1] ?? "", /^INFO: 404 GET \/nope /)
+    }))
+
+  it.live("the responses of the API have the keys of their Schemas in their order", () =>
+    Effect.gen(function*() {
+      const { nsqd, request } = yield* start()
+      const decode = <A, I>(schema: Schema.Codec<A, I>, path: string) =>
+        Effect.flatMap(request("GET", path), ({ text }) => decodeExactly(schema, text))
+      assert.deepStrictEqual((yield* decode(TopicsResponse, "/api/topics")).topics, ["t"])
+      assert.deepStrictEqual((yield* decode(TopicsResponse, "/api/topics?inactive=true")).topics, {})
+      assert.strictEqual((yield* decode(TopicResponse, "/api/topics/t")).nodes.length, 1)
+      assert.strictEqual((yield* decode(ChannelResponse, "/api/topics/t/c")).clients?.[0]?.client_id, "id")
+      assert.strictEqual((yield* decode(NodesResponse, "/api/nodes")).nodes?.[0]?.hostname, "host")
+      assert.strictEqual((yield* decode(NodeResponse, `/api/nodes/${nsqd.address}`)).total_clients, 1)
+      assert.deepStrictEqual(Object.keys((yield* decode(CounterResponse, "/api/counter")).stats), [
+        `t:c:${nsqd.address}`
+      ])
+      const { text } = yield* request("POST", "/api/topics/t", "{\"action\":\"pause\"}")
+      assert.deepStrictEqual(yield* decodeExactly(ActionResponse, text), { message: "" })
     }))
 
   it.live("invalid and oversized request bodies are refused before any daemon is contacted", () =>

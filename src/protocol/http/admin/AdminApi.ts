@@ -5,6 +5,7 @@
  */
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { Text } from "../Lenient.ts"
 import { BadRequest, Forbidden, InternalError, NotFound, Unavailable, UpstreamError } from "./AdminFailure.ts"
 import { HistoryResponse, LiveSample, TailEvent } from "./AdminLive.ts"
 import { NodeResponse, NodesResponse } from "./AdminNodes.ts"
@@ -24,13 +25,20 @@ export const TopicsResponse = Schema.Struct({
 })
 export type TopicsResponse = typeof TopicsResponse.Type
 
-/** The body of `POST /api/topics`: a topic to create, and optionally a channel. */
-export const NewTopic = Schema.Struct({ topic: Schema.String, channel: Schema.optionalKey(Schema.String) })
+/*
+ * As in NSQ, a missing name is empty. The server checks names after it has decoded them, because an invalid one has an error code
+ * of its own.
+ */
+
+/** The body of `POST /api/topics`: a topic to create, and optionally a channel. An empty channel counts as none. */
+export const NewTopic = Schema.Struct({ topic: Text, channel: Schema.optionalKey(Schema.String) })
 /** The body of a `POST` to a topic or a channel. */
 export const Action = Schema.Struct({ action: Schema.Literals(["pause", "unpause", "empty"]) })
 export type Action = typeof Action.Type["action"]
+/** The same with any name. The server decodes this, and refuses a name that is not an action with `INVALID_ACTION`. */
+export const AnyAction = Schema.Struct({ action: Text })
 /** The body of `DELETE /api/nodes/:node`: the topic to hide and delete on that nsqd. */
-export const Tombstone = Schema.Struct({ topic: Schema.String })
+export const Tombstone = Schema.Struct({ topic: Text })
 
 /** The body of `POST /api/messages/:topic`: a message to publish. */
 export const NewMessage = Schema.Struct({
