@@ -74,11 +74,11 @@ export const Actions = ({ actions, compact = false, label }: {
   readonly label: string
   readonly compact?: boolean
 }) => {
-  const [askedKey, setAskedKey] = useState<string>()
+  const [pendingKey, setPendingKey] = useState<string>()
   const { busy, run } = useRun()
   if (!settings.isAdmin) return null
   // The open dialog follows changes of its action, such as a new depth.
-  const asking = actions.find(({ key }) => key === askedKey)
+  const pending = actions.find(({ key }) => key === pendingKey)
   return (
     <>
       <div className={compact ? "buttons compact" : "buttons"} role="group" aria-label={label}>
@@ -90,17 +90,17 @@ export const Actions = ({ actions, compact = false, label }: {
             // `disabled` would remove the keyboard focus from the button.
             aria-disabled={busy}
             aria-label={compact ? `${action.label}: ${label}` : undefined}
-            onClick={() => busy || (action.question === undefined ? run(action) : setAskedKey(action.key))}
+            onClick={() => busy || (action.question === undefined ? run(action) : setPendingKey(action.key))}
           >
             {action.label}
           </button>
         ))}
       </div>
-      {asking !== undefined && (
+      {pending !== undefined && (
         <Confirmation
-          action={asking}
-          onClose={() => setAskedKey(undefined)}
-          onConfirm={() => run(asking)}
+          action={pending}
+          onClose={() => setPendingKey(undefined)}
+          onConfirm={() => run(pending)}
         />
       )}
     </>

@@ -7,5 +7,5 @@ export const Notice = ({ children, kind }: {
 }) => <div className={`notice ${kind}`} role={kind === "error" ? "alert" : "status"}>{children}</div>
 
 /** The warning of a response; nothing if it is empty. */
-export const AnswerWarning = ({ message }: { readonly message: string }) =>
+export const ResponseWarning = ({ message }: { readonly message: string }) =>
   message === "" ? null : <Notice kind="warning">{message}</Notice>

@@ -31,9 +31,9 @@ const resolver = Effect.map(
     RequestResolver.make<TopicHistory>((entries) =>
       Effect.gen(function*() {
         const topics = entries.map(({ request }) => request.topic).join(",")
-        const answer = yield* client.live.history({ query: { topics } })
+        const response = yield* client.live.history({ query: { topics } })
         for (const { completeUnsafe, request } of entries) {
-          completeUnsafe(Exit.succeed(pick(answer, request.topic)))
+          completeUnsafe(Exit.succeed(pick(response, request.topic)))
         }
       }).pipe(Effect.orDie)
     ).pipe(RequestResolver.batchN(maxTopics), RequestResolver.setDelay(gatherFor))

@@ -2,11 +2,11 @@ import { useAtomRefresh } from "@effect/atom-react"
 import type { ChannelOnNode, ChannelResponse } from "../../protocol/http/admin/AdminStats.ts"
 import { Spark } from "../charts/Spark.tsx"
 import { Actions } from "../components/Actions.tsx"
-import { Answer } from "../components/Answer.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { ClientTable } from "../components/ClientTable.tsx"
 import { channelColumns, hostColumn } from "../components/figureColumns.tsx"
 import { latencyColumns } from "../components/latency.tsx"
+import { QueryResponse } from "../components/QueryResponse.tsx"
 import { standardActions } from "../components/standardActions.ts"
 import { Table } from "../components/Table.tsx"
 import { useActions } from "../core/act.ts"
@@ -85,7 +85,7 @@ export const ChannelPage = ({ channel, topic }: { readonly topic: string; readon
       <h1>
         Channel <span className="name">{channel}</span>
       </h1>
-      <Answer of={query} live>{(answer) => <Shown channel={answer} refresh={refresh} />}</Answer>
+      <QueryResponse of={query} live>{(response) => <Shown channel={response} refresh={refresh} />}</QueryResponse>
     </>
   )
 }

@@ -1,7 +1,7 @@
 import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import { AsyncResult } from "effect/reactivity"
 import { useEffect, useRef, useState } from "react"
-import { AnswerWarning, Notice } from "../components/Notice.tsx"
+import { Notice, ResponseWarning } from "../components/Notice.tsx"
 import { AdminClient, messageOf } from "../core/api.ts"
 import * as Format from "../core/format.ts"
 import { LargePicture } from "../graphite/Picture.tsx"
@@ -50,8 +50,8 @@ export const CounterPage = () => {
     }, result._tag === "Failure" ? longestDelay : delay)
     return () => clearTimeout(timer)
   }, [result, delay, refresh])
-  const answer = AsyncResult.getOrElse(result, () => ({ stats: {}, message: "" }))
-  const total = Object.values(answer.stats).reduce((sum, { message_count }) => sum + message_count, 0)
+  const response = AsyncResult.getOrElse(result, () => ({ stats: {}, message: "" }))
+  const total = Object.values(response.stats).reduce((sum, { message_count }) => sum + message_count, 0)
   const shown = useAnimated(total, delay)
   return (
     <>
@@ -61,7 +61,7 @@ export const CounterPage = () => {
           {messageOf(result.cause)} <button type="button" onClick={refresh}>Try again</button>
         </Notice>
       )}
-      <AnswerWarning message={answer.message} />
+      <ResponseWarning message={response.message} />
       <p className="counter">
         <span aria-hidden="true">
           {[...Format.count(shown)].map((digit, i, all) => (

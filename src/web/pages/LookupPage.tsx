@@ -2,10 +2,10 @@ import { useAtomRefresh } from "@effect/atom-react"
 import { type FormEvent, useState } from "react"
 import { isChannelName, isTopicName } from "../../protocol/client/Names.ts"
 import { Actions, useRun } from "../components/Actions.tsx"
-import { Answer } from "../components/Answer.tsx"
 import { Link } from "../components/Link.tsx"
 import { NameRule } from "../components/NameRule.tsx"
 import { Notice } from "../components/Notice.tsx"
+import { QueryResponse } from "../components/QueryResponse.tsx"
 import { useActions, useCreate } from "../core/act.ts"
 import { AdminClient } from "../core/api.ts"
 import * as Format from "../core/format.ts"
@@ -135,12 +135,12 @@ const Registry = () => {
       <ul>{settings.nsqlookupd.map((address) => <li key={address}>{address}</li>)}</ul>
       {settings.isAdmin && <CreateForm refresh={refresh} />}
       <h2>Topics without producers</h2>
-      <Answer of={inactive} live>
+      <QueryResponse of={inactive} live>
         {({ topics }) =>
           topics === null || "length" in topics || Object.keys(topics).length === 0
             ? <Notice kind="info">Every topic in nsqlookupd has a producer.</Notice>
             : <Tree topics={topics} refresh={refresh} />}
-      </Answer>
+      </QueryResponse>
     </>
   )
 }

@@ -3,7 +3,6 @@ import { useState } from "react"
 import type { NodeResponse } from "../../protocol/http/admin/AdminNodes.ts"
 import type { ChannelOnNode, TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import { Actions } from "../components/Actions.tsx"
-import { Answer } from "../components/Answer.tsx"
 import { Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { ClientTable } from "../components/ClientTable.tsx"
@@ -11,6 +10,7 @@ import { channelColumns, topicColumns } from "../components/figureColumns.tsx"
 import { Filter } from "../components/Filter.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
+import { QueryResponse } from "../components/QueryResponse.tsx"
 import { Section } from "../components/Section.tsx"
 import { Table } from "../components/Table.tsx"
 import { useTombstone } from "../core/act.ts"
@@ -164,7 +164,7 @@ export const NodePage = ({ node }: { readonly node: string }) => {
       <h1>
         Node <span className="name">{node}</span>
       </h1>
-      <Answer of={query} live>{(answer) => <Shown node={answer} refresh={refresh} />}</Answer>
+      <QueryResponse of={query} live>{(response) => <Shown node={response} refresh={refresh} />}</QueryResponse>
     </>
   )
 }

@@ -1,9 +1,9 @@
 import { useAtomValue } from "@effect/atom-react"
 import { AsyncResult } from "effect/reactivity"
 import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
-import { Answer } from "../components/Answer.tsx"
 import { Badge } from "../components/Badge.tsx"
 import { Link } from "../components/Link.tsx"
+import { QueryResponse } from "../components/QueryResponse.tsx"
 import { Section } from "../components/Section.tsx"
 import { Table } from "../components/Table.tsx"
 import { AdminClient } from "../core/api.ts"
@@ -66,15 +66,15 @@ const withLookupds = settings.nsqlookupd.length > 0
 const nodes = AdminClient.query("nodes", "list", {})
 
 const Heading = () => {
-  const answer = AsyncResult.getOrElse(useAtomValue(nodes), () => undefined)
-  return <h1>Nodes{answer !== undefined && ` (${answer.nodes?.length ?? 0})`}</h1>
+  const response = AsyncResult.getOrElse(useAtomValue(nodes), () => undefined)
+  return <h1>Nodes{response !== undefined && ` (${response.nodes?.length ?? 0})`}</h1>
 }
 
 /** The page of all nsqds. */
 export const NodesPage = () => (
   <>
     <Heading />
-    <Answer of={nodes} live>
+    <QueryResponse of={nodes} live>
       {({ nodes }) => (
         <Table<Node>
           caption="nsqd nodes"
@@ -105,6 +105,6 @@ export const NodesPage = () => (
           ]}
         />
       )}
-    </Answer>
+    </QueryResponse>
   </>
 )

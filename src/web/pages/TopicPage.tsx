@@ -2,7 +2,6 @@ import { useAtomRefresh } from "@effect/atom-react"
 import type { ChannelStats, TopicOnNode, TopicResponse } from "../../protocol/http/admin/AdminStats.ts"
 import { Spark } from "../charts/Spark.tsx"
 import { Actions } from "../components/Actions.tsx"
-import { Answer } from "../components/Answer.tsx"
 import { Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { CreateChannel } from "../components/CreateChannel.tsx"
@@ -10,6 +9,7 @@ import { channelColumns, hostColumn, topicColumns } from "../components/figureCo
 import { latencyColumns } from "../components/latency.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
+import { QueryResponse } from "../components/QueryResponse.tsx"
 import { standardActions } from "../components/standardActions.ts"
 import { Table } from "../components/Table.tsx"
 import { useActions, useTombstone } from "../core/act.ts"
@@ -147,7 +147,7 @@ export const TopicPage = ({ topic }: { readonly topic: string }) => {
       <h1>
         Topic <span className="name">{topic}</span>
       </h1>
-      <Answer of={query} live>{(answer) => <Shown topic={answer} refresh={refresh} />}</Answer>
+      <QueryResponse of={query} live>{(response) => <Shown topic={response} refresh={refresh} />}</QueryResponse>
     </>
   )
 }
