@@ -41,6 +41,7 @@ export * as DiskStorage from "./services/nsqd/storage/DiskStorage.ts"
 export * as NodeDisk from "./services/nsqd/storage/NodeDisk.ts"
 /** The TCP listener, the service that holds its port, and the network. */
 export { DaemonState } from "./services/core/DaemonState.ts"
+export { NetError, NetErrorReason } from "./services/net/NetError.ts"
 export * as NodeTransport from "./services/net/NodeTransport.ts"
-export { type Connection, ListenError, Transport } from "./services/net/Transport.ts"
+export { type Connection, Transport } from "./services/net/Transport.ts"
 export { TcpServer } from "./services/nsqd/session/TcpServer.ts"

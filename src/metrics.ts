@@ -5,7 +5,8 @@
 /** Pushes metrics to statsd under NSQ's names. */
 export * as Statsd from "./services/nsqd/metrics/Statsd.ts"
 /** UDP, and its Layer on the network. */
-export { DatagramError, Datagrams } from "./services/net/Datagrams.ts"
+export { Datagrams } from "./services/net/Datagrams.ts"
+export { NetError, NetErrorReason } from "./services/net/NetError.ts"
 export * as NodeDatagrams from "./services/net/NodeDatagrams.ts"
 /** All metrics of nsqd, for Effect's exporters. */
 export * as NsqdMetrics from "./services/nsqd/metrics/NsqdMetrics.ts"

@@ -2,7 +2,8 @@
  * UDP in memory, for tests of statsd: every datagram arrives, in order.
  */
 import { Context, Effect, Layer, Queue } from "effect"
-import { DatagramError, Datagrams } from "../services/net/Datagrams.ts"
+import { Datagrams } from "../services/net/Datagrams.ts"
+import { datagramFailure } from "../services/net/NetError.ts"
 
 /**
  * A datagram that was sent.
@@ -47,7 +48,7 @@ export const layer: Layer.Layer<Datagrams | ReceivedDatagrams> = Layer.effectCon
           send: (bytes) =>
             Effect.sync(() => void Queue.offerUnsafe(arrived, { address, text: Buffer.from(bytes).toString("latin1") }))
         })
-        : Effect.fail(new DatagramError({ address, cause: new Error("no route to host") }))
+        : Effect.fail(datagramFailure(address, new Error("no route to host")))
   }).pipe(Context.add(ReceivedDatagrams, {
     take: Queue.take(arrived),
     takeAvailable: Queue.clear(arrived),

@@ -4,7 +4,8 @@
  * for a while.
  */
 import { Cause, Context, Effect, FiberSet, Layer, Queue, type Scope } from "effect"
-import { ConnectError, type Connection, ConnectionLost, ListenError, Transport } from "../services/net/Transport.ts"
+import { connectFailure, connectionLoss, listenFailure, type NetError } from "../services/net/NetError.ts"
+import { type Connection, Transport } from "../services/net/Transport.ts"
 
 /** Unread bytes that the network accepts, like the buffers of sockets. */
 const networkBytes = 256 * 1024
@@ -24,7 +25,7 @@ const carries = (link: Link): boolean => {
 
 /** One direction of a connection. */
 const makePipe = Effect.fnUntraced(function*(link: Link) {
-  const chunks = yield* Queue.unbounded<Buffer | undefined, ConnectionLost>()
+  const chunks = yield* Queue.unbounded<Buffer | undefined, NetError>()
   const drains = new Set<() => void>()
   let unread = 0
   let written = 0
@@ -48,7 +49,7 @@ const makePipe = Effect.fnUntraced(function*(link: Link) {
     },
     lose: () => {
       ended = true
-      Queue.failCauseUnsafe(chunks, Cause.fail(new ConnectionLost({ reason: "connection reset by peer" })))
+      Queue.failCauseUnsafe(chunks, Cause.fail(connectionLoss("connection reset by peer")))
       wakeWriters()
     },
     read: Effect.map(Queue.take(chunks), (chunk) => {
@@ -103,7 +104,7 @@ export interface Peer extends Connection {
  */
 export class MemoryNetwork extends Context.Service<MemoryNetwork, {
   /** Connects to an address. */
-  readonly connect: (address: string) => Effect.Effect<Peer, ConnectError, Scope.Scope>
+  readonly connect: (address: string) => Effect.Effect<Peer, NetError, Scope.Scope>
   /** Returns the network as seen from the machine `name`: its connections come from there, and it listens at `name:port`. */
   readonly machine: (name: string) => Transport["Service"]
   /** Loses everything that two machines send each other, without an error, until `reunite`. */
@@ -137,7 +138,7 @@ const make = Effect.gen(function*() {
     handle: (connection: Connection) => Effect.Effect<void, never, R | Scope.Scope>
   ) {
     if (listeners.has(address)) {
-      return yield* new ListenError({ address, cause: new Error("address already in use") })
+      return yield* listenFailure(address, new Error("address already in use"))
     }
     const handlers = yield* FiberSet.make<void>()
     const fork = yield* FiberSet.runtime(handlers)<Exclude<R, Scope.Scope>>()
@@ -166,7 +167,7 @@ const make = Effect.gen(function*() {
     const to = hostOf(address)
     yield* reachable(from, to)
     const accept = listeners.get(address)
-    if (accept === undefined) return yield* new ConnectError({ address, reason: "connection refused" })
+    if (accept === undefined) return yield* connectFailure(address, "connection refused")
     const cable: Cable = {
       open: true,
       damaged: false,

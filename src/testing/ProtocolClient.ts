@@ -6,7 +6,8 @@ import { Effect, type Scope } from "effect"
 import { type Command, encodeCommand, magicV2 } from "../protocol/client/Command.ts"
 import { type Frame, FrameDecoder, FrameError, FrameType } from "../protocol/client/Frame.ts"
 import { decodeMessage, type Message } from "../protocol/client/Message.ts"
-import type { ConnectError, Connection, ConnectionLost } from "../services/net/Transport.ts"
+import type { NetError } from "../services/net/NetError.ts"
+import type { Connection } from "../services/net/Transport.ts"
 import { MemoryNetwork, type Peer } from "./MemoryTransport.ts"
 
 /**
@@ -23,11 +24,11 @@ export interface ProtocolClient {
   /** Sends commands in one write. */
   readonly send: (...commands: ReadonlyArray<Command>) => Effect.Effect<void>
   /** The next frame; `undefined` after the server has closed the connection. */
-  readonly frame: Effect.Effect<Frame | undefined, ConnectionLost | FrameError>
+  readonly frame: Effect.Effect<Frame | undefined, NetError | FrameError>
   /** The next frame as a string: `OK`, `E_INVALID ...`, or the body of a message. */
-  readonly text: Effect.Effect<string | undefined, ConnectionLost | FrameError>
+  readonly text: Effect.Effect<string | undefined, NetError | FrameError>
   /** The next frame, which must be a message. Dies otherwise. */
-  readonly message: Effect.Effect<Message, ConnectionLost | FrameError>
+  readonly message: Effect.Effect<Message, NetError | FrameError>
   /** The connection after the last frame, with bytes that were already read put in front; for upgrades. */
   readonly rest: Connection
 }
@@ -39,7 +40,7 @@ export interface ProtocolClient {
  * @category operations
  */
 export const connect = Effect.fnUntraced(
-  function*(address: string): Effect.fn.Return<ProtocolClient, ConnectError, MemoryNetwork | Scope.Scope> {
+  function*(address: string): Effect.fn.Return<ProtocolClient, NetError, MemoryNetwork | Scope.Scope> {
     const network = yield* MemoryNetwork
     const peer = yield* network.connect(address)
     peer.write(Buffer.from(magicV2))

@@ -3,7 +3,8 @@
  */
 import { Effect } from "effect"
 import type * as Tls from "node:tls"
-import { HandshakeFailed, type TlsHandshake } from "../net/TlsHandshake.ts"
+import { handshakeFailure } from "../net/NetError.ts"
+import type { TlsHandshake } from "../net/TlsHandshake.ts"
 import * as Trust from "../net/Trust.ts"
 import type { TlsOptions } from "./ConnectionOptions.ts"
 
@@ -32,8 +33,7 @@ export const make = (options: TlsOptions, host: string): Effect.Effect<TlsHandsh
           ...(options.minVersion === undefined ? {} : { minVersion: options.minVersion })
         }
         const secure = tls.connect(settings)
-        const failed = (error: Error): void =>
-          resume(Effect.fail(new HandshakeFailed({ reason: `tls: ${error.message}` })))
+        const failed = (error: Error): void => resume(Effect.fail(handshakeFailure(`tls: ${error.message}`)))
         const closed = (): void => failed(new Error("the connection was closed"))
         secure.once("error", failed)
         secure.once("close", closed)

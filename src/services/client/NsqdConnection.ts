@@ -104,7 +104,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
     new ClientError({ reason: ClientErrorReason.ConnectionLoss({ address, description }) })
 
   const socket = yield* transport.connect(address).pipe(
-    Effect.mapError(({ reason }) => unreachable(reason)),
+    Effect.mapError(({ reason }) => unreachable(reason.description)),
     Effect.timeoutOrElse({
       duration: Options.dialTimeout(options),
       orElse: () =>
@@ -139,7 +139,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
     if (connection.startTls === undefined) return yield* refused("this transport does not support TLS")
     const wishes = typeof options.tls === "object" ? options.tls : {}
     const tls = yield* ClientTls.make(wishes, splitAddress(address)?.host ?? address)
-    const secure = yield* Effect.mapError(connection.startTls(tls), ({ reason }) => refused(reason))
+    const secure = yield* Effect.mapError(connection.startTls(tls), ({ message }) => refused(message))
     yield* expect(secure.connection, "failed to start TLS")
     return secure.connection
   })

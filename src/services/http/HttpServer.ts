@@ -8,9 +8,10 @@ import * as Http from "node:http"
 import type { Server as HttpsServer } from "node:https"
 import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
+import type { NetError } from "../net/NetError.ts"
 import * as NetListener from "../net/NetListener.ts"
 import type { ServerTls } from "../net/ServerTls.ts"
-import { type Listener, type ListenError, peerAddress } from "../net/Transport.ts"
+import { type Listener, peerAddress } from "../net/Transport.ts"
 import * as ConnectionLimit from "./ConnectionLimit.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
 import * as RequestBody from "./RequestBody.ts"
@@ -202,7 +203,7 @@ const close = (
 
 /** Listens until the Scope closes, which also removes the file of a unix socket. */
 export const listen = Effect.fnUntraced(
-  function*(settings: ServerSettings): Effect.fn.Return<Listener, ListenError, Scope.Scope> {
+  function*(settings: ServerSettings): Effect.fn.Return<Listener, NetError, Scope.Scope> {
     const { onConnection } = settings
     const server = yield* makeServer(settings)
     const toNode = onConnection === undefined ? undefined : detach(server)

@@ -6,7 +6,8 @@
 import { Effect, type Scope } from "effect"
 import type * as Zlib from "node:zlib"
 import { Wakeup } from "../core/Wakeup.ts"
-import { type Connection, ConnectionLost } from "./Transport.ts"
+import { connectionLoss, type NetError } from "./NetError.ts"
+import type { Connection } from "./Transport.ts"
 
 /** The maximum that one step inflates, and the approximate size of the buffer for the reader. */
 const inflatedBytes = 64 * 1024
@@ -126,14 +127,14 @@ const reader = (inner: Connection, inflate: Zlib.InflateRaw) => {
   const moved = new Wakeup()
   let busy = false
   let ended = false
-  let lost: ConnectionLost | undefined
+  let lost: NetError | undefined
   inflate.on("readable", moved.call)
   inflate.on("end", () => {
     ended = true
     moved.call()
   })
   inflate.on("error", (error) => {
-    lost = new ConnectionLost({ reason: `deflate: ${error.message}` })
+    lost = connectionLoss(`deflate: ${error.message}`)
     moved.call()
   })
 

@@ -1,7 +1,8 @@
 /** A transport for connections to addresses that daemons announce: see `DaemonNetworks`. */
 import { Effect } from "effect"
 import type { DaemonNetworks, Origin } from "./DaemonNetworks.ts"
-import { ConnectError, type Transport } from "./Transport.ts"
+import { connectFailure } from "./NetError.ts"
+import type { Transport } from "./Transport.ts"
 
 /** Returns `transport`, restricted to connections that `networks` allow; `originOf` returns the origin of an address. */
 export const make = (
@@ -12,7 +13,7 @@ export const make = (
   ...transport,
   connect: (address) =>
     networks.resolve(address, originOf(address)).pipe(
-      Effect.mapError(({ reason }) => new ConnectError({ address, reason })),
+      Effect.mapError(({ reason }) => connectFailure(address, reason)),
       Effect.flatMap((allowed) => Effect.firstSuccessOf(allowed.map(transport.connect)))
     )
 })

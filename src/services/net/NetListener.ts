@@ -3,7 +3,8 @@
  */
 import { Deferred, Effect } from "effect"
 import type * as Net from "node:net"
-import { joinAddress, type Listener, ListenError, splitAddress } from "./Transport.ts"
+import { listenFailure, type NetError } from "./NetError.ts"
+import { joinAddress, type Listener, splitAddress } from "./Transport.ts"
 
 /** Errors of accept(2) that concern the listening socket itself; all others are temporary or concern one connection. */
 const fatalCodes = new Set(["EBADF", "EINVAL", "ENOTSOCK", "EOPNOTSUPP"])
@@ -29,12 +30,11 @@ const listenerOf = (server: Net.Server, address: string, broken: Listener["broke
 export const bind = Effect.fnUntraced(function*(server: Net.Server, address: string) {
   const port = splitAddress(address)?.port ?? 0
   if (port > maxPort) {
-    return yield* new ListenError({ address, cause: new Error(`listen tcp: address ${port}: invalid port`) })
+    return yield* listenFailure(address, new Error(`listen tcp: address ${port}: invalid port`))
   }
   const log = Effect.runForkWith(yield* Effect.context<never>())
-  const broken = Deferred.makeUnsafe<never, ListenError>()
-  const breakWith = (cause: Error): void =>
-    void Deferred.doneUnsafe(broken, Effect.fail(new ListenError({ address, cause })))
+  const broken = Deferred.makeUnsafe<never, NetError>()
+  const breakWith = (cause: Error): void => void Deferred.doneUnsafe(broken, Effect.fail(listenFailure(address, cause)))
   const watch = (): void => {
     server.on("error", (error: NodeJS.ErrnoException) => {
       if (fatalCodes.has(error.code ?? "")) breakWith(error)
@@ -42,8 +42,8 @@ export const bind = Effect.fnUntraced(function*(server: Net.Server, address: str
     })
     server.once("close", () => breakWith(new Error("the listener was closed")))
   }
-  return yield* Effect.callback<Listener, ListenError>((resume) => {
-    const fail = (cause: Error): void => resume(Effect.fail(new ListenError({ address, cause })))
+  return yield* Effect.callback<Listener, NetError>((resume) => {
+    const fail = (cause: Error): void => resume(Effect.fail(listenFailure(address, cause)))
     server.once("error", fail)
     server.listen(optionsOf(address), () => {
       server.off("error", fail)

@@ -4,16 +4,17 @@
 import { Effect, Layer, type Scope } from "effect"
 import * as Dgram from "node:dgram"
 import * as Dns from "node:dns"
-import { DatagramError, Datagrams } from "./Datagrams.ts"
+import { Datagrams } from "./Datagrams.ts"
+import { datagramFailure, type NetError } from "./NetError.ts"
 import { splitAddress } from "./Transport.ts"
 
 /** NSQ's limit for resolving a host. */
 const connectTimeout = "1 second"
 
-const lookUp = (address: string, host: string): Effect.Effect<Dns.LookupAddress, DatagramError> =>
+const lookUp = (address: string, host: string): Effect.Effect<Dns.LookupAddress, NetError> =>
   Effect.callback((resume) => {
     Dns.lookup(host === "" ? "localhost" : host, (cause, ip, family) => {
-      const failed = cause === null ? undefined : new DatagramError({ address, cause })
+      const failed = cause === null ? undefined : datagramFailure(address, cause)
       resume(failed === undefined ? Effect.succeed({ address: ip, family }) : Effect.fail(failed))
     })
   })
@@ -29,9 +30,9 @@ const open = ({ family }: Dns.LookupAddress): Effect.Effect<Dgram.Socket, never,
     (socket) => Effect.sync(() => void socket.close())
   )
 
-const bindTo = (address: string, socket: Dgram.Socket, port: number, ip: string): Effect.Effect<void, DatagramError> =>
+const bindTo = (address: string, socket: Dgram.Socket, port: number, ip: string): Effect.Effect<void, NetError> =>
   Effect.callback((resume) => {
-    const failed = (cause: Error): void => resume(Effect.fail(new DatagramError({ address, cause })))
+    const failed = (cause: Error): void => resume(Effect.fail(datagramFailure(address, cause)))
     socket.once("error", failed)
     socket.connect(port, ip, () => {
       socket.off("error", failed)
@@ -39,11 +40,11 @@ const bindTo = (address: string, socket: Dgram.Socket, port: number, ip: string)
     })
   })
 
-const send = (address: string, socket: Dgram.Socket, bytes: Uint8Array): Effect.Effect<void, DatagramError> =>
+const send = (address: string, socket: Dgram.Socket, bytes: Uint8Array): Effect.Effect<void, NetError> =>
   Effect.callback((resume) => {
     socket.send(
       bytes,
-      (cause) => resume(cause === null ? Effect.void : Effect.fail(new DatagramError({ address, cause })))
+      (cause) => resume(cause === null ? Effect.void : Effect.fail(datagramFailure(address, cause)))
     )
   })
 
@@ -57,7 +58,7 @@ export const layer: Layer.Layer<Datagrams> = Layer.succeed(Datagrams, {
   connect: Effect.fnUntraced(function*(address: string) {
     const target = splitAddress(address)
     if (target === undefined || target.port === 0 || target.port > 65_535) {
-      return yield* new DatagramError({ address, cause: new Error("not of the form host:port") })
+      return yield* datagramFailure(address, new Error("not of the form host:port"))
     }
     const connecting = Effect.gen(function*() {
       const found = yield* lookUp(address, target.host)
@@ -67,7 +68,7 @@ export const layer: Layer.Layer<Datagrams> = Layer.succeed(Datagrams, {
     })
     const socket = yield* Effect.timeoutOrElse(connecting, {
       duration: connectTimeout,
-      orElse: () => Effect.fail(new DatagramError({ address, cause: new Error("i/o timeout") }))
+      orElse: () => Effect.fail(datagramFailure(address, new Error("i/o timeout")))
     })
     return { send: (bytes: Uint8Array) => send(address, socket, bytes) }
   })

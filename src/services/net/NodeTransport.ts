@@ -9,18 +9,10 @@
 import { Effect, FiberSet, Layer, type Scope } from "effect"
 import * as Net from "node:net"
 import { getSystemErrorMessage } from "node:util"
+import { connectFailure, connectionLoss, handshakeFailure, type NetError } from "./NetError.ts"
 import * as NetListener from "./NetListener.ts"
 import * as ServerTls from "./ServerTls.ts"
-import { HandshakeFailed } from "./TlsHandshake.ts"
-import {
-  ConnectError,
-  type Connection,
-  ConnectionLost,
-  peerAddress,
-  type SecureConnection,
-  splitAddress,
-  Transport
-} from "./Transport.ts"
+import { type Connection, peerAddress, type SecureConnection, splitAddress, Transport } from "./Transport.ts"
 
 /** The longest wait for a peer to receive pending output when its connection ends. */
 const linger = "1 second"
@@ -82,7 +74,7 @@ interface Reader {
   /** Takes bytes; returns true if the reader is done. */
   readonly take: (chunk: Buffer) => boolean
   readonly end: () => void
-  readonly lose: (error: ConnectionLost) => void
+  readonly lose: (error: NetError) => void
   /** Whether the fiber was interrupted. */
   isOver: boolean
 }
@@ -177,7 +169,7 @@ const connect = (socket: Net.Socket): Connected => {
   let arrived: Array<Buffer> = []
   let ended = false
   let released = false
-  let lost: ConnectionLost | undefined
+  let lost: NetError | undefined
   let reader: Reader | undefined
   const onData = (chunk: Buffer): void => {
     const current = reader
@@ -202,7 +194,7 @@ const connect = (socket: Net.Socket): Connected => {
   socket.on("data", onData)
   socket.on("end", onEnd)
   const lose = (reason: string): void => {
-    lost ??= new ConnectionLost({ reason })
+    lost ??= connectionLoss(reason)
     leave()?.lose(lost)
   }
   /** Gives the reader buffered and further input until it is done or interrupted. */
@@ -241,7 +233,7 @@ const connect = (socket: Net.Socket): Connected => {
     ),
     readEach: (take) =>
       Effect.callback((resume) => {
-        const done = (effect: Effect.Effect<boolean, ConnectionLost>): true => {
+        const done = (effect: Effect.Effect<boolean, NetError>): true => {
           resume(effect)
           return true
         }
@@ -279,14 +271,14 @@ const connect = (socket: Net.Socket): Connected => {
 
 const withTls = (socket: Net.Socket, { connection, output, release }: Connected): Connection => ({
   ...connection,
-  startTls: Effect.fnUntraced(function*(tls): Effect.fn.Return<SecureConnection, HandshakeFailed, Scope.Scope> {
+  startTls: Effect.fnUntraced(function*(tls): Effect.fn.Return<SecureConnection, NetError, Scope.Scope> {
     yield* output.handOver
     release()
     const route = `${peerAddress(socket.localAddress, socket.localPort)}->${connection.remoteAddress}`
-    if (socket.readableEnded) return yield* new HandshakeFailed({ reason: "EOF" })
+    if (socket.readableEnded) return yield* handshakeFailure("EOF")
     const secure = yield* Effect.timeoutOrElse(tls.handshake(socket), {
       duration: handshakeTimeout,
-      orElse: () => Effect.fail(new HandshakeFailed({ reason: `read tcp ${route}: i/o timeout` }))
+      orElse: () => Effect.fail(handshakeFailure(`read tcp ${route}: i/o timeout`))
     })
     const inner = yield* Effect.acquireRelease(
       Effect.sync(() => connect(secure)),
@@ -310,16 +302,16 @@ const insideTls = (connection: Connection, remoteAddress: string): Connection =>
   }
 })
 
-/** Returns the operating system's error text, without the parts of Node's message that ConnectError contains already. */
+/** Returns the operating system's error text, without the parts of Node's message that the error contains already. */
 const reasonOf = (error: NodeJS.ErrnoException): string =>
   error.errno === undefined ? error.code ?? error.message : getSystemErrorMessage(error.errno)
 
-const dial = (address: string): Effect.Effect<Net.Socket, ConnectError> =>
+const dial = (address: string): Effect.Effect<Net.Socket, NetError> =>
   Effect.callback((resume) => {
     const split = splitAddress(address)
     const where = split === undefined ? { path: address } : { host: split.host || "localhost", port: split.port }
     const socket = Net.connect({ ...where, allowHalfOpen: true, noDelay: true })
-    const failed = (error: Error): void => resume(Effect.fail(new ConnectError({ address, reason: reasonOf(error) })))
+    const failed = (error: Error): void => resume(Effect.fail(connectFailure(address, reasonOf(error))))
     socket.once("error", failed)
     socket.once("connect", () => {
       socket.off("error", failed)

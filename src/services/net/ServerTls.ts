@@ -6,8 +6,9 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { Socket } from "node:net"
 import type { Server, TlsOptions, TLSSocket } from "node:tls"
+import { handshakeFailure, invalidTlsConfig, type NetError } from "./NetError.ts"
 import * as TlsFiles from "./TlsFiles.ts"
-import { HandshakeFailed, type TlsDetails, type TlsHandshake } from "./TlsHandshake.ts"
+import type { TlsDetails, TlsHandshake } from "./TlsHandshake.ts"
 
 /** The timeout of handshakes without a waiting fiber, because their connection ended in the meantime. */
 const backstopMillis = 10_000
@@ -15,13 +16,13 @@ const backstopMillis = 10_000
 /** The server's side of TLS. */
 export interface ServerTls extends TlsHandshake {
   /** Converts an error event of a server to the failure of a handshake. */
-  readonly handshakeFailed: (error: NodeJS.ErrnoException) => HandshakeFailed
+  readonly handshakeFailed: (error: NodeJS.ErrnoException) => NetError
   /** The options for other servers, such as HTTPS. */
   readonly serverOptions: () => TlsOptions
   /** Gives a server made with `serverOptions` its trusted certificates, and updates it after each `reload`. */
   readonly keepCurrent: (server: Server) => Effect.Effect<void, never, Scope.Scope>
   /** Reads the files again. If they are not valid, it fails and changes nothing. */
-  readonly reload: Effect.Effect<void, TlsFiles.TlsConfigError>
+  readonly reload: Effect.Effect<void, NetError>
 }
 
 /** The TLS of this daemon; `undefined` without a certificate, which is the default. */
@@ -30,15 +31,15 @@ export const ServerTls: Context.Reference<ServerTls | undefined> = Context.Refer
   { defaultValue: (): ServerTls | undefined => undefined }
 )
 
-type Outcome = (effect: Effect.Effect<TLSSocket, HandshakeFailed>) => void
+type Outcome = (effect: Effect.Effect<TLSSocket, NetError>) => void
 
 /** Reads the files of `options`; returns `undefined` without a certificate. */
 export const make = Effect.fnUntraced(function*(options: TlsFiles.TlsSettings) {
   const policy = options.tlsClientAuthPolicy
   if (policy !== "" && policy !== "require" && policy !== "require-verify") {
-    return yield* new TlsFiles.TlsConfigError({
-      message: `--tls-client-auth-policy must be require or require-verify, not ${JSON.stringify(policy)}`
-    })
+    return yield* invalidTlsConfig(
+      `--tls-client-auth-policy must be require or require-verify, not ${JSON.stringify(policy)}`
+    )
   }
   let files = yield* TlsFiles.load(options)
   if (files === undefined) return undefined
@@ -81,9 +82,9 @@ export const make = Effect.fnUntraced(function*(options: TlsFiles.TlsSettings) {
   server.on("tlsClientError", (error) => handshakes.getStore()?.(Effect.fail(handshakeFailed(error))))
   const servers = new Set([server])
 
-  const handshake = (socket: Socket): Effect.Effect<TLSSocket, HandshakeFailed> =>
+  const handshake = (socket: Socket): Effect.Effect<TLSSocket, NetError> =>
     Effect.callback((resume) => {
-      const closed = (): void => resume(Effect.fail(new HandshakeFailed({ reason: "EOF" })))
+      const closed = (): void => resume(Effect.fail(handshakeFailure("EOF")))
       const done: Outcome = (outcome) => {
         socket.off("close", closed)
         resume(outcome)
@@ -128,27 +129,25 @@ export const make = Effect.fnUntraced(function*(options: TlsFiles.TlsSettings) {
 })
 
 /** Provides the TLS of these options. */
-export const layer = (options: TlsFiles.TlsSettings): Layer.Layer<never, TlsFiles.TlsConfigError> =>
+export const layer = (options: TlsFiles.TlsSettings): Layer.Layer<never, NetError> =>
   Layer.effect(ServerTls, make(options))
 
 // ---- descriptions of handshakes and connections, with the texts of Go's TLS
 
-const handshakeFailed = (error: NodeJS.ErrnoException): HandshakeFailed => {
+const handshakeFailed = (error: NodeJS.ErrnoException): NetError => {
   switch (error.code) {
     case "ERR_SSL_WRONG_VERSION_NUMBER":
     case "ERR_SSL_HTTP_REQUEST":
     case "ERR_SSL_UNKNOWN_PROTOCOL":
-      return new HandshakeFailed({ reason: "tls: first record does not look like a TLS handshake" })
+      return handshakeFailure("tls: first record does not look like a TLS handshake")
     case "ERR_SSL_UNSUPPORTED_PROTOCOL":
-      return new HandshakeFailed({ reason: "tls: client offered only unsupported versions" })
+      return handshakeFailure("tls: client offered only unsupported versions")
     case "ERR_SSL_NO_SHARED_CIPHER":
-      return new HandshakeFailed({ reason: "tls: no cipher suite supported by both client and server" })
+      return handshakeFailure("tls: no cipher suite supported by both client and server")
     case undefined:
-      return new HandshakeFailed({ reason: `tls: ${error.message.replaceAll(/\s+/g, " ").trim()}` })
+      return handshakeFailure(`tls: ${error.message.replaceAll(/\s+/g, " ").trim()}`)
     default:
-      return new HandshakeFailed({
-        reason: `tls: ${error.code.replace(/^ERR_(SSL_)?/, "").toLowerCase().replaceAll("_", " ")}`
-      })
+      return handshakeFailure(`tls: ${error.code.replace(/^ERR_(SSL_)?/, "").toLowerCase().replaceAll("_", " ")}`)
   }
 }
 

@@ -3,22 +3,14 @@
  * flush of the inner connection flushes complete chunks. Compression and checksum are native code, loaded when the first client
  * negotiates Snappy.
  */
-import { Effect, Result, Schema } from "effect"
+import { Effect, Result } from "effect"
 import { type SnappyCodec, SnappyDecoder, SnappyEncoder } from "../../protocol/client/SnappyFraming.ts"
 import type { Turns } from "../core/Turns.ts"
-import { type Connection, ConnectionLost } from "./Transport.ts"
+import { connectionLoss, NetError, NetErrorReason, textOf } from "./NetError.ts"
+import type { Connection } from "./Transport.ts"
 
-/** The native code cannot be loaded on this platform. */
-export class SnappyUnavailable extends Schema.TaggedError<SnappyUnavailable>()("SnappyUnavailable", {
-  cause: Schema.Defect()
-}) {
-  override get message(): string {
-    return `snappy is not available - ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
-  }
-}
-
-/** Loads the native code. */
-export const loadCodec: Effect.Effect<SnappyCodec, SnappyUnavailable> = Effect.tryPromise({
+/** Loads the native code. Fails with the reason `MissingSnappy`. */
+export const loadCodec: Effect.Effect<SnappyCodec, NetError> = Effect.tryPromise({
   try: async (): Promise<SnappyCodec> => {
     const [{ default: snappy }, { default: { crc32c } }] = await Promise.all([
       import("snappy"),
@@ -33,13 +25,13 @@ export const loadCodec: Effect.Effect<SnappyCodec, SnappyUnavailable> = Effect.t
       crc32c: (bytes) => crc32c(bytes)
     }
   },
-  catch: (cause) => new SnappyUnavailable({ cause })
+  catch: (cause) => new NetError({ reason: NetErrorReason.MissingSnappy({ description: textOf(cause) }), cause })
 })
 
 /** After this many bytes without content, as in skippable chunks, the connection checks whether its turn is over. */
 const fruitlessBytesMax = 256 * 1024
 
-/** Returns a connection that compresses output to `inner` and decompresses input from it. Invalid input is `ConnectionLost`. */
+/** Returns a connection that compresses output to `inner` and decompresses input from it. Invalid input is `ConnectionLoss`. */
 export const make = (inner: Connection, codec: SnappyCodec, turns: Turns): Connection => {
   const encoder = new SnappyEncoder(codec)
   const decoder = new SnappyDecoder(codec)
@@ -59,12 +51,12 @@ export const make = (inner: Connection, codec: SnappyCodec, turns: Turns): Conne
     }
     return decoder.atBoundary
       ? Effect.undefined
-      : Effect.fail(new ConnectionLost({ reason: "snappy: the stream ends in the middle of a chunk" }))
+      : Effect.fail(connectionLoss("snappy: the stream ends in the middle of a chunk"))
   })
 
   const read: Connection["read"] = Effect.suspend(() => {
     const next = decoder.next()
-    if (Result.isFailure(next)) return Effect.fail(new ConnectionLost({ reason: next.failure.message }))
+    if (Result.isFailure(next)) return Effect.fail(connectionLoss(next.failure.message))
     if (next.success === undefined) return refill
     fruitlessBytes = 0
     return Effect.succeed(next.success)

@@ -2,10 +2,11 @@
  * Reads and checks the PEM files of the TLS configuration, so that an invalid file, or a key that does not match its
  * certificate, is an error at start and not of the first client.
  */
-import { Data, Effect } from "effect"
+import { Effect } from "effect"
 import { readFile } from "node:fs/promises"
 import type { SecureContextOptions } from "node:tls"
 import type { TlsVersion } from "../options/OptionKind.ts"
+import { invalidTlsConfig, type NetError, textOf } from "./NetError.ts"
 import * as Trust from "./Trust.ts"
 
 /** The TLS options of a daemon, under the names of its flags. */
@@ -22,47 +23,42 @@ export interface TlsSettings {
   readonly tlsMinVersion: TlsVersion
 }
 
-/** The TLS configuration cannot be used. */
-export class TlsConfigError extends Data.TaggedError("TlsConfigError")<{ readonly message: string }> {}
-
-const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
-
-const read = (flag: string, path: string): Effect.Effect<string, TlsConfigError> =>
+const read = (flag: string, path: string): Effect.Effect<string, NetError> =>
   Effect.tryPromise({
     try: () => readFile(path, "utf8"),
-    catch: (cause) => new TlsConfigError({ message: `${flag}: ${messageOf(cause)}` })
+    catch: (cause) => invalidTlsConfig(`${flag}: ${textOf(cause)}`)
   })
 
 /** Reads the certificates of a bundle; fails if it contains no certificate. */
-const readAuthorities = Effect.fnUntraced(function*(path: string): Effect.fn.Return<Array<string>, TlsConfigError> {
+const readAuthorities = Effect.fnUntraced(function*(path: string): Effect.fn.Return<Array<string>, NetError> {
   const bundle = yield* read("--tls-root-ca-file", path)
   const found = Trust.certificatesIn(bundle)
   if (found.length > 0) return found
-  return yield* new TlsConfigError({ message: `--tls-root-ca-file: failed to append certificate to pool: ${path}` })
+  return yield* invalidTlsConfig(`--tls-root-ca-file: failed to append certificate to pool: ${path}`)
 })
 
 /** Reads the authorities of `--tls-root-ca-file`; returns `undefined` for those of the system. */
 export const authorities = (
   { tlsRootCaFile }: Pick<TlsSettings, "tlsRootCaFile">
-): Effect.Effect<Array<string> | undefined, TlsConfigError> =>
+): Effect.Effect<Array<string> | undefined, NetError> =>
   tlsRootCaFile === "" ? Effect.undefined : readAuthorities(tlsRootCaFile)
 
 const check = (flag: string, path: string, options: SecureContextOptions) =>
   Effect.tryPromise({
     try: async () => (await import("node:tls")).createSecureContext(options),
-    catch: (cause) => new TlsConfigError({ message: `${flag}: ${path}: ${messageOf(cause)}` })
+    catch: (cause) => invalidTlsConfig(`${flag}: ${path}: ${textOf(cause)}`)
   })
 
 /** Reads the files of `options`; returns `undefined` if there is neither certificate nor key. */
 export const load = Effect.fnUntraced(function*(
   options: TlsSettings
-): Effect.fn.Return<SecureContextOptions | undefined, TlsConfigError> {
+): Effect.fn.Return<SecureContextOptions | undefined, NetError> {
   const { tlsCert, tlsKey } = options
   // Checked without a certificate as well, because requests to other servers trust these authorities.
   const ca = yield* authorities(options)
   if (tlsCert === "" && tlsKey === "") return undefined
   if (tlsCert === "" || tlsKey === "") {
-    return yield* new TlsConfigError({ message: "--tls-cert and --tls-key must be set together" })
+    return yield* invalidTlsConfig("--tls-cert and --tls-key must be set together")
   }
   const cert = yield* read("--tls-cert", tlsCert)
   yield* check("--tls-cert", tlsCert, { cert })

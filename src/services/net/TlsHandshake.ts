@@ -1,18 +1,10 @@
 /**
- * The upgrade of a plain connection to TLS: one side of the handshake, its failure, and its result.
+ * The upgrade of a plain connection to TLS: one side of the handshake, and its result.
  */
-import { type Effect, Schema } from "effect"
+import type { Effect } from "effect"
 import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
-
-/** A TLS handshake failed. The reason is the text of Go's TLS if Go has the same error. */
-export class HandshakeFailed extends Schema.TaggedError<HandshakeFailed>()("HandshakeFailed", {
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return this.reason
-  }
-}
+import type { NetError } from "./NetError.ts"
 
 /** The properties of a TLS connection that statistics and authorisation use. */
 export interface TlsDetails {
@@ -28,9 +20,9 @@ export interface TlsDetails {
 export interface TlsHandshake {
   /**
    * Completes the handshake on a socket without other readers; bytes that were read too early have been unshifted. After a
-   * failure the socket can still be written to.
+   * failure, whose reason is `HandshakeFailure`, the socket can still be written to.
    */
-  readonly handshake: (socket: Socket) => Effect.Effect<TLSSocket, HandshakeFailed>
+  readonly handshake: (socket: Socket) => Effect.Effect<TLSSocket, NetError>
   /** The reason why the policy for client certificates refuses the peer; `undefined` if it accepts it. */
   readonly refusal: (secure: TLSSocket) => string | undefined
 }

@@ -2,44 +2,9 @@
  * The network as the broker uses it: listeners that accept connections, and connections that carry bytes in both directions.
  * The live Layer is `NodeTransport`; `effect-nsq/testing` provides one in memory.
  */
-import { Context, Effect, Schema, type Scope } from "effect"
-import type { HandshakeFailed, TlsDetails, TlsHandshake } from "./TlsHandshake.ts"
-
-/**
- * Listening on an address failed.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
-  address: Schema.String,
-  cause: Schema.Defect()
-}) {
-  override get message(): string {
-    const { cause } = this
-    return `listen (${this.address}) failed - ${cause instanceof Error ? cause.message : String(cause)}`
-  }
-}
-
-/** Connecting to an address failed. */
-export class ConnectError extends Schema.TaggedError<ConnectError>()("ConnectError", {
-  address: Schema.String,
-  /** The operating system's error text. */
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return `dial ${this.address}: ${this.reason}`
-  }
-}
-
-/** The peer or the network ended a connection prematurely. */
-export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("ConnectionLost", {
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return this.reason
-  }
-}
+import { Context, Effect, type Scope } from "effect"
+import type { NetError } from "./NetError.ts"
+import type { TlsDetails, TlsHandshake } from "./TlsHandshake.ts"
 
 /** A connection after its upgrade to TLS. */
 export interface SecureConnection {
@@ -59,14 +24,17 @@ export interface SecureConnection {
 export interface Connection {
   /** `host:port` of the peer, `@` for a unix socket. */
   readonly remoteAddress: string
-  /** Returns the next bytes, at least one; `undefined` after the peer has finished sending. Only one reader at a time. */
-  readonly read: Effect.Effect<Buffer | undefined, ConnectionLost>
+  /**
+   * Returns the next bytes, at least one; `undefined` after the peer has finished sending. Only one reader at a time. Fails with
+   * the reason `ConnectionLoss`.
+   */
+  readonly read: Effect.Effect<Buffer | undefined, NetError>
   /**
    * Reads like `read`, and passes bytes to `take` as they arrive, as long as it returns true; no fiber runs in between.
    * Completes with true after `take` returned false, with false when the peer has finished sending. Absent if the connection
    * has no faster way than `read`: use the function `readEach`.
    */
-  readonly readEach?: (take: (bytes: Buffer) => boolean) => Effect.Effect<boolean, ConnectionLost>
+  readonly readEach?: (take: (bytes: Buffer) => boolean) => Effect.Effect<boolean, NetError>
   /** Sends bytes, without waiting. Returns true if the caller may reuse their memory. */
   readonly write: (bytes: Uint8Array) => boolean
   /** Writes between `cork` and `uncork` are sent together. */
@@ -83,9 +51,9 @@ export interface Connection {
   /**
    * Upgrades the connection to TLS, as the side that `tls` implements: earlier output is plain, all further input is encrypted,
    * and only the new connection may be used. After a failure the connection may still be written to, until it ends. Absent if
-   * the connection does not support TLS.
+   * the connection does not support TLS. Fails with the reason `HandshakeFailure`.
    */
-  readonly startTls?: (tls: TlsHandshake) => Effect.Effect<SecureConnection, HandshakeFailed, Scope.Scope>
+  readonly startTls?: (tls: TlsHandshake) => Effect.Effect<SecureConnection, NetError, Scope.Scope>
 }
 
 /** An open listener. */
@@ -94,8 +62,8 @@ export interface Listener {
   readonly address: string
   /** The bound TCP port, -1 for a unix socket. */
   readonly port: number
-  /** Fails when the listener cannot accept connections any more. */
-  readonly broken: Effect.Effect<never, ListenError>
+  /** Fails with the reason `ListenFailure` when the listener cannot accept connections any more. */
+  readonly broken: Effect.Effect<never, NetError>
 }
 
 /**
@@ -107,23 +75,27 @@ export interface Listener {
 export class Transport extends Context.Service<Transport, {
   /**
    * Listens on `host:port`, or on the unix socket at the path `address`, and runs `handle` for every connection in its own fiber
-   * and Scope. When the outer Scope closes, the listener stops accepting, and then the open connections end.
+   * and Scope. When the outer Scope closes, the listener stops accepting, and then the open connections end. Fails with the
+   * reason `ListenFailure`.
    */
   readonly listen: <R>(
     address: string,
     handle: (connection: Connection) => Effect.Effect<void, never, R | Scope.Scope>
-  ) => Effect.Effect<Listener, ListenError, Exclude<R, Scope.Scope> | Scope.Scope>
-  /** Connects to `host:port`, or to a unix socket. The connection ends gracefully when the Scope closes. */
-  readonly connect: (address: string) => Effect.Effect<Connection, ConnectError, Scope.Scope>
+  ) => Effect.Effect<Listener, NetError, Exclude<R, Scope.Scope> | Scope.Scope>
+  /**
+   * Connects to `host:port`, or to a unix socket. The connection ends gracefully when the Scope closes. Fails with the reason
+   * `ConnectFailure`.
+   */
+  readonly connect: (address: string) => Effect.Effect<Connection, NetError, Scope.Scope>
 }>()("effect-nsq/transport/Transport") {}
 
 /** `Connection.readEach` for any connection; uses `read` if it is absent. */
 export const readEach = (
   connection: Connection,
   take: (bytes: Buffer) => boolean
-): Effect.Effect<boolean, ConnectionLost> => {
+): Effect.Effect<boolean, NetError> => {
   if (connection.readEach !== undefined) return connection.readEach(take)
-  const next: Effect.Effect<boolean, ConnectionLost> = Effect.flatMap(connection.read, (bytes) => {
+  const next: Effect.Effect<boolean, NetError> = Effect.flatMap(connection.read, (bytes) => {
     if (bytes === undefined) return Effect.succeed(false)
     return take(bytes) ? next : Effect.succeed(true)
   })

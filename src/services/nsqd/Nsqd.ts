@@ -8,10 +8,10 @@ import * as Version from "../core/Version.ts"
 import { HttpGet } from "../http/HttpGet.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import * as Exposure from "../net/Exposure.ts"
+import type { NetError } from "../net/NetError.ts"
 import * as NodeDatagrams from "../net/NodeDatagrams.ts"
 import * as NodeTransport from "../net/NodeTransport.ts"
 import * as ServerTls from "../net/ServerTls.ts"
-import type { TlsConfigError } from "../net/TlsFiles.ts"
 import { Authorizer } from "./auth/Authorizer.ts"
 import * as AuthServers from "./auth/AuthServers.ts"
 import { Broker } from "./broker/Broker.ts"
@@ -48,7 +48,7 @@ const prepare = Effect.gen(function*() {
   yield* Effect.logInfo(`ID: ${options.nodeId}`)
 })
 
-const buildError = ({ message }: TlsConfigError) =>
+const buildError = ({ message }: NetError) =>
   new NsqdStartError({ stage: "instantiate nsqd", detail: `failed to build TLS config - ${message}` })
 
 /** The authorizer for the configured auth servers; without any, the `Authorizer` of the environment. */

@@ -9,7 +9,8 @@ import * as HttpServer from "../http/HttpServer.ts"
 import * as RequestGuard from "../http/RequestGuard.ts"
 import * as RequestTarget from "../http/RequestTarget.ts"
 import * as Responder from "../http/Responder.ts"
-import type { Listener, ListenError } from "../net/Transport.ts"
+import type { NetError } from "../net/NetError.ts"
+import type { Listener } from "../net/Transport.ts"
 import * as LookupRoutes from "./LookupRoutes.ts"
 import { LookupdOptions } from "./NsqlookupdOptions.ts"
 import type { Registrations } from "./Registrations.ts"
@@ -27,7 +28,7 @@ export const allRoutes = Effect.map(
 
 /** The HTTP listener of nsqlookupd. */
 export class LookupHttp extends Context.Service<LookupHttp, Listener>()("effect-nsq/lookup/LookupHttp") {
-  static readonly layer: Layer.Layer<LookupHttp, ListenError, Registrations | DaemonState> = Layer.effect(
+  static readonly layer: Layer.Layer<LookupHttp, NetError, Registrations | DaemonState> = Layer.effect(
     LookupHttp,
     Effect.gen(function*() {
       const { broadcastAddress, httpAddress, httpAllowedHosts, maxHttpConnections } = yield* LookupdOptions

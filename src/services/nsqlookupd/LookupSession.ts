@@ -12,7 +12,8 @@ import * as GoDuration from "../core/GoDuration.ts"
 import * as NodeId from "../core/NodeId.ts"
 import { version } from "../core/Version.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
-import type { Connection, ConnectionLost } from "../net/Transport.ts"
+import type { NetError } from "../net/NetError.ts"
+import type { Connection } from "../net/Transport.ts"
 import { LookupdOptions } from "./NsqlookupdOptions.ts"
 import type { Entry, Producer } from "./Registration.ts"
 import { Registrations } from "./Registrations.ts"
@@ -129,7 +130,7 @@ export const make = Effect.gen(function*() {
     })
 
     /** Reads and executes commands until the connection ends. */
-    readonly run: Effect.Effect<void, ConnectionLost> = Effect.gen({ self: this }, function*() {
+    readonly run: Effect.Effect<void, NetError> = Effect.gen({ self: this }, function*() {
       while (true) {
         const error = this.executeAll()
         if (this.lines.length > 0) yield* this.log
@@ -178,7 +179,7 @@ export const make = Effect.gen(function*() {
   })
 
   const serve = Effect.fnUntraced(
-    function*(connection: Connection): Effect.fn.Return<void, ConnectionLost, Scope.Scope> {
+    function*(connection: Connection): Effect.fn.Return<void, NetError, Scope.Scope> {
       yield* Effect.logInfo(`TCP: new client(${connection.remoteAddress})`)
       const first = yield* Effect.timeoutOption(readMagic(connection), magicDeadline)
       if (first._tag === "None" || first.value === undefined) return

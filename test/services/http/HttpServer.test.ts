@@ -67,7 +67,7 @@ describe("the HTTP server", () => {
       const { port } = yield* serve()
       const httpAddress = `127.0.0.1:${port}`
       const error = yield* Effect.flip(Layer.build(quietly(httpAddress)))
-      assert.strictEqual(error._tag, "ListenError")
+      assert.strictEqual(error._tag, "NetError")
       assert.match(error.message, new RegExp(`^listen \\(${httpAddress}\\) failed - .*address already in use`))
     }))
 

@@ -196,7 +196,7 @@ describe("a TCP connection", () => {
       const connection = yield* Queue.take(accepted)
       socket.resetAndDestroy()
       const error = yield* Effect.flip(connection.read)
-      assert.strictEqual(error._tag, "ConnectionLost")
+      assert.strictEqual(error.reason._tag, "ConnectionLoss")
       yield* connection.drained
       assert.isTrue(Exit.isFailure(yield* Effect.exit(connection.read)), "it stays lost")
     }).pipe(Effect.provide(NodeTransport.layer)))

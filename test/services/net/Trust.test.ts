@@ -79,7 +79,10 @@ const shake = Effect.fnUntraced(function*(options: TlsOptions) {
     Effect.sync(() => Net.connect(port, "127.0.0.1")),
     (each) => Effect.sync(() => void each.destroy())
   )
-  return yield* Effect.match(tls.handshake(socket), { onSuccess: () => "accepted", onFailure: ({ reason }) => reason })
+  return yield* Effect.match(tls.handshake(socket), {
+    onSuccess: () => "accepted",
+    onFailure: ({ message }) => message
+  })
 })
 
 const limits = { httpClientConnectTimeout: Duration.seconds(5) }

@@ -15,14 +15,12 @@ import * as Http from "node:http"
 import * as Https from "node:https"
 import { Socket } from "node:net"
 import * as Tls from "node:tls"
+import type { NetError } from "../../net/NetError.ts"
 import * as TlsFiles from "../../net/TlsFiles.ts"
 import * as Trust from "../../net/Trust.ts"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
 import { AuthFailed, type Credentials } from "./Authorizer.ts"
 import * as Grant from "./Grant.ts"
-
-/** A certificate file for auth servers is not usable. */
-export type TrustError = TlsFiles.TlsConfigError
 
 /** Queries an auth server for the permissions of a client. */
 export type Ask = (endpoint: URL, credentials: Credentials) => Effect.Effect<Grant.Grant, AuthFailed>
@@ -146,7 +144,7 @@ const makeAgents = (limitMillis: number, tls: Https.AgentOptions): NodeHttpClien
  */
 export const make = Effect.fnUntraced(function*(
   options: NsqdOptions
-): Effect.fn.Return<Ask, TrustError, Scope.Scope> {
+): Effect.fn.Return<Ask, NetError, Scope.Scope> {
   const ca = yield* TlsFiles.authorities(options)
   const tls = { minVersion: options.tlsMinVersion, ...(ca === undefined ? {} : Trust.given(ca)) }
   // Reads the system's certificates at the start, so that the first client does not wait for it.

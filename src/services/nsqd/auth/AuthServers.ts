@@ -4,6 +4,7 @@
  * configured.
  */
 import { Data, Effect, Random, type Scope } from "effect"
+import type { NetError } from "../../net/NetError.ts"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
 import { AuthFailed, type Authorizer, type Credentials } from "./Authorizer.ts"
 import type * as AuthRequest from "./AuthRequest.ts"
@@ -42,7 +43,7 @@ const queryInTurn = Effect.fnUntraced(function*(
 /** An authorizer that queries the servers of `options`; `undefined` if none are configured. */
 export const make = Effect.fnUntraced(function*(
   options: NsqdOptions
-): Effect.fn.Return<Authorizer | undefined, AuthAddressError | AuthRequest.TrustError, Scope.Scope> {
+): Effect.fn.Return<Authorizer | undefined, AuthAddressError | NetError, Scope.Scope> {
   if (options.authHttpAddresses.length === 0) return undefined
   const endpoints = yield* Effect.forEach(options.authHttpAddresses, endpointOf)
   const Request = yield* Effect.promise(() => import("./AuthRequest.ts"))

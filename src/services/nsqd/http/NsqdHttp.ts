@@ -11,8 +11,9 @@ import * as RequestGuard from "../../http/RequestGuard.ts"
 import * as RequestTarget from "../../http/RequestTarget.ts"
 import * as Responder from "../../http/Responder.ts"
 import * as Router from "../../http/Router.ts"
+import { listenFailure, type NetError } from "../../net/NetError.ts"
 import { ServerTls } from "../../net/ServerTls.ts"
-import { type Listener, ListenError, splitAddress } from "../../net/Transport.ts"
+import { type Listener, splitAddress } from "../../net/Transport.ts"
 import type { Broker } from "../broker/Broker.ts"
 import type { Clients } from "../broker/Clients.ts"
 import type { Publisher } from "../broker/Publisher.ts"
@@ -95,8 +96,7 @@ const tlsRequired = (state: DaemonState["Service"]): HttpServer.ServerSettings["
 }
 
 /** As in NSQ, `--https-address` must not be a unix socket. */
-const noPath = (address: string): ListenError =>
-  new ListenError({ address, cause: new Error("missing port in address") })
+const noPath = (address: string): NetError => listenFailure(address, new Error("missing port in address"))
 
 /** nsqd's HTTP listeners. */
 export class NsqdHttp extends Context.Service<NsqdHttp, {
@@ -105,13 +105,13 @@ export class NsqdHttp extends Context.Service<NsqdHttp, {
   /** The port in use; 0 without HTTPS. */
   readonly httpsPort: number
   /** Fails when a listener can no longer accept connections. */
-  readonly broken: Effect.Effect<never, ListenError>
+  readonly broken: Effect.Effect<never, NetError>
 }>()("effect-nsq/http/NsqdHttp") {
   /**
    * Serves the API until the Scope closes: over HTTP unless its address is empty, and over HTTPS if there is a
    * certificate and its address is not empty.
    */
-  static readonly layer: Layer.Layer<NsqdHttp, ListenError, Services> = Layer.effect(
+  static readonly layer: Layer.Layer<NsqdHttp, NetError, Services> = Layer.effect(
     NsqdHttp,
     Effect.gen(function*() {
       const options = yield* NsqdOptions

@@ -5,7 +5,8 @@
 import { Effect, Queue, Schema, type Scope } from "effect"
 import { AnswerDecoder, AnswerError } from "../../../protocol/lookup/LookupAnswer.ts"
 import { encodeLookupCommand, type LookupCommand, magicV1 } from "../../../protocol/lookup/LookupCommand.ts"
-import { type ConnectionLost, Transport } from "../../net/Transport.ts"
+import type { NetError } from "../../net/NetError.ts"
+import { Transport } from "../../net/Transport.ts"
 
 /** NSQ's timeout for connecting and for each response. */
 const responseTimeout = "1 second"
@@ -36,7 +37,7 @@ export interface LookupConnection {
   readonly ended: Effect.Effect<never, LookupError>
 }
 
-const lost = ({ reason }: ConnectionLost): LookupError => new LookupError({ reason })
+const lost = ({ message }: NetError): LookupError => new LookupError({ reason: message })
 const timeout = Effect.fail(new LookupError({ reason: "i/o timeout" }))
 
 /** Connects and sends the magic. The connection is closed with the Scope. Fails after 1 second. */

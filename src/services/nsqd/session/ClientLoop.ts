@@ -13,7 +13,8 @@ import * as Input from "../../core/Input.ts"
 import * as Time from "../../core/Time.ts"
 import { Turns } from "../../core/Turns.ts"
 import { LogThreshold } from "../../logging/LogThreshold.ts"
-import { type Connection, type ConnectionLost, readEach } from "../../net/Transport.ts"
+import type { NetError } from "../../net/NetError.ts"
+import { type Connection, readEach } from "../../net/Transport.ts"
 import { Clients } from "../broker/Clients.ts"
 import { isTlsRequired, NsqdOptions } from "../options/NsqdOptions.ts"
 import * as Commands from "./Commands.ts"
@@ -259,7 +260,7 @@ export const make = Effect.gen(function*() {
     }
   })
 
-  const run = Effect.fnUntraced(function*(connection: Connection): Effect.fn.Return<void, ConnectionLost, Scope.Scope> {
+  const run = Effect.fnUntraced(function*(connection: Connection): Effect.fn.Return<void, NetError, Scope.Scope> {
     yield* Effect.logInfo(`TCP: new client(${connection.remoteAddress})`)
     const first = yield* Effect.timeoutOption(readMagic(connection), magicDeadline)
     if (first._tag === "None" || first.value === undefined) return

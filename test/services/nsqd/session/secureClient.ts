@@ -7,9 +7,9 @@ import * as Tls from "node:tls"
 import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
 import { LogOutput } from "../../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../../src/services/logging/NsqLogger.ts"
+import { handshakeFailure, type NetError } from "../../../../src/services/net/NetError.ts"
 import * as NodeTransport from "../../../../src/services/net/NodeTransport.ts"
 import * as ServerTls from "../../../../src/services/net/ServerTls.ts"
-import { HandshakeFailed } from "../../../../src/services/net/TlsHandshake.ts"
 import type { Connection } from "../../../../src/services/net/Transport.ts"
 import { Broker } from "../../../../src/services/nsqd/broker/Broker.ts"
 import { Clients } from "../../../../src/services/nsqd/broker/Clients.ts"
@@ -159,11 +159,11 @@ export const identified = Effect.fnUntraced(function*(port: number, features: ob
 export const handshake = (
   socket: Net.Socket,
   options: Tls.ConnectionOptions = {}
-): Effect.Effect<Tls.TLSSocket, HandshakeFailed> =>
+): Effect.Effect<Tls.TLSSocket, NetError> =>
   Effect.callback((resume) => {
     socket.removeAllListeners("data")
     const secure = Tls.connect({ socket, rejectUnauthorized: false, ...options }, () => resume(Effect.succeed(secure)))
-    const fail = (reason: string): void => resume(Effect.fail(new HandshakeFailed({ reason })))
+    const fail = (reason: string): void => resume(Effect.fail(handshakeFailure(reason)))
     secure.on("error", ({ message }) => fail(message))
     secure.on("close", () => fail("closed"))
   })

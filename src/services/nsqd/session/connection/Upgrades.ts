@@ -33,7 +33,7 @@ export const make = Effect.gen(function*() {
     const { connection } = session
     if (tls === undefined || connection.startTls === undefined) return yield* failed("TLS is not available")
     yield* announce(session, "TLS")
-    const secure = yield* Effect.mapError(connection.startTls(tls), ({ reason }) => failed(reason))
+    const secure = yield* Effect.mapError(connection.startTls(tls), ({ message }) => failed(message))
     session.secure(secure.connection, secure.details)
     if (secure.refusal !== undefined) return yield* failed(secure.refusal)
     confirm(session)
