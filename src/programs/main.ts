@@ -1,70 +1,84 @@
 /**
- * The common part of the daemons' programs: exit for an invalid command line as Go programs do, run until a signal or a
- * failure, stop in order, and exit with NSQ's codes. Contains nothing specific to one daemon.
+ * The common part of the programs: print what the command line requests, or its error, and exit as Go programs do; run a daemon
+ * until a signal or a failure, stop it in order, and exit with NSQ's codes. Contains nothing specific to one program.
  */
-import { Cause, Effect, Exit, Fiber, type Layer, Queue, Result } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Queue } from "effect"
 import process from "node:process"
 import * as V8 from "node:v8"
 import { DaemonState } from "../services/core/DaemonState.ts"
 import { masked } from "../services/core/Masked.ts"
-import { formatTime } from "../services/logging/NsqLogger.ts"
+import * as Version from "../services/core/Version.ts"
+import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
-import type { FlagError } from "../services/options/GoFlags.ts"
+import type { CommandLineError } from "../services/options/CommandLine.ts"
+import type { DaemonOptions, Settings } from "../services/options/DaemonOptions.ts"
+import type { LogOptions } from "../services/options/LogOptions.ts"
+import * as Arguments from "./arguments.ts"
 
-/** Prints a line on standard output and exits with code 0. */
-export const printAndExit = (line: string): void => {
-  process.stdout.write(`${line}\n`, () => process.exit(0))
+/** Texts that a command line can request. */
+export interface Texts {
+  readonly usage: () => string
+  readonly version: string
 }
 
-const exitCodes = { HelpRequested: 0, UsageError: 2, FatalValue: 1 }
+const printLine = (line: string): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    process.stdout.write(`${line}\n`, () => resume(Effect.void))
+  })
 
-const flagErrorText = (error: FlagError, usage: () => string): string => {
+const printError = (text: string): Effect.Effect<void> =>
+  Effect.sync(() => StandardError.writeLine(masked(text.trimEnd())))
+
+/** Returns the time in the form of Go's `log`. */
+export const goTime = (): string =>
+  NsqLogger.formatTime(BigInt(Date.now()) * 1_000_000n).slice(0, "YYYY/MM/DD HH:MM:SS".length)
+
+/** Prints what a command line requests, or its error, and returns the exit code. */
+export const printReason = (error: CommandLineError, { usage, version }: Texts): Effect.Effect<number> => {
   switch (error._tag) {
+    case "VersionRequested":
+      return Effect.as(printLine(version), 0)
     case "HelpRequested":
-      return usage()
+      return Effect.as(printError(usage()), 0)
     case "UsageError":
-      return `${error.message}\n${usage()}`
+      return Effect.as(printError(`${error.message}\n${usage()}`), 2)
     case "FatalValue":
-      return `${formatTime(BigInt(Date.now()) * 1_000_000n).slice(0, "YYYY/MM/DD HH:MM:SS".length)} ${error.message}`
+      return Effect.as(printError(`${goTime()} ${error.message}`), 1)
   }
 }
 
-/** Returns the parsed command line. Exits if it is not valid or requests help. */
-export const commandOrExit = <A>(parsed: Result.Result<A, FlagError>, usage: () => string): A => {
-  if (Result.isSuccess(parsed)) return parsed.success
-  StandardError.writeLine(masked(flagErrorText(parsed.failure, usage).trimEnd()))
-  return process.exit(exitCodes[parsed.failure._tag])
-}
-
-/** Runs with the settings. Exits with code 1 if they cannot be determined. */
-export const settle = <A, E extends { readonly message: string }>(
-  settings: Effect.Effect<A, E>,
-  fatalLogs: Layer.Layer<never>,
-  run: (settings: A) => void
-): void => {
-  const settled = Effect.tapError(settings, (error: E) => Effect.logFatal(error.message))
-  Effect.runCallback(Effect.provide(settled, fatalLogs), {
+/** Runs to its exit code and exits the process; with 1 after a defect. */
+export const exitWith = (main: Effect.Effect<number>): void => {
+  const keepAlive = setInterval(() => {}, 2 ** 31 - 1)
+  Effect.runCallback(main, {
     onExit: (exit) => {
-      if (Exit.isSuccess(exit)) return run(exit.value)
-      if (Cause.hasDies(exit.cause)) StandardError.writeLine(Cause.pretty(exit.cause))
-      process.exit(1)
+      clearInterval(keepAlive)
+      if (Exit.isFailure(exit)) StandardError.writeLine(Cause.pretty(exit.cause))
+      process.exit(Exit.isSuccess(exit) ? exit.value : 1)
     }
   })
 }
 
 /** A daemon to run. */
-export interface Daemon<A, E, F> {
-  /** Building it starts the daemon; closing its Scope stops it. */
+export interface Daemon<Options, A, E, F> {
+  readonly options: DaemonOptions<Options>
+  /** Building it, with the options, starts the daemon; closing its Scope stops it. */
   readonly layer: Layer.Layer<A, E>
-  /** Formats the FATAL line of a daemon that failed to start or cannot continue. */
-  readonly fatalLogs: Layer.Layer<never>
-  /** The action of SIGHUP. */
-  readonly reload: Effect.Effect<void, never, A>
+  /** The action of SIGHUP. Default: logs that there is nothing to reload. */
+  readonly reload?: Effect.Effect<void, never, A>
   /** Fails when the daemon cannot continue. */
   readonly failed: Effect.Effect<never, F, A>
 }
 
-const exitOnFailure = <E extends { readonly message: string }>(daemon: Effect.Effect<never, E>) =>
+interface Problem {
+  readonly message: string
+}
+
+/** Formats FATAL lines, independently of the log level and prefix. */
+const fatalLogs = (program: string, format: LogOptions["logFormat"]): Layer.Layer<never> =>
+  NsqLogger.layer({ format, level: "fatal", prefix: `[${program}] ` })
+
+const exitOnFailure = <E extends Problem>(daemon: Effect.Effect<never, E>) =>
   daemon.pipe(
     Effect.catch((error: E) => Effect.as(Effect.logFatal(error.message), 1)),
     Effect.catchDefect((defect) => Effect.as(Effect.logFatal("unexpected error", defect), 1))
@@ -79,40 +93,71 @@ const tuneCollector = (): void => {
   if (Number.parseInt(process.versions.v8) >= 13) V8.setFlagsFromString("--external-memory-accounted-in-global-limit")
 }
 
-/**
- * Runs a daemon until SIGINT, SIGTERM or a failure, then exits: with 0 after a signal, with 1 after a failure or if data was
- * lost while it stopped. It always stops in order, even after an uncaught exception outside of all fibers. Further signals
- * during the stop are ignored. SIGHUP reloads; during the start it is delayed until the daemon runs.
- */
-export const runDaemon = <A, E extends { readonly message: string }, F extends { readonly message: string }>(
-  { failed, fatalLogs, layer, reload }: Daemon<A, E, F>
-): void => {
+/** The Layer of a daemon with its options, its log and the warnings about its options. */
+const withOptions = <Options extends LogOptions, A, E>(
+  layer: Layer.Layer<A, E>,
+  daemonOptions: DaemonOptions<Options>,
+  { options, warnings }: Settings<Options>
+): Layer.Layer<A, E> => {
+  const { logFormat: format, logLevel: level, logPrefix: prefix } = options
+  const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning))
+  return layer.pipe(
+    Layer.provide(Layer.effectDiscard(warn)),
+    Layer.provideMerge(NsqLogger.layer({ format, level, prefix })),
+    Layer.provide(daemonOptions.layer(options))
+  )
+}
+
+/** Runs until SIGINT, SIGTERM or a failure, and returns the exit code. */
+const serve = Effect.fnUntraced(function*<A, E extends Problem, F extends Problem>(
+  layer: Layer.Layer<A, E>,
+  reload: Effect.Effect<void, never, A>,
+  failed: Effect.Effect<never, F, A>
+) {
   tuneCollector()
   const state = DaemonState.make()
-  const main = Effect.gen(function*() {
-    const reloads = yield* Queue.sliding<void>(1)
-    const serving = Effect.raceFirst(failed, Effect.forever(Effect.andThen(Queue.take(reloads), reload)))
-    const daemon = yield* Effect.forkChild(
-      exitOnFailure(Effect.provide(serving, layer)).pipe(Effect.provideService(DaemonState, state))
+  const reloads = yield* Queue.sliding<void>(1)
+  const serving = Effect.raceFirst(failed, Effect.forever(Effect.andThen(Queue.take(reloads), reload)))
+  const daemon = yield* Effect.forkChild(
+    exitOnFailure(Effect.provide(serving, layer)).pipe(Effect.provideService(DaemonState, state))
+  )
+  let codeAfterInterrupt = 0
+  const stop = () => daemon.interruptUnsafe()
+  const crash = (error: unknown) => {
+    StandardError.writeLine(`uncaught ${error instanceof Error ? error.stack ?? error.message : String(error)}`)
+    codeAfterInterrupt = 1
+    stop()
+  }
+  process.on("SIGHUP", () => Queue.offerUnsafe(reloads, undefined))
+  process.on("SIGINT", stop).on("SIGTERM", stop).on("uncaughtException", crash)
+  const exit = yield* Fiber.await(daemon)
+  return Exit.isSuccess(exit) ? exit.value : state.hasLost ? 1 : codeAfterInterrupt
+})
+
+/**
+ * Runs a daemon with the options of command line, environment and config file until SIGINT, SIGTERM or a failure, then exits:
+ * with 0 after a signal, with 1 after a failure or if data was lost while it stopped. It always stops in order, even after an
+ * uncaught exception outside of all fibers. Further signals during the stop are ignored. SIGHUP reloads; during the start it is
+ * delayed until the daemon runs.
+ */
+export const run = <Options extends LogOptions, A, E extends Problem, F extends Problem>(
+  { failed, layer, options: daemonOptions, reload }: Daemon<Options, A, E, F>,
+  args: ReadonlyArray<string> = Arguments.read()
+): void => {
+  const { fromCommandLine, program, usage } = daemonOptions
+  const nothing = Effect.logInfo(`SIGHUP received; ${program} has nothing to reload`)
+  exitWith(
+    fromCommandLine(args, process.env).pipe(
+      Effect.flatMap((settings) =>
+        serve(withOptions(layer, daemonOptions, settings), reload ?? nothing, failed).pipe(
+          Effect.provide(fatalLogs(program, settings.options.logFormat))
+        )
+      ),
+      Effect.catch((error) =>
+        error._tag === "ConfigError"
+          ? Effect.as(Effect.logFatal(error.message), 1).pipe(Effect.provide(fatalLogs(program, error.logFormat)))
+          : printReason(error, { usage, version: Version.banner(program) })
+      )
     )
-    let codeAfterInterrupt = 0
-    const stop = () => daemon.interruptUnsafe()
-    const crash = (error: unknown) => {
-      StandardError.writeLine(`uncaught ${error instanceof Error ? error.stack ?? error.message : String(error)}`)
-      codeAfterInterrupt = 1
-      stop()
-    }
-    process.on("SIGHUP", () => Queue.offerUnsafe(reloads, undefined))
-    process.on("SIGINT", stop).on("SIGTERM", stop).on("uncaughtException", crash)
-    const exit = yield* Fiber.await(daemon)
-    return Exit.isSuccess(exit) ? exit.value : state.hasLost ? 1 : codeAfterInterrupt
-  })
-  const keepAlive = setInterval(() => {}, 2 ** 31 - 1)
-  Effect.runCallback(Effect.provide(main, fatalLogs), {
-    onExit: (exit) => {
-      clearInterval(keepAlive)
-      if (Exit.isFailure(exit)) StandardError.writeLine(Cause.pretty(exit.cause))
-      process.exit(Exit.isSuccess(exit) ? exit.value : 1)
-    }
-  })
+  )
 }

@@ -9,13 +9,12 @@ import process from "node:process"
 import { DaemonState } from "../services/core/DaemonState.ts"
 import { masked } from "../services/core/Masked.ts"
 import { version } from "../services/core/Version.ts"
-import { escapeControls, formatTime } from "../services/logging/NsqLogger.ts"
+import { escapeControls } from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
 import * as NodeTransport from "../services/net/NodeTransport.ts"
 import type { Transport } from "../services/net/Transport.ts"
-import * as GoFlags from "../services/options/GoFlags.ts"
-import * as Kind from "../services/options/OptionKind.ts"
-import * as OptionTable from "../services/options/OptionTable.ts"
+import * as CommandLine from "../services/options/CommandLine.ts"
+import type { OptionTable } from "../services/options/OptionTable.ts"
 import * as ClientLogger from "../services/tools/ClientLogger.ts"
 import * as Arguments from "./arguments.ts"
 import * as Main from "./main.ts"
@@ -23,7 +22,7 @@ import * as Main from "./main.ts"
 /** A tool to run. */
 export interface Tool<Options extends object, E extends { readonly message: string }> {
   readonly name: string
-  readonly table: OptionTable.OptionTable<Options>
+  readonly table: OptionTable<Options>
   readonly defaults: () => Options
   /** Whether it has `--version`. Default: true; NSQ's `to_nsq` has none. */
   readonly hasVersion?: boolean
@@ -39,18 +38,6 @@ export interface Tool<Options extends object, E extends { readonly message: stri
   /** Log lines other than those of NSQ's client library. */
   readonly logs?: (options: Options) => Layer.Layer<never>
 }
-
-const versionFlag: GoFlags.GoFlag = {
-  name: "version",
-  help: "print the version and exit",
-  isSwitch: true,
-  placeholder: "",
-  defaultText: "",
-  check: (text) => Result.map(Kind.bool.parse(text, undefined), () => undefined)
-}
-
-/** Returns the time in the form of Go's `log`. */
-const now = (): string => formatTime(BigInt(Date.now()) * 1_000_000n).slice(0, "YYYY/MM/DD HH:MM:SS".length)
 
 const connectTimeout = Duration.seconds(10)
 
@@ -73,21 +60,16 @@ const http: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
 
 /** Parses the command line and runs the tool. */
 export const run = <Options extends object, E extends { readonly message: string }>(tool: Tool<Options, E>): void => {
-  const { defaults, main, name, table } = tool
-  const flags = [...OptionTable.flags(table), ...(tool.hasVersion === false ? [] : [versionFlag])]
-  const { given: parsed, rest } = Main.commandOrExit(
-    GoFlags.parseAll(flags, Arguments.read()),
-    () => GoFlags.usage(name, flags)
-  )
-  if (parsed.some((flag) => flag.name === "version" && flag.text !== "false")) {
-    return Main.printAndExit(`${name} v${version}`)
+  const { defaults, hasVersion = true, main, name, table } = tool
+  const syntax = { table, hasVersion }
+  const command = CommandLine.parse(syntax, Arguments.read())
+  if (Result.isFailure(command)) {
+    const texts = { usage: () => CommandLine.usage(name, syntax), version: `${name} v${version}` }
+    return Main.exitWith(Main.printReason(command.failure, texts))
   }
+  const { given, rest } = command.success
   if (tool.onlyFlags === true && rest.length > 0) return end(`unknown arguments: [${rest.join(" ")}]`)
-  const assigned = Main.commandOrExit(
-    Result.mapError(OptionTable.assign(table, parsed), ({ reason }) => new GoFlags.FatalValue({ message: reason })),
-    () => ""
-  )
-  const options: Options = { ...defaults(), ...assigned.given }
+  const options: Options = { ...defaults(), ...given }
   const logs = tool.logs?.(options) ?? ClientLogger.layer
   const state = DaemonState.make()
   const work = Effect.scoped(main(options)).pipe(
@@ -118,7 +100,7 @@ const exitCode = <E extends { readonly message: string }>(exit: Exit.Exit<void, 
 }
 
 const printFatal = (text: string): void => {
-  for (const line of text.split("\n")) StandardError.writeLine(`${now()} ${escapeControls(masked(line))}`)
+  for (const line of text.split("\n")) StandardError.writeLine(`${Main.goTime()} ${escapeControls(masked(line))}`)
 }
 
 const end = (text: string): void => {

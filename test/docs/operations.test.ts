@@ -5,7 +5,6 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Grant from "../../src/services/nsqd/auth/Grant.ts"
 import * as NsqdOptions from "../../src/services/nsqd/options/NsqdOptions.ts"
-import * as NsqdOptionsCheck from "../../src/services/nsqd/options/NsqdOptionsCheck.ts"
 import * as ConfigFile from "../../src/services/options/ConfigFile.ts"
 
 const text = readFileSync(join(import.meta.dirname, "../../docs/operations.md"), "utf8")
@@ -27,7 +26,7 @@ describe("the operations guide", () => {
       const { given, warnings } = yield* ConfigFile.load(NsqdOptions.table, path, new Set())
       assert.deepStrictEqual(warnings, [])
       const options = { ...NsqdOptions.defaults(), ...given }
-      assert.isUndefined(NsqdOptionsCheck.problem(options))
+      yield* NsqdOptions.check(options)
       assert.isTrue(NsqdOptions.isTlsRequired(options))
       assert.isFalse(NsqdOptions.isPlainHttpRefused(options))
       assert.isAbove(options.maxConnections, 0)

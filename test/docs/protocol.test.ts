@@ -6,7 +6,7 @@ import { commandNames } from "../../src/protocol/client/Command.ts"
 import { ErrorCode, protocolError } from "../../src/protocol/client/ProtocolError.ts"
 import * as NsqadminOptions from "../../src/services/nsqadmin/NsqadminOptions.ts"
 import * as NsqdOptions from "../../src/services/nsqd/options/NsqdOptions.ts"
-import * as LookupdOptions from "../../src/services/nsqlookupd/NsqlookupdOptions.ts"
+import * as NsqlookupdOptions from "../../src/services/nsqlookupd/NsqlookupdOptions.ts"
 
 const textOf = (name: string): string => readFileSync(join(import.meta.dirname, "../../docs/protocol", name), "utf8")
 
@@ -20,7 +20,7 @@ const rows = (text: string): ReadonlyArray<ReadonlyArray<string>> =>
 
 const daemons = [
   { name: "nsqd", table: NsqdOptions.table },
-  { name: "nsqlookupd", table: LookupdOptions.table },
+  { name: "nsqlookupd", table: NsqlookupdOptions.table },
   { name: "nsqadmin", table: NsqadminOptions.table }
 ]
 

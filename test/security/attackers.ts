@@ -5,7 +5,7 @@ import * as Net from "node:net"
 import { Nsqadmin } from "../../src/services/nsqadmin/Nsqadmin.ts"
 import type { NsqadminOptions } from "../../src/services/nsqadmin/NsqadminOptions.ts"
 import { Nsqlookupd } from "../../src/services/nsqlookupd/Nsqlookupd.ts"
-import type { LookupdOptions } from "../../src/services/nsqlookupd/NsqlookupdOptions.ts"
+import type { NsqlookupdOptions } from "../../src/services/nsqlookupd/NsqlookupdOptions.ts"
 import { fakeServer } from "../services/http/fakeServer.ts"
 import { quiet } from "../services/nsqd/broker/testing.ts"
 import { requestTo } from "../services/nsqd/http/api.ts"
@@ -60,7 +60,7 @@ export const request = (
 
 const anyPort = { tcpAddress: "127.0.0.1:0", httpAddress: "127.0.0.1:0" }
 
-export const startLookupd = (options: Partial<LookupdOptions> = {}) =>
+export const startLookupd = (options: Partial<NsqlookupdOptions> = {}) =>
   Nsqlookupd.layerWith({ ...anyPort, ...options }).pipe(
     Layer.provide(quiet),
     Layer.build,

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { DaemonState } from "../../src/services/core/DaemonState.ts"
 import * as LookupHttp from "../../src/services/nsqlookupd/LookupHttp.ts"
-import * as LookupdOptions from "../../src/services/nsqlookupd/NsqlookupdOptions.ts"
+import * as NsqlookupdOptions from "../../src/services/nsqlookupd/NsqlookupdOptions.ts"
 import { Registrations } from "../../src/services/nsqlookupd/Registrations.ts"
 import { halfClosed } from "../services/http/halfClosed.ts"
 import { quiet } from "../services/nsqd/broker/testing.ts"
@@ -143,7 +143,7 @@ describe("recorded requests of independent programs", () => {
     Effect.gen(function*() {
       const context = yield* LookupHttp.LookupHttp.layer.pipe(
         Layer.provideMerge(Layer.mergeAll(Registrations.layer, DaemonState.layer)),
-        Layer.provide(LookupdOptions.layer({ httpAddress: "127.0.0.1:0" })),
+        Layer.provide(NsqlookupdOptions.layer({ httpAddress: "127.0.0.1:0" })),
         Layer.provide(quiet),
         Layer.build,
         Effect.orDie

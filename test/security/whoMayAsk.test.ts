@@ -13,7 +13,7 @@ import * as NsqdHttp from "../../src/services/nsqd/http/NsqdHttp.ts"
 import { ProcessMemory } from "../../src/services/nsqd/stats/ProcessMemory.ts"
 import { Storage } from "../../src/services/nsqd/storage/Storage.ts"
 import * as LookupHttp from "../../src/services/nsqlookupd/LookupHttp.ts"
-import * as LookupdOptions from "../../src/services/nsqlookupd/NsqlookupdOptions.ts"
+import * as NsqlookupdOptions from "../../src/services/nsqlookupd/NsqlookupdOptions.ts"
 import { Registrations } from "../../src/services/nsqlookupd/Registrations.ts"
 import { Watches } from "../../src/services/nsqlookupd/Watches.ts"
 import { fakeServer } from "../services/http/fakeServer.ts"
@@ -229,7 +229,7 @@ const namesOf = (routes: ReadonlyArray<{ readonly method: string; readonly path:
 const lookupd = Effect.gen(function*() {
   const context = yield* LookupHttp.LookupHttp.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(Registrations.layer, DaemonState.layer)),
-    Layer.provide(LookupdOptions.layer({ httpAddress: "127.0.0.1:0" })),
+    Layer.provide(NsqlookupdOptions.layer({ httpAddress: "127.0.0.1:0" })),
     Layer.provide(quiet),
     Layer.build,
     Effect.orDie

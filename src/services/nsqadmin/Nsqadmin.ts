@@ -13,7 +13,6 @@ import { DaemonNetworks } from "../net/DaemonNetworks.ts"
 import * as Exposure from "../net/Exposure.ts"
 import * as NodeTransport from "../net/NodeTransport.ts"
 import { AdminAccess } from "./AdminAccess.ts"
-import * as AdminCheck from "./AdminCheck.ts"
 import { AdminConfig } from "./AdminConfig.ts"
 import { AdminHttp } from "./AdminHttp.ts"
 import { Graphite } from "./Graphite.ts"
@@ -45,7 +44,7 @@ export class Nsqadmin extends Context.Service<Nsqadmin, {
     Nsqadmin,
     Effect.gen(function*() {
       const options = yield* Options.NsqadminOptions
-      const checked = yield* AdminCheck.check(options)
+      const checked = yield* Options.check(options)
       yield* Effect.logInfo(Version.banner("nsqadmin"))
       const sources = { lookupd: options.lookupdHttpAddresses, nsqd: options.nsqdHttpAddresses }
       const built = yield* Layer.build(
@@ -66,13 +65,12 @@ export class Nsqadmin extends Context.Service<Nsqadmin, {
         httpAddress: address,
         failed: Effect.mapError(broken, ({ message }) => new NsqadminFailure({ message }))
       })
-    }).pipe(Effect.mapError((error) => new NsqadminFailure({ message: startMessage(error) })))
+    }).pipe(
+      Effect.mapError(({ message }) => new NsqadminFailure({ message: `failed to instantiate nsqadmin - ${message}` }))
+    )
   )
 
   /** An nsqadmin with the given options and NSQ's defaults for all others. */
   static readonly layerWith = (options: Partial<Options.NsqadminOptions>): Layer.Layer<Nsqadmin, NsqadminFailure> =>
     Nsqadmin.layer.pipe(Layer.provide(Options.layer(options)))
 }
-
-const startMessage = (error: { readonly _tag: string; readonly message: string }): string =>
-  error._tag === "AdminStartError" ? error.message : `failed to instantiate nsqadmin - ${error.message}`

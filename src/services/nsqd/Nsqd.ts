@@ -2,11 +2,11 @@
  * The nsqd daemon as one Layer. Starts the data directory, storage, broker and listeners in NSQ's order
  * (docs/protocol/options.md#start); closing its Scope stops them in reverse order.
  */
-import { Context, Data, Effect, Layer, Result } from "effect"
+import { Context, Data, Effect, Layer } from "effect"
 import { DaemonState } from "../core/DaemonState.ts"
 import * as Version from "../core/Version.ts"
 import { HttpGet } from "../http/HttpGet.ts"
-import * as DaemonNetworks from "../net/DaemonNetworks.ts"
+import { DaemonNetworks } from "../net/DaemonNetworks.ts"
 import * as Exposure from "../net/Exposure.ts"
 import type { NetError } from "../net/NetError.ts"
 import * as NodeDatagrams from "../net/NodeDatagrams.ts"
@@ -23,7 +23,6 @@ import * as LookupPeers from "./lookup/LookupPeers.ts"
 import * as Statsd from "./metrics/Statsd.ts"
 import * as Telemetry from "./metrics/Telemetry.ts"
 import * as Options from "./options/NsqdOptions.ts"
-import * as NsqdOptionsCheck from "./options/NsqdOptionsCheck.ts"
 import { NsqdStartError } from "./options/NsqdStartError.ts"
 import { RuntimeOptions } from "./options/RuntimeOptions.ts"
 import { TcpServer } from "./session/TcpServer.ts"
@@ -43,9 +42,10 @@ const prepare = Effect.gen(function*() {
   const options = yield* Options.NsqdOptions
   yield* Effect.addFinalizer(() => Effect.logInfo("NSQ: bye"))
   yield* Effect.mapError(DataDirectory.lock(options.dataPath), startError("instantiate nsqd"))
-  yield* NsqdOptionsCheck.check(options)
+  const checked = yield* Effect.mapError(Options.check(options), startError("instantiate nsqd"))
   yield* Effect.logInfo(Version.banner("nsqd"))
   yield* Effect.logInfo(`ID: ${options.nodeId}`)
+  return checked
 })
 
 const buildError = ({ message }: NetError) =>
@@ -105,7 +105,7 @@ export class Nsqd extends Context.Service<Nsqd, {
   static readonly layer: Layer.Layer<Nsqd, NsqdStartError, RuntimeOptions> = Layer.effect(
     Nsqd,
     Effect.gen(function*() {
-      yield* prepare
+      const { daemonNetworks } = yield* prepare
       const state = yield* DaemonState
       const tls = yield* Effect.mapError(ServerTls.make(yield* Options.NsqdOptions), buildError)
       const authorizer = yield* makeAuthorizer
@@ -116,6 +116,7 @@ export class Nsqd extends Context.Service<Nsqd, {
       )
       const services = yield* Layer.build(broker).pipe(
         Effect.provideContext(tracer),
+        Effect.provideService(DaemonNetworks, daemonNetworks),
         Effect.mapError(({ action, reason }) => new NsqdStartError({ stage: `${action} metadata`, detail: reason }))
       )
       const listening = yield* Layer.build(listeners(telemetry)).pipe(
@@ -152,20 +153,10 @@ export class Nsqd extends Context.Service<Nsqd, {
 
 const storage = DiskStorage.layer.pipe(Layer.provide(NodeDisk.layer))
 
-/** Networks for the addresses that nsqlookupds report. The option has been checked before this Layer is built. */
-const daemonNetworks = Layer.effect(
-  DaemonNetworks.DaemonNetworks,
-  Effect.map(
-    Options.NsqdOptions,
-    ({ allowedDaemonNetworks }) =>
-      DaemonNetworks.make(Result.getOrElse(DaemonNetworks.parse(allowedDaemonNetworks), () => []))
-  )
-)
-
 const broker = Layer.mergeAll(Publisher.layer, Clients.layer).pipe(
   Layer.provideMerge(Broker.layer),
   Layer.provide(KnownLookupds.layerDirectory),
-  Layer.provideMerge(KnownLookupds.layer.pipe(Layer.provide(HttpGet.layer), Layer.provide(daemonNetworks))),
+  Layer.provideMerge(KnownLookupds.layer.pipe(Layer.provide(HttpGet.layer))),
   Layer.provideMerge(storage)
 )
 

@@ -12,7 +12,7 @@ import * as Responder from "../http/Responder.ts"
 import type { NetError } from "../net/NetError.ts"
 import type { Listener } from "../net/Transport.ts"
 import * as LookupRoutes from "./LookupRoutes.ts"
-import { LookupdOptions } from "./NsqlookupdOptions.ts"
+import { NsqlookupdOptions } from "./NsqlookupdOptions.ts"
 import type { Registrations } from "./Registrations.ts"
 import { Watches } from "./Watches.ts"
 import * as WatchRoutes from "./WatchRoutes.ts"
@@ -31,7 +31,7 @@ export class LookupHttp extends Context.Service<LookupHttp, Listener>()("effect-
   static readonly layer: Layer.Layer<LookupHttp, NetError, Registrations | DaemonState> = Layer.effect(
     LookupHttp,
     Effect.gen(function*() {
-      const { broadcastAddress, httpAddress, httpAllowedHosts, maxHttpConnections } = yield* LookupdOptions
+      const { broadcastAddress, httpAddress, httpAllowedHosts, maxHttpConnections } = yield* NsqlookupdOptions
       const state = yield* DaemonState
       const respond = yield* Responder.make(yield* allRoutes)
       const handlers = yield* FiberSet.make<void>()

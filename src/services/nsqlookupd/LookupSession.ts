@@ -14,7 +14,7 @@ import { version } from "../core/Version.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
 import type { NetError } from "../net/NetError.ts"
 import type { Connection } from "../net/Transport.ts"
-import { LookupdOptions } from "./NsqlookupdOptions.ts"
+import { NsqlookupdOptions } from "./NsqlookupdOptions.ts"
 import type { Entry, Producer } from "./Registration.ts"
 import { Registrations } from "./Registrations.ts"
 
@@ -32,7 +32,7 @@ const entryText = ({ category, channel, topic }: Entry): string => `category:${c
 export const make = Effect.gen(function*() {
   const registrations = yield* Registrations
   const state = yield* DaemonState
-  const { broadcastAddress } = yield* LookupdOptions
+  const { broadcastAddress } = yield* NsqlookupdOptions
   const threshold = yield* LogThreshold
   const hostname = NodeId.hostname()
 

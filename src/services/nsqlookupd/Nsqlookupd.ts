@@ -15,6 +15,9 @@ import { Registrations } from "./Registrations.ts"
 /** nsqlookupd failed to start, or cannot continue. */
 export class NsqlookupdFailure extends Data.TaggedError("NsqlookupdFailure")<{ readonly message: string }> {}
 
+const startFailure = ({ message }: { readonly message: string }): NsqlookupdFailure =>
+  new NsqlookupdFailure({ message: `failed to instantiate nsqlookupd - ${message}` })
+
 /**
  * A running nsqlookupd.
  *
@@ -40,11 +43,9 @@ export class Nsqlookupd extends Context.Service<Nsqlookupd, {
   static readonly layer: Layer.Layer<Nsqlookupd, NsqlookupdFailure> = Layer.effect(
     Nsqlookupd,
     Effect.gen(function*() {
+      yield* Effect.mapError(Options.check(yield* Options.NsqlookupdOptions), startFailure)
       yield* Effect.logInfo(Version.banner("nsqlookupd"))
-      const listening = yield* Effect.mapError(
-        Layer.build(listeners),
-        ({ message }) => new NsqlookupdFailure({ message: `failed to instantiate nsqlookupd - ${message}` })
-      )
+      const listening = yield* Effect.mapError(Layer.build(listeners), startFailure)
       const tcp = Context.get(listening, LookupTcp)
       const http = Context.get(listening, LookupHttp)
       yield* Exposure.warn([{ name: "TCP", address: tcp.address }, { name: "HTTP", address: http.address }])
@@ -60,8 +61,9 @@ export class Nsqlookupd extends Context.Service<Nsqlookupd, {
   )
 
   /** The daemon with NSQ's defaults except for the given options. */
-  static readonly layerWith = (options: Partial<Options.LookupdOptions>): Layer.Layer<Nsqlookupd, NsqlookupdFailure> =>
-    Nsqlookupd.layer.pipe(Layer.provide(Options.layer(options)))
+  static readonly layerWith = (
+    options: Partial<Options.NsqlookupdOptions>
+  ): Layer.Layer<Nsqlookupd, NsqlookupdFailure> => Nsqlookupd.layer.pipe(Layer.provide(Options.layer(options)))
 }
 
 /** TCP is built last because the IDENTIFY response includes the HTTP port. */

@@ -13,7 +13,7 @@ import { isEphemeral } from "../../protocol/client/Names.ts"
 import type { ProducerIdentity } from "../../protocol/lookup/LookupIdentity.ts"
 import type * as Time from "../core/Time.ts"
 import { debugEntries } from "./DebugEntries.ts"
-import type { LookupdOptions } from "./NsqlookupdOptions.ts"
+import type { NsqlookupdOptions } from "./NsqlookupdOptions.ts"
 import {
   type ChannelKey,
   type DebugEntry,
@@ -28,7 +28,7 @@ import {
 import { UnusedNames } from "./UnusedNames.ts"
 
 type Options = Pick<
-  LookupdOptions,
+  NsqlookupdOptions,
   | "inactiveProducerTimeout"
   | "tombstoneLifetime"
   | "maxRegistrations"

@@ -1,22 +1,16 @@
 /** The options of every program that connects to addresses given by daemons and reads their responses. */
-import * as Kind from "./OptionKind.ts"
-import { row } from "./OptionTable.ts"
-
-const none = (): ReadonlyArray<string> => []
+import * as Row from "./OptionRow.ts"
 
 /** `--allowed-daemon-networks`; empty by default, which is the default rule of `DaemonNetworks`. */
-export const allowedDaemonNetworks = row(
+export const allowedDaemonNetworks = Row.strings(
   "allowed-daemon-networks",
-  Kind.strings,
-  none,
-  "networks, as CIDR, of addresses that daemons may announce (may be given several times); by default all except link-local, " +
-    "multicast, unspecified and loopback addresses; loopback is allowed from daemons that are on loopback themselves"
+  "networks, as CIDR, of addresses that daemons may announce; by default all except link-local, multicast, unspecified and " +
+    "loopback addresses; loopback is allowed from daemons that are on loopback themselves"
 )
 
 /** `--max-daemon-response-size` in bytes; default 64 MiB, 0 for no limit. */
-export const maxDaemonResponseSize = row(
+export const maxDaemonResponseSize = Row.int(
   "max-daemon-response-size",
-  Kind.int,
-  () => 64 * 1024 * 1024,
+  64 * 1024 * 1024,
   "maximum size of a daemon's response in bytes; 0 for no limit"
 )

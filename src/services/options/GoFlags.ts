@@ -1,13 +1,13 @@
 /**
  * Command-line flags with the syntax of Go's `flag` package, which every NSQ program uses: one or two dashes, a value after `=`
  * or as the next argument, bare switches, Go's error texts and Go's usage text. Pure: it neither prints nor exits.
- * OptionTable gives the values their meaning.
+ * The flags themselves parse their values, each once, into a state of the caller's.
  */
 import { Data, Result } from "effect"
 import type { InvalidText } from "./OptionKind.ts"
 
-/** The definition of a flag. */
-export interface GoFlag {
+/** The definition of a flag that changes a `State`. */
+export interface GoFlag<in out State> {
   readonly name: string
   readonly help: string
   /** A bare `--name` means `true`; a value has to follow `=`. */
@@ -16,13 +16,8 @@ export interface GoFlag {
   readonly placeholder: string
   /** The default in the usage text; empty for the zero value of the kind, which Go does not show. */
   readonly defaultText: string
-  readonly check: (text: string) => Result.Result<void, InvalidText>
-}
-
-/** A flag on the command line. */
-export interface Given {
-  readonly name: string
-  readonly text: string
+  /** Parses the value and returns the state with it. */
+  readonly set: (state: State, text: string) => Result.Result<State, InvalidText>
 }
 
 /** The command line has `--help` or `-h`, and the program defines no flag of that name. */
@@ -39,7 +34,7 @@ export type FlagError = HelpRequested | UsageError | FatalValue
 
 const usageError = (message: string): Result.Result<never, FlagError> => Result.fail(new UsageError({ message }))
 
-const refused = (flag: GoFlag, text: string, { fatal, reason }: InvalidText): FlagError => {
+const refused = <State>(flag: GoFlag<State>, text: string, { fatal, reason }: InvalidText): FlagError => {
   if (fatal) return new FatalValue({ message: reason })
   const value = JSON.stringify(text)
   return new UsageError({
@@ -49,32 +44,24 @@ const refused = (flag: GoFlag, text: string, { fatal, reason }: InvalidText): Fl
   })
 }
 
-/** The flags of a command line, and the arguments after them. */
-export interface Parsed {
-  readonly given: ReadonlyArray<Given>
+/** The state after all flags, and the arguments after them. */
+export interface Parsed<State> {
+  readonly state: State
   readonly rest: ReadonlyArray<string>
 }
 
-/** Parses flags up to `--` or the first non-flag argument. Ignores further arguments, as NSQ's daemons do. */
-export const parse = (
-  flags: Iterable<GoFlag>,
+/** Parses flags in their order, up to `--` or the first non-flag argument, starting with the initial state. */
+export const parse = <State>(
+  flags: Iterable<GoFlag<State>>,
+  initial: State,
   args: ReadonlyArray<string>
-): Result.Result<ReadonlyArray<Given>, FlagError> => Result.map(parseAll(flags, args), ({ given }) => given)
-
-/** Parses flags up to `--` or the first non-flag argument; returns the flags and the further arguments. */
-export const parseAll = (
-  flags: Iterable<GoFlag>,
-  args: ReadonlyArray<string>
-): Result.Result<Parsed, FlagError> => {
+): Result.Result<Parsed<State>, FlagError> => {
   const byName = new Map(Array.from(flags, (flag) => [flag.name, flag]))
-  const given: Array<Given> = []
-  let rest: ReadonlyArray<string> = []
+  let state = initial
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] ?? ""
-    if (arg.length < 2 || !arg.startsWith("-") || arg === "--") {
-      rest = args.slice(arg === "--" ? i + 1 : i)
-      break
-    }
+    if (arg === "--") return Result.succeed({ state, rest: args.slice(i + 1) })
+    if (arg.length < 2 || !arg.startsWith("-")) return Result.succeed({ state, rest: args.slice(i) })
     const [, name = "", value] = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(arg) ?? []
     if (name === "") return usageError(`bad flag syntax: ${arg}`)
     const flag = byName.get(name)
@@ -85,15 +72,15 @@ export const parseAll = (
     }
     const text = value ?? (flag.isSwitch ? "true" : args[++i])
     if (text === undefined) return usageError(`flag needs an argument: -${name}`)
-    const checked = flag.check(text)
-    if (Result.isFailure(checked)) return Result.fail(refused(flag, text, checked.failure))
-    given.push({ name, text })
+    const changed = flag.set(state, text)
+    if (Result.isFailure(changed)) return Result.fail(refused(flag, text, changed.failure))
+    state = changed.success
   }
-  return Result.succeed({ given, rest })
+  return Result.succeed({ state, rest: [] })
 }
 
 /** Returns the usage text: flags in alphabetical order, each with its help text and its default. */
-export const usage = (program: string, flags: Iterable<GoFlag>): string => {
+export const usage = <State>(program: string, flags: Iterable<GoFlag<State>>): string => {
   const lines = Array.from(flags)
     .sort((a, b) => a.name < b.name ? -1 : 1)
     .map(({ defaultText, help, name, placeholder }) =>

@@ -1,22 +1,16 @@
 /** The options of the HTTP listeners of all daemons. */
-import * as Kind from "./OptionKind.ts"
-import { row } from "./OptionTable.ts"
-
-const none = (): ReadonlyArray<string> => []
+import * as Row from "./OptionRow.ts"
 
 /** `--max-http-connections`; default 10000, 0 for no limit. */
-export const maxHttpConnections = row(
+export const maxHttpConnections = Row.int(
   "max-http-connections",
-  Kind.int,
-  () => 10_000,
+  10_000,
   "maximum number of HTTP connections; 0 for no limit"
 )
 
 /** `--http-allowed-host`; empty by default. */
-export const httpAllowedHosts = row(
+export const httpAllowedHosts = Row.strings(
   "http-allowed-host",
-  Kind.strings,
-  none,
-  "host name that web browsers may use besides IP addresses, private names and the daemon's own; * for all (may be given several times)",
+  "host name that web browsers may use besides IP addresses, private names and the daemon's own; * for all",
   { key: "http_allowed_hosts" }
 )

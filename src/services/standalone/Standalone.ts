@@ -3,19 +3,11 @@
  * daemons' Layers.
  */
 import { Context, Data, Effect, Layer } from "effect"
+import { mkdir } from "node:fs/promises"
 import { Nsqadmin } from "../nsqadmin/Nsqadmin.ts"
-import type { NsqadminOptions } from "../nsqadmin/NsqadminOptions.ts"
 import { Nsqd } from "../nsqd/Nsqd.ts"
-import type { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import { Nsqlookupd } from "../nsqlookupd/Nsqlookupd.ts"
-import type { LookupdOptions } from "../nsqlookupd/NsqlookupdOptions.ts"
-
-/** Options of the three daemons; the rest has NSQ's defaults. */
-export interface StandaloneOptions {
-  readonly nsqd: Partial<NsqdOptions>
-  readonly nsqlookupd: Partial<LookupdOptions>
-  readonly nsqadmin: Partial<NsqadminOptions>
-}
+import * as Options from "./StandaloneOptions.ts"
 
 /** A daemon failed to start, or cannot continue. */
 export class StandaloneFailure extends Data.TaggedError("StandaloneFailure")<{ readonly message: string }> {}
@@ -49,7 +41,7 @@ export class Standalone extends Context.Service<Standalone, {
   readonly failed: Effect.Effect<never, StandaloneFailure>
 }>()("effect-nsq/Standalone") {
   /** Starts the daemons. They stop in reverse order, so that nsqd can still unregister from nsqlookupd. */
-  static readonly layer = (options: StandaloneOptions): Layer.Layer<Standalone, StandaloneFailure> => {
+  static readonly layer = (options: Options.DaemonsOptions): Layer.Layer<Standalone, StandaloneFailure> => {
     const lookupd = Nsqlookupd.layerWith({ broadcastAddress: here, ...options.nsqlookupd })
     const nsqd = Layer.unwrap(Effect.map(Nsqlookupd, ({ tcpAddress }) =>
       Nsqd.layerWith({
@@ -94,6 +86,18 @@ export class Standalone extends Context.Service<Standalone, {
       }).pipe(Effect.mapError(toFailure))
     )
   }
+
+  /** Starts the daemons with the options of the program. Creates the data directory if it does not exist. */
+  static readonly layerOfProgram: Layer.Layer<Standalone, StandaloneFailure> = Layer.unwrap(Effect.gen(function*() {
+    const options = yield* Options.StandaloneOptions
+    yield* Effect.tryPromise({
+      try: () => mkdir(options.dataPath, { recursive: true }),
+      catch: (cause) => new StandaloneFailure({ message: `cannot create the data directory - ${messageOf(cause)}` })
+    })
+    return Standalone.layer(Options.daemons(options))
+  }))
 }
+
+const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 const toFailure = ({ message }: { readonly message: string }): StandaloneFailure => new StandaloneFailure({ message })

@@ -1,44 +1,65 @@
 /**
- * The command line of `standalone`: addresses and the data directory; everything else has NSQ's defaults. As it is for
- * development, the default addresses are on loopback.
+ * The options of the program `standalone`: addresses, the data directory and logs; everything else has NSQ's defaults. As it is
+ * for development, the default addresses are on loopback. The parts that all daemons share are in `options/DaemonOptions.ts`.
  */
-import { Struct } from "effect"
+import type { Context } from "effect"
+import type { NsqadminOptions } from "../nsqadmin/NsqadminOptions.ts"
+import type { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
+import type { NsqlookupdOptions } from "../nsqlookupd/NsqlookupdOptions.ts"
+import * as DaemonOptions from "../options/DaemonOptions.ts"
 import * as HttpOptions from "../options/HttpOptions.ts"
-import * as Kind from "../options/OptionKind.ts"
-import { initialValue, type OptionTable, row } from "../options/OptionTable.ts"
+import * as LogOptions from "../options/LogOptions.ts"
+import * as Row from "../options/OptionRow.ts"
+import * as OptionTable from "../options/OptionTable.ts"
 
-/** Options of the program `standalone`. */
-export interface StandaloneOptions {
+/** Flag, kind, default and help text of every option. */
+export const table = {
+  ...LogOptions.rows("standalone", "warn"),
   /** Data directory of nsqd; created if it does not exist. */
-  readonly dataPath: string
-  readonly tcpAddress: string
-  readonly httpAddress: string
-  readonly lookupdTcpAddress: string
-  readonly lookupdHttpAddress: string
-  readonly adminHttpAddress: string
+  dataPath: Row.string("data-path", "data", "directory of nsqd's messages and metadata"),
+  tcpAddress: Row.string("tcp-address", "127.0.0.1:4150", "address for clients of nsqd"),
+  httpAddress: Row.string("http-address", "127.0.0.1:4151", "address of nsqd's HTTP API"),
+  lookupdTcpAddress: Row.string("lookupd-tcp-address", "127.0.0.1:4160", "address of nsqlookupd for nsqd"),
+  lookupdHttpAddress: Row.string("lookupd-http-address", "127.0.0.1:4161", "address of nsqlookupd's HTTP API"),
+  adminHttpAddress: Row.string("admin-http-address", "127.0.0.1:4171", "address of nsqadmin's pages"),
   /** Host names that browsers may use, for all three daemons. */
-  readonly httpAllowedHosts: ReadonlyArray<string>
-  readonly logLevel: Kind.NsqLogLevel
+  httpAllowedHosts: HttpOptions.httpAllowedHosts
 }
 
-const level = (): Kind.NsqLogLevel => "warn"
+/** The options of `standalone`. The defaults are in `table`. */
+export interface StandaloneOptions extends OptionTable.OptionsOf<typeof table> {}
 
-/** The options of `standalone`: flag, kind, default, help. */
-export const table: OptionTable<StandaloneOptions> = {
-  dataPath: row("data-path", Kind.string, () => "data", "directory of nsqd's messages and metadata"),
-  tcpAddress: row("tcp-address", Kind.string, () => "127.0.0.1:4150", "address for clients of nsqd"),
-  httpAddress: row("http-address", Kind.string, () => "127.0.0.1:4151", "address of nsqd's HTTP API"),
-  lookupdTcpAddress: row("lookupd-tcp-address", Kind.string, () => "127.0.0.1:4160", "address of nsqlookupd for nsqd"),
-  lookupdHttpAddress: row(
-    "lookupd-http-address",
-    Kind.string,
-    () => "127.0.0.1:4161",
-    "address of nsqlookupd's HTTP API"
-  ),
-  adminHttpAddress: row("admin-http-address", Kind.string, () => "127.0.0.1:4171", "address of nsqadmin's pages"),
-  httpAllowedHosts: HttpOptions.httpAllowedHosts,
-  logLevel: row("log-level", Kind.logLevel, level, "least severe level to log: debug, info, warn, error or fatal")
+/** The defaults. */
+export const defaults = (): StandaloneOptions => OptionTable.defaults(table)
+
+const made = DaemonOptions.make<StandaloneOptions>({ program: "standalone", table, defaults, former: [] })
+
+/** The options of the running program. */
+export const StandaloneOptions: Context.Reference<StandaloneOptions> = made.reference
+
+/** The defaults with the given changes. */
+export const layer = made.layer
+
+/** The name of the program, its usage text, and its options by command line, environment and config file. */
+export const { fromCommandLine, program, usage } = made
+
+/** Options of the three daemons; the rest has NSQ's defaults. */
+export interface DaemonsOptions {
+  readonly nsqd: Partial<NsqdOptions>
+  readonly nsqlookupd: Partial<NsqlookupdOptions>
+  readonly nsqadmin: Partial<NsqadminOptions>
 }
 
-/** Returns the defaults. */
-export const defaults = (): StandaloneOptions => Struct.map(initialValue)(table)
+/** Returns the options of the three daemons. Each daemon checks its own. */
+export const daemons = (options: StandaloneOptions): DaemonsOptions => {
+  const { adminHttpAddress, dataPath, httpAddress, httpAllowedHosts, tcpAddress } = options
+  return {
+    nsqd: { dataPath, tcpAddress, httpAddress, httpAllowedHosts },
+    nsqlookupd: {
+      tcpAddress: options.lookupdTcpAddress,
+      httpAddress: options.lookupdHttpAddress,
+      httpAllowedHosts
+    },
+    nsqadmin: { httpAddress: adminHttpAddress, httpAllowedHosts }
+  }
+}

@@ -6,7 +6,7 @@ import { Clock, Effect, Fiber, Random, type Scope } from "effect"
 import type { Consumer } from "../client/index.ts"
 import * as Time from "../core/Time.ts"
 import * as Kind from "../options/OptionKind.ts"
-import { row } from "../options/OptionTable.ts"
+import { row } from "../options/OptionRow.ts"
 import * as AddressPool from "./AddressPool.ts"
 import * as Timings from "./Timings.ts"
 

@@ -2,7 +2,7 @@
 import { Duration, Effect } from "effect"
 import type { HttpOptions } from "../http/HttpClients.ts"
 import * as Kind from "../options/OptionKind.ts"
-import { row } from "../options/OptionTable.ts"
+import { row } from "../options/OptionRow.ts"
 import { invalidOption, type ToolError } from "./ToolError.ts"
 
 /** The flags; `requestTimeout` is the default of the request timeout. */

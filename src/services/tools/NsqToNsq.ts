@@ -2,14 +2,15 @@
  * `nsq_to_nsq`: publishes the messages of topics to other nsqd, all of them or those that pass a filter
  * (docs/protocol/tools.md#nsq_to_nsq).
  */
-import { Duration, Effect, type Scope, Struct } from "effect"
+import { Duration, Effect, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
 import { isValidName } from "../../protocol/client/Names.ts"
 import { Consumer, makeProducer, Topic } from "../client/index.ts"
 import { version } from "../core/Version.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
-import { initialValue, row } from "../options/OptionTable.ts"
+import { row } from "../options/OptionRow.ts"
+import * as OptionTable from "../options/OptionTable.ts"
 import * as ClientLogger from "./ClientLogger.ts"
 import * as ClientSettings from "./ClientSettings.ts"
 import * as Forwarding from "./Forwarding.ts"
@@ -71,7 +72,7 @@ export const table = {
 }
 
 /** Returns the defaults. */
-export const defaults = (): NsqToNsqOptions => Struct.map(initialValue)(table)
+export const defaults = (): NsqToNsqOptions => OptionTable.defaults(table)
 
 const check = (options: NsqToNsqOptions): Effect.Effect<void, ToolError> => {
   const { channel, destinationTopic, topics } = options

@@ -8,7 +8,7 @@ import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as PeerOptions from "../options/DaemonPeerOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
-import { row } from "../options/OptionTable.ts"
+import { row } from "../options/OptionRow.ts"
 import * as ClientSettings from "./ClientSettings.ts"
 import { invalidOption, type ToolError, toolError } from "./ToolError.ts"
 

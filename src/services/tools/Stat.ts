@@ -1,14 +1,15 @@
 /**
  * `nsq_stat`: prints the figures of one channel, over all nsqd that have it, every interval (docs/protocol/tools.md#nsq_stat).
  */
-import { Duration, Effect, Result, Struct } from "effect"
+import { Duration, Effect, Result } from "effect"
 import * as DaemonClients from "../http/DaemonClients.ts"
 import type { DaemonHttp } from "../http/DaemonHttp.ts"
 import type * as HttpClients from "../http/HttpClients.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import * as PeerOptions from "../options/DaemonPeerOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
-import { initialValue, row } from "../options/OptionTable.ts"
+import { row } from "../options/OptionRow.ts"
+import * as OptionTable from "../options/OptionTable.ts"
 import * as ClusterStats from "./ClusterStats.ts"
 import * as HttpCalls from "./HttpCalls.ts"
 import * as StandardOutput from "./StandardOutput.ts"
@@ -48,7 +49,7 @@ export const table = {
 }
 
 /** Returns the defaults. */
-export const defaults = (): StatOptions => Struct.map(initialValue)(table)
+export const defaults = (): StatOptions => OptionTable.defaults(table)
 
 /** Returns why the options are not valid, or `undefined`. */
 const problem = (options: StatOptions): string | undefined => {

@@ -1,13 +1,14 @@
 /**
  * `nsq_tail`: prints the messages of topics (docs/protocol/tools.md#nsq_tail).
  */
-import { Deferred, Effect, Random, type Scope, Struct } from "effect"
+import { Deferred, Effect, Random, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
 import { Consumer, Topic } from "../client/index.ts"
 import { version } from "../core/Version.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
-import { initialValue, row } from "../options/OptionTable.ts"
+import { row } from "../options/OptionRow.ts"
+import * as OptionTable from "../options/OptionTable.ts"
 import * as ClientLogger from "./ClientLogger.ts"
 import * as Sources from "./Sources.ts"
 import * as StandardOutput from "./StandardOutput.ts"
@@ -32,7 +33,7 @@ export const table = {
 }
 
 /** Returns the defaults. */
-export const defaults = (): TailOptions => Struct.map(initialValue)(table)
+export const defaults = (): TailOptions => OptionTable.defaults(table)
 
 const newline = Buffer.from("\n")
 

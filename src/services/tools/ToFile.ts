@@ -13,8 +13,7 @@ import {
   Schedule,
   type Scope,
   Semaphore,
-  Stream,
-  Struct
+  Stream
 } from "effect"
 import type { HttpClient } from "effect/http"
 import process from "node:process"
@@ -25,7 +24,8 @@ import { version } from "../core/Version.ts"
 import * as HttpClients from "../http/HttpClients.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
-import { initialValue, row } from "../options/OptionTable.ts"
+import { row } from "../options/OptionRow.ts"
+import * as OptionTable from "../options/OptionTable.ts"
 import * as FileNames from "./FileNames.ts"
 import * as HttpCalls from "./HttpCalls.ts"
 import * as OutputDirectory from "./OutputDirectory.ts"
@@ -110,7 +110,7 @@ export const table = {
 }
 
 /** Returns the defaults. */
-export const defaults = (): ToFileOptions => Struct.map(initialValue)(table)
+export const defaults = (): ToFileOptions => OptionTable.defaults(table)
 
 /** Returns the level, or `undefined` if it does not exist. */
 export const parseLogLevel = (text: string): Kind.NsqLogLevel | undefined =>

@@ -1,7 +1,7 @@
 /**
  * `nsq_to_http`: sends each message of a channel to web servers (docs/protocol/tools.md#nsq_to_http).
  */
-import { Effect, Random, type Scope, Struct } from "effect"
+import { Effect, Random, type Scope } from "effect"
 import { HttpClient, HttpIncomingMessage } from "effect/http"
 import { Consumer, Topic } from "../client/index.ts"
 import { maskedAddress } from "../core/Masked.ts"
@@ -9,7 +9,8 @@ import { version } from "../core/Version.ts"
 import * as HttpClients from "../http/HttpClients.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
-import { initialValue, row } from "../options/OptionTable.ts"
+import { row } from "../options/OptionRow.ts"
+import * as OptionTable from "../options/OptionTable.ts"
 import * as ClientLogger from "./ClientLogger.ts"
 import * as Forwarding from "./Forwarding.ts"
 import * as HttpCalls from "./HttpCalls.ts"
@@ -51,7 +52,7 @@ export const table = {
 }
 
 /** Returns the defaults. */
-export const defaults = (): ToHttpOptions => Struct.map(initialValue)(table)
+export const defaults = (): ToHttpOptions => OptionTable.defaults(table)
 
 const isWebAddress = (address: string): boolean => URL.canParse(address) && /^https?:$/.test(new URL(address).protocol)
 

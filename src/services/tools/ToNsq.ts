@@ -1,14 +1,15 @@
 /**
  * `to_nsq`: publishes standard input, split at a byte, to every configured nsqd (docs/protocol/tools.md#to_nsq).
  */
-import { Clock, Effect, type Scope, Stream, Struct } from "effect"
+import { Clock, Effect, type Scope, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import process from "node:process"
 import { type ClientError, makeProducer, NsqdConnection, type ProducerService } from "../client/index.ts"
 import { version } from "../core/Version.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
-import { initialValue, row } from "../options/OptionTable.ts"
+import { row } from "../options/OptionRow.ts"
+import * as OptionTable from "../options/OptionTable.ts"
 import * as ClientLogger from "./ClientLogger.ts"
 import * as ClientSettings from "./ClientSettings.ts"
 import * as Progress from "./Progress.ts"
@@ -44,7 +45,7 @@ export const table = {
 }
 
 /** Returns the defaults. */
-export const defaults = (): ToNsqOptions => Struct.map(initialValue)(table)
+export const defaults = (): ToNsqOptions => OptionTable.defaults(table)
 
 /** Splits the input at the delimiter, in order, without empty pieces. The bytes after the last delimiter are a piece too. */
 export const split = <E, R>(

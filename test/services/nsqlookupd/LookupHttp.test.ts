@@ -7,7 +7,7 @@ import { DaemonState } from "../../../src/services/core/DaemonState.ts"
 import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
 import { LookupHttp } from "../../../src/services/nsqlookupd/LookupHttp.ts"
-import * as LookupdOptions from "../../../src/services/nsqlookupd/NsqlookupdOptions.ts"
+import * as NsqlookupdOptions from "../../../src/services/nsqlookupd/NsqlookupdOptions.ts"
 import { Registrations } from "../../../src/services/nsqlookupd/Registrations.ts"
 import { decodeExactly } from "../../protocol/http/exactly.ts"
 import { outcome, refusal, requestTo } from "../nsqd/http/api.ts"
@@ -18,7 +18,7 @@ const api = (lines: (line: string) => void = () => {}) =>
   Effect.provide(
     LookupHttp.layer.pipe(
       Layer.provideMerge(Layer.mergeAll(Registrations.layer, DaemonState.layer)),
-      Layer.provide(LookupdOptions.layer({ httpAddress: "127.0.0.1:0" })),
+      Layer.provide(NsqlookupdOptions.layer({ httpAddress: "127.0.0.1:0" })),
       Layer.provide(NsqLogger.layer({ level: "warn", prefix: "", format: "nsq" })),
       Layer.provide(Layer.succeed(LogOutput, { write: lines }))
     )

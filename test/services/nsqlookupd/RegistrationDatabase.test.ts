@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, PubSub } from "effect"
 import { TestClock } from "effect/testing"
-import * as LookupdOptions from "../../../src/services/nsqlookupd/NsqlookupdOptions.ts"
+import * as NsqlookupdOptions from "../../../src/services/nsqlookupd/NsqlookupdOptions.ts"
 import type { Lookup } from "../../../src/services/nsqlookupd/Registration.ts"
 import { Registrations } from "../../../src/services/nsqlookupd/Registrations.ts"
 import { identity } from "./identity.ts"
@@ -51,7 +51,9 @@ describe("the registrations of nsqlookupd", () => {
       assert.deepStrictEqual(names(db.lookup("t")), ["a"])
     }).pipe(
       Effect.provide(
-        Registrations.layer.pipe(Layer.provide(LookupdOptions.layer({ inactiveProducerTimeout: Duration.seconds(10) })))
+        Registrations.layer.pipe(
+          Layer.provide(NsqlookupdOptions.layer({ inactiveProducerTimeout: Duration.seconds(10) }))
+        )
       )
     ))
 
@@ -99,8 +101,8 @@ describe("the registrations of nsqlookupd", () => {
       assert.deepStrictEqual([db.topics(), a.topics.size, a.channels.size], [[], 0, 0])
     }).pipe(registrations))
 
-  const withOptions = (options: Partial<LookupdOptions.LookupdOptions>) =>
-    Effect.provide(Registrations.layer.pipe(Layer.provide(LookupdOptions.layer(options))))
+  const withOptions = (options: Partial<NsqlookupdOptions.NsqlookupdOptions>) =>
+    Effect.provide(Registrations.layer.pipe(Layer.provide(NsqlookupdOptions.layer(options))))
 
   it.effect("a producer's registrations are refused beyond its limit, and other producers' are not", () =>
     Effect.gen(function*() {

@@ -11,7 +11,7 @@ import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { RuntimeOptions } from "../../../src/services/nsqd/options/RuntimeOptions.ts"
 import { Storage } from "../../../src/services/nsqd/storage/Storage.ts"
 import { LookupTcp } from "../../../src/services/nsqlookupd/LookupTcp.ts"
-import * as LookupdOptions from "../../../src/services/nsqlookupd/NsqlookupdOptions.ts"
+import * as NsqlookupdOptions from "../../../src/services/nsqlookupd/NsqlookupdOptions.ts"
 import type { RegistrationDatabase } from "../../../src/services/nsqlookupd/RegistrationDatabase.ts"
 import { Registrations } from "../../../src/services/nsqlookupd/Registrations.ts"
 import { MemoryTransport } from "../../../src/testing/index.ts"
@@ -28,7 +28,7 @@ export const lookupdAddress = (name: string): string => `${name}:4160`
 /** Runs an nsqlookupd without HTTP until the Scope closes. */
 export const lookupd = Effect.fnUntraced(function*(
   name: string,
-  options: Partial<LookupdOptions.LookupdOptions> = {}
+  options: Partial<NsqlookupdOptions.NsqlookupdOptions> = {}
 ): Effect.fn.Return<RegistrationDatabase, never, Scope.Scope | MemoryTransport.MemoryNetwork> {
   const daemon = DaemonState.make()
   daemon.listening("http", 4161)
@@ -37,7 +37,7 @@ export const lookupd = Effect.fnUntraced(function*(
     Layer.provide(
       Layer.mergeAll(on(name), Layer.succeed(DaemonState, daemon))
     ),
-    Layer.provide(LookupdOptions.layer({ tcpAddress: lookupdAddress(name), broadcastAddress: name, ...options })),
+    Layer.provide(NsqlookupdOptions.layer({ tcpAddress: lookupdAddress(name), broadcastAddress: name, ...options })),
     Layer.provide(quiet),
     Layer.build,
     Effect.orDie

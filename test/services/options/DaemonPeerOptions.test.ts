@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import * as DaemonNetworks from "../../../src/services/net/DaemonNetworks.ts"
+import * as CommandLine from "../../../src/services/options/CommandLine.ts"
 import * as DaemonPeerOptions from "../../../src/services/options/DaemonPeerOptions.ts"
-import * as OptionTable from "../../../src/services/options/OptionTable.ts"
 
 const { allowedDaemonNetworks, maxDaemonResponseSize } = DaemonPeerOptions
 
@@ -13,12 +13,9 @@ describe("DaemonPeerOptions", () => {
   })
 
   it("several networks and another limit can be given", () => {
-    const assigned = OptionTable.assign(DaemonPeerOptions, [
-      { name: "allowed-daemon-networks", text: "10.0.0.0/8" },
-      { name: "allowed-daemon-networks", text: "fd00::/8" },
-      { name: "max-daemon-response-size", text: "0" }
-    ])
-    const { given } = Result.getOrThrow(assigned)
+    const args = ["10.0.0.0/8", "fd00::/8"].map((network) => `--allowed-daemon-networks=${network}`)
+    const table = { allowedDaemonNetworks, maxDaemonResponseSize }
+    const { given } = Result.getOrThrow(CommandLine.parse({ table }, [...args, "--max-daemon-response-size=0"]))
     assert.deepStrictEqual(given, { allowedDaemonNetworks: ["10.0.0.0/8", "fd00::/8"], maxDaemonResponseSize: 0 })
     assert.isTrue(Result.isSuccess(DaemonNetworks.parse(given.allowedDaemonNetworks ?? [])))
   })

@@ -3,13 +3,16 @@ import { Duration, Effect, Result, Schema } from "effect"
 import * as GoFlags from "../../../src/services/options/GoFlags.ts"
 import * as Kind from "../../../src/services/options/OptionKind.ts"
 
-const flag = <A>(name: string, kind: Kind.OptionKind<A>, initial: A): GoFlags.GoFlag => ({
+type Given = ReadonlyArray<readonly [name: string, text: string]>
+
+/** A flag that records its name and its text. */
+const flag = <A>(name: string, kind: Kind.OptionKind<A>, initial: A): GoFlags.GoFlag<Given> => ({
   name,
   help: `what ${name} does`,
   isSwitch: kind.isSwitch,
   placeholder: kind.placeholder,
   defaultText: kind.format(initial),
-  check: (text) => Result.map(kind.parse(text, undefined), () => undefined)
+  set: (given, text) => Result.map(kind.parse(text, undefined), () => [...given, [name, text]])
 })
 
 const flags = [
@@ -22,11 +25,10 @@ const flags = [
   flag("ratio", Kind.floats, [])
 ]
 
-const given = (...args: ReadonlyArray<string>) =>
-  Result.map(GoFlags.parse(flags, args), (all) => all.map(({ name, text }) => [name, text]))
+const given = (...args: ReadonlyArray<string>) => Result.map(GoFlags.parse(flags, [], args), ({ state }) => state)
 
 const refusal = (...args: ReadonlyArray<string>) => {
-  const parsed = GoFlags.parse(flags, args)
+  const parsed = GoFlags.parse(flags, [], args)
   return Result.isFailure(parsed) && parsed.failure._tag === "UsageError" ? parsed.failure.message : parsed
 }
 
@@ -53,15 +55,32 @@ describe("GoFlags", () => {
     )
   })
 
-  it("parsing stops at -- and at the first non-flag argument", () => {
-    assert.deepStrictEqual(given("--loud", "--", "--nope"), Result.succeed([["loud", "true"]]))
-    assert.deepStrictEqual(given("--loud", "file", "--nope"), Result.succeed([["loud", "true"]]))
-    assert.deepStrictEqual(given("--loud", "-", "--nope"), Result.succeed([["loud", "true"]]))
+  it("parsing stops at -- and at the first non-flag argument, and the arguments after the flags are returned", () => {
+    const cases: ReadonlyArray<readonly [rest: ReadonlyArray<string>, args: ReadonlyArray<string>]> = [
+      [[], []],
+      [["--nope"], ["--", "--nope"]],
+      [["file", "--nope"], ["file", "--nope"]],
+      [["-", "--nope"], ["-", "--nope"]],
+      [["", "--nope"], ["", "--nope"]]
+    ]
+    for (const [rest, args] of cases) {
+      assert.deepStrictEqual(
+        GoFlags.parse(flags, [], ["--loud", ...args]),
+        Result.succeed({ state: [["loud", "true"] as const], rest })
+      )
+    }
+  })
+
+  it("the state goes from flag to flag, starting with the initial one", () => {
+    assert.deepStrictEqual(
+      GoFlags.parse(flags, [["before", ""]], ["--size=1"]),
+      Result.succeed({ state: [["before", ""] as const, ["size", "1"] as const], rest: [] })
+    )
   })
 
   it("--help and -h request the usage text", () => {
     for (const arg of ["--help", "-help", "-h", "--h"]) {
-      const parsed = GoFlags.parse(flags, [arg])
+      const parsed = GoFlags.parse(flags, [], [arg])
       assert.isTrue(Result.isFailure(parsed) && parsed.failure._tag === "HelpRequested")
     }
   })
@@ -92,7 +111,7 @@ describe("GoFlags", () => {
   })
 
   it("an invalid number in a list is a fatal error", () => {
-    const parsed = GoFlags.parse(flags, ["--ratio=0.5,abc"])
+    const parsed = GoFlags.parse(flags, [], ["--ratio=0.5,abc"])
     assert.isTrue(Result.isFailure(parsed) && parsed.failure._tag === "FatalValue")
     assert.strictEqual(Result.isFailure(parsed) && parsed.failure.message, "Could not parse: abc")
   })
@@ -148,7 +167,7 @@ describe("GoFlags", () => {
   it.effect.prop(
     "parsing any arguments returns flags or an error",
     { args: Schema.Array(Schema.String) },
-    ({ args }) => Effect.sync(() => assert.isTrue(Result.isResult(GoFlags.parse(flags, args))))
+    ({ args }) => Effect.sync(() => assert.isTrue(Result.isResult(GoFlags.parse(flags, [], args))))
   )
 
   it.effect.prop(

@@ -3,7 +3,7 @@ import { Result } from "effect"
 import * as NsqadminOptions from "../../../src/services/nsqadmin/NsqadminOptions.ts"
 import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import * as NsqlookupdOptions from "../../../src/services/nsqlookupd/NsqlookupdOptions.ts"
-import * as OptionTable from "../../../src/services/options/OptionTable.ts"
+import * as CommandLine from "../../../src/services/options/CommandLine.ts"
 
 const tables = [
   { table: NsqdOptions.table, defaults: NsqdOptions.defaults() },
@@ -22,15 +22,12 @@ describe("HttpOptions", () => {
     for (const { table } of tables) {
       const { httpAllowedHosts, maxHttpConnections } = table
       assert.deepStrictEqual(
-        OptionTable.assign({ httpAllowedHosts, maxHttpConnections }, [
-          { name: "http-allowed-host", text: "nsq.example.com" },
-          { name: "max-http-connections", text: "0" },
-          { name: "http-allowed-host", text: "*" }
-        ]),
-        Result.succeed({
-          given: { httpAllowedHosts: ["nsq.example.com", "*"], maxHttpConnections: 0 },
-          deprecated: []
-        })
+        Result.getOrThrow(CommandLine.parse({ table: { httpAllowedHosts, maxHttpConnections } }, [
+          "--http-allowed-host=nsq.example.com",
+          "--max-http-connections=0",
+          "--http-allowed-host=*"
+        ])).given,
+        { httpAllowedHosts: ["nsq.example.com", "*"], maxHttpConnections: 0 }
       )
       assert.deepStrictEqual([httpAllowedHosts.key, maxHttpConnections.key], [
         "http_allowed_hosts",

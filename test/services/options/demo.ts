@@ -1,26 +1,24 @@
 /** The options of a small program, for tests of the modules that every program uses. */
-import { Duration, Effect } from "effect"
+import { Effect } from "effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Kind from "../../../src/services/options/OptionKind.ts"
-import { type OptionTable, row } from "../../../src/services/options/OptionTable.ts"
+import * as LogOptions from "../../../src/services/options/LogOptions.ts"
+import * as Row from "../../../src/services/options/OptionRow.ts"
+import type { OptionsOf } from "../../../src/services/options/OptionTable.ts"
 
-export interface Demo {
-  readonly name: string
-  readonly maxSize: number
-  readonly loud: boolean
-  readonly wait: Duration.Duration
-  readonly hosts: ReadonlyArray<string>
+export const table = {
+  name: Row.string("name", "demo", "name to show"),
+  maxSize: Row.int("max-size", 10, "largest size", { aliases: ["max-length", "limit"] }),
+  loud: Row.bool("loud", false, "log more"),
+  wait: Row.duration("wait", "90 seconds", "time to wait"),
+  hosts: Row.strings("host", "host", { key: "hosts" })
 }
 
-export const table: OptionTable<Demo> = {
-  name: row("name", Kind.string, () => "demo", "name to show"),
-  maxSize: row("max-size", Kind.int, () => 10, "largest size", { aliases: ["max-length", "limit"] }),
-  loud: row("loud", Kind.bool, () => false, "log more"),
-  wait: row("wait", Kind.duration, () => Duration.seconds(90), "time to wait"),
-  hosts: row("host", Kind.strings, () => [], "host (may be given several times)", { key: "hosts" })
-}
+export type Demo = OptionsOf<typeof table>
+
+/** The options of a small daemon. */
+export const daemonTable = { ...LogOptions.rows("demo"), ...table }
 
 /** Writes a config file that is deleted when the Scope closes, and returns its path. */
 export const configFile = (text: string) =>

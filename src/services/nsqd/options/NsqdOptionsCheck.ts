@@ -2,13 +2,41 @@
  * Checks the ranges and combinations of nsqd's options, in NSQ's order and with NSQ's texts. Runs after the data
  * directory is locked and before anything listens. Files and addresses are checked when they are opened.
  */
-import { Duration, Effect, Result } from "effect"
+import { Duration, Effect } from "effect"
 import * as DaemonNetworks from "../../net/DaemonNetworks.ts"
-import { isTlsRequired, type NsqdOptions } from "./NsqdOptions.ts"
-import { NsqdStartError } from "./NsqdStartError.ts"
+import { OptionsError } from "../../options/OptionsError.ts"
+import type { NsqdOptions } from "./NsqdTable.ts"
 
-/** The first problem; `undefined` if the options are valid. */
-export const problem = (options: NsqdOptions): string | undefined => {
+/**
+ * Values derived from the options.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface CheckedOptions {
+  /** The networks of addresses that nsqlookupds may report. */
+  readonly daemonNetworks: DaemonNetworks.DaemonNetworks
+}
+
+/**
+ * Whether TCP clients must use TLS. As in NSQ, a client certificate policy implies it.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isTlsRequired = ({ tlsClientAuthPolicy, tlsRequired }: NsqdOptions): boolean =>
+  tlsRequired !== false || tlsClientAuthPolicy !== ""
+
+/**
+ * Whether plain HTTP is refused. With `tcp-https` it stays open.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isPlainHttpRefused = (options: NsqdOptions): boolean =>
+  isTlsRequired(options) && options.tlsRequired !== "tcp-https"
+
+const problem = (options: NsqdOptions): string | undefined => {
   const { authHttpRequestMethod, e2eProcessingLatencyPercentiles, maxDeflateLevel, nodeId, tlsCert, tlsKey } = options
   if (maxDeflateLevel < 1 || maxDeflateLevel > 9) return "--max-deflate-level must be [1,9]"
   if (nodeId < 0 || nodeId >= 1024) return "--node-id must be [0,1024)"
@@ -20,18 +48,23 @@ export const problem = (options: NsqdOptions): string | undefined => {
   }
   const percentile = e2eProcessingLatencyPercentiles.find((value) => !(value > 0 && value <= 1))
   if (percentile !== undefined) return `invalid E2E processing latency percentile: ${percentile}`
-  const networks = DaemonNetworks.parse(options.allowedDaemonNetworks)
-  if (Result.isFailure(networks)) {
-    return `failed to parse --allowed-daemon-networks - invalid CIDR address: ${networks.failure}`
-  }
   if (options.statsdAddress !== "" && Duration.toMillis(options.statsdInterval) <= 0) {
     return "--statsd-interval must be greater than 0"
   }
   return undefined
 }
 
-/** Fails if the options are invalid. */
-export const check = Effect.fnUntraced(function*(options: NsqdOptions): Effect.fn.Return<void, NsqdStartError> {
-  const detail = problem(options)
-  if (detail !== undefined) return yield* new NsqdStartError({ stage: "instantiate nsqd", detail })
+/**
+ * Returns the values derived from the options. Fails with the first problem.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const check = Effect.fnUntraced(function*(
+  options: NsqdOptions
+): Effect.fn.Return<CheckedOptions, OptionsError> {
+  const message = problem(options)
+  if (message !== undefined) return yield* new OptionsError({ message })
+  const daemonNetworks = yield* Effect.fromResult(DaemonNetworks.fromOption(options.allowedDaemonNetworks))
+  return { daemonNetworks }
 })

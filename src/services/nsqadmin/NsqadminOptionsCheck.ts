@@ -11,8 +11,8 @@ import type { ClientTls } from "../http/HttpClients.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import { splitAddress } from "../net/Transport.ts"
 import * as Trust from "../net/Trust.ts"
-import { AdminStartError } from "./AdminStartError.ts"
-import type { NsqadminOptions } from "./NsqadminOptions.ts"
+import { OptionsError } from "../options/OptionsError.ts"
+import type { NsqadminOptions } from "./NsqadminTable.ts"
 
 /** Values derived from the options. */
 export interface CheckedOptions {
@@ -29,7 +29,7 @@ class CannotRead extends Data.TaggedError("CannotRead")<{ readonly reason: strin
 
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
-const refuse = (detail: string) => new AdminStartError({ detail })
+const refuse = (message: string) => new OptionsError({ message })
 
 const read = (path: string): Effect.Effect<string, CannotRead> =>
   Effect.tryPromise({
@@ -45,7 +45,7 @@ const checkSecureContext = (options: { readonly ca?: string; readonly cert?: str
 
 const clientTls = Effect.fnUntraced(function*(
   options: NsqadminOptions
-): Effect.fn.Return<ClientTls, AdminStartError> {
+): Effect.fn.Return<ClientTls, OptionsError> {
   const { httpClientTlsCert: certPath, httpClientTlsKey: keyPath, httpClientTlsRootCaFile: caPath } = options
   const rejectUnauthorized = !options.httpClientTlsInsecureSkipVerify
   if (certPath !== "" && keyPath === "") {
@@ -68,7 +68,7 @@ const clientTls = Effect.fnUntraced(function*(
   return { ...pair, ...Trust.given(ca), rejectUnauthorized }
 })
 
-const resolve = Effect.fnUntraced(function*(flag: string, address: string): Effect.fn.Return<void, AdminStartError> {
+const resolve = Effect.fnUntraced(function*(flag: string, address: string): Effect.fn.Return<void, OptionsError> {
   const failed = (reason: string) => refuse(`failed to resolve ${flag} (${address}) - ${reason}`)
   const parts = splitAddress(address)
   if (parts === undefined) {
@@ -82,7 +82,7 @@ const resolve = Effect.fnUntraced(function*(flag: string, address: string): Effe
 })
 
 /** Parses a CIDR. As in NSQ, the address may have bits beyond the prefix. */
-const network = (cidr: string): Effect.Effect<IpNetwork.IpNetwork | undefined, AdminStartError> => {
+const network = (cidr: string): Effect.Effect<IpNetwork.IpNetwork | undefined, OptionsError> => {
   if (cidr === "") return Effect.undefined
   const parsed = cidr.includes("/") ? IpInterface.fromString(cidr) : Result.fail(undefined)
   return Result.isSuccess(parsed)
@@ -103,7 +103,7 @@ export const normalizeBasePath = (given: string): string => {
 /** Returns the values derived from the options. Fails with the first error. */
 export const check = Effect.fnUntraced(function*(
   options: NsqadminOptions
-): Effect.fn.Return<CheckedOptions, AdminStartError> {
+): Effect.fn.Return<CheckedOptions, OptionsError> {
   const { lookupdHttpAddresses: lookupds, nsqdHttpAddresses: nsqds } = options
   if (nsqds.length === 0 && lookupds.length === 0) {
     return yield* refuse("--nsqd-http-address or --lookupd-http-address required")
@@ -125,10 +125,6 @@ export const check = Effect.fnUntraced(function*(
   }
   if (Duration.toSeconds(options.statsdInterval) < 1) return yield* refuse("--statsd-interval must be at least 1s")
   if (Duration.toMillis(options.sampleInterval) < 100) return yield* refuse("--sample-interval must be at least 100ms")
-  const networks = DaemonNetworks.parse(options.allowedDaemonNetworks)
-  if (Result.isFailure(networks)) {
-    return yield* refuse(`failed to parse --allowed-daemon-networks - invalid CIDR address: ${networks.failure}`)
-  }
-  const daemonNetworks = DaemonNetworks.make(networks.success)
+  const daemonNetworks = yield* Effect.fromResult(DaemonNetworks.fromOption(options.allowedDaemonNetworks))
   return { tls, configNetwork, daemonNetworks, basePath: normalizeBasePath(options.basePath) }
 })

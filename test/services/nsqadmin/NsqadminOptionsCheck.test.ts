@@ -1,24 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
-import * as AdminCheck from "../../../src/services/nsqadmin/AdminCheck.ts"
-import { defaults, type NsqadminOptions } from "../../../src/services/nsqadmin/NsqadminOptions.ts"
+import { check as checkAll, defaults, type NsqadminOptions } from "../../../src/services/nsqadmin/NsqadminOptions.ts"
+import { normalizeBasePath } from "../../../src/services/nsqadmin/NsqadminOptionsCheck.ts"
 import * as Certificates from "../net/certificates.ts"
 
 const lookupd = { lookupdHttpAddresses: ["127.0.0.1:4161"] }
 
-const check = (options: Partial<NsqadminOptions>) => AdminCheck.check({ ...defaults(), ...options })
+const check = (options: Partial<NsqadminOptions>) => checkAll({ ...defaults(), ...options })
 
 const refusal = (options: Partial<NsqadminOptions>) =>
-  Effect.map(Effect.flip(check({ ...lookupd, ...options })), ({ detail }) => detail)
+  Effect.map(Effect.flip(check({ ...lookupd, ...options })), ({ message }) => message)
 
-describe("AdminCheck", () => {
+describe("NsqadminOptionsCheck", () => {
   it.live("the options require the addresses of either nsqlookupds or nsqds, with host names that resolve", () =>
     Effect.gen(function*() {
       const none = yield* Effect.flip(check({}))
-      assert.strictEqual(
-        none.message,
-        "failed to instantiate nsqadmin - --nsqd-http-address or --lookupd-http-address required"
-      )
+      assert.strictEqual(none.message, "--nsqd-http-address or --lookupd-http-address required")
       assert.strictEqual(
         yield* refusal({ nsqdHttpAddresses: ["a:1"] }),
         "use --nsqd-http-address or --lookupd-http-address not both"
@@ -80,6 +77,6 @@ describe("AdminCheck", () => {
 
   it("the base path is normalized", () => {
     const forms = ["/", "", "nsq/", "/a/b/", "a/./b/../c", "../.."]
-    assert.deepStrictEqual(forms.map(AdminCheck.normalizeBasePath), ["", "", "/nsq", "/a/b", "/a/c", ""])
+    assert.deepStrictEqual(forms.map(normalizeBasePath), ["", "", "/nsq", "/a/b", "/a/c", ""])
   })
 })

@@ -1,0 +1,98 @@
+/**
+ * The table of nsqadmin's options: flag, kind, default and help text of each (docs/protocol/options.md#nsqadmin-options).
+ * `NsqadminOptions` derives the command line and the rest from it; `NsqadminOptionsCheck` checks the values.
+ */
+import * as PeerOptions from "../options/DaemonPeerOptions.ts"
+import * as HttpOptions from "../options/HttpOptions.ts"
+import * as LogOptions from "../options/LogOptions.ts"
+import * as Row from "../options/OptionRow.ts"
+import type { OptionsOf } from "../options/OptionTable.ts"
+
+/** Flag, kind, default and help text of every option. */
+export const table = {
+  ...LogOptions.rows("nsqadmin"),
+  /** `host:port` of pages and API. */
+  httpAddress: Row.string("http-address", "0.0.0.0:4171", "<addr>:<port> to listen on for HTTP clients"),
+  /** Path below which pages and API are served. */
+  basePath: Row.string("base-path", "/", "URL path below which pages and API are served"),
+  /** Directory of the page's files, for development; empty for the files that come with the program. */
+  devStaticDir: Row.string("dev-static-dir", "", "directory of the page's files (for development)"),
+  graphiteUrl: Row.string("graphite-url", "", "Graphite URL; enables graphs"),
+  /** Whether nsqadmin proxies Graphite's pictures at `/render`. */
+  proxyGraphite: Row.bool("proxy-graphite", false, "proxy requests for graphs to Graphite"),
+  statsdCounterFormat: Row.string(
+    "statsd-counter-format",
+    "stats.counters.%s.count",
+    "format of counter keys in Graphite (%s is the key)"
+  ),
+  statsdGaugeFormat: Row.string(
+    "statsd-gauge-format",
+    "stats.gauges.%s",
+    "format of gauge keys in Graphite (%s is the key)"
+  ),
+  statsdPrefix: Row.string(
+    "statsd-prefix",
+    "nsq.%s",
+    "prefix of keys in Graphite (%s is the host); must match nsqd's"
+  ),
+  statsdInterval: Row.duration("statsd-interval", "1 minute", "interval of pushes to statsd; must match nsqd's"),
+  /** URL for notifications of administrators' actions; empty for none. */
+  notificationHttpEndpoint: Row.string("notification-http-endpoint", "", "URL to POST administrators' actions to"),
+  httpClientConnectTimeout: Row.duration("http-client-connect-timeout", "2 seconds", "timeout for HTTP connects"),
+  httpClientRequestTimeout: Row.duration(
+    "http-client-request-timeout",
+    "5 seconds",
+    "timeout for HTTP requests and their responses"
+  ),
+  httpClientTlsInsecureSkipVerify: Row.bool(
+    "http-client-tls-insecure-skip-verify",
+    false,
+    "do not verify the certificates of HTTPS servers"
+  ),
+  httpClientTlsRootCaFile: Row.string(
+    "http-client-tls-root-ca-file",
+    "",
+    "PEM file of the CAs that verify HTTPS servers"
+  ),
+  httpClientTlsCert: Row.string("http-client-tls-cert", "", "PEM file of the client certificate for HTTPS requests"),
+  httpClientTlsKey: Row.string("http-client-tls-key", "", "PEM file of the client key for HTTPS requests"),
+  /** Network that may use `/config`, as CIDR; empty for all addresses. */
+  allowConfigFromCidr: Row.string(
+    "allow-config-from-cidr",
+    "127.0.0.1/8",
+    "CIDR of the addresses that may use /config; empty for all"
+  ),
+  /** HTTP header with the name of the user. */
+  aclHttpHeader: Row.string(
+    "acl-http-header",
+    "X-Forwarded-User",
+    "HTTP header with the name of the authenticated user"
+  ),
+  /** Names of administrators; if empty, every user is an administrator. */
+  adminUsers: Row.strings("admin-user", "name of an administrator", { key: "admin_users" }),
+  lookupdHttpAddresses: Row.strings("lookupd-http-address", "nsqlookupd HTTP address", {
+    key: "nsqlookupd_http_addresses"
+  }),
+  nsqdHttpAddresses: Row.strings("nsqd-http-address", "nsqd HTTP address", { key: "nsqd_http_addresses" }),
+  /** Networks of addresses that daemons may announce, as CIDR; empty for the default rule. */
+  allowedDaemonNetworks: PeerOptions.allowedDaemonNetworks,
+  /** Limit for the response of a daemon, in bytes; 0 for no limit. */
+  maxDaemonResponseSize: PeerOptions.maxDaemonResponseSize,
+  /** Limit for concurrent clients of live figures; 0 for no limit. */
+  maxLiveClients: Row.int("max-live-clients", 200, "maximum number of clients of live figures; 0 for no limit"),
+  /** Limit for concurrent tails; 0 for no limit. */
+  maxTails: Row.int("max-tails", 20, "maximum number of message tails; 0 for no limit"),
+  /** Limit for concurrent HTTP connections; 0 for no limit. */
+  maxHttpConnections: HttpOptions.maxHttpConnections,
+  /** Additional host names that clients may use, besides the machine's own and private names; `*` for all. */
+  httpAllowedHosts: HttpOptions.httpAllowedHosts,
+  /** Time between two samples of the cluster. */
+  sampleInterval: Row.duration(
+    "sample-interval",
+    "5 seconds",
+    "interval of samples of the cluster, for live figures and charts"
+  )
+}
+
+/** The options of an nsqadmin. The defaults are in `table`. */
+export interface NsqadminOptions extends OptionsOf<typeof table> {}

@@ -1,0 +1,64 @@
+/**
+ * The table of nsqlookupd's options: flag, kind, default and help text of each (docs/protocol/options.md#nsqlookupd-options).
+ * `NsqlookupdOptions` derives the command line and the rest from it; `NsqlookupdOptionsCheck` checks the values.
+ */
+import * as NodeId from "../core/NodeId.ts"
+import * as HttpOptions from "../options/HttpOptions.ts"
+import * as LogOptions from "../options/LogOptions.ts"
+import * as Kind from "../options/OptionKind.ts"
+import * as Row from "../options/OptionRow.ts"
+import type { OptionsOf } from "../options/OptionTable.ts"
+
+/** Flag, kind, default and help text of every option. */
+export const table = {
+  ...LogOptions.rows("nsqlookupd"),
+  /** Address to listen on for nsqd, `host:port`. */
+  tcpAddress: Row.string("tcp-address", "0.0.0.0:4160", "<addr>:<port> to listen on for nsqd"),
+  /** Address to listen on for HTTP, `host:port`. */
+  httpAddress: Row.string("http-address", "0.0.0.0:4161", "<addr>:<port> to listen on for HTTP clients"),
+  /** Address announced to nsqd, at which it requests channels. */
+  broadcastAddress: Row.row("broadcast-address", Kind.string, NodeId.hostname, "address announced to nsqd"),
+  /** Time since its last PING after which a producer is hidden. */
+  inactiveProducerTimeout: Row.duration(
+    "inactive-producer-timeout",
+    "5 minutes",
+    "time since its last ping after which a producer is hidden"
+  ),
+  /** Time for which a tombstone hides a producer. */
+  tombstoneLifetime: Row.duration(
+    "tombstone-lifetime",
+    "45 seconds",
+    "time for which a producer stays hidden by a tombstone"
+  ),
+  /** Limit for concurrent HTTP connections; 0 for no limit. */
+  maxHttpConnections: HttpOptions.maxHttpConnections,
+  /** Host names that browsers may use besides the daemon's own and private ones; `*` for all. */
+  httpAllowedHosts: HttpOptions.httpAllowedHosts,
+  /** Limit for the topics and channels of one producer; 0 for no limit. */
+  maxRegistrationsPerProducer: Row.int(
+    "max-registrations-per-producer",
+    100_000,
+    "maximum number of topics and channels of one producer; 0 for no limit"
+  ),
+  /** Registrations of all producers, beyond which each may have an equal share; 0 for no limit. */
+  maxRegistrations: Row.int(
+    "max-registrations",
+    1_000_000,
+    "registrations of all producers together, beyond which each may have an equal share; 0 for no limit"
+  ),
+  /** Limit for topics and channels without producers, the latest; 0 for no limit. */
+  maxUnusedNames: Row.int(
+    "max-unused-names",
+    100_000,
+    "maximum number of topics and channels without producers, the latest; 0 for no limit"
+  ),
+  /** Time after which topics and channels without producers are forgotten; 0 for no limit. */
+  unusedNameLifetime: Row.duration(
+    "unused-name-lifetime",
+    "7 days",
+    "time after which topics and channels without producers are forgotten; 0 for never"
+  )
+}
+
+/** The options of an nsqlookupd. The defaults are in `table`. */
+export interface NsqlookupdOptions extends OptionsOf<typeof table> {}

@@ -1,0 +1,106 @@
+/**
+ * The options of a daemon, from its table: defaults, usage text, the values from command line, environment and config file, and
+ * the Layer that provides them to services. A flag takes precedence over the environment, the environment over the file, the file
+ * over the default. Lists are replaced, never joined. Each daemon has a module with its own table and its check of ranges and
+ * combinations, and takes everything else from here.
+ */
+import { Context, Data, Effect, Layer } from "effect"
+import * as CommandLine from "./CommandLine.ts"
+import * as ConfigFile from "./ConfigFile.ts"
+import * as Environment from "./Environment.ts"
+import type { LogFormat, LogOptions } from "./LogOptions.ts"
+import type { OptionTable } from "./OptionTable.ts"
+
+/** What distinguishes the options of a daemon. */
+export interface Definition<Options> {
+  /** The name of the program: in the usage text, in the names of variables (`NSQD_TCP_ADDRESS`), and in log lines. */
+  readonly program: string
+  readonly table: OptionTable<Options>
+  readonly defaults: () => Options
+  /** Deprecated flags without effect. Config files may have them as keys. */
+  readonly former: ReadonlyArray<CommandLine.FormerFlag>
+  /** Returns warnings about options that are set but have no effect. Default: none. */
+  readonly warnings?: (given: Partial<Options>) => ReadonlyArray<string>
+}
+
+/** The options of a daemon that starts. */
+export interface Settings<Options> {
+  readonly options: Options
+  /** Warnings to log at start. */
+  readonly warnings: ReadonlyArray<string>
+}
+
+/** The environment or the config file cannot be used; the message, `failed to <stage> - <detail>`, is that of a FATAL line. */
+export class ConfigError extends Data.TaggedError("ConfigError")<{
+  readonly stage: "read the environment" | `load config file ${string}`
+  readonly detail: string
+  /** The form of the FATAL line, as far as it is known. */
+  readonly logFormat: LogFormat
+}> {
+  override get message(): string {
+    return `failed to ${this.stage} - ${this.detail}`
+  }
+}
+
+/** The options of a daemon: what its program needs. */
+export interface DaemonOptions<Options> {
+  readonly program: string
+  readonly usage: () => string
+  /**
+   * Combines the arguments after the program's name, the environment and the config file that one of them names. Fails if a value
+   * is not valid for its option, or if help or the version is requested. Does not check ranges and combinations.
+   */
+  readonly fromCommandLine: (
+    args: ReadonlyArray<string>,
+    environment: Environment.Environment
+  ) => Effect.Effect<Settings<Options>, CommandLine.CommandLineError | ConfigError>
+  /** Provides the defaults with the given changes. */
+  readonly layer: (changes: Partial<Options>) => Layer.Layer<never>
+}
+
+/** The options of a daemon, with the reference that its services read. */
+export interface Made<Options> extends DaemonOptions<Options> {
+  /** Default: the defaults, so that an embedded daemon needs no configuration. */
+  readonly reference: Context.Reference<Options>
+}
+
+/** Returns the options of a daemon. */
+export const make = <Options extends LogOptions>(
+  { defaults, former, program, table, warnings = () => [] }: Definition<Options>
+): Made<Options> => {
+  const syntax: CommandLine.Syntax<Options> = { table, former, hasConfig: true }
+  const formerKeys = new Set(former.map(({ name }) => name.replaceAll("-", "_")))
+  const reference = Context.Reference<Options>(`effect-nsq/options/${program}`, { defaultValue: defaults })
+
+  const fromCommandLine = Effect.fnUntraced(function*(
+    args: ReadonlyArray<string>,
+    environment: Environment.Environment
+  ): Effect.fn.Return<Settings<Options>, CommandLine.CommandLineError | ConfigError> {
+    const command = yield* Effect.fromResult(CommandLine.parse(syntax, args))
+    const logFormat = command.given.logFormat ?? defaults().logFormat
+    const failed = (stage: ConfigError["stage"]) => ({ message }: { readonly message: string }) =>
+      new ConfigError({ stage, detail: message, logFormat })
+    const variables = yield* Effect.mapError(
+      Effect.fromResult(Environment.read(table, program, environment)),
+      failed("read the environment")
+    )
+    const path = command.config ?? environment[Environment.variable(program, "config")] ?? ""
+    const none: ConfigFile.Settings<Options> = { given: {}, warnings: [] }
+    const file = path === ""
+      ? none
+      : yield* Effect.mapError(ConfigFile.load(table, path, formerKeys), failed(`load config file ${path}`))
+    const given = { ...file.given, ...variables, ...command.given }
+    return {
+      options: { ...defaults(), ...given },
+      warnings: [...command.warnings, ...file.warnings, ...warnings(given)]
+    }
+  })
+
+  return {
+    program,
+    usage: () => CommandLine.usage(program, syntax),
+    fromCommandLine,
+    layer: (changes) => Layer.succeed(reference, { ...defaults(), ...changes }),
+    reference
+  }
+}

@@ -1,0 +1,33 @@
+/** The options of every daemon's log. */
+import * as Kind from "./OptionKind.ts"
+import * as Row from "./OptionRow.ts"
+
+/** The forms of log lines. */
+export type LogFormat = "nsq" | "json"
+
+/** The options of a daemon's log. */
+export interface LogOptions {
+  readonly logLevel: Kind.NsqLogLevel
+  readonly logPrefix: string
+  readonly logFormat: LogFormat
+}
+
+/** Returns the rows for a program, whose name is the default prefix. Default of `level`: `info`, as in NSQ. */
+export const rows = (program: string, level: Kind.NsqLogLevel = "info") => ({
+  /** The least severe level that is logged. nsqd and nsqadmin can change it while they run. */
+  logLevel: Row.row(
+    "log-level",
+    Kind.logLevel,
+    () => level,
+    "least severe level to log: debug, info, warn, error or fatal"
+  ),
+  /** The start of every log line, also in JSON. FATAL lines always have the default. */
+  logPrefix: Row.string("log-prefix", `[${program}] `, "start of every log line"),
+  /** NSQ's form, or one JSON object per line. */
+  logFormat: Row.row<LogFormat>(
+    "log-format",
+    Kind.oneOf(["nsq", "json"]),
+    () => "nsq",
+    "form of log lines: nsq, or json for one JSON object per line"
+  )
+})

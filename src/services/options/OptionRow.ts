@@ -1,0 +1,59 @@
+/**
+ * One option: its flag, config key, kind, default and help text. `OptionTable` holds the options of a program. The short forms
+ * are for options with a constant default.
+ */
+import { Duration } from "effect"
+import * as Kind from "./OptionKind.ts"
+
+/** One option. */
+export interface Row<in out A> {
+  /** The flag's name without dashes. */
+  readonly flag: string
+  /** The name in config files and in `/config/:opt`. */
+  readonly key: string
+  /** Deprecated names that are still accepted, each with a warning. */
+  readonly aliases: ReadonlyArray<string>
+  readonly kind: Kind.OptionKind<A>
+  /** Returns the default. Evaluated on demand, because some defaults come from the operating system. */
+  readonly initial: () => A
+  readonly help: string
+}
+
+/** Names of an option besides its flag. Default of `key`: the flag's name with underscores. Default of `aliases`: empty. */
+export interface Names {
+  readonly key?: string
+  readonly aliases?: ReadonlyArray<string>
+}
+
+/** Returns a row. */
+export const row = <A>(
+  flag: string,
+  kind: Kind.OptionKind<A>,
+  initial: () => A,
+  help: string,
+  { aliases = [], key = flag.replaceAll("-", "_") }: Names = {}
+): Row<A> => ({ flag, key, aliases, kind, initial, help })
+
+/** A string. */
+export const string = (flag: string, initial: string, help: string, names?: Names): Row<string> =>
+  row(flag, Kind.string, () => initial, help, names)
+
+/** An integer. */
+export const int = (flag: string, initial: number, help: string, names?: Names): Row<number> =>
+  row(flag, Kind.int, () => initial, help, names)
+
+/** A switch. */
+export const bool = (flag: string, initial: boolean, help: string, names?: Names): Row<boolean> =>
+  row(flag, Kind.bool, () => initial, help, names)
+
+/** A duration. */
+export const duration = (
+  flag: string,
+  initial: Duration.Input,
+  help: string,
+  names?: Names
+): Row<Duration.Duration> => row(flag, Kind.duration, () => Duration.fromInputUnsafe(initial), help, names)
+
+/** A list of strings, empty by default; each flag adds one. The help text states that the flag may be repeated. */
+export const strings = (flag: string, help: string, names?: Names): Row<ReadonlyArray<string>> =>
+  row(flag, Kind.strings, (): ReadonlyArray<string> => [], `${help} (may be given several times)`, names)
