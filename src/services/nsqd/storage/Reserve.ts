@@ -7,6 +7,7 @@
  * written at shutdown. Consumers continue, and removed files make space.
  */
 import { Effect } from "effect"
+import * as Crypto from "node:crypto"
 import * as Path from "node:path"
 import { parseQueueFileName } from "../../../protocol/storage/DiskQueueFormat.ts"
 import { Disk, DiskError, type DiskFile } from "./Disk.ts"
@@ -19,25 +20,13 @@ const maxBytes = 16 * 1024 * 1024
 const minBytes = 64 * 1024
 /** The reserve is at most this fraction of a disk. */
 const share = 16
-const pieceBytes = 1024 * 1024
+/** More than file systems compress at once. */
+const pieceBytes = 256 * 1024
 
 /** The size of the reserve on a disk of `total` bytes; 0 for none. */
 export const reserveBytes = (total: number): number => {
   const size = Math.min(maxBytes, Math.floor(total / share / 4096) * 4096)
   return size < minBytes ? 0 : size
-}
-
-/** Incompressible bytes from Marsaglia's xorshift generator, with a fixed seed. */
-const noise = (size: number): Buffer => {
-  const bytes = Buffer.allocUnsafe(size)
-  let state = 0x9e3779b9
-  for (let at = 0; at + 4 <= size; at += 4) {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    bytes.writeInt32LE(state | 0, at)
-  }
-  return bytes
 }
 
 const isFullError = (error: DiskError): boolean => error.code === "ENOSPC" || error.code === "EDQUOT"
@@ -98,7 +87,8 @@ export class Reserve {
         const existing = yield* file.size
         if (existing >= size) return true
         if (free + existing < 2 * size) return false
-        const bytes = noise(Math.min(size, pieceBytes))
+        // Incompressible. A loop that computes such bytes would make V8 load its optimizing compiler at every start: 5 MB.
+        const bytes = Crypto.randomFillSync(Buffer.allocUnsafe(Math.min(size, pieceBytes)))
         for (let at = 0; at < size; at += bytes.length) {
           yield* file.write([bytes.subarray(0, Math.min(bytes.length, size - at))], at)
         }
