@@ -2,8 +2,9 @@
  * Storage in memory that fails or delays on demand, for tests of a broker whose disk is full, broken or slow.
  */
 import { Context, Effect, Latch, Layer } from "effect"
-import { type BackendQueue, StorageError } from "../services/nsqd/storage/BackendQueue.ts"
+import type { BackendQueue } from "../services/nsqd/storage/BackendQueue.ts"
 import { Storage } from "../services/nsqd/storage/Storage.ts"
+import { StorageError, StorageErrorReason } from "../services/nsqd/storage/StorageError.ts"
 
 /**
  * The faults of a `FaultyStorage`. They take effect at once, for every queue.
@@ -38,7 +39,9 @@ const make = Effect.gen(function*() {
   const checked = <A>(kind: keyof typeof failures, effect: Effect.Effect<A, StorageError>) =>
     Effect.suspend(() => {
       const description = failures[kind]
-      return description === undefined ? effect : Effect.fail(new StorageError({ description }))
+      return description === undefined
+        ? effect
+        : Effect.fail(new StorageError({ reason: StorageErrorReason.DiskFailure({ description, code: "EIO" }) }))
     })
   const counted = <A, E>(kind: keyof typeof counts, effect: Effect.Effect<A, E>) =>
     Effect.suspend(() => {

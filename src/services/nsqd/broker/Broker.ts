@@ -6,8 +6,8 @@ import { Clock, Context, Duration, Effect, Layer, type PubSub, type Scope } from
 import type { ChannelName, TopicName } from "../../../protocol/client/Names.ts"
 import { DaemonState } from "../../core/DaemonState.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
-import type { StorageError } from "../storage/BackendQueue.ts"
 import { Storage } from "../storage/Storage.ts"
+import type { StorageError } from "../storage/StorageError.ts"
 import {
   type ChannelNotFound,
   type LimitReached,

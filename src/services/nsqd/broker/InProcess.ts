@@ -8,7 +8,7 @@ import { decodeMessage, type Message, messageKey } from "../../../protocol/clien
 import { ChannelName, TopicName } from "../../../protocol/client/Names.ts"
 import * as Completion from "../../core/Completion.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
-import type { StorageError } from "../storage/BackendQueue.ts"
+import type { StorageError } from "../storage/StorageError.ts"
 import { Broker } from "./Broker.ts"
 import type { LimitReached, PublishError, SubscribeError } from "./BrokerError.ts"
 import * as Locality from "./Locality.ts"

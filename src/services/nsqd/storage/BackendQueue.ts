@@ -2,34 +2,9 @@
  * A queue of records as topics and channels use it, whether its records are kept in files (`DiskQueue`) or in memory
  * (`MemoryBackend`).
  */
-import { type Effect, Schema } from "effect"
+import type { Effect } from "effect"
 import type { Ledger, StoredRecords } from "../../../protocol/client/MessageBatch.ts"
-import type { DiskError } from "./Disk.ts"
-
-/**
- * Storing or reading failed. The description is the operating system's.
- *
- * @since 0.1.0
- * @category errors
- */
-export class StorageError extends Schema.TaggedError<StorageError>()("StorageError", {
-  description: Schema.String,
-  /** The operating system's error code, such as `ENOSPC`, for disk failures. */
-  code: Schema.optionalKey(Schema.String)
-}) {
-  override get message(): string {
-    return this.description
-  }
-
-  static fromDisk({ code, message }: DiskError): StorageError {
-    return new StorageError({ description: message, code })
-  }
-
-  /** Whether the disk has no space: the only failure that consumers can end by reading. */
-  get isFull(): boolean {
-    return this.code === "ENOSPC" || this.code === "EDQUOT"
-  }
-}
+import type { StorageError } from "./StorageError.ts"
 
 /** Consecutive whole disk records. */
 export type RecordRun = StoredRecords

@@ -5,26 +5,14 @@
  * Node has no flock. The lock belongs to the open file, not to the process that took it: on Linux the program `flock`
  * inherits our open directory and locks it; BSD and macOS lock in open(2).
  */
-import { Effect, Schema, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import { getSystemErrorMessage } from "node:util"
+import { StorageError, StorageErrorReason } from "./StorageError.ts"
 
-/**
- * The directory is missing, in use, or cannot be locked.
- *
- * @since 0.1.0
- * @category errors
- */
-export class DataDirectoryError extends Schema.TaggedError<DataDirectoryError>()("DataDirectoryError", {
-  description: Schema.String
-}) {
-  override get message(): string {
-    return `failed to lock data-path: ${this.description}`
-  }
-}
-
-const failed = (description: string) => Effect.fail(new DataDirectoryError({ description }))
+const failed = (description: string) =>
+  Effect.fail(new StorageError({ reason: StorageErrorReason.LockFailure({ description }) }))
 
 const inUse = (directory: string) =>
   failed(
@@ -36,7 +24,7 @@ const O_EXLOCK = 0x20
 const O_NONBLOCK = 0x4
 const locksOnOpen = process.platform === "darwin" || process.platform.endsWith("bsd")
 
-const openDirectory = (directory: string): Effect.Effect<number, DataDirectoryError> =>
+const openDirectory = (directory: string): Effect.Effect<number, StorageError> =>
   Effect.callback((resume) => {
     const flags = Fs.constants.O_RDONLY | (locksOnOpen ? O_EXLOCK | O_NONBLOCK : Fs.constants.O_DIRECTORY)
     Fs.open(directory, flags, (error, fd) => {
@@ -46,7 +34,7 @@ const openDirectory = (directory: string): Effect.Effect<number, DataDirectoryEr
     })
   })
 
-const flock = (directory: string, fd: number): Effect.Effect<void, DataDirectoryError> =>
+const flock = (directory: string, fd: number): Effect.Effect<void, StorageError> =>
   Effect.callback((resume) => {
     const child = spawn("flock", ["-x", "-n", "3"], { stdio: ["ignore", "ignore", "ignore", fd] })
     child.once("error", (error: NodeJS.ErrnoException) => {
@@ -67,12 +55,12 @@ const flock = (directory: string, fd: number): Effect.Effect<void, DataDirectory
   })
 
 /**
- * Locks the directory until the Scope closes. An empty path means the working directory.
+ * Locks the directory until the Scope closes. An empty path means the working directory. Fails with the reason `LockFailure`.
  *
  * @since 0.1.0
  * @category operations
  */
-export const lock = (dataPath: string): Effect.Effect<void, DataDirectoryError, Scope.Scope> => {
+export const lock = (dataPath: string): Effect.Effect<void, StorageError, Scope.Scope> => {
   const directory = dataPath === "" ? "." : dataPath
   return Effect.acquireRelease(
     openDirectory(directory),

@@ -2,22 +2,32 @@
  * The file operations of storage as a service, so that tests can replace the disk. `NodeDisk` implements it for the
  * file system.
  */
-import { Context, type Effect, type Result, Schema } from "effect"
+import { Context, Data, type Effect, type Result } from "effect"
 
 /**
  * A file operation failed. The message has NSQ's form:
  * `open /data/t.diskqueue.000000.dat: no such file or directory`.
  */
-export class DiskError extends Schema.TaggedError<DiskError>()("DiskError", {
-  operation: Schema.String,
-  path: Schema.String,
+export class DiskError extends Data.TaggedError("DiskError")<{
+  readonly operation: string
+  readonly path: string
   /** The operating system's error code, such as `ENOENT`. */
-  code: Schema.String,
+  readonly code: string
   /** The operating system's error text. */
-  text: Schema.String
-}) {
+  readonly text: string
+}> {
   override get message(): string {
     return `${this.operation} ${this.path}: ${this.text}`
+  }
+
+  /** Whether the disk has no space. */
+  get isFull(): boolean {
+    return this.code === "ENOSPC" || this.code === "EDQUOT"
+  }
+
+  /** Whether the process or the machine has no file descriptors left. */
+  get isExhausted(): boolean {
+    return this.code === "EMFILE" || this.code === "ENFILE"
   }
 }
 

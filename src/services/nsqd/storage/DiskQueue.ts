@@ -14,7 +14,7 @@ import * as Path from "node:path"
 import { dataFileName, type QueuePosition } from "../../../protocol/storage/DiskQueueFormat.ts"
 import { DaemonState } from "../../core/DaemonState.ts"
 import { ActiveQueue } from "./ActiveQueue.ts"
-import { type BackendQueue, type RecordRun, StorageError, type StoredRun } from "./BackendQueue.ts"
+import type { BackendQueue, RecordRun, StoredRun } from "./BackendQueue.ts"
 import type { Disk, DiskError } from "./Disk.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"
 import type { QueueActivity, QueueOperation } from "./QueueActivity.ts"
@@ -25,6 +25,7 @@ import { closedQueue, recoverQueue } from "./QueueRecovery.ts"
 import type { WrittenQueue } from "./QueueWriter.ts"
 import { recentIdentities } from "./RecentRecords.ts"
 import { type LoadedState, type Snapshot, StateFile } from "./StateFile.ts"
+import { StorageError } from "./StorageError.ts"
 
 /** Options of a disk queue. Sizes are in bytes. */
 export interface DiskQueueOptions {

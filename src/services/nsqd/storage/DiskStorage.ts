@@ -6,7 +6,6 @@
 import { Duration, Effect, Latch, Layer } from "effect"
 import { Turns } from "../../core/Turns.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
-import { StorageError } from "./BackendQueue.ts"
 import * as Catalogue from "./Catalogue.ts"
 import { Disk } from "./Disk.ts"
 import * as DiskQueue from "./DiskQueue.ts"
@@ -14,6 +13,7 @@ import { untilDescriptor } from "./FilePool.ts"
 import { MetadataFile } from "./MetadataFile.ts"
 import { Reserve } from "./Reserve.ts"
 import { Storage } from "./Storage.ts"
+import { StorageError } from "./StorageError.ts"
 import { StorageHealth } from "./StorageHealth.ts"
 
 /**

@@ -13,18 +13,16 @@
  */
 import { Effect, Layer, Schedule } from "effect"
 import { Disk, DiskError, type DiskFile } from "./Disk.ts"
+import type { StorageError } from "./StorageError.ts"
 
 /** Delays between attempts to open a file without descriptors: 10 ms, doubling up to 1 s. */
 const backoff = Schedule.min([Schedule.exponential("10 millis"), Schedule.spaced("1 second")])
 
-const isExhausted = (error: { readonly code?: string | undefined }): boolean =>
-  error.code === "EMFILE" || error.code === "ENFILE"
+const hasNoDescriptor = ({ reason }: StorageError): boolean => reason._tag === "NoDescriptor"
 
 /** Runs an effect that opens files outside the pool, and retries it while the process has no descriptors left. */
-export const untilDescriptor = <A, E extends { readonly code?: string | undefined }, R>(
-  effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.catchIf(effect, isExhausted, () => Effect.retry(effect, { schedule: backoff, while: isExhausted }))
+export const untilDescriptor = <A, R>(effect: Effect.Effect<A, StorageError, R>): Effect.Effect<A, StorageError, R> =>
+  Effect.catchIf(effect, hasNoDescriptor, () => Effect.retry(effect, { schedule: backoff, while: hasNoDescriptor }))
 
 class Handle {
   /** The current path; `undefined` once the file is removed. */
@@ -129,8 +127,8 @@ export const make = (disk: Disk["Service"], limit: number): Disk["Service"] => {
   /** Opens a file in a place already taken, retrying until a descriptor is available. */
   const opening = <A>(open: Effect.Effect<A, DiskError>): Effect.Effect<A, DiskError> =>
     open.pipe(
-      Effect.tapError((error) => isExhausted(error) ? Effect.andThen(noteExhausted(error), closeIdle) : Effect.void),
-      Effect.retry({ schedule: backoff, while: isExhausted }),
+      Effect.tapError((error) => error.isExhausted ? Effect.andThen(noteExhausted(error), closeIdle) : Effect.void),
+      Effect.retry({ schedule: backoff, while: ({ isExhausted }) => isExhausted }),
       Effect.tap(noteOpened)
     )
 

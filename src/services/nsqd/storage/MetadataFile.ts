@@ -13,8 +13,8 @@ import {
   type NsqdMetadata
 } from "../../../protocol/storage/NsqdMetadata.ts"
 import { finish, type Turns } from "../../core/Turns.ts"
-import { StorageError } from "./BackendQueue.ts"
 import type { Disk, DiskError, DiskFile } from "./Disk.ts"
+import { StorageError, StorageErrorReason } from "./StorageError.ts"
 import type { StorageHealth } from "./StorageHealth.ts"
 
 /** A longer journal starts anew once nsqd.dat contains all of it. */
@@ -59,7 +59,7 @@ export class MetadataFile {
     const metadata = decodeNsqdMetadata(text)
     if (Result.isFailure(metadata)) {
       const description = `failed to parse metadata in ${this.path} - ${metadata.failure.message}`
-      return yield* new StorageError({ description })
+      return yield* new StorageError({ reason: StorageErrorReason.InvalidMetadata({ description }) })
     }
     const created = createdSince(journal, crc32(text)).map((queue) => {
       const [name = "", channel] = queue.split(":", 2)

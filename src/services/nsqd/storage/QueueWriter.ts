@@ -3,10 +3,11 @@
  * requires it. A failed write is taken back as a whole. One fiber writes; it is forked when there is work.
  */
 import { Effect } from "effect"
-import { type RecordRun, StorageError } from "./BackendQueue.ts"
+import type { RecordRun } from "./BackendQueue.ts"
 import type { DiskError } from "./Disk.ts"
 import type { QueueActivity, QueueOperation } from "./QueueActivity.ts"
 import type { QueuePositions } from "./QueuePositions.ts"
+import { StorageError, StorageErrorReason } from "./StorageError.ts"
 
 /** The queue that is written. */
 export interface WrittenQueue {
@@ -31,7 +32,7 @@ interface Append {
 /** Bytes of appends per write. */
 const groupBytes = 8 * 1024 * 1024
 
-const exiting = new StorageError({ description: "exiting" })
+const exiting = new StorageError({ reason: StorageErrorReason.Exiting() })
 
 export class QueueWriter {
   private readonly queue: WrittenQueue

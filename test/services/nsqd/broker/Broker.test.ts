@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { Broker, publish, Storage, StorageError } from "../../../../src/broker.ts"
+import { Broker, publish, Storage, StorageError, StorageErrorReason } from "../../../../src/broker.ts"
 import { ChannelName } from "../../../../src/protocol/client/Names.ts"
 import type { NsqdMetadata } from "../../../../src/protocol/storage/NsqdMetadata.ts"
 import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
@@ -97,13 +97,21 @@ describe("the metadata", () => {
         Storage,
         Effect.map(Storage, (storage) => ({
           ...storage,
-          loadMetadata: Effect.fail(new StorageError({ description: "unexpected end of JSON input" }))
+          loadMetadata: Effect.fail(
+            new StorageError({
+              reason: StorageErrorReason.InvalidMetadata({ description: "unexpected end of JSON input" })
+            })
+          )
         }))
       ).pipe(Layer.provide(layer))
       const error = yield* Effect.flip(startOn(broken))
       assert.strictEqual(error.message, "unexpected end of JSON input")
       assert.deepStrictEqual(saved, [])
     }))
+})
+
+const noSpace = new StorageError({
+  reason: StorageErrorReason.DiskFull({ description: "no space left on device", code: "ENOSPC" })
 })
 
 describe("a disk that is full", () => {
@@ -125,7 +133,7 @@ describe("a disk that is full", () => {
   it.effect("a broker starts on a full disk, and nsqd.dat is written once there is space", () =>
     Effect.gen(function*() {
       const { faulty, saved, state } = yield* failing
-      state.error = new StorageError({ description: "no space left on device", code: "ENOSPC" })
+      state.error = noSpace
       const { stop } = yield* startOn(faulty)
       yield* TestClock.adjust("10 seconds")
       assert.isAbove(state.attempts, 3)
@@ -139,19 +147,21 @@ describe("a disk that is full", () => {
   it.effect("a broker does not start if nsqd.dat cannot be written for another reason", () =>
     Effect.gen(function*() {
       const { faulty, state } = yield* failing
-      state.error = new StorageError({ description: "permission denied", code: "EACCES" })
+      state.error = new StorageError({
+        reason: StorageErrorReason.DiskFailure({ description: "permission denied", code: "EACCES" })
+      })
       assert.strictEqual((yield* Effect.flip(startOn(faulty))).message, "permission denied")
     }))
 
   it.effect("the exit status reports that nsqd.dat could not be written while the broker stopped", () =>
     Effect.gen(function*() {
-      for (const code of [undefined, "ENOSPC"]) {
+      for (const error of [undefined, noSpace]) {
         const { faulty, state } = yield* failing
         const daemon = DaemonState.make()
         const { stop } = yield* startOn(faulty).pipe(Effect.provideService(DaemonState, daemon))
-        if (code !== undefined) state.error = new StorageError({ description: "no space left on device", code })
+        state.error = error
         yield* Effect.provideService(stop, DaemonState, daemon)
-        assert.strictEqual(daemon.hasLost, code !== undefined)
+        assert.strictEqual(daemon.hasLost, error !== undefined)
       }
     }))
 
@@ -162,7 +172,7 @@ describe("a disk that is full", () => {
       yield* Effect.gen(function*() {
         const broker = yield* Broker
         yield* topicOf("t")
-        state.error = new StorageError({ description: "no space left on device", code: "ENOSPC" })
+        state.error = noSpace
         assert.strictEqual((yield* Effect.flip(broker.deleteTopic("t"))).message, "no space left on device")
         state.error = undefined
       }).pipe(Effect.provideContext(context))

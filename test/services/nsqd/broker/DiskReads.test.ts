@@ -3,7 +3,8 @@ import { Effect, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import { DiskReads } from "../../../../src/services/nsqd/broker/DiskReads.ts"
 import { makePool, Worker } from "../../../../src/services/nsqd/broker/Worker.ts"
-import { type BackendQueue, StorageError } from "../../../../src/services/nsqd/storage/BackendQueue.ts"
+import type { BackendQueue } from "../../../../src/services/nsqd/storage/BackendQueue.ts"
+import { StorageError, StorageErrorReason } from "../../../../src/services/nsqd/storage/StorageError.ts"
 
 const backend = (hasMore: () => boolean): BackendQueue => ({
   name: "t",
@@ -18,7 +19,11 @@ const backend = (hasMore: () => boolean): BackendQueue => ({
   delete: Effect.void
 })
 
-const failure = Effect.fail(new StorageError({ description: "read x: input/output error", code: "EIO" }))
+const failure = Effect.fail(
+  new StorageError({
+    reason: StorageErrorReason.DiskFailure({ description: "read x: input/output error", code: "EIO" })
+  })
+)
 
 /** Reads, and the number of calls of their worker. */
 const make = Effect.fnUntraced(function*(hasMore: () => boolean = () => true) {

@@ -91,7 +91,8 @@ describe("nsqd.dat and its journal", () => {
       const file = new MetadataFile(yield* Disk, "/data", unlimited, health)
       const disk = yield* FaultyDisk
       disk.fail((operation) => operation === "rename" ? "EIO" : undefined)
-      assert.strictEqual((yield* Effect.flip(file.save(() => listing([])))).code, "EIO")
+      const { reason } = yield* Effect.flip(file.save(() => listing([])))
+      assert.deepInclude(reason, { _tag: "DiskFailure", code: "EIO" })
       assert.strictEqual(health.summary, "rename /data/nsqd.dat: input/output error")
       disk.fail((operation) => operation === "write" ? "ENOSPC" : undefined)
       let registered = false
