@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import { Stats, type Topic } from "../../src/protocol/http/StatsResponse.ts"
 
 /** The command that runs nsqd from its sources. */
 export const nsqd: ReadonlyArray<string> = [
@@ -125,23 +126,12 @@ export const http = (daemon: Daemon, path: string, body?: string): Effect.Effect
     return { status: response.status, body: await response.text() }
   })
 
-interface ChannelStats {
-  readonly channel_name: string
-  readonly depth: number
-  readonly in_flight_count: number
-  readonly deferred_count: number
-  readonly message_count: number
-  readonly client_count: number
-}
-
-interface TopicStats {
-  readonly topic_name: string
-  readonly paused: boolean
-  readonly depth: number
-  readonly message_count: number
-  readonly channels: ReadonlyArray<ChannelStats>
-}
+const decodeStats = Schema.decodeEffect(Schema.fromJsonString(Stats))
 
 /** The topics of `/stats`. */
-export const topics = (daemon: Daemon): Effect.Effect<ReadonlyArray<TopicStats>> =>
-  Effect.map(http(daemon, "/stats?format=json"), ({ body }) => JSON.parse(body).topics)
+export const topics = (daemon: Daemon): Effect.Effect<ReadonlyArray<Topic>> =>
+  http(daemon, "/stats?format=json").pipe(
+    Effect.flatMap(({ body }) => decodeStats(body)),
+    Effect.orDie,
+    Effect.map((stats) => stats.topics ?? [])
+  )

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ChannelName } from "../../src/protocol/client/Names.ts"
 import { body, connect, topic } from "./client.ts"
-import { http, start, temporaryDirectory } from "./daemon.ts"
+import { start, temporaryDirectory, topics } from "./daemon.ts"
 
 const channel = ChannelName.make("frozen")
 const perConsumer = 125
@@ -40,13 +40,10 @@ describe("a suspended daemon", () => {
         yield* Effect.sleep("1500 millis")
         yield* daemon.signal("SIGCONT")
 
-        const stats = Effect.map(http(daemon, "/stats?format=json&topic=test"), (reply) => {
-          const [{ depth, in_flight_count, timeout_count }] = JSON.parse(reply.body).topics[0].channels
-          return { depth, in_flight_count, timeout_count }
-        })
+        const stats = Effect.map(topics(daemon), ([topic]) => topic?.channels[0])
         let now = yield* stats
-        while (now.in_flight_count > 0) now = yield* stats
-        assert.deepStrictEqual(now, { depth: 0, in_flight_count: 0, timeout_count: 0 })
+        while (now !== undefined && now.in_flight_count > 0) now = yield* stats
+        assert.deepStrictEqual([now?.depth, now?.in_flight_count, now?.timeout_count], [0, 0, 0])
         for (const consumer of consumers) assert.strictEqual(yield* consumer.ask({ _tag: "CLS" }), "CLOSE_WAIT")
       }),
     30_000

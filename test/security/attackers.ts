@@ -2,6 +2,9 @@
 import { Context, Effect, Layer } from "effect"
 import type * as Http from "node:http"
 import * as Net from "node:net"
+import type { Info } from "../../src/protocol/http/InfoResponse.ts"
+import type { Producer } from "../../src/protocol/http/LookupResponse.ts"
+import type { Stats } from "../../src/protocol/http/StatsResponse.ts"
 import { Nsqadmin } from "../../src/services/nsqadmin/Nsqadmin.ts"
 import type { NsqadminOptions } from "../../src/services/nsqadmin/NsqadminOptions.ts"
 import { Nsqlookupd } from "../../src/services/nsqlookupd/Nsqlookupd.ts"
@@ -78,8 +81,14 @@ export const startAdmin = (options: Partial<NsqadminOptions>) =>
 
 export const json = (value: unknown): Http.RequestListener => (_, response) => response.end(JSON.stringify(value))
 
-export const info = { version: "1.3.0", broadcast_address: "127.0.0.1", hostname: "h", http_port: 1, tcp_port: 1 }
-const stats = { version: "1.3.0", health: "OK", topics: [{ topic_name: "t", channels: [] }] }
+export const info: typeof Info.Encoded & typeof Producer.Encoded = {
+  version: "1.3.0",
+  broadcast_address: "127.0.0.1",
+  hostname: "h",
+  http_port: 1,
+  tcp_port: 1
+}
+const stats: typeof Stats.Encoded = { version: "1.3.0", health: "OK", topics: [{ topic_name: "t", channels: [] }] }
 
 /** An nsqd with a topic t, which passes POST requests to `post`. */
 export const fakeNsqd = (post: Http.RequestListener) =>

@@ -10,6 +10,7 @@ import type * as Http from "node:http"
 import * as Net from "node:net"
 import * as Zlib from "node:zlib"
 import { encodeFrame, FrameType } from "../../src/protocol/client/Frame.ts"
+import { Stats } from "../../src/protocol/http/StatsResponse.ts"
 import { Topic } from "../../src/services/client/index.ts"
 import * as Links from "../../src/services/client/Links.ts"
 import { HttpGet } from "../../src/services/http/HttpGet.ts"
@@ -19,6 +20,7 @@ import * as AuthServers from "../../src/services/nsqd/auth/AuthServers.ts"
 import { Broker } from "../../src/services/nsqd/broker/Broker.ts"
 import * as NsqdOptions from "../../src/services/nsqd/options/NsqdOptions.ts"
 import { Idle, MemoryTransport, ProtocolClient, TestBroker, untilIdle } from "../../src/testing/index.ts"
+import { decodeExactly } from "../protocol/http/exactly.ts"
 import { fakeServer } from "../services/http/fakeServer.ts"
 import { startNsqd } from "../services/nsqadmin/nsqds.ts"
 import { brokerWith, send, topicOf } from "../services/nsqd/broker/testing.ts"
@@ -85,7 +87,8 @@ describe("attacks by a client of nsqd's TCP port", () => {
         yield* heard(consumer, /OK[^]*OK/)
       }
       const { status, text } = yield* request(http, "GET", "/stats?format=json")
-      assert.deepStrictEqual([status, JSON.parse(text).topics[0].channels[0].clients.length], [200, 120])
+      const { topics } = yield* decodeExactly(Stats, text)
+      assert.deepStrictEqual([status, topics?.[0]?.channels[0]?.clients?.length], [200, 120])
     }))
 
   // limits.test.ts, UnusedTopics.test.ts

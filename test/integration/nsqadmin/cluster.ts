@@ -1,6 +1,8 @@
 /** A real cluster in this process: nsqlookupds, nsqds and an nsqadmin on free ports. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Context, Duration, Effect, Exit, FileSystem, Layer, Schedule, Scope } from "effect"
+import { Context, Duration, Effect, Exit, FileSystem, Layer, Option, Schedule, Schema, Scope } from "effect"
+import { Lookup, Nodes } from "../../../src/protocol/http/LookupResponse.ts"
+import { Stats } from "../../../src/protocol/http/StatsResponse.ts"
 import { Nsqadmin } from "../../../src/services/nsqadmin/Nsqadmin.ts"
 import type { NsqadminOptions } from "../../../src/services/nsqadmin/NsqadminOptions.ts"
 import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
@@ -33,6 +35,13 @@ export const request = (url: string, options: RequestInit = {}): Effect.Effect<A
     const response = await fetch(url, options)
     return { status: response.status, text: await response.text() }
   })
+
+/** Decodes a response of a daemon. */
+const decoded = <A, I>(
+  schema: Schema.Codec<A, I>,
+  response: Effect.Effect<Answer>
+): Effect.Effect<A, Schema.SchemaError> =>
+  Effect.flatMap(response, ({ text }) => Schema.decodeEffect(Schema.fromJsonString(schema))(text))
 
 /** Builds a Layer in a child Scope, which closes with the test's Scope or earlier. */
 const startIn = Effect.fnUntraced(function*<A, E>(layer: Layer.Layer<A, E>) {
@@ -111,7 +120,8 @@ export const startCluster = Effect.fnUntraced(function*(
   const nsqds = yield* Effect.all([startNsqd(lookupds, nsqdOptions), startNsqd(lookupds, nsqdOptions)])
   yield* Effect.forEach(
     lookupds,
-    (lookupd) => until(lookupd.get("/nodes"), ({ text }) => JSON.parse(text).producers.length === nsqds.length)
+    (lookupd) =>
+      until(Effect.orDie(decoded(Nodes, lookupd.get("/nodes"))), ({ producers }) => producers.length === nsqds.length)
   )
   const admin = yield* startAdmin({ lookupdHttpAddresses: lookupds.map(({ http }) => http), ...options })
 
@@ -126,10 +136,10 @@ export const startCluster = Effect.fnUntraced(function*(
     }
     for (const lookupd of lookupds) {
       yield* until(
-        lookupd.get(`/lookup?topic=${name}`),
-        ({ status, text }) =>
-          status === 200 && JSON.parse(text).producers.length === nsqds.length &&
-          JSON.parse(text).channels.length === channels.length
+        Effect.option(decoded(Lookup, lookupd.get(`/lookup?topic=${name}`))),
+        (found) =>
+          Option.isSome(found) && found.value.producers.length === nsqds.length &&
+          found.value.channels.length === channels.length
       )
     }
   })
@@ -137,21 +147,9 @@ export const startCluster = Effect.fnUntraced(function*(
   /** Returns the state of a topic on an nsqd; undefined if it does not exist. */
   const topicOn = (nsqd: Daemon, topic: string) =>
     Effect.map(
-      nsqd.get(`/stats?format=json&topic=${encodeURIComponent(topic)}`),
-      ({ text }): TopicState | undefined => JSON.parse(text).topics?.[0]
+      Effect.orDie(decoded(Stats, nsqd.get(`/stats?format=json&topic=${encodeURIComponent(topic)}`))),
+      ({ topics }) => topics?.[0]
     )
 
   return { lookupds, nsqds, admin, create, topicOn }
 })
-
-export interface TopicState {
-  readonly depth: number
-  readonly paused: boolean
-  readonly message_count: number
-  readonly channels: ReadonlyArray<{
-    readonly channel_name: string
-    readonly depth: number
-    readonly paused: boolean
-    readonly client_count: number
-  }>
-}
