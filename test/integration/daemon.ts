@@ -90,13 +90,20 @@ export const start = Effect.fnUntraced(function*(
     (process) => Effect.andThen(Effect.sync(() => void process.kill("SIGKILL")), exitOf(process))
   )
   const exited = exitOf(child)
+  // A process may have exited before the last lines of its log are read.
+  const logEnded = Effect.callback<void>((resume) => {
+    const done = (): void => resume(Effect.void)
+    if (child.stderr.readableEnded) return done()
+    child.stderr.once("end", done)
+    return Effect.sync(() => void child.stderr.off("end", done))
+  })
 
   const logged = (pattern: RegExp): Effect.Effect<string, DaemonEnded> =>
     Effect.suspend(() => {
       const match = pattern.exec(log)
       if (match !== null) return Effect.succeed(match[1] ?? match[0])
-      const ended = Effect.flatMap(exited, () => Effect.fail(new DaemonEnded({ log })))
-      return Effect.andThen(Effect.raceFirst(Queue.take(lines), ended), logged(pattern))
+      if (child.stderr.readableEnded) return Effect.fail(new DaemonEnded({ log }))
+      return Effect.andThen(Effect.raceFirst(Queue.take(lines), logEnded), logged(pattern))
     })
 
   return {
