@@ -286,6 +286,7 @@ const tlsVersions = new Map<string, TlsVersion>([
   ["tls1.2", "TLSv1.2"],
   ["tls1.3", "TLSv1.3"]
 ])
+const tlsVersionName = { "TLSv1": "tls1.0", "TLSv1.1": "tls1.1", "TLSv1.2": "tls1.2", "TLSv1.3": "tls1.3" }
 const tlsVersionCode = { "TLSv1": 769, "TLSv1.1": 770, "TLSv1.2": 771, "TLSv1.3": 772 }
 
 const parseTlsVersion = (text: string): Result.Result<TlsVersion, InvalidText> => {
@@ -295,12 +296,15 @@ const parseTlsVersion = (text: string): Result.Result<TlsVersion, InvalidText> =
     : Result.succeed(version)
 }
 
-/** `tls1.0` to `tls1.3`; an empty string means the default, TLS 1.2. `/config` returns the version number of the TLS protocol. */
+/**
+ * `tls1.0` to `tls1.3`; an empty string means the default, TLS 1.2. `/config` returns the version number of the TLS protocol, as
+ * NSQ does. NSQ's usage text shows this number as the default, which the flag does not accept; here it shows the name.
+ */
 export const tlsVersion: OptionKind<TlsVersion> = {
   isSwitch: false,
   placeholder: "value",
   parse: parseTlsVersion,
   decode: decodeText(parseTlsVersion, "the name of a TLS version"),
-  format: (value) => String(tlsVersionCode[value]),
+  format: (value) => tlsVersionName[value],
   render: (value) => asJson(tlsVersionCode[value])
 }

@@ -190,7 +190,7 @@ describe("OptionKind", () => {
     assert.strictEqual(parsed(tlsRequired, "Tcp"), "strconv.ParseBool: parsing \"tcp\": invalid syntax")
   })
 
-  it("a TLS version has NSQ's name, an empty one is TLS 1.2, and /config returns its number", () => {
+  it("a TLS version has NSQ's name, also in the usage text, an empty one is TLS 1.2, and /config returns its number", () => {
     const cases = [
       ["", "TLSv1.2", 771],
       ["tls1.0", "TLSv1", 769],
@@ -201,6 +201,7 @@ describe("OptionKind", () => {
     for (const [text, version, code] of cases) {
       assert.strictEqual(parsed(tlsVersion, text), version)
       assert.strictEqual(rendered(tlsVersion, version), code)
+      assert.strictEqual(tlsVersion.format(version), text === "" ? "tls1.2" : text.toLowerCase())
     }
     assert.strictEqual(parsed(tlsVersion, "SSL3"), "unknown tlsVersionOption \"ssl3\"")
   })

@@ -40,7 +40,11 @@ export const table = {
     "<addr>:<port> or unix socket path to listen on for HTTP clients; empty disables HTTP"
   ),
   /** `host:port`; empty disables HTTPS. Used only with a certificate. */
-  httpsAddress: Row.string("https-address", "0.0.0.0:4152", "<addr>:<port> to listen on for HTTPS clients"),
+  httpsAddress: Row.string(
+    "https-address",
+    "0.0.0.0:4152",
+    "<addr>:<port> to listen on for HTTPS clients, if there is a --tls-cert and a --tls-key; empty disables HTTPS"
+  ),
   broadcastAddress: Row.row(
     "broadcast-address",
     Kind.string,
@@ -75,8 +79,13 @@ export const table = {
     "5 seconds",
     "timeout for a complete HTTP request"
   ),
-  topologyRegion: Row.string("topology-region", "", "region of this daemon"),
-  topologyZone: Row.string("topology-zone", "", "zone of this daemon"),
+  topologyRegion: Row.string(
+    "topology-region",
+    "",
+    "name of the region that this nsqd runs in, a group of zones; with --enable-experiment=topology-aware-consumption, " +
+      "consumers in its zone receive messages first, then those in its region, then all others"
+  ),
+  topologyZone: Row.string("topology-zone", "", "name of the zone that this nsqd runs in; see --topology-region"),
 
   /** An existing directory; empty for the working directory. */
   dataPath: Row.string(
@@ -85,12 +94,24 @@ export const table = {
     "existing directory for messages and metadata; default is the working directory"
   ),
   /** Messages kept in memory, per topic and per channel; further messages are written to disk. */
-  memQueueSize: Row.int("mem-queue-size", 10_000, "messages to keep in memory, per topic and per channel"),
+  memQueueSize: Row.int(
+    "mem-queue-size",
+    10_000,
+    "messages to keep in memory, per topic and per channel; further ones are written to disk"
+  ),
   maxBytesPerFile: Row.int("max-bytes-per-file", 104_857_600, "size of a disk queue file in bytes"),
-  /** Reads and writes of a disk queue between two syncs. */
-  syncEvery: Row.int("sync-every", 2500, "disk queue operations between two syncs"),
+  /** Messages written to or read from a disk queue between two syncs. */
+  syncEvery: Row.int(
+    "sync-every",
+    2500,
+    "messages written to or read from a disk queue after which it is synced (fsync); 1 syncs before the response to each publish"
+  ),
   /** Longest time between two syncs of a disk queue. */
-  syncTimeout: Row.duration("sync-timeout", "2 seconds", "longest time between two syncs of a disk queue"),
+  syncTimeout: Row.duration(
+    "sync-timeout",
+    "2 seconds",
+    "longest time after which a disk queue in use is synced (fsync)"
+  ),
   queueScanWorkerPoolMax: Row.int("queue-scan-worker-pool-max", 4, "accepted for compatibility; has no effect"),
   queueScanSelectionCount: Row.int("queue-scan-selection-count", 20, "accepted for compatibility; has no effect"),
 

@@ -76,6 +76,17 @@ describe("NsqdOptions", () => {
     enableExperiment: [[], "topology-aware-consumption", ["topology-aware-consumption"]]
   })
 
+  it("the usage text shows defaults as the flags accept them, and explains what a flag depends on", () => {
+    const help = (flag: string) => new RegExp(`\n  -${flag} .*\n +\t(.*)\n`).exec(NsqdOptions.usage())?.[1] ?? ""
+    assert.match(help("tls-min-version"), /\(default tls1\.2\)$/)
+    assert.match(help("sync-every"), /messages .*fsync.* 1 syncs .*\(default 2500\)$/)
+    assert.match(
+      help("https-address"),
+      /--tls-cert and a --tls-key; empty disables HTTPS \(default "0\.0\.0\.0:4152"\)$/
+    )
+    assert.match(help("topology-region"), /--enable-experiment=topology-aware-consumption/)
+  })
+
   it.effect("services read NSQ's defaults if no options are provided", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* NsqdOptions.NsqdOptions, NsqdOptions.defaults())
