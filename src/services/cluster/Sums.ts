@@ -23,18 +23,15 @@ const byHost = (a: { readonly hostname: string; readonly node: string }, b: type
 const total = <A>(items: ReadonlyArray<A>, count: (item: A) => number | undefined): number =>
   items.reduce((sum, item) => sum + (count(item) ?? 0), 0)
 
+type Delivered = Pick<ChannelOnNode, "zone_local_msg_count" | "region_local_msg_count" | "global_msg_count">
+type Delivery = Delivered & Pick<ChannelOnNode, "delivery_msg_count">
+
 /** Omits the counts that are 0. */
-const counted = (counts: Readonly<Record<string, number>>): Record<string, number> =>
+const counted = (counts: Delivery): Delivery =>
   Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0))
 
-interface Delivered {
-  readonly zone_local_msg_count?: number
-  readonly region_local_msg_count?: number
-  readonly global_msg_count?: number
-}
-
 /** Sums deliveries by the distance of the client; omits counts that are 0. */
-export const localities = (items: ReadonlyArray<Delivered>) =>
+export const localities = (items: ReadonlyArray<Delivered>): Delivered =>
   counted({
     zone_local_msg_count: total(items, ({ zone_local_msg_count }) => zone_local_msg_count),
     region_local_msg_count: total(items, ({ region_local_msg_count }) => region_local_msg_count),
