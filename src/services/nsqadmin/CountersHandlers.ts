@@ -4,8 +4,8 @@ import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
 import { BadRequest, InternalError } from "../../protocol/http/admin/AdminFailure.ts"
 import { Cluster } from "../cluster/Cluster.ts"
-import * as Answers from "./Answers.ts"
 import { Graphite } from "./Graphite.ts"
+import * as Upstream from "./Upstream.ts"
 
 const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
 
@@ -18,8 +18,8 @@ export const layer = HttpApiBuilder.group(
     const graphite = yield* Graphite
 
     const counter = Effect.gen(function*() {
-      const nodes = yield* Answers.asked("get counter producer list", cluster.nodes)
-      const stats = yield* Answers.asked("get nsqd stats", cluster.stats(nodes.value, { clients: false }))
+      const nodes = yield* Upstream.query("get counter producer list", cluster.nodes)
+      const stats = yield* Upstream.query("get nsqd stats", cluster.stats(nodes.value, { clients: false }))
       const counts = stats.value
         .flatMap(({ topics }) => topics)
         .flatMap(({ channels }) => channels)
@@ -28,7 +28,7 @@ export const layer = HttpApiBuilder.group(
         )
         // As Go's encoder, which sorts keys.
         .sort(([a], [b]) => a < b ? -1 : 1)
-      return { stats: Object.fromEntries(counts), message: Answers.warning(nodes.failures, stats.failures) }
+      return { stats: Object.fromEntries(counts), message: Upstream.warning(nodes.failures, stats.failures) }
     })
 
     return handlers

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi, NewMessage } from "../../protocol/http/admin/AdminApi.ts"
 import { AdminAccess } from "./AdminAccess.ts"
-import * as Answers from "./Answers.ts"
+import * as JsonBody from "./JsonBody.ts"
 import { TailFeed } from "./TailFeed.ts"
 import { TestMessage } from "./TestMessage.ts"
 
@@ -23,7 +23,7 @@ export const layer = HttpApiBuilder.group(
 
     const publish = Effect.fnUntraced(function*(topic: string) {
       yield* access.check
-      return yield* messages.publish(topic, yield* Answers.body(NewMessage, maxRequestBytes))
+      return yield* messages.publish(topic, yield* JsonBody.decode(NewMessage, maxRequestBytes))
     })
 
     const tail = Effect.fnUntraced(function*(topic: string, samplePercent: number) {

@@ -8,8 +8,9 @@ import { Cluster, nodeAddress } from "../cluster/Cluster.ts"
 import { ClusterActions } from "../cluster/ClusterActions.ts"
 import { splitAddress } from "../net/Transport.ts"
 import { AdminAccess } from "./AdminAccess.ts"
-import * as Answers from "./Answers.ts"
+import * as JsonBody from "./JsonBody.ts"
 import { Notifications } from "./Notifications.ts"
+import * as Upstream from "./Upstream.ts"
 
 const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
 
@@ -26,39 +27,39 @@ export const layer = HttpApiBuilder.group(
     const actions = yield* ClusterActions
     const notifications = yield* Notifications
 
-    const list = Effect.map(Answers.asked("get nodes", cluster.nodes), ({ failures, value }) => ({
+    const list = Effect.map(Upstream.query("get nodes", cluster.nodes), ({ failures, value }) => ({
       nodes: value.length === 0 ? null : value,
-      message: Answers.warning(failures)
+      message: Upstream.warning(failures)
     }))
 
     const get = Effect.fnUntraced(function*(address: string) {
-      const nodes = yield* Answers.asked("get producers", cluster.nodes)
+      const nodes = yield* Upstream.query("get producers", cluster.nodes)
       const node = nodes.value.find((node) => nodeAddress(node) === address)
       if (node === undefined) return yield* Effect.fail(NotFound.make({ message: "NODE_NOT_FOUND" }))
-      const stats = yield* Answers.asked("get nsqd stats", cluster.stats([node], { clients: true }))
+      const stats = yield* Upstream.query("get nsqd stats", cluster.stats([node], { clients: true }))
       const topics = stats.value.flatMap(({ topics }) => topics)
       return {
         node: address,
         topics,
         total_messages: total(topics, ({ message_count }) => message_count),
         total_clients: total(topics, ({ channels }) => total(channels, ({ clients }) => clients?.length ?? 0)),
-        message: Answers.warning(nodes.failures)
+        message: Upstream.warning(nodes.failures)
       }
     })
 
     const tombstone = Effect.fnUntraced(function*(node: string) {
       yield* access.check
       const { topic } = yield* Effect.catchTag(
-        Answers.body(Tombstone),
+        JsonBody.decode(Tombstone),
         "BadRequest",
         () => refuse("INVALID_BODY")
       )
       if (!isTopicName(topic)) return yield* refuse("INVALID_TOPIC")
       // The node becomes part of URLs.
       if (splitAddress(node) === undefined) return yield* refuse("INVALID_NODE")
-      const answer = yield* Answers.acted("tombstone node for topic", actions.tombstone(topic, node))
+      const response = yield* Upstream.act("tombstone node for topic", actions.tombstone(topic, node))
       yield* notifications.tell({ action: "tombstone_topic_producer", topic, node })
-      return answer
+      return response
     })
 
     return handlers

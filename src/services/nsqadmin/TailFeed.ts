@@ -17,9 +17,9 @@ import { version } from "../core/Version.ts"
 import { DaemonNetworks } from "../net/DaemonNetworks.ts"
 import * as NamedTransport from "../net/NamedTransport.ts"
 import { Transport } from "../net/Transport.ts"
-import * as Answers from "./Answers.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 import { TailBuffer } from "./TailBuffer.ts"
+import * as Upstream from "./Upstream.ts"
 
 /** The RDY count per nsqd. */
 const ready = 20
@@ -105,7 +105,7 @@ export class TailFeed extends Context.Service<TailFeed, {
       )
 
       const refuseToTake = Effect.fnUntraced(function*(topic: string, nodes: ReadonlyArray<KnownNode>) {
-        const { value } = yield* Answers.asked("get topic metadata", cluster.stats(nodes, { topic, clients: false }))
+        const { value } = yield* Upstream.query("get topic metadata", cluster.stats(nodes, { topic, clients: false }))
         const waiting = value.flatMap(({ topics }) => topics).filter(({ channels, depth }) =>
           channels.length === 0 && depth > 0
         )
@@ -154,7 +154,7 @@ export class TailFeed extends Context.Service<TailFeed, {
           return yield* refuse("INVALID_SAMPLE")
         }
         yield* occupy
-        const producers = yield* Answers.asked("get topic producers", cluster.producers(topic))
+        const producers = yield* Upstream.query("get topic producers", cluster.producers(topic))
         const addresses = producers.value.map(tcpAddress)
         if (addresses.length === 0) {
           return yield* Effect.fail(UpstreamError.make({ message: "UPSTREAM_ERROR: no nsqd has the topic" }))

@@ -7,7 +7,7 @@ import { BadRequest, UpstreamError } from "../../protocol/http/admin/AdminFailur
 import { Cluster, type KnownNode, nodeAddress, originOf } from "../cluster/Cluster.ts"
 import * as Gathered from "../cluster/Gathered.ts"
 import { type DaemonError, DaemonHttp } from "../http/DaemonHttp.ts"
-import * as Answers from "./Answers.ts"
+import * as Upstream from "./Upstream.ts"
 
 /** Limit for the body: nsqd's default `--max-msg-size`. */
 const maxBodyBytes = 1024 * 1024
@@ -38,7 +38,7 @@ export class TestMessage extends Context.Service<TestMessage, {
       const cluster = yield* Cluster
       const daemons = yield* DaemonHttp
 
-      const allNodes = Effect.map(Answers.asked("get nodes", cluster.nodes), ({ value }) => value)
+      const allNodes = Effect.map(Upstream.query("get nodes", cluster.nodes), ({ value }) => value)
 
       /** Accepts nsqds of the cluster only, so that a client cannot send requests to other hosts. */
       const named = Effect.fnUntraced(function*(address: string) {
@@ -64,7 +64,7 @@ export class TestMessage extends Context.Service<TestMessage, {
         const failures: Array<DaemonError> = []
         for (const node of nodes) {
           const result = yield* Effect.result(daemons.post(nodeAddress(node), path, body, originOf(node)))
-          if (Result.isSuccess(result)) return { message: Answers.warning(failures) }
+          if (Result.isSuccess(result)) return { message: Upstream.warning(failures) }
           failures.push(result.failure)
         }
         const reason = failures.length === 0 ? "the cluster has no nsqd" : Gathered.reasons(failures)

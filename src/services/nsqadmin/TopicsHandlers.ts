@@ -9,8 +9,9 @@ import { ClusterActions } from "../cluster/ClusterActions.ts"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
 import * as Sums from "../cluster/Sums.ts"
 import { AdminAccess } from "./AdminAccess.ts"
-import * as Answers from "./Answers.ts"
+import * as JsonBody from "./JsonBody.ts"
 import { Notifications } from "./Notifications.ts"
+import * as Upstream from "./Upstream.ts"
 
 const isAction = Schema.is(Action.fields.action)
 
@@ -31,38 +32,38 @@ export const layer = HttpApiBuilder.group(
     const sources = yield* ClusterSources
 
     const inactive = Effect.map(
-      Answers.asked("get topics", cluster.inactiveTopics),
+      Upstream.query("get topics", cluster.inactiveTopics),
       ({ failures, value }) => ({
         topics: Object.fromEntries([...value].map(([topic, channels]) => [topic, nullWhenEmpty(channels)])),
-        message: Answers.warning(failures)
+        message: Upstream.warning(failures)
       })
     )
 
     const active = Effect.map(
-      Answers.asked("get topics", cluster.topics),
-      ({ failures, value }) => ({ topics: nullWhenEmpty(value), message: Answers.warning(failures) })
+      Upstream.query("get topics", cluster.topics),
+      ({ failures, value }) => ({ topics: nullWhenEmpty(value), message: Upstream.warning(failures) })
     )
 
     const get = Effect.fnUntraced(function*(topic: string) {
-      const producers = yield* Answers.asked("get topic producers", cluster.producers(topic))
+      const producers = yield* Upstream.query("get topic producers", cluster.producers(topic))
       const { lookupd } = yield* sources.current
       // nsqlookupd lists the topic, but no nsqd has it.
       if (producers.value.length === 0 && lookupd.length > 0) {
-        return { ...Sums.topic(topic, []), message: Answers.warning(producers.failures) }
+        return { ...Sums.topic(topic, []), message: Upstream.warning(producers.failures) }
       }
-      const stats = yield* Answers.asked(
+      const stats = yield* Upstream.query(
         "get topic metadata",
         cluster.stats(producers.value, { topic, clients: false })
       )
       return {
         ...Sums.topic(topic, stats.value.flatMap(({ topics }) => topics)),
-        message: Answers.warning(producers.failures, stats.failures)
+        message: Upstream.warning(producers.failures, stats.failures)
       }
     })
 
     const getChannel = Effect.fnUntraced(function*(topic: string, channel: string) {
-      const producers = yield* Answers.asked("get topic producers", cluster.producers(topic))
-      const stats = yield* Answers.asked(
+      const producers = yield* Upstream.query("get topic producers", cluster.producers(topic))
+      const stats = yield* Upstream.query(
         "get channel metadata",
         cluster.stats(producers.value, { topic, channel, clients: true })
       )
@@ -73,41 +74,41 @@ export const layer = HttpApiBuilder.group(
       if (nodes.length === 0) return yield* Effect.fail(NotFound.make({ message: "CHANNEL_NOT_FOUND" }))
       return {
         ...Sums.channel(topic, channel, nodes),
-        message: Answers.warning(producers.failures, stats.failures)
+        message: Upstream.warning(producers.failures, stats.failures)
       }
     })
 
     const create = Effect.fnUntraced(function*() {
       yield* access.check
-      const { channel = "", topic } = yield* Answers.body(NewTopic)
+      const { channel = "", topic } = yield* JsonBody.decode(NewTopic)
       if (!isTopicName(topic)) return yield* refuse("INVALID_TOPIC")
       if (channel !== "" && !isChannelName(channel)) return yield* refuse("INVALID_CHANNEL")
       const wanted = channel === "" ? undefined : channel
-      const answer = yield* Answers.acted("create topic/channel", actions.create(topic, wanted))
+      const response = yield* Upstream.act("create topic/channel", actions.create(topic, wanted))
       yield* notifications.tell({ action: "create_topic", topic })
       if (wanted !== undefined) yield* notifications.tell({ action: "create_channel", topic, channel: wanted })
-      return answer
+      return response
     })
 
     const act = Effect.fnUntraced(function*(topic: string, channel: string | undefined) {
       yield* access.check
-      const { action } = yield* Answers.body(AnyAction)
+      const { action } = yield* JsonBody.decode(AnyAction)
       if (!isAction(action)) return yield* refuse("INVALID_ACTION")
       // As in NSQ, before the action, so that a failed one is notified as well.
       yield* channel === undefined
         ? notifications.tell({ action: `${action}_topic`, topic })
         : notifications.tell({ action: `${action}_channel`, topic, channel })
-      return yield* Answers.acted(`${action} topic/channel`, actions.act(action, topic, channel))
+      return yield* Upstream.act(`${action} topic/channel`, actions.act(action, topic, channel))
     })
 
     const remove = Effect.fnUntraced(function*(topic: string, channel: string | undefined) {
       yield* access.check
       const kind = channel === undefined ? "topic" : "channel"
-      const answer = yield* Answers.acted(`delete ${kind}`, actions.act("delete", topic, channel))
+      const response = yield* Upstream.act(`delete ${kind}`, actions.act("delete", topic, channel))
       yield* channel === undefined
         ? notifications.tell({ action: "delete_topic", topic })
         : notifications.tell({ action: "delete_channel", topic, channel })
-      return answer
+      return response
     })
 
     return handlers

@@ -1,0 +1,45 @@
+/**
+ * Runs the cluster queries and actions of a handler (docs/protocol/http.md#nsqadmin-requests): the response has the result and a
+ * warning that lists the daemons that failed, or is a 502 if all failed. Logs every failure.
+ */
+import { Effect } from "effect"
+import type { ActionResponse } from "../../protocol/http/admin/AdminApi.ts"
+import { UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
+import * as Gathered from "../cluster/Gathered.ts"
+import type { DaemonError } from "../http/DaemonHttp.ts"
+
+/** Returns the `message` of a response: empty, or a warning with one line per failure; `; ` separates the steps. */
+export const warning = (...steps: ReadonlyArray<ReadonlyArray<DaemonError>>): string => {
+  const failed = steps.filter((failures) => failures.length > 0).map(Gathered.reasons)
+  return failed.length === 0 ? "" : `WARNING: ${failed.join("; ")}`
+}
+
+/** Runs a query and logs its failures. Fails with a 502 if the query fails. `what` completes `failed to` in the log line. */
+export const query = <A, R>(
+  what: string,
+  request: Effect.Effect<Gathered.Gathered<A>, Gathered.ClusterError, R>
+): Effect.Effect<Gathered.Gathered<A>, UpstreamError, R> =>
+  withUpstreamError(what, request).pipe(Effect.tap(({ failures }) => logFailures(failures)))
+
+/** Runs an action, logs its failures and returns its warning. Fails with a 502 if the action fails. */
+export const act = <R>(
+  what: string,
+  action: Effect.Effect<ReadonlyArray<DaemonError>, Gathered.ClusterError, R>
+): Effect.Effect<ActionResponse, UpstreamError, R> =>
+  withUpstreamError(what, action).pipe(
+    Effect.tap(logFailures),
+    Effect.map((failures) => ({ message: warning(failures) }))
+  )
+
+const logFailures = (failures: ReadonlyArray<DaemonError>): Effect.Effect<void> =>
+  failures.length === 0 ? Effect.void : Effect.logWarning(Gathered.reasons(failures))
+
+const withUpstreamError = <A, R>(
+  what: string,
+  effect: Effect.Effect<A, Gathered.ClusterError, R>
+): Effect.Effect<A, UpstreamError, R> =>
+  Effect.catch(effect, ({ message }) =>
+    Effect.andThen(
+      Effect.logError(`failed to ${what} - ${message}`),
+      Effect.fail(UpstreamError.make({ message: `UPSTREAM_ERROR: ${message}` }))
+    ))
