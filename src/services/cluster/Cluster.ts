@@ -49,7 +49,8 @@ export interface FiguresOfNode {
   readonly topics: ReadonlyArray<StatsResponse.SampledTopic>
 }
 
-type Asked<A> = Effect.Effect<Gathered.Gathered<A>, Gathered.ClusterError>
+/** The result of a query, or the errors of all daemons if all failed. */
+type Query<A> = Effect.Effect<Gathered.Gathered<A>, Gathered.ClusterError>
 
 /** Returns `host:port` of an nsqd's HTTP API, which identifies it in nsqadmin. */
 export const nodeAddress = (node: Node): string => joinAddress(node.broadcast_address, node.http_port)
@@ -144,17 +145,17 @@ const uniqueByAddress = (nodes: ReadonlyArray<KnownNode>): ReadonlyArray<KnownNo
 /** Queries about the cluster. Each fails with `ClusterError` if all daemons of a step fail. */
 export class Cluster extends Context.Service<Cluster, {
   /** The names of all topics, sorted. */
-  readonly topics: Asked<ReadonlyArray<string>>
+  readonly topics: Query<ReadonlyArray<string>>
   /** Topics that nsqlookupds list and no nsqd has, with their channels; empty without nsqlookupds. */
-  readonly inactiveTopics: Asked<ReadonlyMap<string, ReadonlyArray<string>>>
+  readonly inactiveTopics: Query<ReadonlyMap<string, ReadonlyArray<string>>>
   /** All nsqds. */
-  readonly nodes: Asked<ReadonlyArray<KnownNode>>
+  readonly nodes: Query<ReadonlyArray<KnownNode>>
   /** The nsqds that have the topic. */
-  readonly producers: (topic: string) => Asked<ReadonlyArray<KnownNode>>
+  readonly producers: (topic: string) => Query<ReadonlyArray<KnownNode>>
   /** The figures of the topics of these nsqds. */
-  readonly stats: (nodes: ReadonlyArray<KnownNode>, filter: StatsFilter) => Asked<ReadonlyArray<StatsOfNode>>
+  readonly stats: (nodes: ReadonlyArray<KnownNode>, filter: StatsFilter) => Query<ReadonlyArray<StatsOfNode>>
   /** Depths and counters of all topics of these nsqds: cheap enough to query every few seconds. */
-  readonly figures: (nodes: ReadonlyArray<KnownNode>) => Asked<ReadonlyArray<FiguresOfNode>>
+  readonly figures: (nodes: ReadonlyArray<KnownNode>) => Query<ReadonlyArray<FiguresOfNode>>
 }>()("effect-nsq/cluster/Cluster") {
   static readonly layer: Layer.Layer<Cluster, never, ClusterSources | DaemonHttp> = Layer.effect(
     Cluster,
@@ -164,9 +165,9 @@ export class Cluster extends Context.Service<Cluster, {
       const { originBy } = yield* DaemonNetworks
 
       const bySources = <A>(
-        fromLookupds: (addresses: ReadonlyArray<string>) => Asked<A>,
-        fromNsqds: (addresses: ReadonlyArray<string>) => Asked<A>
-      ): Asked<A> =>
+        fromLookupds: (addresses: ReadonlyArray<string>) => Query<A>,
+        fromNsqds: (addresses: ReadonlyArray<string>) => Query<A>
+      ): Query<A> =>
         Effect.flatMap(
           sources.current,
           ({ lookupd, nsqd }) => lookupd.length > 0 ? fromLookupds(lookupd) : fromNsqds(nsqd)
@@ -182,21 +183,21 @@ export class Cluster extends Context.Service<Cluster, {
         return `/stats?${query.join("&")}`
       }
 
-      const lookupdTopics = (addresses: ReadonlyArray<string>): Asked<ReadonlyArray<string>> =>
+      const lookupdTopics = (addresses: ReadonlyArray<string>): Query<ReadonlyArray<string>> =>
         Effect.map(
           Gathered.ask(addresses, "nsqlookupd", (address) => daemons.get(LookupResponse.Topics, address, "/topics")),
-          (asked) => Gathered.map(asked, (responses) => sorted(responses.flatMap(({ topics }) => topics)))
+          (gathered) => Gathered.map(gathered, (responses) => sorted(responses.flatMap(({ topics }) => topics)))
         )
 
-      const nsqdTopics = (addresses: ReadonlyArray<string>): Asked<ReadonlyArray<string>> =>
+      const nsqdTopics = (addresses: ReadonlyArray<string>): Query<ReadonlyArray<string>> =>
         Effect.map(
           Gathered.ask(
             addresses,
             "nsqd",
             (address) => daemons.getByTopic(StatsResponse.TopicNames, address, statsPath({ clients: false }))
           ),
-          (asked) =>
-            Gathered.map(asked, (responses) =>
+          (gathered) =>
+            Gathered.map(gathered, (responses) =>
               sorted(responses.flatMap(({ topics }) => topics?.map(({ topic_name }) => topic_name) ?? [])))
         )
 
@@ -205,23 +206,23 @@ export class Cluster extends Context.Service<Cluster, {
         schema: Schema.Codec<{ readonly producers: ReadonlyArray<Producer> }, unknown>,
         addresses: ReadonlyArray<string>,
         path: string
-      ): Asked<ReadonlyArray<Named<Producer>>> =>
+      ): Query<ReadonlyArray<Named<Producer>>> =>
         Gathered.ask(addresses, "nsqlookupd", (lookupd) =>
           Effect.gen(function*() {
             const { producers } = yield* daemons.get(schema, lookupd, path)
             return { lookupd, origin: yield* originBy(lookupd), producers }
           }))
 
-      const lookupdNodes = (addresses: ReadonlyArray<string>): Asked<ReadonlyArray<KnownNode>> =>
-        Effect.map(namedBy(LookupResponse.Nodes, addresses, "/nodes"), (asked) => Gathered.map(asked, mergeNodes))
+      const lookupdNodes = (addresses: ReadonlyArray<string>): Query<ReadonlyArray<KnownNode>> =>
+        Effect.map(namedBy(LookupResponse.Nodes, addresses, "/nodes"), (gathered) => Gathered.map(gathered, mergeNodes))
 
       /** Very old nsqds omit their address from `/info`: the requested address replaces it. */
       const withAddress = (info: Info, address: string): Info => {
-        const asked = splitAddress(address) ?? { host: address, port: 0 }
+        const { host, port } = splitAddress(address) ?? { host: address, port: 0 }
         return {
           ...info,
-          ...(info.broadcast_address === "" ? { broadcast_address: asked.host, http_port: asked.port } : {}),
-          hostname: info.hostname === "" ? asked.host : info.hostname
+          ...(info.broadcast_address === "" ? { broadcast_address: host, http_port: port } : {}),
+          hostname: info.hostname === "" ? host : info.hostname
         }
       }
 
@@ -235,17 +236,17 @@ export class Cluster extends Context.Service<Cluster, {
         return [nodeAddress(named) === address ? named : { ...named, origin: yield* originBy(address) }]
       })
 
-      const nsqdNodes = (addresses: ReadonlyArray<string>, filter: StatsFilter): Asked<ReadonlyArray<KnownNode>> =>
+      const nsqdNodes = (addresses: ReadonlyArray<string>, filter: StatsFilter): Query<ReadonlyArray<KnownNode>> =>
         Effect.map(
           Gathered.ask(addresses, "nsqd", (address) => nsqdNode(address, filter)),
-          (asked) => Gathered.map(asked, (nodes) => nodes.flat())
+          (gathered) => Gathered.map(gathered, (nodes) => nodes.flat())
         )
 
-      const lookupdProducers = (topic: string, addresses: ReadonlyArray<string>): Asked<ReadonlyArray<KnownNode>> =>
+      const lookupdProducers = (topic: string, addresses: ReadonlyArray<string>): Query<ReadonlyArray<KnownNode>> =>
         Effect.map(
           namedBy(LookupResponse.Lookup, addresses, `/lookup?topic=${encodeURIComponent(topic)}`),
-          (asked) =>
-            Gathered.map(asked, (responses) =>
+          (gathered) =>
+            Gathered.map(gathered, (responses) =>
               uniqueByAddress(
                 responses.flatMap(({ origin, producers }) =>
                   producers.map((producer) => nodeFrom(producer, null, origin))
@@ -253,14 +254,15 @@ export class Cluster extends Context.Service<Cluster, {
               ))
         )
 
-      const channels = (topic: string, addresses: ReadonlyArray<string>): Asked<ReadonlyArray<string>> =>
+      const channels = (topic: string, addresses: ReadonlyArray<string>): Query<ReadonlyArray<string>> =>
         Effect.map(
           Gathered.ask(
             addresses,
             "nsqlookupd",
             (address) => daemons.get(LookupResponse.Channels, address, `/channels?topic=${encodeURIComponent(topic)}`)
           ),
-          (asked) => Gathered.map(asked, (responses) => sorted(responses.flatMap((response) => response.channels)))
+          (gathered) =>
+            Gathered.map(gathered, (responses) => sorted(responses.flatMap((response) => response.channels)))
         )
 
       /** Compares the topics with those of the nsqds, which saves one `/lookup` request per topic. */
@@ -273,7 +275,7 @@ export class Cluster extends Context.Service<Cluster, {
         const inactive = topics.value.filter((topic) => !live.has(topic))
         const known = yield* Effect.forEach(
           inactive,
-          (topic) => Effect.map(channels(topic, addresses), (asked) => [topic, asked.value] as const),
+          (topic) => Effect.map(channels(topic, addresses), (gathered) => [topic, gathered.value] as const),
           { concurrency: 4 }
         )
         return { value: new Map(known), failures: topics.failures }
@@ -320,7 +322,7 @@ export class Cluster extends Context.Service<Cluster, {
         topics: bySources(lookupdTopics, nsqdTopics),
         inactiveTopics: bySources(
           lookupdInactive,
-          (addresses) => Effect.map(nsqdTopics(addresses), (asked) => Gathered.map(asked, () => noChannels))
+          (addresses) => Effect.map(nsqdTopics(addresses), (gathered) => Gathered.map(gathered, () => noChannels))
         ),
         nodes: bySources(lookupdNodes, (addresses) => nsqdNodes(addresses, { clients: false })),
         producers: (topic) =>

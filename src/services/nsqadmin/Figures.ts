@@ -143,8 +143,8 @@ export const isUnchanged = (a: TopicSummary | undefined, b: TopicSummary): boole
  * Sums the responses of nsqds. The rate of a new topic or channel starts from 0 if the previous figures include its nsqd; it is
  * null if they do not. One step for each topic of each nsqd, because there may be very many.
  */
-export function* fromAnswers(
-  answers: ReadonlyArray<FiguresOfNode>,
+export function* fromResponses(
+  responses: ReadonlyArray<FiguresOfNode>,
   { names, orphans }: KnownTopics,
   at: number,
   before: ClusterFigures
@@ -152,11 +152,11 @@ export function* fromAnswers(
   const topics = new Map<string, Summing>()
   const nodes = new Set<string>()
   const seconds = (at - before.at) / 1000
-  for (const answer of answers) {
-    const address = nodeAddress(answer.node)
+  for (const response of responses) {
+    const address = nodeAddress(response.node)
     nodes.add(address)
     const isRated = seconds > 0 && before.nodes.has(address)
-    for (const topic of answer.topics) {
+    for (const topic of response.topics) {
       let sum = topics.get(topic.topic_name)
       if (sum === undefined) topics.set(topic.topic_name, sum = nothing(topic.topic_name))
       const { depth = 0, message_count: count = 0, paused = false } = topic

@@ -15,7 +15,7 @@ const pointMillis = 20_000
 const maxSeries = 100_000
 
 /** Limit for series in a response. */
-const maxAnswered = 1000
+const maxReturned = 1000
 
 interface Series {
   readonly ring: number
@@ -205,7 +205,7 @@ export class History extends Context.Service<History, {
         read: (topics, isDetailed) =>
           Effect.sync(() => {
             const monotonic = Time.fromClock(clock).monotonicMillis()
-            return series.read(topics, isDetailed, monotonic, clock.currentTimeMillisUnsafe(), maxAnswered)
+            return series.read(topics, isDetailed, monotonic, clock.currentTimeMillisUnsafe(), maxReturned)
           })
       })
     })

@@ -21,13 +21,13 @@ const changes = (before: Sample | undefined, sample: Sample, topic: string | und
   const topics = Array.from(figures.topics.values()).flatMap(({ summary }) =>
     Figures.isUnchanged(known?.get(summary.topic)?.summary, summary) ? [] : [summary]
   )
-  const asked = topic === undefined ? undefined : figures.topics.get(topic)
+  const shown = topic === undefined ? undefined : figures.topics.get(topic)
   return {
     at,
     full: before === undefined,
     topics,
     gone: known === undefined ? [] : [...known.keys()].filter((name) => !figures.topics.has(name)),
-    points: topic === undefined || asked === undefined ? [] : Figures.points(topic, asked),
+    points: topic === undefined || shown === undefined ? [] : Figures.points(topic, shown),
     daemons,
     warnings,
     message

@@ -118,7 +118,7 @@ export class Sampler extends Context.Service<Sampler, {
           daemons = DaemonStates.observe(daemons, observation)
           if (answers.length > 0 || failures.length === 0) {
             const known = { names: topics.value, orphans: orphansOf(topics.value, nodes) }
-            figures = yield* Turns.finish(turns, Figures.fromAnswers(answers, known, asked, figures))
+            figures = yield* Turns.finish(turns, Figures.fromResponses(answers, known, asked, figures))
           }
           const now = { at, figures, daemons: DaemonStates.list(daemons) }
           watched = yield* Turns.finish(turns, Warnings.observe(watched, now))

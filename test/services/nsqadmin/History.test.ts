@@ -113,8 +113,8 @@ describe("History", () => {
 const figuresOf = (at: number, topics: ReadonlyArray<string>): Figures.ClusterFigures => {
   const node = nodeNamed("a")
   const found = topics.map((topic_name) => ({ topic_name, depth: 1, message_count: 1 }))
-  const answers = [{ node, version: "1.3.0", health: "OK", topics: found }]
-  const summing = Figures.fromAnswers(answers, { names: [], orphans: new Set() }, at, Figures.none)
+  const responses = [{ node, version: "1.3.0", health: "OK", topics: found }]
+  const summing = Figures.fromResponses(responses, { names: [], orphans: new Set() }, at, Figures.none)
   let step = summing.next()
   while (step.done !== true) step = summing.next()
   return step.value
