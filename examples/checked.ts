@@ -6,7 +6,7 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Schema } from "effect"
-import { Broker, publish, Publisher, Storage } from "effect-nsq/broker"
+import { Broker, BrokerError, publish, Publisher, Storage } from "effect-nsq/broker"
 
 const Order = Schema.fromJsonString(Schema.Struct({
   item: Schema.NonEmptyString,
@@ -16,7 +16,7 @@ const decodeOrder = Schema.decodeUnknownEffect(Order)
 
 const CheckedPublisher = Publisher.layerChecked((topic, body) =>
   topic !== "orders" ? Effect.void : decodeOrder(Buffer.from(body).toString()).pipe(
-    Effect.mapError((error) => `not an order: ${error.message}`),
+    Effect.mapError((error) => BrokerError.rejection(`not an order: ${error.message}`)),
     Effect.asVoid
   )
 )

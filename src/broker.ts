@@ -6,14 +6,7 @@
 export { version as nsqVersion } from "./services/core/Version.ts"
 /** The registry of topics and channels. */
 export { Broker } from "./services/nsqd/broker/Broker.ts"
-export {
-  ChannelNotFound,
-  LimitReached,
-  MetadataError,
-  PublishError,
-  SubscribeError,
-  TopicNotFound
-} from "./services/nsqd/broker/BrokerError.ts"
+export { BrokerError, BrokerErrorReason } from "./services/nsqd/broker/BrokerError.ts"
 export { Channel } from "./services/nsqd/broker/Channel.ts"
 export { type Client, Clients, type ClientStats } from "./services/nsqd/broker/Clients.ts"
 /** Decides what clients may do over TCP. Default: everything is allowed. */

@@ -11,7 +11,7 @@ import { TestClock } from "effect/testing"
 /** The code under test: publishes, and retries while the broker's disk is full. */
 const placeOrder = (order: string) =>
   publish("orders", Buffer.from(order)).pipe(
-    Effect.retry({ schedule: Schedule.spaced("10 seconds"), while: (error) => error._tag === "PublishError" })
+    Effect.retry({ schedule: Schedule.spaced("10 seconds"), while: (error) => error._tag === "BrokerError" })
   )
 
 const broker = TestBroker.layerNoStorage({ memQueueSize: 0 }).pipe(Layer.provideMerge(FaultyStorage.layer))

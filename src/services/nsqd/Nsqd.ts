@@ -117,7 +117,12 @@ export class Nsqd extends Context.Service<Nsqd, {
       const services = yield* Layer.build(broker).pipe(
         Effect.provideContext(tracer),
         Effect.provideService(DaemonNetworks, daemonNetworks),
-        Effect.mapError(({ action, reason }) => new NsqdStartError({ stage: `${action} metadata`, detail: reason }))
+        Effect.mapError(({ message, reason }) =>
+          new NsqdStartError({
+            stage: reason._tag === "MetadataFailure" ? `${reason.action} metadata` : "instantiate nsqd",
+            detail: message
+          })
+        )
       )
       const listening = yield* Layer.build(listeners(telemetry)).pipe(
         Effect.provideContext(Context.merge(tracer, services)),

@@ -8,13 +8,7 @@ import { DaemonState } from "../../core/DaemonState.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage } from "../storage/Storage.ts"
 import type { StorageError } from "../storage/StorageError.ts"
-import {
-  type ChannelNotFound,
-  type LimitReached,
-  MetadataError,
-  type SubscribeError,
-  type TopicNotFound
-} from "./BrokerError.ts"
+import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
 import * as Locality from "./Locality.ts"
 import { type LatencyPlan, makePlan } from "./ProcessingLatency.ts"
@@ -49,31 +43,41 @@ export class Broker extends Context.Service<Broker, {
   /** Makes every channel keep a histogram of its latencies from now on. */
   readonly keepLatencyHistograms: () => void
   readonly findTopic: (name: string) => Topic | undefined
-  /** Returns the topic and creates it if needed; by then it has the channels that the `ChannelDirectory` lists. */
-  readonly topic: (name: TopicName) => Effect.Effect<Topic, LimitReached | StorageError>
-  readonly deleteTopic: (name: string) => Effect.Effect<void, TopicNotFound | StorageError>
-  /** Returns the channel and creates it, and its topic, if needed. */
-  readonly channel: (topic: TopicName, name: ChannelName) => Effect.Effect<Channel, LimitReached | StorageError>
+  /**
+   * Returns the topic and creates it if needed; by then it has the channels that the `ChannelDirectory` lists. Fails with the
+   * reason `TopicLimit`.
+   */
+  readonly topic: (name: TopicName) => Effect.Effect<Topic, BrokerError | StorageError>
+  /** Fails with the reason `MissingTopic`. */
+  readonly deleteTopic: (name: string) => Effect.Effect<void, BrokerError | StorageError>
+  /**
+   * Returns the channel and creates it, and its topic, if needed. Fails with the reasons `TopicLimit` and `ChannelLimit`.
+   */
+  readonly channel: (topic: TopicName, name: ChannelName) => Effect.Effect<Channel, BrokerError | StorageError>
+  /** Fails with the reasons `MissingTopic` and `MissingChannel`. */
   readonly deleteChannel: (
     topic: string,
     name: string
-  ) => Effect.Effect<void, TopicNotFound | ChannelNotFound | StorageError>
+  ) => Effect.Effect<void, BrokerError | StorageError>
   /** Pauses or unpauses a topic at once; completes when the metadata file is written. */
   readonly pauseTopic: (topic: Topic, paused: boolean) => Effect.Effect<void, StorageError>
   readonly pauseChannel: (channel: Channel, paused: boolean) => Effect.Effect<void, StorageError>
-  /** Subscribes a consumer with a ready count of 0. It leaves when the Scope closes. */
+  /**
+   * Subscribes a consumer with a ready count of 0. It leaves when the Scope closes. Fails with the reasons `TopicLimit`,
+   * `ChannelLimit`, `ConsumerLimit` and `Exiting`.
+   */
   readonly subscribe: (
     topic: TopicName,
     channel: ChannelName,
     consumer: Consumer,
     options: SubscriptionOptions
-  ) => Effect.Effect<Subscription, SubscribeError | LimitReached | StorageError, Scope.Scope>
+  ) => Effect.Effect<Subscription, BrokerError | StorageError, Scope.Scope>
 }>()("effect-nsq/broker/Broker") {
   /**
    * A broker on the `Storage` of the environment, restored from its metadata. Fails if the metadata cannot be read or
    * written.
    */
-  static readonly layer: Layer.Layer<Broker, MetadataError, Storage> = Layer.effect(
+  static readonly layer: Layer.Layer<Broker, BrokerError, Storage> = Layer.effect(
     Broker,
     Effect.suspend(() => make)
   )
@@ -145,7 +149,11 @@ const make = Effect.gen(function*() {
    * can read its messages, which frees space, and nsqd.dat is written as soon as there is some.
    */
   const persistFirst = Effect.catch(metadata.persist, (error) => {
-    if (!error.isFull) return Effect.fail(new MetadataError({ action: "persist", reason: error.message }))
+    if (!error.isFull) {
+      return Effect.fail(
+        brokerError(BrokerErrorReason.MetadataFailure({ action: "persist", description: error.message }))
+      )
+    }
     metadata.persistSoon()
     return Effect.void
   })

@@ -1,105 +1,91 @@
 /**
- * The broker's errors: one per outcome, with NSQ's texts where NSQ has one.
+ * The broker's error, with NSQ's texts where NSQ has one. Failures of storage that have no outcome of their own are a
+ * `StorageError`.
  */
-import { Schema } from "effect"
+import { Data } from "effect"
+import type { StorageError } from "../storage/StorageError.ts"
 
 /**
- * A publish was refused, or accepted only in part: `accepted` messages of it were accepted.
+ * The reasons of a `BrokerError`. `description` is the operating system's text.
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category errors
  */
-export class PublishError extends Schema.TaggedError<PublishError>()("PublishError", {
-  /** `exiting`, the operating system's text for a failed write, or the reason of a check that refused the message. */
-  reason: Schema.String,
-  /**
-   * `full` and `storage`: the write failed, because the disk is full or for another reason. `rejected`: a check
-   * refused it.
-   */
-  kind: Schema.Literals(["exiting", "full", "storage", "rejected"]),
-  accepted: Schema.Int
-}) {
+export type BrokerErrorReason = Data.TaggedEnum<{
+  /** A publish or a consumer was refused, because the topic or channel is being closed. */
+  Exiting: {}
+  /** A publish was refused, because the disk is full. */
+  DiskFull: { readonly description: string }
+  /** A publish was refused, because the disk fails. */
+  DiskFailure: { readonly description: string }
+  /** A check refused a publish; see `Publisher.layerChecked`. */
+  Rejection: { readonly description: string }
+  /** A topic was not created, because there are `max` topics. */
+  TopicLimit: { readonly max: number }
+  /** A channel was not created, because the topic has `max` channels. */
+  ChannelLimit: { readonly topic: string; readonly max: number }
+  /** A consumer was refused, because the channel has `max` consumers. */
+  ConsumerLimit: { readonly topic: string; readonly channel: string; readonly max: number }
+  /** The topic to delete does not exist. */
+  MissingTopic: { readonly topic: string }
+  /** The channel to delete does not exist. */
+  MissingChannel: { readonly topic: string; readonly channel: string }
+  /** The broker could not start: its metadata could not be read or written. */
+  MetadataFailure: { readonly action: "load" | "persist"; readonly description: string }
+}>
+
+/**
+ * Constructors of the reasons, and `$match`.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const BrokerErrorReason = Data.taggedEnum<BrokerErrorReason>()
+
+/**
+ * The broker refused an operation, or could not start.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export class BrokerError extends Data.TaggedError("BrokerError")<{
+  readonly reason: BrokerErrorReason
+  /** The number of messages of a publish that were accepted nevertheless; 0 for other operations. */
+  readonly accepted: number
+}> {
   override get message(): string {
-    return this.reason
+    const { reason } = this
+    switch (reason._tag) {
+      case "Exiting":
+        return "exiting"
+      case "TopicLimit":
+        return `there are ${reason.max} topics already (--max-topics)`
+      case "ChannelLimit":
+        return `topic ${reason.topic} has ${reason.max} channels already (--max-channels-per-topic)`
+      case "ConsumerLimit":
+        return `consumers for ${reason.topic}:${reason.channel} exceeds limit of ${reason.max}`
+      case "MissingTopic":
+        return `topic ${reason.topic} does not exist`
+      case "MissingChannel":
+        return `channel ${reason.topic}:${reason.channel} does not exist`
+      default:
+        return reason.description
+    }
+  }
+
+  /** Creates the error that the check of a `Publisher.layerChecked` refuses a message with. */
+  static rejection(description: string): BrokerError {
+    return brokerError(BrokerErrorReason.Rejection({ description }))
   }
 }
 
-/**
- * A consumer could not subscribe to a channel.
- *
- * @since 0.1.0
- * @category errors
- */
-export class SubscribeError extends Schema.TaggedError<SubscribeError>()("SubscribeError", {
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return this.reason
-  }
-}
+/** Creates the error. */
+export const brokerError = (reason: BrokerErrorReason, accepted = 0): BrokerError =>
+  new BrokerError({ reason, accepted })
 
-/**
- * A topic or channel was not created, because the limit is reached.
- *
- * @since 0.1.0
- * @category errors
- */
-export class LimitReached extends Schema.TaggedError<LimitReached>()("LimitReached", {
-  /** The topic whose channels reached the limit; `undefined` for the limit of topics. */
-  topic: Schema.UndefinedOr(Schema.String),
-  max: Schema.Int
-}) {
-  /** The flag that sets the limit. */
-  get option(): string {
-    return this.topic === undefined ? "--max-topics" : "--max-channels-per-topic"
-  }
-  override get message(): string {
-    return this.topic === undefined
-      ? `there are ${this.max} topics already (${this.option})`
-      : `topic ${this.topic} has ${this.max} channels already (${this.option})`
-  }
-}
-
-/**
- * The topic does not exist.
- *
- * @since 0.1.0
- * @category errors
- */
-export class TopicNotFound extends Schema.TaggedError<TopicNotFound>()("TopicNotFound", {
-  topic: Schema.String
-}) {
-  override get message(): string {
-    return `topic ${this.topic} does not exist`
-  }
-}
-
-/**
- * The channel, or its topic, does not exist.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ChannelNotFound extends Schema.TaggedError<ChannelNotFound>()("ChannelNotFound", {
-  topic: Schema.String,
-  channel: Schema.String
-}) {
-  override get message(): string {
-    return `channel ${this.topic}:${this.channel} does not exist`
-  }
-}
-
-/**
- * The broker could not start: its metadata could not be read or written.
- *
- * @since 0.1.0
- * @category errors
- */
-export class MetadataError extends Schema.TaggedError<MetadataError>()("MetadataError", {
-  action: Schema.Literals(["load", "persist"]),
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return this.reason
-  }
-}
+/** Converts the failure to write a publish of which `accepted` messages were accepted in memory. */
+export const writeFailure = ({ isFull, message: description }: StorageError, accepted: number): BrokerError =>
+  brokerError(
+    isFull ? BrokerErrorReason.DiskFull({ description }) : BrokerErrorReason.DiskFailure({ description }),
+    accepted
+  )

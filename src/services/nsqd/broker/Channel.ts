@@ -18,7 +18,7 @@ import type { BackendQueue } from "../storage/BackendQueue.ts"
 import { Storage } from "../storage/Storage.ts"
 import type { StorageError } from "../storage/StorageError.ts"
 import { Backlog } from "./Backlog.ts"
-import { SubscribeError } from "./BrokerError.ts"
+import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import { Distribution } from "./Distribution.ts"
 import { flushFailed } from "./Flush.ts"
 import { wholeBatch } from "./MemoryQueue.ts"
@@ -192,12 +192,12 @@ export class Channel {
   // ---- called by consumers
 
   /** Adds a consumer with a ready count of 0. Fails if the channel is closing or has its maximum of consumers. */
-  subscribe(consumer: Consumer, options: SubscriptionOptions): Result.Result<Subscription, SubscribeError> {
-    if (this.isExiting) return Result.fail(new SubscribeError({ reason: "exiting" }))
+  subscribe(consumer: Consumer, options: SubscriptionOptions): Result.Result<Subscription, BrokerError> {
+    if (this.isExiting) return Result.fail(brokerError(BrokerErrorReason.Exiting()))
     const { maxChannelConsumers } = this.settings
     if (maxChannelConsumers > 0 && this.members.length >= maxChannelConsumers) {
-      const reason = `consumers for ${this.topic}:${this.name} exceeds limit of ${maxChannelConsumers}`
-      return Result.fail(new SubscribeError({ reason }))
+      const { name: channel, topic } = this
+      return Result.fail(brokerError(BrokerErrorReason.ConsumerLimit({ topic, channel, max: maxChannelConsumers })))
     }
     const subscription = new Subscription(this, consumer, options)
     this.members.push(subscription)

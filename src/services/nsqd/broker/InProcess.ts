@@ -10,7 +10,7 @@ import * as Completion from "../../core/Completion.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import type { StorageError } from "../storage/StorageError.ts"
 import { Broker } from "./Broker.ts"
-import type { LimitReached, PublishError, SubscribeError } from "./BrokerError.ts"
+import type { BrokerError } from "./BrokerError.ts"
 import * as Locality from "./Locality.ts"
 import { joinBodies, Publisher } from "./Publisher.ts"
 import type { AnswerResult, Consumer, Subscription } from "./Subscription.ts"
@@ -45,7 +45,8 @@ export interface ConsumeOptions {
 
 /**
  * Publishes one or more bodies to a topic, which is created if needed. Completes when the broker has stored them: in
- * memory, or on disk if memory is full. An empty array does nothing. Dies if the topic name is not valid.
+ * memory, or on disk if memory is full. An empty array does nothing. Dies if the topic name is not valid. Fails with the reasons
+ * `Exiting`, `DiskFull`, `DiskFailure`, `Rejection` and `TopicLimit`.
  *
  * ```ts
  * const program = publish("orders", [Buffer.from("tea"), Buffer.from("coffee")], { delay: "5 seconds" })
@@ -58,7 +59,7 @@ export const publish = Effect.fnUntraced(function*(
   topic: string,
   bodies: Uint8Array | ReadonlyArray<Uint8Array>,
   options?: { readonly delay?: Duration.Input }
-): Effect.fn.Return<void, PublishError | LimitReached | StorageError, Publisher> {
+): Effect.fn.Return<void, BrokerError | StorageError, Publisher> {
   const publisher = yield* Publisher
   const name = TopicName.make(topic)
   const delay = Duration.toMillis(Duration.fromInputUnsafe(options?.delay ?? 0))
@@ -74,7 +75,8 @@ export const publish = Effect.fnUntraced(function*(
 
 /**
  * The messages of a channel while the Stream is consumed. When the Stream ends, messages in flight return to the
- * channel. Ends when the channel is deleted or the broker stops.
+ * channel. Ends when the channel is deleted or the broker stops. Fails with the reasons `TopicLimit`, `ChannelLimit`,
+ * `ConsumerLimit` and `Exiting`.
  *
  * ```ts
  * const program = consume("orders", "kitchen", { maxInFlight: 2 }).pipe(
@@ -89,7 +91,7 @@ export const consume = (
   topic: string,
   channel: string,
   options?: ConsumeOptions
-): Stream.Stream<Delivery, SubscribeError | LimitReached | StorageError, Broker> =>
+): Stream.Stream<Delivery, BrokerError | StorageError, Broker> =>
   Stream.unwrap(Effect.gen(function*() {
     const broker = yield* Broker
     const defaults = yield* NsqdOptions

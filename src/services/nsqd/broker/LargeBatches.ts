@@ -9,7 +9,7 @@ import { Effect } from "effect"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import type { Completion } from "../../core/Completion.ts"
 import type { Turns } from "../../core/Turns.ts"
-import { PublishError } from "./BrokerError.ts"
+import { type BrokerError, brokerError } from "./BrokerError.ts"
 import type { Topic } from "./Topic.ts"
 
 /** Messages per piece: laying them out takes about 2 ms. */
@@ -41,7 +41,7 @@ export const put = (
   topic: Topic,
   bodies: PublishedBodies,
   deferMillis: number
-): Completion<PublishError> =>
+): Completion<BrokerError> =>
   bodies.count === 1 || (bodies.count <= pieceMessagesMax && bodies.bodyBytes <= pieceBytesMax)
     ? topic.put(bodies, deferMillis)
     : putPieces(turns, topic, bodies, deferMillis)
@@ -51,17 +51,14 @@ const putPieces = Effect.fnUntraced(function*(
   topic: Topic,
   bodies: PublishedBodies,
   deferMillis: number
-): Effect.fn.Return<void, PublishError> {
+): Effect.fn.Return<void, BrokerError> {
   let accepted = 0
   for (let at = bodies.start; accepted < bodies.count;) {
     const { next, piece } = pieceAt(bodies, at, bodies.count - accepted)
     const before = accepted
     const rest = topic.put(piece, deferMillis)
     if (rest !== undefined) {
-      yield* Effect.mapError(
-        rest,
-        ({ accepted, kind, reason }) => new PublishError({ kind, reason, accepted: before + accepted })
-      )
+      yield* Effect.mapError(rest, ({ accepted, reason }) => brokerError(reason, before + accepted))
     }
     accepted += piece.count
     at = next

@@ -4,15 +4,15 @@
  */
 import { Effect } from "effect"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
-import { LimitReached } from "./BrokerError.ts"
+import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import type { Topic } from "./Topic.ts"
 
 /** The limits that creations are checked against. */
 export interface Limits {
-  /** Fails if no topic may be created in addition to `topics` existing ones. */
-  readonly oneMoreTopic: (topics: number) => Effect.Effect<void, LimitReached>
-  /** Fails if the topic may not get another channel. */
-  readonly oneMoreChannel: (topic: Topic) => Effect.Effect<void, LimitReached>
+  /** Fails with `TopicLimit` if no topic may be created in addition to `topics` existing ones. */
+  readonly oneMoreTopic: (topics: number) => Effect.Effect<void, BrokerError>
+  /** Fails with `ChannelLimit` if the topic may not get another channel. */
+  readonly oneMoreChannel: (topic: Topic) => Effect.Effect<void, BrokerError>
 }
 
 /** The limits of the options; 0 for no limit. Logs a warning for the first refusal after there was room. */
@@ -20,20 +20,23 @@ export const make = ({ maxChannelsPerTopic, maxTopics }: NsqdOptions): Limits =>
   /** Topics whose last request was refused; `refusing` itself stands for the limit of topics. */
   const refusing = new WeakSet<object>()
 
-  const check = (subject: object, count: number, max: number, topic: string | undefined) =>
+  const check = (subject: object, count: number, max: number, reason: BrokerErrorReason) =>
     Effect.suspend(() => {
       if (max <= 0 || count < max) {
         refusing.delete(subject)
         return Effect.void
       }
-      const error = new LimitReached({ topic, max })
+      const error = brokerError(reason)
       if (refusing.has(subject)) return Effect.fail(error)
       refusing.add(subject)
       return Effect.andThen(Effect.logWarning(`NSQ: ${error.message}, refusing more`), Effect.fail(error))
     })
 
   return {
-    oneMoreTopic: (topics) => check(refusing, topics, maxTopics, undefined),
-    oneMoreChannel: (topic) => check(topic, topic.channels.length, maxChannelsPerTopic, topic.name)
+    oneMoreTopic: (topics) => check(refusing, topics, maxTopics, BrokerErrorReason.TopicLimit({ max: maxTopics })),
+    oneMoreChannel: (topic) => {
+      const reason = BrokerErrorReason.ChannelLimit({ topic: topic.name, max: maxChannelsPerTopic })
+      return check(topic, topic.channels.length, maxChannelsPerTopic, reason)
+    }
   }
 }

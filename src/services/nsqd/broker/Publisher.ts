@@ -11,7 +11,7 @@ import * as Completion from "../../core/Completion.ts"
 import { Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../storage/StorageError.ts"
 import { Broker } from "./Broker.ts"
-import { type LimitReached, PublishError } from "./BrokerError.ts"
+import type { BrokerError } from "./BrokerError.ts"
 import * as LargeBatches from "./LargeBatches.ts"
 
 /**
@@ -20,7 +20,7 @@ import * as LargeBatches from "./LargeBatches.ts"
  *
  * ```ts
  * const OnlyJson = Publisher.layerChecked((topic, body) =>
- *   body[0] === 0x7b ? Effect.void : Effect.fail(`${topic} takes JSON objects`)
+ *   body[0] === 0x7b ? Effect.void : Effect.fail(BrokerError.rejection(`${topic} takes JSON objects`))
  * )
  * ```
  *
@@ -37,7 +37,7 @@ export class Publisher extends Context.Service<Publisher, {
     topic: TopicName,
     bodies: PublishedBodies,
     deferMillis: number
-  ) => Completion.Completion<PublishError | LimitReached | StorageError>
+  ) => Completion.Completion<BrokerError | StorageError>
 }>()("effect-nsq/broker/Publisher") {
   /** Passes messages to their topic unchanged, very large batches in pieces. */
   static readonly layer: Layer.Layer<Publisher, never, Broker> = Layer.effect(
@@ -47,16 +47,16 @@ export class Publisher extends Context.Service<Publisher, {
 
   /**
    * A Publisher that calls `check` for every body first. A failed check refuses all bodies of the publish with its
-   * reason; a refused publish does not create the topic.
+   * error, `BrokerError.rejection`; a refused publish does not create the topic.
    *
    * ```ts
    * const SmallBodies = Publisher.layerChecked((topic, body) =>
-   *   body.length <= 1000 ? Effect.void : Effect.fail(`${topic}: body of ${body.length} bytes exceeds the limit of 1000`)
+   *   body.length <= 1000 ? Effect.void : Effect.fail(BrokerError.rejection(`${topic} takes bodies of up to 1000 bytes`))
    * )
    * ```
    */
   static readonly layerChecked = <R>(
-    check: (topic: TopicName, body: Uint8Array) => Effect.Effect<void, string, R>
+    check: (topic: TopicName, body: Uint8Array) => Effect.Effect<void, BrokerError, R>
   ): Layer.Layer<Publisher, never, R | Broker> =>
     Layer.effect(
       Publisher,
@@ -64,7 +64,6 @@ export class Publisher extends Context.Service<Publisher, {
         publish: (topic, bodies, deferMillis) =>
           Effect.forEach(bodiesOf(bodies), (body) => check(topic, body), { discard: true }).pipe(
             Effect.provideContext(context),
-            Effect.mapError((reason) => new PublishError({ reason, kind: "rejected", accepted: 0 })),
             Effect.andThen(Effect.suspend(() => Completion.toEffect(publish(topic, bodies, deferMillis))))
           )
       }))

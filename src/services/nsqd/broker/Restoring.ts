@@ -6,7 +6,7 @@ import { type ChannelName, isChannelName, isTopicName, type TopicName } from "..
 import { type SavedTopic, topicsByName } from "../../../protocol/storage/NsqdMetadata.ts"
 import type { Storage } from "../storage/Storage.ts"
 import type { StorageError } from "../storage/StorageError.ts"
-import { MetadataError } from "./BrokerError.ts"
+import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
 import { queuesAtOnce, type Topic } from "./Topic.ts"
 
@@ -39,7 +39,7 @@ const someAtOnce = <K, V, E>(
 export const restore = (
   { loadMetadata }: Pick<Storage["Service"], "loadMetadata">,
   { openChannel, openTopic }: Opening
-): Effect.Effect<void, MetadataError> => {
+): Effect.Effect<void, BrokerError> => {
   const restoreChannel = Effect.fnUntraced(function*(topic: Topic, name: string, paused: boolean) {
     if (!isChannelName(name)) return yield* Effect.logWarning(`skipping creation of invalid channel ${name}`)
     const channel = yield* openChannel(topic, name)
@@ -57,6 +57,8 @@ export const restore = (
 
   return loadMetadata.pipe(
     Effect.flatMap((saved) => someAtOnce(topicsByName(saved), ([name, topic]) => restoreTopic(name, topic))),
-    Effect.mapError(({ message }) => new MetadataError({ action: "load", reason: message }))
+    Effect.mapError(({ message: description }) =>
+      brokerError(BrokerErrorReason.MetadataFailure({ action: "load", description }))
+    )
   )
 }

@@ -10,7 +10,7 @@ import type { Completion } from "../../core/Completion.ts"
 import type { BackendQueue } from "../storage/BackendQueue.ts"
 import { Storage } from "../storage/Storage.ts"
 import type { StorageError } from "../storage/StorageError.ts"
-import { PublishError } from "./BrokerError.ts"
+import { type BrokerError, brokerError, BrokerErrorReason, writeFailure } from "./BrokerError.ts"
 import { Channel, type ChannelSettings } from "./Channel.ts"
 import { DeferredOnDisk } from "./DeferredOnDisk.ts"
 import { flushFailed } from "./Flush.ts"
@@ -139,11 +139,11 @@ export class Topic {
    * Accepts published messages. `undefined` if that is done; otherwise the Effect that writes what did not fit into
    * memory to disk, which the publisher has to wait for.
    */
-  put(bodies: PublishedBodies, deferMillis: number): Completion<PublishError> {
-    if (this.isExiting) return Effect.fail(new PublishError({ reason: "exiting", kind: "exiting", accepted: 0 }))
+  put(bodies: PublishedBodies, deferMillis: number): Completion<BrokerError> {
+    if (this.isExiting) return Effect.fail(brokerError(BrokerErrorReason.Exiting()))
     const refusal = this.storage.refusal()
     if (refusal !== undefined && !this.ephemeral) {
-      return Effect.fail(new PublishError({ reason: refusal, kind: "full", accepted: 0 }))
+      return Effect.fail(brokerError(BrokerErrorReason.DiskFull({ description: refusal })))
     }
     const now = this.surroundings.time.wallNanos()
     const ids = this.guids.take(now, bodies.count)
@@ -174,7 +174,7 @@ export class Topic {
     this.bytes += bytes
   }
 
-  private overflow(batch: MessageBatch, taken: number): Completion<PublishError> {
+  private overflow(batch: MessageBatch, taken: number): Completion<BrokerError> {
     if (this.handsOverDirectly(batch)) {
       this.count(batch.count, batch.bodyBytes)
       return this.handOver.direct(batch)
@@ -195,7 +195,7 @@ export class Topic {
       ),
       Effect.mapError((error) => {
         this.count(taken, batch.bodyBytes - refusedBytes)
-        return new PublishError({ reason: error.message, kind: error.isFull ? "full" : "storage", accepted: taken })
+        return writeFailure(error, taken)
       })
     )
   }

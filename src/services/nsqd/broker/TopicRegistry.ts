@@ -8,7 +8,7 @@ import { Wakeup } from "../../core/Wakeup.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage } from "../storage/Storage.ts"
 import type { StorageError } from "../storage/StorageError.ts"
-import { ChannelNotFound, type LimitReached, TopicNotFound } from "./BrokerError.ts"
+import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
 import { ChannelDirectory } from "./ChannelDirectory.ts"
 import * as Limits from "./Limits.ts"
@@ -101,7 +101,7 @@ export const make = Effect.fnUntraced(function*(settings: TopicSettings, surroun
         )
       ).pipe(
         // The limit has been logged already.
-        Effect.catchTag("LimitReached", () => Effect.void),
+        Effect.catchTag("BrokerError", () => Effect.void),
         Effect.catch((error) => Effect.logError(`TOPIC(${topic.name}): failed to create ${name} - ${error.message}`))
       )
     }
@@ -137,7 +137,7 @@ export const make = Effect.fnUntraced(function*(settings: TopicSettings, surroun
   const channel = (
     topicName: TopicName,
     name: ChannelName
-  ): Effect.Effect<Channel, LimitReached | StorageError> =>
+  ): Effect.Effect<Channel, BrokerError | StorageError> =>
     Effect.suspend(() => {
       const existing = open.get(topicName)?.topic.channel(name)
       if (existing !== undefined) return Effect.succeed(existing)
@@ -171,20 +171,22 @@ export const make = Effect.fnUntraced(function*(settings: TopicSettings, surroun
 
   /** A deleted topic must not come back after a restart: completes when nsqd.dat is written. */
   const deleteTopic = Effect.fn("Broker.deleteTopic")(function*(name: string) {
-    yield* alone(Effect.suspend((): Effect.Effect<void, TopicNotFound | StorageError> => {
+    yield* alone(Effect.suspend((): Effect.Effect<void, BrokerError | StorageError> => {
       const opened = open.get(name)
-      return opened === undefined ? Effect.fail(new TopicNotFound({ topic: name })) : closeTopic(opened)
+      return opened === undefined
+        ? Effect.fail(brokerError(BrokerErrorReason.MissingTopic({ topic: name })))
+        : closeTopic(opened)
     }))
     if (!isEphemeral(name)) yield* metadata.persist
   })
 
   const deleteChannel = Effect.fn("Broker.deleteChannel")(function*(topicName: string, name: string) {
-    yield* alone(Effect.suspend((): Effect.Effect<void, TopicNotFound | ChannelNotFound | StorageError> => {
+    yield* alone(Effect.suspend((): Effect.Effect<void, BrokerError | StorageError> => {
       const opened = open.get(topicName)
-      if (opened === undefined) return Effect.fail(new TopicNotFound({ topic: topicName }))
+      if (opened === undefined) return Effect.fail(brokerError(BrokerErrorReason.MissingTopic({ topic: topicName })))
       const found = opened.topic.channel(name)
       return found === undefined
-        ? Effect.fail(new ChannelNotFound({ topic: topicName, channel: name }))
+        ? Effect.fail(brokerError(BrokerErrorReason.MissingChannel({ topic: topicName, channel: name })))
         : closeChannel(opened, found.name)
     }))
     if (!isEphemeral(topicName) && !isEphemeral(name)) yield* metadata.persist

@@ -4,20 +4,46 @@
 import { Effect } from "effect"
 import type { ChannelName } from "../../../protocol/client/Names.ts"
 import { topicAndChannelNames } from "../../http/Arguments.ts"
-import { fail, failure, HttpFailure, type HttpResponse } from "../../http/HttpResponse.ts"
+import { fail, failure, HttpFailure, type HttpResponse, internalError } from "../../http/HttpResponse.ts"
 import type { RequestTarget } from "../../http/RequestTarget.ts"
 import { Broker } from "../broker/Broker.ts"
-import type { LimitReached } from "../broker/BrokerError.ts"
+import type { BrokerError } from "../broker/BrokerError.ts"
 import type { Channel } from "../broker/Channel.ts"
 import type { Topic } from "../broker/Topic.ts"
 
-/** The response to a request that would exceed a limit of topics or channels: 403, because a retry does not help. */
-export const limitReached = (error: LimitReached): HttpResponse =>
-  failure(403, `${error.topic === undefined ? "TOO_MANY_TOPICS" : "TOO_MANY_CHANNELS"}: ${error.message}`)
+const exiting = failure(503, "EXITING")
+
+/**
+ * Returns the response to a request that the broker refuses. NSQ responds to every failed write with `EXITING`; on a full disk nsqd
+ * does not exit and responds with the reason. A limit is a 403, because a retry does not help.
+ */
+export const refusalOf = ({ message, reason }: BrokerError): HttpResponse => {
+  switch (reason._tag) {
+    case "Exiting":
+    case "DiskFailure":
+      return exiting
+    case "DiskFull":
+      return failure(503, message)
+    case "Rejection":
+      return failure(400, `REJECTED ${message}`)
+    case "TopicLimit":
+      return failure(403, `TOO_MANY_TOPICS: ${message}`)
+    case "ChannelLimit":
+      return failure(403, `TOO_MANY_CHANNELS: ${message}`)
+    case "MissingTopic":
+      return failure(404, "TOPIC_NOT_FOUND")
+    case "MissingChannel":
+      return failure(404, "CHANNEL_NOT_FOUND")
+    // No request has these.
+    case "ConsumerLimit":
+    case "MetadataFailure":
+      return internalError
+  }
+}
 
 /** Fails with that response. */
-export const refuse = (error: LimitReached): Effect.Effect<never, HttpFailure> =>
-  Effect.fail(new HttpFailure({ response: limitReached(error) }))
+export const refuse = (error: BrokerError): Effect.Effect<never, HttpFailure> =>
+  Effect.fail(new HttpFailure({ response: refusalOf(error) }))
 
 /** Returns an existing topic. Names that are not valid are not found. */
 export const topicNamed = (name: string): Effect.Effect<Topic, HttpFailure, Broker> =>

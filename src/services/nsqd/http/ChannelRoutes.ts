@@ -2,7 +2,7 @@
  * `/channel/*`: creates, deletes, empties, pauses and unpauses channels. None of these endpoints creates a topic.
  */
 import { Effect } from "effect"
-import { empty, fail } from "../../http/HttpResponse.ts"
+import { empty } from "../../http/HttpResponse.ts"
 import type { HttpRequest, Route } from "../../http/Router.ts"
 import { Broker } from "../broker/Broker.ts"
 import * as BrokerArguments from "./BrokerArguments.ts"
@@ -11,7 +11,7 @@ import { post, storageFailed } from "./BrokerRoute.ts"
 const create = Effect.fnUntraced(function*({ target }: HttpRequest) {
   const { channel: name, topic } = yield* BrokerArguments.topicAndChannelName(target)
   yield* Broker.use(({ channel }) => channel(topic.name, name)).pipe(
-    Effect.catchTags({ LimitReached: BrokerArguments.refuse, StorageError: () => storageFailed })
+    Effect.catchTags({ BrokerError: BrokerArguments.refuse, StorageError: () => storageFailed })
   )
   return empty
 })
@@ -19,11 +19,7 @@ const create = Effect.fnUntraced(function*({ target }: HttpRequest) {
 const remove = Effect.fnUntraced(function*({ target }: HttpRequest) {
   const { name, topic } = yield* BrokerArguments.existingChannel(target)
   yield* Broker.use(({ deleteChannel }) => deleteChannel(topic, name)).pipe(
-    Effect.catchTags({
-      TopicNotFound: () => Effect.fail(fail(404, "TOPIC_NOT_FOUND")),
-      ChannelNotFound: () => Effect.fail(fail(404, "CHANNEL_NOT_FOUND")),
-      StorageError: () => storageFailed
-    })
+    Effect.catchTags({ BrokerError: BrokerArguments.refuse, StorageError: () => storageFailed })
   )
   return empty
 })

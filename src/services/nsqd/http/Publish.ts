@@ -14,7 +14,7 @@ import * as HttpResponse from "../../http/HttpResponse.ts"
 import * as RequestBody from "../../http/RequestBody.ts"
 import type { RequestTarget } from "../../http/RequestTarget.ts"
 import { Broker } from "../broker/Broker.ts"
-import type { LimitReached, PublishError } from "../broker/BrokerError.ts"
+import { type BrokerError, writeFailure } from "../broker/BrokerError.ts"
 import { Publisher } from "../broker/Publisher.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import type { StorageError } from "../storage/StorageError.ts"
@@ -51,8 +51,7 @@ const refusals = {
   MSG_EMPTY: HttpResponse.failure(400, "MSG_EMPTY"),
   MISSING_ARG_TOPIC: HttpResponse.failure(400, "MISSING_ARG_TOPIC"),
   INVALID_TOPIC: HttpResponse.failure(400, "INVALID_TOPIC"),
-  INVALID_DEFER: HttpResponse.failure(400, "INVALID_DEFER"),
-  EXITING: HttpResponse.failure(503, "EXITING")
+  INVALID_DEFER: HttpResponse.failure(400, "INVALID_DEFER")
 }
 
 const textValues = new Set(["false", "0"])
@@ -71,22 +70,9 @@ const parseDefer = (text: string | undefined, maxMillis: number): number | undef
   return millis >= 0 && millis <= maxMillis ? millis : undefined
 }
 
-/** NSQ responds to every failed write with `EXITING`. On a full disk nsqd does not exit and responds with the reason. */
-const refusalOf = (error: PublishError | LimitReached | StorageError): HttpResponse.HttpResponse => {
-  if (error._tag === "LimitReached") return BrokerArguments.limitReached(error)
-  if (error._tag === "StorageError") {
-    return error.isFull ? HttpResponse.failure(503, error.message) : refusals.EXITING
-  }
-  switch (error.kind) {
-    case "rejected":
-      return HttpResponse.failure(400, `REJECTED ${error.reason}`)
-    case "full":
-      return HttpResponse.failure(503, error.reason)
-    case "storage":
-    case "exiting":
-      return refusals.EXITING
-  }
-}
+/** The topic may fail to be created, because the metadata cannot be written: a failed write as well. */
+const refusalOf = (error: BrokerError | StorageError): HttpResponse.HttpResponse =>
+  BrokerArguments.refusalOf(error._tag === "StorageError" ? writeFailure(error, 0) : error)
 
 /** The publishing endpoints, for the services of the environment. */
 export const make = Effect.gen(function*() {

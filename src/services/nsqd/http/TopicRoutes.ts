@@ -3,7 +3,7 @@
  */
 import { Effect } from "effect"
 import * as Arguments from "../../http/Arguments.ts"
-import { empty, fail } from "../../http/HttpResponse.ts"
+import { empty } from "../../http/HttpResponse.ts"
 import type { HttpRequest, Route } from "../../http/Router.ts"
 import { Broker } from "../broker/Broker.ts"
 import * as BrokerArguments from "./BrokerArguments.ts"
@@ -12,7 +12,7 @@ import { post, storageFailed } from "./BrokerRoute.ts"
 const create = Effect.fnUntraced(function*({ target }: HttpRequest) {
   const name = yield* Arguments.topicName(target)
   yield* Broker.use(({ topic }) => topic(name)).pipe(
-    Effect.catchTags({ LimitReached: BrokerArguments.refuse, StorageError: () => storageFailed })
+    Effect.catchTags({ BrokerError: BrokerArguments.refuse, StorageError: () => storageFailed })
   )
   return empty
 })
@@ -20,10 +20,7 @@ const create = Effect.fnUntraced(function*({ target }: HttpRequest) {
 const remove = Effect.fnUntraced(function*({ target }: HttpRequest) {
   const name = yield* Arguments.anyTopicName(target)
   yield* Broker.use(({ deleteTopic }) => deleteTopic(name)).pipe(
-    Effect.catchTags({
-      TopicNotFound: () => Effect.fail(fail(404, "TOPIC_NOT_FOUND")),
-      StorageError: () => storageFailed
-    })
+    Effect.catchTags({ BrokerError: BrokerArguments.refuse, StorageError: () => storageFailed })
   )
   return empty
 })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Broker, consume, type Delivery, publish, Publisher } from "../../../../src/broker.ts"
+import { Broker, BrokerError, consume, type Delivery, publish, Publisher } from "../../../../src/broker.ts"
 import { TestBroker } from "../../../../src/testing/index.ts"
 
 const text = (body: Uint8Array) => Buffer.from(body).toString()
@@ -78,7 +78,9 @@ describe("publishing and consuming in process", () => {
       assert.strictEqual(error.message, "not JSON")
     }).pipe(
       Effect.provide(
-        Publisher.layerChecked((_topic, body) => text(body) === "{}" ? Effect.void : Effect.fail("not JSON")).pipe(
+        Publisher.layerChecked((_topic, body) =>
+          text(body) === "{}" ? Effect.void : Effect.fail(BrokerError.rejection("not JSON"))
+        ).pipe(
           Layer.provideMerge(TestBroker.layer())
         )
       )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Deferred, Effect, Fiber, Layer, Logger, Schema } from "effect"
-import { Broker, publish, Publisher } from "../../../../src/broker.ts"
+import { Broker, BrokerError, publish, Publisher } from "../../../../src/broker.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
 import * as Completion from "../../../../src/services/core/Completion.ts"
 import { bodiesOf, joinBodies } from "../../../../src/services/nsqd/broker/Publisher.ts"
@@ -10,7 +10,7 @@ import { brokerWith } from "./testing.ts"
 const bytes = (body: string) => Buffer.from(body)
 const topicOf = (name: string) => Broker.use((broker) => broker.topic(TopicName.make(name)))
 
-const checked = <R = never>(check: (topic: TopicName, body: Uint8Array) => Effect.Effect<void, string, R>) =>
+const checked = <R = never>(check: (topic: TopicName, body: Uint8Array) => Effect.Effect<void, BrokerError, R>) =>
   Publisher.layerChecked(check).pipe(Layer.provideMerge(TestBroker.layer()), Layer.provide(Logger.layer([])))
 
 describe("the plain publisher", () => {
@@ -55,7 +55,7 @@ describe("publishing to a topic by name", () => {
     Effect.gen(function*() {
       yield* publish("orders", bytes("a"))
       const error = yield* Effect.flip(publish("invoices", bytes("a")))
-      assert.deepInclude(error, { _tag: "LimitReached", max: 1 })
+      assert.deepInclude(error.reason, { _tag: "TopicLimit", max: 1 })
     }).pipe(Effect.provide(brokerWith({ maxTopics: 1 }))))
 
   it.effect("a publish of no messages does nothing", () =>
@@ -75,19 +75,19 @@ describe("a checked publisher", () => {
       Effect.provide(checked((topic, body) =>
         topic === "orders" && ["a", "b"].includes(Buffer.from(body).toString())
           ? Effect.void
-          : Effect.fail("unexpected")
+          : Effect.fail(BrokerError.rejection("unexpected"))
       ))
     ))
 
   it.effect("a refused body refuses all bodies of the publish", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(publish("orders", [bytes("good"), bytes("bad"), bytes("good")]))
-      assert.deepInclude(error, { _tag: "PublishError", kind: "rejected", reason: "bad it is", accepted: 0 })
+      assert.deepInclude(error.reason, { _tag: "Rejection", description: "bad it is" })
       const topic = yield* topicOf("orders")
       assert.strictEqual(topic.depth, 0)
       assert.strictEqual(topic.messageCount, 0)
     }).pipe(Effect.provide(checked((_, body) =>
-      Buffer.from(body).toString() === "bad" ? Effect.fail("bad it is") : Effect.void
+      Buffer.from(body).toString() === "bad" ? Effect.fail(BrokerError.rejection("bad it is")) : Effect.void
     ))))
 
   it.effect("a refused publish does not create its topic", () =>
@@ -95,7 +95,7 @@ describe("a checked publisher", () => {
       const broker = yield* Broker
       yield* Effect.flip(publish("orders", bytes("a")))
       assert.isUndefined(broker.findTopic("orders"))
-    }).pipe(Effect.provide(checked(() => Effect.fail("no")))))
+    }).pipe(Effect.provide(checked(() => Effect.fail(BrokerError.rejection("no"))))))
 
   it.effect("a publish waits for its check and keeps its delay", () =>
     Effect.gen(function*() {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as Net from "node:net"
 import { Turns } from "../../../../src/services/core/Turns.ts"
-import { PublishError } from "../../../../src/services/nsqd/broker/BrokerError.ts"
+import { brokerError, BrokerErrorReason } from "../../../../src/services/nsqd/broker/BrokerError.ts"
 import { bodiesOf, joinBodies, Publisher } from "../../../../src/services/nsqd/broker/Publisher.ts"
 import { outcome, refusal, requestTo, serve } from "./api.ts"
 
@@ -15,10 +15,8 @@ const recording = (taken: Array<string>) =>
     }
   })
 
-const refusing = (kind: "exiting" | "full" | "rejected" | "storage") =>
-  Layer.succeed(Publisher, {
-    publish: () => Effect.fail(new PublishError({ reason: "no", kind, accepted: 0 }))
-  })
+const refusing = (reason: BrokerErrorReason) =>
+  Layer.succeed(Publisher, { publish: () => Effect.fail(brokerError(reason)) })
 
 describe("POST /pub", () => {
   it.live("/pub publishes the body with its delay", () =>
@@ -98,13 +96,13 @@ describe("POST /pub", () => {
 
   it.live("/pub responds with 503 if the message cannot be stored, and with 400 if a check refuses it", () =>
     Effect.gen(function*() {
-      const exiting = yield* serve({}, refusing("exiting"))
+      const exiting = yield* serve({}, refusing(BrokerErrorReason.Exiting()))
       assert.strictEqual(outcome(yield* exiting.request("POST", "/pub?topic=t", "x")), refusal(503, "EXITING"))
-      const failing = yield* serve({}, refusing("storage"))
+      const failing = yield* serve({}, refusing(BrokerErrorReason.DiskFailure({ description: "no" })))
       assert.strictEqual(outcome(yield* failing.request("POST", "/pub?topic=t", "x")), refusal(503, "EXITING"))
-      const full = yield* serve({}, refusing("full"))
+      const full = yield* serve({}, refusing(BrokerErrorReason.DiskFull({ description: "no" })))
       assert.strictEqual(outcome(yield* full.request("POST", "/pub?topic=t", "x")), refusal(503, "no"))
-      const rejecting = yield* serve({}, refusing("rejected"))
+      const rejecting = yield* serve({}, refusing(BrokerErrorReason.Rejection({ description: "no" })))
       assert.strictEqual(outcome(yield* rejecting.request("POST", "/mpub?topic=t", "x")), refusal(400, "REJECTED no"))
     }))
 

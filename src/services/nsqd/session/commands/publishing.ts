@@ -35,7 +35,7 @@ export const make = (
         onSuccess: () => Effect.sync(() => accepted(session, command, bodies.count)),
         onFailure: (error) => {
           // Some pipelined PUBs may have been accepted: those get their OKs, and the next one the error.
-          if (name === "PUB" && error._tag === "PublishError" && error.accepted > 0) {
+          if (name === "PUB" && error._tag === "BrokerError" && error.accepted > 0) {
             accepted(session, command, error.accepted)
           }
           return Effect.fail(protocolError(`E_${name}_FAILED`, `${name} failed ${error.message}`))
