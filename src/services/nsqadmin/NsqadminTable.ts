@@ -79,9 +79,9 @@ export const table = {
   /** Limit for the response of a daemon, in bytes; 0 for no limit. */
   maxDaemonResponseSize: PeerOptions.maxDaemonResponseSize,
   /** Limit for concurrent clients of live figures; 0 for no limit. */
-  maxLiveClients: Row.int("max-live-clients", 200, "maximum number of clients of live figures; 0 for no limit"),
+  maxLiveClients: Row.limit("max-live-clients", 200, "maximum number of clients of live figures"),
   /** Limit for concurrent tails; 0 for no limit. */
-  maxTails: Row.int("max-tails", 20, "maximum number of message tails; 0 for no limit"),
+  maxTails: Row.limit("max-tails", 20, "maximum number of message tails"),
   /** Limit for concurrent HTTP connections; 0 for no limit. */
   maxHttpConnections: HttpOptions.maxHttpConnections,
   /** Additional host names that clients may use, besides the machine's own and private names; `*` for all. */

@@ -35,22 +35,22 @@ export const table = {
   /** Host names that browsers may use besides the daemon's own and private ones; `*` for all. */
   httpAllowedHosts: HttpOptions.httpAllowedHosts,
   /** Limit for the topics and channels of one producer; 0 for no limit. */
-  maxRegistrationsPerProducer: Row.int(
+  maxRegistrationsPerProducer: Row.limit(
     "max-registrations-per-producer",
     100_000,
-    "maximum number of topics and channels of one producer; 0 for no limit"
+    "maximum number of topics and channels of one producer"
   ),
   /** Registrations of all producers, beyond which each may have an equal share; 0 for no limit. */
-  maxRegistrations: Row.int(
+  maxRegistrations: Row.limit(
     "max-registrations",
     1_000_000,
-    "registrations of all producers together, beyond which each may have an equal share; 0 for no limit"
+    "registrations of all producers together, beyond which each may have an equal share"
   ),
   /** Limit for topics and channels without producers, the latest; 0 for no limit. */
-  maxUnusedNames: Row.int(
+  maxUnusedNames: Row.limit(
     "max-unused-names",
     100_000,
-    "maximum number of topics and channels without producers, the latest; 0 for no limit"
+    "maximum number of topics and channels without producers, the latest"
   ),
   /** Time after which topics and channels without producers are forgotten; 0 for no limit. */
   unusedNameLifetime: Row.duration(

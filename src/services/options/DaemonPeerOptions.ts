@@ -9,8 +9,8 @@ export const allowedDaemonNetworks = Row.strings(
 )
 
 /** `--max-daemon-response-size` in bytes; default 64 MiB, 0 for no limit. */
-export const maxDaemonResponseSize = Row.int(
+export const maxDaemonResponseSize = Row.limit(
   "max-daemon-response-size",
   64 * 1024 * 1024,
-  "maximum size of a daemon's response in bytes; 0 for no limit"
+  "maximum size of a daemon's response in bytes"
 )

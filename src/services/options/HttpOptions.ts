@@ -2,10 +2,10 @@
 import * as Row from "./OptionRow.ts"
 
 /** `--max-http-connections`; default 10000, 0 for no limit. */
-export const maxHttpConnections = Row.int(
+export const maxHttpConnections = Row.limit(
   "max-http-connections",
   10_000,
-  "maximum number of HTTP connections; 0 for no limit"
+  "maximum number of HTTP connections"
 )
 
 /** `--http-allowed-host`; empty by default. */

@@ -99,6 +99,16 @@ export const int: OptionKind<number> = {
   render: asJson
 }
 
+const notNegative = (value: number): Result.Result<number, InvalidText> =>
+  value < 0 ? refuse("must be at least 0") : Result.succeed(value)
+
+/** A limit, where 0 means no limit. A negative number is refused, because it could be a mistake for a small limit. */
+export const limit: OptionKind<number> = {
+  ...int,
+  parse: (text) => Result.flatMap(parseInteger(text), notNegative),
+  decode: (value) => Result.flatMap(int.decode(value), (number) => Result.mapError(notNegative(number), reasonOf))
+}
+
 const booleans = new Map<string, boolean>([
   ...["1", "t", "T", "true", "TRUE", "True"].map((text) => [text, true] as const),
   ...["0", "f", "F", "false", "FALSE", "False"].map((text) => [text, false] as const)

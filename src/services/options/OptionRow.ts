@@ -42,6 +42,10 @@ export const string = (flag: string, initial: string, help: string, names?: Name
 export const int = (flag: string, initial: number, help: string, names?: Names): Row<number> =>
   row(flag, Kind.int, () => initial, help, names)
 
+/** A limit; 0 means no limit, which the help text states. */
+export const limit = (flag: string, initial: number, help: string, names?: Names): Row<number> =>
+  row(flag, Kind.limit, () => initial, `${help}; 0 for no limit`, names)
+
 /** A switch. */
 export const bool = (flag: string, initial: boolean, help: string, names?: Names): Row<boolean> =>
   row(flag, Kind.bool, () => initial, help, names)

@@ -20,6 +20,12 @@ describe("OptionRow", () => {
     assert.deepStrictEqual([text.kind, text.initial()], [Kind.string, "x"])
     const size = Row.int("size", 5, "")
     assert.deepStrictEqual([size.kind, size.initial()], [Kind.int, 5])
+    const limit = Row.limit("max-size", 5, "largest size")
+    assert.deepStrictEqual([limit.kind, limit.initial(), limit.help], [
+      Kind.limit,
+      5,
+      "largest size; 0 for no limit"
+    ])
     const loud = Row.bool("loud", true, "")
     assert.deepStrictEqual([loud.kind, loud.initial()], [Kind.bool, true])
   })

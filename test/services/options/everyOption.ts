@@ -85,6 +85,17 @@ export const test = <Options extends object>(daemon: Daemon<Options>, samples: S
       }
     }))
 
+  it.effect(`every limit of ${program} refuses a negative number`, () =>
+    Effect.gen(function*() {
+      for (
+        const { flag } of fields.map((field) => table[field]).filter(({ help }) => help.endsWith("; 0 for no limit"))
+      ) {
+        if (flag === "max-channel-consumers") continue // NSQ's own, where a negative number means no limit
+        const { message } = yield* Effect.flip(settle({}, `--${flag}=-1`))
+        assert.strictEqual(message, `invalid value "-1" for flag -${flag}: must be at least 0`)
+      }
+    }))
+
   it.effect(`an unknown flag or config key of ${program} is an error`, () =>
     Effect.gen(function*() {
       const byFlag = yield* Effect.flip(settle({}, "--nope"))

@@ -129,7 +129,7 @@ export const table = {
   maxReqTimeout: Row.duration("max-req-timeout", "1 hour", "maximum delay of a requeued or deferred message"),
 
   /** Concurrent TCP clients; 0 for no limit. */
-  maxConnections: Row.int("max-connections", 0, "maximum number of concurrent TCP clients; 0 for no limit"),
+  maxConnections: Row.limit("max-connections", 0, "maximum number of concurrent TCP clients"),
   /** Concurrent HTTP connections; 0 for no limit. */
   maxHttpConnections: HttpOptions.maxHttpConnections,
   /** Host names that browsers may use in addition to the daemon's own and private ones; `*` for all. */
@@ -165,12 +165,12 @@ export const table = {
     "maximum number of consumers per channel; 0 for no limit"
   ),
   /** Topics that may be created, including ephemeral ones; topics of the data directory are always opened. 0 for no limit. */
-  maxTopics: Row.int("max-topics", 50_000, "maximum number of topics; 0 for no limit"),
+  maxTopics: Row.limit("max-topics", 50_000, "maximum number of topics"),
   /** Channels per topic, including ephemeral ones; channels of the data directory are always opened. 0 for no limit. */
-  maxChannelsPerTopic: Row.int(
+  maxChannelsPerTopic: Row.limit(
     "max-channels-per-topic",
     10_000,
-    "maximum number of channels per topic; 0 for no limit"
+    "maximum number of channels per topic"
   ),
   /** How long an ephemeral topic without a channel is kept after its last message; 0 for no limit. */
   ephemeralTopicLifetime: Row.duration(
