@@ -2,8 +2,10 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, FileSystem, Layer, References, Schedule } from "effect"
 import { FetchHttpClient } from "effect/http"
+import { join } from "node:path"
 import { Discovery } from "../../../src/services/client/index.ts"
 import { Standalone } from "../../../src/services/standalone/Standalone.ts"
+import * as StandaloneOptions from "../../../src/services/standalone/StandaloneOptions.ts"
 
 const anyPort = "127.0.0.1:0"
 
@@ -35,4 +37,41 @@ describe("nsqlookupd, nsqd and nsqadmin in one process", () => {
       Effect.provide([NodeFileSystem.layer, FetchHttpClient.layer]),
       Effect.provideService(References.MinimumLogLevel, "None")
     ))
+
+  it.live("the program's options reach the daemons, and the data directory is created", () =>
+    Effect.gen(function*() {
+      const files = yield* FileSystem.FileSystem
+      const dataPath = join(yield* files.makeTempDirectoryScoped(), "new", "data")
+      const options = StandaloneOptions.layer({
+        dataPath,
+        tcpAddress: anyPort,
+        httpAddress: anyPort,
+        lookupdTcpAddress: anyPort,
+        lookupdHttpAddress: anyPort,
+        adminHttpAddress: anyPort
+      })
+      const built = yield* Layer.build(Standalone.layerOfProgram.pipe(Layer.provide(options)))
+      const { nsqdHttpPort } = Context.get(built, Standalone).addresses
+      const shown = yield* Effect.promise(async () =>
+        (await fetch(`http://127.0.0.1:${nsqdHttpPort}/config/data_path`)).text()
+      )
+      assert.strictEqual(shown, dataPath)
+      assert.include(yield* files.readDirectory(dataPath), "nsqd.dat")
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(NodeFileSystem.layer),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    ))
+
+  it.live("a data directory that cannot be created ends the start with the reason", () =>
+    Effect.gen(function*() {
+      const files = yield* FileSystem.FileSystem
+      const file = yield* files.makeTempFileScoped()
+      const error = yield* Effect.flip(
+        Layer.build(
+          Standalone.layerOfProgram.pipe(Layer.provide(StandaloneOptions.layer({ dataPath: `${file}/data` })))
+        )
+      )
+      assert.match(error.message, /^cannot create the data directory - ENOTDIR: /)
+    }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
 })
