@@ -120,13 +120,13 @@ export const start = Effect.fnUntraced(function*(
   }
 })
 
-export interface Answer {
+export interface Reply {
   readonly status: number
   readonly body: string
 }
 
 /** Sends a request to the daemon's HTTP API: a POST if there is a body, otherwise a GET. */
-export const http = (daemon: Daemon, path: string, body?: string): Effect.Effect<Answer> =>
+export const http = (daemon: Daemon, path: string, body?: string): Effect.Effect<Reply> =>
   Effect.promise(async () => {
     const request = body === undefined ? {} : { method: "POST", body }
     const response = await fetch(`http://127.0.0.1:${daemon.httpPort}${path}`, request)

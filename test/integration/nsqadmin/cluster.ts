@@ -21,16 +21,16 @@ interface Daemon {
   readonly tcp: string
   /** Stops the daemon before the test ends. */
   readonly stop: Effect.Effect<void>
-  readonly get: (path: string) => Effect.Effect<Answer>
-  readonly post: (path: string, body?: string) => Effect.Effect<Answer>
+  readonly get: (path: string) => Effect.Effect<Reply>
+  readonly post: (path: string, body?: string) => Effect.Effect<Reply>
 }
 
-interface Answer {
+interface Reply {
   readonly status: number
   readonly text: string
 }
 
-export const request = (url: string, options: RequestInit = {}): Effect.Effect<Answer> =>
+export const request = (url: string, options: RequestInit = {}): Effect.Effect<Reply> =>
   Effect.promise(async () => {
     const response = await fetch(url, options)
     return { status: response.status, text: await response.text() }
@@ -39,7 +39,7 @@ export const request = (url: string, options: RequestInit = {}): Effect.Effect<A
 /** Decodes a response of a daemon. */
 const decoded = <A, I>(
   schema: Schema.Codec<A, I>,
-  response: Effect.Effect<Answer>
+  response: Effect.Effect<Reply>
 ): Effect.Effect<A, Schema.SchemaError> =>
   Effect.flatMap(response, ({ text }) => Schema.decodeEffect(Schema.fromJsonString(schema))(text))
 
@@ -96,10 +96,10 @@ export const startAdmin = Effect.fnUntraced(function*(options: Partial<NsqadminO
 })
 
 /** Repeats a query until its result satisfies the predicate. Dies after 15 seconds, with the predicate and the last result. */
-export const until = <A>(question: Effect.Effect<A>, isRight: (answer: A) => boolean): Effect.Effect<A> =>
+export const until = <A>(state: Effect.Effect<A>, isRight: (now: A) => boolean): Effect.Effect<A> =>
   Effect.suspend(() => {
     let last: A | undefined
-    return Effect.tap(question, (answer) => Effect.sync(() => void (last = answer))).pipe(
+    return Effect.tap(state, (now) => Effect.sync(() => void (last = now))).pipe(
       Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: isRight }),
       Effect.timeoutOrElse({
         duration: "15 seconds",

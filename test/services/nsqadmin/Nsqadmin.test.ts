@@ -17,11 +17,11 @@ import { fakeServer } from "../http/fakeServer.ts"
 import { halfClosed } from "../http/halfClosed.ts"
 import * as Certificates from "../net/certificates.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
-import { type Answer, requestTo } from "../nsqd/http/api.ts"
+import { type Reply, requestTo } from "../nsqd/http/api.ts"
 
 /** A fake nsqd with topic `t` and its channel `c`, which omits its address from `/info`, and the requests that it received. */
 const fakeNsqd = Effect.gen(function*() {
-  const asked: Array<string> = []
+  const requests: Array<string> = []
   const channel = { channel_name: "c", zone_local_msg_count: 1, clients: [{ client_id: "id", topology_zone: "z" }] }
   const stats: typeof Stats.Encoded = {
     version: "1.3.0",
@@ -30,14 +30,14 @@ const fakeNsqd = Effect.gen(function*() {
   }
   const info: typeof Info.Encoded = { version: "1.3.0", hostname: "host" }
   const address = yield* fakeServer(({ method, url = "" }, response) => {
-    asked.push(`${method} ${url}`)
+    requests.push(`${method} ${url}`)
     response.end(JSON.stringify(url.startsWith("/stats") ? stats : info))
   })
-  return { asked, address }
+  return { requests, address }
 })
 
 interface Admin {
-  readonly nsqd: { readonly asked: ReadonlyArray<string>; readonly address: string }
+  readonly nsqd: { readonly requests: ReadonlyArray<string>; readonly address: string }
   readonly log: ReadonlyArray<string>
   readonly url: string
   readonly request: (
@@ -45,7 +45,7 @@ interface Admin {
     path: string,
     body?: string,
     headers?: Http.OutgoingHttpHeaders
-  ) => Effect.Effect<Answer>
+  ) => Effect.Effect<Reply>
 }
 
 const start = Effect.fnUntraced(function*(
@@ -72,9 +72,9 @@ const start = Effect.fnUntraced(function*(
   }
 })
 
-const messageOf = ({ status, text }: Answer): string => `${status} ${JSON.parse(text).message}`
+const messageOf = ({ status, text }: Reply): string => `${status} ${JSON.parse(text).message}`
 
-const posts = (asked: ReadonlyArray<string>) => asked.filter((line) => line.startsWith("POST"))
+const posts = (requests: ReadonlyArray<string>) => requests.filter((line) => line.startsWith("POST"))
 
 describe("nsqadmin", () => {
   it.live("requests from pages of other sites are refused, those from its own pages and from scripts accepted", () =>
@@ -91,10 +91,10 @@ describe("nsqadmin", () => {
           { origin: "null" }
         ]
       ) {
-        const answer = yield* pause(headers)
-        assert.strictEqual(messageOf(answer), "403 FORBIDDEN: the request comes from another site")
+        const reply = yield* pause(headers)
+        assert.strictEqual(messageOf(reply), "403 FORBIDDEN: the request comes from another site")
       }
-      assert.deepStrictEqual(posts(nsqd.asked), [])
+      assert.deepStrictEqual(posts(nsqd.requests), [])
       for (
         const headers of [
           {},
@@ -211,7 +211,7 @@ describe("nsqadmin", () => {
       )
       const config = yield* request("PUT", "/config/log_level", "x".repeat(3_000_000))
       assert.strictEqual(messageOf(config), "413 INVALID_VALUE")
-      assert.deepStrictEqual(posts(nsqd.asked), [])
+      assert.deepStrictEqual(posts(nsqd.requests), [])
     }))
 
   it.live("an nsqd that requires TLS is queried over HTTPS with the client certificate and the given authorities", () =>

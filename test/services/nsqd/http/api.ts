@@ -15,7 +15,7 @@ import * as NsqdOptions from "../../../../src/services/nsqd/options/NsqdOptions.
 import { RuntimeOptions } from "../../../../src/services/nsqd/options/RuntimeOptions.ts"
 import { Storage } from "../../../../src/services/nsqd/storage/Storage.ts"
 
-export interface Answer {
+export interface Reply {
   readonly status: number
   readonly headers: Http.IncomingHttpHeaders
   readonly text: string
@@ -28,15 +28,15 @@ export interface Api {
   readonly daemon: DaemonState["Service"]
   /** The log lines so far. */
   readonly log: ReadonlyArray<string>
-  readonly request: (method: string, path: string, body?: string | Buffer) => Effect.Effect<Answer>
+  readonly request: (method: string, path: string, body?: string | Buffer) => Effect.Effect<Reply>
   /** Sends the body in chunks without Content-Length. */
-  readonly chunked: (path: string, chunks: ReadonlyArray<string>) => Effect.Effect<Answer>
+  readonly chunked: (path: string, chunks: ReadonlyArray<string>) => Effect.Effect<Reply>
   /** Writes bytes on a new connection; returns the received bytes when the server closes it or sends nothing more. */
   readonly raw: (bytes: string) => Effect.Effect<string>
   readonly stats: (query?: string) => Effect.Effect<string>
 }
 
-const send = (options: Http.RequestOptions, write: (request: Http.ClientRequest) => void): Effect.Effect<Answer> =>
+const send = (options: Http.RequestOptions, write: (request: Http.ClientRequest) => void): Effect.Effect<Reply> =>
   Effect.callback((resume) => {
     const request = Http.request({ agent: false, ...options }, (response) => {
       const chunks: Array<Buffer> = []
@@ -58,7 +58,7 @@ export const requestTo = (
   path: string,
   body?: string | Buffer,
   more: Http.OutgoingHttpHeaders = {}
-): Effect.Effect<Answer> => {
+): Effect.Effect<Reply> => {
   const headers = body === undefined ? more : { ...more, "content-length": Buffer.byteLength(body) }
   return send({ ...address, method, path, headers }, (request) => void request.end(body))
 }
@@ -141,7 +141,7 @@ export const serve = (
   })
 
 /** Status and body as one line. */
-export const outcome = ({ status, text }: Answer): string => `${status} ${text}`.trim()
+export const outcome = ({ status, text }: Reply): string => `${status} ${text}`.trim()
 
 /** An error response as `outcome` shows it. */
 export const refusal = (status: number, code: string): string => `${status} {"message":"${code}"}`
