@@ -3,234 +3,264 @@
  * topic's channels is a cell of that row. Columns are typed arrays, because a run has millions of cells.
  *
  * A FIN has no reply. A connection therefore sends a FIN that must fail after those that must succeed, and its error confirms that
- * the daemon has executed all before it: `confirmed`. Only messages that were confirmed longer than `windowMillis` before a kill
- * must not be redelivered.
+ * the daemon has executed all before it: `confirmed`. Only messages that were confirmed longer than the flush window before a kill
+ * must not be redelivered. The same holds for REQ.
  */
+import { Attempts } from "./Attempts.ts"
+import { rowOf } from "./bodies.ts"
+import { Column } from "./Column.ts"
+import { Deferrals, laterMillis, type Requeue } from "./Deferrals.ts"
+import { Ids } from "./Ids.ts"
+import { flushWindowMillis, Lives, noiseMillis } from "./Lives.ts"
+import type { Report } from "./Report.ts"
+import type { Delivery } from "./wire.ts"
 
-/** Ways to publish a message. */
-export const Kind = { plain: 0, deferred: 1 } as const
-export type Kind = (typeof Kind)[keyof typeof Kind]
+/** Ways to publish a message: at once, with a delay, or with a delay that outlasts the run. */
+const Kind = { plain: 0, deferred: 1, later: 2 } as const
 
 export interface TopicShape {
   readonly name: string
   readonly channels: ReadonlyArray<string>
 }
 
-const State = { none: 0, delivered: 1, finishing: 2, finished: 3 } as const
+const State = { none: 0, delivered: 1, finished: 2 } as const
 
-/** A message of the ledger on one channel. */
-export interface Cell {
-  readonly row: number
+/** A consumer's place: its channel, and the life of the daemon that it is connected to. */
+export interface Place {
+  readonly topic: number
   readonly channel: number
+  readonly life: number
 }
 
-const patternBytes = 1 << 20
-const pattern = Buffer.alloc(patternBytes)
-for (let i = 0, word = 0x9e3779b9; i < patternBytes; i += 4) {
-  word = Math.imul(word ^ (word >>> 15), 0x85ebca6b) + i | 0
-  pattern.writeInt32LE(word, i)
-}
-
-/** The expected body of a row: its number, then bytes that are derived from it. */
-export const bodyOf = (row: number, size: number): Buffer => {
-  const head = Buffer.from(`${row},${size},`)
-  const from = Math.imul(row, 7919) >>> 13
-  return Buffer.concat([head, pattern.subarray(from, from + Math.max(0, size - head.length))])
-}
-
-const rowOf = (body: Buffer): { readonly row: number; readonly size: number } | undefined => {
-  const match = /^(\d{1,9}),(\d{1,7}),/.exec(body.toString("latin1", 0, 20))
-  return match === null ? undefined : { row: Number(match[1]), size: Number(match[2]) }
-}
-
-/** A growable typed array. */
-class Column<A extends Uint8Array | Uint16Array | Float64Array> {
-  private values: A
-  private readonly make: (length: number) => A
-
-  constructor(make: (length: number) => A) {
-    this.make = make
-    this.values = make(1 << 16)
-  }
-
-  get(index: number): number {
-    return this.values[index] ?? 0
-  }
-
-  set(index: number, value: number): void {
-    if (index >= this.values.length) {
-      const larger = this.make(Math.max(index + 1, this.values.length * 2))
-      larger.set(this.values)
-      this.values = larger
-    }
-    this.values[index] = value
-  }
+/** A delivered message. */
+export interface Delivered extends Place {
+  readonly row: number
+  readonly attempts: number
+  readonly at: number
 }
 
 /** Upper bounds, in milliseconds, of the time between the FIN of a redelivered message and the kill. */
-const ageLimits = [10, 50, 100, 500, 1000, 2000, Infinity] as const
+const ageLimits = [10, flushWindowMillis, flushWindowMillis + noiseMillis, 500, 1000, 2000, Infinity] as const
 
-export interface Report {
-  readonly published: number
-  readonly acknowledged: number
-  readonly deliveries: number
-  readonly finished: number
-  /** Acknowledged, published without a delay, and never delivered on at least one channel. */
-  readonly lost: number
-  /** Of these, those that had been requeued with a delay. */
-  readonly lostAfterRequeue: number
-  /** Acknowledged DPUBs that were not delivered on at least one channel. */
-  readonly deferredLost: number
-  /** Redelivered after a restart although the daemon had executed their FIN. */
-  readonly duplicates: number
-  /** As a percentage of all deliveries. */
-  readonly duplicatesPercent: number
-  /** Redelivered after a restart although a FIN had been sent; it is unknown whether the daemon had received it. */
-  readonly unconfirmed: number
-  /** Of these, those that had been confirmed longer than the window before the kill. */
-  readonly staleDuplicates: number
-  /** Of these, those that were delivered twice after one restart: a queue has the message twice. */
-  readonly secondCopies: number
-  /** Redelivered by the process that had accepted the message and confirmed its FIN. */
-  readonly duplicatesWithoutRestart: number
-  readonly duplicatesByAge: Readonly<Record<string, number>>
-  readonly wrongBodies: number
-  readonly changedIds: number
-  readonly examples: ReadonlyArray<string>
+export interface LedgerOptions {
+  readonly topics: ReadonlyArray<TopicShape>
+  /** Whether the daemon keeps due times, attempts and finished messages over a kill. */
+  readonly durable: boolean
+  /** The daemon's --msg-timeout. */
+  readonly messageTimeoutMillis: number
+  /** Monotonic clock in milliseconds. */
+  readonly now?: () => number
 }
 
 export class Ledger {
   readonly topics: ReadonlyArray<TopicShape>
+  readonly durable: boolean
+  readonly lives: Lives
+  private readonly deferrals: Deferrals
+  private readonly attempts: Attempts
+  private readonly ids: Ids
   private readonly width: number
-  private readonly windowMillis: number
   private rows = 0
   private acknowledgedRows = 0
   private deliveries = 0
   private finishedCells = 0
   private duplicates = 0
+  private duplicatesWithinNoise = 0
   private staleDuplicates = 0
   private duplicatesWithoutRestart = 0
   private secondCopies = 0
   private unconfirmed = 0
-  private wrongBodies = 0
-  private changedIds = 0
+  private invented = 0
+  private corrupt = 0
+  private lowerAttempts = 0
   private readonly duplicatesByAge = ageLimits.map(() => 0)
   private readonly examples: Array<string> = []
   private readonly noted = new Map<string, number>()
-  /** The end of each life of the daemon. */
-  private readonly ends: Array<number> = []
   private openCells = 0
   private readonly topicOf = new Column((length) => new Uint8Array(length))
   private readonly publishedIn = new Column((length) => new Uint16Array(length))
   private readonly kindOf = new Column((length) => new Uint8Array(length))
   private readonly acknowledgedOf = new Column((length) => new Uint8Array(length))
   private readonly state = new Column((length) => new Uint8Array(length))
+  /** FINs that were sent in `life` and whose result is unknown. */
+  private readonly finishing = new Column((length) => new Uint8Array(length))
   private readonly requeued = new Column((length) => new Uint8Array(length))
-  /** Cells that were redelivered after a FIN; they may or may not be delivered once more. */
+  /** Cells that were redelivered after a FIN. A queue that is not durable may or may not deliver them once more. */
   private readonly repeated = new Column((length) => new Uint8Array(length))
   private readonly finishedAt = new Column((length) => new Float64Array(length))
   private readonly life = new Column((length) => new Uint16Array(length))
-  /** Ids of messages that at least one channel has not finished. */
-  private readonly ids = new Map<number, string>()
+  /** Cells that are due after the end of the run. */
+  private readonly later = new Set<number>()
 
-  constructor(topics: ReadonlyArray<TopicShape>, windowMillis = 100) {
+  constructor({ durable, messageTimeoutMillis, now, topics }: LedgerOptions) {
     this.topics = topics
+    this.durable = durable
     this.width = Math.max(...topics.map(({ channels }) => channels.length))
-    this.windowMillis = windowMillis
+    this.lives = new Lives(now)
+    const note = (kind: string, text: string): void => this.note(kind, text)
+    this.deferrals = new Deferrals({ lives: this.lives, durable, messageTimeoutMillis, note })
+    this.attempts = new Attempts(this.lives, durable)
+    this.ids = new Ids(note)
   }
 
-  /** Index of the current life of the daemon, from 0. */
-  get currentLife(): number {
-    return this.ends.length
-  }
-
-  /** Number of cells that are acknowledged and not finished, which the daemon must still have. */
+  /** Number of cells that are acknowledged, due during the run and not finished, which the daemon must still have. */
   get open(): number {
     return this.openCells
+  }
+
+  get acknowledgedCount(): number {
+    return this.acknowledgedRows
+  }
+
+  get deliveryCount(): number {
+    return this.deliveries
+  }
+
+  get duplicateCount(): number {
+    return this.duplicates
   }
 
   get finishedCount(): number {
     return this.finishedCells
   }
 
-  publish(topic: number, kind: Kind): number {
+  /** Milliseconds until the last deferred message of the run is due; negative if it is due. */
+  get untilLastDue(): number {
+    return this.deferrals.latestDue - this.lives.now()
+  }
+
+  /** Records that a message is about to be sent, with a delay if it is not 0, and returns its row. */
+  publish(topic: number, delayMillis = 0): number {
     const row = this.rows++
     this.topicOf.set(row, topic)
-    this.kindOf.set(row, kind)
-    this.publishedIn.set(row, this.currentLife)
+    this.kindOf.set(row, delayMillis === 0 ? Kind.plain : delayMillis < laterMillis ? Kind.deferred : Kind.later)
+    this.publishedIn.set(row, this.lives.current)
+    if (delayMillis > 0) this.deferrals.publish(row, delayMillis)
+    if (delayMillis >= laterMillis) { for (const cell of this.cellsOf(row)) this.later.add(cell) }
     return row
   }
 
   acknowledge(row: number): void {
     this.acknowledgedOf.set(row, 1)
     this.acknowledgedRows++
+    this.ids.acknowledge(row, this.rows)
     for (const cell of this.cellsOf(row)) if (this.isOpen(row, cell)) this.openCells++
   }
 
-  /** Returns the cell; `undefined` if the message was not published to that topic. */
-  deliver(topic: number, channel: number, id: string, body: Buffer): Cell | undefined {
-    this.deliveries++
-    const told = rowOf(body)
-    const known = told !== undefined && told.row < this.rows && this.topicOf.get(told.row) === topic
-    if (!known || !bodyOf(told.row, told.size).equals(body)) {
-      this.wrongBodies++
-      this.note("body", `wrong body of ${body.length} bytes on ${this.nameOf(topic, channel)}`)
-      return undefined
-    }
-    const { row } = told
-    const knownId = this.ids.get(row)
-    if (knownId === undefined) this.ids.set(row, id)
-    else if (knownId !== id) {
-      this.changedIds++
-      this.note("id", `message ${row} had the id ${knownId} and has ${id}`)
-    }
-    const cell = row * this.width + channel
-    if (this.state.get(cell) >= State.finishing) this.again(row, channel, cell)
-    this.state.set(cell, State.delivered)
-    return { row, channel }
+  /** Records that the daemon's clock was set back before a start. */
+  setBack(milliseconds: number): void {
+    this.deferrals.postpone(milliseconds)
   }
 
-  requeue({ row, channel }: Cell): void {
-    this.requeued.set(row * this.width + channel, 1)
+  /** Records that the daemon's clock was set ahead before a start, so that all messages for later are due. */
+  setAhead(milliseconds: number): void {
+    this.lives.skip(milliseconds)
+    for (const cell of this.later) {
+      this.change(Math.floor(cell / this.width), cell, () => this.later.delete(cell))
+    }
+  }
+
+  /** Returns the delivered message; `undefined` if it was not published to that topic. */
+  deliver(place: Place, { attempts, body, id }: Delivery): Delivered | undefined {
+    this.deliveries++
+    const row = rowOf(body)
+    const where = `${body.length} bytes on ${this.nameOf(place.topic, place.channel)}`
+    if (row === undefined) {
+      this.corrupt++
+      this.note("corrupt", `corrupt body of ${where}`)
+      return undefined
+    }
+    if (row >= this.rows || this.topicOf.get(row) !== place.topic) {
+      this.invented++
+      this.note("invented", `message ${row} of ${where} was not published there`)
+      return undefined
+    }
+    const message = { ...place, row, attempts, at: this.lives.now() }
+    const cell = this.cellOf(message)
+    const name = (): string => `message ${row} on ${this.nameOf(place.topic, place.channel)}`
+    this.ids.deliver(row, id)
+    this.deferrals.deliver(cell, row, place.life, attempts, this.publishedIn.get(row), name)
+    const least = this.attempts.deliver(cell, place.life, attempts)
+    if (least !== undefined) {
+      this.lowerAttempts++
+      this.note("attempts", `${name()} has ${attempts} attempts, expected at least ${least}`)
+    }
+    this.change(row, cell, () => {
+      this.later.delete(cell)
+      if (this.finishing.get(cell) > 0 || this.state.get(cell) === State.finished) this.again(place, row, cell)
+      // FINs of the same life may still succeed.
+      if (this.life.get(cell) !== place.life) this.finishing.set(cell, 0)
+      this.state.set(cell, State.delivered)
+    })
+    return message
+  }
+
+  /** Records that a REQ with a delay is about to be sent. */
+  requeue(message: Delivered, delayMillis: number): Requeue {
+    const cell = this.cellOf(message)
+    this.requeued.set(cell, 1)
+    const requeue = this.deferrals.requeue(cell, message.life, delayMillis, message.attempts, message.at)
+    if (requeue.later) this.change(message.row, cell, () => this.later.add(cell))
+    return requeue
+  }
+
+  /** Records that the daemon has executed the REQ. */
+  confirmRequeue(requeue: Requeue): void {
+    this.deferrals.confirm(requeue)
+  }
+
+  /** Records that the daemon refused the REQ: the message had timed out and will be redelivered. */
+  refuseRequeue(message: Delivered, requeue: Requeue): void {
+    this.deferrals.refuse(requeue)
+    this.change(message.row, requeue.cell, () => this.later.delete(requeue.cell))
   }
 
   /** Records that a FIN was written to the socket. */
-  finish({ row, channel }: Cell): void {
-    const cell = row * this.width + channel
+  finish(message: Delivered): void {
+    const cell = this.cellOf(message)
+    const sameLife = this.life.get(cell) === message.life
     // A late FIN of a message that had timed out and that another consumer has finished.
-    if (this.state.get(cell) === State.finished && this.life.get(cell) === this.currentLife) return
-    if (this.isOpen(row, cell)) this.openCells--
-    this.state.set(cell, State.finishing)
-    this.finishedAt.set(cell, performance.now())
-    this.life.set(cell, this.currentLife)
+    if (this.state.get(cell) === State.finished && sameLife) return
+    this.change(message.row, cell, () => {
+      this.finishing.set(cell, sameLife ? this.finishing.get(cell) + 1 : 1)
+      this.life.set(cell, message.life)
+    })
   }
 
   /** Records that the daemon has executed the FIN. */
-  confirm({ row, channel }: Cell): void {
-    const cell = row * this.width + channel
+  confirm(message: Delivered): void {
+    const cell = this.cellOf(message)
     if (this.state.get(cell) === State.finished) return
-    if (this.isOpen(row, cell)) this.openCells--
-    this.state.set(cell, State.finished)
-    this.life.set(cell, this.currentLife)
-    this.finishedAt.set(cell, performance.now())
-    this.finishedCells++
-    if (this.cellsOf(row).every((other) => this.state.get(other) === State.finished)) this.ids.delete(row)
+    this.change(message.row, cell, () => {
+      this.state.set(cell, State.finished)
+      this.finishing.set(cell, 0)
+      this.life.set(cell, message.life)
+      this.finishedAt.set(cell, this.lives.now())
+      this.finishedCells++
+    })
   }
 
   /** Records that the daemon refused the FIN: the message had timed out and will be redelivered. */
-  refuse({ row, channel }: Cell): void {
-    const cell = row * this.width + channel
-    if (this.state.get(cell) !== State.finishing) return
-    this.state.set(cell, State.delivered)
-    if (this.isOpen(row, cell)) this.openCells++
+  refuse(message: Delivered): void {
+    const cell = this.cellOf(message)
+    const finishing = this.finishing.get(cell)
+    if (finishing > 0) this.change(message.row, cell, () => this.finishing.set(cell, finishing - 1))
   }
 
-  /** Records that the daemon is about to be killed. */
-  endLife(): void {
-    this.ends.push(performance.now())
+  /** Number of messages that a channel must still have for later, and of those that it may have. */
+  laterOn(topic: number, channel: number): { readonly certain: number; readonly uncertain: number } {
+    const result = { certain: 0, uncertain: 0 }
+    for (const cell of this.later) {
+      const row = Math.floor(cell / this.width)
+      if (this.topicOf.get(row) !== topic || cell % this.width !== channel) continue
+      if (this.acknowledgedOf.get(row) === 1) result.certain++
+      else result.uncertain++
+    }
+    return result
   }
 
   report(): Report {
+    const ids = this.ids.report((row) => this.topicOf.get(row), this.rows)
     const examples = [...this.examples]
     let lost = 0
     let lostAfterRequeue = 0
@@ -239,38 +269,41 @@ export class Ledger {
       if (this.acknowledgedOf.get(row) === 0) continue
       for (const [channel, cell] of this.cellsOf(row).entries()) {
         if (!this.isOpen(row, cell)) continue
-        if (this.kindOf.get(row) === Kind.deferred) {
-          deferredLost++
-          continue
-        }
-        lost++
-        if (this.requeued.get(cell) === 1) lostAfterRequeue++
+        const deferred = this.kindOf.get(row) !== Kind.plain
+        const requeued = this.requeued.get(cell) === 1
+        if (deferred) deferredLost++
+        else lost++
+        if (!deferred && requeued) lostAfterRequeue++
+        if (deferred && !this.durable || lost + deferredLost > 5) continue
         const seen = this.state.get(cell) === State.none ? "never delivered" : "delivered and not finished"
-        const requeued = this.requeued.get(cell) === 1 ? ", requeued with a delay" : ""
-        if (lost <= 5) {
-          examples.push(`lost: message ${row} on ${this.nameOf(this.topicOf.get(row), channel)}, ${seen}${requeued}`)
-        }
+        const how = `${deferred ? ", published with a delay" : ""}${requeued ? ", requeued with a delay" : ""}`
+        examples.push(`lost: message ${row} on ${this.nameOf(this.topicOf.get(row), channel)}, ${seen}${how}`)
       }
     }
     return {
       published: this.rows,
       acknowledged: this.acknowledgedRows,
+      uncertain: this.rows - this.acknowledgedRows,
       deliveries: this.deliveries,
       finished: this.finishedCells,
       lost,
       lostAfterRequeue,
       deferredLost,
+      invented: this.invented,
+      corrupt: this.corrupt,
+      early: this.deferrals.early,
+      lowerAttempts: this.lowerAttempts,
+      ...ids,
       duplicates: this.duplicates,
       duplicatesPercent: this.deliveries === 0 ? 0 : Math.round(this.duplicates / this.deliveries * 100_000) / 1000,
       unconfirmed: this.unconfirmed,
+      duplicatesWithinNoise: this.duplicatesWithinNoise,
       staleDuplicates: this.staleDuplicates,
       secondCopies: this.secondCopies,
       duplicatesWithoutRestart: this.duplicatesWithoutRestart,
       duplicatesByAge: Object.fromEntries(
         ageLimits.map((limit, i) => [`under ${limit} ms`, this.duplicatesByAge[i] ?? 0])
       ),
-      wrongBodies: this.wrongBodies,
-      changedIds: this.changedIds,
       examples
     }
   }
@@ -280,8 +313,21 @@ export class Ledger {
     return Array.from({ length: channels }, (_, channel) => row * this.width + channel)
   }
 
+  private cellOf({ channel, row }: Delivered): number {
+    return row * this.width + channel
+  }
+
   private isOpen(row: number, cell: number): boolean {
-    return this.acknowledgedOf.get(row) === 1 && this.repeated.get(cell) === 0 && this.state.get(cell) < State.finishing
+    return this.acknowledgedOf.get(row) === 1 && this.state.get(cell) !== State.finished &&
+      this.finishing.get(cell) === 0 && (this.durable || this.repeated.get(cell) === 0) && !this.later.has(cell)
+  }
+
+  /** Runs a change of a cell and counts whether it is open. */
+  private change(row: number, cell: number, run: () => void): void {
+    const before = this.isOpen(row, cell)
+    run()
+    const after = this.isOpen(row, cell)
+    if (before !== after) this.openCells += after ? 1 : -1
   }
 
   private nameOf(topic: number, channel: number): string {
@@ -289,14 +335,14 @@ export class Ledger {
   }
 
   /** Records that a message was delivered after its FIN. */
-  private again(row: number, channel: number, cell: number): void {
+  private again(place: Place, row: number, cell: number): void {
     const life = this.life.get(cell)
     const confirmed = this.state.get(cell) === State.finished
     this.repeated.set(cell, 1)
-    if (life === this.currentLife) {
+    const name = this.nameOf(place.topic, place.channel)
+    if (life === place.life) {
       // An unconfirmed FIN may cross a redelivery after a timeout.
       if (!confirmed) return
-      const name = this.nameOf(this.topicOf.get(row), channel)
       if (this.publishedIn.get(row) === life) {
         this.duplicatesWithoutRestart++
         return this.note("without a restart", `message ${row} was redelivered on ${name} without a restart`)
@@ -305,17 +351,19 @@ export class Ledger {
       this.secondCopies++
       return this.note("twice", `message ${row} was delivered twice on ${name} after restart ${life}`)
     }
-    const age = (this.ends[life] ?? 0) - this.finishedAt.get(cell)
     if (!confirmed) {
       this.unconfirmed++
       return
     }
+    const age = this.lives.age(life, this.finishedAt.get(cell))
     this.duplicates++
     const bucket = ageLimits.findIndex((limit) => age < limit)
     this.duplicatesByAge[bucket] = (this.duplicatesByAge[bucket] ?? 0) + 1
-    if (age <= this.windowMillis) return
+    if (!this.lives.survives(life, this.finishedAt.get(cell))) {
+      if (age > flushWindowMillis) this.duplicatesWithinNoise++
+      return
+    }
     this.staleDuplicates++
-    const name = this.nameOf(this.topicOf.get(row), channel)
     this.note("stale", `message ${row} was redelivered on ${name}, finished ${Math.round(age)} ms before kill ${life}`)
   }
 

@@ -4,63 +4,29 @@
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { Ledger, type Report, type TopicShape } from "./Ledger.ts"
-import { consume, type Consumer, type Life, type LoadOptions, produceOverHttp, produceOverTcp } from "./load.ts"
+import { consume, type Consumer, consumeRepeatedly } from "./consumers.ts"
+import { flagsOf, type Kind, topicsOf } from "./kinds.ts"
+import { Ledger } from "./Ledger.ts"
+import { delay, type Life, type LoadOptions, longestDelayMillis, produceOverHttp, produceOverTcp } from "./load.ts"
 import { Program, removeDirectory, temporaryDirectory } from "./program.ts"
+import { createQueues, drained, type Left, missingQueues } from "./queues.ts"
 import { Random } from "./random.ts"
-import { drained, type StartTimes, startTimes } from "./starts.ts"
-import * as Wire from "./wire.ts"
+import { startTimes } from "./starts.ts"
+import type { Summary } from "./Summary.ts"
 
 const messageTimeoutMillis = 1500
-
-/** Flags of the daemon for each kind of run. */
-export const variants = {
-  "sync-1": ["--sync-every=1"],
-  "sync-2500": ["--sync-every=2500"],
-  "small-files": ["--sync-every=1", "--max-bytes-per-file=100000"],
-  "small-files-2500": ["--sync-every=2500", "--max-bytes-per-file=100000"]
-} as const
-export type Variant = keyof typeof variants
-
-export const isVariant = (name: string): name is Variant => Object.hasOwn(variants, name)
-
-const topics: ReadonlyArray<TopicShape> = [
-  { name: "one", channels: ["a"] },
-  { name: "two", channels: ["a", "b"] },
-  { name: "three", channels: ["a", "b", "c"] }
-]
 
 export interface CycleOptions {
   readonly command: ReadonlyArray<string>
   readonly cycles: number
   readonly seed: number
-  readonly variant: Variant
+  readonly kind: Kind
   /** Parent of the data directory. Default: the system's temporary directory. */
   readonly parent?: string
   /** Messages of the backlog with which a start after a kill is compared to one after SIGTERM; 0 disables the comparison. */
   readonly backlog: number
   readonly progress?: (line: string) => void
 }
-
-export interface Summary extends Report {
-  readonly variant: Variant
-  readonly seed: number
-  readonly kills: number
-  readonly killsDuringStart: number
-  readonly seconds: number
-  /** Publishes that the daemon refused without a fault. */
-  readonly refused: ReadonlyArray<string>
-  /** Messages redelivered after SIGTERM and a start. */
-  readonly deliveriesAfterCleanStop: number
-  readonly exitCode: number | null
-  /** Data files, metadata and other files left at the end. */
-  readonly filesLeft: number
-  readonly temporaryFilesLeft: number
-  readonly startMillisUnderLoad: { readonly median: number; readonly max: number }
-  readonly starts: StartTimes | undefined
-}
-
-const delay = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 /** Connects producers and consumers and runs them. Their promises end with the daemon. */
 const load = (options: LoadOptions, life: Life): Array<Promise<unknown>> => {
@@ -69,7 +35,7 @@ const load = (options: LoadOptions, life: Life): Array<Promise<unknown>> => {
   const tolerate = <A>(promise: Promise<A>): Promise<A | undefined> => promise.catch(() => undefined)
   return ledger.topics.flatMap(({ channels }, topic) => [
     ...channels.flatMap((_, channel) =>
-      Array.from({ length: random.integer(1, 2) }, () => tolerate(consume(options, topic, channel, "mixed")))
+      Array.from({ length: random.integer(1, 2) }, () => tolerate(consumeRepeatedly(options, topic, channel, life)))
     ),
     tolerate(produceOverTcp(options, topic, life)),
     tolerate(produceOverTcp(options, topic, life)),
@@ -77,43 +43,33 @@ const load = (options: LoadOptions, life: Life): Array<Promise<unknown>> => {
   ])
 }
 
-const createQueues = async (httpPort: number): Promise<void> => {
-  for (const { channels, name } of topics) {
-    for (
-      const path of [
-        `/topic/create?topic=${name}`,
-        ...channels.map((c) => `/channel/create?topic=${name}&channel=${c}`)
-      ]
-    ) {
-      const reply = await Wire.http(httpPort, path, "")
-      if (reply.status !== 200) throw new Error(`${path}: ${reply.status} ${reply.body}`)
-    }
-  }
-}
-
-/** Finishes all remaining messages. Fails if no progress is made and some remain. */
-const drain = async (options: LoadOptions): Promise<void> => {
+/** Finishes all remaining messages of the run, until there are none or no progress is made, and returns what is left. */
+const drain = async (options: LoadOptions): Promise<Left> => {
   const { ledger } = options
   const consumers: Array<Consumer> = []
   for (const [topic, { channels }] of ledger.topics.entries()) {
     for (const channel of channels.keys()) consumers.push(await consume(options, topic, channel, "finish"))
   }
-  await drained(options.httpPort, () => ledger.finishedCount)
+  const left = await drained(options.httpPort, ledger)
   while (consumers.some((consumer) => consumer.held() > 0)) await delay(20)
   for (const consumer of consumers) consumer.close()
+  return left
 }
 
 const median = (values: ReadonlyArray<number>): number =>
   Math.round([...values].sort((a, b) => a - b)[values.length >> 1] ?? 0)
 
 export const runCycles = async (options: CycleOptions): Promise<Summary> => {
-  const { command, cycles, parent, progress, seed, variant } = options
+  const { command, cycles, kind, parent, progress, seed } = options
   const began = performance.now()
   const random = new Random(seed)
-  const ledger = new Ledger(topics)
+  const topics = topicsOf(kind)
+  const ledger = new Ledger({ topics, durable: kind.durability !== "memory", messageTimeoutMillis })
   const dataPath = temporaryDirectory(parent)
-  const flags = ["--mem-queue-size=0", `--msg-timeout=${messageTimeoutMillis}ms`, ...variants[variant]]
-  const start = (): Program => new Program({ command, dataPath, flags })
+  const flags = ["--mem-queue-size=0", `--msg-timeout=${messageTimeoutMillis}ms`, ...flagsOf(kind)]
+  let clockAhead = 0
+  let clocksSetBack = 0
+  const start = (): Program => new Program({ command, dataPath, flags, clockAhead })
   const optionsOf = (ports: { readonly tcpPort: number; readonly httpPort: number }): LoadOptions => ({
     ...ports,
     ledger,
@@ -122,57 +78,76 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
     openLimit: random.integer(500, 6000)
   })
   const refused: Array<string> = []
+  const missing = new Set<string>()
   const startMillis: Array<number> = []
   let killsDuringStart = 0
 
   const prepared = start()
-  await createQueues((await prepared.listening).httpPort)
-  await prepared.stop()
+  await createQueues((await prepared.listening).httpPort, topics)
+  await prepared.kill()
 
   for (let cycle = 0; cycle < cycles; cycle++) {
+    if (ledger.durable && random.chance(0.1)) {
+      const milliseconds = random.integer(1, 2000)
+      clocksSetBack++
+      clockAhead -= milliseconds
+      ledger.setBack(milliseconds)
+    }
     const program = start()
     if (random.chance(0.15)) {
       await delay(random.between(0, 1.2 * (median(startMillis) || 300)))
       killsDuringStart++
-      ledger.endLife()
+      ledger.lives.end()
       await program.kill()
       continue
     }
     const ports = await program.listening
     startMillis.push(ports.milliseconds)
+    for (const name of await missingQueues(ports.httpPort, topics)) missing.add(name)
     const life: Life = { stopped: false, refused }
     const running = load(optionsOf(ports), life)
     await delay(random.chance(0.2) ? random.between(0, 50) : random.between(100, 2500))
     life.stopped = true
     if (program.child.exitCode !== null) throw new Error(`nsqd ended by itself:\n${program.log}`)
-    ledger.endLife()
+    ledger.lives.end()
     await program.kill()
     await Promise.all(running)
     if ((cycle + 1) % 10 === 0) {
-      const { acknowledged, duplicates } = ledger.report()
-      progress?.(`cycle ${cycle + 1}: ${acknowledged} acknowledged, ${ledger.open} open, ${duplicates} duplicates`)
+      const { acknowledgedCount, duplicateCount, open } = ledger
+      progress?.(`cycle ${cycle + 1}: ${acknowledgedCount} acknowledged, ${open} open, ${duplicateCount} duplicates`)
     }
   }
 
   const last = start()
   await drain(optionsOf(await last.listening))
   const exitCode = await last.stop()
-  const before = ledger.report()
+  const { deliveryCount } = ledger
   const after = start()
-  await drain(optionsOf(await after.listening))
+  const { later, waiting } = await drain(optionsOf(await after.listening))
   await after.stop()
-  const report = ledger.report()
-  const left = Fs.readdirSync(dataPath)
+  const deliveriesAfterCleanStop = ledger.deliveryCount - deliveryCount
+  if (ledger.durable) {
+    clockAhead += 2 * longestDelayMillis
+    ledger.setAhead(2 * longestDelayMillis)
+    const ahead = start()
+    await drain(optionsOf(await ahead.listening))
+    await ahead.stop()
+  }
+  const left = Fs.readdirSync(dataPath, { recursive: true, encoding: "utf8" })
   removeDirectory(dataPath)
   return {
-    variant,
+    ...kind,
     seed,
     kills: cycles,
     killsDuringStart,
+    clocksSetBack,
     seconds: Math.round((performance.now() - began) / 1000),
-    ...report,
+    ...ledger.report(),
+    later,
+    waiting,
+    missingQueues: [...missing],
     refused: [...new Set(refused)].slice(0, 10),
-    deliveriesAfterCleanStop: report.deliveries - before.deliveries,
+    deliveriesAfterCleanStop,
     exitCode,
     filesLeft: left.length,
     temporaryFilesLeft: left.filter((name) => Path.extname(name) === ".tmp").length,

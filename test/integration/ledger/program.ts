@@ -43,6 +43,15 @@ export interface StartOptions {
   readonly command: ReadonlyArray<string>
   readonly dataPath: string
   readonly flags: ReadonlyArray<string>
+  /** Milliseconds by which the wall clock of a Node program is ahead. Default: 0. Other programs keep the clock of the machine. */
+  readonly clockAhead?: number
+}
+
+/** Environment of a program whose wall clock is ahead. */
+const environment = (clockAhead: number): NodeJS.ProcessEnv => {
+  if (clockAhead === 0) return process.env
+  const code = `const now = Date.now; Date.now = () => now() + ${clockAhead}`
+  return { ...process.env, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` }
 }
 
 /** Maximum size of the log that is kept. */
@@ -58,13 +67,13 @@ export class Program {
   readonly exited: Promise<number | null>
   log = ""
 
-  constructor({ command, dataPath, flags }: StartOptions) {
+  constructor({ clockAhead = 0, command, dataPath, flags }: StartOptions) {
     const [file = "", ...leading] = command
     this.spawnedAt = performance.now()
     this.child = ChildProcess.spawn(
       file,
       [...leading, "--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0", `--data-path=${dataPath}`, ...flags],
-      { stdio: ["ignore", "ignore", "pipe"], detached: true }
+      { stdio: ["ignore", "ignore", "pipe"], detached: true, env: environment(clockAhead) }
     )
     running.add(this.child)
     this.exited = new Promise((resolve, reject) => {

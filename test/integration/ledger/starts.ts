@@ -2,53 +2,9 @@
  * The duration of a start after a kill, compared with a start after SIGTERM with the same backlog.
  */
 import * as Fs from "node:fs"
-import { bodyOf } from "./Ledger.ts"
+import { bodyOf } from "./bodies.ts"
 import { Program, removeDirectory, temporaryDirectory } from "./program.ts"
 import * as Wire from "./wire.ts"
-
-const delay = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
-
-interface ChannelStats {
-  readonly depth: number
-  readonly in_flight_count: number
-  readonly deferred_count: number
-}
-
-interface TopicStats {
-  readonly topic_name: string
-  readonly depth: number
-  readonly channels: ReadonlyArray<ChannelStats>
-}
-
-/** The topics of `/stats`. */
-export const stats = async (httpPort: number): Promise<ReadonlyArray<TopicStats>> =>
-  JSON.parse((await Wire.http(httpPort, "/stats?format=json")).body).topics
-
-const waiting = (topics: ReadonlyArray<TopicStats>): number =>
-  topics.reduce((sum, { channels, depth }) =>
-    channels.reduce(
-      (sum, channel) => sum + channel.depth + channel.in_flight_count + channel.deferred_count,
-      sum + depth
-    ), 0)
-
-const stuckMillis = 20_000
-
-/**
- * Waits until no topic and no channel has a message and nothing has changed for a moment, or nothing has changed for long,
- * according to the depths that the daemon reports.
- */
-export const drained = async (httpPort: number, progress: () => number): Promise<void> => {
-  let moved = performance.now()
-  let last = progress()
-  while (true) {
-    await delay(100)
-    const now = progress()
-    if (now !== last) moved = performance.now()
-    last = now
-    const quiet = performance.now() - moved
-    if (quiet > stuckMillis || (quiet > 600 && waiting(await stats(httpPort)) === 0)) return
-  }
-}
 
 export interface StartTimes {
   readonly backlog: number

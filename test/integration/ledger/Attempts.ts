@@ -1,0 +1,38 @@
+/**
+ * The attempts of messages on their channels. They grow with each delivery in one life of the daemon. A durable topic keeps them
+ * over a kill: a message then has at least the attempts that were seen longer than the flush window before the kill.
+ */
+import { Column } from "./Column.ts"
+import { flushWindowMillis, type Lives, noiseMillis } from "./Lives.ts"
+
+export class Attempts {
+  private readonly lives: Lives
+  private readonly durable: boolean
+  private readonly seen = new Column((length) => new Uint16Array(length))
+  private readonly seenAt = new Column((length) => new Float64Array(length))
+  private readonly seenIn = new Column((length) => new Uint16Array(length))
+  /** Attempts that a kill must not take back. */
+  private readonly kept = new Column((length) => new Uint16Array(length))
+
+  constructor(lives: Lives, durable: boolean) {
+    this.lives = lives
+    this.durable = durable
+  }
+
+  /** Returns the attempts that the delivery should have at least; `undefined` if it has them. */
+  deliver(cell: number, life: number, attempts: number): number | undefined {
+    const now = this.lives.now()
+    const seen = this.seen.get(cell)
+    const sameLife = this.seenIn.get(cell) === life
+    const seenAt = this.seenAt.get(cell)
+    const survives = sameLife
+      ? now - seenAt > flushWindowMillis + noiseMillis
+      : this.lives.survives(this.seenIn.get(cell), seenAt)
+    if (this.durable && survives) this.kept.set(cell, Math.max(this.kept.get(cell), seen))
+    const least = Math.max(1, this.kept.get(cell), sameLife ? seen + 1 : 0)
+    this.seen.set(cell, attempts)
+    this.seenAt.set(cell, now)
+    this.seenIn.set(cell, life)
+    return attempts < least ? least : undefined
+  }
+}

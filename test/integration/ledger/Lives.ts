@@ -1,0 +1,50 @@
+/**
+ * The lives of a daemon between kills, by the monotonic clock of this process.
+ */
+
+/** A durable topic writes FINs, requeues and attempts at the latest after this time. */
+export const flushWindowMillis = 50
+
+/** Added to the flush window, because a busy machine runs the daemon's timer and its write late. */
+export const noiseMillis = 50
+
+export class Lives {
+  private readonly clock: () => number
+  private readonly ends: Array<number> = []
+
+  private skipped = 0
+
+  constructor(clock: () => number = () => performance.now()) {
+    this.clock = clock
+  }
+
+  /** The time in milliseconds. */
+  now(): number {
+    return this.clock() + this.skipped
+  }
+
+  /** Moves the time ahead, together with the clock of the daemon. */
+  skip(milliseconds: number): void {
+    this.skipped += milliseconds
+  }
+
+  /** Index of the current life, from 0. */
+  get current(): number {
+    return this.ends.length
+  }
+
+  /** Records that the daemon is about to be killed. */
+  end(): void {
+    this.ends.push(this.now())
+  }
+
+  /** Milliseconds from `time` to the kill that ended `life`; infinite if that life has not ended. */
+  age(life: number, time: number): number {
+    return (this.ends[life] ?? Infinity) - time
+  }
+
+  /** Whether a durable topic must still know what it did at `time` in `life`. */
+  survives(life: number, time: number): boolean {
+    return this.age(life, time) > flushWindowMillis + noiseMillis
+  }
+}
