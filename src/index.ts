@@ -12,8 +12,10 @@ export * as protocol from "./protocol/index.ts"
 export { Nsqd } from "./services/nsqd/Nsqd.ts"
 /** The daemon nsqlookupd as a Layer. */
 export { Nsqlookupd } from "./services/nsqlookupd/Nsqlookupd.ts"
+export { NsqlookupdError, NsqlookupdErrorReason } from "./services/nsqlookupd/NsqlookupdError.ts"
 /** The daemon nsqadmin as a Layer. */
 export { Nsqadmin } from "./services/nsqadmin/Nsqadmin.ts"
+export { NsqadminError, NsqadminErrorReason } from "./services/nsqadmin/NsqadminError.ts"
 /** The three daemons in one process. */
 export { Standalone } from "./services/standalone/Standalone.ts"
 /** Producer, Consumer and discovery. */

@@ -2,7 +2,7 @@
  * The daemon nsqadmin as one Layer: cluster queries, sampling, and the HTTP server for pages and API. It stores nothing on
  * disk.
  */
-import { Context, Data, Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { Cluster } from "../cluster/Cluster.ts"
 import { ClusterActions } from "../cluster/ClusterActions.ts"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
@@ -19,14 +19,17 @@ import { Graphite } from "./Graphite.ts"
 import { History } from "./History.ts"
 import { LiveFeed } from "./LiveFeed.ts"
 import { Notifications } from "./Notifications.ts"
+import { NsqadminError, NsqadminErrorReason } from "./NsqadminError.ts"
 import * as Options from "./NsqadminOptions.ts"
 import { Sampler } from "./Sampler.ts"
 import { TailFeed } from "./TailFeed.ts"
 import { TestMessage } from "./TestMessage.ts"
 import { WebAssets } from "./WebAssets.ts"
 
-/** nsqadmin cannot start, or cannot continue. */
-export class NsqadminFailure extends Data.TaggedError("NsqadminFailure")<{ readonly message: string }> {}
+const failure =
+  (tag: "InvalidOption" | "ListenFailure" | "ListenerLoss") =>
+  ({ message: description }: { readonly message: string }): NsqadminError =>
+    new NsqadminError({ reason: NsqadminErrorReason[tag]({ description }) })
 
 /**
  * A running nsqadmin.
@@ -38,9 +41,9 @@ export class Nsqadmin extends Context.Service<Nsqadmin, {
   /** `host:port` of the listener, with the port that the system chose for port 0. */
   readonly httpAddress: string
   /** Fails when the listener fails; never succeeds. */
-  readonly failed: Effect.Effect<never, NsqadminFailure>
+  readonly failed: Effect.Effect<never, NsqadminError>
 }>()("effect-nsq/Nsqadmin") {
-  static readonly layer: Layer.Layer<Nsqadmin, NsqadminFailure> = Layer.effect(
+  static readonly layer: Layer.Layer<Nsqadmin, NsqadminError> = Layer.effect(
     Nsqadmin,
     Effect.gen(function*() {
       const options = yield* Options.NsqadminOptions
@@ -63,14 +66,17 @@ export class Nsqadmin extends Context.Service<Nsqadmin, {
       if (options.adminUsers.length === 0) yield* Exposure.warn([{ name: "HTTP", address }])
       return Nsqadmin.of({
         httpAddress: address,
-        failed: Effect.mapError(broken, ({ message }) => new NsqadminFailure({ message }))
+        failed: Effect.mapError(broken, failure("ListenerLoss"))
       })
     }).pipe(
-      Effect.mapError(({ message }) => new NsqadminFailure({ message: `failed to instantiate nsqadmin - ${message}` }))
+      Effect.catchTags({
+        OptionsError: (error) => Effect.fail(failure("InvalidOption")(error)),
+        NetError: (error) => Effect.fail(failure("ListenFailure")(error))
+      })
     )
   )
 
   /** An nsqadmin with the given options and NSQ's defaults for all others. */
-  static readonly layerWith = (options: Partial<Options.NsqadminOptions>): Layer.Layer<Nsqadmin, NsqadminFailure> =>
+  static readonly layerWith = (options: Partial<Options.NsqadminOptions>): Layer.Layer<Nsqadmin, NsqadminError> =>
     Nsqadmin.layer.pipe(Layer.provide(Options.layer(options)))
 }

@@ -2,12 +2,20 @@
 import { Data } from "effect"
 
 /**
- * The reasons of a `NsqadminError`, which are responses to requests.
+ * The reasons of a `NsqadminError`. Those of a start and of a listener end nsqadmin; the others are responses to requests.
  *
  * @since 0.2.0
  * @category errors
  */
 export type NsqadminErrorReason = Data.TaggedEnum<{
+  /** nsqadmin cannot start: an option, or a file that it names, is not valid. */
+  InvalidOption: { readonly description: string }
+  /** nsqadmin cannot start: its pages have not been built. */
+  MissingPages: { readonly description: string }
+  /** nsqadmin cannot start: its address cannot be listened on. */
+  ListenFailure: { readonly description: string }
+  /** The listener accepts no connections any more. */
+  ListenerLoss: { readonly description: string }
   /** Graphite failed or returned an invalid response. */
   GraphiteFailure: { readonly description: string }
   /** An option of a `/config` request does not exist, or cannot change. */
@@ -25,7 +33,8 @@ export type NsqadminErrorReason = Data.TaggedEnum<{
 export const NsqadminErrorReason = Data.taggedEnum<NsqadminErrorReason>()
 
 /**
- * nsqadmin cannot respond to a request. The message is the text of the response.
+ * nsqadmin cannot start, cannot continue, or cannot respond to a request. The message is the text of the FATAL line, or of the
+ * response.
  *
  * @since 0.2.0
  * @category errors
@@ -34,6 +43,12 @@ export class NsqadminError extends Data.TaggedError("NsqadminError")<{ readonly 
   override get message(): string {
     const { reason } = this
     switch (reason._tag) {
+      case "InvalidOption":
+      case "MissingPages":
+      case "ListenFailure":
+        return `failed to instantiate nsqadmin - ${reason.description}`
+      case "ListenerLoss":
+        return reason.description
       case "GraphiteFailure":
         return `graphite request failed - ${reason.description}`
       case "UnknownOption":

@@ -3,10 +3,11 @@
  * (docs/protocol/options.md#start-of-nsqadmin). Resolves each host name once, so that a misspelt name fails the start and not
  * the first query.
  */
-import { Data, Duration, Effect, Result } from "effect"
+import { Duration, Effect, Result } from "effect"
 import { IpInterface, IpNetwork } from "effect/net"
 import { lookup } from "node:dns/promises"
 import { readFile } from "node:fs/promises"
+import type { SecureContext, SecureContextOptions } from "node:tls"
 import type { ClientTls } from "../http/HttpClients.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import { splitAddress } from "../net/Transport.ts"
@@ -25,23 +26,30 @@ export interface CheckedOptions {
   readonly basePath: string
 }
 
-class CannotRead extends Data.TaggedError("CannotRead")<{ readonly reason: string }> {}
-
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 const refuse = (message: string) => new OptionsError({ message })
 
-const read = (path: string): Effect.Effect<string, CannotRead> =>
+/** Reads a file. `problem` begins the message of the error. */
+const read = (path: string, problem: string): Effect.Effect<string, OptionsError> =>
   Effect.tryPromise({
     try: () => readFile(path, "utf8"),
-    catch: (cause) => new CannotRead({ reason: messageOf(cause) })
+    catch: (cause) => refuse(`${problem} - ${messageOf(cause)}`)
   })
 
-const checkSecureContext = (options: { readonly ca?: string; readonly cert?: string; readonly key?: string }) =>
-  Effect.tryPromise({
-    try: async () => (await import("node:tls")).createSecureContext(options),
-    catch: (cause) => new CannotRead({ reason: messageOf(cause) })
+const makeSecureContext = async (options: SecureContextOptions): Promise<SecureContext> =>
+  (await import("node:tls")).createSecureContext(options)
+
+/** Reads a certificate and its key, and checks that they match. */
+const readPair = Effect.fnUntraced(function*(certPath: string, keyPath: string) {
+  const problem = `failed to LoadX509KeyPair ${certPath}, ${keyPath}`
+  const pair = { cert: yield* read(certPath, problem), key: yield* read(keyPath, problem) }
+  yield* Effect.tryPromise({
+    try: () => makeSecureContext(pair),
+    catch: (cause) => refuse(`${problem} - ${messageOf(cause)}`)
   })
+  return pair
+})
 
 const clientTls = Effect.fnUntraced(function*(
   options: NsqadminOptions
@@ -54,17 +62,12 @@ const clientTls = Effect.fnUntraced(function*(
   if (keyPath !== "" && certPath === "") {
     return yield* refuse("--http-client-tls-cert must be specified with --http-client-tls-key")
   }
-  const pair = certPath === "" ? {} : yield* Effect.all({ cert: read(certPath), key: read(keyPath) }).pipe(
-    Effect.tap(checkSecureContext),
-    Effect.mapError(({ reason }) => refuse(`failed to LoadX509KeyPair ${certPath}, ${keyPath} - ${reason}`))
-  )
+  const pair = certPath === "" ? {} : yield* readPair(certPath, keyPath)
   if (caPath === "") return { ...pair, rejectUnauthorized }
-  const ca = yield* Effect.mapError(
-    read(caPath),
-    ({ reason }) => refuse(`failed to read TLS root CA file ${caPath} - ${reason}`)
-  )
-  const appended = ca.includes("-----BEGIN CERTIFICATE-----") ? checkSecureContext({ ca }) : Effect.fail(undefined)
-  yield* Effect.mapError(appended, () => refuse(`failed to AppendCertsFromPEM ${caPath}`))
+  const ca = yield* read(caPath, `failed to read TLS root CA file ${caPath}`)
+  const noAuthority = () => refuse(`failed to AppendCertsFromPEM ${caPath}`)
+  if (!ca.includes("-----BEGIN CERTIFICATE-----")) return yield* noAuthority()
+  yield* Effect.tryPromise({ try: () => makeSecureContext({ ca }), catch: noAuthority })
   return { ...pair, ...Trust.given(ca), rejectUnauthorized }
 })
 

@@ -2,14 +2,12 @@
  * The page and its files (docs/protocol/http.md#pages). All are read once at start; with `--dev-static-dir` files are read for
  * each request. The page has its settings in an attribute, so that it needs no inline script.
  */
-import { Context, Data, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import { readdir, readFile } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { WebSettings } from "../../protocol/http/admin/WebSettings.ts"
+import { NsqadminError, NsqadminErrorReason } from "./NsqadminError.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
-
-/** The pages cannot be served. */
-export class PagesError extends Data.TaggedError("PagesError")<{ readonly message: string }> {}
 
 /** A file of the page. */
 export interface Asset {
@@ -57,7 +55,10 @@ const read = async (directory: string): Promise<Built> => {
 const built = Effect.firstSuccessOf(
   candidates(dirname(import.meta.filename)).map((directory) => Effect.tryPromise(() => read(directory)))
 ).pipe(
-  Effect.mapError(() => new PagesError({ message: "cannot find the built pages: run npm run build" }))
+  Effect.mapError(() => {
+    const description = "cannot find the built pages: run npm run build"
+    return new NsqadminError({ reason: NsqadminErrorReason.MissingPages({ description }) })
+  })
 )
 
 const encodeSettings = Schema.encodeEffect(Schema.fromJsonString(WebSettings))
@@ -69,7 +70,7 @@ export class WebAssets extends Context.Service<WebAssets, {
   /** Returns a file by its name; undefined if it does not exist. */
   readonly asset: (name: string) => Effect.Effect<Asset | undefined>
 }>()("effect-nsq/admin/WebAssets") {
-  static readonly layer: Layer.Layer<WebAssets, PagesError> = Layer.effect(
+  static readonly layer: Layer.Layer<WebAssets, NsqadminError> = Layer.effect(
     WebAssets,
     Effect.gen(function*() {
       const { devStaticDir } = yield* NsqadminOptions

@@ -2,21 +2,20 @@
  * The daemon nsqlookupd as a Layer: the registrations, and the listeners that change and serve them. Closing its Scope ends the
  * connections; registrations are not stored.
  */
-import { Context, Data, Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { DaemonState } from "../core/DaemonState.ts"
 import * as Version from "../core/Version.ts"
 import * as Exposure from "../net/Exposure.ts"
 import * as NodeTransport from "../net/NodeTransport.ts"
 import { LookupHttp } from "./LookupHttp.ts"
 import { LookupTcp } from "./LookupTcp.ts"
+import { NsqlookupdError, NsqlookupdErrorReason } from "./NsqlookupdError.ts"
 import * as Options from "./NsqlookupdOptions.ts"
 import { Registrations } from "./Registrations.ts"
 
-/** nsqlookupd failed to start, or cannot continue. */
-export class NsqlookupdFailure extends Data.TaggedError("NsqlookupdFailure")<{ readonly message: string }> {}
-
-const startFailure = ({ message }: { readonly message: string }): NsqlookupdFailure =>
-  new NsqlookupdFailure({ message: `failed to instantiate nsqlookupd - ${message}` })
+const failure =
+  (tag: NsqlookupdErrorReason["_tag"]) => ({ message: description }: { readonly message: string }): NsqlookupdError =>
+    new NsqlookupdError({ reason: NsqlookupdErrorReason[tag]({ description }) })
 
 /**
  * A running nsqlookupd.
@@ -37,15 +36,15 @@ export class Nsqlookupd extends Context.Service<Nsqlookupd, {
   /** Bound address of the HTTP API, `host:port`. */
   readonly httpAddress: string
   /** Fails when the daemon cannot continue, for example because a listener broke. */
-  readonly failed: Effect.Effect<never, NsqlookupdFailure>
+  readonly failed: Effect.Effect<never, NsqlookupdError>
 }>()("effect-nsq/Nsqlookupd") {
   /** The daemon with the options of the environment. */
-  static readonly layer: Layer.Layer<Nsqlookupd, NsqlookupdFailure> = Layer.effect(
+  static readonly layer: Layer.Layer<Nsqlookupd, NsqlookupdError> = Layer.effect(
     Nsqlookupd,
     Effect.gen(function*() {
-      yield* Effect.mapError(Options.check(yield* Options.NsqlookupdOptions), startFailure)
+      yield* Effect.mapError(Options.check(yield* Options.NsqlookupdOptions), failure("InvalidOption"))
       yield* Effect.logInfo(Version.banner("nsqlookupd"))
-      const listening = yield* Effect.mapError(Layer.build(listeners), startFailure)
+      const listening = yield* Effect.mapError(Layer.build(listeners), failure("ListenFailure"))
       const tcp = Context.get(listening, LookupTcp)
       const http = Context.get(listening, LookupHttp)
       yield* Exposure.warn([{ name: "TCP", address: tcp.address }, { name: "HTTP", address: http.address }])
@@ -54,7 +53,7 @@ export class Nsqlookupd extends Context.Service<Nsqlookupd, {
         httpAddress: http.address,
         failed: Effect.mapError(
           Effect.raceFirst(tcp.broken, http.broken),
-          ({ message }) => new NsqlookupdFailure({ message })
+          failure("ListenerLoss")
         )
       })
     })
@@ -63,7 +62,7 @@ export class Nsqlookupd extends Context.Service<Nsqlookupd, {
   /** The daemon with NSQ's defaults except for the given options. */
   static readonly layerWith = (
     options: Partial<Options.NsqlookupdOptions>
-  ): Layer.Layer<Nsqlookupd, NsqlookupdFailure> => Nsqlookupd.layer.pipe(Layer.provide(Options.layer(options)))
+  ): Layer.Layer<Nsqlookupd, NsqlookupdError> => Nsqlookupd.layer.pipe(Layer.provide(Options.layer(options)))
 }
 
 /** TCP is built last because the IDENTIFY response includes the HTTP port. */

@@ -9,7 +9,8 @@ import type { Info } from "../../../src/protocol/http/InfoResponse.ts"
 import type { Stats } from "../../../src/protocol/http/StatsResponse.ts"
 import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
-import { Nsqadmin, type NsqadminFailure } from "../../../src/services/nsqadmin/Nsqadmin.ts"
+import { Nsqadmin } from "../../../src/services/nsqadmin/Nsqadmin.ts"
+import type { NsqadminError } from "../../../src/services/nsqadmin/NsqadminError.ts"
 import type { NsqadminOptions } from "../../../src/services/nsqadmin/NsqadminOptions.ts"
 import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
 import { decodeExactly } from "../../protocol/http/exactly.ts"
@@ -50,7 +51,7 @@ interface Admin {
 
 const start = Effect.fnUntraced(function*(
   options: Partial<NsqadminOptions> = {}
-): Effect.fn.Return<Admin, NsqadminFailure, Scope.Scope> {
+): Effect.fn.Return<Admin, NsqadminError, Scope.Scope> {
   const log: Array<string> = []
   const daemon = yield* fakeNsqd
   const context = yield* Nsqadmin.layerWith({
