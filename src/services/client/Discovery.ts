@@ -4,10 +4,11 @@
  * it.
  */
 import { Duration, Effect, Queue, Random, Result, Schedule, Schema, Stream } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import { HttpClient, HttpClientRequest } from "effect/http"
 import type { TopicName } from "../../protocol/client/Names.ts"
 import * as LookupResponse from "../../protocol/http/LookupResponse.ts"
-import * as BoundedResponse from "../http/BoundedResponse.ts"
+import { describe, type HttpError } from "../http/HttpError.ts"
+import * as HttpExchange from "../http/HttpExchange.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import type { Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress } from "../net/Transport.ts"
@@ -44,76 +45,59 @@ export type Servers =
 export const isLookup = (servers: Servers): servers is Extract<Servers, { readonly lookupd: ReadonlyArray<string> }> =>
   "lookupd" in servers
 
-const decodeResponse = Schema.decodeUnknownEffect(LookupResponse.AnyAddresses)
-
-const lookupTimeout = "10 seconds"
+const lookupTimeout = Duration.seconds(10)
 
 /** Limit for a response, and for one event of a watch: far more than a cluster's nsqd need. */
 const maxResponseBytes = 64 * 1024 * 1024
 
-const parseJson = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Unknown))
-
-const lookupUrl = (address: string, topic: string | undefined): string => {
-  const url = new URL(/^https?:\/\//.test(address) ? address : `http://${address}`)
+/** Returns the URL for a topic, or for all nsqd; `undefined` if the address is not valid. */
+const lookupUrl = (address: string, topic: string | undefined): URL | undefined => {
+  const url = URL.parse(/^https?:\/\//.test(address) ? address : `http://${address}`)
+  if (url === null) return undefined
   if (url.pathname === "/") url.pathname = topic === undefined ? "/nodes" : "/lookup"
   if (topic !== undefined) url.searchParams.set("topic", topic)
-  return url.toString()
+  return url
 }
 
-const hostOf = (address: string): string =>
-  URL.parse(lookupUrl(address, undefined))?.hostname.replace(/^\[|\]$/g, "") ?? address
+const hostOf = (address: string): string => lookupUrl(address, undefined)?.hostname.replace(/^\[|\]$/g, "") ?? address
 
-const decoded = (text: string): string => Result.getOrElse(Result.try(() => decodeURIComponent(text)), () => text)
+const lookupFailure = (address: string, description: string): ClientError =>
+  new ClientError({ reason: ClientErrorReason.LookupFailure({ address, description }) })
 
-/** Returns a GET with the URL's user information as basic authentication, because `fetch` refuses URLs that contain it. */
-const requestOf = (target: string): HttpClientRequest.HttpClientRequest => {
-  const url = new URL(target)
-  const { password, username } = url
-  url.username = ""
-  url.password = ""
-  const request = HttpClientRequest.get(url.href, { headers: { accept: "application/vnd.nsq; version=1.0" } })
-  return username + password === ""
-    ? request
-    : HttpClientRequest.basicAuth(request, decoded(username), decoded(password))
+const descriptionOf = (error: HttpError | Schema.SchemaError): string => {
+  if (error._tag === "SchemaError") return error.message
+  return error.reason._tag === "Timeout" ? "timed out after 10 seconds" : describe(error.reason)
 }
 
-/** Follows no redirect: an nsqlookupd must not direct requests to other servers. */
-const execute = (client: HttpClient.HttpClient, request: HttpClientRequest.HttpClientRequest) =>
-  Effect.provideService(client.execute(request), FetchHttpClient.RequestInit, { redirect: "manual" })
+const isNotFound = (error: HttpError | Schema.SchemaError): boolean =>
+  error._tag === "HttpError" && error.reason._tag === "UnexpectedStatus" && error.reason.status === 404
 
-/** Requests a URL of one nsqlookupd; `decode` reads the response. Every failure names the nsqlookupd and the reason. */
-const request = <A, R>(
+/**
+ * Requests a URL of one nsqlookupd, and decodes the response. A 404 has the result `missing`, if there is one. Every failure names
+ * the nsqlookupd and the reason. Follows no redirect: an nsqlookupd must not direct requests to other servers.
+ */
+const request = <A, I>(
   address: string,
-  url: () => string,
-  decode: (status: number, json: Effect.Effect<unknown, { readonly message: string }>) => Effect.Effect<
-    A,
-    { readonly message: string },
-    R
-  >
-): Effect.Effect<A, ClientError, HttpClient.HttpClient | R> =>
+  url: URL | undefined,
+  schema: Schema.Codec<A, I>,
+  missing?: A
+): Effect.Effect<A, ClientError, HttpClient.HttpClient> =>
   Effect.gen(function*() {
     const client = yield* HttpClient.HttpClient
-    const request = yield* Effect.try({
-      try: () => requestOf(url()),
-      catch: () => ({ message: "not a valid address" })
-    })
-    const response = yield* execute(client, request)
-    const json = Effect.flatMap(BoundedResponse.text(response, maxResponseBytes, "fixed limit"), parseJson)
-    return yield* decode(response.status, json)
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: lookupTimeout,
-      orElse: () => Effect.fail({ message: `timed out after ${lookupTimeout}` })
-    }),
-    Effect.mapError(({ message: description }) =>
-      new ClientError({ reason: ClientErrorReason.LookupFailure({ address, description }) })
+    if (url === undefined) return yield* lookupFailure(address, "not a valid address")
+    const limits = { address, timeout: lookupTimeout, maxBytes: maxResponseBytes }
+    return yield* HttpExchange.sendToDaemon(client, HttpClientRequest.get(url.href), limits).pipe(
+      Effect.flatMap(({ body }) => Schema.decodeEffect(Schema.fromJsonString(schema))(body.toString())),
+      Effect.catch((error) =>
+        missing !== undefined && isNotFound(error)
+          ? Effect.succeed(missing)
+          : Effect.fail(lookupFailure(address, descriptionOf(error)))
+      )
     )
-  )
+  })
 
 const addressesOf = ({ producers }: LookupResponse.Addresses): ReadonlyArray<string> =>
   producers.map(({ broadcast_address, tcp_port }) => joinAddress(broadcast_address, tcp_port))
-
-const unexpected = (status: number) => Effect.fail({ message: `got response ${status}` })
 
 /**
  * Returns the nsqd that have a topic, or all nsqd, from one nsqlookupd. Returns none for an unknown topic. Fails with the reason
@@ -126,17 +110,11 @@ export const lookup = Effect.fn("Discovery.lookup")((
   address: string,
   topic: string | undefined
 ): Effect.Effect<ReadonlyArray<string>, ClientError, HttpClient.HttpClient> =>
-  request(address, () => lookupUrl(address, topic), (status, json) => {
-    if (status === 404) return Effect.succeed([])
-    if (status !== 200) return unexpected(status)
-    return Effect.map(
-      Effect.flatMap(json, decodeResponse),
-      (response) => addressesOf("data" in response ? response.data : response)
-    )
-  })
+  Effect.map(
+    request(address, lookupUrl(address, topic), LookupResponse.AnyAddresses, { producers: [] }),
+    (response) => addressesOf("data" in response ? response.data : response)
+  )
 )
-
-const decodeTopics = Schema.decodeUnknownEffect(LookupResponse.Topics)
 
 /**
  * Returns all topics of one nsqlookupd. Fails with the reason `LookupFailure`.
@@ -147,11 +125,9 @@ const decodeTopics = Schema.decodeUnknownEffect(LookupResponse.Topics)
 export const topics = Effect.fn("Discovery.topics")((
   address: string
 ): Effect.Effect<ReadonlyArray<string>, ClientError, HttpClient.HttpClient> =>
-  request(
-    address,
-    () => new URL("/topics", lookupUrl(address, undefined)).toString(),
-    (status, json) =>
-      status === 200 ? Effect.map(Effect.flatMap(json, decodeTopics), ({ topics }) => topics) : unexpected(status)
+  Effect.map(
+    request(address, URL.parse("/topics", lookupUrl(address, undefined)?.href) ?? undefined, LookupResponse.Topics),
+    ({ topics }) => topics
   )
 )
 
@@ -174,20 +150,25 @@ export const watch = (
 ): Stream.Stream<ReadonlyArray<string>, never, HttpClient.HttpClient> =>
   Stream.unwrap(Effect.gen(function*() {
     const client = yield* HttpClient.HttpClient
-    const url = new URL(lookupUrl(address, topic))
+    const url = lookupUrl(address, topic)
+    if (url === undefined) return Stream.empty
     url.pathname = url.pathname.replace(/lookup$/, "watch")
-    const response = yield* execute(client, requestOf(url.toString()))
+    const { status, stream } = yield* HttpExchange.open(
+      client,
+      HttpExchange.versioned(HttpClientRequest.get(url.href)),
+      { address }
+    )
     // NSQ's own nsqlookupd has no `/watch`.
-    if (response.status === 404) return Stream.empty
-    if (response.status !== 200) return yield* unexpected(response.status)
+    if (status === 404) return Stream.empty
+    if (status !== 200) return yield* lookupFailure(address, `got response ${status}`)
     let lineLength = 0
-    return response.stream.pipe(
+    return stream.pipe(
       Stream.decodeText,
       Stream.mapEffect((text) => {
         const end = text.lastIndexOf("\n")
         lineLength = end < 0 ? lineLength + text.length : text.length - end
         return lineLength > maxResponseBytes
-          ? Effect.fail({ message: "an event of the watch is too large (limit 64 MiB)" })
+          ? Effect.fail(lookupFailure(address, "an event of the watch is too large (limit 64 MiB)"))
           : Effect.succeed(text)
       }),
       Stream.splitLines,
@@ -195,7 +176,7 @@ export const watch = (
       Stream.mapEffect((line) => decodeEvent(line.slice(eventStart.length))),
       Stream.map(addressesOf),
       // The server closes watches by itself, for example when it stops.
-      Stream.concat(Stream.fail({ message: "the server closed the watch" }))
+      Stream.concat(Stream.fail(lookupFailure(address, "the server closed the watch")))
     )
   })).pipe(
     Stream.retry(watchAgain),

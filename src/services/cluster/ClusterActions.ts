@@ -6,14 +6,15 @@
 import { Context, Effect, Layer } from "effect"
 import type * as AdminApi from "../../protocol/http/admin/AdminApi.ts"
 import { Info } from "../../protocol/http/InfoResponse.ts"
-import { type DaemonError, DaemonHttp } from "../http/DaemonHttp.ts"
+import { DaemonHttp } from "../http/DaemonHttp.ts"
+import type { HttpError } from "../http/HttpError.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { Cluster, type KnownNode, nodeAddress, originOf } from "./Cluster.ts"
 import { ClusterSources } from "./ClusterSources.ts"
 import * as Gathered from "./Gathered.ts"
 
 /** The errors of the daemons that failed. */
-type Acted = Effect.Effect<ReadonlyArray<DaemonError>, Gathered.ClusterError>
+type Acted = Effect.Effect<ReadonlyArray<HttpError>, Gathered.ClusterError>
 
 /** An action on an existing topic or channel. */
 export type Action = AdminApi.Action | "delete"
@@ -57,7 +58,7 @@ export class ClusterActions extends Context.Service<ClusterActions, {
         addresses: ReadonlyArray<string>,
         kind: Gathered.Kind,
         path: string
-      ): Effect.fn.Return<ReadonlyArray<DaemonError>, Gathered.ClusterError> {
+      ): Effect.fn.Return<ReadonlyArray<HttpError>, Gathered.ClusterError> {
         const failures = yield* orderAll(addresses, path)
         if (failures.length < addresses.length) return failures
         return yield* new Gathered.ClusterError({

@@ -4,7 +4,7 @@
  */
 import { Data, Effect, Result } from "effect"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
-import type { DaemonError } from "../http/DaemonHttp.ts"
+import type { HttpError } from "../http/HttpError.ts"
 
 /** The number of concurrent requests: large enough that a few unresponsive daemons do not delay all others. */
 const concurrency = 64
@@ -12,7 +12,7 @@ const concurrency = 64
 /** The result of a query, and the errors of the daemons that failed. */
 export interface Gathered<A> {
   readonly value: A
-  readonly failures: ReadonlyArray<DaemonError>
+  readonly failures: ReadonlyArray<HttpError>
 }
 
 /** The daemons of a query or an action. */
@@ -21,9 +21,9 @@ export type Kind = "nsqd" | "nsqlookupd"
 /** The reasons of a `ClusterError`, with the error of each daemon; none if the list of daemons is empty. */
 export type ClusterErrorReason = Data.TaggedEnum<{
   /** No daemon replied to a query. */
-  QueryFailure: { readonly kind: Kind; readonly failures: ReadonlyArray<DaemonError> }
+  QueryFailure: { readonly kind: Kind; readonly failures: ReadonlyArray<HttpError> }
   /** No daemon created a topic or a channel. */
-  CreateFailure: { readonly kind: Kind; readonly failures: ReadonlyArray<DaemonError> }
+  CreateFailure: { readonly kind: Kind; readonly failures: ReadonlyArray<HttpError> }
 }>
 
 /** Constructors of the reasons. */
@@ -38,8 +38,7 @@ export class ClusterError extends Data.TaggedError("ClusterError")<{ readonly re
 }
 
 /** Joins the messages of the errors, one per line. */
-export const reasons = (failures: ReadonlyArray<DaemonError>): string =>
-  failures.map(({ message }) => message).join("\n")
+export const reasons = (failures: ReadonlyArray<HttpError>): string => failures.map(({ message }) => message).join("\n")
 
 /**
  * Runs `question` on each daemon and returns the successes in the order of `daemons`. `kind` names the daemons in the error.
@@ -47,7 +46,7 @@ export const reasons = (failures: ReadonlyArray<DaemonError>): string =>
 export const ask = <A, B>(
   daemons: ReadonlyArray<A>,
   kind: Kind,
-  question: (daemon: A) => Effect.Effect<B, DaemonError>
+  question: (daemon: A) => Effect.Effect<B, HttpError>
 ): Effect.Effect<Gathered<ReadonlyArray<B>>, ClusterError> =>
   Effect.flatMap(
     Effect.suspend(() =>
@@ -67,8 +66,8 @@ export const ask = <A, B>(
 /** Runs `act` on each daemon and returns the errors. Daemons are addressed concurrently; NSQ addresses one after another. */
 export const order = <A>(
   daemons: ReadonlyArray<A>,
-  act: (daemon: A) => Effect.Effect<void, DaemonError>
-): Effect.Effect<ReadonlyArray<DaemonError>> =>
+  act: (daemon: A) => Effect.Effect<void, HttpError>
+): Effect.Effect<ReadonlyArray<HttpError>> =>
   Effect.map(
     Effect.forEach(daemons, (daemon) => Effect.result(act(daemon)), { concurrency }),
     (results) => results.filter(Result.isFailure).map(({ failure }) => failure)

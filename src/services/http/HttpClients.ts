@@ -1,6 +1,6 @@
 /**
- * HTTP clients of the tools and nsqadmin: with a limit for connecting, with persistent connections, and without additional
- * headers.
+ * HTTP clients for every daemon and tool, with a limit for connecting and the trust of `Trust`, and without additional headers.
+ * `HttpExchange` sends requests with them.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type * as Undici from "@effect/platform-node/Undici"
@@ -25,7 +25,22 @@ export interface ClientTls {
   readonly allowPartialTrustChain?: boolean
   readonly cert?: string
   readonly key?: string
+  /** Default: Node's. */
+  readonly minVersion?: Tls.SecureVersion
   readonly rejectUnauthorized?: boolean
+}
+
+/** The connections of a client. */
+export interface Connections {
+  /**
+   * Whether requests share connections. Default: true. Not for rare requests: a kept connection would fail the next request after
+   * its server has closed it.
+   */
+  readonly keepAlive?: boolean
+  /** Limit for concurrent connections to one server. Default: Infinity. */
+  readonly maxSockets?: number
+  /** Resolves host names. Default: the operating system's resolver. */
+  readonly lookup?: LookupFunction
 }
 
 /** Makes the agent fail connections that take longer than `millis` to be established. */
@@ -34,7 +49,8 @@ export const limitConnecting = (agent: Http.Agent, millis: number): void => {
   agent.createConnection = (options, callback) => {
     const socket = connect(options, callback)
     if (socket === null || socket === undefined) return socket
-    const late = setTimeout(() => socket.destroy(new Error("connect timeout")), millis)
+    const error = Object.assign(new Error("connect timeout"), { code: "ETIMEDOUT" })
+    const late = setTimeout(() => socket.destroy(error), millis)
     const stop = () => clearTimeout(late)
     socket.once("connect", stop).once("close", stop)
     return socket
@@ -42,42 +58,43 @@ export const limitConnecting = (agent: Http.Agent, millis: number): void => {
 }
 
 /** Makes the agent trust the certificates of the system, which are read with its first connection. */
-const trustSystem = (agent: Https.Agent, { cert, key }: ClientTls): void => {
+const trustSystem = (agent: Https.Agent, { cert, key, minVersion }: ClientTls): void => {
   const connect = agent.createConnection.bind(agent)
+  const lowest = minVersion === undefined ? {} : { minVersion }
   let secureContext: Tls.SecureContext | undefined
   agent.createConnection = (options, callback) => {
     secureContext ??= cert === undefined || key === undefined
-      ? Trust.systemContext(Tls)
-      : Tls.createSecureContext({ ...Trust.system(Tls), cert, key })
+      ? Trust.systemContext(Tls, minVersion)
+      : Tls.createSecureContext({ ...Trust.system(Tls), cert, key, ...lowest })
     const trusting = { ...options, secureContext }
     return connect(trusting, callback)
   }
 }
 
-/** Provides a client with the limit for connecting; requests in progress end with the Scope. */
+/** Omits spans, which would contain URLs, and the headers of traces. */
+const untraced = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  HttpClient.transform(client, (effect) => Effect.provideService(effect, HttpClient.TracerDisabledWhen, () => true))
+
+/** Provides a client over `node:http` with the limit for connecting; requests in progress end with the Scope. */
 export const layer = (
   options: Pick<HttpOptions, "httpClientConnectTimeout">,
   tls: ClientTls = {},
-  /** Resolves host names. Default: the operating system's resolver. */
-  lookup?: LookupFunction
-): Layer.Layer<HttpClient.HttpClient> => {
-  const agents = Effect.tap(
-    NodeHttpClient.makeAgent({ keepAlive: true, ...tls, ...(lookup === undefined ? {} : { lookup }) }),
-    ({ http, https }) =>
-      Effect.sync(() => {
-        if (tls.ca === undefined && tls.rejectUnauthorized !== false) trustSystem(https, tls)
-        const millis = Duration.toMillis(options.httpClientConnectTimeout)
-        if (!Number.isFinite(millis)) return
+  connections: Connections = {}
+): Layer.Layer<HttpClient.HttpClient> =>
+  Layer.effect(
+    HttpClient.HttpClient,
+    Effect.gen(function*() {
+      const agents = yield* NodeHttpClient.makeAgent({ keepAlive: true, ...tls, ...connections })
+      const { http, https } = agents
+      if (tls.ca === undefined && tls.rejectUnauthorized !== false) trustSystem(https, tls)
+      const millis = Duration.toMillis(options.httpClientConnectTimeout)
+      if (Number.isFinite(millis)) {
         limitConnecting(http, millis)
         limitConnecting(https, millis)
-      })
+      }
+      return untraced(yield* Effect.provideService(NodeHttpClient.makeNodeHttp, NodeHttpClient.HttpAgent, agents))
+    })
   )
-  // Fresh, because layers are shared: all clients of a program would otherwise have the agents of the first.
-  return Layer.fresh(NodeHttpClient.layerNodeHttpNoAgent).pipe(
-    Layer.provide(Layer.effect(NodeHttpClient.HttpAgent, agents)),
-    Layer.merge(Layer.succeed(HttpClient.TracerDisabledWhen, () => true))
-  )
-}
 
 /** Converts a limit for undici, where 0 is no limit. */
 const millisOrNone = (limit: Duration.Duration): number => Duration.isFinite(limit) ? Duration.toMillis(limit) : 0
@@ -102,16 +119,13 @@ const undiciConnector = (
  */
 export const layerUndici = (
   options: Pick<HttpOptions, "httpClientConnectTimeout">
-): Layer.Layer<HttpClient.HttpClient> => {
-  const dispatcher = Effect.map(
-    Effect.promise(() => import("@effect/platform-node/Undici")),
-    (undici) =>
-      NodeHttpClient.layerDispatcherOptions({
-        connect: undiciConnector(undici, millisOrNone(options.httpClientConnectTimeout))
-      })
+): Layer.Layer<HttpClient.HttpClient> =>
+  Layer.effect(
+    HttpClient.HttpClient,
+    Effect.gen(function*() {
+      const undici = yield* Effect.promise(() => import("@effect/platform-node/Undici"))
+      const connect = undiciConnector(undici, millisOrNone(options.httpClientConnectTimeout))
+      const dispatcher = yield* NodeHttpClient.makeDispatcherOptions({ connect })
+      return untraced(yield* Effect.provideService(NodeHttpClient.makeUndici, NodeHttpClient.Dispatcher, dispatcher))
+    })
   )
-  return NodeHttpClient.layerUndiciNoDispatcher.pipe(
-    Layer.provide(Layer.unwrap(dispatcher)),
-    Layer.merge(Layer.succeed(HttpClient.TracerDisabledWhen, () => true))
-  )
-}

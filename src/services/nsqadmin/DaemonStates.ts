@@ -5,7 +5,7 @@
 import type { DaemonState } from "../../protocol/http/admin/AdminLive.ts"
 import { type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
 import { maskedAddress } from "../core/Masked.ts"
-import type { DaemonError } from "../http/DaemonHttp.ts"
+import type { HttpError } from "../http/HttpError.ts"
 
 /** The result of one sample. */
 export interface Observation {
@@ -20,7 +20,7 @@ export interface Observation {
   /** The queried nsqds: `named`, and the remembered ones if an nsqlookupd failed. */
   readonly nodes: ReadonlyArray<KnownNode>
   readonly answers: ReadonlyArray<FiguresOfNode>
-  readonly failures: ReadonlyArray<DaemonError>
+  readonly failures: ReadonlyArray<HttpError>
 }
 
 /** An nsqd and the time of the last sign of it, in monotonic milliseconds. */
@@ -54,7 +54,7 @@ const isAsBefore = (before: DaemonState | undefined, now: Omit<DaemonState, "sin
 export const observe = (before: DaemonStates, observation: Observation): DaemonStates => {
   const { answers, at, failures, lookupds, monotonic, named, nodes } = observation
   const states = new Map<string, Known>()
-  const failed = new Map(failures.map(({ address, reason }) => [address, reason]))
+  const failed = new Map(failures.map(({ address, message }) => [address, message]))
   const answered = new Map(answers.map((answer) => [nodeAddress(answer.node), answer]))
 
   const add = (state: Omit<DaemonState, "since">, seen: Seen | undefined): void => {

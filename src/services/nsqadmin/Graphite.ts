@@ -2,7 +2,8 @@
 import { Context, Duration, Effect, Layer, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { masked } from "../core/Masked.ts"
-import * as BoundedResponse from "../http/BoundedResponse.ts"
+import { describe } from "../http/HttpError.ts"
+import * as HttpExchange from "../http/HttpExchange.ts"
 import { NsqadminError, NsqadminErrorReason } from "./NsqadminError.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 
@@ -46,10 +47,11 @@ export class Graphite extends Context.Service<Graphite, {
       const failed = (description: string) =>
         new NsqadminError({ reason: NsqadminErrorReason.GraphiteFailure({ description: masked(description) }) })
 
-      const execute = (request: HttpClientRequest.HttpClientRequest) =>
-        client.execute(request).pipe(
-          Effect.timeout(httpClientRequestTimeout),
-          Effect.mapError(({ message }) => failed(message))
+      /** Sends a request for a response of at most `maxBytes`; `option` names the limit. */
+      const send = (request: HttpClientRequest.HttpClientRequest, maxBytes: number, option: string) =>
+        HttpExchange.send(client, request, { timeout: httpClientRequestTimeout, maxBytes, option }).pipe(
+          Effect.mapError(({ reason }) => failed(describe(reason))),
+          Effect.tap(({ status }) => status === 200 ? Effect.void : Effect.fail(failed(`got response ${status}`)))
         )
 
       const rate = Effect.fnUntraced(function*(target: string) {
@@ -61,14 +63,9 @@ export class Graphite extends Context.Service<Graphite, {
         })
         const url = `${graphiteUrl}/render?${query}`
         yield* Effect.logInfo(`GRAPHITE: ${url}`)
-        const response = yield* execute(HttpClientRequest.get(url))
-        if (response.status !== 200) return yield* failed(`got response ${response.status}`)
-        const text = yield* BoundedResponse.text(response, maxRateBytes, "Graphite's rates").pipe(
-          Effect.timeout(httpClientRequestTimeout),
-          Effect.mapError(({ message }) => failed(message))
-        )
+        const { body } = yield* send(HttpClientRequest.get(url), maxRateBytes, "Graphite's rates")
         const [{ datapoints: [[value]] }] = yield* Effect.mapError(
-          Schema.decodeEffect(Schema.fromJsonString(Rendered))(text),
+          Schema.decodeEffect(Schema.fromJsonString(Rendered))(body.toString()),
           () => failed("the response has no value")
         )
         if (typeof value !== "number") return yield* failed("the response has no value")
@@ -76,30 +73,16 @@ export class Graphite extends Context.Service<Graphite, {
       })
 
       /** As in NSQ, ignores the path of `--graphite-url`. */
-      const render = (search: string, forwardedFor: string) =>
-        Effect.suspend(() => {
-          const { host, password, protocol, username } = new URL(graphiteUrl)
-          const request = HttpClientRequest.get(`${protocol}//${host}/render${search}`, {
-            headers: { "x-forwarded-for": forwardedFor }
-          })
-          const authorized = username === "" ? request : HttpClientRequest.basicAuth(
-            request,
-            decodeURIComponent(username),
-            decodeURIComponent(password)
-          )
-          return Effect.flatMap(execute(authorized), (response) => {
-            const type = response.headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? ""
-            if (response.status !== 200) return Effect.fail(failed(`got response ${response.status}`))
-            if (!pictureTypes.has(type)) {
-              return Effect.fail(failed("the response is not a picture of type PNG, JPEG, GIF or WebP"))
-            }
-            return BoundedResponse.bytes(response, maxPictureBytes, "Graphite's pictures").pipe(
-              Effect.timeout(httpClientRequestTimeout),
-              Effect.mapError(({ message }) => failed(message)),
-              Effect.map((body) => ({ type, body }))
-            )
-          })
-        })
+      const render = Effect.fnUntraced(function*(search: string, forwardedFor: string) {
+        const url = new URL(graphiteUrl)
+        url.pathname = "/render"
+        url.search = search
+        const request = HttpClientRequest.get(url.href, { headers: { "x-forwarded-for": forwardedFor } })
+        const { body, headers } = yield* send(request, maxPictureBytes, "Graphite's pictures")
+        const type = headers["content-type"]?.split(";")[0]?.trim().toLowerCase() ?? ""
+        if (pictureTypes.has(type)) return { type, body }
+        return yield* failed("the response is not a picture of type PNG, JPEG, GIF or WebP")
+      })
 
       return Graphite.of({ rate, render })
     })

@@ -7,8 +7,8 @@ import { Cluster } from "../cluster/Cluster.ts"
 import { ClusterActions } from "../cluster/ClusterActions.ts"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
 import * as Version from "../core/Version.ts"
-import * as DaemonClients from "../http/DaemonClients.ts"
 import * as HttpClients from "../http/HttpClients.ts"
+import * as NodeDaemonHttp from "../http/NodeDaemonHttp.ts"
 import { DaemonNetworks } from "../net/DaemonNetworks.ts"
 import * as Exposure from "../net/Exposure.ts"
 import * as NodeTransport from "../net/NodeTransport.ts"
@@ -57,7 +57,7 @@ export class Nsqadmin extends Context.Service<Nsqadmin, {
           Layer.provide(History.layer),
           Layer.provide([ClusterActions.layer, Sampler.layer(options), NodeTransport.layer]),
           Layer.provide(Cluster.layer),
-          Layer.provide([ClusterSources.layer(sources), DaemonClients.layer(options, checked.tls)]),
+          Layer.provide([ClusterSources.layer(sources), NodeDaemonHttp.layer(options, checked.tls)]),
           Layer.provide(HttpClients.layer(options, checked.tls)),
           Layer.provide(Layer.succeed(DaemonNetworks, checked.daemonNetworks))
         )

@@ -12,7 +12,7 @@ import { ClusterSources } from "../cluster/ClusterSources.ts"
 import type * as Gathered from "../cluster/Gathered.ts"
 import * as Time from "../core/Time.ts"
 import * as Turns from "../core/Turns.ts"
-import type { DaemonError } from "../http/DaemonHttp.ts"
+import type { HttpError } from "../http/HttpError.ts"
 import * as DaemonStates from "./DaemonStates.ts"
 import * as Figures from "./Figures.ts"
 import * as Warnings from "./Warnings.ts"
@@ -40,7 +40,7 @@ const sampleTimeout = Duration.seconds(60)
 
 interface Answers<A> {
   readonly value: ReadonlyArray<A>
-  readonly failures: ReadonlyArray<DaemonError>
+  readonly failures: ReadonlyArray<HttpError>
   /** The error if all daemons failed. */
   readonly reason: string | undefined
 }

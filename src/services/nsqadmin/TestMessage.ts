@@ -6,7 +6,8 @@ import type { ActionResponse, NewMessage } from "../../protocol/http/admin/Admin
 import { BadRequest, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
 import { Cluster, type KnownNode, nodeAddress, originOf } from "../cluster/Cluster.ts"
 import * as Gathered from "../cluster/Gathered.ts"
-import { type DaemonError, DaemonHttp } from "../http/DaemonHttp.ts"
+import { DaemonHttp } from "../http/DaemonHttp.ts"
+import type { HttpError } from "../http/HttpError.ts"
 import * as Upstream from "./Upstream.ts"
 
 /** Limit for the body: nsqd's default `--max-msg-size`. */
@@ -61,7 +62,7 @@ export class TestMessage extends Context.Service<TestMessage, {
         const body = yield* bodyOf(message)
         const nodes = node === undefined ? yield* producers(topic) : yield* named(node)
         const path = `/pub?topic=${encodeURIComponent(topic)}${defer === 0 ? "" : `&defer=${defer}`}`
-        const failures: Array<DaemonError> = []
+        const failures: Array<HttpError> = []
         for (const node of nodes) {
           const result = yield* Effect.result(daemons.post(nodeAddress(node), path, body, originOf(node)))
           if (Result.isSuccess(result)) return { message: Upstream.warning(failures) }

@@ -6,10 +6,10 @@ import { Effect } from "effect"
 import type { ActionResponse } from "../../protocol/http/admin/AdminApi.ts"
 import { UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
 import * as Gathered from "../cluster/Gathered.ts"
-import type { DaemonError } from "../http/DaemonHttp.ts"
+import type { HttpError } from "../http/HttpError.ts"
 
 /** Returns the `message` of a response: empty, or a warning with one line per failure; `; ` separates the steps. */
-export const warning = (...steps: ReadonlyArray<ReadonlyArray<DaemonError>>): string => {
+export const warning = (...steps: ReadonlyArray<ReadonlyArray<HttpError>>): string => {
   const failed = steps.filter((failures) => failures.length > 0).map(Gathered.reasons)
   return failed.length === 0 ? "" : `WARNING: ${failed.join("; ")}`
 }
@@ -24,14 +24,14 @@ export const query = <A, R>(
 /** Runs an action, logs its failures and returns its warning. Fails with a 502 if the action fails. */
 export const act = <R>(
   what: string,
-  action: Effect.Effect<ReadonlyArray<DaemonError>, Gathered.ClusterError, R>
+  action: Effect.Effect<ReadonlyArray<HttpError>, Gathered.ClusterError, R>
 ): Effect.Effect<ActionResponse, UpstreamError, R> =>
   withUpstreamError(what, action).pipe(
     Effect.tap(logFailures),
     Effect.map((failures) => ({ message: warning(failures) }))
   )
 
-const logFailures = (failures: ReadonlyArray<DaemonError>): Effect.Effect<void> =>
+const logFailures = (failures: ReadonlyArray<HttpError>): Effect.Effect<void> =>
   failures.length === 0 ? Effect.void : Effect.logWarning(Gathered.reasons(failures))
 
 const withUpstreamError = <A, R>(

@@ -6,7 +6,8 @@ import { Effect, Result } from "effect"
 import { Info } from "../../protocol/http/InfoResponse.ts"
 import { Lookup } from "../../protocol/http/LookupResponse.ts"
 import * as StatsResponse from "../../protocol/http/StatsResponse.ts"
-import { type DaemonError, DaemonHttp } from "../http/DaemonHttp.ts"
+import { DaemonHttp } from "../http/DaemonHttp.ts"
+import type { HttpError } from "../http/HttpError.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress, splitAddress } from "../net/Transport.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
@@ -36,7 +37,7 @@ export interface Named {
 const requestAll = <A, B>(
   from: ReadonlyArray<A>,
   what: string,
-  request: (one: A) => Effect.Effect<B, DaemonError>
+  request: (one: A) => Effect.Effect<B, HttpError>
 ): Effect.Effect<ReadonlyArray<B>, ToolError> =>
   Effect.flatMap(
     Effect.forEach(from, (one) => Effect.result(request(one)), { concurrency: "unbounded" }),

@@ -2,9 +2,9 @@
  * `nsq_stat`: prints the figures of one channel, over all nsqd that have it, every interval (docs/protocol/tools.md#nsq_stat).
  */
 import { Duration, Effect, Result } from "effect"
-import * as DaemonClients from "../http/DaemonClients.ts"
 import type { DaemonHttp } from "../http/DaemonHttp.ts"
 import type * as HttpClients from "../http/HttpClients.ts"
+import * as NodeDaemonHttp from "../http/NodeDaemonHttp.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import * as PeerOptions from "../options/DaemonPeerOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
@@ -143,7 +143,7 @@ export const main = Effect.fn("nsq_stat")(function*(options: StatOptions): Effec
   }
   const { lookupdHttpAddresses: lookupd, nsqdHttpAddresses: nsqd } = options
   yield* poll(options, nsqd.length > 0 ? { nsqd } : { lookupd }, StandardOutput.print).pipe(
-    Effect.provide(DaemonClients.layer(options)),
+    Effect.provide(NodeDaemonHttp.layer(options)),
     Effect.provideService(DaemonNetworks.DaemonNetworks, DaemonNetworks.make(networks.success))
   )
 })

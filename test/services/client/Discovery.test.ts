@@ -119,6 +119,23 @@ describe("Discovery", () => {
       assert.deepStrictEqual(yield* Fiber.join(fiber), ["10.0.0.9:4150"])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
+  it.live("an address that is not valid is a failed lookup and has no watch", () =>
+    Effect.gen(function*() {
+      for (const query of [Discovery.lookup("a b", "test"), Discovery.topics("a b")]) {
+        assert.strictEqual(
+          (yield* Effect.flip(query)).message,
+          "error querying nsqlookupd (a b) - not a valid address"
+        )
+      }
+      assert.deepStrictEqual(yield* Stream.runCollect(Discovery.watch("a b", "test")), [])
+    }).pipe(Effect.provide(layer)))
+
+  it.live("an nsqlookupd without the topic has no nsqd", () =>
+    Effect.gen(function*() {
+      const lookupd = yield* fakeServer((_, response) => response.writeHead(404).end(`{"message":"TOPIC_NOT_FOUND"}`))
+      assert.deepStrictEqual(yield* Discovery.lookup(lookupd, "test"), [])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
   it.live("credentials in an nsqlookupd's address are sent to it, and its redirects are not followed", () =>
     Effect.gen(function*() {
       const seen: Array<string | undefined> = []

@@ -3,13 +3,13 @@ import { Duration, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"
-import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
+import * as DaemonRequests from "../../../src/services/http/DaemonRequests.ts"
 import * as Http from "../tools/cluster.ts"
 
 const cluster = (sources: Partial<Sources>, answer: (url: URL) => Http.Reply) =>
   Cluster.layer.pipe(
     Layer.provide(ClusterSources.layer({ lookupd: [], nsqd: [], ...sources })),
-    Layer.provide(DaemonHttp.layer({ httpClientRequestTimeout: Duration.seconds(5), maxDaemonResponseSize: 0 })),
+    Layer.provide(DaemonRequests.layer({ httpClientRequestTimeout: Duration.seconds(5), maxDaemonResponseSize: 0 })),
     Layer.provide(Http.layer(answer))
   )
 

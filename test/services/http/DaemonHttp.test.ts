@@ -6,8 +6,8 @@ import * as StatsResponse from "../../../src/protocol/http/StatsResponse.ts"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterActions } from "../../../src/services/cluster/ClusterActions.ts"
 import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"
-import * as DaemonClients from "../../../src/services/http/DaemonClients.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
+import * as NodeDaemonHttp from "../../../src/services/http/NodeDaemonHttp.ts"
 import * as DaemonNetworks from "../../../src/services/net/DaemonNetworks.ts"
 import { fakeServer } from "./fakeServer.ts"
 
@@ -23,7 +23,7 @@ const cluster = (sources: Partial<Sources>, changes: Partial<typeof options> = {
       Layer.provideMerge(Cluster.layer),
       Layer.provideMerge(Layer.merge(
         ClusterSources.layer({ lookupd: [], nsqd: [], ...sources }),
-        DaemonClients.layer({ ...options, ...changes })
+        NodeDaemonHttp.layer({ ...options, ...changes })
       ))
     )
   )

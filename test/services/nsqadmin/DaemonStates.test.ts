@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { Node } from "../../../src/protocol/http/admin/AdminNodes.ts"
-import { DaemonError } from "../../../src/services/http/DaemonHttp.ts"
 import * as DaemonStates from "../../../src/services/nsqadmin/DaemonStates.ts"
 import { untilIdle } from "../../../src/testing/index.ts"
+import { unreachable } from "../http/httpErrors.ts"
 import { fakeCluster, latest, nodeNamed, passSamples, samplerLayer } from "./cluster.ts"
 
 const minute = 60_000
@@ -26,7 +26,6 @@ const seen = (
 })
 
 const [a, b] = [nodeNamed("a"), nodeNamed("b")]
-const refused = (address: string) => new DaemonError({ address, reason: "connection refused" })
 
 const states = (...observations: ReadonlyArray<DaemonStates.Observation>) =>
   DaemonStates.list(observations.reduce(DaemonStates.observe, DaemonStates.none)).map(
@@ -37,12 +36,12 @@ const goneError = "no longer listed in the cluster"
 
 describe("DaemonStates", () => {
   it("a state keeps its time until the daemon becomes reachable or unreachable", () => {
-    const failing = { answers: [], failures: [refused("a:4151")] }
+    const failing = { answers: [], failures: [unreachable("a:4151")] }
     assert.deepStrictEqual(states(seen(1, [a]), seen(2, [a])), [
       { address: "a:4151", reachable: true, error: "", since: 1 }
     ])
     assert.deepStrictEqual(states(seen(1, [a]), seen(2, [a], failing), seen(3, [a], failing)), [
-      { address: "a:4151", reachable: false, error: "connection refused", since: 2 }
+      { address: "a:4151", reachable: false, error: unreachable("a:4151").message, since: 2 }
     ])
     assert.deepStrictEqual(states(seen(1, [a]), seen(2, [a], failing), seen(3, [a])), [
       { address: "a:4151", reachable: true, error: "", since: 3 }
@@ -58,7 +57,7 @@ describe("DaemonStates", () => {
   })
 
   it("an nsqd is forgotten after an hour while its nsqlookupd does not respond", () => {
-    const failures = [refused("lookup:4161"), refused("a:4151")]
+    const failures = [unreachable("lookup:4161"), unreachable("a:4151")]
     const lost = (at: number) => seen(at, [], { nodes: [a], lookupds: ["lookup:4161"], failures })
     assert.strictEqual(states(seen(1, [a]), lost(minute)).length, 2)
     const known = [seen(1, [a]), lost(30 * minute)].reduce(DaemonStates.observe, DaemonStates.none)
@@ -68,9 +67,9 @@ describe("DaemonStates", () => {
   })
 
   it("an nsqd has its configured address until it responds with its broadcast address", () => {
-    const failures = [refused("localhost:4151")]
+    const failures = [unreachable("localhost:4151")]
     assert.deepStrictEqual(states(seen(1, [], { failures })), [
-      { address: "localhost:4151", reachable: false, error: "connection refused", since: 1 }
+      { address: "localhost:4151", reachable: false, error: unreachable("localhost:4151").message, since: 1 }
     ])
     assert.deepStrictEqual(states(seen(1, [], { failures }), seen(2, [a])), [
       { address: "a:4151", reachable: true, error: "", since: 2 }

@@ -3,6 +3,7 @@ import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
 import { untilIdle } from "../../../src/testing/index.ts"
+import { unreachable } from "../http/httpErrors.ts"
 import { fakeCluster, latest, passSamples, samplerLayer } from "./cluster.ts"
 
 /** The summary of a topic in the latest sample. */
@@ -85,10 +86,10 @@ describe("Sampler", () => {
     })
     return Effect.gen(function*() {
       assert.strictEqual((yield* summary("t"))?.depth, 1)
-      assert.strictEqual((yield* latest).message, "connection refused")
+      assert.strictEqual((yield* latest).message, unreachable("b:4151").message)
       assert.deepStrictEqual(yield* daemons, [
         ["a:4151", true, ""],
-        ["b:4151", false, "connection refused"],
+        ["b:4151", false, unreachable("b:4151").message],
         ["lookup:4161", true, ""]
       ])
     }).pipe(Effect.provide(samplerLayer(state)))
@@ -102,7 +103,7 @@ describe("Sampler", () => {
       a.fails = "connection refused"
       yield* passSamples(1)
       assert.strictEqual((yield* summary("t"))?.depth, 1)
-      assert.strictEqual((yield* latest).message, "failed to query any nsqd: connection refused")
+      assert.strictEqual((yield* latest).message, `failed to query any nsqd: ${unreachable("a:4151").message}`)
       a.fails = ""
       a.topics.t.message_count += 20
       yield* passSamples(1)
@@ -119,10 +120,13 @@ describe("Sampler", () => {
       state.nodes["a"] = { topics: { t: { depth: 2 } } }
       yield* passSamples(1)
       assert.strictEqual((yield* summary("t"))?.depth, 2)
-      assert.strictEqual((yield* latest).message, "failed to query any nsqlookupd: connection refused")
+      assert.strictEqual(
+        (yield* latest).message,
+        `failed to query any nsqlookupd: ${unreachable("lookup:4161").message}`
+      )
       assert.deepStrictEqual(yield* daemons, [
         ["a:4151", true, ""],
-        ["lookup:4161", false, "connection refused"]
+        ["lookup:4161", false, unreachable("lookup:4161").message]
       ])
     }).pipe(Effect.provide(samplerLayer(state)))
   })

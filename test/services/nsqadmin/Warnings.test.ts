@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { unreachable } from "../http/httpErrors.ts"
 import { type FakeCluster, fakeCluster, latest, passSamples, samplerLayer } from "./cluster.ts"
 
 const warnings = Effect.map(latest, (sample) => sample.warnings)
@@ -116,7 +117,7 @@ describe("Warnings", () => {
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* listed, [
         ["daemon_unhealthy", "nsqd b:4151 is degraded: NOK - no space left on device"],
-        ["daemon_gone", "nsqd c:4151 is unreachable: connection refused"],
+        ["daemon_gone", `nsqd c:4151 is unreachable: ${unreachable("c:4151").message}`],
         ["versions_differ", "nsqd versions differ: 1.2.1 on b:4151; 1.3.0 on a:4151."]
       ])
     }).pipe(withCluster(fakeCluster({

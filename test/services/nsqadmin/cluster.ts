@@ -7,9 +7,10 @@ import { Cluster, nodeAddress } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
 import * as Gathered from "../../../src/services/cluster/Gathered.ts"
 import * as Turns from "../../../src/services/core/Turns.ts"
-import { DaemonError } from "../../../src/services/http/DaemonHttp.ts"
+import type { HttpError } from "../../../src/services/http/HttpError.ts"
 import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
 import { Idle, untilIdle } from "../../../src/testing/index.ts"
+import { unreachable } from "../http/httpErrors.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
@@ -69,7 +70,7 @@ const sampledTopic = (topic_name: string, { channels = {}, ...figures }: TopicSt
   channels: Object.entries(channels).map(([channel_name, channel]) => ({ channel_name, ...channel }))
 })
 
-const gathered = <A>(value: ReadonlyArray<A>, failures: ReadonlyArray<DaemonError>, kind: Gathered.Kind) =>
+const gathered = <A>(value: ReadonlyArray<A>, failures: ReadonlyArray<HttpError>, kind: Gathered.Kind) =>
   value.length > 0
     ? Effect.succeed({ value, failures })
     : Effect.fail(
@@ -80,7 +81,7 @@ const gathered = <A>(value: ReadonlyArray<A>, failures: ReadonlyArray<DaemonErro
 export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterSources> => {
   const named = Effect.suspend(() => {
     const failing = Object.entries(state.lookupds).filter(([, reason]) => reason !== "")
-    const failures = failing.map(([address, reason]) => new DaemonError({ address, reason }))
+    const failures = failing.map(([address, reason]) => unreachable(address, reason))
     const answering = failing.length < Object.keys(state.lookupds).length
     const nodes = Object.entries(state.nodes).filter(([, node]) => node.named !== false)
     return answering
@@ -104,9 +105,7 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
       Effect.suspend(() => {
         state.asked++
         const failing = nodes.filter(({ hostname }) => (state.nodes[hostname]?.fails ?? "") !== "")
-        const failures = failing.map((node) =>
-          new DaemonError({ address: nodeAddress(node), reason: state.nodes[node.hostname]?.fails ?? "" })
-        )
+        const failures = failing.map((node) => unreachable(nodeAddress(node), state.nodes[node.hostname]?.fails))
         const answers = nodes.filter((node) => !failing.includes(node)).map((node) => {
           const { health = "OK", topics = {}, version = "1.3.0" } = state.nodes[node.hostname] ?? {}
           const found = Object.entries(topics).map(([name, topic]) => sampledTopic(name, topic))

@@ -4,7 +4,7 @@ import { Context, Duration, Effect, FileSystem, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
-import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
+import * as DaemonRequests from "../../../src/services/http/DaemonRequests.ts"
 import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
 import type { NsqdOptions } from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
@@ -29,7 +29,10 @@ export const startNsqd = (options: Partial<NsqdOptions> = {}) =>
     return { tcp: `127.0.0.1:${tcpPort}`, http: `127.0.0.1:${httpPort}` }
   }))
 
-export const daemonHttp = DaemonHttp.layer({ httpClientRequestTimeout: Duration.seconds(5), maxDaemonResponseSize: 0 })
+export const daemonHttp = DaemonRequests.layer({
+  httpClientRequestTimeout: Duration.seconds(5),
+  maxDaemonResponseSize: 0
+})
   .pipe(Layer.provide(FetchHttpClient.layer))
 
 /** A cluster of these nsqds. */

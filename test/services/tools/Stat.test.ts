@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
+import * as DaemonRequests from "../../../src/services/http/DaemonRequests.ts"
 import * as DaemonNetworks from "../../../src/services/net/DaemonNetworks.ts"
 import * as Stat from "../../../src/services/tools/Stat.ts"
+import { Idle, untilIdle } from "../../../src/testing/index.ts"
 import * as Cluster from "./cluster.ts"
 
 const networks = DaemonNetworks.make([])
@@ -19,16 +20,20 @@ const printed = Effect.fnUntraced(function*(
   let out = ""
   const print = (text: string) => Effect.sync(() => void (out += text))
   const polling = Stat.poll({ ...flags, count: 1, ...options }, sources, print).pipe(
-    Effect.provide(DaemonHttp.layer(flags).pipe(Layer.provide(Cluster.layer(respond)))),
+    Effect.provide(DaemonRequests.layer(flags).pipe(Layer.provide(Cluster.layer(respond)))),
     // The addresses of these tests do not exist.
     Effect.provideService(DaemonNetworks.HostResolver, () => Effect.succeed(["10.0.0.1"])),
     Effect.provideService(DaemonNetworks.DaemonNetworks, { ...networks, originBy: () => Effect.succeed("loopback") }),
     Effect.match({ onSuccess: () => "", onFailure: ({ message }) => message })
   )
   const fiber = yield* Effect.forkChild(polling)
-  yield* TestClock.adjust("1 hour")
+  while (fiber.pollUnsafe() === undefined) {
+    // The responses arrive before the clock goes on.
+    yield* untilIdle
+    yield* TestClock.adjust("1 second")
+  }
   return { lines: out.split("\n").slice(0, -1), error: yield* Fiber.join(fiber) }
-})
+}, Effect.provide(Idle.layer))
 
 describe("nsq_stat", () => {
   it.effect("nsq_stat prints the changes since the last line as rates, truncated to integers", () =>
