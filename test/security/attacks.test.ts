@@ -10,10 +10,12 @@ import type * as Http from "node:http"
 import * as Net from "node:net"
 import * as Zlib from "node:zlib"
 import { encodeFrame, FrameType } from "../../src/protocol/client/Frame.ts"
+import * as LookupResponse from "../../src/protocol/http/LookupResponse.ts"
 import { Stats } from "../../src/protocol/http/StatsResponse.ts"
 import { Topic } from "../../src/services/client/index.ts"
 import * as Links from "../../src/services/client/Links.ts"
-import { HttpGet } from "../../src/services/http/HttpGet.ts"
+import { DaemonHttp } from "../../src/services/http/DaemonHttp.ts"
+import * as NodeDaemonHttp from "../../src/services/http/NodeDaemonHttp.ts"
 import * as DaemonNetworks from "../../src/services/net/DaemonNetworks.ts"
 import * as NodeTransport from "../../src/services/net/NodeTransport.ts"
 import * as AuthServers from "../../src/services/nsqd/auth/AuthServers.ts"
@@ -300,19 +302,20 @@ describe("attacks by daemons on nsqadmin", () => {
 })
 
 describe("attacks by an nsqlookupd", () => {
-  // HttpGet.test.ts
+  // DaemonHttp.test.ts
   it.live("an nsqlookupd cannot direct nsqd to an address that it may not name", () =>
     Effect.gen(function*() {
       const { address, requests } = yield* victim
-      const limits = {
-        connectTimeout: Duration.seconds(5),
-        requestTimeout: Duration.seconds(5),
-        maxBytes: 1000
-      }
-      const named = HttpGet.use(({ text }) => text(`http://${address}/channels`, limits, "203.0.113.1:4160"))
+      const { originBy } = yield* DaemonNetworks.DaemonNetworks
+      const origin = yield* originBy("203.0.113.1:4160")
+      const named = DaemonHttp.use(({ get }) => get(LookupResponse.Channels, address, "/channels", origin))
       assert.include((yield* Effect.flip(named)).message, "--allowed-daemon-networks")
       assert.deepStrictEqual(requests, [])
-    }).pipe(Effect.provide(HttpGet.layer)))
+    }).pipe(Effect.provide(NodeDaemonHttp.layer({
+      httpClientConnectTimeout: Duration.seconds(5),
+      httpClientRequestTimeout: Duration.seconds(5),
+      maxDaemonResponseSize: 1000
+    }))))
 
   // named.test.ts
   it.live("an nsqlookupd cannot make a consumer send its secret without TLS, nor connect to an address that it may not name", () =>

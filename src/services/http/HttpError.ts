@@ -7,7 +7,12 @@ import { Data } from "effect"
 import { STATUS_CODES } from "node:http"
 import { masked, maskedAddress } from "../core/Masked.ts"
 
-/** The reasons of an `HttpError`. */
+/**
+ * The reasons of an `HttpError`.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
 export type HttpErrorReason = Data.TaggedEnum<{
   /** The URL is not valid. */
   InvalidUrl: {}
@@ -30,10 +35,20 @@ export type HttpErrorReason = Data.TaggedEnum<{
   InvalidResponse: {}
 }>
 
-/** Constructors of the reasons, and `$match`. */
+/**
+ * Constructors of the reasons, and `$match`.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
 export const HttpErrorReason = Data.taggedEnum<HttpErrorReason>()
 
-/** Returns the text of a reason, without method, URL and server. */
+/**
+ * Returns the text of a reason, without method, URL and server.
+ *
+ * @since 0.2.0
+ * @category formatting
+ */
 export const describe: (reason: HttpErrorReason) => string = HttpErrorReason.$match({
   InvalidUrl: () => "not a valid URL",
   AddressRefusal: ({ description }) => description,
@@ -48,6 +63,9 @@ export const describe: (reason: HttpErrorReason) => string = HttpErrorReason.$ma
 /**
  * A request to another server failed. The message is that of NSQ's HTTP client: the status and the server, or method, URL and
  * reason.
+ *
+ * @since 0.2.0
+ * @category errors
  */
 export class HttpError extends Data.TaggedError("HttpError")<{
   /** The server, as configured or announced: `host:port`, or the host of its URL. */

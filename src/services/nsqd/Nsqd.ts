@@ -5,7 +5,6 @@
 import { Context, Data, Effect, Layer } from "effect"
 import { DaemonState } from "../core/DaemonState.ts"
 import * as Version from "../core/Version.ts"
-import { HttpGet } from "../http/HttpGet.ts"
 import { DaemonNetworks } from "../net/DaemonNetworks.ts"
 import * as Exposure from "../net/Exposure.ts"
 import type { NetError } from "../net/NetError.ts"
@@ -161,7 +160,7 @@ const storage = DiskStorage.layer.pipe(Layer.provide(NodeDisk.layer))
 const broker = Layer.mergeAll(Publisher.layer, Clients.layer).pipe(
   Layer.provideMerge(Broker.layer),
   Layer.provide(KnownLookupds.layerDirectory),
-  Layer.provideMerge(KnownLookupds.layer.pipe(Layer.provide(HttpGet.layer))),
+  Layer.provideMerge(KnownLookupds.layerNode),
   Layer.provideMerge(storage)
 )
 

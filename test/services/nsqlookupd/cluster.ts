@@ -1,8 +1,10 @@
 /** nsqlookupds and brokers as machines of a network in memory. */
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Context, Effect, Layer, Schema, type Scope } from "effect"
 import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { DaemonState } from "../../../src/services/core/DaemonState.ts"
-import { HttpGet, HttpGetError } from "../../../src/services/http/HttpGet.ts"
+import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
+import { HttpError, HttpErrorReason } from "../../../src/services/http/HttpError.ts"
+import * as DaemonNetworks from "../../../src/services/net/DaemonNetworks.ts"
 import { Transport } from "../../../src/services/net/Transport.ts"
 import { Broker } from "../../../src/services/nsqd/broker/Broker.ts"
 import { KnownLookupds } from "../../../src/services/nsqd/lookup/KnownLookupds.ts"
@@ -45,27 +47,52 @@ export const lookupd = Effect.fnUntraced(function*(
   return Context.get(context, Registrations)
 })
 
-/** An HTTP client that responds to `/channels` like these nsqlookupds. */
-export const channelsOf = (lookupds: Readonly<Record<string, RegistrationDatabase>>): HttpGet["Service"] => ({
-  text: (url) => {
-    const { hostname, searchParams } = new URL(url)
+/** Returns the body of the response to a GET, or the reason of its failure. */
+export type Respond = (url: URL, origin: DaemonNetworks.Origin) => Effect.Effect<string, HttpErrorReason>
+
+const refused = HttpErrorReason.ConnectionFailure({ description: "connection refused", code: "ECONNREFUSED" })
+
+/** Responds to `/channels` like these nsqlookupds. */
+export const channelsOf =
+  (lookupds: Readonly<Record<string, RegistrationDatabase>>): Respond => ({ hostname, searchParams }) => {
     const found = lookupds[hostname]
     return found === undefined
-      ? Effect.fail(new HttpGetError({ reason: "connection refused" }))
+      ? Effect.fail(refused)
       : Effect.succeed(JSON.stringify({ channels: found.channels(searchParams.get("topic") ?? "") }))
   }
+
+/** Treats nsqlookupds as if they were on other machines. */
+const elsewhere = Layer.succeed(DaemonNetworks.DaemonNetworks, {
+  ...DaemonNetworks.make([]),
+  originBy: () => Effect.succeed("remote" as const)
 })
+
+const daemonHttp = (respond: Respond) =>
+  Layer.mock(DaemonHttp)({
+    get: (schema, address, path, origin = "configured") => {
+      const url = `http://${address}${path}`
+      return Effect.suspend(() => respond(new URL(url), origin)).pipe(
+        Effect.flatMap((body) =>
+          Effect.mapError(Schema.decodeEffect(Schema.fromJsonString(schema))(body), () =>
+            HttpErrorReason.InvalidResponse())
+        ),
+        Effect.mapError((reason) =>
+          new HttpError({ address, method: "GET", url, reason })
+        )
+      )
+    }
+  })
 
 /** Runs a broker that registers at the nsqlookupds, until the Scope closes. */
 export const nsqd = Effect.fnUntraced(function*(
   name: string,
   lookupds: ReadonlyArray<string>,
-  http: HttpGet["Service"] = channelsOf({})
+  http: Respond = channelsOf({})
 ) {
   const context = yield* LookupPeers.layer.pipe(
     Layer.provideMerge(Broker.layer.pipe(Layer.provide(KnownLookupds.layerDirectory))),
     Layer.provideMerge(Layer.mergeAll(KnownLookupds.layer, RuntimeOptions.layer)),
-    Layer.provide(Layer.mergeAll(Layer.succeed(HttpGet, http), Storage.layerMemory, on(name))),
+    Layer.provide(Layer.mergeAll(daemonHttp(http), elsewhere, Storage.layerMemory, on(name))),
     Layer.provide(NsqdOptions.layer({
       nodeId: 0,
       broadcastAddress: name,

@@ -5,7 +5,10 @@
 import { Context, Deferred, Effect, Layer, Schema } from "effect"
 import { type ChannelName, isChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import { isReachable, type LookupdIdentity } from "../../../protocol/lookup/LookupIdentity.ts"
-import { HttpGet } from "../../http/HttpGet.ts"
+import { DaemonHttp } from "../../http/DaemonHttp.ts"
+import { describe, type HttpError } from "../../http/HttpError.ts"
+import * as NodeDaemonHttp from "../../http/NodeDaemonHttp.ts"
+import { DaemonNetworks, type Origin } from "../../net/DaemonNetworks.ts"
 import { joinAddress, splitAddress } from "../../net/Transport.ts"
 import { ChannelDirectory } from "../broker/ChannelDirectory.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
@@ -29,8 +32,20 @@ interface Named {
   readonly identity: LookupdIdentity
 }
 
-const Channels = Schema.fromJsonString(Schema.Struct({ channels: Schema.NullOr(Schema.Array(Schema.String)) }))
-const decodeChannels = Schema.decodeUnknownEffect(Channels)
+const Channels = Schema.Struct({ channels: Schema.NullOr(Schema.Array(Schema.String)) })
+
+const textOf = ({ reason, url }: HttpError): string =>
+  `${url} - ${reason._tag === "InvalidResponse" ? "the response has no list of channels" : describe(reason)}`
+
+/** A connection for each request: they are rare, and nsqlookupd may close a kept connection meanwhile. */
+const daemonHttp: Layer.Layer<DaemonHttp> = Layer.unwrap(
+  Effect.map(NsqdOptions, (options) =>
+    NodeDaemonHttp.layer(
+      { ...options, maxDaemonResponseSize: maxResponseBytes, responseSizeOption: "fixed limit" },
+      {},
+      { keepAlive: false }
+    ))
+)
 
 /** The nsqlookupds known to this nsqd. */
 export class KnownLookupds extends Context.Service<KnownLookupds, {
@@ -42,10 +57,11 @@ export class KnownLookupds extends Context.Service<KnownLookupds, {
   readonly note: (address: string, identity: LookupdIdentity | undefined) => void
   readonly directory: ChannelDirectory
 }>()("effect-nsq/lookup/KnownLookupds") {
-  static readonly layer: Layer.Layer<KnownLookupds, never, HttpGet> = Layer.effect(
+  static readonly layer: Layer.Layer<KnownLookupds, never, DaemonHttp> = Layer.effect(
     KnownLookupds,
     Effect.gen(function*() {
-      const http = yield* HttpGet
+      const daemons = yield* DaemonHttp
+      const networks = yield* DaemonNetworks
       const options = yield* NsqdOptions
       const lookupds = new Map<string, Lookupd>()
 
@@ -55,39 +71,36 @@ export class KnownLookupds extends Context.Service<KnownLookupds, {
       }
       options.lookupdTcpAddresses.forEach(add)
 
-      const limits = {
-        connectTimeout: options.httpClientConnectTimeout,
-        requestTimeout: options.httpClientRequestTimeout,
-        maxBytes: maxResponseBytes
-      }
+      /** Of what the nsqlookupd at `address` announces; the strictest if the name cannot be resolved in time. */
+      const originBy = (address: string): Effect.Effect<Origin> =>
+        Effect.timeoutOrElse(networks.originBy(address), {
+          duration: options.httpClientRequestTimeout,
+          orElse: () => Effect.succeed<Origin>("remote")
+        })
 
       const query = Effect.fnUntraced(function*({ address, identity }: Named, topic: TopicName) {
         const { broadcast_address, http_port } = identity
-        const urlAt = (host: string) =>
-          `http://${joinAddress(host, http_port)}/channels?topic=${encodeURIComponent(topic)}`
-        const url = urlAt(broadcast_address)
-        yield* Effect.logInfo(`CI: querying nsqlookupd ${url}`)
-        const body = yield* http.text(url, limits, address).pipe(
+        const announced = joinAddress(broadcast_address, http_port)
+        const path = `/channels?topic=${encodeURIComponent(topic)}`
+        yield* Effect.logInfo(`CI: querying nsqlookupd http://${announced}${path}`)
+        const origin = yield* originBy(address)
+        const { channels } = yield* daemons.get(Channels, announced, path, origin).pipe(
           // The configured host stays allowed: the name of a refused address may resolve to loopback on the same
           // machine.
-          Effect.catchTag("AddressRefused", (refused) =>
+          Effect.catchReason("HttpError", "AddressRefusal", ({ description }) =>
             Effect.andThen(
-              Effect.logWarning(`${refused.message}, querying ${address} instead`),
-              http.text(urlAt(splitAddress(address)?.host ?? address), limits)
+              Effect.logWarning(`${description}, querying ${address} instead`),
+              daemons.get(Channels, joinAddress(splitAddress(address)?.host ?? address, http_port), path)
             ))
-        )
-        const { channels } = yield* Effect.mapError(
-          decodeChannels(body),
-          () => ({ message: `${url} - the response has no list of channels` })
         )
         return channels ?? []
       })
 
       const queryOrWarn = (lookupd: Named, topic: TopicName) =>
-        Effect.catch(query(lookupd, topic), ({ message }) =>
+        Effect.catch(query(lookupd, topic), (error) =>
           Effect.as(
             Effect.logWarning(
-              `failed to query nsqlookupd for channels to pre-create for topic ${topic} - ${message}`
+              `failed to query nsqlookupd for channels to pre-create for topic ${topic} - ${textOf(error)}`
             ),
             []
           ))
@@ -138,6 +151,9 @@ export class KnownLookupds extends Context.Service<KnownLookupds, {
       }
     })
   )
+
+  /** With requests over `node:http`. */
+  static readonly layerNode: Layer.Layer<KnownLookupds> = KnownLookupds.layer.pipe(Layer.provide(daemonHttp))
 
   /** Provides the nsqlookupds to the broker as its channel directory. */
   static readonly layerDirectory: Layer.Layer<never, never, KnownLookupds> = Layer.effect(

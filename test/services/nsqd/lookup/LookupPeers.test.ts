@@ -2,8 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { encodeAnswer } from "../../../../src/protocol/lookup/LookupAnswer.ts"
-import { HttpGetError } from "../../../../src/services/http/HttpGet.ts"
-import { AddressRefused } from "../../../../src/services/net/DaemonNetworks.ts"
+import { HttpErrorReason } from "../../../../src/services/http/HttpError.ts"
 import type { Connection } from "../../../../src/services/net/Transport.ts"
 import { Idle, MemoryTransport, until, untilIdle } from "../../../../src/testing/index.ts"
 import { channelsOf, lookupd, lookupdAddress, nsqd, producersOf } from "../../nsqlookupd/cluster.ts"
@@ -93,7 +92,7 @@ describe("an nsqd and its nsqlookupds", () => {
     Effect.gen(function*() {
       yield* lookupd("l1")
       const answer = yield* Deferred.make<string>()
-      const broker = yield* nsqd("b", [lookupdAddress("l1")], { text: () => Deferred.await(answer) })
+      const broker = yield* nsqd("b", [lookupdAddress("l1")], () => Deferred.await(answer))
       const creator = yield* Effect.forkChild(broker.topic("t"))
       const find = () => broker.broker.findTopic("t")
       yield* until(() => find() !== undefined)
@@ -122,11 +121,9 @@ describe("an nsqd and its nsqlookupds", () => {
       yield* lookupd("l1")
       const answers = ["{", `{"channels":[1]}`, `{"channels":null}`, `{"channels":["a$","b"]}`]
       let at = 0
-      const broker = yield* nsqd("b", [lookupdAddress("l1"), "nowhere:1"], {
-        text: () => {
-          const text = answers[at++]
-          return text === undefined ? Effect.fail(new HttpGetError({ reason: "timeout" })) : Effect.succeed(text)
-        }
+      const broker = yield* nsqd("b", [lookupdAddress("l1"), "nowhere:1"], () => {
+        const text = answers[at++]
+        return text === undefined ? Effect.fail(HttpErrorReason.Timeout()) : Effect.succeed(text)
       })
       const channels: Array<string> = []
       for (let i = 0; i < 5; i++) {
@@ -288,9 +285,11 @@ describe("an nsqd and its nsqlookupds", () => {
           swallow(connection)
         ))
       const asked: Array<string> = []
-      const broker = yield* nsqd("b", [lookupdAddress("odd")], {
-        text: (url) => Effect.as(Effect.sync(() => asked.push(url)), `{"channels":[]}`)
-      })
+      const broker = yield* nsqd(
+        "b",
+        [lookupdAddress("odd")],
+        (url) => Effect.as(Effect.sync(() => asked.push(url.href)), `{"channels":[]}`)
+      )
       const creator = yield* Effect.forkChild(broker.topic("t"))
       yield* eventually(() => connections() > 0 && creator.pollUnsafe() !== undefined)
       assert.deepStrictEqual(asked, [])
@@ -301,17 +300,15 @@ describe("an nsqd and its nsqlookupds", () => {
       const l1 = yield* lookupd("l1")
       l1.createChannel("t", "c")
       const asked: Array<string> = []
-      const broker = yield* nsqd("b", [lookupdAddress("l1")], {
-        text: (url, _, namer) => {
-          asked.push(`${url} ${namer}`)
-          return namer === undefined
-            ? Effect.succeed(`{"channels":["c"]}`)
-            : Effect.fail(new AddressRefused({ address: "l1", reason: "l1: 127.0.0.1 is not an address" }))
-        }
+      const broker = yield* nsqd("b", [lookupdAddress("l1")], (url, origin) => {
+        asked.push(`${url.href} ${origin}`)
+        return origin === "configured"
+          ? Effect.succeed(`{"channels":["c"]}`)
+          : Effect.fail(HttpErrorReason.AddressRefusal({ description: "l1: 127.0.0.1 is not an address" }))
       })
       yield* eventually(() => l1.nodes().length === 1)
       assert.deepStrictEqual((yield* broker.topic("t")).channels.map(({ name }) => name), ["c"])
       const url = "http://l1:4161/channels?topic=t"
-      assert.deepStrictEqual(asked, [`${url} l1:4160`, `${url} undefined`])
+      assert.deepStrictEqual(asked, [`${url} remote`, `${url} configured`])
     }).pipe(network))
 })
