@@ -1,6 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import type { NsqdConnection } from "../../../src/services/client/NsqdConnection.ts"
 import {
   Link,
   Outgoing,
@@ -8,6 +6,7 @@ import {
   type Publishing,
   tickInterval
 } from "../../../src/services/client/Outgoing.ts"
+import { fakeConnection } from "./fakeConnection.ts"
 
 const settings: OutgoingSettings = {
   maxInFlight: 100,
@@ -19,25 +18,8 @@ const settings: OutgoingSettings = {
 
 /** A connected server: what it was sent, and why its connection was ended. */
 const server = (address: string) => {
-  const received: Array<string> = []
+  const { connection, sent: received } = fakeConnection(address)
   const dropped: Array<string> = []
-  const connection: NsqdConnection = {
-    address,
-    features: {
-      max_rdy_count: 2500,
-      version: "",
-      msg_timeout: 60_000,
-      max_msg_timeout: 900_000,
-      tls_v1: false,
-      deflate: false,
-      deflate_level: 6,
-      snappy: false,
-      auth_required: false
-    },
-    send: (bytes) => void received.push(Buffer.from(bytes).toString()),
-    drained: Effect.void,
-    run: () => Effect.never
-  }
   return { received, dropped, link: new Link(connection, (reason) => void dropped.push(reason)) }
 }
 
