@@ -4,8 +4,12 @@
  * the output then states the number of lost lines. A closed pipe is not an error.
  */
 import * as Fs from "node:fs"
+import process from "node:process"
 
 const descriptor = 2
+
+// Node makes a pipe non-blocking when it creates this stream. A write to a blocking one would wait without limit.
+void process.stderr
 
 /** The longest wait of one line for a reader that does not read, in ms. */
 const patienceMillis = 1_000

@@ -71,6 +71,16 @@ describe("NsqLogger", () => {
       assert.deepStrictEqual(levelsAndTexts(lines), ["DEBUG: 2"])
     }))
 
+  it.effect("credentials of URLs in messages and causes are masked in both formats", () =>
+    Effect.gen(function*() {
+      const log = Effect.logError("GET http://me:s3cret@a/b failed", Cause.die("http://me:s3cret@a/b"))
+      for (const format of ["nsq", "json"] as const) {
+        const text = (yield* linesOf(log, { format })).join("\n")
+        assert.notInclude(text, "s3cret")
+        assert.include(text, "@a/b failed")
+      }
+    }))
+
   it.effect("control characters in a message cannot forge a log line", () =>
     Effect.gen(function*() {
       const lines = yield* linesOf(Effect.logError("invalid command X\n[nsqd] \u001b[31mfine\u2028"))
