@@ -53,7 +53,7 @@ const shake = Effect.fnUntraced(function*(port: number, options: TlsOptions, hos
   )
   return yield* Effect.match(tls.handshake(socket), {
     onSuccess: (secure) => String(secure.getProtocol()),
-    onFailure: ({ reason }) => reason
+    onFailure: ({ message }) => message
   })
 })
 

@@ -71,7 +71,7 @@ describe("standard error", () => {
 
   it.live("a process whose standard error is closed continues", () =>
     Effect.gen(function*() {
-      const { child, request } = yield* program(`writeLine("nobody reads this")`)
+      const { child, request } = yield* program(`writeLine("a line")`)
       yield* Effect.callback<void>((resume) => {
         child.stderr.once("close", () => resume(Effect.void))
         child.stderr.destroy()
