@@ -95,4 +95,4 @@ export const table = {
 }
 
 /** The options of an nsqadmin. The defaults are in `table`. */
-export interface NsqadminOptions extends OptionsOf<typeof table> {}
+export interface NsqadminOptions extends LogOptions.LogOptions, OptionsOf<typeof table> {}

@@ -61,4 +61,4 @@ export const table = {
 }
 
 /** The options of an nsqlookupd. The defaults are in `table`. */
-export interface NsqlookupdOptions extends OptionsOf<typeof table> {}
+export interface NsqlookupdOptions extends LogOptions.LogOptions, OptionsOf<typeof table> {}

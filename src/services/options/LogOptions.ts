@@ -1,33 +1,34 @@
 /** The options of every daemon's log. */
 import * as Kind from "./OptionKind.ts"
 import * as Row from "./OptionRow.ts"
+import type { OptionTable } from "./OptionTable.ts"
 
 /** The forms of log lines. */
 export type LogFormat = "nsq" | "json"
 
 /** The options of a daemon's log. */
 export interface LogOptions {
+  /** The least severe level that is logged. nsqd and nsqadmin can change it while they run. */
   readonly logLevel: Kind.NsqLogLevel
+  /** The start of every log line, also in JSON. FATAL lines always have the default. */
   readonly logPrefix: string
+  /** NSQ's form, or one JSON object per line. */
   readonly logFormat: LogFormat
 }
 
 /** Returns the rows for a program, whose name is the default prefix. Default of `level`: `info`, as in NSQ. */
-export const rows = (program: string, level: Kind.NsqLogLevel = "info") => ({
-  /** The least severe level that is logged. nsqd and nsqadmin can change it while they run. */
+export const rows = (program: string, level: Kind.NsqLogLevel = "info"): OptionTable<LogOptions> => ({
   logLevel: Row.row(
     "log-level",
     Kind.logLevel,
     () => level,
     "least severe level to log: debug, info, warn, error or fatal"
   ),
-  /** The start of every log line, also in JSON. FATAL lines always have the default. */
   logPrefix: Row.string("log-prefix", `[${program}] `, "start of every log line"),
-  /** NSQ's form, or one JSON object per line. */
-  logFormat: Row.row<LogFormat>(
+  logFormat: Row.oneOf(
     "log-format",
-    Kind.oneOf(["nsq", "json"]),
-    () => "nsq",
+    ["nsq", "json"],
+    "nsq",
     "form of log lines: nsq, or json for one JSON object per line"
   )
 })

@@ -58,6 +58,15 @@ export const duration = (
   names?: Names
 ): Row<Duration.Duration> => row(flag, Kind.duration, () => Duration.fromInputUnsafe(initial), help, names)
 
+/** One of the given words; the help text has them. */
+export const oneOf = <const Word extends string>(
+  flag: string,
+  words: ReadonlyArray<Word>,
+  initial: NoInfer<Word>,
+  help: string,
+  names?: Names
+): Row<Word> => row<Word>(flag, Kind.oneOf(words), () => initial, help, names)
+
 /** A list of strings, empty by default; each flag adds one. The help text states that the flag may be repeated. */
 export const strings = (flag: string, help: string, names?: Names): Row<ReadonlyArray<string>> =>
   row(flag, Kind.strings, (): ReadonlyArray<string> => [], `${help} (may be given several times)`, names)

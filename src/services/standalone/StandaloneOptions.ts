@@ -27,7 +27,7 @@ export const table = {
 }
 
 /** The options of `standalone`. The defaults are in `table`. */
-export interface StandaloneOptions extends OptionTable.OptionsOf<typeof table> {}
+export interface StandaloneOptions extends LogOptions.LogOptions, OptionTable.OptionsOf<typeof table> {}
 
 /** The defaults. */
 export const defaults = (): StandaloneOptions => OptionTable.defaults(table)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration } from "effect"
+import { Duration, Result } from "effect"
 import * as Kind from "../../../src/services/options/OptionKind.ts"
 import * as Row from "../../../src/services/options/OptionRow.ts"
 
@@ -25,6 +25,11 @@ describe("OptionRow", () => {
       Kind.limit,
       5,
       "largest size; 0 for no limit"
+    ])
+    const format = Row.oneOf("format", ["nsq", "json"], "nsq", "")
+    assert.deepStrictEqual([format.kind.format(format.initial()), Result.isFailure(format.kind.decode("xml"))], [
+      "\"nsq\"",
+      true
     ])
     const loud = Row.bool("loud", true, "")
     assert.deepStrictEqual([loud.kind, loud.initial()], [Kind.bool, true])

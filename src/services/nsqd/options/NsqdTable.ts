@@ -256,4 +256,4 @@ export const table = {
  * @since 0.1.0
  * @category models
  */
-export interface NsqdOptions extends OptionsOf<typeof table> {}
+export interface NsqdOptions extends LogOptions.LogOptions, OptionsOf<typeof table> {}
