@@ -29,9 +29,9 @@ export * as Options from "./services/nsqd/options/NsqdOptions.ts"
 export { Storage } from "./services/nsqd/storage/Storage.ts"
 export { StorageError, StorageErrorReason } from "./services/nsqd/storage/StorageError.ts"
 /** Storage in files, in NSQ's formats. Lock the directory first: two brokers must never share it. */
+export * as NodeDisk from "./services/nsqd/disk/NodeDisk.ts"
 export * as DataDirectory from "./services/nsqd/storage/DataDirectory.ts"
 export * as DiskStorage from "./services/nsqd/storage/DiskStorage.ts"
-export * as NodeDisk from "./services/nsqd/storage/NodeDisk.ts"
 /** The TCP listener, the service that holds its port, and the network. */
 export { DaemonState } from "./services/core/DaemonState.ts"
 export { NetError, NetErrorReason } from "./services/net/NetError.ts"

@@ -3,7 +3,7 @@
  * of its bytes behind, as on real disks, or none after `EROFS`; a power loss discards bytes without a sync, or some of them.
  */
 import { Context, Effect, Latch, Layer, Result } from "effect"
-import { Disk, DiskError, type DiskFile } from "../services/nsqd/storage/Disk.ts"
+import { Disk, DiskError, type DiskFile } from "../services/nsqd/disk/Disk.ts"
 
 /**
  * The operations that can fail. `rename` includes replacing a text file.

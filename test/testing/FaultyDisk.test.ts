@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Result } from "effect"
-import { Disk, type DiskFile } from "../../src/services/nsqd/storage/Disk.ts"
+import { Disk, type DiskFile } from "../../src/services/nsqd/disk/Disk.ts"
 import { type DiskOperation, FaultyDisk } from "../../src/testing/index.ts"
 
 const path = "/data/file"

@@ -16,6 +16,7 @@ import * as AuthServers from "./auth/AuthServers.ts"
 import { Broker } from "./broker/Broker.ts"
 import { Clients } from "./broker/Clients.ts"
 import { Publisher } from "./broker/Publisher.ts"
+import * as NodeDisk from "./disk/NodeDisk.ts"
 import { NsqdHttp } from "./http/NsqdHttp.ts"
 import { KnownLookupds } from "./lookup/KnownLookupds.ts"
 import * as LookupPeers from "./lookup/LookupPeers.ts"
@@ -28,7 +29,6 @@ import { TcpServer } from "./session/TcpServer.ts"
 import { ProcessMemory } from "./stats/ProcessMemory.ts"
 import * as DataDirectory from "./storage/DataDirectory.ts"
 import * as DiskStorage from "./storage/DiskStorage.ts"
-import * as NodeDisk from "./storage/NodeDisk.ts"
 
 /** A failure after the start that ends the daemon. */
 export class NsqdFailure extends Data.TaggedError("NsqdFailure")<{ readonly message: string }> {}

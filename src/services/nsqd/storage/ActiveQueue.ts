@@ -1,7 +1,7 @@
 /**
  * A disk queue in use: its activity, with what writes to it and what reads from it.
  */
-import type { Disk } from "./Disk.ts"
+import type { Disk } from "../disk/Disk.ts"
 import { QueueActivity } from "./QueueActivity.ts"
 import { QueueReading, type ReadQueue } from "./QueueReading.ts"
 import { QueueWriter, type WrittenQueue } from "./QueueWriter.ts"

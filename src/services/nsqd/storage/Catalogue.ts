@@ -8,7 +8,7 @@
 import { Effect } from "effect"
 import * as Path from "node:path"
 import { parseQueueFileName } from "../../../protocol/storage/DiskQueueFormat.ts"
-import { Disk, type DiskError } from "./Disk.ts"
+import { Disk, type DiskError } from "../disk/Disk.ts"
 import { empty, type QueueInventory } from "./QueueInventory.ts"
 
 /** The files of a data directory by queue. */

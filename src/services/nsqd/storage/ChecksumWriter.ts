@@ -5,8 +5,8 @@
  */
 import { Effect } from "effect"
 import { blockAlignment, encodeBlock } from "../../../protocol/storage/RecordChecksums.ts"
+import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
 import type { RecordRun } from "./BackendQueue.ts"
-import type { Disk, DiskError, DiskFile } from "./Disk.ts"
 
 interface PendingBlock {
   readonly file: number

@@ -5,11 +5,11 @@
  */
 import { Duration, Effect, Latch, Layer } from "effect"
 import { Turns } from "../../core/Turns.ts"
+import { Disk } from "../disk/Disk.ts"
+import { untilDescriptor } from "../disk/FilePool.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as Catalogue from "./Catalogue.ts"
-import { Disk } from "./Disk.ts"
 import * as DiskQueue from "./DiskQueue.ts"
-import { untilDescriptor } from "./FilePool.ts"
 import { MetadataFile } from "./MetadataFile.ts"
 import { Reserve } from "./Reserve.ts"
 import { Storage } from "./Storage.ts"

@@ -13,7 +13,7 @@ import {
   type NsqdMetadata
 } from "../../../protocol/storage/NsqdMetadata.ts"
 import { finish, type Turns } from "../../core/Turns.ts"
-import type { Disk, DiskError, DiskFile } from "./Disk.ts"
+import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
 import { StorageError, StorageErrorReason } from "./StorageError.ts"
 import type { StorageHealth } from "./StorageHealth.ts"
 

@@ -5,9 +5,9 @@
 import { Effect } from "effect"
 import * as Path from "node:path"
 import { type QueuePosition, walkRecords } from "../../../protocol/storage/DiskQueueFormat.ts"
+import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
 import type { RecordRun } from "./BackendQueue.ts"
 import type { ChecksumWriter } from "./ChecksumWriter.ts"
-import type { Disk, DiskError, DiskFile } from "./Disk.ts"
 
 /** A block of most file systems. */
 const probeBytes = Buffer.alloc(4096)

@@ -10,7 +10,7 @@ import {
   KnownRecords,
   walkVerified
 } from "../../../protocol/storage/RecordChecksums.ts"
-import type { Disk, DiskError, DiskFile } from "./Disk.ts"
+import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
 
 export interface OpenReader {
   readonly number: number

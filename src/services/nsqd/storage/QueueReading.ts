@@ -3,8 +3,8 @@
  * be opened or read at all is an error that the caller retries.
  */
 import { Effect } from "effect"
+import type { DiskError } from "../disk/Disk.ts"
 import type { StoredRun } from "./BackendQueue.ts"
-import type { DiskError } from "./Disk.ts"
 import { OutstandingRun, type RunOwner } from "./OutstandingRun.ts"
 import type { QueueActivity, QueueOperation } from "./QueueActivity.ts"
 import type { QueuePositions } from "./QueuePositions.ts"

@@ -6,7 +6,7 @@
  */
 import { Effect, Result } from "effect"
 import { decodeQueueMetadata, type QueuePosition, walkRecords } from "../../../protocol/storage/DiskQueueFormat.ts"
-import type { Disk, DiskError } from "./Disk.ts"
+import type { Disk, DiskError } from "../disk/Disk.ts"
 import type { QueueInventory } from "./QueueInventory.ts"
 import { type FoundPositions, nothingFound } from "./QueuePositions.ts"
 import { isPaired, type LoadedState } from "./StateFile.ts"

@@ -3,8 +3,8 @@
  * requires it. A failed write is taken back as a whole. One fiber writes; it is forked when there is work.
  */
 import { Effect } from "effect"
+import type { DiskError } from "../disk/Disk.ts"
 import type { RecordRun } from "./BackendQueue.ts"
-import type { DiskError } from "./Disk.ts"
 import type { QueueActivity, QueueOperation } from "./QueueActivity.ts"
 import type { QueuePositions } from "./QueuePositions.ts"
 import { StorageError, StorageErrorReason } from "./StorageError.ts"

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { messageHeaderSize } from "../../../protocol/client/Message.ts"
 import { walkRecords } from "../../../protocol/storage/DiskQueueFormat.ts"
 import { addIdentities } from "../../../protocol/storage/RecordIdentity.ts"
-import type { Disk, DiskError, DiskFile } from "./Disk.ts"
+import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
 import type { QueuePositions } from "./QueuePositions.ts"
 
 const readBytes = 1024 * 1024

@@ -10,7 +10,7 @@ import { Effect } from "effect"
 import * as Crypto from "node:crypto"
 import * as Path from "node:path"
 import { parseQueueFileName } from "../../../protocol/storage/DiskQueueFormat.ts"
-import { Disk, DiskError, type DiskFile } from "./Disk.ts"
+import { Disk, DiskError, type DiskFile } from "../disk/Disk.ts"
 
 /** The name of the reserve in the data directory. */
 export const reserveFileName = "nsqd.reserve.dat"

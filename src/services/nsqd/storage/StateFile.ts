@@ -29,7 +29,7 @@ import {
   slotCount,
   slotSize
 } from "../../../protocol/storage/QueueState.ts"
-import type { Disk, DiskError, DiskFile } from "./Disk.ts"
+import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
 import type { QueueInventory } from "./QueueInventory.ts"
 
 /** The state of a queue to be recorded. */

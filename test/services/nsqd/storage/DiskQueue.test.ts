@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
-import { Disk } from "../../../../src/services/nsqd/storage/Disk.ts"
+import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
 import { drain, layer, numbersOf, open, range, recordsOf, settle } from "./queues.ts"
 

@@ -1,6 +1,6 @@
 /** The reasons and messages of storage's errors. */
 import { assert, describe, it } from "@effect/vitest"
-import { DiskError } from "../../../../src/services/nsqd/storage/Disk.ts"
+import { DiskError } from "../../../../src/services/nsqd/disk/Disk.ts"
 import { StorageError, StorageErrorReason } from "../../../../src/services/nsqd/storage/StorageError.ts"
 
 const failed = (code: string): StorageError =>

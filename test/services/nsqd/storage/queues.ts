@@ -3,8 +3,8 @@
  */
 import { Effect, Exit, Layer, References, Scope } from "effect"
 import { messageHeaderSize } from "../../../../src/protocol/client/Message.ts"
+import { Disk, type DiskError } from "../../../../src/services/nsqd/disk/Disk.ts"
 import type { BackendQueue, RecordRun, StoredRun } from "../../../../src/services/nsqd/storage/BackendQueue.ts"
-import { Disk, type DiskError } from "../../../../src/services/nsqd/storage/Disk.ts"
 import * as DiskQueue from "../../../../src/services/nsqd/storage/DiskQueue.ts"
 import * as QueueInventory from "../../../../src/services/nsqd/storage/QueueInventory.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"

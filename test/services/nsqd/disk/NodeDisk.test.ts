@@ -1,8 +1,8 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer } from "effect"
-import { Disk } from "../../../../src/services/nsqd/storage/Disk.ts"
-import * as NodeDisk from "../../../../src/services/nsqd/storage/NodeDisk.ts"
+import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
+import * as NodeDisk from "../../../../src/services/nsqd/disk/NodeDisk.ts"
 
 const layer = Layer.merge(NodeDisk.layer, NodeFileSystem.layer)
 const directory = Effect.flatMap(FileSystem.FileSystem, (files) => files.makeTempDirectoryScoped())

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { Disk, type DiskError, type DiskFile } from "../../../../src/services/nsqd/storage/Disk.ts"
+import { Disk, type DiskError, type DiskFile } from "../../../../src/services/nsqd/disk/Disk.ts"
+import * as FilePool from "../../../../src/services/nsqd/disk/FilePool.ts"
 import { DiskQueue, type QueueHost } from "../../../../src/services/nsqd/storage/DiskQueue.ts"
-import * as FilePool from "../../../../src/services/nsqd/storage/FilePool.ts"
 import { empty } from "../../../../src/services/nsqd/storage/QueueInventory.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
-import { drain, layer, options, range, recordsOf } from "./queues.ts"
+import { drain, layer, options, range, recordsOf } from "../storage/queues.ts"
 
 /** The disk of the environment, with its open descriptors counted; every operation takes a while. */
 const counted = Effect.map(Disk, (disk) => {
