@@ -26,8 +26,8 @@ export { Topic } from "./services/nsqd/broker/Topic.ts"
 /** All options with NSQ's defaults; `Options.layer({ ... })` changes some. */
 export * as Options from "./services/nsqd/options/NsqdOptions.ts"
 /** Storage of messages and metadata that memory does not hold. */
+export { StorageError, StorageErrorReason } from "./services/nsqd/disk/StorageError.ts"
 export { Storage } from "./services/nsqd/storage/Storage.ts"
-export { StorageError, StorageErrorReason } from "./services/nsqd/storage/StorageError.ts"
 /** Storage in files, in NSQ's formats. Lock the directory first: two brokers must never share it. */
 export * as NodeDisk from "./services/nsqd/disk/NodeDisk.ts"
 export * as DataDirectory from "./services/nsqd/storage/DataDirectory.ts"

@@ -2,9 +2,9 @@
  * Storage in memory that fails or delays on demand, for tests of a broker whose disk is full, broken or slow.
  */
 import { Context, Effect, Latch, Layer } from "effect"
+import { StorageError, StorageErrorReason } from "../services/nsqd/disk/StorageError.ts"
 import type { BackendQueue } from "../services/nsqd/storage/BackendQueue.ts"
 import { Storage } from "../services/nsqd/storage/Storage.ts"
-import { StorageError, StorageErrorReason } from "../services/nsqd/storage/StorageError.ts"
 
 /**
  * The faults of a `FaultyStorage`. They take effect at once, for every queue.

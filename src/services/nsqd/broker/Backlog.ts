@@ -7,8 +7,8 @@
  */
 import { Effect, Schedule } from "effect"
 import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
+import type { StorageError } from "../disk/StorageError.ts"
 import type { BackendQueue } from "../storage/BackendQueue.ts"
-import type { StorageError } from "../storage/StorageError.ts"
 import { DiskReads } from "./DiskReads.ts"
 import { countUnstored, MemoryQueue, settleSpan, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
 import type { Worker } from "./Worker.ts"

@@ -3,7 +3,7 @@
  * `StorageError`.
  */
 import { Data } from "effect"
-import type { StorageError } from "../storage/StorageError.ts"
+import type { StorageError } from "../disk/StorageError.ts"
 
 /**
  * The reasons of a `BrokerError`. `description` is the operating system's text.

@@ -3,8 +3,8 @@
  * continues to deliver messages from memory.
  */
 import { Effect } from "effect"
+import type { StorageError } from "../disk/StorageError.ts"
 import type { BackendQueue } from "../storage/BackendQueue.ts"
-import type { StorageError } from "../storage/StorageError.ts"
 import type { Worker } from "./Worker.ts"
 
 const firstDelayMillis = 50

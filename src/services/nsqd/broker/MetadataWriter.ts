@@ -7,8 +7,8 @@ import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol
 import type { NsqdMetadata } from "../../../protocol/storage/NsqdMetadata.ts"
 import { version } from "../../core/Version.ts"
 import { Wakeup } from "../../core/Wakeup.ts"
+import type { StorageError } from "../disk/StorageError.ts"
 import type { Storage } from "../storage/Storage.ts"
-import type { StorageError } from "../storage/StorageError.ts"
 import { retryStorage } from "./Backlog.ts"
 import type { Topic } from "./Topic.ts"
 

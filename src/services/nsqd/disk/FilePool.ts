@@ -12,8 +12,8 @@
  * failure to the next opened descriptor.
  */
 import { Effect, Layer, Schedule } from "effect"
-import type { StorageError } from "../storage/StorageError.ts"
 import { Disk, DiskError, type DiskFile } from "./Disk.ts"
+import type { StorageError } from "./StorageError.ts"
 
 /** Delays between attempts to open a file without descriptors: 10 ms, doubling up to 1 s. */
 const backoff = Schedule.min([Schedule.exponential("10 millis"), Schedule.spaced("1 second")])

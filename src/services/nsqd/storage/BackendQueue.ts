@@ -4,7 +4,7 @@
  */
 import type { Effect } from "effect"
 import type { Ledger, StoredRecords } from "../../../protocol/client/MessageBatch.ts"
-import type { StorageError } from "./StorageError.ts"
+import type { StorageError } from "../disk/StorageError.ts"
 
 /** Consecutive whole disk records. */
 export type RecordRun = StoredRecords

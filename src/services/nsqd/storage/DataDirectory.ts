@@ -9,7 +9,7 @@ import { Effect, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import { getSystemErrorMessage } from "node:util"
-import { StorageError, StorageErrorReason } from "./StorageError.ts"
+import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 
 const failed = (description: string) =>
   Effect.fail(new StorageError({ reason: StorageErrorReason.LockFailure({ description }) }))

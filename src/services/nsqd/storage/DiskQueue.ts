@@ -14,6 +14,7 @@ import * as Path from "node:path"
 import { dataFileName, type QueuePosition } from "../../../protocol/storage/DiskQueueFormat.ts"
 import { DaemonState } from "../../core/DaemonState.ts"
 import type { Disk, DiskError } from "../disk/Disk.ts"
+import { StorageError } from "../disk/StorageError.ts"
 import { ActiveQueue } from "./ActiveQueue.ts"
 import type { BackendQueue, RecordRun, StoredRun } from "./BackendQueue.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"
@@ -25,7 +26,6 @@ import { closedQueue, recoverQueue } from "./QueueRecovery.ts"
 import type { WrittenQueue } from "./QueueWriter.ts"
 import { recentIdentities } from "./RecentRecords.ts"
 import { type LoadedState, type Snapshot, StateFile } from "./StateFile.ts"
-import { StorageError } from "./StorageError.ts"
 
 /** Options of a disk queue. Sizes are in bytes. */
 export interface DiskQueueOptions {

@@ -14,7 +14,7 @@ import {
 } from "../../../protocol/storage/NsqdMetadata.ts"
 import { finish, type Turns } from "../../core/Turns.ts"
 import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
-import { StorageError, StorageErrorReason } from "./StorageError.ts"
+import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 import type { StorageHealth } from "./StorageHealth.ts"
 
 /** A longer journal starts anew once nsqd.dat contains all of it. */

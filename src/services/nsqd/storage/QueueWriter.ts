@@ -4,10 +4,10 @@
  */
 import { Effect } from "effect"
 import type { DiskError } from "../disk/Disk.ts"
+import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 import type { RecordRun } from "./BackendQueue.ts"
 import type { QueueActivity, QueueOperation } from "./QueueActivity.ts"
 import type { QueuePositions } from "./QueuePositions.ts"
-import { StorageError, StorageErrorReason } from "./StorageError.ts"
 
 /** The queue that is written. */
 export interface WrittenQueue {

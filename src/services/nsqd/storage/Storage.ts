@@ -4,9 +4,9 @@
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { NsqdMetadata } from "../../../protocol/storage/NsqdMetadata.ts"
+import type { StorageError } from "../disk/StorageError.ts"
 import type { BackendQueue } from "./BackendQueue.ts"
 import { MemoryBackend } from "./MemoryBackend.ts"
-import type { StorageError } from "./StorageError.ts"
 
 /**
  * Where a broker keeps messages that do not fit into memory, and its metadata. `DiskStorage.layer` keeps them in NSQ's files,

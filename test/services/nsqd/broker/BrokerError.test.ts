@@ -1,7 +1,7 @@
 /** The messages of the broker's errors, which clients, logs and HTTP responses contain. */
 import { assert, describe, it } from "@effect/vitest"
 import { brokerError, BrokerErrorReason, writeFailure } from "../../../../src/services/nsqd/broker/BrokerError.ts"
-import { StorageError, StorageErrorReason } from "../../../../src/services/nsqd/storage/StorageError.ts"
+import { StorageError, StorageErrorReason } from "../../../../src/services/nsqd/disk/StorageError.ts"
 
 const messageOf = (reason: BrokerErrorReason): string => brokerError(reason).message
 

@@ -3,8 +3,8 @@ import { Effect, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import { DiskReads } from "../../../../src/services/nsqd/broker/DiskReads.ts"
 import { makePool, Worker } from "../../../../src/services/nsqd/broker/Worker.ts"
+import { StorageError, StorageErrorReason } from "../../../../src/services/nsqd/disk/StorageError.ts"
 import type { BackendQueue } from "../../../../src/services/nsqd/storage/BackendQueue.ts"
-import { StorageError, StorageErrorReason } from "../../../../src/services/nsqd/storage/StorageError.ts"
 
 const backend = (hasMore: () => boolean): BackendQueue => ({
   name: "t",

@@ -1,7 +1,7 @@
 /** The reasons and messages of storage's errors. */
 import { assert, describe, it } from "@effect/vitest"
 import { DiskError } from "../../../../src/services/nsqd/disk/Disk.ts"
-import { StorageError, StorageErrorReason } from "../../../../src/services/nsqd/storage/StorageError.ts"
+import { StorageError, StorageErrorReason } from "../../../../src/services/nsqd/disk/StorageError.ts"
 
 const failed = (code: string): StorageError =>
   StorageError.fromDisk(new DiskError({ operation: "write", path: "/data/t", code, text: "it failed" }))

@@ -3,7 +3,7 @@
  * report it as a `StorageError`.
  */
 import { Data } from "effect"
-import type { DiskError } from "../disk/Disk.ts"
+import type { DiskError } from "./Disk.ts"
 
 /**
  * The reasons of a `StorageError`. `description` is the operating system's text, `code` its error code, such as `EIO`.
