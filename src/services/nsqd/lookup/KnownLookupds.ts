@@ -2,8 +2,9 @@
  * The configured nsqlookupds and their IDENTIFY responses. They are nsqd's `ChannelDirectory`: a new topic gets the
  * channels that they have for it (docs/protocol/nsqlookupd.md#channels-of-new-topics).
  */
-import { Context, Deferred, Effect, Layer, Schema } from "effect"
+import { Context, Deferred, Effect, Layer } from "effect"
 import { type ChannelName, isChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
+import { Channels } from "../../../protocol/http/LookupResponse.ts"
 import { isReachable, type LookupdIdentity } from "../../../protocol/lookup/LookupIdentity.ts"
 import { DaemonHttp } from "../../http/DaemonHttp.ts"
 import { describe, type HttpError } from "../../http/HttpError.ts"
@@ -31,8 +32,6 @@ interface Named {
   readonly address: string
   readonly identity: LookupdIdentity
 }
-
-const Channels = Schema.Struct({ channels: Schema.NullOr(Schema.Array(Schema.String)) })
 
 const textOf = ({ reason, url }: HttpError): string =>
   `${url} - ${reason._tag === "InvalidResponse" ? "the response has no list of channels" : describe(reason)}`
@@ -93,7 +92,7 @@ export class KnownLookupds extends Context.Service<KnownLookupds, {
               daemons.get(Channels, joinAddress(splitAddress(address)?.host ?? address, http_port), path)
             ))
         )
-        return channels ?? []
+        return channels
       })
 
       const queryOrWarn = (lookupd: Named, topic: TopicName) =>
