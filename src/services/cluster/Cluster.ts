@@ -185,13 +185,13 @@ export class Cluster extends Context.Service<Cluster, {
 
       const lookupdTopics = (addresses: ReadonlyArray<string>): Query<ReadonlyArray<string>> =>
         Effect.map(
-          Gathered.ask(addresses, "nsqlookupd", (address) => daemons.get(LookupResponse.Topics, address, "/topics")),
+          Gathered.query(addresses, "nsqlookupd", (address) => daemons.get(LookupResponse.Topics, address, "/topics")),
           (gathered) => Gathered.map(gathered, (responses) => sorted(responses.flatMap(({ topics }) => topics)))
         )
 
       const nsqdTopics = (addresses: ReadonlyArray<string>): Query<ReadonlyArray<string>> =>
         Effect.map(
-          Gathered.ask(
+          Gathered.query(
             addresses,
             "nsqd",
             (address) => daemons.getByTopic(StatsResponse.TopicNames, address, statsPath({ clients: false }))
@@ -207,7 +207,7 @@ export class Cluster extends Context.Service<Cluster, {
         addresses: ReadonlyArray<string>,
         path: string
       ): Query<ReadonlyArray<Named<Producer>>> =>
-        Gathered.ask(addresses, "nsqlookupd", (lookupd) =>
+        Gathered.query(addresses, "nsqlookupd", (lookupd) =>
           Effect.gen(function*() {
             const { producers } = yield* daemons.get(schema, lookupd, path)
             return { lookupd, origin: yield* originBy(lookupd), producers }
@@ -238,7 +238,7 @@ export class Cluster extends Context.Service<Cluster, {
 
       const nsqdNodes = (addresses: ReadonlyArray<string>, filter: StatsFilter): Query<ReadonlyArray<KnownNode>> =>
         Effect.map(
-          Gathered.ask(addresses, "nsqd", (address) => nsqdNode(address, filter)),
+          Gathered.query(addresses, "nsqd", (address) => nsqdNode(address, filter)),
           (gathered) => Gathered.map(gathered, (nodes) => nodes.flat())
         )
 
@@ -256,7 +256,7 @@ export class Cluster extends Context.Service<Cluster, {
 
       const channels = (topic: string, addresses: ReadonlyArray<string>): Query<ReadonlyArray<string>> =>
         Effect.map(
-          Gathered.ask(
+          Gathered.query(
             addresses,
             "nsqlookupd",
             (address) => daemons.get(LookupResponse.Channels, address, `/channels?topic=${encodeURIComponent(topic)}`)
@@ -330,8 +330,8 @@ export class Cluster extends Context.Service<Cluster, {
             (addresses) => lookupdProducers(topic, addresses),
             (addresses) => nsqdNodes(addresses, { topic, clients: false })
           ),
-        stats: (nodes, filter) => Gathered.ask(nodes, "nsqd", (node) => statsOf(node, filter)),
-        figures: (nodes) => Gathered.ask(nodes, "nsqd", figuresOf)
+        stats: (nodes, filter) => Gathered.query(nodes, "nsqd", (node) => statsOf(node, filter)),
+        figures: (nodes) => Gathered.query(nodes, "nsqd", figuresOf)
       })
     })
   )

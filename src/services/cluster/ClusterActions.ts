@@ -98,7 +98,7 @@ export class ClusterActions extends Context.Service<ClusterActions, {
         const { lookupd } = yield* sources.current
         const hidden = yield* orderAll(lookupd, `/topic/tombstone?${query({ topic, node })}`)
         const origin = yield* originOfAddress(node)
-        yield* Gathered.ask([node], "nsqd", () => daemons.get(Info, node, "/info", origin))
+        yield* Gathered.query([node], "nsqd", () => daemons.get(Info, node, "/info", origin))
         const path = `/topic/delete?${query({ topic })}`
         return [...hidden, ...yield* Gathered.order([node], () => daemons.post(node, path, undefined, origin))]
       })

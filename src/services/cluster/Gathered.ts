@@ -41,16 +41,16 @@ export class ClusterError extends Data.TaggedError("ClusterError")<{ readonly re
 export const reasons = (failures: ReadonlyArray<HttpError>): string => failures.map(({ message }) => message).join("\n")
 
 /**
- * Runs `question` on each daemon and returns the successes in the order of `daemons`. `kind` names the daemons in the error.
+ * Runs `request` for each daemon and returns the successes in the order of `daemons`. `kind` names the daemons in the error.
  */
-export const ask = <A, B>(
+export const query = <A, B>(
   daemons: ReadonlyArray<A>,
   kind: Kind,
-  question: (daemon: A) => Effect.Effect<B, HttpError>
+  request: (daemon: A) => Effect.Effect<B, HttpError>
 ): Effect.Effect<Gathered<ReadonlyArray<B>>, ClusterError> =>
   Effect.flatMap(
     Effect.suspend(() =>
-      Effect.forEach(daemons, (daemon) => Effect.result(question(daemon)), { concurrency }).pipe(
+      Effect.forEach(daemons, (daemon) => Effect.result(request(daemon)), { concurrency }).pipe(
         Effect.provideService(BoundedResponse.Budget, { used: 0 })
       )
     ),

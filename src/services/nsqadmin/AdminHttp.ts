@@ -30,7 +30,7 @@ const internalError = Endpoints.failure(500, "INTERNAL_ERROR")
 
 /** Removes the base path from the request's URL, and responds to requests without an endpoint. */
 const withinBase =
-  (base: string, answer: ReturnType<typeof Endpoints.make>) =>
+  (base: string, unrouted: ReturnType<typeof Endpoints.make>) =>
   <E, R>(app: App<E, R>): App<E, R | HttpServerRequest.HttpServerRequest> =>
     Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
       const { url } = request
@@ -40,7 +40,7 @@ const withinBase =
       if (path !== base && !path.startsWith(`${base}/`)) return Effect.succeed(Endpoints.notFound)
       const below = path.slice(base.length)
       const local = below === "" ? "/" : below
-      const settled = answer(request.method, local, search)
+      const settled = unrouted(request.method, local, search)
       return settled === undefined
         ? Effect.provideService(app, HttpServerRequest.HttpServerRequest, request.modify({ url: local + search }))
         : Effect.succeed(settled)
@@ -136,12 +136,12 @@ const streaming = /\/api\/(?:live|messages\/[^/]+)$/
 const make = Effect.fnUntraced(function*(checked: CheckedOptions) {
   const { httpAddress, httpAllowedHosts, maxHttpConnections, proxyGraphite, sampleInterval } = yield* NsqadminOptions
   const { basePath } = checked
-  const answer = Endpoints.make([...Endpoints.ofApi(), ...AdminRoutes.endpoints(proxyGraphite)], basePath)
+  const unrouted = Endpoints.make([...Endpoints.ofApi(), ...AdminRoutes.endpoints(proxyGraphite)], basePath)
   const router = yield* HttpRouter.toHttpEffect(Layer.mergeAll(apiRoutes, AdminRoutes.layer(checked)))
   const { count, quiet } = counting()
   const compressed = HttpMiddleware.compression({ algorithms: ["gzip", "deflate"], minSize: 0 })
   const app = router.pipe(
-    withinBase(basePath, answer),
+    withinBase(basePath, unrouted),
     Effect.map(finished),
     streamed(Math.max(leastPatienceMillis, 3 * Duration.toMillis(sampleInterval))),
     compressed,

@@ -19,7 +19,7 @@ export interface Observation {
   readonly named: ReadonlyArray<KnownNode>
   /** The queried nsqds: `named`, and the remembered ones if an nsqlookupd failed. */
   readonly nodes: ReadonlyArray<KnownNode>
-  readonly answers: ReadonlyArray<FiguresOfNode>
+  readonly responses: ReadonlyArray<FiguresOfNode>
   readonly failures: ReadonlyArray<HttpError>
 }
 
@@ -52,10 +52,10 @@ const isAsBefore = (before: DaemonState | undefined, now: Omit<DaemonState, "sin
 
 /** Returns the states after an observation. */
 export const observe = (before: DaemonStates, observation: Observation): DaemonStates => {
-  const { answers, at, failures, lookupds, monotonic, named, nodes } = observation
+  const { at, failures, lookupds, monotonic, named, nodes, responses } = observation
   const states = new Map<string, Known>()
   const failed = new Map(failures.map(({ address, message }) => [address, message]))
-  const answered = new Map(answers.map((answer) => [nodeAddress(answer.node), answer]))
+  const responseOf = new Map(responses.map((response) => [nodeAddress(response.node), response]))
 
   const add = (state: Omit<DaemonState, "since">, seen: Seen | undefined): void => {
     const known = before.get(keyOf(state))?.state
@@ -70,14 +70,14 @@ export const observe = (before: DaemonStates, observation: Observation): DaemonS
   }
   for (const node of nodes) {
     const address = nodeAddress(node)
-    const answer = answered.get(address)
+    const response = responseOf.get(address)
     const { hostname } = node
-    const [version, error] = answer === undefined
+    const [version, error] = response === undefined
       ? [node.version, failed.get(address) ?? "no response"]
-      : [answer.version, answer.health === healthy || answer.health === "" ? "" : answer.health]
-    const isThere = answer !== undefined || isNamed.has(address)
+      : [response.version, response.health === healthy || response.health === "" ? "" : response.health]
+    const isThere = response !== undefined || isNamed.has(address)
     const seen = isThere ? { node, at: monotonic } : before.get(keyOf({ kind: "nsqd", address }))?.seen
-    add({ kind: "nsqd", address, hostname, version, reachable: answer !== undefined, error }, seen)
+    add({ kind: "nsqd", address, hostname, version, reachable: response !== undefined, error }, seen)
     failed.delete(address)
   }
   for (const [address, error] of failed) {

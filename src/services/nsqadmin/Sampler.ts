@@ -38,25 +38,25 @@ export interface Sample {
 /** Longer than the requests to many unresponsive daemons take. */
 const sampleTimeout = Duration.seconds(60)
 
-interface Answers<A> {
+interface Queried<A> {
   readonly value: ReadonlyArray<A>
   readonly failures: ReadonlyArray<HttpError>
   /** The error if all daemons failed. */
   readonly reason: string | undefined
 }
 
-const answersOf = <A>(
-  asked: Effect.Effect<Gathered.Gathered<ReadonlyArray<A>>, Gathered.ClusterError>
-): Effect.Effect<Answers<A>> =>
-  Effect.match(asked, {
+const queried = <A>(
+  query: Effect.Effect<Gathered.Gathered<ReadonlyArray<A>>, Gathered.ClusterError>
+): Effect.Effect<Queried<A>> =>
+  Effect.match(query, {
     onSuccess: ({ failures, value }) => ({ value, failures, reason: undefined }),
     onFailure: ({ message, reason: { failures } }) => ({ value: [], failures, reason: message })
   })
 
-const noAnswers: Answers<FiguresOfNode> = { value: [], failures: [], reason: undefined }
-const noNames: Answers<string> = { value: [], failures: [], reason: undefined }
+const noFigures: Queried<FiguresOfNode> = { value: [], failures: [], reason: undefined }
+const noNames: Queried<string> = { value: [], failures: [], reason: undefined }
 
-const linesOf = (...all: ReadonlyArray<Answers<unknown>>): string => {
+const linesOf = (...all: ReadonlyArray<Queried<unknown>>): string => {
   const lines = all.flatMap(({ failures, reason }) => reason ?? failures.map(({ message }) => message))
   return [...new Set(lines)].join("\n")
 }
@@ -103,22 +103,22 @@ export class Sampler extends Context.Service<Sampler, {
         /** If an nsqlookupd fails, the nsqds of the last hour are queried as well. */
         const sample = Effect.gen(function*() {
           const { lookupd: lookupds } = yield* sources.current
-          const named = yield* answersOf(cluster.nodes)
+          const named = yield* queried(cluster.nodes)
           const nodes = named.failures.length === 0 && named.reason === undefined
             ? named.value
             : unique([...named.value, ...DaemonStates.remembered(daemons, monotonic())])
           // Without nsqlookupds all topics are in the responses of the nsqds.
-          const topics = lookupds.length === 0 ? noNames : yield* answersOf(cluster.topics)
-          const asked = monotonic()
-          const stats = nodes.length === 0 ? noAnswers : yield* answersOf(cluster.figures(nodes))
+          const topics = lookupds.length === 0 ? noNames : yield* queried(cluster.topics)
+          const queriedAt = monotonic()
+          const stats = nodes.length === 0 ? noFigures : yield* queried(cluster.figures(nodes))
           const failures = [...named.failures, ...stats.failures]
           const at = clock.currentTimeMillisUnsafe()
-          const answers = stats.value
-          const observation = { at, monotonic: asked, lookupds, named: named.value, nodes, answers, failures }
+          const responses = stats.value
+          const observation = { at, monotonic: queriedAt, lookupds, named: named.value, nodes, responses, failures }
           daemons = DaemonStates.observe(daemons, observation)
-          if (answers.length > 0 || failures.length === 0) {
+          if (responses.length > 0 || failures.length === 0) {
             const known = { names: topics.value, orphans: orphansOf(topics.value, nodes) }
-            figures = yield* Turns.finish(turns, Figures.fromResponses(answers, known, asked, figures))
+            figures = yield* Turns.finish(turns, Figures.fromResponses(responses, known, queriedAt, figures))
           }
           const now = { at, figures, daemons: DaemonStates.list(daemons) }
           watched = yield* Turns.finish(turns, Warnings.observe(watched, now))

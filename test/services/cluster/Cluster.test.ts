@@ -6,11 +6,11 @@ import { ClusterSources, type Sources } from "../../../src/services/cluster/Clus
 import * as DaemonRequests from "../../../src/services/http/DaemonRequests.ts"
 import * as Http from "../tools/cluster.ts"
 
-const cluster = (sources: Partial<Sources>, answer: (url: URL) => Http.Reply) =>
+const cluster = (sources: Partial<Sources>, respond: (url: URL) => Http.Reply) =>
   Cluster.layer.pipe(
     Layer.provide(ClusterSources.layer({ lookupd: [], nsqd: [], ...sources })),
     Layer.provide(DaemonRequests.layer({ httpClientRequestTimeout: Duration.seconds(5), maxDaemonResponseSize: 0 })),
-    Layer.provide(Http.layer(answer))
+    Layer.provide(Http.layer(respond))
   )
 
 const producer = (name: string, more: object = {}) => ({
@@ -76,9 +76,9 @@ describe("Cluster with nsqlookupds", () => {
   it.effect("a query ends after the request timeout of an nsqlookupd that never responds", () =>
     Effect.gen(function*() {
       const { topics } = yield* Cluster
-      const asking = yield* Effect.forkChild(topics)
+      const querying = yield* Effect.forkChild(topics)
       yield* TestClock.adjust("5 seconds")
-      const { failures, value } = yield* Fiber.join(asking)
+      const { failures, value } = yield* Fiber.join(querying)
       assert.deepStrictEqual(value, ["a"])
       assert.match(failures[0]?.message ?? "", /request timeout$/)
     }).pipe(

@@ -10,7 +10,7 @@ import { unreachable } from "../http/httpErrors.ts"
 /** Fake daemons that record their requests and succeed, except those in `dead`. */
 const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {
   const requests: Array<string> = []
-  const answerOf = (path: string): unknown => {
+  const responseOf = (path: string): unknown => {
     if (path.startsWith("/lookup") || path.startsWith("/nodes")) {
       return { producers: ["a", "b"].map((name) => ({ broadcast_address: name, http_port: 4151 })) }
     }
@@ -19,11 +19,11 @@ const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {
   const reach = (address: string) => dead.includes(address) ? Effect.fail(unreachable(address)) : Effect.void
   const daemons = DaemonHttp.of({
     get: (schema, address, path) =>
-      Effect.andThen(reach(address), Effect.orDie(Schema.decodeUnknownEffect(schema)(answerOf(path)))),
+      Effect.andThen(reach(address), Effect.orDie(Schema.decodeUnknownEffect(schema)(responseOf(path)))),
     getByTopic: (schemas, address, path) =>
       Effect.andThen(
         reach(address),
-        Effect.orDie(LongResponse.decode(schemas, Buffer.from(JSON.stringify(answerOf(path)))))
+        Effect.orDie(LongResponse.decode(schemas, Buffer.from(JSON.stringify(responseOf(path)))))
       ),
     post: (address, path) => Effect.andThen(reach(address), Effect.sync(() => void requests.push(`${address}${path}`)))
   })

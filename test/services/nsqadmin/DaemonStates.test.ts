@@ -20,7 +20,7 @@ const seen = (
   lookupds: [],
   named,
   nodes: named,
-  answers: named.map((node) => ({ node, version: node.version, health: "OK", topics: [] })),
+  responses: named.map((node) => ({ node, version: node.version, health: "OK", topics: [] })),
   failures: [],
   ...options
 })
@@ -36,7 +36,7 @@ const goneError = "no longer listed in the cluster"
 
 describe("DaemonStates", () => {
   it("a state keeps its time until the daemon becomes reachable or unreachable", () => {
-    const failing = { answers: [], failures: [unreachable("a:4151")] }
+    const failing = { responses: [], failures: [unreachable("a:4151")] }
     assert.deepStrictEqual(states(seen(1, [a]), seen(2, [a])), [
       { address: "a:4151", reachable: true, error: "", since: 1 }
     ])

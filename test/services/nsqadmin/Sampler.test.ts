@@ -142,21 +142,21 @@ describe("Sampler", () => {
     const state = fakeCluster({ a: { topics: {} } })
     return Effect.gen(function*() {
       yield* latest
-      assert.strictEqual(state.asked, 1)
+      assert.strictEqual(state.queries, 1)
       state.statsTake = 2000
       yield* passSamples(1)
-      assert.strictEqual(state.asked, 2)
+      assert.strictEqual(state.queries, 2)
       yield* passSamples(1)
-      assert.strictEqual(state.asked, 3)
+      assert.strictEqual(state.queries, 3)
       state.statsTake = 8000
       yield* passSamples(1)
-      assert.strictEqual(state.asked, 4)
+      assert.strictEqual(state.queries, 4)
       yield* TestClock.adjust("15999 millis")
       yield* untilIdle
-      assert.strictEqual(state.asked, 4)
+      assert.strictEqual(state.queries, 4)
       yield* TestClock.adjust("1 millis")
       yield* untilIdle
-      assert.strictEqual(state.asked, 5)
+      assert.strictEqual(state.queries, 5)
     }).pipe(Effect.provide(samplerLayer(state)))
   })
 

@@ -35,7 +35,7 @@ export interface FakeCluster {
   readonly topics: Array<string>
   /** Duration of a query for figures, in milliseconds. */
   statsTake: number
-  asked: number
+  queries: number
 }
 
 export const fakeCluster = (nodes: Record<string, NodeState>): FakeCluster => ({
@@ -43,7 +43,7 @@ export const fakeCluster = (nodes: Record<string, NodeState>): FakeCluster => ({
   lookupds: { "lookup:4161": "" },
   topics: [],
   statsTake: 0,
-  asked: 0
+  queries: 0
 })
 
 export const nodeNamed = (hostname: string, version = "1.3.0"): Node => ({
@@ -82,36 +82,36 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
   const named = Effect.suspend(() => {
     const failing = Object.entries(state.lookupds).filter(([, reason]) => reason !== "")
     const failures = failing.map(([address, reason]) => unreachable(address, reason))
-    const answering = failing.length < Object.keys(state.lookupds).length
+    const responsive = failing.length < Object.keys(state.lookupds).length
     const nodes = Object.entries(state.nodes).filter(([, node]) => node.named !== false)
-    return answering
+    return responsive
       ? Effect.succeed({ value: nodes.map(([hostname, node]) => nodeOf(hostname, node)), failures })
       : gathered<Node>([], failures, "nsqlookupd")
   })
   const cluster = Layer.mock(Cluster)({
     nodes: named,
-    topics: Effect.map(named, (asked) =>
-      Gathered.map(asked, (nodes) => [
+    topics: Effect.map(named, (found) =>
+      Gathered.map(found, (nodes) => [
         ...nodes.flatMap(({ hostname }) => Object.keys(state.nodes[hostname]?.topics ?? {})),
         ...state.topics
       ])),
     producers: (topic) =>
       Effect.map(
         named,
-        (asked) =>
-          Gathered.map(asked, (nodes) => nodes.filter(({ hostname }) => topic in (state.nodes[hostname]?.topics ?? {})))
+        (found) =>
+          Gathered.map(found, (nodes) => nodes.filter(({ hostname }) => topic in (state.nodes[hostname]?.topics ?? {})))
       ),
     figures: (nodes) =>
       Effect.suspend(() => {
-        state.asked++
+        state.queries++
         const failing = nodes.filter(({ hostname }) => (state.nodes[hostname]?.fails ?? "") !== "")
         const failures = failing.map((node) => unreachable(nodeAddress(node), state.nodes[node.hostname]?.fails))
-        const answers = nodes.filter((node) => !failing.includes(node)).map((node) => {
+        const responses = nodes.filter((node) => !failing.includes(node)).map((node) => {
           const { health = "OK", topics = {}, version = "1.3.0" } = state.nodes[node.hostname] ?? {}
           const found = Object.entries(topics).map(([name, topic]) => sampledTopic(name, topic))
           return { node, version, health, topics: found }
         })
-        return Effect.delay(gathered(answers, failures, "nsqd"), state.statsTake)
+        return Effect.delay(gathered(responses, failures, "nsqd"), state.statsTake)
       })
   })
   return Layer.merge(cluster, ClusterSources.layer({ lookupd: Object.keys(state.lookupds), nsqd: [] }))
