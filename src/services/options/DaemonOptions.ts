@@ -77,18 +77,21 @@ export const make = <Options extends LogOptions>(
     environment: Environment.Environment
   ): Effect.fn.Return<Settings<Options>, CommandLine.CommandLineError | ConfigError> {
     const command = yield* Effect.fromResult(CommandLine.parse(syntax, args))
-    const logFormat = command.given.logFormat ?? defaults().logFormat
-    const failed = (stage: ConfigError["stage"]) => ({ message }: { readonly message: string }) =>
-      new ConfigError({ stage, detail: message, logFormat })
+    const failed =
+      (stage: ConfigError["stage"], { logFormat = defaults().logFormat }: Partial<LogOptions>) =>
+      ({ message }: { readonly message: string }) => new ConfigError({ stage, detail: message, logFormat })
     const variables = yield* Effect.mapError(
       Effect.fromResult(Environment.read(table, program, environment)),
-      failed("read the environment")
+      failed("read the environment", command.given)
     )
     const path = command.config ?? environment[Environment.variable(program, "config")] ?? ""
     const none: ConfigFile.Settings<Options> = { given: {}, warnings: [] }
     const file = path === ""
       ? none
-      : yield* Effect.mapError(ConfigFile.load(table, path, formerKeys), failed(`load config file ${path}`))
+      : yield* Effect.mapError(
+        ConfigFile.load(table, path, formerKeys),
+        failed(`load config file ${path}`, { ...variables, ...command.given })
+      )
     const given = { ...file.given, ...variables, ...command.given }
     return {
       options: { ...defaults(), ...given },

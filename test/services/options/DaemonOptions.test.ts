@@ -94,12 +94,14 @@ describe("DaemonOptions", () => {
       assert.deepStrictEqual(yield* failure(environment, "--version"), new VersionRequested())
     }))
 
-  it.effect("the error for an unusable config file or variable has the log format of the command line", () =>
+  it.effect("the error for an unusable config file or variable has the log format of flag or variable", () =>
     Effect.gen(function*() {
       for (const format of ["nsq", "json"] as const) {
         const error = yield* failure({ DEMO_CONFIG: "/does/not/exist" }, `--log-format=${format}`)
         assert.strictEqual(error._tag === "ConfigError" && error.logFormat, format)
       }
+      const file = yield* failure({ DEMO_CONFIG: "/does/not/exist", DEMO_LOG_FORMAT: "json" })
+      assert.strictEqual(file._tag === "ConfigError" && file.logFormat, "json")
       const error = yield* failure({ DEMO_MAX_SIZE: "many" })
       assert.strictEqual(error._tag === "ConfigError" && error.logFormat, "nsq")
     }))
