@@ -20,6 +20,14 @@ export const encodeAnswer = (data: Uint8Array): Buffer => {
 }
 
 /**
+ * Whether a response is an error: it begins with a code, for example `E_BAD_TOPIC`.
+ *
+ * @since 0.2.0
+ * @category predicates
+ */
+export const isRefusal = (response: string): boolean => response.startsWith("E_")
+
+/**
  * The size is negative or exceeds the limit; no further input can be decoded.
  *
  * @since 0.1.0

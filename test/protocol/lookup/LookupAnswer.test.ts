@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { AnswerDecoder, AnswerError, encodeAnswer } from "../../../src/protocol/lookup/LookupAnswer.ts"
+import { AnswerDecoder, AnswerError, encodeAnswer, isRefusal } from "../../../src/protocol/lookup/LookupAnswer.ts"
 
 describe("responses of nsqlookupd", () => {
   it.effect.prop(
@@ -37,5 +37,12 @@ describe("responses of nsqlookupd", () => {
       assert(error instanceof AnswerError)
       assert.strictEqual(error.message, text)
     }
+  })
+
+  it("a response that begins with an error code is a refusal", () => {
+    for (const text of ["E_INVALID", "E_BAD_TOPIC REGISTER topic name 'a b' is not valid"]) {
+      assert.isTrue(isRefusal(text))
+    }
+    for (const text of ["", "OK", "{}", "not E_INVALID"]) assert.isFalse(isRefusal(text), text)
   })
 })

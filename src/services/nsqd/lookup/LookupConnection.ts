@@ -2,26 +2,18 @@
  * nsqd's end of a connection to an nsqlookupd: requests and responses in order. A peer that does not respond, sends
  * too much or sends an invalid response loses the connection within a bounded time; there is no other effect.
  */
-import { Effect, Queue, Schema, type Scope } from "effect"
+import { Effect, Queue, type Scope } from "effect"
 import { AnswerDecoder, AnswerError } from "../../../protocol/lookup/LookupAnswer.ts"
 import { encodeLookupCommand, type LookupCommand, magicV1 } from "../../../protocol/lookup/LookupCommand.ts"
 import type { NetError } from "../../net/NetError.ts"
 import { Transport } from "../../net/Transport.ts"
+import { LookupError, lookupError, LookupErrorReason } from "./LookupError.ts"
 
 /** NSQ's timeout for connecting and for each response. */
 const responseTimeout = "1 second"
 
 /** Commands sent before their responses are read. */
 const window = 256
-
-/** The connection to an nsqlookupd could not be established, or failed. */
-export class LookupError extends Schema.TaggedError<LookupError>()("LookupError", {
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return this.reason
-  }
-}
 
 /** An open connection to an nsqlookupd. */
 export interface LookupConnection {
@@ -37,8 +29,8 @@ export interface LookupConnection {
   readonly ended: Effect.Effect<never, LookupError>
 }
 
-const lost = ({ message }: NetError): LookupError => new LookupError({ reason: message })
-const timeout = Effect.fail(new LookupError({ reason: "i/o timeout" }))
+const lost = ({ message }: NetError): LookupError => lookupError("ConnectionLoss", message)
+const timeout = Effect.suspend(() => Effect.fail(new LookupError({ reason: LookupErrorReason.Timeout() })))
 
 /** Connects and sends the magic. The connection is closed with the Scope. Fails after 1 second. */
 export const open = Effect.fnUntraced(function*(
@@ -47,7 +39,7 @@ export const open = Effect.fnUntraced(function*(
 ): Effect.fn.Return<LookupConnection, LookupError, Transport | Scope.Scope> {
   const transport = yield* Transport
   const connection = yield* transport.connect(address).pipe(
-    Effect.mapError(({ message }) => new LookupError({ reason: message })),
+    Effect.mapError(({ message }) => lookupError("ConnectFailure", message)),
     Effect.timeoutOrElse({ duration: responseTimeout, orElse: () => timeout })
   )
   connection.write(Buffer.from(magicV1))
@@ -57,13 +49,13 @@ export const open = Effect.fnUntraced(function*(
     const decoder = new AnswerDecoder(maxResponseBytes)
     while (true) {
       const response = decoder.next()
-      if (response instanceof AnswerError) return yield* new LookupError({ reason: response.message })
+      if (response instanceof AnswerError) return yield* lookupError("InvalidResponse", response.message)
       if (response !== undefined) {
         yield* Queue.offer(responses, response.toString())
         continue
       }
       const chunk: Buffer | undefined = yield* Effect.mapError(connection.read, lost)
-      if (chunk === undefined) return yield* new LookupError({ reason: "EOF" })
+      if (chunk === undefined) return yield* lookupError("ConnectionLoss", "EOF")
       decoder.feed(chunk)
     }
   })
@@ -91,6 +83,9 @@ export const open = Effect.fnUntraced(function*(
       }
       return received
     }),
-    ended: Effect.flatMap(Queue.take(responses), () => Effect.fail(new LookupError({ reason: "unexpected response" })))
+    ended: Effect.flatMap(
+      Queue.take(responses),
+      () => Effect.fail(lookupError("InvalidResponse", "unexpected response"))
+    )
   }
 })

@@ -4,6 +4,7 @@
  * nsqlookupds can change at any time. A failure of one nsqlookupd affects neither the others nor messages.
  */
 import { Effect, FiberMap, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
+import { isRefusal } from "../../../protocol/lookup/LookupAnswer.ts"
 import type { LookupCommand } from "../../../protocol/lookup/LookupCommand.ts"
 import {
   decodeLookupd,
@@ -22,6 +23,7 @@ import type { NsqdOptions } from "../options/NsqdOptions.ts"
 import { RuntimeOptions } from "../options/RuntimeOptions.ts"
 import { KnownLookupds } from "./KnownLookupds.ts"
 import * as LookupConnection from "./LookupConnection.ts"
+import { type LookupError, lookupError } from "./LookupError.ts"
 import { RefusedRegistrations, type Register } from "./RefusedRegistrations.ts"
 
 const pingMillis = 15_000
@@ -98,7 +100,7 @@ const make = Effect.gen(function*() {
     const note = (command: LookupCommand, response: string): void => {
       if (response === "OK") return refused.settle(command)
       const reason = `${describe(command)} - lookupd returned ${excerpt(response)}`
-      if (command._tag !== "REGISTER" || !response.startsWith("E_")) unexpected ??= reason
+      if (command._tag !== "REGISTER" || !isRefusal(response)) unexpected ??= reason
       else if (refused.add(command, time.monotonicMillis())) failed.push(reason)
     }
     const logRefused = Effect.suspend(() => {
@@ -108,15 +110,16 @@ const make = Effect.gen(function*() {
       return Effect.logError(`LOOKUPD(${address}): ${first}${others}; retrying every minute`)
     })
     yield* Effect.ensuring(connection.ask(commands, note), logRefused)
-    if (unexpected !== undefined) return yield* new LookupConnection.LookupError({ reason: unexpected })
+    if (unexpected !== undefined) return yield* lookupError("Refusal", unexpected)
   })
 
   const identify = Effect.fnUntraced(function*(address: string, connection: LookupConnection.LookupConnection) {
     const [response = ""] = yield* connection.ask([{ _tag: "IDENTIFY", producer: identityOf(yield* runtime.current) }])
     const identity = decodeLookupd(response)
     if (identity === undefined) {
-      const reason = response.startsWith("E_") ? "lookupd returned" : "parsing response -"
-      return yield* new LookupConnection.LookupError({ reason: `${reason} ${excerpt(response)}` })
+      return yield* isRefusal(response)
+        ? lookupError("Refusal", `lookupd returned ${excerpt(response)}`)
+        : lookupError("InvalidResponse", `parsing response - ${excerpt(response)}`)
     }
     yield* Effect.logInfo(`LOOKUPD(${address}): peer info ${infoText(identity)}`)
     if (identity.broadcast_address === "") yield* Effect.logError(`LOOKUPD(${address}): no broadcast address`)
@@ -148,14 +151,14 @@ const make = Effect.gen(function*() {
     }
   })
 
-  const logFailure = (address: string) => ({ message }: LookupConnection.LookupError) =>
+  const logFailure = (address: string) => ({ message }: LookupError) =>
     Effect.logError(`LOOKUPD(${address}): ${message}`)
 
   /** One connection from start to end. Fails if it ends within one ping interval, so that the backoff continues. */
   const connect = Effect.fnUntraced(function*(
     address: string,
     refused: RefusedRegistrations
-  ): Effect.fn.Return<void, LookupConnection.LookupError, Scope.Scope> {
+  ): Effect.fn.Return<void, LookupError, Scope.Scope> {
     yield* Effect.addFinalizer(() => Effect.sync(() => known.note(address, undefined)))
     yield* Effect.logInfo(`LOOKUP connecting to ${address}`)
     const { maxBodySize } = yield* runtime.current
