@@ -10,7 +10,8 @@ export { BrokerError, BrokerErrorReason } from "./services/nsqd/broker/BrokerErr
 export { Channel } from "./services/nsqd/broker/Channel.ts"
 export { type Client, Clients, type ClientStats } from "./services/nsqd/broker/Clients.ts"
 /** Decides what clients may do over TCP. Default: everything is allowed. */
-export { AuthFailed, Authorizer, type Credentials } from "./services/nsqd/auth/Authorizer.ts"
+export { AuthError, AuthErrorReason } from "./services/nsqd/auth/AuthError.ts"
+export { Authorizer, type Credentials } from "./services/nsqd/auth/Authorizer.ts"
 export type { Grant } from "./services/nsqd/auth/Grant.ts"
 /** Publishing and consuming without a connection. */
 export { consume, type ConsumeOptions, type Delivery, publish } from "./services/nsqd/broker/InProcess.ts"

@@ -55,7 +55,7 @@ const authorized = Effect.fnUntraced(function*(options: Partial<NsqdOptions.Nsqd
   const credentials = { secret: Redacted.make(Buffer.from("s")), remoteIp: "127.0.0.1", tls: false, commonName: "" }
   return yield* Effect.match(servers.query(credentials), {
     onSuccess: () => "accepted",
-    onFailure: ({ reason }) => reason
+    onFailure: ({ message }) => message
   })
 })
 

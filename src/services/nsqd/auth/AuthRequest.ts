@@ -3,7 +3,7 @@
  * request, so no part of the request may appear in a log line, an error or a trace.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { ByteSize, Data, Duration, Effect, Redacted, Result, Schema, type Scope } from "effect"
+import { ByteSize, Duration, Effect, Redacted, Result, Schema, type Scope } from "effect"
 import {
   HttpClient,
   type HttpClientError,
@@ -19,19 +19,19 @@ import type { NetError } from "../../net/NetError.ts"
 import * as TlsFiles from "../../net/TlsFiles.ts"
 import * as Trust from "../../net/Trust.ts"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
-import { AuthFailed, type Credentials } from "./Authorizer.ts"
+import { AuthError, authError } from "./AuthError.ts"
+import type { Credentials } from "./Authorizer.ts"
 import * as Grant from "./Grant.ts"
 
 /** Queries an auth server for the permissions of a client. */
-export type Ask = (endpoint: URL, credentials: Credentials) => Effect.Effect<Grant.Grant, AuthFailed>
-
-/** A request without a usable response. */
-class RequestFailed extends Data.TaggedError("RequestFailed")<{ readonly reason: string }> {}
+export type Ask = (endpoint: URL, credentials: Credentials) => Effect.Effect<Grant.Grant, AuthError>
 
 const maxResponseBytes = ByteSize.bytes(1024 * 1024)
 
 /** Concurrent connections to auth servers: after an outage all clients reconnect at once. */
 const maxSockets = 256
+
+const failure = (description: string): AuthError => authError("RequestFailure", description)
 
 // ---- the request
 
@@ -68,11 +68,11 @@ const HttpsPort = Schema.fromJsonString(Schema.Struct({ https_port: Schema.Int }
 const decodeHttpsPort = Schema.decodeResult(HttpsPort)
 
 /** The HTTPS endpoint that a server names when it refuses plain HTTP, as NSQ's daemons do. */
-const secureEndpoint = (endpoint: URL, body: string): Result.Result<URL, RequestFailed> => {
+const secureEndpoint = (endpoint: URL, body: string): Result.Result<URL, AuthError> => {
   const decoded = decodeHttpsPort(body)
   const port = Result.isSuccess(decoded) ? decoded.success.https_port : 0
   if (port < 1 || port > 65_535) {
-    return Result.fail(new RequestFailed({ reason: "got response 403 without https_port" }))
+    return Result.fail(failure("got response 403 without https_port"))
   }
   const url = new URL(endpoint)
   url.protocol = "https:"
@@ -81,10 +81,10 @@ const secureEndpoint = (endpoint: URL, body: string): Result.Result<URL, Request
 }
 
 /** Kind and code of an error. Its message is not used, because it may contain the URL. */
-const failed = ({ reason }: HttpClientError.HttpClientError): RequestFailed => {
+const failed = ({ reason }: HttpClientError.HttpClientError): AuthError => {
   const { cause } = reason
   const code = typeof cause === "object" && cause !== null && "code" in cause ? ` ${String(cause.code)}` : ""
-  return new RequestFailed({ reason: `${reason._tag}${code}` })
+  return failure(`${reason._tag}${code}`)
 }
 
 /**
@@ -92,7 +92,7 @@ const failed = ({ reason }: HttpClientError.HttpClientError): RequestFailed => {
  */
 const refuseElsewhere = (
   response: HttpClientResponse.HttpClientResponse
-): Effect.Effect<HttpClientResponse.HttpClientResponse, RequestFailed> => {
+): Effect.Effect<HttpClientResponse.HttpClientResponse, AuthError> => {
   const { headers: { location }, request, status } = response
   if (status < 300 || status >= 400 || location === undefined) return Effect.succeed(response)
   const from = new URL(request.url)
@@ -101,7 +101,7 @@ const refuseElsewhere = (
   return isSafe
     ? Effect.succeed(response)
     : Effect.fail(
-      new RequestFailed({ reason: `got response ${status} with a redirect to another host` })
+      failure(`got response ${status} with a redirect to another host`)
     )
 }
 
@@ -166,13 +166,13 @@ export const make = Effect.fnUntraced(function*(
   const send = (endpoint: URL, credentials: Credentials) =>
     client.execute(request(options.authHttpRequestMethod, endpoint, credentials)).pipe(
       Effect.flatMap((response) => Effect.map(response.text, (body) => ({ status: response.status, body }))),
-      Effect.mapError((error) => error instanceof RequestFailed ? error : failed(error)),
+      Effect.mapError((error) => error instanceof AuthError ? error : failed(error)),
       // Node throws for a request it cannot send, for example a redirect to another protocol, and its error contains
       // the URL.
-      Effect.catchDefect(() => Effect.fail(new RequestFailed({ reason: "the request cannot be sent" }))),
+      Effect.catchDefect(() => Effect.fail(failure("the request cannot be sent"))),
       Effect.timeoutOrElse({
         duration: options.httpClientRequestTimeout,
-        orElse: () => Effect.fail(new RequestFailed({ reason: "request timeout" }))
+        orElse: () => Effect.fail(failure("request timeout"))
       })
     )
 
@@ -181,13 +181,12 @@ export const make = Effect.fnUntraced(function*(
     if (response.status === 403 && endpoint.protocol === "http:") {
       response = yield* send(yield* Effect.fromResult(secureEndpoint(endpoint, response.body)), credentials)
     }
-    if (response.status !== 200) return yield* new RequestFailed({ reason: `got response ${response.status}` })
+    if (response.status !== 200) return yield* failure(`got response ${response.status}`)
     return yield* Effect.fromResult(Grant.decode(response.body))
   })
 
   return (endpoint, credentials) =>
     responseOf(endpoint, credentials).pipe(
-      Effect.mapError(({ reason }) => new AuthFailed({ reason })),
       Effect.provideService(HttpIncomingMessage.MaxBodySize, maxResponseBytes),
       // A span would contain the URL and with it the secret.
       Effect.provideService(HttpClient.TracerDisabledWhen, () => true)

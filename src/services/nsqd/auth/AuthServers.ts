@@ -3,47 +3,46 @@
  * a valid response; if none does in time, everything is refused. The HTTP client is loaded only if servers are
  * configured.
  */
-import { Data, Effect, Random, type Scope } from "effect"
+import { Effect, Random, type Scope } from "effect"
 import type { NetError } from "../../net/NetError.ts"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
-import { AuthFailed, type Authorizer, type Credentials } from "./Authorizer.ts"
+import { AuthError, authError } from "./AuthError.ts"
+import type { Authorizer, Credentials } from "./Authorizer.ts"
 import type * as AuthRequest from "./AuthRequest.ts"
 import type { Grant } from "./Grant.ts"
 
-/** An address that is neither `host:port` nor an HTTP URL. */
-export class AuthAddressError extends Data.TaggedError("AuthAddressError")<{ readonly address: string }> {
-  override get message(): string {
-    return `--auth-http-address: ${JSON.stringify(this.address)} is neither host:port nor an HTTP URL`
-  }
-}
-
 /** The URL for an address: `/auth` on `host:port`, or the address itself if it is a URL. */
-const endpointOf = (address: string): Effect.Effect<URL, AuthAddressError> => {
+const endpointOf = (address: string): Effect.Effect<URL, AuthError> => {
   const url = URL.parse(address.includes("://") ? address : `http://${address}/auth`)
   return url !== null && (url.protocol === "http:" || url.protocol === "https:")
     ? Effect.succeed(url)
-    : Effect.fail(new AuthAddressError({ address }))
+    : Effect.fail(
+      authError(
+        "InvalidAddress",
+        `--auth-http-address: ${JSON.stringify(address)} is neither host:port nor an HTTP URL`
+      )
+    )
 }
 
 const queryInTurn = Effect.fnUntraced(function*(
   ask: AuthRequest.Ask,
   endpoints: ReadonlyArray<URL>,
   credentials: Credentials
-): Effect.fn.Return<Grant, AuthFailed> {
+): Effect.fn.Return<Grant, AuthError> {
   const start = yield* Random.nextIntBetween(0, endpoints.length, { halfOpen: true })
   const reasons: Array<string> = []
   for (const endpoint of [...endpoints.slice(start), ...endpoints.slice(0, start)]) {
     const result = yield* Effect.result(ask(endpoint, credentials))
     if (result._tag === "Success") return result.success
-    reasons.push(`failed to auth against ${endpoint.host} - ${result.failure.reason}`)
+    reasons.push(`failed to auth against ${endpoint.host} - ${result.failure.message}`)
   }
-  return yield* new AuthFailed({ reason: reasons.join("; ") })
+  return yield* AuthError.refusal(reasons.join("; "))
 })
 
 /** An authorizer that queries the servers of `options`; `undefined` if none are configured. */
 export const make = Effect.fnUntraced(function*(
   options: NsqdOptions
-): Effect.fn.Return<Authorizer | undefined, AuthAddressError | NetError, Scope.Scope> {
+): Effect.fn.Return<Authorizer | undefined, AuthError | NetError, Scope.Scope> {
   if (options.authHttpAddresses.length === 0) return undefined
   const endpoints = yield* Effect.forEach(options.authHttpAddresses, endpointOf)
   const Request = yield* Effect.promise(() => import("./AuthRequest.ts"))

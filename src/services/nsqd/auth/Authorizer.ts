@@ -2,7 +2,8 @@
  * The source of clients' permissions. Default: none, which permits everything. `AuthServers` implements it for auth
  * servers; a program that embeds the broker can provide its own.
  */
-import { Context, Data, type Effect, type Redacted } from "effect"
+import { Context, type Effect, type Redacted } from "effect"
+import type { AuthError } from "./AuthError.ts"
 import type { Grant } from "./Grant.ts"
 
 /**
@@ -22,21 +23,13 @@ export interface Credentials {
 }
 
 /**
- * No authorization could be obtained. The reason is for the log, not for the client, and never contains the secret.
- *
- * @since 0.1.0
- * @category errors
- */
-export class AuthFailed extends Data.TaggedError("AuthFailed")<{ readonly reason: string }> {}
-
-/**
- * Returns the permissions of clients; fails if it cannot obtain them.
+ * Returns the permissions of clients; fails if it cannot obtain them, for example with `AuthError.refusal("unknown secret")`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Authorizer {
-  readonly query: (credentials: Credentials) => Effect.Effect<Grant, AuthFailed>
+  readonly query: (credentials: Credentials) => Effect.Effect<Grant, AuthError>
 }
 
 /** The authorizer of a broker; `undefined` permits everything. */

@@ -2,7 +2,8 @@
  * The permissions in an auth server's response (docs/protocol/client.md#auth-servers). Pure. A response with anything
  * that is not understood is rejected as a whole.
  */
-import { Data, Result, Schema } from "effect"
+import { Result, Schema } from "effect"
+import { type AuthError, authError } from "./AuthError.ts"
 import * as Patterns from "./Patterns.ts"
 
 /**
@@ -24,9 +25,6 @@ export interface Grant {
   readonly permits: (topic: string, channel: string) => boolean
 }
 
-/** A response that is not valid. The reason quotes only its patterns, permissions and numbers. */
-export class InvalidAnswer extends Data.TaggedError("InvalidAnswer")<{ readonly reason: string }> {}
-
 const orNull = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
 /** As in Go, missing and null fields are empty. */
@@ -47,13 +45,13 @@ const decodeResponse = Schema.decodeResult(Response)
 
 const maxAuthorizations = 10_000
 
-const invalid = (reason: string) => Result.fail(new InvalidAnswer({ reason }))
+const invalid = (description: string) => Result.fail(authError("InvalidResponse", description))
 
 const compile = (what: "topic" | "channel", pattern: string) =>
   Result.mapError(
     Patterns.compile(pattern),
-    ({ reason }) =>
-      new InvalidAnswer({ reason: `unable to compile ${what} ${JSON.stringify(pattern.slice(0, 256))} ${reason}` })
+    ({ message }) =>
+      authError("InvalidResponse", `unable to compile ${what} ${JSON.stringify(pattern.slice(0, 256))} ${message}`)
   )
 
 const understand = ({ channels, permissions, topic }: Authorization) =>
@@ -74,12 +72,12 @@ const understand = ({ channels, permissions, topic }: Authorization) =>
     }
   })
 
-/** Decodes the body of a response. */
-export const decode = (body: string): Result.Result<Grant, InvalidAnswer> =>
+/** Decodes the body of a response. Fails with the reason `InvalidResponse`. */
+export const decode = (body: string): Result.Result<Grant, AuthError> =>
   Result.gen(function*() {
     const response = yield* Result.mapError(
       decodeResponse(body),
-      () => new InvalidAnswer({ reason: "the response is not a valid authorization" })
+      () => authError("InvalidResponse", "the response is not a valid authorization")
     )
     const authorizations = response.authorizations ?? []
     if (authorizations.length > maxAuthorizations) {

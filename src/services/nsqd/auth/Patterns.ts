@@ -3,11 +3,9 @@
  * Unlike in NSQ, a pattern must match the whole name. Compiled patterns are cached, because many clients usually have
  * the same ones.
  */
-import { Data, Result } from "effect"
+import { Result } from "effect"
 import { RE2JS } from "re2js"
-
-/** A pattern that does not compile or is too long. */
-export class PatternError extends Data.TaggedError("PatternError")<{ readonly reason: string }> {}
+import { type AuthError, authError } from "./AuthError.ts"
 
 /** In characters; names have at most 74. */
 const maxLength = 1024
@@ -15,18 +13,18 @@ const maxKept = 1024
 
 const kept = new Map<string, RE2JS>()
 
-const compileNew = (pattern: string): Result.Result<RE2JS, PatternError> =>
+const compileNew = (pattern: string): Result.Result<RE2JS, AuthError> =>
   pattern.length > maxLength
     ? Result.fail(
-      new PatternError({ reason: `pattern of ${pattern.length} characters exceeds the limit of ${maxLength}` })
+      authError("InvalidPattern", `pattern of ${pattern.length} characters exceeds the limit of ${maxLength}`)
     )
     : Result.try({
       try: () => RE2JS.compile(pattern),
-      catch: (cause) => new PatternError({ reason: cause instanceof Error ? cause.message : String(cause) })
+      catch: (cause) => authError("InvalidPattern", cause instanceof Error ? cause.message : String(cause))
     })
 
-/** Compiles a pattern. */
-export const compile = (pattern: string): Result.Result<RE2JS, PatternError> => {
+/** Compiles a pattern. Fails with the reason `InvalidPattern`. */
+export const compile = (pattern: string): Result.Result<RE2JS, AuthError> => {
   const known = kept.get(pattern)
   if (known !== undefined) return Result.succeed(known)
   return Result.map(compileNew(pattern), (compiled) => {

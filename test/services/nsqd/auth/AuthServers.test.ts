@@ -84,15 +84,15 @@ const query = (
     return yield* Effect.result(servers.query(known))
   })
 
-/** The reason of a failed query; asserts that it does not contain the secret. */
+/** The message of a failed query; asserts that it does not contain the secret. */
 const refusal = (
   addresses: ReadonlyArray<string>,
   options: Partial<NsqdOptions.NsqdOptions> = {}
 ) =>
   Effect.map(query(addresses, options), (result) => {
-    const { reason } = Result.getOrThrow(Result.flip(result))
-    assert.notMatch(reason, /secret/)
-    return reason
+    const { message } = Result.getOrThrow(Result.flip(result))
+    assert.notMatch(message, /secret/)
+    return message
   })
 
 const status = (code: number, body = "", headers: Http.OutgoingHttpHeaders = {}): Handler => (_, response) =>

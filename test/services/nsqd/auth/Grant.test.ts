@@ -6,7 +6,7 @@ const answer = (authorizations: unknown, more: object = {}) => JSON.stringify({ 
 const everything = { topic: ".*", channels: [".*"], permissions: ["subscribe", "publish"] }
 const grant = (...authorizations: ReadonlyArray<object>) =>
   Result.getOrThrow(Grant.decode(answer(authorizations.map((each) => ({ ...everything, ...each })))))
-const refusal = (body: string) => Result.getOrThrow(Result.flip(Grant.decode(body))).reason
+const refusal = (body: string) => Result.getOrThrow(Result.flip(Grant.decode(body))).message
 
 describe("Grant", () => {
   it("a grant has the identity and permissions of the response", () => {

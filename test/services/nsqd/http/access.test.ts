@@ -3,7 +3,8 @@ import { Effect, Layer } from "effect"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import type { ConnectionOptions } from "node:tls"
-import { AuthFailed, Authorizer } from "../../../../src/services/nsqd/auth/Authorizer.ts"
+import { AuthError } from "../../../../src/services/nsqd/auth/AuthError.ts"
+import { Authorizer } from "../../../../src/services/nsqd/auth/Authorizer.ts"
 import { allRoutes } from "../../../../src/services/nsqd/http/NsqdHttp.ts"
 import { ProcessMemory } from "../../../../src/services/nsqd/stats/ProcessMemory.ts"
 import { Storage } from "../../../../src/services/nsqd/storage/Storage.ts"
@@ -86,7 +87,7 @@ describe("the HTTP API", () => {
       const { port } = yield* Api.serve()
       assert.deepStrictEqual(yield* statuses(port, endpoints.map(split).map(asOptions)), [200])
       assert.strictEqual(yield* status(port, { method: "POST", path: "/topic/create?topic=t" }), 200)
-    }).pipe(Effect.provideService(Authorizer, { query: () => Effect.fail(new AuthFailed({ reason: "nobody" })) })))
+    }).pipe(Effect.provideService(Authorizer, { query: () => Effect.fail(AuthError.refusal("nobody")) })))
 
   it.live("plain HTTP is refused on every endpoint if TLS is required", () =>
     Effect.gen(function*() {

@@ -54,8 +54,8 @@ export const make = Effect.gen(function*() {
     credentials: Credentials
   ): Effect.fn.Return<Authorization, ProtocolError> {
     const grant = yield* queried.query(credentials).pipe(
-      Effect.tapError(({ reason }) =>
-        Effect.logError(`PROTOCOL(V2): [${session.connection.remoteAddress}] AUTH failed ${reason}`)
+      Effect.tapError(({ message }) =>
+        Effect.logError(`PROTOCOL(V2): [${session.connection.remoteAddress}] AUTH failed ${message}`)
       ),
       Effect.mapError(() => protocolError("E_AUTH_FAILED", "AUTH failed"))
     )

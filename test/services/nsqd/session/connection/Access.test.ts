@@ -4,7 +4,8 @@ import { TestClock } from "effect/testing"
 import { Broker, Clients } from "../../../../../src/broker.ts"
 import { type Command, type CommandName, commandNames } from "../../../../../src/protocol/client/Command.ts"
 import { ChannelName, TopicName } from "../../../../../src/protocol/client/Names.ts"
-import { AuthFailed, Authorizer, type Credentials } from "../../../../../src/services/nsqd/auth/Authorizer.ts"
+import { AuthError } from "../../../../../src/services/nsqd/auth/AuthError.ts"
+import { Authorizer, type Credentials } from "../../../../../src/services/nsqd/auth/Authorizer.ts"
 import type { Grant } from "../../../../../src/services/nsqd/auth/Grant.ts"
 import { ProtocolClient, TestBroker } from "../../../../../src/testing/index.ts"
 
@@ -33,7 +34,7 @@ const authorizer = () => {
     const secret = String(Redacted.value(credentials.secret))
     times.set(secret, (times.get(secret) ?? 0) + 1)
     const [role, how] = secret.split(", ")
-    if (how === "once" && times.get(secret) !== 1) return Effect.fail(new AuthFailed({ reason: "gone" }))
+    if (how === "once" && times.get(secret) !== 1) return Effect.fail(AuthError.refusal("gone"))
     switch (role) {
       case "everything":
         return Effect.succeed(grant(() => true))
@@ -44,7 +45,7 @@ const authorizer = () => {
       case "nothing":
         return Effect.succeed({ ...grant(() => false), permissionCount: 0 })
       default:
-        return Effect.fail(new AuthFailed({ reason: "unknown secret" }))
+        return Effect.fail(AuthError.refusal("unknown secret"))
     }
   }
   return { asked, query }
