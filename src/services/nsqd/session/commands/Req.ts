@@ -4,7 +4,7 @@ import type { Req } from "../../../../protocol/client/Decoded.ts"
 import { formatMessageKey } from "../../../../protocol/client/Message.ts"
 import { NsqdOptions } from "../../options/NsqdOptions.ts"
 import type { CommandHandler } from "../connection/CommandHandler.ts"
-import { accepted } from "./answers.ts"
+import { accepted } from "./acknowledging.ts"
 
 const nanos = (millis: number): number => Math.round(millis * 1_000_000)
 

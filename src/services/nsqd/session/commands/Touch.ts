@@ -2,7 +2,7 @@
 import type { Touch } from "../../../../protocol/client/Decoded.ts"
 import { formatMessageKey } from "../../../../protocol/client/Message.ts"
 import type { CommandHandler } from "../connection/CommandHandler.ts"
-import { accepted } from "./answers.ts"
+import { accepted } from "./acknowledging.ts"
 
 export const handler: CommandHandler<Touch> = {
   permittedIn: ["Subscribed", "Closing"],
