@@ -232,7 +232,7 @@ export const negotiate = (
         protocolError("E_IDENTIFY_FAILED", "cannot enable both deflate and snappy compression")
       )
     }
-    const askedLevel = deflate && request.deflate_level > 0 ? request.deflate_level : defaultDeflateLevel
+    const requestedLevel = deflate && request.deflate_level > 0 ? request.deflate_level : defaultDeflateLevel
     return {
       clientId: request.client_id,
       hostname: request.hostname,
@@ -246,7 +246,7 @@ export const negotiate = (
       topologyZone: request.topology_zone,
       tls: negotiates && limits.tls && request.tls_v1,
       deflate,
-      deflateLevel: Math.min(askedLevel, limits.maxDeflateLevel),
+      deflateLevel: Math.min(requestedLevel, limits.maxDeflateLevel),
       snappy
     }
   })

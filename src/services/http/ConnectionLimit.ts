@@ -30,14 +30,14 @@ export const apply = (
 ): ConnectionLimit => {
   if (max <= 0) return () => undefined
   const refused = new Set<Socket>()
-  let isTold = false
+  let isLogged = false
   server.on("connection", (socket: Socket) => {
     if (sockets.size - refused.size <= max) {
-      if (sockets.size <= max / 2) isTold = false
+      if (sockets.size <= max / 2) isLogged = false
       return
     }
-    if (!isTold) log(Effect.logWarning(`HTTP: refusing connections beyond ${max} (--max-http-connections)`))
-    isTold = true
+    if (!isLogged) log(Effect.logWarning(`HTTP: refusing connections beyond ${max} (--max-http-connections)`))
+    isLogged = true
     if (tls || refused.size >= maxRefusing) {
       socket.destroy()
       return

@@ -155,7 +155,7 @@ const guarded = (
   fork: (effect: Effect.Effect<void>) => void
 ): OnRequest => {
   const refuse = (incoming: Http.IncomingMessage, outgoing: Http.ServerResponse, response: HttpResponse): void =>
-    fork(RequestBody.answerUnread(incoming, outgoing, response))
+    fork(RequestBody.respondUnread(incoming, outgoing, response))
   return (incoming, outgoing) => {
     const refusal = limit(incoming) ?? guard(incoming)
     if (refusal === undefined) onRequest(incoming, outgoing)

@@ -92,7 +92,7 @@ export const read = (
  * Responds to a request before its body has arrived, and ends the connection. Closing at once could reset the connection while
  * the client is still sending, and lose the response: so the rest is discarded for up to half a second.
  */
-export const answerUnread = (
+export const respondUnread = (
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   response: HttpResponse

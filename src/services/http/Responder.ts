@@ -23,10 +23,10 @@ export const make = Effect.fnUntraced(function*(routes: ReadonlyArray<Router.Rou
   const router = Router.make(routes)
   const threshold = yield* LogThreshold
 
-  const answerTo = (request: Omit<Router.HttpRequest, "parameter">) =>
+  const responseTo = (request: Omit<Router.HttpRequest, "parameter">) =>
     Effect.suspend(() => {
       const found = router(request.incoming.method ?? "", request.target)
-      if (found._tag === "Answer") return Effect.succeed({ response: found.response, logged: found.logged })
+      if (found._tag === "Response") return Effect.succeed({ response: found.response, logged: found.logged })
       const { parameter, route } = found
       return route.handle({ ...request, parameter }).pipe(
         Effect.catchTag("HttpFailure", ({ response }) => Effect.succeed(response)),
@@ -47,14 +47,14 @@ export const make = Effect.fnUntraced(function*(routes: ReadonlyArray<Router.Rou
     const unwanted = !incoming.complete &&
       (incoming.headers.expect !== undefined || RequestBody.announcesMore(incoming, maxDiscardedBytes))
     return unwanted
-      ? RequestBody.answerUnread(incoming, outgoing, response)
+      ? RequestBody.respondUnread(incoming, outgoing, response)
       : Effect.sync(() => HttpResponse.send(outgoing, response))
   }
 
   return Effect.fnUntraced(
     function*(incoming: IncomingMessage, outgoing: ServerResponse, target: RequestTarget.RequestTarget) {
       const started = yield* Clock.monotonicTimeNanos
-      const { logged, response } = yield* answerTo({ target, incoming, outgoing })
+      const { logged, response } = yield* responseTo({ target, incoming, outgoing })
       if (logged && threshold.allows("info")) {
         const elapsed = GoDuration.format(Duration.nanos((yield* Clock.monotonicTimeNanos) - started))
         const line = `${response.status} ${incoming.method} ${incoming.url} (${remoteAddress(incoming)}) ${elapsed}`

@@ -44,12 +44,16 @@ export const route = (method: Route["method"], path: string, handle: Handler, lo
 /** The result of a lookup: a route, or the response. */
 export type Found =
   | { readonly _tag: "Endpoint"; readonly route: Route; readonly parameter: string }
-  | { readonly _tag: "Answer"; readonly response: HttpResponse.HttpResponse; readonly logged: boolean }
+  | { readonly _tag: "Response"; readonly response: HttpResponse.HttpResponse; readonly logged: boolean }
 
 /** Looks up a request. */
 export type Router = (method: string, target: RequestTarget) => Found
 
-const respond = (response: HttpResponse.HttpResponse, logged: boolean): Found => ({ _tag: "Answer", response, logged })
+const respond = (response: HttpResponse.HttpResponse, logged: boolean): Found => ({
+  _tag: "Response",
+  response,
+  logged
+})
 
 const escapeHtml = (text: string): string => text.replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`)
 

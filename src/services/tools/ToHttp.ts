@@ -125,7 +125,7 @@ export const main = Effect.fn("nsq_to_http")(function*(
   const options = HttpCalls.unlimitedUnlessPositive(given)
   yield* forward(options).pipe(
     Effect.provide(HttpClients.layerUndici(options)),
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, WebRequests.maxAnswer),
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, WebRequests.maxResponseSize),
     ClientLogger.ofConsumer(options.topic, options.channel)
   )
 })

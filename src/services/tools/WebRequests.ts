@@ -83,7 +83,7 @@ const hasReceived = (socket: unknown): boolean =>
   typeof socket === "object" && socket !== null && "bytesRead" in socket && Number(socket.bytesRead) > 0
 
 /** Limit for a response, for `HttpIncomingMessage.MaxBodySize`; a larger one closes its connection. */
-export const maxAnswer = ByteSize.mebibytes(1)
+export const maxResponseSize = ByteSize.mebibytes(1)
 
 const reasonOf = (error: Error): string => causes(error).at(-1)?.message ?? error.message
 

@@ -248,7 +248,7 @@ describe("requests by undici", () => {
       })
       const post = WebRequests.post(`http://${address}/`, Buffer.from("x"), "text/plain", {})
       yield* WebRequests.send(post, Duration.seconds(20)).pipe(
-        Effect.provideService(HttpIncomingMessage.MaxBodySize, WebRequests.maxAnswer)
+        Effect.provideService(HttpIncomingMessage.MaxBodySize, WebRequests.maxResponseSize)
       )
     }).pipe(Effect.provide(undici)))
 })

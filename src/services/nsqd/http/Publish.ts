@@ -187,12 +187,12 @@ export const make = Effect.gen(function*() {
     if (target.warning !== undefined) warn(target, fork)
     if (RequestBody.announcesMore(incoming, limit)) {
       const tooBig = isSingle ? refusals.MSG_TOO_BIG : refusals.BODY_TOO_BIG
-      return fork(RequestBody.answerUnread(incoming, outgoing, tooBig))
+      return fork(RequestBody.respondUnread(incoming, outgoing, tooBig))
     }
     RequestBody.collect(incoming, outgoing, limit, (body) => {
       const result = attempt(target, body)
       const finish = (response: HttpResponse.HttpResponse): Completion => {
-        if (body === undefined) return RequestBody.answerUnread(incoming, outgoing, response)
+        if (body === undefined) return RequestBody.respondUnread(incoming, outgoing, response)
         HttpResponse.send(outgoing, response)
         return undefined
       }

@@ -159,7 +159,7 @@ export const make = Effect.gen(function*() {
       if (typeof rest !== "boolean") return rest
       // Only complete commands count: partial commands do not reset the timeout.
       if (decoder.buffered < arrived) session.activity.heard(time.monotonicMillis())
-      if (rest || outbox.hasAnswers) session.send()
+      if (rest || outbox.hasReplies) session.send()
       return rest || !outbox.isWritable ? rest : undefined
     }
     let rest = proceed()

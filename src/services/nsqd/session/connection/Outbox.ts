@@ -30,7 +30,7 @@ export class Outbox {
   /** Bytes passed to the connection since the last flush. */
   private passedOn = 0
   private corked = false
-  private answers = false
+  private replies = false
 
   constructor(connection: Connection) {
     this.connection = connection
@@ -52,29 +52,29 @@ export class Outbox {
   }
 
   /** Whether a response or error was added since the last flush; these are never held back. */
-  get hasAnswers(): boolean {
-    return this.answers
+  get hasReplies(): boolean {
+    return this.replies
   }
 
   /** Adds `count` OKs. */
   ok(count: number): void {
-    this.answers = true
+    this.replies = true
     for (let left = count; left > 0; left -= 1024) this.add(oks, 0, Math.min(left, 1024) * ok.length)
   }
 
   response(text: string): void {
-    this.answers = true
+    this.replies = true
     const frame = encodeResponse(text)
     this.add(frame, 0, frame.length)
   }
 
   heartbeat(): void {
-    this.answers = true
+    this.replies = true
     this.add(heartbeat, 0, heartbeat.length)
   }
 
   error(error: ProtocolError): void {
-    this.answers = true
+    this.replies = true
     // Errors quote the client's names and numbers byte by byte.
     const frame = encodeFrame(FrameType.error, Buffer.from(error.message, "latin1"))
     this.add(frame, 0, frame.length)
@@ -101,7 +101,7 @@ export class Outbox {
 
   /** Sends everything added so far. */
   flush(): void {
-    this.answers = false
+    this.replies = false
     this.push()
     this.passedOn = 0
     if (this.corked) {

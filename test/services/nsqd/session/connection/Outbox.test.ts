@@ -75,7 +75,7 @@ describe("the outbox", () => {
           Flush: () => {
             outbox.flush()
             assert.strictEqual(outbox.gathered, 0)
-            assert.isFalse(outbox.hasAnswers)
+            assert.isFalse(outbox.hasReplies)
             assert.strictEqual(corks(), 0, "the connection stays corked")
             assert.isTrue(Buffer.concat(written).equals(Buffer.concat(expected)))
           }
