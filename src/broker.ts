@@ -18,7 +18,7 @@ export { consume, type ConsumeOptions, type Delivery, publish } from "./services
 /** Every publish passes through it; replace it to add checks. */
 export { Publisher } from "./services/nsqd/broker/Publisher.ts"
 export {
-  type AnswerResult,
+  type AcknowledgementResult,
   type Consumer,
   Subscription,
   type SubscriptionOptions

@@ -24,7 +24,7 @@ import { flushFailed } from "./Flush.ts"
 import { wholeBatch } from "./MemoryQueue.ts"
 import { Outstanding } from "./Outstanding.ts"
 import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
-import { type AnswerResult, type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
+import { type AcknowledgementResult, type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import { Worker } from "./Worker.ts"
 
@@ -217,7 +217,7 @@ export class Channel {
     this.wake()
   }
 
-  finish(subscription: Subscription, key: MessageKey): AnswerResult {
+  finish(subscription: Subscription, key: MessageKey): AcknowledgementResult {
     const { inFlight } = subscription
     const slot = inFlight.find(key)
     if (slot < 0) return this.whyNot(key)
@@ -231,7 +231,7 @@ export class Channel {
   }
 
   /** Requeues a message, at once or after `delayMillis`. */
-  requeue(subscription: Subscription, key: MessageKey, delayMillis: number): AnswerResult {
+  requeue(subscription: Subscription, key: MessageKey, delayMillis: number): AcknowledgementResult {
     const { inFlight } = subscription
     const slot = inFlight.find(key)
     if (slot < 0) return this.whyNot(key)
@@ -245,7 +245,7 @@ export class Channel {
   }
 
   /** Restarts the message's timeout, up to the maximum time in flight. */
-  touch(subscription: Subscription, key: MessageKey): AnswerResult {
+  touch(subscription: Subscription, key: MessageKey): AcknowledgementResult {
     const { inFlight } = subscription
     const slot = inFlight.find(key)
     if (slot < 0) return this.whyNot(key)
@@ -258,7 +258,7 @@ export class Channel {
     return "done"
   }
 
-  private whyNot(key: MessageKey): AnswerResult {
+  private whyNot(key: MessageKey): AcknowledgementResult {
     return this.outstanding.has(key) ? "not owner" : "not in flight"
   }
 

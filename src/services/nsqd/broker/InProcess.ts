@@ -13,7 +13,7 @@ import { Broker } from "./Broker.ts"
 import type { BrokerError } from "./BrokerError.ts"
 import * as Locality from "./Locality.ts"
 import { joinBodies, Publisher } from "./Publisher.ts"
-import type { AnswerResult, Consumer, Subscription } from "./Subscription.ts"
+import type { AcknowledgementResult, Consumer, Subscription } from "./Subscription.ts"
 
 /**
  * A message for this program. It must be acknowledged before its timeout, or it is redelivered.
@@ -23,11 +23,11 @@ import type { AnswerResult, Consumer, Subscription } from "./Subscription.ts"
  */
 export interface Delivery extends Message {
   /** Acknowledges the message. */
-  readonly finish: Effect.Effect<AnswerResult>
+  readonly finish: Effect.Effect<AcknowledgementResult>
   /** Requeues the message, to be redelivered after the delay. Default: no delay. */
-  readonly requeue: (delay?: Duration.Input) => Effect.Effect<AnswerResult>
+  readonly requeue: (delay?: Duration.Input) => Effect.Effect<AcknowledgementResult>
   /** Resets the timeout of the message. */
-  readonly touch: Effect.Effect<AnswerResult>
+  readonly touch: Effect.Effect<AcknowledgementResult>
 }
 
 /**

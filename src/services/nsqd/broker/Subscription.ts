@@ -55,13 +55,13 @@ export interface SubscriptionOptions {
  * @since 0.1.0
  * @category models
  */
-export type AnswerResult = "done" | "not in flight" | "not owner"
+export type AcknowledgementResult = "done" | "not in flight" | "not owner"
 
 /** The channel of a subscription. */
 export interface SubscribedChannel {
-  readonly finish: (subscription: Subscription, key: MessageKey) => AnswerResult
-  readonly requeue: (subscription: Subscription, key: MessageKey, delayMillis: number) => AnswerResult
-  readonly touch: (subscription: Subscription, key: MessageKey) => AnswerResult
+  readonly finish: (subscription: Subscription, key: MessageKey) => AcknowledgementResult
+  readonly requeue: (subscription: Subscription, key: MessageKey, delayMillis: number) => AcknowledgementResult
+  readonly touch: (subscription: Subscription, key: MessageKey) => AcknowledgementResult
   readonly wake: () => void
 }
 
@@ -126,15 +126,15 @@ export class Subscription {
     this.channel.wake()
   }
   /** FIN. */
-  finish(key: MessageKey): AnswerResult {
+  finish(key: MessageKey): AcknowledgementResult {
     return this.channel.finish(this, key)
   }
   /** REQ: the message goes back to the channel, at once or after `delayMillis`. */
-  requeue(key: MessageKey, delayMillis: number): AnswerResult {
+  requeue(key: MessageKey, delayMillis: number): AcknowledgementResult {
     return this.channel.requeue(this, key, delayMillis)
   }
   /** TOUCH. */
-  touch(key: MessageKey): AnswerResult {
+  touch(key: MessageKey): AcknowledgementResult {
     return this.channel.touch(this, key)
   }
   /** The consumer is writable again. */

@@ -4,7 +4,7 @@
  * ready consumer gets; the model follows its choice and checks that it was allowed.
  */
 import { Schema } from "effect"
-import type { AnswerResult } from "../../../../src/broker.ts"
+import type { AcknowledgementResult } from "../../../../src/broker.ts"
 
 const Small = (maximum: number) => Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum })))
 const Which = Small(3)
@@ -146,22 +146,26 @@ export class TopicModel {
   }
 
   /** The expected result of a FIN, REQ or TOUCH; `act` is its effect on the message. */
-  answer(consumer: ConsumerModel, message: MessageModel, act: (message: MessageModel) => void): AnswerResult {
+  acknowledge(
+    consumer: ConsumerModel,
+    message: MessageModel,
+    act: (message: MessageModel) => void
+  ): AcknowledgementResult {
     if (message.place !== "in flight" || !consumer.channel.messages.has(message.body)) return "not in flight"
     if (message.holder !== consumer) return "not owner"
     act(message)
     return "done"
   }
 
-  finish(consumer: ConsumerModel, message: MessageModel): AnswerResult {
-    return this.answer(consumer, message, () => {
+  finish(consumer: ConsumerModel, message: MessageModel): AcknowledgementResult {
+    return this.acknowledge(consumer, message, () => {
       consumer.counts.finished++
       consumer.channel.messages.delete(message.body)
     })
   }
 
-  requeue(consumer: ConsumerModel, message: MessageModel, delay: number): AnswerResult {
-    return this.answer(consumer, message, () => {
+  requeue(consumer: ConsumerModel, message: MessageModel, delay: number): AcknowledgementResult {
+    return this.acknowledge(consumer, message, () => {
       consumer.counts.requeued++
       consumer.channel.counts.requeued++
       message.holder = undefined
@@ -170,8 +174,8 @@ export class TopicModel {
     })
   }
 
-  touch(consumer: ConsumerModel, message: MessageModel): AnswerResult {
-    return this.answer(consumer, message, () => {
+  touch(consumer: ConsumerModel, message: MessageModel): AcknowledgementResult {
+    return this.acknowledge(consumer, message, () => {
       const longest = message.deliveredAt + this.settings.maxMsgTimeout
       message.deadline = Math.min(this.now + consumer.msgTimeout, longest)
     })

@@ -2,14 +2,14 @@
 import { Effect } from "effect"
 import { formatMessageKey, type MessageKey } from "../../../../protocol/client/Message.ts"
 import { protocolError } from "../../../../protocol/client/ProtocolError.ts"
-import type { AnswerResult } from "../../broker/Subscription.ts"
+import type { AcknowledgementResult } from "../../broker/Subscription.ts"
 import type { Pending } from "../connection/CommandHandler.ts"
 
 /** `undefined` if the channel has accepted the command; otherwise fails with the error for the client. */
 export const accepted = (
   name: "FIN" | "REQ" | "TOUCH",
   key: MessageKey,
-  result: AnswerResult | undefined
+  result: AcknowledgementResult | undefined
 ): Pending => {
   if (result === "done") return undefined
   const why = result === "not owner" ? "client does not own message" : "ID not in flight"
