@@ -1,8 +1,9 @@
 /**
  * The records at the end of a disk queue, which a killed daemon may have written without recording it elsewhere.
- * Their files are synced first, because the caller may drop its own copy.
+ * Their files and the directory are synced first, because the caller may drop its own copy.
  */
 import { Effect } from "effect"
+import * as Path from "node:path"
 import { messageHeaderSize } from "../../../protocol/client/Message.ts"
 import { walkRecords } from "../../../protocol/storage/DiskQueueFormat.ts"
 import { addIdentities } from "../../../protocol/storage/RecordIdentity.ts"
@@ -29,6 +30,7 @@ export const recentIdentities = Effect.fnUntraced(function*(
       // The file may have been finished and removed meanwhile.
     ).pipe(Effect.catchIf((error) => error.code === "ENOENT", () => Effect.void))
   }
+  if (identities.size > 0) yield* disk.syncDirectory(Path.dirname(pathOf(start.file)))
   return identities
 })
 

@@ -65,8 +65,19 @@ export const isPaired = ({ metadata, state }: LoadedState): boolean => {
   if (state === undefined) return false
   // NSQ removes its file when a queue is emptied, with the data files; positions skip missing files.
   if (metadata === undefined || state.metadata === undefined || state.previousMetadata === undefined) return true
-  const text = firstLines(metadata)
-  return text === state.metadata || text === state.previousMetadata
+  return isBetween(firstLines(metadata), state.previousMetadata, state.metadata)
+}
+
+/**
+ * Whether a text is the old one, the new one, or the start of the new one over the old one: a crash may cut the write, or keep
+ * its bytes and lose the new size.
+ */
+const isBetween = (text: string, before: string, after: string): boolean => {
+  for (let cut = 0; cut <= after.length; cut++) {
+    const overwritten = after.slice(0, cut) + before.slice(cut)
+    if (text === firstLines(overwritten) || text === firstLines(overwritten.slice(0, before.length))) return true
+  }
+  return false
 }
 
 export class StateFile {
