@@ -31,6 +31,7 @@ const layers: ReadonlyArray<ReadonlyArray<string>> = [
   ["services/nsqd/http"],
   ["services/nsqd"],
   ["services/standalone"],
+  ["testing/disk"],
   ["programs", "testing", ""]
 ]
 

@@ -8,8 +8,8 @@ export * as TestBroker from "./TestBroker.ts"
 export * as ProtocolClient from "./ProtocolClient.ts"
 /** A network in memory. */
 export * as MemoryTransport from "./MemoryTransport.ts"
-/** A disk in memory that fails and loses power on demand. */
-export { type DiskOperation, type Fault, FaultyDisk } from "./FaultyDisk.ts"
+/** A disk in memory that fails, crashes and loses power on demand. */
+export { type DiskOperation, type Fault, FaultyDisk, type ShortWrite } from "./FaultyDisk.ts"
 /** UDP in memory. */
 export * as MemoryDatagrams from "./MemoryDatagrams.ts"
 /** Storage that fails or delays on demand. */

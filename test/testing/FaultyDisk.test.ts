@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Result } from "effect"
-import { Disk, type DiskFile } from "../../src/services/nsqd/disk/Disk.ts"
+import { Effect, Result } from "effect"
+import { Disk, type DiskError, type DiskFile } from "../../src/services/nsqd/disk/Disk.ts"
 import { type DiskOperation, FaultyDisk } from "../../src/testing/index.ts"
 
 const path = "/data/file"
@@ -63,6 +63,8 @@ describe("FaultyDisk", () => {
         ["list", "/data", fs.list("/data")],
         ["statfs", "/data", fs.space("/data")],
         ["fsync", "/data", fs.syncDirectory("/data")],
+        ["mkdir", "/data/directory", fs.makeDirectory("/data/directory")],
+        ["rmdir", "/data/directory", fs.removeDirectory("/data/directory")],
         ["remove", path, fs.remove(path)]
       ]
       for (const [operation, where, run] of operations) {
@@ -138,54 +140,8 @@ describe("FaultyDisk", () => {
       assert.strictEqual(yield* fs.readText(path), "old")
       disk.resize(6)
       yield* fs.writeText(path, "new")
-      disk.losePower(0)
       assert.strictEqual(yield* fs.readText(path), "new")
-    }).pipe(Effect.provide(FaultyDisk.layer)))
-
-  it.effect("a power loss keeps what was synced and the given part of what was appended since", () =>
-    Effect.gen(function*() {
-      const disk = yield* FaultyDisk
-      const file = yield* Disk.use(({ create }) => create(path))
-      yield* write(file, "synced", 0)
-      yield* file.sync
-      yield* write(file, "S", 0)
-      yield* write(file, "+more", 6)
-      disk.losePower(2)
-      assert.strictEqual(contentOf(disk), "synced+m")
-    }).pipe(Effect.provide(FaultyDisk.layer)))
-
-  it.effect("bytes that survived a power loss survive the next one as well", () =>
-    Effect.gen(function*() {
-      const disk = yield* FaultyDisk
-      const file = yield* Disk.use(({ create }) => create(path))
-      yield* write(file, "abcdef", 0)
-      disk.losePower(4)
-      disk.losePower(0)
-      assert.strictEqual(contentOf(disk), "abcd")
-    }).pipe(Effect.provide(FaultyDisk.layer)))
-
-  it.effect("a truncated file has its old length again after a power loss without a sync", () =>
-    Effect.gen(function*() {
-      const disk = yield* FaultyDisk
-      disk.put(path, "abcdef")
-      const file = yield* Disk.use(({ openExisting }) => openExisting(path))
-      yield* file.truncate(1)
-      disk.losePower(0)
-      assert.strictEqual(contentOf(disk), "abcdef")
-    }).pipe(Effect.provide(FaultyDisk.layer)))
-
-  it.effect("a held sync waits for its release, and what it synced then survives a power loss", () =>
-    Effect.gen(function*() {
-      const disk = yield* FaultyDisk
-      const file = yield* Disk.use(({ create }) => create(path))
-      yield* write(file, "abc", 0)
-      const release = yield* disk.holdSyncs
-      const syncing = yield* Effect.forkChild(file.sync, { startImmediately: true })
-      assert.isUndefined(syncing.pollUnsafe())
-      yield* release
-      yield* Fiber.join(syncing)
-      disk.losePower(0)
-      assert.strictEqual(contentOf(disk), "abc")
+      assert.deepStrictEqual(yield* fs.list("/data"), ["file"])
     }).pipe(Effect.provide(FaultyDisk.layer)))
 
   it.effect("a directory lists the files in it by name, also after a rename", () =>
@@ -222,5 +178,109 @@ describe("FaultyDisk", () => {
       yield* write(file, "X", 0)
       assert.strictEqual(before.get(path)?.toString(), "abc")
       assert.strictEqual(contentOf(disk), "Xbc")
+    }).pipe(Effect.provide(FaultyDisk.layer)))
+
+  it.effect("a fault decides how many bytes a failed write leaves behind", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const file = yield* Disk.use(({ create }) => create(path))
+      disk.fail((operation) => operation === "write" ? { code: "EIO", written: 5 } : undefined)
+      assert.strictEqual((yield* Effect.flip(write(file, "abcdef", 0))).code, "EIO")
+      assert.strictEqual(contentOf(disk), "abcde")
+      yield* Effect.flip(write(file, "xyz", 0))
+      assert.strictEqual(contentOf(disk), "xyzde")
+    }).pipe(Effect.provide(FaultyDisk.layer)))
+
+  it.effect("reads of an unreadable part of a file fail with EIO until the fault ends, and others succeed", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const fs = yield* Disk
+      disk.put(path, Buffer.alloc(300, "a"))
+      const file = yield* fs.open(path)
+      const heal = disk.failReads(path, 100, 110)
+      assert.strictEqual(yield* readFrom(file, 0), "a".repeat(100))
+      assert.strictEqual((yield* Effect.flip(readFrom(file, 10))).message, `read ${path}: input/output error`)
+      assert.strictEqual((yield* Effect.flip(readFrom(file, 109))).code, "EIO")
+      assert.strictEqual((yield* Effect.flip(fs.readText(path))).code, "EIO")
+      assert.strictEqual(yield* readFrom(file, 110), "a".repeat(100))
+      heal()
+      assert.strictEqual(yield* readFrom(file, 109), "a".repeat(100))
+    }).pipe(Effect.provide(FaultyDisk.layer)))
+
+  it.effect("a flipped bit stays flipped, also in bytes that a power loss takes back", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      disk.put(path, "abc")
+      const file = yield* Disk.use(({ openExisting }) => openExisting(path))
+      yield* write(file, "XYZ", 0)
+      disk.flipBit(path, 1)
+      disk.flipBit(path, 2, 5)
+      assert.strictEqual(contentOf(disk), "XXz")
+      disk.losePower()
+      assert.strictEqual(contentOf(disk), "acC")
+      assert.throws(() => disk.flipBit(path, 3), /cannot flip a bit at 3: the file has 3 bytes/)
+      assert.throws(() => disk.flipBit("/data/other", 0), /cannot damage \/data\/other: ENOENT/)
+    }).pipe(Effect.provide(FaultyDisk.layer)))
+
+  it.effect("opening a file beyond the limit fails with EMFILE until another one is closed", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const fs = yield* Disk
+      disk.put(path, "abc")
+      disk.limitOpenFiles(1)
+      const file = yield* fs.open(path)
+      assert.strictEqual(disk.openFiles(), 1)
+      const operations: ReadonlyArray<Effect.Effect<unknown, DiskError>> = [
+        fs.create("/data/other"),
+        fs.openDurable(path),
+        fs.readText(path),
+        fs.list("/data")
+      ]
+      for (const operation of operations) assert.strictEqual((yield* Effect.flip(operation)).code, "EMFILE")
+      yield* Effect.andThen(file.close, file.close)
+      assert.strictEqual(disk.openFiles(), 0)
+      assert.strictEqual(yield* fs.readText(path), "abc")
+      assert.deepStrictEqual([...disk.files().keys()], [path])
+    }).pipe(Effect.provide(FaultyDisk.layer)))
+
+  it.effect("a file that is closed or open for reading refuses writes with EBADF", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const fs = yield* Disk
+      disk.put(path, "abc")
+      const reading = yield* fs.open(path)
+      assert.strictEqual((yield* Effect.flip(write(reading, "x", 0))).message, `write ${path}: bad file descriptor`)
+      const closed = yield* fs.openExisting(path)
+      yield* closed.close
+      assert.strictEqual((yield* Effect.flip(write(closed, "x", 0))).code, "EBADF")
+      assert.strictEqual(contentOf(disk), "abc")
+    }).pipe(Effect.provide(FaultyDisk.layer)))
+
+  it.effect("a directory that was not made or was removed has no files, and only an empty one is removed", () =>
+    Effect.gen(function*() {
+      const fs = yield* Disk
+      yield* fs.makeDirectory("/data/log")
+      yield* fs.makeDirectory("/data/log")
+      yield* fs.create("/data/log/file")
+      assert.deepStrictEqual(yield* fs.list("/data"), ["log"])
+      assert.strictEqual((yield* Effect.flip(fs.removeDirectory("/data/log"))).code, "ENOTEMPTY")
+      yield* fs.remove("/data/log/file")
+      yield* fs.removeDirectory("/data/log")
+      yield* fs.removeDirectory("/data/log")
+      assert.deepStrictEqual(yield* fs.list("/data"), [])
+      assert.strictEqual((yield* Effect.flip(fs.create("/data/log/file"))).code, "ENOENT")
+      assert.strictEqual((yield* Effect.flip(fs.makeDirectory("/data/log/topic"))).code, "ENOENT")
+      assert.strictEqual((yield* Effect.flip(fs.list("/data/log"))).code, "ENOENT")
+    }).pipe(Effect.provide(FaultyDisk.layer)))
+
+  it.effect("a renamed directory takes its files along", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const fs = yield* Disk
+      yield* fs.makeDirectory("/data/a")
+      disk.put("/data/a/file", "abc")
+      yield* fs.rename("/data/a", "/data/b")
+      assert.deepStrictEqual([...disk.files().keys()], ["/data/b/file"])
+      assert.strictEqual((yield* Effect.flip(fs.create("/data/a/file"))).code, "ENOENT")
     }).pipe(Effect.provide(FaultyDisk.layer)))
 })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
 import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
+import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import type { StoredRun } from "../../../../src/services/nsqd/storage/BackendQueue.ts"
 import { type DiskOperation, FaultyDisk } from "../../../../src/testing/index.ts"
 import { drain, layer, numbersOf, open, type OpenQueue, range, recordsOf, settle } from "./queues.ts"
@@ -23,10 +24,10 @@ const Step = Schema.TaggedUnion({
     code: Schema.Literals(["EIO", "ENOSPC"])
   },
   Heal: {},
-  /** The process is killed: everything written stays, memory is lost, and half of a running write is done. */
-  Kill: { writing: between(0, 40) },
-  /** The machine loses power: everything unsynced is lost except for some bytes. */
-  LosePower: { kept: between(0, 100) },
+  /** The process is killed: everything written stays, memory is lost, and an operation of an append may be done in part. */
+  Kill: { writing: between(0, 40), operation: between(1, 6), seed: Schema.Int },
+  /** The machine loses power: everything that is not synced is lost. */
+  LosePower: {},
   Restart: {}
 })
 type Step = typeof Step.Type
@@ -110,19 +111,26 @@ const step = Effect.fnUntraced(function*(world: World, step: Step) {
       return disk.fail(undefined)
     case "Kill":
     case "LosePower": {
-      disk.fail((operation, path) => operation === "write" && /\d\.dat$/.test(path) ? "EIO" : "EROFS")
+      disk.fail(undefined)
+      // A half-written slot leaves the one that was synced.
+      let known = step._tag === "Kill" ? world.recorded : world.synced
       if (step._tag === "Kill" && step.writing > 0) {
         const numbers = range(world.next, world.next + step.writing)
         world.next += step.writing
-        yield* Effect.exit(queue.append([recordsOf(numbers)]))
+        disk.crashAt(step.operation, step.seed)
+        const exit = yield* Effect.exit(queue.append([recordsOf(numbers)]))
+        if (Exit.isSuccess(exit)) numbers.forEach((number) => world.owed.add(number))
+        if (disk.isCrashed()) known = world.synced
       }
       // Nothing that the old process does after this reaches the disk.
-      disk.fail(() => "EROFS")
+      disk.crashAt(0)
       yield* world.opened.close
-      disk.fail(undefined)
-      if (step._tag === "Kill") return yield* reopen(world.recorded)
-      disk.losePower(step.kept)
-      return yield* reopen(world.synced)
+      disk.kill()
+      if (step._tag === "Kill") return yield* reopen(known)
+      // The queue syncs the directory for new data files only, not for its state file.
+      yield* Disk.use(({ syncDirectory }) => syncDirectory("/data"))
+      disk.losePower()
+      return yield* reopen(known)
     }
     case "Restart":
       disk.fail(undefined)
@@ -182,7 +190,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
         { _tag: "Read", maxBytes: 160 },
         { _tag: "Settle", run: 5, from: 5, count: 38 },
         { _tag: "Restart" },
-        { _tag: "LosePower", kept: 4 },
+        { _tag: "LosePower" },
         { _tag: "Fail", operation: "write", code: "ENOSPC" },
         { _tag: "Append", count: 5 },
         { _tag: "SaveState" },
@@ -190,14 +198,25 @@ describe("a disk queue whose disk fails and whose process dies", () => {
         { _tag: "Heal" },
         { _tag: "Restart" },
         { _tag: "Sync" },
-        { _tag: "Kill", writing: 20 },
+        { _tag: "Kill", writing: 20, operation: 1, seed: 1 },
         { _tag: "SaveState" },
         { _tag: "Read", maxBytes: 539 },
         { _tag: "Sync" },
-        { _tag: "LosePower", kept: 18 }
+        { _tag: "LosePower" }
       ])
       assert.isAbove(world.settled.size, 0)
       assert.deepStrictEqual(found.filter((number) => world.settled.has(number)), [])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a crash in the middle of writing NSQ's metadata loses no accepted message", () =>
+    Effect.gen(function*() {
+      const { found } = yield* run([
+        { _tag: "Kill", writing: 1, operation: 5, seed: 0 },
+        { _tag: "Append", count: 3 },
+        // Leaves the write position 0,1 of 0,114: the start of the new text over the old one.
+        { _tag: "Kill", writing: 7, operation: 6, seed: -116 }
+      ])
+      assert.deepStrictEqual(found, range(1, 4))
     }).pipe(Effect.provide(layer)))
 
   it.effect("an append on a full disk fails, none of it is read later, and appends succeed again once there is space", () =>

@@ -25,9 +25,9 @@ const identitiesOf = (numbers: ReadonlyArray<number>, bodySize = 8): ReadonlySet
 const kill = (close: Effect.Effect<void>) =>
   Effect.gen(function*() {
     const disk = yield* FaultyDisk
-    disk.fail(() => "EROFS")
+    disk.crashAt(0)
     yield* close
-    disk.fail(undefined)
+    disk.kill()
   })
 
 describe("a queue that is opened after a kill", () => {
@@ -90,7 +90,7 @@ describe("a queue that is opened after a kill", () => {
       const second = yield* open()
       yield* second.queue.recent
       yield* kill(second.close)
-      disk.losePower(0)
+      disk.losePower()
       const { queue } = yield* open()
       assert.deepStrictEqual(yield* drain(queue), range(0, 10))
     }).pipe(Effect.provide(layer)))
