@@ -3,7 +3,10 @@
  * over a kill: a message then has at least the attempts that were seen longer than the flush window before the kill.
  */
 import { Column } from "./Column.ts"
-import { flushWindowMillis, type Lives, noiseMillis } from "./Lives.ts"
+import type { Lives } from "./Lives.ts"
+
+/** Attempts that are older than this when they grow are taken as written, without regard to the kill of that life. */
+const writtenMillis = 2000
 
 export class Attempts {
   private readonly lives: Lives
@@ -26,7 +29,7 @@ export class Attempts {
     const sameLife = this.seenIn.get(cell) === life
     const seenAt = this.seenAt.get(cell)
     const survives = sameLife
-      ? now - seenAt > flushWindowMillis + noiseMillis
+      ? now - seenAt > writtenMillis
       : this.lives.survives(this.seenIn.get(cell), seenAt)
     if (this.durable && survives) this.kept.set(cell, Math.max(this.kept.get(cell), seen))
     const least = Math.max(1, this.kept.get(cell), sameLife ? seen + 1 : 0)

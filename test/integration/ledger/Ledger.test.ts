@@ -158,6 +158,19 @@ describe("the ledger of published and delivered messages", () => {
     assert.strictEqual(ledger.open, 8)
   })
 
+  it("a slow commit before a kill extends the window", () => {
+    const { clock, deliver, ledger, published } = make()
+    const [older, recent] = [published(), published()]
+    finish(ledger, deliver(older))
+    clock.now += 1
+    finish(ledger, deliver(recent))
+    clock.now += flushWindowMillis + 300
+    ledger.lives.end(300)
+    for (const row of [older, recent]) deliver(row, { attempts: 2 })
+    const { duplicatesWithinNoise, staleDuplicates } = ledger.report()
+    assert.deepStrictEqual({ duplicatesWithinNoise, staleDuplicates }, { duplicatesWithinNoise: 1, staleDuplicates: 1 })
+  })
+
   it("a finished message must not be redelivered by the same process", () => {
     const { deliver, ledger, published } = make()
     const row = published()
@@ -182,7 +195,7 @@ describe("the ledger of published and delivered messages", () => {
     deliver(row, { attempts: 1 })
     deliver(row, { attempts: 2 })
     assert.strictEqual(ledger.report().lowerAttempts, 0)
-    clock.now += window + 1
+    clock.now += 2001
     deliver(row, { attempts: 3 })
     kill()
     deliver(row, { attempts: 2 })

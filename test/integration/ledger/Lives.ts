@@ -5,12 +5,12 @@
 /** A durable topic writes FINs, requeues and attempts at the latest after this time. */
 export const flushWindowMillis = 50
 
-/** Added to the flush window, because a busy machine runs the daemon's timer and its write late. */
+/** Least allowance above the flush window, because a busy machine runs the daemon's timer and its write late. */
 export const noiseMillis = 50
 
 export class Lives {
   private readonly clock: () => number
-  private readonly ends: Array<number> = []
+  private readonly ends: Array<{ readonly at: number; readonly noise: number }> = []
 
   private skipped = 0
 
@@ -33,18 +33,21 @@ export class Lives {
     return this.ends.length
   }
 
-  /** Records that the daemon is about to be killed. */
-  end(): void {
-    this.ends.push(this.now())
+  /**
+   * Records that the daemon is about to be killed. `commitMillis` is the longest time that a commit took just before: what happened
+   * since its begin is written with the next one.
+   */
+  end(commitMillis = 0): void {
+    this.ends.push({ at: this.now(), noise: Math.max(noiseMillis, commitMillis) })
   }
 
   /** Milliseconds from `time` to the kill that ended `life`; infinite if that life has not ended. */
   age(life: number, time: number): number {
-    return (this.ends[life] ?? Infinity) - time
+    return (this.ends[life]?.at ?? Infinity) - time
   }
 
   /** Whether a durable topic must still know what it did at `time` in `life`. */
   survives(life: number, time: number): boolean {
-    return this.age(life, time) > flushWindowMillis + noiseMillis
+    return this.age(life, time) > flushWindowMillis + (this.ends[life]?.noise ?? noiseMillis)
   }
 }

@@ -28,9 +28,9 @@ export interface Report extends IdReport {
   readonly duplicatesPercent: number
   /** Redelivered after a restart although a FIN had been sent; it is unknown whether the daemon had received it. */
   readonly unconfirmed: number
-  /** Duplicates of messages that were confirmed before the kill by more than the flush window, but within the noise. */
+  /** Duplicates of messages that were confirmed before the kill by more than the flush window, but within the allowance. */
   readonly duplicatesWithinNoise: number
-  /** Duplicates of messages that were confirmed longer than flush window and noise before the kill. */
+  /** Duplicates of messages that were confirmed longer than flush window and allowance before the kill. */
   readonly staleDuplicates: number
   /** Duplicates that were delivered twice after one restart: a queue has the message twice. */
   readonly secondCopies: number

@@ -4,6 +4,11 @@ import type { Later } from "./queues.ts"
 import type { Report } from "./Report.ts"
 import type { StartTimes } from "./starts.ts"
 
+export interface Spread {
+  readonly median: number
+  readonly max: number
+}
+
 /** The result of a run. */
 export interface Summary extends Report {
   readonly durability: Durability
@@ -28,7 +33,9 @@ export interface Summary extends Report {
   /** Data files, metadata and other files left at the end. */
   readonly filesLeft: number
   readonly temporaryFilesLeft: number
-  readonly startMillisUnderLoad: { readonly median: number; readonly max: number }
+  readonly startMillisUnderLoad: Spread
+  /** The longest time of a commit in the last second before a kill, which is allowed for if it is longer than 50 ms. */
+  readonly commitMillisBeforeKills: Spread
   readonly starts: StartTimes | undefined
 }
 

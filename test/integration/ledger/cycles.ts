@@ -7,7 +7,16 @@ import * as Path from "node:path"
 import { consume, type Consumer, consumeRepeatedly } from "./consumers.ts"
 import { flagsOf, type Kind, topicsOf } from "./kinds.ts"
 import { Ledger } from "./Ledger.ts"
-import { delay, type Life, type LoadOptions, longestDelayMillis, produceOverHttp, produceOverTcp } from "./load.ts"
+import {
+  Commits,
+  delay,
+  type Life,
+  type LoadOptions,
+  longestDelayMillis,
+  measureCommits,
+  produceOverHttp,
+  produceOverTcp
+} from "./load.ts"
 import { Program, removeDirectory, temporaryDirectory } from "./program.ts"
 import { createQueues, drained, type Left, missingQueues } from "./queues.ts"
 import { Random } from "./random.ts"
@@ -39,7 +48,8 @@ const load = (options: LoadOptions, life: Life): Array<Promise<unknown>> => {
     ),
     tolerate(produceOverTcp(options, topic, life)),
     tolerate(produceOverTcp(options, topic, life)),
-    tolerate(produceOverHttp(options, topic, life))
+    tolerate(produceOverHttp(options, topic, life)),
+    tolerate(measureCommits(options, topic, life))
   ])
 }
 
@@ -58,6 +68,8 @@ const drain = async (options: LoadOptions): Promise<Left> => {
 
 const median = (values: ReadonlyArray<number>): number =>
   Math.round([...values].sort((a, b) => a - b)[values.length >> 1] ?? 0)
+
+const spread = (values: ReadonlyArray<number>) => ({ median: median(values), max: Math.round(Math.max(0, ...values)) })
 
 export const runCycles = async (options: CycleOptions): Promise<Summary> => {
   const { command, cycles, kind, parent, progress, seed } = options
@@ -80,6 +92,7 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
   const refused: Array<string> = []
   const missing = new Set<string>()
   const startMillis: Array<number> = []
+  const commitMillisBeforeKills: Array<number> = []
   let killsDuringStart = 0
 
   const prepared = start()
@@ -104,12 +117,14 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
     const ports = await program.listening
     startMillis.push(ports.milliseconds)
     for (const name of await missingQueues(ports.httpPort, topics)) missing.add(name)
-    const life: Life = { stopped: false, refused }
+    const life: Life = { stopped: false, refused, commits: new Commits() }
     const running = load(optionsOf(ports), life)
     await delay(random.chance(0.2) ? random.between(0, 50) : random.between(100, 2500))
     life.stopped = true
     if (program.child.exitCode !== null) throw new Error(`nsqd ended by itself:\n${program.log}`)
-    ledger.lives.end()
+    const commitMillis = life.commits.slowest
+    commitMillisBeforeKills.push(commitMillis)
+    ledger.lives.end(commitMillis)
     await program.kill()
     await Promise.all(running)
     if ((cycle + 1) % 10 === 0) {
@@ -151,7 +166,8 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
     exitCode,
     filesLeft: left.length,
     temporaryFilesLeft: left.filter((name) => Path.extname(name) === ".tmp").length,
-    startMillisUnderLoad: { median: median(startMillis), max: Math.round(Math.max(0, ...startMillis)) },
+    startMillisUnderLoad: spread(startMillis),
+    commitMillisBeforeKills: spread(commitMillisBeforeKills),
     starts: options.backlog === 0 ? undefined : await startTimes(command, flags, options.backlog, parent)
   }
 }

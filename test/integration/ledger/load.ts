@@ -28,12 +28,41 @@ export interface LoadOptions extends Ports {
 /** State that the producers and consumers of a life share. */
 export interface Life {
   stopped: boolean
+  readonly commits: Commits
   /** Publishes that the daemon refused without a fault. */
   refused: Array<string>
 }
 
 export const delay = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+/** How long commits take: the time from a PUB to its OK on a connection that does nothing else. */
+export class Commits {
+  /** When the PUB without a reply was sent, by topic. */
+  private readonly waiting = new Map<number, number>()
+  private recent: Array<{ readonly at: number; readonly took: number }> = []
+
+  begin(topic: number): void {
+    this.waiting.set(topic, performance.now())
+  }
+
+  end(topic: number): void {
+    const at = performance.now()
+    this.recent.push({ at, took: at - (this.waiting.get(topic) ?? at) })
+    this.waiting.delete(topic)
+  }
+
+  /** The longest time of a commit in the last second, in milliseconds; 0 if there was none. */
+  get slowest(): number {
+    const now = performance.now()
+    this.recent = this.recent.filter(({ at }) => now - at < 1000)
+    return Math.max(
+      0,
+      ...this.recent.map(({ took }) => took),
+      ...[...this.waiting.values()].map((since) => now - since)
+    )
+  }
+}
 
 const sizeOf = (random: Random): number => {
   const draw = random.next()
@@ -52,6 +81,23 @@ export const delayOf = ({ ledger, random }: LoadOptions): number => {
 
 const pacedBy = async ({ ledger, openLimit }: LoadOptions, life: Life): Promise<void> => {
   while (!life.stopped && ledger.open > openLimit) await delay(2)
+}
+
+/** Publishes small messages one after the other, to measure commits. */
+export const measureCommits = async (options: LoadOptions, topic: number, life: Life): Promise<void> => {
+  const { ledger, tcpPort } = options
+  const connection = await Wire.Requests.connect(tcpPort)
+  for (let reply = "OK"; !life.stopped && reply === "OK";) {
+    const row = ledger.publish(topic)
+    life.commits.begin(topic)
+    reply = await connection.ask(Wire.pub(ledger.topics[topic]?.name ?? "", bodyOf(row, 20)))
+    if (reply === "OK") {
+      ledger.acknowledge(row)
+      life.commits.end(topic)
+    } else if (!life.stopped) life.refused.push(reply)
+    await delay(10)
+  }
+  connection.close()
 }
 
 /** PUB, DPUB and MPUB on one connection, partly pipelined. */
