@@ -4,7 +4,7 @@
  */
 import { Duration, Effect, type Scope } from "effect"
 import { ProtocolError } from "../../protocol/client/ProtocolError.ts"
-import { encodeAnswer } from "../../protocol/lookup/LookupAnswer.ts"
+import { encodeAnswer } from "../../protocol/lookup/LookupReply.ts"
 import { type LookupCommand, LookupCommandDecoder, magicV1 } from "../../protocol/lookup/LookupCommand.ts"
 import { encodeLookupd } from "../../protocol/lookup/LookupIdentity.ts"
 import { DaemonState } from "../core/DaemonState.ts"

@@ -3,7 +3,7 @@
  * too much or sends an invalid response loses the connection within a bounded time; there is no other effect.
  */
 import { Effect, Queue, type Scope } from "effect"
-import { AnswerDecoder, AnswerError } from "../../../protocol/lookup/LookupAnswer.ts"
+import { AnswerDecoder, AnswerError } from "../../../protocol/lookup/LookupReply.ts"
 import { encodeLookupCommand, type LookupCommand, magicV1 } from "../../../protocol/lookup/LookupCommand.ts"
 import type { NetError } from "../../net/NetError.ts"
 import { Transport } from "../../net/Transport.ts"

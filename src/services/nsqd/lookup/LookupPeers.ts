@@ -4,7 +4,7 @@
  * nsqlookupds can change at any time. A failure of one nsqlookupd affects neither the others nor messages.
  */
 import { Effect, FiberMap, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
-import { isRefusal } from "../../../protocol/lookup/LookupAnswer.ts"
+import { isRefusal } from "../../../protocol/lookup/LookupReply.ts"
 import type { LookupCommand } from "../../../protocol/lookup/LookupCommand.ts"
 import {
   decodeLookupd,

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { encodeAnswer } from "../../../../src/protocol/lookup/LookupAnswer.ts"
+import { encodeAnswer } from "../../../../src/protocol/lookup/LookupReply.ts"
 import { HttpErrorReason } from "../../../../src/services/http/HttpError.ts"
 import type { Connection } from "../../../../src/services/net/Transport.ts"
 import { Idle, MemoryTransport, until, untilIdle } from "../../../../src/testing/index.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { AnswerDecoder, AnswerError, encodeAnswer, isRefusal } from "../../../src/protocol/lookup/LookupAnswer.ts"
+import { AnswerDecoder, AnswerError, encodeAnswer, isRefusal } from "../../../src/protocol/lookup/LookupReply.ts"
 
 describe("responses of nsqlookupd", () => {
   it.effect.prop(
