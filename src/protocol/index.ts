@@ -21,7 +21,7 @@ export * as Guid from "./client/Guid.ts"
 /** IDENTIFY and its negotiation. */
 export * as Identify from "./client/Identify.ts"
 /** The responses of nsqlookupd. */
-export * as LookupAnswer from "./lookup/LookupReply.ts"
+export * as LookupReply from "./lookup/LookupReply.ts"
 /** The commands of nsqd to nsqlookupd. */
 export * as LookupCommand from "./lookup/LookupCommand.ts"
 /** IDENTIFY between nsqd and nsqlookupd. */

@@ -1,18 +1,18 @@
 /**
- * The responses of nsqlookupd (docs/protocol/nsqlookupd.md#responses): `[int32 size][data]`, without the type of nsqd's frames.
- * `AnswerDecoder` is nsqd's side: pure and resumable at every byte; it keeps only bytes that have arrived.
+ * The replies of nsqlookupd over TCP (docs/protocol/nsqlookupd.md#responses): `[int32 size][data]`, without the type of nsqd's frames.
+ * `ReplyDecoder` is nsqd's side: pure and resumable at every byte; it keeps only bytes that have arrived.
  */
 import { Schema } from "effect"
 
 const headerSize = 4
 
 /**
- * Encodes a response.
+ * Encodes a reply.
  *
  * @since 0.1.0
  * @category codecs
  */
-export const encodeAnswer = (data: Uint8Array): Buffer => {
+export const encodeReply = (data: Uint8Array): Buffer => {
   const out = Buffer.allocUnsafe(headerSize + data.length)
   out.writeInt32BE(data.length, 0)
   out.set(data, headerSize)
@@ -20,12 +20,12 @@ export const encodeAnswer = (data: Uint8Array): Buffer => {
 }
 
 /**
- * Whether a response is an error: it begins with a code, for example `E_BAD_TOPIC`.
+ * Whether a reply is an error: it begins with a code, for example `E_BAD_TOPIC`.
  *
  * @since 0.2.0
  * @category predicates
  */
-export const isRefusal = (response: string): boolean => response.startsWith("E_")
+export const isRefusal = (reply: string): boolean => reply.startsWith("E_")
 
 /**
  * The size is negative or exceeds the limit; no further input can be decoded.
@@ -33,7 +33,7 @@ export const isRefusal = (response: string): boolean => response.startsWith("E_"
  * @since 0.1.0
  * @category errors
  */
-export class AnswerError extends Schema.TaggedError<AnswerError>()("AnswerError", {
+export class ReplyError extends Schema.TaggedError<ReplyError>()("ReplyError", {
   size: Schema.Int,
   limit: Schema.Int
 }) {
@@ -45,16 +45,16 @@ export class AnswerError extends Schema.TaggedError<AnswerError>()("AnswerError"
 }
 
 /**
- * Decodes responses from input in pieces of any size.
+ * Decodes replies from input in pieces of any size.
  *
  * @since 0.1.0
  * @category models
  */
-export class AnswerDecoder {
+export class ReplyDecoder {
   private buffer: Buffer = Buffer.alloc(0)
   private readonly limit: number
 
-  /** `limit` is the maximum size of the data of a response, in bytes. */
+  /** `limit` is the maximum size of the data of a reply, in bytes. */
   constructor(limit: number) {
     this.limit = limit
   }
@@ -63,11 +63,11 @@ export class AnswerDecoder {
     this.buffer = this.buffer.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.buffer, chunk])
   }
 
-  /** Returns the data of the next complete response; `undefined` while bytes are missing. */
-  next(): Buffer | AnswerError | undefined {
+  /** Returns the data of the next complete reply; `undefined` while bytes are missing. */
+  next(): Buffer | ReplyError | undefined {
     if (this.buffer.length < headerSize) return undefined
     const size = this.buffer.readInt32BE(0)
-    if (size < 0 || size > this.limit) return new AnswerError({ size, limit: this.limit })
+    if (size < 0 || size > this.limit) return new ReplyError({ size, limit: this.limit })
     if (this.buffer.length < headerSize + size) return undefined
     const data = this.buffer.subarray(headerSize, headerSize + size)
     this.buffer = this.buffer.subarray(headerSize + size)

@@ -62,7 +62,7 @@ const contentSecurityPolicy = (graphiteOrigin: string): string =>
     "frame-ancestors 'none'"
   ].join("; ")
 
-const configAnswer = (value: ConfigValue) =>
+const configResponse = (value: ConfigValue) =>
   value._tag === "Text" ? HttpServerResponse.text(value.text) : HttpServerResponse.jsonUnsafe(value.json)
 
 /** Whether the connection comes from the network. Headers of proxies do not count. */
@@ -134,7 +134,7 @@ export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
       if (!isConfigAllowed(yield* HttpServerRequest.HttpServerRequest)) return failure(403, "FORBIDDEN")
       const { opt = "" } = yield* HttpRouter.params
       return yield* Effect.match(config.get(opt), {
-        onSuccess: configAnswer,
+        onSuccess: configResponse,
         onFailure: ({ message }) => failure(400, message)
       })
     })
@@ -149,7 +149,7 @@ export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
       const value = yield* Effect.orElseSucceed(request.text, () => "")
       if (value === "") return failure(413, "INVALID_VALUE")
       return yield* Effect.match(config.put(opt, value), {
-        onSuccess: configAnswer,
+        onSuccess: configResponse,
         onFailure: ({ message }) => failure(400, message)
       })
     })

@@ -4,9 +4,9 @@
  */
 import { Duration, Effect, type Scope } from "effect"
 import { ProtocolError } from "../../protocol/client/ProtocolError.ts"
-import { encodeAnswer } from "../../protocol/lookup/LookupReply.ts"
 import { type LookupCommand, LookupCommandDecoder, magicV1 } from "../../protocol/lookup/LookupCommand.ts"
 import { encodeLookupd } from "../../protocol/lookup/LookupIdentity.ts"
+import { encodeReply } from "../../protocol/lookup/LookupReply.ts"
 import { DaemonState } from "../core/DaemonState.ts"
 import * as GoDuration from "../core/GoDuration.ts"
 import * as NodeId from "../core/NodeId.ts"
@@ -24,7 +24,7 @@ const magicDeadline = "60 seconds"
 /** Limit for the client to read its responses; the connection is closed after it. */
 const drainDeadline = "60 seconds"
 
-const ok = encodeAnswer(Buffer.from("OK"))
+const ok = encodeReply(Buffer.from("OK"))
 
 const entryText = ({ category, channel, topic }: Entry): string => `category:${category} key:${topic} subkey:${channel}`
 
@@ -73,7 +73,7 @@ export const make = Effect.gen(function*() {
     private refuse(limit: string): Buffer {
       if (!this.isRefusedBefore) this.lines.push(`[${this.name}] - REGISTER too many registrations, ${limit}`)
       this.isRefusedBefore = true
-      return encodeAnswer(Buffer.from(`E_INVALID REGISTER too many registrations, ${limit}`))
+      return encodeReply(Buffer.from(`E_INVALID REGISTER too many registrations, ${limit}`))
     }
 
     /** Executes a command and returns the response. */
@@ -85,7 +85,7 @@ export const make = Effect.gen(function*() {
           `CLIENT(${this.name}): IDENTIFY Address:${broadcast_address} TCP:${tcp_port} HTTP:${http_port} Version:${version}`
         )
         this.note(`DB: client(${this.name}) REGISTER category:client key: subkey:`)
-        return encodeAnswer(identity())
+        return encodeReply(identity())
       }
       const { producer } = this
       if (producer === undefined) return ok
@@ -118,7 +118,7 @@ export const make = Effect.gen(function*() {
         if (response instanceof ProtocolError) error = response
         else responses.push(response)
       }
-      if (error !== undefined) responses.push(encodeAnswer(Buffer.from(error.message, "latin1")))
+      if (error !== undefined) responses.push(encodeReply(Buffer.from(error.message, "latin1")))
       if (responses.length > 0) this.connection.write(Buffer.concat(responses))
       return error
     }
@@ -174,7 +174,7 @@ export const make = Effect.gen(function*() {
     yield* Effect.logError(
       `client(${connection.remoteAddress}) bad protocol magic '${magic.replace(/[^\x20-\x7e]/g, "?")}'`
     )
-    connection.write(encodeAnswer(Buffer.from("E_BAD_PROTOCOL")))
+    connection.write(encodeReply(Buffer.from("E_BAD_PROTOCOL")))
     return undefined
   })
 

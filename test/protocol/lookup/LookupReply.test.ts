@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { AnswerDecoder, AnswerError, encodeAnswer, isRefusal } from "../../../src/protocol/lookup/LookupReply.ts"
+import { encodeReply, isRefusal, ReplyDecoder, ReplyError } from "../../../src/protocol/lookup/LookupReply.ts"
 
 describe("responses of nsqlookupd", () => {
   it.effect.prop(
@@ -11,8 +11,8 @@ describe("responses of nsqlookupd", () => {
     },
     ({ chunk, texts }) =>
       Effect.sync(() => {
-        const bytes = Buffer.concat(texts.map((text) => encodeAnswer(Buffer.from(text))))
-        const decoder = new AnswerDecoder(bytes.length)
+        const bytes = Buffer.concat(texts.map((text) => encodeReply(Buffer.from(text))))
+        const decoder = new ReplyDecoder(bytes.length)
         const read: Array<string> = []
         for (let at = 0; at < bytes.length; at += chunk) {
           decoder.feed(bytes.subarray(at, at + chunk))
@@ -29,12 +29,12 @@ describe("responses of nsqlookupd", () => {
         [11, "response body size (11) is greater than limit (10)"]
       ] as const
     ) {
-      const decoder = new AnswerDecoder(10)
+      const decoder = new ReplyDecoder(10)
       const header = Buffer.alloc(4)
       header.writeInt32BE(size)
       decoder.feed(header)
       const error = decoder.next()
-      assert(error instanceof AnswerError)
+      assert(error instanceof ReplyError)
       assert.strictEqual(error.message, text)
     }
   })

@@ -3,8 +3,8 @@
  * too much or sends an invalid response loses the connection within a bounded time; there is no other effect.
  */
 import { Effect, Queue, type Scope } from "effect"
-import { AnswerDecoder, AnswerError } from "../../../protocol/lookup/LookupReply.ts"
 import { encodeLookupCommand, type LookupCommand, magicV1 } from "../../../protocol/lookup/LookupCommand.ts"
+import { ReplyDecoder, ReplyError } from "../../../protocol/lookup/LookupReply.ts"
 import type { NetError } from "../../net/NetError.ts"
 import { Transport } from "../../net/Transport.ts"
 import { LookupError, lookupError, LookupErrorReason } from "./LookupError.ts"
@@ -21,7 +21,7 @@ export interface LookupConnection {
    * Sends commands and returns their responses in the same order. `onResponse` is called for each response as it
    * arrives, so responses before a lost connection are not lost. For one fiber at a time.
    */
-  readonly ask: (
+  readonly request: (
     commands: ReadonlyArray<LookupCommand>,
     onResponse?: (command: LookupCommand, response: string) => void
   ) => Effect.Effect<ReadonlyArray<string>, LookupError>
@@ -46,10 +46,10 @@ export const open = Effect.fnUntraced(function*(
   const responses = yield* Queue.bounded<string, LookupError>(window)
 
   const receive = Effect.gen(function*() {
-    const decoder = new AnswerDecoder(maxResponseBytes)
+    const decoder = new ReplyDecoder(maxResponseBytes)
     while (true) {
       const response = decoder.next()
-      if (response instanceof AnswerError) return yield* lookupError("InvalidResponse", response.message)
+      if (response instanceof ReplyError) return yield* lookupError("InvalidResponse", response.message)
       if (response !== undefined) {
         yield* Queue.offer(responses, response.toString())
         continue
@@ -67,7 +67,7 @@ export const open = Effect.fnUntraced(function*(
   const response = Effect.timeoutOrElse(Queue.take(responses), { duration: responseTimeout, orElse: () => timeout })
 
   return {
-    ask: Effect.fnUntraced(function*(
+    request: Effect.fnUntraced(function*(
       commands: ReadonlyArray<LookupCommand>,
       onResponse?: (command: LookupCommand, response: string) => void
     ) {

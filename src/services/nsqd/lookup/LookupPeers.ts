@@ -4,7 +4,6 @@
  * nsqlookupds can change at any time. A failure of one nsqlookupd affects neither the others nor messages.
  */
 import { Effect, FiberMap, Layer, PubSub, Schedule, type Scope, Stream } from "effect"
-import { isRefusal } from "../../../protocol/lookup/LookupReply.ts"
 import type { LookupCommand } from "../../../protocol/lookup/LookupCommand.ts"
 import {
   decodeLookupd,
@@ -12,6 +11,7 @@ import {
   type LookupdIdentity,
   type ProducerIdentity
 } from "../../../protocol/lookup/LookupIdentity.ts"
+import { isRefusal } from "../../../protocol/lookup/LookupReply.ts"
 import * as NodeId from "../../core/NodeId.ts"
 import * as Time from "../../core/Time.ts"
 import { version } from "../../core/Version.ts"
@@ -109,12 +109,15 @@ const make = Effect.gen(function*() {
       const others = failed.length === 1 ? "" : `, and ${failed.length - 1} more registrations refused`
       return Effect.logError(`LOOKUPD(${address}): ${first}${others}; retrying every minute`)
     })
-    yield* Effect.ensuring(connection.ask(commands, note), logRefused)
+    yield* Effect.ensuring(connection.request(commands, note), logRefused)
     if (unexpected !== undefined) return yield* lookupError("Refusal", unexpected)
   })
 
   const identify = Effect.fnUntraced(function*(address: string, connection: LookupConnection.LookupConnection) {
-    const [response = ""] = yield* connection.ask([{ _tag: "IDENTIFY", producer: identityOf(yield* runtime.current) }])
+    const [response = ""] = yield* connection.request([{
+      _tag: "IDENTIFY",
+      producer: identityOf(yield* runtime.current)
+    }])
     const identity = decodeLookupd(response)
     if (identity === undefined) {
       return yield* isRefusal(response)
@@ -146,7 +149,7 @@ const make = Effect.gen(function*() {
       if (due.length > 0) yield* sendCommands(address, connection, due, refused)
       yield* Effect.logDebug(`LOOKUPD(${address}): sending heartbeat`)
       // Any reply to PING counts as alive.
-      yield* connection.ask([{ _tag: "PING" }])
+      yield* connection.request([{ _tag: "PING" }])
       nextPing += pingMillis
     }
   })

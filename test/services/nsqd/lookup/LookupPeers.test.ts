@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { encodeAnswer } from "../../../../src/protocol/lookup/LookupReply.ts"
+import { encodeReply } from "../../../../src/protocol/lookup/LookupReply.ts"
 import { HttpErrorReason } from "../../../../src/services/http/HttpError.ts"
 import type { Connection } from "../../../../src/services/net/Transport.ts"
 import { Idle, MemoryTransport, until, untilIdle } from "../../../../src/testing/index.ts"
@@ -142,21 +142,21 @@ describe("an nsqd and its nsqlookupds", () => {
         impostor("silent", swallow),
         impostor("huge", sends(huge)),
         impostor("negative", sends(negative)),
-        impostor("nonsense", sends(encodeAnswer(Buffer.from("<html>")))),
-        impostor("refusing", sends(encodeAnswer(Buffer.from("E_INVALID")))),
+        impostor("nonsense", sends(encodeReply(Buffer.from("<html>")))),
+        impostor("refusing", sends(encodeReply(Buffer.from("E_INVALID")))),
         impostor("closing", () => Effect.void),
         // Accepts IDENTIFY and refuses every REGISTER.
         impostor(
           "moody",
           sends(
             Buffer.concat([
-              encodeAnswer(Buffer.from(`{"broadcast_address":"moody"}`)),
-              encodeAnswer(Buffer.from("E_BAD_TOPIC"))
+              encodeReply(Buffer.from(`{"broadcast_address":"moody"}`)),
+              encodeReply(Buffer.from("E_BAD_TOPIC"))
             ])
           )
         ),
         // Sends unsolicited responses.
-        impostor("chatty", sends(Buffer.concat(Array.from({ length: 2000 }, () => encodeAnswer(Buffer.from("{}"))))))
+        impostor("chatty", sends(Buffer.concat(Array.from({ length: 2000 }, () => encodeReply(Buffer.from("{}"))))))
       ])
       const good = yield* lookupd("good")
       const names = ["silent", "huge", "negative", "nonsense", "refusing", "closing", "moody", "chatty", "good"]
@@ -260,13 +260,13 @@ describe("an nsqd and its nsqlookupds", () => {
             const chunk: Buffer | undefined = yield* connection.read
             if (chunk === undefined) return
             for (const line of chunk.toString("latin1").split("\n")) {
-              if (line.includes("IDENTIFY")) connection.write(encodeAnswer(Buffer.from("{}")))
+              if (line.includes("IDENTIFY")) connection.write(encodeReply(Buffer.from("{}")))
               if (line === "REGISTER bad") {
-                return void connection.write(encodeAnswer(Buffer.from("E_INVALID REGISTER too many registrations")))
+                return void connection.write(encodeReply(Buffer.from("E_INVALID REGISTER too many registrations")))
               }
               if (!line.startsWith("REGISTER") && line !== "PING") continue
               if (line !== "PING") registered = [...registered, line.slice("REGISTER ".length)]
-              connection.write(encodeAnswer(Buffer.from("OK")))
+              connection.write(encodeReply(Buffer.from("OK")))
             }
           }
         }).pipe(Effect.ignore)
@@ -281,7 +281,7 @@ describe("an nsqd and its nsqlookupds", () => {
       const says = `{"broadcast_address":"l1/evil?x=","http_port":80,"tcp_port":1,"version":"1"}`
       const { connections } = yield* impostor("odd", (connection) =>
         Effect.andThen(
-          Effect.sync(() => void connection.write(encodeAnswer(Buffer.from(says)))),
+          Effect.sync(() => void connection.write(encodeReply(Buffer.from(says)))),
           swallow(connection)
         ))
       const asked: Array<string> = []
