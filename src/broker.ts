@@ -24,6 +24,8 @@ export {
   type SubscriptionOptions
 } from "./services/nsqd/broker/Subscription.ts"
 export { Topic } from "./services/nsqd/broker/Topic.ts"
+/** The error of options with which a program does not run. */
+export { OptionsError, OptionsErrorReason } from "./services/options/OptionsError.ts"
 /** All options with NSQ's defaults; `Options.layer({ ... })` changes some. */
 export * as Options from "./services/nsqd/options/NsqdOptions.ts"
 /** Storage of messages and metadata that memory does not hold. */

@@ -10,14 +10,16 @@ import { masked } from "../services/core/Masked.ts"
 import * as Version from "../services/core/Version.ts"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
-import type { CommandLineError } from "../services/options/CommandLine.ts"
 import type { DaemonOptions, Settings } from "../services/options/DaemonOptions.ts"
 import type { LogOptions } from "../services/options/LogOptions.ts"
+import type { OptionsError } from "../services/options/OptionsError.ts"
 import * as Arguments from "./arguments.ts"
 
-/** Texts that a command line can request. */
-export interface Texts {
+/** What this module has to know of a program that does not run. */
+export interface Program {
+  readonly name: string
   readonly usage: () => string
+  /** The output of `--version`. */
   readonly version: string
 }
 
@@ -33,17 +35,32 @@ const printError = (text: string): Effect.Effect<void> =>
 export const goTime = (): string =>
   NsqLogger.formatTime(BigInt(Date.now()) * 1_000_000n).slice(0, "YYYY/MM/DD HH:MM:SS".length)
 
-/** Prints what a command line requests, or its error, and returns the exit code. */
-export const printReason = (error: CommandLineError, { usage, version }: Texts): Effect.Effect<number> => {
-  switch (error._tag) {
-    case "VersionRequested":
+interface Problem {
+  readonly message: string
+}
+
+/** Formats FATAL lines, independently of the log level and prefix. */
+const fatalLogs = (program: string, format: LogOptions["logFormat"]): Layer.Layer<never> =>
+  NsqLogger.layer({ format, level: "fatal", prefix: `[${program}] ` })
+
+/** Prints why a program does not run, and returns its exit code. */
+export const printReason = (
+  { message, reason }: OptionsError,
+  { name, usage, version }: Program
+): Effect.Effect<number> => {
+  switch (reason._tag) {
+    case "VersionRequest":
       return Effect.as(printLine(version), 0)
-    case "HelpRequested":
+    case "HelpRequest":
       return Effect.as(printError(usage()), 0)
-    case "UsageError":
-      return Effect.as(printError(`${error.message}\n${usage()}`), 2)
-    case "FatalValue":
-      return Effect.as(printError(`${goTime()} ${error.message}`), 1)
+    case "InvalidCommandLine":
+      return Effect.as(printError(`${message}\n${usage()}`), 2)
+    case "InvalidItem":
+    case "RefusedValue":
+      return Effect.as(printError(`${goTime()} ${message}`), 1)
+    case "InvalidEnvironment":
+    case "InvalidConfigFile":
+      return Effect.as(Effect.logFatal(message), 1).pipe(Effect.provide(fatalLogs(name, reason.logFormat)))
   }
 }
 
@@ -69,14 +86,6 @@ export interface Daemon<Options, A, E, F> {
   /** Fails when the daemon cannot continue. */
   readonly failed: Effect.Effect<never, F, A>
 }
-
-interface Problem {
-  readonly message: string
-}
-
-/** Formats FATAL lines, independently of the log level and prefix. */
-const fatalLogs = (program: string, format: LogOptions["logFormat"]): Layer.Layer<never> =>
-  NsqLogger.layer({ format, level: "fatal", prefix: `[${program}] ` })
 
 const exitOnFailure = <E extends Problem>(daemon: Effect.Effect<never, E>) =>
   daemon.pipe(
@@ -153,11 +162,7 @@ export const run = <Options extends LogOptions, A, E extends Problem, F extends 
           Effect.provide(fatalLogs(program, settings.options.logFormat))
         )
       ),
-      Effect.catch((error) =>
-        error._tag === "ConfigError"
-          ? Effect.as(Effect.logFatal(error.message), 1).pipe(Effect.provide(fatalLogs(program, error.logFormat)))
-          : printReason(error, { usage, version: Version.banner(program) })
-      )
+      Effect.catch((error) => printReason(error, { name: program, usage, version: Version.banner(program) }))
     )
   )
 }

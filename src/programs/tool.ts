@@ -64,8 +64,8 @@ export const run = <Options extends object, E extends { readonly message: string
   const syntax = { table, hasVersion }
   const command = CommandLine.parse(syntax, Arguments.read())
   if (Result.isFailure(command)) {
-    const texts = { usage: () => CommandLine.usage(name, syntax), version: `${name} v${version}` }
-    return Main.exitWith(Main.printReason(command.failure, texts))
+    const program = { name, usage: () => CommandLine.usage(name, syntax), version: `${name} v${version}` }
+    return Main.exitWith(Main.printReason(command.failure, program))
   }
   const { given, rest } = command.success
   if (tool.onlyFlags === true && rest.length > 0) return end(`unknown arguments: [${rest.join(" ")}]`)

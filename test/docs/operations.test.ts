@@ -23,7 +23,11 @@ describe("the operations guide", () => {
       )
       const path = join(directory, "nsqd.cfg")
       writeFileSync(path, example("toml"))
-      const { given, warnings } = yield* ConfigFile.load(NsqdOptions.table, path, new Set())
+      const { given, warnings } = yield* ConfigFile.load(NsqdOptions.table, {
+        path,
+        unused: new Set(),
+        logFormat: "nsq"
+      })
       assert.deepStrictEqual(warnings, [])
       const options = { ...NsqdOptions.defaults(), ...given }
       yield* NsqdOptions.check(options)

@@ -7,7 +7,7 @@ import { Context, Effect, Result, Schema } from "effect"
 import { IpInterface, IpNetwork, NetAddress } from "effect/net"
 import * as Dns from "node:dns"
 import { BlockList, isIP, type LookupFunction } from "node:net"
-import { OptionsError } from "../options/OptionsError.ts"
+import { type OptionsError, refusedValue } from "../options/OptionsError.ts"
 import { joinAddress, splitAddress } from "./Transport.ts"
 
 /**
@@ -157,8 +157,7 @@ export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): DaemonNetwor
 export const fromOption = (networks: ReadonlyArray<string>): Result.Result<DaemonNetworks, OptionsError> =>
   Result.mapBoth(parse(networks), {
     onSuccess: make,
-    onFailure: (network) =>
-      new OptionsError({ message: `failed to parse --allowed-daemon-networks - invalid CIDR address: ${network}` })
+    onFailure: (network) => refusedValue(`failed to parse --allowed-daemon-networks - invalid CIDR address: ${network}`)
   })
 
 /** The rule for announced addresses. Default: `make([])`. */

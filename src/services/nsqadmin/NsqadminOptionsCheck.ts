@@ -12,7 +12,7 @@ import type { ClientTls } from "../http/HttpClients.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import { splitAddress } from "../net/Transport.ts"
 import * as Trust from "../net/Trust.ts"
-import { OptionsError } from "../options/OptionsError.ts"
+import { type OptionsError, refusedValue } from "../options/OptionsError.ts"
 import type { NsqadminOptions } from "./NsqadminTable.ts"
 
 /** Values derived from the options. */
@@ -28,13 +28,11 @@ export interface CheckedOptions {
 
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
-const refuse = (message: string) => new OptionsError({ message })
-
 /** Reads a file. `problem` begins the message of the error. */
 const read = (path: string, problem: string): Effect.Effect<string, OptionsError> =>
   Effect.tryPromise({
     try: () => readFile(path, "utf8"),
-    catch: (cause) => refuse(`${problem} - ${messageOf(cause)}`)
+    catch: (cause) => refusedValue(`${problem} - ${messageOf(cause)}`)
   })
 
 const makeSecureContext = async (options: SecureContextOptions): Promise<SecureContext> =>
@@ -46,7 +44,7 @@ const readPair = Effect.fnUntraced(function*(certPath: string, keyPath: string) 
   const pair = { cert: yield* read(certPath, problem), key: yield* read(keyPath, problem) }
   yield* Effect.tryPromise({
     try: () => makeSecureContext(pair),
-    catch: (cause) => refuse(`${problem} - ${messageOf(cause)}`)
+    catch: (cause) => refusedValue(`${problem} - ${messageOf(cause)}`)
   })
   return pair
 })
@@ -57,22 +55,22 @@ const clientTls = Effect.fnUntraced(function*(
   const { httpClientTlsCert: certPath, httpClientTlsKey: keyPath, httpClientTlsRootCaFile: caPath } = options
   const rejectUnauthorized = !options.httpClientTlsInsecureSkipVerify
   if (certPath !== "" && keyPath === "") {
-    return yield* refuse("--http-client-tls-key must be specified with --http-client-tls-cert")
+    return yield* refusedValue("--http-client-tls-key must be specified with --http-client-tls-cert")
   }
   if (keyPath !== "" && certPath === "") {
-    return yield* refuse("--http-client-tls-cert must be specified with --http-client-tls-key")
+    return yield* refusedValue("--http-client-tls-cert must be specified with --http-client-tls-key")
   }
   const pair = certPath === "" ? {} : yield* readPair(certPath, keyPath)
   if (caPath === "") return { ...pair, rejectUnauthorized }
   const ca = yield* read(caPath, `failed to read TLS root CA file ${caPath}`)
-  const noAuthority = () => refuse(`failed to AppendCertsFromPEM ${caPath}`)
+  const noAuthority = () => refusedValue(`failed to AppendCertsFromPEM ${caPath}`)
   if (!ca.includes("-----BEGIN CERTIFICATE-----")) return yield* noAuthority()
   yield* Effect.tryPromise({ try: () => makeSecureContext({ ca }), catch: noAuthority })
   return { ...pair, ...Trust.given(ca), rejectUnauthorized }
 })
 
 const resolve = Effect.fnUntraced(function*(flag: string, address: string): Effect.fn.Return<void, OptionsError> {
-  const failed = (reason: string) => refuse(`failed to resolve ${flag} (${address}) - ${reason}`)
+  const failed = (reason: string) => refusedValue(`failed to resolve ${flag} (${address}) - ${reason}`)
   const parts = splitAddress(address)
   if (parts === undefined) {
     return yield* failed(`address ${address}: ${/:.*:/.test(address) ? "too many colons" : "missing port"} in address`)
@@ -90,7 +88,7 @@ const network = (cidr: string): Effect.Effect<IpNetwork.IpNetwork | undefined, O
   const parsed = cidr.includes("/") ? IpInterface.fromString(cidr) : Result.fail(undefined)
   return Result.isSuccess(parsed)
     ? Effect.succeed(IpNetwork.fromInterface(parsed.success))
-    : Effect.fail(refuse(`failed to parse --allow-config-from-cidr (${cidr}) - invalid CIDR address: ${cidr}`))
+    : Effect.fail(refusedValue(`failed to parse --allow-config-from-cidr (${cidr}) - invalid CIDR address: ${cidr}`))
 }
 
 /** Resolves dot segments, adds a leading slash and removes a trailing one; the root is empty. */
@@ -109,25 +107,29 @@ export const check = Effect.fnUntraced(function*(
 ): Effect.fn.Return<CheckedOptions, OptionsError> {
   const { lookupdHttpAddresses: lookupds, nsqdHttpAddresses: nsqds } = options
   if (nsqds.length === 0 && lookupds.length === 0) {
-    return yield* refuse("--nsqd-http-address or --lookupd-http-address required")
+    return yield* refusedValue("--nsqd-http-address or --lookupd-http-address required")
   }
   if (nsqds.length > 0 && lookupds.length > 0) {
-    return yield* refuse("use --nsqd-http-address or --lookupd-http-address not both")
+    return yield* refusedValue("use --nsqd-http-address or --lookupd-http-address not both")
   }
   const tls = yield* clientTls(options)
   yield* Effect.forEach(lookupds, (address) => resolve("--lookupd-http-address", address))
   yield* Effect.forEach(nsqds, (address) => resolve("--nsqd-http-address", address))
   const { graphiteUrl } = options
   if ((options.proxyGraphite || graphiteUrl !== "") && URL.parse(graphiteUrl)?.protocol.startsWith("http") !== true) {
-    return yield* refuse(`failed to parse --graphite-url (${graphiteUrl}) - not an HTTP URL`)
+    return yield* refusedValue(`failed to parse --graphite-url (${graphiteUrl}) - not an HTTP URL`)
   }
   const configNetwork = yield* network(options.allowConfigFromCidr)
   const endpoint = options.notificationHttpEndpoint
   if (endpoint !== "" && URL.parse(endpoint)?.protocol.startsWith("http") !== true) {
-    return yield* refuse(`failed to parse --notification-http-endpoint (${endpoint}) - not an HTTP URL`)
+    return yield* refusedValue(`failed to parse --notification-http-endpoint (${endpoint}) - not an HTTP URL`)
   }
-  if (Duration.toSeconds(options.statsdInterval) < 1) return yield* refuse("--statsd-interval must be at least 1s")
-  if (Duration.toMillis(options.sampleInterval) < 100) return yield* refuse("--sample-interval must be at least 100ms")
+  if (Duration.toSeconds(options.statsdInterval) < 1) {
+    return yield* refusedValue("--statsd-interval must be at least 1s")
+  }
+  if (Duration.toMillis(options.sampleInterval) < 100) {
+    return yield* refusedValue("--sample-interval must be at least 100ms")
+  }
   const daemonNetworks = yield* Effect.fromResult(DaemonNetworks.fromOption(options.allowedDaemonNetworks))
   return { tls, configNetwork, daemonNetworks, basePath: normalizeBasePath(options.basePath) }
 })

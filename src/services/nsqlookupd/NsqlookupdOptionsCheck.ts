@@ -3,7 +3,7 @@
  * opened.
  */
 import { Duration, Effect } from "effect"
-import { OptionsError } from "../options/OptionsError.ts"
+import { type OptionsError, refusedValue } from "../options/OptionsError.ts"
 import type { NsqlookupdOptions } from "./NsqlookupdTable.ts"
 
 /** Fails with the first problem. */
@@ -12,6 +12,6 @@ export const check = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, OptionsError> {
   if (!Duration.isPositive(inactiveProducerTimeout)) {
     const message = "--inactive-producer-timeout must be greater than 0, otherwise every producer is hidden"
-    return yield* new OptionsError({ message })
+    return yield* refusedValue(message)
   }
 })

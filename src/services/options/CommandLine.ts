@@ -3,10 +3,11 @@
  * daemons `--config` and deprecated flags without effect. Each flag is parsed once, where it stands. Pure: it returns the
  * content or the request, and the program acts on it.
  */
-import { Data, Result, Struct } from "effect"
+import { Result, Struct } from "effect"
 import * as GoFlags from "./GoFlags.ts"
 import * as Kind from "./OptionKind.ts"
 import type { Row } from "./OptionRow.ts"
+import { OptionsError, OptionsErrorReason } from "./OptionsError.ts"
 import type * as OptionTable from "./OptionTable.ts"
 
 /** The content of a command line. */
@@ -37,12 +38,6 @@ export interface Syntax<Options> {
   /** Deprecated flags without effect. Default: none. */
   readonly former?: ReadonlyArray<FormerFlag>
 }
-
-/** The command line has `--version`. */
-export class VersionRequested extends Data.TaggedError("VersionRequested") {}
-
-/** The reasons why a program with this command line does not run. */
-export type CommandLineError = GoFlags.FlagError | VersionRequested
 
 /** The command line up to a flag. */
 interface Progress<Options> extends Omit<CommandLine<Options>, "rest"> {
@@ -121,15 +116,17 @@ const flags = <Options extends object>(
 export const usage = <Options extends object>(program: string, syntax: Syntax<Options>): string =>
   GoFlags.usage(program, flags(syntax))
 
-/** Parses the arguments after the program's name. */
+/** Parses the arguments after the program's name. Fails like `GoFlags.parse`, or with the reason `VersionRequest`. */
 export const parse = <Options extends object>(
   syntax: Syntax<Options>,
   args: ReadonlyArray<string>
-): Result.Result<CommandLine<Options>, CommandLineError> => {
+): Result.Result<CommandLine<Options>, OptionsError> => {
   const nothing: Progress<Options> = { given: {}, config: undefined, warnings: [], version: false }
   return Result.flatMap(
     GoFlags.parse(flags(syntax), nothing, args),
     ({ rest, state: { version, ...given } }) =>
-      version ? Result.fail(new VersionRequested()) : Result.succeed({ ...given, rest })
+      version
+        ? Result.fail(new OptionsError({ reason: OptionsErrorReason.VersionRequest() }))
+        : Result.succeed({ ...given, rest })
   )
 }

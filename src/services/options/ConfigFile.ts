@@ -2,12 +2,11 @@
  * Config files of the daemons (docs/protocol/options.md#config-keys): TOML, option names with underscores, all at the top level.
  * Stricter than NSQ in one point: an unknown key, which NSQ ignores, is an error, because a misspelt limit has no effect.
  */
-import { Data, Effect, Result, Struct } from "effect"
+import { Effect, Result, Struct } from "effect"
 import { readFile } from "node:fs/promises"
+import type { LogFormat } from "./LogOptions.ts"
+import { OptionsError, OptionsErrorReason } from "./OptionsError.ts"
 import * as OptionTable from "./OptionTable.ts"
-
-/** A config file that cannot be used; the message names the key that is wrong, if any. */
-export class ConfigFileError extends Data.TaggedError("ConfigFileError")<{ readonly message: string }> {}
 
 /** The options that a config file sets. */
 export interface Settings<Options> {
@@ -18,8 +17,6 @@ export interface Settings<Options> {
 
 /** Keys that NSQ parses before all others, with another error text. */
 const parsedFirst = new Set(["log_level", "tls_required", "tls_min_version"])
-
-const fail = (message: string) => Result.fail(new ConfigFileError({ message }))
 
 const describe = (value: unknown): string => {
   if (Array.isArray(value)) return "a list"
@@ -47,13 +44,13 @@ const fieldsByName = <Options extends object>(table: OptionTable.OptionTable<Opt
 
 /**
  * Reads the options of a parsed file. `unused` are keys of old versions that have no effect and cause a warning. The name of a
- * flag, or a key with dashes, is accepted with a warning, too.
+ * flag, or a key with dashes, is accepted with a warning, too. The failure names the key that is wrong.
  */
 export const decode = <Options extends object>(
   table: OptionTable.OptionTable<Options>,
   file: Readonly<Record<string, unknown>>,
   unused: ReadonlySet<string>
-): Result.Result<Settings<Options>, ConfigFileError> => {
+): Result.Result<Settings<Options>, string> => {
   const { byFlag, byKey, formerly } = fieldsByName(table)
   const given: Partial<Options> = {}
   const warnings: Array<string> = []
@@ -63,18 +60,18 @@ export const decode = <Options extends object>(
     const former = formerly.get(name)
     const field = byKey.get(name) ?? former ?? byFlag.get(name)
     if (field === undefined) {
-      if (!unused.has(name)) return fail(`unknown key ${JSON.stringify(key)}`)
+      if (!unused.has(name)) return Result.fail(`unknown key ${JSON.stringify(key)}`)
       warnings.push(`${key} in the config file is deprecated and has no effect`)
       continue
     }
     const same = keys.get(field)
-    if (same !== undefined) return fail(`${same} and ${key} in the config file are the same option`)
+    if (same !== undefined) return Result.fail(`${same} and ${key} in the config file are the same option`)
     keys.set(field, key)
     const right = table[field].key
     if (field === former) warnings.push(`${key} in the config file is deprecated, use ${right}`)
     else if (key !== right) warnings.push(`${key} in the config file should be ${right}`)
     const change = OptionTable.decode(table, { field, value })
-    if (Result.isFailure(change)) return fail(wrongValue(key, value, change.failure))
+    if (Result.isFailure(change)) return Result.fail(wrongValue(key, value, change.failure))
     Object.assign(given, change.success)
   }
   return Result.succeed({ given, warnings })
@@ -83,29 +80,41 @@ export const decode = <Options extends object>(
 const firstLine = (cause: unknown): string =>
   (cause instanceof Error ? cause.message : String(cause)).split("\n", 1).join("")
 
-const parse = Effect.fnUntraced(function*(text: string): Effect.fn.Return<Record<string, unknown>, ConfigFileError> {
-  // Loaded on demand: only daemons with a config file need it.
-  const { parse, TomlError } = yield* Effect.promise(() => import("smol-toml"))
-  return yield* Effect.try({
-    try: () => parse(text, { integersAsBigInt: true }),
-    catch: (cause) =>
-      new ConfigFileError({
-        message: cause instanceof TomlError
-          ? `line ${cause.line}, column ${cause.column}: ${firstLine(cause)}`
-          : firstLine(cause)
-      })
-  })
-})
+/** A config file to read. */
+export interface Source {
+  readonly path: string
+  /** Keys of old versions that have no effect and cause a warning. */
+  readonly unused: ReadonlySet<string>
+  /** The form of the FATAL line if the file cannot be used. */
+  readonly logFormat: LogFormat
+}
 
-/** Reads a config file; `unused` as for `decode`. */
+const errorOf = ({ logFormat, path }: Source, description: string): OptionsError =>
+  new OptionsError({ reason: OptionsErrorReason.InvalidConfigFile({ path, description, logFormat }) })
+
+const parse = Effect.fnUntraced(
+  function*(source: Source, text: string): Effect.fn.Return<Record<string, unknown>, OptionsError> {
+    // Loaded on demand: only daemons with a config file need it.
+    const { parse, TomlError } = yield* Effect.promise(() => import("smol-toml"))
+    return yield* Effect.try({
+      try: () => parse(text, { integersAsBigInt: true }),
+      catch: (cause) => {
+        const place = cause instanceof TomlError ? `line ${cause.line}, column ${cause.column}: ` : ""
+        return errorOf(source, place + firstLine(cause))
+      }
+    })
+  }
+)
+
+/** Reads a config file. Fails with the reason `InvalidConfigFile`. */
 export const load = Effect.fnUntraced(function*<Options extends object>(
   table: OptionTable.OptionTable<Options>,
-  path: string,
-  unused: ReadonlySet<string>
-): Effect.fn.Return<Settings<Options>, ConfigFileError> {
+  source: Source
+): Effect.fn.Return<Settings<Options>, OptionsError> {
   const text = yield* Effect.tryPromise({
-    try: () => readFile(path, "utf8"),
-    catch: (cause) => new ConfigFileError({ message: firstLine(cause) })
+    try: () => readFile(source.path, "utf8"),
+    catch: (cause) => errorOf(source, firstLine(cause))
   })
-  return yield* Effect.fromResult(decode(table, yield* parse(text), unused))
+  const settings = decode(table, yield* parse(source, text), source.unused)
+  return yield* Effect.mapError(Effect.fromResult(settings), (description) => errorOf(source, description))
 })

@@ -4,11 +4,12 @@
  * over the default. Lists are replaced, never joined. Each daemon has a module with its own table and its check of ranges and
  * combinations, and takes everything else from here.
  */
-import { Context, Data, Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import * as CommandLine from "./CommandLine.ts"
 import * as ConfigFile from "./ConfigFile.ts"
 import * as Environment from "./Environment.ts"
-import type { LogFormat, LogOptions } from "./LogOptions.ts"
+import type { LogOptions } from "./LogOptions.ts"
+import { OptionsError, OptionsErrorReason } from "./OptionsError.ts"
 import type { OptionTable } from "./OptionTable.ts"
 
 /** What distinguishes the options of a daemon. */
@@ -23,23 +24,16 @@ export interface Definition<Options> {
   readonly warnings?: (given: Partial<Options>) => ReadonlyArray<string>
 }
 
-/** The options of a daemon that starts. */
+/**
+ * The options of a daemon that starts, and the warnings about them.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export interface Settings<Options> {
   readonly options: Options
   /** Warnings to log at start. */
   readonly warnings: ReadonlyArray<string>
-}
-
-/** The environment or the config file cannot be used; the message, `failed to <stage> - <detail>`, is that of a FATAL line. */
-export class ConfigError extends Data.TaggedError("ConfigError")<{
-  readonly stage: "read the environment" | `load config file ${string}`
-  readonly detail: string
-  /** The form of the FATAL line, as far as it is known. */
-  readonly logFormat: LogFormat
-}> {
-  override get message(): string {
-    return `failed to ${this.stage} - ${this.detail}`
-  }
 }
 
 /** The options of a daemon: what its program needs. */
@@ -53,7 +47,7 @@ export interface DaemonOptions<Options> {
   readonly fromCommandLine: (
     args: ReadonlyArray<string>,
     environment: Environment.Environment
-  ) => Effect.Effect<Settings<Options>, CommandLine.CommandLineError | ConfigError>
+  ) => Effect.Effect<Settings<Options>, OptionsError>
   /** Provides the defaults with the given changes. */
   readonly layer: (changes: Partial<Options>) => Layer.Layer<never>
 }
@@ -75,23 +69,20 @@ export const make = <Options extends LogOptions>(
   const fromCommandLine = Effect.fnUntraced(function*(
     args: ReadonlyArray<string>,
     environment: Environment.Environment
-  ): Effect.fn.Return<Settings<Options>, CommandLine.CommandLineError | ConfigError> {
+  ): Effect.fn.Return<Settings<Options>, OptionsError> {
     const command = yield* Effect.fromResult(CommandLine.parse(syntax, args))
-    const failed =
-      (stage: ConfigError["stage"], { logFormat = defaults().logFormat }: Partial<LogOptions>) =>
-      ({ message }: { readonly message: string }) => new ConfigError({ stage, detail: message, logFormat })
+    const formatOf = ({ logFormat }: Partial<LogOptions>) => logFormat ?? defaults().logFormat
     const variables = yield* Effect.mapError(
       Effect.fromResult(Environment.read(table, program, environment)),
-      failed("read the environment", command.given)
+      (description) => {
+        const logFormat = formatOf(command.given)
+        return new OptionsError({ reason: OptionsErrorReason.InvalidEnvironment({ description, logFormat }) })
+      }
     )
     const path = command.config ?? environment[Environment.variable(program, "config")] ?? ""
     const none: ConfigFile.Settings<Options> = { given: {}, warnings: [] }
-    const file = path === ""
-      ? none
-      : yield* Effect.mapError(
-        ConfigFile.load(table, path, formerKeys),
-        failed(`load config file ${path}`, { ...variables, ...command.given })
-      )
+    const logFormat = formatOf({ ...variables, ...command.given })
+    const file = path === "" ? none : yield* ConfigFile.load(table, { path, unused: formerKeys, logFormat })
     const given = { ...file.given, ...variables, ...command.given }
     return {
       options: { ...defaults(), ...given },

@@ -2,18 +2,8 @@
  * Options from environment variables, which NSQ does not support: `NSQD_MEM_QUEUE_SIZE` for `--mem-queue-size`. Other variables
  * are ignored even if they have the same prefix, because orchestrators define some for every service (`NSQD_PORT_4150_TCP`).
  */
-import { Data, Result, Struct } from "effect"
+import { Result, Struct } from "effect"
 import * as OptionTable from "./OptionTable.ts"
-
-/** The value of a variable is not valid for its option. */
-export class EnvironmentError extends Data.TaggedError("EnvironmentError")<{
-  readonly variable: string
-  readonly reason: string
-}> {
-  override get message(): string {
-    return `${this.variable}: ${this.reason}`
-  }
-}
 
 /** The environment variables of a process. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -22,12 +12,15 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export const variable = (program: string, flag: string): string =>
   `${program}_${flag}`.replaceAll("-", "_").toUpperCase()
 
-/** Reads the options that are set in the environment. An empty variable counts as set: to the empty string or the empty list. */
+/**
+ * Reads the options that are set in the environment. An empty variable counts as set: to the empty string or the empty list. The
+ * failure names the variable and states what is expected.
+ */
 export const read = <Options extends object>(
   table: OptionTable.OptionTable<Options>,
   program: string,
   environment: Environment
-): Result.Result<Partial<Options>, EnvironmentError> => {
+): Result.Result<Partial<Options>, string> => {
   const given: Partial<Options> = {}
   for (const field of Struct.keys(table)) {
     const name = variable(program, table[field].flag)
@@ -35,7 +28,7 @@ export const read = <Options extends object>(
     if (value === undefined) continue
     const change = OptionTable.decode(table, { field, value })
     if (Result.isFailure(change)) {
-      return Result.fail(new EnvironmentError({ variable: name, reason: change.failure }))
+      return Result.fail(`${name}: ${change.failure}`)
     }
     Object.assign(given, change.success)
   }

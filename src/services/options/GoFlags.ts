@@ -3,8 +3,9 @@
  * or as the next argument, bare switches, Go's error texts and Go's usage text. Pure: it neither prints nor exits.
  * The flags themselves parse their values, each once, into a state of the caller's.
  */
-import { Data, Result } from "effect"
+import { Result } from "effect"
 import type { InvalidText } from "./OptionKind.ts"
+import { OptionsError, OptionsErrorReason } from "./OptionsError.ts"
 
 /** The definition of a flag that changes a `State`. */
 export interface GoFlag<in out State> {
@@ -20,28 +21,19 @@ export interface GoFlag<in out State> {
   readonly set: (state: State, text: string) => Result.Result<State, InvalidText>
 }
 
-/** The command line has `--help` or `-h`, and the program defines no flag of that name. */
-export class HelpRequested extends Data.TaggedError("HelpRequested") {}
+const failed = (reason: OptionsErrorReason): Result.Result<never, OptionsError> =>
+  Result.fail(new OptionsError({ reason }))
 
-/** The command line is not valid; `message` is Go's error text, which is printed before the usage text. */
-export class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
+const invalid = (description: string) => failed(OptionsErrorReason.InvalidCommandLine({ description }))
 
-/** A value that ends the program without a usage text. */
-export class FatalValue extends Data.TaggedError("FatalValue")<{ readonly message: string }> {}
-
-/** The reasons why a command line cannot be used. */
-export type FlagError = HelpRequested | UsageError | FatalValue
-
-const usageError = (message: string): Result.Result<never, FlagError> => Result.fail(new UsageError({ message }))
-
-const refused = <State>(flag: GoFlag<State>, text: string, { fatal, reason }: InvalidText): FlagError => {
-  if (fatal) return new FatalValue({ message: reason })
+const refused = <State>(flag: GoFlag<State>, text: string, { fatal, reason }: InvalidText) => {
+  if (fatal) return failed(OptionsErrorReason.InvalidItem({ description: reason }))
   const value = JSON.stringify(text)
-  return new UsageError({
-    message: flag.isSwitch
+  return invalid(
+    flag.isSwitch
       ? `invalid boolean value ${value} for -${flag.name}: ${reason}`
       : `invalid value ${value} for flag -${flag.name}: ${reason}`
-  })
+  )
 }
 
 /** The state after all flags, and the arguments after them. */
@@ -50,12 +42,15 @@ export interface Parsed<State> {
   readonly rest: ReadonlyArray<string>
 }
 
-/** Parses flags in their order, up to `--` or the first non-flag argument, starting with the initial state. */
+/**
+ * Parses flags in their order, up to `--` or the first non-flag argument, starting with the initial state. Fails with the reason
+ * `HelpRequest` (if the program defines no flag of that name), `InvalidCommandLine` or `InvalidItem`.
+ */
 export const parse = <State>(
   flags: Iterable<GoFlag<State>>,
   initial: State,
   args: ReadonlyArray<string>
-): Result.Result<Parsed<State>, FlagError> => {
+): Result.Result<Parsed<State>, OptionsError> => {
   const byName = new Map(Array.from(flags, (flag) => [flag.name, flag]))
   let state = initial
   for (let i = 0; i < args.length; i++) {
@@ -63,17 +58,17 @@ export const parse = <State>(
     if (arg === "--") return Result.succeed({ state, rest: args.slice(i + 1) })
     if (arg.length < 2 || !arg.startsWith("-")) return Result.succeed({ state, rest: args.slice(i) })
     const [, name = "", value] = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(arg) ?? []
-    if (name === "") return usageError(`bad flag syntax: ${arg}`)
+    if (name === "") return invalid(`bad flag syntax: ${arg}`)
     const flag = byName.get(name)
     if (flag === undefined) {
       return name === "help" || name === "h"
-        ? Result.fail(new HelpRequested())
-        : usageError(`flag provided but not defined: -${name}`)
+        ? failed(OptionsErrorReason.HelpRequest())
+        : invalid(`flag provided but not defined: -${name}`)
     }
     const text = value ?? (flag.isSwitch ? "true" : args[++i])
-    if (text === undefined) return usageError(`flag needs an argument: -${name}`)
+    if (text === undefined) return invalid(`flag needs an argument: -${name}`)
     const changed = flag.set(state, text)
-    if (Result.isFailure(changed)) return Result.fail(refused(flag, text, changed.failure))
+    if (Result.isFailure(changed)) return refused(flag, text, changed.failure)
     state = changed.success
   }
   return Result.succeed({ state, rest: [] })

@@ -6,7 +6,12 @@ import type { OptionTable } from "./OptionTable.ts"
 /** The forms of log lines. */
 export type LogFormat = "nsq" | "json"
 
-/** The options of a daemon's log. */
+/**
+ * The options of a daemon's log.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export interface LogOptions {
   /** The least severe level that is logged. nsqd and nsqadmin can change it while they run. */
   readonly logLevel: Kind.NsqLogLevel

@@ -3,7 +3,7 @@
  * the usage text and represented by `GET /config/:opt`. Error texts are Go's, which operators and scripts know. Kinds do not
  * check ranges: each daemon checks its options when it starts.
  */
-import { Data, type Duration, Result } from "effect"
+import { type Duration, Result } from "effect"
 import * as GoDuration from "../core/GoDuration.ts"
 import { maskedAddress } from "../core/Masked.ts"
 
@@ -22,10 +22,10 @@ const asJson = (json: boolean | number | ReadonlyArray<string> | ReadonlyArray<n
  * The reason why a value is not valid. With `fatal`, as for the one kind where NSQ does so, the program prints only this text
  * and exits with code 1; otherwise it prints the usage as well and exits with code 2.
  */
-export class InvalidText extends Data.TaggedError("InvalidText")<{
+export interface InvalidText {
   readonly reason: string
   readonly fatal: boolean
-}> {}
+}
 
 /** A kind of option value. */
 export interface OptionKind<in out A> {
@@ -46,7 +46,7 @@ export interface OptionKind<in out A> {
   readonly render: (value: A) => ConfigValue
 }
 
-const refuse = (reason: string) => Result.fail(new InvalidText({ reason, fatal: false }))
+const refuse = (reason: string): Result.Result<never, InvalidText> => Result.fail({ reason, fatal: false })
 const parseError = refuse("parse error")
 const rangeError = refuse("value out of range")
 
@@ -203,7 +203,7 @@ export const floats: OptionKind<ReadonlyArray<number>> = {
     const values = [...before]
     for (const item of text.split(",")) {
       const value = parseFloat(item)
-      if (value === undefined) return Result.fail(new InvalidText({ reason: `Could not parse: ${item}`, fatal: true }))
+      if (value === undefined) return Result.fail({ reason: `Could not parse: ${item}`, fatal: true })
       values.push(value)
     }
     return Result.succeed(values.sort((a, b) => b - a))

@@ -119,7 +119,7 @@ export const kind: Kind.OptionKind<ClientSettings> = {
   parse: (given, before = new Map()) =>
     Result.mapBoth(parseOne(given), {
       onSuccess: ([name, value]) => new Map([...before, [name, value]]),
-      onFailure: (reason) => new Kind.InvalidText({ reason, fatal: false })
+      onFailure: (reason) => ({ reason, fatal: false })
     }),
   decode: () => Result.fail("can only be given as a flag"),
   format: () => "",

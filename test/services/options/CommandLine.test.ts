@@ -1,17 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Result, Schema } from "effect"
 import * as CommandLine from "../../../src/services/options/CommandLine.ts"
-import * as GoFlags from "../../../src/services/options/GoFlags.ts"
 import * as Kind from "../../../src/services/options/OptionKind.ts"
 import * as Row from "../../../src/services/options/OptionRow.ts"
+import { OptionsErrorReason } from "../../../src/services/options/OptionsError.ts"
 import { table } from "./demo.ts"
+
+const invalid = (description: string) => OptionsErrorReason.InvalidCommandLine({ description })
 
 const former = [{ name: "verbose", use: "loud" }, { name: "quiet", use: "loud" }]
 const syntax = { table, former, hasConfig: true }
 const parse = (...args: ReadonlyArray<string>) => CommandLine.parse(syntax, args)
 const failure = (...args: ReadonlyArray<string>) => {
   const result = parse(...args)
-  return Result.isFailure(result) ? result.failure : undefined
+  return Result.isFailure(result) ? result.failure.reason : undefined
 }
 
 describe("CommandLine", () => {
@@ -43,10 +45,10 @@ describe("CommandLine", () => {
 
   it("the version is requested by the last --version, if the rest of the command line is valid", () => {
     for (const args of [["--version"], ["-version", "--max-size=5"], ["--version=false", "--version=T"]]) {
-      assert.deepStrictEqual(failure(...args), new CommandLine.VersionRequested())
+      assert.deepStrictEqual(failure(...args), OptionsErrorReason.VersionRequest())
     }
     assert.isUndefined(failure("--version", "--version=F"))
-    assert.strictEqual(failure("--version", "--nope")?._tag, "UsageError")
+    assert.strictEqual(failure("--version", "--nope")?._tag, "InvalidCommandLine")
   })
 
   it("a program without --version, --config and deprecated flags does not accept them", () => {
@@ -54,8 +56,8 @@ describe("CommandLine", () => {
     for (const name of ["version", "config", "verbose"]) {
       const parsed = CommandLine.parse(bare, [`--${name}`])
       assert.deepStrictEqual(
-        Result.isFailure(parsed) && parsed.failure,
-        new GoFlags.UsageError({ message: `flag provided but not defined: -${name}` })
+        Result.isFailure(parsed) && parsed.failure.reason,
+        invalid(`flag provided but not defined: -${name}`)
       )
       assert.notInclude(CommandLine.usage("demo", bare), `-${name}`)
     }
@@ -98,26 +100,26 @@ describe("CommandLine", () => {
   it("a command line that is not valid fails with Go's text", () => {
     assert.deepStrictEqual(
       failure("--nope"),
-      new GoFlags.UsageError({ message: "flag provided but not defined: -nope" })
+      invalid("flag provided but not defined: -nope")
     )
     assert.deepStrictEqual(
       failure("--max-size=many"),
-      new GoFlags.UsageError({ message: "invalid value \"many\" for flag -max-size: parse error" })
+      invalid("invalid value \"many\" for flag -max-size: parse error")
     )
     assert.deepStrictEqual(
       failure("--version=maybe"),
-      new GoFlags.UsageError({ message: "invalid boolean value \"maybe\" for -version: parse error" })
+      invalid("invalid boolean value \"maybe\" for -version: parse error")
     )
-    assert.deepStrictEqual(failure("--config"), new GoFlags.UsageError({ message: "flag needs an argument: -config" }))
-    assert.deepStrictEqual(failure("--help"), new GoFlags.HelpRequested())
+    assert.deepStrictEqual(failure("--config"), invalid("flag needs an argument: -config"))
+    assert.deepStrictEqual(failure("--help"), OptionsErrorReason.HelpRequest())
   })
 
   it("a number of a list that is not valid ends the program without usage text", () => {
     const ratios = { ratios: Row.row("ratio", Kind.floats, (): ReadonlyArray<number> => [], "numbers") }
     const result = CommandLine.parse({ table: ratios }, ["--ratio=1", "--ratio=high"])
     assert.deepStrictEqual(
-      Result.isFailure(result) && result.failure,
-      new GoFlags.FatalValue({ message: "Could not parse: high" })
+      Result.isFailure(result) && result.failure.reason,
+      OptionsErrorReason.InvalidItem({ description: "Could not parse: high" })
     )
   })
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import * as ConfigFile from "../../../src/services/options/ConfigFile.ts"
+import { type OptionsError, OptionsErrorReason } from "../../../src/services/options/OptionsError.ts"
 
 const load = (text: string) =>
   Effect.gen(function*() {
@@ -14,11 +15,17 @@ const load = (text: string) =>
     )
     const path = join(directory, "nsqd.cfg")
     writeFileSync(path, text)
-    return yield* ConfigFile.load(NsqdOptions.table, path, new Set(["verbose", "worker_id"]))
+    return yield* ConfigFile.load(NsqdOptions.table, {
+      path,
+      unused: new Set(["verbose", "worker_id"]),
+      logFormat: "nsq"
+    })
   })
 
 const given = (text: string) => Effect.map(load(text), (settings) => settings.given)
-const refusal = (text: string) => Effect.map(Effect.flip(load(text)), ({ message }) => message)
+const descriptionOf = ({ reason }: OptionsError) =>
+  reason._tag === "InvalidConfigFile" ? reason.description : reason._tag
+const refusal = (text: string) => Effect.map(Effect.flip(load(text)), descriptionOf)
 
 describe("ConfigFile", () => {
   it.effect("a config file sets the options that it names, and no others", () =>
@@ -172,8 +179,13 @@ describe("ConfigFile", () => {
 
   it.effect("the error for a missing file names the file", () =>
     Effect.gen(function*() {
-      const { message } = yield* Effect.flip(ConfigFile.load(NsqdOptions.table, "/does/not/exist.cfg", new Set()))
-      assert.match(message, /^ENOENT: no such file or directory, open '\/does\/not\/exist.cfg'$/)
+      const path = "/does/not/exist.cfg"
+      const { message, reason } = yield* Effect.flip(
+        ConfigFile.load(NsqdOptions.table, { path, unused: new Set(), logFormat: "json" })
+      )
+      const description = `ENOENT: no such file or directory, open '${path}'`
+      assert.deepStrictEqual(reason, OptionsErrorReason.InvalidConfigFile({ path, description, logFormat: "json" }))
+      assert.strictEqual(message, `failed to load config file ${path} - ${description}`)
     }))
 
   it("a config file uses the same name for each option as /config", () => {

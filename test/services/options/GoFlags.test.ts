@@ -29,7 +29,9 @@ const given = (...args: ReadonlyArray<string>) => Result.map(GoFlags.parse(flags
 
 const refusal = (...args: ReadonlyArray<string>) => {
   const parsed = GoFlags.parse(flags, [], args)
-  return Result.isFailure(parsed) && parsed.failure._tag === "UsageError" ? parsed.failure.message : parsed
+  return Result.isFailure(parsed) && parsed.failure.reason._tag === "InvalidCommandLine"
+    ? parsed.failure.message
+    : parsed
 }
 
 describe("GoFlags", () => {
@@ -81,7 +83,7 @@ describe("GoFlags", () => {
   it("--help and -h request the usage text", () => {
     for (const arg of ["--help", "-help", "-h", "--h"]) {
       const parsed = GoFlags.parse(flags, [], [arg])
-      assert.isTrue(Result.isFailure(parsed) && parsed.failure._tag === "HelpRequested")
+      assert.isTrue(Result.isFailure(parsed) && parsed.failure.reason._tag === "HelpRequest")
     }
   })
 
@@ -112,7 +114,7 @@ describe("GoFlags", () => {
 
   it("an invalid number in a list is a fatal error", () => {
     const parsed = GoFlags.parse(flags, [], ["--ratio=0.5,abc"])
-    assert.isTrue(Result.isFailure(parsed) && parsed.failure._tag === "FatalValue")
+    assert.isTrue(Result.isFailure(parsed) && parsed.failure.reason._tag === "InvalidItem")
     assert.strictEqual(Result.isFailure(parsed) && parsed.failure.message, "Could not parse: abc")
   })
 

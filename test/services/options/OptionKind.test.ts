@@ -162,7 +162,7 @@ describe("OptionKind", () => {
     const refused = floats.parse("0.5,high", undefined)
     assert.deepStrictEqual(
       Result.isFailure(refused) && refused.failure,
-      new Kind.InvalidText({ reason: "Could not parse: high", fatal: true })
+      { reason: "Could not parse: high", fatal: true }
     )
     assert.deepStrictEqual(decoded(floats, [0.5, 1n]), [0.5, 1])
     assert.deepStrictEqual([decoded(floats, "0.5, 1"), decoded(floats, "")], [[0.5, 1], []])

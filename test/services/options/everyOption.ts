@@ -70,14 +70,15 @@ export const test = <Options extends object>(daemon: Daemon<Options>, samples: S
         const invalidValue = kind.isSwitch
           ? `invalid boolean value "${text}" for -${flag}`
           : `invalid value "${text}" for flag -${flag}`
-        assert.strictEqual(byFlag._tag === "UsageError" && byFlag.message, `${invalidValue}: ${reason}`)
+        assert.strictEqual(byFlag.reason._tag, "InvalidCommandLine")
+        assert.strictEqual(byFlag.message, `${invalidValue}: ${reason}`)
         const variable = Environment.variable(program, flag)
         const byVariable = yield* Effect.flip(settle({ [variable]: text }))
-        assert.strictEqual(byVariable._tag, "ConfigError")
+        assert.strictEqual(byVariable.reason._tag, "InvalidEnvironment")
         assert.include(byVariable.message, `failed to read the environment - ${variable}: `)
         const path = yield* configFile(`${key} = "${text}"\n`)
         const byFile = yield* Effect.flip(settle({}, `--config=${path}`))
-        assert.strictEqual(byFile._tag, "ConfigError")
+        assert.strictEqual(byFile.reason._tag, "InvalidConfigFile")
         assert.include(
           byFile.message,
           `failed to load config file ${path} - failed to coerce value ${text} for ${key} - `

@@ -8,6 +8,8 @@ import type { ConfigValue } from "../../options/OptionKind.ts"
 import * as OptionTable from "../../options/OptionTable.ts"
 import * as Table from "./NsqdTable.ts"
 
+export type { Settings } from "../../options/DaemonOptions.ts"
+export type { LogOptions } from "../../options/LogOptions.ts"
 export { check, type CheckedOptions, isPlainHttpRefused, isTlsRequired } from "./NsqdOptionsCheck.ts"
 export { table } from "./NsqdTable.ts"
 

@@ -4,7 +4,7 @@
  */
 import { Duration, Effect } from "effect"
 import * as DaemonNetworks from "../../net/DaemonNetworks.ts"
-import { OptionsError } from "../../options/OptionsError.ts"
+import { type OptionsError, refusedValue } from "../../options/OptionsError.ts"
 import type { NsqdOptions } from "./NsqdTable.ts"
 
 /**
@@ -64,7 +64,7 @@ export const check = Effect.fnUntraced(function*(
   options: NsqdOptions
 ): Effect.fn.Return<CheckedOptions, OptionsError> {
   const message = problem(options)
-  if (message !== undefined) return yield* new OptionsError({ message })
+  if (message !== undefined) return yield* refusedValue(message)
   const daemonNetworks = yield* Effect.fromResult(DaemonNetworks.fromOption(options.allowedDaemonNetworks))
   return { daemonNetworks }
 })
