@@ -18,6 +18,9 @@ const repeating = new Set([307, 308])
 /** Headers that are sent to another host; any other may be a secret, for example an API key. */
 const harmless = new Set(["accept", "accept-encoding", "content-length", "content-type", "user-agent"])
 
+/** Headers of a body, which a redirect that does not keep it would send without one. */
+const ofBody = new Set(["content-length", "content-type"])
+
 /** Whether a redirect stays on the requested host, and does not leave HTTPS. */
 const isTrusted = (from: URL, to: URL): boolean =>
   to.hostname === from.hostname && (from.protocol === "http:" || to.protocol === "https:")
@@ -40,8 +43,7 @@ export const next = (
   }
   if (!isWeb) return Result.succeed(undefined)
   const repeats = repeating.has(status)
-  const keeps = (name: string): boolean =>
-    (isTrusted(from, to) || harmless.has(name)) && (repeats || name !== "content-type")
+  const keeps = (name: string): boolean => (isTrusted(from, to) || harmless.has(name)) && (repeats || !ofBody.has(name))
   const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => keeps(name)))
   return Result.succeed(
     repeats

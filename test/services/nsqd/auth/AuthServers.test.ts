@@ -161,7 +161,10 @@ describe("AuthServers", () => {
         [status(403, "{}"), /got response 403 without https_port$/],
         [status(403, "{\"https_port\":0}"), /got response 403 without https_port$/],
         [status(200, secret), /the response is not a valid authorization$/],
-        [status(200, " ".repeat(1024 * 1024) + permission), /DecodeError/],
+        [
+          status(200, " ".repeat(1024 * 1024) + permission),
+          /the response has more than 1048576 bytes \(fixed limit\)$/
+        ],
         [(_, response) => response.destroy(), /TransportError ECONNRESET$/]
       ]
       for (const [handler, reason] of cases) {
@@ -200,6 +203,14 @@ describe("AuthServers", () => {
       const elsewhere = yield* moved(`http://${good.address}/there?token=1`)
       assert.strictEqual(Result.getOrThrow(yield* query([elsewhere.address])).identity, "me")
       assert.strictEqual(good.asked[0]?.url.search, "?token=1")
+      Result.getOrThrow(yield* query([elsewhere.address], { authHttpRequestMethod: "post" }))
+      const { body, headers, method } = good.asked[1]!
+      assert.deepStrictEqual([method, body, headers["content-type"], headers["content-length"]], [
+        "GET",
+        "",
+        undefined,
+        undefined
+      ])
       assert.match(yield* refusal([(yield* moved("/again")).address]), /got response 302$/)
     }))
 
