@@ -96,6 +96,10 @@ const fail = (
   reason: HttpErrorReason
 ): HttpError => new HttpError({ address: address ?? URL.parse(url)?.host ?? url, method, url: masked(url), reason })
 
+/** Returns the error of a request that exceeds its timeout. */
+export const timedOut = (request: HttpClientRequest.HttpClientRequest, sending: Sending = {}): HttpError =>
+  fail(authenticated(request), sending, HttpErrorReason.Timeout())
+
 /**
  * Sends a request and returns the response without its body, which the caller has to read or to bound. The user information of
  * the URL becomes basic authentication.
@@ -137,7 +141,7 @@ export const send = (
         (error) => failed(error._tag === "ResponseTooLarge" ? error : reasonOf(error))
       )
       return { status: response.status, headers: response.headers, body }
-    }).pipe(Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(failed(HttpErrorReason.Timeout())) }))
+    }).pipe(Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(timedOut(request, sending)) }))
   })
 
 // ---- NSQ's daemons

@@ -2,7 +2,7 @@
  * `nsq_to_http`: sends each message of a channel to web servers (docs/protocol/tools.md#nsq_to_http).
  */
 import { Effect, Random, type Scope } from "effect"
-import { HttpClient, HttpIncomingMessage } from "effect/http"
+import { HttpClient } from "effect/http"
 import { Consumer, Topic } from "../client/index.ts"
 import { maskedAddress } from "../core/Masked.ts"
 import { version } from "../core/Version.ts"
@@ -125,7 +125,6 @@ export const main = Effect.fn("nsq_to_http")(function*(
   const options = HttpCalls.unlimitedUnlessPositive(given)
   yield* forward(options).pipe(
     Effect.provide(HttpClients.layerUndici(options)),
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, WebRequests.maxResponseSize),
     ClientLogger.ofConsumer(options.topic, options.channel)
   )
 })

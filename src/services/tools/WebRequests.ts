@@ -2,15 +2,15 @@
  * The requests of `nsq_to_http` (docs/protocol/tools.md#nsq_to_http): the message as the body of a POST or in the URL of a GET,
  * and the rules of success.
  */
-import { ByteSize, type Duration, Effect, Result } from "effect"
-import { Headers as HttpHeaders, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
-import { masked } from "../core/Masked.ts"
+import { type Duration, Effect } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
+import * as BoundedResponse from "../http/BoundedResponse.ts"
+import { describe } from "../http/HttpError.ts"
+import * as HttpExchange from "../http/HttpExchange.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
 /** Header values by lower-case name. */
 export type Headers = Readonly<Record<string, string>>
-
-const maxRedirects = 10
 
 /** HTTP's syntax of header names and values, because Node throws on others. */
 const headerName = /^[\w!#$%&'*+.^`|~-]+$/
@@ -82,92 +82,29 @@ const isStaleConnection = (error: unknown): boolean =>
 const hasReceived = (socket: unknown): boolean =>
   typeof socket === "object" && socket !== null && "bytesRead" in socket && Number(socket.bytesRead) > 0
 
-/** Limit for a response, for `HttpIncomingMessage.MaxBodySize`; a larger one closes its connection. */
-export const maxResponseSize = ByteSize.mebibytes(1)
+/** Returns a client that sends a request once more if its connection was stale. */
+const repeating = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  HttpClient.transform(client, (exchange) => Effect.retry(exchange, { times: 1, while: isStaleConnection }))
 
-const reasonOf = (error: Error): string => causes(error).at(-1)?.message ?? error.message
-
-const decoded = (text: string): string => Result.getOrElse(Result.try(() => decodeURIComponent(text)), () => text)
-
-/** Converts the user information of a URL to basic authentication, unless there is an Authorization header. */
-const authenticated = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
-  const url = URL.parse(request.url)
-  if (url === null || url.username + url.password === "") return request
-  const { password, username } = url
-  url.username = ""
-  url.password = ""
-  const plain = HttpClientRequest.setUrl(request, url.href)
-  return "authorization" in request.headers
-    ? plain
-    : HttpClientRequest.basicAuth(plain, decoded(username), decoded(password))
-}
-
-/** Redirects that are followed, as in Go; only `repeating` ones keep the method and the body. */
-const redirecting = new Set([301, 302, 303, 307, 308])
-const repeating = new Set([307, 308])
-/** Headers that are sent to another host; any other may be a secret, for example an API key. */
-const harmless = new Set(["accept", "accept-encoding", "content-length", "content-type", "user-agent"])
-
-/** Whether a redirect stays on the configured host, and does not leave HTTPS. */
-const isTrusted = (from: URL, to: URL): boolean =>
-  to.hostname === from.hostname && (from.protocol === "http:" || to.protocol === "https:")
-
-/** Returns the request that follows a redirect, or `undefined` if the response is not a redirect. */
-const redirected = (
-  request: HttpClientRequest.HttpClientRequest,
-  response: HttpClientResponse.HttpClientResponse
-): HttpClientRequest.HttpClientRequest | undefined => {
-  const { headers: { location }, status } = response
-  if (!redirecting.has(status) || location === undefined || location === "") return undefined
-  const from = new URL(request.url)
-  const to = URL.parse(location, from.href)
-  if (to === null || !/^https?:$/.test(to.protocol)) return undefined
-  const repeats = repeating.has(status)
-  const keeps = (name: string): boolean =>
-    (isTrusted(from, to) || harmless.has(name)) && (repeats || name !== "content-type")
-  const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => keeps(name)))
-  const next = repeats
-    ? HttpClientRequest.makeWith(
-      request.method,
-      to.href,
-      request.urlParams,
-      request.hash,
-      HttpHeaders.fromInput(headers),
-      request.body
-    )
-    : HttpClientRequest.get(to.href, { headers })
-  return authenticated(next)
-}
+/** Limit for a response in bytes; a larger one closes its connection. */
+const maxResponseBytes = 1024 * 1024
 
 /**
  * Sends a request, follows redirects, and reads the response to the end so that its connection can be reused. Fails with the
  * reason `RequestFailure` if the server does not take the message.
+ *
+ * The status decides, so a body that is too long or too slow fails no request. `HttpExchange.send` would fail here.
  */
 export const send = Effect.fnUntraced(function*(
-  given: HttpClientRequest.HttpClientRequest,
+  request: HttpClientRequest.HttpClientRequest,
   timeout: Duration.Duration
 ): Effect.fn.Return<void, ToolError, HttpClient.HttpClient> {
-  const client = yield* HttpClient.HttpClient
+  const client = repeating(yield* HttpClient.HttpClient)
   const failed = (description: string) => toolError("RequestFailure", description)
-  const first = authenticated(given)
-
-  const follow = Effect.gen(function*() {
-    let request = first
-    for (let redirects = 0;; redirects++) {
-      const response = yield* client.execute(request).pipe(
-        Effect.retry({ times: 1, while: isStaleConnection }),
-        Effect.mapError((error) => failed(`${request.method} ${masked(request.url)}: ${reasonOf(error)}`))
-      )
-      const next = redirects < maxRedirects ? redirected(request, response) : undefined
-      if (next === undefined) return response
-      yield* Effect.ignore(response.arrayBuffer)
-      request = next
-    }
-  })
-  const response = yield* Effect.timeoutOrElse(follow, {
-    duration: timeout,
-    orElse: () => Effect.fail(failed(`${first.method} ${masked(first.url)}: request timeout`))
-  })
-  yield* Effect.ignore(Effect.timeoutOption(response.arrayBuffer, timeout))
-  if (!isSuccess(first, response.status)) return yield* failed(`got status code ${response.status}`)
+  const response = yield* HttpExchange.open(client, request, { redirects: "any host" }).pipe(
+    Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(HttpExchange.timedOut(request)) }),
+    Effect.mapError(({ method, reason, url }) => failed(`${method} ${url}: ${describe(reason)}`))
+  )
+  yield* Effect.timeoutOption(BoundedResponse.discard(response, maxResponseBytes), timeout)
+  if (!isSuccess(request, response.status)) return yield* failed(`got status code ${response.status}`)
 })

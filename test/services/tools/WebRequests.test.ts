@@ -1,12 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber } from "effect"
-import {
-  HttpClient,
-  HttpClientError,
-  type HttpClientRequest,
-  HttpClientResponse,
-  HttpIncomingMessage
-} from "effect/http"
+import { Deferred, Duration, Effect, Fiber } from "effect"
+import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { masked } from "../../../src/services/core/Masked.ts"
 import * as HttpClients from "../../../src/services/http/HttpClients.ts"
@@ -236,9 +230,11 @@ describe("requests by undici", () => {
       assert.strictEqual(served, 3)
     }).pipe(Effect.provide(undici)))
 
-  it.live("a request ends with the status even if the body of the response never does", () =>
+  it.live("a request ends with the status when its body exceeds the limit, and closes the connection", () =>
     Effect.gen(function*() {
-      const address = yield* fakeServer((_, response) => {
+      const closed = yield* Deferred.make<void>()
+      const address = yield* fakeServer(({ socket }, response) => {
+        socket.once("close", () => Deferred.doneUnsafe(closed, Effect.void))
         const chunk = Buffer.alloc(256 * 1024)
         const write = () => {
           while (!response.destroyed && response.write(chunk)) continue
@@ -247,8 +243,27 @@ describe("requests by undici", () => {
         write()
       })
       const post = WebRequests.post(`http://${address}/`, Buffer.from("x"), "text/plain", {})
-      yield* WebRequests.send(post, Duration.seconds(20)).pipe(
-        Effect.provideService(HttpIncomingMessage.MaxBodySize, WebRequests.maxResponseSize)
-      )
+      // Without a timeout, only the limit can end it.
+      yield* WebRequests.send(post, Duration.infinity)
+      yield* Deferred.await(closed)
+    }).pipe(Effect.provide(undici)))
+
+  it.live("connections are reused after responses of each kind", () =>
+    Effect.gen(function*() {
+      const sockets = new Set<unknown>()
+      let served = 0
+      const address = yield* fakeServer(({ socket }, response) => {
+        sockets.add(socket)
+        const kind = served++ % 3
+        if (kind === 0) return void response.writeHead(204).end()
+        if (kind === 1) response.setHeader("content-length", 2)
+        response.write("o")
+        response.end("k")
+      })
+      const post = WebRequests.post(`http://${address}/`, Buffer.from("x"), "text/plain", {})
+      for (let i = 0; i < 12; i++) yield* WebRequests.send(post, Duration.seconds(5))
+      assert.strictEqual(served, 12)
+      // A request that follows at once may open the second one.
+      assert.isAtMost(sockets.size, 2)
     }).pipe(Effect.provide(undici)))
 })
