@@ -6,6 +6,9 @@ import { Clock, Context, Effect, Layer, Queue } from "effect"
 import { HttpClient, HttpClientRequest, HttpServerRequest } from "effect/http"
 import { hostname } from "node:os"
 import type { Action } from "../../protocol/http/admin/AdminApi.ts"
+import * as BoundedResponse from "../http/BoundedResponse.ts"
+import { describe } from "../http/HttpError.ts"
+import * as HttpExchange from "../http/HttpExchange.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
 
@@ -22,6 +25,9 @@ export interface AdminAction {
 
 /** Limit for notifications that wait for the endpoint; further ones are dropped and logged. */
 const maxWaiting = 1024
+
+/** Limit for a response of the endpoint in bytes; a larger one closes its connection. */
+const maxResponseBytes = 1024 * 1024
 
 /** Returns the user of HTTP Basic credentials, as in NSQ; empty without them. */
 const basicUser = (authorization: string | undefined): string => {
@@ -49,11 +55,13 @@ export class Notifications extends Context.Service<Notifications, {
         const request = HttpClientRequest.post(endpoint).pipe(
           HttpClientRequest.bodyText(JSON.stringify(notification), "application/json")
         )
-        yield* client.execute(request).pipe(
-          // Reading the whole body lets the connection be reused.
-          Effect.flatMap((response) => response.arrayBuffer),
-          Effect.timeout(httpClientRequestTimeout),
-          Effect.catch(({ message }) => Effect.logError(`failed to POST notification - ${message}`))
+        yield* HttpExchange.open(client, request).pipe(
+          Effect.flatMap((response) => BoundedResponse.discard(response, maxResponseBytes)),
+          Effect.timeoutOrElse({
+            duration: httpClientRequestTimeout,
+            orElse: () => Effect.fail(HttpExchange.timedOut(request))
+          }),
+          Effect.catch(({ reason }) => Effect.logError(`failed to POST notification - ${describe(reason)}`))
         )
       })
       yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(waiting), post)))
