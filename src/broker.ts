@@ -32,6 +32,7 @@ export * as Options from "./services/nsqd/options/NsqdOptions.ts"
 export { StorageError, StorageErrorReason } from "./services/nsqd/disk/StorageError.ts"
 export { Storage } from "./services/nsqd/storage/Storage.ts"
 /** Storage in files, in NSQ's formats. Lock the directory first: two brokers must never share it. */
+export { Disk, DiskError } from "./services/nsqd/disk/Disk.ts"
 export * as NodeDisk from "./services/nsqd/disk/NodeDisk.ts"
 export * as DataDirectory from "./services/nsqd/storage/DataDirectory.ts"
 export * as DiskStorage from "./services/nsqd/storage/DiskStorage.ts"

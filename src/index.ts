@@ -10,13 +10,18 @@ export * as metrics from "./metrics.ts"
 export * as protocol from "./protocol/index.ts"
 /** The daemon nsqd as a Layer. */
 export { Nsqd } from "./services/nsqd/Nsqd.ts"
+export { NsqdError, NsqdErrorReason } from "./services/nsqd/NsqdError.ts"
 /** The daemon nsqlookupd as a Layer. */
 export { Nsqlookupd } from "./services/nsqlookupd/Nsqlookupd.ts"
 export { NsqlookupdError, NsqlookupdErrorReason } from "./services/nsqlookupd/NsqlookupdError.ts"
+export type { NsqlookupdOptions } from "./services/nsqlookupd/NsqlookupdTable.ts"
 /** The daemon nsqadmin as a Layer. */
 export { Nsqadmin } from "./services/nsqadmin/Nsqadmin.ts"
 export { NsqadminError, NsqadminErrorReason } from "./services/nsqadmin/NsqadminError.ts"
+export type { NsqadminOptions } from "./services/nsqadmin/NsqadminTable.ts"
 /** The three daemons in one process. */
 export { Standalone } from "./services/standalone/Standalone.ts"
+export { StandaloneError, type StandaloneErrorReason } from "./services/standalone/StandaloneError.ts"
+export type { DaemonsOptions } from "./services/standalone/StandaloneOptions.ts"
 /** Producer, Consumer and discovery. */
 export * as client from "./services/client/index.ts"

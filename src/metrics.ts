@@ -10,5 +10,8 @@ export { NetError, NetErrorReason } from "./services/net/NetError.ts"
 export * as NodeDatagrams from "./services/net/NodeDatagrams.ts"
 /** All metrics of nsqd, for Effect's exporters. */
 export * as NsqdMetrics from "./services/nsqd/metrics/NsqdMetrics.ts"
+/** The options of a running nsqd, which `Statsd` follows; `RuntimeOptions.layer` starts with those of the broker. */
+export { RuntimeOptions } from "./services/nsqd/options/RuntimeOptions.ts"
+export { RuntimeOptionsError, RuntimeOptionsErrorReason } from "./services/nsqd/options/RuntimeOptionsError.ts"
 /** V8's statistics of this process's memory. */
 export { type MemoryStats, ProcessMemory } from "./services/nsqd/stats/ProcessMemory.ts"

@@ -94,5 +94,10 @@ export const table = {
   )
 }
 
-/** The options of an nsqadmin. The defaults are in `table`. */
+/**
+ * The options of an nsqadmin. The defaults are in `table`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export interface NsqadminOptions extends LogOptions.LogOptions, OptionsOf<typeof table> {}

@@ -2,7 +2,7 @@
  * The nsqd daemon as one Layer. Starts the data directory, storage, broker and listeners in NSQ's order
  * (docs/protocol/options.md#start); closing its Scope stops them in reverse order.
  */
-import { Context, Data, Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { DaemonState } from "../core/DaemonState.ts"
 import * as Version from "../core/Version.ts"
 import { DaemonNetworks } from "../net/DaemonNetworks.ts"
@@ -22,38 +22,38 @@ import { KnownLookupds } from "./lookup/KnownLookupds.ts"
 import * as LookupPeers from "./lookup/LookupPeers.ts"
 import * as Statsd from "./metrics/Statsd.ts"
 import * as Telemetry from "./metrics/Telemetry.ts"
+import { NsqdError, NsqdErrorReason } from "./NsqdError.ts"
 import * as Options from "./options/NsqdOptions.ts"
-import { NsqdStartError } from "./options/NsqdStartError.ts"
 import { RuntimeOptions } from "./options/RuntimeOptions.ts"
 import { TcpServer } from "./session/TcpServer.ts"
 import { ProcessMemory } from "./stats/ProcessMemory.ts"
 import * as DataDirectory from "./storage/DataDirectory.ts"
 import * as DiskStorage from "./storage/DiskStorage.ts"
 
-/** A failure after the start that ends the daemon. */
-export class NsqdFailure extends Data.TaggedError("NsqdFailure")<{ readonly message: string }> {}
+const failure =
+  (tag: Exclude<NsqdErrorReason["_tag"], "MetadataFailure">) =>
+  ({ message: description }: { readonly message: string }): NsqdError =>
+    new NsqdError({ reason: NsqdErrorReason[tag]({ description }) })
 
-const startError = (stage: NsqdStartError["stage"]) => (error: { readonly message: string }): NsqdStartError =>
-  new NsqdStartError({ stage, detail: error.message })
+const invalidOption = failure("InvalidOption")
 
 /** Locks the data directory and checks the options before anything is opened or written. */
 const prepare = Effect.gen(function*() {
   const options = yield* Options.NsqdOptions
   yield* Effect.addFinalizer(() => Effect.logInfo("NSQ: bye"))
-  yield* Effect.mapError(DataDirectory.lock(options.dataPath), startError("instantiate nsqd"))
-  const checked = yield* Effect.mapError(Options.check(options), startError("instantiate nsqd"))
+  yield* Effect.mapError(DataDirectory.lock(options.dataPath), failure("LockFailure"))
+  const checked = yield* Effect.mapError(Options.check(options), invalidOption)
   yield* Effect.logInfo(Version.banner("nsqd"))
   yield* Effect.logInfo(`ID: ${options.nodeId}`)
   return checked
 })
 
-const buildError = ({ message }: NetError) =>
-  new NsqdStartError({ stage: "instantiate nsqd", detail: `failed to build TLS config - ${message}` })
+const buildError = ({ message }: NetError) => invalidOption({ message: `failed to build TLS config - ${message}` })
 
 /** The authorizer for the configured auth servers; without any, the `Authorizer` of the environment. */
 const makeAuthorizer = Effect.gen(function*() {
   const provided = yield* Authorizer
-  const servers = yield* Effect.mapError(AuthServers.make(yield* Options.NsqdOptions), startError("instantiate nsqd"))
+  const servers = yield* Effect.mapError(AuthServers.make(yield* Options.NsqdOptions), invalidOption)
   return servers ?? provided
 })
 
@@ -98,28 +98,27 @@ export class Nsqd extends Context.Service<Nsqd, {
   /** Reloads the TLS certificates and logs the result, without closing connections. */
   readonly reload: Effect.Effect<void>
   /** Fails when the daemon cannot continue, for example because a listener broke. */
-  readonly failed: Effect.Effect<never, NsqdFailure>
+  readonly failed: Effect.Effect<never, NsqdError>
 }>()("effect-nsq/Nsqd") {
   /** The daemon with the options of the environment. Fails if an option is invalid or a listener cannot be opened. */
-  static readonly layer: Layer.Layer<Nsqd, NsqdStartError, RuntimeOptions> = Layer.effect(
+  static readonly layer: Layer.Layer<Nsqd, NsqdError, RuntimeOptions> = Layer.effect(
     Nsqd,
     Effect.gen(function*() {
       const { daemonNetworks } = yield* prepare
       const state = yield* DaemonState
       const tls = yield* Effect.mapError(ServerTls.make(yield* Options.NsqdOptions), buildError)
       const authorizer = yield* makeAuthorizer
-      const telemetry = yield* Effect.mapError(Telemetry.make, startError("instantiate nsqd"))
-      const tracer = yield* Effect.mapError(
-        Layer.build(telemetry.tracing),
-        startError("instantiate nsqd")
-      )
+      const telemetry = yield* Effect.mapError(Telemetry.make, invalidOption)
+      const tracer = yield* Effect.mapError(Layer.build(telemetry.tracing), invalidOption)
       const services = yield* Layer.build(broker).pipe(
         Effect.provideContext(tracer),
         Effect.provideService(DaemonNetworks, daemonNetworks),
         Effect.mapError(({ message, reason }) =>
-          new NsqdStartError({
-            stage: reason._tag === "MetadataFailure" ? `${reason.action} metadata` : "instantiate nsqd",
-            detail: message
+          new NsqdError({
+            reason: NsqdErrorReason.MetadataFailure({
+              action: reason._tag === "MetadataFailure" ? reason.action : "load",
+              description: message
+            })
           })
         )
       )
@@ -127,7 +126,7 @@ export class Nsqd extends Context.Service<Nsqd, {
         Effect.provideContext(Context.merge(tracer, services)),
         Effect.provideService(ServerTls.ServerTls, tls),
         Effect.provideService(Authorizer, authorizer),
-        Effect.mapError(startError("instantiate nsqd"))
+        Effect.mapError((error) => failure(error._tag === "NetError" ? "NetworkFailure" : "InvalidOption")(error))
       )
       const { httpPort, tcpPort } = state
       const runtimeOptions = yield* RuntimeOptions
@@ -142,7 +141,7 @@ export class Nsqd extends Context.Service<Nsqd, {
         reload: reload(tls),
         failed: Effect.mapError(
           Effect.raceFirst(Context.get(listening, TcpServer).broken, Context.get(listening, NsqdHttp).broken),
-          ({ message }) => new NsqdFailure({ message })
+          failure("ListenerLoss")
         )
       })
     })
@@ -151,7 +150,7 @@ export class Nsqd extends Context.Service<Nsqd, {
   /**
    * An nsqd with NSQ's defaults and the given changes. Fails if an option is invalid or a listener cannot be opened.
    */
-  static readonly layerWith = (options: Partial<Options.NsqdOptions>): Layer.Layer<Nsqd, NsqdStartError> =>
+  static readonly layerWith = (options: Partial<Options.NsqdOptions>): Layer.Layer<Nsqd, NsqdError> =>
     Nsqd.layer.pipe(Layer.provide(RuntimeOptions.layer), Layer.provide(Options.layer(options)))
 }
 

@@ -60,5 +60,10 @@ export const table = {
   )
 }
 
-/** The options of an nsqlookupd. The defaults are in `table`. */
+/**
+ * The options of an nsqlookupd. The defaults are in `table`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export interface NsqlookupdOptions extends LogOptions.LogOptions, OptionsOf<typeof table> {}

@@ -2,15 +2,13 @@
  * nsqlookupd, nsqd and nsqadmin in one process, connected to each other: for development, and as an example of composing the
  * daemons' Layers.
  */
-import { Context, Data, Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { mkdir } from "node:fs/promises"
 import { Nsqadmin } from "../nsqadmin/Nsqadmin.ts"
 import { Nsqd } from "../nsqd/Nsqd.ts"
 import { Nsqlookupd } from "../nsqlookupd/Nsqlookupd.ts"
+import { StandaloneError, type StandaloneErrorReason } from "./StandaloneError.ts"
 import * as Options from "./StandaloneOptions.ts"
-
-/** A daemon failed to start, or cannot continue. */
-export class StandaloneFailure extends Data.TaggedError("StandaloneFailure")<{ readonly message: string }> {}
 
 /** The ports of the daemons; clients on this machine connect to `127.0.0.1`. */
 export interface Addresses {
@@ -38,10 +36,10 @@ export class Standalone extends Context.Service<Standalone, {
   /** Reloads nsqd. */
   readonly reload: Effect.Effect<void>
   /** Fails when a daemon cannot continue. */
-  readonly failed: Effect.Effect<never, StandaloneFailure>
+  readonly failed: Effect.Effect<never, StandaloneError>
 }>()("effect-nsq/Standalone") {
   /** Starts the daemons. They stop in reverse order, so that nsqd can still unregister from nsqlookupd. */
-  static readonly layer = (options: Options.DaemonsOptions): Layer.Layer<Standalone, StandaloneFailure> => {
+  static readonly layer = (options: Options.DaemonsOptions): Layer.Layer<Standalone, StandaloneError> => {
     const lookupd = Nsqlookupd.layerWith({ broadcastAddress: here, ...options.nsqlookupd })
     const nsqd = Layer.unwrap(Effect.map(Nsqlookupd, ({ tcpAddress }) =>
       Nsqd.layerWith({
@@ -75,24 +73,20 @@ export class Standalone extends Context.Service<Standalone, {
           },
           reload,
           failed: Effect.mapError(
-            Effect.raceAllFirst<Effect.Effect<never, { readonly message: string }>>([
-              nsqdFailed,
-              lookup.failed,
-              admin.failed
-            ]),
-            toFailure
+            Effect.raceAllFirst<Effect.Effect<never, StandaloneErrorReason>>([nsqdFailed, lookup.failed, admin.failed]),
+            failure
           )
         })
-      }).pipe(Effect.mapError(toFailure))
+      }).pipe(Effect.mapError(failure))
     )
   }
 
   /** Starts the daemons with the options of the program. Creates the data directory if it does not exist. */
-  static readonly layerOfProgram: Layer.Layer<Standalone, StandaloneFailure> = Layer.unwrap(Effect.gen(function*() {
+  static readonly layerOfProgram: Layer.Layer<Standalone, StandaloneError> = Layer.unwrap(Effect.gen(function*() {
     const options = yield* Options.StandaloneOptions
     yield* Effect.tryPromise({
       try: () => mkdir(options.dataPath, { recursive: true }),
-      catch: (cause) => new StandaloneFailure({ message: `cannot create the data directory - ${messageOf(cause)}` })
+      catch: (cause) => failure({ _tag: "DataDirectoryFailure", description: messageOf(cause) })
     })
     return Standalone.layer(Options.daemons(options))
   }))
@@ -100,4 +94,4 @@ export class Standalone extends Context.Service<Standalone, {
 
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
-const toFailure = ({ message }: { readonly message: string }): StandaloneFailure => new StandaloneFailure({ message })
+const failure = (reason: StandaloneErrorReason): StandaloneError => new StandaloneError({ reason })

@@ -43,7 +43,12 @@ export const layer = made.layer
 /** The name of the program, its usage text, and its options by command line, environment and config file. */
 export const { fromCommandLine, program, usage } = made
 
-/** Options of the three daemons; the rest has NSQ's defaults. */
+/**
+ * Options of the three daemons; the rest has NSQ's defaults.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export interface DaemonsOptions {
   readonly nsqd: Partial<NsqdOptions>
   readonly nsqlookupd: Partial<NsqlookupdOptions>

@@ -7,6 +7,9 @@ import { Context, Data, type Effect, type Result } from "effect"
 /**
  * A file operation failed. The message has NSQ's form:
  * `open /data/t.diskqueue.000000.dat: no such file or directory`.
+ *
+ * @since 0.2.0
+ * @category errors
  */
 export class DiskError extends Data.TaggedError("DiskError")<{
   readonly operation: string
@@ -61,7 +64,12 @@ export interface DiskSpace {
   readonly total: number
 }
 
-/** The file operations that storage needs. Paths are absolute or relative to the working directory. */
+/**
+ * The file operations that storage needs. Paths are absolute or relative to the working directory.
+ *
+ * @since 0.2.0
+ * @category services
+ */
 export class Disk extends Context.Service<Disk, {
   /** Opens for reading. */
   readonly open: (path: string) => Effect.Effect<DiskFile, DiskError>

@@ -8,9 +8,10 @@ import { type HttpRequest, type Route, route } from "../../http/Router.ts"
 import type { ConfigValue } from "../../options/OptionKind.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { RuntimeOptions } from "../options/RuntimeOptions.ts"
+import type { RuntimeOptionsError } from "../options/RuntimeOptionsError.ts"
 
-const invalidOption = () => Effect.fail(HttpResponse.fail(400, "INVALID_OPTION"))
-const invalidValue = () => Effect.fail(HttpResponse.fail(400, "INVALID_VALUE"))
+/** The message is NSQ's code. */
+const refuse = ({ message }: RuntimeOptionsError) => HttpResponse.fail(400, message)
 
 const respond = (value: ConfigValue): HttpResponse.HttpResponse =>
   value._tag === "Text" ? HttpResponse.text(value.text) : HttpResponse.json(value.json)
@@ -20,15 +21,14 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, RuntimeOptions> = 
   const runtime = yield* RuntimeOptions
   const { maxMsgSize } = yield* NsqdOptions
 
-  const get = ({ parameter }: HttpRequest) =>
-    runtime.get(parameter).pipe(Effect.map(respond), Effect.catchTag("InvalidOption", invalidOption))
+  const get = ({ parameter }: HttpRequest) => runtime.get(parameter).pipe(Effect.map(respond), Effect.mapError(refuse))
 
   const put = Effect.fnUntraced(function*({ incoming, outgoing, parameter }: HttpRequest) {
     const body = yield* RequestBody.read(incoming, outgoing, maxMsgSize)
     if (body === undefined || body.length === 0) return yield* HttpResponse.fail(413, "INVALID_VALUE")
     return yield* runtime.put(parameter, body.toString()).pipe(
       Effect.map(respond),
-      Effect.catchTags({ InvalidOption: invalidOption, InvalidValue: invalidValue })
+      Effect.mapError(refuse)
     )
   })
 
