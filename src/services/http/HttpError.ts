@@ -31,7 +31,7 @@ export type HttpErrorReason = Data.TaggedEnum<{
   RedirectRefusal: { readonly status: number }
   /** The status is not the expected one. `code` is the error code of an NSQ daemon, and empty without one. */
   UnexpectedStatus: { readonly status: number; readonly code: string }
-  /** The body is not what the request asks for. */
+  /** The body does not have the expected form. */
   InvalidResponse: {}
 }>
 

@@ -17,7 +17,7 @@ import type { Credentials } from "./Authorizer.ts"
 import * as Grant from "./Grant.ts"
 
 /** Queries an auth server for the permissions of a client. */
-export type Ask = (endpoint: URL, credentials: Credentials) => Effect.Effect<Grant.Grant, AuthError>
+export type Query = (endpoint: URL, credentials: Credentials) => Effect.Effect<Grant.Grant, AuthError>
 
 const maxResponseBytes = 1024 * 1024
 
@@ -72,7 +72,7 @@ const failed = ({ reason, url }: HttpError): AuthError => {
  */
 export const make = Effect.fnUntraced(function*(
   options: NsqdOptions
-): Effect.fn.Return<Ask, NetError, Scope.Scope> {
+): Effect.fn.Return<Query, NetError, Scope.Scope> {
   const ca = yield* TlsFiles.authorities(options)
   // Reads the system's certificates at the start, so that the first client does not wait for it.
   if (ca === undefined && options.authHttpAddresses.some((address) => address.startsWith("https:"))) {

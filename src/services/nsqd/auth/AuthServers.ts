@@ -25,14 +25,14 @@ const endpointOf = (address: string): Effect.Effect<URL, AuthError> => {
 }
 
 const queryInTurn = Effect.fnUntraced(function*(
-  ask: AuthRequest.Ask,
+  query: AuthRequest.Query,
   endpoints: ReadonlyArray<URL>,
   credentials: Credentials
 ): Effect.fn.Return<Grant, AuthError> {
   const start = yield* Random.nextIntBetween(0, endpoints.length, { halfOpen: true })
   const reasons: Array<string> = []
   for (const endpoint of [...endpoints.slice(start), ...endpoints.slice(0, start)]) {
-    const result = yield* Effect.result(ask(endpoint, credentials))
+    const result = yield* Effect.result(query(endpoint, credentials))
     if (result._tag === "Success") return result.success
     reasons.push(`failed to auth against ${endpoint.host} - ${result.failure.message}`)
   }
@@ -46,6 +46,6 @@ export const make = Effect.fnUntraced(function*(
   if (options.authHttpAddresses.length === 0) return undefined
   const endpoints = yield* Effect.forEach(options.authHttpAddresses, endpointOf)
   const Request = yield* Effect.promise(() => import("./AuthRequest.ts"))
-  const ask = yield* Request.make(options)
-  return { query: (credentials) => queryInTurn(ask, endpoints, credentials) }
+  const query = yield* Request.make(options)
+  return { query: (credentials) => queryInTurn(query, endpoints, credentials) }
 })
