@@ -22,6 +22,7 @@ const layers: ReadonlyArray<ReadonlyArray<string>> = [
   ["services/client", "services/cluster"],
   ["services/nsqd/options", "services/nsqlookupd", "services/nsqadmin", "services/tools"],
   ["services/nsqd/auth", "services/nsqd/disk"],
+  ["services/nsqd/log"],
   ["services/nsqd/storage"],
   ["services/nsqd/broker"],
   ["services/nsqd/lookup", "services/nsqd/session/connection", "services/nsqd/stats"],

@@ -72,6 +72,7 @@ const make = Effect.gen(function*() {
     saveMetadata: (current) => write(storage.saveMetadata(current)),
     recordCreation: storage.recordCreation,
     refusal: storage.refusal,
+    openLog: storage.openLog,
     prepareStop: storage.prepareStop,
     health: Effect.suspend(() => failures.writes === undefined ? storage.health : Effect.succeed(failures.writes))
   }).pipe(Context.add(StorageFaults, {

@@ -36,6 +36,13 @@ export class GuidGenerator {
     this.node = node
   }
 
+  /** Continues behind an id of an earlier process, whatever the clock says. */
+  continueAfter({ sequence, unit }: Pick<GuidBlock, "unit" | "sequence">): void {
+    if (unit < this.unit || (unit === this.unit && sequence < this.sequence)) return
+    this.unit = unit + Math.floor((sequence + 1) / sequencesPerUnit)
+    this.sequence = (sequence + 1) % sequencesPerUnit
+  }
+
   /** Takes `count` ids; `nanos` is the wall-clock time in ns since the Unix epoch. */
   take(nanos: bigint, count: number): GuidBlock {
     const now = Number(nanos >> 20n) - epochUnits
@@ -76,4 +83,28 @@ export const writeGuid = (out: Uint8Array, position: number, block: GuidBlock, i
   // 42 bits of unit above 10 bits of node above 12 bits of sequence: 32 of the unit's bits are in the upper half.
   writeHex32(out, position, Math.floor(unit / 1024))
   writeHex32(out, position + 8, ((unit % 1024) << 22) | (block.node << 12) | (sequence % sequencesPerUnit))
+}
+
+/**
+ * Returns the id with index `index` in a block, as time unit and sequence.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const guidAt = (block: GuidBlock, index: number): Pick<GuidBlock, "unit" | "sequence"> => {
+  const sequence = block.sequence + index
+  return { unit: block.unit + Math.floor(sequence / sequencesPerUnit), sequence: sequence % sequencesPerUnit }
+}
+
+/**
+ * Reads the id at `position` of a frame or record; undefined if it has not the form of an id.
+ *
+ * @since 0.2.0
+ * @category codecs
+ */
+export const readGuid = (bytes: Buffer, position: number): Pick<GuidBlock, "unit" | "sequence"> | undefined => {
+  const text = bytes.toString("latin1", position, position + 16)
+  if (!/^[0-9a-f]{16}$/.test(text)) return undefined
+  const low = Number.parseInt(text.slice(8), 16)
+  return { unit: Number.parseInt(text.slice(0, 8), 16) * 1024 + (low >>> 22), sequence: low & 4095 }
 }

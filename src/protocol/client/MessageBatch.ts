@@ -84,14 +84,14 @@ export interface StoredRecords {
 export interface Ledger {
   /** Records that `count` messages, starting with the frame at `position`, are finished, dropped, or written elsewhere. */
   settle(position: number, count: number): void
+  /** The sequence of the message at `position`, if the messages have sequences (docs/protocol/files.md#durable-log). */
+  sequenceAt?(position: number): number
 }
 
 /** The maximum size of a batch of gathered messages, in bytes. */
 const gatheredBytesMax = 32 * 1024
 /** Larger publishes are not gathered, because copying them would cost more than an object. */
 const gatherableBytesMax = 4 * 1024
-
-const framesSize = (bodies: PublishedBodies): number => bodies.count * messageFrameHeaderSize + bodies.bodyBytes
 
 /**
  * A batch of messages.
@@ -168,9 +168,9 @@ export class MessageBatch {
   }
 
   /** Returns a batch of `count` consecutive message frames, which fill their buffer. */
-  static ofFrames(frames: Buffer, count: number): MessageBatch {
+  static ofFrames(frames: Buffer, count: number, ledger?: Ledger): MessageBatch {
     const bodyBytes = frames.length - count * messageFrameHeaderSize
-    return new MessageBatch(count, bodyBytes, 0, undefined, undefined, undefined, 0n, undefined, frames)
+    return new MessageBatch(count, bodyBytes, 0, ledger, undefined, undefined, 0n, undefined, frames)
   }
 
   /** Returns a copy of the message at `position` of `frames`, which can change its attempts and does not retain its batch. */
@@ -236,6 +236,11 @@ export class MessageBatch {
     this.ledger?.settle(this.ledgerPosition + position, count)
   }
 
+  /** The sequence in its log of the message at `position` of `frames`; undefined if the messages are not in a log. */
+  sequenceAt(position: number): number | undefined {
+    return this.ledger?.sequenceAt?.(this.ledgerPosition + position)
+  }
+
   /** All messages as consecutive frames. Their attempts include the coming delivery. */
   get frames(): Buffer {
     return this.laidOut ?? this.layOut()
@@ -296,8 +301,31 @@ export const raiseAttempts = (frames: Buffer, position: number): void => {
   frames.writeUInt16BE((frameAttempts(frames, position) + 1) & 0xffff, position + frameAttemptsOffset)
 }
 
-/** Writes published messages as frames to position `to` of `out`, which must not share its memory; returns their end. */
-const layOutPublished = (
+/**
+ * Sets the attempts of the frame at `position`.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const setAttempts = (frames: Buffer, position: number, attempts: number): void => {
+  frames.writeUInt16BE(attempts & 0xffff, position + frameAttemptsOffset)
+}
+
+/**
+ * Size of published messages as frames, in bytes.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const framesSize = (bodies: PublishedBodies): number => bodies.count * messageFrameHeaderSize + bodies.bodyBytes
+
+/**
+ * Writes published messages as frames to position `to` of `out`, which must not share its memory; returns their end.
+ *
+ * @since 0.2.0
+ * @category codecs
+ */
+export const layOutPublished = (
   out: Buffer,
   to: number,
   bodies: PublishedBodies,

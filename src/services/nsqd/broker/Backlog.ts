@@ -9,6 +9,7 @@ import { Effect, Schedule } from "effect"
 import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { BackendQueue } from "../storage/BackendQueue.ts"
+import { type Deferrals, DeferredQueue } from "./DeferredQueue.ts"
 import { DiskReads } from "./DiskReads.ts"
 import { countUnstored, MemoryQueue, settleSpan, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
 import type { Worker } from "./Worker.ts"
@@ -25,10 +26,54 @@ export interface NotStored {
   readonly messages: number
 }
 
-export class Backlog {
-  readonly memory = new MemoryQueue()
+/** A channel's waiting and deferred messages. The channel delivers from `memory` and `fetched` itself. */
+export interface WaitingMessages {
+  readonly memory: MemoryQueue
   /** Read from disk and not delivered yet. */
+  readonly fetched: MemoryQueue
+  readonly deferred: Deferrals
+  /** Waiting messages, in memory and on disk. */
+  readonly depth: number
+  /** Waiting messages on disk. */
+  readonly backendDepth: number
+  readonly hasDisk: boolean
+  /** Messages that still fit into memory; negative after a failed write to disk. */
+  readonly room: number
+  /** Whether returned messages are to be written to disk. */
+  readonly hasSpilled: boolean
+  /** Whether messages can be delivered without reading from disk. */
+  readonly isLoaded: boolean
+  /** Whether everything read has been delivered and the disk has more. */
+  readonly canFetch: boolean
+  /** Loads messages that need no reading; false if there are none. */
+  readonly load: () => boolean
+  /** Adds returned messages in memory. */
+  readonly keep: (batch: MessageBatch) => void
+  /** Keeps a batch for `writeSpilled` or `flush` to write to disk. */
+  readonly spill: (batch: MessageBatch) => void
+  /** Writes messages to disk that did not fit into memory. Drops them if there is no disk. */
+  readonly store: (records: ReadonlyArray<StoredRecords>) => Effect.Effect<void, StorageError>
+  readonly writeSpilled: Effect.Effect<void>
+  /**
+   * Fetches the next messages from disk; false if there are none. If the disk fails, the result is false too, and the worker is
+   * called when it should be retried.
+   */
+  readonly fetch: Effect.Effect<boolean>
+  /** See `BackendQueue.recent`. */
+  readonly recent: Effect.Effect<ReadonlySet<string>>
+  /** Writes everything that is not on disk, then `others`. Returns the number of messages that waited in memory. */
+  readonly flush: (others: ReadonlyArray<MessageBatch>) => Effect.Effect<number, NotStored>
+  /** Drops all waiting messages. */
+  readonly empty: Effect.Effect<void, StorageError>
+  /** Drops all waiting messages and deletes the files. */
+  readonly delete: Effect.Effect<void, StorageError>
+}
+
+/** The waiting messages as NSQ keeps them: in memory up to a limit, then in a disk queue. */
+export class Backlog implements WaitingMessages {
+  readonly memory = new MemoryQueue()
   readonly fetched = new MemoryQueue()
+  readonly deferred = new DeferredQueue()
   /** Returned while memory was full; to be written to disk. */
   private readonly spilled = new MemoryQueue()
   /** How often everything was dropped: the result of a read that was running at that time is discarded. */
@@ -51,41 +96,42 @@ export class Backlog {
 
   // ---- statistics
 
-  /** Waiting messages, in memory and on disk. */
   get depth(): number {
     return this.memory.count + this.spilled.count + this.backendDepth
   }
-  /** Waiting messages on disk. */
   get backendDepth(): number {
     return this.fetched.count + (this.backend?.depth ?? 0)
   }
   get hasDisk(): boolean {
     return this.backend !== undefined
   }
-  /** Messages that still fit into memory; negative after a failed write to disk. */
   get room(): number {
     return this.memQueueSize - this.memory.count
   }
   get hasSpilled(): boolean {
     return this.spilled.count > 0
   }
-  /** Whether messages can be delivered without reading from disk. */
   get isLoaded(): boolean {
     return this.memory.count + this.fetched.count > 0
   }
-  /** Whether everything read has been delivered and the disk has more. */
   get canFetch(): boolean {
     return this.fetched.count === 0 && this.reads.isReady
   }
 
   // ---- adding messages
 
-  /** Keeps a batch for `writeSpilled` or `flush` to write to disk. */
+  load(): boolean {
+    return false
+  }
+
+  keep(batch: MessageBatch): void {
+    this.memory.push(wholeBatch(batch))
+  }
+
   spill(batch: MessageBatch): void {
     this.spilled.push(wholeBatch(batch))
   }
 
-  /** Writes messages to disk that did not fit into memory. Drops them if there is no disk. */
   store(records: ReadonlyArray<StoredRecords>): Effect.Effect<void, StorageError> {
     return this.backend === undefined ? Effect.void : this.backend.append(records)
   }
@@ -113,10 +159,6 @@ export class Backlog {
 
   // ---- reading from disk
 
-  /**
-   * Fetches the next messages from disk; false if the queue is empty. If the disk fails, the result is false too, and the
-   * worker is called when it should be retried.
-   */
   get fetch(): Effect.Effect<boolean> {
     const { backend, emptied } = this
     if (backend === undefined) return Effect.succeed(false)
@@ -128,7 +170,6 @@ export class Backlog {
     return Effect.map(this.reads.attempt(read), (fetched) => fetched === true)
   }
 
-  /** See `BackendQueue.recent`. */
   get recent(): Effect.Effect<ReadonlySet<string>> {
     if (this.backend === undefined) return Effect.succeed(new Set())
     return Effect.catch(this.backend.recent, (error) =>
@@ -142,7 +183,6 @@ export class Backlog {
 
   // ---- closing
 
-  /** Writes everything that is not on disk, then `others`. Returns the number of messages that waited in memory. */
   flush(others: ReadonlyArray<MessageBatch>): Effect.Effect<number, NotStored> {
     return Effect.suspend(() => {
       // Fetched and undelivered messages are on disk and not settled.
@@ -153,7 +193,6 @@ export class Backlog {
     })
   }
 
-  /** Drops all messages. */
   get empty(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       this.forget()
@@ -161,7 +200,6 @@ export class Backlog {
     })
   }
 
-  /** Drops all messages and deletes the files. */
   get delete(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       this.forget()

@@ -6,6 +6,7 @@ import { Clock, Context, Duration, Effect, Layer, type PubSub, type Scope } from
 import type { ChannelName, TopicName } from "../../../protocol/client/Names.ts"
 import { DaemonState } from "../../core/DaemonState.ts"
 import type { StorageError } from "../disk/StorageError.ts"
+import { type Durability, durabilityOf as rulesOf } from "../options/Durability.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage } from "../storage/Storage.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
@@ -83,8 +84,13 @@ export class Broker extends Context.Service<Broker, {
   )
 }
 
-const settingsOf = (options: NsqdOptions, latency: LatencyPlan): TopicSettings => ({
+const settingsOf = (
+  options: NsqdOptions,
+  latency: LatencyPlan,
+  durabilityOf: (topic: string) => Durability
+): TopicSettings => ({
   latency,
+  durabilityOf,
   nodeId: options.nodeId,
   memQueueSize: options.memQueueSize,
   maxMsgTimeout: Duration.toMillis(options.maxMsgTimeout),
@@ -99,7 +105,9 @@ const make = Effect.gen(function*() {
   const surroundings = yield* Surroundings.make
   const { time } = surroundings
   const latency = yield* makePlan(options, time)
-  const registry = yield* TopicRegistry.make(settingsOf(options, latency), surroundings)
+  // The daemon has checked the rules by now; in another program a wrong one is a defect.
+  const durabilityOf = yield* Effect.orDie(Effect.fromResult(rulesOf(options)))
+  const registry = yield* TopicRegistry.make(settingsOf(options, latency, durabilityOf), surroundings)
   const { metadata } = registry
   const startTime = Math.floor((yield* Clock.currentTimeMillis) / 1000)
 

@@ -15,17 +15,15 @@ import type { Completion } from "../../core/Completion.ts"
 import type { Time } from "../../core/Time.ts"
 import type { Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../disk/StorageError.ts"
-import type { BackendQueue } from "../storage/BackendQueue.ts"
-import { Storage } from "../storage/Storage.ts"
-import { Backlog } from "./Backlog.ts"
+import type { WaitingMessages } from "./Backlog.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import { Distribution } from "./Distribution.ts"
 import { flushFailed } from "./Flush.ts"
-import { wholeBatch } from "./MemoryQueue.ts"
 import { Outstanding } from "./Outstanding.ts"
 import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
 import { type AcknowledgementResult, type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
+import type { MakeBacklog, TopicQueue } from "./TopicQueue.ts"
 import { Worker } from "./Worker.ts"
 
 /** The broker's settings for a channel. Sizes in messages, times in ms. */
@@ -54,7 +52,7 @@ export class Channel {
   private readonly settings: ChannelSettings
   private readonly time: Time
   private readonly turns: Turns
-  private readonly backlog: Backlog
+  private readonly backlog: WaitingMessages
   private readonly distribution: Distribution
   private readonly members: Array<Subscription> = []
   private readonly outstanding: Outstanding
@@ -67,7 +65,7 @@ export class Channel {
   private constructor(
     topic: TopicName,
     name: ChannelName,
-    backend: BackendQueue | undefined,
+    makeBacklog: MakeBacklog,
     settings: ChannelSettings,
     { alarms, random, time, turns, workers }: Surroundings
   ) {
@@ -80,9 +78,9 @@ export class Channel {
     this.turns = turns
     this.latency = new ProcessingLatency(settings.latency, time)
     this.work = new Worker(workers, label, () => this.pass())
-    this.backlog = new Backlog(label, settings.memQueueSize, backend, this.work)
+    this.backlog = makeBacklog(label, this.work)
     this.distribution = new Distribution(this.backlog, settings.topologyAware, random)
-    this.outstanding = new Outstanding(label, this.members, alarms, turns, {
+    this.outstanding = new Outstanding(label, this.members, this.backlog.deferred, alarms, turns, {
       room: () => this.room(),
       enqueue: (batch) => this.enqueue(batch),
       wake: () => this.wake()
@@ -90,19 +88,20 @@ export class Channel {
   }
 
   /**
-   * Opens a channel with the messages of its disk queue. Closing the Scope stops it, disconnects its consumers and
+   * Opens a channel of the topic's queue with the messages that wait in it. Closing the Scope stops it, disconnects its consumers and
    * writes the messages in memory, in flight and deferred to disk.
    */
   static readonly make = Effect.fnUntraced(function*(
     topic: TopicName,
     name: ChannelName,
+    queue: TopicQueue,
     settings: ChannelSettings,
     surroundings: Surroundings
   ) {
-    const storage = yield* Storage
-    const backend = isEphemeral(name) ? undefined : yield* storage.openQueue(`${topic}:${name}`)
-    const channel = new Channel(topic, name, backend, settings, surroundings)
+    const channel = new Channel(topic, name, yield* queue.openChannel(name), settings, surroundings)
     yield* Effect.addFinalizer(() => channel.close)
+    // Deferred messages of an earlier process need their alarm.
+    channel.wake()
     return channel
   })
 
@@ -173,6 +172,12 @@ export class Channel {
   /** Keeps messages in memory that could not be stored, for `flush` to retry. */
   keep(records: ReadonlyArray<StoredRecords>): void {
     for (const run of records) this.backlog.spill(MessageBatch.stored(run))
+  }
+
+  /** The channel may read `count` more messages of its topic's log. */
+  noteHanded(count: number): void {
+    this.messages += count
+    this.wake()
   }
 
   /** Identities of messages that the channel has stored and its topic may hand over again after a kill. */
@@ -328,7 +333,7 @@ export class Channel {
 
   /** Adds returned messages to the waiting ones: in memory, or to be written to disk if memory is full. */
   private enqueue(batch: MessageBatch): void {
-    if (this.room() > 0) this.backlog.memory.push(wholeBatch(batch))
+    if (this.room() > 0) this.backlog.keep(batch)
     else if (this.backlog.hasDisk) this.backlog.spill(batch)
   }
 
@@ -375,7 +380,10 @@ export class Channel {
 
   private deliver(): void {
     this.latency.settle()
+    this.outstanding.watch(this.backlog.deferred.earliest)
     if (this.isPaused || this.isExiting) return
-    this.outstanding.watch(this.distribution.share(this.members, this.time.monotonicMillis()))
+    do {
+      this.outstanding.watch(this.distribution.share(this.members, this.time.monotonicMillis()))
+    } while (this.backlog.load() && this.wantsMore())
   }
 }

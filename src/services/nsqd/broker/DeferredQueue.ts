@@ -10,7 +10,26 @@ const initialSlots = 16
 /** For an empty queue. */
 const noNumbers = new Float64Array(0)
 
-export class DeferredQueue {
+/** Deferred messages of a channel. Times are in monotonic ms. */
+export interface Deferrals {
+  readonly count: number
+  /** Due time of the next message; `Infinity` if there is none. */
+  readonly earliest: number
+  /** Defers a message, the first of the batch, until `due`. */
+  readonly push: (batch: MessageBatch, due: number) => void
+  /**
+   * Lets at most `most` messages that are due at `now` wait to be delivered: passes them to `enqueue`, unless they are read again
+   * from disk. Returns how many.
+   */
+  readonly release: (now: number, most: number, enqueue: (batch: MessageBatch) => void) => number
+  /** Takes all messages that are only in memory, by due time. */
+  readonly takeAll: () => ReadonlyArray<MessageBatch>
+  /** Drops all messages; returns those that are only in memory. */
+  readonly drop: () => ReadonlyArray<MessageBatch>
+}
+
+/** Deferred messages in memory. */
+export class DeferredQueue implements Deferrals {
   private length = 0
   private added = 0
   private due = noNumbers
@@ -21,14 +40,8 @@ export class DeferredQueue {
     return this.length
   }
 
-  /** Due time of the next message; `Infinity` if the queue is empty. */
   get earliest(): number {
     return this.length === 0 ? Infinity : this.due[0]!
-  }
-
-  /** All messages in no particular order. The queue must not change during the iteration. */
-  batches(): Iterable<MessageBatch> {
-    return this.messages
   }
 
   push(batch: MessageBatch, due: number): void {
@@ -51,12 +64,27 @@ export class DeferredQueue {
     return this.earliest <= now ? this.pop() : undefined
   }
 
-  /** Empties the queue; returns its messages by due time. */
+  release(now: number, most: number, enqueue: (batch: MessageBatch) => void): number {
+    let count = 0
+    for (; count < most; count++) {
+      const batch = this.takeDue(now)
+      if (batch === undefined) break
+      enqueue(batch)
+    }
+    return count
+  }
+
   takeAll(): ReadonlyArray<MessageBatch> {
     const { due, messages, order } = this
     const places = Array.from(messages.keys()).sort((a, b) => due[a]! - due[b]! || order[a]! - order[b]!)
     this.clear()
     return places.map((place) => messages[place]!)
+  }
+
+  drop(): ReadonlyArray<MessageBatch> {
+    const { messages } = this
+    this.clear()
+    return messages
   }
 
   private pop(): MessageBatch {

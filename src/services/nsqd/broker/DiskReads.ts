@@ -12,14 +12,14 @@ const lastDelayMillis = 2000
 
 export class DiskReads {
   private readonly label: string
-  private readonly backend: BackendQueue | undefined
+  private readonly backend: Pick<BackendQueue, "hasMore"> | undefined
   private delayMillis = 0
   private isWaiting = false
 
   private readonly worker: Worker
 
   /** `label` is the owner's name in the log; its `worker` is called when the read should be retried. */
-  constructor(label: string, backend: BackendQueue | undefined, worker: Worker) {
+  constructor(label: string, backend: Pick<BackendQueue, "hasMore"> | undefined, worker: Worker) {
     this.label = label
     this.worker = worker
     this.backend = backend

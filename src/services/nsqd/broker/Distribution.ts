@@ -6,7 +6,7 @@
  * Hot path: messages are delivered in runs of whole frames, with one flush per consumer and pass.
  */
 import type { Random } from "effect"
-import type { Backlog } from "./Backlog.ts"
+import type { WaitingMessages } from "./Backlog.ts"
 import { ranks } from "./Locality.ts"
 import type { MemoryQueue, Span } from "./MemoryQueue.ts"
 import type { Subscription } from "./Subscription.ts"
@@ -17,7 +17,7 @@ const runBytes = 256 * 1024
 export class Distribution {
   /** Messages delivered from memory, by the consumer's locality; NSQ does not count those from disk. */
   readonly delivered = { zone: 0, region: 0, global: 0 }
-  private readonly backlog: Backlog
+  private readonly backlog: Pick<WaitingMessages, "fetched" | "memory">
   private readonly nearFirst: boolean
   private readonly random: (typeof Random.Random)["Service"]
   private turn = 0
@@ -25,7 +25,11 @@ export class Distribution {
   private earliest = Infinity
 
   /** `nearFirst` enables topology-aware consumption. */
-  constructor(backlog: Backlog, nearFirst: boolean, random: (typeof Random.Random)["Service"]) {
+  constructor(
+    backlog: Pick<WaitingMessages, "fetched" | "memory">,
+    nearFirst: boolean,
+    random: (typeof Random.Random)["Service"]
+  ) {
     this.backlog = backlog
     this.nearFirst = nearFirst
     this.random = random

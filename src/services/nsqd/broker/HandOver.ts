@@ -11,12 +11,12 @@ import type { Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { BackendQueue, StoredRun } from "../storage/BackendQueue.ts"
 import { retryStorage } from "./Backlog.ts"
-import type { Channel } from "./Channel.ts"
 import type { DeferredOnDisk } from "./DeferredOnDisk.ts"
 import { DiskReads } from "./DiskReads.ts"
 import { type MemoryQueue, type Span, wholeBatch } from "./MemoryQueue.ts"
 import { SecondCopies } from "./SecondCopies.ts"
 import type { Surroundings } from "./Surroundings.ts"
+import type { QueueOwner, ReceivingChannel } from "./TopicQueue.ts"
 import { Worker } from "./Worker.ts"
 
 /** Bytes per read from the topic's disk queue. */
@@ -25,25 +25,18 @@ const runBytes = 256 * 1024
 /** Batches handed to channels per turn of the event loop, counted once per channel. */
 const handOversMax = 16 * 1024
 
-/** The topic, as its hand-over sees it. */
-export interface Source {
-  /** Its name in the log. */
-  readonly label: string
+/** The queue of the topic. */
+export interface Source extends Omit<QueueOwner, "count"> {
   readonly memory: MemoryQueue
   /** Its disk queue; `undefined` for an ephemeral topic. */
   readonly backend: BackendQueue | undefined
   /** The delays of messages in its disk queue. */
   readonly delays: DeferredOnDisk
-  readonly channels: () => ReadonlyArray<Channel>
-  /** Whether messages may be handed to the channels. False without channels. */
-  readonly isPumping: () => boolean
-  /** Whether the topic is being closed or deleted: failed writes are not retried any more. */
-  readonly isExiting: () => boolean
 }
 
 /** Messages of a channel that did not fit into its memory. */
 interface Overflow {
-  readonly channel: Channel
+  readonly channel: ReceivingChannel
   readonly records: ReadonlyArray<StoredRecords>
 }
 
@@ -163,7 +156,7 @@ export class HandOver {
   /** Hands a run to every channel, without the messages that it already has. */
   private handOverMissing(
     run: ReadonlyArray<MessageBatch>,
-    missing: ReadonlyMap<Channel, ReadonlyArray<MessageBatch>>
+    missing: ReadonlyMap<ReceivingChannel, ReadonlyArray<MessageBatch>>
   ): ReadonlyArray<Overflow> {
     return this.source.channels().flatMap((channel) =>
       this.handOver((missing.get(channel) ?? run).map(wholeBatch), [channel])
@@ -172,7 +165,7 @@ export class HandOver {
 
   /** Hands messages to channels; returns those that did not fit into a channel's memory. */
   private handOver(spans: ReadonlyArray<Span>, channels = this.source.channels()): ReadonlyArray<Overflow> {
-    const overflows = new Map<Channel, Array<StoredRecords>>()
+    const overflows = new Map<ReceivingChannel, Array<StoredRecords>>()
     for (const span of spans) {
       // Channels that have taken the same number of messages share the encoded rest.
       let encoded: StoredRecords | undefined

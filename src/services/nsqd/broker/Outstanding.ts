@@ -11,7 +11,7 @@ import { type MessageBatch, raiseAttempts } from "../../../protocol/client/Messa
 import type { InputMark } from "../../core/Input.ts"
 import type { Turns } from "../../core/Turns.ts"
 import type { Alarms, Sleeper } from "./Alarms.ts"
-import { DeferredQueue } from "./DeferredQueue.ts"
+import type { Deferrals } from "./DeferredQueue.ts"
 import { InFlight } from "./InFlight.ts"
 import { ReturnedMessages } from "./ReturnedMessages.ts"
 import type { Subscription } from "./Subscription.ts"
@@ -38,7 +38,7 @@ export class Outstanding implements Sleeper {
   private readonly alarms: Alarms
   private readonly turns: Turns
   private readonly returns: Returns
-  private deferred = new DeferredQueue()
+  private readonly deferred: Deferrals
   /** Messages of disconnected consumers that wait for their timeout, as in NSQ. */
   private orphans: InFlight | undefined
   /** Messages of disconnected consumers that are being returned. */
@@ -46,8 +46,16 @@ export class Outstanding implements Sleeper {
   private closed = false
 
   /** `members` is the channel's live list of consumers. */
-  constructor(label: string, members: ReadonlyArray<Subscription>, alarms: Alarms, turns: Turns, returns: Returns) {
+  constructor(
+    label: string,
+    members: ReadonlyArray<Subscription>,
+    deferred: Deferrals,
+    alarms: Alarms,
+    turns: Turns,
+    returns: Returns
+  ) {
     this.label = label
+    this.deferred = deferred
     this.members = members
     this.alarms = alarms
     this.turns = turns
@@ -169,15 +177,14 @@ export class Outstanding implements Sleeper {
   /** Drops all messages at once; the returned Effect then settles them on disk, in slices. */
   drop(): Effect.Effect<void> {
     const dropped = this.flights()
-    const { deferred } = this
+    const deferred = this.deferred.drop()
     for (const member of this.members) member.forgetInFlight()
     this.orphans = undefined
     this.leaving = []
-    this.deferred = new DeferredQueue()
     return this.settleAll(dropped, deferred)
   }
 
-  private settleAll(flights: ReadonlyArray<InFlight>, deferred: DeferredQueue): Effect.Effect<void> {
+  private settleAll(flights: ReadonlyArray<InFlight>, deferred: ReadonlyArray<MessageBatch>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       let left = sliceMax
       for (const inFlight of flights) {
@@ -189,7 +196,7 @@ export class Outstanding implements Sleeper {
           left = sliceMax
         }
       }
-      for (const batch of deferred.batches()) {
+      for (const batch of deferred) {
         batch.settle(0, 1)
         if (--left > 0) continue
         yield* this.turns.next
@@ -220,12 +227,7 @@ export class Outstanding implements Sleeper {
 
   releaseDue(now: number, most: number): number {
     if (this.closed) return 0
-    let count = 0
-    for (; count < most; count++) {
-      const batch = this.deferred.takeDue(now)
-      if (batch === undefined) break
-      this.returns.enqueue(batch)
-    }
+    const count = this.deferred.release(now, most, (batch) => this.returns.enqueue(batch))
     if (count > 0) this.returns.wake()
     return count
   }

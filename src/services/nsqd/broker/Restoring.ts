@@ -51,7 +51,13 @@ export const restore = (
     if (!isTopicName(name)) return yield* Effect.logWarning(`skipping creation of invalid topic ${name}`)
     const topic = yield* openTopic(name)
     if (paused) topic.pause()
-    yield* someAtOnce(channels, ([channel, paused]) => restoreChannel(topic, channel, paused))
+    const unpaused = topic.storedChannelNames.filter((name) => !channels.has(name)).map((name) =>
+      [name, false] as const
+    )
+    yield* someAtOnce(
+      new Map([...channels, ...unpaused]),
+      ([channel, paused]) => restoreChannel(topic, channel, paused)
+    )
     topic.start()
   })
 

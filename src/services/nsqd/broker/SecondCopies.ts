@@ -6,12 +6,12 @@
 import { Effect } from "effect"
 import { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
 import { recordsWithout } from "../../../protocol/storage/RecordIdentity.ts"
-import type { Channel } from "./Channel.ts"
+import type { ReceivingChannel } from "./TopicQueue.ts"
 
 export class SecondCopies {
   /** Whether further copies are possible. */
   isSearching: boolean
-  private held: Map<Channel, ReadonlySet<string>> | undefined
+  private held: Map<ReceivingChannel, ReadonlySet<string>> | undefined
 
   /** `hasMessages`: whether the topic's queue had messages when it was opened. */
   constructor(hasMessages: boolean) {
@@ -23,12 +23,12 @@ export class SecondCopies {
    * cannot be read gets everything: a duplicate is better than a lost message.
    */
   missing(
-    channels: ReadonlyArray<Channel>,
+    channels: ReadonlyArray<ReceivingChannel>,
     run: ReadonlyArray<MessageBatch>
-  ): Effect.Effect<ReadonlyMap<Channel, ReadonlyArray<MessageBatch>>> {
+  ): Effect.Effect<ReadonlyMap<ReceivingChannel, ReadonlyArray<MessageBatch>>> {
     return Effect.gen({ self: this }, function*() {
       const held = this.held ??= yield* heldBy(channels)
-      const missing = new Map<Channel, ReadonlyArray<MessageBatch>>()
+      const missing = new Map<ReceivingChannel, ReadonlyArray<MessageBatch>>()
       for (const channel of channels) {
         const identities = held.get(channel)
         if (identities === undefined) continue
@@ -44,8 +44,8 @@ export class SecondCopies {
   }
 }
 
-const heldBy = Effect.fnUntraced(function*(channels: ReadonlyArray<Channel>) {
-  const held = new Map<Channel, ReadonlySet<string>>()
+const heldBy = Effect.fnUntraced(function*(channels: ReadonlyArray<ReceivingChannel>) {
+  const held = new Map<ReceivingChannel, ReadonlySet<string>>()
   for (const channel of channels) {
     const identities = yield* channel.recentMessages
     if (identities.size > 0) held.set(channel, identities)

@@ -20,6 +20,8 @@ export type StorageErrorReason = Data.TaggedEnum<{
   DiskFailure: { readonly description: string; readonly code: string }
   /** The metadata file cannot be decoded. */
   InvalidMetadata: { readonly description: string }
+  /** The storage keeps everything in memory, and a durable topic needs a disk. */
+  NoDisk: { readonly description: string }
   /** The queue is closed. */
   Exiting: {}
   /** The data directory is missing, in use, or cannot be locked. */

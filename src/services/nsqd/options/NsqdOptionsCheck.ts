@@ -2,9 +2,10 @@
  * Checks the ranges and combinations of nsqd's options, in NSQ's order and with NSQ's texts. Runs after the data
  * directory is locked and before anything listens. Files and addresses are checked when they are opened.
  */
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Result } from "effect"
 import * as DaemonNetworks from "../../net/DaemonNetworks.ts"
 import { type OptionsError, refusedValue } from "../../options/OptionsError.ts"
+import { durabilityOf } from "./Durability.ts"
 import type { NsqdOptions } from "./NsqdTable.ts"
 
 /**
@@ -36,6 +37,9 @@ export const isTlsRequired = ({ tlsClientAuthPolicy, tlsRequired }: NsqdOptions)
 export const isPlainHttpRefused = (options: NsqdOptions): boolean =>
   isTlsRequired(options) && options.tlsRequired !== "tcp-https"
 
+/** A segment has room for a message of the default maximum size, and smaller ones would be too many files. */
+const minSegmentSize = 65_536
+
 const problem = (options: NsqdOptions): string | undefined => {
   const { authHttpRequestMethod, e2eProcessingLatencyPercentiles, maxDeflateLevel, nodeId, tlsCert, tlsKey } = options
   if (maxDeflateLevel < 1 || maxDeflateLevel > 9) return "--max-deflate-level must be [1,9]"
@@ -51,6 +55,9 @@ const problem = (options: NsqdOptions): string | undefined => {
   if (options.statsdAddress !== "" && Duration.toMillis(options.statsdInterval) <= 0) {
     return "--statsd-interval must be greater than 0"
   }
+  if (options.segmentSize < minSegmentSize) return `--segment-size must be at least ${minSegmentSize}`
+  const durability = durabilityOf(options)
+  if (Result.isFailure(durability)) return durability.failure
   return undefined
 }
 

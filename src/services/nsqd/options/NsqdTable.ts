@@ -93,6 +93,20 @@ export const table = {
     "",
     "existing directory for messages and metadata; default is the working directory"
   ),
+  /** What an `OK` for published messages means. */
+  durability: Row.oneOf(
+    "durability",
+    ["memory", "written", "synced"],
+    "memory",
+    "what an OK for a published message means: memory (as in NSQ), written (in the log, survives a kill) or synced (survives a loss of power)"
+  ),
+  /** `pattern=durability`; the first pattern that matches a topic counts. */
+  topicDurability: Row.strings(
+    "topic-durability",
+    "<pattern>=<durability> for topics whose name matches; * and ? are wildcards, the first match wins"
+  ),
+  /** Size of a segment of a durable topic's log, in bytes. */
+  segmentSize: Row.int("segment-size", 67_108_864, "size of a segment of a durable topic's log in bytes"),
   /** Messages kept in memory, per topic and per channel; further messages are written to disk. */
   memQueueSize: Row.int(
     "mem-queue-size",

@@ -3,11 +3,16 @@
  * daemon. One timer syncs changes older than `--sync-timeout`; another records settled messages. Neither costs
  * anything for unused queues.
  */
-import { Duration, Effect, Latch, Layer } from "effect"
+import { Clock, Duration, Effect, Latch, Layer, Random } from "effect"
+import * as Path from "node:path"
+import { logDirectoryName, logsDirectoryName, topicOfLogDirectory } from "../../../protocol/storage/LogFiles.ts"
 import { Turns } from "../../core/Turns.ts"
+import { version } from "../../core/Version.ts"
 import { Disk } from "../disk/Disk.ts"
 import { untilDescriptor } from "../disk/FilePool.ts"
 import { StorageError } from "../disk/StorageError.ts"
+import { type LogHost, TopicLog } from "../log/TopicLog.ts"
+import type { LogDurability } from "../options/Durability.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as Catalogue from "./Catalogue.ts"
 import * as DiskQueue from "./DiskQueue.ts"
@@ -46,7 +51,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
   Effect.gen(function*() {
     const rawDisk = yield* Disk
     const turns = yield* Turns
-    const { dataPath, maxBytesPerFile, maxMsgSize, syncEvery, syncTimeout } = yield* NsqdOptions
+    const { dataPath, maxBytesPerFile, maxMsgSize, segmentSize, syncEvery, syncTimeout } = yield* NsqdOptions
     const reserve = new Reserve(rawDisk, dataPath === "" ? "." : dataPath)
     const { disk } = reserve
     const health = new StorageHealth()
@@ -84,6 +89,11 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
         { concurrency: queuesAtOnce, discard: true }
       )
     ).pipe(
+      Effect.andThen(
+        Effect.suspend(() =>
+          Effect.forEach(Array.from(written), (log) => log.sync, { concurrency: queuesAtOnce, discard: true })
+        )
+      ),
       Effect.delay(Duration.millis(Math.max(minSyncTimeoutMillis, Duration.toMillis(syncTimeout)))),
       Effect.forever,
       Effect.forkScoped
@@ -143,6 +153,41 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     )
 
     const queueOptions: DiskQueue.DiskQueueOptions = { dataPath, maxBytesPerFile, maxMsgSize, syncEvery }
+    const logsDirectory = Path.join(dataPath, logsDirectoryName)
+    const written = new Set<TopicLog>()
+    const clock = yield* Clock.Clock
+    const random = yield* Random.Random
+    const logHost: LogHost = {
+      disk,
+      wallMillis: () => clock.currentTimeMillisUnsafe(),
+      randomEpoch: () => Math.floor(random.nextDoubleUnsafe() * 2 ** 32),
+      fork: (work) => void fork(work),
+      note: (log, error) => health.note(log, error)
+    }
+    /** Made by the first durable topic, so that the data directory of others has NSQ's files only. */
+    const makeLogs = yield* Effect.cached(Effect.mapError(
+      Effect.andThen(disk.makeDirectory(logsDirectory), disk.syncDirectory(dataPath === "" ? "." : dataPath)),
+      StorageError.fromDisk
+    ))
+    const openLog = (topic: string, durability: LogDurability) =>
+      Effect.gen(function*() {
+        yield* makeLogs
+        const directory = Path.join(logsDirectory, logDirectoryName(topic))
+        const log = yield* untilDescriptor(
+          TopicLog.open({ topic, directory, durability, segmentBytes: segmentSize }, logHost)
+        )
+        if (durability === "synced") return log
+        written.add(log)
+        yield* Effect.addFinalizer(() => Effect.sync(() => written.delete(log)))
+        return log
+      })
+    /** The topics with a log: their creation was acknowledged, whether or not nsqd.dat has them. */
+    const loggedTopics = disk.list(logsDirectory).pipe(
+      Effect.map((names) => names.map(topicOfLogDirectory)),
+      Effect.catchIf((error) => error.code === "ENOENT", () => Effect.succeed([])),
+      Effect.mapError(StorageError.fromDisk)
+    )
+
     const open = (name: string) =>
       Effect.flatMap(
         catalogue,
@@ -155,7 +200,14 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
 
     return Storage.of({
       openQueue: open,
-      loadMetadata: Effect.andThen(catalogue, metadataFile.load),
+      openLog,
+      loadMetadata: Effect.gen(function*() {
+        yield* catalogue
+        const saved = yield* metadataFile.load
+        const logged = (yield* loggedTopics).map((name) => ({ name, paused: false, channels: null }))
+        if (logged.length === 0) return saved
+        return { version: saved?.version ?? version, topics: [...saved?.topics ?? [], ...logged] }
+      }),
       saveMetadata: (current) => Effect.andThen(catalogue, metadataFile.save(current)),
       recordCreation: (queue, register) => metadataFile.create(queue, register),
       refusal: () => reserve.refusal,

@@ -10,6 +10,7 @@ import { Effect } from "effect"
 import * as Crypto from "node:crypto"
 import * as Path from "node:path"
 import { parseQueueFileName } from "../../../protocol/storage/DiskQueueFormat.ts"
+import { parseLogFileName } from "../../../protocol/storage/LogFiles.ts"
 import { Disk, DiskError, type DiskFile } from "../disk/Disk.ts"
 
 /** The name of the reserve in the data directory. */
@@ -148,7 +149,7 @@ export class Reserve {
     isWrite = true
   ): Effect.Effect<A, DiskError> {
     const kind = parseQueueFileName(Path.basename(path))?.kind._tag
-    const isMessages = kind === "Data" || kind === "Sums"
+    const isMessages = kind === "Data" || kind === "Sums" || parseLogFileName(Path.basename(path))?.kind === "segment"
     return Effect.suspend(() => {
       const { full } = this
       const isRefused = isMessages && !this.isStopping

@@ -4,7 +4,9 @@
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { NsqdMetadata } from "../../../protocol/storage/NsqdMetadata.ts"
-import type { StorageError } from "../disk/StorageError.ts"
+import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
+import type { TopicLog } from "../log/TopicLog.ts"
+import type { LogDurability } from "../options/Durability.ts"
 import type { BackendQueue } from "./BackendQueue.ts"
 import { MemoryBackend } from "./MemoryBackend.ts"
 
@@ -18,6 +20,10 @@ import { MemoryBackend } from "./MemoryBackend.ts"
 export class Storage extends Context.Service<Storage, {
   /** Opens a queue, named `topic` or `topic:channel`. Closing the Scope syncs and closes it. */
   readonly openQueue: (name: string) => Effect.Effect<BackendQueue, StorageError, Scope.Scope>
+  /**
+   * Opens the log of a durable topic. Closing the Scope stores everything and closes it. Fails if the storage has no disk.
+   */
+  readonly openLog: (topic: string, durability: LogDurability) => Effect.Effect<TopicLog, StorageError, Scope.Scope>
   /** The saved topics and channels, and those whose creation was recorded since. */
   readonly loadMetadata: Effect.Effect<NsqdMetadata | undefined, StorageError>
   /** Saves the current metadata durably. */
@@ -53,6 +59,12 @@ export class Storage extends Context.Service<Storage, {
             return queue
           }),
           (queue) => Effect.sync(() => queue.reopen())
+        ),
+      openLog: (topic) =>
+        Effect.fail(
+          new StorageError({
+            reason: StorageErrorReason.NoDisk({ description: `cannot open the log of topic "${topic}": no disk` })
+          })
         ),
       loadMetadata: Effect.sync(() => saved),
       saveMetadata: (current) => Effect.sync(() => void (saved = current())),

@@ -1,0 +1,177 @@
+/**
+ * The waiting messages of a durable topic's channel: those of the log that the channel has not finished. Returned messages wait
+ * in memory up to a limit; beyond it they are read from the log again, like deferred messages that become due.
+ *
+ * An ephemeral channel keeps the newest messages only, as many as fit into its memory queue.
+ */
+import { Effect } from "effect"
+import { frameAttempts, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
+import type { Time } from "../../core/Time.ts"
+import type { StorageError } from "../disk/StorageError.ts"
+import type { ChannelLog } from "../log/ChannelLog.ts"
+import type { TopicLog } from "../log/TopicLog.ts"
+import type { NotStored, WaitingMessages } from "./Backlog.ts"
+import type { Deferrals } from "./DeferredQueue.ts"
+import { DiskReads } from "./DiskReads.ts"
+import { MemoryQueue, wholeBatch } from "./MemoryQueue.ts"
+import type { Worker } from "./Worker.ts"
+
+/** Bytes of frames that are loaded at once. */
+const loadBytes = 256 * 1024
+
+/** The sequence of a message in its log. */
+const sequenceOf = (batch: MessageBatch): number => {
+  const sequence = batch.sequenceAt(0)
+  if (sequence === undefined) throw new Error("invariant: a durable channel delivers messages of its log only")
+  return sequence
+}
+
+export class LogBacklog implements WaitingMessages {
+  readonly memory = new MemoryQueue()
+  readonly fetched = new MemoryQueue()
+  readonly deferred: Deferrals
+  readonly hasDisk = true
+  readonly hasSpilled = false
+  private readonly log: TopicLog
+  private readonly channel: ChannelLog
+  private readonly memQueueSize: number
+  private readonly reads: DiskReads
+  /** How often everything was dropped: the result of a read that was running at that time is discarded. */
+  private emptied = 0
+
+  constructor(
+    label: string,
+    log: TopicLog,
+    channel: ChannelLog,
+    memQueueSize: number,
+    time: Time,
+    worker: Worker
+  ) {
+    this.log = log
+    this.channel = channel
+    this.memQueueSize = memQueueSize
+    this.deferred = deferralsOf(channel, time)
+    this.reads = new DiskReads(label, {
+      get hasMore() {
+        return channel.wanted !== undefined
+      }
+    }, worker)
+  }
+
+  get depth(): number {
+    return this.memory.count + this.backendDepth
+  }
+  get backendDepth(): number {
+    return this.fetched.count + this.channel.waiting
+  }
+  get room(): number {
+    return this.memQueueSize - this.memory.count
+  }
+  get isLoaded(): boolean {
+    return this.memory.count + this.fetched.count > 0
+  }
+  get canFetch(): boolean {
+    return this.fetched.count === 0 && this.reads.isReady
+  }
+
+  // ---- returned messages
+
+  keep(batch: MessageBatch): void {
+    this.channel.keepReturned(sequenceOf(batch), frameAttempts(batch.frames, 0))
+    this.memory.push(wholeBatch(batch))
+  }
+
+  spill(batch: MessageBatch): void {
+    this.channel.giveBack(sequenceOf(batch), frameAttempts(batch.frames, 0))
+  }
+
+  /** Nothing waits to be written: the log has every message. */
+  get writeSpilled(): Effect.Effect<void> {
+    return Effect.void
+  }
+
+  /** The log has every message that its topic hands over. */
+  store(): Effect.Effect<void, StorageError> {
+    return Effect.void
+  }
+
+  get recent(): Effect.Effect<ReadonlySet<string>> {
+    return Effect.succeed(new Set())
+  }
+
+  // ---- reading
+
+  load(): boolean {
+    if (this.fetched.count > 0) return true
+    for (let bytes = 0; bytes < loadBytes;) {
+      const batch = this.log.next(this.channel)
+      if (batch === undefined) break
+      bytes += batch.frames.length
+      this.fetched.push(wholeBatch(batch))
+    }
+    return this.fetched.count > 0
+  }
+
+  get fetch(): Effect.Effect<boolean> {
+    const { emptied } = this
+    const read = Effect.uninterruptible(Effect.map(this.log.read(this.channel), (batch) => {
+      if (batch === undefined) return false
+      if (emptied === this.emptied) this.fetched.push(wholeBatch(batch))
+      return true
+    }))
+    return Effect.map(this.reads.attempt(read), (fetched) => fetched === true)
+  }
+
+  // ---- emptying and closing
+
+  /** Records the attempts of messages in flight; all messages are in the log. */
+  flush(others: ReadonlyArray<MessageBatch>): Effect.Effect<number, NotStored> {
+    return Effect.sync(() => {
+      this.forget()
+      for (const batch of others) this.channel.keepReturned(sequenceOf(batch), frameAttempts(batch.frames, 0))
+      return 0
+    })
+  }
+
+  get empty(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      this.forget()
+      this.channel.empty()
+      return this.log.recorded
+    })
+  }
+
+  get delete(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      this.forget()
+      return this.log.deleteChannel(this.channel.name)
+    })
+  }
+
+  private forget(): void {
+    this.memory.takeAll()
+    this.fetched.takeAll()
+    this.emptied++
+  }
+}
+
+/** The channel's deferred messages, which are in the log. */
+const deferralsOf = (channel: ChannelLog, time: Time): Deferrals => {
+  /**
+   * The wall clock's time when the monotonic clock was 0: due times have to survive the process. A whole number, so that a message
+   * is due when its alarm rings.
+   */
+  const origin = Math.floor(Number(time.wallNanos() / 1_000_000n) - time.monotonicMillis())
+  return {
+    get count() {
+      return channel.deferredCount
+    },
+    get earliest() {
+      return channel.earliestDue - origin
+    },
+    push: (batch, due) => channel.defer(sequenceOf(batch), Math.ceil(due + origin), frameAttempts(batch.frames, 0)),
+    release: (now, most) => channel.releaseDue(now + origin, most),
+    takeAll: () => [],
+    drop: () => []
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * A durable topic's messages: all of them are in the topic's log, and its channels read them there. Handing messages over is to
+ * let the channels read further; it copies nothing.
+ */
+import { Effect } from "effect"
+import { GuidGenerator } from "../../../protocol/client/Guid.ts"
+import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
+import type { Completion } from "../../core/Completion.ts"
+import type { Time } from "../../core/Time.ts"
+import type { TopicLog } from "../log/TopicLog.ts"
+import type { LogDurability } from "../options/Durability.ts"
+import { Storage } from "../storage/Storage.ts"
+import { type BrokerError, writeFailure } from "./BrokerError.ts"
+import { LogBacklog } from "./LogBacklog.ts"
+import type { MemoryTopicSettings } from "./MemoryTopicQueue.ts"
+import type { Surroundings } from "./Surroundings.ts"
+import type { MakeBacklog, QueueOwner, TopicQueue } from "./TopicQueue.ts"
+
+export class LogTopicQueue implements TopicQueue {
+  private readonly settings: MemoryTopicSettings
+  private readonly time: Time
+  private readonly log: TopicLog
+  private readonly owner: QueueOwner
+  private readonly guids: GuidGenerator
+
+  private constructor(settings: MemoryTopicSettings, time: Time, log: TopicLog, owner: QueueOwner) {
+    this.settings = settings
+    this.time = time
+    this.log = log
+    this.owner = owner
+    this.guids = new GuidGenerator(settings.nodeId)
+    if (log.lastIssued !== undefined) this.guids.continueAfter(log.lastIssued)
+    log.onCommitted(() => this.wake())
+  }
+
+  /** Opens a queue with the messages of the topic's log. */
+  static readonly open = Effect.fnUntraced(function*(
+    topic: TopicName,
+    durability: LogDurability,
+    settings: MemoryTopicSettings,
+    { time }: Surroundings,
+    owner: QueueOwner
+  ) {
+    const { openLog } = yield* Storage
+    return new LogTopicQueue(settings, time, yield* openLog(topic, durability), owner)
+  })
+
+  get depth(): number {
+    return this.log.depth
+  }
+  get backendDepth(): number {
+    return this.log.depth
+  }
+  get channelNames(): ReadonlyArray<string> {
+    return this.log.channelNames
+  }
+
+  put(bodies: PublishedBodies, deferMillis: number): Completion<BrokerError> {
+    const now = this.time.wallNanos()
+    const due = deferMillis === 0 ? 0 : Math.ceil(Number(now) / 1_000_000 + deferMillis)
+    return Effect.matchEffect(this.log.append(bodies, now, this.guids.take(now, bodies.count), due), {
+      onSuccess: () => {
+        this.owner.count(bodies.count, bodies.bodyBytes)
+        return Effect.void
+      },
+      onFailure: (error) => Effect.fail(writeFailure(error, 0))
+    })
+  }
+
+  openChannel(name: ChannelName) {
+    const { log, settings: { memQueueSize }, time } = this
+    return Effect.map(
+      isEphemeral(name) ? log.openEphemeralChannel(name, Math.max(1, memQueueSize)) : log.openChannel(name),
+      (channel): MakeBacklog => (label, worker) => new LogBacklog(label, log, channel, memQueueSize, time, worker)
+    )
+  }
+
+  wake(): void {
+    if (!this.owner.isPumping()) return
+    const count = this.log.handOver()
+    for (const channel of this.owner.channels()) channel.noteHanded(count)
+  }
+
+  hold(): void {
+    this.log.hold()
+  }
+
+  get empty() {
+    return this.log.empty
+  }
+
+  get delete() {
+    return this.log.delete
+  }
+
+  /** Handing over needs no fiber. */
+  get stop(): Effect.Effect<void> {
+    return Effect.void
+  }
+
+  /** Everything is in the log. */
+  get flush(): Effect.Effect<void> {
+    return Effect.void
+  }
+}

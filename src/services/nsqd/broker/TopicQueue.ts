@@ -1,0 +1,73 @@
+/**
+ * Where a topic keeps its messages until its channels have them. `MemoryTopicQueue` keeps them as NSQ does, in memory and in a
+ * disk queue; `LogTopicQueue` in a durable log.
+ */
+import type { Effect, Scope } from "effect"
+import type { MessageBatch, PublishedBodies, StoredRecords } from "../../../protocol/client/MessageBatch.ts"
+import type { ChannelName } from "../../../protocol/client/Names.ts"
+import type { Completion } from "../../core/Completion.ts"
+import type { StorageError } from "../disk/StorageError.ts"
+import type { WaitingMessages } from "./Backlog.ts"
+import type { BrokerError } from "./BrokerError.ts"
+import type { Worker } from "./Worker.ts"
+
+/** A channel, as the queue of its topic sees it. */
+export interface ReceivingChannel {
+  readonly name: ChannelName
+  readonly ephemeral: boolean
+  readonly exiting: boolean
+  /** Takes the first `count` messages of a batch into memory, as far as they fit; returns how many it took. */
+  readonly put: (batch: MessageBatch, count: number) => number
+  /** Writes messages to disk that did not fit into memory. */
+  readonly store: (records: ReadonlyArray<StoredRecords>) => Effect.Effect<void, StorageError>
+  /** Keeps messages in memory that could not be stored. */
+  readonly keep: (records: ReadonlyArray<StoredRecords>) => void
+  /** Identities of messages that the channel has stored and its topic may hand over again after a kill. */
+  readonly recentMessages: Effect.Effect<ReadonlySet<string>>
+  /** The channel may read `count` more messages of its topic's log. */
+  readonly noteHanded: (count: number) => void
+}
+
+/** The topic, as its queue sees it. */
+export interface QueueOwner {
+  /** Its name in the log. */
+  readonly label: string
+  readonly channels: () => ReadonlyArray<ReceivingChannel>
+  /** Whether messages may be handed to the channels. False without channels. */
+  readonly isPumping: () => boolean
+  /** Whether the topic is being closed or deleted: failed writes are not retried any more. */
+  readonly isExiting: () => boolean
+  /** Messages were accepted. */
+  readonly count: (messages: number, bytes: number) => void
+}
+
+/** Makes the queue of a channel. `label` is the channel's name in the log; its `worker` delivers messages. */
+export type MakeBacklog = (label: string, worker: Worker) => WaitingMessages
+
+export interface TopicQueue {
+  /** Messages that wait to be handed to the channels. */
+  readonly depth: number
+  /** Those of them that are on disk. */
+  readonly backendDepth: number
+  /** The channels that the queue itself remembers, also if the metadata file does not have them. */
+  readonly channelNames: ReadonlyArray<string>
+  /**
+   * Accepts published messages. `undefined` if that is done; otherwise the Effect that stores them, which the publisher has to
+   * wait for. Delays are in ms.
+   */
+  readonly put: (bodies: PublishedBodies, deferMillis: number) => Completion<BrokerError>
+  /** Opens the messages of a channel. Closing the Scope closes what it has opened. */
+  readonly openChannel: (name: ChannelName) => Effect.Effect<MakeBacklog, StorageError, Scope.Scope>
+  /** A channel was added, or the topic has started: messages may have to be handed over. */
+  readonly wake: () => void
+  /** The topic was paused, or has lost its last channel: messages wait in the topic from now on. */
+  readonly hold: () => void
+  /** Drops the waiting messages; the channels keep theirs. */
+  readonly empty: Effect.Effect<void, StorageError>
+  /** Deletes the messages with their files, after the channels. */
+  readonly delete: Effect.Effect<void, StorageError>
+  /** Ends the handing over. */
+  readonly stop: Effect.Effect<void>
+  /** Writes what is only in memory to disk, after the channels were closed. */
+  readonly flush: Effect.Effect<void>
+}

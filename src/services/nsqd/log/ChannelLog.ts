@@ -1,0 +1,304 @@
+/**
+ * A channel's place in its topic's log: which messages are finished, returned or deferred, and which is the next to be read.
+ * The log keeps each message once; this state is all that a channel adds. Changes of it are recorded soon, in one write with
+ * those of other channels (`StateFile`), and none of them waits for the disk.
+ *
+ * Hot path: `finish` is called for every message, `take` for every record.
+ */
+import type { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
+import { type LogStateChanges, LogStateEncoder } from "../../../protocol/storage/LogState.ts"
+import { DeferredTable } from "./DeferredTable.ts"
+import { type LogBatch, someOf, wholeOf } from "./LogBatch.ts"
+import { SequenceHeap } from "./SequenceHeap.ts"
+import { SequenceSet } from "./SequenceSet.ts"
+
+/** The log of a channel. */
+export interface ChannelOwner {
+  /** All channels may read the messages below this sequence. */
+  readonly handed: number
+  /** The wall clock, in ms since the Unix epoch. */
+  readonly wallMillis: () => number
+  /** The state of the channel has changed and is to be recorded soon. */
+  readonly changed: (channel: ChannelLog) => void
+}
+
+/** The number of an ephemeral channel, whose state is not recorded. */
+export const ephemeralNumber = 0
+
+/** The state that recovery has found for a channel. */
+export interface RecoveredChannel {
+  readonly finished: SequenceSet
+  readonly deferred: DeferredTable
+  /** The attempts of the next delivery of messages that were returned. */
+  readonly attempts: Map<number, number>
+}
+
+export class ChannelLog {
+  /** The channel's number in the state files. */
+  readonly number: number
+  readonly name: string
+  private readonly owner: ChannelOwner
+  private readonly finished: SequenceSet
+  private readonly table: DeferredTable
+  /** Attempts of the next delivery of messages that were delivered before and are not finished. */
+  private readonly attempts: Map<number, number>
+  /** Messages that wait again and whose content is only in the log. */
+  private readonly returned = new SequenceHeap()
+  /** The next message that was not read yet. */
+  private next: number
+  /** Below this sequence messages may be finished, deferred or have attempts though the cursor has not passed them. */
+  private plainFrom: number
+  /** Deferred messages that the cursor has not passed. */
+  private ahead: SequenceSet | undefined
+  /** Messages from `next` on that are finished or deferred. */
+  private skipped: number
+  private readonly changes = new LogStateEncoder()
+  /** Finished messages that follow each other, not encoded yet. */
+  private finishedFrom = 0
+  private finishedTo = 0
+
+  constructor(number: number, name: string, owner: ChannelOwner, state: RecoveredChannel) {
+    this.number = number
+    this.name = name
+    this.owner = owner
+    this.finished = state.finished
+    this.table = state.deferred
+    this.attempts = state.attempts
+    this.next = state.finished.floor
+    this.skipped = state.finished.above + state.deferred.count
+    this.plainFrom = this.next
+    if (state.deferred.count > 0) this.ahead = sequencesOf(state.deferred)
+    state.finished.forEachRange((_, to) => this.readWithCareBelow(to))
+    state.deferred.forEach((sequence) => this.readWithCareBelow(sequence + 1))
+    for (const sequence of state.attempts.keys()) this.readWithCareBelow(sequence + 1)
+  }
+
+  /** A new channel, which gets the messages from `start` on. */
+  static startingAt(start: number, number: number, name: string, owner: ChannelOwner): ChannelLog {
+    return new ChannelLog(number, name, owner, {
+      finished: new SequenceSet(start),
+      deferred: new DeferredTable(),
+      attempts: new Map()
+    })
+  }
+
+  private readWithCareBelow(sequence: number): void {
+    this.plainFrom = Math.max(this.plainFrom, sequence)
+  }
+
+  // ---- statistics
+
+  /** Messages that were not read, or wait again to be read. */
+  get waiting(): number {
+    return Math.max(0, this.owner.handed - this.next - this.skipped) + this.returned.count
+  }
+  get deferredCount(): number {
+    return this.table.count
+  }
+  /** The earliest due time of a deferred message, in ms since the Unix epoch; `Infinity` if there is none. */
+  get earliestDue(): number {
+    return this.table.earliest
+  }
+  /** All messages below this sequence are finished. */
+  get floor(): number {
+    return this.finished.floor
+  }
+  /** The next message that was not read yet. */
+  get cursor(): number {
+    return this.next
+  }
+  /** The next message to read: one that was returned, or the cursor; `undefined` if there is none. */
+  get wanted(): number | undefined {
+    if (this.returned.count > 0) return this.returned.lowest
+    return this.next < this.owner.handed ? this.next : undefined
+  }
+  /** Whether no message of this range is needed any more. */
+  isDoneWith(from: number, to: number): boolean {
+    return this.finished.includes(from, to)
+  }
+
+  // ---- reading
+
+  /**
+   * The channel's messages among those of a batch that has the `wanted` one; `undefined` if all of them are finished or
+   * deferred.
+   */
+  take(batch: LogBatch): MessageBatch | undefined {
+    return this.returned.count > 0 ? this.takeReturned(batch) : this.takeNext(batch)
+  }
+
+  private takeReturned(batch: LogBatch): MessageBatch | undefined {
+    const sequences: Array<number> = []
+    while (this.returned.lowest < batch.end) {
+      const sequence = this.returned.pop()
+      if (!this.finished.has(sequence)) sequences.push(sequence)
+    }
+    return sequences.length === 0
+      ? undefined
+      : someOf(batch, sequences, this, (sequence) => this.attempts.get(sequence))
+  }
+
+  private takeNext(batch: LogBatch): MessageBatch | undefined {
+    const from = this.next
+    const to = Math.min(batch.end, this.owner.handed)
+    this.next = to
+    const isDeferred = batch.due > this.owner.wallMillis()
+    const isWhole = from === batch.first && to === batch.end
+    if (isWhole && !isDeferred && from >= this.plainFrom) return wholeOf(batch, this)
+    const sequences: Array<number> = []
+    let isPlain = isWhole
+    for (let sequence = from; sequence < to; sequence++) {
+      if (this.isSkipped(sequence)) this.skipped--
+      else if (isDeferred) this.defer(sequence, batch.due, 1)
+      else sequences.push(sequence)
+      isPlain &&= !this.attempts.has(sequence)
+    }
+    if (to >= this.plainFrom) this.ahead = undefined
+    if (sequences.length === 0) return undefined
+    if (isPlain && sequences.length === batch.count) return wholeOf(batch, this)
+    return someOf(batch, sequences, this, (sequence) => this.attempts.get(sequence))
+  }
+
+  private isSkipped(sequence: number): boolean {
+    return sequence < this.plainFrom && (this.finished.has(sequence) || this.ahead?.has(sequence) === true)
+  }
+
+  // ---- changes
+
+  /** The messages from `from` up to, but not including, `to` are finished, dropped or moved. */
+  finish(from: number, to: number): void {
+    if (this.finished.add(from, to) === 0) return
+    if (this.attempts.size > 0) { for (let sequence = from; sequence < to; sequence++) this.attempts.delete(sequence) }
+    if (from !== this.finishedTo) this.closeFinished()
+    if (this.finishedTo === 0) this.finishedFrom = from
+    this.finishedTo = to
+    this.noteChange()
+  }
+
+  /** The message is delivered again; its next delivery has these attempts. Its content stays in memory. */
+  keepReturned(sequence: number, attempts: number): void {
+    if (this.finished.has(sequence)) return
+    this.closeFinished()
+    this.attempts.set(sequence, attempts)
+    if (this.isRecorded) this.changes.returned(this.number, sequence, attempts)
+    this.noteChange()
+  }
+
+  /** The message waits to be read again. */
+  giveBack(sequence: number, attempts: number): void {
+    if (this.finished.has(sequence)) return
+    this.keepReturned(sequence, attempts)
+    this.returned.push(sequence)
+  }
+
+  /** The message waits until `due`, in ms since the Unix epoch. */
+  defer(sequence: number, due: number, attempts: number): void {
+    if (this.finished.has(sequence)) return
+    this.closeFinished()
+    if (attempts > 1) this.attempts.set(sequence, attempts)
+    this.table.push(sequence, due, attempts)
+    if (this.isRecorded) this.changes.deferred(this.number, sequence, due, attempts)
+    this.noteChange()
+  }
+
+  /** Defers messages that were just handed over and that the cursor has not reached. */
+  deferAhead({ due, end, first }: Pick<LogBatch, "due" | "end" | "first">): void {
+    this.ahead ??= new SequenceSet(0)
+    for (let sequence = first; sequence < end; sequence++) {
+      this.ahead.add(sequence, sequence + 1)
+      this.defer(sequence, due, 1)
+    }
+    this.skipped += end - first
+    this.readWithCareBelow(end)
+  }
+
+  /** Lets at most `most` messages that are due at `now` wait to be read; returns how many. */
+  releaseDue(now: number, most: number): number {
+    let count = 0
+    while (count < most && this.table.earliest <= now) {
+      const attempts = this.table.earliestAttempts
+      const sequence = this.table.pop()
+      if (this.finished.has(sequence)) continue
+      if (attempts > 1) this.attempts.set(sequence, attempts)
+      // A message that the cursor has not passed is read like this too, and the cursor skips it.
+      this.returned.push(sequence)
+      count++
+    }
+    return count
+  }
+
+  /** Drops all messages that were handed to the channel. */
+  empty(): void {
+    const { handed } = this.owner
+    this.returned.clear()
+    this.table.clear()
+    this.attempts.clear()
+    this.next = handed
+    this.skipped = 0
+    this.ahead = undefined
+    this.finish(this.finished.floor, handed)
+  }
+
+  /** Messages that do not exist are finished. The cursor passes those that it has reached. */
+  skipLost(from: number, to: number): void {
+    const added = this.finished.add(from, to)
+    if (to > this.next) this.skipped += added
+    this.readWithCareBelow(to)
+    while (this.next >= from && this.next < to && this.isSkipped(this.next)) {
+      this.next++
+      this.skipped--
+    }
+    while (this.returned.count > 0 && this.finished.has(this.returned.lowest)) this.returned.pop()
+  }
+
+  /** Drops the oldest waiting messages until at most `most` wait. */
+  dropOldest(most: number): void {
+    const first = this.owner.handed - most
+    if (first <= this.next) return
+    const from = this.next
+    this.next = first
+    this.finish(from, first)
+  }
+
+  // ---- recording
+
+  private get isRecorded(): boolean {
+    return this.number !== ephemeralNumber
+  }
+
+  /** Segments can be removed when an ephemeral channel has finished their messages, too. */
+  private noteChange(): void {
+    this.owner.changed(this)
+  }
+
+  private closeFinished(): void {
+    if (this.finishedTo === 0) return
+    if (this.isRecorded) this.changes.finished(this.number, this.finishedFrom, this.finishedTo)
+    this.finishedFrom = 0
+    this.finishedTo = 0
+  }
+
+  /** Moves the changes since the last call to `out`. */
+  takeChanges(out: LogStateEncoder): void {
+    this.closeFinished()
+    out.append(this.changes.encoded)
+    this.changes.clear()
+  }
+
+  /** Encodes the whole state, and forgets the changes since the last call. */
+  encode(out: LogStateChanges): void {
+    this.closeFinished()
+    this.changes.clear()
+    out.created(this.number, this.name, this.finished.floor)
+    this.finished.forEachRange((from, to) => out.finished(this.number, from, to))
+    for (const [sequence, attempts] of this.attempts) out.returned(this.number, sequence, attempts)
+    this.table.forEach((sequence, due, attempts) => out.deferred(this.number, sequence, due, attempts))
+  }
+}
+
+/** The sequences of a table as a set. */
+const sequencesOf = (table: DeferredTable): SequenceSet => {
+  const set = new SequenceSet(0)
+  table.forEach((sequence) => set.add(sequence, sequence + 1))
+  return set
+}

@@ -1,0 +1,110 @@
+/**
+ * The messages of the next commit of a log. Everything that is published while one commit is written goes into the next. The
+ * messages are laid out as frames behind the header of their record at once: the same bytes are written to the segment, kept
+ * for delivery, and sent to consumers.
+ *
+ * Hot path: one copy per body, no object per message.
+ */
+import type { Effect } from "effect"
+import type { GuidBlock } from "../../../protocol/client/Guid.ts"
+import { framesSize, layOutPublished, type PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import { logHeaderSize, writeLogHeader } from "../../../protocol/storage/LogRecord.ts"
+import type { StorageError } from "../disk/StorageError.ts"
+import { LogBatch } from "./LogBatch.ts"
+import type { Placed } from "./SegmentWriter.ts"
+
+/** Bytes of a record, unless a single publish is larger. */
+const recordBytes = 1024 * 1024
+const leastRecordBytes = 1024
+
+interface OpenRecord {
+  readonly bytes: Buffer
+  readonly first: number
+  readonly due: number
+  readonly acceptedAt: number
+  count: number
+  end: number
+}
+
+/** Continues a publisher that waits for the commit. */
+export type Resume = (effect: Effect.Effect<void, StorageError>) => void
+
+export class CommitGroup {
+  /** The sequence of the first message. */
+  readonly first: number
+  private readonly records: Array<OpenRecord> = []
+  private readonly expected: number
+  private messages = 0
+  private size = 0
+  /** Publishers that wait for the commit. */
+  readonly waiting: Array<Resume> = []
+  /** The result, once the group is committed. */
+  result: Effect.Effect<void, StorageError> | undefined
+
+  /** `expected` is the likely size of the group in bytes. */
+  constructor(first: number, expected: number) {
+    this.first = first
+    this.expected = Math.max(leastRecordBytes, Math.min(recordBytes, expected))
+  }
+
+  get count(): number {
+    return this.messages
+  }
+  /** Bytes of the records. */
+  get bytes(): number {
+    return this.size
+  }
+  /** The sequence after the last message. */
+  get end(): number {
+    return this.first + this.messages
+  }
+
+  /** Adds messages that are accepted at `nanos`, and due at `due` or 0, in ms since the Unix epoch. */
+  add(bodies: PublishedBodies, nanos: bigint, ids: GuidBlock, due: number): void {
+    const record = this.recordFor(framesSize(bodies), due, nanos)
+    const before = record.end
+    record.end = layOutPublished(record.bytes, before, bodies, nanos, ids)
+    record.count += bodies.count
+    this.messages += bodies.count
+    this.size += record.end - before
+  }
+
+  private recordFor(size: number, due: number, nanos: bigint): OpenRecord {
+    const last = this.records.at(-1)
+    if (last !== undefined && last.due === due && last.end + size <= last.bytes.length) return last
+    // Records double, so that a group that is larger than expected has few of them.
+    const room = due > 0 ? 0 : Math.min(recordBytes, Math.max(this.expected - this.size, this.size))
+    const record: OpenRecord = {
+      bytes: Buffer.allocUnsafeSlow(logHeaderSize + Math.max(size, room)),
+      first: this.end,
+      due,
+      acceptedAt: Number(nanos / 1_000_000n),
+      count: 0,
+      end: logHeaderSize
+    }
+    this.records.push(record)
+    this.size += logHeaderSize
+    return record
+  }
+
+  /** The records with their headers. All messages below `durable` are durable. */
+  seal(epoch: number, durable: number): ReadonlyArray<Placed> {
+    return this.records.map(({ acceptedAt, bytes, count, due, end, first }) => {
+      writeLogHeader(bytes, end, { epoch, count, first, acceptedAt, due, durable })
+      return { first, bytes: bytes.subarray(0, end) }
+    })
+  }
+
+  /** The messages for delivery. */
+  get batches(): ReadonlyArray<LogBatch> {
+    return this.records.map(({ bytes, count, due, end, first }) =>
+      new LogBatch(first, count, bytes.subarray(logHeaderSize, end), due)
+    )
+  }
+
+  /** Tells the publishers. */
+  complete(result: Effect.Effect<void, StorageError>): void {
+    this.result = result
+    for (const resume of this.waiting) resume(result)
+  }
+}

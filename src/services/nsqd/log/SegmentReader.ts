@@ -1,0 +1,201 @@
+/**
+ * Reads records of a log. One read fetches many records, which stay in a small cache, so that channels at the same place share
+ * it and a channel reads ahead. Damage is reported as a range of sequences; the records around it are read.
+ */
+import { Effect } from "effect"
+import { findLogHeader, isIntact, logHeaderSize, readLogHeader } from "../../../protocol/storage/LogRecord.ts"
+import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
+import { LogBatch } from "./LogBatch.ts"
+import type { Segment, Segments } from "./Segment.ts"
+
+/** Bytes per read, unless a record is larger. */
+const blockBytes = 256 * 1024
+/** Bytes of records in the cache. */
+const cacheBytes = 2 * 1024 * 1024
+
+/** Messages of a log that cannot be read: their records are damaged or missing. */
+export interface Damage {
+  readonly _tag: "Damage"
+  readonly from: number
+  readonly to: number
+  readonly description: string
+}
+
+/** What was found at a sequence. */
+export type Found = LogBatch | Damage
+
+export class SegmentReader {
+  private readonly disk: Disk["Service"]
+  private readonly epoch: number
+  private readonly segments: Segments
+  private cache: Array<LogBatch> = []
+  private cached = 0
+  private open: { readonly segment: Segment; readonly file: DiskFile } | undefined
+
+  constructor(disk: Disk["Service"], epoch: number, segments: Segments) {
+    this.disk = disk
+    this.epoch = epoch
+    this.segments = segments
+  }
+
+  /** The cached batch with the message. */
+  find(sequence: number): LogBatch | undefined {
+    return this.cache.find((batch) => batch.first <= sequence && sequence < batch.end)
+  }
+
+  /** Reads the record with the message. Messages below `end` exist unless they are damaged. */
+  read(sequence: number, end: number): Effect.Effect<Found, DiskError> {
+    return Effect.suspend(() => {
+      const cached = this.find(sequence)
+      if (cached !== undefined) return Effect.succeed(cached)
+      const segment = this.segments.find(sequence)
+      if (segment === undefined || sequence < segment.first) {
+        const to = segment?.first ?? end
+        return Effect.succeed(damage(sequence, to, `the segment with message ${sequence} is missing`))
+      }
+      return Effect.flatMap(this.fileOf(segment), (file) => this.readSegment(segment, file, sequence))
+    })
+  }
+
+  private fileOf(segment: Segment): Effect.Effect<DiskFile, DiskError> {
+    return Effect.suspend(() => {
+      const { open } = this
+      if (open?.segment === segment) return Effect.succeed(open.file)
+      return Effect.andThen(
+        this.close,
+        Effect.map(this.disk.open(segment.path), (file) => {
+          this.open = { segment, file }
+          return file
+        })
+      )
+    })
+  }
+
+  /** Closes the file that was read last. */
+  get close(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { open } = this
+      this.open = undefined
+      return open === undefined ? Effect.void : open.file.close
+    })
+  }
+
+  private readSegment(segment: Segment, file: DiskFile, sequence: number): Effect.Effect<Found, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      let { position, sequence: expected } = segment.before(sequence)
+      let want = blockBytes
+      while (true) {
+        const bytes = yield* readBlock(file, position, want)
+        const parsed = this.parse(segment, bytes, position, expected, sequence)
+        if (parsed.found !== undefined) return parsed.found
+        if (parsed.at > 0) {
+          position += parsed.at
+          expected = parsed.expected
+          want = blockBytes
+          continue
+        }
+        // No whole record starts here.
+        const header = readLogHeader(bytes, 0, this.epoch)
+        if (header !== undefined && header.first >= expected && header.first < segment.end) {
+          if (sequence < header.first) {
+            return damage(sequence, header.first, `${segment.path} has no message ${sequence}`)
+          }
+          const size = logHeaderSize + header.payloadBytes
+          if (bytes.length < want || size <= want) {
+            return damage(sequence, header.first + header.count, `${segment.path} is cut at ${position + bytes.length}`)
+          }
+          want = size
+          continue
+        }
+        const next = yield* this.resync(segment, file, position)
+        if (next === undefined || sequence < next.sequence) {
+          const to = next?.sequence ?? Math.max(segment.end, sequence + 1)
+          return damage(sequence, to, `${segment.path} is damaged at ${position}`)
+        }
+        position = next.position
+        expected = next.sequence
+        want = blockBytes
+      }
+    })
+  }
+
+  /**
+   * Keeps the whole records of a block from the wanted one on. The result is the wanted one, if the block has it, and otherwise
+   * where the first record starts that has to be read again.
+   */
+  private parse(
+    segment: Segment,
+    bytes: Buffer,
+    position: number,
+    start: number,
+    sequence: number
+  ): { readonly found: Found | undefined; readonly at: number; readonly expected: number } {
+    let at = 0
+    let expected = start
+    let found: Found | undefined
+    while (at < bytes.length) {
+      const header = readLogHeader(bytes, at, this.epoch)
+      if (header === undefined || header.first < expected || header.first >= segment.end) break
+      const after = header.first + header.count
+      const end = at + logHeaderSize + header.payloadBytes
+      if (after > sequence) {
+        if (end > bytes.length || (header.first > sequence && found === undefined)) break
+        const frames = bytes.subarray(at + logHeaderSize, end)
+        if (!isIntact(header, frames)) {
+          found ??= damage(header.first, after, `${segment.path} has a damaged record at ${position + at}`)
+          break
+        }
+        const batch = new LogBatch(header.first, header.count, frames, header.due)
+        found ??= batch
+        this.keep(batch)
+      }
+      segment.note(header.first, position + at)
+      expected = after
+      at = end
+    }
+    return { found, at, expected }
+  }
+
+  /** Finds the first intact header behind `position`. */
+  private resync(
+    segment: Segment,
+    file: DiskFile,
+    position: number
+  ): Effect.Effect<{ readonly sequence: number; readonly position: number } | undefined, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      for (let from = position + 1;;) {
+        const bytes = yield* readBlock(file, from, blockBytes)
+        const at = findLogHeader(bytes, 0, this.epoch)
+        const header = at < 0 ? undefined : readLogHeader(bytes, at, this.epoch)
+        if (header !== undefined) {
+          return header.first >= segment.end ? undefined : { sequence: header.first, position: from + at }
+        }
+        if (bytes.length < blockBytes) return undefined
+        // A header may lie across two blocks.
+        from += blockBytes - logHeaderSize
+      }
+    })
+  }
+
+  private keep(batch: LogBatch): void {
+    if (this.find(batch.first) !== undefined) return
+    this.cache.push(batch)
+    this.cached += batch.frames.length
+    while (this.cached > cacheBytes && this.cache.length > 1) this.cached -= this.cache.shift()!.frames.length
+  }
+
+  /** Drops what was read before, because the channels have gone on. */
+  forget(): void {
+    this.cache = []
+    this.cached = 0
+  }
+}
+
+/** At most `want` bytes from `position`; fewer only at the end of the file. */
+const readBlock = (file: DiskFile, position: number, want: number): Effect.Effect<Buffer, DiskError> =>
+  Effect.suspend(() => {
+    const block = Buffer.allocUnsafeSlow(want)
+    return Effect.map(file.read(block, position), (count) => block.subarray(0, count))
+  })
+
+const damage = (from: number, to: number, description: string): Damage => ({ _tag: "Damage", from, to, description })

@@ -1,0 +1,208 @@
+/**
+ * Writes commits to the newest segment of a log. After a failed write or sync a segment is never written again, because
+ * the operating system may report success for what it has lost: the next commit starts a new segment.
+ *
+ * With `synced`, segments are filled with zeros ahead of the commits. A durable write of an existing block writes no metadata,
+ * and takes a fraction of the time of one that makes the file longer.
+ */
+import { Effect, Latch } from "effect"
+import * as Path from "node:path"
+import { segmentFileName } from "../../../protocol/storage/LogFiles.ts"
+import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
+import { Segment, type Segments } from "./Segment.ts"
+
+/** Bytes of zeros in a new segment: a topic that is hardly used takes little space. */
+const firstZeros = 64 * 1024
+/** The largest piece of zeros that is added at once; pieces double up to it. */
+const mostZeros = 8 * 1024 * 1024
+/** Zeros are added when the commits come closer than this to their end. */
+const zerosAhead = 2 * 1024 * 1024
+
+export interface SegmentWriterOptions {
+  readonly directory: string
+  /** A segment is closed when it would become larger, in bytes. */
+  readonly segmentBytes: number
+  /** Whether a commit is durable when it is written. */
+  readonly isSynced: boolean
+  /** Runs work in the background. */
+  readonly fork: (work: Effect.Effect<void>) => void
+}
+
+/** The newest segment while it can be written. */
+interface Current {
+  readonly segment: Segment
+  readonly file: DiskFile
+  position: number
+  /** The file has blocks up to here. */
+  allocated: number
+  /** Closed while zeros are written from `allocated` on. */
+  readonly hasZeros: Latch.Latch
+}
+
+/** Where a record of a commit starts. */
+export interface Placed {
+  readonly first: number
+  readonly bytes: Buffer
+}
+
+export class SegmentWriter {
+  private readonly disk: Disk["Service"]
+  private readonly segments: Segments
+  private readonly options: SegmentWriterOptions
+  private current: Current | undefined
+  private unsynced = false
+
+  constructor(disk: Disk["Service"], segments: Segments, options: SegmentWriterOptions) {
+    this.disk = disk
+    this.segments = segments
+    this.options = options
+  }
+
+  /** Bytes of records in the segment that is written; 0 if the next commit starts a new one. */
+  get size(): number {
+    return this.current?.position ?? 0
+  }
+
+  /** Whether something was written since the last sync. */
+  get isUnsynced(): boolean {
+    return this.unsynced
+  }
+
+  /** Goes on with a segment of an earlier process, whose records end at `size`. Later bytes are removed. */
+  resume(segment: Segment, size: number): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const file = yield* this.openFile(segment.path)
+      yield* Effect.onError(Effect.andThen(file.truncate(size), file.sync), () => file.close)
+      this.use(segment, file, size, size)
+    })
+  }
+
+  private use(segment: Segment, file: DiskFile, position: number, allocated: number): void {
+    segment.size = position
+    this.current = { segment, file, position, allocated, hasZeros: Latch.makeUnsafe(true) }
+  }
+
+  private openFile(path: string): Effect.Effect<DiskFile, DiskError> {
+    return this.options.isSynced ? this.disk.openDurable(path) : this.disk.openExisting(path)
+  }
+
+  /** Writes records, which follow each other and end before the sequence `end`, as `--durability` requires. */
+  commit(records: ReadonlyArray<Placed>, end: number): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const first = records[0]
+      if (first === undefined) return
+      const size = records.reduce((sum, { bytes }) => sum + bytes.length, 0)
+      const current = yield* this.currentFor(first.first, size)
+      if (current.position + size > current.allocated) yield* current.hasZeros.await
+      yield* Effect.onError(
+        current.file.write(records.map(({ bytes }) => bytes), current.position),
+        () => this.abandon
+      )
+      let position = current.position
+      for (const record of records) {
+        current.segment.note(record.first, position)
+        position += record.bytes.length
+      }
+      current.position = position
+      current.segment.size = position
+      current.segment.end = end
+      current.allocated = Math.max(current.allocated, position)
+      this.unsynced = !this.options.isSynced
+      if (this.options.isSynced) this.addZeros(current)
+    })
+  }
+
+  private currentFor(first: number, size: number): Effect.Effect<Current, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const { current } = this
+      if (current !== undefined && (current.position === 0 || current.position + size <= this.options.segmentBytes)) {
+        return current
+      }
+      yield* this.closeCurrent
+      return yield* this.start(first)
+    })
+  }
+
+  /** A closed segment is synced first: recovery looks for an incomplete end in the last segment only. */
+  get closeCurrent(): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const { current } = this
+      if (current === undefined) return
+      yield* current.hasZeros.await
+      yield* this.sync
+      this.current = undefined
+      yield* current.file.close
+    })
+  }
+
+  private start(first: number): Effect.Effect<Current, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const { directory, isSynced } = this.options
+      const path = Path.join(directory, segmentFileName(first))
+      const created = yield* this.disk.create(path)
+      const zeros = Buffer.alloc(isSynced ? firstZeros : 0)
+      const file = yield* created.write([zeros], 0).pipe(
+        Effect.andThen(created.sync),
+        Effect.andThen(this.disk.syncDirectory(directory)),
+        Effect.andThen(this.openFile(path)),
+        Effect.ensuring(created.close),
+        Effect.onError(() => Effect.ignore(this.disk.remove(path)))
+      )
+      const segment = new Segment(first, path)
+      this.use(segment, file, 0, zeros.length)
+      this.segments.add(segment)
+      return this.current!
+    })
+  }
+
+  /** Gives up a segment after a failure. Its records up to here stay. */
+  private get abandon(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { current } = this
+      this.current = undefined
+      return current === undefined ? Effect.void : current.file.close
+    })
+  }
+
+  private addZeros(current: Current): void {
+    const { segmentBytes } = this.options
+    if (current.allocated - current.position >= zerosAhead || current.allocated >= segmentBytes) return
+    if (!current.hasZeros.isOpen()) return
+    const from = current.allocated
+    const size = Math.min(mostZeros, Math.max(firstZeros, from), segmentBytes - from)
+    current.hasZeros.closeUnsafe()
+    const write = Effect.gen({ self: this }, function*() {
+      const file = yield* this.disk.openExisting(current.segment.path)
+      yield* Effect.ensuring(Effect.andThen(file.write([Buffer.alloc(size)], from), file.sync), file.close)
+      current.allocated = from + size
+    })
+    // Without zeros the commits are slower, but as durable; if the disk is full, the commit finds out.
+    this.options.fork(Effect.ensuring(
+      Effect.ignore(write),
+      Effect.sync(() => current.hasZeros.openUnsafe())
+    ))
+  }
+
+  /** Completes when all commits are durable. After a failure the segment is not written again. */
+  get sync(): Effect.Effect<void, DiskError> {
+    return Effect.suspend(() => {
+      const { current } = this
+      if (current === undefined || !this.unsynced) return Effect.void
+      this.unsynced = false
+      return Effect.onError(current.file.sync, () => this.abandon)
+    })
+  }
+
+  /** Closes the segment without its free space. */
+  get close(): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const { current } = this
+      if (current === undefined) return
+      yield* current.hasZeros.await
+      yield* this.sync
+      this.current = undefined
+      const trim = current.allocated > current.position ? current.file.truncate(current.position) : Effect.void
+      yield* Effect.ensuring(trim, current.file.close)
+    })
+  }
+}

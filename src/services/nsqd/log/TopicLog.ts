@@ -1,0 +1,550 @@
+/**
+ * The durable log of a topic (docs/durability.md): every message once, whatever the number of channels, and the state of each
+ * channel beside it. `append` completes when the messages are stored as the topic's durability says.
+ *
+ * One commit is written at a time. What is published meanwhile forms the next, so that many publishers share one durable write
+ * and a single one waits for no timer. FIN, REQ and timeouts change the state in memory; the changes of all channels are
+ * recorded together a few milliseconds later.
+ */
+import { Effect, Exit, type Scope, Semaphore } from "effect"
+import * as Path from "node:path"
+import { guidAt, type GuidBlock, readGuid } from "../../../protocol/client/Guid.ts"
+import { frameIdOffset, type MessageBatch, type PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import { parseLogFileName } from "../../../protocol/storage/LogFiles.ts"
+import { type LogStateChanges, LogStateEncoder } from "../../../protocol/storage/LogState.ts"
+import type { Disk, DiskError } from "../disk/Disk.ts"
+import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
+import type { LogDurability } from "../options/Durability.ts"
+import { ChannelLog, type ChannelOwner, ephemeralNumber } from "./ChannelLog.ts"
+import { CommitGroup } from "./CommitGroup.ts"
+import type { LogBatch } from "./LogBatch.ts"
+import { type RecoveredLog, recoverLog } from "./LogRecovery.ts"
+import { LogTail } from "./LogTail.ts"
+import type { Segment, Segments } from "./Segment.ts"
+import { SegmentReader } from "./SegmentReader.ts"
+import { SegmentWriter } from "./SegmentWriter.ts"
+import { StateFile } from "./StateFile.ts"
+
+export interface TopicLogOptions {
+  /** The topic's name in the log. */
+  readonly topic: string
+  /** Its parent must exist. */
+  readonly directory: string
+  readonly durability: LogDurability
+  /** A segment is closed when it would become larger, in bytes. */
+  readonly segmentBytes: number
+}
+
+/** What a log needs from its owner. */
+export interface LogHost {
+  readonly disk: Disk["Service"]
+  /** The wall clock, in ms since the Unix epoch. */
+  readonly wallMillis: () => number
+  /** Returns a random number of 32 bits. */
+  readonly randomEpoch: () => number
+  /** Runs the log's own work in the background. */
+  readonly fork: (work: Effect.Effect<void>) => void
+  /** Sets the log's last failure; `undefined` once it works again. */
+  readonly note: (log: string, error: StorageError | undefined) => void
+}
+
+/** Changes of channels are recorded after this time, in ms: what is finished in it may be delivered again after a kill. */
+const recordMillis = 20
+/** Time between attempts to record changes while the disk fails, in ms. */
+const retryMillis = 500
+/** Publishers wait while this many bytes wait to be committed. */
+const waitingBytes = 16 * 1024 * 1024
+/** A segment whose messages are all finished is left when it has this size, so that an idle topic takes little space. */
+const idleSegmentBytes = 1024 * 1024
+
+/** Batches of deferred messages that a topic keeps in memory while it is paused or has no channels. */
+const deferredMost = 10_000
+
+const closedError = new StorageError({ reason: StorageErrorReason.Exiting() })
+
+export class TopicLog implements ChannelOwner {
+  readonly durability: LogDurability
+  private readonly options: TopicLogOptions
+  private readonly host: LogHost
+  private readonly logEpoch: number
+  private readonly segments: Segments
+  private readonly reader: SegmentReader
+  private readonly writer: SegmentWriter
+  private readonly state: StateFile
+  private readonly tail = new LogTail()
+  private readonly channels = new Map<string, ChannelLog>()
+  /** The ephemeral channels, and how many messages each keeps. */
+  private readonly ephemeral = new Map<ChannelLog, number>()
+  private lastChannel: number
+  private group: CommitGroup
+  private lastGroupBytes = 0
+  /** The group that is being written, or will be in this turn. */
+  private committing: CommitGroup | undefined
+  /** Called after each commit. */
+  private committed: () => void = () => {}
+  /** The sequence after the last committed message. */
+  private end: number
+  private handedTo: number
+  /** Messages between `handedTo` and `end` that do not exist. */
+  private lostAhead = 0
+  /** Messages below are durable. */
+  private durableTo: number
+  private isHeld: boolean
+  /** Deferred messages that were not handed over yet; channels defer further ones when they read them. */
+  private deferred: Array<Pick<LogBatch, "due" | "end" | "first">> = []
+  private lastId: Pick<GuidBlock, "unit" | "sequence"> | undefined
+  private readonly dirty = new Set<ChannelLog>()
+  private readonly changes = new LogStateEncoder()
+  private isRecordingDue = false
+  private readonly recording = Semaphore.makeUnsafe(1)
+  private readonly reading = Semaphore.makeUnsafe(1)
+  private isClosed = false
+
+  private constructor(options: TopicLogOptions, host: LogHost, recovered: RecoveredLog) {
+    const { directory, durability, segmentBytes } = options
+    const isSynced = durability === "synced"
+    this.options = options
+    this.host = host
+    this.durability = durability
+    this.logEpoch = recovered.epoch ?? host.randomEpoch()
+    this.segments = recovered.segments
+    this.reader = new SegmentReader(host.disk, this.logEpoch, this.segments)
+    this.writer = new SegmentWriter(host.disk, this.segments, { directory, segmentBytes, isSynced, fork: host.fork })
+    this.state = new StateFile(host.disk, directory, isSynced, recovered.generation)
+    this.end = recovered.end
+    this.durableTo = recovered.end
+    this.isHeld = recovered.state.heldFrom !== undefined
+    this.handedTo = recovered.state.heldFrom ?? recovered.end
+    this.group = new CommitGroup(this.end, 0)
+    this.lastChannel = recovered.state.lastChannel
+    const lastFrame = recovered.lastFrame === undefined ? undefined : readGuid(recovered.lastFrame, frameIdOffset)
+    this.lastId = laterId(recovered.state.lastIssued, lastFrame)
+    for (const channel of recovered.state.channels) {
+      this.channels.set(channel.name, new ChannelLog(channel.number, channel.name, this, channel))
+    }
+  }
+
+  /**
+   * Opens the log of a topic with the messages and channels that an earlier process has left, or creates it. Closing the Scope
+   * stores everything and closes it.
+   */
+  static open(options: TopicLogOptions, host: LogHost): Effect.Effect<TopicLog, StorageError, Scope.Scope> {
+    return Effect.acquireRelease(
+      Effect.mapError(TopicLog.recover(options, host), StorageError.fromDisk),
+      (log) => log.close
+    )
+  }
+
+  private static recover(options: TopicLogOptions, host: LogHost): Effect.Effect<TopicLog, DiskError> {
+    return Effect.gen(function*() {
+      const { directory, topic } = options
+      yield* host.disk.makeDirectory(directory)
+      const recovered = yield* recoverLog(host.disk, directory)
+      for (const report of recovered.reports) yield* Effect.logWarning(`LOG(${topic}): ${report}`)
+      const log = new TopicLog(options, host, recovered)
+      if (recovered.tail !== undefined) yield* log.writer.resume(recovered.tail.segment, recovered.tail.size)
+      for (const { from, to } of recovered.lost) log.lose(from, to)
+      if (recovered.epoch === undefined || recovered.lost.length > 0) yield* log.record
+      yield* host.disk.syncDirectory(Path.dirname(directory))
+      return log
+    })
+  }
+
+  // ---- statistics
+
+  /** Messages that were not handed to the channels yet. */
+  get depth(): number {
+    return this.end - this.handedTo - this.lostAhead
+  }
+  /** All channels may read the messages below this sequence. */
+  get handed(): number {
+    return this.handedTo
+  }
+  /** The last message id of an earlier process or of this one; new ids have to be higher. */
+  get lastIssued(): Pick<GuidBlock, "unit" | "sequence"> | undefined {
+    return this.lastId
+  }
+  /** The names of the channels in the log. */
+  get channelNames(): ReadonlyArray<string> {
+    return Array.from(this.channels.values()).filter((channel) => !this.ephemeral.has(channel)).map(({ name }) => name)
+  }
+  wallMillis(): number {
+    return this.host.wallMillis()
+  }
+  private get label(): string {
+    return `LOG(${this.options.topic})`
+  }
+
+  // ---- publishing
+
+  /** Calls `committed` whenever messages have been stored. */
+  onCommitted(committed: () => void): void {
+    this.committed = committed
+  }
+
+  /**
+   * Stores messages that are accepted at `nanos`, and due at `due` or 0, in ms since the Unix epoch. Completes when they are
+   * stored as the durability says. Their order is that of the calls.
+   */
+  append(bodies: PublishedBodies, nanos: bigint, ids: GuidBlock, due: number): Effect.Effect<void, StorageError> {
+    if (this.isClosed) return Effect.fail(closedError)
+    const { group } = this
+    if (group.bytes >= waitingBytes) {
+      return Effect.andThen(Effect.exit(completion(group)), Effect.suspend(() => this.append(bodies, nanos, ids, due)))
+    }
+    group.add(bodies, nanos, ids, due)
+    this.lastId = guidAt(ids, bodies.count - 1)
+    if (this.committing === undefined) {
+      this.committing = group
+      // Publishes of the same turn share the commit.
+      this.host.fork(Effect.andThen(Effect.yieldNow, this.commitAll))
+    }
+    return completion(group)
+  }
+
+  private get commitAll(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      while (this.group.count > 0) {
+        const { group } = this
+        this.committing = group
+        this.group = new CommitGroup(group.end, this.lastGroupBytes * 2)
+        this.lastGroupBytes = group.bytes
+        const durable = this.options.durability === "synced" ? this.end : this.durableTo
+        const written = yield* Effect.exit(this.writer.commit(group.seal(this.logEpoch, durable), group.end))
+        this.end = group.end
+        if (Exit.isSuccess(written)) {
+          this.keepForDelivery(group.batches)
+          this.host.note(this.label, undefined)
+        } else {
+          this.lose(group.first, group.end)
+        }
+        group.complete(Effect.mapError(written, (error) => this.failed(error)))
+        this.committed()
+      }
+      this.committing = undefined
+    }).pipe(Effect.uninterruptible)
+  }
+
+  private keepForDelivery(batches: ReadonlyArray<LogBatch>): void {
+    for (const batch of batches) {
+      const { due, end, first } = batch
+      // Without their frames, which would stay in memory.
+      if (due > 0 && this.deferred.length < deferredMost) this.deferred.push({ due, end, first })
+    }
+    let read = Infinity
+    for (const { cursor } of this.channels.values()) read = Math.min(read, cursor)
+    if (read === Infinity) return
+    this.tail.trim(read)
+    for (const batch of batches) this.tail.push(batch)
+  }
+
+  private failed(error: DiskError): StorageError {
+    const failure = StorageError.fromDisk(error)
+    this.host.note(this.label, failure)
+    return failure
+  }
+
+  /** The messages from `from` up to, but not including, `to` do not exist. */
+  private lose(from: number, to: number): void {
+    this.changes.lost(from, to)
+    for (const channel of this.channels.values()) channel.skipLost(from, to)
+    if (from >= this.handedTo) this.lostAhead += to - from
+    this.recordSoon()
+  }
+
+  // ---- handing over
+
+  /** Lets the channels read all committed messages; returns how many are new to them. */
+  handOver(): number {
+    const count = this.depth
+    this.handedTo = this.end
+    this.lostAhead = 0
+    this.deferAhead()
+    for (const [channel, most] of this.ephemeral) channel.dropOldest(most)
+    if (this.isHeld) {
+      this.isHeld = false
+      this.changes.released()
+      this.recordSoon()
+    }
+    return count
+  }
+
+  private deferAhead(): void {
+    if (this.deferred.length === 0) return
+    const now = this.wallMillis()
+    for (const batch of this.deferred) {
+      if (batch.due > now) { for (const channel of this.channels.values()) channel.deferAhead(batch) }
+    }
+    this.deferred = []
+  }
+
+  /** Keeps new messages from the channels, also after a restart, until `handOver`. */
+  hold(): void {
+    if (this.isHeld) return
+    this.isHeld = true
+    this.changes.held(this.handedTo)
+    this.recordSoon()
+  }
+
+  // ---- channels
+
+  /** Returns the channel; creates it durably if needed. A new channel gets the messages that were not handed over yet. */
+  openChannel(name: string): Effect.Effect<ChannelLog, StorageError> {
+    return Effect.suspend(() => {
+      const existing = this.channels.get(name)
+      if (existing !== undefined) return Effect.succeed(existing)
+      const channel = ChannelLog.startingAt(this.handedTo, ++this.lastChannel, name, this)
+      this.channels.set(name, channel)
+      this.changes.created(channel.number, name, this.handedTo)
+      return Effect.as(Effect.mapError(this.record, StorageError.fromDisk), channel)
+    })
+  }
+
+  /** Returns an ephemeral channel, which keeps the newest `most` messages and is not recorded. */
+  openEphemeralChannel(name: string, most: number): Effect.Effect<ChannelLog> {
+    return Effect.sync(() => {
+      const channel = ChannelLog.startingAt(this.handedTo, ephemeralNumber, name, this)
+      this.channels.set(name, channel)
+      this.ephemeral.set(channel, most)
+      return channel
+    })
+  }
+
+  deleteChannel(name: string): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      const channel = this.channels.get(name)
+      if (channel === undefined) return Effect.void
+      this.channels.delete(name)
+      this.dirty.delete(channel)
+      if (this.ephemeral.delete(channel)) return Effect.void
+      this.changes.deleted(channel.number)
+      return this.recorded
+    })
+  }
+
+  changed(channel: ChannelLog): void {
+    this.dirty.add(channel)
+    this.recordSoon()
+  }
+
+  // ---- reading
+
+  /** The channel's next messages, if they are in memory. */
+  next(channel: ChannelLog): MessageBatch | undefined {
+    for (let wanted = channel.wanted; wanted !== undefined; wanted = channel.wanted) {
+      const batch = this.tail.find(wanted) ?? this.reader.find(wanted)
+      if (batch === undefined) return undefined
+      const taken = channel.take(batch)
+      if (taken !== undefined) return taken
+    }
+    return undefined
+  }
+
+  /** Reads the channel's next messages; `undefined` if there are none. Damaged messages are reported and passed over. */
+  read(channel: ChannelLog): Effect.Effect<MessageBatch | undefined, StorageError> {
+    return this.reading.withPermit(Effect.gen({ self: this }, function*() {
+      for (;;) {
+        const ready = this.next(channel)
+        if (ready !== undefined) return ready
+        const { wanted } = channel
+        if (wanted === undefined) return undefined
+        const found = yield* this.reader.read(wanted, this.handedTo)
+        if (found._tag === "Damage") {
+          const { description, from, to } = found
+          yield* Effect.logError(`${this.label}: ${description}; messages lost: ${to - from}`)
+          this.lose(from, to)
+          continue
+        }
+        const taken = channel.take(found)
+        if (taken !== undefined) return taken
+      }
+    })).pipe(Effect.mapError(StorageError.fromDisk))
+  }
+
+  // ---- recording
+
+  private recordSoon(): void {
+    if (this.isRecordingDue || this.isClosed) return
+    this.isRecordingDue = true
+    this.host.fork(Effect.delay(this.recordOrRetry, recordMillis))
+  }
+
+  private get recordOrRetry(): Effect.Effect<void> {
+    return Effect.catch(
+      Effect.suspend(() => {
+        this.isRecordingDue = false
+        return this.record
+      }),
+      (error) =>
+        Effect.gen({ self: this }, function*() {
+          this.host.note(this.label, StorageError.fromDisk(error))
+          yield* Effect.logError(`${this.label}: failed to record the channels' state - ${error.message}`)
+          yield* Effect.sleep(retryMillis)
+          this.recordSoon()
+        })
+    )
+  }
+
+  /** Records all changes, and removes segments that no channel needs any more. */
+  private get record(): Effect.Effect<void, DiskError> {
+    return this.recording.withPermit(Effect.gen({ self: this }, function*() {
+      const finished = this.finishedSegments()
+      if (this.state.needsCheckpoint) {
+        this.changes.clear()
+        this.dirty.clear()
+        yield* this.state.checkpoint((out) => this.encode(out))
+      } else {
+        const changed = Array.from(this.dirty)
+        this.dirty.clear()
+        for (const channel of changed) channel.takeChanges(this.changes)
+        const { encoded } = this.changes
+        const changes = Buffer.from(encoded)
+        this.changes.clear()
+        if (changes.length > 0) yield* this.state.append(changes)
+      }
+      yield* this.removeSegments(finished)
+    })).pipe(Effect.uninterruptible)
+  }
+
+  /** Completes when all changes are recorded. */
+  get recorded(): Effect.Effect<void, StorageError> {
+    return Effect.mapError(this.record, StorageError.fromDisk)
+  }
+
+  private encode(out: LogStateChanges): void {
+    out.epoch(this.logEpoch)
+    out.trimmed(this.segments.all[0]?.first ?? this.end)
+    if (this.lastId !== undefined) out.issued(this.lastId.unit, this.lastId.sequence)
+    if (this.isHeld) out.held(this.handedTo)
+    for (const channel of this.channels.values()) if (!this.ephemeral.has(channel)) channel.encode(out)
+  }
+
+  // ---- segments
+
+  /** The segments whose messages are all handed over and finished by all channels. */
+  private finishedSegments(): ReadonlySet<Segment> {
+    const finished = new Set<Segment>()
+    const channels = Array.from(this.channels.values())
+    for (const segment of this.segments.all) {
+      if (segment === this.segments.last && !this.leavesLast(segment)) continue
+      const { end, first } = segment
+      if (end <= this.handedTo && channels.every((channel) => channel.isDoneWith(first, end))) finished.add(segment)
+    }
+    return finished
+  }
+
+  /** Whether the last segment may be removed: it has grown, and nothing is being written to it. */
+  private leavesLast(segment: Segment): boolean {
+    return this.committing === undefined && (segment.size ?? 0) >= idleSegmentBytes
+  }
+
+  private removeSegments(finished: ReadonlySet<Segment>): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const removed = new Set<Segment>()
+      for (const segment of finished) {
+        if (segment === this.segments.last) {
+          // A commit may have begun meanwhile.
+          if (!this.leavesLast(segment) || segment.end !== this.end) continue
+          // Without segments, the state alone tells the next sequence and the next id.
+          yield* this.state.append(this.encodeEnd())
+          yield* this.writer.closeCurrent
+        }
+        removed.add(segment)
+      }
+      if (removed.size === 0) return
+      this.segments.remove(removed)
+      yield* this.reader.close
+      for (const { path } of removed) yield* this.host.disk.remove(path)
+    })
+  }
+
+  private encodeEnd(): Buffer {
+    const out = new LogStateEncoder()
+    out.trimmed(this.end)
+    if (this.lastId !== undefined) out.issued(this.lastId.unit, this.lastId.sequence)
+    return out.encoded
+  }
+
+  // ---- emptying and closing
+
+  /** Drops the messages that were not handed over. */
+  get empty(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      const from = this.handedTo
+      this.handedTo = this.end
+      this.lostAhead = 0
+      this.deferred = []
+      for (const channel of this.channels.values()) channel.skipLost(from, this.end)
+      this.changes.lost(from, this.end)
+      if (this.isHeld) this.changes.held(this.handedTo)
+      return Effect.mapError(this.record, StorageError.fromDisk)
+    })
+  }
+
+  /** Syncs what was written since the last call. Called periodically for `written` logs. */
+  get sync(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { end } = this
+      if (!this.writer.isUnsynced) return Effect.void
+      return Effect.matchEffect(Effect.andThen(this.writer.sync, this.state.sync), {
+        onSuccess: () => Effect.sync(() => void (this.durableTo = Math.max(this.durableTo, end))),
+        onFailure: (error) =>
+          Effect.andThen(
+            Effect.sync(() => this.failed(error)),
+            Effect.logError(`${this.label}: failed to sync - ${error.message}`)
+          )
+      })
+    })
+  }
+
+  /** Deletes the log with its files. */
+  get delete(): Effect.Effect<void, StorageError> {
+    return Effect.gen({ self: this }, function*() {
+      this.isClosed = true
+      const { directory } = this.options
+      yield* this.recording.withPermit(Effect.andThen(this.writer.close, this.state.close))
+      yield* this.reader.close
+      const { disk } = this.host
+      const names = yield* disk.list(directory)
+      // The state leaves last: without it the segments would be messages of a topic without channels.
+      const isState = (name: string): boolean => parseLogFileName(name)?.kind === "state"
+      for (const name of [...names.filter((name) => !isState(name)), ...names.filter(isState)]) {
+        yield* disk.remove(Path.join(directory, name))
+      }
+      yield* disk.removeDirectory(directory)
+      yield* disk.syncDirectory(Path.dirname(directory))
+      this.host.note(this.label, undefined)
+    }).pipe(Effect.mapError(StorageError.fromDisk), Effect.uninterruptible)
+  }
+
+  private get close(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      if (this.isClosed) return
+      while (this.committing !== undefined) yield* Effect.exit(completion(this.committing))
+      yield* this.record
+      this.isClosed = true
+      yield* this.writer.close
+      yield* this.state.sync
+      yield* this.state.close
+      yield* this.reader.close
+    }).pipe(
+      Effect.catch((error) => Effect.logError(`${this.label}: failed to close - ${error.message}`)),
+      Effect.ensuring(Effect.sync(() => this.host.note(this.label, undefined)))
+    )
+  }
+}
+
+/** Completes with the group's commit. */
+const completion = (group: CommitGroup): Effect.Effect<void, StorageError> =>
+  Effect.callback((resume) => {
+    if (group.result === undefined) group.waiting.push(resume)
+    else resume(group.result)
+  })
+
+const laterId = (
+  a: Pick<GuidBlock, "unit" | "sequence"> | undefined,
+  b: Pick<GuidBlock, "unit" | "sequence"> | undefined
+): Pick<GuidBlock, "unit" | "sequence"> | undefined => {
+  if (a === undefined || b === undefined) return a ?? b
+  return a.unit > b.unit || (a.unit === b.unit && a.sequence > b.sequence) ? a : b
+}

@@ -1,0 +1,170 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { FaultyDisk } from "../../../../src/testing/index.ts"
+import { bodiesOf, finish, layer, numbersOf, open, range } from "./logs.ts"
+
+describe("TopicLog", () => {
+  it.effect("every channel reads all messages in the order of publishing", () =>
+    Effect.gen(function*() {
+      const log = yield* open()
+      const a = yield* log.channel("a")
+      const b = yield* log.channel("b")
+      yield* log.publish([1, 2, 3])
+      yield* log.publish([4])
+      assert.strictEqual(a.waiting, 4)
+      assert.deepStrictEqual(numbersOf(yield* log.read(a)), [1, 2, 3, 4])
+      assert.deepStrictEqual(numbersOf(yield* log.read(b)), [1, 2, 3, 4])
+      assert.strictEqual(a.waiting, 0)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("publishes of the same turn share one commit", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const log = yield* open()
+      const channel = yield* log.channel("a")
+      yield* log.publish([0])
+      let writes = 0
+      disk.fail((operation, path) => {
+        if (operation === "write" && path.endsWith(".segment")) writes++
+        return undefined
+      })
+      yield* Effect.forEach(range(1, 50), (number) => log.publish([number]), { concurrency: "unbounded" })
+      assert.strictEqual(writes, 1)
+      assert.deepStrictEqual(numbersOf(yield* log.read(channel)), range(0, 50))
+    }).pipe(Effect.provide(layer)))
+
+  for (const durability of ["written", "synced"] as const) {
+    it.effect(`a kill loses nothing and brings nothing finished back (${durability})`, () =>
+      Effect.gen(function*() {
+        const first = yield* open({ durability })
+        const a = yield* first.channel("a")
+        const b = yield* first.channel("b")
+        yield* first.publish(range(0, 100))
+        const delivered = yield* first.read(a)
+        delivered.filter(({ number }) => number % 3 !== 0).forEach(finish)
+        yield* first.read(b)
+        yield* TestClock.adjust(50)
+        const second = yield* open({ durability })
+        assert.sameMembers([...second.log.channelNames], ["a", "b"])
+        const again = yield* second.channel("a")
+        assert.strictEqual(again.waiting, 34)
+        assert.deepStrictEqual(numbersOf(yield* second.read(again)), range(0, 100).filter((number) => number % 3 === 0))
+        assert.strictEqual((yield* second.read(yield* second.channel("b"))).length, 100)
+        yield* second.publish([100])
+        assert.deepStrictEqual(numbersOf(yield* second.read(again)), [100])
+        assert.strictEqual(a.waiting, 0)
+      }).pipe(Effect.provide(layer)))
+  }
+
+  it.effect("a returned message is redelivered with its attempts, also after a kill", () =>
+    Effect.gen(function*() {
+      const first = yield* open()
+      const channel = yield* first.channel("a")
+      yield* first.publish([1, 2])
+      const [one] = yield* first.read(channel)
+      channel.giveBack(one!.batch.sequenceAt(one!.position)!, 5)
+      assert.strictEqual(channel.waiting, 1)
+      const [again] = yield* first.read(channel)
+      assert.deepStrictEqual([again?.number, again?.attempts], [1, 5])
+      yield* TestClock.adjust(50)
+      const second = yield* open()
+      const messages = yield* second.read(yield* second.channel("a"))
+      assert.deepStrictEqual(messages.map(({ attempts, number }) => [number, attempts]), [[1, 5], [2, 1]])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("deferred messages wait for their time, also after a kill", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(1_000_000)
+      const first = yield* open()
+      const channel = yield* first.channel("a")
+      yield* first.publish([1], 1_060_000)
+      yield* first.publish([2])
+      assert.deepStrictEqual([channel.waiting, channel.deferredCount], [1, 1])
+      const delivered = yield* first.read(channel)
+      assert.deepStrictEqual(numbersOf(delivered), [2])
+      channel.defer(delivered[0]!.batch.sequenceAt(0)!, 1_030_000, 2)
+      assert.strictEqual(channel.deferredCount, 2)
+      yield* TestClock.adjust(50)
+      const second = yield* open()
+      const again = yield* second.channel("a")
+      assert.strictEqual(again.deferredCount, 2)
+      assert.strictEqual(again.waiting, 0)
+      assert.strictEqual(again.earliestDue, 1_030_000)
+      assert.strictEqual(again.releaseDue(1_029_999, 10), 0)
+      assert.strictEqual(again.releaseDue(1_030_000, 10), 1)
+      assert.strictEqual(again.waiting, 1)
+      const [two] = yield* second.read(again)
+      assert.deepStrictEqual([two?.number, two?.attempts], [2, 2])
+      assert.strictEqual(again.releaseDue(1_060_000, 10), 1)
+      assert.deepStrictEqual(numbersOf(yield* second.read(again)), [1])
+      assert.strictEqual(again.waiting, 0)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("segments are removed when all channels have finished their messages", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const segments = (): ReadonlyArray<string> =>
+        Array.from(disk.files().keys()).filter((path) => path.endsWith(".segment"))
+      const log = yield* open({ segmentBytes: 4096 })
+      const channel = yield* log.channel("a")
+      for (const start of [0, 100, 200]) yield* log.publish(range(start, start + 100))
+      assert.strictEqual(segments().length, 3)
+      const delivered = yield* log.read(channel)
+      delivered.slice(0, 250).forEach(finish)
+      yield* TestClock.adjust(50)
+      assert.strictEqual(segments().length, 1)
+      const second = yield* open()
+      assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("a"))), range(250, 300))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a failed write fails its publishers only, and the next commit uses a new segment", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const log = yield* open()
+      const channel = yield* log.channel("a")
+      yield* log.publish([1])
+      disk.fail((operation, path) => operation === "write" && path.endsWith(".segment") ? "ENOSPC" : undefined)
+      const error = yield* Effect.flip(log.publish([2]))
+      assert.isTrue(error.isFull)
+      assert.isTrue(log.health()?.isFull)
+      disk.fail(undefined)
+      yield* log.publish([3])
+      assert.isUndefined(log.health())
+      assert.deepStrictEqual(numbersOf(yield* log.read(channel)), [1, 3])
+      assert.strictEqual(channel.waiting, 0)
+      yield* TestClock.adjust(50)
+      const second = yield* open()
+      assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("a"))), [1, 3])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a topic without channels keeps its messages for the first one", () =>
+    Effect.gen(function*() {
+      const first = yield* open()
+      first.log.hold()
+      yield* first.log.append(bodiesOf([1, 2]), 0n, { unit: 1, sequence: 0, node: 1 }, 0)
+      assert.strictEqual(first.log.depth, 2)
+      yield* TestClock.adjust(50)
+      const second = yield* open()
+      assert.strictEqual(second.log.depth, 2)
+      const channel = yield* second.channel("a")
+      second.log.handOver()
+      assert.deepStrictEqual(numbersOf(yield* second.read(channel)), [1, 2])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("ids go on behind those of the process before, whatever the clock says", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(1_000_000_000)
+      const first = yield* open()
+      yield* first.publish([1, 2])
+      const last = first.log.lastIssued!
+      yield* TestClock.setTime(1000)
+      const second = yield* open()
+      assert.deepStrictEqual(second.log.lastIssued, last)
+      yield* second.publish([3])
+      assert.isAbove(
+        second.log.lastIssued!.unit * 4096 + second.log.lastIssued!.sequence,
+        last.unit * 4096 + last.sequence
+      )
+    }).pipe(Effect.provide(layer)))
+})
