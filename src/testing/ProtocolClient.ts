@@ -7,7 +7,7 @@ import { type Command, encodeCommand, magicV2 } from "../protocol/client/Command
 import { type Frame, FrameDecoder, FrameError, FrameType } from "../protocol/client/Frame.ts"
 import { decodeMessage, type Message } from "../protocol/client/Message.ts"
 import type { NetError } from "../services/net/NetError.ts"
-import type { Connection } from "../services/net/Transport.ts"
+import { type Connection, readingWith } from "../services/net/Transport.ts"
 import { MemoryNetwork, type Peer } from "./MemoryTransport.ts"
 
 /**
@@ -71,7 +71,7 @@ export const over = (connection: Connection): Omit<ProtocolClient, "peer"> => {
     return taken.length > 0 ? Effect.succeed(taken) : connection.read
   })
   return {
-    rest: { ...connection, read },
+    rest: readingWith(read, connection),
     raw: (bytes) => Effect.sync(() => void connection.write(Buffer.from(bytes))),
     send: (...commands) => Effect.sync(() => void connection.write(Buffer.concat(commands.map(encodeCommand)))),
     frame,

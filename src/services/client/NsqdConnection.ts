@@ -12,7 +12,7 @@ import { Turns } from "../core/Turns.ts"
 import { Wakeup } from "../core/Wakeup.ts"
 import * as DeflateConnection from "../net/DeflateConnection.ts"
 import * as SnappyConnection from "../net/SnappyConnection.ts"
-import { type Connection, splitAddress, Transport } from "../net/Transport.ts"
+import { type Connection, readingWith, splitAddress, Transport } from "../net/Transport.ts"
 import { ClientError, ClientErrorReason } from "./ClientError.ts"
 import * as ClientTls from "./ClientTls.ts"
 import * as Options from "./ConnectionOptions.ts"
@@ -272,7 +272,7 @@ const startingWith = (bytes: Buffer, connection: Connection): Connection => {
     first = Buffer.alloc(0)
     return Effect.succeed(chunk)
   })
-  return { ...connection, read }
+  return readingWith(read, connection)
 }
 
 const bufferOf = (bytes: Uint8Array): Buffer =>

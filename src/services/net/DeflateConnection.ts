@@ -37,7 +37,7 @@ export const make = Effect.fnUntraced(
       cork: output.cork,
       uncork: output.uncork,
       pendingBytes: () => output.pendingBytes + inner.pendingBytes(),
-      takenBytes: inner.takenBytes,
+      takenBytes: () => inner.takenBytes(),
       drained: Effect.andThen(output.idle, inner.drained)
     }
   }

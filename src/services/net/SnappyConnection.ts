@@ -70,10 +70,10 @@ export const make = (inner: Connection, codec: SnappyCodec, turns: Turns): Conne
       inner.write(encoder.encode(bytes))
       return true
     },
-    cork: inner.cork,
-    uncork: inner.uncork,
-    pendingBytes: inner.pendingBytes,
-    takenBytes: inner.takenBytes,
+    cork: () => inner.cork(),
+    uncork: () => inner.uncork(),
+    pendingBytes: () => inner.pendingBytes(),
+    takenBytes: () => inner.takenBytes(),
     drained: inner.drained
   }
 }

@@ -16,7 +16,7 @@ export interface SecureConnection {
 
 /**
  * A connection. It lives in the Scope of its handler: when the Scope closes, pending output is still sent, if the peer receives
- * it within a second, and then the connection ends.
+ * it within a second, and then the connection ends. Its functions have to be called on it: `connection.write(bytes)`.
  *
  * @since 0.1.0
  * @category models
@@ -101,6 +101,20 @@ export const readEach = (
   })
   return next
 }
+
+/** Returns the connection with another way to read. */
+export const readingWith = (read: Connection["read"], connection: Connection): Connection => ({
+  remoteAddress: connection.remoteAddress,
+  read,
+  write: (bytes) => connection.write(bytes),
+  cork: () => connection.cork(),
+  uncork: () => connection.uncork(),
+  pendingBytes: () => connection.pendingBytes(),
+  takenBytes: () => connection.takenBytes(),
+  drained: Effect.suspend(() => connection.drained),
+  isDecoding: () => connection.isDecoding?.() === true,
+  ...connection.startTls !== undefined && { startTls: (tls) => connection.startTls!(tls) }
+})
 
 /** Splits an address into host and port; returns `undefined` for the path of a unix socket. */
 export const splitAddress = (address: string): { readonly host: string; readonly port: number } | undefined => {
