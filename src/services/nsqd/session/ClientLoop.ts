@@ -1,10 +1,10 @@
 /**
- * The lifetime of a client connection: the magic, then commands until the client or the daemon ends it. One fiber
- * reads and executes commands, one sends heartbeats and checks the client's, and one waits while the client does not
- * read its output. They run in the connection's Scope: the first to end ends the others, and messages in flight are
- * requeued.
+ * The lifetime of a client connection: the magic, then commands until the client or the daemon ends it. The connection's
+ * fiber reads and executes commands, one sends heartbeats and checks the client's, and one waits while the client does not
+ * read its output; it starts when that happens for the first time. All end with the connection's Scope, and messages in
+ * flight are requeued.
  */
-import { Clock, Duration, Effect, type Scope } from "effect"
+import { Clock, Duration, Effect, Fiber, type Scope } from "effect"
 import { magicV2 } from "../../../protocol/client/Command.ts"
 import type { DecoderLimits } from "../../../protocol/client/CommandDecoder.ts"
 import type { Decoded } from "../../../protocol/client/Decoded.ts"
@@ -192,27 +192,22 @@ export const make = Effect.gen(function*() {
   })
 
   /**
-   * Sends heartbeats; ends if the client completes no command for two intervals (docs/protocol/client.md#heartbeats).
-   * Runs from the magic on with NSQ's default interval, so that it bounds the wait for IDENTIFY too.
+   * Sends heartbeats; ends the connection if the client completes no command for two intervals
+   * (docs/protocol/client.md#heartbeats). Runs from the magic on with NSQ's default interval, so that it bounds the wait
+   * for IDENTIFY too.
    */
   const heartbeats = Effect.fnUntraced(function*(session: Session) {
-    let interval = session.negotiated.heartbeatInterval
+    const interval = session.negotiated.heartbeatInterval
+    if (interval === 0) return
     let next = time.monotonicMillis() + interval
     while (true) {
-      if (session.negotiated.heartbeatInterval !== interval) {
-        interval = session.negotiated.heartbeatInterval
-        next = time.monotonicMillis() + interval
-      }
-      if (interval === 0) {
-        yield* session.heartbeatChanged.wait
-        continue
-      }
       const now = time.monotonicMillis()
       const deadline = session.activity.lastHeard + 2 * interval
       if (now >= deadline && !session.activity.isWaiting) {
         yield* Input.heard([() => session.inputMark()])
         if (session.activity.isWaiting || session.activity.lastHeard + 2 * interval > now) continue
-        return yield* Effect.logError(`client(${session.connection.remoteAddress}) - heartbeat timeout`)
+        yield* Effect.logError(`client(${session.connection.remoteAddress}) - heartbeat timeout`)
+        return session.close()
       }
       if (now >= next) {
         while (next <= now) next += interval
@@ -222,8 +217,7 @@ export const make = Effect.gen(function*() {
         }
         continue
       }
-      const wait = Effect.sleep(Math.ceil((session.activity.isWaiting ? next : Math.min(next, deadline)) - now))
-      yield* session.state._tag === "Init" ? Effect.raceFirst(wait, session.heartbeatChanged.wait) : wait
+      yield* Effect.sleep(Math.ceil((session.activity.isWaiting ? next : Math.min(next, deadline)) - now))
     }
   })
 
@@ -246,19 +240,52 @@ export const make = Effect.gen(function*() {
   const outputLoop = Effect.fnUntraced(function*(session: Session) {
     const { outbox } = session
     while (true) {
-      yield* session.outputWaits.wait
+      yield* session.outputWaiting
       if (outbox.isWritable) {
         // Otherwise the connection was full, and was drained before this fiber ran.
         if (session.holdsBack) yield* Effect.sleep(session.lateFlushMillis)
       } else {
         const isAlive = yield* drained(session)
         if (!isAlive) {
-          return yield* Effect.logError(`client(${session.connection.remoteAddress}) - failed to send, i/o timeout`)
+          yield* Effect.logError(`client(${session.connection.remoteAddress}) - failed to send, i/o timeout`)
+          return session.close()
         }
       }
       session.send()
     }
   })
+
+  const logDefect = (connection: Connection, defect: unknown) =>
+    Effect.logError(`client(${connection.remoteAddress}) - closed by a defect`, defect)
+
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+
+  /** Starts the fibers beside the reader, which is the current fiber. They end when the Scope closes. */
+  const startFibers = (session: Session): Effect.Effect<void, never, Scope.Scope> =>
+    Effect.withFiber((reader) => {
+      const start = (loop: Effect.Effect<void>) =>
+        fork(Effect.catchDefect(loop, (defect) =>
+          Effect.andThen(
+            logDefect(session.connection, defect),
+            Effect.sync(() => session.close())
+          )))
+      let beats = start(heartbeats(session))
+      let output: Fiber.Fiber<void> | undefined
+      session.attach({
+        end: () => reader.currentDispatcher.scheduleTask(() => reader.interruptUnsafe(), 0),
+        restartHeartbeats: () => {
+          beats.interruptUnsafe()
+          beats = start(heartbeats(session))
+        },
+        startOutput: () => {
+          output = start(Effect.andThen(Effect.yieldNow, outputLoop(session)))
+        }
+      })
+      return Effect.addFinalizer(() => {
+        session.attach(undefined)
+        return Fiber.interruptAll(output === undefined ? [beats] : [beats, output])
+      })
+    })
 
   const run = Effect.fnUntraced(function*(connection: Connection): Effect.fn.Return<void, NetError, Scope.Scope> {
     yield* Effect.logInfo(`TCP: new client(${connection.remoteAddress})`)
@@ -268,20 +295,14 @@ export const make = Effect.gen(function*() {
     const session = newSession(connection, connectTime)
     yield* clients.add(session)
     session.decoder.feed(first.value)
-    yield* Effect.raceAllFirst([
-      readLoop(session),
-      heartbeats(session),
-      outputLoop(session),
-      session.cutOff.wait
-    ])
+    yield* startFibers(session)
+    yield* readLoop(session)
   })
 
   return (connection: Connection): Effect.Effect<void, never, Scope.Scope> =>
     run(connection).pipe(
       Effect.catch((lost) => Effect.logInfo(`client(${connection.remoteAddress}) - ${lost.message}`)),
-      Effect.catchDefect((defect) =>
-        Effect.logError(`client(${connection.remoteAddress}) - closed by a defect`, defect)
-      ),
+      Effect.catchDefect((defect) => logDefect(connection, defect)),
       Effect.ensuring(Effect.logInfo(`PROTOCOL(V2): [${connection.remoteAddress}] exiting ioloop`))
     )
 })

@@ -98,6 +98,19 @@ describe("heartbeats", () => {
       assert.strictEqual(yield* client.text, "OK")
     }).pipe(Effect.provide(brokerWith())))
 
+  it.effect("a second IDENTIFY starts heartbeats that the first one disabled", () =>
+    Effect.gen(function*() {
+      const client = yield* identified({ heartbeat_interval: -1 })
+      yield* TestClock.adjust("1 hour")
+      yield* client.send({ _tag: "IDENTIFY", body: Buffer.from(JSON.stringify({ heartbeat_interval: 1000 })) })
+      assert.strictEqual(yield* client.text, "OK")
+      yield* TestClock.adjust(1000)
+      assert.strictEqual(yield* client.text, "_heartbeat_")
+      const end = yield* Effect.forkChild(client.text, { startImmediately: true })
+      yield* TestClock.adjust(1000)
+      assert.isUndefined(yield* Fiber.join(end))
+    }).pipe(Effect.provide(brokerWith())))
+
   it.effect("the time of a command that waits for the disk does not count as the client's silence", () =>
     Effect.gen(function*() {
       const faults = yield* FaultyStorage.StorageFaults

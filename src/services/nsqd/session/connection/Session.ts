@@ -2,6 +2,7 @@
  * The state of one client connection: negotiated options, protocol state, subscription, outgoing bytes. It is the
  * channel's `Consumer`, and `/stats` shows it. `commands/` and `ClientLoop` change it through its methods only.
  */
+import type { Effect } from "effect"
 import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../../../protocol/client/CommandDecoder.ts"
 import type { IdentifyLimits, Negotiated } from "../../../../protocol/client/Identify.ts"
 import type { ProtocolError } from "../../../../protocol/client/ProtocolError.ts"
@@ -53,18 +54,28 @@ export interface SessionLimits {
   readonly refuse: (session: Session, command: string) => ProtocolError | undefined
 }
 
+/** The fibers of a connection; the session controls them from synchronous code. */
+export interface SessionFibers {
+  /** Ends the connection as soon as the running code is done. */
+  readonly end: () => void
+  /** Continues with the negotiated heartbeat interval. */
+  readonly restartHeartbeats: () => void
+  /** Starts the fiber that waits for `outputWaits`, as soon as the running code is done. */
+  readonly startOutput: () => void
+}
+
 /** A client connection. */
 export class Session implements CommandGate, Consumer, Client {
   readonly outbox: Outbox
   readonly decoder: CommandDecoder
   readonly activity: Activity
   readonly published = new Map<string, number>()
-  /** Called when the client has to be disconnected because its channel is deleted or closed. */
-  readonly cutOff = new Wakeup()
-  /** Called when the client does not read its output, or when messages were held back to be sent with others. */
-  readonly outputWaits = new Wakeup()
-  /** Called when IDENTIFY has set the heartbeat interval. */
-  readonly heartbeatChanged = new Wakeup()
+  /**
+   * Called when the client does not read its output, or when messages were held back to be sent with others. Absent until
+   * then, as is the fiber that waits for it: an idle client has none.
+   */
+  private outputWaits: Wakeup | undefined
+  private fibers: SessionFibers | undefined
   private readonly connectTime: number
   private readonly limits: SessionLimits
   private currentState: ConnectionState.ConnectionState = ConnectionState.init
@@ -133,9 +144,36 @@ export class Session implements CommandGate, Consumer, Client {
   }
 
   negotiate(options: Negotiated, locality: Locality.Locality): void {
+    const { heartbeatInterval } = this.currentOptions
     this.currentOptions = options
     this.currentLocality = locality
-    this.heartbeatChanged.call()
+    if (options.heartbeatInterval !== heartbeatInterval) this.fibers?.restartHeartbeats()
+  }
+
+  // ---- the fibers
+
+  /** Sets the fibers that the session controls; `undefined` when they have ended. */
+  attach(fibers: SessionFibers | undefined): void {
+    this.fibers = fibers
+  }
+
+  /** Completes when output waits. Only the fiber that `startOutput` starts may use it. */
+  get outputWaiting(): Effect.Effect<void> {
+    this.outputWaits ??= new Wakeup()
+    return this.outputWaits.wait
+  }
+
+  /** Wakes the fiber that waits for output, or starts it. */
+  private awaitOutput(): void {
+    if (this.outputWaits !== undefined) return this.outputWaits.call()
+    this.outputWaits = new Wakeup()
+    this.outputWaits.call()
+    this.fibers?.startOutput()
+  }
+
+  /** Disconnects the client: its channel is deleted or closed, or one of the fibers has found a reason. */
+  close(): void {
+    this.fibers?.end()
   }
 
   // ---- authorization
@@ -219,7 +257,7 @@ export class Session implements CommandGate, Consumer, Client {
       (subscription.inFlight.size - this.unsent) * 2 > subscription.readyCount &&
       this.outbox.gathered < this.negotiated.outputBufferSize
     ) {
-      this.outputWaits.call()
+      this.awaitOutput()
     } else {
       this.send()
     }
@@ -233,7 +271,7 @@ export class Session implements CommandGate, Consumer, Client {
     this.unsent = 0
     this.outbox.flush()
     if (!this.outbox.isWritable) {
-      this.outputWaits.call()
+      this.awaitOutput()
     } else if (this.refused) {
       this.refused = false
       this.subscription?.wake()
@@ -261,10 +299,6 @@ export class Session implements CommandGate, Consumer, Client {
     const { activity } = this
     if (activity.awaitsTurn || this.connection.isDecoding?.() === true) activity.stepped()
     return activity.inputSteps
-  }
-
-  close(): void {
-    this.cutOff.call()
   }
 
   // ---- statistics
