@@ -139,16 +139,17 @@ const make = Effect.gen(function*() {
     consumer: Consumer,
     options: SubscriptionOptions
   ) =>
-    Effect.acquireRelease(
-      Effect.flatMap(registry.channel(topicName, channelName), (found) =>
-        // Nothing can run between finding the channel and subscribing, so NSQ's retry for a channel being deleted is
-        // not needed.
-        Effect.map(Effect.fromResult(found.subscribe(consumer, options)), (subscription) => ({ found, subscription }))),
-      ({ found, subscription }) => leave(found, subscription)
-    ).pipe(
-      Effect.map(({ subscription }) => subscription),
-      Effect.withSpan("Broker.subscribe", { attributes: { topic: topicName, channel: channelName } })
-    )
+    Effect.flatMap(registry.channel(topicName, channelName), (found) =>
+      // Nothing can run between finding the channel and subscribing, so NSQ's retry for a channel being deleted is not needed.
+      Effect.map(Effect.fromResult(found.subscribe(consumer, options)), (subscription) => ({ found, subscription })))
+      .pipe(
+        Effect.withSpan("Broker.subscribe", { attributes: { topic: topicName, channel: channelName } }),
+        // Outside of the span, which the finalizer would keep for as long as the client is connected.
+        Effect.flatMap(({ found, subscription }) =>
+          Effect.as(Effect.addFinalizer(() => leave(found, subscription)), subscription)
+        ),
+        Effect.uninterruptible
+      )
 
   // ---- start and stop
 

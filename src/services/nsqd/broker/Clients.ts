@@ -86,10 +86,10 @@ export class Clients extends Context.Service<Clients, {
       all: () => clients.values(),
       find: (consumer) => clients.get(consumer),
       add: (client) =>
-        Effect.acquireRelease(
-          Effect.sync(() => void clients.set(client, client)),
-          () => Effect.sync(() => void clients.delete(client))
-        )
+        Effect.uninterruptible(Effect.suspend(() => {
+          clients.set(client, client)
+          return Effect.addFinalizer(() => Effect.sync(() => void clients.delete(client)))
+        }))
     }
   })
 }

@@ -15,33 +15,51 @@ export const largeCommandBytes = 256 * 1024
 export const maxLargeCommands = 64
 
 /** The permit of one connection. */
-export interface Place {
+export class Place {
+  private readonly decoder: CommandDecoder
+  private readonly permits: Semaphore.Semaphore
+  private isHeld = false
+
+  constructor(decoder: CommandDecoder, permits: Semaphore.Semaphore) {
+    this.decoder = decoder
+    this.permits = permits
+  }
+
   /** Whether the connection holds a permit exactly if it needs one. */
-  readonly isSettled: () => boolean
+  isSettled(): boolean {
+    return this.decoder.buffered >= largeCommandBytes === this.isHeld
+  }
+
   /** Takes a permit, in the order of requests, or returns it. */
-  readonly settle: Effect.Effect<void>
+  get settle(): Effect.Effect<void> {
+    return Effect.suspend(() => this.isHeld ? this.giveBack : this.take)
+  }
+
+  private get take(): Effect.Effect<void> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.map(restore(this.permits.take(1)), () => {
+        this.isHeld = true
+      })
+    )
+  }
+
+  /** Returns the permit, if the connection holds one. */
+  get giveBack(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.isHeld) return Effect.void
+      this.isHeld = false
+      return Effect.asVoid(this.permits.release(1))
+    })
+  }
 }
 
 /** Creates the permit of a connection from its decoder; it is returned when the connection's Scope closes. */
 export const make = Effect.map(
   Semaphore.make(maxLargeCommands),
-  (places) =>
+  (permits) =>
     Effect.fnUntraced(function*(decoder: CommandDecoder): Effect.fn.Return<Place, never, Scope.Scope> {
-      let isHeld = false
-      const take = Effect.uninterruptibleMask((restore) =>
-        Effect.map(restore(places.take(1)), () => {
-          isHeld = true
-        })
-      )
-      const giveBack = Effect.suspend(() => {
-        if (!isHeld) return Effect.void
-        isHeld = false
-        return Effect.asVoid(places.release(1))
-      })
-      yield* Effect.addFinalizer(() => giveBack)
-      return {
-        isSettled: () => decoder.buffered >= largeCommandBytes === isHeld,
-        settle: Effect.suspend(() => isHeld ? giveBack : take)
-      }
+      const place = new Place(decoder, permits)
+      yield* Effect.addFinalizer(() => place.giveBack)
+      return place
     })
 )
