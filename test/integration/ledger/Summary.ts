@@ -19,6 +19,8 @@ export interface Summary extends Report {
   /** Starts before which the wall clock of the daemon was set back. */
   readonly clocksSetBack: number
   readonly seconds: number
+  /** Acknowledged messages of durable topics that a drain did not deliver although they were due. A restart may deliver them. */
+  readonly stranded: number
   /** Messages that are due after the end of the run, which the daemon still has. */
   readonly later: Later
   /** Messages that the daemon has at the end although all are finished. */
@@ -48,6 +50,7 @@ export const faults = (summary: Summary, { duplicatesPercent }: { readonly dupli
   const counts: ReadonlyArray<readonly [number, string]> = [
     [summary.lost, "acknowledged messages lost"],
     [durable ? summary.deferredLost : 0, "acknowledged messages with a delay lost"],
+    [summary.stranded, "due messages not delivered without a restart"],
     [summary.later.missing, "messages for later lost"],
     [summary.later.unexpected, "messages for later too many"],
     [summary.waiting, "finished messages left"],

@@ -135,6 +135,7 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
 
   const last = start()
   await drain(optionsOf(await last.listening))
+  const stranded = ledger.durable ? ledger.open : 0
   const exitCode = await last.stop()
   const { deliveryCount } = ledger
   const after = start()
@@ -158,6 +159,7 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
     clocksSetBack,
     seconds: Math.round((performance.now() - began) / 1000),
     ...ledger.report(),
+    stranded,
     later,
     waiting,
     missingQueues: [...missing],

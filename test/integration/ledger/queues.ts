@@ -93,8 +93,9 @@ const left = async (httpPort: number, ledger: Ledger): Promise<Left> => {
 const stuckMillis = 20_000
 
 /**
- * Waits until all deferred messages of the run are due, no topic and no channel has a message for now and nothing has changed for a
- * moment, or until nothing has changed for long. Returns the messages that the daemon still reports.
+ * Waits until all deferred messages of the run are due, no topic and no channel has a message for now, durable channels have delivered
+ * all that the ledger expects and nothing has changed for a moment, or until nothing has changed for long. Returns the messages that
+ * the daemon still reports.
  */
 export const drained = async (httpPort: number, ledger: Ledger): Promise<Left> => {
   let moved = performance.now()
@@ -107,6 +108,7 @@ export const drained = async (httpPort: number, ledger: Ledger): Promise<Left> =
     const quiet = performance.now() - moved
     if (quiet < 600) continue
     const result = await left(httpPort, ledger)
-    if (quiet > stuckMillis || (result.waiting === 0 && result.later.unexpected === 0)) return result
+    const done = result.waiting === 0 && result.later.unexpected === 0 && (!ledger.durable || ledger.open === 0)
+    if (done || quiet > stuckMillis) return result
   }
 }
