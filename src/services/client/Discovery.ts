@@ -207,7 +207,9 @@ const networksOf = Effect.fnUntraced(function*(servers: Servers) {
   const parsed = DaemonNetworks.parse(listed)
   return Result.isSuccess(parsed)
     ? DaemonNetworks.make(parsed.success)
-    : yield* Effect.die(new RangeError(`allowedNetworks: ${parsed.failure} is not a network in CIDR notation`))
+    : yield* Effect.die(
+      new RangeError(`allowedNetworks: ${parsed.failure.reason.description} is not a network in CIDR notation`)
+    )
 })
 
 /**

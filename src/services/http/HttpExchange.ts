@@ -12,7 +12,7 @@ import {
   type HttpClientResponse
 } from "effect/http"
 import { masked } from "../core/Masked.ts"
-import { AddressRefused } from "../net/DaemonNetworks.ts"
+import { NetError } from "../net/NetError.ts"
 import * as BoundedResponse from "./BoundedResponse.ts"
 import { HttpError, HttpErrorReason } from "./HttpError.ts"
 import * as Redirects from "./Redirects.ts"
@@ -33,8 +33,8 @@ export interface Limits {
   readonly maxBytes: number
   /** The flag that sets `maxBytes`, for the error message. Default: `fixed limit`. */
   readonly option?: string
-  /** Checks the address first, within the timeout. */
-  readonly permitted?: Effect.Effect<unknown, AddressRefused>
+  /** Checks the address first, within the timeout. Fails with the reason `AddressRefusal`. */
+  readonly permitted?: Effect.Effect<unknown, NetError>
 }
 
 /** A complete response. */
@@ -75,15 +75,14 @@ const causesOf = (error: unknown): ReadonlyArray<Error> => {
 
 const codeOf = (error: Error): string => "code" in error && typeof error.code === "string" ? error.code : ""
 
-const refusalOf = ({ message }: AddressRefused): HttpErrorReason =>
-  HttpErrorReason.AddressRefusal({ description: message })
+const refusalOf = ({ message }: NetError): HttpErrorReason => HttpErrorReason.AddressRefusal({ description: message })
 
 /** Returns the reason of a failed request. */
 const reasonOf = (error: HttpClientError.HttpClientError): HttpErrorReason => {
   if (error.reason._tag === "InvalidUrlError") return HttpErrorReason.InvalidUrl()
   const causes = causesOf(error)
   const innermost = causes.at(-1)
-  if (innermost instanceof AddressRefused) return refusalOf(innermost)
+  if (innermost instanceof NetError && innermost.reason._tag === "AddressRefusal") return refusalOf(innermost)
   return HttpErrorReason.ConnectionFailure({
     description: innermost?.message ?? error.message,
     code: causes.map(codeOf).find((code) => code !== "") ?? ""

@@ -3,11 +3,12 @@
  * registers, so any host that can register could otherwise make nsqadmin or a consumer send requests to services that only these
  * can reach: metadata services of clouds, programs on the same machine. Addresses that the operator configures are not checked.
  */
-import { Context, Effect, Result, Schema } from "effect"
+import { Context, Effect, Result } from "effect"
 import { IpInterface, IpNetwork, NetAddress } from "effect/net"
 import * as Dns from "node:dns"
 import { BlockList, isIP, type LookupFunction } from "node:net"
 import { type OptionsError, refusedValue } from "../options/OptionsError.ts"
+import { addressRefusal, NetError, NetErrorReason, unknownHost } from "./NetError.ts"
 import { joinAddress, splitAddress } from "./Transport.ts"
 
 /**
@@ -15,37 +16,19 @@ import { joinAddress, splitAddress } from "./Transport.ts"
  */
 export type Origin = "configured" | "loopback" | "remote"
 
-/** Connections to the address are not allowed. */
-export class AddressRefused extends Schema.TaggedError<AddressRefused>()("AddressRefused", {
-  address: Schema.String,
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return this.reason
-  }
-}
-
-/** A host has no IP address, or its name cannot be resolved. */
-export class HostNotFound extends Schema.TaggedError<HostNotFound>()("HostNotFound", { reason: Schema.String }) {
-  override get message(): string {
-    return this.reason
-  }
-}
-
 /** Resolves a host to its IP addresses. Default: the operating system's resolver. */
-export const HostResolver: Context.Reference<(host: string) => Effect.Effect<ReadonlyArray<string>, HostNotFound>> =
-  Context
-    .Reference("effect-nsq/cluster/HostResolver", {
-      defaultValue: () => (host) =>
-        Effect.callback((resume) =>
-          Dns.lookup(host, { all: true }, (error, found) =>
-            resume(
-              error === null
-                ? Effect.succeed(found.map(({ address }) => address))
-                : Effect.fail(new HostNotFound({ reason: error.message }))
-            ))
-        )
-    })
+export const HostResolver: Context.Reference<(host: string) => Effect.Effect<ReadonlyArray<string>, NetError>> = Context
+  .Reference("effect-nsq/cluster/HostResolver", {
+    defaultValue: () => (host) =>
+      Effect.callback((resume) =>
+        Dns.lookup(host, { all: true }, (error, found) =>
+          resume(
+            error === null
+              ? Effect.succeed(found.map(({ address }) => address))
+              : Effect.fail(unknownHost(error.message))
+          ))
+      )
+  })
 
 type Family = "ipv4" | "ipv6"
 
@@ -74,15 +57,20 @@ const withoutZone = (ip: string): string => ip.replace(/%.*$/, "")
 
 const isIn = (list: BlockList, ip: string): boolean => list.check(withoutZone(ip), familyOf(ip))
 
-/** Parses networks in CIDR notation, comma separated; a single address is a network. The failure is the invalid string. */
-export const parse = (texts: ReadonlyArray<string>): Result.Result<ReadonlyArray<IpNetwork.IpNetwork>, string> => {
+/**
+ * Parses networks in CIDR notation, comma separated; a single address is a network. Fails with the reason `InvalidNetwork`, whose
+ * description is the invalid string.
+ */
+export const parse = (texts: ReadonlyArray<string>): Result.Result<ReadonlyArray<IpNetwork.IpNetwork>, NetError> => {
   const networks: Array<IpNetwork.IpNetwork> = []
   for (const text of texts.flatMap((text) => text.split(",")).map((text) => text.trim())) {
     if (text === "") continue
     const parsed = IpInterface.fromString(
       text.includes("/") ? text : `${text}/${isIP(text) === 6 ? 128 : 32}`
     )
-    if (Result.isFailure(parsed)) return Result.fail(text)
+    if (Result.isFailure(parsed)) {
+      return Result.fail(new NetError({ reason: NetErrorReason.InvalidNetwork({ description: text }) }))
+    }
     networks.push(IpNetwork.fromInterface(parsed.success))
   }
   return Result.succeed(networks)
@@ -96,23 +84,20 @@ const makeRule = (networks: ReadonlyArray<IpNetwork.IpNetwork>) => (ip: string, 
   return Result.isSuccess(address) && networks.some((network) => IpNetwork.contains(network, address.success))
 }
 
-const refusal = (address: string, found: string): AddressRefused =>
-  new AddressRefused({
-    address,
-    reason: `${address}: ${found} is not an address that another daemon may announce (--allowed-daemon-networks)`
-  })
+const refusal = (address: string, found: string): NetError =>
+  addressRefusal(`${address}: ${found} is not an address that another daemon may announce (--allowed-daemon-networks)`)
 
 /** The addresses that may be connected to. */
 export interface DaemonNetworks {
   /** Returns the origin of addresses that the daemon at `namer`, a host or `host:port`, announces. */
   readonly originBy: (namer: string) => Effect.Effect<Origin>
-  /** Returns the allowed addresses, `ip:port`, of the daemon at `host:port`. Fails if no address is allowed. */
-  readonly resolve: (address: string, origin: Origin) => Effect.Effect<ReadonlyArray<string>, AddressRefused>
+  /** Returns the allowed addresses, `ip:port`, of the daemon at `host:port`. Fails with `AddressRefusal` if none is allowed. */
+  readonly resolve: (address: string, origin: Origin) => Effect.Effect<ReadonlyArray<string>, NetError>
   /** Returns a `lookup` for sockets, which omits addresses that are not allowed. */
   readonly lookup: (origin: Origin) => LookupFunction
 }
 
-const ipsOf = (host: string): Effect.Effect<ReadonlyArray<string>, HostNotFound> =>
+const ipsOf = (host: string): Effect.Effect<ReadonlyArray<string>, NetError> =>
   isIP(host) === 0 ? Effect.flatMap(HostResolver, (find) => find(host)) : Effect.succeed([host])
 
 const originBy = (namer: string): Effect.Effect<Origin> =>
@@ -130,11 +115,8 @@ export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): DaemonNetwor
     resolve: Effect.fnUntraced(function*(address: string, origin: Origin) {
       if (origin === "configured") return [address]
       const parts = splitAddress(address)
-      if (parts === undefined) return yield* new AddressRefused({ address, reason: `${address}: not a valid address` })
-      const ips = yield* Effect.mapError(
-        ipsOf(parts.host),
-        ({ message }) => new AddressRefused({ address, reason: `${address}: ${message}` })
-      )
+      if (parts === undefined) return yield* addressRefusal(`${address}: not a valid address`)
+      const ips = yield* Effect.mapError(ipsOf(parts.host), ({ message }) => addressRefusal(`${address}: ${message}`))
       const allowed = ips.filter((ip) => isAllowed(ip, origin))
       if (allowed.length === 0) return yield* refusal(address, ips.join(", "))
       return allowed.map((ip) => joinAddress(ip, parts.port))
@@ -157,7 +139,7 @@ export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): DaemonNetwor
 export const fromOption = (networks: ReadonlyArray<string>): Result.Result<DaemonNetworks, OptionsError> =>
   Result.mapBoth(parse(networks), {
     onSuccess: make,
-    onFailure: (network) => refusedValue(`failed to parse --allowed-daemon-networks - invalid CIDR address: ${network}`)
+    onFailure: ({ message }) => refusedValue(`failed to parse --allowed-daemon-networks - ${message}`)
   })
 
 /** The rule for announced addresses. Default: `make([])`. */

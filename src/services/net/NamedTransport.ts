@@ -13,7 +13,7 @@ export const make = (
   ...transport,
   connect: (address) =>
     networks.resolve(address, originOf(address)).pipe(
-      Effect.mapError(({ reason }) => connectFailure(address, reason)),
+      Effect.mapError(({ message }) => connectFailure(address, message)),
       Effect.flatMap((allowed) => Effect.firstSuccessOf(allowed.map(transport.connect)))
     )
 })

@@ -1,5 +1,5 @@
 /**
- * The error of the network: sockets, TLS, compression and UDP. Each operation states the reason that it fails with.
+ * The error of the network: sockets, TLS, compression, UDP and names. Each operation states the reason that it fails with.
  */
 import { Data } from "effect"
 
@@ -26,6 +26,12 @@ export type NetErrorReason = Data.TaggedEnum<{
    * A datagram cannot be sent to `address`, or an earlier one was refused, for example because no process listens on the port.
    */
   DatagramFailure: { readonly address: string; readonly description: string }
+  /** Another daemon announced the address, and `DaemonNetworks` does not allow it. */
+  AddressRefusal: { readonly description: string }
+  /** A host has no IP address, or its name cannot be resolved. */
+  UnknownHost: { readonly description: string }
+  /** `description` is not a network in CIDR notation. */
+  InvalidNetwork: { readonly description: string }
 }>
 
 /**
@@ -58,6 +64,8 @@ export class NetError extends Data.TaggedError("NetError")<{
         return `udp ${reason.address}: ${reason.description}`
       case "MissingSnappy":
         return `snappy is not available - ${reason.description}`
+      case "InvalidNetwork":
+        return `invalid CIDR address: ${reason.description}`
       default:
         return reason.description
     }
@@ -86,6 +94,14 @@ export const handshakeFailure = (description: string): NetError =>
 /** Creates the error of a TLS configuration. */
 export const invalidTlsConfig = (description: string): NetError =>
   new NetError({ reason: NetErrorReason.InvalidTlsConfig({ description }) })
+
+/** Creates the error of an address that must not be connected to. */
+export const addressRefusal = (description: string): NetError =>
+  new NetError({ reason: NetErrorReason.AddressRefusal({ description }) })
+
+/** Creates the error of a host without an address. */
+export const unknownHost = (description: string): NetError =>
+  new NetError({ reason: NetErrorReason.UnknownHost({ description }) })
 
 /** Creates the error of a datagram. */
 export const datagramFailure = (address: string, cause: Error): NetError =>

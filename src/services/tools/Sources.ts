@@ -55,7 +55,7 @@ export const servers = (options: SourceOptions): Effect.Effect<Servers, ToolErro
   }
   const parsed = DaemonNetworks.parse(allowedNetworks)
   if (Result.isFailure(parsed)) {
-    return Effect.fail(invalidOption(`--allowed-daemon-networks error - invalid CIDR address: ${parsed.failure}`))
+    return Effect.fail(invalidOption(`--allowed-daemon-networks error - ${parsed.failure.message}`))
   }
   return Effect.succeed(
     nsqd.length > 0 ? { nsqd } : { lookupd, ...ClientSettings.pollOptions(consumerOpt), allowedNetworks }

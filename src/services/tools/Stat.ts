@@ -139,7 +139,7 @@ export const main = Effect.fn("nsq_stat")(function*(options: StatOptions): Effec
   if (wrong !== undefined) return yield* invalidOption(wrong)
   const networks = DaemonNetworks.parse(options.allowedDaemonNetworks)
   if (Result.isFailure(networks)) {
-    return yield* invalidOption(`--allowed-daemon-networks error - invalid CIDR address: ${networks.failure}`)
+    return yield* invalidOption(`--allowed-daemon-networks error - ${networks.failure.message}`)
   }
   const { lookupdHttpAddresses: lookupd, nsqdHttpAddresses: nsqd } = options
   yield* poll(options, nsqd.length > 0 ? { nsqd } : { lookupd }, StandardOutput.print).pipe(

@@ -4,7 +4,7 @@ import { HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } fr
 import { TestClock } from "effect/testing"
 import { describe as describeReason, type HttpError } from "../../../src/services/http/HttpError.ts"
 import * as HttpExchange from "../../../src/services/http/HttpExchange.ts"
-import { AddressRefused } from "../../../src/services/net/DaemonNetworks.ts"
+import { addressRefusal } from "../../../src/services/net/NetError.ts"
 
 const limits = { timeout: Duration.seconds(5), maxBytes: 100 }
 
@@ -72,7 +72,7 @@ describe("an exchange with another server", () => {
     Effect.gen(function*() {
       const { client, seen } = clientWith()
       assert.strictEqual((yield* reasonOf(HttpExchange.send(client, get("http://["), limits)))._tag, "InvalidUrl")
-      const refused = new AddressRefused({ address: "web:80", reason: "web:80: not allowed" })
+      const refused = addressRefusal("web:80: not allowed")
       const permitted = Effect.fail(refused)
       const expected = { _tag: "AddressRefusal", description: "web:80: not allowed" } as const
       assert.deepStrictEqual(
