@@ -3,7 +3,7 @@
  * Parses like Go's `time.ParseDuration` and formats like Go's `Duration.String`. Supports neither days and weeks nor
  * Effect's own forms ("5 seconds").
  */
-import { Duration, Result } from "effect"
+import { Data, Duration, Result } from "effect"
 
 const unitNanos = new Map<string, bigint>([
   ["ns", 1n],
@@ -28,24 +28,30 @@ export const fromNanos = (nanos: bigint): Duration.Duration =>
 /** Returns the duration in whole nanoseconds; a fraction of a nanosecond is truncated. */
 export const toNanos = (duration: Duration.Duration): bigint => Duration.toNanosUnsafe(duration)
 
-/** Parses Go's duration syntax; the failure is Go's error message. */
-export const parse = (text: string): Result.Result<Duration.Duration, string> => {
-  const invalid = Result.fail(`time: invalid duration ${JSON.stringify(text)}`)
+/** The text is not a duration in Go's syntax, or is too long. The message is Go's. */
+export class DurationError extends Data.TaggedError("DurationError")<{ readonly message: string }> {}
+
+const refuse = (message: string): Result.Result<never, DurationError> => Result.fail(new DurationError({ message }))
+
+const refuseAll = (text: string) => refuse(`time: invalid duration ${JSON.stringify(text)}`)
+
+/** Parses Go's duration syntax. */
+export const parse = (text: string): Result.Result<Duration.Duration, DurationError> => {
   const negative = text.startsWith("-")
   let rest = negative || text.startsWith("+") ? text.slice(1) : text
   if (rest === "0") return Result.succeed(Duration.zero)
-  if (rest === "") return invalid
+  if (rest === "") return refuseAll(text)
   let total = 0n
   while (rest !== "") {
     const [whole = "", digits = "", , fraction = "", unit = ""] = part.exec(rest) ?? []
-    if (digits === "" && fraction === "") return invalid
-    if (unit === "") return Result.fail(`time: missing unit in duration ${JSON.stringify(text)}`)
+    if (digits === "" && fraction === "") return refuseAll(text)
+    if (unit === "") return refuse(`time: missing unit in duration ${JSON.stringify(text)}`)
     const nanos = unitNanos.get(unit)
     if (nanos === undefined) {
-      return Result.fail(`time: unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`)
+      return refuse(`time: unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`)
     }
     total += BigInt(digits) * nanos + BigInt(fraction) * nanos / 10n ** BigInt(fraction.length)
-    if (total > maxNanos + (negative ? 1n : 0n)) return invalid
+    if (total > maxNanos + (negative ? 1n : 0n)) return refuseAll(text)
     rest = rest.slice(whole.length)
   }
   return Result.succeed(fromNanos(negative ? -total : total))

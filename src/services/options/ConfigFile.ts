@@ -5,6 +5,7 @@
 import { Effect, Result, Struct } from "effect"
 import { readFile } from "node:fs/promises"
 import type { LogFormat } from "./LogOptions.ts"
+import { type InvalidText, invalidText } from "./OptionKind.ts"
 import { OptionsError, OptionsErrorReason } from "./OptionsError.ts"
 import * as OptionTable from "./OptionTable.ts"
 
@@ -50,7 +51,7 @@ export const decode = <Options extends object>(
   table: OptionTable.OptionTable<Options>,
   file: Readonly<Record<string, unknown>>,
   unused: ReadonlySet<string>
-): Result.Result<Settings<Options>, string> => {
+): Result.Result<Settings<Options>, InvalidText> => {
   const { byFlag, byKey, formerly } = fieldsByName(table)
   const given: Partial<Options> = {}
   const warnings: Array<string> = []
@@ -60,18 +61,20 @@ export const decode = <Options extends object>(
     const former = formerly.get(name)
     const field = byKey.get(name) ?? former ?? byFlag.get(name)
     if (field === undefined) {
-      if (!unused.has(name)) return Result.fail(`unknown key ${JSON.stringify(key)}`)
+      if (!unused.has(name)) return Result.fail(invalidText(`unknown key ${JSON.stringify(key)}`))
       warnings.push(`${key} in the config file is deprecated and has no effect`)
       continue
     }
     const same = keys.get(field)
-    if (same !== undefined) return Result.fail(`${same} and ${key} in the config file are the same option`)
+    if (same !== undefined) {
+      return Result.fail(invalidText(`${same} and ${key} in the config file are the same option`))
+    }
     keys.set(field, key)
     const right = table[field].key
     if (field === former) warnings.push(`${key} in the config file is deprecated, use ${right}`)
     else if (key !== right) warnings.push(`${key} in the config file should be ${right}`)
     const change = OptionTable.decode(table, { field, value })
-    if (Result.isFailure(change)) return Result.fail(wrongValue(key, value, change.failure))
+    if (Result.isFailure(change)) return Result.fail(invalidText(wrongValue(key, value, change.failure.reason)))
     Object.assign(given, change.success)
   }
   return Result.succeed({ given, warnings })
@@ -116,5 +119,5 @@ export const load = Effect.fnUntraced(function*<Options extends object>(
     catch: (cause) => errorOf(source, firstLine(cause))
   })
   const settings = decode(table, yield* parse(source, text), source.unused)
-  return yield* Effect.mapError(Effect.fromResult(settings), (description) => errorOf(source, description))
+  return yield* Effect.mapError(Effect.fromResult(settings), ({ reason }) => errorOf(source, reason))
 })

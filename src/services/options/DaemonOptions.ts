@@ -74,7 +74,7 @@ export const make = <Options extends LogOptions>(
     const formatOf = ({ logFormat }: Partial<LogOptions>) => logFormat ?? defaults().logFormat
     const variables = yield* Effect.mapError(
       Effect.fromResult(Environment.read(table, program, environment)),
-      (description) => {
+      ({ reason: description }) => {
         const logFormat = formatOf(command.given)
         return new OptionsError({ reason: OptionsErrorReason.InvalidEnvironment({ description, logFormat }) })
       }

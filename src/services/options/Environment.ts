@@ -3,6 +3,7 @@
  * are ignored even if they have the same prefix, because orchestrators define some for every service (`NSQD_PORT_4150_TCP`).
  */
 import { Result, Struct } from "effect"
+import { type InvalidText, invalidText } from "./OptionKind.ts"
 import * as OptionTable from "./OptionTable.ts"
 
 /** The environment variables of a process. */
@@ -20,16 +21,14 @@ export const read = <Options extends object>(
   table: OptionTable.OptionTable<Options>,
   program: string,
   environment: Environment
-): Result.Result<Partial<Options>, string> => {
+): Result.Result<Partial<Options>, InvalidText> => {
   const given: Partial<Options> = {}
   for (const field of Struct.keys(table)) {
     const name = variable(program, table[field].flag)
     const value = environment[name]
     if (value === undefined) continue
     const change = OptionTable.decode(table, { field, value })
-    if (Result.isFailure(change)) {
-      return Result.fail(`${name}: ${change.failure}`)
-    }
+    if (Result.isFailure(change)) return Result.fail(invalidText(`${name}: ${change.failure.reason}`))
     Object.assign(given, change.success)
   }
   return Result.succeed(given)

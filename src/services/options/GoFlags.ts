@@ -26,8 +26,8 @@ const failed = (reason: OptionsErrorReason): Result.Result<never, OptionsError> 
 
 const invalid = (description: string) => failed(OptionsErrorReason.InvalidCommandLine({ description }))
 
-const refused = <State>(flag: GoFlag<State>, text: string, { fatal, reason }: InvalidText) => {
-  if (fatal) return failed(OptionsErrorReason.InvalidItem({ description: reason }))
+const refused = <State>(flag: GoFlag<State>, text: string, { _tag, reason }: InvalidText) => {
+  if (_tag === "InvalidItem") return failed(OptionsErrorReason.InvalidItem({ description: reason }))
   const value = JSON.stringify(text)
   return invalid(
     flag.isSwitch

@@ -19,13 +19,16 @@ const asJson = (json: boolean | number | ReadonlyArray<string> | ReadonlyArray<n
 })
 
 /**
- * The reason why a value is not valid. With `fatal`, as for the one kind where NSQ does so, the program prints only this text
- * and exits with code 1; otherwise it prints the usage as well and exits with code 2.
+ * Why a value is not valid. As in NSQ, the program prints the reason of an `InvalidItem`, in a list of numbers, without the usage
+ * text and exits with code 1; otherwise it prints the usage as well and exits with code 2.
  */
 export interface InvalidText {
+  readonly _tag: "InvalidText" | "InvalidItem"
   readonly reason: string
-  readonly fatal: boolean
 }
+
+/** Creates an `InvalidText`. */
+export const invalidText = (reason: string): InvalidText => ({ _tag: "InvalidText", reason })
 
 /** A kind of option value. */
 export interface OptionKind<in out A> {
@@ -39,23 +42,21 @@ export interface OptionKind<in out A> {
    * Decodes a value of a config file, as the TOML parser returns it with integers as bigints, or the string of an environment
    * variable. Every kind accepts its string form, which for lists is comma separated. The failure states what is expected.
    */
-  readonly decode: (value: unknown) => Result.Result<A, string>
+  readonly decode: (value: unknown) => Result.Result<A, InvalidText>
   /** The default in the usage text; empty for the zero value of the kind. */
   readonly format: (value: A) => string
   /** The value in the response of `GET /config/:opt`, with the credentials of addresses masked. */
   readonly render: (value: A) => ConfigValue
 }
 
-const refuse = (reason: string): Result.Result<never, InvalidText> => Result.fail({ reason, fatal: false })
+const refuse = (reason: string): Result.Result<never, InvalidText> => Result.fail(invalidText(reason))
 const parseError = refuse("parse error")
 const rangeError = refuse("value out of range")
-
-const reasonOf = ({ reason }: InvalidText): string => reason
 
 /** Decodes only the string form of a kind. */
 const decodeText =
   <A>(parse: (text: string) => Result.Result<A, InvalidText>, expected: string): OptionKind<A>["decode"] => (value) =>
-    typeof value === "string" ? Result.mapError(parse(value), reasonOf) : Result.fail(`must be ${expected}`)
+    typeof value === "string" ? parse(value) : refuse(`must be ${expected}`)
 
 const items = (text: string): ReadonlyArray<string> => text === "" ? [] : text.split(",").map((item) => item.trim())
 
@@ -64,7 +65,7 @@ export const string: OptionKind<string> = {
   isSwitch: false,
   placeholder: "string",
   parse: (text) => Result.succeed(text),
-  decode: (value) => typeof value === "string" ? Result.succeed(value) : Result.fail("must be a string"),
+  decode: (value) => typeof value === "string" ? Result.succeed(value) : refuse("must be a string"),
   format: (value) => value === "" ? "" : JSON.stringify(value),
   render: asText
 }
@@ -93,7 +94,7 @@ export const int: OptionKind<number> = {
   parse: parseInteger,
   decode: (value) =>
     typeof value === "bigint"
-      ? Result.mapError(parseInteger(String(value)), reasonOf)
+      ? parseInteger(String(value))
       : decodeText(parseInteger, "an integer")(value),
   format: (value) => value === 0 ? "" : String(value),
   render: asJson
@@ -106,7 +107,7 @@ const notNegative = (value: number): Result.Result<number, InvalidText> =>
 export const limit: OptionKind<number> = {
   ...int,
   parse: (text) => Result.flatMap(parseInteger(text), notNegative),
-  decode: (value) => Result.flatMap(int.decode(value), (number) => Result.mapError(notNegative(number), reasonOf))
+  decode: (value) => Result.flatMap(int.decode(value), notNegative)
 }
 
 const booleans = new Map<string, boolean>([
@@ -131,8 +132,8 @@ export const bool: OptionKind<boolean> = {
 }
 
 /** Parses a number without a unit, which is valid in config files but not in flags. */
-const milliseconds = (digits: string): Result.Result<Duration.Duration, string> =>
-  Result.orElse(GoDuration.parse(`${digits}ms`), () => Result.fail("value out of range"))
+const milliseconds = (digits: string): Result.Result<Duration.Duration, InvalidText> =>
+  Result.orElse(GoDuration.parse(`${digits}ms`), () => rangeError)
 
 /**
  * A duration in Go's syntax; `/config` returns nanoseconds. In config files and in the environment a number without a unit is
@@ -144,8 +145,10 @@ export const duration: OptionKind<Duration.Duration> = {
   parse: (text) => Result.orElse(GoDuration.parse(text), () => parseError),
   decode: (value) => {
     if (typeof value === "bigint") return milliseconds(String(value))
-    if (typeof value !== "string") return Result.fail("must be a duration such as \"5s\", or whole milliseconds")
-    return /^\d+$/.test(value) ? milliseconds(value) : GoDuration.parse(value)
+    if (typeof value !== "string") return refuse("must be a duration such as \"5s\", or whole milliseconds")
+    return /^\d+$/.test(value)
+      ? milliseconds(value)
+      : Result.mapError(GoDuration.parse(value), ({ message }) => invalidText(message))
   },
   format: (value) => GoDuration.toNanos(value) === 0n ? "" : GoDuration.format(value),
   render: (value) => asJson(Number(GoDuration.toNanos(value)))
@@ -160,7 +163,7 @@ export const strings: OptionKind<ReadonlyArray<string>> = {
     if (typeof value === "string") return Result.succeed(items(value))
     return Array.isArray(value) && value.every((item) => typeof item === "string")
       ? Result.succeed(value)
-      : Result.fail("must be a list of strings")
+      : refuse("must be a list of strings")
   },
   format: (value) => value.join(","),
   render: (value) => asJson(value.map(maskedAddress))
@@ -182,7 +185,7 @@ export const float: OptionKind<number> = {
   },
   decode: (value) => {
     const number = typeof value === "string" ? parseFloat(value) : decodeFloat(value)
-    return number === undefined ? Result.fail("must be a number") : Result.succeed(number)
+    return number === undefined ? refuse("must be a number") : Result.succeed(number)
   },
   format: (value) => value === 0 ? "" : String(value),
   render: asJson
@@ -203,7 +206,7 @@ export const floats: OptionKind<ReadonlyArray<number>> = {
     const values = [...before]
     for (const item of text.split(",")) {
       const value = parseFloat(item)
-      if (value === undefined) return Result.fail({ reason: `Could not parse: ${item}`, fatal: true })
+      if (value === undefined) return Result.fail({ _tag: "InvalidItem", reason: `Could not parse: ${item}` })
       values.push(value)
     }
     return Result.succeed(values.sort((a, b) => b - a))
@@ -216,7 +219,7 @@ export const floats: OptionKind<ReadonlyArray<number>> = {
       : [undefined]
     return values.every((item) => item !== undefined)
       ? Result.succeed(values)
-      : Result.fail("must be a list of numbers")
+      : refuse("must be a list of numbers")
   },
   format: (value) => value.join(","),
   render: asJson

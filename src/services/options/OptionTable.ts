@@ -3,7 +3,7 @@
  * keys and `GET /config/:opt` are derived from it, so they cannot disagree. Each program defines its own table.
  */
 import { Result, Struct } from "effect"
-import type { ConfigValue } from "./OptionKind.ts"
+import type { ConfigValue, InvalidText } from "./OptionKind.ts"
 import type { Row } from "./OptionRow.ts"
 
 /** One row for each field of `Options`. */
@@ -32,7 +32,7 @@ export interface Assignment<Options> {
 export const decode = <Options extends object>(
   table: OptionTable<Options>,
   { field, value }: Assignment<Options>
-): Result.Result<Partial<Options>, string> => {
+): Result.Result<Partial<Options>, InvalidText> => {
   const change: Partial<Options> = {}
   return Result.map(
     table[field].kind.decode(value),

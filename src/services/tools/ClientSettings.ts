@@ -34,7 +34,10 @@ const integer = (min = -Infinity, max = Infinity): Parse =>
   ranged((text) => Result.mapError(Kind.int.parse(text, undefined), ({ reason }) => reason), String, min, max)
 
 const parseMillis = (text: string): Result.Result<number, string> =>
-  Result.map(GoDuration.parse(/^\d+$/.test(text) ? `${text}ms` : text), Duration.toMillis)
+  Result.mapBoth(GoDuration.parse(/^\d+$/.test(text) ? `${text}ms` : text), {
+    onSuccess: Duration.toMillis,
+    onFailure: ({ message }) => message
+  })
 
 const showMillis = (millis: number): string => GoDuration.format(Duration.millis(millis))
 
@@ -119,9 +122,9 @@ export const kind: Kind.OptionKind<ClientSettings> = {
   parse: (given, before = new Map()) =>
     Result.mapBoth(parseOne(given), {
       onSuccess: ([name, value]) => new Map([...before, [name, value]]),
-      onFailure: (reason) => ({ reason, fatal: false })
+      onFailure: Kind.invalidText
     }),
-  decode: () => Result.fail("can only be given as a flag"),
+  decode: () => Result.fail(Kind.invalidText("can only be given as a flag")),
   format: () => "",
   render: () => ({ _tag: "Json", json: [] })
 }

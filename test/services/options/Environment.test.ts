@@ -6,7 +6,7 @@ import { table } from "./demo.ts"
 const read = (environment: Environment.Environment) => Environment.read(table, "nsq_demo", environment)
 const refusal = (environment: Environment.Environment): string | undefined => {
   const result = read(environment)
-  return Result.isFailure(result) ? result.failure : undefined
+  return Result.isFailure(result) ? result.failure.reason : undefined
 }
 
 describe("Environment", () => {

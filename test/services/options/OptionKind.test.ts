@@ -10,7 +10,7 @@ const words = Kind.oneOf(["nsq", "json"])
 const parsed = <A>(kind: Kind.OptionKind<A>, text: string, before?: A): A | string =>
   Result.getOrElse(kind.parse(text, before), ({ reason }) => reason)
 const decoded = <A>(kind: Kind.OptionKind<A>, value: unknown): A | string =>
-  Result.getOrElse(kind.decode(value), (reason) => reason)
+  Result.getOrElse(kind.decode(value), ({ reason }) => reason)
 const rendered = <A>(kind: Kind.OptionKind<A>, value: A) => {
   const shown = kind.render(value)
   return shown._tag === "Text" ? shown.text : shown.json
@@ -32,7 +32,7 @@ const agrees = <A>(kind: Kind.OptionKind<A>) => (text: string): void => {
 /** Returns why a kind refuses a value of a config file; undefined if it accepts the value. */
 const refusal = <A>(kind: Kind.OptionKind<A>) => (value: unknown): string | undefined => {
   const result = kind.decode(value)
-  return Result.isFailure(result) ? result.failure : undefined
+  return Result.isFailure(result) ? result.failure.reason : undefined
 }
 
 describe("OptionKind", () => {
@@ -162,7 +162,7 @@ describe("OptionKind", () => {
     const refused = floats.parse("0.5,high", undefined)
     assert.deepStrictEqual(
       Result.isFailure(refused) && refused.failure,
-      { reason: "Could not parse: high", fatal: true }
+      { _tag: "InvalidItem", reason: "Could not parse: high" }
     )
     assert.deepStrictEqual(decoded(floats, [0.5, 1n]), [0.5, 1])
     assert.deepStrictEqual([decoded(floats, "0.5, 1"), decoded(floats, "")], [[0.5, 1], []])

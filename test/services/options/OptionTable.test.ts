@@ -27,7 +27,7 @@ describe("OptionTable", () => {
     )
     assert.deepStrictEqual(
       OptionTable.decode(table, { field: "maxSize", value: true }),
-      Result.fail("must be an integer")
+      Result.fail({ _tag: "InvalidText", reason: "must be an integer" } as const)
     )
   })
 
