@@ -355,6 +355,9 @@ export class TopicLog implements ChannelOwner {
           this.lose(from, to)
           continue
         }
+        // While this was read, an earlier message may have been returned, or everything dropped.
+        const { wanted: still } = channel
+        if (still === undefined || still < found.first || still >= found.end) continue
         const taken = channel.take(found)
         if (taken !== undefined) return taken
       }
