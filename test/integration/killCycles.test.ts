@@ -34,4 +34,12 @@ describe("a daemon that is killed repeatedly under load", () => {
     () => Effect.scoped(run({ durability: "memory", variant: "small-files-2500" }, 8)),
     timeout
   )
+
+  for (const durability of ["written", "synced"] as const) {
+    it.live(
+      `repeated kills lose, invent, repeat and hasten no message of ${durability} topics`,
+      () => Effect.scoped(run({ durability }, 15)),
+      timeout
+    )
+  }
 })

@@ -5,8 +5,9 @@
  * usage: npm run crash -- [--cycles N] [--seed N] [--durability memory|written|synced] [--program FILE]
  *          [--variant NAME,NAME|all] [--data-parent DIRECTORY] [--backlog N]
  *
- * `written` and `synced` start the daemon with this --durability and expect everything that durable topics promise. `memory` starts
- * it with --mem-queue-size=0 and the disk queue's flags of each variant, and does not expect messages with a delay to survive.
+ * `written`, the default, and `synced` start the daemon with this --durability and expect everything that durable topics promise.
+ * `memory` starts it with --mem-queue-size=0 and the disk queue's flags of each variant, and does not expect messages with a delay to
+ * survive.
  *
  * The default program is `dist/bin/nsqd`: run `npm run build` first. `--program` accepts any other program, such as
  * NSQ's nsqd.
@@ -23,7 +24,7 @@ const { values } = parseArgs({
   options: {
     "cycles": { type: "string", default: "300" },
     "seed": { type: "string" },
-    "durability": { type: "string", default: "memory" },
+    "durability": { type: "string", default: "written" },
     "variant": { type: "string", default: "sync-1" },
     "program": { type: "string" },
     "data-parent": { type: "string" },
