@@ -13,9 +13,9 @@ export interface SnappyCodec {
 }
 
 /** The stream is not in the framing format; no further input can be decoded. */
-export class SnappyError extends Schema.TaggedError<SnappyError>()("SnappyError", { reason: Schema.String }) {
+export class SnappyError extends Schema.TaggedError<SnappyError>()("SnappyError", { description: Schema.String }) {
   override get message(): string {
-    return `snappy: ${this.reason}`
+    return `snappy: ${this.description}`
   }
 }
 
@@ -196,7 +196,7 @@ export class SnappyDecoder {
   }
 }
 
-const corrupt = (reason: string): SnappyError => new SnappyError({ reason })
+const corrupt = (description: string): SnappyError => new SnappyError({ description })
 
 /** Returns the error if the length of a chunk is not valid for its type. */
 const wrongLength = (type: number, length: number): SnappyError | undefined => {

@@ -5,7 +5,7 @@
 import { Duration, Effect, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
 import { isValidName } from "../../protocol/client/Names.ts"
-import { Consumer, makeProducer, Topic } from "../client/index.ts"
+import { type ClientError, Consumer, makeProducer, Topic } from "../client/index.ts"
 import { version } from "../core/Version.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
@@ -119,7 +119,7 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
     const publish = (body: Uint8Array) =>
       destinations.toOne(publishTo(body), ({ reason }) => reason._tag === "UnknownOutcome")
 
-    const handOn = (body: Uint8Array): Effect.Effect<void, { readonly message: string }> => {
+    const handOn = (body: Uint8Array): Effect.Effect<void, ClientError | ToolError> => {
       const verdict = filter === undefined ? { _tag: "pass" as const, body } : filter(body)
       switch (verdict._tag) {
         case "pass":

@@ -2,17 +2,17 @@
  * The file operations of `nsq_to_file` as a service, so that tests can replace the disk. The live Layer, `NodeOutputFiles`, is
  * the only module of this tool that accesses the file system.
  */
-import { Context, type Effect, Schema } from "effect"
+import { Context, Data, type Effect } from "effect"
 
 /** A file operation failed, for example `write /logs/orders.log: no space left on device`. */
-export class OutputFileError extends Schema.TaggedError<OutputFileError>()("OutputFileError", {
-  operation: Schema.String,
-  path: Schema.String,
+export class OutputFileError extends Data.TaggedError("OutputFileError")<{
+  readonly operation: string
+  readonly path: string
   /** Code of the operating system, for example `ENOSPC`. */
-  code: Schema.String,
+  readonly code: string
   /** Message of the operating system. */
-  text: Schema.String
-}) {
+  readonly text: string
+}> {
   override get message(): string {
     return `${this.operation} ${this.path}: ${this.text}`
   }

@@ -4,6 +4,7 @@
  */
 import { Result } from "effect"
 import { isEphemeral } from "../../../protocol/client/Names.ts"
+import { type OptionsError, refusedValue } from "../../options/OptionsError.ts"
 
 /**
  * The durability of a topic with a log.
@@ -38,17 +39,19 @@ interface Rule {
 const patternOf = (glob: string): RegExp =>
   new RegExp(`^${glob.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`)
 
-const parseRule = (text: string): Result.Result<Rule, string> => {
+const refuse = (description: string): Result.Result<never, OptionsError> => Result.fail(refusedValue(description))
+
+const parseRule = (text: string): Result.Result<Rule, OptionsError> => {
   const at = text.lastIndexOf("=")
   const glob = text.slice(0, Math.max(0, at))
   const durability = parseDurability(text.slice(at + 1))
   if (glob === "" || durability === undefined) {
-    return Result.fail(
+    return refuse(
       `invalid --topic-durability "${text}": must be <pattern>=<durability>, such as "orders.*=synced", with memory, written or synced`
     )
   }
   if (!/^[.a-zA-Z0-9_*?-]+$/.test(glob)) {
-    return Result.fail(`invalid --topic-durability "${text}": a pattern has the characters of topic names, * and ?`)
+    return refuse(`invalid --topic-durability "${text}": a pattern has the characters of topic names, * and ?`)
   }
   return Result.succeed({ pattern: patternOf(glob), durability })
 }
@@ -62,7 +65,7 @@ export interface DurabilityOptions {
 /** Returns the durability of topics by name; fails for a rule that is not valid. The first matching rule counts. */
 export const durabilityOf = (
   { durability, topicDurability }: DurabilityOptions
-): Result.Result<(topic: string) => Durability, string> => {
+): Result.Result<(topic: string) => Durability, OptionsError> => {
   const rules: Array<Rule> = []
   for (const text of topicDurability) {
     const rule = parseRule(text)

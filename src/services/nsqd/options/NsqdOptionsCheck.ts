@@ -57,7 +57,7 @@ const problem = (options: NsqdOptions): string | undefined => {
   }
   if (options.segmentSize < minSegmentSize) return `--segment-size must be at least ${minSegmentSize}`
   const durability = durabilityOf(options)
-  if (Result.isFailure(durability)) return durability.failure
+  if (Result.isFailure(durability)) return durability.failure.message
   return undefined
 }
 

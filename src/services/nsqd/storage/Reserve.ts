@@ -30,8 +30,6 @@ export const reserveBytes = (total: number): number => {
   return size < minBytes ? 0 : size
 }
 
-const isFullError = (error: DiskError): boolean => error.code === "ENOSPC" || error.code === "EDQUOT"
-
 export class Reserve {
   /** The disk for queues and metadata. */
   readonly disk: Disk["Service"]
@@ -158,7 +156,7 @@ export class Reserve {
       }
       const { uses } = this
       const isSpent = Effect.suspend(() => this.uses > uses ? Effect.succeed(true) : this.spend)
-      return Effect.catchIf(operation, isFullError, (error) =>
+      return Effect.catchIf(operation, ({ isFull }) => isFull, (error) =>
         Effect.andThen(
           this.noteFull(error),
           isRefused ? Effect.fail(error) : Effect.flatMap(isSpent, (spent) => spent ? operation : Effect.fail(error))
