@@ -7,7 +7,7 @@ import { Duration, Effect, Queue, Random, Result, Schedule, Schema, Stream } fro
 import { HttpClient, HttpClientRequest } from "effect/http"
 import type { TopicName } from "../../protocol/client/Names.ts"
 import * as LookupResponse from "../../protocol/http/LookupResponse.ts"
-import { describe, type HttpError } from "../http/HttpError.ts"
+import type { HttpError } from "../http/HttpError.ts"
 import * as HttpExchange from "../http/HttpExchange.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import type { Origin } from "../net/DaemonNetworks.ts"
@@ -66,7 +66,7 @@ const lookupFailure = (address: string, description: string): ClientError =>
 
 const descriptionOf = (error: HttpError | Schema.SchemaError): string => {
   if (error._tag === "SchemaError") return error.message
-  return error.reason._tag === "Timeout" ? "timed out after 10 seconds" : describe(error.reason)
+  return error.reason._tag === "Timeout" ? "timed out after 10 seconds" : error.description
 }
 
 const isNotFound = (error: HttpError | Schema.SchemaError): boolean =>

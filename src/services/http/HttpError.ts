@@ -43,13 +43,7 @@ export type HttpErrorReason = Data.TaggedEnum<{
  */
 export const HttpErrorReason = Data.taggedEnum<HttpErrorReason>()
 
-/**
- * Returns the text of a reason, without method, URL and server.
- *
- * @since 0.2.0
- * @category formatting
- */
-export const describe: (reason: HttpErrorReason) => string = HttpErrorReason.$match({
+const describe: (reason: HttpErrorReason) => string = HttpErrorReason.$match({
   InvalidUrl: () => "not a valid URL",
   AddressRefusal: ({ description }) => description,
   ConnectionFailure: ({ description }) => description,
@@ -75,6 +69,11 @@ export class HttpError extends Data.TaggedError("HttpError")<{
   readonly url: string
   readonly reason: HttpErrorReason
 }> {
+  /** The text of the reason, without method, URL and server: for callers that word the error differently. */
+  get description(): string {
+    return describe(this.reason)
+  }
+
   override get message(): string {
     const { address, method, reason, url } = this
     if (reason._tag === "UnexpectedStatus") {
@@ -82,6 +81,6 @@ export class HttpError extends Data.TaggedError("HttpError")<{
       return `got response ${status} ${STATUS_CODES[status] ?? ""}${code && ` ${code}`} of ${maskedAddress(address)}`
     }
     const verb = method.slice(0, 1) + method.slice(1).toLowerCase()
-    return masked(`${verb} "${url}": ${describe(reason)}`)
+    return masked(`${verb} "${url}": ${this.description}`)
   }
 }

@@ -2,7 +2,6 @@
 import { Context, Duration, Effect, Layer, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { masked } from "../core/Masked.ts"
-import { describe } from "../http/HttpError.ts"
 import * as HttpExchange from "../http/HttpExchange.ts"
 import { NsqadminError, NsqadminErrorReason } from "./NsqadminError.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
@@ -50,7 +49,7 @@ export class Graphite extends Context.Service<Graphite, {
       /** Sends a request for a response of at most `maxBytes`; `option` names the limit. */
       const send = (request: HttpClientRequest.HttpClientRequest, maxBytes: number, option: string) =>
         HttpExchange.send(client, request, { timeout: httpClientRequestTimeout, maxBytes, option }).pipe(
-          Effect.mapError(({ reason }) => failed(describe(reason))),
+          Effect.mapError(({ description }) => failed(description)),
           Effect.tap(({ status }) => status === 200 ? Effect.void : Effect.fail(failed(`got response ${status}`)))
         )
 

@@ -7,7 +7,6 @@ import { HttpClient, HttpClientRequest, HttpServerRequest } from "effect/http"
 import { hostname } from "node:os"
 import type { Action } from "../../protocol/http/admin/AdminApi.ts"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
-import { describe } from "../http/HttpError.ts"
 import * as HttpExchange from "../http/HttpExchange.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
@@ -61,7 +60,7 @@ export class Notifications extends Context.Service<Notifications, {
             duration: httpClientRequestTimeout,
             orElse: () => Effect.fail(HttpExchange.timedOut(request))
           }),
-          Effect.catch(({ reason }) => Effect.logError(`failed to POST notification - ${describe(reason)}`))
+          Effect.catch(({ description }) => Effect.logError(`failed to POST notification - ${description}`))
         )
       })
       yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(waiting), post)))

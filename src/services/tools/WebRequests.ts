@@ -5,7 +5,6 @@
 import { type Duration, Effect } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
-import { describe } from "../http/HttpError.ts"
 import * as HttpExchange from "../http/HttpExchange.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
@@ -103,7 +102,7 @@ export const send = Effect.fnUntraced(function*(
   const failed = (description: string) => toolError("RequestFailure", description)
   const response = yield* HttpExchange.open(client, request, { redirects: "any host" }).pipe(
     Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(HttpExchange.timedOut(request)) }),
-    Effect.mapError(({ method, reason, url }) => failed(`${method} ${url}: ${describe(reason)}`))
+    Effect.mapError(({ description, method, url }) => failed(`${method} ${url}: ${description}`))
   )
   yield* Effect.timeoutOption(BoundedResponse.discard(response, maxResponseBytes), timeout)
   if (!isSuccess(request, response.status)) return yield* failed(`got status code ${response.status}`)

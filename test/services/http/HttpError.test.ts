@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { describe as describeReason, HttpError, HttpErrorReason } from "../../../src/services/http/HttpError.ts"
+import { HttpError, HttpErrorReason } from "../../../src/services/http/HttpError.ts"
 
 const failed = (reason: HttpErrorReason, method = "GET") =>
   new HttpError({ address: "web:4151", method, url: "http://web:4151/stats", reason })
@@ -19,7 +19,7 @@ describe("the error of an HTTP request", () => {
       [HttpErrorReason.UnexpectedStatus({ status: 404, code: "TOPIC_NOT_FOUND" }), "got response 404"],
       [HttpErrorReason.InvalidResponse(), "invalid response"]
     ]
-    assert.deepStrictEqual(texts.map(([reason]) => describeReason(reason)), texts.map(([, text]) => text))
+    assert.deepStrictEqual(texts.map(([reason]) => failed(reason).description), texts.map(([, text]) => text))
   })
 
   it("the message has method, URL and reason, or the status, its code and the server", () => {

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Schema } from "effect"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
-import { describe as describeReason } from "../../../src/services/http/HttpError.ts"
 import * as NodeDaemonHttp from "../../../src/services/http/NodeDaemonHttp.ts"
 import { DaemonNetworks } from "../../../src/services/net/DaemonNetworks.ts"
 import { fakeServer } from "./fakeServer.ts"
@@ -26,7 +25,7 @@ const get = (address: string, namer?: string) =>
 
 const reason = (address: string) => Effect.map(Effect.flip(get(address)), ({ reason }) => reason)
 
-const text = (address: string) => Effect.map(reason(address), describeReason)
+const text = (address: string) => Effect.map(Effect.flip(get(address)), ({ description }) => description)
 
 describe("requests of nsqd to an nsqlookupd", () => {
   it.live("each request has its own connection, NSQ's version header and no others", () =>

@@ -6,7 +6,7 @@ import { Context, Effect, Layer, Redacted, type Scope } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import * as Tls from "node:tls"
 import * as HttpClients from "../../http/HttpClients.ts"
-import { describe, type HttpError } from "../../http/HttpError.ts"
+import type { HttpError } from "../../http/HttpError.ts"
 import * as HttpExchange from "../../http/HttpExchange.ts"
 import type { NetError } from "../../net/NetError.ts"
 import * as TlsFiles from "../../net/TlsFiles.ts"
@@ -59,11 +59,11 @@ const request = (method: string, endpoint: URL, credentials: Credentials): HttpC
 }
 
 /** Converts the error without any part of the request: its kind and code, not its message. */
-const failed = ({ reason, url }: HttpError): AuthError => {
+const failed = ({ description, reason, url }: HttpError): AuthError => {
   if (reason._tag === "ConnectionFailure") return failure(`TransportError${reason.code && ` ${reason.code}`}`)
   // Over HTTPS there is no other port to name.
   const isRefused = reason._tag === "UnexpectedStatus" && reason.status === 403 && url.startsWith("http:")
-  return failure(isRefused ? "got response 403 without https_port" : describe(reason))
+  return failure(isRefused ? "got response 403 without https_port" : description)
 }
 
 /**

@@ -7,7 +7,7 @@ import { type ChannelName, isChannelName, isEphemeral, type TopicName } from "..
 import { Channels } from "../../../protocol/http/LookupResponse.ts"
 import { isReachable, type LookupdIdentity } from "../../../protocol/lookup/LookupIdentity.ts"
 import { DaemonHttp } from "../../http/DaemonHttp.ts"
-import { describe, type HttpError } from "../../http/HttpError.ts"
+import type { HttpError } from "../../http/HttpError.ts"
 import * as NodeDaemonHttp from "../../http/NodeDaemonHttp.ts"
 import { DaemonNetworks, type Origin } from "../../net/DaemonNetworks.ts"
 import { joinAddress, splitAddress } from "../../net/Transport.ts"
@@ -33,8 +33,8 @@ interface Named {
   readonly identity: LookupdIdentity
 }
 
-const textOf = ({ reason, url }: HttpError): string =>
-  `${url} - ${reason._tag === "InvalidResponse" ? "the response has no list of channels" : describe(reason)}`
+const textOf = ({ description, reason, url }: HttpError): string =>
+  `${url} - ${reason._tag === "InvalidResponse" ? "the response has no list of channels" : description}`
 
 /** A connection for each request: they are rare, and nsqlookupd may close a kept connection meanwhile. */
 const daemonHttp: Layer.Layer<DaemonHttp> = Layer.unwrap(
