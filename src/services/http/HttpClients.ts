@@ -115,17 +115,19 @@ const undiciConnector = (
 
 /**
  * The same with undici, for tools that send a request for each message: it costs a third less than `node:http`
- * (measured with `nsq_to_http`).
+ * (measured with `nsq_to_http`). A response with more than `maxResponseSize` bytes fails and closes its connection: for short
+ * responses of unknown length this costs a quarter less than `BoundedResponse`.
  */
 export const layerUndici = (
-  options: Pick<HttpOptions, "httpClientConnectTimeout">
+  options: Pick<HttpOptions, "httpClientConnectTimeout">,
+  maxResponseSize: number
 ): Layer.Layer<HttpClient.HttpClient> =>
   Layer.effect(
     HttpClient.HttpClient,
     Effect.gen(function*() {
       const undici = yield* Effect.promise(() => import("@effect/platform-node/Undici"))
       const connect = undiciConnector(undici, millisOrNone(options.httpClientConnectTimeout))
-      const dispatcher = yield* NodeHttpClient.makeDispatcherOptions({ connect })
+      const dispatcher = yield* NodeHttpClient.makeDispatcherOptions({ connect, maxResponseSize })
       return untraced(yield* Effect.provideService(NodeHttpClient.makeUndici, NodeHttpClient.Dispatcher, dispatcher))
     })
   )

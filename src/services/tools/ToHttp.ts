@@ -124,7 +124,7 @@ export const main = Effect.fn("nsq_to_http")(function*(
 ): Effect.fn.Return<void, ToolError, Transport | Scope.Scope> {
   const options = HttpCalls.unlimitedUnlessPositive(given)
   yield* forward(options).pipe(
-    Effect.provide(HttpClients.layerUndici(options)),
+    Effect.provide(HttpClients.layerUndici(options, WebRequests.maxResponseSize)),
     ClientLogger.ofConsumer(options.topic, options.channel)
   )
 })

@@ -4,7 +4,6 @@
  */
 import { type Duration, Effect } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
-import * as BoundedResponse from "../http/BoundedResponse.ts"
 import * as HttpExchange from "../http/HttpExchange.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
@@ -85,8 +84,8 @@ const hasReceived = (socket: unknown): boolean =>
 const repeating = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   HttpClient.transform(client, (exchange) => Effect.retry(exchange, { times: 1, while: isStaleConnection }))
 
-/** Limit for a response in bytes; a larger one closes its connection. */
-const maxResponseBytes = 1024 * 1024
+/** Limit for a response in bytes, which the client has to apply. */
+export const maxResponseSize = 1024 * 1024
 
 /**
  * Sends a request, follows redirects, and reads the response to the end so that its connection can be reused. Fails with the
@@ -104,6 +103,6 @@ export const send = Effect.fnUntraced(function*(
     Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(HttpExchange.timedOut(request)) }),
     Effect.mapError(({ description, method, url }) => failed(`${method} ${url}: ${description}`))
   )
-  yield* Effect.timeoutOption(BoundedResponse.discard(response, maxResponseBytes), timeout)
+  yield* Effect.timeoutOption(Effect.ignore(response.arrayBuffer), timeout)
   if (!isSuccess(request, response.status)) return yield* failed(`got status code ${response.status}`)
 })

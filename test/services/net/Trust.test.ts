@@ -194,7 +194,7 @@ describe("certificates to trust", () => {
       assert.strictEqual(yield* shake({}), "accepted")
       assert.strictEqual(yield* shake({ minVersion: "TLSv1.3" }), "accepted")
       assert.strictEqual(yield* request(), "accepted")
-      assert.strictEqual(yield* request(undefined, HttpClients.layerUndici(limits)), "accepted")
+      assert.strictEqual(yield* request(undefined, HttpClients.layerUndici(limits, 1000)), "accepted")
       assert.strictEqual(yield* authorized(), "accepted")
       const { options } = yield* Certificates.files
       const { tcpPort } = yield* serve({ ...options, tlsClientAuthPolicy: "require-verify" })

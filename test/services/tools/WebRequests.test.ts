@@ -8,7 +8,10 @@ import * as WebRequests from "../../../src/services/tools/WebRequests.ts"
 import { fakeServer } from "../http/fakeServer.ts"
 
 const timeout = Duration.seconds(20)
-const undici = HttpClients.layerUndici({ httpClientConnectTimeout: Duration.seconds(2) })
+const undici = HttpClients.layerUndici(
+  { httpClientConnectTimeout: Duration.seconds(2) },
+  WebRequests.maxResponseSize
+)
 const body = Buffer.from("m")
 const post = WebRequests.post("http://web/in", body, "text/plain", {})
 const get = WebRequests.get("http://web/%s", body, {})
