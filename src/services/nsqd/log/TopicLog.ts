@@ -113,8 +113,6 @@ export class TopicLog implements ChannelOwner {
     this.state = new StateFile(host.disk, directory, isSynced, recovered.generation)
     this.end = recovered.end
     this.durableTo = recovered.end
-    this.isHeld = recovered.state.heldFrom !== undefined
-    this.handedTo = recovered.state.heldFrom ?? recovered.end
     this.group = new CommitGroup(this.end, 0)
     this.lastChannel = recovered.state.lastChannel
     const lastFrame = recovered.lastFrame === undefined ? undefined : readGuid(recovered.lastFrame, frameIdOffset)
@@ -122,6 +120,11 @@ export class TopicLog implements ChannelOwner {
     for (const channel of recovered.state.channels) {
       this.channels.set(channel.name, new ChannelLog(channel.number, channel.name, this, channel))
     }
+    const { heldFrom } = recovered.state
+    this.isHeld = heldFrom !== undefined || this.channels.size === 0
+    // All messages of a topic without channels still wait, whether or not its state says so yet.
+    const unheld = this.channels.size > 0 ? recovered.end : recovered.segments.all[0]?.first ?? recovered.end
+    this.handedTo = heldFrom ?? unheld
   }
 
   /**
@@ -261,12 +264,18 @@ export class TopicLog implements ChannelOwner {
     this.lostAhead = 0
     this.deferAhead()
     for (const [channel, most] of this.ephemeral) channel.dropOldest(most)
-    if (this.isHeld) {
-      this.isHeld = false
-      this.changes.released()
-      this.recordSoon()
-    }
+    const wasHeld = this.isHeld
+    // An ephemeral channel does not remember what it has got.
+    this.isHeld = this.hasNoChannels
+    if (this.isHeld) this.changes.held(this.handedTo)
+    else if (wasHeld) this.changes.released()
+    if (this.isHeld || wasHeld) this.recordSoon()
     return count
+  }
+
+  /** Whether the topic has ephemeral channels at most. */
+  private get hasNoChannels(): boolean {
+    return this.channels.size === this.ephemeral.size
   }
 
   private deferAhead(): void {
@@ -318,6 +327,7 @@ export class TopicLog implements ChannelOwner {
       this.dirty.delete(channel)
       if (this.ephemeral.delete(channel)) return Effect.void
       this.changes.deleted(channel.number)
+      if (this.hasNoChannels) this.hold()
       return this.recorded
     })
   }
@@ -393,9 +403,12 @@ export class TopicLog implements ChannelOwner {
     return this.recording.withPermit(Effect.gen({ self: this }, function*() {
       const finished = this.finishedSegments()
       if (this.state.needsCheckpoint) {
-        this.changes.clear()
-        this.dirty.clear()
-        yield* this.state.checkpoint((out) => this.encode(out))
+        yield* this.state.checkpoint((out) => {
+          // The whole state replaces all changes up to this moment.
+          this.changes.clear()
+          this.dirty.clear()
+          this.encode(out)
+        })
       } else {
         const changed = Array.from(this.dirty)
         this.dirty.clear()

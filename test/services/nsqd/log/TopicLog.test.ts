@@ -152,6 +152,28 @@ describe("TopicLog", () => {
       assert.deepStrictEqual(numbersOf(yield* second.read(channel)), [1, 2])
     }).pipe(Effect.provide(layer)))
 
+  it.effect("a topic without channels keeps its messages if the process ends right after the response", () =>
+    Effect.gen(function*() {
+      const first = yield* open()
+      first.log.hold()
+      yield* first.log.append(bodiesOf([1, 2]), 0n, { unit: 1, sequence: 0, node: 1 }, 0)
+      const second = yield* open()
+      assert.strictEqual(second.log.depth, 2)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("an ephemeral channel does not get a message again after a restart", () =>
+    Effect.gen(function*() {
+      const first = yield* open()
+      const channel = yield* first.log.openEphemeralChannel("a#ephemeral", 10)
+      yield* first.publish([1, 2])
+      assert.deepStrictEqual(numbersOf(yield* first.read(channel)), [1, 2])
+      yield* TestClock.adjust(50)
+      const second = yield* open()
+      const again = yield* second.log.openEphemeralChannel("a#ephemeral", 10)
+      yield* second.publish([3])
+      assert.deepStrictEqual(numbersOf(yield* second.read(again)), [3])
+    }).pipe(Effect.provide(layer)))
+
   it.effect("ids go on behind those of the process before, whatever the clock says", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(1_000_000_000)
