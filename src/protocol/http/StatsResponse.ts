@@ -86,7 +86,9 @@ export const Topic = Schema.Struct({
   message_count: Count,
   message_bytes: Count,
   paused: Flag,
-  e2e_processing_latency: LatencyOrNone
+  e2e_processing_latency: LatencyOrNone,
+  /** `written` or `synced` (docs/durability.md); omitted for topics as in NSQ. Any string decodes, for later versions. */
+  durability: Schema.optionalKey(Schema.String)
 })
 export type Topic = typeof Topic.Type
 

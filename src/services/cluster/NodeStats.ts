@@ -117,5 +117,6 @@ export const topicOnNode = (topic: StatsResponse.Topic, node: NodeIdentity, nowS
   nodes: null,
   channels: topic.channels.map((channel) => channelOnNode(channel, topic.topic_name, node, nowSeconds)),
   paused: topic.paused,
-  e2e_processing_latency: latency(topic.e2e_processing_latency)
+  e2e_processing_latency: latency(topic.e2e_processing_latency),
+  ...(topic.durability === undefined ? {} : { durability: topic.durability })
 })

@@ -124,6 +124,13 @@ const groupBy = <A>(items: ReadonlyArray<A>, key: (item: A) => string): Map<stri
   return groups
 }
 
+/** The durability that a topic has on all nodes, or `mixed`; omitted if it has a log on none. */
+const durability = (nodes: ReadonlyArray<TopicOnNode>): Pick<TopicStats, "durability"> => {
+  const [first, ...others] = new Set(nodes.map((node) => node.durability))
+  if (others.length > 0) return { durability: "mixed" }
+  return first === undefined ? {} : { durability: first }
+}
+
 /** Sums a topic and its channels over the nodes that have it. Without nodes all figures are 0. */
 export const topic = (name: string, given: ReadonlyArray<TopicOnNode>): TopicStats => {
   const nodes = given.toSorted(byHost)
@@ -140,6 +147,7 @@ export const topic = (name: string, given: ReadonlyArray<TopicOnNode>): TopicSta
     nodes,
     channels: [...channels].map(([channelName, onNodes]) => channel(name, channelName, onNodes)),
     paused: nodes.some(({ paused }) => paused),
-    e2e_processing_latency: latency(nodes.map((node) => node.e2e_processing_latency), name, "")
+    e2e_processing_latency: latency(nodes.map((node) => node.e2e_processing_latency), name, ""),
+    ...durability(nodes)
   }
 }

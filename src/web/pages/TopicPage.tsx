@@ -2,7 +2,7 @@ import { useAtomRefresh } from "@effect/atom-react"
 import type { ChannelStats, TopicOnNode, TopicResponse } from "../../protocol/http/admin/AdminStats.ts"
 import { Spark } from "../charts/Spark.tsx"
 import { Actions } from "../components/Actions.tsx"
-import { Paused } from "../components/Badge.tsx"
+import { Badge, Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { CreateChannel } from "../components/CreateChannel.tsx"
 import { channelColumns, hostColumn, topicColumns } from "../components/figureColumns.tsx"
@@ -61,6 +61,9 @@ const Hosts = ({ refresh, topic }: { readonly topic: TopicResponse; readonly ref
           cell: ({ channels }) => Format.count(channels.length),
           total: Format.count(topic.channels.length)
         },
+        topic.durability === undefined
+          ? undefined
+          : { name: "Durability", cell: ({ durability = "memory" }) => durability, total: topic.durability },
         ...latencyColumns<TopicOnNode | TopicResponse>(topic.e2e_processing_latency, topic),
         settings.isAdmin
           ? { name: "Tombstone", cell: ({ node }) => <Tombstone topic={name} node={node} refresh={refresh} /> }
@@ -69,6 +72,16 @@ const Hosts = ({ refresh, topic }: { readonly topic: TopicResponse; readonly ref
     />
   )
 }
+
+/** The durability of a topic with a log; nothing for topics as in NSQ. */
+const Durability = ({ durability }: { readonly durability: string | undefined }) =>
+  durability === undefined ? null : (
+    <p>
+      <Badge title="What a publisher's OK means: see the documentation of durable topics">
+        Durability: {durability}
+      </Badge>
+    </p>
+  )
 
 const Channels = ({ topic }: { readonly topic: TopicResponse }) => (
   <Table<ChannelStats>
@@ -122,6 +135,7 @@ const Shown = ({ refresh, topic }: { readonly topic: TopicResponse; readonly ref
   const isAnywhere = topic.nodes.length > 0
   return (
     <>
+      <Durability durability={topic.durability} />
       <Actions
         label={`Actions on topic ${name}`}
         actions={isAnywhere ? actions : actions.filter(({ key }) => key === "delete")}

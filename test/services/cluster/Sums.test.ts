@@ -55,6 +55,20 @@ describe("Sums", () => {
       assert.deepStrictEqual([d?.channel_name, d?.timeout_count, d?.nodes?.length], ["d", 2, 1])
     }))
 
+  it.effect("a topic has the durability of its nsqds, or mixed if they differ, or none if it has a log on none", () =>
+    Effect.gen(function*() {
+      const memory = yield* onNode("a", {})
+      const synced = [yield* onNode("b", { durability: "synced" }), yield* onNode("c", { durability: "synced" })]
+      assert.strictEqual(Sums.topic("t", synced).durability, "synced")
+      assert.strictEqual(Sums.topic("t", [memory, ...synced]).durability, "mixed")
+      assert.deepStrictEqual(Sums.topic("t", [memory, ...synced]).nodes.map(({ durability }) => durability), [
+        undefined,
+        "synced",
+        "synced"
+      ])
+      assert.isFalse("durability" in Sums.topic("t", [memory, memory]))
+    }))
+
   it.effect("latencies have the average weighted by count, the minimum and the maximum", () =>
     Effect.gen(function*() {
       const nodes = [yield* onNode("a", percentiles(100, 1)), yield* onNode("b", percentiles(40, 3))]

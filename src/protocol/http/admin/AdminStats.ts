@@ -117,7 +117,9 @@ const topicFields = <Nodes extends Schema.Top, Channel extends Schema.Top>(nodes
   nodes,
   channels: Schema.Array(channel),
   paused: Schema.Boolean,
-  e2e_processing_latency: ProcessingLatency
+  e2e_processing_latency: ProcessingLatency,
+  /** `written` or `synced`; `mixed` in sums of nsqds that differ. Omitted for topics as in NSQ. */
+  durability: Schema.optionalKey(Schema.String)
 })
 
 /** A topic on one nsqd. */

@@ -39,6 +39,8 @@ interface OpenChannel {
 export class Topic {
   readonly name: TopicName
   readonly ephemeral: boolean
+  /** What an `OK` for its messages means. */
+  readonly durability: Durability
   private readonly settings: TopicSettings
   private readonly surroundings: Surroundings
   private readonly storage: Storage["Service"]
@@ -52,6 +54,7 @@ export class Topic {
 
   private constructor(
     name: TopicName,
+    durability: Durability,
     settings: TopicSettings,
     surroundings: Surroundings,
     storage: Storage["Service"],
@@ -59,6 +62,7 @@ export class Topic {
   ) {
     this.name = name
     this.ephemeral = isEphemeral(name)
+    this.durability = durability
     this.settings = settings
     this.surroundings = surroundings
     this.storage = storage
@@ -87,7 +91,7 @@ export class Topic {
     const queue = durability === "memory"
       ? yield* MemoryTopicQueue.open(name, settings, surroundings, owner)
       : yield* LogTopicQueue.open(name, durability, settings, surroundings, owner)
-    const opened = new Topic(name, settings, surroundings, storage, queue)
+    const opened = new Topic(name, durability, settings, surroundings, storage, queue)
     topic = opened
     yield* Effect.addFinalizer(() => opened.close)
     return opened

@@ -116,6 +116,10 @@ const channelJson = (
   }
 }
 
+/** Omitted for topics as in NSQ, whose objects have NSQ's keys only. */
+const durabilityOf = ({ durability }: Topic): Pick<StatsResponse.Topic, "durability"> =>
+  durability === "memory" ? {} : { durability }
+
 const topicJson = (topic: Topic, channels: ReadonlyArray<StatsResponse.Channel>): StatsResponse.Topic => ({
   topic_name: topic.name,
   channels,
@@ -125,7 +129,8 @@ const topicJson = (topic: Topic, channels: ReadonlyArray<StatsResponse.Channel>)
   message_bytes: topic.messageBytes,
   paused: topic.paused,
   // Over all channels, regardless of the filter.
-  e2e_processing_latency: ProcessingLatency.summary(topic.channels.map(({ latency }) => latency))
+  e2e_processing_latency: ProcessingLatency.summary(topic.channels.map(({ latency }) => latency)),
+  ...durabilityOf(topic)
 })
 
 function* topicsJson(

@@ -65,7 +65,8 @@ const channelLine = (channel: Channel): string => {
 const topicLine = (topic: Topic): string =>
   `\n${topic.paused ? "*P " : "   "}[${column(topic.topic_name, 15)}] ` +
   `depth: ${column(topic.depth, 5)} be-depth: ${column(topic.backend_depth, 5)} ` +
-  `msgs: ${column(topic.message_count, 8)} e2e%: ${latencyText(topic.e2e_processing_latency)}\n`
+  `msgs: ${column(topic.message_count, 8)} e2e%: ${latencyText(topic.e2e_processing_latency)}` +
+  `${topic.durability === undefined ? "" : ` durability: ${topic.durability}`}\n`
 
 function* topicsPieces(topics: Iterable<Topic>, now: number): Generator<string, void> {
   let isFirst = true

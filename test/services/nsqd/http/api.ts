@@ -13,7 +13,9 @@ import { Publisher } from "../../../../src/services/nsqd/broker/Publisher.ts"
 import { NsqdHttp } from "../../../../src/services/nsqd/http/NsqdHttp.ts"
 import * as NsqdOptions from "../../../../src/services/nsqd/options/NsqdOptions.ts"
 import { RuntimeOptions } from "../../../../src/services/nsqd/options/RuntimeOptions.ts"
+import * as DiskStorage from "../../../../src/services/nsqd/storage/DiskStorage.ts"
 import { Storage } from "../../../../src/services/nsqd/storage/Storage.ts"
+import { FaultyDisk } from "../../../../src/testing/index.ts"
 
 export interface Reply {
   readonly status: number
@@ -79,10 +81,16 @@ const exchange = (port: number, bytes: string): Effect.Effect<string> =>
     socket.on("close", done)
   })
 
-/** In-memory storage that reports a failure. */
-const storage = (failure: string | undefined): Layer.Layer<Storage> =>
+/** Storage on a disk in memory, for durable topics. */
+const onDisk = DiskStorage.layer.pipe(
+  Layer.provide(FaultyDisk.layer),
+  Layer.provide(NsqdOptions.layer({ dataPath: "/data" }))
+)
+
+/** In-memory storage that reports a failure; without one, storage that durable topics can use if the options have any. */
+const storage = (failure: string | undefined, durability: string | undefined): Layer.Layer<Storage> =>
   failure === undefined
-    ? Storage.layerMemory
+    ? durability === undefined ? Storage.layerMemory : onDisk
     : Layer.effect(Storage, Effect.map(Storage, (service) => ({ ...service, health: Effect.succeed(failure) }))).pipe(
       Layer.provide(Storage.layerMemory)
     )
@@ -103,7 +111,7 @@ export const layer = (
       )
     ),
     Layer.provideMerge(Broker.layer),
-    Layer.provide(storage(failure)),
+    Layer.provide(storage(failure, options.durability)),
     Layer.provide(NsqdOptions.layer({ httpAddress: "127.0.0.1:0", ...options }))
   )
 

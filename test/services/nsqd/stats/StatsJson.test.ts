@@ -101,6 +101,26 @@ describe("the Schema of /stats", () => {
     }).pipe(Effect.provide(quiet)))
 })
 
+describe("the durability in /stats", () => {
+  it.live("a durable topic has its durability as the last key, and on its line of the text", () =>
+    Effect.gen(function*() {
+      const api = yield* serve({ durability: "written", topicDurability: ["safe=synced", "plain=memory"] })
+      for (const topic of ["plain", "safe", "usual"]) yield* api.request("POST", `/topic/create?topic=${topic}`)
+      const { topics } = yield* statsOf(api)
+      assert.deepStrictEqual(
+        topics?.map((topic) => [topic.topic_name, topic.durability, Object.keys(topic).at(-1)]),
+        [
+          ["plain", undefined, "e2e_processing_latency"],
+          ["safe", "synced", "durability"],
+          ["usual", "written", "durability"]
+        ]
+      )
+      const { text } = yield* api.request("GET", "/stats")
+      assert.match(text, /\[plain .*e2e%: \n/)
+      assert.match(text, /\[safe .*e2e%:  durability: synced\n/)
+    }).pipe(Effect.provide(quiet)))
+})
+
 describe("the Schema of /info", () => {
   it.live("nsqd writes the keys of the Schema in its order", () =>
     Effect.gen(function*() {
