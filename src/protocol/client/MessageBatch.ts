@@ -217,7 +217,21 @@ export class MessageBatch {
   }
 
   private get capacity(): number {
-    return this.laidOut?.length ?? this.count * messageFrameHeaderSize + this.bodyBytes
+    return this.laidOut?.length ?? this.framesBytes
+  }
+
+  /** The size of `frames`, in bytes. */
+  get framesBytes(): number {
+    return this.count * messageFrameHeaderSize + this.bodyBytes
+  }
+
+  /** Copies `frames` to position `to` of `out`, which must not share its memory. */
+  copyFrames(out: Buffer, to: number): void {
+    if (this.published !== undefined && this.ids !== undefined) {
+      layOutPublished(out, to, this.published, this.timestamp, this.ids)
+    } else {
+      this.frames.copy(out, to, 0, this.framesBytes)
+    }
   }
 
   /** Adds newly published messages; returns false if this batch does not gather, or has no room for them. */

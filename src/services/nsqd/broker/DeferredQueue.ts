@@ -2,13 +2,21 @@
  * Deferred messages by due time: a binary heap. Messages with the same due time leave in the order of arrival. Times
  * are in monotonic ms.
  *
- * Hot path: parallel arrays, 24 bytes per message in addition to the message, and no object per entry.
+ * Hot path: parallel arrays, 24 bytes per message in addition to its frame, and no object per message. The collector would copy
+ * hundreds of thousands of objects twice, for up to 50 ms at a time, and a batch can retain all bytes that were read with it.
  */
-import type { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
+import { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
+import { FrameStore } from "./FrameStore.ts"
 
 const initialSlots = 16
 /** For an empty queue. */
 const noNumbers = new Float64Array(0)
+/** The place of a message that is kept as its batch. */
+const kept = -1
+/** Larger messages are kept as batches, which channels share. */
+const copiedBytesMax = 512
+/** Bytes per released batch: the memory that a single remaining message may retain. */
+const batchBytesMax = 32 * 1024
 
 /** Deferred messages of a channel. Times are in monotonic ms. */
 export interface Deferrals {
@@ -19,12 +27,17 @@ export interface Deferrals {
   readonly push: (batch: MessageBatch, due: number) => void
   /**
    * Lets at most `most` messages that are due at `now` wait to be delivered: passes them to `enqueue`, unless they are read again
-   * from disk. Returns how many.
+   * from disk. A batch has at most `room` messages, or one. Returns the number of messages.
    */
-  readonly release: (now: number, most: number, enqueue: (batch: MessageBatch) => void) => number
-  /** Takes all messages that are only in memory, by due time. */
+  readonly release: (
+    now: number,
+    most: number,
+    room: () => number,
+    enqueue: (batch: MessageBatch) => void
+  ) => number
+  /** Takes all messages that are only in memory, by due time, each as its own batch. */
   readonly takeAll: () => ReadonlyArray<MessageBatch>
-  /** Drops all messages; returns those that are only in memory. */
+  /** Drops all messages; returns those that have to be settled. */
   readonly drop: () => ReadonlyArray<MessageBatch>
 }
 
@@ -34,7 +47,11 @@ export class DeferredQueue implements Deferrals {
   private added = 0
   private due = noNumbers
   private order = noNumbers
-  private messages: Array<MessageBatch> = []
+  /** The place of each message in `frames`, or `kept`. */
+  private place = noNumbers
+  private readonly frames = new FrameStore()
+  /** Large messages and those that are on disk as well, by their `order`. */
+  private readonly batches = new Map<number, MessageBatch>()
 
   get count(): number {
     return this.length
@@ -47,8 +64,10 @@ export class DeferredQueue implements Deferrals {
   push(batch: MessageBatch, due: number): void {
     if (this.length === this.due.length) this.resize(Math.max(initialSlots, this.length * 2))
     const order = this.added++
+    const isCopied = !batch.isOnDisk && batch.framesBytes <= copiedBytesMax
+    const place = isCopied ? this.frames.add(batch) : kept
+    if (!isCopied) this.batches.set(order, batch)
     let at = this.length++
-    this.messages.push(batch)
     while (at > 0) {
       const parent = (at - 1) >> 1
       // On equal due times, earlier entries stay in front.
@@ -56,47 +75,64 @@ export class DeferredQueue implements Deferrals {
       this.move(parent, at)
       at = parent
     }
-    this.put(at, due, order, batch)
+    this.put(at, due, order, place)
   }
 
-  /** Takes the next message that is due at `now`, if any. */
-  takeDue(now: number): MessageBatch | undefined {
-    return this.earliest <= now ? this.pop() : undefined
-  }
-
-  release(now: number, most: number, enqueue: (batch: MessageBatch) => void): number {
+  release(now: number, most: number, room: () => number, enqueue: (batch: MessageBatch) => void): number {
     let count = 0
-    for (; count < most; count++) {
-      const batch = this.takeDue(now)
-      if (batch === undefined) break
+    while (count < most && this.earliest <= now) {
+      const batch = this.place[0] === kept ? this.popBatch() : this.popFrames(now, Math.min(most - count, room()))
+      count += batch.count
       enqueue(batch)
     }
     return count
   }
 
   takeAll(): ReadonlyArray<MessageBatch> {
-    const { due, messages, order } = this
-    const places = Array.from(messages.keys()).sort((a, b) => due[a]! - due[b]! || order[a]! - order[b]!)
-    this.clear()
-    return places.map((place) => messages[place]!)
+    const taken: Array<MessageBatch> = []
+    while (this.length > 0) taken.push(this.place[0] === kept ? this.popBatch() : this.popFrames(Infinity, 1))
+    return taken
   }
 
   drop(): ReadonlyArray<MessageBatch> {
-    const { messages } = this
+    const settled = Array.from(this.batches.values())
     this.clear()
-    return messages
+    return settled
   }
 
-  private pop(): MessageBatch {
-    const top = this.messages[0]!
+  private popBatch(): MessageBatch {
+    const order = this.order[0]!
+    const batch = this.batches.get(order)
+    if (batch === undefined) throw new Error("invariant: a kept message has a batch")
+    this.batches.delete(order)
+    this.pop()
+    return batch
+  }
+
+  /** Takes at least one and at most `most` messages that are due at `now`. */
+  private popFrames(now: number, most: number): MessageBatch {
+    const first = this.frames.sizeAt(this.place[0]!)
+    const out = Buffer.allocUnsafeSlow(Math.max(first, Math.min(batchBytesMax, most * first)))
+    let used = 0
+    let count = 0
+    do {
+      used = this.frames.take(this.place[0]!, out, used)
+      count++
+      this.pop()
+    } while (
+      count < most && this.earliest <= now && this.place[0] !== kept &&
+      used + this.frames.sizeAt(this.place[0]!) <= out.length
+    )
+    return MessageBatch.ofFrames(used === out.length ? out : Buffer.from(out.subarray(0, used)), count)
+  }
+
+  /** Removes the first entry. */
+  private pop(): void {
     const last = --this.length
-    const batch = this.messages.pop()!
-    if (last === 0) {
-      this.clear()
-      return top
-    }
+    if (last === 0) return this.clear()
     const due = this.due[last]!
     const order = this.order[last]!
+    const place = this.place[last]!
     let at = 0
     for (;;) {
       let child = 2 * at + 1
@@ -106,9 +142,8 @@ export class DeferredQueue implements Deferrals {
       this.move(child, at)
       at = child
     }
-    this.put(at, due, order, batch)
+    this.put(at, due, order, place)
     if (last * 4 < this.due.length && last > initialSlots) this.resize(last * 2)
-    return top
   }
 
   private precedes(at: number, due: number, order: number): boolean {
@@ -117,20 +152,22 @@ export class DeferredQueue implements Deferrals {
   }
 
   private move(from: number, to: number): void {
-    this.put(to, this.due[from]!, this.order[from]!, this.messages[from]!)
+    this.put(to, this.due[from]!, this.order[from]!, this.place[from]!)
   }
 
-  private put(at: number, due: number, order: number, batch: MessageBatch): void {
+  private put(at: number, due: number, order: number, place: number): void {
     this.due[at] = due
     this.order[at] = order
-    this.messages[at] = batch
+    this.place[at] = place
   }
 
   private clear(): void {
     this.length = 0
-    this.messages = []
     this.due = noNumbers
     this.order = noNumbers
+    this.place = noNumbers
+    this.batches.clear()
+    this.frames.clear()
   }
 
   private resize(slots: number): void {
@@ -141,5 +178,6 @@ export class DeferredQueue implements Deferrals {
     }
     this.due = resized(this.due)
     this.order = resized(this.order)
+    this.place = resized(this.place)
   }
 }

@@ -227,7 +227,7 @@ export class Outstanding implements Sleeper {
 
   releaseDue(now: number, most: number): number {
     if (this.closed) return 0
-    const count = this.deferred.release(now, most, (batch) => this.returns.enqueue(batch))
+    const count = this.deferred.release(now, most, this.returns.room, this.returns.enqueue)
     if (count > 0) this.returns.wake()
     return count
   }

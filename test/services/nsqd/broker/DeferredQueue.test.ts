@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
+import { type Ledger, MessageBatch } from "../../../../src/protocol/client/MessageBatch.ts"
 import { DeferredQueue } from "../../../../src/services/nsqd/broker/DeferredQueue.ts"
 import { batches, bodiesIn } from "./messages.ts"
 
 const Due = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 20 })))
 const dues = Arbitrary.array(Arbitrary.schema(Due), { maxLength: 200 })
+
+const large = "x".repeat(2000)
 
 /** The messages of a queue with these due times, in the expected order. */
 const expectedOrder = (dues: ReadonlyArray<number>): ReadonlyArray<string> =>
@@ -12,12 +15,21 @@ const expectedOrder = (dues: ReadonlyArray<number>): ReadonlyArray<string> =>
     `${i} due ${due}`
   )
 
+/** Settles nothing. */
+const ledger: Ledger = { settle: () => {} }
+
+/** Every third message is large, and every fifth is on disk as well. */
 const queueOf = (dues: ReadonlyArray<number>): DeferredQueue => {
   const makeBatch = batches()
   const queue = new DeferredQueue()
-  dues.forEach((due, i) => queue.push(makeBatch([`${i} due ${due}`]), due))
+  dues.forEach((due, i) => {
+    const batch = makeBatch([`${i % 3 === 0 ? large : ""}${i} due ${due}`])
+    queue.push(i % 5 === 0 ? MessageBatch.ofFrames(batch.frames, 1, ledger) : batch, due)
+  })
   return queue
 }
+
+const bodiesOf = (batch: MessageBatch): ReadonlyArray<string> => bodiesIn(batch).map((body) => body.replace(large, ""))
 
 describe("the queue of deferred messages", () => {
   it.effect.prop(
@@ -28,11 +40,13 @@ describe("the queue of deferred messages", () => {
         const queue = queueOf(dues)
         const out: Array<string> = []
         for (let now = 0; now <= 20; now++) {
-          for (let batch = queue.takeDue(now); batch !== undefined; batch = queue.takeDue(now)) {
-            const [body = ""] = bodiesIn(batch)
-            assert.isTrue(body.endsWith(` due ${now}`), `${body} came at ${now}`)
-            out.push(body)
-          }
+          queue.release(now, Infinity, () => 3, (batch) => {
+            assert.isAtMost(batch.count, 3)
+            for (const body of bodiesOf(batch)) {
+              assert.isTrue(body.endsWith(` due ${now}`), `${body} came at ${now}`)
+              out.push(body)
+            }
+          })
           assert.isAbove(queue.earliest, now)
         }
         assert.deepStrictEqual(out, expectedOrder(dues))
@@ -49,10 +63,30 @@ describe("the queue of deferred messages", () => {
         const queue = queueOf(dues)
         assert.strictEqual(queue.count, dues.length)
         assert.strictEqual(queue.earliest, Math.min(Infinity, ...dues))
-        assert.deepStrictEqual(queue.takeAll().flatMap(bodiesIn), expectedOrder(dues))
+        assert.deepStrictEqual(queue.takeAll().flatMap(bodiesOf), expectedOrder(dues))
         assert.strictEqual(queue.count, 0)
         assert.strictEqual(queue.earliest, Infinity)
       }),
     { arbitrary: { runs: 100, size: 200 } }
   )
+
+  it("dropping the deferred queue returns the messages that have to be settled", () => {
+    const queue = queueOf([3, 2, 1, 3, 2, 1, 3])
+    const dropped = queue.drop().filter(({ isOnDisk }) => isOnDisk)
+    assert.deepStrictEqual(dropped.flatMap(bodiesOf), ["0 due 3", "5 due 1"])
+    assert.strictEqual(queue.count, 0)
+    queue.push(batches()(["again"]), 1)
+    assert.deepStrictEqual(queue.takeAll().flatMap(bodiesIn), ["again"])
+  })
+
+  it("small messages that are due together are released as one batch", () => {
+    const makeBatch = batches()
+    const queue = new DeferredQueue()
+    for (let i = 0; i < 500; i++) queue.push(makeBatch([String(i).padStart(3, "0")]), 1)
+    const counts: Array<number> = []
+    assert.strictEqual(queue.release(1, 400, () => Infinity, ({ count }) => counts.push(count)), 400)
+    assert.deepStrictEqual(counts, [400])
+    assert.strictEqual(queue.release(1, 400, () => 0, ({ count }) => counts.push(count)), 100)
+    assert.deepStrictEqual(counts.slice(1), Array<number>(100).fill(1))
+  })
 })
