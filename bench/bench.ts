@@ -13,7 +13,9 @@ const usage = `usage: node bench/bench.ts [options]
 
   --bin "cmd"       the daemon to measure (default: dist/bin/nsqd)
   --against "cmd"   another daemon to compare with, run alternately
-  --only a,b        only these rows: ${rows.map(({ name }) => name).join(", ")}, or latency, memory, stalls, upgrades
+  --only a,b        only these rows: ${
+  rows.map(({ name }) => name).join(", ")
+}, or durable, latency, memory, stalls, upgrades
   --seconds N       length of a measured run (default 3)
   --rounds N        runs of each row (default 3)
   --json FILE       also write every figure to FILE

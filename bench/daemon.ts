@@ -18,6 +18,8 @@ export interface Daemon {
   readonly startMilliseconds: number
   /** Returns the resident memory of the daemon and its child processes. */
   readonly residentBytes: () => number
+  /** Returns the bytes that the daemon has written to files and sockets since its start. */
+  readonly writtenBytes: () => number
   /** Creates the topic with channels `c0`, `c1`, ... */
   readonly createChannels: (topic: string, channels: number) => Promise<void>
   /** Waits until the first channel of the topic has `count` messages. */
@@ -78,6 +80,10 @@ const residentBytes = (pid: number): number => {
   return total
 }
 
+/** Not `write_bytes`, in which a write of one page may count as the two megabytes around it. */
+const writtenBytes = (pid: number): number =>
+  Number(/^wchar: (\d+)$/m.exec(Fs.readFileSync(`/proc/${pid}/io`, "latin1"))?.[1] ?? NaN)
+
 /** Returns the last line of the log, which states why a daemon ended. */
 const lastLine = (path: string): string => Fs.readFileSync(path, "utf8").trimEnd().split("\n").at(-1) ?? ""
 
@@ -85,8 +91,13 @@ interface ChannelStats {
   readonly depth: number
 }
 
+interface TopicStats {
+  readonly depth: number
+  readonly channels: ReadonlyArray<ChannelStats>
+}
+
 interface Stats {
-  readonly topics: ReadonlyArray<{ readonly depth: number; readonly channels: ReadonlyArray<ChannelStats> }>
+  readonly topics: ReadonlyArray<TopicStats>
 }
 
 /** Sends a request. Returns the body of the response; fails unless its status is 200. */
@@ -171,46 +182,60 @@ const awaitDepth = async (httpPort: number, topic: string, count: number): Promi
   throw new Error(`the channel has ${depth} of ${count} messages after ${depthSecondsMax} s`)
 }
 
-const withProcess = async <A>(
-  command: ReadonlyArray<string>,
-  flagsIn: (directory: string) => ReadonlyArray<string>,
-  use: (daemon: Daemon) => Promise<A>,
-  hasTcp = true
-): Promise<A> => {
+/** Creates a directory for the time of `use`. */
+export const withDirectory = async <A>(use: (directory: string) => Promise<A>): Promise<A> => {
   const directory = Processes.ownDirectory(Fs.mkdtempSync(Path.join(Os.tmpdir(), "nsq-bench-")))
   try {
-    const { child, exited, httpPort, startMilliseconds, tcpPort } = await start(
-      command,
-      flagsIn(directory),
-      directory,
-      hasTcp
-    )
-    try {
-      const daemon: Daemon = {
-        tcpPort,
-        httpPort,
-        startMilliseconds,
-        residentBytes: () => residentBytes(child.pid ?? 0),
-        createChannels: async (topic, channels) => {
-          await request(httpPort, "POST", `/topic/create?topic=${topic}`)
-          for (let i = 0; i < channels; i++) {
-            await request(httpPort, "POST", `/channel/create?topic=${topic}&channel=c${i}`)
-          }
-        },
-        awaitDepth: (topic, count) => awaitDepth(httpPort, topic, count)
-      }
-      return await Promise.race([use(daemon), exited])
-    } catch (cause) {
-      // A dead daemon first appears as a lost connection; its last log line is more precise.
-      await Promise.race([exited, sleep(100)])
-      throw cause
-    } finally {
-      Processes.kill(child)
-      await exited.catch(() => {})
-    }
+    return await use(directory)
   } finally {
     Processes.removeDirectory(directory)
   }
+}
+
+const withProcessIn = async <A>(
+  directory: string,
+  command: ReadonlyArray<string>,
+  flags: ReadonlyArray<string>,
+  use: (daemon: Daemon) => Promise<A>,
+  hasTcp = true
+): Promise<A> => {
+  const { child, exited, httpPort, startMilliseconds, tcpPort } = await start(command, flags, directory, hasTcp)
+  try {
+    const daemon: Daemon = {
+      tcpPort,
+      httpPort,
+      startMilliseconds,
+      residentBytes: () => residentBytes(child.pid ?? 0),
+      writtenBytes: () => writtenBytes(child.pid ?? 0),
+      createChannels: async (topic, channels) => {
+        await request(httpPort, "POST", `/topic/create?topic=${topic}`)
+        for (let i = 0; i < channels; i++) {
+          await request(httpPort, "POST", `/channel/create?topic=${topic}&channel=c${i}`)
+        }
+      },
+      awaitDepth: (topic, count) => awaitDepth(httpPort, topic, count)
+    }
+    return await Promise.race([use(daemon), exited])
+  } catch (cause) {
+    // A dead daemon first appears as a lost connection; its last log line is more precise.
+    await Promise.race([exited, sleep(100)])
+    throw cause
+  } finally {
+    Processes.kill(child)
+    await exited.catch(() => {})
+  }
+}
+
+/** Starts a daemon on a directory that may have the files of an earlier one, and kills it after `use`. */
+export const withDaemonIn = <A>(
+  directory: string,
+  command: ReadonlyArray<string>,
+  flags: ReadonlyArray<string>,
+  use: (daemon: Daemon) => Promise<A>
+): Promise<A> => {
+  const data = Path.join(directory, "data")
+  Fs.mkdirSync(data, { recursive: true })
+  return withProcessIn(directory, command, [`--data-path=${data}`, ...flags], use)
 }
 
 /**
@@ -222,25 +247,29 @@ export const withDaemon = <A>(
   flags: ReadonlyArray<string>,
   use: (daemon: Daemon) => Promise<A>,
   prepare: (directory: string) => void = () => {}
-): Promise<A> => {
-  const flagsIn = (directory: string) => {
+): Promise<A> =>
+  withDirectory((directory) => {
     const data = Path.join(directory, "data")
     Fs.mkdirSync(data)
     prepare(data)
-    return [`--data-path=${data}`, ...flags]
-  }
-  return withProcess(command, flagsIn, use)
-}
+    return withDaemonIn(directory, command, flags, use)
+  })
 
 /** The same for the nsqadmin beside an nsqd; it has no TCP port. */
 export const withAdmin = <A>(
   command: ReadonlyArray<string>,
   flags: ReadonlyArray<string>,
   use: (daemon: Daemon) => Promise<A>
-): Promise<A> => withProcess(command.map((word) => word.replace(/nsqd$/, "nsqadmin")), () => flags, use, false)
+): Promise<A> =>
+  withDirectory((directory) =>
+    withProcessIn(directory, command.map((word) => word.replace(/nsqd$/, "nsqadmin")), flags, use, false)
+  )
 
 /** The same for the nsqlookupd beside an nsqd. */
 export const withLookupd = <A>(
   command: ReadonlyArray<string>,
   use: (daemon: Daemon) => Promise<A>
-): Promise<A> => withProcess(command.map((word) => word.replace(/nsqd$/, "nsqlookupd")), () => [], use)
+): Promise<A> =>
+  withDirectory((directory) =>
+    withProcessIn(directory, command.map((word) => word.replace(/nsqd$/, "nsqlookupd")), [], use)
+  )

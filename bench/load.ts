@@ -4,6 +4,7 @@
  */
 import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"
+import type { BareConfig } from "./load/bare.ts"
 import type { ClientConfig } from "./load/client.ts"
 import type { HttpConfig } from "./load/http.ts"
 import type { IdleConfig } from "./load/idle.ts"
@@ -16,6 +17,7 @@ import type { Figures, Order, Report } from "./load/worker.ts"
 import * as Processes from "./processes.ts"
 
 interface Configs {
+  readonly bare: BareConfig
   readonly client: ClientConfig
   readonly http: HttpConfig
   readonly idle: IdleConfig

@@ -8,58 +8,42 @@ import * as Path from "node:path"
 import { generate } from "selfsigned"
 import { adminRow } from "./admin.ts"
 import { type Daemon, withDaemon, withLookupd } from "./daemon.ts"
+import { durableRows } from "./durable.ts"
 import * as Load from "./load.ts"
 import type { Upgrade } from "./load/upgrade.ts"
-import { type Figures, sleep } from "./load/worker.ts"
+import { sleep } from "./load/worker.ts"
+import {
+  backlogMax,
+  bodyBytes,
+  byMpub,
+  consume,
+  graceSeconds,
+  memQueue,
+  preload,
+  preloadOf,
+  publisher,
+  type Publishing,
+  rate,
+  rateOf,
+  topic,
+  warmUpSeconds
+} from "./loads.ts"
 import { withObservation } from "./observe.ts"
 import * as Processes from "./processes.ts"
-import type { Measure, Row } from "./row.ts"
+import type { Row } from "./row.ts"
 import { stallRows } from "./stalls.ts"
-
-const topic = "bench"
-const bodyBytes = 200
-const warmUpSeconds = 0.5
-/** Time beyond the window after which a run has failed. */
-const graceSeconds = 20
 
 const memQueueSizeUsual = 1_000_000
 /** More than NSQ's message ids allow for one topic, 3.9 million per second, so that memory rows never use the disk. */
 const ratePerSecondMax = 4_000_000
-/** Makes a preloaded channel last for most of the window within the memory of a usual machine. */
-const preloadPerSecond = 800_000
-/** Limit for the messages of a publisher ahead of its consumers. */
-const backlogMax = 100_000
 const idleConnections = 2000
 const queuedMessages = 500_000
 const startsPerRun = 10
 const lookupProducers = 1000
 const lookupTopics = 10_000
 
-const memQueue = (size: number): ReadonlyArray<string> => [`--mem-queue-size=${size}`]
 const memQueueAmple = (seconds: number): ReadonlyArray<string> =>
   memQueue(Math.ceil(ratePerSecondMax * (warmUpSeconds + seconds)))
-
-const rate = (figures: Figures | undefined): number => {
-  const value = figures?.rate ?? 0
-  if (!(value > 0)) throw new Error("no message was counted")
-  return value
-}
-
-const rateOf = (name: string): ReadonlyArray<Measure> => [{ name, unit: "msg/s", better: "higher" }]
-
-interface Publishing {
-  readonly batch: number
-  readonly window: number
-  readonly limit?: number
-}
-
-/** MPUB of 200 messages. Two requests in flight, so that the daemon does not wait for the generator. */
-const byMpub: Publishing = { batch: 200, window: 2 }
-
-const publisher = (daemon: Daemon, seconds: number, publishing: Publishing): Load.Job => [
-  "publisher",
-  { port: daemon.tcpPort, topic, connections: 2, bodyBytes, warmUpSeconds, seconds, ...publishing }
-]
 
 const publishRow = (
   name: string,
@@ -75,13 +59,6 @@ const publishRow = (
       return [rate(figures)]
     })
 })
-
-/** Publishes `count` messages into a channel without consumers. */
-const preload = async (daemon: Daemon, count: number): Promise<void> => {
-  await daemon.createChannels(topic, 1)
-  await Load.run(graceSeconds + count / 50_000, publisher(daemon, 0, { ...byMpub, limit: count }))
-  await daemon.awaitDepth(topic, count)
-}
 
 /** Like `publishRow` for MPUB, with all observations. */
 const observedPublishRow: Row = {
@@ -99,16 +76,6 @@ const observedPublishRow: Row = {
       })
     )
 }
-
-/** Consumes preloaded messages until they are exhausted or the window ends. */
-const consume = async (daemon: Daemon, seconds: number, limit: number): Promise<number> => {
-  const config = { port: daemon.tcpPort, topic, channels: 1, connectionsPerChannel: 2, warmUpSeconds, seconds, limit }
-  const [figures] = await Load.run(seconds + graceSeconds, ["subscriber", config])
-  return rate(figures)
-}
-
-const preloadOf = (seconds: number): number =>
-  Math.ceil((preloadPerSecond * (warmUpSeconds + seconds)) / byMpub.batch) * byMpub.batch
 
 const subRow: Row = {
   name: "sub",
@@ -377,5 +344,6 @@ export const rows: ReadonlyArray<Row> = [
   clientRow("consume", "messages handled and finished"),
   lookupRow,
   adminRow,
+  ...durableRows,
   ...stallRows
 ]

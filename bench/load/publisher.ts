@@ -24,6 +24,8 @@ export interface PublisherConfig extends Window {
   readonly upgrade?: Upgrade
   /** Uses bodies that compress like JSON, instead of one repeated letter. */
   readonly text?: boolean
+  /** Defers the messages with DPUB. Requires a batch of 1. */
+  readonly deferMilliseconds?: number
 }
 
 interface Publisher {
@@ -57,7 +59,11 @@ const message = ({ bodyBytes, text }: PublisherConfig, index: number): Buffer =>
 }
 
 const command = (config: PublisherConfig): Buffer => {
-  if (config.batch === 1) return Buffer.concat([Buffer.from(`PUB ${config.topic}\n`), message(config, 0)])
+  if (config.batch === 1) {
+    const { deferMilliseconds, topic } = config
+    const head = deferMilliseconds === undefined ? `PUB ${topic}\n` : `DPUB ${topic} ${deferMilliseconds}\n`
+    return Buffer.concat([Buffer.from(head), message(config, 0)])
+  }
   const messages = Buffer.concat(Array.from({ length: config.batch }, (_, index) => message(config, index)))
   const head = Buffer.from(`MPUB ${config.topic}\n`)
   return Buffer.concat([head, uint32(messages.length + 4), uint32(config.batch), messages])
