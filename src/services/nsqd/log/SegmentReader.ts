@@ -3,6 +3,8 @@
  * it and a channel reads ahead. Damage is reported as a range of sequences; the records around it are read.
  */
 import { Effect } from "effect"
+import * as Path from "node:path"
+import { parseLogFileName } from "../../../protocol/storage/LogFiles.ts"
 import { findLogHeader, isIntact, logHeaderSize, readLogHeader } from "../../../protocol/storage/LogRecord.ts"
 import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
 import { LogBatch } from "./LogBatch.ts"
@@ -53,21 +55,45 @@ export class SegmentReader {
         const to = segment?.first ?? end
         return Effect.succeed(damage(sequence, to, `the segment with message ${sequence} is missing`))
       }
-      return Effect.flatMap(this.fileOf(segment), (file) => this.readSegment(segment, file, sequence))
+      return Effect.flatMap(this.fileOf(segment), (file) =>
+        file === undefined
+          ? Effect.succeed(damage(sequence, Math.min(segment.end, end), `${segment.path} is missing`))
+          : this.readSegment(segment, file, sequence))
     })
   }
 
-  private fileOf(segment: Segment): Effect.Effect<DiskFile, DiskError> {
+  /** The open file of the segment; `undefined` if it was removed. */
+  private fileOf(segment: Segment): Effect.Effect<DiskFile | undefined, DiskError> {
     return Effect.suspend(() => {
       const { open } = this
       if (open?.segment === segment) return Effect.succeed(open.file)
+      const opened = Effect.map(this.disk.open(segment.path), (file) => {
+        this.open = { segment, file }
+        return file
+      })
       return Effect.andThen(
         this.close,
-        Effect.map(this.disk.open(segment.path), (file) => {
-          this.open = { segment, file }
-          return file
-        })
+        Effect.catch(
+          opened,
+          (error) =>
+            Effect.flatMap(
+              error.code === "ENOENT" ? this.isRemoved(segment) : Effect.succeed(false),
+              (isRemoved) => isRemoved ? Effect.undefined : Effect.fail(error)
+            )
+        )
       )
+    })
+  }
+
+  /**
+   * Whether only the segment is missing. If the state of the log is missing as well, the disk may have been unmounted: it may come
+   * back, and the read is retried.
+   */
+  private isRemoved(segment: Segment): Effect.Effect<boolean> {
+    return Effect.match(this.disk.list(Path.dirname(segment.path)), {
+      onFailure: () => false,
+      onSuccess: (names) =>
+        !names.includes(Path.basename(segment.path)) && names.some((name) => parseLogFileName(name)?.kind === "state")
     })
   }
 
@@ -110,7 +136,14 @@ export class SegmentReader {
         const next = yield* this.resync(segment, file, position)
         if (next === undefined || sequence < next.sequence) {
           const to = next?.sequence ?? Math.max(segment.end, sequence + 1)
-          return damage(sequence, to, `${segment.path} is damaged at ${position}`)
+          // A segment may end with zeros that were written ahead of its records.
+          return damage(
+            sequence,
+            to,
+            bytes.every((byte) => byte === 0)
+              ? `the segment with message ${sequence} is missing`
+              : `${segment.path} is damaged at ${position}`
+          )
         }
         position = next.position
         expected = next.sequence

@@ -17,6 +17,8 @@ const firstZeros = 64 * 1024
 const mostZeros = 8 * 1024 * 1024
 /** Zeros are added when the commits come closer than this to their end. */
 const zerosAhead = 2 * 1024 * 1024
+/** The zeros that are added at once are at most this part of the free space. */
+const zerosShare = 8
 
 export interface SegmentWriterOptions {
   readonly directory: string
@@ -39,6 +41,8 @@ interface Current {
   readonly hasZeros: Latch.Latch
 }
 
+const isMissing = ({ code }: DiskError): boolean => code === "ENOENT"
+
 /** Where a record of a commit starts. */
 export interface Placed {
   readonly first: number
@@ -51,6 +55,8 @@ export class SegmentWriter {
   private readonly options: SegmentWriterOptions
   private current: Current | undefined
   private unsynced = false
+  /** Closed while a segment is started ahead of the commits. */
+  private readonly isPrepared = Latch.makeUnsafe(true)
 
   constructor(disk: Disk["Service"], segments: Segments, options: SegmentWriterOptions) {
     this.disk = disk
@@ -86,12 +92,27 @@ export class SegmentWriter {
     return this.options.isSynced ? this.disk.openDurable(path) : this.disk.openExisting(path)
   }
 
+  /** Whether a segment is being started ahead of the commits. */
+  get isPreparing(): boolean {
+    return !this.isPrepared.isOpen()
+  }
+
+  /** Starts a segment for the sequence `first`, if none can be written. To be called while no commit is written. */
+  prepare(first: number): Effect.Effect<void, DiskError> {
+    return Effect.suspend(() => {
+      if (this.current !== undefined) return Effect.void
+      this.isPrepared.closeUnsafe()
+      return Effect.asVoid(Effect.ensuring(this.start(first), Effect.sync(() => this.isPrepared.openUnsafe())))
+    })
+  }
+
   /** Writes records, which follow each other and end before the sequence `end`, as `--durability` requires. */
   commit(records: ReadonlyArray<Placed>, end: number): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       const first = records[0]
       if (first === undefined) return
       const size = records.reduce((sum, { bytes }) => sum + bytes.length, 0)
+      if (this.isPreparing) yield* this.isPrepared.await
       const current = yield* this.currentFor(first.first, size)
       if (current.position + size > current.allocated) yield* current.hasZeros.await
       yield* Effect.onError(
@@ -139,7 +160,7 @@ export class SegmentWriter {
     return Effect.gen({ self: this }, function*() {
       const { directory, isSynced } = this.options
       const path = Path.join(directory, segmentFileName(first))
-      const created = yield* this.disk.create(path)
+      const created = yield* this.createFile(path)
       const zeros = Buffer.alloc(isSynced ? firstZeros : 0)
       const file = yield* created.write([zeros], 0).pipe(
         Effect.andThen(created.sync),
@@ -149,18 +170,57 @@ export class SegmentWriter {
         Effect.onError(() => Effect.ignore(this.disk.remove(path)))
       )
       const segment = new Segment(first, path)
+      const { last } = this.segments
+      // An empty one, with the same file.
+      if (last?.first === first) this.segments.remove(new Set([last]))
       this.use(segment, file, 0, zeros.length)
       this.segments.add(segment)
       return this.current!
     })
   }
 
+  /** Creates a file, and the directory of the log if it was removed. */
+  private createFile(path: string): Effect.Effect<DiskFile, DiskError> {
+    const { directory } = this.options
+    const parent = Path.dirname(directory)
+    return Effect.catchIf(this.disk.create(path), isMissing, () =>
+      this.disk.makeDirectory(directory).pipe(
+        Effect.andThen(this.disk.syncDirectory(parent)),
+        Effect.andThen(this.disk.create(path))
+      ))
+  }
+
+  /**
+   * Whether the segment still has its name. If it was removed, what is written to it would be lost, so that the next commit starts
+   * a new one.
+   */
+  get verify(): Effect.Effect<boolean, DiskError> {
+    return Effect.suspend(() => {
+      const { current } = this
+      if (current === undefined) return Effect.succeed(true)
+      return this.disk.open(current.segment.path).pipe(
+        Effect.flatMap((file) => Effect.as(file.close, true)),
+        Effect.catchIf(isMissing, () => Effect.as(Effect.andThen(current.hasZeros.await, this.abandon), false))
+      )
+    })
+  }
+
   /** Gives up a segment after a failure. Its records up to here stay. */
-  private get abandon(): Effect.Effect<void> {
+  get abandon(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { current } = this
       this.current = undefined
       return current === undefined ? Effect.void : current.file.close
+    })
+  }
+
+  /** Closes the segment, whose messages are all finished, and lets the next commit start a new one at once. */
+  get leave(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { current } = this
+      this.current = undefined
+      this.unsynced = false
+      return current === undefined ? Effect.void : Effect.andThen(current.hasZeros.await, current.file.close)
     })
   }
 
@@ -172,6 +232,9 @@ export class SegmentWriter {
     const size = Math.min(mostZeros, Math.max(firstZeros, from), segmentBytes - from)
     current.hasZeros.closeUnsafe()
     const write = Effect.gen({ self: this }, function*() {
+      const { free, total } = yield* this.disk.space(this.options.directory)
+      // Zeros must not be what fills the disk. A total of 0 is unknown.
+      if (total > 0 && free < size * zerosShare) return
       const file = yield* this.disk.openExisting(current.segment.path)
       yield* Effect.ensuring(Effect.andThen(file.write([Buffer.alloc(size)], from), file.sync), file.close)
       current.allocated = from + size

@@ -18,6 +18,7 @@ import type { LogDurability } from "../options/Durability.ts"
 import { ChannelLog, type ChannelOwner, ephemeralNumber } from "./ChannelLog.ts"
 import { CommitGroup } from "./CommitGroup.ts"
 import type { LogBatch } from "./LogBatch.ts"
+import { LogHealth } from "./LogHealth.ts"
 import { type RecoveredLog, recoverLog } from "./LogRecovery.ts"
 import { LogTail } from "./LogTail.ts"
 import type { Segment, Segments } from "./Segment.ts"
@@ -44,14 +45,18 @@ export interface LogHost {
   readonly randomEpoch: () => number
   /** Runs the log's own work in the background. */
   readonly fork: (work: Effect.Effect<void>) => void
-  /** Sets the log's last failure; `undefined` once it works again. */
-  readonly note: (log: string, error: StorageError | undefined) => void
+  /** Sets the last failure of a part of a log; `undefined` once the part works again. */
+  readonly note: (part: string, error: StorageError | undefined) => void
+  /** Returns why messages of this size, in bytes, are refused before they are written; `undefined` if there is space. */
+  readonly refusal: (bytes: number) => StorageError | undefined
 }
 
 /** Changes of channels are recorded after this time, in ms: what is finished in it may be delivered again after a kill. */
 const recordMillis = 20
-/** Time between attempts to record changes while the disk fails, in ms. */
+/** Time between attempts to write and to record changes while the disk fails, in ms. */
 const retryMillis = 500
+/** Time between checks that the files were not removed, in ms. */
+const verifyMillis = 1000
 /** Publishers wait while this many bytes wait to be committed. */
 const waitingBytes = 16 * 1024 * 1024
 /** A segment whose messages are all finished is left when it has this size, so that an idle topic takes little space. */
@@ -71,6 +76,8 @@ export class TopicLog implements ChannelOwner {
   private readonly reader: SegmentReader
   private readonly writer: SegmentWriter
   private readonly state: StateFile
+  private readonly health: LogHealth
+  private verifiedAt = 0
   private readonly tail = new LogTail()
   private readonly channels = new Map<string, ChannelLog>()
   /** The ephemeral channels, and how many messages each keeps. */
@@ -111,6 +118,7 @@ export class TopicLog implements ChannelOwner {
     this.reader = new SegmentReader(host.disk, this.logEpoch, this.segments)
     this.writer = new SegmentWriter(host.disk, this.segments, { directory, segmentBytes, isSynced, fork: host.fork })
     this.state = new StateFile(host.disk, directory, isSynced, recovered.generation)
+    this.health = new LogHealth(`LOG(${options.topic})`, host.note)
     this.end = recovered.end
     this.durableTo = recovered.end
     this.group = new CommitGroup(this.end, 0)
@@ -191,6 +199,8 @@ export class TopicLog implements ChannelOwner {
    */
   append(bodies: PublishedBodies, nanos: bigint, ids: GuidBlock, due: number): Effect.Effect<void, StorageError> {
     if (this.isClosed) return Effect.fail(closedError)
+    const refusal = this.host.refusal(bodies.bodyBytes)
+    if (refusal !== undefined) return Effect.fail(refusal)
     const { group } = this
     if (group.bytes >= waitingBytes) {
       return Effect.andThen(Effect.exit(completion(group)), Effect.suspend(() => this.append(bodies, nanos, ids, due)))
@@ -213,19 +223,39 @@ export class TopicLog implements ChannelOwner {
         this.group = new CommitGroup(group.end, this.lastGroupBytes * 2)
         this.lastGroupBytes = group.bytes
         const durable = this.options.durability === "synced" ? this.end : this.durableTo
+        yield* this.verify
         const written = yield* Effect.exit(this.writer.commit(group.seal(this.logEpoch, durable), group.end))
         this.end = group.end
         if (Exit.isSuccess(written)) {
           this.keepForDelivery(group.batches)
-          this.host.note(this.label, undefined)
+          if (this.health.isFailing("write")) yield* this.health.works("write")
         } else {
           this.lose(group.first, group.end)
+          yield* Effect.catch(written, (error) => this.failed(error))
         }
-        group.complete(Effect.mapError(written, (error) => this.failed(error)))
+        group.complete(Effect.mapError(written, StorageError.fromDisk))
         this.committed()
       }
       this.committing = undefined
     }).pipe(Effect.uninterruptible)
+  }
+
+  /**
+   * Checks before a commit, at most once in `verifyMillis`, that no other program has removed the files: the open ones could
+   * still be written, and everything in them would be lost.
+   */
+  private get verify(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const now = this.wallMillis()
+      if (Math.abs(now - this.verifiedAt) < verifyMillis) return
+      this.verifiedAt = now
+      // The commit finds out whatever else is wrong.
+      const isThere = yield* Effect.orElseSucceed(this.writer.verify, () => true)
+      if (isThere) return
+      yield* Effect.logError(`${this.label}: the files in ${this.options.directory} were removed, starting new ones`)
+      yield* this.recording.withPermit(this.state.close)
+      this.recordSoon()
+    })
   }
 
   private keepForDelivery(batches: ReadonlyArray<LogBatch>): void {
@@ -241,10 +271,25 @@ export class TopicLog implements ChannelOwner {
     for (const batch of batches) this.tail.push(batch)
   }
 
-  private failed(error: DiskError): StorageError {
-    const failure = StorageError.fromDisk(error)
-    this.host.note(this.label, failure)
-    return failure
+  /** Writing has failed: publishes try it again, and so does the log itself, because a load balancer may send none. */
+  private failed(error: DiskError): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.health.isFailing("write")) this.host.fork(this.repair)
+      return this.health.fails("write", StorageError.fromDisk(error))
+    })
+  }
+
+  /** Tries to start a segment until that or a publish succeeds. */
+  private get repair(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      do {
+        yield* Effect.sleep(retryMillis)
+        if (this.isClosed || !this.health.isFailing("write")) return
+        if (this.committing !== undefined || this.host.refusal(0) !== undefined) continue
+        const prepared = yield* Effect.exit(this.writer.prepare(this.end))
+        if (Exit.isSuccess(prepared)) yield* this.health.works("write")
+      } while (this.health.isFailing("write"))
+    })
   }
 
   /** The messages from `from` up to, but not including, `to` do not exist. */
@@ -325,6 +370,7 @@ export class TopicLog implements ChannelOwner {
       if (channel === undefined) return Effect.void
       this.channels.delete(name)
       this.dirty.delete(channel)
+      this.health.readWorks(name)
       if (this.ephemeral.delete(channel)) return Effect.void
       this.changes.deleted(channel.number)
       if (this.hasNoChannels) this.hold()
@@ -352,7 +398,7 @@ export class TopicLog implements ChannelOwner {
 
   /** Reads the channel's next messages; `undefined` if there are none. Damaged messages are reported and passed over. */
   read(channel: ChannelLog): Effect.Effect<MessageBatch | undefined, StorageError> {
-    return this.reading.withPermit(Effect.gen({ self: this }, function*() {
+    const read = this.reading.withPermit(Effect.gen({ self: this }, function*() {
       for (;;) {
         const ready = this.next(channel)
         if (ready !== undefined) return ready
@@ -371,7 +417,18 @@ export class TopicLog implements ChannelOwner {
         const taken = channel.take(found)
         if (taken !== undefined) return taken
       }
-    })).pipe(Effect.mapError(StorageError.fromDisk))
+    }))
+    return Effect.matchEffect(read, {
+      onSuccess: (batch) => {
+        this.health.readWorks(channel.name)
+        return Effect.succeed(batch)
+      },
+      onFailure: (cause) => {
+        const error = StorageError.fromDisk(cause)
+        this.health.readFails(channel.name, error)
+        return Effect.fail(error)
+      }
+    })
   }
 
   // ---- recording
@@ -383,19 +440,20 @@ export class TopicLog implements ChannelOwner {
   }
 
   private get recordOrRetry(): Effect.Effect<void> {
-    return Effect.catch(
-      Effect.suspend(() => {
-        this.isRecordingDue = false
-        return this.record
-      }),
-      (error) =>
-        Effect.gen({ self: this }, function*() {
-          this.host.note(this.label, StorageError.fromDisk(error))
-          yield* Effect.logError(`${this.label}: failed to record the channels' state - ${error.message}`)
-          yield* Effect.sleep(retryMillis)
-          this.recordSoon()
-        })
-    )
+    return Effect.ignore(Effect.suspend(() => {
+      this.isRecordingDue = false
+      return this.isClosed ? Effect.void : this.record
+    }))
+  }
+
+  private retryRecord(error: DiskError): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.isRecordingDue && !this.isClosed) {
+        this.isRecordingDue = true
+        this.host.fork(Effect.delay(this.recordOrRetry, retryMillis))
+      }
+      return this.health.fails("record", StorageError.fromDisk(error))
+    })
   }
 
   /** Records all changes, and removes segments that no channel needs any more. */
@@ -419,7 +477,8 @@ export class TopicLog implements ChannelOwner {
         if (changes.length > 0) yield* this.state.append(changes)
       }
       yield* this.removeSegments(finished)
-    })).pipe(Effect.uninterruptible)
+      if (this.health.isFailing("record")) yield* this.health.works("record")
+    })).pipe(Effect.tapError((error) => this.retryRecord(error)), Effect.uninterruptible)
   }
 
   /** Completes when all changes are recorded. */
@@ -449,9 +508,11 @@ export class TopicLog implements ChannelOwner {
     return finished
   }
 
-  /** Whether the last segment may be removed: it has grown, and nothing is being written to it. */
+  /** Whether the last segment may be removed: it has grown or its space is needed, and nothing is being written to it. */
   private leavesLast(segment: Segment): boolean {
-    return this.committing === undefined && (segment.size ?? 0) >= idleSegmentBytes
+    if (this.committing !== undefined || this.writer.isPreparing) return false
+    return this.health.isFailing("write") || this.host.refusal(0) !== undefined ||
+      (segment.size ?? 0) >= idleSegmentBytes
   }
 
   private removeSegments(finished: ReadonlySet<Segment>): Effect.Effect<void, DiskError> {
@@ -460,10 +521,11 @@ export class TopicLog implements ChannelOwner {
       for (const segment of finished) {
         if (segment === this.segments.last) {
           // A commit may have begun meanwhile.
-          if (!this.leavesLast(segment) || segment.end !== this.end) continue
+          if (!this.leavesLast(segment)) continue
           // Without segments, the state alone tells the next sequence and the next id.
-          yield* this.state.append(this.encodeEnd())
-          yield* this.writer.closeCurrent
+          const end = this.encodeEnd()
+          yield* this.writer.leave
+          yield* this.state.append(end)
         }
         removed.add(segment)
       }
@@ -504,11 +566,7 @@ export class TopicLog implements ChannelOwner {
       if (!this.writer.isUnsynced) return Effect.void
       return Effect.matchEffect(Effect.andThen(this.writer.sync, this.state.sync), {
         onSuccess: () => Effect.sync(() => void (this.durableTo = Math.max(this.durableTo, end))),
-        onFailure: (error) =>
-          Effect.andThen(
-            Effect.sync(() => this.failed(error)),
-            Effect.logError(`${this.label}: failed to sync - ${error.message}`)
-          )
+        onFailure: (error) => this.failed(error)
       })
     })
   }
@@ -529,7 +587,6 @@ export class TopicLog implements ChannelOwner {
       }
       yield* disk.removeDirectory(directory)
       yield* disk.syncDirectory(Path.dirname(directory))
-      this.host.note(this.label, undefined)
     }).pipe(Effect.mapError(StorageError.fromDisk), Effect.uninterruptible)
   }
 
@@ -537,15 +594,13 @@ export class TopicLog implements ChannelOwner {
     return Effect.gen({ self: this }, function*() {
       if (this.isClosed) return
       while (this.committing !== undefined) yield* Effect.exit(completion(this.committing))
-      yield* this.record
-      this.isClosed = true
+      yield* Effect.ensuring(this.record, Effect.sync(() => void (this.isClosed = true)))
       yield* this.writer.close
       yield* this.state.sync
-      yield* this.state.close
-      yield* this.reader.close
     }).pipe(
       Effect.catch((error) => Effect.logError(`${this.label}: failed to close - ${error.message}`)),
-      Effect.ensuring(Effect.sync(() => this.host.note(this.label, undefined)))
+      Effect.ensuring(Effect.all([this.writer.abandon, this.state.close, this.reader.close])),
+      Effect.ensuring(Effect.sync(() => this.health.close()))
     )
   }
 }

@@ -107,6 +107,12 @@ export const table = {
   ),
   /** Size of a segment of a durable topic's log, in bytes. */
   segmentSize: Row.int("segment-size", 67_108_864, "size of a segment of a durable topic's log in bytes"),
+  /** Free space of the data directory, in bytes, below which durable topics refuse messages; 0 for no limit. */
+  minFreeBytes: Row.limit(
+    "min-free-bytes",
+    67_108_864,
+    "free space of the data directory in bytes below which durable topics refuse messages"
+  ),
   /** Messages kept in memory, per topic and per channel; further messages are written to disk. */
   memQueueSize: Row.int(
     "mem-queue-size",

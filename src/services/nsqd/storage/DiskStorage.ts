@@ -10,12 +10,13 @@ import { Turns } from "../../core/Turns.ts"
 import { version } from "../../core/Version.ts"
 import { Disk } from "../disk/Disk.ts"
 import { untilDescriptor } from "../disk/FilePool.ts"
-import { StorageError } from "../disk/StorageError.ts"
+import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 import { type LogHost, TopicLog } from "../log/TopicLog.ts"
 import type { LogDurability } from "../options/Durability.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as Catalogue from "./Catalogue.ts"
 import * as DiskQueue from "./DiskQueue.ts"
+import { FreeSpace } from "./FreeSpace.ts"
 import { MetadataFile } from "./MetadataFile.ts"
 import { Reserve } from "./Reserve.ts"
 import { Storage } from "./Storage.ts"
@@ -27,7 +28,7 @@ import { StorageHealth } from "./StorageHealth.ts"
  */
 const pauseMillis = (queues: number): number => 5 + queues / 20
 
-/** Interval of checks for space on a full disk. */
+/** Interval of looks at the space of the disk. */
 const maintainEvery = Duration.seconds(1)
 
 /** Queues that sync or record their state concurrently. */
@@ -51,8 +52,10 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
   Effect.gen(function*() {
     const rawDisk = yield* Disk
     const turns = yield* Turns
-    const { dataPath, maxBytesPerFile, maxMsgSize, segmentSize, syncEvery, syncTimeout } = yield* NsqdOptions
-    const reserve = new Reserve(rawDisk, dataPath === "" ? "." : dataPath)
+    const { dataPath, maxBytesPerFile, maxMsgSize, minFreeBytes, segmentSize, syncEvery, syncTimeout } =
+      yield* NsqdOptions
+    const dataDirectory = dataPath === "" ? "." : dataPath
+    const reserve = new Reserve(rawDisk, dataDirectory)
     const { disk } = reserve
     const health = new StorageHealth()
     const metadataFile = new MetadataFile(disk, dataPath, turns, health)
@@ -147,7 +150,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     /** Loaded by the first use, before anything is written. */
     const catalogue = yield* Effect.cached(
       Effect.mapError(
-        Catalogue.load(disk, dataPath === "" ? "." : dataPath),
+        Catalogue.load(disk, dataDirectory),
         StorageError.fromDisk
       )
     )
@@ -155,6 +158,13 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     const queueOptions: DiskQueue.DiskQueueOptions = { dataPath, maxBytesPerFile, maxMsgSize, syncEvery }
     const logsDirectory = Path.join(dataPath, logsDirectoryName)
     const written = new Set<TopicLog>()
+    const freeSpace = new FreeSpace(disk, { directory: dataDirectory, minFreeBytes, fork: (work) => void fork(work) })
+    let openLogs = 0
+    yield* Effect.suspend(() => openLogs === 0 ? Effect.void : freeSpace.look).pipe(
+      Effect.delay(maintainEvery),
+      Effect.forever,
+      Effect.forkScoped
+    )
     const clock = yield* Clock.Clock
     const random = yield* Random.Random
     const logHost: LogHost = {
@@ -162,11 +172,20 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       wallMillis: () => clock.currentTimeMillisUnsafe(),
       randomEpoch: () => Math.floor(random.nextDoubleUnsafe() * 2 ** 32),
       fork: (work) => void fork(work),
-      note: (log, error) => health.note(log, error)
+      note: (part, error) => health.note(part, error),
+      refusal: (bytes) => {
+        const description = freeSpace.admit(bytes) ?? reserve.refusal
+        return description === undefined
+          ? undefined
+          : new StorageError({ reason: StorageErrorReason.DiskFull({ description, code: "ENOSPC" }) })
+      }
     }
     /** Made by the first durable topic, so that the data directory of others has NSQ's files only. */
     const makeLogs = yield* Effect.cached(Effect.mapError(
-      Effect.andThen(disk.makeDirectory(logsDirectory), disk.syncDirectory(dataPath === "" ? "." : dataPath)),
+      disk.makeDirectory(logsDirectory).pipe(
+        Effect.andThen(disk.syncDirectory(dataDirectory)),
+        Effect.andThen(freeSpace.look)
+      ),
       StorageError.fromDisk
     ))
     const openLog = (topic: string, durability: LogDurability) =>
@@ -176,6 +195,8 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
         const log = yield* untilDescriptor(
           TopicLog.open({ topic, directory, durability, segmentBytes: segmentSize }, logHost)
         )
+        openLogs++
+        yield* Effect.addFinalizer(() => Effect.sync(() => void openLogs--))
         if (durability === "synced") return log
         written.add(log)
         yield* Effect.addFinalizer(() => Effect.sync(() => written.delete(log)))
@@ -218,7 +239,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
           Effect.suspend(() => saveStates(takeChanged(), (queue) => queue.tidy()))
         )
       }),
-      health: Effect.sync(() => health.summary ?? reserve.refusal)
+      health: Effect.sync(() => health.summary ?? reserve.refusal ?? (openLogs > 0 ? freeSpace.refusal : undefined))
     })
   })
 )

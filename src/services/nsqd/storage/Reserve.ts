@@ -105,14 +105,10 @@ export class Reserve {
     return Effect.logInfo("DISK: space is available again, messages are accepted")
   }
 
-  /**
-   * A queue has removed a file: the next publish shows whether there is enough space, unless the reserve is recreated
-   * first.
-   */
-  private readonly spaceMade: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.isHeld && this.full !== undefined) this.full = undefined
-    return Effect.void
-  })
+  /** A file was removed: there may be enough space now, unless the reserve has to be recreated first. */
+  private readonly spaceMade: Effect.Effect<void> = Effect.suspend(() =>
+    this.isHeld && this.full !== undefined ? this.maintain : Effect.void
+  )
 
   private noteFull(error: DiskError): Effect.Effect<void> {
     return Effect.matchEffect(this.raw.space(this.directory), {

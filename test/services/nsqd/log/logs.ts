@@ -117,7 +117,8 @@ export const open = Effect.fnUntraced(function*(changed: Partial<TopicLogOptions
     wallMillis: () => clock.currentTimeMillisUnsafe(),
     randomEpoch: () => 7,
     fork: (work) => void Effect.runForkWith(context)(work),
-    note: (_, error) => void (failure = error)
+    note: (_, error) => void (failure = error),
+    refusal: () => undefined
   }).pipe(Scope.provide(scope))
   return new OpenLog(log, () => failure, Scope.close(scope, Exit.void), () => clock.currentTimeNanosUnsafe())
 })
