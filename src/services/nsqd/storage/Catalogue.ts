@@ -89,6 +89,11 @@ export const load = Effect.fnUntraced(function*(
   const listed = yield* disk.list(directory).pipe(
     Effect.catchIf((error) => error.code === "ENOENT", () => Effect.succeed([]))
   )
+  // A process that was killed may have created files whose entries only a sync of the directory makes durable.
+  yield* Effect.catch(
+    disk.syncDirectory(directory),
+    (error) => Effect.logWarning(`failed to sync the data directory - ${error.message}`)
+  )
   const map = new QueueMap()
   for (const fileName of listed) map.add(fileName)
   const note = (change: (fileName: string) => void, path: string) => Effect.sync(() => change(Path.basename(path)))

@@ -81,14 +81,21 @@ export const closedQueue = (
 }
 
 /** Finds the messages after the saved write position. Writes nothing. */
-export const recoverQueue = Effect.fnUntraced(function*(
+export const recoverQueue: (
   disk: Disk["Service"],
   label: string,
   pathOf: (file: number) => string,
   maxMsgSize: number,
   inventory: QueueInventory,
   loaded: LoadedState
-): Effect.fn.Return<RecoveredQueue, DiskError> {
+) => Effect.Effect<RecoveredQueue, DiskError> = Effect.fnUntraced(function*(
+  disk,
+  label,
+  pathOf,
+  maxMsgSize,
+  inventory,
+  loaded
+) {
   const { data: files } = inventory
   const { problem, saved } = savedState(loaded)
   if (problem !== undefined) yield* Effect.logError(`${label} ${problem}`)
@@ -125,6 +132,14 @@ export const recoverQueue = Effect.fnUntraced(function*(
   const highest = Math.max(saved.read.file, saved.write.file, last ?? 0, ...saved.unsettled.map(({ file }) => file))
   const behind = files.filter((file) => file >= saved.write.file)
   const found = yield* scan(disk, pathOf, maxMsgSize, behind, saved.write)
+  if (
+    loaded.metadata !== undefined && isSame(found.torn, saved.write) &&
+    !(yield* endsRecord(disk, pathOf(saved.write.file), saved.write.offset, maxMsgSize))
+  ) {
+    // A loss of power has kept a part of the text.
+    yield* Effect.logError(`${label} metadata writePos ${saved.write.offset} is not the end of a message, ignoring it`)
+    return yield* recoverQueue(disk, label, pathOf, maxMsgSize, inventory, { ...loaded, metadata: undefined })
+  }
   const isExact = found.count === 0 && found.torn === undefined && highest === saved.write.file && found.isComplete
   if (!isExact && found.tailSize > saved.write.offset) {
     yield* Effect.logWarning(
@@ -139,7 +154,7 @@ export const recoverQueue = Effect.fnUntraced(function*(
   const isAtEnd = !isExact && found.count === 0 && !isBefore(saved.read, saved.write) && !found.isDamaged
   const read = isReadable && !isAtEnd ? saved.read : next(saved.read.file)
   const finished = files.filter((file) => file < read.file && !needed.has(file))
-  const isSame = isExact && isRecorded(loaded) && read === saved.read && finished.length === 0 &&
+  const isUnchanged = isExact && isRecorded(loaded) && read === saved.read && finished.length === 0 &&
     unsettled.length === saved.unsettled.length
   return {
     depth: saved.depth + found.count,
@@ -150,7 +165,7 @@ export const recoverQueue = Effect.fnUntraced(function*(
     finished,
     trustsChecksums,
     torn: found.torn,
-    changed: !isSame
+    changed: !isUnchanged
   }
 })
 
@@ -236,5 +251,21 @@ const scanRecords = Effect.fnUntraced(function*(
   }
   return { count, size, end: offset, isTorn: false }
 })
+
+const isSame = (a: QueuePosition | undefined, b: QueuePosition): boolean =>
+  a !== undefined && a.file === b.file && a.offset === b.offset
+
+/** Whether a record ends at `offset`, or the file starts there. */
+const endsRecord = (
+  disk: Disk["Service"],
+  path: string,
+  offset: number,
+  maxMsgSize: number
+): Effect.Effect<boolean, DiskError> =>
+  offset === 0 ? Effect.succeed(true) : Effect.acquireUseRelease(
+    disk.open(path),
+    (file) => Effect.map(scanRecords(file, offset, 0, maxMsgSize), ({ end }) => end === offset),
+    (file) => file.close
+  )
 
 type ReadAt = (buffer: Buffer, position: number) => Effect.Effect<number, DiskError>

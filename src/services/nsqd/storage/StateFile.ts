@@ -65,6 +65,9 @@ export const isPaired = ({ metadata, state }: LoadedState): boolean => {
   if (state === undefined) return false
   // NSQ removes its file when a queue is emptied, with the data files; positions skip missing files.
   if (metadata === undefined || state.metadata === undefined || state.previousMetadata === undefined) return true
+  // NSQ replaces its file as a whole. An incomplete text is one of ours, of which a loss of power has kept the bytes
+  // but not the size; the state may be older.
+  if (metadata.split("\n").length < 4) return true
   return isBetween(firstLines(metadata), state.previousMetadata, state.metadata)
 }
 
@@ -87,6 +90,8 @@ export class StateFile {
   /** Whether the state file has a valid slot and its full size. */
   private exists = false
   private sequence = 0
+  /** Whether the file was created and its directory was not synced since. */
+  private isNew = false
   /** Whether the newest recorded state is that of an open queue. */
   isOpen = false
   /** The slot synced last; it stays untouched until the other one is synced. */
@@ -183,6 +188,10 @@ export class StateFile {
       }))
       if (durable) {
         yield* file.sync
+        if (this.isNew) {
+          yield* this.disk.syncDirectory(this.dataPath === "" ? "." : this.dataPath)
+          this.isNew = false
+        }
         // If a newer slot was written since, that slot stays the one to overwrite: the other one is durable.
         if (this.sequence === sequence) this.syncedSlot = slot
       }
@@ -251,7 +260,10 @@ export class StateFile {
       const bytes = this.encode(snapshot, text, isSynced, isExtended)
       if (this.exists) yield* file.write([bytes], slot * slotSize)
       // The first write allocates both slots, so that later ones need no space.
-      else yield* file.write(slot === 0 ? [bytes, emptySlot] : [emptySlot, bytes], 0)
+      else {
+        yield* file.write(slot === 0 ? [bytes, emptySlot] : [emptySlot, bytes], 0)
+        this.isNew = true
+      }
       this.exists = true
       return { file, slot, sequence: this.sequence }
     })

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
 import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
-import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import type { StoredRun } from "../../../../src/services/nsqd/storage/BackendQueue.ts"
 import { type DiskOperation, FaultyDisk } from "../../../../src/testing/index.ts"
 import { drain, layer, numbersOf, open, type OpenQueue, range, recordsOf, settle } from "./queues.ts"
@@ -26,11 +25,20 @@ const Step = Schema.TaggedUnion({
   Heal: {},
   /** The process is killed: everything written stays, memory is lost, and an operation of an append may be done in part. */
   Kill: { writing: between(0, 40), operation: between(1, 6), seed: Schema.Int },
-  /** The machine loses power: everything that is not synced is lost. */
-  LosePower: {},
+  /**
+   * The machine loses power: what is not synced is lost, or survives in part with a seed. The property draws no seeds: parts of
+   * several texts of NSQ's metadata, which the format does not show, can make a queue read from a wrong position.
+   */
+  LosePower: { seed: Schema.Undefined },
   Restart: {}
 })
-type Step = typeof Step.Type
+type Step = typeof Step.Type | { readonly _tag: "LosePower"; readonly seed: number }
+
+/**
+ * The number of a record whose body is zero: an append that was not acknowledged may survive a power loss with its size but
+ * without its bytes, which the format does not show. Messages therefore begin with 1.
+ */
+const torn = 0
 
 interface Read {
   readonly run: StoredRun
@@ -87,6 +95,7 @@ const step = Effect.fnUntraced(function*(world: World, step: Step) {
       const to = Math.min(from + step.count, read.run.count)
       settle(read.run, from, to)
       for (const number of read.numbers.slice(from, to)) {
+        if (number === torn) continue
         world.owed.delete(number)
         world.settled.add(number)
       }
@@ -127,9 +136,7 @@ const step = Effect.fnUntraced(function*(world: World, step: Step) {
       yield* world.opened.close
       disk.kill()
       if (step._tag === "Kill") return yield* reopen(known)
-      // The queue syncs the directory for new data files only, not for its state file.
-      yield* Disk.use(({ syncDirectory }) => syncDirectory("/data"))
-      disk.losePower()
+      disk.losePower(step.seed)
       return yield* reopen(known)
     }
     case "Restart":
@@ -146,7 +153,7 @@ const step = Effect.fnUntraced(function*(world: World, step: Step) {
 const run = Effect.fnUntraced(function*(steps: ReadonlyArray<Step>) {
   const world: World = {
     opened: yield* open(),
-    next: 0,
+    next: 1,
     owed: new Set(),
     recorded: new Set(),
     synced: new Set(),
@@ -161,7 +168,7 @@ const run = Effect.fnUntraced(function*(steps: ReadonlyArray<Step>) {
     for (const number of world.recorded) if (!world.synced.has(number)) world.recorded.delete(number)
   }
   yield* step(world, { _tag: "Restart" })
-  const found = yield* drain(world.opened.queue)
+  const found = (yield* drain(world.opened.queue)).filter((number) => number !== torn)
   yield* world.opened.close
   return { found, world }
 })
@@ -175,7 +182,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
         const { found, world } = yield* run(steps)
         const present = new Set(found)
         assert.deepStrictEqual([...world.owed].filter((number) => !present.has(number)), [])
-        assert.isTrue(found.every((number) => number >= 0 && number < world.next))
+        assert.isTrue(found.every((number) => number > 0 && number < world.next))
         assert.deepStrictEqual([...present], [...present].sort((a, b) => a - b))
         assert.deepStrictEqual(found.filter((number) => world.settled.has(number)), [])
         assert.deepStrictEqual([...world.repeated], [])
@@ -190,7 +197,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
         { _tag: "Read", maxBytes: 160 },
         { _tag: "Settle", run: 5, from: 5, count: 38 },
         { _tag: "Restart" },
-        { _tag: "LosePower" },
+        { _tag: "LosePower", seed: undefined },
         { _tag: "Fail", operation: "write", code: "ENOSPC" },
         { _tag: "Append", count: 5 },
         { _tag: "SaveState" },
@@ -202,21 +209,10 @@ describe("a disk queue whose disk fails and whose process dies", () => {
         { _tag: "SaveState" },
         { _tag: "Read", maxBytes: 539 },
         { _tag: "Sync" },
-        { _tag: "LosePower" }
+        { _tag: "LosePower", seed: undefined }
       ])
       assert.isAbove(world.settled.size, 0)
       assert.deepStrictEqual(found.filter((number) => world.settled.has(number)), [])
-    }).pipe(Effect.provide(layer)))
-
-  it.effect("a crash in the middle of writing NSQ's metadata loses no accepted message", () =>
-    Effect.gen(function*() {
-      const { found } = yield* run([
-        { _tag: "Kill", writing: 1, operation: 5, seed: 0 },
-        { _tag: "Append", count: 3 },
-        // Leaves the write position 0,1 of 0,114: the start of the new text over the old one.
-        { _tag: "Kill", writing: 7, operation: 6, seed: -116 }
-      ])
-      assert.deepStrictEqual(found, range(1, 4))
     }).pipe(Effect.provide(layer)))
 
   it.effect("an append on a full disk fails, none of it is read later, and appends succeed again once there is space", () =>
@@ -413,5 +409,28 @@ describe("a disk queue whose disk fails and whose process dies", () => {
       disk.fail(() => "EIO")
       yield* Effect.provideService(close, DaemonState, daemon)
       assert.isTrue(daemon.hasLost)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a crash in the middle of writing NSQ's metadata loses no accepted message", () =>
+    Effect.gen(function*() {
+      const { found } = yield* run([
+        { _tag: "Kill", writing: 1, operation: 5, seed: 0 },
+        { _tag: "Append", count: 3 },
+        // Leaves the write position 0,1 of 0,114: the start of the new text over the old one.
+        { _tag: "Kill", writing: 7, operation: 6, seed: -116 }
+      ])
+      assert.deepStrictEqual(found, range(2, 5))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a loss of power that keeps the bytes of NSQ's metadata, but not its size, loses no accepted message", () =>
+    Effect.gen(function*() {
+      const { found } = yield* run([
+        { _tag: "Append", count: 27 },
+        { _tag: "Kill", writing: 1, operation: 5, seed: 0 },
+        { _tag: "Restart" },
+        { _tag: "LosePower", seed: -565 },
+        { _tag: "Kill", writing: 32, operation: 2, seed: 9 }
+      ])
+      for (const number of range(1, 28)) assert.include(found, number)
     }).pipe(Effect.provide(layer)))
 })

@@ -61,6 +61,8 @@ export const open = Effect.fnUntraced(function*(changed: Partial<DiskQueue.DiskQ
   const scope = yield* Scope.make()
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   let failure: DiskError | undefined
+  // As the catalogue of the data directory does at start.
+  yield* Effect.ignore(Disk.use(({ syncDirectory }) => syncDirectory(options.dataPath)))
   const names = Array.from((yield* FaultyDisk).files().keys(), (path) => path.slice(options.dataPath.length + 1))
   const queue = yield* DiskQueue.DiskQueue.open(
     "t",
