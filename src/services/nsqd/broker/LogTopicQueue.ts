@@ -58,7 +58,8 @@ export class LogTopicQueue implements TopicQueue {
 
   put(bodies: PublishedBodies, deferMillis: number): Completion<BrokerError> {
     const now = this.time.wallNanos()
-    const due = deferMillis === 0 ? 0 : Math.ceil(Number(now) / 1_000_000 + deferMillis)
+    // Exact, because the number of nanoseconds has no room in a double.
+    const due = deferMillis === 0 ? 0 : Math.ceil(Number((now + 999_999n) / 1_000_000n) + deferMillis)
     return Effect.matchEffect(this.log.append(bodies, now, this.guids.take(now, bodies.count), due), {
       onSuccess: () => {
         this.owner.count(bodies.count, bodies.bodyBytes)

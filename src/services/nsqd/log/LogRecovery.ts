@@ -41,8 +41,18 @@ export interface RecoveredLog {
   readonly lost: ReadonlyArray<SequenceRange>
   /** The last message, if it was read, as a frame. */
   readonly lastFrame: Buffer | undefined
+  /** The deferred messages of the segment that was read. */
+  readonly deferred: ReadonlyArray<DeferredRange>
   /** What is to be logged. */
   readonly reports: ReadonlyArray<string>
+}
+
+/** Messages that were published together, and their due time in ms since the Unix epoch. */
+export interface DeferredRange {
+  readonly first: number
+  /** The sequence after the last one. */
+  readonly end: number
+  readonly due: number
 }
 
 interface Walk {
@@ -50,6 +60,7 @@ interface Walk {
   readonly size: number
   readonly lost: ReadonlyArray<SequenceRange>
   readonly lastFrame: Buffer | undefined
+  readonly deferred: ReadonlyArray<DeferredRange>
   readonly isTorn: boolean
 }
 
@@ -82,6 +93,7 @@ export const recoverLog = (disk: Disk["Service"], directory: string): Effect.Eff
         generation,
         lost: [],
         lastFrame: undefined,
+        deferred: [],
         reports
       }
     }
@@ -106,6 +118,7 @@ export const recoverLog = (disk: Disk["Service"], directory: string): Effect.Eff
       generation,
       lost,
       lastFrame: walk.lastFrame,
+      deferred: walk.deferred,
       reports
     }
   })
@@ -136,6 +149,7 @@ const epochOfSegments = (
 
 const walkSegment = (bytes: Buffer, segment: Segment, epoch: number): Walk => {
   const lost: Array<SequenceRange> = []
+  const deferred: Array<DeferredRange> = []
   let lastFrame: Buffer | undefined
   let expected = segment.first
   let at = 0
@@ -150,12 +164,13 @@ const walkSegment = (bytes: Buffer, segment: Segment, epoch: number): Walk => {
       segment.note(header.first, at)
       lastFrame = lastOf(frames, header.count)
       expected = header.first + header.count
+      if (header.due > 0) deferred.push({ first: header.first, end: expected, due: header.due })
       at = end
       continue
     }
     const next = findDurable(bytes, at + 1, epoch, expected)
     if (next < 0) {
-      return { end: expected, size: at, lost, lastFrame, isTorn: !isZero(bytes.subarray(at)) }
+      return { end: expected, size: at, lost, lastFrame, deferred, isTorn: !isZero(bytes.subarray(at)) }
     }
     at = next
   }

@@ -19,7 +19,7 @@ import { ChannelLog, type ChannelOwner, ephemeralNumber } from "./ChannelLog.ts"
 import { CommitGroup } from "./CommitGroup.ts"
 import type { LogBatch } from "./LogBatch.ts"
 import { LogHealth } from "./LogHealth.ts"
-import { type RecoveredLog, recoverLog } from "./LogRecovery.ts"
+import { type DeferredRange, type RecoveredLog, recoverLog } from "./LogRecovery.ts"
 import { LogTail } from "./LogTail.ts"
 import type { Segment, Segments } from "./Segment.ts"
 import { SegmentReader } from "./SegmentReader.ts"
@@ -98,7 +98,7 @@ export class TopicLog implements ChannelOwner {
   private durableTo: number
   private isHeld: boolean
   /** Deferred messages that were not handed over yet; channels defer further ones when they read them. */
-  private deferred: Array<Pick<LogBatch, "due" | "end" | "first">> = []
+  private deferred: Array<DeferredRange>
   private lastId: Pick<GuidBlock, "unit" | "sequence"> | undefined
   private readonly dirty = new Set<ChannelLog>()
   private readonly changes = new LogStateEncoder()
@@ -133,6 +133,7 @@ export class TopicLog implements ChannelOwner {
     // All messages of a topic without channels still wait, whether or not its state says so yet.
     const unheld = this.channels.size > 0 ? recovered.end : recovered.segments.all[0]?.first ?? recovered.end
     this.handedTo = heldFrom ?? unheld
+    this.deferred = recovered.deferred.filter(({ first }) => first >= this.handedTo).slice(0, deferredMost)
   }
 
   /**
