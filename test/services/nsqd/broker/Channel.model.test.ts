@@ -12,7 +12,8 @@ import {
 } from "../../../../src/broker.ts"
 import { type MessageKey, messageKey } from "../../../../src/protocol/client/Message.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
-import { Idle, untilIdle } from "../../../../src/testing/index.ts"
+import * as DiskStorage from "../../../../src/services/nsqd/storage/DiskStorage.ts"
+import { FaultyDisk, Idle, untilIdle } from "../../../../src/testing/index.ts"
 import { ChannelModel, type ConsumerModel, type MessageModel, type Settings, Step, TopicModel } from "./ChannelModel.ts"
 import { recordingConsumer } from "./consumers.ts"
 
@@ -27,9 +28,31 @@ interface Consumer {
   readonly recording: ReturnType<typeof recordingConsumer>
 }
 
+/** Longer than a log takes to record the state of its channels, in ms. */
+const recordedMillis = 25
+
 /** Runs steps on a broker and on its model, and compares them after each. */
 const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray<Step>) {
-  const storage = yield* Layer.build(Storage.layerMemory)
+  const hasLog = settings.durability !== "memory"
+  const disk = yield* Layer.build(FaultyDisk.layer)
+  const options = {
+    ...Options.defaults(),
+    nodeId: 1,
+    dataPath: "/data",
+    durability: settings.durability,
+    minFreeBytes: 0,
+    memQueueSize: settings.memQueueSize,
+    maxMsgTimeout: Duration.millis(settings.maxMsgTimeout),
+    requeueOnDisconnect: settings.requeueOnDisconnect
+  }
+  /** Storage in memory keeps its content only while it is not built again. */
+  const memory = yield* Layer.build(Storage.layerMemory)
+  const openStorage = hasLog
+    ? Layer.build(Layer.fresh(DiskStorage.layer)).pipe(
+      Effect.provideContext(disk),
+      Effect.provideService(Options.NsqdOptions, options)
+    )
+    : Effect.succeed(memory)
   const clock = yield* TestClock.testClockWith(Effect.succeed)
   yield* TestClock.setTime(Math.max(clock.currentTimeMillisUnsafe() + 2, Date.UTC(2030, 1)))
   const model = new TopicModel(settings, clock.currentTimeMillisUnsafe())
@@ -38,15 +61,13 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
   let published = 0
   let scope = yield* Scope.fork(yield* Effect.scope)
 
-  const open = Layer.build(Publisher.layer.pipe(Layer.provideMerge(Broker.layer))).pipe(
-    Effect.provideContext(storage),
-    Effect.provideService(Options.NsqdOptions, {
-      ...Options.defaults(),
-      nodeId: 1,
-      memQueueSize: settings.memQueueSize,
-      maxMsgTimeout: Duration.millis(settings.maxMsgTimeout),
-      requeueOnDisconnect: settings.requeueOnDisconnect
-    })
+  const open = Effect.flatMap(
+    openStorage,
+    (storage) =>
+      Layer.build(Layer.fresh(Publisher.layer.pipe(Layer.provideMerge(Broker.layer)))).pipe(
+        Effect.provideContext(storage),
+        Effect.provideService(Options.NsqdOptions, options)
+      )
   )
   let services = yield* Scope.provide(open, scope)
   let broker = Context.get(services, Broker)
@@ -179,12 +200,24 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
       yield* Scope.close(consumer.scope, Exit.void)
     })
 
-  const restart = Effect.fnUntraced(function*(orderly: boolean) {
+  const restart = Effect.fnUntraced(function*(orderly: boolean, isKilled: boolean) {
+    const { crashAt, kill } = Context.get(disk, FaultyDisk)
     const former = consumers
+    const stoppedAt = model.now
+    if (isKilled) {
+      // Otherwise a timeout is always followed by a delivery that is not recorded yet.
+      for (const { model: consumer, subscription } of former) {
+        consumer.ready = 0
+        subscription.setReady(0)
+      }
+      yield* wait(recordedMillis)
+    }
     if (orderly) yield* Effect.forEach(former, disconnect)
     consumers = []
+    if (isKilled) crashAt(0)
     yield* Scope.close(scope, Exit.void)
-    model.restart()
+    if (isKilled) kill()
+    model.restart(isKilled, stoppedAt)
     for (const { recording } of former) {
       assert.isTrue(orderly || recording.isClosed(), "a consumer did not receive the end")
     }
@@ -281,7 +314,8 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
         return channelOf(channel)?.empty ?? Effect.void
       }),
     Disconnect: ({ consumer }) => withConsumer(consumer, disconnect),
-    Restart: ({ orderly }) => restart(orderly)
+    Restart: ({ orderly }) => restart(orderly, false),
+    Kill: () => restart(false, hasLog)
   })
 
   /** At the end, a consumer that takes everything receives every unfinished message. */
@@ -312,7 +346,8 @@ const run = Effect.fnUntraced(function*(settings: Settings, steps: ReadonlyArray
 
 const steps = Arbitrary.array(Arbitrary.schema(Step), { maxLength: 60 })
 const quietly = Layer.provideMerge(Logger.layer([]), Idle.layer)
-const settings = (memQueueSize: number) => ({
+const settings = (durability: Settings["durability"], memQueueSize: number) => ({
+  durability: Arbitrary.Constant(durability),
   memQueueSize: Arbitrary.Constant(memQueueSize),
   requeueOnDisconnect: Schema.Boolean,
   maxMsgTimeout: Schema.Literals([35, 70])
@@ -327,9 +362,20 @@ describe("a channel behaves as its model, whatever happens in whatever order", (
   ) {
     it.effect.prop(
       `a channel behaves like its model with ${name}`,
-      { ...settings(memQueueSize), steps },
+      { ...settings("memory", memQueueSize), steps },
       ({ steps, ...settings }) => Effect.provide(run(settings, steps), quietly),
       { arbitrary: { runs: 400, size: 60, maxShrinks: 3000 }, timeout: 60_000 }
     )
+  }
+
+  for (const durability of ["written", "synced"] as const) {
+    for (const [memQueueSize, name] of [[0, "no memory"], [3, "little memory"], [1000, "ample memory"]] as const) {
+      it.effect.prop(
+        `a channel of a ${durability} topic behaves like its model with ${name}, and keeps delays over restarts and kills`,
+        { ...settings(durability, memQueueSize), steps },
+        ({ steps, ...settings }) => Effect.provide(run(settings, steps), quietly),
+        { arbitrary: { runs: 100, size: 60, maxShrinks: 3000 }, timeout: 60_000 }
+      )
+    }
   }
 })

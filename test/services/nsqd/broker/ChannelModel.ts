@@ -31,11 +31,14 @@ export const Step = Schema.TaggedUnion({
   EmptyChannel: { channel: ChannelIndex },
   Disconnect: { consumer: Which },
   /** Whether the consumers leave first. */
-  Restart: { orderly: Schema.Boolean }
+  Restart: { orderly: Schema.Boolean },
+  /** The process ends without a stop; a broker without a log is restarted instead. */
+  Kill: {}
 })
 export type Step = typeof Step.Type
 
 export interface Settings {
+  readonly durability: "memory" | "written" | "synced"
   readonly memQueueSize: number
   readonly requeueOnDisconnect: boolean
   readonly maxMsgTimeout: number
@@ -71,6 +74,9 @@ export interface MessageModel {
   deliveredAt: number
   /** The time at which it times out or becomes due. */
   deadline: number
+  timedOutAt: number
+  /** Whether it is unknown if its last timeout has counted. */
+  hasUnclearAttempts: boolean
 }
 
 export class ChannelModel {
@@ -83,10 +89,19 @@ export class ChannelModel {
     return Array.from(this.messages.values()).filter((message) => message.place === place)
   }
 
-  put(body: string, now: number, delay: number): void {
+  put(body: string, now: number, due: number): void {
     this.counts.messages++
-    const place = delay > 0 ? "deferred" : "waiting"
-    this.messages.set(body, { body, attempts: 0, place, holder: undefined, deliveredAt: 0, deadline: now + delay })
+    const place = due > now ? "deferred" : "waiting"
+    this.messages.set(body, {
+      body,
+      attempts: 0,
+      place,
+      holder: undefined,
+      deliveredAt: 0,
+      deadline: due,
+      timedOutAt: 0,
+      hasUnclearAttempts: false
+    })
   }
 }
 
@@ -95,7 +110,7 @@ export class TopicModel {
   paused = false
   counts = { messages: 0, bytes: 0 }
   /** Published while there was no channel, or while the topic was paused. */
-  held: Array<{ readonly body: string; readonly delay: number }> = []
+  held: Array<{ readonly body: string; readonly delay: number; readonly publishedAt: number }> = []
   readonly channels = new Map<number, ChannelModel>()
   consumers: Array<ConsumerModel> = []
   private readonly settings: Settings
@@ -105,21 +120,27 @@ export class TopicModel {
     this.now = now
   }
 
+  private get hasLog(): boolean {
+    return this.settings.durability !== "memory"
+  }
+
   // ---- publishing
 
   publish(bodies: ReadonlyArray<string>, delay: number): void {
     for (const body of bodies) {
       this.counts.messages++
       this.counts.bytes += body.length
-      this.held.push({ body, delay })
+      this.held.push({ body, delay, publishedAt: this.now })
     }
     this.handOver()
   }
 
   private handOver(): void {
     if (this.paused || this.channels.size === 0) return
-    for (const { body, delay } of this.held) {
-      for (const channel of this.channels.values()) channel.put(body, this.now, delay)
+    for (const { body, delay, publishedAt } of this.held) {
+      // In NSQ the delay begins when the message reaches the channel.
+      const due = (this.hasLog ? publishedAt : this.now) + delay
+      for (const channel of this.channels.values()) channel.put(body, this.now, due)
     }
     this.held = []
   }
@@ -188,15 +209,21 @@ export class TopicModel {
     this.handOver()
   }
 
-  /** Everything goes through the disk, which keeps attempts but no delays. */
-  restart(): void {
+  /**
+   * Everything goes through the disk. Disk queues keep attempts but no delays; a log keeps both, and after a kill the attempts
+   * before the deliveries that have not ended. What has changed after `recordedAt` may not be recorded.
+   */
+  restart(isKilled: boolean, recordedAt: number): void {
     for (const consumer of this.consumers) consumer.gone = true
     this.consumers = []
     this.counts = { messages: 0, bytes: 0 }
-    this.held = this.held.map(({ body }) => ({ body, delay: 0 }))
+    if (!this.hasLog) this.held = this.held.map((message) => ({ ...message, delay: 0 }))
     for (const channel of this.channels.values()) {
       channel.counts = { messages: 0, requeued: 0, timedOut: 0 }
       for (const message of channel.messages.values()) {
+        if (message.place === "deferred" && this.hasLog) continue
+        if (message.place === "in flight" && isKilled) message.attempts--
+        else if (isKilled && message.timedOutAt > recordedAt) message.hasUnclearAttempts = true
         message.place = "waiting"
         message.holder = undefined
       }
@@ -221,7 +248,10 @@ export class TopicModel {
     for (const channel of this.channels.values()) {
       for (const message of channel.messages.values()) {
         if (message.place === "waiting" || message.deadline > now) continue
-        if (message.place === "in flight") channel.counts.timedOut++
+        if (message.place === "in flight") {
+          channel.counts.timedOut++
+          message.timedOutAt = now
+        }
         message.place = "waiting"
         message.holder = undefined
       }
@@ -237,6 +267,8 @@ export class TopicModel {
     if (message.place !== "waiting") return `${body} was delivered while ${message.place} until ${message.deadline}`
     if (consumer.channel.paused) return `${body} was delivered by a paused channel`
     if (consumer.capacity === 0) return `${body} was delivered to a consumer that was not ready for it`
+    if (message.hasUnclearAttempts && attempts === message.attempts) message.attempts--
+    message.hasUnclearAttempts = false
     if (attempts !== message.attempts + 1) return `${body} has ${attempts} attempts instead of ${message.attempts + 1}`
     message.attempts = attempts
     message.place = "in flight"
