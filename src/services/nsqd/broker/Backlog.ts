@@ -45,6 +45,8 @@ export interface WaitingMessages {
   readonly isLoaded: boolean
   /** Whether everything read has been delivered and the disk has more. */
   readonly canFetch: boolean
+  /** Whether messages outside of the two queues may need no reading: `load` finds them. */
+  readonly canLoad: boolean
   /** Loads messages that need no reading; false if there are none. */
   readonly load: () => boolean
   /** Adds returned messages in memory. */
@@ -74,6 +76,7 @@ export class Backlog implements WaitingMessages {
   readonly memory = new MemoryQueue()
   readonly fetched = new MemoryQueue()
   readonly deferred = new DeferredQueue()
+  readonly canLoad = false
   /** Returned while memory was full; to be written to disk. */
   private readonly spilled = new MemoryQueue()
   /** How often everything was dropped: the result of a read that was running at that time is discarded. */

@@ -384,6 +384,6 @@ export class Channel {
     if (this.isPaused || this.isExiting) return
     do {
       this.outstanding.watch(this.distribution.share(this.members, this.time.monotonicMillis()))
-    } while (this.backlog.load() && this.wantsMore())
+    } while (this.backlog.canLoad && this.wantsMore() && this.backlog.load())
   }
 }

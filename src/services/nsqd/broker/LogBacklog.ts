@@ -2,7 +2,7 @@
  * The waiting messages of a durable topic's channel: those of the log that the channel has not finished. Returned messages wait
  * in memory up to a limit; beyond it they are read from the log again, like deferred messages that become due.
  *
- * An ephemeral channel keeps the newest messages only, as many as fit into its memory queue.
+ * An ephemeral channel keeps as many messages as fit into its memory queue and drops later ones, as in NSQ.
  */
 import { Effect } from "effect"
 import { frameAttempts, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
@@ -31,6 +31,7 @@ export class LogBacklog implements WaitingMessages {
   readonly fetched = new MemoryQueue()
   readonly deferred: Deferrals
   readonly hasDisk = true
+  readonly canLoad = true
   readonly hasSpilled = false
   private readonly log: TopicLog
   private readonly channel: ChannelLog

@@ -251,13 +251,10 @@ export class ChannelLog {
     while (this.returned.count > 0 && this.finished.has(this.returned.lowest)) this.returned.pop()
   }
 
-  /** Drops the oldest waiting messages until at most `most` wait. */
-  dropOldest(most: number): void {
-    const first = this.owner.handed - most
-    if (first <= this.next) return
-    const from = this.next
-    this.next = first
-    this.finish(from, first)
+  /** Of the messages from `from` up to `to`, which are being handed over, keeps as many as wait at most; drops the others. */
+  keepOldest(from: number, to: number, most: number): void {
+    const room = Math.max(0, most - this.waiting)
+    if (to - from > room) this.skipLost(from + room, to)
   }
 
   // ---- recording

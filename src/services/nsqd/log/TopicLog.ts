@@ -306,10 +306,10 @@ export class TopicLog implements ChannelOwner {
   /** Lets the channels read all committed messages; returns how many are new to them. */
   handOver(): number {
     const count = this.depth
+    for (const [channel, most] of this.ephemeral) channel.keepOldest(this.handedTo, this.end, most)
     this.handedTo = this.end
     this.lostAhead = 0
     this.deferAhead()
-    for (const [channel, most] of this.ephemeral) channel.dropOldest(most)
     const wasHeld = this.isHeld
     // An ephemeral channel does not remember what it has got.
     this.isHeld = this.hasNoChannels
@@ -355,7 +355,7 @@ export class TopicLog implements ChannelOwner {
     })
   }
 
-  /** Returns an ephemeral channel, which keeps the newest `most` messages and is not recorded. */
+  /** Returns an ephemeral channel, which keeps the oldest `most` messages and is not recorded. */
   openEphemeralChannel(name: string, most: number): Effect.Effect<ChannelLog> {
     return Effect.sync(() => {
       const channel = ChannelLog.startingAt(this.handedTo, ephemeralNumber, name, this)

@@ -161,6 +161,19 @@ describe("TopicLog", () => {
       assert.strictEqual(second.log.depth, 2)
     }).pipe(Effect.provide(layer)))
 
+  it.effect("an ephemeral channel keeps its oldest messages up to its limit", () =>
+    Effect.gen(function*() {
+      const log = yield* open()
+      const channel = yield* log.log.openEphemeralChannel("a#ephemeral", 3)
+      yield* log.publish([1, 2])
+      yield* log.publish([3, 4, 5])
+      yield* log.publish([6])
+      assert.strictEqual(channel.waiting, 3)
+      assert.deepStrictEqual(numbersOf(yield* log.read(channel)), [1, 2, 3])
+      yield* log.publish([7])
+      assert.deepStrictEqual(numbersOf(yield* log.read(channel)), [7])
+    }).pipe(Effect.provide(layer)))
+
   it.effect("an ephemeral channel does not get a message again after a restart", () =>
     Effect.gen(function*() {
       const first = yield* open()
