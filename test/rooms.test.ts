@@ -24,6 +24,7 @@ const layers: ReadonlyArray<ReadonlyArray<string>> = [
   ["services/nsqd/auth", "services/nsqd/disk"],
   ["services/nsqd/log"],
   ["services/nsqd/storage"],
+  ["services/nsqd/data"],
   ["services/nsqd/broker"],
   ["services/nsqd/lookup", "services/nsqd/session/connection", "services/nsqd/stats"],
   ["services/nsqd/session/commands"],

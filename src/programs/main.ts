@@ -23,7 +23,8 @@ export interface Program {
   readonly version: string
 }
 
-const printLine = (line: string): Effect.Effect<void> =>
+/** Prints a line on standard output; completes when it is written. */
+export const printLine = (line: string): Effect.Effect<void> =>
   Effect.callback((resume) => {
     process.stdout.write(`${line}\n`, () => resume(Effect.void))
   })

@@ -168,9 +168,26 @@ export class QueueReader {
 
   /** Why a file that was read to `end` is incomplete; `undefined` if it is complete, as far as known. */
   missingAt(opened: OpenReader, end: number): Effect.Effect<string | undefined> {
-    return Effect.map(this.loadSums(opened, end, Infinity), () => {
-      const missing = opened.sums.known.offsets.length
-      return missing === 0 ? undefined : `unexpected EOF, ${missing} messages are missing`
+    return Effect.map(
+      this.missingFrom(opened, end),
+      (missing) => missing === 0 ? undefined : `unexpected EOF, ${missing} messages are missing`
+    )
+  }
+
+  /** Number of records with a checksum that start at `end` or later, where the file has none. */
+  missingFrom(opened: OpenReader, end: number): Effect.Effect<number> {
+    return Effect.map(this.loadSums(opened, end, Infinity), () => opened.sums.known.offsets.length)
+  }
+
+  /** Number of records with a checksum that damage from `from` to `next`, just found by `read`, makes unreadable. */
+  lostBetween(opened: OpenReader, from: number, next: number): Effect.Effect<number> {
+    return Effect.suspend(() => {
+      const { known } = opened.sums
+      const isLoaded = known.end >= next
+      return Effect.map(isLoaded ? Effect.void : this.loadSums(opened, from, next), () => {
+        const count = known.offsets.findIndex((offset) => offset >= next)
+        return count < 0 ? known.offsets.length : count
+      })
     })
   }
 

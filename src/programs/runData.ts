@@ -1,0 +1,94 @@
+/**
+ * `nsq data`: commands for the data directory of a stopped nsqd. The exit code is 0 after success, 1 if `verify` has found damage,
+ * and 2 if a command cannot run.
+ */
+import { Cause, Effect, Result } from "effect"
+import { constants } from "node:os"
+import process from "node:process"
+import * as Version from "../services/core/Version.ts"
+import * as StandardError from "../services/logging/StandardError.ts"
+import * as DataCommands from "../services/nsqd/data/DataCommands.ts"
+import * as DataReport from "../services/nsqd/data/DataReport.ts"
+import * as NodeDisk from "../services/nsqd/disk/NodeDisk.ts"
+import * as CommandLine from "../services/options/CommandLine.ts"
+import * as OptionTable from "../services/options/OptionTable.ts"
+import * as Main from "./main.ts"
+
+/** Exit codes. */
+const intact = 0
+const damaged = 1
+const cannotRun = 2
+
+const usage = `usage: nsq data <command> [flags]
+
+commands for the data directory of a stopped nsqd:
+
+  verify    reads everything, changes nothing, and prints what is there and what is damaged
+
+nsq data <command> --help lists the flags of a command
+`
+
+const refuse = (text: string): Effect.Effect<number> =>
+  Effect.sync(() => {
+    StandardError.writeLine(text)
+    return cannotRun
+  })
+
+/** Parses the flags of a command and runs it. */
+const withOptions = <Options extends { readonly dataPath: string }>(
+  command: string,
+  table: OptionTable.OptionTable<Options>,
+  defaults: Options,
+  args: ReadonlyArray<string>,
+  run: (options: Options) => Effect.Effect<number>
+): Effect.Effect<number> => {
+  const name = `nsq data ${command}`
+  const syntax = { table, hasVersion: false }
+  const parsed = CommandLine.parse(syntax, args)
+  if (Result.isFailure(parsed)) {
+    return Main.printReason(parsed.failure, {
+      name,
+      usage: () => CommandLine.usage(name, syntax),
+      version: Version.banner("nsq")
+    })
+  }
+  const { given, rest } = parsed.success
+  if (rest.length > 0) return refuse(`unknown arguments: ${rest.join(" ")}`)
+  const options: Options = { ...defaults, ...given }
+  return options.dataPath === "" ? refuse(`${name}: --data-path is required`) : run(options)
+}
+
+const verify = (args: ReadonlyArray<string>): Effect.Effect<number> =>
+  withOptions(
+    "verify",
+    DataCommands.verifyTable,
+    OptionTable.defaults(DataCommands.verifyTable),
+    args,
+    (options) =>
+      DataCommands.verify(options).pipe(
+        Effect.flatMap((report) =>
+          Effect.as(
+            Main.printLine(options.json ? DataReport.toJson(report) : DataReport.toText(report)),
+            report.damages.length === 0 ? intact : damaged
+          )
+        ),
+        Effect.catch((error) => refuse(`nsq data verify: ${error.message}`)),
+        Effect.provide(NodeDisk.layer)
+      )
+  )
+
+const commands: Readonly<Record<string, (args: ReadonlyArray<string>) => Effect.Effect<number>>> = { verify }
+
+/** Runs a command and exits. */
+export const run = ([command = "", ...args]: ReadonlyArray<string>): void => {
+  // As for a program that writes to a closed pipe.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(128 + constants.signals.SIGPIPE)
+  })
+  const main = Object.hasOwn(commands, command) ? commands[command] : undefined
+  if (main !== undefined) {
+    return Main.exitWith(Effect.catchCause(main(args), (cause) => refuse(`unexpected error: ${Cause.pretty(cause)}`)))
+  }
+  process.stderr.write(usage)
+  process.exit(["", "--help", "-h"].includes(command) ? intact : cannotRun)
+}

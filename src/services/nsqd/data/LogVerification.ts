@@ -1,0 +1,130 @@
+/**
+ * Verifies the durable log of a topic: every record of its segments and every block of its state files. Reads only.
+ */
+import { Effect } from "effect"
+import * as Path from "node:path"
+import { parseLogFileName, segmentFileName, stateFileName } from "../../../protocol/storage/LogFiles.ts"
+import { logEpochOf } from "../../../protocol/storage/LogRecord.ts"
+import { decodeLogState, findStateBlock, readStateBlock } from "../../../protocol/storage/LogState.ts"
+import type { Disk, DiskError } from "../disk/Disk.ts"
+import { RecoveredState } from "../log/RecoveredState.ts"
+import { StateFile } from "../log/StateFile.ts"
+import type { Findings } from "./DataReport.ts"
+import { LogContents } from "./LogContents.ts"
+import { walkSegment, type WalkedSegment } from "./SegmentWalk.ts"
+
+/** Verifies the log in `directory` and returns its contents; `now` is in ms since the Unix epoch. */
+export const verifyLog = Effect.fnUntraced(function*(
+  disk: Disk["Service"],
+  directory: string,
+  now: number,
+  findings: Findings
+): Effect.fn.Return<LogContents, DiskError> {
+  const names = yield* disk.list(directory)
+  const numbers = (kind: "segment" | "state") =>
+    names.flatMap((name) => {
+      const file = parseLogFileName(name)
+      return file?.kind === kind ? [file.number] : []
+    }).sort((a, b) => a - b)
+  const generations = numbers("state")
+  for (const generation of generations) {
+    const path = Path.join(directory, stateFileName(generation))
+    verifyState(path, yield* readFile(disk, path, Infinity), findings)
+  }
+  const { state } = yield* StateFile.load(disk, directory, names)
+  const firsts = numbers("segment")
+  const segments = firsts.map((first, i): WalkedSegment => ({
+    path: Path.join(directory, segmentFileName(first)),
+    first,
+    end: firsts[i + 1] ?? Infinity
+  }))
+  const contents = new LogContents(state, firsts[0] ?? state.end, now)
+  if (generations.length === 0 && segments.length > 0) {
+    findings.damage(directory, 0, 0, "the state of the channels is missing")
+  }
+  yield* verifySegments(disk, directory, segments, state, contents, findings)
+  return contents
+})
+
+const verifySegments = Effect.fnUntraced(function*(
+  disk: Disk["Service"],
+  directory: string,
+  segments: ReadonlyArray<WalkedSegment>,
+  state: RecoveredState,
+  contents: LogContents,
+  findings: Findings
+) {
+  /** Messages that no channel needs may be missing: after a failed write their sequences are not used again. */
+  const missing = (path: string, position: number, from: number, to: number, description: string): void => {
+    const lost = from < to ? contents.needed(from, to) : 0
+    if (lost > 0) findings.damage(path, position, lost, description)
+  }
+  const start = Math.min(contents.floor, state.end)
+  const first = segments[0]?.first ?? state.end
+  missing(directory, 0, start, first, `segments with the messages from ${start} to ${first - 1} are missing`)
+  const epoch = state.logEpoch ?? (yield* epochOf(disk, segments))
+  for (const segment of segments) {
+    const { path } = segment
+    const isLast = segment.end === Infinity
+    const walked = yield* walkSegment(disk, segment, epoch ?? 0, {
+      record: (header, frames) => contents.add(header, frames),
+      damage: (position, from, to) => findings.damage(path, position, contents.needed(from, to), "damaged record"),
+      gap: (position, from, to) => missing(path, position, from, to, `the messages from ${from} to ${to - 1} are missing`)
+    }).pipe(Effect.catch((error) => {
+      findings.damage(path, 0, isLast ? 0 : contents.needed(segment.first, segment.end), error.message)
+      return Effect.undefined
+    }))
+    if (walked === undefined || !isLast) continue
+    const { behind, end, isTorn, size } = walked
+    if (behind > end) {
+      const lost = contents.needed(end, Math.max(behind, state.end))
+      findings.damage(path, size, lost, "damaged record: nsqd cuts it off with those behind it")
+      continue
+    }
+    if (isTorn) findings.note(path, size, "incomplete record, which was never acknowledged")
+    missing(path, size, end, state.end, `the messages from ${end} to ${state.end - 1} are missing`)
+  }
+})
+
+/** Bytes at the start of a segment that show its epoch. */
+const epochBytes = 1024 * 1024
+
+const epochOf = Effect.fnUntraced(function*(disk: Disk["Service"], segments: ReadonlyArray<WalkedSegment>) {
+  for (const { path } of segments.toReversed()) {
+    const epoch = logEpochOf(yield* readFile(disk, path, epochBytes))
+    if (epoch !== undefined) return epoch
+  }
+  return undefined
+})
+
+const readFile = (disk: Disk["Service"], path: string, most: number): Effect.Effect<Buffer, DiskError> =>
+  Effect.acquireUseRelease(
+    disk.open(path),
+    (file) =>
+      Effect.gen(function*() {
+        const bytes = Buffer.allocUnsafeSlow(Math.min(most, yield* file.size))
+        return bytes.subarray(0, yield* file.read(bytes, 0))
+      }),
+    (file) => file.close
+  )
+
+/** Verifies the blocks of a state file, which nsqd reads as a whole, too. */
+const verifyState = (path: string, bytes: Buffer, findings: Findings): void => {
+  if (readStateBlock(bytes, 0)?.kind !== "checkpoint") findings.damage(path, 0, 0, "no valid checkpoint")
+  for (let at = 0; at < bytes.length;) {
+    const block = readStateBlock(bytes, at)
+    if (block !== undefined) {
+      if (!decodeLogState(block.changes, new RecoveredState())) findings.damage(path, at, 0, "unknown changes")
+      at = block.end
+      continue
+    }
+    const next = findStateBlock(bytes, at + 1)
+    if (next < 0) {
+      const isTorn = at > 0 && bytes.subarray(at).some((byte) => byte !== 0)
+      if (isTorn) findings.note(path, at, "incomplete changes, which a crash or a failed write has left")
+      return
+    }
+    if (at > 0) findings.damage(path, at, 0, "damaged changes: what only they call finished is delivered again")
+    at = next
+  }
+}

@@ -1,0 +1,152 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { spawn } from "node:child_process"
+import { mkdirSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs"
+import { join, resolve } from "node:path"
+import * as Daemon from "../integration/daemon.ts"
+
+const program = resolve(import.meta.dirname, "../../src/programs/nsq.ts")
+const timeout = 60_000
+
+interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs `nsq` to its end. */
+const nsq = (...args: ReadonlyArray<string>): Effect.Effect<Ended> =>
+  Effect.callback((resume) => {
+    const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] })
+    let out = ""
+    let err = ""
+    child.stdout.on("data", (chunk) => out += chunk)
+    child.stderr.on("data", (chunk) => err += chunk)
+    child.on("close", (code) => resume(Effect.succeed({ code, out, err })))
+  })
+
+const publish = (daemon: Daemon.Daemon, topic: string, bodies: ReadonlyArray<string>) =>
+  Daemon.http(daemon, `/mpub?topic=${topic}`, bodies.join("\n"))
+
+/** A directory in which an nsqd has left two messages of a durable topic and two of another. */
+const filled = Effect.gen(function*() {
+  const directory = yield* Daemon.temporaryDirectory
+  yield* Effect.scoped(Effect.gen(function*() {
+    const daemon = yield* Daemon.start(directory, ["--topic-durability=orders=written"])
+    for (const topic of ["metrics", "orders"]) {
+      yield* Daemon.http(daemon, `/topic/create?topic=${topic}`, "")
+      yield* Daemon.http(daemon, `/channel/create?topic=${topic}&channel=c`, "")
+      yield* publish(daemon, topic, ["one", "three"])
+    }
+    yield* Daemon.http(daemon, "/channel/pause?topic=metrics&channel=c", "")
+    yield* Daemon.http(daemon, "/pub?topic=orders&defer=100000", "later")
+    yield* daemon.signal("SIGTERM")
+    assert.strictEqual(yield* daemon.exited, 0)
+  }))
+  return directory
+})
+
+describe("nsq data verify", () => {
+  it.live(
+    "verify prints a line per topic and channel, and exits with 0 for an intact directory",
+    () =>
+      Effect.gen(function*() {
+        const directory = yield* filled
+        assert.deepStrictEqual(yield* nsq("data", "verify", `--data-path=${directory}`), {
+          code: 0,
+          out: [
+            "metrics    queue  messages 0  deferred 0  bytes 0",
+            "metrics:c  queue  messages 2  deferred 0  bytes 8  paused",
+            "orders     log    messages 0  deferred 0  bytes 0",
+            "orders:c   log    messages 2  deferred 1  bytes 13",
+            `${directory} is intact`,
+            ""
+          ].join("\n"),
+          err: ""
+        })
+        const { code, out } = yield* nsq("data", "verify", `--data-path=${directory}`, "--json")
+        assert.strictEqual(code, 0)
+        const channel = { channel: "c", listed: true }
+        assert.deepStrictEqual(JSON.parse(out), {
+          data_path: directory,
+          intact: true,
+          topics: [
+            {
+              topic: "metrics",
+              channel: null,
+              storage: "queue",
+              paused: false,
+              listed: true,
+              messages: 0,
+              deferred: 0,
+              bytes: 0
+            },
+            { topic: "metrics", ...channel, storage: "queue", paused: true, messages: 2, deferred: 0, bytes: 8 },
+            {
+              topic: "orders",
+              channel: null,
+              storage: "log",
+              paused: false,
+              listed: true,
+              messages: 0,
+              deferred: 0,
+              bytes: 0
+            },
+            { topic: "orders", ...channel, storage: "log", paused: false, messages: 2, deferred: 1, bytes: 13 }
+          ],
+          damage: [],
+          notes: []
+        })
+      }),
+    { timeout }
+  )
+
+  it.live("verify prints each damage and exits with 1", () =>
+    Effect.gen(function*() {
+      const directory = yield* filled
+      const path = join(directory, "metrics:c.diskqueue.000000.dat")
+      writeSync(openSync(path, "r+"), "x", readFileSync(path).length - 1)
+      const { code, err, out } = yield* nsq("data", "verify", `--data-path=${directory}`)
+      assert.deepStrictEqual([code, err], [1, ""])
+      assert.include(out, `damage: ${path} at 33: wrong checksum; messages lost: 1\n`)
+      assert.include(out, `${directory} is damaged: 1 damage, 1 message lost\n`)
+      const json = JSON.parse((yield* nsq("data", "verify", `--data-path=${directory}`, "--json")).out)
+      assert.deepStrictEqual(json.damage, [
+        { file: path, position: 33, messages_lost: 1, description: "wrong checksum" }
+      ])
+    }), { timeout })
+
+  it.live("verify exits with 2 while nsqd runs, and if the directory does not exist", () =>
+    Effect.gen(function*() {
+      const directory = yield* Daemon.temporaryDirectory
+      yield* Daemon.start(directory)
+      const locked = yield* nsq("data", "verify", `--data-path=${directory}`)
+      assert.deepStrictEqual([locked.code, locked.out], [2, ""])
+      assert.include(locked.err, "possibly in use by another instance of nsqd")
+      const missing = yield* nsq("data", "verify", `--data-path=${directory}/nothing`)
+      assert.deepStrictEqual([missing.code, missing.out], [2, ""])
+      assert.include(missing.err, "no such file or directory")
+    }), { timeout })
+
+  it.live("verify creates no file, and an empty directory is intact", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* Daemon.temporaryDirectory, "empty")
+      mkdirSync(directory)
+      assert.strictEqual((yield* nsq("data", "verify", `--data-path=${directory}`)).out, `${directory} is intact\n`)
+      assert.deepStrictEqual(readdirSync(directory), [])
+    }), { timeout })
+
+  it.live("a wrong command line exits with 2, and help with 0", () =>
+    Effect.gen(function*() {
+      const { code, err } = yield* nsq("data", "verify")
+      assert.deepStrictEqual([code, err], [2, "nsq data verify: --data-path is required\n"])
+      assert.strictEqual((yield* nsq("data", "verify", "--nonsense")).code, 2)
+      assert.strictEqual((yield* nsq("data", "nonsense")).code, 2)
+      assert.strictEqual((yield* nsq("nonsense")).code, 2)
+      const help = yield* nsq("data", "verify", "--help")
+      assert.strictEqual(help.code, 0)
+      assert.include(help.err, "-data-path string")
+      assert.include((yield* nsq("data", "--help")).err, "verify")
+      assert.include((yield* nsq("--help")).err, "standalone")
+    }), { timeout })
+})

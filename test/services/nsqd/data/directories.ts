@@ -1,0 +1,68 @@
+/**
+ * Shared parts of the tests of `nsq data`: a data directory on a disk in memory.
+ */
+import { Effect, Layer, References } from "effect"
+import { encodeNsqdMetadata } from "../../../../src/protocol/storage/NsqdMetadata.ts"
+import type { DataReport, Holding } from "../../../../src/services/nsqd/data/DataReport.ts"
+import { verify } from "../../../../src/services/nsqd/data/Verification.ts"
+import * as Options from "../../../../src/services/nsqd/options/NsqdOptions.ts"
+import * as DiskStorage from "../../../../src/services/nsqd/storage/DiskStorage.ts"
+import { Storage } from "../../../../src/services/nsqd/storage/Storage.ts"
+import { FaultyDisk } from "../../../../src/testing/index.ts"
+import { recordsOf } from "../storage/queues.ts"
+
+export const dataPath = "/data"
+
+export const layer = FaultyDisk.layer.pipe(
+  Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "None"))
+)
+
+/** Verifies the directory. */
+export const verified = verify({ dataPath, maxMsgSize: 1000 })
+
+/** Writes `nsqd.dat` with the topic `orders` and its channels. */
+export const list = (...channels: ReadonlyArray<string>) =>
+  FaultyDisk.use((disk) =>
+    Effect.sync(() =>
+      disk.put(
+        `${dataPath}/nsqd.dat`,
+        encodeNsqdMetadata({
+          topics: [{ name: "orders", paused: false, channels: channels.map((name) => ({ name, paused: name === "paused" })) }],
+          version: "1.3.0"
+        })
+      )
+    )
+  )
+
+/** Runs with the storage of a daemon, which closes at the end. */
+export const withStorage = <A, E>(work: (storage: Storage["Service"]) => Effect.Effect<A, E>) =>
+  Effect.flatMap(Storage, work).pipe(
+    Effect.provide(DiskStorage.layer.pipe(
+      Layer.provide(Options.layer({ dataPath, maxBytesPerFile: 1000, maxMsgSize: 1000 }))
+    ))
+  )
+
+/** Appends messages with these numbers to a disk queue, finishes the first ones, and closes it. */
+export const fill = (queue: string, numbers: ReadonlyArray<number>, finished = 0) =>
+  withStorage((storage) =>
+    Effect.scoped(Effect.gen(function*() {
+      const opened = yield* storage.openQueue(queue)
+      yield* opened.append([recordsOf(numbers)])
+      for (let left = finished; left > 0;) {
+        const run = yield* opened.read(1)
+        if (run === undefined) return
+        const count = Math.min(left, run.count)
+        run.ledger.settle(0, count)
+        left -= count
+      }
+    }))
+  )
+
+/** Messages, deferred messages and bytes by topic or channel. */
+export const contents = ({ holdings }: DataReport): Readonly<Record<string, ReadonlyArray<number>>> =>
+  Object.fromEntries(
+    holdings.map(({ bytes, channel, deferred, messages, topic }: Holding) => [
+      channel === undefined ? topic : `${topic}:${channel}`,
+      [messages, deferred, bytes]
+    ])
+  )
