@@ -110,7 +110,28 @@ export class ChannelLog {
   /** The next message to read: one that was returned, or the cursor; `undefined` if there is none. */
   get wanted(): number | undefined {
     if (this.returned.count > 0) return this.returned.lowest
+    if (this.next < this.plainFrom) this.passSkipped()
     return this.next < this.owner.handed ? this.next : undefined
+  }
+
+  /**
+   * Moves the cursor over messages that are finished or deferred, so that their records are not read: messages behind millions of
+   * deferred ones are delivered at once.
+   */
+  private passSkipped(): void {
+    const { handed } = this.owner
+    const { ahead, finished } = this
+    for (let to = this.next;;) {
+      const from = to
+      to = finished.firstMissing(to)
+      if (ahead !== undefined) to = ahead.firstMissing(to)
+      if (to > from && to < handed) continue
+      to = Math.min(to, handed)
+      this.skipped -= to - this.next
+      this.next = to
+      break
+    }
+    if (this.next >= this.plainFrom) this.ahead = undefined
   }
   /** Whether no message of this range is needed any more. */
   isDoneWith(from: number, to: number): boolean {

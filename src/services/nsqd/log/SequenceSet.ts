@@ -127,6 +127,20 @@ export class SequenceSet {
     return true
   }
 
+  /** The lowest sequence from `from` on that is not in the set. */
+  firstMissing(from: number): number {
+    let at = Math.max(from, this.bottom)
+    for (;;) {
+      const number = Math.floor(at / chunkSize)
+      const chunk = this.chunks.get(number)
+      if (chunk === undefined) return at
+      const base = number * chunkSize
+      const missing = chunk === fullChunk ? chunkSize : firstFree(chunk.bits, at - base)
+      if (missing < chunkSize) return base + missing
+      at = base + chunkSize
+    }
+  }
+
   /** Calls `range` for every range of members above the floor, lowest first. */
   forEachRange(range: (from: number, to: number) => void): void {
     let from = -1

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
-import { bodiesOf, finish, layer, numbersOf, open, range } from "./logs.ts"
+import { bodiesOf, finish, layer, messagesOf, numbersOf, open, range } from "./logs.ts"
 
 describe("TopicLog", () => {
   it.effect("every channel reads all messages in the order of publishing", () =>
@@ -99,6 +99,25 @@ describe("TopicLog", () => {
       assert.strictEqual(again.releaseDue(1_060_000, 10), 1)
       assert.deepStrictEqual(numbersOf(yield* second.read(again)), [1])
       assert.strictEqual(again.waiting, 0)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a message behind deferred ones is delivered without reading those", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(1_000_000)
+      const first = yield* open()
+      yield* first.channel("a")
+      for (const number of range(0, 100)) yield* first.publish([number], 2_000_000)
+      yield* TestClock.adjust(50)
+      const second = yield* open()
+      const channel = yield* second.channel("a")
+      yield* second.publish([100])
+      assert.deepStrictEqual([channel.waiting, channel.deferredCount], [1, 100])
+      const batch = second.log.next(channel)
+      assert.deepStrictEqual(numbersOf(batch === undefined ? [] : messagesOf(batch)), [100])
+      assert.strictEqual(channel.waiting, 0)
+      assert.strictEqual(channel.releaseDue(2_000_000, 1000), 100)
+      assert.deepStrictEqual(numbersOf(yield* second.read(channel)), range(0, 100))
+      assert.strictEqual(channel.waiting, 0)
     }).pipe(Effect.provide(layer)))
 
   it.effect("segments are removed when all channels have finished their messages", () =>
