@@ -59,6 +59,8 @@ const retryMillis = 500
 const verifyMillis = 1000
 /** Publishers wait while this many bytes wait to be committed. */
 const waitingBytes = 16 * 1024 * 1024
+/** Space in a group for each byte of the larger of the two groups before. */
+const groupRoom = 1.25
 /** A segment whose messages are all finished is left when it has this size, so that an idle topic takes little space. */
 const idleSegmentBytes = 1024 * 1024
 
@@ -221,7 +223,8 @@ export class TopicLog implements ChannelOwner {
       while (this.group.count > 0) {
         const { group } = this
         this.committing = group
-        this.group = new CommitGroup(group.end, this.lastGroupBytes * 2)
+        // Groups often alternate in size: publishers that get the responses of one commit publish while the next is written.
+        this.group = new CommitGroup(group.end, Math.ceil(Math.max(this.lastGroupBytes, group.bytes) * groupRoom))
         this.lastGroupBytes = group.bytes
         const durable = this.options.durability === "synced" ? this.end : this.durableTo
         yield* this.verify
