@@ -262,7 +262,7 @@ export const make = Effect.gen(function*() {
 
   /** Starts the fibers beside the reader, which is the current fiber. They end when the Scope closes. */
   const startFibers = (session: Session): Effect.Effect<void, never, Scope.Scope> =>
-    Effect.withFiber((reader) => {
+    Effect.uninterruptible(Effect.withFiber((reader) => {
       const start = (loop: Effect.Effect<void>) =>
         fork(Effect.catchDefect(loop, (defect) =>
           Effect.andThen(
@@ -285,7 +285,7 @@ export const make = Effect.gen(function*() {
         session.attach(undefined)
         return Fiber.interruptAll(output === undefined ? [beats] : [beats, output])
       })
-    })
+    }))
 
   const run = Effect.fnUntraced(function*(connection: Connection): Effect.fn.Return<void, NetError, Scope.Scope> {
     yield* Effect.logInfo(`TCP: new client(${connection.remoteAddress})`)
