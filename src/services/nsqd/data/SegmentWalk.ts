@@ -39,7 +39,7 @@ export interface SegmentEnd {
   readonly end: number
   /** Where the records end. */
   readonly size: number
-  /** Whether other bytes than zeros follow. */
+  /** Whether other bytes follow than zeros and records of the file's earlier life. */
   readonly isTorn: boolean
   /** The sequence after the last message of records that follow all the same; `end` if there are none. */
   readonly behind: number
@@ -117,7 +117,7 @@ const walk = Effect.fnUntraced(function*(
     position = next.position
   }
   if (segment.end !== Infinity && expected < segment.end) visitor.gap(position, expected, segment.end)
-  const isTorn = !(yield* isZero(window, position))
+  const isTorn = !(yield* isZero(window, position)) && !(yield* isEarlier(window, position, epoch, expected))
   let behind = expected
   for (let from = position + 1;;) {
     const next = yield* findNext(window, from, segment, epoch, behind, () => true)
@@ -150,6 +150,17 @@ const findNext = Effect.fnUntraced(function*(
     }
   }
   return undefined
+})
+
+/** Whether the next record is of the file's earlier life, before it was used again for this segment: its sequence is lower. */
+const isEarlier = Effect.fnUntraced(function*(window: Window, from: number, epoch: number, expected: number) {
+  for (let start = from; start < window.size; start += blockBytes - logHeaderSize) {
+    const bytes = (yield* window.at(start, blockBytes)).subarray(0, blockBytes)
+    const at = findLogHeader(bytes, 0, epoch)
+    const header = at < 0 ? undefined : readLogHeader(bytes, at, epoch)
+    if (header !== undefined) return header.first < expected
+  }
+  return false
 })
 
 /** Whether only zeros follow, with which segments of `synced` topics are filled ahead of their records. */

@@ -170,7 +170,7 @@ const walkSegment = (bytes: Buffer, segment: Segment, epoch: number): Walk => {
     }
     const next = findDurable(bytes, at + 1, epoch, expected)
     if (next < 0) {
-      return { end: expected, size: at, lost, lastFrame, deferred, isTorn: !isZero(bytes.subarray(at)) }
+      return { end: expected, size: at, lost, lastFrame, deferred, isTorn: isTorn(bytes, at, epoch, expected) }
     }
     at = next
   }
@@ -183,6 +183,13 @@ const findDurable = (bytes: Buffer, from: number, epoch: number, expected: numbe
     if (header !== undefined && header.first > expected && header.durable > expected) return at
   }
   return -1
+}
+
+/** Whether an incomplete record starts at `at`; otherwise zeros do, or a record of the file's earlier life, with lower sequences. */
+const isTorn = (bytes: Buffer, at: number, epoch: number, expected: number): boolean => {
+  const next = findLogHeader(bytes, at, epoch)
+  const header = next < 0 ? undefined : readLogHeader(bytes, next, epoch)
+  return header === undefined ? !isZero(bytes.subarray(at)) : next === at && header.first >= expected
 }
 
 const zeros = Buffer.alloc(64 * 1024)

@@ -133,7 +133,7 @@ export class SegmentReader {
           want = size
           continue
         }
-        const next = yield* this.resync(segment, file, position)
+        const next = yield* this.resync(segment, file, position, expected)
         if (next === undefined || sequence < next.sequence) {
           const to = next?.sequence ?? Math.max(segment.end, sequence + 1)
           // A segment may end with zeros that were written ahead of its records.
@@ -189,18 +189,20 @@ export class SegmentReader {
     return { found, at, expected }
   }
 
-  /** Finds the first intact header behind `position`. */
+  /** Finds the first intact header behind `position` of a record from the sequence `expected` on. */
   private resync(
     segment: Segment,
     file: DiskFile,
-    position: number
+    position: number,
+    expected: number
   ): Effect.Effect<{ readonly sequence: number; readonly position: number } | undefined, DiskError> {
     return Effect.gen({ self: this }, function*() {
       for (let from = position + 1;;) {
         const bytes = yield* readBlock(file, from, blockBytes)
-        const at = findLogHeader(bytes, 0, this.epoch)
-        const header = at < 0 ? undefined : readLogHeader(bytes, at, this.epoch)
-        if (header !== undefined) {
+        for (let at = findLogHeader(bytes, 0, this.epoch); at >= 0; at = findLogHeader(bytes, at + 1, this.epoch)) {
+          const header = readLogHeader(bytes, at, this.epoch)
+          // A file that is used again has records of its earlier life.
+          if (header === undefined || header.first < expected) continue
           return header.first >= segment.end ? undefined : { sequence: header.first, position: from + at }
         }
         if (bytes.length < blockBytes) return undefined

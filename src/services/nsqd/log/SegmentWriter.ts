@@ -3,22 +3,25 @@
  * the operating system may report success for what it has lost: the next commit starts a new segment.
  *
  * With `synced`, segments are filled with zeros ahead of the commits. A durable write of an existing block writes no metadata,
- * and takes a fraction of the time of one that makes the file longer.
+ * and takes a fraction of the time of one that makes the file longer. The file of the next segment is ready before it is needed
+ * (`SpareSegment`).
  */
 import { Effect, Latch } from "effect"
 import * as Path from "node:path"
 import { segmentFileName } from "../../../protocol/storage/LogFiles.ts"
 import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
 import { Segment, type Segments } from "./Segment.ts"
+import { SpareSegment } from "./SpareSegment.ts"
+import { hasSpace, zeros } from "./zeros.ts"
 
-/** Bytes of zeros in a new segment: a topic that is hardly used takes little space. */
+/** Bytes of zeros in a new segment, at least: a topic that is hardly used takes little space. */
 const firstZeros = 64 * 1024
 /** The largest piece of zeros that is added at once; pieces double up to it. */
 const mostZeros = 8 * 1024 * 1024
-/** Zeros are added when the commits come closer than this to their end. */
-const zerosAhead = 2 * 1024 * 1024
-/** The zeros that are added at once are at most this part of the free space. */
-const zerosShare = 8
+/** Zeros are added when the commits come closer than this to their end, or than two pieces: a slow disk is ahead as well. */
+const leastAhead = 2 * 1024 * 1024
+/** A piece of zeros has space for this many commits. */
+const commitsAhead = 8
 
 export interface SegmentWriterOptions {
   readonly directory: string
@@ -54,6 +57,7 @@ export class SegmentWriter {
   private readonly segments: Segments
   private readonly options: SegmentWriterOptions
   private current: Current | undefined
+  private readonly spare: SpareSegment
   private unsynced = false
   /** Closed while a segment is started ahead of the commits. */
   private readonly isPrepared = Latch.makeUnsafe(true)
@@ -62,6 +66,7 @@ export class SegmentWriter {
     this.disk = disk
     this.segments = segments
     this.options = options
+    this.spare = new SpareSegment(disk, options.directory)
   }
 
   /** Bytes of records in the segment that is written; 0 if the next commit starts a new one. */
@@ -102,7 +107,7 @@ export class SegmentWriter {
     return Effect.suspend(() => {
       if (this.current !== undefined) return Effect.void
       this.isPrepared.closeUnsafe()
-      return Effect.asVoid(Effect.ensuring(this.start(first), Effect.sync(() => this.isPrepared.openUnsafe())))
+      return Effect.asVoid(Effect.ensuring(this.start(first, 0), Effect.sync(() => this.isPrepared.openUnsafe())))
     })
   }
 
@@ -129,7 +134,7 @@ export class SegmentWriter {
       current.segment.end = end
       current.allocated = Math.max(current.allocated, position)
       this.unsynced = !this.options.isSynced
-      if (this.options.isSynced) this.addZeros(current)
+      if (this.options.isSynced) this.addZeros(current, size)
     })
   }
 
@@ -140,7 +145,7 @@ export class SegmentWriter {
         return current
       }
       yield* this.closeCurrent
-      return yield* this.start(first)
+      return yield* this.start(first, size)
     })
   }
 
@@ -156,27 +161,39 @@ export class SegmentWriter {
     })
   }
 
-  private start(first: number): Effect.Effect<Current, DiskError> {
+  /** `size` is that of the first commit, in bytes. */
+  private start(first: number, size: number): Effect.Effect<Current, DiskError> {
     return Effect.gen({ self: this }, function*() {
-      const { directory, isSynced } = this.options
+      const { directory } = this.options
       const path = Path.join(directory, segmentFileName(first))
-      const created = yield* this.createFile(path)
-      const zeros = Buffer.alloc(isSynced ? firstZeros : 0)
-      const file = yield* created.write([zeros], 0).pipe(
-        Effect.andThen(created.sync),
-        Effect.andThen(this.disk.syncDirectory(directory)),
+      const spare = yield* this.spare.take(path)
+      const allocated = spare > 0 ? spare : yield* this.create(path, size)
+      const file = yield* this.disk.syncDirectory(directory).pipe(
         Effect.andThen(this.openFile(path)),
-        Effect.ensuring(created.close),
         Effect.onError(() => Effect.ignore(this.disk.remove(path)))
       )
       const segment = new Segment(first, path)
       const { last } = this.segments
       // An empty one, with the same file.
       if (last?.first === first) this.segments.remove(new Set([last]))
-      this.use(segment, file, 0, zeros.length)
+      this.use(segment, file, 0, allocated)
       this.segments.add(segment)
       return this.current!
     })
+  }
+
+  /** Creates the file of a segment. Returns its size in bytes. */
+  private create(path: string, size: number): Effect.Effect<number, DiskError> {
+    const { isSynced, segmentBytes } = this.options
+    const allocated = isSynced ? Math.max(firstZeros, Math.min(segmentBytes, size * commitsAhead)) : 0
+    return Effect.flatMap(
+      this.createFile(path),
+      (file) =>
+        Effect.as(Effect.andThen(file.write(zeros(allocated), 0), file.sync), allocated).pipe(
+          Effect.ensuring(file.close),
+          Effect.onError(() => Effect.ignore(this.disk.remove(path)))
+        )
+    )
   }
 
   /** Creates a file, and the directory of the log if it was removed. */
@@ -224,26 +241,37 @@ export class SegmentWriter {
     })
   }
 
-  private addZeros(current: Current): void {
-    const { segmentBytes } = this.options
-    if (current.allocated - current.position >= zerosAhead || current.allocated >= segmentBytes) return
-    if (!current.hasZeros.isOpen()) return
+  /** Adds zeros to the segment after a commit of `size` bytes, or to the file of the next one. */
+  private addZeros(current: Current, size: number): void {
+    const { fork, segmentBytes } = this.options
     const from = current.allocated
-    const size = Math.min(mostZeros, Math.max(firstZeros, from), segmentBytes - from)
+    const piece = Math.min(mostZeros, Math.max(firstZeros, from, size * commitsAhead))
+    const ahead = from - current.position
+    const wanted = Math.max(leastAhead, from < mostZeros ? 0 : 2 * mostZeros)
+    if (ahead >= wanted) return
+    if (from < segmentBytes) {
+      if (current.hasZeros.isOpen()) fork(this.extend(current, Math.min(piece, segmentBytes - from)))
+    } else if (ahead + this.spare.bytes < Math.min(wanted, segmentBytes)) {
+      fork(this.spare.extend(Math.min(piece, segmentBytes)))
+    }
+  }
+
+  private extend(current: Current, size: number): Effect.Effect<void> {
     current.hasZeros.closeUnsafe()
+    const from = current.allocated
     const write = Effect.gen({ self: this }, function*() {
-      const { free, total } = yield* this.disk.space(this.options.directory)
-      // Zeros must not be what fills the disk. A total of 0 is unknown.
-      if (total > 0 && free < size * zerosShare) return
+      if (!(yield* hasSpace(this.disk, this.options.directory, size))) return
       const file = yield* this.disk.openExisting(current.segment.path)
-      yield* Effect.ensuring(Effect.andThen(file.write([Buffer.alloc(size)], from), file.sync), file.close)
+      yield* Effect.ensuring(Effect.andThen(file.write(zeros(size), from), file.sync), file.close)
       current.allocated = from + size
     })
     // Without zeros the commits are slower, but as durable; if the disk is full, the commit finds out.
-    this.options.fork(Effect.ensuring(
-      Effect.ignore(write),
-      Effect.sync(() => current.hasZeros.openUnsafe())
-    ))
+    return Effect.ensuring(Effect.ignore(write), Effect.sync(() => current.hasZeros.openUnsafe()))
+  }
+
+  /** Removes the file of a segment, whose messages are all finished, or keeps it for the next segment. */
+  reclaim(segment: Segment): Effect.Effect<void, DiskError> {
+    return this.options.isSynced ? this.spare.reclaim(segment) : this.disk.remove(segment.path)
   }
 
   /** Completes when all commits are durable. After a failure the segment is not written again. */
@@ -259,6 +287,7 @@ export class SegmentWriter {
   /** Closes the segment without its free space. */
   get close(): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
+      yield* this.spare.close
       const { current } = this
       if (current === undefined) return
       yield* current.hasZeros.await

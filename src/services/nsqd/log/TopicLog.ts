@@ -536,7 +536,7 @@ export class TopicLog implements ChannelOwner {
       if (removed.size === 0) return
       this.segments.remove(removed)
       yield* this.reader.close
-      for (const { path } of removed) yield* this.host.disk.remove(path)
+      for (const segment of removed) yield* this.writer.reclaim(segment)
     })
   }
 

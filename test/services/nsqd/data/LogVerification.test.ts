@@ -115,7 +115,7 @@ describe("the verification of durable logs", () => {
       yield* log.close
       const disk = yield* FaultyDisk
       const bytes = disk.files().get(segment(1))!
-      disk.put(segment(1), Buffer.concat([bytes, bytes.subarray(0, 100)]))
+      disk.put(segment(1), Buffer.concat([bytes, bytes.subarray(8, 108)]))
       const { damages, notes } = yield* verified
       assert.deepStrictEqual(damages, [])
       assert.deepStrictEqual(notes.map(({ file, position }) => [file, position]), [[segment(1), bytes.length]])

@@ -137,6 +137,30 @@ describe("TopicLog", () => {
       assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("a"))), range(250, 300))
     }).pipe(Effect.provide(layer)))
 
+  it.effect("the file of a finished segment becomes that of a later one, whose messages survive a kill", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const mib = 1024 * 1024
+      const changed = { segmentBytes: 2 * mib }
+      const log = yield* open(changed)
+      const channel = yield* log.channel("a")
+      let number = 0
+      const sizes = (): ReadonlyArray<number> =>
+        Array.from(disk.files()).flatMap(([path, { length }]) => path.endsWith(".segment") ? [length] : [])
+      for (let round = 0; round < 40; round++) {
+        yield* log.publish(range(number, number + 100), 0, 2000)
+        number += 100
+        ;(yield* log.read(channel)).forEach(finish)
+        yield* TestClock.adjust(50)
+      }
+      // The newest segment has blocks from its beginning on.
+      assert.deepStrictEqual(sizes().map((size) => size > 1.5 * mib), [true])
+      yield* log.publish([number], 0, 2000)
+      const second = yield* open(changed)
+      assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("a"))), [number])
+      assert.isFalse(Array.from(disk.files().keys()).some((path) => path.endsWith(".tmp")))
+    }).pipe(Effect.provide(layer)))
+
   it.effect("a failed write fails its publishers only, and the next commit uses a new segment", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
