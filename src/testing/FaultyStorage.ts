@@ -61,6 +61,7 @@ const make = Effect.gen(function*() {
     },
     append: (runs) => write(queue.append(runs)),
     read: (maxBytes) => counted("reads", Effect.tap(checked("reads", queue.read(maxBytes)), () => reading.await)),
+    sync: checked("writes", queue.sync),
     recent: checked("reads", queue.recent),
     empty: checked("writes", queue.empty),
     delete: checked("writes", queue.delete)
@@ -73,6 +74,10 @@ const make = Effect.gen(function*() {
     recordCreation: storage.recordCreation,
     refusal: storage.refusal,
     openLog: storage.openLog,
+    hasQueue: storage.hasQueue,
+    hasLog: storage.hasLog,
+    loadDurabilities: storage.loadDurabilities,
+    saveDurabilities: storage.saveDurabilities,
     prepareStop: storage.prepareStop,
     health: Effect.suspend(() => failures.writes === undefined ? storage.health : Effect.succeed(failures.writes))
   }).pipe(Context.add(StorageFaults, {

@@ -51,6 +51,8 @@ const nsqd: Table = {
       ])
     )
   ),
+  "POST /topic/durability": "change",
+  "PUT /topic/durability": "change",
   "GET /config/:name": "read",
   "PUT /config/:name": "change",
   "GET /debug/pprof/": "read",

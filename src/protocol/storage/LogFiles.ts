@@ -20,6 +20,9 @@ export const segmentFileName = (first: number): string => `${String(first).padSt
 /** Returns the name of a generation of the channels' state. */
 export const stateFileName = (generation: number): string => `${String(generation).padStart(digits, "0")}.state`
 
+/** The file that says that a log is being filled and incomplete. */
+export const fillingFileName = "filling"
+
 /** A file of a log. */
 export interface LogFile {
   readonly kind: "segment" | "state"

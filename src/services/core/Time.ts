@@ -33,5 +33,9 @@ export const fromClock = (clock: Clock.Clock): Time => {
   }
 }
 
+/** The wall clock in ms when the monotonic clock was 0: a whole number, so that a message is due when its alarm rings. */
+export const wallOrigin = ({ monotonicMillis, wallNanos }: Time): number =>
+  Math.floor(Number(wallNanos() / 1_000_000n) - monotonicMillis())
+
 /** The clocks of the calling fiber. */
 export const make: Effect.Effect<Time> = Clock.clockWith((clock) => Effect.succeed(fromClock(clock)))

@@ -9,6 +9,7 @@ import { Effect, Schedule } from "effect"
 import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { BackendQueue } from "../storage/BackendQueue.ts"
+import { batchOf, type Carried } from "./Carried.ts"
 import { type Deferrals, DeferredQueue } from "./DeferredQueue.ts"
 import { DiskReads } from "./DiskReads.ts"
 import { countUnstored, MemoryQueue, settleSpan, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
@@ -65,6 +66,13 @@ export interface WaitingMessages {
   readonly recent: Effect.Effect<ReadonlySet<string>>
   /** Writes everything that is not on disk, then `others`. Returns the number of messages that waited in memory. */
   readonly flush: (others: ReadonlyArray<MessageBatch>) => Effect.Effect<number, NotStored>
+  /**
+   * Stores what is only in memory, and `inFlight`, so that another queue can take over after this one is closed. Returns what is
+   * not on disk then: everything if there is no disk, and the deferred messages.
+   */
+  readonly leave: (inFlight: ReadonlyArray<MessageBatch>, wallOrigin: number) => Effect.Effect<Carried>
+  /** Takes over messages of another queue. */
+  readonly receive: (carried: Carried, wallOrigin: number) => void
   /** Drops all waiting messages. */
   readonly empty: Effect.Effect<void, StorageError>
   /** Drops all waiting messages and deletes the files. */
@@ -194,6 +202,28 @@ export class Backlog implements WaitingMessages {
       const count = waiting.reduce((sum, span) => sum + span.end - span.index, 0)
       return Effect.as(this.storeSpans([...waiting, ...others.map(wholeBatch)]), count)
     })
+  }
+
+  leave(inFlight: ReadonlyArray<MessageBatch>, wallOrigin: number): Effect.Effect<Carried> {
+    return Effect.suspend(() => {
+      const deferred = this.deferred.takeAllDue().map(({ batch, due }) => ({ batch, due: Math.ceil(due + wallOrigin) }))
+      if (this.backend === undefined) return Effect.succeed({ waiting: this.takeMemory(inFlight), deferred })
+      return Effect.match(this.flush(inFlight), {
+        onSuccess: () => ({ waiting: [], deferred }),
+        // Those that were read from disk are read again.
+        onFailure: ({ error }) => ({ waiting: this.takeMemory([]), deferred, failure: error })
+      })
+    })
+  }
+
+  private takeMemory(others: ReadonlyArray<MessageBatch>): ReadonlyArray<MessageBatch> {
+    const spans = [...this.memory.takeAll(), ...this.spilled.takeAll(), ...others.map(wholeBatch)]
+    return spans.filter(({ batch }) => !batch.isOnDisk).map(batchOf)
+  }
+
+  receive({ deferred, waiting }: Carried, wallOrigin: number): void {
+    for (const batch of waiting) this.memory.push(wholeBatch(batch))
+    for (const { batch, due } of deferred) this.deferred.push(batch, due - wallOrigin)
   }
 
   get empty(): Effect.Effect<void, StorageError> {

@@ -17,6 +17,7 @@ import { restore } from "./Restoring.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
 import * as Surroundings from "./Surroundings.ts"
 import type { Topic, TopicSettings } from "./Topic.ts"
+import * as TopicDurabilities from "./TopicDurabilities.ts"
 import * as TopicRegistry from "./TopicRegistry.ts"
 import type { TopologyEvent } from "./Topology.ts"
 import * as UnusedTopics from "./UnusedTopics.ts"
@@ -60,6 +61,15 @@ export class Broker extends Context.Service<Broker, {
     topic: string,
     name: string
   ) => Effect.Effect<void, BrokerError | StorageError>
+  /**
+   * Changes the durability of a topic, moves its messages, and remembers it over restarts; `undefined` gives it that of the options
+   * again. Messages in flight return, consumers stay subscribed, and publishers wait. Returns the durability. Fails with the
+   * reason `MissingTopic`.
+   */
+  readonly setDurability: (
+    topic: string,
+    durability: Durability | undefined
+  ) => Effect.Effect<Durability, BrokerError | StorageError>
   /** Pauses or unpauses a topic at once; completes when the metadata file is written. */
   readonly pauseTopic: (topic: Topic, paused: boolean) => Effect.Effect<void, StorageError>
   readonly pauseChannel: (channel: Channel, paused: boolean) => Effect.Effect<void, StorageError>
@@ -106,8 +116,16 @@ const make = Effect.gen(function*() {
   const { time } = surroundings
   const latency = yield* makePlan(options, time)
   // The daemon has checked the rules by now; in another program a wrong one is a defect.
-  const durabilityOf = yield* Effect.orDie(Effect.fromResult(rulesOf(options)))
-  const registry = yield* TopicRegistry.make(settingsOf(options, latency, durabilityOf), surroundings)
+  const ofOptions = yield* Effect.orDie(Effect.fromResult(rulesOf(options)))
+  const durabilities = yield* Effect.mapError(
+    TopicDurabilities.make(storage, ofOptions),
+    ({ message: description }) => brokerError(BrokerErrorReason.MetadataFailure({ action: "load", description }))
+  )
+  const registry = yield* TopicRegistry.make(
+    settingsOf(options, latency, durabilities.of),
+    durabilities,
+    surroundings
+  )
   const { metadata } = registry
   const startTime = Math.floor((yield* Clock.currentTimeMillis) / 1000)
 
@@ -191,6 +209,7 @@ const make = Effect.gen(function*() {
     deleteTopic: registry.deleteTopic,
     channel: registry.channel,
     deleteChannel: registry.deleteChannel,
+    setDurability: registry.setDurability,
     pauseTopic,
     pauseChannel,
     subscribe

@@ -7,16 +7,17 @@
  * Consumers and the topic call its synchronous methods, which change state and call the worker if there is work.
  * Operations on any number of messages run in slices, so that other work does not have to wait for them.
  */
-import { Effect, Result } from "effect"
+import { Effect, Exit, Result, Scope } from "effect"
 import type { MessageKey } from "../../../protocol/client/Message.ts"
 import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
-import type { Time } from "../../core/Time.ts"
+import { type Time, wallOrigin } from "../../core/Time.ts"
 import type { Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { WaitingMessages } from "./Backlog.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
+import type { Carried } from "./Carried.ts"
 import { Distribution } from "./Distribution.ts"
 import { flushFailed } from "./Flush.ts"
 import { Outstanding } from "./Outstanding.ts"
@@ -24,7 +25,7 @@ import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
 import { type AcknowledgementResult, type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import type { MakeBacklog, TopicQueue } from "./TopicQueue.ts"
-import { Worker } from "./Worker.ts"
+import { Worker, type WorkerPool } from "./Worker.ts"
 
 /** The broker's settings for a channel. Sizes in messages, times in ms. */
 export interface ChannelSettings {
@@ -52,13 +53,17 @@ export class Channel {
   private readonly settings: ChannelSettings
   private readonly time: Time
   private readonly turns: Turns
-  private readonly backlog: WaitingMessages
+  private backlog: WaitingMessages
+  private queueScope: Scope.Closeable
   private readonly distribution: Distribution
   private readonly members: Array<Subscription> = []
   private readonly outstanding: Outstanding
-  private readonly work: Worker
+  private work: Worker
+  private readonly workers: WorkerPool
   private isPaused = false
   private isExiting = false
+  /** Completes when the queue of the topic is replaced, if that is being done: nothing is delivered meanwhile. */
+  private moving: Effect.Effect<void> | undefined
   private messages = 0
   private requeues = 0
 
@@ -66,13 +71,16 @@ export class Channel {
     topic: TopicName,
     name: ChannelName,
     makeBacklog: MakeBacklog,
+    queueScope: Scope.Closeable,
     settings: ChannelSettings,
     { alarms, random, time, turns, workers }: Surroundings
   ) {
     this.topic = topic
     this.name = name
     this.ephemeral = isEphemeral(name)
-    const label = `CHANNEL(${name})`
+    const { label } = this
+    this.queueScope = queueScope
+    this.workers = workers
     this.settings = settings
     this.time = time
     this.turns = turns
@@ -98,12 +106,53 @@ export class Channel {
     settings: ChannelSettings,
     surroundings: Surroundings
   ) {
-    const channel = new Channel(topic, name, yield* queue.openChannel(name), settings, surroundings)
-    yield* Effect.addFinalizer(() => channel.close)
+    const { makeBacklog, scope } = yield* openIn(queue, name)
+    const channel = new Channel(topic, name, makeBacklog, scope, settings, surroundings)
+    yield* Effect.addFinalizer(() => Effect.andThen(channel.close, channel.closeQueue))
     // Deferred messages of an earlier process need their alarm.
     channel.wake()
     return channel
   })
+
+  private get label(): string {
+    return `CHANNEL(${this.name})`
+  }
+
+  private get closeQueue(): Effect.Effect<void> {
+    return Effect.suspend(() => Scope.close(this.queueScope, Exit.void))
+  }
+
+  // ---- replacing the queue
+
+  /**
+   * Leaves the queue of the topic, which is going to be replaced. Messages in flight return; consumers stay subscribed and get
+   * nothing until `enter`, by which `moving` completes. Returns the messages that are not on disk.
+   */
+  leave(moving: Effect.Effect<void>): Effect.Effect<Carried> {
+    return Effect.gen({ self: this }, function*() {
+      this.moving = moving
+      yield* this.work.stop
+      const carried = yield* this.backlog.leave(this.outstanding.pause(), wallOrigin(this.time))
+      yield* this.closeQueue
+      return carried
+    })
+  }
+
+  /** Enters the new queue of the topic. */
+  enter(queue: TopicQueue): Effect.Effect<void, StorageError> {
+    return Effect.gen({ self: this }, function*() {
+      yield* this.work.stop
+      yield* this.closeQueue
+      const { makeBacklog, scope } = yield* openIn(queue, this.name)
+      this.queueScope = scope
+      this.work = new Worker(this.workers, this.label, () => this.pass())
+      this.backlog = makeBacklog(this.label, this.work)
+      this.distribution.use(this.backlog)
+      this.outstanding.resume(this.backlog.deferred)
+      this.moving = undefined
+      this.wake()
+    })
+  }
 
   // ---- statistics
 
@@ -285,10 +334,14 @@ export class Channel {
 
   /** Drops all messages: waiting, in flight and deferred. */
   get empty(): Effect.Effect<void, StorageError> {
-    return Effect.suspend(() => {
-      const forget = this.outstanding.drop()
-      return Effect.andThen(this.backlog.empty, forget)
-    })
+    const moved = Effect.suspend(() => this.moving ?? Effect.void)
+    return Effect.andThen(
+      moved,
+      Effect.suspend(() => {
+        const forget = this.outstanding.drop()
+        return Effect.andThen(this.backlog.empty, forget)
+      })
+    )
   }
 
   /** Deletes the channel's messages and files and disconnects its consumers. */
@@ -375,15 +428,26 @@ export class Channel {
 
   /** Whether a consumer is ready for more messages. */
   private wantsMore(): boolean {
-    return !this.isPaused && !this.isExiting && this.members.some((member) => member.capacity > 0)
+    return !this.isPaused && !this.isExiting && this.moving === undefined &&
+      this.members.some((member) => member.capacity > 0)
   }
 
   private deliver(): void {
     this.latency.settle()
     this.outstanding.watch(this.backlog.deferred.earliest)
-    if (this.isPaused || this.isExiting) return
+    if (this.isPaused || this.isExiting || this.moving !== undefined) return
     do {
       this.outstanding.watch(this.distribution.share(this.members, this.time.monotonicMillis()))
     } while (this.backlog.canLoad && this.wantsMore() && this.backlog.load())
   }
 }
+
+/** Opens the messages of a channel in a Scope of their own. */
+const openIn = Effect.fnUntraced(function*(queue: TopicQueue, name: ChannelName) {
+  const scope = yield* Scope.make()
+  const makeBacklog = yield* queue.openChannel(name).pipe(
+    Scope.provide(scope),
+    Effect.onError(() => Scope.close(scope, Exit.void))
+  )
+  return { makeBacklog, scope }
+})

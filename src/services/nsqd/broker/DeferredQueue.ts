@@ -37,6 +37,8 @@ export interface Deferrals {
   ) => number
   /** Takes all messages that are only in memory, by due time, each as its own batch. */
   readonly takeAll: () => ReadonlyArray<MessageBatch>
+  /** The same, with the times when they are due. */
+  readonly takeAllDue: () => ReadonlyArray<{ readonly batch: MessageBatch; readonly due: number }>
   /** Drops all messages; returns those that have to be settled. */
   readonly drop: () => ReadonlyArray<MessageBatch>
 }
@@ -89,8 +91,15 @@ export class DeferredQueue implements Deferrals {
   }
 
   takeAll(): ReadonlyArray<MessageBatch> {
-    const taken: Array<MessageBatch> = []
-    while (this.length > 0) taken.push(this.place[0] === kept ? this.popBatch() : this.popFrames(Infinity, 1))
+    return this.takeAllDue().map(({ batch }) => batch)
+  }
+
+  takeAllDue(): ReadonlyArray<{ readonly batch: MessageBatch; readonly due: number }> {
+    const taken: Array<{ readonly batch: MessageBatch; readonly due: number }> = []
+    while (this.length > 0) {
+      const due = this.due[0]!
+      taken.push({ batch: this.place[0] === kept ? this.popBatch() : this.popFrames(Infinity, 1), due })
+    }
     return taken
   }
 

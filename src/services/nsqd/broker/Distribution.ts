@@ -17,7 +17,7 @@ const runBytes = 256 * 1024
 export class Distribution {
   /** Messages delivered from memory, by the consumer's locality; NSQ does not count those from disk. */
   readonly delivered = { zone: 0, region: 0, global: 0 }
-  private readonly backlog: Pick<WaitingMessages, "fetched" | "memory">
+  private backlog: Pick<WaitingMessages, "fetched" | "memory">
   private readonly nearFirst: boolean
   private readonly random: (typeof Random.Random)["Service"]
   private turn = 0
@@ -33,6 +33,11 @@ export class Distribution {
     this.backlog = backlog
     this.nearFirst = nearFirst
     this.random = random
+  }
+
+  /** Continues with the messages of another backlog. */
+  use(backlog: Pick<WaitingMessages, "fetched" | "memory">): void {
+    this.backlog = backlog
   }
 
   /**

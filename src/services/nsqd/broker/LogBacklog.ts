@@ -6,14 +6,17 @@
  */
 import { Effect } from "effect"
 import { frameAttempts, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
-import type { Time } from "../../core/Time.ts"
+import { isEphemeral } from "../../../protocol/client/Names.ts"
+import { type Time, wallOrigin } from "../../core/Time.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { ChannelLog } from "../log/ChannelLog.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import type { NotStored, WaitingMessages } from "./Backlog.ts"
+import { batchOf, type Carried, nothing } from "./Carried.ts"
 import type { Deferrals } from "./DeferredQueue.ts"
 import { DiskReads } from "./DiskReads.ts"
 import { MemoryQueue, wholeBatch } from "./MemoryQueue.ts"
+import { readDeferred, readWaiting } from "./Moving.ts"
 import type { Worker } from "./Worker.ts"
 
 /** Bytes of frames that are loaded at once. */
@@ -134,6 +137,27 @@ export class LogBacklog implements WaitingMessages {
     })
   }
 
+  /** Only the messages of an ephemeral channel are not in the log when it is opened again. */
+  leave(inFlight: ReadonlyArray<MessageBatch>): Effect.Effect<Carried> {
+    const { channel, log } = this
+    return Effect.gen({ self: this }, function*() {
+      if (!isEphemeral(channel.name)) {
+        yield* Effect.ignore(this.flush(inFlight))
+        return nothing
+      }
+      const waiting = [...inFlight, ...[...this.memory.takeAll(), ...this.fetched.takeAll()].map(batchOf)]
+      yield* readWaiting(log, channel, (batch) => Effect.sync(() => void waiting.push(batch)))
+      // In copies: nothing of a closed log is settled.
+      return {
+        waiting: waiting.map((batch) => batchOf(wholeBatch(batch))),
+        deferred: yield* readDeferred(log, channel)
+      }
+    }).pipe(Effect.catch((error) => Effect.succeed({ ...nothing, failure: error })))
+  }
+
+  /** The log has taken over everything before. */
+  receive(): void {}
+
   get empty(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       this.forget()
@@ -159,10 +183,9 @@ export class LogBacklog implements WaitingMessages {
 /** The channel's deferred messages, which are in the log. */
 const deferralsOf = (channel: ChannelLog, time: Time): Deferrals => {
   /**
-   * The wall clock's time when the monotonic clock was 0: due times have to survive the process. A whole number, so that a message
-   * is due when its alarm rings.
+   * Due times have to survive the process, and are those of the wall clock.
    */
-  const origin = Math.floor(Number(time.wallNanos() / 1_000_000n) - time.monotonicMillis())
+  const origin = wallOrigin(time)
   return {
     get count() {
       return channel.deferredCount
@@ -173,6 +196,7 @@ const deferralsOf = (channel: ChannelLog, time: Time): Deferrals => {
     push: (batch, due) => channel.defer(sequenceOf(batch), Math.ceil(due + origin), frameAttempts(batch.frames, 0)),
     release: (now, most) => channel.releaseDue(now + origin, most),
     takeAll: () => [],
+    takeAllDue: () => [],
     drop: () => []
   }
 }

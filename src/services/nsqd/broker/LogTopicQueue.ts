@@ -3,7 +3,6 @@
  * let the channels read further; it copies nothing.
  */
 import { Effect } from "effect"
-import { GuidGenerator } from "../../../protocol/client/Guid.ts"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
@@ -12,8 +11,10 @@ import type { TopicLog } from "../log/TopicLog.ts"
 import type { LogDurability } from "../options/Durability.ts"
 import { Storage } from "../storage/Storage.ts"
 import { type BrokerError, writeFailure } from "./BrokerError.ts"
+import { type Carried, type Handover, nothing } from "./Carried.ts"
 import { LogBacklog } from "./LogBacklog.ts"
 import type { MemoryTopicSettings } from "./MemoryTopicQueue.ts"
+import { intoLog } from "./Moving.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import type { MakeBacklog, QueueOwner, TopicQueue } from "./TopicQueue.ts"
 
@@ -22,28 +23,29 @@ export class LogTopicQueue implements TopicQueue {
   private readonly time: Time
   private readonly log: TopicLog
   private readonly owner: QueueOwner
-  private readonly guids: GuidGenerator
 
   private constructor(settings: MemoryTopicSettings, time: Time, log: TopicLog, owner: QueueOwner) {
     this.settings = settings
     this.time = time
     this.log = log
     this.owner = owner
-    this.guids = new GuidGenerator(settings.nodeId)
-    if (log.lastIssued !== undefined) this.guids.continueAfter(log.lastIssued)
+    if (log.lastIssued !== undefined) owner.guids.continueAfter(log.lastIssued)
     log.onCommitted(() => this.wake())
   }
 
-  /** Opens a queue with the messages of the topic's log. */
+  /** Opens a queue with the messages of the topic's log, and moves those of its disk queues into it. */
   static readonly open = Effect.fnUntraced(function*(
     topic: TopicName,
     durability: LogDurability,
     settings: MemoryTopicSettings,
     { time }: Surroundings,
-    owner: QueueOwner
+    owner: QueueOwner,
+    handover: Handover
   ) {
     const { openLog } = yield* Storage
-    return new LogTopicQueue(settings, time, yield* openLog(topic, durability), owner)
+    const log = yield* openLog(topic, durability)
+    yield* intoLog(log, topic, handover)
+    return new LogTopicQueue(settings, time, log, owner)
   })
 
   get depth(): number {
@@ -60,7 +62,7 @@ export class LogTopicQueue implements TopicQueue {
     const now = this.time.wallNanos()
     // Exact, because the number of nanoseconds has no room in a double.
     const due = deferMillis === 0 ? 0 : Math.ceil(Number((now + 999_999n) / 1_000_000n) + deferMillis)
-    return Effect.matchEffect(this.log.append(bodies, now, this.guids.take(now, bodies.count), due), {
+    return Effect.matchEffect(this.log.append(bodies, now, this.owner.guids.take(now, bodies.count), due), {
       onSuccess: () => {
         this.owner.count(bodies.count, bodies.bodyBytes)
         return Effect.void
@@ -98,6 +100,11 @@ export class LogTopicQueue implements TopicQueue {
   /** Handing over needs no fiber. */
   get stop(): Effect.Effect<void> {
     return Effect.void
+  }
+
+  /** Everything is in the log. */
+  get leave(): Effect.Effect<Carried> {
+    return Effect.succeed(nothing)
   }
 
   /** Everything is in the log. */

@@ -3,19 +3,20 @@
  * each channel while the topic is not paused.
  */
 import { Effect } from "effect"
-import { GuidGenerator } from "../../../protocol/client/Guid.ts"
 import { MessageBatch, type PublishedBodies, recordHeaderSize } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
-import type { Time } from "../../core/Time.ts"
+import { type Time, wallOrigin } from "../../core/Time.ts"
 import type { BackendQueue } from "../storage/BackendQueue.ts"
 import { Storage } from "../storage/Storage.ts"
 import { Backlog } from "./Backlog.ts"
 import { type BrokerError, writeFailure } from "./BrokerError.ts"
+import { batchOf, type Carried, delayed, type Handover, nothing } from "./Carried.ts"
 import { DeferredOnDisk } from "./DeferredOnDisk.ts"
 import { flushFailed } from "./Flush.ts"
 import { HandOver } from "./HandOver.ts"
-import { countUnstored, MemoryQueue, storeInPieces } from "./MemoryQueue.ts"
+import { countUnstored, MemoryQueue, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
+import { type MovedOut, noneMoved, outOfLog } from "./Moving.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import type { MakeBacklog, QueueOwner, TopicQueue } from "./TopicQueue.ts"
 
@@ -28,7 +29,8 @@ export interface MemoryTopicSettings {
 }
 
 export class MemoryTopicQueue implements TopicQueue {
-  readonly channelNames: ReadonlyArray<string> = []
+  /** Those of the log that was moved into the disk queues. */
+  readonly channelNames: ReadonlyArray<string>
   private readonly topic: TopicName
   private readonly ephemeral: boolean
   private readonly settings: MemoryTopicSettings
@@ -36,10 +38,10 @@ export class MemoryTopicQueue implements TopicQueue {
   private readonly storage: Storage["Service"]
   private readonly backend: BackendQueue | undefined
   private readonly owner: QueueOwner
-  private readonly guids: GuidGenerator
   private readonly memory = new MemoryQueue()
   private readonly delays = new DeferredOnDisk()
   private readonly handOver: HandOver
+  private readonly carried: Map<string, Carried>
 
   private constructor(
     topic: TopicName,
@@ -47,7 +49,8 @@ export class MemoryTopicQueue implements TopicQueue {
     surroundings: Surroundings,
     storage: Storage["Service"],
     backend: BackendQueue | undefined,
-    owner: QueueOwner
+    owner: QueueOwner,
+    moved: MovedOut
   ) {
     this.topic = topic
     this.ephemeral = isEphemeral(topic)
@@ -56,21 +59,41 @@ export class MemoryTopicQueue implements TopicQueue {
     this.storage = storage
     this.backend = backend
     this.owner = owner
-    this.guids = new GuidGenerator(settings.nodeId)
+    this.channelNames = moved.channels
+    this.carried = new Map(moved.carried)
     this.handOver = new HandOver({ ...owner, memory: this.memory, backend, delays: this.delays }, surroundings)
   }
 
-  /** Opens a queue with the messages of its disk queue. */
+  /** Opens a queue with the messages of its disk queue, and moves those of the topic's log into it. */
   static readonly open = Effect.fnUntraced(function*(
     topic: TopicName,
     settings: MemoryTopicSettings,
     surroundings: Surroundings,
-    owner: QueueOwner
+    owner: QueueOwner,
+    { carried, own }: Handover
   ) {
     const storage = yield* Storage
-    const backend = isEphemeral(topic) ? undefined : yield* storage.openQueue(topic)
-    return new MemoryTopicQueue(topic, settings, surroundings, storage, backend, owner)
+    if (isEphemeral(topic)) {
+      return new MemoryTopicQueue(topic, settings, surroundings, storage, undefined, owner, noneMoved)
+    }
+    const moved = yield* outOfLog(topic)
+    const backend = yield* storage.openQueue(topic)
+    const queue = new MemoryTopicQueue(topic, settings, surroundings, storage, backend, owner, {
+      ...moved,
+      carried: new Map([...carried, ...moved.carried])
+    })
+    queue.receive(own)
+    queue.receive(moved.own)
+    return queue
   })
+
+  private receive({ deferred, waiting }: Carried): void {
+    for (const batch of waiting) this.memory.push(wholeBatch(batch))
+    const now = Number(this.time.wallNanos() / 1_000_000n)
+    for (const { batch, due } of deferred) {
+      this.memory.push(wholeBatch(delayed(batch.encodeRecords(0, 1), due - now)))
+    }
+  }
 
   get depth(): number {
     return this.memory.count + this.backendDepth
@@ -83,7 +106,7 @@ export class MemoryTopicQueue implements TopicQueue {
 
   put(bodies: PublishedBodies, deferMillis: number): Completion<BrokerError> {
     const now = this.time.wallNanos()
-    const ids = this.guids.take(now, bodies.count)
+    const ids = this.owner.guids.take(now, bodies.count)
     const room = this.settings.memQueueSize - this.memory.count
     const newest = deferMillis === 0 && bodies.count <= room ? this.memory.newest : undefined
     if (newest !== undefined && newest.batch.gather(bodies, now, ids)) {
@@ -144,11 +167,17 @@ export class MemoryTopicQueue implements TopicQueue {
   // ---- channels
 
   openChannel(name: ChannelName) {
-    const { settings: { memQueueSize }, storage, topic } = this
+    const { carried, settings: { memQueueSize }, storage, time, topic } = this
     const opened = isEphemeral(name) ? Effect.undefined : storage.openQueue(`${topic}:${name}`)
     return Effect.map(
       opened,
-      (backend): MakeBacklog => (label, worker) => new Backlog(label, memQueueSize, backend, worker)
+      (backend): MakeBacklog => (label, worker) => {
+        const backlog = new Backlog(label, memQueueSize, backend, worker)
+        const received = carried.get(name)
+        if (received !== undefined) backlog.receive(received, wallOrigin(time))
+        carried.delete(name)
+        return backlog
+      }
     )
   }
 
@@ -178,6 +207,23 @@ export class MemoryTopicQueue implements TopicQueue {
 
   get stop(): Effect.Effect<void> {
     return this.handOver.stop
+  }
+
+  get leave(): Effect.Effect<Carried> {
+    return Effect.suspend((): Effect.Effect<Carried> => {
+      const { backend } = this
+      const now = Number(this.time.wallNanos() / 1_000_000n)
+      const spans = this.memory.takeAll()
+      const deferred = spans.flatMap((span) =>
+        span.batch.deferMillis === 0 ? [] : [{ batch: batchOf(span), due: now + span.batch.deferMillis }]
+      )
+      const plain = spans.filter(({ batch }) => batch.deferMillis === 0)
+      if (backend === undefined) return Effect.succeed({ waiting: plain.map(batchOf), deferred })
+      return Effect.match(storeInPieces(plain, (records) => backend.append(records), () => {}), {
+        onSuccess: () => deferred.length === 0 ? nothing : { waiting: [], deferred },
+        onFailure: ({ error, left }) => ({ waiting: left.map(batchOf), deferred, failure: error })
+      })
+    })
   }
 
   get flush(): Effect.Effect<void> {

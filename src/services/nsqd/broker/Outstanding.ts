@@ -38,7 +38,7 @@ export class Outstanding implements Sleeper {
   private readonly alarms: Alarms
   private readonly turns: Turns
   private readonly returns: Returns
-  private readonly deferred: Deferrals
+  private deferred: Deferrals
   /** Messages of disconnected consumers that wait for their timeout, as in NSQ. */
   private orphans: InFlight | undefined
   /** Messages of disconnected consumers that are being returned. */
@@ -165,13 +165,15 @@ export class Outstanding implements Sleeper {
     return returned.toBatch()
   }
 
-  /** Takes back all messages, to be stored. */
-  takeAll(): { readonly inFlight: ReadonlyArray<MessageBatch>; readonly deferred: ReadonlyArray<MessageBatch> } {
+  /** Takes back all messages, to be stored; those that are deferred only if `withDeferred`. */
+  takeAll(
+    withDeferred = true
+  ): { readonly inFlight: ReadonlyArray<MessageBatch>; readonly deferred: ReadonlyArray<MessageBatch> } {
     const taken: Array<MessageBatch> = []
     for (const inFlight of this.flights()) {
       for (let slot = inFlight.oldest; slot >= 0; slot = inFlight.oldest) taken.push(this.takeBack(inFlight, slot))
     }
-    return { inFlight: taken, deferred: this.deferred.takeAll() }
+    return { inFlight: taken, deferred: withDeferred ? this.deferred.takeAll() : [] }
   }
 
   /** Drops all messages at once; the returned Effect then settles them on disk, in slices. */
@@ -203,6 +205,20 @@ export class Outstanding implements Sleeper {
         left = sliceMax
       }
     })
+  }
+
+  /** Takes back all messages in flight, and stops timeouts and delays until `resume`. */
+  pause(): ReadonlyArray<MessageBatch> {
+    this.close()
+    const { inFlight } = this.takeAll(false)
+    return inFlight
+  }
+
+  /** Continues with other deferred messages. */
+  resume(deferred: Deferrals): void {
+    this.deferred = deferred
+    this.closed = false
+    this.watch(this.earliestDeadline())
   }
 
   /** Stops timeouts and delays. */

@@ -12,7 +12,8 @@ import { queuesAtOnce, type Topic } from "./Topic.ts"
 
 /** Opens topics and channels that are not open yet. */
 export interface Opening {
-  readonly openTopic: (name: TopicName) => Effect.Effect<Topic, StorageError>
+  /** `channels` are those that will be opened. */
+  readonly openTopic: (name: TopicName, channels: ReadonlyArray<ChannelName>) => Effect.Effect<Topic, StorageError>
   readonly openChannel: (topic: Topic, name: ChannelName) => Effect.Effect<Channel, StorageError>
 }
 
@@ -49,7 +50,7 @@ export const restore = (
   /** The topic delivers nothing before all its channels exist. */
   const restoreTopic = Effect.fnUntraced(function*(name: string, { channels, paused }: SavedTopic) {
     if (!isTopicName(name)) return yield* Effect.logWarning(`skipping creation of invalid topic ${name}`)
-    const topic = yield* openTopic(name)
+    const topic = yield* openTopic(name, Array.from(channels.keys()).filter(isChannelName))
     if (paused) topic.pause()
     const unpaused = topic.storedChannelNames.filter((name) => !channels.has(name)).map((name) =>
       [name, false] as const

@@ -2,7 +2,8 @@
  * A topic: accepts published messages into its queue, and opens and deletes its channels. The queue hands every message to each
  * channel while the topic is not paused.
  */
-import { Effect, Exit, Scope } from "effect"
+import { Deferred, Effect, Exit, Scope } from "effect"
+import { GuidGenerator } from "../../../protocol/client/Guid.ts"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
@@ -10,6 +11,7 @@ import type { StorageError } from "../disk/StorageError.ts"
 import type { Durability } from "../options/Durability.ts"
 import { Storage } from "../storage/Storage.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
+import { type Carried, type Handover, opening } from "./Carried.ts"
 import { Channel, type ChannelSettings } from "./Channel.ts"
 import { LogTopicQueue } from "./LogTopicQueue.ts"
 import { MemoryTopicQueue, type MemoryTopicSettings } from "./MemoryTopicQueue.ts"
@@ -23,6 +25,13 @@ export interface TopicSettings extends ChannelSettings, MemoryTopicSettings {
 
 /** Topics, and channels per topic, that are restored or closed concurrently: enough to keep a disk busy. */
 export const queuesAtOnce = 8
+
+/** The queue of a topic, which a change of its durability replaces. */
+interface OpenQueue {
+  readonly durability: Durability
+  readonly queue: TopicQueue
+  readonly scope: Scope.Closeable
+}
 
 interface OpenChannel {
   readonly channel: Channel
@@ -39,12 +48,13 @@ interface OpenChannel {
 export class Topic {
   readonly name: TopicName
   readonly ephemeral: boolean
-  /** What an `OK` for its messages means. */
-  readonly durability: Durability
   private readonly settings: TopicSettings
   private readonly surroundings: Surroundings
   private readonly storage: Storage["Service"]
-  private readonly queue: TopicQueue
+  private readonly owner: QueueOwner
+  private opened: OpenQueue
+  /** Completes when the queue is replaced, if that is being done. */
+  private moving: Effect.Effect<void> | undefined
   private readonly open = new Map<ChannelName, OpenChannel>()
   private started = false
   private isPaused = false
@@ -54,27 +64,29 @@ export class Topic {
 
   private constructor(
     name: TopicName,
-    durability: Durability,
     settings: TopicSettings,
     surroundings: Surroundings,
     storage: Storage["Service"],
-    queue: TopicQueue
+    owner: QueueOwner,
+    opened: OpenQueue
   ) {
     this.name = name
     this.ephemeral = isEphemeral(name)
-    this.durability = durability
     this.settings = settings
     this.surroundings = surroundings
     this.storage = storage
-    this.queue = queue
+    this.owner = owner
+    this.opened = opened
   }
 
   /**
-   * Opens a topic with the messages of its queue. It accepts messages at once and hands them over after `start`. Closing
-   * the Scope stops it and its channels and writes messages in memory to disk.
+   * Opens a topic with the messages of its queue, and those of the queue of another durability that it had before: `channels` are
+   * the channels that it will have. It accepts messages at once and hands them over after `start`. Closing the Scope stops it and
+   * its channels and writes messages in memory to disk.
    */
   static readonly make = Effect.fnUntraced(function*(
     name: TopicName,
+    channels: ReadonlyArray<ChannelName>,
     settings: TopicSettings,
     surroundings: Surroundings
   ) {
@@ -85,17 +97,27 @@ export class Topic {
       channels: () => topic?.channels ?? [],
       isPumping: () => topic?.isPumping === true,
       isExiting: () => topic?.exiting === true,
+      guids: new GuidGenerator(settings.nodeId),
       count: (messages, bytes) => topic?.count(messages, bytes)
     }
     const durability = settings.durabilityOf(name)
-    const queue = durability === "memory"
-      ? yield* MemoryTopicQueue.open(name, settings, surroundings, owner)
-      : yield* LogTopicQueue.open(name, durability, settings, surroundings, owner)
-    const opened = new Topic(name, durability, settings, surroundings, storage, queue)
+    const queue = yield* openQueue(name, durability, settings, surroundings, owner, opening(channels))
+    const opened = new Topic(name, settings, surroundings, storage, owner, queue)
     topic = opened
-    yield* Effect.addFinalizer(() => opened.close)
+    yield* Effect.addFinalizer(() => Effect.andThen(opened.close, opened.closeQueue))
     return opened
   })
+
+  /** What an `OK` for its messages means. */
+  get durability(): Durability {
+    return this.opened.durability
+  }
+  private get queue(): TopicQueue {
+    return this.opened.queue
+  }
+  private get closeQueue(): Effect.Effect<void> {
+    return Effect.suspend(() => Scope.close(this.opened.scope, Exit.void))
+  }
 
   // ---- statistics
 
@@ -144,6 +166,9 @@ export class Topic {
    */
   put(bodies: PublishedBodies, deferMillis: number): Completion<BrokerError> {
     if (this.isExiting) return Effect.fail(brokerError(BrokerErrorReason.Exiting()))
+    if (this.moving !== undefined) {
+      return Effect.andThen(this.moving, Effect.suspend(() => this.put(bodies, deferMillis) ?? Effect.void))
+    }
     const refusal = this.storage.refusal()
     if (refusal !== undefined && !this.ephemeral) {
       return Effect.fail(brokerError(BrokerErrorReason.DiskFull({ description: refusal })))
@@ -211,7 +236,78 @@ export class Topic {
 
   /** Drops the topic's waiting messages; its channels keep theirs. */
   get empty(): Effect.Effect<void, StorageError> {
-    return this.queue.empty
+    return Effect.andThen(Effect.suspend(() => this.moving ?? Effect.void), Effect.suspend(() => this.queue.empty))
+  }
+
+  /**
+   * Moves all messages to a queue of another durability. Messages in flight return; consumers stay subscribed, and publishers
+   * wait. If it fails, the topic keeps its durability. The broker serializes the calls.
+   */
+  setDurability(durability: Durability): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      if (durability === this.durability) return Effect.void
+      const moved = Deferred.makeUnsafe<void>()
+      const moving = Deferred.await(moved)
+      this.moving = moving
+      return Effect.ensuring(
+        this.replaceQueue(durability, moving),
+        Effect.sync(() => {
+          this.moving = undefined
+          Deferred.doneUnsafe(moved, Effect.void)
+        })
+      )
+    })
+  }
+
+  private replaceQueue(durability: Durability, moving: Effect.Effect<void>): Effect.Effect<void, StorageError> {
+    return Effect.gen({ self: this }, function*() {
+      const { durability: before, queue } = this
+      yield* queue.stop
+      const carried = new Map<string, Carried>()
+      for (const channel of this.channels) carried.set(channel.name, yield* channel.leave(moving))
+      const own = yield* queue.leave
+      yield* this.closeQueue
+      const failures = [...carried.values(), own].flatMap(({ failure }) => failure ?? [])
+      const handover: Handover = {
+        channels: Array.from(this.open.keys()),
+        carried: new Map(Array.from(carried).filter(([, left]) => left.waiting.length + left.deferred.length > 0)),
+        own
+      }
+      const [failure] = failures
+      if (failure === undefined) {
+        const entered = yield* Effect.exit(this.enterQueue(durability, handover))
+        if (Exit.isSuccess(entered)) return
+        yield* this.enterAgain(before, handover)
+        return yield* entered
+      }
+      yield* this.enterAgain(before, handover)
+      return yield* failure
+    }).pipe(
+      Effect.tapError((error) =>
+        Effect.logError(`TOPIC(${this.name}): failed to change the durability to ${durability} - ${error.message}`)
+      )
+    )
+  }
+
+  /** Without any queue the topic refuses messages until the next start. */
+  private enterAgain(before: Durability, handover: Handover): Effect.Effect<void, StorageError> {
+    return Effect.tapError(this.enterQueue(before, handover), () => Effect.sync(() => this.refuseMessages()))
+  }
+
+  /** Opens a queue for the topic and its channels. */
+  private enterQueue(durability: Durability, handover: Handover): Effect.Effect<void, StorageError> {
+    const { name, owner, settings, storage, surroundings } = this
+    return Effect.gen({ self: this }, function*() {
+      const opened = yield* openQueue(name, durability, settings, surroundings, owner, handover).pipe(
+        Effect.provideService(Storage, storage)
+      )
+      this.opened = opened
+      yield* Effect.forEach(this.channels, (channel) => channel.enter(opened.queue), { discard: true }).pipe(
+        Effect.onError(() => this.closeQueue)
+      )
+      if (this.isPaused || this.open.size === 0) opened.queue.hold()
+      opened.queue.wake()
+    })
   }
 
   /** Deletes the topic's channels and files. Closing its Scope follows. */
@@ -243,3 +339,20 @@ export class Topic {
     return this.started && !this.isPaused && !this.isExiting && this.open.size > 0
   }
 }
+
+/** Opens the queue of a topic in a Scope of its own. */
+const openQueue = Effect.fnUntraced(function*(
+  name: TopicName,
+  durability: Durability,
+  settings: TopicSettings,
+  surroundings: Surroundings,
+  owner: QueueOwner,
+  handover: Handover
+) {
+  const scope = yield* Scope.make()
+  const opened: Effect.Effect<TopicQueue, StorageError, Scope.Scope | Storage> = durability === "memory"
+    ? MemoryTopicQueue.open(name, settings, surroundings, owner, handover)
+    : LogTopicQueue.open(name, durability, settings, surroundings, owner, handover)
+  const queue = yield* opened.pipe(Scope.provide(scope), Effect.onError(() => Scope.close(scope, Exit.void)))
+  return { durability, queue, scope } satisfies OpenQueue
+})

@@ -3,12 +3,14 @@
  * disk queue; `LogTopicQueue` in a durable log.
  */
 import type { Effect, Scope } from "effect"
+import type { GuidGenerator } from "../../../protocol/client/Guid.ts"
 import type { MessageBatch, PublishedBodies, StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import type { ChannelName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { WaitingMessages } from "./Backlog.ts"
 import type { BrokerError } from "./BrokerError.ts"
+import type { Carried } from "./Carried.ts"
 import type { Worker } from "./Worker.ts"
 
 /** A channel, as the queue of its topic sees it. */
@@ -37,6 +39,8 @@ export interface QueueOwner {
   readonly isPumping: () => boolean
   /** Whether the topic is being closed or deleted: failed writes are not retried any more. */
   readonly isExiting: () => boolean
+  /** The ids of the topic's messages, which increase whatever queue it has. */
+  readonly guids: GuidGenerator
   /** Messages were accepted. */
   readonly count: (messages: number, bytes: number) => void
 }
@@ -68,6 +72,10 @@ export interface TopicQueue {
   readonly delete: Effect.Effect<void, StorageError>
   /** Ends the handing over. */
   readonly stop: Effect.Effect<void>
+  /**
+   * Stores what is only in memory, so that another queue can take over after this one is closed. Returns what is not on disk then.
+   */
+  readonly leave: Effect.Effect<Carried>
   /** Writes what is only in memory to disk, after the channels were closed. */
   readonly flush: Effect.Effect<void>
 }

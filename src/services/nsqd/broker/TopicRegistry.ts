@@ -6,6 +6,7 @@ import { type Context, Effect, Exit, Fiber, PubSub, Scope, Semaphore } from "eff
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import { Wakeup } from "../../core/Wakeup.ts"
 import type { StorageError } from "../disk/StorageError.ts"
+import type { Durability } from "../options/Durability.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage } from "../storage/Storage.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
@@ -15,6 +16,7 @@ import * as Limits from "./Limits.ts"
 import * as MetadataWriter from "./MetadataWriter.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import { queuesAtOnce, Topic, type TopicSettings } from "./Topic.ts"
+import type { TopicDurabilities } from "./TopicDurabilities.ts"
 import type { TopologyEvent } from "./Topology.ts"
 
 interface OpenTopic {
@@ -26,7 +28,11 @@ interface OpenTopic {
  * The registry of a broker's topics, for topics and channels with these settings. The broker restores and closes the
  * topics; the fibers that introduce new topics end with the Scope.
  */
-export const make = Effect.fnUntraced(function*(settings: TopicSettings, surroundings: Surroundings) {
+export const make = Effect.fnUntraced(function*(
+  settings: TopicSettings,
+  durabilities: TopicDurabilities,
+  surroundings: Surroundings
+) {
   const storage = yield* Storage
   const limits = Limits.make(yield* NsqdOptions)
   const directory = yield* ChannelDirectory
@@ -53,12 +59,12 @@ export const make = Effect.fnUntraced(function*(settings: TopicSettings, surroun
 
   // Without spans of their own, because a start opens thousands.
 
-  const openTopic = Effect.fnUntraced(function*(name: TopicName) {
+  const openTopic = Effect.fnUntraced(function*(name: TopicName, channels: ReadonlyArray<ChannelName> = []) {
     const scope = yield* Scope.make()
     const topic = yield* metadata.create(
       [name],
       owned(
-        Topic.make(name, settings, surroundings).pipe(
+        Topic.make(name, channels, settings, surroundings).pipe(
           Effect.provideService(Storage, storage),
           Scope.provide(scope),
           Effect.onError(() => Scope.close(scope, Exit.void)),
@@ -156,6 +162,7 @@ export const make = Effect.fnUntraced(function*(settings: TopicSettings, surroun
     for (const { name } of topic.channels) announce({ _tag: "ChannelDeleted", topic: topic.name, channel: name })
     announce({ _tag: "TopicDeleted", topic: topic.name })
     yield* Effect.ensuring(topic.delete, Scope.close(scope, Exit.void))
+    yield* Effect.asVoid(durabilities.set(topic.name, undefined))
     metadata.noteChange(topic.name)
   })
 
@@ -190,6 +197,24 @@ export const make = Effect.fnUntraced(function*(settings: TopicSettings, surroun
         : closeChannel(opened, found.name)
     }))
     if (!isEphemeral(topicName) && !isEphemeral(name)) yield* metadata.persist
+  })
+
+  /**
+   * Changes the durability of a topic and remembers it; `undefined` gives it that of the options again. Nothing else changes
+   * meanwhile. If it fails, nothing has changed.
+   */
+  const setDurability = Effect.fn("Broker.setDurability")(function*(name: string, durability: Durability | undefined) {
+    return yield* alone(Effect.gen(function*() {
+      const topic = open.get(name)?.topic
+      if (topic === undefined) return yield* brokerError(BrokerErrorReason.MissingTopic({ topic: name }))
+      const forget = yield* durabilities.set(name, topic.ephemeral ? undefined : durability)
+      const { durability: before } = topic
+      yield* Effect.onError(topic.setDurability(durabilities.of(name)), () => Effect.ignore(forget))
+      if (topic.durability !== before) {
+        yield* Effect.logInfo(`TOPIC(${name}): durability changed from ${before} to ${topic.durability}`)
+      }
+      return topic.durability
+    }))
   })
 
   /** Removes the topic from the registry at once, so that the next publish creates a new one. */
@@ -238,6 +263,7 @@ export const make = Effect.fnUntraced(function*(settings: TopicSettings, surroun
     openChannel,
     deleteTopic,
     deleteChannel,
+    setDurability,
     deleteUnused,
     deleteAbandoned,
     /** Called when an ephemeral topic is created. */

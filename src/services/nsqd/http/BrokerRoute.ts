@@ -11,9 +11,10 @@ export const storageFailed: Effect.Effect<never, HttpFailure> = Effect.fail(
   new HttpFailure({ response: internalError })
 )
 
-/** Creates POST endpoints whose handlers use `broker`. */
+/** Creates endpoints, by default for POST, whose handlers use `broker`. */
 export const post = (broker: Broker["Service"]) =>
 (
   path: string,
-  handle: (request: HttpRequest) => Effect.Effect<HttpResponse, HttpFailure, Broker>
-): Route => route("POST", path, (request) => Effect.provideService(handle(request), Broker, broker))
+  handle: (request: HttpRequest) => Effect.Effect<HttpResponse, HttpFailure, Broker>,
+  method: "POST" | "PUT" = "POST"
+): Route => route(method, path, (request) => Effect.provideService(handle(request), Broker, broker))

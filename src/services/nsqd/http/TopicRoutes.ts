@@ -1,11 +1,13 @@
 /**
- * `/topic/*`: creates, deletes, empties, pauses and unpauses topics.
+ * `/topic/*`: creates, deletes, empties, pauses and unpauses topics, and changes their durability.
  */
 import { Effect } from "effect"
+import { isEphemeral } from "../../../protocol/client/Names.ts"
 import * as Arguments from "../../http/Arguments.ts"
-import { empty } from "../../http/HttpResponse.ts"
+import { empty, fail, json } from "../../http/HttpResponse.ts"
 import type { HttpRequest, Route } from "../../http/Router.ts"
 import { Broker } from "../broker/Broker.ts"
+import { parseDurability } from "../options/Durability.ts"
 import * as BrokerArguments from "./BrokerArguments.ts"
 import { post, storageFailed } from "./BrokerRoute.ts"
 
@@ -42,6 +44,22 @@ const pause = (paused: boolean) =>
     return empty
   })
 
+const setDurability = Effect.fnUntraced(function*({ target }: HttpRequest) {
+  const name = yield* Arguments.topicName(target)
+  const requested = target.query?.get("durability")
+  if (requested === undefined) return yield* fail(400, "MISSING_ARG_DURABILITY")
+  const durability = parseDurability(requested)
+  if (durability === undefined && requested !== "default") return yield* fail(400, "INVALID_ARG_DURABILITY")
+  // Ephemeral topics are always in memory, and nothing of them is remembered.
+  if (isEphemeral(name) && durability !== undefined && durability !== "memory") {
+    return yield* fail(400, "INVALID_ARG_DURABILITY")
+  }
+  const current = yield* Broker.use((broker) => broker.setDurability(name, durability)).pipe(
+    Effect.catchTags({ BrokerError: BrokerArguments.refuse, StorageError: () => storageFailed })
+  )
+  return json({ durability: current })
+})
+
 /** The endpoints, for the broker of the environment. */
 export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker> = Effect.map(Broker, (broker) => {
   const endpoint = post(broker)
@@ -50,6 +68,8 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker> = Effect.m
     endpoint("/topic/delete", remove),
     endpoint("/topic/empty", clear),
     endpoint("/topic/pause", pause(true)),
-    endpoint("/topic/unpause", pause(false))
+    endpoint("/topic/unpause", pause(false)),
+    endpoint("/topic/durability", setDurability),
+    endpoint("/topic/durability", setDurability, "PUT")
   ]
 })

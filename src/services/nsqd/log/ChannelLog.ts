@@ -226,10 +226,11 @@ export class ChannelLog {
   deferAhead({ due, end, first }: Pick<LogBatch, "due" | "end" | "first">): void {
     this.ahead ??= new SequenceSet(0)
     for (let sequence = first; sequence < end; sequence++) {
+      if (this.finished.has(sequence)) continue
       this.ahead.add(sequence, sequence + 1)
       this.defer(sequence, due, 1)
+      this.skipped++
     }
-    this.skipped += end - first
     this.readWithCareBelow(end)
   }
 
@@ -270,6 +271,24 @@ export class ChannelLog {
       this.skipped--
     }
     while (this.returned.count > 0 && this.finished.has(this.returned.lowest)) this.returned.pop()
+  }
+
+  /** Messages that belong to other channels are finished. The cursor passes those that it has reached. */
+  skip(from: number, to: number): void {
+    this.closeFinished()
+    this.skipLost(from, to)
+    if (this.isRecorded) this.changes.finished(this.number, from, to)
+    this.noteChange()
+  }
+
+  /** Lets all deferred messages wait to be read; returns when each of them would have been due, by sequence. */
+  releaseAll(): ReadonlyMap<number, number> {
+    const dues = new Map<number, number>()
+    this.table.forEach((sequence, due) => {
+      if (!this.finished.has(sequence)) dues.set(sequence, due)
+    })
+    this.releaseDue(Number.MAX_VALUE, Infinity)
+    return dues
   }
 
   /** Of the messages from `from` up to `to`, which are being handed over, keeps as many as wait at most; drops the others. */

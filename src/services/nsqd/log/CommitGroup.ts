@@ -62,11 +62,20 @@ export class CommitGroup {
   /** Adds messages that are accepted at `nanos`, and due at `due` or 0, in ms since the Unix epoch. */
   add(bodies: PublishedBodies, nanos: bigint, ids: GuidBlock, due: number): void {
     const record = this.recordFor(framesSize(bodies), due, nanos)
-    const before = record.end
-    record.end = layOutPublished(record.bytes, before, bodies, nanos, ids)
-    record.count += bodies.count
-    this.messages += bodies.count
-    this.size += record.end - before
+    this.extend(record, layOutPublished(record.bytes, record.end, bodies, nanos, ids), bodies.count)
+  }
+
+  /** Adds `count` messages as they are, with their ids, timestamps and attempts. */
+  addFrames(frames: Buffer, count: number, nanos: bigint, due: number): void {
+    const record = this.recordFor(frames.length, due, nanos)
+    this.extend(record, record.end + frames.copy(record.bytes, record.end), count)
+  }
+
+  private extend(record: OpenRecord, end: number, count: number): void {
+    this.size += end - record.end
+    record.end = end
+    record.count += count
+    this.messages += count
   }
 
   private recordFor(size: number, due: number, nanos: bigint): OpenRecord {

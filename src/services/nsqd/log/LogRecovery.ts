@@ -16,6 +16,7 @@ import {
   readLogHeader
 } from "../../../protocol/storage/LogRecord.ts"
 import type { Disk, DiskError } from "../disk/Disk.ts"
+import * as Filling from "./Filling.ts"
 import type { RecoveredState } from "./RecoveredState.ts"
 import { Segment, Segments } from "./Segment.ts"
 import { StateFile } from "./StateFile.ts"
@@ -67,7 +68,7 @@ interface Walk {
 /** Reads the log in `directory`, which must exist. */
 export const recoverLog = (disk: Disk["Service"], directory: string): Effect.Effect<RecoveredLog, DiskError> =>
   Effect.gen(function*() {
-    const names = yield* disk.list(directory)
+    const names = yield* Filling.discardIncomplete(disk, directory, yield* disk.list(directory))
     for (const name of names) if (name.endsWith(".tmp")) yield* disk.remove(Path.join(directory, name))
     const { damage, generation, state } = yield* StateFile.load(disk, directory, names)
     const firsts = names.flatMap((name) => {

@@ -17,6 +17,7 @@ import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 import type { LogDurability } from "../options/Durability.ts"
 import { ChannelLog, type ChannelOwner, ephemeralNumber } from "./ChannelLog.ts"
 import { CommitGroup } from "./CommitGroup.ts"
+import * as Filling from "./Filling.ts"
 import type { LogBatch } from "./LogBatch.ts"
 import { LogHealth } from "./LogHealth.ts"
 import { type DeferredRange, type RecoveredLog, recoverLog } from "./LogRecovery.ts"
@@ -210,6 +211,29 @@ export class TopicLog implements ChannelOwner {
     }
     group.add(bodies, nanos, ids, due)
     this.lastId = guidAt(ids, bodies.count - 1)
+    return this.commit(group)
+  }
+
+  /**
+   * Stores messages of another queue as they are, with their ids, timestamps and attempts. Returns the sequence of the first one
+   * when they are stored.
+   */
+  appendFrames(frames: Buffer, count: number, nanos: bigint, due: number): Effect.Effect<number, StorageError> {
+    return Effect.suspend((): Effect.Effect<number, StorageError> => {
+      if (this.isClosed) return Effect.fail(closedError)
+      const refusal = this.host.refusal(frames.length)
+      if (refusal !== undefined) return Effect.fail(refusal)
+      const { group } = this
+      if (group.bytes >= waitingBytes) {
+        return Effect.andThen(Effect.exit(completion(group)), this.appendFrames(frames, count, nanos, due))
+      }
+      const first = group.end
+      group.addFrames(frames, count, nanos, due)
+      return Effect.as(this.commit(group), first)
+    })
+  }
+
+  private commit(group: CommitGroup): Effect.Effect<void, StorageError> {
     if (this.committing === undefined) {
       this.committing = group
       // Publishes of the same turn share the commit.
@@ -304,6 +328,33 @@ export class TopicLog implements ChannelOwner {
     this.recordSoon()
   }
 
+  // ---- filling
+
+  /** Whether the log has never had a message or a channel. */
+  get isNew(): boolean {
+    return this.end === 1 && this.channels.size === 0
+  }
+
+  /** The log is incomplete until `endFilling`: if the process ends before, it is empty at the next opening. */
+  get beginFilling(): Effect.Effect<void, StorageError> {
+    return Effect.mapError(Filling.begin(this.host.disk, this.options.directory), StorageError.fromDisk)
+  }
+
+  /** Completes when everything, the state of the channels included, is durable, and the log is complete. */
+  get endFilling(): Effect.Effect<void, StorageError> {
+    return this.record.pipe(
+      Effect.andThen(this.writer.sync),
+      Effect.andThen(this.state.sync),
+      Effect.andThen(Filling.end(this.host.disk, this.options.directory)),
+      Effect.mapError(StorageError.fromDisk)
+    )
+  }
+
+  /** Gives the messages from `from` up to, but not including, `to` to one channel: the others have finished them. */
+  giveTo(owner: ChannelLog, from: number, to: number): void {
+    for (const channel of this.channels.values()) if (channel !== owner) channel.skip(from, to)
+  }
+
   // ---- handing over
 
   /** Lets the channels read all committed messages; returns how many are new to them. */
@@ -361,6 +412,11 @@ export class TopicLog implements ChannelOwner {
   /** Returns an ephemeral channel, which keeps the oldest `most` messages and is not recorded. */
   openEphemeralChannel(name: string, most: number): Effect.Effect<ChannelLog> {
     return Effect.sync(() => {
+      const existing = this.channels.get(name)
+      if (existing !== undefined) {
+        this.ephemeral.set(existing, most)
+        return existing
+      }
       const channel = ChannelLog.startingAt(this.handedTo, ephemeralNumber, name, this)
       this.channels.set(name, channel)
       this.ephemeral.set(channel, most)
@@ -433,6 +489,21 @@ export class TopicLog implements ChannelOwner {
         return Effect.fail(error)
       }
     })
+  }
+
+  /** Reads messages from `from` on that were not handed over; `undefined` behind the last one. */
+  readHeld(from: number): Effect.Effect<LogBatch | undefined, StorageError> {
+    return this.reading.withPermit(Effect.gen({ self: this }, function*() {
+      for (let at = from; at < this.end;) {
+        const found = this.tail.find(at) ?? (yield* this.reader.read(at, this.end))
+        if (found._tag === "LogBatch") return found
+        const { description, from, to } = found
+        yield* Effect.logError(`${this.label}: ${description}; messages lost: ${to - from}`)
+        this.lose(from, to)
+        at = to
+      }
+      return undefined
+    })).pipe(Effect.mapError(StorageError.fromDisk))
   }
 
   // ---- recording

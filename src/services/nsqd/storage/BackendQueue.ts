@@ -34,6 +34,8 @@ export interface BackendQueue {
    * settled or not. Empty after a clean stop. Must be read before the first append.
    */
   readonly recent: Effect.Effect<ReadonlySet<string>, StorageError>
+  /** Completes when everything appended is durable. */
+  readonly sync: Effect.Effect<void, StorageError>
   readonly empty: Effect.Effect<void, StorageError>
   /** Deletes the queue with its files and closes it. */
   readonly delete: Effect.Effect<void, StorageError>

@@ -31,7 +31,7 @@ const removals = 16
 
 /** Temporary names that a daemon killed while replacing a file leaves behind. NSQ uses the same form. */
 const isTemporary = (fileName: string): boolean =>
-  /^(?:nsqd\.dat|.+\.diskqueue\.(?:meta|state)\.dat)\.\d+\.tmp$/.test(fileName)
+  /^(?:nsqd\.dat|nsqd\.durability\.dat|.+\.diskqueue\.(?:meta|state)\.dat)\.\d+\.tmp$/.test(fileName)
 
 /** Inserts into an ascending list. Searches from the end, because numbers mostly grow. */
 const insert = (numbers: Array<number>, number: number): void => {

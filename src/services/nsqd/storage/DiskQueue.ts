@@ -238,7 +238,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
 
   // ---- syncing
 
-  private sync(activity: QueueActivity): Effect.Effect<void, DiskError> {
+  private syncNow(activity: QueueActivity): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       activity.isSyncDue = false
       activity.operations = 0
@@ -263,7 +263,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
   }
 
   trySync(activity: QueueActivity): Effect.Effect<void> {
-    return Effect.matchEffect(this.sync(activity), {
+    return Effect.matchEffect(this.syncNow(activity), {
       onSuccess: () => this.report("sync", undefined),
       onFailure: (error) => this.report("sync", error)
     })
@@ -337,6 +337,13 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     return Effect.suspend(() => failing(recentIdentities(disk, paths, this.positions, maxMsgSize)))
   }
 
+  get sync(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      const activity = this.activate()
+      return failing(activity.exclusively(Effect.andThen(activity.writer.writeAll(), this.syncNow(activity))))
+    })
+  }
+
   // ---- emptying and closing
 
   get empty(): Effect.Effect<void, StorageError> {
@@ -394,7 +401,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
           return yield* Effect.ignore(this.state.describe(() => this.snapshot()))
         }
         yield* Effect.catch(
-          this.sync(activity),
+          this.syncNow(activity),
           (error) =>
             Effect.andThen(DaemonState.lose, Effect.logError(`${this.label} failed to sync - ${error.message}`))
         )

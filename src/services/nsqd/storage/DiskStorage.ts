@@ -16,8 +16,10 @@ import type { LogDurability } from "../options/Durability.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as Catalogue from "./Catalogue.ts"
 import * as DiskQueue from "./DiskQueue.ts"
+import * as DurabilityFile from "./DurabilityFile.ts"
 import { FreeSpace } from "./FreeSpace.ts"
 import { MetadataFile } from "./MetadataFile.ts"
+import { empty as noFiles } from "./QueueInventory.ts"
 import { Reserve } from "./Reserve.ts"
 import { Storage } from "./Storage.ts"
 import { StorageHealth } from "./StorageHealth.ts"
@@ -156,6 +158,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     )
 
     const queueOptions: DiskQueue.DiskQueueOptions = { dataPath, maxBytesPerFile, maxMsgSize, syncEvery }
+    const durabilities = DurabilityFile.make(disk, dataPath)
     const logsDirectory = Path.join(dataPath, logsDirectoryName)
     const written = new Set<TopicLog>()
     const freeSpace = new FreeSpace(disk, { directory: dataDirectory, minFreeBytes, fork: (work) => void fork(work) })
@@ -188,10 +191,30 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       ),
       StorageError.fromDisk
     ))
+    /** The topics with a log: their creation was acknowledged, whether or not nsqd.dat has them. */
+    const loggedTopics = disk.list(logsDirectory).pipe(
+      Effect.map((names) => names.map(topicOfLogDirectory)),
+      Effect.catchIf((error) => error.code === "ENOENT", () => Effect.succeed([])),
+      Effect.mapError(StorageError.fromDisk)
+    )
+    /** The topics with a log at the start, and those that had one since. */
+    const everLogged = yield* Effect.cached(Effect.map(loggedTopics, (names) => new Set<string>(names)))
+    const hasLog = (topic: string) =>
+      Effect.flatMap(
+        everLogged,
+        (names) =>
+          !names.has(topic) ? Effect.succeed(false) : disk.list(Path.join(logsDirectory, logDirectoryName(topic))).pipe(
+            Effect.as(true),
+            Effect.catchIf((error) => error.code === "ENOENT", () => Effect.succeed(false)),
+            Effect.mapError(StorageError.fromDisk)
+          )
+      )
     const openLog = (topic: string, durability: LogDurability) =>
       Effect.gen(function*() {
         yield* makeLogs
         const directory = Path.join(logsDirectory, logDirectoryName(topic))
+        const names = yield* everLogged
+        names.add(topic)
         const log = yield* untilDescriptor(
           TopicLog.open({ topic, directory, durability, segmentBytes: segmentSize }, logHost)
         )
@@ -202,13 +225,6 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
         yield* Effect.addFinalizer(() => Effect.sync(() => written.delete(log)))
         return log
       })
-    /** The topics with a log: their creation was acknowledged, whether or not nsqd.dat has them. */
-    const loggedTopics = disk.list(logsDirectory).pipe(
-      Effect.map((names) => names.map(topicOfLogDirectory)),
-      Effect.catchIf((error) => error.code === "ENOENT", () => Effect.succeed([])),
-      Effect.mapError(StorageError.fromDisk)
-    )
-
     const open = (name: string) =>
       Effect.flatMap(
         catalogue,
@@ -222,6 +238,10 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     return Storage.of({
       openQueue: open,
       openLog,
+      hasLog,
+      hasQueue: (name) => Effect.map(catalogue, ({ inventoryOf }) => inventoryOf(name) !== noFiles),
+      loadDurabilities: durabilities.load,
+      saveDurabilities: durabilities.save,
       loadMetadata: Effect.gen(function*() {
         yield* catalogue
         const saved = yield* metadataFile.load

@@ -60,6 +60,8 @@ export class MemoryBackend implements BackendQueue {
   /** A queue in memory does not outlive a killed daemon. */
   readonly recent: Effect.Effect<ReadonlySet<string>> = Effect.succeed(new Set())
 
+  readonly sync: Effect.Effect<void> = Effect.void
+
   readonly empty: Effect.Effect<void> = Effect.sync(() => {
     this.runs = []
     this.head = 0

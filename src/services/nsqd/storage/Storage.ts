@@ -6,7 +6,7 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import type { NsqdMetadata } from "../../../protocol/storage/NsqdMetadata.ts"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
-import type { LogDurability } from "../options/Durability.ts"
+import type { Durability, LogDurability } from "../options/Durability.ts"
 import type { BackendQueue } from "./BackendQueue.ts"
 import { MemoryBackend } from "./MemoryBackend.ts"
 
@@ -24,6 +24,14 @@ export class Storage extends Context.Service<Storage, {
    * Opens the log of a durable topic. Closing the Scope stores everything and closes it. Fails if the storage has no disk.
    */
   readonly openLog: (topic: string, durability: LogDurability) => Effect.Effect<TopicLog, StorageError, Scope.Scope>
+  /** Whether there is a queue of this name, open or not. */
+  readonly hasQueue: (name: string) => Effect.Effect<boolean, StorageError>
+  /** Whether the topic has a log, open or not. */
+  readonly hasLog: (topic: string) => Effect.Effect<boolean, StorageError>
+  /** The durabilities of topics that were set at run time. */
+  readonly loadDurabilities: Effect.Effect<ReadonlyMap<string, Durability>, StorageError>
+  /** Replaces them durably. */
+  readonly saveDurabilities: (durabilities: ReadonlyMap<string, Durability>) => Effect.Effect<void, StorageError>
   /** The saved topics and channels, and those whose creation was recorded since. */
   readonly loadMetadata: Effect.Effect<NsqdMetadata | undefined, StorageError>
   /** Saves the current metadata durably. */
@@ -50,6 +58,7 @@ export class Storage extends Context.Service<Storage, {
   static readonly layerMemory: Layer.Layer<Storage> = Layer.sync(Storage, () => {
     const queues = new Map<string, MemoryBackend>()
     let saved: NsqdMetadata | undefined
+    let durabilities: ReadonlyMap<string, Durability> = new Map()
     return {
       openQueue: (name) =>
         Effect.acquireRelease(
@@ -66,6 +75,10 @@ export class Storage extends Context.Service<Storage, {
             reason: StorageErrorReason.NoDisk({ description: `cannot open the log of topic "${topic}": no disk` })
           })
         ),
+      hasQueue: (name) => Effect.sync(() => queues.has(name)),
+      hasLog: () => Effect.succeed(false),
+      loadDurabilities: Effect.sync(() => durabilities),
+      saveDurabilities: (changed) => Effect.sync(() => void (durabilities = changed)),
       loadMetadata: Effect.sync(() => saved),
       saveMetadata: (current) => Effect.sync(() => void (saved = current())),
       recordCreation: (_, register) => register,

@@ -15,6 +15,7 @@ const backend = (hasMore: () => boolean): BackendQueue => ({
   append: () => Effect.void,
   read: () => Effect.undefined,
   recent: Effect.succeed(new Set()),
+  sync: Effect.void,
   empty: Effect.void,
   delete: Effect.void
 })

@@ -28,6 +28,8 @@ const endpoints = [
       `POST /${verb}_${noun}`
     ])
   ),
+  "POST /topic/durability",
+  "PUT /topic/durability",
   "GET /config/:name",
   "PUT /config/:name",
   "GET /debug/pprof/",
