@@ -261,8 +261,9 @@ export class TopicLog implements ChannelOwner {
           this.lose(group.first, group.end)
           yield* Effect.catch(written, (error) => this.failed(error))
         }
-        group.complete(Effect.mapError(written, StorageError.fromDisk))
+        // Before the publishers go on: a channel that one of them creates next must not get these messages.
         this.committed()
+        group.complete(Effect.mapError(written, StorageError.fromDisk))
       }
       this.committing = undefined
     }).pipe(Effect.uninterruptible)
