@@ -1,34 +1,56 @@
 /**
- * The newest messages of a log in memory, so that channels that keep up do not read from disk. Bounded in bytes; the oldest
- * leave first.
+ * The newest messages of a log in memory, so that channels that keep up do not read from disk. Bounded in bytes, for the log and
+ * together with other logs; the oldest leave first.
  */
 import type { LogBatch } from "./LogBatch.ts"
+import type { LogMemory } from "./LogMemory.ts"
 
 /** Bytes of frames per log. */
 const tailBytes = 8 * 1024 * 1024
 
 export class LogTail {
+  private readonly memory: LogMemory
   private batches: Array<LogBatch> = []
   private head = 0
-  private bytes = 0
+  private size = 0
+
+  constructor(memory: LogMemory) {
+    this.memory = memory
+  }
+
+  /** Bytes of frames. */
+  get bytes(): number {
+    return this.size
+  }
 
   push(batch: LogBatch): void {
+    const bytes = batch.frames.length
     this.batches.push(batch)
-    this.bytes += batch.frames.length
-    while (this.bytes > tailBytes) this.drop()
+    this.size += bytes
+    this.memory.grew(this, bytes)
+    while (this.size > tailBytes) this.evict()
   }
 
   /** Drops the messages below `sequence`, which all channels have read. */
   trim(sequence: number): void {
-    while (this.head < this.batches.length && this.batches[this.head]!.end <= sequence) this.drop()
+    while (this.head < this.batches.length && this.batches[this.head]!.end <= sequence) this.evict()
   }
 
-  private drop(): void {
-    this.bytes -= this.batches[this.head]!.frames.length
+  /** Drops all messages. */
+  clear(): void {
+    while (this.size > 0) this.evict()
+  }
+
+  /** Drops the oldest batch. */
+  evict(): void {
+    const bytes = this.batches[this.head]!.frames.length
+    this.size -= bytes
     this.head++
-    if (this.head * 2 < this.batches.length) return
-    this.batches = this.batches.slice(this.head)
-    this.head = 0
+    if (this.head * 2 >= this.batches.length) {
+      this.batches = this.batches.slice(this.head)
+      this.head = 0
+    }
+    this.memory.shrank(this, bytes)
   }
 
   /** The batch with the message, if it is in memory. */

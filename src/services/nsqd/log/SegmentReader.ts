@@ -8,6 +8,7 @@ import { parseLogFileName } from "../../../protocol/storage/LogFiles.ts"
 import { findLogHeader, isIntact, logHeaderSize, readLogHeader } from "../../../protocol/storage/LogRecord.ts"
 import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
 import { LogBatch } from "./LogBatch.ts"
+import type { LogMemory } from "./LogMemory.ts"
 import type { Segment, Segments } from "./Segment.ts"
 
 /** Bytes per read, unless a record is larger. */
@@ -30,19 +31,39 @@ export class SegmentReader {
   private readonly disk: Disk["Service"]
   private readonly epoch: number
   private readonly segments: Segments
-  private cache: Array<LogBatch> = []
+  private readonly memory: LogMemory
+  private readonly cache: Array<LogBatch> = []
   private cached = 0
+  /** Where the last message was found: the next one is there or behind it. */
+  private hint = 0
   private open: { readonly segment: Segment; readonly file: DiskFile } | undefined
 
-  constructor(disk: Disk["Service"], epoch: number, segments: Segments) {
+  constructor(disk: Disk["Service"], epoch: number, segments: Segments, memory: LogMemory) {
+    this.memory = memory
     this.disk = disk
     this.epoch = epoch
     this.segments = segments
   }
 
+  /** Bytes of frames in the cache. */
+  get bytes(): number {
+    return this.cached
+  }
+
   /** The cached batch with the message. */
   find(sequence: number): LogBatch | undefined {
-    return this.cache.find((batch) => batch.first <= sequence && sequence < batch.end)
+    const { cache, hint } = this
+    for (let at = hint; at < hint + 2 && at < cache.length; at++) {
+      const batch = cache[at]!
+      if (batch.first <= sequence && sequence < batch.end) {
+        this.hint = at
+        return batch
+      }
+    }
+    const found = cache.findIndex((batch) => batch.first <= sequence && sequence < batch.end)
+    if (found < 0) return undefined
+    this.hint = found
+    return cache[found]
   }
 
   /** Reads the record with the message. Messages below `end` exist unless they are damaged. */
@@ -214,15 +235,24 @@ export class SegmentReader {
 
   private keep(batch: LogBatch): void {
     if (this.find(batch.first) !== undefined) return
+    const bytes = batch.frames.length
     this.cache.push(batch)
-    this.cached += batch.frames.length
-    while (this.cached > cacheBytes && this.cache.length > 1) this.cached -= this.cache.shift()!.frames.length
+    this.cached += bytes
+    this.memory.grew(this, bytes)
+    while (this.cached > cacheBytes && this.cache.length > 1) this.evict()
   }
 
-  /** Drops what was read before, because the channels have gone on. */
-  forget(): void {
-    this.cache = []
-    this.cached = 0
+  /** Drops the record that was read first. */
+  evict(): void {
+    const bytes = this.cache.shift()!.frames.length
+    this.cached -= bytes
+    this.hint = Math.max(0, this.hint - 1)
+    this.memory.shrank(this, bytes)
+  }
+
+  /** Drops what was read before. */
+  clear(): void {
+    while (this.cache.length > 0) this.evict()
   }
 }
 

@@ -22,6 +22,8 @@ const mostZeros = 8 * 1024 * 1024
 const leastAhead = 2 * 1024 * 1024
 /** A piece of zeros has space for this many commits. */
 const commitsAhead = 8
+/** After this time without a commit the file of the next segment is removed, so that an idle topic takes little space. */
+const idleTime = "1 minute"
 
 export interface SegmentWriterOptions {
   readonly directory: string
@@ -58,6 +60,9 @@ export class SegmentWriter {
   private readonly options: SegmentWriterOptions
   private current: Current | undefined
   private readonly spare: SpareSegment
+  private commits = 0
+  private isIdlenessWatched = false
+  private readonly isEnding = Latch.makeUnsafe(false)
   private unsynced = false
   /** Closed while a segment is started ahead of the commits. */
   private readonly isPrepared = Latch.makeUnsafe(true)
@@ -133,6 +138,7 @@ export class SegmentWriter {
       current.segment.size = position
       current.segment.end = end
       current.allocated = Math.max(current.allocated, position)
+      this.commits++
       this.unsynced = !this.options.isSynced
       if (this.options.isSynced) this.addZeros(current, size)
     })
@@ -252,7 +258,7 @@ export class SegmentWriter {
     if (from < segmentBytes) {
       if (current.hasZeros.isOpen()) fork(this.extend(current, Math.min(piece, segmentBytes - from)))
     } else if (ahead + this.spare.bytes < Math.min(wanted, segmentBytes)) {
-      fork(this.spare.extend(Math.min(piece, segmentBytes)))
+      fork(Effect.andThen(this.spare.extend(Math.min(piece, segmentBytes)), Effect.sync(() => this.watchIdleness())))
     }
   }
 
@@ -271,7 +277,26 @@ export class SegmentWriter {
 
   /** Removes the file of a segment, whose messages are all finished, or keeps it for the next segment. */
   reclaim(segment: Segment): Effect.Effect<void, DiskError> {
-    return this.options.isSynced ? this.spare.reclaim(segment) : this.disk.remove(segment.path)
+    if (!this.options.isSynced) return this.disk.remove(segment.path)
+    return Effect.andThen(this.spare.reclaim(segment), Effect.sync(() => this.watchIdleness()))
+  }
+
+  /** No further commits come: nothing waits for their absence. */
+  end(): void {
+    this.isEnding.openUnsafe()
+  }
+
+  private watchIdleness(): void {
+    if (this.isIdlenessWatched || this.spare.bytes === 0) return
+    this.isIdlenessWatched = true
+    this.options.fork(Effect.gen({ self: this }, function*() {
+      for (let commits = -1; commits !== this.commits && this.spare.bytes > 0 && !this.isEnding.isOpen();) {
+        commits = this.commits
+        yield* Effect.timeoutOption(this.isEnding.await, idleTime)
+      }
+      this.isIdlenessWatched = false
+      yield* this.spare.drop
+    }))
   }
 
   /** Completes when all commits are durable. After a failure the segment is not written again. */

@@ -20,6 +20,7 @@ import { CommitGroup } from "./CommitGroup.ts"
 import * as Filling from "./Filling.ts"
 import type { LogBatch } from "./LogBatch.ts"
 import { LogHealth } from "./LogHealth.ts"
+import type { LogMemory } from "./LogMemory.ts"
 import { type DeferredRange, type RecoveredLog, recoverLog } from "./LogRecovery.ts"
 import { LogTail } from "./LogTail.ts"
 import type { Segment, Segments } from "./Segment.ts"
@@ -40,6 +41,8 @@ export interface TopicLogOptions {
 /** What a log needs from its owner. */
 export interface LogHost {
   readonly disk: Disk["Service"]
+  /** Shared by all logs. */
+  readonly memory: LogMemory
   /** The wall clock, in ms since the Unix epoch. */
   readonly wallMillis: () => number
   /** Returns a random number of 32 bits. */
@@ -81,7 +84,7 @@ export class TopicLog implements ChannelOwner {
   private readonly state: StateFile
   private readonly health: LogHealth
   private verifiedAt = 0
-  private readonly tail = new LogTail()
+  private readonly tail: LogTail
   private readonly channels = new Map<string, ChannelLog>()
   /** The ephemeral channels, and how many messages each keeps. */
   private readonly ephemeral = new Map<ChannelLog, number>()
@@ -118,7 +121,8 @@ export class TopicLog implements ChannelOwner {
     this.durability = durability
     this.logEpoch = recovered.epoch ?? host.randomEpoch()
     this.segments = recovered.segments
-    this.reader = new SegmentReader(host.disk, this.logEpoch, this.segments)
+    this.reader = new SegmentReader(host.disk, this.logEpoch, this.segments, host.memory)
+    this.tail = new LogTail(host.memory)
     this.writer = new SegmentWriter(host.disk, this.segments, { directory, segmentBytes, isSynced, fork: host.fork })
     this.state = new StateFile(host.disk, directory, isSynced, recovered.generation)
     this.health = new LogHealth(`LOG(${options.topic})`, host.note)
@@ -653,7 +657,7 @@ export class TopicLog implements ChannelOwner {
       this.isClosed = true
       const { directory } = this.options
       yield* this.recording.withPermit(Effect.andThen(this.writer.close, this.state.close))
-      yield* this.reader.close
+      yield* this.release
       const { disk } = this.host
       const names = yield* disk.list(directory)
       // The state leaves last: without it the segments would be messages of a topic without channels.
@@ -666,6 +670,16 @@ export class TopicLog implements ChannelOwner {
     }).pipe(Effect.mapError(StorageError.fromDisk), Effect.uninterruptible)
   }
 
+  /** Releases what is in memory, and ends what waits for commits. */
+  private get release(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.writer.end()
+      this.tail.clear()
+      this.reader.clear()
+      return this.reader.close
+    })
+  }
+
   private get close(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       if (this.isClosed) return
@@ -675,7 +689,7 @@ export class TopicLog implements ChannelOwner {
       yield* this.state.sync
     }).pipe(
       Effect.catch((error) => Effect.logError(`${this.label}: failed to close - ${error.message}`)),
-      Effect.ensuring(Effect.all([this.writer.abandon, this.state.close, this.reader.close])),
+      Effect.ensuring(Effect.all([this.writer.abandon, this.state.close, this.release])),
       Effect.ensuring(Effect.sync(() => this.health.close()))
     )
   }

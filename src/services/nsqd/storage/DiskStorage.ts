@@ -11,6 +11,7 @@ import { version } from "../../core/Version.ts"
 import { Disk } from "../disk/Disk.ts"
 import { untilDescriptor } from "../disk/FilePool.ts"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
+import { LogMemory } from "../log/LogMemory.ts"
 import { type LogHost, TopicLog } from "../log/TopicLog.ts"
 import type { LogDurability } from "../options/Durability.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
@@ -172,6 +173,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     const random = yield* Random.Random
     const logHost: LogHost = {
       disk,
+      memory: new LogMemory(),
       wallMillis: () => clock.currentTimeMillisUnsafe(),
       randomEpoch: () => Math.floor(random.nextDoubleUnsafe() * 2 ** 32),
       fork: (work) => void fork(work),

@@ -155,6 +155,9 @@ describe("TopicLog", () => {
       }
       // The newest segment has blocks from its beginning on.
       assert.deepStrictEqual(sizes().map((size) => size > 1.5 * mib), [true])
+      assert.isTrue(disk.files().has("/log/orders/spare.tmp"))
+      yield* TestClock.adjust("2 minutes")
+      assert.isFalse(disk.files().has("/log/orders/spare.tmp"), "an idle topic keeps no spare file")
       yield* log.publish([number], 0, 2000)
       const second = yield* open(changed)
       assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("a"))), [number])

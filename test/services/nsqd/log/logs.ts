@@ -12,6 +12,7 @@ import {
 import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import type { StorageError } from "../../../../src/services/nsqd/disk/StorageError.ts"
 import type { ChannelLog } from "../../../../src/services/nsqd/log/ChannelLog.ts"
+import { LogMemory } from "../../../../src/services/nsqd/log/LogMemory.ts"
 import { TopicLog, type TopicLogOptions } from "../../../../src/services/nsqd/log/TopicLog.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
 
@@ -114,6 +115,7 @@ export const open = Effect.fnUntraced(function*(changed: Partial<TopicLogOptions
   yield* disk.makeDirectory("/log")
   const log = yield* TopicLog.open({ ...options, ...changed }, {
     disk,
+    memory: new LogMemory(),
     wallMillis: () => clock.currentTimeMillisUnsafe(),
     randomEpoch: () => 7,
     fork: (work) => void Effect.runForkWith(context)(work),
