@@ -1,6 +1,6 @@
 /**
  * The options of the program `standalone`: addresses, the data directory and logs; everything else has NSQ's defaults. As it is
- * for development, the default addresses are on loopback. The parts that all daemons share are in `options/DaemonOptions.ts`.
+ * for development, the default addresses are on loopback, and topics are durable. The parts that all daemons share are in `options/DaemonOptions.ts`.
  */
 import type { Context } from "effect"
 import type { NsqadminOptions } from "../nsqadmin/NsqadminOptions.ts"
@@ -17,6 +17,13 @@ export const table = {
   ...LogOptions.rows("standalone", "warn"),
   /** Data directory of nsqd; created if it does not exist. */
   dataPath: Row.string("data-path", "data", "directory of nsqd's messages and metadata"),
+  /** What an `OK` of nsqd means. Unlike nsqd's, the default keeps every acknowledged message if the process is killed. */
+  durability: Row.oneOf(
+    "durability",
+    ["memory", "written", "synced"],
+    "written",
+    "what an OK for a published message means: memory (as in NSQ), written (in the log, survives a kill) or synced (survives a loss of power)"
+  ),
   tcpAddress: Row.string("tcp-address", "127.0.0.1:4150", "address for clients of nsqd"),
   httpAddress: Row.string("http-address", "127.0.0.1:4151", "address of nsqd's HTTP API"),
   lookupdTcpAddress: Row.string("lookupd-tcp-address", "127.0.0.1:4160", "address of nsqlookupd for nsqd"),
@@ -57,9 +64,9 @@ export interface DaemonsOptions {
 
 /** Returns the options of the three daemons. Each daemon checks its own. */
 export const daemons = (options: StandaloneOptions): DaemonsOptions => {
-  const { adminHttpAddress, dataPath, httpAddress, httpAllowedHosts, tcpAddress } = options
+  const { adminHttpAddress, dataPath, durability, httpAddress, httpAllowedHosts, tcpAddress } = options
   return {
-    nsqd: { dataPath, tcpAddress, httpAddress, httpAllowedHosts },
+    nsqd: { dataPath, durability, tcpAddress, httpAddress, httpAllowedHosts },
     nsqlookupd: {
       tcpAddress: options.lookupdTcpAddress,
       httpAddress: options.lookupdHttpAddress,

@@ -8,6 +8,7 @@ describe("StandaloneOptions", () => {
     logPrefix: ["[standalone] ", "mine ", "mine "],
     logFormat: ["nsq", "json", "json"],
     dataPath: ["data", "/data", "/data"],
+    durability: ["written", "synced", "synced"],
     tcpAddress: ["127.0.0.1:4150", "a:1", "a:1"],
     httpAddress: ["127.0.0.1:4151", "a:2", "a:2"],
     lookupdTcpAddress: ["127.0.0.1:4160", "a:3", "a:3"],
@@ -20,6 +21,7 @@ describe("StandaloneOptions", () => {
     const options = {
       ...StandaloneOptions.defaults(),
       dataPath: "d",
+      durability: "synced" as const,
       tcpAddress: "a:1",
       httpAddress: "a:2",
       lookupdTcpAddress: "a:3",
@@ -29,7 +31,7 @@ describe("StandaloneOptions", () => {
     }
     const { httpAllowedHosts } = options
     assert.deepStrictEqual(StandaloneOptions.daemons(options), {
-      nsqd: { dataPath: "d", tcpAddress: "a:1", httpAddress: "a:2", httpAllowedHosts },
+      nsqd: { dataPath: "d", durability: "synced", tcpAddress: "a:1", httpAddress: "a:2", httpAllowedHosts },
       nsqlookupd: { tcpAddress: "a:3", httpAddress: "a:4", httpAllowedHosts },
       nsqadmin: { httpAddress: "a:5", httpAllowedHosts }
     })
