@@ -115,9 +115,14 @@ const write = (data: string, queue: string, { files, metadata }: Layout): void =
   }
 }
 
-describe.each([{ queue: "test" }, { queue: "test:c" }])(
-  "a data directory of NSQ's nsqd after kill -9: $queue",
-  ({ queue }) => {
+describe.each([
+  { queue: "test", durability: "memory" },
+  { queue: "test:c", durability: "memory" },
+  { queue: "test", durability: "synced" },
+  { queue: "test:c", durability: "synced" }
+])(
+  "a data directory of NSQ's nsqd after kill -9: $queue, $durability",
+  ({ durability, queue }) => {
     it.live.each(layouts)(
       "every message in a data directory of NSQ's nsqd is delivered after kill -9: $layout",
       (layout) =>
@@ -126,7 +131,7 @@ describe.each([{ queue: "test" }, { queue: "test:c" }])(
           write(data, queue, layout)
           const topics = [{ name: "test", paused: false, channels: [{ name: "c", paused: false }] }]
           writeFileSync(join(data, "nsqd.dat"), JSON.stringify({ topics, version: "1.3.0" }))
-          const daemon = yield* nsqd.start(data, ["--mem-queue-size=0"])
+          const daemon = yield* nsqd.start(data, ["--mem-queue-size=0", `--durability=${durability}`])
           const consumer = yield* connect(daemon)
           yield* consumer.ask({ _tag: "SUB", topic, channel: ChannelName.make("c") })
           yield* consumer.send({ _tag: "RDY", count: 2500 })
