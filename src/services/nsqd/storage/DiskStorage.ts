@@ -196,7 +196,8 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     /** The topics with a log: their creation was acknowledged, whether or not nsqd.dat has them. */
     const loggedTopics = disk.list(logsDirectory).pipe(
       Effect.map((names) => names.map(topicOfLogDirectory)),
-      Effect.catchIf((error) => error.code === "ENOENT", () => Effect.succeed([])),
+      // A file of this name is not ours; only a durable topic, which needs the directory, fails because of it.
+      Effect.catchIf(({ code }) => code === "ENOENT" || code === "ENOTDIR", () => Effect.succeed([])),
       Effect.mapError(StorageError.fromDisk)
     )
     /** The topics with a log at the start, and those that had one since. */

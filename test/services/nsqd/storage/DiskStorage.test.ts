@@ -50,6 +50,19 @@ for (const [name, layer] of [["on disk", onDisk], ["in memory", Layer.merge(Stor
   })
 }
 
+describe("DiskStorage", () => {
+  it.effect("a file of the name of the logs' directory disturbs durable topics only", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      disk.put("/data/log", "an operator's file")
+      const storage = yield* Storage
+      assert.isUndefined(yield* storage.loadMetadata)
+      yield* Effect.scoped(storage.openQueue("t"))
+      const error = yield* Effect.flip(Effect.scoped(storage.openLog("t", "written")))
+      assert.match(error.message, /\/data\/log/)
+    }).pipe(Effect.provide(onDisk)))
+})
+
 /** The storage on a disk where writes to the state file of the queue `slow` wait until the latch is open. */
 const onDiskWithSlowState = (writing: Latch.Latch) => {
   const disk = Layer.effect(
