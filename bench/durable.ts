@@ -30,6 +30,8 @@ import type { Measure, Row } from "./row.ts"
 const messageBytes = bodyBytes + 34
 const waitingMessages = 10_000_000
 const deferredMessages = 5_000_000
+/** A slower daemon fails. */
+const deferredPerSecondLeast = 8000
 const dayMilliseconds = 24 * 3600 * 1000
 /** Time after which NSQ has saved the state of its disk queues. */
 const syncSeconds = 2.5
@@ -271,7 +273,7 @@ const deferredRow: Row = {
         await daemon.createChannels(topic, 1)
         await sleep(1500)
         const before = daemon.residentBytes()
-        await Load.run(graceSeconds + deferredMessages / 20_000, publisher(daemon, 0, deferring))
+        await Load.run(graceSeconds + deferredMessages / deferredPerSecondLeast, publisher(daemon, 0, deferring))
         await sleep(syncSeconds * 1000)
         return [before, daemon.residentBytes()]
       })

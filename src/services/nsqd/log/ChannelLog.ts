@@ -216,7 +216,8 @@ export class ChannelLog {
   defer(sequence: number, due: number, attempts: number): void {
     if (this.finished.has(sequence)) return
     this.closeFinished()
-    if (attempts > 1) this.attempts.set(sequence, attempts)
+    // The table has them: millions of deferred messages do not take a second place.
+    this.attempts.delete(sequence)
     this.table.push(sequence, due, attempts)
     if (this.isRecorded) this.changes.deferred(this.number, sequence, due, attempts)
     this.noteChange()
