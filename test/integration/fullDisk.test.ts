@@ -93,7 +93,11 @@ const stops = {
 
 describe.each([
   { files: "large files", flags: [] },
-  { files: "small files", flags: ["--max-bytes-per-file=1000000"] }
+  { files: "small files", flags: ["--max-bytes-per-file=1000000"] },
+  ...["written", "synced"].map((durability) => ({
+    files: `the log of a ${durability} topic`,
+    flags: [`--durability=${durability}`, "--segment-size=1000000", "--min-free-bytes=0"]
+  }))
 ])("a daemon on a full disk with $files", ({ flags }) => {
   it.live(
     "a daemon refuses publishes while its disk is full, and accepts them again without a restart once consumers have drained it",

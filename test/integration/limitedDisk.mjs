@@ -19,7 +19,7 @@ const blocks = (size) => Math.ceil(size / blockBytes) * blockBytes
 
 const sizeOf = (name) => statSync(Path.join(directory, name), { throwIfNoEntry: false })?.size ?? 0
 
-const used = () => readdirSync(directory).reduce((sum, name) => sum + blocks(sizeOf(name)), 0)
+const used = () => readdirSync(directory, { recursive: true }).reduce((sum, name) => sum + blocks(sizeOf(name)), 0)
 
 const full = (syscall) =>
   Object.assign(new Error(`ENOSPC: no space left on device, ${syscall}`), { errno: -28, code: "ENOSPC", syscall })
@@ -33,7 +33,7 @@ const fitting = (fd, length, position) => {
 
 Fs.open = (path, ...rest) => {
   const done = rest.pop()
-  const inside = Path.dirname(Path.resolve(String(path))) === directory
+  const inside = Path.resolve(String(path)).startsWith(directory + Path.sep)
   open(path, ...rest, (error, fd) => {
     if (error === null && inside) opened.add(fd)
     done(error, fd)
