@@ -20,6 +20,8 @@ export class Segment {
   end: number
   /** Where the records end, in bytes; `undefined` while the index does not reach it. */
   size: number | undefined
+  /** Whether a write or sync has failed: the operating system may report success for what it loses later. */
+  hasFailed = false
   private readonly sequences: Array<number> = []
   private readonly positions: Array<number> = []
 

@@ -16,6 +16,7 @@ import { hasSpace, zeros } from "./zeros.ts"
 
 /** Bytes of zeros in a new segment, at least: a topic that is hardly used takes little space. */
 const firstZeros = 64 * 1024
+const blockBytes = 4096
 /** The largest piece of zeros that is added at once; pieces double up to it. */
 const mostZeros = 8 * 1024 * 1024
 /** Zeros are added when the commits come closer than this to their end, or than two pieces: a slow disk is ahead as well. */
@@ -127,7 +128,7 @@ export class SegmentWriter {
       if (current.position + size > current.allocated) yield* current.hasZeros.await
       yield* Effect.onError(
         current.file.write(records.map(({ bytes }) => bytes), current.position),
-        () => this.abandon
+        () => this.fail
       )
       let position = current.position
       for (const record of records) {
@@ -191,7 +192,8 @@ export class SegmentWriter {
   /** Creates the file of a segment. Returns its size in bytes. */
   private create(path: string, size: number): Effect.Effect<number, DiskError> {
     const { isSynced, segmentBytes } = this.options
-    const allocated = isSynced ? Math.max(firstZeros, Math.min(segmentBytes, size * commitsAhead)) : 0
+    // At least one block, which shows whether the disk can be written.
+    const allocated = isSynced ? Math.max(firstZeros, Math.min(segmentBytes, size * commitsAhead)) : blockBytes
     return Effect.flatMap(
       this.createFile(path),
       (file) =>
@@ -228,7 +230,15 @@ export class SegmentWriter {
     })
   }
 
-  /** Gives up a segment after a failure. Its records up to here stay. */
+  /** Gives up the segment after a failure. Its file is not written again. */
+  private get fail(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.current !== undefined) this.current.segment.hasFailed = true
+      return this.abandon
+    })
+  }
+
+  /** Closes the segment and lets the next commit start a new one. Its records up to here stay. */
   get abandon(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { current } = this
@@ -277,7 +287,7 @@ export class SegmentWriter {
 
   /** Removes the file of a segment, whose messages are all finished, or keeps it for the next segment. */
   reclaim(segment: Segment): Effect.Effect<void, DiskError> {
-    if (!this.options.isSynced) return this.disk.remove(segment.path)
+    if (!this.options.isSynced || segment.hasFailed) return this.disk.remove(segment.path)
     return Effect.andThen(this.spare.reclaim(segment), Effect.sync(() => this.watchIdleness()))
   }
 
@@ -305,7 +315,7 @@ export class SegmentWriter {
       const { current } = this
       if (current === undefined || !this.unsynced) return Effect.void
       this.unsynced = false
-      return Effect.onError(current.file.sync, () => this.abandon)
+      return Effect.onError(current.file.sync, () => this.fail)
     })
   }
 

@@ -169,6 +169,26 @@ describe("a durable topic whose disk fails to write", () => {
       yield* broker.stop
     }).pipe(Effect.provide(layer)))
 
+  it.effect("the file of a segment whose sync has failed is not used again for another segment", () =>
+    Effect.gen(function*() {
+      const faulty = yield* FaultyDisk
+      const broker = yield* start({ durability: "synced" })
+      yield* broker.run(Effect.gen(function*() {
+        const orders = yield* join("orders", "c", 1000)
+        const bodies = Array.from({ length: 100 }, (_, i) => String(i).padEnd(16 * kib))
+        yield* send("orders", ...bodies)
+        faulty.fail(onSegments("fsync", "EIO"))
+        yield* Effect.flip(send("orders", "refused"))
+        faulty.fail(undefined)
+        yield* send("orders", "after")
+        yield* receive(orders, ...bodies, "after")
+        yield* TestClock.adjust("100 millis")
+        assert.strictEqual((yield* filesOf("segment")).length, 1)
+        assert.isUndefined(Array.from(faulty.files().keys()).find((path) => path.endsWith("spare.tmp")))
+      })).pipe(Effect.scoped)
+      yield* broker.stop
+    }).pipe(Effect.provide(layer)))
+
   it.effect("when a periodic sync fails, health shows it, a new segment starts, and accepted messages are delivered", () =>
     Effect.gen(function*() {
       const faulty = yield* FaultyDisk
