@@ -1,22 +1,27 @@
 /**
- * `nsq data`: commands for the data directory of a stopped nsqd. The exit code is 0 after success, 1 if `verify` has found damage,
- * and 2 if a command cannot run.
+ * `nsq data`: commands for the data directory of a stopped nsqd. The exit code is 0 after success; 1 if `verify` has found damage
+ * or a command has failed while it wrote; and 2 if a command cannot run and has changed nothing.
  */
 import { Cause, Effect, Result } from "effect"
 import { constants } from "node:os"
 import process from "node:process"
 import * as Version from "../services/core/Version.ts"
+import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
 import * as DataCommands from "../services/nsqd/data/DataCommands.ts"
+import type { DataError } from "../services/nsqd/data/DataError.ts"
 import * as DataReport from "../services/nsqd/data/DataReport.ts"
+import * as Export from "../services/nsqd/data/Export.ts"
+import type { Disk } from "../services/nsqd/disk/Disk.ts"
 import * as NodeDisk from "../services/nsqd/disk/NodeDisk.ts"
 import * as CommandLine from "../services/options/CommandLine.ts"
 import * as OptionTable from "../services/options/OptionTable.ts"
 import * as Main from "./main.ts"
 
 /** Exit codes. */
-const intact = 0
+const done = 0
 const damaged = 1
+const failed = 1
 const cannotRun = 2
 
 const usage = `usage: nsq data <command> [flags]
@@ -24,6 +29,7 @@ const usage = `usage: nsq data <command> [flags]
 commands for the data directory of a stopped nsqd:
 
   verify    reads everything, changes nothing, and prints what is there and what is damaged
+  export    writes durable topics back to the format of NSQ's nsqd
 
 nsq data <command> --help lists the flags of a command
 `
@@ -58,6 +64,15 @@ const withOptions = <Options extends { readonly dataPath: string }>(
   return options.dataPath === "" ? refuse(`${name}: --data-path is required`) : run(options)
 }
 
+/** Prints the error of a command, and provides the disk. */
+const end = (command: string) => (work: Effect.Effect<number, DataError, Disk>): Effect.Effect<number> =>
+  work.pipe(
+    Effect.catch((error) =>
+      Effect.map(refuse(`nsq data ${command}: ${error.message}`), (code) => error.isRefusal ? code : failed)
+    ),
+    Effect.provide([NodeDisk.layer, NsqLogger.layer({ format: "nsq", level: "warn", prefix: "[nsq] " })])
+  )
+
 const verify = (args: ReadonlyArray<string>): Effect.Effect<number> =>
   withOptions(
     "verify",
@@ -69,15 +84,30 @@ const verify = (args: ReadonlyArray<string>): Effect.Effect<number> =>
         Effect.flatMap((report) =>
           Effect.as(
             Main.printLine(options.json ? DataReport.toJson(report) : DataReport.toText(report)),
-            report.damages.length === 0 ? intact : damaged
+            report.damages.length === 0 ? done : damaged
           )
         ),
-        Effect.catch((error) => refuse(`nsq data verify: ${error.message}`)),
-        Effect.provide(NodeDisk.layer)
+        end("verify")
       )
   )
 
-const commands: Readonly<Record<string, (args: ReadonlyArray<string>) => Effect.Effect<number>>> = { verify }
+const exportToNsq = (args: ReadonlyArray<string>): Effect.Effect<number> =>
+  withOptions(
+    "export",
+    DataCommands.exportTable,
+    OptionTable.defaults(DataCommands.exportTable),
+    args,
+    (options) =>
+      DataCommands.toNsq(options).pipe(
+        Effect.flatMap((result) => Effect.as(Main.printLine(Export.toText(result)), done)),
+        end("export")
+      )
+  )
+
+const commands: Readonly<Record<string, (args: ReadonlyArray<string>) => Effect.Effect<number>>> = {
+  verify,
+  export: exportToNsq
+}
 
 /** Runs a command and exits. */
 export const run = ([command = "", ...args]: ReadonlyArray<string>): void => {
@@ -90,5 +120,5 @@ export const run = ([command = "", ...args]: ReadonlyArray<string>): void => {
     return Main.exitWith(Effect.catchCause(main(args), (cause) => refuse(`unexpected error: ${Cause.pretty(cause)}`)))
   }
   process.stderr.write(usage)
-  process.exit(["", "--help", "-h"].includes(command) ? intact : cannotRun)
+  process.exit(["", "--help", "-h"].includes(command) ? done : cannotRun)
 }

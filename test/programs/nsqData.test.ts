@@ -150,3 +150,51 @@ describe("nsq data verify", () => {
       assert.include((yield* nsq("--help")).err, "standalone")
     }), { timeout })
 })
+
+describe("nsq data export", () => {
+  it.live(
+    "an nsqd without durable topics delivers everything from an exported directory",
+    () =>
+      Effect.gen(function*() {
+        const directory = yield* filled
+        const target = join(yield* Daemon.temporaryDirectory, "target")
+        const refused = yield* nsq("data", "export", "--format=nsq", `--data-path=${directory}`, `--to=${target}`)
+        assert.deepStrictEqual([refused.code, refused.out], [2, ""])
+        assert.include(refused.err, "\n  orders:c  1\n")
+        assert.deepStrictEqual(readdirSync(target), [])
+        const exported = yield* nsq("data", "export", `--data-path=${directory}`, `--to=${target}`, "--deferred=now")
+        assert.deepStrictEqual(exported, {
+          code: 0,
+          out:
+            `orders  messages 0\norders:c  messages 2  deferred 1 (due now)\n${target} has all topics in NSQ's format\n`,
+          err: ""
+        })
+        assert.include(readdirSync(directory), "log")
+        const daemon = yield* Daemon.start(target)
+        const topics = yield* Daemon.topics(daemon)
+        assert.deepStrictEqual(
+          topics.map(({ channels, topic_name }) => [
+            topic_name,
+            channels.map(({ channel_name, depth, paused }) => [channel_name, depth, paused])
+          ]),
+          [["metrics", [["c", 2, true]]], ["orders", [["c", 3, false]]]]
+        )
+      }),
+    { timeout }
+  )
+
+  it.live("an export in place leaves no logs, and a running nsqd prevents it", () =>
+    Effect.gen(function*() {
+      const directory = yield* filled
+      const daemon = yield* Daemon.start(directory, ["--topic-durability=orders=written"])
+      const flags = ["data", "export", `--data-path=${directory}`, "--deferred=drop"]
+      assert.strictEqual((yield* nsq(...flags)).code, 2)
+      yield* daemon.signal("SIGTERM")
+      yield* daemon.exited
+      assert.strictEqual((yield* nsq(...flags)).code, 0)
+      assert.notInclude(readdirSync(directory), "log")
+      const { code, out } = yield* nsq("data", "verify", `--data-path=${directory}`)
+      assert.strictEqual(code, 0)
+      assert.include(out, "orders:c   queue  messages 2  deferred 0  bytes 8\n")
+    }), { timeout })
+})

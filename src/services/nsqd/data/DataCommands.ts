@@ -3,12 +3,15 @@
  * a stopped nsqd.
  */
 import { Effect } from "effect"
+import * as Path from "node:path"
 import * as Row from "../../options/OptionRow.ts"
-import type { Disk } from "../disk/Disk.ts"
-import type { StorageError } from "../disk/StorageError.ts"
+import { Disk } from "../disk/Disk.ts"
+import { StorageError } from "../disk/StorageError.ts"
 import { table as nsqdTable } from "../options/NsqdTable.ts"
 import * as DataDirectory from "../storage/DataDirectory.ts"
+import { type DataError, noDirectory } from "./DataError.ts"
 import type { DataReport } from "./DataReport.ts"
+import { type DeferredDecision, exportDirectory, type ExportResult } from "./Export.ts"
 import { verify as verifyDirectory } from "./Verification.ts"
 
 /** The flags that all commands have. */
@@ -31,5 +34,53 @@ export interface VerifyOptions {
 }
 
 /** Verifies a data directory, which stays locked meanwhile. Changes nothing. */
-export const verify = (options: VerifyOptions): Effect.Effect<DataReport, StorageError, Disk> =>
-  Effect.scoped(Effect.andThen(DataDirectory.lock(options.dataPath), verifyDirectory(options)))
+export const verify = (options: VerifyOptions): Effect.Effect<DataReport, DataError, Disk> =>
+  Effect.andThen(DataDirectory.lock(options.dataPath), verifyDirectory(options)).pipe(
+    Effect.scoped,
+    Effect.mapError(noDirectory)
+  )
+
+/** The flags of `nsq data export`. */
+export const exportTable = {
+  ...common,
+  maxBytesPerFile: nsqdTable.maxBytesPerFile,
+  format: Row.oneOf("format", ["nsq"], "nsq", "format to write: nsq, the disk queues of NSQ's nsqd"),
+  to: Row.string("to", "", "directory to write to, which must be empty or missing; by default the logs are replaced in place"),
+  deferred: Row.oneOf(
+    "deferred",
+    ["stop", "now", "drop"],
+    "stop",
+    "what happens to deferred messages, which NSQ's format cannot hold: stop before anything is written, now makes them due at once, drop discards them"
+  ),
+  damaged: Row.oneOf(
+    "damaged",
+    ["stop", "skip"],
+    "stop",
+    "what happens if files are damaged: stop before anything is written, skip leaves the damaged messages out"
+  )
+}
+
+/** The options of `nsq data export`. */
+export interface ExportFlags {
+  readonly dataPath: string
+  readonly maxMsgSize: number
+  readonly maxBytesPerFile: number
+  /** Empty to replace the logs in place. */
+  readonly to: string
+  readonly deferred: DeferredDecision
+  readonly damaged: "stop" | "skip"
+}
+
+/** Writes durable topics back to NSQ's format; both directories stay locked meanwhile. */
+export const toNsq = ({ damaged, to, ...options }: ExportFlags): Effect.Effect<ExportResult, DataError, Disk> =>
+  Effect.scoped(Effect.gen(function*() {
+    const { dataPath } = options
+    yield* Effect.mapError(DataDirectory.lock(dataPath), noDirectory)
+    const isInPlace = to === "" || Path.resolve(to) === Path.resolve(dataPath)
+    if (!isInPlace) {
+      const disk = yield* Disk
+      yield* Effect.mapError(disk.makeDirectory(to), (error) => noDirectory(StorageError.fromDisk(error)))
+      yield* Effect.mapError(DataDirectory.lock(to), noDirectory)
+    }
+    return yield* exportDirectory({ ...options, to: isInPlace ? dataPath : to, skipsDamage: damaged === "skip" })
+  }))

@@ -22,22 +22,32 @@ export class Counted {
   }
 }
 
-/** A channel of the log. */
-export interface CountedChannel {
-  readonly name: string
+/** The topic or a channel of the log, with what it has. */
+export interface LogOwner {
+  /** `undefined` for the topic. */
+  readonly channel: string | undefined
   readonly counted: Counted
+  /** The attempts of the next delivery of messages that were delivered before. */
+  readonly attempts: ReadonlyMap<number, number>
+}
+
+interface Channel extends LogOwner {
+  readonly channel: string
   readonly finished: SequenceSet
   /** Messages that are due in the future. */
   readonly deferred: SequenceSet
 }
+
+/** Receives the unfinished messages of a record: the owner, the index in the record, and whether it is due in the future. */
+export type EachUnfinished = (owner: LogOwner, index: number, isDeferred: boolean) => void
 
 /** A longer range is not counted message by message: its end comes from a wrong file name. */
 const countableRange = 2 ** 32
 
 export class LogContents {
   /** The messages that the topic has not handed to its channels. */
-  readonly topic = new Counted()
-  readonly channels: ReadonlyArray<CountedChannel>
+  readonly topic: LogOwner = { channel: undefined, counted: new Counted(), attempts: new Map() }
+  readonly channels: ReadonlyArray<Channel>
   private readonly handedTo: number
   private readonly lost = new SequenceSet(0)
   private readonly now: number
@@ -45,10 +55,14 @@ export class LogContents {
   /** `first` is the sequence of the first segment; `now` is in ms since the Unix epoch. */
   constructor(state: RecoveredState, first: number, now: number) {
     this.now = now
-    this.channels = state.channels.map(({ deferred, finished, name }) => {
+    this.channels = state.channels.map(({ attempts, deferred, finished, name }) => {
       const ahead = new SequenceSet(0)
-      deferred.forEach((sequence, due) => due > now && ahead.add(sequence, sequence + 1))
-      return { name, finished, deferred: ahead, counted: new Counted() }
+      const all = new Map(attempts)
+      deferred.forEach((sequence, due, next) => {
+        all.set(sequence, next)
+        if (due > now) ahead.add(sequence, sequence + 1)
+      })
+      return { channel: name, finished, deferred: ahead, attempts: all, counted: new Counted() }
     })
     for (const { from, to } of state.lostRanges) this.lost.add(from, to)
     this.handedTo = state.heldFrom ?? (this.channels.length === 0 ? first : Infinity)
@@ -74,22 +88,24 @@ export class LogContents {
 
   /** Counts the messages of an intact record. */
   add(header: LogHeader, frames: Buffer): void {
-    const { count, first } = header
-    const isFuture = header.due > this.now
     let starts: Int32Array | undefined
+    this.unfinished(header, ({ counted }, index, isDeferred) => {
+      starts ??= frameStarts(frames, header.count)
+      counted.add(starts[index + 1]! - starts[index]! - messageFrameHeaderSize, isDeferred)
+    })
+  }
+
+  /** Calls `each` for the unfinished messages of a record: those of one owner after those of another. */
+  unfinished({ count, due, first }: LogHeader, each: EachUnfinished): void {
+    const isFuture = due > this.now
     for (const channel of this.channels) {
       if (channel.finished.includes(first, first + count)) continue
-      starts ??= frameStarts(frames, count)
       for (let i = 0; i < count && first + i < this.handedTo; i++) {
-        if (channel.finished.has(first + i)) continue
-        const bodyBytes = starts[i + 1]! - starts[i]! - messageFrameHeaderSize
-        channel.counted.add(bodyBytes, isFuture || channel.deferred.has(first + i))
+        if (!channel.finished.has(first + i)) each(channel, i, isFuture || channel.deferred.has(first + i))
       }
     }
-    if (first + count <= this.handedTo) return
-    starts ??= frameStarts(frames, count)
     for (let i = Math.max(0, this.handedTo - first); i < count; i++) {
-      if (!this.lost.has(first + i)) this.topic.add(starts[i + 1]! - starts[i]! - messageFrameHeaderSize, isFuture)
+      if (!this.lost.has(first + i)) each(this.topic, i, isFuture)
     }
   }
 }

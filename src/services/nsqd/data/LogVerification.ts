@@ -3,24 +3,36 @@
  */
 import { Effect } from "effect"
 import * as Path from "node:path"
-import { parseLogFileName, segmentFileName, stateFileName } from "../../../protocol/storage/LogFiles.ts"
-import { logEpochOf } from "../../../protocol/storage/LogRecord.ts"
+import { fillingFileName, parseLogFileName, segmentFileName, stateFileName } from "../../../protocol/storage/LogFiles.ts"
+import { logEpochOf, type LogHeader } from "../../../protocol/storage/LogRecord.ts"
 import { decodeLogState, findStateBlock, readStateBlock } from "../../../protocol/storage/LogState.ts"
 import type { Disk, DiskError } from "../disk/Disk.ts"
+import type { StorageError } from "../disk/StorageError.ts"
 import { RecoveredState } from "../log/RecoveredState.ts"
 import { StateFile } from "../log/StateFile.ts"
 import type { Findings } from "./DataReport.ts"
 import { LogContents } from "./LogContents.ts"
 import { walkSegment, type WalkedSegment } from "./SegmentWalk.ts"
 
-/** Verifies the log in `directory` and returns its contents; `now` is in ms since the Unix epoch. */
+/** Receives the intact records of a log. */
+export type EachRecord = (contents: LogContents, header: LogHeader, frames: Buffer) => Effect.Effect<void, StorageError>
+
+/**
+ * Verifies the log in `directory` and returns its contents; `now` is in ms since the Unix epoch. Passes each intact record to
+ * `each`.
+ */
 export const verifyLog = Effect.fnUntraced(function*(
   disk: Disk["Service"],
   directory: string,
   now: number,
-  findings: Findings
-): Effect.fn.Return<LogContents, DiskError> {
+  findings: Findings,
+  each: EachRecord
+): Effect.fn.Return<LogContents, DiskError | StorageError> {
   const names = yield* disk.list(directory)
+  if (names.includes(fillingFileName)) {
+    findings.note(directory, 0, "incomplete log: the disk queues have its messages")
+    return new LogContents(new RecoveredState(), 1, now)
+  }
   const numbers = (kind: "segment" | "state") =>
     names.flatMap((name) => {
       const file = parseLogFileName(name)
@@ -42,7 +54,7 @@ export const verifyLog = Effect.fnUntraced(function*(
   if (generations.length === 0 && segments.length > 0) {
     findings.damage(directory, 0, 0, "the state of the channels is missing")
   }
-  yield* verifySegments(disk, directory, segments, state, contents, findings)
+  yield* verifySegments(disk, directory, segments, state, contents, findings, each)
   return contents
 })
 
@@ -52,8 +64,9 @@ const verifySegments = Effect.fnUntraced(function*(
   segments: ReadonlyArray<WalkedSegment>,
   state: RecoveredState,
   contents: LogContents,
-  findings: Findings
-) {
+  findings: Findings,
+  each: EachRecord
+): Effect.fn.Return<void, DiskError | StorageError> {
   /** Messages that no channel needs may be missing: after a failed write their sequences are not used again. */
   const missing = (path: string, position: number, from: number, to: number, description: string): void => {
     const lost = from < to ? contents.needed(from, to) : 0
@@ -67,10 +80,13 @@ const verifySegments = Effect.fnUntraced(function*(
     const { path } = segment
     const isLast = segment.end === Infinity
     const walked = yield* walkSegment(disk, segment, epoch ?? 0, {
-      record: (header, frames) => contents.add(header, frames),
+      record: (header, frames) => {
+        contents.add(header, frames)
+        return each(contents, header, frames)
+      },
       damage: (position, from, to) => findings.damage(path, position, contents.needed(from, to), "damaged record"),
       gap: (position, from, to) => missing(path, position, from, to, `the messages from ${from} to ${to - 1} are missing`)
-    }).pipe(Effect.catch((error) => {
+    }).pipe(Effect.catchTag("DiskError", (error) => {
       findings.damage(path, 0, isLast ? 0 : contents.needed(segment.first, segment.end), error.message)
       return Effect.undefined
     }))

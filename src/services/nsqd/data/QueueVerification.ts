@@ -15,6 +15,8 @@ import {
 } from "../../../protocol/storage/DiskQueueFormat.ts"
 import type { QueueState } from "../../../protocol/storage/QueueState.ts"
 import type { Disk, DiskError } from "../disk/Disk.ts"
+import type { StorageError } from "../disk/StorageError.ts"
+import type { RecordRun } from "../storage/BackendQueue.ts"
 import type { QueueInventory } from "../storage/QueueInventory.ts"
 import { type OpenReader, QueueReader } from "../storage/QueueReader.ts"
 import { type RecoveredQueue, recoverQueue } from "../storage/QueueRecovery.ts"
@@ -42,12 +44,16 @@ interface Span {
   readonly isUnfinished: boolean
 }
 
-/** Verifies the queue and returns its unfinished messages. */
+/** Receives the unfinished messages of a queue in order. */
+export type EachRun = (run: RecordRun) => Effect.Effect<void, StorageError>
+
+/** Verifies the queue, passes its unfinished messages to `each`, and returns how many they are. */
 export const verifyQueue = Effect.fnUntraced(function*(
   disk: Disk["Service"],
   queue: VerifiedQueue,
-  findings: Findings
-): Effect.fn.Return<Counted, DiskError> {
+  findings: Findings,
+  each: EachRun
+): Effect.fn.Return<Counted, DiskError | StorageError> {
   const { dataPath, inventory, maxMsgSize, name } = queue
   const dataPathOf = (file: number) => Path.join(dataPath, dataFileName(name, file))
   const loaded = yield* loadState(disk, queue, findings)
@@ -60,8 +66,8 @@ export const verifyQueue = Effect.fnUntraced(function*(
   /** Files that cannot be read: how many messages they have is known only from the depth. */
   const unreadable: Array<{ readonly file: number; readonly description: string }> = []
   const verified = Effect.forEach(inventory.data, (file) =>
-    verifyFile(reader, file, dataPathOf(file), found, counted, findings).pipe(
-      Effect.catch((error) => Effect.sync(() => void unreadable.push({ file, description: error.message })))
+    verifyFile(reader, file, dataPathOf(file), found, counted, findings, each).pipe(
+      Effect.catchTag("DiskError", (error) => Effect.sync(() => void unreadable.push({ file, description: error.message })))
     ), { discard: true })
   yield* Effect.ensuring(verified, reader.close())
   const reported = findings.damages.slice(before).reduce((sum, { messagesLost }) => sum + messagesLost, 0)
@@ -154,12 +160,13 @@ const verifyFile = Effect.fnUntraced(function*(
   path: string,
   found: RecoveredQueue,
   counted: Counted,
-  findings: Findings
-) {
+  findings: Findings,
+  each: EachRun
+): Effect.fn.Return<void, DiskError | StorageError> {
   const opened = yield* reader.fileFor(file)
   const size = yield* reader.sizeOf(opened)
   const spans = spansOf(file, size, found)
-  for (const span of spans) yield* verifySpan(reader, opened, path, span, counted, findings)
+  for (const span of spans) yield* verifySpan(reader, opened, path, span, counted, findings, each)
   const last = spans.at(-1)
   const end = last?.to ?? 0
   if (end < size && found.torn?.file === file) findings.note(path, end, "incomplete record, which was never acknowledged")
@@ -174,8 +181,9 @@ const verifySpan = Effect.fnUntraced(function*(
   path: string,
   span: Span,
   counted: Counted,
-  findings: Findings
-) {
+  findings: Findings,
+  each: EachRun
+): Effect.fn.Return<void, DiskError | StorageError> {
   for (let at = span.from; at < span.to;) {
     const result = yield* reader.read(opened, at, span.to, readBytes, Infinity)
     if (result._tag === "Damage") {
@@ -191,6 +199,7 @@ const verifySpan = Effect.fnUntraced(function*(
     if (span.isUnfinished) {
       counted.messages += count
       counted.bytes += starts[count]! - count * recordHeaderSize
+      yield* each({ bytes: result.bytes, start: 0, end: starts[count]!, count })
     }
     at += starts[count]!
   }

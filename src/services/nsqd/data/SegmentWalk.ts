@@ -11,6 +11,7 @@ import {
   readLogHeader
 } from "../../../protocol/storage/LogRecord.ts"
 import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
+import type { StorageError } from "../disk/StorageError.ts"
 
 /** Bytes per read, unless a record is larger. */
 const blockBytes = 1024 * 1024
@@ -26,7 +27,7 @@ export interface WalkedSegment {
 
 /** Receives what a segment contains, in order. */
 export interface SegmentVisitor {
-  readonly record: (header: LogHeader, frames: Buffer) => void
+  readonly record: (header: LogHeader, frames: Buffer) => Effect.Effect<void, StorageError>
   /** The bytes at `position` are not a record. The messages from `from` up to, but not including, `to` are missing there. */
   readonly damage: (position: number, from: number, to: number) => void
   /** Messages are missing between two records, or after the last one. */
@@ -78,7 +79,7 @@ export const walkSegment = (
   segment: WalkedSegment,
   epoch: number,
   visitor: SegmentVisitor
-): Effect.Effect<SegmentEnd, DiskError> =>
+): Effect.Effect<SegmentEnd, DiskError | StorageError> =>
   Effect.acquireUseRelease(
     disk.open(segment.path),
     (file) => Effect.flatMap(file.size, (size) => walk(new Window(file, size), segment, epoch, visitor)),
@@ -90,7 +91,7 @@ const walk = Effect.fnUntraced(function*(
   segment: WalkedSegment,
   epoch: number,
   visitor: SegmentVisitor
-): Effect.fn.Return<SegmentEnd, DiskError> {
+): Effect.fn.Return<SegmentEnd, DiskError | StorageError> {
   let expected = segment.first
   let position = 0
   while (position < window.size) {
@@ -100,7 +101,7 @@ const walk = Effect.fnUntraced(function*(
       const frames = (yield* window.at(position, size)).subarray(logHeaderSize, size)
       if (frames.length === header.payloadBytes && isIntact(header, frames)) {
         if (header.first > expected) visitor.gap(position, expected, header.first)
-        visitor.record(header, frames)
+        yield* visitor.record(header, frames)
         expected = header.first + header.count
         position += size
         continue

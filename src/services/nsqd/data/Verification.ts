@@ -17,27 +17,39 @@ import { fromNames } from "../storage/QueueInventory.ts"
 import { StorageHealth } from "../storage/StorageHealth.ts"
 import { type DataReport, Findings, type Holding } from "./DataReport.ts"
 import { Counted } from "./LogContents.ts"
-import { verifyLog } from "./LogVerification.ts"
-import { verifyQueue } from "./QueueVerification.ts"
+import { type EachRecord, verifyLog } from "./LogVerification.ts"
+import { type EachRun, verifyQueue } from "./QueueVerification.ts"
+
+/** Receives the unfinished messages of a data directory, topic by topic. */
+export interface DataSink {
+  /** Messages of a log. */
+  readonly logged: (topic: string, ...record: Parameters<EachRecord>) => ReturnType<EachRecord>
+  /** Messages of a disk queue, named `topic` or `topic:channel`, that `nsqd.dat` lists. */
+  readonly queued: (queue: string, run: Parameters<EachRun>[0]) => ReturnType<EachRun>
+}
+
+const nowhere: DataSink = { logged: () => Effect.void, queued: () => Effect.void }
 
 /** The options of a verification. */
 export interface VerificationOptions {
   readonly dataPath: string
   /** nsqd's `--max-msg-size`, in bytes: larger records are damage. */
   readonly maxMsgSize: number
+  /** Messages that are due later are deferred, in ms since the Unix epoch. Default: the current time. */
+  readonly now?: number
+  /** Default: none. */
+  readonly sink?: DataSink
 }
 
 /** What a verification works with. */
-interface Surroundings extends VerificationOptions {
+interface Surroundings extends Required<VerificationOptions> {
   readonly disk: Disk["Service"]
   readonly findings: Findings
-  /** In ms since the Unix epoch. */
-  readonly now: number
 }
 
 /**
  * Verifies the data directory. Lock it first (`DataDirectory.lock`), because files that nsqd writes meanwhile look damaged. Fails
- * if the directory cannot be listed; what is wrong with its files is in the report.
+ * if the directory cannot be listed, or with the error of the sink; what is wrong with its files is in the report.
  */
 export const verify = Effect.fnUntraced(function*(
   options: VerificationOptions
@@ -45,7 +57,8 @@ export const verify = Effect.fnUntraced(function*(
   const disk = yield* Disk
   const findings = new Findings()
   const { dataPath } = options
-  const surroundings: Surroundings = { ...options, disk, findings, now: yield* Clock.currentTimeMillis }
+  const now = options.now ?? (yield* Clock.currentTimeMillis)
+  const surroundings: Surroundings = { sink: nowhere, ...options, disk, findings, now }
   const queues = filesByQueue(yield* Effect.mapError(disk.list(dataPath), StorageError.fromDisk))
   const saved = yield* loadMetadata(surroundings)
   const logs = yield* listLogs(surroundings)
@@ -68,7 +81,8 @@ export const verify = Effect.fnUntraced(function*(
 const topicOf = (queue: string): string => queue.split(":", 1)[0] ?? queue
 const channelOf = (queue: string): string | undefined => queue.split(":")[1]
 
-const filesByQueue = (names: ReadonlyArray<string>): ReadonlyMap<string, ReadonlyArray<string>> => {
+/** Groups the names of files by their queue. */
+export const filesByQueue = (names: ReadonlyArray<string>): ReadonlyMap<string, ReadonlyArray<string>> => {
   const queues = new Map<string, Array<string>>()
   for (const name of names) {
     const queue = parseQueueFileName(name)?.queue
@@ -85,7 +99,9 @@ const listedQueues = (topic: string, listed: SavedTopic | undefined): ReadonlyAr
   listed === undefined ? [] : [topic, ...Array.from(listed.channels.keys(), (channel) => `${topic}:${channel}`)]
 
 /** The topics of `nsqd.dat` and its journal; none if it cannot be decoded. */
-const loadMetadata = Effect.fnUntraced(function*({ dataPath, disk, findings }: Surroundings) {
+const loadMetadata = Effect.fnUntraced(function*(
+  { dataPath, disk, findings }: Pick<Surroundings, "dataPath" | "disk" | "findings">
+) {
   const file = new MetadataFile(disk, dataPath, yield* Turns, new StorageHealth())
   const metadata = yield* Effect.catch(file.load, (error) =>
     Effect.as(Effect.sync(() => findings.damage(file.path, 0, 0, error.message)), undefined))
@@ -109,12 +125,13 @@ const listLogs = Effect.fnUntraced(function*({ dataPath, disk, findings }: Surro
 })
 
 const logHoldings = Effect.fnUntraced(function*(
-  { dataPath, disk, findings, now }: Surroundings,
+  { dataPath, disk, findings, now, sink }: Surroundings,
   topic: string,
   listed: SavedTopic | undefined
-): Effect.fn.Return<ReadonlyArray<Holding>> {
+): Effect.fn.Return<ReadonlyArray<Holding>, StorageError> {
   const directory = Path.join(dataPath, logsDirectoryName, logDirectoryName(topic))
-  const contents = yield* reported(verifyLog(disk, directory, now, findings), findings)
+  const each: EachRecord = (contents, header, frames) => sink.logged(topic, contents, header, frames)
+  const contents = yield* reported(verifyLog(disk, directory, now, findings, each), findings)
   const holding = (channel: string | undefined, isPaused: boolean, counted: Counted): Holding => ({
     topic,
     channel,
@@ -125,10 +142,10 @@ const logHoldings = Effect.fnUntraced(function*(
     deferred: counted.deferred,
     bytes: counted.bytes
   })
-  const counted = new Map(contents?.channels.map((channel) => [channel.name, channel.counted]))
+  const counted = new Map(contents?.channels.map(({ channel, counted }) => [channel, counted]))
   const channels = new Set([...counted.keys(), ...listed?.channels.keys() ?? []])
   return [
-    holding(undefined, listed?.paused === true, contents?.topic ?? new Counted()),
+    holding(undefined, listed?.paused === true, contents?.topic.counted ?? new Counted()),
     ...Array.from(channels).filter((channel) => !isEphemeral(channel)).sort().map((channel) =>
       holding(channel, listed?.channels.get(channel) === true, counted.get(channel) ?? new Counted())
     )
@@ -136,20 +153,22 @@ const logHoldings = Effect.fnUntraced(function*(
 })
 
 const queueHolding = Effect.fnUntraced(function*(
-  { dataPath, disk, findings, maxMsgSize }: Surroundings,
+  { dataPath, disk, findings, maxMsgSize, sink }: Surroundings,
   name: string,
   files: ReadonlyArray<string> | undefined,
   listed: SavedTopic | undefined
-): Effect.fn.Return<Holding> {
+): Effect.fn.Return<Holding, StorageError> {
   const queue = { dataPath, name, maxMsgSize, inventory: fromNames(name, files ?? []) }
-  const counted = files === undefined ? undefined : yield* reported(verifyQueue(disk, queue, findings), findings)
   const channel = channelOf(name)
+  const isListed = listed !== undefined && (channel === undefined || listed.channels.has(channel))
+  const each: EachRun = (run) => isListed ? sink.queued(name, run) : Effect.void
+  const counted = files === undefined ? undefined : yield* reported(verifyQueue(disk, queue, findings, each), findings)
   return {
     topic: topicOf(name),
     channel,
     storage: "queue",
     isPaused: (channel === undefined ? listed?.paused : listed?.channels.get(channel)) === true,
-    isListed: listed !== undefined && (channel === undefined || listed.channels.has(channel)),
+    isListed,
     messages: counted?.messages ?? 0,
     deferred: 0,
     bytes: counted?.bytes ?? 0
@@ -157,8 +176,11 @@ const queueHolding = Effect.fnUntraced(function*(
 })
 
 /** A file that cannot be read is damage, and everything else is verified. */
-const reported = <A>(work: Effect.Effect<A, DiskError>, findings: Findings): Effect.Effect<A | undefined> =>
-  Effect.catch(work, (error) => {
+const reported = <A>(
+  work: Effect.Effect<A, DiskError | StorageError>,
+  findings: Findings
+): Effect.Effect<A | undefined, StorageError> =>
+  Effect.catchTag(work, "DiskError", (error) => {
     findings.damage(error.path, 0, 0, error.message)
     return Effect.undefined
   })

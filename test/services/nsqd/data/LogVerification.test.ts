@@ -1,10 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { GuidGenerator } from "../../../../src/protocol/client/Guid.ts"
 import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
-import { bodiesOf, finish, open, range } from "../log/logs.ts"
+import { finish, open, range } from "../log/logs.ts"
 import { contents, dataPath, layer, list, verified } from "./directories.ts"
 
 const directory = `${dataPath}/log/orders`
@@ -47,7 +46,7 @@ describe("the verification of durable logs", () => {
   it.effect("messages that no channel has got yet are those of the topic", () =>
     Effect.gen(function*() {
       const log = yield* opened()
-      yield* log.log.append(bodiesOf(range(0, 5)), 0n, new GuidGenerator(1).take(0n, 5), 0)
+      yield* log.appendHeld(range(0, 5))
       yield* log.close
       assert.deepStrictEqual(contents(yield* verified), { orders: [5, 0, 40] })
     }).pipe(Effect.provide(layer)))
@@ -198,6 +197,18 @@ describe("the verification of durable logs", () => {
       const report = yield* verified
       assert.deepStrictEqual(report.damages.map(({ file }) => file), [directory])
       assert.deepStrictEqual(contents(report), { orders: [3, 0, 24] })
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("an incomplete log counts as empty, because the disk queues have its messages", () =>
+    Effect.gen(function*() {
+      const log = yield* opened()
+      yield* log.channel("a")
+      yield* log.publish(range(0, 3))
+      yield* log.log.beginFilling
+      yield* log.close
+      const report = yield* verified
+      assert.deepStrictEqual([report.damages.length, report.notes.length], [0, 1])
+      assert.deepStrictEqual(contents(report), { orders: [0, 0, 0] })
     }).pipe(Effect.provide(layer)))
 
   it.effect("a record of more than a block is read as a whole", () =>

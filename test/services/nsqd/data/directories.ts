@@ -17,8 +17,11 @@ export const layer = FaultyDisk.layer.pipe(
   Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "None"))
 )
 
-/** Verifies the directory. */
-export const verified = verify({ dataPath, maxMsgSize: 1000 })
+/** Verifies a directory. */
+export const verifiedIn = (path: string) => verify({ dataPath: path, maxMsgSize: 1000 })
+
+/** Verifies the directory of the tests. */
+export const verified = verifiedIn(dataPath)
 
 /** Writes `nsqd.dat` with the topic `orders` and its channels. */
 export const list = (...channels: ReadonlyArray<string>) =>
@@ -35,10 +38,10 @@ export const list = (...channels: ReadonlyArray<string>) =>
   )
 
 /** Runs with the storage of a daemon, which closes at the end. */
-export const withStorage = <A, E>(work: (storage: Storage["Service"]) => Effect.Effect<A, E>) =>
+export const withStorage = <A, E>(work: (storage: Storage["Service"]) => Effect.Effect<A, E>, path = dataPath) =>
   Effect.flatMap(Storage, work).pipe(
     Effect.provide(DiskStorage.layer.pipe(
-      Layer.provide(Options.layer({ dataPath, maxBytesPerFile: 1000, maxMsgSize: 1000 }))
+      Layer.provide(Options.layer({ dataPath: path, maxBytesPerFile: 1000, maxMsgSize: 1000 }))
     ))
   )
 

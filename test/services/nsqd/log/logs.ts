@@ -80,10 +80,15 @@ export class OpenLog {
 
   /** Publishes numbers and hands them over when they are stored. */
   publish(numbers: ReadonlyArray<number>, due = 0, bodySize = 8): Effect.Effect<void, StorageError> {
+    return Effect.tap(this.appendHeld(numbers, due, bodySize), () => Effect.sync(() => this.log.handOver()))
+  }
+
+  /** Publishes numbers that are not handed over. */
+  appendHeld(numbers: ReadonlyArray<number>, due = 0, bodySize = 8): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       const nanos = this.wallNanos()
       return this.log.append(bodiesOf(numbers, bodySize), nanos, this.ids.take(nanos, numbers.length), due)
-    }).pipe(Effect.tap(() => Effect.sync(() => this.log.handOver())))
+    })
   }
 
   channel(name: string): Effect.Effect<ChannelLog, StorageError> {
