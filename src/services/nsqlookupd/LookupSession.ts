@@ -12,19 +12,18 @@ import * as GoDuration from "../core/GoDuration.ts"
 import * as NodeId from "../core/NodeId.ts"
 import { version } from "../core/Version.ts"
 import { LogThreshold } from "../logging/LogThreshold.ts"
+import { readMagic } from "../net/Magic.ts"
 import type { NetError } from "../net/NetError.ts"
 import type { Connection } from "../net/Transport.ts"
 import { NsqlookupdOptions } from "./NsqlookupdOptions.ts"
 import type { Entry, Producer } from "./Registration.ts"
 import { Registrations } from "./Registrations.ts"
 
-/** Limit for the magic; the connection is closed after it. */
-const magicDeadline = "60 seconds"
-
 /** Limit for the client to read its responses; the connection is closed after it. */
 const drainDeadline = "60 seconds"
 
 const ok = encodeReply(Buffer.from("OK"))
+const badProtocol = encodeReply(Buffer.from("E_BAD_PROTOCOL"))
 
 const entryText = ({ category, channel, topic }: Entry): string => `category:${category} key:${topic} subkey:${channel}`
 
@@ -158,33 +157,13 @@ export const make = Effect.gen(function*() {
     })
   }
 
-  /** Returns the bytes after the magic, or `undefined` if it is missing or not valid. */
-  const readMagic = Effect.fnUntraced(function*(connection: Connection) {
-    let bytes: Buffer = Buffer.alloc(0)
-    while (bytes.length < magicV1.length) {
-      const chunk: Buffer | undefined = yield* connection.read
-      if (chunk === undefined) return undefined
-      bytes = Buffer.concat([bytes, chunk])
-    }
-    const magic = bytes.toString("latin1", 0, magicV1.length)
-    if (magic === magicV1) {
-      yield* Effect.logInfo(`CLIENT(${connection.remoteAddress}): desired protocol magic '${magic}'`)
-      return bytes.subarray(magicV1.length)
-    }
-    yield* Effect.logError(
-      `client(${connection.remoteAddress}) bad protocol magic '${magic.replace(/[^\x20-\x7e]/g, "?")}'`
-    )
-    connection.write(encodeReply(Buffer.from("E_BAD_PROTOCOL")))
-    return undefined
-  })
-
   const serve = Effect.fnUntraced(
     function*(connection: Connection): Effect.fn.Return<void, NetError, Scope.Scope> {
       yield* Effect.logInfo(`TCP: new client(${connection.remoteAddress})`)
-      const first = yield* Effect.timeoutOption(readMagic(connection), magicDeadline)
-      if (first._tag === "None" || first.value === undefined) return
+      const first = yield* readMagic(connection, magicV1, () => void connection.write(badProtocol))
+      if (first === undefined) return
       const session = new LookupSession(connection)
-      session.decoder.feed(first.value)
+      session.decoder.feed(first)
       yield* Effect.ensuring(session.run, session.end)
     }
   )

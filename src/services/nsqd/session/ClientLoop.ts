@@ -13,6 +13,7 @@ import * as Input from "../../core/Input.ts"
 import * as Time from "../../core/Time.ts"
 import { Turns } from "../../core/Turns.ts"
 import { LogThreshold } from "../../logging/LogThreshold.ts"
+import { readMagic } from "../../net/Magic.ts"
 import type { NetError } from "../../net/NetError.ts"
 import { type Connection, readEach } from "../../net/Transport.ts"
 import { Clients } from "../broker/Clients.ts"
@@ -22,9 +23,6 @@ import * as Identify from "./commands/Identify.ts"
 import type { Pending } from "./connection/CommandHandler.ts"
 import { Session, type SessionLimits } from "./connection/Session.ts"
 import * as LargeCommands from "./LargeCommands.ts"
-
-/** NSQ's internal client timeout: a client that sends no magic is closed after it. */
-const magicDeadline = "60 seconds"
 
 const decoderLimits = (options: NsqdOptions): DecoderLimits => ({
   maxMsgSize: options.maxMsgSize,
@@ -50,27 +48,11 @@ export const make = Effect.gen(function*() {
     refuse: commands.refuse
   }
 
-  /** Returns the bytes after the magic; `undefined` if it is unknown or the client closes the connection. */
-  const readMagic = Effect.fnUntraced(function*(connection: Connection) {
-    let bytes: Buffer = Buffer.alloc(0)
-    while (bytes.length < magicV2.length) {
-      const chunk = yield* connection.read
-      if (chunk === undefined) return undefined
-      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
-    }
-    const magic = bytes.toString("latin1", 0, magicV2.length)
-    if (magic === magicV2) {
-      yield* Effect.logInfo(`CLIENT(${connection.remoteAddress}): desired protocol magic '${magic}'`)
-      return bytes.subarray(magicV2.length)
-    }
-    yield* Effect.logError(
-      `client(${connection.remoteAddress}) bad protocol magic '${magic.replace(/[^\x20-\x7e]/g, "?")}'`
-    )
+  const refuseMagic = (connection: Connection): void => {
     const session = newSession(connection, 0)
     session.outbox.error(protocolError("E_BAD_PROTOCOL", ""))
     session.outbox.flush()
-    return undefined
-  })
+  }
 
   const newSession = (connection: Connection, connectTime: number) =>
     new Session(connection, limits, time.monotonicMillis(), connectTime)
@@ -289,12 +271,12 @@ export const make = Effect.gen(function*() {
 
   const run = Effect.fnUntraced(function*(connection: Connection): Effect.fn.Return<void, NetError, Scope.Scope> {
     yield* Effect.logInfo(`TCP: new client(${connection.remoteAddress})`)
-    const first = yield* Effect.timeoutOption(readMagic(connection), magicDeadline)
-    if (first._tag === "None" || first.value === undefined) return
+    const first = yield* readMagic(connection, magicV2, () => refuseMagic(connection))
+    if (first === undefined) return
     const connectTime = Math.floor((yield* Clock.currentTimeMillis) / 1000)
     const session = newSession(connection, connectTime)
     yield* clients.add(session)
-    session.decoder.feed(first.value)
+    session.decoder.feed(first)
     yield* startFibers(session)
     yield* readLoop(session)
   })
