@@ -4,11 +4,12 @@
  */
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import { isTopicName } from "../../protocol/client/Names.ts"
-import { BadRequest, Unavailable } from "../../protocol/http/admin/AdminFailure.ts"
+import { BadRequest, type Unavailable } from "../../protocol/http/admin/AdminFailure.ts"
 import type { HistoryResponse, LiveSample } from "../../protocol/http/admin/AdminLive.ts"
 import * as Figures from "./Figures.ts"
 import { History } from "./History.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
+import * as Places from "./Places.ts"
 import { type Sample, Sampler } from "./Sampler.ts"
 
 /** Limit for topics in a request for history: the browser's client splits larger requests. */
@@ -52,23 +53,14 @@ export class LiveFeed extends Context.Service<LiveFeed, {
       const sampler = yield* Sampler
       const history = yield* History
       const { maxLiveClients } = yield* NsqadminOptions
-      let clients = 0
-      const occupy = Effect.acquireRelease(
-        Effect.suspend(() =>
-          maxLiveClients <= 0 || clients < maxLiveClients
-            ? Effect.sync(() => void clients++)
-            : Effect.fail(
-              Unavailable.make({
-                message: `TOO_MANY_LIVE_CLIENTS: the limit is ${maxLiveClients}; raise --max-live-clients`
-              })
-            )
-        ),
-        () => Effect.sync(() => void clients--)
+      const takePlace = Places.make(
+        maxLiveClients,
+        `TOO_MANY_LIVE_CLIENTS: the limit is ${maxLiveClients}; raise --max-live-clients`
       )
       return LiveFeed.of({
         samples: (topic) =>
           Effect.as(
-            occupy,
+            takePlace,
             Stream.mapAccum(sampler.samples, (): Sample | undefined => undefined, (before, sample) => [
               sample,
               [changes(before, sample, topic)]

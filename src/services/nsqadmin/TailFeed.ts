@@ -7,7 +7,7 @@ import { HttpClient } from "effect/http"
 import { encodeCommand } from "../../protocol/client/Command.ts"
 import { decodeMessage } from "../../protocol/client/Message.ts"
 import { ChannelName, isTopicName, type TopicName } from "../../protocol/client/Names.ts"
-import { BadRequest, Unavailable, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
+import { BadRequest, type Unavailable, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
 import type { TailEvent } from "../../protocol/http/admin/AdminLive.ts"
 import { ClientError, ClientErrorReason } from "../client/ClientError.ts"
 import * as Links from "../client/Links.ts"
@@ -18,6 +18,7 @@ import { DaemonNetworks } from "../net/DaemonNetworks.ts"
 import * as NamedTransport from "../net/NamedTransport.ts"
 import { Transport } from "../net/Transport.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
+import * as Places from "./Places.ts"
 import { TailBuffer } from "./TailBuffer.ts"
 import * as Upstream from "./Upstream.ts"
 
@@ -91,18 +92,7 @@ export class TailFeed extends Context.Service<TailFeed, {
         )
       }
       const clock = yield* Clock.Clock
-      let tails = 0
-
-      const occupy = Effect.acquireRelease(
-        Effect.suspend(() =>
-          maxTails <= 0 || tails < maxTails
-            ? Effect.sync(() => void tails++)
-            : Effect.fail(
-              Unavailable.make({ message: `TOO_MANY_TAILS: the limit is ${maxTails}; raise --max-tails` })
-            )
-        ),
-        () => Effect.sync(() => void tails--)
-      )
+      const takePlace = Places.make(maxTails, `TOO_MANY_TAILS: the limit is ${maxTails}; raise --max-tails`)
 
       const refuseToTake = Effect.fnUntraced(function*(topic: string, nodes: ReadonlyArray<KnownNode>) {
         const { value } = yield* Upstream.query("get topic metadata", cluster.stats(nodes, { topic, clients: false }))
@@ -153,7 +143,7 @@ export class TailFeed extends Context.Service<TailFeed, {
         if (!Number.isInteger(samplePercent) || samplePercent < 1 || samplePercent > 100) {
           return yield* refuse("INVALID_SAMPLE")
         }
-        yield* occupy
+        yield* takePlace
         const producers = yield* Upstream.query("get topic producers", cluster.producers(topic))
         const addresses = producers.value.map(tcpAddress)
         if (addresses.length === 0) {
