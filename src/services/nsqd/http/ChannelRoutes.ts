@@ -2,43 +2,31 @@
  * `/channel/*`: creates, deletes, empties, pauses and unpauses channels. None of these endpoints creates a topic.
  */
 import { Effect } from "effect"
-import { empty } from "../../http/HttpResponse.ts"
-import type { HttpRequest, Route } from "../../http/Router.ts"
+import type { RequestTarget } from "../../http/RequestTarget.ts"
+import type { Route } from "../../http/Router.ts"
 import { Broker } from "../broker/Broker.ts"
 import * as BrokerArguments from "./BrokerArguments.ts"
-import { post, storageFailed } from "./BrokerRoute.ts"
+import { post } from "./BrokerRoute.ts"
 
-const create = Effect.fnUntraced(function*({ target }: HttpRequest) {
+const create = Effect.fnUntraced(function*(target: RequestTarget) {
   const { channel: name, topic } = yield* BrokerArguments.topicAndChannelName(target)
-  yield* Broker.use(({ channel }) => channel(topic.name, name)).pipe(
-    Effect.catchTags({ BrokerError: BrokerArguments.refuse, StorageError: () => storageFailed })
-  )
-  return empty
+  yield* Broker.use(({ channel }) => channel(topic.name, name))
 })
 
-const remove = Effect.fnUntraced(function*({ target }: HttpRequest) {
+const remove = Effect.fnUntraced(function*(target: RequestTarget) {
   const { name, topic } = yield* BrokerArguments.existingChannel(target)
-  yield* Broker.use(({ deleteChannel }) => deleteChannel(topic, name)).pipe(
-    Effect.catchTags({ BrokerError: BrokerArguments.refuse, StorageError: () => storageFailed })
-  )
-  return empty
+  yield* Broker.use(({ deleteChannel }) => deleteChannel(topic, name))
 })
 
-const clear = Effect.fnUntraced(function*({ target }: HttpRequest) {
+const clear = Effect.fnUntraced(function*(target: RequestTarget) {
   const channel = yield* BrokerArguments.existingChannel(target)
-  yield* Effect.catchTag(channel.empty, "StorageError", () => storageFailed)
-  return empty
+  yield* channel.empty
 })
 
 const pause = (paused: boolean) =>
-  Effect.fnUntraced(function*({ target }: HttpRequest) {
+  Effect.fnUntraced(function*(target: RequestTarget) {
     const channel = yield* BrokerArguments.existingChannel(target)
-    yield* Effect.catchTag(
-      Broker.use(({ pauseChannel }) => pauseChannel(channel, paused)),
-      "StorageError",
-      () => storageFailed
-    )
-    return empty
+    yield* Broker.use(({ pauseChannel }) => pauseChannel(channel, paused))
   })
 
 /** The endpoints, for the broker of the environment. */

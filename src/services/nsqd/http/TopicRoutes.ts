@@ -4,47 +4,36 @@
 import { Effect } from "effect"
 import { isEphemeral } from "../../../protocol/client/Names.ts"
 import * as Arguments from "../../http/Arguments.ts"
-import { empty, fail, json } from "../../http/HttpResponse.ts"
-import type { HttpRequest, Route } from "../../http/Router.ts"
+import { fail, json } from "../../http/HttpResponse.ts"
+import type { RequestTarget } from "../../http/RequestTarget.ts"
+import type { Route } from "../../http/Router.ts"
 import { Broker } from "../broker/Broker.ts"
 import { parseDurability } from "../options/Durability.ts"
 import * as BrokerArguments from "./BrokerArguments.ts"
-import { post, storageFailed } from "./BrokerRoute.ts"
+import { post } from "./BrokerRoute.ts"
 
-const create = Effect.fnUntraced(function*({ target }: HttpRequest) {
+const create = Effect.fnUntraced(function*(target: RequestTarget) {
   const name = yield* Arguments.topicName(target)
-  yield* Broker.use(({ topic }) => topic(name)).pipe(
-    Effect.catchTags({ BrokerError: BrokerArguments.refuse, StorageError: () => storageFailed })
-  )
-  return empty
+  yield* Broker.use(({ topic }) => topic(name))
 })
 
-const remove = Effect.fnUntraced(function*({ target }: HttpRequest) {
+const remove = Effect.fnUntraced(function*(target: RequestTarget) {
   const name = yield* Arguments.anyTopicName(target)
-  yield* Broker.use(({ deleteTopic }) => deleteTopic(name)).pipe(
-    Effect.catchTags({ BrokerError: BrokerArguments.refuse, StorageError: () => storageFailed })
-  )
-  return empty
+  yield* Broker.use(({ deleteTopic }) => deleteTopic(name))
 })
 
-const clear = Effect.fnUntraced(function*({ target }: HttpRequest) {
+const clear = Effect.fnUntraced(function*(target: RequestTarget) {
   const topic = yield* Effect.flatMap(Arguments.topicName(target), BrokerArguments.topicNamed)
-  yield* Effect.catchTag(topic.empty, "StorageError", () => storageFailed)
-  return empty
+  yield* topic.empty
 })
 
 const pause = (paused: boolean) =>
-  Effect.fnUntraced(function*({ target }: HttpRequest) {
+  Effect.fnUntraced(function*(target: RequestTarget) {
     const topic = yield* Effect.flatMap(Arguments.anyTopicName(target), BrokerArguments.topicNamed)
-    yield* Effect.catchTag(
-      Broker.use(({ pauseTopic }) => pauseTopic(topic, paused)),
-      "StorageError",
-      () => storageFailed
-    )
-    return empty
+    yield* Broker.use(({ pauseTopic }) => pauseTopic(topic, paused))
   })
 
-const setDurability = Effect.fnUntraced(function*({ target }: HttpRequest) {
+const setDurability = Effect.fnUntraced(function*(target: RequestTarget) {
   const name = yield* Arguments.topicName(target)
   const requested = target.query?.get("durability")
   if (requested === undefined) return yield* fail(400, "MISSING_ARG_DURABILITY")
@@ -54,9 +43,7 @@ const setDurability = Effect.fnUntraced(function*({ target }: HttpRequest) {
   if (isEphemeral(name) && durability !== undefined && durability !== "memory") {
     return yield* fail(400, "INVALID_ARG_DURABILITY")
   }
-  const current = yield* Broker.use((broker) => broker.setDurability(name, durability)).pipe(
-    Effect.catchTags({ BrokerError: BrokerArguments.refuse, StorageError: () => storageFailed })
-  )
+  const current = yield* Broker.use((broker) => broker.setDurability(name, durability))
   return json({ durability: current })
 })
 
