@@ -3,6 +3,7 @@ import { isChannelName } from "../../protocol/client/Names.ts"
 import { useCreate } from "../core/act.ts"
 import { settings } from "../core/settings.ts"
 import { useRun } from "./Actions.tsx"
+import { NameField } from "./NameField.tsx"
 import { NameRule } from "./NameRule.tsx"
 import { Section } from "./Section.tsx"
 
@@ -26,17 +27,7 @@ const Form = ({ onCreated, topic }: { readonly topic: string; readonly onCreated
   return (
     <form onSubmit={submit}>
       <div className="fields">
-        <label>
-          Channel name
-          <input
-            value={channel}
-            onChange={({ target }) => setChannel(target.value)}
-            aria-describedby={rule}
-            aria-invalid={isWrong}
-            autoComplete="off"
-            spellCheck={false}
-          />
-        </label>
+        <NameField label="Channel name" value={channel} onChange={setChannel} rule={rule} isWrong={isWrong} />
         <button type="submit" className="primary" disabled={channel === "" || isWrong} aria-disabled={busy}>
           Create channel
         </button>

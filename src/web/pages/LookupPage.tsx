@@ -3,6 +3,7 @@ import { type FormEvent, useState } from "react"
 import { isChannelName, isTopicName } from "../../protocol/client/Names.ts"
 import { Actions, useRun } from "../components/Actions.tsx"
 import { Link } from "../components/Link.tsx"
+import { NameField } from "../components/NameField.tsx"
 import { NameRule } from "../components/NameRule.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
@@ -41,28 +42,14 @@ const CreateForm = ({ refresh }: { readonly refresh: () => void }) => {
         receives every message published to the topic.
       </p>
       <div className="fields">
-        <label>
-          Topic name
-          <input
-            value={topic}
-            onChange={({ target }) => setTopic(target.value)}
-            aria-describedby="rule"
-            aria-invalid={isTopicWrong}
-            autoComplete="off"
-            spellCheck={false}
-          />
-        </label>
-        <label>
-          Channel name (optional)
-          <input
-            value={channel}
-            onChange={({ target }) => setChannel(target.value)}
-            aria-describedby="rule"
-            aria-invalid={isChannelWrong}
-            autoComplete="off"
-            spellCheck={false}
-          />
-        </label>
+        <NameField label="Topic name" value={topic} onChange={setTopic} rule="rule" isWrong={isTopicWrong} />
+        <NameField
+          label="Channel name (optional)"
+          value={channel}
+          onChange={setChannel}
+          rule="rule"
+          isWrong={isChannelWrong}
+        />
         <button
           type="submit"
           className="primary"
