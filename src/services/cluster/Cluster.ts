@@ -13,6 +13,7 @@ import * as Turns from "../core/Turns.ts"
 import { DaemonHttp } from "../http/DaemonHttp.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress, splitAddress } from "../net/Transport.ts"
+import type { ClusterError } from "./ClusterError.ts"
 import { ClusterSources } from "./ClusterSources.ts"
 import * as Gathered from "./Gathered.ts"
 import * as NodeStats from "./NodeStats.ts"
@@ -50,7 +51,7 @@ export interface FiguresOfNode {
 }
 
 /** The result of a query, or the errors of all daemons if all failed. */
-type Query<A> = Effect.Effect<Gathered.Gathered<A>, Gathered.ClusterError>
+type Query<A> = Effect.Effect<Gathered.Gathered<A>, ClusterError>
 
 /** Returns `host:port` of an nsqd's HTTP API, which identifies it in nsqadmin. */
 export const nodeAddress = (node: Node): string => joinAddress(node.broadcast_address, node.http_port)

@@ -10,11 +10,12 @@ import { DaemonHttp } from "../http/DaemonHttp.ts"
 import type { HttpError } from "../http/HttpError.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { Cluster, type KnownNode, nodeAddress, originOf } from "./Cluster.ts"
+import { ClusterError, ClusterErrorReason, type Kind } from "./ClusterError.ts"
 import { ClusterSources } from "./ClusterSources.ts"
 import * as Gathered from "./Gathered.ts"
 
 /** The errors of the daemons that failed. */
-type Acted = Effect.Effect<ReadonlyArray<HttpError>, Gathered.ClusterError>
+type Acted = Effect.Effect<ReadonlyArray<HttpError>, ClusterError>
 
 /** An action on an existing topic or channel. */
 export type Action = AdminApi.Action | "delete"
@@ -56,13 +57,13 @@ export class ClusterActions extends Context.Service<ClusterActions, {
       /** Fails if no daemon created it. */
       const createOn = Effect.fnUntraced(function*(
         addresses: ReadonlyArray<string>,
-        kind: Gathered.Kind,
+        kind: Kind,
         path: string
-      ): Effect.fn.Return<ReadonlyArray<HttpError>, Gathered.ClusterError> {
+      ): Effect.fn.Return<ReadonlyArray<HttpError>, ClusterError> {
         const failures = yield* orderAll(addresses, path)
         if (failures.length < addresses.length) return failures
-        return yield* new Gathered.ClusterError({
-          reason: Gathered.ClusterErrorReason.CreateFailure({ kind, failures })
+        return yield* new ClusterError({
+          reason: ClusterErrorReason.CreateFailure({ kind, failures })
         })
       })
 

@@ -2,9 +2,10 @@
  * Requests to many daemons at once, with bounded concurrency. NSQ's rule (docs/protocol/http.md#nsqadmin-requests): if some
  * daemons fail, the results of the others count, together with a warning; if all fail, or the list is empty, the query fails.
  */
-import { Data, Effect, Result } from "effect"
+import { Effect, Result } from "effect"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
 import type { HttpError } from "../http/HttpError.ts"
+import { ClusterError, ClusterErrorReason, type Kind } from "./ClusterError.ts"
 
 /** The number of concurrent requests: large enough that a few unresponsive daemons do not delay all others. */
 const concurrency = 64
@@ -14,31 +15,6 @@ export interface Gathered<A> {
   readonly value: A
   readonly failures: ReadonlyArray<HttpError>
 }
-
-/** The daemons of a query or an action. */
-export type Kind = "nsqd" | "nsqlookupd"
-
-/** The reasons of a `ClusterError`, with the error of each daemon; none if the list of daemons is empty. */
-export type ClusterErrorReason = Data.TaggedEnum<{
-  /** No daemon replied to a query. */
-  QueryFailure: { readonly kind: Kind; readonly failures: ReadonlyArray<HttpError> }
-  /** No daemon created a topic or a channel. */
-  CreateFailure: { readonly kind: Kind; readonly failures: ReadonlyArray<HttpError> }
-}>
-
-/** Constructors of the reasons. */
-export const ClusterErrorReason = Data.taggedEnum<ClusterErrorReason>()
-
-/** All daemons failed. The message has the error of each, one per line. */
-export class ClusterError extends Data.TaggedError("ClusterError")<{ readonly reason: ClusterErrorReason }> {
-  override get message(): string {
-    const { _tag, failures, kind } = this.reason
-    return `failed to ${_tag === "QueryFailure" ? "query" : "reach"} any ${kind}: ${reasons(failures)}`
-  }
-}
-
-/** Joins the messages of the errors, one per line. */
-export const reasons = (failures: ReadonlyArray<HttpError>): string => failures.map(({ message }) => message).join("\n")
 
 /**
  * Runs `request` for each daemon and returns the successes in the order of `daemons`. `kind` names the daemons in the error.

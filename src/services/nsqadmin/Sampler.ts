@@ -8,6 +8,7 @@
 import { Clock, Context, Duration, Effect, Layer, PubSub, Stream } from "effect"
 import type { DaemonState, Warning } from "../../protocol/http/admin/AdminLive.ts"
 import { Cluster, type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
+import type { ClusterError } from "../cluster/ClusterError.ts"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
 import type * as Gathered from "../cluster/Gathered.ts"
 import * as Time from "../core/Time.ts"
@@ -46,7 +47,7 @@ interface Queried<A> {
 }
 
 const queried = <A>(
-  query: Effect.Effect<Gathered.Gathered<ReadonlyArray<A>>, Gathered.ClusterError>
+  query: Effect.Effect<Gathered.Gathered<ReadonlyArray<A>>, ClusterError>
 ): Effect.Effect<Queried<A>> =>
   Effect.match(query, {
     onSuccess: ({ failures, value }) => ({ value, failures, reason: undefined }),

@@ -5,7 +5,7 @@ import { isTopicName } from "../../protocol/client/Names.ts"
 import type { ActionResponse, NewMessage } from "../../protocol/http/admin/AdminApi.ts"
 import { BadRequest, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
 import { Cluster, type KnownNode, nodeAddress, originOf } from "../cluster/Cluster.ts"
-import * as Gathered from "../cluster/Gathered.ts"
+import { reasons } from "../cluster/ClusterError.ts"
 import { DaemonHttp } from "../http/DaemonHttp.ts"
 import type { HttpError } from "../http/HttpError.ts"
 import * as Upstream from "./Upstream.ts"
@@ -68,7 +68,7 @@ export class TestMessage extends Context.Service<TestMessage, {
           if (Result.isSuccess(result)) return { message: Upstream.warning(failures) }
           failures.push(result.failure)
         }
-        const reason = failures.length === 0 ? "the cluster has no nsqd" : Gathered.reasons(failures)
+        const reason = failures.length === 0 ? "the cluster has no nsqd" : reasons(failures)
         yield* Effect.logError(`failed to publish to ${topic} - ${reason}`)
         return yield* Effect.fail(UpstreamError.make({ message: `UPSTREAM_ERROR: ${reason}` }))
       })

@@ -5,26 +5,27 @@
 import { Effect } from "effect"
 import type { ActionResponse } from "../../protocol/http/admin/AdminApi.ts"
 import { UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
-import * as Gathered from "../cluster/Gathered.ts"
+import { type ClusterError, reasons } from "../cluster/ClusterError.ts"
+import type * as Gathered from "../cluster/Gathered.ts"
 import type { HttpError } from "../http/HttpError.ts"
 
 /** Returns the `message` of a response: empty, or a warning with one line per failure; `; ` separates the steps. */
 export const warning = (...steps: ReadonlyArray<ReadonlyArray<HttpError>>): string => {
-  const failed = steps.filter((failures) => failures.length > 0).map(Gathered.reasons)
+  const failed = steps.filter((failures) => failures.length > 0).map(reasons)
   return failed.length === 0 ? "" : `WARNING: ${failed.join("; ")}`
 }
 
 /** Runs a query and logs its failures. Fails with a 502 if the query fails. `what` completes `failed to` in the log line. */
 export const query = <A, R>(
   what: string,
-  request: Effect.Effect<Gathered.Gathered<A>, Gathered.ClusterError, R>
+  request: Effect.Effect<Gathered.Gathered<A>, ClusterError, R>
 ): Effect.Effect<Gathered.Gathered<A>, UpstreamError, R> =>
   withUpstreamError(what, request).pipe(Effect.tap(({ failures }) => logFailures(failures)))
 
 /** Runs an action, logs its failures and returns its warning. Fails with a 502 if the action fails. */
 export const act = <R>(
   what: string,
-  action: Effect.Effect<ReadonlyArray<HttpError>, Gathered.ClusterError, R>
+  action: Effect.Effect<ReadonlyArray<HttpError>, ClusterError, R>
 ): Effect.Effect<ActionResponse, UpstreamError, R> =>
   withUpstreamError(what, action).pipe(
     Effect.tap(logFailures),
@@ -32,11 +33,11 @@ export const act = <R>(
   )
 
 const logFailures = (failures: ReadonlyArray<HttpError>): Effect.Effect<void> =>
-  failures.length === 0 ? Effect.void : Effect.logWarning(Gathered.reasons(failures))
+  failures.length === 0 ? Effect.void : Effect.logWarning(reasons(failures))
 
 const withUpstreamError = <A, R>(
   what: string,
-  effect: Effect.Effect<A, Gathered.ClusterError, R>
+  effect: Effect.Effect<A, ClusterError, R>
 ): Effect.Effect<A, UpstreamError, R> =>
   Effect.catch(effect, ({ message }) =>
     Effect.andThen(

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import type { Node } from "../../../src/protocol/http/admin/AdminNodes.ts"
 import type { SampledChannel, SampledTopic } from "../../../src/protocol/http/StatsResponse.ts"
 import { Cluster, nodeAddress } from "../../../src/services/cluster/Cluster.ts"
+import { ClusterError, ClusterErrorReason, type Kind } from "../../../src/services/cluster/ClusterError.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
 import * as Gathered from "../../../src/services/cluster/Gathered.ts"
 import * as Turns from "../../../src/services/core/Turns.ts"
@@ -70,11 +71,11 @@ const sampledTopic = (topic_name: string, { channels = {}, ...figures }: TopicSt
   channels: Object.entries(channels).map(([channel_name, channel]) => ({ channel_name, ...channel }))
 })
 
-const gathered = <A>(value: ReadonlyArray<A>, failures: ReadonlyArray<HttpError>, kind: Gathered.Kind) =>
+const gathered = <A>(value: ReadonlyArray<A>, failures: ReadonlyArray<HttpError>, kind: Kind) =>
   value.length > 0
     ? Effect.succeed({ value, failures })
     : Effect.fail(
-      new Gathered.ClusterError({ reason: Gathered.ClusterErrorReason.QueryFailure({ kind, failures }) })
+      new ClusterError({ reason: ClusterErrorReason.QueryFailure({ kind, failures }) })
     )
 
 /** A `Cluster` that responds from that state. */
