@@ -14,6 +14,7 @@ const declaration = /class (\w+) extends (?:Data|Schema)\.TaggedError\b[^]*?\{/g
 interface Declared {
   readonly name: string
   readonly room: string
+  readonly file: string
   readonly text: string
 }
 
@@ -22,6 +23,7 @@ const declared: ReadonlyArray<Declared> = files.flatMap(({ file, text }) =>
   Array.from(text.matchAll(declaration), ({ 1: name = "", index }) => ({
     name,
     room: Path.dirname(file),
+    file: Path.basename(file),
     text: text.slice(index, text.indexOf("\n}", index))
   }))
 )
@@ -48,10 +50,11 @@ describe("the errors of src", () => {
     assert.deepStrictEqual(others.map(({ name }) => name), [])
   })
 
-  it("each room has one error, and its reason is a tagged union", () => {
+  it("each room has one error in a file of its own, and its reason is a tagged union", () => {
     const main = declared.filter(({ name }) => !responses.has(name) && !beside.has(name) && !withoutReasons.has(name))
     const rooms = main.map(({ room }) => room)
     assert.deepStrictEqual(rooms.filter((room, i) => rooms.indexOf(room) !== i), [])
+    assert.deepStrictEqual(main.filter(({ file, name }) => file !== `${name}.ts`), [])
     const untagged = main.filter(({ name, text }) => !text.includes(`readonly reason: ${name}Reason`))
     assert.deepStrictEqual(untagged.map(({ name }) => name), [])
   })
