@@ -1,0 +1,64 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { DeferredTable } from "../../../../src/services/nsqd/log/DeferredTable.ts"
+
+const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+/** Due times of few values, so that many are equal; `undefined` removes the earliest message. */
+const Step = Schema.UndefinedOr(between(0, 20))
+
+interface Deferred {
+  readonly sequence: number
+  readonly due: number
+  readonly attempts: number
+}
+
+const byDue = (one: Deferred, other: Deferred): number => one.due - other.due || one.sequence - other.sequence
+
+describe("the deferred messages of a durable channel", () => {
+  it.prop(
+    "messages leave by due time, and those of the same time in the order of publishing",
+    [Schema.Array(Step)],
+    ([steps]) => {
+      const table = new DeferredTable()
+      const model: Array<Deferred> = []
+      steps.forEach((due, at) => {
+        if (due !== undefined) {
+          // Requeued messages come back in any order.
+          const deferred = { sequence: at * 7919 % 1009, due, attempts: at % 65_536 }
+          model.push(deferred)
+          table.push(deferred.sequence, due, deferred.attempts)
+          return
+        }
+        const expected = model.sort(byDue).shift()
+        if (expected === undefined) return
+        assert.deepStrictEqual([table.earliest, table.earliestAttempts], [expected.due, expected.attempts])
+        assert.strictEqual(table.pop(), expected.sequence)
+      })
+      const left: Array<Deferred> = []
+      table.forEach((sequence, due, attempts) => void left.push({ sequence, due, attempts }))
+      assert.deepStrictEqual(left.sort(byDue), model.sort(byDue))
+      assert.strictEqual(table.count, model.length)
+    }
+  )
+
+  it("a table that grew and shrank keeps the attempts and due times of all messages", () => {
+    const table = new DeferredTable()
+    const count = 5000
+    for (let at = 0; at < count; at++) table.push(at, (at * 7919) % count, at % 100)
+    for (let due = 0; due < count; due++) {
+      assert.strictEqual(table.earliest, due)
+      const { earliestAttempts } = table
+      assert.strictEqual(earliestAttempts, table.pop() % 100)
+    }
+    assert.deepStrictEqual([table.count, table.earliest], [0, Infinity])
+  })
+
+  it("a table that is cleared is empty and can be used again", () => {
+    const table = new DeferredTable()
+    for (let at = 0; at < 100; at++) table.push(at, at, 1)
+    table.clear()
+    assert.deepStrictEqual([table.count, table.earliest, table.earliestAttempts], [0, Infinity, 0])
+    table.push(3, 9, 2)
+    assert.deepStrictEqual([table.count, table.earliest, table.earliestAttempts, table.pop()], [1, 9, 2, 3])
+  })
+})
