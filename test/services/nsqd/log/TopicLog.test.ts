@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import type { StorageError } from "../../../../src/services/nsqd/disk/StorageError.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
 import { bodiesOf, finish, layer, messagesOf, numbersOf, open, range } from "./logs.ts"
 
@@ -162,6 +163,36 @@ describe("TopicLog", () => {
       const second = yield* open(changed)
       assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("a"))), [number])
       assert.isFalse(Array.from(disk.files().keys()).some((path) => path.endsWith(".tmp")))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a publish while the last segment is being removed goes into the next one", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const log = yield* open({ segmentBytes: 4 * 1024 * 1024 })
+      const channel = yield* log.channel("a")
+      for (let at = 0; at < 12; at++) yield* log.publish([at], 0, 100 * 1024)
+      ;(yield* log.read(channel)).forEach(finish)
+      const context = yield* Effect.context<never>()
+      let writes = 0
+      let release: Effect.Effect<void> = Effect.void
+      let published: Fiber.Fiber<void, StorageError> | undefined
+      disk.fail((operation, path) => {
+        // The second write records the end of the log, before the segment is removed.
+        if (operation === "write" && path.endsWith(".state") && ++writes === 2) {
+          Effect.runForkWith(context)(Effect.map(disk.holdSyncs, (released) => void (release = released)))
+          published = Effect.runForkWith(context)(log.publish([100]))
+        }
+        return undefined
+      })
+      yield* TestClock.adjust(50)
+      yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+      yield* release
+      assert.isDefined(published)
+      yield* Fiber.join(published!)
+      yield* TestClock.adjust(50)
+      disk.fail(undefined)
+      const second = yield* open()
+      assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("a"))), [100])
     }).pipe(Effect.provide(layer)))
 
   it.effect("a failed write fails its publishers only, and the next commit uses a new segment", () =>
