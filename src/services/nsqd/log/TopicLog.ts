@@ -6,7 +6,7 @@
  * and a single one waits for no timer. FIN, REQ and timeouts change the state in memory; the changes of all channels are
  * recorded together a few milliseconds later.
  */
-import { Effect, Exit, type Scope, Semaphore } from "effect"
+import { Effect, Exit, Schedule, type Scope, Semaphore } from "effect"
 import * as Path from "node:path"
 import { guidAt, type GuidBlock, readGuid } from "../../../protocol/client/Guid.ts"
 import { frameIdOffset, type MessageBatch, type PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
@@ -61,6 +61,11 @@ const recordMillis = 20
 const retryMillis = 500
 /** Time between checks that the files were not removed, in ms. */
 const verifyMillis = 1000
+/**
+ * Attempts to read a log at the start, over about three seconds. A start without the unreadable messages would lose them, so that
+ * it fails after the last one.
+ */
+const startRetries = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))
 /** Publishers wait while this many bytes wait to be committed. */
 const waitingBytes = 16 * 1024 * 1024
 /** Space in a group for each byte of the larger of the two groups before. */
@@ -158,7 +163,10 @@ export class TopicLog implements ChannelOwner {
     return Effect.gen(function*() {
       const { directory, topic } = options
       yield* host.disk.makeDirectory(directory)
-      const recovered = yield* recoverLog(host.disk, directory)
+      const recovered = yield* recoverLog(host.disk, directory).pipe(
+        Effect.tapError((error) => Effect.logWarning(`LOG(${topic}): failed to read - ${error.message}`)),
+        Effect.retry({ schedule: startRetries, while: ({ code }) => code === "EIO" })
+      )
       for (const report of recovered.reports) yield* Effect.logWarning(`LOG(${topic}): ${report}`)
       const log = new TopicLog(options, host, recovered)
       if (recovered.tail !== undefined) yield* log.writer.resume(recovered.tail.segment, recovered.tail.size)

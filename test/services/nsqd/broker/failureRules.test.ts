@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer } from "effect"
+import { Effect, Exit, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
 import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import * as FilePool from "../../../../src/services/nsqd/disk/FilePool.ts"
-import { type Fault, FaultyDisk, until } from "../../../../src/testing/index.ts"
+import { type Fault, FaultyDisk, until, untilIdle } from "../../../../src/testing/index.ts"
 import { layer, start } from "./durable.ts"
 import { join, type Joined, send } from "./testing.ts"
 
@@ -394,6 +394,44 @@ describe("a durable topic whose files cannot be read", () => {
       })).pipe(Effect.scoped)
       yield* second.stop
     }).pipe(Effect.provide(layer)))
+
+  for (const isRepaired of [true, false]) {
+    it.effect(
+      isRepaired
+        ? "a start retries to read a file, and delivers all messages"
+        : "a start fails with the name of a file that cannot be read, and changes nothing",
+      () =>
+        Effect.gen(function*() {
+          const faulty = yield* FaultyDisk
+          const first = yield* start()
+          yield* first.run(Effect.gen(function*() {
+            yield* join("orders", "c", 0)
+            yield* send("orders", "a", "b")
+          })).pipe(Effect.scoped)
+          yield* first.stop
+          const [segment = ""] = yield* filesOf("segment")
+          const before = faulty.files().get(segment)
+          const repair = faulty.failReads(segment, 0, 64)
+          const starting = yield* Effect.forkChild(Effect.exit(start()), { startImmediately: true })
+          yield* TestClock.adjust("500 millis")
+          yield* untilIdle
+          assert.isUndefined(starting.pollUnsafe())
+          if (isRepaired) repair()
+          yield* TestClock.adjust("5 seconds")
+          const started = yield* Fiber.join(starting)
+          if (!isRepaired) {
+            assert.include(String(started), `read ${segment}: input/output error`)
+            repair()
+            assert.deepStrictEqual(faulty.files().get(segment), before)
+          }
+          const second = Exit.isSuccess(started) ? started.value : yield* start()
+          yield* second.run(Effect.gen(function*() {
+            yield* receive(yield* join("orders", "c", 100), "a", "b")
+          })).pipe(Effect.scoped)
+          yield* second.stop
+        }).pipe(Effect.provide(layer))
+    )
+  }
 
   it.effect("without file descriptors publishes and reads wait, and nothing is lost or set aside", () =>
     Effect.gen(function*() {
