@@ -12,6 +12,7 @@ import { type SavedTopic, topicsByName } from "../../../protocol/storage/NsqdMet
 import { Turns } from "../../core/Turns.ts"
 import { Disk, type DiskError } from "../disk/Disk.ts"
 import { StorageError } from "../disk/StorageError.ts"
+import * as DurabilityFile from "../storage/DurabilityFile.ts"
 import { MetadataFile } from "../storage/MetadataFile.ts"
 import { fromNames } from "../storage/QueueInventory.ts"
 import { StorageHealth } from "../storage/StorageHealth.ts"
@@ -105,6 +106,9 @@ const loadMetadata = Effect.fnUntraced(function*(
   const file = new MetadataFile(disk, dataPath, yield* Turns, new StorageHealth())
   const metadata = yield* Effect.catch(file.load, (error) =>
     Effect.as(Effect.sync(() => findings.damage(file.path, 0, 0, error.message)), undefined))
+  const durabilities = DurabilityFile.make(disk, dataPath)
+  yield* Effect.catch(durabilities.load, (error) =>
+    Effect.sync(() => findings.damage(durabilities.path, 0, 0, error.message)))
   const journalPath = Path.join(dataPath, journalFileName)
   const journal = yield* Effect.catch(disk.readText(journalPath), () => Effect.undefined)
   const foreign = journal?.search(/[^\n -~]/) ?? -1

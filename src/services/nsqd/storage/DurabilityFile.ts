@@ -36,5 +36,5 @@ export const make = (disk: Disk["Service"], dataPath: string) => {
     return Effect.mapError(Effect.andThen(write, synced), StorageError.fromDisk)
   }
 
-  return { load, save }
+  return { path, load, save }
 }

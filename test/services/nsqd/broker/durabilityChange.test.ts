@@ -16,7 +16,7 @@ import { channelOf, join, type Joined, numbers, quiet, send, topicOf } from "./t
 const brokerWith = (options: Partial<Options.NsqdOptions>) =>
   TestBroker.layerNoStorage({ dataPath: "/data", ...options }).pipe(
     Layer.provideMerge(DiskStorage.layer),
-    Layer.provide(Options.layer({ dataPath: "/data", segmentSize: 4096 })),
+    Layer.provide(Options.layer({ dataPath: "/data", segmentSize: 4096, syncEvery: options.syncEvery ?? 2500 })),
     Layer.provide(quiet)
   )
 
@@ -171,7 +171,7 @@ describe("a topic whose durability differs at the next start", () => {
             disk.crashAt(operation, operation)
             yield* life({ durability: to }, Effect.void).pipe(Effect.ignoreCause)
             isDone = !disk.isCrashed()
-            if (isDone) assert.isAbove(operation, 20)
+            if (isDone) assert.isAbove(operation, 10)
             disk.losePower(operation)
             yield* life(
               { durability: to },
@@ -318,4 +318,44 @@ describe("a topic whose durability is changed at run time", () => {
         })
       )
     }).pipe(Effect.provide(FaultyDisk.layer)))
+
+  for (const [from, to] of [["memory", "synced"], ["synced", "memory"], ["synced", "written"]] as const) {
+    it.effect(
+      `no message is lost when the power fails at any moment of a change at run time from ${from} to ${to}`,
+      () =>
+        Effect.gen(function*() {
+          const disk = yield* FaultyDisk
+          const options = { memQueueSize: 0, syncEvery: 1, durability: from }
+          for (let operation = 0, isDone = false; !isDone; operation++) {
+            const topic = `t${operation}`
+            yield* Effect.ignoreCause(life(
+              options,
+              Effect.gen(function*() {
+                const a = yield* channelOf(topic, "a")
+                const b = yield* channelOf(topic, "b")
+                yield* send(topic, ...numbers(5))
+                yield* until(() => a.depth === 5 && b.depth === 5)
+                yield* untilIdle
+                disk.crashAt(operation, operation)
+                yield* Effect.exit(setDurability(topic, to))
+              })
+            ))
+            isDone = !disk.isCrashed()
+            disk.losePower(operation)
+            yield* life(
+              options,
+              Effect.gen(function*() {
+                for (const channel of ["a", "b"]) {
+                  const received = new Set(bodiesOf(yield* drain(topic, channel)))
+                  assert.deepStrictEqual(Array.from(received), numbers(5), `${channel} after ${operation} operations`)
+                }
+                yield* Broker.use((broker) => broker.deleteTopic(topic))
+              })
+            )
+            if (isDone) assert.isAbove(operation, 10)
+          }
+        }).pipe(Effect.provide(FaultyDisk.layer)),
+      60_000
+    )
+  }
 })

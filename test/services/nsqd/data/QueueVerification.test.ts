@@ -172,6 +172,15 @@ describe("the verification of disk queues", () => {
       assert.deepStrictEqual(damages.map(({ file }) => file), [path])
     }).pipe(Effect.provide(layer)))
 
+  it.effect("durabilities of topics that cannot be decoded are damage", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      yield* list("a")
+      disk.put(`${dataPath}/nsqd.durability.dat`, `{"orders":"high"}`)
+      const { damages } = yield* verified
+      assert.deepStrictEqual(damages.map(({ file }) => file), [`${dataPath}/nsqd.durability.dat`])
+    }).pipe(Effect.provide(layer)))
+
   it.effect("an nsqd.dat that cannot be decoded is damage, and its queues are verified", () =>
     Effect.gen(function*() {
       yield* fill("orders:a", range(0, 3))
