@@ -1,6 +1,7 @@
 /**
- * Runs the conformance cases of the supported areas against dist/bin, except those in .ci/skip, and prints the total
- * of passed and failed tests, cases and steps. Without the conformance suite it runs no cases.
+ * Runs the conformance cases of the supported areas against dist/bin, except those in .ci/skip, and those of nsqd's messages a
+ * second time with durable topics, except those in .ci/skip-synced. Prints the total of passed and failed tests, cases and
+ * steps. Without the conformance suite it runs no cases.
  *
  * usage: node .ci/conformance.mjs [--only=STRING] [--tests=FILE] [--failed-steps=N]
  *   --only          runs only the cases whose id contains this string
@@ -36,6 +37,8 @@ const areas = [
   "lookupd-nsqd",
   "admin-api"
 ]
+/** The areas without messages, or with messages of other daemons only. */
+const withoutMessages = new Set(["nsqd-flags", "tcp-auth", "lookupd-tcp", "lookupd-http", "lookupd-nsqd", "admin-api"])
 const jobs = 4
 const defaultCaseMillis = 30_000
 
@@ -50,11 +53,11 @@ const { values: options } = parseArgs({
   }
 })
 
-const readSkips = () => {
-  const lines = readFileSync(join(root, ".ci", "skip"), "utf8").split("\n").filter((line) => /^[^#\s]/.test(line))
+const readSkips = (name) => {
+  const lines = readFileSync(join(root, ".ci", name), "utf8").split("\n").filter((line) => /^[^#\s]/.test(line))
   return new Map(lines.map((line) => {
     const [, id, reason] = /^(.*?) # (.+)$/.exec(line) ?? []
-    if (id === undefined) throw new Error(`.ci/skip: a line has no reason: ${line}`)
+    if (id === undefined) throw new Error(`.ci/${name}: a line has no reason: ${line}`)
     return [id, reason]
   }))
 }
@@ -86,18 +89,17 @@ const countTests = () => {
   return { passed: report.numPassedTests, failed: report.numFailedTests }
 }
 
-const runCases = async () => {
+const runCases = async (caseAreas, skips) => {
   if (!existsSync(suite)) return { passed: 0, failed: 0 }
   const { Sandbox } = await load("lib/daemon.mjs")
-  const skips = readSkips()
   const all = []
-  for (const area of areas) {
+  for (const area of caseAreas) {
     const { default: cases } = await load(`cases/${area}.mjs`)
     all.push(...cases.map((testCase) => ({ ...testCase, id: `${area}/${testCase.name}` })))
   }
   const known = new Set(all.map((testCase) => testCase.id))
-  const stale = [...skips.keys()].filter((id) => !known.has(id))
-  if (stale.length > 0) throw new Error(`.ci/skip names cases that do not exist: ${stale.join("; ")}`)
+  const stale = [...skips.keys()].filter((id) => caseAreas.includes(id.split("/", 1)[0]) && !known.has(id))
+  if (stale.length > 0) throw new Error(`skipped cases that do not exist: ${stale.join("; ")}`)
   const queue = all.filter(({ id }) => !skips.has(id) && id.includes(options.only))
   let passed = 0
   let failed = 0
@@ -108,14 +110,23 @@ const runCases = async () => {
     }
   }
   await Promise.all(Array.from({ length: jobs }, worker))
-  for (const [id, reason] of skips) console.log(`skipped ${id}: ${reason}`)
+  for (const [id, reason] of skips) if (known.has(id)) console.log(`skipped ${id}: ${reason}`)
   return { passed, failed }
 }
 
 const tests = countTests()
-const cases = await runCases()
-const passed = tests.passed + cases.passed
-const failed = tests.failed + cases.failed + Number(options["failed-steps"])
-console.log(`${tests.passed} tests and ${cases.passed} conformance cases passed`)
+const skips = readSkips("skip")
+const cases = await runCases(areas, skips)
+console.log("-- with durable topics")
+process.env.NSQD_DURABILITY = "synced"
+const durable = await runCases(
+  areas.filter((area) => !withoutMessages.has(area)),
+  new Map([...skips, ...readSkips("skip-synced")])
+)
+const passed = tests.passed + cases.passed + durable.passed
+const failed = tests.failed + cases.failed + durable.failed + Number(options["failed-steps"])
+console.log(
+  `${tests.passed} tests, ${cases.passed} conformance cases, and ${durable.passed} of them with durable topics passed`
+)
 console.log(`${passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)

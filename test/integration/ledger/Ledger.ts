@@ -50,6 +50,8 @@ export interface LedgerOptions {
   readonly messageTimeoutMillis: number
   /** Monotonic clock in milliseconds. */
   readonly now?: () => number
+  /** Least allowance above the flush window, in milliseconds. Default: `noiseMillis`. */
+  readonly noise?: number | undefined
 }
 
 export class Ledger {
@@ -92,11 +94,11 @@ export class Ledger {
   /** Cells that are due after the end of the run. */
   private readonly later = new Set<number>()
 
-  constructor({ durable, messageTimeoutMillis, now, topics }: LedgerOptions) {
+  constructor({ durable, messageTimeoutMillis, noise, now, topics }: LedgerOptions) {
     this.topics = topics
     this.durable = durable
     this.width = Math.max(...topics.map(({ channels }) => channels.length))
-    this.lives = new Lives(now)
+    this.lives = new Lives(now, noise)
     const note = (kind: string, text: string): void => this.note(kind, text)
     this.deferrals = new Deferrals({ lives: this.lives, durable, messageTimeoutMillis, note })
     this.attempts = new Attempts(this.lives, durable)

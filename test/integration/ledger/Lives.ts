@@ -10,12 +10,15 @@ export const noiseMillis = 50
 
 export class Lives {
   private readonly clock: () => number
+  private readonly noise: number
   private readonly ends: Array<{ readonly at: number; readonly noise: number }> = []
 
   private skipped = 0
 
-  constructor(clock: () => number = () => performance.now()) {
+  /** `noise` is the least allowance above the flush window, in milliseconds. */
+  constructor(clock: () => number = () => performance.now(), noise = noiseMillis) {
     this.clock = clock
+    this.noise = noise
   }
 
   /** The time in milliseconds. */
@@ -38,7 +41,7 @@ export class Lives {
    * since its begin is written with the next one.
    */
   end(commitMillis = 0): void {
-    this.ends.push({ at: this.now(), noise: Math.max(noiseMillis, commitMillis) })
+    this.ends.push({ at: this.now(), noise: Math.max(this.noise, commitMillis) })
   }
 
   /** Milliseconds from `time` to the kill that ended `life`; infinite if that life has not ended. */
@@ -48,6 +51,6 @@ export class Lives {
 
   /** Whether a durable topic must still know what it did at `time` in `life`. */
   survives(life: number, time: number): boolean {
-    return this.age(life, time) > flushWindowMillis + (this.ends[life]?.noise ?? noiseMillis)
+    return this.age(life, time) > flushWindowMillis + (this.ends[life]?.noise ?? this.noise)
   }
 }

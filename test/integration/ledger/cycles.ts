@@ -34,6 +34,8 @@ export interface CycleOptions {
   readonly parent?: string
   /** Messages of the backlog with which a start after a kill is compared to one after SIGTERM; 0 disables the comparison. */
   readonly backlog: number
+  /** See `LedgerOptions`. */
+  readonly noise?: number
   readonly progress?: (line: string) => void
 }
 
@@ -76,7 +78,12 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
   const began = performance.now()
   const random = new Random(seed)
   const topics = topicsOf(kind)
-  const ledger = new Ledger({ topics, durable: kind.durability !== "memory", messageTimeoutMillis })
+  const ledger = new Ledger({
+    topics,
+    durable: kind.durability !== "memory",
+    messageTimeoutMillis,
+    noise: options.noise
+  })
   const dataPath = temporaryDirectory(parent)
   const flags = ["--mem-queue-size=0", `--msg-timeout=${messageTimeoutMillis}ms`, ...flagsOf(kind)]
   let clockAhead = 0

@@ -15,9 +15,12 @@ import type { Subscription } from "./Subscription.ts"
 const runBytes = 256 * 1024
 
 export class Distribution {
-  /** Messages delivered from memory, by the consumer's locality; NSQ does not count those from disk. */
+  /**
+   * Messages delivered from memory or from a log, by the consumer's locality; NSQ does not count those from disk, and a log
+   * does not tell whether its messages were still in memory.
+   */
   readonly delivered = { zone: 0, region: 0, global: 0 }
-  private backlog: Pick<WaitingMessages, "fetched" | "memory">
+  private backlog: Pick<WaitingMessages, "canLoad" | "fetched" | "memory">
   private readonly nearFirst: boolean
   private readonly random: (typeof Random.Random)["Service"]
   private turn = 0
@@ -26,7 +29,7 @@ export class Distribution {
 
   /** `nearFirst` enables topology-aware consumption. */
   constructor(
-    backlog: Pick<WaitingMessages, "fetched" | "memory">,
+    backlog: Pick<WaitingMessages, "canLoad" | "fetched" | "memory">,
     nearFirst: boolean,
     random: (typeof Random.Random)["Service"]
   ) {
@@ -36,7 +39,7 @@ export class Distribution {
   }
 
   /** Continues with the messages of another backlog. */
-  use(backlog: Pick<WaitingMessages, "fetched" | "memory">): void {
+  use(backlog: Pick<WaitingMessages, "canLoad" | "fetched" | "memory">): void {
     this.backlog = backlog
   }
 
@@ -87,7 +90,7 @@ export class Distribution {
       const queue = fromMemory ? memory : fetched
       if (queue.count === 0) return
       const given = this.giveRun(receiver, queue, left, now)
-      if (fromMemory) this.delivered[receiver.locality.counted] += given
+      if (fromMemory || this.backlog.canLoad) this.delivered[receiver.locality.counted] += given
       left -= given
       if (!receiver.consumer.isWritable()) return
     }
