@@ -263,7 +263,7 @@ export class TopicLog implements ChannelOwner {
         this.group = new CommitGroup(group.end, Math.ceil(Math.max(this.lastGroupBytes, group.bytes) * groupRoom))
         this.lastGroupBytes = group.bytes
         const durable = this.options.durability === "synced" ? this.end : this.durableTo
-        yield* this.verify
+        if (Math.abs(this.wallMillis() - this.verifiedAt) >= verifyMillis) yield* this.verify
         const written = yield* Effect.exit(this.writer.commit(group.seal(this.logEpoch, durable), group.end))
         this.end = group.end
         if (Exit.isSuccess(written)) {
@@ -282,14 +282,12 @@ export class TopicLog implements ChannelOwner {
   }
 
   /**
-   * Checks before a commit, at most once in `verifyMillis`, that no other program has removed the files: the open ones could
-   * still be written, and everything in them would be lost.
+   * Checks before a commit that no other program has removed the files: the open ones could still be written, and everything in
+   * them would be lost.
    */
   private get verify(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      const now = this.wallMillis()
-      if (Math.abs(now - this.verifiedAt) < verifyMillis) return
-      this.verifiedAt = now
+      this.verifiedAt = this.wallMillis()
       // The commit finds out whatever else is wrong.
       const isThere = yield* Effect.orElseSucceed(this.writer.verify, () => true)
       if (isThere) return
