@@ -249,6 +249,30 @@ describe("a topic whose durability is changed at run time", () => {
     )
       .pipe(Effect.provide(FaultyDisk.layer)))
 
+  it.effect("messages of a paused topic wait in the topic, and get to its channels when it is unpaused", () =>
+    life(
+      {},
+      Effect.gen(function*() {
+        const broker = yield* Broker
+        const a = yield* channelOf("t", "a")
+        yield* send("t", "before")
+        yield* until(() => a.depth === 1)
+        const topic = yield* topicOf("t")
+        yield* broker.pauseTopic(topic, true)
+        yield* send("t", ...numbers(3))
+        yield* publish("t", [Buffer.from("later")], { delay: "1 minute" })
+        for (const durability of ["synced", "memory", "written"] as const) {
+          yield* setDurability("t", durability)
+          yield* untilIdle
+          assert.deepStrictEqual([topic.depth, a.depth], [4, 1], durability)
+        }
+        yield* broker.pauseTopic(topic, false)
+        yield* until(() => a.depth === 4)
+        assert.strictEqual(a.deferredCount, 1)
+        assert.deepStrictEqual(bodiesOf(yield* drain("t", "a")), ["before", ...numbers(3)])
+      })
+    ).pipe(Effect.provide(FaultyDisk.layer)))
+
   it.effect("an ephemeral channel keeps its messages", () =>
     life(
       {},
