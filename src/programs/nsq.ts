@@ -10,7 +10,7 @@ import * as Standalone from "./runStandalone.ts"
 const usage = `usage: nsq <command> [flags]
 
   standalone    runs nsqlookupd, nsqd and nsqadmin in one process, for development
-  data          verifies and exports the data directory of a stopped nsqd
+  data          verifies, exports and imports the data directory of a stopped nsqd
 
 nsq <command> --help lists the flags of a command
 `

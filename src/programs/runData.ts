@@ -12,6 +12,7 @@ import * as DataCommands from "../services/nsqd/data/DataCommands.ts"
 import type { DataError } from "../services/nsqd/data/DataError.ts"
 import * as DataReport from "../services/nsqd/data/DataReport.ts"
 import * as Export from "../services/nsqd/data/Export.ts"
+import * as Import from "../services/nsqd/data/Import.ts"
 import type { Disk } from "../services/nsqd/disk/Disk.ts"
 import * as NodeDisk from "../services/nsqd/disk/NodeDisk.ts"
 import * as CommandLine from "../services/options/CommandLine.ts"
@@ -30,6 +31,7 @@ commands for the data directory of a stopped nsqd:
 
   verify    reads everything, changes nothing, and prints what is there and what is damaged
   export    writes durable topics back to the format of NSQ's nsqd
+  import    moves the disk queues of NSQ's nsqd into the logs of durable topics
 
 nsq data <command> --help lists the flags of a command
 `
@@ -104,9 +106,23 @@ const exportToNsq = (args: ReadonlyArray<string>): Effect.Effect<number> =>
       )
   )
 
+const importFromNsq = (args: ReadonlyArray<string>): Effect.Effect<number> =>
+  withOptions(
+    "import",
+    DataCommands.importTable,
+    OptionTable.defaults(DataCommands.importTable),
+    args,
+    (options) =>
+      DataCommands.fromNsq(options).pipe(
+        Effect.flatMap((result) => Effect.as(Main.printLine(Import.toText(result)), done)),
+        end("import")
+      )
+  )
+
 const commands: Readonly<Record<string, (args: ReadonlyArray<string>) => Effect.Effect<number>>> = {
   verify,
-  export: exportToNsq
+  export: exportToNsq,
+  import: importFromNsq
 }
 
 /** Runs a command and exits. */

@@ -198,3 +198,32 @@ describe("nsq data export", () => {
       assert.include(out, "orders:c   queue  messages 2  deferred 0  bytes 8\n")
     }), { timeout })
 })
+
+describe("nsq data import", () => {
+  it.live(
+    "an nsqd with durable topics finds everything in an imported directory, and an export restores it",
+    () =>
+      Effect.gen(function*() {
+        const directory = yield* filled
+        const path = `--data-path=${directory}`
+        const imported = yield* nsq("data", "import", path, "--durability=written", "--topic=met*")
+        assert.deepStrictEqual([imported.code, imported.err], [0, ""])
+        assert.include(imported.out, "metrics:c  messages 2\n")
+        const verified = yield* nsq("data", "verify", path)
+        assert.strictEqual(verified.code, 0)
+        assert.include(verified.out, "metrics:c  log    messages 2  deferred 0  bytes 8  paused\n")
+        yield* Effect.scoped(Effect.gen(function*() {
+          const daemon = yield* Daemon.start(directory, ["--durability=written"])
+          const [metrics] = yield* Daemon.topics(daemon)
+          assert.deepStrictEqual(metrics?.channels.map(({ depth, paused }) => [depth, paused]), [[2, true]])
+          yield* daemon.signal("SIGTERM")
+          yield* daemon.exited
+        }))
+        assert.strictEqual((yield* nsq("data", "export", path, "--deferred=drop")).code, 0)
+        const restored = (yield* nsq("data", "verify", path)).out
+        assert.include(restored, "metrics:c  queue  messages 2  deferred 0  bytes 8  paused\n")
+        assert.strictEqual((yield* nsq("data", "import", path, "--topic=a b")).code, 2)
+      }),
+    { timeout }
+  )
+})

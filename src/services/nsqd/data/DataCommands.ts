@@ -12,6 +12,7 @@ import * as DataDirectory from "../storage/DataDirectory.ts"
 import { type DataError, noDirectory } from "./DataError.ts"
 import type { DataReport } from "./DataReport.ts"
 import { type DeferredDecision, exportDirectory, type ExportResult } from "./Export.ts"
+import { importDirectory, type ImportOptions, type ImportResult } from "./Import.ts"
 import { verify as verifyDirectory } from "./Verification.ts"
 
 /** The flags that all commands have. */
@@ -20,6 +21,13 @@ const common = {
   dataPath: Row.string("data-path", "", "data directory of a stopped nsqd"),
   maxMsgSize: nsqdTable.maxMsgSize
 }
+
+const damaged = Row.oneOf(
+  "damaged",
+  ["stop", "skip"],
+  "stop",
+  "what happens if files are damaged: stop before anything is written, skip leaves the damaged messages out"
+)
 
 /** The flags of `nsq data verify`. */
 export const verifyTable = {
@@ -52,12 +60,7 @@ export const exportTable = {
     "stop",
     "what happens to deferred messages, which NSQ's format cannot hold: stop before anything is written, now makes them due at once, drop discards them"
   ),
-  damaged: Row.oneOf(
-    "damaged",
-    ["stop", "skip"],
-    "stop",
-    "what happens if files are damaged: stop before anything is written, skip leaves the damaged messages out"
-  )
+  damaged
 }
 
 /** The options of `nsq data export`. */
@@ -84,3 +87,24 @@ export const toNsq = ({ damaged, to, ...options }: ExportFlags): Effect.Effect<E
     }
     return yield* exportDirectory({ ...options, to: isInPlace ? dataPath : to, skipsDamage: damaged === "skip" })
   }))
+
+/** The flags of `nsq data import`. */
+export const importTable = {
+  ...common,
+  segmentSize: nsqdTable.segmentSize,
+  durability: Row.oneOf("durability", ["written", "synced"], "synced", "durability of the topics: written or synced"),
+  topics: Row.strings("topic", "pattern of the topics to import, with * and ?; without it all topics"),
+  damaged
+}
+
+/** The options of `nsq data import`. */
+export interface ImportFlags extends Omit<ImportOptions, "skipsDamage"> {
+  readonly damaged: "stop" | "skip"
+}
+
+/** Moves NSQ's disk queues into logs; the directory stays locked meanwhile. */
+export const fromNsq = ({ damaged, ...options }: ImportFlags): Effect.Effect<ImportResult, DataError, Disk> =>
+  Effect.mapError(DataDirectory.lock(options.dataPath), noDirectory).pipe(
+    Effect.andThen(importDirectory({ ...options, skipsDamage: damaged === "skip" })),
+    Effect.scoped
+  )

@@ -62,7 +62,8 @@ export class Findings {
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
 
-const nameOf = ({ channel, topic }: Holding): string => channel === undefined ? topic : `${topic}:${channel}`
+/** The name of a topic's or channel's queue. */
+export const nameOf = ({ channel, topic }: Holding): string => channel === undefined ? topic : `${topic}:${channel}`
 
 const lineOf = (holding: Holding, width: number): string => {
   const { bytes, deferred, isListed, isPaused, messages, storage } = holding

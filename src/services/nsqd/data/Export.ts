@@ -13,8 +13,8 @@ import { StorageError } from "../disk/StorageError.ts"
 import * as Filling from "../log/Filling.ts"
 import { MetadataFile } from "../storage/MetadataFile.ts"
 import { StorageHealth } from "../storage/StorageHealth.ts"
-import { DataError, DataErrorReason, failure, noDirectory } from "./DataError.ts"
-import type { DataReport, Holding } from "./DataReport.ts"
+import { checkIntact, DataError, DataErrorReason, failure, noDirectory } from "./DataError.ts"
+import { type DataReport, type Holding, nameOf } from "./DataReport.ts"
 import { QueueSink } from "./QueueSink.ts"
 import { filesByQueue, verify } from "./Verification.ts"
 
@@ -41,19 +41,10 @@ export interface ExportResult {
   readonly deferred: DeferredDecision
 }
 
-const nameOf = ({ channel, topic }: Holding): string => channel === undefined ? topic : `${topic}:${channel}`
-
 const refuse = (reason: DataErrorReason): Effect.Effect<never, DataError> => Effect.fail(new DataError({ reason }))
 
-/** Fails with what prevents the export. Nothing has been written yet. */
-const check = (report: DataReport, { deferred, skipsDamage }: ExportOptions): Effect.Effect<void, DataError> => {
-  const { damages, dataPath, holdings } = report
-  if (damages.length > 0 && !skipsDamage) {
-    const description = `${dataPath} is damaged (${damages.length} times, at first ${damages[0]?.file} at ${
-      damages[0]?.position
-    }): nothing was written; nsq data verify lists the damage, --damaged=skip exports the rest`
-    return refuse(DataErrorReason.Damaged({ description }))
-  }
+/** Fails with `Deferred` if there are deferred messages and no decision about them. */
+const checkDeferred = ({ holdings }: DataReport, deferred: DeferredDecision): Effect.Effect<void, DataError> => {
   const waiting = holdings.filter((holding) => holding.deferred > 0)
   if (waiting.length === 0 || deferred !== "stop") return Effect.void
   const list = waiting.map((holding) => `  ${nameOf(holding)}  ${holding.deferred}`)
@@ -84,12 +75,13 @@ const metadataOf = ({ holdings }: DataReport): NsqdMetadata => {
 export const exportDirectory = Effect.fnUntraced(function*(
   options: ExportOptions
 ): Effect.fn.Return<ExportResult, DataError, Disk> {
-  const { dataPath, deferred, maxBytesPerFile, maxMsgSize, to } = options
+  const { dataPath, deferred, maxBytesPerFile, maxMsgSize, skipsDamage, to } = options
   const disk = yield* Disk
   const isInPlace = to === dataPath
   const now = yield* Clock.currentTimeMillis
   const report = yield* Effect.mapError(verify({ dataPath, maxMsgSize, now }), noDirectory)
-  yield* check(report, options)
+  yield* checkIntact(report, skipsDamage)
+  yield* checkDeferred(report, deferred)
   const names = yield* Effect.mapError(disk.list(to), (error) => noDirectory(StorageError.fromDisk(error)))
   if (!isInPlace && names.length > 0) return yield* refuse(DataErrorReason.NotEmpty({ path: to }))
   const before = filesByQueue(names)

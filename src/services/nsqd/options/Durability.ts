@@ -35,8 +35,8 @@ interface Rule {
   readonly durability: Durability
 }
 
-/** `*` stands for any characters, `?` for one. */
-const patternOf = (glob: string): RegExp =>
+/** Returns the expression of a pattern of topic names: `*` stands for any characters, `?` for one. */
+export const patternOf = (glob: string): RegExp =>
   new RegExp(`^${glob.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".")}$`)
 
 const refuse = (description: string): Result.Result<never, OptionsError> => Result.fail(refusedValue(description))

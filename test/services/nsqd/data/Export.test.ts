@@ -1,14 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Result } from "effect"
-import { decodeMessage } from "../../../../src/protocol/client/Message.ts"
-import { decodeNsqdMetadata } from "../../../../src/protocol/storage/NsqdMetadata.ts"
+import { Effect } from "effect"
 import { type ExportOptions, exportDirectory } from "../../../../src/services/nsqd/data/Export.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
-import { finish, open } from "../log/logs.ts"
+import { open } from "../log/logs.ts"
 import { range, recordsOf } from "../storage/queues.ts"
-import { contents, dataPath, fill, layer, list, verified, verifiedIn, withStorage } from "./directories.ts"
-
-const directory = `${dataPath}/log/orders`
+import {
+  contents,
+  dataPath,
+  fill,
+  filesOf,
+  layer,
+  list,
+  logDirectory,
+  messagesIn,
+  metadataIn,
+  verified,
+  verifiedIn,
+  withStorage,
+  writeLog
+} from "./directories.ts"
 
 const options: ExportOptions = {
   dataPath,
@@ -18,51 +28,6 @@ const options: ExportOptions = {
   maxMsgSize: 1000,
   maxBytesPerFile: 1000
 }
-
-/** Writes a log with the channels `a` and `paused`; `a` has finished some messages, returned one and deferred two. */
-const writeLog = Effect.gen(function*() {
-  yield* list("a", "paused")
-  const log = yield* open({ directory, segmentBytes: 2000, durability: "written" })
-  const a = yield* log.channel("a")
-  yield* log.channel("paused")
-  yield* log.publish(range(0, 100))
-  yield* log.publish([100], 5000)
-  const messages = yield* log.read(a)
-  messages.slice(10, 30).forEach(finish)
-  const sequence = (index: number): number => messages[index]!.batch.sequenceAt(messages[index]!.position)!
-  a.giveBack(sequence(40), 7)
-  a.defer(sequence(50), 5000, 3)
-  yield* log.close
-})
-
-/** The number, attempts and id of the messages of a queue, in order. */
-const messagesIn = (path: string, queue: string) =>
-  withStorage((storage) =>
-    Effect.scoped(Effect.gen(function*() {
-      const opened = yield* storage.openQueue(queue)
-      const found: Array<{ readonly number: number; readonly attempts: number; readonly id: string }> = []
-      for (let run = yield* opened.read(1000); run !== undefined; run = yield* opened.read(1000)) {
-        const bytes = Buffer.from(run.bytes)
-        for (let at = run.start; at < run.end; at += 4 + bytes.readInt32BE(at)) {
-          const message = decodeMessage(bytes.subarray(at + 4, at + 4 + bytes.readInt32BE(at)))!
-          found.push({
-            number: Buffer.from(message.body).readInt32BE(0),
-            attempts: message.attempts,
-            id: message.id
-          })
-        }
-      }
-      return found
-    })), path)
-
-const filesOf = FaultyDisk.use((disk) => Effect.sync(() => Array.from(disk.files().keys())))
-
-const metadataIn = (path: string) =>
-  FaultyDisk.use((disk) =>
-    Effect.sync(() =>
-      Result.getOrThrow(decodeNsqdMetadata(disk.files().get(`${path}/nsqd.dat`)!.toString())).topics
-    )
-  )
 
 describe("the export to NSQ's format", () => {
   it.effect("deferred messages are listed, and nothing is written without a decision about them", () =>
@@ -157,7 +122,7 @@ describe("the export to NSQ's format", () => {
   it.effect("messages that the topic holds go to the disk queue of the topic", () =>
     Effect.gen(function*() {
       yield* list("a")
-      const log = yield* open({ directory, durability: "written" })
+      const log = yield* open({ directory: logDirectory, durability: "written" })
       yield* log.channel("a")
       yield* log.publish([1])
       log.log.hold()
