@@ -37,6 +37,8 @@ const dayMilliseconds = 24 * 3600 * 1000
 const syncSeconds = 2.5
 const fanOutChannels = 8
 const fanOutPerSecond = 200_000
+/** More than three segments. */
+const fanOutWarmUp = 1_000_000
 
 const knowsDurability = new Map<string, boolean>()
 
@@ -190,7 +192,6 @@ const fanOut = async (
   seconds: number,
   count: number
 ): Promise<readonly [bytes: number, seconds: number]> => {
-  await daemon.createChannels(topic, fanOutChannels)
   const before = daemon.writtenBytes()
   const common = { port: daemon.tcpPort, topic, channels: fanOutChannels, warmUpSeconds: 0, seconds: seconds * 10 }
   const [delivered] = await Load.run(
@@ -215,6 +216,9 @@ const fanOutRow = (durability: Durability): Row => ({
     withDirectory((directory) =>
       withDaemonIn(directory, command, flagsOf(command, durability), async (daemon) => {
         const count = Math.ceil(fanOutPerSecond * seconds / byMpub.batch) * byMpub.batch
+        await daemon.createChannels(topic, fanOutChannels)
+        // Later segments use the files of earlier ones again.
+        await fanOut(daemon, seconds, fanOutWarmUp)
         const [bytes, elapsed] = await fanOut(daemon, seconds, count)
         return [bytes / (count * messageBytes), count * fanOutChannels / elapsed]
       })

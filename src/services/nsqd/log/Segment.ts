@@ -22,6 +22,8 @@ export class Segment {
   size: number | undefined
   /** Whether a write or sync has failed: the operating system may report success for what it loses later. */
   hasFailed = false
+  /** Bytes of the file that have blocks, as far as this process has written them. */
+  allocated = 0
   private readonly sequences: Array<number> = []
   private readonly positions: Array<number> = []
 

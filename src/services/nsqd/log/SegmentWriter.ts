@@ -96,7 +96,13 @@ export class SegmentWriter {
 
   private use(segment: Segment, file: DiskFile, position: number, allocated: number): void {
     segment.size = position
+    segment.allocated = allocated
     this.current = { segment, file, position, allocated, hasZeros: Latch.makeUnsafe(true) }
+  }
+
+  private allocate(current: Current, allocated: number): void {
+    current.allocated = allocated
+    current.segment.allocated = allocated
   }
 
   private openFile(path: string): Effect.Effect<DiskFile, DiskError> {
@@ -138,7 +144,7 @@ export class SegmentWriter {
       current.position = position
       current.segment.size = position
       current.segment.end = end
-      current.allocated = Math.max(current.allocated, position)
+      this.allocate(current, Math.max(current.allocated, position))
       this.commits++
       this.unsynced = !this.options.isSynced
       if (this.options.isSynced) this.addZeros(current, size)
@@ -279,7 +285,7 @@ export class SegmentWriter {
       if (!(yield* hasSpace(this.disk, this.options.directory, size))) return
       const file = yield* this.disk.openExisting(current.segment.path)
       yield* Effect.ensuring(Effect.andThen(file.write(zeros(size), from), file.sync), file.close)
-      current.allocated = from + size
+      this.allocate(current, from + size)
     })
     // Without zeros the commits are slower, but as durable; if the disk is full, the commit finds out.
     return Effect.ensuring(Effect.ignore(write), Effect.sync(() => current.hasZeros.openUnsafe()))

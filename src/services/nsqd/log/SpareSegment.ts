@@ -1,9 +1,9 @@
 /**
- * The file of the next segment of a `synced` log, with blocks that can be written durably at once: the file of a segment whose
+ * Files for the next segments of a `synced` log, with blocks that can be written durably at once: the file of a segment whose
  * messages are all finished, or one that is filled with zeros in the background.
  *
  * A file that is used again has records of its earlier life. Their sequences are below those of the new segment, which tells them
- * apart. The file has a temporary name, so that a start removes it.
+ * apart. The files have temporary names, so that a start removes them.
  */
 import { Effect, Latch } from "effect"
 import * as Path from "node:path"
@@ -14,29 +14,45 @@ import { hasSpace, zeros } from "./zeros.ts"
 /** Smaller files are not kept. */
 const leastBytes = 1024 * 1024
 
+/**
+ * Files at most: a topic whose consumers have caught up leaves its segment while the file of the one before waits, and needs both when
+ * it is busy again.
+ */
+const filesMost = 2
+
 interface Spare {
+  readonly path: string
   /** The file has blocks up to here. */
-  allocated: number
+  readonly allocated: number
 }
 
 export class SpareSegment {
   private readonly disk: Disk["Service"]
   private readonly directory: string
-  private readonly path: string
-  private spare: Spare | undefined
-  /** Closed while the file is made or changed. */
+  private files: ReadonlyArray<Spare> = []
+  /** Closed while a file is made or changed. */
   private readonly isIdle = Latch.makeUnsafe(true)
   private isClosed = false
 
   constructor(disk: Disk["Service"], directory: string) {
     this.disk = disk
     this.directory = directory
-    this.path = Path.join(directory, "spare.tmp")
   }
 
-  /** Bytes of the file; 0 if there is none. */
+  /** Bytes of the next file; 0 if there is none. */
   get bytes(): number {
-    return this.spare?.allocated ?? 0
+    return this.files[0]?.allocated ?? 0
+  }
+
+  private get freePath(): string {
+    const paths = Array.from({ length: filesMost }, (_, i) => Path.join(this.directory, `spare-${i}.tmp`))
+    return paths.find((path) => !this.files.some((file) => file.path === path)) ?? paths[0]!
+  }
+
+  /** The largest file is the next one. */
+  private add(path: string, allocated: number): void {
+    const others = this.files.filter((file) => file.path !== path)
+    this.files = [...others, { path, allocated }].sort((a, b) => b.allocated - a.allocated)
   }
 
   private get isFree(): boolean {
@@ -50,60 +66,61 @@ export class SpareSegment {
     })
   }
 
-  /** Adds zeros, in the background of the commits. Without space the file does not grow. */
+  /** Adds zeros to the next file, in the background of the commits. Without space it does not grow. */
   extend(size: number): Effect.Effect<void> {
     const write = Effect.gen({ self: this }, function*() {
       if (!(yield* hasSpace(this.disk, this.directory, size))) return
-      const from = this.bytes
-      const file = yield* from === 0 ? this.disk.create(this.path) : this.disk.openExisting(this.path)
+      const { allocated: from, path } = this.files[0] ?? { path: this.freePath, allocated: 0 }
+      const file = yield* from === 0 ? this.disk.create(path) : this.disk.openExisting(path)
       yield* Effect.ensuring(Effect.andThen(file.write(zeros(size), from), file.sync), file.close)
-      this.spare = { allocated: from + size }
+      this.add(path, from + size)
     })
-    return Effect.suspend(() => this.isFree ? this.use(Effect.catch(write, () => this.remove)) : Effect.void)
+    // Also the file that has just been created and is not listed.
+    const giveUp = Effect.suspend(() => Effect.andThen(Effect.ignore(this.disk.remove(this.freePath)), this.removeAll))
+    return Effect.suspend(() => this.isFree ? this.use(Effect.catch(write, () => giveUp)) : Effect.void)
   }
 
   /** Removes the file of a segment, whose messages are all finished, or keeps it. */
-  reclaim(segment: Segment): Effect.Effect<void, DiskError> {
-    return Effect.suspend(() => {
-      const size = segment.size ?? 0
-      if (!this.isFree || size < leastBytes || size <= this.bytes) return this.disk.remove(segment.path)
-      const keep = Effect.gen({ self: this }, function*() {
-        // On a full disk, finished segments make space for others.
-        if (!(yield* hasSpace(this.disk, this.directory, size))) return yield* this.disk.remove(segment.path)
-        this.spare = undefined
-        yield* this.disk.rename(segment.path, this.path)
-        this.spare = { allocated: size }
-      })
-      return this.use(keep)
+  reclaim({ allocated, path }: Segment): Effect.Effect<void, DiskError> {
+    const keep = Effect.gen({ self: this }, function*() {
+      // On a full disk, finished segments make space for others.
+      if (!(yield* hasSpace(this.disk, this.directory, allocated))) return yield* this.disk.remove(path)
+      const to = this.freePath
+      yield* this.disk.rename(path, to)
+      this.add(to, allocated)
     })
+    return Effect.suspend(() =>
+      this.isFree && allocated >= leastBytes && this.files.length < filesMost ? this.use(keep) : this.disk.remove(path)
+    )
   }
 
-  /** Gives the file the name `path`. Returns its size in bytes; 0 if there is none. */
+  /** Gives the next file the name `path`. Returns its size in bytes; 0 if there is none. */
   take(path: string): Effect.Effect<number> {
     return Effect.andThen(
       this.isIdle.await,
       Effect.suspend(() => {
-        const size = this.bytes
-        if (size === 0 || this.isClosed) return Effect.succeed(0)
-        this.spare = undefined
-        return Effect.orElseSucceed(Effect.as(this.disk.rename(this.path, path), size), () => 0)
+        const [next, ...others] = this.files
+        if (next === undefined || this.isClosed) return Effect.succeed(0)
+        this.files = others
+        return Effect.orElseSucceed(Effect.as(this.disk.rename(next.path, path), next.allocated), () => 0)
       })
     )
   }
 
-  private get remove(): Effect.Effect<void> {
+  private get removeAll(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.spare = undefined
-      return Effect.ignore(this.disk.remove(this.path))
+      const { files } = this
+      this.files = []
+      return Effect.forEach(files, ({ path }) => Effect.ignore(this.disk.remove(path)), { discard: true })
     })
   }
 
-  /** Removes the file, to give its space back. */
+  /** Removes the files, to give their space back. */
   get drop(): Effect.Effect<void> {
-    return Effect.andThen(this.isIdle.await, Effect.suspend(() => this.spare === undefined ? Effect.void : this.remove))
+    return Effect.andThen(this.isIdle.await, this.removeAll)
   }
 
-  /** Removes the file and makes no other. */
+  /** Removes the files and makes no other. */
   get close(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.isClosed = true

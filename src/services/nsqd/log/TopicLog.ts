@@ -617,8 +617,10 @@ export class TopicLog implements ChannelOwner {
       }
       if (removed.size === 0) return
       this.segments.remove(removed)
-      yield* this.reader.close
-      for (const segment of removed) yield* this.writer.reclaim(segment)
+      // A file that is still read must not get records of another segment.
+      yield* this.reading.withPermit(
+        Effect.andThen(this.reader.close, Effect.forEach(removed, (segment) => this.writer.reclaim(segment)))
+      )
     })
   }
 

@@ -156,9 +156,10 @@ describe("TopicLog", () => {
       }
       // The newest segment has blocks from its beginning on.
       assert.deepStrictEqual(sizes().map((size) => size > 1.5 * mib), [true])
-      assert.isTrue(disk.files().has("/log/orders/spare.tmp"))
+      const spares = (): number => Array.from(disk.files().keys()).filter((path) => path.endsWith(".tmp")).length
+      assert.isAbove(spares(), 0)
       yield* TestClock.adjust("2 minutes")
-      assert.isFalse(disk.files().has("/log/orders/spare.tmp"), "an idle topic keeps no spare file")
+      assert.strictEqual(spares(), 0, "an idle topic keeps no spare file")
       yield* log.publish([number], 0, 2000)
       const second = yield* open(changed)
       assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("a"))), [number])
