@@ -50,8 +50,8 @@ export class ChannelLog {
   private plainFrom: number
   /** Deferred messages that the cursor has not passed. */
   private ahead: SequenceSet | undefined
-  /** Messages from `next` on that are finished or deferred. */
-  private skipped: number
+  /** Messages from `next` on, below those that are not handed over yet, that are finished or deferred. */
+  private skipped = 0
   private readonly changes = new LogStateEncoder()
   /** Finished messages that follow each other, not encoded yet. */
   private finishedFrom = 0
@@ -65,12 +65,12 @@ export class ChannelLog {
     this.table = state.deferred
     this.attempts = state.attempts
     this.next = state.finished.floor
-    this.skipped = state.finished.above + state.deferred.count
     this.plainFrom = this.next
     if (state.deferred.count > 0) this.ahead = sequencesOf(state.deferred)
     state.finished.forEachRange((_, to) => this.readWithCareBelow(to))
     state.deferred.forEach((sequence) => this.readWithCareBelow(sequence + 1))
     for (const sequence of state.attempts.keys()) this.readWithCareBelow(sequence + 1)
+    this.extend(this.next, owner.handed)
   }
 
   /** A new channel, which gets the messages from `start` on. */
@@ -84,6 +84,15 @@ export class ChannelLog {
 
   private readWithCareBelow(sequence: number): void {
     this.plainFrom = Math.max(this.plainFrom, sequence)
+  }
+
+  /** The messages from `from` up to, but not including, `to` are handed over. */
+  extend(from: number, to: number): void {
+    const end = Math.min(to, this.plainFrom)
+    for (let sequence = Math.max(from, this.next); sequence < end; sequence++) {
+      if (this.isSkipped(sequence)) this.skipped++
+    }
+    this.passSkipped()
   }
 
   // ---- statistics
@@ -115,8 +124,8 @@ export class ChannelLog {
   }
 
   /**
-   * Moves the cursor over messages that are finished or deferred, so that their records are not read: messages behind millions of
-   * deferred ones are delivered at once.
+   * Moves the cursor over messages that are finished or deferred, so that their records are not read: they may be missing, and
+   * messages behind millions of deferred ones are delivered at once.
    */
   private passSkipped(): void {
     const { handed } = this.owner
@@ -126,7 +135,7 @@ export class ChannelLog {
       to = finished.firstMissing(to)
       if (ahead !== undefined) to = ahead.firstMissing(to)
       if (to > from && to < handed) continue
-      to = Math.min(to, handed)
+      to = Math.max(this.next, Math.min(to, handed))
       this.skipped -= to - this.next
       this.next = to
       break
@@ -174,7 +183,7 @@ export class ChannelLog {
       else sequences.push(sequence)
       isPlain &&= !this.attempts.has(sequence)
     }
-    if (to >= this.plainFrom) this.ahead = undefined
+    this.passSkipped()
     if (sequences.length === 0) return undefined
     if (isPlain && sequences.length === batch.count) return wholeOf(batch, this)
     return someOf(batch, sequences, this, (sequence) => this.attempts.get(sequence))
@@ -233,6 +242,7 @@ export class ChannelLog {
       this.skipped++
     }
     this.readWithCareBelow(end)
+    this.passSkipped()
   }
 
   /** Lets at most `most` messages that are due at `now` wait to be read; returns how many. */
@@ -264,14 +274,18 @@ export class ChannelLog {
 
   /** Messages that do not exist are finished. The cursor passes those that it has reached. */
   skipLost(from: number, to: number): void {
-    const added = this.finished.add(from, to)
-    if (to > this.next) this.skipped += added
     this.readWithCareBelow(to)
-    while (this.next >= from && this.next < to && this.isSkipped(this.next)) {
-      this.next++
-      this.skipped--
+    const { handed } = this.owner
+    for (let sequence = Math.max(from, this.next); sequence < Math.min(to, handed); sequence++) {
+      if (!this.isSkipped(sequence)) this.skipped++
     }
-    while (this.returned.count > 0 && this.finished.has(this.returned.lowest)) this.returned.pop()
+    const added = this.finished.add(from, to)
+    this.passSkipped()
+    if (added === 0 && !this.finished.has(this.returned.lowest)) return
+    const isGone = (sequence: number): boolean => this.finished.has(sequence)
+    this.returned.removeWhere(isGone)
+    this.table.removeWhere(isGone)
+    for (const sequence of this.attempts.keys()) if (isGone(sequence)) this.attempts.delete(sequence)
   }
 
   /** Messages that belong to other channels are finished. The cursor passes those that it has reached. */

@@ -61,6 +61,15 @@ export class DeferredTable {
     return this.attempts[0] ?? 0
   }
 
+  /** Removes the messages for which `isGone` holds; takes time in proportion to the table. */
+  removeWhere(isGone: (sequence: number) => boolean): void {
+    const { attempts, dues, length, sequences } = this
+    this.clear()
+    for (let at = 0; at < length; at++) {
+      if (!isGone(sequences[at]!)) this.push(sequences[at]!, dues[at]!, attempts[at]!)
+    }
+  }
+
   clear(): void {
     this.length = 0
     this.resize(0)

@@ -1,9 +1,8 @@
 /**
  * Finds what an earlier process has left of a log: the segments, where the last one ends, and the state of the channels.
  *
- * Only the last segment is read. A record that cannot be read there is either the end that a crash has left incomplete, or
- * damage: if a later record says that everything below it was durable, it is damage. The incomplete end was never acknowledged
- * and is cut off.
+ * Only the last segment is read: it alone can have records that a crash has left incomplete. All records that can be read are
+ * kept. Those between them were not acknowledged or are damaged; a durable mark above them tells which.
  */
 import { Effect } from "effect"
 import * as Path from "node:path"
@@ -34,11 +33,13 @@ export interface RecoveredLog {
   readonly segments: Segments
   /** The sequence after the last message. */
   readonly end: number
-  /** The last segment, if it can be written further, and where its records end. */
-  readonly tail: { readonly segment: Segment; readonly size: number } | undefined
+  /** All channels may read the messages below. */
+  readonly handedTo: number
+  /** The last segment and where its records end; `continues` if the next record belongs there. */
+  readonly tail: { readonly segment: Segment; readonly size: number; readonly continues: boolean } | undefined
   readonly state: RecoveredState
   readonly generation: number
-  /** Messages that were acknowledged and cannot be read. */
+  /** Messages that do not exist and that the state does not know to be missing. */
   readonly lost: ReadonlyArray<SequenceRange>
   /** The last message, if it was read, as a frame. */
   readonly lastFrame: Buffer | undefined
@@ -56,10 +57,15 @@ export interface DeferredRange {
   readonly due: number
 }
 
+interface Hole extends SequenceRange {
+  /** Whether the messages were durable. */
+  readonly isDamage: boolean
+}
+
 interface Walk {
   readonly end: number
   readonly size: number
-  readonly lost: ReadonlyArray<SequenceRange>
+  readonly holes: ReadonlyArray<Hole>
   readonly lastFrame: Buffer | undefined
   readonly deferred: ReadonlyArray<DeferredRange>
   readonly isTorn: boolean
@@ -70,7 +76,7 @@ export const recoverLog = (disk: Disk["Service"], directory: string): Effect.Eff
   Effect.gen(function*() {
     const names = yield* Filling.discardIncomplete(disk, directory, yield* disk.list(directory))
     for (const name of names) if (name.endsWith(".tmp")) yield* disk.remove(Path.join(directory, name))
-    const { damage, generation, state } = yield* StateFile.load(disk, directory, names)
+    const { damage, generation, isIncomplete, state } = yield* StateFile.load(disk, directory, names)
     const firsts = names.flatMap((name) => {
       const file = parseLogFileName(name)
       return file?.kind === "segment" ? [file.number] : []
@@ -81,14 +87,17 @@ export const recoverLog = (disk: Disk["Service"], directory: string): Effect.Eff
       segment.end = firsts[index + 1] ?? Infinity
       segments.add(segment)
     })
-    const reports = [...damage]
     const epoch = state.logEpoch ?? (yield* epochOfSegments(disk, segments.all))
+    const reports = [...damage]
     const { last } = segments
-    if (last === undefined || epoch === undefined) {
+    const known = state.end
+    if (last === undefined) {
+      const handedTo = state.heldFrom ?? known
       return {
         epoch,
-        segments: new Segments(),
-        end: state.end,
+        segments,
+        end: known,
+        handedTo,
         tail: undefined,
         state,
         generation,
@@ -98,28 +107,39 @@ export const recoverLog = (disk: Disk["Service"], directory: string): Effect.Eff
         reports
       }
     }
-    const bytes = yield* readFile(disk, last.path)
-    const walk = walkSegment(bytes, last, epoch)
-    if (walk.isTorn) reports.push(`${last.path}: cut off an incomplete record at ${walk.size}`)
-    for (const { from, to } of walk.lost) {
-      reports.push(`${last.path} is damaged: ${to - from} messages from ${from} on are lost`)
+    const { deferred, end, holes, isTorn, lastFrame, size } = walkSegment(yield* readFile(disk, last.path), last, epoch)
+    if (isTorn) reports.push(`${last.path}: cut off an incomplete record at ${size}`)
+    for (const { from, isDamage, to } of holes) {
+      if (state.isLost(from, to)) continue
+      reports.push(
+        isDamage
+          ? `${last.path} is damaged: ${to - from} messages from ${from} on are lost`
+          : `${last.path}: ${to - from} messages from ${from} on are incomplete`
+      )
     }
-    last.size = walk.size
-    last.end = walk.end
-    // Channels have finished messages that are not in the log: its end was lost.
-    const known = state.end
-    const lost = known > walk.end ? [...walk.lost, { from: walk.end, to: known }] : walk.lost
+    last.size = size
+    last.end = end
+    const lost: Array<SequenceRange> = holes.filter(({ from, to }) => !state.isLost(from, to))
+    if (known > end && !state.isLost(end, known)) {
+      lost.push({ from: end, to: known })
+      reports.push(`${last.path} ends before message ${end}, but channels have used messages up to ${known - 1}`)
+    }
+    // All messages of a topic without channels still wait, whether or not its state says so yet; and a channel that damaged
+    // changes have created must find its messages when it is created again.
+    const waitsFromStart = isIncomplete || (state.heldFrom === undefined && state.channels.length === 0)
+    const handedTo = waitsFromStart ? firsts[0] : state.heldFrom
     return {
       epoch,
       segments,
-      end: Math.max(walk.end, known),
+      end: Math.max(end, known),
+      handedTo: handedTo ?? Math.max(end, known),
       // Sequences in a segment have no gaps that its state does not explain: a new one begins behind a gap.
-      tail: known > walk.end ? undefined : { segment: last, size: walk.size },
+      tail: { segment: last, size, continues: known <= end },
       state,
       generation,
       lost,
-      lastFrame: walk.lastFrame,
-      deferred: walk.deferred,
+      deferred,
+      lastFrame: lastFrame ?? (yield* lastFrameOf(disk, segments.all.slice(0, -1), epoch)),
       reports
     }
   })
@@ -148,42 +168,51 @@ const epochOfSegments = (
     return undefined
   })
 
-const walkSegment = (bytes: Buffer, segment: Segment, epoch: number): Walk => {
-  const lost: Array<SequenceRange> = []
+/** The last message of the segments: it has the last id. */
+const lastFrameOf = (
+  disk: Disk["Service"],
+  segments: ReadonlyArray<Segment>,
+  epoch: number | undefined
+): Effect.Effect<Buffer | undefined, DiskError> =>
+  Effect.gen(function*() {
+    for (const segment of segments.toReversed()) {
+      const { lastFrame } = walkSegment(yield* readFile(disk, segment.path), segment, epoch)
+      if (lastFrame !== undefined) return lastFrame
+    }
+    return undefined
+  })
+
+/** Finds all records that can be read. Without an epoch there are none. */
+const walkSegment = (bytes: Buffer, segment: Segment, epoch: number | undefined): Walk => {
+  const holes: Array<Hole> = []
   const deferred: Array<DeferredRange> = []
   let lastFrame: Buffer | undefined
   let expected = segment.first
-  let at = 0
-  for (;;) {
+  let size = 0
+  if (epoch === undefined) {
+    return { end: expected, size, holes, lastFrame, deferred, isTorn: !isZero(bytes) }
+  }
+  for (let at = 0; at >= 0;) {
     const header = readLogHeader(bytes, at, epoch)
     const end = header === undefined ? 0 : at + logHeaderSize + header.payloadBytes
-    const frames = header !== undefined && header.first >= expected && end <= bytes.length
-      ? bytes.subarray(at + logHeaderSize, end)
-      : undefined
-    if (header !== undefined && frames !== undefined && isIntact(header, frames)) {
-      if (header.first > expected) lost.push({ from: expected, to: header.first })
-      segment.note(header.first, at)
-      lastFrame = lastOf(frames, header.count)
-      expected = header.first + header.count
-      if (header.due > 0) deferred.push({ first: header.first, end: expected, due: header.due })
-      at = end
+    if (
+      header === undefined || header.first < expected || header.first >= segment.end || end > bytes.length
+      || !isIntact(header, bytes.subarray(at + logHeaderSize, end))
+    ) {
+      at = findLogHeader(bytes, at + 1, epoch)
       continue
     }
-    const next = findDurable(bytes, at + 1, epoch, expected)
-    if (next < 0) {
-      return { end: expected, size: at, lost, lastFrame, deferred, isTorn: isTorn(bytes, at, epoch, expected) }
+    if (header.first > expected) {
+      holes.push({ from: expected, to: header.first, isDamage: header.durable > expected })
     }
-    at = next
+    segment.note(header.first, at)
+    lastFrame = lastOf(bytes.subarray(at + logHeaderSize, end), header.count)
+    expected = header.first + header.count
+    if (header.due > 0) deferred.push({ first: header.first, end: expected, due: header.due })
+    size = end
+    at = end
   }
-}
-
-/** The next record that was written after the message `expected` had become durable; -1 if there is none. */
-const findDurable = (bytes: Buffer, from: number, epoch: number, expected: number): number => {
-  for (let at = findLogHeader(bytes, from, epoch); at >= 0; at = findLogHeader(bytes, at + 1, epoch)) {
-    const header = readLogHeader(bytes, at, epoch)
-    if (header !== undefined && header.first > expected && header.durable > expected) return at
-  }
-  return -1
+  return { end: expected, size, holes, lastFrame, deferred, isTorn: isTorn(bytes, size, epoch, expected) }
 }
 
 /** Whether an incomplete record starts at `at`; otherwise zeros do, or a record of the file's earlier life, with lower sequences. */

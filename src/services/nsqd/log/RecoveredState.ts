@@ -68,7 +68,11 @@ export class RecoveredState implements LogStateChanges {
   }
   created(channel: number, name: string, start: number): void {
     this.lastChannel = Math.max(this.lastChannel, channel)
-    this.collected.set(channel, { name, finished: new SequenceSet(start), events: new Events() })
+    // A damaged file may repeat what an earlier one has.
+    if (this.collected.get(channel)?.name === name) return
+    const finished = new SequenceSet(start)
+    for (const { from, to } of this.ranges) finished.add(from, to)
+    this.collected.set(channel, { name, finished, events: new Events() })
   }
   deleted(channel: number): void {
     this.collected.delete(channel)
@@ -102,6 +106,13 @@ export class RecoveredState implements LogStateChanges {
   /** Sequences that do not exist. */
   get lostRanges(): ReadonlyArray<{ readonly from: number; readonly to: number }> {
     return this.ranges
+  }
+
+  /** Whether the sequences from `from` up to, but not including, `to` do not exist. */
+  isLost(from: number, to: number): boolean {
+    const lost = new SequenceSet(from)
+    for (const range of this.ranges) lost.add(range.from, range.to)
+    return lost.floor >= to
   }
 
   /** A sequence that is higher than those of all messages in the state. */

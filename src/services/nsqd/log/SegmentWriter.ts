@@ -6,7 +6,7 @@
  * and takes a fraction of the time of one that makes the file longer. The file of the next segment is ready before it is needed
  * (`SpareSegment`).
  */
-import { Effect, Latch } from "effect"
+import { Effect, Latch, Semaphore } from "effect"
 import * as Path from "node:path"
 import { segmentFileName } from "../../../protocol/storage/LogFiles.ts"
 import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
@@ -45,6 +45,9 @@ interface Current {
   allocated: number
   /** Closed while zeros are written from `allocated` on. */
   readonly hasZeros: Latch.Latch
+  /** Writes and syncs in progress. The last of them closes the file after the segment was left. */
+  users: number
+  isLeft: boolean
 }
 
 const isMissing = ({ code }: DiskError): boolean => code === "ENOENT"
@@ -65,6 +68,8 @@ export class SegmentWriter {
   private isIdlenessWatched = false
   private readonly isEnding = Latch.makeUnsafe(false)
   private unsynced = false
+  /** A segment is not closed while it is synced: what follows in the next one may rely on it. */
+  private readonly syncing = Semaphore.makeUnsafe(1)
   /** Closed while a segment is started ahead of the commits. */
   private readonly isPrepared = Latch.makeUnsafe(true)
 
@@ -73,11 +78,6 @@ export class SegmentWriter {
     this.segments = segments
     this.options = options
     this.spare = new SpareSegment(disk, options.directory)
-  }
-
-  /** Bytes of records in the segment that is written; 0 if the next commit starts a new one. */
-  get size(): number {
-    return this.current?.position ?? 0
   }
 
   /** Whether something was written since the last sync. */
@@ -94,10 +94,18 @@ export class SegmentWriter {
     })
   }
 
-  private use(segment: Segment, file: DiskFile, position: number, allocated: number): void {
+  private use(segment: Segment, file: DiskFile, position: number, allocated: number): Current {
     segment.size = position
     segment.allocated = allocated
-    this.current = { segment, file, position, allocated, hasZeros: Latch.makeUnsafe(true) }
+    return this.current = {
+      segment,
+      file,
+      position,
+      allocated,
+      hasZeros: Latch.makeUnsafe(true),
+      users: 0,
+      isLeft: false
+    }
   }
 
   private allocate(current: Current, allocated: number): void {
@@ -133,7 +141,7 @@ export class SegmentWriter {
       const current = yield* this.currentFor(first.first, size)
       if (current.position + size > current.allocated) yield* current.hasZeros.await
       yield* Effect.onError(
-        current.file.write(records.map(({ bytes }) => bytes), current.position),
+        this.during(current, current.file.write(records.map(({ bytes }) => bytes), current.position)),
         () => this.fail
       )
       let position = current.position
@@ -163,14 +171,39 @@ export class SegmentWriter {
   }
 
   /** A closed segment is synced first: recovery looks for an incomplete end in the last segment only. */
-  get closeCurrent(): Effect.Effect<void, DiskError> {
+  private get closeCurrent(): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       const { current } = this
       if (current === undefined) return
       yield* current.hasZeros.await
       yield* this.sync
-      this.current = undefined
-      yield* current.file.close
+      yield* this.leaveFile(current)
+    })
+  }
+
+  /** Lets the next commit start a new segment at once, and returns the Effect that closes this one. */
+  leave(): Effect.Effect<void> {
+    const { current } = this
+    if (current === undefined) return Effect.void
+    this.unsynced = false
+    return this.leaveFile(current)
+  }
+
+  /** Closes the file, once nothing uses it: the operating system may reuse its descriptor at once. */
+  private leaveFile(current: Current): Effect.Effect<void> {
+    if (this.current === current) this.current = undefined
+    if (current.isLeft) return Effect.void
+    current.isLeft = true
+    return Effect.suspend(() => current.users === 0 ? current.file.close : Effect.void)
+  }
+
+  private during<A>(current: Current, work: Effect.Effect<A, DiskError>): Effect.Effect<A, DiskError> {
+    return Effect.suspend(() => {
+      current.users++
+      return Effect.ensuring(
+        work,
+        Effect.suspend(() => --current.users === 0 && current.isLeft ? current.file.close : Effect.void)
+      )
     })
   }
 
@@ -189,9 +222,8 @@ export class SegmentWriter {
       const { last } = this.segments
       // An empty one, with the same file.
       if (last?.first === first) this.segments.remove(new Set([last]))
-      this.use(segment, file, 0, allocated)
       this.segments.add(segment)
-      return this.current!
+      return this.use(segment, file, 0, allocated)
     })
   }
 
@@ -244,22 +276,18 @@ export class SegmentWriter {
     })
   }
 
-  /** Closes the segment and lets the next commit start a new one. Its records up to here stay. */
+  /**
+   * Closes the segment and lets the next commit start a new one. Its records up to here stay; those that are not durable yet
+   * become so if the disk still can: a later sync covers later segments only.
+   */
   get abandon(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { current } = this
-      this.current = undefined
-      return current === undefined ? Effect.void : current.file.close
-    })
-  }
-
-  /** Closes the segment, whose messages are all finished, and lets the next commit start a new one at once. */
-  get leave(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const { current } = this
-      this.current = undefined
+      if (current === undefined) return Effect.void
+      const isUnsynced = this.unsynced
       this.unsynced = false
-      return current === undefined ? Effect.void : Effect.andThen(current.hasZeros.await, current.file.close)
+      const last = isUnsynced ? this.during(current, current.file.sync) : Effect.void
+      return Effect.andThen(Effect.ignore(last), Effect.suspend(() => this.leaveFile(current)))
     })
   }
 
@@ -317,12 +345,15 @@ export class SegmentWriter {
 
   /** Completes when all commits are durable. After a failure the segment is not written again. */
   get sync(): Effect.Effect<void, DiskError> {
-    return Effect.suspend(() => {
+    return this.syncing.withPermit(Effect.suspend(() => {
       const { current } = this
       if (current === undefined || !this.unsynced) return Effect.void
       this.unsynced = false
-      return Effect.onError(current.file.sync, () => this.fail)
-    })
+      return Effect.onError(this.during(current, current.file.sync), () => {
+        current.segment.hasFailed = true
+        return this.leaveFile(current)
+      })
+    }))
   }
 
   /** Closes the segment without its free space. */
@@ -332,10 +363,8 @@ export class SegmentWriter {
       const { current } = this
       if (current === undefined) return
       yield* current.hasZeros.await
-      yield* this.sync
-      this.current = undefined
       const trim = current.allocated > current.position ? current.file.truncate(current.position) : Effect.void
-      yield* Effect.ensuring(trim, current.file.close)
+      yield* Effect.ensuring(Effect.andThen(this.sync, trim), Effect.suspend(() => this.leaveFile(current)))
     })
   }
 }

@@ -49,6 +49,14 @@ export class SequenceHeap {
     return top
   }
 
+  /** Removes the sequences for which `isGone` holds; takes time in proportion to the heap. */
+  removeWhere(isGone: (sequence: number) => boolean): void {
+    const kept = this.values.subarray(0, this.length).filter((sequence) => !isGone(sequence))
+    // A sorted array is a heap.
+    this.values = kept.sort()
+    this.length = kept.length
+  }
+
   clear(): void {
     this.length = 0
     this.values = new Float64Array(0)

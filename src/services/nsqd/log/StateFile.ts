@@ -11,7 +11,6 @@ import {
   encodeStateHeader,
   findStateBlock,
   type LogStateChanges,
-  LogStateEncoder,
   readStateBlock,
   stateHeaderSize
 } from "../../../protocol/storage/LogState.ts"
@@ -28,10 +27,9 @@ export interface LoadedState {
   readonly generation: number
   /** What cannot be read of the files. */
   readonly damage: ReadonlyArray<string>
+  /** Whether changes are missing that were recorded: more than the incomplete end that a crash leaves. */
+  readonly isIncomplete: boolean
 }
-
-/** Encodes the whole state. */
-export type EncodeState = (out: LogStateChanges) => void
 
 export class StateFile {
   private readonly disk: Disk["Service"]
@@ -40,6 +38,7 @@ export class StateFile {
   private generation: number
   private file: DiskFile | undefined
   private size = 0
+  private unsynced = false
   private checkpointSize = 0
 
   /** `generation` is the newest one that exists. With `isSynced` changes are durable when they are written. */
@@ -62,22 +61,28 @@ export class StateFile {
         return file?.kind === "state" ? [file.number] : []
       }).sort((a, b) => b - a)
       const damage: Array<string> = []
-      const followers: Array<Buffer> = []
+      const files: Array<Buffer> = []
+      let hasCheckpoint = false
       for (const generation of generations) {
         const path = Path.join(directory, stateFileName(generation))
         const bytes = yield* readAll(disk, path)
-        const first = readStateBlock(bytes, 0)
-        if (first?.kind === "checkpoint") {
-          const state = new RecoveredState()
-          applyBlocks(bytes, 0, state)
-          // Newer files whose checkpoint cannot be read have changes of what this file contains.
-          for (const newer of followers) applyBlocks(newer, 1, state)
-          return { state, generation: generations[0] ?? 0, damage }
-        }
+        files.unshift(bytes)
+        hasCheckpoint = readStateBlock(bytes, 0)?.kind === "checkpoint"
+        if (hasCheckpoint) break
         damage.push(`${path} has no valid checkpoint`)
-        followers.unshift(bytes)
       }
-      return { state: new RecoveredState(), generation: generations[0] ?? 0, damage }
+      const state = new RecoveredState()
+      let hasHoles = false
+      // Files whose checkpoint cannot be read have changes of what the file before contains.
+      files.forEach((bytes, index) => {
+        const path = Path.join(directory, stateFileName(generations[files.length - 1 - index]!))
+        for (const { from, to } of applyBlocks(bytes, state)) {
+          damage.push(`${path} cannot be read from ${from} to ${to}`)
+          hasHoles ||= to < bytes.length
+        }
+      })
+      const isIncomplete = generations.length > 0 && (!hasCheckpoint || hasHoles || files.length > 1)
+      return { state, generation: generations[0] ?? 0, damage, isIncomplete }
     })
   }
 
@@ -86,12 +91,18 @@ export class StateFile {
     return this.file === undefined || this.size > 2 * this.checkpointSize + slackBytes
   }
 
-  /** Appends changes. After a failure, the next write has to be a checkpoint. */
+  /** Whether something was written since the last sync that is not durable. */
+  get isUnsynced(): boolean {
+    return this.unsynced
+  }
+
+  /** Appends changes; `needsCheckpoint` must be false. After a failure, the next write has to be a checkpoint. */
   append(changes: Buffer): Effect.Effect<void, DiskError> {
     return Effect.suspend(() => {
       const { file } = this
-      if (file === undefined) return Effect.void
+      if (file === undefined) return Effect.die(new Error("invariant: changes follow a checkpoint"))
       const buffers = [encodeStateHeader("changes", changes), changes]
+      this.unsynced = !this.isSynced
       return file.write(buffers, this.size).pipe(
         Effect.tap(() => Effect.sync(() => void (this.size += stateHeaderSize + changes.length))),
         Effect.onError(() => this.close)
@@ -100,15 +111,12 @@ export class StateFile {
   }
 
   /** Starts the next generation with the whole state, and removes the one before the last. */
-  checkpoint(encode: EncodeState): Effect.Effect<void, DiskError> {
+  checkpoint(encoded: Buffer): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
       yield* this.close
       const generation = this.generation + 1
       const path = Path.join(this.directory, stateFileName(generation))
       const temporary = `${path}.tmp`
-      const encoder = new LogStateEncoder()
-      encode(encoder)
-      const { encoded } = encoder
       const file = yield* this.disk.create(temporary)
       yield* Effect.ensuring(
         file.truncate(0).pipe(
@@ -123,15 +131,19 @@ export class StateFile {
       this.generation = generation
       this.size = stateHeaderSize + encoded.length
       this.checkpointSize = this.size
+      this.unsynced = false
       yield* Effect.ignore(this.disk.remove(Path.join(this.directory, stateFileName(generation - 2))))
     })
   }
 
-  /** Completes when all changes are durable. */
+  /** Completes when all changes are durable. After a failure, the next write has to be a checkpoint. */
   get sync(): Effect.Effect<void, DiskError> {
-    return Effect.suspend(() =>
-      this.file === undefined || this.isSynced ? Effect.void : Effect.onError(this.file.sync, () => this.close)
-    )
+    return Effect.suspend(() => {
+      const { file } = this
+      if (file === undefined || !this.unsynced) return Effect.void
+      this.unsynced = false
+      return Effect.onError(file.sync, () => this.close)
+    })
   }
 
   get close(): Effect.Effect<void> {
@@ -144,15 +156,26 @@ export class StateFile {
 }
 
 /**
- * Passes the changes of all valid blocks from `from` on. Changes do not depend on the ones before, so that a damaged block does
- * not make those behind it useless: what only it has recorded as finished is delivered again.
+ * Passes the changes of all valid blocks, and returns where there are none. Changes do not depend on the ones before, so that a
+ * damaged block does not make those behind it useless: what only it has recorded as finished is delivered again.
  */
-const applyBlocks = (bytes: Buffer, from: number, state: LogStateChanges): void => {
-  for (let at = from; at >= 0;) {
+const applyBlocks = (
+  bytes: Buffer,
+  state: LogStateChanges
+): ReadonlyArray<{ readonly from: number; readonly to: number }> => {
+  const holes: Array<{ readonly from: number; readonly to: number }> = []
+  for (let at = 0; at < bytes.length;) {
     const block = readStateBlock(bytes, at)
-    if (block !== undefined) decodeLogState(block.changes, state)
-    at = block?.end ?? findStateBlock(bytes, at + 1)
+    if (block !== undefined && decodeLogState(block.changes, state)) {
+      at = block.end
+      continue
+    }
+    const next = findStateBlock(bytes, at + 1)
+    const to = next < 0 ? bytes.length : next
+    holes.push({ from: at, to })
+    at = to
   }
+  return holes
 }
 
 /** The content of a file. */

@@ -1,32 +1,32 @@
 /**
  * The durable log of a topic (docs/durability.md): every message once, whatever the number of channels, and the state of each
- * channel beside it. `append` completes when the messages are stored as the topic's durability says.
- *
- * One commit is written at a time. What is published meanwhile forms the next, so that many publishers share one durable write
- * and a single one waits for no timer. FIN, REQ and timeouts change the state in memory; the changes of all channels are
- * recorded together a few milliseconds later.
+ * channel beside it. `append` completes when the messages are stored as the topic's durability says (`LogCommits`). FIN, REQ and
+ * timeouts change the state in memory; the changes of all channels are recorded together a few milliseconds later
+ * (`StateRecorder`).
  */
 import { Effect, Exit, Schedule, type Scope, Semaphore } from "effect"
 import * as Path from "node:path"
-import { guidAt, type GuidBlock, readGuid } from "../../../protocol/client/Guid.ts"
+import { type GuidBlock, readGuid } from "../../../protocol/client/Guid.ts"
 import { frameIdOffset, type MessageBatch, type PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { parseLogFileName } from "../../../protocol/storage/LogFiles.ts"
-import { type LogStateChanges, LogStateEncoder } from "../../../protocol/storage/LogState.ts"
+import type { LogStateChanges } from "../../../protocol/storage/LogState.ts"
 import type { Disk, DiskError } from "../disk/Disk.ts"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 import type { LogDurability } from "../options/Durability.ts"
 import { ChannelLog, type ChannelOwner, ephemeralNumber } from "./ChannelLog.ts"
-import { CommitGroup } from "./CommitGroup.ts"
 import * as Filling from "./Filling.ts"
 import type { LogBatch } from "./LogBatch.ts"
+import { type IssuedId, LogCommits } from "./LogCommits.ts"
 import { LogHealth } from "./LogHealth.ts"
 import type { LogMemory } from "./LogMemory.ts"
 import { type DeferredRange, type RecoveredLog, recoverLog } from "./LogRecovery.ts"
 import { LogTail } from "./LogTail.ts"
+import { LostAhead } from "./LostAhead.ts"
 import type { Segment, Segments } from "./Segment.ts"
 import { SegmentReader } from "./SegmentReader.ts"
 import { SegmentWriter } from "./SegmentWriter.ts"
 import { StateFile } from "./StateFile.ts"
+import { StateRecorder } from "./StateRecorder.ts"
 
 export interface TopicLogOptions {
   /** The topic's name in the log. */
@@ -55,9 +55,7 @@ export interface LogHost {
   readonly refusal: (bytes: number) => StorageError | undefined
 }
 
-/** Changes of channels are recorded after this time, in ms: what is finished in it may be delivered again after a kill. */
-const recordMillis = 20
-/** Time between attempts to write and to record changes while the disk fails, in ms. */
+/** Time between attempts to write while the disk fails, in ms. */
 const retryMillis = 500
 /** Time between checks that the files were not removed, in ms. */
 const verifyMillis = 1000
@@ -66,11 +64,11 @@ const verifyMillis = 1000
  * it fails after the last one.
  */
 const startRetries = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))
-/** Publishers wait while this many bytes wait to be committed. */
-const waitingBytes = 16 * 1024 * 1024
-/** Space in a group for each byte of the larger of the two groups before. */
-const groupRoom = 1.25
-/** A segment whose messages are all finished is left when it has this size, so that an idle topic takes little space. */
+
+/**
+ * A segment whose messages are all finished is left when it has this size or half of the largest one, so that an idle topic
+ * takes little space.
+ */
 const idleSegmentBytes = 1024 * 1024
 
 /** Batches of deferred messages that a topic keeps in memory while it is paused or has no channels. */
@@ -86,66 +84,72 @@ export class TopicLog implements ChannelOwner {
   private readonly segments: Segments
   private readonly reader: SegmentReader
   private readonly writer: SegmentWriter
-  private readonly state: StateFile
+  private readonly recorder: StateRecorder
+  private readonly commits: LogCommits
   private readonly health: LogHealth
   private verifiedAt = 0
   private readonly tail: LogTail
   private readonly channels = new Map<string, ChannelLog>()
   /** The ephemeral channels, and how many messages each keeps. */
   private readonly ephemeral = new Map<ChannelLog, number>()
+  /** Channels whose creation is not recorded yet. */
+  private readonly created = new Set<ChannelLog>()
   private lastChannel: number
-  private group: CommitGroup
-  private lastGroupBytes = 0
-  /** The group that is being written, or will be in this turn. */
-  private committing: CommitGroup | undefined
   /** Called after each commit. */
   private committed: () => void = () => {}
-  /** The sequence after the last committed message. */
-  private end: number
   private handedTo: number
-  /** Messages between `handedTo` and `end` that do not exist. */
-  private lostAhead = 0
-  /** Messages below are durable. */
-  private durableTo: number
+  private readonly lostAhead = new LostAhead()
   private isHeld: boolean
   /** Deferred messages that were not handed over yet; channels defer further ones when they read them. */
   private deferred: Array<DeferredRange>
-  private lastId: Pick<GuidBlock, "unit" | "sequence"> | undefined
-  private readonly dirty = new Set<ChannelLog>()
-  private readonly changes = new LogStateEncoder()
-  private isRecordingDue = false
-  private readonly recording = Semaphore.makeUnsafe(1)
   private readonly reading = Semaphore.makeUnsafe(1)
   private isClosed = false
 
   private constructor(options: TopicLogOptions, host: LogHost, recovered: RecoveredLog) {
     const { directory, durability, segmentBytes } = options
+    const { deferred, end, handedTo, lastFrame, state } = recovered
     const isSynced = durability === "synced"
+    const epoch = recovered.epoch ?? host.randomEpoch()
     this.options = options
     this.host = host
     this.durability = durability
-    this.logEpoch = recovered.epoch ?? host.randomEpoch()
+    this.logEpoch = epoch
     this.segments = recovered.segments
-    this.reader = new SegmentReader(host.disk, this.logEpoch, this.segments, host.memory)
+    this.reader = new SegmentReader(host.disk, epoch, this.segments, host.memory)
     this.tail = new LogTail(host.memory)
     this.writer = new SegmentWriter(host.disk, this.segments, { directory, segmentBytes, isSynced, fork: host.fork })
-    this.state = new StateFile(host.disk, directory, isSynced, recovered.generation)
+    this.recorder = new StateRecorder(new StateFile(host.disk, directory, isSynced, recovered.generation), {
+      fork: host.fork,
+      encode: (out) => this.encode(out),
+      tidy: () => this.removeFinished(),
+      failed: (error) => this.health.fails("record", StorageError.fromDisk(error)),
+      recovered: Effect.suspend(() => this.health.works("record"))
+    })
     this.health = new LogHealth(`LOG(${options.topic})`, host.note)
-    this.end = recovered.end
-    this.durableTo = recovered.end
-    this.group = new CommitGroup(this.end, 0)
-    this.lastChannel = recovered.state.lastChannel
-    const lastFrame = recovered.lastFrame === undefined ? undefined : readGuid(recovered.lastFrame, frameIdOffset)
-    this.lastId = laterId(recovered.state.lastIssued, lastFrame)
-    for (const channel of recovered.state.channels) {
+    const lastId = lastFrame === undefined ? undefined : readGuid(lastFrame, frameIdOffset)
+    this.commits = new LogCommits(
+      {
+        writer: this.writer,
+        durability,
+        epoch,
+        fork: host.fork,
+        beforeCommit: Effect.andThen(this.verify, this.recordVital),
+        stored: (batches) => this.stored(batches),
+        lost: (from, to) => this.lose(from, to),
+        failed: (error) => this.failed(error),
+        committed: () => this.committed()
+      },
+      end,
+      laterId(state.lastIssued, lastId)
+    )
+    this.isHeld = handedTo < end || state.heldFrom !== undefined || state.channels.length === 0
+    this.handedTo = handedTo
+    this.deferred = deferred.filter(({ first }) => first >= handedTo).slice(0, deferredMost)
+    for (const { from, to } of state.lostRanges) this.lostAhead.add(Math.max(from, handedTo), to)
+    this.lastChannel = state.lastChannel
+    for (const channel of state.channels) {
       this.channels.set(channel.name, new ChannelLog(channel.number, channel.name, this, channel))
     }
-    const { heldFrom } = recovered.state
-    this.isHeld = heldFrom !== undefined || this.channels.size === 0
-    // All messages of a topic without channels still wait, whether or not its state says so yet.
-    const unheld = this.channels.size > 0 ? recovered.end : recovered.segments.all[0]?.first ?? recovered.end
-    this.handedTo = heldFrom ?? unheld
-    this.deferred = recovered.deferred.filter(({ first }) => first >= this.handedTo).slice(0, deferredMost)
   }
 
   /**
@@ -169,11 +173,20 @@ export class TopicLog implements ChannelOwner {
       )
       for (const report of recovered.reports) yield* Effect.logWarning(`LOG(${topic}): ${report}`)
       const log = new TopicLog(options, host, recovered)
-      if (recovered.tail !== undefined) yield* log.writer.resume(recovered.tail.segment, recovered.tail.size)
-      for (const { from, to } of recovered.lost) log.lose(from, to)
-      if (recovered.epoch === undefined || recovered.lost.length > 0) yield* log.record
-      yield* host.disk.syncDirectory(Path.dirname(directory))
+      yield* Effect.onError(log.resume(recovered), () => log.closeFiles)
       return log
+    })
+  }
+
+  private resume({ epoch, lost, tail }: RecoveredLog): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      if (tail !== undefined) {
+        yield* this.writer.resume(tail.segment, tail.size)
+        if (!tail.continues) yield* this.writer.leave()
+      }
+      for (const { from, to } of lost) this.lose(from, to)
+      if (epoch === undefined || lost.length > 0) yield* this.recorder.record
+      yield* this.host.disk.syncDirectory(Path.dirname(this.options.directory))
     })
   }
 
@@ -181,15 +194,15 @@ export class TopicLog implements ChannelOwner {
 
   /** Messages that were not handed to the channels yet. */
   get depth(): number {
-    return this.end - this.handedTo - this.lostAhead
+    return this.commits.end - this.handedTo - this.lostAhead.count
   }
   /** All channels may read the messages below this sequence. */
   get handed(): number {
     return this.handedTo
   }
   /** The last message id of an earlier process or of this one; new ids have to be higher. */
-  get lastIssued(): Pick<GuidBlock, "unit" | "sequence"> | undefined {
-    return this.lastId
+  get lastIssued(): IssuedId | undefined {
+    return this.commits.lastIssued
   }
   /** The names of the channels in the log. */
   get channelNames(): ReadonlyArray<string> {
@@ -216,14 +229,7 @@ export class TopicLog implements ChannelOwner {
   append(bodies: PublishedBodies, nanos: bigint, ids: GuidBlock, due: number): Effect.Effect<void, StorageError> {
     if (this.isClosed) return Effect.fail(closedError)
     const refusal = this.host.refusal(bodies.bodyBytes)
-    if (refusal !== undefined) return Effect.fail(refusal)
-    const { group } = this
-    if (group.bytes >= waitingBytes) {
-      return Effect.andThen(Effect.exit(completion(group)), Effect.suspend(() => this.append(bodies, nanos, ids, due)))
-    }
-    group.add(bodies, nanos, ids, due)
-    this.lastId = guidAt(ids, bodies.count - 1)
-    return this.commit(group)
+    return refusal === undefined ? this.commits.append(bodies, nanos, ids, due) : Effect.fail(refusal)
   }
 
   /**
@@ -234,51 +240,8 @@ export class TopicLog implements ChannelOwner {
     return Effect.suspend((): Effect.Effect<number, StorageError> => {
       if (this.isClosed) return Effect.fail(closedError)
       const refusal = this.host.refusal(frames.length)
-      if (refusal !== undefined) return Effect.fail(refusal)
-      const { group } = this
-      if (group.bytes >= waitingBytes) {
-        return Effect.andThen(Effect.exit(completion(group)), this.appendFrames(frames, count, nanos, due))
-      }
-      const first = group.end
-      group.addFrames(frames, count, nanos, due)
-      return Effect.as(this.commit(group), first)
+      return refusal === undefined ? this.commits.appendFrames(frames, count, nanos, due) : Effect.fail(refusal)
     })
-  }
-
-  private commit(group: CommitGroup): Effect.Effect<void, StorageError> {
-    if (this.committing === undefined) {
-      this.committing = group
-      // Publishes of the same turn share the commit.
-      this.host.fork(Effect.andThen(Effect.yieldNow, this.commitAll))
-    }
-    return completion(group)
-  }
-
-  private get commitAll(): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      while (this.group.count > 0) {
-        const { group } = this
-        this.committing = group
-        // Groups often alternate in size: publishers that get the responses of one commit publish while the next is written.
-        this.group = new CommitGroup(group.end, Math.ceil(Math.max(this.lastGroupBytes, group.bytes) * groupRoom))
-        this.lastGroupBytes = group.bytes
-        const durable = this.options.durability === "synced" ? this.end : this.durableTo
-        if (Math.abs(this.wallMillis() - this.verifiedAt) >= verifyMillis) yield* this.verify
-        const written = yield* Effect.exit(this.writer.commit(group.seal(this.logEpoch, durable), group.end))
-        this.end = group.end
-        if (Exit.isSuccess(written)) {
-          this.keepForDelivery(group.batches)
-          if (this.health.isFailing("write")) yield* this.health.works("write")
-        } else {
-          this.lose(group.first, group.end)
-          yield* Effect.catch(written, (error) => this.failed(error))
-        }
-        // Before the publishers go on: a channel that one of them creates next must not get these messages.
-        this.committed()
-        group.complete(Effect.mapError(written, StorageError.fromDisk))
-      }
-      this.committing = undefined
-    }).pipe(Effect.uninterruptible)
   }
 
   /**
@@ -286,15 +249,29 @@ export class TopicLog implements ChannelOwner {
    * them would be lost.
    */
   private get verify(): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      this.verifiedAt = this.wallMillis()
+    return Effect.suspend(() => {
+      const now = this.wallMillis()
+      if (Math.abs(now - this.verifiedAt) < verifyMillis) return Effect.void
+      this.verifiedAt = now
       // The commit finds out whatever else is wrong.
-      const isThere = yield* Effect.orElseSucceed(this.writer.verify, () => true)
-      if (isThere) return
-      yield* Effect.logError(`${this.label}: the files in ${this.options.directory} were removed, starting new ones`)
-      yield* this.recording.withPermit(this.state.close)
-      this.recordSoon()
+      return Effect.flatMap(
+        Effect.orElseSucceed(this.writer.verify, () => true),
+        (isThere) =>
+          isThere ? Effect.void : Effect.andThen(
+            Effect.logError(`${this.label}: the files in ${this.options.directory} were removed, starting new ones`),
+            this.recorder.startAnew
+          )
+      )
     })
+  }
+
+  private get recordVital(): Effect.Effect<void, DiskError> {
+    return Effect.suspend(() => this.recorder.isVital ? this.recorder.record : Effect.void)
+  }
+
+  private stored(batches: ReadonlyArray<LogBatch>): Effect.Effect<void> {
+    this.keepForDelivery(batches)
+    return this.health.isFailing("write") ? this.health.works("write") : Effect.void
   }
 
   private keepForDelivery(batches: ReadonlyArray<LogBatch>): void {
@@ -324,26 +301,29 @@ export class TopicLog implements ChannelOwner {
       do {
         yield* Effect.sleep(retryMillis)
         if (this.isClosed || !this.health.isFailing("write")) return
-        if (this.committing !== undefined || this.host.refusal(0) !== undefined) continue
-        const prepared = yield* Effect.exit(this.writer.prepare(this.end))
+        if (!this.commits.isIdle || this.host.refusal(0) !== undefined) continue
+        const prepared = yield* Effect.exit(this.writer.prepare(this.commits.end))
         if (Exit.isSuccess(prepared)) yield* this.health.works("write")
       } while (this.health.isFailing("write"))
     })
   }
 
-  /** The messages from `from` up to, but not including, `to` do not exist. */
+  /**
+   * The messages from `from` up to, but not including, `to` do not exist. This is recorded before later messages are
+   * acknowledged, so that recovery needs to read the last segment only.
+   */
   private lose(from: number, to: number): void {
-    this.changes.lost(from, to)
+    this.recorder.changes.lost(from, to)
     for (const channel of this.channels.values()) channel.skipLost(from, to)
-    if (from >= this.handedTo) this.lostAhead += to - from
-    this.recordSoon()
+    this.lostAhead.add(Math.max(from, this.handedTo), to)
+    this.recorder.noteVital()
   }
 
   // ---- filling
 
   /** Whether the log has never had a message or a channel. */
   get isNew(): boolean {
-    return this.end === 1 && this.channels.size === 0
+    return this.commits.end === 1 && this.channels.size === 0
   }
 
   /** The log is incomplete until `endFilling`: if the process ends before, it is empty at the next opening. */
@@ -353,9 +333,9 @@ export class TopicLog implements ChannelOwner {
 
   /** Completes when everything, the state of the channels included, is durable, and the log is complete. */
   get endFilling(): Effect.Effect<void, StorageError> {
-    return this.record.pipe(
+    return this.recorder.record.pipe(
       Effect.andThen(this.writer.sync),
-      Effect.andThen(this.state.sync),
+      Effect.andThen(this.recorder.sync),
       Effect.andThen(Filling.end(this.host.disk, this.options.directory)),
       Effect.mapError(StorageError.fromDisk)
     )
@@ -371,16 +351,19 @@ export class TopicLog implements ChannelOwner {
   /** Lets the channels read all committed messages; returns how many are new to them. */
   handOver(): number {
     const count = this.depth
-    for (const [channel, most] of this.ephemeral) channel.keepOldest(this.handedTo, this.end, most)
-    this.handedTo = this.end
-    this.lostAhead = 0
+    const from = this.handedTo
+    const { end } = this.commits
+    for (const [channel, most] of this.ephemeral) channel.keepOldest(from, end, most)
+    this.handedTo = end
+    this.lostAhead.clear()
+    for (const channel of this.channels.values()) channel.extend(from, end)
     this.deferAhead()
     const wasHeld = this.isHeld
     // An ephemeral channel does not remember what it has got.
     this.isHeld = this.hasNoChannels
-    if (this.isHeld) this.changes.held(this.handedTo)
-    else if (wasHeld) this.changes.released()
-    if (this.isHeld || wasHeld) this.recordSoon()
+    if (this.isHeld) this.recorder.changes.held(end)
+    else if (wasHeld) this.recorder.changes.released()
+    if (this.isHeld || wasHeld) this.recorder.note()
     return count
   }
 
@@ -402,8 +385,9 @@ export class TopicLog implements ChannelOwner {
   hold(): void {
     if (this.isHeld) return
     this.isHeld = true
-    this.changes.held(this.handedTo)
-    this.recordSoon()
+    this.recorder.changes.held(this.handedTo)
+    // Otherwise a message that is acknowledged next would belong to nobody after a crash.
+    this.recorder.noteVital()
   }
 
   // ---- channels
@@ -411,13 +395,46 @@ export class TopicLog implements ChannelOwner {
   /** Returns the channel; creates it durably if needed. A new channel gets the messages that were not handed over yet. */
   openChannel(name: string): Effect.Effect<ChannelLog, StorageError> {
     return Effect.suspend(() => {
-      const existing = this.channels.get(name)
-      if (existing !== undefined) return Effect.succeed(existing)
-      const channel = ChannelLog.startingAt(this.handedTo, ++this.lastChannel, name, this)
-      this.channels.set(name, channel)
-      this.changes.created(channel.number, name, this.handedTo)
-      return Effect.as(Effect.mapError(this.record, StorageError.fromDisk), channel)
+      let channel = this.channels.get(name)
+      if (channel === undefined) {
+        channel = ChannelLog.startingAt(this.handedTo, ++this.lastChannel, name, this)
+        this.addChannel(channel)
+        this.created.add(channel)
+        this.recorder.changes.created(channel.number, name, this.handedTo)
+      }
+      return this.created.has(channel) ? this.recordCreation(channel) : Effect.succeed(channel)
     })
+  }
+
+  private recordCreation(channel: ChannelLog): Effect.Effect<ChannelLog, StorageError> {
+    return Effect.matchEffect(this.recorder.record, {
+      onSuccess: () => {
+        if (this.channels.get(channel.name) !== channel) return this.openChannel(channel.name)
+        this.created.delete(channel)
+        return Effect.succeed(channel)
+      },
+      onFailure: (error) => {
+        if (this.channels.get(channel.name) === channel) this.dropChannel(channel)
+        return Effect.fail(StorageError.fromDisk(error))
+      }
+    })
+  }
+
+  private addChannel(channel: ChannelLog): void {
+    this.channels.set(channel.name, channel)
+    this.lostAhead.forEach((from, to) => channel.skipLost(from, to))
+  }
+
+  private dropChannel(channel: ChannelLog): void {
+    this.channels.delete(channel.name)
+    this.created.delete(channel)
+    this.recorder.forget(channel)
+    this.health.readWorks(channel.name)
+    if (!this.ephemeral.delete(channel)) {
+      this.recorder.changes.deleted(channel.number)
+      if (this.hasNoChannels) this.hold()
+    }
+    this.recorder.note()
   }
 
   /** Returns an ephemeral channel, which keeps the oldest `most` messages and is not recorded. */
@@ -429,7 +446,7 @@ export class TopicLog implements ChannelOwner {
         return existing
       }
       const channel = ChannelLog.startingAt(this.handedTo, ephemeralNumber, name, this)
-      this.channels.set(name, channel)
+      this.addChannel(channel)
       this.ephemeral.set(channel, most)
       return channel
     })
@@ -439,19 +456,14 @@ export class TopicLog implements ChannelOwner {
     return Effect.suspend(() => {
       const channel = this.channels.get(name)
       if (channel === undefined) return Effect.void
-      this.channels.delete(name)
-      this.dirty.delete(channel)
-      this.health.readWorks(name)
-      if (this.ephemeral.delete(channel)) return Effect.void
-      this.changes.deleted(channel.number)
-      if (this.hasNoChannels) this.hold()
-      return this.recorded
+      const isRecorded = !this.ephemeral.has(channel)
+      this.dropChannel(channel)
+      return isRecorded ? this.recorded : Effect.void
     })
   }
 
   changed(channel: ChannelLog): void {
-    this.dirty.add(channel)
-    this.recordSoon()
+    if (this.channels.get(channel.name) === channel) this.recorder.noteChannel(channel)
   }
 
   // ---- reading
@@ -505,8 +517,8 @@ export class TopicLog implements ChannelOwner {
   /** Reads messages from `from` on that were not handed over; `undefined` behind the last one. */
   readHeld(from: number): Effect.Effect<LogBatch | undefined, StorageError> {
     return this.reading.withPermit(Effect.gen({ self: this }, function*() {
-      for (let at = from; at < this.end;) {
-        const found = this.tail.find(at) ?? (yield* this.reader.read(at, this.end))
+      for (let at = from; at < this.commits.end;) {
+        const found = this.tail.find(at) ?? (yield* this.reader.read(at, this.commits.end))
         if (found._tag === "LogBatch") return found
         const { description, from, to } = found
         yield* Effect.logError(`${this.label}: ${description}; messages lost: ${to - from}`)
@@ -519,116 +531,53 @@ export class TopicLog implements ChannelOwner {
 
   // ---- recording
 
-  private recordSoon(): void {
-    if (this.isRecordingDue || this.isClosed) return
-    this.isRecordingDue = true
-    this.host.fork(Effect.delay(this.recordOrRetry, recordMillis))
-  }
-
-  private get recordOrRetry(): Effect.Effect<void> {
-    return Effect.ignore(Effect.suspend(() => {
-      this.isRecordingDue = false
-      return this.isClosed ? Effect.void : this.record
-    }))
-  }
-
-  private retryRecord(error: DiskError): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (!this.isRecordingDue && !this.isClosed) {
-        this.isRecordingDue = true
-        this.host.fork(Effect.delay(this.recordOrRetry, retryMillis))
-      }
-      return this.health.fails("record", StorageError.fromDisk(error))
-    })
-  }
-
-  /** Records all changes, and removes segments that no channel needs any more. */
-  private get record(): Effect.Effect<void, DiskError> {
-    return this.recording.withPermit(Effect.gen({ self: this }, function*() {
-      const finished = this.finishedSegments()
-      if (this.state.needsCheckpoint) {
-        yield* this.state.checkpoint((out) => {
-          // The whole state replaces all changes up to this moment.
-          this.changes.clear()
-          this.dirty.clear()
-          this.encode(out)
-        })
-      } else {
-        const changed = Array.from(this.dirty)
-        this.dirty.clear()
-        for (const channel of changed) channel.takeChanges(this.changes)
-        const { encoded } = this.changes
-        const changes = Buffer.from(encoded)
-        this.changes.clear()
-        if (changes.length > 0) yield* this.state.append(changes)
-      }
-      yield* this.removeSegments(finished)
-      if (this.health.isFailing("record")) yield* this.health.works("record")
-    })).pipe(Effect.tapError((error) => this.retryRecord(error)), Effect.uninterruptible)
-  }
-
   /** Completes when all changes are recorded. */
   get recorded(): Effect.Effect<void, StorageError> {
-    return Effect.mapError(this.record, StorageError.fromDisk)
+    return Effect.mapError(this.recorder.record, StorageError.fromDisk)
   }
 
   private encode(out: LogStateChanges): void {
     out.epoch(this.logEpoch)
-    out.trimmed(this.segments.all[0]?.first ?? this.end)
-    if (this.lastId !== undefined) out.issued(this.lastId.unit, this.lastId.sequence)
+    out.trimmed(this.segments.all[0]?.first ?? this.commits.end)
+    const { lastIssued } = this.commits
+    if (lastIssued !== undefined) out.issued(lastIssued.unit, lastIssued.sequence)
     if (this.isHeld) out.held(this.handedTo)
+    this.lostAhead.forEach((from, to) => out.lost(from, to))
     for (const channel of this.channels.values()) if (!this.ephemeral.has(channel)) channel.encode(out)
   }
 
   // ---- segments
 
-  /** The segments whose messages are all handed over and finished by all channels. */
-  private finishedSegments(): ReadonlySet<Segment> {
-    const finished = new Set<Segment>()
+  /** Forgets the segments that no channel needs any more. The result removes their files. */
+  private removeFinished(): Effect.Effect<void> | undefined {
+    const { all, last } = this.segments
     const channels = Array.from(this.channels.values())
-    for (const segment of this.segments.all) {
-      if (segment === this.segments.last && !this.leavesLast(segment)) continue
+    const finished = new Set<Segment>()
+    for (const segment of all) {
       const { end, first } = segment
-      if (end <= this.handedTo && channels.every((channel) => channel.isDoneWith(first, end))) finished.add(segment)
+      if (end > this.handedTo || !channels.every((channel) => channel.isDoneWith(first, end))) continue
+      if (segment !== last || this.leavesLast(segment)) finished.add(segment)
     }
-    return finished
+    if (finished.size === 0) return undefined
+    // The next commit must not be written to a segment that is about to be removed.
+    const closing = last !== undefined && finished.has(last) ? this.writer.leave() : Effect.void
+    this.segments.remove(finished)
+    // Without segments, the state alone tells the next sequence and the next id.
+    const { lastIssued } = this.commits
+    this.recorder.changes.trimmed(this.segments.all[0]?.first ?? this.commits.end)
+    if (lastIssued !== undefined) this.recorder.changes.issued(lastIssued.unit, lastIssued.sequence)
+    return closing.pipe(
+      Effect.andThen(this.reading.withPermit(this.reader.close)),
+      Effect.andThen(Effect.forEach(finished, (segment) => this.writer.reclaim(segment), { discard: true })),
+      Effect.catch((error) => Effect.logError(`${this.label}: failed to remove a segment - ${error.message}`))
+    )
   }
 
   /** Whether the last segment may be removed: it has grown or its space is needed, and nothing is being written to it. */
   private leavesLast(segment: Segment): boolean {
-    if (this.committing !== undefined || this.writer.isPreparing) return false
+    if (!this.commits.isIdle || this.writer.isPreparing) return false
     return this.health.isFailing("write") || this.host.refusal(0) !== undefined ||
-      (segment.size ?? 0) >= idleSegmentBytes
-  }
-
-  private removeSegments(finished: ReadonlySet<Segment>): Effect.Effect<void, DiskError> {
-    return Effect.gen({ self: this }, function*() {
-      const removed = new Set<Segment>()
-      for (const segment of finished) {
-        if (segment === this.segments.last) {
-          // A commit may have begun meanwhile.
-          if (!this.leavesLast(segment)) continue
-          // Without segments, the state alone tells the next sequence and the next id.
-          const end = this.encodeEnd()
-          yield* this.writer.leave
-          yield* this.state.append(end)
-        }
-        removed.add(segment)
-      }
-      if (removed.size === 0) return
-      this.segments.remove(removed)
-      // A file that is still read must not get records of another segment.
-      yield* this.reading.withPermit(
-        Effect.andThen(this.reader.close, Effect.forEach(removed, (segment) => this.writer.reclaim(segment)))
-      )
-    })
-  }
-
-  private encodeEnd(): Buffer {
-    const out = new LogStateEncoder()
-    out.trimmed(this.end)
-    if (this.lastId !== undefined) out.issued(this.lastId.unit, this.lastId.sequence)
-    return out.encoded
+      (segment.size ?? 0) >= Math.min(idleSegmentBytes, this.options.segmentBytes / 2)
   }
 
   // ---- emptying and closing
@@ -637,23 +586,26 @@ export class TopicLog implements ChannelOwner {
   get empty(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       const from = this.handedTo
-      this.handedTo = this.end
-      this.lostAhead = 0
+      this.handedTo = this.commits.end
+      this.lostAhead.clear()
       this.deferred = []
-      for (const channel of this.channels.values()) channel.skipLost(from, this.end)
-      this.changes.lost(from, this.end)
-      if (this.isHeld) this.changes.held(this.handedTo)
-      return Effect.mapError(this.record, StorageError.fromDisk)
+      for (const channel of this.channels.values()) {
+        channel.extend(from, this.handedTo)
+        channel.skipLost(from, this.handedTo)
+      }
+      const { changes } = this.recorder
+      changes.lost(from, this.handedTo)
+      if (this.isHeld) changes.held(this.handedTo)
+      return this.recorded
     })
   }
 
   /** Syncs what was written since the last call. Called periodically for `written` logs. */
   get sync(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const { end } = this
-      if (!this.writer.isUnsynced) return Effect.void
-      return Effect.matchEffect(Effect.andThen(this.writer.sync, this.state.sync), {
-        onSuccess: () => Effect.sync(() => void (this.durableTo = Math.max(this.durableTo, end))),
+      const { end } = this.commits
+      return Effect.matchEffect(Effect.andThen(this.writer.sync, this.recorder.sync), {
+        onSuccess: () => Effect.sync(() => this.commits.noteDurable(end)),
         onFailure: (error) => this.failed(error)
       })
     })
@@ -664,8 +616,8 @@ export class TopicLog implements ChannelOwner {
     return Effect.gen({ self: this }, function*() {
       this.isClosed = true
       const { directory } = this.options
-      yield* this.recording.withPermit(Effect.andThen(this.writer.close, this.state.close))
-      yield* this.release
+      yield* this.commits.settled
+      yield* this.closeFiles
       const { disk } = this.host
       const names = yield* disk.list(directory)
       // The state leaves last: without it the segments would be messages of a topic without channels.
@@ -691,29 +643,26 @@ export class TopicLog implements ChannelOwner {
   private get close(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       if (this.isClosed) return
-      while (this.committing !== undefined) yield* Effect.exit(completion(this.committing))
-      yield* Effect.ensuring(this.record, Effect.sync(() => void (this.isClosed = true)))
-      yield* this.writer.close
-      yield* this.state.sync
-    }).pipe(
+      yield* this.commits.settled
+      this.isClosed = true
+      yield* Effect.andThen(this.recorder.record, this.recorder.sync).pipe(
+        Effect.catch((error) => Effect.logError(`${this.label}: failed to close - ${error.message}`))
+      )
+      yield* this.closeFiles
+    })
+  }
+
+  private get closeFiles(): Effect.Effect<void> {
+    return this.writer.close.pipe(
       Effect.catch((error) => Effect.logError(`${this.label}: failed to close - ${error.message}`)),
-      Effect.ensuring(Effect.all([this.writer.abandon, this.state.close, this.release])),
-      Effect.ensuring(Effect.sync(() => this.health.close()))
+      Effect.andThen(this.recorder.close),
+      Effect.andThen(this.reading.withPermit(this.release)),
+      Effect.andThen(Effect.sync(() => this.health.close()))
     )
   }
 }
 
-/** Completes with the group's commit. */
-const completion = (group: CommitGroup): Effect.Effect<void, StorageError> =>
-  Effect.callback((resume) => {
-    if (group.result === undefined) group.waiting.push(resume)
-    else resume(group.result)
-  })
-
-const laterId = (
-  a: Pick<GuidBlock, "unit" | "sequence"> | undefined,
-  b: Pick<GuidBlock, "unit" | "sequence"> | undefined
-): Pick<GuidBlock, "unit" | "sequence"> | undefined => {
+const laterId = (a: IssuedId | undefined, b: IssuedId | undefined): IssuedId | undefined => {
   if (a === undefined || b === undefined) return a ?? b
   return a.unit > b.unit || (a.unit === b.unit && a.sequence > b.sequence) ? a : b
 }
