@@ -9,7 +9,7 @@ import {
   messageFrameHeaderSize,
   type PublishedBodies
 } from "../../../../src/protocol/client/MessageBatch.ts"
-import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
+import { Disk, type DiskError, type DiskFile } from "../../../../src/services/nsqd/disk/Disk.ts"
 import type { StorageError } from "../../../../src/services/nsqd/disk/StorageError.ts"
 import type { ChannelLog } from "../../../../src/services/nsqd/log/ChannelLog.ts"
 import { LogMemory } from "../../../../src/services/nsqd/log/LogMemory.ts"
@@ -23,10 +23,39 @@ export const options: TopicLogOptions = {
   segmentBytes: 64 * 1024
 }
 
+/** A disk whose operations take a while, so that others come between. */
+export const yieldingDisk = (disk: Disk["Service"], chance: { readonly below: (limit: number) => number }) => {
+  const slow = <A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+    const yields = Effect.suspend(() => Effect.repeat(Effect.yieldNow, { times: chance.below(3) }))
+    return Effect.andThen(yields, Effect.tap(work, yields))
+  }
+  const slowFile = (file: DiskFile): DiskFile => ({
+    read: (buffer, position) => slow(file.read(buffer, position)),
+    write: (buffers, position) => slow(file.write(buffers, position)),
+    sync: slow(file.sync),
+    truncate: (size) => slow(file.truncate(size)),
+    size: file.size,
+    close: slow(file.close)
+  })
+  const opening = (open: (path: string) => Effect.Effect<DiskFile, DiskError>) => (path: string) =>
+    Effect.map(slow(open(path)), slowFile)
+  return Disk.of({
+    ...disk,
+    open: opening(disk.open),
+    create: opening(disk.create),
+    openExisting: opening(disk.openExisting),
+    openDurable: opening(disk.openDurable),
+    rename: (from, to) => slow(disk.rename(from, to)),
+    remove: (path) => slow(disk.remove(path)),
+    syncDirectory: (path) => slow(disk.syncDirectory(path))
+  })
+}
+
 /** Bodies with these numbers, padded to `bodySize` bytes. */
 export const bodiesOf = (numbers: ReadonlyArray<number>, bodySize = 8): PublishedBodies => {
   const bytes = Buffer.alloc(numbers.length * (4 + bodySize))
   numbers.forEach((number, i) => {
+    bytes.fill(number % 251, i * (4 + bodySize), (i + 1) * (4 + bodySize))
     bytes.writeInt32BE(bodySize, i * (4 + bodySize))
     bytes.writeInt32BE(number, i * (4 + bodySize) + 4)
   })

@@ -1,0 +1,402 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Clock, Effect, Exit, Layer, References, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { GuidGenerator } from "../../../../src/protocol/client/Guid.ts"
+import { frameIdOffset, messageFrameHeaderSize } from "../../../../src/protocol/client/MessageBatch.ts"
+import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
+import type { ChannelLog } from "../../../../src/services/nsqd/log/ChannelLog.ts"
+import { LogMemory } from "../../../../src/services/nsqd/log/LogMemory.ts"
+import { TopicLog } from "../../../../src/services/nsqd/log/TopicLog.ts"
+import { FaultyDisk, Idle, untilIdle } from "../../../../src/testing/index.ts"
+import { Chance, ChannelModel, check, type Entry, LogModel } from "./LogModel.ts"
+import { bodiesOf, messagesOf, yieldingDisk } from "./logs.ts"
+
+interface World {
+  readonly durability: "written" | "synced"
+  readonly losesPower: boolean
+}
+
+const start = 1_000_000_000
+const names = ["a", "b", "c"]
+
+/** One history with crashes; fails with the seed if the log is not as its model. */
+const history = Effect.fnUntraced(function*(seed: number, { durability, losesPower }: World, crashes: number) {
+  const chance = new Chance(seed)
+  const disk = yield* FaultyDisk
+  const files = yieldingDisk(yield* Disk, chance)
+  const clock = yield* Clock.Clock
+  const runSync = Effect.runSyncWith(yield* Effect.context<never>())
+  const wallMillis = () => clock.currentTimeMillisUnsafe()
+  yield* TestClock.setTime(start)
+  const model = new LogModel(start)
+  const segmentBytes = chance.pick([2000, 16_000, 200_000])
+  const options = { topic: "orders", directory: "/log/orders", durability, segmentBytes }
+  const isUnsyncable = losesPower && durability === "written"
+  const idsOf = new Map<number, string>()
+
+  let stops = 0
+
+  // ---- the process
+
+  let epochs = 0
+  let log!: TopicLog
+  let scopes: ReadonlyArray<Scope.Closeable> = []
+  let ids = new GuidGenerator(1)
+  let channels = new Map<string, ChannelLog>()
+
+  const launch = Effect.gen(function*() {
+    const background = yield* Scope.make()
+    const scope = yield* Scope.make()
+    scopes = [scope, background]
+    yield* files.makeDirectory("/log")
+    yield* files.syncDirectory("/")
+    log = yield* TopicLog.open(options, {
+      disk: files,
+      memory: new LogMemory(),
+      wallMillis,
+      randomEpoch: () => ++epochs,
+      fork: (work) => runSync(Effect.forkIn(work, background)),
+      note: () => {},
+      refusal: () => undefined
+    }).pipe(Scope.provide(scope))
+    ids = new GuidGenerator(1)
+    if (log.lastIssued !== undefined) ids.continueAfter(log.lastIssued)
+    log.onCommitted(() => {
+      if (!model.isHeld) log.handOver()
+    })
+  })
+
+  const stop = Effect.suspend(() => Effect.forEach(scopes, (scope) => Scope.close(scope, Exit.void)))
+
+  /** Stops the machine if it runs, and starts it again. */
+  const reboot = Effect.gen(function*() {
+    disk.fail(undefined)
+    disk.resize(0)
+    if (!disk.isCrashed()) disk.crashAt(0)
+    yield* stop
+    stops++
+    if (losesPower) disk.losePower(chance.below(1_000_000))
+    else disk.kill()
+  })
+
+  // ---- comparing
+
+  const take = Effect.fnUntraced(function*(channel: ChannelModel, most: number) {
+    for (let count = 0; count < most; count++) {
+      const batch = yield* log.read(channels.get(channel.name)!)
+      if (batch === undefined) return
+      for (const { attempts, number, position } of messagesOf(batch)) {
+        const { frames } = batch
+        const sequence = batch.sequenceAt(position)!
+        const id = frames.toString("latin1", position + frameIdOffset, position + frameIdOffset + 16)
+        const { message: { size } } = model.delivered(channel, number, sequence, attempts)
+        check(frames.readInt32BE(position) === messageFrameHeaderSize - 4 + size, () => `the size of ${number}`)
+        const body = frames.subarray(position + messageFrameHeaderSize, position + messageFrameHeaderSize + size)
+        check(body.subarray(4).every((byte) => byte === number % 251), () => `the body of ${number}`)
+        check((idsOf.get(number) ?? id) === id, () => `the id of ${number}`)
+        idsOf.set(number, id)
+      }
+    }
+  })
+
+  const within = (value: number, least: number, most: number, what: string): void => {
+    check(value >= least && value <= most, () => `${what} is ${value}, not from ${least} to ${most}`)
+  }
+
+  const compare = (): void => {
+    const [least, most] = model.depth
+    within(log.depth, least, most, "depth")
+    for (const channel of model.channels.values()) {
+      const { deferredCount, waiting } = channels.get(channel.name)!
+      const unknown = channel.all("maybe").length
+      const deferred = channel.all("deferred")
+      within(
+        waiting,
+        channel.all("waiting").length,
+        channel.all("waiting").length + unknown,
+        `${channel.name}: waiting`
+      )
+      within(deferredCount, deferred.length, deferred.length + unknown, `${channel.name}: deferred`)
+    }
+  }
+
+  const restart = Effect.gen(function*() {
+    model.crash(losesPower)
+    while (chance.happens(30)) {
+      disk.crashAt(1 + chance.below(15), chance.below(1_000_000))
+      const launched = yield* Effect.exit(launch)
+      if (Exit.isFailure(launched) && !disk.isCrashed()) yield* launched
+      yield* reboot
+    }
+    yield* launch
+    channels = new Map()
+    for (const name of model.channels.keys()) check(log.channelNames.includes(name), () => `channel ${name} is missing`)
+    for (const name of log.channelNames) {
+      if (model.channels.has(name)) channels.set(name, yield* log.openChannel(name))
+      else yield* log.deleteChannel(name)
+    }
+    if (!model.isHoldRecorded && model.channels.size > 0) model.isHeld = false
+    if (model.isHeld) log.hold()
+    else {
+      model.handOver()
+      log.handOver()
+    }
+    for (const channel of model.channels.values()) {
+      channels.get(channel.name)!.releaseDue(model.now, Infinity)
+      yield* take(channel, Infinity)
+    }
+    model.settle()
+    compare()
+  })
+
+  // ---- steps
+
+  const pause = Effect.suspend(() => Effect.repeat(Effect.yieldNow, { times: chance.below(4) }))
+
+  const publish = Effect.gen(function*() {
+    yield* pause
+    const due = chance.happens(30) ? model.now + chance.pick([1, 15, 100, 2000]) : 0
+    const size = chance.pick([4, 20, 200, 3000])
+    const messages = Array.from({ length: 1 + chance.below(4) }, () => model.publish(size, due))
+    const nanos = BigInt(wallMillis()) * 1_000_000n
+    const bodies = bodiesOf(messages.map(({ number }) => number), size)
+    const stored = yield* Effect.exit(log.append(bodies, nanos, ids.take(nanos, messages.length), due))
+    if (Exit.isSuccess(stored)) {
+      for (const message of messages) message.existence = "certain"
+      model.isHoldRecorded = true
+    } else if (!disk.isCrashed()) {
+      if (!isFaulty) yield* stored
+      for (const { existence, number } of messages) {
+        check(existence === "pending", () => `message ${number} was delivered, but its publish failed`)
+      }
+    }
+  })
+  let isFaulty = false
+
+  const use = (name: string) =>
+    Effect.gen(function*() {
+      const channel = model.channels.get(name)
+      const real = channels.get(name)
+      if (channel === undefined || real === undefined) return
+      for (let turn = chance.below(3); turn > 0; turn--) {
+        yield* pause
+        const act = chance.below(6)
+        const inFlight = chance.some(channel.all("in flight"), chance.pick([20, 50, 90]))
+        if (act === 0) {
+          const taken = yield* Effect.exit(take(channel, 1 + chance.below(4)))
+          if (Exit.isFailure(taken) && !disk.isCrashed() && !isFaulty) yield* taken
+          if (disk.isCrashed()) return
+        } else if (act === 1) {
+          const due = channel.all("deferred").filter((entry) => entry.due <= model.now)
+          const count = real.releaseDue(model.now, Infinity)
+          for (const entry of due) entry.place = "waiting"
+          within(count, due.length, due.length + channel.all("maybe").length, "due")
+        } else {
+          for (const entry of inFlight) actOn(real, entry, act)
+        }
+      }
+    })
+
+  const actOn = (real: ChannelLog, entry: Entry, act: number): void => {
+    const sequence = entry.message.sequence!
+    const attempts = entry.attempts + 1
+    if (act < 4) {
+      real.finish(sequence, sequence + 1)
+      entry.finish()
+    } else if (act === 4) {
+      const due = model.now + chance.pick([1, 30, 500])
+      real.defer(sequence, due, attempts)
+      entry.defer(due, attempts)
+    } else if (chance.happens(50)) {
+      real.keepReturned(sequence, attempts)
+      entry.returned(attempts)
+    } else {
+      real.giveBack(sequence, attempts)
+      entry.returned(attempts)
+      entry.place = "waiting"
+    }
+  }
+
+  const sync = Effect.gen(function*() {
+    yield* log.sync
+    // A failed sync is reported in the log only.
+    if (!disk.isCrashed() && !isFaulty) model.noteDurable()
+  })
+
+  /** Records everything, and what depends on more than one file makes durable at once. */
+  const record = Effect.gen(function*() {
+    yield* log.recorded
+    if (disk.isCrashed()) return
+    model.noteRecorded()
+    if (durability === "synced") model.noteDurable()
+    else if (isUnsyncable) yield* sync
+  })
+
+  const create = (name: string) =>
+    Effect.gen(function*() {
+      const real = yield* log.openChannel(name)
+      yield* record
+      if (disk.isCrashed()) return
+      channels.set(name, real)
+      const channel = new ChannelModel(name)
+      model.channels.set(name, channel)
+    })
+
+  const remove = (name: string) =>
+    Effect.gen(function*() {
+      model.channels.delete(name)
+      channels.delete(name)
+      yield* log.deleteChannel(name)
+      yield* record
+    })
+
+  const emptyChannel = (name: string) =>
+    Effect.gen(function*() {
+      const channel = model.channels.get(name)
+      if (channel === undefined) return
+      channels.get(name)!.empty()
+      for (const entry of channel.entries.values()) entry.finish()
+      yield* record
+    })
+
+  const emptyTopic = Effect.gen(function*() {
+    const dropped = model.held
+    for (const message of dropped) message.existence = "maybe"
+    yield* log.empty
+    yield* record
+    if (!disk.isCrashed()) { for (const message of dropped) message.existence = "gone" }
+  })
+
+  const hold = Effect.gen(function*() {
+    model.isHeld = true
+    model.isHoldRecorded = false
+    log.hold()
+    if (isUnsyncable) yield* record
+  })
+
+  const release = Effect.gen(function*() {
+    if (model.channels.size === 0) return
+    model.isHeld = false
+    model.isHoldRecorded = false
+    model.handOver()
+    log.handOver()
+    if (isUnsyncable) yield* record
+  })
+
+  const advance = Effect.gen(function*() {
+    const millis = chance.pick([1, 20, 25, 100, 600])
+    model.now += millis
+    yield* TestClock.adjust(millis)
+    if (millis < 20) return
+    yield* untilIdle
+    if (disk.isCrashed()) return
+    model.noteRecorded()
+    if (durability === "synced") model.noteDurable()
+  })
+
+  /** Publishers and consumers at the same time. */
+  const traffic = Effect.gen(function*() {
+    const consumers = names.map(use)
+    const publishers = Array.from({ length: chance.below(4) }, () => publish)
+    const others = chance.happens(30) ? [Effect.andThen(pause, Effect.exit(log.recorded))] : []
+    yield* Effect.all([...publishers, ...consumers, ...others], { concurrency: "unbounded", discard: true })
+    if (disk.isCrashed()) return
+    if (!model.isHeld) model.handOver()
+    if (chance.happens(10)) yield* sync
+  })
+
+  /** Traffic while operations of the disk fail. */
+  const trouble = Effect.gen(function*() {
+    isFaulty = true
+    const percent = chance.pick([10, 50, 100])
+    const kinds = chance.pick([["write"], ["fsync"], ["write", "fsync"], [
+      "open",
+      "write",
+      "fsync",
+      "rename",
+      "remove"
+    ]])
+    if (chance.happens(30)) {
+      disk.resize(Array.from(disk.files().values()).reduce((sum, { length }) => sum + length, 1) + chance.below(5000))
+    } else {
+      disk.fail((operation) =>
+        kinds.includes(operation) && chance.happens(percent)
+          ? chance.pick(["EIO", "ENOSPC", { code: "EIO", written: chance.below(3000) }])
+          : undefined
+      )
+    }
+    for (const message of model.messages.values()) if (!message.isDurable) message.isTainted = true
+    for (let turn = 1 + chance.below(3); turn > 0 && !disk.isCrashed(); turn--) yield* traffic
+    for (const message of model.messages.values()) if (!message.isDurable) message.isTainted = true
+    disk.fail(undefined)
+    disk.resize(0)
+    isFaulty = false
+    if (!disk.isCrashed()) yield* record
+  })
+
+  const step = Effect.suspend((): Effect.Effect<void, unknown, Idle> => {
+    const choice = chance.below(100)
+    const name = chance.pick(names)
+    if (choice < 55) return traffic
+    if (choice < 70) return advance
+    if (choice < 74) return trouble
+    if (choice < 80) return model.isHeld ? release : hold
+    if (choice < 90) return model.channels.has(name) ? Effect.void : create(name)
+    if (choice < 92) return model.channels.size > 1 ? remove(name) : Effect.void
+    if (choice < 94) return emptyChannel(name)
+    if (choice < 96) return emptyTopic
+    return record
+  })
+
+  yield* launch
+  model.isHeld = true
+  log.hold()
+  for (let crash = 0; crash < crashes; crash++) {
+    disk.crashAt(1 + chance.below(chance.pick([10, 30, 100])), chance.below(1_000_000))
+    for (let steps = 0; steps < 15 && !disk.isCrashed(); steps++) {
+      const done = yield* Effect.exit(step)
+      if (disk.isCrashed()) break
+      yield* done
+      compare()
+    }
+    yield* reboot
+    yield* restart
+  }
+  yield* stop
+  return stops
+})
+
+const layer = FaultyDisk.layer.pipe(
+  Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "None")),
+  Layer.provideMerge(Idle.layer)
+)
+
+const crashesPerHistory = 5
+const histories = 360
+/** LOG_SEED=n repeats the history of a seed, LOG_HISTORIES=n runs more of them. */
+const { LOG_HISTORIES: wanted = histories, LOG_SEED: repeated } = process.env
+const seeds = repeated === undefined ? Array.from({ length: Number(wanted) }, (_, seed) => seed) : [Number(repeated)]
+
+describe("a log behaves as its model, whatever crashes", () => {
+  for (const durability of ["written", "synced"] as const) {
+    for (const losesPower of [false, true]) {
+      it.effect(
+        `${durability} messages survive ${losesPower ? "a loss of power" : "the end of the process"}`,
+        () =>
+          Effect.gen(function*() {
+            let crashes = 0
+            for (const seed of seeds) {
+              crashes += yield* history(seed, { durability, losesPower }, crashesPerHistory).pipe(
+                Effect.provide(layer, { local: true }),
+                Effect.catchCause((cause) =>
+                  Effect.die(new Error(`LOG_SEED=${seed} repeats this: ${Cause.pretty(cause)}`))
+                )
+              )
+            }
+            if (seeds.length === histories) assert.isAtLeast(crashes, 2500)
+          }),
+        120_000
+      )
+    }
+  }
+})
