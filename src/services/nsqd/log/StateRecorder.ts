@@ -1,6 +1,6 @@
 /**
- * Records the changes of a log's channels: those of all channels a few milliseconds later in one write, or at once if somebody
- * waits for them. After a failed write the whole state is recorded, again and again until the disk takes it.
+ * Records the changes of a log's channels: those of all channels a few milliseconds later in one write, or at once if a response
+ * waits for them. After a failed write the whole state is recorded, as soon as the disk works again.
  */
 import { Effect, Semaphore } from "effect"
 import { LogStateEncoder } from "../../../protocol/storage/LogState.ts"

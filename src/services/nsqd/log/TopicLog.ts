@@ -386,7 +386,7 @@ export class TopicLog implements ChannelOwner {
     if (this.isHeld) return
     this.isHeld = true
     this.recorder.changes.held(this.handedTo)
-    // Otherwise a message that is acknowledged next would belong to nobody after a crash.
+    // Otherwise a crash would hand over the messages that are acknowledged next.
     this.recorder.noteVital()
   }
 
