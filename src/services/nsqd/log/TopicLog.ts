@@ -88,6 +88,8 @@ export class TopicLog implements ChannelOwner {
   private readonly commits: LogCommits
   private readonly health: LogHealth
   private verifiedAt = 0
+  /** Segments that no channel needs any more, with files that are removed when the state says so. */
+  private readonly removed = new Set<Segment>()
   private readonly tail: LogTail
   private readonly channels = new Map<string, ChannelLog>()
   /** The ephemeral channels, and how many messages each keeps. */
@@ -558,19 +560,23 @@ export class TopicLog implements ChannelOwner {
       if (end > this.handedTo || !channels.every((channel) => channel.isDoneWith(first, end))) continue
       if (segment !== last || this.leavesLast(segment)) finished.add(segment)
     }
-    if (finished.size === 0) return undefined
+    if (finished.size === 0 && this.removed.size === 0) return undefined
     // The next commit must not be written to a segment that is about to be removed.
-    const closing = last !== undefined && finished.has(last) ? this.writer.leave() : Effect.void
+    if (last !== undefined && finished.has(last)) this.host.fork(this.writer.leave())
     this.segments.remove(finished)
+    for (const segment of finished) this.removed.add(segment)
     // Without segments, the state alone tells the next sequence and the next id.
     const { lastIssued } = this.commits
     this.recorder.changes.trimmed(this.segments.all[0]?.first ?? this.commits.end)
     if (lastIssued !== undefined) this.recorder.changes.issued(lastIssued.unit, lastIssued.sequence)
-    return closing.pipe(
-      Effect.andThen(this.reading.withPermit(this.reader.close)),
-      Effect.andThen(Effect.forEach(finished, (segment) => this.writer.reclaim(segment), { discard: true })),
+    return this.reading.withPermit(this.reader.close).pipe(
+      Effect.andThen(Effect.forEach(Array.from(this.removed), (segment) => this.reclaim(segment), { discard: true })),
       Effect.catch((error) => Effect.logError(`${this.label}: failed to remove a segment - ${error.message}`))
     )
+  }
+
+  private reclaim(segment: Segment): Effect.Effect<void, DiskError> {
+    return Effect.tap(this.writer.reclaim(segment), () => Effect.sync(() => this.removed.delete(segment)))
   }
 
   /** Whether the last segment may be removed: it has grown or its space is needed, and nothing is being written to it. */

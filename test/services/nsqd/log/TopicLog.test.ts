@@ -178,8 +178,8 @@ describe("TopicLog", () => {
       let release: Effect.Effect<void> = Effect.void
       let published: Fiber.Fiber<void, StorageError> | undefined
       disk.fail((operation, path) => {
-        // The second write records the end of the log, before the segment is removed.
-        if (operation === "write" && path.endsWith(".state") && ++writes === 2) {
+        // This write records the end of the log, before the segment is removed.
+        if (operation === "write" && path.endsWith(".state") && ++writes === 1) {
           Effect.runForkWith(context)(Effect.map(disk.holdSyncs, (released) => void (release = released)))
           published = Effect.runForkWith(context)(log.publish([100]))
         }
