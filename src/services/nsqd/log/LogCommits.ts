@@ -28,8 +28,8 @@ export interface CommitHost {
   readonly epoch: number
   /** Runs the commits in the background. */
   readonly fork: (work: Effect.Effect<void>) => void
-  /** Runs before each commit; messages must not be acknowledged before. */
-  readonly beforeCommit: Effect.Effect<void, DiskError>
+  /** Returns what has to run before the next commit; `undefined` if nothing. */
+  readonly beforeCommit: () => Effect.Effect<void, DiskError> | undefined
   /** The messages are stored. */
   readonly stored: (batches: ReadonlyArray<LogBatch>) => Effect.Effect<void>
   /** The messages from `from` up to, but not including, `to` are not stored. */
@@ -155,7 +155,9 @@ export class LogCommits {
   private commit(group: CommitGroup): Effect.Effect<void, DiskError> {
     const { beforeCommit, durability, epoch, writer } = this.host
     const durable = durability === "synced" ? this.nextSequence : this.durableTo
-    return Effect.andThen(beforeCommit, Effect.suspend(() => writer.commit(group.seal(epoch, durable), group.end)))
+    const write = Effect.suspend(() => writer.commit(group.seal(epoch, durable), group.end))
+    const before = beforeCommit()
+    return before === undefined ? write : Effect.andThen(before, write)
   }
 
   /** In their order, before any later publish. */

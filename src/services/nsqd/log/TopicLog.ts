@@ -135,7 +135,7 @@ export class TopicLog implements ChannelOwner {
         durability,
         epoch,
         fork: host.fork,
-        beforeCommit: Effect.andThen(this.verify, this.recordVital),
+        beforeCommit: () => this.beforeCommit(),
         stored: (batches) => this.stored(batches),
         lost: (from, to) => this.lose(from, to),
         failed: (error) => this.failed(error),
@@ -246,15 +246,21 @@ export class TopicLog implements ChannelOwner {
     })
   }
 
+  /** Nothing, most of the time: the check costs a little, and changes that must be recorded first are rare. */
+  private beforeCommit(): Effect.Effect<void, DiskError> | undefined {
+    const isVerified = Math.abs(this.wallMillis() - this.verifiedAt) < verifyMillis
+    if (isVerified && !this.recorder.isVital) return undefined
+    const verified = isVerified ? Effect.void : this.verify
+    return Effect.andThen(verified, Effect.suspend(() => this.recorder.isVital ? this.recorder.record : Effect.void))
+  }
+
   /**
    * Checks before a commit that no other program has removed the files: the open ones could still be written, and everything in
    * them would be lost.
    */
   private get verify(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const now = this.wallMillis()
-      if (Math.abs(now - this.verifiedAt) < verifyMillis) return Effect.void
-      this.verifiedAt = now
+      this.verifiedAt = this.wallMillis()
       // The commit finds out whatever else is wrong.
       return Effect.flatMap(
         Effect.orElseSucceed(this.writer.verify, () => true),
@@ -265,10 +271,6 @@ export class TopicLog implements ChannelOwner {
           )
       )
     })
-  }
-
-  private get recordVital(): Effect.Effect<void, DiskError> {
-    return Effect.suspend(() => this.recorder.isVital ? this.recorder.record : Effect.void)
   }
 
   private stored(batches: ReadonlyArray<LogBatch>): Effect.Effect<void> {
