@@ -67,6 +67,8 @@ export class SegmentWriter {
   private commits = 0
   private isIdlenessWatched = false
   private readonly isEnding = Latch.makeUnsafe(false)
+  /** The latches of the segments that this process has written. */
+  private readonly filling = new WeakMap<Segment, Latch.Latch>()
   private unsynced = false
   /** A segment is not closed while it is synced: what follows in the next one may rely on it. */
   private readonly syncing = Semaphore.makeUnsafe(1)
@@ -97,12 +99,14 @@ export class SegmentWriter {
   private use(segment: Segment, file: DiskFile, position: number, allocated: number): Current {
     segment.size = position
     segment.allocated = allocated
+    const hasZeros = Latch.makeUnsafe(true)
+    this.filling.set(segment, hasZeros)
     return this.current = {
       segment,
       file,
       position,
       allocated,
-      hasZeros: Latch.makeUnsafe(true),
+      hasZeros,
       users: 0,
       isLeft: false
     }
@@ -322,6 +326,12 @@ export class SegmentWriter {
   /** Removes the file of a segment, whose messages are all finished, or keeps it for the next segment. */
   reclaim(segment: Segment): Effect.Effect<void, DiskError> {
     if (!this.options.isSynced || segment.hasFailed) return this.disk.remove(segment.path)
+    // Zeros that are still being written would overwrite the records of the next segment.
+    const isFilled = this.filling.get(segment)?.await ?? Effect.void
+    return Effect.andThen(isFilled, this.recycle(segment))
+  }
+
+  private recycle(segment: Segment): Effect.Effect<void, DiskError> {
     return Effect.andThen(this.spare.reclaim(segment), Effect.sync(() => this.watchIdleness()))
   }
 

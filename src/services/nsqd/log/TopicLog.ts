@@ -571,8 +571,11 @@ export class TopicLog implements ChannelOwner {
     const { lastIssued } = this.commits
     this.recorder.changes.trimmed(this.segments.all[0]?.first ?? this.commits.end)
     if (lastIssued !== undefined) this.recorder.changes.issued(lastIssued.unit, lastIssued.sequence)
-    return this.reading.withPermit(this.reader.close).pipe(
-      Effect.andThen(Effect.forEach(Array.from(this.removed), (segment) => this.reclaim(segment), { discard: true })),
+    // A file that is still read must not get records of another segment.
+    return this.reading.withPermit(Effect.andThen(
+      this.reader.close,
+      Effect.forEach(Array.from(this.removed), (segment) => this.reclaim(segment), { discard: true })
+    )).pipe(
       Effect.catch((error) => Effect.logError(`${this.label}: failed to remove a segment - ${error.message}`))
     )
   }
