@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { type ExportOptions, exportDirectory } from "../../../../src/services/nsqd/data/Export.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
 import { open } from "../log/logs.ts"
@@ -183,4 +183,29 @@ describe("the export to NSQ's format", () => {
       assert.deepStrictEqual(numbers.slice(0, 3), [500, 501, 0])
       assert.strictEqual(numbers.length, 81)
     }).pipe(Effect.provide(layer)))
+
+  it.effect("a loss of power at any operation of an export in place loses no message", () =>
+    Effect.gen(function*() {
+      let operation = 0
+      for (let isCrashed = true; isCrashed; operation++) {
+        const seed = operation
+        isCrashed = yield* Effect.gen(function*() {
+          yield* writeLog
+          const disk = yield* FaultyDisk
+          disk.losePower(seed)
+          disk.crashAt(seed, seed)
+          yield* Effect.exit(exportDirectory({ ...options, deferred: "now" }))
+          const hasCrashed = disk.isCrashed()
+          disk.losePower(seed)
+          const { holdings } = yield* verified
+          for (const [channel, count] of [["a", 81], ["paused", 101]] as const) {
+            const counts = holdings.filter((holding) => holding.channel === channel)
+              .map(({ deferred, messages }) => messages + deferred)
+            assert.include(counts, count, `${channel} after operation ${seed}`)
+          }
+          return hasCrashed
+        }).pipe(Effect.provide(Layer.fresh(layer)))
+      }
+      assert.isAbove(operation, 100)
+    }))
 })
