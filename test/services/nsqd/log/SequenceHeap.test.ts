@@ -1,0 +1,30 @@
+import { assert, describe, it } from "@effect/vitest"
+import { SequenceHeap } from "../../../../src/services/nsqd/log/SequenceHeap.ts"
+import { Chance } from "./LogModel.ts"
+
+describe("SequenceHeap", () => {
+  it("a heap returns the sequences of a sorted array", () => {
+    for (let seed = 0; seed < 100; seed++) {
+      const chance = new Chance(seed)
+      const heap = new SequenceHeap()
+      let model: Array<number> = []
+      for (let step = 0; step < 300; step++) {
+        const choice = chance.below(100)
+        if (choice < 55 || (choice < 98 && model.length === 0)) {
+          const sequence = chance.below(1000)
+          heap.push(sequence)
+          model.push(sequence)
+          model.sort((a, b) => a - b)
+        } else if (choice < 98) assert.strictEqual(heap.pop(), model.shift(), `seed ${seed}`)
+        else if (choice === 98) {
+          heap.removeWhere((sequence) => sequence % 3 === 0)
+          model = model.filter((sequence) => sequence % 3 !== 0)
+        } else {
+          heap.clear()
+          model = []
+        }
+        assert.deepStrictEqual([heap.count, heap.lowest], [model.length, model[0] ?? Infinity], `seed ${seed}`)
+      }
+    }
+  })
+})
