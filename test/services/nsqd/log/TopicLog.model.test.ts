@@ -11,16 +11,16 @@ import { FaultyDisk, Idle, untilIdle } from "../../../../src/testing/index.ts"
 import { Chance, ChannelModel, check, type Entry, LogModel } from "./LogModel.ts"
 import { bodiesOf, messagesOf, yieldingDisk } from "./logs.ts"
 
-interface World {
-  readonly durability: "written" | "synced"
-  readonly losesPower: boolean
-}
-
 const start = 1_000_000_000
 const names = ["a", "b", "c"]
+const crashesPerHistory = 5
 
 /** One history with crashes; fails with the seed if the log is not as its model. */
-const history = Effect.fnUntraced(function*(seed: number, { durability, losesPower }: World, crashes: number) {
+const history = Effect.fnUntraced(function*(
+  seed: number,
+  durability: "written" | "synced",
+  losesPower: boolean
+) {
   const chance = new Chance(seed)
   const disk = yield* FaultyDisk
   const files = yieldingDisk(yield* Disk, chance)
@@ -351,7 +351,7 @@ const history = Effect.fnUntraced(function*(seed: number, { durability, losesPow
   yield* launch
   model.isHeld = true
   log.hold()
-  for (let crash = 0; crash < crashes; crash++) {
+  for (let crash = 0; crash < crashesPerHistory; crash++) {
     disk.crashAt(1 + chance.below(chance.pick([10, 30, 100])), chance.below(1_000_000))
     for (let steps = 0; steps < 15 && !disk.isCrashed(); steps++) {
       const done = yield* Effect.exit(step)
@@ -371,7 +371,6 @@ const layer = FaultyDisk.layer.pipe(
   Layer.provideMerge(Idle.layer)
 )
 
-const crashesPerHistory = 5
 const histories = 360
 /** LOG_SEED=n repeats the history of a seed, LOG_HISTORIES=n runs more of them. */
 const { LOG_HISTORIES: wanted = histories, LOG_SEED: repeated } = process.env
@@ -386,7 +385,7 @@ describe("a log behaves as its model, whatever crashes", () => {
           Effect.gen(function*() {
             let crashes = 0
             for (const seed of seeds) {
-              crashes += yield* history(seed, { durability, losesPower }, crashesPerHistory).pipe(
+              crashes += yield* history(seed, durability, losesPower).pipe(
                 Effect.provide(layer, { local: true }),
                 Effect.catchCause((cause) =>
                   Effect.die(new Error(`LOG_SEED=${seed} repeats this: ${Cause.pretty(cause)}`))
