@@ -212,8 +212,14 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
             Effect.mapError(StorageError.fromDisk)
           )
       )
+    /** A queue or log that cannot be opened is a failure until one is opened. */
+    const noted = <A, R>(open: Effect.Effect<A, StorageError, R>): Effect.Effect<A, StorageError, R> =>
+      open.pipe(
+        Effect.tapError((error) => Effect.sync(() => health.note(opening, error))),
+        Effect.tap(() => Effect.sync(() => health.note(opening, undefined)))
+      )
     const openLog = (topic: string, durability: LogDurability) =>
-      Effect.gen(function*() {
+      noted(Effect.gen(function*() {
         yield* makeLogs
         const directory = Path.join(logsDirectory, logDirectoryName(topic))
         const names = yield* everLogged
@@ -227,15 +233,12 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
         written.add(log)
         yield* Effect.addFinalizer(() => Effect.sync(() => written.delete(log)))
         return log
-      })
+      }))
     const open = (name: string) =>
       Effect.flatMap(
         catalogue,
         ({ disk, inventoryOf }) =>
-          untilDescriptor(DiskQueue.DiskQueue.open(name, disk, queueOptions, inventoryOf(name), host)).pipe(
-            Effect.tapError((error) => Effect.sync(() => health.note(opening, error))),
-            Effect.tap(() => Effect.sync(() => health.note(opening, undefined)))
-          )
+          noted(untilDescriptor(DiskQueue.DiskQueue.open(name, disk, queueOptions, inventoryOf(name), host)))
       )
 
     return Storage.of({

@@ -60,6 +60,7 @@ describe("DiskStorage", () => {
       yield* Effect.scoped(storage.openQueue("t"))
       const error = yield* Effect.flip(Effect.scoped(storage.openLog("t", "written")))
       assert.match(error.message, /\/data\/log/)
+      assert.match((yield* storage.health) ?? "", /\/data\/log/)
     }).pipe(Effect.provide(onDisk)))
 })
 
