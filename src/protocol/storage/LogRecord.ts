@@ -80,7 +80,7 @@ export const readLogHeader = (bytes: Buffer, at: number, epoch: number): LogHead
   }
 }
 
-/** Returns the epoch of the first valid header in `bytes`; `undefined` if there is none. */
+/** Returns the epoch of the first valid header in `bytes`; `undefined` without a valid header. */
 export const logEpochOf = (bytes: Buffer): number | undefined => {
   for (let at = bytes.indexOf(magicBytes); at >= 0; at = bytes.indexOf(magicBytes, at + 1)) {
     if (at + logHeaderSize > bytes.length) return undefined
@@ -90,7 +90,7 @@ export const logEpochOf = (bytes: Buffer): number | undefined => {
   return undefined
 }
 
-/** Returns the first position from `at` where a valid header of this log starts; -1 if there is none. */
+/** Returns the first position from `at` where a valid header of this log starts; -1 without a valid header. */
 export const findLogHeader = (bytes: Buffer, at: number, epoch: number): number => {
   for (let found = bytes.indexOf(magicBytes, at); found >= 0; found = bytes.indexOf(magicBytes, found + 1)) {
     if (readLogHeader(bytes, found, epoch) !== undefined) return found

@@ -285,7 +285,7 @@ export const readStateBlock = (bytes: Buffer, at: number): StateBlock | undefine
 
 const magicBytes = Buffer.from("NSQS")
 
-/** Returns the first position from `at` where a valid block starts; -1 if there is none. */
+/** Returns the first position from `at` where a valid block starts; -1 without a valid block. */
 export const findStateBlock = (bytes: Buffer, at: number): number => {
   for (let found = bytes.indexOf(magicBytes, at); found >= 0; found = bytes.indexOf(magicBytes, found + 1)) {
     if (readStateBlock(bytes, found) !== undefined) return found

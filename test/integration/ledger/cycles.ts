@@ -55,7 +55,7 @@ const load = (options: LoadOptions, life: Life): Array<Promise<unknown>> => {
   ])
 }
 
-/** Finishes all remaining messages of the run, until there are none or no progress is made, and returns what is left. */
+/** Finishes all remaining messages of the run, until none are left or no progress is made, and returns what is left. */
 const drain = async (options: LoadOptions): Promise<Left> => {
   const { ledger } = options
   const consumers: Array<Consumer> = []

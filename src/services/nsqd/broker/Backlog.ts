@@ -48,7 +48,7 @@ export interface WaitingMessages {
   readonly canFetch: boolean
   /** Whether messages outside of the two queues may need no reading: `load` finds them. */
   readonly canLoad: boolean
-  /** Loads messages that need no reading; false if there are none. */
+  /** Loads messages that need no reading; false if every message has to be read. */
   readonly load: () => boolean
   /** Adds returned messages in memory. */
   readonly keep: (batch: MessageBatch) => void
@@ -58,7 +58,7 @@ export interface WaitingMessages {
   readonly store: (records: ReadonlyArray<StoredRecords>) => Effect.Effect<void, StorageError>
   readonly writeSpilled: Effect.Effect<void>
   /**
-   * Fetches the next messages from disk; false if there are none. If the disk fails, the result is false too, and the worker is
+   * Fetches the next messages from disk; false at the end of the queue. If the disk fails, the result is false too, and the worker is
    * called when it should be retried.
    */
   readonly fetch: Effect.Effect<boolean>

@@ -21,7 +21,7 @@ const batchBytesMax = 32 * 1024
 /** Deferred messages of a channel. Times are in monotonic ms. */
 export interface Deferrals {
   readonly count: number
-  /** Due time of the next message; `Infinity` if there is none. */
+  /** Due time of the next message; `Infinity` without deferred messages. */
   readonly earliest: number
   /** Defers a message, the first of the batch, until `due`. */
   readonly push: (batch: MessageBatch, due: number) => void

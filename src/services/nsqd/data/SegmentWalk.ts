@@ -42,7 +42,7 @@ export interface SegmentEnd {
   readonly size: number
   /** Whether other bytes follow than zeros and records of the file's earlier life. */
   readonly isTorn: boolean
-  /** The sequence after the last message of records that follow all the same; `end` if there are none. */
+  /** The sequence after the last message of records that follow all the same; `end` without such records. */
   readonly behind: number
 }
 

@@ -104,7 +104,7 @@ export class ChannelLog {
   get deferredCount(): number {
     return this.table.count
   }
-  /** The earliest due time of a deferred message, in ms since the Unix epoch; `Infinity` if there is none. */
+  /** The earliest due time of a deferred message, in ms since the Unix epoch; `Infinity` without deferred messages. */
   get earliestDue(): number {
     return this.table.earliest
   }
@@ -116,7 +116,7 @@ export class ChannelLog {
   get cursor(): number {
     return this.next
   }
-  /** The next message to read: one that was returned, or the cursor; `undefined` if there is none. */
+  /** The next message to read: one that was returned, or the cursor; `undefined` if all have been read. */
   get wanted(): number | undefined {
     if (this.returned.count > 0) return this.returned.lowest
     if (this.next < this.plainFrom) this.passSkipped()

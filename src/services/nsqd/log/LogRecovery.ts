@@ -182,7 +182,7 @@ const lastFrameOf = (
     return undefined
   })
 
-/** Finds all records that can be read. Without an epoch there are none. */
+/** Finds all records that can be read. Without an epoch no record is valid. */
 const walkSegment = (bytes: Buffer, segment: Segment, epoch: number | undefined): Walk => {
   const holes: Array<Hole> = []
   const deferred: Array<DeferredRange> = []

@@ -10,7 +10,7 @@ export class SequenceHeap {
     return this.length
   }
 
-  /** The lowest sequence; `Infinity` if there is none. */
+  /** The lowest sequence; `Infinity` if the heap is empty. */
   get lowest(): number {
     return this.length === 0 ? Infinity : this.values[0]!
   }

@@ -173,7 +173,7 @@ export class SequenceSet {
   }
 }
 
-/** The first bit from `from` that is not set; `chunkSize` if there is none. */
+/** The first bit from `from` that is not set; `chunkSize` if all are set. */
 const firstFree = (bits: Uint32Array, from: number): number => {
   for (let bit = from; bit < chunkSize;) {
     const word = bits[bit >>> 5]!

@@ -39,7 +39,7 @@ export class SpareSegment {
     this.directory = directory
   }
 
-  /** Bytes of the next file; 0 if there is none. */
+  /** Bytes of the next file; 0 without a spare file. */
   get bytes(): number {
     return this.files[0]?.allocated ?? 0
   }
@@ -94,7 +94,7 @@ export class SpareSegment {
     )
   }
 
-  /** Gives the next file the name `path`. Returns its size in bytes; 0 if there is none. */
+  /** Gives the next file the name `path`. Returns its size in bytes; 0 without a spare file. */
   take(path: string): Effect.Effect<number> {
     return Effect.andThen(
       this.isIdle.await,

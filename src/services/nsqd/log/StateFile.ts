@@ -23,7 +23,7 @@ const slackBytes = 1024 * 1024
 /** What the state files of a log contain. */
 export interface LoadedState {
   readonly state: RecoveredState
-  /** The newest generation; 0 if there is none. */
+  /** The newest generation; 0 if the log has no state file. */
   readonly generation: number
   /** What cannot be read of the files. */
   readonly damage: ReadonlyArray<string>
@@ -156,8 +156,9 @@ export class StateFile {
 }
 
 /**
- * Passes the changes of all valid blocks, and returns where there are none. Changes do not depend on the ones before, so that a
- * damaged block does not make those behind it useless: what only it has recorded as finished is delivered again.
+ * Passes the changes of all valid blocks, and returns the ranges without valid blocks. Changes do not depend on the ones
+ * before, so that a damaged block does not make those behind it useless: what only it has recorded as finished is delivered
+ * again.
  */
 const applyBlocks = (
   bytes: Buffer,

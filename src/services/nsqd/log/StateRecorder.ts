@@ -55,18 +55,13 @@ export class StateRecorder {
   /** `changes` has new ones that must be recorded before the next messages are acknowledged. */
   noteVital(): void {
     this.vital++
-    this.recordSoon()
-  }
-
-  /** `changes` has new ones. */
-  note(): void {
-    this.recordSoon()
+    this.note()
   }
 
   /** The channel has changes. */
   noteChannel(channel: ChannelLog): void {
     this.dirty.add(channel)
-    this.recordSoon()
+    this.note()
   }
 
   /** The channel is deleted. */
@@ -74,7 +69,8 @@ export class StateRecorder {
     this.dirty.delete(channel)
   }
 
-  private recordSoon(): void {
+  /** `changes` has new ones, which are recorded after a few milliseconds. */
+  note(): void {
     if (this.isDue || this.isFailing) return
     this.isDue = true
     this.recordAfter(recordMillis, () => void (this.isDue = false))
@@ -148,7 +144,7 @@ export class StateRecorder {
   /** Completes when everything recorded is durable. After a failure the whole state is recorded. */
   get sync(): Effect.Effect<void, DiskError> {
     return this.permit.withPermit(
-      Effect.onError(Effect.suspend(() => this.file.sync), () => Effect.sync(() => this.recordSoon()))
+      Effect.onError(Effect.suspend(() => this.file.sync), () => Effect.sync(() => this.note()))
     )
   }
 
@@ -156,7 +152,7 @@ export class StateRecorder {
   get startAnew(): Effect.Effect<void> {
     return this.permit.withPermit(Effect.andThen(
       Effect.suspend(() => this.file.close),
-      Effect.sync(() => this.recordSoon())
+      Effect.sync(() => this.note())
     ))
   }
 

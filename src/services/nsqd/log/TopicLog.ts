@@ -23,7 +23,7 @@ import { type DeferredRange, type RecoveredLog, recoverLog } from "./LogRecovery
 import { LogTail } from "./LogTail.ts"
 import { LostAhead } from "./LostAhead.ts"
 import type { Segment, Segments } from "./Segment.ts"
-import { SegmentReader } from "./SegmentReader.ts"
+import { type Damage, SegmentReader } from "./SegmentReader.ts"
 import { SegmentWriter } from "./SegmentWriter.ts"
 import { StateFile } from "./StateFile.ts"
 import { StateRecorder } from "./StateRecorder.ts"
@@ -380,7 +380,8 @@ export class TopicLog implements ChannelOwner {
     if (this.deferred.length === 0) return
     const now = this.wallMillis()
     for (const batch of this.deferred) {
-      if (batch.due > now) { for (const channel of this.channels.values()) channel.deferAhead(batch) }
+      if (batch.due <= now) continue
+      for (const channel of this.channels.values()) channel.deferAhead(batch)
     }
     this.deferred = []
   }
@@ -483,7 +484,7 @@ export class TopicLog implements ChannelOwner {
     return undefined
   }
 
-  /** Reads the channel's next messages; `undefined` if there are none. Damaged messages are reported and passed over. */
+  /** Reads the channel's next messages; `undefined` if the channel has read all. Damaged messages are reported and passed over. */
   read(channel: ChannelLog): Effect.Effect<MessageBatch | undefined, StorageError> {
     const read = this.reading.withPermit(Effect.gen({ self: this }, function*() {
       for (;;) {
@@ -493,9 +494,7 @@ export class TopicLog implements ChannelOwner {
         if (wanted === undefined) return undefined
         const found = yield* this.reader.read(wanted, this.handedTo)
         if (found._tag === "Damage") {
-          const { description, from, to } = found
-          yield* Effect.logError(`${this.label}: ${description}; messages lost: ${to - from}`)
-          this.lose(from, to)
+          yield* this.pass(found)
           continue
         }
         // While this was read, an earlier message may have been returned, or everything dropped.
@@ -524,13 +523,19 @@ export class TopicLog implements ChannelOwner {
       for (let at = from; at < this.commits.end;) {
         const found = this.tail.find(at) ?? (yield* this.reader.read(at, this.commits.end))
         if (found._tag === "LogBatch") return found
-        const { description, from, to } = found
-        yield* Effect.logError(`${this.label}: ${description}; messages lost: ${to - from}`)
-        this.lose(from, to)
-        at = to
+        yield* this.pass(found)
+        at = found.to
       }
       return undefined
     })).pipe(Effect.mapError(StorageError.fromDisk))
+  }
+
+  /** Reports messages that cannot be read, and counts them as lost. */
+  private pass({ description, from, to }: Damage): Effect.Effect<void> {
+    return Effect.andThen(
+      Effect.logError(`${this.label}: ${description}; messages lost: ${to - from}`),
+      Effect.sync(() => this.lose(from, to))
+    )
   }
 
   // ---- recording

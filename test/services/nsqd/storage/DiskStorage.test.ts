@@ -85,7 +85,7 @@ const onDiskWithSlowState = (writing: Latch.Latch) => {
   )
 }
 
-/** The read position in a queue's state file; -1 if there is none. */
+/** The read position in a queue's state file; -1 without a state file. */
 const recordedOffset = Effect.fnUntraced(function*(queue: string) {
   const bytes = (yield* FaultyDisk).files().get(`/data/${queue}.diskqueue.state.dat`) ?? Buffer.alloc(0)
   const states = Array.from(
