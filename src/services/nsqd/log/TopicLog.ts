@@ -10,7 +10,7 @@ import { type GuidBlock, readGuid } from "../../../protocol/client/Guid.ts"
 import { frameIdOffset, type MessageBatch, type PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { parseLogFileName } from "../../../protocol/storage/LogFiles.ts"
 import type { LogStateChanges } from "../../../protocol/storage/LogState.ts"
-import type { Disk, DiskError } from "../disk/Disk.ts"
+import type { DiskError } from "../disk/Disk.ts"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 import type { LogDurability } from "../options/Durability.ts"
 import { ChannelLog, type ChannelOwner, ephemeralNumber } from "./ChannelLog.ts"
@@ -18,7 +18,7 @@ import * as Filling from "./Filling.ts"
 import type { LogBatch } from "./LogBatch.ts"
 import { type IssuedId, LogCommits } from "./LogCommits.ts"
 import { LogHealth } from "./LogHealth.ts"
-import type { LogMemory } from "./LogMemory.ts"
+import type { LogHost, TopicLogOptions } from "./LogHost.ts"
 import { type DeferredRange, type RecoveredLog, recoverLog } from "./LogRecovery.ts"
 import { LogTail } from "./LogTail.ts"
 import { LostAhead } from "./LostAhead.ts"
@@ -27,33 +27,6 @@ import { type Damage, SegmentReader } from "./SegmentReader.ts"
 import { SegmentWriter } from "./SegmentWriter.ts"
 import { StateFile } from "./StateFile.ts"
 import { StateRecorder } from "./StateRecorder.ts"
-
-export interface TopicLogOptions {
-  /** The topic's name in the log. */
-  readonly topic: string
-  /** Its parent must exist. */
-  readonly directory: string
-  readonly durability: LogDurability
-  /** A segment is closed when it would become larger, in bytes. */
-  readonly segmentBytes: number
-}
-
-/** What a log needs from its owner. */
-export interface LogHost {
-  readonly disk: Disk["Service"]
-  /** Shared by all logs. */
-  readonly memory: LogMemory
-  /** The wall clock, in ms since the Unix epoch. */
-  readonly wallMillis: () => number
-  /** Returns a random number of 32 bits. */
-  readonly randomEpoch: () => number
-  /** Runs the log's own work in the background. */
-  readonly fork: (work: Effect.Effect<void>) => void
-  /** Sets the last failure of a part of a log; `undefined` once the part works again. */
-  readonly note: (part: string, error: StorageError | undefined) => void
-  /** Returns why messages of this size, in bytes, are refused before they are written; `undefined` if there is space. */
-  readonly refusal: (bytes: number) => StorageError | undefined
-}
 
 /** Time between attempts to write while the disk fails, in ms. */
 const retryMillis = 500

@@ -12,8 +12,9 @@ import {
 import { Disk, type DiskError, type DiskFile } from "../../../../src/services/nsqd/disk/Disk.ts"
 import type { StorageError } from "../../../../src/services/nsqd/disk/StorageError.ts"
 import type { ChannelLog } from "../../../../src/services/nsqd/log/ChannelLog.ts"
+import type { TopicLogOptions } from "../../../../src/services/nsqd/log/LogHost.ts"
 import { LogMemory } from "../../../../src/services/nsqd/log/LogMemory.ts"
-import { TopicLog, type TopicLogOptions } from "../../../../src/services/nsqd/log/TopicLog.ts"
+import { TopicLog } from "../../../../src/services/nsqd/log/TopicLog.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
 
 export const options: TopicLogOptions = {
