@@ -4,7 +4,7 @@
  * timeouts change the state in memory; the changes of all channels are recorded together a few milliseconds later
  * (`StateRecorder`).
  */
-import { Effect, Exit, Schedule, type Scope, Semaphore } from "effect"
+import { Effect, Exit, Schedule, type Scope } from "effect"
 import * as Path from "node:path"
 import { type GuidBlock, readGuid } from "../../../protocol/client/Guid.ts"
 import { frameIdOffset, type MessageBatch, type PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
@@ -19,11 +19,12 @@ import type { LogBatch } from "./LogBatch.ts"
 import { type IssuedId, LogCommits } from "./LogCommits.ts"
 import { LogHealth } from "./LogHealth.ts"
 import type { LogHost, TopicLogOptions } from "./LogHost.ts"
+import { LogReading } from "./LogReading.ts"
 import { type DeferredRange, type RecoveredLog, recoverLog } from "./LogRecovery.ts"
 import { LogTail } from "./LogTail.ts"
 import { LostAhead } from "./LostAhead.ts"
 import type { Segment, Segments } from "./Segment.ts"
-import { type Damage, SegmentReader } from "./SegmentReader.ts"
+import { SegmentReader } from "./SegmentReader.ts"
 import { SegmentWriter } from "./SegmentWriter.ts"
 import { StateFile } from "./StateFile.ts"
 import { StateRecorder } from "./StateRecorder.ts"
@@ -55,7 +56,7 @@ export class TopicLog implements ChannelOwner {
   private readonly host: LogHost
   private readonly logEpoch: number
   private readonly segments: Segments
-  private readonly reader: SegmentReader
+  private readonly reading: LogReading
   private readonly writer: SegmentWriter
   private readonly recorder: StateRecorder
   private readonly commits: LogCommits
@@ -63,7 +64,6 @@ export class TopicLog implements ChannelOwner {
   private verifiedAt = 0
   /** Segments that no channel needs any more, with files that are removed when the state says so. */
   private readonly removed = new Set<Segment>()
-  private readonly tail: LogTail
   private readonly channels = new Map<string, ChannelLog>()
   /** The ephemeral channels, and how many messages each keeps. */
   private readonly ephemeral = new Map<ChannelLog, number>()
@@ -77,7 +77,6 @@ export class TopicLog implements ChannelOwner {
   private isHeld: boolean
   /** Deferred messages that were not handed over yet; channels defer further ones when they read them. */
   private deferred: Array<DeferredRange>
-  private readonly reading = Semaphore.makeUnsafe(1)
   private isClosed = false
 
   private constructor(options: TopicLogOptions, host: LogHost, recovered: RecoveredLog) {
@@ -90,8 +89,6 @@ export class TopicLog implements ChannelOwner {
     this.durability = durability
     this.logEpoch = epoch
     this.segments = recovered.segments
-    this.reader = new SegmentReader(host.disk, epoch, this.segments, host.memory)
-    this.tail = new LogTail(host.memory)
     this.writer = new SegmentWriter(host.disk, this.segments, { directory, segmentBytes, isSynced, fork: host.fork })
     this.recorder = new StateRecorder(new StateFile(host.disk, directory, isSynced, recovered.generation), {
       fork: host.fork,
@@ -100,7 +97,18 @@ export class TopicLog implements ChannelOwner {
       failed: (error) => this.health.fails("record", StorageError.fromDisk(error)),
       recovered: Effect.suspend(() => this.health.works("record"))
     })
-    this.health = new LogHealth(`LOG(${options.topic})`, host.note)
+    this.health = new LogHealth(this.label, host.note)
+    this.reading = new LogReading(
+      new LogTail(host.memory),
+      new SegmentReader(host.disk, epoch, this.segments, host.memory),
+      {
+        label: this.label,
+        health: this.health,
+        handed: () => this.handedTo,
+        end: () => this.commits.end,
+        lost: (from, to) => this.lose(from, to)
+      }
+    )
     const lastId = lastFrame === undefined ? undefined : readGuid(lastFrame, frameIdOffset)
     this.commits = new LogCommits(
       {
@@ -259,9 +267,7 @@ export class TopicLog implements ChannelOwner {
     }
     let read = Infinity
     for (const { cursor } of this.channels.values()) read = Math.min(read, cursor)
-    if (read === Infinity) return
-    this.tail.trim(read)
-    for (const batch of batches) this.tail.push(batch)
+    if (read < Infinity) this.reading.keep(batches, read)
   }
 
   /** Writing has failed: publishes try it again, and so does the log itself, because a load balancer may send none. */
@@ -448,67 +454,17 @@ export class TopicLog implements ChannelOwner {
 
   /** The channel's next messages, if they are in memory. */
   next(channel: ChannelLog): MessageBatch | undefined {
-    for (let wanted = channel.wanted; wanted !== undefined; wanted = channel.wanted) {
-      const batch = this.tail.find(wanted) ?? this.reader.find(wanted)
-      if (batch === undefined) return undefined
-      const taken = channel.take(batch)
-      if (taken !== undefined) return taken
-    }
-    return undefined
+    return this.reading.next(channel)
   }
 
   /** Reads the channel's next messages; `undefined` if the channel has read all. Damaged messages are reported and passed over. */
   read(channel: ChannelLog): Effect.Effect<MessageBatch | undefined, StorageError> {
-    const read = this.reading.withPermit(Effect.gen({ self: this }, function*() {
-      for (;;) {
-        const ready = this.next(channel)
-        if (ready !== undefined) return ready
-        const { wanted } = channel
-        if (wanted === undefined) return undefined
-        const found = yield* this.reader.read(wanted, this.handedTo)
-        if (found._tag === "Damage") {
-          yield* this.pass(found)
-          continue
-        }
-        // While this was read, an earlier message may have been returned, or everything dropped.
-        const { wanted: still } = channel
-        if (still === undefined || still < found.first || still >= found.end) continue
-        const taken = channel.take(found)
-        if (taken !== undefined) return taken
-      }
-    }))
-    return Effect.matchEffect(read, {
-      onSuccess: (batch) => {
-        this.health.readWorks(channel.name)
-        return Effect.succeed(batch)
-      },
-      onFailure: (cause) => {
-        const error = StorageError.fromDisk(cause)
-        this.health.readFails(channel.name, error)
-        return Effect.fail(error)
-      }
-    })
+    return this.reading.read(channel)
   }
 
   /** Reads messages from `from` on that were not handed over; `undefined` behind the last one. */
   readHeld(from: number): Effect.Effect<LogBatch | undefined, StorageError> {
-    return this.reading.withPermit(Effect.gen({ self: this }, function*() {
-      for (let at = from; at < this.commits.end;) {
-        const found = this.tail.find(at) ?? (yield* this.reader.read(at, this.commits.end))
-        if (found._tag === "LogBatch") return found
-        yield* this.pass(found)
-        at = found.to
-      }
-      return undefined
-    })).pipe(Effect.mapError(StorageError.fromDisk))
-  }
-
-  /** Reports messages that cannot be read, and counts them as lost. */
-  private pass({ description, from, to }: Damage): Effect.Effect<void> {
-    return Effect.andThen(
-      Effect.logError(`${this.label}: ${description}; messages lost: ${to - from}`),
-      Effect.sync(() => this.lose(from, to))
-    )
+    return this.reading.readHeld(from)
   }
 
   // ---- recording
@@ -550,8 +506,8 @@ export class TopicLog implements ChannelOwner {
     this.recorder.changes.trimmed(this.segments.all[0]?.first ?? this.commits.end)
     if (lastIssued !== undefined) this.recorder.changes.issued(lastIssued.unit, lastIssued.sequence)
     // A file that is still read must not get records of another segment.
-    return this.reading.withPermit(Effect.andThen(
-      this.reader.close,
+    return this.reading.alone(Effect.andThen(
+      this.reading.closeFile,
       Effect.forEach(Array.from(this.removed), (segment) => this.reclaim(segment), { discard: true })
     )).pipe(
       Effect.catch((error) => Effect.logError(`${this.label}: failed to remove a segment - ${error.message}`))
@@ -623,9 +579,7 @@ export class TopicLog implements ChannelOwner {
   private get release(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.writer.end()
-      this.tail.clear()
-      this.reader.clear()
-      return this.reader.close
+      return this.reading.release
     })
   }
 
@@ -645,7 +599,7 @@ export class TopicLog implements ChannelOwner {
     return this.writer.close.pipe(
       Effect.catch((error) => Effect.logError(`${this.label}: failed to close - ${error.message}`)),
       Effect.andThen(this.recorder.close),
-      Effect.andThen(this.reading.withPermit(this.release)),
+      Effect.andThen(this.reading.alone(this.release)),
       Effect.andThen(Effect.sync(() => this.health.close()))
     )
   }
