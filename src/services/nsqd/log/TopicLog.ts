@@ -23,8 +23,9 @@ import { LogReading } from "./LogReading.ts"
 import { type DeferredRange, type RecoveredLog, recoverLog } from "./LogRecovery.ts"
 import { LogTail } from "./LogTail.ts"
 import { LostAhead } from "./LostAhead.ts"
-import type { Segment, Segments } from "./Segment.ts"
+import type { Segments } from "./Segment.ts"
 import { SegmentReader } from "./SegmentReader.ts"
+import { SegmentRemoval } from "./SegmentRemoval.ts"
 import { SegmentWriter } from "./SegmentWriter.ts"
 import { StateFile } from "./StateFile.ts"
 import { StateRecorder } from "./StateRecorder.ts"
@@ -39,12 +40,6 @@ const verifyMillis = 1000
  */
 const startRetries = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))
 
-/**
- * A segment whose messages are all finished is left when it has this size or half of the largest one, so that an idle topic
- * takes little space.
- */
-const idleSegmentBytes = 1024 * 1024
-
 /** Batches of deferred messages that a topic keeps in memory while it is paused or has no channels. */
 const deferredMost = 10_000
 
@@ -57,13 +52,12 @@ export class TopicLog implements ChannelOwner {
   private readonly logEpoch: number
   private readonly segments: Segments
   private readonly reading: LogReading
+  private readonly removal: SegmentRemoval
   private readonly writer: SegmentWriter
   private readonly recorder: StateRecorder
   private readonly commits: LogCommits
   private readonly health: LogHealth
   private verifiedAt = 0
-  /** Segments that no channel needs any more, with files that are removed when the state says so. */
-  private readonly removed = new Set<Segment>()
   private readonly channels = new Map<string, ChannelLog>()
   /** The ephemeral channels, and how many messages each keeps. */
   private readonly ephemeral = new Map<ChannelLog, number>()
@@ -93,7 +87,7 @@ export class TopicLog implements ChannelOwner {
     this.recorder = new StateRecorder(new StateFile(host.disk, directory, isSynced, recovered.generation), {
       fork: host.fork,
       encode: (out) => this.encode(out),
-      tidy: () => this.removeFinished(),
+      tidy: () => this.removal.removeFinished(),
       failed: (error) => this.health.fails("record", StorageError.fromDisk(error)),
       recovered: Effect.suspend(() => this.health.works("record"))
     })
@@ -109,6 +103,18 @@ export class TopicLog implements ChannelOwner {
         lost: (from, to) => this.lose(from, to)
       }
     )
+    this.removal = new SegmentRemoval({
+      label: this.label,
+      segmentBytes,
+      segments: this.segments,
+      writer: this.writer,
+      reading: this.reading,
+      fork: host.fork,
+      isDoneWith: (from, to) => this.isDoneWith(from, to),
+      isIdle: () => this.commits.isIdle,
+      needsSpace: () => this.health.isFailing("write") || host.refusal(0) !== undefined,
+      trimmed: () => this.encodeEnds(this.recorder.changes)
+    })
     const lastId = lastFrame === undefined ? undefined : readGuid(lastFrame, frameIdOffset)
     this.commits = new LogCommits(
       {
@@ -476,53 +482,24 @@ export class TopicLog implements ChannelOwner {
 
   private encode(out: LogStateChanges): void {
     out.epoch(this.logEpoch)
-    out.trimmed(this.segments.all[0]?.first ?? this.commits.end)
-    const { lastIssued } = this.commits
-    if (lastIssued !== undefined) out.issued(lastIssued.unit, lastIssued.sequence)
+    this.encodeEnds(out)
     if (this.isHeld) out.held(this.handedTo)
     this.lostAhead.forEach((from, to) => out.lost(from, to))
     for (const channel of this.channels.values()) if (!this.ephemeral.has(channel)) channel.encode(out)
   }
 
-  // ---- segments
-
-  /** Forgets the segments that no channel needs any more. The result removes their files. */
-  private removeFinished(): Effect.Effect<void> | undefined {
-    const { all, last } = this.segments
-    const channels = Array.from(this.channels.values())
-    const finished = new Set<Segment>()
-    for (const segment of all) {
-      const { end, first } = segment
-      if (end > this.handedTo || !channels.every((channel) => channel.isDoneWith(first, end))) continue
-      if (segment !== last || this.leavesLast(segment)) finished.add(segment)
-    }
-    if (finished.size === 0 && this.removed.size === 0) return undefined
-    // The next commit must not be written to a segment that is about to be removed.
-    if (last !== undefined && finished.has(last)) this.host.fork(this.writer.leave())
-    this.segments.remove(finished)
-    for (const segment of finished) this.removed.add(segment)
-    // Without segments, the state alone tells the next sequence and the next id.
+  /** Without segments, the state alone tells the next sequence and the next id. */
+  private encodeEnds(out: LogStateChanges): void {
+    out.trimmed(this.segments.all[0]?.first ?? this.commits.end)
     const { lastIssued } = this.commits
-    this.recorder.changes.trimmed(this.segments.all[0]?.first ?? this.commits.end)
-    if (lastIssued !== undefined) this.recorder.changes.issued(lastIssued.unit, lastIssued.sequence)
-    // A file that is still read must not get records of another segment.
-    return this.reading.alone(Effect.andThen(
-      this.reading.closeFile,
-      Effect.forEach(Array.from(this.removed), (segment) => this.reclaim(segment), { discard: true })
-    )).pipe(
-      Effect.catch((error) => Effect.logError(`${this.label}: failed to remove a segment - ${error.message}`))
-    )
+    if (lastIssued !== undefined) out.issued(lastIssued.unit, lastIssued.sequence)
   }
 
-  private reclaim(segment: Segment): Effect.Effect<void, DiskError> {
-    return Effect.tap(this.writer.reclaim(segment), () => Effect.sync(() => this.removed.delete(segment)))
-  }
-
-  /** Whether the last segment may be removed: it has grown or its space is needed, and nothing is being written to it. */
-  private leavesLast(segment: Segment): boolean {
-    if (!this.commits.isIdle || this.writer.isPreparing) return false
-    return this.health.isFailing("write") || this.host.refusal(0) !== undefined ||
-      (segment.size ?? 0) >= Math.min(idleSegmentBytes, this.options.segmentBytes / 2)
+  /** Whether no channel needs messages of this range, and no new one will. */
+  private isDoneWith(from: number, to: number): boolean {
+    if (to > this.handedTo) return false
+    for (const channel of this.channels.values()) if (!channel.isDoneWith(from, to)) return false
+    return true
   }
 
   // ---- emptying and closing
