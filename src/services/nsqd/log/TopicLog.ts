@@ -4,7 +4,7 @@
  * timeouts change the state in memory; the changes of all channels are recorded together a few milliseconds later
  * (`StateRecorder`).
  */
-import { Effect, Exit, Schedule, type Scope } from "effect"
+import { Effect, Schedule, type Scope } from "effect"
 import * as Path from "node:path"
 import { type GuidBlock, readGuid } from "../../../protocol/client/Guid.ts"
 import { frameIdOffset, type MessageBatch, type PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
@@ -29,11 +29,8 @@ import { SegmentRemoval } from "./SegmentRemoval.ts"
 import { SegmentWriter } from "./SegmentWriter.ts"
 import { StateFile } from "./StateFile.ts"
 import { StateRecorder } from "./StateRecorder.ts"
+import { WriteGuard } from "./WriteGuard.ts"
 
-/** Time between attempts to write while the disk fails, in ms. */
-const retryMillis = 500
-/** Time between checks that the files were not removed, in ms. */
-const verifyMillis = 1000
 /**
  * Attempts to read a log at the start, over about three seconds. A start without the unreadable messages would lose them, so that
  * it fails after the last one.
@@ -57,7 +54,7 @@ export class TopicLog implements ChannelOwner {
   private readonly recorder: StateRecorder
   private readonly commits: LogCommits
   private readonly health: LogHealth
-  private verifiedAt = 0
+  private readonly guard: WriteGuard
   private readonly channels = new Map<string, ChannelLog>()
   /** The ephemeral channels, and how many messages each keeps. */
   private readonly ephemeral = new Map<ChannelLog, number>()
@@ -122,15 +119,27 @@ export class TopicLog implements ChannelOwner {
         durability,
         epoch,
         fork: host.fork,
-        beforeCommit: () => this.beforeCommit(),
+        beforeCommit: () => this.guard.beforeCommit(),
         stored: (batches) => this.stored(batches),
         lost: (from, to) => this.lose(from, to),
-        failed: (error) => this.failed(error),
+        failed: (error) => this.guard.failed(error),
         committed: () => this.committed()
       },
       end,
       laterId(state.lastIssued, lastId)
     )
+    this.guard = new WriteGuard({
+      label: this.label,
+      directory,
+      commits: this.commits,
+      writer: this.writer,
+      recorder: this.recorder,
+      health: this.health,
+      fork: host.fork,
+      wallMillis: host.wallMillis,
+      refusal: host.refusal,
+      isClosed: () => this.isClosed
+    })
     this.isHeld = handedTo < end || state.heldFrom !== undefined || state.channels.length === 0
     this.handedTo = handedTo
     this.deferred = deferred.filter(({ first }) => first >= handedTo).slice(0, deferredMost)
@@ -233,36 +242,9 @@ export class TopicLog implements ChannelOwner {
     })
   }
 
-  /** Nothing, most of the time: the check costs a little, and changes that must be recorded first are rare. */
-  private beforeCommit(): Effect.Effect<void, DiskError> | undefined {
-    const isVerified = Math.abs(this.wallMillis() - this.verifiedAt) < verifyMillis
-    if (isVerified && !this.recorder.isVital) return undefined
-    const verified = isVerified ? Effect.void : this.verify
-    return Effect.andThen(verified, Effect.suspend(() => this.recorder.isVital ? this.recorder.record : Effect.void))
-  }
-
-  /**
-   * Checks before a commit that no other program has removed the files: the open ones could still be written, and everything in
-   * them would be lost.
-   */
-  private get verify(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      this.verifiedAt = this.wallMillis()
-      // The commit finds out whatever else is wrong.
-      return Effect.flatMap(
-        Effect.orElseSucceed(this.writer.verify, () => true),
-        (isThere) =>
-          isThere ? Effect.void : Effect.andThen(
-            Effect.logError(`${this.label}: the files in ${this.options.directory} were removed, starting new ones`),
-            this.recorder.startAnew
-          )
-      )
-    })
-  }
-
   private stored(batches: ReadonlyArray<LogBatch>): Effect.Effect<void> {
     this.keepForDelivery(batches)
-    return this.health.isFailing("write") ? this.health.works("write") : Effect.void
+    return this.guard.works()
   }
 
   private keepForDelivery(batches: ReadonlyArray<LogBatch>): void {
@@ -274,27 +256,6 @@ export class TopicLog implements ChannelOwner {
     let read = Infinity
     for (const { cursor } of this.channels.values()) read = Math.min(read, cursor)
     if (read < Infinity) this.reading.keep(batches, read)
-  }
-
-  /** Writing has failed: publishes try it again, and so does the log itself, because a load balancer may send none. */
-  private failed(error: DiskError): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (!this.health.isFailing("write")) this.host.fork(this.repair)
-      return this.health.fails("write", StorageError.fromDisk(error))
-    })
-  }
-
-  /** Tries to start a segment until that or a publish succeeds. */
-  private get repair(): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      do {
-        yield* Effect.sleep(retryMillis)
-        if (this.isClosed || !this.health.isFailing("write")) return
-        if (!this.commits.isIdle || this.host.refusal(0) !== undefined) continue
-        const prepared = yield* Effect.exit(this.writer.prepare(this.commits.end))
-        if (Exit.isSuccess(prepared)) yield* this.health.works("write")
-      } while (this.health.isFailing("write"))
-    })
   }
 
   /**
@@ -528,7 +489,7 @@ export class TopicLog implements ChannelOwner {
       const { end } = this.commits
       return Effect.matchEffect(Effect.andThen(this.writer.sync, this.recorder.sync), {
         onSuccess: () => Effect.sync(() => this.commits.noteDurable(end)),
-        onFailure: (error) => this.failed(error)
+        onFailure: (error) => this.guard.failed(error)
       })
     })
   }
