@@ -13,9 +13,10 @@ import type { LogStateChanges } from "../../../protocol/storage/LogState.ts"
 import type { DiskError } from "../disk/Disk.ts"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 import type { LogDurability } from "../options/Durability.ts"
-import { ChannelLog, type ChannelOwner, ephemeralNumber } from "./ChannelLog.ts"
+import type { ChannelLog, ChannelOwner } from "./ChannelLog.ts"
 import * as Filling from "./Filling.ts"
 import type { LogBatch } from "./LogBatch.ts"
+import { LogChannels } from "./LogChannels.ts"
 import { type IssuedId, LogCommits } from "./LogCommits.ts"
 import { LogHealth } from "./LogHealth.ts"
 import type { LogHost, TopicLogOptions } from "./LogHost.ts"
@@ -55,12 +56,7 @@ export class TopicLog implements ChannelOwner {
   private readonly commits: LogCommits
   private readonly health: LogHealth
   private readonly guard: WriteGuard
-  private readonly channels = new Map<string, ChannelLog>()
-  /** The ephemeral channels, and how many messages each keeps. */
-  private readonly ephemeral = new Map<ChannelLog, number>()
-  /** Channels whose creation is not recorded yet. */
-  private readonly created = new Set<ChannelLog>()
-  private lastChannel: number
+  private readonly channels: LogChannels
   /** Called after each commit. */
   private committed: () => void = () => {}
   private handedTo: number
@@ -107,7 +103,7 @@ export class TopicLog implements ChannelOwner {
       writer: this.writer,
       reading: this.reading,
       fork: host.fork,
-      isDoneWith: (from, to) => this.isDoneWith(from, to),
+      isDoneWith: (from, to) => to <= this.handedTo && this.channels.areDoneWith(from, to),
       isIdle: () => this.commits.isIdle,
       needsSpace: () => this.health.isFailing("write") || host.refusal(0) !== undefined,
       trimmed: () => this.encodeEnds(this.recorder.changes)
@@ -140,14 +136,17 @@ export class TopicLog implements ChannelOwner {
       refusal: host.refusal,
       isClosed: () => this.isClosed
     })
+    this.channels = new LogChannels(this, {
+      recorder: this.recorder,
+      health: this.health,
+      added: (channel) => this.lostAhead.forEach((from, to) => channel.skipLost(from, to)),
+      noneLeft: () => this.hold()
+    })
     this.isHeld = handedTo < end || state.heldFrom !== undefined || state.channels.length === 0
     this.handedTo = handedTo
     this.deferred = deferred.filter(({ first }) => first >= handedTo).slice(0, deferredMost)
     for (const { from, to } of state.lostRanges) this.lostAhead.add(Math.max(from, handedTo), to)
-    this.lastChannel = state.lastChannel
-    for (const channel of state.channels) {
-      this.channels.set(channel.name, new ChannelLog(channel.number, channel.name, this, channel))
-    }
+    this.channels.restore(state)
   }
 
   /**
@@ -204,7 +203,7 @@ export class TopicLog implements ChannelOwner {
   }
   /** The names of the channels in the log. */
   get channelNames(): ReadonlyArray<string> {
-    return Array.from(this.channels.values()).filter((channel) => !this.ephemeral.has(channel)).map(({ name }) => name)
+    return this.channels.names
   }
   wallMillis(): number {
     return this.host.wallMillis()
@@ -253,8 +252,7 @@ export class TopicLog implements ChannelOwner {
       // Without their frames, which would stay in memory.
       if (due > 0 && this.deferred.length < deferredMost) this.deferred.push({ due, end, first })
     }
-    let read = Infinity
-    for (const { cursor } of this.channels.values()) read = Math.min(read, cursor)
+    const { read } = this.channels
     if (read < Infinity) this.reading.keep(batches, read)
   }
 
@@ -264,7 +262,7 @@ export class TopicLog implements ChannelOwner {
    */
   private lose(from: number, to: number): void {
     this.recorder.changes.lost(from, to)
-    for (const channel of this.channels.values()) channel.skipLost(from, to)
+    this.channels.skipLost(from, to)
     this.lostAhead.add(Math.max(from, this.handedTo), to)
     this.recorder.noteVital()
   }
@@ -273,7 +271,7 @@ export class TopicLog implements ChannelOwner {
 
   /** Whether the log has never had a message or a channel. */
   get isNew(): boolean {
-    return this.commits.end === 1 && this.channels.size === 0
+    return this.commits.end === 1 && this.channels.isEmpty
   }
 
   /** The log is incomplete until `endFilling`: if the process ends before, it is empty at the next opening. */
@@ -293,7 +291,7 @@ export class TopicLog implements ChannelOwner {
 
   /** Gives the messages from `from` up to, but not including, `to` to one channel: the others have finished them. */
   giveTo(owner: ChannelLog, from: number, to: number): void {
-    for (const channel of this.channels.values()) if (channel !== owner) channel.skip(from, to)
+    for (const channel of this.channels.all) if (channel !== owner) channel.skip(from, to)
   }
 
   // ---- handing over
@@ -303,23 +301,18 @@ export class TopicLog implements ChannelOwner {
     const count = this.depth
     const from = this.handedTo
     const { end } = this.commits
-    for (const [channel, most] of this.ephemeral) channel.keepOldest(from, end, most)
+    this.channels.keepOldest(from, end)
     this.handedTo = end
     this.lostAhead.clear()
-    for (const channel of this.channels.values()) channel.extend(from, end)
+    for (const channel of this.channels.all) channel.extend(from, end)
     this.deferAhead()
     const wasHeld = this.isHeld
     // An ephemeral channel does not remember what it has got.
-    this.isHeld = this.hasNoChannels
+    this.isHeld = this.channels.areEphemeral
     if (this.isHeld) this.recorder.changes.held(end)
     else if (wasHeld) this.recorder.changes.released()
     if (this.isHeld || wasHeld) this.recorder.note()
     return count
-  }
-
-  /** Whether the topic has ephemeral channels at most. */
-  private get hasNoChannels(): boolean {
-    return this.channels.size === this.ephemeral.size
   }
 
   private deferAhead(): void {
@@ -327,7 +320,7 @@ export class TopicLog implements ChannelOwner {
     const now = this.wallMillis()
     for (const batch of this.deferred) {
       if (batch.due <= now) continue
-      for (const channel of this.channels.values()) channel.deferAhead(batch)
+      for (const channel of this.channels.all) channel.deferAhead(batch)
     }
     this.deferred = []
   }
@@ -345,76 +338,21 @@ export class TopicLog implements ChannelOwner {
 
   /** Returns the channel; creates it durably if needed. A new channel gets the messages that were not handed over yet. */
   openChannel(name: string): Effect.Effect<ChannelLog, StorageError> {
-    return Effect.suspend(() => {
-      let channel = this.channels.get(name)
-      if (channel === undefined) {
-        channel = ChannelLog.startingAt(this.handedTo, ++this.lastChannel, name, this)
-        this.addChannel(channel)
-        this.created.add(channel)
-        this.recorder.changes.created(channel.number, name, this.handedTo)
-      }
-      return this.created.has(channel) ? this.recordCreation(channel) : Effect.succeed(channel)
-    })
-  }
-
-  private recordCreation(channel: ChannelLog): Effect.Effect<ChannelLog, StorageError> {
-    return Effect.matchEffect(this.recorder.record, {
-      onSuccess: () => {
-        if (this.channels.get(channel.name) !== channel) return this.openChannel(channel.name)
-        this.created.delete(channel)
-        return Effect.succeed(channel)
-      },
-      onFailure: (error) => {
-        if (this.channels.get(channel.name) === channel) this.dropChannel(channel)
-        return Effect.fail(StorageError.fromDisk(error))
-      }
-    })
-  }
-
-  private addChannel(channel: ChannelLog): void {
-    this.channels.set(channel.name, channel)
-    this.lostAhead.forEach((from, to) => channel.skipLost(from, to))
-  }
-
-  private dropChannel(channel: ChannelLog): void {
-    this.channels.delete(channel.name)
-    this.created.delete(channel)
-    this.recorder.forget(channel)
-    this.health.readWorks(channel.name)
-    if (!this.ephemeral.delete(channel)) {
-      this.recorder.changes.deleted(channel.number)
-      if (this.hasNoChannels) this.hold()
-    }
-    this.recorder.note()
+    return this.channels.open(name)
   }
 
   /** Returns an ephemeral channel, which keeps the oldest `most` messages and is not recorded. */
   openEphemeralChannel(name: string, most: number): Effect.Effect<ChannelLog> {
-    return Effect.sync(() => {
-      const existing = this.channels.get(name)
-      if (existing !== undefined) {
-        this.ephemeral.set(existing, most)
-        return existing
-      }
-      const channel = ChannelLog.startingAt(this.handedTo, ephemeralNumber, name, this)
-      this.addChannel(channel)
-      this.ephemeral.set(channel, most)
-      return channel
-    })
+    return this.channels.openEphemeral(name, most)
   }
 
+  /** Deletes the channel, durably unless it is ephemeral. Does nothing if it does not exist. */
   deleteChannel(name: string): Effect.Effect<void, StorageError> {
-    return Effect.suspend(() => {
-      const channel = this.channels.get(name)
-      if (channel === undefined) return Effect.void
-      const isRecorded = !this.ephemeral.has(channel)
-      this.dropChannel(channel)
-      return isRecorded ? this.recorded : Effect.void
-    })
+    return this.channels.delete(name)
   }
 
   changed(channel: ChannelLog): void {
-    if (this.channels.get(channel.name) === channel) this.recorder.noteChannel(channel)
+    this.channels.changed(channel)
   }
 
   // ---- reading
@@ -446,7 +384,7 @@ export class TopicLog implements ChannelOwner {
     this.encodeEnds(out)
     if (this.isHeld) out.held(this.handedTo)
     this.lostAhead.forEach((from, to) => out.lost(from, to))
-    for (const channel of this.channels.values()) if (!this.ephemeral.has(channel)) channel.encode(out)
+    this.channels.encode(out)
   }
 
   /** Without segments, the state alone tells the next sequence and the next id. */
@@ -454,13 +392,6 @@ export class TopicLog implements ChannelOwner {
     out.trimmed(this.segments.all[0]?.first ?? this.commits.end)
     const { lastIssued } = this.commits
     if (lastIssued !== undefined) out.issued(lastIssued.unit, lastIssued.sequence)
-  }
-
-  /** Whether no channel needs messages of this range, and no new one will. */
-  private isDoneWith(from: number, to: number): boolean {
-    if (to > this.handedTo) return false
-    for (const channel of this.channels.values()) if (!channel.isDoneWith(from, to)) return false
-    return true
   }
 
   // ---- emptying and closing
@@ -472,7 +403,7 @@ export class TopicLog implements ChannelOwner {
       this.handedTo = this.commits.end
       this.lostAhead.clear()
       this.deferred = []
-      for (const channel of this.channels.values()) {
+      for (const channel of this.channels.all) {
         channel.extend(from, this.handedTo)
         channel.skipLost(from, this.handedTo)
       }
