@@ -18,12 +18,12 @@ import * as Filling from "./Filling.ts"
 import type { LogBatch } from "./LogBatch.ts"
 import { LogChannels } from "./LogChannels.ts"
 import { type IssuedId, LogCommits } from "./LogCommits.ts"
+import { LogHandover } from "./LogHandover.ts"
 import { LogHealth } from "./LogHealth.ts"
 import type { LogHost, TopicLogOptions } from "./LogHost.ts"
 import { LogReading } from "./LogReading.ts"
-import { type DeferredRange, type RecoveredLog, recoverLog } from "./LogRecovery.ts"
+import { type RecoveredLog, recoverLog } from "./LogRecovery.ts"
 import { LogTail } from "./LogTail.ts"
-import { LostAhead } from "./LostAhead.ts"
 import type { Segments } from "./Segment.ts"
 import { SegmentReader } from "./SegmentReader.ts"
 import { SegmentRemoval } from "./SegmentRemoval.ts"
@@ -37,9 +37,6 @@ import { WriteGuard } from "./WriteGuard.ts"
  * it fails after the last one.
  */
 const startRetries = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))
-
-/** Batches of deferred messages that a topic keeps in memory while it is paused or has no channels. */
-const deferredMost = 10_000
 
 const closedError = new StorageError({ reason: StorageErrorReason.Exiting() })
 
@@ -57,18 +54,14 @@ export class TopicLog implements ChannelOwner {
   private readonly health: LogHealth
   private readonly guard: WriteGuard
   private readonly channels: LogChannels
+  private readonly handover: LogHandover
   /** Called after each commit. */
   private committed: () => void = () => {}
-  private handedTo: number
-  private readonly lostAhead = new LostAhead()
-  private isHeld: boolean
-  /** Deferred messages that were not handed over yet; channels defer further ones when they read them. */
-  private deferred: Array<DeferredRange>
   private isClosed = false
 
   private constructor(options: TopicLogOptions, host: LogHost, recovered: RecoveredLog) {
     const { directory, durability, segmentBytes } = options
-    const { deferred, end, handedTo, lastFrame, state } = recovered
+    const { end, lastFrame, state } = recovered
     const isSynced = durability === "synced"
     const epoch = recovered.epoch ?? host.randomEpoch()
     this.options = options
@@ -91,7 +84,7 @@ export class TopicLog implements ChannelOwner {
       {
         label: this.label,
         health: this.health,
-        handed: () => this.handedTo,
+        handed: () => this.handover.handed,
         end: () => this.commits.end,
         lost: (from, to) => this.lose(from, to)
       }
@@ -103,7 +96,7 @@ export class TopicLog implements ChannelOwner {
       writer: this.writer,
       reading: this.reading,
       fork: host.fork,
-      isDoneWith: (from, to) => to <= this.handedTo && this.channels.areDoneWith(from, to),
+      isDoneWith: (from, to) => to <= this.handover.handed && this.channels.areDoneWith(from, to),
       isIdle: () => this.commits.isIdle,
       needsSpace: () => this.health.isFailing("write") || host.refusal(0) !== undefined,
       trimmed: () => this.encodeEnds(this.recorder.changes)
@@ -139,13 +132,15 @@ export class TopicLog implements ChannelOwner {
     this.channels = new LogChannels(this, {
       recorder: this.recorder,
       health: this.health,
-      added: (channel) => this.lostAhead.forEach((from, to) => channel.skipLost(from, to)),
-      noneLeft: () => this.hold()
+      added: (channel) => this.handover.skipLost(channel),
+      noneLeft: () => this.handover.hold()
     })
-    this.isHeld = handedTo < end || state.heldFrom !== undefined || state.channels.length === 0
-    this.handedTo = handedTo
-    this.deferred = deferred.filter(({ first }) => first >= handedTo).slice(0, deferredMost)
-    for (const { from, to } of state.lostRanges) this.lostAhead.add(Math.max(from, handedTo), to)
+    this.handover = new LogHandover({
+      channels: this.channels,
+      commits: this.commits,
+      recorder: this.recorder,
+      wallMillis: host.wallMillis
+    }, recovered)
     this.channels.restore(state)
   }
 
@@ -191,11 +186,11 @@ export class TopicLog implements ChannelOwner {
 
   /** Messages that were not handed to the channels yet. */
   get depth(): number {
-    return this.commits.end - this.handedTo - this.lostAhead.count
+    return this.handover.depth
   }
   /** All channels may read the messages below this sequence. */
   get handed(): number {
-    return this.handedTo
+    return this.handover.handed
   }
   /** The last message id of an earlier process or of this one; new ids have to be higher. */
   get lastIssued(): IssuedId | undefined {
@@ -242,18 +237,10 @@ export class TopicLog implements ChannelOwner {
   }
 
   private stored(batches: ReadonlyArray<LogBatch>): Effect.Effect<void> {
-    this.keepForDelivery(batches)
-    return this.guard.works()
-  }
-
-  private keepForDelivery(batches: ReadonlyArray<LogBatch>): void {
-    for (const batch of batches) {
-      const { due, end, first } = batch
-      // Without their frames, which would stay in memory.
-      if (due > 0 && this.deferred.length < deferredMost) this.deferred.push({ due, end, first })
-    }
+    this.handover.noteDeferred(batches)
     const { read } = this.channels
     if (read < Infinity) this.reading.keep(batches, read)
+    return this.guard.works()
   }
 
   /**
@@ -263,7 +250,7 @@ export class TopicLog implements ChannelOwner {
   private lose(from: number, to: number): void {
     this.recorder.changes.lost(from, to)
     this.channels.skipLost(from, to)
-    this.lostAhead.add(Math.max(from, this.handedTo), to)
+    this.handover.lose(from, to)
     this.recorder.noteVital()
   }
 
@@ -298,40 +285,12 @@ export class TopicLog implements ChannelOwner {
 
   /** Lets the channels read all committed messages; returns how many are new to them. */
   handOver(): number {
-    const count = this.depth
-    const from = this.handedTo
-    const { end } = this.commits
-    this.channels.keepOldest(from, end)
-    this.handedTo = end
-    this.lostAhead.clear()
-    for (const channel of this.channels.all) channel.extend(from, end)
-    this.deferAhead()
-    const wasHeld = this.isHeld
-    // An ephemeral channel does not remember what it has got.
-    this.isHeld = this.channels.areEphemeral
-    if (this.isHeld) this.recorder.changes.held(end)
-    else if (wasHeld) this.recorder.changes.released()
-    if (this.isHeld || wasHeld) this.recorder.note()
-    return count
-  }
-
-  private deferAhead(): void {
-    if (this.deferred.length === 0) return
-    const now = this.wallMillis()
-    for (const batch of this.deferred) {
-      if (batch.due <= now) continue
-      for (const channel of this.channels.all) channel.deferAhead(batch)
-    }
-    this.deferred = []
+    return this.handover.handOver()
   }
 
   /** Keeps new messages from the channels, also after a restart, until `handOver`. */
   hold(): void {
-    if (this.isHeld) return
-    this.isHeld = true
-    this.recorder.changes.held(this.handedTo)
-    // Otherwise a crash would hand over the messages that are acknowledged next.
-    this.recorder.noteVital()
+    this.handover.hold()
   }
 
   // ---- channels
@@ -382,8 +341,7 @@ export class TopicLog implements ChannelOwner {
   private encode(out: LogStateChanges): void {
     out.epoch(this.logEpoch)
     this.encodeEnds(out)
-    if (this.isHeld) out.held(this.handedTo)
-    this.lostAhead.forEach((from, to) => out.lost(from, to))
+    this.handover.encode(out)
     this.channels.encode(out)
   }
 
@@ -399,17 +357,7 @@ export class TopicLog implements ChannelOwner {
   /** Drops the messages that were not handed over. */
   get empty(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
-      const from = this.handedTo
-      this.handedTo = this.commits.end
-      this.lostAhead.clear()
-      this.deferred = []
-      for (const channel of this.channels.all) {
-        channel.extend(from, this.handedTo)
-        channel.skipLost(from, this.handedTo)
-      }
-      const { changes } = this.recorder
-      changes.lost(from, this.handedTo)
-      if (this.isHeld) changes.held(this.handedTo)
+      this.handover.drop()
       return this.recorded
     })
   }
