@@ -15,6 +15,12 @@ import type { SegmentWriter } from "./SegmentWriter.ts"
 /** A message id without its node. */
 export type IssuedId = Pick<GuidBlock, "unit" | "sequence">
 
+/** The later one of two message ids, of those that exist. */
+export const laterId = (a: IssuedId | undefined, b: IssuedId | undefined): IssuedId | undefined => {
+  if (a === undefined || b === undefined) return a ?? b
+  return a.unit > b.unit || (a.unit === b.unit && a.sequence > b.sequence) ? a : b
+}
+
 /** Publishes wait for their turn while this many bytes wait to be committed. */
 const waitingBytes = 16 * 1024 * 1024
 

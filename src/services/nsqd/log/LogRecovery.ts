@@ -4,7 +4,7 @@
  * Only the last segment is read: it alone can have records that a crash has left incomplete. All records that can be read are
  * kept. Those between them were not acknowledged or are damaged; a durable mark above them tells which.
  */
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import * as Path from "node:path"
 import { parseLogFileName, segmentFileName } from "../../../protocol/storage/LogFiles.ts"
 import {
@@ -71,8 +71,24 @@ interface Walk {
   readonly isTorn: boolean
 }
 
-/** Reads the log in `directory`, which must exist. */
-export const recoverLog = (disk: Disk["Service"], directory: string): Effect.Effect<RecoveredLog, DiskError> =>
+/**
+ * Attempts to read a log at the start, over about three seconds. A start without the unreadable messages would lose them, so that
+ * it fails after the last one.
+ */
+const startRetries = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))
+
+/** Reads the log in `directory`, which must exist. `label` is its name in log lines. */
+export const recoverLog = (
+  disk: Disk["Service"],
+  directory: string,
+  label: string
+): Effect.Effect<RecoveredLog, DiskError> =>
+  readLog(disk, directory).pipe(
+    Effect.tapError((error) => Effect.logWarning(`${label}: failed to read - ${error.message}`)),
+    Effect.retry({ schedule: startRetries, while: ({ code }) => code === "EIO" })
+  )
+
+const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<RecoveredLog, DiskError> =>
   Effect.gen(function*() {
     const names = yield* Filling.discardIncomplete(disk, directory, yield* disk.list(directory))
     for (const name of names) if (name.endsWith(".tmp")) yield* disk.remove(Path.join(directory, name))

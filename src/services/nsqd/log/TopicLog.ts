@@ -4,11 +4,10 @@
  * timeouts change the state in memory; the changes of all channels are recorded together a few milliseconds later
  * (`StateRecorder`).
  */
-import { Effect, Schedule, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import * as Path from "node:path"
 import { type GuidBlock, readGuid } from "../../../protocol/client/Guid.ts"
 import { frameIdOffset, type MessageBatch, type PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
-import { parseLogFileName } from "../../../protocol/storage/LogFiles.ts"
 import type { LogStateChanges } from "../../../protocol/storage/LogState.ts"
 import type { DiskError } from "../disk/Disk.ts"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
@@ -17,12 +16,13 @@ import type { ChannelLog, ChannelOwner } from "./ChannelLog.ts"
 import * as Filling from "./Filling.ts"
 import type { LogBatch } from "./LogBatch.ts"
 import { LogChannels } from "./LogChannels.ts"
-import { type IssuedId, LogCommits } from "./LogCommits.ts"
+import { type IssuedId, laterId, LogCommits } from "./LogCommits.ts"
 import { LogHandover } from "./LogHandover.ts"
 import { LogHealth } from "./LogHealth.ts"
 import type { LogHost, TopicLogOptions } from "./LogHost.ts"
 import { LogReading } from "./LogReading.ts"
 import { type RecoveredLog, recoverLog } from "./LogRecovery.ts"
+import { removeLog } from "./LogRemoval.ts"
 import { LogTail } from "./LogTail.ts"
 import type { Segments } from "./Segment.ts"
 import { SegmentReader } from "./SegmentReader.ts"
@@ -32,11 +32,8 @@ import { StateFile } from "./StateFile.ts"
 import { StateRecorder } from "./StateRecorder.ts"
 import { WriteGuard } from "./WriteGuard.ts"
 
-/**
- * Attempts to read a log at the start, over about three seconds. A start without the unreadable messages would lose them, so that
- * it fails after the last one.
- */
-const startRetries = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))
+/** The name of a topic's log in log lines. */
+const labelOf = (topic: string): string => `LOG(${topic})`
 
 const closedError = new StorageError({ reason: StorageErrorReason.Exiting() })
 
@@ -159,11 +156,8 @@ export class TopicLog implements ChannelOwner {
     return Effect.gen(function*() {
       const { directory, topic } = options
       yield* host.disk.makeDirectory(directory)
-      const recovered = yield* recoverLog(host.disk, directory).pipe(
-        Effect.tapError((error) => Effect.logWarning(`LOG(${topic}): failed to read - ${error.message}`)),
-        Effect.retry({ schedule: startRetries, while: ({ code }) => code === "EIO" })
-      )
-      for (const report of recovered.reports) yield* Effect.logWarning(`LOG(${topic}): ${report}`)
+      const recovered = yield* recoverLog(host.disk, directory, labelOf(topic))
+      for (const report of recovered.reports) yield* Effect.logWarning(`${labelOf(topic)}: ${report}`)
       const log = new TopicLog(options, host, recovered)
       yield* Effect.onError(log.resume(recovered), () => log.closeFiles)
       return log
@@ -204,7 +198,7 @@ export class TopicLog implements ChannelOwner {
     return this.host.wallMillis()
   }
   private get label(): string {
-    return `LOG(${this.options.topic})`
+    return labelOf(this.options.topic)
   }
 
   // ---- publishing
@@ -377,18 +371,9 @@ export class TopicLog implements ChannelOwner {
   get delete(): Effect.Effect<void, StorageError> {
     return Effect.gen({ self: this }, function*() {
       this.isClosed = true
-      const { directory } = this.options
       yield* this.commits.settled
       yield* this.closeFiles
-      const { disk } = this.host
-      const names = yield* disk.list(directory)
-      // The state leaves last: without it the segments would be messages of a topic without channels.
-      const isState = (name: string): boolean => parseLogFileName(name)?.kind === "state"
-      for (const name of [...names.filter((name) => !isState(name)), ...names.filter(isState)]) {
-        yield* disk.remove(Path.join(directory, name))
-      }
-      yield* disk.removeDirectory(directory)
-      yield* disk.syncDirectory(Path.dirname(directory))
+      yield* removeLog(this.host.disk, this.options.directory)
     }).pipe(Effect.mapError(StorageError.fromDisk), Effect.uninterruptible)
   }
 
@@ -420,9 +405,4 @@ export class TopicLog implements ChannelOwner {
       Effect.andThen(Effect.sync(() => this.health.close()))
     )
   }
-}
-
-const laterId = (a: IssuedId | undefined, b: IssuedId | undefined): IssuedId | undefined => {
-  if (a === undefined || b === undefined) return a ?? b
-  return a.unit > b.unit || (a.unit === b.unit && a.sequence > b.sequence) ? a : b
 }
