@@ -116,7 +116,7 @@ export const intoLog = (log: TopicLog, topic: TopicName, { carried, channels, ow
 
 // ---- out of a log
 
-/** The messages of `batch` one by one, as far as their sequence is `from` or higher. */
+/** The frames of a batch, one by one. */
 const framesOf = (frames: Buffer): ReadonlyArray<Buffer> => {
   const all: Array<Buffer> = []
   for (let at = 0; at < frames.length;) {
