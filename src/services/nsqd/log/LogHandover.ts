@@ -9,8 +9,9 @@ import type { ChannelLog } from "./ChannelLog.ts"
 import type { LogBatch } from "./LogBatch.ts"
 import type { LogChannels } from "./LogChannels.ts"
 import type { LogCommits } from "./LogCommits.ts"
-import type { DeferredRange, RecoveredLog } from "./LogRecovery.ts"
+import type { RecoveredLog } from "./LogRecovery.ts"
 import { LostAhead } from "./LostAhead.ts"
+import type { DeferredRange } from "./SegmentRecovery.ts"
 import type { StateRecorder } from "./StateRecorder.ts"
 
 /** Batches of deferred messages that a topic keeps in memory while it is paused or has no channels. */

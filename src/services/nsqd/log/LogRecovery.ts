@@ -1,30 +1,17 @@
 /**
  * Finds what an earlier process has left of a log: the segments, where the last one ends, and the state of the channels.
  *
- * Only the last segment is read: it alone can have records that a crash has left incomplete. All records that can be read are
- * kept. Those between them were not acknowledged or are damaged; a durable mark above them tells which.
+ * Only the last segment is read: it alone can have records that a crash has left incomplete.
  */
 import { Effect, Schedule } from "effect"
 import * as Path from "node:path"
 import { parseLogFileName, segmentFileName } from "../../../protocol/storage/LogFiles.ts"
-import {
-  findLogHeader,
-  isIntact,
-  logEpochOf,
-  logHeaderSize,
-  readLogHeader
-} from "../../../protocol/storage/LogRecord.ts"
 import type { Disk, DiskError } from "../disk/Disk.ts"
 import * as Filling from "./Filling.ts"
 import type { RecoveredState } from "./RecoveredState.ts"
 import { Segment, Segments } from "./Segment.ts"
+import { type DeferredRange, epochOfFile, recoverSegment, type SequenceRange } from "./SegmentRecovery.ts"
 import { StateFile } from "./StateFile.ts"
-
-/** A range of sequences. */
-export interface SequenceRange {
-  readonly from: number
-  readonly to: number
-}
 
 /** What recovery has found. */
 export interface RecoveredLog {
@@ -41,34 +28,12 @@ export interface RecoveredLog {
   readonly generation: number
   /** Messages that do not exist and that the state does not know to be missing. */
   readonly lost: ReadonlyArray<SequenceRange>
-  /** The last message, if it was read, as a frame. */
+  /** The header of the last message's frame; `undefined` without messages. */
   readonly lastFrame: Buffer | undefined
-  /** The deferred messages of the segment that was read. */
+  /** The deferred messages of the segment that was read and that were not handed over. */
   readonly deferred: ReadonlyArray<DeferredRange>
   /** What is to be logged. */
   readonly reports: ReadonlyArray<string>
-}
-
-/** Messages that were published together, and their due time in ms since the Unix epoch. */
-export interface DeferredRange {
-  readonly first: number
-  /** The sequence after the last one. */
-  readonly end: number
-  readonly due: number
-}
-
-interface Hole extends SequenceRange {
-  /** Whether the messages were durable. */
-  readonly isDamage: boolean
-}
-
-interface Walk {
-  readonly end: number
-  readonly size: number
-  readonly holes: ReadonlyArray<Hole>
-  readonly lastFrame: Buffer | undefined
-  readonly deferred: ReadonlyArray<DeferredRange>
-  readonly isTorn: boolean
 }
 
 /**
@@ -123,7 +88,12 @@ const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<Recove
         reports
       }
     }
-    const { deferred, end, holes, isTorn, lastFrame, size } = walkSegment(yield* readFile(disk, last.path), last, epoch)
+    // All messages of a topic without channels still wait, whether or not its state says so yet; and a channel that damaged
+    // changes have created must find its messages when it is created again.
+    const waitsFromStart = isIncomplete || (state.heldFrom === undefined && state.channels.length === 0)
+    const heldFrom = waitsFromStart ? firsts[0] : state.heldFrom
+    const recovered = yield* recoverSegment(disk, last, epoch, heldFrom ?? Infinity)
+    const { deferred, end, holes, isTorn, lastFrame, size } = recovered
     if (isTorn) reports.push(`${last.path}: cut off an incomplete record at ${size}`)
     for (const { from, isDamage, to } of holes) {
       if (state.isLost(from, to)) continue
@@ -140,15 +110,11 @@ const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<Recove
       lost.push({ from: end, to: known })
       reports.push(`${last.path} ends before message ${end}, but channels have used messages up to ${known - 1}`)
     }
-    // All messages of a topic without channels still wait, whether or not its state says so yet; and a channel that damaged
-    // changes have created must find its messages when it is created again.
-    const waitsFromStart = isIncomplete || (state.heldFrom === undefined && state.channels.length === 0)
-    const handedTo = waitsFromStart ? firsts[0] : state.heldFrom
     return {
       epoch,
       segments,
       end: Math.max(end, known),
-      handedTo: handedTo ?? Math.max(end, known),
+      handedTo: heldFrom ?? Math.max(end, known),
       // Sequences in a segment have no gaps that its state does not explain: a new one begins behind a gap.
       tail: { segment: last, size, continues: known <= end },
       state,
@@ -160,25 +126,14 @@ const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<Recove
     }
   })
 
-const readFile = (disk: Disk["Service"], path: string): Effect.Effect<Buffer, DiskError> =>
-  Effect.acquireUseRelease(
-    disk.open(path),
-    (file) =>
-      Effect.gen(function*() {
-        const bytes = Buffer.allocUnsafeSlow(yield* file.size)
-        return bytes.subarray(0, yield* file.read(bytes, 0))
-      }),
-    (file) => file.close
-  )
-
 /** The epoch of the newest segment that has one, for a log without readable state. */
 const epochOfSegments = (
   disk: Disk["Service"],
   segments: ReadonlyArray<Segment>
 ): Effect.Effect<number | undefined, DiskError> =>
   Effect.gen(function*() {
-    for (const segment of segments.toReversed()) {
-      const epoch = logEpochOf(yield* readFile(disk, segment.path))
+    for (const { path } of segments.toReversed()) {
+      const epoch = yield* epochOfFile(disk, path)
       if (epoch !== undefined) return epoch
     }
     return undefined
@@ -192,65 +147,8 @@ const lastFrameOf = (
 ): Effect.Effect<Buffer | undefined, DiskError> =>
   Effect.gen(function*() {
     for (const segment of segments.toReversed()) {
-      const { lastFrame } = walkSegment(yield* readFile(disk, segment.path), segment, epoch)
+      const { lastFrame } = yield* recoverSegment(disk, segment, epoch, Infinity)
       if (lastFrame !== undefined) return lastFrame
     }
     return undefined
   })
-
-/** Finds all records that can be read. Without an epoch no record is valid. */
-const walkSegment = (bytes: Buffer, segment: Segment, epoch: number | undefined): Walk => {
-  const holes: Array<Hole> = []
-  const deferred: Array<DeferredRange> = []
-  let lastFrame: Buffer | undefined
-  let expected = segment.first
-  let size = 0
-  if (epoch === undefined) {
-    return { end: expected, size, holes, lastFrame, deferred, isTorn: !isZero(bytes) }
-  }
-  for (let at = 0; at >= 0;) {
-    const header = readLogHeader(bytes, at, epoch)
-    const end = header === undefined ? 0 : at + logHeaderSize + header.payloadBytes
-    if (
-      header === undefined || header.first < expected || header.first >= segment.end || end > bytes.length
-      || !isIntact(header, bytes.subarray(at + logHeaderSize, end))
-    ) {
-      at = findLogHeader(bytes, at + 1, epoch)
-      continue
-    }
-    if (header.first > expected) {
-      holes.push({ from: expected, to: header.first, isDamage: header.durable > expected })
-    }
-    segment.note(header.first, at)
-    lastFrame = lastOf(bytes.subarray(at + logHeaderSize, end), header.count)
-    expected = header.first + header.count
-    if (header.due > 0) deferred.push({ first: header.first, end: expected, due: header.due })
-    size = end
-    at = end
-  }
-  return { end: expected, size, holes, lastFrame, deferred, isTorn: isTorn(bytes, size, epoch, expected) }
-}
-
-/** Whether an incomplete record starts at `at`; otherwise zeros do, or a record of the file's earlier life, with lower sequences. */
-const isTorn = (bytes: Buffer, at: number, epoch: number, expected: number): boolean => {
-  const next = findLogHeader(bytes, at, epoch)
-  const header = next < 0 ? undefined : readLogHeader(bytes, next, epoch)
-  return header === undefined ? !isZero(bytes.subarray(at)) : next === at && header.first >= expected
-}
-
-const zeros = Buffer.alloc(64 * 1024)
-
-/** Whether the bytes are those that a segment is filled with ahead of its records. */
-const isZero = (bytes: Buffer): boolean => {
-  for (let at = 0; at < bytes.length; at += zeros.length) {
-    const piece = bytes.subarray(at, at + zeros.length)
-    if (!piece.equals(zeros.subarray(0, piece.length))) return false
-  }
-  return true
-}
-
-const lastOf = (frames: Buffer, count: number): Buffer => {
-  let at = 0
-  for (let i = 1; i < count; i++) at += frames.readInt32BE(at) + 4
-  return frames.subarray(at)
-}
