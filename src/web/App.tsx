@@ -111,9 +111,15 @@ const Shell = () => {
   )
 }
 
+/**
+ * How long an atom without a listener is kept, in milliseconds. React renders a component before it subscribes: without this time,
+ * the registry would drop what the rendering had requested, and request it again.
+ */
+const idleMillis = 400
+
 /** nsqadmin's pages. */
 export const App = () => (
-  <RegistryProvider>
+  <RegistryProvider defaultIdleTTL={idleMillis}>
     <Shell />
   </RegistryProvider>
 )

@@ -7,7 +7,7 @@ import type { Origin } from "../net/DaemonNetworks.ts"
 import type { HttpError } from "./HttpError.ts"
 import type * as LongResponse from "./LongResponse.ts"
 
-/** Limits of an exchange with a daemon. */
+/** Limits of an exchange with a daemon, and the name of the client. */
 export interface DaemonHttpLimits {
   /** For a whole exchange, including connecting. */
   readonly httpClientRequestTimeout: Duration.Duration
@@ -15,6 +15,8 @@ export interface DaemonHttpLimits {
   readonly maxDaemonResponseSize: number
   /** What sets `maxDaemonResponseSize`, for the error message. Default: the flag `--max-daemon-response-size`. */
   readonly responseSizeOption?: string
+  /** The header `User-Agent` of requests. Default: the one of the HTTP client. */
+  readonly userAgent?: string
 }
 
 /** Sends requests to daemons. */

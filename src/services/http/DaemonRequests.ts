@@ -16,11 +16,14 @@ const make = Effect.fnUntraced(function*(
   limits: DaemonHttpLimits,
   clientOf: (origin: Origin) => HttpClient.HttpClient
 ): Effect.fn.Return<DaemonHttp["Service"]> {
-  const { httpClientRequestTimeout, maxDaemonResponseSize, responseSizeOption } = limits
+  const { httpClientRequestTimeout, maxDaemonResponseSize, responseSizeOption, userAgent } = limits
   const networks = yield* DaemonNetworks
 
+  const named = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest =>
+    userAgent === undefined ? request : HttpClientRequest.setHeader(request, "user-agent", userAgent)
+
   const send = (request: HttpClientRequest.HttpClientRequest, address: string, origin: Origin) =>
-    HttpExchange.sendToDaemon(clientOf(origin), request, {
+    HttpExchange.sendToDaemon(clientOf(origin), named(request), {
       address,
       timeout: httpClientRequestTimeout,
       maxBytes: maxDaemonResponseSize,

@@ -16,6 +16,13 @@ import * as TraceContext from "./TraceContext.ts"
 /** Unread bodies are received and discarded up to this size, so that the connection can be reused. */
 const maxDiscardedBytes = 256 * 1024
 
+/**
+ * Whether nsqadmin reads figures. It repeats these requests every few seconds, which would hide other lines of the access log, so a
+ * successful one has the level debug.
+ */
+const isPoll = ({ headers, method }: IncomingMessage): boolean =>
+  method === "GET" && headers["user-agent"]?.startsWith("nsqadmin/") === true
+
 const remoteAddress = ({ socket }: IncomingMessage): string => peerAddress(socket.remoteAddress, socket.remotePort)
 
 /** Returns a function that handles one request by these routes and sends the response. */
@@ -55,10 +62,11 @@ export const make = Effect.fnUntraced(function*(routes: ReadonlyArray<Router.Rou
     function*(incoming: IncomingMessage, outgoing: ServerResponse, target: RequestTarget.RequestTarget) {
       const started = yield* Clock.monotonicTimeNanos
       const { logged, response } = yield* responseTo({ target, incoming, outgoing })
-      if (logged && threshold.allows("info")) {
+      const level = response.status === 200 && isPoll(incoming) ? "debug" : "info"
+      if (logged && threshold.allows(level)) {
         const elapsed = GoDuration.format(Duration.nanos((yield* Clock.monotonicTimeNanos) - started))
         const line = `${response.status} ${incoming.method} ${incoming.url} (${remoteAddress(incoming)}) ${elapsed}`
-        yield* Effect.logInfo(line)
+        yield* level === "debug" ? Effect.logDebug(line) : Effect.logInfo(line)
       }
       yield* reply(incoming, outgoing, response)
     }

@@ -4,7 +4,14 @@
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ByteSize, Cause, Clock, Context, Duration, Effect, Latch, Layer } from "effect"
-import { HttpIncomingMessage, HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import {
+  HttpIncomingMessage,
+  HttpMiddleware,
+  HttpRouter,
+  HttpServerError,
+  HttpServerRequest,
+  HttpServerResponse
+} from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
 import * as GoDuration from "../core/GoDuration.ts"
@@ -82,6 +89,11 @@ const secured = (response: HttpServerResponse.HttpServerResponse): HttpServerRes
     "x-content-type-options": "nosniff"
   })
 
+/** Whether the client went away, or nsqadmin stops. Closing the requests to daemons can add failures to such a cause. */
+const isAbort = (cause: Cause.Cause<unknown>): boolean =>
+  Cause.hasInterruptsOnly(cause) ||
+  cause.reasons.some((reason) => reason._tag === "Interrupt" && reason.annotations.has(HttpServerError.ClientAbort.key))
+
 /** Logs a line per request, as in NSQ. A disconnected client is not logged as a failure. */
 const logged = <E, R>(app: App<E, R>): App<never, R | HttpServerRequest.HttpServerRequest> =>
   Effect.gen(function*() {
@@ -90,8 +102,10 @@ const logged = <E, R>(app: App<E, R>): App<never, R | HttpServerRequest.HttpServ
     const started = yield* Clock.monotonicTimeNanos
     let isAborted = false
     const response = yield* Effect.catchCause(app, (cause) => {
-      isAborted = Cause.hasInterruptsOnly(cause)
-      const log = isAborted ? Effect.logDebug(`${what}: client disconnected`) : Effect.logError(`${what} failed`, cause)
+      isAborted = isAbort(cause)
+      const log = isAborted
+        ? Effect.logDebug(`${what}: client disconnected`, cause)
+        : Effect.logError(`${what} failed`, cause)
       return Effect.as(log, internalError)
     })
     if (isAborted) return response

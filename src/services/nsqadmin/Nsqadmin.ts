@@ -49,6 +49,7 @@ export class Nsqadmin extends Context.Service<Nsqadmin, {
       const options = yield* Options.NsqadminOptions
       const checked = yield* Options.check(options)
       yield* Effect.logInfo(Version.banner("nsqadmin"))
+      const userAgent = `nsqadmin/${Version.version}`
       const sources = { lookupd: options.lookupdHttpAddresses, nsqd: options.nsqdHttpAddresses }
       const built = yield* Layer.build(
         AdminHttp.layer(checked).pipe(
@@ -57,7 +58,7 @@ export class Nsqadmin extends Context.Service<Nsqadmin, {
           Layer.provide(History.layer),
           Layer.provide([ClusterActions.layer, Sampler.layer(options), NodeTransport.layer]),
           Layer.provide(Cluster.layer),
-          Layer.provide([ClusterSources.layer(sources), NodeDaemonHttp.layer(options, checked.tls)]),
+          Layer.provide([ClusterSources.layer(sources), NodeDaemonHttp.layer({ ...options, userAgent }, checked.tls)]),
           Layer.provide(HttpClients.layer(options, checked.tls)),
           Layer.provide(Layer.succeed(DaemonNetworks, checked.daemonNetworks))
         )

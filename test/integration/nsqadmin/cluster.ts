@@ -3,12 +3,13 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Duration, Effect, Exit, FileSystem, Layer, Option, Schedule, Schema, Scope } from "effect"
 import { Lookup, Nodes } from "../../../src/protocol/http/LookupResponse.ts"
 import { Stats } from "../../../src/protocol/http/StatsResponse.ts"
+import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
+import * as NsqLogger from "../../../src/services/logging/NsqLogger.ts"
 import { Nsqadmin } from "../../../src/services/nsqadmin/Nsqadmin.ts"
 import type { NsqadminOptions } from "../../../src/services/nsqadmin/NsqadminOptions.ts"
 import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
 import type { NsqdOptions } from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { Nsqlookupd } from "../../../src/services/nsqlookupd/Nsqlookupd.ts"
-import { quiet } from "../../services/nsqd/broker/testing.ts"
 
 const anyPort = "127.0.0.1:0"
 const here = "127.0.0.1"
@@ -19,6 +20,8 @@ interface Daemon {
   /** `host:port` of its HTTP API. */
   readonly http: string
   readonly tcp: string
+  /** The log lines so far, without those of level debug. */
+  readonly log: ReadonlyArray<string>
   /** Stops the daemon before the test ends. */
   readonly stop: Effect.Effect<void>
   readonly get: (path: string) => Effect.Effect<Reply>
@@ -46,24 +49,29 @@ const decoded = <A, I>(
 /** Builds a Layer in a child Scope, which closes with the test's Scope or earlier. */
 const startIn = Effect.fnUntraced(function*<A, E>(layer: Layer.Layer<A, E>) {
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const context = yield* Layer.buildWithScope(Layer.provide(layer, quiet), scope).pipe(Effect.orDie)
-  return { context, stop: Scope.close(scope, Exit.void) }
+  const log: Array<string> = []
+  const logging = NsqLogger.layer({ level: "info", prefix: "", format: "nsq" }).pipe(
+    Layer.provide(Layer.succeed(LogOutput, { write: (line) => void log.push(line) }))
+  )
+  const context = yield* Layer.buildWithScope(Layer.provide(layer, logging), scope).pipe(Effect.orDie)
+  return { context, log, stop: Scope.close(scope, Exit.void) }
 })
 
-const daemon = (http: string, tcp: string, stop: Effect.Effect<void>): Daemon => ({
+const daemon = (http: string, tcp: string, { log, stop }: Pick<Daemon, "log" | "stop">): Daemon => ({
   http,
   tcp,
+  log,
   stop,
   get: (path) => request(`http://${http}${path}`),
   post: (path, body = "") => request(`http://${http}${path}`, { method: "POST", body })
 })
 
 export const startLookupd = Effect.gen(function*() {
-  const { context, stop } = yield* startIn(
+  const started = yield* startIn(
     Nsqlookupd.layerWith({ tcpAddress: anyPort, httpAddress: anyPort, broadcastAddress: here })
   )
-  const { httpAddress, tcpAddress } = Context.get(context, Nsqlookupd)
-  return daemon(`${here}:${portOf(httpAddress)}`, `${here}:${portOf(tcpAddress)}`, stop)
+  const { httpAddress, tcpAddress } = Context.get(started.context, Nsqlookupd)
+  return daemon(`${here}:${portOf(httpAddress)}`, `${here}:${portOf(tcpAddress)}`, started)
 })
 
 export const startNsqd = Effect.fnUntraced(function*(
@@ -75,7 +83,7 @@ export const startNsqd = Effect.fnUntraced(function*(
     Effect.provide(NodeServices.layer),
     Effect.orDie
   )
-  const { context, stop } = yield* startIn(Nsqd.layerWith({
+  const started = yield* startIn(Nsqd.layerWith({
     tcpAddress: anyPort,
     httpAddress: anyPort,
     broadcastAddress: here,
@@ -83,16 +91,16 @@ export const startNsqd = Effect.fnUntraced(function*(
     lookupdTcpAddresses: lookupds.map(({ tcp }) => tcp),
     ...options
   }))
-  const { httpPort, tcpPort } = Context.get(context, Nsqd)
-  return daemon(`${here}:${httpPort}`, `${here}:${tcpPort}`, stop)
+  const { httpPort, tcpPort } = Context.get(started.context, Nsqd)
+  return daemon(`${here}:${httpPort}`, `${here}:${tcpPort}`, started)
 })
 
-/** Starts an nsqadmin and returns its URL and an effect that stops it. */
+/** Starts an nsqadmin and returns its URL, its log lines so far, and an effect that stops it. */
 export const startAdmin = Effect.fnUntraced(function*(options: Partial<NsqadminOptions>) {
-  const { context, stop } = yield* startIn(
+  const { context, log, stop } = yield* startIn(
     Nsqadmin.layerWith({ httpAddress: anyPort, sampleInterval: Duration.millis(100), ...options })
   )
-  return { url: `http://${here}:${portOf(Context.get(context, Nsqadmin).httpAddress)}`, stop }
+  return { url: `http://${here}:${portOf(Context.get(context, Nsqadmin).httpAddress)}`, log, stop }
 })
 
 /** Repeats a query until its result satisfies the predicate. Dies after 15 seconds, with the predicate and the last result. */
