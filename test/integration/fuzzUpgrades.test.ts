@@ -9,7 +9,7 @@ import { Duplex } from "node:stream"
 import * as Tls from "node:tls"
 import * as Zlib from "node:zlib"
 import { SnappyEncoder } from "../../src/protocol/client/SnappyFraming.ts"
-import { loadCodec } from "../../src/services/net/SnappyConnection.ts"
+import * as SnappyCodecs from "../../src/services/net/SnappyCodecs.ts"
 import * as Certificates from "../services/net/certificates.ts"
 import { type Daemon, identified, identify, secured, serve, sized } from "../services/nsqd/session/secureClient.ts"
 
@@ -140,7 +140,7 @@ const withDaemon = <A>(use: (daemon: Daemon) => Effect.Effect<A, unknown, never>
   })
 
 /** Encodes the input of each upgrade. */
-const codings = Effect.map(loadCodec, (codec) => ({
+const codings = Effect.map(SnappyCodecs.load, (codec) => ({
   plain: (content: Buffer) => content,
   deflate: (content: Buffer) => Zlib.deflateRawSync(content, { finishFlush: Zlib.constants.Z_SYNC_FLUSH }),
   snappy: (content: Buffer) => new SnappyEncoder(codec).encode(content)

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { unlimited } from "../../src/services/core/Turns.ts"
 import * as DeflateConnection from "../../src/services/net/DeflateConnection.ts"
+import * as SnappyCodecs from "../../src/services/net/SnappyCodecs.ts"
 import * as SnappyConnection from "../../src/services/net/SnappyConnection.ts"
 import { ProtocolClient } from "../../src/testing/index.ts"
 import * as Certificates from "../services/net/certificates.ts"
@@ -19,7 +20,7 @@ const compress = {
   plain: (client: Client) => Effect.succeed(client.rest),
   deflate: (client: Client) => DeflateConnection.make(client.rest, 1),
   snappy: (client: Client) =>
-    Effect.map(SnappyConnection.loadCodec, (codec) => SnappyConnection.make(client.rest, codec, unlimited))
+    Effect.map(SnappyCodecs.load, (codec) => SnappyConnection.make(client.rest, codec, unlimited))
 }
 
 describe("a client that does not read", () => {

@@ -11,6 +11,7 @@ import * as Time from "../core/Time.ts"
 import { Turns } from "../core/Turns.ts"
 import { Wakeup } from "../core/Wakeup.ts"
 import * as DeflateConnection from "../net/DeflateConnection.ts"
+import * as SnappyCodecs from "../net/SnappyCodecs.ts"
 import * as SnappyConnection from "../net/SnappyConnection.ts"
 import { type Connection, readingWith, splitAddress, Transport } from "../net/Transport.ts"
 import { ClientError, ClientErrorReason } from "./ClientError.ts"
@@ -150,11 +151,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
     const inner = startingWith(decoder.takeRest(), connection)
     const compressed = features.deflate
       ? yield* DeflateConnection.make(inner, features.deflate_level)
-      : SnappyConnection.make(
-        inner,
-        yield* Effect.mapError(SnappyConnection.loadCodec, ({ message }) => refused(message)),
-        yield* Turns
-      )
+      : SnappyConnection.make(inner, yield* SnappyCodecs.load, yield* Turns)
     yield* expect(compressed, "failed to start compression")
     return compressed
   })

@@ -20,8 +20,6 @@ export type NetErrorReason = Data.TaggedEnum<{
   HandshakeFailure: { readonly description: string }
   /** The TLS configuration cannot be used. */
   InvalidTlsConfig: { readonly description: string }
-  /** The native code of Snappy cannot be loaded on this platform. */
-  MissingSnappy: { readonly description: string }
   /**
    * A datagram cannot be sent to `address`, or an earlier one was refused, for example because no process listens on the port.
    */
@@ -62,8 +60,6 @@ export class NetError extends Data.TaggedError("NetError")<{
         return `dial ${reason.address}: ${reason.description}`
       case "DatagramFailure":
         return `udp ${reason.address}: ${reason.description}`
-      case "MissingSnappy":
-        return `snappy is not available - ${reason.description}`
       case "InvalidNetwork":
         return `invalid CIDR address: ${reason.description}`
       default:

@@ -1,32 +1,12 @@
 /**
  * A connection inside another one, in the Snappy framing format in both directions. Every write becomes chunks at once, so a
- * flush of the inner connection flushes complete chunks. Compression and checksum are native code, loaded when the first client
- * negotiates Snappy.
+ * flush of the inner connection flushes complete chunks. `SnappyCodecs` has the compression and the checksum.
  */
 import { Effect, Result } from "effect"
 import { type SnappyCodec, SnappyDecoder, SnappyEncoder } from "../../protocol/client/SnappyFraming.ts"
 import type { Turns } from "../core/Turns.ts"
-import { connectionLoss, NetError, NetErrorReason, textOf } from "./NetError.ts"
+import { connectionLoss } from "./NetError.ts"
 import type { Connection } from "./Transport.ts"
-
-/** Loads the native code. Fails with the reason `MissingSnappy`. */
-export const loadCodec: Effect.Effect<SnappyCodec, NetError> = Effect.tryPromise({
-  try: async (): Promise<SnappyCodec> => {
-    const [{ default: snappy }, { default: { crc32c } }] = await Promise.all([
-      import("snappy"),
-      import("@node-rs/crc32")
-    ])
-    return {
-      compress: (content) => snappy.compressSync(content),
-      uncompress: (block) => {
-        const content = snappy.uncompressSync(block, { asBuffer: true })
-        return typeof content === "string" ? Buffer.from(content) : content
-      },
-      crc32c: (bytes) => crc32c(bytes)
-    }
-  },
-  catch: (cause) => new NetError({ reason: NetErrorReason.MissingSnappy({ description: textOf(cause) }), cause })
-})
 
 /** After this many bytes without content, as in skippable chunks, the connection checks whether its turn is over. */
 const fruitlessBytesMax = 256 * 1024

@@ -1,13 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { unlimited } from "../../../src/services/core/Turns.ts"
+import * as SnappyCodecs from "../../../src/services/net/SnappyCodecs.ts"
 import * as SnappyConnection from "../../../src/services/net/SnappyConnection.ts"
 import * as MemoryTransport from "../../../src/testing/MemoryTransport.ts"
 import { noise, open, readBytes } from "./connections.ts"
 
 /** A connection in the framing format at both ends. */
 const openSnappy = Effect.gen(function*() {
-  const codec = yield* SnappyConnection.loadCodec
+  const codec = yield* SnappyCodecs.load
   const ends = yield* open
   const server = SnappyConnection.make(ends.server, codec, unlimited)
   return { ...ends, connection: server, other: SnappyConnection.make(ends.client, codec, unlimited) }

@@ -8,6 +8,7 @@ import { encodeCommand } from "../../../../src/protocol/client/Command.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
 import { Turns, unlimited } from "../../../../src/services/core/Turns.ts"
 import * as DeflateConnection from "../../../../src/services/net/DeflateConnection.ts"
+import * as SnappyCodecs from "../../../../src/services/net/SnappyCodecs.ts"
 import * as SnappyConnection from "../../../../src/services/net/SnappyConnection.ts"
 import { Clients } from "../../../../src/services/nsqd/broker/Clients.ts"
 import { largeCommandBytes, maxLargeCommands } from "../../../../src/services/nsqd/session/LargeCommands.ts"
@@ -27,7 +28,7 @@ const connectSnappy = Effect.gen(function*() {
   const body = Buffer.from(JSON.stringify({ snappy: true, feature_negotiation: true }))
   yield* client.send({ _tag: "IDENTIFY", body })
   assert.match((yield* client.text) ?? "", /"snappy":true/)
-  const inner = SnappyConnection.make(client.peer, yield* SnappyConnection.loadCodec, unlimited)
+  const inner = SnappyConnection.make(client.peer, yield* SnappyCodecs.load, unlimited)
   const inside = ProtocolClient.over(inner)
   assert.strictEqual(yield* inside.text, "OK")
   return inside

@@ -8,6 +8,7 @@ import { type ProtocolError, protocolError } from "../../../../protocol/client/P
 import { Turns } from "../../../core/Turns.ts"
 import * as DeflateConnection from "../../../net/DeflateConnection.ts"
 import { ServerTls } from "../../../net/ServerTls.ts"
+import * as SnappyCodecs from "../../../net/SnappyCodecs.ts"
 import * as SnappyConnection from "../../../net/SnappyConnection.ts"
 import type { Connection } from "../../../net/Transport.ts"
 import type { Session } from "./Session.ts"
@@ -51,11 +52,12 @@ export const make = Effect.gen(function*() {
   })
 
   const startSnappy = (session: Session): Upgrade =>
-    compress(session, "snappy", "snappy", (connection) =>
-      SnappyConnection.loadCodec.pipe(
-        Effect.mapError(({ message }) => failed(message)),
-        Effect.map((codec) => SnappyConnection.make(connection, codec, turns))
-      ))
+    compress(
+      session,
+      "snappy",
+      "snappy",
+      (connection) => Effect.map(SnappyCodecs.load, (codec) => SnappyConnection.make(connection, codec, turns))
+    )
 
   const startDeflate = (session: Session, level: number): Upgrade =>
     compress(

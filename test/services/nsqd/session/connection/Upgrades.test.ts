@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import * as Zlib from "node:zlib"
 import { unlimited } from "../../../../../src/services/core/Turns.ts"
 import * as DeflateConnection from "../../../../../src/services/net/DeflateConnection.ts"
+import * as SnappyCodecs from "../../../../../src/services/net/SnappyCodecs.ts"
 import * as SnappyConnection from "../../../../../src/services/net/SnappyConnection.ts"
 import type { Connection } from "../../../../../src/services/net/Transport.ts"
 import { Clients } from "../../../../../src/services/nsqd/broker/Clients.ts"
@@ -34,8 +35,7 @@ const identified = Effect.fnUntraced(function*(features: object) {
 
 const compressions = {
   deflate: (peer: Peer) => DeflateConnection.make(peer, 6),
-  snappy: (peer: Peer) =>
-    Effect.map(SnappyConnection.loadCodec, (codec) => SnappyConnection.make(peer, codec, unlimited))
+  snappy: (peer: Peer) => Effect.map(SnappyCodecs.load, (codec) => SnappyConnection.make(peer, codec, unlimited))
 }
 
 /** A client on a compressed connection that has received its OK. */
