@@ -5,10 +5,8 @@
  * Run it with `node examples/client.ts` after `npm run build`, while an nsqd listens on 127.0.0.1:4150 (`npm start`).
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Console, Deferred, Effect, Layer, Schema } from "effect"
-import { NodeTransport } from "effect-nsq/broker"
-import { Consumer, makeProducer, type Servers, Topic } from "effect-nsq/client"
-import { FetchHttpClient } from "effect/http"
+import { Console, Deferred, Effect, Schema } from "effect"
+import { Consumer, makeProducer, NodeClient, type Servers, Topic } from "effect-nsq/client"
 
 const Order = Schema.Struct({ item: Schema.NonEmptyString, quantity: Schema.Int })
 const orders = Topic.make("orders", Order)
@@ -29,9 +27,6 @@ export const program = (servers: Servers) =>
     return yield* Deferred.await(served)
   }).pipe(Effect.scoped)
 
-/** The client's requirements: sockets, and HTTP for nsqlookupd. */
-export const ClientLive = Layer.merge(NodeTransport.layer, FetchHttpClient.layer)
-
 if (import.meta.main) {
-  NodeRuntime.runMain(program({ nsqd: ["127.0.0.1:4150"] }).pipe(Effect.provide(ClientLive)))
+  NodeRuntime.runMain(program({ nsqd: ["127.0.0.1:4150"] }).pipe(Effect.provide(NodeClient.layer)))
 }

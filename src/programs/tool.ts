@@ -2,16 +2,16 @@
  * The common part of the tools' programs: exit for an invalid command line as Go programs do, run to the end or until a signal,
  * and exit with NSQ's codes. Contains nothing specific to one tool.
  */
-import { Cause, Context, Duration, Effect, Exit, Layer, Result, type Scope } from "effect"
-import { HttpClient } from "effect/http"
+import { Cause, Effect, Exit, Layer, Result, type Scope } from "effect"
+import type { HttpClient } from "effect/http"
 import { constants } from "node:os"
 import process from "node:process"
+import * as NodeClient from "../services/client/NodeClient.ts"
 import { DaemonState } from "../services/core/DaemonState.ts"
 import { masked } from "../services/core/Masked.ts"
 import { version } from "../services/core/Version.ts"
 import { escapeControls } from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
-import * as NodeTransport from "../services/net/NodeTransport.ts"
 import type { Transport } from "../services/net/Transport.ts"
 import * as CommandLine from "../services/options/CommandLine.ts"
 import type { OptionTable } from "../services/options/OptionTable.ts"
@@ -39,25 +39,6 @@ export interface Tool<Options extends object, E extends { readonly message: stri
   readonly logs?: (options: Options) => Layer.Layer<never>
 }
 
-const connectTimeout = Duration.seconds(10)
-
-/** HTTP client for nsqlookupd. Loaded with the first request, because many runs need none (measured: 40 ms). */
-const http: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
-  HttpClient.HttpClient,
-  Effect.gen(function*() {
-    const scope = yield* Effect.scope
-    const loaded = yield* Effect.cached(
-      Effect.flatMap(
-        Effect.promise(() => import("../services/http/HttpClients.ts")),
-        (HttpClients) => Layer.buildWithScope(HttpClients.layer({ httpClientConnectTimeout: connectTimeout }), scope)
-      )
-    )
-    return HttpClient.make((request) =>
-      Effect.flatMap(loaded, (context) => Context.get(context, HttpClient.HttpClient).execute(request))
-    )
-  })
-).pipe(Layer.merge(Layer.succeed(HttpClient.TracerDisabledWhen, () => true)))
-
 /** Parses the command line and runs the tool. */
 export const run = <Options extends object, E extends { readonly message: string }>(tool: Tool<Options, E>): void => {
   const { defaults, hasVersion = true, main, name, table } = tool
@@ -74,8 +55,7 @@ export const run = <Options extends object, E extends { readonly message: string
   const state = DaemonState.make()
   const work = Effect.scoped(main(options)).pipe(
     Effect.provideService(DaemonState, state),
-    Effect.provide([NodeTransport.layer, http]),
-    Effect.provide(logs)
+    Effect.provide(Layer.provideMerge(NodeClient.layer, logs))
   )
   const keepAlive = setInterval(() => {}, 2 ** 31 - 1)
   const fiber = Effect.runFork(work)

@@ -2,6 +2,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, FileSystem, Layer } from "effect"
 import { Nsqd } from "effect-nsq"
+import { NodeClient } from "effect-nsq/client"
 import * as Checked from "../../examples/checked.ts"
 import * as Client from "../../examples/client.ts"
 import * as Embedded from "../../examples/embedded.ts"
@@ -26,7 +27,7 @@ describe("the examples of the documentation", () => {
       )
       const { tcpPort } = Context.get(daemon, Nsqd)
       assert.strictEqual(yield* Client.program({ nsqd: [`127.0.0.1:${tcpPort}`] }), "tea")
-    }).pipe(Effect.scoped, Effect.provide(Layer.merge(NodeFileSystem.layer, Client.ClientLive))))
+    }).pipe(Effect.scoped, Effect.provide(Layer.merge(NodeFileSystem.layer, NodeClient.layer))))
 
   it.live("the example daemon starts inside a program and releases its data directory at the end", () =>
     Effect.gen(function*() {

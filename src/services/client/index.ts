@@ -12,6 +12,8 @@ export type { Delivery } from "./Delivery.ts"
 /** Finds the nsqd of a topic. */
 export * as Discovery from "./Discovery.ts"
 export type { Servers } from "./Discovery.ts"
+/** Sockets and HTTP on Node, which producers and consumers require. */
+export * as NodeClient from "./NodeClient.ts"
 /** A connection to one nsqd, for custom clients. */
 export * as NsqdConnection from "./NsqdConnection.ts"
 export { make as makeProducer, Producer, type ProducerOptions, type ProducerService } from "./Producer.ts"

@@ -11,6 +11,7 @@ import type * as Https from "node:https"
 import type { LookupFunction } from "node:net"
 import * as Tls from "node:tls"
 import * as Trust from "../net/Trust.ts"
+import { untraced } from "./Untraced.ts"
 
 /** Time limits of requests. */
 export interface HttpOptions {
@@ -70,10 +71,6 @@ const trustSystem = (agent: Https.Agent, { cert, key, minVersion }: ClientTls): 
     return connect(trusting, callback)
   }
 }
-
-/** Omits spans, which would contain URLs, and the headers of traces. */
-const untraced = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
-  HttpClient.transform(client, (effect) => Effect.provideService(effect, HttpClient.TracerDisabledWhen, () => true))
 
 /** Provides a client over `node:http` with the limit for connecting; requests in progress end with the Scope. */
 export const layer = (

@@ -1,10 +1,11 @@
 /**
- * Builds `dist/bin`: bundles each program by itself into few files so that it starts fast. The TypeScript compiler emits the library
- * (tsconfig.build.json).
+ * Builds `dist/bin`: bundles each program by itself into few files so that it starts fast. `scripts/library.ts` builds the
+ * library.
  */
 import * as esbuild from "esbuild"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { withoutBarrels } from "./imports.ts"
 
 const programs = [
   "nsqd",
@@ -19,33 +20,9 @@ const programs = [
   "standalone",
   "nsq"
 ]
-const root = import.meta.dirname
+const root = Path.resolve(import.meta.dirname, "..")
 const source = Path.join(root, "src")
 const bin = Path.join(root, "dist", "bin")
-
-/** Turns a specifier such as `Effect as E` of a barrel file into an import of the module behind it. */
-const direct = (barrel: string, specifier: string): string => {
-  const [name = "", alias = name] = specifier.split(/\s+as\s+/)
-  return /^[A-Z]/.test(name)
-    ? `import * as ${alias} from "${barrel}/${name}"`
-    : `import { ${specifier} } from "${barrel}/Function"`
-}
-
-/**
- * Turns imports from Effect's barrel files into imports of the modules behind them. The bundler cannot tree-shake
- * re-exported namespaces, and would keep twice the code (measured: 20 ms of startup time).
- */
-const withoutBarrels = (code: string): string =>
-  code.replaceAll(
-    /^import (type )?\{([^}]+)\} from "(effect(?:\/[a-z-]+)?|@effect\/platform-node)"$/gm,
-    (_, type: string | undefined, names: string, barrel: string) =>
-      type !== undefined ? "" : names
-        .split(",")
-        .map((name) => name.trim())
-        .filter((name) => name !== "" && !name.startsWith("type "))
-        .map((name) => direct(barrel, name))
-        .join(";")
-  )
 
 /** Turns the clause of an import, such as `* as Fs` or `{ a, type B, c as d }`, into the pattern of a declaration. */
 const pattern = (clause: string): string => {

@@ -1,0 +1,27 @@
+/**
+ * Builds the library in `dist`: the TypeScript compiler emits it (tsconfig.build.json), then its imports of Effect's barrel files
+ * become imports of single modules.
+ */
+import { execFileSync } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { withoutBarrels } from "./imports.ts"
+
+const root = Path.resolve(import.meta.dirname, "..")
+const output = Path.join(root, "dist")
+/** Written by the bundlers. */
+const bundled = new Set(["bin", "web"])
+
+for (const name of Fs.existsSync(output) ? Fs.readdirSync(output) : []) {
+  if (!bundled.has(name)) Fs.rmSync(Path.join(output, name), { recursive: true })
+}
+execFileSync(Path.join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" })
+
+for (const file of Fs.readdirSync(output, { recursive: true, encoding: "utf8" })) {
+  const [folder = ""] = file.split(Path.sep)
+  if (!file.endsWith(".js") || bundled.has(folder)) continue
+  const path = Path.join(output, file)
+  const code = Fs.readFileSync(path, "utf8")
+  const rewritten = withoutBarrels(code)
+  if (rewritten !== code) Fs.writeFileSync(path, rewritten)
+}

@@ -1,0 +1,34 @@
+/** How much an import of the package loads: each module takes time and memory at the start of a program. */
+import { assert, describe, it } from "@effect/vitest"
+import { modulesOf } from "./entryPoints.ts"
+
+/**
+ * The largest number of modules that each entry point may load. Effect with Schema and Stream has about 150; an import of all of
+ * `effect` has 250.
+ */
+const limits: Readonly<Record<string, number>> = {
+  "": 640,
+  "/broker": 360,
+  "/client": 235,
+  "/protocol": 175,
+  "/testing": 310
+}
+
+const unwanted = /node_modules\/(?:redis|@redis|undici|snappy|@node-rs|@effect\/platform-node\/dist\/index)\b/
+
+describe("imports of the package", () => {
+  for (const [suffix, limit] of Object.entries(limits)) {
+    it(`effect-nsq${suffix} loads at most ${limit} modules, and no database, second HTTP client or native code`, async () => {
+      const modules = await modulesOf(suffix)
+      assert.deepStrictEqual(modules.filter((path) => unwanted.test(path)), [])
+      assert.deepStrictEqual(modules.filter((path) => path.endsWith("effect/dist/index.js")), [])
+      assert.isAtMost(modules.length, limit)
+      assert.isAbove(modules.length, 100)
+    })
+  }
+
+  it("effect-nsq/client loads no code of @effect/platform-node until it sends an HTTP request", async () => {
+    const modules = await modulesOf("/client")
+    assert.deepStrictEqual(modules.filter((path) => path.includes("@effect/platform-node")), [])
+  })
+})
