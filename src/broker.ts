@@ -2,8 +2,8 @@
  * `effect-nsq/broker`: the broker as Layers, to embed, publish to and consume from in process.
  */
 
-/** The version of NSQ whose behaviour the broker has. */
-export { version as nsqVersion } from "./services/core/Version.ts"
+/** The version of this package, and that of NSQ whose behaviour the broker has. */
+export { packageVersion, version as nsqVersion } from "./services/core/Version.ts"
 /** The registry of topics and channels. */
 export { Broker } from "./services/nsqd/broker/Broker.ts"
 export { BrokerError, BrokerErrorReason } from "./services/nsqd/broker/BrokerError.ts"

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { generate } from "selfsigned"
 import { afterEach, beforeEach } from "vitest"
+import { packageVersion } from "../../src/services/core/Version.ts"
 
 const program = resolve(import.meta.dirname, "../../src/programs/nsqd.ts")
 
@@ -59,7 +60,7 @@ describe("nsqd", () => {
   it("nsqd --version prints the version on standard output and exits with 0", async () => {
     const { code, err, out } = await ended("--version")
     assert.deepStrictEqual([code, err], [0, ""])
-    assert.strictEqual(out, `nsqd v1.3.0 (built w/node ${process.version})\n`)
+    assert.strictEqual(out, `nsqd v1.3.0 (built w/effect-nsq ${packageVersion}, node ${process.version})\n`)
   })
 
   it("nsqd -h prints the usage on standard error and exits with 0", async () => {

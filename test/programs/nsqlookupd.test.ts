@@ -5,6 +5,7 @@ import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterEach } from "vitest"
+import { packageVersion } from "../../src/services/core/Version.ts"
 
 const program = resolve(import.meta.dirname, "../../src/programs/nsqlookupd.ts")
 let running: Array<ChildProcess> = []
@@ -49,7 +50,11 @@ const fatal = (text: string) => new RegExp(`^\\[nsqlookupd\\] \\d{4}/.* FATAL: $
 describe("nsqlookupd", () => {
   it("nsqlookupd --version prints the version on standard output and exits with 0", async () => {
     const { code, err, out } = await ended("--version")
-    assert.deepStrictEqual([code, err, out], [0, "", `nsqlookupd v1.3.0 (built w/node ${process.version})\n`])
+    assert.deepStrictEqual([code, err, out], [
+      0,
+      "",
+      `nsqlookupd v1.3.0 (built w/effect-nsq ${packageVersion}, node ${process.version})\n`
+    ])
   })
 
   it("nsqlookupd prints its usage and exits with 0 for -h, and with 2 for an invalid command line", async () => {

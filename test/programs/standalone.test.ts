@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterEach, beforeEach } from "vitest"
+import { packageVersion } from "../../src/services/core/Version.ts"
 
 const programs = resolve(import.meta.dirname, "../../src/programs")
 
@@ -63,7 +64,7 @@ describe("standalone", () => {
       const version = await run([...program, "--version"])
       assert.deepStrictEqual([version.code, version.out, version.err], [
         0,
-        `standalone v1.3.0 (built w/node ${process.version})\n`,
+        `standalone v1.3.0 (built w/effect-nsq ${packageVersion}, node ${process.version})\n`,
         ""
       ])
       const help = await run([...program, "--help"])

@@ -19,6 +19,8 @@ export const Info = Schema.Struct({
   max_output_buffer_timeout: Count,
   max_deflate_level: Count,
   topology_zone: Text,
-  topology_region: Text
+  topology_region: Text,
+  /** The version of effect-nsq; empty for NSQ's nsqd. */
+  effect_nsq_version: Text
 })
 export type Info = typeof Info.Type

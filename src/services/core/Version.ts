@@ -1,6 +1,6 @@
 /**
- * The version that the programs report. NSQ's tools compare it, so it is the version of NSQ whose behaviour is implemented,
- * not the version of this package.
+ * The versions that the programs report: that of NSQ whose behaviour is implemented, which NSQ's tools compare, and that of this
+ * package.
  */
 import process from "node:process"
 
@@ -12,5 +12,14 @@ import process from "node:process"
  */
 export const version = "1.3.0"
 
-/** Returns the text of `--version` and of the first log line. */
-export const banner = (program: string): string => `${program} v${version} (built w/node ${process.version})`
+/**
+ * The version of this package; `npm version` sets it (CONTRIBUTING.md).
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const packageVersion = "0.1.0"
+
+/** Returns the text of `--version` and of the first log line, in NSQ's form. */
+export const banner = (program: string): string =>
+  `${program} v${version} (built w/effect-nsq ${packageVersion}, node ${process.version})`

@@ -5,7 +5,7 @@
 import { Effect, type Scope } from "effect"
 import { isTopicName } from "../../protocol/client/Names.ts"
 import type { Channels, Topics } from "../../protocol/http/LookupResponse.ts"
-import { version } from "../core/Version.ts"
+import { packageVersion, version } from "../core/Version.ts"
 import * as Arguments from "../http/Arguments.ts"
 import * as HttpResponse from "../http/HttpResponse.ts"
 import { type HttpRequest, type Route, route } from "../http/Router.ts"
@@ -15,7 +15,7 @@ import type { Entry } from "./Registration.ts"
 import { Registrations } from "./Registrations.ts"
 
 const well = HttpResponse.plain(200, "OK")
-const info = HttpResponse.json({ version })
+const info = HttpResponse.json({ version, effect_nsq_version: packageVersion })
 
 const logRemoved = ({ category, channel, topic }: Entry): Effect.Effect<void> =>
   Effect.logInfo(

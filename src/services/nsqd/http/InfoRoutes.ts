@@ -6,7 +6,7 @@ import type { Info } from "../../../protocol/http/InfoResponse.ts"
 import { DaemonState } from "../../core/DaemonState.ts"
 import * as GoDuration from "../../core/GoDuration.ts"
 import * as NodeId from "../../core/NodeId.ts"
-import { version } from "../../core/Version.ts"
+import { packageVersion, version } from "../../core/Version.ts"
 import * as HttpResponse from "../../http/HttpResponse.ts"
 import { type Route, route } from "../../http/Router.ts"
 import { Broker } from "../broker/Broker.ts"
@@ -49,7 +49,8 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Storage |
             max_output_buffer_timeout: Number(GoDuration.toNanos(options.maxOutputBufferTimeout)),
             max_deflate_level: options.maxDeflateLevel,
             topology_zone: options.topologyZone,
-            topology_region: options.topologyRegion
+            topology_region: options.topologyRegion,
+            effect_nsq_version: packageVersion
           } satisfies Info
         )
       )

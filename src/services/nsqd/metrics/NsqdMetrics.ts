@@ -10,7 +10,7 @@ import { performance } from "node:perf_hooks"
 import process from "node:process"
 import { isEphemeral } from "../../../protocol/client/Names.ts"
 import * as ByName from "../../core/ByName.ts"
-import { version } from "../../core/Version.ts"
+import { packageVersion, version } from "../../core/Version.ts"
 import type { Broker } from "../broker/Broker.ts"
 import type { Channel } from "../broker/Channel.ts"
 import type { Clients } from "../broker/Clients.ts"
@@ -158,6 +158,7 @@ function* addBroker(
   }
   to.gauge("nsqd_info", "Versions of NSQ's protocol and behaviour, and of Node.", 1, {
     version,
+    effect_nsq_version: packageVersion,
     node: process.versions.node
   })
   to.gauge("nsqd_healthy", "Whether messages can be written to disk.", switched(health === undefined))

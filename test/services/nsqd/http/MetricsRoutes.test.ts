@@ -4,7 +4,7 @@ import { consume } from "../../../../src/broker.ts"
 import { Broker } from "../../../../src/services/nsqd/broker/Broker.ts"
 import { type Api, outcome, serve } from "./api.ts"
 
-const sampleLine = /^[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? (\d+(\.\d+)?([eE][+-]?\d+)?)$/
+const sampleLine = /^[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? (\d+(\.\d+)?([eE][+-]?\d+)?)$/
 const commentLine = /^# (HELP|TYPE) ([a-z_]+) .+$/
 
 const scrape = ({ request }: Api, query = "") =>

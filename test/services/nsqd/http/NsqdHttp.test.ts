@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { packageVersion } from "../../../../src/services/core/Version.ts"
 import { ClientState, type ClientStats } from "../../../../src/services/nsqd/broker/Clients.ts"
 import { type Api, outcome, refusal, serve } from "./api.ts"
 
@@ -20,7 +21,7 @@ describe("/ping and /info", () => {
           `^200 {"version":"1.3.0","broadcast_address":"b.example","hostname":"[^"]+","http_port":${api.port},` +
             `"tcp_port":0,"start_time":\\d+,"max_heartbeat_interval":60000000000,"max_output_buffer_size":65536,` +
             `"max_output_buffer_timeout":30000000000,"max_deflate_level":6,"topology_zone":"\\\\u003cz\\\\u003e",` +
-            `"topology_region":""}$`
+            `"topology_region":"","effect_nsq_version":"${packageVersion}"}$`
         )
       )
     }))
