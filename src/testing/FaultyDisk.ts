@@ -30,6 +30,11 @@ export type { DiskOperation, Fault, ShortWrite } from "./disk/Machine.ts"
 export class FaultyDisk extends Context.Service<FaultyDisk, {
   /** Returns copies of the files on the disk by path, as programs see them: with what is not synced. */
   readonly files: () => ReadonlyMap<string, Buffer>
+  /**
+   * Returns the disk of a process that starts now: after the next `kill` or `losePower` all its operations fail with `ECRASHED`, also
+   * while a later process uses the disk. The `Disk` of the Layer has no such end.
+   */
+  readonly process: () => Disk["Service"]
   /** Creates a file that is already synced, with its directory entry. */
   readonly put: (path: string, content: Uint8Array | string) => void
   /**
@@ -96,6 +101,7 @@ export class FaultyDisk extends Context.Service<FaultyDisk, {
       FaultyDisk,
       FaultyDisk.of({
         files: () => new Map(Array.from(tree.files(), ([path, file]) => [path, file.content()])),
+        process: () => MemoryDisk.make(world, machine.boots),
         put: (path, content) => tree.put(path, PagedFile.from(Buffer.from(content))),
         fail: (fault) => void (machine.fault = fault),
         failReads: (path, from, to) => fileAt(path).failReads(from, to),

@@ -4,10 +4,21 @@
 
 /** A complete broker in memory, under the TestClock. */
 export * as TestBroker from "./TestBroker.ts"
+/** A cluster of nsqd and nsqlookupd in one process. */
+export {
+  type ClusterNode,
+  type NsqdNode,
+  type NsqdServices,
+  type NsqlookupdNode,
+  TestCluster,
+  type TestClusterOptions
+} from "./TestCluster.ts"
 /** A bare client of the wire protocol. */
 export * as ProtocolClient from "./ProtocolClient.ts"
 /** A network in memory. */
 export * as MemoryTransport from "./MemoryTransport.ts"
+/** HTTP over the network in memory. */
+export * as MemoryHttp from "./MemoryHttp.ts"
 /** A disk in memory that fails, crashes and loses power on demand. */
 export { type DiskOperation, type Fault, FaultyDisk, type ShortWrite } from "./FaultyDisk.ts"
 /** UDP in memory. */
@@ -18,5 +29,7 @@ export * as FaultyStorage from "./FaultyStorage.ts"
 export * as WallClock from "./WallClock.ts"
 /** Waits until every fiber of a test waits. */
 export { Idle, untilIdle } from "./Idle.ts"
+/** Advances the TestClock until a condition holds. */
+export { eventually } from "./Eventually.ts"
 /** Waits until a condition holds. */
 export { until } from "./Until.ts"

@@ -9,10 +9,10 @@ import type { Server as HttpsServer } from "node:https"
 import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 import type { NetError } from "../net/NetError.ts"
-import * as NetListener from "../net/NetListener.ts"
 import type { ServerTls } from "../net/ServerTls.ts"
 import { type Listener, peerAddress } from "../net/Transport.ts"
 import * as ConnectionLimit from "./ConnectionLimit.ts"
+import { HttpBinding } from "./HttpBinding.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
 import * as RequestBody from "./RequestBody.ts"
 import type { RequestGuard } from "./RequestGuard.ts"
@@ -221,8 +221,9 @@ export const listen = Effect.fnUntraced(
     }
     // With `Expect: 100-continue` the handler sends the interim response when it reads the body.
     server.on("request", onRequest).on("checkContinue", onRequest)
+    const bind = yield* HttpBinding
     const listener = yield* Effect.acquireRelease(
-      NetListener.bind(server, settings.address),
+      bind(server, settings.address),
       ({ address }) =>
         Effect.andThen(
           Effect.logInfo(`${settings.name}: closing ${address}`),

@@ -125,14 +125,24 @@ const openFile = (world: World, path: string, file: PagedFile, mode: Mode): Disk
   }
 }
 
-/** The disk of a world. */
-export const make = (world: World): Disk["Service"] => {
+/**
+ * The disk of a world. With the number of a start, `machine.boots`, it is the disk of the processes that run since then: they do
+ * not outlive the next start.
+ */
+export const make = (world: World, boots?: number): Disk["Service"] => {
   const { machine, tree } = world
   /** Numbers the temporary files of `writeText`. */
   let temporaries = 0
 
+  const isOver = (): boolean => boots !== undefined && boots !== machine.boots
+
+  const perform = <A>(operation: Machine.DiskOperation, path: string, run: () => Result.Result<A, string>) =>
+    isOver()
+      ? Result.fail(Machine.error(operation, path, Machine.crashCode))
+      : machine.perform(operation, path, { run })
+
   const attempt = <A>(operation: Machine.DiskOperation, path: string, run: () => Result.Result<A, string>) =>
-    Effect.suspend(() => Effect.fromResult(machine.perform(operation, path, { run })))
+    Effect.suspend(() => Effect.fromResult(perform(operation, path, run)))
 
   /** Runs an operation that needs a descriptor. */
   const opening = <A>(run: () => Result.Result<A, string>) => () => Result.flatMap(machine.descriptors, run)
@@ -171,11 +181,11 @@ export const make = (world: World): Disk["Service"] => {
     readStart: (path, maxBytes) => {
       const file = tree.file(path)
       // The size alone is available without opening the file.
-      if (maxBytes === 0 && !machine.isStopped && Result.isSuccess(file)) {
+      if (maxBytes === 0 && !machine.isStopped && !isOver() && Result.isSuccess(file)) {
         return Result.succeed({ bytes: Buffer.alloc(0), size: file.success.size })
       }
-      const opened = machine.perform("open", path, { run: opening(() => Result.map(tree.file(path), () => {})) })
-      const read = Result.flatMap(opened, () => machine.perform("read", path, { run: () => contentOf(path, maxBytes) }))
+      const opened = perform("open", path, opening(() => Result.map(tree.file(path), () => {})))
+      const read = Result.flatMap(opened, () => perform("read", path, () => contentOf(path, maxBytes)))
       return Result.isFailure(read) && read.failure.code === "ENOENT" ? Result.succeed(undefined) : read
     },
     readText: (path) =>
