@@ -1,7 +1,7 @@
 /**
  * A machine of a `TestCluster` with one daemon: it starts, stops, crashes and starts again.
  */
-import { Context, Effect, Exit, type Fiber, Layer, Logger, Random, Scope } from "effect"
+import { type Context, Effect, Exit, type Fiber, Layer, Logger, Random, Scope } from "effect"
 import { LogOutput } from "../services/logging/LogOutput.ts"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import { Transport } from "../services/net/Transport.ts"

@@ -59,7 +59,13 @@ class MemoryAgent extends Http.Agent {
 
 const refused = ({ message }: Error): Error => Object.assign(new Error(message), { code: "ECONNREFUSED" })
 
-/** Returns a client whose requests come from the machine that `connect` connects from. */
+/**
+ * Returns a client whose requests come from the machine that `connect` connects from, `MemoryNetwork.machine(name).connect`. Its
+ * connections end when the Scope closes.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
 export const makeClient = Effect.fnUntraced(function*(connect: Connect) {
   const scope = yield* Effect.scope
   const fork = Effect.runForkWith(yield* Effect.context<never>())

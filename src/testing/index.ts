@@ -13,6 +13,8 @@ export {
   TestCluster,
   type TestClusterOptions
 } from "./TestCluster.ts"
+/** The registrations that an nsqlookupd of a cluster gives out. */
+export { Registrations } from "../services/nsqlookupd/Registrations.ts"
 /** A bare client of the wire protocol. */
 export * as ProtocolClient from "./ProtocolClient.ts"
 /** A network in memory. */

@@ -283,4 +283,25 @@ describe("FaultyDisk", () => {
       assert.deepStrictEqual([...disk.files().keys()], ["/data/b/file"])
       assert.strictEqual((yield* Effect.flip(fs.create("/data/a/file"))).code, "ENOENT")
     }).pipe(Effect.provide(FaultyDisk.layer)))
+
+  it.effect("a process that was killed cannot change the disk while a later one uses it", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const former = disk.process()
+      const file = yield* former.create("/data/former")
+      disk.kill()
+      const later = disk.process()
+      yield* later.writeText(path, "later")
+      const codes = yield* Effect.forEach(
+        [
+          former.writeText(path, "former"),
+          former.remove(path),
+          file.write([Buffer.from("former")], 0),
+          Effect.fromResult(former.readStart(path, 0))
+        ],
+        (operation) => Effect.map(Effect.flip(operation), ({ code }) => code)
+      )
+      assert.deepStrictEqual(new Set(codes), new Set(["ECRASHED"]))
+      assert.strictEqual(contentOf(disk), "later")
+    }).pipe(Effect.provide(FaultyDisk.layer)))
 })

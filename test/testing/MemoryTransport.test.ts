@@ -198,4 +198,70 @@ describe("MemoryTransport", () => {
       assert.strictEqual(yield* read(server), "hello")
       assert.match(server.remoteAddress, /^client:\d+$/)
     }).pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
+
+  it.effect("a machine that crashes resets its connections, and its former programs have no network", () =>
+    Effect.gen(function*() {
+      const network = yield* MemoryNetwork
+      const former = network.machine("server")
+      const { accept } = yield* listen(former)
+      const client = yield* network.machine("client").connect(address)
+      const server = yield* accept
+      yield* network.crash("server")
+      assert.strictEqual((yield* Effect.flip(client.read)).message, "connection reset by peer")
+      send(server, "from the dead")
+      const refused = yield* Effect.flip(network.machine("client").connect(address))
+      assert.strictEqual(refused.message, `dial ${address}: connection refused`)
+      assert.include((yield* Effect.flip(former.connect("client:1"))).message, "the machine has crashed")
+      assert.include(
+        (yield* Effect.flip(former.listen(address, () => Effect.void))).message,
+        "the machine has crashed"
+      )
+      const again = yield* listen(network.machine("server"))
+      send(yield* network.machine("client").connect(address), "hello")
+      assert.strictEqual(yield* read(yield* again.accept), "hello")
+    }).pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
+
+  it.effect("the peers of a machine without power notice nothing until it starts again", () =>
+    Effect.gen(function*() {
+      const network = yield* MemoryNetwork
+      yield* listen(network.machine("server"))
+      const client = yield* network.machine("client").connect(address)
+      yield* network.crash("server", "silent")
+      send(client, "lost")
+      const reading = yield* Effect.forkChild(Effect.flip(client.read), { startImmediately: true })
+      const connecting = yield* Effect.forkChild(Effect.exit(network.machine("client").connect(address)), {
+        startImmediately: true
+      })
+      assert.isUndefined(reading.pollUnsafe() ?? connecting.pollUnsafe())
+      yield* network.boot("server")
+      assert.strictEqual((yield* Fiber.join(reading)).message, "connection reset by peer")
+      assert.strictEqual((yield* Fiber.join(connecting))._tag, "Failure")
+    }).pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
+
+  it.effect("a machine without power that is separated as well stays unreachable until both have ended", () =>
+    Effect.gen(function*() {
+      const network = yield* MemoryNetwork
+      yield* network.separate("client", "server")
+      yield* network.crash("server", "silent")
+      yield* network.boot("server")
+      const { accept } = yield* listen(network.machine("server"))
+      const connecting = yield* Effect.forkChild(network.machine("client").connect(address), { startImmediately: true })
+      assert.isUndefined(connecting.pollUnsafe())
+      yield* network.reunite("client", "server")
+      send(yield* Fiber.join(connecting), "hello")
+      assert.strictEqual(yield* read(yield* accept), "hello")
+    }).pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
+
+  it.effect.prop(
+    "a seed cuts what is sent, without a change of the bytes",
+    { seed: Schema.Int, writes: Schema.Array(Schema.Uint8Array) },
+    ({ seed, writes }) =>
+      Effect.gen(function*() {
+        const { client, server } = yield* connected
+        for (const bytes of writes) client.write(bytes)
+        client.end()
+        assert.isTrue(Buffer.concat(writes).equals(yield* readAll(server)))
+      }).pipe(Effect.scoped, Effect.provide(MemoryTransport.layerSeeded(seed))),
+    { arbitrary: { runs: 30 } }
+  )
 })

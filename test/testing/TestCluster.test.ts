@@ -5,8 +5,7 @@ import { TestClock } from "effect/testing"
 import { Broker, consume, type Delivery, publish } from "../../src/broker.ts"
 import { TopicName } from "../../src/protocol/client/Names.ts"
 import { Consumer, makeProducer, Topic } from "../../src/services/client/index.ts"
-import { Registrations } from "../../src/services/nsqlookupd/Registrations.ts"
-import { eventually, type NsqlookupdNode, TestCluster, untilIdle } from "../../src/testing/index.ts"
+import { eventually, type NsqlookupdNode, Registrations, TestCluster, untilIdle } from "../../src/testing/index.ts"
 
 const topic = Topic.bytes("t")
 
@@ -47,7 +46,7 @@ const recording = Effect.gen(function*() {
 })
 
 describe("TestCluster", () => {
-  it.effect("nsqds register at every nsqlookupd, and answer over TCP, HTTP and in process", () =>
+  it.effect("nsqds register at every nsqlookupd, and respond over TCP, HTTP and in process", () =>
     Effect.gen(function*() {
       const cluster = yield* TestCluster
       const [first, second] = cluster.nsqds

@@ -9,7 +9,12 @@ import { RegistrationDatabase } from "./RegistrationDatabase.ts"
 /** Interval at which unused names are checked. */
 const forgetInterval = "1 minute"
 
-/** The registrations of nsqlookupd. */
+/**
+ * The registrations of nsqlookupd.
+ *
+ * @since 0.2.0
+ * @category services
+ */
 export class Registrations extends Context.Service<Registrations, RegistrationDatabase>()(
   "effect-nsq/lookup/Registrations"
 ) {
