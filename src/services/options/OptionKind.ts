@@ -103,8 +103,8 @@ export const int: OptionKind<number> = {
 const notNegative = (value: number): Result.Result<number, InvalidText> =>
   value < 0 ? refuse("must be at least 0") : Result.succeed(value)
 
-/** A limit, where 0 means no limit. A negative number is refused, because it could be a mistake for a small limit. */
-export const limit: OptionKind<number> = {
+/** An integer from 0 on: a size, a count, or a limit where 0 means no limit. */
+export const count: OptionKind<number> = {
   ...int,
   parse: (text) => Result.flatMap(parseInteger(text), notNegative),
   decode: (value) => Result.flatMap(int.decode(value), notNegative)
@@ -152,6 +152,16 @@ export const duration: OptionKind<Duration.Duration> = {
   },
   format: (value) => GoDuration.toNanos(value) === 0n ? "" : GoDuration.format(value),
   render: (value) => asJson(Number(GoDuration.toNanos(value)))
+}
+
+const notBackwards = (value: Duration.Duration): Result.Result<Duration.Duration, InvalidText> =>
+  GoDuration.toNanos(value) < 0n ? refuse("must be at least 0") : Result.succeed(value)
+
+/** A duration from 0 on. NSQ accepts negative ones, with which timers fire at once or panic. */
+export const span: OptionKind<Duration.Duration> = {
+  ...duration,
+  parse: (text) => Result.flatMap(duration.parse(text, undefined), notBackwards),
+  decode: (value) => Result.flatMap(duration.decode(value), notBackwards)
 }
 
 /** A list of strings; each flag adds one. */

@@ -38,25 +38,25 @@ export const row = <A>(
 export const string = (flag: string, initial: string, help: string, names?: Names): Row<string> =>
   row(flag, Kind.string, () => initial, help, names)
 
-/** An integer. */
-export const int = (flag: string, initial: number, help: string, names?: Names): Row<number> =>
-  row(flag, Kind.int, () => initial, help, names)
+/** An integer from 0 on. */
+export const count = (flag: string, initial: number, help: string, names?: Names): Row<number> =>
+  row(flag, Kind.count, () => initial, help, names)
 
 /** A limit; 0 means no limit, which the help text states. */
 export const limit = (flag: string, initial: number, help: string, names?: Names): Row<number> =>
-  row(flag, Kind.limit, () => initial, `${help}; 0 for no limit`, names)
+  row(flag, Kind.count, () => initial, `${help}; 0 for no limit`, names)
 
 /** A switch. */
 export const bool = (flag: string, initial: boolean, help: string, names?: Names): Row<boolean> =>
   row(flag, Kind.bool, () => initial, help, names)
 
-/** A duration. */
+/** A duration from 0 on. */
 export const duration = (
   flag: string,
   initial: Duration.Input,
   help: string,
   names?: Names
-): Row<Duration.Duration> => row(flag, Kind.duration, () => Duration.fromInputUnsafe(initial), help, names)
+): Row<Duration.Duration> => row(flag, Kind.span, () => Duration.fromInputUnsafe(initial), help, names)
 
 /** One of the given words; the help text has them. */
 export const oneOf = <const Word extends string>(

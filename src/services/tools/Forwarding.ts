@@ -28,7 +28,7 @@ export const table = {
   ),
   statusEvery: row(
     "status-every",
-    Kind.int,
+    Kind.count,
     () => 250,
     "messages between two lines with response times (0 for no lines)"
   )

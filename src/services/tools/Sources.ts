@@ -39,7 +39,7 @@ export const table = {
     (): ClientSettings.ClientSettings => new Map(),
     "option of the consumer as name,value (may be given several times)"
   ),
-  maxInFlight: row("max-in-flight", Kind.int, () => 200, "maximum number of messages in flight"),
+  maxInFlight: row("max-in-flight", Kind.count, () => 200, "maximum number of messages in flight"),
   allowedDaemonNetworks: PeerOptions.allowedDaemonNetworks
 }
 

@@ -28,7 +28,7 @@ export const table = {
   ...Sources.table,
   topics: row("topic", Kind.strings, (): ReadonlyArray<string> => [], "topic to print (may be given several times)"),
   channel: row("channel", Kind.string, () => "", "channel to consume (default: a new ephemeral channel)"),
-  count: row("n", Kind.int, () => 0, "number of messages to print (0 for no limit)"),
+  count: row("n", Kind.count, () => 0, "number of messages to print (0 for no limit)"),
   printTopic: row("print-topic", Kind.bool, () => false, "print the topic before each message")
 }
 

@@ -67,7 +67,7 @@ export const table = {
   ...HttpCalls.table("5 seconds"),
   topics: row("topic", Kind.strings, (): ReadonlyArray<string> => [], "topic to write (may be given several times)"),
   topicPattern: row("topic-pattern", Kind.string, text(""), "regular expression that topics must match"),
-  topicRefresh: row("topic-refresh", Kind.duration, seconds(60), "time between two searches for new topics"),
+  topicRefresh: row("topic-refresh", Kind.span, seconds(60), "time between two searches for new topics"),
   channel: row("channel", Kind.string, text("nsq_to_file"), "channel to consume"),
   outputDir: row("output-dir", Kind.string, text("/tmp"), "directory of the finished files"),
   workDir: row(
@@ -92,14 +92,14 @@ export const table = {
   gzip: row("gzip", Kind.bool, off, "compress the files"),
   gzipLevel: row("gzip-level", Kind.int, () => 6, "compression level, 1 to 9"),
   skipEmptyFiles: row("skip-empty-files", Kind.bool, off, "do not create files without messages"),
-  rotateSize: row("rotate-size", Kind.int, () => 0, "size in bytes after which a new file is begun (0 for no limit)"),
+  rotateSize: row("rotate-size", Kind.count, () => 0, "size in bytes after which a new file is begun (0 for no limit)"),
   rotateInterval: row(
     "rotate-interval",
-    Kind.duration,
+    Kind.span,
     seconds(0),
     "age after which a new file is begun (0 for no limit)"
   ),
-  syncInterval: row("sync-interval", Kind.duration, seconds(30), "longest time between two syncs to the disk"),
+  syncInterval: row("sync-interval", Kind.span, seconds(30), "longest time between two syncs to the disk"),
   logLevel: row(
     "log-level",
     Kind.string,

@@ -47,7 +47,7 @@ export const table = {
   get: row("get", Kind.strings, none, "URL to GET, with %s in place of the message (may be given several times)"),
   contentType: row("content-type", Kind.string, () => defaultContentType, "Content-Type of POST requests"),
   headers: row("header", Kind.strings, none, "header of the requests as name:value (may be given several times)"),
-  concurrency: row("n", Kind.int, () => 100, "maximum number of concurrent requests"),
+  concurrency: row("n", Kind.count, () => 100, "maximum number of concurrent requests"),
   sample: row("sample", Kind.float, () => 1, "fraction of the messages to send, from 0 to 1")
 }
 

@@ -35,7 +35,7 @@ export const table = {
     "nsqd TCP address to publish to (may be given several times; each gets every message)"
   ),
   delimiter: row("delimiter", Kind.string, () => "\n", "byte that ends a message"),
-  rate: row("rate", Kind.int, () => 0, "maximum messages per second (0 for no limit)"),
+  rate: row("rate", Kind.count, () => 0, "maximum messages per second (0 for no limit)"),
   producerOpt: row(
     "producer-opt",
     ClientSettings.kind,

@@ -3,7 +3,7 @@ import { Duration, Result, Schema } from "effect"
 import * as GoDuration from "../../../src/services/core/GoDuration.ts"
 import * as Kind from "../../../src/services/options/OptionKind.ts"
 
-const { bool, duration, float, floats, int, limit, logLevel, string, strings, tlsRequired, tlsVersion } = Kind
+const { bool, duration, float, floats, int, count, logLevel, span, string, strings, tlsRequired, tlsVersion } = Kind
 const words = Kind.oneOf(["nsq", "json"])
 
 /** The value of a text, or why it is refused. */
@@ -40,7 +40,7 @@ describe("OptionKind", () => {
     const kinds = [
       agrees(string),
       agrees(int),
-      agrees(limit),
+      agrees(count),
       agrees(bool),
       agrees(float),
       agrees(words),
@@ -55,7 +55,7 @@ describe("OptionKind", () => {
     const kinds = [
       [refusal(string), "must be a string"],
       [refusal(int), "must be an integer"],
-      [refusal(limit), "must be an integer"],
+      [refusal(count), "must be an integer"],
       [refusal(bool), "must be true or false"],
       [refusal(duration), "must be a duration such as \"5s\", or whole milliseconds"],
       [refusal(strings), "must be a list of strings"],
@@ -192,12 +192,21 @@ describe("OptionKind", () => {
     assert.strictEqual(parsed(tlsRequired, "Tcp"), "strconv.ParseBool: parsing \"tcp\": invalid syntax")
   })
 
-  it("a limit is an integer from 0 on, wherever it is set", () => {
-    for (const text of ["0", "-0", "1_000"]) assert.strictEqual(parsed(limit, text), parsed(int, text))
-    assert.strictEqual(parsed(limit, "-1"), "must be at least 0")
-    assert.strictEqual(parsed(limit, "many"), "parse error")
-    assert.strictEqual(decoded(limit, 5n), 5)
-    for (const value of [-1n, "-1"]) assert.strictEqual(decoded(limit, value), "must be at least 0")
+  it("a span is a duration from 0 on, wherever it is set", () => {
+    assert.deepStrictEqual(parsed(span, "90s"), Duration.seconds(90))
+    assert.deepStrictEqual(parsed(span, "0"), Duration.zero)
+    assert.strictEqual(parsed(span, "-1ns"), "must be at least 0")
+    assert.strictEqual(parsed(span, "soon"), "parse error")
+    assert.strictEqual(decoded(span, "-5s"), "must be at least 0")
+    assert.deepStrictEqual(decoded(span, 5n), Duration.millis(5))
+  })
+
+  it("a count is an integer from 0 on, wherever it is set", () => {
+    for (const text of ["0", "-0", "1_000"]) assert.strictEqual(parsed(count, text), parsed(int, text))
+    assert.strictEqual(parsed(count, "-1"), "must be at least 0")
+    assert.strictEqual(parsed(count, "many"), "parse error")
+    assert.strictEqual(decoded(count, 5n), 5)
+    for (const value of [-1n, "-1"]) assert.strictEqual(decoded(count, value), "must be at least 0")
   })
 
   it("a TLS version has NSQ's name, also in the usage text, an empty one is TLS 1.2, and /config returns its number", () => {

@@ -5,7 +5,7 @@ import * as Row from "../../../src/services/options/OptionRow.ts"
 
 describe("OptionRow", () => {
   it("a row's config key is its flag with underscores unless it has another one, and it has no aliases by default", () => {
-    const { aliases, key } = Row.int("max-queue-size", 1, "")
+    const { aliases, key } = Row.count("max-queue-size", 1, "")
     assert.deepStrictEqual([key, aliases], ["max_queue_size", []])
     const named = Row.strings("host", "", { key: "hosts", aliases: ["server"] })
     assert.deepStrictEqual([named.key, named.aliases], ["hosts", ["server"]])
@@ -15,14 +15,14 @@ describe("OptionRow", () => {
     const { help, initial, kind } = Row.strings("host", "a host")
     assert.deepStrictEqual([kind, initial(), help], [Kind.strings, [], "a host (may be given several times)"])
     const wait = Row.duration("wait", "90 seconds", "")
-    assert.deepStrictEqual([wait.kind, wait.initial()], [Kind.duration, Duration.seconds(90)])
+    assert.deepStrictEqual([wait.kind, wait.initial()], [Kind.span, Duration.seconds(90)])
     const text = Row.string("name", "x", "")
     assert.deepStrictEqual([text.kind, text.initial()], [Kind.string, "x"])
-    const size = Row.int("size", 5, "")
-    assert.deepStrictEqual([size.kind, size.initial()], [Kind.int, 5])
+    const size = Row.count("size", 5, "")
+    assert.deepStrictEqual([size.kind, size.initial()], [Kind.count, 5])
     const limit = Row.limit("max-size", 5, "largest size")
     assert.deepStrictEqual([limit.kind, limit.initial(), limit.help], [
-      Kind.limit,
+      Kind.count,
       5,
       "largest size; 0 for no limit"
     ])
@@ -37,7 +37,7 @@ describe("OptionRow", () => {
 
   it("a default is evaluated when it is needed", () => {
     let calls = 0
-    const counted = Row.row("count", Kind.int, () => ++calls, "")
+    const counted = Row.row("count", Kind.count, () => ++calls, "")
     assert.deepStrictEqual([calls, counted.initial(), counted.initial()], [0, 1, 2])
   })
 })

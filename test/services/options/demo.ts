@@ -9,7 +9,7 @@ import type { OptionsOf } from "../../../src/services/options/OptionTable.ts"
 
 export const table = {
   name: Row.string("name", "demo", "name to show"),
-  maxSize: Row.int("max-size", 10, "largest size", { aliases: ["max-length", "limit"] }),
+  maxSize: Row.count("max-size", 10, "largest size", { aliases: ["max-length", "limit"] }),
   loud: Row.bool("loud", false, "log more"),
   wait: Row.duration("wait", "90 seconds", "time to wait"),
   hosts: Row.strings("host", "host", { key: "hosts" })

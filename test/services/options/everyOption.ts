@@ -23,6 +23,9 @@ const invalid: ReadonlyMap<string, readonly [text: string, reason: string]> = ne
   ["", ["maybe", "parse error"]]
 ])
 
+/** Options of NSQ with a check or a meaning of their own for negative numbers. */
+const withNegatives = new Set(["node-id", "max-deflate-level", "max-channel-consumers", "statsd-udp-packet-size"])
+
 /** Registers the tests of a daemon's options. */
 export const test = <Options extends object>(daemon: Daemon<Options>, samples: Samples<Options>): void => {
   const { defaults, fromCommandLine, program, table } = daemon
@@ -86,14 +89,14 @@ export const test = <Options extends object>(daemon: Daemon<Options>, samples: S
       }
     }))
 
-  it.effect(`every limit of ${program} refuses a negative number`, () =>
+  it.effect(`every size, count, limit and duration of ${program} refuses a negative value`, () =>
     Effect.gen(function*() {
-      for (
-        const { flag } of fields.map((field) => table[field]).filter(({ help }) => help.endsWith("; 0 for no limit"))
-      ) {
-        if (flag === "max-channel-consumers") continue // NSQ's own, where a negative number means no limit
-        const { message } = yield* Effect.flip(settle({}, `--${flag}=-1`))
-        assert.strictEqual(message, `invalid value "-1" for flag -${flag}: must be at least 0`)
+      for (const { flag, kind } of fields.map((field) => table[field])) {
+        if (withNegatives.has(flag)) continue
+        const text = new Map([["int", "-1"], ["duration", "-1s"]]).get(kind.placeholder)
+        if (text === undefined) continue
+        const { message } = yield* Effect.flip(settle({}, `--${flag}=${text}`))
+        assert.strictEqual(message, `invalid value "${text}" for flag -${flag}: must be at least 0`)
       }
     }))
 

@@ -52,9 +52,9 @@ export const table = {
     "address to announce to nsqlookupd"
   ),
   /** 0 for the port in use. */
-  broadcastTcpPort: Row.int("broadcast-tcp-port", 0, "TCP port to announce to nsqlookupd; 0 for the port in use"),
+  broadcastTcpPort: Row.count("broadcast-tcp-port", 0, "TCP port to announce to nsqlookupd; 0 for the port in use"),
   /** 0 for the port in use. */
-  broadcastHttpPort: Row.int("broadcast-http-port", 0, "HTTP port to announce to nsqlookupd; 0 for the port in use"),
+  broadcastHttpPort: Row.count("broadcast-http-port", 0, "HTTP port to announce to nsqlookupd; 0 for the port in use"),
   /** Can be changed at run time. */
   lookupdTcpAddresses: Row.strings("lookupd-tcp-address", "TCP address of an nsqlookupd", {
     key: "nsqlookupd_tcp_addresses"
@@ -106,7 +106,7 @@ export const table = {
     "<pattern>=<durability> for topics whose name matches; * and ? are wildcards, the first match wins"
   ),
   /** Size of a segment of a durable topic's log, in bytes. */
-  segmentSize: Row.int("segment-size", 67_108_864, "size of a segment of a durable topic's log in bytes"),
+  segmentSize: Row.count("segment-size", 67_108_864, "size of a segment of a durable topic's log in bytes"),
   /** Free space of the data directory, in bytes, below which durable topics refuse messages; 0 for no limit. */
   minFreeBytes: Row.limit(
     "min-free-bytes",
@@ -114,14 +114,14 @@ export const table = {
     "free space of the data directory in bytes below which durable topics refuse messages"
   ),
   /** Messages kept in memory, per topic and per channel; further messages are written to disk. */
-  memQueueSize: Row.int(
+  memQueueSize: Row.count(
     "mem-queue-size",
     10_000,
     "messages to keep in memory, per topic and per channel; further ones are written to disk"
   ),
-  maxBytesPerFile: Row.int("max-bytes-per-file", 104_857_600, "size of a disk queue file in bytes"),
+  maxBytesPerFile: Row.count("max-bytes-per-file", 104_857_600, "size of a disk queue file in bytes"),
   /** Messages written to or read from a disk queue between two syncs. */
-  syncEvery: Row.int(
+  syncEvery: Row.count(
     "sync-every",
     2500,
     "messages written to or read from a disk queue after which it is synced (fsync); 1 syncs before the response to each publish"
@@ -132,19 +132,19 @@ export const table = {
     "2 seconds",
     "longest time after which a disk queue in use is synced (fsync)"
   ),
-  queueScanWorkerPoolMax: Row.int("queue-scan-worker-pool-max", 4, "accepted for compatibility; has no effect"),
-  queueScanSelectionCount: Row.int("queue-scan-selection-count", 20, "accepted for compatibility; has no effect"),
+  queueScanWorkerPoolMax: Row.count("queue-scan-worker-pool-max", 4, "accepted for compatibility; has no effect"),
+  queueScanSelectionCount: Row.count("queue-scan-selection-count", 20, "accepted for compatibility; has no effect"),
 
   /** Message timeout of consumers that do not negotiate their own. */
   msgTimeout: Row.duration("msg-timeout", "1 minute", "default message timeout"),
   maxMsgTimeout: Row.duration("max-msg-timeout", "15 minutes", "maximum message timeout, including TOUCH"),
   /** In bytes. */
-  maxMsgSize: Row.int("max-msg-size", 1_048_576, "maximum size of a message in bytes", {
+  maxMsgSize: Row.count("max-msg-size", 1_048_576, "maximum size of a message in bytes", {
     aliases: ["max-message-size"]
   }),
   /** Largest command body in bytes, for example of a whole MPUB. */
-  maxBodySize: Row.int("max-body-size", 5_242_880, "maximum size of a command body in bytes"),
-  maxIdentifySize: Row.int("max-identify-size", 65_536, "maximum size of an IDENTIFY or AUTH body in bytes"),
+  maxBodySize: Row.count("max-body-size", 5_242_880, "maximum size of a command body in bytes"),
+  maxIdentifySize: Row.count("max-identify-size", 65_536, "maximum size of an IDENTIFY or AUTH body in bytes"),
   /** Upper limit for requeue and publish delays. */
   maxReqTimeout: Row.duration("max-req-timeout", "1 hour", "maximum delay of a requeued or deferred message"),
 
@@ -159,9 +159,9 @@ export const table = {
     "1 minute",
     "maximum heartbeat interval that a client can request"
   ),
-  maxRdyCount: Row.int("max-rdy-count", 2500, "maximum RDY count of a client"),
+  maxRdyCount: Row.count("max-rdy-count", 2500, "maximum RDY count of a client"),
   /** In bytes. */
-  maxOutputBufferSize: Row.int(
+  maxOutputBufferSize: Row.count(
     "max-output-buffer-size",
     65_536,
     "maximum output buffer size in bytes that a client can request"
@@ -179,9 +179,10 @@ export const table = {
   /** Flush interval of clients that do not negotiate their own. */
   outputBufferTimeout: Row.duration("output-buffer-timeout", "250 millis", "default flush interval"),
   /** 0 for no limit. */
-  maxChannelConsumers: Row.int(
+  maxChannelConsumers: Row.row(
     "max-channel-consumers",
-    0,
+    Kind.int,
+    () => 0,
     "maximum number of consumers per channel; 0 for no limit"
   ),
   /** Topics that may be created, including ephemeral ones; topics of the data directory are always opened. 0 for no limit. */
@@ -210,7 +211,12 @@ export const table = {
   statsdPrefix: Row.string("statsd-prefix", "nsq.%s", "prefix of statsd keys; %s is replaced by the host"),
   statsdInterval: Row.duration("statsd-interval", "1 minute", "interval between pushes to statsd"),
   statsdMemStats: Row.bool("statsd-mem-stats", true, "push memory statistics to statsd"),
-  statsdUdpPacketSize: Row.int("statsd-udp-packet-size", 508, "maximum size of a statsd packet in bytes"),
+  statsdUdpPacketSize: Row.row(
+    "statsd-udp-packet-size",
+    Kind.int,
+    () => 508,
+    "maximum size of a statsd packet in bytes; 0 or less for 4096"
+  ),
   statsdExcludeEphemeral: Row.bool(
     "statsd-exclude-ephemeral",
     false,
@@ -261,7 +267,12 @@ export const table = {
   ),
   deflate: Row.bool("deflate", true, "offer deflate compression to clients"),
   /** From 1 to 9. */
-  maxDeflateLevel: Row.int("max-deflate-level", 6, "maximum deflate level that a client can request"),
+  maxDeflateLevel: Row.row(
+    "max-deflate-level",
+    Kind.int,
+    () => 6,
+    "maximum deflate level that a client can request"
+  ),
   snappy: Row.bool("snappy", true, "offer snappy compression to clients"),
   enableExperiment: Row.strings(
     "enable-experiment",
