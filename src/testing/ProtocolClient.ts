@@ -1,8 +1,8 @@
 /**
- * A bare client of the wire protocol for tests: sends commands as values or bytes, and returns every frame. It does not reply
- * to heartbeats.
+ * A bare client of the wire protocol for tests: sends commands as values or bytes, and returns every frame. `connect` does not reply
+ * to heartbeats, `connectAlive` does.
  */
-import { Effect, type Scope } from "effect"
+import { Cause, Effect, Queue, type Scope } from "effect"
 import { type Command, encodeCommand, magicV2 } from "../protocol/client/Command.ts"
 import { type Frame, FrameDecoder, FrameError, FrameType } from "../protocol/client/Frame.ts"
 import { decodeMessage, type Message } from "../protocol/client/Message.ts"
@@ -49,6 +49,38 @@ export const connect = Effect.fnUntraced(
 )
 
 /**
+ * Connects like `connect`, and replies to heartbeats until the Scope closes, whether or not the test takes frames. `frame`, `text` and
+ * `message` return the other frames. The connection cannot be upgraded.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const connectAlive = Effect.fnUntraced(
+  function*(address: string): Effect.fn.Return<
+    Omit<ProtocolClient, "rest">,
+    NetError,
+    MemoryNetwork | Scope.Scope
+  > {
+    const { frame, peer, raw, send } = yield* connect(address)
+    const frames = yield* Queue.unbounded<Frame, NetError | FrameError | Cause.Done>()
+    yield* Effect.gen(function*() {
+      for (let next = yield* frame; next !== undefined; next = yield* frame) {
+        if (isHeartbeat(next)) yield* send({ _tag: "NOP" })
+        else Queue.offerUnsafe(frames, next)
+      }
+      yield* Queue.end(frames)
+    }).pipe(Effect.catchCause((cause) => Queue.failCause(frames, cause)), Effect.forkScoped)
+    const taken: ProtocolClient["frame"] = Effect.catchIf(Queue.take(frames), Cause.isDone, () => Effect.undefined)
+    return { peer, raw, send, ...receiving(taken) }
+  }
+)
+
+const heartbeat = "_heartbeat_"
+
+const isHeartbeat = ({ data, type }: Frame): boolean =>
+  type === FrameType.response && Buffer.from(data).toString("latin1") === heartbeat
+
+/**
  * Returns a client on an open connection, for example after an upgrade.
  *
  * @since 0.1.0
@@ -74,16 +106,20 @@ export const over = (connection: Connection): Omit<ProtocolClient, "peer"> => {
     rest: readingWith(read, connection),
     raw: (bytes) => Effect.sync(() => void connection.write(Buffer.from(bytes))),
     send: (...commands) => Effect.sync(() => void connection.write(Buffer.concat(commands.map(encodeCommand)))),
-    frame,
-    text: Effect.map(frame, (next) => next === undefined ? undefined : textOf(next)),
-    message: Effect.flatMap(frame, (next) => {
-      const message = next?.type === FrameType.message ? decodeMessage(next.data) : undefined
-      return message === undefined
-        ? Effect.die(new Error(`expected a message, got ${next === undefined ? "the end" : textOf(next)}`))
-        : Effect.succeed(message)
-    })
+    ...receiving(frame)
   }
 }
+
+const receiving = (frame: ProtocolClient["frame"]): Pick<ProtocolClient, "frame" | "message" | "text"> => ({
+  frame,
+  text: Effect.map(frame, (next) => next === undefined ? undefined : textOf(next)),
+  message: Effect.flatMap(frame, (next) => {
+    const message = next?.type === FrameType.message ? decodeMessage(next.data) : undefined
+    return message === undefined
+      ? Effect.die(new Error(`expected a message, got ${next === undefined ? "the end" : textOf(next)}`))
+      : Effect.succeed(message)
+  })
+})
 
 const textOf = (frame: Frame): string =>
   Buffer.from(frame.type === FrameType.message ? decodeMessage(frame.data)?.body ?? [] : frame.data).toString("latin1")

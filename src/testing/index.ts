@@ -17,6 +17,10 @@ export {
 export { Registrations } from "../services/nsqlookupd/Registrations.ts"
 /** A bare client of the wire protocol. */
 export * as ProtocolClient from "./ProtocolClient.ts"
+/** Generators of commands, and of the pieces in which they arrive. */
+export * as Generators from "./Generators.ts"
+/** The bodies of a batch that is published, and back. */
+export { bodiesOf, joinBodies } from "../services/nsqd/broker/Publisher.ts"
 /** A network in memory. */
 export * as MemoryTransport from "./MemoryTransport.ts"
 /** HTTP over the network in memory. */
@@ -27,6 +31,9 @@ export { type DiskOperation, type Fault, FaultyDisk, type ShortWrite } from "./F
 export * as MemoryDatagrams from "./MemoryDatagrams.ts"
 /** Storage that fails or delays on demand. */
 export * as FaultyStorage from "./FaultyStorage.ts"
+/** Laws for a Storage of your own. */
+export { StorageLawError, StorageLawErrorReason } from "./StorageLawError.ts"
+export * as StorageLaws from "./StorageLaws.ts"
 /** A wall clock that can be set, independently of timers. */
 export * as WallClock from "./WallClock.ts"
 /** Waits until every fiber of a test waits. */

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
+import { TestClock } from "effect/testing"
 import { encodeFrame, encodeResponse, FrameType } from "../../src/protocol/client/Frame.ts"
 import { ChannelName, TopicName } from "../../src/protocol/client/Names.ts"
 import { Transport } from "../../src/services/net/Transport.ts"
 import { MemoryTransport, ProtocolClient, TestBroker } from "../../src/testing/index.ts"
-import { brokerWith } from "../services/nsqd/broker/testing.ts"
+import { brokerWith, send } from "../services/nsqd/broker/testing.ts"
 
 const topic = TopicName.make("t")
 const channel = ChannelName.make("c")
@@ -73,4 +74,25 @@ describe("ProtocolClient", () => {
     Effect.gen(function*() {
       assert.strictEqual((yield* Effect.flip(connect)).message, `dial ${TestBroker.address}: connection refused`)
     }).pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
+
+  it.effect("a client that stays alive replies to heartbeats, and returns the other frames", () =>
+    Effect.gen(function*() {
+      const client = yield* ProtocolClient.connectAlive(TestBroker.address)
+      yield* client.send({ _tag: "SUB", topic, channel }, { _tag: "RDY", count: 1 })
+      assert.strictEqual(yield* client.text, "OK")
+      yield* TestClock.adjust("10 minutes")
+      yield* send("t", "after many heartbeats")
+      assert.strictEqual(Buffer.from((yield* client.message).body).toString(), "after many heartbeats")
+      yield* client.send({ _tag: "CLS" })
+      assert.strictEqual(yield* client.text, "CLOSE_WAIT")
+      client.peer.end()
+      assert.isUndefined(yield* client.frame)
+    }).pipe(Effect.scoped, Effect.provide(brokerWith())))
+
+  it.effect("a client that stays alive fails with the loss of its connection", () =>
+    Effect.gen(function*() {
+      const client = yield* ProtocolClient.connectAlive(TestBroker.address)
+      yield* client.peer.breakOff
+      assert.strictEqual((yield* Effect.flip(client.frame)).message, "connection reset by peer")
+    }).pipe(Effect.scoped, Effect.provide(brokerWith())))
 })

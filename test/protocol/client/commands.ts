@@ -1,12 +1,12 @@
 /**
  * Shared by the tests of the command decoder: generated commands, lengths of pieces, and decoded commands as plain values.
  */
-import { Schema } from "effect"
-import { Command, encodeCommand } from "../../../src/protocol/client/Command.ts"
+import { type Command, encodeCommand } from "../../../src/protocol/client/Command.ts"
 import { CommandDecoder, type CommandGate, type DecoderLimits } from "../../../src/protocol/client/CommandDecoder.ts"
 import type { Decoded } from "../../../src/protocol/client/Decoded.ts"
 import { formatMessageKey } from "../../../src/protocol/client/Message.ts"
 import { bodiesOf } from "../../../src/services/nsqd/broker/Publisher.ts"
+import * as Generators from "../../../src/testing/Generators.ts"
 
 export const limits: DecoderLimits = {
   maxMsgSize: 1024 * 1024,
@@ -80,22 +80,13 @@ export const decodeAll = (
   return out
 }
 
-/** Splits bytes into pieces of the given lengths, repeatedly; a length of 0 counts as 1. */
-export const cut = (bytes: Buffer, lengths: ReadonlyArray<number>): ReadonlyArray<Buffer> => {
-  const pieces: Array<Buffer> = []
-  for (let at = 0, i = 0; at < bytes.length; i++) {
-    const length = Math.max(1, lengths[i % Math.max(1, lengths.length)] ?? bytes.length)
-    pieces.push(bytes.subarray(at, at + length))
-    at += length
-  }
-  return pieces
-}
+export const { cut } = Generators
 
 /** Lengths of pieces, mostly small. */
-export const CutLengths = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 40 })))
+export const CutLengths = Generators.lengths
 
 /** Commands of a well-behaved client, with numbers within the limits. */
-export const Commands = Schema.Array(Command)
+export const Commands = Generators.commands
 
 export const encodeAll = (commands: ReadonlyArray<Command>): Buffer => Buffer.concat(commands.map(encodeCommand))
 

@@ -81,7 +81,12 @@ const make = Effect.map(Effect.all([Broker, Turns]), ([broker, turns]): Publishe
   }
 }))
 
-/** The bodies as views. */
+/**
+ * Returns the bodies of a publish, as views on its bytes. They may belong to several neighbouring PUBs.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
 export const bodiesOf = (bodies: PublishedBodies): ReadonlyArray<Buffer> => {
   const views: Array<Buffer> = []
   let at = bodies.start
@@ -93,7 +98,12 @@ export const bodiesOf = (bodies: PublishedBodies): ReadonlyArray<Buffer> => {
   return views
 }
 
-/** Joins a program's own bodies to one batch. */
+/**
+ * Joins bodies to one batch, for `Publisher.publish`.
+ *
+ * @since 0.2.0
+ * @category conversions
+ */
 export const joinBodies = (bodies: ReadonlyArray<Uint8Array>): PublishedBodies => {
   const bodyBytes = bodies.reduce((sum, body) => sum + body.length, 0)
   const bytes = Buffer.allocUnsafe(bodyBytes + 4 * bodies.length)
