@@ -11,6 +11,7 @@ import * as Version from "../services/core/Version.ts"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
 import type { DaemonOptions, Settings } from "../services/options/DaemonOptions.ts"
+import * as FlagHint from "../services/options/FlagHint.ts"
 import type { LogOptions } from "../services/options/LogOptions.ts"
 import type { OptionsError } from "../services/options/OptionsError.ts"
 import * as Arguments from "./arguments.ts"
@@ -31,6 +32,20 @@ export const printLine = (line: string): Effect.Effect<void> =>
 
 const printError = (text: string): Effect.Effect<void> =>
   Effect.sync(() => StandardError.writeLine(masked(text.trimEnd())))
+
+/**
+ * Prints a usage text that was requested. NSQ's programs print it on standard error, where scripts look for it; a person at a
+ * terminal gets it on standard output, to search and to page.
+ */
+const printHelp = (text: string): Effect.Effect<void> =>
+  process.stderr.isTTY ? printLine(text.trimEnd()) : printError(text)
+
+/** Returns the hint for an unknown flag, if there is one. */
+const hintOf = (program: string, flag: string): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.map(Effect.promise(() => import("./programFlags.ts")), ({ flagsOf }) => {
+    const hint = FlagHint.hint(program, flag, flagsOf)
+    return hint === undefined ? [] : [hint]
+  })
 
 /** Returns the time in the form of Go's `log`. */
 export const goTime = (): string =>
@@ -53,7 +68,12 @@ export const printReason = (
     case "VersionRequest":
       return Effect.as(printLine(version), 0)
     case "HelpRequest":
-      return Effect.as(printError(usage()), 0)
+      return Effect.as(printHelp(usage()), 0)
+    case "UnknownFlag":
+      return Effect.flatMap(
+        hintOf(name, reason.name),
+        (hint) => Effect.as(printError([message, usage().trimEnd(), ...hint].join("\n")), 2)
+      )
     case "InvalidCommandLine":
       return Effect.as(printError(`${message}\n${usage()}`), 2)
     case "InvalidItem":

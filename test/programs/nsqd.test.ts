@@ -75,6 +75,15 @@ describe("nsqd", () => {
     assert.match(err, /^flag provided but not defined: -nope\nUsage of nsqd:\n/)
   })
 
+  it("nsqd says which program has an unknown flag, and which of its own is meant, below the usage", async () => {
+    const misspelt = await ended("--mem-queue-sise=5")
+    assert.strictEqual(misspelt.code, 2)
+    assert.match(misspelt.err, /\nnsqd: did you mean -mem-queue-size\?\n$/)
+    const { code, err } = await ended("--lookupd-http-address=127.0.0.1:4161")
+    assert.strictEqual(code, 2)
+    assert.match(err, /\nnsqd: -lookupd-http-address is a flag of nsqadmin, .*; did you mean -lookupd-tcp-address\?\n$/)
+  })
+
   it("nsqd exits with 1 for a percentile that is not a number", async () => {
     const { code, err } = await ended("--e2e-processing-latency-percentile=abc")
     assert.strictEqual(code, 1)

@@ -44,7 +44,7 @@ export interface Parsed<State> {
 
 /**
  * Parses flags in their order, up to `--` or the first non-flag argument, starting with the initial state. Fails with the reason
- * `HelpRequest` (if the program defines no flag of that name), `InvalidCommandLine` or `InvalidItem`.
+ * `HelpRequest` (if the program defines no flag of that name), `UnknownFlag`, `InvalidCommandLine` or `InvalidItem`.
  */
 export const parse = <State>(
   flags: Iterable<GoFlag<State>>,
@@ -63,7 +63,7 @@ export const parse = <State>(
     if (flag === undefined) {
       return name === "help" || name === "h"
         ? failed(OptionsErrorReason.HelpRequest())
-        : invalid(`flag provided but not defined: -${name}`)
+        : failed(OptionsErrorReason.UnknownFlag({ name }))
     }
     const text = value ?? (flag.isSwitch ? "true" : args[++i])
     if (text === undefined) return invalid(`flag needs an argument: -${name}`)

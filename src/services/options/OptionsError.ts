@@ -15,6 +15,8 @@ export type OptionsErrorReason = Data.TaggedEnum<{
   VersionRequest: {}
   /** The command line is not valid; `description` is Go's text, which is printed before the usage text. */
   InvalidCommandLine: { readonly description: string }
+  /** The command line has a flag that the program does not have; `name` without dashes. */
+  UnknownFlag: { readonly name: string }
   /** An item of a list flag is not valid. As in NSQ, it is printed without the usage text. */
   InvalidItem: { readonly description: string }
   /** The value of an environment variable is not valid. `logFormat` is the form of the FATAL line. */
@@ -51,6 +53,8 @@ export class OptionsError extends Data.TaggedError("OptionsError")<{ readonly re
         return `failed to read the environment - ${reason.description}`
       case "InvalidConfigFile":
         return `failed to load config file ${reason.path} - ${reason.description}`
+      case "UnknownFlag":
+        return `flag provided but not defined: -${reason.name}`
       case "InvalidCommandLine":
       case "InvalidItem":
       case "RefusedValue":

@@ -48,7 +48,7 @@ describe("CommandLine", () => {
       assert.deepStrictEqual(failure(...args), OptionsErrorReason.VersionRequest())
     }
     assert.isUndefined(failure("--version", "--version=F"))
-    assert.strictEqual(failure("--version", "--nope")?._tag, "InvalidCommandLine")
+    assert.strictEqual(failure("--version", "--nope")?._tag, "UnknownFlag")
   })
 
   it("a program without --version, --config and deprecated flags does not accept them", () => {
@@ -57,7 +57,7 @@ describe("CommandLine", () => {
       const parsed = CommandLine.parse(bare, [`--${name}`])
       assert.deepStrictEqual(
         Result.isFailure(parsed) && parsed.failure.reason,
-        invalid(`flag provided but not defined: -${name}`)
+        OptionsErrorReason.UnknownFlag({ name })
       )
       assert.notInclude(CommandLine.usage("demo", bare), `-${name}`)
     }
@@ -100,7 +100,7 @@ describe("CommandLine", () => {
   it("a command line that is not valid fails with Go's text", () => {
     assert.deepStrictEqual(
       failure("--nope"),
-      invalid("flag provided but not defined: -nope")
+      OptionsErrorReason.UnknownFlag({ name: "nope" })
     )
     assert.deepStrictEqual(
       failure("--max-size=many"),

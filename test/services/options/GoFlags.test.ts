@@ -29,7 +29,7 @@ const given = (...args: ReadonlyArray<string>) => Result.map(GoFlags.parse(flags
 
 const refusal = (...args: ReadonlyArray<string>) => {
   const parsed = GoFlags.parse(flags, [], args)
-  return Result.isFailure(parsed) && parsed.failure.reason._tag === "InvalidCommandLine"
+  return Result.isFailure(parsed) && ["InvalidCommandLine", "UnknownFlag"].includes(parsed.failure.reason._tag)
     ? parsed.failure.message
     : parsed
 }

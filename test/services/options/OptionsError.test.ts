@@ -9,6 +9,7 @@ describe("OptionsError", () => {
       [OptionsErrorReason.HelpRequest(), "the usage text is requested"],
       [OptionsErrorReason.VersionRequest(), "the version is requested"],
       [OptionsErrorReason.InvalidCommandLine({ description }), description],
+      [OptionsErrorReason.UnknownFlag({ name: "nope" }), "flag provided but not defined: -nope"],
       [OptionsErrorReason.InvalidItem({ description }), description],
       [OptionsErrorReason.RefusedValue({ description }), description],
       [
