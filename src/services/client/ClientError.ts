@@ -31,6 +31,8 @@ export type ClientErrorReason = Data.TaggedEnum<{
   UnknownOutcome: { readonly topic: string; readonly description: string }
   /** A value cannot be encoded as a body, or a body cannot be decoded to a value of the topic's Schema. */
   InvalidMessage: { readonly topic: string; readonly description: string }
+  /** A message was delivered more than `maxAttempts` times; a consumer gives it up for this cause without handling it. */
+  TooManyAttempts: { readonly topic: string; readonly description: string }
   /** A request to nsqlookupd failed, or its response is not valid. */
   LookupFailure: { readonly address: string; readonly description: string }
 }>

@@ -1,73 +1,36 @@
 /**
  * Consumes a channel from all nsqd that have the topic: finds them, connects, distributes the messages in flight over the
- * connections, backs off when the handler fails, and stops without losing messages. `run` acknowledges each message by the
- * result of its handler; with `messages` the program acknowledges.
+ * connections, backs off when the handler fails, and stops without losing messages. `run` and `runBatches` acknowledge messages by
+ * the result of their handlers; with `messages` the program acknowledges.
  *
  * Hot path: messages go from the read of a socket to a queue in one pass; a fixed number of fibers takes them from there.
  */
-import { Cause, Clock, Duration, Effect, Queue, Random, type Scope, Stream } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Layer, Queue, Random, Scope, type Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { encodeCommand } from "../../protocol/client/Command.ts"
 import { isFatal, parseErrorCode } from "../../protocol/client/ProtocolError.ts"
 import * as Time from "../core/Time.ts"
 import type { Transport } from "../net/Transport.ts"
+import * as Batches from "./Batches.ts"
 import { ClientError, ClientErrorReason } from "./ClientError.ts"
 import * as ClientTopic from "./ClientTopic.ts"
-import type { ConnectionOptions } from "./ConnectionOptions.ts"
+import * as Options from "./ConsumerOptions.ts"
+import type { BatchOptions, ConsumerOptions, RunOptions } from "./ConsumerOptions.ts"
+import { type Job, Worker } from "./Crew.ts"
+import { Deduplication } from "./Deduplication.ts"
 import type { Delivery } from "./Delivery.ts"
-import type { Servers } from "./Discovery.ts"
+import { Draining } from "./Draining.ts"
+import { Handling } from "./Handling.ts"
+import type { Held } from "./Held.ts"
 import { Inbox } from "./Inbox.ts"
 import * as Links from "./Links.ts"
+import { Member } from "./Member.ts"
+import * as Messages from "./Messages.ts"
 import type { NsqdConnection } from "./NsqdConnection.ts"
-import { type Held, Member, Subscription } from "./Subscription.ts"
+import * as Producer from "./Producer.ts"
+import { Subscription } from "./Subscription.ts"
 
-/**
- * Options of a consumer.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ConsumerOptions<A> {
-  /** Name of a topic of bytes (`Topic.bytes`), or a topic with a Schema. */
-  readonly topic: ClientTopic.Topic<A>
-  readonly channel: string
-  readonly servers: Servers
-  readonly connection?: ConnectionOptions
-  /** Messages in flight over all connections. Default: 1. */
-  readonly maxInFlight?: number
-  /** Deliveries of a message before the consumer gives it up; 0 for no limit. Default: 5. */
-  readonly maxAttempts?: number
-  /**
-   * Runs for a message that is given up, before it is finished; if it dies, the message is requeued. Default: logs a warning.
-   */
-  readonly onGivenUp?: (delivery: Delivery<A>) => Effect.Effect<void>
-  /** Delay of the first automatic requeue; that of the nth is n times as long. Default: 90 s. */
-  readonly defaultRequeueDelay?: Duration.Input
-  /** Longest delay of an automatic requeue. Default: 15 min. */
-  readonly maxRequeueDelay?: Duration.Input
-  /** Longest wait of a backoff; 0 disables backoff. Default: 2 min. */
-  readonly maxBackoffDuration?: Duration.Input
-  /** Half the first wait of a backoff. Default: 1 s. */
-  readonly backoffMultiplier?: Duration.Input
-  /**
-   * Time without a message after which a connection passes its turn, if there are more connections than `maxInFlight`. Default:
-   * 10 s.
-   */
-  readonly lowReadyIdleTimeout?: Duration.Input
-  /** Touches messages in the hands of a handler before they time out, up to the server's limit. Default: true. */
-  readonly autoTouch?: boolean
-}
-
-/**
- * Options of `Consumer.run`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface RunOptions {
-  /** Concurrent handlers. Default: `maxInFlight`, at most 1000. */
-  readonly concurrency?: number
-}
+export type { BatchOptions, ConsumerOptions, DeduplicateOptions, RunOptions } from "./ConsumerOptions.ts"
 
 /**
  * A consumer of one channel. It ends when its Scope closes.
@@ -76,18 +39,41 @@ export interface RunOptions {
  * @category models
  */
 export interface Consumer<A> {
-  /** The messages; the program acknowledges each. Ends when the consumer has stopped. */
+  /**
+   * The messages; the program acknowledges each. Messages with more than `maxAttempts` deliveries and undecodable bodies are dealt
+   * with as in `run`. Ends when the consumer has stopped; messages that are not acknowledged are requeued when the Scope closes.
+   */
   readonly messages: Stream.Stream<Delivery<A>>
   /**
-   * Handles messages until the consumer stops: finishes those whose handler succeeds, requeues those whose handler fails. An
-   * interruption interrupts the handlers, and their messages are requeued at once.
+   * Handles messages until the consumer stops: finishes those whose handler succeeds, requeues those whose handler fails. After an
+   * interruption it takes no more messages, waits until the handlers have ended, at most for `drainTimeout`, and interrupts the
+   * others, whose messages are requeued at once.
    */
   readonly run: <E, R>(
     handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>,
-    options?: RunOptions
+    options?: RunOptions<A, E>
   ) => Effect.Effect<void, never, R>
-  /** Takes no more messages, waits up to 30 s until those in flight are acknowledged, and ends `run` and `messages`. */
+  /**
+   * Handles messages in batches until the consumer stops: a success finishes all messages of the batch that the handler has not
+   * acknowledged itself, a failure requeues them. Undecodable bodies are not part of a batch. Interruption is as in `run`.
+   */
+  readonly runBatches: <E, R>(
+    handler: (values: ReadonlyArray<A>, deliveries: ReadonlyArray<Delivery<A>>) => Effect.Effect<unknown, E, R>,
+    options?: BatchOptions<A, E>
+  ) => Effect.Effect<void, never, R>
+  /**
+   * Takes no more messages, waits up to `drainTimeout` until those in flight are acknowledged, requeues the rest, ends `run` and
+   * `messages`, and disconnects.
+   */
   readonly stop: Effect.Effect<void>
+  /** Requests no more messages until `resume`. Those that have arrived are still handled. */
+  readonly pause: Effect.Effect<void>
+  /** Ends a pause. */
+  readonly resume: Effect.Effect<void>
+  /** Changes `maxInFlight`, and the concurrency of a `run` without one of its own. 0 pauses. */
+  readonly setMaxInFlight: (maxInFlight: number) => Effect.Effect<void>
+  /** Changes the concurrency of the present `run` and `runBatches`, from 1 to 1000. Surplus handlers finish their messages. */
+  readonly setConcurrency: (concurrency: number) => Effect.Effect<void>
   /** Whether a connection has at least 85 % of its RDY count in flight, so that more handlers would help. */
   readonly isStarved: Effect.Effect<boolean>
   /** Addresses of the nsqd that are connected. */
@@ -95,7 +81,6 @@ export interface Consumer<A> {
 }
 
 const maxConcurrency = 1000
-const stopTimeout = "30 seconds"
 const redistributeInterval = "5 seconds"
 /** A held message is touched after this part of its timeout. */
 const touchFraction = 1 / 3
@@ -107,12 +92,18 @@ interface Problem {
   readonly fatal: boolean
 }
 
-const toMillis = (input: Duration.Input | undefined, fallback: Duration.Input): number =>
-  Duration.toMillis(Duration.fromInputUnsafe(input ?? fallback))
+/** Returns a valid number of messages in flight. */
+const checkedMaxInFlight = (maxInFlight: number): number =>
+  Number.isFinite(maxInFlight) ? Math.max(0, Math.floor(maxInFlight)) : 0
+
+/** Returns a valid number of handlers. */
+const checkedConcurrency = (concurrency: number): number =>
+  Math.min(Math.max(1, Math.floor(concurrency) || 1), maxConcurrency)
 
 /**
- * Creates a consumer that is connected until the Scope closes; then its messages that are not acknowledged are requeued at once.
- * Dies if NSQ does not accept the name of the channel.
+ * Creates a consumer that is connected until the Scope closes. Closing the Scope drains it: intake stops, handlers may finish
+ * their messages up to `drainTimeout`, and messages that are not acknowledged then are requeued at once. Dies if NSQ does not accept
+ * the name of the channel.
  *
  * ```ts
  * const consumer = yield* Consumer.make({ topic: orders, channel: "kitchen", servers: { nsqd: ["127.0.0.1:4150"] } })
@@ -122,31 +113,49 @@ const toMillis = (input: Duration.Input | undefined, fallback: Duration.Input): 
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fn("Consumer.make")(function*<A>(
-  options: ConsumerOptions<A>
-): Effect.fn.Return<Consumer<A>, never, Transport | HttpClient.HttpClient | Scope.Scope> {
+export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
+  options: ConsumerOptions<A, R>
+): Effect.fn.Return<Consumer<A>, never, R | Transport | HttpClient.HttpClient | Scope.Scope> {
   const { topic } = options
   const channel = ClientTopic.channelName(options.channel)
-  const maxInFlight = options.maxInFlight ?? 1
-  const maxAttempts = options.maxAttempts ?? 5
-  const clock = yield* Clock.Clock
+  let maxInFlight = checkedMaxInFlight(options.maxInFlight ?? 1)
+  const time = Time.fromClock(yield* Clock.Clock)
   const random = yield* Random.Random
+  const delays = Options.requeueDelays(options)
   const inbox = new Inbox<Held<A>>()
   const subscription = new Subscription(
     topic,
     {
       maxInFlight,
-      defaultRequeueDelay: toMillis(options.defaultRequeueDelay, "90 seconds"),
-      maxRequeueDelay: toMillis(options.maxRequeueDelay, "15 minutes"),
-      maxBackoffDuration: toMillis(options.maxBackoffDuration, "2 minutes"),
-      backoffMultiplier: toMillis(options.backoffMultiplier, "1 second"),
-      lowReadyIdleTimeout: toMillis(options.lowReadyIdleTimeout, "10 seconds")
+      maxBackoffDuration: Options.toMillis(options.maxBackoffDuration, "2 minutes"),
+      backoffMultiplier: Options.toMillis(options.backoffMultiplier, "1 second"),
+      lowReadyIdleTimeout: Options.toMillis(options.lowReadyIdleTimeout, "10 seconds")
     },
-    Time.fromClock(clock).monotonicMillis,
+    delays,
+    time,
     () => random.nextDoubleUnsafe()
   )
+  const draining = new Draining(subscription, inbox, Options.drainTimeout(options))
+  const { deadLetter, deduplicate } = options
+  const handling = new Handling<A, R>({
+    options,
+    channel,
+    subscription,
+    delays,
+    deduplication: deduplicate === undefined ? undefined : new Deduplication(
+      Options.toMillis(deduplicate.window, "5 minutes"),
+      deduplicate.maxKeys ?? 100_000,
+      time.monotonicMillis
+    ),
+    producer: deadLetter === undefined
+      ? undefined
+      : yield* Producer.make({ servers: options.servers, connection: options.connection ?? {} }),
+    context: yield* Effect.context<R>()
+  })
 
   const use = Effect.fnUntraced(function*(connection: NsqdConnection) {
+    // A consumer that stops subscribes to nothing; its connections end soon.
+    if (subscription.stopped) return yield* Effect.never
     const member = new Member(connection)
     connection.send(encodeCommand({ _tag: "SUB", topic: topic.name, channel }))
     if (connection.features.max_rdy_count < maxInFlight) {
@@ -166,16 +175,20 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
         ? Effect.fail(new ClientError({ reason: ClientErrorReason.ServerRefusal({ address, description }) }))
         : Effect.logWarning(`(${address}) error from nsqd: ${description}`)))
     const frames = connection.run({
-      onResponse: () => {},
+      onResponse: (text) => {
+        if (text === "CLOSE_WAIT") subscription.closed(member)
+      },
       onError: (text) => {
         const code = parseErrorCode(text)
         Queue.offerUnsafe(problems, { description: text, fatal: code === undefined || isFatal(code) })
       },
       onMessage: (data) => {
         const delivery = subscription.receive(member, data)
-        if (delivery !== undefined) inbox.push(delivery)
-        // nsqd counts it as in flight, and the consumer can neither handle nor acknowledge it.
-        else Queue.offerUnsafe(problems, { description: `a message of ${data.length} bytes is too short`, fatal: true })
+        if (delivery === undefined) {
+          // nsqd counts it as in flight, and the consumer can neither handle nor acknowledge it.
+          Queue.offerUnsafe(problems, { description: `a message of ${data.length} bytes is too short`, fatal: true })
+        } else if (inbox.ended) delivery.requeueNow()
+        else inbox.push(delivery)
       },
       onPause: () => {
         subscription.endPass()
@@ -206,7 +219,7 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
   /** Touches messages that have been held for a third of their timeout. */
   const touching = Effect.gen(function*() {
     while (true) {
-      const now = Time.fromClock(clock).monotonicMillis()
+      const now = time.monotonicMillis()
       let wait = 1000
       for (const held of subscription.held) {
         const due = held.since + held.member.connection.features.msg_timeout * touchFraction
@@ -217,98 +230,87 @@ export const make = Effect.fn("Consumer.make")(function*<A>(
     }
   })
 
-  yield* Links.run({ servers: options.servers, connection: options.connection ?? {}, topic: topic.name, use })
-  // Finalizers run in reverse: this one requeues what is still queued before the connections end.
-  yield* Effect.addFinalizer(() => {
-    subscription.stop()
-    inbox.end()
-    return Effect.forEach(inbox.clear(), (delivery) => delivery.requeue({ delay: 0, backoff: false }), {
-      discard: true
-    })
-  })
-  yield* Effect.forkScoped(backingOff)
-  yield* Effect.forkScoped(redistributing)
-  if (options.autoTouch !== false) yield* Effect.forkScoped(touching)
-
-  const tooMany = (delivery: Delivery<A>): boolean => maxAttempts > 0 && delivery.attempts > maxAttempts
-
-  const giveUp = (delivery: Held<A>): Effect.Effect<void> => {
-    return options.onGivenUp?.(delivery) ??
-      Effect.logWarning(`msg ${delivery.id} attempted ${delivery.attempts} times, giving up`)
-  }
-
-  /** Wraps the handling of a traced topic's message in a span that links to the span of its publish. */
-  const trace = <B, E, R>(delivery: Held<A>, handling: Effect.Effect<B, E, R>): Effect.Effect<B, E, R> => {
-    if (topic.linkOf === undefined) return handling
-    const link = topic.linkOf(delivery.body)
-    return Effect.withSpan(handling, `process ${topic.name}`, {
-      kind: "consumer",
-      root: true,
-      links: link === undefined ? [] : [link],
-      attributes: {
-        "messaging.system": "nsq",
-        "messaging.destination.name": topic.name,
-        "messaging.consumer.group.name": channel,
-        "messaging.message.id": delivery.id
-      }
-    })
-  }
-
-  const handle = <E, R>(
-    delivery: Held<A>,
-    handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>
-  ): Effect.Effect<void, never, R> => {
-    const work = Effect.suspend((): Effect.Effect<unknown, E | ClientError, R> => {
-      if (tooMany(delivery)) return giveUp(delivery)
-      subscription.hold(delivery)
-      return trace(delivery, Effect.flatMap(delivery.value, (value) => handler(value, delivery)))
-    })
-    return Effect.matchCauseEffect(work, {
-      onSuccess: () => {
-        delivery.finishNow()
-        return Effect.void
-      },
-      onFailure: (cause) =>
-        Cause.hasInterruptsOnly(cause)
-          ? delivery.requeue({ delay: 0, backoff: false })
-          : Effect.andThen(Effect.logError(`handler failed for msg ${delivery.id}`, cause), delivery.requeue())
-    })
-  }
-
-  /** Handles messages in sequence; an interruption requeues the current one. */
-  const worker = <E, R>(handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>) =>
-    Effect.suspend(() => {
-      let current: Held<A> | undefined
-      const next = Effect.flatMap(inbox.take, (delivery) => {
-        current = delivery
-        return handle(delivery, handler)
-      })
-      return Effect.forever(next).pipe(
-        Effect.catchIf(Cause.isDone, () => Effect.void),
-        Effect.onInterrupt(() => current?.requeue({ delay: 0, backoff: false }) ?? Effect.void)
-      )
-    })
+  // Finalizers run in reverse: the consumer drains first, while its fibers and its connections still work.
+  const links = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+  yield* Scope.provide(
+    Links.run({ servers: options.servers, connection: options.connection ?? {}, topic: topic.name, use }),
+    links
+  )
+  const keep = (task: Effect.Effect<never>) =>
+    Effect.forkScoped(Effect.tapCause(task, (cause) => Effect.logError("a task of the consumer ended", cause)))
+  yield* keep(backingOff)
+  yield* keep(redistributing)
+  if (options.autoTouch !== false) yield* keep(touching)
+  yield* Effect.addFinalizer(() => draining.close)
 
   return {
-    messages: Stream.fromPull(Effect.succeed(inbox.takeAll)),
-    run: (handler, runOptions) => {
-      const workers = Math.min(runOptions?.concurrency ?? Math.max(1, maxInFlight), maxConcurrency)
-      return Effect.asVoid(Effect.all(Array.from({ length: workers }, () => worker(handler)), {
-        concurrency: "unbounded",
-        discard: true
-      }))
-    },
-    stop: Effect.gen(function*() {
-      subscription.stop()
-      const acknowledged = Effect.gen(function*() {
-        while (subscription.inFlight > 0) yield* subscription.settled.wait
-      })
-      yield* Effect.timeoutOption(acknowledged, stopTimeout)
-      inbox.end()
-    }),
+    messages: Messages.make(inbox, handling, draining),
+    run: (handler, { concurrency, onError } = {}) =>
+      draining.run(
+        {
+          initial: () => checkedConcurrency(concurrency ?? maxInFlight),
+          followsMaxInFlight: concurrency === undefined
+        },
+        jobOf(inbox, (delivery) => handling.handle(delivery, handler, onError))
+      ),
+    runBatches: (handler, { concurrency = 1, onError, size, within } = {}) =>
+      draining.run(
+        { initial: () => checkedConcurrency(concurrency), followsMaxInFlight: false },
+        Batches.job(handler, inbox, subscription, handling, {
+          size: () => Math.max(1, Math.min(size ?? maxInFlight, maxInFlight)),
+          withinMillis: Options.toMillis(within, "1 second"),
+          onError
+        })
+      ),
+    stop: Effect.andThen(draining.stop, Scope.close(links, Exit.void)),
+    pause: Effect.sync(() => subscription.setPaused(true)),
+    resume: Effect.sync(() => subscription.setPaused(false)),
+    setMaxInFlight: (changed) =>
+      Effect.sync(() => {
+        maxInFlight = checkedMaxInFlight(changed)
+        subscription.setMaxInFlight(maxInFlight)
+        draining.followMaxInFlight()
+      }),
+    setConcurrency: (concurrency) => Effect.sync(() => draining.setConcurrency(checkedConcurrency(concurrency))),
     isStarved: Effect.sync(() =>
       subscription.members.some(({ inFlight, ready }) => inFlight > 0 && inFlight >= Math.floor(0.85 * ready))
     ),
     connected: Effect.sync(() => subscription.members.map(({ connection }) => connection.address))
   }
 })
+
+/** Returns the job of workers that handle one message after the other. */
+const jobOf = <A, R>(
+  inbox: Inbox<Held<A>>,
+  handle: (delivery: Held<A>) => Effect.Effect<void, never, R>
+): Job<Worker<A>, R> => ({
+  hire: () => new Worker<A>(),
+  work: (worker) =>
+    Effect.flatMap(inbox.take(worker), handle).pipe(
+      Effect.forever,
+      Effect.catchIf(Cause.isDone, () => Effect.void)
+    )
+})
+
+/**
+ * A consumer that handles messages as long as the Layer exists, with the options of `make` and `run`. The Layer's end drains it,
+ * before the services that the handler uses end.
+ *
+ * ```ts
+ * const KitchenLive = Consumer.layer(
+ *   { topic: orders, channel: "kitchen", servers: { nsqd: ["127.0.0.1:4150"] }, maxInFlight: 10 },
+ *   (order) => Kitchen.use((kitchen) => kitchen.cook(order))
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layer = <A, E, R, R2 = never>(
+  options: ConsumerOptions<A, R2> & RunOptions<A, E>,
+  handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>
+): Layer.Layer<never, never, Exclude<R | R2 | Transport | HttpClient.HttpClient, Scope.Scope>> =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const consumer = yield* make<A, R2>(options)
+    yield* Effect.forkScoped(consumer.run(handler, options))
+  }))

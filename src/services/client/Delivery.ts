@@ -20,6 +20,12 @@ export interface Delivery<A> {
   readonly body: Uint8Array
   /** Address of the nsqd that sent it, `host:port`. */
   readonly address: string
+  /**
+   * Time at which nsqd redelivers the message unless it is acknowledged or touched before, in milliseconds since the Unix epoch.
+   * A touch, also that of `autoTouch`, moves it, up to the server's limit for one delivery. It is computed on access from the
+   * message's arrival, so that nsqd's own deadline is earlier by the time on the network.
+   */
+  readonly deadline: number
   /** The body decoded by the topic's Schema. Fails with the reason `InvalidMessage`. */
   readonly value: Effect.Effect<A, ClientError>
   /** Acknowledges the message as processed. */

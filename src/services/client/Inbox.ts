@@ -7,12 +7,28 @@
 import { Cause, Effect } from "effect"
 import { Line } from "./Line.ts"
 
-type Taker<A> = (effect: Effect.Effect<A, Cause.Done>) => void
+/** Takes items for a fiber. */
+export interface Taker<A> {
+  /** Whether it takes no more items. */
+  readonly retired: boolean
+  /** Called when the fiber asks for the next item. */
+  readonly begin: () => void
+  /** Called in the same moment in which the item leaves the queue, so that an interruption loses none. */
+  readonly accept: (item: A) => void
+}
+
+interface Waiting<A> {
+  readonly taker: Taker<A>
+  readonly resume: (effect: Effect.Effect<A, Cause.Done>) => void
+}
+
+const done = Effect.fail(Cause.Done())
 
 export class Inbox<A> {
   private readonly items = new Line<A>()
-  private takers: Array<Taker<A>> = []
-  private ended = false
+  private waiting: Array<Waiting<A>> = []
+  /** Whether it accepts no more items. */
+  ended = false
 
   push(item: A): void {
     this.items.push(item)
@@ -20,32 +36,52 @@ export class Inbox<A> {
 
   /** Gives pushed items to waiting fibers, which may run at once. */
   deliver(): void {
-    while (this.takers.length > 0) {
+    while (this.waiting.length > 0) {
       const item = this.items.take()
       if (item === undefined) return
-      this.takers.shift()?.(Effect.succeed(item))
+      const next = this.waiting.shift()
+      next?.taker.accept(item)
+      next?.resume(Effect.succeed(item))
     }
   }
 
-  /** The next item. Fails with Done after `end`, once the queue is empty. */
-  readonly take: Effect.Effect<A, Cause.Done> = Effect.suspend(() => {
-    const item = this.items.take()
-    return item === undefined ? this.wait : Effect.succeed(item)
-  })
-
-  private readonly wait: Effect.Effect<A, Cause.Done> = Effect.callback((resume) => {
-    if (this.ended) return resume(Effect.fail(Cause.Done()))
-    this.takers.push(resume)
-    return Effect.sync(() => {
-      this.takers = this.takers.filter((taker) => taker !== resume)
+  /** The next item for a taker. Fails with Done once the taker has retired, or after `end` once the queue is empty. */
+  take(taker: Taker<A>): Effect.Effect<A, Cause.Done> {
+    const wait = this.wait(taker)
+    return Effect.suspend(() => {
+      taker.begin()
+      if (taker.retired) return done
+      const item = this.items.take()
+      if (item === undefined) return wait
+      taker.accept(item)
+      return Effect.succeed(item)
     })
-  })
+  }
 
-  /** All queued items; waits for at least one. */
-  readonly takeAll: Effect.Effect<[A, ...Array<A>], Cause.Done> = Effect.map(
-    this.take,
-    (first) => [first, ...this.clear()]
-  )
+  /** Gives the taker a queued item. Returns false if there is none. */
+  takeNow(taker: Taker<A>): boolean {
+    const item = this.items.take()
+    if (item === undefined) return false
+    taker.accept(item)
+    return true
+  }
+
+  private wait(taker: Taker<A>): Effect.Effect<A, Cause.Done> {
+    return Effect.callback((resume) => {
+      if (this.ended) return resume(done)
+      this.waiting.push({ taker, resume })
+      return Effect.sync(() => {
+        this.waiting = this.waiting.filter((waiting) => waiting.resume !== resume)
+      })
+    })
+  }
+
+  /** Ends the wait of takers that have retired. */
+  releaseRetired(): void {
+    const retired = this.waiting.filter(({ taker }) => taker.retired)
+    this.waiting = this.waiting.filter(({ taker }) => !taker.retired)
+    for (const { resume } of retired) resume(done)
+  }
 
   /** Removes and returns all queued items. */
   clear(): Array<A> {
@@ -57,6 +93,6 @@ export class Inbox<A> {
   /** Accepts no more items; queued ones can still be taken. */
   end(): void {
     this.ended = true
-    for (const taker of this.takers.splice(0)) taker(Effect.fail(Cause.Done()))
+    for (const { resume } of this.waiting.splice(0)) resume(done)
   }
 }

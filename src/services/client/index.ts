@@ -7,7 +7,10 @@ export { ClientError, ClientErrorReason } from "./ClientError.ts"
 export * as Topic from "./ClientTopic.ts"
 export type { ConnectionOptions, TlsOptions } from "./ConnectionOptions.ts"
 export * as Consumer from "./Consumer.ts"
-export type { ConsumerOptions } from "./Consumer.ts"
+export type { BatchOptions, ConsumerOptions, DeduplicateOptions, RunOptions } from "./Consumer.ts"
+/** The envelope of messages that consumers gave up. */
+export * as DeadLetter from "./DeadLetter.ts"
+export { Decision } from "./Decision.ts"
 export type { Delivery } from "./Delivery.ts"
 /** Finds the nsqd of a topic. */
 export * as Discovery from "./Discovery.ts"

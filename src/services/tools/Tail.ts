@@ -52,7 +52,7 @@ export const main = Effect.fn("nsq_tail")(function*(
   const follow = Effect.fnUntraced(function*(topic: string) {
     const settings = yield* Sources.consumerOptions({ ...options, maxInFlight }, `nsq_tail/${version}`, topic, channel)
     yield* ClientLogger.note(`Adding consumer for topic: ${topic}`)
-    const consumer = yield* Consumer.make({ ...settings, topic: Topic.bytes(topic) })
+    const consumer = yield* Consumer.make({ ...settings, topic: Topic.bytes(topic), drainTimeout: 0 })
     const prefix = Buffer.from(options.printTopic ? `${topic} | ` : "")
     let printed = 0
     const show = (body: Uint8Array) =>

@@ -153,7 +153,11 @@ const writeTopic = Effect.fnUntraced(function*(
     ...(yield* Sources.consumerOptions(options, program, topic, channel)),
     topic: Topic.bytes(topic),
     // No limit: redelivery during a long sync interval is not a failed attempt.
-    maxAttempts: 0
+    maxAttempts: 0,
+    // nsqd's timeout limits how long a message waits for a sync, as in NSQ.
+    autoTouch: false,
+    // Messages are finished or abandoned before the consumer ends.
+    drainTimeout: 0
   })
   const file = new TopicFile(topic, settings)
   const permit = yield* Semaphore.make(1)

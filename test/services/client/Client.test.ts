@@ -196,12 +196,12 @@ describe("a Consumer", () => {
       yield* Deferred.succeed(finish, undefined)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("an interrupted program's messages are requeued at once", () =>
+  it.effect("with a drainTimeout of 0 an interrupted program's messages are requeued at once", () =>
     Effect.gen(function*() {
       yield* publish("1", "2", "3")
       const started = yield* Queue.unbounded<string>()
       const program = Effect.scoped(Effect.flatMap(
-        consume({ maxInFlight: 3 }),
+        consume({ maxInFlight: 3, drainTimeout: 0 }),
         (consumer) =>
           consumer.run((body) => Effect.andThen(Queue.offer(started, text(body)), Effect.never), { concurrency: 2 })
       ))

@@ -6,6 +6,7 @@ import { encodeFrame, FrameType } from "../../../src/protocol/client/Frame.ts"
 import { Consumer, Discovery, makeProducer, Topic } from "../../../src/services/client/index.ts"
 import { MemoryTransport, TestBroker, until } from "../../../src/testing/index.ts"
 import * as Web from "../tools/cluster.ts"
+import * as Consuming from "./consuming.ts"
 import * as FakeNsqd from "./fakeNsqd.ts"
 
 const memory = Layer.mergeAll(MemoryTransport.layer, FetchHttpClient.layer)
@@ -124,7 +125,7 @@ describe("a Consumer whose program throws", () => {
         )
       )
       while (Queue.sizeUnsafe(attempts) < 2) yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual(yield* Queue.takeAll(attempts), [2, 3])
+      assert.deepStrictEqual(yield* Queue.takeAll(attempts), [1, 2])
       yield* publish("good")
       yield* Deferred.await(good)
       assert.isUndefined(running.pollUnsafe())
@@ -148,6 +149,78 @@ describe("a Consumer whose program throws", () => {
       })
       yield* Effect.forkScoped(consumer.run(() => Effect.void))
       while (!Deferred.isDoneUnsafe(givenUp)) yield* TestClock.adjust("1 second")
-      assert.strictEqual(yield* Deferred.await(givenUp), 3)
+      assert.strictEqual(yield* Deferred.await(givenUp), 2)
     }).pipe(Effect.scoped, Effect.provide(broker)))
+})
+
+describe("a running Consumer that the program controls", () => {
+  /** Records the items in the hands of handlers, which end when the test lets them. */
+  const working = Effect.gen(function*() {
+    const busy = new Set<string>()
+    const gate = yield* Deferred.make<void>()
+    const handler = ({ item }: { readonly item: string }) =>
+      Effect.andThen(Effect.sync(() => busy.add(item)), Deferred.await(gate))
+    return { busy, handler, open: Deferred.succeed(gate, undefined) }
+  })
+
+  it.effect("pause stops the flow of messages, and resume continues it", () =>
+    Effect.gen(function*() {
+      const handled = yield* Queue.unbounded<string>()
+      const consumer = yield* Consuming.consume()
+      yield* Effect.forkScoped(consumer.run(({ item }) => Queue.offer(handled, item)))
+      yield* Consuming.order("1")
+      assert.strictEqual(yield* Queue.take(handled), "1")
+      yield* consumer.pause
+      yield* Consuming.untilChannel(({ subscriptions }) => subscriptions[0]?.readyCount === 0)
+      yield* Consuming.order("2")
+      yield* Consuming.untilChannel(({ depth }) => depth === 1)
+      assert.strictEqual(Queue.sizeUnsafe(handled), 0)
+      yield* consumer.resume
+      assert.strictEqual(yield* Queue.take(handled), "2")
+    }).pipe(Effect.scoped, Effect.provide(Consuming.layer)))
+
+  it.effect("setMaxInFlight changes the messages in flight and the default concurrency", () =>
+    Effect.gen(function*() {
+      const { busy, handler, open } = yield* working
+      const consumer = yield* Consuming.consume({ maxInFlight: 1 })
+      yield* Effect.forkScoped(consumer.run(handler))
+      yield* Consuming.order("1", "2", "3", "4")
+      yield* until(() => busy.size === 1)
+      yield* consumer.setMaxInFlight(3)
+      yield* until(() => busy.size === 3)
+      yield* Consuming.untilChannel(({ inFlightCount }) => inFlightCount === 3)
+      yield* consumer.setMaxInFlight(0)
+      yield* open
+      yield* Consuming.untilChannel(({ depth, inFlightCount }) => depth === 1 && inFlightCount === 0)
+      yield* consumer.setMaxInFlight(1)
+      yield* until(() => busy.size === 4)
+    }).pipe(Effect.scoped, Effect.provide(Consuming.layer)))
+
+  it.effect("setConcurrency changes the number of handlers, and surplus ones finish their messages", () =>
+    Effect.gen(function*() {
+      const started = yield* Queue.unbounded<string>()
+      const gates = new Map<string, Deferred.Deferred<void>>()
+      const consumer = yield* Consuming.consume()
+      yield* Effect.forkScoped(consumer.run(({ item }) => {
+        const gate = Deferred.makeUnsafe<void>()
+        gates.set(item, gate)
+        return Effect.andThen(Queue.offer(started, item), Deferred.await(gate))
+      }, { concurrency: 1 }))
+      const end = (item: string) => Deferred.succeed(gates.get(item) ?? Deferred.makeUnsafe<void>(), undefined)
+      yield* Consuming.order("1", "2", "3", "4", "5")
+      assert.strictEqual(yield* Queue.take(started), "1")
+      yield* consumer.setConcurrency(3)
+      assert.deepStrictEqual([yield* Queue.take(started), yield* Queue.take(started)], ["2", "3"])
+      yield* consumer.setConcurrency(1)
+      yield* end("1")
+      yield* end("2")
+      yield* Consuming.untilChannel(({ inFlightCount }) => inFlightCount === 3)
+      assert.strictEqual(Queue.sizeUnsafe(started), 0)
+      yield* end("3")
+      assert.strictEqual(yield* Queue.take(started), "4")
+      yield* end("4")
+      assert.strictEqual(yield* Queue.take(started), "5")
+      yield* end("5")
+      assert.strictEqual((yield* Consuming.channel).requeueCount, 0)
+    }).pipe(Effect.scoped, Effect.provide(Consuming.layer)))
 })

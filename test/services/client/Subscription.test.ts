@@ -1,14 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { encodeMessage, MessageId } from "../../../src/protocol/client/Message.ts"
+import { HeldList } from "../../../src/services/client/Held.ts"
 import { Topic } from "../../../src/services/client/index.ts"
-import { HeldList, Member, Subscription, type SubscriptionSettings } from "../../../src/services/client/Subscription.ts"
+import { Member } from "../../../src/services/client/Member.ts"
+import * as RequeueDelays from "../../../src/services/client/RequeueDelays.ts"
+import { Subscription, type SubscriptionSettings } from "../../../src/services/client/Subscription.ts"
 import { fakeConnection } from "./fakeConnection.ts"
 
 const settings: SubscriptionSettings = {
   maxInFlight: 10,
-  defaultRequeueDelay: 1000,
-  maxRequeueDelay: 2500,
   maxBackoffDuration: 8000,
   backoffMultiplier: 1000,
   lowReadyIdleTimeout: 10_000
@@ -20,10 +21,15 @@ const idOf = (number: number): MessageId => MessageId.make(String(number).padSta
 const message = (number: number, attempts = 1): Buffer =>
   encodeMessage({ timestamp: 7n, attempts, id: idOf(number), body: Buffer.from(`body ${number}`) })
 
+/** Wall clock at the start of the monotonic clock, in ms. */
+const epoch = 1_700_000_000_000
+
 /** A subscription on a clock that the test sets. The first candidate gets a turn. */
 const program = (changed: Partial<SubscriptionSettings> = {}) => {
   const clock = { now: 0 }
-  const subscription = new Subscription(Topic.bytes("t"), { ...settings, ...changed }, () => clock.now, () => 0)
+  const time = { monotonicMillis: () => clock.now, wallNanos: () => BigInt(clock.now + epoch) * 1_000_000n }
+  const delays = RequeueDelays.linear(1000, 2500)
+  const subscription = new Subscription(Topic.bytes("t"), { ...settings, ...changed }, delays, time, () => 0)
   const join = (address: string, maxReady = 2500) => {
     const { connection, sent } = fakeConnection(address, { max_rdy_count: maxReady })
     const member = new Member(connection)
@@ -157,7 +163,7 @@ describe("messages of a subscription", () => {
       ])
     }))
 
-  it.effect("a touched message becomes the one that was touched last", () =>
+  it.effect("a touch restarts the timeout of a message, and an acknowledged message is not held any more", () =>
     Effect.gen(function*() {
       const { clock, join, subscription } = program()
       const { commands, receive } = join("a")
@@ -169,7 +175,7 @@ describe("messages of a subscription", () => {
       clock.now = 500
       yield* first.touch
       assert.deepStrictEqual(commands(), [`TOUCH ${idOf(1)}`])
-      assert.deepStrictEqual([...subscription.held].map(({ id, since }) => [id, since]), [[idOf(2), 0], [idOf(1), 500]])
+      assert.deepStrictEqual([...subscription.held].map(({ id, since }) => [id, since]), [[idOf(1), 500], [idOf(2), 0]])
       yield* second.finish
       assert.deepStrictEqual([...subscription.held], [first])
     }))
@@ -240,7 +246,7 @@ describe("HeldList", () => {
     const { receive } = join("a")
     const list = new HeldList<Uint8Array>()
     const messages = [1, 2, 3].map((number) => receive(number))
-    messages.forEach((held, since) => list.add(held, since))
+    messages.forEach((held) => list.add(held))
     const seen: Array<string> = []
     for (const held of list) {
       seen.push(held.id)
@@ -256,7 +262,7 @@ describe("HeldList", () => {
     const messages = [1, 2, 3].map((number) => receive(number))
     for (const removed of messages) {
       const list = new HeldList<Uint8Array>()
-      messages.forEach((held, since) => list.add(held, since))
+      messages.forEach((held) => list.add(held))
       list.remove(removed)
       assert.deepStrictEqual([...list], messages.filter((held) => held !== removed))
     }

@@ -1,0 +1,43 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect } from "effect"
+import { MessageId } from "../../../src/protocol/client/Message.ts"
+import { DeadLetter, type Delivery } from "../../../src/services/client/index.ts"
+
+const delivery: Delivery<never> = {
+  id: MessageId.make("0123456789abcdef"),
+  timestamp: 1_700_000_000_123_456_789n,
+  attempts: 3,
+  body: Buffer.from([0, 255, 10]),
+  address: "a:1",
+  deadline: 0,
+  value: Effect.never,
+  finish: Effect.void,
+  requeue: () => Effect.void,
+  touch: Effect.void
+}
+
+describe("DeadLetter", () => {
+  it.effect("an envelope has the message, its origin and the cause, and keeps every byte", () =>
+    Effect.gen(function*() {
+      const letters = DeadLetter.topic("dead")
+      const letter = DeadLetter.fromDelivery(delivery, { topic: "orders", channel: "c" }, Cause.fail("sold out"))
+      const body = yield* letters.encode(letter)
+      const { cause, ...rest } = yield* letters.decode(body)
+      assert.match(cause, /sold out/)
+      assert.deepStrictEqual({ ...rest, body: [...rest.body] }, {
+        topic: "orders",
+        channel: "c",
+        id: "0123456789abcdef",
+        attempts: 3,
+        timestamp: 1_700_000_000_123_456_789n,
+        address: "a:1",
+        body: [0, 255, 10]
+      })
+    }))
+
+  it("a long cause is cut, and credentials in it are masked", () => {
+    const letter = (text: string) => DeadLetter.fromDelivery(delivery, { topic: "t", channel: "c" }, Cause.fail(text))
+    assert.strictEqual(letter("x".repeat(20_000)).cause.length, 10_000)
+    assert.notInclude(letter("cannot reach https://user:hunter2@db/").cause, "hunter2")
+  })
+})
