@@ -7,6 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^effect-nsq$/, replacement: source("index.ts") },
+      { find: /^effect-nsq\/admin$/, replacement: source("services/admin/index.ts") },
       { find: /^effect-nsq\/broker$/, replacement: source("broker.ts") },
       { find: /^effect-nsq\/client$/, replacement: source("services/client/index.ts") },
       { find: /^effect-nsq\/testing$/, replacement: source("testing/index.ts") }

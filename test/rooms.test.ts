@@ -19,7 +19,7 @@ const layers: ReadonlyArray<ReadonlyArray<string>> = [
   ["services/logging"],
   ["services/net"],
   ["services/http"],
-  ["services/client", "services/cluster"],
+  ["services/admin", "services/client", "services/cluster"],
   ["services/nsqd/options", "services/nsqlookupd", "services/nsqadmin", "services/tools"],
   ["services/nsqd/auth", "services/nsqd/disk"],
   ["services/nsqd/log"],

@@ -22,6 +22,7 @@ const entryPoints = [
   "src/broker.ts",
   "src/metrics.ts",
   "src/protocol/index.ts",
+  "src/services/admin/index.ts",
   "src/services/client/index.ts",
   "src/testing/index.ts"
 ]

@@ -2,7 +2,12 @@
 import { Schema } from "effect"
 import { Count, Text } from "./Lenient.ts"
 
-/** The address and the settings of an nsqd. Older daemons omit some keys, which decode to 0 or `""`. */
+/**
+ * The address and the settings of an nsqd. Older daemons omit some keys, which decode to 0 or `""`.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
 export const Info = Schema.Struct({
   version: Text,
   broadcast_address: Text,

@@ -20,11 +20,21 @@ export const Producer = Schema.Struct({
 })
 export type Producer = typeof Producer.Type
 
-/** `GET /lookup`, and an event of `GET /watch`: the channels of a topic, and the nsqd that have it. */
+/**
+ * `GET /lookup`, and an event of `GET /watch`: the channels of a topic, and the nsqd that have it.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
 export const Lookup = Schema.Struct({ channels: optionalList(Schema.String), producers: list(Producer) })
 export type Lookup = typeof Lookup.Type
 
-/** An nsqd and its topics. `tombstones` has one entry per entry of `topics`. */
+/**
+ * An nsqd and its topics. `tombstones` has one entry per entry of `topics`.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
 export const Node = Schema.Struct({
   ...Producer.fields,
   tombstones: optionalList(Schema.Boolean),

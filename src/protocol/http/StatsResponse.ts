@@ -116,7 +116,12 @@ export const Memory = Schema.Struct({
 })
 export type Memory = typeof Memory.Type
 
-/** The whole response. */
+/**
+ * The whole response.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
 export const Stats = Schema.Struct({
   version: Text,
   /** `OK`, or `NOK - ` and the reason why messages cannot be written. */

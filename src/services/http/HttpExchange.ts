@@ -182,22 +182,37 @@ const secureUrl = (url: string, { body, status }: Received): string | undefined 
 /** Requests the JSON of API version 1, which servers from before NSQ 1.0 would wrap otherwise. */
 export const versioned = HttpClientRequest.setHeader("accept", "application/vnd.nsq; version=1.0")
 
+/** Sends a request as NSQ does to its daemons, and returns the one that was sent last with the response of any status. */
+const sendTwice = Effect.fnUntraced(function*(
+  client: HttpClient.HttpClient,
+  given: HttpClientRequest.HttpClientRequest,
+  options: Sending & Limits
+): Effect.fn.Return<{ request: HttpClientRequest.HttpClientRequest; received: Received }, HttpError> {
+  const request = versioned(given)
+  const received = yield* send(client, request, options)
+  const secure = secureUrl(request.url, received)
+  if (secure === undefined) return { request, received }
+  const repeated = HttpClientRequest.setUrl(request, secure)
+  return { request: repeated, received: yield* send(client, repeated, options) }
+})
+
 /**
- * Sends a request as NSQ does to its daemons: `versioned`, once more over HTTPS if the daemon requires it, and any status other
- * than 200 is a failure. Each of the two requests has the limits.
+ * Sends a request as NSQ does to its daemons: `versioned`, and once more over HTTPS if the daemon requires it. Returns the response of
+ * any status. Each of the two requests has the limits.
  */
+export const exchangeWithDaemon = (
+  client: HttpClient.HttpClient,
+  request: HttpClientRequest.HttpClientRequest,
+  options: Sending & Limits
+): Effect.Effect<Received, HttpError> => Effect.map(sendTwice(client, request, options), ({ received }) => received)
+
+/** Sends a request like `exchangeWithDaemon`. Any status other than 200 is a failure. */
 export const sendToDaemon = Effect.fnUntraced(function*(
   client: HttpClient.HttpClient,
   given: HttpClientRequest.HttpClientRequest,
   options: Sending & Limits
 ): Effect.fn.Return<Received, HttpError> {
-  let request = versioned(given)
-  let received = yield* send(client, request, options)
-  const secure = secureUrl(request.url, received)
-  if (secure !== undefined) {
-    request = HttpClientRequest.setUrl(request, secure)
-    received = yield* send(client, request, options)
-  }
+  const { received, request } = yield* sendTwice(client, given, options)
   const { body, status } = received
   if (status === 200) return received
   return yield* fail(authenticated(request), options, HttpErrorReason.UnexpectedStatus({ status, code: codeIn(body) }))

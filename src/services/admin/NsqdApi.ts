@@ -1,0 +1,205 @@
+/**
+ * nsqd's HTTP API as typed calls (docs/protocol/http.md#nsqd-endpoints), for this project's nsqd and NSQ's own.
+ */
+import { Duration, Effect, Schema } from "effect"
+import type { HttpClient } from "effect/http"
+import { Info } from "../../protocol/http/InfoResponse.ts"
+import { Stats } from "../../protocol/http/StatsResponse.ts"
+import type { AdminError } from "./AdminError.ts"
+import * as AdminRequests from "./AdminRequests.ts"
+
+/**
+ * What `publish` adds to a message.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface HttpPublishOptions {
+  /** Delay of the delivery, in whole milliseconds. Default: none. */
+  readonly delay?: Duration.Input
+}
+
+/**
+ * The part of the statistics to request.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface StatsOptions {
+  /** Only this topic. Default: all. */
+  readonly topic?: string
+  /** Only this channel. Default: all. */
+  readonly channel?: string
+  /** Whether to include consumers and producers, of which there may be very many. Default: true. */
+  readonly clients?: boolean
+  /** Whether to include the memory of the process. Default: true. */
+  readonly memory?: boolean
+}
+
+/**
+ * The durability of a topic (docs/durability.md).
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type TopicDurability = typeof TopicDurability.Type
+const TopicDurability = Schema.Literals(["memory", "written", "synced"])
+
+/**
+ * The calls to one nsqd. They fail with an `AdminError`. Its reason is `TopicNotFound` or `ChannelNotFound` for one that does not exist,
+ * `Refusal` with NSQ's code for other refusals, and `RequestFailure` if there is no complete response.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface NsqdApi {
+  /** The address, as given. */
+  readonly address: string
+  /** Fails with the reason `Unhealthy` if the disk cannot be used. */
+  readonly ping: Effect.Effect<void, AdminError>
+  /** Fails with the reason `Unhealthy` while nsqd starts or stops, too. NSQ's nsqd does not have it. */
+  readonly ready: Effect.Effect<void, AdminError>
+  /** The version, the addresses and the limits. */
+  readonly info: Effect.Effect<Info, AdminError>
+  /** Topics, channels and clients with their figures. `topics` is null or empty if the requested topic does not exist. */
+  readonly stats: (options?: StatsOptions) => Effect.Effect<Stats, AdminError>
+  /** The metrics in the text format of Prometheus. NSQ's nsqd does not have it. */
+  readonly metrics: Effect.Effect<string, AdminError>
+  /** Publishes a message, and creates the topic if needed. */
+  readonly publish: (
+    topic: string,
+    body: Uint8Array | string,
+    options?: HttpPublishOptions
+  ) => Effect.Effect<void, AdminError>
+  /** Publishes messages with one request: all of them or none. Does nothing for an empty list. */
+  readonly publishAll: (topic: string, bodies: ReadonlyArray<Uint8Array | string>) => Effect.Effect<void, AdminError>
+  /** Creates a topic. Succeeds if it exists. */
+  readonly createTopic: (topic: string) => Effect.Effect<void, AdminError>
+  /** Deletes a topic with its channels and messages. */
+  readonly deleteTopic: (topic: string) => Effect.Effect<void, AdminError>
+  /** Deletes the messages that no channel has yet. */
+  readonly emptyTopic: (topic: string) => Effect.Effect<void, AdminError>
+  /** Stops the flow of messages from the topic to its channels. */
+  readonly pauseTopic: (topic: string) => Effect.Effect<void, AdminError>
+  readonly unpauseTopic: (topic: string) => Effect.Effect<void, AdminError>
+  /**
+   * Changes the durability of an existing topic, or resets it to that of nsqd's options. Returns the durability from now on. NSQ's
+   * nsqd does not have it.
+   */
+  readonly setDurability: (
+    topic: string,
+    durability: TopicDurability | "default"
+  ) => Effect.Effect<TopicDurability, AdminError>
+  /** Creates a channel of an existing topic. Succeeds if it exists. */
+  readonly createChannel: (topic: string, channel: string) => Effect.Effect<void, AdminError>
+  /** Deletes a channel with its messages, and ends the connections of its consumers. */
+  readonly deleteChannel: (topic: string, channel: string) => Effect.Effect<void, AdminError>
+  /** Deletes the messages of a channel, those in flight included. */
+  readonly emptyChannel: (topic: string, channel: string) => Effect.Effect<void, AdminError>
+  /** Stops deliveries. */
+  readonly pauseChannel: (topic: string, channel: string) => Effect.Effect<void, AdminError>
+  readonly unpauseChannel: (topic: string, channel: string) => Effect.Effect<void, AdminError>
+  /**
+   * Returns an option by its config key (docs/protocol/http.md#config): a string, number, boolean or list. Durations are
+   * nanoseconds.
+   */
+  readonly config: (key: string) => Effect.Effect<Schema.Json, AdminError>
+  /** Sets the nsqlookupds to register at, `host:port` each, until nsqd ends. */
+  readonly setLookupdAddresses: (addresses: ReadonlyArray<string>) => Effect.Effect<void, AdminError>
+  /** Sets the log level, until nsqd ends. */
+  readonly setLogLevel: (level: "debug" | "info" | "warn" | "error" | "fatal") => Effect.Effect<void, AdminError>
+  /** Collects garbage now. */
+  readonly freeMemory: Effect.Effect<void, AdminError>
+}
+
+const bytesOf = (body: Uint8Array | string): Uint8Array => typeof body === "string" ? Buffer.from(body) : body
+
+const int32 = (value: number): Buffer => {
+  const bytes = Buffer.allocUnsafe(4)
+  bytes.writeInt32BE(value)
+  return bytes
+}
+
+const decodeJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Json))
+
+const Durable = Schema.Struct({ durability: TopicDurability })
+const decodeDurable = Schema.decodeEffect(Schema.fromJsonString(Durable))
+
+/**
+ * Returns the calls to the nsqd with its HTTP API at `address`: `host:port`, or `http(s)://host:port`, where user information becomes
+ * basic authentication. If nsqd requires TLS, requests go to its HTTPS port.
+ *
+ * ```ts
+ * const program = Effect.gen(function*() {
+ *   const nsqd = yield* NsqdApi.make("127.0.0.1:4151")
+ *   yield* nsqd.createTopic("orders")
+ *   yield* nsqd.createChannel("orders", "kitchen")
+ *   const { topics } = yield* nsqd.stats({ topic: "orders" })
+ * }).pipe(Effect.provide(FetchHttpClient.layer))
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function*(
+  address: string,
+  options: AdminRequests.AdminOptions = {}
+): Effect.fn.Return<NsqdApi, never, HttpClient.HttpClient> {
+  const { check, get, invalid, post, send } = yield* AdminRequests.make(address, options)
+  const onTopic = (action: string) => (topic: string) => post(`/topic/${action}`, { topic })
+  const onChannel = (action: string) => (topic: string, channel: string) =>
+    post(`/channel/${action}`, { topic, channel })
+  const putConfig = (key: string, value: string) =>
+    Effect.asVoid(send({ method: "PUT", path: `/config/${key}`, body: Buffer.from(value) }))
+
+  return {
+    address,
+    ping: check("/ping"),
+    ready: check("/ready"),
+    info: get(Info, "/info"),
+    stats: ({ channel, clients = true, memory = true, topic } = {}) =>
+      get(Stats, "/stats", { format: "json", topic, channel, include_clients: clients, include_mem: memory }),
+    metrics: Effect.map(send({ method: "GET", path: "/metrics" }), ({ body }) => body.toString()),
+    publish: (topic, body, { delay } = {}) => {
+      const defer = delay === undefined ? undefined : Math.round(Duration.toMillis(Duration.fromInputUnsafe(delay)))
+      return post("/pub", { topic, defer }, bytesOf(body))
+    },
+    publishAll: (topic, bodies) => {
+      if (bodies.length === 0) return Effect.void
+      const sized = bodies.map(bytesOf).flatMap((body) => [int32(body.length), body])
+      return post("/mpub", { topic, binary: true }, Buffer.concat([int32(bodies.length), ...sized]))
+    },
+    createTopic: onTopic("create"),
+    deleteTopic: onTopic("delete"),
+    emptyTopic: onTopic("empty"),
+    pauseTopic: onTopic("pause"),
+    unpauseTopic: onTopic("unpause"),
+    setDurability: (topic, durability) =>
+      Effect.flatMap(
+        send({ method: "PUT", path: "/topic/durability", parameters: { topic, durability } }),
+        ({ body }) =>
+          Effect.mapBoth(decodeDurable(body.toString()), {
+            onSuccess: (decoded) => decoded.durability,
+            onFailure: () => invalid("PUT", "/topic/durability")
+          })
+      ),
+    createChannel: onChannel("create"),
+    deleteChannel: onChannel("delete"),
+    emptyChannel: onChannel("empty"),
+    pauseChannel: onChannel("pause"),
+    unpauseChannel: onChannel("unpause"),
+    config: (key) => {
+      const path = `/config/${encodeURIComponent(key)}`
+      return Effect.flatMap(
+        send({ method: "GET", path }),
+        ({ body, headers }) =>
+          headers["content-type"]?.startsWith("application/json") === true
+            ? Effect.mapError(decodeJson(body.toString()), () => invalid("GET", path))
+            : Effect.succeed(body.toString())
+      )
+    },
+    setLookupdAddresses: (addresses) => putConfig("nsqlookupd_tcp_addresses", JSON.stringify(addresses)),
+    setLogLevel: (level) => putConfig("log_level", level),
+    freeMemory: post("/debug/freememory", {})
+  }
+})

@@ -1,0 +1,17 @@
+/**
+ * `effect-nsq/admin`: the HTTP APIs of nsqd, nsqlookupd and nsqadmin as typed calls.
+ */
+
+export { AdminError, AdminErrorReason } from "./AdminError.ts"
+export type { AdminOptions } from "./AdminRequests.ts"
+/** Calls to a cluster through nsqadmin. */
+export * as NsqadminApi from "./NsqadminApi.ts"
+/** Calls to one nsqd. */
+export * as NsqdApi from "./NsqdApi.ts"
+/** Calls to one nsqlookupd. */
+export { HttpError, HttpErrorReason } from "../http/HttpError.ts"
+export * as NsqlookupdApi from "./NsqlookupdApi.ts"
+/** The responses with figures, as Schemas. */
+export { Info } from "../../protocol/http/InfoResponse.ts"
+export { Lookup, Node } from "../../protocol/http/LookupResponse.ts"
+export { Stats } from "../../protocol/http/StatsResponse.ts"

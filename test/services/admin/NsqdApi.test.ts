@@ -1,0 +1,153 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { type AdminError, NsqdApi } from "../../../src/services/admin/index.ts"
+import { TestCluster } from "../../../src/testing/index.ts"
+
+/** The calls to the nsqd of a cluster. */
+const nsqd = Effect.gen(function*() {
+  const { nsqds: [node] } = yield* TestCluster
+  assert(node !== undefined)
+  return { node, api: yield* NsqdApi.make(node.httpAddress) }
+})
+
+const cluster = Effect.provide(TestCluster.layer({ nsqlookupds: 0, nsqd: { durability: "written", maxMsgSize: 100 } }))
+
+const topicStats = Effect.fnUntraced(function*(api: NsqdApi.NsqdApi, topic: string) {
+  const { topics } = yield* api.stats({ topic, memory: false })
+  return topics?.[0]
+})
+
+const reasonOf = <A>(call: Effect.Effect<A, AdminError>) => Effect.map(Effect.flip(call), ({ reason }) => reason)
+
+describe("NsqdApi", () => {
+  it.effect("topics and channels are created, paused, emptied and deleted", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      yield* api.createTopic("t")
+      yield* api.createTopic("t")
+      yield* api.createChannel("t", "c")
+      yield* api.pauseTopic("t")
+      yield* api.pauseChannel("t", "c")
+      yield* api.publish("t", "waits in the topic")
+      const paused = yield* topicStats(api, "t")
+      assert.deepStrictEqual([paused?.paused, paused?.depth, paused?.channels?.[0]?.paused], [true, 1, true])
+      yield* api.emptyTopic("t")
+      assert.strictEqual((yield* topicStats(api, "t"))?.depth, 0)
+      yield* api.unpauseTopic("t")
+      yield* api.publish("t", Buffer.from("waits in the channel"))
+      assert.strictEqual((yield* topicStats(api, "t"))?.channels?.[0]?.depth, 1)
+      yield* api.unpauseChannel("t", "c")
+      yield* api.emptyChannel("t", "c")
+      assert.strictEqual((yield* topicStats(api, "t"))?.channels?.[0]?.depth, 0)
+      yield* api.deleteChannel("t", "c")
+      assert.deepStrictEqual((yield* topicStats(api, "t"))?.channels, [])
+      yield* api.deleteTopic("t")
+      assert.isUndefined(yield* topicStats(api, "t"))
+    }).pipe(cluster))
+
+  it.effect("messages are published one by one, with a delay, and many with one request", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      yield* api.createTopic("t")
+      yield* api.createChannel("t", "c")
+      yield* api.publish("t", "later", { delay: "1 minute" })
+      yield* api.publishAll("t", ["a\nb", Buffer.from([0, 255])])
+      yield* api.publishAll("t", [])
+      const channel = (yield* topicStats(api, "t"))?.channels?.[0]
+      assert.deepStrictEqual([channel?.depth, channel?.deferred_count], [2, 1])
+    }).pipe(cluster))
+
+  it.effect("the state, the settings and the figures of the daemon are returned", () =>
+    Effect.gen(function*() {
+      const { api, node } = yield* nsqd
+      yield* api.ping
+      const info = yield* api.info
+      assert.deepStrictEqual([info.broadcast_address, info.tcp_port], [node.host, 4150])
+      assert.isDefined((yield* api.stats()).memory)
+      assert.isUndefined((yield* api.stats({ memory: false })).memory)
+      assert.include(yield* api.metrics, "# TYPE")
+      yield* api.freeMemory
+    }).pipe(cluster))
+
+  it.effect("options are read in their own types, and those that can be changed are changed", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      assert.strictEqual(yield* api.config("max_msg_size"), 100)
+      assert.strictEqual(yield* api.config("broadcast_address"), "10.0.0.1")
+      yield* api.setLookupdAddresses(["10.0.1.9:4160"])
+      assert.deepStrictEqual(yield* api.config("nsqlookupd_tcp_addresses"), ["10.0.1.9:4160"])
+      yield* api.setLogLevel("error")
+      assert.strictEqual(yield* api.config("log_level"), 4)
+      const unknown = yield* reasonOf(api.config("no such/option"))
+      assert.strictEqual(unknown._tag === "Refusal" ? unknown.code : unknown._tag, "NOT_FOUND")
+    }).pipe(cluster))
+
+  it.effect("the durability of a topic is changed and reset", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      yield* api.createTopic("t")
+      assert.strictEqual(yield* api.setDurability("t", "synced"), "synced")
+      assert.strictEqual(yield* api.setDurability("t", "default"), "written")
+      assert.deepStrictEqual(yield* reasonOf(api.setDurability("unknown", "synced")), {
+        _tag: "TopicNotFound",
+        topic: "unknown"
+      })
+    }).pipe(cluster))
+
+  it.effect("a topic or channel that does not exist has a reason of its own, other refusals have NSQ's code", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      yield* api.createTopic("t")
+      assert.deepStrictEqual(yield* reasonOf(api.pauseTopic("u")), { _tag: "TopicNotFound", topic: "u" })
+      assert.deepStrictEqual(yield* reasonOf(api.createChannel("u", "c")), { _tag: "TopicNotFound", topic: "u" })
+      const missing = yield* Effect.flip(api.deleteChannel("t", "c"))
+      assert.deepStrictEqual(missing.reason, { _tag: "ChannelNotFound", topic: "t", channel: "c" })
+      assert.strictEqual(missing.message, "10.0.0.1:4151: channel t:c does not exist")
+      const refusal = { _tag: "Refusal" as const, status: 400, code: "INVALID_TOPIC", description: "INVALID_TOPIC" }
+      assert.deepStrictEqual(yield* reasonOf(api.createTopic("not a name & more")), refusal)
+      const large = yield* Effect.flip(api.publish("t", "x".repeat(101)))
+      assert.strictEqual(large.message, "10.0.0.1:4151: got response 413 MSG_TOO_BIG")
+    }).pipe(cluster))
+
+  it.effect("a full disk makes ping fail with the reason", () =>
+    Effect.gen(function*() {
+      const { api, node } = yield* nsqd
+      yield* api.createTopic("t")
+      node.disk.fail((operation) => operation === "write" ? "ENOSPC" : undefined)
+      yield* Effect.flip(api.publish("t", "x"))
+      const reason = yield* reasonOf(api.ping)
+      assert.match(reason._tag === "Unhealthy" ? reason.description : reason._tag, /^NOK - .*no space left/)
+      const ready = yield* reasonOf(api.ready)
+      assert.match(ready._tag === "Unhealthy" ? ready.description : ready._tag, /^NOT READY - /)
+    }).pipe(cluster))
+
+  it.effect("a daemon that does not run is a failed request, whose error names it without credentials", () =>
+    Effect.gen(function*() {
+      const { node } = yield* nsqd
+      yield* node.kill
+      const api = yield* NsqdApi.make(`http://user:secret@${node.httpAddress}/`)
+      const error = yield* Effect.flip(api.ping)
+      assert.strictEqual(error.reason._tag, "RequestFailure")
+      assert.include(error.message, "10.0.0.1:4151")
+      assert.notInclude(error.message, "secret")
+      assert.notInclude(error.address, "secret")
+    }).pipe(cluster))
+
+  it.effect("a request that takes longer than its timeout fails", () =>
+    Effect.gen(function*() {
+      const { node } = yield* nsqd
+      const { separate } = yield* TestCluster
+      yield* separate(TestCluster.program, node)
+      const api = yield* NsqdApi.make(node.httpAddress, { timeout: 0 })
+      const reason = yield* reasonOf(api.info)
+      assert.strictEqual(reason._tag === "RequestFailure" ? reason.error.reason._tag : reason._tag, "Timeout")
+    }).pipe(cluster))
+
+  it.effect("a response above the limit fails", () =>
+    Effect.gen(function*() {
+      const { node } = yield* nsqd
+      const api = yield* NsqdApi.make(node.httpAddress, { maxResponseSize: 10 })
+      const reason = yield* reasonOf(api.info)
+      assert.strictEqual(reason._tag === "RequestFailure" ? reason.error.reason._tag : reason._tag, "ResponseTooLarge")
+    }).pipe(cluster))
+})
