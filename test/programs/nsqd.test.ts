@@ -66,7 +66,7 @@ describe("nsqd", () => {
   it("nsqd -h prints the usage on standard error and exits with 0", async () => {
     const { code, err, out } = await ended("-h")
     assert.deepStrictEqual([code, out], [0, ""])
-    assert.match(err, /^Usage of nsqd:\n {2}-allowed-daemon-networks value\n/)
+    assert.match(err, /^Usage of nsqd:\n {2}-config string\n/)
   })
 
   it("nsqd exits with 2 and the usage for an invalid command line", async () => {

@@ -60,7 +60,7 @@ describe("nsqlookupd", () => {
   it("nsqlookupd prints its usage and exits with 0 for -h, and with 2 for an invalid command line", async () => {
     const help = await ended("-h")
     assert.strictEqual(help.code, 0)
-    assert.match(help.err, /^Usage of nsqlookupd:\n {2}-broadcast-address string\n/)
+    assert.match(help.err, /^Usage of nsqlookupd:\n {2}-config string\n/)
     const wrong = await ended("--mem-queue-size=1")
     assert.strictEqual(wrong.code, 2)
     assert.match(wrong.err, /^flag provided but not defined: -mem-queue-size\nUsage of nsqlookupd:\n/)

@@ -11,53 +11,57 @@ import type { OptionsOf } from "../options/OptionTable.ts"
 
 /** Flag, kind, default and help text of every option. */
 export const table = {
-  ...LogOptions.rows("nsqlookupd"),
-  /** Address to listen on for nsqd, `host:port`. */
-  tcpAddress: Row.string("tcp-address", "0.0.0.0:4160", "<addr>:<port> to listen on for nsqd"),
-  /** Address to listen on for HTTP, `host:port`. */
-  httpAddress: Row.string("http-address", "0.0.0.0:4161", "<addr>:<port> to listen on for HTTP clients"),
-  /** Address announced to nsqd, at which it requests channels. */
-  broadcastAddress: Row.row("broadcast-address", Kind.string, NodeId.hostname, "address announced to nsqd"),
-  /** Time since its last PING after which a producer is hidden. */
-  inactiveProducerTimeout: Row.duration(
-    "inactive-producer-timeout",
-    "5 minutes",
-    "time since its last ping after which a producer is hidden"
-  ),
-  /** Time for which a tombstone hides a producer. */
-  tombstoneLifetime: Row.duration(
-    "tombstone-lifetime",
-    "45 seconds",
-    "time for which a producer stays hidden by a tombstone"
-  ),
-  /** Limit for concurrent HTTP connections; 0 for no limit. */
-  maxHttpConnections: HttpOptions.maxHttpConnections,
-  /** Host names that browsers may use besides the daemon's own and private ones; `*` for all. */
-  httpAllowedHosts: HttpOptions.httpAllowedHosts,
-  /** Limit for the topics and channels of one producer; 0 for no limit. */
-  maxRegistrationsPerProducer: Row.limit(
-    "max-registrations-per-producer",
-    100_000,
-    "maximum number of topics and channels of one producer"
-  ),
-  /** Registrations of all producers, beyond which each may have an equal share; 0 for no limit. */
-  maxRegistrations: Row.limit(
-    "max-registrations",
-    1_000_000,
-    "registrations of all producers together, beyond which each may have an equal share"
-  ),
-  /** Limit for topics and channels without producers, the latest; 0 for no limit. */
-  maxUnusedNames: Row.limit(
-    "max-unused-names",
-    100_000,
-    "maximum number of topics and channels without producers, the latest"
-  ),
-  /** Time after which topics and channels without producers are forgotten; 0 for no limit. */
-  unusedNameLifetime: Row.duration(
-    "unused-name-lifetime",
-    "7 days",
-    "time after which topics and channels without producers are forgotten; 0 for never"
-  )
+  ...Row.group("Listeners", {
+    /** Address to listen on for nsqd, `host:port`. */
+    tcpAddress: Row.string("tcp-address", "0.0.0.0:4160", "<addr>:<port> to listen on for nsqd"),
+    /** Address to listen on for HTTP, `host:port`. */
+    httpAddress: Row.string("http-address", "0.0.0.0:4161", "<addr>:<port> to listen on for HTTP clients"),
+    /** Limit for concurrent HTTP connections; 0 for no limit. */
+    maxHttpConnections: HttpOptions.maxHttpConnections,
+    /** Host names that browsers may use besides the daemon's own and private ones; `*` for all. */
+    httpAllowedHosts: HttpOptions.httpAllowedHosts
+  }),
+  ...Row.group("Registrations", {
+    /** Address announced to nsqd, at which it requests channels. */
+    broadcastAddress: Row.row("broadcast-address", Kind.string, NodeId.hostname, "address announced to nsqd"),
+    /** Time since its last PING after which a producer is hidden. */
+    inactiveProducerTimeout: Row.duration(
+      "inactive-producer-timeout",
+      "5 minutes",
+      "time since its last ping after which a producer is hidden"
+    ),
+    /** Time for which a tombstone hides a producer. */
+    tombstoneLifetime: Row.duration(
+      "tombstone-lifetime",
+      "45 seconds",
+      "time for which a producer stays hidden by a tombstone"
+    ),
+    /** Limit for the topics and channels of one producer; 0 for no limit. */
+    maxRegistrationsPerProducer: Row.limit(
+      "max-registrations-per-producer",
+      100_000,
+      "maximum number of topics and channels of one producer"
+    ),
+    /** Registrations of all producers, beyond which each may have an equal share; 0 for no limit. */
+    maxRegistrations: Row.limit(
+      "max-registrations",
+      1_000_000,
+      "registrations of all producers together, beyond which each may have an equal share"
+    ),
+    /** Limit for topics and channels without producers, the latest; 0 for no limit. */
+    maxUnusedNames: Row.limit(
+      "max-unused-names",
+      100_000,
+      "maximum number of topics and channels without producers, the latest"
+    ),
+    /** Time after which topics and channels without producers are forgotten; 0 for no limit. */
+    unusedNameLifetime: Row.duration(
+      "unused-name-lifetime",
+      "7 days",
+      "time after which topics and channels without producers are forgotten; 0 for never"
+    )
+  }),
+  ...Row.group("Log", LogOptions.rows("nsqlookupd"))
 }
 
 /**

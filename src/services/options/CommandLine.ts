@@ -46,6 +46,9 @@ interface Progress<Options> extends Omit<CommandLine<Options>, "rest"> {
 
 type Flag<Options> = GoFlags.GoFlag<Progress<Options>>
 
+/** The heading of flags that are not options. */
+const general = ""
+
 const withWarning = <Options>(progress: Progress<Options>, warning: string): Progress<Options> =>
   progress.warnings.includes(warning) ? progress : { ...progress, warnings: [...progress.warnings, warning] }
 
@@ -56,6 +59,7 @@ const flag = <A, Options>(
   set: (progress: Progress<Options>, value: A) => Progress<Options>
 ): Flag<Options> => ({
   name,
+  group: general,
   help,
   isSwitch: kind.isSwitch,
   placeholder: kind.placeholder,
@@ -65,7 +69,7 @@ const flag = <A, Options>(
 
 const rowFlags = <Options, K extends keyof Options>(
   field: K,
-  { aliases, flag: name, help, initial, kind }: Row<Options[K]>
+  { aliases, flag: name, group, help, initial, kind }: Row<Options[K]>
 ): ReadonlyArray<Flag<Options>> => {
   const set: Flag<Options>["set"] = (progress, text) =>
     Result.map(kind.parse(text, progress.given[field]), (value) => ({
@@ -74,9 +78,10 @@ const rowFlags = <Options, K extends keyof Options>(
     }))
   const { isSwitch, placeholder } = kind
   return [
-    { name, help, isSwitch, placeholder, defaultText: kind.format(initial()), set },
+    { name, group, help, isSwitch, placeholder, defaultText: kind.format(initial()), set },
     ...aliases.map((alias): Flag<Options> => ({
       name: alias,
+      group,
       help: `[deprecated] use --${name}`,
       isSwitch,
       placeholder,

@@ -11,6 +11,8 @@ import { OptionsError, OptionsErrorReason } from "./OptionsError.ts"
 export interface GoFlag<in out State> {
   readonly name: string
   readonly help: string
+  /** The heading above the flag in the usage text; empty for none. */
+  readonly group: string
   /** A bare `--name` means `true`; a value has to follow `=`. */
   readonly isSwitch: boolean
   /** The name of the value in the usage text; empty for switches. */
@@ -74,13 +76,22 @@ export const parse = <State>(
   return Result.succeed({ state, rest: [] })
 }
 
-/** Returns the usage text: flags in alphabetical order, each with its help text and its default. */
+/**
+ * Returns the usage text: flags without a heading first, then each group in the order of its first flag; alphabetically within a
+ * group, each flag with its help text and its default. NSQ's text has no groups.
+ */
 export const usage = <State>(program: string, flags: Iterable<GoFlag<State>>): string => {
-  const lines = Array.from(flags)
-    .sort((a, b) => a.name < b.name ? -1 : 1)
+  const byGroup = Map.groupBy(flags, ({ group }) => group)
+  const lines = Array.from(byGroup.keys())
+    .toSorted((a, b) => Number(a !== "") - Number(b !== ""))
+    .flatMap((group) => [...group === "" ? [] : ["", `${group}:`], ...flagLines(byGroup.get(group) ?? [])])
+  return [`Usage of ${program}:`, ...lines, ""].join("\n")
+}
+
+const flagLines = <State>(flags: ReadonlyArray<GoFlag<State>>): ReadonlyArray<string> =>
+  flags
+    .toSorted((a, b) => a.name < b.name ? -1 : 1)
     .map(({ defaultText, help, name, placeholder }) =>
       `  -${name}${placeholder === "" ? "" : ` ${placeholder}`}\n    \t${help}` +
       (defaultText === "" ? "" : ` (default ${defaultText})`)
     )
-  return [`Usage of ${program}:`, ...lines, ""].join("\n")
-}

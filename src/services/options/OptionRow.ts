@@ -2,7 +2,7 @@
  * One option: its flag, config key, kind, default and help text. `OptionTable` holds the options of a program. The short forms
  * are for options with a constant default.
  */
-import { Duration } from "effect"
+import { Duration, Struct } from "effect"
 import * as Kind from "./OptionKind.ts"
 
 /** One option. */
@@ -17,6 +17,8 @@ export interface Row<in out A> {
   /** Returns the default. Evaluated on demand, because some defaults come from the operating system. */
   readonly initial: () => A
   readonly help: string
+  /** The heading above the option in the usage text; empty for none. */
+  readonly group: string
 }
 
 /** Names of an option besides its flag. Default of `key`: the flag's name with underscores. Default of `aliases`: empty. */
@@ -32,7 +34,14 @@ export const row = <A>(
   initial: () => A,
   help: string,
   { aliases = [], key = flag.replaceAll("-", "_") }: Names = {}
-): Row<A> => ({ flag, key, aliases, kind, initial, help })
+): Row<A> => ({ flag, key, aliases, kind, initial, help, group: "" })
+
+/** Returns rows under a heading. */
+export const group = <Rows extends object>(heading: string, rows: Rows): Rows => {
+  const grouped: Rows = { ...rows }
+  for (const field of Struct.keys(rows)) Object.assign(grouped, { [field]: { ...rows[field], group: heading } })
+  return grouped
+}
 
 /** A string. */
 export const string = (flag: string, initial: string, help: string, names?: Names): Row<string> =>

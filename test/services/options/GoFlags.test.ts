@@ -8,6 +8,7 @@ type Given = ReadonlyArray<readonly [name: string, text: string]>
 /** A flag that records its name and its text. */
 const flag = <A>(name: string, kind: Kind.OptionKind<A>, initial: A): GoFlags.GoFlag<Given> => ({
   name,
+  group: "",
   help: `what ${name} does`,
   isSwitch: kind.isSwitch,
   placeholder: kind.placeholder,
@@ -152,6 +153,28 @@ describe("GoFlags", () => {
         ""
       ].join("\n")
     )
+  })
+
+  it("the usage text has flags without a heading first, then each group", () => {
+    const grouped = [
+      { ...flag("port", Kind.int, 0), group: "Network" },
+      { ...flag("verbose", Kind.bool, false), group: "Log" },
+      flag("name", Kind.string, ""),
+      { ...flag("host", Kind.string, ""), group: "Network" }
+    ]
+    const headings = GoFlags.usage("demo", grouped).split("\n").filter((line) => !line.startsWith("    \t"))
+    assert.deepStrictEqual(headings, [
+      "Usage of demo:",
+      "  -name string",
+      "",
+      "Network:",
+      "  -host string",
+      "  -port int",
+      "",
+      "Log:",
+      "  -verbose",
+      ""
+    ])
   })
 
   it.effect.prop(
