@@ -12,6 +12,7 @@ export { type Client, Clients, type ClientStats } from "./services/nsqd/broker/C
 /** Decides what clients may do over TCP. Default: everything is allowed. */
 export { AuthError, AuthErrorReason } from "./services/nsqd/auth/AuthError.ts"
 export { Authorizer, type Credentials } from "./services/nsqd/auth/Authorizer.ts"
+export * as AuthServers from "./services/nsqd/auth/AuthServers.ts"
 export type { Grant } from "./services/nsqd/auth/Grant.ts"
 /** Publishing and consuming without a connection. */
 export { consume, type ConsumeOptions, type Delivery, publish } from "./services/nsqd/broker/InProcess.ts"
@@ -28,6 +29,8 @@ export { Topic } from "./services/nsqd/broker/Topic.ts"
 export { OptionsError, OptionsErrorReason } from "./services/options/OptionsError.ts"
 /** All options with NSQ's defaults; `Options.layer({ ... })` changes some. */
 export * as Options from "./services/nsqd/options/NsqdOptions.ts"
+/** Reads options in a piece of a daemon, which refuses options that no piece reads. */
+export { read as readOptions } from "./services/nsqd/options/OptionReads.ts"
 /** Storage of messages and metadata that memory does not hold. */
 export { StorageError, StorageErrorReason } from "./services/nsqd/disk/StorageError.ts"
 export { Storage } from "./services/nsqd/storage/Storage.ts"
@@ -42,3 +45,12 @@ export { NetError, NetErrorReason } from "./services/net/NetError.ts"
 export * as NodeTransport from "./services/net/NodeTransport.ts"
 export { type Connection, Transport } from "./services/net/Transport.ts"
 export { TcpServer } from "./services/nsqd/session/TcpServer.ts"
+/** The HTTP API of nsqd, its metrics, and routes of a program. */
+export * as HttpRoute from "./services/http/HttpRoute.ts"
+export { NsqdHttp } from "./services/nsqd/http/NsqdHttp.ts"
+export { Prometheus } from "./services/nsqd/http/Prometheus.ts"
+/** TLS of the listeners. */
+export * as ServerTls from "./services/net/ServerTls.ts"
+/** Registration with nsqlookupds, or with another discovery service. */
+export type { ChannelDirectory } from "./services/nsqd/broker/ChannelDirectory.ts"
+export { LookupRegistration } from "./services/nsqd/lookup/LookupRegistration.ts"

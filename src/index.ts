@@ -8,9 +8,11 @@ export * as broker from "./broker.ts"
 export * as metrics from "./metrics.ts"
 /** The wire protocol as Schemas and codecs. */
 export * as protocol from "./protocol/index.ts"
-/** The daemon nsqd as a Layer. */
+/** The daemon nsqd as a Layer of replaceable pieces. */
+export type { CompleteLayer, ReplacementWithoutEffect } from "./services/core/CompleteLayer.ts"
 export { Nsqd } from "./services/nsqd/Nsqd.ts"
 export { NsqdError, NsqdErrorReason } from "./services/nsqd/NsqdError.ts"
+export type { Given as NsqdGiven, Pieces as NsqdPieces } from "./services/nsqd/NsqdPieces.ts"
 /** The daemon nsqlookupd as a Layer. */
 export { Nsqlookupd } from "./services/nsqlookupd/Nsqlookupd.ts"
 export { NsqlookupdError, NsqlookupdErrorReason } from "./services/nsqlookupd/NsqlookupdError.ts"

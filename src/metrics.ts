@@ -10,6 +10,9 @@ export { NetError, NetErrorReason } from "./services/net/NetError.ts"
 export * as NodeDatagrams from "./services/net/NodeDatagrams.ts"
 /** All metrics of nsqd, for Effect's exporters. */
 export * as NsqdMetrics from "./services/nsqd/metrics/NsqdMetrics.ts"
+/** Traces and metrics over OTLP. */
+export { Telemetry } from "./services/nsqd/metrics/Telemetry.ts"
+export { TelemetryError } from "./services/nsqd/metrics/TelemetrySettings.ts"
 /** The options of a running nsqd, which `Statsd` follows; `RuntimeOptions.layer` starts with those of the broker. */
 export { RuntimeOptions } from "./services/nsqd/options/RuntimeOptions.ts"
 export { RuntimeOptionsError, RuntimeOptionsErrorReason } from "./services/nsqd/options/RuntimeOptionsError.ts"

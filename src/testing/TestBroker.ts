@@ -15,9 +15,10 @@ import { onEventLoop, Turns, unlimited } from "../services/core/Turns.ts"
 import { Broker } from "../services/nsqd/broker/Broker.ts"
 import { Clients } from "../services/nsqd/broker/Clients.ts"
 import { Publisher } from "../services/nsqd/broker/Publisher.ts"
-import { NsqdOptions } from "../services/nsqd/options/NsqdOptions.ts"
+import * as Options from "../services/nsqd/options/NsqdOptions.ts"
 import { TcpServer } from "../services/nsqd/session/TcpServer.ts"
 import { Storage } from "../services/nsqd/storage/Storage.ts"
+import * as OptionTable from "../services/options/OptionTable.ts"
 import { Idle } from "./Idle.ts"
 import * as MemoryTransport from "./MemoryTransport.ts"
 
@@ -29,11 +30,16 @@ import * as MemoryTransport from "./MemoryTransport.ts"
  */
 export const address = "127.0.0.1:4150"
 
+const { NsqdOptions } = Options
+
 /** Options that differ from NSQ's defaults. */
-const options = (changed: Partial<NsqdOptions>) =>
+const options = (changed: Options.Changes) =>
   Layer.effect(
     NsqdOptions,
-    Effect.map(NsqdOptions, (defaults) => ({ ...defaults, nodeId: 0, tcpAddress: address, ...changed }))
+    Effect.map(
+      NsqdOptions,
+      (defaults) => OptionTable.change(Options.table, { ...defaults, nodeId: 0, tcpAddress: address }, changed)
+    )
   )
 
 /** Long work yields only as the test configures it, so that the speed of the machine does not matter. */
@@ -45,7 +51,7 @@ const turns = Layer.effect(Turns, Effect.map(Turns, (given) => given === onEvent
  * @since 0.1.0
  * @category layers
  */
-export const layerNoStorage = (changed: Partial<NsqdOptions> = {}) =>
+export const layerNoStorage = (changed: Options.Changes = {}) =>
   TcpServer.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(Publisher.layer, Clients.layer)),
     Layer.provideMerge(Broker.layer),
@@ -62,5 +68,5 @@ export const layerNoStorage = (changed: Partial<NsqdOptions> = {}) =>
  * @since 0.1.0
  * @category layers
  */
-export const layer = (changed: Partial<NsqdOptions> = {}) =>
+export const layer = (changed: Options.Changes = {}) =>
   layerNoStorage(changed).pipe(Layer.provideMerge(Storage.layerMemory), Layer.provideMerge(Idle.layer))

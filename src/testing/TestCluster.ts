@@ -24,6 +24,7 @@ import { Clients } from "../services/nsqd/broker/Clients.ts"
 import { Publisher } from "../services/nsqd/broker/Publisher.ts"
 import { Disk } from "../services/nsqd/disk/Disk.ts"
 import { NsqdHttp } from "../services/nsqd/http/NsqdHttp.ts"
+import { Prometheus } from "../services/nsqd/http/Prometheus.ts"
 import { KnownLookupds } from "../services/nsqd/lookup/KnownLookupds.ts"
 import * as LookupPeers from "../services/nsqd/lookup/LookupPeers.ts"
 import * as Options from "../services/nsqd/options/NsqdOptions.ts"
@@ -116,6 +117,7 @@ const nsqd = (disk: FaultyDisk["Service"], options: Partial<Options.NsqdOptions>
   LookupPeers.layer.pipe(
     Layer.provideMerge(TcpServer.layer),
     Layer.provideMerge(NsqdHttp.layer),
+    Layer.provide(Prometheus.layer),
     Layer.provideMerge(Layer.mergeAll(Publisher.layer, Clients.layer)),
     Layer.provideMerge(Broker.layer),
     Layer.provide(KnownLookupds.layerDirectory),

@@ -10,8 +10,6 @@ import * as AdminRoutes from "../../src/services/nsqadmin/AdminRoutes.ts"
 import * as Endpoints from "../../src/services/nsqadmin/Endpoints.ts"
 import { Nsqadmin } from "../../src/services/nsqadmin/Nsqadmin.ts"
 import * as NsqdHttp from "../../src/services/nsqd/http/NsqdHttp.ts"
-import { ProcessMemory } from "../../src/services/nsqd/stats/ProcessMemory.ts"
-import { Storage } from "../../src/services/nsqd/storage/Storage.ts"
 import * as LookupHttp from "../../src/services/nsqlookupd/LookupHttp.ts"
 import * as NsqlookupdOptions from "../../src/services/nsqlookupd/NsqlookupdOptions.ts"
 import { Registrations } from "../../src/services/nsqlookupd/Registrations.ts"
@@ -260,7 +258,7 @@ describe("permissions of nsqd's HTTP routes", { timeout: 120_000 }, () => {
   it.live("the table of nsqd's HTTP permissions has every route", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(namesOf(yield* NsqdHttp.allRoutes), Object.keys(nsqd).toSorted())
-    }).pipe(Effect.provide(Layer.mergeAll(Api.layer({ httpAddress: "" }), ProcessMemory.layer, Storage.layerMemory))))
+    }).pipe(Effect.provide(Api.layer({ httpAddress: "" }))))
 
   it.live("nsqd permits or refuses each route for each client as in the table", () =>
     Effect.gen(function*() {

@@ -27,7 +27,12 @@ export const make = (initial: NsqLogLevel): LogThreshold => {
   }
 }
 
+const unused = make("info")
+
 /** The threshold of the logger. Default: a threshold at `info` without effect, for programs that do not use NsqLogger. */
 export const LogThreshold: Context.Reference<LogThreshold> = Context.Reference("effect-nsq/logging/LogThreshold", {
-  defaultValue: () => make("info")
+  defaultValue: () => unused
 })
+
+/** Whether NsqLogger uses the threshold, and with it the options of the log. */
+export const isUsed = (threshold: LogThreshold): boolean => threshold !== unused

@@ -13,7 +13,12 @@ import type { TlsDetails, TlsHandshake } from "./TlsHandshake.ts"
 /** The timeout of handshakes without a waiting fiber, because their connection ended in the meantime. */
 const backstopMillis = 10_000
 
-/** The server's side of TLS. */
+/**
+ * The server's side of TLS. `make` reads it from files.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export interface ServerTls extends TlsHandshake {
   /** Converts an error event of a server to the failure of a handshake. */
   readonly handshakeFailed: (error: NodeJS.ErrnoException) => NetError
@@ -25,7 +30,12 @@ export interface ServerTls extends TlsHandshake {
   readonly reload: Effect.Effect<void, NetError>
 }
 
-/** The TLS of this daemon; `undefined` without a certificate, which is the default. */
+/**
+ * The TLS of this daemon; `undefined` without a certificate, which is the default.
+ *
+ * @since 0.2.0
+ * @category references
+ */
 export const ServerTls: Context.Reference<ServerTls | undefined> = Context.Reference(
   "effect-nsq/transport/ServerTls",
   { defaultValue: (): ServerTls | undefined => undefined }
@@ -33,7 +43,12 @@ export const ServerTls: Context.Reference<ServerTls | undefined> = Context.Refer
 
 type Outcome = (effect: Effect.Effect<TLSSocket, NetError>) => void
 
-/** Reads the files of `options`; returns `undefined` without a certificate. */
+/**
+ * Reads the files of `options`; returns `undefined` without a certificate. Fails with the reason `InvalidTlsConfig`.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
 export const make = Effect.fnUntraced(function*(options: TlsFiles.TlsSettings) {
   const policy = options.tlsClientAuthPolicy
   if (policy !== "" && policy !== "require" && policy !== "require-verify") {
@@ -128,7 +143,12 @@ export const make = Effect.fnUntraced(function*(options: TlsFiles.TlsSettings) {
   return tls
 })
 
-/** Provides the TLS of these options. */
+/**
+ * Provides the TLS of these options. Fails with the reason `InvalidTlsConfig`.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
 export const layer = (options: TlsFiles.TlsSettings): Layer.Layer<never, NetError> =>
   Layer.effect(ServerTls, make(options))
 
@@ -208,7 +228,12 @@ const cipherSuite = (name: string): string => {
   return number === undefined ? name : `Unknown ${number}`
 }
 
-/** Returns the properties of a connection after its handshake. */
+/**
+ * Returns the properties of a connection after its handshake.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
 export const details = (secure: TLSSocket): TlsDetails => {
   const commonName = secure.getPeerCertificate().subject?.CN ?? ""
   return {

@@ -78,6 +78,6 @@ export class Nsqadmin extends Context.Service<Nsqadmin, {
   )
 
   /** An nsqadmin with the given options and NSQ's defaults for all others. */
-  static readonly layerWith = (options: Partial<Options.NsqadminOptions>): Layer.Layer<Nsqadmin, NsqadminError> =>
+  static readonly layerWith = (options: Options.Changes): Layer.Layer<Nsqadmin, NsqadminError> =>
     Nsqadmin.layer.pipe(Layer.provide(Options.layer(options)))
 }

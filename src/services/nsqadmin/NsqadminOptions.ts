@@ -13,6 +13,14 @@ export { table } from "./NsqadminTable.ts"
 /** The options of an nsqadmin. The defaults are in `table`. */
 export type NsqadminOptions = Table.NsqadminOptions
 
+/**
+ * Changes of the options, in which a duration may be any of Effect's inputs, such as `"5 seconds"`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Changes = DaemonOptions.Changes<NsqadminOptions>
+
 /** NSQ's defaults. */
 export const defaults = (): NsqadminOptions => OptionTable.defaults(Table.table)
 

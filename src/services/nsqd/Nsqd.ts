@@ -1,64 +1,93 @@
 /**
- * The nsqd daemon as one Layer. Starts the data directory, storage, broker and listeners in NSQ's order
+ * The nsqd daemon as one Layer, which is made of pieces. Starts the data directory, storage, broker and listeners in NSQ's order
  * (docs/protocol/options.md#start); closing its Scope stops them in reverse order.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Option, Predicate } from "effect"
+import type { CompleteLayer } from "../core/CompleteLayer.ts"
 import { DaemonState } from "../core/DaemonState.ts"
+import type { AnyLayer, Valid } from "../core/Pieces.ts"
 import * as Version from "../core/Version.ts"
+import { isUsed, LogThreshold } from "../logging/LogThreshold.ts"
 import { DaemonNetworks } from "../net/DaemonNetworks.ts"
 import * as Exposure from "../net/Exposure.ts"
-import type { NetError } from "../net/NetError.ts"
-import * as NodeDatagrams from "../net/NodeDatagrams.ts"
-import * as NodeTransport from "../net/NodeTransport.ts"
-import * as ServerTls from "../net/ServerTls.ts"
+import { NetError } from "../net/NetError.ts"
+import { ServerTls } from "../net/ServerTls.ts"
+import { OptionsError } from "../options/OptionsError.ts"
+import { AuthError } from "./auth/AuthError.ts"
 import { Authorizer } from "./auth/Authorizer.ts"
-import * as AuthServers from "./auth/AuthServers.ts"
 import { Broker } from "./broker/Broker.ts"
+import type { BrokerError } from "./broker/BrokerError.ts"
+import { ChannelDirectory } from "./broker/ChannelDirectory.ts"
 import { Clients } from "./broker/Clients.ts"
 import { Publisher } from "./broker/Publisher.ts"
-import * as NodeDisk from "./disk/NodeDisk.ts"
 import { NsqdHttp } from "./http/NsqdHttp.ts"
-import { KnownLookupds } from "./lookup/KnownLookupds.ts"
-import * as LookupPeers from "./lookup/LookupPeers.ts"
-import * as Statsd from "./metrics/Statsd.ts"
-import * as Telemetry from "./metrics/Telemetry.ts"
+import { Prometheus } from "./http/Prometheus.ts"
+import { LookupRegistration } from "./lookup/LookupRegistration.ts"
+import { Telemetry } from "./metrics/Telemetry.ts"
 import { NsqdError, NsqdErrorReason } from "./NsqdError.ts"
+import * as Pieces from "./NsqdPieces.ts"
 import * as Options from "./options/NsqdOptions.ts"
+import * as OptionReads from "./options/OptionReads.ts"
 import { RuntimeOptions } from "./options/RuntimeOptions.ts"
 import { TcpServer } from "./session/TcpServer.ts"
 import { ProcessMemory } from "./stats/ProcessMemory.ts"
 import * as DataDirectory from "./storage/DataDirectory.ts"
-import * as DiskStorage from "./storage/DiskStorage.ts"
+import { Storage } from "./storage/Storage.ts"
 
-const failure =
-  (tag: Exclude<NsqdErrorReason["_tag"], "MetadataFailure">) =>
-  ({ message: description }: { readonly message: string }): NsqdError =>
-    new NsqdError({ reason: NsqdErrorReason[tag]({ description }) })
-
+const { failure } = Pieces
 const invalidOption = failure("InvalidOption")
 
+/** The error of a piece as that of the daemon; errors of a program's own pieces stay as they are. */
+const pieceError = (error: unknown): unknown =>
+  error instanceof AuthError || error instanceof OptionsError || error instanceof NetError ||
+    (error instanceof Error && Predicate.isTagged(error, "TelemetryError"))
+    ? invalidOption(error)
+    : error
+
+const tlsError = (error: unknown): unknown =>
+  error instanceof NetError
+    ? invalidOption({ message: `failed to build TLS config - ${error.message}` })
+    : pieceError(error)
+
+const brokerError = ({ message, reason }: BrokerError): NsqdError =>
+  new NsqdError({
+    reason: NsqdErrorReason.MetadataFailure({
+      action: reason._tag === "MetadataFailure" ? reason.action : "load",
+      description: message
+    })
+  })
+
+const listenerError = (error: unknown): unknown =>
+  error instanceof NetError ? failure("NetworkFailure")(error) : pieceError(error)
+
+/** The pieces of a daemon, standard or replaced. */
+type Chosen = Required<Omit<Pieces.Pieces, "logging" | "lock">> & {
+  /** `ifRead`: if the storage, a program's own, reads the data directory. */
+  readonly lock: boolean | "ifRead"
+}
+
+/** Whether the program provides TLS other than by the certificate of the options. */
+const hasOwnTls = ({ tls }: Chosen): Effect.Effect<boolean> =>
+  Effect.map(ServerTls, (provided) => tls !== Pieces.pieces.tls || provided !== undefined)
+
+const lock = Effect.flatMap(
+  Options.NsqdOptions,
+  ({ dataPath }) => Effect.mapError(DataDirectory.lock(dataPath), failure("LockFailure"))
+)
+
 /** Locks the data directory and checks the options before anything is opened or written. */
-const prepare = Effect.gen(function*() {
+const prepare = Effect.fnUntraced(function*(pieces: Chosen) {
   const options = yield* Options.NsqdOptions
   yield* Effect.addFinalizer(() => Effect.logInfo("NSQ: bye"))
-  yield* Effect.mapError(DataDirectory.lock(options.dataPath), failure("LockFailure"))
-  const checked = yield* Effect.mapError(Options.check(options), invalidOption)
+  if (pieces.lock === true) yield* lock
+  const checked = yield* Effect.mapError(Options.check(options, yield* hasOwnTls(pieces)), invalidOption)
   yield* Effect.logInfo(Version.banner("nsqd"))
   yield* Effect.logInfo(`ID: ${options.nodeId}`)
   return checked
 })
 
-const buildError = ({ message }: NetError) => invalidOption({ message: `failed to build TLS config - ${message}` })
-
-/** The authorizer for the configured auth servers; without any, the `Authorizer` of the environment. */
-const makeAuthorizer = Effect.gen(function*() {
-  const provided = yield* Authorizer
-  const servers = yield* Effect.mapError(AuthServers.make(yield* Options.NsqdOptions), invalidOption)
-  return servers ?? provided
-})
-
 /** Rereads the TLS certificates for new connections. If they are invalid, logs an error and keeps the current ones. */
-const reload = (tls: ServerTls.ServerTls | undefined): Effect.Effect<void> =>
+const reload = (tls: ServerTls | undefined): Effect.Effect<void> =>
   tls === undefined
     ? Effect.logInfo("NSQ: SIGHUP received, nothing to reload")
     : Effect.matchEffect(tls.reload, {
@@ -68,23 +97,154 @@ const reload = (tls: ServerTls.ServerTls | undefined): Effect.Effect<void> =>
 
 /** AUTH and client certificates protect the TCP protocol only; as in NSQ, the HTTP API has no authentication. */
 const warnIfOpen = Effect.fnUntraced(
-  function*(tcpAddress: string, httpPort: number, authorizer: Authorizer | undefined): Effect.fn.Return<void> {
+  function*(tcpAddress: Option.Option<string>, httpPort: number): Effect.fn.Return<void> {
     const options = yield* Options.NsqdOptions
     const certified = options.tlsClientAuthPolicy === "require-verify"
-    const tcp = authorizer === undefined && !certified ? [{ name: "TCP", address: tcpAddress }] : []
+    const isOpen = (yield* Authorizer) === undefined && !certified
+    const tcp = isOpen ? Option.toArray(tcpAddress).map((address) => ({ name: "TCP", address })) : []
     const plain = httpPort !== 0 && !(certified && Options.isPlainHttpRefused(options))
     const http = plain ? [{ name: "HTTP", address: options.httpAddress }] : []
     yield* Exposure.warn([...tcp, ...http])
   }
 )
 
+/** The port to announce; `undefined` for a unix socket or a disabled listener. */
+const realPort = (port: number): number | undefined => port > 0 ? port : undefined
+
+const none = Layer.empty
+
+/** Records the options that the pieces which are built after the check read. */
+const noteLater = (
+  reads: OptionReads.Reads,
+  { http, statsd, tcp }: Chosen,
+  threshold: LogThreshold,
+  tls: ServerTls | undefined
+): void => {
+  if (isUsed(threshold)) reads.add(OptionReads.ofLog)
+  if (tls !== undefined) reads.add(["tlsRequired"])
+  if (tcp) reads.add(OptionReads.ofTcp)
+  if (http !== false) reads.add(OptionReads.ofHttp)
+  if (statsd !== false) reads.add(OptionReads.ofStatsd)
+}
+
+/** Builds the pieces in NSQ's order; each has those before it. */
+const start = Effect.fnUntraced(function*(pieces: Chosen) {
+  const { daemonNetworks } = yield* prepare(pieces)
+  // Its own, so that no piece is shared with another daemon or broker of the program.
+  const memo = yield* Layer.makeMemoMap
+  const scope = yield* Effect.scope
+  const build = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.buildWithMemoMap(layer, memo, scope)
+  const state = yield* DaemonState
+  const reads = yield* OptionReads.current
+
+  const tls = yield* Effect.mapError(build(pieces.tls || none), tlsError)
+  const authorizer = yield* Effect.mapError(build(pieces.authorizer || none), pieceError)
+  const exporting = yield* Effect.mapError(build(pieces.otlp || Telemetry.layerNone), pieceError)
+  const telemetry = Context.get(exporting, Telemetry)
+  const tracer = yield* Effect.mapError(build(telemetry.tracing), pieceError)
+  const references = Context.mergeAll(tls, authorizer, tracer)
+  const serverTls = Context.get(tls, ServerTls)
+
+  const lower = yield* build(
+    (pieces.tcp && pieces.lookup || LookupRegistration.layerNone).pipe(
+      Layer.provideMerge(pieces.storage.pipe(Layer.provideMerge(pieces.disk))),
+      Layer.provideMerge(Layer.merge(RuntimeOptions.layer, pieces.transport))
+    )
+  ).pipe(
+    Effect.provideContext(references),
+    Effect.provideService(DaemonNetworks, daemonNetworks),
+    Effect.mapError(pieceError)
+  )
+  if (pieces.lock === "ifRead" && reads.has("dataPath")) yield* lock
+  noteLater(reads, pieces, yield* LogThreshold, serverTls)
+  yield* Effect.mapError(OptionReads.check(reads), invalidOption)
+
+  const { directory, registration } = Context.get(lower, LookupRegistration)
+  const broker = yield* build(Clients.layer.pipe(Layer.provideMerge(Broker.layer))).pipe(
+    Effect.provideContext(Context.merge(references, lower)),
+    Effect.provideService(ChannelDirectory, directory),
+    Effect.mapError(brokerError)
+  )
+  const publisher = yield* build(pieces.publisher).pipe(
+    Effect.provideContext(Context.mergeAll(references, lower, broker)),
+    Effect.mapError(pieceError)
+  )
+  const services = Context.mergeAll(lower, broker, publisher)
+
+  // TCP opens last and closes first: while it accepts connections, everything else is available.
+  const tcp: AnyLayer<never> = pieces.tcp ? TcpServer.layer : none
+  const listening = yield* build(
+    tcp.pipe(
+      Layer.provideMerge(Layer.mergeAll(pieces.http || none, pieces.statsd || none, telemetry.metrics)),
+      Layer.provide(pieces.prometheus || Prometheus.layerNone),
+      Layer.provide(ProcessMemory.layer)
+    )
+  ).pipe(
+    Effect.provideContext(Context.merge(references, services)),
+    Effect.mapError(listenerError)
+  )
+  const tcpServer = Context.getOption(listening, TcpServer)
+  const http = Context.getOption(listening, NsqdHttp)
+  const { httpPort, tcpPort } = state
+  const runtimeOptions = Context.get(services, RuntimeOptions)
+  yield* runtimeOptions.listening({ tcp: realPort(tcpPort), http: realPort(httpPort) })
+  yield* Effect.provideContext(warnIfOpen(Option.map(tcpServer, ({ address }) => address), httpPort), references)
+  yield* Effect.provideContext(build(registration), services)
+  state.running()
+  yield* Effect.addFinalizer(() => Effect.sync(() => state.stopping()))
+  const listeners = [...Option.toArray(tcpServer), ...Option.toArray(http)]
+  return Context.make(Nsqd, {
+    tcpPort,
+    httpPort,
+    reload: reload(serverTls),
+    failed: Effect.mapError(
+      Effect.raceAllFirst([Effect.never, ...listeners.map(({ broken }) => broken)]),
+      failure("ListenerLoss")
+    )
+  }).pipe(
+    Context.add(Broker, Context.get(services, Broker)),
+    Context.add(Clients, Context.get(services, Clients)),
+    Context.add(Publisher, Context.get(services, Publisher)),
+    Context.add(Storage, Context.get(services, Storage)),
+    Context.add(RuntimeOptions, runtimeOptions)
+  )
+})
+
+/** The standard pieces with those that a program gives, for the options of the environment. */
+const choose = (given: Pieces.Pieces): Effect.Effect<Chosen> =>
+  Effect.map(Options.NsqdOptions, ({ dataPath }) => ({
+    lock: given.storage === undefined || dataPath !== "" ? true : "ifRead",
+    tcp: true,
+    ...Pieces.pieces,
+    ...given
+  }))
+
+const layerOf = (given: Pieces.Pieces): AnyLayer<Nsqd | Pieces.Given> =>
+  Layer.effectContext(Effect.flatMap(choose(given), start)).pipe(
+    Layer.provide(DaemonState.layer),
+    Layer.provide(OptionReads.layer),
+    Layer.provide(given.logging ?? none)
+  )
+
+/** The Layer of a daemon with the pieces `P`. */
+type LayerOf<P> = CompleteLayer<
+  Nsqd | Pieces.Given,
+  NsqdError | Pieces.ErrorsOf<P>,
+  Pieces.RequirementsOf<P>,
+  Exclude<Pieces.Own, Pieces.RequirementsOf<P>>
+>
+
+type Standard = Record<never, never>
+
 /**
- * A running nsqd.
+ * A running nsqd. Its Layers also give out the daemon's `Broker`, `Publisher`, `Clients`, `Storage` and `RuntimeOptions`, so that
+ * the program publishes and consumes in process.
  *
  * ```ts
  * const program = Effect.gen(function*() {
  *   const { tcpPort } = yield* Nsqd
  *   yield* Effect.log(tcpPort)
+ *   yield* publish("started", Buffer.from("now"))
  * }).pipe(Effect.provide(Nsqd.layerWith({ tcpAddress: "127.0.0.1:0", httpAddress: "", dataPath: "/var/lib/nsqd" })))
  * ```
  *
@@ -100,77 +260,41 @@ export class Nsqd extends Context.Service<Nsqd, {
   /** Fails when the daemon cannot continue, for example because a listener broke. */
   readonly failed: Effect.Effect<never, NsqdError>
 }>()("effect-nsq/Nsqd") {
-  /** The daemon with the options of the environment. Fails if an option is invalid or a listener cannot be opened. */
-  static readonly layer: Layer.Layer<Nsqd, NsqdError, RuntimeOptions> = Layer.effect(
-    Nsqd,
-    Effect.gen(function*() {
-      const { daemonNetworks } = yield* prepare
-      const state = yield* DaemonState
-      const tls = yield* Effect.mapError(ServerTls.make(yield* Options.NsqdOptions), buildError)
-      const authorizer = yield* makeAuthorizer
-      const telemetry = yield* Effect.mapError(Telemetry.make, invalidOption)
-      const tracer = yield* Effect.mapError(Layer.build(telemetry.tracing), invalidOption)
-      const services = yield* Layer.build(broker).pipe(
-        Effect.provideContext(tracer),
-        Effect.provideService(DaemonNetworks, daemonNetworks),
-        Effect.mapError(({ message, reason }) =>
-          new NsqdError({
-            reason: NsqdErrorReason.MetadataFailure({
-              action: reason._tag === "MetadataFailure" ? reason.action : "load",
-              description: message
-            })
-          })
-        )
-      )
-      const listening = yield* Layer.build(listeners(telemetry)).pipe(
-        Effect.provideContext(Context.merge(tracer, services)),
-        Effect.provideService(ServerTls.ServerTls, tls),
-        Effect.provideService(Authorizer, authorizer),
-        Effect.mapError((error) => failure(error._tag === "NetError" ? "NetworkFailure" : "InvalidOption")(error))
-      )
-      const { httpPort, tcpPort } = state
-      const runtimeOptions = yield* RuntimeOptions
-      yield* runtimeOptions.listening({ tcp: realPort(tcpPort), http: realPort(httpPort) })
-      yield* warnIfOpen(Context.get(listening, TcpServer).address, httpPort, authorizer)
-      yield* Effect.provideContext(Layer.build(lookupPeers), services)
-      state.running()
-      yield* Effect.addFinalizer(() => Effect.sync(() => state.stopping()))
-      return Nsqd.of({
-        tcpPort,
-        httpPort,
-        reload: reload(tls),
-        failed: Effect.mapError(
-          Effect.raceFirst(Context.get(listening, TcpServer).broken, Context.get(listening, NsqdHttp).broken),
-          failure("ListenerLoss")
-        )
-      })
-    })
-  ).pipe(Layer.provide(DaemonState.layer))
+  /** The standard pieces, to wrap in `layerWith` and `layerFrom`. */
+  static readonly pieces = Pieces.pieces
 
   /**
-   * An nsqd with NSQ's defaults and the given changes. Fails if an option is invalid or a listener cannot be opened.
+   * The daemon with pieces of the program, and the options of the environment. A piece that is not given is the standard one; it
+   * cannot be provided to the Layer afterwards, which does not compile. Fails if an option is not valid, if no piece reads an
+   * option that is set, if a listener cannot be opened, or as a given piece fails.
+   *
+   * ```ts
+   * const Daemon = Nsqd.layerFrom({ publisher: CheckedPublisher, statsd: false })
+   * ```
+   *
+   * @since 0.2.0
    */
-  static readonly layerWith = (options: Partial<Options.NsqdOptions>): Layer.Layer<Nsqd, NsqdError> =>
-    Nsqd.layer.pipe(Layer.provide(RuntimeOptions.layer), Layer.provide(Options.layer(options)))
+  static layerFrom<const P extends Pieces.Pieces>(pieces: P & Valid<P, Pieces.Pieces>): LayerOf<P>
+  static layerFrom(pieces: Pieces.Pieces): AnyLayer<Nsqd | Pieces.Given> {
+    return layerOf(pieces)
+  }
+
+  /**
+   * The daemon with NSQ's defaults and the given changes of the options, and with pieces of the program as in `layerFrom`. Default
+   * of `pieces`: the standard ones.
+   *
+   * ```ts
+   * const Daemon = Nsqd.layerWith({ memQueueSize: 100_000, msgTimeout: "2 minutes" }, { publisher: CheckedPublisher })
+   * ```
+   */
+  static layerWith<const P extends Pieces.Pieces = Standard>(
+    options: Options.Changes,
+    pieces?: P & Valid<P, Pieces.Pieces>
+  ): LayerOf<P>
+  static layerWith(options: Options.Changes, pieces: Pieces.Pieces = {}): AnyLayer<Nsqd | Pieces.Given> {
+    return layerOf(pieces).pipe(Layer.provide(Options.layer(options)))
+  }
+
+  /** The standard daemon with the options of the environment. */
+  static readonly layer: LayerOf<Standard> = Nsqd.layerFrom({})
 }
-
-const storage = DiskStorage.layer.pipe(Layer.provide(NodeDisk.layer))
-
-const broker = Layer.mergeAll(Publisher.layer, Clients.layer).pipe(
-  Layer.provideMerge(Broker.layer),
-  Layer.provide(KnownLookupds.layerDirectory),
-  Layer.provideMerge(KnownLookupds.layerNode),
-  Layer.provideMerge(storage)
-)
-
-/** TCP opens last and closes first: while it accepts connections, everything else is available. */
-const listeners = (telemetry: Telemetry.Telemetry) =>
-  TcpServer.layer.pipe(
-    Layer.provideMerge(Layer.mergeAll(NsqdHttp.layer, Statsd.layer, telemetry.metrics)),
-    Layer.provide(Layer.mergeAll(NodeTransport.layer, NodeDatagrams.layer, ProcessMemory.layer))
-  )
-
-const lookupPeers = LookupPeers.layer.pipe(Layer.provide(NodeTransport.layer))
-
-/** The port to announce; `undefined` for a unix socket or a disabled listener. */
-const realPort = (port: number): number | undefined => port > 0 ? port : undefined

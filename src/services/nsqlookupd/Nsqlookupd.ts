@@ -61,7 +61,7 @@ export class Nsqlookupd extends Context.Service<Nsqlookupd, {
 
   /** The daemon with NSQ's defaults except for the given options. */
   static readonly layerWith = (
-    options: Partial<Options.NsqlookupdOptions>
+    options: Options.Changes
   ): Layer.Layer<Nsqlookupd, NsqlookupdError> => Nsqlookupd.layer.pipe(Layer.provide(Options.layer(options)))
 }
 

@@ -13,6 +13,14 @@ export { table } from "./NsqlookupdTable.ts"
 /** The options of an nsqlookupd. The defaults are in `table`. */
 export type NsqlookupdOptions = Table.NsqlookupdOptions
 
+/**
+ * Changes of the options, in which a duration may be any of Effect's inputs, such as `"5 seconds"`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Changes = DaemonOptions.Changes<NsqlookupdOptions>
+
 /** NSQ's defaults. */
 export const defaults = (): NsqlookupdOptions => OptionTable.defaults(Table.table)
 

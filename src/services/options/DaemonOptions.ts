@@ -10,13 +10,22 @@ import * as ConfigFile from "./ConfigFile.ts"
 import * as Environment from "./Environment.ts"
 import type { LogOptions } from "./LogOptions.ts"
 import { OptionsError, OptionsErrorReason } from "./OptionsError.ts"
-import type { OptionTable } from "./OptionTable.ts"
+import * as OptionTable from "./OptionTable.ts"
+
+/**
+ * Changes of options, as a program writes them: a duration may be any of Effect's inputs, such as `"5 seconds"`. A duration that
+ * is not valid is a defect of the Layer.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Changes<Options> = OptionTable.Changes<Options>
 
 /** What distinguishes the options of a daemon. */
 export interface Definition<Options> {
   /** The name of the program: in the usage text, in the names of variables (`NSQD_TCP_ADDRESS`), and in log lines. */
   readonly program: string
-  readonly table: OptionTable<Options>
+  readonly table: OptionTable.OptionTable<Options>
   readonly defaults: () => Options
   /** Deprecated flags without effect. Config files may have them as keys. */
   readonly former: ReadonlyArray<CommandLine.FormerFlag>
@@ -49,7 +58,7 @@ export interface DaemonOptions<Options> {
     environment: Environment.Environment
   ) => Effect.Effect<Settings<Options>, OptionsError>
   /** Provides the defaults with the given changes. */
-  readonly layer: (changes: Partial<Options>) => Layer.Layer<never>
+  readonly layer: (changes: Options | Changes<Options>) => Layer.Layer<never>
 }
 
 /** The options of a daemon, with the reference that its services read. */
@@ -94,7 +103,7 @@ export const make = <Options extends LogOptions>(
     program,
     usage: () => CommandLine.usage(program, syntax),
     fromCommandLine,
-    layer: (changes) => Layer.succeed(reference, { ...defaults(), ...changes }),
+    layer: (changes) => Layer.sync(reference, () => OptionTable.change(table, defaults(), changes)),
     reference
   }
 }

@@ -57,9 +57,9 @@ export const { fromCommandLine, program, usage } = made
  * @category models
  */
 export interface DaemonsOptions {
-  readonly nsqd: Partial<NsqdOptions>
-  readonly nsqlookupd: Partial<NsqlookupdOptions>
-  readonly nsqadmin: Partial<NsqadminOptions>
+  readonly nsqd: DaemonOptions.Changes<NsqdOptions>
+  readonly nsqlookupd: DaemonOptions.Changes<NsqlookupdOptions>
+  readonly nsqadmin: DaemonOptions.Changes<NsqadminOptions>
 }
 
 /** Returns the options of the three daemons. Each daemon checks its own. */

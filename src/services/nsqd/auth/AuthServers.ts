@@ -3,11 +3,13 @@
  * a valid response; if none does in time, everything is refused. The HTTP client is loaded only if servers are
  * configured.
  */
-import { Effect, Random, type Scope } from "effect"
+import { Effect, Layer, Random, type Scope } from "effect"
 import type { NetError } from "../../net/NetError.ts"
+import { type OptionsError, refusedValue } from "../../options/OptionsError.ts"
 import type { NsqdOptions } from "../options/NsqdOptions.ts"
+import * as OptionReads from "../options/OptionReads.ts"
 import { AuthError, authError } from "./AuthError.ts"
-import type { Authorizer, Credentials } from "./Authorizer.ts"
+import { Authorizer, type Credentials } from "./Authorizer.ts"
 import type * as AuthRequest from "./AuthRequest.ts"
 import type { Grant } from "./Grant.ts"
 
@@ -39,7 +41,12 @@ const queryInTurn = Effect.fnUntraced(function*(
   return yield* AuthError.refusal(reasons.join("; "))
 })
 
-/** An authorizer that queries the servers of `options`; `undefined` if none are configured. */
+/**
+ * An authorizer that queries the servers of `options`; `undefined` if none are configured. Fails if an address is not valid.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
 export const make = Effect.fnUntraced(function*(
   options: NsqdOptions
 ): Effect.fn.Return<Authorizer | undefined, AuthError | NetError, Scope.Scope> {
@@ -49,3 +56,21 @@ export const make = Effect.fnUntraced(function*(
   const query = yield* Request.make(options)
   return { query: (credentials) => queryInTurn(query, endpoints, credentials) }
 })
+
+/**
+ * Authorization by the auth servers of the options; without any, by the `Authorizer` of the environment. Fails if an address is
+ * not valid, and if there are both, because one of them would have no effect.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layer: Layer.Layer<never, AuthError | NetError | OptionsError> = Layer.effect(
+  Authorizer,
+  Effect.gen(function*() {
+    const provided = yield* Authorizer
+    const servers = yield* make(yield* OptionReads.read(...OptionReads.ofAuthServers))
+    if (servers === undefined) return provided
+    if (provided === undefined) return servers
+    return yield* refusedValue("--auth-http-address has no effect: the program has its own Authorizer")
+  })
+)

@@ -5,24 +5,24 @@
  *
  * Spans cover requests and changes of topics and channels, never messages.
  */
-import { Cause, Effect, Layer } from "effect"
+import { Cause, Context, Effect, Layer } from "effect"
 import process from "node:process"
 import type { Broker } from "../broker/Broker.ts"
 import type { Clients } from "../broker/Clients.ts"
-import { NsqdOptions } from "../options/NsqdOptions.ts"
+import type { NsqdOptions } from "../options/NsqdOptions.ts"
+import * as OptionReads from "../options/OptionReads.ts"
 import type { ProcessMemory } from "../stats/ProcessMemory.ts"
 import type { Storage } from "../storage/Storage.ts"
 import type { TelemetryError } from "./TelemetrySettings.ts"
 
-/** The two parts of the export: tracing starts before the broker, metrics need it. */
-export interface Telemetry {
-  /** The Tracer for everything that runs with this Layer. */
+interface Parts {
+  /** The Tracer for everything that runs with this Layer; built before the broker. */
   readonly tracing: Layer.Layer<never, TelemetryError>
   /** Exports metrics until the Scope closes. */
   readonly metrics: Layer.Layer<never, TelemetryError, Broker | Clients | Storage | ProcessMemory>
 }
 
-const off: Telemetry = { tracing: Layer.empty, metrics: Layer.empty }
+const off: Parts = { tracing: Layer.empty, metrics: Layer.empty }
 
 const endpointVariable = /^OTEL_EXPORTER_OTLP_(TRACES_|METRICS_)?ENDPOINT$/
 
@@ -42,8 +42,23 @@ const load = Effect.gen(function*() {
   return { tracing: refuse(otlp.traces(found)), metrics: refuse(otlp.metrics(found)) }
 })
 
-/** The exporters that the flag and the environment configure. */
-export const make: Effect.Effect<Telemetry, TelemetryError> = Effect.flatMap(
-  NsqdOptions,
-  (options) => mayBeWanted(options) ? load : Effect.succeed(off)
-)
+/**
+ * The export of traces and metrics. `Telemetry.layer` follows the option `otlpEndpoint` and the standard environment variables
+ * (docs/operations.md#tracing).
+ *
+ * @since 0.2.0
+ * @category services
+ */
+export class Telemetry extends Context.Service<Telemetry, Parts>()("effect-nsq/metrics/Telemetry") {
+  /** The exporters that the option and the environment configure. Fails if a setting is not valid. */
+  static readonly layer: Layer.Layer<Telemetry, TelemetryError> = Layer.effect(
+    Telemetry,
+    Effect.flatMap(
+      OptionReads.read(...OptionReads.ofTelemetry),
+      (options) => mayBeWanted(options) ? load : Effect.succeed(off)
+    )
+  )
+
+  /** Exports nothing. */
+  static readonly layerNone: Layer.Layer<Telemetry> = Layer.succeed(Telemetry, off)
+}

@@ -6,7 +6,12 @@ import * as NodeId from "../../core/NodeId.ts"
 import { version } from "../../core/Version.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 
-/** An OpenTelemetry setting is not valid. */
+/**
+ * An OpenTelemetry setting is not valid.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
 export class TelemetryError extends Data.TaggedError("TelemetryError")<{ readonly message: string }> {}
 
 /** The attributes of this daemon in every span and metric. */

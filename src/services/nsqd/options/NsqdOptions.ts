@@ -22,6 +22,14 @@ export { table } from "./NsqdTable.ts"
 export type NsqdOptions = Table.NsqdOptions
 
 /**
+ * Changes of the options, in which a duration may be any of Effect's inputs, such as `"5 seconds"`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Changes = DaemonOptions.Changes<NsqdOptions>
+
+/**
  * NSQ's defaults.
  *
  * @since 0.1.0

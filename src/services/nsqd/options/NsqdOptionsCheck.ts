@@ -40,11 +40,11 @@ export const isPlainHttpRefused = (options: NsqdOptions): boolean =>
 /** A segment has room for a message of the default maximum size, and smaller ones would be too many files. */
 const minSegmentSize = 65_536
 
-const problem = (options: NsqdOptions): string | undefined => {
+const problem = (options: NsqdOptions, hasOwnTls: boolean): string | undefined => {
   const { authHttpRequestMethod, e2eProcessingLatencyPercentiles, maxDeflateLevel, nodeId, tlsCert, tlsKey } = options
   if (maxDeflateLevel < 1 || maxDeflateLevel > 9) return "--max-deflate-level must be [1,9]"
   if (nodeId < 0 || nodeId >= 1024) return "--node-id must be [0,1024)"
-  if (isTlsRequired(options) && (tlsCert === "" || tlsKey === "")) {
+  if (!hasOwnTls && isTlsRequired(options) && (tlsCert === "" || tlsKey === "")) {
     return "cannot require TLS client connections without TLS key and cert"
   }
   if (authHttpRequestMethod !== "get" && authHttpRequestMethod !== "post") {
@@ -62,15 +62,17 @@ const problem = (options: NsqdOptions): string | undefined => {
 }
 
 /**
- * Returns the values derived from the options. Fails with the first problem.
+ * Returns the values derived from the options. Fails with the first problem. `hasOwnTls`: the program provides TLS without a
+ * certificate of the options; default false.
  *
  * @since 0.2.0
  * @category operations
  */
 export const check = Effect.fnUntraced(function*(
-  options: NsqdOptions
+  options: NsqdOptions,
+  hasOwnTls = false
 ): Effect.fn.Return<CheckedOptions, OptionsError> {
-  const message = problem(options)
+  const message = problem(options, hasOwnTls)
   if (message !== undefined) return yield* refusedValue(message)
   const daemonNetworks = yield* Effect.fromResult(DaemonNetworks.fromOption(options.allowedDaemonNetworks))
   return { daemonNetworks }

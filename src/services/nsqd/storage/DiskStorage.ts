@@ -15,7 +15,7 @@ import type { LogHost } from "../log/LogHost.ts"
 import { LogMemory } from "../log/LogMemory.ts"
 import { TopicLog } from "../log/TopicLog.ts"
 import type { LogDurability } from "../options/Durability.ts"
-import { NsqdOptions } from "../options/NsqdOptions.ts"
+import * as OptionReads from "../options/OptionReads.ts"
 import * as Catalogue from "./Catalogue.ts"
 import * as DiskQueue from "./DiskQueue.ts"
 import * as DurabilityFile from "./DurabilityFile.ts"
@@ -57,7 +57,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     const rawDisk = yield* Disk
     const turns = yield* Turns
     const { dataPath, maxBytesPerFile, maxMsgSize, minFreeBytes, segmentSize, syncEvery, syncTimeout } =
-      yield* NsqdOptions
+      yield* OptionReads.read(...OptionReads.ofStorage)
     const dataDirectory = dataPath === "" ? "." : dataPath
     const reserve = new Reserve(rawDisk, dataDirectory)
     const { disk } = reserve

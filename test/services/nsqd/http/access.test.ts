@@ -1,13 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import type { ConnectionOptions } from "node:tls"
 import { AuthError } from "../../../../src/services/nsqd/auth/AuthError.ts"
 import { Authorizer } from "../../../../src/services/nsqd/auth/Authorizer.ts"
 import { allRoutes } from "../../../../src/services/nsqd/http/NsqdHttp.ts"
-import { ProcessMemory } from "../../../../src/services/nsqd/stats/ProcessMemory.ts"
-import { Storage } from "../../../../src/services/nsqd/storage/Storage.ts"
 import * as Certificates from "../../net/certificates.ts"
 import { serve as serveSecurely } from "../session/secureClient.ts"
 import * as Api from "./api.ts"
@@ -82,7 +80,7 @@ describe("the HTTP API", () => {
       const routes = yield* allRoutes
       const found = routes.map(({ method, path }) => `${method} ${path}`)
       assert.deepStrictEqual(found.toSorted(), endpoints.toSorted())
-    }).pipe(Effect.provide(Layer.mergeAll(Api.layer({ httpAddress: "" }), ProcessMemory.layer, Storage.layerMemory))))
+    }).pipe(Effect.provide(Api.layer({ httpAddress: "" }))))
 
   it.live("the HTTP API does not require AUTH, which as in NSQ protects TCP only", () =>
     Effect.gen(function*() {

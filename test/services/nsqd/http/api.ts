@@ -11,8 +11,10 @@ import { Broker } from "../../../../src/services/nsqd/broker/Broker.ts"
 import { Clients } from "../../../../src/services/nsqd/broker/Clients.ts"
 import { Publisher } from "../../../../src/services/nsqd/broker/Publisher.ts"
 import { NsqdHttp } from "../../../../src/services/nsqd/http/NsqdHttp.ts"
+import { Prometheus } from "../../../../src/services/nsqd/http/Prometheus.ts"
 import * as NsqdOptions from "../../../../src/services/nsqd/options/NsqdOptions.ts"
 import { RuntimeOptions } from "../../../../src/services/nsqd/options/RuntimeOptions.ts"
+import { ProcessMemory } from "../../../../src/services/nsqd/stats/ProcessMemory.ts"
 import * as DiskStorage from "../../../../src/services/nsqd/storage/DiskStorage.ts"
 import { Storage } from "../../../../src/services/nsqd/storage/Storage.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
@@ -102,6 +104,8 @@ export const layer = (
   failure?: string
 ) =>
   NsqdHttp.layer.pipe(
+    Layer.provideMerge(Prometheus.layer),
+    Layer.provideMerge(ProcessMemory.layer),
     Layer.provideMerge(
       Layer.mergeAll(
         publisher,
@@ -111,7 +115,7 @@ export const layer = (
       )
     ),
     Layer.provideMerge(Broker.layer),
-    Layer.provide(storage(failure, options.durability)),
+    Layer.provideMerge(storage(failure, options.durability)),
     Layer.provide(NsqdOptions.layer({ httpAddress: "127.0.0.1:0", ...options }))
   )
 

@@ -15,9 +15,11 @@ import { Broker } from "../../../../src/services/nsqd/broker/Broker.ts"
 import { Clients } from "../../../../src/services/nsqd/broker/Clients.ts"
 import { Publisher } from "../../../../src/services/nsqd/broker/Publisher.ts"
 import { NsqdHttp } from "../../../../src/services/nsqd/http/NsqdHttp.ts"
+import { Prometheus } from "../../../../src/services/nsqd/http/Prometheus.ts"
 import * as NsqdOptions from "../../../../src/services/nsqd/options/NsqdOptions.ts"
 import { RuntimeOptions } from "../../../../src/services/nsqd/options/RuntimeOptions.ts"
 import { TcpServer } from "../../../../src/services/nsqd/session/TcpServer.ts"
+import { ProcessMemory } from "../../../../src/services/nsqd/stats/ProcessMemory.ts"
 import { Storage } from "../../../../src/services/nsqd/storage/Storage.ts"
 import { ProtocolClient } from "../../../../src/testing/index.ts"
 
@@ -48,7 +50,8 @@ export const serve = (options: Partial<NsqdOptions.NsqdOptions>): Effect.Effect<
       Layer.provide(Layer.succeed(LogOutput, { write }))
     )
     const layer = Layer.mergeAll(TcpServer.layer, NsqdHttp.layer).pipe(
-      Layer.provide(NodeTransport.layer),
+      Layer.provide([NodeTransport.layer, Prometheus.layer]),
+      Layer.provide(ProcessMemory.layer),
       Layer.provideMerge(
         Layer.mergeAll(
           Publisher.layer,
@@ -58,7 +61,7 @@ export const serve = (options: Partial<NsqdOptions.NsqdOptions>): Effect.Effect<
         )
       ),
       Layer.provideMerge(Broker.layer),
-      Layer.provide(Storage.layerMemory),
+      Layer.provideMerge(Storage.layerMemory),
       Layer.provideMerge(ServerTls.layer({ ...NsqdOptions.defaults(), ...options })),
       Layer.provide(NsqdOptions.layer({
         tcpAddress: "127.0.0.1:0",

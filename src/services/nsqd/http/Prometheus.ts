@@ -1,7 +1,7 @@
 /**
  * `/metrics`: the daemon's metrics for Prometheus, and those that the embedding program keeps with Effect.
  */
-import { Effect, Metric, type Scope } from "effect"
+import { Context, Effect, Layer, Metric, type Scope } from "effect"
 import { finish, Turns } from "../../core/Turns.ts"
 import * as Arguments from "../../http/Arguments.ts"
 import { type HttpRequest, type Route, route } from "../../http/Router.ts"
@@ -13,7 +13,7 @@ import { ProcessMemory } from "../stats/ProcessMemory.ts"
 import { Storage } from "../storage/Storage.ts"
 
 /** The endpoint, for the services of the environment. `?ephemeral=true` includes ephemeral topics and channels. */
-export const make: Effect.Effect<
+const make: Effect.Effect<
   ReadonlyArray<Route>,
   never,
   Broker | Clients | Storage | ProcessMemory | Scope.Scope
@@ -40,3 +40,23 @@ export const make: Effect.Effect<
     return [route("GET", "/metrics", metrics, false)]
   }
 )
+
+/**
+ * The metrics of an nsqd over HTTP.
+ *
+ * @since 0.2.0
+ * @category services
+ */
+export class Prometheus extends Context.Service<Prometheus, {
+  /** The endpoints that the HTTP API adds. */
+  readonly routes: ReadonlyArray<Route>
+}>()("effect-nsq/http/Prometheus") {
+  /** `GET /metrics`, in the text format of Prometheus (docs/operations.md#metrics). */
+  static readonly layer: Layer.Layer<Prometheus, never, Broker | Clients | Storage | ProcessMemory> = Layer.effect(
+    Prometheus,
+    Effect.map(make, (routes) => ({ routes }))
+  )
+
+  /** No endpoint; `/metrics` is not found. */
+  static readonly layerNone: Layer.Layer<Prometheus> = Layer.succeed(Prometheus, { routes: [] })
+}
