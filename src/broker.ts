@@ -17,7 +17,7 @@ export type { Grant } from "./services/nsqd/auth/Grant.ts"
 /** Publishing and consuming without a connection. */
 export { consume, type ConsumeOptions, type Delivery, publish } from "./services/nsqd/broker/InProcess.ts"
 /** Every publish passes through it; replace it to add checks. */
-export { bodiesOf, joinBodies, Publisher } from "./services/nsqd/broker/Publisher.ts"
+export { areIndependent, bodiesOf, joinBodies, partOf, Publisher } from "./services/nsqd/broker/Publisher.ts"
 export {
   type AcknowledgementResult,
   type Consumer,

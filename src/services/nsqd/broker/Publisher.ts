@@ -11,12 +11,18 @@ import * as Completion from "../../core/Completion.ts"
 import { Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import { Broker } from "./Broker.ts"
-import type { BrokerError } from "./BrokerError.ts"
+import { type BrokerError, brokerError } from "./BrokerError.ts"
 import * as LargeBatches from "./LargeBatches.ts"
 
 /**
  * The path of every publish, from TCP, HTTP and the embedding program. Provide another Layer to check, copy or limit what is
  * published; `Publisher.layer` adds nothing.
+ *
+ * **One call may be several publishes.** `bodies` are either one unit (an MPUB, a DPUB, a single PUB, a publish of the program),
+ * which is accepted as a whole or not at all, or several independent PUBs that arrived together (`areIndependent`). A Publisher
+ * that refuses one of several PUBs must accept those before it, and fail with their number in `BrokerError.accepted`: they get
+ * their OKs, and the next PUB gets the error. After a `Rejection` the session passes the PUBs behind the refused one in another
+ * call; after any other error it closes the connection, as NSQ does.
  *
  * ```ts
  * const OnlyJson = Publisher.layerChecked((topic, body) =>
@@ -29,9 +35,9 @@ import * as LargeBatches from "./LargeBatches.ts"
  */
 export class Publisher extends Context.Service<Publisher, {
   /**
-   * Publishes bodies to a topic, delivered after `deferMillis`. Creates the topic if needed. `undefined` if all are
-   * accepted already; otherwise the Effect that completes the publish. It fails if the topic cannot be created, or
-   * with the number of messages that were accepted nevertheless.
+   * Publishes bodies, one unit or several independent PUBs, to a topic, delivered after `deferMillis`. Creates the topic if
+   * needed. `undefined` if all are accepted already; otherwise the Effect that completes the publish. It fails if the topic
+   * cannot be created, or with the number of messages that were accepted nevertheless.
    */
   readonly publish: (
     topic: TopicName,
@@ -46,8 +52,9 @@ export class Publisher extends Context.Service<Publisher, {
   )
 
   /**
-   * A Publisher that calls `check` for every body first. A failed check refuses all bodies of the publish with its
-   * error, `BrokerError.rejection`; a refused publish does not create the topic.
+   * A Publisher that calls `check` for every body, in order, before it is accepted. A check that fails, with
+   * `BrokerError.rejection`, refuses its own PUB only, and leaves the connection open: PUBs beside it are accepted even if they
+   * arrived together. Of an MPUB it refuses all messages. A refused publish does not create its topic.
    *
    * ```ts
    * const SmallBodies = Publisher.layerChecked((topic, body) =>
@@ -62,10 +69,24 @@ export class Publisher extends Context.Service<Publisher, {
       Publisher,
       Effect.map(Effect.all([Effect.context<R>(), make]), ([context, { publish }]) => ({
         publish: (topic, bodies, deferMillis) =>
-          Effect.forEach(bodiesOf(bodies), (body) => check(topic, body), { discard: true }).pipe(
-            Effect.provideContext(context),
-            Effect.andThen(Effect.suspend(() => Completion.toEffect(publish(topic, bodies, deferMillis))))
-          )
+          Effect.suspend(() => {
+            let passed = 0
+            const checks = Effect.forEach(
+              bodiesOf(bodies),
+              (body) => Effect.map(check(topic, body), () => void passed++),
+              { discard: true }
+            )
+            return Effect.matchEffect(Effect.provideContext(checks, context), {
+              onSuccess: () => Completion.toEffect(publish(topic, bodies, deferMillis)),
+              onFailure: ({ reason }) => {
+                if (passed === 0 || !areIndependent(bodies)) return Effect.fail(brokerError(reason))
+                return Effect.andThen(
+                  Completion.toEffect(publish(topic, partOf(bodies, 0, passed), deferMillis)),
+                  Effect.fail(brokerError(reason, passed))
+                )
+              }
+            })
+          })
       }))
     )
 }
@@ -82,7 +103,16 @@ const make = Effect.map(Effect.all([Broker, Turns]), ([broker, turns]): Publishe
 }))
 
 /**
- * Returns the bodies of a publish, as views on its bytes. They may belong to several neighbouring PUBs.
+ * Whether the bodies are PUBs of their own that arrived together, rather than one unit that is accepted as a whole or not at all:
+ * between the bodies of PUBs lie their command lines.
+ *
+ * @since 0.2.0
+ * @category predicates
+ */
+export const areIndependent = ({ count, gap }: PublishedBodies): boolean => count > 1 && gap > 0
+
+/**
+ * Returns the bodies as views, in order.
  *
  * @since 0.2.0
  * @category conversions
@@ -99,7 +129,26 @@ export const bodiesOf = (bodies: PublishedBodies): ReadonlyArray<Buffer> => {
 }
 
 /**
- * Joins bodies to one batch, for `Publisher.publish`.
+ * Returns the bodies from number `first`, counted from 0, to `end`, which is excluded. They share the memory of all.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const partOf = (bodies: PublishedBodies, first: number, end: number): PublishedBodies => {
+  const { bytes, gap } = bodies
+  let start = bodies.start
+  for (let i = 0; i < first; i++) start += 4 + bytes.readInt32BE(start) + gap
+  let bodyBytes = 0
+  for (let i = first, at = start; i < end; i++) {
+    const size = bytes.readInt32BE(at)
+    bodyBytes += size
+    at += 4 + size + gap
+  }
+  return { bytes, start, gap, count: end - first, bodyBytes }
+}
+
+/**
+ * Joins a program's own bodies to one unit.
  *
  * @since 0.2.0
  * @category conversions

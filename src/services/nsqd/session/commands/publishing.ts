@@ -1,9 +1,11 @@
 /** The common part of PUB, MPUB and DPUB: authorization, publishing, and the responses. */
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import type { Publish } from "../../../../protocol/client/Decoded.ts"
-import { protocolError } from "../../../../protocol/client/ProtocolError.ts"
+import { type ProtocolError, protocolError } from "../../../../protocol/client/ProtocolError.ts"
 import * as Completion from "../../../core/Completion.ts"
-import { Publisher } from "../../broker/Publisher.ts"
+import type { BrokerError } from "../../broker/BrokerError.ts"
+import { partOf, Publisher } from "../../broker/Publisher.ts"
+import type { StorageError } from "../../disk/StorageError.ts"
 import type { Access } from "../connection/Access.ts"
 import type { CommandHandler, Pending } from "../connection/CommandHandler.ts"
 import { everyState } from "../connection/ConnectionState.ts"
@@ -24,6 +26,27 @@ export const make = (
       session.outbox.ok(repliesOf(messages))
     }
 
+    /**
+     * Some pipelined PUBs may have been accepted: those get their OKs, and the next one the error. A rejection concerns its
+     * message only: the connection stays open, and the PUBs behind it are published.
+     */
+    const refuse = (
+      session: Session,
+      command: Publish,
+      error: BrokerError | StorageError
+    ): Effect.Effect<void, ProtocolError, Scope.Scope> => {
+      const { bodies } = command
+      const before = name === "PUB" && error._tag === "BrokerError" ? error.accepted : 0
+      if (before > 0) accepted(session, command, before)
+      const reply = protocolError(`E_${name}_FAILED`, `${name} failed ${error.message}`)
+      if (error._tag !== "BrokerError" || error.reason._tag !== "Rejection") return Effect.fail(reply)
+      session.outbox.error(reply)
+      const logged = Effect.logError(`[${session.connection.remoteAddress}] - ${reply.message}`)
+      if (name !== "PUB" || before + 1 >= bodies.count) return logged
+      const behind = { ...command, bodies: partOf(bodies, before + 1, bodies.count) }
+      return Effect.andThen(logged, Effect.suspend(() => publish(session, behind) ?? Effect.void))
+    }
+
     const publish = (session: Session, command: Publish): Pending => {
       const { bodies, deferMillis, topic } = command
       const rest = publisher.publish(topic, bodies, deferMillis)
@@ -33,13 +56,7 @@ export const make = (
       }
       return Effect.matchEffect(rest, {
         onSuccess: () => Effect.sync(() => accepted(session, command, bodies.count)),
-        onFailure: (error) => {
-          // Some pipelined PUBs may have been accepted: those get their OKs, and the next one the error.
-          if (name === "PUB" && error._tag === "BrokerError" && error.accepted > 0) {
-            accepted(session, command, error.accepted)
-          }
-          return Effect.fail(protocolError(`E_${name}_FAILED`, `${name} failed ${error.message}`))
-        }
+        onFailure: (error) => refuse(session, command, error)
       })
     }
 
