@@ -6,14 +6,14 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Deferred, Effect, Schema } from "effect"
-import { Consumer, makeProducer, NodeClient, type Servers, Topic } from "effect-nsq/client"
+import { Consumer, NodeClient, Producer, type Servers, Topic } from "effect-nsq/client"
 
 const Order = Schema.Struct({ item: Schema.NonEmptyString, quantity: Schema.Int })
 const orders = Topic.make("orders", Order)
 
 export const program = (servers: Servers) =>
   Effect.gen(function*() {
-    const producer = yield* makeProducer({ servers })
+    const producer = yield* Producer.make({ servers })
     const consumer = yield* Consumer.make({ topic: orders, channel: "kitchen", servers, maxInFlight: 10 })
     const served = yield* Deferred.make<string>()
     yield* Effect.forkScoped(consumer.run((order) =>

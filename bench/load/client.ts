@@ -6,7 +6,7 @@ import { Effect, Layer, References } from "effect"
 import { FetchHttpClient } from "effect/http"
 import nsq from "nsqjs"
 import { NodeTransport } from "../../src/broker.ts"
-import { Consumer, makeProducer, Topic } from "../../src/services/client/index.ts"
+import { Consumer, Producer, Topic } from "../../src/services/client/index.ts"
 import { fail, measureRate, type Window, work } from "./worker.ts"
 
 export interface ClientConfig extends Window {
@@ -34,7 +34,7 @@ const startEffect: Start = ({ bodyBytes, port, role, topic }, count) => {
   const servers = { nsqd: [`127.0.0.1:${port}`] }
   const body = Buffer.alloc(bodyBytes, "x")
   const publishing = Effect.gen(function*() {
-    const producer = yield* makeProducer({ servers })
+    const producer = yield* Producer.make({ servers })
     const publish = Effect.forever(Effect.map(producer.publish(topic, body), count))
     yield* Effect.all(Array.from({ length: concurrency }, () => publish), { concurrency: "unbounded" })
   })

@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Consumer, makeProducer, Topic } from "effect-nsq/client"
+import { Consumer, Producer, Topic } from "effect-nsq/client"
 import { eventually, TestCluster } from "effect-nsq/testing"
 
 const orders = Topic.bytes("orders")
@@ -23,7 +23,7 @@ describe("the kitchen", () => {
     Effect.gen(function*() {
       const { nsqds: [first], servers } = yield* TestCluster
       assert(first !== undefined)
-      const producer = yield* makeProducer({ servers })
+      const producer = yield* Producer.make({ servers })
       yield* producer.publish("orders", "tea")
       yield* first.losePower
       const served = yield* kitchen
@@ -37,7 +37,7 @@ describe("the kitchen", () => {
       assert(first !== undefined && lookupd !== undefined)
       yield* separate(lookupd, first, TestCluster.program)
       const served = yield* kitchen
-      const producer = yield* makeProducer({ servers: { nsqd: [first.tcpAddress] } })
+      const producer = yield* Producer.make({ servers: { nsqd: [first.tcpAddress] } })
       yield* Effect.forkScoped(producer.publish("orders", "tea"))
       yield* eventually(() => served.includes("tea"))
     }).pipe(Effect.provide(TestCluster.layer({ nsqlookupds: 2 }))))
@@ -47,7 +47,7 @@ describe("the kitchen", () => {
       const { addNsqd } = yield* TestCluster
       const served = yield* kitchen
       const added = yield* addNsqd()
-      const producer = yield* makeProducer({ servers: { nsqd: [added.tcpAddress] } })
+      const producer = yield* Producer.make({ servers: { nsqd: [added.tcpAddress] } })
       yield* producer.publish("orders", "tea")
       yield* eventually(() => served.includes("tea"))
     }).pipe(Effect.provide(TestCluster.layer())))

@@ -4,7 +4,7 @@ import { FetchHttpClient } from "effect/http"
 import { writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import { generate } from "selfsigned"
-import { Consumer, makeProducer, Topic } from "../../src/services/client/index.ts"
+import { Consumer, Producer, Topic } from "../../src/services/client/index.ts"
 import * as NodeTransport from "../../src/services/net/NodeTransport.ts"
 import * as Daemon from "./daemon.ts"
 
@@ -56,7 +56,7 @@ describe("Producer and Consumer over real sockets", () => {
           const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory)
           const servers = { nsqd: [`127.0.0.1:${daemon.tcpPort}`] }
           const connection = compression === undefined ? {} : { compression }
-          const producer = yield* makeProducer({ servers, connection })
+          const producer = yield* Producer.make({ servers, connection })
           const consumer = yield* Consumer.make({
             topic: numbers,
             channel: "c",
@@ -85,14 +85,14 @@ describe("Producer and Consumer over real sockets", () => {
         const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory, [`--auth-http-address=${auth}`])
         const servers = { nsqd: [`127.0.0.1:${daemon.tcpPort}`] }
         const connection = { authSecret: Redacted.make("secret") }
-        const producer = yield* makeProducer({ servers, connection })
+        const producer = yield* Producer.make({ servers, connection })
         yield* producer.publish("numbers", "1")
         const consumer = yield* Consumer.make({ topic: numbers, channel: "c", servers, connection })
         assert.deepStrictEqual([...(yield* collect(consumer, 1))], [1])
-        const nobody = yield* makeProducer({ servers, waitForServer: false })
+        const nobody = yield* Producer.make({ servers, waitForServer: false })
         assert.match((yield* Effect.flip(nobody.publish("numbers", "2"))).message, /Auth Required/)
         const stranger = { authSecret: Redacted.make("wrong") }
-        const refused = yield* makeProducer({ servers, connection: stranger, waitForServer: false })
+        const refused = yield* Producer.make({ servers, connection: stranger, waitForServer: false })
         assert.match((yield* Effect.flip(refused.publish("numbers", "3"))).message, /Error authenticating - E_/)
       }).pipe(Effect.scoped, Effect.provide(layer)),
     timeout
@@ -116,13 +116,13 @@ describe("Producer and Consumer over real sockets", () => {
         const daemon = yield* Daemon.start(directory, [...flags, "--https-address="])
         const servers = { nsqd: [`127.0.0.1:${daemon.tcpPort}`] }
         const connection = { tls: { ca: made.cert }, compression: "snappy" } as const
-        const producer = yield* makeProducer({ servers, connection })
+        const producer = yield* Producer.make({ servers, connection })
         yield* producer.publish("numbers", "1")
         const consumer = yield* Consumer.make({ topic: numbers, channel: "c", servers, connection })
         assert.deepStrictEqual([...(yield* collect(consumer, 1))], [1])
-        const distrustful = yield* makeProducer({ servers, connection: { tls: true }, waitForServer: false })
+        const distrustful = yield* Producer.make({ servers, connection: { tls: true }, waitForServer: false })
         assert.match((yield* Effect.flip(distrustful.publish("numbers", "2"))).message, /tls: .*self.signed/)
-        const plain = yield* makeProducer({ servers, waitForServer: false })
+        const plain = yield* Producer.make({ servers, waitForServer: false })
         assert.match((yield* Effect.flip(plain.publish("numbers", "3"))).message, /E_INVALID|TLS/)
       }).pipe(Effect.scoped, Effect.provide(layer)),
     timeout
@@ -137,7 +137,7 @@ describe("Producer and Consumer over real sockets", () => {
         const steady = yield* Daemon.start(yield* Daemon.temporaryDirectory, flags)
         const victim = yield* Daemon.start(data, flags)
         const addresses = [steady, victim].map(({ tcpPort }) => `127.0.0.1:${tcpPort}`)
-        const producer = yield* makeProducer({ servers: { nsqd: addresses } })
+        const producer = yield* Producer.make({ servers: { nsqd: addresses } })
         const consumer = yield* Consumer.make({
           topic: numbers,
           channel: "c",

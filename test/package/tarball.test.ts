@@ -94,11 +94,11 @@ const expected = [/tea[^]*coffee/, /2 tea/]
 /** Publishes and consumes a long message with compression. */
 const snappyClient = (address: string): string =>
   `import { Effect } from "effect"
-import { Consumer, makeProducer, NodeClient, Topic } from "effect-nsq/client"
+import { Consumer, NodeClient, Producer, Topic } from "effect-nsq/client"
 
 const options = { servers: { nsqd: ["${address}"] }, connection: { compression: "snappy" } } as const
 const program = Effect.gen(function*() {
-  const producer = yield* makeProducer(options)
+  const producer = yield* Producer.make(options)
   yield* producer.publish("bundled", "tea ".repeat(10_000))
   const consumer = yield* Consumer.make({ ...options, topic: Topic.bytes("bundled"), channel: "kitchen" })
   yield* consumer.run((body) => Effect.log("snappy: " + Buffer.from(body).toString().slice(0, 100)))

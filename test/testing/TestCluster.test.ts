@@ -4,7 +4,7 @@ import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Broker, consume, type Delivery, publish } from "../../src/broker.ts"
 import { TopicName } from "../../src/protocol/client/Names.ts"
-import { Consumer, makeProducer, Topic } from "../../src/services/client/index.ts"
+import { Consumer, Producer, Topic } from "../../src/services/client/index.ts"
 import { eventually, type NsqlookupdNode, Registrations, TestCluster, untilIdle } from "../../src/testing/index.ts"
 
 const topic = Topic.bytes("t")
@@ -51,7 +51,7 @@ describe("TestCluster", () => {
       const cluster = yield* TestCluster
       const [first, second] = cluster.nsqds
       assert(first !== undefined && second !== undefined)
-      const producer = yield* makeProducer({ servers: { nsqd: [first.tcpAddress] } })
+      const producer = yield* Producer.make({ servers: { nsqd: [first.tcpAddress] } })
       yield* producer.publish("t", "over TCP")
       const client = yield* HttpClient.HttpClient
       const { status } = yield* client.get(`http://${second.httpAddress}/ping`)
@@ -86,7 +86,7 @@ describe("TestCluster", () => {
     Effect.gen(function*() {
       const { nsqds: [nsqd], servers } = yield* TestCluster
       assert(nsqd !== undefined)
-      const producer = yield* makeProducer({ servers })
+      const producer = yield* Producer.make({ servers })
       yield* producer.publishAll("t", ["a", "b", "c"])
       yield* producer.publishDeferred("t", "later", "1 minute")
       yield* nsqd.kill
@@ -105,7 +105,7 @@ describe("TestCluster", () => {
       Effect.gen(function*() {
         const { nsqds: [nsqd], servers } = yield* TestCluster
         assert(nsqd !== undefined)
-        const producer = yield* makeProducer({ servers })
+        const producer = yield* Producer.make({ servers })
         for (const body of ["a", "b", "c"]) yield* producer.publish("t", body)
         yield* nsqd.losePower
         yield* nsqd.start
@@ -150,7 +150,7 @@ describe("TestCluster", () => {
     Effect.gen(function*() {
       const { nsqds: [first, second], separate, servers } = yield* TestCluster
       assert(first !== undefined && second !== undefined)
-      const producer = yield* makeProducer({ servers })
+      const producer = yield* Producer.make({ servers })
       yield* eventually(Effect.map(producer.connected, (found) => found.length === 2), "two connections")
       yield* separate(TestCluster.program, first)
       const published = yield* Effect.forkScoped(

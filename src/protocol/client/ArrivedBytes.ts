@@ -32,6 +32,14 @@ export class ArrivedBytes {
     this.end += bytes.length
   }
 
+  /** Whether the bytes from `from` on, of which enough have arrived, are `expected`. */
+  matches(expected: Uint8Array, from: number): boolean {
+    const { buffer } = this
+    const at = this.start + from
+    for (let i = 0; i < expected.length; i++) if (buffer[at + i] !== expected[i]) return false
+    return true
+  }
+
   /** Removes the first `count` bytes. */
   drop(count: number): void {
     this.start += count

@@ -56,6 +56,9 @@ export const encodeFrame = (type: Frame["type"], data: Uint8Array): Buffer => {
  */
 export const encodeResponse = (text: string): Buffer => encodeFrame(FrameType.response, Buffer.from(text))
 
+const ok = encodeResponse("OK")
+const okSize = ok.length
+
 /**
  * The input is not a frame, or the frame exceeds the limit; no further input can be decoded.
  *
@@ -103,6 +106,19 @@ export class FrameDecoder {
     const data = bytes.subarray(frameHeaderSize, size + 4)
     this.arrived.drop(size + 4)
     return { type, data }
+  }
+
+  /**
+   * Removes the `OK` responses at the front of the input; returns their number. Many publishes have nothing but these replies: one
+   * comparison for each takes less than a frame as a value.
+   */
+  takeOks(): number {
+    const { arrived } = this
+    if (arrived.length < okSize || !arrived.matches(ok, 0)) return 0
+    let count = 1
+    while (arrived.length >= (count + 1) * okSize && arrived.matches(ok, count * okSize)) count++
+    arrived.drop(count * okSize)
+    return count
   }
 
   /** Removes and returns the input after the last frame, for a connection that is upgraded. */

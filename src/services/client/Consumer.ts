@@ -14,6 +14,7 @@ import type { Transport } from "../net/Transport.ts"
 import * as Batches from "./Batches.ts"
 import { ClientError, ClientErrorReason } from "./ClientError.ts"
 import * as ClientTopic from "./ClientTopic.ts"
+import type { ConnectionState } from "./Connections.ts"
 import * as Options from "./ConsumerOptions.ts"
 import type { BatchOptions, ConsumerOptions, RunOptions } from "./ConsumerOptions.ts"
 import { type Job, Worker } from "./Crew.ts"
@@ -78,6 +79,14 @@ export interface Consumer<A> {
   readonly isStarved: Effect.Effect<boolean>
   /** Addresses of the nsqd that are connected. */
   readonly connected: Effect.Effect<ReadonlyArray<string>>
+  /**
+   * Completes as soon as an nsqd has accepted the subscription, at once if one has. Fails with the error of an nsqd if all known
+   * ones refuse this consumer permanently, for example because its secret is wrong or does not permit the topic
+   * (`ClientError.isPermanent`), and with the reason `Closed`.
+   */
+  readonly awaitConnected: Effect.Effect<void, ClientError>
+  /** The states of the connections to all known nsqd, and then each change. Ends with the consumer. */
+  readonly connectionStates: Stream.Stream<ConnectionState>
 }
 
 const maxConcurrency = 1000
@@ -153,7 +162,7 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
     context: yield* Effect.context<R>()
   })
 
-  const use = Effect.fnUntraced(function*(connection: NsqdConnection) {
+  const use = Effect.fnUntraced(function*(connection: NsqdConnection, { connected, served }: Links.Progress) {
     // A consumer that stops subscribes to nothing; its connections end soon.
     if (subscription.stopped) return yield* Effect.never
     const member = new Member(connection)
@@ -177,6 +186,8 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
     const frames = connection.run({
       onResponse: (text) => {
         if (text === "CLOSE_WAIT") subscription.closed(member)
+        // The reply to SUB.
+        else if (text === "OK") connected()
       },
       onError: (text) => {
         const code = parseErrorCode(text)
@@ -191,6 +202,7 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
         else inbox.push(delivery)
       },
       onPause: () => {
+        if (member.inFlight > 0) served()
         subscription.endPass()
         inbox.deliver()
       }
@@ -232,7 +244,7 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
 
   // Finalizers run in reverse: the consumer drains first, while its fibers and its connections still work.
   const links = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-  yield* Scope.provide(
+  const connections = yield* Scope.provide(
     Links.run({ servers: options.servers, connection: options.connection ?? {}, topic: topic.name, use }),
     links
   )
@@ -275,7 +287,9 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
     isStarved: Effect.sync(() =>
       subscription.members.some(({ inFlight, ready }) => inFlight > 0 && inFlight >= Math.floor(0.85 * ready))
     ),
-    connected: Effect.sync(() => subscription.members.map(({ connection }) => connection.address))
+    connected: Effect.sync(() => subscription.members.map(({ connection }) => connection.address)),
+    awaitConnected: connections.awaitConnected,
+    connectionStates: connections.changes
   }
 })
 

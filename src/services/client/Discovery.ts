@@ -214,14 +214,15 @@ const networksOf = Effect.fnUntraced(function*(servers: Servers) {
 
 /**
  * Finds the nsqd of a topic, or all nsqd, while the Stream is consumed. The result is the union over every nsqlookupd; one that
- * fails counts with its last response.
+ * fails counts with its last response. `onLookup` is called after each poll, with the reason if it failed.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = Effect.fnUntraced(function*(
   servers: Servers,
-  topic: TopicName | undefined
+  topic: TopicName | undefined,
+  onLookup: (address: string, error: ClientError | undefined) => void = () => {}
 ): Effect.fn.Return<Discovery> {
   const networks = yield* networksOf(servers)
   if (!isLookup(servers)) {
@@ -242,8 +243,13 @@ export const make = Effect.fnUntraced(function*(
     const hurried = yield* Queue.sliding<void>(1)
     hurries.push(hurried)
     const poll = Effect.matchEffect(lookup(address, topic), {
-      onSuccess: (found) => Effect.sync(() => void known.set(address, found)),
-      onFailure: (error) => Effect.logWarning(error.message)
+      onSuccess: (found) =>
+        Effect.sync(() => {
+          onLookup(address, undefined)
+          known.set(address, found)
+        }),
+      onFailure: (error) =>
+        Effect.andThen(Effect.sync(() => onLookup(address, error)), Effect.logWarning(error.message))
     })
     const pollAfter = (millis: number) =>
       Stream.fromEffect(Effect.andThen(Effect.timeoutOption(Queue.take(hurried), millis), poll))

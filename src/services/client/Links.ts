@@ -9,6 +9,8 @@ import * as NamedTransport from "../net/NamedTransport.ts"
 import { Transport } from "../net/Transport.ts"
 import type { ClientError } from "./ClientError.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
+import * as Options from "./ConnectionOptions.ts"
+import { Connections, ConnectionState } from "./Connections.ts"
 import * as Discovery from "./Discovery.ts"
 import * as NsqdConnection from "./NsqdConnection.ts"
 
@@ -21,6 +23,14 @@ const reconnect = Schedule.min([Schedule.exponential(firstPause), Schedule.space
   Schedule.jittered
 )
 
+/** What the use of a connection reports. */
+export interface Progress {
+  /** The connection can do its work: from now on it counts as connected. */
+  readonly connected: () => void
+  /** The server has done its work, so that the loss of the connection does not count as a failed attempt. */
+  readonly served: () => void
+}
+
 export interface LinkSettings {
   readonly servers: Discovery.Servers
   readonly connection: ConnectionOptions
@@ -28,24 +38,34 @@ export interface LinkSettings {
   readonly topic: TopicName | undefined
   /** Uses a connection until it is lost, and fails with the reason. Its Scope closes with the connection. */
   readonly use: (
-    connection: NsqdConnection.NsqdConnection
+    connection: NsqdConnection.NsqdConnection,
+    progress: Progress
   ) => Effect.Effect<never, ClientError, Scope.Scope>
+  /** Where the states of the connections are kept. Default: new ones. */
+  readonly connections?: Connections
   /** Called when a connection is lost or cannot be made. */
   readonly onUnavailable?: (address: string, error: ClientError) => void
 }
 
-/** Keeps the connections until the Scope closes. */
+/** Keeps the connections until the Scope closes. Returns their states. */
 export const run = Effect.fnUntraced(function*(
   settings: LinkSettings
-): Effect.fn.Return<void, never, Transport | HttpClient.HttpClient | Scope.Scope> {
+): Effect.fn.Return<Connections, never, Transport | HttpClient.HttpClient | Scope.Scope> {
   const { connection, servers, topic, use } = settings
-  const discovery = yield* Discovery.make(servers, topic)
+  const { connections = new Connections() } = settings
+  // An option that is not valid is a defect here, and not of the fibers that connect.
+  yield* Effect.sync(
+    () => [Options.dialTimeout(connection), Options.handshakeTimeout(connection), Options.identify(connection)]
+  )
+  yield* Effect.addFinalizer(() => Effect.sync(() => connections.close()))
+  const discovery = yield* Discovery.make(servers, topic, connections.lookedUp)
   const transport = yield* Transport
   const links = yield* FiberMap.make<string>()
   let named: ReadonlySet<string> = new Set()
 
   /** Connects to an address, if discovery may name it. */
   const openNamed = Effect.fnUntraced(function*(address: string) {
+    connections.set(ConnectionState.Connecting({ address }))
     const origin = yield* discovery.originOf(address)
     const isNamed = origin !== "configured"
     return yield* NsqdConnection.open(address, connection, isNamed).pipe(
@@ -53,34 +73,44 @@ export const run = Effect.fnUntraced(function*(
     )
   })
 
-  /** Uses one connection. Succeeds if it lasted a while; otherwise fails, so that the next attempt waits longer. */
-  const attempt = (address: string) => {
-    const used = Effect.scoped(
-      Effect.flatMap(
-        openNamed(address),
-        (opened) => Effect.andThen(Effect.logInfo(`(${address}) connected to nsqd`), use(opened))
+  /** Uses one connection. Succeeds if it served, or lasted a while; otherwise fails, so that the next attempt waits longer. */
+  const attempt = (address: string) =>
+    Effect.suspend(() => {
+      let hasServed = false
+      const used = Effect.scoped(
+        Effect.flatMap(openNamed(address), (opened) => {
+          const using = use(opened, {
+            connected: () => connections.set(ConnectionState.Connected({ address })),
+            served: () => void (hasServed = true)
+          })
+          return Effect.andThen(Effect.logInfo(`(${address}) connected to nsqd`), using)
+        })
       )
-    )
-    return Effect.flatMap(Effect.timed(Effect.flip(used)), ([held, error]) =>
-      Effect.logWarning(error.message).pipe(
-        Effect.andThen(Effect.sync(() => settings.onUnavailable?.(address, error))),
-        Effect.andThen(discovery.hurry),
-        Effect.andThen(Duration.toMillis(held) >= steadyMillis ? Effect.void : Effect.fail(error))
-      ))
-  }
+      return Effect.flatMap(Effect.timed(Effect.flip(used)), ([held, error]) =>
+        Effect.logWarning(error.message).pipe(
+          Effect.andThen(Effect.sync(() => {
+            connections.set(ConnectionState.Disconnected({ address, error }))
+            settings.onUnavailable?.(address, error)
+          })),
+          Effect.andThen(discovery.hurry),
+          Effect.andThen(hasServed || Duration.toMillis(held) >= steadyMillis ? Effect.void : Effect.fail(error))
+        ))
+    })
 
   const isNamed = (address: string) => () => named.has(address)
   const keep = (address: string) =>
     attempt(address).pipe(
       Effect.retry({ schedule: reconnect, while: isNamed(address) }),
       Effect.ignore,
-      Effect.repeat({ while: isNamed(address) })
+      Effect.repeat({ while: isNamed(address) }),
+      Effect.andThen(Effect.sync(() => connections.set(ConnectionState.Removed({ address }))))
     )
 
   yield* discovery.addresses.pipe(
     Stream.runForEach((addresses) =>
       Effect.suspend(() => {
         named = new Set(addresses)
+        connections.discovered(addresses)
         return Effect.forEach(addresses, (address) =>
           FiberMap.run(links, address, keep(address), { onlyIfMissing: true }), {
           discard: true
@@ -89,4 +119,5 @@ export const run = Effect.fnUntraced(function*(
     ),
     Effect.forkScoped
   )
+  return connections
 })

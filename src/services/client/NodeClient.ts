@@ -16,7 +16,7 @@ const connectTimeout = Duration.seconds(10)
  *
  * ```ts
  * const program = Effect.gen(function*() {
- *   const producer = yield* makeProducer({ servers: { nsqd: ["127.0.0.1:4150"] } })
+ *   const producer = yield* Producer.make({ servers: { nsqd: ["127.0.0.1:4150"] } })
  *   yield* producer.publish("orders", "tea")
  * }).pipe(Effect.scoped, Effect.provide(NodeClient.layer))
  * ```

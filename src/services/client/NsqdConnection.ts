@@ -4,18 +4,18 @@
  *
  * Hot path: the frames of a read are handled in one synchronous pass, and what is written meanwhile goes out in one write.
  */
-import { Clock, Duration, Effect, Latch, Redacted, Schema, type Scope } from "effect"
+import { Clock, Duration, Effect, Redacted, Schema, type Scope } from "effect"
 import { encodeCommand, magicV2 } from "../../protocol/client/Command.ts"
 import { type Frame, FrameDecoder, FrameError, FrameType } from "../../protocol/client/Frame.ts"
 import * as Time from "../core/Time.ts"
 import { Turns } from "../core/Turns.ts"
-import { Wakeup } from "../core/Wakeup.ts"
 import * as DeflateConnection from "../net/DeflateConnection.ts"
 import * as SnappyCodecs from "../net/SnappyCodecs.ts"
 import * as SnappyConnection from "../net/SnappyConnection.ts"
-import { type Connection, readingWith, splitAddress, Transport } from "../net/Transport.ts"
-import { ClientError, ClientErrorReason } from "./ClientError.ts"
+import { type Connection, readEach, readingWith, splitAddress, Transport } from "../net/Transport.ts"
+import { ClientError, ClientErrorReason, isPermanentText } from "./ClientError.ts"
 import * as ClientTls from "./ClientTls.ts"
+import { CommandOutput, type Encodable } from "./CommandOutput.ts"
 import * as Options from "./ConnectionOptions.ts"
 
 /**
@@ -35,7 +35,9 @@ export const ServerFeatures = Schema.Struct({
   deflate: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
   deflate_level: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(6))),
   snappy: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
-  auth_required: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false)))
+  auth_required: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
+  /** Largest message in bytes. No nsqd states it so far; a proxy may. */
+  max_msg_size: Schema.optionalKey(Schema.Int)
 })
 export type ServerFeatures = typeof ServerFeatures.Type
 
@@ -68,13 +70,14 @@ export interface FrameHandler {
 export interface NsqdConnection {
   readonly address: string
   readonly features: ServerFeatures
-  /** Queues a command; commands of the same moment go out in one write. */
+  /** Queues a command, which must not change afterwards; commands of the same moment go out in one write. */
   readonly send: (bytes: Uint8Array) => void
+  /** Queues a command that is encoded where it is sent from, which saves a copy. */
+  readonly encode: (command: Encodable) => void
   /** Completes when all queued commands have been written to the socket. */
   readonly drained: Effect.Effect<void>
   /**
-   * Handles frames until the connection is lost, and fails with the reason `ConnectionLoss`. Nothing is read or written unless it
-   * runs.
+   * Handles frames until the connection is lost, and fails with the reason `ConnectionLoss`. Nothing is read unless it runs.
    */
   readonly run: (handler: FrameHandler) => Effect.Effect<never, ClientError>
 }
@@ -99,8 +102,8 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   const transport = yield* Transport
   const unreachable = (description: string) =>
     new ClientError({ reason: ClientErrorReason.ConnectFailure({ address, description }) })
-  const refused = (description: string) =>
-    new ClientError({ reason: ClientErrorReason.HandshakeFailure({ address, description }) })
+  const refused = (description: string, isPermanent = false) =>
+    new ClientError({ reason: ClientErrorReason.HandshakeFailure({ address, description, isPermanent }) })
   const lost = (description: string) =>
     new ClientError({ reason: ClientErrorReason.ConnectionLoss({ address, description }) })
 
@@ -131,16 +134,19 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
       const frame = yield* readFrame(connection)
       const text = textOf(frame)
       if (text === heartbeat) continue
-      if (frame.type === FrameType.error) return yield* refused(`${what} - ${text}`)
+      if (frame.type === FrameType.error) return yield* refused(`${what} - ${text}`, isPermanentText(text))
       return text
     }
   })
 
   const startTls = Effect.fnUntraced(function*(connection: Connection) {
-    if (connection.startTls === undefined) return yield* refused("this transport does not support TLS")
+    if (connection.startTls === undefined) return yield* refused("this transport does not support TLS", true)
     const wishes = typeof options.tls === "object" ? options.tls : {}
     const tls = yield* ClientTls.make(wishes, splitAddress(address)?.host ?? address)
-    const secure = yield* Effect.mapError(connection.startTls(tls), ({ message }) => refused(message))
+    const secure = yield* Effect.mapError(
+      connection.startTls(tls),
+      ({ message }) => refused(message, /certificate/i.test(message))
+    )
     yield* expect(secure.connection, "failed to start TLS")
     return secure.connection
   })
@@ -164,16 +170,17 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
       ? yield* Effect.mapError(decodeFeatures(response), () => refused("invalid IDENTIFY response"))
       : yield* withoutNegotiation
     if (options.tls !== undefined && options.tls !== false && !features.tls_v1) {
-      return yield* refused("the server does not offer TLS")
+      return yield* refused("the server does not offer TLS", true)
     }
     const secured = features.tls_v1 ? yield* startTls(socket) : socket
     const connection = yield* compress(secured, features)
     if (features.auth_required) {
-      if (options.authSecret === undefined) return yield* refused("Auth Required")
+      if (options.authSecret === undefined) return yield* refused("Auth Required", true)
       if (isNamed && !features.tls_v1 && options.authWithoutTls !== true) {
         return yield* refused(
           "the auth secret is not sent without TLS to an address that nsqlookupd has named; use TLS, or allow it with " +
-            "authWithoutTls (--consumer-opt=auth_without_tls,true)"
+            "authWithoutTls (--consumer-opt=auth_without_tls,true)",
+          true
         )
       }
       const secret = Buffer.from(Redacted.value(options.authSecret))
@@ -192,54 +199,49 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   const clock = yield* Clock.Clock
   const now = Time.fromClock(clock).monotonicMillis
   let lastHeard = now()
-  let outgoing: Array<Uint8Array> = []
-  const output = new Wakeup()
-  const flushed = yield* Latch.make(true)
+  const output = new CommandOutput(connection)
 
-  const send = (bytes: Uint8Array): void => {
-    outgoing.push(bytes)
-    if (outgoing.length === 1) {
-      flushed.closeUnsafe()
-      output.call()
-    }
-  }
-
-  const flush = (): void => {
-    const [only] = outgoing
-    const bytes = outgoing.length === 1 && only !== undefined ? only : Buffer.concat(outgoing)
-    outgoing = []
-    if (bytes.length > 0) connection.write(bytes)
-    flushed.openUnsafe()
-  }
-
-  const writeLoop = Effect.gen(function*() {
+  /** Handles the frames that have arrived; returns why no more can be, if so. */
+  const handleFrames = (handler: FrameHandler): ClientError | undefined => {
     while (true) {
-      yield* output.wait
-      flush()
-      yield* connection.drained
-    }
-  })
-
-  const readLoop = Effect.fnUntraced(function*(handler: FrameHandler) {
-    while (true) {
-      for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
-        if (frame instanceof FrameError) return yield* lost(frame.message)
-        if (frame.type === FrameType.message) {
-          handler.onMessage(bufferOf(frame.data))
-          continue
-        }
-        const text = textOf(frame)
-        if (text === heartbeat) send(nop)
-        else if (frame.type === FrameType.error) handler.onError(text)
-        else handler.onResponse(text)
+      for (let oks = decoder.takeOks(); oks > 0; oks--) handler.onResponse("OK")
+      const frame = decoder.next()
+      if (frame === undefined) break
+      if (frame instanceof FrameError) return lost(frame.message)
+      if (frame.type === FrameType.message) {
+        handler.onMessage(bufferOf(frame.data))
+        continue
       }
-      handler.onPause?.()
-      const chunk = yield* Effect.mapError(connection.read, ({ message }) => lost(message))
-      if (chunk === undefined) return yield* lost("the server closed the connection")
-      lastHeard = now()
-      decoder.feed(chunk)
+      const text = textOf(frame)
+      if (text === heartbeat) output.add(nop)
+      else if (frame.type === FrameType.error) handler.onError(text)
+      else handler.onResponse(text)
     }
-  })
+    handler.onPause?.()
+    return undefined
+  }
+
+  /** The handler runs inside the read of the socket, and what it sends goes out with the last frame of the read. */
+  const readLoop = (handler: FrameHandler): Effect.Effect<never, ClientError> =>
+    Effect.suspend(() => {
+      let failure: ClientError | undefined
+      const handle = (): boolean => {
+        output.hold()
+        failure = handleFrames(handler)
+        output.release()
+        return failure === undefined
+      }
+      const take = (chunk: Buffer): boolean => {
+        lastHeard = now()
+        decoder.feed(chunk)
+        return handle()
+      }
+      if (!handle()) return Effect.fail(failure ?? lost("invalid frame"))
+      return readEach(connection, take).pipe(
+        Effect.mapError(({ message }) => lost(message)),
+        Effect.flatMap(() => Effect.fail(failure ?? lost("the server closed the connection")))
+      )
+    })
 
   const patience = 2 * Duration.toMillis(Options.heartbeatInterval(options))
   const watch = Effect.gen(function*() {
@@ -250,13 +252,14 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
     }
   })
 
-  yield* Effect.addFinalizer(() => Effect.sync(flush))
+  yield* Effect.addFinalizer(() => Effect.sync(output.flush))
   return {
     address,
     features,
-    send,
-    drained: Effect.andThen(flushed.await, connection.drained),
-    run: (handler) => Effect.raceAllFirst([readLoop(handler), writeLoop, watch])
+    send: (bytes) => output.add(bytes),
+    encode: (command) => output.encode(command),
+    drained: Effect.andThen(Effect.sync(output.flush), connection.drained),
+    run: (handler) => Effect.raceFirst(readLoop(handler), watch)
   }
 })
 

@@ -4,104 +4,110 @@
  *
  * Hot path: the commands of many fibers go out in one write; replies are matched to them in order.
  */
-import { Clock, Context, Deferred, Duration, Effect, Layer, type Scope } from "effect"
+import { Clock, Context, Deferred, Duration, Effect, Layer, type Scope, type Stream } from "effect"
 import type { HttpClient } from "effect/http"
-import { encodeCommand } from "../../protocol/client/Command.ts"
-import { TopicName } from "../../protocol/client/Names.ts"
 import * as Time from "../core/Time.ts"
+import { Wakeup } from "../core/Wakeup.ts"
 import type { Transport } from "../net/Transport.ts"
 import { ClientError, ClientErrorReason } from "./ClientError.ts"
 import type * as ClientTopic from "./ClientTopic.ts"
-import type { ConnectionOptions } from "./ConnectionOptions.ts"
-import type { Servers } from "./Discovery.ts"
+import { Connections, type ConnectionState } from "./Connections.ts"
+import { Link } from "./Link.ts"
 import * as Links from "./Links.ts"
 import type { NsqdConnection } from "./NsqdConnection.ts"
-import { Link, Outgoing, type Publishing, tickInterval } from "./Outgoing.ts"
+import { Outgoing, tickInterval } from "./Outgoing.ts"
+import type { ProducerOptions, PublishOptions } from "./ProducerOptions.ts"
+import * as PublishCommands from "./PublishCommands.ts"
+import { PublishCounts } from "./PublishCounts.ts"
+import type { PublishCommand } from "./Publishing.ts"
 
-/**
- * Options of a producer.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ProducerOptions {
-  /** The nsqd to publish to, or the nsqlookupd that know all of them. */
-  readonly servers: Servers
-  readonly connection?: ConnectionOptions
-  /** Unconfirmed publishes in flight; further ones wait. Default: 2000. */
-  readonly maxInFlight?: number
-  /** Limit for a publish, including the wait for a server. Default: 30 s. */
-  readonly publishTimeout?: Duration.Input
-  /**
-   * Time without any reply after which a server's unconfirmed publishes go to others; new publishes avoid it after a third of
-   * that time. Default: 750 ms.
-   */
-  readonly silenceLimit?: Duration.Input
-  /**
-   * Whether a publish whose server is lost or silent goes to another server, so that it may arrive twice. If false, it fails
-   * with the reason `UnknownOutcome`: at once when the connection is lost, after `publishTimeout` when the server is silent. Default:
-   * true.
-   */
-  readonly resend?: boolean
-  /**
-   * Whether a publish waits while no server is connected. If false, it fails as soon as the first attempts to connect have
-   * failed, and with the reason `UnknownOutcome` when the only connection is lost, or is silent for `silenceLimit`, before the server
-   * confirms it. Default: true.
-   */
-  readonly waitForServer?: boolean
-}
+export type { ProducerOptions, PublishOptions } from "./ProducerOptions.ts"
+
+type Body = Uint8Array | string
 
 /**
  * Publishes messages. Each Effect completes when a server has confirmed; publish from several fibers to have many in flight.
+ * Bodies must not change before that.
+ *
+ * All publishes fail with the reasons `PublishRefused`, `PublishTimedOut`, `NoServer`, `UnknownOutcome`, `Closed` and, for values,
+ * `InvalidMessage`. Nothing is sent of a publish with an empty or too large body, a topic name that NSQ does not accept, or a value
+ * that does not match its Schema.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ProducerService {
-  /**
-   * Publishes bytes to a topic by name, or a value to a topic with a Schema. Fails with the reasons `MessageRefusal`, `NoServer`,
-   * `UnknownOutcome` and, for a value, `InvalidMessage`; so do the others.
-   */
+  /** Publishes bytes to a topic by name, or a value to a topic with a Schema. */
   readonly publish: {
-    (topic: string, body: Uint8Array | string): Effect.Effect<void, ClientError>
-    <A>(topic: ClientTopic.Topic<A>, value: A): Effect.Effect<void, ClientError>
+    (topic: string, body: Body, options?: PublishOptions): Effect.Effect<void, ClientError>
+    <A>(topic: ClientTopic.Topic<A>, value: A, options?: PublishOptions): Effect.Effect<void, ClientError>
   }
   /** Publishes all messages with one MPUB: the server takes all of them or none. Does nothing for an empty list. */
   readonly publishAll: {
-    (topic: string, bodies: ReadonlyArray<Uint8Array | string>): Effect.Effect<void, ClientError>
-    <A>(topic: ClientTopic.Topic<A>, values: ReadonlyArray<A>): Effect.Effect<void, ClientError>
+    (topic: string, bodies: ReadonlyArray<Body>, options?: PublishOptions): Effect.Effect<void, ClientError>
+    <A>(
+      topic: ClientTopic.Topic<A>,
+      values: ReadonlyArray<A>,
+      options?: PublishOptions
+    ): Effect.Effect<void, ClientError>
   }
-  /** Publishes a message that is delivered after the delay, with DPUB. */
+  /**
+   * Publishes a message that is delivered after the delay, with DPUB. A delay that is not a Duration of 0 or more fails with
+   * `PublishRefused`, and so does one above nsqd's `--max-req-timeout` (1 h).
+   */
   readonly publishDeferred: {
-    (topic: string, body: Uint8Array | string, delay: Duration.Input): Effect.Effect<void, ClientError>
-    <A>(topic: ClientTopic.Topic<A>, value: A, delay: Duration.Input): Effect.Effect<void, ClientError>
+    (topic: string, body: Body, delay: Duration.Input, options?: PublishOptions): Effect.Effect<void, ClientError>
+    <A>(
+      topic: ClientTopic.Topic<A>,
+      value: A,
+      delay: Duration.Input,
+      options?: PublishOptions
+    ): Effect.Effect<void, ClientError>
+  }
+  /**
+   * Publishes messages that are delivered after the same delay, with one DPUB each, sent together: NSQ has no deferred MPUB.
+   * Nothing is sent if the producer refuses one of them. If a server refuses some, the others are published nevertheless; fails
+   * with the first failure after all have ended. Does nothing for an empty list.
+   */
+  readonly publishAllDeferred: {
+    (
+      topic: string,
+      bodies: ReadonlyArray<Body>,
+      delay: Duration.Input,
+      options?: PublishOptions
+    ): Effect.Effect<void, ClientError>
+    <A>(
+      topic: ClientTopic.Topic<A>,
+      values: ReadonlyArray<A>,
+      delay: Duration.Input,
+      options?: PublishOptions
+    ): Effect.Effect<void, ClientError>
   }
   /** Addresses of the nsqd that are connected. */
   readonly connected: Effect.Effect<ReadonlyArray<string>>
+  /**
+   * Completes as soon as an nsqd is connected, at once if one is. Fails with the error of an nsqd if all known ones refuse this
+   * producer permanently, for example because its secret is wrong (`ClientError.isPermanent`), and with the reason `Closed`.
+   */
+  readonly awaitConnected: Effect.Effect<void, ClientError>
+  /** The states of the connections to all known nsqd, and then each change. Ends with the producer. */
+  readonly connectionStates: Stream.Stream<ConnectionState>
 }
 
-const commandLines = new Map<string, Buffer>()
-const maxCommandLines = 1000
+const defaultMaxMsgSize = 1024 * 1024
+const defaultMaxBodySize = 5 * 1024 * 1024
 
-/** Encodes PUB; the command line of a topic is encoded once. */
-const encodePub = (topic: TopicName, body: Uint8Array): Buffer => {
-  let line = commandLines.get(topic)
-  if (line === undefined) {
-    line = Buffer.from(`PUB ${topic}\n`)
-    if (commandLines.size < maxCommandLines) commandLines.set(topic, line)
-  }
-  const out = Buffer.allocUnsafe(line.length + 4 + body.length)
-  out.set(line)
-  out.writeInt32BE(body.length, line.length)
-  out.set(body, line.length + 4)
-  return out
-}
+const toMillis = (input: Duration.Input | undefined, fallback: Duration.Input): number =>
+  Duration.toMillis(Duration.fromInputUnsafe(input ?? fallback))
+
+const bytesOf = (body: Body): Uint8Array => typeof body === "string" ? Buffer.from(body) : body
 
 /**
- * Creates a producer that is connected until the Scope closes.
+ * Creates a producer that is connected until the Scope closes; then publishes without a confirmation fail. Dies if an option is
+ * not valid, for example a Duration.
  *
  * ```ts
- * const producer = yield* makeProducer({ servers: { nsqd: ["127.0.0.1:4150"] } })
+ * const producer = yield* Producer.make({ servers: { nsqd: ["127.0.0.1:4150"] } })
  * yield* producer.publish(orders, { item: "tea", quantity: 2 })
  * ```
  *
@@ -111,27 +117,56 @@ const encodePub = (topic: TopicName, body: Uint8Array): Buffer => {
 export const make = Effect.fn("Producer.make")(function*(
   options: ProducerOptions
 ): Effect.fn.Return<ProducerService, never, Transport | HttpClient.HttpClient | Scope.Scope> {
-  const publishTimeout = Duration.toMillis(Duration.fromInputUnsafe(options.publishTimeout ?? "30 seconds"))
+  const { maxBodySize = defaultMaxBodySize, maxMsgSize = defaultMaxMsgSize, resend = true, retry } = options
+  const publishTimeout = Math.max(1, toMillis(options.publishTimeout, "30 seconds"))
+  const silenceLimit = toMillis(options.silenceLimit, "750 millis")
+  const clock = yield* Clock.Clock
+  const counts = new PublishCounts()
+  const busy = new Wakeup()
+  let limits: PublishCommands.PublishLimits = { maxMsgSize, maxBodySize }
+  const connections = new Connections()
   const outgoing = new Outgoing({
     maxInFlight: options.maxInFlight ?? 2000,
     waitForServer: options.waitForServer !== false,
-    resend: options.resend !== false,
-    silenceLimit: Duration.toMillis(Duration.fromInputUnsafe(options.silenceLimit ?? "750 millis")),
-    publishTimeout
+    resend,
+    silenceLimit,
+    publishTimeout,
+    sticky: options.balance === "sticky",
+    servers: connections,
+    counts,
+    now: Time.fromClock(clock).monotonicMillis,
+    onBusy: busy.call
   })
-  const clock = yield* Clock.Clock
-  const now = Time.fromClock(clock).monotonicMillis
+  connections.watch(() => outgoing.serversChanged())
 
-  const use = Effect.fnUntraced(function*(connection: NsqdConnection) {
+  /** Records the number of connections, and the largest message that one of them takes. */
+  const noteLinks = (): void => {
+    const { links } = outgoing
+    const largest = links.map(({ connection }) => connection.features.max_msg_size ?? maxMsgSize)
+    limits = { maxMsgSize: links.length === 0 ? maxMsgSize : Math.max(...largest), maxBodySize }
+    counts.connections = links.length
+    busy.call()
+  }
+
+  const use = Effect.fnUntraced(function*(connection: NsqdConnection, { connected, served }: Links.Progress) {
     const { address } = connection
     const dropped = yield* Deferred.make<never, ClientError>()
-    const link = new Link(connection, (description) => {
+    const drop = (description: string): void => {
       const reason = ClientErrorReason.ConnectionLoss({ address, description })
       Deferred.doneUnsafe(dropped, Effect.fail(new ClientError({ reason })))
-    })
+    }
+    const link = new Link(connection, drop, served)
     yield* Effect.acquireRelease(
-      Effect.sync(() => outgoing.connect(link)),
-      () => Effect.sync(() => outgoing.lose(link))
+      Effect.sync(() => {
+        outgoing.connect(link)
+        noteLinks()
+        connected()
+      }),
+      () =>
+        Effect.sync(() => {
+          outgoing.lose(link)
+          noteLinks()
+        })
     )
     const frames = connection.run({
       onResponse: () => outgoing.reply(link, undefined),
@@ -146,81 +181,118 @@ export const make = Effect.fn("Producer.make")(function*(
     connection: options.connection ?? {},
     topic: undefined,
     use,
-    onUnavailable: (_, { message }) => outgoing.noteUnavailable(message)
+    connections,
+    onUnavailable: () => {
+      counts.disconnections++
+      busy.call()
+    }
   })
-  yield* Effect.sync(() => outgoing.tick(now())).pipe(
-    Effect.delay(tickInterval),
-    Effect.forever,
-    Effect.forkScoped
-  )
-  // No server can reply any more: fails all publishes.
-  yield* Effect.addFinalizer(() => Effect.sync(() => outgoing.expire(Infinity)))
 
-  const run = (topic: TopicName, bytes: Buffer): Effect.Effect<void, ClientError> =>
+  const ticking = Effect.gen(function*() {
+    while (true) {
+      yield* busy.wait
+      outgoing.resumeTicks()
+      do {
+        yield* counts.report
+        yield* Effect.sleep(tickInterval)
+        outgoing.tick()
+      } while (!outgoing.isIdle)
+      yield* counts.report
+    }
+  })
+  yield* Effect.forkScoped(ticking)
+  yield* Effect.addFinalizer(() => Effect.andThen(Effect.sync(() => outgoing.close()), counts.report))
+
+  /** Sends a command, which is made when the Effect runs. */
+  const send = (command: () => PublishCommand | ClientError): Effect.Effect<void, ClientError> =>
     Effect.callback((resume) => {
-      const publishing: Publishing = {
-        topic,
-        bytes,
-        deadline: now() + publishTimeout,
-        link: undefined,
-        sent: false,
-        settled: false,
-        settle: (failure) => resume(failure === undefined ? Effect.void : Effect.fail(failure))
-      }
-      outgoing.add(publishing)
-      return Effect.sync(() => outgoing.abandon(publishing))
+      const made = command()
+      if (made instanceof ClientError) return resume(Effect.fail(made))
+      const publishing = outgoing.add(
+        made,
+        (failure) => resume(failure === undefined ? Effect.void : Effect.fail(failure))
+      )
+      return publishing.settled ? undefined : Effect.sync(() => outgoing.abandon(publishing))
     })
 
-  const bodyOf = (body: Uint8Array | string): Uint8Array => typeof body === "string" ? Buffer.from(body) : body
+  const canRetry = (error: ClientError): boolean => error.isRetryable && (resend || !error.mayBeDelivered)
 
-  /** Returns the topic's name and the encoded body. */
-  const encode = <A>(
+  /** Retries a publish, and wraps that of a traced topic in a span. */
+  const finished = <A>(
     topic: string | ClientTopic.Topic<A>,
-    value: A | Uint8Array | string
-  ): readonly [TopicName, Effect.Effect<Uint8Array, ClientError>] =>
-    typeof topic === "string"
-      ? [TopicName.make(topic), Effect.sync(() => bodyOf(value as Uint8Array | string))]
-      : [topic.name, topic.encode(value as A)]
-
-  /** Wraps the publish of a traced topic in a span. */
-  const trace = <A, E>(topic: string | ClientTopic.Topic<A>, publish: Effect.Effect<void, E>): Effect.Effect<void, E> =>
-    typeof topic === "string" || topic.linkOf === undefined ?
-      publish :
-      Effect.withSpan(publish, `publish ${topic.name}`, {
+    publish: Effect.Effect<void, ClientError>
+  ): Effect.Effect<void, ClientError> => {
+    const retried = retry === undefined ? publish : Effect.retry(publish, { schedule: retry, while: canRetry })
+    return typeof topic === "string" || topic.linkOf === undefined ?
+      retried :
+      Effect.withSpan(retried, `publish ${topic.name}`, {
         kind: "producer",
         attributes: { "messaging.system": "nsq", "messaging.destination.name": topic.name }
       })
+  }
+
+  const nameOf = <A>(topic: string | ClientTopic.Topic<A>): string => typeof topic === "string" ? topic : topic.name
+
+  /** Returns the encoded body. */
+  const encode = <A>(topic: string | ClientTopic.Topic<A>, value: A | Body): Effect.Effect<Uint8Array, ClientError> =>
+    typeof topic === "string" ? Effect.succeed(bytesOf(value as Body)) : topic.encode(value as A)
+
+  const encodeAll = <A>(topic: string | ClientTopic.Topic<A>, values: ReadonlyArray<A | Body>) =>
+    Effect.forEach(values, (value) => encode(topic, value))
 
   return {
-    publish: <A>(topic: string | ClientTopic.Topic<A>, value: A | Uint8Array | string) => {
-      const [name, body] = encode(topic, value)
-      return trace(topic, Effect.flatMap(body, (bytes) => run(name, encodePub(name, bytes))))
-    },
-    publishAll: <A>(topic: string | ClientTopic.Topic<A>, values: ReadonlyArray<A | Uint8Array | string>) => {
-      const publish = Effect.flatMap(
-        Effect.forEach(values, (value) => encode(topic, value)[1]),
-        ([first, ...rest]) => {
-          if (first === undefined) return Effect.void
-          const name = typeof topic === "string" ? TopicName.make(topic) : topic.name
-          return run(name, encodeCommand({ _tag: "MPUB", topic: name, bodies: [first, ...rest] }))
-        }
-      )
-      return trace(topic, publish)
-    },
+    publish: <A>(topic: string | ClientTopic.Topic<A>, value: A | Body, { key }: PublishOptions = {}) =>
+      finished(
+        topic,
+        typeof topic === "string"
+          ? send(() => PublishCommands.pub(topic, bytesOf(value as Body), key, limits))
+          : Effect.flatMap(
+            topic.encode(value as A),
+            (body) => send(() => PublishCommands.pub(topic.name, body, key, limits))
+          )
+      ),
+    publishAll: <A>(
+      topic: string | ClientTopic.Topic<A>,
+      values: ReadonlyArray<A | Body>,
+      { key }: PublishOptions = {}
+    ) =>
+      finished(
+        topic,
+        Effect.flatMap(encodeAll(topic, values), (bodies) =>
+          bodies.length === 0
+            ? Effect.void
+            : send(() => PublishCommands.mpub(nameOf(topic), bodies, key, limits)))
+      ),
     publishDeferred: <A>(
       topic: string | ClientTopic.Topic<A>,
-      value: A | Uint8Array | string,
-      delay: Duration.Input
-    ) => {
-      const [name, encoded] = encode(topic, value)
-      const deferMillis = Math.round(Duration.toMillis(Duration.fromInputUnsafe(delay)))
-      const publish = Effect.flatMap(
-        encoded,
-        (body) => run(name, encodeCommand({ _tag: "DPUB", topic: name, deferMillis, body }))
-      )
-      return trace(topic, publish)
-    },
-    connected: Effect.sync(() => outgoing.links.map(({ connection }) => connection.address))
+      value: A | Body,
+      delay: Duration.Input,
+      { key }: PublishOptions = {}
+    ) =>
+      finished(
+        topic,
+        Effect.flatMap(encode(topic, value), (body) =>
+          send(() => PublishCommands.dpub(nameOf(topic), body, delay, key, limits)))
+      ),
+    publishAllDeferred: Effect.fnUntraced(function*<A>(
+      topic: string | ClientTopic.Topic<A>,
+      values: ReadonlyArray<A | Body>,
+      delay: Duration.Input,
+      { key }: PublishOptions = {}
+    ) {
+      const commands: Array<PublishCommand> = []
+      for (const body of yield* encodeAll(topic, values)) {
+        const command = PublishCommands.dpub(nameOf(topic), body, delay, key, limits)
+        if (command instanceof ClientError) return yield* command
+        commands.push(command)
+      }
+      const publishes = commands.map((command) => Effect.exit(finished(topic, send(() => command))))
+      const exits = yield* Effect.all(publishes, { concurrency: "unbounded" })
+      yield* Effect.all(exits, { discard: true })
+    }),
+    connected: Effect.sync(() => outgoing.links.map(({ connection }) => connection.address)),
+    awaitConnected: connections.awaitConnected,
+    connectionStates: connections.changes
   }
 })
 
@@ -230,9 +302,20 @@ export const make = Effect.fn("Producer.make")(function*(
  * @since 0.1.0
  * @category services
  */
-export class Producer extends Context.Service<Producer, ProducerService>()("effect-nsq/client/Producer") {
-  /** Provides a producer that is connected while the Layer is in use. */
-  static readonly layer = (
-    options: ProducerOptions
-  ): Layer.Layer<Producer, never, Transport | HttpClient.HttpClient> => Layer.effect(Producer, make(options))
-}
+export class Producer extends Context.Service<Producer, ProducerService>()("effect-nsq/client/Producer") {}
+
+/**
+ * Provides a producer as the service `Producer`, connected while the Layer is in use.
+ *
+ * ```ts
+ * const program = Effect.gen(function*() {
+ *   const producer = yield* Producer.Producer
+ *   yield* producer.publish("raw", "bytes or a string")
+ * }).pipe(Effect.provide(Producer.layer({ servers: { nsqd: ["127.0.0.1:4150"] } })))
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layer = (options: ProducerOptions): Layer.Layer<Producer, never, Transport | HttpClient.HttpClient> =>
+  Layer.effect(Producer, make(options))

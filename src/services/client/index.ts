@@ -2,10 +2,12 @@
  * `effect-nsq/client`: a producer and a consumer for nsqd, this project's or NSQ's own.
  */
 
-export { ClientError, ClientErrorReason } from "./ClientError.ts"
+export { ClientError, ClientErrorReason, type ServerFailure } from "./ClientError.ts"
 /** Topics of values, `Topic.make("orders", Order)`, and of bytes, `Topic.bytes("raw")`. */
 export * as Topic from "./ClientTopic.ts"
+/** The states of the connections of a Producer or Consumer. */
 export type { ConnectionOptions, TlsOptions } from "./ConnectionOptions.ts"
+export { ConnectionState } from "./Connections.ts"
 export * as Consumer from "./Consumer.ts"
 export type { BatchOptions, ConsumerOptions, DeduplicateOptions, RunOptions } from "./Consumer.ts"
 /** The envelope of messages that consumers gave up. */
@@ -19,4 +21,5 @@ export type { Servers } from "./Discovery.ts"
 export * as NodeClient from "./NodeClient.ts"
 /** A connection to one nsqd, for custom clients. */
 export * as NsqdConnection from "./NsqdConnection.ts"
-export { make as makeProducer, Producer, type ProducerOptions, type ProducerService } from "./Producer.ts"
+export * as Producer from "./Producer.ts"
+export type { ProducerOptions } from "./Producer.ts"

@@ -5,7 +5,7 @@
 import { Duration, Effect, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
 import { isValidName } from "../../protocol/client/Names.ts"
-import { type ClientError, Consumer, makeProducer, Topic } from "../client/index.ts"
+import { type ClientError, Consumer, Producer, Topic } from "../client/index.ts"
 import { version } from "../core/Version.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
@@ -100,7 +100,14 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
   const silenceLimit = addresses.length === 1 ? { silenceLimit: Duration.infinity } : {}
   const producers = yield* Effect.forEach(
     addresses,
-    (address) => makeProducer({ servers: { nsqd: [address] }, connection, waitForServer: false, ...silenceLimit })
+    (address) =>
+      Producer.make({
+        servers: { nsqd: [address] },
+        connection,
+        waitForServer: false,
+        ...silenceLimit,
+        ...ClientSettings.unlimited
+      })
   )
   const destinations = yield* Forwarding.destinations(options, addresses)
   const filter = JsonFilter.make(options)
@@ -116,8 +123,7 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
         : producer.publish(topic, body)
     }
     /** Publishes to another destination only if the first did not reply; other failures requeue the message, as in NSQ. */
-    const publish = (body: Uint8Array) =>
-      destinations.toOne(publishTo(body), ({ reason }) => reason._tag === "UnknownOutcome")
+    const publish = (body: Uint8Array) => destinations.toOne(publishTo(body), ({ mayBeDelivered }) => mayBeDelivered)
 
     const handOn = (body: Uint8Array): Effect.Effect<void, ClientError | ToolError> => {
       const verdict = filter === undefined ? { _tag: "pass" as const, body } : filter(body)

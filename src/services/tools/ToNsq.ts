@@ -1,10 +1,10 @@
 /**
  * `to_nsq`: publishes standard input, split at a byte, to every configured nsqd (docs/protocol/tools.md#to_nsq).
  */
-import { Clock, Effect, type Scope, Stream } from "effect"
+import { Clock, Deferred, Effect, type Scope, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import process from "node:process"
-import { type ClientError, makeProducer, NsqdConnection, type ProducerService } from "../client/index.ts"
+import { type ClientError, NsqdConnection, Producer } from "../client/index.ts"
 import { version } from "../core/Version.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
@@ -96,8 +96,9 @@ const makeThrottle = Effect.fnUntraced(function*(rate: number): Effect.fn.Return
 })
 
 /** Publishes until the input ends. */
-export const main = Effect.fn("to_nsq")(function*(
-  options: ToNsqOptions
+export const publishInput = Effect.fnUntraced(function*(
+  options: ToNsqOptions,
+  input: Stream.Stream<Uint8Array, ToolError>
 ): Effect.fn.Return<void, ToolError, Transport | HttpClient.HttpClient | Scope.Scope> {
   const { nsqdTcpAddresses, topic } = options
   if (topic === "") return yield* invalidOption("--topic required")
@@ -109,27 +110,44 @@ export const main = Effect.fn("to_nsq")(function*(
   const progress = yield* Progress.make("published")
   const failed = ({ message }: ClientError) => toolError("DaemonFailure", message)
 
+  const refused = yield* Deferred.make<never, ToolError>()
+
+  /** Ends the tool when an nsqd refuses a later connection permanently. A lost connection is made again otherwise. */
+  const watch = (producer: Producer.ProducerService) =>
+    Effect.forkScoped(
+      Stream.runForEach(producer.connectionStates, (state) =>
+        state._tag === "Disconnected" && state.error.isPermanent
+          ? Deferred.fail(refused, failed(state.error))
+          : Effect.void)
+    )
+
   /** Connects with the first message, because an empty input needs no server. */
   const connect = yield* Effect.cached(Effect.forEach(nsqdTcpAddresses, (address) =>
-    Effect.andThen(
-      Effect.mapError(Effect.scoped(NsqdConnection.open(address, connection)), failed),
-      makeProducer({ servers: { nsqd: [address] }, connection })
-    )))
+    Effect.gen(function*() {
+      yield* Effect.mapError(Effect.scoped(NsqdConnection.open(address, connection)), failed)
+      const producer = yield* Producer.make({ servers: { nsqd: [address] }, connection, ...ClientSettings.unlimited })
+      yield* watch(producer)
+      return producer
+    })))
 
-  const publish = (producers: ReadonlyArray<ProducerService>, body: Buffer) =>
+  const publish = (producers: ReadonlyArray<Producer.ProducerService>, body: Buffer) =>
     Effect.forEach(producers, (producer) => producer.publish(topic, body), { concurrency: "unbounded", discard: true })
       .pipe(
         Effect.mapError(({ reason }) => toolError("DaemonFailure", reason.description)),
         Effect.tap(() => Effect.sync(() => progress.add(1, body.length)))
       )
 
-  const input = Stream.fromAsyncIterable<Buffer, ToolError>(
-    process.stdin,
-    (error) => toolError("InputFailure", String(error))
+  const published = Stream.runForEach(
+    split(input, delimiter[0] ?? 0),
+    (body) => Effect.andThen(throttle.take, Effect.flatMap(connect, (producers) => publish(producers, body)))
   )
-  yield* split(input, delimiter[0] ?? 0).pipe(
-    Stream.runForEach((body) =>
-      Effect.andThen(throttle.take, Effect.flatMap(connect, (producers) => publish(producers, body)))
-    )
-  )
+  yield* Effect.raceFirst(published, Deferred.await(refused))
 })
+
+/** Publishes standard input until it ends. */
+export const main = Effect.fn("to_nsq")((options: ToNsqOptions) =>
+  publishInput(
+    options,
+    Stream.fromAsyncIterable<Buffer, ToolError>(process.stdin, (error) => toolError("InputFailure", String(error)))
+  )
+)

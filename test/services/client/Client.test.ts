@@ -3,8 +3,8 @@ import { Deferred, Effect, Fiber, Layer, Queue, Schema, Stream, type Tracer } fr
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Broker } from "../../../src/broker.ts"
-import { Consumer, makeProducer, Topic } from "../../../src/services/client/index.ts"
-import { TestBroker, until } from "../../../src/testing/index.ts"
+import { Consumer, Producer, Topic } from "../../../src/services/client/index.ts"
+import { TestBroker } from "../../../src/testing/index.ts"
 
 const Order = Schema.Struct({ item: Schema.String, quantity: Schema.Int })
 const orders = Topic.make("orders", Order)
@@ -16,7 +16,7 @@ const raw = Topic.bytes("raw")
 
 /** Publishes bodies to the topic `raw`. */
 const publish = (...bodies: ReadonlyArray<string>) =>
-  Effect.scoped(Effect.flatMap(makeProducer({ servers }), (producer) => producer.publishAll("raw", bodies)))
+  Effect.scoped(Effect.flatMap(Producer.make({ servers }), (producer) => producer.publishAll("raw", bodies)))
 
 /** A consumer of the topic `raw`. */
 const consume = (options: Partial<Consumer.ConsumerOptions<Uint8Array>> = {}) =>
@@ -27,7 +27,7 @@ const channel = Effect.map(Broker, (broker) => broker.findTopic("raw")?.channel(
 describe("Producer and Consumer", () => {
   it.effect("a producer and a consumer carry values of a topic with a Schema", () =>
     Effect.gen(function*() {
-      const producer = yield* makeProducer({ servers })
+      const producer = yield* Producer.make({ servers })
       const consumer = yield* Consumer.make({ topic: orders, channel: "kitchen", servers, maxInFlight: 10 })
       const received = yield* Queue.unbounded<typeof Order.Type>()
       yield* Effect.forkScoped(consumer.run((order) => Queue.offer(received, order)))
@@ -40,7 +40,7 @@ describe("Producer and Consumer", () => {
 
   it.effect("a producer and a consumer carry bytes, and deferred messages after their delay", () =>
     Effect.gen(function*() {
-      const producer = yield* makeProducer({ servers })
+      const producer = yield* Producer.make({ servers })
       const consumer = yield* consume()
       const first = yield* Effect.forkScoped(Stream.runHead(consumer.messages))
       yield* producer.publishDeferred("raw", "later", "10 seconds")
@@ -54,7 +54,7 @@ describe("Producer and Consumer", () => {
 
   it.effect("a publish that the server refuses fails with the server's error", () =>
     Effect.gen(function*() {
-      const producer = yield* makeProducer({ servers })
+      const producer = yield* Producer.make({ servers })
       const error = yield* Effect.flip(producer.publish("raw", ""))
       assert.strictEqual(error.message, "raw: E_BAD_MESSAGE PUB invalid message body size 0")
       // The server has closed the connection; the producer reconnects after a pause.
@@ -66,7 +66,7 @@ describe("Producer and Consumer", () => {
   it.effect("the span of the handler links to the span of the publish if the topic is traced", () =>
     Effect.gen(function*() {
       const traced = Topic.traced(orders)
-      const producer = yield* makeProducer({ servers })
+      const producer = yield* Producer.make({ servers })
       const consumer = yield* Consumer.make({ topic: traced, channel: "kitchen", servers, maxInFlight: 10 })
       const handled = yield* Queue.unbounded<Tracer.Span>()
       yield* Effect.forkScoped(
@@ -98,26 +98,34 @@ describe("Producer and Consumer", () => {
 
   it.effect("a publish waits for a server up to the timeout", () =>
     Effect.gen(function*() {
-      const producer = yield* makeProducer({ servers: { nsqd: ["127.0.0.1:1"] } })
+      const producer = yield* Producer.make({ servers: { nsqd: ["127.0.0.1:1"] } })
       const publishing = yield* Effect.forkScoped(Effect.flip(producer.publish("raw", "x")))
       yield* TestClock.adjust("30 seconds")
-      assert.strictEqual((yield* Fiber.join(publishing)).message, "raw: no nsqd is connected")
+      assert.strictEqual(
+        (yield* Fiber.join(publishing)).message,
+        "raw: no nsqd is connected: 127.0.0.1:1: connection refused"
+      )
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.effect("with waitForServer false a publish fails while no server is connected", () =>
     Effect.gen(function*() {
-      const unreachable = yield* makeProducer({ servers: { nsqd: ["127.0.0.1:1"] }, waitForServer: false })
+      const unreachable = yield* Producer.make({ servers: { nsqd: ["127.0.0.1:1"] }, waitForServer: false })
       const error = yield* Effect.flip(unreachable.publish("raw", "x"))
-      assert.match(error.message, /^raw: 127\.0\.0\.1:1: /)
-      const producer = yield* makeProducer({ servers, waitForServer: false })
+      assert.match(error.message, /^raw: no nsqd is connected: 127\.0\.0\.1:1: /)
+      const producer = yield* Producer.make({ servers, waitForServer: false })
       // The publish waits for the first attempt to connect.
       yield* producer.publish("raw", "x")
-      // The server refuses this publish and closes the connection.
-      yield* Effect.flip(producer.publish("raw", ""))
-      yield* until(Effect.map(producer.connected, (servers) => servers.length === 0), "the producer has no connection")
-      assert.match((yield* Effect.flip(producer.publish("raw", "x"))).message, /^raw: 127\.0\.0\.1:4150: /)
-      // Publishes succeed again after the reconnect.
-      yield* TestClock.adjust("1 second")
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("refused publishes, after which the server closes the connection, do not delay the next one", () =>
+    Effect.gen(function*() {
+      const producer = yield* Producer.make({ servers })
+      for (let i = 0; i < 9; i++) {
+        // Longer than the server's limit, which the producer does not know.
+        const { reason } = yield* Effect.flip(producer.publishDeferred("raw", "x", "2 hours"))
+        assert.deepInclude(reason, { _tag: "PublishRefused", code: "E_INVALID", address: "127.0.0.1:4150" })
+      }
+      // The clock stands still: the connection is made again without a pause.
       yield* producer.publish("raw", "x")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 })

@@ -10,13 +10,14 @@ describe("ClientError", () => {
   it("the message of an error about a server begins with its address", () => {
     const description = "connection refused"
     for (const tag of ["ConnectFailure", "HandshakeFailure", "ConnectionLoss", "ServerRefusal"] as const) {
-      assert.strictEqual(messageOf(ClientErrorReason[tag]({ address, description })), `${address}: ${description}`)
+      const reason = ClientErrorReason[tag]({ address, description, isPermanent: false })
+      assert.strictEqual(messageOf(reason), `${address}: ${description}`)
     }
   })
 
   it("the message of an error about a message begins with its topic", () => {
     const description = "no reply in time"
-    for (const tag of ["MessageRefusal", "NoServer", "UnknownOutcome", "InvalidMessage"] as const) {
+    for (const tag of ["UnknownOutcome", "InvalidMessage"] as const) {
       assert.strictEqual(messageOf(ClientErrorReason[tag]({ topic: "orders", description })), `orders: ${description}`)
     }
   })
@@ -38,7 +39,39 @@ describe("ClientError", () => {
         )
       const outcome = { topic: "orders", description: "no reply in time" }
       assert.strictEqual(yield* publish(ClientErrorReason.UnknownOutcome(outcome)), "orders")
-      const other = yield* Effect.flip(publish(ClientErrorReason.NoServer(outcome)))
+      const other = yield* Effect.flip(publish(ClientErrorReason.NoServer({ ...outcome, servers: [] })))
       assert.strictEqual(other.reason._tag, "NoServer")
     }))
+
+  it("an error is permanent if another connection with the same options has the same result", () => {
+    const isPermanent = (reason: ClientErrorReason): boolean => new ClientError({ reason }).isPermanent
+    const refusal = (description: string) => ClientErrorReason.ServerRefusal({ address, description })
+    assert.isTrue(isPermanent(refusal("E_UNAUTHORIZED AUTH failed for SUB on \"t\" \"c\"")))
+    assert.isTrue(isPermanent(ClientErrorReason.HandshakeFailure({ address, description: "", isPermanent: true })))
+    assert.isFalse(isPermanent(ClientErrorReason.HandshakeFailure({ address, description: "", isPermanent: false })))
+    assert.isFalse(isPermanent(refusal("E_SUB_FAILED SUB failed")))
+    assert.isFalse(isPermanent(ClientErrorReason.ConnectFailure({ address, description: "connection refused" })))
+  })
+
+  it("publishing again can help unless the message was refused, and may duplicate what was sent", () => {
+    const topic = "orders"
+    const description = ""
+    const flagsOf = (reason: ClientErrorReason) => {
+      const { isRetryable, mayBeDelivered } = new ClientError({ reason })
+      return [isRetryable, mayBeDelivered]
+    }
+    const refused = (code: "E_BAD_MESSAGE" | "E_PUB_FAILED") =>
+      ClientErrorReason.PublishRefused({ topic, address, code, description })
+    assert.deepStrictEqual(flagsOf(ClientErrorReason.NoServer({ topic, servers: [], description })), [true, false])
+    assert.deepStrictEqual(flagsOf(ClientErrorReason.UnknownOutcome({ topic, description })), [true, true])
+    assert.deepStrictEqual(flagsOf(ClientErrorReason.PublishTimedOut({ topic, sent: true, description })), [true, true])
+    assert.deepStrictEqual(flagsOf(ClientErrorReason.PublishTimedOut({ topic, sent: false, description })), [
+      true,
+      false
+    ])
+    assert.deepStrictEqual(flagsOf(refused("E_PUB_FAILED")), [true, false])
+    assert.deepStrictEqual(flagsOf(refused("E_BAD_MESSAGE")), [false, false])
+    assert.deepStrictEqual(flagsOf(ClientErrorReason.InvalidMessage({ topic, description })), [false, false])
+    assert.deepStrictEqual(flagsOf(ClientErrorReason.Closed({ description })), [false, false])
+  })
 })

@@ -3,7 +3,7 @@ import { Deferred, Effect, Fiber, Layer, Queue, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { encodeFrame, FrameType } from "../../../src/protocol/client/Frame.ts"
-import { Consumer, Discovery, makeProducer, Topic } from "../../../src/services/client/index.ts"
+import { Consumer, Discovery, Producer, Topic } from "../../../src/services/client/index.ts"
 import { MemoryTransport, TestBroker, until } from "../../../src/testing/index.ts"
 import * as Web from "../tools/cluster.ts"
 import * as Consuming from "./consuming.ts"
@@ -16,7 +16,7 @@ const responsive = { silent: false }
 
 const publish = (...bodies: ReadonlyArray<string>) =>
   Effect.scoped(Effect.flatMap(
-    makeProducer({ servers: { nsqd: [TestBroker.address] } }),
+    Producer.make({ servers: { nsqd: [TestBroker.address] } }),
     (producer) => producer.publishAll("raw", bodies)
   ))
 

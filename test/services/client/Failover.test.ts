@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
-import { makeProducer, type ProducerOptions, type ProducerService } from "../../../src/services/client/index.ts"
+import { Producer, type ProducerOptions } from "../../../src/services/client/index.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { MemoryTransport, until } from "../../../src/testing/index.ts"
 import * as FakeNsqd from "./fakeNsqd.ts"
@@ -16,17 +16,17 @@ const responsive = { silent: false }
 const cluster = Effect.fnUntraced(
   function*(options: Partial<ProducerOptions> = {}, names: ReadonlyArray<string> = addresses) {
     const servers = yield* Effect.forEach(names, (address) => FakeNsqd.make(address, responsive))
-    const producer = yield* makeProducer({ servers: { nsqd: servers.map(({ address }) => address) }, ...options })
+    const producer = yield* Producer.make({ servers: { nsqd: servers.map(({ address }) => address) }, ...options })
     yield* connected(producer, servers.length)
     return { servers, producer }
   }
 )
 
-const connected = (producer: ProducerService, count: number): Effect.Effect<void> =>
+const connected = (producer: Producer.ProducerService, count: number): Effect.Effect<void> =>
   until(Effect.map(producer.connected, (servers) => servers.length === count), `the producer has ${count} connections`)
 
 /** Publishes messages in sequence. */
-const publishAll = (producer: ProducerService, count: number, from = 0) =>
+const publishAll = (producer: Producer.ProducerService, count: number, from = 0) =>
   Effect.forEach(Array.from({ length: count }, (_, i) => i + from), (i) => producer.publish("t", `m${i}`), {
     discard: true
   })
@@ -93,7 +93,7 @@ describe("a Producer of several servers", () => {
     Effect.gen(function*() {
       yield* FakeNsqd.make("a:1", { silent: true })
       yield* FakeNsqd.make("b:1", responsive)
-      const producer = yield* makeProducer({ servers: { nsqd: ["a:1", "b:1"] } })
+      const producer = yield* Producer.make({ servers: { nsqd: ["a:1", "b:1"] } })
       yield* publishAll(producer, 50)
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
@@ -149,12 +149,12 @@ describe("a Producer of several servers", () => {
       const unknown = yield* Effect.forkScoped(Effect.flip(producer.publish("t", "x")))
       yield* TestClock.adjust("2 seconds")
       const failed = yield* Fiber.join(unknown)
-      assert.deepInclude(failed.reason, { _tag: "UnknownOutcome", description: "no reply in time" })
-      const nowhere = yield* makeProducer({ servers: { nsqd: ["d:1"] }, waitForServer: false })
+      assert.deepInclude(failed.reason, { _tag: "PublishTimedOut", sent: true })
+      const nowhere = yield* Producer.make({ servers: { nsqd: ["d:1"] }, waitForServer: false })
       assert.strictEqual((yield* Effect.flip(nowhere.publish("t", "x"))).reason._tag, "NoServer")
       one?.setSilent(false)
       one?.refuse("E_BAD_TOPIC no")
-      assert.strictEqual((yield* Effect.flip(producer.publish("t", "x"))).reason._tag, "MessageRefusal")
+      assert.strictEqual((yield* Effect.flip(producer.publish("t", "x"))).reason._tag, "PublishRefused")
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
   it.effect("with resend false a publish fails at once when its server is lost", () =>

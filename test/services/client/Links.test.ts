@@ -18,6 +18,7 @@ interface Use {
   readonly at: number
   /** Loses the connection. */
   readonly end: Effect.Effect<void>
+  readonly progress: Links.Progress
 }
 
 /** Keeps links until the Scope closes, each in use until the test ends it. */
@@ -29,14 +30,14 @@ const linked = Effect.fnUntraced(function*(servers: Links.LinkSettings["servers"
     servers,
     connection: {},
     topic,
-    use: Effect.fnUntraced(function*({ address }) {
+    use: Effect.fnUntraced(function*({ address }, progress) {
       yield* Effect.acquireRelease(
         Effect.sync(() => void connected.add(address)),
         () => Effect.sync(() => void connected.delete(address))
       )
       const ended = yield* Queue.unbounded<void>()
       const end = Effect.asVoid(Queue.offer(ended, undefined))
-      yield* Queue.offer(uses, { address, end, at: yield* Clock.currentTimeMillis })
+      yield* Queue.offer(uses, { address, end, progress, at: yield* Clock.currentTimeMillis })
       yield* Queue.take(ended)
       return yield* new ClientError({ reason: ClientErrorReason.ConnectionLoss({ address, description: "lost" }) })
     }),
@@ -115,6 +116,19 @@ describe("the links to configured nsqd", () => {
       for (let i = 0; i < 4; i++) use = (yield* replaced(use, uses)).next
       yield* TestClock.adjust("10 seconds")
       assert.isAtMost((yield* replaced(use, uses)).millis, 10)
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("after a connection whose server did its work the next one follows at once", () =>
+    Effect.gen(function*() {
+      yield* FakeNsqd.make("a:1", responsive)
+      const { uses } = yield* linked({ nsqd: ["a:1"] })
+      let use = yield* Queue.take(uses)
+      for (let i = 0; i < 9; i++) {
+        use.progress.served()
+        const { millis, next } = yield* replaced(use, uses)
+        assert.isAtMost(millis, 10)
+        use = next
+      }
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
   it.effect("an nsqd that cannot be reached is tried again until it listens, and the others are used meanwhile", () =>

@@ -2,7 +2,7 @@
 import { Effect, Layer, Logger, Schema } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Broker, type Channel } from "../../../src/broker.ts"
-import { Consumer, makeProducer, Topic } from "../../../src/services/client/index.ts"
+import { Consumer, Producer, Topic } from "../../../src/services/client/index.ts"
 import { TestBroker, until } from "../../../src/testing/index.ts"
 
 export const servers = { nsqd: [TestBroker.address] }
@@ -13,7 +13,7 @@ export const orders = Topic.make("orders", Order)
 
 /** Publishes bodies to the topic `orders`, with one MPUB. */
 export const publish = (...bodies: ReadonlyArray<string>) =>
-  Effect.scoped(Effect.flatMap(makeProducer({ servers }), (producer) => producer.publishAll("orders", bodies)))
+  Effect.scoped(Effect.flatMap(Producer.make({ servers }), (producer) => producer.publishAll("orders", bodies)))
 
 /** Publishes orders of these items. */
 export const order = (...items: ReadonlyArray<string>) => publish(...items.map((item) => JSON.stringify({ item })))

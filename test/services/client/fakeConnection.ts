@@ -20,6 +20,11 @@ export const fakeConnection = (address: string, features: Partial<ServerFeatures
       ...features
     },
     send: (bytes) => void sent.push(Buffer.from(bytes).toString()),
+    encode: (command) => {
+      const bytes = Buffer.alloc(command.size)
+      command.encodeTo(bytes, 0)
+      sent.push(bytes.toString())
+    },
     drained: Effect.void,
     run: () => Effect.never
   }

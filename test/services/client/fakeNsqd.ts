@@ -1,6 +1,7 @@
 /** A scripted nsqd for tests: it sends what the test sets, or nothing. */
 import { Deferred, Effect } from "effect"
 import { encodeFrame, encodeResponse, FrameType } from "../../../src/protocol/client/Frame.ts"
+import type { ServerFeatures } from "../../../src/services/client/NsqdConnection.ts"
 import { type Connection, Transport } from "../../../src/services/net/Transport.ts"
 
 const magicSize = 4
@@ -14,7 +15,7 @@ export interface FakeNsqd {
   readonly published: Array<string>
   /** Sends no replies while true; sends the pending ones when set to false. */
   readonly setSilent: (silent: boolean) => void
-  /** Replies to `PUB` with this error, or with `OK` again. */
+  /** Replies to `PUB`, `MPUB`, `DPUB` and `SUB` with this error, or with `OK` again. */
   readonly refuse: (error: string | undefined) => void
   /** Requires authorization from now on, and refuses every secret with this error. */
   readonly refuseSecrets: (error: string) => void
@@ -25,23 +26,28 @@ export interface FakeNsqd {
 }
 
 /** The reply of a working nsqd to a command. */
-const replyTo = (name: string, refusal: string | undefined, noSecret: string | undefined): Buffer | undefined => {
+const replyTo = (
+  name: string,
+  refusal: string | undefined,
+  noSecret: string | undefined,
+  features: Partial<ServerFeatures>
+): Buffer | undefined => {
   switch (name) {
     case "IDENTIFY":
       return encodeResponse(JSON.stringify({
         max_rdy_count: 2500,
         version: "1.3.0",
         msg_timeout: 60_000,
-        auth_required: noSecret !== undefined
+        auth_required: noSecret !== undefined,
+        ...features
       }))
     case "AUTH":
       return encodeFrame(FrameType.error, Buffer.from(noSecret ?? ""))
     case "PUB":
     case "MPUB":
     case "DPUB":
-      return refusal === undefined ? encodeResponse("OK") : encodeFrame(FrameType.error, Buffer.from(refusal))
     case "SUB":
-      return encodeResponse("OK")
+      return refusal === undefined ? encodeResponse("OK") : encodeFrame(FrameType.error, Buffer.from(refusal))
     case "CLS":
       return encodeResponse("CLOSE_WAIT")
     default:
@@ -50,7 +56,11 @@ const replyTo = (name: string, refusal: string | undefined, noSecret: string | u
 }
 
 /** Listens at `address` until the Scope closes. */
-export const make = Effect.fnUntraced(function*(address: string, initially: { readonly silent: boolean }) {
+export const make = Effect.fnUntraced(function*(address: string, initially: {
+  readonly silent: boolean
+  /** Additional fields of the reply to IDENTIFY. */
+  readonly features?: Partial<ServerFeatures>
+}) {
   const transport = yield* Transport
   const commands: Array<string> = []
   const published: Array<string> = []
@@ -65,7 +75,7 @@ export const make = Effect.fnUntraced(function*(address: string, initially: { re
     commands.push(body === undefined ? line : `${line} ${body}`)
     const name = line.split(" ")[0] ?? ""
     if (name === "PUB") published.push(body ?? "")
-    const reply = replyTo(name, refusal, noSecret)
+    const reply = replyTo(name, refusal, noSecret, initially.features ?? {})
     if (reply === undefined) return
     if (silent) owed.push(() => void connection.write(reply))
     else connection.write(reply)

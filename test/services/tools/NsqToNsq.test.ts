@@ -3,7 +3,7 @@ import { Deferred, Effect, Fiber, Layer, Queue } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Broker } from "../../../src/broker.ts"
-import { Consumer, makeProducer, Topic } from "../../../src/services/client/index.ts"
+import { Consumer, Producer, Topic } from "../../../src/services/client/index.ts"
 import * as Forwarding from "../../../src/services/tools/Forwarding.ts"
 import * as NsqToNsq from "../../../src/services/tools/NsqToNsq.ts"
 import { toolError } from "../../../src/services/tools/ToolError.ts"
@@ -15,7 +15,7 @@ const layer = TestBroker.layer().pipe(Layer.provideMerge(FetchHttpClient.layer))
 const text = (body: Uint8Array) => Buffer.from(body).toString()
 
 const publish = (topic: string, ...bodies: ReadonlyArray<string>) =>
-  Effect.scoped(Effect.flatMap(makeProducer({ servers }), (producer) => producer.publishAll(topic, bodies)))
+  Effect.scoped(Effect.flatMap(Producer.make({ servers }), (producer) => producer.publishAll(topic, bodies)))
 
 const options: NsqToNsq.NsqToNsqOptions = {
   ...NsqToNsq.defaults(),

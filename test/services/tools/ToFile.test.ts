@@ -6,7 +6,7 @@ import { createHash } from "node:crypto"
 import process from "node:process"
 import { gunzipSync } from "node:zlib"
 import { Broker } from "../../../src/broker.ts"
-import { Consumer, makeProducer, Topic } from "../../../src/services/client/index.ts"
+import { Consumer, Producer, Topic } from "../../../src/services/client/index.ts"
 import { DaemonState } from "../../../src/services/core/DaemonState.ts"
 import * as ToFile from "../../../src/services/tools/ToFile.ts"
 import { TestBroker, until } from "../../../src/testing/index.ts"
@@ -29,7 +29,7 @@ const options: ToFile.ToFileOptions = {
 }
 
 const publish = (bodies: ReadonlyArray<string>, topic = "t") =>
-  Effect.scoped(Effect.flatMap(makeProducer({ servers }), (producer) => producer.publishAll(topic, bodies)))
+  Effect.scoped(Effect.flatMap(Producer.make({ servers }), (producer) => producer.publishAll(topic, bodies)))
 
 /** Distinct bodies of the same size. */
 const bodies = (count: number, size: number): ReadonlyArray<string> =>

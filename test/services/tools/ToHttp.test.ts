@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Queue } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
-import { makeProducer } from "../../../src/services/client/index.ts"
+import { Producer } from "../../../src/services/client/index.ts"
 import * as ToHttp from "../../../src/services/tools/ToHttp.ts"
 import { TestBroker } from "../../../src/testing/index.ts"
 
@@ -16,7 +16,7 @@ const options: ToHttp.ToHttpOptions = {
 
 const publish = (...bodies: ReadonlyArray<string>) =>
   Effect.scoped(Effect.flatMap(
-    makeProducer({ servers: { nsqd: [TestBroker.address] } }),
+    Producer.make({ servers: { nsqd: [TestBroker.address] } }),
     (producer) => producer.publishAll("t", bodies)
   ))
 

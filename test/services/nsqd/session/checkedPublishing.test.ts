@@ -5,7 +5,7 @@ import { FetchHttpClient } from "effect/http"
 import { Broker, BrokerError, Options, Publisher, Storage, TcpServer } from "../../../../src/broker.ts"
 import type { Command } from "../../../../src/protocol/client/Command.ts"
 import { TopicName } from "../../../../src/protocol/client/Names.ts"
-import { makeProducer } from "../../../../src/services/client/index.ts"
+import { Producer } from "../../../../src/services/client/index.ts"
 import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
 import { Clients } from "../../../../src/services/nsqd/broker/Clients.ts"
 import { bodiesOf } from "../../../../src/services/nsqd/broker/Publisher.ts"
@@ -97,7 +97,7 @@ describe("PUBs that arrive together at a checked publisher", () => {
 
   it.effect("of a thousand concurrent publishes with five refused ones, five fail with their own error", () =>
     Effect.gen(function*() {
-      const producer = yield* makeProducer({ servers: { nsqd: [address] } })
+      const producer = yield* Producer.make({ servers: { nsqd: [address] } })
       const bodies = numbers(1000).map((text, i) => i % 200 === 100 ? `bad ${text}` : text)
       const exits = yield* Effect.forEach(bodies, (body) => Effect.exit(producer.publish(topic, body)), {
         concurrency: 100

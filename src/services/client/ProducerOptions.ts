@@ -1,0 +1,69 @@
+/** The options of a Producer and of its publishes. */
+import type { Duration, Schedule } from "effect"
+import type { ClientError } from "./ClientError.ts"
+import type { ConnectionOptions } from "./ConnectionOptions.ts"
+import type { Servers } from "./Discovery.ts"
+
+/**
+ * Options of a producer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ProducerOptions {
+  /** The nsqd to publish to, or the nsqlookupd that know all of them. */
+  readonly servers: Servers
+  readonly connection?: ConnectionOptions
+  /**
+   * Which connected nsqd gets a publish without a key: each in turn, or always the same one while it replies. Default:
+   * `round-robin`.
+   */
+  readonly balance?: "round-robin" | "sticky"
+  /** Unconfirmed publishes in flight; further ones wait. Default: 2000. */
+  readonly maxInFlight?: number
+  /** Limit for a publish, including the wait for a server. Default: 30 s. */
+  readonly publishTimeout?: Duration.Input
+  /**
+   * Time without any reply after which a server's unconfirmed publishes go to others; new publishes avoid it after a third of
+   * that time. Default: 750 ms.
+   */
+  readonly silenceLimit?: Duration.Input
+  /**
+   * Whether a publish whose server is lost or silent goes to another server, so that it may arrive twice. If false, it fails: at
+   * once with the reason `UnknownOutcome` when the connection is lost, after `publishTimeout` with `PublishTimedOut` when the server
+   * is silent. Default: true.
+   */
+  readonly resend?: boolean
+  /**
+   * Whether a publish waits while no server is connected. If false, it fails as soon as the first attempts to connect have
+   * failed, and with the reason `UnknownOutcome` when the only connection is lost, or is silent for `silenceLimit`, before the server
+   * confirms it. Default: true.
+   */
+  readonly waitForServer?: boolean
+  /**
+   * Publishes again, as this Schedule says, what has failed with a reason for which that can help (`ClientError.isRetryable`); with
+   * `resend: false` only what cannot have been delivered. Each attempt has `publishTimeout`. Default: no retries.
+   */
+  readonly retry?: Schedule.Schedule<unknown, ClientError>
+  /**
+   * Larger messages are refused before they are sent, in bytes; nsqd's `--max-msg-size`. A server that states its limit in its reply
+   * to IDENTIFY (`max_msg_size`) has that one. Default: 1 MiB, as in nsqd.
+   */
+  readonly maxMsgSize?: number
+  /** Larger batches of `publishAll` are refused before they are sent, in bytes; nsqd's `--max-body-size`. Default: 5 MiB, as in nsqd. */
+  readonly maxBodySize?: number
+}
+
+/**
+ * Options of one publish.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface PublishOptions {
+  /**
+   * Publishes with the same key go to the same nsqd, as long as it is connected and replies. Default: the server is chosen by the
+   * option `balance`.
+   */
+  readonly key?: string
+}
