@@ -44,7 +44,7 @@ const webLayers: ReadonlyArray<ReadonlyArray<string>> = [
   ["web/live", "web/graphite"],
   ["web/charts"],
   ["web/components"],
-  ["web/messages"],
+  ["web/messages", "web/warnings"],
   ["web/pages"],
   ["web"]
 ]

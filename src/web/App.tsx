@@ -1,7 +1,7 @@
 import { RegistryProvider, useAtomValue } from "@effect/atom-react"
 import { useEffect, useRef } from "react"
+import { Banner } from "./components/Banner.tsx"
 import { Link } from "./components/Link.tsx"
-import { Notice } from "./components/Notice.tsx"
 import { OutcomeBox } from "./components/OutcomeBox.tsx"
 import { ThemeSwitch } from "./components/ThemeSwitch.tsx"
 import { routeAtom } from "./core/navigation.ts"
@@ -53,9 +53,6 @@ const Page = ({ route }: { readonly route: Route.Route }) => {
 
 const isTopics = ({ _tag }: Route.Route): boolean => _tag === "Topics" || _tag === "Topic" || _tag === "Channel"
 
-/** Whether a page shows live samples only. Other pages show the warnings of their own requests. */
-const isLive = ({ _tag }: Route.Route): boolean => _tag === "Topics" || _tag === "Warnings"
-
 const Header = ({ route }: { readonly route: Route.Route }) => {
   const { connected, daemons, warnings } = useAtomValue(liveAtom)
   const gone = daemons.filter(({ reachable }) => !reachable).length
@@ -80,14 +77,12 @@ const Header = ({ route }: { readonly route: Route.Route }) => {
       </span>
       <TimeframeMenu />
       <ThemeSwitch />
-      <span className="version">v{settings.version}</span>
     </header>
   )
 }
 
 const Shell = () => {
   const route = useAtomValue(routeAtom)
-  const { message } = useAtomValue(liveAtom)
   const main = useRef<HTMLElement>(null)
   const shown = useRef(route)
   useEffect(() => {
@@ -100,12 +95,13 @@ const Shell = () => {
     <>
       <Header route={route} />
       <main id="main" ref={main} tabIndex={-1}>
-        {message !== "" && isLive(route) && <Notice kind="warning">{message}</Notice>}
+        <Banner />
         <Page route={route} />
       </main>
       <OutcomeBox />
       <footer>
         <a href="https://nsq.io" rel="noreferrer">NSQ documentation</a>
+        <span>nsqadmin v{settings.version}</span>
       </footer>
     </>
   )

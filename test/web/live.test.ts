@@ -40,7 +40,7 @@ describe("LiveState", () => {
   })
 
   it("a new connection starts with the last state, without the series of the previous page", () => {
-    const point = { topic: "a", channel: "", node: "", depth: 1, rate: null }
+    const point = { ...topic("a", 1), channel: "", node: "" }
     const last = LiveState.next(first, sample({ at: 3, points: [point] }))
     const beginning = LiveState.until(LiveState.initial, last)
     assert.deepStrictEqual(beginning, { ...last, points: [] })

@@ -158,6 +158,7 @@ export const TopicNames = {
 const SampledCount = Schema.optionalKey(Schema.Finite)
 const sampled = {
   depth: SampledCount,
+  backend_depth: SampledCount,
   message_count: SampledCount,
   paused: Schema.optionalKey(Schema.Boolean)
 }
@@ -169,6 +170,8 @@ export const SampledChannel = Schema.Struct(
     ...sampled,
     in_flight_count: SampledCount,
     deferred_count: SampledCount,
+    requeue_count: SampledCount,
+    timeout_count: SampledCount,
     client_count: SampledCount
   } satisfies { readonly [Key in keyof Channel]?: Schema.Top }
 )
@@ -184,8 +187,8 @@ export const SampledTopic = Schema.Struct(
 )
 export type SampledTopic = typeof SampledTopic.Type
 
-/** The response topic by topic, reduced to depths and counters. */
+/** The response topic by topic, reduced to depths and counters, and the memory of the process. */
 export const SampledStats = {
-  head: Schema.Struct({ version, health, topics: listOrNull(Schema.Unknown) }),
+  head: Schema.Struct({ version, health, memory: Stats.fields.memory, topics: listOrNull(Schema.Unknown) }),
   topic: SampledTopic
 }

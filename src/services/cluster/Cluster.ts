@@ -47,6 +47,8 @@ export interface FiguresOfNode {
   readonly node: KnownNode
   readonly version: string
   readonly health: string
+  /** Undefined if the nsqd does not report it. */
+  readonly memory?: StatsResponse.Memory | undefined
   readonly topics: ReadonlyArray<StatsResponse.SampledTopic>
 }
 
@@ -314,7 +316,7 @@ export class Cluster extends Context.Service<Cluster, {
             statsPath({ clients: false }),
             originOf(node)
           ),
-          ({ health, topics, version }) => ({ node, version, health, topics: topics ?? [] })
+          ({ health, memory, topics, version }) => ({ node, version, health, memory, topics: topics ?? [] })
         )
 
       const noChannels = new Map<string, ReadonlyArray<string>>()

@@ -1,6 +1,6 @@
 /**
  * The states of the daemons of a cluster, and the times of their last changes. nsqlookupd forgets an nsqd when its connection
- * closes, so nsqadmin remembers each nsqd for an hour after the last sign of it. Pure.
+ * closes, so nsqadmin remembers each nsqd for a time after the last sign of it (`--node-retention`). Pure.
  */
 import type { DaemonState } from "../../protocol/http/admin/AdminLive.ts"
 import { type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
@@ -21,6 +21,8 @@ export interface Observation {
   readonly nodes: ReadonlyArray<KnownNode>
   readonly responses: ReadonlyArray<FiguresOfNode>
   readonly failures: ReadonlyArray<HttpError>
+  /** Milliseconds for which an nsqd is remembered. */
+  readonly retention: number
 }
 
 /** An nsqd and the time of the last sign of it, in monotonic milliseconds. */
@@ -41,7 +43,6 @@ export type DaemonStates = ReadonlyMap<string, Known>
 /** The states before the first sample. */
 export const none: DaemonStates = new Map()
 
-const rememberedMillis = 60 * 60 * 1000
 const healthy = "OK"
 
 const keyOf = ({ address, kind }: Pick<DaemonState, "kind" | "address">): string => `${kind} ${address}`
@@ -52,7 +53,7 @@ const isAsBefore = (before: DaemonState | undefined, now: Omit<DaemonState, "sin
 
 /** Returns the states after an observation. */
 export const observe = (before: DaemonStates, observation: Observation): DaemonStates => {
-  const { at, failures, lookupds, monotonic, named, nodes, responses } = observation
+  const { at, failures, lookupds, monotonic, named, nodes, responses, retention } = observation
   const states = new Map<string, Known>()
   const failed = new Map(failures.map(({ address, message }) => [address, message]))
   const responseOf = new Map(responses.map((response) => [nodeAddress(response.node), response]))
@@ -85,18 +86,29 @@ export const observe = (before: DaemonStates, observation: Observation): DaemonS
     add({ kind: "nsqd", address, hostname, version, reachable: false, error }, undefined)
   }
   for (const [key, { seen, state }] of before) {
-    if (states.has(key) || !isRemembered(seen, monotonic)) continue
+    if (states.has(key) || !isRemembered(seen, monotonic, retention) || isReplaced(seen.node, responses)) continue
     add({ ...state, reachable: false, error: "no longer listed in the cluster" }, seen)
   }
   return states
 }
 
-const isRemembered = (seen: Seen | undefined, monotonic: number): seen is Seen =>
-  seen !== undefined && monotonic - seen.at <= rememberedMillis
+const isRemembered = (seen: Seen | undefined, monotonic: number, retention: number): seen is Seen =>
+  seen !== undefined && monotonic - seen.at <= retention
 
-/** Returns the nsqds with a sign of life within the last hour. */
-export const remembered = (states: DaemonStates, monotonic: number): ReadonlyArray<KnownNode> =>
-  Array.from(states.values()).flatMap(({ seen }) => isRemembered(seen, monotonic) ? [seen.node] : [])
+/** Whether the same host is there with another address, as after the restart of a container. */
+const isReplaced = (gone: KnownNode, responses: ReadonlyArray<FiguresOfNode>): boolean =>
+  responses.some(({ node }) =>
+    node.hostname === gone.hostname && node.http_port === gone.http_port && node.tcp_port === gone.tcp_port &&
+    node.broadcast_address !== gone.broadcast_address
+  )
+
+/** Returns the nsqds with a sign of life within the last `retention` milliseconds. */
+export const remembered = (
+  states: DaemonStates,
+  monotonic: number,
+  retention: number
+): ReadonlyArray<KnownNode> =>
+  Array.from(states.values()).flatMap(({ seen }) => isRemembered(seen, monotonic, retention) ? [seen.node] : [])
 
 /** Returns the states for browsers, sorted by kind and address, with credentials masked. */
 export const list = (states: DaemonStates): ReadonlyArray<DaemonState> =>

@@ -1,34 +1,22 @@
 /**
  * The figures of a cluster at one time: depths and rates of each topic and channel, over all nsqds and on each nsqd. Rates are
- * differences to the previous counters. Unlike `Sums`, this runs every few seconds over the whole cluster, so it makes one pass
- * over the responses and omits clients and latencies. Pure.
+ * differences to the previous counters. nsqds that are away keep their last known figures. Unlike `Sums`, this runs every few seconds
+ * over the whole cluster, so it makes one pass over the responses and omits clients and latencies. Pure.
  */
-import type { LivePoint, TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
-import type { SampledChannel, SampledTopic } from "../../protocol/http/StatsResponse.ts"
+import { Struct } from "effect"
+import { type LivePoint, TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
 import { type FiguresOfNode, nodeAddress } from "../cluster/Cluster.ts"
-
-/** The charted figures of a topic or a channel. */
-export interface Figures {
-  readonly depth: number
-  /** Messages per second; null without a previous counter. */
-  readonly rate: number | null
-}
-
-/** A topic or a channel on one nsqd. */
-export interface FiguresOnNode extends Figures {
-  /** Messages received since the nsqd started. */
-  readonly count: number
-}
+import * as Flow from "./Flow.ts"
 
 /** A topic and its channels on one nsqd. */
-export interface TopicOnNodeFigures extends FiguresOnNode {
-  readonly paused: boolean
-  readonly channels: ReadonlyMap<string, FiguresOnNode>
+export interface TopicOnNodeFigures extends Flow.FlowOnNode {
+  /** Messages that wait in the topic, and those in its channel with most messages. */
+  readonly backlog: number
+  readonly channels: ReadonlyMap<string, Flow.FlowOnNode>
 }
 
 /** A channel over all nsqds. */
-export interface ChannelFigures extends Figures {
-  readonly clients: number
+export interface ChannelFigures extends Flow.Flow {
   /** The number of nsqds that have it, and the number of those on which it is paused. */
   readonly nodes: number
   readonly pausedNodes: number
@@ -46,31 +34,41 @@ export interface TopicFigures {
 export interface ClusterFigures {
   /** Monotonic milliseconds. */
   readonly at: number
+  /** Unix milliseconds. */
+  readonly unixMillis: number
   readonly topics: ReadonlyMap<string, TopicFigures>
   /** Addresses of the nsqds that responded. */
   readonly nodes: ReadonlySet<string>
+  /** The last response of each nsqd with figures, also of those that are away. */
+  readonly seen: ReadonlyMap<string, SampleTime>
   /** Topics that nsqlookupds list and no nsqd has. */
   readonly orphans: ReadonlySet<string>
 }
 
-/** The topics that nsqlookupds list. Topics of an unresponsive nsqd have no figures, but are not orphans. */
-export interface KnownTopics {
+/** The topics that nsqlookupds list, and the nsqds that may be away. */
+export interface Known {
   readonly names: ReadonlyArray<string>
   readonly orphans: ReadonlySet<string>
+  /** Addresses of the nsqds whose last figures are kept if they do not respond. */
+  readonly remembered: ReadonlySet<string>
+}
+
+/** The time of a sample. */
+export interface SampleTime {
+  /** Monotonic milliseconds. */
+  readonly at: number
+  readonly unixMillis: number
 }
 
 /** The figures before the first sample. */
-export const none: ClusterFigures = { at: 0, topics: new Map(), nodes: new Set(), orphans: new Set() }
-
-/** More digits would show the jitter of sampling. */
-const rounded = (rate: number): number => Math.round(rate * 1000) / 1000
-
-/** A counter that decreased restarted from 0. */
-const rateOf = (count: number, before: number, seconds: number): number =>
-  rounded((count >= before ? count - before : count) / seconds)
-
-const plus = (sum: number | null, rate: number | null): number | null =>
-  rate === null ? sum : rounded((sum ?? 0) + rate)
+export const none: ClusterFigures = {
+  at: 0,
+  unixMillis: 0,
+  topics: new Map(),
+  nodes: new Set(),
+  seen: new Map(),
+  orphans: new Set()
+}
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 
@@ -81,120 +79,164 @@ interface Summing {
 }
 
 const nothing = (topic: string): Summing => ({
-  summary: {
-    topic,
-    depth: 0,
-    channel_depth: 0,
-    in_flight_count: 0,
-    deferred_count: 0,
-    message_count: 0,
-    rate: null,
-    channel_count: 0,
-    client_count: 0,
-    paused: false
-  },
+  summary: { topic, ...Flow.none, channel_depth: 0, backlog: 0, channel_count: 0 },
   channels: new Map(),
   nodes: new Map()
 })
 
-const addChannel = (
-  { channels, summary }: Summing,
-  { channel_name: name, client_count = 0, deferred_count = 0, depth = 0, in_flight_count = 0, paused }: SampledChannel,
-  rate: number | null
-): void => {
-  let sum = channels.get(name)
-  if (sum === undefined) {
-    sum = { depth: 0, rate: null, clients: 0, nodes: 0, pausedNodes: 0 }
-    channels.set(name, sum)
-    summary.channel_count++
+const addNode = ({ channels, nodes, summary }: Summing, address: string, onNode: TopicOnNodeFigures): void => {
+  nodes.set(address, onNode)
+  Flow.add(summary, onNode)
+  for (const [name, flow] of onNode.channels) {
+    let sum = channels.get(name)
+    if (sum === undefined) channels.set(name, sum = { ...Flow.none, nodes: 0, pausedNodes: 0 })
+    Flow.add(sum, flow)
+    sum.nodes++
+    if (flow.paused) sum.pausedNodes++
   }
-  sum.depth += depth
-  sum.rate = plus(sum.rate, rate)
-  sum.clients += client_count
-  sum.nodes++
-  if (paused === true) sum.pausedNodes++
-  summary.channel_depth += depth
-  summary.in_flight_count += in_flight_count
-  summary.deferred_count += deferred_count
-  summary.client_count += client_count
 }
 
-const addTopic = (
-  { summary }: Summing,
-  { depth = 0, message_count = 0, paused }: SampledTopic,
-  rate: number | null
-): void => {
-  summary.depth += depth
-  summary.message_count += message_count
-  summary.rate = plus(summary.rate, rate)
-  if (paused === true) summary.paused = true
+/** Completes the summary, after all nsqds have been added. */
+const complete = ({ channels, summary }: Summing): void => {
+  for (const { depth } of channels.values()) summary.channel_depth += depth
+  summary.channel_count = channels.size
+  summary.backlog = backlogOf(summary, channels)
 }
 
-const isSame = (a: TopicSummary, b: TopicSummary): boolean =>
-  a.depth === b.depth && a.channel_depth === b.channel_depth && a.in_flight_count === b.in_flight_count &&
-  a.deferred_count === b.deferred_count && a.message_count === b.message_count && a.rate === b.rate &&
-  a.channel_count === b.channel_count && a.client_count === b.client_count && a.paused === b.paused
+const backlogOf = ({ depth }: Flow.Flow, channels: ReadonlyMap<string, Flow.Flow>): number => {
+  let largest = 0
+  for (const channel of channels.values()) largest = Math.max(largest, channel.depth)
+  return depth + largest
+}
+
+/** Sums the flows of a topic's channels on one nsqd into the flow of the topic there. */
+const onNode = (own: Flow.FlowOnNode, channels: ReadonlyMap<string, Flow.FlowOnNode>): TopicOnNodeFigures => {
+  const sum = { ...own, channels, backlog: backlogOf(own, channels) }
+  for (const flow of channels.values()) Flow.addToTopic(sum, flow)
+  return sum
+}
+
+const awaySince = ({ backlog, channels, ...own }: TopicOnNodeFigures, since: number): TopicOnNodeFigures => ({
+  ...Flow.awaySince(own, since),
+  backlog,
+  channels: new Map(Array.from(channels, ([name, flow]) => [name, Flow.awaySince(flow, since)]))
+})
+
+const figureNames = Struct.keys(TopicSummary.fields)
 
 /** Whether both summaries have the same figures. */
 export const isUnchanged = (a: TopicSummary | undefined, b: TopicSummary): boolean =>
-  a === b || (a !== undefined && isSame(a, b))
+  a === b || (a !== undefined && figureNames.every((name) => a[name] === b[name]))
 
 /**
- * Sums the responses of nsqds. The rate of a new topic or channel starts from 0 if the previous figures include its nsqd; it is
- * null if they do not. One step for each topic of each nsqd, because there may be very many.
+ * Sums the responses of nsqds, and the last figures of those that are away. The rate of a new topic or channel starts from 0 if the
+ * previous figures include its nsqd; it is null if they do not. One step for each topic of each nsqd, because there may be very many.
  */
 export function* fromResponses(
   responses: ReadonlyArray<FiguresOfNode>,
-  { names, orphans }: KnownTopics,
-  at: number,
+  { names, orphans, remembered }: Known,
+  { at, unixMillis }: SampleTime,
   before: ClusterFigures
 ): Generator<void, ClusterFigures, void> {
   const topics = new Map<string, Summing>()
   const nodes = new Set<string>()
-  const seconds = (at - before.at) / 1000
+  const seen = new Map<string, SampleTime>()
+  const sumOf = (name: string): Summing => {
+    let sum = topics.get(name)
+    if (sum === undefined) topics.set(name, sum = nothing(name))
+    return sum
+  }
   for (const response of responses) {
     const address = nodeAddress(response.node)
     nodes.add(address)
-    const isRated = seconds > 0 && before.nodes.has(address)
+    const last = before.seen.get(address)
+    seen.set(address, { at, unixMillis })
+    const seconds = last === undefined ? 0 : (at - last.at) / 1000
+    const interval = { at: unixMillis, seconds }
     for (const topic of response.topics) {
-      let sum = topics.get(topic.topic_name)
-      if (sum === undefined) topics.set(topic.topic_name, sum = nothing(topic.topic_name))
-      const { depth = 0, message_count: count = 0, paused = false } = topic
       const known = before.topics.get(topic.topic_name)?.nodes.get(address)
-      const rate = isRated ? rateOf(count, known?.count ?? 0, seconds) : null
-      addTopic(sum, topic, rate)
-      const channels = new Map<string, FiguresOnNode>()
+      const channels = new Map<string, Flow.FlowOnNode>()
       for (const channel of topic.channels ?? []) {
-        const { channel_name: name, depth = 0, message_count: count = 0 } = channel
-        const channelRate = isRated ? rateOf(count, known?.channels.get(name)?.count ?? 0, seconds) : null
-        channels.set(name, { depth, rate: channelRate, count })
-        addChannel(sum, channel, channelRate)
+        const { channel_name: name } = channel
+        channels.set(name, Flow.ofChannel(channel, known?.channels.get(name), interval))
       }
-      sum.nodes.set(address, { depth, rate, count, paused, channels })
+      addNode(sumOf(topic.topic_name), address, onNode(Flow.ofTopic(topic, known, interval), channels))
       yield
     }
   }
-  for (const name of names) {
-    if (!topics.has(name)) topics.set(name, nothing(name))
+  for (const [address, last] of before.seen) {
+    if (!nodes.has(address) && remembered.has(address)) seen.set(address, last)
   }
-  return { at, topics, nodes, orphans }
+  if (seen.size > nodes.size) {
+    for (const [name, topic] of before.topics) {
+      for (const [address, last] of topic.nodes) {
+        const since = nodes.has(address) ? undefined : seen.get(address)
+        if (since !== undefined) addNode(sumOf(name), address, awaySince(last, since.unixMillis))
+      }
+      yield
+    }
+  }
+  for (const name of names) sumOf(name)
+  const known = new Set(orphans)
+  for (const [name, sum] of topics) {
+    complete(sum)
+    if (sum.nodes.size > 0) known.delete(name)
+  }
+  return { at, unixMillis, topics, nodes, seen, orphans: known }
 }
 
+const point = (
+  topic: string,
+  channel: string,
+  node: string,
+  flow: Flow.Flow,
+  backlog = flow.depth
+): LivePoint => ({
+  topic,
+  channel,
+  node,
+  backlog,
+  depth: flow.depth,
+  backend_depth: flow.backend_depth,
+  in_flight_count: flow.in_flight_count,
+  deferred_count: flow.deferred_count,
+  message_count: flow.message_count,
+  requeue_count: flow.requeue_count,
+  timeout_count: flow.timeout_count,
+  client_count: flow.client_count,
+  rate: flow.rate,
+  finish_rate: flow.finish_rate,
+  requeue_rate: flow.requeue_rate,
+  timeout_rate: flow.timeout_rate,
+  oldest: flow.oldest,
+  paused: flow.paused,
+  away: flow.away
+})
+
+const pointsOnNode = (topic: string, node: string, figures: TopicOnNodeFigures): ReadonlyArray<LivePoint> => [
+  point(topic, "", node, figures, figures.backlog),
+  ...Array.from(figures.channels, ([channel, flow]) => point(topic, channel, node, flow))
+]
+
 /** Returns all series of a topic: the topic, its channels, and both on each nsqd. */
-export const points = (topic: string, { channels, nodes, summary }: TopicFigures): ReadonlyArray<LivePoint> => {
-  const point = (channel: string, node: string, { depth, rate }: Figures): LivePoint => ({
-    topic,
-    channel,
-    node,
-    depth,
-    rate
-  })
-  return [
-    point("", "", summary),
-    ...Array.from(channels, ([channel, figures]) => point(channel, "", figures)),
-    ...Array.from(nodes).flatMap(([node, figures]) => [
-      point("", node, figures),
-      ...Array.from(figures.channels, ([channel, onNode]) => point(channel, node, onNode))
-    ])
-  ]
+export const pointsOfTopic = (topic: string, { channels, nodes, summary }: TopicFigures): ReadonlyArray<LivePoint> => [
+  point(topic, "", "", summary, summary.backlog),
+  ...Array.from(channels, ([channel, figures]) => point(topic, channel, "", figures)),
+  ...Array.from(nodes).flatMap(([node, figures]) => pointsOnNode(topic, node, figures))
+]
+
+/** Returns the series of topics and channels on one nsqd, of at most `maxTopics` topics. */
+export const pointsOfNode = (
+  node: string,
+  { topics }: ClusterFigures,
+  maxTopics: number
+): ReadonlyArray<LivePoint> => {
+  const points: Array<ReadonlyArray<LivePoint>> = []
+  for (const [topic, { nodes }] of topics) {
+    const figures = nodes.get(node)
+    if (figures === undefined) continue
+    if (points.length >= maxTopics) break
+    points.push(pointsOnNode(topic, node, figures))
+  }
+  return points.flat()
 }

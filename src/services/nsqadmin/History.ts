@@ -5,13 +5,14 @@
 import { Clock, Context, Effect, Layer, Stream } from "effect"
 import type { HistoryResponse, HistorySeries } from "../../protocol/http/admin/AdminLive.ts"
 import * as Time from "../core/Time.ts"
-import type { ClusterFigures, Figures } from "./Figures.ts"
-import { ringLength, Rings } from "./Rings.ts"
+import type { ClusterFigures } from "./Figures.ts"
+import type { Flow } from "./Flow.ts"
+import { type PointFigures, ringLength, Rings } from "./Rings.ts"
 import { Sampler } from "./Sampler.ts"
 
 const pointMillis = 20_000
 
-/** Limit for series, about 1.8 kB each. A large cluster has about 20,000. */
+/** Limit for series, about 2.5 kB each. A large cluster has about 20,000. */
 const maxSeries = 100_000
 
 /** Limit for series in a response. */
@@ -64,9 +65,12 @@ export class SeriesTable {
   record(figures: ClusterFigures): void {
     this.advance(figures.at)
     for (const [name, { channels, nodes, summary }] of figures.topics) {
+      // The last known figures of nsqds that are away are no points: without any current figures, the chart has a gap.
+      const current = Array.from(nodes).filter(([, { away }]) => away === null)
+      if (current.length === 0 && nodes.size > 0) continue
       const topic = groupOf(this.topics, name, () => new TopicSeries())
       this.write(topic.sum, summary, channels)
-      for (const [node, onNode] of nodes) {
+      for (const [node, onNode] of current) {
         this.write(groupOf(topic.nodes, node, () => new Group()), onNode, onNode.channels)
       }
     }
@@ -107,21 +111,20 @@ export class SeriesTable {
     return { times, series }
   }
 
-  private write(group: Group, own: Figures, channels: ReadonlyMap<string, Figures>): void {
-    const { depth, rate } = own
-    group.own = this.add(group.own, depth, rate)
-    for (const [name, figures] of channels) {
+  private write(group: Group, own: PointFigures, channels: ReadonlyMap<string, Flow>): void {
+    group.own = this.add(group.own, own)
+    for (const [name, { depth: backlog, finish_rate, rate }] of channels) {
       const known = group.channels.get(name)
-      const series = this.add(known, figures.depth, figures.rate)
+      const series = this.add(known, { backlog, finish_rate, rate })
       if (known === undefined && series !== undefined) group.channels.set(name, series)
     }
   }
 
-  private add(known: Series | undefined, depth: number, rate: number | null): Series | undefined {
+  private add(known: Series | undefined, figures: PointFigures): Series | undefined {
     const series = known ?? this.make()
     if (series === undefined) return undefined
     series.last = this.current
-    this.rings.write(series.ring, depth, rate)
+    this.rings.write(series.ring, figures)
     return series
   }
 
@@ -189,7 +192,7 @@ export class History extends Context.Service<History, {
       let isReported = false
 
       const record = Effect.fnUntraced(function*(figures: ClusterFigures) {
-        // A sample without responses repeats the figures of the previous one.
+        // A sample that timed out repeats the figures of the previous one.
         if (figures === recorded) return
         recorded = figures
         series.record(figures)

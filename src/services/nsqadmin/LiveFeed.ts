@@ -15,20 +15,35 @@ import { type Sample, Sampler } from "./Sampler.ts"
 /** Limit for topics in a request for history: the browser's client splits larger requests. */
 const maxTopics = 200
 
+/** Limit for topics in the series of an nsqd. */
+const maxTopicsOfNode = 1000
+
+/** The series that a client wants: of a topic, or of an nsqd. */
+export interface Wanted {
+  readonly topic?: string | undefined
+  /** `host:port` of the nsqd's HTTP API; ignored with a topic. */
+  readonly node?: string | undefined
+}
+
+const pointsOf = ({ node, topic }: Wanted, figures: Figures.ClusterFigures): LiveSample["points"] => {
+  if (topic === undefined) return node === undefined ? [] : Figures.pointsOfNode(node, figures, maxTopicsOfNode)
+  const shown = figures.topics.get(topic)
+  return shown === undefined ? [] : Figures.pointsOfTopic(topic, shown)
+}
+
 /** Returns the changes since the sample `before`, or the full state without it. */
-const changes = (before: Sample | undefined, sample: Sample, topic: string | undefined): LiveSample => {
+const changes = (before: Sample | undefined, sample: Sample, wanted: Wanted): LiveSample => {
   const { at, daemons, figures, message, warnings } = sample
   const known = before?.figures.topics
   const topics = Array.from(figures.topics.values()).flatMap(({ summary }) =>
     Figures.isUnchanged(known?.get(summary.topic)?.summary, summary) ? [] : [summary]
   )
-  const shown = topic === undefined ? undefined : figures.topics.get(topic)
   return {
     at,
     full: before === undefined,
     topics,
     gone: known === undefined ? [] : [...known.keys()].filter((name) => !figures.topics.has(name)),
-    points: topic === undefined || shown === undefined ? [] : Figures.points(topic, shown),
+    points: pointsOf(wanted, figures),
     daemons,
     warnings,
     message
@@ -38,11 +53,11 @@ const changes = (before: Sample | undefined, sample: Sample, topic: string | und
 /** Live figures and history, with limits for clients. */
 export class LiveFeed extends Context.Service<LiveFeed, {
   /**
-   * Returns the events of a new client: the full state, then changes, with the series of `topic` if given. The client counts
+   * Returns the events of a new client: the full state, then changes, with the series that it wants. The client counts
    * until the Scope closes. Fails beyond `--max-live-clients`.
    */
   readonly samples: (
-    topic: string | undefined
+    wanted: Wanted
   ) => Effect.Effect<Stream.Stream<LiveSample>, Unavailable, Scope.Scope>
   /** Returns the past hour of at most 200 topics; with `isDetailed` also of their channels and nodes. */
   readonly history: (topics: ReadonlyArray<string>, isDetailed: boolean) => Effect.Effect<HistoryResponse, BadRequest>
@@ -58,12 +73,12 @@ export class LiveFeed extends Context.Service<LiveFeed, {
         `TOO_MANY_LIVE_CLIENTS: the limit is ${maxLiveClients}; raise --max-live-clients`
       )
       return LiveFeed.of({
-        samples: (topic) =>
+        samples: (wanted) =>
           Effect.as(
             takePlace,
             Stream.mapAccum(sampler.samples, (): Sample | undefined => undefined, (before, sample) => [
               sample,
-              [changes(before, sample, topic)]
+              [changes(before, sample, wanted)]
             ])
           ),
         history: (topics, isDetailed) => {

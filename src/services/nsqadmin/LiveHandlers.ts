@@ -14,7 +14,7 @@ export const layer = HttpApiBuilder.group(
   Effect.fnUntraced(function*(handlers) {
     const feed = yield* LiveFeed
     return handlers
-      .handle("samples", ({ query }) => feed.samples(query.topic))
+      .handle("samples", ({ query }) => feed.samples(query))
       .handle("history", ({ query }) =>
         query.topics === undefined
           ? Effect.fail(BadRequest.make({ message: "MISSING_ARG_TOPICS" }))

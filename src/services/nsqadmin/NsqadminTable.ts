@@ -91,6 +91,12 @@ export const table = {
     "sample-interval",
     "5 seconds",
     "interval of samples of the cluster, for live figures and charts"
+  ),
+  /** Time for which an nsqd that is away is remembered, with its last figures. */
+  nodeRetention: Row.duration(
+    "node-retention",
+    "24 hours",
+    "time for which an nsqd that is away is remembered, with its last figures"
   )
 }
 

@@ -1,6 +1,6 @@
 /**
  * Ring buffers of points, one per series, in a few large typed arrays that hold an hour of tens of thousands of series. All
- * rings advance together. A point is the last depth and the mean rate of 20 seconds, or empty (NaN).
+ * rings advance together. A point is the last backlog and the mean rates of 20 seconds, or empty (NaN).
  */
 
 /** Points per ring: an hour of 20 seconds each. */
@@ -11,20 +11,43 @@ const blockRings = 512
 
 /** Single precision is enough for a chart and halves the memory. */
 interface Block {
-  readonly depths: Float32Array
+  readonly backlogs: Float32Array
   readonly rates: Float32Array
+  readonly finishRates: Float32Array
   /** The number of rates in the mean of each ring's current point. */
   readonly rated: Uint16Array
 }
 
+const emptyArray = (): Float32Array => new Float32Array(blockRings * ringLength).fill(NaN)
+
 const newBlock = (): Block => ({
-  depths: new Float32Array(blockRings * ringLength).fill(NaN),
-  rates: new Float32Array(blockRings * ringLength).fill(NaN),
+  backlogs: emptyArray(),
+  rates: emptyArray(),
+  finishRates: emptyArray(),
   rated: new Uint16Array(blockRings)
 })
 
+/** The charted figures of a point. */
+export interface PointFigures {
+  readonly backlog: number
+  /** Messages received per second; null if unknown, like the next. */
+  readonly rate: number | null
+  /** Messages finished per second. */
+  readonly finish_rate: number | null
+}
+
+/** The points of a ring, oldest first; null where no value is known. */
+export interface RingPoints {
+  readonly backlog: Array<number | null>
+  readonly rate: Array<number | null>
+  readonly finish_rate: Array<number | null>
+}
+
 /** Decodes a stored value. The fourth decimal of a rate is noise. */
 const value = (stored: number): number | null => Number.isNaN(stored) ? null : Math.round(stored * 1000) / 1000
+
+const meanWith = (mean: number, rate: number, count: number): number =>
+  Number.isNaN(mean) ? rate : mean + (rate - mean) / count
 
 /** Up to `max` ring buffers, addressed by number. Memory is allocated in blocks and never released. */
 export class Rings {
@@ -56,10 +79,9 @@ export class Rings {
 
   /** Empties a ring and makes it available again. */
   release(ring: number): void {
-    const { depths, rated, rates } = this.block(ring)
+    const { backlogs, finishRates, rated, rates } = this.block(ring)
     const start = ring % blockRings * ringLength
-    depths.fill(NaN, start, start + ringLength)
-    rates.fill(NaN, start, start + ringLength)
+    for (const values of [backlogs, rates, finishRates]) values.fill(NaN, start, start + ringLength)
     rated[ring % blockRings] = 0
     this.free.push(ring)
   }
@@ -68,41 +90,41 @@ export class Rings {
   turn(points: number): void {
     for (let i = Math.min(points, ringLength); i > 0; i--) {
       this.column = (this.column + 1) % ringLength
-      for (const { depths, rated, rates } of this.blocks) {
-        for (let at = this.column; at < depths.length; at += ringLength) {
-          depths[at] = NaN
+      for (const { backlogs, finishRates, rated, rates } of this.blocks) {
+        for (let at = this.column; at < backlogs.length; at += ringLength) {
+          backlogs[at] = NaN
           rates[at] = NaN
+          finishRates[at] = NaN
         }
         rated.fill(0)
       }
     }
   }
 
-  /** Sets the depth of the current point and adds a rate to its mean. */
-  write(ring: number, depth: number, rate: number | null): void {
-    const { depths, rated, rates } = this.block(ring)
+  /** Sets the backlog of the current point and adds rates to its means. */
+  write(ring: number, { backlog, finish_rate, rate }: PointFigures): void {
+    const { backlogs, finishRates, rated, rates } = this.block(ring)
     const inBlock = ring % blockRings
     const at = inBlock * ringLength + this.column
-    depths[at] = depth
+    backlogs[at] = backlog
     if (rate === null) return
     const count = (rated[inBlock] ?? 0) + 1
     rated[inBlock] = count
-    const mean = rates[at] ?? NaN
-    rates[at] = count === 1 ? rate : mean + (rate - mean) / count
+    rates[at] = meanWith(rates[at] ?? NaN, rate, count)
+    // Unknown for a sample in which the nsqd restarted.
+    if (finish_rate !== null) finishRates[at] = meanWith(finishRates[at] ?? NaN, finish_rate, count)
   }
 
   /** Returns the last points of a ring, the current one last. */
-  read(ring: number, points: number): { readonly depth: Array<number | null>; readonly rate: Array<number | null> } {
-    const { depths, rates } = this.block(ring)
+  read(ring: number, points: number): RingPoints {
+    const { backlogs, finishRates, rates } = this.block(ring)
     const start = ring % blockRings * ringLength
-    const depth: Array<number | null> = []
-    const rate: Array<number | null> = []
-    for (let age = points - 1; age >= 0; age--) {
-      const at = start + (this.column - age + ringLength) % ringLength
-      depth.push(value(depths[at] ?? NaN))
-      rate.push(value(rates[at] ?? NaN))
-    }
-    return { depth, rate }
+    const valuesOf = (stored: Float32Array): Array<number | null> =>
+      Array.from({ length: points }, (_, i) => {
+        const at = start + (this.column - (points - 1 - i) + ringLength) % ringLength
+        return value(stored[at] ?? NaN)
+      })
+    return { backlog: valuesOf(backlogs), rate: valuesOf(rates), finish_rate: valuesOf(finishRates) }
   }
 
   private block(ring: number): Block {

@@ -22,13 +22,15 @@ import * as Warnings from "./Warnings.ts"
 export interface SamplerOptions {
   /** Time from the start of one sample to the start of the next. */
   readonly sampleInterval: Duration.Input
+  /** Time for which an nsqd that is away is remembered, with its last figures. Default: a day. */
+  readonly nodeRetention?: Duration.Input
 }
 
 /** The state of the cluster at one time. */
 export interface Sample {
   /** Unix milliseconds. */
   readonly at: number
-  /** The same object as in the previous sample if no nsqd responded. */
+  /** The same object as in the previous sample if sampling timed out. */
   readonly figures: Figures.ClusterFigures
   readonly daemons: ReadonlyArray<DaemonState>
   readonly warnings: ReadonlyArray<Warning>
@@ -78,7 +80,9 @@ export class Sampler extends Context.Service<Sampler, {
   /** The last sample, if any, and all later ones. Slow subscribers skip to the latest sample. */
   readonly samples: Stream.Stream<Sample>
 }>()("effect-nsq/admin/Sampler") {
-  static readonly layer = ({ sampleInterval }: SamplerOptions): Layer.Layer<Sampler, never, Cluster | ClusterSources> =>
+  static readonly layer = (
+    { nodeRetention = "1 day", sampleInterval }: SamplerOptions
+  ): Layer.Layer<Sampler, never, Cluster | ClusterSources> =>
     Layer.effect(
       Sampler,
       Effect.gen(function*() {
@@ -88,6 +92,7 @@ export class Sampler extends Context.Service<Sampler, {
         const turns = yield* Turns.Turns
         const samples = yield* PubSub.sliding<Sample>({ capacity: 1, replay: 1 })
         const monotonic = Time.fromClock(clock).monotonicMillis
+        const retention = Duration.toMillis(Duration.fromInputUnsafe(nodeRetention))
         let figures = Figures.none
         let daemons = DaemonStates.none
         let watched = Warnings.none
@@ -101,13 +106,13 @@ export class Sampler extends Context.Service<Sampler, {
             message
           })
 
-        /** If an nsqlookupd fails, the nsqds of the last hour are queried as well. */
+        /** If an nsqlookupd fails, the remembered nsqds are queried as well. */
         const sample = Effect.gen(function*() {
           const { lookupd: lookupds } = yield* sources.current
           const named = yield* queried(cluster.nodes)
           const nodes = named.failures.length === 0 && named.reason === undefined
             ? named.value
-            : unique([...named.value, ...DaemonStates.remembered(daemons, monotonic())])
+            : unique([...named.value, ...DaemonStates.remembered(daemons, monotonic(), retention)])
           // Without nsqlookupds all topics are in the responses of the nsqds.
           const topics = lookupds.length === 0 ? noNames : yield* queried(cluster.topics)
           const queriedAt = monotonic()
@@ -115,12 +120,20 @@ export class Sampler extends Context.Service<Sampler, {
           const failures = [...named.failures, ...stats.failures]
           const at = clock.currentTimeMillisUnsafe()
           const responses = stats.value
-          const observation = { at, monotonic: queriedAt, lookupds, named: named.value, nodes, responses, failures }
-          daemons = DaemonStates.observe(daemons, observation)
-          if (responses.length > 0 || failures.length === 0) {
-            const known = { names: topics.value, orphans: orphansOf(topics.value, nodes) }
-            figures = yield* Turns.finish(turns, Figures.fromResponses(responses, known, queriedAt, figures))
-          }
+          daemons = DaemonStates.observe(daemons, {
+            at,
+            monotonic: queriedAt,
+            lookupds,
+            named: named.value,
+            nodes,
+            responses,
+            failures,
+            retention
+          })
+          const remembered = new Set(DaemonStates.remembered(daemons, queriedAt, retention).map(nodeAddress))
+          const known = { names: topics.value, orphans: orphansOf(topics.value, nodes), remembered }
+          const time = { at: queriedAt, unixMillis: at }
+          figures = yield* Turns.finish(turns, Figures.fromResponses(responses, known, time, figures))
           const now = { at, figures, daemons: DaemonStates.list(daemons) }
           watched = yield* Turns.finish(turns, Warnings.observe(watched, now))
           yield* publish(linesOf(named, topics, stats))

@@ -108,13 +108,13 @@ function* watchGrowths(
   { figures: before, growths }: WarningState,
   figures: ClusterFigures
 ): Generator<void, WarningState["growths"], void> {
-  // No nsqd responded.
+  // Sampling timed out.
   if (figures === before) return growths
   const comparable = before !== undefined && sameNodes(before, figures) ? growths : forgetDepths(growths)
   const watched = new Map<string, Growth>()
   for (const [topic, { channels }] of figures.topics) {
-    for (const [channel, { clients, depth }] of channels) {
-      if (clients > 0) continue
+    for (const [channel, { client_count, depth }] of channels) {
+      if (client_count > 0) continue
       const key = growthKey(topic, channel)
       watched.set(key, watchGrowth(comparable.get(key), { at: figures.at, depth }))
     }

@@ -5,10 +5,14 @@ import type { HistoryResponse } from "../../protocol/http/admin/AdminLive.ts"
 import * as Format from "../core/format.ts"
 import { detailHistory, type Series, topicHistory } from "../live/history.ts"
 import { liveAtom } from "../live/live.ts"
-import { Chart, type ChartData } from "./Chart.tsx"
+import { Chart, type Metric } from "./Chart.tsx"
 
-/** The charted figures. */
-export type Metric = "depth" | "rate"
+/** The points of one line. */
+interface ChartData {
+  /** Unix milliseconds, ascending. */
+  readonly times: ReadonlyArray<number>
+  readonly values: ReadonlyArray<number | null>
+}
 
 const none: ChartData = { times: [], values: [] }
 
@@ -20,9 +24,10 @@ const withNow = (
   now: number | null | undefined
 ): ChartData => {
   const { times, values } = series === undefined ? none : { times: series.times, values: series.values[metric] }
-  return now === undefined || at <= (times.at(-1) ?? 0)
-    ? { times, values }
-    : { times: [...times, at], values: [...values, now] }
+  if (now === undefined || at <= (times.at(-1) ?? 0)) return { times, values }
+  // The server's point of these seconds has no sample yet, which is not a gap.
+  const known = values.at(-1) === null && now !== null && values.at(-2) !== null ? -1 : times.length
+  return { times: [...times.slice(0, known), at], values: [...values.slice(0, known), now] }
 }
 
 const find = (
@@ -34,18 +39,25 @@ const find = (
   return values === undefined ? undefined : { times, values }
 }
 
-const labelOf = (metric: Metric, { values }: ChartData): string => {
-  const known = values.filter((value) => value !== null)
-  const format = metric === "depth" ? Format.count : Format.rate
-  if (known.length === 0) return `${metric}: no data yet`
-  return `${metric} in the past hour: current ${format(known.at(-1) ?? 0)}, maximum ${format(Math.max(...known))}`
+/** What each metric is called. */
+const nameOf: { readonly [M in Metric]: string } = {
+  backlog: "backlog",
+  rate: "messages received per second",
+  finish_rate: "messages finished per second"
 }
 
-const Drawn = ({ data, metric, size }: {
-  readonly data: ChartData
-  readonly metric: Metric
-  readonly size: "small" | "large"
-}) => <Chart data={data} kind={metric} size={size} label={labelOf(metric, data)} />
+const labelOf = (metric: Metric, { values }: ChartData): string => {
+  const known = values.filter((value) => value !== null)
+  const format = metric === "backlog" ? Format.count : Format.rate
+  if (known.length === 0) return `${nameOf[metric]}: no data yet`
+  const now = values.at(-1) ?? null
+  const current = now === null ? "current unknown" : `current ${format(now)}`
+  return `${nameOf[metric]} in the past hour: ${current}, maximum ${format(Math.max(...known))}`
+}
+
+const Drawn = ({ data, metric }: { readonly data: ChartData; readonly metric: Metric }) => (
+  <Chart times={data.times} lines={[{ metric, values: data.values }]} size="small" label={labelOf(metric, data)} />
+)
 
 /** A small chart of a topic's past hour, for the list of topics. */
 export const TopicSpark = ({ metric, now, topic }: {
@@ -56,7 +68,7 @@ export const TopicSpark = ({ metric, now, topic }: {
   const history = AsyncResult.getOrElse(useAtomValue(topicHistory(topic)), () => undefined)
   const { at } = useAtomValue(liveAtom)
   const data = useMemo(() => withNow(history, metric, at, now), [history, metric, at, now])
-  return <Drawn data={data} metric={metric} size="small" />
+  return <Drawn data={data} metric={metric} />
 }
 
 const nothing: HistoryResponse = { times: [], series: [] }
@@ -65,36 +77,55 @@ interface SeriesProps {
   readonly topic: string
   readonly channel?: string
   readonly node?: string
-  readonly metric: Metric
 }
 
 /** The past hour of a series, up to the last live sample on the topic's own page. */
-const useSeries = ({ channel = "", metric, node = "", topic }: SeriesProps): ChartData => {
+const useSeries = (metric: Metric, { channel = "", node = "", topic }: SeriesProps): ChartData => {
   const history = AsyncResult.getOrElse(useAtomValue(detailHistory(topic)), () => nothing)
   const { at, points } = useAtomValue(liveAtom)
-  const now = points.find((point) => point.topic === topic && point.channel === channel && point.node === node)
-  const value = now?.[metric]
+  const point = points.find((point) => point.topic === topic && point.channel === channel && point.node === node)
+  // The last known figures of an nsqd that is away are no points.
+  const now = point === undefined ? undefined : node !== "" && point.away !== null ? null : point[metric]
   return useMemo(
-    () => withNow(find(history, channel, node), metric, at, value),
-    [history, channel, node, metric, at, value]
+    () => withNow(find(history, channel, node), metric, at, now),
+    [history, channel, node, metric, at, now]
   )
 }
 
-/** A chart of the past hour of a series. Empty names have the meaning that they have in `LivePoint`. */
-export const Spark = ({ size = "small", ...series }: SeriesProps & { readonly size?: "small" | "large" }) => (
-  <Drawn data={useSeries(series)} metric={series.metric} size={size} />
-)
+/** A small chart of the backlog in the past hour. Empty names have the meaning that they have in `LivePoint`. */
+export const BacklogChart = (series: SeriesProps) => <Drawn data={useSeries("backlog", series)} metric="backlog" />
 
-/** A small chart of the depth in the past hour. */
-export const DepthChart = (series: Omit<SeriesProps, "metric">) => <Spark {...series} metric="depth" />
+/** A small chart of the messages received per second in the past hour. */
+export const RateChart = (series: SeriesProps) => <Drawn data={useSeries("rate", series)} metric="rate" />
 
-/** The current rate in messages per second, and a small chart of the past hour. */
-export const Rate = (series: Omit<SeriesProps, "metric">) => {
-  const data = useSeries({ ...series, metric: "rate" })
+/** The large charts of a topic or a channel: its backlog, and the rates of received and finished messages. */
+export const LargeCharts = (series: SeriesProps) => {
+  const backlog = useSeries("backlog", series)
+  const received = useSeries("rate", series)
+  const finished = useSeries("finish_rate", series)
   return (
-    <span className="rated">
-      <span>{Format.rate(data.values.at(-1) ?? null)}</span>
-      <Drawn data={data} metric="rate" size="small" />
-    </span>
+    <div className="charts">
+      <figure>
+        <figcaption>Backlog: messages that wait, past hour</figcaption>
+        <Chart
+          times={backlog.times}
+          lines={[{ metric: "backlog", values: backlog.values }]}
+          size="large"
+          label={labelOf("backlog", backlog)}
+        />
+      </figure>
+      <figure>
+        <figcaption>Messages per second, past hour</figcaption>
+        <Chart
+          times={received.times}
+          lines={[
+            { metric: "rate", values: received.values },
+            { metric: "finish_rate", values: finished.values }
+          ]}
+          size="large"
+          label={`${labelOf("rate", received)}; ${labelOf("finish_rate", finished)}`}
+        />
+      </figure>
+    </div>
   )
 }

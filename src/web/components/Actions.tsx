@@ -14,6 +14,8 @@ export interface Action {
   /** The consequences, shown below the question. */
   readonly detail?: ReactNode
   readonly danger?: boolean
+  /** The name that the user has to type before the action is allowed. */
+  readonly typed?: string
   /** Sends the request and returns the response. */
   readonly run: () => Promise<Exit.Exit<{ readonly message: string }, unknown>>
   /** The text shown after success. */
@@ -29,6 +31,8 @@ const Confirmation = ({ action, onClose, onConfirm }: {
 }) => {
   const dialog = useRef<HTMLDialogElement>(null)
   const [question, detail] = [useId(), useId()]
+  const [name, setName] = useState("")
+  const isAllowed = action.typed === undefined || name === action.typed
   useEffect(() => dialog.current?.showModal(), [])
   // Closing the dialog returns the focus to the button that opened it.
   const close = () => dialog.current?.close()
@@ -40,9 +44,20 @@ const Confirmation = ({ action, onClose, onConfirm }: {
     <dialog ref={dialog} onClose={onClose} aria-labelledby={question} aria-describedby={detail}>
       <h2 id={question}>{action.question}</h2>
       <div id={detail}>{action.detail}</div>
+      {action.typed !== undefined && (
+        <label className="typed">
+          Type <strong>{action.typed}</strong> to confirm
+          <input value={name} onChange={({ target }) => setName(target.value)} autoComplete="off" spellCheck={false} />
+        </label>
+      )}
       <div className="buttons">
         <button type="button" onClick={close}>Cancel</button>
-        <button type="button" className={action.danger === true ? "danger" : "primary"} onClick={confirm}>
+        <button
+          type="button"
+          className={action.danger === true ? "danger" : "primary"}
+          disabled={!isAllowed}
+          onClick={confirm}
+        >
           {action.label}
         </button>
       </div>
@@ -86,7 +101,6 @@ export const Actions = ({ actions, compact = false, label }: {
           <button
             key={action.key}
             type="button"
-            className={action.danger === true ? "danger" : undefined}
             // `disabled` would remove the keyboard focus from the button.
             aria-disabled={busy}
             aria-label={compact ? `${action.label}: ${label}` : undefined}

@@ -1,4 +1,5 @@
 import type { ReactNode } from "react"
+import * as Format from "../core/format.ts"
 
 /** A short label with a color. */
 export const Badge = ({ children, kind = "plain", title }: {
@@ -9,3 +10,11 @@ export const Badge = ({ children, kind = "plain", title }: {
 
 /** The badge of a paused topic or channel; nothing for others. */
 export const Paused = ({ paused }: { readonly paused: boolean }) => paused ? <Badge kind="warning">paused</Badge> : null
+
+/** The badge of figures that include those of an nsqd that is away, with their age; nothing for current ones. */
+export const Away = ({ now, since }: { readonly since: number | null; readonly now: number }) =>
+  since === null ? null : (
+    <Badge kind="error" title={`Last known figures, from ${Format.beginning(since, now)}`}>
+      stale: {Format.span(now - since)} old
+    </Badge>
+  )

@@ -5,6 +5,7 @@ import * as Route from "../core/route.ts"
 import { Badge } from "./Badge.tsx"
 import { Link } from "./Link.tsx"
 import { Table } from "./Table.tsx"
+import { useRates } from "./useRates.ts"
 
 /** The identity URL comes from an auth server: only HTTP URLs become links, so that none can run a script. */
 const isWebAddress = (url: string): boolean => /^https?:\/\//i.test(url)
@@ -53,31 +54,77 @@ const ClientHost = ({ client }: { readonly client: ClientStats }) => (
   </span>
 )
 
-/** The connections of consumers and their negotiated features. */
-export const ClientTable = ({ caption, clients, withNode }: {
+/** Deliveries that the client has neither finished nor requeued: they timed out. */
+const timeoutsOf = ({ finish_count, in_flight_count, message_count, requeue_count }: ClientStats): number =>
+  Math.max(0, message_count - finish_count - requeue_count - in_flight_count)
+
+const keyOf = ({ node, remote_address }: ClientStats): string => `${node} ${remote_address}`
+
+/** The connections of consumers and their negotiated features. Rates are differences of the counters of two responses. */
+export const ClientTable = ({ caption, clients, empty, withNode }: {
   readonly caption: string
   readonly clients: ReadonlyArray<ClientStats>
   readonly withNode: boolean
-}) => (
-  <Table<ClientStats>
-    caption={caption}
-    empty="This channel has no clients."
-    rows={clients.map((client) => [
-      `${client.node} ${client.remote_address}`,
-      client,
-      isSameZone(client) ? "near" : isSameRegion(client) ? "region" : undefined
-    ])}
-    columns={[
-      { name: "Client host", cell: (client) => <ClientHost client={client} /> },
-      { name: "User agent", cell: ({ user_agent }) => user_agent },
-      { name: "Attributes", cell: (client) => <Attributes client={client} /> },
-      withNode ? { name: "nsqd host", cell: ({ node }) => <Link to={Route.node(node)}>{node}</Link> } : undefined,
-      { name: "In flight", numeric: true, cell: ({ in_flight_count }) => Format.count(in_flight_count) },
-      { name: "Ready count", numeric: true, cell: ({ ready_count }) => Format.count(ready_count) },
-      { name: "Finished", numeric: true, cell: ({ finish_count }) => Format.count(finish_count) },
-      { name: "Requeued", numeric: true, cell: ({ requeue_count }) => Format.count(requeue_count) },
-      { name: "Messages", numeric: true, cell: ({ message_count }) => Format.count(message_count) },
-      { name: "Connected", numeric: true, cell: ({ connected }) => Format.nanoseconds(connected) }
-    ]}
-  />
-)
+  /** Shown without clients. */
+  readonly empty?: string
+}) => {
+  const rateOf = useRates(clients)
+  const counted = (name: string, count: (client: ClientStats) => number, group: string, title?: string) => ({
+    name,
+    group,
+    numeric: true,
+    cell: (client: ClientStats) => Format.count(count(client)),
+    ...(title === undefined ? {} : { title })
+  })
+  const rated = (name: string, count: (client: ClientStats) => number, title: string) => ({
+    name,
+    group: "Per second",
+    numeric: true,
+    title,
+    cell: (client: ClientStats) => Format.rate(rateOf(keyOf(client), count))
+  })
+  return (
+    <Table<ClientStats>
+      caption={caption}
+      kind="Consumers"
+      empty={empty ?? "This channel has no clients."}
+      rows={clients.map((client) => [
+        keyOf(client),
+        client,
+        isSameZone(client) ? "near" : isSameRegion(client) ? "region" : undefined
+      ])}
+      columns={[
+        { name: "Client", cell: (client) => <ClientHost client={client} /> },
+        withNode ? { name: "nsqd", cell: ({ node }) => <Link to={Route.node(node)}>{node}</Link> } : undefined,
+        counted("In flight", (client) => client.in_flight_count, "Messages", "Received and not yet finished"),
+        counted(
+          "Ready",
+          (client) => client.ready_count,
+          "Messages",
+          "The RDY count: how many more it accepts at a time"
+        ),
+        rated("Received", (client) => client.message_count, "Messages sent to the client per second"),
+        rated("Finished", (client) => client.finish_count, "FIN per second"),
+        rated("Requeued", (client) => client.requeue_count, "REQ per second"),
+        rated("Timed out", timeoutsOf, "Messages neither finished nor requeued in time, per second"),
+        counted("Finished", (client) => client.finish_count, "Since connected"),
+        counted("Requeued", (client) => client.requeue_count, "Since connected"),
+        counted("Timed out", timeoutsOf, "Since connected", "Messages neither finished nor requeued nor in flight"),
+        { ...counted("Messages", (client) => client.message_count, "Since connected"), isOptional: true },
+        {
+          name: "Connected",
+          group: "Connection",
+          numeric: true,
+          cell: ({ connected }) => Format.span(connected / 1e6)
+        },
+        {
+          name: "Attributes",
+          group: "Connection",
+          cell: (client) => <Attributes client={client} />,
+          title: "Negotiated features, identity and topology"
+        },
+        { name: "User agent", group: "Connection", isOptional: true, cell: ({ user_agent }) => user_agent }
+      ]}
+    />
+  )
+}

@@ -1,83 +1,155 @@
-import type { ReactNode } from "react"
+import { type ReactNode, useState } from "react"
+import * as Chosen from "../core/chosenColumns.ts"
 
 /** A column of a table. */
 export interface Column<A> {
   readonly name: string
   readonly cell: (row: A) => ReactNode
+  /** The heading above this column and its neighbours of the same group. */
+  readonly group?: string
   /** Aligns cells to the right. */
   readonly numeric?: boolean
   /** Gives the cell a line of its own in a card. */
   readonly wide?: boolean
   /** The cell in the row of totals. */
   readonly total?: ReactNode
-  /** The tooltip of the heading. */
+  /** The tooltip of the heading, and the explanation in the column chooser. */
   readonly title?: string
+  /** Shown only if the user chooses it. Default: shown unless the user removes it. */
+  readonly isOptional?: boolean
 }
 
+interface Group {
+  readonly name: string
+  readonly span: number
+}
+
+/** Neighbouring columns of the same group. */
+const groupsOf = (columns: ReadonlyArray<{ readonly group?: string }>): ReadonlyArray<Group> => {
+  const groups: Array<Group> = []
+  for (const { group: name = "" } of columns) {
+    const last = groups.at(-1)
+    if (last?.name === name) groups[groups.length - 1] = { name, span: last.span + 1 }
+    else groups.push({ name, span: 1 })
+  }
+  return groups
+}
+
+const labelOf = <A extends object>({ group = "", name }: Column<A>): string => group === "" ? name : `${group}: ${name}`
+
+/** A menu of the columns of a table. The first column always remains. */
+const Chooser = <A extends object>({ choice, columns, kind, onChange, table }: {
+  readonly table: string
+  readonly kind: string
+  readonly columns: ReadonlyArray<Column<A>>
+  readonly choice: Chosen.Choice
+  readonly onChange: (choice: Chosen.Choice) => void
+}) => (
+  <details className="chooser">
+    <summary aria-label={`Columns of ${table}`}>Columns</summary>
+    <fieldset>
+      <legend className="hidden">Columns of {table}</legend>
+      {columns.slice(1).map((column) => (
+        <label key={labelOf(column)} title={column.title}>
+          <input
+            type="checkbox"
+            checked={Chosen.isShown(choice, labelOf(column), column.isOptional !== true)}
+            onChange={({ target }) => onChange(Chosen.choose(kind, choice, labelOf(column), target.checked))}
+          />{" "}
+          {labelOf(column)}
+        </label>
+      ))}
+    </fieldset>
+  </details>
+)
+
 /**
- * A table whose first column names the row. Wide tables scroll. On a phone each row is a card of names and figures; the
- * explicit roles keep it a table for screen readers.
+ * A table whose first column names the row. Columns are grouped, and the user chooses which are shown; the browser stores the choice by
+ * the kind of the table. Below 800 pixels each row is a card of names and figures; the explicit roles keep it a table for screen readers.
  */
-export const Table = <A extends object>({ caption, columns, empty, rows }: {
+export const Table = <A extends object>({ caption, columns, empty, kind = caption, rows }: {
   readonly caption: string
+  /** Tables of a kind share the choice of columns. Default: the caption. */
+  readonly kind?: string
   readonly columns: ReadonlyArray<Column<A> | undefined>
   readonly rows: ReadonlyArray<readonly [key: string, row: A, className?: string | undefined]>
   /** Shown if there are no rows. Default: "None". */
   readonly empty?: ReactNode
 }) => {
-  const shown = columns.filter((column) => column !== undefined)
+  const [choice, setChoice] = useState(() => Chosen.stored(kind))
+  const known = columns.filter((column) => column !== undefined)
+  const shown = known.filter((column, i) =>
+    i === 0 || Chosen.isShown(choice, labelOf(column), column.isOptional !== true)
+  )
+  const groups = groupsOf(shown)
+  const isGrouped = groups.some(({ name }) => name !== "")
   const hasTotal = rows.length > 1 && shown.some(({ total }) => total !== undefined)
-  const cellClass = (column: Column<A>) =>
-    column.numeric === true ? "numeric" : column.wide === true ? "wide" : undefined
+  const startsGroup = (i: number): boolean => i > 0 && (shown[i]?.group ?? "") !== (shown[i - 1]?.group ?? "")
+  const cellClass = (column: Column<A>, i: number) =>
+    [column.numeric === true ? "numeric" : column.wide === true ? "wide" : "", startsGroup(i) ? "starts" : ""]
+      .filter((name) => name !== "").join(" ") || undefined
+  const cells = (render: (column: Column<A>) => ReactNode) =>
+    shown.map((column, i) =>
+      i === 0
+        ? <th key={labelOf(column)} scope="row" role="rowheader">{render(column)}</th>
+        : (
+          <td key={labelOf(column)} role="cell" data-name={column.name} className={cellClass(column, i)}>
+            {render(column)}
+          </td>
+        )
+    )
   return (
-    <div className="table" role="region" aria-label={caption} tabIndex={0}>
-      <table className="cards" role="table">
-        <caption>{caption}</caption>
-        <thead role="rowgroup">
-          <tr role="row">
-            {shown.map((column) => (
-              <th key={column.name} scope="col" role="columnheader" className={cellClass(column)} title={column.title}>
-                {column.name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody role="rowgroup">
-          {rows.map(([key, row, className]) => (
-            <tr key={key} role="row" className={className}>
-              {shown.map((column, i) =>
-                i === 0
-                  ? <th key={column.name} scope="row" role="rowheader">{column.cell(row)}</th>
-                  : (
-                    <td key={column.name} role="cell" data-name={column.name} className={cellClass(column)}>
-                      {column.cell(row)}
-                    </td>
-                  )
-              )}
-            </tr>
-          ))}
-          {rows.length === 0 && (
-            <tr role="row">
-              <td colSpan={shown.length} role="cell" className="empty">{empty ?? "None"}</td>
-            </tr>
-          )}
-        </tbody>
-        {hasTotal && (
-          <tfoot role="rowgroup">
-            <tr role="row">
-              {shown.map((column, i) =>
-                i === 0
-                  ? <th key={column.name} scope="row" role="rowheader">{column.total ?? "Total"}</th>
-                  : (
-                    <td key={column.name} role="cell" data-name={column.name} className={cellClass(column)}>
-                      {column.total}
-                    </td>
-                  )
-              )}
-            </tr>
-          </tfoot>
+    <section className="panel">
+      <div className="bar">
+        <h2>{caption}</h2>
+        {known.length > 4 && (
+          <Chooser table={caption} kind={kind} columns={known} choice={choice} onChange={setChoice} />
         )}
-      </table>
-    </div>
+      </div>
+      <div className="table" role="region" aria-label={caption} tabIndex={0}>
+        <table className="cards" role="table" aria-label={caption}>
+          <thead role="rowgroup">
+            {isGrouped && (
+              <tr className="groups" role="presentation" aria-hidden="true">
+                {groups.map(({ name, span }, i) => (
+                  <td key={i} colSpan={span} className={i > 0 ? "starts" : undefined}>{name}</td>
+                ))}
+              </tr>
+            )}
+            <tr role="row">
+              {shown.map((column, i) => (
+                <th
+                  key={labelOf(column)}
+                  scope="col"
+                  role="columnheader"
+                  className={cellClass(column, i)}
+                  title={column.title}
+                >
+                  {column.group !== undefined && <span className="hidden">{column.group}:</span>}
+                  {column.name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody role="rowgroup">
+            {rows.map(([key, row, className]) => (
+              <tr key={key} role="row" className={className}>{cells((column) => column.cell(row))}</tr>
+            ))}
+            {rows.length === 0 && (
+              <tr role="row">
+                <td colSpan={shown.length} role="cell" className="empty">{empty ?? "None"}</td>
+              </tr>
+            )}
+          </tbody>
+          {hasTotal && (
+            <tfoot role="rowgroup">
+              <tr role="row">
+                {cells((column) => column === shown[0] ? column.total ?? "Total" : column.total)}
+              </tr>
+            </tfoot>
+          )}
+        </table>
+      </div>
+    </section>
   )
 }

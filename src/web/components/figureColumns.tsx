@@ -1,124 +1,146 @@
 import type { ReactNode } from "react"
-import { DepthChart, Rate } from "../charts/Spark.tsx"
+import { BacklogChart, RateChart } from "../charts/Spark.tsx"
+import type { FlowRow } from "../core/flowRows.ts"
 import * as Format from "../core/format.ts"
 import * as Route from "../core/route.ts"
 import type { Subject } from "../graphite/keys.ts"
 import { Picture } from "../graphite/Picture.tsx"
-import { Paused } from "./Badge.tsx"
+import { Away, Paused } from "./Badge.tsx"
 import { Link } from "./Link.tsx"
 import type { Column } from "./Table.tsx"
 
-/** The common figures of topics and channels. */
-interface Figures {
-  readonly node: string
-  readonly topic_name: string
-  readonly depth: number
-  readonly memory_depth: number
-  readonly backend_depth: number
-  readonly message_count: number
-}
-
-interface ChannelFigures extends Figures {
-  readonly channel_name: string
-  readonly in_flight_count: number
-  readonly deferred_count: number
-  readonly requeue_count: number
-  readonly timeout_count: number
-  readonly client_count: number
-}
-
 /** The subject of a row in Graphite. */
-const topicSubject = ({ node, topic_name }: Figures): Subject => ({ _tag: "Topic", topic: topic_name, node })
-const channelSubject = ({ channel_name, node, topic_name }: ChannelFigures): Subject => ({
-  _tag: "Channel",
-  topic: topic_name,
-  channel: channel_name,
-  node
+const subjectOf = ({ channel, node, topic }: FlowRow): Subject =>
+  channel === ""
+    ? { _tag: "Topic", topic, node: node === "" ? "*" : node }
+    : { _tag: "Channel", topic, channel, node: node === "" ? "*" : node }
+
+interface Options {
+  readonly group: string
+  readonly title?: string
+  readonly isOptional?: boolean
+}
+
+const column = (
+  name: string,
+  cell: (row: FlowRow) => ReactNode,
+  total: FlowRow | undefined,
+  options: Options
+): Column<FlowRow> => ({
+  name,
+  numeric: true,
+  cell,
+  ...options,
+  ...(total === undefined ? {} : { total: cell(total) })
 })
 
-/** A column of numbers, with pictures if Graphite is configured. */
-const counted = <A extends Figures>(
-  name: string,
-  metric: string,
-  subject: (row: A) => Subject,
-  count: (row: A) => number,
-  total: A | undefined
-): Column<A> => {
-  const cell = (row: A): ReactNode => (
-    <>
-      {Format.count(count(row))}
-      <Picture metric={metric} of={subject(row)} />
-    </>
-  )
-  return { name, numeric: true, cell, ...(total === undefined ? {} : { total: cell(total) }) }
-}
-
-const plain = <A extends Figures>(
-  name: string,
-  numeric: boolean,
-  cell: (row: A) => ReactNode,
-  total: A | undefined
-): Column<A> => ({ name, numeric, cell, ...(total === undefined ? {} : { total: cell(total) }) })
-
-/** The numbers of messages in memory and on disk. */
-const queue = <A extends Figures>(total: A | undefined): Column<A> =>
-  plain(
-    "Memory + disk",
-    true,
-    ({ backend_depth, memory_depth }) => `${Format.count(memory_depth)} + ${Format.count(backend_depth)}`,
-    total
-  )
-
-/** Returns the node of a series; empty for sums over all nodes. */
-const nodeOf = ({ node }: Figures): string => node === "*" ? "" : node
-
-const chart = <A extends Figures>(
-  name: string,
-  Chart: typeof DepthChart | typeof Rate,
-  channelOf: (row: A) => string,
-  total: A | undefined
-): Column<A> =>
-  plain(
-    name,
-    false,
-    (row) => <Chart topic={row.topic_name} channel={channelOf(row)} node={nodeOf(row)} />,
-    total
-  )
-
-/** The nsqd of a row. */
-export const hostColumn: Column<{ readonly hostname: string; readonly node: string; readonly paused: boolean }> = {
-  name: "nsqd host",
-  cell: ({ hostname, node, paused }) => (
+/** The nsqd of a row, and whether it is away. */
+export const hostColumn = (now: number): Column<FlowRow> => ({
+  name: "nsqd",
+  cell: ({ away, hostname, node, paused }) => (
     <>
       <Link to={Route.node(node)}>{hostname === "" ? node : `${hostname} (${node})`}</Link> <Paused paused={paused} />
+      {" "}
+      <Away since={away} now={now} />
     </>
   )
-}
+})
 
-/** The columns of a topic with a row per nsqd. `total` is the sum of the rows. */
-export const topicColumns = <A extends Figures>(total: A): ReadonlyArray<Column<A>> => [
-  counted("Depth", "depth", topicSubject, ({ depth }) => depth, total),
-  chart("Past hour", DepthChart, () => "", total),
-  queue(total),
-  counted("Messages", "message_count", topicSubject, ({ message_count }) => message_count, total),
-  chart("Rate", Rate, () => "", total)
-]
+const messages = { group: "Messages" }
+const perSecond = { group: "Per second" }
+const sinceStart = { group: "Since start", isOptional: true }
 
-/** The columns of channels. `total` is the sum of the rows if they are one channel on several nsqds. */
-export const channelColumns = <A extends ChannelFigures>(total?: A): ReadonlyArray<Column<A>> => {
-  const channelOf = ({ channel_name }: A): string => channel_name
-  const figure = (name: string, metric: string, count: (row: A) => number): Column<A> =>
-    counted(name, metric, channelSubject, count, total)
+/**
+ * The columns of topics or channels. `now` is the time of the last sample. `total` is the sum of the rows, if they are one topic or
+ * channel on several nsqds.
+ */
+const columns = (kind: "topic" | "channel", now: number, total?: FlowRow): ReadonlyArray<Column<FlowRow>> => {
+  const counted = (
+    name: string,
+    metric: string,
+    count: (row: FlowRow) => number,
+    options: Options
+  ): Column<FlowRow> =>
+    column(
+      name,
+      (row) => (
+        <>
+          {Format.count(count(row))}
+          <Picture metric={metric} of={subjectOf(row)} />
+        </>
+      ),
+      total,
+      options
+    )
+  const rated = (name: string, rate: (row: FlowRow) => number | null, title: string): Column<FlowRow> =>
+    column(name, (row) => Format.rate(rate(row)), total, { ...perSecond, title })
   return [
-    figure("Depth", "depth", ({ depth }) => depth),
-    chart("Past hour", DepthChart, channelOf, total),
-    queue(total),
-    figure("In flight", "in_flight_count", ({ in_flight_count }) => in_flight_count),
-    figure("Deferred", "deferred_count", ({ deferred_count }) => deferred_count),
-    figure("Requeued", "requeue_count", ({ requeue_count }) => requeue_count),
-    figure("Timed out", "timeout_count", ({ timeout_count }) => timeout_count),
-    figure("Messages", "message_count", ({ message_count }) => message_count),
-    chart("Rate", Rate, channelOf, total),
-    figure("Connections", "clients", ({ client_count }) => client_count)
+    counted("Waiting", "depth", ({ depth }) => depth, {
+      ...messages,
+      title: kind === "topic" ? "Messages that wait in the topic itself" : "Messages that wait for a consumer"
+    }),
+    {
+      ...column(
+        "Past hour",
+        ({ channel, node, topic }) => <BacklogChart topic={topic} channel={channel} node={node} />,
+        total,
+        { ...messages, title: "Waiting messages in the past hour; of a topic those of its largest channel, too" }
+      ),
+      numeric: false
+    },
+    counted("In flight", "in_flight_count", (row) => row.in_flight_count, {
+      ...messages,
+      title: "Messages that consumers have received and not yet finished"
+    }),
+    counted("Deferred", "deferred_count", (row) => row.deferred_count, {
+      ...messages,
+      title: "Messages that wait for a later time"
+    }),
+    column("Oldest", ({ oldest }) => Format.age(oldest, now), total, {
+      ...messages,
+      title: "The least age of the oldest message that waits or is in flight, estimated from nsqd's counters"
+    }),
+    rated("In", ({ rate }) => rate, "Messages received per second"),
+    {
+      ...column(
+        "Rate, past hour",
+        ({ channel, node, topic }) => <RateChart topic={topic} channel={channel} node={node} />,
+        total,
+        { ...perSecond, isOptional: true }
+      ),
+      numeric: false
+    },
+    rated("Finished", (row) => row.finish_rate, "Messages finished per second, from the difference of nsqd's counters"),
+    rated("Requeued", (row) => row.requeue_rate, "Messages that consumers requeued per second"),
+    rated("Timed out", (row) => row.timeout_rate, "Messages that consumers did not finish in time, per second"),
+    counted("Connections", "clients", (row) => row.client_count, { group: "Consumers" }),
+    column(
+      "Memory + disk",
+      ({ backend_depth, depth }) => `${Format.count(depth - backend_depth)} + ${Format.count(backend_depth)}`,
+      total,
+      { group: "Messages", isOptional: true, title: "Where the waiting messages are" }
+    ),
+    counted("Messages", "message_count", (row) => row.message_count, sinceStart),
+    counted("Requeued", "requeue_count", (row) => row.requeue_count, sinceStart),
+    counted("Timed out", "timeout_count", (row) => row.timeout_count, sinceStart)
   ]
 }
+
+/** The columns of a topic with a row per nsqd. */
+export const topicColumns = (now: number, total?: FlowRow): ReadonlyArray<Column<FlowRow>> =>
+  columns("topic", now, total)
+
+/** The columns of channels. */
+export const channelColumns = (now: number, total?: FlowRow): ReadonlyArray<Column<FlowRow>> =>
+  columns("channel", now, total)
+
+/** A column for the name of a channel. */
+export const channelColumn = (now: number): Column<FlowRow> => ({
+  name: "Channel",
+  cell: ({ away, channel, node, paused, topic }) => (
+    <>
+      <Link to={Route.channel(topic, channel)}>{channel}</Link> <Paused paused={paused} />{" "}
+      {node === "" && <Away since={away} now={now} />}
+    </>
+  )
+})

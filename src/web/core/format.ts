@@ -28,13 +28,13 @@ export const nanoseconds = (nanos: number): string => {
   return `${trimmed(rest)}ns`
 }
 
-const suffixes = ["th", "st", "nd", "rd"]
+/** Formats a latency in nanoseconds; `–` without messages, because 0 would stand for a very fast consumer. */
+export const latency = (nanos: number | undefined, messages: number): string =>
+  nanos === undefined || messages === 0 ? "–" : nanoseconds(nanos)
 
-/** Formats a quantile as a heading, with NSQ's suffixes: `99th`, `99.9th`, `91st`. */
-export const percentile = (quantile: number): string => {
-  const suffix = suffixes[Math.floor(quantile * 100) % 10] ?? "th"
-  return `${Number((quantile * 100).toFixed(2))}${suffix}`
-}
+/** Formats a quantile as a heading: `p50`, `p99.9`; `max` for 1. */
+export const percentile = (quantile: number): string =>
+  quantile >= 1 ? "max" : `p${Number((quantile * 100).toFixed(2))}`
 
 const units: ReadonlyArray<readonly [Intl.RelativeTimeFormatUnit, number]> = [
   ["day", 86_400_000],
@@ -51,10 +51,30 @@ export const ago = (at: number, now: number): string => {
   return relative.format(-Math.floor(elapsed / millis), unit)
 }
 
+const ageUnits = [["d", 86_400_000], ["h", 3_600_000], ["m", 60_000], ["s", 1000]] as const
+
+/** Formats a time span in its two largest units: `3 m 20 s`, `2 h`, `5 d 1 h`. */
+export const span = (millis: number): string => {
+  let rest = Math.max(0, millis)
+  const parts: Array<string> = []
+  for (const [unit, size] of ageUnits) {
+    const amount = Math.floor(rest / size)
+    rest -= amount * size
+    if (amount > 0) parts.push(`${amount} ${unit}`)
+    else if (parts.length > 0) break
+    if (parts.length === 2) break
+  }
+  return parts.length === 0 ? "0 s" : parts.join(" ")
+}
+
+/** Formats the age of the oldest message; `–` if no message waits. */
+export const age = (oldest: number | null, now: number): string => oldest === null ? "–" : span(now - oldest)
+
 /** Formats a size in bytes: `1.2 kB`. */
 export const bytes = (size: number): string => {
   if (size < 1000) return `${size} B`
-  return size < 1e6 ? `${oneDigit.format(size / 1e3)} kB` : `${oneDigit.format(size / 1e6)} MB`
+  if (size < 1e6) return `${oneDigit.format(size / 1e3)} kB`
+  return size < 1e9 ? `${oneDigit.format(size / 1e6)} MB` : `${oneDigit.format(size / 1e9)} GB`
 }
 
 /** Formats a count with its noun: `1 node`, `3 nodes`. */
@@ -68,3 +88,19 @@ export const minute = (at: number): string => clock.format(at)
 
 /** Formats Unix milliseconds in the browser's time zone: `15:04:05`. */
 export const second = (at: number): string => exactClock.format(at)
+
+const dayAndClock = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit"
+})
+
+/** Formats the beginning of something: `15:04`, with the date unless it is today. */
+export const beginning = (at: number, now: number): string =>
+  new Date(at).toDateString() === new Date(now).toDateString() ? clock.format(at) : dayAndClock.format(at)
+
+/** Formats a large count for an axis: `950`, `12k`, `3.5M`. */
+export const short = (value: number): string => compact.format(value).replace("K", "k")
+
+const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 })

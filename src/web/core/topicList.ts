@@ -4,12 +4,16 @@ import type { TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
 /** The sortable columns. */
 export type SortKey =
   | "topic"
-  | "depth"
-  | "channel_depth"
+  | "backlog"
+  | "total"
+  | "oldest"
   | "in_flight_count"
+  | "deferred_count"
   | "rate"
+  | "finish_rate"
   | "message_count"
   | "channel_count"
+  | "client_count"
 
 /** The order of the list. */
 export interface Sorting {
@@ -17,9 +21,25 @@ export interface Sorting {
   readonly descending: boolean
 }
 
+/** The backlog first: it shows what is stuck. */
+export const initialSorting: Sorting = { key: "backlog", descending: true }
+
+/** Messages that wait in the topic and in all of its channels. */
+export const totalOf = ({ channel_depth, depth }: TopicSummary): number => depth + channel_depth
+
+const figureOf = (key: Exclude<SortKey, "topic">, summary: TopicSummary): number => {
+  if (key === "total") return totalOf(summary)
+  // The oldest message has the smallest time.
+  if (key === "oldest") return summary.oldest === null ? -Infinity : -summary.oldest
+  return summary[key] ?? -1
+}
+
 const compare = (key: SortKey, a: TopicSummary, b: TopicSummary): number => {
   const byName = a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : 0
-  return key === "topic" ? byName : (a[key] ?? -1) - (b[key] ?? -1) || byName
+  if (key === "topic") return byName
+  const [first, second] = [figureOf(key, a), figureOf(key, b)]
+  // Not a difference, which would be NaN for two infinities.
+  return first < second ? -1 : first > second ? 1 : byName
 }
 
 /** Whether a name contains the filter's text, ignoring case. */

@@ -6,12 +6,19 @@ import { Option, Schedule, Stream } from "effect"
 import { AsyncResult, Atom } from "effect/reactivity"
 import { AdminClient } from "../core/api.ts"
 import { routeAtom } from "../core/navigation.ts"
+import type { Route } from "../core/route.ts"
 import { initial, type LiveState, next, until } from "./LiveState.ts"
 
 const reconnectDelay = "2 seconds"
 
-const states = (topic: string): Stream.Stream<LiveState, never, AdminClient> => {
-  const query = topic === "" ? {} : { topic }
+/** The series that a page shows; empty names for none. */
+interface Wanted {
+  readonly topic: string
+  readonly node: string
+}
+
+const states = ({ node, topic }: Wanted): Stream.Stream<LiveState, never, AdminClient> => {
+  const query = topic !== "" ? { topic } : node !== "" ? { node } : {}
   const connection = Stream.unwrap(AdminClient.use((client) => client.live.samples({ query }))).pipe(
     Stream.catchCause(() => Stream.empty),
     Stream.concat(Stream.make("lost" as const))
@@ -19,13 +26,16 @@ const states = (topic: string): Stream.Stream<LiveState, never, AdminClient> => 
   return connection.pipe(Stream.repeat(Schedule.spaced(reconnectDelay)), Stream.scan(() => initial, next))
 }
 
-/** The live state with the series of a topic; empty for none. */
-const liveOf = Atom.family((topic: string) => AdminClient.runtime.atom(states(topic), { initialValue: initial }))
+/** The live state with the series that a page shows. */
+const liveOf = Atom.family((wanted: Wanted) => AdminClient.runtime.atom(states(wanted), { initialValue: initial }))
 
-/** The live state of the cluster, with the series of the current page's topic. */
+const wantedBy = (route: Route): Wanted => ({
+  topic: route._tag === "Topic" || route._tag === "Channel" ? route.topic : "",
+  node: route._tag === "Node" ? route.node : ""
+})
+
+/** The live state of the cluster, with the series of the current page's topic or nsqd. */
 export const liveAtom: Atom.Atom<LiveState> = Atom.make((get) => {
-  const route = get(routeAtom)
-  const topic = route._tag === "Topic" || route._tag === "Channel" ? route.topic : ""
-  const state = AsyncResult.getOrElse(get(liveOf(topic)), () => initial)
+  const state = AsyncResult.getOrElse(get(liveOf(wantedBy(get(routeAtom)))), () => initial)
   return state.at === 0 ? until(state, Option.getOrElse(get.self<LiveState>(), () => initial)) : state
 })

@@ -1,24 +1,42 @@
-import { useAtomRefresh } from "@effect/atom-react"
-import { useState } from "react"
+import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
+import { useMemo, useState } from "react"
+import type { LivePoint } from "../../protocol/http/admin/AdminLive.ts"
 import type { NodeResponse } from "../../protocol/http/admin/AdminNodes.ts"
-import type { ChannelOnNode, TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
+import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import { Actions } from "../components/Actions.tsx"
-import { Paused } from "../components/Badge.tsx"
+import { Away, Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { ClientTable } from "../components/ClientTable.tsx"
-import { channelColumns, topicColumns } from "../components/figureColumns.tsx"
+import { channelColumn, channelColumns, topicColumns } from "../components/figureColumns.tsx"
 import { Filter } from "../components/Filter.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
 import { Section } from "../components/Section.tsx"
+import { StakeList } from "../components/StakeList.tsx"
 import { Table } from "../components/Table.tsx"
 import { useTombstone } from "../core/act.ts"
 import { AdminClient } from "../core/api.ts"
+import * as FlowRows from "../core/flowRows.ts"
 import * as Format from "../core/format.ts"
 import * as Route from "../core/route.ts"
+import * as Stakes from "../core/stakes.ts"
 import * as TopicList from "../core/topicList.ts"
 import { LargePicture } from "../graphite/Picture.tsx"
+import { liveAtom } from "../live/live.ts"
+
+/** The live figures of a node, by topic and channel. */
+class NodePoints {
+  private readonly byName = new Map<string, LivePoint>()
+
+  constructor(node: string, points: ReadonlyArray<LivePoint>) {
+    for (const point of points) if (point.node === node) this.byName.set(`${point.topic} ${point.channel}`, point)
+  }
+
+  of(topic: string, channel: string): LivePoint | undefined {
+    return this.byName.get(`${topic} ${channel}`)
+  }
+}
 
 /** Metrics of nsqd's process in Graphite. */
 const graphs = [
@@ -28,51 +46,51 @@ const graphs = [
   ["Heap objects in use", "heap_objects"]
 ] as const
 
-const Channels = ({ topic }: { readonly topic: TopicOnNode }) => (
-  <>
-    <Table<ChannelOnNode>
-      caption={`Channels of ${topic.topic_name}`}
-      empty="No channels"
-      rows={topic.channels.map((channel) => [channel.channel_name, channel])}
-      columns={[
-        {
-          name: "Channel",
-          cell: ({ channel_name, paused }) => (
-            <>
-              <Link to={Route.channel(topic.topic_name, channel_name)}>{channel_name}</Link> <Paused paused={paused} />
-            </>
-          )
-        },
-        ...channelColumns<ChannelOnNode>()
-      ]}
-    />
-    {topic.channels.filter(({ clients }) => (clients?.length ?? 0) > 0).map(({ channel_name, clients }) => (
-      <ClientTable
-        key={channel_name}
-        caption={`Clients of ${topic.topic_name} / ${channel_name}`}
-        clients={clients ?? []}
-        withNode={false}
+const Channels = ({ points, topic }: { readonly topic: TopicOnNode; readonly points: NodePoints }) => {
+  const { at } = useAtomValue(liveAtom)
+  const rows = topic.channels.map((channel) =>
+    FlowRows.ofChannel(channel, points.of(topic.topic_name, channel.channel_name))
+  )
+  return (
+    <>
+      <Table<FlowRows.FlowRow>
+        caption={`Channels of ${topic.topic_name}`}
+        kind="Channels"
+        empty="No channels: messages wait in the topic for the first channel."
+        rows={rows.map((row) => [row.channel, row])}
+        columns={[channelColumn(at), ...channelColumns(at)]}
       />
-    ))}
-  </>
-)
+      {topic.channels.filter(({ clients }) => (clients?.length ?? 0) > 0).map(({ channel_name, clients }) => (
+        <ClientTable
+          key={channel_name}
+          caption={`Clients of ${topic.topic_name} / ${channel_name}`}
+          clients={clients ?? []}
+          withNode={false}
+        />
+      ))}
+    </>
+  )
+}
 
-const TopicSection = ({ node, refresh, topic }: {
+const TopicSection = ({ node, points, refresh, topic }: {
   readonly node: string
   readonly topic: TopicOnNode
+  readonly points: NodePoints
   readonly refresh: () => void
 }) => {
+  const { at } = useAtomValue(liveAtom)
   const tombstone = useTombstone()
   const name = topic.topic_name
-  const waiting = topic.channels.reduce((sum, { depth }) => sum + depth, topic.depth)
+  const stakes = Stakes.ofTopic({ nodes: [topic] }, new FlowRows.Points(name, []))
+  const row = FlowRows.ofTopic(topic, points.of(name, ""))
   return (
     <Section
       summary={
         <>
           <span className="name">{name}</span> <Paused paused={topic.paused} />
           <span className="figures">
-            depth {Format.count(topic.depth)}, {Format.quantity(topic.message_count, "message")},{" "}
-            {Format.quantity(topic.channels.length, "channel")}
+            {Format.quantity(Stakes.sumOf(stakes).waiting, "message")} waiting, {Format.rate(row.rate)}/s in,{" "}
+            {Format.rate(row.finish_rate)}/s finished, {Format.quantity(topic.channels.length, "channel")}
           </span>
         </>
       }
@@ -80,27 +98,32 @@ const TopicSection = ({ node, refresh, topic }: {
       <p>
         <Link to={Route.topic(name)}>Topic {name} on all nodes</Link>
       </p>
+      <Channels topic={topic} points={points} />
+      <Table<FlowRows.FlowRow>
+        caption={`Topic ${name}`}
+        kind="Topic on its nsqds"
+        rows={[[name, row]]}
+        columns={[{ name: "Topic", cell: ({ topic }) => topic }, ...topicColumns(at)]}
+      />
       <Actions
         label={`Actions on topic ${name} on this node`}
         actions={[{
           key: "tombstone",
           label: "Tombstone topic",
           question: `Tombstone topic ${name} on ${node}?`,
-          detail: `Consumers will no longer discover the topic on this node, it will be deleted there, and ${
-            Format.quantity(waiting, "waiting message")
-          } will be lost.`,
+          detail: (
+            <>
+              <p>Consumers will no longer discover the topic on this node, and it will be deleted there.</p>
+              <StakeList name={`Topic ${name}`} stakes={stakes} />
+            </>
+          ),
           danger: true,
+          ...(Stakes.countOf(stakes) > Stakes.manyMessages ? { typed: name } : {}),
           run: () => tombstone({ params: { node }, payload: { topic: name } }),
           done: `Topic ${name} has been tombstoned on ${node}.`,
           after: refresh
         }]}
       />
-      <Table<TopicOnNode>
-        caption={`Topic ${name}`}
-        rows={[[name, topic]]}
-        columns={[{ name: "Topic", cell: ({ topic_name }) => topic_name }, ...topicColumns<TopicOnNode>(topic)]}
-      />
-      <Channels topic={topic} />
     </Section>
   )
 }
@@ -111,6 +134,8 @@ const fewTopics = 20
 const manyTopics = 100
 
 const Topics = ({ node: { node, topics }, refresh }: { readonly node: NodeResponse; readonly refresh: () => void }) => {
+  const { points: live } = useAtomValue(liveAtom)
+  const points = useMemo(() => new NodePoints(node, live), [node, live])
   const [filter, setFilter] = useState("")
   const [isAll, setAll] = useState(false)
   const wanted = topics.filter(({ topic_name }) => TopicList.isWanted(topic_name, filter))
@@ -120,7 +145,9 @@ const Topics = ({ node: { node, topics }, refresh }: { readonly node: NodeRespon
       {topics.length > fewTopics && (
         <Filter value={filter} onChange={setFilter} shown={wanted.length} all={topics.length} />
       )}
-      {shown.map((topic) => <TopicSection key={topic.topic_name} node={node} topic={topic} refresh={refresh} />)}
+      {shown.map((topic) => (
+        <TopicSection key={topic.topic_name} node={node} topic={topic} points={points} refresh={refresh} />
+      ))}
       {shown.length < wanted.length && (
         <button type="button" onClick={() => setAll(true)}>Show all {Format.count(wanted.length)} topics</button>
       )}
@@ -154,17 +181,75 @@ const Shown = ({ node, refresh }: { readonly node: NodeResponse; readonly refres
   </>
 )
 
+/** The last known figures of an nsqd that does not respond, or the live ones before it has responded. */
+const LastKnown = ({ node }: { readonly node: string }) => {
+  const { at, points } = useAtomValue(liveAtom)
+  const onNode = points.filter((point) => point.node === node)
+  const rows = onNode.filter(({ channel }) => channel === "").map((point) => FlowRows.ofPoint(point, "", 0))
+  const channels = onNode.filter(({ channel }) => channel !== "").map((point) => FlowRows.ofPoint(point, "", 0))
+  const classOf = ({ away }: FlowRows.FlowRow) => away === null ? undefined : "away"
+  return (
+    <>
+      <Table<FlowRows.FlowRow>
+        caption="Channels on this node"
+        kind="Channels"
+        rows={channels.toSorted((a, b) => b.depth - a.depth).map((row) => [
+          `${row.topic} ${row.channel}`,
+          row,
+          classOf(row)
+        ])}
+        columns={[
+          {
+            name: "Topic / channel",
+            cell: ({ away, channel, topic }) => (
+              <>
+                <Link to={Route.channel(topic, channel)}>{topic} / {channel}</Link> <Away since={away} now={at} />
+              </>
+            )
+          },
+          ...channelColumns(at)
+        ]}
+      />
+      <Table<FlowRows.FlowRow>
+        caption="Topics on this node"
+        kind="Topic on its nsqds"
+        rows={rows.map((row) => [row.topic, row, classOf(row)])}
+        columns={[
+          {
+            name: "Topic",
+            cell: ({ away, topic }) => (
+              <>
+                <Link to={Route.topic(topic)}>{topic}</Link> <Away since={away} now={at} />
+              </>
+            )
+          },
+          ...topicColumns(at)
+        ]}
+      />
+    </>
+  )
+}
+
 /** The page of an nsqd: its topics, channels and clients. */
 export const NodePage = ({ node }: { readonly node: string }) => {
   const query = AdminClient.query("nodes", "get", { params: { node } })
   const refresh = useAtomRefresh(query)
+  const { points } = useAtomValue(liveAtom)
+  const early = points.some((point) => point.node === node) ? <LastKnown node={node} /> : undefined
+  const missing = early ?? (
+    <Notice kind="warning">
+      No nsqd with the address {node} is known. See all <Link to={Route.nodes}>nodes</Link>.
+    </Notice>
+  )
   return (
     <>
       <Breadcrumb way={[["Nodes", Route.nodes]]} here={node} />
       <h1>
         Node <span className="name">{node}</span>
       </h1>
-      <QueryResponse of={query} live>{(response) => <Shown node={response} refresh={refresh} />}</QueryResponse>
+      <QueryResponse of={query} live early={early} whenMissing={missing}>
+        {(response) => <Shown node={response} refresh={refresh} />}
+      </QueryResponse>
     </>
   )
 }

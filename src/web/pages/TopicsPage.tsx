@@ -1,11 +1,12 @@
 import { useAtomValue } from "@effect/atom-react"
-import { Fragment, memo, useDeferredValue, useEffect, useMemo, useRef, useState } from "react"
+import { memo, useDeferredValue, useMemo, useState } from "react"
 import type { TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
 import { TopicSpark } from "../charts/Spark.tsx"
-import { Paused } from "../components/Badge.tsx"
+import { Away, Paused } from "../components/Badge.tsx"
 import { Filter } from "../components/Filter.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
+import { useVisible } from "../components/useVisible.ts"
 import { Waiting } from "../components/Waiting.tsx"
 import * as Format from "../core/format.ts"
 import * as Route from "../core/route.ts"
@@ -14,41 +15,89 @@ import * as TopicList from "../core/topicList.ts"
 import { Picture } from "../graphite/Picture.tsx"
 import { liveAtom } from "../live/live.ts"
 
-const rowHeight = 40
+interface TopicColumn {
+  readonly key: TopicList.SortKey
+  readonly name: string
+  readonly title: string
+  readonly cell: (summary: TopicSummary, now: number) => string
+}
 
-const columns: ReadonlyArray<readonly [TopicList.SortKey, string]> = [
-  ["topic", "Topic"],
-  ["depth", "Depth"],
-  ["channel_depth", "In channels"],
-  ["in_flight_count", "In flight"],
-  ["rate", "Messages/s"],
-  ["message_count", "Messages"],
-  ["channel_count", "Channels"]
+const columns: ReadonlyArray<TopicColumn> = [
+  {
+    key: "backlog",
+    name: "Backlog",
+    title: "Messages that wait in the topic, and in its channel with most messages",
+    cell: ({ backlog }) => Format.count(backlog)
+  },
+  {
+    key: "total",
+    name: "In all channels",
+    title: "Messages that wait in the topic and in all of its channels",
+    cell: (summary) => Format.count(TopicList.totalOf(summary))
+  },
+  {
+    key: "oldest",
+    name: "Oldest",
+    title: "The least age of the oldest message, estimated from nsqd's counters",
+    cell: ({ oldest }, now) => Format.age(oldest, now)
+  },
+  { key: "rate", name: "In /s", title: "Messages published per second", cell: ({ rate }) => Format.rate(rate) },
+  {
+    key: "finish_rate",
+    name: "Finished /s",
+    title: "Messages finished per second by all channels together",
+    cell: ({ finish_rate }) => Format.rate(finish_rate)
+  },
+  {
+    key: "in_flight_count",
+    name: "In flight",
+    title: "Messages that consumers have received and not yet finished",
+    cell: ({ in_flight_count }) => Format.count(in_flight_count)
+  },
+  {
+    key: "deferred_count",
+    name: "Deferred",
+    title: "Messages that wait for a later time",
+    cell: ({ deferred_count }) => Format.count(deferred_count)
+  },
+  {
+    key: "channel_count",
+    name: "Channels",
+    title: "The number of channels",
+    cell: ({ channel_count }) => Format.count(channel_count)
+  },
+  {
+    key: "client_count",
+    name: "Consumers",
+    title: "Connections of consumers",
+    cell: ({ client_count }) => Format.count(client_count)
+  }
 ]
 
-/** The number of columns, including the two charts and Graphite's pictures. */
-const columnCount = columns.length + (settings.graphite.enabled ? 3 : 2)
+/** The number of columns, including the name, the two charts and Graphite's pictures. */
+const columnCount = columns.length + (settings.graphite.enabled ? 4 : 3)
+
+const hasChart = (key: TopicList.SortKey): key is "backlog" | "rate" => key === "backlog" || key === "rate"
 
 /** A row of the list. `index` is its position among all rows, counting the headings as 1; only visible rows are rendered. */
-const Row = memo(({ index, summary }: { readonly summary: TopicSummary; readonly index: number }) => (
-  <tr aria-rowindex={index}>
-    <th scope="row">
-      <Link to={Route.topic(summary.topic)}>{summary.topic}</Link> <Paused paused={summary.paused} />
+const Row = memo(({ index, now, summary }: {
+  readonly summary: TopicSummary
+  readonly index: number
+  readonly now: number
+}) => (
+  <tr aria-rowindex={index} role="row">
+    <th scope="row" role="rowheader">
+      <Link to={Route.topic(summary.topic)}>{summary.topic}</Link> <Paused paused={summary.paused} />{" "}
+      <Away since={summary.away} now={now} />
     </th>
-    <td className="numeric">{Format.count(summary.depth)}</td>
-    <td className="spark">
-      <TopicSpark topic={summary.topic} metric="depth" now={summary.depth} />
-    </td>
-    <td className="numeric">{Format.count(summary.channel_depth)}</td>
-    <td className="numeric">{Format.count(summary.in_flight_count)}</td>
-    <td className="numeric">{Format.rate(summary.rate)}</td>
-    <td className="spark">
-      <TopicSpark topic={summary.topic} metric="rate" now={summary.rate} />
-    </td>
-    <td className="numeric">{Format.count(summary.message_count)}</td>
-    <td className="numeric">{Format.count(summary.channel_count)}</td>
+    {columns.map(({ cell, key, name }) => (
+      <td key={key} role="cell" className={`numeric ${key}`} data-name={name}>
+        <span>{cell(summary, now)}</span>
+        {hasChart(key) && <TopicSpark topic={summary.topic} metric={key} now={summary[key]} />}
+      </td>
+    ))}
     {settings.graphite.enabled && (
-      <td>
+      <td role="cell" className="pictures">
         <Picture metric="depth" of={{ _tag: "Topic", topic: summary.topic, node: "*" }} />{" "}
         <Picture metric="message_count" of={{ _tag: "Topic", topic: summary.topic, node: "*" }} />
       </td>
@@ -56,76 +105,55 @@ const Row = memo(({ index, summary }: { readonly summary: TopicSummary; readonly
   </tr>
 ))
 
-/** Tracks the visible rows while the user scrolls. */
-const useVisible = (rows: number) => {
-  const body = useRef<HTMLTableSectionElement>(null)
-  const [range, setRange] = useState({ first: 0, end: Math.min(rows, 60) })
-  useEffect(() => {
-    let frame = 0
-    const measure = () => {
-      frame = 0
-      const top = -(body.current?.getBoundingClientRect().top ?? 0)
-      const next = TopicList.visibleRows(rows, rowHeight, top, innerHeight)
-      setRange((range) => range.first === next.first && range.end === next.end ? range : next)
-    }
-    const schedule = () => {
-      if (frame === 0) frame = requestAnimationFrame(measure)
-    }
-    measure()
-    addEventListener("scroll", schedule, { passive: true })
-    addEventListener("resize", schedule)
-    return () => {
-      cancelAnimationFrame(frame)
-      removeEventListener("scroll", schedule)
-      removeEventListener("resize", schedule)
-    }
-  }, [rows])
-  return { body, first: Math.min(range.first, rows), end: Math.min(range.end, rows) }
-}
-
-const Gap = ({ rows }: { readonly rows: number }) =>
-  rows === 0 ? null : (
-    <tr aria-hidden="true">
-      <td colSpan={columnCount} style={{ height: rows * rowHeight, padding: 0 }} />
+const Gap = ({ height }: { readonly height: number }) =>
+  height === 0 ? null : (
+    <tr aria-hidden="true" className="gap">
+      <td colSpan={columnCount} style={{ height, padding: 0 }} />
     </tr>
   )
 
-const List = ({ topics }: { readonly topics: ReadonlyMap<string, TopicSummary> }) => {
+const List = ({ now, topics }: { readonly topics: ReadonlyMap<string, TopicSummary>; readonly now: number }) => {
   const [filter, setFilter] = useState("")
-  const [sorting, setSorting] = useState<TopicList.Sorting>({ key: "topic", descending: false })
+  const [sorting, setSorting] = useState(TopicList.initialSorting)
   const wanted = useDeferredValue(filter)
   const shown = useMemo(() => TopicList.arrange(topics.values(), wanted, sorting), [topics, wanted, sorting])
-  const { body, end, first } = useVisible(shown.length)
+  const { body, end, first, rowHeight } = useVisible(shown.length)
   const direction = sorting.descending ? "descending" : "ascending"
+  const heading = (key: TopicList.SortKey, name: string, title: string, className: string) => (
+    <th
+      key={key}
+      scope="col"
+      role="columnheader"
+      title={title}
+      className={className}
+      aria-sort={sorting.key === key ? direction : undefined}
+    >
+      <button type="button" onClick={() => setSorting(TopicList.sortBy(sorting, key))}>{name}</button>
+    </th>
+  )
   return (
     <>
       <Filter value={filter} onChange={setFilter} shown={shown.length} all={topics.size} />
-      <div className="table wide" role="region" aria-label="Topics" tabIndex={0}>
-        <table className={settings.graphite.enabled ? "fixed pictured" : "fixed"} aria-rowcount={shown.length + 1}>
-          <caption className="hidden">Topics</caption>
-          <thead>
-            <tr>
-              {columns.map(([key, name]) => (
-                <Fragment key={key}>
-                  <th
-                    scope="col"
-                    className={key === "topic" ? "name" : "numeric"}
-                    aria-sort={sorting.key === key ? direction : undefined}
-                  >
-                    <button type="button" onClick={() => setSorting(TopicList.sortBy(sorting, key))}>{name}</button>
-                  </th>
-                  {(key === "depth" || key === "rate") && <th scope="col" className="spark">Past hour</th>}
-                </Fragment>
-              ))}
+      <div className="panel table" role="region" aria-label="Topics" tabIndex={0}>
+        <table
+          className={settings.graphite.enabled ? "topics pictured" : "topics"}
+          role="table"
+          aria-label="Topics"
+          aria-rowcount={shown.length + 1}
+        >
+          <thead role="rowgroup">
+            <tr role="row">
+              {heading("topic", "Topic", "The name of the topic", "name")}
+              {columns.map(({ key, name, title }) => heading(key, name, title, `numeric ${key}`))}
               {settings.graphite.enabled && <th scope="col" className="pictures">Graphite: depth, messages</th>}
             </tr>
           </thead>
-          <tbody ref={body}>
-            <Gap rows={first} />
+          <tbody ref={body} role="rowgroup">
+            <Gap height={first * rowHeight} />
             {shown.slice(first, end).map((summary, i) => (
-              <Row key={summary.topic} summary={summary} index={first + i + 2} />
+              <Row key={summary.topic} summary={summary} index={first + i + 2} now={now} />
             ))}
-            <Gap rows={shown.length - end} />
+            <Gap height={(shown.length - end) * rowHeight} />
           </tbody>
         </table>
       </div>
@@ -135,15 +163,20 @@ const List = ({ topics }: { readonly topics: ReadonlyMap<string, TopicSummary> }
 
 /** The page of all topics. */
 export const TopicsPage = () => {
-  const { at, message, topics } = useAtomValue(liveAtom)
+  const { at, daemons, topics } = useAtomValue(liveAtom)
   return (
     <>
       <h1>Topics</h1>
       {topics.size > 0
-        ? <List topics={topics} />
+        ? <List topics={topics} now={at} />
         : at === 0
         ? <Waiting />
-        : message === "" && <Notice kind="info">No topics found</Notice>}
+        : daemons.some(({ reachable }) => reachable) && (
+          <Notice kind="info">
+            No topics found. A topic exists with its first message; you can also{" "}
+            <Link to={Route.lookup}>create one</Link>.
+          </Notice>
+        )}
     </>
   )
 }

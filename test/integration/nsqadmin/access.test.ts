@@ -5,7 +5,9 @@ import { Browser, type Tab } from "./browser.ts"
 import { request, startCluster, until } from "./cluster.ts"
 
 const buttons = (tab: Tab) =>
-  tab.act((page) => page.getByRole("button").evaluateAll((found) => found.map((button) => button.textContent ?? "")))
+  tab.act((page) =>
+    page.locator("main").getByRole("button").evaluateAll((found) => found.map((button) => button.textContent ?? ""))
+  )
 
 const focused = (tab: Tab) => tab.act((page) => page.evaluate<string>("document.activeElement?.textContent ?? ''"))
 
@@ -28,7 +30,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's access control a
       yield* create("orders")
       const visitor = yield* tab(admin.url)
       yield* visitor.open("/topics/orders")
-      yield* visitor.act((page) => page.getByText("Channel message queues").first().waitFor())
+      yield* visitor.act((page) => page.getByRole("heading", { name: "Channels" }).waitFor())
       assert.deepStrictEqual(yield* buttons(visitor), [])
       const body = JSON.stringify({ action: "pause" })
       const refused = yield* request(`${admin.url}/api/topics/orders`, { method: "POST", body })

@@ -2,6 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { Browser, type Tab } from "./browser.ts"
 import { startAdmin, startCluster, until } from "./cluster.ts"
+import { consume } from "./consumer.ts"
 
 const press = (tab: Tab, name: string | RegExp) =>
   tab.act((page) => page.getByRole("button", { name, exact: true }).click())
@@ -58,7 +59,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's actions", (it) =
 
       // Closing the dialog cancels the action.
       yield* press(view, "Empty topic")
-      yield* shows(view, "2 waiting messages will be lost.")
+      yield* shows(view, "2 messages will be lost: 2 waiting, 0 in flight, 0 deferred.")
       yield* press(view, "Cancel")
       yield* focused(view, "Empty topic")
       yield* press(view, "Empty topic")
@@ -104,6 +105,58 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's actions", (it) =
       yield* confirm(view, "Delete channel", "Delete channel archive on 2 nodes?")
       yield* view.act((page) => page.getByRole("heading", { level: 1, name: "Topic orders" }).waitFor())
       assert.deepStrictEqual(yield* channels, [undefined, undefined])
+    }))
+
+  it.effect("the dialog counts waiting, deferred and in flight messages on each nsqd", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds: [first, second] } = yield* startCluster()
+      yield* create("orders", "archive")
+      yield* consume(second.tcp, { topic: "orders", channel: "archive", ready: 1, does: "hold" })
+      for (let i = 0; i < 7; i++) yield* first.post("/pub?topic=orders&defer=600000", "later")
+      yield* first.post("/mpub?topic=orders", "a\nb")
+      yield* second.post("/pub?topic=orders", "held")
+      const view = yield* tab(admin.url)
+      yield* view.open("/topics/orders/archive")
+      yield* view.act((page) => page.getByRole("button", { name: "Empty channel" }).waitFor())
+      const buttons = yield* view.act((page) =>
+        page.getByRole("group", { name: "Actions on channel archive" }).getByRole("button").allInnerTexts()
+      )
+      // Those that lose messages come last.
+      assert.deepStrictEqual(buttons, ["Pause channel", "Empty channel", "Delete channel"])
+      yield* press(view, "Empty channel")
+      yield* shows(view, "10 messages will be lost: 2 waiting, 1 in flight, 7 deferred.")
+      yield* shows(view, `${first.http}: 2 waiting, 0 in flight, 7 deferred`)
+      yield* shows(view, `${second.http}: 0 waiting, 1 in flight, 0 deferred`)
+      yield* press(view, "Cancel")
+      yield* press(view, "Delete channel")
+      yield* shows(view, "10 messages will be lost: 2 waiting, 1 in flight, 7 deferred.")
+    }))
+
+  it.effect("more than a thousand messages at stake require the typed name", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds: [first, second], topicOn } = yield* startCluster()
+      yield* create("orders", "archive")
+      yield* first.post("/mpub?topic=orders", Array(600).fill("x").join("\n"))
+      yield* second.post("/mpub?topic=orders", Array(401).fill("x").join("\n"))
+      const view = yield* tab(admin.url)
+      yield* view.open("/topics/orders/archive")
+      yield* press(view, "Empty channel")
+      yield* shows(view, "1,001 messages will be lost: 1,001 waiting, 0 in flight, 0 deferred.")
+      const button = view.page.getByRole("dialog").getByRole("button", { name: "Empty channel" })
+      assert.isTrue(yield* view.act(() => button.isDisabled()))
+      yield* view.act((page) => page.getByLabel("Type archive to confirm").fill("archiv"))
+      assert.isTrue(yield* view.act(() => button.isDisabled()))
+      yield* view.act((page) => page.getByLabel("Type archive to confirm").fill("archive"))
+      yield* view.act(() => button.click())
+      yield* shows(view, "The channel has been emptied.")
+      assert.strictEqual((yield* topicOn(first, "orders"))?.channels[0]?.depth, 0)
+      yield* first.post("/mpub?topic=orders", Array(1000).fill("x").join("\n"))
+      yield* view.act((page) => page.getByText("1,000", { exact: true }).first().waitFor())
+      yield* press(view, "Empty channel")
+      yield* shows(view, "1,000 messages will be lost")
+      assert.isFalse(yield* view.act(() => button.isDisabled()))
     }))
 
   it.effect("a topic can be tombstoned on one nsqd, from its page and from the page of the node", () =>

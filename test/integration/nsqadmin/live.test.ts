@@ -46,7 +46,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's live pages", (it
       yield* view.act(() => row(view, "archive").getByText("4,321").first().waitFor())
       yield* nsqds[1].post("/channel/create?topic=orders&channel=second")
       yield* view.act(() => row(view, "second").waitFor())
-      yield* view.act((page) => page.getByRole("img", { name: /^depth in the past hour/ }).first().waitFor())
+      yield* view.act((page) => page.getByRole("img", { name: /^backlog in the past hour/ }).first().waitFor())
     }))
 
   it.effect("stopped daemons are shown as unreachable while the others remain visible", () =>
@@ -67,10 +67,10 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's live pages", (it
       yield* lookupds[1].stop
       yield* shows(view, /2 of \d daemons unreachable\./)
       yield* view.act((page) => page.getByRole("link", { name: /^Warnings/ }).click())
-      yield* view.act((page) => page.getByRole("row").filter({ hasText: "Daemon unreachable" }).first().waitFor())
-      // The page shows the figures of the remaining daemons, and a warning that lists the failed ones.
+      yield* view.act((page) => page.getByRole("listitem").filter({ hasText: "Daemon unreachable" }).first().waitFor())
+      // The page shows the figures of the remaining daemons, and a banner that names the failed ones.
       yield* view.open("/topics/orders")
-      yield* shows(view, new RegExp(`WARNING: .*${lookupds[1].http}`))
+      yield* shows(view, new RegExp(`nsqlookupd ${lookupds[1].http} has been unreachable since \\d\\d:\\d\\d`))
       yield* view.act((page) => page.getByRole("rowheader", { name: new RegExp(first.http) }).waitFor())
     }))
 

@@ -1,9 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Net from "node:net"
 import { fakeServer } from "../../services/http/fakeServer.ts"
 import { Browser, type Tab } from "./browser.ts"
 import { startAdmin, startCluster, until } from "./cluster.ts"
+import { consume } from "./consumer.ts"
 
 const shows = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
 
@@ -70,7 +70,8 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's messages", (it) 
       const { tab } = yield* Browser
       const { admin, create, nsqds: [first] } = yield* startCluster()
       yield* create("orders", "archive")
-      yield* consume(first.tcp, { client_id: script, hostname: image, user_agent: script })
+      const identity = { client_id: script, hostname: image, user_agent: script }
+      yield* consume(first.tcp, { topic: "orders", channel: "archive", ready: 0, does: "finish", identity })
       const view = yield* tab(admin.url)
       yield* view.open("/topics/orders/archive")
       yield* shows(view, script)
@@ -93,21 +94,6 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's messages", (it) 
       }
     }))
 })
-
-/** Connects a consumer of `orders`/`archive` with the given IDENTIFY body. */
-const consume = (address: string, identity: object) =>
-  Effect.acquireRelease(
-    Effect.callback<Net.Socket>((resume) => {
-      const [host = "", port = ""] = address.split(":")
-      const body = Buffer.from(JSON.stringify(identity))
-      const size = Buffer.alloc(4)
-      size.writeUInt32BE(body.length)
-      const socket = Net.connect(Number(port), host)
-      socket.write(Buffer.concat([Buffer.from("  V2IDENTIFY\n"), size, body, Buffer.from("SUB orders archive\n")]))
-      socket.once("data", () => resume(Effect.succeed(socket)))
-    }),
-    (socket) => Effect.sync(() => void socket.destroy())
-  )
 
 const lyingNsqd = fakeServer(({ url = "" }, response) => {
   const stats = { version: image, health: image, topics: [{ topic_name: script, depth: 1, channels: [] }] }

@@ -15,9 +15,9 @@ const path = ({ page }: Tab): string => new URL(page.url()).pathname
 const pagesOf = (node: string): ReadonlyArray<readonly [string, string | RegExp, string | RegExp]> => [
   ["/", "Topics", "orders"],
   ["/topics", "Topics", "orders"],
-  ["/topics/orders", "Topic orders", "Channel message queues"],
-  ["/topics/orders/archive", "Channel archive", "Client connections"],
-  ["/topics/e%23ephemeral", "Topic e#ephemeral", "Topic message queue"],
+  ["/topics/orders", "Topic orders", "Channels"],
+  ["/topics/orders/archive", "Channel archive", "No consumer is connected"],
+  ["/topics/e%23ephemeral", "Topic e#ephemeral", "Topic on its nsqds"],
   ["/nodes", "Nodes (2)", "nsqd nodes"],
   [`/nodes/${node}`, `Node ${node}`, "orders"],
   ["/counter", "Counter", "messages received by all channels"],

@@ -22,6 +22,7 @@ const seen = (
   nodes: named,
   responses: named.map((node) => ({ node, version: node.version, health: "OK", topics: [] })),
   failures: [],
+  retention: 60 * minute,
   ...options
 })
 
@@ -48,7 +49,7 @@ describe("DaemonStates", () => {
     ])
   })
 
-  it("an nsqd that is no longer listed is remembered for an hour", () => {
+  it("an nsqd that is no longer listed is remembered for the retention time", () => {
     const forgotten = (at: number) => states(seen(1, [a, b]), seen(2, [a]), seen(at, [a])).slice(1)
     assert.deepStrictEqual(forgotten(60 * minute + 1), [
       { address: "b:4151", reachable: false, error: goneError, since: 2 }
@@ -56,14 +57,22 @@ describe("DaemonStates", () => {
     assert.deepStrictEqual(forgotten(60 * minute + 2), [])
   })
 
-  it("an nsqd is forgotten after an hour while its nsqlookupd does not respond", () => {
+  it("an nsqd is forgotten after the retention time while its nsqlookupd does not respond", () => {
     const failures = [unreachable("lookup:4161"), unreachable("a:4151")]
     const lost = (at: number) => seen(at, [], { nodes: [a], lookupds: ["lookup:4161"], failures })
     assert.strictEqual(states(seen(1, [a]), lost(minute)).length, 2)
     const known = [seen(1, [a]), lost(30 * minute)].reduce(DaemonStates.observe, DaemonStates.none)
-    assert.deepStrictEqual(DaemonStates.remembered(known, 60 * minute), [a])
-    assert.deepStrictEqual(DaemonStates.remembered(known, 61 * minute), [])
+    assert.deepStrictEqual(DaemonStates.remembered(known, 60 * minute, 60 * minute), [a])
+    assert.deepStrictEqual(DaemonStates.remembered(known, 61 * minute, 60 * minute), [])
     assert.deepStrictEqual(states(seen(1, [a]), lost(2), seen(61 * minute, [])).length, 0)
+  })
+
+  it("an nsqd that comes back with another address replaces the one before", () => {
+    const moved = { ...a, broadcast_address: "10.0.0.2" }
+    const found = states(seen(1, [a]), seen(2, [moved]))
+    assert.deepStrictEqual(found, [{ address: "10.0.0.2:4151", reachable: true, error: "", since: 2 }])
+    // Several nsqds of a host differ in their ports.
+    assert.lengthOf(states(seen(1, [a]), seen(2, [{ ...moved, tcp_port: 4250, http_port: 4251 }])), 2)
   })
 
   it("an nsqd has its configured address until it responds with its broadcast address", () => {
@@ -93,7 +102,7 @@ describe("DaemonStates", () => {
       assert.deepStrictEqual(yield* b, { reachable: true, warnings: [] })
       delete state.nodes["b"]
       yield* passSamples(1)
-      yield* TestClock.adjust("61 minutes")
+      yield* TestClock.adjust("24 hours")
       yield* untilIdle
       assert.deepStrictEqual(yield* b, { reachable: undefined, warnings: [] })
     }).pipe(Effect.provide(samplerLayer(state)))

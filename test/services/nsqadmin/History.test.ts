@@ -16,7 +16,7 @@ const passPoints = (count: number) => passSamples(count * 4)
 const minutes = (count: number) => passPoints(count * 3)
 
 describe("History", () => {
-  it.effect("a point has the last depth and the mean rate of 20 seconds", () => {
+  it.effect("a point has the last backlog and the mean rates of 20 seconds", () => {
     const t = { depth: 0, message_count: 0 }
     return Effect.gen(function*() {
       yield* passSamples(1)
@@ -28,7 +28,14 @@ describe("History", () => {
       // The depths of the samples are 0 0 1 2, 3 4 5 6 and 7 8 9 10.
       assert.deepStrictEqual(yield* read(["t"]), {
         times: [0, 20_000, 40_000],
-        series: [{ topic: "t", channel: "", node: "", depth: [2, 6, 10], rate: [1, 4.5, 8.5] }]
+        series: [{
+          topic: "t",
+          channel: "",
+          node: "",
+          backlog: [2, 6, 10],
+          rate: [1, 4.5, 8.5],
+          finish_rate: [null, null, null]
+        }]
       })
     }).pipe(Effect.provide(layer(fakeCluster({ a: { topics: { t } } }))))
   })
@@ -39,16 +46,16 @@ describe("History", () => {
       b: { topics: { t: { depth: 3, channels: { c: { depth: 4 } } } } }
     })
     const keys = (
-      { series }: { series: ReadonlyArray<{ topic: string; channel: string; node: string; depth: unknown }> }
-    ) => series.map(({ channel, depth, node, topic }) => [topic, channel, node, depth])
+      { series }: { series: ReadonlyArray<{ topic: string; channel: string; node: string; backlog: unknown }> }
+    ) => series.map(({ backlog, channel, node, topic }) => [topic, channel, node, backlog])
     return Effect.gen(function*() {
       yield* passSamples(1)
-      assert.deepStrictEqual(keys(yield* read(["t", "u", "unknown"])), [["t", "", "", [4]], ["u", "", "", [9]]])
+      assert.deepStrictEqual(keys(yield* read(["t", "u", "unknown"])), [["t", "", "", [10]], ["u", "", "", [9]]])
       assert.deepStrictEqual(keys(yield* read(["t"], true)), [
-        ["t", "", "", [4]],
+        ["t", "", "", [10]],
         ["t", "c", "", [6]],
-        ["t", "", "a:4151", [1]],
-        ["t", "", "b:4151", [3]],
+        ["t", "", "a:4151", [3]],
+        ["t", "", "b:4151", [7]],
         ["t", "c", "a:4151", [2]],
         ["t", "c", "b:4151", [4]]
       ])
@@ -64,11 +71,11 @@ describe("History", () => {
       yield* passPoints(2)
       state.nodes["a"] = { topics: { t } }
       yield* passPoints(1)
-      assert.deepStrictEqual((yield* read(["t"])).series[0]?.depth, [1, 1, null, 1, 1])
+      assert.deepStrictEqual((yield* read(["t"])).series[0]?.backlog, [1, 1, null, 1, 1])
       yield* minutes(60)
       const { series: [found], times } = yield* read(["t"])
       assert.strictEqual(times.length, 180)
-      assert.strictEqual(found?.depth.length, 180)
+      assert.strictEqual(found?.backlog.length, 180)
       assert.strictEqual(times[179], 3_680_000)
     }).pipe(Effect.provide(layer(state)))
   })
@@ -95,8 +102,24 @@ describe("History", () => {
       yield* passSamples(1)
       a.fails = "connection refused"
       yield* passPoints(2)
-      assert.deepStrictEqual((yield* read(["t"])).series[0]?.depth, [1, null, null])
+      assert.deepStrictEqual((yield* read(["t"])).series[0]?.backlog, [1, null, null])
     }).pipe(Effect.provide(layer(fakeCluster({ a }))))
+  })
+
+  it.effect("the series of an nsqd that is away has a gap, and the sums keep its last backlog", () => {
+    const b = { topics: { t: { depth: 5, channels: { c: { depth: 2 } } } }, fails: "" }
+    return Effect.gen(function*() {
+      yield* passSamples(1)
+      b.fails = "connection refused"
+      yield* passPoints(2)
+      const { series } = yield* read(["t"], true)
+      const backlogOf = (channel: string, node: string) =>
+        series.find((one) => one.channel === channel && one.node === node)?.backlog
+      assert.deepStrictEqual(backlogOf("", ""), [8, 8, 8])
+      assert.deepStrictEqual(backlogOf("", "b:4151"), [7, null, null])
+      assert.deepStrictEqual(backlogOf("c", "b:4151"), [2, null, null])
+      assert.deepStrictEqual(backlogOf("", "a:4151"), [1, 1, 1])
+    }).pipe(Effect.provide(layer(fakeCluster({ a: { topics: { t: { depth: 1 } } }, b }))))
   })
 
   it.effect("the history is empty before the first sample", () => {
@@ -114,7 +137,8 @@ const figuresOf = (at: number, topics: ReadonlyArray<string>): Figures.ClusterFi
   const node = nodeNamed("a")
   const found = topics.map((topic_name) => ({ topic_name, depth: 1, message_count: 1 }))
   const responses = [{ node, version: "1.3.0", health: "OK", topics: found }]
-  const summing = Figures.fromResponses(responses, { names: [], orphans: new Set() }, at, Figures.none)
+  const known = { names: [], orphans: new Set<string>(), remembered: new Set<string>() }
+  const summing = Figures.fromResponses(responses, known, { at, unixMillis: at }, Figures.none)
   let step = summing.next()
   while (step.done !== true) step = summing.next()
   return step.value

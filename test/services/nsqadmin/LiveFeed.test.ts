@@ -16,7 +16,7 @@ const browser = (topic?: string): Effect.Effect<Queue.Queue<LiveSample>, never, 
     const events = yield* Queue.unbounded<LiveSample>()
     const { samples } = yield* LiveFeed
     yield* Effect.forkScoped(
-      Stream.runForEach(yield* Effect.orDie(samples(topic)), (sample) => Queue.offer(events, sample))
+      Stream.runForEach(yield* Effect.orDie(samples({ topic })), (sample) => Queue.offer(events, sample))
     )
     yield* untilIdle
     return events
@@ -93,7 +93,7 @@ describe("LiveFeed", () => {
       const { samples } = yield* LiveFeed
       const events = yield* Queue.bounded<LiveSample>(1)
       yield* Effect.forkScoped(
-        Stream.runForEach(yield* Effect.orDie(samples(undefined)), (sample) => Queue.offer(events, sample))
+        Stream.runForEach(yield* Effect.orDie(samples({})), (sample) => Queue.offer(events, sample))
       )
       yield* passSamples(1)
       topics["t"] = { depth: 1 }
@@ -129,11 +129,11 @@ describe("LiveFeed", () => {
     Effect.gen(function*() {
       const { samples } = yield* LiveFeed
       const first = yield* Scope.make()
-      yield* Effect.asVoid(Scope.provide(samples(undefined), first))
-      const refused = yield* Effect.flip(samples(undefined))
+      yield* Effect.asVoid(Scope.provide(samples({}), first))
+      const refused = yield* Effect.flip(samples({}))
       assert.include(refused.message, "--max-live-clients")
       yield* Scope.close(first, Exit.void)
-      yield* Effect.asVoid(samples(undefined))
+      yield* Effect.asVoid(samples({}))
     }).pipe(
       Effect.provide(layer(fakeCluster({}))),
       Effect.provideService(NsqadminOptions.NsqadminOptions, { ...NsqadminOptions.defaults(), maxLiveClients: 1 })

@@ -36,7 +36,8 @@ describe("NsqadminOptions", () => {
     maxTails: [20, "2", 2],
     maxHttpConnections: [10_000, "0", 0],
     httpAllowedHosts: [[], "*", ["*"]],
-    sampleInterval: [Duration.seconds(5), "1s", Duration.seconds(1)]
+    sampleInterval: [Duration.seconds(5), "1s", Duration.seconds(1)],
+    nodeRetention: [Duration.hours(24), "1h", Duration.hours(1)]
   })
 
   it.effect("the Layer changes only the given options, and without it services read NSQ's defaults", () =>

@@ -7,32 +7,40 @@ const taken = (rings: Rings): number => {
   return ring
 }
 
+/** A point whose messages are finished twice as fast as they are received. */
+const point = (backlog: number, rate: number | null) => ({
+  backlog,
+  rate,
+  finish_rate: rate === null ? null : rate * 2
+})
+
 describe("Rings", () => {
-  it("a point keeps its last depth and its mean rate", () => {
+  it("a point keeps its last backlog and its mean rates", () => {
     const rings = new Rings(10)
     const ring = taken(rings)
-    rings.write(ring, 5, null)
+    rings.write(ring, point(5, null))
     rings.turn(1)
-    rings.write(ring, 6, 1)
-    rings.write(ring, 7, 2)
-    rings.write(ring, 8, 6)
+    rings.write(ring, point(6, 1))
+    rings.write(ring, point(7, 2))
+    rings.write(ring, point(8, 6))
     rings.turn(2)
-    rings.write(ring, 1, 0.125)
+    rings.write(ring, point(1, 0.125))
     assert.deepStrictEqual(rings.read(ring, 5), {
-      depth: [null, 5, 8, null, 1],
-      rate: [null, null, 3, null, 0.125]
+      backlog: [null, 5, 8, null, 1],
+      rate: [null, null, 3, null, 0.125],
+      finish_rate: [null, null, 6, null, 0.25]
     })
   })
 
   it("a point is dropped after a full turn, and all points after a long time", () => {
     const rings = new Rings(10)
     const ring = taken(rings)
-    rings.write(ring, 1, 1)
+    rings.write(ring, point(1, 1))
     rings.turn(ringLength - 1)
-    assert.strictEqual(rings.read(ring, ringLength).depth[0], 1)
+    assert.strictEqual(rings.read(ring, ringLength).backlog[0], 1)
     rings.turn(1)
-    assert.deepStrictEqual(new Set(rings.read(ring, ringLength).depth), new Set([null]))
-    rings.write(ring, 1, 1)
+    assert.deepStrictEqual(new Set(rings.read(ring, ringLength).backlog), new Set([null]))
+    rings.write(ring, point(1, 1))
     rings.turn(ringLength * 1000)
     assert.deepStrictEqual(new Set(rings.read(ring, ringLength).rate), new Set([null]))
   })
@@ -40,21 +48,23 @@ describe("Rings", () => {
   it("a released ring is empty when taken again, and the number of rings is limited", () => {
     const rings = new Rings(2)
     const [a] = [taken(rings), taken(rings)]
-    rings.write(a, 3, 3)
+    rings.write(a, point(3, 3))
     assert.isUndefined(rings.take())
     rings.release(a)
     assert.strictEqual(rings.size, 1)
     assert.strictEqual(taken(rings), a)
-    assert.deepStrictEqual(rings.read(a, 1), { depth: [null], rate: [null] })
+    assert.deepStrictEqual(rings.read(a, 1), { backlog: [null], rate: [null], finish_rate: [null] })
     assert.isUndefined(rings.take())
   })
 
   it("rings of several blocks keep separate values", () => {
     const rings = new Rings(2000)
     const all = Array.from({ length: 2000 }, () => taken(rings))
-    all.forEach((ring, i) => rings.write(ring, i, i))
+    all.forEach((ring, i) => rings.write(ring, point(i, i)))
     rings.turn(1)
-    all.forEach((ring, i) => rings.write(ring, i * 2, null))
-    all.forEach((ring, i) => assert.deepStrictEqual(rings.read(ring, 2), { depth: [i, i * 2], rate: [i, null] }))
+    all.forEach((ring, i) => rings.write(ring, point(i * 2, null)))
+    all.forEach((ring, i) =>
+      assert.deepStrictEqual(rings.read(ring, 2), { backlog: [i, i * 2], rate: [i, null], finish_rate: [i * 2, null] })
+    )
   })
 })

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
 import { untilIdle } from "../../../src/testing/index.ts"
 import { unreachable } from "../http/httpErrors.ts"
-import { fakeCluster, latest, passSamples, samplerLayer } from "./cluster.ts"
+import { type FakeCluster, fakeCluster, latest, passSamples, samplerLayer } from "./cluster.ts"
 
 /** The summary of a topic in the latest sample. */
 const summary = (topic: string) => Effect.map(latest, ({ figures }) => figures.topics.get(topic)?.summary)
@@ -33,14 +33,23 @@ describe("Sampler", () => {
       assert.deepStrictEqual(figures.topics.get("t")?.summary, {
         topic: "t",
         depth: 5,
+        backend_depth: 0,
         channel_depth: 12,
+        backlog: 17,
         in_flight_count: 1,
         deferred_count: 0,
         message_count: 14,
+        requeue_count: 0,
+        timeout_count: 0,
         rate: null,
+        finish_rate: null,
+        requeue_rate: null,
+        timeout_rate: null,
         channel_count: 2,
         client_count: 3,
-        paused: true
+        oldest: 0,
+        paused: true,
+        away: null
       })
       assert.strictEqual(message, "")
     }).pipe(Effect.provide(samplerLayer(state)))
@@ -92,6 +101,78 @@ describe("Sampler", () => {
         ["b:4151", false, unreachable("b:4151").message],
         ["lookup:4161", true, ""]
       ])
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+
+  it.effect("the last figures of an nsqd that is away count until it is back or forgotten", () => {
+    const b: FakeCluster["nodes"][string] = {
+      topics: { t: { depth: 2, channels: { c: { depth: 30 } } }, u: { depth: 9 } }
+    }
+    const state = fakeCluster({ a: { topics: { t: { depth: 1 } } }, b })
+    const t = Effect.map(summary("t"), (found) => [found?.depth, found?.channel_depth, found?.away])
+    return Effect.gen(function*() {
+      assert.deepStrictEqual(yield* t, [3, 30, null])
+      // nsqlookupd removes an nsqd as soon as its connection closes.
+      state.nodes["b"] = { ...b, named: false }
+      yield* passSamples(2)
+      assert.deepStrictEqual(yield* t, [3, 30, 0])
+      const { figures, warnings } = yield* latest
+      assert.strictEqual(figures.topics.get("u")?.summary.backlog, 9)
+      assert.strictEqual(figures.topics.get("t")?.nodes.get("b:4151")?.away, 0)
+      assert.strictEqual(figures.topics.get("t")?.nodes.get("a:4151")?.away, null)
+      assert.include(warnings.map(({ kind, topic }) => `${kind} ${topic}`), "topic_without_channels u")
+      assert.notInclude(warnings.map(({ kind }) => kind), "topic_without_producers")
+      state.nodes["b"] = { topics: { t: { depth: 7 } } }
+      yield* passSamples(1)
+      assert.deepStrictEqual(yield* t, [8, 0, null])
+      assert.isUndefined(yield* summary("u"))
+      delete state.nodes["b"]
+      yield* passSamples(1)
+      yield* TestClock.adjust("24 hours")
+      yield* untilIdle
+      assert.deepStrictEqual(yield* t, [1, 0, null])
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+
+  it.effect("rates of finished, requeued and timed out messages come from the counters of a channel", () => {
+    const c = { message_count: 100, depth: 40, in_flight_count: 5, requeue_count: 3, timeout_count: 2 }
+    const state = fakeCluster({ a: { topics: { t: { channels: { c } } } } })
+    return Effect.gen(function*() {
+      yield* latest
+      Object.assign(c, { message_count: 150, depth: 60, in_flight_count: 10, requeue_count: 13, timeout_count: 7 })
+      yield* passSamples(1)
+      const found = yield* summary("t")
+      // 55 messages had left the channel before, and 80 now.
+      assert.deepStrictEqual([found?.finish_rate, found?.requeue_rate, found?.timeout_rate], [5, 2, 1])
+      // The nsqd restarted with messages on disk.
+      Object.assign(c, { message_count: 0, depth: 70, in_flight_count: 0, requeue_count: 0, timeout_count: 0 })
+      yield* passSamples(1)
+      assert.strictEqual((yield* summary("t"))?.finish_rate, null)
+      c.depth = 60
+      yield* passSamples(1)
+      assert.strictEqual((yield* summary("t"))?.finish_rate, 2)
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+
+  it.effect("the oldest waiting message is at least as old as the sample that first counted it", () => {
+    const c = { message_count: 0, depth: 0 }
+    const state = fakeCluster({ a: { topics: { t: { channels: { c } } } } })
+    const oldest = Effect.map(summary("t"), (found) => found?.oldest)
+    return Effect.gen(function*() {
+      assert.strictEqual(yield* oldest, null)
+      for (let i = 0; i < 3; i++) {
+        c.message_count += 10
+        c.depth += 10
+        yield* passSamples(1)
+      }
+      assert.strictEqual(yield* oldest, 5000)
+      // The first 15 messages are finished.
+      c.depth = 15
+      yield* passSamples(1)
+      assert.strictEqual(yield* oldest, 10_000)
+      c.depth = 0
+      yield* passSamples(1)
+      assert.strictEqual(yield* oldest, null)
     }).pipe(Effect.provide(samplerLayer(state)))
   })
 

@@ -77,7 +77,7 @@ describe("nsqadmin's API", () => {
           if (topics[0]?.message_count === 2) break
         }
         const { series, times } = yield* live.history({ query: { topics: "t", detail: "true" } })
-        assert.deepStrictEqual(series[0]?.depth.length, times.length)
+        assert.deepStrictEqual(series[0]?.backlog.length, times.length)
         assert.include(series.map(({ node }) => node), http)
       }).pipe(Effect.provide(layer(administrator, http)))
     }))

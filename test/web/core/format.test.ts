@@ -6,6 +6,7 @@ describe("format", () => {
     assert.deepStrictEqual([0, 999, 1000, 1234567].map(Format.count), ["0", "999", "1,000", "1,234,567"])
     assert.deepStrictEqual([null, 0, 0.25, 99.96, 1234.5].map(Format.rate), ["–", "0", "0.3", "100", "1,235"])
     assert.deepStrictEqual([1, 3].map((n) => Format.quantity(n, "node")), ["1 node", "3 nodes"])
+    assert.deepStrictEqual([950, 12_345, 3_500_000].map(Format.short), ["950", "12.3k", "3.5M"])
     assert.deepStrictEqual([999, 1234, 2_500_000].map(Format.bytes), ["999 B", "1.2 kB", "2.5 MB"])
   })
 
@@ -25,21 +26,28 @@ describe("format", () => {
     ])
   })
 
-  it("percentiles have NSQ's suffixes, and ages are in whole units", () => {
-    assert.deepStrictEqual([0.99, 0.999, 0.5, 0.91, 1].map(Format.percentile), [
-      "99th",
-      "99.9th",
-      "50th",
-      "91st",
-      "100th"
+  it("percentiles are named, and no data is not a latency of 0", () => {
+    assert.deepStrictEqual([0.99, 0.999, 0.5, 1].map(Format.percentile), ["p99", "p99.9", "p50", "max"])
+    assert.deepStrictEqual([Format.latency(0, 0), Format.latency(undefined, 3), Format.latency(1500, 3)], [
+      "–",
+      "–",
+      "1.5us"
     ])
+  })
+
+  it("ages are in whole units", () => {
     assert.strictEqual(Format.ago(0, 125_000), "2 minutes ago")
     assert.strictEqual(Format.ago(10, 5), "0 seconds ago")
+    const spans = [0, 999, 59_000, 200_000, 7_200_000, 93_784_000].map(Format.span)
+    assert.deepStrictEqual(spans, ["0 s", "0 s", "59 s", "3 m 20 s", "2 h", "1 d 2 h"])
+    assert.deepStrictEqual([Format.age(null, 5), Format.age(1000, 3000)], ["–", "2 s"])
   })
 
   it("times of day have 24 hours", () => {
     const at = new Date(2026, 0, 2, 15, 4, 5).getTime()
     assert.strictEqual(Format.minute(at), "15:04")
     assert.strictEqual(Format.second(at), "15:04:05")
+    assert.strictEqual(Format.beginning(at, at + 60_000), "15:04")
+    assert.strictEqual(Format.beginning(at, at + 86_400_000), "2 Jan, 15:04")
   })
 })

@@ -9,9 +9,15 @@ const names = (filter: string, sorting: TopicList.Sorting) =>
 describe("topicList", () => {
   it("the list of topics is sorted by any column, then by name", () => {
     assert.deepStrictEqual(names("", { key: "topic", descending: false }), ["Orders", "a", "b"])
-    assert.deepStrictEqual(names("", { key: "depth", descending: false }), ["a", "b", "Orders"])
-    assert.deepStrictEqual(names("", { key: "depth", descending: true }), ["Orders", "b", "a"])
+    assert.deepStrictEqual(names("", { key: "backlog", descending: false }), ["a", "b", "Orders"])
+    assert.deepStrictEqual(names("", { key: "backlog", descending: true }), ["Orders", "b", "a"])
     assert.deepStrictEqual(names("", { key: "rate", descending: false }), ["a", "b", "Orders"])
+  })
+
+  it("the oldest message sorts first, and topics without messages last", () => {
+    const waiting = [{ ...summary("new", 1), oldest: 500 }, summary("empty", 0), { ...summary("old", 1), oldest: 10 }]
+    const sorted = TopicList.arrange(waiting, "", { key: "oldest", descending: true })
+    assert.deepStrictEqual(sorted.map(({ topic }) => topic), ["old", "new", "empty"])
   })
 
   it("the filter matches any part of a name and ignores case", () => {
@@ -22,10 +28,10 @@ describe("topicList", () => {
   })
 
   it("a click on a heading sorts figures descending, a second click reverses the order", () => {
-    const byDepth = TopicList.sortBy({ key: "topic", descending: false }, "depth")
-    assert.deepStrictEqual(byDepth, { key: "depth", descending: true })
-    assert.deepStrictEqual(TopicList.sortBy(byDepth, "depth"), { key: "depth", descending: false })
-    assert.deepStrictEqual(TopicList.sortBy(byDepth, "topic"), { key: "topic", descending: false })
+    const byBacklog = TopicList.sortBy({ key: "topic", descending: false }, "backlog")
+    assert.deepStrictEqual(byBacklog, { key: "backlog", descending: true })
+    assert.deepStrictEqual(TopicList.sortBy(byBacklog, "backlog"), { key: "backlog", descending: false })
+    assert.deepStrictEqual(TopicList.sortBy(byBacklog, "topic"), { key: "topic", descending: false })
   })
 
   it("only the visible rows and a margin are rendered", () => {

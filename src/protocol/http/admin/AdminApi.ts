@@ -132,9 +132,11 @@ export class CountersGroup extends HttpApiGroup.make("counters").add(
 
 /** Live figures and their history. Not in NSQ. */
 export class LiveGroup extends HttpApiGroup.make("live").add(
-  /** The state of the cluster, then its changes, as server-sent events. `topic` adds all series of that topic. */
+  /**
+   * The state of the cluster, then its changes, as server-sent events. `topic` adds all series of that topic, `node` those of an nsqd.
+   */
   HttpApiEndpoint.get("samples", "/api/live", {
-    query: { topic: Schema.optionalKey(Schema.String) },
+    query: { topic: Schema.optionalKey(Schema.String), node: Schema.optionalKey(Schema.String) },
     success: HttpApiSchema.StreamSse({ data: LiveSample }),
     error: [Unavailable]
   }),

@@ -4,21 +4,48 @@ import { Schema } from "effect"
 /** Unix milliseconds. */
 const Time = Schema.Finite
 
+/** Events per second, from the difference of two counters; null before the second sample. */
+const Rate = Schema.NullOr(Schema.Finite)
+
+/**
+ * The figures of a topic or a channel, summed over all nsqds or on one nsqd. Of a topic, `depth`, `backend_depth`, `message_count`
+ * and `rate` are those of its own queue, the others are sums over its channels. nsqds that are away count with their last known
+ * figures, and not in the rates.
+ */
+const flow = {
+  /** Messages that wait. */
+  depth: Schema.Finite,
+  /** Those of them that are on disk. */
+  backend_depth: Schema.Finite,
+  in_flight_count: Schema.Finite,
+  deferred_count: Schema.Finite,
+  /** Messages received since the nsqds started, like the two counters below. */
+  message_count: Schema.Finite,
+  requeue_count: Schema.Finite,
+  timeout_count: Schema.Finite,
+  client_count: Schema.Finite,
+  /** Messages received per second. */
+  rate: Rate,
+  /** Messages finished per second: those received that are not in the channel any more. An emptied channel counts once. */
+  finish_rate: Rate,
+  requeue_rate: Rate,
+  timeout_rate: Rate,
+  /** The latest time at which the oldest waiting message can have been published; null if no message waits. */
+  oldest: Schema.NullOr(Time),
+  paused: Schema.Boolean,
+  /** The time of the oldest figures of an nsqd that is away; null if all figures are current. */
+  away: Schema.NullOr(Time)
+}
+
 /** A row of the list of topics: figures summed over all nsqds. */
 export const TopicSummary = Schema.Struct({
   topic: Schema.String,
-  /** Messages that wait in the topic itself, without its channels. */
-  depth: Schema.Finite,
+  ...flow,
   /** Sum of the depths of its channels. */
   channel_depth: Schema.Finite,
-  in_flight_count: Schema.Finite,
-  deferred_count: Schema.Finite,
-  message_count: Schema.Finite,
-  /** Messages published per second; null before the second sample. */
-  rate: Schema.NullOr(Schema.Finite),
-  channel_count: Schema.Finite,
-  client_count: Schema.Finite,
-  paused: Schema.Boolean
+  /** Messages that wait in the topic, and those in its channel with most messages. */
+  backlog: Schema.Finite,
+  channel_count: Schema.Finite
 })
 export type TopicSummary = typeof TopicSummary.Type
 
@@ -30,9 +57,9 @@ export const LivePoint = Schema.Struct({
   topic: Schema.String,
   channel: Schema.String,
   node: Schema.String,
-  depth: Schema.Finite,
-  /** Messages per second; null before the second sample. */
-  rate: Schema.NullOr(Schema.Finite)
+  ...flow,
+  /** Of a topic the messages that wait in it and in its channel with most messages; of a channel its `depth`. */
+  backlog: Schema.Finite
 })
 export type LivePoint = typeof LivePoint.Type
 
@@ -88,7 +115,7 @@ export const LiveSample = Schema.Struct({
   topics: Schema.Array(TopicSummary),
   /** Names of the topics that disappeared. */
   gone: Schema.Array(Schema.String),
-  /** All series of the requested topic, in every event; empty without `topic`. */
+  /** All series of the requested topic or nsqd, in every event; empty without either. */
   points: Schema.Array(LivePoint),
   daemons: Schema.Array(DaemonState),
   warnings: Schema.Array(Warning),
@@ -102,8 +129,9 @@ export const HistorySeries = Schema.Struct({
   topic: Schema.String,
   channel: Schema.String,
   node: Schema.String,
-  depth: Schema.Array(Schema.NullOr(Schema.Finite)),
-  rate: Schema.Array(Schema.NullOr(Schema.Finite))
+  backlog: Schema.Array(Schema.NullOr(Schema.Finite)),
+  rate: Schema.Array(Schema.NullOr(Schema.Finite)),
+  finish_rate: Schema.Array(Schema.NullOr(Schema.Finite))
 })
 export type HistorySeries = typeof HistorySeries.Type
 

@@ -1,0 +1,183 @@
+/**
+ * The flow of messages through one topic or channel: its depths and counters, the rates between two samples, and the age of its oldest
+ * message. Go's nsqd reports neither finished messages per channel nor their age, so both are derived from its counters. Pure.
+ */
+import type { TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
+import type { SampledChannel, SampledTopic } from "../../protocol/http/StatsResponse.ts"
+
+/** The figures of a topic or a channel. */
+export type Flow = Omit<TopicSummary, "topic" | "channel_depth" | "backlog" | "channel_count">
+
+/** The number of messages that had been received at a time. */
+interface Checkpoint {
+  /** Unix milliseconds. */
+  readonly at: number
+  readonly received: number
+}
+
+/** The flow of a topic or a channel on one nsqd. */
+export interface FlowOnNode extends Flow {
+  /** When the messages that still wait were received, oldest first; empty if none waits. */
+  readonly checkpoints: ReadonlyArray<Checkpoint>
+}
+
+/** The time of a sample, and since the previous one. */
+export interface Interval {
+  /** Unix milliseconds. */
+  readonly at: number
+  /** Seconds since the previous sample of this nsqd; 0 if it has none. */
+  readonly seconds: number
+}
+
+/** Limit for checkpoints of a channel. Above it every second one is dropped, which makes the age of a message less precise. */
+const maxCheckpoints = 24
+
+/** More digits would show the jitter of sampling. */
+const rounded = (rate: number): number => Math.round(rate * 1000) / 1000
+
+/** A counter that decreased restarted from 0. */
+const rateOf = (now: number, before: number, seconds: number): number =>
+  rounded((now >= before ? now - before : now) / seconds)
+
+/** Returns the messages that have left a channel. Negative after a restart with messages on disk: only differences count. */
+const finishedOf = ({ deferred_count, depth, in_flight_count, message_count }: Counted): number =>
+  message_count - depth - in_flight_count - deferred_count
+
+type Counted = Pick<Flow, "depth" | "in_flight_count" | "deferred_count" | "message_count">
+
+const checkpointsOf = (
+  before: ReadonlyArray<Checkpoint>,
+  now: Checkpoint,
+  waiting: number
+): ReadonlyArray<Checkpoint> => {
+  if (waiting <= 0) return []
+  const last = before.at(-1)
+  if (last === undefined || now.received < last.received) return [now]
+  const gone = now.received - waiting
+  // The oldest message is the one after those that are gone: it had been received by the first checkpoint beyond them.
+  const current = before.filter(({ received }) => received > gone)
+  const kept = current.length > maxCheckpoints ? current.filter((_, i) => i % 2 === 0) : current
+  return kept.at(-1)?.received === now.received ? kept : [...kept, now]
+}
+
+/** Returns the flow of a channel on one nsqd. `before` is undefined for a channel that was not in the previous sample. */
+export const ofChannel = (
+  channel: SampledChannel,
+  before: FlowOnNode | undefined,
+  { at, seconds }: Interval
+): FlowOnNode => {
+  const {
+    backend_depth = 0,
+    client_count = 0,
+    deferred_count = 0,
+    depth = 0,
+    in_flight_count = 0,
+    message_count = 0,
+    paused = false,
+    requeue_count = 0,
+    timeout_count = 0
+  } = channel
+  const counted = { depth, in_flight_count, deferred_count, message_count }
+  const rate = (now: number, then = 0): number | null => seconds > 0 ? rateOf(now, then, seconds) : null
+  const isRestarted = before !== undefined && message_count < before.message_count
+  const finished = finishedOf(counted) - (before === undefined ? 0 : finishedOf(before))
+  const now = { at, received: message_count }
+  const checkpoints = checkpointsOf(before?.checkpoints ?? [], now, depth + in_flight_count)
+  return {
+    ...counted,
+    backend_depth,
+    requeue_count,
+    timeout_count,
+    client_count,
+    rate: rate(message_count, before?.message_count),
+    finish_rate: seconds > 0 && !isRestarted ? rounded(Math.max(0, finished) / seconds) : null,
+    requeue_rate: rate(requeue_count, before?.requeue_count),
+    timeout_rate: rate(timeout_count, before?.timeout_count),
+    oldest: checkpoints[0]?.at ?? null,
+    paused,
+    away: null,
+    checkpoints
+  }
+}
+
+/** Returns the flow of a topic's own queue on one nsqd, without its channels. */
+export const ofTopic = (
+  { backend_depth = 0, depth = 0, message_count = 0, paused = false }: SampledTopic,
+  before: FlowOnNode | undefined,
+  { at, seconds }: Interval
+): FlowOnNode => {
+  const checkpoints = checkpointsOf(before?.checkpoints ?? [], { at, received: message_count }, depth)
+  return {
+    ...none,
+    depth,
+    backend_depth,
+    message_count,
+    rate: seconds > 0 ? rateOf(message_count, before?.message_count ?? 0, seconds) : null,
+    oldest: checkpoints[0]?.at ?? null,
+    paused,
+    checkpoints
+  }
+}
+
+/** A flow without messages. */
+export const none: Flow = {
+  depth: 0,
+  backend_depth: 0,
+  in_flight_count: 0,
+  deferred_count: 0,
+  message_count: 0,
+  requeue_count: 0,
+  timeout_count: 0,
+  client_count: 0,
+  rate: null,
+  finish_rate: null,
+  requeue_rate: null,
+  timeout_rate: null,
+  oldest: null,
+  paused: false,
+  away: null
+}
+
+/** Returns the last known figures of an nsqd that is away. Its rates are unknown. */
+export const awaySince = (last: FlowOnNode, away: number): FlowOnNode => ({
+  ...last,
+  rate: null,
+  finish_rate: null,
+  requeue_rate: null,
+  timeout_rate: null,
+  away: last.away ?? away
+})
+
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+
+/** A flow to which others are added. */
+export type Summing = Mutable<Flow>
+
+const plus = (sum: number | null, rate: number | null): number | null =>
+  rate === null ? sum : rounded((sum ?? 0) + rate)
+
+const earlier = (a: number | null, b: number | null): number | null => a === null ? b : b === null ? a : Math.min(a, b)
+
+/** Adds a flow to the sum of the same topic or channel over other nsqds. */
+export const add = (sum: Summing, flow: Flow): void => {
+  sum.depth += flow.depth
+  sum.backend_depth += flow.backend_depth
+  sum.message_count += flow.message_count
+  sum.rate = plus(sum.rate, flow.rate)
+  if (flow.paused) sum.paused = true
+  addToTopic(sum, flow)
+}
+
+/** Adds the flow of a channel to the flow of its topic, whose own queue remains as it is. */
+export const addToTopic = (sum: Summing, flow: Flow): void => {
+  sum.in_flight_count += flow.in_flight_count
+  sum.deferred_count += flow.deferred_count
+  sum.requeue_count += flow.requeue_count
+  sum.timeout_count += flow.timeout_count
+  sum.client_count += flow.client_count
+  sum.finish_rate = plus(sum.finish_rate, flow.finish_rate)
+  sum.requeue_rate = plus(sum.requeue_rate, flow.requeue_rate)
+  sum.timeout_rate = plus(sum.timeout_rate, flow.timeout_rate)
+  sum.oldest = earlier(sum.oldest, flow.oldest)
+  sum.away = earlier(sum.away, flow.away)
+}

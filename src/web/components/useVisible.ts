@@ -1,0 +1,42 @@
+/** The visible rows of a long list, which renders no others. */
+import { useEffect, useRef, useState } from "react"
+import * as TopicList from "../core/topicList.ts"
+
+/** Heights of a row in pixels, which the style sheet repeats: a line of a table, and a card on a phone. */
+const lineHeight = 40
+const cardHeight = 124
+
+const cards = matchMedia("(max-width: 800px)")
+
+/** Tracks the visible ones of `rows` rows while the user scrolls. `body` is for the element that has the rows. */
+export const useVisible = (rows: number) => {
+  const body = useRef<HTMLTableSectionElement>(null)
+  const [rowHeight, setRowHeight] = useState(() => cards.matches ? cardHeight : lineHeight)
+  const [range, setRange] = useState({ first: 0, end: Math.min(rows, 60) })
+  useEffect(() => {
+    const change = () => setRowHeight(cards.matches ? cardHeight : lineHeight)
+    cards.addEventListener("change", change)
+    return () => cards.removeEventListener("change", change)
+  }, [])
+  useEffect(() => {
+    let frame = 0
+    const measure = () => {
+      frame = 0
+      const top = -(body.current?.getBoundingClientRect().top ?? 0)
+      const next = TopicList.visibleRows(rows, rowHeight, top, innerHeight)
+      setRange((range) => range.first === next.first && range.end === next.end ? range : next)
+    }
+    const schedule = () => {
+      if (frame === 0) frame = requestAnimationFrame(measure)
+    }
+    measure()
+    addEventListener("scroll", schedule, { passive: true })
+    addEventListener("resize", schedule)
+    return () => {
+      cancelAnimationFrame(frame)
+      removeEventListener("scroll", schedule)
+      removeEventListener("resize", schedule)
+    }
+  }, [rows, rowHeight])
+  return { body, rowHeight, first: Math.min(range.first, rows), end: Math.min(range.end, rows) }
+}

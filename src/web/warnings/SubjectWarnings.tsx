@@ -1,0 +1,12 @@
+import { useAtomValue } from "@effect/atom-react"
+import { liveAtom } from "../live/live.ts"
+import { WarningList } from "./WarningList.tsx"
+
+/** The warnings about a topic and its channels, or about one channel; nothing without warnings. */
+export const SubjectWarnings = ({ channel, topic }: { readonly topic: string; readonly channel?: string }) => {
+  const { at, warnings } = useAtomValue(liveAtom)
+  const found = warnings.filter((warning) =>
+    warning.topic === topic && (channel === undefined || warning.channel === channel)
+  )
+  return found.length === 0 ? null : <WarningList warnings={found} now={at} />
+}

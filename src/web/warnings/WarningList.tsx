@@ -1,0 +1,30 @@
+import type { Warning } from "../../protocol/http/admin/AdminLive.ts"
+import { Badge } from "../components/Badge.tsx"
+import { Link } from "../components/Link.tsx"
+import * as Format from "../core/format.ts"
+import * as Route from "../core/route.ts"
+import * as Words from "./words.ts"
+
+/** A link to the page where an operator can examine the subject. */
+const Subject = ({ warning: { channel, kind, node, topic } }: { readonly warning: Warning }) => {
+  if (channel !== "") return <Link to={Route.channel(topic, channel)}>{topic} / {channel}</Link>
+  if (topic !== "") return <Link to={Route.topic(topic)}>{topic}</Link>
+  if (node !== "") return <Link to={Route.node(node)}>{node}</Link>
+  return kind === "versions_differ" ? <Link to={Route.nodes}>nodes</Link> : <Link to={Route.topics}>topics</Link>
+}
+
+/** Warnings, each with its subject and a sentence. `now` is the time of the last sample. */
+export const WarningList = ({ now, warnings }: { readonly warnings: ReadonlyArray<Warning>; readonly now: number }) => (
+  <ul className="warnings">
+    {warnings.map((warning) => (
+      <li key={Words.keyOf(warning)} className={Words.isSerious(warning) ? "serious" : undefined}>
+        <Badge kind={Words.isSerious(warning) ? "error" : "warning"}>{Words.nameOf(warning)}</Badge>
+        <span className="subject">
+          <Subject warning={warning} />
+        </span>
+        <span className="text">{Words.sentence(warning, now)}</span>
+        <span className="since">{Format.span(now - warning.since)}</span>
+      </li>
+    ))}
+  </ul>
+)

@@ -1,0 +1,108 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { fakeServer } from "../../services/http/fakeServer.ts"
+import { Browser, type Tab } from "./browser.ts"
+import { startAdmin, startCluster, until } from "./cluster.ts"
+
+const shows = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
+
+/** The row with a link of that name. */
+const row = (tab: Tab, name: string | RegExp) =>
+  tab.page.getByRole("row").filter({ has: tab.page.getByRole("link", { name }) }).first()
+
+const bodies = (count: number) => Array(count).fill("x").join("\n")
+
+layer(Browser.layer, { excludeTestServices: true })("an nsqd that is away", (it) => {
+  it.effect("its figures remain in the totals, in its rows and in the charts, marked as stale with their age", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds: [first, second] } = yield* startCluster()
+      yield* create("orders", "archive")
+      yield* first.post("/mpub?topic=orders", bodies(5))
+      yield* second.post("/mpub?topic=orders", bodies(35))
+      const view = yield* tab(admin.url)
+      yield* view.open("/")
+      yield* view.act(() => row(view, "orders").getByText("40", { exact: true }).first().waitFor())
+      yield* second.stop
+      yield* view.act(() => row(view, "orders").getByText(/stale: \d+ s old/).waitFor())
+      assert.strictEqual(
+        yield* view.act(() => row(view, "orders").locator("td.backlog span").first().innerText()),
+        "40"
+      )
+
+      yield* view.act(() => row(view, "orders").getByRole("link", { name: "orders" }).click())
+      yield* shows(view, new RegExp(`nsqd .*${second.http}.* has been unreachable since \\d\\d:\\d\\d, for`))
+      const away = row(view, new RegExp(second.http))
+      yield* view.act(() => away.getByText(/stale: \d+ s old/).waitFor())
+      yield* view.act(() => row(view, "archive").getByText("40", { exact: true }).waitFor())
+      yield* view.act(() => row(view, "archive").getByText(/stale/).waitFor())
+      // Its chart has a gap, and the backlog of the topic does not drop.
+      yield* view.act(() => away.getByRole("img", { name: /backlog in the past hour: current unknown/ }).waitFor())
+      yield* view.act((page) =>
+        page.getByRole("img", { name: /backlog in the past hour: current 40, maximum 40/ }).first().waitFor()
+      )
+      yield* view.act(() => row(view, "archive").getByRole("link", { name: "archive" }).click())
+      yield* view.act(() => row(view, new RegExp(second.http)).getByText(/stale/).waitFor())
+      yield* view.act(() => row(view, new RegExp(second.http)).getByText("35", { exact: true }).waitFor())
+      yield* view.open(`/nodes/${second.http}`)
+      yield* view.act(() => row(view, "orders / archive").getByText("35", { exact: true }).waitFor())
+    }))
+
+  it.effect("a topic that only it has keeps its figures, and deleting it states what nsqadmin does not know", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, lookupds, nsqds: [, second] } = yield* startCluster()
+      yield* second.post("/topic/create?topic=lonely")
+      yield* second.post("/channel/create?topic=lonely&channel=worker")
+      yield* second.post("/mpub?topic=lonely", bodies(1500))
+      const view = yield* tab(admin.url)
+      yield* view.open("/")
+      yield* view.act(() => row(view, "lonely").getByText("1,500").first().waitFor())
+      yield* second.stop
+      yield* view.act(() => row(view, "lonely").getByText(/stale/).waitFor())
+      yield* view.act((page) => page.getByRole("link", { name: "lonely" }).click())
+      yield* shows(view, new RegExp(`Topic lonely is known only on ${second.http}, which does not respond`))
+      yield* view.act(() => row(view, "worker").getByText("1,500").waitFor())
+      // The only action, and it does not pretend to be safe.
+      assert.strictEqual(yield* view.act((page) => page.getByRole("button", { name: "Empty topic" }).count()), 0)
+      yield* view.act((page) => page.getByRole("button", { name: "Delete topic" }).click())
+      yield* shows(view, "nsqadmin does not know everything at the moment.")
+      yield* shows(view, /keeps its messages: 1,500 waiting, 0 in flight, 0 deferred when it was last seen/)
+      const confirm = view.page.getByRole("dialog").getByRole("button", { name: "Delete topic" })
+      assert.isTrue(yield* view.act(() => confirm.isDisabled()))
+      yield* view.act((page) => page.getByLabel(/to confirm/).fill("lonely"))
+      yield* view.act(() => confirm.click())
+      yield* shows(view, /The topic has been deleted/)
+      yield* until(lookupds[0].get("/topics"), ({ text }) => text.includes("\"topics\":[]"))
+      // Its figures are still there, because the nsqd comes back with the topic.
+      yield* view.act(() => row(view, "lonely").getByText(/stale/).waitFor())
+      yield* view.open("/topics/lonely/worker")
+      yield* shows(view, /Channel worker is known only on/)
+    }))
+
+  it.effect("a page shows what is known while an nsqd does not respond", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, lookupds, nsqds: [first] } = yield* startCluster()
+      yield* create("orders", "archive")
+      yield* first.post("/mpub?topic=orders", bodies(7))
+      yield* admin.stop
+      let isFrozen = false
+      const stats = { version: "1.3.0", health: "OK", topics: [{ topic_name: "orders", depth: 3, channels: [] }] }
+      const frozen = yield* fakeServer(({ url = "" }, response) => {
+        const [, port] = frozen.split(":")
+        const info = { version: "1.3.0", broadcast_address: "127.0.0.1", hostname: "frozen", http_port: Number(port) }
+        if (!isFrozen) response.end(JSON.stringify(url.startsWith("/stats") ? stats : { ...info, tcp_port: 1 }))
+      })
+      assert.isNotEmpty(lookupds)
+      const slow = yield* startAdmin({ nsqdHttpAddresses: [first.http, frozen] })
+      const view = yield* tab(slow.url)
+      yield* view.open("/")
+      yield* view.act(() => row(view, "orders").getByText("10", { exact: true }).first().waitFor())
+      isFrozen = true
+      yield* view.act((page) => page.getByRole("link", { name: "orders" }).click())
+      // The request of the page waits for 5 seconds.
+      yield* view.act((page) => page.getByRole("link", { name: "archive" }).waitFor({ timeout: 4000 }))
+      yield* view.act((page) => page.getByRole("link", { name: new RegExp(frozen) }).waitFor({ timeout: 4000 }))
+    }))
+})

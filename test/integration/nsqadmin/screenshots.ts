@@ -1,0 +1,120 @@
+/**
+ * Takes pictures of all pages of nsqadmin in all visual states, for review: empty, loaded and failing clusters, four widths, light and
+ * dark.
+ *
+ * usage: npm run build && npm run screenshots -- [--to DIRECTORY] [--only TEXT]
+ *
+ * The pictures lie in `screenshots/` by default, which git ignores: `STATE-PAGE-WIDTH-SCHEME.png`. `--only` takes those whose name
+ * contains the text.
+ */
+import { Effect } from "effect"
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { Browser } from "./browser.ts"
+import { startCluster, startNsqd } from "./cluster.ts"
+import { consume } from "./consumer.ts"
+
+const { values } = parseArgs({
+  options: { to: { type: "string", default: "screenshots" }, only: { type: "string", default: "" } }
+})
+
+const widths = [1440, 1280, 768, 390]
+const schemes = ["light", "dark"] as const
+
+const pages = (node: string): ReadonlyArray<readonly [name: string, path: string]> => [
+  ["topics", "/"],
+  ["topic", "/topics/images"],
+  ["channel", "/topics/images/resize"],
+  ["nodes", "/nodes"],
+  ["node", `/nodes/${node}`],
+  ["warnings", "/warnings"],
+  ["daemons", "/daemons"],
+  ["lookup", "/lookup"],
+  ["counter", "/counter"],
+  ["missing", "/topics/nope"]
+]
+
+const bodies = (count: number): string => Array(count).fill("x".repeat(100)).join("\n")
+
+/** Latencies, and messages that time out after a second. */
+const nsqdOptions = { e2eProcessingLatencyPercentiles: [0.5, 0.95, 0.99], broadcastAddress: "127.0.0.1" }
+
+/** Takes the pictures of a state whose names are wanted. */
+const take = Effect.fnUntraced(function*(state: string, url: string, node: string) {
+  const { tab } = yield* Browser
+  for (const colorScheme of schemes) {
+    for (const width of widths) {
+      const wanted = pages(node).map(([name, path]) => [`${state}-${name}-${width}-${colorScheme}`, path] as const)
+        .filter(([name]) => name.includes(values.only))
+      if (wanted.length === 0) continue
+      yield* Effect.scoped(Effect.gen(function*() {
+        const view = yield* tab(url, { colorScheme, viewport: { width, height: 900 } })
+        for (const [name, path] of wanted) {
+          yield* view.open(path)
+          yield* view.act((page) => page.getByText("Live", { exact: true }).waitFor())
+          // The charts are drawn with the response of the history.
+          yield* view.act((page) => page.waitForLoadState("domcontentloaded"))
+          yield* Effect.sleep("700 millis")
+          yield* view.act((page) => page.screenshot({ path: join(values.to, `${name}.png`), fullPage: true }))
+        }
+      }))
+    }
+  }
+})
+
+const program = Effect.gen(function*() {
+  mkdirSync(values.to, { recursive: true })
+  const { admin, lookupds, nsqds: [first, second] } = yield* startCluster({}, nsqdOptions)
+  yield* take("empty", admin.url, first.http)
+
+  const third = yield* startNsqd(lookupds, nsqdOptions)
+  const names = Array.from({ length: 24 }, (_, i) => `service.${["events", "metrics", "jobs"][i % 3]}.${i}`)
+  for (const nsqd of [first, second, third]) {
+    for (const topic of ["images", "orders", "email", ...names]) yield* nsqd.post(`/topic/create?topic=${topic}`)
+    yield* nsqd.post("/topic/create?topic=audit")
+    const channels = ["images/resize", "images/archive", "orders/billing", "orders/shipping", "email/send"]
+    for (const name of [...channels, ...names.map((topic) => `${topic}/worker`)]) {
+      const [topic = "", channel = ""] = name.split("/")
+      yield* nsqd.post(`/channel/create?topic=${topic}&channel=${channel}`)
+    }
+    yield* consume(nsqd.tcp, {
+      topic: "images",
+      channel: "resize",
+      ready: 5,
+      does: "hold",
+      identity: {
+        client_id: "resizer-7",
+        hostname: "resizer-7.example.com",
+        user_agent: "resizer/2.1",
+        msg_timeout: 1000
+      }
+    })
+    for (const [topic, channel] of [["images", "archive"], ["orders", "billing"], ["orders", "shipping"]] as const) {
+      const identity = { client_id: `${channel}-1`, hostname: `${channel}-1.example.com`, user_agent: "worker/1.0" }
+      yield* consume(nsqd.tcp, { topic, channel, ready: 50, does: "finish", identity })
+    }
+  }
+  yield* second.post("/channel/pause?topic=email&channel=send")
+  yield* third.post("/mpub?topic=email", bodies(35_000))
+  const load = Effect.gen(function*() {
+    for (const nsqd of [first, second, third]) {
+      yield* nsqd.post("/mpub?topic=images", bodies(12))
+      yield* nsqd.post("/mpub?topic=orders", bodies(30))
+    }
+    yield* first.post("/mpub?topic=audit", bodies(3))
+    yield* first.post("/pub?topic=images&defer=3600000", "later")
+    for (const topic of names.slice(0, 9)) yield* second.post(`/mpub?topic=${topic}`, bodies(4))
+    yield* Effect.sleep("250 millis")
+  })
+  yield* Effect.forkScoped(Effect.ignoreCause(Effect.forever(load)))
+  yield* Effect.sleep("45 seconds")
+  yield* take("loaded", admin.url, first.http)
+
+  yield* third.stop
+  yield* lookupds[1].stop
+  yield* Effect.sleep("3 seconds")
+  yield* take("failing", admin.url, third.http)
+})
+
+await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(Browser.layer)))
