@@ -7,7 +7,7 @@ import { Deferred, Effect, Exit, Fiber, Layer, Queue, Scope, Stream } from "effe
 import { FetchHttpClient } from "effect/http"
 import process from "node:process"
 import type { Channel } from "../../src/protocol/http/StatsResponse.ts"
-import { Consumer, makeProducer, Topic } from "../../src/services/client/index.ts"
+import { Consumer, Producer, Topic } from "../../src/services/client/index.ts"
 import * as NodeTransport from "../../src/services/net/NodeTransport.ts"
 import * as Daemon from "./daemon.ts"
 
@@ -26,7 +26,7 @@ const start = Effect.fnUntraced(function*(command: ReadonlyArray<string>, bodies
   const flags = ["--msg-timeout=1h", "--max-msg-timeout=2h"]
   const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory, flags, { command })
   const servers = { nsqd: [`127.0.0.1:${daemon.tcpPort}`] }
-  const producer = yield* makeProducer({ servers })
+  const producer = yield* Producer.make({ servers })
   yield* producer.publishAll("raw", bodies)
   const consume = (options: Partial<Consumer.ConsumerOptions<Uint8Array>> = {}) =>
     Consumer.make({ topic: raw, channel: "c", servers, maxInFlight: 10, ...options })

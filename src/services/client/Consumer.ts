@@ -15,6 +15,7 @@ import * as Batches from "./Batches.ts"
 import { ClientError, ClientErrorReason } from "./ClientError.ts"
 import * as ClientTopic from "./ClientTopic.ts"
 import type { ConnectionState } from "./Connections.ts"
+import * as ConsumerCounts from "./ConsumerCounts.ts"
 import * as Options from "./ConsumerOptions.ts"
 import type { BatchOptions, ConsumerOptions, RunOptions } from "./ConsumerOptions.ts"
 import { type Job, Worker } from "./Crew.ts"
@@ -91,6 +92,7 @@ export interface Consumer<A> {
 
 const maxConcurrency = 1000
 const redistributeInterval = "5 seconds"
+const reportInterval = "1 second"
 /** A held message is touched after this part of its timeout. */
 const touchFraction = 1 / 3
 
@@ -242,16 +244,38 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
     }
   })
 
+  let disconnections = 0
+  const report = ConsumerCounts.reporter(topic.name, channel, () => {
+    const { finished, ...counts } = subscription.counts
+    const { duplicates, givenUp } = handling.counts
+    return {
+      ...counts,
+      ...handling.counts,
+      processed: finished - givenUp - duplicates,
+      disconnections,
+      inFlight: subscription.inFlight,
+      connections: subscription.members.length
+    }
+  })
+
   // Finalizers run in reverse: the consumer drains first, while its fibers and its connections still work.
+  yield* Effect.addFinalizer(() => report)
   const links = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
   const connections = yield* Scope.provide(
-    Links.run({ servers: options.servers, connection: options.connection ?? {}, topic: topic.name, use }),
+    Links.run({
+      servers: options.servers,
+      connection: options.connection ?? {},
+      topic: topic.name,
+      use,
+      onUnavailable: () => disconnections++
+    }),
     links
   )
   const keep = (task: Effect.Effect<never>) =>
     Effect.forkScoped(Effect.tapCause(task, (cause) => Effect.logError("a task of the consumer ended", cause)))
   yield* keep(backingOff)
   yield* keep(redistributing)
+  yield* keep(Effect.forever(Effect.delay(report, reportInterval)))
   if (options.autoTouch !== false) yield* keep(touching)
   yield* Effect.addFinalizer(() => draining.close)
 

@@ -50,7 +50,7 @@ export class Subscription<A> implements Owner<A> {
   /** Messages delivered and not acknowledged. */
   inFlight = 0
   /** Messages since the start, for the metrics. */
-  readonly counts = { received: 0, finished: 0, requeued: 0 }
+  readonly counts = { received: 0, finished: 0, requeued: 0, backoffs: 0 }
   /** Messages in the hands of a handler or of the program; they are touched before they time out. */
   readonly held = new HeldList<A>()
 
@@ -85,7 +85,8 @@ export class Subscription<A> implements Owner<A> {
 
   add(member: Member): void {
     this.members.push(member)
-    this.distribute()
+    if (this.stopped) member.send({ _tag: "CLS" })
+    else this.distribute()
   }
 
   remove(member: Member): void {
@@ -201,6 +202,7 @@ export class Subscription<A> implements Owner<A> {
     if (this.waiting || !this.backoff.note(signal)) return
     if (this.backoff.level > 0) {
       this.waiting = true
+      this.counts.backoffs++
       this.distribute()
       this.backoffBegins.call()
     } else {
