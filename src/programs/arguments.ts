@@ -2,7 +2,8 @@
  * The command line of this program, and whether this Node can run it. All users of a machine can read the command lines of its processes, so secrets in it are
  * masked at once; they are visible from the start of the process until then.
  */
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
+import { basename } from "node:path"
 import process from "node:process"
 import { maskedArguments } from "../services/core/Masked.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
@@ -34,6 +35,14 @@ const hideSecrets = (): void => {
   if (safe.some((arg, i) => arg !== shown[i])) process.title = safe.join(" ")
 }
 
+/**
+ * Names the process after the program: Node names it `MainThread`, and `pgrep -x nsqd` and `top` would not find it. The command line
+ * stays as it is. Only Linux has this file.
+ */
+const nameProcess = (): void => {
+  if (process.platform === "linux") writeFileSync("/proc/self/comm", basename(process.argv[1] ?? "node", ".ts"))
+}
+
 /** Returns the arguments after the program's name. Exits with code 1 if Node is too old: the program would fail later. */
 export const read = (): ReadonlyArray<string> => {
   const refusal = refusalOf(process.version)
@@ -42,5 +51,6 @@ export const read = (): ReadonlyArray<string> => {
     process.exit(1)
   }
   hideSecrets()
+  nameProcess()
   return process.argv.slice(2)
 }

@@ -2,7 +2,6 @@
  * The program `nsq_to_file`: writes messages to files.
  */
 import { Effect } from "effect"
-import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import * as NodeOutputFiles from "../services/tools/NodeOutputFiles.ts"
 import * as ToFile from "../services/tools/ToFile.ts"
 import * as Tool from "./tool.ts"
@@ -13,6 +12,5 @@ Tool.run({
   defaults: ToFile.defaults,
   main: (options) => Effect.provide(ToFile.main(options), NodeOutputFiles.layer),
   onlyFlags: true,
-  logs: ({ logLevel, logPrefix }) =>
-    NsqLogger.layer({ format: "nsq", level: ToFile.parseLogLevel(logLevel) ?? "info", prefix: logPrefix })
+  logs: ({ logLevel, logPrefix }) => ({ level: ToFile.parseLogLevel(logLevel) ?? "info", prefix: logPrefix })
 })

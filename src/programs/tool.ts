@@ -10,17 +10,21 @@ import * as NodeClient from "../services/client/NodeClient.ts"
 import { DaemonState } from "../services/core/DaemonState.ts"
 import { masked } from "../services/core/Masked.ts"
 import { version } from "../services/core/Version.ts"
-import { escapeControls } from "../services/logging/NsqLogger.ts"
+import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
 import type { Transport } from "../services/net/Transport.ts"
 import * as CommandLine from "../services/options/CommandLine.ts"
+import type { LogFormat, LogOptions } from "../services/options/LogOptions.ts"
 import type { OptionTable } from "../services/options/OptionTable.ts"
 import * as ClientLogger from "../services/tools/ClientLogger.ts"
 import * as Arguments from "./arguments.ts"
 import * as Main from "./main.ts"
 
+/** The option of every tool. */
+type ToolOptions = Pick<LogOptions, "logFormat">
+
 /** A tool to run. */
-export interface Tool<Options extends object, E extends { readonly message: string }> {
+export interface Tool<Options extends ToolOptions, E extends { readonly message: string }> {
   readonly name: string
   readonly table: OptionTable<Options>
   readonly defaults: () => Options
@@ -35,12 +39,14 @@ export interface Tool<Options extends object, E extends { readonly message: stri
   readonly onlyFlags?: boolean
   /** Whether SIGHUP ends it like SIGTERM. Default: false. */
   readonly endsOnHangup?: boolean
-  /** Log lines other than those of NSQ's client library. */
-  readonly logs?: (options: Options) => Layer.Layer<never>
+  /** Level and prefix of its log lines, which have the form of NSQ's daemons. Default: the form of NSQ's client library. */
+  readonly logs?: (options: Options) => Pick<NsqLogger.LogSettings, "level" | "prefix">
 }
 
 /** Parses the command line and runs the tool. */
-export const run = <Options extends object, E extends { readonly message: string }>(tool: Tool<Options, E>): void => {
+export const run = <Options extends ToolOptions, E extends { readonly message: string }>(
+  tool: Tool<Options, E>
+): void => {
   const { defaults, hasVersion = true, main, name, table } = tool
   const syntax = { table, hasVersion }
   const command = CommandLine.parse(syntax, Arguments.read())
@@ -49,9 +55,13 @@ export const run = <Options extends object, E extends { readonly message: string
     return Main.exitWith(Main.printReason(command.failure, program))
   }
   const { given, rest } = command.success
-  if (tool.onlyFlags === true && rest.length > 0) return end(`unknown arguments: [${rest.join(" ")}]`)
   const options: Options = { ...defaults(), ...given }
-  const logs = tool.logs?.(options) ?? ClientLogger.layer
+  const { logFormat: format } = options
+  if (tool.onlyFlags === true && rest.length > 0) return end(format, `unknown arguments: [${rest.join(" ")}]`)
+  const settings = tool.logs?.(options)
+  const logs = settings === undefined && format === "nsq"
+    ? ClientLogger.layer
+    : NsqLogger.layer({ level: "info", prefix: "", ...settings, format })
   const state = DaemonState.make()
   const work = Effect.scoped(main(options)).pipe(
     Effect.provideService(DaemonState, state),
@@ -63,27 +73,40 @@ export const run = <Options extends object, E extends { readonly message: string
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(128 + constants.signals.SIGPIPE)
   })
-  const stop = () => fiber.interruptUnsafe()
+  let isStopping = false
+  /** Stops in order at the first signal, and ends the process at the second: what the tool waits for may never come. */
+  const stop = (signal: NodeJS.Signals) => {
+    if (isStopping) process.exit(128 + constants.signals[signal])
+    isStopping = true
+    fiber.interruptUnsafe()
+  }
   process.on("SIGINT", stop).on("SIGTERM", stop)
   if (tool.endsOnHangup === true) process.on("SIGHUP", stop)
   fiber.addObserver((exit) => {
     clearInterval(keepAlive)
-    process.exit(exitCode(exit) || Number(state.hasLost))
+    process.exit(exitCode(format, exit) || Number(state.hasLost))
   })
 }
 
-const exitCode = <E extends { readonly message: string }>(exit: Exit.Exit<void, E>): number => {
+const exitCode = <E extends { readonly message: string }>(format: LogFormat, exit: Exit.Exit<void, E>): number => {
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return 0
   const failure = Cause.findErrorOption(exit.cause)
-  printFatal(failure._tag === "Some" ? failure.value.message : Cause.pretty(exit.cause))
+  printFatal(format, failure._tag === "Some" ? failure.value.message : Cause.pretty(exit.cause))
   return 1
 }
 
-const printFatal = (text: string): void => {
-  for (const line of text.split("\n")) StandardError.writeLine(`${Main.goTime()} ${escapeControls(masked(line))}`)
+const printFatal = (format: LogFormat, text: string): void => {
+  if (format === "json") {
+    return Effect.runSync(
+      Effect.provide(Effect.logFatal(text), NsqLogger.layer({ format, level: "fatal", prefix: "" }))
+    )
+  }
+  for (const line of text.split("\n")) {
+    StandardError.writeLine(`${Main.goTime()} ${NsqLogger.escapeControls(masked(line))}`)
+  }
 }
 
-const end = (text: string): void => {
-  printFatal(text)
+const end = (format: LogFormat, text: string): void => {
+  printFatal(format, text)
   process.exit(1)
 }

@@ -73,4 +73,12 @@ describe("nsq_stat", () => {
     assert.strictEqual(await code, 1)
     assert.match(printed.err, /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d --count should be positive\n$/)
   })
+
+  it("nsq_stat prints why it ends as JSON with --log-format=json", async () => {
+    const { code, printed } = start("--count=0", "--log-format=json")
+    assert.strictEqual(await code, 1)
+    const { time, ...rest } = JSON.parse(printed.err)
+    assert.match(time, /^\d{4}-\d\d-\d\dT/)
+    assert.deepStrictEqual(rest, { level: "fatal", prefix: "", message: "--count should be positive" })
+  })
 })

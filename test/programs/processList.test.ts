@@ -82,13 +82,17 @@ const start = (program: string, args: ReadonlyArray<string>) => {
     if (child.exitCode !== null) throw new Error(`${program} ended: ${printed}`)
     return readFileSync(`/proc/${child.pid}/cmdline`, "utf8").replaceAll("\0", " ").trim()
   }
-  return { commandLine, printed: () => printed }
+  const name = (): string => {
+    if (child.exitCode !== null) throw new Error(`${program} ended: ${printed}`)
+    return readFileSync(`/proc/${child.pid}/comm`, "utf8").trim()
+  }
+  return { commandLine, name, printed: () => printed }
 }
 
 describe.runIf(process.platform === "linux")("the list of processes", { timeout: 60_000 }, () => {
   it("the list of processes is tested for every program", () => {
     const all = readdirSync(programs).filter((name) =>
-      !["main.ts", "tool.ts", "arguments.ts", "runData.ts", "runStandalone.ts"].includes(name)
+      !["main.ts", "tool.ts", "arguments.ts", "programFlags.ts", "runData.ts", "runStandalone.ts"].includes(name)
     )
     assert.deepStrictEqual(Object.keys(secrets).toSorted(), all.map((name) => name.replace(/\.ts$/, "")).toSorted())
   })
@@ -103,6 +107,11 @@ describe.runIf(process.platform === "linux")("the list of processes", { timeout:
       const shown = args.map((arg) => arg.replaceAll(/(?:Bearer )?hunter2/g, "***")).join(" ")
       assert.isTrue(commandLine().endsWith(`${program}.ts ${shown}`), commandLine())
       assert.notInclude(printed(), "hunter2")
+    })
+
+    it(`the process of ${program} has its name, for pgrep and top`, async () => {
+      const { name } = start(program, given(`127.0.0.1:${(silent.address() as AddressInfo).port}`))
+      while (name() !== program) await new Promise((resolve) => setTimeout(resolve, 10))
     })
   }
 

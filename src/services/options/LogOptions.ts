@@ -21,6 +21,14 @@ export interface LogOptions {
   readonly logFormat: LogFormat
 }
 
+/** The form of log lines, an option of daemons and tools. */
+export const formatRow = Row.oneOf<LogFormat>(
+  "log-format",
+  ["nsq", "json"],
+  "nsq",
+  "form of log lines: nsq, or json for one JSON object per line"
+)
+
 /** Returns the rows for a program, whose name is the default prefix. Default of `level`: `info`, as in NSQ. */
 export const rows = (program: string, level: Kind.NsqLogLevel = "info"): OptionTable<LogOptions> => ({
   logLevel: Row.row(
@@ -30,10 +38,5 @@ export const rows = (program: string, level: Kind.NsqLogLevel = "info"): OptionT
     "least severe level to log: debug, info, warn, error or fatal"
   ),
   logPrefix: Row.string("log-prefix", `[${program}] `, "start of every log line"),
-  logFormat: Row.oneOf(
-    "log-format",
-    ["nsq", "json"],
-    "nsq",
-    "form of log lines: nsq, or json for one JSON object per line"
-  )
+  logFormat: formatRow
 })

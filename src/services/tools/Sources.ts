@@ -7,6 +7,8 @@ import { type ConnectionOptions, type ConsumerOptions, NsqdConnection, type Serv
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as PeerOptions from "../options/DaemonPeerOptions.ts"
+import * as LogOptions from "../options/LogOptions.ts"
+import type { LogFormat } from "../options/LogOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { row } from "../options/OptionRow.ts"
 import * as ClientSettings from "./ClientSettings.ts"
@@ -14,6 +16,7 @@ import { invalidOption, type ToolError, toolError } from "./ToolError.ts"
 
 /** Options of every tool that consumes. */
 export interface SourceOptions {
+  readonly logFormat: LogFormat
   readonly nsqdTcpAddresses: ReadonlyArray<string>
   readonly lookupdHttpAddresses: ReadonlyArray<string>
   readonly consumerOpt: ClientSettings.ClientSettings
@@ -26,6 +29,7 @@ const none = (): ReadonlyArray<string> => []
 
 /** The flags of `SourceOptions`. */
 export const table = {
+  logFormat: LogOptions.formatRow,
   nsqdTcpAddresses: row("nsqd-tcp-address", Kind.strings, none, "nsqd TCP address (may be given several times)"),
   lookupdHttpAddresses: row(
     "lookupd-http-address",

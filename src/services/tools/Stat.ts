@@ -7,6 +7,8 @@ import type * as HttpClients from "../http/HttpClients.ts"
 import * as NodeDaemonHttp from "../http/NodeDaemonHttp.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import * as PeerOptions from "../options/DaemonPeerOptions.ts"
+import * as LogOptions from "../options/LogOptions.ts"
+import type { LogFormat } from "../options/LogOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { row } from "../options/OptionRow.ts"
 import * as OptionTable from "../options/OptionTable.ts"
@@ -17,6 +19,7 @@ import { invalidOption, type ToolError, toolError } from "./ToolError.ts"
 
 /** Options of `nsq_stat`. */
 export interface StatOptions extends HttpClients.HttpOptions {
+  readonly logFormat: LogFormat
   readonly topic: string
   readonly channel: string
   readonly nsqdHttpAddresses: ReadonlyArray<string>
@@ -32,6 +35,7 @@ const none = (): ReadonlyArray<string> => []
 
 /** The flags of `nsq_stat`. */
 export const table = {
+  logFormat: LogOptions.formatRow,
   ...HttpCalls.table("5 seconds"),
   topic: row("topic", Kind.string, () => "", "topic of the channel"),
   channel: row("channel", Kind.string, () => "", "channel to watch"),

@@ -7,6 +7,8 @@ import process from "node:process"
 import { type ClientError, NsqdConnection, Producer } from "../client/index.ts"
 import { version } from "../core/Version.ts"
 import type { Transport } from "../net/Transport.ts"
+import * as LogOptions from "../options/LogOptions.ts"
+import type { LogFormat } from "../options/LogOptions.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { row } from "../options/OptionRow.ts"
 import * as OptionTable from "../options/OptionTable.ts"
@@ -17,6 +19,7 @@ import { invalidOption, type ToolError, toolError } from "./ToolError.ts"
 
 /** Options of `to_nsq`. */
 export interface ToNsqOptions {
+  readonly logFormat: LogFormat
   readonly topic: string
   readonly nsqdTcpAddresses: ReadonlyArray<string>
   readonly delimiter: string
@@ -27,6 +30,7 @@ export interface ToNsqOptions {
 
 /** The flags of `to_nsq`. */
 export const table = {
+  logFormat: LogOptions.formatRow,
   topic: row("topic", Kind.string, () => "", "topic to publish to"),
   nsqdTcpAddresses: row(
     "nsqd-tcp-address",
