@@ -30,8 +30,8 @@ import type { Measure, Row } from "./row.ts"
 const messageBytes = bodyBytes + 34
 const waitingMessages = 10_000_000
 const deferredMessages = 5_000_000
-/** A slower daemon fails. */
-const deferredPerSecondLeast = 8000
+/** A slower daemon fails. Each connection waits for the commit of one DPUB after another, so that commits have hundreds. */
+const deferredPerSecondLeast = 5000
 const dayMilliseconds = 24 * 3600 * 1000
 /** Time after which NSQ has saved the state of its disk queues. */
 const syncSeconds = 2.5
@@ -268,8 +268,8 @@ const deferredRow: Row = {
       const flags = [...flagsOf(command, "written"), "--max-req-timeout=48h"]
       const deferring = {
         batch: 1,
-        window: 10,
-        connections: 200,
+        window: 20,
+        connections: 500,
         limit: deferredMessages,
         deferMilliseconds: dayMilliseconds
       }

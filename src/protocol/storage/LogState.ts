@@ -1,7 +1,8 @@
 /**
  * The state of a durable topic's channels (docs/protocol/files.md#state-of-the-channels): which messages are finished, returned
- * with their attempts, or deferred until when. A state file is a sequence of blocks with checksums. The first block of a file is
- * a checkpoint: the changes that lead from nothing to the whole state. The blocks behind it are the changes since.
+ * with their attempts, or deferred until when. A state file is a sequence of blocks with checksums. A file begins with
+ * a checkpoint: the changes that lead from nothing to the whole state. A large checkpoint consists of several blocks, and changes
+ * that are made meanwhile lie between them. The blocks behind it are the changes since.
  *
  * Changes are runs of numbers with one to eight bytes each: seven bits per byte, the lowest first.
  */
@@ -52,6 +53,12 @@ const initialBytes = 256
 export class LogStateEncoder implements LogStateChanges {
   private bytes = Buffer.allocUnsafeSlow(initialBytes)
   private used = 0
+  private readonly keptBytes: number
+
+  /** `clear` keeps at most `keptBytes` for the next changes, by default 64 KiB. */
+  constructor(keptBytes = 64 * 1024) {
+    this.keptBytes = keptBytes
+  }
 
   /** Number of encoded bytes. */
   get size(): number {
@@ -63,10 +70,10 @@ export class LogStateEncoder implements LogStateChanges {
     return this.bytes.subarray(0, this.used)
   }
 
-  /** Forgets all changes, and keeps at most 64 KiB for the next ones. */
+  /** Forgets all changes. */
   clear(): void {
     this.used = 0
-    if (this.bytes.length > 64 * 1024) this.bytes = Buffer.allocUnsafeSlow(initialBytes)
+    if (this.bytes.length > this.keptBytes) this.bytes = Buffer.allocUnsafeSlow(initialBytes)
   }
 
   /** Adds changes that another encoder has encoded. */
@@ -252,8 +259,13 @@ export const stateHeaderSize = 16
 /** The first four bytes of each block: `NSQS`. */
 const magic = 0x4e535153
 
-/** What a block of a state file holds. */
-export type StateBlockKind = "checkpoint" | "changes"
+/** The highest bits of a block's size. */
+const checkpointFlag = 0x8000_0000
+const continuedFlag = 0x4000_0000
+const sizeMask = 0x3fff_ffff
+
+/** What a block of a state file holds. A `part` of a checkpoint is followed by further ones, the last of which is a `checkpoint`. */
+export type StateBlockKind = "part" | "checkpoint" | "changes"
 
 /** A block of a state file: changes, and where the next block starts. */
 export interface StateBlock {
@@ -262,33 +274,50 @@ export interface StateBlock {
   readonly end: number
 }
 
+const flagsOf: Record<StateBlockKind, number> = {
+  part: checkpointFlag + continuedFlag,
+  checkpoint: checkpointFlag,
+  changes: 0
+}
+
+const kindOf = (flags: number): StateBlockKind => {
+  if (flags < checkpointFlag) return "changes"
+  return flags < checkpointFlag + continuedFlag ? "checkpoint" : "part"
+}
+
 /** Returns the header of a block with these changes. */
 export const encodeStateHeader = (kind: StateBlockKind, changes: Buffer): Buffer => {
   const header = Buffer.allocUnsafe(stateHeaderSize)
   header.writeUInt32BE(magic, 0)
-  header.writeUInt32BE((kind === "checkpoint" ? 0x8000_0000 : 0) + changes.length, 4)
+  header.writeUInt32BE(flagsOf[kind] + changes.length, 4)
   header.writeUInt32BE(crc32(changes), 8)
   header.writeUInt32BE(crc32(header.subarray(0, 12)), 12)
   return header
 }
 
-/** Reads the block at `at`; `undefined` if no valid one starts there. */
-export const readStateBlock = (bytes: Buffer, at: number): StateBlock | undefined => {
+/** Returns the size of the block with the header at `at`; `undefined` if no valid header starts there. */
+export const stateBlockSize = (bytes: Buffer, at: number): number | undefined => {
   if (at + stateHeaderSize > bytes.length || bytes.readUInt32BE(at) !== magic) return undefined
   if (bytes.readUInt32BE(at + 12) !== crc32(bytes.subarray(at, at + 12))) return undefined
-  const size = bytes.readUInt32BE(at + 4)
-  const end = at + stateHeaderSize + (size & 0x7fff_ffff)
+  return stateHeaderSize + (bytes.readUInt32BE(at + 4) & sizeMask)
+}
+
+/** Reads the block at `at`; `undefined` if no valid one starts there. */
+export const readStateBlock = (bytes: Buffer, at: number): StateBlock | undefined => {
+  const size = stateBlockSize(bytes, at)
+  if (size === undefined || at + size > bytes.length) return undefined
+  const end = at + size
   const changes = bytes.subarray(at + stateHeaderSize, end)
-  if (end > bytes.length || crc32(changes) !== bytes.readUInt32BE(at + 8)) return undefined
-  return { kind: size >= 0x8000_0000 ? "checkpoint" : "changes", changes, end }
+  if (crc32(changes) !== bytes.readUInt32BE(at + 8)) return undefined
+  return { kind: kindOf(bytes.readUInt32BE(at + 4)), changes, end }
 }
 
 const magicBytes = Buffer.from("NSQS")
 
-/** Returns the first position from `at` where a valid block starts; -1 without a valid block. */
-export const findStateBlock = (bytes: Buffer, at: number): number => {
+/** Returns the first position from `at` where a valid header of a block starts; -1 without a valid header. */
+export const findStateHeader = (bytes: Buffer, at: number): number => {
   for (let found = bytes.indexOf(magicBytes, at); found >= 0; found = bytes.indexOf(magicBytes, found + 1)) {
-    if (readStateBlock(bytes, found) !== undefined) return found
+    if (stateBlockSize(bytes, found) !== undefined) return found
   }
   return -1
 }

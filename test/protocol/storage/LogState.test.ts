@@ -3,11 +3,12 @@ import { Schema } from "effect"
 import {
   decodeLogState,
   encodeStateHeader,
-  findStateBlock,
+  findStateHeader,
   type LogStateChanges,
   LogStateEncoder,
   readStateBlock,
-  type StateBlockKind
+  type StateBlockKind,
+  stateBlockSize
 } from "../../../src/protocol/storage/LogState.ts"
 
 const number = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 52 }))
@@ -164,6 +165,18 @@ describe("blocks of a state file", () => {
     assert.isUndefined(readStateBlock(both, both.length))
   })
 
+  it("the size of a block is known from its header", () => {
+    assert.strictEqual(stateBlockSize(both.subarray(0, 16), 0), 16 + changes.length)
+    assert.isUndefined(stateBlockSize(both.subarray(0, 15), 0))
+    assert.isUndefined(stateBlockSize(both, 1))
+  })
+
+  it("a block has the kind that it was written with", () => {
+    for (const kind of ["part", "checkpoint", "changes"] as const) {
+      assert.deepStrictEqual(readStateBlock(block(kind, changes), 0), { kind, changes, end: 16 + changes.length })
+    }
+  })
+
   it("a block with any wrong bit is not valid, and the next one is found", () => {
     const next = 16 + changes.length
     for (let at = 0; at < next; at++) {
@@ -171,7 +184,7 @@ describe("blocks of a state file", () => {
         const damaged = Buffer.from(both)
         damaged[at] = (damaged[at] ?? 0) ^ (1 << bit)
         assert.isUndefined(readStateBlock(damaged, 0), `byte ${at}, bit ${bit}`)
-        assert.strictEqual(findStateBlock(damaged, 0), next)
+        assert.strictEqual(findStateHeader(damaged, 1), next)
       }
     }
   })
@@ -179,14 +192,14 @@ describe("blocks of a state file", () => {
   it("a block that was cut off is not valid", () => {
     for (let end = 0; end < 16 + changes.length; end++) {
       assert.isUndefined(readStateBlock(both.subarray(0, end), 0))
-      assert.strictEqual(findStateBlock(both.subarray(0, end), 0), -1)
+      assert.strictEqual(findStateHeader(both.subarray(0, end), 1), -1)
     }
   })
 
   it("the magic within a block's changes is not the start of a block", () => {
     const misleading = Buffer.from("NSQS, a channel's name may have these letters")
     const bytes = Buffer.concat([Buffer.from("x"), block("changes", misleading)])
-    assert.strictEqual(findStateBlock(bytes, 0), 1)
-    assert.strictEqual(findStateBlock(bytes, 2), -1)
+    assert.strictEqual(findStateHeader(bytes, 0), 1)
+    assert.strictEqual(findStateHeader(bytes, 2), -1)
   })
 })

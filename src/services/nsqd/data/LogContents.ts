@@ -59,7 +59,7 @@ export class LogContents {
       const ahead = new SequenceSet(0)
       const all = new Map(attempts)
       deferred.forEach((sequence, due, next) => {
-        all.set(sequence, next)
+        if (next > 1) all.set(sequence, next)
         if (due > now) ahead.add(sequence, sequence + 1)
       })
       return { channel: name, finished, deferred: ahead, attempts: all, counted: new Counted() }

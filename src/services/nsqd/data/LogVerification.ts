@@ -4,11 +4,13 @@
 import { Effect } from "effect"
 import * as Path from "node:path"
 import { fillingFileName, parseLogFileName, segmentFileName, stateFileName } from "../../../protocol/storage/LogFiles.ts"
-import { logEpochOf, type LogHeader } from "../../../protocol/storage/LogRecord.ts"
-import { decodeLogState, findStateBlock, readStateBlock } from "../../../protocol/storage/LogState.ts"
+import type { LogHeader } from "../../../protocol/storage/LogRecord.ts"
+import { decodeLogState } from "../../../protocol/storage/LogState.ts"
 import type { Disk, DiskError } from "../disk/Disk.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import { RecoveredState } from "../log/RecoveredState.ts"
+import { epochOfFile } from "../log/SegmentRecovery.ts"
+import { readStateBlocks } from "../log/StateBlocks.ts"
 import { StateFile } from "../log/StateFile.ts"
 import type { Findings } from "./DataReport.ts"
 import { LogContents } from "./LogContents.ts"
@@ -39,10 +41,11 @@ export const verifyLog = Effect.fnUntraced(function*(
       return file?.kind === kind ? [file.number] : []
     }).sort((a, b) => a - b)
   const generations = numbers("state")
+  let hasCheckpoint = false
   for (const generation of generations) {
-    const path = Path.join(directory, stateFileName(generation))
-    verifyState(path, yield* readFile(disk, path, Infinity), findings)
+    hasCheckpoint = (yield* verifyState(disk, Path.join(directory, stateFileName(generation)), findings)) || hasCheckpoint
   }
+  if (generations.length > 0 && !hasCheckpoint) findings.damage(directory, 0, 0, "no state file has a complete checkpoint")
   const { state } = yield* StateFile.load(disk, directory, names)
   const firsts = numbers("segment")
   const segments = firsts.map((first, i): WalkedSegment => ({
@@ -102,45 +105,31 @@ const verifySegments = Effect.fnUntraced(function*(
   }
 })
 
-/** Bytes at the start of a segment that show its epoch. */
-const epochBytes = 1024 * 1024
-
 const epochOf = Effect.fnUntraced(function*(disk: Disk["Service"], segments: ReadonlyArray<WalkedSegment>) {
   for (const { path } of segments.toReversed()) {
-    const epoch = logEpochOf(yield* readFile(disk, path, epochBytes))
+    const epoch = yield* epochOfFile(disk, path)
     if (epoch !== undefined) return epoch
   }
   return undefined
 })
 
-const readFile = (disk: Disk["Service"], path: string, most: number): Effect.Effect<Buffer, DiskError> =>
-  Effect.acquireUseRelease(
-    disk.open(path),
-    (file) =>
-      Effect.gen(function*() {
-        const bytes = Buffer.allocUnsafeSlow(Math.min(most, yield* file.size))
-        return bytes.subarray(0, yield* file.read(bytes, 0))
-      }),
-    (file) => file.close
-  )
-
-/** Verifies the blocks of a state file, which nsqd reads as a whole, too. */
-const verifyState = (path: string, bytes: Buffer, findings: Findings): void => {
-  if (readStateBlock(bytes, 0)?.kind !== "checkpoint") findings.damage(path, 0, 0, "no valid checkpoint")
-  for (let at = 0; at < bytes.length;) {
-    const block = readStateBlock(bytes, at)
-    if (block !== undefined) {
-      if (!decodeLogState(block.changes, new RecoveredState())) findings.damage(path, at, 0, "unknown changes")
-      at = block.end
-      continue
-    }
-    const next = findStateBlock(bytes, at + 1)
-    if (next < 0) {
-      const isTorn = at > 0 && bytes.subarray(at).some((byte) => byte !== 0)
-      if (isTorn) findings.note(path, at, "incomplete changes, which a crash or a failed write has left")
-      return
-    }
-    if (at > 0) findings.damage(path, at, 0, "damaged changes: what only they call finished is delivered again")
-    at = next
+/** Verifies the blocks of a state file; returns whether its checkpoint is complete. */
+const verifyState = Effect.fnUntraced(function*(
+  disk: Disk["Service"],
+  path: string,
+  findings: Findings
+): Effect.fn.Return<boolean, DiskError> {
+  const { hasStart, holes, isComplete, size } = yield* readStateBlocks(disk, path, ({ changes }, position) => {
+    if (!decodeLogState(changes, new RecoveredState())) findings.damage(path, position, 0, "unknown changes")
+    return true
+  })
+  if (!hasStart) findings.damage(path, 0, 0, "no valid checkpoint")
+  const isUnfinished = hasStart && !isComplete && holes.every(({ to }) => to === size)
+  if (isUnfinished) findings.note(path, size, "incomplete checkpoint, whose rest is in the file before")
+  for (const { from, isZero, to } of holes) {
+    if (from === 0) continue
+    if (to < size) findings.damage(path, from, 0, "damaged changes: what only they call finished is delivered again")
+    else if (!isZero) findings.note(path, from, "incomplete changes, which a crash or a failed write has left")
   }
-}
+  return isComplete
+})

@@ -7,7 +7,7 @@
  */
 import type { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
 import { type LogStateChanges, LogStateEncoder } from "../../../protocol/storage/LogState.ts"
-import { DeferredTable } from "./DeferredTable.ts"
+import { DeferredTable, type EachDeferred } from "./DeferredTable.ts"
 import { type LogBatch, someOf, wholeOf } from "./LogBatch.ts"
 import { SequenceHeap } from "./SequenceHeap.ts"
 import { SequenceSet } from "./SequenceSet.ts"
@@ -274,6 +274,7 @@ export class ChannelLog {
 
   /** Messages that do not exist are finished. The cursor passes those that it has reached. */
   skipLost(from: number, to: number): void {
+    const isNew = from >= Math.max(this.next, this.plainFrom)
     this.readWithCareBelow(to)
     const { handed } = this.owner
     for (let sequence = Math.max(from, this.next); sequence < Math.min(to, handed); sequence++) {
@@ -281,7 +282,8 @@ export class ChannelLog {
     }
     const added = this.finished.add(from, to)
     this.passSkipped()
-    if (added === 0 && !this.finished.has(this.returned.lowest)) return
+    // Messages that the cursor has not reached are not returned, and deferred ones can be millions.
+    if (isNew || (added === 0 && !this.finished.has(this.returned.lowest))) return
     const isGone = (sequence: number): boolean => this.finished.has(sequence)
     this.returned.removeWhere(isGone)
     this.table.removeWhere(isGone)
@@ -337,14 +339,29 @@ export class ChannelLog {
     this.changes.clear()
   }
 
-  /** Encodes the whole state, and forgets the changes since the last call. */
-  encode(out: LogStateChanges): void {
-    this.closeFinished()
-    this.changes.clear()
+  /**
+   * Encodes the whole state in steps of at most `most` messages. What changes between two of them is among the changes: together with those, the result is
+   * the state at its end.
+   */
+  *encode(out: LogStateChanges, most: number): Generator<void, void> {
     out.created(this.number, this.name, this.finished.floor)
-    this.finished.forEachRange((from, to) => out.finished(this.number, from, to))
-    for (const [sequence, attempts] of this.attempts) out.returned(this.number, sequence, attempts)
-    this.table.forEach((sequence, due, attempts) => out.deferred(this.number, sequence, due, attempts))
+    yield* this.finished.scanRanges((from, to) => out.finished(this.number, from, to))
+    this.table.startScan((sequence, due, attempts) => {
+      this.changes.deferred(this.number, sequence, due, attempts)
+      this.noteChange()
+    })
+    const deferred: EachDeferred = (sequence, due, attempts) => out.deferred(this.number, sequence, due, attempts)
+    try {
+      while (this.table.scan(most, deferred)) yield
+    } finally {
+      this.table.endScan()
+    }
+    // After the table: messages leave it with their attempts.
+    let count = 0
+    for (const [sequence, attempts] of this.attempts) {
+      out.returned(this.number, sequence, attempts)
+      if (++count % most === 0) yield
+    }
   }
 }
 

@@ -3,109 +3,136 @@
  *
  * Hot path: 18 bytes per message in typed arrays, so that millions of messages can wait for days.
  */
+import { DeferredList } from "./DeferredList.ts"
 
-const initialSlots = 16
-/** Less than two, so that five million messages do not take the memory of eight. */
-const growth = 1.5
+/** Receives a deferred message. */
+export type EachDeferred = (sequence: number, due: number, attempts: number) => void
 
 export class DeferredTable {
-  private length = 0
-  private dues = new Float64Array(0)
-  private sequences = new Float64Array(0)
-  private attempts = new Uint16Array(0)
+  private readonly heap: DeferredList
+  /** A scan has not visited the messages below this position. */
+  private unvisited = 0
+  private missed: EachDeferred = () => {}
+
+  /** A table with the messages of `list`, which it takes over. */
+  constructor(list = new DeferredList()) {
+    this.heap = list
+    this.order()
+  }
 
   get count(): number {
-    return this.length
+    return this.heap.length
   }
 
   /** The earliest due time; `Infinity` if the table is empty. */
   get earliest(): number {
-    return this.length === 0 ? Infinity : this.dues[0]!
+    return this.heap.length === 0 ? Infinity : this.heap.dueAt(0)
   }
 
   push(sequence: number, due: number, attempts: number): void {
-    if (this.length === this.dues.length) this.resize(Math.max(initialSlots, Math.ceil(this.length * growth)))
-    let at = this.length++
+    const { heap } = this
+    let at = heap.length
+    heap.add(sequence, due, attempts)
     while (at > 0) {
       const parent = (at - 1) >> 1
       if (!this.isAfter(parent, sequence, due)) break
-      this.move(parent, at)
+      if (parent < this.unvisited && at >= this.unvisited) this.pass(parent, this.missed)
+      heap.move(parent, at)
       at = parent
     }
-    this.put(at, sequence, due, attempts)
+    heap.put(at, sequence, due, attempts)
   }
 
   /** Removes the earliest message and returns its sequence. Requires `count` > 0. */
   pop(): number {
-    const top = this.sequences[0]!
-    const last = --this.length
-    const sequence = this.sequences[last]!
-    const due = this.dues[last]!
-    const attempts = this.attempts[last]!
-    let at = 0
+    const { heap } = this
+    const top = heap.sequenceAt(0)
+    const last = heap.length - 1
+    this.sink(0, last, heap.sequenceAt(last), heap.dueAt(last), heap.attemptsAt(last))
+    heap.cut(last)
+    this.unvisited = Math.min(this.unvisited, last)
+    return top
+  }
+
+  /** Puts a message at `at` or below among the first `length` ones. */
+  private sink(from: number, length: number, sequence: number, due: number, attempts: number): void {
+    const { heap } = this
+    let at = from
     for (;;) {
       let child = 2 * at + 1
-      if (child >= last) break
-      if (child + 1 < last && this.isAfter(child, this.sequences[child + 1]!, this.dues[child + 1]!)) child++
+      if (child >= length) break
+      if (child + 1 < length && this.isAfter(child, heap.sequenceAt(child + 1), heap.dueAt(child + 1))) child++
       if (this.isAfter(child, sequence, due)) break
-      this.move(child, at)
+      heap.move(child, at)
       at = child
     }
-    if (last > 0) this.put(at, sequence, due, attempts)
-    if (last * 4 < this.dues.length && this.dues.length > initialSlots) this.resize(Math.max(initialSlots, last * 2))
-    return top
+    heap.put(at, sequence, due, attempts)
+  }
+
+  /** Makes a heap of messages in any order. */
+  private order(): void {
+    const { heap } = this
+    for (let at = (heap.length >> 1) - 1; at >= 0; at--) {
+      this.sink(at, heap.length, heap.sequenceAt(at), heap.dueAt(at), heap.attemptsAt(at))
+    }
   }
 
   /** The attempts of the earliest message. */
   get earliestAttempts(): number {
-    return this.attempts[0] ?? 0
+    return this.heap.length === 0 ? 0 : this.heap.attemptsAt(0)
   }
 
   /** Removes the messages for which `isGone` holds; takes time in proportion to the table. */
   removeWhere(isGone: (sequence: number) => boolean): void {
-    const { attempts, dues, length, sequences } = this
-    this.clear()
-    for (let at = 0; at < length; at++) {
-      if (!isGone(sequences[at]!)) this.push(sequences[at]!, dues[at]!, attempts[at]!)
+    const { heap } = this
+    let kept = 0
+    for (let at = 0; at < heap.length; at++) {
+      if (!isGone(heap.sequenceAt(at))) heap.move(at, kept++)
     }
+    if (kept === heap.length) return
+    heap.cut(kept)
+    this.order()
+    if (this.unvisited > 0) this.unvisited = kept
   }
 
   clear(): void {
-    this.length = 0
-    this.resize(0)
+    this.heap.clear()
+    this.unvisited = 0
   }
 
   /** Calls `entry` for every message, in no particular order. */
-  forEach(entry: (sequence: number, due: number, attempts: number) => void): void {
-    for (let at = 0; at < this.length; at++) entry(this.sequences[at]!, this.dues[at]!, this.attempts[at]!)
+  forEach(entry: EachDeferred): void {
+    for (let at = 0; at < this.heap.length; at++) this.pass(at, entry)
+  }
+
+  /**
+   * Begins to visit all messages with `scan`. The table may change meanwhile: `missed` gets a message that a change moves to
+   * where the scan has been. A message may be visited twice.
+   */
+  startScan(missed: EachDeferred): void {
+    this.unvisited = this.heap.length
+    this.missed = missed
+  }
+
+  /** Visits at most `most` further messages; returns whether there are more. */
+  scan(most: number, entry: EachDeferred): boolean {
+    // Downward: the earliest messages, which leave meanwhile, move the others to positions that are visited later.
+    for (const to = Math.max(0, this.unvisited - most); this.unvisited > to;) this.pass(--this.unvisited, entry)
+    return this.unvisited > 0
+  }
+
+  /** Ends a scan, also before it has visited all messages. */
+  endScan(): void {
+    this.unvisited = 0
+  }
+
+  private pass(at: number, entry: EachDeferred): void {
+    entry(this.heap.sequenceAt(at), this.heap.dueAt(at), this.heap.attemptsAt(at))
   }
 
   /** Whether the message at `at` leaves after the given one. Equal due times leave in the order of publishing. */
   private isAfter(at: number, sequence: number, due: number): boolean {
-    const other = this.dues[at]!
-    return other > due || (other === due && this.sequences[at]! > sequence)
-  }
-
-  private move(from: number, to: number): void {
-    this.put(to, this.sequences[from]!, this.dues[from]!, this.attempts[from]!)
-  }
-
-  private put(at: number, sequence: number, due: number, attempts: number): void {
-    this.sequences[at] = sequence
-    this.dues[at] = due
-    this.attempts[at] = attempts
-  }
-
-  private resize(slots: number): void {
-    const kept = Math.min(this.length, slots)
-    const dues = new Float64Array(slots)
-    dues.set(this.dues.subarray(0, kept))
-    this.dues = dues
-    const sequences = new Float64Array(slots)
-    sequences.set(this.sequences.subarray(0, kept))
-    this.sequences = sequences
-    const attempts = new Uint16Array(slots)
-    attempts.set(this.attempts.subarray(0, kept))
-    this.attempts = attempts
+    const other = this.heap.dueAt(at)
+    return other > due || (other === due && this.heap.sequenceAt(at) > sequence)
   }
 }

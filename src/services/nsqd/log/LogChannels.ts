@@ -162,8 +162,12 @@ export class LogChannels {
     return this.channels.get(channel.name) === channel
   }
 
-  /** Encodes the whole state of the channels. */
-  encode(out: LogStateChanges): void {
-    for (const channel of this.channels.values()) if (!this.ephemeral.has(channel)) channel.encode(out)
+  /** Encodes the whole state of the channels, in steps of at most `most` messages. */
+  *encode(out: LogStateChanges, most: number): Generator<void, void> {
+    for (const channel of this.channels.values()) {
+      if (this.ephemeral.has(channel)) continue
+      yield* channel.encode(out, most)
+      yield
+    }
   }
 }

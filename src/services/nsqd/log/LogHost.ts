@@ -7,6 +7,7 @@ import type { Disk } from "../disk/Disk.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { LogDurability } from "../options/Durability.ts"
 import type { LogMemory } from "./LogMemory.ts"
+import type { StateSizes } from "./StateFile.ts"
 
 /** Whose log it is, where it lies and how it is written. */
 export interface TopicLogOptions {
@@ -17,6 +18,8 @@ export interface TopicLogOptions {
   readonly durability: LogDurability
   /** A segment is closed when it would become larger, in bytes. */
   readonly segmentBytes: number
+  /** By default `usualStateSizes`. */
+  readonly stateSizes?: StateSizes
 }
 
 /** What a log needs from its owner. */

@@ -8,10 +8,11 @@ import * as Path from "node:path"
 import { parseLogFileName, segmentFileName } from "../../../protocol/storage/LogFiles.ts"
 import type { Disk, DiskError } from "../disk/Disk.ts"
 import * as Filling from "./Filling.ts"
+import { type IssuedId, laterId } from "./LogCommits.ts"
 import type { RecoveredState } from "./RecoveredState.ts"
 import { Segment, Segments } from "./Segment.ts"
 import { type DeferredRange, epochOfFile, recoverSegment, type SequenceRange } from "./SegmentRecovery.ts"
-import { StateFile } from "./StateFile.ts"
+import { StateFile, type StateGenerations } from "./StateFile.ts"
 
 /** What recovery has found. */
 export interface RecoveredLog {
@@ -25,11 +26,11 @@ export interface RecoveredLog {
   /** The last segment and where its records end; `continues` if the next record belongs there. */
   readonly tail: { readonly segment: Segment; readonly size: number; readonly continues: boolean } | undefined
   readonly state: RecoveredState
-  readonly generation: number
+  readonly generations: StateGenerations
   /** Messages that do not exist and that the state does not know to be missing. */
   readonly lost: ReadonlyArray<SequenceRange>
-  /** The header of the last message's frame; `undefined` without messages. */
-  readonly lastFrame: Buffer | undefined
+  /** The last message id; `undefined` without messages. */
+  readonly lastIssued: IssuedId | undefined
   /** The deferred messages of the segment that was read and that were not handed over. */
   readonly deferred: ReadonlyArray<DeferredRange>
   /** What is to be logged. */
@@ -57,7 +58,7 @@ const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<Recove
   Effect.gen(function*() {
     const names = yield* Filling.discardIncomplete(disk, directory, yield* disk.list(directory))
     for (const name of names) if (name.endsWith(".tmp")) yield* disk.remove(Path.join(directory, name))
-    const { damage, generation, isIncomplete, state } = yield* StateFile.load(disk, directory, names)
+    const { damage, generations, isIncomplete, state } = yield* StateFile.load(disk, directory, names)
     const firsts = names.flatMap((name) => {
       const file = parseLogFileName(name)
       return file?.kind === "segment" ? [file.number] : []
@@ -81,9 +82,9 @@ const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<Recove
         handedTo,
         tail: undefined,
         state,
-        generation,
+        generations,
         lost: [],
-        lastFrame: undefined,
+        lastIssued: state.lastIssued,
         deferred: [],
         reports
       }
@@ -93,7 +94,7 @@ const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<Recove
     const waitsFromStart = isIncomplete || (state.heldFrom === undefined && state.channels.length === 0)
     const heldFrom = waitsFromStart ? firsts[0] : state.heldFrom
     const recovered = yield* recoverSegment(disk, last, epoch, heldFrom ?? Infinity)
-    const { deferred, end, holes, isTorn, lastFrame, size } = recovered
+    const { deferred, end, holes, isTorn, size } = recovered
     if (isTorn) reports.push(`${last.path}: cut off an incomplete record at ${size}`)
     for (const { from, isDamage, to } of holes) {
       if (state.isLost(from, to)) continue
@@ -118,10 +119,13 @@ const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<Recove
       // Sequences in a segment have no gaps that its state does not explain: a new one begins behind a gap.
       tail: { segment: last, size, continues: known <= end },
       state,
-      generation,
+      generations,
       lost,
       deferred,
-      lastFrame: lastFrame ?? (yield* lastFrameOf(disk, segments.all.slice(0, -1), epoch)),
+      lastIssued: laterId(
+        state.lastIssued,
+        recovered.lastId ?? (yield* lastIdOf(disk, segments.all.slice(0, -1), epoch))
+      ),
       reports
     }
   })
@@ -139,16 +143,16 @@ const epochOfSegments = (
     return undefined
   })
 
-/** The last message of the segments: it has the last id. */
-const lastFrameOf = (
+/** The last message id in the segments. */
+const lastIdOf = (
   disk: Disk["Service"],
   segments: ReadonlyArray<Segment>,
   epoch: number | undefined
-): Effect.Effect<Buffer | undefined, DiskError> =>
+): Effect.Effect<IssuedId | undefined, DiskError> =>
   Effect.gen(function*() {
     for (const segment of segments.toReversed()) {
-      const { lastFrame } = yield* recoverSegment(disk, segment, epoch, Infinity)
-      if (lastFrame !== undefined) return lastFrame
+      const { lastId } = yield* recoverSegment(disk, segment, epoch, Infinity)
+      if (lastId !== undefined) return lastId
     }
     return undefined
   })

@@ -3,45 +3,70 @@
  */
 import type { LogStateChanges } from "../../../protocol/storage/LogState.ts"
 import type { RecoveredChannel } from "./ChannelLog.ts"
+import { DeferredList } from "./DeferredList.ts"
 import { DeferredTable } from "./DeferredTable.ts"
+import { type IssuedId, laterId } from "./LogCommits.ts"
 import { SequenceSet } from "./SequenceSet.ts"
 
-const initialEvents = 16
+/** A channel with fewer changes of messages is not tidied. */
+const tidyLeast = 100_000
 
-/** Messages that were deferred or returned, in this order; typed arrays, because there may be millions. */
-class Events {
-  private length = 0
-  private sequences = new Float64Array(initialEvents)
-  /** 0 for returned messages. */
-  private dues = new Float64Array(initialEvents)
-  private attempts = new Uint16Array(initialEvents)
-
-  add(sequence: number, due: number, attempts: number): void {
-    if (this.length === this.sequences.length) {
-      const slots = Math.ceil(this.length * 1.5)
-      const widen = <A extends Float64Array | Uint16Array>(to: A, from: A): A => {
-        to.set(from)
-        return to
-      }
-      this.sequences = widen(new Float64Array(slots), this.sequences)
-      this.dues = widen(new Float64Array(slots), this.dues)
-      this.attempts = widen(new Uint16Array(slots), this.attempts)
-    }
-    this.sequences[this.length] = sequence
-    this.dues[this.length] = due
-    this.attempts[this.length++] = attempts
-  }
-
-  /** Calls `event` for all, the last one first. */
-  forEachFromLast(event: (sequence: number, due: number, attempts: number) => void): void {
-    for (let at = this.length - 1; at >= 0; at--) event(this.sequences[at]!, this.dues[at]!, this.attempts[at]!)
-  }
-}
-
-interface CollectedChannel {
+/** A channel with the messages that were deferred or returned, in this order. The due time of returned messages is 0. */
+class CollectedChannel {
   readonly name: string
   readonly finished: SequenceSet
-  readonly events: Events
+  /** The sequence after the last one that the channel has used. */
+  end: number
+  private readonly changes = new DeferredList()
+  private tidyAt = tidyLeast
+
+  constructor(name: string, start: number) {
+    this.name = name
+    this.end = start
+    this.finished = new SequenceSet(start)
+  }
+
+  finish(from: number, to: number): void {
+    this.end = Math.max(this.end, to)
+    this.finished.add(from, to)
+  }
+
+  change(sequence: number, due: number, attempts: number): void {
+    this.end = Math.max(this.end, sequence + 1)
+    if (this.changes.length >= this.tidyAt) {
+      this.tidy()
+      this.tidyAt = Math.max(tidyLeast, 2 * this.changes.length)
+    }
+    this.changes.add(sequence, due, attempts)
+  }
+
+  /** Keeps the last change of each message, and none of finished ones. */
+  private tidy(): void {
+    const { changes, finished } = this
+    const seen = new SequenceSet(0)
+    let first = changes.length
+    for (let at = changes.length - 1; at >= 0; at--) {
+      const sequence = changes.sequenceAt(at)
+      if (!finished.has(sequence) && seen.add(sequence, sequence + 1) > 0) changes.move(at, --first)
+    }
+    const kept = changes.length - first
+    for (let at = 0; at < kept; at++) changes.move(first + at, at)
+    changes.cut(kept)
+  }
+
+  /** Takes the messages out. */
+  take(): RecoveredChannel {
+    this.tidy()
+    const { changes, finished } = this
+    const attempts = new Map<number, number>()
+    let deferred = 0
+    for (let at = 0; at < changes.length; at++) {
+      if (changes.dueAt(at) > 0) changes.move(at, deferred++)
+      else attempts.set(changes.sequenceAt(at), changes.attemptsAt(at))
+    }
+    changes.cut(deferred)
+    return { finished, deferred: new DeferredTable(changes), attempts }
+  }
 }
 
 /** A channel of the state files. */
@@ -55,13 +80,14 @@ export class RecoveredState implements LogStateChanges {
   /** The topic hands no messages from here on to its channels. */
   heldFrom: number | undefined
   /** The last issued message id. */
-  lastIssued: { readonly unit: number; readonly sequence: number } | undefined
+  lastIssued: IssuedId | undefined
   /** The lowest sequence of the log. */
   start = 1
   /** The highest channel number of all times. */
   lastChannel = 0
   private readonly collected = new Map<number, CollectedChannel>()
   private readonly ranges: Array<{ readonly from: number; readonly to: number }> = []
+  private taken: ReadonlyArray<NamedChannel> | undefined
 
   epoch(epoch: number): void {
     this.logEpoch = epoch
@@ -70,21 +96,21 @@ export class RecoveredState implements LogStateChanges {
     this.lastChannel = Math.max(this.lastChannel, channel)
     // A damaged file may repeat what an earlier one has.
     if (this.collected.get(channel)?.name === name) return
-    const finished = new SequenceSet(start)
-    for (const { from, to } of this.ranges) finished.add(from, to)
-    this.collected.set(channel, { name, finished, events: new Events() })
+    const collected = new CollectedChannel(name, start)
+    for (const { from, to } of this.ranges) collected.finished.add(from, to)
+    this.collected.set(channel, collected)
   }
   deleted(channel: number): void {
     this.collected.delete(channel)
   }
   finished(channel: number, from: number, to: number): void {
-    this.collected.get(channel)?.finished.add(from, to)
+    this.collected.get(channel)?.finish(from, to)
   }
   returned(channel: number, sequence: number, attempts: number): void {
-    this.collected.get(channel)?.events.add(sequence, 0, attempts)
+    this.collected.get(channel)?.change(sequence, 0, attempts)
   }
   deferred(channel: number, sequence: number, due: number, attempts: number): void {
-    this.collected.get(channel)?.events.add(sequence, due, attempts)
+    this.collected.get(channel)?.change(sequence, due, attempts)
   }
   held(sequence: number): void {
     this.heldFrom = sequence
@@ -97,7 +123,7 @@ export class RecoveredState implements LogStateChanges {
     for (const { finished } of this.collected.values()) finished.add(from, to)
   }
   issued(unit: number, sequence: number): void {
-    this.lastIssued = { unit, sequence }
+    this.lastIssued = laterId(this.lastIssued, { unit, sequence })
   }
   trimmed(sequence: number): void {
     this.start = Math.max(this.start, sequence)
@@ -119,26 +145,17 @@ export class RecoveredState implements LogStateChanges {
   get end(): number {
     let end = Math.max(this.start, this.heldFrom ?? 0)
     for (const { to } of this.ranges) end = Math.max(end, to)
-    for (const { events, finished } of this.collected.values()) {
-      end = Math.max(end, finished.floor)
-      finished.forEachRange((_, to) => void (end = Math.max(end, to)))
-      events.forEachFromLast((sequence) => void (end = Math.max(end, sequence + 1)))
-    }
+    for (const channel of this.collected.values()) end = Math.max(end, channel.end)
     return end
   }
 
-  /** The channels. The last change of each message counts. */
+  /** The channels. The last change of each message counts. No changes may follow. */
   get channels(): ReadonlyArray<NamedChannel> {
-    return Array.from(this.collected, ([number, { events, finished, name }]) => {
-      const deferred = new DeferredTable()
-      const attemptsOf = new Map<number, number>()
-      const seen = new SequenceSet(0)
-      events.forEachFromLast((sequence, due, attempts) => {
-        if (finished.has(sequence) || seen.add(sequence, sequence + 1) === 0) return
-        if (due > 0) deferred.push(sequence, due, attempts)
-        else attemptsOf.set(sequence, attempts)
-      })
-      return { number, name, finished, deferred, attempts: attemptsOf }
-    })
+    this.taken ??= Array.from(this.collected, ([number, channel]) => ({
+      number,
+      name: channel.name,
+      ...channel.take()
+    }))
+    return this.taken
   }
 }

@@ -3,7 +3,8 @@
  * kept. The messages between them were not acknowledged or are damaged; a durable mark above them tells which.
  */
 import { Effect } from "effect"
-import { messageFrameHeaderSize } from "../../../protocol/client/MessageBatch.ts"
+import { readGuid } from "../../../protocol/client/Guid.ts"
+import { frameIdOffset } from "../../../protocol/client/MessageBatch.ts"
 import {
   findLogHeader,
   isIntact,
@@ -14,6 +15,7 @@ import {
 } from "../../../protocol/storage/LogRecord.ts"
 import type { Disk, DiskError } from "../disk/Disk.ts"
 import { type NextPiece, readPieces } from "./FilePieces.ts"
+import type { IssuedId } from "./LogCommits.ts"
 import type { Segment } from "./Segment.ts"
 
 /** A range of sequences. */
@@ -43,8 +45,7 @@ export interface RecoveredSegment {
   /** Where the records end, in bytes. */
   readonly size: number
   readonly holes: ReadonlyArray<Hole>
-  /** The header of the last message's frame. */
-  readonly lastFrame: Buffer | undefined
+  readonly lastId: IssuedId | undefined
   readonly deferred: ReadonlyArray<DeferredRange>
   /** Whether an incomplete record follows; otherwise zeros do, or records of the file's earlier life. */
   readonly isTorn: boolean
@@ -58,7 +59,7 @@ class Walk implements RecoveredSegment {
   size = 0
   readonly holes: Array<Hole> = []
   readonly deferred: Array<DeferredRange> = []
-  lastFrame: Buffer | undefined
+  lastId: IssuedId | undefined
   private readonly segment: Segment
   private readonly epoch: number
   private readonly deferredFrom: number
@@ -111,7 +112,7 @@ class Walk implements RecoveredSegment {
       if (!isEnd) next = { position: position + at, atLeast: 0 }
       break
     }
-    if (last !== undefined) this.lastFrame = lastHeaderOf(last.frames, last.count)
+    if (last !== undefined) this.lastId = lastIdOf(last.frames, last.count)
     return next
   }
 
@@ -170,9 +171,8 @@ const isZero = (bytes: Buffer): boolean => {
   return true
 }
 
-/** A copy, because the frames are overwritten. */
-const lastHeaderOf = (frames: Buffer, count: number): Buffer => {
+const lastIdOf = (frames: Buffer, count: number): IssuedId | undefined => {
   let at = 0
   for (let i = 1; i < count; i++) at += frames.readInt32BE(at) + 4
-  return Buffer.from(frames.subarray(at, at + messageFrameHeaderSize))
+  return readGuid(frames, at + frameIdOffset)
 }

@@ -1,10 +1,15 @@
-/** Sequences, lowest first: a binary heap in a typed array. */
+/** Sequences, lowest first: a binary heap in typed arrays of limited size, so that a heap of millions grows without being copied. */
 
+/** A chunk is 256 KiB; a heap with fewer sequences has one smaller chunk. */
+const chunkBits = 15
+const chunkSlots = 1 << chunkBits
+const chunkMask = chunkSlots - 1
 const initialSlots = 16
 
 export class SequenceHeap {
   private length = 0
-  private values = new Float64Array(0)
+  private slots = 0
+  private chunks: Array<Float64Array> = []
 
   get count(): number {
     return this.length
@@ -12,53 +17,95 @@ export class SequenceHeap {
 
   /** The lowest sequence; `Infinity` if the heap is empty. */
   get lowest(): number {
-    return this.length === 0 ? Infinity : this.values[0]!
+    return this.length === 0 ? Infinity : this.at(0)
   }
 
   push(sequence: number): void {
-    if (this.length === this.values.length) {
-      const larger = new Float64Array(Math.max(initialSlots, this.length * 2))
-      larger.set(this.values)
-      this.values = larger
-    }
+    if (this.length === this.slots) this.grow()
     let at = this.length++
     while (at > 0) {
       const parent = (at - 1) >> 1
-      if (this.values[parent]! <= sequence) break
-      this.values[at] = this.values[parent]!
+      const value = this.at(parent)
+      if (value <= sequence) break
+      this.put(at, value)
       at = parent
     }
-    this.values[at] = sequence
+    this.put(at, sequence)
   }
 
   /** Removes and returns the lowest sequence. Requires `count` > 0. */
   pop(): number {
-    const top = this.values[0]!
-    const last = this.values[--this.length]!
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= this.length) break
-      if (child + 1 < this.length && this.values[child + 1]! < this.values[child]!) child++
-      if (this.values[child]! >= last) break
-      this.values[at] = this.values[child]!
-      at = child
+    const top = this.at(0)
+    const last = --this.length
+    if (last === 0) {
+      this.clear()
+      return top
     }
-    this.values[at] = last
-    if (this.length === 0) this.values = new Float64Array(0)
+    this.sink(0, this.at(last))
+    // One chunk more, so that a heap at a limit does not allocate one repeatedly.
+    const kept = (last >>> chunkBits) + 2
+    if (kept < this.chunks.length) {
+      this.chunks.length = kept
+      this.slots = kept * chunkSlots
+    }
     return top
   }
 
   /** Removes the sequences for which `isGone` holds; takes time in proportion to the heap. */
   removeWhere(isGone: (sequence: number) => boolean): void {
-    const kept = this.values.subarray(0, this.length).filter((sequence) => !isGone(sequence))
-    // A sorted array is a heap.
-    this.values = kept.sort()
-    this.length = kept.length
+    let kept = 0
+    for (let at = 0; at < this.length; at++) {
+      const sequence = this.at(at)
+      if (!isGone(sequence)) this.put(kept++, sequence)
+    }
+    this.length = kept
+    if (kept === 0) this.clear()
+    for (let at = (kept >> 1) - 1; at >= 0; at--) this.sink(at, this.at(at))
   }
 
   clear(): void {
     this.length = 0
-    this.values = new Float64Array(0)
+    this.slots = 0
+    this.chunks = []
+  }
+
+  /** Puts a sequence at `from` or below. */
+  private sink(from: number, sequence: number): void {
+    let at = from
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= this.length) break
+      let value = this.at(child)
+      const other = child + 1 < this.length ? this.at(child + 1) : Infinity
+      if (other < value) {
+        child++
+        value = other
+      }
+      if (value >= sequence) break
+      this.put(at, value)
+      at = child
+    }
+    this.put(at, sequence)
+  }
+
+  private at(at: number): number {
+    return this.chunks[at >>> chunkBits]![at & chunkMask]!
+  }
+
+  private put(at: number, sequence: number): void {
+    this.chunks[at >>> chunkBits]![at & chunkMask] = sequence
+  }
+
+  private grow(): void {
+    if (this.slots >= chunkSlots) {
+      this.chunks.push(new Float64Array(chunkSlots))
+      this.slots += chunkSlots
+      return
+    }
+    this.slots = Math.max(initialSlots, this.slots * 2)
+    const larger = new Float64Array(this.slots)
+    const [first] = this.chunks
+    if (first !== undefined) larger.set(first)
+    this.chunks[0] = larger
   }
 }

@@ -143,6 +143,16 @@ export class SequenceSet {
 
   /** Calls `range` for every range of members above the floor, lowest first. */
   forEachRange(range: (from: number, to: number) => void): void {
+    const steps = this.scanRanges(range)
+    while (steps.next().done !== true);
+  }
+
+  /**
+   * Like `forEachRange`, in steps between which members may be added. Those may be missing, while all others are passed, also
+   * when the floor has passed them meanwhile.
+   */
+  *scanRanges(range: (from: number, to: number) => void): Generator<void, void> {
+    const floor = this.bottom
     let from = -1
     let to = -1
     const extend = (start: number, end: number): void => {
@@ -153,23 +163,28 @@ export class SequenceSet {
       to = end
     }
     for (const number of Array.from(this.chunks.keys()).sort((a, b) => a - b)) {
-      const chunk = this.chunks.get(number)!
+      const chunk = this.chunks.get(number)
       const base = number * chunkSize
-      if (chunk === fullChunk) {
-        extend(base, base + chunkSize)
-        continue
-      }
-      for (let bit = Math.max(0, this.bottom - base); bit < chunkSize;) {
-        if ((chunk.bits[bit >>> 5]! & (1 << (bit & 31))) === 0) {
-          bit++
-          continue
-        }
-        const end = firstFree(chunk.bits, bit)
-        extend(base + bit, base + end)
-        bit = end
-      }
+      const passed = Math.min(this.bottom, base + chunkSize)
+      if (passed > Math.max(base, floor)) extend(Math.max(base, floor), passed)
+      if (chunk === undefined) continue
+      if (chunk === fullChunk) extend(base, base + chunkSize)
+      else this.extendByBits(chunk, base, extend)
+      yield
     }
     if (from >= 0) range(from, to)
+  }
+
+  private extendByBits({ bits }: Chunk, base: number, extend: (start: number, end: number) => void): void {
+    for (let bit = Math.max(0, this.bottom - base); bit < chunkSize;) {
+      if ((bits[bit >>> 5]! & (1 << (bit & 31))) === 0) {
+        bit++
+        continue
+      }
+      const end = firstFree(bits, bit)
+      extend(base + bit, base + end)
+      bit = end
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 /**
  * Records the changes of a log's channels: those of all channels a few milliseconds later in one write, or at once if a response
  * waits for them. After a failed write the whole state is recorded, as soon as the disk works again.
+ *
+ * The whole state can have millions of messages. It is encoded and written in parts, between which changes are recorded.
  */
 import { Effect, Semaphore } from "effect"
 import { LogStateEncoder } from "../../../protocol/storage/LogState.ts"
@@ -13,18 +15,27 @@ const recordMillis = 20
 /** Time between attempts to record changes while the disk fails, in ms. */
 const retryMillis = 500
 
+/** More than a message has in a checkpoint. */
+const bytesPerMessage = 128
+
 /** What a recorder needs from the log. */
 export interface RecorderHost {
   /** Runs work in the background. */
   readonly fork: (work: Effect.Effect<void>) => void
-  /** Encodes the whole state. */
-  readonly encode: (out: LogStateEncoder) => void
+  /** Encodes the whole state in steps of at most `most` messages, between which it may change. */
+  readonly encode: (out: LogStateEncoder, most: number) => Generator<void, void>
   /** Called before each write; may add changes. The result runs when they are durable, and reports its own failures. */
   readonly tidy: () => Effect.Effect<void> | undefined
   /** The state could not be recorded. */
   readonly failed: (error: DiskError) => Effect.Effect<void>
   /** The state is recorded again after a failure. */
   readonly recovered: Effect.Effect<void>
+}
+
+/** A checkpoint that is being written. */
+interface Checkpoint {
+  readonly out: LogStateEncoder
+  readonly steps: Generator<void, void>
 }
 
 export class StateRecorder {
@@ -38,6 +49,7 @@ export class StateRecorder {
   private isRetryDue = false
   private isFailing = false
   private isClosed = false
+  private checkpoint: Checkpoint | undefined
   /** Numbers the changes that must be recorded before the next messages are acknowledged. */
   private vital = 0
   private vitalRecorded = 0
@@ -115,30 +127,89 @@ export class StateRecorder {
               this.isFailing = false
               return Effect.andThen(recovered, tidy ?? Effect.void)
             }),
-          onFailure: (error) =>
-            Effect.suspend(() => {
-              this.isFailing = true
-              this.retryLater()
-              return Effect.andThen(this.host.failed(error), Effect.fail(error))
-            })
+          onFailure: (error) => Effect.andThen(this.fails(error), Effect.fail(error))
         })
       )
     })
   }
 
+  private fails(error: DiskError): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.isFailing = true
+      this.retryLater()
+      return this.host.failed(error)
+    })
+  }
+
   private take(): Effect.Effect<void, DiskError> {
-    if (this.file.needsCheckpoint) {
-      this.changes.clear()
-      this.dirty.clear()
-      const whole = new LogStateEncoder()
-      this.host.encode(whole)
-      return this.file.checkpoint(whole.encoded)
-    }
+    if (this.file.needsCheckpoint) return this.beginCheckpoint()
+    const changes = this.takeChanges()
+    return changes.length > 0 ? this.file.append(changes) : Effect.void
+  }
+
+  private takeChanges(): Buffer {
     for (const channel of this.dirty) channel.takeChanges(this.changes)
     this.dirty.clear()
     const changes = Buffer.from(this.changes.encoded)
     this.changes.clear()
-    return changes.length > 0 ? this.file.append(changes) : Effect.void
+    return changes
+  }
+
+  private beginCheckpoint(): Effect.Effect<void, DiskError> {
+    this.checkpoint?.steps.return()
+    const { partBytes } = this.file
+    const out = new LogStateEncoder(2 * partBytes)
+    const checkpoint = { out, steps: this.host.encode(out, Math.ceil(partBytes / bytesPerMessage)) }
+    this.checkpoint = checkpoint
+    const { changes, isLast } = this.encodePart(checkpoint)
+    if (isLast) return this.file.begin(out.encoded.subarray(changes), true)
+    // If the files before have all changes before those in the part, nothing has to wait for the other parts.
+    const others = this.file.isWhole
+      ? Effect.sync(() => this.host.fork(this.writeParts(checkpoint)))
+      : this.writeAll(checkpoint)
+    return Effect.andThen(this.file.begin(out.encoded, false), others)
+  }
+
+  /**
+   * Encodes the next part of a checkpoint, with the changes before it: a crash must not leave a newer state of the channels than
+   * of the topic. Returns whether it is the last part, and the bytes of the changes.
+   */
+  private encodePart({ out, steps }: Checkpoint): { readonly changes: number; readonly isLast: boolean } {
+    out.clear()
+    out.append(this.takeChanges())
+    const changes = out.size
+    while (out.size - changes < this.file.partBytes) {
+      if (steps.next().done === true) return { changes, isLast: true }
+    }
+    return { changes, isLast: false }
+  }
+
+  /** Encodes and writes the next part of a checkpoint; returns whether more follow. */
+  private writePart(checkpoint: Checkpoint): Effect.Effect<boolean, DiskError> {
+    return Effect.suspend(() => {
+      if (this.isClosed || this.checkpoint !== checkpoint || !this.file.isWritingCheckpoint) {
+        return Effect.succeed(false)
+      }
+      const { isLast } = this.encodePart(checkpoint)
+      return Effect.as(this.file.proceed(checkpoint.out.encoded, isLast), !isLast)
+    })
+  }
+
+  private writeAll(checkpoint: Checkpoint): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      while (yield* this.writePart(checkpoint)) yield* Effect.yieldNow
+    })
+  }
+
+  /** Writes the parts of a checkpoint in the background. After a failure the whole state is recorded again. */
+  private writeParts(checkpoint: Checkpoint): Effect.Effect<void> {
+    const part = this.permit.withPermit(Effect.catch(
+      this.writePart(checkpoint),
+      (error) => Effect.as(this.fails(error), false)
+    ))
+    return Effect.gen(function*() {
+      while (yield* Effect.uninterruptible(part)) yield* Effect.yieldNow
+    })
   }
 
   /** Completes when everything recorded is durable. After a failure the whole state is recorded. */
@@ -151,7 +222,7 @@ export class StateRecorder {
   /** Records the whole state in a new file soon, because this one was removed. */
   get startAnew(): Effect.Effect<void> {
     return this.permit.withPermit(Effect.andThen(
-      Effect.suspend(() => this.file.close),
+      Effect.suspend(() => this.file.fail),
       Effect.sync(() => this.note())
     ))
   }

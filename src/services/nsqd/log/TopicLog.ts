@@ -6,8 +6,8 @@
  */
 import { Effect, type Scope } from "effect"
 import * as Path from "node:path"
-import { type GuidBlock, readGuid } from "../../../protocol/client/Guid.ts"
-import { frameIdOffset, type MessageBatch, type PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import type { GuidBlock } from "../../../protocol/client/Guid.ts"
+import type { MessageBatch, PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import type { LogStateChanges } from "../../../protocol/storage/LogState.ts"
 import type { DiskError } from "../disk/Disk.ts"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
@@ -16,7 +16,7 @@ import type { ChannelLog, ChannelOwner } from "./ChannelLog.ts"
 import * as Filling from "./Filling.ts"
 import type { LogBatch } from "./LogBatch.ts"
 import { LogChannels } from "./LogChannels.ts"
-import { type IssuedId, laterId, LogCommits } from "./LogCommits.ts"
+import { type IssuedId, LogCommits } from "./LogCommits.ts"
 import { LogHandover } from "./LogHandover.ts"
 import { LogHealth } from "./LogHealth.ts"
 import type { LogHost, TopicLogOptions } from "./LogHost.ts"
@@ -40,6 +40,7 @@ const closedError = new StorageError({ reason: StorageErrorReason.Exiting() })
 export class TopicLog implements ChannelOwner {
   readonly durability: LogDurability
   private readonly options: TopicLogOptions
+  private readonly label: string
   private readonly host: LogHost
   private readonly logEpoch: number
   private readonly segments: Segments
@@ -58,18 +59,19 @@ export class TopicLog implements ChannelOwner {
 
   private constructor(options: TopicLogOptions, host: LogHost, recovered: RecoveredLog) {
     const { directory, durability, segmentBytes } = options
-    const { end, lastFrame, state } = recovered
+    const { end, lastIssued, state } = recovered
     const isSynced = durability === "synced"
     const epoch = recovered.epoch ?? host.randomEpoch()
     this.options = options
+    this.label = labelOf(options.topic)
     this.host = host
     this.durability = durability
     this.logEpoch = epoch
     this.segments = recovered.segments
     this.writer = new SegmentWriter(host.disk, this.segments, { directory, segmentBytes, isSynced, fork: host.fork })
-    this.recorder = new StateRecorder(new StateFile(host.disk, directory, isSynced, recovered.generation), {
+    this.recorder = new StateRecorder(new StateFile(host.disk, options, recovered.generations), {
       fork: host.fork,
-      encode: (out) => this.encode(out),
+      encode: (out, most) => this.encode(out, most),
       tidy: () => this.removal.removeFinished(),
       failed: (error) => this.health.fails("record", StorageError.fromDisk(error)),
       recovered: Effect.suspend(() => this.health.works("record"))
@@ -98,7 +100,6 @@ export class TopicLog implements ChannelOwner {
       needsSpace: () => this.health.isFailing("write") || host.refusal(0) !== undefined,
       trimmed: () => this.encodeEnds(this.recorder.changes)
     })
-    const lastId = lastFrame === undefined ? undefined : readGuid(lastFrame, frameIdOffset)
     this.commits = new LogCommits(
       {
         writer: this.writer,
@@ -112,7 +113,7 @@ export class TopicLog implements ChannelOwner {
         committed: () => this.committed()
       },
       end,
-      laterId(state.lastIssued, lastId)
+      lastIssued
     )
     this.guard = new WriteGuard({
       label: this.label,
@@ -196,9 +197,6 @@ export class TopicLog implements ChannelOwner {
   }
   wallMillis(): number {
     return this.host.wallMillis()
-  }
-  private get label(): string {
-    return labelOf(this.options.topic)
   }
 
   // ---- publishing
@@ -332,11 +330,11 @@ export class TopicLog implements ChannelOwner {
     return Effect.mapError(this.recorder.record, StorageError.fromDisk)
   }
 
-  private encode(out: LogStateChanges): void {
+  private *encode(out: LogStateChanges, most: number): Generator<void, void> {
     out.epoch(this.logEpoch)
     this.encodeEnds(out)
     this.handover.encode(out)
-    this.channels.encode(out)
+    yield* this.channels.encode(out, most)
   }
 
   /** Without segments, the state alone tells the next sequence and the next id. */
@@ -377,14 +375,6 @@ export class TopicLog implements ChannelOwner {
     }).pipe(Effect.mapError(StorageError.fromDisk), Effect.uninterruptible)
   }
 
-  /** Releases what is in memory, and ends what waits for commits. */
-  private get release(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      this.writer.end()
-      return this.reading.release
-    })
-  }
-
   private get close(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       if (this.isClosed) return
@@ -401,7 +391,8 @@ export class TopicLog implements ChannelOwner {
     return this.writer.close.pipe(
       Effect.catch((error) => Effect.logError(`${this.label}: failed to close - ${error.message}`)),
       Effect.andThen(this.recorder.close),
-      Effect.andThen(this.reading.alone(this.release)),
+      Effect.andThen(Effect.sync(() => this.writer.end())),
+      Effect.andThen(this.reading.alone(this.reading.release)),
       Effect.andThen(Effect.sync(() => this.health.close()))
     )
   }

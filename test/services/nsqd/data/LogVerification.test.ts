@@ -174,6 +174,35 @@ describe("the verification of durable logs", () => {
       assert.deepStrictEqual(damages[0], { file: path, position: 0, messagesLost: 0, description: "no valid checkpoint" })
     }).pipe(Effect.provide(layer)))
 
+  it.effect("an incomplete checkpoint is a note if the file before is there, and damage otherwise", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const stateSizes = { partBytes: 1, slackBytes: 100_000 }
+      const log = yield* open({ directory, durability: "written", stateSizes })
+      const a = yield* log.channel("a")
+      yield* log.publish(range(0, 10), 5000)
+      assert.strictEqual(a.deferredCount, 10)
+      yield* log.close
+      const [before = ""] = yield* stateFiles
+      const second = yield* open({ directory, durability: "written", stateSizes })
+      yield* second.log.recorded
+      yield* second.close
+      const path = (yield* stateFiles).at(-1)!
+      assert.notStrictEqual(path, before)
+      const bytes = disk.files().get(path)!
+      // The first part only.
+      const end = bytes.indexOf("NSQS", 1)
+      disk.put(path, bytes.subarray(0, end < 0 ? bytes.length : end))
+      const { damages, notes } = yield* verified
+      assert.deepStrictEqual([damages.length, notes.map(({ file }) => file)], [0, [path]])
+      assert.deepStrictEqual(contents(yield* verified)["orders:a"], [0, 10, 80])
+      yield* Disk.use(({ remove }) => remove(before))
+      const alone = yield* verified
+      assert.deepStrictEqual(alone.damages.map(({ description, file }) => [file, description]), [
+        [directory, "no state file has a complete checkpoint"]
+      ])
+    }).pipe(Effect.provide(layer)))
+
   it.effect("an incomplete change at the end, which a kill leaves, is a note", () =>
     Effect.gen(function*() {
       const log = yield* opened()

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
+import { DeferredList } from "../../../../src/services/nsqd/log/DeferredList.ts"
 import { DeferredTable } from "../../../../src/services/nsqd/log/DeferredTable.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
@@ -41,9 +42,53 @@ describe("the deferred messages of a durable channel", () => {
     }
   )
 
+  it.prop(
+    "a scan in steps visits all messages that stay, also those that other messages move",
+    [between(0, 100), Schema.Array(Step), between(1, 7)],
+    ([before, steps, most]) => {
+      const table = new DeferredTable()
+      const due = (at: number): number => at * 7919 % 101
+      for (let at = 0; at < before; at++) table.push(at, due(at), 1)
+      const visited = new Map<number, number>()
+      const visit = (sequence: number, due: number): void => void visited.set(sequence, due)
+      table.startScan(visit)
+      const isNew = new Set<number>()
+      for (const [at, step] of steps.entries()) {
+        if (step === undefined && table.count > 0) table.pop()
+        else if (step === 0) table.removeWhere((sequence) => sequence % 10 === 7)
+        else {
+          isNew.add(before + at)
+          table.push(before + at, due(at) + (step ?? 0), 1)
+        }
+        if (at % 3 === 0) table.scan(most, visit)
+      }
+      while (table.scan(most, visit));
+      table.forEach((sequence, due) => {
+        if (!isNew.has(sequence)) assert.strictEqual(visited.get(sequence), due, String(sequence))
+      })
+      // Nothing is passed after the scan.
+      visited.clear()
+      table.push(1_000_000, 0, 1)
+      assert.strictEqual(visited.size, 0)
+    }
+  )
+
+  it("a table of a list has its messages by due time", () => {
+    const list = new DeferredList()
+    const count = 100_000
+    for (let at = 0; at < count; at++) list.add(at, (at * 7919) % count, at % 1000)
+    const table = new DeferredTable(list)
+    for (let due = 0; due < count; due++) {
+      assert.strictEqual(table.earliest, due)
+      const { earliestAttempts } = table
+      assert.strictEqual(earliestAttempts, table.pop() % 1000)
+    }
+    assert.strictEqual(table.count, 0)
+  })
+
   it("a table that grew and shrank keeps the attempts and due times of all messages", () => {
     const table = new DeferredTable()
-    const count = 5000
+    const count = 90_000
     for (let at = 0; at < count; at++) table.push(at, (at * 7919) % count, at % 100)
     for (let due = 0; due < count; due++) {
       assert.strictEqual(table.earliest, due)

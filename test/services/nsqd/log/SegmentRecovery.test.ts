@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { frameIdOffset, messageFrameHeaderSize } from "../../../../src/protocol/client/MessageBatch.ts"
+import { readGuid } from "../../../../src/protocol/client/Guid.ts"
 import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import { readPieces } from "../../../../src/services/nsqd/log/FilePieces.ts"
 import { Segment } from "../../../../src/services/nsqd/log/Segment.ts"
@@ -33,20 +33,19 @@ const recover = (content: Buffer, pieceBytes: number | undefined, epoch: number 
     const segment = new Segment(1, path)
     segment.end = Infinity
     const found = yield* recoverSegment(yield* Disk, segment, epoch, 0, pieceBytes)
-    const { deferred, end, holes, isTorn, lastFrame, size } = found
-    return { deferred, end, holes, isTorn, size, last: lastFrame?.toString("hex") }
+    const { deferred, end, holes, isTorn, lastId, size } = found
+    return { deferred, end, holes, isTorn, lastId, size }
   }).pipe(Effect.provide(FaultyDisk.layer, { local: true }))
 
 describe("the recovery of a segment", () => {
   it.effect("finds the records, the deferred messages and the last id", () =>
     Effect.gen(function*() {
       const { bytes, used } = yield* segmentOfRecords
-      const { deferred, end, holes, isTorn, last, size } = yield* recover(bytes, undefined)
+      const { deferred, end, holes, isTorn, lastId, size } = yield* recover(bytes, undefined)
       assert.deepStrictEqual({ end, holes, isTorn, size }, { end: 9, holes: [], isTorn: false, size: used })
       assert.deepStrictEqual(deferred, [{ first: 5, end: 6, due: 1_000_000_000 }])
-      assert.strictEqual(last?.length, 2 * messageFrameHeaderSize)
-      const id = Buffer.from(last ?? "", "hex").toString("latin1", frameIdOffset, frameIdOffset + 16)
-      assert.strictEqual(bytes.toString("latin1", used - 8 - 16, used - 8), id)
+      // The id is before the body, which has 8 bytes.
+      assert.deepStrictEqual(lastId, readGuid(bytes, used - 8 - 16))
     }))
 
   it.effect(

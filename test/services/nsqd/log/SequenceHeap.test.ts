@@ -27,4 +27,13 @@ describe("SequenceHeap", () => {
       }
     }
   })
+  it("a heap of many sequences grows and shrinks", () => {
+    const heap = new SequenceHeap()
+    const count = 100_003
+    for (let at = 0; at < count; at++) heap.push((at * 7919) % count)
+    heap.removeWhere((sequence) => sequence % 2 === 1)
+    for (let sequence = 0; sequence < count; sequence += 2) assert.strictEqual(heap.pop(), sequence)
+    heap.push(7)
+    assert.deepStrictEqual([heap.count, heap.lowest], [1, 7])
+  })
 })

@@ -72,6 +72,31 @@ describe("a set of sequences", () => {
     }
   )
 
+  it.prop(
+    "a scan in steps passes all members that were there before, whatever is added meanwhile",
+    [between(1, most), Schema.Array(Addition), Schema.Array(Addition)],
+    ([floor, before, meanwhile]) => {
+      const set = new SequenceSet(floor)
+      const passed = new Model(floor)
+      for (const { from, length } of before) set.add(from, from + length)
+      const model = new Model(set.floor)
+      for (const [from, to] of rangesOf(set)) model.add(from, to)
+      const steps = set.scanRanges((from, to) => {
+        passed.add(from, to)
+        assert.isTrue(set.includes(from, to))
+      })
+      passed.add(0, set.floor)
+      for (const { from, length } of meanwhile) {
+        if (steps.next().done === true) break
+        set.add(from, from + length)
+        // The floor may pass chunks that the scan has not reached.
+        set.add(set.floor, set.floor + 1)
+      }
+      while (steps.next().done !== true);
+      assert.strictEqual(model.flags.findIndex((flag, at) => flag === 1 && passed.flags[at] === 0), -1)
+    }
+  )
+
   it("messages that are finished in the reverse order become one floor", () => {
     const set = new SequenceSet(1)
     for (let at = 10_000; at > 1; at--) assert.strictEqual(set.add(at, at + 1), 1)

@@ -6,6 +6,7 @@ import { frameIdOffset, messageFrameHeaderSize } from "../../../../src/protocol/
 import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import type { ChannelLog } from "../../../../src/services/nsqd/log/ChannelLog.ts"
 import { LogMemory } from "../../../../src/services/nsqd/log/LogMemory.ts"
+import { usualStateSizes } from "../../../../src/services/nsqd/log/StateFile.ts"
 import { TopicLog } from "../../../../src/services/nsqd/log/TopicLog.ts"
 import { FaultyDisk, Idle, untilIdle } from "../../../../src/testing/index.ts"
 import { Chance, ChannelModel, check, type Entry, LogModel } from "./LogModel.ts"
@@ -30,7 +31,12 @@ const history = Effect.fnUntraced(function*(
   yield* TestClock.setTime(start)
   const model = new LogModel(start)
   const segmentBytes = chance.pick([2000, 16_000, 200_000])
-  const options = { topic: "orders", directory: "/log/orders", durability, segmentBytes }
+  const stateSizes = chance.pick([
+    usualStateSizes,
+    { partBytes: 1, slackBytes: 100 },
+    { partBytes: 150, slackBytes: 1000 }
+  ])
+  const options = { topic: "orders", directory: "/log/orders", durability, segmentBytes, stateSizes }
   const isUnsyncable = losesPower && durability === "written"
   const idsOf = new Map<number, string>()
 

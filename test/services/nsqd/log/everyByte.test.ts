@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
 import { messageFrameHeaderSize } from "../../../../src/protocol/client/MessageBatch.ts"
+import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
+import { readStateBlocks } from "../../../../src/services/nsqd/log/StateBlocks.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
 import { finish, numbersOf, open } from "./logs.ts"
 
@@ -11,13 +13,36 @@ const records = [[0], [1, 2], [3], [4, 5, 6], [7], [8, 9]]
 
 /** The files of a small log: channel `a` has finished four messages, `b` none. */
 const files = Effect.gen(function*() {
+  yield* fill
+  return (yield* FaultyDisk).files()
+}).pipe(Effect.provide(FaultyDisk.layer, { local: true }))
+
+const fill = Effect.gen(function*() {
   const log = yield* open(changed)
   const a = yield* log.channel("a")
   yield* log.channel("b")
   for (const numbers of records) yield* log.publish(numbers)
   ;(yield* log.read(a)).filter(({ number }) => number % 3 === 0).forEach(finish)
   yield* log.log.recorded
-  return (yield* FaultyDisk).files()
+})
+
+/** The same after a restart that has written a checkpoint in parts, and the state files: the older one and the newer one. */
+const filesWithParts = Effect.gen(function*() {
+  yield* fill
+  const { log } = yield* open({ ...changed, stateSizes: { partBytes: 1, slackBytes: 1_000_000 } })
+  yield* log.recorded
+  const disk = yield* FaultyDisk
+  const [older = "", newer = ""] = Array.from(disk.files().keys()).filter((path) => path.endsWith(".state")).sort()
+  const files = yield* Disk
+  const kinds: Array<string> = []
+  const isComplete = () =>
+    Effect.map(
+      readStateBlocks(files, newer, ({ kind }) => kinds.push(kind) > 0),
+      (blocks) => blocks.isComplete
+    )
+  while (!(yield* isComplete())) yield* Effect.yieldNow
+  assert.isAbove(kinds.filter((kind) => kind === "part").length, 3)
+  return { content: disk.files(), older, newer }
 }).pipe(Effect.provide(FaultyDisk.layer, { local: true }))
 
 /** What is delivered after a restart over these files, by channel, and what was logged. */
@@ -79,6 +104,28 @@ describe("a damaged log", () => {
             )
           }
         }
+      }),
+    60_000
+  )
+
+  it.effect(
+    "a checkpoint in parts that is damaged or cut anywhere is replaced by the one before",
+    () =>
+      Effect.gen(function*() {
+        const { content, newer, older } = yield* filesWithParts
+        const bytes = content.get(newer)!
+        const unfinished = all.filter((number) => number % 3 !== 0)
+        for (let at = 0; at < bytes.length; at++) {
+          const flipped = Buffer.from(bytes)
+          flipped[at]! ^= 1 << (at % 8)
+          const { a, b, reports } = yield* restart(withBytes(content, newer, flipped))
+          assert.deepStrictEqual([a, b, reports.length > 0], [unfinished, all, true], `${at}`)
+          const cut = yield* restart(withBytes(content, newer, bytes.subarray(0, at)))
+          assert.deepStrictEqual([cut.a, cut.b], [unfinished, all], `cut at ${at}`)
+        }
+        // The newer one does not need the older one.
+        const { a, b, reports } = yield* restart(withBytes(content, older, Buffer.alloc(0)))
+        assert.deepStrictEqual([a, b, reports], [unfinished, all, []])
       }),
     60_000
   )
