@@ -5,7 +5,7 @@
  *
  * Hot path: messages go from the read of a socket to a queue in one pass; a fixed number of fibers takes them from there.
  */
-import { Cause, Clock, Duration, Effect, Exit, Layer, Queue, Random, Scope, type Stream } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Fiber, Layer, Queue, Random, Scope, type Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { encodeCommand } from "../../protocol/client/Command.ts"
 import { isFatal, parseErrorCode } from "../../protocol/client/ProtocolError.ts"
@@ -65,7 +65,8 @@ export interface Consumer<A> {
   ) => Effect.Effect<void, never, R>
   /**
    * Takes no more messages, waits up to `drainTimeout` until those in flight are acknowledged, requeues the rest, ends `run` and
-   * `messages`, and disconnects.
+   * `messages`, and disconnects. It continues if its caller is interrupted. A handler must not wait for it, because it waits for the
+   * handler's own message; it can fork it.
    */
   readonly stop: Effect.Effect<void>
   /** Requests no more messages until `resume`. Those that have arrived are still handled. */
@@ -290,15 +291,21 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
         jobOf(inbox, (delivery) => handling.handle(delivery, handler, onError))
       ),
     runBatches: (handler, { concurrency = 1, onError, size, within } = {}) =>
-      draining.run(
-        { initial: () => checkedConcurrency(concurrency), followsMaxInFlight: false },
-        Batches.job(handler, inbox, subscription, handling, {
-          size: () => Math.max(1, Math.min(size ?? maxInFlight, maxInFlight)),
-          withinMillis: Options.toMillis(within, "1 second"),
-          onError
-        })
+      Effect.suspend(() =>
+        draining.run(
+          { initial: () => checkedConcurrency(concurrency), followsMaxInFlight: false },
+          Batches.job(handler, inbox, subscription, handling, {
+            size: () => Math.max(1, Math.min(size ?? maxInFlight, maxInFlight)),
+            withinMillis: Options.toMillis(within, "1 second"),
+            onError
+          })
+        )
       ),
-    stop: Effect.andThen(draining.stop, Scope.close(links, Exit.void)),
+    // A fiber of its own, so that the end does not stay half done when the caller is interrupted.
+    stop: Effect.andThen(draining.stop, Scope.close(links, Exit.void)).pipe(
+      Effect.forkDetach({ startImmediately: true }),
+      Effect.flatMap(Fiber.join)
+    ),
     pause: Effect.sync(() => subscription.setPaused(true)),
     resume: Effect.sync(() => subscription.setPaused(false)),
     setMaxInFlight: (changed) =>
@@ -330,9 +337,24 @@ const jobOf = <A, R>(
     )
 })
 
+type Handler<A, E, R> = (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>
+
+type Requirements<R> = Exclude<R | Transport | HttpClient.HttpClient, Scope.Scope>
+
+/** Creates a consumer that runs the handler until the Scope closes. */
+const start = Effect.fnUntraced(function*<A, E, R, R2>(
+  options: ConsumerOptions<A, R2> & RunOptions<A, E>,
+  handler: Handler<A, E, R>
+) {
+  const consumer = yield* make<A, R2>(options)
+  yield* Effect.forkScoped(consumer.run(handler, options))
+  return consumer
+})
+
 /**
  * A consumer that handles messages as long as the Layer exists, with the options of `make` and `run`. The Layer's end drains it,
- * before the services that the handler uses end.
+ * before the services that the handler uses end. The Layer is complete without a connection, and the consumer connects as soon as an
+ * nsqd accepts it.
  *
  * ```ts
  * const KitchenLive = Consumer.layer(
@@ -347,8 +369,18 @@ const jobOf = <A, R>(
 export const layer = <A, E, R, R2 = never>(
   options: ConsumerOptions<A, R2> & RunOptions<A, E>,
   handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>
-): Layer.Layer<never, never, Exclude<R | R2 | Transport | HttpClient.HttpClient, Scope.Scope>> =>
-  Layer.effectDiscard(Effect.gen(function*() {
-    const consumer = yield* make<A, R2>(options)
-    yield* Effect.forkScoped(consumer.run(handler, options))
-  }))
+): Layer.Layer<never, never, Requirements<R | R2>> => Layer.effectDiscard(start(options, handler))
+
+/**
+ * As `layer`, but complete when an nsqd has accepted the subscription. Fails if all known nsqd refuse the consumer permanently, for
+ * example because its secret is wrong or does not permit the topic (`ClientError.isPermanent`), so that a program that may not
+ * consume ends instead of trying forever.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerConnected = <A, E, R, R2 = never>(
+  options: ConsumerOptions<A, R2> & RunOptions<A, E>,
+  handler: (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>
+): Layer.Layer<never, ClientError, Requirements<R | R2>> =>
+  Layer.effectDiscard(Effect.flatMap(start(options, handler), ({ awaitConnected }) => awaitConnected))

@@ -102,4 +102,28 @@ describe("runBatches", () => {
       yield* untilChannel(({ depth, inFlightCount }) => depth === 1 && inFlightCount === 0)
       assert.strictEqual(Queue.sizeUnsafe(batches), 0)
     }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("a handler that throws, and a key that throws, fail the batch and end nothing", () =>
+    Effect.gen(function*() {
+      yield* order("1", "2")
+      let throwing = true
+      const consumer = yield* consume({
+        deduplicate: {
+          key: ({ item }) => {
+            if (throwing && item === "1") throw new Error("no key")
+            return item
+          }
+        }
+      })
+      const batches = yield* Queue.unbounded<string>()
+      const running = yield* Effect.forkScoped(consumer.runBatches((values) => {
+        if (throwing) throw new Error("no batch")
+        return Queue.offer(batches, items(values))
+      }, { size: 2 }))
+      yield* untilChannel(({ deferredCount }) => deferredCount === 2)
+      throwing = false
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Queue.take(batches), "1,2")
+      assert.isUndefined(running.pollUnsafe())
+    }).pipe(Effect.scoped, Effect.provide(layer)))
 })

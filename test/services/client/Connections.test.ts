@@ -128,6 +128,17 @@ describe("a Consumer that an nsqd refuses", () => {
       const [state] = yield* Stream.runCollect(Stream.take(consumer.connectionStates, 1))
       assert.deepInclude(state, { _tag: "Connected", address: "a:1" })
     }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("layerConnected fails if nsqd does not permit the subscription, and otherwise completes with it", () =>
+    Effect.gen(function*() {
+      const nsqd = yield* FakeNsqd.make("a:1", responsive)
+      nsqd.refuse("E_UNAUTHORIZED AUTH failed for SUB on \"t\" \"c\"")
+      const build = Effect.scoped(Layer.build(Consumer.layerConnected(options, () => Effect.void)))
+      const error = yield* Effect.flip(build)
+      assert.strictEqual(error.message, "a:1: E_UNAUTHORIZED AUTH failed for SUB on \"t\" \"c\"")
+      nsqd.refuse(undefined)
+      yield* build
+    }).pipe(Effect.scoped, Effect.provide(memory)))
 })
 
 describe("the connections of a Producer", () => {

@@ -214,4 +214,20 @@ describe("stop", () => {
       while (stopping.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
       yield* untilChannel(({ depth, requeueCount }) => depth === 1 && requeueCount === 1)
     }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("a handler that forks stop finishes its message, and stop goes on without its caller", () =>
+    Effect.gen(function*() {
+      yield* order("1", "2")
+      const handled: Array<string> = []
+      const consumer = yield* consume({ maxInFlight: 1 })
+      yield* consumer.run(({ item }) =>
+        Effect.gen(function*() {
+          const stopping = yield* Effect.forkChild(consumer.stop, { startImmediately: true })
+          yield* Fiber.interrupt(stopping)
+          handled.push(item)
+        })
+      )
+      assert.deepStrictEqual(handled, ["1"])
+      yield* untilChannel(({ depth, subscriptions }) => depth === 1 && subscriptions.length === 0)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
 })
