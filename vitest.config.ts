@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^effect-nsq\/admin$/, replacement: source("services/admin/index.ts") },
       { find: /^effect-nsq\/broker$/, replacement: source("broker.ts") },
       { find: /^effect-nsq\/client$/, replacement: source("services/client/index.ts") },
+      { find: /^effect-nsq\/persistence$/, replacement: source("services/persistence/index.ts") },
       { find: /^effect-nsq\/testing$/, replacement: source("testing/index.ts") }
     ]
   },

@@ -25,7 +25,7 @@ const layers: ReadonlyArray<ReadonlyArray<string>> = [
   ["services/nsqd/log"],
   ["services/nsqd/storage"],
   ["services/nsqd/broker"],
-  ["services/nsqd/data"],
+  ["services/nsqd/data", "services/persistence"],
   ["services/nsqd/lookup", "services/nsqd/session/connection", "services/nsqd/stats"],
   ["services/nsqd/session/commands"],
   ["services/nsqd/session"],

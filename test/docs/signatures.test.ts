@@ -24,6 +24,7 @@ const entryPoints = [
   "src/protocol/index.ts",
   "src/services/admin/index.ts",
   "src/services/client/index.ts",
+  "src/services/persistence/index.ts",
   "src/testing/index.ts"
 ]
 
