@@ -5,6 +5,7 @@ import { Nsqd } from "effect-nsq"
 import { NodeClient } from "effect-nsq/client"
 import * as Checked from "../../examples/checked.ts"
 import * as Client from "../../examples/client.ts"
+import * as DurableQueue from "../../examples/durableQueue.ts"
 import * as Embedded from "../../examples/embedded.ts"
 
 describe("the examples of the documentation", () => {
@@ -37,5 +38,12 @@ describe("the examples of the documentation", () => {
       yield* Effect.scoped(Layer.build(daemon))
       assert.isTrue(yield* files.exists(`${dataPath}/nsqd.dat`))
       yield* Effect.scoped(Layer.build(daemon))
+    }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
+
+  it.live("the example of a durable queue resumes its workflow with the result of a worker", () =>
+    Effect.gen(function*() {
+      const files = yield* FileSystem.FileSystem
+      const dataPath = yield* files.makeTempDirectoryScoped()
+      assert.strictEqual(yield* DurableQueue.program(dataPath), "sent to ada@example.org")
     }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
 })

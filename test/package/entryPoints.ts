@@ -10,8 +10,10 @@ const source = Path.join(root, "src")
 /** The module behind `effect-nsq` with a suffix, such as `/client`. */
 const entries: Readonly<Record<string, string>> = {
   "": "index.ts",
+  "/admin": "services/admin/index.ts",
   "/broker": "broker.ts",
   "/client": "services/client/index.ts",
+  "/persistence": "services/persistence/index.ts",
   "/protocol": "protocol/index.ts",
   "/testing": "testing/index.ts"
 }

@@ -8,8 +8,10 @@ import { modulesOf } from "./entryPoints.ts"
  */
 const limits: Readonly<Record<string, number>> = {
   "": 700,
+  "/admin": 260,
   "/broker": 420,
   "/client": 260,
+  "/persistence": 520,
   "/protocol": 180,
   "/testing": 640
 }

@@ -106,7 +106,9 @@ const program = Effect.gen(function*() {
 await Effect.runPromise(program)
 `
 
-const imports = ["", "/broker", "/client", "/protocol", "/testing"].map((suffix) => `effect-nsq${suffix}`)
+const imports = ["", "/admin", "/broker", "/client", "/persistence", "/protocol", "/testing"].map((suffix) =>
+  `effect-nsq${suffix}`
+)
 const everything = imports.map((name, i) => `import * as module${i} from "${name}"\nexport { module${i} }\n`).join("")
 
 describe.skipIf(!isBuilt)("the package on npm", () => {

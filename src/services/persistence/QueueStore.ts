@@ -6,7 +6,7 @@
  * count, and a delay above nsqd's limit. The new message has the attempts of the former one, which is finished after that.
  */
 import { Cause, Clock, Duration, Effect, type Exit, Option, Predicate, Queue, Scope, Semaphore } from "effect"
-import { PersistedQueue } from "effect/persistence"
+import type { PersistedQueue } from "effect/persistence"
 import { type QueueBackend, queueError, type QueueMessage, type QueueSubscription } from "./QueueBackend.ts"
 import * as Element from "./QueueElement.ts"
 import type { QueueElement } from "./QueueElement.ts"

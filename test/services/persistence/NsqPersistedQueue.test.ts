@@ -129,54 +129,46 @@ describe("a PersistedQueue on a broker with durable topics", () => {
     }).pipe(machine))
 
   it.effect("failed elements are published to a topic, with the cause of the last failure", () =>
-    Effect.gen(function*() {
-      yield* process(Effect.gen(function*() {
-        const queue = yield* jobs({ maxAttempts: 1 })
-        yield* queue.offer({ n: 1n }, { id: "mine" })
-        yield* Effect.flip(queue.take(() => Effect.fail("no stock")))
-        const [failed] = yield* consume("effectq.jobs.failed", "c").pipe(Stream.take(1), Stream.runCollect)
-        const { failure, ...body } = JSON.parse(String(failed?.body))
-        assert.deepStrictEqual(body, { id: "mine", isCustomId: true, attempts: 1, element: { n: "1" } })
-        assert.include(failure, "no stock")
-      }))
-    }).pipe(machine))
+    process(Effect.gen(function*() {
+      const queue = yield* jobs({ maxAttempts: 1 })
+      yield* queue.offer({ n: 1n }, { id: "mine" })
+      yield* Effect.flip(queue.take(() => Effect.fail("no stock")))
+      const [failed] = yield* consume("effectq.jobs.failed", "c").pipe(Stream.take(1), Stream.runCollect)
+      const { failure, ...body } = JSON.parse(String(failed?.body))
+      assert.deepStrictEqual(body, { id: "mine", isCustomId: true, attempts: 1, element: { n: "1" } })
+      assert.include(failure, "no stock")
+    })).pipe(machine))
 
   it.effect("a message that is not an element is moved to the topic of failed elements, and workers go on", () =>
-    Effect.gen(function*() {
-      yield* process(Effect.gen(function*() {
-        const queue = yield* jobs()
-        yield* publish("effectq.jobs", [Buffer.from("not an element")])
-        yield* queue.offer({ n: 1n })
-        assert.strictEqual(yield* queue.take(value), 1n)
-        const [failed] = yield* consume("effectq.jobs.failed", "c").pipe(Stream.take(1), Stream.runCollect)
-        assert.strictEqual(String(failed?.body), "not an element")
-      }))
-    }).pipe(machine))
+    process(Effect.gen(function*() {
+      const queue = yield* jobs()
+      yield* publish("effectq.jobs", [Buffer.from("not an element")])
+      yield* queue.offer({ n: 1n })
+      assert.strictEqual(yield* queue.take(value), 1n)
+      const [failed] = yield* consume("effectq.jobs.failed", "c").pipe(Stream.take(1), Stream.runCollect)
+      assert.strictEqual(String(failed?.body), "not an element")
+    })).pipe(machine))
 
   it.effect("ids of a second store on the same broker are refused instead of shared out", () =>
-    Effect.gen(function*() {
-      yield* process(Effect.gen(function*() {
-        const queue = yield* jobs()
-        yield* queue.offer({ n: 1n }, { id: "same" })
-        const second = yield* Layer.build(Layer.fresh(NsqPersistedQueue.layerStoreBroker()))
-        const store = Context.get(second, PersistedQueue.PersistedQueueStore)
-        const error = yield* Effect.flip(store.offer({ name: "jobs", id: "same", element: 1, isCustomId: true }))
-        assert.include(error.message, "another store of this broker uses it")
-      }))
-    }).pipe(machine))
+    process(Effect.gen(function*() {
+      const queue = yield* jobs()
+      yield* queue.offer({ n: 1n }, { id: "same" })
+      const second = yield* Layer.build(Layer.fresh(NsqPersistedQueue.layerStoreBroker()))
+      const store = Context.get(second, PersistedQueue.PersistedQueueStore)
+      const error = yield* Effect.flip(store.offer({ name: "jobs", id: "same", element: 1, isCustomId: true }))
+      assert.include(error.message, "another store of this broker uses it")
+    })).pipe(machine))
 
   it.effect("workers get an error when the topic is deleted, and the next take creates it", () =>
-    Effect.gen(function*() {
-      yield* process(Effect.gen(function*() {
-        const queue = yield* jobs()
-        const waiting = yield* Effect.forkScoped(Effect.flip(queue.take(value)))
-        yield* pass("1 second")
-        yield* Broker.use((broker) => broker.deleteTopic("effectq.jobs"))
-        assert.strictEqual((yield* result(waiting))._tag, "PersistedQueueError")
-        yield* queue.offer({ n: 1n })
-        assert.strictEqual(yield* result(yield* Effect.forkScoped(queue.take(value))), 1n)
-      }))
-    }).pipe(machine))
+    process(Effect.gen(function*() {
+      const queue = yield* jobs()
+      const waiting = yield* Effect.forkScoped(Effect.flip(queue.take(value)))
+      yield* pass("1 second")
+      yield* Broker.use((broker) => broker.deleteTopic("effectq.jobs"))
+      assert.strictEqual((yield* result(waiting))._tag, "PersistedQueueError")
+      yield* queue.offer({ n: 1n })
+      assert.strictEqual(yield* result(yield* Effect.forkScoped(queue.take(value))), 1n)
+    })).pipe(machine))
 })
 
 describe("a PersistedQueue over the network", () => {
