@@ -94,6 +94,7 @@ describe("nsqd", () => {
     const { code, err } = await ended("--node-id=1024", "--log-prefix=mine ", "--log-level=error")
     assert.strictEqual(code, 1)
     assert.match(err, line("FATAL", "failed to instantiate nsqd - --node-id must be \\[0,1024\\)\n$"))
+    assert.notInclude(err, "bye")
   })
 
   it("nsqd does not start with an unusable config file, and reports why at every log level", async () => {

@@ -2,7 +2,7 @@
  * The nsqd daemon as one Layer, which is made of pieces. Starts the data directory, storage, broker and listeners in NSQ's order
  * (docs/protocol/options.md#start); closing its Scope stops them in reverse order.
  */
-import { Context, Effect, Layer, Option, Predicate } from "effect"
+import { Cause, Context, Effect, Exit, Layer, Option, Predicate } from "effect"
 import type { CompleteLayer } from "../core/CompleteLayer.ts"
 import { DaemonState } from "../core/DaemonState.ts"
 import type { AnyLayer, Valid } from "../core/Pieces.ts"
@@ -78,7 +78,10 @@ const lock = Effect.flatMap(
 /** Locks the data directory and checks the options before anything is opened or written. */
 const prepare = Effect.fnUntraced(function*(pieces: Chosen) {
   const options = yield* Options.NsqdOptions
-  yield* Effect.addFinalizer(() => Effect.logInfo("NSQ: bye"))
+  // A failure ends with its own line.
+  yield* Effect.addFinalizer((exit) =>
+    Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? Effect.logInfo("NSQ: bye") : Effect.void
+  )
   if (pieces.lock === true) yield* lock
   const checked = yield* Effect.mapError(Options.check(options, yield* hasOwnTls(pieces)), invalidOption)
   yield* Effect.logInfo(Version.banner("nsqd"))
