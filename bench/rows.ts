@@ -174,27 +174,42 @@ const upgradeRow = (upgrade: Upgrade, name: string): Row => ({
   }
 })
 
-/** The same broker used through this project's client library and through nsqjs, in sequence. */
-const clientRow = (role: "publish" | "consume", measure: string): Row => ({
-  name: `client-${role}`,
+/** The load of a client library. */
+interface ClientLoad {
+  readonly role: "publish" | "consume"
+  /** Publishes in flight. */
+  readonly inFlight: number
+  /** Messages per publish. */
+  readonly batch: number
+}
+
+/**
+ * The same daemon used through this project's client library and through nsqjs, in sequence. The ratio of the CPU times does not
+ * depend on what else the machine does.
+ */
+const clientRow = (name: string, measure: string, load: ClientLoad): Row => ({
+  name,
   group: "client",
   measures: [
     { name: `${measure}, effect-nsq/client`, unit: "msg/s", better: "higher" },
-    { name: "effect-nsq/client / nsqjs", unit: "x", better: "higher" }
+    { name: "rate, effect-nsq/client / nsqjs", unit: "x", better: "higher" },
+    { name: "CPU time per message, nsqjs / effect-nsq/client", unit: "x", better: "higher" },
+    { name: "memory of the process, effect-nsq/client / nsqjs", unit: "x", better: "lower" }
   ],
   run: async (command, seconds) => {
-    const rateWith = (library: "effect-nsq" | "nsqjs") => {
+    const { role } = load
+    const figuresOf = (library: "effect-nsq" | "nsqjs") => {
       const count = role === "consume" ? preloadOf(seconds) : 0
       return withDaemon(command, role === "consume" ? memQueue(count) : memQueueAmple(seconds), async (daemon) => {
         if (role === "consume") await preload(daemon, count)
-        const config = { library, role, port: daemon.tcpPort, topic, bodyBytes, warmUpSeconds, seconds }
+        const config = { library, port: daemon.tcpPort, topic, bodyBytes, warmUpSeconds, seconds, ...load }
         const [figures] = await Load.run(seconds + graceSeconds, ["client", config])
-        return rate(figures)
+        return { rate: rate(figures), cpuMicros: figures?.["cpuMicros"] ?? NaN, memory: figures?.["memory"] ?? NaN }
       })
     }
-    const other = await rateWith("nsqjs")
-    const ours = await rateWith("effect-nsq")
-    return [ours, ours / other]
+    const other = await figuresOf("nsqjs")
+    const ours = await figuresOf("effect-nsq")
+    return [ours.rate, ours.rate / other.rate, other.cpuMicros / ours.cpuMicros, ours.memory / other.memory]
   }
 })
 
@@ -340,8 +355,10 @@ export const rows: ReadonlyArray<Row> = [
   memoryConnectionRow,
   memoryMessageRow,
   startRow,
-  clientRow("publish", "PUB, 200 at a time"),
-  clientRow("consume", "messages handled and finished"),
+  clientRow("client-pub", "PUB, 100 in flight", { role: "publish", inFlight: 100, batch: 1 }),
+  clientRow("client-pub-one", "PUB, one at a time", { role: "publish", inFlight: 1, batch: 1 }),
+  clientRow("client-mpub", "MPUB of 100 messages, 10 in flight", { role: "publish", inFlight: 10, batch: 100 }),
+  clientRow("client-consume", "messages handled and finished", { role: "consume", inFlight: 0, batch: 1 }),
   lookupRow,
   adminRow,
   ...durableRows,

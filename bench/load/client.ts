@@ -1,13 +1,8 @@
 /**
- * Publishes or consumes with a client library instead of bare sockets: this project's or nsqjs, one library per process. It
- * measures the library; the daemon is the same for both.
+ * Publishes or consumes with a client library instead of bare sockets: this project's, as built, or nsqjs, one library per process.
+ * It measures the library: the rate, and the CPU time and memory of this process. The daemon is the same for both.
  */
-import { Effect, Layer, References } from "effect"
-import { FetchHttpClient } from "effect/http"
-import nsq from "nsqjs"
-import { NodeTransport } from "../../src/broker.ts"
-import { Consumer, Producer, Topic } from "../../src/services/client/index.ts"
-import { fail, measureRate, type Window, work } from "./worker.ts"
+import { fail, sleep, type Window, work } from "./worker.ts"
 
 export interface ClientConfig extends Window {
   readonly library: "effect-nsq" | "nsqjs"
@@ -15,72 +10,39 @@ export interface ClientConfig extends Window {
   readonly port: number
   readonly topic: string
   readonly bodyBytes: number
+  /** Publishes in flight. */
+  readonly inFlight: number
+  /** Messages per publish; PUB for 1, otherwise MPUB. */
+  readonly batch: number
 }
-
-/** Publishes in flight. */
-const concurrency = 200
-const maxInFlight = 2500
 
 /** Runs a library; `count` counts confirmed or finished messages. */
-type Start = (config: ClientConfig, count: () => void) => void
+export type Start = (config: ClientConfig, count: (messages: number) => void) => void
 
-const ClientLive = Layer.mergeAll(
-  NodeTransport.layer,
-  FetchHttpClient.layer,
-  Layer.succeed(References.MinimumLogLevel, "Error")
-)
-
-const startEffect: Start = ({ bodyBytes, port, role, topic }, count) => {
-  const servers = { nsqd: [`127.0.0.1:${port}`] }
-  const body = Buffer.alloc(bodyBytes, "x")
-  const publishing = Effect.gen(function*() {
-    const producer = yield* Producer.make({ servers })
-    const publish = Effect.forever(Effect.map(producer.publish(topic, body), count))
-    yield* Effect.all(Array.from({ length: concurrency }, () => publish), { concurrency: "unbounded" })
-  })
-  const consuming = Effect.gen(function*() {
-    const consumer = yield* Consumer.make({ topic: Topic.bytes(topic), channel: "c0", servers, maxInFlight })
-    yield* consumer.run(() => Effect.sync(count), { concurrency: 10 })
-  })
-  Effect.runCallback(Effect.scoped(role === "publish" ? publishing : consuming).pipe(Effect.provide(ClientLive)), {
-    onExit: (exit) => fail(new Error(`the client ended: ${String(exit)}`))
-  })
-}
-
-const startNsqjs: Start = ({ bodyBytes, port, role, topic }, count) => {
-  if (role === "consume") {
-    const reader = new nsq.Reader(topic, "c0", { nsqdTCPAddresses: `127.0.0.1:${port}`, maxInFlight })
-    reader.on("message", (message) => {
-      message.finish()
-      count()
-    })
-    reader.on("error", fail)
-    reader.connect()
-    return
-  }
-  const body = "x".repeat(bodyBytes)
-  const writer = new nsq.Writer("127.0.0.1", port)
-  const publish = (): void =>
-    writer.publish(topic, body, (error) => {
-      if (error) return fail(error)
-      count()
-      publish()
-    })
-  writer.on("ready", () => {
-    for (let i = 0; i < concurrency; i++) publish()
-  })
-  writer.on("error", fail)
-  writer.connect()
-}
+/** RDY count of a consumer. */
+export const maxInFlight = 2500
 
 work(async (config: ClientConfig) => {
   let done = 0
-  const count = (): void => {
-    done++
+  const count = (messages: number): void => {
+    done += messages
   }
+  // Only one library is loaded, because memory is measured.
+  const start: Start = config.library === "nsqjs"
+    ? (await import("./nsqjsClient.ts")).start
+    : (await import("./effectClient.ts")).start
   return async () => {
-    if (config.library === "nsqjs") startNsqjs(config, count)
-    else startEffect(config, count)
-    return { rate: await measureRate(config, () => done) }
+    start(config, count)
+    await sleep(config.warmUpSeconds * 1000)
+    const before = { done, cpu: process.cpuUsage(), time: performance.now() }
+    await sleep(config.seconds * 1000)
+    const messages = done - before.done
+    if (messages === 0) fail(new Error("the client did nothing"))
+    const { system, user } = process.cpuUsage(before.cpu)
+    return {
+      rate: messages / ((performance.now() - before.time) / 1000),
+      cpuMicros: (user + system) / messages,
+      memory: process.memoryUsage.rss()
+    }
   }
 })

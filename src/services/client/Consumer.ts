@@ -204,6 +204,8 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
         } else if (inbox.ended) delivery.requeueNow()
         else inbox.push(delivery)
       },
+      // While messages are in flight, their acknowledgements are gathered for a write.
+      awaited: () => member.inFlight,
       onPause: () => {
         if (member.inFlight > 0) served()
         subscription.endPass()

@@ -59,6 +59,8 @@ export interface FrameHandler {
   readonly onMessage: (data: Buffer) => void
   /** All frames of one read have been handled. */
   readonly onPause?: () => void
+  /** Returns the number of commands that were sent and have no reply yet. Many let the connection gather commands for a write. */
+  readonly awaited?: () => number
 }
 
 /**
@@ -224,6 +226,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   /** The handler runs inside the read of the socket, and what it sends goes out with the last frame of the read. */
   const readLoop = (handler: FrameHandler): Effect.Effect<never, ClientError> =>
     Effect.suspend(() => {
+      if (handler.awaited !== undefined) output.awaitReplies(handler.awaited)
       let failure: ClientError | undefined
       const handle = (): boolean => {
         output.hold()

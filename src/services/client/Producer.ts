@@ -171,7 +171,8 @@ export const make = Effect.fn("Producer.make")(function*(
     const frames = connection.run({
       onResponse: () => outgoing.reply(link, undefined),
       onError: (reason) => outgoing.reply(link, reason),
-      onMessage: () => {}
+      onMessage: () => {},
+      awaited: () => link.unconfirmed.length
     })
     return yield* Effect.raceFirst(frames, Deferred.await(dropped))
   })

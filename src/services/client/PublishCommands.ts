@@ -60,7 +60,7 @@ export const pub = (
   if (length === 0 || length > limits.maxMsgSize) {
     return checkSize("PUB", topic, length, limits) ?? badTopic("PUB", topic)
   }
-  return { topic, head, body, messages: 1, key }
+  return { topic, head, body, size: head.length + 4 + length, messages: 1, key }
 }
 
 /** Returns MPUB of all bodies, of which there is at least one, or why they are refused. */
@@ -81,18 +81,8 @@ export const mpub = (
   if (bodySize > limits.maxBodySize) {
     return refusal(topic, "E_BAD_BODY", `MPUB body too big ${bodySize} > ${limits.maxBodySize}`)
   }
-  const line = Buffer.from(`MPUB ${topic}\n`)
-  const head = Buffer.allocUnsafe(line.length + 4 + bodySize)
-  head.set(line)
-  head.writeInt32BE(bodySize, line.length)
-  head.writeInt32BE(bodies.length, line.length + 4)
-  let at = line.length + 8
-  for (const body of bodies) {
-    head.writeInt32BE(body.length, at)
-    head.set(body, at + 4)
-    at += 4 + body.length
-  }
-  return { topic, head, body: undefined, messages: bodies.length, key }
+  const head = Buffer.from(`MPUB ${topic}\n`)
+  return { topic, head, body: bodies, size: head.length + 4 + bodySize, messages: bodies.length, key }
 }
 
 /** Returns DPUB of one body, or why it is refused. */
@@ -112,5 +102,6 @@ export const dpub = (
   }
   const refused = checkSize("DPUB", topic, body.length, limits)
   if (refused !== undefined) return refused
-  return { topic, head: Buffer.from(`DPUB ${topic} ${millis}\n`), body, messages: 1, key }
+  const head = Buffer.from(`DPUB ${topic} ${millis}\n`)
+  return { topic, head, body, size: head.length + 4 + body.length, messages: 1, key }
 }

@@ -17,14 +17,23 @@ export class Waiting extends ChainLink<Waiting> {
 /** What is published: a command that is encoded when it is sent. */
 export interface PublishCommand {
   readonly topic: string
-  /** The command line of a PUB, or a whole command. */
+  /** The command line. */
   readonly head: Buffer
-  /** The body of a PUB, which follows its command line with its size. */
-  readonly body: Uint8Array | undefined
+  /** The body of PUB and DPUB, which follows the command line with its size, or the bodies of MPUB. */
+  readonly body: Uint8Array | ReadonlyArray<Uint8Array>
+  /** Bytes of the whole command. */
+  readonly size: number
   /** Messages of the command. */
   readonly messages: number
   /** Publishes with the same key go to the same server. */
   readonly key: string | undefined
+}
+
+/** Writes a body after its size; returns the end. */
+const putSized = (out: Buffer, at: number, body: Uint8Array): number => {
+  out.writeInt32BE(body.length, at)
+  out.set(body, at + 4)
+  return at + 4 + body.length
 }
 
 const noBytes = Buffer.alloc(0)
@@ -37,7 +46,7 @@ export class Publishing extends ChainLink<Publishing> implements Encodable {
   readonly messages: number
   readonly size: number
   private head: Buffer
-  private body: Uint8Array | undefined
+  private body: Uint8Array | ReadonlyArray<Uint8Array> | undefined
   /** Time at which it fails without a reply, in monotonic ms. */
   readonly deadline: number
   /** Its place in the queue while it waits for a server. */
@@ -52,13 +61,12 @@ export class Publishing extends ChainLink<Publishing> implements Encodable {
 
   constructor(command: PublishCommand, deadline: number, complete: (failure: ClientError | undefined) => void) {
     super()
-    const { body, head } = command
     this.topic = command.topic
     this.key = command.key
     this.messages = command.messages
-    this.head = head
-    this.body = body
-    this.size = body === undefined ? head.length : head.length + 4 + body.length
+    this.head = command.head
+    this.body = command.body
+    this.size = command.size
     this.deadline = deadline
     this.complete = complete
   }
@@ -66,10 +74,17 @@ export class Publishing extends ChainLink<Publishing> implements Encodable {
   encodeTo(out: Buffer, at: number): void {
     const { body, head } = this
     out.set(head, at)
-    if (body === undefined) return
     const bodyAt = at + head.length
-    out.writeInt32BE(body.length, bodyAt)
-    out.set(body, bodyAt + 4)
+    if (body instanceof Uint8Array) putSized(out, bodyAt, body)
+    else if (body !== undefined) this.encodeBatch(out, bodyAt, body)
+  }
+
+  /** Writes the size of the batch, the number of messages and each message with its size. */
+  private encodeBatch(out: Buffer, start: number, bodies: ReadonlyArray<Uint8Array>): void {
+    out.writeInt32BE(this.size - this.head.length - 4, start)
+    out.writeInt32BE(bodies.length, start + 4)
+    let at = start + 8
+    for (const body of bodies) at = putSized(out, at, body)
   }
 
   /** Completes the publish, and frees its bytes and its fiber: a server may reply late, or never. */
