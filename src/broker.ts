@@ -15,7 +15,16 @@ export { Authorizer, type Credentials } from "./services/nsqd/auth/Authorizer.ts
 export * as AuthServers from "./services/nsqd/auth/AuthServers.ts"
 export type { Grant } from "./services/nsqd/auth/Grant.ts"
 /** Publishing and consuming without a connection. */
-export { consume, type ConsumeOptions, type Delivery, publish } from "./services/nsqd/broker/InProcess.ts"
+export {
+  consume,
+  type ConsumeOptions,
+  type Delivery,
+  publish,
+  publishAll,
+  type PublishOptions,
+  type TypedDelivery,
+  type TypedTopic
+} from "./services/nsqd/broker/InProcess.ts"
 /** Every publish passes through it; replace it to add checks. */
 export { areIndependent, bodiesOf, joinBodies, partOf, Publisher } from "./services/nsqd/broker/Publisher.ts"
 export {

@@ -31,6 +31,40 @@ export interface Delivery extends Message {
 }
 
 /**
+ * A topic of values, such as `Topic.make("orders", Order)` of `effect-nsq/client`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface TypedTopic<A, E> {
+  readonly name: TopicName
+  readonly encode: (value: A) => Effect.Effect<Uint8Array, E>
+  readonly decode: (body: Uint8Array) => Effect.Effect<A, E>
+}
+
+/**
+ * A message of a topic of values.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface TypedDelivery<A, E> extends Delivery {
+  /** The body decoded by the topic. */
+  readonly value: Effect.Effect<A, E>
+}
+
+/**
+ * Options of a publish.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface PublishOptions {
+  /** Delay until the messages are delivered. Default: 0. */
+  readonly delay?: Duration.Input
+}
+
+/**
  * Options of `consume`.
  *
  * @since 0.1.0
@@ -43,27 +77,21 @@ export interface ConsumeOptions {
   readonly msgTimeout?: Duration.Input
 }
 
-/**
- * Publishes one or more bodies to a topic, which is created if needed. Completes when the broker has stored them: in
- * memory, or on disk if memory is full. An empty array does nothing. Dies if the topic name is not valid. Fails with the reasons
- * `Exiting`, `DiskFull`, `DiskFailure`, `Rejection` and `TopicLimit`.
- *
- * ```ts
- * const program = publish("orders", [Buffer.from("tea"), Buffer.from("coffee")], { delay: "5 seconds" })
- * ```
- *
- * @since 0.1.0
- * @category operations
- */
-export const publish = Effect.fnUntraced(function*(
+/** Checks what a program without types passes. */
+const bodiesIn = (content: unknown): ReadonlyArray<Uint8Array> =>
+  (Array.isArray(content) ? content : [content]).map((body: unknown) => {
+    if (body instanceof Uint8Array) return body
+    throw new TypeError("publish: a body must be a Uint8Array")
+  })
+
+const publishBodies = Effect.fnUntraced(function*(
   topic: string,
-  bodies: Uint8Array | ReadonlyArray<Uint8Array>,
-  options?: { readonly delay?: Duration.Input }
+  all: ReadonlyArray<Uint8Array>,
+  options: PublishOptions | undefined
 ): Effect.fn.Return<void, BrokerError | StorageError, Publisher> {
   const publisher = yield* Publisher
   const name = TopicName.make(topic)
   const delay = Duration.toMillis(Duration.fromInputUnsafe(options?.delay ?? 0))
-  const all = bodies instanceof Uint8Array ? [bodies] : bodies
   // A delay belongs to a single message, so delayed bodies are published one by one.
   const batches = delay > 0 ? all.map((body) => [body]) : [all]
   yield* Effect.forEach(
@@ -74,7 +102,58 @@ export const publish = Effect.fnUntraced(function*(
 })
 
 /**
- * The messages of a channel while the Stream is consumed. When the Stream ends, messages in flight return to the
+ * Publishes one or more bodies to a topic, or one value to a topic of values. The topic is created if needed. Completes when the
+ * broker has stored them: in memory, or on disk if memory is full, or as the topic's durability requires. An empty array of bodies
+ * does nothing. Dies if the topic name is not valid. Fails with the reasons `Exiting`, `DiskFull`, `DiskFailure`, `Rejection` and
+ * `TopicLimit`, and with the error of the topic if the value cannot be encoded.
+ *
+ * ```ts
+ * const program = publish("orders", [Buffer.from("tea"), Buffer.from("coffee")], { delay: "5 seconds" })
+ * const typed = publish(orders, { item: "tea", quantity: 2 })
+ * ```
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export function publish(
+  topic: string,
+  bodies: Uint8Array | ReadonlyArray<Uint8Array>,
+  options?: PublishOptions
+): Effect.Effect<void, BrokerError | StorageError, Publisher>
+export function publish<A, E>(
+  topic: TypedTopic<A, E>,
+  value: A,
+  options?: PublishOptions
+): Effect.Effect<void, BrokerError | StorageError | E, Publisher>
+export function publish(
+  topic: string | TypedTopic<unknown, unknown>,
+  content: unknown,
+  options?: PublishOptions
+): Effect.Effect<void, unknown, Publisher> {
+  return typeof topic === "string"
+    ? Effect.suspend(() => publishBodies(topic, bodiesIn(content), options))
+    : publishAll(topic, [content], options)
+}
+
+/**
+ * Publishes values to a topic of values, all in one batch unless they have a delay. Fails as `publish` does; if a value cannot be
+ * encoded, none is published.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const publishAll = <A, E>(
+  topic: TypedTopic<A, E>,
+  values: ReadonlyArray<A>,
+  options?: PublishOptions
+): Effect.Effect<void, BrokerError | StorageError | E, Publisher> =>
+  Effect.flatMap(
+    Effect.forEach(values, (value) => topic.encode(value)),
+    (bodies) => publishBodies(topic.name, bodies, options)
+  )
+
+/**
+ * The messages of a channel while the Stream is consumed; those of a topic of values have their `value`. When the Stream ends, messages in flight return to the
  * channel. Ends when the channel is deleted or the broker stops. Fails with the reasons `TopicLimit`, `ChannelLimit`,
  * `ConsumerLimit` and `Exiting`.
  *
@@ -87,10 +166,32 @@ export const publish = Effect.fnUntraced(function*(
  * @since 0.1.0
  * @category operations
  */
-export const consume = (
+export function consume(
   topic: string,
   channel: string,
   options?: ConsumeOptions
+): Stream.Stream<Delivery, BrokerError | StorageError, Broker>
+export function consume<A, E>(
+  topic: TypedTopic<A, E>,
+  channel: string,
+  options?: ConsumeOptions
+): Stream.Stream<TypedDelivery<A, E>, BrokerError | StorageError, Broker>
+export function consume(
+  topic: string | TypedTopic<unknown, unknown>,
+  channel: string,
+  options?: ConsumeOptions
+): Stream.Stream<Delivery | TypedDelivery<unknown, unknown>, BrokerError | StorageError, Broker> {
+  if (typeof topic === "string") return deliveriesOf(topic, channel, options)
+  return Stream.map(deliveriesOf(topic.name, channel, options), (delivery) => ({
+    ...delivery,
+    value: topic.decode(delivery.body)
+  }))
+}
+
+const deliveriesOf = (
+  topic: string,
+  channel: string,
+  options: ConsumeOptions | undefined
 ): Stream.Stream<Delivery, BrokerError | StorageError, Broker> =>
   Stream.unwrap(Effect.gen(function*() {
     const broker = yield* Broker

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Queue, Stream } from "effect"
+import { Effect, Fiber, Layer, Queue, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Broker, BrokerError, consume, type Delivery, publish, Publisher } from "../../../../src/broker.ts"
+import { Broker, BrokerError, consume, type Delivery, publish, publishAll, Publisher } from "../../../../src/broker.ts"
+import { Topic } from "../../../../src/services/client/index.ts"
 import { TestBroker } from "../../../../src/testing/index.ts"
 
 const text = (body: Uint8Array) => Buffer.from(body).toString()
@@ -18,6 +19,37 @@ describe("publishing and consuming in process", () => {
         Stream.runCollect
       )
       assert.deepStrictEqual(Array.from(received), ["a", "b", "c"])
+    }).pipe(Effect.provide(TestBroker.layer())))
+
+  it.effect("a topic of values encodes what is published and decodes what is consumed", () =>
+    Effect.gen(function*() {
+      const orders = Topic.make("orders", Schema.Struct({ item: Schema.NonEmptyString, quantity: Schema.Int }))
+      yield* publish(orders, { item: "tea", quantity: 2 })
+      yield* publishAll(orders, [{ item: "coffee", quantity: 1 }, { item: "cake", quantity: 3 }])
+      yield* publish("orders", bytes("not an order"))
+      const received = yield* consume(orders, "billing", { maxInFlight: 10 }).pipe(
+        Stream.tap(({ finish }) => finish),
+        Stream.mapEffect(({ value }) => Effect.match(value, { onSuccess: (order) => order.item, onFailure: String })),
+        Stream.take(4),
+        Stream.runCollect
+      )
+      assert.deepStrictEqual(received.slice(0, 3), ["tea", "coffee", "cake"])
+      assert.match(received[3] ?? "", /orders/)
+    }).pipe(Effect.provide(TestBroker.layer())))
+
+  it.effect("values of which one cannot be encoded are not published at all", () =>
+    Effect.gen(function*() {
+      const orders = Topic.make("orders", Schema.Struct({ item: Schema.NonEmptyString }))
+      const error = yield* Effect.flip(publishAll(orders, [{ item: "tea" }, { item: "" }]))
+      assert.strictEqual(error._tag, "ClientError")
+      assert.isUndefined((yield* Broker).findTopic("orders"))
+    }).pipe(Effect.provide(TestBroker.layer())))
+
+  it.effect("a body that is not bytes is a defect", () =>
+    Effect.gen(function*() {
+      // @ts-expect-error -- a program without types passes a string
+      const exit = yield* Effect.exit(publish("orders", "text"))
+      assert.match(String(exit), /a body must be a Uint8Array/)
     }).pipe(Effect.provide(TestBroker.layer())))
 
   it.effect("a delayed message arrives after its delay and not before", () =>
