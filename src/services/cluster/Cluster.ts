@@ -145,7 +145,12 @@ const uniqueByAddress = (nodes: ReadonlyArray<KnownNode>): ReadonlyArray<KnownNo
   return [...unique.values()].reverse()
 }
 
-/** Queries about the cluster. Each fails with `ClusterError` if all daemons of a step fail. */
+/**
+ * Queries about the cluster. Each fails with `ClusterError` if all daemons of a step fail.
+ *
+ * @since 0.2.0
+ * @category services
+ */
 export class Cluster extends Context.Service<Cluster, {
   /** The names of all topics, sorted. */
   readonly topics: Query<ReadonlyArray<string>>

@@ -28,7 +28,12 @@ const kindOf = (channel: string | undefined) => channel === undefined ? "topic" 
 const named = (topic: string, channel: string | undefined): string =>
   query(channel === undefined ? { topic } : { topic, channel })
 
-/** Actions on the topics and channels of a cluster. */
+/**
+ * Actions on the topics and channels of a cluster.
+ *
+ * @since 0.2.0
+ * @category services
+ */
 export class ClusterActions extends Context.Service<ClusterActions, {
   /**
    * Creates a topic on each nsqlookupd, and a channel on each nsqlookupd and on each nsqd that has the topic. Without

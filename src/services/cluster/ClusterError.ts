@@ -7,7 +7,12 @@ import type { HttpError } from "../http/HttpError.ts"
 /** The daemons of a query or an action. */
 export type Kind = "nsqd" | "nsqlookupd"
 
-/** The reasons of a `ClusterError`, with the error of each daemon; none if the list of daemons is empty. */
+/**
+ * The reasons of a `ClusterError`, with the error of each daemon; none if the list of daemons is empty.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
 export type ClusterErrorReason = Data.TaggedEnum<{
   /** No daemon replied to a query. */
   QueryFailure: { readonly kind: Kind; readonly failures: ReadonlyArray<HttpError> }
@@ -15,10 +20,20 @@ export type ClusterErrorReason = Data.TaggedEnum<{
   CreateFailure: { readonly kind: Kind; readonly failures: ReadonlyArray<HttpError> }
 }>
 
-/** Constructors of the reasons. */
+/**
+ * Constructors of the reasons.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
 export const ClusterErrorReason = Data.taggedEnum<ClusterErrorReason>()
 
-/** All daemons failed. The message has the error of each, one per line. */
+/**
+ * All daemons failed. The message has the error of each, one per line.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
 export class ClusterError extends Data.TaggedError("ClusterError")<{ readonly reason: ClusterErrorReason }> {
   override get message(): string {
     const { _tag, failures, kind } = this.reason

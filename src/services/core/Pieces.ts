@@ -24,3 +24,14 @@ export type Valid<Given, Pieces> = {
     ? [OutputOf<Pieces[K]>] extends [never] ? [OutputOf<Given[K]>] extends [never] ? Given[K] : never : Given[K]
     : never
 }
+
+/** The requirements of the pieces in `Given`, without the services that the daemon has for each in `Available`. */
+export type RequirementsOf<Given, Available> = {
+  [K in keyof Given]: Exclude<RequirementOf<Given[K]>, K extends keyof Available ? Available[K] : never>
+}[keyof Given]
+
+/** The errors of the pieces in `Given`, without those that the daemon makes its own. */
+export type ErrorsOf<Given, Known> = Exclude<{ [K in keyof Given]: ErrorOf<Given[K]> }[keyof Given], Known>
+
+/** The pieces of a standard daemon: none is replaced. */
+export type Standard = Record<never, never>

@@ -7,7 +7,12 @@ import { type Headers, HttpServerRequest } from "effect/http"
 import { Forbidden } from "../../protocol/http/admin/AdminFailure.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 
-/** The check for administrators. */
+/**
+ * The check for administrators, by default the header and the names of the options.
+ *
+ * @since 0.2.0
+ * @category services
+ */
 export class AdminAccess extends Context.Service<AdminAccess, {
   /** Whether the user in these headers is an administrator; always true without `--admin-user`. */
   readonly isAdmin: (headers: Headers.Headers) => boolean

@@ -3,7 +3,7 @@
  * Effect's router on the HTTP listener that nsqd and nsqlookupd use.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { ByteSize, Cause, Clock, Context, Duration, Effect, Latch, Layer } from "effect"
+import { ByteSize, Cause, Clock, Context, Duration, Effect, Latch, Layer, type Scope } from "effect"
 import {
   HttpIncomingMessage,
   HttpMiddleware,
@@ -14,19 +14,33 @@ import {
 } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
+import type { Cluster } from "../cluster/Cluster.ts"
+import type { ClusterActions } from "../cluster/ClusterActions.ts"
+import type { ClusterSources } from "../cluster/ClusterSources.ts"
 import * as GoDuration from "../core/GoDuration.ts"
 import * as HttpServer from "../http/HttpServer.ts"
 import * as RequestGuard from "../http/RequestGuard.ts"
+import type { NetError } from "../net/NetError.ts"
 import { type Listener, splitAddress } from "../net/Transport.ts"
+import { type OptionsError, refusedValue } from "../options/OptionsError.ts"
+import type { AdminAccess } from "./AdminAccess.ts"
+import type { AdminConfig } from "./AdminConfig.ts"
 import * as AdminRoutes from "./AdminRoutes.ts"
 import * as CountersHandlers from "./CountersHandlers.ts"
 import * as Endpoints from "./Endpoints.ts"
+import type { Graphite } from "./Graphite.ts"
+import type { History } from "./History.ts"
+import type { LiveFeed } from "./LiveFeed.ts"
 import * as LiveHandlers from "./LiveHandlers.ts"
 import * as MessagesHandlers from "./MessagesHandlers.ts"
 import * as NodesHandlers from "./NodesHandlers.ts"
+import type { Notifications } from "./Notifications.ts"
 import { type CheckedOptions, NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
+import type { TailFeed } from "./TailFeed.ts"
+import type { TestMessage } from "./TestMessage.ts"
 import * as TopicsHandlers from "./TopicsHandlers.ts"
+import type { WebAssets } from "./WebAssets.ts"
 
 /** Exceeds the body limits of all endpoints. */
 const maxBodySize = ByteSize.mebibytes(2)
@@ -147,11 +161,23 @@ const apiRoutes = HttpApiBuilder.layer(AdminApi).pipe(
 /** Matches paths, below any base path, whose GET opens a stream or reads messages. */
 const streaming = /\/api\/(?:live|messages\/[^/]+)$/
 
-const make = Effect.fnUntraced(function*(checked: CheckedOptions) {
+/** A program's own routes, relative to the base path. */
+export type Routes<E, R> = Effect.Effect<ReadonlyArray<HttpRouter.Route>, E, R | Scope.Scope>
+
+/** The values derived from the options of the running nsqadmin. */
+export class Checked extends Context.Service<Checked, CheckedOptions>()("effect-nsq/admin/Checked") {}
+
+const make = Effect.fnUntraced(function*(own: ReadonlyArray<HttpRouter.Route>) {
+  const checked = yield* Checked
   const { httpAddress, httpAllowedHosts, maxHttpConnections, proxyGraphite, sampleInterval } = yield* NsqadminOptions
   const { basePath } = checked
-  const unrouted = Endpoints.make([...Endpoints.ofApi(), ...AdminRoutes.endpoints(proxyGraphite)], basePath)
-  const router = yield* HttpRouter.toHttpEffect(Layer.mergeAll(apiRoutes, AdminRoutes.layer(checked)))
+  const standard = [...Endpoints.ofApi(), ...AdminRoutes.endpoints(proxyGraphite)]
+  const taken = own.find((route) => standard.some(({ method, path }) => method === route.method && path === route.path))
+  if (taken !== undefined) return yield* refusedValue(`the route ${taken.method} ${taken.path} exists already`)
+  const unrouted = Endpoints.make([...standard, ...own], basePath)
+  const router = yield* HttpRouter.toHttpEffect(
+    Layer.mergeAll(apiRoutes, AdminRoutes.layer(checked), HttpRouter.addAll(own))
+  )
   const { count, quiet } = counting()
   const compressed = HttpMiddleware.compression({ algorithms: ["gzip", "deflate"], minSize: 0 })
   const app = router.pipe(
@@ -178,8 +204,42 @@ const make = Effect.fnUntraced(function*(checked: CheckedOptions) {
   return yield* HttpServer.listen({ name: "HTTP", address: httpAddress, guard, maxConnections, quiet, onRequest })
 })
 
-/** nsqadmin's HTTP listener. */
+/** The services that the API and the pages use. */
+export type Services =
+  | Checked
+  | AdminAccess
+  | AdminConfig
+  | Cluster
+  | ClusterActions
+  | ClusterSources
+  | Graphite
+  | History
+  | LiveFeed
+  | Notifications
+  | TailFeed
+  | TestMessage
+  | WebAssets
+
+/**
+ * nsqadmin's pages and API, and their listener.
+ *
+ * @since 0.2.0
+ * @category services
+ */
 export class AdminHttp extends Context.Service<AdminHttp, Listener>()("effect-nsq/admin/AdminHttp") {
-  static readonly layer = (checked: CheckedOptions) =>
-    Layer.effect(AdminHttp, make(checked)).pipe(Layer.provide(NodeHttpServer.layerHttpServices))
+  /**
+   * Serves pages, API and a program's own routes until the Scope closes. Paths are relative to the base path; no own route may have the
+   * method and path of a standard one. Fails if one has, and if the address cannot be listened on.
+   */
+  static readonly layerRoutes = <E = never, R = never>(
+    own: Routes<E, R>
+  ): Layer.Layer<AdminHttp, NetError | OptionsError | E, Services | Exclude<R, Scope.Scope>> =>
+    Layer.effect(AdminHttp, Effect.flatMap(own, (routes) => make(routes))).pipe(
+      Layer.provide(NodeHttpServer.layerHttpServices)
+    )
+
+  /** The same without own routes. */
+  static readonly layer: Layer.Layer<AdminHttp, NetError | OptionsError, Services> = AdminHttp.layerRoutes(
+    Effect.succeed([])
+  )
 }

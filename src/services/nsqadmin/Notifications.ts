@@ -11,7 +11,12 @@ import * as HttpExchange from "../http/HttpExchange.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
 
-/** An action and its subject. */
+/**
+ * An action of an administrator and its subject.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export interface AdminAction {
   readonly action:
     | `${"create" | "delete" | Action}_${"topic" | "channel"}`
@@ -35,7 +40,12 @@ const basicUser = (authorization: string | undefined): string => {
   return credentials.includes(":") ? credentials.slice(0, credentials.indexOf(":")) : ""
 }
 
-/** Notifications of actions. Without `--notification-http-endpoint` they are discarded. */
+/**
+ * Notifications of actions. Without `--notification-http-endpoint` they are discarded.
+ *
+ * @since 0.2.0
+ * @category services
+ */
 export class Notifications extends Context.Service<Notifications, {
   /** Queues a notification of an action of the current request, without waiting for the endpoint. */
   readonly tell: (action: AdminAction) => Effect.Effect<void, never, HttpServerRequest.HttpServerRequest>

@@ -1,20 +1,30 @@
 /**
- * The daemon nsqadmin as one Layer: cluster queries, sampling, and the HTTP server for pages and API. It stores nothing on
+ * The daemon nsqadmin as one Layer, which is made of pieces: cluster queries, sampling, and the HTTP server for pages and API. It stores nothing on
  * disk.
  */
 import { Context, Effect, Layer } from "effect"
+import type { HttpClient } from "effect/http"
 import { Cluster } from "../cluster/Cluster.ts"
 import { ClusterActions } from "../cluster/ClusterActions.ts"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
+import type { CompleteLayer } from "../core/CompleteLayer.ts"
+import type { AnyLayer, ErrorsOf, RequirementsOf, Standard, Valid } from "../core/Pieces.ts"
 import * as Version from "../core/Version.ts"
+import type { DaemonHttp } from "../http/DaemonHttp.ts"
 import * as HttpClients from "../http/HttpClients.ts"
 import * as NodeDaemonHttp from "../http/NodeDaemonHttp.ts"
+import { isUsed, LogThreshold } from "../logging/LogThreshold.ts"
+import * as NsqLogger from "../logging/NsqLogger.ts"
 import { DaemonNetworks } from "../net/DaemonNetworks.ts"
 import * as Exposure from "../net/Exposure.ts"
+import { NetError } from "../net/NetError.ts"
 import * as NodeTransport from "../net/NodeTransport.ts"
+import type { Transport } from "../net/Transport.ts"
+import { OptionsError } from "../options/OptionsError.ts"
+import * as UnreadOptions from "../options/UnreadOptions.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { AdminConfig } from "./AdminConfig.ts"
-import { AdminHttp } from "./AdminHttp.ts"
+import { AdminHttp, Checked, type Services } from "./AdminHttp.ts"
 import { Graphite } from "./Graphite.ts"
 import { History } from "./History.ts"
 import { LiveFeed } from "./LiveFeed.ts"
@@ -31,8 +41,139 @@ const failure =
   ({ message: description }: { readonly message: string }): NsqadminError =>
     new NsqadminError({ reason: NsqadminErrorReason[tag]({ description }) })
 
+/** The error of a piece as that of the daemon; errors of a program's own pieces stay as they are. */
+const pieceError = (error: unknown): unknown =>
+  error instanceof OptionsError
+    ? failure("InvalidOption")(error)
+    : error instanceof NetError
+    ? failure("ListenFailure")(error)
+    : error
+
+/** The log of NSQ's daemons: the format, prefix and level of the options. */
+const logging: Layer.Layer<never> = Layer.unwrap(
+  Effect.map(
+    Options.NsqadminOptions,
+    ({ logFormat: format, logLevel: level, logPrefix: prefix }) => NsqLogger.layer({ format, level, prefix })
+  )
+)
+
+const standard = {
+  logging,
+  transport: NodeTransport.layer,
+  cluster: Cluster.layer,
+  actions: ClusterActions.layer,
+  access: AdminAccess.layer,
+  notifications: Notifications.layer,
+  http: AdminHttp.layer
+}
+
 /**
- * A running nsqadmin.
+ * The pieces of an nsqadmin that a program replaces; those that it does not name are the standard ones.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Pieces {
+  /** The loggers, such as `Nsqadmin.pieces.logging`. Default: those of the program. */
+  readonly logging?: AnyLayer<never>
+  /** Connects to nsqds, to show their messages. */
+  readonly transport?: AnyLayer<Transport>
+  /** Queries about the cluster. */
+  readonly cluster?: AnyLayer<Cluster>
+  /** Changes of the cluster. */
+  readonly actions?: AnyLayer<ClusterActions>
+  /** Decides which users are administrators. */
+  readonly access?: AnyLayer<AdminAccess>
+  /** Receives the actions of administrators. */
+  readonly notifications?: AnyLayer<Notifications>
+  /** The pages and the API; `AdminHttp.layerRoutes` adds routes. */
+  readonly http?: AnyLayer<AdminHttp>
+}
+
+/** What an nsqadmin gives out while it runs. */
+type Given = Nsqadmin | Cluster | ClusterActions
+
+/** The services that an nsqadmin has for a piece. */
+interface Available {
+  readonly cluster: ClusterSources | DaemonHttp
+  readonly actions: ClusterSources | DaemonHttp | Cluster
+  readonly notifications: HttpClient.HttpClient
+  readonly http: Services
+}
+
+/** The services that an nsqadmin builds itself. */
+type Own = Services | AdminHttp | Transport | DaemonHttp
+
+/** The Layer of a daemon with the pieces `P`. */
+type LayerOf<P> = CompleteLayer<
+  Given,
+  NsqadminError | ErrorsOf<P, NetError | OptionsError>,
+  RequirementsOf<P, Available>,
+  Exclude<Own, RequirementsOf<P, Available>>
+>
+
+const ofLog = new Set<keyof Options.NsqadminOptions>(["logLevel", "logPrefix", "logFormat"])
+
+/** Fails for an option of the log, if the loggers are the program's. */
+const checkLog = Effect.flatMap(
+  Effect.all([Options.NsqadminOptions, LogThreshold]),
+  ([options, threshold]) =>
+    UnreadOptions.check({
+      program: "nsqadmin",
+      table: Options.table,
+      defaults: Options.defaults(),
+      options,
+      isRead: (name) => isUsed(threshold) || !ofLog.has(name)
+    })
+)
+
+const start = Effect.fnUntraced(function*(given: Pieces) {
+  const pieces = { ...standard, ...given }
+  // Its own, so that no piece is shared with another daemon of the program.
+  const memo = yield* Layer.makeMemoMap
+  const scope = yield* Effect.scope
+  const options = yield* Options.NsqadminOptions
+  const checked = yield* Options.check(options)
+  yield* checkLog
+  yield* Effect.logInfo(Version.banner("nsqadmin"))
+  const userAgent = `nsqadmin/${Version.version}`
+  const sources = { lookupd: options.lookupdHttpAddresses, nsqd: options.nsqdHttpAddresses }
+  const built = yield* Layer.buildWithMemoMap(
+    pieces.http.pipe(
+      Layer.provide([AdminConfig.layer, pieces.access, WebAssets.layer, pieces.notifications, Graphite.layer]),
+      Layer.provide([LiveFeed.layer, TailFeed.layer, TestMessage.layer]),
+      Layer.provide(History.layer),
+      Layer.provide(Sampler.layer(options)),
+      Layer.provideMerge(pieces.actions),
+      Layer.provide(pieces.transport),
+      Layer.provideMerge(pieces.cluster),
+      Layer.provide([ClusterSources.layer(sources), NodeDaemonHttp.layer({ ...options, userAgent }, checked.tls)]),
+      Layer.provide(HttpClients.layer(options, checked.tls)),
+      Layer.provide([Layer.succeed(DaemonNetworks, checked.daemonNetworks), Layer.succeed(Checked, checked)])
+    ),
+    memo,
+    scope
+  )
+  const { address, broken } = Context.get(built, AdminHttp)
+  if (options.adminUsers.length === 0) yield* Exposure.warn([{ name: "HTTP", address }])
+  return Context.make(Nsqadmin, {
+    httpAddress: address,
+    failed: Effect.mapError(broken, failure("ListenerLoss"))
+  }).pipe(
+    Context.add(Cluster, Context.get(built, Cluster)),
+    Context.add(ClusterActions, Context.get(built, ClusterActions))
+  )
+})
+
+const layerOf = (pieces: Pieces): AnyLayer<Given> =>
+  Layer.effectContext(Effect.mapError(start(pieces), pieceError)).pipe(Layer.provide(pieces.logging ?? Layer.empty))
+
+/**
+ * A running nsqadmin. Its Layers also give out its `Cluster` and `ClusterActions`.
+ *
+ * ```ts
+ * const Admin = Nsqadmin.layerWith({ lookupdHttpAddresses: ["127.0.0.1:4161"], sampleInterval: "5 seconds" })
+ * ```
  *
  * @since 0.1.0
  * @category services
@@ -43,41 +184,32 @@ export class Nsqadmin extends Context.Service<Nsqadmin, {
   /** Fails when the listener fails; never succeeds. */
   readonly failed: Effect.Effect<never, NsqadminError>
 }>()("effect-nsq/Nsqadmin") {
-  static readonly layer: Layer.Layer<Nsqadmin, NsqadminError> = Layer.effect(
-    Nsqadmin,
-    Effect.gen(function*() {
-      const options = yield* Options.NsqadminOptions
-      const checked = yield* Options.check(options)
-      yield* Effect.logInfo(Version.banner("nsqadmin"))
-      const userAgent = `nsqadmin/${Version.version}`
-      const sources = { lookupd: options.lookupdHttpAddresses, nsqd: options.nsqdHttpAddresses }
-      const built = yield* Layer.build(
-        AdminHttp.layer(checked).pipe(
-          Layer.provide([AdminConfig.layer, AdminAccess.layer, WebAssets.layer, Notifications.layer, Graphite.layer]),
-          Layer.provide([LiveFeed.layer, TailFeed.layer, TestMessage.layer]),
-          Layer.provide(History.layer),
-          Layer.provide([ClusterActions.layer, Sampler.layer(options), NodeTransport.layer]),
-          Layer.provide(Cluster.layer),
-          Layer.provide([ClusterSources.layer(sources), NodeDaemonHttp.layer({ ...options, userAgent }, checked.tls)]),
-          Layer.provide(HttpClients.layer(options, checked.tls)),
-          Layer.provide(Layer.succeed(DaemonNetworks, checked.daemonNetworks))
-        )
-      )
-      const { address, broken } = Context.get(built, AdminHttp)
-      if (options.adminUsers.length === 0) yield* Exposure.warn([{ name: "HTTP", address }])
-      return Nsqadmin.of({
-        httpAddress: address,
-        failed: Effect.mapError(broken, failure("ListenerLoss"))
-      })
-    }).pipe(
-      Effect.catchTags({
-        OptionsError: (error) => Effect.fail(failure("InvalidOption")(error)),
-        NetError: (error) => Effect.fail(failure("ListenFailure")(error))
-      })
-    )
-  )
+  /** The standard pieces, to wrap in `layerWith` and `layerFrom`. */
+  static readonly pieces = standard
 
-  /** An nsqadmin with the given options and NSQ's defaults for all others. */
-  static readonly layerWith = (options: Options.Changes): Layer.Layer<Nsqadmin, NsqadminError> =>
-    Nsqadmin.layer.pipe(Layer.provide(Options.layer(options)))
+  /**
+   * The daemon with pieces of the program, and the options of the environment. Fails if an option is not valid, if the listener
+   * cannot be opened, or as a given piece fails.
+   *
+   * @since 0.2.0
+   */
+  static layerFrom<const P extends Pieces>(pieces: P & Valid<P, Pieces>): LayerOf<P>
+  static layerFrom(pieces: Pieces): AnyLayer<Given> {
+    return layerOf(pieces)
+  }
+
+  /**
+   * The daemon with NSQ's defaults and the given changes of the options, and with pieces of the program. Default of `pieces`: the
+   * standard ones.
+   */
+  static layerWith<const P extends Pieces = Standard>(
+    options: Options.Changes,
+    pieces?: P & Valid<P, Pieces>
+  ): LayerOf<P>
+  static layerWith(options: Options.Changes, pieces: Pieces = {}): AnyLayer<Given> {
+    return layerOf(pieces).pipe(Layer.provide(Options.layer(options)))
+  }
+
+  /** The standard daemon with the options of the environment. */
+  static readonly layer: LayerOf<Standard> = Nsqadmin.layerFrom({})
 }

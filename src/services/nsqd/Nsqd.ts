@@ -5,7 +5,7 @@
 import { Cause, Context, Effect, Exit, Layer, Option, Predicate } from "effect"
 import type { CompleteLayer } from "../core/CompleteLayer.ts"
 import { DaemonState } from "../core/DaemonState.ts"
-import type { AnyLayer, Valid } from "../core/Pieces.ts"
+import type { AnyLayer, Standard, Valid } from "../core/Pieces.ts"
 import * as Version from "../core/Version.ts"
 import { isUsed, LogThreshold } from "../logging/LogThreshold.ts"
 import { DaemonNetworks } from "../net/DaemonNetworks.ts"
@@ -236,8 +236,6 @@ type LayerOf<P> = CompleteLayer<
   Pieces.RequirementsOf<P>,
   Exclude<Pieces.Own, Pieces.RequirementsOf<P>>
 >
-
-type Standard = Record<never, never>
 
 /**
  * A running nsqd. Its Layers also give out the daemon's `Broker`, `Publisher`, `Clients`, `Storage` and `RuntimeOptions`, so that

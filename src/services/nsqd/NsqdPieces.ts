@@ -4,7 +4,8 @@
  */
 import { Effect, Layer } from "effect"
 import type { DaemonState } from "../core/DaemonState.ts"
-import type { AnyLayer, ErrorOf, RequirementOf } from "../core/Pieces.ts"
+import type * as Types from "../core/Pieces.ts"
+import type { AnyLayer } from "../core/Pieces.ts"
 import * as NsqLogger from "../logging/NsqLogger.ts"
 import type { NetError } from "../net/NetError.ts"
 import * as NodeDatagrams from "../net/NodeDatagrams.ts"
@@ -140,15 +141,10 @@ interface Available {
 }
 
 /** The requirements of `P`, without those that the daemon has for the piece. */
-export type RequirementsOf<P> = {
-  [K in keyof P]: Exclude<RequirementOf<P[K]>, K extends keyof Available ? Available[K] : never>
-}[keyof P]
+export type RequirementsOf<P> = Types.RequirementsOf<P, Available>
 
 /** The errors of `P`; those of the standard pieces are reasons of an `NsqdError`. */
-export type ErrorsOf<P> = Exclude<
-  { [K in keyof P]: ErrorOf<P[K]> }[keyof P],
-  NetError | AuthError | OptionsError | TelemetryError
->
+export type ErrorsOf<P> = Types.ErrorsOf<P, NetError | AuthError | OptionsError | TelemetryError>
 
 /** The services that an nsqd builds itself. One from outside would have no effect. */
 export type Own = Upper | NsqdHttp | Telemetry | LookupRegistration

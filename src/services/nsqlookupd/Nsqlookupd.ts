@@ -1,12 +1,20 @@
 /**
- * The daemon nsqlookupd as a Layer: the registrations, and the listeners that change and serve them. Closing its Scope ends the
- * connections; registrations are not stored.
+ * The daemon nsqlookupd as a Layer, which is made of pieces: the registrations, and the listeners that change and serve them. Closing
+ * its Scope ends the connections; registrations are not stored.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
+import type { CompleteLayer } from "../core/CompleteLayer.ts"
 import { DaemonState } from "../core/DaemonState.ts"
+import type { AnyLayer, ErrorsOf, RequirementsOf, Standard, Valid } from "../core/Pieces.ts"
 import * as Version from "../core/Version.ts"
+import { isUsed, LogThreshold } from "../logging/LogThreshold.ts"
+import * as NsqLogger from "../logging/NsqLogger.ts"
 import * as Exposure from "../net/Exposure.ts"
+import { NetError } from "../net/NetError.ts"
 import * as NodeTransport from "../net/NodeTransport.ts"
+import type { Transport } from "../net/Transport.ts"
+import { OptionsError } from "../options/OptionsError.ts"
+import * as UnreadOptions from "../options/UnreadOptions.ts"
 import { LookupHttp } from "./LookupHttp.ts"
 import { LookupTcp } from "./LookupTcp.ts"
 import { NsqlookupdError, NsqlookupdErrorReason } from "./NsqlookupdError.ts"
@@ -17,8 +25,122 @@ const failure =
   (tag: NsqlookupdErrorReason["_tag"]) => ({ message: description }: { readonly message: string }): NsqlookupdError =>
     new NsqlookupdError({ reason: NsqlookupdErrorReason[tag]({ description }) })
 
+/** The error of a piece as that of the daemon; errors of a program's own pieces stay as they are. */
+const pieceError = (error: unknown): unknown =>
+  error instanceof NetError
+    ? failure("ListenFailure")(error)
+    : error instanceof OptionsError
+    ? failure("InvalidOption")(error)
+    : error
+
+/** The log of NSQ's daemons: the format, prefix and level of the options. */
+const logging: Layer.Layer<never> = Layer.unwrap(
+  Effect.map(
+    Options.NsqlookupdOptions,
+    ({ logFormat: format, logLevel: level, logPrefix: prefix }) => NsqLogger.layer({ format, level, prefix })
+  )
+)
+
+const standard = {
+  logging,
+  transport: NodeTransport.layer,
+  registrations: Registrations.layer,
+  http: LookupHttp.layer
+}
+
 /**
- * A running nsqlookupd.
+ * The pieces of an nsqlookupd that a program replaces; those that it does not name are the standard ones. `false` leaves a piece out.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Pieces {
+  /** The loggers, such as `Nsqlookupd.pieces.logging`. Default: those of the program. */
+  readonly logging?: AnyLayer<never>
+  /** Listens for nsqds. */
+  readonly transport?: AnyLayer<Transport>
+  /** The registrations, which the daemon gives out. */
+  readonly registrations?: AnyLayer<Registrations>
+  /** The HTTP API; `LookupHttp.layerRoutes` adds routes. */
+  readonly http?: AnyLayer<LookupHttp> | false
+  /** The TCP listener. Default: true. */
+  readonly tcp?: boolean
+}
+
+/** The services that an nsqlookupd has for a piece. */
+interface Available {
+  readonly http: Registrations | DaemonState
+}
+
+/** The services that an nsqlookupd builds itself. */
+type Own = Registrations | DaemonState | Transport | LookupHttp
+
+/** The Layer of a daemon with the pieces `P`. */
+type LayerOf<P> = CompleteLayer<
+  Nsqlookupd | Registrations,
+  NsqlookupdError | ErrorsOf<P, NetError | OptionsError>,
+  RequirementsOf<P, Available>,
+  Exclude<Own, RequirementsOf<P, Available>>
+>
+
+const ofLog = new Set<keyof Options.NsqlookupdOptions>(["logLevel", "logPrefix", "logFormat"])
+const ofHttp = new Set<keyof Options.NsqlookupdOptions>(["httpAddress", "httpAllowedHosts", "maxHttpConnections"])
+
+/** Fails if an option is not valid, or if no piece reads one that is set. */
+const check = Effect.fnUntraced(function*({ http = standard.http, tcp = true }: Pieces) {
+  const options = yield* Options.NsqlookupdOptions
+  const threshold = yield* LogThreshold
+  yield* Options.check(options)
+  yield* UnreadOptions.check({
+    program: "nsqlookupd",
+    table: Options.table,
+    defaults: Options.defaults(),
+    options,
+    isRead: (name) =>
+      (isUsed(threshold) || !ofLog.has(name)) && (http !== false || !ofHttp.has(name)) && (tcp || name !== "tcpAddress")
+  })
+})
+
+const start = Effect.fnUntraced(function*(pieces: Pieces) {
+  const { http, registrations, tcp = true, transport } = { ...standard, ...pieces }
+  // Its own, so that no piece is shared with another daemon of the program.
+  const memo = yield* Layer.makeMemoMap
+  const scope = yield* Effect.scope
+  yield* check(pieces)
+  yield* Effect.logInfo(Version.banner("nsqlookupd"))
+  // TCP is built last because the IDENTIFY response includes the HTTP port.
+  const listener: AnyLayer<never> = tcp ? LookupTcp.layer : Layer.empty
+  const built = yield* Layer.buildWithMemoMap(
+    listener.pipe(
+      Layer.provideMerge(http === false ? Layer.empty : http),
+      Layer.provide(transport),
+      Layer.provideMerge(registrations),
+      Layer.provide(DaemonState.layer)
+    ),
+    memo,
+    scope
+  )
+  const open = [
+    ...Option.toArray(Context.getOption(built, LookupTcp)).map((bound) => ({ name: "TCP", ...bound })),
+    ...Option.toArray(Context.getOption(built, LookupHttp)).map((bound) => ({ name: "HTTP", ...bound }))
+  ]
+  yield* Exposure.warn(open)
+  const addressOf = (name: string) => open.find((listener) => listener.name === name)?.address ?? ""
+  return Context.make(Nsqlookupd, {
+    tcpAddress: addressOf("TCP"),
+    httpAddress: addressOf("HTTP"),
+    failed: Effect.mapError(
+      Effect.raceAllFirst([Effect.never, ...open.map(({ broken }) => broken)]),
+      failure("ListenerLoss")
+    )
+  }).pipe(Context.add(Registrations, Context.get(built, Registrations)))
+})
+
+const layerOf = (pieces: Pieces): AnyLayer<Nsqlookupd | Registrations> =>
+  Layer.effectContext(Effect.mapError(start(pieces), pieceError)).pipe(Layer.provide(pieces.logging ?? Layer.empty))
+
+/**
+ * A running nsqlookupd. Its Layers also give out its `Registrations`.
  *
  * ```ts
  * const program = Effect.gen(function*() {
@@ -31,43 +153,45 @@ const failure =
  * @category services
  */
 export class Nsqlookupd extends Context.Service<Nsqlookupd, {
-  /** Bound address for nsqd, `host:port`. */
+  /** Bound address for nsqd, `host:port`; empty without TCP. */
   readonly tcpAddress: string
-  /** Bound address of the HTTP API, `host:port`. */
+  /** Bound address of the HTTP API, `host:port`; empty without HTTP. */
   readonly httpAddress: string
   /** Fails when the daemon cannot continue, for example because a listener broke. */
   readonly failed: Effect.Effect<never, NsqlookupdError>
 }>()("effect-nsq/Nsqlookupd") {
-  /** The daemon with the options of the environment. */
-  static readonly layer: Layer.Layer<Nsqlookupd, NsqlookupdError> = Layer.effect(
-    Nsqlookupd,
-    Effect.gen(function*() {
-      yield* Effect.mapError(Options.check(yield* Options.NsqlookupdOptions), failure("InvalidOption"))
-      yield* Effect.logInfo(Version.banner("nsqlookupd"))
-      const listening = yield* Effect.mapError(Layer.build(listeners), failure("ListenFailure"))
-      const tcp = Context.get(listening, LookupTcp)
-      const http = Context.get(listening, LookupHttp)
-      yield* Exposure.warn([{ name: "TCP", address: tcp.address }, { name: "HTTP", address: http.address }])
-      return Nsqlookupd.of({
-        tcpAddress: tcp.address,
-        httpAddress: http.address,
-        failed: Effect.mapError(
-          Effect.raceFirst(tcp.broken, http.broken),
-          failure("ListenerLoss")
-        )
-      })
-    })
-  )
+  /** The standard pieces, to wrap in `layerWith` and `layerFrom`. */
+  static readonly pieces = standard
 
-  /** The daemon with NSQ's defaults except for the given options. */
-  static readonly layerWith = (
-    options: Options.Changes
-  ): Layer.Layer<Nsqlookupd, NsqlookupdError> => Nsqlookupd.layer.pipe(Layer.provide(Options.layer(options)))
+  /**
+   * The daemon with pieces of the program, and the options of the environment. Fails if an option is not valid, if no piece reads an
+   * option that is set, if a listener cannot be opened, or as a given piece fails.
+   *
+   * @since 0.2.0
+   */
+  static layerFrom<const P extends Pieces>(pieces: P & Valid<P, Pieces>): LayerOf<P>
+  static layerFrom(pieces: Pieces): AnyLayer<Nsqlookupd | Registrations> {
+    return layerOf(pieces)
+  }
+
+  /**
+   * The daemon with NSQ's defaults and the given changes of the options, and with pieces of the program. Default of `pieces`: the
+   * standard ones.
+   *
+   * ```ts
+   * const Directory = Nsqlookupd.layerWith({ inactiveProducerTimeout: "1 minute" }, {
+   *   http: LookupHttp.layerRoutes(Effect.succeed([hello]))
+   * })
+   * ```
+   */
+  static layerWith<const P extends Pieces = Standard>(
+    options: Options.Changes,
+    pieces?: P & Valid<P, Pieces>
+  ): LayerOf<P>
+  static layerWith(options: Options.Changes, pieces: Pieces = {}): AnyLayer<Nsqlookupd | Registrations> {
+    return layerOf(pieces).pipe(Layer.provide(Options.layer(options)))
+  }
+
+  /** The standard daemon with the options of the environment. */
+  static readonly layer: LayerOf<Standard> = Nsqlookupd.layerFrom({})
 }
-
-/** TCP is built last because the IDENTIFY response includes the HTTP port. */
-const listeners = LookupTcp.layer.pipe(
-  Layer.provideMerge(LookupHttp.layer),
-  Layer.provide(NodeTransport.layer),
-  Layer.provide(Layer.mergeAll(DaemonState.layer, Registrations.layer))
-)

@@ -3,8 +3,8 @@
  * without TLS, or a data directory with storage in memory. The daemon refuses it at start.
  */
 import { Context, Effect, Layer } from "effect"
-import { type OptionsError, refusedValue } from "../../options/OptionsError.ts"
-import * as OptionTable from "../../options/OptionTable.ts"
+import type { OptionsError } from "../../options/OptionsError.ts"
+import * as UnreadOptions from "../../options/UnreadOptions.ts"
 import * as Options from "./NsqdOptions.ts"
 
 type Name = keyof Options.NsqdOptions
@@ -129,14 +129,12 @@ export const read = (...names: ReadonlyArray<Name>): Effect.Effect<Options.NsqdO
     }))
 
 /** Fails for the first option that differs from its default and that no piece has read. */
-export const check = Effect.fnUntraced(function*(reads: Reads): Effect.fn.Return<void, OptionsError> {
-  const options = yield* Options.NsqdOptions
-  const unread = OptionTable.changedFields(Options.table, options, Options.defaults())
-    .find((name) => optional.has(name) && !reads.has(name))
-  if (unread === undefined) return
-  return yield* refusedValue(
-    `${unread} (--${
-      Options.table[unread].flag
-    }) has no effect: no part of this nsqd reads it; remove it, or add the part`
-  )
-})
+export const check = (reads: Reads): Effect.Effect<void, OptionsError> =>
+  Effect.flatMap(Options.NsqdOptions, (options) =>
+    UnreadOptions.check({
+      program: "nsqd",
+      table: Options.table,
+      defaults: Options.defaults(),
+      options,
+      isRead: (name) => !optional.has(name) || reads.has(name)
+    }))
