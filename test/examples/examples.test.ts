@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, FileSystem, Layer } from "effect"
 import { Nsqd } from "effect-nsq"
 import { NodeClient } from "effect-nsq/client"
-import * as Checked from "../../examples/checked.ts"
 import * as Client from "../../examples/client.ts"
 import * as DurableQueue from "../../examples/durableQueue.ts"
 import * as Embedded from "../../examples/embedded.ts"
@@ -12,11 +11,6 @@ describe("the examples of the documentation", () => {
   it.effect("the example of an embedded broker delivers every published message to its stream", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* Embedded.program, ["tea", "coffee", "cake"])
-    }))
-
-  it.effect("the example of a checked publisher reports why a message does not match the Schema", () =>
-    Effect.gen(function*() {
-      assert.match(yield* Checked.program, /^not an order: [^]*quantity/)
     }))
 
   it.live("the example of the client library sends a typed value through a daemon to its handler", () =>
