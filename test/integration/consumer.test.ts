@@ -3,11 +3,11 @@
  * program.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Layer, Queue, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Queue, Schedule, Schema, Scope, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import process from "node:process"
 import type { Channel } from "../../src/protocol/http/StatsResponse.ts"
-import { Consumer, Producer, Topic } from "../../src/services/client/index.ts"
+import { Consumer, DeadLetter, type Delivery, Producer, Topic } from "../../src/services/client/index.ts"
 import * as NodeTransport from "../../src/services/net/NodeTransport.ts"
 import * as Daemon from "./daemon.ts"
 
@@ -40,7 +40,7 @@ const start = Effect.fnUntraced(function*(command: ReadonlyArray<string>, bodies
         ? Effect.void
         : Effect.delay(untilChannel(condition), "20 millis")
     })
-  return { daemon, consume, untilChannel }
+  return { daemon, servers, consume, untilChannel }
 })
 
 const text = (body: Uint8Array) => Buffer.from(body).toString()
@@ -90,6 +90,44 @@ for (const [name, command] of daemons) {
             yield* untilChannel(({ in_flight_count }) => in_flight_count === 5)
           }))
           yield* untilChannel(({ depth, in_flight_count }) => depth === 5 && in_flight_count === 0)
+        }).pipe(Effect.scoped, Effect.provide(layer)),
+      timeout
+    )
+
+    it.live(
+      "batches are finished, failed ones come back, and bodies that cannot be decoded become dead letters",
+      () =>
+        Effect.gen(function*() {
+          const numbers = Array.from({ length: 300 }, (_, i) => i)
+          const unreadable = Array.from({ length: 5 }, () => "no number")
+          const { servers, untilChannel } = yield* start(command ?? [], [...numbers.map(String), ...unreadable])
+          const deadLetter = DeadLetter.topic("rejected")
+          const consumer = yield* Consumer.make({
+            topic: Topic.make("raw", Schema.Int),
+            channel: "c",
+            servers,
+            maxInFlight: 50,
+            maxAttempts: 0,
+            maxBackoffDuration: 0,
+            retry: Schedule.spaced("50 millis"),
+            deadLetter,
+            onGivenUp: () => Effect.void
+          })
+          const handled = new Set<number>()
+          /** Fails while a message of the batch is a multiple of 10 and new. */
+          const handle = (batch: ReadonlyArray<number>, deliveries: ReadonlyArray<Delivery<number>>) =>
+            batch.some((n, i) => n % 10 === 0 && deliveries[i]?.attempts === 1)
+              ? Effect.fail("again")
+              : Effect.sync(() => batch.forEach((n) => handled.add(n)))
+          yield* Effect.forkScoped(consumer.runBatches(handle, { size: 10, within: "20 millis" }))
+          const letters = yield* Consumer.make({ topic: deadLetter, channel: "c", servers, maxInFlight: 10 })
+          const rejected = yield* Queue.unbounded<string>()
+          yield* Effect.forkScoped(letters.run(({ body }) => Queue.offer(rejected, text(body))))
+          assert.deepStrictEqual(yield* Effect.replicateEffect(Queue.take(rejected), 5), unreadable)
+          yield* untilChannel(({ deferred_count, depth, in_flight_count, requeue_count }) =>
+            depth === 0 && in_flight_count === 0 && deferred_count === 0 && requeue_count > 0
+          )
+          assert.strictEqual(handled.size, 300)
         }).pipe(Effect.scoped, Effect.provide(layer)),
       timeout
     )

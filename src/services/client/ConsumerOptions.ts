@@ -20,7 +20,9 @@ import * as RequeueDelays from "./RequeueDelays.ts"
 export interface ConsumerOptions<A, R = never> {
   /** Name of a topic of bytes (`Topic.bytes`), or a topic with a Schema. */
   readonly topic: ClientTopic.Topic<A>
+  /** Name of the channel to consume. Its consumers share its messages. */
   readonly channel: string
+  /** The nsqd to connect to, or the nsqlookupd that know the nsqd of the topic. */
   readonly servers: Servers
   /** How the consumer connects to nsqd. Default: the defaults of `ConnectionOptions`. */
   readonly connection?: ConnectionOptions
@@ -68,8 +70,8 @@ export interface ConsumerOptions<A, R = never> {
    */
   readonly lowReadyIdleTimeout?: Duration.Input
   /**
-   * Touches messages in the hands of a handler, or of the program that reads `messages`, before they time out, up to the server's
-   * limit. Default: true.
+   * Touches messages before they time out, up to the server's limit for one delivery: those that wait for a handler, and those in
+   * the hands of a handler or of the program that reads `messages`. Default: true.
    */
   readonly autoTouch?: boolean
   /**

@@ -12,11 +12,13 @@ import type { ClientError } from "./ClientError.ts"
  * @category models
  */
 export interface Delivery<A> {
+  /** Identifies the message at its nsqd, 16 characters. */
   readonly id: MessageId
   /** Time at which nsqd accepted the message, in nanoseconds since the Unix epoch. */
   readonly timestamp: bigint
   /** Number of deliveries, including this one. */
   readonly attempts: number
+  /** The bytes of the message. They are a view of what was read and must not be changed. */
   readonly body: Uint8Array
   /** Address of the nsqd that sent it, `host:port`. */
   readonly address: string

@@ -83,6 +83,11 @@ export class Inbox<A> {
     for (const { resume } of retired) resume(done)
   }
 
+  /** Iterates over the queued items. */
+  [Symbol.iterator](): Iterator<A> {
+    return this.items[Symbol.iterator]()
+  }
+
   /** Removes and returns all queued items. */
   clear(): Array<A> {
     const left: Array<A> = []

@@ -204,6 +204,26 @@ describe("a Consumer", () => {
       yield* Deferred.succeed(finish, undefined)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
+  it.effect("messages that wait for a handler are touched, so that they are delivered once", () =>
+    Effect.gen(function*() {
+      yield* publish("slow", "waiting")
+      const started = yield* Queue.unbounded<string>()
+      const finish = yield* Deferred.make<void>()
+      const consumer = yield* consume({ maxInFlight: 2 })
+      yield* Effect.forkScoped(
+        consumer.run(
+          (body, { attempts }) =>
+            Effect.andThen(Queue.offer(started, `${text(body)} ${attempts}`), Deferred.await(finish)),
+          { concurrency: 1 }
+        )
+      )
+      assert.strictEqual(yield* Queue.take(started), "slow 1")
+      for (let i = 0; i < 50; i++) yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* channel)?.timeoutCount, 0)
+      yield* Deferred.succeed(finish, undefined)
+      assert.strictEqual(yield* Queue.take(started), "waiting 1")
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
   it.effect("with a drainTimeout of 0 an interrupted program's messages are requeued at once", () =>
     Effect.gen(function*() {
       yield* publish("1", "2", "3")
