@@ -30,6 +30,7 @@ import type { Measure, Row } from "./row.ts"
 const messageBytes = bodyBytes + 34
 const waitingMessages = 10_000_000
 const deferredMessages = 5_000_000
+const deferredFirst = 500_000
 /** A slower daemon fails. Each connection waits for the commit of one DPUB after another, so that commits have hundreds. */
 const deferredPerSecondLeast = 5000
 const dayMilliseconds = 24 * 3600 * 1000
@@ -258,8 +259,8 @@ const deferredRow: Row = {
   name: "durable-deferred",
   group: "durable",
   measures: [
-    { name: "memory of 5 million messages deferred for tomorrow", unit: "bytes", better: "lower" },
-    { name: "the same after a restart", unit: "bytes", better: "lower" },
+    { name: "memory of the last 4.5 of 5 million messages deferred for tomorrow", unit: "bytes", better: "lower" },
+    { name: "memory of all of them after a restart", unit: "bytes", better: "lower" },
     { name: "start after a kill with them", unit: "ms", better: "lower" },
     { name: "latency beside them, p99", unit: "ms", better: "lower" }
   ],
@@ -270,22 +271,27 @@ const deferredRow: Row = {
         batch: 1,
         window: 20,
         connections: 500,
-        limit: deferredMessages,
         deferMilliseconds: dayMilliseconds
       }
-      const [empty, full] = await withDaemonIn(directory, command, flags, async (daemon) => {
+      const [empty, loaded, full] = await withDaemonIn(directory, command, flags, async (daemon) => {
         await daemon.createChannels(topic, 1)
         await sleep(1500)
-        const before = daemon.residentBytes()
-        await Load.run(graceSeconds + deferredMessages / deferredPerSecondLeast, publisher(daemon, 0, deferring))
-        await sleep(syncSeconds * 1000)
-        return [before, daemon.residentBytes()]
+        const empty = daemon.residentBytes()
+        const defer = async (limit: number): Promise<number> => {
+          const seconds = graceSeconds + limit / deferredPerSecondLeast
+          await Load.run(seconds, publisher(daemon, 0, { ...deferring, limit }))
+          await sleep(syncSeconds * 1000)
+          return daemon.residentBytes()
+        }
+        // Most of the memory after a load is that of its connections, which the process keeps.
+        const loaded = await defer(deferredFirst)
+        return [empty, loaded, await defer(deferredMessages - deferredFirst)]
       })
       return withDaemonIn(directory, command, flags, async (daemon) => {
         await sleep(1500)
         const restarted = daemon.residentBytes()
         const latency = await latencyOf(daemon, seconds)
-        return [full - empty, restarted - empty, daemon.startMilliseconds, latency]
+        return [full - loaded, restarted - empty, daemon.startMilliseconds, latency]
       })
     })
 }

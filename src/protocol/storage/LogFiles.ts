@@ -9,8 +9,18 @@ export const logsDirectoryName = "log"
 /** Names of dots alone would be other directories. No topic has a name with `%`. */
 export const logDirectoryName = (topic: string): string => /^\.+$/.test(topic) ? topic.replaceAll(".", "%2E") : topic
 
-/** Returns the topic of a directory; the inverse of `logDirectoryName`. */
-export const topicOfLogDirectory = (name: string): string => name.replaceAll("%2E", ".")
+/** The log of a deleted topic is renamed before its files are removed. No topic has a name with `%`. */
+const deletedSuffix = "%deleted"
+
+/** Returns the name of a log's directory while its files are removed. */
+export const deletedLogName = (directory: string): string => `${directory}${deletedSuffix}`
+
+/** Whether a directory has what is left of a deleted topic. */
+export const isDeletedLog = (directory: string): boolean => directory.endsWith(deletedSuffix)
+
+/** Returns the topics of the directories in the directory of all logs; the inverse of `logDirectoryName`. */
+export const topicsOfLogs = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
+  names.filter((name) => !isDeletedLog(name)).map((name) => name.replaceAll("%2E", "."))
 
 const digits = 16
 

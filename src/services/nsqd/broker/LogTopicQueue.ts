@@ -93,8 +93,12 @@ export class LogTopicQueue implements TopicQueue {
     return this.log.empty
   }
 
-  get delete() {
+  get deleteShared() {
     return this.log.delete
+  }
+
+  get delete(): Effect.Effect<void> {
+    return Effect.void
   }
 
   /** Handing over needs no fiber. */

@@ -198,6 +198,10 @@ export class MemoryTopicQueue implements TopicQueue {
     })
   }
 
+  get deleteShared(): Effect.Effect<void> {
+    return Effect.void
+  }
+
   get delete() {
     return Effect.suspend(() => {
       this.memory.takeAll()

@@ -314,9 +314,12 @@ export class Topic {
   get delete(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       this.isExiting = true
-      return Effect.andThen(
-        Effect.forEach(Array.from(this.open.keys()), (name) => this.deleteChannel(name), { discard: true }),
-        this.queue.delete
+      for (const { channel } of this.open.values()) channel.closeConsumers()
+      return this.queue.deleteShared.pipe(
+        Effect.andThen(
+          Effect.forEach(Array.from(this.open.keys()), (name) => this.deleteChannel(name), { discard: true })
+        ),
+        Effect.andThen(this.queue.delete)
       )
     })
   }

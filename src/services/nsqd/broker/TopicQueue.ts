@@ -68,6 +68,8 @@ export interface TopicQueue {
   readonly hold: () => void
   /** Drops the waiting messages; the channels keep theirs. */
   readonly empty: Effect.Effect<void, StorageError>
+  /** Deletes the messages of the topic and of all its channels, if they are stored together: a crash leaves all or nothing. */
+  readonly deleteShared: Effect.Effect<void, StorageError>
   /** Deletes the messages with their files, after the channels. */
   readonly delete: Effect.Effect<void, StorageError>
   /** Ends the handing over. */

@@ -11,6 +11,7 @@ import { version } from "../../core/Version.ts"
 import { Disk, type DiskError } from "../disk/Disk.ts"
 import { StorageError } from "../disk/StorageError.ts"
 import * as Filling from "../log/Filling.ts"
+import { removeDeletedLogs } from "../log/LogRemoval.ts"
 import { MetadataFile } from "../storage/MetadataFile.ts"
 import { StorageHealth } from "../storage/StorageHealth.ts"
 import { checkIntact, DataError, DataErrorReason, failure, noDirectory } from "./DataError.ts"
@@ -156,6 +157,7 @@ const removeLogs = Effect.fnUntraced(function*(
     yield* disk.removeDirectory(directory)
   }
   if (directories.length === 0) return
+  yield* removeDeletedLogs(disk, logs, yield* disk.list(logs))
   yield* disk.removeDirectory(logs)
   yield* disk.syncDirectory(dataPath)
 })

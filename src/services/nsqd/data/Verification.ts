@@ -6,7 +6,7 @@ import { Clock, Effect, References } from "effect"
 import * as Path from "node:path"
 import { isEphemeral } from "../../../protocol/client/Names.ts"
 import { parseQueueFileName } from "../../../protocol/storage/DiskQueueFormat.ts"
-import { logDirectoryName, logsDirectoryName, topicOfLogDirectory } from "../../../protocol/storage/LogFiles.ts"
+import { logDirectoryName, logsDirectoryName, topicsOfLogs } from "../../../protocol/storage/LogFiles.ts"
 import { journalFileName } from "../../../protocol/storage/MetadataJournal.ts"
 import { type SavedTopic, topicsByName } from "../../../protocol/storage/NsqdMetadata.ts"
 import { Turns } from "../../core/Turns.ts"
@@ -125,7 +125,7 @@ const listLogs = Effect.fnUntraced(function*({ dataPath, disk, findings }: Surro
     if (error.code !== "ENOENT") findings.damage(path, 0, 0, error.message)
     return Effect.succeed([])
   })
-  return new Set(names.map(topicOfLogDirectory))
+  return new Set(topicsOfLogs(names))
 })
 
 const logHoldings = Effect.fnUntraced(function*(

@@ -22,6 +22,9 @@ export interface TopicLogOptions {
   readonly stateSizes?: StateSizes
 }
 
+/** The name of a topic's log in log lines. */
+export const labelOf = (topic: string): string => `LOG(${topic})`
+
 /** What a log needs from its owner. */
 export interface LogHost {
   readonly disk: Disk["Service"]

@@ -33,7 +33,7 @@ export interface RecoveredLog {
   readonly lastIssued: IssuedId | undefined
   /** The deferred messages of the segment that was read and that were not handed over. */
   readonly deferred: ReadonlyArray<DeferredRange>
-  /** What is to be logged. */
+  /** What was logged. */
   readonly reports: ReadonlyArray<string>
 }
 
@@ -43,7 +43,7 @@ export interface RecoveredLog {
  */
 const startRetries = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))
 
-/** Reads the log in `directory`, which must exist. `label` is its name in log lines. */
+/** Reads the log in `directory`, which must exist, and logs what is wrong with it. `label` is its name in log lines. */
 export const recoverLog = (
   disk: Disk["Service"],
   directory: string,
@@ -51,7 +51,10 @@ export const recoverLog = (
 ): Effect.Effect<RecoveredLog, DiskError> =>
   readLog(disk, directory).pipe(
     Effect.tapError((error) => Effect.logWarning(`${label}: failed to read - ${error.message}`)),
-    Effect.retry({ schedule: startRetries, while: ({ code }) => code === "EIO" })
+    Effect.retry({ schedule: startRetries, while: ({ code }) => code === "EIO" }),
+    Effect.tap(({ reports }) =>
+      Effect.forEach(reports, (report) => Effect.logWarning(`${label}: ${report}`), { discard: true })
+    )
   )
 
 const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<RecoveredLog, DiskError> =>

@@ -19,7 +19,7 @@ import { LogChannels } from "./LogChannels.ts"
 import { type IssuedId, LogCommits } from "./LogCommits.ts"
 import { LogHandover } from "./LogHandover.ts"
 import { LogHealth } from "./LogHealth.ts"
-import type { LogHost, TopicLogOptions } from "./LogHost.ts"
+import { labelOf, type LogHost, type TopicLogOptions } from "./LogHost.ts"
 import { LogReading } from "./LogReading.ts"
 import { type RecoveredLog, recoverLog } from "./LogRecovery.ts"
 import { removeLog } from "./LogRemoval.ts"
@@ -31,9 +31,6 @@ import { SegmentWriter } from "./SegmentWriter.ts"
 import { StateFile } from "./StateFile.ts"
 import { StateRecorder } from "./StateRecorder.ts"
 import { WriteGuard } from "./WriteGuard.ts"
-
-/** The name of a topic's log in log lines. */
-const labelOf = (topic: string): string => `LOG(${topic})`
 
 const closedError = new StorageError({ reason: StorageErrorReason.Exiting() })
 
@@ -158,7 +155,6 @@ export class TopicLog implements ChannelOwner {
       const { directory, topic } = options
       yield* host.disk.makeDirectory(directory)
       const recovered = yield* recoverLog(host.disk, directory, labelOf(topic))
-      for (const report of recovered.reports) yield* Effect.logWarning(`${labelOf(topic)}: ${report}`)
       const log = new TopicLog(options, host, recovered)
       yield* Effect.onError(log.resume(recovered), () => log.closeFiles)
       return log
@@ -365,12 +361,12 @@ export class TopicLog implements ChannelOwner {
     })
   }
 
-  /** Deletes the log with its files. */
+  /** Deletes the log with its files. After a crash or a failure it is complete or gone. */
   get delete(): Effect.Effect<void, StorageError> {
     return Effect.gen({ self: this }, function*() {
       this.isClosed = true
       yield* this.commits.settled
-      yield* this.closeFiles
+      yield* this.storeAll
       yield* removeLog(this.host.disk, this.options.directory)
     }).pipe(Effect.mapError(StorageError.fromDisk), Effect.uninterruptible)
   }
@@ -380,11 +376,15 @@ export class TopicLog implements ChannelOwner {
       if (this.isClosed) return
       yield* this.commits.settled
       this.isClosed = true
-      yield* Effect.andThen(this.recorder.record, this.recorder.sync).pipe(
-        Effect.catch((error) => Effect.logError(`${this.label}: failed to close - ${error.message}`))
-      )
-      yield* this.closeFiles
+      yield* this.storeAll
     })
+  }
+
+  private get storeAll(): Effect.Effect<void> {
+    return Effect.andThen(this.recorder.record, this.recorder.sync).pipe(
+      Effect.catch((error) => Effect.logError(`${this.label}: failed to close - ${error.message}`)),
+      Effect.andThen(this.closeFiles)
+    )
   }
 
   private get closeFiles(): Effect.Effect<void> {

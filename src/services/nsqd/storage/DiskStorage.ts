@@ -5,7 +5,7 @@
  */
 import { Clock, Duration, Effect, Latch, Layer, Random } from "effect"
 import * as Path from "node:path"
-import { logDirectoryName, logsDirectoryName, topicOfLogDirectory } from "../../../protocol/storage/LogFiles.ts"
+import { logDirectoryName, logsDirectoryName, topicsOfLogs } from "../../../protocol/storage/LogFiles.ts"
 import { Turns } from "../../core/Turns.ts"
 import { version } from "../../core/Version.ts"
 import { Disk } from "../disk/Disk.ts"
@@ -13,6 +13,7 @@ import { untilDescriptor } from "../disk/FilePool.ts"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 import type { LogHost } from "../log/LogHost.ts"
 import { LogMemory } from "../log/LogMemory.ts"
+import { removeDeletedLogs } from "../log/LogRemoval.ts"
 import { TopicLog } from "../log/TopicLog.ts"
 import type { LogDurability } from "../options/Durability.ts"
 import * as OptionReads from "../options/OptionReads.ts"
@@ -196,7 +197,8 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     ))
     /** The topics with a log: their creation was acknowledged, whether or not nsqd.dat has them. */
     const loggedTopics = disk.list(logsDirectory).pipe(
-      Effect.map((names) => names.map(topicOfLogDirectory)),
+      Effect.tap((names) => removeDeletedLogs(disk, logsDirectory, names)),
+      Effect.map(topicsOfLogs),
       // A file of this name is not ours; only a durable topic, which needs the directory, fails because of it.
       Effect.catchIf(({ code }) => code === "ENOENT" || code === "ENOTDIR", () => Effect.succeed([])),
       Effect.mapError(StorageError.fromDisk)

@@ -173,6 +173,41 @@ describe("a paused durable topic", () => {
 })
 
 describe("a deletion of a durable topic or channel", () => {
+  for (const ending of ["kill", "loss of power"] as const) {
+    it.effect(`a ${ending} during the deletion of a topic leaves all of its messages or none`, () =>
+      Effect.gen(function*() {
+        const found = new Set<string>()
+        const crashAt = Effect.fnUntraced(function*(operation: number) {
+          const disk = yield* FaultyDisk
+          const first = yield* start()
+          const isDone = yield* first.run(Effect.gen(function*() {
+            const broker = yield* Broker
+            yield* channelOf("orders", "c")
+            yield* channelOf("orders", "d")
+            yield* send("orders", "a", "b")
+            disk.crashAt(operation, operation)
+            yield* Effect.exit(broker.deleteTopic("orders"))
+            return !disk.isCrashed()
+          }))
+          if (isDone) disk.crashAt(0)
+          yield* first.stop
+          if (ending === "kill") disk.kill()
+          else disk.losePower(operation)
+          const second = yield* start()
+          yield* second.run(Effect.map(Broker, (broker) => {
+            const depths = broker.topics().flatMap(({ channels }) => channels.map(({ depth }) => depth))
+            // Names without messages remain, as in NSQ, if nsqd.dat was not written yet.
+            assert.include(["", "0,0", "2,2"], depths.join())
+            found.add(depths.join())
+          }))
+          yield* second.stop
+          return isDone
+        }, Effect.provide(layer, { local: true }))
+        for (let operation = 1; !(yield* crashAt(operation)); operation++);
+        assert.isTrue(found.has("2,2") && found.has(""))
+      }))
+  }
+
   for (const ending of endings) {
     it.effect(`a deleted channel does not come back after a ${ending}, and a new one with its name has none of its messages`, () =>
       Effect.gen(function*() {

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import type { StorageError } from "../../../../src/services/nsqd/disk/StorageError.ts"
+import { removeDeletedLogs } from "../../../../src/services/nsqd/log/LogRemoval.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
 import { bodiesOf, finish, layer, messagesOf, numbersOf, open, range } from "./logs.ts"
 
@@ -214,6 +216,74 @@ describe("TopicLog", () => {
       yield* TestClock.adjust(50)
       const second = yield* open()
       assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("a"))), [1, 3])
+    }).pipe(Effect.provide(layer)))
+
+  for (const durability of ["written", "synced"] as const) {
+    it.effect(`a deleted log is complete or gone, wherever a crash or a failure stops the deletion (${durability})`, () =>
+      Effect.gen(function*() {
+        let complete = 0
+        let gone = 0
+        const stopAt = Effect.fnUntraced(function*(operation: number, ending: "kill" | "power" | "failure") {
+          const disk = yield* FaultyDisk
+          const files = yield* Disk
+          const first = yield* open({ durability, segmentBytes: 2000 })
+          const a = yield* first.channel("a")
+          yield* first.channel("b")
+          for (const number of range(0, 60)) yield* first.publish([number])
+          ;(yield* first.read(a)).filter(({ number }) => number < 20).forEach(finish)
+          yield* first.log.recorded
+          yield* first.log.sync
+          yield* files.syncDirectory("/")
+          yield* files.syncDirectory("/log")
+          let operations = 0
+          if (ending === "failure") disk.fail(() => ++operations === operation ? "EIO" : undefined)
+          else disk.crashAt(operation, operation)
+          yield* Effect.exit(first.log.delete)
+          disk.fail(undefined)
+          const isDone = ending === "failure" ? operations < operation : !disk.isCrashed()
+          yield* first.close
+          if (ending === "power") disk.losePower(operation)
+          else if (ending === "kill") disk.kill()
+          const names = yield* files.list("/log")
+          yield* removeDeletedLogs(files, "/log", names)
+          const isGone = !names.includes("orders")
+          assert.deepStrictEqual(yield* files.list("/log"), isGone ? [] : ["orders"])
+          const second = yield* open({ durability, segmentBytes: 2000 })
+          if (isGone) {
+            gone++
+            assert.isTrue(second.log.isNew)
+            assert.deepStrictEqual([...disk.files().keys()].filter((path) => path.includes("deleted")), [])
+          } else {
+            complete++
+            assert.deepStrictEqual(second.log.channelNames, ["a", "b"])
+            assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("a"))), range(20, 60))
+            assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("b"))), range(0, 60))
+          }
+          yield* second.close
+          return isDone
+        }, Effect.provide(layer, { local: true }))
+        for (const ending of ["kill", "power", "failure"] as const) {
+          for (let operation = 1; !(yield* stopAt(operation, ending)); operation++);
+        }
+        assert.isAbove(complete, 5)
+        assert.isAbove(gone, 5)
+      }))
+  }
+
+  it.effect("a log of the same name is deleted after one whose files could not be removed", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      for (const number of [1, 2]) {
+        const log = yield* open()
+        yield* log.channel("a")
+        yield* log.publish([number])
+        if (number === 1) disk.fail((operation) => operation === "remove" ? "EIO" : undefined)
+        yield* log.log.delete
+        disk.fail(undefined)
+        yield* log.close
+        const names = yield* Disk.use(({ list }) => list("/log"))
+        assert.deepStrictEqual(names, number === 1 ? ["orders%deleted"] : [])
+      }
     }).pipe(Effect.provide(layer)))
 
   it.effect("a topic without channels keeps its messages for the first one", () =>
