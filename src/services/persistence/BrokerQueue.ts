@@ -1,7 +1,7 @@
 /**
  * Persisted queues on a broker in this process.
  */
-import { Duration, Effect, Result } from "effect"
+import { Duration, Effect } from "effect"
 import { frameHeaderSize } from "../../protocol/client/Frame.ts"
 import { decodeMessage, messageKey } from "../../protocol/client/Message.ts"
 import type { ChannelName, TopicName } from "../../protocol/client/Names.ts"
@@ -9,8 +9,6 @@ import { Broker } from "../nsqd/broker/Broker.ts"
 import { publish } from "../nsqd/broker/InProcess.ts"
 import { Publisher } from "../nsqd/broker/Publisher.ts"
 import type { Consumer, Subscription } from "../nsqd/broker/Subscription.ts"
-import { durabilityOf } from "../nsqd/options/Durability.ts"
-import { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import { type QueueBackend, queueError, type QueueMessage } from "./QueueBackend.ts"
 
 /**
@@ -63,7 +61,6 @@ export const subscribe = Effect.fnUntraced(function*(
 export const makeBackend: Effect.Effect<QueueBackend, never, Broker | Publisher> = Effect.gen(function*() {
   const broker = yield* Broker
   const publisher = yield* Publisher
-  const durability = Result.getOrUndefined(durabilityOf(yield* NsqdOptions))
   return {
     maxDelayMillis: longestMillis,
     publish: (topic, body, delay) =>
@@ -72,15 +69,15 @@ export const makeBackend: Effect.Effect<QueueBackend, never, Broker | Publisher>
         Effect.mapError(queueError(`cannot publish to ${topic}`))
       ),
     subscribe: Effect.fnUntraced(function*(topic, channel, receive, closed) {
-      if (durability?.(topic) === "memory") {
-        yield* Effect.logWarning(
-          `the persisted queue of topic ${topic} is lost with the process: set the option durability or topicDurability`
-        )
-      }
       const subscription = yield* Effect.mapError(
         subscribe(broker, topic, channel, receive, closed),
         queueError(`cannot subscribe to ${topic}`)
       )
+      if (broker.findTopic(topic)?.durability === "memory") {
+        yield* Effect.logWarning(
+          `the persisted queue of topic ${topic} is lost with the process: set the option durability or topicDurability`
+        )
+      }
       return { setReady: (count) => Effect.sync(() => subscription.setReady(count)) }
     })
   }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Latch, Layer, Schedule, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Latch, Layer, Logger, Schedule, Scope, Stream } from "effect"
 import { KeyValueStore, PersistedQueue } from "effect/persistence"
 import { Broker, consume, publish } from "../../../src/broker.ts"
 import { Disk } from "../../../src/services/nsqd/disk/Disk.ts"
@@ -169,6 +169,31 @@ describe("a PersistedQueue on a broker with durable topics", () => {
       yield* queue.offer({ n: 1n })
       assert.strictEqual(yield* result(yield* Effect.forkScoped(queue.take(value))), 1n)
     })).pipe(machine))
+
+  it.effect("a queue whose topic is not durable is reported once, a durable one is not", () =>
+    Effect.gen(function*() {
+      const lines: Array<unknown> = []
+      const logging = Logger.layer([Logger.make(({ logLevel, message }) => {
+        if (logLevel === "Warn") lines.push(message)
+      })])
+      for (const options of [{}, { topicDurability: ["effectq.*=written"] }]) {
+        const broker = TestBroker.layerNoStorage({ dataPath: "/data", ...options }).pipe(
+          Layer.provide(DiskStorage.layer),
+          Layer.provide(Layer.effect(Disk, FaultyDisk.useSync((disk) => disk.process()))),
+          Layer.provide(FaultyDisk.layer)
+        )
+        const store = NsqPersistedQueue.layerStoreBroker().pipe(Layer.provide(broker))
+        yield* Effect.gen(function*() {
+          const queue = yield* jobs()
+          yield* queue.offer({ n: 1n })
+          yield* queue.offer({ n: 2n })
+          yield* queue.take(value)
+          yield* queue.take(value)
+        }).pipe(Effect.provide(Layer.fresh(Layer.provide(PersistedQueue.layer, store))), Effect.provide(logging))
+      }
+      assert.strictEqual(lines.length, 1)
+      assert.include(String(lines[0]), "effectq.jobs is lost with the process")
+    }))
 })
 
 describe("a PersistedQueue over the network", () => {
