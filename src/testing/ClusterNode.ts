@@ -4,7 +4,6 @@
 import { type Context, Effect, Exit, type Fiber, Layer, Logger, Random, Scope } from "effect"
 import { LogOutput } from "../services/logging/LogOutput.ts"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
-import { Transport } from "../services/net/Transport.ts"
 import * as Chance from "./Chance.ts"
 import { type Idle, untilIdle } from "./Idle.ts"
 import { MemoryNetwork } from "./MemoryTransport.ts"
@@ -53,8 +52,8 @@ export interface NodeSettings<Services> {
   readonly seed: number
   /** Receives the daemon's log. */
   readonly log: ((line: string) => void) | undefined
-  /** The daemon. Its Transport is the network from the view of the machine. */
-  readonly daemon: Layer.Layer<Services, unknown, Transport>
+  /** The daemon. */
+  readonly daemon: Layer.Layer<Services, unknown>
   /** What happens to the disk. */
   readonly crash: (how: "kill" | "losePower", seed: number) => void
 }
@@ -100,8 +99,7 @@ export const make = Effect.fnUntraced(function*<Services>(
       )
     const world = Layer.mergeAll(
       logging,
-      Layer.succeed(Random.Random, randomOf(Chance.make(generation))),
-      Layer.succeed(Transport, network.machine(host))
+      Layer.succeed(Random.Random, randomOf(Chance.make(generation)))
     )
     // Fresh, because a Layer that is shared by reference would be shared by the daemons of the cluster.
     const daemon = Layer.fresh(settings.daemon.pipe(Layer.provide(world)))

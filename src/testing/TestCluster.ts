@@ -18,20 +18,16 @@ import { HttpClient } from "effect/http"
 import { DaemonState } from "../services/core/DaemonState.ts"
 import { onEventLoop, Turns, unlimited } from "../services/core/Turns.ts"
 import * as DaemonRequests from "../services/http/DaemonRequests.ts"
-import type { Transport } from "../services/net/Transport.ts"
-import { Broker } from "../services/nsqd/broker/Broker.ts"
-import { Clients } from "../services/nsqd/broker/Clients.ts"
-import { Publisher } from "../services/nsqd/broker/Publisher.ts"
+import { Transport } from "../services/net/Transport.ts"
+import type { Broker } from "../services/nsqd/broker/Broker.ts"
+import type { Clients } from "../services/nsqd/broker/Clients.ts"
+import type { Publisher } from "../services/nsqd/broker/Publisher.ts"
 import { Disk } from "../services/nsqd/disk/Disk.ts"
-import { NsqdHttp } from "../services/nsqd/http/NsqdHttp.ts"
-import { Prometheus } from "../services/nsqd/http/Prometheus.ts"
 import { KnownLookupds } from "../services/nsqd/lookup/KnownLookupds.ts"
-import * as LookupPeers from "../services/nsqd/lookup/LookupPeers.ts"
-import * as Options from "../services/nsqd/options/NsqdOptions.ts"
-import { RuntimeOptions } from "../services/nsqd/options/RuntimeOptions.ts"
-import { TcpServer } from "../services/nsqd/session/TcpServer.ts"
-import { ProcessMemory } from "../services/nsqd/stats/ProcessMemory.ts"
-import * as DiskStorage from "../services/nsqd/storage/DiskStorage.ts"
+import { LookupRegistration } from "../services/nsqd/lookup/LookupRegistration.ts"
+import { Nsqd } from "../services/nsqd/Nsqd.ts"
+import type * as Options from "../services/nsqd/options/NsqdOptions.ts"
+import type { RuntimeOptions } from "../services/nsqd/options/RuntimeOptions.ts"
 import type { Storage } from "../services/nsqd/storage/Storage.ts"
 import { LookupHttp } from "../services/nsqlookupd/LookupHttp.ts"
 import { LookupTcp } from "../services/nsqlookupd/LookupTcp.ts"
@@ -52,7 +48,7 @@ export type { ClusterNode } from "./ClusterNode.ts"
  * @since 0.2.0
  * @category models
  */
-export type NsqdServices = Broker | Publisher | Clients | Storage | RuntimeOptions
+export type NsqdServices = Nsqd | Broker | Publisher | Clients | Storage | RuntimeOptions
 
 /**
  * A machine with an nsqd.
@@ -90,9 +86,9 @@ export interface TestClusterOptions {
    */
   readonly seed?: number
   /** Options of all nsqd that differ from NSQ's defaults, for example `{ durability: "written" }`. */
-  readonly nsqd?: Partial<Options.NsqdOptions>
+  readonly nsqd?: Options.Changes
   /** Options of all nsqlookupd that differ from NSQ's defaults. */
-  readonly nsqlookupd?: Partial<LookupOptions.NsqlookupdOptions>
+  readonly nsqlookupd?: LookupOptions.Changes
   /** Receives the lines of the daemons' logs, each with the host of its daemon. Default: they are discarded. */
   readonly log?: (line: string) => void
 }
@@ -112,35 +108,39 @@ const requestLimits = {
 /** Long work yields only as the test configures it, so that the speed of the machine does not matter. */
 const turns = Layer.effect(Turns, Effect.map(Turns, (given) => given === onEventLoop ? unlimited : given))
 
-/** nsqd as `Nsqd.layer` composes it, without TLS, statsd and the lock of the data directory. */
-const nsqd = (disk: FaultyDisk["Service"], options: Partial<Options.NsqdOptions>, client: HttpClient.HttpClient) =>
-  LookupPeers.layer.pipe(
-    Layer.provideMerge(TcpServer.layer),
-    Layer.provideMerge(NsqdHttp.layer),
-    Layer.provide(Prometheus.layer),
-    Layer.provideMerge(Layer.mergeAll(Publisher.layer, Clients.layer)),
-    Layer.provideMerge(Broker.layer),
-    Layer.provide(KnownLookupds.layerDirectory),
-    Layer.provide(KnownLookupds.layer),
-    Layer.provide(DaemonRequests.layer(requestLimits)),
-    Layer.provideMerge(Layer.mergeAll(DiskStorage.layer, RuntimeOptions.layer)),
-    Layer.provide(Layer.mergeAll(
-      Layer.sync(Disk, disk.process),
-      Layer.succeed(HttpClient.HttpClient, client),
-      MemoryHttp.layerServer,
-      ProcessMemory.layer,
-      DaemonState.layer,
-      turns
-    )),
-    Layer.provide(Options.layer(options))
-  )
+/** The network from the view of a machine; new for each start of its daemon. */
+const networkOf = (network: MemoryTransport.MemoryNetwork["Service"], host: string): Layer.Layer<Transport> =>
+  Layer.sync(Transport, () => network.machine(host))
+
+/** nsqd without TLS, auth servers, statsd and OpenTelemetry, which need servers outside of the cluster. */
+const nsqd = (
+  disk: FaultyDisk["Service"],
+  transport: Layer.Layer<Transport>,
+  client: HttpClient.HttpClient,
+  options: Options.Changes
+) =>
+  Nsqd.layerWith(options, {
+    transport,
+    disk: Layer.sync(Disk, disk.process),
+    lock: false,
+    lookup: LookupRegistration.layerNoDeps.pipe(
+      Layer.provide(KnownLookupds.layer),
+      Layer.provide(DaemonRequests.layer(requestLimits)),
+      Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
+    ),
+    tls: false,
+    authorizer: false,
+    otlp: false,
+    statsd: false
+  }).pipe(Layer.provide(Layer.merge(MemoryHttp.layerServer.pipe(Layer.provide(transport)), turns)))
 
 /** nsqlookupd as `Nsqlookupd.layer` composes it. */
-const nsqlookupd = (options: Partial<LookupOptions.NsqlookupdOptions>) =>
+const nsqlookupd = (transport: Layer.Layer<Transport>, options: LookupOptions.Changes) =>
   LookupTcp.layer.pipe(
     Layer.provideMerge(LookupHttp.layer),
     Layer.provideMerge(Registrations.layer),
     Layer.provide(Layer.mergeAll(MemoryHttp.layerServer, DaemonState.layer)),
+    Layer.provide(transport),
     Layer.provide(LookupOptions.layer(options))
   )
 
@@ -161,7 +161,12 @@ const make = Effect.fnUntraced(function*(options: TestClusterOptions) {
       httpAddress,
       seed: Chance.seedOf(seed, host),
       log,
-      daemon: nsqlookupd({ tcpAddress, httpAddress, broadcastAddress: host, ...options.nsqlookupd }),
+      daemon: nsqlookupd(networkOf(network, host), {
+        tcpAddress,
+        httpAddress,
+        broadcastAddress: host,
+        ...options.nsqlookupd
+      }),
       crash: () => {}
     })
     nsqlookupds.push(node)
@@ -169,7 +174,7 @@ const make = Effect.fnUntraced(function*(options: TestClusterOptions) {
     return node
   })
 
-  const addNsqd = Effect.fnUntraced(function*(changed: Partial<Options.NsqdOptions> = {}) {
+  const addNsqd = Effect.fnUntraced(function*(changed: Options.Changes = {}) {
     const host = `10.0.0.${nsqds.length + 1}`
     const [tcpAddress, httpAddress] = [`${host}:4150`, `${host}:4151`]
     const disk = Context.get(yield* Layer.build(Layer.fresh(FaultyDisk.layer)), FaultyDisk)
@@ -180,22 +185,16 @@ const make = Effect.fnUntraced(function*(options: TestClusterOptions) {
       httpAddress,
       seed: Chance.seedOf(seed, host),
       log,
-      daemon: nsqd(
-        disk,
-        {
-          nodeId: nsqds.length,
-          dataPath: "/data",
-          tcpAddress,
-          httpAddress,
-          broadcastAddress: host,
-          broadcastTcpPort: 4150,
-          broadcastHttpPort: 4151,
-          lookupdTcpAddresses: nsqlookupds.map((lookupd) => lookupd.tcpAddress),
-          ...options.nsqd,
-          ...changed
-        },
-        client
-      ),
+      daemon: nsqd(disk, networkOf(network, host), client, {
+        nodeId: nsqds.length,
+        dataPath: "/data",
+        tcpAddress,
+        httpAddress,
+        broadcastAddress: host,
+        lookupdTcpAddresses: nsqlookupds.map((lookupd) => lookupd.tcpAddress),
+        ...options.nsqd,
+        ...changed
+      }),
       crash: (how, fate) => how === "kill" ? disk.kill() : disk.losePower(fate)
     })
     const added: NsqdNode = { ...node, disk }
@@ -242,7 +241,7 @@ export class TestCluster extends Context.Service<TestCluster, {
   /** The nsqlookupds, as the servers of a Producer or Consumer. */
   readonly lookup: { readonly lookupd: ReadonlyArray<string> }
   /** Adds a machine, starts an nsqd on it, with further options, and registers it at the nsqlookupds. */
-  readonly addNsqd: (options?: Partial<Options.NsqdOptions>) => Effect.Effect<NsqdNode>
+  readonly addNsqd: (options?: Options.Changes) => Effect.Effect<NsqdNode>
   /**
    * Separates a machine from others: what they send each other is lost, without an error, until `reunite`. The program under test
    * is on the machine `TestCluster.program`.

@@ -189,7 +189,7 @@ describe("a PersistedQueue on a broker with durable topics", () => {
           yield* queue.offer({ n: 2n })
           yield* queue.take(value)
           yield* queue.take(value)
-        }).pipe(Effect.provide(Layer.fresh(Layer.provide(PersistedQueue.layer, store))), Effect.provide(logging))
+        }).pipe(Effect.provide(Layer.fresh(Layer.merge(Layer.provide(PersistedQueue.layer, store), logging))))
       }
       assert.strictEqual(lines.length, 1)
       assert.include(String(lines[0]), "effectq.jobs is lost with the process")

@@ -33,8 +33,8 @@ export class LookupRegistration extends Context.Service<LookupRegistration, {
    */
   readonly registration: Layer.Layer<never, never, Broker | RuntimeOptions | Transport>
 }>()("effect-nsq/lookup/LookupRegistration") {
-  /** With the nsqlookupds of `lookupdTcpAddresses`. */
-  static readonly layer: Layer.Layer<LookupRegistration> = Layer.effect(
+  /** With the nsqlookupds of `lookupdTcpAddresses`, and the requests to them of the environment. */
+  static readonly layerNoDeps: Layer.Layer<LookupRegistration, never, KnownLookupds> = Layer.effect(
     LookupRegistration,
     Effect.gen(function*() {
       yield* OptionReads.read(...OptionReads.ofLookup)
@@ -44,7 +44,12 @@ export class LookupRegistration extends Context.Service<LookupRegistration, {
         registration: LookupPeers.layer.pipe(Layer.provide(Layer.succeed(KnownLookupds, known)))
       }
     })
-  ).pipe(Layer.provide(KnownLookupds.layerNode))
+  )
+
+  /** With the nsqlookupds of `lookupdTcpAddresses`. */
+  static readonly layer: Layer.Layer<LookupRegistration> = LookupRegistration.layerNoDeps.pipe(
+    Layer.provide(KnownLookupds.layerNode)
+  )
 
   /** Registers nothing. */
   static readonly layerNone: Layer.Layer<LookupRegistration> = Layer.succeed(LookupRegistration, {
