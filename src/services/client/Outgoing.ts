@@ -8,12 +8,13 @@
  *
  * Hot path: a few counters per publish, no fibers.
  */
+import { Exit } from "effect"
 import { parseErrorCode } from "../../protocol/client/ProtocolError.ts"
 import { Chain } from "./Chain.ts"
 import { ClientError, ClientErrorReason, type ServerFailure } from "./ClientError.ts"
 import type { Link } from "./Link.ts"
 import type { PublishCounts } from "./PublishCounts.ts"
-import { type PublishCommand, Publishing, Waiting } from "./Publishing.ts"
+import { type Complete, type PublishCommand, Publishing, Waiting } from "./Publishing.ts"
 
 /** What is known of the servers that are not connected. */
 export interface Servers {
@@ -71,12 +72,12 @@ export class Outgoing {
   }
 
   /** Publishes; `complete` gets the result, possibly before this returns. */
-  add(command: PublishCommand, complete: (failure: ClientError | undefined) => void): Publishing {
+  add(command: PublishCommand, complete: Complete): Publishing {
     const { counts, now, onBusy, publishTimeout } = this.settings
     if (this.pending.isEmpty) onBusy()
     const publishing = new Publishing(command, now() + publishTimeout, complete)
     if (this.isClosed) {
-      publishing.settle(closed())
+      publishing.settle(Exit.fail(closed()))
       return publishing
     }
     counts.pending++
@@ -126,7 +127,7 @@ export class Outgoing {
   /** Drops a publish whose fiber was interrupted. */
   abandon(publishing: Publishing): void {
     if (publishing.settled) return
-    this.settings.counts.abandoned(publishing)
+    this.settings.counts.abandoned(publishing.command)
     this.remove(publishing)
     publishing.drop()
     this.send()
@@ -157,7 +158,7 @@ export class Outgoing {
   close(): void {
     this.isClosed = true
     for (let next = this.pending.first; next !== undefined; next = this.pending.first) {
-      const { sent, topic } = next
+      const { command: { topic }, sent } = next
       this.settle(
         next,
         sent
@@ -172,7 +173,7 @@ export class Outgoing {
   /** Fails expired publishes. */
   private expire(now: number): void {
     for (let next = this.pending.first; next !== undefined && next.deadline <= now; next = this.pending.first) {
-      this.settle(next, !next.sent && this.links.length === 0 ? this.noServer(next.topic) : timedOut(next))
+      this.settle(next, !next.sent && this.links.length === 0 ? this.noServer(next.command.topic) : timedOut(next))
     }
   }
 
@@ -204,7 +205,7 @@ export class Outgoing {
     }
     if (resend && !isLast) return
     for (const publishing of theirs.reverse()) {
-      const { topic } = publishing
+      const { topic } = publishing.command
       const description = `${link.connection.address}: ${why}`
       this.settle(publishing, new ClientError({ reason: ClientErrorReason.UnknownOutcome({ topic, description }) }))
     }
@@ -218,7 +219,7 @@ export class Outgoing {
     if (this.links.length === 0 && servers.isPending) return
     for (let next = this.waiting.first; next !== undefined; next = this.waiting.first) {
       const { publishing } = next
-      this.settle(publishing, publishing.sent ? timedOut(publishing) : this.noServer(publishing.topic))
+      this.settle(publishing, publishing.sent ? timedOut(publishing) : this.noServer(publishing.command.topic))
     }
   }
 
@@ -260,7 +261,7 @@ export class Outgoing {
    * Returns the server for a publish: the next one in turn, the same one as before, or the one of its key. Suspect servers come
    * last, and silent ones not at all with `waitForServer: false`.
    */
-  private choose({ key }: Publishing): Link | undefined {
+  private choose({ command: { key } }: Publishing): Link | undefined {
     const { links } = this
     if (key !== undefined && links.length > 1) return this.chooseFor(key)
     const { sticky, waitForServer } = this.settings
@@ -301,9 +302,9 @@ export class Outgoing {
   }
 
   private settle(publishing: Publishing, failure: ClientError | undefined): void {
-    this.settings.counts.note(publishing, failure)
+    this.settings.counts.note(publishing.command, failure)
     this.remove(publishing)
-    publishing.settle(failure)
+    publishing.settle(failure === undefined ? Exit.void : Exit.fail(failure))
   }
 
   /** Removes a publish from all lists. */
@@ -325,10 +326,10 @@ export class Outgoing {
 const closed = (): ClientError =>
   new ClientError({ reason: ClientErrorReason.Closed({ description: "the producer is closed" }) })
 
-const timedOut = ({ sent, topic }: Publishing): ClientError =>
+const timedOut = ({ command: { topic }, sent }: Publishing): ClientError =>
   new ClientError({ reason: ClientErrorReason.PublishTimedOut({ topic, sent, description: "no reply in time" }) })
 
-const refused = ({ topic }: Publishing, { connection: { address } }: Link, text: string): ClientError => {
+const refused = ({ command: { topic } }: Publishing, { connection: { address } }: Link, text: string): ClientError => {
   const code = parseErrorCode(text)
   return new ClientError({ reason: ClientErrorReason.PublishRefused({ topic, address, code, description: text }) })
 }

@@ -4,7 +4,7 @@
  *
  * Hot path: the commands of many fibers go out in one write; replies are matched to them in order.
  */
-import { Clock, Context, Deferred, Duration, Effect, Layer, type Scope, type Stream } from "effect"
+import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, type Scope, type Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import * as Time from "../core/Time.ts"
 import { Wakeup } from "../core/Wakeup.ts"
@@ -19,7 +19,7 @@ import { Outgoing, tickInterval } from "./Outgoing.ts"
 import type { ProducerOptions, PublishOptions } from "./ProducerOptions.ts"
 import * as PublishCommands from "./PublishCommands.ts"
 import { PublishCounts } from "./PublishCounts.ts"
-import type { PublishCommand } from "./Publishing.ts"
+import type { Complete, PublishCommand } from "./Publishing.ts"
 
 export type { ProducerOptions, PublishOptions } from "./ProducerOptions.ts"
 
@@ -204,17 +204,19 @@ export const make = Effect.fn("Producer.make")(function*(
   yield* Effect.forkScoped(ticking)
   yield* Effect.addFinalizer(() => Effect.andThen(Effect.sync(() => outgoing.close()), counts.report))
 
+  /** Sends a command of the fiber that `resume` continues. */
+  const submit = (made: PublishCommand | ClientError, resume: Complete): Effect.Effect<void> | undefined => {
+    if (made instanceof ClientError) {
+      resume(Exit.fail(made))
+      return undefined
+    }
+    const publishing = outgoing.add(made, resume)
+    return publishing.settled ? undefined : Effect.sync(() => outgoing.abandon(publishing))
+  }
+
   /** Sends a command, which is made when the Effect runs. */
   const send = (command: () => PublishCommand | ClientError): Effect.Effect<void, ClientError> =>
-    Effect.callback((resume) => {
-      const made = command()
-      if (made instanceof ClientError) return resume(Effect.fail(made))
-      const publishing = outgoing.add(
-        made,
-        (failure) => resume(failure === undefined ? Effect.void : Effect.fail(failure))
-      )
-      return publishing.settled ? undefined : Effect.sync(() => outgoing.abandon(publishing))
-    })
+    Effect.callback((resume) => submit(command(), resume))
 
   const canRetry = (error: ClientError): boolean => error.isRetryable && (resend || !error.mayBeDelivered)
 
@@ -242,14 +244,14 @@ export const make = Effect.fn("Producer.make")(function*(
     Effect.forEach(values, (value) => encode(topic, value))
 
   return {
-    publish: <A>(topic: string | ClientTopic.Topic<A>, value: A | Body, { key }: PublishOptions = {}) =>
+    publish: <A>(topic: string | ClientTopic.Topic<A>, value: A | Body, options?: PublishOptions) =>
       finished(
         topic,
         typeof topic === "string"
-          ? send(() => PublishCommands.pub(topic, bytesOf(value as Body), key, limits))
+          ? send(() => PublishCommands.pub(topic, bytesOf(value as Body), options?.key, limits))
           : Effect.flatMap(
             topic.encode(value as A),
-            (body) => send(() => PublishCommands.pub(topic.name, body, key, limits))
+            (body) => send(() => PublishCommands.pub(topic.name, body, options?.key, limits))
           )
       ),
     publishAll: <A>(

@@ -4,7 +4,7 @@
  */
 import { Effect, Metric } from "effect"
 import type { ClientError, ClientErrorReason } from "./ClientError.ts"
-import type { Publishing } from "./Publishing.ts"
+import type { PublishCommand } from "./Publishing.ts"
 
 /** How publishing a message ended. */
 type Outcome = "confirmed" | "refused" | "timed_out" | "no_server" | "unknown" | "closed" | "interrupted"
@@ -67,7 +67,7 @@ export class PublishCounts {
   private readonly reported = { messages: nothing(), bytes: 0, pending: 0, connections: 0, disconnections: 0 }
 
   /** Counts a publish that has ended. */
-  note({ messages, size }: Publishing, failure: ClientError | undefined): void {
+  note({ messages, size }: PublishCommand, failure: ClientError | undefined): void {
     if (failure === undefined) {
       this.messages.confirmed += messages
       this.bytes += size
@@ -77,7 +77,7 @@ export class PublishCounts {
   }
 
   /** Counts a publish whose fiber was interrupted. */
-  abandoned({ messages }: Publishing): void {
+  abandoned({ messages }: PublishCommand): void {
     this.messages.interrupted += messages
   }
 

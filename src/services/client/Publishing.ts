@@ -1,4 +1,5 @@
 /** A publish on its way: its command, and its places in the lists of `Outgoing`. */
+import type { Exit } from "effect"
 import { ChainLink } from "./Chain.ts"
 import type { ClientError } from "./ClientError.ts"
 import type { Encodable } from "./CommandOutput.ts"
@@ -36,17 +37,24 @@ const putSized = (out: Buffer, at: number, body: Uint8Array): number => {
   return at + 4 + body.length
 }
 
-const noBytes = Buffer.alloc(0)
-const ignore = (): void => {}
+const nothing: PublishCommand = {
+  topic: "",
+  head: Buffer.alloc(0),
+  body: [],
+  size: 0,
+  messages: 0,
+  key: undefined
+}
+
+/** Completes a publish; an Exit is an Effect, so the fiber that waits continues with it. */
+export type Complete = (result: Exit.Exit<void, ClientError>) => void
+
+const ignore: Complete = () => {}
 
 /** A publish whose result is not known; a member of the list of all publishes in the order of their age. */
 export class Publishing extends ChainLink<Publishing> implements Encodable {
-  readonly topic: string
-  readonly key: string | undefined
-  readonly messages: number
-  readonly size: number
-  private head: Buffer
-  private body: Uint8Array | ReadonlyArray<Uint8Array> | undefined
+  /** What is published; nothing when the publish has ended, because a server may reply late, or never. */
+  command: PublishCommand
   /** Time at which it fails without a reply, in monotonic ms. */
   readonly deadline: number
   /** Its place in the queue while it waits for a server. */
@@ -57,48 +65,47 @@ export class Publishing extends ChainLink<Publishing> implements Encodable {
   sent = false
   /** Whether its result is known or no longer wanted; a server may still reply to it. */
   settled = false
-  private complete: (failure: ClientError | undefined) => void
+  private complete: Complete
 
-  constructor(command: PublishCommand, deadline: number, complete: (failure: ClientError | undefined) => void) {
+  constructor(command: PublishCommand, deadline: number, complete: Complete) {
     super()
-    this.topic = command.topic
-    this.key = command.key
-    this.messages = command.messages
-    this.head = command.head
-    this.body = command.body
-    this.size = command.size
+    this.command = command
     this.deadline = deadline
     this.complete = complete
   }
 
+  get size(): number {
+    return this.command.size
+  }
+
   encodeTo(out: Buffer, at: number): void {
-    const { body, head } = this
+    const { body, head } = this.command
     out.set(head, at)
     const bodyAt = at + head.length
     if (body instanceof Uint8Array) putSized(out, bodyAt, body)
-    else if (body !== undefined) this.encodeBatch(out, bodyAt, body)
+    else this.encodeBatch(out, bodyAt, body)
   }
 
   /** Writes the size of the batch, the number of messages and each message with its size. */
   private encodeBatch(out: Buffer, start: number, bodies: ReadonlyArray<Uint8Array>): void {
-    out.writeInt32BE(this.size - this.head.length - 4, start)
+    const { head, size } = this.command
+    out.writeInt32BE(size - head.length - 4, start)
     out.writeInt32BE(bodies.length, start + 4)
     let at = start + 8
     for (const body of bodies) at = putSized(out, at, body)
   }
 
-  /** Completes the publish, and frees its bytes and its fiber: a server may reply late, or never. */
-  settle(failure: ClientError | undefined): void {
+  /** Completes the publish, and frees its bytes and its fiber. */
+  settle(result: Exit.Exit<void, ClientError>): void {
     const { complete } = this
     this.drop()
-    complete(failure)
+    complete(result)
   }
 
   /** Frees the bytes and the fiber of a publish whose result is not wanted any more. */
   drop(): void {
     this.settled = true
-    this.head = noBytes
-    this.body = undefined
+    this.command = nothing
     this.complete = ignore
   }
 }
