@@ -11,6 +11,7 @@ export default defineConfig({
       { find: /^effect-nsq\/broker$/, replacement: source("broker.ts") },
       { find: /^effect-nsq\/client$/, replacement: source("services/client/index.ts") },
       { find: /^effect-nsq\/persistence$/, replacement: source("services/persistence/index.ts") },
+      { find: /^effect-nsq\/promise$/, replacement: source("services/promise/index.ts") },
       { find: /^effect-nsq\/testing$/, replacement: source("testing/index.ts") }
     ]
   },

@@ -169,13 +169,13 @@ await Effect.runPromise(Effect.gen(function*() {
 
 const client = `
 import { Effect, Schema } from "effect"
-import { Consumer, makeProducer, NodeClient, Topic } from "${name}/client"
+import { Consumer, NodeClient, Producer, Topic } from "${name}/client"
 const [compression, nsqd, lookupd] = process.argv.slice(2)
 const connection = compression === "none" ? {} : { compression }
 const servers = lookupd === "" ? { nsqd: [nsqd] } : { lookupd: [lookupd] }
 const orders = Topic.make("orders", Schema.Struct({ item: Schema.String, quantity: Schema.Int }))
 await Effect.runPromise(Effect.gen(function*() {
-  const producer = yield* makeProducer({ servers: { nsqd: [nsqd] }, connection })
+  const producer = yield* Producer.make({ servers: { nsqd: [nsqd] }, connection })
   yield* producer.publish(orders, { item: "tea", quantity: 2 })
   const consumer = yield* Consumer.make({ servers, connection, topic: orders, channel: "kitchen" })
   yield* consumer.run((order) => Effect.log(order.quantity + " " + order.item))

@@ -20,6 +20,7 @@ const layers: ReadonlyArray<ReadonlyArray<string>> = [
   ["services/net"],
   ["services/http"],
   ["services/admin", "services/client", "services/cluster"],
+  ["services/promise"],
   ["services/nsqd/options", "services/nsqlookupd", "services/nsqadmin", "services/tools"],
   ["services/nsqd/auth", "services/nsqd/disk"],
   ["services/nsqd/log"],

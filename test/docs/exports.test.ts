@@ -14,6 +14,7 @@ const entryPoints = [
   "src/services/admin/index.ts",
   "src/services/client/index.ts",
   "src/services/persistence/index.ts",
+  "src/services/promise/index.ts",
   "src/testing/index.ts"
 ]
 

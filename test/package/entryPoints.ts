@@ -15,6 +15,7 @@ const entries: Readonly<Record<string, string>> = {
   "/client": "services/client/index.ts",
   "/persistence": "services/persistence/index.ts",
   "/protocol": "protocol/index.ts",
+  "/promise": "services/promise/index.ts",
   "/testing": "testing/index.ts"
 }
 

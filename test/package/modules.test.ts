@@ -12,6 +12,7 @@ const limits: Readonly<Record<string, number>> = {
   "/broker": 420,
   "/client": 260,
   "/persistence": 520,
+  "/promise": 260,
   "/protocol": 180,
   "/testing": 640
 }

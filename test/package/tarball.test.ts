@@ -3,7 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Esbuild from "esbuild"
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { dirname, join, normalize } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, beforeAll } from "vitest"
@@ -81,15 +82,15 @@ const matching = (child: ChildProcessWithoutNullStreams, pattern: RegExp): Promi
     child.once("exit", () => reject(new Error(`the program ended: ${output}`)))
   })
 
-/** Runs a file of the project until its output matches. */
-const printing = async (project: Project, file: string, pattern: RegExp): Promise<void> => {
-  const child = spawn(process.execPath, [file], { cwd: project.directory, stdio: "pipe" })
+/** Runs a file in a folder until its output matches. */
+const printing = async (cwd: string, file: string, pattern: RegExp): Promise<void> => {
+  const child = spawn(process.execPath, [file], { cwd, stdio: "pipe" })
   await matching(child, pattern)
   child.kill("SIGKILL")
 }
 
 /** What the examples in the README print. */
-const expected = [/tea[^]*coffee/, /2 tea/]
+const expected = [/tea[^]*coffee/, /2 tea/, /"item":"coffee"/]
 
 /** Publishes and consumes a long message with compression. */
 const snappyClient = (address: string): string =>
@@ -106,9 +107,9 @@ const program = Effect.gen(function*() {
 await Effect.runPromise(program)
 `
 
-const imports = ["", "/admin", "/broker", "/client", "/persistence", "/protocol", "/testing"].map((suffix) =>
-  `effect-nsq${suffix}`
-)
+const imports = ["", "/admin", "/broker", "/client", "/persistence", "/promise", "/protocol", "/testing"].map((
+  suffix
+) => `effect-nsq${suffix}`)
 const everything = imports.map((name, i) => `import * as module${i} from "${name}"\nexport { module${i} }\n`).join("")
 
 describe.skipIf(!isBuilt)("the package on npm", () => {
@@ -144,6 +145,22 @@ describe.skipIf(!isBuilt)("the package on npm", () => {
     assert.strictEqual(await outputOf(process.execPath, ["all.mjs"], project.directory), "true\n")
   }, 60_000)
 
+  it("no declaration of effect-nsq/promise imports Effect", () => {
+    const seen = new Set<string>()
+    const packages = new Set<string>()
+    const read = (path: string): void => {
+      if (seen.has(path)) return
+      seen.add(path)
+      for (const [, from = ""] of readFileSync(path, "utf8").matchAll(/(?:from|import\(|import) *"([^"]+)"/g)) {
+        if (from.startsWith(".")) read(join(dirname(path), from.replace(/\.[jt]s$/, ".d.ts")))
+        else packages.add(from)
+      }
+    }
+    read(project.path("node_modules/effect-nsq/dist/services/promise/index.d.ts"))
+    assert.isAbove(seen.size, 5)
+    assert.deepStrictEqual([...packages], ["node:events"])
+  })
+
   it("its programs start from node_modules/.bin, and effect-nsq is the program nsq", async () => {
     for (const program of ["nsqd", "nsqlookupd", "nsqadmin", "nsq_tail", "to_nsq"]) {
       const bin = project.path("node_modules/.bin", program)
@@ -164,7 +181,7 @@ describe.skipIf(!isBuilt)("the package on npm", () => {
       for (const { code, file } of examples) project.write(file, code)
       const files = examples.map(({ file }) => file)
       assert.deepStrictEqual(await typesOf(project, "typescript", settings[0], files), [])
-      for (const [i, { file }] of examples.entries()) await printing(project, file, expected[i] ?? /$./)
+      for (const [i, { file }] of examples.entries()) await printing(project.directory, file, expected[i] ?? /$./)
     } finally {
       await stop()
     }
@@ -184,12 +201,12 @@ describe.skipIf(!isBuilt)("the package on npm", () => {
         target: "node22.19",
         logLevel: "silent"
       })
-      project.write("empty/client.mjs", outputFiles.map(({ text }) => text).join(""))
-      renameSync(project.path("node_modules"), project.path("hidden"))
+      const empty = mkdtempSync(join(tmpdir(), "bundle-"))
+      writeFileSync(join(empty, "client.mjs"), outputFiles.map(({ text }) => text).join(""))
       try {
-        await printing(project, "empty/client.mjs", /snappy: tea tea/)
+        await printing(empty, "client.mjs", /snappy: tea tea/)
       } finally {
-        renameSync(project.path("hidden"), project.path("node_modules"))
+        rmSync(empty, { recursive: true })
       }
     } finally {
       await stop()

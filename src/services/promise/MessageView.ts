@@ -1,0 +1,64 @@
+/** The message of a program, over a delivery of the client library. */
+import { Effect, Exit } from "effect"
+import type { Delivery } from "../client/Delivery.ts"
+import { thrownBy } from "./Conversions.ts"
+import type { Message, RequeueOptions } from "./Message.ts"
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+
+export class MessageView<A> implements Message<A> {
+  hasResponded = false
+  private readonly delivery: Delivery<A>
+
+  constructor(delivery: Delivery<A>) {
+    this.delivery = delivery
+  }
+
+  get id(): string {
+    return this.delivery.id
+  }
+
+  get timestamp(): bigint {
+    return this.delivery.timestamp
+  }
+
+  get attempts(): number {
+    return this.delivery.attempts
+  }
+
+  get address(): string {
+    return this.delivery.address
+  }
+
+  get deadline(): number {
+    return this.delivery.deadline
+  }
+
+  get body(): Buffer {
+    return bufferOf(this.delivery.body)
+  }
+
+  /** Throws what `decode` threw, as an `NsqError`; the handlers of messages never receive such a message. */
+  get value(): A {
+    const exit = Effect.runSyncExit(this.delivery.value)
+    if (Exit.isFailure(exit)) throw thrownBy(exit.cause)
+    return exit.value
+  }
+
+  readonly text = (): string => this.body.toString()
+
+  readonly json = (): unknown => JSON.parse(this.text())
+
+  readonly finish = (): void => {
+    this.hasResponded = true
+    Effect.runSync(this.delivery.finish)
+  }
+
+  readonly requeue = (options: RequeueOptions = {}): void => {
+    this.hasResponded = true
+    // The default delay may take steps of a Schedule.
+    Effect.runFork(this.delivery.requeue(options))
+  }
+
+  readonly touch = (): void => Effect.runSync(this.delivery.touch)
+}
