@@ -4,7 +4,7 @@
  * read its output; it starts when that happens for the first time. All end with the connection's Scope, and messages in
  * flight are requeued.
  */
-import { Clock, Duration, Effect, Fiber, type Scope } from "effect"
+import { Clock, Duration, Effect, Fiber, Scheduler, type Scope } from "effect"
 import { magicV2 } from "../../../protocol/client/Command.ts"
 import type { DecoderLimits } from "../../../protocol/client/CommandDecoder.ts"
 import type { Decoded } from "../../../protocol/client/Decoded.ts"
@@ -21,6 +21,7 @@ import { isTlsRequired, NsqdOptions } from "../options/NsqdOptions.ts"
 import * as Commands from "./Commands.ts"
 import * as Identify from "./commands/Identify.ts"
 import type { Pending } from "./connection/CommandHandler.ts"
+import type { PublishesHost } from "./connection/Publishes.ts"
 import { Session, type SessionLimits } from "./connection/Session.ts"
 import * as LargeCommands from "./LargeCommands.ts"
 
@@ -31,6 +32,8 @@ const decoderLimits = (options: NsqdOptions): DecoderLimits => ({
   maxReqTimeoutMillis: Duration.toMillis(options.maxReqTimeout),
   maxRdyCount: options.maxRdyCount
 })
+
+const isPublish = ({ _tag }: Decoded): boolean => _tag === "PUB" || _tag === "MPUB" || _tag === "DPUB"
 
 /** The handler of each connection, for the broker of the environment. */
 export const make = Effect.gen(function*() {
@@ -63,24 +66,33 @@ export const make = Effect.gen(function*() {
       Effect.suspend(() => commands.execute(session, command) ?? Effect.void)
     )
 
+  const execute = (session: Session, command: Decoded): Pending =>
+    threshold.allows("debug") ? executeLoudly(session, command) : commands.execute(session, command)
+
   const isTurnOver = (session: Session): boolean => {
     session.activity.looked()
     return turns.isOver()
   }
 
+  const executeLater = (session: Session, command: Decoded): Pending =>
+    Effect.suspend(() => execute(session, command) ?? Effect.void)
+
   /** Executes all received commands, in turns with other connections; true if the connection has to end. */
   const executeAll = (session: Session): Effect.Effect<boolean, never, Scope.Scope> | boolean => {
-    const { decoder } = session
+    const { decoder, publishes } = session
     for (let command = decoder.next(session); command !== undefined; command = decoder.next(session)) {
+      const { isIdle } = publishes
       if (command._tag === "Overlong") {
-        return Effect.as(
-          Effect.logError(`client(${session.connection.remoteAddress}) failed to read command - line too long`),
-          true
-        )
+        const line = `client(${session.connection.remoteAddress}) failed to read command - line too long`
+        return Effect.andThen(publishes.settled, Effect.as(Effect.logError(line), true))
       }
-      const pending = threshold.allows("debug") ? executeLoudly(session, command) : commands.execute(session, command)
+      const pending = isIdle || isPublish(command) ? execute(session, command) : executeLater(session, command)
       if (pending === undefined) {
         session.activity.executed()
+        if (publishes.isFull) {
+          session.send()
+          return Effect.andThen(publishes.hasRoom, resumeExecution(session))
+        }
         if (!session.activity.isLookDue || !isTurnOver(session)) continue
         session.send()
         return Effect.andThen(nextTurn(session), resumeExecution(session))
@@ -88,7 +100,7 @@ export const make = Effect.gen(function*() {
       session.activity.deferred()
       // The previous responses must not wait for this command.
       session.send()
-      return Effect.matchEffect(pending, {
+      return Effect.matchEffect(isIdle ? pending : Effect.andThen(publishes.settled, pending), {
         onSuccess: () => resumeExecution(session),
         onFailure: (error) => refuse(session, error)
       })
@@ -111,14 +123,16 @@ export const make = Effect.gen(function*() {
       return typeof done === "boolean" ? Effect.succeed(done) : done
     })
 
-  const refuse = (session: Session, error: ProtocolError) =>
+  const reportRefusal = (session: Session, error: ProtocolError): Effect.Effect<void> =>
     Effect.suspend(() => {
       session.outbox.error(error)
-      const line = `[${session.connection.remoteAddress}] - ${error.message}`
-      return error.fatal
-        ? Effect.as(Effect.logError(line), true)
-        : Effect.andThen(Effect.logError(line), resumeExecution(session))
+      return Effect.logError(`[${session.connection.remoteAddress}] - ${error.message}`)
     })
+
+  const refuse = (session: Session, error: ProtocolError) =>
+    error.fatal
+      ? Effect.as(reportRefusal(session, error), true)
+      : Effect.andThen(reportRefusal(session, error), resumeExecution(session))
 
   /** The client is not read from meanwhile, so the wait does not count as its silence. */
   const waitForPlace = Effect.fnUntraced(function*(session: Session, place: LargeCommands.Place) {
@@ -168,6 +182,7 @@ export const make = Effect.gen(function*() {
         decoder.finish()
         const last = executeAll(session)
         if (typeof last !== "boolean") yield* last
+        yield* session.publishes.settled
         return session.send()
       }
     }
@@ -185,9 +200,9 @@ export const make = Effect.gen(function*() {
     while (true) {
       const now = time.monotonicMillis()
       const deadline = session.activity.lastHeard + 2 * interval
-      if (now >= deadline && !session.activity.isWaiting) {
+      if (now >= deadline && !session.isWaiting) {
         yield* Input.heard([() => session.inputMark()])
-        if (session.activity.isWaiting || session.activity.lastHeard + 2 * interval > now) continue
+        if (session.isWaiting || session.activity.lastHeard + 2 * interval > now) continue
         yield* Effect.logError(`client(${session.connection.remoteAddress}) - heartbeat timeout`)
         return session.close()
       }
@@ -199,7 +214,7 @@ export const make = Effect.gen(function*() {
         }
         continue
       }
-      yield* Effect.sleep(Math.ceil((session.activity.isWaiting ? next : Math.min(next, deadline)) - now))
+      yield* Effect.sleep(Math.ceil((session.isWaiting ? next : Math.min(next, deadline)) - now))
     }
   })
 
@@ -241,6 +256,36 @@ export const make = Effect.gen(function*() {
     Effect.logError(`client(${connection.remoteAddress}) - closed by a defect`, defect)
 
   const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
+
+  const publishesHost = (session: Session, start: (work: Effect.Effect<void>) => void): PublishesHost => {
+    let isSendDue = false
+    const sendAll = (): void => {
+      isSendDue = false
+      session.send()
+    }
+    return {
+      start,
+      responded: (isLast) => {
+        if (isLast) {
+          session.activity.heard(time.monotonicMillis())
+          session.send()
+        } else if (!isSendDue) {
+          // Publishes of one commit end one after the other, and their responses are sent together.
+          isSendDue = true
+          dispatcher.scheduleTask(sendAll, 0)
+        }
+      },
+      refused: (error) =>
+        Effect.andThen(
+          reportRefusal(session, error),
+          Effect.sync(() => {
+            session.send()
+            session.close()
+          })
+        )
+    }
+  }
 
   /** Starts the fibers beside the reader, which is the current fiber. They end when the Scope closes. */
   const startFibers = (session: Session): Effect.Effect<void, never, Scope.Scope> =>
@@ -263,8 +308,10 @@ export const make = Effect.gen(function*() {
           output = start(Effect.andThen(Effect.yieldNow, outputLoop(session)))
         }
       })
+      session.publishes.attach(publishesHost(session, start))
       return Effect.addFinalizer(() => {
         session.attach(undefined)
+        session.publishes.attach(undefined)
         return Fiber.interruptAll(output === undefined ? [beats] : [beats, output])
       })
     }))

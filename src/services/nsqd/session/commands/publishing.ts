@@ -1,13 +1,14 @@
 /** The common part of PUB, MPUB and DPUB: authorization, publishing, and the responses. */
-import { Effect, type Scope } from "effect"
+import { Effect } from "effect"
 import type { Publish } from "../../../../protocol/client/Decoded.ts"
+import { framesSize } from "../../../../protocol/client/MessageBatch.ts"
 import { type ProtocolError, protocolError } from "../../../../protocol/client/ProtocolError.ts"
 import * as Completion from "../../../core/Completion.ts"
 import type { BrokerError } from "../../broker/BrokerError.ts"
 import { partOf, Publisher } from "../../broker/Publisher.ts"
 import type { StorageError } from "../../disk/StorageError.ts"
 import type { Access } from "../connection/Access.ts"
-import type { CommandHandler, Pending } from "../connection/CommandHandler.ts"
+import type { CommandHandler } from "../connection/CommandHandler.ts"
 import { everyState } from "../connection/ConnectionState.ts"
 import type { Session } from "../connection/Session.ts"
 
@@ -26,6 +27,18 @@ export const make = (
       session.outbox.ok(repliesOf(messages))
     }
 
+    /** Completes a publish. Adds what responds to it to `responses`; fails with the error that ends the connection. */
+    const store = (
+      session: Session,
+      command: Publish,
+      rest: Effect.Effect<void, BrokerError | StorageError>,
+      responses: Array<() => void>
+    ): Effect.Effect<void, ProtocolError> =>
+      Effect.matchEffect(rest, {
+        onSuccess: () => Effect.sync(() => void responses.push(() => accepted(session, command, command.bodies.count))),
+        onFailure: (error) => refuse(session, command, error, responses)
+      })
+
     /**
      * Some pipelined PUBs may have been accepted: those get their OKs, and the next one the error. A rejection concerns its
      * message only: the connection stays open, and the PUBs behind it are published.
@@ -33,30 +46,33 @@ export const make = (
     const refuse = (
       session: Session,
       command: Publish,
-      error: BrokerError | StorageError
-    ): Effect.Effect<void, ProtocolError, Scope.Scope> => {
-      const { bodies } = command
+      error: BrokerError | StorageError,
+      responses: Array<() => void>
+    ): Effect.Effect<void, ProtocolError> => {
+      const { bodies, deferMillis, topic } = command
       const before = name === "PUB" && error._tag === "BrokerError" ? error.accepted : 0
-      if (before > 0) accepted(session, command, before)
+      if (before > 0) responses.push(() => accepted(session, command, before))
       const reply = protocolError(`E_${name}_FAILED`, `${name} failed ${error.message}`)
       if (error._tag !== "BrokerError" || error.reason._tag !== "Rejection") return Effect.fail(reply)
-      session.outbox.error(reply)
+      responses.push(() => session.outbox.error(reply))
       const logged = Effect.logError(`[${session.connection.remoteAddress}] - ${reply.message}`)
       if (name !== "PUB" || before + 1 >= bodies.count) return logged
       const behind = { ...command, bodies: partOf(bodies, before + 1, bodies.count) }
-      return Effect.andThen(logged, Effect.suspend(() => publish(session, behind) ?? Effect.void))
+      const publishBehind = Effect.suspend(() => publisher.publish(topic, behind.bodies, deferMillis) ?? Effect.void)
+      return Effect.andThen(logged, store(session, behind, publishBehind, responses))
     }
 
-    const publish = (session: Session, command: Publish): Pending => {
+    const publish = (session: Session, command: Publish): undefined => {
       const { bodies, deferMillis, topic } = command
       const rest = publisher.publish(topic, bodies, deferMillis)
-      if (rest === undefined) {
+      if (rest === undefined && session.publishes.isIdle) {
         accepted(session, command, bodies.count)
-        return undefined
+        return
       }
-      return Effect.matchEffect(rest, {
-        onSuccess: () => Effect.sync(() => accepted(session, command, bodies.count)),
-        onFailure: (error) => refuse(session, command, error)
+      if (rest !== undefined) session.activity.deferred()
+      const responses: Array<() => void> = []
+      session.publishes.add(framesSize(bodies), store(session, command, rest ?? Effect.void, responses), () => {
+        for (const respond of responses) respond()
       })
     }
 

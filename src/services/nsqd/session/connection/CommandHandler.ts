@@ -10,7 +10,7 @@ import type { Session } from "./Session.ts"
 
 /**
  * The rest of a command's execution; fails with the error for the client. The connection reads nothing until it is
- * done.
+ * done. Publishes that wait to be stored are not pending: see `Publishes`.
  */
 export type Pending = Completion<ProtocolError, Scope.Scope>
 

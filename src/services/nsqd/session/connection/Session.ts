@@ -16,6 +16,7 @@ import type { Consumer, Subscription } from "../../broker/Subscription.ts"
 import { Activity } from "./Activity.ts"
 import * as ConnectionState from "./ConnectionState.ts"
 import { Outbox } from "./Outbox.ts"
+import { Publishes } from "./Publishes.ts"
 
 /** The options before, or without, an IDENTIFY. */
 const defaults = (limits: IdentifyLimits, host: string): Negotiated => ({
@@ -69,6 +70,7 @@ export class Session implements CommandGate, Consumer, Client {
   readonly outbox: Outbox
   readonly decoder: CommandDecoder
   readonly activity: Activity
+  readonly publishes = new Publishes()
   readonly published = new Map<string, number>()
   /**
    * Called when the client does not read its output, or when messages were held back to be sent with others. Absent until
@@ -155,6 +157,11 @@ export class Session implements CommandGate, Consumer, Client {
   /** Sets the fibers that the session controls; `undefined` when they have ended. */
   attach(fibers: SessionFibers | undefined): void {
     this.fibers = fibers
+  }
+
+  /** Whether the client waits for the execution of a command, so that its silence does not count. */
+  get isWaiting(): boolean {
+    return this.activity.isWaiting || !this.publishes.isIdle
   }
 
   /** Completes when output waits. Only the fiber that `startOutput` starts may use it. */
