@@ -11,10 +11,11 @@ import { framesSize, layOutPublished, type PublishedBodies } from "../../../prot
 import { logHeaderSize, writeLogHeader } from "../../../protocol/storage/LogRecord.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import { LogBatch } from "./LogBatch.ts"
+import { largest, type RecordBuffers } from "./RecordBuffers.ts"
 import type { Placed } from "./SegmentWriter.ts"
 
-/** Bytes of a record, unless a single publish is larger. */
-const recordBytes = 1024 * 1024
+/** Bytes of frames in a record, unless a single publish is larger. */
+const recordBytes = largest - logHeaderSize
 const leastRecordBytes = 1024
 
 interface OpenRecord {
@@ -34,6 +35,7 @@ export class CommitGroup {
   readonly first: number
   private readonly records: Array<OpenRecord> = []
   private readonly expected: number
+  private readonly buffers: RecordBuffers
   private messages = 0
   private size = 0
   /** Publishers that wait for the commit. */
@@ -42,7 +44,8 @@ export class CommitGroup {
   result: Effect.Effect<void, StorageError> | undefined
 
   /** `expected` is the likely size of the group in bytes. */
-  constructor(first: number, expected: number) {
+  constructor(first: number, expected: number, buffers: RecordBuffers) {
+    this.buffers = buffers
     this.first = first
     this.expected = Math.max(leastRecordBytes, Math.min(recordBytes, expected))
   }
@@ -84,7 +87,7 @@ export class CommitGroup {
     // Records double, so that a group that is larger than expected has few of them.
     const room = due > 0 ? 0 : Math.min(recordBytes, Math.max(this.expected - this.size, this.size))
     const record: OpenRecord = {
-      bytes: Buffer.allocUnsafeSlow(logHeaderSize + Math.max(size, room)),
+      bytes: this.buffers.take(logHeaderSize + Math.max(size, room)),
       first: this.end,
       due,
       acceptedAt: Number(nanos / 1_000_000n),
@@ -107,7 +110,7 @@ export class CommitGroup {
   /** The messages for delivery. */
   get batches(): ReadonlyArray<LogBatch> {
     return this.records.map(({ bytes, count, due, end, first }) =>
-      new LogBatch(first, count, bytes.subarray(logHeaderSize, end), due)
+      new LogBatch(first, count, bytes.subarray(logHeaderSize, end), due, bytes)
     )
   }
 

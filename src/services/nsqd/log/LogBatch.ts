@@ -6,6 +6,7 @@
  */
 import { type Ledger, MessageBatch, setAttempts } from "../../../protocol/client/MessageBatch.ts"
 import { frameStarts } from "../../../protocol/storage/LogRecord.ts"
+import type { RecordBuffers } from "./RecordBuffers.ts"
 
 /** The messages `first` to `first + count` of a log as frames. */
 export class LogBatch {
@@ -15,12 +16,16 @@ export class LogBatch {
   /** When the messages become due, in ms since the Unix epoch; 0 if they are not deferred. */
   readonly due: number
   private offsets: Int32Array | undefined
+  /** The buffer of the frames, as long as nothing else refers to it. */
+  private own: Buffer | undefined
 
   get _tag(): "LogBatch" {
     return "LogBatch"
   }
 
-  constructor(first: number, count: number, frames: Buffer, due: number) {
+  /** `own` is the buffer of the frames if it can be used again. */
+  constructor(first: number, count: number, frames: Buffer, due: number, own?: Buffer) {
+    this.own = own
     this.first = first
     this.count = count
     this.frames = frames
@@ -30,6 +35,17 @@ export class LogBatch {
   /** The sequence after the last message. */
   get end(): number {
     return this.first + this.count
+  }
+
+  /** Others refer to the frames from now on: their buffer is not used again. */
+  share(): void {
+    this.own = undefined
+  }
+
+  /** Gives the buffer back if nothing refers to it. The batch must not be used any more. */
+  release(buffers: RecordBuffers): void {
+    if (this.own !== undefined) buffers.give(this.own)
+    this.own = undefined
   }
 
   /** The start of each frame, and the end of the last one. */

@@ -10,6 +10,7 @@ import { StorageError } from "../disk/StorageError.ts"
 import type { LogDurability } from "../options/Durability.ts"
 import { CommitGroup, type Resume } from "./CommitGroup.ts"
 import type { LogBatch } from "./LogBatch.ts"
+import type { RecordBuffers } from "./RecordBuffers.ts"
 import type { SegmentWriter } from "./SegmentWriter.ts"
 
 /** A message id without its node. */
@@ -32,6 +33,7 @@ export interface CommitHost {
   readonly writer: SegmentWriter
   readonly durability: LogDurability
   readonly epoch: number
+  readonly buffers: RecordBuffers
   /** Runs the commits in the background. */
   readonly fork: (work: Effect.Effect<void>) => void
   /** Returns what has to run before the next commit; `undefined` if nothing. */
@@ -67,7 +69,7 @@ export class LogCommits {
   /** The next message has the sequence `end`; those below are durable. */
   constructor(host: CommitHost, end: number, lastId: IssuedId | undefined) {
     this.host = host
-    this.group = new CommitGroup(end, 0)
+    this.group = new CommitGroup(end, 0, host.buffers)
     this.nextSequence = end
     this.durableTo = end
     this.lastId = lastId
@@ -140,7 +142,8 @@ export class LogCommits {
         const { group } = this
         this.committing = group
         // Groups often alternate in size: publishers that get the responses of one commit publish while the next is written.
-        this.group = new CommitGroup(group.end, Math.ceil(Math.max(this.lastGroupBytes, group.bytes) * groupRoom))
+        const expected = Math.ceil(Math.max(this.lastGroupBytes, group.bytes) * groupRoom)
+        this.group = new CommitGroup(group.end, expected, this.host.buffers)
         this.lastGroupBytes = group.bytes
         this.takeTurns()
         const written = yield* Effect.exit(this.commit(group))

@@ -5,6 +5,8 @@
  * Hot path: called once per commit and once per record that is read.
  */
 
+import { RecordBuffers } from "./RecordBuffers.ts"
+
 /** A part of the memory. */
 export interface LogMemoryUser {
   /** Bytes that the part takes. */
@@ -19,6 +21,8 @@ export class LogMemory {
   /** Least recently used first. */
   private readonly users = new Set<LogMemoryUser>()
   private latest: LogMemoryUser | undefined
+  /** For the commits of all logs. */
+  readonly buffers = new RecordBuffers()
 
   /** `limit` is in bytes; by default 128 MiB. */
   constructor(limit = 128 * 1024 * 1024) {

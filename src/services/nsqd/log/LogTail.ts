@@ -43,7 +43,8 @@ export class LogTail {
 
   /** Drops the oldest batch. */
   evict(): void {
-    const bytes = this.batches[this.head]!.frames.length
+    const batch = this.batches[this.head]!
+    const bytes = batch.frames.length
     this.size -= bytes
     this.head++
     if (this.head * 2 >= this.batches.length) {
@@ -51,6 +52,7 @@ export class LogTail {
       this.head = 0
     }
     this.memory.shrank(this, bytes)
+    batch.release(this.memory.buffers)
   }
 
   /** The batch with the message, if it is in memory. */
@@ -64,6 +66,8 @@ export class LogTail {
       else high = middle
     }
     const batch = batches[low]
-    return batch !== undefined && batch.first <= sequence ? batch : undefined
+    if (batch === undefined || batch.first > sequence) return undefined
+    batch.share()
+    return batch
   }
 }

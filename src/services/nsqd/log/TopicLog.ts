@@ -102,6 +102,7 @@ export class TopicLog implements ChannelOwner {
         writer: this.writer,
         durability,
         epoch,
+        buffers: host.memory.buffers,
         fork: host.fork,
         beforeCommit: () => this.guard.beforeCommit(),
         stored: (batches) => this.stored(batches),
@@ -228,6 +229,7 @@ export class TopicLog implements ChannelOwner {
     this.handover.noteDeferred(batches)
     const { read } = this.channels
     if (read < Infinity) this.reading.keep(batches, read)
+    else for (const batch of batches) batch.release(this.host.memory.buffers)
     return this.guard.works()
   }
 
