@@ -4,7 +4,6 @@
  */
 import { Cause, Effect, Exit, Fiber, Layer, Queue } from "effect"
 import process from "node:process"
-import * as V8 from "node:v8"
 import { DaemonState } from "../services/core/DaemonState.ts"
 import { masked } from "../services/core/Masked.ts"
 import * as Version from "../services/core/Version.ts"
@@ -15,6 +14,7 @@ import * as FlagHint from "../services/options/FlagHint.ts"
 import type { LogOptions } from "../services/options/LogOptions.ts"
 import type { OptionsError } from "../services/options/OptionsError.ts"
 import * as Arguments from "./arguments.ts"
+import * as Collector from "./collector.ts"
 
 /** What this module has to know of a program that does not run. */
 export interface Program {
@@ -114,15 +114,6 @@ const exitOnFailure = <E extends Problem>(daemon: Effect.Effect<never, E>) =>
     Effect.catchDefect((defect) => Effect.as(Effect.logFatal("unexpected error", defect), 1))
   )
 
-/**
- * Makes V8 count the bytes of waiting messages, which are outside the JavaScript heap, in proportion to its limits. By default
- * V8 marks the whole heap for every 64 MB that arrive, regardless of the heap's size: 0.1 s of work per second of publishing.
- * V8 of Node 22 lacks the flag and would print a warning.
- */
-const tuneCollector = (): void => {
-  if (Number.parseInt(process.versions.v8) >= 13) V8.setFlagsFromString("--external-memory-accounted-in-global-limit")
-}
-
 /** The Layer of a daemon with its options, its log and the warnings about its options. */
 const withOptions = <Options extends LogOptions, A, E>(
   layer: Layer.Layer<A, E>,
@@ -144,7 +135,7 @@ const serve = Effect.fnUntraced(function*<A, E extends Problem, F extends Proble
   reload: Effect.Effect<void, never, A>,
   failed: Effect.Effect<never, F, A>
 ) {
-  tuneCollector()
+  yield* Effect.forkChild(Collector.tune)
   const state = DaemonState.make()
   const reloads = yield* Queue.sliding<void>(1)
   const serving = Effect.raceFirst(failed, Effect.forever(Effect.andThen(Queue.take(reloads), reload)))
