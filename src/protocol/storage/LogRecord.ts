@@ -98,16 +98,25 @@ export const findLogHeader = (bytes: Buffer, at: number, epoch: number): number 
   return -1
 }
 
-/** Whether the frames of a record are what was written: their checksum is right, and they are as many as the header says. */
-export const isIntact = ({ count, payloadCrc }: LogHeader, frames: Buffer): boolean => {
-  if (crc32(frames) !== payloadCrc) return false
+/**
+ * Returns the start of each frame of a record, and the end of the last one, if the frames are what was written: their checksum is
+ * right, and they are as many as the header says; otherwise `undefined`.
+ */
+export const intactStarts = ({ count, payloadCrc }: LogHeader, frames: Buffer): Int32Array | undefined => {
+  if (crc32(frames) !== payloadCrc) return undefined
+  const starts = new Int32Array(count + 1)
   let at = 0
   for (let i = 0; i < count; i++) {
-    if (at + messageFrameHeaderSize > frames.length) return false
+    if (at + messageFrameHeaderSize > frames.length) return undefined
+    starts[i] = at
     at += frames.readInt32BE(at) + 4
   }
-  return at === frames.length
+  starts[count] = at
+  return at === frames.length ? starts : undefined
 }
+
+/** Whether the frames of a record are what was written. */
+export const isIntact = (header: LogHeader, frames: Buffer): boolean => intactStarts(header, frames) !== undefined
 
 /** Returns the start of each frame, and the end of the last one. */
 export const frameStarts = (frames: Buffer, count: number): Int32Array => {

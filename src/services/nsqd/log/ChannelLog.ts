@@ -18,8 +18,8 @@ export interface ChannelOwner {
   readonly handed: number
   /** The wall clock, in ms since the Unix epoch. */
   readonly wallMillis: () => number
-  /** The state of the channel has changed and is to be recorded soon. */
-  readonly changed: (channel: ChannelLog) => void
+  /** The state of the channel has changed and is to be recorded soon. Returns whether that is noted: once is enough. */
+  readonly changed: (channel: ChannelLog) => boolean
 }
 
 /** The number of an ephemeral channel, whose state is not recorded. */
@@ -53,6 +53,8 @@ export class ChannelLog {
   /** Messages from `next` on, below those that are not handed over yet, that are finished or deferred. */
   private skipped = 0
   private readonly changes = new LogStateEncoder()
+  /** Whether the owner knows of changes since the last call of `takeChanges`. */
+  private isNoted = false
   /** Finished messages that follow each other, not encoded yet. */
   private finishedFrom = 0
   private finishedTo = 0
@@ -322,7 +324,7 @@ export class ChannelLog {
 
   /** Segments can be removed when an ephemeral channel has finished their messages, too. */
   private noteChange(): void {
-    this.owner.changed(this)
+    if (!this.isNoted) this.isNoted = this.owner.changed(this)
   }
 
   private closeFinished(): void {
@@ -334,6 +336,7 @@ export class ChannelLog {
 
   /** Moves the changes since the last call to `out`. */
   takeChanges(out: LogStateEncoder): void {
+    this.isNoted = false
     this.closeFinished()
     out.append(this.changes.encoded)
     this.changes.clear()

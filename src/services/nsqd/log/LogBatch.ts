@@ -23,9 +23,10 @@ export class LogBatch {
     return "LogBatch"
   }
 
-  /** `own` is the buffer of the frames if it can be used again. */
-  constructor(first: number, count: number, frames: Buffer, due: number, own?: Buffer) {
+  /** `own` is the buffer of the frames if it can be used again; `starts` the start of each frame and the end of the last one. */
+  constructor(first: number, count: number, frames: Buffer, due: number, own?: Buffer, starts?: Int32Array) {
     this.own = own
+    this.offsets = starts
     this.first = first
     this.count = count
     this.frames = frames

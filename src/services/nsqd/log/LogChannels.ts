@@ -154,8 +154,10 @@ export class LogChannels {
   }
 
   /** The channel has changes, which are recorded soon unless it is deleted. */
-  changed(channel: ChannelLog): void {
-    if (this.has(channel)) this.host.recorder.noteChannel(channel)
+  changed(channel: ChannelLog): boolean {
+    const isKnown = this.has(channel)
+    if (isKnown) this.host.recorder.noteChannel(channel)
+    return isKnown
   }
 
   private has(channel: ChannelLog): boolean {

@@ -5,14 +5,16 @@
 import { Effect } from "effect"
 import * as Path from "node:path"
 import { parseLogFileName } from "../../../protocol/storage/LogFiles.ts"
-import { findLogHeader, isIntact, logHeaderSize, readLogHeader } from "../../../protocol/storage/LogRecord.ts"
+import { findLogHeader, intactStarts, logHeaderSize, readLogHeader } from "../../../protocol/storage/LogRecord.ts"
 import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
 import { LogBatch } from "./LogBatch.ts"
 import type { LogMemory } from "./LogMemory.ts"
-import type { Segment, Segments } from "./Segment.ts"
+import type { RecordStart, Segment, Segments } from "./Segment.ts"
 
 /** Bytes per read, unless a record is larger. */
 const blockBytes = 256 * 1024
+/** Bytes per read that goes on where the last one has ended. */
+const nextBlockBytes = 512 * 1024
 /** Bytes of records in the cache. */
 const cacheBytes = 2 * 1024 * 1024
 
@@ -37,6 +39,8 @@ export class SegmentReader {
   /** Where the last message was found: the next one is there or behind it. */
   private hint = 0
   private open: { readonly segment: Segment; readonly file: DiskFile } | undefined
+  /** The first record behind the last block. */
+  private next: (RecordStart & { readonly segment: Segment }) | undefined
 
   constructor(disk: Disk["Service"], epoch: number, segments: Segments, memory: LogMemory) {
     this.memory = memory
@@ -129,12 +133,17 @@ export class SegmentReader {
 
   private readSegment(segment: Segment, file: DiskFile, sequence: number): Effect.Effect<Found, DiskError> {
     return Effect.gen({ self: this }, function*() {
-      let { position, sequence: expected } = segment.before(sequence)
-      let want = blockBytes
+      const { next } = this
+      const goesOn = next?.segment === segment && next.sequence === sequence
+      let { position, sequence: expected } = goesOn ? next : segment.before(sequence)
+      let want = goesOn ? nextBlockBytes : blockBytes
       while (true) {
         const bytes = yield* readBlock(file, position, want)
         const parsed = this.parse(segment, bytes, position, expected, sequence)
-        if (parsed.found !== undefined) return parsed.found
+        if (parsed.found !== undefined) {
+          this.next = { segment, sequence: parsed.expected, position: position + parsed.at }
+          return parsed.found
+        }
         if (parsed.at > 0) {
           position += parsed.at
           expected = parsed.expected
@@ -195,11 +204,12 @@ export class SegmentReader {
       if (after > sequence) {
         if (end > bytes.length || (header.first > sequence && found === undefined)) break
         const frames = bytes.subarray(at + logHeaderSize, end)
-        if (!isIntact(header, frames)) {
+        const starts = intactStarts(header, frames)
+        if (starts === undefined) {
           found ??= damage(header.first, after, `${segment.path} has a damaged record at ${position + at}`)
           break
         }
-        const batch = new LogBatch(header.first, header.count, frames, header.due)
+        const batch = new LogBatch(header.first, header.count, frames, header.due, undefined, starts)
         found ??= batch
         this.keep(batch)
       }

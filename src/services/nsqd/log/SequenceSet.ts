@@ -27,6 +27,9 @@ export class SequenceSet {
   /** All sequences below are in the set; this one is not. */
   private bottom: number
   private readonly chunks = new Map<number, Chunk>()
+  /** The chunk that was found last: neighbours are mostly added one after the other. */
+  private lastNumber = -1
+  private lastChunk: Chunk | undefined
   private membersAbove = 0
 
   constructor(floor: number) {
@@ -45,7 +48,7 @@ export class SequenceSet {
 
   has(sequence: number): boolean {
     if (sequence < this.bottom) return true
-    const chunk = this.chunks.get(Math.floor(sequence / chunkSize))
+    const chunk = this.chunkAt(Math.floor(sequence / chunkSize))
     if (chunk === undefined) return false
     const bit = sequence % chunkSize
     return (chunk.bits[bit >>> 5]! & (1 << (bit & 31))) !== 0
@@ -71,12 +74,29 @@ export class SequenceSet {
     return added
   }
 
+  private chunkAt(number: number): Chunk | undefined {
+    if (number === this.lastNumber) return this.lastChunk
+    this.lastNumber = number
+    return this.lastChunk = this.chunks.get(number)
+  }
+
+  private setChunk(number: number, chunk: Chunk): void {
+    this.chunks.set(number, chunk)
+    this.lastNumber = number
+    this.lastChunk = chunk
+  }
+
+  private removeChunk(number: number): void {
+    this.chunks.delete(number)
+    if (number === this.lastNumber) this.lastNumber = -1
+  }
+
   private addToChunk(number: number, from: number, to: number): number {
-    let chunk = this.chunks.get(number)
+    let chunk = this.chunkAt(number)
     if (chunk === fullChunk) return 0
     if (chunk === undefined) {
       chunk = { bits: new Uint32Array(words), count: 0 }
-      this.chunks.set(number, chunk)
+      this.setChunk(number, chunk)
     }
     const { bits } = chunk
     let added = 0
@@ -90,7 +110,7 @@ export class SequenceSet {
       bit = end
     }
     chunk.count += added
-    if (chunk.count === chunkSize) this.chunks.set(number, fullChunk)
+    if (chunk.count === chunkSize) this.setChunk(number, fullChunk)
     return added
   }
 
@@ -99,7 +119,7 @@ export class SequenceSet {
     const before = this.bottom
     for (;;) {
       const number = Math.floor(this.bottom / chunkSize)
-      const chunk = this.chunks.get(number)
+      const chunk = this.chunkAt(number)
       if (chunk === undefined) break
       const end = (number + 1) * chunkSize
       if (chunk !== fullChunk) {
@@ -108,7 +128,7 @@ export class SequenceSet {
         if (this.bottom < end) break
       }
       this.bottom = end
-      this.chunks.delete(number)
+      this.removeChunk(number)
     }
     this.membersAbove -= this.bottom - before
   }
@@ -118,7 +138,7 @@ export class SequenceSet {
     let at = Math.max(from, this.bottom)
     while (at < to) {
       const number = Math.floor(at / chunkSize)
-      const chunk = this.chunks.get(number)
+      const chunk = this.chunkAt(number)
       if (chunk === undefined) return false
       const end = Math.min(to, (number + 1) * chunkSize)
       if (chunk !== fullChunk && firstFree(chunk.bits, at - number * chunkSize) < end - number * chunkSize) return false
@@ -132,7 +152,7 @@ export class SequenceSet {
     let at = Math.max(from, this.bottom)
     for (;;) {
       const number = Math.floor(at / chunkSize)
-      const chunk = this.chunks.get(number)
+      const chunk = this.chunkAt(number)
       if (chunk === undefined) return at
       const base = number * chunkSize
       const missing = chunk === fullChunk ? chunkSize : firstFree(chunk.bits, at - base)

@@ -125,6 +125,8 @@ export class StateRecorder {
               this.vitalRecorded = Math.max(this.vitalRecorded, vital)
               const recovered = this.isFailing ? this.host.recovered : Effect.void
               this.isFailing = false
+              // While it failed, changes scheduled nothing.
+              if (this.dirty.size > 0) this.note()
               return Effect.andThen(recovered, tidy ?? Effect.void)
             }),
           onFailure: (error) => Effect.andThen(this.fails(error), Effect.fail(error))

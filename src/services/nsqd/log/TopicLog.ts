@@ -300,8 +300,8 @@ export class TopicLog implements ChannelOwner {
     return this.channels.delete(name)
   }
 
-  changed(channel: ChannelLog): void {
-    this.channels.changed(channel)
+  changed(channel: ChannelLog): boolean {
+    return this.channels.changed(channel)
   }
 
   // ---- reading
