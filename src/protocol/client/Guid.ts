@@ -85,6 +85,59 @@ export const writeGuid = (out: Uint8Array, position: number, block: GuidBlock, i
   writeHex32(out, position + 8, ((unit % 1024) << 22) | (block.node << 12) | (sequence % sequencesPerUnit))
 }
 
+/** The last three characters of an id, which are its sequence. */
+const sequenceCharacters = Int32Array.from(
+  { length: sequencesPerUnit },
+  (_, sequence) => hex[sequence >>> 8]! << 16 | hex[(sequence >>> 4) & 15]! << 8 | hex[sequence & 15]!
+)
+
+/** The first id of a time unit, while a `GuidWriter` starts it. */
+const firstOfUnit = Buffer.alloc(16)
+
+/**
+ * Writes the ids of a block one after the other. Neighbours have the same characters except for the last three, so that this is
+ * several times as fast as `writeGuid` for each.
+ *
+ * @since 0.2.0
+ * @category codecs
+ */
+export class GuidWriter {
+  private readonly node: number
+  private unit: number
+  private sequence: number
+  private a = 0
+  private b = 0
+  private c = 0
+  private d = 0
+
+  constructor({ node, sequence, unit }: GuidBlock) {
+    this.node = node
+    this.unit = unit + Math.floor(sequence / sequencesPerUnit)
+    this.sequence = sequence % sequencesPerUnit
+    this.startUnit()
+  }
+
+  private startUnit(): void {
+    writeGuid(firstOfUnit, 0, { node: this.node, unit: this.unit, sequence: 0 }, 0)
+    this.a = firstOfUnit.readInt32BE(0)
+    this.b = firstOfUnit.readInt32BE(4)
+    this.c = firstOfUnit.readInt32BE(8)
+    this.d = firstOfUnit[12]! << 24
+  }
+
+  /** Writes the 16 characters of the next id. */
+  write(out: DataView, position: number): void {
+    out.setInt32(position, this.a)
+    out.setInt32(position + 4, this.b)
+    out.setInt32(position + 8, this.c)
+    out.setInt32(position + 12, this.d | sequenceCharacters[this.sequence]!)
+    if (++this.sequence < sequencesPerUnit) return
+    this.sequence = 0
+    this.unit++
+    this.startUnit()
+  }
+}
+
 /**
  * Returns the id with index `index` in a block, as time unit and sequence.
  *

@@ -5,7 +5,7 @@
  * Hot path: plain loops over bytes, no objects per message.
  */
 import { frameHeaderSize, FrameType } from "./Frame.ts"
-import { type GuidBlock, writeGuid } from "./Guid.ts"
+import { type GuidBlock, GuidWriter, writeGuid } from "./Guid.ts"
 import { messageHeaderSize } from "./Message.ts"
 
 /**
@@ -124,9 +124,11 @@ export const layOutPublished = (
   ids: GuidBlock
 ): number => {
   const { bytes, count, gap } = bodies
+  // For one or two ids the writer does not pay.
+  const guids = count > 2 ? new GuidWriter(ids) : undefined
   const high = Number(BigInt.asIntN(32, timestamp >> 32n))
   const low = Number(BigInt.asIntN(32, timestamp))
-  const view = new DataView(out.buffer)
+  const view = new DataView(out.buffer, out.byteOffset)
   let from = bodies.start
   for (let i = 0; i < count; i++) {
     const size = bytes.readInt32BE(from)
@@ -135,7 +137,8 @@ export const layOutPublished = (
     view.setInt32(to + 8, high)
     view.setInt32(to + 12, low)
     view.setUint16(to + frameAttemptsOffset, 1)
-    writeGuid(out, to + frameIdOffset, ids, i)
+    if (guids === undefined) writeGuid(out, to + frameIdOffset, ids, i)
+    else guids.write(view, to + frameIdOffset)
     bytes.copy(out, to + messageFrameHeaderSize, from + 4, from + 4 + size)
     from += 4 + size + gap
     to += messageFrameHeaderSize + size

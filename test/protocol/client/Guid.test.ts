@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { type GuidBlock, GuidGenerator, writeGuid } from "../../../src/protocol/client/Guid.ts"
+import { type GuidBlock, GuidGenerator, GuidWriter, writeGuid } from "../../../src/protocol/client/Guid.ts"
 
 const idsOf = (block: GuidBlock, count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => {
@@ -39,6 +39,16 @@ describe("GuidGenerator", () => {
   it("time, node and sequence have NSQ's positions in an id", () => {
     const block = new GuidGenerator(3).take(1_288_834_974_288n * 1_048_576n + 5n * 1_048_576n, 2)
     assert.deepStrictEqual(idsOf(block, 2), ["0000000001403000", "0000000001403001"])
+  })
+
+  it("ids that are written one after the other are the same as those that are written alone", () => {
+    for (const sequence of [0, 4000, 4095, 4096 + 17]) {
+      const block = { unit: 481_123_456_789, sequence, node: 1023 }
+      const out = Buffer.alloc(16 * 5000)
+      const writer = new GuidWriter(block)
+      for (let i = 0; i < 5000; i++) writer.write(new DataView(out.buffer), 16 * i)
+      assert.strictEqual(out.toString("latin1"), idsOf(block, 5000).join(""))
+    }
   })
 
   it("ids increase when sequence numbers run out and the clock steps back, for every node", () => {
