@@ -44,6 +44,11 @@ export const frameAttemptsOffset = 16
  */
 export const frameIdOffset = 18
 
+/** The size before each published body, in bytes. */
+const sizeBytes = 4
+/** Larger bodies, on average, are copied once. */
+const movedBytesMax = 1024
+
 /**
  * Consecutive size-prefixed bodies with `gap` bytes between them: an MPUB (gap 0) or pipelined PUBs.
  *
@@ -129,9 +134,21 @@ export const layOutPublished = (
   const high = Number(BigInt.asIntN(32, timestamp >> 32n))
   const low = Number(BigInt.asIntN(32, timestamp))
   const view = new DataView(out.buffer, out.byteOffset)
+  let source = bytes
   let from = bodies.start
+  if (count > 2 && bodies.bodyBytes < count * movedBytesMax && sizeBytes + gap <= messageFrameHeaderSize) {
+    // All bodies at once to the end of their frames, and from there each to its place: a move within a buffer takes half the time
+    // of a copy between two. Frames are longer than what they are made of, so that none reaches the bodies that follow.
+    const length = count * sizeBytes + bodies.bodyBytes + (count - 1) * gap
+    source = out
+    from = to + framesSize(bodies) - length
+    bytes.copy(out, from, bodies.start, bodies.start + length)
+  }
   for (let i = 0; i < count; i++) {
-    const size = bytes.readInt32BE(from)
+    const size = source.readInt32BE(from)
+    const body = from + sizeBytes
+    if (source === out) out.copyWithin(to + messageFrameHeaderSize, body, body + size)
+    else bytes.copy(out, to + messageFrameHeaderSize, body, body + size)
     view.setInt32(to, size + messageHeaderSize + 4)
     view.setInt32(to + 4, FrameType.message)
     view.setInt32(to + 8, high)
@@ -139,8 +156,7 @@ export const layOutPublished = (
     view.setUint16(to + frameAttemptsOffset, 1)
     if (guids === undefined) writeGuid(out, to + frameIdOffset, ids, i)
     else guids.write(view, to + frameIdOffset)
-    bytes.copy(out, to + messageFrameHeaderSize, from + 4, from + 4 + size)
-    from += 4 + size + gap
+    from = body + size + gap
     to += messageFrameHeaderSize + size
   }
   return to
