@@ -54,8 +54,7 @@ const collect = Effect.fnUntraced(function*<A>(
   while (worker.batch.length < limits.size()) {
     if (inbox.takeNow(worker)) continue
     const left = until - now()
-    if (left <= 0 || subscription.isFull || worker.retired) return
-    // The end of the inbox ends the batch.
+    if (left <= 0 || subscription.isFull || worker.retired || inbox.ended) return
     yield* Effect.timeoutOption(Effect.exit(inbox.take(worker)), left)
   }
 })

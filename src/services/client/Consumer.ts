@@ -75,7 +75,10 @@ export interface Consumer<A> {
   readonly resume: Effect.Effect<void>
   /** Changes `maxInFlight`, and the concurrency of a `run` without one of its own. 0 pauses. */
   readonly setMaxInFlight: (maxInFlight: number) => Effect.Effect<void>
-  /** Changes the concurrency of the present `run` and `runBatches`, from 1 to 1000. Surplus handlers finish their messages. */
+  /**
+   * Changes the concurrency of the present `run` and `runBatches`, from 1 to 1000; `maxInFlight` does not change it any more. Surplus
+   * handlers finish their messages.
+   */
   readonly setConcurrency: (concurrency: number) => Effect.Effect<void>
   /** Whether a connection has at least 85 % of its RDY count in flight, so that more handlers would help. */
   readonly isStarved: Effect.Effect<boolean>

@@ -23,7 +23,9 @@ export class Draining<A> {
   private readonly subscription: Subscription<A>
   private readonly inbox: Inbox<Held<A>>
   private readonly limit: Duration.Duration
-  private readonly crews = new Map<Crew<A>, CrewSize>()
+  private readonly crews = new Set<Crew<A>>()
+  /** The crews whose size is `maxInFlight`. */
+  private readonly following = new Map<Crew<A>, CrewSize>()
   /** Readers of `messages`. */
   private readers = 0
   private readonly ending = Semaphore.makeUnsafe(1)
@@ -38,22 +40,27 @@ export class Draining<A> {
   run<W extends Worker<A>, R>(size: CrewSize, job: Job<W, R>): Effect.Effect<void, never, R> {
     return Effect.suspend(() => {
       const crew = new Crew(this.inbox, size.initial())
-      this.crews.set(crew, size)
+      this.crews.add(crew)
+      if (size.followsMaxInFlight) this.following.set(crew, size)
       this.subscription.setIdle(false)
       return crew.run(job, this.limit, () => this.idle()).pipe(
-        Effect.ensuring(Effect.sync(() => this.crews.delete(crew)))
+        Effect.ensuring(Effect.sync(() => {
+          this.crews.delete(crew)
+          this.following.delete(crew)
+        }))
       )
     })
   }
 
-  /** Changes the number of workers of every crew. */
+  /** Changes the number of workers of every crew; none follows `maxInFlight` from now on. */
   setConcurrency(size: number): void {
-    for (const crew of this.crews.keys()) crew.resize(size)
+    this.following.clear()
+    for (const crew of this.crews) crew.resize(size)
   }
 
   /** Adapts the crews whose size is `maxInFlight`. */
   followMaxInFlight(): void {
-    for (const [crew, { followsMaxInFlight, initial }] of this.crews) if (followsMaxInFlight) crew.resize(initial())
+    for (const [crew, { initial }] of this.following) crew.resize(initial())
   }
 
   enterReader(): void {
@@ -67,7 +74,7 @@ export class Draining<A> {
   }
 
   private get isUsed(): boolean {
-    return this.readers > 0 || Array.from(this.crews.keys()).some(({ dismissed }) => !dismissed)
+    return this.readers > 0 || Array.from(this.crews).some(({ dismissed }) => !dismissed)
   }
 
   private idle(): void {
@@ -94,14 +101,16 @@ export class Draining<A> {
   })
 
   private readonly finished: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
-    for (const crew of this.crews.keys()) yield* Deferred.await(crew.ended)
+    for (const crew of this.crews) yield* Deferred.await(crew.ended)
     while (this.readers > 0 && this.subscription.inFlight > 0) yield* this.subscription.settled.wait
   })
 
   /** Ends what takes messages, and requeues what is left. */
   private readonly abandon: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    // Before the end of the inbox, which would let a batch that is not complete begin.
+    for (const crew of this.crews) crew.dismiss()
     this.inbox.end()
-    yield* Effect.forEach(Array.from(this.crews.keys()), (crew) => crew.interrupt, { discard: true })
+    yield* Effect.forEach(Array.from(this.crews), (crew) => crew.interrupt, { discard: true })
     this.requeueQueued()
     for (const held of this.subscription.held) held.requeueNow()
   })
@@ -109,8 +118,8 @@ export class Draining<A> {
   /** Stops intake and waits until the messages in flight are acknowledged, at most for the limit; requeues the rest. */
   readonly stop: Effect.Effect<void> = this.ending.withPermit(Effect.gen({ self: this }, function*() {
     this.subscription.stop()
-    if (!this.isUsed) this.requeueQueued()
     yield* this.confirmed
+    if (!this.isUsed) this.requeueQueued()
     yield* Effect.timeoutOption(this.acknowledged, this.limit)
     yield* this.abandon
   }))
@@ -118,8 +127,8 @@ export class Draining<A> {
   /** Stops intake, requeues what nothing has taken yet, and waits for the rest, at most for the limit; requeues what is left. */
   readonly close: Effect.Effect<void> = this.ending.withPermit(Effect.gen({ self: this }, function*() {
     this.subscription.stop()
+    for (const crew of this.crews) crew.dismiss()
     this.inbox.end()
-    for (const crew of this.crews.keys()) crew.dismiss()
     this.requeueQueued()
     yield* this.confirmed
     yield* Effect.timeoutOption(this.finished, this.limit)

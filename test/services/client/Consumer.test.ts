@@ -212,6 +212,8 @@ describe("a running Consumer that the program controls", () => {
       yield* consumer.setConcurrency(3)
       assert.deepStrictEqual([yield* Queue.take(started), yield* Queue.take(started)], ["2", "3"])
       yield* consumer.setConcurrency(1)
+      // A change of maxInFlight keeps the concurrency of the program.
+      yield* consumer.setMaxInFlight(9)
       yield* end("1")
       yield* end("2")
       yield* Consuming.untilChannel(({ inFlightCount }) => inFlightCount === 3)

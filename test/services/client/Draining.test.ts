@@ -205,6 +205,31 @@ describe("stop", () => {
       assert.deepStrictEqual([count(server, "CLS"), count(other, "CLS")], [1, 1])
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
+  it.effect("stop requeues at once what nothing takes", () =>
+    Effect.gen(function*() {
+      yield* order("1", "2")
+      const consumer = yield* consume()
+      yield* untilChannel(({ inFlightCount }) => inFlightCount === 2)
+      // No time passes.
+      yield* consumer.stop
+      yield* untilChannel(({ depth, requeueCount }) => depth === 2 && requeueCount === 2)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("the end of the Scope requeues a batch that is not complete without its handler", () =>
+    Effect.gen(function*() {
+      yield* order("1")
+      const ending = yield* Scope.make()
+      const handled: Array<number> = []
+      const consumer = yield* Scope.provide(consume(), ending)
+      yield* Effect.forkScoped(
+        consumer.runBatches((batch) => Effect.sync(() => handled.push(batch.length)), { size: 5 })
+      )
+      yield* untilChannel(({ inFlightCount }) => inFlightCount === 1)
+      yield* Scope.close(ending, Exit.void)
+      yield* untilChannel(({ depth, requeueCount }) => depth === 1 && requeueCount === 1)
+      assert.deepStrictEqual(handled, [])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
   it.effect("stop requeues what is not acknowledged after drainTimeout", () =>
     Effect.gen(function*() {
       yield* order("1")
