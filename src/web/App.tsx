@@ -56,6 +56,7 @@ const isTopics = ({ _tag }: Route.Route): boolean => _tag === "Topics" || _tag =
 const Header = ({ route }: { readonly route: Route.Route }) => {
   const { connected, daemons, warnings } = useAtomValue(liveAtom)
   const gone = daemons.filter(({ reachable }) => !reachable).length
+  const shown = warnings.filter(({ muted_until }) => muted_until === null).length
   return (
     <header>
       <a className="skip" href="#main">Skip to content</a>
@@ -66,7 +67,7 @@ const Header = ({ route }: { readonly route: Route.Route }) => {
         <Link to={Route.counter} current={route._tag === "Counter"}>Counter</Link>
         <Link to={Route.lookup} current={route._tag === "Lookup"}>Lookup</Link>
         <Link to={Route.warnings} current={route._tag === "Warnings"}>
-          Warnings {warnings.length > 0 && <span className="bubble">{warnings.length}</span>}
+          Warnings {shown > 0 && <span className="bubble">{shown}</span>}
         </Link>
         <Link to={Route.daemons} current={route._tag === "Daemons"}>
           Daemons {gone > 0 && <span className="bubble error">{gone} unreachable</span>}

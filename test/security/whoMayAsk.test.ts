@@ -113,6 +113,7 @@ const nsqadmin: Table = {
   "GET /api/graphite": "read",
   "GET /api/live": "start",
   "GET /api/history": "read",
+  "POST /api/mutes": "adminChange",
   "POST /api/messages/:topic": "adminChange",
   "GET /api/messages/:topic": "adminStart"
 }

@@ -33,6 +33,7 @@ import type { History } from "./History.ts"
 import type { LiveFeed } from "./LiveFeed.ts"
 import * as LiveHandlers from "./LiveHandlers.ts"
 import * as MessagesHandlers from "./MessagesHandlers.ts"
+import type { Mutes } from "./Mutes.ts"
 import * as NodesHandlers from "./NodesHandlers.ts"
 import type { Notifications } from "./Notifications.ts"
 import { type CheckedOptions, NsqadminOptions } from "./NsqadminOptions.ts"
@@ -215,6 +216,7 @@ export type Services =
   | Graphite
   | History
   | LiveFeed
+  | Mutes
   | Notifications
   | TailFeed
   | TestMessage

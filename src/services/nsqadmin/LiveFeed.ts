@@ -8,6 +8,7 @@ import { BadRequest, type Unavailable } from "../../protocol/http/admin/AdminFai
 import type { HistoryResponse, LiveSample } from "../../protocol/http/admin/AdminLive.ts"
 import * as Figures from "./Figures.ts"
 import { History } from "./History.ts"
+import { Mutes } from "./Mutes.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Places from "./Places.ts"
 import { type Sample, Sampler } from "./Sampler.ts"
@@ -32,8 +33,13 @@ const pointsOf = ({ node, topic }: Wanted, figures: Figures.ClusterFigures): Liv
 }
 
 /** Returns the changes since the sample `before`, or the full state without it. */
-const changes = (before: Sample | undefined, sample: Sample, wanted: Wanted): LiveSample => {
-  const { at, daemons, figures, message, warnings } = sample
+const changes = (
+  before: Sample | undefined,
+  sample: Sample,
+  wanted: Wanted,
+  warnings: LiveSample["warnings"]
+): LiveSample => {
+  const { at, daemons, figures, message } = sample
   const known = before?.figures.topics
   const topics = Array.from(figures.topics.values()).flatMap(({ summary }) =>
     Figures.isUnchanged(known?.get(summary.topic)?.summary, summary) ? [] : [summary]
@@ -62,11 +68,12 @@ export class LiveFeed extends Context.Service<LiveFeed, {
   /** Returns the past hour of at most 200 topics; with `isDetailed` also of their channels and nodes. */
   readonly history: (topics: ReadonlyArray<string>, isDetailed: boolean) => Effect.Effect<HistoryResponse, BadRequest>
 }>()("effect-nsq/admin/LiveFeed") {
-  static readonly layer: Layer.Layer<LiveFeed, never, Sampler | History> = Layer.effect(
+  static readonly layer: Layer.Layer<LiveFeed, never, Sampler | History | Mutes> = Layer.effect(
     LiveFeed,
     Effect.gen(function*() {
       const sampler = yield* Sampler
       const history = yield* History
+      const mutes = yield* Mutes
       const { maxLiveClients } = yield* NsqadminOptions
       const takePlace = Places.make(
         maxLiveClients,
@@ -78,7 +85,7 @@ export class LiveFeed extends Context.Service<LiveFeed, {
             takePlace,
             Stream.mapAccum(sampler.samples, (): Sample | undefined => undefined, (before, sample) => [
               sample,
-              [changes(before, sample, wanted)]
+              [changes(before, sample, wanted, mutes.apply(sample.warnings))]
             ])
           ),
         history: (topics, isDetailed) => {

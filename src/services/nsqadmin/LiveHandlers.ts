@@ -1,9 +1,13 @@
-/** Handlers of `/api/live` and `/api/history` (docs/nsqadmin.md#the-api). */
+/** Handlers of `/api/live`, `/api/history` and `/api/mutes` (docs/nsqadmin.md#the-api). */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
 import { BadRequest } from "../../protocol/http/admin/AdminFailure.ts"
+import { Mute } from "../../protocol/http/admin/AdminLive.ts"
+import { AdminAccess } from "./AdminAccess.ts"
+import * as JsonBody from "./JsonBody.ts"
 import { LiveFeed } from "./LiveFeed.ts"
+import { Mutes } from "./Mutes.ts"
 
 const namesOf = (list: string): ReadonlyArray<string> => list === "" ? [] : list.split(",")
 
@@ -12,12 +16,22 @@ export const layer = HttpApiBuilder.group(
   AdminApi,
   "live",
   Effect.fnUntraced(function*(handlers) {
+    const access = yield* AdminAccess
     const feed = yield* LiveFeed
+    const mutes = yield* Mutes
+
+    const mute = Effect.fnUntraced(function*() {
+      yield* access.check
+      yield* mutes.mute(yield* JsonBody.decode(Mute))
+      return { message: "" }
+    })
+
     return handlers
       .handle("samples", ({ query }) => feed.samples(query))
       .handle("history", ({ query }) =>
         query.topics === undefined
           ? Effect.fail(BadRequest.make({ message: "MISSING_ARG_TOPICS" }))
           : feed.history(namesOf(query.topics), query.detail === "true"))
+      .handleRaw("mute", () => mute())
   })
 )

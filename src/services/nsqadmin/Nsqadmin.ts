@@ -28,6 +28,7 @@ import { AdminHttp, Checked, type Services } from "./AdminHttp.ts"
 import { Graphite } from "./Graphite.ts"
 import { History } from "./History.ts"
 import { LiveFeed } from "./LiveFeed.ts"
+import { Mutes } from "./Mutes.ts"
 import { Notifications } from "./Notifications.ts"
 import { NsqadminError, NsqadminErrorReason } from "./NsqadminError.ts"
 import * as Options from "./NsqadminOptions.ts"
@@ -142,7 +143,7 @@ const start = Effect.fnUntraced(function*(given: Pieces) {
     pieces.http.pipe(
       Layer.provide([AdminConfig.layer, pieces.access, WebAssets.layer, pieces.notifications, Graphite.layer]),
       Layer.provide([LiveFeed.layer, TailFeed.layer, TestMessage.layer]),
-      Layer.provide(History.layer),
+      Layer.provide([History.layer, Mutes.layer]),
       Layer.provide(Sampler.layer(options)),
       Layer.provideMerge(pieces.actions),
       Layer.provide(pieces.transport),

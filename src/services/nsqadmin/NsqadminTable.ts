@@ -97,7 +97,23 @@ export const table = {
     "node-retention",
     "24 hours",
     "time for which an nsqd that is away is remembered, with its last figures"
-  )
+  ),
+  /** Time over which rates and growth are observed before a warning. */
+  warnPeriod: Row.duration("warn-period", "30 seconds", "time that a channel is observed for before a warning"),
+  /** Least number of waiting or deferred messages for a warning about their growth while consumers are connected. */
+  warnDepth: Row.count("warn-depth", 100, "least number of messages for a warning about their growth"),
+  /** Age of the oldest message above which there is a warning; 0 for none. */
+  warnOldest: Row.duration("warn-oldest", "15 minutes", "age of the oldest message for a warning; 0 for no warning"),
+  /** Requeued messages per 100 finished ones above which there is a warning; 0 for none. */
+  warnRequeuePercent: Row.limit(
+    "warn-requeue-percent",
+    100,
+    "requeued messages per 100 finished ones for a warning"
+  ),
+  /** Ratio of the deliveries of two consumers above which there is a warning; 0 for none. */
+  warnDeliveryRatio: Row.limit("warn-delivery-ratio", 10, "ratio of the deliveries of two consumers for a warning"),
+  /** Part of an nsqd's heap limit in use above which there is a warning; 0 for none. */
+  warnMemoryPercent: Row.limit("warn-memory-percent", 90, "percentage of nsqd's heap limit for a warning")
 }
 
 /**

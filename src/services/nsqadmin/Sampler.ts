@@ -14,8 +14,10 @@ import type * as Gathered from "../cluster/Gathered.ts"
 import * as Time from "../core/Time.ts"
 import * as Turns from "../core/Turns.ts"
 import type { HttpError } from "../http/HttpError.ts"
+import * as ConsumerFlows from "./ConsumerFlows.ts"
 import * as DaemonStates from "./DaemonStates.ts"
 import * as Figures from "./Figures.ts"
+import type { Thresholds } from "./Notices.ts"
 import * as Warnings from "./Warnings.ts"
 
 /** The options of the sampler. */
@@ -24,7 +26,37 @@ export interface SamplerOptions {
   readonly sampleInterval: Duration.Input
   /** Time for which an nsqd that is away is remembered, with its last figures. Default: a day. */
   readonly nodeRetention?: Duration.Input
+  /** Time for which a channel is observed before a warning. Default: 30 seconds. */
+  readonly warnPeriod?: Duration.Input
+  /** Least number of messages for a warning about their growth. Default: 100. */
+  readonly warnDepth?: number
+  /** Age of the oldest message for a warning; 0 for no warning, like the next. Default: 15 minutes. */
+  readonly warnOldest?: Duration.Input
+  /** Requeued messages per 100 finished ones for a warning. Default: 100. */
+  readonly warnRequeuePercent?: number
+  /** Ratio of the deliveries of two consumers for a warning. Default: 10. */
+  readonly warnDeliveryRatio?: number
+  /** Percentage of nsqd's heap limit for a warning. Default: 90. */
+  readonly warnMemoryPercent?: number
 }
+
+const millis = (duration: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(duration))
+
+const thresholdsOf = ({
+  warnDeliveryRatio = 10,
+  warnDepth = 100,
+  warnMemoryPercent = 90,
+  warnOldest = "15 minutes",
+  warnPeriod = "30 seconds",
+  warnRequeuePercent = 100
+}: SamplerOptions): Thresholds => ({
+  period: millis(warnPeriod),
+  depth: warnDepth,
+  oldest: millis(warnOldest),
+  requeuePercent: warnRequeuePercent,
+  deliveryRatio: warnDeliveryRatio,
+  memoryPercent: warnMemoryPercent
+})
 
 /** The state of the cluster at one time. */
 export interface Sample {
@@ -33,13 +65,16 @@ export interface Sample {
   /** The same object as in the previous sample if sampling timed out. */
   readonly figures: Figures.ClusterFigures
   readonly daemons: ReadonlyArray<DaemonState>
-  readonly warnings: ReadonlyArray<Warning>
+  readonly warnings: ReadonlyArray<Omit<Warning, "muted_until">>
   /** The errors of the sample, one per line; empty if all daemons responded. */
   readonly message: string
 }
 
 /** Longer than the requests to many unresponsive daemons take. */
 const sampleTimeout = Duration.seconds(60)
+
+/** Limit for channels whose clients are queried at a time. */
+const inspectedAtOnce = 4
 
 interface Queried<A> {
   readonly value: ReadonlyArray<A>
@@ -80,9 +115,7 @@ export class Sampler extends Context.Service<Sampler, {
   /** The last sample, if any, and all later ones. Slow subscribers skip to the latest sample. */
   readonly samples: Stream.Stream<Sample>
 }>()("effect-nsq/admin/Sampler") {
-  static readonly layer = (
-    { nodeRetention = "1 day", sampleInterval }: SamplerOptions
-  ): Layer.Layer<Sampler, never, Cluster | ClusterSources> =>
+  static readonly layer = (options: SamplerOptions): Layer.Layer<Sampler, never, Cluster | ClusterSources> =>
     Layer.effect(
       Sampler,
       Effect.gen(function*() {
@@ -92,7 +125,9 @@ export class Sampler extends Context.Service<Sampler, {
         const turns = yield* Turns.Turns
         const samples = yield* PubSub.sliding<Sample>({ capacity: 1, replay: 1 })
         const monotonic = Time.fromClock(clock).monotonicMillis
-        const retention = Duration.toMillis(Duration.fromInputUnsafe(nodeRetention))
+        const retention = millis(options.nodeRetention ?? "1 day")
+        const thresholds = thresholdsOf(options)
+        let consumers = ConsumerFlows.none
         let figures = Figures.none
         let daemons = DaemonStates.none
         let watched = Warnings.none
@@ -105,6 +140,25 @@ export class Sampler extends Context.Service<Sampler, {
             warnings: Warnings.list(watched),
             message
           })
+
+        /** Queries the clients of the channels that may be stuck. Those that cannot be queried have no clients. */
+        const inspect = (now: Figures.ClusterFigures, nodes: ReadonlyArray<KnownNode>) => {
+          const known = new Map(nodes.map((node) => [nodeAddress(node), node]))
+          return Effect.forEach(ConsumerFlows.suspectsOf(now), (suspect) => {
+            const having = suspect.nodes.flatMap((address) => known.get(address) ?? [])
+            const { channel, topic } = suspect
+            return Effect.map(
+              queried(cluster.stats(having, { topic, channel, clients: true })),
+              ({ value }) =>
+                [
+                  suspect,
+                  value.flatMap(({ topics }) => topics).flatMap(({ channels }) => channels)
+                    .filter(({ channel_name }) => channel_name === channel)
+                    .flatMap(({ clients }) => clients ?? [])
+                ] as const
+            )
+          }, { concurrency: inspectedAtOnce })
+        }
 
         /** If an nsqlookupd fails, the remembered nsqds are queried as well. */
         const sample = Effect.gen(function*() {
@@ -134,15 +188,19 @@ export class Sampler extends Context.Service<Sampler, {
           const known = { names: topics.value, orphans: orphansOf(topics.value, nodes), remembered }
           const time = { at: queriedAt, unixMillis: at }
           figures = yield* Turns.finish(turns, Figures.fromResponses(responses, known, time, figures))
-          const now = { at, figures, daemons: DaemonStates.list(daemons) }
-          watched = yield* Turns.finish(turns, Warnings.observe(watched, now))
+          consumers = ConsumerFlows.observe(consumers, yield* inspect(figures, nodes), queriedAt, thresholds.period)
+          const memories = new Map(
+            responses.flatMap(({ memory, node }) => memory === undefined ? [] : [[nodeAddress(node), memory]])
+          )
+          const now = { at, figures, daemons: DaemonStates.list(daemons), consumers, memories }
+          watched = yield* Turns.finish(turns, Warnings.observe(watched, now, thresholds))
           yield* publish(linesOf(named, topics, stats))
         }).pipe(Effect.timeoutOrElse({
           duration: sampleTimeout,
           orElse: () => publish(`sampling the cluster timed out after ${Duration.format(sampleTimeout)}`)
         }))
 
-        const interval = Duration.toMillis(Duration.fromInputUnsafe(sampleInterval))
+        const interval = millis(options.sampleInterval)
         const sampling = Effect.gen(function*() {
           while (true) {
             const started = monotonic()

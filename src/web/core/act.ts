@@ -26,5 +26,8 @@ export const useCreate = () => useAtomSet(AdminClient.mutation("topics", "create
 /** Returns a function that tombstones a topic on a node. */
 export const useTombstone = () => useAtomSet(AdminClient.mutation("nodes", "tombstone"), mode)
 
+/** Returns a function that mutes a warning. */
+export const useMute = () => useAtomSet(AdminClient.mutation("live", "mute"), mode)
+
 /** Returns a function that publishes a test message. */
 export const usePublish = () => useAtomSet(AdminClient.mutation("messages", "publish"), mode)

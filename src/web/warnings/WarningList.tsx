@@ -3,6 +3,7 @@ import { Badge } from "../components/Badge.tsx"
 import { Link } from "../components/Link.tsx"
 import * as Format from "../core/format.ts"
 import * as Route from "../core/route.ts"
+import { MuteMenu } from "./MuteMenu.tsx"
 import * as Words from "./words.ts"
 
 /** A link to the page where an operator can examine the subject. */
@@ -13,17 +14,25 @@ const Subject = ({ warning: { channel, kind, node, topic } }: { readonly warning
   return kind === "versions_differ" ? <Link to={Route.nodes}>nodes</Link> : <Link to={Route.topics}>topics</Link>
 }
 
-/** Warnings, each with its subject and a sentence. `now` is the time of the last sample. */
+/** Warnings, each with its subject, a sentence and a menu to mute it. `now` is the time of the last sample. */
 export const WarningList = ({ now, warnings }: { readonly warnings: ReadonlyArray<Warning>; readonly now: number }) => (
   <ul className="warnings">
     {warnings.map((warning) => (
-      <li key={Words.keyOf(warning)} className={Words.isSerious(warning) ? "serious" : undefined}>
+      <li
+        key={Words.keyOf(warning)}
+        className={Words.isMuted(warning) ? "muted" : Words.isSerious(warning) ? "serious" : undefined}
+      >
         <Badge kind={Words.isSerious(warning) ? "error" : "warning"}>{Words.nameOf(warning)}</Badge>
         <span className="subject">
           <Subject warning={warning} />
         </span>
         <span className="text">{Words.sentence(warning, now)}</span>
-        <span className="since">{Format.span(now - warning.since)}</span>
+        <span className="since">
+          {warning.muted_until === null
+            ? Format.span(now - warning.since)
+            : `muted until ${Format.beginning(warning.muted_until, now)}`}
+        </span>
+        <MuteMenu warning={warning} now={now} />
       </li>
     ))}
   </ul>

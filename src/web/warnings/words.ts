@@ -3,6 +3,14 @@ import type { Warning } from "../../protocol/http/admin/AdminLive.ts"
 import * as Format from "../core/format.ts"
 
 const names: { readonly [Kind in Warning["kind"]]: string } = {
+  stuck_channel: "Stuck",
+  growing_channel: "Growing",
+  requeueing_channel: "Requeued",
+  idle_consumers: "Consumers not ready",
+  uneven_consumers: "Uneven delivery",
+  growing_deferred: "Deferred",
+  old_messages: "Old messages",
+  memory_pressure: "Memory",
   unconsumed_channel: "No consumers",
   topic_without_channels: "No channels",
   topic_without_producers: "No producers",
@@ -13,7 +21,19 @@ const names: { readonly [Kind in Warning["kind"]]: string } = {
   versions_differ: "Versions differ"
 }
 
-const serious = new Set<Warning["kind"]>(["daemon_gone", "daemon_unhealthy", "unconsumed_channel"])
+const serious = new Set<Warning["kind"]>([
+  "stuck_channel",
+  "growing_channel",
+  "requeueing_channel",
+  "idle_consumers",
+  "memory_pressure",
+  "daemon_gone",
+  "daemon_unhealthy",
+  "unconsumed_channel"
+])
+
+/** Whether a warning is muted. */
+export const isMuted = ({ muted_until }: Warning): boolean => muted_until !== null
 
 /** Identifies a warning. */
 export const keyOf = ({ channel, kind, node, topic }: Warning): string => `${kind} ${topic} ${channel} ${node}`
@@ -28,5 +48,5 @@ export const isSerious = ({ kind }: Warning): boolean => serious.has(kind)
 export const bySeverity = (a: Warning, b: Warning): number => Number(isSerious(b)) - Number(isSerious(a))
 
 /** Returns the sentence of a warning. */
-export const sentence = ({ since, text }: Warning, now: number): string =>
-  `${text.replace(/\.$/, "")}, since ${Format.beginning(since, now)}.`
+export const sentence = ({ detail, since, text }: Warning, now: number): string =>
+  `${text}, since ${Format.beginning(since, now)}${detail === "" ? "" : `; ${detail}`}.`

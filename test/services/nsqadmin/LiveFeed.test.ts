@@ -3,12 +3,13 @@ import { Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
 import type { LiveSample } from "../../../src/protocol/http/admin/AdminLive.ts"
 import { History } from "../../../src/services/nsqadmin/History.ts"
 import { LiveFeed } from "../../../src/services/nsqadmin/LiveFeed.ts"
+import { Mutes } from "../../../src/services/nsqadmin/Mutes.ts"
 import * as NsqadminOptions from "../../../src/services/nsqadmin/NsqadminOptions.ts"
 import { type Idle, untilIdle } from "../../../src/testing/index.ts"
 import { type FakeCluster, fakeCluster, passSamples, samplerLayer } from "./cluster.ts"
 
 const layer = (state: FakeCluster) =>
-  LiveFeed.layer.pipe(Layer.provide(History.layer), Layer.provideMerge(samplerLayer(state)))
+  LiveFeed.layer.pipe(Layer.provide([History.layer, Mutes.layer]), Layer.provideMerge(samplerLayer(state)))
 
 /** The events of a browser that reads each one as it arrives. */
 const browser = (topic?: string): Effect.Effect<Queue.Queue<LiveSample>, never, Idle | LiveFeed | Scope.Scope> =>

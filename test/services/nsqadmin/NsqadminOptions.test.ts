@@ -37,7 +37,13 @@ describe("NsqadminOptions", () => {
     maxHttpConnections: [10_000, "0", 0],
     httpAllowedHosts: [[], "*", ["*"]],
     sampleInterval: [Duration.seconds(5), "1s", Duration.seconds(1)],
-    nodeRetention: [Duration.hours(24), "1h", Duration.hours(1)]
+    nodeRetention: [Duration.hours(24), "1h", Duration.hours(1)],
+    warnPeriod: [Duration.seconds(30), "1m", Duration.minutes(1)],
+    warnDepth: [100, "5", 5],
+    warnOldest: [Duration.minutes(15), "1h", Duration.hours(1)],
+    warnRequeuePercent: [100, "50", 50],
+    warnDeliveryRatio: [10, "3", 3],
+    warnMemoryPercent: [90, "80", 80]
   })
 
   it.effect("the Layer changes only the given options, and without it services read NSQ's defaults", () =>

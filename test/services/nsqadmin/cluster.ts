@@ -1,12 +1,19 @@
 /** A fake cluster whose state the test sets, and a clock that the test advances. */
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Node } from "../../../src/protocol/http/admin/AdminNodes.ts"
-import type { SampledChannel, SampledTopic } from "../../../src/protocol/http/StatsResponse.ts"
+import {
+  Client,
+  Memory,
+  type SampledChannel,
+  type SampledTopic,
+  Topic
+} from "../../../src/protocol/http/StatsResponse.ts"
 import { Cluster, nodeAddress } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterError, ClusterErrorReason, type Kind } from "../../../src/services/cluster/ClusterError.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
 import * as Gathered from "../../../src/services/cluster/Gathered.ts"
+import * as NodeStats from "../../../src/services/cluster/NodeStats.ts"
 import * as Turns from "../../../src/services/core/Turns.ts"
 import type { HttpError } from "../../../src/services/http/HttpError.ts"
 import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
@@ -26,6 +33,9 @@ interface NodeState {
   fails?: string
   /** Whether nsqlookupd lists it. Default: true. */
   named?: boolean
+  /** The clients of channels, by `topic channel`. */
+  clients?: Record<string, ReadonlyArray<Partial<Client>>>
+  memory?: Partial<Memory>
 }
 
 /** nsqds by hostname, and the errors of nsqlookupds by address (empty for none). The test may change it at any time. */
@@ -102,6 +112,19 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
         (found) =>
           Gathered.map(found, (nodes) => nodes.filter(({ hostname }) => topic in (state.nodes[hostname]?.topics ?? {})))
       ),
+    stats: (nodes, { channel = "", topic = "" }) =>
+      gathered(
+        nodes.map((node) => {
+          const clients = (state.nodes[node.hostname]?.clients?.[`${topic} ${channel}`] ?? [])
+            .map((client, i) => Schema.decodeSync(Client)({ remote_address: `client:${i}`, ...client }))
+          const stats = { topic_name: topic, channels: [{ channel_name: channel, clients }] }
+          const identity = { address: nodeAddress(node), hostname: node.hostname, region: "", zone: "" }
+          const onNode = NodeStats.topicOnNode(Schema.decodeSync(Topic)(stats), identity, 0)
+          return { node, version: "1.3.0", health: "OK", topics: [onNode] }
+        }),
+        [],
+        "nsqd"
+      ),
     figures: (nodes) =>
       Effect.suspend(() => {
         state.queries++
@@ -110,7 +133,14 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
         const responses = nodes.filter((node) => !failing.includes(node)).map((node) => {
           const { health = "OK", topics = {}, version = "1.3.0" } = state.nodes[node.hostname] ?? {}
           const found = Object.entries(topics).map(([name, topic]) => sampledTopic(name, topic))
-          return { node, version, health, topics: found }
+          const memory = state.nodes[node.hostname]?.memory
+          return {
+            node,
+            version,
+            health,
+            topics: found,
+            ...(memory === undefined ? {} : { memory: Schema.decodeSync(Memory)(memory) })
+          }
         })
         return Effect.delay(gathered(responses, failures, "nsqd"), state.statsTake)
       })

@@ -13,6 +13,7 @@ import { History } from "../../../src/services/nsqadmin/History.ts"
 import { LiveFeed } from "../../../src/services/nsqadmin/LiveFeed.ts"
 import * as LiveHandlers from "../../../src/services/nsqadmin/LiveHandlers.ts"
 import * as MessagesHandlers from "../../../src/services/nsqadmin/MessagesHandlers.ts"
+import { Mutes } from "../../../src/services/nsqadmin/Mutes.ts"
 import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
 import { TailFeed } from "../../../src/services/nsqadmin/TailFeed.ts"
 import { TestMessage } from "../../../src/services/nsqadmin/TestMessage.ts"
@@ -30,7 +31,7 @@ const client = HttpApiTest.groups(AdminApi, ["live", "messages"])
 const layer = (access: AdminAccess["Service"], ...nsqds: ReadonlyArray<string>) =>
   Layer.merge(LiveHandlers.layer, MessagesHandlers.layer).pipe(
     Layer.provide([LiveFeed.layer, TestMessage.layer, TailFeed.layer]),
-    Layer.provide(History.layer),
+    Layer.provide([History.layer, Mutes.layer]),
     Layer.provide(Sampler.layer({ sampleInterval: "20 millis" })),
     Layer.provide([
       NodeTransport.layer,

@@ -7,7 +7,7 @@ import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
 import { Text } from "../Lenient.ts"
 import { BadRequest, Forbidden, InternalError, NotFound, Unavailable, UpstreamError } from "./AdminFailure.ts"
-import { HistoryResponse, LiveSample, TailEvent } from "./AdminLive.ts"
+import { HistoryResponse, LiveSample, Mute, TailEvent } from "./AdminLive.ts"
 import { NodeResponse, NodesResponse } from "./AdminNodes.ts"
 import { ChannelResponse, CounterResponse, TopicResponse } from "./AdminStats.ts"
 
@@ -149,6 +149,12 @@ export class LiveGroup extends HttpApiGroup.make("live").add(
     },
     success: HistoryResponse,
     error: [BadRequest]
+  }),
+  /** Mutes a warning for all users. For administrators only. */
+  HttpApiEndpoint.post("mute", "/api/mutes", {
+    payload: Mute,
+    success: ActionResponse,
+    error: [BadRequest, Forbidden, InternalError]
   })
 ) {}
 

@@ -79,8 +79,16 @@ export const DaemonState = Schema.Struct({
 })
 export type DaemonState = typeof DaemonState.Type
 
-/** The kinds of warnings, each with a trigger of its own (docs/nsqadmin.md#live-figures-charts-and-warnings). */
+/** The kinds of warnings, each with a trigger of its own (docs/nsqadmin.md#warnings). */
 export const warningKinds = [
+  "stuck_channel",
+  "growing_channel",
+  "requeueing_channel",
+  "idle_consumers",
+  "uneven_consumers",
+  "growing_deferred",
+  "old_messages",
+  "memory_pressure",
   "unconsumed_channel",
   "topic_without_channels",
   "topic_without_producers",
@@ -91,19 +99,38 @@ export const warningKinds = [
   "versions_differ"
 ] as const
 
-/** A problem of the cluster for an operator to examine. */
-export const Warning = Schema.Struct({
+const warningSubject = {
   kind: Schema.Literals(warningKinds),
   /** The subject of the warning; names that do not apply are empty. */
   topic: Schema.String,
   channel: Schema.String,
   /** `host:port` of an nsqd's HTTP API. */
-  node: Schema.String,
-  /** A sentence for the operator. */
+  node: Schema.String
+}
+
+/** A problem of the cluster for an operator to examine. Its sentence is `text`, `since` and, after a semicolon, `detail`. */
+export const Warning = Schema.Struct({
+  ...warningSubject,
+  /** What is wrong, with figures, without a full stop. */
   text: Schema.String,
-  since: Time
+  /** The consumer that causes it, with figures; empty if unknown. */
+  detail: Schema.String,
+  since: Time,
+  /** The end of the time for which an administrator has muted it; null if it is not muted. */
+  muted_until: Schema.NullOr(Time)
 })
 export type Warning = typeof Warning.Type
+
+/** The body of `POST /api/mutes`: mutes a warning, also if it ends and begins again meanwhile. */
+export const Mute = Schema.Struct({
+  ...warningSubject,
+  /** From 1 minute to 30 days; 0 ends the mute. */
+  minutes: Schema.Finite
+})
+export type Mute = typeof Mute.Type
+
+/** The longest mute, in minutes. */
+export const maxMuteMinutes = 30 * 24 * 60
 
 /**
  * An event of `GET /api/live`. The first event of a connection is `full`; later events hold the changes since the previous one.

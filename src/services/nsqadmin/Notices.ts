@@ -1,0 +1,59 @@
+/** The parts of warnings that all causes share: subject, words for figures, thresholds. Pure. */
+import type { Warning, warningKinds } from "../../protocol/http/admin/AdminLive.ts"
+
+/** A kind of warning. */
+export type Kind = (typeof warningKinds)[number]
+
+/** When there is a warning; each has a flag `--warn-...`. */
+export interface Thresholds {
+  /** Milliseconds for which a channel is observed. */
+  readonly period: number
+  /** Least number of messages for a warning about their growth. */
+  readonly depth: number
+  /** Milliseconds of age of the oldest message; 0 for no warning, like the next. */
+  readonly oldest: number
+  /** Requeued messages per 100 finished ones. */
+  readonly requeuePercent: number
+  /** Ratio of the deliveries of two consumers. */
+  readonly deliveryRatio: number
+  /** Percentage of nsqd's heap limit. */
+  readonly memoryPercent: number
+}
+
+/** The subject of a warning. */
+export interface Subject {
+  readonly topic?: string
+  readonly channel?: string
+  readonly node?: string
+}
+
+/** A cause for a warning. `began` is its time in Unix milliseconds, if it is older than the sample. */
+export interface Notice extends Omit<Warning, "since" | "muted_until"> {
+  readonly began?: number
+}
+
+/** Returns a notice. */
+export const notice = (
+  kind: Kind,
+  { channel = "", node = "", topic = "" }: Subject,
+  text: string,
+  more: { readonly detail?: string; readonly began?: number } = {}
+): Notice => ({ kind, topic, channel, node, text, detail: "", ...more })
+
+/** Identifies the subject of a warning. */
+export const keyOf = ({ channel, kind, node, topic }: Pick<Notice, "channel" | "kind" | "node" | "topic">): string =>
+  `${kind} ${topic} ${channel} ${node}`
+
+/** A number with separators between thousands. */
+export const number = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: 0 })
+
+/** A number with its noun: `1 message`, `2,000 messages`. */
+export const amount = (count: number, noun: string): string => `${number(count)} ${noun}${count === 1 ? "" : "s"}`
+
+/** `1 message waits`, `3 messages wait`. */
+export const waiting = (messages: number): string =>
+  `${amount(messages, "message")} ${messages === 1 ? "waits" : "wait"}`
+
+/** A rate per second: `21/s`, `0.4/s`. */
+export const rate = (perSecond: number): string =>
+  `${perSecond.toLocaleString("en-US", { maximumFractionDigits: perSecond < 10 ? 1 : 0 })}/s`
