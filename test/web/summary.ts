@@ -17,6 +17,7 @@ export const summary = (topic: string, backlog: number, rate: number | null = 0)
   requeue_rate: 0,
   timeout_rate: 0,
   channel_count: 0,
+  channels: [],
   client_count: 0,
   oldest: null,
   paused: false,

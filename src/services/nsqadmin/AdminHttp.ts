@@ -25,6 +25,7 @@ import { type Listener, splitAddress } from "../net/Transport.ts"
 import { type OptionsError, refusedValue } from "../options/OptionsError.ts"
 import type { AdminAccess } from "./AdminAccess.ts"
 import type { AdminConfig } from "./AdminConfig.ts"
+import * as AdminPage from "./AdminPage.ts"
 import * as AdminRoutes from "./AdminRoutes.ts"
 import * as CountersHandlers from "./CountersHandlers.ts"
 import * as Endpoints from "./Endpoints.ts"
@@ -50,23 +51,39 @@ type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 
 const internalError = Endpoints.failure(500, "INTERNAL_ERROR")
 
-/** Removes the base path from the request's URL, and responds to requests without an endpoint. */
+/** Paths of programs, whose responses stay JSON also in a browser. */
+const ofPrograms = /^\/(?:api|config|static|fonts|render|ping)(?:\/|$)/
+
+/** Whether a user follows a link or types an address: a page explains more than a line of JSON. */
+const wantsPage = ({ headers, method }: HttpServerRequest.HttpServerRequest, path: string): boolean =>
+  method === "GET" && (headers["accept"] ?? "").includes("text/html") && !ofPrograms.test(path)
+
+/**
+ * Removes the base path from the request's URL, and responds to requests without an endpoint: to a browser with `notFoundPage`, to
+ * programs as NSQ.
+ */
 const withinBase =
-  (base: string, unrouted: ReturnType<typeof Endpoints.make>) =>
-  <E, R>(app: App<E, R>): App<E, R | HttpServerRequest.HttpServerRequest> =>
-    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-      const { url } = request
-      const end = url.indexOf("?")
-      const path = end < 0 ? url : url.slice(0, end)
-      const search = end < 0 ? "" : url.slice(end)
-      if (path !== base && !path.startsWith(`${base}/`)) return Effect.succeed(Endpoints.notFound)
-      const below = path.slice(base.length)
-      const local = below === "" ? "/" : below
-      const settled = unrouted(request.method, local, search)
-      return settled === undefined
-        ? Effect.provideService(app, HttpServerRequest.HttpServerRequest, request.modify({ url: local + search }))
-        : Effect.succeed(settled)
-    })
+  <PE, PR>(base: string, unrouted: ReturnType<typeof Endpoints.make>, notFoundPage: App<PE, PR>) =>
+  <E, R>(app: App<E, R>): App<E | PE, R | PR | HttpServerRequest.HttpServerRequest> =>
+    Effect.flatMap(
+      HttpServerRequest.HttpServerRequest,
+      (request): App<E | PE, Exclude<R, HttpServerRequest.HttpServerRequest> | PR> => {
+        const { url } = request
+        const end = url.indexOf("?")
+        const path = end < 0 ? url : url.slice(0, end)
+        const search = end < 0 ? "" : url.slice(end)
+        if (path !== base && !path.startsWith(`${base}/`)) {
+          return wantsPage(request, path) ? notFoundPage : Effect.succeed(Endpoints.notFound)
+        }
+        const below = path.slice(base.length)
+        const local = below === "" ? "/" : below
+        const settled = unrouted(request.method, local, search)
+        if (settled?.status === 404 && wantsPage(request, local)) return notFoundPage
+        return settled === undefined
+          ? Effect.provideService(app, HttpServerRequest.HttpServerRequest, request.modify({ url: local + search }))
+          : Effect.succeed(settled)
+      }
+    )
 
 /** Least time without progress before a stream is closed. A stream has an event at least every 15 s, and one per sample. */
 const leastPatienceMillis = 45_000
@@ -179,10 +196,11 @@ const make = Effect.fnUntraced(function*(own: ReadonlyArray<HttpRouter.Route>) {
   const router = yield* HttpRouter.toHttpEffect(
     Layer.mergeAll(apiRoutes, AdminRoutes.layer(checked), HttpRouter.addAll(own))
   )
+  const page = yield* AdminPage.make(basePath)
   const { count, quiet } = counting()
   const compressed = HttpMiddleware.compression({ algorithms: ["gzip", "deflate"], minSize: 0 })
   const app = router.pipe(
-    withinBase(basePath, unrouted),
+    withinBase(basePath, unrouted, page(404)),
     Effect.map(finished),
     streamed(Math.max(leastPatienceMillis, 3 * Duration.toMillis(sampleInterval))),
     compressed,

@@ -1,13 +1,11 @@
 /** The routes besides the API: the page at each of its paths, its files, `/ping`, `/config` and the proxy for Graphite. */
-import { Duration, Effect, Result } from "effect"
+import { Effect, Result } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
-import { ClusterSources } from "../cluster/ClusterSources.ts"
-import { maskedAddress, withoutUser } from "../core/Masked.ts"
-import { version } from "../core/Version.ts"
 import type { ConfigValue } from "../options/OptionKind.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { AdminConfig } from "./AdminConfig.ts"
+import * as AdminPage from "./AdminPage.ts"
 import { type Endpoint, failure } from "./Endpoints.ts"
 import { Graphite } from "./Graphite.ts"
 import { type CheckedOptions, NsqadminOptions } from "./NsqadminOptions.ts"
@@ -45,23 +43,6 @@ const maxConfigBytes = 1024 * 1024
 /** Names of files contain the hash of their content, so a file never changes. */
 const forever = "public, max-age=31536000, immutable"
 
-/**
- * Restricts the page to nsqadmin's own files, and to Graphite's pictures if browsers load them from Graphite. Forbids inline
- * scripts and framing.
- */
-const contentSecurityPolicy = (graphiteOrigin: string): string =>
-  [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    `img-src 'self' data:${graphiteOrigin === "" ? "" : ` ${graphiteOrigin}`}`,
-    "font-src 'self'",
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'self'",
-    "frame-ancestors 'none'"
-  ].join("; ")
-
 const configResponse = (value: ConfigValue) =>
   value._tag === "Text" ? HttpServerResponse.text(value.text) : HttpServerResponse.jsonUnsafe(value.json)
 
@@ -78,39 +59,12 @@ export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
   HttpRouter.use(Effect.fnUntraced(function*(router) {
     const options = yield* NsqadminOptions
     const access = yield* AdminAccess
-    const sources = yield* ClusterSources
     const config = yield* AdminConfig
     const graphite = yield* Graphite
     const assets = yield* WebAssets
 
-    const graphiteOrigin = options.proxyGraphite ? "" : URL.parse(options.graphiteUrl)?.origin ?? ""
-    const pageHeaders = {
-      "content-security-policy": contentSecurityPolicy(graphiteOrigin),
-      "cache-control": "no-cache",
-      "referrer-policy": "same-origin",
-      "x-frame-options": "DENY"
-    }
-
-    const page = Effect.gen(function*() {
-      const { headers } = yield* HttpServerRequest.HttpServerRequest
-      const html = yield* assets.page({
-        version,
-        basePath,
-        isAdmin: access.isAdmin(headers),
-        nsqlookupd: (yield* sources.current).lookupd.map(maskedAddress),
-        sampleInterval: Duration.toMillis(options.sampleInterval),
-        graphite: {
-          enabled: options.graphiteUrl !== "",
-          url: options.proxyGraphite ? "" : withoutUser(options.graphiteUrl),
-          counterFormat: options.statsdCounterFormat,
-          gaugeFormat: options.statsdGaugeFormat,
-          interval: Duration.toSeconds(options.statsdInterval),
-          prefix: options.statsdPrefix
-        }
-      })
-      return HttpServerResponse.text(html, { contentType: "text/html; charset=utf-8", headers: pageHeaders })
-    })
-    yield* Effect.forEach(pages, (path) => router.add("GET", path, page))
+    const page = yield* AdminPage.make(basePath)
+    yield* Effect.forEach(pages, (path) => router.add("GET", path, page(200)))
 
     yield* router.add("GET", "/ping", HttpServerResponse.text("OK"))
 

@@ -110,6 +110,13 @@ export const remembered = (
 ): ReadonlyArray<KnownNode> =>
   Array.from(states.values()).flatMap(({ seen }) => isRemembered(seen, monotonic, retention) ? [seen.node] : [])
 
+/** The daemons that became unreachable or reachable between two observations. */
+export const changed = (before: DaemonStates, after: DaemonStates): ReadonlyArray<DaemonState> =>
+  Array.from(after).flatMap(([key, { state }]) => {
+    const known = before.get(key)?.state
+    return state.reachable === (known?.reachable ?? true) ? [] : [{ ...state, address: maskedAddress(state.address) }]
+  })
+
 /** Returns the states for browsers, sorted by kind and address, with credentials masked. */
 export const list = (states: DaemonStates): ReadonlyArray<DaemonState> =>
   Array.from(states.values(), ({ state }) => ({ ...state, address: maskedAddress(state.address) }))

@@ -79,7 +79,7 @@ interface Summing {
 }
 
 const nothing = (topic: string): Summing => ({
-  summary: { topic, ...Flow.none, channel_depth: 0, backlog: 0, channel_count: 0 },
+  summary: { topic, ...Flow.none, channel_depth: 0, backlog: 0, channel_count: 0, channels: [] },
   channels: new Map(),
   nodes: new Map()
 })
@@ -100,6 +100,7 @@ const addNode = ({ channels, nodes, summary }: Summing, address: string, onNode:
 const complete = ({ channels, summary }: Summing): void => {
   for (const { depth } of channels.values()) summary.channel_depth += depth
   summary.channel_count = channels.size
+  summary.channels = [...channels.keys()].sort()
   summary.backlog = backlogOf(summary, channels)
 }
 
@@ -122,11 +123,14 @@ const awaySince = ({ backlog, channels, ...own }: TopicOnNodeFigures, since: num
   channels: new Map(Array.from(channels, ([name, flow]) => [name, Flow.awaySince(flow, since)]))
 })
 
-const figureNames = Struct.keys(TopicSummary.fields)
+const figureNames = Struct.keys(TopicSummary.fields).filter((name) => name !== "channels")
+
+const sameNames = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean =>
+  a.length === b.length && a.every((name, i) => name === b[i])
 
 /** Whether both summaries have the same figures. */
 export const isUnchanged = (a: TopicSummary | undefined, b: TopicSummary): boolean =>
-  a === b || (a !== undefined && figureNames.every((name) => a[name] === b[name]))
+  a === b || (a !== undefined && figureNames.every((name) => a[name] === b[name]) && sameNames(a.channels, b.channels))
 
 /**
  * Sums the responses of nsqds, and the last figures of those that are away. The rate of a new topic or channel starts from 0 if the

@@ -6,7 +6,7 @@ import type { TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
 import type { SampledChannel, SampledTopic } from "../../protocol/http/StatsResponse.ts"
 
 /** The figures of a topic or a channel. */
-export type Flow = Omit<TopicSummary, "topic" | "channel_depth" | "backlog" | "channel_count">
+export type Flow = Omit<TopicSummary, "topic" | "channel_depth" | "backlog" | "channel_count" | "channels">
 
 /** The number of messages that had been received at a time. */
 interface Checkpoint {

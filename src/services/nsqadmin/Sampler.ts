@@ -99,6 +99,12 @@ const linesOf = (...all: ReadonlyArray<Queried<unknown>>): string => {
   return [...new Set(lines)].join("\n")
 }
 
+/** Logs a change, and not each of the following failures. */
+const logChange = ({ address, error, kind, reachable }: DaemonState) =>
+  reachable
+    ? Effect.logInfo(`${kind} ${address} is reachable again`)
+    : Effect.logWarning(`${kind} ${address} is unreachable: ${error}`)
+
 /** Returns the topics that no nsqd is registered for. */
 const orphansOf = (topics: ReadonlyArray<string>, nodes: ReadonlyArray<KnownNode>): ReadonlySet<string> => {
   const orphans = new Set(topics)
@@ -174,6 +180,7 @@ export class Sampler extends Context.Service<Sampler, {
           const failures = [...named.failures, ...stats.failures]
           const at = clock.currentTimeMillisUnsafe()
           const responses = stats.value
+          const known = daemons
           daemons = DaemonStates.observe(daemons, {
             at,
             monotonic: queriedAt,
@@ -184,10 +191,11 @@ export class Sampler extends Context.Service<Sampler, {
             failures,
             retention
           })
+          yield* Effect.forEach(DaemonStates.changed(known, daemons), logChange)
           const remembered = new Set(DaemonStates.remembered(daemons, queriedAt, retention).map(nodeAddress))
-          const known = { names: topics.value, orphans: orphansOf(topics.value, nodes), remembered }
+          const listed = { names: topics.value, orphans: orphansOf(topics.value, nodes), remembered }
           const time = { at: queriedAt, unixMillis: at }
-          figures = yield* Turns.finish(turns, Figures.fromResponses(responses, known, time, figures))
+          figures = yield* Turns.finish(turns, Figures.fromResponses(responses, listed, time, figures))
           consumers = ConsumerFlows.observe(consumers, yield* inspect(figures, nodes), queriedAt, thresholds.period)
           const memories = new Map(
             responses.flatMap(({ memory, node }) => memory === undefined ? [] : [[nodeAddress(node), memory]])

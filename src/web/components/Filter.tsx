@@ -8,7 +8,7 @@ export const Filter = ({ all, onChange, shown, value }: {
   readonly all: number
 }) => (
   <label className="filter">
-    Filter <input type="search" value={value} onChange={({ target }) => onChange(target.value)} />
+    Filter topics and channels <input type="search" value={value} onChange={({ target }) => onChange(target.value)} />
     <span role="status">{Format.count(shown)} of {Format.quantity(all, "topic")}</span>
   </label>
 )

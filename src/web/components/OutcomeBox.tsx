@@ -2,7 +2,7 @@ import { useAtom, useAtomValue } from "@effect/atom-react"
 import { useEffect, useRef } from "react"
 import { routeAtom } from "../core/navigation.ts"
 import { outcomeAtom } from "../core/outcome.ts"
-import { Notice } from "./Notice.tsx"
+import { Notice, Raw } from "./Notice.tsx"
 
 /**
  * The outcome of the last action, at the bottom of the window. It disappears when it is dismissed, another action starts, or
@@ -28,6 +28,7 @@ export const OutcomeBox = () => {
       {outcome !== undefined && (
         <Notice kind={outcome.kind}>
           {outcome.text} <button type="button" onClick={() => setOutcome(undefined)}>Dismiss</button>
+          {outcome.raw !== undefined && <Raw text={outcome.raw} />}
         </Notice>
       )}
     </div>

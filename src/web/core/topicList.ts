@@ -46,15 +46,43 @@ const compare = (key: SortKey, a: TopicSummary, b: TopicSummary): number => {
 export const isWanted = (name: string, filter: string): boolean =>
   name.toLowerCase().includes(filter.trim().toLowerCase())
 
-/** Returns the topics whose names contain the filter's text, sorted; equal figures are sorted by name. */
+/** Returns the channels whose names contain the filter's text; none without a filter. */
+export const wantedChannels = ({ channels }: TopicSummary, filter: string): ReadonlyArray<string> =>
+  filter.trim() === "" ? [] : channels.filter((channel) => isWanted(channel, filter))
+
+/** Returns the topics that match the filter, or of which a channel does, sorted; equal figures are sorted by name. */
 export const arrange = (
   topics: Iterable<TopicSummary>,
   filter: string,
   { descending, key }: Sorting
 ): ReadonlyArray<TopicSummary> =>
   [...topics]
-    .filter(({ topic }) => isWanted(topic, filter))
+    .filter((summary) => isWanted(summary.topic, filter) || wantedChannels(summary, filter).length > 0)
     .sort((a, b) => descending ? compare(key, b, a) : compare(key, a, b))
+
+const sortKeys: ReadonlyArray<SortKey> = [
+  "topic",
+  "backlog",
+  "total",
+  "oldest",
+  "in_flight_count",
+  "deferred_count",
+  "rate",
+  "finish_rate",
+  "message_count",
+  "channel_count",
+  "client_count"
+]
+
+/** Parses the order of a page's address, such as `-backlog` for the largest first; undefined if it is not one. */
+export const parseSorting = (text: string): Sorting | undefined => {
+  const descending = text.startsWith("-")
+  const key = sortKeys.find((key) => key === text.slice(descending ? 1 : 0))
+  return key === undefined ? undefined : { key, descending }
+}
+
+/** Formats the order for a page's address. */
+export const formatSorting = ({ descending, key }: Sorting): string => `${descending ? "-" : ""}${key}`
 
 /** Returns the order after a click on a heading: figures descending, names ascending; a second click reverses it. */
 export const sortBy = (current: Sorting, key: SortKey): Sorting =>

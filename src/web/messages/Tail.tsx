@@ -1,7 +1,7 @@
 import { useAtomValue } from "@effect/atom-react"
 import { Stream } from "effect"
 import { AsyncResult, Atom } from "effect/reactivity"
-import { memo, useMemo, useState } from "react"
+import { memo, useEffect, useMemo, useState } from "react"
 import { maxTailedBytes, type TailMessage } from "../../protocol/http/admin/AdminLive.ts"
 import { Notice } from "../components/Notice.tsx"
 import { Section } from "../components/Section.tsx"
@@ -11,8 +11,15 @@ import { settings } from "../core/settings.ts"
 import * as Body from "./body.ts"
 import * as TailState from "./tailState.ts"
 
+/** A run of a tail. `attempt` distinguishes it from the runs before, which may have failed. */
+interface Run {
+  readonly topic: string
+  readonly sample: number
+  readonly attempt: number
+}
+
 /** A tail of a topic, which runs while a component uses it. */
-const tailOf = Atom.family(({ sample, topic }: { readonly topic: string; readonly sample: number }) =>
+const tailOf = Atom.family(({ sample, topic }: Run) =>
   AdminClient.runtime.atom(
     Stream.unwrap(AdminClient.use((client) => client.messages.tail({ params: { topic }, query: { sample } }))).pipe(
       Stream.scan(() => TailState.initial, TailState.next)
@@ -34,27 +41,21 @@ const Message = memo(({ message, view }: { readonly message: TailMessage; readon
   )
 })
 
-const Running = ({ sample, topic, view }: {
-  readonly topic: string
-  readonly sample: number
-  readonly view: Body.View
-}) => {
-  const result = useAtomValue(tailOf({ topic, sample }))
-  const { channel, messages, nodes, skipped } = AsyncResult.getOrElse(result, () => TailState.initial)
+const Running = ({ attempt, sample, topic, view }: Run & { readonly view: Body.View }) => {
+  const { channel, messages, nodes, skipped } = AsyncResult.getOrElse(
+    useAtomValue(tailOf({ topic, sample, attempt })),
+    () => TailState.initial
+  )
   return (
     <>
-      {result._tag === "Failure"
-        ? <Notice kind="error">{messageOf(result.cause)}</Notice>
-        : (
-          <p role="status">
-            {channel === ""
-              ? "Connecting…"
-              : `Reading from channel ${channel} on ${
-                Format.quantity(nodes.length, "node")
-              }. Stopping the tail deletes the channel.`}
-            {skipped > 0 && ` Skipped ${Format.quantity(skipped, "message")} that arrived too fast.`}
-          </p>
-        )}
+      <p role="status">
+        {channel === ""
+          ? "Connecting…"
+          : `Reading from channel ${channel} on ${
+            Format.quantity(nodes.length, "node")
+          }. Stopping the tail deletes the channel.`}
+        {skipped > 0 && ` Skipped ${Format.quantity(skipped, "message")} that arrived too fast.`}
+      </p>
       <ol className="messages" aria-label="Messages, newest first">
         {messages.map((message) => (
           <Message key={`${message.node} ${message.id} ${message.attempts}`} message={message} view={view} />
@@ -64,12 +65,36 @@ const Running = ({ sample, topic, view }: {
   )
 }
 
+/** Runs a tail. A refused or failed one calls `onEnd` with the reason. */
+const Watched = ({ attempt, onEnd, sample, topic, view }: Run & {
+  readonly view: Body.View
+  readonly onEnd: (reason: string) => void
+}) => {
+  const result = useAtomValue(tailOf({ topic, sample, attempt }))
+  useEffect(() => {
+    if (result._tag === "Failure") onEnd(messageOf(result.cause))
+    // The reason is reported once, with the failure.
+  }, [result])
+  return <Running topic={topic} sample={sample} attempt={attempt} view={view} />
+}
+
 const samples = [100, 50, 10, 1]
 
 const Controls = ({ topic }: { readonly topic: string }) => {
   const [running, setRunning] = useState(false)
   const [sample, setSample] = useState(100)
   const [view, setView] = useState<Body.View>("json")
+  const [reason, setReason] = useState("")
+  const [attempt, setAttempt] = useState(0)
+  const toggle = () => {
+    setReason("")
+    setAttempt((attempt) => attempt + 1)
+    setRunning((running) => !running)
+  }
+  const end = (reason: string) => {
+    setReason(reason)
+    setRunning(false)
+  }
   return (
     <>
       <div className="fields">
@@ -91,11 +116,12 @@ const Controls = ({ topic }: { readonly topic: string }) => {
             <option value="hex">hex</option>
           </select>
         </label>
-        <button type="button" className="primary" onClick={() => setRunning((running) => !running)}>
+        <button type="button" className="primary" onClick={toggle}>
           {running ? "Stop tail" : "Start tail"}
         </button>
       </div>
-      {running && <Running topic={topic} sample={sample} view={view} />}
+      {reason !== "" && <Notice kind="error">{reason}</Notice>}
+      {running && <Watched topic={topic} sample={sample} attempt={attempt} view={view} onEnd={end} />}
     </>
   )
 }

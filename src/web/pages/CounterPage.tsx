@@ -1,8 +1,9 @@
 import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import { AsyncResult } from "effect/reactivity"
 import { useEffect, useRef, useState } from "react"
-import { Notice, ResponseWarning } from "../components/Notice.tsx"
-import { AdminClient, messageOf } from "../core/api.ts"
+import { ResponseWarning } from "../components/Notice.tsx"
+import { QueryError } from "../components/QueryResponse.tsx"
+import { AdminClient } from "../core/api.ts"
 import * as Format from "../core/format.ts"
 import { LargePicture } from "../graphite/Picture.tsx"
 
@@ -56,11 +57,7 @@ export const CounterPage = () => {
   return (
     <>
       <h1>Counter</h1>
-      {result._tag === "Failure" && (
-        <Notice kind="error">
-          {messageOf(result.cause)} <button type="button" onClick={refresh}>Try again</button>
-        </Notice>
-      )}
+      {result._tag === "Failure" && <QueryError cause={result.cause} onRetry={refresh} />}
       <ResponseWarning message={response.message} />
       <p className="counter">
         <span aria-hidden="true">

@@ -20,6 +20,7 @@ import { AdminClient } from "../core/api.ts"
 import * as FlowRows from "../core/flowRows.ts"
 import * as Format from "../core/format.ts"
 import * as Route from "../core/route.ts"
+import { useSearch } from "../core/search.ts"
 import * as Stakes from "../core/stakes.ts"
 import * as TopicList from "../core/topicList.ts"
 import { LargePicture } from "../graphite/Picture.tsx"
@@ -136,9 +137,11 @@ const manyTopics = 100
 const Topics = ({ node: { node, topics }, refresh }: { readonly node: NodeResponse; readonly refresh: () => void }) => {
   const { points: live } = useAtomValue(liveAtom)
   const points = useMemo(() => new NodePoints(node, live), [node, live])
-  const [filter, setFilter] = useState("")
+  const [filter, setFilter] = useSearch("filter")
   const [isAll, setAll] = useState(false)
-  const wanted = topics.filter(({ topic_name }) => TopicList.isWanted(topic_name, filter))
+  const wanted = topics.filter(({ channels, topic_name }) =>
+    TopicList.isWanted(topic_name, filter) || channels.some((one) => TopicList.isWanted(one.channel_name, filter))
+  )
   const shown = isAll ? wanted : wanted.slice(0, manyTopics)
   return (
     <>
@@ -176,7 +179,11 @@ const Shown = ({ node, refresh }: { readonly node: NodeResponse; readonly refres
         <LargePicture key={metric} title={title} metric={metric} of={{ _tag: "Process", node: node.node }} />
       ))}
     </div>
-    {node.topics.length === 0 && <Notice kind="info">This node has no topics.</Notice>}
+    {node.topics.length === 0 && (
+      <Notice kind="info">
+        This node has no topics. A topic is created on it with the first message that a producer publishes there.
+      </Notice>
+    )}
     <Topics node={node} refresh={refresh} />
   </>
 )

@@ -78,7 +78,9 @@ export const NodesPage = () => (
       {({ nodes }) => (
         <Table<Node>
           caption="nsqd nodes"
-          empty="No nodes"
+          empty={withLookupds
+            ? "No nsqd is registered: start one with --lookupd-tcp-address set to the TCP address of an nsqlookupd."
+            : "No nsqd responds: check --nsqd-http-address."}
           rows={(nodes ?? []).map((node) => [
             `${addressOf(node)} ${node.tcp_port}`,
             node,

@@ -1,5 +1,5 @@
 import { useAtomValue } from "@effect/atom-react"
-import { memo, useDeferredValue, useMemo, useState } from "react"
+import { memo, useDeferredValue, useMemo } from "react"
 import type { TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
 import { TopicSpark } from "../charts/Spark.tsx"
 import { Away, Paused } from "../components/Badge.tsx"
@@ -10,6 +10,7 @@ import { useVisible } from "../components/useVisible.ts"
 import { Waiting } from "../components/Waiting.tsx"
 import * as Format from "../core/format.ts"
 import * as Route from "../core/route.ts"
+import { useSearch } from "../core/search.ts"
 import { settings } from "../core/settings.ts"
 import * as TopicList from "../core/topicList.ts"
 import { Picture } from "../graphite/Picture.tsx"
@@ -79,9 +80,26 @@ const columnCount = columns.length + (settings.graphite.enabled ? 4 : 3)
 
 const hasChart = (key: TopicList.SortKey): key is "backlog" | "rate" => key === "backlog" || key === "rate"
 
+/** Limit for channels in a row. */
+const maxChannels = 3
+
+/** Links to the channels that match the filter, if the topic's own name does not. */
+const Channels = ({ filter, summary }: { readonly summary: TopicSummary; readonly filter: string }) => {
+  const wanted = TopicList.isWanted(summary.topic, filter) ? [] : TopicList.wantedChannels(summary, filter)
+  return wanted.length === 0 ? null : (
+    <span className="matches">
+      {wanted.slice(0, maxChannels).map((channel) => (
+        <Link key={channel} to={Route.channel(summary.topic, channel)}>/ {channel}</Link>
+      ))}
+      {wanted.length > maxChannels && `and ${wanted.length - maxChannels} more`}
+    </span>
+  )
+}
+
 /** A row of the list. `index` is its position among all rows, counting the headings as 1; only visible rows are rendered. */
-const Row = memo(({ index, now, summary }: {
+const Row = memo(({ filter, index, now, summary }: {
   readonly summary: TopicSummary
+  readonly filter: string
   readonly index: number
   readonly now: number
 }) => (
@@ -89,6 +107,7 @@ const Row = memo(({ index, now, summary }: {
     <th scope="row" role="rowheader">
       <Link to={Route.topic(summary.topic)}>{summary.topic}</Link> <Paused paused={summary.paused} />{" "}
       <Away since={summary.away} now={now} />
+      <Channels summary={summary} filter={filter} />
     </th>
     {columns.map(({ cell, key, name }) => (
       <td key={key} role="cell" className={`numeric ${key}`} data-name={name}>
@@ -113,8 +132,9 @@ const Gap = ({ height }: { readonly height: number }) =>
   )
 
 const List = ({ now, topics }: { readonly topics: ReadonlyMap<string, TopicSummary>; readonly now: number }) => {
-  const [filter, setFilter] = useState("")
-  const [sorting, setSorting] = useState(TopicList.initialSorting)
+  const [filter, setFilter] = useSearch("filter")
+  const [order, setOrder] = useSearch("sort", TopicList.formatSorting(TopicList.initialSorting))
+  const sorting = useMemo(() => TopicList.parseSorting(order) ?? TopicList.initialSorting, [order])
   const wanted = useDeferredValue(filter)
   const shown = useMemo(() => TopicList.arrange(topics.values(), wanted, sorting), [topics, wanted, sorting])
   const { body, end, first, rowHeight } = useVisible(shown.length)
@@ -128,7 +148,9 @@ const List = ({ now, topics }: { readonly topics: ReadonlyMap<string, TopicSumma
       className={className}
       aria-sort={sorting.key === key ? direction : undefined}
     >
-      <button type="button" onClick={() => setSorting(TopicList.sortBy(sorting, key))}>{name}</button>
+      <button type="button" onClick={() => setOrder(TopicList.formatSorting(TopicList.sortBy(sorting, key)))}>
+        {name}
+      </button>
     </th>
   )
   return (
@@ -151,9 +173,17 @@ const List = ({ now, topics }: { readonly topics: ReadonlyMap<string, TopicSumma
           <tbody ref={body} role="rowgroup">
             <Gap height={first * rowHeight} />
             {shown.slice(first, end).map((summary, i) => (
-              <Row key={summary.topic} summary={summary} index={first + i + 2} now={now} />
+              <Row key={summary.topic} summary={summary} index={first + i + 2} now={now} filter={wanted} />
             ))}
             <Gap height={(shown.length - end) * rowHeight} />
+            {shown.length === 0 && (
+              <tr role="row">
+                <td role="cell" className="empty" colSpan={columnCount}>
+                  No topic and no channel matches.{" "}
+                  <button type="button" onClick={() => setFilter("")}>Clear filter</button>
+                </td>
+              </tr>
+            )}
           </tbody>
         </table>
       </div>

@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { fakeServer } from "../../services/http/fakeServer.ts"
 import { Browser, type Tab } from "./browser.ts"
-import { startCluster, until } from "./cluster.ts"
+import { request, startCluster, until } from "./cluster.ts"
 
 const heading = (tab: Tab, name: string | RegExp) =>
   tab.act((page) => page.getByRole("heading", { level: 1, name }).waitFor())
@@ -67,7 +67,11 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages", (it) => 
           )
           assert.isTrue(below.every((href) => href.startsWith(basePath === "" ? "/" : basePath)), below.join(" "))
         }
-        yield* view.open("/nothing").pipe(Effect.andThen(view.act((page) => page.getByText("NOT_FOUND").waitFor())))
+        yield* view.open("/nothing")
+        yield* heading(view, "Not found")
+        // Programs receive NSQ's response.
+        const reply = yield* request(`${admin.url}${basePath}/nothing`)
+        assert.deepStrictEqual(reply, { status: 404, text: "{\"message\":\"NOT_FOUND\"}" })
       }
     }), pageLoadsTimeout)
 

@@ -46,6 +46,7 @@ describe("Sampler", () => {
         requeue_rate: null,
         timeout_rate: null,
         channel_count: 2,
+        channels: ["c", "d"],
         client_count: 3,
         oldest: 0,
         paused: true,

@@ -45,7 +45,9 @@ export const TopicSummary = Schema.Struct({
   channel_depth: Schema.Finite,
   /** Messages that wait in the topic, and those in its channel with most messages. */
   backlog: Schema.Finite,
-  channel_count: Schema.Finite
+  channel_count: Schema.Finite,
+  /** The names of its channels, sorted. */
+  channels: Schema.Array(Schema.String)
 })
 export type TopicSummary = typeof TopicSummary.Type
 
