@@ -63,15 +63,15 @@ const Header = ({ route }: { readonly route: Route.Route }) => {
       <Link to={Route.topics} className="logo">nsqadmin</Link>
       <nav aria-label="Main">
         <Link to={Route.topics} current={isTopics(route)}>Topics</Link>
-        <Link to={Route.nodes} current={route._tag === "Nodes" || route._tag === "Node"}>Nodes</Link>
-        <Link to={Route.counter} current={route._tag === "Counter"}>Counter</Link>
-        <Link to={Route.lookup} current={route._tag === "Lookup"}>Lookup</Link>
         <Link to={Route.warnings} current={route._tag === "Warnings"}>
           Warnings {shown > 0 && <span className="bubble">{shown}</span>}
         </Link>
+        <Link to={Route.nodes} current={route._tag === "Nodes" || route._tag === "Node"}>Nodes</Link>
         <Link to={Route.daemons} current={route._tag === "Daemons"}>
           Daemons {gone > 0 && <span className="bubble error">{gone} unreachable</span>}
         </Link>
+        <Link to={Route.lookup} current={route._tag === "Lookup"}>Lookup</Link>
+        <Link to={Route.counter} current={route._tag === "Counter"}>Counter</Link>
       </nav>
       <span className={connected === false ? "state lost" : "state"} role="status">
         {connected === true ? "Live" : connected === false ? "Connection lost" : "Connecting"}

@@ -1,4 +1,5 @@
 import type { ReactNode } from "react"
+import type { DaemonState } from "../../protocol/http/admin/AdminLive.ts"
 import * as Format from "../core/format.ts"
 
 /** A short label with a color. */
@@ -18,3 +19,12 @@ export const Away = ({ now, since }: { readonly since: number | null; readonly n
       stale: {Format.span(now - since)} old
     </Badge>
   )
+
+/** The state of a daemon; of one that is not healthy since when. */
+export const DaemonBadge = ({ daemon: { error, reachable, since }, now }: {
+  readonly daemon: DaemonState
+  readonly now: number
+}) => {
+  if (!reachable) return <Badge kind="error">unreachable for {Format.span(now - since)}</Badge>
+  return error === "" ? <Badge kind="good">healthy</Badge> : <Badge kind="warning" title={error}>degraded</Badge>
+}

@@ -28,6 +28,10 @@ const Identity = ({ client }: { readonly client: ClientStats }) => {
   )
 }
 
+const hasAttributes = (client: ClientStats): boolean =>
+  client.sample_rate > 0 || client.tls || client.deflate || client.snappy || client.authed ||
+  (client.topology_region ?? "") !== "" || (client.topology_zone ?? "") !== ""
+
 const Attributes = ({ client }: { readonly client: ClientStats }): ReactNode => (
   <span className="badges">
     {client.sample_rate > 0 && <Badge>Sampled {client.sample_rate}%</Badge>}
@@ -73,6 +77,7 @@ export const ClientTable = ({ caption, clients, empty, withNode }: {
     name,
     group,
     numeric: true,
+    cardName: group === "Since connected" ? `${name} in total` : name,
     cell: (client: ClientStats) => Format.count(count(client)),
     ...(title === undefined ? {} : { title })
   })
@@ -81,6 +86,7 @@ export const ClientTable = ({ caption, clients, empty, withNode }: {
     group: "Per second",
     numeric: true,
     title,
+    cardName: `${name} /s`,
     cell: (client: ClientStats) => Format.rate(rateOf(keyOf(client), count))
   })
   return (
@@ -120,7 +126,7 @@ export const ClientTable = ({ caption, clients, empty, withNode }: {
         {
           name: "Attributes",
           group: "Connection",
-          cell: (client) => <Attributes client={client} />,
+          cell: (client) => hasAttributes(client) ? <Attributes client={client} /> : null,
           title: "Negotiated features, identity and topology"
         },
         { name: "User agent", group: "Connection", isOptional: true, cell: ({ user_agent }) => user_agent }

@@ -5,6 +5,8 @@ import * as Chosen from "../core/chosenColumns.ts"
 export interface Column<A> {
   readonly name: string
   readonly cell: (row: A) => ReactNode
+  /** The name in a card, which has no groups. Default: the name. */
+  readonly cardName?: string
   /** The heading above this column and its neighbours of the same group. */
   readonly group?: string
   /** Aligns cells to the right. */
@@ -93,7 +95,12 @@ export const Table = <A extends object>({ caption, columns, empty, kind = captio
       i === 0
         ? <th key={labelOf(column)} scope="row" role="rowheader">{render(column)}</th>
         : (
-          <td key={labelOf(column)} role="cell" data-name={column.name} className={cellClass(column, i)}>
+          <td
+            key={labelOf(column)}
+            role="cell"
+            data-name={column.cardName ?? column.name}
+            className={cellClass(column, i)}
+          >
             {render(column)}
           </td>
         )

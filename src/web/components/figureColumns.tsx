@@ -18,6 +18,7 @@ const subjectOf = ({ channel, node, topic }: FlowRow): Subject =>
 interface Options {
   readonly group: string
   readonly title?: string
+  readonly cardName?: string
   readonly isOptional?: boolean
 }
 
@@ -48,7 +49,11 @@ export const hostColumn = (now: number): Column<FlowRow> => ({
 
 const messages = { group: "Messages" }
 const perSecond = { group: "Per second" }
-const sinceStart = { group: "Since start", isOptional: true }
+const sinceStart = (name: string): Options => ({
+  group: "Since start",
+  isOptional: true,
+  cardName: `${name} since start`
+})
 
 /**
  * The columns of topics or channels. `now` is the time of the last sample. `total` is the sum of the rows, if they are one topic or
@@ -73,7 +78,7 @@ const columns = (kind: "topic" | "channel", now: number, total?: FlowRow): Reado
       options
     )
   const rated = (name: string, rate: (row: FlowRow) => number | null, title: string): Column<FlowRow> =>
-    column(name, (row) => Format.rate(rate(row)), total, { ...perSecond, title })
+    column(name, (row) => Format.rate(rate(row)), total, { ...perSecond, title, cardName: `${name} /s` })
   return [
     counted("Waiting", "depth", ({ depth }) => depth, {
       ...messages,
@@ -120,9 +125,9 @@ const columns = (kind: "topic" | "channel", now: number, total?: FlowRow): Reado
       total,
       { group: "Messages", isOptional: true, title: "Where the waiting messages are" }
     ),
-    counted("Messages", "message_count", (row) => row.message_count, sinceStart),
-    counted("Requeued", "requeue_count", (row) => row.requeue_count, sinceStart),
-    counted("Timed out", "timeout_count", (row) => row.timeout_count, sinceStart)
+    counted("Messages", "message_count", (row) => row.message_count, sinceStart("Messages")),
+    counted("Requeued", "requeue_count", (row) => row.requeue_count, sinceStart("Requeued")),
+    counted("Timed out", "timeout_count", (row) => row.timeout_count, sinceStart("Timed out"))
   ]
 }
 

@@ -75,8 +75,8 @@ const columns: ReadonlyArray<TopicColumn> = [
   }
 ]
 
-/** The number of columns, including the name, the two charts and Graphite's pictures. */
-const columnCount = columns.length + (settings.graphite.enabled ? 4 : 3)
+/** The number of columns, including the name and Graphite's pictures. */
+const columnCount = columns.length + (settings.graphite.enabled ? 2 : 1)
 
 const hasChart = (key: TopicList.SortKey): key is "backlog" | "rate" => key === "backlog" || key === "rate"
 

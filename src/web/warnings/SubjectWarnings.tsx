@@ -9,5 +9,7 @@ export const SubjectWarnings = ({ channel, topic }: { readonly topic: string; re
   const found = warnings.filter((warning) =>
     !Words.isMuted(warning) && warning.topic === topic && (channel === undefined || warning.channel === channel)
   )
-  return found.length === 0 ? null : <WarningList warnings={found} now={at} />
+  return found.length === 0
+    ? null
+    : <WarningList warnings={found.toSorted(Words.bySeverity)} now={at} isOwnPage={channel !== undefined} />
 }

@@ -15,17 +15,24 @@ const Subject = ({ warning: { channel, kind, node, topic } }: { readonly warning
 }
 
 /** Warnings, each with its subject, a sentence and a menu to mute it. `now` is the time of the last sample. */
-export const WarningList = ({ now, warnings }: { readonly warnings: ReadonlyArray<Warning>; readonly now: number }) => (
-  <ul className="warnings">
+export const WarningList = ({ isOwnPage = false, now, warnings }: {
+  readonly warnings: ReadonlyArray<Warning>
+  readonly now: number
+  /** Omits the subject, on its own page. */
+  readonly isOwnPage?: boolean
+}) => (
+  <ul className={isOwnPage ? "warnings own" : "warnings"}>
     {warnings.map((warning) => (
       <li
         key={Words.keyOf(warning)}
         className={Words.isMuted(warning) ? "muted" : Words.isSerious(warning) ? "serious" : undefined}
       >
         <Badge kind={Words.isSerious(warning) ? "error" : "warning"}>{Words.nameOf(warning)}</Badge>
-        <span className="subject">
-          <Subject warning={warning} />
-        </span>
+        {!isOwnPage && (
+          <span className="subject">
+            <Subject warning={warning} />
+          </span>
+        )}
         <span className="text">{Words.sentence(warning, now)}</span>
         <span className="since">
           {warning.muted_until === null

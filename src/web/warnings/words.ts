@@ -44,8 +44,28 @@ export const nameOf = ({ kind }: Warning): string => names[kind]
 /** Whether a warning needs attention at once. */
 export const isSerious = ({ kind }: Warning): boolean => serious.has(kind)
 
-/** Sorts serious warnings first and keeps the order otherwise. */
-export const bySeverity = (a: Warning, b: Warning): number => Number(isSerious(b)) - Number(isSerious(a))
+/** The kinds in the order in which an operator should read them: daemons first, then what is stuck. */
+const order: ReadonlyArray<Warning["kind"]> = [
+  "daemon_gone",
+  "daemon_unhealthy",
+  "memory_pressure",
+  "stuck_channel",
+  "idle_consumers",
+  "requeueing_channel",
+  "growing_channel",
+  "unconsumed_channel",
+  "topic_without_channels",
+  "paused_topic",
+  "paused_channel",
+  "uneven_consumers",
+  "old_messages",
+  "growing_deferred",
+  "topic_without_producers",
+  "versions_differ"
+]
+
+/** Sorts warnings by their kinds, and keeps the order of those of a kind. */
+export const bySeverity = (a: Warning, b: Warning): number => order.indexOf(a.kind) - order.indexOf(b.kind)
 
 /** Returns the sentence of a warning. */
 export const sentence = ({ detail, since, text }: Warning, now: number): string =>
