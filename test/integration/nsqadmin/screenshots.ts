@@ -5,7 +5,7 @@
  * usage: npm run build && npm run screenshots -- [--to DIRECTORY] [--only TEXT]
  *
  * The pictures lie in `screenshots/` by default, which git ignores: `STATE-PAGE-WIDTH-SCHEME.png`. `--only` takes those whose name
- * contains the text.
+ * contains the text, or one of several separated by commas.
  */
 import { Effect } from "effect"
 import { mkdirSync } from "node:fs"
@@ -46,7 +46,7 @@ const take = Effect.fnUntraced(function*(state: string, url: string, node: strin
   for (const colorScheme of schemes) {
     for (const width of widths) {
       const wanted = pages(node).map(([name, path]) => [`${state}-${name}-${width}-${colorScheme}`, path] as const)
-        .filter(([name]) => name.includes(values.only))
+        .filter(([name]) => values.only.split(",").some((text) => name.includes(text)))
       if (wanted.length === 0) continue
       yield* Effect.scoped(Effect.gen(function*() {
         const view = yield* tab(url, { colorScheme, viewport: { width, height: 900 } })
