@@ -15,7 +15,6 @@
  */
 import { Context, Duration, Effect, Layer, Scope } from "effect"
 import { HttpClient } from "effect/http"
-import { DaemonState } from "../services/core/DaemonState.ts"
 import { onEventLoop, Turns, unlimited } from "../services/core/Turns.ts"
 import * as DaemonRequests from "../services/http/DaemonRequests.ts"
 import { Transport } from "../services/net/Transport.ts"
@@ -29,10 +28,9 @@ import { Nsqd } from "../services/nsqd/Nsqd.ts"
 import type * as Options from "../services/nsqd/options/NsqdOptions.ts"
 import type { RuntimeOptions } from "../services/nsqd/options/RuntimeOptions.ts"
 import type { Storage } from "../services/nsqd/storage/Storage.ts"
-import { LookupHttp } from "../services/nsqlookupd/LookupHttp.ts"
-import { LookupTcp } from "../services/nsqlookupd/LookupTcp.ts"
-import * as LookupOptions from "../services/nsqlookupd/NsqlookupdOptions.ts"
-import { Registrations } from "../services/nsqlookupd/Registrations.ts"
+import { Nsqlookupd } from "../services/nsqlookupd/Nsqlookupd.ts"
+import type * as LookupOptions from "../services/nsqlookupd/NsqlookupdOptions.ts"
+import type { Registrations } from "../services/nsqlookupd/Registrations.ts"
 import * as Chance from "./Chance.ts"
 import * as ClusterNode from "./ClusterNode.ts"
 import { FaultyDisk } from "./FaultyDisk.ts"
@@ -67,7 +65,7 @@ export interface NsqdNode extends ClusterNode.ClusterNode<NsqdServices> {
  * @since 0.2.0
  * @category models
  */
-export type NsqlookupdNode = ClusterNode.ClusterNode<Registrations>
+export type NsqlookupdNode = ClusterNode.ClusterNode<Nsqlookupd | Registrations>
 
 /**
  * The cluster to start with.
@@ -112,6 +110,10 @@ const turns = Layer.effect(Turns, Effect.map(Turns, (given) => given === onEvent
 const networkOf = (network: MemoryTransport.MemoryNetwork["Service"], host: string): Layer.Layer<Transport> =>
   Layer.sync(Transport, () => network.machine(host))
 
+/** The HTTP servers of a daemon on its network, and long work in one turn. */
+const surroundings = (transport: Layer.Layer<Transport>) =>
+  Layer.merge(MemoryHttp.layerServer.pipe(Layer.provide(transport)), turns)
+
 /** nsqd without TLS, auth servers, statsd and OpenTelemetry, which need servers outside of the cluster. */
 const nsqd = (
   disk: FaultyDisk["Service"],
@@ -132,17 +134,10 @@ const nsqd = (
     authorizer: false,
     otlp: false,
     statsd: false
-  }).pipe(Layer.provide(Layer.merge(MemoryHttp.layerServer.pipe(Layer.provide(transport)), turns)))
+  }).pipe(Layer.provide(surroundings(transport)))
 
-/** nsqlookupd as `Nsqlookupd.layer` composes it. */
 const nsqlookupd = (transport: Layer.Layer<Transport>, options: LookupOptions.Changes) =>
-  LookupTcp.layer.pipe(
-    Layer.provideMerge(LookupHttp.layer),
-    Layer.provideMerge(Registrations.layer),
-    Layer.provide(Layer.mergeAll(MemoryHttp.layerServer, DaemonState.layer)),
-    Layer.provide(transport),
-    Layer.provide(LookupOptions.layer(options))
-  )
+  Nsqlookupd.layerWith(options, { transport }).pipe(Layer.provide(surroundings(transport)))
 
 const make = Effect.fnUntraced(function*(options: TestClusterOptions) {
   const { log, seed = 1 } = options
@@ -155,7 +150,7 @@ const make = Effect.fnUntraced(function*(options: TestClusterOptions) {
   const addNsqlookupd = Effect.fnUntraced(function*() {
     const host = `10.0.1.${nsqlookupds.length + 1}`
     const [tcpAddress, httpAddress] = [`${host}:4160`, `${host}:4161`]
-    const node = yield* ClusterNode.make<Registrations>({
+    const node = yield* ClusterNode.make<Nsqlookupd | Registrations>({
       host,
       tcpAddress,
       httpAddress,
