@@ -76,6 +76,7 @@ export const make = Effect.fnUntraced(function*(
   const clock = yield* Clock.Clock
   const queues = new Map<string, OpenQueue>()
   const locked = makeLocks()
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
   const now = () => clock.currentTimeMillisUnsafe()
 
   /** Publishes an element that becomes visible at `visibleAt`, or at once. */
@@ -137,6 +138,7 @@ export const make = Effect.fnUntraced(function*(
   const subscribe = Effect.fnUntraced(function*(name: string) {
     const topics = Topics.of(prefix, name)
     const inbox = yield* Queue.unbounded<QueueMessage, PersistedQueue.PersistedQueueError>()
+    let opened: OpenQueue | undefined
     const closed = (): void => {
       queues.delete(name)
       Queue.failCauseUnsafe(
@@ -147,10 +149,14 @@ export const make = Effect.fnUntraced(function*(
     const subscription = yield* backend.subscribe(
       topics.elements,
       Topics.workers,
-      (message) => void Queue.offerUnsafe(inbox, message),
+      (message) => {
+        // A message can be on the way while its take is interrupted.
+        if (opened !== undefined && Queue.sizeUnsafe(inbox) >= opened.waiting) fork(release(opened, message))
+        else Queue.offerUnsafe(inbox, message)
+      },
       closed
     ).pipe(Scope.provide(scope))
-    const opened: OpenQueue = { name, topics, inbox, subscription, waiting: 0, processing: new Set() }
+    opened = { name, topics, inbox, subscription, waiting: 0, processing: new Set() }
     queues.set(name, opened)
     return opened
   })
@@ -196,13 +202,17 @@ export const make = Effect.fnUntraced(function*(
       yield* until(now() + pauseMillis)
       return undefined
     }
-    const attempts = yield* ledger.begin(queue.name, element.id, delivered)
+    // At once, so that no other take begins an attempt meanwhile.
+    queue.processing.add(element.id)
+    const attempts = yield* Effect.onError(
+      ledger.begin(queue.name, element.id, delivered),
+      () => Effect.sync(() => queue.processing.delete(element.id))
+    )
     const claim: Claim = { message, element, attempts }
-    if (attempts > maxAttempts) {
-      yield* orLater(message, fail(queue, claim, "the process ended during the last attempt"))
-      return undefined
-    }
-    return claim
+    if (attempts <= maxAttempts) return claim
+    yield* orLater(message, fail(queue, claim, "the process ended during the last attempt"))
+    queue.processing.delete(element.id)
+    return undefined
   })
 
   const settle = (
@@ -245,16 +255,14 @@ export const make = Effect.fnUntraced(function*(
           while (true) {
             const message = yield* restore(Queue.take(queue.inbox))
             const found = yield* Effect.onError(examine(queue, message, options), () => message.requeue(pauseMillis))
-            if (found === undefined) continue
-            queue.processing.add(found.element.id)
-            return found
+            if (found !== undefined) return found
           }
         }).pipe(
           Effect.ensuring(Effect.sync(() => void queue.waiting--)),
           Effect.onError(() => releaseSurplus(queue))
         )
         yield* Effect.addFinalizer((exit) => settle(queue, claim, options, exit))
-        yield* adjust(queue)
+        yield* releaseSurplus(queue)
         const { attempts, element: { element, id } } = claim
         return { id, attempts, element }
       })
@@ -271,13 +279,15 @@ export const make = Effect.fnUntraced(function*(
       yield* publish(topics, { id, isCustomId, attempts: 0, element: json }, visibleAt)
     })
     if (!isCustomId) return add
-    const addOnce = Effect.gen(function*() {
-      if ((yield* ledger.state(name, id)) !== undefined) return
-      yield* add
-      // After the publish: an id without an element would never be processed.
-      yield* ledger.record(name, id, "pending")
-    })
-    return locked(`id ${name} ${id}`, Effect.uninterruptible(addOnce))
+    const addOnce = Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        if ((yield* restore(ledger.state(name, id))) !== undefined) return
+        yield* restore(add)
+        // After the publish: an id without an element would never be processed.
+        yield* ledger.record(name, id, "pending")
+      })
+    )
+    return locked(`id ${name} ${id}`, addOnce)
   }
 
   return { offer, take, cleanup: ledger.cleanup }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Latch, Layer, Logger, Schedule, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Latch, Layer, Logger, Schedule, Scope, Stream } from "effect"
 import { KeyValueStore, PersistedQueue } from "effect/persistence"
 import { Broker, consume, publish } from "../../../src/broker.ts"
 import { Disk } from "../../../src/services/nsqd/disk/Disk.ts"
@@ -222,6 +222,46 @@ describe("a PersistedQueue over the network", () => {
       assert.sameMembers(yield* result(taken), [1n, 3n])
       yield* getsNothing(yield* Effect.forkScoped(one.take(value)))
     }).pipe(Effect.scoped, Effect.provide(TestCluster.layer({ nsqd: { durability: "synced" } }))))
+
+  it.effect("two elements with one id, of processes that do not share ids, are processed one after the other, once", () =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 2; i++) {
+        const queue = yield* queues(Layer.fresh(QueueLedger.layerMemory))
+        yield* queue.offer({ n: 1n }, { id: "same" })
+      }
+      const workers = yield* queues(Layer.fresh(QueueLedger.layerMemory))
+      const release = Latch.makeUnsafe()
+      let running = 0
+      let handled = 0
+      const worker = workers.take(() =>
+        Effect.suspend(() => {
+          assert.strictEqual(++running, 1)
+          handled++
+          return Effect.andThen(release.await, Effect.sync(() => void running--))
+        })
+      )
+      yield* Effect.replicateEffect(Effect.forkScoped(worker), 3)
+      yield* pass("10 seconds")
+      assert.strictEqual(running, 1)
+      yield* release.open
+      yield* pass("10 seconds")
+      assert.deepStrictEqual([handled, running], [1, 0])
+    }).pipe(Effect.scoped, Effect.provide(TestCluster.layer({ nsqlookupds: 0, nsqd: { durability: "synced" } }))))
+
+  it.effect("an element that arrives after its take was interrupted goes to another process, without an attempt", () =>
+    Effect.gen(function*() {
+      const [one, other] = [
+        yield* queues(Layer.fresh(QueueLedger.layerMemory)),
+        yield* queues(Layer.fresh(QueueLedger.layerMemory))
+      ]
+      const waiting = yield* Effect.forkScoped(one.take(value))
+      yield* pass("5 seconds")
+      // The interruption and the message are on the way at the same time.
+      yield* Effect.forkScoped(other.offer({ n: 1n }))
+      yield* Fiber.interrupt(waiting)
+      const taken = yield* Effect.forkScoped(other.take((_, { attempts }) => Effect.succeed(attempts)))
+      assert.strictEqual(yield* result(taken), 1)
+    }).pipe(Effect.scoped, Effect.provide(TestCluster.layer({ nsqlookupds: 0, nsqd: { durability: "synced" } }))))
 
   it.effect("an nsqd that is killed during an attempt redelivers the element, and has the others", () =>
     Effect.gen(function*() {

@@ -225,6 +225,44 @@ export const suite = <E>(name: string, store: Layer.Layer<PersistedQueue.Persist
     )
 
     check(
+      "the delays of a growing retry schedule follow the attempts of the element",
+      Effect.gen(function*() {
+        const queue = yield* PersistedQueue.make({
+          name: "jobs",
+          schema: Job,
+          retrySchedule: Schedule.exponential("1 second")
+        })
+        yield* queue.offer({ n: 1n })
+        const failing = queue.take((_, { attempts }) => Effect.fail(attempts))
+        assert.strictEqual(yield* Effect.flip(failing), 1)
+        for (const [attempt, delay] of [[2, 1000], [3, 2000], [4, 4000]] as const) {
+          const next = yield* Effect.forkScoped(Effect.flip(failing))
+          yield* pass(delay - 100)
+          assert.isUndefined(next.pollUnsafe())
+          yield* pass(100)
+          assert.strictEqual(next.pollUnsafe() === undefined ? undefined : yield* Fiber.join(next), attempt)
+        }
+      })
+    )
+
+    check(
+      "the cleanup runs in intervals as a Layer",
+      Effect.gen(function*() {
+        const queue = yield* PersistedQueue.make({ name: "jobs", schema: Job })
+        yield* queue.offer({ n: 1n }, { id: "same" })
+        yield* queue.take(value)
+        yield* Layer.build(PersistedQueue.layerCleanup({ interval: "10 seconds", timeToLive: "1 minute" }))
+        yield* pass("20 seconds")
+        yield* queue.offer({ n: 2n }, { id: "same" })
+        const next = yield* Effect.forkScoped(queue.take(value))
+        yield* getsNothing(next)
+        yield* pass("1 minute")
+        yield* queue.offer({ n: 3n }, { id: "same" })
+        assert.strictEqual(yield* result(next), 3n)
+      })
+    )
+
+    check(
       "the cleanup forgets ids of completed elements after their lifetime",
       Effect.gen(function*() {
         const { cleanup } = yield* PersistedQueue.PersistedQueueStore
