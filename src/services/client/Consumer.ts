@@ -30,6 +30,7 @@ import { Member } from "./Member.ts"
 import * as Messages from "./Messages.ts"
 import type { NsqdConnection } from "./NsqdConnection.ts"
 import * as Producer from "./Producer.ts"
+import { limitsOfServer } from "./ProducerOptions.ts"
 import { Subscription } from "./Subscription.ts"
 
 export type { BatchOptions, ConsumerOptions, DeduplicateOptions, RunOptions } from "./ConsumerOptions.ts"
@@ -164,7 +165,7 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
     ),
     producer: deadLetter === undefined
       ? undefined
-      : yield* Producer.make({ servers: options.servers, connection: options.connection ?? {} }),
+      : yield* Producer.make({ servers: options.servers, connection: options.connection ?? {}, ...limitsOfServer }),
     context: yield* Effect.context<R>()
   })
 

@@ -67,3 +67,6 @@ export interface PublishOptions {
    */
   readonly key?: string
 }
+
+/** Limits of a producer that leaves the sizes of messages to nsqd, because its user cannot set them. */
+export const limitsOfServer = { maxMsgSize: Infinity, maxBodySize: Infinity }

@@ -9,6 +9,7 @@ import type { ConnectionOptions } from "../client/ConnectionOptions.ts"
 import * as Consumer from "../client/Consumer.ts"
 import type { Servers } from "../client/Discovery.ts"
 import * as Producer from "../client/Producer.ts"
+import { limitsOfServer } from "../client/ProducerOptions.ts"
 import type { Transport } from "../net/Transport.ts"
 import { type QueueBackend, queueError } from "./QueueBackend.ts"
 
@@ -35,7 +36,7 @@ export interface ClientQueueOptions {
 export const makeBackend = Effect.fnUntraced(function*(
   { connection = {}, maxReqTimeout = "1 hour", servers }: ClientQueueOptions
 ): Effect.fn.Return<QueueBackend, never, Transport | HttpClient.HttpClient | Scope.Scope> {
-  const producer = yield* Producer.make({ servers, connection })
+  const producer = yield* Producer.make({ servers, connection, ...limitsOfServer })
   const context = yield* Effect.context<Transport | HttpClient.HttpClient>()
   return {
     maxDelayMillis: Duration.toMillis(Duration.fromInputUnsafe(maxReqTimeout)),

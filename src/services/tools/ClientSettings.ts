@@ -223,9 +223,6 @@ export const consumingOptions = (settings: ClientSettings): Consuming =>
     lowReadyIdleTimeout: number(settings, "low_rdy_idle_timeout")
   })
 
-/** Options of a producer that leaves the limits for the size of messages to nsqd, which can have any. */
-export const unlimited = { maxMsgSize: Infinity, maxBodySize: Infinity }
-
 /** Returns the options of polling nsqlookupd. */
 export const pollOptions = (
   settings: ClientSettings

@@ -6,6 +6,7 @@ import { Duration, Effect, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
 import { isValidName } from "../../protocol/client/Names.ts"
 import { type ClientError, Consumer, Producer, Topic } from "../client/index.ts"
+import { limitsOfServer } from "../client/ProducerOptions.ts"
 import { version } from "../core/Version.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
@@ -106,7 +107,7 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
         connection,
         waitForServer: false,
         ...silenceLimit,
-        ...ClientSettings.unlimited
+        ...limitsOfServer
       })
   )
   const destinations = yield* Forwarding.destinations(options, addresses)

@@ -5,6 +5,7 @@ import { Clock, Deferred, Effect, type Scope, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import process from "node:process"
 import { type ClientError, NsqdConnection, Producer } from "../client/index.ts"
+import { limitsOfServer } from "../client/ProducerOptions.ts"
 import { version } from "../core/Version.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as LogOptions from "../options/LogOptions.ts"
@@ -129,7 +130,7 @@ export const publishInput = Effect.fnUntraced(function*(
   const connect = yield* Effect.cached(Effect.forEach(nsqdTcpAddresses, (address) =>
     Effect.gen(function*() {
       yield* Effect.mapError(Effect.scoped(NsqdConnection.open(address, connection)), failed)
-      const producer = yield* Producer.make({ servers: { nsqd: [address] }, connection, ...ClientSettings.unlimited })
+      const producer = yield* Producer.make({ servers: { nsqd: [address] }, connection, ...limitsOfServer })
       yield* watch(producer)
       return producer
     })))

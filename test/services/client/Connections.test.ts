@@ -7,6 +7,7 @@ import { ClientError, ClientErrorReason } from "../../../src/services/client/Cli
 import { Connections, ConnectionState } from "../../../src/services/client/Connections.ts"
 import { Consumer, Producer, Topic } from "../../../src/services/client/index.ts"
 import { Idle, MemoryTransport, until, untilIdle } from "../../../src/testing/index.ts"
+import * as Cluster from "../tools/cluster.ts"
 import * as FakeNsqd from "./fakeNsqd.ts"
 
 const memory = Layer.mergeAll(MemoryTransport.layer, FetchHttpClient.layer).pipe(Layer.provideMerge(Idle.layer))
@@ -96,6 +97,54 @@ describe("a Producer that an nsqd refuses", () => {
         ["b:1", "ConnectFailure"]
       ])
       assert.include(reason.description, "E_UNAUTHORIZED")
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+})
+
+describe("a Producer that finds nsqd with nsqlookupd", () => {
+  const lookup = { lookupd: ["10.0.0.9:4161"], pollInterval: "1 second", pollJitter: 0 } as const
+  const network = MemoryTransport.layer.pipe(Layer.provideMerge(Idle.layer))
+
+  it.effect("a publish that fails has the reason why an nsqlookupd names no nsqd", () =>
+    Effect.gen(function*() {
+      const producer = yield* Producer.make({ servers: lookup, waitForServer: false })
+      const { reason } = yield* Effect.flip(producer.publish("t", "x"))
+      assert(reason._tag === "NoServer")
+      assert.deepStrictEqual(reason.servers.map(({ address, error }) => [address, error.reason._tag]), [
+        ["10.0.0.9:4161", "LookupFailure"]
+      ])
+    }).pipe(Effect.scoped, Effect.provide(Layer.merge(Cluster.layer(() => [500, "no"]), network))))
+
+  it.effect("an nsqd that is not named any more is removed when its connection has ended", () =>
+    Effect.gen(function*() {
+      const nsqd = yield* FakeNsqd.make("10.0.0.1:1", responsive)
+      const producers = [{ broadcast_address: "10.0.0.1", tcp_port: 1 }]
+      yield* Effect.gen(function*() {
+        const producer = yield* Producer.make({ servers: lookup })
+        yield* producer.awaitConnected
+        const seen: Array<string> = []
+        yield* Effect.forkScoped(
+          Stream.runForEach(producer.connectionStates, ({ _tag }) => Effect.sync(() => void seen.push(_tag)))
+        )
+        yield* untilIdle
+        producers.splice(0)
+        yield* TestClock.adjust("1 second")
+        yield* untilIdle
+        nsqd.breakOff()
+        yield* untilIdle
+        assert.deepStrictEqual(seen, ["Connected", "Disconnected", "Removed"])
+      }).pipe(Effect.provide(Cluster.layer(() => ({ producers }))))
+    }).pipe(Effect.scoped, Effect.provide(network)))
+})
+
+describe("the options of a Producer", () => {
+  it.effect("an option that is not a Duration is a defect of Producer.make", () =>
+    Effect.gen(function*() {
+      const servers = { nsqd: ["a:1"] }
+      const bad = "soon" as "1 second"
+      for (const options of [{ publishTimeout: bad }, { connection: { dialTimeout: bad } }, { silenceLimit: bad }]) {
+        const exit = yield* Effect.exit(Producer.make({ servers, ...options }))
+        assert.isTrue(Exit.hasDies(exit))
+      }
     }).pipe(Effect.scoped, Effect.provide(memory)))
 })
 
