@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import process from "node:process"
 import * as V8 from "node:v8"
 
-/** Garbage that a small heap may have before V8 marks it, in bytes. */
+/** Garbage that a small heap may have before V8 marks it, in bytes, that of buffers included. */
 const roomBytes = 64 * 1024 * 1024
 /** Larger heaps have at least as much room by V8's own rules. */
 const smallBytes = 128 * 1024 * 1024
@@ -26,7 +26,9 @@ const countInProportion = Effect.sync(() => {
  * before its young generation is collected, which would free them at a fraction of the cost.
  */
 export const growthPercent = (heapBytes: number, externalBytes: number): number =>
-  heapBytes + externalBytes > smallBytes ? 0 : Math.min(maxPercent, Math.ceil(100 * roomBytes / heapBytes))
+  heapBytes + externalBytes > smallBytes
+    ? 0
+    : Math.min(maxPercent, Math.ceil(100 * roomBytes / (heapBytes + externalBytes)))
 
 /** Keeps the settings right while the heap changes; never completes. */
 export const tune: Effect.Effect<never> = Effect.gen(function*() {

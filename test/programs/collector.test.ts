@@ -5,7 +5,7 @@ const mebibyte = 1024 * 1024
 
 describe("the growth of the heap before V8 marks it", () => {
   it("a small heap has room for the buffers of messages", () => {
-    assert.strictEqual(growthPercent(32 * mebibyte, 10 * mebibyte), 200)
+    assert.strictEqual(growthPercent(22 * mebibyte, 10 * mebibyte), 200)
   })
 
   it("the growth of a tiny heap is limited", () => {
