@@ -90,7 +90,12 @@ const printing = async (cwd: string, file: string, pattern: RegExp): Promise<voi
 }
 
 /** What the examples in the README print. */
-const expected = [/tea[^]*coffee/, /2 tea/, /"item":"coffee"/]
+const expected = [
+  /clients use port \d+[^]*orders takes JSON objects/,
+  /tea[^]*coffee/,
+  /2 tea/,
+  /"item":"coffee"/
+]
 
 /** Publishes and consumes a long message with compression. */
 const snappyClient = (address: string): string =>
