@@ -6,7 +6,6 @@ import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import type { RequirementOf } from "../../../src/services/core/Pieces.ts"
 import * as HttpRoute from "../../../src/services/http/HttpRoute.ts"
 import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
-import { ServerTls } from "../../../src/services/net/ServerTls.ts"
 import { Transport } from "../../../src/services/net/Transport.ts"
 import { Authorizer } from "../../../src/services/nsqd/auth/Authorizer.ts"
 import { Broker } from "../../../src/services/nsqd/broker/Broker.ts"
@@ -22,7 +21,8 @@ import * as OptionReads from "../../../src/services/nsqd/options/OptionReads.ts"
 import { RuntimeOptions } from "../../../src/services/nsqd/options/RuntimeOptions.ts"
 import * as DiskStorage from "../../../src/services/nsqd/storage/DiskStorage.ts"
 import { Storage } from "../../../src/services/nsqd/storage/Storage.ts"
-import { FaultyDisk, MemoryTransport, ProtocolClient } from "../../../src/testing/index.ts"
+import { FaultyDisk, MemoryTransport, ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
+import * as UnusedTls from "../net/unusedTls.ts"
 import { requestTo } from "./http/api.ts"
 
 const topic = TopicName.make("orders")
@@ -226,24 +226,25 @@ layer(Logger.layer([]), { excludeTestServices: true })("Nsqd", (it) => {
     Effect.gen(function*() {
       const refused = yield* problem(Nsqd.layerWith({ tlsRequired: true }, { ...embedded, tls: false }))
       assert.match(refused, /tlsRequired \(--tls-required\) has no effect/)
-      const never: Effect.Effect<never> = Effect.die("not used")
-      const tls = Layer.succeed(ServerTls, {
-        handshake: () => never,
-        refusal: () => undefined,
-        handshakeFailed: () => {
-          throw new Error("not used")
-        },
-        serverOptions: () => ({}),
-        keepCurrent: () => Effect.void,
-        reload: Effect.void
-      })
       yield* Layer.build(
-        Nsqd.layerWith({ tlsRequired: true, tcpAddress }, { ...embedded, tcp: true, transport: shared, tls })
+        Nsqd.layerWith({ tlsRequired: true, tcpAddress }, {
+          ...embedded,
+          tcp: true,
+          transport: shared,
+          tls: UnusedTls.layer
+        })
       )
       const client = yield* ProtocolClient.connect(tcpAddress)
       yield* client.raw("NOP\n")
       assert.match((yield* client.text) ?? "", /TLS required/)
     }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("a TCP listener that requires TLS does not start without it, also when a program composes it by hand", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Layer.build(TestBroker.layer({ tlsRequired: true })))
+      assert.strictEqual(error.message, "cannot require TLS client connections without ServerTls")
+      yield* Layer.build(TestBroker.layer({ tlsRequired: true }).pipe(Layer.provide(UnusedTls.layer)))
+    }))
 
   it.effect("routes of the program are part of the HTTP API, and /metrics can be left out", () =>
     Effect.gen(function*() {

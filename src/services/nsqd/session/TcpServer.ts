@@ -5,8 +5,10 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { encodeFrame, FrameType } from "../../../protocol/client/Frame.ts"
 import { protocolError } from "../../../protocol/client/ProtocolError.ts"
 import { DaemonState } from "../../core/DaemonState.ts"
+import { ServerTls } from "../../net/ServerTls.ts"
 import { type Connection, type Listener, Transport } from "../../net/Transport.ts"
-import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { refusedValue } from "../../options/OptionsError.ts"
+import { isTlsRequired, NsqdOptions } from "../options/NsqdOptions.ts"
 import * as ClientLoop from "./ClientLoop.ts"
 
 type Handler = (connection: Connection) => Effect.Effect<void, never, Scope.Scope>
@@ -28,8 +30,12 @@ const limited = (most: number, handle: Handler): Handler => {
     })
 }
 
+/** Every client would be refused. A daemon has checked it by now; this is for brokers that a program composes by hand. */
+const noTls = () => refusedValue("cannot require TLS client connections without ServerTls")
+
 /**
- * nsqd's TCP listener, on `tcpAddress`. Its port is in `DaemonState`.
+ * nsqd's TCP listener, on `tcpAddress`. Its port is in `DaemonState`. Fails if it cannot listen there, and if the options require
+ * TLS without a `ServerTls`.
  *
  * @since 0.1.0
  * @category services
@@ -38,7 +44,9 @@ export class TcpServer extends Context.Service<TcpServer, Listener>()("effect-ns
   static readonly layer = Layer.effect(
     TcpServer,
     Effect.gen(function*() {
-      const { maxConnections, tcpAddress } = yield* NsqdOptions
+      const options = yield* NsqdOptions
+      const { maxConnections, tcpAddress } = options
+      if (isTlsRequired(options) && (yield* ServerTls) === undefined) return yield* noTls()
       const transport = yield* Transport
       const handle = limited(maxConnections, yield* ClientLoop.make)
       const listener = yield* transport.listen(tcpAddress, handle)

@@ -8,6 +8,7 @@ import { AuthError } from "../../../../../src/services/nsqd/auth/AuthError.ts"
 import { Authorizer, type Credentials } from "../../../../../src/services/nsqd/auth/Authorizer.ts"
 import type { Grant } from "../../../../../src/services/nsqd/auth/Grant.ts"
 import { ProtocolClient, TestBroker } from "../../../../../src/testing/index.ts"
+import * as UnusedTls from "../../../net/unusedTls.ts"
 
 const topic = TopicName.make("t")
 const channel = ChannelName.make("c")
@@ -251,7 +252,7 @@ describe("with an auth server", () => {
       yield* client.send(commands.AUTH)
       assert.strictEqual(yield* client.text, "E_INVALID cannot AUTH in current state (TLS required)")
       assert.deepStrictEqual(server.asked, [])
-    }).pipe(Effect.provide(brokerOf(server, { tlsRequired: true })))
+    }).pipe(Effect.provide(brokerOf(server, { tlsRequired: true }).pipe(Layer.provide(UnusedTls.layer))))
   })
 })
 

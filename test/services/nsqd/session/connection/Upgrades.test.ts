@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Zlib from "node:zlib"
 import { unlimited } from "../../../../../src/services/core/Turns.ts"
@@ -11,6 +11,7 @@ import { Clients } from "../../../../../src/services/nsqd/broker/Clients.ts"
 import { ProtocolClient, TestBroker } from "../../../../../src/testing/index.ts"
 import type { Peer } from "../../../../../src/testing/MemoryTransport.ts"
 import { noise } from "../../../net/connections.ts"
+import * as UnusedTls from "../../../net/unusedTls.ts"
 
 const sized = (body: string | Uint8Array): Buffer => {
   const bytes = Buffer.from(body)
@@ -169,7 +170,7 @@ describe("an upgrade of a connection", () => {
       const client = ProtocolClient.over(peer)
       yield* client.raw("NOP\n")
       assert.strictEqual(yield* client.text, "E_INVALID cannot NOP in current state (TLS required)")
-    }).pipe(Effect.provide(TestBroker.layer({ tlsRequired: "tcp-https" }))))
+    }).pipe(Effect.provide(TestBroker.layer({ tlsRequired: "tcp-https" }).pipe(Layer.provide(UnusedTls.layer)))))
 
   it.effect("a deflate stream that expands beyond the limits ends the connection without using more memory", () =>
     Effect.gen(function*() {
