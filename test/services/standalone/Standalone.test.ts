@@ -4,6 +4,8 @@ import { Context, Effect, FileSystem, Layer, References, Schedule } from "effect
 import { FetchHttpClient } from "effect/http"
 import { join } from "node:path"
 import { Discovery } from "../../../src/services/client/index.ts"
+import { Broker } from "../../../src/services/nsqd/broker/Broker.ts"
+import { Storage } from "../../../src/services/nsqd/storage/Storage.ts"
 import { Standalone } from "../../../src/services/standalone/Standalone.ts"
 import * as StandaloneOptions from "../../../src/services/standalone/StandaloneOptions.ts"
 
@@ -32,6 +34,7 @@ describe("nsqlookupd, nsqd and nsqadmin in one process", () => {
         return response.json()
       })
       assert.deepStrictEqual(topics, { topics: ["test"], message: "" })
+      assert.strictEqual(Context.get(standalone, Broker).findTopic("test")?.depth, 1)
     }).pipe(
       Effect.scoped,
       Effect.provide([NodeFileSystem.layer, FetchHttpClient.layer]),
@@ -74,4 +77,13 @@ describe("nsqlookupd, nsqd and nsqadmin in one process", () => {
       )
       assert.match(error.message, /^cannot create the data directory - ENOTDIR: /)
     }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
+
+  it("a replacement without effect does not compile", () => {
+    const check = () => {
+      const standalone = Standalone.layer({ nsqd: {}, nsqlookupd: {}, nsqadmin: {} })
+      // @ts-expect-error -- nsqd has its own Storage
+      standalone.pipe(Layer.provide(Storage.layerMemory))
+    }
+    assert.isFunction(check)
+  })
 })
