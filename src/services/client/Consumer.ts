@@ -95,7 +95,6 @@ export interface Consumer<A> {
   readonly connectionStates: Stream.Stream<ConnectionState>
 }
 
-const maxConcurrency = 1000
 const redistributeInterval = "5 seconds"
 const reportInterval = "1 second"
 /** A message is touched after this part of its timeout. */
@@ -108,18 +107,10 @@ interface Problem {
   readonly fatal: boolean
 }
 
-/** Returns a valid number of messages in flight. */
-const checkedMaxInFlight = (maxInFlight: number): number =>
-  Number.isFinite(maxInFlight) ? Math.max(0, Math.floor(maxInFlight)) : 0
-
-/** Returns a valid number of handlers. */
-const checkedConcurrency = (concurrency: number): number =>
-  Math.min(Math.max(1, Math.floor(concurrency) || 1), maxConcurrency)
-
 /**
  * Creates a consumer that is connected until the Scope closes. Closing the Scope drains it: intake stops, handlers may finish
  * their messages up to `drainTimeout`, and messages that are not acknowledged then are requeued at once. Dies if NSQ does not accept
- * the name of the channel.
+ * the name of the channel, or if an option is not valid.
  *
  * ```ts
  * const consumer = yield* Consumer.make({ topic: orders, channel: "kitchen", servers: { nsqd: ["127.0.0.1:4150"] } })
@@ -134,7 +125,7 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
 ): Effect.fn.Return<Consumer<A>, never, R | Transport | HttpClient.HttpClient | Scope.Scope> {
   const { topic } = options
   const channel = ClientTopic.channelName(options.channel)
-  let maxInFlight = checkedMaxInFlight(options.maxInFlight ?? 1)
+  let maxInFlight = Options.maxInFlight(options.maxInFlight ?? 1)
   const time = Time.fromClock(yield* Clock.Clock)
   const random = yield* Random.Random
   const delays = Options.requeueDelays(options)
@@ -293,7 +284,7 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
     run: (handler, { concurrency, onError } = {}) =>
       draining.run(
         {
-          initial: () => checkedConcurrency(concurrency ?? maxInFlight),
+          initial: () => Options.concurrency(concurrency ?? maxInFlight),
           followsMaxInFlight: concurrency === undefined
         },
         jobOf(inbox, (delivery) => handling.handle(delivery, handler, onError))
@@ -301,7 +292,7 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
     runBatches: (handler, { concurrency = 1, onError, size, within } = {}) =>
       Effect.suspend(() =>
         draining.run(
-          { initial: () => checkedConcurrency(concurrency), followsMaxInFlight: false },
+          { initial: () => Options.concurrency(concurrency), followsMaxInFlight: false },
           Batches.job(handler, inbox, subscription, handling, {
             size: () => Math.max(1, Math.min(size ?? maxInFlight, maxInFlight)),
             withinMillis: Options.toMillis(within, "1 second"),
@@ -318,11 +309,11 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
     resume: Effect.sync(() => subscription.setPaused(false)),
     setMaxInFlight: (changed) =>
       Effect.sync(() => {
-        maxInFlight = checkedMaxInFlight(changed)
+        maxInFlight = Options.maxInFlight(changed)
         subscription.setMaxInFlight(maxInFlight)
         draining.followMaxInFlight()
       }),
-    setConcurrency: (concurrency) => Effect.sync(() => draining.setConcurrency(checkedConcurrency(concurrency))),
+    setConcurrency: (concurrency) => Effect.sync(() => draining.setConcurrency(Options.concurrency(concurrency))),
     isStarved: Effect.sync(() =>
       subscription.members.some(({ inFlight, ready }) => inFlight > 0 && inFlight >= Math.floor(0.85 * ready))
     ),

@@ -149,3 +149,17 @@ export const requeueDelays = <A, R>(options: ConsumerOptions<A, R>): RequeueDela
 /** Limit for the end of a consumer. */
 export const drainTimeout = <A, R>(options: ConsumerOptions<A, R>): Duration.Duration =>
   Duration.fromInputUnsafe(options.drainTimeout ?? "30 seconds")
+
+/** Returns a checked number of messages in flight. */
+export const maxInFlight = (given: number): number => {
+  if (given >= 0) return Math.floor(given)
+  throw new RangeError(`maxInFlight: ${given} is not a number of messages; use at least 0`)
+}
+
+const maxConcurrency = 1000
+
+/** Returns a checked number of concurrent handlers, from 1 to 1000. */
+export const concurrency = (given: number): number => {
+  if (!Number.isNaN(given)) return Math.min(Math.max(1, Math.floor(given)), maxConcurrency)
+  throw new RangeError("concurrency: NaN is not a number of handlers; use at least 1")
+}

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Queue, Stream } from "effect"
+import { Cause, Deferred, Effect, Fiber, Layer, Queue, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { encodeFrame, FrameType } from "../../../src/protocol/client/Frame.ts"
@@ -224,5 +224,18 @@ describe("a running Consumer that the program controls", () => {
       assert.strictEqual(yield* Queue.take(started), "5")
       yield* end("5")
       assert.strictEqual((yield* Consuming.channel).requeueCount, 0)
+    }).pipe(Effect.scoped, Effect.provide(Consuming.layer)))
+
+  it.effect("a number of messages or handlers that is not valid is a defect of the Effect", () =>
+    Effect.gen(function*() {
+      const problem = <R>(effect: Effect.Effect<unknown, never, R>) =>
+        Effect.map(Effect.flip(Effect.sandbox(effect)), (cause) => String(Cause.squash(cause)))
+      assert.match(yield* problem(Consuming.consume({ maxInFlight: Number.NaN })), /^RangeError: maxInFlight: NaN/)
+      const consumer = yield* Consuming.consume()
+      assert.match(yield* problem(consumer.setMaxInFlight(-1)), /^RangeError: maxInFlight: -1/)
+      assert.match(
+        yield* problem(consumer.run(() => Effect.void, { concurrency: Number.NaN })),
+        /^RangeError: concurrency/
+      )
     }).pipe(Effect.scoped, Effect.provide(Consuming.layer)))
 })

@@ -2,9 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Queue, Scope, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
+import { Broker } from "../../../src/broker.ts"
 import { encodeFrame, FrameType } from "../../../src/protocol/client/Frame.ts"
 import { encodeMessage, MessageId } from "../../../src/protocol/client/Message.ts"
-import { Consumer, Topic } from "../../../src/services/client/index.ts"
+import { Consumer, DeadLetter, Topic } from "../../../src/services/client/index.ts"
 import { MemoryTransport, until } from "../../../src/testing/index.ts"
 import { channel, consume, layer, order, orders, servers, untilChannel } from "./consuming.ts"
 import * as FakeNsqd from "./fakeNsqd.ts"
@@ -90,6 +91,34 @@ describe("the end of a consumer", () => {
       yield* open
       yield* Fiber.join(closing)
       assert.deepStrictEqual(handled, ["1"])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("a message that is given up while the consumer drains becomes a dead letter", () =>
+    Effect.gen(function*() {
+      yield* order("1")
+      const started = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      const ending = yield* Scope.make()
+      const consumer = yield* Scope.provide(
+        consume({ maxAttempts: 1, deadLetter: DeadLetter.topic("rejected"), onGivenUp: () => Effect.void }),
+        ending
+      )
+      yield* Effect.forkIn(
+        consumer.run(() =>
+          Deferred.succeed(started, undefined).pipe(
+            Effect.andThen(Deferred.await(gate)),
+            Effect.andThen(Effect.fail("no"))
+          )
+        ),
+        ending
+      )
+      yield* Deferred.await(started)
+      const closing = yield* Effect.forkChild(Scope.close(ending, Exit.void), { startImmediately: true })
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(closing)
+      yield* untilChannel(({ depth, inFlightCount }) => depth === 0 && inFlightCount === 0)
+      assert.strictEqual((yield* Broker).findTopic("rejected")?.depth, 1)
+      assert.strictEqual((yield* channel).requeueCount, 0)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.effect("an interrupted run finishes its messages, takes no more, and another run continues", () =>
