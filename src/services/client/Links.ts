@@ -7,7 +7,7 @@ import type { HttpClient } from "effect/http"
 import type { TopicName } from "../../protocol/client/Names.ts"
 import * as NamedTransport from "../net/NamedTransport.ts"
 import { Transport } from "../net/Transport.ts"
-import type { ClientError } from "./ClientError.ts"
+import { ClientError, ClientErrorReason } from "./ClientError.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
 import * as Options from "./ConnectionOptions.ts"
 import { Connections, ConnectionState } from "./Connections.ts"
@@ -85,7 +85,14 @@ export const run = Effect.fnUntraced(function*(
           })
           return Effect.andThen(Effect.logInfo(`(${address}) connected to nsqd`), using)
         })
-      )
+      ).pipe(Effect.catchDefect((defect) => {
+        // A defect ends one connection, and not the fiber that makes it again.
+        const reason = ClientErrorReason.ConnectionLoss({ address, description: "a defect ended the connection" })
+        return Effect.andThen(
+          Effect.logError(`(${address}) a defect ended the connection`, defect),
+          Effect.fail(new ClientError({ reason }))
+        )
+      }))
       return Effect.flatMap(Effect.timed(Effect.flip(used)), ([held, error]) =>
         Effect.logWarning(error.message).pipe(
           Effect.andThen(Effect.sync(() => {

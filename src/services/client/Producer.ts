@@ -177,6 +177,8 @@ export const make = Effect.fn("Producer.make")(function*(
     return yield* Effect.raceFirst(frames, Deferred.await(dropped))
   })
 
+  // After the connections have ended.
+  yield* Effect.addFinalizer(() => counts.report)
   yield* Links.run({
     servers: options.servers,
     connection: options.connection ?? {},
@@ -202,7 +204,7 @@ export const make = Effect.fn("Producer.make")(function*(
     }
   })
   yield* Effect.forkScoped(ticking)
-  yield* Effect.addFinalizer(() => Effect.andThen(Effect.sync(() => outgoing.close()), counts.report))
+  yield* Effect.addFinalizer(() => Effect.sync(() => outgoing.close()))
 
   /** Sends a command of the fiber that `resume` continues. */
   const submit = (made: PublishCommand | ClientError, resume: Complete): Effect.Effect<void> | undefined => {

@@ -256,8 +256,12 @@ describe("the metrics of a Producer", () => {
       )
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(
-        [yield* value("nsq_producer_messages", "unknown"), yield* value("nsq_producer_pending")],
-        [1, 0]
+        [
+          yield* value("nsq_producer_messages", "unknown"),
+          yield* value("nsq_producer_pending"),
+          yield* value("nsq_producer_connections")
+        ],
+        [1, 0, 0]
       )
     }).pipe(Effect.scoped, Effect.provide(memory), Effect.provideService(Metric.MetricRegistry, new Map())))
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Layer, Queue, Scope } from "effect"
+import { Clock, Effect, Exit, Layer, Logger, Queue, Scope } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { TopicName } from "../../../src/protocol/client/Names.ts"
@@ -130,6 +130,22 @@ describe("the links to configured nsqd", () => {
         use = next
       }
     }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("a defect in the use of a connection ends that connection, and the next one follows", () =>
+    Effect.gen(function*() {
+      yield* FakeNsqd.make("a:1", responsive)
+      const unavailable: Array<string> = []
+      let uses = 0
+      yield* Links.run({
+        servers: { nsqd: ["a:1"] },
+        connection: {},
+        topic: undefined,
+        use: () => ++uses === 1 ? Effect.die(new Error("a bug")) : Effect.never,
+        onUnavailable: (_, { message }) => void unavailable.push(message)
+      })
+      yield* pass(() => uses === 2)
+      assert.deepStrictEqual(unavailable, ["a:1: a defect ended the connection"])
+    }).pipe(Effect.scoped, Effect.provide(Layer.merge(memory, Logger.layer([])))))
 
   it.effect("an nsqd that cannot be reached is tried again until it listens, and the others are used meanwhile", () =>
     Effect.gen(function*() {
