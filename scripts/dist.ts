@@ -1,0 +1,50 @@
+/**
+ * Writes the artefacts of a release into `artifacts/`, without network. One commit gives the same bytes each time: all times are
+ * that of the commit (or `SOURCE_DATE_EPOCH`), and entries are sorted. `--only=npm,sbom,deb` chooses artefacts, `--out=DIRECTORY`
+ * another directory. `npm run build` comes first.
+ */
+import { execFileSync } from "node:child_process"
+import { createHash } from "node:crypto"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { parseArgs } from "node:util"
+import { root } from "./dist/application.ts"
+import { debPackage } from "./dist/debPackage.ts"
+import { npmPackage, sbom } from "./dist/npmPackage.ts"
+
+const { values } = parseArgs({ options: { only: { type: "string" }, out: { type: "string", default: "artifacts" } } })
+const directory = Path.resolve(root, values.out)
+
+/** The time of all files, in seconds since 1970. */
+const time = Number(
+  process.env["SOURCE_DATE_EPOCH"] ??
+    execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: root, encoding: "utf8" })
+)
+
+/** Writes an artefact and returns its name. */
+const write = ({ data, name }: { readonly name: string; readonly data: string | Uint8Array }): string => {
+  Fs.writeFileSync(Path.join(directory, name), data)
+  return name
+}
+
+const artefacts: Readonly<Record<string, () => string>> = {
+  npm: () => npmPackage(directory),
+  sbom: () => write(sbom(time)),
+  deb: () => write(debPackage(time))
+}
+
+const chosen = values.only?.split(",") ?? Object.keys(artefacts)
+for (const kind of chosen) {
+  if (artefacts[kind] === undefined) {
+    throw new Error(`no artefact ${kind}; there are ${Object.keys(artefacts).join(", ")}`)
+  }
+}
+Fs.rmSync(directory, { recursive: true, force: true })
+Fs.mkdirSync(directory, { recursive: true })
+const sums = chosen.map((kind) => {
+  const name = artefacts[kind]?.() ?? ""
+  const sum = createHash("sha256").update(Fs.readFileSync(Path.join(directory, name))).digest("hex")
+  console.log(Path.join(values.out, name))
+  return `${sum}  ${name}\n`
+})
+write({ name: "SHA256SUMS", data: sums.join("") })

@@ -1,0 +1,149 @@
+/** The package for Debian, unpacked into an empty directory. Run `npm run build` before. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { execFile, execFileSync } from "node:child_process"
+import * as Fs from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { afterAll, beforeAll } from "vitest"
+import { oldestNode } from "../../scripts/dist/application.ts"
+import { configFile } from "../../scripts/dist/configFiles.ts"
+import { debPackage } from "../../scripts/dist/debPackage.ts"
+import { programs } from "../../scripts/dist/programs.ts"
+import * as NsqadminOptions from "../../src/services/nsqadmin/NsqadminOptions.ts"
+import * as NsqdOptions from "../../src/services/nsqd/options/NsqdOptions.ts"
+import * as NsqlookupdOptions from "../../src/services/nsqlookupd/NsqlookupdOptions.ts"
+import type { DaemonOptions } from "../../src/services/options/DaemonOptions.ts"
+import type { LogOptions } from "../../src/services/options/LogOptions.ts"
+import * as Daemon from "../integration/daemon.ts"
+import { root } from "./entryPoints.ts"
+import { isBuilt } from "./project.ts"
+
+const run = promisify(execFile)
+
+const isInstalled = (command: string): boolean => {
+  try {
+    return execFileSync("/bin/sh", ["-c", `command -v ${command}`]).length > 0
+  } catch {
+    return false
+  }
+}
+
+/** Any commit's. */
+const time = 1_700_000_000
+
+describe.skipIf(!isBuilt || !isInstalled("dpkg-deb"))("the package for Debian", () => {
+  let directory = ""
+  let archive = ""
+  const installed = (path: string): string => join(directory, "root", path)
+  beforeAll(async () => {
+    directory = Fs.mkdtempSync(join(tmpdir(), "deb-"))
+    const { data, name } = debPackage(time)
+    archive = join(directory, name)
+    Fs.writeFileSync(archive, data)
+    await run("dpkg-deb", ["-x", archive, join(directory, "root")])
+  })
+  afterAll(() => Fs.rmSync(directory, { recursive: true, force: true }))
+
+  it("two builds have the same bytes, with the time of the commit", () => {
+    const { data } = debPackage(time)
+    assert.isTrue(data.equals(Fs.readFileSync(archive)))
+    assert.strictEqual(Fs.statSync(installed("usr/lib/effect-nsq/dist/bin/nsqd")).mtimeMs, time * 1000)
+  })
+
+  it("the control file depends on the Node version of package.json, and config files are conffiles", async () => {
+    const { stdout: depends } = await run("dpkg-deb", ["-f", archive, "Depends"])
+    const { engines }: { engines: { node: string } } = JSON.parse(Fs.readFileSync(join(root, "package.json"), "utf8"))
+    assert.strictEqual(engines.node, `>=${oldestNode}`)
+    assert.include(depends, `nodejs (>= ${oldestNode})`)
+    const { stdout: conffiles } = await run("dpkg-deb", ["-I", archive, "conffiles"])
+    assert.deepStrictEqual(conffiles.trim().split("\n").toSorted(), [
+      "/etc/nsq/nsqadmin.toml",
+      "/etc/nsq/nsqd.toml",
+      "/etc/nsq/nsqlookupd.toml"
+    ])
+  })
+
+  it("the scripts of the package are valid shell", async () => {
+    for (const name of ["postinst", "prerm", "postrm"]) await run("sh", ["-n", join(root, "packaging/deb", name)])
+  })
+
+  it("the installed programs are links that lead to files", () => {
+    for (const name of ["nsq", ...programs.map((program) => program.name)]) {
+      assert.isTrue(Fs.statSync(installed(`usr/bin/${name}`)).isFile(), name)
+    }
+  })
+
+  it.skipIf(!isInstalled("man"))("man reads the page of every program without a warning", async () => {
+    for (const name of ["nsq", ...programs.map((program) => program.name)]) {
+      const page = installed(`usr/share/man/man1/${name}.1.gz`)
+      const { stderr, stdout } = await run("man", ["--warnings", "-l", page], {
+        env: { ...process.env, MANWIDTH: "80" }
+      })
+      assert.strictEqual(stderr, "", name)
+      assert.include(stdout, name)
+    }
+  })
+
+  it.skipIf(!isInstalled("systemd-analyze"))("systemd accepts the services", async () => {
+    const units = ["nsqd", "nsqlookupd", "nsqadmin"].map((name) => `${name}.service`)
+    for (const unit of units) {
+      // The check wants executables that exist.
+      const text = Fs.readFileSync(installed(`usr/lib/systemd/system/${unit}`), "utf8")
+      Fs.writeFileSync(join(directory, unit), text.replace("ExecStart=/", `ExecStart=${directory}/root/`))
+    }
+    const { stderr } = await run("systemd-analyze", [
+      "verify",
+      "--man=no",
+      ...units.map((unit) => join(directory, unit))
+    ])
+    assert.deepStrictEqual(stderr.split("\n").filter((line) => /nsq(?:d|lookupd|admin)\.service/.test(line)), [])
+  })
+
+  it.live("an installed nsqd starts with its config file, and an installed nsq_tail receives a message", () =>
+    Effect.gen(function*() {
+      const config = [`--config=${installed("etc/nsq/nsqd.toml")}`]
+      const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory, config, {
+        command: [process.execPath, installed("usr/bin/nsqd")]
+      })
+      const published = yield* Daemon.http(daemon, "/pub?topic=orders", "tea")
+      assert.strictEqual(published.body, "OK")
+      const tail = ["--topic=orders", "-n=1", `--nsqd-tcp-address=127.0.0.1:${daemon.tcpPort}`, "--channel=kitchen"]
+      const { stdout } = yield* Effect.promise(() => run(process.execPath, [installed("usr/bin/nsq_tail"), ...tail]))
+      assert.strictEqual(stdout, "tea\n")
+      yield* daemon.signal("SIGTERM")
+      assert.strictEqual(yield* daemon.exited, 0)
+    }))
+})
+
+/** Returns the options that a daemon reads from a config file, and its defaults. */
+const load = <Options extends LogOptions>(
+  { defaults, fromCommandLine }: DaemonOptions<Options> & { readonly defaults: () => Options }
+) =>
+(path: string): Effect.Effect<{ readonly options: LogOptions; readonly defaults: LogOptions }> =>
+  Effect.map(Effect.orDie(fromCommandLine([`--config=${path}`], {})), ({ options }) => ({
+    options,
+    defaults: defaults()
+  }))
+
+const daemons = { nsqd: load(NsqdOptions), nsqlookupd: load(NsqlookupdOptions), nsqadmin: load(NsqadminOptions) }
+
+describe("the config files of the package for Debian", () => {
+  for (const [name, read] of Object.entries(daemons)) {
+    it.effect(`each default in the file of ${name} is the default of the option`, () =>
+      Effect.gen(function*() {
+        const program = programs.find((program) => program.name === name)
+        if (program === undefined) return assert.fail(name)
+        const path = join(yield* Daemon.temporaryDirectory, "options.toml")
+        const lines = configFile(program).split("\n")
+          // Not the lines that the package sets, nor examples of options whose default depends on the machine.
+          .filter((line) => /^#\w+ = /.test(line) && !/^#(?:id|broadcast_address) = /.test(line))
+          .map((line) => line.slice(1))
+        Fs.writeFileSync(path, lines.join("\n"))
+        assert.isAtLeast(lines.length, program.options.length - 6)
+        const { defaults, options } = yield* read(path)
+        assert.deepStrictEqual(options, defaults)
+      }))
+  }
+})
