@@ -12,7 +12,7 @@ const steps = 480
  * caller.
  *
  * ```ts
- * yield* cluster.separate(cluster.nsqds[0], cluster.nsqlookupds[0])
+ * yield* cluster.separate(cluster.nsqd(0), cluster.nsqlookupd(0))
  * yield* eventually(() => !known().includes("10.0.0.1"))
  * ```
  *

@@ -139,6 +139,12 @@ const nsqd = (
 const nsqlookupd = (transport: Layer.Layer<Transport>, options: LookupOptions.Changes) =>
   Nsqlookupd.layerWith(options, { transport }).pipe(Layer.provide(surroundings(transport)))
 
+const at = <Node>(nodes: ReadonlyArray<Node>, kind: string) => (index: number): Node => {
+  const node = nodes[index]
+  if (node === undefined) throw new RangeError(`the cluster has ${nodes.length} ${kind}, not one with index ${index}`)
+  return node
+}
+
 const make = Effect.fnUntraced(function*(options: TestClusterOptions) {
   const { log, seed = 1 } = options
   const network = yield* MemoryTransport.MemoryNetwork
@@ -211,6 +217,8 @@ const make = Effect.fnUntraced(function*(options: TestClusterOptions) {
     seed,
     nsqds,
     nsqlookupds,
+    nsqd: at(nsqds, "nsqd"),
+    nsqlookupd: at(nsqlookupds, "nsqlookupd"),
     servers: { nsqd: nsqds.map(({ tcpAddress }) => tcpAddress) },
     lookup: { lookupd: nsqlookupds.map(({ httpAddress }) => httpAddress) },
     addNsqd: (changed) => addNsqd(changed).pipe(Effect.provideContext(context), Scope.provide(scope)),
@@ -231,6 +239,10 @@ export class TestCluster extends Context.Service<TestCluster, {
   readonly nsqds: ReadonlyArray<NsqdNode>
   /** The machines with nsqlookupd, `10.0.1.1` and so on. */
   readonly nsqlookupds: ReadonlyArray<NsqlookupdNode>
+  /** Returns an nsqd by its index, from 0. Throws a `RangeError` for another index. */
+  readonly nsqd: (index: number) => NsqdNode
+  /** Returns an nsqlookupd by its index, from 0. Throws a `RangeError` for another index. */
+  readonly nsqlookupd: (index: number) => NsqlookupdNode
   /** The nsqds at the start, as the servers of a Producer or Consumer. */
   readonly servers: { readonly nsqd: ReadonlyArray<string> }
   /** The nsqlookupds, as the servers of a Producer or Consumer. */

@@ -2,7 +2,7 @@
  * How to test a program on a cluster: nsqd and nsqlookupd run in this process, on a network and on disks in memory, and hours take
  * no time.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Consumer, Producer, Topic } from "effect-nsq/client"
 import { eventually, TestCluster } from "effect-nsq/testing"
@@ -21,8 +21,8 @@ const kitchen = Effect.gen(function*() {
 describe("the kitchen", () => {
   it.effect("orders survive the loss of the nsqd that has them", () =>
     Effect.gen(function*() {
-      const { nsqds: [first], servers } = yield* TestCluster
-      assert(first !== undefined)
+      const { nsqd, servers } = yield* TestCluster
+      const first = nsqd(0)
       const producer = yield* Producer.make({ servers })
       yield* producer.publish("orders", "tea")
       yield* first.losePower
@@ -33,9 +33,9 @@ describe("the kitchen", () => {
 
   it.effect("orders of an nsqd are served while one nsqlookupd does not see it", () =>
     Effect.gen(function*() {
-      const { nsqds: [first], nsqlookupds: [lookupd], separate } = yield* TestCluster
-      assert(first !== undefined && lookupd !== undefined)
-      yield* separate(lookupd, first, TestCluster.program)
+      const { nsqd, nsqlookupd, separate } = yield* TestCluster
+      const first = nsqd(0)
+      yield* separate(nsqlookupd(0), first, TestCluster.program)
       const served = yield* kitchen
       const producer = yield* Producer.make({ servers: { nsqd: [first.tcpAddress] } })
       yield* Effect.forkScoped(producer.publish("orders", "tea"))

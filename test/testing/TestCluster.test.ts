@@ -191,6 +191,29 @@ describe("TestCluster", () => {
     })
   })
 
+  it.effect("the peers of a machine without power notice it by their heartbeats only, and go on after its start", () =>
+    Effect.gen(function*() {
+      const { nsqd, servers } = yield* TestCluster
+      const producer = yield* Producer.make({ servers })
+      yield* producer.publish("t", "before")
+      yield* nsqd(0).losePower
+      yield* untilIdle
+      assert.strictEqual((yield* producer.connected).length, 1)
+      yield* eventually(Effect.map(producer.connected, ({ length }) => length === 0), "the connection is given up")
+      yield* nsqd(0).start
+      yield* eventually(Effect.map(producer.connected, ({ length }) => length === 1), "the producer is connected")
+      yield* producer.publish("t", "after")
+      assert.deepStrictEqual(yield* nsqd(0).run(drain("t", "c")), ["before", "after"])
+    }).pipe(Effect.scoped, Effect.provide(TestCluster.layer({ nsqd: { durability: "synced" } }))))
+
+  it.effect("a node that does not exist, and an option that needs a server outside of the cluster, are errors", () =>
+    Effect.gen(function*() {
+      const { addNsqd, nsqd } = yield* TestCluster
+      assert.throws(() => nsqd(1), "the cluster has 1 nsqd, not one with index 1")
+      const exit = yield* Effect.exit(addNsqd({ statsdAddress: "127.0.0.1:8125" }))
+      assert.include(String(exit), "statsd-address")
+    }).pipe(Effect.provide(TestCluster.layer())))
+
   it.effect("a daemon that does not run gives out nothing", () =>
     Effect.gen(function*() {
       const { nsqds: [nsqd] } = yield* TestCluster

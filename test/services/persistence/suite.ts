@@ -77,8 +77,9 @@ export const suite = <E>(name: string, store: Layer.Layer<PersistedQueue.Persist
         const queue = yield* PersistedQueue.make({ name: "jobs", schema: Job, retrySchedule: atOnce })
         yield* queue.offer({ n: 1n })
         assert.strictEqual(yield* Effect.flip(queue.take(() => Effect.fail("no"))), "no")
-        const again = yield* Effect.forkScoped(queue.take(({ n }, { attempts }) => Effect.succeed([n, attempts])))
-        assert.deepStrictEqual(yield* result(again), [1n, 2])
+        // Without a delay there is nothing to wait for: the clock stands still.
+        const again = yield* queue.take(({ n }, { attempts }) => Effect.succeed([n, attempts]))
+        assert.deepStrictEqual(again, [1n, 2])
       })
     )
 
@@ -158,8 +159,7 @@ export const suite = <E>(name: string, store: Layer.Layer<PersistedQueue.Persist
         const queue = yield* PersistedQueue.make({ name: "jobs", schema: Job, maxAttempts: 2, retrySchedule: atOnce })
         yield* queue.offer({ n: 1n })
         yield* Effect.flip(queue.take(() => Effect.fail("no")))
-        const last = yield* Effect.forkScoped(Effect.flip(queue.take(() => Effect.fail("no"))))
-        assert.strictEqual(yield* result(last), "no")
+        assert.strictEqual(yield* Effect.flip(queue.take(() => Effect.fail("no"))), "no")
         yield* getsNothing(yield* Effect.forkScoped(queue.take(value)))
       })
     )
