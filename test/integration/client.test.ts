@@ -94,6 +94,10 @@ describe("Producer and Consumer over real sockets", () => {
         const stranger = { authSecret: Redacted.make("wrong") }
         const refused = yield* Producer.make({ servers, connection: stranger, waitForServer: false })
         assert.match((yield* Effect.flip(refused.publish("numbers", "3"))).message, /Error authenticating - E_/)
+        const denied = yield* Consumer.make({ topic: numbers, channel: "c", servers, connection: stranger })
+        const refusal = yield* Effect.flip(denied.awaitConnected)
+        assert.match(refusal.message, /Error authenticating - E_/)
+        assert.isTrue(refusal.isPermanent)
       }).pipe(Effect.scoped, Effect.provide(layer)),
     timeout
   )
