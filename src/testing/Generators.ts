@@ -5,9 +5,9 @@
  * ```ts
  * it.effect.prop("a server takes commands in pieces of any size", [Generators.sequence()], ([{ commands, pieces }]) =>
  *   Effect.gen(function*() {
- *     const client = yield* ProtocolClient.connect(address)
+ *     const client = yield* ProtocolClient.connect(TestBroker.address)
  *     for (const piece of pieces) yield* client.raw(piece)
- *   }))
+ *   }).pipe(Effect.provide(TestBroker.layer())))
  * ```
  */
 import { Arbitrary, Schema } from "effect"
