@@ -37,6 +37,7 @@ export interface StorageLawsOptions<R> {
   readonly hasLogs: boolean
   /**
    * Kills the process that has the Storage; what it does later must have no effect. With it, the laws about kills are checked as well.
+   * Default: they are not.
    */
   readonly kill?: Effect.Effect<void, never, R>
 }

@@ -83,9 +83,9 @@ export interface TestClusterOptions {
    * Default: 1.
    */
   readonly seed?: number
-  /** Options of all nsqd that differ from NSQ's defaults, for example `{ durability: "written" }`. */
+  /** Options of all nsqd that differ from NSQ's defaults, for example `{ durability: "written" }`. Default: none. */
   readonly nsqd?: Options.Changes
-  /** Options of all nsqlookupd that differ from NSQ's defaults. */
+  /** Options of all nsqlookupd that differ from NSQ's defaults. Default: none. */
   readonly nsqlookupd?: LookupOptions.Changes
   /** Receives the lines of the daemons' logs, each with the host of its daemon. Default: they are discarded. */
   readonly log?: (line: string) => void

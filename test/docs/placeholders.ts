@@ -51,6 +51,9 @@ export declare const cluster: TestCluster["Service"]
 export declare const audit: Layer.Layer<Publisher, never, Publisher>
 export declare const CheckedPublisher: Layer.Layer<Publisher, never, Publisher>
 export declare const hello: HttpRoute.HttpRoute
+export declare const options: { readonly dataPath: string }
+export declare const record: (topic: string, bodies: unknown) => Effect.Effect<void>
+export declare const layerAt: (path: string) => Layer.Layer<Storage>
 export declare const MyBroker: Layer.Layer<Broker | Publisher>
 export declare const MyStorage: { readonly layer: Layer.Layer<Storage> }
 export declare const MyDatabase: { readonly layerEmpty: Layer.Layer<never> }

@@ -14,8 +14,9 @@ import { hostname } from "node:os"
 export interface TlsOptions {
   /** Certificates to trust, in PEM: a root, an intermediate, or the server's own. Default: those of the system. */
   readonly ca?: string | Buffer
-  /** The client's own certificate and key, in PEM. Default: none. */
+  /** The client's own certificate, in PEM. Default: none. */
   readonly cert?: string | Buffer
+  /** The key of `cert`, in PEM. Default: none. */
   readonly key?: string | Buffer
   /** Accepts every server certificate. Default: false. */
   readonly insecureSkipVerify?: boolean
@@ -36,7 +37,7 @@ export interface ConnectionOptions {
   readonly compression?: "deflate" | "snappy"
   /** Compression level from 1 to 9. Default: 6. */
   readonly deflateLevel?: number
-  /** Secret for AUTH; sent only to servers that require authorisation. */
+  /** Secret for AUTH; sent only to servers that require authorisation. Default: none. */
   readonly authSecret?: Redacted.Redacted
   /**
    * Sends the secret without TLS also to addresses from nsqlookupd, although any client may have registered them. Default:
@@ -63,8 +64,9 @@ export interface ConnectionOptions {
   readonly outputBufferSize?: number
   /** Longest time that the server buffers output. Default: 250 ms. */
   readonly outputBufferTimeout?: Duration.Input
-  /** Region and zone for topology-aware consumption. Default: empty. */
+  /** Region for topology-aware consumption. Default: empty. */
   readonly topologyRegion?: string
+  /** Zone for topology-aware consumption. Default: empty. */
   readonly topologyZone?: string
   /** Limit for a frame from the server, in bytes; a larger one ends the connection. Default: 64 MiB. */
   readonly maxFrameSize?: number

@@ -13,6 +13,7 @@ import type { Servers } from "./Discovery.ts"
 export interface ProducerOptions {
   /** The nsqd to publish to, or the nsqlookupd that know all of them. */
   readonly servers: Servers
+  /** How the producer connects to nsqd. Default: the defaults of `ConnectionOptions`. */
   readonly connection?: ConnectionOptions
   /**
    * Which connected nsqd gets a publish without a key: each in turn, or always the same one while it replies. Default:

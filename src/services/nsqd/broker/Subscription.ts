@@ -45,7 +45,7 @@ export interface SubscriptionOptions {
   readonly msgTimeout: number
   /** Percentage of messages to deliver; 0 for all. */
   readonly sampleRate: number
-  /** The consumer's locality, for topology-aware consumption. */
+  /** The consumer's locality, for topology-aware consumption. Default: unknown. */
   readonly locality?: Locality.Locality
 }
 
