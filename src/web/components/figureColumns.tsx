@@ -80,10 +80,12 @@ const columns = (kind: "topic" | "channel", now: number, total?: FlowRow): Reado
   const rated = (name: string, rate: (row: FlowRow) => number | null, title: string): Column<FlowRow> =>
     column(name, (row) => Format.rate(rate(row)), total, { ...perSecond, title, cardName: `${name} /s` })
   return [
-    counted("Waiting", "depth", ({ depth }) => depth, {
-      ...messages,
-      title: kind === "topic" ? "Messages that wait in the topic itself" : "Messages that wait for a consumer"
-    }),
+    kind === "channel"
+      ? counted("Waiting", "depth", ({ depth }) => depth, { ...messages, title: "Messages that wait for a consumer" })
+      : counted("Backlog", "depth", ({ backlog }) => backlog, {
+        ...messages,
+        title: "Messages that wait in the topic, and in its channel with most messages"
+      }),
     {
       ...column(
         "Past hour",
@@ -93,6 +95,13 @@ const columns = (kind: "topic" | "channel", now: number, total?: FlowRow): Reado
       ),
       numeric: false
     },
+    ...(kind === "channel" ? [] : [
+      column("In the topic", ({ depth }) => Format.count(depth), total, {
+        ...messages,
+        isOptional: true,
+        title: "Messages that wait in the topic itself, before its channels have received them"
+      })
+    ]),
     counted("In flight", "in_flight_count", (row) => row.in_flight_count, {
       ...messages,
       title: "Messages that consumers have received and not yet finished"

@@ -41,6 +41,8 @@ export interface FlowRow extends Counts, Rates {
   readonly node: string
   readonly hostname: string
   readonly paused: boolean
+  /** Of a topic the messages that wait in it and in its channel with most messages; of a channel its depth. */
+  readonly backlog: number
   /** The number of channels of a topic. */
   readonly channels: number
   /** Undefined for an nsqd that is away. */
@@ -128,6 +130,7 @@ export const ofChannel = (channel: ChannelOnNode | ChannelStats, point: LivePoin
   node: nodeOf(channel.node),
   hostname: channel.hostname,
   paused: channel.paused,
+  backlog: point !== undefined && point.away !== null ? point.backlog : channel.depth,
   channels: 0,
   latency: channel.e2e_processing_latency,
   delivery: deliveryOf(channel),
@@ -138,6 +141,7 @@ export const ofChannel = (channel: ChannelOnNode | ChannelStats, point: LivePoin
 export const ofTopic = (topic: TopicOnNode | TopicStats, point: LivePoint | undefined): FlowRow => {
   const { backend_depth, channels, depth, durability, message_count } = topic
   const counts = { ...total(channels), depth, backend_depth, message_count }
+  const backlog = depth + Math.max(0, ...channels.map((channel) => channel.depth))
   return {
     ...pick(point !== undefined && point.away !== null ? point : counts),
     ...ratesOf(point),
@@ -146,6 +150,7 @@ export const ofTopic = (topic: TopicOnNode | TopicStats, point: LivePoint | unde
     node: nodeOf(topic.node),
     hostname: topic.hostname,
     paused: topic.paused,
+    backlog: point !== undefined && point.away !== null ? point.backlog : backlog,
     channels: channels.length,
     latency: topic.e2e_processing_latency,
     delivery: undefined,
@@ -162,6 +167,7 @@ export const ofPoint = (point: LivePoint, hostname: string, channels: number): F
   node: point.node,
   hostname,
   paused: point.paused,
+  backlog: point.backlog,
   channels,
   latency: undefined,
   delivery: undefined,

@@ -134,14 +134,20 @@ const fewTopics = 20
 /** The number of topics rendered at first. */
 const manyTopics = 100
 
+/** Messages that wait in a topic and in its channel with most messages. */
+const waitingIn = ({ channels, depth }: TopicOnNode): number =>
+  depth + Math.max(0, ...channels.map((channel) => channel.depth))
+
 const Topics = ({ node: { node, topics }, refresh }: { readonly node: NodeResponse; readonly refresh: () => void }) => {
   const { points: live } = useAtomValue(liveAtom)
   const points = useMemo(() => new NodePoints(node, live), [node, live])
   const [filter, setFilter] = useSearch("filter")
   const [isAll, setAll] = useState(false)
-  const wanted = topics.filter(({ channels, topic_name }) =>
-    TopicList.isWanted(topic_name, filter) || channels.some((one) => TopicList.isWanted(one.channel_name, filter))
-  )
+  const wanted = topics
+    .filter(({ channels, topic_name }) =>
+      TopicList.isWanted(topic_name, filter) || channels.some((one) => TopicList.isWanted(one.channel_name, filter))
+    )
+    .toSorted((a, b) => waitingIn(b) - waitingIn(a) || (a.topic_name < b.topic_name ? -1 : 1))
   const shown = isAll ? wanted : wanted.slice(0, manyTopics)
   return (
     <>

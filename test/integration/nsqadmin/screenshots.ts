@@ -7,7 +7,7 @@
  * The pictures lie in `screenshots/` by default, which git ignores: `STATE-PAGE-WIDTH-SCHEME.png`. `--only` takes those whose name
  * contains the text, or one of several separated by commas.
  */
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -37,8 +37,8 @@ const pages = (node: string): ReadonlyArray<readonly [name: string, path: string
 
 const bodies = (count: number): string => Array(count).fill("x".repeat(100)).join("\n")
 
-/** Latencies, and messages that time out after a second. */
-const nsqdOptions = { e2eProcessingLatencyPercentiles: [0.5, 0.95, 0.99], broadcastAddress: "127.0.0.1" }
+/** The nsqds measure latencies. */
+const nsqdOptions = { e2eProcessingLatencyPercentiles: [0.5, 0.95, 0.99] }
 
 /** Takes the pictures of a state whose names are wanted. */
 const take = Effect.fnUntraced(function*(state: string, url: string, node: string) {
@@ -65,7 +65,10 @@ const take = Effect.fnUntraced(function*(state: string, url: string, node: strin
 
 const program = Effect.gen(function*() {
   mkdirSync(values.to, { recursive: true })
-  const { admin, lookupds, nsqds: [first, second] } = yield* startCluster({}, nsqdOptions)
+  const { admin, lookupds, nsqds: [first, second] } = yield* startCluster(
+    { sampleInterval: Duration.seconds(1) },
+    nsqdOptions
+  )
   yield* take("empty", admin.url, first.http)
 
   const third = yield* startNsqd(lookupds, nsqdOptions)
@@ -114,7 +117,7 @@ const program = Effect.gen(function*() {
 
   yield* third.stop
   yield* lookupds[1].stop
-  yield* Effect.sleep("3 seconds")
+  yield* Effect.sleep("5 seconds")
   yield* take("failing", admin.url, third.http)
 })
 
