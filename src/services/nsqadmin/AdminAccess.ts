@@ -5,7 +5,7 @@
 import { Context, Effect, Layer } from "effect"
 import { type Headers, HttpServerRequest } from "effect/http"
 import { Forbidden } from "../../protocol/http/admin/AdminFailure.ts"
-import { NsqadminOptions } from "./NsqadminOptions.ts"
+import * as Options from "./NsqadminOptions.ts"
 
 /**
  * The check for administrators, by default the header and the names of the options.
@@ -22,7 +22,7 @@ export class AdminAccess extends Context.Service<AdminAccess, {
   static readonly layer: Layer.Layer<AdminAccess> = Layer.effect(
     AdminAccess,
     Effect.gen(function*() {
-      const { aclHttpHeader, adminUsers } = yield* NsqadminOptions
+      const { aclHttpHeader, adminUsers } = yield* Options.reads.read(...Options.ofAccess)
       const header = aclHttpHeader.toLowerCase()
       const isAdmin = (headers: Headers.Headers): boolean =>
         adminUsers.length === 0 || adminUsers.includes(headers[header] ?? "")

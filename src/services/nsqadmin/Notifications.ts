@@ -8,7 +8,7 @@ import { hostname } from "node:os"
 import type { Action } from "../../protocol/http/admin/AdminApi.ts"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
 import * as HttpExchange from "../http/HttpExchange.ts"
-import { NsqadminOptions } from "./NsqadminOptions.ts"
+import * as Options from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
 
 /**
@@ -53,7 +53,9 @@ export class Notifications extends Context.Service<Notifications, {
   static readonly layer: Layer.Layer<Notifications, never, HttpClient.HttpClient> = Layer.effect(
     Notifications,
     Effect.gen(function*() {
-      const { httpClientRequestTimeout, notificationHttpEndpoint: endpoint } = yield* NsqadminOptions
+      const { httpClientRequestTimeout, notificationHttpEndpoint: endpoint } = yield* Options.reads.read(
+        ...Options.ofNotifications
+      )
       if (endpoint === "") return Notifications.of({ tell: () => Effect.void })
       const client = yield* HttpClient.HttpClient
       const waiting = yield* Queue.dropping<object>(maxWaiting)

@@ -21,7 +21,6 @@ import { NetError } from "../net/NetError.ts"
 import * as NodeTransport from "../net/NodeTransport.ts"
 import type { Transport } from "../net/Transport.ts"
 import { OptionsError } from "../options/OptionsError.ts"
-import * as UnreadOptions from "../options/UnreadOptions.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { AdminConfig } from "./AdminConfig.ts"
 import { AdminHttp, Checked, type Services } from "./AdminHttp.ts"
@@ -113,20 +112,11 @@ type LayerOf<P> = CompleteLayer<
   Exclude<Own, RequirementsOf<P, Available>>
 >
 
-const ofLog = new Set<keyof Options.NsqadminOptions>(["logLevel", "logPrefix", "logFormat"])
-
-/** Fails for an option of the log, if the loggers are the program's. */
-const checkLog = Effect.flatMap(
-  Effect.all([Options.NsqadminOptions, LogThreshold]),
-  ([options, threshold]) =>
-    UnreadOptions.check({
-      program: "nsqadmin",
-      table: Options.table,
-      defaults: Options.defaults(),
-      options,
-      isRead: (name) => isUsed(threshold) || !ofLog.has(name)
-    })
-)
+/** Fails if no piece reads an option that is set. The pieces have recorded what they read. */
+const checkReads = Effect.gen(function*() {
+  if (isUsed(yield* LogThreshold)) (yield* Options.reads.current).add(Options.ofLog)
+  yield* Options.reads.check
+})
 
 const start = Effect.fnUntraced(function*(given: Pieces) {
   const pieces = { ...standard, ...given }
@@ -135,13 +125,20 @@ const start = Effect.fnUntraced(function*(given: Pieces) {
   const scope = yield* Effect.scope
   const options = yield* Options.NsqadminOptions
   const checked = yield* Options.check(options)
-  yield* checkLog
+  const build = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.buildWithMemoMap(layer, memo, scope)
+  const lower = yield* build(
+    pieces.notifications.pipe(
+      Layer.provideMerge(pieces.access),
+      Layer.provideMerge(HttpClients.layer(options, checked.tls))
+    )
+  )
+  yield* checkReads
   yield* Effect.logInfo(Version.banner("nsqadmin"))
   const userAgent = `nsqadmin/${Version.version}`
   const sources = { lookupd: options.lookupdHttpAddresses, nsqd: options.nsqdHttpAddresses }
-  const built = yield* Layer.buildWithMemoMap(
+  const built = yield* build(
     pieces.http.pipe(
-      Layer.provide([AdminConfig.layer, pieces.access, WebAssets.layer, pieces.notifications, Graphite.layer]),
+      Layer.provide([AdminConfig.layer, WebAssets.layer, Graphite.layer]),
       Layer.provide([LiveFeed.layer, TailFeed.layer, TestMessage.layer]),
       Layer.provide([History.layer, Mutes.layer]),
       Layer.provide(Sampler.layer(options)),
@@ -149,14 +146,13 @@ const start = Effect.fnUntraced(function*(given: Pieces) {
       Layer.provide(pieces.transport),
       Layer.provideMerge(pieces.cluster),
       Layer.provide([ClusterSources.layer(sources), NodeDaemonHttp.layer({ ...options, userAgent }, checked.tls)]),
-      Layer.provide(HttpClients.layer(options, checked.tls)),
       Layer.provide([Layer.succeed(DaemonNetworks, checked.daemonNetworks), Layer.succeed(Checked, checked)])
-    ),
-    memo,
-    scope
-  )
+    )
+  ).pipe(Effect.provideContext(lower))
   const { address, broken } = Context.get(built, AdminHttp)
-  if (options.adminUsers.length === 0) yield* Exposure.warn([{ name: "HTTP", address }])
+  if (options.adminUsers.length === 0 && pieces.access === standard.access) {
+    yield* Exposure.warn([{ name: "HTTP", address }])
+  }
   return Context.make(Nsqadmin, {
     httpAddress: address,
     failed: Effect.mapError(broken, failure("ListenerLoss"))
@@ -167,7 +163,9 @@ const start = Effect.fnUntraced(function*(given: Pieces) {
 })
 
 const layerOf = (pieces: Pieces): AnyLayer<Given> =>
-  Layer.effectContext(Effect.mapError(start(pieces), pieceError)).pipe(Layer.provide(pieces.logging ?? Layer.empty))
+  Layer.effectContext(Effect.mapError(start(pieces), pieceError)).pipe(
+    Layer.provide([pieces.logging ?? Layer.empty, Options.reads.layer])
+  )
 
 /**
  * A running nsqadmin. Its Layers also give out its `Cluster` and `ClusterActions`.

@@ -4,6 +4,7 @@
  */
 import type { Context } from "effect"
 import * as DaemonOptions from "../options/DaemonOptions.ts"
+import * as OptionReads from "../options/OptionReads.ts"
 import * as OptionTable from "../options/OptionTable.ts"
 import * as Table from "./NsqadminTable.ts"
 
@@ -39,3 +40,21 @@ export const layer = made.layer
 
 /** The name of the program, its usage text, and its options by command line, environment and config file. */
 export const { fromCommandLine, program, usage } = made
+
+/** The options of the log. */
+export const ofLog = ["logLevel", "logPrefix", "logFormat"] as const
+
+/** The options of the access control. */
+export const ofAccess = ["adminUsers", "aclHttpHeader"] as const
+
+/** The options of notifications. */
+export const ofNotifications = ["notificationHttpEndpoint"] as const
+
+/** Which options the pieces of an nsqadmin read. */
+export const reads = OptionReads.make<NsqadminOptions>({
+  program: "nsqadmin",
+  table: Table.table,
+  defaults,
+  reference: made.reference,
+  optional: [...ofLog, ...ofAccess, ...ofNotifications]
+})

@@ -160,7 +160,7 @@ const start = Effect.fnUntraced(function*(pieces: Chosen) {
   )
   if (pieces.lock === "ifRead" && reads.has("dataPath")) yield* lock
   noteLater(reads, pieces, yield* LogThreshold, serverTls)
-  yield* Effect.mapError(OptionReads.check(reads), invalidOption)
+  yield* Effect.mapError(OptionReads.check, invalidOption)
 
   const { directory, registration } = Context.get(lower, LookupRegistration)
   const broker = yield* build(Clients.layer.pipe(Layer.provideMerge(Broker.layer))).pipe(

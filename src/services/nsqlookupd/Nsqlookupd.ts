@@ -14,7 +14,6 @@ import { NetError } from "../net/NetError.ts"
 import * as NodeTransport from "../net/NodeTransport.ts"
 import type { Transport } from "../net/Transport.ts"
 import { OptionsError } from "../options/OptionsError.ts"
-import * as UnreadOptions from "../options/UnreadOptions.ts"
 import { LookupHttp } from "./LookupHttp.ts"
 import { LookupTcp } from "./LookupTcp.ts"
 import { NsqlookupdError, NsqlookupdErrorReason } from "./NsqlookupdError.ts"
@@ -83,22 +82,13 @@ type LayerOf<P> = CompleteLayer<
   Exclude<Own, RequirementsOf<P, Available>>
 >
 
-const ofLog = new Set<keyof Options.NsqlookupdOptions>(["logLevel", "logPrefix", "logFormat"])
-const ofHttp = new Set<keyof Options.NsqlookupdOptions>(["httpAddress", "httpAllowedHosts", "maxHttpConnections"])
-
-/** Fails if an option is not valid, or if no piece reads one that is set. */
-const check = Effect.fnUntraced(function*({ http = standard.http, tcp = true }: Pieces) {
-  const options = yield* Options.NsqlookupdOptions
-  const threshold = yield* LogThreshold
-  yield* Options.check(options)
-  yield* UnreadOptions.check({
-    program: "nsqlookupd",
-    table: Options.table,
-    defaults: Options.defaults(),
-    options,
-    isRead: (name) =>
-      (isUsed(threshold) || !ofLog.has(name)) && (http !== false || !ofHttp.has(name)) && (tcp || name !== "tcpAddress")
-  })
+/** Fails if no piece reads an option that is set. The registrations have recorded what they read. */
+const checkReads = Effect.fnUntraced(function*(http: boolean, tcp: boolean) {
+  const reads = yield* Options.reads.current
+  if (isUsed(yield* LogThreshold)) reads.add(Options.ofLog)
+  if (http) reads.add(Options.ofHttp)
+  if (tcp) reads.add(["tcpAddress"])
+  yield* Options.reads.check
 })
 
 const start = Effect.fnUntraced(function*(pieces: Pieces) {
@@ -106,20 +96,20 @@ const start = Effect.fnUntraced(function*(pieces: Pieces) {
   // Its own, so that no piece is shared with another daemon of the program.
   const memo = yield* Layer.makeMemoMap
   const scope = yield* Effect.scope
-  yield* check(pieces)
+  const build = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.buildWithMemoMap(layer, memo, scope)
+  yield* Options.check(yield* Options.NsqlookupdOptions)
+  const database = yield* build(registrations)
+  yield* checkReads(http !== false, tcp)
   yield* Effect.logInfo(Version.banner("nsqlookupd"))
   // TCP is built last because the IDENTIFY response includes the HTTP port.
   const listener: AnyLayer<never> = tcp ? LookupTcp.layer : Layer.empty
-  const built = yield* Layer.buildWithMemoMap(
+  const built = yield* build(
     listener.pipe(
       Layer.provideMerge(http === false ? Layer.empty : http),
       Layer.provide(transport),
-      Layer.provideMerge(registrations),
       Layer.provide(DaemonState.layer)
-    ),
-    memo,
-    scope
-  )
+    )
+  ).pipe(Effect.provideContext(database))
   const open = [
     ...Option.toArray(Context.getOption(built, LookupTcp)).map((bound) => ({ name: "TCP", ...bound })),
     ...Option.toArray(Context.getOption(built, LookupHttp)).map((bound) => ({ name: "HTTP", ...bound }))
@@ -133,11 +123,13 @@ const start = Effect.fnUntraced(function*(pieces: Pieces) {
       Effect.raceAllFirst([Effect.never, ...open.map(({ broken }) => broken)]),
       failure("ListenerLoss")
     )
-  }).pipe(Context.add(Registrations, Context.get(built, Registrations)))
+  }).pipe(Context.add(Registrations, Context.get(database, Registrations)))
 })
 
 const layerOf = (pieces: Pieces): AnyLayer<Nsqlookupd | Registrations> =>
-  Layer.effectContext(Effect.mapError(start(pieces), pieceError)).pipe(Layer.provide(pieces.logging ?? Layer.empty))
+  Layer.effectContext(Effect.mapError(start(pieces), pieceError)).pipe(
+    Layer.provide([pieces.logging ?? Layer.empty, Options.reads.layer])
+  )
 
 /**
  * A running nsqlookupd. Its Layers also give out its `Registrations`.

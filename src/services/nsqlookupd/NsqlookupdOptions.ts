@@ -4,6 +4,7 @@
  */
 import type { Context } from "effect"
 import * as DaemonOptions from "../options/DaemonOptions.ts"
+import * as OptionReads from "../options/OptionReads.ts"
 import * as OptionTable from "../options/OptionTable.ts"
 import * as Table from "./NsqlookupdTable.ts"
 
@@ -39,3 +40,28 @@ export const layer = made.layer
 
 /** The name of the program, its usage text, and its options by command line, environment and config file. */
 export const { fromCommandLine, program, usage } = made
+
+/** The options of the log. */
+export const ofLog = ["logLevel", "logPrefix", "logFormat"] as const
+
+/** The options of the HTTP listener. */
+export const ofHttp = ["httpAddress", "httpAllowedHosts", "maxHttpConnections"] as const
+
+/** The options of the registrations. */
+export const ofRegistrations = [
+  "inactiveProducerTimeout",
+  "tombstoneLifetime",
+  "maxRegistrationsPerProducer",
+  "maxRegistrations",
+  "maxUnusedNames",
+  "unusedNameLifetime"
+] as const
+
+/** Which options the pieces of an nsqlookupd read. */
+export const reads = OptionReads.make<NsqlookupdOptions>({
+  program: "nsqlookupd",
+  table: Table.table,
+  defaults,
+  reference: made.reference,
+  optional: [...ofLog, ...ofHttp, ...ofRegistrations, "tcpAddress"]
+})

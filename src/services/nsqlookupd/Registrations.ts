@@ -3,7 +3,7 @@
  */
 import { Context, Effect, Layer, PubSub } from "effect"
 import * as Time from "../core/Time.ts"
-import { NsqlookupdOptions } from "./NsqlookupdOptions.ts"
+import * as Options from "./NsqlookupdOptions.ts"
 import { RegistrationDatabase } from "./RegistrationDatabase.ts"
 
 /** Interval at which unused names are checked. */
@@ -23,7 +23,7 @@ export class Registrations extends Context.Service<Registrations, RegistrationDa
     Effect.gen(function*() {
       const database = new RegistrationDatabase(
         yield* Time.make,
-        yield* NsqlookupdOptions,
+        yield* Options.reads.read(...Options.ofRegistrations),
         yield* PubSub.unbounded<string>()
       )
       yield* Effect.sleep(forgetInterval).pipe(

@@ -73,7 +73,7 @@ layer(Logger.layer([]), { excludeTestServices: true })("the pieces of nsqadmin",
       assert.strictEqual((yield* create).status, 403)
     }))
 
-  it.effect("a route that exists, and an option of the log without its piece, end the start", () =>
+  it.effect("a route that exists, and an option that no piece reads, end the start", () =>
     Effect.gen(function*() {
       const options = { httpAddress: anyPort, lookupdHttpAddresses: [yield* lookupd] }
       const ping = HttpRouter.route("GET", "/ping", HttpServerResponse.text("own"))
@@ -84,6 +84,9 @@ layer(Logger.layer([]), { excludeTestServices: true })("the pieces of nsqadmin",
       )
       const unread = Nsqadmin.layerWith({ ...options, logFormat: "json" })
       assert.match((yield* Effect.flip(Layer.build(unread))).message, /logFormat \(--log-format\) has no effect/)
+      const access = Layer.succeed(AdminAccess, { isAdmin: () => true, check: Effect.void })
+      const users = Nsqadmin.layerWith({ ...options, adminUsers: ["alice"] }, { access })
+      assert.match((yield* Effect.flip(Layer.build(users))).message, /adminUsers \(--admin-user\) has no effect/)
     }))
 
   it("a replacement without effect does not compile", () => {

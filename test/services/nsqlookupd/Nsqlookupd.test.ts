@@ -68,6 +68,24 @@ layer(Logger.layer([]), { excludeTestServices: true })("Nsqlookupd", (it) => {
         unread("tcpAddress", "tcp-address")
       )
       assert.strictEqual(yield* problem(Nsqlookupd.layerWith({ logLevel: "error" })), unread("logLevel", "log-level"))
+      const own = Layer.effect(Registrations, Registrations)
+      const options = { ...free, tombstoneLifetime: "1 minute" } as const
+      assert.strictEqual(
+        yield* Registrations.pipe(
+          Effect.flatMap((registrations) =>
+            problem(
+              Nsqlookupd.layerWith(options, { registrations: own }).pipe(
+                Layer.provide(Layer.succeed(Registrations, registrations))
+              )
+            )
+          ),
+          Effect.provide(Registrations.layer)
+        ),
+        unread("tombstoneLifetime", "tombstone-lifetime")
+      )
+      yield* Layer.build(
+        Nsqlookupd.layerWith(options, { registrations: own.pipe(Layer.provide(Registrations.layer)) })
+      )
       yield* Layer.build(Nsqlookupd.layerWith({ ...free, logLevel: "fatal" }, { logging: Nsqlookupd.pieces.logging }))
     }))
 

@@ -1,10 +1,6 @@
-/**
- * Which options the pieces of an nsqd read. An option that is set and that no piece reads would be ignored silently: a certificate
- * without TLS, or a data directory with storage in memory. The daemon refuses it at start.
- */
-import { Context, Effect, Layer } from "effect"
-import type { OptionsError } from "../../options/OptionsError.ts"
-import * as UnreadOptions from "../../options/UnreadOptions.ts"
+/** Which options the pieces of an nsqd read (`options/OptionReads.ts`). */
+import type { Effect } from "effect"
+import * as OptionReads from "../../options/OptionReads.ts"
 import * as Options from "./NsqdOptions.ts"
 
 type Name = keyof Options.NsqdOptions
@@ -74,41 +70,29 @@ export const ofStorage: ReadonlyArray<Name> = [
 /** The options of OpenTelemetry. */
 export const ofTelemetry: ReadonlyArray<Name> = ["otlpEndpoint"]
 
-/** The options that belong to pieces which can be left out or replaced. Every other option is always read. */
-const optional = new Set<Name>([
-  ...ofLog,
-  ...ofTcp,
-  ...ofHttp,
-  ...ofStatsd,
-  ...ofTls,
-  ...ofLookup,
-  ...ofAuthServers,
-  ...ofStorage,
-  ...ofTelemetry
-])
-
-/** The options that the pieces of one daemon have read so far. */
-export class Reads {
-  private readonly names = new Set<Name>()
-
-  add(names: ReadonlyArray<Name>): void {
-    for (const name of names) this.names.add(name)
-  }
-  has(name: Name): boolean {
-    return this.names.has(name)
-  }
-}
-
-/** Where pieces record what they read; by default a record that is not checked. */
-const OptionReads: Context.Reference<Reads> = Context.Reference("effect-nsq/options/OptionReads", {
-  defaultValue: () => new Reads()
+const made = OptionReads.make<Options.NsqdOptions>({
+  program: "nsqd",
+  table: Options.table,
+  defaults: Options.defaults,
+  reference: Options.NsqdOptions,
+  optional: [
+    ...ofLog,
+    ...ofTcp,
+    ...ofHttp,
+    ...ofStatsd,
+    ...ofTls,
+    ...ofLookup,
+    ...ofAuthServers,
+    ...ofStorage,
+    ...ofTelemetry
+  ]
 })
 
-/** The reads of the daemon around the caller. */
-export const current: Effect.Effect<Reads> = Effect.map(OptionReads, (reads) => reads)
+/** The options that the pieces of one daemon have read so far. */
+export type Reads = OptionReads.Reads<Name>
 
-/** Gives each daemon its own record. */
-export const layer: Layer.Layer<never> = Layer.fresh(Layer.sync(OptionReads, () => new Reads()))
+/** The record of the daemon around the caller, the Layer that gives each daemon its own, and the check at start. */
+export const { check, current, layer } = made
 
 /**
  * Returns the options, and records that a piece of the daemon reads those with these names. For the Layers of storage, TLS,
@@ -121,20 +105,4 @@ export const layer: Layer.Layer<never> = Layer.fresh(Layer.sync(OptionReads, () 
  * @since 0.2.0
  * @category operations
  */
-export const read = (...names: ReadonlyArray<Name>): Effect.Effect<Options.NsqdOptions> =>
-  Effect.flatMap(OptionReads, (reads) =>
-    Effect.map(Options.NsqdOptions, (options) => {
-      reads.add(names)
-      return options
-    }))
-
-/** Fails for the first option that differs from its default and that no piece has read. */
-export const check = (reads: Reads): Effect.Effect<void, OptionsError> =>
-  Effect.flatMap(Options.NsqdOptions, (options) =>
-    UnreadOptions.check({
-      program: "nsqd",
-      table: Options.table,
-      defaults: Options.defaults(),
-      options,
-      isRead: (name) => !optional.has(name) || reads.has(name)
-    }))
+export const read = (...names: ReadonlyArray<Name>): Effect.Effect<Options.NsqdOptions> => made.read(...names)
