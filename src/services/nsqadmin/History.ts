@@ -12,7 +12,7 @@ import { Sampler } from "./Sampler.ts"
 
 const pointMillis = 20_000
 
-/** Limit for series, about 2.5 kB each. A large cluster has about 20,000. */
+/** Limit for series, about 2.5 kB each, or 4 kB with requeues and timeouts. A large cluster has about 20,000. */
 const maxSeries = 100_000
 
 /** Limit for series in a response. */
@@ -113,9 +113,9 @@ export class SeriesTable {
 
   private write(group: Group, own: PointFigures, channels: ReadonlyMap<string, Flow>): void {
     group.own = this.add(group.own, own)
-    for (const [name, { depth: backlog, finish_rate, rate }] of channels) {
+    for (const [name, flow] of channels) {
       const known = group.channels.get(name)
-      const series = this.add(known, { backlog, finish_rate, rate })
+      const series = this.add(known, pointOf(flow))
       if (known === undefined && series !== undefined) group.channels.set(name, series)
     }
   }
@@ -171,6 +171,14 @@ export class SeriesTable {
     return series !== undefined && this.current - series.last >= ringLength
   }
 }
+
+const pointOf = ({ depth: backlog, finish_rate, rate, requeue_rate, timeout_rate }: Flow): PointFigures => ({
+  backlog,
+  rate,
+  finish_rate,
+  requeue_rate,
+  timeout_rate
+})
 
 const isEmpty = ({ channels, own }: Group): boolean => own === undefined && channels.size === 0
 

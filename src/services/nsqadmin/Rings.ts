@@ -14,16 +14,23 @@ interface Block {
   readonly backlogs: Float32Array
   readonly rates: Float32Array
   readonly finishRates: Float32Array
+  /** Undefined until a rate is not 0, which most channels never have; like the next. */
+  requeueRates: Float32Array | undefined
+  timeoutRates: Float32Array | undefined
   /** The number of rates in the mean of each ring's current point. */
   readonly rated: Uint16Array
 }
 
 const emptyArray = (): Float32Array => new Float32Array(blockRings * ringLength).fill(NaN)
 
+const zeroes = (): Float32Array => new Float32Array(blockRings * ringLength)
+
 const newBlock = (): Block => ({
   backlogs: emptyArray(),
   rates: emptyArray(),
   finishRates: emptyArray(),
+  requeueRates: undefined,
+  timeoutRates: undefined,
   rated: new Uint16Array(blockRings)
 })
 
@@ -34,6 +41,8 @@ export interface PointFigures {
   readonly rate: number | null
   /** Messages finished per second. */
   readonly finish_rate: number | null
+  readonly requeue_rate: number | null
+  readonly timeout_rate: number | null
 }
 
 /** The points of a ring, oldest first; null where no value is known. */
@@ -41,6 +50,8 @@ export interface RingPoints {
   readonly backlog: Array<number | null>
   readonly rate: Array<number | null>
   readonly finish_rate: Array<number | null>
+  readonly requeue_rate: Array<number | null>
+  readonly timeout_rate: Array<number | null>
 }
 
 /** Decodes a stored value. The fourth decimal of a rate is noise. */
@@ -79,9 +90,10 @@ export class Rings {
 
   /** Empties a ring and makes it available again. */
   release(ring: number): void {
-    const { backlogs, finishRates, rated, rates } = this.block(ring)
+    const { backlogs, finishRates, rated, rates, requeueRates, timeoutRates } = this.block(ring)
     const start = ring % blockRings * ringLength
     for (const values of [backlogs, rates, finishRates]) values.fill(NaN, start, start + ringLength)
+    for (const values of [requeueRates, timeoutRates]) values?.fill(0, start, start + ringLength)
     rated[ring % blockRings] = 0
     this.free.push(ring)
   }
@@ -90,11 +102,13 @@ export class Rings {
   turn(points: number): void {
     for (let i = Math.min(points, ringLength); i > 0; i--) {
       this.column = (this.column + 1) % ringLength
-      for (const { backlogs, finishRates, rated, rates } of this.blocks) {
+      for (const { backlogs, finishRates, rated, rates, requeueRates, timeoutRates } of this.blocks) {
         for (let at = this.column; at < backlogs.length; at += ringLength) {
           backlogs[at] = NaN
           rates[at] = NaN
           finishRates[at] = NaN
+          if (requeueRates !== undefined) requeueRates[at] = 0
+          if (timeoutRates !== undefined) timeoutRates[at] = 0
         }
         rated.fill(0)
       }
@@ -102,8 +116,9 @@ export class Rings {
   }
 
   /** Sets the backlog of the current point and adds rates to its means. */
-  write(ring: number, { backlog, finish_rate, rate }: PointFigures): void {
-    const { backlogs, finishRates, rated, rates } = this.block(ring)
+  write(ring: number, { backlog, finish_rate, rate, requeue_rate, timeout_rate }: PointFigures): void {
+    const block = this.block(ring)
+    const { backlogs, finishRates, rated, rates } = block
     const inBlock = ring % blockRings
     const at = inBlock * ringLength + this.column
     backlogs[at] = backlog
@@ -113,18 +128,38 @@ export class Rings {
     rates[at] = meanWith(rates[at] ?? NaN, rate, count)
     // Unknown for a sample in which the nsqd restarted.
     if (finish_rate !== null) finishRates[at] = meanWith(finishRates[at] ?? NaN, finish_rate, count)
+    if (requeue_rate !== null && (requeue_rate > 0 || block.requeueRates !== undefined)) {
+      const values = block.requeueRates ??= zeroes()
+      values[at] = meanWith(values[at] ?? 0, requeue_rate, count)
+    }
+    if (timeout_rate !== null && (timeout_rate > 0 || block.timeoutRates !== undefined)) {
+      const values = block.timeoutRates ??= zeroes()
+      values[at] = meanWith(values[at] ?? 0, timeout_rate, count)
+    }
   }
 
   /** Returns the last points of a ring, the current one last. */
   read(ring: number, points: number): RingPoints {
-    const { backlogs, finishRates, rates } = this.block(ring)
+    const { backlogs, finishRates, rates, requeueRates, timeoutRates } = this.block(ring)
     const start = ring % blockRings * ringLength
     const valuesOf = (stored: Float32Array): Array<number | null> =>
       Array.from({ length: points }, (_, i) => {
         const at = start + (this.column - (points - 1 - i) + ringLength) % ringLength
         return value(stored[at] ?? NaN)
       })
-    return { backlog: valuesOf(backlogs), rate: valuesOf(rates), finish_rate: valuesOf(finishRates) }
+    const rate = valuesOf(rates)
+    /** Where the rate of received messages is unknown, these are, too. */
+    const failuresOf = (stored: Float32Array | undefined): Array<number | null> => {
+      const values = stored === undefined ? undefined : valuesOf(stored)
+      return rate.map((known, i) => known === null ? null : values?.[i] ?? 0)
+    }
+    return {
+      backlog: valuesOf(backlogs),
+      rate,
+      finish_rate: valuesOf(finishRates),
+      requeue_rate: failuresOf(requeueRates),
+      timeout_rate: failuresOf(timeoutRates)
+    }
   }
 
   private block(ring: number): Block {

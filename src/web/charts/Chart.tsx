@@ -3,7 +3,7 @@ import UPlot from "uplot"
 import * as Format from "../core/format.ts"
 
 /** The charted figures. */
-export type Metric = "backlog" | "rate" | "finish_rate"
+export type Metric = "backlog" | "rate" | "finish_rate" | "requeue_rate" | "timeout_rate"
 
 /** One line of a chart; null where no value is known. */
 export interface Line {
@@ -15,8 +15,20 @@ export interface Line {
 const hour = 3600
 const shortest = 600
 
-const labels: { readonly [M in Metric]: string } = { backlog: "Backlog", rate: "Received", finish_rate: "Finished" }
-const colors: { readonly [M in Metric]: string } = { backlog: "--depth", rate: "--rate", finish_rate: "--finish" }
+const labels: { readonly [M in Metric]: string } = {
+  backlog: "Backlog",
+  rate: "Received",
+  finish_rate: "Finished",
+  requeue_rate: "Requeued",
+  timeout_rate: "Timed out"
+}
+const colors: { readonly [M in Metric]: string } = {
+  backlog: "--depth",
+  rate: "--rate",
+  finish_rate: "--finish",
+  requeue_rate: "--requeue",
+  timeout_rate: "--timeout"
+}
 
 const style = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 

@@ -43,7 +43,9 @@ const find = (
 const nameOf: { readonly [M in Metric]: string } = {
   backlog: "backlog",
   rate: "messages received per second",
-  finish_rate: "messages finished per second"
+  finish_rate: "messages finished per second",
+  requeue_rate: "messages requeued per second",
+  timeout_rate: "messages timed out per second"
 }
 
 const labelOf = (metric: Metric, { values }: ChartData): string => {
@@ -98,11 +100,13 @@ export const BacklogChart = (series: SeriesProps) => <Drawn data={useSeries("bac
 /** A small chart of the messages received per second in the past hour. */
 export const RateChart = (series: SeriesProps) => <Drawn data={useSeries("rate", series)} metric="rate" />
 
-/** The large charts of a topic or a channel: its backlog, and the rates of received and finished messages. */
+/** The large charts of a topic or a channel: its backlog, and the rates of received, finished, requeued and timed out messages. */
 export const LargeCharts = (series: SeriesProps) => {
   const backlog = useSeries("backlog", series)
   const received = useSeries("rate", series)
   const finished = useSeries("finish_rate", series)
+  const requeued = useSeries("requeue_rate", series)
+  const timedOut = useSeries("timeout_rate", series)
   return (
     <div className="charts">
       <figure>
@@ -120,10 +124,17 @@ export const LargeCharts = (series: SeriesProps) => {
           times={received.times}
           lines={[
             { metric: "rate", values: received.values },
-            { metric: "finish_rate", values: finished.values }
+            { metric: "finish_rate", values: finished.values },
+            { metric: "requeue_rate", values: requeued.values },
+            { metric: "timeout_rate", values: timedOut.values }
           ]}
           size="large"
-          label={`${labelOf("rate", received)}; ${labelOf("finish_rate", finished)}`}
+          label={[
+            labelOf("rate", received),
+            labelOf("finish_rate", finished),
+            labelOf("requeue_rate", requeued),
+            labelOf("timeout_rate", timedOut)
+          ].join("; ")}
         />
       </figure>
     </div>

@@ -38,6 +38,14 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's warnings", (it) 
       yield* view.act((page) => page.getByRole("heading", { level: 1, name: "Channel resize" }).waitFor())
       yield* view.act(() => warning(view, "makes no progress").waitFor())
       yield* view.act((page) => page.getByRole("row").filter({ hasText: "resizer-7" }).waitFor())
+      // The charts and the tables have the rates of requeues and timeouts.
+      yield* view.act((page) =>
+        page.getByRole("img", { name: /messages timed out per second in the past hour: .*maximum (?!0$)/ }).waitFor()
+      )
+      yield* view.open("/topics/images/requeue")
+      yield* view.act((page) =>
+        page.getByRole("img", { name: /messages requeued per second in the past hour: .*maximum (?!0;)/ }).waitFor()
+      )
     }))
 
   it.effect("a muted warning is neither counted nor shown among the others, for all users, until it is unmuted", () =>

@@ -34,7 +34,9 @@ describe("History", () => {
           node: "",
           backlog: [2, 6, 10],
           rate: [1, 4.5, 8.5],
-          finish_rate: [null, null, null]
+          finish_rate: [null, null, null],
+          requeue_rate: [0, 0, 0],
+          timeout_rate: [0, 0, 0]
         }]
       })
     }).pipe(Effect.provide(layer(fakeCluster({ a: { topics: { t } } }))))

@@ -11,7 +11,9 @@ const taken = (rings: Rings): number => {
 const point = (backlog: number, rate: number | null) => ({
   backlog,
   rate,
-  finish_rate: rate === null ? null : rate * 2
+  finish_rate: rate === null ? null : rate * 2,
+  requeue_rate: rate === null ? null : 0,
+  timeout_rate: rate === null ? null : 0
 })
 
 describe("Rings", () => {
@@ -28,8 +30,25 @@ describe("Rings", () => {
     assert.deepStrictEqual(rings.read(ring, 5), {
       backlog: [null, 5, 8, null, 1],
       rate: [null, null, 3, null, 0.125],
-      finish_rate: [null, null, 6, null, 0.25]
+      finish_rate: [null, null, 6, null, 0.25],
+      requeue_rate: [null, null, 0, null, 0],
+      timeout_rate: [null, null, 0, null, 0]
     })
+  })
+
+  it("requeues and timeouts are 0 until there are some, and 0 again in an emptied ring", () => {
+    const rings = new Rings(10)
+    const ring = taken(rings)
+    rings.write(ring, point(1, 1))
+    rings.turn(1)
+    rings.write(ring, { ...point(1, 1), requeue_rate: 4, timeout_rate: 2 })
+    rings.write(ring, { ...point(1, 1), requeue_rate: 0, timeout_rate: 2 })
+    assert.deepStrictEqual(rings.read(ring, 2).requeue_rate, [0, 2])
+    assert.deepStrictEqual(rings.read(ring, 2).timeout_rate, [0, 2])
+    rings.release(ring)
+    assert.strictEqual(taken(rings), ring)
+    rings.write(ring, point(1, 1))
+    assert.deepStrictEqual(rings.read(ring, 2).requeue_rate, [null, 0])
   })
 
   it("a point is dropped after a full turn, and all points after a long time", () => {
@@ -53,7 +72,13 @@ describe("Rings", () => {
     rings.release(a)
     assert.strictEqual(rings.size, 1)
     assert.strictEqual(taken(rings), a)
-    assert.deepStrictEqual(rings.read(a, 1), { backlog: [null], rate: [null], finish_rate: [null] })
+    assert.deepStrictEqual(rings.read(a, 1), {
+      backlog: [null],
+      rate: [null],
+      finish_rate: [null],
+      requeue_rate: [null],
+      timeout_rate: [null]
+    })
     assert.isUndefined(rings.take())
   })
 
@@ -64,7 +89,13 @@ describe("Rings", () => {
     rings.turn(1)
     all.forEach((ring, i) => rings.write(ring, point(i * 2, null)))
     all.forEach((ring, i) =>
-      assert.deepStrictEqual(rings.read(ring, 2), { backlog: [i, i * 2], rate: [i, null], finish_rate: [i * 2, null] })
+      assert.deepStrictEqual(rings.read(ring, 2), {
+        backlog: [i, i * 2],
+        rate: [i, null],
+        finish_rate: [i * 2, null],
+        requeue_rate: [0, null],
+        timeout_rate: [0, null]
+      })
     )
   })
 })

@@ -160,7 +160,9 @@ export const HistorySeries = Schema.Struct({
   node: Schema.String,
   backlog: Schema.Array(Schema.NullOr(Schema.Finite)),
   rate: Schema.Array(Schema.NullOr(Schema.Finite)),
-  finish_rate: Schema.Array(Schema.NullOr(Schema.Finite))
+  finish_rate: Schema.Array(Schema.NullOr(Schema.Finite)),
+  requeue_rate: Schema.Array(Schema.NullOr(Schema.Finite)),
+  timeout_rate: Schema.Array(Schema.NullOr(Schema.Finite))
 })
 export type HistorySeries = typeof HistorySeries.Type
 
