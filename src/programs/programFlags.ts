@@ -115,6 +115,7 @@ export const flagsOf: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
     "max-http-connections",
     "max-live-clients",
     "max-tails",
+    "node-retention",
     "notification-http-endpoint",
     "nsqd-http-address",
     "proxy-graphite",
@@ -122,7 +123,13 @@ export const flagsOf: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
     "statsd-counter-format",
     "statsd-gauge-format",
     "statsd-interval",
-    "statsd-prefix"
+    "statsd-prefix",
+    "warn-delivery-ratio",
+    "warn-depth",
+    "warn-memory-percent",
+    "warn-oldest",
+    "warn-period",
+    "warn-requeue-percent"
   ]],
   ["nsq_stat", [
     "allowed-daemon-networks",
