@@ -12,6 +12,7 @@ export default defineConfig({
       { find: /^effect-nsq\/client$/, replacement: source("services/client/index.ts") },
       { find: /^effect-nsq\/persistence$/, replacement: source("services/persistence/index.ts") },
       { find: /^effect-nsq\/promise$/, replacement: source("services/promise/index.ts") },
+      { find: /^effect-nsq\/protocol$/, replacement: source("protocol/index.ts") },
       { find: /^effect-nsq\/testing$/, replacement: source("testing/index.ts") }
     ]
   },

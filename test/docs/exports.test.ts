@@ -74,4 +74,19 @@ describe("the package's exports", () => {
     seen.clear()
     assert.deepStrictEqual(entryPoints.flatMap((file) => undocumented(file, undefined)), [])
   })
+
+  it("every namespace of an entry point has an example, in its docstring or in its module", () => {
+    const missing = entryPoints.flatMap((file) => {
+      const text = Fs.readFileSync(Path.join(root, file), "utf8")
+      return Array.from(
+        text.matchAll(/^export \* as ([A-Z]\w*) from "(\.[^"]+)"/gm),
+        ({ 1: name = "", 2: from = "", index }) => {
+          const docs = text.slice(text.lastIndexOf("/**", index), index)
+          const module = Fs.readFileSync(Path.join(root, Path.dirname(file), from), "utf8")
+          return docs.includes("```ts") || module.includes("```ts") ? [] : [`${file}: ${name}`]
+        }
+      ).flat()
+    })
+    assert.deepStrictEqual(missing, [])
+  })
 })

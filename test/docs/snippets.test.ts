@@ -38,11 +38,12 @@ const snippets: ReadonlyArray<Snippet> = [
 const modulesFor = (from: string): ReadonlyArray<string> => {
   const entry = /services\/promise|NsqError/.test(from) ?
     ["effect-nsq/promise", Path.join(root, "test/docs/promisePlaceholders.ts")] :
-    /services\/nsqd|services\/persistence|services\/http/.test(from) ?
+    /src\/broker|services\/nsqd|services\/persistence|services\/http/.test(from) ?
     ["effect-nsq/broker"] :
     /services\/admin/.test(from)
     ? ["effect-nsq/admin"]
     : []
+  if (from.startsWith("src/protocol/index.ts")) return ["effect-nsq/protocol"]
   return [
     ...entry,
     "effect-nsq/client",
@@ -56,6 +57,7 @@ const modulesFor = (from: string): ReadonlyArray<string> => {
     "effect/http",
     "effect/persistence",
     "@effect/vitest",
+    "vitest",
     Path.join(root, "test/docs/placeholders.ts"),
     Path.join(root, "src/protocol/client/Names.ts"),
     Path.join(root, "src/services/nsqd/options/OptionReads.ts"),
