@@ -148,6 +148,11 @@ const smoke = async ({ args, executable, package: spec, title }: Runtime): Promi
       await stop(child)
     }
   })
+  await step(title, "client with promises", async () => {
+    const child = run("promise.mjs", address)
+    await printed(child, /coffee[^]*closed/)
+    await stop(child)
+  })
   for (const daemon of daemons) await stop(daemon)
 }
 
@@ -182,12 +187,30 @@ await Effect.runPromise(Effect.gen(function*() {
 }).pipe(Effect.scoped, Effect.provide(NodeClient.layer)))
 `
 
+const promise = `
+import { createConsumer, createProducer } from "${name}/promise"
+const servers = { nsqd: [process.argv[2]] }
+const producer = createProducer({ servers })
+await producer.publish("drinks", "coffee")
+const consumer = createConsumer({ topic: "drinks", channel: "kitchen", servers })
+for await (const message of consumer) {
+  console.log(message.text())
+  message.finish()
+  break
+}
+await consumer.close()
+await producer.close()
+console.log("closed")
+setInterval(() => {}, 1000)
+`
+
 try {
   execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", directory], { cwd: root, stdio: "ignore" })
   const tarball = path(`${name}-${version}.tgz`)
   npm("project", ["install", tarball])
   Fs.writeFileSync(path("project/broker.mjs"), broker)
   Fs.writeFileSync(path("project/client.mjs"), client)
+  Fs.writeFileSync(path("project/promise.mjs"), promise)
 
   await step("npm install --global", "program nsqd", async () => {
     npm("global", ["install", "--global", "--prefix", path("global"), tarball])
