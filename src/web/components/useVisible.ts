@@ -3,8 +3,8 @@ import { useEffect, useRef, useState } from "react"
 import * as TopicList from "../core/topicList.ts"
 
 /** Heights of a row in pixels, which the style sheet repeats: a line of a table, and a card on a phone. */
-const lineHeight = 40
-const cardHeight = 124
+const lineHeight = 48
+const cardHeight = 132
 
 const cards = matchMedia("(max-width: 800px)")
 
