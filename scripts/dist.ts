@@ -1,6 +1,6 @@
 /**
  * Writes the artefacts of a release into `artifacts/`, without network. One commit gives the same bytes each time: all times are
- * that of the commit (or `SOURCE_DATE_EPOCH`), and entries are sorted. `--only=npm,sbom,deb` chooses artefacts, `--out=DIRECTORY`
+ * that of the commit (or `SOURCE_DATE_EPOCH`), and entries are sorted. `--only=npm,sbom,deb,oci` chooses artefacts, `--out=DIRECTORY`
  * another directory. `npm run build` comes first.
  */
 import { execFileSync } from "node:child_process"
@@ -11,6 +11,7 @@ import { parseArgs } from "node:util"
 import { root } from "./dist/application.ts"
 import { debPackage } from "./dist/debPackage.ts"
 import { npmPackage, sbom } from "./dist/npmPackage.ts"
+import { ociImage } from "./dist/ociImage.ts"
 
 const { values } = parseArgs({ options: { only: { type: "string" }, out: { type: "string", default: "artifacts" } } })
 const directory = Path.resolve(root, values.out)
@@ -30,7 +31,8 @@ const write = ({ data, name }: { readonly name: string; readonly data: string | 
 const artefacts: Readonly<Record<string, () => string>> = {
   npm: () => npmPackage(directory),
   sbom: () => write(sbom(time)),
-  deb: () => write(debPackage(time))
+  deb: () => write(debPackage(time)),
+  oci: () => write(ociImage(time))
 }
 
 const chosen = values.only?.split(",") ?? Object.keys(artefacts)
