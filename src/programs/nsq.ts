@@ -1,19 +1,11 @@
 /**
- * The program `nsq`, for commands that NSQ does not have: `nsq standalone` runs the daemons for development, `nsq data` works on
- * the data directory of a stopped nsqd.
+ * The program `nsq`, for everything that is not a drop-in for one of NSQ's programs: `nsq standalone` runs the daemons for
+ * development, `nsq data` works on the data directory of a stopped nsqd, the others work on a cluster.
  */
 import process from "node:process"
 import * as Arguments from "./arguments.ts"
 import * as Data from "./runData.ts"
 import * as Standalone from "./runStandalone.ts"
-
-const usage = `usage: nsq <command> [flags]
-
-  standalone    runs nsqlookupd, nsqd and nsqadmin in one process, for development
-  data          verifies, exports and imports the data directory of a stopped nsqd
-
-nsq <command> --help lists the flags of a command
-`
 
 const [command, ...args] = Arguments.read()
 if (command === "standalone") {
@@ -21,6 +13,6 @@ if (command === "standalone") {
 } else if (command === "data") {
   Data.run(args)
 } else {
-  process.stderr.write(usage)
-  process.exit(command === undefined || command === "--help" || command === "-h" ? 0 : 2)
+  // Loaded on demand: the daemons of `standalone` do not need it.
+  void import("./runNsq.ts").then(({ main }) => main(process.argv.slice(2)))
 }

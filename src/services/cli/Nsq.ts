@@ -1,0 +1,35 @@
+/**
+ * The command `nsq` with all its commands. `standalone` and `data` have flags in the form of NSQ's daemons; the program runs them
+ * before this module is loaded, and they are here for the help text and for completions.
+ */
+import { Effect } from "effect"
+import { Argument, Command } from "effect/cli"
+import { channelCommand, topicCommand } from "./administer.ts"
+import { config } from "./config.ts"
+import { contextCommand } from "./contextCommand.ts"
+import { node, stat } from "./inspect.ts"
+import { publish } from "./publish.ts"
+import { root } from "./root.ts"
+import { subscribe, tail } from "./subscribe.ts"
+
+const separate = <const Name extends string>(name: Name, description: string) =>
+  Command.make(name, { arguments: Argument.String("argument").pipe(Argument.variadic()) }, () => Effect.void).pipe(
+    Command.withDescription(description)
+  )
+
+/** The command with its subcommands. */
+export const nsq = root.pipe(
+  Command.withSubcommands([
+    publish,
+    subscribe,
+    tail,
+    stat,
+    topicCommand,
+    channelCommand,
+    node,
+    contextCommand,
+    config,
+    separate("standalone", "Run nsqlookupd, nsqd and nsqadmin in one process, for development"),
+    separate("data", "Verify, export and import the data directory of a stopped nsqd")
+  ])
+)

@@ -1,0 +1,114 @@
+/** `nsq stat` and `nsq node list`: the figures of topics, channels and nsqds. */
+import { Effect, Option } from "effect"
+import { Argument, Command } from "effect/cli"
+import { daemonFailure } from "./CliError.ts"
+import * as figures from "./figures.ts"
+import * as Output from "./Output.ts"
+import { target } from "./Target.ts"
+
+const columns: ReadonlyArray<Output.Column<figures.Figures>> = [
+  { heading: "TOPIC", cell: ({ topic }) => topic },
+  { heading: "CHANNEL", cell: ({ channel }) => channel },
+  { heading: "DEPTH", cell: ({ depth }) => depth },
+  { heading: "IN FLIGHT", cell: ({ inFlight }) => inFlight },
+  { heading: "DEFERRED", cell: ({ deferred }) => deferred },
+  { heading: "REQUEUED", cell: ({ requeues }) => requeues },
+  { heading: "TIMED OUT", cell: ({ timeouts }) => timeouts },
+  { heading: "MESSAGES", cell: ({ messages }) => messages },
+  { heading: "CLIENTS", cell: ({ clients }) => clients },
+  { heading: "", cell: ({ paused }) => paused ? "paused" : "" }
+]
+
+/** The command `nsq stat`. */
+export const stat = Command.make(
+  "stat",
+  {
+    topic: Argument.String("topic").pipe(Argument.withDescription("Only this topic"), Argument.optional),
+    channel: Argument.String("channel").pipe(Argument.withDescription("Only this channel"), Argument.optional)
+  },
+  Effect.fnUntraced(function*({ channel, topic }) {
+    const { nsqds } = yield* target
+    const rows = yield* figures.query(yield* nsqds, Option.getOrUndefined(topic), Option.getOrUndefined(channel))
+    yield* Output.printRows(columns, rows, "no such topic or channel")
+  })
+).pipe(
+  Command.withDescription("Show the figures of topics and channels, summed over all nsqds"),
+  Command.withExamples([
+    { command: "nsq stat", description: "All topics of the nsqd on this machine" },
+    { command: "nsq stat orders --context prod --json", description: "One topic of a named cluster, as JSON" }
+  ])
+)
+
+/** An nsqd, as a row. */
+interface NodeRow {
+  readonly node: string
+  readonly version: string
+  readonly health: string
+  readonly topics: number
+  readonly messages: number
+}
+
+const list = Command.make(
+  "list",
+  {},
+  Effect.fnUntraced(function*() {
+    const { nsqds } = yield* target
+    const rows = yield* Effect.forEach(
+      yield* nsqds,
+      ({ address, info, stats }) =>
+        Effect.zipWith(info, stats({ clients: false, memory: false }), (known, { health, topics }): NodeRow => ({
+          node: address,
+          version: known.effect_nsq_version === ""
+            ? known.version
+            : `${known.version} (effect-nsq ${known.effect_nsq_version})`,
+          health,
+          topics: topics?.length ?? 0,
+          messages: (topics ?? []).reduce((sum, { message_count: count }) => sum + count, 0)
+        })).pipe(
+          Effect.catch((error) =>
+            Effect.succeed<NodeRow>({ node: address, version: "", health: error.message, topics: 0, messages: 0 })
+          )
+        ),
+      { concurrency: 16 }
+    )
+    yield* Output.printRows(
+      [
+        {
+          heading: "NSQD",
+          cell: ({ node }) => node
+        },
+        { heading: "VERSION", cell: ({ version }) => version },
+        { heading: "TOPICS", cell: ({ topics }) => topics },
+        { heading: "MESSAGES", cell: ({ messages }) => messages },
+        { heading: "HEALTH", cell: ({ health }) => health }
+      ],
+      rows,
+      "no nsqd is registered"
+    )
+  })
+)
+
+const tombstone = Command.make(
+  "tombstone",
+  {
+    topic: Argument.String("topic").pipe(Argument.withDescription("Name of the topic")),
+    node: Argument.String("node").pipe(Argument.withDescription("<broadcast address>:<HTTP port> of the nsqd"))
+  },
+  Effect.fnUntraced(function*({ node, topic }) {
+    const { lookupds } = yield* target
+    yield* Effect.mapError(
+      Effect.forEach(lookupds, (nsqlookupd) => nsqlookupd.tombstone(topic, node), { discard: true }),
+      daemonFailure
+    )
+    yield* Output.printResult(`${node} is hidden from new consumers of ${topic}`, { tombstoned: node, topic })
+  })
+).pipe(Command.withDescription("Hide the topic of an nsqd from consumers for a while"))
+
+/** The command `nsq node`. */
+export const node = Command.make("node").pipe(
+  Command.withDescription("List nsqds, and hide them from consumers"),
+  Command.withSubcommands([
+    list.pipe(Command.withDescription("List nsqds with version and health")),
+    tombstone
+  ])
+)

@@ -1,0 +1,17 @@
+/** Arguments that name topics and channels. They are checked before a daemon is asked. */
+import { Argument } from "effect/cli"
+import { isValidName } from "../../protocol/client/Names.ts"
+
+const rule = "1 to 64 letters, digits, dots, dashes or underscores, with or without #ephemeral at the end"
+
+const named = (name: string, description: string) =>
+  Argument.String(name).pipe(
+    Argument.withDescription(description),
+    Argument.filter(isValidName, () => rule)
+  )
+
+/** A topic. */
+export const topic = named("topic", "Name of the topic")
+
+/** A channel. */
+export const channel = named("channel", "Name of the channel")

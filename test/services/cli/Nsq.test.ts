@@ -1,0 +1,97 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit } from "effect"
+import { CliError } from "../../../src/services/cli/CliError.ts"
+import { daemon, type Ran, run, runAlone } from "./cli.ts"
+
+/** The exit code and the message of a command that failed for a reason of its own. */
+const failureOf = ({ exit }: Ran): readonly [code: number, message: string] | undefined => {
+  if (Exit.isSuccess(exit)) return undefined
+  const error = Cause.findErrorOption(exit.cause)
+  return error._tag === "Some" && error.value instanceof CliError
+    ? [error.value.exitCode, error.value.message]
+    : undefined
+}
+
+const printed = (...args: ReadonlyArray<string>) => Effect.map(run(args), ({ out }) => out)
+
+describe("nsq", () => {
+  it.live("pub publishes its arguments or the lines of its input, and sub prints and finishes the messages", () =>
+    Effect.gen(function*() {
+      yield* run(["topic", "create", "orders"])
+      yield* run(["channel", "create", "orders", "kitchen"])
+      assert.strictEqual(yield* printed("pub", "orders", "tea", "milk"), "2 published to orders")
+      const { out } = yield* run(["pub", "orders"], "sugar\n\nlemon\n")
+      assert.strictEqual(out, "2 published to orders")
+      assert.strictEqual(yield* printed("sub", "orders", "kitchen", "-n", "3"), "tea\nmilk\nsugar")
+      const last = JSON.parse(yield* printed("sub", "orders", "kitchen", "-n", "1", "--json"))
+      assert.deepStrictEqual([last.body, last.attempts], ["lemon", 1])
+    }).pipe(Effect.provide(daemon)))
+
+  it.live("pub --delay defers messages", () =>
+    Effect.gen(function*() {
+      yield* run(["topic", "create", "later"])
+      yield* run(["channel", "create", "later", "c"])
+      yield* run(["pub", "later", "x", "--delay", "1h"])
+      const [, channel] = JSON.parse(yield* printed("stat", "later", "--json"))
+      assert.deepStrictEqual([channel.depth, channel.deferred], [0, 1])
+      const { exit } = yield* run(["pub", "later", "x", "--delay", "soon"])
+      assert.isTrue(Exit.isFailure(exit))
+    }).pipe(Effect.provide(daemon)))
+
+  it.live("topic list and stat print tables, or JSON for programs", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* printed("topic", "list"), "no topics; publish to create one: nsq pub TOPIC MESSAGE")
+      yield* run(["pub", "orders", "a", "b"])
+      yield* run(["channel", "create", "orders", "kitchen"])
+      assert.strictEqual(
+        yield* printed("topic", "list"),
+        "TOPIC   BACKLOG  CHANNELS  MESSAGES  NSQDS\norders        2         1         2      1"
+      )
+      const stat = yield* printed("stat")
+      assert.match(stat, /^TOPIC {3}CHANNEL {2}DEPTH {2}IN FLIGHT .*\norders .*\norders {2}kitchen {6}2 /)
+      assert.deepStrictEqual(JSON.parse(yield* printed("topic", "list", "--json")), [
+        { topic: "orders", backlog: 2, channels: 1, messages: 2, nodes: 1, paused: false }
+      ])
+      assert.match(yield* printed("node", "list"), /^NSQD .*\n127\.0\.0\.1:\d+ +1\.3\.0 \(effect-nsq .*\) +1 +2 +OK$/)
+    }).pipe(Effect.provide(daemon)))
+
+  it.live("topics and channels are created, paused, emptied and deleted", () =>
+    Effect.gen(function*() {
+      const done = (past: string, subject: string) => `${subject} ${past} on 1 of 1 nsqd`
+      assert.strictEqual(yield* printed("topic", "create", "t"), done("created", "topic t"))
+      assert.strictEqual(yield* printed("channel", "create", "t", "c"), done("created", "channel t/c"))
+      assert.strictEqual(yield* printed("channel", "pause", "t", "c"), done("paused", "channel t/c"))
+      assert.strictEqual(yield* printed("topic", "pause", "t"), done("paused", "topic t"))
+      assert.match(yield* printed("stat"), /paused\n.*paused$/)
+      assert.strictEqual(yield* printed("topic", "unpause", "t"), done("resumed", "topic t"))
+      assert.strictEqual(yield* printed("channel", "unpause", "t", "c"), done("resumed", "channel t/c"))
+      yield* run(["pub", "t", "x"])
+      assert.strictEqual(yield* printed("channel", "empty", "t", "c", "--yes"), done("emptied", "channel t/c"))
+      assert.strictEqual(yield* printed("channel", "delete", "t", "c", "-y"), done("deleted", "channel t/c"))
+      assert.strictEqual(yield* printed("topic", "empty", "t", "-y"), done("emptied", "topic t"))
+      assert.strictEqual(yield* printed("topic", "delete", "t", "-y"), done("deleted", "topic t"))
+      assert.deepStrictEqual(failureOf(yield* run(["topic", "delete", "t", "-y"])), [1, "topic t does not exist"])
+    }).pipe(Effect.provide(daemon)))
+
+  it.live("what would lose messages needs a confirmation, which says how many", () =>
+    Effect.gen(function*() {
+      yield* run(["pub", "t", "x", "y"])
+      yield* run(["channel", "create", "t", "c"])
+      assert.deepStrictEqual(failureOf(yield* run(["topic", "delete", "t"])), [
+        3,
+        "t has 2 messages, which will be lost; give --yes to confirm"
+      ])
+      assert.match(yield* printed("stat", "t"), /2/)
+    }).pipe(Effect.provide(daemon)))
+
+  it.live("a daemon that cannot be reached, and input that is not valid, are told apart by the exit code", () =>
+    Effect.gen(function*() {
+      const unreachable = failureOf(yield* runAlone(["stat", "--nsqd-http-address=127.0.0.1:1"]))
+      assert.deepStrictEqual(unreachable?.[0], 1)
+      assert.match(unreachable?.[1] ?? "", /ECONNREFUSED 127\.0\.0\.1:1/)
+      assert.deepStrictEqual(failureOf(yield* runAlone(["sub", "t", "c", "--count", "0"])), [
+        2,
+        "--count must be at least 1"
+      ])
+    }))
+})

@@ -1,0 +1,54 @@
+/** Runs commands of `nsq` in process, against a real nsqd. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Console, Effect, type Exit, FileSystem, Layer, References, Stdio, Stream } from "effect"
+import { Command } from "effect/cli"
+import { nsq } from "../../../src/services/cli/Nsq.ts"
+import { NodeClient } from "../../../src/services/client/index.ts"
+import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
+
+/** An nsqd on free ports, with a data directory of its own. */
+export const daemon: Layer.Layer<Nsqd> = Layer.unwrap(Effect.gen(function*() {
+  const files = yield* FileSystem.FileSystem
+  const dataPath = yield* files.makeTempDirectoryScoped()
+  return Nsqd.layerWith({ dataPath, tcpAddress: "127.0.0.1:0", httpAddress: "127.0.0.1:0" })
+})).pipe(Layer.provide(NodeServices.layer), Layer.orDie)
+
+/** The result of a command. */
+export interface Ran {
+  readonly exit: Exit.Exit<void, unknown>
+  /** What it printed on standard output. */
+  readonly out: string
+}
+
+const runWith = Command.runWith(nsq, { version: "0" })
+
+/** Runs a command with the input; without `input`, standard input is empty. */
+export const runAlone = Effect.fnUntraced(function*(args: ReadonlyArray<string>, input = "") {
+  const lines: Array<string> = []
+  const console = yield* Console.Console
+  const captured = Object.assign(Object.create(console), { log: (line: unknown) => lines.push(String(line)) })
+  const stdin = Layer.effect(
+    Stdio.Stdio,
+    Effect.map(Stdio.Stdio, (stdio) => ({ ...stdio, stdin: Stream.make(Buffer.from(input)) }))
+  )
+  const exit = yield* Effect.exit(runWith(args)).pipe(
+    Effect.provide([
+      Layer.provideMerge(stdin, NodeServices.layer),
+      NodeClient.layer,
+      Layer.succeed(References.MinimumLogLevel, "Fatal")
+    ]),
+    Effect.provideService(Console.Console, captured)
+  )
+  const ran: Ran = { exit, out: lines.join("\n") }
+  return ran
+})
+
+/** Runs a command against the nsqd of the environment. */
+export const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, input = "") {
+  const { httpPort, tcpPort } = yield* Nsqd
+  return yield* runAlone([
+    ...args,
+    `--nsqd-http-address=127.0.0.1:${httpPort}`,
+    `--nsqd-tcp-address=127.0.0.1:${tcpPort}`
+  ], input)
+})
