@@ -1,4 +1,4 @@
-/** Arguments that name topics and channels. They are checked before a daemon is asked. */
+/** Arguments that name topics and channels. A name that is not valid is refused before any request. */
 import { Argument } from "effect/cli"
 import { isValidName } from "../../protocol/client/Names.ts"
 

@@ -84,7 +84,7 @@ describe("nsq", () => {
       assert.match(yield* printed("stat", "t"), /2/)
     }).pipe(Effect.provide(daemon)))
 
-  it.live("a daemon that cannot be reached, and input that is not valid, are told apart by the exit code", () =>
+  it.live("a daemon that cannot be reached, and input that is not valid, have different exit codes", () =>
     Effect.gen(function*() {
       const unreachable = failureOf(yield* runAlone(["stat", "--nsqd-http-address=127.0.0.1:1"]))
       assert.deepStrictEqual(unreachable?.[0], 1)
