@@ -19,6 +19,7 @@ import { ActiveQueue } from "./ActiveQueue.ts"
 import type { BackendQueue, RecordRun, StoredRun } from "./BackendQueue.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"
 import type { QueueActivity, QueueOperation } from "./QueueActivity.ts"
+import type { DiskQueueOptions, HostedQueue, QueueHost } from "./QueueHost.ts"
 import type { QueueInventory } from "./QueueInventory.ts"
 import { nothingFound, QueuePositions } from "./QueuePositions.ts"
 import type { ReadQueue } from "./QueueReading.ts"
@@ -27,36 +28,10 @@ import type { WrittenQueue } from "./QueueWriter.ts"
 import { recentIdentities } from "./RecentRecords.ts"
 import { type LoadedState, type Snapshot, StateFile } from "./StateFile.ts"
 
-/** Options of a disk queue. Sizes are in bytes. */
-export interface DiskQueueOptions {
-  readonly dataPath: string
-  readonly maxBytesPerFile: number
-  /** Messages written and read between two syncs. */
-  readonly syncEvery: number
-  readonly maxMsgSize: number
-}
-
-/** The services that a queue needs from its owner. */
-export interface QueueHost {
-  /** Sets the queue's last failure; `undefined` once it works again. */
-  readonly note: (queue: string, error: DiskError | undefined) => void
-  /**
-   * The state differs from the recorded one: call `saveState` and `tidy` soon, and `syncIfDirty` within the sync
-   * timeout.
-   */
-  readonly changed: (queue: DiskQueue) => void
-  /** The queue is closed: no method is to be called any more. */
-  readonly closed: (queue: DiskQueue) => void
-  /** Whether the disk has no space for messages; freeing space then takes precedence over a small number of files. */
-  readonly isFull: () => boolean
-  /** Runs the queue's own work in the background. */
-  readonly fork: (work: Effect.Effect<void>) => void
-}
-
 const failing = <A>(effect: Effect.Effect<A, DiskError>): Effect.Effect<A, StorageError> =>
   Effect.mapError(effect, StorageError.fromDisk)
 
-export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
+export class DiskQueue implements BackendQueue, HostedQueue, ReadQueue, WrittenQueue {
   readonly name: string
   private readonly disk: Disk["Service"]
   private readonly options: DiskQueueOptions
@@ -104,7 +79,6 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     return this.positions.hasMore
   }
 
-  /** Whether the queue has neither fibers nor open files nor unrecorded state. */
   get isAtRest(): boolean {
     return this.activity === undefined
   }
@@ -269,11 +243,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     })
   }
 
-  /**
-   * Syncs if anything changed since the last sync, otherwise closes the files of an unused queue. Retries a failed
-   * disk.
-   */
-  syncIfDirty(): Effect.Effect<void> {
+  get syncIfDirty(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { activity } = this
       if (activity === undefined || this.isClosed) return Effect.void
@@ -285,8 +255,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     })
   }
 
-  /** Records the state without waiting for the disk or a running sync. */
-  saveState(): Effect.Effect<void> {
+  get saveState(): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.isClosed || !this.isChanged) return Effect.void
       const activity = this.activate()
@@ -300,8 +269,7 @@ export class DiskQueue implements BackendQueue, ReadQueue, WrittenQueue {
     })
   }
 
-  /** Removes finished files and writes checksums. */
-  tidy(): Effect.Effect<void> {
+  get tidy(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { activity } = this
       if (activity === undefined || this.isClosed || activity.isTidying) return Effect.void

@@ -18,10 +18,11 @@ import { TopicLog } from "../log/TopicLog.ts"
 import type { LogDurability } from "../options/Durability.ts"
 import * as OptionReads from "../options/OptionReads.ts"
 import * as Catalogue from "./Catalogue.ts"
-import * as DiskQueue from "./DiskQueue.ts"
+import { DiskQueue } from "./DiskQueue.ts"
 import * as DurabilityFile from "./DurabilityFile.ts"
 import { FreeSpace } from "./FreeSpace.ts"
 import { MetadataFile } from "./MetadataFile.ts"
+import type { DiskQueueOptions, HostedQueue, QueueHost } from "./QueueHost.ts"
 import { empty as noFiles } from "./QueueInventory.ts"
 import { Reserve } from "./Reserve.ts"
 import { Storage } from "./Storage.ts"
@@ -65,12 +66,12 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     const health = new StorageHealth()
     const metadataFile = new MetadataFile(disk, dataPath, turns, health)
     /** Queues in use: they are synced, and close their files when they are no longer used. */
-    const inUse = new Set<DiskQueue.DiskQueue>()
+    const inUse = new Set<HostedQueue>()
     /** Queues whose recorded state is out of date. */
-    const changed = new Set<DiskQueue.DiskQueue>()
+    const changed = new Set<HostedQueue>()
     const hasChanged = yield* Latch.make(false)
     const fork = Effect.runForkWith(yield* Effect.context<never>())
-    const host: DiskQueue.QueueHost = {
+    const host: QueueHost = {
       note: (queue, error) => health.note(queue, error),
       changed: (queue) => {
         inUse.add(queue)
@@ -91,7 +92,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
         Array.from(inUse),
         (queue) =>
           Effect.andThen(
-            queue.syncIfDirty(),
+            queue.syncIfDirty,
             Effect.sync(() => queue.isAtRest && inUse.delete(queue))
           ),
         { concurrency: queuesAtOnce, discard: true }
@@ -108,17 +109,17 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     )
 
     /** Queues whose state is being recorded. */
-    const saving = new Set<DiskQueue.DiskQueue>()
-    const saveState = (queue: DiskQueue.DiskQueue) =>
+    const saving = new Set<HostedQueue>()
+    const saveState = (queue: HostedQueue) =>
       Effect.ensuring(
-        queue.saveState(),
+        queue.saveState,
         Effect.sync(() => {
           saving.delete(queue)
           if (changed.has(queue)) hasChanged.openUnsafe()
         })
       )
     /** Queues with an outdated state that is not being recorded; the caller records it. */
-    const takeChanged = (): ReadonlyArray<DiskQueue.DiskQueue> => {
+    const takeChanged = (): ReadonlyArray<HostedQueue> => {
       const queues = Array.from(changed).filter((queue) => !saving.has(queue))
       hasChanged.closeUnsafe()
       for (const queue of queues) {
@@ -132,8 +133,8 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
      * wait.
      */
     const saveStates = (
-      queues: ReadonlyArray<DiskQueue.DiskQueue>,
-      tidied: (queue: DiskQueue.DiskQueue) => Effect.Effect<unknown>
+      queues: ReadonlyArray<HostedQueue>,
+      tidied: (queue: HostedQueue) => Effect.Effect<unknown>
     ) =>
       Effect.forEach(queues, (queue) => Effect.andThen(saveState(queue), tidied(queue)), {
         concurrency: queuesAtOnce,
@@ -143,7 +144,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       Effect.flatMap(() => {
         const queues = takeChanged()
         // Not part of the round: a slow write must not delay the recording of other queues.
-        fork(saveStates(queues, (queue) => Effect.sync(() => fork(queue.tidy()))))
+        fork(saveStates(queues, (queue) => Effect.sync(() => fork(queue.tidy))))
         return Effect.sleep(pauseMillis(queues.length))
       }),
       Effect.forever,
@@ -160,7 +161,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       )
     )
 
-    const queueOptions: DiskQueue.DiskQueueOptions = { dataPath, maxBytesPerFile, maxMsgSize, syncEvery }
+    const queueOptions: DiskQueueOptions = { dataPath, maxBytesPerFile, maxMsgSize, syncEvery }
     const durabilities = DurabilityFile.make(disk, dataPath)
     const logsDirectory = Path.join(dataPath, logsDirectoryName)
     const written = new Set<TopicLog>()
@@ -241,7 +242,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       Effect.flatMap(
         catalogue,
         ({ disk, inventoryOf }) =>
-          noted(untilDescriptor(DiskQueue.DiskQueue.open(name, disk, queueOptions, inventoryOf(name), host)))
+          noted(untilDescriptor(DiskQueue.open(name, disk, queueOptions, inventoryOf(name), host)))
       )
 
     return Storage.of({
@@ -265,7 +266,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
         if (reserve.refusal === undefined) return reserve.beginStop
         return Effect.andThen(
           reserve.beginStop,
-          Effect.suspend(() => saveStates(takeChanged(), (queue) => queue.tidy()))
+          Effect.suspend(() => saveStates(takeChanged(), (queue) => queue.tidy))
         )
       }),
       health: Effect.sync(() => health.summary ?? reserve.refusal ?? (openLogs > 0 ? freeSpace.refusal : undefined))

@@ -128,7 +128,7 @@ describe("DiskQueue", () => {
       const resume = yield* disk.holdSyncs
       const syncing = yield* Effect.forkChild(opened.sync, { startImmediately: true })
       settle(run, 5, 9)
-      yield* Effect.suspend(() => opened.queue.saveState())
+      yield* opened.queue.saveState
       disk.fail(() => "EROFS")
       yield* resume
       yield* Fiber.join(syncing)

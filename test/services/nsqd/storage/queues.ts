@@ -6,10 +6,11 @@ import { messageHeaderSize } from "../../../../src/protocol/client/Message.ts"
 import { Disk, type DiskError } from "../../../../src/services/nsqd/disk/Disk.ts"
 import type { BackendQueue, RecordRun, StoredRun } from "../../../../src/services/nsqd/storage/BackendQueue.ts"
 import * as DiskQueue from "../../../../src/services/nsqd/storage/DiskQueue.ts"
+import type { DiskQueueOptions } from "../../../../src/services/nsqd/storage/QueueHost.ts"
 import * as QueueInventory from "../../../../src/services/nsqd/storage/QueueInventory.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
 
-export const options: DiskQueue.DiskQueueOptions = {
+export const options: DiskQueueOptions = {
   dataPath: "/data",
   maxBytesPerFile: 1000,
   syncEvery: 1,
@@ -57,7 +58,7 @@ export interface OpenQueue {
   readonly sync: Effect.Effect<void>
 }
 
-export const open = Effect.fnUntraced(function*(changed: Partial<DiskQueue.DiskQueueOptions> = {}) {
+export const open = Effect.fnUntraced(function*(changed: Partial<DiskQueueOptions> = {}) {
   const scope = yield* Scope.make()
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   let failure: DiskError | undefined
@@ -81,8 +82,8 @@ export const open = Effect.fnUntraced(function*(changed: Partial<DiskQueue.DiskQ
     queue,
     close: Scope.close(scope, Exit.void),
     health: () => failure,
-    saveState: Effect.suspend(() => Effect.andThen(queue.saveState(), queue.tidy())),
-    sync: Effect.suspend(() => queue.syncIfDirty())
+    saveState: Effect.andThen(queue.saveState, queue.tidy),
+    sync: queue.syncIfDirty
   }
   return opened
 })
