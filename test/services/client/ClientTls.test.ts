@@ -2,27 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
-import * as ClientTls from "../../../src/services/client/ClientTls.ts"
-import type { TlsOptions } from "../../../src/services/client/index.ts"
 import * as Certificates from "../net/certificates.ts"
+import { listening, shake } from "../net/tlsServers.ts"
 
 /** An authority, and a certificate of it for `localhost` and 127.0.0.1. */
 const certified = Effect.gen(function*() {
   const ca = yield* Certificates.authority("authority")
   return { ca, server: yield* Certificates.issue("localhost", ca) }
 })
-
-const listening = <S extends Net.Server>(server: S) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.callback<S>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))),
-      () => Effect.sync(() => void server.close())
-    ),
-    () => {
-      const address = server.address()
-      return typeof address === "object" && address !== null ? address.port : 0
-    }
-  )
 
 /** What a server knows about a client after the handshake. */
 interface Seen {
@@ -42,19 +29,6 @@ const serve = Effect.fnUntraced(function*(options: Tls.TlsOptions) {
     Deferred.doneUnsafe(seen, Effect.succeed({ servername: Reflect.get(socket, "servername"), client }))
   }))
   return { port, seen: Deferred.await(seen) }
-})
-
-/** The result of a client's handshake for the name `host`: the version, or the reason of the failure. */
-const shake = Effect.fnUntraced(function*(port: number, options: TlsOptions, host = "localhost") {
-  const tls = yield* ClientTls.make(options, host)
-  const socket = yield* Effect.acquireRelease(
-    Effect.sync(() => Net.connect(port, "127.0.0.1")),
-    (each) => Effect.sync(() => void each.destroy())
-  )
-  return yield* Effect.match(tls.handshake(socket), {
-    onSuccess: (secure) => String(secure.getProtocol()),
-    onFailure: ({ message }) => message
-  })
 })
 
 describe("the TLS handshake of a client", () => {

@@ -3,13 +3,11 @@ import { Duration, Effect, Layer, Redacted } from "effect"
 import { HttpClient } from "effect/http"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import * as Https from "node:https"
-import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
 import * as Tls from "node:tls"
 import { afterAll } from "vitest"
-import * as ClientTls from "../../../src/services/client/ClientTls.ts"
 import type { TlsOptions } from "../../../src/services/client/index.ts"
 import * as HttpClients from "../../../src/services/http/HttpClients.ts"
 import * as Trust from "../../../src/services/net/Trust.ts"
@@ -17,6 +15,7 @@ import * as AuthServers from "../../../src/services/nsqd/auth/AuthServers.ts"
 import * as NsqdOptions from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { secured, serve } from "../nsqd/session/secureClient.ts"
 import * as Certificates from "./certificates.ts"
+import { listening, shake } from "./tlsServers.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "trust-"))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -59,35 +58,15 @@ const authorized = Effect.fnUntraced(function*(options: Partial<NsqdOptions.Nsqd
   })
 })
 
-const listening = <S extends Net.Server>(server: S) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.callback<S>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))),
-      () => Effect.sync(() => void server.close())
-    ),
-    () => {
-      const address = server.address()
-      return typeof address === "object" && address !== null ? address.port : 0
-    }
-  )
-
-/** Returns whether a client with these options accepts the server; otherwise the reason. */
-const shake = Effect.fnUntraced(function*(options: TlsOptions) {
+/** The result of the handshake of a client with these options: the version of TLS, or the reason of the failure. */
+const connected = Effect.fnUntraced(function*(options: TlsOptions) {
   const port = yield* listening(Tls.createServer(bundle, (socket) => socket.on("error", () => {})))
-  const tls = yield* ClientTls.make(options, "localhost")
-  const socket = yield* Effect.acquireRelease(
-    Effect.sync(() => Net.connect(port, "127.0.0.1")),
-    (each) => Effect.sync(() => void each.destroy())
-  )
-  return yield* Effect.match(tls.handshake(socket), {
-    onSuccess: () => "accepted",
-    onFailure: ({ message }) => message
-  })
+  return yield* shake(port, options)
 })
 
 const limits = { httpClientConnectTimeout: Duration.seconds(5) }
 
-/** The same for HTTPS requests. */
+/** Returns whether an HTTPS client with these certificates accepts the server; otherwise the reason. */
 const request = Effect.fnUntraced(function*(
   tls?: HttpClients.ClientTls,
   client: Layer.Layer<HttpClient.HttpClient> = HttpClients.layer(limits, tls)
@@ -139,7 +118,7 @@ describe("certificates to trust", () => {
   for (const name of ["root", "intermediate", "leaf"] as const) {
     it.live(`clients of nsqd trust a file with only the ${name}`, () =>
       Effect.gen(function*() {
-        assert.strictEqual(yield* shake({ ca: chain[name].cert }), "accepted")
+        assert.strictEqual(yield* connected({ ca: chain[name].cert }), "TLSv1.3")
       }).pipe(Effect.scoped))
 
     it.live(`HTTPS requests trust a file with only the ${name}`, () =>
@@ -191,8 +170,8 @@ describe("certificates to trust", () => {
 
   it.live("without a file the certificates of SSL_CERT_FILE are trusted", () =>
     Effect.gen(function*() {
-      assert.strictEqual(yield* shake({}), "accepted")
-      assert.strictEqual(yield* shake({ minVersion: "TLSv1.3" }), "accepted")
+      assert.strictEqual(yield* connected({}), "TLSv1.3")
+      assert.strictEqual(yield* connected({ minVersion: "TLSv1.3" }), "TLSv1.3")
       assert.strictEqual(yield* request(), "accepted")
       assert.strictEqual(yield* request(undefined, HttpClients.layerUndici(limits, 1000)), "accepted")
       assert.strictEqual(yield* authorized(), "accepted")
@@ -203,7 +182,7 @@ describe("certificates to trust", () => {
 
   it.live("a certificate that no trusted authority has signed is refused", () =>
     Effect.gen(function*() {
-      assert.match(yield* shake({ ca: chain.other.cert }), /unable to (get|verify)/)
+      assert.match(yield* connected({ ca: chain.other.cert }), /unable to (get|verify)/)
       assert.match(yield* request(Trust.given(chain.other.cert)), /unable to (get|verify)|Transport/)
       const tlsRootCaFile = join(directory, "other.pem")
       writeFileSync(tlsRootCaFile, chain.other.cert)
