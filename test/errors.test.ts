@@ -38,6 +38,7 @@ const beside = new Set(["DiskError", "OutputFileError", "RuntimeOptionsError"])
 const withoutReasons = new Set([
   "DurationError",
   "FrameError",
+  "ProgramError",
   "ProtocolError",
   "ReplyError",
   "SnappyError",

@@ -68,8 +68,10 @@ export class Draining<A> {
     this.subscription.setIdle(false)
   }
 
+  /** A consumer whose messages nothing takes any more stops intake, so that others get them. */
   leaveReader(): void {
     this.readers--
+    this.idle()
     this.subscription.settled.call()
   }
 

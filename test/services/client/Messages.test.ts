@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Fiber, Queue, Stream } from "effect"
+import { Cause, Effect, Fiber, Option, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Delivery } from "../../../src/services/client/index.ts"
 import { channel, consume, layer, type Order, order, publish, text, untilChannel } from "./consuming.ts"
@@ -57,6 +57,18 @@ describe("the messages of a consumer", () => {
         yield* Fiber.interrupt(reading)
       }).pipe(Effect.scoped, Effect.provide(layer)))
   }
+
+  it.effect("a program that leaves them gets no more messages until it reads them again", () =>
+    Effect.gen(function*() {
+      yield* order("1")
+      const consumer = yield* consume({ maxInFlight: 3 })
+      const first = yield* Stream.runHead(consumer.messages)
+      if (Option.isSome(first)) yield* first.value.finish
+      yield* order("2")
+      yield* untilChannel(({ depth, inFlightCount }) => depth === 1 && inFlightCount === 0)
+      const [second] = yield* Stream.runCollect(Stream.take(consumer.messages, 1))
+      assert.include(text(second?.body ?? Buffer.alloc(0)), "2")
+    }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.effect("what the program has not acknowledged is requeued when the Scope closes, before the connection ends", () =>
     Effect.gen(function*() {
