@@ -2,8 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { Yaml } from "effect/encoding"
-import { execFile, execFileSync } from "node:child_process"
+import { execFile, execFileSync, spawn } from "node:child_process"
 import * as Fs from "node:fs"
+import * as Net from "node:net"
 import * as Path from "node:path"
 import { promisify } from "node:util"
 import { ChannelName } from "../../src/protocol/client/Names.ts"
@@ -49,13 +50,40 @@ const queries = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ ex
 const metricsOf = (query: string): ReadonlyArray<string> =>
   Array.from(query.matchAll(/\b(?:nsqd|process|nodejs)_[a-z_]+/g), ([name]) => name.replace(/_bucket$/, ""))
 
-const hasPromtool = (() => {
+const isInstalled = (command: string): boolean => {
   try {
-    return execFileSync("/bin/sh", ["-c", "command -v promtool"]).length > 0
+    return execFileSync("/bin/sh", ["-c", `command -v ${command}`]).length > 0
   } catch {
     return false
   }
-})()
+}
+
+/** A port that is free now. */
+const freePort = Effect.callback<number>((resume) => {
+  const server = Net.createServer().listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
+  })
+})
+
+const QueryResult = Schema.fromJsonString(Schema.Struct({
+  data: Schema.Struct({
+    result: Schema.Array(Schema.Struct({ value: Schema.Tuple([Schema.Finite, Schema.String]) }))
+  })
+}))
+
+/** Requests the result of a query until it is there: Prometheus has no event for the end of a scrape. */
+const resultOf = Effect.fnUntraced(function*(port: number, query: string) {
+  const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(query)}`
+  while (true) {
+    const text = yield* Effect.promise(() =>
+      fetch(url).then((response) => response.ok ? response.text() : "", () => "")
+    )
+    const result = text === "" ? [] : (yield* Schema.decodeEffect(QueryResult)(text)).data.result
+    if (result[0] !== undefined) return result[0].value[1]
+    yield* Effect.sleep("100 millis")
+  }
+})
 
 describe("the dashboard and the alert rules", () => {
   it.live("a running nsqd has every metric that they name", () =>
@@ -86,19 +114,58 @@ describe("the dashboard and the alert rules", () => {
     )
   })
 
-  it.skipIf(!hasPromtool)("promtool accepts the rules, and the queries of the dashboard as rules", async () => {
-    await run("promtool", ["check", "rules", rulesPath])
-    const groups = [{
-      name: "dashboard",
-      rules: queries.map((expr, i) => ({
-        record: `dashboard:query${i}`,
-        expr: expr.replaceAll("$__rate_interval", "5m")
-      }))
-    }]
-    const directory = Fs.mkdtempSync("/tmp/rules-")
-    const path = Path.join(directory, "dashboard.json")
-    Fs.writeFileSync(path, JSON.stringify({ groups }))
-    await run("promtool", ["check", "rules", "--lint=none", path])
-    Fs.rmSync(directory, { recursive: true })
-  })
+  it.skipIf(!isInstalled("promtool"))(
+    "promtool accepts the rules, and the queries of the dashboard as rules",
+    async () => {
+      await run("promtool", ["check", "rules", rulesPath])
+      const groups = [{
+        name: "dashboard",
+        rules: queries.map((expr, i) => ({
+          record: `dashboard:query${i}`,
+          expr: expr.replaceAll("$__rate_interval", "5m")
+        }))
+      }]
+      const directory = Fs.mkdtempSync("/tmp/rules-")
+      const path = Path.join(directory, "dashboard.json")
+      Fs.writeFileSync(path, JSON.stringify({ groups }))
+      await run("promtool", ["check", "rules", "--lint=none", path])
+      Fs.rmSync(directory, { recursive: true })
+    }
+  )
+
+  it.live.skipIf(!isInstalled("prometheus"))(
+    "Prometheus scrapes nsqd and evaluates the rules",
+    () =>
+      Effect.gen(function*() {
+        const daemon = yield* Daemon.start(yield* Daemon.temporaryDirectory)
+        yield* Daemon.http(daemon, `/pub?topic=${topic}`, "tea")
+        const directory = yield* Daemon.temporaryDirectory
+        const config = Path.join(directory, "prometheus.json")
+        const scrape = { job_name: "nsqd", static_configs: [{ targets: [`127.0.0.1:${daemon.httpPort}`] }] }
+        Fs.writeFileSync(
+          config,
+          JSON.stringify({
+            global: { scrape_interval: "1s", evaluation_interval: "1s" },
+            rule_files: [rulesPath],
+            scrape_configs: [scrape]
+          })
+        )
+        const port = yield* freePort
+        const flags = [`--config.file=${config}`, `--storage.tsdb.path=${directory}`]
+        yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            spawn("prometheus", [...flags, `--web.listen-address=127.0.0.1:${port}`], { stdio: "ignore" })
+          ),
+          (process) =>
+            Effect.callback<void>((resume) => {
+              process.once("exit", () => resume(Effect.void))
+              process.kill("SIGKILL")
+            })
+        )
+        assert.strictEqual(yield* resultOf(port, `nsqd_topic_messages_total{topic="${topic}"}`), "1")
+        // A topic without a channel: the alert waits for its hour.
+        const pending = `ALERTS{alertname="NsqTopicWithoutChannel", topic="${topic}", alertstate="pending"}`
+        assert.strictEqual(yield* resultOf(port, pending), "1")
+      })
+  )
 })
