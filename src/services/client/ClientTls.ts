@@ -6,7 +6,7 @@ import type * as Tls from "node:tls"
 import { handshakeFailure } from "../net/NetError.ts"
 import type { TlsHandshake } from "../net/TlsHandshake.ts"
 import * as Trust from "../net/Trust.ts"
-import type { TlsOptions } from "./ConnectionOptions.ts"
+import type { TlsOptions } from "./TlsOptions.ts"
 
 /** The certificates that verify the server. */
 const trust = (tls: typeof Tls, options: TlsOptions): Tls.ConnectionOptions => {

@@ -5,8 +5,8 @@
 export { ClientError, ClientErrorReason, type ServerFailure } from "./ClientError.ts"
 /** Topics of values, `Topic.make("orders", Order)`, and of bytes, `Topic.bytes("raw")`. */
 export * as Topic from "./ClientTopic.ts"
+export type { ConnectionOptions } from "./ConnectionOptions.ts"
 /** The states of the connections of a Producer or Consumer. */
-export type { ConnectionOptions, TlsOptions } from "./ConnectionOptions.ts"
 export { ConnectionState } from "./Connections.ts"
 export * as Consumer from "./Consumer.ts"
 export type { BatchOptions, ConsumerOptions, DeduplicateOptions, RunOptions } from "./Consumer.ts"
@@ -42,3 +42,4 @@ export * as NodeClient from "./NodeClient.ts"
 export * as NsqdConnection from "./NsqdConnection.ts"
 export * as Producer from "./Producer.ts"
 export type { ProducerOptions } from "./Producer.ts"
+export type { TlsOptions } from "./TlsOptions.ts"

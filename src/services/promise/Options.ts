@@ -1,4 +1,5 @@
 /** The options that producers and consumers of `effect-nsq/promise` share. All durations are in milliseconds. */
+import type { TlsOptions } from "../client/TlsOptions.ts"
 
 /**
  * The nsqd to connect to, or the nsqlookupd that know them, as `host:port`.
@@ -21,25 +22,6 @@ export type Servers =
      */
     readonly allowedNetworks?: ReadonlyArray<string>
   }
-
-/**
- * TLS of a client's connections.
- *
- * @since 0.2.0
- * @category models
- */
-export interface TlsOptions {
-  /** Certificates to trust, in PEM. Default: those of the system. */
-  readonly ca?: string | Buffer
-  /** The client's own certificate, in PEM. Default: none. */
-  readonly cert?: string | Buffer
-  /** The key of `cert`, in PEM. Default: none. */
-  readonly key?: string | Buffer
-  /** Accepts every server certificate. Default: false. */
-  readonly insecureSkipVerify?: boolean
-  /** Oldest TLS version to accept. Default: that of Node. */
-  readonly minVersion?: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3"
-}
 
 /**
  * How a client connects to nsqd, and what it negotiates.

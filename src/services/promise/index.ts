@@ -3,6 +3,7 @@
  * events and AbortSignal. For nsqd, this project's or NSQ's own.
  */
 
+export type { TlsOptions } from "../client/TlsOptions.ts"
 export { type Consumer, createConsumer } from "./Consumer.ts"
 export type {
   BatchOptions,
@@ -15,7 +16,7 @@ export type {
 } from "./ConsumerOptions.ts"
 export type { Decision, Message, RequeueOptions } from "./Message.ts"
 export { NsqError, type NsqErrorCode, type NsqErrorDetails } from "./NsqError.ts"
-export type { Cancellable, ClientOptions, ConnectionOptions, LogLine, Servers, TlsOptions } from "./Options.ts"
+export type { Cancellable, ClientOptions, ConnectionOptions, LogLine, Servers } from "./Options.ts"
 export {
   createProducer,
   type Producer,
