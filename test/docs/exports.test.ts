@@ -2,21 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { entryPoints } from "./entryPoints.ts"
 
 const root = Path.resolve(import.meta.dirname, "../..")
-
-/** The modules behind the entry points of package.json. */
-const entryPoints = [
-  "src/index.ts",
-  "src/broker.ts",
-  "src/metrics.ts",
-  "src/protocol/index.ts",
-  "src/services/admin/index.ts",
-  "src/services/client/index.ts",
-  "src/services/persistence/index.ts",
-  "src/services/promise/index.ts",
-  "src/testing/index.ts"
-]
 
 const declaration = /^export (?:declare )?(?:abstract )?(?:const|class|interface|type|function) (\w+)/
 

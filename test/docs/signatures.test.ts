@@ -12,22 +12,10 @@ import {
   type Type,
   TypeFlags
 } from "typescript/unstable/sync"
+import { entryPoints } from "./entryPoints.ts"
 
 const root = Path.resolve(import.meta.dirname, "../..")
 const source = Path.join(root, "src/")
-
-/** The modules behind the entry points of package.json. */
-const entryPoints = [
-  "src/index.ts",
-  "src/broker.ts",
-  "src/metrics.ts",
-  "src/protocol/index.ts",
-  "src/services/admin/index.ts",
-  "src/services/client/index.ts",
-  "src/services/persistence/index.ts",
-  "src/services/promise/index.ts",
-  "src/testing/index.ts"
-]
 
 const namesToExport = /(?:Error|ErrorReason|Options)$/
 
