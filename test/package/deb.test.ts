@@ -30,6 +30,36 @@ const isInstalled = (command: string): boolean => {
   }
 }
 
+/**
+ * A script that runs commands in a copy of this machine that ends with them: its arguments are an empty directory, a package, and the
+ * commands, for which the package is `/package.deb`.
+ */
+const asCopy = `mount -t tmpfs none "$1"; cd "$1"; mkdir upper work root
+  mount -t overlay overlay -o lowerdir=/,upperdir="$1/upper",workdir="$1/work" "$1/root"
+  mount --rbind /proc "$1/root/proc"; mount --rbind /dev "$1/root/dev"
+  cp "$2" "$1/root/package.deb"
+  exec chroot "$1/root" sh -ec "$3"`
+
+/** Runs commands as root in a copy of this machine, and returns their output. */
+const inCopy = async (directory: string, archive: string, commands: string): Promise<string> => {
+  const copy = Fs.mkdtempSync(join(directory, "copy-"))
+  const { stdout } = await run("unshare", ["--mount", "sh", "-ec", asCopy, "sh", copy, archive, commands])
+  return stdout
+}
+
+const canCopy = ((): boolean => {
+  const directory = Fs.mkdtempSync(join(tmpdir(), "overlay-"))
+  try {
+    const args = ["--mount", "sh", "-ec", asCopy, "sh", directory, "/dev/null", "true"]
+    execFileSync("unshare", args, { stdio: "ignore" })
+    return isInstalled("dpkg")
+  } catch {
+    return false
+  } finally {
+    Fs.rmSync(directory, { recursive: true, force: true })
+  }
+})()
+
 /** Any commit's. */
 const time = 1_700_000_000
 
@@ -64,6 +94,33 @@ describe.skipIf(!isBuilt || !isInstalled("dpkg-deb"))("the package for Debian", 
       "/etc/nsq/nsqlookupd.toml"
     ])
   })
+
+  it.skipIf(!canCopy)(
+    "dpkg installs it with a user, an upgrade keeps changed config files, a purge removes them",
+    async () => {
+      // The dependency is not met: the packages of this machine may have an older Node.
+      const output = await inCopy(
+        directory,
+        archive,
+        `exec 2>&1
+      dpkg --no-triggers -i --force-depends /package.deb
+      getent passwd nsq
+      echo '# changed' >> /etc/nsq/nsqd.toml
+      dpkg --no-triggers -i --force-depends /package.deb
+      tail -n 1 /etc/nsq/nsqd.toml
+      dpkg --no-triggers -r effect-nsq
+      ls /etc/nsq
+      dpkg --no-triggers -P effect-nsq
+      test -e /etc/nsq || echo purged`
+      )
+      const lines = output.split("\n")
+      assert.isTrue(lines.some((line) => /^nsq:x:\d+:\d+::\/nonexistent:\/usr\/sbin\/nologin$/.test(line)), output)
+      assert.include(lines, "# changed")
+      assert.include(lines, "nsqd.toml")
+      assert.include(lines, "purged")
+    },
+    120_000
+  )
 
   it("the scripts of the package are valid shell", async () => {
     for (const name of ["postinst", "prerm", "postrm"]) await run("sh", ["-n", join(root, "packaging/deb", name)])
