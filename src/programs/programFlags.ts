@@ -36,6 +36,7 @@ export const flagsOf: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
     "max-deflate-level",
     "max-heartbeat-interval",
     "max-http-connections",
+    "max-http-consumers",
     "max-identify-size",
     "max-msg-size",
     "max-msg-timeout",

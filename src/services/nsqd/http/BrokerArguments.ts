@@ -34,8 +34,9 @@ export const refusalOf = ({ message, reason }: BrokerError): HttpResponse => {
       return failure(404, "TOPIC_NOT_FOUND")
     case "MissingChannel":
       return failure(404, "CHANNEL_NOT_FOUND")
-    // No request has these.
     case "ConsumerLimit":
+      return failure(403, `TOO_MANY_CONSUMERS: ${message}`)
+    // No request has it.
     case "MetadataFailure":
       return internalError
   }

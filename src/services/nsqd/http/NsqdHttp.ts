@@ -31,6 +31,7 @@ import { Prometheus } from "./Prometheus.ts"
 import * as Publish from "./Publish.ts"
 import * as QuickPublish from "./QuickPublish.ts"
 import * as StatsRoutes from "./StatsRoutes.ts"
+import * as SubRoutes from "./SubRoutes.ts"
 import * as TopicRoutes from "./TopicRoutes.ts"
 
 /** The services that the API uses. */
@@ -53,6 +54,7 @@ export const allRoutes = Effect.gen(function*() {
     TopicRoutes.make,
     ChannelRoutes.make,
     ConfigRoutes.make,
+    SubRoutes.make,
     DebugRoutes.make
   ])
   const routes = groups.flat()
@@ -158,7 +160,7 @@ const serve = Effect.fnUntraced(function*(
     hostCheckedOf: "browsers",
     allowedHosts: [options.broadcastAddress, ...options.httpAllowedHosts],
     changesByGet: OldApi.isOld,
-    startsByGet: DebugRoutes.isProfile
+    startsByGet: (path) => path === SubRoutes.path || DebugRoutes.isProfile(path)
   })
   const common = { guard, quiet, maxConnections: options.maxHttpConnections }
   const listeners: Array<Listener> = []

@@ -53,6 +53,8 @@ export const table = {
     maxConnections: Row.limit("max-connections", 0, "maximum number of concurrent TCP clients"),
     /** Concurrent HTTP connections; 0 for no limit. */
     maxHttpConnections: HttpOptions.maxHttpConnections,
+    /** Consumers over HTTP at a time; 0 for no limit. */
+    maxHttpConsumers: Row.limit("max-http-consumers", 1000, "maximum number of consumers over HTTP (/sub) at a time"),
     /** Host names that browsers may use in addition to the daemon's own and private ones; `*` for all. */
     httpAllowedHosts: HttpOptions.httpAllowedHosts
   }),

@@ -24,7 +24,16 @@ export const ofTcp: ReadonlyArray<Name> = [
 ]
 
 /** The options of the HTTP listeners. */
-export const ofHttp: ReadonlyArray<Name> = ["httpAddress", "httpsAddress", "maxHttpConnections", "httpAllowedHosts"]
+export const ofHttp: ReadonlyArray<Name> = [
+  "httpAddress",
+  "httpsAddress",
+  "maxHttpConnections",
+  "maxHttpConsumers",
+  "httpAllowedHosts",
+  // Consumers over HTTP have the limits of those over TCP.
+  "maxRdyCount",
+  "maxHeartbeatInterval"
+]
 
 /** The options of statsd. */
 export const ofStatsd: ReadonlyArray<Name> = [

@@ -28,6 +28,8 @@ const endpoints = [
   ),
   "POST /topic/durability",
   "PUT /topic/durability",
+  "GET /sub",
+  ...["finish", "requeue", "touch", "ready"].map((verb) => `POST /sub/${verb}`),
   "GET /config/:name",
   "PUT /config/:name",
   "GET /debug/pprof/",

@@ -47,6 +47,7 @@ describe("NsqdOptions", () => {
     maxReqTimeout: [hours(1), "2h", hours(2)],
     maxConnections: [0, "5", 5],
     maxHttpConnections: [10_000, "0", 0],
+    maxHttpConsumers: [1000, "0", 0],
     httpAllowedHosts: [[], "*", ["*"]],
     maxHeartbeatInterval: [minutes(1), "2m", minutes(2)],
     maxRdyCount: [2500, "1", 1],
