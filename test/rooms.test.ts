@@ -33,6 +33,7 @@ const layers: ReadonlyArray<ReadonlyArray<string>> = [
   ["services/nsqd/metrics"],
   ["services/nsqd/http"],
   ["services/nsqd"],
+  ["services/cli/doctor"],
   ["services/cli", "services/standalone"],
   ["testing/disk"],
   ["programs", "testing", ""]

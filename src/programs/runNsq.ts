@@ -12,6 +12,7 @@ import { NodeClient } from "../services/client/index.ts"
 import { masked } from "../services/core/Masked.ts"
 import { packageVersion, version } from "../services/core/Version.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
+import * as NodeDisk from "../services/nsqd/disk/NodeDisk.ts"
 
 const run = Command.runWith(nsq, { version: `${packageVersion} (NSQ ${version})` })
 
@@ -39,7 +40,9 @@ export const main = (args: ReadonlyArray<string>): void => {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(128 + constants.signals.SIGPIPE)
   })
-  const fiber = Effect.runFork(run(args).pipe(Effect.provide([NodeServices.layer, NodeClient.layer, builtIns, quiet])))
+  const fiber = Effect.runFork(
+    run(args).pipe(Effect.provide([NodeServices.layer, NodeClient.layer, NodeDisk.layer, builtIns, quiet]))
+  )
   let isStopping = false
   const stop = (signal: NodeJS.Signals): void => {
     if (isStopping) process.exit(128 + constants.signals[signal])

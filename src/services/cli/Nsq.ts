@@ -7,6 +7,7 @@ import { Argument, Command } from "effect/cli"
 import { channelCommand, topicCommand } from "./administer.ts"
 import { config } from "./config.ts"
 import { contextCommand } from "./contextCommand.ts"
+import { doctor } from "./doctor.ts"
 import { node, stat } from "./inspect.ts"
 import { publish } from "./publish.ts"
 import { root } from "./root.ts"
@@ -29,6 +30,7 @@ export const nsq = root.pipe(
     node,
     contextCommand,
     config,
+    doctor,
     separate("standalone", "Run nsqlookupd, nsqd and nsqadmin in one process, for development"),
     separate("data", "Verify, export and import the data directory of a stopped nsqd")
   ])

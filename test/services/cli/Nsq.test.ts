@@ -1,16 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit } from "effect"
-import { CliError } from "../../../src/services/cli/CliError.ts"
-import { daemon, type Ran, run, runAlone } from "./cli.ts"
-
-/** The exit code and the message of a command that failed for a reason of its own. */
-const failureOf = ({ exit }: Ran): readonly [code: number, message: string] | undefined => {
-  if (Exit.isSuccess(exit)) return undefined
-  const error = Cause.findErrorOption(exit.cause)
-  return error._tag === "Some" && error.value instanceof CliError
-    ? [error.value.exitCode, error.value.message]
-    : undefined
-}
+import { Effect, Exit } from "effect"
+import { daemon, failureOf, run, runAlone } from "./cli.ts"
 
 const printed = (...args: ReadonlyArray<string>) => Effect.map(run(args), ({ out }) => out)
 

@@ -1,9 +1,11 @@
 /** Runs commands of `nsq` in process, against a real nsqd. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect, type Exit, FileSystem, Layer, References, Stdio, Stream } from "effect"
+import { Cause, Console, Effect, Exit, FileSystem, Layer, References, Stdio, Stream } from "effect"
 import { Command } from "effect/cli"
+import { CliError } from "../../../src/services/cli/CliError.ts"
 import { nsq } from "../../../src/services/cli/Nsq.ts"
 import { NodeClient } from "../../../src/services/client/index.ts"
+import * as NodeDisk from "../../../src/services/nsqd/disk/NodeDisk.ts"
 import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
 
 /** An nsqd on free ports, with a data directory of its own. */
@@ -18,6 +20,15 @@ export interface Ran {
   readonly exit: Exit.Exit<void, unknown>
   /** What it printed on standard output. */
   readonly out: string
+}
+
+/** The exit code and the message of a command that failed for a reason of its own. */
+export const failureOf = ({ exit }: Ran): readonly [code: number, message: string] | undefined => {
+  if (Exit.isSuccess(exit)) return undefined
+  const error = Cause.findErrorOption(exit.cause)
+  return error._tag === "Some" && error.value instanceof CliError
+    ? [error.value.exitCode, error.value.message]
+    : undefined
 }
 
 const runWith = Command.runWith(nsq, { version: "0" })
@@ -35,6 +46,7 @@ export const runAlone = Effect.fnUntraced(function*(args: ReadonlyArray<string>,
     Effect.provide([
       Layer.provideMerge(stdin, NodeServices.layer),
       NodeClient.layer,
+      NodeDisk.layer,
       Layer.succeed(References.MinimumLogLevel, "Fatal")
     ]),
     Effect.provideService(Console.Console, captured)
