@@ -2,7 +2,7 @@
  * The command line of this program, and whether this Node can run it. All users of a machine can read the command lines of its processes, so secrets in it are
  * masked at once; they are visible from the start of the process until then.
  */
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { basename } from "node:path"
 import process from "node:process"
 import { maskedArguments } from "../services/core/Masked.ts"
@@ -37,10 +37,11 @@ const hideSecrets = (): void => {
 
 /**
  * Names the process after the program: Node names it `MainThread`, and `pgrep -x nsqd` and `top` would not find it. The command line
- * stays as it is. Only Linux has this file.
+ * stays as it is. Only Linux has this file, where `/proc` is mounted.
  */
 const nameProcess = (): void => {
-  if (process.platform === "linux") writeFileSync("/proc/self/comm", basename(process.argv[1] ?? "node", ".ts"))
+  const file = "/proc/self/comm"
+  if (existsSync(file)) writeFileSync(file, basename(process.argv[1] ?? "node", ".ts"))
 }
 
 /** Returns the arguments after the program's name. Exits with code 1 if Node is too old: the program would fail later. */
