@@ -104,6 +104,8 @@ export interface Daemon<Options, A, E, F> {
   readonly layer: Layer.Layer<A, E>
   /** The action of SIGHUP. Default: logs that there is nothing to reload. */
   readonly reload?: Effect.Effect<void, never, A>
+  /** Runs at SIGTERM before the daemon stops; another signal ends it. Default: SIGTERM stops at once. */
+  readonly beforeTerm?: Effect.Effect<void, never, A>
   /** Fails when the daemon cannot continue. */
   readonly failed: Effect.Effect<never, F, A>
 }
@@ -133,24 +135,44 @@ const withOptions = <Options extends LogOptions, A, E>(
 const serve = Effect.fnUntraced(function*<A, E extends Problem, F extends Problem>(
   layer: Layer.Layer<A, E>,
   reload: Effect.Effect<void, never, A>,
-  failed: Effect.Effect<never, F, A>
+  failed: Effect.Effect<never, F, A>,
+  beforeTerm: Effect.Effect<void, never, A>
 ) {
   yield* Effect.forkChild(Collector.tune)
   const state = DaemonState.make()
   const reloads = yield* Queue.sliding<void>(1)
-  const serving = Effect.raceFirst(failed, Effect.forever(Effect.andThen(Queue.take(reloads), reload)))
+  const terms = yield* Queue.sliding<void>(1)
+  /** While it can run what comes before a stop; earlier, SIGTERM stops at once. */
+  let isServing = false
+  const serving = Effect.suspend(() => {
+    isServing = true
+    return Effect.raceAllFirst([
+      failed,
+      Effect.forever(Effect.andThen(Queue.take(reloads), reload)),
+      Queue.take(terms).pipe(
+        Effect.andThen(beforeTerm),
+        Effect.andThen(Effect.sync(() => stop())),
+        Effect.andThen(Effect.never)
+      )
+    ])
+  })
   const daemon = yield* Effect.forkChild(
     exitOnFailure(Effect.provide(serving, layer)).pipe(Effect.provideService(DaemonState, state))
   )
   let codeAfterInterrupt = 0
-  const stop = () => daemon.interruptUnsafe()
+  const stop = (): void => daemon.interruptUnsafe()
   const crash = (error: unknown) => {
     StandardError.writeLine(`uncaught ${error instanceof Error ? error.stack ?? error.message : String(error)}`)
     codeAfterInterrupt = 1
     stop()
   }
   process.on("SIGHUP", () => Queue.offerUnsafe(reloads, undefined))
-  process.on("SIGINT", stop).on("SIGTERM", stop).on("uncaughtException", crash)
+  const term = () => {
+    if (!isServing) return stop()
+    isServing = false
+    Queue.offerUnsafe(terms, undefined)
+  }
+  process.on("SIGINT", stop).on("SIGTERM", term).on("uncaughtException", crash)
   const exit = yield* Fiber.await(daemon)
   return Exit.isSuccess(exit) ? exit.value : state.hasLost ? 1 : codeAfterInterrupt
 })
@@ -162,7 +184,7 @@ const serve = Effect.fnUntraced(function*<A, E extends Problem, F extends Proble
  * delayed until the daemon runs.
  */
 export const run = <Options extends LogOptions, A, E extends Problem, F extends Problem>(
-  { failed, layer, options: daemonOptions, reload }: Daemon<Options, A, E, F>,
+  { beforeTerm, failed, layer, options: daemonOptions, reload }: Daemon<Options, A, E, F>,
   args: ReadonlyArray<string> = Arguments.read()
 ): void => {
   const { fromCommandLine, program, usage } = daemonOptions
@@ -170,7 +192,7 @@ export const run = <Options extends LogOptions, A, E extends Problem, F extends 
   exitWith(
     fromCommandLine(args, process.env).pipe(
       Effect.flatMap((settings) =>
-        serve(withOptions(layer, daemonOptions, settings), reload ?? nothing, failed).pipe(
+        serve(withOptions(layer, daemonOptions, settings), reload ?? nothing, failed, beforeTerm ?? Effect.void).pipe(
           Effect.provide(fatalLogs(program, settings.options.logFormat))
         )
       ),

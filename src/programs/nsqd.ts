@@ -7,5 +7,6 @@ Main.run({
   options: NsqdOptions,
   layer: Nsqd.layer,
   reload: Nsqd.use((nsqd) => nsqd.reload),
+  beforeTerm: Nsqd.use((nsqd) => nsqd.beforeTerm),
   failed: Nsqd.use((nsqd) => nsqd.failed)
 })

@@ -14,6 +14,8 @@ export const flagsOf: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
     "broadcast-tcp-port",
     "data-path",
     "deflate",
+    "drain-on-term",
+    "drain-timeout",
     "durability",
     "e2e-processing-latency-percentile",
     "e2e-processing-latency-window-time",

@@ -34,6 +34,14 @@ const startIn = (environment: Readonly<Record<string, string>>, ...flags: Readon
   return { printed, code, logged, kill: (signal: NodeJS.Signals) => child.kill(signal) }
 }
 
+/** Sends requests to the HTTP API of an nsqd that has started. */
+const requestsTo = async ({ logged, printed }: ReturnType<typeof start>) => {
+  await logged(/TCP: listening on /)
+  const port = /HTTP: listening on .*:(\d+)/.exec(printed.err)?.[1]
+  return (method: string, path: string, body?: string) =>
+    fetch(`http://127.0.0.1:${port}${path}`, { method, ...(body === undefined ? {} : { body }) })
+}
+
 const ended = async (...flags: ReadonlyArray<string>) => {
   const { code, printed } = start(...flags)
   const exitCode = await code
@@ -142,6 +150,33 @@ describe("nsqd", () => {
       assert.strictEqual(await nsqd.code, 0)
       assert.match(nsqd.printed.err, line("INFO", "NSQ: bye\n$"))
     }
+  })
+
+  it("nsqd with --drain-on-term drains at SIGTERM: it refuses publishes, and stops when its queues are empty", async () => {
+    const nsqd = start("--drain-on-term", "--drain-timeout=0")
+    const request = await requestsTo(nsqd)
+    await request("POST", "/pub?topic=t", "message")
+    nsqd.kill("SIGTERM")
+    await nsqd.logged(line("INFO", "DRAIN: refusing publishes, 1 topics have messages"))
+    assert.strictEqual((await request("POST", "/pub?topic=t", "message")).status, 503)
+    await request("POST", "/topic/empty?topic=t")
+    assert.strictEqual(await nsqd.code, 0)
+    assert.match(nsqd.printed.err, line("INFO", "NSQ: bye\n$"))
+  })
+
+  it("a second signal ends the drain of --drain-on-term, and so does --drain-timeout", async () => {
+    const nsqd = start("--drain-on-term", "--drain-timeout=0")
+    const request = await requestsTo(nsqd)
+    await request("POST", "/pub?topic=t", "message")
+    nsqd.kill("SIGTERM")
+    await nsqd.logged(line("INFO", "DRAIN: refusing publishes"))
+    nsqd.kill("SIGTERM")
+    assert.strictEqual(await nsqd.code, 0)
+    const again = start("--drain-on-term", "--drain-timeout=10ms")
+    await requestsTo(again)
+    again.kill("SIGTERM")
+    assert.strictEqual(await again.code, 0)
+    assert.match(again.printed.err, line("WARNING", "DRAIN: messages remain after --drain-timeout; stopping"))
   })
 
   it("nsqd reloads on SIGHUP and continues", async () => {

@@ -25,7 +25,7 @@ export type Handler = (request: HttpRequest) => Effect.Effect<HttpResponse.HttpR
 
 /** One endpoint. */
 export interface Route {
-  readonly method: "GET" | "POST" | "PUT"
+  readonly method: "GET" | "POST" | "PUT" | "DELETE"
   /** In lower case; may end in `/:name`. */
   readonly path: string
   readonly handle: Handler

@@ -2,7 +2,7 @@
  * The nsqd daemon as one Layer, which is made of pieces. Starts the data directory, storage, broker and listeners in NSQ's order
  * (docs/protocol/options.md#start); closing its Scope stops them in reverse order.
  */
-import { Cause, Context, Effect, Exit, Layer, Option, Predicate } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Layer, Option, Predicate } from "effect"
 import type { CompleteLayer } from "../core/CompleteLayer.ts"
 import { DaemonState } from "../core/DaemonState.ts"
 import type { AnyLayer, Standard, Valid } from "../core/Pieces.ts"
@@ -111,6 +111,18 @@ const warnIfOpen = Effect.fnUntraced(
   }
 )
 
+/** Drains as the options demand before a SIGTERM stops the daemon. */
+const beforeTerm = ({ drain }: Broker["Service"]): Effect.Effect<void> =>
+  Effect.flatMap(Options.NsqdOptions, ({ drainOnTerm, drainTimeout }) => {
+    if (!drainOnTerm) return Effect.void
+    const drained = Effect.andThen(drain.begin, drain.empty)
+    if (Duration.toMillis(drainTimeout) === 0) return drained
+    return Effect.timeoutOrElse(drained, {
+      duration: drainTimeout,
+      orElse: () => Effect.logWarning("DRAIN: messages remain after --drain-timeout; stopping")
+    })
+  })
+
 /** The port to announce; `undefined` for a unix socket or a disabled listener. */
 const realPort = (port: number): number | undefined => port > 0 ? port : undefined
 
@@ -133,6 +145,7 @@ const noteLater = (
 /** Builds the pieces in NSQ's order; each has those before it. */
 const start = Effect.fnUntraced(function*(pieces: Chosen) {
   const { daemonNetworks } = yield* prepare(pieces)
+  const options = yield* Options.NsqdOptions
   // Its own, so that no piece is shared with another daemon or broker of the program.
   const memo = yield* Layer.makeMemoMap
   const scope = yield* Effect.scope
@@ -200,6 +213,7 @@ const start = Effect.fnUntraced(function*(pieces: Chosen) {
     tcpPort,
     httpPort,
     reload: reload(serverTls),
+    beforeTerm: Effect.provideService(beforeTerm(Context.get(services, Broker)), Options.NsqdOptions, options),
     failed: Effect.mapError(
       Effect.raceAllFirst([Effect.never, ...listeners.map(({ broken }) => broken)]),
       failure("ListenerLoss")
@@ -258,6 +272,11 @@ export class Nsqd extends Context.Service<Nsqd, {
   readonly httpPort: number
   /** Reloads the TLS certificates and logs the result, without closing connections. */
   readonly reload: Effect.Effect<void>
+  /**
+   * With `drainOnTerm`, drains for up to `drainTimeout`; completes at once without it. The program runs it at SIGTERM, before it
+   * closes the daemon's Scope.
+   */
+  readonly beforeTerm: Effect.Effect<void>
   /** Fails when the daemon cannot continue, for example because a listener broke. */
   readonly failed: Effect.Effect<never, NsqdError>
 }>()("effect-nsq/Nsqd") {

@@ -2,7 +2,7 @@
  * The broker: restores the data directory's topics at start, offers `TopicRegistry` and subscriptions as a service, and
  * closes the topics at stop. Messages do not pass through it: publishers and consumers use Topic and Channel directly.
  */
-import { Clock, Context, Duration, Effect, Layer, type PubSub, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Layer, PubSub, type Scope } from "effect"
 import type { ChannelName, TopicName } from "../../../protocol/client/Names.ts"
 import { DaemonState } from "../../core/DaemonState.ts"
 import type { StorageError } from "../disk/StorageError.ts"
@@ -11,6 +11,7 @@ import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Storage } from "../storage/Storage.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
+import * as Drain from "./Drain.ts"
 import * as Locality from "./Locality.ts"
 import { type LatencyPlan, makePlan } from "./ProcessingLatency.ts"
 import { restore } from "./Restoring.ts"
@@ -40,7 +41,9 @@ export class Broker extends Context.Service<Broker, {
   /** In Unix seconds. */
   readonly startTime: number
   readonly topics: () => ReadonlyArray<Topic>
-  /** Creations and deletions of topics and channels. Unbounded: a subscriber must keep up. */
+  /** Refuses publishes until the queues are empty. A `Publisher` that does not use the standard one has to check it itself. */
+  readonly drain: Drain.Drain
+  /** Creations and deletions of topics and channels, and what a drain withdraws. Unbounded: a subscriber must keep up. */
   readonly topology: PubSub.PubSub<TopologyEvent>
   /** Makes every channel keep a histogram of its latencies from now on. */
   readonly keepLatencyHistograms: () => void
@@ -169,6 +172,12 @@ const make = Effect.gen(function*() {
         Effect.uninterruptible
       )
 
+  const drain = yield* Drain.make(
+    time,
+    registry.topics,
+    (event) => void PubSub.publishUnsafe(registry.topology, event)
+  )
+
   // ---- start and stop
 
   /**
@@ -201,6 +210,7 @@ const make = Effect.gen(function*() {
 
   return Broker.of({
     startTime,
+    drain,
     topology: registry.topology,
     topics: registry.topics,
     keepLatencyHistograms: () => void (latency.histograms = true),

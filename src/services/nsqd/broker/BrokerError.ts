@@ -14,6 +14,8 @@ import type { StorageError } from "../disk/StorageError.ts"
 export type BrokerErrorReason = Data.TaggedEnum<{
   /** A publish or a consumer was refused, because the topic or channel is being closed. */
   Exiting: {}
+  /** A publish was refused, because the broker drains (`Broker.drain`). */
+  Draining: {}
   /** A publish was refused, because the disk is full. */
   DiskFull: { readonly description: string }
   /** A publish was refused, because the disk fails. */
@@ -58,6 +60,8 @@ export class BrokerError extends Data.TaggedError("BrokerError")<{
     switch (reason._tag) {
       case "Exiting":
         return "exiting"
+      case "Draining":
+        return "draining, publish to another nsqd"
       case "TopicLimit":
         return `there are ${reason.max} topics already (--max-topics)`
       case "ChannelLimit":

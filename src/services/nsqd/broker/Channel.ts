@@ -182,6 +182,10 @@ export class Channel {
   get inFlightCount(): number {
     return this.outstanding.inFlightCount
   }
+  /** When the first deferred message is due, in monotonic ms; `Infinity` without deferred messages. */
+  get earliestDeferred(): number {
+    return this.backlog.deferred.earliest
+  }
   get deferredCount(): number {
     return this.outstanding.deferredCount
   }

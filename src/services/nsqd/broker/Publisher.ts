@@ -11,7 +11,7 @@ import * as Completion from "../../core/Completion.ts"
 import { Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import { Broker } from "./Broker.ts"
-import { type BrokerError, brokerError } from "./BrokerError.ts"
+import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import * as LargeBatches from "./LargeBatches.ts"
 
 /**
@@ -91,8 +91,11 @@ export class Publisher extends Context.Service<Publisher, {
     )
 }
 
+const draining = Effect.suspend(() => Effect.fail(brokerError(BrokerErrorReason.Draining())))
+
 const make = Effect.map(Effect.all([Broker, Turns]), ([broker, turns]): Publisher["Service"] => ({
   publish: (name, bodies, deferMillis) => {
+    if (broker.drain.isDraining()) return draining
     const topic = broker.findTopic(name)
     if (topic !== undefined) return LargeBatches.put(turns, topic, bodies, deferMillis)
     return Effect.flatMap(

@@ -22,6 +22,8 @@ export const refusalOf = ({ message, reason }: BrokerError): HttpResponse => {
     case "Exiting":
     case "DiskFailure":
       return exiting
+    case "Draining":
+      return failure(503, `DRAINING: ${message}`)
     case "DiskFull":
       return failure(503, message)
     case "Rejection":

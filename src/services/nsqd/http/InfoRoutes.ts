@@ -19,7 +19,7 @@ const well = HttpResponse.plain(200, "OK")
 export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Storage | DaemonState> = Effect
   .gen(
     function*() {
-      const { startTime } = yield* Broker
+      const { drain, startTime } = yield* Broker
       const storage = yield* Storage
       const state = yield* DaemonState
       const options = yield* NsqdOptions
@@ -31,7 +31,8 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Storage |
       )
 
       const ready = Effect.map(storage.health, (health) => {
-        const reason = state.phase === "running" ? health : state.phase
+        const draining = drain.isDraining() ? "draining" : undefined
+        const reason = state.phase === "running" ? health ?? draining : state.phase
         return reason === undefined ? well : HttpResponse.plain(503, `NOT READY - ${reason}`)
       })
 

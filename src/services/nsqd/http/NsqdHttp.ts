@@ -25,6 +25,7 @@ import { ProcessMemory } from "../stats/ProcessMemory.ts"
 import type { Storage } from "../storage/Storage.ts"
 import * as ChannelRoutes from "./ChannelRoutes.ts"
 import * as ConfigRoutes from "./ConfigRoutes.ts"
+import * as DrainRoutes from "./DrainRoutes.ts"
 import * as InfoRoutes from "./InfoRoutes.ts"
 import * as OldApi from "./OldApi.ts"
 import { Prometheus } from "./Prometheus.ts"
@@ -55,6 +56,7 @@ export const allRoutes = Effect.gen(function*() {
     ChannelRoutes.make,
     ConfigRoutes.make,
     SubRoutes.make,
+    DrainRoutes.make,
     DebugRoutes.make
   ])
   const routes = groups.flat()

@@ -35,24 +35,31 @@ const backoff = Schedule.min([Schedule.exponential("250 millis"), Schedule.space
 /** Delay after the loss of an established connection. */
 const pause = "250 millis"
 
-const commandOf = (event: TopologyEvent): LookupCommand => {
-  switch (event._tag) {
-    case "TopicCreated":
-      return { _tag: "REGISTER", topic: event.topic, channel: undefined }
-    case "ChannelCreated":
-      return { _tag: "REGISTER", topic: event.topic, channel: event.channel }
-    case "TopicDeleted":
-      return { _tag: "UNREGISTER", topic: event.topic, channel: undefined }
-    case "ChannelDeleted":
-      return { _tag: "UNREGISTER", topic: event.topic, channel: event.channel }
-  }
-}
-
 /** A topic is registered by its channels, or by itself if it has none. */
 const registrationsOf = ({ channels, name }: Topic): ReadonlyArray<Register> =>
   channels.length === 0
     ? [{ _tag: "REGISTER", topic: name, channel: undefined }]
     : channels.map((channel) => ({ _tag: "REGISTER", topic: name, channel: channel.name }))
+
+/** The commands for a change; none for additions to a topic that a drain has withdrawn. */
+const commandsOf = (event: TopologyEvent, { drain, findTopic }: Broker["Service"]): ReadonlyArray<LookupCommand> => {
+  const { topic } = event
+  switch (event._tag) {
+    case "TopicCreated":
+      return drain.isOffered(topic) ? [{ _tag: "REGISTER", topic, channel: undefined }] : []
+    case "ChannelCreated":
+      return drain.isOffered(topic) ? [{ _tag: "REGISTER", topic, channel: event.channel }] : []
+    case "TopicOffered": {
+      const found = findTopic(topic)
+      return found === undefined ? [] : registrationsOf(found)
+    }
+    case "TopicDeleted":
+    case "TopicWithdrawn":
+      return [{ _tag: "UNREGISTER", topic, channel: undefined }]
+    case "ChannelDeleted":
+      return [{ _tag: "UNREGISTER", topic, channel: event.channel }]
+  }
+}
 
 const identityOf = (options: NsqdOptions): ProducerIdentity => ({
   broadcast_address: options.broadcastAddress,
@@ -142,7 +149,8 @@ const make = Effect.gen(function*() {
       const wait = Effect.as(Effect.sleep(Math.max(0, nextPing - time.monotonicMillis())), [])
       const changed = yield* Effect.raceAllFirst([PubSub.takeAll(events), wait, connection.ended])
       if (changed.length > 0) {
-        yield* sendCommands(address, connection, changed.map(commandOf), refused)
+        const commands = changed.flatMap((event) => commandsOf(event, broker))
+        if (commands.length > 0) yield* sendCommands(address, connection, commands, refused)
         continue
       }
       const due = refused.due(time.monotonicMillis())
@@ -170,7 +178,8 @@ const make = Effect.gen(function*() {
     known.note(address, identity)
     // Subscribes before it lists what exists, so that nothing created meanwhile is missed.
     const events = yield* PubSub.subscribe(broker.topology)
-    const registrations = refused.withoutWaiting(broker.topics().flatMap(registrationsOf))
+    const offered = broker.topics().filter(({ name }) => broker.drain.isOffered(name))
+    const registrations = refused.withoutWaiting(offered.flatMap(registrationsOf))
     yield* sendCommands(address, connection, registrations, refused)
     const begun = time.monotonicMillis()
     yield* Effect.catch(

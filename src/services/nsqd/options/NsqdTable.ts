@@ -204,6 +204,16 @@ export const table = {
       "time after its last message until an ephemeral topic without channels is deleted; 0 for never"
     )
   }),
+  ...Row.group("Drain", {
+    /** Whether SIGTERM drains before it stops. */
+    drainOnTerm: Row.bool(
+      "drain-on-term",
+      false,
+      "at SIGTERM, refuse publishes and wait until the queues are empty before stopping; a second signal stops at once"
+    ),
+    /** Longest wait of that drain; 0 for no limit. */
+    drainTimeout: Row.duration("drain-timeout", "1 minute", "longest time of the drain at SIGTERM; 0 for no limit")
+  }),
   ...Row.group("Messages", {
     /** Message timeout of consumers that do not negotiate their own. */
     msgTimeout: Row.duration("msg-timeout", "1 minute", "default message timeout"),

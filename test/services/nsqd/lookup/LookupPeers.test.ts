@@ -77,6 +77,32 @@ describe("an nsqd and its nsqlookupds", () => {
       }
     }).pipe(network))
 
+  it.effect("a draining nsqd is registered only for the topics that have messages, also after a reconnection", () =>
+    Effect.gen(function*() {
+      const { reunite, separate } = yield* MemoryTransport.MemoryNetwork
+      const l1 = yield* lookupd("l1")
+      const { broker, channel, topic } = yield* nsqd("b", [lookupdAddress("l1")])
+      yield* channel("empty", "c")
+      const full = yield* topic("full")
+      const body = Buffer.from([0, 0, 0, 1, 65])
+      assert.isUndefined(full.put({ bytes: body, start: 0, gap: 0, count: 1, bodyBytes: 1 }, 0))
+      const registered = () => ["empty", "full"].filter((name) => producersOf(l1, name).length > 0).join()
+      yield* eventually(() => registered() === "empty,full")
+      yield* broker.drain.begin
+      yield* eventually(() => registered() === "full")
+      yield* channel("empty", "late")
+      yield* separate("b", "l1")
+      yield* TestClock.adjust("2 minutes")
+      yield* untilIdle
+      yield* reunite("b", "l1")
+      yield* TestClock.adjust("1 minute")
+      yield* untilIdle
+      assert.strictEqual(registered(), "full")
+      yield* broker.drain.end
+      yield* eventually(() => registered() === "empty,full")
+      assert.deepStrictEqual(l1.channels("empty").toSorted(), ["c", "late"])
+    }).pipe(network))
+
   it.effect("a new topic has the channels of all nsqlookupds before it delivers a message", () =>
     Effect.gen(function*() {
       const lookupds = { l1: yield* lookupd("l1"), l2: yield* lookupd("l2") }

@@ -59,6 +59,8 @@ describe("NsqdOptions", () => {
     maxTopics: [50_000, "0", 0],
     maxChannelsPerTopic: [10_000, "0", 0],
     ephemeralTopicLifetime: [minutes(10), "0", Duration.zero],
+    drainOnTerm: [false, "true", true],
+    drainTimeout: [minutes(1), "0", Duration.zero],
     requeueOnDisconnect: [true, "false", false],
     statsdAddress: ["", "a:8125", "a:8125"],
     statsdPrefix: ["nsq.%s", "x", "x"],
