@@ -147,7 +147,7 @@ describe("nsq data verify", () => {
       assert.strictEqual(help.code, 0)
       assert.include(help.err, "-data-path string")
       assert.include((yield* nsq("data", "--help")).err, "verify")
-      assert.include((yield* nsq("--help")).err, "standalone")
+      assert.include((yield* nsq("--help")).out, "standalone")
     }), { timeout })
 })
 

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises"
 import { NsqdApi, NsqlookupdApi } from "../../admin/index.ts"
 import { joinAddress, splitAddress, Transport } from "../../net/Transport.ts"
 import * as DataCommands from "../../nsqd/data/DataCommands.ts"
+import type { DataError } from "../../nsqd/data/DataError.ts"
 import { Disk } from "../../nsqd/disk/Disk.ts"
 import type { DaemonFile } from "./DaemonFile.ts"
 import type { Finding } from "./Finding.ts"
@@ -71,6 +72,10 @@ export const slowDisk = Effect.fnUntraced(function*(dataPath: string) {
   })
 })
 
+/** Whether a running nsqd has the directory. */
+const isInUse = ({ reason }: DataError): boolean =>
+  reason._tag === "NoDirectory" && reason.error.reason._tag === "LockFailure" && reason.error.reason.isInUse
+
 /** Damaged files, as `nsq data verify` finds them. A directory that a running nsqd has locked is not read. */
 export const damagedData = Effect.fnUntraced(function*(dataPath: string, maxMsgSize: number) {
   return yield* Effect.match(DataCommands.verify({ dataPath, maxMsgSize }), {
@@ -82,7 +87,7 @@ export const damagedData = Effect.fnUntraced(function*(dataPath: string, maxMsgS
         cause: `at ${position}: ${description}; messages lost: ${messagesLost}`,
         remedy: "check the disk, and restore a backup, or start nsqd, which leaves the damaged part out"
       })),
-    onFailure: (error) => /in use by another instance/.test(error.message) ? [] : unusable(dataPath, error)
+    onFailure: (error) => isInUse(error) ? [] : unusable(dataPath, error)
   })
 })
 

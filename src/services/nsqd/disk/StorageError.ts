@@ -24,8 +24,8 @@ export type StorageErrorReason = Data.TaggedEnum<{
   NoDisk: { readonly description: string }
   /** The queue is closed. */
   Exiting: {}
-  /** The data directory is missing, in use, or cannot be locked. */
-  LockFailure: { readonly description: string }
+  /** The data directory is missing, in use by a running nsqd (`isInUse`), or cannot be locked. */
+  LockFailure: { readonly description: string; readonly isInUse: boolean }
 }>
 
 /**

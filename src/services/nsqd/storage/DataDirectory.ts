@@ -11,12 +11,13 @@ import * as Fs from "node:fs"
 import { getSystemErrorMessage } from "node:util"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 
-const failed = (description: string) =>
-  Effect.fail(new StorageError({ reason: StorageErrorReason.LockFailure({ description }) }))
+const failed = (description: string, isInUse = false) =>
+  Effect.fail(new StorageError({ reason: StorageErrorReason.LockFailure({ description, isInUse }) }))
 
 const inUse = (directory: string) =>
   failed(
-    `cannot flock directory ${directory} - resource temporarily unavailable (possibly in use by another instance of nsqd)`
+    `cannot flock directory ${directory} - resource temporarily unavailable (possibly in use by another instance of nsqd)`,
+    true
   )
 
 /** open(2) flags of BSD and macOS: lock exclusively, do not wait. */

@@ -28,7 +28,7 @@ describe("StorageError", () => {
     const messageOf = (reason: StorageErrorReason): string => new StorageError({ reason }).message
     assert.strictEqual(messageOf(StorageErrorReason.Exiting()), "exiting")
     assert.strictEqual(
-      messageOf(StorageErrorReason.LockFailure({ description: "open x: permission denied" })),
+      messageOf(StorageErrorReason.LockFailure({ description: "open x: permission denied", isInUse: false })),
       "failed to lock data-path: open x: permission denied"
     )
   })
