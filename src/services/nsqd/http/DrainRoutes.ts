@@ -31,7 +31,7 @@ const progressOf = (drain: Drain): DrainProgress => {
 export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker> = Broker.useSync(({ drain }) => {
   const progress = Effect.sync(() => HttpResponse.json(progressOf(drain)))
   return [
-    // Not logged: whoever waits for the end of a drain requests it all the time.
+    // Not logged: a program that waits for the end of a drain requests it all the time.
     route("GET", "/drain", () => progress, false),
     route("PUT", "/drain", () => Effect.andThen(drain.begin, progress)),
     route("DELETE", "/drain", () => Effect.andThen(drain.end, progress))
