@@ -18,13 +18,23 @@ const linger = "1 second"
 const handshakeTimeout = "5 seconds"
 
 /**
- * The most bytes passed at a time to a socket that is behind: Node reports bytes as taken only when all of them are, and a slow
- * peer has to be distinguished from one that takes nothing.
+ * The most bytes passed to a socket at a time. Node reports bytes as taken only when all of them are, and a slow peer has to be
+ * distinguished from one that takes nothing: pieces are small where the socket does not tell how much of a piece is left.
  */
-const pieceBytes = 128 * 1024
+const pieceBytes = { small: 128 * 1024, large: 1024 * 1024 }
 
 /** Output to a TLS connection is copied up to this size, because Node reports late that it has taken it. */
 const copiedBytes = 32 * 1024
+
+/**
+ * The bytes passed to the system that it has not taken yet, or `undefined` if the socket does not tell. Node's own timeout of sockets
+ * reads this property for the same purpose; no public one has it.
+ */
+const untakenBytes = (socket: Net.Socket): number | undefined => {
+  const handle: unknown = Reflect.get(socket, "_handle")
+  const isKnown = typeof handle === "object" && handle !== null && "writeQueueSize" in handle
+  return isKnown && typeof handle.writeQueueSize === "number" ? handle.writeQueueSize : undefined
+}
 
 /** The fiber that waits for bytes. */
 abstract class Reader {
@@ -106,10 +116,12 @@ class SocketConnection implements Connection {
   private ended = false
   private lost: NetError | undefined
   private reader: Reader | undefined
+  private readonly pieceBytes: number
 
   constructor(socket: Net.Socket, remoteAddress: string) {
     this.socket = socket
     this.remoteAddress = remoteAddress
+    this.pieceBytes = untakenBytes(socket) === undefined ? pieceBytes.small : pieceBytes.large
     // A socket that was behind emits "drain" when its buffer is empty.
     socket.on("drain", () => this.pump())
     socket.on("data", this.onData)
@@ -128,7 +140,7 @@ class SocketConnection implements Connection {
     const { socket } = this
     if (!socket.writable) return true
     this.writtenBytes += bytes.length
-    if (this.queue.length === 0 && this.corks === 0 && bytes.length <= pieceBytes && !this.isBehind()) {
+    if (this.queue.length === 0 && this.corks === 0 && bytes.length <= this.pieceBytes && !this.isBehind()) {
       socket.write(bytes)
     } else {
       this.queue.push(bytes)
@@ -152,7 +164,9 @@ class SocketConnection implements Connection {
   }
 
   takenBytes(): number {
-    return this.writtenBytes - this.pendingBytes()
+    const { writableLength } = this.socket
+    const untaken = untakenBytes(this.socket) ?? writableLength
+    return this.writtenBytes - this.queuedBytes - Math.min(untaken, writableLength)
   }
 
   get drained(): Effect.Effect<void> {
@@ -189,7 +203,7 @@ class SocketConnection implements Connection {
 
   private pump(): void {
     if (this.corks > 0) return
-    while (this.queue.length > 0 && !this.isBehind()) this.pass(pieceBytes)
+    while (this.queue.length > 0 && !this.isBehind()) this.pass(this.pieceBytes)
   }
 
   /** Passes at most `limit` bytes to the socket, in one system call. */
