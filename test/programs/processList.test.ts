@@ -51,7 +51,8 @@ const secrets: Readonly<Record<string, (nsqd: string) => ReadonlyArray<string>>>
     `--http-allowed-host=${url}`
   ],
   nsq: () => ["standalone", ...(secrets["standalone"]?.("") ?? [])],
-  nsq_stat: (nsqd) => ["--topic=t", "--channel=c", `--nsqd-http-address=${nsqd}`, `--nsqd-http-address=${url}`],
+  // An address with a scheme would end it at once.
+  nsq_stat: (nsqd) => ["--topic=t", `--channel=${url}`, `--nsqd-http-address=${nsqd}`],
   nsq_tail: () => ["--topic=t", `--lookupd-http-address=${url}`, "--consumer-opt=auth_secret,hunter2"],
   nsq_to_file: () => ["--topic=t", `--output-dir=${directory}`, `--lookupd-http-address=${url}`],
   nsq_to_http: (nsqd) => [
