@@ -4,7 +4,8 @@
  */
 import { Clock, Duration, Effect, Exit, FiberSet, Schema, Scope } from "effect"
 import * as Crypto from "node:crypto"
-import { TLSSocket } from "node:tls"
+import type { Socket } from "node:net"
+import type { TLSSocket } from "node:tls"
 import { MessageId, type MessageKey, messageKey } from "../../../protocol/client/Message.ts"
 import * as Arguments from "../../http/Arguments.ts"
 import { empty, fail, HttpFailure, type HttpResponse, internalError, streaming } from "../../http/HttpResponse.ts"
@@ -61,12 +62,15 @@ const accepted = (result: AcknowledgementResult): Effect.Effect<HttpResponse, Ht
   }
 }
 
+/** Whether the socket has TLS. Node documents `encrypted`, which plain sockets lack; the class would load TLS for every nsqd. */
+const isSecure = (socket: Socket): socket is TLSSocket => "encrypted" in socket
+
 const clientOf = ({ incoming: { socket } }: HttpRequest) => {
   const remoteAddress = peerAddress(socket.remoteAddress, socket.remotePort)
   return {
     remoteAddress,
     remoteIp: hostOf(remoteAddress),
-    tls: socket instanceof TLSSocket ? details(socket) : undefined
+    tls: isSecure(socket) ? details(socket) : undefined
   }
 }
 
