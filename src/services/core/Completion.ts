@@ -9,6 +9,21 @@ import { Effect } from "effect"
 
 export type Completion<E = never, R = never> = Effect.Effect<void, E, R> | undefined
 
+/** Effects whose work has its place in the order already. */
+const placed = new WeakSet<object>()
+
+/**
+ * Marks the rest of work whose place in the order is fixed already, so that later work of the same client may begin before the Effect
+ * has completed. Work without the mark may still be overtaken.
+ */
+export const inOrder = <E, R>(rest: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> => {
+  placed.add(rest)
+  return rest
+}
+
+/** Whether the rest of some work is marked by `inOrder`. */
+export const isInOrder = <E, R>(rest: Effect.Effect<void, E, R>): boolean => placed.has(rest)
+
 /** Returns the completion as an Effect, for callers that are not on the hot path. */
 export const toEffect = <E, R>(completion: Completion<E, R>): Effect.Effect<void, E, R> => completion ?? Effect.void
 

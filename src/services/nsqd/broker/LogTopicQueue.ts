@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
-import type { Completion } from "../../core/Completion.ts"
+import * as Completion from "../../core/Completion.ts"
 import type { Time } from "../../core/Time.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import type { LogDurability } from "../options/Durability.ts"
@@ -58,17 +58,19 @@ export class LogTopicQueue implements TopicQueue {
     return this.log.channelNames
   }
 
-  put(bodies: PublishedBodies, deferMillis: number): Completion<BrokerError> {
+  put(bodies: PublishedBodies, deferMillis: number): Completion.Completion<BrokerError> {
     const now = this.time.wallNanos()
     // Exact, because the number of nanoseconds has no room in a double.
     const due = deferMillis === 0 ? 0 : Math.ceil(Number((now + 999_999n) / 1_000_000n) + deferMillis)
-    return Effect.matchEffect(this.log.append(bodies, now, this.owner.guids.take(now, bodies.count), due), {
+    const appended = this.log.append(bodies, now, this.owner.guids.take(now, bodies.count), due)
+    const rest = Effect.matchEffect(appended, {
       onSuccess: () => {
         this.owner.count(bodies.count, bodies.bodyBytes)
         return Effect.void
       },
       onFailure: (error) => Effect.fail(writeFailure(error, 0))
     })
+    return Completion.isInOrder(appended) ? Completion.inOrder(rest) : rest
   }
 
   openChannel(name: ChannelName) {

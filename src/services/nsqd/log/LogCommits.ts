@@ -5,6 +5,7 @@
 import { Effect, Exit } from "effect"
 import { guidAt, type GuidBlock } from "../../../protocol/client/Guid.ts"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import { inOrder } from "../../core/Completion.ts"
 import type { DiskError } from "../disk/Disk.ts"
 import { StorageError } from "../disk/StorageError.ts"
 import type { LogDurability } from "../options/Durability.ts"
@@ -98,7 +99,7 @@ export class LogCommits {
     const { group } = this
     if (this.isFull) return this.waitFor((later) => this.add(later, bodies, nanos, ids, due))
     this.add(group, bodies, nanos, ids, due)
-    return this.stored(group)
+    return inOrder(this.stored(group))
   }
 
   /** See `TopicLog.appendFrames`. */

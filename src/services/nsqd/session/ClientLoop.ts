@@ -80,6 +80,11 @@ export const make = Effect.gen(function*() {
   /** Executes all received commands, in turns with other connections; true if the connection has to end. */
   const executeAll = (session: Session): Effect.Effect<boolean, never, Scope.Scope> | boolean => {
     const { decoder, publishes } = session
+    // A publish whose authorization was waited for may have to be waited for as well.
+    if (publishes.isFull) {
+      session.send()
+      return Effect.andThen(publishes.hasRoom, resumeExecution(session))
+    }
     for (let command = decoder.next(session); command !== undefined; command = decoder.next(session)) {
       const { isIdle } = publishes
       if (command._tag === "Overlong") {

@@ -71,7 +71,10 @@ export const make = (
       }
       if (rest !== undefined) session.activity.deferred()
       const responses: Array<() => void> = []
-      session.publishes.add(framesSize(bodies), store(session, command, rest ?? Effect.void, responses), () => {
+      // Later publishes would overtake one that still has to find its place, for example behind the creation of its topic.
+      const isExclusive = rest !== undefined && !Completion.isInOrder(rest)
+      const size = isExclusive ? Infinity : framesSize(bodies)
+      session.publishes.add(size, store(session, command, rest ?? Effect.void, responses), () => {
         for (const respond of responses) respond()
       })
     }

@@ -59,10 +59,11 @@ export class Publishes {
   }
 
   /**
-   * Starts `store`, the rest of a publish of `bytes`. When all publishes before have their responses, `respond` adds those of this
+   * Starts `store`, the rest of a publish of `bytes`; `Infinity` if no other may begin before it has ended. When all publishes before have their responses, `respond` adds those of this
    * one; the error of `store`, if any, follows.
    */
-  add(bytes: number, store: Effect.Effect<void, ProtocolError>, respond: () => void): void {
+  add(size: number, store: Effect.Effect<void, ProtocolError>, respond: () => void): void {
+    const bytes = size === Infinity ? waitingBytes : size
     const publish: Waiting = { bytes, respond: undefined }
     this.waiting.push(publish)
     this.bytes += bytes

@@ -1,11 +1,27 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
+import { consume } from "../../../../../src/broker.ts"
 import type { Command } from "../../../../../src/protocol/client/Command.ts"
 import { TopicName } from "../../../../../src/protocol/client/Names.ts"
 import { type ProtocolError, protocolError } from "../../../../../src/protocol/client/ProtocolError.ts"
 import { Publishes } from "../../../../../src/services/nsqd/session/connection/Publishes.ts"
-import { FaultyStorage, ProtocolClient, TestBroker, until, untilIdle } from "../../../../../src/testing/index.ts"
-import { faultyBroker, topicOf } from "../../broker/testing.ts"
+import * as DiskStorage from "../../../../../src/services/nsqd/storage/DiskStorage.ts"
+import {
+  FaultyDisk,
+  FaultyStorage,
+  ProtocolClient,
+  TestBroker,
+  until,
+  untilIdle
+} from "../../../../../src/testing/index.ts"
+import { faultyBroker, quiet, topicOf } from "../../broker/testing.ts"
+
+/** A broker with durable topics on a disk in memory. */
+const durableBroker = TestBroker.layerNoStorage({ durability: "synced", dataPath: "/data" }).pipe(
+  Layer.provide(DiskStorage.layer),
+  Layer.provide(FaultyDisk.layer),
+  Layer.provide(quiet)
+)
 
 const refusal = protocolError("E_PUB_FAILED", "PUB failed")
 
@@ -73,6 +89,16 @@ describe("the publishes of a connection", () => {
       yield* Fiber.join(settled)
     }))
 
+  it.effect("nothing more is read while a publish without a place in the order waits", () =>
+    Effect.gen(function*() {
+      const { add, publishes } = yield* recorded
+      const exclusive = add("exclusive", Infinity)
+      assert.isTrue(publishes.isFull)
+      yield* Deferred.succeed(exclusive, undefined)
+      yield* publishes.hasRoom
+      assert.isTrue(publishes.isIdle)
+    }))
+
   it.effect("after the end of the connection no publish has a response", () =>
     Effect.gen(function*() {
       const { add, events, publishes } = yield* recorded
@@ -91,7 +117,7 @@ describe("a client that does not wait for its responses", () => {
   const dpub: Command = { _tag: "DPUB", topic, deferMillis: 1000, body }
   const connect = ProtocolClient.connect(TestBroker.address)
 
-  it.effect("its publishes are stored together, and every other command waits for those before it", () =>
+  it.effect("what follows a publish without a place in the order waits for it, and so does every other command", () =>
     Effect.gen(function*() {
       const faults = yield* FaultyStorage.StorageFaults
       const found = yield* topicOf(topic)
@@ -101,11 +127,11 @@ describe("a client that does not wait for its responses", () => {
       const { writes } = faults.counts()
       yield* client.send(mpub)
       yield* client.send(pub, dpub, mpub)
-      yield* until(() => faults.counts().writes === writes + 4)
       yield* client.raw("UNKNOWN t\n")
       yield* client.send(pub)
+      yield* until(() => faults.counts().writes === writes + 1)
       yield* untilIdle
-      assert.strictEqual(faults.counts().writes, writes + 4)
+      assert.strictEqual(faults.counts().writes, writes + 1)
       yield* faults.resumeWrites
       for (let i = 0; i < 4; i++) assert.strictEqual(yield* client.text, "OK")
       assert.strictEqual(yield* client.text, "E_INVALID invalid command UNKNOWN")
@@ -124,7 +150,7 @@ describe("a client that does not wait for its responses", () => {
       yield* client.send(mpub)
       yield* client.send(pub)
       client.peer.end()
-      yield* until(() => faults.counts().writes === writes + 2)
+      yield* until(() => faults.counts().writes === writes + 1)
       yield* faults.resumeWrites
       assert.deepStrictEqual([yield* client.text, yield* client.text, yield* client.text], ["OK", "OK", undefined])
     }).pipe(Effect.provide(faultyBroker({ memQueueSize: 0 }))))
@@ -139,10 +165,28 @@ describe("a client that does not wait for its responses", () => {
       const { writes } = faults.counts()
       yield* client.send(mpub)
       yield* client.send(pub)
-      yield* until(() => faults.counts().writes === writes + 2)
+      yield* until(() => faults.counts().writes === writes + 1)
       yield* faults.failWrites("disk full")
       yield* faults.resumeWrites
       assert.strictEqual(yield* client.text, "E_MPUB_FAILED MPUB failed disk full")
       assert.isUndefined(yield* client.text)
     }).pipe(Effect.provide(faultyBroker({ memQueueSize: 0 }))))
+
+  it.effect("its publishes to a durable topic keep their order while the first one creates the topic", () =>
+    Effect.gen(function*() {
+      const client = yield* connect
+      const bodies = Array.from({ length: 400 }, (_, i) => `m${i}`)
+      // The turns between them let some arrive while the topic is created, and some just after it was.
+      for (const each of bodies) {
+        yield* client.send({ _tag: "PUB", topic, body: Buffer.from(each) })
+        yield* Effect.yieldNow
+      }
+      for (const _ of bodies) assert.strictEqual(yield* client.text, "OK")
+      const received = yield* consume(topic, "c", { maxInFlight: 400 }).pipe(
+        Stream.take(bodies.length),
+        Stream.mapEffect((delivery) => Effect.as(delivery.finish, Buffer.from(delivery.body).toString())),
+        Stream.runCollect
+      )
+      assert.deepStrictEqual(Array.from(received), bodies)
+    }).pipe(Effect.provide(durableBroker)))
 })
