@@ -117,6 +117,19 @@ describe("a client that does not wait for its responses", () => {
   const dpub: Command = { _tag: "DPUB", topic, deferMillis: 1000, body }
   const connect = ProtocolClient.connect(TestBroker.address)
 
+  /** A client that has sent an MPUB and a PUB, while storage holds writes. */
+  const heldPublishes = Effect.gen(function*() {
+    const faults = yield* FaultyStorage.StorageFaults
+    yield* topicOf(topic)
+    const client = yield* connect
+    yield* untilIdle
+    yield* faults.holdWrites
+    const { writes } = faults.counts()
+    yield* client.send(mpub)
+    yield* client.send(pub)
+    return { client, faults, writes }
+  })
+
   it.effect("what follows a publish without a place in the order waits for it, and so does every other command", () =>
     Effect.gen(function*() {
       const faults = yield* FaultyStorage.StorageFaults
@@ -141,14 +154,7 @@ describe("a client that does not wait for its responses", () => {
 
   it.effect("it gets the responses of its last publishes after it has ended its side of the connection", () =>
     Effect.gen(function*() {
-      const faults = yield* FaultyStorage.StorageFaults
-      yield* topicOf(topic)
-      const client = yield* connect
-      yield* untilIdle
-      yield* faults.holdWrites
-      const { writes } = faults.counts()
-      yield* client.send(mpub)
-      yield* client.send(pub)
+      const { client, faults, writes } = yield* heldPublishes
       client.peer.end()
       yield* until(() => faults.counts().writes === writes + 1)
       yield* faults.resumeWrites
@@ -157,14 +163,7 @@ describe("a client that does not wait for its responses", () => {
 
   it.effect("it is disconnected after the first publish that is refused", () =>
     Effect.gen(function*() {
-      const faults = yield* FaultyStorage.StorageFaults
-      yield* topicOf(topic)
-      const client = yield* connect
-      yield* untilIdle
-      yield* faults.holdWrites
-      const { writes } = faults.counts()
-      yield* client.send(mpub)
-      yield* client.send(pub)
+      const { client, faults, writes } = yield* heldPublishes
       yield* until(() => faults.counts().writes === writes + 1)
       yield* faults.failWrites("disk full")
       yield* faults.resumeWrites
