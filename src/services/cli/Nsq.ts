@@ -1,10 +1,11 @@
 /**
  * The command `nsq` with all its commands. `standalone` and `data` have flags in the form of NSQ's daemons; the program runs them
- * before this module is loaded, and they are here for the help text and for completions.
+ * before this module is loaded if they are its first argument, and they are here for the help text and for completions.
  */
 import { Effect } from "effect"
 import { Argument, Command } from "effect/cli"
 import { channelCommand, topicCommand } from "./administer.ts"
+import { invalidArgument } from "./CliError.ts"
 import { config } from "./config.ts"
 import { contextCommand } from "./contextCommand.ts"
 import { doctor } from "./doctor.ts"
@@ -14,9 +15,11 @@ import { root } from "./root.ts"
 import { subscribe, tail } from "./subscribe.ts"
 
 const separate = <const Name extends string>(name: Name, description: string) =>
-  Command.make(name, { arguments: Argument.String("argument").pipe(Argument.variadic()) }, () => Effect.void).pipe(
-    Command.withDescription(description)
-  )
+  Command.make(
+    name,
+    { arguments: Argument.String("argument").pipe(Argument.variadic()) },
+    () => Effect.fail(invalidArgument(`${name} has no flags before its name: nsq ${name} [flags]`))
+  ).pipe(Command.withDescription(description))
 
 /** The command with its subcommands. */
 export const nsq = root.pipe(

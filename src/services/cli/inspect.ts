@@ -1,8 +1,9 @@
 /** `nsq stat` and `nsq node list`: the figures of topics, channels and nsqds. */
 import { Effect, Option } from "effect"
 import { Argument, Command } from "effect/cli"
-import { daemonFailure } from "./CliError.ts"
+import { daemonFailure, invalidArgument } from "./CliError.ts"
 import * as figures from "./figures.ts"
+import * as names from "./names.ts"
 import * as Output from "./Output.ts"
 import { target } from "./Target.ts"
 
@@ -91,11 +92,14 @@ const list = Command.make(
 const tombstone = Command.make(
   "tombstone",
   {
-    topic: Argument.String("topic").pipe(Argument.withDescription("Name of the topic")),
+    topic: names.topic,
     node: Argument.String("node").pipe(Argument.withDescription("<broadcast address>:<HTTP port> of the nsqd"))
   },
   Effect.fnUntraced(function*({ node, topic }) {
     const { lookupds } = yield* target
+    if (lookupds.length === 0) {
+      return yield* invalidArgument("nsqlookupd hides nodes, and none is given: give --lookupd-http-address")
+    }
     yield* Effect.mapError(
       Effect.forEach(lookupds, (nsqlookupd) => nsqlookupd.tombstone(topic, node), { discard: true }),
       daemonFailure

@@ -83,5 +83,13 @@ describe("nsq", () => {
         2,
         "--count must be at least 1"
       ])
+      assert.deepStrictEqual(failureOf(yield* runAlone(["node", "tombstone", "t", "host:4151"])), [
+        2,
+        "nsqlookupd hides nodes, and none is given: give --lookupd-http-address"
+      ])
+      assert.deepStrictEqual(failureOf(yield* runAlone(["--json", "standalone"])), [
+        2,
+        "standalone has no flags before its name: nsq standalone [flags]"
+      ])
     }))
 })

@@ -37,7 +37,7 @@ export interface ObservedNsqd {
   readonly registeredAt: ReadonlyArray<string>
   /** The reason why its host name has no IP address; `undefined` if it has one. */
   readonly unresolved: string | undefined
-  /** The response of the HTTP API, or the reason why there is none. */
+  /** The response of the HTTP API, or why none came. */
   readonly info: Result.Result<Info, string>
   /** The reason why consumers cannot connect to the registered TCP port; `undefined` if they can, or it is not registered. */
   readonly tcpFailure: string | undefined
