@@ -58,7 +58,7 @@ export class Inbox<A> {
     })
   }
 
-  /** Gives the taker a queued item. Returns false if there is none. */
+  /** Gives the taker a queued item. Returns false if the queue is empty. */
   takeNow(taker: Taker<A>): boolean {
     const item = this.items.take()
     if (item === undefined) return false

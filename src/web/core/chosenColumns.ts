@@ -8,7 +8,7 @@ const keyOf = (table: string): string => `nsqadmin-columns-${table}`
 const isChoice = (value: unknown): value is Choice =>
   typeof value === "object" && value !== null && Object.values(value).every((shown) => typeof shown === "boolean")
 
-/** Returns the stored choice of a table; empty if there is none. */
+/** Returns the stored choice of a table; empty if nothing is stored. */
 export const stored = (table: string): Choice => {
   try {
     const value: unknown = JSON.parse(localStorage.getItem(keyOf(table)) ?? "{}")

@@ -1,5 +1,5 @@
 /**
- * The response of `GET /sub`: server-sent events, one for each message, with a comment while there are none. The next messages are
+ * The response of `GET /sub`: server-sent events, one for each message, with comments as heartbeats in between. The next messages are
  * encoded when the client has read the ones before.
  */
 import { Effect } from "effect"

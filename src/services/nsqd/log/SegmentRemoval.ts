@@ -46,7 +46,7 @@ export class SegmentRemoval {
 
   /**
    * Forgets the segments that no channel needs any more. The result removes their files, and runs when the state is durable;
-   * `undefined` if there are none.
+   * `undefined` if every segment is needed.
    */
   removeFinished(): Effect.Effect<void> | undefined {
     const { fork, isDoneWith, label, reading, segments, trimmed, writer } = this.host
