@@ -37,6 +37,8 @@ export class InFlight {
   private after = noIntegers
   private table = noIntegers
   private mask = 0
+  /** The entry of the table that was found last: a FIN finds its message, then removes it. */
+  private found = 0
   private first = none
   private last = none
   /** Slots whose deadline was not the last one: a binary heap with the earliest first. */
@@ -87,7 +89,9 @@ export class InFlight {
   /** The slot of a message; -1 if it is not in flight here. */
   find(key: MessageKey): number {
     const entry = this.entryOf(key.a, key.b, key.c, key.d)
-    return entry === none ? none : this.table[entry]! - 1
+    if (entry === none) return none
+    this.found = entry
+    return this.table[entry]! - 1
   }
 
   batchAt(slot: number): MessageBatch {
@@ -110,9 +114,7 @@ export class InFlight {
 
   /** Removes the message in `slot`. */
   remove(slot: number): void {
-    const key = slot * 4
-    const entry = this.entryOfSlot(this.keys[key + 2]!, this.keys[key + 3]!, slot)
-    this.closeGap(entry)
+    this.closeGap(this.entryOfSlot(slot))
     this.unlink(slot)
     this.batches[slot] = undefined
     this.after[slot] = this.free
@@ -137,8 +139,10 @@ export class InFlight {
     }
   }
 
-  private entryOfSlot(c: number, d: number, slot: number): number {
-    let entry = hash(c, d) & this.mask
+  private entryOfSlot(slot: number): number {
+    if (this.table[this.found] === slot + 1) return this.found
+    const key = slot * 4
+    let entry = hash(this.keys[key + 2]!, this.keys[key + 3]!) & this.mask
     while (this.table[entry] !== slot + 1) entry = (entry + 1) & this.mask
     return entry
   }

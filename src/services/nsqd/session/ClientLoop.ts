@@ -79,7 +79,8 @@ export const make = Effect.gen(function*() {
 
   /** Executes all received commands, in turns with other connections; true if the connection has to end. */
   const executeAll = (session: Session): Effect.Effect<boolean, never, Scope.Scope> | boolean => {
-    const { decoder, publishes } = session
+    const { activity, decoder, publishes } = session
+    const run = threshold.allows("debug") ? executeLoudly : commands.execute
     // A publish whose authorization was waited for may have to be waited for as well.
     if (publishes.isFull) {
       session.send()
@@ -91,18 +92,18 @@ export const make = Effect.gen(function*() {
         const line = `client(${session.connection.remoteAddress}) failed to read command - line too long`
         return Effect.andThen(publishes.settled, Effect.as(Effect.logError(line), true))
       }
-      const pending = isIdle || isPublish(command) ? execute(session, command) : executeLater(session, command)
+      const pending = isIdle || isPublish(command) ? run(session, command) : executeLater(session, command)
       if (pending === undefined) {
-        session.activity.executed()
-        if (publishes.isFull) {
+        activity.executed()
+        if (!publishes.isIdle && publishes.isFull) {
           session.send()
           return Effect.andThen(publishes.hasRoom, resumeExecution(session))
         }
-        if (!session.activity.isLookDue || !isTurnOver(session)) continue
+        if (!activity.isLookDue || !isTurnOver(session)) continue
         session.send()
         return Effect.andThen(nextTurn(session), resumeExecution(session))
       }
-      session.activity.deferred()
+      activity.deferred()
       // The previous responses must not wait for this command.
       session.send()
       return Effect.matchEffect(isIdle ? pending : Effect.andThen(publishes.settled, pending), {

