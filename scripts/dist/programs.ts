@@ -4,6 +4,7 @@ import * as NsqdTable from "../../src/services/nsqd/options/NsqdTable.ts"
 import * as NsqlookupdTable from "../../src/services/nsqlookupd/NsqlookupdTable.ts"
 import type { ConfigValue } from "../../src/services/options/OptionKind.ts"
 import type { OptionTable } from "../../src/services/options/OptionTable.ts"
+import * as StandaloneOptions from "../../src/services/standalone/StandaloneOptions.ts"
 import * as NsqToNsq from "../../src/services/tools/NsqToNsq.ts"
 import * as Stat from "../../src/services/tools/Stat.ts"
 import * as Tail from "../../src/services/tools/Tail.ts"
@@ -84,3 +85,11 @@ export const programs: ReadonlyArray<Program> = [
   program("nsq_to_nsq", "publishes the messages of topics to other nsqds", NsqToNsq.table),
   program("to_nsq", "publishes the lines of its standard input", ToNsq.table)
 ]
+
+/** The three daemons in one process. */
+export const standalone: Program = program(
+  "standalone",
+  "nsqlookupd, nsqd and nsqadmin in one process, for development",
+  StandaloneOptions.table,
+  true
+)
