@@ -58,6 +58,25 @@ export interface ClientStats {
 }
 
 /**
+ * What a connection has negotiated besides what `/stats` shows; the defaults before IDENTIFY.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ClientSettings {
+  /** In ms; 0 without heartbeats. */
+  readonly heartbeatInterval: number
+  /** In ms. */
+  readonly msgTimeout: number
+  /** In bytes. */
+  readonly outputBufferSize: number
+  /** In ms. */
+  readonly outputBufferTimeout: number
+  /** 0 without deflate. */
+  readonly deflateLevel: number
+}
+
+/**
  * A connected client.
  *
  * @since 0.1.0
@@ -65,6 +84,14 @@ export interface ClientStats {
  */
 export interface Client {
   readonly stats: () => ClientStats
+  /** @since 0.2.0 */
+  readonly settings: () => ClientSettings
+  /**
+   * Ends the connection as soon as the running code is done; its messages in flight return to their channel.
+   *
+   * @since 0.2.0
+   */
+  readonly close: () => void
 }
 
 /**
@@ -75,6 +102,8 @@ export interface Client {
  */
 export class Clients extends Context.Service<Clients, {
   readonly all: () => Iterable<Client>
+  /** The number of connected clients. */
+  readonly size: () => number
   /** The client of a channel's consumer (a connection is both); `undefined` after it has disconnected. */
   readonly find: (consumer: unknown) => Client | undefined
   /** Registers the client as connected until the Scope closes. */
@@ -84,6 +113,7 @@ export class Clients extends Context.Service<Clients, {
     const clients = new Map<unknown, Client>()
     return {
       all: () => clients.values(),
+      size: () => clients.size,
       find: (consumer) => clients.get(consumer),
       add: (client) =>
         Effect.uninterruptible(Effect.suspend(() => {

@@ -8,7 +8,7 @@ import { frameHeaderSize } from "../../../protocol/client/Frame.ts"
 import { Wakeup } from "../../core/Wakeup.ts"
 import type { TlsDetails } from "../../net/TlsHandshake.ts"
 import type { Grant } from "../auth/Grant.ts"
-import { type Client, ClientState, type ClientStats } from "../broker/Clients.ts"
+import { type Client, type ClientSettings, ClientState, type ClientStats } from "../broker/Clients.ts"
 import type * as Locality from "../broker/Locality.ts"
 import type { Consumer, Subscription } from "../broker/Subscription.ts"
 
@@ -24,6 +24,8 @@ export interface HttpClient {
   readonly remoteAddress: string
   /** In Unix seconds. */
   readonly connectTime: number
+  /** Interval of comments without messages, in ms. */
+  readonly heartbeat: number
   readonly tls: TlsDetails | undefined
   /** The grant of the authorizer; `undefined` without one. */
   readonly grant: Grant | undefined
@@ -111,6 +113,16 @@ export class HttpConsumer implements Consumer, Client {
   }
 
   // ---- statistics
+
+  settings(): ClientSettings {
+    return {
+      heartbeatInterval: this.client.heartbeat,
+      msgTimeout: this.subscribed?.options.msgTimeout ?? 0,
+      outputBufferSize: 0,
+      outputBufferTimeout: 0,
+      deflateLevel: 0
+    }
+  }
 
   stats(): ClientStats {
     const { client, subscribed } = this

@@ -4,6 +4,7 @@
  */
 import { Context, Effect, FiberSet, Layer, type Scope } from "effect"
 import { DaemonState } from "../../core/DaemonState.ts"
+import { ProcessFigures } from "../../core/ProcessFigures.ts"
 import * as DebugRoutes from "../../http/DebugRoutes.ts"
 import * as HttpResponse from "../../http/HttpResponse.ts"
 import * as HttpServer from "../../http/HttpServer.ts"
@@ -24,9 +25,11 @@ import type { RuntimeOptions } from "../options/RuntimeOptions.ts"
 import { ProcessMemory } from "../stats/ProcessMemory.ts"
 import type { Storage } from "../storage/Storage.ts"
 import * as ChannelRoutes from "./ChannelRoutes.ts"
+import * as ClientRoutes from "./ClientRoutes.ts"
 import * as ConfigRoutes from "./ConfigRoutes.ts"
 import * as DrainRoutes from "./DrainRoutes.ts"
 import * as InfoRoutes from "./InfoRoutes.ts"
+import * as NodeRoutes from "./NodeRoutes.ts"
 import * as OldApi from "./OldApi.ts"
 import { Prometheus } from "./Prometheus.ts"
 import * as Publish from "./Publish.ts"
@@ -57,6 +60,8 @@ export const allRoutes = Effect.gen(function*() {
     ConfigRoutes.make,
     SubRoutes.make,
     DrainRoutes.make,
+    NodeRoutes.make,
+    ClientRoutes.make,
     DebugRoutes.make
   ])
   const routes = groups.flat()
@@ -73,7 +78,7 @@ const makeHandler = Effect.fnUntraced(function*(
 ): Effect.fn.Return<
   Required<Pick<HttpServer.ServerSettings, "onConnection" | "onRequest" | "quiet">>,
   OptionsError,
-  Services | ProcessMemory | Scope.Scope
+  Services | ProcessMemory | ProcessFigures | Scope.Scope
 > {
   const publish = yield* Publish.make
   const respond = yield* Responder.make(yield* OwnRoutes.combine(yield* allRoutes, own, isPublishing))
@@ -142,7 +147,9 @@ export class NsqdHttp extends Context.Service<NsqdHttp, {
   static readonly layerRoutes = <E = never, R = never>(
     own: OwnRoutes.Routes<E, R>
   ): Layer.Layer<NsqdHttp, NetError | OptionsError | E, Services | Exclude<R, Scope.Scope>> =>
-    Layer.effect(NsqdHttp, Effect.flatMap(own, (routes) => serve(routes))).pipe(Layer.provide(ProcessMemory.layer))
+    Layer.effect(NsqdHttp, Effect.flatMap(own, (routes) => serve(routes))).pipe(
+      Layer.provide([ProcessMemory.layer, ProcessFigures.layer])
+    )
 
   /** The same without own routes. */
   static readonly layer: Layer.Layer<NsqdHttp, NetError | OptionsError, Services> = NsqdHttp.layerRoutes(
@@ -152,7 +159,11 @@ export class NsqdHttp extends Context.Service<NsqdHttp, {
 
 const serve = Effect.fnUntraced(function*(
   own: ReadonlyArray<Router.Route>
-): Effect.fn.Return<NsqdHttp["Service"], NetError | OptionsError, Services | ProcessMemory | Scope.Scope> {
+): Effect.fn.Return<
+  NsqdHttp["Service"],
+  NetError | OptionsError,
+  Services | ProcessMemory | ProcessFigures | Scope.Scope
+> {
   const options = yield* NsqdOptions
   const tls = yield* ServerTls
   const state = yield* DaemonState

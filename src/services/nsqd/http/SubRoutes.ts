@@ -129,6 +129,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
       hostname: client.remoteIp,
       userAgent: request.incoming.headers["user-agent"] ?? "",
       connectTime: Math.floor((yield* Clock.currentTimeMillis) / 1000),
+      heartbeat,
       grant,
       locality
     })

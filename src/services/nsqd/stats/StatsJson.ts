@@ -60,7 +60,8 @@ const authentication = (
   }
 }
 
-const clientJson = (client: Client, topic: string): StatsResponse.Client => {
+/** A connection; of the topics that it has published to, the requested one. */
+export const clientJson = (client: Client, topic: string): StatsResponse.Client => {
   const stats = client.stats()
   return {
     client_id: stats.clientId,

@@ -141,6 +141,15 @@ describe("/config", () => {
     }))
 })
 
+/** What the connection has negotiated. */
+const settings = {
+  heartbeatInterval: 30_000,
+  msgTimeout: 60_000,
+  outputBufferSize: 16_384,
+  outputBufferTimeout: 250,
+  deflateLevel: 0
+}
+
 const connection: ClientStats = {
   clientId: "id",
   hostname: "host",
@@ -207,7 +216,8 @@ describe("/stats", () => {
         isWritable: () => true,
         inputMark: () => 0,
         close: () => {},
-        stats: () => connection
+        stats: () => connection,
+        settings: () => settings
       }
       yield* post(api, "/topic/create?topic=t")
       yield* post(api, "/channel/create?topic=t&channel=c")

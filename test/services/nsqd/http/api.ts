@@ -5,6 +5,7 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import { DaemonState } from "../../../../src/services/core/DaemonState.ts"
+import { ProcessFigures } from "../../../../src/services/core/ProcessFigures.ts"
 import { LogOutput } from "../../../../src/services/logging/LogOutput.ts"
 import * as NsqLogger from "../../../../src/services/logging/NsqLogger.ts"
 import { Broker } from "../../../../src/services/nsqd/broker/Broker.ts"
@@ -105,7 +106,7 @@ export const layer = (
 ) =>
   NsqdHttp.layer.pipe(
     Layer.provideMerge(Prometheus.layer),
-    Layer.provideMerge(ProcessMemory.layer),
+    Layer.provideMerge(Layer.merge(ProcessMemory.layer, ProcessFigures.layer)),
     Layer.provideMerge(
       Layer.mergeAll(
         publisher,

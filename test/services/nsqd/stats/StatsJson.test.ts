@@ -18,6 +18,15 @@ const options = {
   e2eProcessingLatencyWindowTime: Duration.minutes(1)
 }
 
+/** What the connection has negotiated. */
+const settings = {
+  heartbeatInterval: 30_000,
+  msgTimeout: 60_000,
+  outputBufferSize: 16_384,
+  outputBufferTimeout: 250,
+  deflateLevel: 0
+}
+
 /** A connection with a value for every key that is omitted when it is empty. */
 const connection: ClientStats = {
   clientId: "id",
@@ -71,10 +80,10 @@ describe("the Schema of /stats", () => {
         ([zone, region]) => join("t", "c", 1, { locality: Locality.of(here, zone, region) })
       ).pipe(on(api))
       const channel = joined[0]!.channel
-      yield* api.clients.add({ ...joined[0]!.recording.consumer, stats: () => connection })
+      yield* api.clients.add({ ...joined[0]!.recording.consumer, stats: () => connection, settings: () => settings })
       yield* api.request("POST", "/mpub?topic=t", "1\n2\n3")
       yield* until(() => channel.inFlightCount === 3)
-      const consumer = { ...joined[0]!.recording.consumer, stats: () => connection }
+      const consumer = { ...joined[0]!.recording.consumer, stats: () => connection, settings: () => settings }
       channel.subscribe(consumer, { msgTimeout: 1000, sampleRate: 0 })
       yield* api.clients.add(consumer)
 

@@ -10,7 +10,7 @@ import { Wakeup } from "../../../core/Wakeup.ts"
 import type { TlsDetails } from "../../../net/TlsHandshake.ts"
 import type { Connection } from "../../../net/Transport.ts"
 import type { Authorization } from "../../auth/Authorization.ts"
-import type { Client, ClientStats } from "../../broker/Clients.ts"
+import type { Client, ClientSettings, ClientStats } from "../../broker/Clients.ts"
 import * as Locality from "../../broker/Locality.ts"
 import type { Consumer, Subscription } from "../../broker/Subscription.ts"
 import { Activity } from "./Activity.ts"
@@ -189,7 +189,7 @@ export class Session implements CommandGate, Consumer, Client {
     this.fibers?.startOutput()
   }
 
-  /** Disconnects the client: its channel is deleted or closed, or one of the fibers has found a reason. */
+  /** Disconnects the client: its channel is deleted or closed, one of the fibers has found a reason, or an operator wants it. */
   close(): void {
     this.fibers?.end()
   }
@@ -323,6 +323,10 @@ export class Session implements CommandGate, Consumer, Client {
 
   notePublished(topic: string, count: number): void {
     this.published.set(topic, (this.published.get(topic) ?? 0) + count)
+  }
+
+  settings(): ClientSettings {
+    return this.negotiated
   }
 
   stats(): ClientStats {
