@@ -5,7 +5,19 @@
  *
  * Hot path: messages go from the read of a socket to a queue in one pass; a fixed number of fibers takes them from there.
  */
-import { Cause, Clock, Duration, Effect, Exit, Fiber, Layer, Queue, Random, Scope, type Stream } from "effect"
+import {
+  type Array as Arr,
+  Clock,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Queue,
+  Random,
+  Scope,
+  type Stream
+} from "effect"
 import type { HttpClient } from "effect/http"
 import { encodeCommand } from "../../protocol/client/Command.ts"
 import { isFatal, parseErrorCode } from "../../protocol/client/ProtocolError.ts"
@@ -18,7 +30,7 @@ import type { ConnectionState } from "./Connections.ts"
 import * as ConsumerCounts from "./ConsumerCounts.ts"
 import * as Options from "./ConsumerOptions.ts"
 import type { BatchOptions, ConsumerOptions, RunOptions } from "./ConsumerOptions.ts"
-import { type Job, Worker } from "./Crew.ts"
+import * as Crew from "./Crew.ts"
 import { Deduplication } from "./Deduplication.ts"
 import type { Delivery } from "./Delivery.ts"
 import { Draining } from "./Draining.ts"
@@ -44,9 +56,18 @@ export type { BatchOptions, ConsumerOptions, DeduplicateOptions, RunOptions } fr
 export interface Consumer<A> {
   /**
    * The messages; the program acknowledges each. Messages with more than `maxAttempts` deliveries and undecodable bodies are dealt
-   * with as in `run`. Ends when the consumer has stopped; messages that are not acknowledged are requeued when the Scope closes.
+   * with as in `run`. Ends when the consumer has stopped. When the program ends the Stream, messages that it has not received are
+   * requeued at once; those that it has received and not acknowledged, also in the buffers of its operators, are requeued when
+   * the Scope closes.
    */
   readonly messages: Stream.Stream<Delivery<A>>
+  /**
+   * The messages as in `messages`, all that have arrived at each step, for a program that does work for many at once. The program
+   * has to acknowledge each message of an array that it receives.
+   *
+   * @since 0.2.0
+   */
+  readonly messageArrays: Stream.Stream<Arr.NonEmptyReadonlyArray<Delivery<A>>>
   /**
    * Handles messages until the consumer stops: finishes those whose handler succeeds, requeues those whose handler fails. After an
    * interruption it takes no more messages, waits until the handlers have ended, at most for `drainTimeout`, and interrupts the
@@ -281,13 +302,14 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
 
   return {
     messages: Messages.make(inbox, handling, draining),
+    messageArrays: Messages.makeArrays(inbox, handling, draining),
     run: (handler, { concurrency, onError } = {}) =>
       draining.run(
         {
           initial: () => Options.concurrency(concurrency ?? maxInFlight),
           followsMaxInFlight: concurrency === undefined
         },
-        jobOf(inbox, (delivery) => handling.handle(delivery, handler, onError))
+        Crew.jobOf(inbox, (delivery) => handling.handle(delivery, handler, onError))
       ),
     runBatches: (handler, { concurrency = 1, onError, size, within } = {}) =>
       Effect.suspend(() =>
@@ -321,19 +343,6 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
     awaitConnected: connections.awaitConnected,
     connectionStates: connections.changes
   }
-})
-
-/** Returns the job of workers that handle one message after the other. */
-const jobOf = <A, R>(
-  inbox: Inbox<Held<A>>,
-  handle: (delivery: Held<A>) => Effect.Effect<void, never, R>
-): Job<Worker<A>, R> => ({
-  hire: () => new Worker<A>(),
-  work: (worker) =>
-    Effect.flatMap(inbox.take(worker), handle).pipe(
-      Effect.forever,
-      Effect.catchIf(Cause.isDone, () => Effect.void)
-    )
 })
 
 type Handler<A, E, R> = (value: A, delivery: Delivery<A>) => Effect.Effect<unknown, E, R>

@@ -2,7 +2,7 @@
  * The workers of one `run`: fibers that take messages and handle them, as many as the program wants at the moment. They are not
  * children of the fiber that runs them, so that an interruption of that fiber lets them finish their messages.
  */
-import { Deferred, type Duration, Effect, Fiber } from "effect"
+import { Cause, Deferred, type Duration, Effect, Fiber } from "effect"
 import { Wakeup } from "../core/Wakeup.ts"
 import type { Held } from "./Held.ts"
 import type { Inbox, Taker } from "./Inbox.ts"
@@ -33,6 +33,19 @@ export interface Job<W, R> {
   /** Handles messages until the worker has retired or its inbox has ended. */
   readonly work: (worker: W) => Effect.Effect<void, never, R>
 }
+
+/** Returns the job of workers that handle one message after the other. */
+export const jobOf = <A, R>(
+  inbox: Inbox<Held<A>>,
+  handle: (delivery: Held<A>) => Effect.Effect<void, never, R>
+): Job<Worker<A>, R> => ({
+  hire: () => new Worker<A>(),
+  work: (worker) =>
+    Effect.flatMap(inbox.take(worker), handle).pipe(
+      Effect.forever,
+      Effect.catchIf(Cause.isDone, () => Effect.void)
+    )
+})
 
 export class Crew<A> {
   private readonly inbox: Inbox<Held<A>>

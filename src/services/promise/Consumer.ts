@@ -1,5 +1,5 @@
 /** The consumer of `effect-nsq/promise`. */
-import { Effect, Stream } from "effect"
+import { Effect } from "effect"
 import { EventEmitter } from "node:events"
 import { isValidName, TopicName } from "../../protocol/client/Names.ts"
 import { ClientError, ClientErrorReason } from "../client/ClientError.ts"
@@ -94,12 +94,6 @@ const call = (work: (context: HandlerContext) => unknown): Effect.Effect<unknown
 
 class PromiseConsumer<A> extends EventEmitter<ConsumerEvents<A>> implements Consumer<A> {
   private readonly client: RunningClient<ClientConsumer.Consumer<A>>
-  private loops = 0
-  private runs = 0
-  /** Whether the program has called `pause`. */
-  private isPaused = false
-  /** Whether no messages are requested since the end of a loop. */
-  private hasLeft = false
 
   constructor(options: ConsumerOptions<A> & Decoding<A>) {
     super()
@@ -165,7 +159,7 @@ class PromiseConsumer<A> extends EventEmitter<ConsumerEvents<A>> implements Cons
     { concurrency, onError, signal }: RunOptions<A> = {}
   ): Promise<void> {
     const options = { ...concurrency === undefined ? {} : { concurrency }, ...this.deciding(onError) }
-    return this.handling((consumer) =>
+    return this.client.run((consumer) =>
       consumer.run((_, delivery) => {
         const message = new MessageView(delivery)
         return Effect.tapError(call((context) => handler(message, context)), this.failed([message]))
@@ -177,7 +171,7 @@ class PromiseConsumer<A> extends EventEmitter<ConsumerEvents<A>> implements Cons
     { onError, signal, ...batches }: BatchOptions<A> = {}
   ): Promise<void> {
     const options = { ...batches, ...this.deciding(onError) }
-    return this.handling((consumer) =>
+    return this.client.run((consumer) =>
       consumer.runBatches((_, deliveries) => {
         const messages = deliveries.map((delivery) => new MessageView(delivery))
         return Effect.tapError(call((context) => handler(messages, context)), this.failed(messages))
@@ -186,60 +180,29 @@ class PromiseConsumer<A> extends EventEmitter<ConsumerEvents<A>> implements Cons
 
   async *messages({ signal }: Cancellable = {}): AsyncGenerator<Message<A>, void, void> {
     signal?.throwIfAborted()
-    const iterator = await this.client.iterate((consumer) =>
-      Stream.unwrap(Effect.as(this.enter(consumer), Stream.chunks(consumer.messages)))
-    )
+    const iterator = await this.client.iterate(({ messageArrays }) => messageArrays)
     const abort = (): void => void iterator.return?.()
     signal?.addEventListener("abort", abort)
     let waiting: ReadonlyArray<Delivery<A>> = []
-    this.loops++
+    /** How many of them the program has. */
+    let given = 0
     try {
       signal?.throwIfAborted()
       for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
         waiting = next.value
-        while (waiting.length > 0) {
+        given = 0
+        for (const delivery of next.value) {
           signal?.throwIfAborted()
-          const [delivery, ...rest] = waiting
-          waiting = rest
-          if (delivery !== undefined) yield new MessageView(delivery)
+          given++
+          yield new MessageView(delivery)
         }
       }
       signal?.throwIfAborted()
     } finally {
       signal?.removeEventListener("abort", abort)
-      this.loops--
-      await this.leave()
-      for (const delivery of waiting) Effect.runSync(delivery.requeue({ delay: 0, backoff: false }))
+      // Before the requeue, so that the messages do not come back at once.
       await iterator.return?.()
-    }
-  }
-
-  /** Requests messages again, after a loop has ended. */
-  private enter({ resume }: ClientConsumer.Consumer<A>): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (!this.hasLeft) return Effect.void
-      this.hasLeft = false
-      return this.isPaused ? Effect.void : resume
-    })
-  }
-
-  /** Requests no more messages after the end of the only loop: nothing would acknowledge them. */
-  private async leave(): Promise<void> {
-    if (this.loops > 0 || this.runs > 0 || this.client.isClosed) return
-    this.hasLeft = true
-    await this.client.run(({ pause }) => pause)
-  }
-
-  /** Runs an operation that takes messages. */
-  private async handling(
-    work: (consumer: ClientConsumer.Consumer<A>) => Effect.Effect<void>,
-    signal: AbortSignal | undefined
-  ): Promise<void> {
-    this.runs++
-    try {
-      await this.client.run((consumer) => Effect.andThen(this.enter(consumer), work(consumer)), signal)
-    } finally {
-      this.runs--
+      for (const delivery of waiting.slice(given)) Effect.runSync(delivery.requeue({ delay: 0, backoff: false }))
     }
   }
 
@@ -252,13 +215,11 @@ class PromiseConsumer<A> extends EventEmitter<ConsumerEvents<A>> implements Cons
   }
 
   pause(): Promise<void> {
-    this.isPaused = true
     return this.client.run(({ pause }) => pause)
   }
 
   resume(): Promise<void> {
-    this.isPaused = false
-    return this.client.run(({ resume }) => this.hasLeft ? Effect.void : resume)
+    return this.client.run(({ resume }) => resume)
   }
 
   setMaxInFlight(maxInFlight: number): Promise<void> {

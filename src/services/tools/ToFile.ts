@@ -236,7 +236,7 @@ const writeTopic = Effect.fnUntraced(function*(
     )
   )
   yield* Effect.all([
-    Stream.runForEachArray(consumer.messages, (deliveries) => alone(write(deliveries))),
+    Stream.runForEach(consumer.messageArrays, (deliveries) => alone(write(deliveries))),
     Effect.forever(Effect.delay(alone(tick), options.syncInterval)),
     Stream.runForEach(reopens, () => alone(reopen))
   ], { concurrency: "unbounded", discard: true })

@@ -70,6 +70,50 @@ describe("the messages of a consumer", () => {
       assert.include(text(second?.body ?? Buffer.alloc(0)), "2")
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
+  it.effect("messages that a program did not receive before it left are requeued while the consumer is open", () =>
+    Effect.gen(function*() {
+      yield* order("1", "2", "3", "4")
+      const consumer = yield* consume({ autoTouch: false })
+      const [first] = yield* Stream.runCollect(Stream.take(consumer.messages, 1))
+      yield* untilChannel(({ depth, inFlightCount }) => depth === 3 && inFlightCount === 1)
+      yield* first?.finish ?? Effect.void
+      const rest = yield* Stream.runCollect(Stream.take(consumer.messages, 3))
+      assert.deepStrictEqual(rest.map(({ attempts }) => attempts), [2, 2, 2])
+      yield* Effect.forEach(rest, ({ finish }) => finish)
+      yield* untilChannel(({ depth, inFlightCount, timeoutCount }) => depth + inFlightCount + timeoutCount === 0)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("a failing program leaves one message in flight, and those behind it are requeued", () =>
+    Effect.gen(function*() {
+      yield* order("1", "2", "3")
+      const consumer = yield* consume()
+      const failure = yield* Effect.flip(Stream.runForEach(consumer.messages, ({ id }) => Effect.fail(id)))
+      yield* untilChannel(({ depth, inFlightCount }) => depth === 2 && inFlightCount === 1)
+      assert.match(failure, /^[0-9a-f]{16}$/)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("messageArrays has all messages that have arrived, and what it did not give out is requeued", () =>
+    Effect.gen(function*() {
+      yield* publish(`{"item":"1"}`, "no JSON", `{"item":"2"}`)
+      const consumer = yield* consume()
+      yield* untilChannel(({ inFlightCount }) => inFlightCount === 3)
+      const [array] = yield* Stream.runCollect(Stream.take(consumer.messageArrays, 1))
+      assert.deepStrictEqual(array?.map(({ body }) => text(body)), [`{"item":"1"}`, `{"item":"2"}`])
+      yield* Effect.forEach(array ?? [], ({ finish }) => finish)
+      yield* untilChannel(({ depth, inFlightCount }) => depth + inFlightCount === 0)
+      yield* order("3", "4")
+      const reading = yield* Effect.forkChild(
+        Stream.runForEach(
+          consumer.messageArrays,
+          (deliveries) =>
+            Effect.andThen(Effect.forEach(deliveries, (delivery) => delivery.requeue({ delay: 0 })), Effect.never)
+        )
+      )
+      yield* untilChannel(({ requeueCount }) => requeueCount > 0)
+      yield* Fiber.interrupt(reading)
+      yield* untilChannel(({ depth, inFlightCount }) => depth === 2 && inFlightCount === 0)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
   it.effect("what the program has not acknowledged is requeued when the Scope closes, before the connection ends", () =>
     Effect.gen(function*() {
       yield* order("1", "2", "3")
