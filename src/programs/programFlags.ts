@@ -102,6 +102,8 @@ export const flagsOf: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
     "base-path",
     "dev-static-dir",
     "graphite-url",
+    "history-dir",
+    "history-retention",
     "http-address",
     "http-allowed-host",
     "http-client-connect-timeout",

@@ -25,6 +25,9 @@ const contentSecurityPolicy = (graphiteOrigin: string): string =>
     "frame-ancestors 'none'"
   ].join("; ")
 
+/** The history in memory. */
+const hourMillis = 3_600_000
+
 /** Returns a function that responds with the page and a status. The page itself recognises an unknown path. */
 export const make = Effect.fnUntraced(function*(basePath: string) {
   const options = yield* NsqadminOptions
@@ -47,6 +50,7 @@ export const make = Effect.fnUntraced(function*(basePath: string) {
         isAdmin: access.isAdmin(headers),
         nsqlookupd: (yield* sources.current).lookupd.map(maskedAddress),
         sampleInterval: Duration.toMillis(options.sampleInterval),
+        historySpan: options.historyDir === "" ? hourMillis : Duration.toMillis(options.historyRetention),
         graphite: {
           enabled: options.graphiteUrl !== "",
           url: options.proxyGraphite ? "" : withoutUser(options.graphiteUrl),

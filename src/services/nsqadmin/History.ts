@@ -1,12 +1,15 @@
 /**
- * The past hour of the cluster, for charts: one point per series and 20 seconds, in memory only. A series that disappears is
- * dropped when its last point is an hour old.
+ * The past of the cluster, for charts: one point per series and 20 seconds for an hour in memory, and before that what `HistoryStore`
+ * has. A series that disappears is dropped from memory when its last point is an hour old.
  */
 import { Clock, Context, Effect, Layer, Stream } from "effect"
 import type { HistoryResponse, HistorySeries } from "../../protocol/http/admin/AdminLive.ts"
 import * as Time from "../core/Time.ts"
 import type { ClusterFigures } from "./Figures.ts"
 import type { Flow } from "./Flow.ts"
+import * as Format from "./HistoryFormat.ts"
+import { HistoryStore } from "./HistoryStore.ts"
+import { PointGrid } from "./PointMeans.ts"
 import { type PointFigures, ringLength, Rings } from "./Rings.ts"
 import { Sampler } from "./Sampler.ts"
 
@@ -182,18 +185,70 @@ const pointOf = ({ depth: backlog, finish_rate, rate, requeue_rate, timeout_rate
 
 const isEmpty = ({ channels, own }: Group): boolean => own === undefined && channels.size === 0
 
-/** The history of the cluster since nsqadmin started, at most an hour. */
+/** A part of the history of a topic, or of one of its channels. Times are milliseconds. */
+export interface Range {
+  readonly topic: string
+  /** Empty for the topic. */
+  readonly channel: string
+  readonly span: number
+  /** Unix time of the end. Default: now. */
+  readonly to?: number | undefined
+  /** How much earlier the range is, to compare it with a later one. */
+  readonly before: number
+}
+
+/** Limit for points of a range. */
+const maxPoints = 1100
+
+/** Returns the finest tier that has a range, and the distance of its points. */
+const resolutionOf = (from: number, to: number, now: number): readonly [Format.Tier, number] => {
+  const finest = Format.minutes.millis * maxPoints * 3 >= to - from && Format.dayOf(now) - Format.dayOf(from) <
+      Format.minutes.days
+  const tier = finest ? Format.minutes : Format.tenMinutes
+  return [tier, tier.millis * Math.max(1, Math.ceil((to - from) / tier.millis / maxPoints))]
+}
+
+/** Returns the point of a series in a response; undefined if it is unknown. */
+const pointAt = (series: HistorySeries, i: number): PointFigures | undefined => {
+  const backlog = series.backlog[i] ?? null
+  if (backlog === null) return undefined
+  return {
+    backlog,
+    rate: series.rate[i] ?? null,
+    finish_rate: series.finish_rate[i] ?? null,
+    requeue_rate: series.requeue_rate[i] ?? null,
+    timeout_rate: series.timeout_rate[i] ?? null
+  }
+}
+
+/** Returns a series with earlier points before its own. */
+const preceded = (
+  series: HistorySeries,
+  earlier: Omit<HistorySeries, "topic" | "channel" | "node">
+): HistorySeries => ({
+  ...series,
+  backlog: [...earlier.backlog, ...series.backlog],
+  rate: [...earlier.rate, ...series.rate],
+  finish_rate: [...earlier.finish_rate, ...series.finish_rate],
+  requeue_rate: [...earlier.requeue_rate, ...series.requeue_rate],
+  timeout_rate: [...earlier.timeout_rate, ...series.timeout_rate]
+})
+
+/** The history of the cluster. */
 export class History extends Context.Service<History, {
   /**
    * Returns the past hour of these topics; with `isDetailed` also of their channels and nodes. Returns at most 1,000 series and
-   * omits unknown topics.
+   * omits unknown topics. Points from before the start of nsqadmin are a minute apart, and of sums over all nsqds only.
    */
   readonly read: (topics: ReadonlyArray<string>, isDetailed: boolean) => Effect.Effect<HistoryResponse>
+  /** Returns one series over all nsqds. Its points are as far apart as the range requires, at most 1,100 of them. */
+  readonly range: (range: Range) => Effect.Effect<HistoryResponse>
 }>()("effect-nsq/admin/History") {
-  static readonly layer: Layer.Layer<History, never, Sampler> = Layer.effect(
+  static readonly layer: Layer.Layer<History, never, Sampler | HistoryStore> = Layer.effect(
     History,
     Effect.gen(function*() {
       const { samples } = yield* Sampler
+      const store = yield* HistoryStore
       const clock = yield* Clock.Clock
       const series = new SeriesTable(maxSeries)
       let recorded: ClusterFigures | undefined
@@ -212,13 +267,58 @@ export class History extends Context.Service<History, {
       })
       yield* Effect.forkScoped(Stream.runForEach(samples, ({ figures }) => record(figures)))
 
-      return History.of({
-        read: (topics, isDetailed) =>
-          Effect.sync(() => {
-            const monotonic = Time.fromClock(clock).monotonicMillis()
-            return series.read(topics, isDetailed, monotonic, clock.currentTimeMillisUnsafe(), maxReturned)
-          })
+      const inMemory = (topics: ReadonlyArray<string>, isDetailed: boolean): HistoryResponse => {
+        const monotonic = Time.fromClock(clock).monotonicMillis()
+        return series.read(topics, isDetailed, monotonic, clock.currentTimeMillisUnsafe(), maxReturned)
+      }
+
+      const read = Effect.fnUntraced(function*(topics: ReadonlyArray<string>, isDetailed: boolean) {
+        const memory = inMemory(topics, isDetailed)
+        const first = memory.times[0]
+        if (store.retention === 0 || first === undefined || memory.times.length >= ringLength) return memory
+        const sums = memory.series.filter(({ node }) => node === "")
+        const names = sums.map(({ channel, topic }) => Format.seriesName(topic, channel))
+        const from = clock.currentTimeMillisUnsafe() - ringLength * pointMillis
+        const stored = yield* store.read(Format.minutes, names, from, first)
+        if (![...stored.values()].some((points) => points.length > 0)) return memory
+        const before = first - 1
+        const ofStored = (name: string) => {
+          const grid = new PointGrid(from, before, Format.minutes.millis)
+          for (const { at, point } of stored.get(name) ?? []) grid.add(at, point)
+          return grid
+        }
+        return {
+          times: [...ofStored("").times, ...memory.times],
+          series: memory.series.map((one) =>
+            preceded(one, ofStored(one.node === "" ? Format.seriesName(one.topic, one.channel) : "").read())
+          )
+        }
       })
+
+      const range = Effect.fnUntraced(function*({ before, channel, span, to: end, topic }: Range) {
+        const now = clock.currentTimeMillisUnsafe()
+        const to = Math.min(end ?? now, now) - before
+        const from = to - span
+        const [tier, step] = resolutionOf(from, to, now)
+        const memory = inMemory([topic], true)
+        const recent = memory.series.find((one) => one.node === "" && one.channel === channel)
+        // An hour and what is in memory need no coarser points than necessary.
+        const isRecent = recent !== undefined && from >= (memory.times[0] ?? Infinity)
+        const grid = new PointGrid(from, to, isRecent ? pointMillis : step)
+        if (!isRecent) {
+          const name = Format.seriesName(topic, channel)
+          const stored = yield* store.read(tier, [name], from, to)
+          for (const { at, point } of stored.get(name) ?? []) grid.add(at, point)
+        }
+        const kept = new Set(grid.times.filter((time) => grid.has(time)))
+        for (const [i, time] of memory.times.entries()) {
+          const point = recent === undefined ? undefined : pointAt(recent, i)
+          if (point !== undefined && !kept.has(grid.start(time))) grid.add(time, point)
+        }
+        return { times: grid.times, series: [{ topic, channel, node: "", ...grid.read() }] }
+      })
+
+      return History.of({ read, range })
     })
   )
 }

@@ -3,11 +3,11 @@
  * browser misses samples, not changes.
  */
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
-import { isTopicName } from "../../protocol/client/Names.ts"
+import { isChannelName, isTopicName } from "../../protocol/client/Names.ts"
 import { BadRequest, type Unavailable } from "../../protocol/http/admin/AdminFailure.ts"
 import type { HistoryResponse, LiveSample } from "../../protocol/http/admin/AdminLive.ts"
 import * as Figures from "./Figures.ts"
-import { History } from "./History.ts"
+import { History, type Range } from "./History.ts"
 import { Mutes } from "./Mutes.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Places from "./Places.ts"
@@ -18,6 +18,10 @@ const maxTopics = 200
 
 /** Limit for topics in the series of an nsqd. */
 const maxTopicsOfNode = 1000
+
+/** Limits for the time of a range, in milliseconds. */
+const shortestSpan = 60_000
+const longestSpan = 366 * 86_400_000
 
 /** The series that a client wants: of a topic, or of an nsqd. */
 export interface Wanted {
@@ -67,6 +71,8 @@ export class LiveFeed extends Context.Service<LiveFeed, {
   ) => Effect.Effect<Stream.Stream<LiveSample>, Unavailable, Scope.Scope>
   /** Returns the past hour of at most 200 topics; with `isDetailed` also of their channels and nodes. */
   readonly history: (topics: ReadonlyArray<string>, isDetailed: boolean) => Effect.Effect<HistoryResponse, BadRequest>
+  /** Returns a range of the history of a topic or channel. Fails for invalid names and times. */
+  readonly range: (range: Range) => Effect.Effect<HistoryResponse, BadRequest>
 }>()("effect-nsq/admin/LiveFeed") {
   static readonly layer: Layer.Layer<LiveFeed, never, Sampler | History | Mutes> = Layer.effect(
     LiveFeed,
@@ -92,6 +98,16 @@ export class LiveFeed extends Context.Service<LiveFeed, {
           const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
           if (topics.length > maxTopics) return refuse("TOO_MANY_TOPICS")
           return topics.every(isTopicName) ? history.read(topics, isDetailed) : refuse("INVALID_TOPIC")
+        },
+        range: (range) => {
+          const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
+          const { before, channel, span, to = 0, topic } = range
+          if (!isTopicName(topic)) return refuse("INVALID_TOPIC")
+          if (channel !== "" && !isChannelName(channel)) return refuse("INVALID_CHANNEL")
+          const isTime = (time: number) => Number.isFinite(time) && time >= 0
+          return span >= shortestSpan && span <= longestSpan && isTime(before) && isTime(to)
+            ? history.range(range)
+            : refuse("INVALID_SPAN")
         }
       })
     })

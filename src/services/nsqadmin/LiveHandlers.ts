@@ -28,10 +28,12 @@ export const layer = HttpApiBuilder.group(
 
     return handlers
       .handle("samples", ({ query }) => feed.samples(query))
-      .handle("history", ({ query }) =>
-        query.topics === undefined
-          ? Effect.fail(BadRequest.make({ message: "MISSING_ARG_TOPICS" }))
-          : feed.history(namesOf(query.topics), query.detail === "true"))
+      .handle("history", ({ query: { before = 0, channel = "", detail, span, to, topics } }) => {
+        if (topics === undefined) return Effect.fail(BadRequest.make({ message: "MISSING_ARG_TOPICS" }))
+        return span === undefined
+          ? feed.history(namesOf(topics), detail === "true")
+          : feed.range({ topic: topics, channel, span, to, before })
+      })
       .handleRaw("mute", () => mute())
   })
 )

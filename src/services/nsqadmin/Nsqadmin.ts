@@ -1,6 +1,6 @@
 /**
- * The daemon nsqadmin as one Layer, which is made of pieces: cluster queries, sampling, and the HTTP server for pages and API. It stores nothing on
- * disk.
+ * The daemon nsqadmin as one Layer, which is made of pieces: cluster queries, sampling, and the HTTP server for pages and API. Only the history of
+ * charts is on disk, if a directory is given.
  */
 import { Context, Effect, Layer } from "effect"
 import type { HttpClient } from "effect/http"
@@ -26,6 +26,7 @@ import { AdminConfig } from "./AdminConfig.ts"
 import { AdminHttp, Checked, type Services } from "./AdminHttp.ts"
 import { Graphite } from "./Graphite.ts"
 import { History } from "./History.ts"
+import { HistoryStore } from "./HistoryStore.ts"
 import { LiveFeed } from "./LiveFeed.ts"
 import { Mutes } from "./Mutes.ts"
 import { Notifications } from "./Notifications.ts"
@@ -141,6 +142,7 @@ const start = Effect.fnUntraced(function*(given: Pieces) {
       Layer.provide([AdminConfig.layer, WebAssets.layer, Graphite.layer]),
       Layer.provide([LiveFeed.layer, TailFeed.layer, TestMessage.layer]),
       Layer.provide([History.layer, Mutes.layer]),
+      Layer.provide(HistoryStore.layer),
       Layer.provide(Sampler.layer(options)),
       Layer.provideMerge(pieces.actions),
       Layer.provide(pieces.transport),

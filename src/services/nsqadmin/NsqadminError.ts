@@ -18,6 +18,8 @@ export type NsqadminErrorReason = Data.TaggedEnum<{
   ListenerLoss: { readonly description: string }
   /** Graphite failed or returned an invalid response. */
   GraphiteFailure: { readonly description: string }
+  /** A file of the history cannot be read or written. The history continues in memory. */
+  HistoryFailure: { readonly description: string }
   /** An option of a `/config` request does not exist, or cannot change. */
   UnknownOption: { readonly key: string }
   /** A value of a `/config` request is not valid for its option. */
@@ -51,6 +53,8 @@ export class NsqadminError extends Data.TaggedError("NsqadminError")<{ readonly 
         return reason.description
       case "GraphiteFailure":
         return `graphite request failed - ${reason.description}`
+      case "HistoryFailure":
+        return `history failed - ${reason.description}`
       case "UnknownOption":
         return "INVALID_OPTION"
       case "InvalidValue":

@@ -130,6 +130,9 @@ export const check = Effect.fnUntraced(function*(
   if (Duration.toMillis(options.sampleInterval) < 100) {
     return yield* refusedValue("--sample-interval must be at least 100ms")
   }
+  if (options.historyDir !== "" && Duration.toHours(options.historyRetention) < 1) {
+    return yield* refusedValue("--history-retention must be at least 1h")
+  }
   if (options.warnDepth < 1) return yield* refusedValue("--warn-depth must be at least 1")
   const daemonNetworks = yield* Effect.fromResult(DaemonNetworks.fromOption(options.allowedDaemonNetworks))
   return { tls, configNetwork, daemonNetworks, basePath: normalizeBasePath(options.basePath) }

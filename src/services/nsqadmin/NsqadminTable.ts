@@ -92,6 +92,14 @@ export const table = {
     "5 seconds",
     "interval of samples of the cluster, for live figures and charts"
   ),
+  /** Directory of the history of charts, which is then kept over restarts; empty for the past hour in memory. */
+  historyDir: Row.string(
+    "history-dir",
+    "",
+    "directory for the history of charts, created if missing; empty for the past hour in memory"
+  ),
+  /** Time for which points are kept in `historyDir`. */
+  historyRetention: Row.duration("history-retention", "168 hours", "time for which points are kept in --history-dir"),
   /** Time for which an nsqd that is away is remembered, with its last figures. */
   nodeRetention: Row.duration(
     "node-retention",

@@ -3,6 +3,7 @@
  * for development, the default addresses are on loopback, and topics are durable. The parts that all daemons share are in `options/DaemonOptions.ts`.
  */
 import type { Context } from "effect"
+import { join } from "node:path"
 import type { NsqadminOptions } from "../nsqadmin/NsqadminOptions.ts"
 import type { NsqdOptions } from "../nsqd/options/NsqdOptions.ts"
 import type { NsqlookupdOptions } from "../nsqlookupd/NsqlookupdOptions.ts"
@@ -15,8 +16,8 @@ import * as OptionTable from "../options/OptionTable.ts"
 /** Flag, kind, default and help text of every option. */
 export const table = {
   ...LogOptions.rows("standalone", "warn"),
-  /** Data directory of nsqd; created if it does not exist. */
-  dataPath: Row.string("data-path", "data", "directory of nsqd's messages and metadata"),
+  /** Data directory of nsqd, with nsqadmin's history in `nsqadmin`; created if it does not exist. */
+  dataPath: Row.string("data-path", "data", "directory of nsqd's messages and metadata, and of nsqadmin's history"),
   /** What an `OK` of nsqd means. Unlike nsqd's, the default keeps every acknowledged message if the process is killed. */
   durability: Row.oneOf(
     "durability",
@@ -72,6 +73,6 @@ export const daemons = (options: StandaloneOptions): DaemonsOptions => {
       httpAddress: options.lookupdHttpAddress,
       httpAllowedHosts
     },
-    nsqadmin: { httpAddress: adminHttpAddress, httpAllowedHosts }
+    nsqadmin: { httpAddress: adminHttpAddress, httpAllowedHosts, historyDir: join(dataPath, "nsqadmin") }
   }
 }

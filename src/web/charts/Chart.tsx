@@ -9,10 +9,11 @@ export type Metric = "backlog" | "rate" | "finish_rate" | "requeue_rate" | "time
 export interface Line {
   readonly metric: Metric
   readonly values: ReadonlyArray<number | null>
+  /** Whether these are the values of the day before. */
+  readonly isBefore?: boolean
 }
 
-/** The longest and the shortest time that a chart shows, in seconds. */
-const hour = 3600
+/** The shortest time that a chart shows, in seconds. */
 const shortest = 600
 
 const labels: { readonly [M in Metric]: string } = {
@@ -45,10 +46,13 @@ const leastTop = (metrics: ReadonlyArray<Metric>): number => metrics.includes("b
 
 const optionsOf = (
   size: "small" | "large",
-  metrics: ReadonlyArray<Metric>,
+  lines: ReadonlyArray<Line>,
+  span: number,
   width: number,
-  onPoint: (index: number | null) => void
+  onPoint: (index: number | null) => void,
+  onZoom: ((from: number, to: number) => void) | undefined
 ): UPlot.Options => {
+  const metrics = lines.map(({ metric }) => metric)
   const axis = {
     stroke: style("--muted"),
     font: "12px system-ui, sans-serif",
@@ -61,16 +65,18 @@ const optionsOf = (
     width,
     height: large ? 176 : 24,
     padding: large ? [8, 16, 0, 0] : [2, 0, 2, 0],
-    cursor: { show: large, drag: { x: false, y: false } },
+    cursor: { show: large, drag: { x: onZoom !== undefined, y: false, setScale: false } },
     legend: { show: false },
-    select: { show: false, left: 0, top: 0, width: 0, height: 0 },
+    select: { show: onZoom !== undefined, left: 0, top: 0, width: 0, height: 0 },
     scales: {
-      x: { range: (_, oldest, newest) => [Math.max(newest - hour, Math.min(oldest, newest - shortest)), newest] },
+      x: {
+        range: (_, oldest, newest) => [Math.max(newest - span / 1000, Math.min(oldest, newest - shortest)), newest]
+      },
       y: { range: (_, __, max) => [0, Math.max(leastTop(metrics), (max ?? 0) * 1.05)] }
     },
     axes: large
       ? [
-        { ...axis, size: 26, space: 64, values: (_, times) => times.map((time) => Format.minute(time * 1000)) },
+        { ...axis, size: 26, space: 64, values: (_, times) => times.map((time) => Format.tick(time * 1000, span)) },
         {
           ...axis,
           size: 52,
@@ -81,19 +87,30 @@ const optionsOf = (
       : [{ show: false }, { show: false }],
     series: [
       {},
-      ...metrics.map((metric, i) => {
-        const stroke = style(colors[metric])
+      ...lines.map(({ isBefore = false, metric }, i) => {
+        const color = style(colors[metric])
+        const stroke = isBefore ? `${color}88` : color
         return {
           label: labels[metric],
           stroke,
-          width: large ? 2 : 1.5,
+          width: isBefore ? 1 : large ? 2 : 1.5,
+          ...(isBefore ? { dash: [4, 3] } : {}),
           ...(i === 0 ? { fill: `${stroke}22` } : {}),
           spanGaps: false,
           points: { show: false }
         }
       })
     ],
-    hooks: { setCursor: [({ cursor }: UPlot) => onPoint(cursor.idx ?? null)] }
+    hooks: {
+      setCursor: [({ cursor }: UPlot) => onPoint(cursor.idx ?? null)],
+      setSelect: [(plot: UPlot) => {
+        const { left, width } = plot.select
+        if (width === 0) return
+        const [from, to] = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")]
+        plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
+        onZoom?.(from * 1000, to * 1000)
+      }]
+    }
   }
 }
 
@@ -105,6 +122,12 @@ interface ChartProps {
   readonly times: ReadonlyArray<number>
   readonly lines: ReadonlyArray<Line>
   readonly size: "small" | "large"
+  /** The longest time that is shown, in milliseconds. */
+  readonly span: number
+  /** Whether the last values are the current ones. Default: true. */
+  readonly isLive?: boolean
+  /** Receives two times in Unix milliseconds when the user has dragged over the time between them. */
+  readonly onZoom?: (from: number, to: number) => void
   /** Describes the chart for screen readers. */
   readonly label: string
 }
@@ -115,17 +138,16 @@ const toData = ({ lines, times }: ChartProps): UPlot.AlignedData => [
 ]
 
 /** The values at the pointer, or the current ones. */
-const Legend = ({ at, lines, times }: ChartProps & { readonly at: number | null }) => {
+const Legend = ({ at, isLive = true, lines, span, times }: ChartProps & { readonly at: number | null }) => {
   const index = at ?? times.length - 1
   const time = times[index]
+  const when = time === undefined ? "No data yet" : Format.moment(time, span)
   return (
     <p className="legend" aria-hidden="true">
-      <span>
-        {time === undefined ? "No data yet" : at === null ? `Now, ${Format.second(time)}` : Format.second(time)}
-      </span>
-      {lines.map(({ metric, values }) => (
-        <span key={metric} className={metric}>
-          <i /> {labels[metric]} <b>{valueText(metric, values[index])}</b>
+      <span>{time !== undefined && at === null && isLive ? `Now, ${when}` : when}</span>
+      {lines.map(({ isBefore = false, metric, values }) => (
+        <span key={`${metric} ${isBefore}`} className={isBefore ? `${metric} before` : metric}>
+          <i /> {isBefore ? "Day before" : labels[metric]} <b>{valueText(metric, values[index])}</b>
         </span>
       ))}
     </p>
@@ -134,20 +156,22 @@ const Legend = ({ at, lines, times }: ChartProps & { readonly at: number | null 
 
 /** A line chart over time, drawn on a canvas. A large one has axes and a legend with the values at the pointer. */
 export const Chart = (props: ChartProps) => {
-  const { label, lines, size } = props
+  const { label, lines, onZoom, size, span } = props
+  const canZoom = onZoom !== undefined
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<UPlot>(undefined)
   const latest = useRef(props)
   latest.current = props
   const [at, setAt] = useState<number | null>(null)
-  const metrics = lines.map(({ metric }) => metric).join()
+  const drawn = lines.map(({ isBefore = false, metric }) => `${metric} ${isBefore}`).join()
   useEffect(() => {
     const element = place.current
     if (element === null) return
     const make = () => {
       plot.current?.destroy()
-      const shown = latest.current.lines.map(({ metric }) => metric)
-      plot.current = new UPlot(optionsOf(size, shown, element.clientWidth, setAt), toData(latest.current), element)
+      const zoom = canZoom ? (from: number, to: number) => latest.current.onZoom?.(from, to) : undefined
+      const options = optionsOf(size, latest.current.lines, span, element.clientWidth, setAt, zoom)
+      plot.current = new UPlot(options, toData(latest.current), element)
     }
     make()
     const scheme = matchMedia("(prefers-color-scheme: dark)")
@@ -167,7 +191,7 @@ export const Chart = (props: ChartProps) => {
       plot.current?.destroy()
       plot.current = undefined
     }
-  }, [metrics, size])
+  }, [drawn, size, span, canZoom])
   useEffect(() => plot.current?.setData(toData(latest.current)), [props.times, ...lines.map(({ values }) => values)])
   return (
     <>

@@ -8,7 +8,7 @@ import { liveAtom } from "../live/live.ts"
 import { Chart, type Metric } from "./Chart.tsx"
 
 /** The points of one line. */
-interface ChartData {
+export interface ChartData {
   /** Unix milliseconds, ascending. */
   readonly times: ReadonlyArray<number>
   readonly values: ReadonlyArray<number | null>
@@ -17,7 +17,7 @@ interface ChartData {
 const none: ChartData = { times: [], values: [] }
 
 /** Returns the past hour, with the current value appended if known. */
-const withNow = (
+export const withNow = (
   series: Series | undefined,
   metric: Metric,
   at: number,
@@ -48,17 +48,26 @@ const nameOf: { readonly [M in Metric]: string } = {
   timeout_rate: "messages timed out per second"
 }
 
-const labelOf = (metric: Metric, { values }: ChartData): string => {
+export const labelOf = (metric: Metric, { values }: ChartData, words = "past hour"): string => {
   const known = values.filter((value) => value !== null)
   const format = metric === "backlog" ? Format.count : Format.rate
   if (known.length === 0) return `${nameOf[metric]}: no data yet`
   const now = values.at(-1) ?? null
   const current = now === null ? "current unknown" : `current ${format(now)}`
-  return `${nameOf[metric]} in the past hour: ${current}, maximum ${format(Math.max(...known))}`
+  return `${nameOf[metric]} in the ${words}: ${current}, maximum ${format(Math.max(...known))}`
 }
 
+/** Small charts show the past hour. */
+const hourMillis = 3_600_000
+
 const Drawn = ({ data, metric }: { readonly data: ChartData; readonly metric: Metric }) => (
-  <Chart times={data.times} lines={[{ metric, values: data.values }]} size="small" label={labelOf(metric, data)} />
+  <Chart
+    times={data.times}
+    lines={[{ metric, values: data.values }]}
+    size="small"
+    span={hourMillis}
+    label={labelOf(metric, data)}
+  />
 )
 
 /** A small chart of a topic's past hour, for the list of topics. */
@@ -73,16 +82,16 @@ export const TopicSpark = ({ metric, now, topic }: {
   return <Drawn data={data} metric={metric} />
 }
 
-const nothing: HistoryResponse = { times: [], series: [] }
+export const nothing: HistoryResponse = { times: [], series: [] }
 
-interface SeriesProps {
+export interface SeriesProps {
   readonly topic: string
   readonly channel?: string
   readonly node?: string
 }
 
 /** The past hour of a series, up to the last live sample on the topic's own page. */
-const useSeries = (metric: Metric, { channel = "", node = "", topic }: SeriesProps): ChartData => {
+export const useSeries = (metric: Metric, { channel = "", node = "", topic }: SeriesProps): ChartData => {
   const history = AsyncResult.getOrElse(useAtomValue(detailHistory(topic)), () => nothing)
   const { at, points } = useAtomValue(liveAtom)
   const point = points.find((point) => point.topic === topic && point.channel === channel && point.node === node)
@@ -99,44 +108,3 @@ export const BacklogChart = (series: SeriesProps) => <Drawn data={useSeries("bac
 
 /** A small chart of the messages received per second in the past hour. */
 export const RateChart = (series: SeriesProps) => <Drawn data={useSeries("rate", series)} metric="rate" />
-
-/** The large charts of a topic or a channel: its backlog, and the rates of received, finished, requeued and timed out messages. */
-export const LargeCharts = (series: SeriesProps) => {
-  const backlog = useSeries("backlog", series)
-  const received = useSeries("rate", series)
-  const finished = useSeries("finish_rate", series)
-  const requeued = useSeries("requeue_rate", series)
-  const timedOut = useSeries("timeout_rate", series)
-  return (
-    <div className="charts">
-      <figure>
-        <figcaption>Backlog: messages that wait, past hour</figcaption>
-        <Chart
-          times={backlog.times}
-          lines={[{ metric: "backlog", values: backlog.values }]}
-          size="large"
-          label={labelOf("backlog", backlog)}
-        />
-      </figure>
-      <figure>
-        <figcaption>Messages per second, past hour</figcaption>
-        <Chart
-          times={received.times}
-          lines={[
-            { metric: "rate", values: received.values },
-            { metric: "finish_rate", values: finished.values },
-            { metric: "requeue_rate", values: requeued.values },
-            { metric: "timeout_rate", values: timedOut.values }
-          ]}
-          size="large"
-          label={[
-            labelOf("rate", received),
-            labelOf("finish_rate", finished),
-            labelOf("requeue_rate", requeued),
-            labelOf("timeout_rate", timedOut)
-          ].join("; ")}
-        />
-      </figure>
-    </div>
-  )
-}

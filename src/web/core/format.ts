@@ -100,6 +100,21 @@ const dayAndClock = new Intl.DateTimeFormat("en-GB", {
 export const beginning = (at: number, now: number): string =>
   new Date(at).toDateString() === new Date(now).toDateString() ? clock.format(at) : dayAndClock.format(at)
 
+const dayOnly = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
+
+/** Formats a time for the axis of a chart of `span` milliseconds: the clock, or the date at midnight, or both in a long chart. */
+export const tick = (at: number, span: number): string => {
+  if (span <= 86_400_000) return clock.format(at)
+  return new Date(at).getHours() === 0 && new Date(at).getMinutes() === 0 ? dayOnly.format(at) : clock.format(at)
+}
+
+/** Formats a time under the pointer in a chart of `span` milliseconds: seconds in a short one, the date in a long one. */
+export const moment = (at: number, span: number): string =>
+  span <= 3_600_000 ? exactClock.format(at) : dayAndClock.format(at)
+
+/** Formats a range: `29 Nov, 15:04 to 30 Nov, 16:04`. */
+export const range = (from: number, to: number): string => `${dayAndClock.format(from)} to ${dayAndClock.format(to)}`
+
 /** Formats a large count for an axis: `950`, `12k`, `3.5M`. */
 export const short = (value: number): string => compact.format(value).replace("K", "k")
 

@@ -1,5 +1,5 @@
 /**
- * The past hour of series, for charts. Requests for topics within 50 ms are batched into one, which is repeated at the interval
+ * The past of series, for charts. Requests for topics within 50 ms are batched into one, which is repeated at the interval
  * of the server's points.
  */
 import { Effect, Exit, Request, RequestResolver } from "effect"
@@ -56,3 +56,29 @@ export const detailHistory = Atom.family((topic: string) =>
     Atom.withRefresh(refreshEvery)
   )
 )
+
+/** A part of the past of a topic, or of a channel if its name is not empty. */
+export interface PastRange {
+  readonly topic: string
+  readonly channel: string
+  /** Milliseconds. */
+  readonly span: number
+  /** Unix milliseconds of its end; 0 for now. */
+  readonly to: number
+  /** How many milliseconds earlier. */
+  readonly before: number
+}
+
+/** A part of the past; repeated at the interval of the server's points if it ends now. */
+export const rangeHistory = Atom.family(({ before, channel, span, to, topic }: PastRange) => {
+  const query = AdminClient.query("live", "history", {
+    query: {
+      topics: topic,
+      ...(channel === "" ? {} : { channel }),
+      span,
+      ...(to === 0 ? {} : { to }),
+      ...(before === 0 ? {} : { before })
+    }
+  })
+  return to === 0 ? query.pipe(Atom.withRefresh(refreshEvery)) : query
+})

@@ -1,6 +1,6 @@
 import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import type { TopicResponse } from "../../protocol/http/admin/AdminStats.ts"
-import { LargeCharts } from "../charts/Spark.tsx"
+import { LargeCharts } from "../charts/LargeCharts.tsx"
 import { Actions } from "../components/Actions.tsx"
 import { Badge, Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"

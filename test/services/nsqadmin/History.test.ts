@@ -3,9 +3,11 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Figures from "../../../src/services/nsqadmin/Figures.ts"
 import { History, SeriesTable } from "../../../src/services/nsqadmin/History.ts"
+import { HistoryStore } from "../../../src/services/nsqadmin/HistoryStore.ts"
 import { type FakeCluster, fakeCluster, nodeNamed, passSamples, samplerLayer } from "./cluster.ts"
 
-const layer = (state: FakeCluster) => History.layer.pipe(Layer.provideMerge(samplerLayer(state)))
+const layer = (state: FakeCluster) =>
+  History.layer.pipe(Layer.provide(HistoryStore.layer), Layer.provideMerge(samplerLayer(state)))
 
 const read = (topics: ReadonlyArray<string>, isDetailed = false) =>
   History.use((history) => history.read(topics, isDetailed))

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
 import type { LiveSample } from "../../../src/protocol/http/admin/AdminLive.ts"
 import { History } from "../../../src/services/nsqadmin/History.ts"
+import { HistoryStore } from "../../../src/services/nsqadmin/HistoryStore.ts"
 import { LiveFeed } from "../../../src/services/nsqadmin/LiveFeed.ts"
 import { Mutes } from "../../../src/services/nsqadmin/Mutes.ts"
 import * as NsqadminOptions from "../../../src/services/nsqadmin/NsqadminOptions.ts"
@@ -9,7 +10,11 @@ import { type Idle, untilIdle } from "../../../src/testing/index.ts"
 import { type FakeCluster, fakeCluster, passSamples, samplerLayer } from "./cluster.ts"
 
 const layer = (state: FakeCluster) =>
-  LiveFeed.layer.pipe(Layer.provide([History.layer, Mutes.layer]), Layer.provideMerge(samplerLayer(state)))
+  LiveFeed.layer.pipe(
+    Layer.provide([History.layer, Mutes.layer]),
+    Layer.provide(HistoryStore.layer),
+    Layer.provideMerge(samplerLayer(state))
+  )
 
 /** The events of a browser that reads each one as it arrives. */
 const browser = (topic?: string): Effect.Effect<Queue.Queue<LiveSample>, never, Idle | LiveFeed | Scope.Scope> =>

@@ -37,6 +37,8 @@ describe("NsqadminOptions", () => {
     maxHttpConnections: [10_000, "0", 0],
     httpAllowedHosts: [[], "*", ["*"]],
     sampleInterval: [Duration.seconds(5), "1s", Duration.seconds(1)],
+    historyDir: ["", "/var/history", "/var/history"],
+    historyRetention: [Duration.hours(168), "48h", Duration.hours(48)],
     nodeRetention: [Duration.hours(24), "1h", Duration.hours(1)],
     warnPeriod: [Duration.seconds(30), "1m", Duration.minutes(1)],
     warnDepth: [100, "5", 5],

@@ -10,6 +10,7 @@ import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { AdminAccess } from "../../../src/services/nsqadmin/AdminAccess.ts"
 import { History } from "../../../src/services/nsqadmin/History.ts"
+import { HistoryStore } from "../../../src/services/nsqadmin/HistoryStore.ts"
 import { LiveFeed } from "../../../src/services/nsqadmin/LiveFeed.ts"
 import * as LiveHandlers from "../../../src/services/nsqadmin/LiveHandlers.ts"
 import * as MessagesHandlers from "../../../src/services/nsqadmin/MessagesHandlers.ts"
@@ -32,6 +33,7 @@ const layer = (access: AdminAccess["Service"], ...nsqds: ReadonlyArray<string>) 
   Layer.merge(LiveHandlers.layer, MessagesHandlers.layer).pipe(
     Layer.provide([LiveFeed.layer, TestMessage.layer, TailFeed.layer]),
     Layer.provide([History.layer, Mutes.layer]),
+    Layer.provide(HistoryStore.layer),
     Layer.provide(Sampler.layer({ sampleInterval: "20 millis" })),
     Layer.provide([
       NodeTransport.layer,

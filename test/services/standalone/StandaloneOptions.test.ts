@@ -33,7 +33,7 @@ describe("StandaloneOptions", () => {
     assert.deepStrictEqual(StandaloneOptions.daemons(options), {
       nsqd: { dataPath: "d", durability: "synced", tcpAddress: "a:1", httpAddress: "a:2", httpAllowedHosts },
       nsqlookupd: { tcpAddress: "a:3", httpAddress: "a:4", httpAllowedHosts },
-      nsqadmin: { httpAddress: "a:5", httpAllowedHosts }
+      nsqadmin: { httpAddress: "a:5", httpAllowedHosts, historyDir: "d/nsqadmin" }
     })
   })
 })

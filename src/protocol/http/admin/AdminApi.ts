@@ -140,12 +140,23 @@ export class LiveGroup extends HttpApiGroup.make("live").add(
     success: HttpApiSchema.StreamSse({ data: LiveSample }),
     error: [Unavailable]
   }),
-  /** The past hour of the given topics (at most 200); with `detail=true` also of their channels and nodes. */
+  /**
+   * The past hour of the given topics (at most 200); with `detail=true` also of their channels and nodes. With `span` a longer or
+   * shorter time of one topic or channel over all nsqds.
+   */
   HttpApiEndpoint.get("history", "/api/history", {
     query: {
       /** Comma-separated names. */
       topics: Schema.optionalKey(Schema.String),
-      detail: Schema.optionalKey(Schema.Literals(["true", "false"]))
+      detail: Schema.optionalKey(Schema.Literals(["true", "false"])),
+      /** Milliseconds, from a minute to a year. */
+      span: Schema.optionalKey(Schema.FiniteFromString),
+      /** With `span`: a channel of the topic. Default: the topic itself. */
+      channel: Schema.optionalKey(Schema.String),
+      /** With `span`: its end in Unix milliseconds. Default: now. */
+      to: Schema.optionalKey(Schema.FiniteFromString),
+      /** With `span`: how many milliseconds earlier, as 86400000 for the day before. Default 0. */
+      before: Schema.optionalKey(Schema.FiniteFromString)
     },
     success: HistoryResponse,
     error: [BadRequest]

@@ -153,7 +153,7 @@ export const LiveSample = Schema.Struct({
 })
 export type LiveSample = typeof LiveSample.Type
 
-/** The past hour of one series. The values correspond to `times` of the response; null where no value is known. */
+/** The past of one series. The values correspond to `times` of the response; null where no value is known. */
 export const HistorySeries = Schema.Struct({
   topic: Schema.String,
   channel: Schema.String,
@@ -166,7 +166,7 @@ export const HistorySeries = Schema.Struct({
 })
 export type HistorySeries = typeof HistorySeries.Type
 
-/** `GET /api/history`: points 20 seconds apart, oldest first. */
+/** `GET /api/history`: points oldest first, 20 seconds apart in memory, and a minute or more before that. */
 export const HistoryResponse = Schema.Struct({
   times: Schema.Array(Time),
   series: Schema.Array(HistorySeries)
