@@ -1,6 +1,6 @@
 /**
  * Writes the artefacts of a release into `artifacts/`, without network. One commit gives the same bytes each time: all times are
- * that of the commit (or `SOURCE_DATE_EPOCH`), and entries are sorted. `--only=npm,sbom,deb,oci` chooses artefacts, `--out=DIRECTORY`
+ * that of the commit (or `SOURCE_DATE_EPOCH`), and entries are sorted. `--only=npm,sbom,deb,oci,executable` chooses artefacts, `--out=DIRECTORY`
  * another directory. `npm run build` comes first.
  */
 import { execFileSync } from "node:child_process"
@@ -10,6 +10,7 @@ import * as Path from "node:path"
 import { parseArgs } from "node:util"
 import { root } from "./dist/application.ts"
 import { debPackage } from "./dist/debPackage.ts"
+import { executable } from "./dist/executable.ts"
 import { npmPackage, sbom } from "./dist/npmPackage.ts"
 import { ociImage } from "./dist/ociImage.ts"
 
@@ -23,16 +24,20 @@ const time = Number(
 )
 
 /** Writes an artefact and returns its name. */
-const write = ({ data, name }: { readonly name: string; readonly data: string | Uint8Array }): string => {
-  Fs.writeFileSync(Path.join(directory, name), data)
+const write = (
+  { data, name }: { readonly name: string; readonly data: string | Uint8Array },
+  mode = 0o644
+): string => {
+  Fs.writeFileSync(Path.join(directory, name), data, { mode })
   return name
 }
 
-const artefacts: Readonly<Record<string, () => string>> = {
+const artefacts: Readonly<Record<string, () => string | Promise<string>>> = {
   npm: () => npmPackage(directory),
   sbom: () => write(sbom(time)),
   deb: () => write(debPackage(time)),
-  oci: () => write(ociImage(time))
+  oci: () => write(ociImage(time)),
+  executable: async () => write(await executable(), 0o755)
 }
 
 const chosen = values.only?.split(",") ?? Object.keys(artefacts)
@@ -43,10 +48,11 @@ for (const kind of chosen) {
 }
 Fs.rmSync(directory, { recursive: true, force: true })
 Fs.mkdirSync(directory, { recursive: true })
-const sums = chosen.map((kind) => {
-  const name = artefacts[kind]?.() ?? ""
+let sums = ""
+for (const kind of chosen) {
+  const name = await artefacts[kind]?.() ?? ""
   const sum = createHash("sha256").update(Fs.readFileSync(Path.join(directory, name))).digest("hex")
   console.log(Path.join(values.out, name))
-  return `${sum}  ${name}\n`
-})
-write({ name: "SHA256SUMS", data: sums.join("") })
+  sums += `${sum}  ${name}\n`
+}
+write({ name: "SHA256SUMS", data: sums })

@@ -29,8 +29,8 @@ const tools = ["/usr/bin/env", "/usr/bin/flock"]
 /** Modules that the C library loads to resolve names, before version 2.34. */
 const resolvers = ["libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"]
 
-/** Returns the paths of the libraries that programs load. */
-const librariesOf = (programs: ReadonlyArray<string>): ReadonlyArray<string> => {
+/** Returns the paths of the libraries of this machine that programs load. */
+export const librariesOf = (programs: ReadonlyArray<string>): ReadonlyArray<string> => {
   const output = execFileSync("ldd", programs, { encoding: "utf8" })
   const paths = new Set(Array.from(output.matchAll(/(?:=> )?(\/\S+) \(0x/g), ([, path = ""]) => path))
   const directory = Path.dirname(Array.from(paths).find((path) => path.includes("/libc.so")) ?? "/lib/none")

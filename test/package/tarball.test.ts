@@ -173,6 +173,7 @@ describe.skipIf(!isBuilt)("the package on npm", () => {
     }
     const bin = project.path("node_modules/.bin/effect-nsq")
     assert.match(await outputOf(process.execPath, [bin, "--help"], project.directory), /nsq <subcommand>/)
+    assert.match(await outputOf(process.execPath, [bin, "nsqd", "--version"], project.directory), /^nsqd v/)
   }, 60_000)
 
   it("every complete example in the README type-checks and prints what it should, without native code", async () => {

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { isAbsolute, join, resolve } from "node:path"
 import { afterEach, beforeEach } from "vitest"
 import { packageVersion } from "../../src/services/core/Version.ts"
 
@@ -22,7 +22,8 @@ const run = async (
   environment: Readonly<Record<string, string>> = {},
   until?: RegExp
 ) => {
-  const child = spawn(process.execPath, [join(programs, `${program}.ts`), ...args], {
+  const path = isAbsolute(program) ? program : join(programs, `${program}.ts`)
+  const child = spawn(process.execPath, [path, ...args], {
     cwd: directory,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...environment }
@@ -57,6 +58,24 @@ describe("standalone", () => {
       /^nsqd +tcp 127\.0\.0\.1:\d+ +http http:.*:\d+\nnsqlookupd +tcp .*:\d+ +http http:.*\nnsqadmin +http:.*\n$/
     )
     assert.match(err, /^mine .* INFO: /)
+  })
+
+  it("effect-nsq without arguments, as npx starts it, is standalone, and nsq with the name of a program is that program", async () => {
+    const link = join(directory, "effect-nsq")
+    symlinkSync(join(programs, "nsq.ts"), link)
+    const started = await run([link], {
+      STANDALONE_TCP_ADDRESS: anyPort,
+      STANDALONE_HTTP_ADDRESS: anyPort,
+      STANDALONE_LOOKUPD_TCP_ADDRESS: anyPort,
+      STANDALONE_LOOKUPD_HTTP_ADDRESS: anyPort,
+      STANDALONE_ADMIN_HTTP_ADDRESS: anyPort
+    }, /nsqadmin .*\n/)
+    assert.strictEqual(started.code, 0)
+    assert.match(started.out, /^nsqd +tcp /)
+    for (const program of [[link, "nsqd"], ["nsq", "nsqlookupd"], ["nsq", "nsq_tail"]]) {
+      const { out } = await run([...program, "--version"])
+      assert.isTrue(out.startsWith(`${program[1]} v`), out)
+    }
   })
 
   it("standalone and nsq standalone have --version, --help and errors like the daemons", async () => {

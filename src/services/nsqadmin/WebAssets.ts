@@ -5,6 +5,8 @@
 import { Context, Effect, Layer, Schema } from "effect"
 import { readdir, readFile } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
+import process from "node:process"
+import type * as Sea from "node:sea"
 import { WebSettings } from "../../protocol/http/admin/WebSettings.ts"
 import { NsqadminError, NsqadminErrorReason } from "./NsqadminError.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
@@ -51,10 +53,28 @@ const read = async (directory: string): Promise<Built> => {
   return { page: await readFile(join(directory, "index.html"), "utf8"), assets: new Map(await Promise.all(assets)) }
 }
 
+/** Reads the pages inside the single executable (`scripts/dist/executable.ts`). */
+const readInside = ({ getAsset, getAssetKeys, getRawAsset }: typeof Sea): Built => {
+  const place = "web/static/"
+  const names = getAssetKeys().filter((key) => key.startsWith(place))
+  return {
+    page: getAsset("web/index.html", "utf8"),
+    assets: new Map(names.map((key) => [
+      key.slice(place.length),
+      { type: typeOf(key), content: Buffer.from(getRawAsset(key)) }
+    ]))
+  }
+}
+
 /** The built pages. Fails if they have not been built. */
-const built = Effect.firstSuccessOf(
-  candidates(dirname(import.meta.filename)).map((directory) => Effect.tryPromise(() => read(directory)))
-).pipe(
+const built = Effect.suspend(() => {
+  const sea = process.getBuiltinModule("node:sea")
+  return sea.isSea()
+    ? Effect.sync(() => readInside(sea))
+    : Effect.firstSuccessOf(
+      candidates(dirname(import.meta.filename)).map((directory) => Effect.tryPromise(() => read(directory)))
+    )
+}).pipe(
   Effect.mapError(() => {
     const description = "cannot find the built pages: run npm run build"
     return new NsqadminError({ reason: NsqadminErrorReason.MissingPages({ description }) })
