@@ -73,6 +73,11 @@ export interface WaitingMessages {
   readonly leave: (inFlight: ReadonlyArray<MessageBatch>, wallOrigin: number) => Effect.Effect<Carried>
   /** Takes over messages of another queue. */
   readonly receive: (carried: Carried, wallOrigin: number) => void
+  /**
+   * Makes the messages of the topic's log from `sequence` on, and no others, wait; `begin` runs at the same moment. `undefined` if the
+   * topic has no log.
+   */
+  readonly seek?: (sequence: number, begin: () => void) => Effect.Effect<void, StorageError>
   /** Drops all waiting messages. */
   readonly empty: Effect.Effect<void, StorageError>
   /** Drops all waiting messages and deletes the files. */

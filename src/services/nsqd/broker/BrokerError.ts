@@ -32,6 +32,8 @@ export type BrokerErrorReason = Data.TaggedEnum<{
   MissingTopic: { readonly topic: string }
   /** The channel to delete does not exist. */
   MissingChannel: { readonly topic: string; readonly channel: string }
+  /** A rewind was refused, because the topic has no log of its messages. */
+  NotDurable: { readonly topic: string }
   /** The broker could not start: its metadata could not be read or written. */
   MetadataFailure: { readonly action: "load" | "persist"; readonly description: string }
 }>
@@ -70,6 +72,8 @@ export class BrokerError extends Data.TaggedError("BrokerError")<{
         return `consumers for ${reason.topic}:${reason.channel} exceeds limit of ${reason.max}`
       case "MissingTopic":
         return `topic ${reason.topic} does not exist`
+      case "NotDurable":
+        return `topic ${reason.topic} is not durable (--topic-durability)`
       case "MissingChannel":
         return `channel ${reason.topic}:${reason.channel} does not exist`
       default:

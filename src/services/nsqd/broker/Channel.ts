@@ -348,6 +348,25 @@ export class Channel {
     )
   }
 
+  /**
+   * Makes the messages of the topic's log from `sequence` on, and no others, wait: those in flight are forgotten, and consumers stay
+   * subscribed. Fails with the reason `NotDurable` if the topic has no log.
+   */
+  seek(sequence: number): Effect.Effect<void, BrokerError | StorageError> {
+    return Effect.suspend(() => {
+      if (this.moving !== undefined) return Effect.andThen(this.moving, Effect.suspend(() => this.seek(sequence)))
+      const { backlog } = this
+      if (backlog.seek === undefined) {
+        return Effect.fail(brokerError(BrokerErrorReason.NotDurable({ topic: this.topic })))
+      }
+      // What was in flight is not settled: it may wait again.
+      return Effect.tap(
+        backlog.seek(sequence, () => void this.outstanding.drop()),
+        () => Effect.sync(() => this.wake())
+      )
+    })
+  }
+
   /** Deletes the channel's messages and files and disconnects its consumers. */
   get delete(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {

@@ -166,6 +166,13 @@ export class LogBacklog implements WaitingMessages {
     })
   }
 
+  seek(sequence: number, begin: () => void): Effect.Effect<void, StorageError> {
+    return this.log.seek(this.channel, sequence, () => {
+      begin()
+      this.forget()
+    })
+  }
+
   get delete(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       this.forget()

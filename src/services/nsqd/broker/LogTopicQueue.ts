@@ -21,7 +21,7 @@ import type { MakeBacklog, QueueOwner, TopicQueue } from "./TopicQueue.ts"
 export class LogTopicQueue implements TopicQueue {
   private readonly settings: MemoryTopicSettings
   private readonly time: Time
-  private readonly log: TopicLog
+  readonly log: TopicLog
   private readonly owner: QueueOwner
 
   private constructor(settings: MemoryTopicSettings, time: Time, log: TopicLog, owner: QueueOwner) {

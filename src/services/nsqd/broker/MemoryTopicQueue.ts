@@ -29,6 +29,7 @@ export interface MemoryTopicSettings {
 }
 
 export class MemoryTopicQueue implements TopicQueue {
+  readonly log = undefined
   /** Those of the log that was moved into the disk queues. */
   readonly channelNames: ReadonlyArray<string>
   private readonly topic: TopicName

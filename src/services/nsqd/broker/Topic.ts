@@ -8,6 +8,7 @@ import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
 import type { StorageError } from "../disk/StorageError.ts"
+import type { TopicLog } from "../log/TopicLog.ts"
 import type { Durability } from "../options/Durability.ts"
 import { Storage } from "../storage/Storage.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
@@ -153,6 +154,10 @@ export class Topic {
   /** The channels that the topic's log remembers, also if the metadata file does not have them. */
   get storedChannelNames(): ReadonlyArray<string> {
     return this.queue.channelNames
+  }
+  /** The log with the messages of a durable topic; `undefined` for others. */
+  get log(): TopicLog | undefined {
+    return this.queue.log
   }
   channel(name: string): Channel | undefined {
     return this.open.get(name as ChannelName)?.channel

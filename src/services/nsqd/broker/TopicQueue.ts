@@ -8,6 +8,7 @@ import type { MessageBatch, PublishedBodies, StoredRecords } from "../../../prot
 import type { ChannelName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
 import type { StorageError } from "../disk/StorageError.ts"
+import type { TopicLog } from "../log/TopicLog.ts"
 import type { WaitingMessages } from "./Backlog.ts"
 import type { BrokerError } from "./BrokerError.ts"
 import type { Carried } from "./Carried.ts"
@@ -53,6 +54,8 @@ export interface TopicQueue {
   readonly depth: number
   /** Those of them that are on disk. */
   readonly backendDepth: number
+  /** The log with the messages of a durable topic. */
+  readonly log: TopicLog | undefined
   /** The channels that the queue itself remembers, also if the metadata file does not have them. */
   readonly channelNames: ReadonlyArray<string>
   /**

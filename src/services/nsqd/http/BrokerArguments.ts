@@ -38,6 +38,8 @@ export const refusalOf = ({ message, reason }: BrokerError): HttpResponse => {
       return failure(404, "CHANNEL_NOT_FOUND")
     case "ConsumerLimit":
       return failure(403, `TOO_MANY_CONSUMERS: ${message}`)
+    case "NotDurable":
+      return failure(400, `NOT_DURABLE: ${message}`)
     // No request has it.
     case "MetadataFailure":
       return internalError

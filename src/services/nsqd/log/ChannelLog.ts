@@ -274,6 +274,22 @@ export class ChannelLog {
     this.finish(this.finished.floor, handed)
   }
 
+  /** Makes the messages from `sequence` on, and no others, wait to be read. The whole state has to be recorded. */
+  moveTo(sequence: number): void {
+    this.returned.clear()
+    this.table.clear()
+    this.attempts.clear()
+    this.changes.clear()
+    this.finishedFrom = 0
+    this.finishedTo = 0
+    this.finished.reset(sequence)
+    this.next = sequence
+    this.plainFrom = sequence
+    this.skipped = 0
+    this.ahead = undefined
+    this.noteChange()
+  }
+
   /** Messages that do not exist are finished. The cursor passes those that it has reached. */
   skipLost(from: number, to: number): void {
     const isNew = from >= Math.max(this.next, this.plainFrom)

@@ -103,7 +103,7 @@ export class CommitGroup {
   seal(epoch: number, durable: number): ReadonlyArray<Placed> {
     return this.records.map(({ acceptedAt, bytes, count, due, end, first }) => {
       writeLogHeader(bytes, end, { epoch, count, first, acceptedAt, due, durable })
-      return { first, bytes: bytes.subarray(0, end) }
+      return { first, acceptedAt, bytes: bytes.subarray(0, end) }
     })
   }
 

@@ -14,7 +14,7 @@ import type { StateRecorder } from "./StateRecorder.ts"
 export interface ChannelsHost {
   readonly recorder: StateRecorder
   readonly health: LogHealth
-  /** A channel is new: it must pass the messages that do not exist. */
+  /** A channel is new or was moved: it must pass the messages that do not exist. */
   readonly added: (channel: ChannelLog) => void
   /** The last channel that is recorded was deleted: new messages have to wait for another one. */
   readonly noneLeft: () => void
@@ -151,6 +151,12 @@ export class LogChannels {
       if (this.areEphemeral) noneLeft()
     }
     recorder.note()
+  }
+
+  /** Makes the messages from `sequence` on, and no others, wait in the channel. The whole state has to be recorded. */
+  move(channel: ChannelLog, sequence: number): void {
+    channel.moveTo(sequence)
+    this.host.added(channel)
   }
 
   /** The channel has changes, which are recorded soon unless it is deleted. */

@@ -20,6 +20,9 @@ export class Segment {
   end: number
   /** Where the records end, in bytes; `undefined` while the index does not reach it. */
   size: number | undefined
+  /** When its first and last messages were accepted, in ms since the Unix epoch, as far as this process knows. */
+  oldest: number | undefined
+  newest: number | undefined
   /** Whether a write or sync has failed: the operating system may report success for what it loses later. */
   hasFailed = false
   /** Bytes of the file that have blocks, as far as this process has written them. */
@@ -74,6 +77,14 @@ export class Segments {
 
   remove(removed: ReadonlySet<Segment>): void {
     this.list = this.list.filter((segment) => !removed.has(segment))
+  }
+
+  /** Calls `gap` for the messages between segments: their segment was removed. */
+  forEachGap(gap: (from: number, to: number) => void): void {
+    this.list.forEach(({ end }, index) => {
+      const next = this.list[index + 1]
+      if (next !== undefined && end < next.first) gap(end, next.first)
+    })
   }
 
   /** The segment with the sequence, or the next one if it is in none; `undefined` behind the last segment. */

@@ -1,10 +1,11 @@
 /**
- * Removes the segments of a log that no channel needs any more. A segment is forgotten first; its file is removed when the state
+ * Removes the segments of a log that no channel needs any more and that are not retained. A segment is forgotten first; its file is removed when the state
  * says durably that it is finished, and after a failure with the next ones.
  */
 import { Effect } from "effect"
 import type { DiskError } from "../disk/Disk.ts"
 import type { LogReading } from "./LogReading.ts"
+import type { Retention } from "./Retention.ts"
 import type { Segment, Segments } from "./Segment.ts"
 import type { SegmentWriter } from "./SegmentWriter.ts"
 
@@ -23,6 +24,10 @@ export interface RemovalHost {
   readonly segments: Segments
   readonly writer: SegmentWriter
   readonly reading: LogReading
+  /** Which finished segments are kept while there is space. */
+  readonly retention: Retention
+  /** Why messages are refused; `undefined` if there is space. */
+  readonly isFull: () => boolean
   /** Runs work in the background. */
   readonly fork: (work: Effect.Effect<void>) => void
   /** Whether no channel needs the messages from `from` up to, but not including, `to`, and no new one will. */
@@ -49,13 +54,13 @@ export class SegmentRemoval {
    * `undefined` if every segment is needed.
    */
   removeFinished(): Effect.Effect<void> | undefined {
-    const { fork, isDoneWith, label, reading, segments, trimmed, writer } = this.host
+    const { fork, isDoneWith, isFull, label, reading, retention, segments, trimmed, writer } = this.host
     const { all, last } = segments
-    const finished = new Set<Segment>()
-    for (const segment of all) {
-      if (!isDoneWith(segment.first, segment.end)) continue
-      if (segment !== last || this.leavesLast(segment)) finished.add(segment)
-    }
+    const done = all.filter(({ end, first }) => isDoneWith(first, end))
+    const kept = isFull() ? new Set() : retention.kept(done)
+    const finished = new Set(
+      done.filter((segment) => !kept.has(segment) && (segment !== last || this.leavesLast(segment)))
+    )
     if (finished.size === 0 && this.removed.size === 0) return undefined
     // The next commit must not be written to a segment that is about to be removed.
     if (last !== undefined && finished.has(last)) fork(writer.leave())

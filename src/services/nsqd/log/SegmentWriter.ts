@@ -55,6 +55,8 @@ const isMissing = ({ code }: DiskError): boolean => code === "ENOENT"
 /** Where a record of a commit starts. */
 export interface Placed {
   readonly first: number
+  /** When its messages were accepted, in ms since the Unix epoch. */
+  readonly acceptedAt: number
   readonly bytes: Buffer
 }
 
@@ -156,6 +158,8 @@ export class SegmentWriter {
       current.position = position
       current.segment.size = position
       current.segment.end = end
+      current.segment.oldest ??= first.acceptedAt
+      current.segment.newest = first.acceptedAt
       this.allocate(current, Math.max(current.allocated, position))
       this.commits++
       this.unsynced = !this.options.isSynced

@@ -41,6 +41,15 @@ export class SequenceSet {
     return this.bottom
   }
 
+  /** Makes all sequences below `floor` the only members. */
+  reset(floor: number): void {
+    this.bottom = floor
+    this.chunks.clear()
+    this.lastNumber = -1
+    this.lastChunk = undefined
+    this.membersAbove = 0
+  }
+
   /** Number of members above the floor. */
   get above(): number {
     return this.membersAbove

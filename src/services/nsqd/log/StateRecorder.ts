@@ -221,6 +221,23 @@ export class StateRecorder {
     )
   }
 
+  /**
+   * Makes a change that the other changes cannot express, and completes when the whole state is recorded. After a crash before, the
+   * state is the one before the change.
+   */
+  replace(change: () => void): Effect.Effect<void, DiskError> {
+    return this.permit.withPermit(Effect.suspend(() => {
+      if (this.isClosed) return Effect.void
+      return Effect.andThen(
+        this.file.fail,
+        Effect.suspend(() => {
+          change()
+          return this.write
+        })
+      )
+    })).pipe(Effect.uninterruptible)
+  }
+
   /** Records the whole state in a new file soon, because this one was removed. */
   get startAnew(): Effect.Effect<void> {
     return this.permit.withPermit(Effect.andThen(

@@ -23,7 +23,9 @@ import { labelOf, type LogHost, type TopicLogOptions } from "./LogHost.ts"
 import { LogReading } from "./LogReading.ts"
 import { type RecoveredLog, recoverLog } from "./LogRecovery.ts"
 import { removeLog } from "./LogRemoval.ts"
+import { type EachRecord, scan, type ScanHost, sequenceAt } from "./LogScan.ts"
 import { LogTail } from "./LogTail.ts"
+import { Retention, type RetentionLimits } from "./Retention.ts"
 import type { Segments } from "./Segment.ts"
 import { SegmentReader } from "./SegmentReader.ts"
 import { SegmentRemoval } from "./SegmentRemoval.ts"
@@ -42,6 +44,7 @@ export class TopicLog implements ChannelOwner {
   private readonly logEpoch: number
   private readonly segments: Segments
   private readonly reading: LogReading
+  private readonly retention: Retention
   private readonly removal: SegmentRemoval
   private readonly writer: SegmentWriter
   private readonly recorder: StateRecorder
@@ -85,8 +88,11 @@ export class TopicLog implements ChannelOwner {
         lost: (from, to) => this.lose(from, to)
       }
     )
+    this.retention = new Retention({ disk: host.disk, epoch, segments: this.segments, wallMillis: host.wallMillis })
     this.removal = new SegmentRemoval({
       label: this.label,
+      retention: this.retention,
+      isFull: () => host.refusal(0) !== undefined,
       segmentBytes,
       segments: this.segments,
       writer: this.writer,
@@ -304,6 +310,48 @@ export class TopicLog implements ChannelOwner {
     return this.channels.changed(channel)
   }
 
+  /** The sequence of the oldest message that the log still has, or the next one. */
+  get start(): number {
+    return this.segments.all[0]?.first ?? this.commits.end
+  }
+
+  /** The sequence after the last message that is stored. */
+  get end(): number {
+    return this.commits.end
+  }
+
+  /** The sequence of the first message that was accepted from `millis` on, in ms since the Unix epoch; messages of one commit share a time. */
+  sequenceAt(millis: number): Effect.Effect<number, StorageError> {
+    return Effect.mapError(
+      sequenceAt(this.scanned, millis, (segment) => this.retention.startOf(segment), this.commits.end),
+      StorageError.fromDisk
+    )
+  }
+
+  /** Reads the records from the one with the message `from`, or the next that exists, on; see `LogScan`. */
+  scan(from: number, each: EachRecord): Effect.Effect<void, StorageError> {
+    return Effect.mapError(scan(this.scanned, from, each), StorageError.fromDisk)
+  }
+
+  private get scanned(): ScanHost {
+    return { disk: this.host.disk, epoch: this.logEpoch, segments: this.segments }
+  }
+
+  /**
+   * Makes the messages from `sequence` on, and no others, wait in the channel; completes when that is recorded. `begin` runs at the
+   * same moment. Messages that the log does not have any more stay finished.
+   */
+  seek(channel: ChannelLog, sequence: number, begin: () => void): Effect.Effect<void, StorageError> {
+    return Effect.mapError(
+      this.recorder.replace(() => {
+        begin()
+        this.channels.move(channel, Math.max(this.start, Math.min(sequence, this.handed)))
+        this.segments.forEachGap((from, to) => channel.skipLost(from, to))
+      }),
+      StorageError.fromDisk
+    )
+  }
+
   // ---- reading
 
   /** The channel's next messages, if they are in memory. */
@@ -340,6 +388,24 @@ export class TopicLog implements ChannelOwner {
     out.trimmed(this.segments.all[0]?.first ?? this.commits.end)
     const { lastIssued } = this.commits
     if (lastIssued !== undefined) out.issued(lastIssued.unit, lastIssued.sequence)
+  }
+
+  // ---- retention
+
+  /** Keeps finished messages as `limits` says at each moment; `undefined` keeps none. */
+  retain(limits: () => RetentionLimits | undefined): void {
+    this.retention.limits = limits
+  }
+
+  /** Removes what is not retained any more. Called periodically: the age of messages changes without commands. */
+  get sweep(): Effect.Effect<void> {
+    if (this.retention.limits() === undefined) return Effect.void
+    return this.retention.measure.pipe(
+      Effect.andThen(Effect.sync(() => this.recorder.note())),
+      Effect.catch((error) =>
+        Effect.logWarning(`${this.label}: failed to read the age of a segment - ${error.message}`)
+      )
+    )
   }
 
   // ---- emptying and closing

@@ -36,6 +36,8 @@ const pauseMillis = (queues: number): number => 5 + queues / 20
 
 /** Interval of looks at the space of the disk. */
 const maintainEvery = Duration.seconds(1)
+/** Between two looks at the age of retained messages. */
+const sweepEvery = Duration.seconds(10)
 
 /** Queues that sync or record their state concurrently. */
 const queuesAtOnce = 16
@@ -166,9 +168,14 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     const logsDirectory = Path.join(dataPath, logsDirectoryName)
     const written = new Set<TopicLog>()
     const freeSpace = new FreeSpace(disk, { directory: dataDirectory, minFreeBytes, fork: (work) => void fork(work) })
-    let openLogs = 0
-    yield* Effect.suspend(() => openLogs === 0 ? Effect.void : freeSpace.look).pipe(
+    const openLogs = new Set<TopicLog>()
+    yield* Effect.suspend(() => openLogs.size === 0 ? Effect.void : freeSpace.look).pipe(
       Effect.delay(maintainEvery),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    yield* Effect.suspend(() => Effect.forEach(Array.from(openLogs), (log) => log.sweep, { discard: true })).pipe(
+      Effect.delay(sweepEvery),
       Effect.forever,
       Effect.forkScoped
     )
@@ -231,8 +238,8 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
         const log = yield* untilDescriptor(
           TopicLog.open({ topic, directory, durability, segmentBytes: segmentSize }, logHost)
         )
-        openLogs++
-        yield* Effect.addFinalizer(() => Effect.sync(() => void openLogs--))
+        openLogs.add(log)
+        yield* Effect.addFinalizer(() => Effect.sync(() => openLogs.delete(log)))
         if (durability === "synced") return log
         written.add(log)
         yield* Effect.addFinalizer(() => Effect.sync(() => written.delete(log)))
@@ -269,7 +276,9 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
           Effect.suspend(() => saveStates(takeChanged(), (queue) => queue.tidy))
         )
       }),
-      health: Effect.sync(() => health.summary ?? reserve.refusal ?? (openLogs > 0 ? freeSpace.refusal : undefined))
+      health: Effect.sync(() =>
+        health.summary ?? reserve.refusal ?? (openLogs.size > 0 ? freeSpace.refusal : undefined)
+      )
     })
   })
 )

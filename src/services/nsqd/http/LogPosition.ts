@@ -1,0 +1,32 @@
+/**
+ * A place in a topic's log as requests name it: `beginning`, `end`, a sequence, or a time as in RFC 3339
+ * (docs/policies.md#rewind).
+ */
+import { Effect } from "effect"
+import { fail, failure, HttpFailure } from "../../http/HttpResponse.ts"
+import type { Topic } from "../broker/Topic.ts"
+import type { StorageError } from "../disk/StorageError.ts"
+import type { TopicLog } from "../log/TopicLog.ts"
+
+const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
+
+/** Fails because of a topic without a log. */
+export const notDurable = ({ name }: Topic): HttpFailure =>
+  new HttpFailure({ response: failure(400, `NOT_DURABLE: topic ${name} is not durable (--topic-durability)`) })
+
+/** The log of a durable topic. */
+export const logOf = (topic: Topic): Effect.Effect<TopicLog, HttpFailure> =>
+  topic.log === undefined ? Effect.fail(notDurable(topic)) : Effect.succeed(topic.log)
+
+/** Returns the sequence of a place; fails with `code` if the text does not name one. */
+export const sequenceOf = (
+  log: TopicLog,
+  text: string,
+  code: string
+): Effect.Effect<number, HttpFailure | StorageError> => {
+  if (text === "beginning") return Effect.succeed(log.start)
+  if (text === "end") return Effect.succeed(log.handed)
+  if (/^\d{1,15}$/.test(text)) return Effect.succeed(Number(text))
+  const millis = timePattern.test(text) ? Date.parse(text) : NaN
+  return Number.isNaN(millis) ? Effect.fail(fail(400, code)) : log.sequenceAt(millis)
+}

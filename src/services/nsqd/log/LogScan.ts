@@ -1,0 +1,117 @@
+/**
+ * Reads the records of a log in order, for browsing and for finding a time. It has files of its own, so that the channels read and
+ * segments are removed meanwhile: records that disappear are passed over, and none is shown that was not written whole.
+ *
+ * Hot path: one read per megabyte, and nothing per message until a record is wanted.
+ */
+import { Effect } from "effect"
+import { findLogHeader, type LogHeader, logHeaderSize, readLogHeader } from "../../../protocol/storage/LogRecord.ts"
+import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
+import type { Segment, Segments } from "./Segment.ts"
+
+/** Bytes per read, unless a record is larger. */
+const blockBytes = 1024 * 1024
+
+/** What a scan needs from its log. */
+export interface ScanHost {
+  readonly disk: Disk["Service"]
+  readonly epoch: number
+  readonly segments: Segments
+}
+
+/** Receives the records in order; returns whether the scan goes on. The bytes are valid during the call. */
+export type EachRecord = (header: LogHeader, frames: Buffer) => boolean
+
+/** Reads the records from the one with the message `from`, or the next that exists, on. Other work has its turn between two reads. */
+export const scan = (host: ScanHost, from: number, each: EachRecord): Effect.Effect<void, DiskError> =>
+  Effect.gen(function*() {
+    let next = from
+    while (true) {
+      const segment = host.segments.find(next)
+      if (segment === undefined) return
+      const goesOn = yield* scanSegment(host, segment, next, each)
+      if (!goesOn) return
+      next = Math.max(next + 1, segment.end)
+    }
+  })
+
+const scanSegment = (
+  { disk, epoch }: ScanHost,
+  segment: Segment,
+  from: number,
+  each: EachRecord
+): Effect.Effect<boolean, DiskError> =>
+  Effect.acquireUseRelease(
+    disk.open(segment.path),
+    (file) => scanFile(file, segment, epoch, from, each),
+    (file) => file.close
+  ).pipe(
+    // It was removed, because all channels have finished it.
+    Effect.catchIf(({ code }) => code === "ENOENT", () => Effect.succeed(true))
+  )
+
+const scanFile = Effect.fnUntraced(function*(
+  file: DiskFile,
+  segment: Segment,
+  epoch: number,
+  from: number,
+  each: EachRecord
+): Effect.fn.Return<boolean, DiskError> {
+  let { position, sequence: expected } = segment.before(from)
+  let block = Buffer.allocUnsafeSlow(blockBytes)
+  while (expected < segment.end) {
+    const count = yield* file.read(block, position)
+    const bytes = block.subarray(0, count)
+    let at = 0
+    let wanted = 0
+    while (at + logHeaderSize <= count) {
+      const header = readLogHeader(bytes, at, epoch)
+      if (header === undefined || header.first < expected || header.first >= segment.end) {
+        // Damage, zeros, or records of the file's earlier life.
+        const behind = findLogHeader(bytes, at + 1, epoch)
+        at = behind < 0 ? Math.max(at + 1, count - logHeaderSize + 1) : behind
+        continue
+      }
+      const end = at + logHeaderSize + header.payloadBytes
+      if (end > count) {
+        wanted = end - at
+        break
+      }
+      expected = header.first + header.count
+      if (expected > from && !each(header, bytes.subarray(at + logHeaderSize, end))) return false
+      at = end
+    }
+    if (count < block.length) return true
+    if (wanted > block.length) block = Buffer.allocUnsafeSlow(wanted)
+    position += at
+  }
+  return true
+})
+
+/** The sequence of the first message from `millis` on, in ms since the Unix epoch, to the record: its messages share a commit. */
+export const sequenceAt = (
+  host: ScanHost,
+  millis: number,
+  startOf: (segment: Segment) => Effect.Effect<number | undefined, DiskError>,
+  end: number
+): Effect.Effect<number, DiskError> =>
+  Effect.gen(function*() {
+    const { all } = host.segments
+    let low = 0
+    let high = all.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const started = yield* startOf(all[middle]!)
+      if ((started ?? -Infinity) < millis) low = middle + 1
+      else high = middle
+    }
+    const before = all[low - 1]
+    if (before === undefined) return all[0]?.first ?? end
+    let found: number | undefined
+    yield* scan(host, before.first, (header) => {
+      if (header.acceptedAt < millis) return true
+      found = header.first
+      return false
+    })
+    return found ?? end
+  })

@@ -1,0 +1,89 @@
+/**
+ * Which finished segments of a log are kept for rewinding (docs/policies.md#retention): by the age of their newest message, and by
+ * their bytes. Both are told by the files, for segments of an earlier process when they are asked for first.
+ */
+import { Effect } from "effect"
+import { logHeaderSize, readLogHeader } from "../../../protocol/storage/LogRecord.ts"
+import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
+import type { Segment, Segments } from "./Segment.ts"
+
+/** How long finished messages are kept. A segment that exceeds one of the limits is removed. */
+export interface RetentionLimits {
+  /** The age of the newest message of a segment, in ms; `Infinity` for no limit. */
+  readonly millis: number
+  /** The size of all finished segments, in bytes; `Infinity` for no limit. */
+  readonly bytes: number
+}
+
+/** What retention needs from its log. */
+export interface RetentionHost {
+  readonly disk: Disk["Service"]
+  readonly epoch: number
+  readonly segments: Segments
+  /** The wall clock, in ms since the Unix epoch. */
+  readonly wallMillis: () => number
+}
+
+export class Retention {
+  private readonly host: RetentionHost
+  /** `undefined` keeps nothing. Set by the topic, whose policies may change at any time. */
+  limits: () => RetentionLimits | undefined = () => undefined
+
+  constructor(host: RetentionHost) {
+    this.host = host
+  }
+
+  /** Of the finished segments, oldest first, those that are kept. */
+  kept(finished: ReadonlyArray<Segment>): ReadonlySet<Segment> {
+    const limits = this.limits()
+    const kept = new Set<Segment>()
+    if (limits === undefined) return kept
+    const oldest = this.host.wallMillis() - limits.millis
+    let bytes = 0
+    for (const segment of finished.toReversed()) {
+      bytes += segment.size ?? 0
+      // Without its time a segment is kept until `measure` has read it.
+      if (bytes > limits.bytes || (segment.newest ?? Infinity) < oldest) break
+      kept.add(segment)
+    }
+    return kept
+  }
+
+  /** Reads the sizes and times that this process does not know yet. Segments are removed in order, so that the first error ends it. */
+  get measure(): Effect.Effect<void, DiskError> {
+    return Effect.suspend(() => {
+      if (this.limits() === undefined) return Effect.void
+      const { all } = this.host.segments
+      return Effect.forEach(all, (segment, index) => this.measureSegment(segment, all[index + 1]), { discard: true })
+    })
+  }
+
+  private measureSegment(segment: Segment, next: Segment | undefined): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      if (segment.size === undefined) segment.size = yield* this.reading(segment, (file) => file.size)
+      // The first message of the next segment is hardly younger than the last one of this segment.
+      segment.newest ??= (next === undefined ? undefined : yield* this.startOf(next)) ?? this.host.wallMillis()
+    })
+  }
+
+  /** When the first messages of the segment were accepted, in ms since the Unix epoch; `undefined` if its first record is damaged. */
+  startOf(segment: Segment): Effect.Effect<number | undefined, DiskError> {
+    return Effect.suspend(() => {
+      if (segment.oldest !== undefined) return Effect.succeed(segment.oldest)
+      return this.reading(segment, (file) => {
+        const header = Buffer.alloc(logHeaderSize)
+        return Effect.map(file.read(header, 0), () => {
+          segment.oldest = readLogHeader(header, 0, this.host.epoch)?.acceptedAt
+          return segment.oldest
+        })
+      })
+    })
+  }
+
+  private reading<A>(
+    { path }: Segment,
+    use: (file: DiskFile) => Effect.Effect<A, DiskError>
+  ): Effect.Effect<A, DiskError> {
+    return Effect.acquireUseRelease(this.host.disk.open(path), use, (file) => file.close)
+  }
+}

@@ -1,0 +1,188 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
+import type { RetentionLimits } from "../../../../src/services/nsqd/log/Retention.ts"
+import { FaultyDisk } from "../../../../src/testing/index.ts"
+import { finish, layer, numbersOf, open, type OpenLog, range } from "./logs.ts"
+
+const bodySize = 1000
+/** Larger than a segment. */
+const segmentful = 80
+
+const nothing = (): void => {}
+
+/** Publishes messages of several segments and finishes them in the channel. */
+const publishAndFinish = Effect.fnUntraced(function*(log: OpenLog, name: string, count: number, from = 0) {
+  const channel = yield* log.channel(name)
+  for (const number of range(from, from + count)) yield* log.publish([number], 0, bodySize)
+  ;(yield* log.read(channel)).forEach(finish)
+  yield* log.log.recorded
+  return channel
+})
+
+const segmentsOf = Effect.gen(function*() {
+  const disk = yield* Disk
+  return (yield* disk.list("/log/orders")).filter((name) => name.endsWith(".segment")).length
+})
+
+const keep = (log: OpenLog, limits: Partial<RetentionLimits>): void =>
+  log.log.retain(() => ({ millis: Infinity, bytes: Infinity, ...limits }))
+
+describe("Rewinding", () => {
+  it.effect("a channel that is moved back gets finished messages again, and keeps its place over a kill", () =>
+    Effect.gen(function*() {
+      const first = yield* open()
+      keep(first, {})
+      const channel = yield* publishAndFinish(first, "a", 100)
+      const other = yield* publishAndFinish(first, "b", 0)
+      yield* first.log.seek(channel, 41, nothing)
+      assert.strictEqual(channel.waiting, 60)
+      assert.strictEqual(other.waiting, 0)
+      const again = yield* first.read(channel)
+      assert.deepStrictEqual(numbersOf(again), range(40, 100))
+      again.filter(({ number }) => number % 2 === 0).forEach(finish)
+      yield* first.log.recorded
+      yield* FaultyDisk.use((disk) => Effect.sync(() => disk.kill()))
+      const second = yield* open()
+      const recovered = yield* second.channel("a")
+      assert.deepStrictEqual(
+        numbersOf(yield* second.read(recovered)),
+        range(40, 100).filter((number) => number % 2 === 1)
+      )
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a channel that is moved forward never gets what it has passed", () =>
+    Effect.gen(function*() {
+      const log = yield* open()
+      const channel = yield* log.channel("a")
+      yield* log.publish(range(0, 10))
+      const [held] = yield* log.read(channel)
+      yield* log.log.seek(channel, 8, nothing)
+      assert.deepStrictEqual(numbersOf(yield* log.read(channel)), [7, 8, 9])
+      finish(held!)
+      yield* log.log.seek(channel, log.log.handed, nothing)
+      assert.strictEqual(channel.waiting, 0)
+      yield* log.publish([10])
+      assert.deepStrictEqual(numbersOf(yield* log.read(channel)), [10])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("returned and deferred messages are plain ones after a move, and messages that are not due wait again", () =>
+    Effect.gen(function*() {
+      const log = yield* open()
+      const channel = yield* log.channel("a")
+      yield* log.publish([0, 1])
+      yield* log.publish([2], 60_000)
+      yield* log.publish([3])
+      const [zero, one] = yield* log.read(channel)
+      channel.giveBack(zero!.batch.sequenceAt(zero!.position)!, 7)
+      channel.defer(one!.batch.sequenceAt(one!.position)!, 5000, 3)
+      yield* log.log.seek(channel, 1, nothing)
+      const again = yield* log.read(channel)
+      assert.deepStrictEqual(again.map(({ attempts, number }) => [number, attempts]), [[0, 1], [1, 1], [3, 1]])
+      assert.strictEqual(channel.deferredCount, 1)
+      assert.strictEqual(channel.releaseDue(60_000, 10), 1)
+      assert.deepStrictEqual(numbersOf(yield* log.read(channel)), [2])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a crash at any operation of a move leaves the place before it or the new one", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const outcomes = new Set<string>()
+      for (let operation = 0; operation < 12; operation++) {
+        const log = yield* open({ directory: `/log/${operation}` })
+        keep(log, {})
+        const channel = yield* log.channel("a")
+        yield* log.publish(range(0, 20))
+        ;(yield* log.read(channel)).forEach(finish)
+        yield* log.log.recorded
+        disk.crashAt(operation)
+        const moved = yield* Effect.exit(log.log.seek(channel, 11, nothing))
+        disk.kill()
+        const recovered = yield* open({ directory: `/log/${operation}` })
+        const numbers = numbersOf(yield* recovered.read(yield* recovered.channel("a")))
+        if (moved._tag === "Success") assert.deepStrictEqual(numbers, range(10, 20))
+        else assert.include([0, 10], numbers.length)
+        outcomes.add(`${moved._tag} ${numbers.length}`)
+      }
+      assert.includeMembers(Array.from(outcomes), ["Success 10", "Failure 0"])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("the message of a time is the first one that was accepted from then on", () =>
+    Effect.gen(function*() {
+      const log = yield* open()
+      keep(log, {})
+      yield* log.channel("a")
+      for (const number of range(0, 200)) {
+        yield* log.publish([number], 0, bodySize)
+        yield* TestClock.adjust(1000)
+      }
+      assert.isAbove(yield* segmentsOf, 2)
+      assert.strictEqual(yield* log.log.sequenceAt(0), 1)
+      for (const second of [1, 63, 64, 65, 66, 130, 131, 199]) {
+        assert.strictEqual(yield* log.log.sequenceAt(second * 1000), second + 1)
+        assert.strictEqual(yield* log.log.sequenceAt(second * 1000 - 500), second + 1)
+      }
+      assert.strictEqual(yield* log.log.sequenceAt(1_000_000), log.log.end)
+    }).pipe(Effect.provide(layer)))
+})
+
+describe("Retention", () => {
+  it.effect("without limits no finished segment stays", () =>
+    Effect.gen(function*() {
+      const log = yield* open()
+      yield* publishAndFinish(log, "a", 3 * segmentful)
+      yield* log.log.recorded
+      assert.isAtMost(yield* segmentsOf, 1)
+      assert.isAbove(log.log.start, 1)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("finished segments stay until their newest message has the age, also after a restart", () =>
+    Effect.gen(function*() {
+      const first = yield* open()
+      keep(first, { millis: 60_000 })
+      yield* publishAndFinish(first, "a", 2 * segmentful)
+      yield* TestClock.adjust("30 seconds")
+      yield* publishAndFinish(first, "a", 2 * segmentful, 2 * segmentful)
+      const before = yield* segmentsOf
+      yield* first.close
+      const log = yield* open()
+      keep(log, { millis: 60_000 })
+      yield* log.log.sweep
+      yield* TestClock.adjust(100)
+      assert.strictEqual(yield* segmentsOf, before)
+      assert.strictEqual(log.log.start, 1)
+      yield* TestClock.adjust("31 seconds")
+      yield* log.log.sweep
+      yield* TestClock.adjust(100)
+      assert.isBelow(yield* segmentsOf, before)
+      assert.isAbove(log.log.start, segmentful)
+      assert.isAtMost(log.log.start, 2 * segmentful + 1)
+      yield* TestClock.adjust("61 seconds")
+      yield* log.log.sweep
+      yield* TestClock.adjust(100)
+      assert.isAtMost(yield* segmentsOf, 1)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("the oldest finished segments leave when all are larger than the limit", () =>
+    Effect.gen(function*() {
+      const log = yield* open()
+      keep(log, { bytes: 150 * 1024 })
+      yield* publishAndFinish(log, "a", 10 * segmentful)
+      yield* log.log.recorded
+      const segments = yield* segmentsOf
+      assert.isAtLeast(segments, 2)
+      assert.isAtMost(segments, 3)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("what a channel still needs stays whatever the limits are", () =>
+    Effect.gen(function*() {
+      const log = yield* open()
+      keep(log, { millis: 1, bytes: 1 })
+      const slow = yield* log.channel("slow")
+      yield* publishAndFinish(log, "a", 3 * segmentful)
+      yield* TestClock.adjust("1 hour")
+      yield* log.log.sweep
+      assert.deepStrictEqual(numbersOf(yield* log.read(slow)), range(0, 3 * segmentful))
+    }).pipe(Effect.provide(layer)))
+})
