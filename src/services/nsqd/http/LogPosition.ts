@@ -1,6 +1,6 @@
 /**
  * A place in a topic's log as requests name it: `beginning`, `end`, a sequence, or a time as in RFC 3339
- * (docs/policies.md#rewind).
+ * (docs/protocol/http.md#rewind).
  */
 import { Effect } from "effect"
 import { fail, failure, HttpFailure } from "../../http/HttpResponse.ts"

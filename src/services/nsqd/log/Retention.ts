@@ -1,6 +1,6 @@
 /**
- * Which finished segments of a log are kept for rewinding (docs/policies.md#retention): by the age of their newest message, and by
- * their bytes. Both are told by the files, for segments of an earlier process when they are asked for first.
+ * Which finished segments of a log are kept for rewinding (docs/protocol/http.md#rewind): by the age of their newest message, and by
+ * their bytes. `measure` reads both from the files of an earlier process.
  */
 import { Effect } from "effect"
 import { logHeaderSize, readLogHeader } from "../../../protocol/storage/LogRecord.ts"
