@@ -7,7 +7,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Schema, Stream } from "effect"
 import { Nsqd, protocol } from "effect-nsq"
-import { consume, publish, readOptions, Storage, StorageError, StorageErrorReason } from "effect-nsq/broker"
+import { consume, Policy, publish, readOptions, Storage, StorageError, StorageErrorReason } from "effect-nsq/broker"
 import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 
@@ -145,6 +145,8 @@ const Durabilities = Schema.fromJsonString(
   Schema.Array(Schema.Tuple([Schema.String, Schema.Literals(["memory", "written", "synced"])]))
 )
 
+const Policies = Schema.fromJsonString(Schema.Array(Policy))
+
 /** Adds a topic, or a channel named `topic:channel`, that was created after the metadata was saved. */
 const withCreated = (
   metadata: protocol.NsqdMetadata.NsqdMetadata,
@@ -195,6 +197,8 @@ export const layerAt = (path: string): Layer.Layer<Storage, StorageError> =>
         hasLog: () => Effect.succeed(false),
         loadDurabilities: Effect.map(load("durabilities", Durabilities), (found) => new Map(found)),
         saveDurabilities: (durabilities) => save("durabilities", JSON.stringify([...durabilities])),
+        loadPolicies: Effect.map(load("policies", Policies), (found) => found ?? []),
+        savePolicies: (policies) => save("policies", JSON.stringify(policies)),
         loadMetadata: Effect.map(
           Effect.all([load("metadata", Metadata), created]),
           ([saved, names]) =>

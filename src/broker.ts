@@ -41,6 +41,19 @@ export {
   type SubscriptionOptions
 } from "./services/nsqd/broker/Subscription.ts"
 export { Topic } from "./services/nsqd/broker/Topic.ts"
+/** Limits, attempts, dead letters and more by patterns of topics and channels. */
+export {
+  type FieldInForce,
+  type ListedPolicy,
+  type OnFull,
+  Policy,
+  type PolicyField,
+  type PolicySource
+} from "./protocol/http/PoliciesResponse.ts"
+export { Policies } from "./services/nsqd/policies/Policies.ts"
+export { PoliciesError, PoliciesErrorReason } from "./services/nsqd/policies/PoliciesError.ts"
+export type { InForce } from "./services/nsqd/policies/PolicySet.ts"
+export { ChannelPolicy, TopicPolicy } from "./services/nsqd/policies/ResolvedPolicy.ts"
 /** The error of options with which a program does not run. */
 export { OptionsError, OptionsErrorReason } from "./services/options/OptionsError.ts"
 /**

@@ -25,6 +25,7 @@ const layers: ReadonlyArray<ReadonlyArray<string>> = [
   ["services/nsqd/auth", "services/nsqd/disk"],
   ["services/nsqd/log"],
   ["services/nsqd/storage"],
+  ["services/nsqd/policies"],
   ["services/nsqd/broker"],
   ["services/nsqd/data", "services/persistence"],
   ["services/nsqd/lookup", "services/nsqd/session/connection", "services/nsqd/stats"],

@@ -58,6 +58,7 @@ export const outline: ReadonlyArray<Part> = [
     entries: [
       document("Operating nsqd", "operations"),
       document("Durability", "durability"),
+      document("Policies", "policies"),
       document("Security", "security"),
       document("Discovery", "discovery"),
       document("nsqadmin", "nsqadmin"),

@@ -54,6 +54,7 @@ export const flagsOf: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
     "node-id",
     "otlp-endpoint",
     "output-buffer-timeout",
+    "policy",
     "queue-scan-selection-count",
     "queue-scan-worker-pool-max",
     "requeue-on-disconnect",

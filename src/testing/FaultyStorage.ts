@@ -78,6 +78,8 @@ const make = Effect.gen(function*() {
     hasLog: storage.hasLog,
     loadDurabilities: storage.loadDurabilities,
     saveDurabilities: storage.saveDurabilities,
+    loadPolicies: storage.loadPolicies,
+    savePolicies: storage.savePolicies,
     prepareStop: storage.prepareStop,
     health: Effect.suspend(() => failures.writes === undefined ? storage.health : Effect.succeed(failures.writes))
   }).pipe(Context.add(StorageFaults, {

@@ -188,7 +188,7 @@ const queueLaws: ReadonlyArray<
     }, Effect.scoped)
   ],
   [
-    "metadata, durabilities and creations are stored as given",
+    "metadata, durabilities, policies and creations are stored as given",
     Effect.fnUntraced(function*(expect) {
       const storage = yield* Storage
       yield* expect("there is no metadata at first", yield* storage.loadMetadata, undefined)
@@ -197,6 +197,9 @@ const queueLaws: ReadonlyArray<
       yield* expect("there are no durabilities at first", [...yield* storage.loadDurabilities], [])
       yield* storage.saveDurabilities(new Map([["orders", "memory"]]))
       yield* expect("durabilities are loaded as saved", [...yield* storage.loadDurabilities], [["orders", "memory"]])
+      yield* expect("there are no policies at first", yield* storage.loadPolicies, [])
+      yield* storage.savePolicies([{ match: "orders", max_depth: 10 }])
+      yield* expect("policies are loaded as saved", yield* storage.loadPolicies, [{ match: "orders", max_depth: 10 }])
       const registered = yield* storage.recordCreation("new", Effect.succeed("registered"))
       yield* expect("a creation runs its registration", registered, "registered")
       yield* expect("an empty storage is well", [storage.refusal(), yield* storage.health], [undefined, undefined])

@@ -5,6 +5,7 @@
  */
 import { Schema } from "effect"
 import { Count, Flag, listOrNull, optionalList, orElse, Text } from "./Lenient.ts"
+import { FieldsInForce } from "./PoliciesResponse.ts"
 
 /** A number that NSQ omits if it is 0. */
 const CountUnlessZero = Schema.optionalKey(Schema.Finite)
@@ -73,7 +74,9 @@ export const Channel = Schema.Struct({
   /** Null with `include_clients=false`. */
   clients: listOrNull(Client),
   paused: Flag,
-  e2e_processing_latency: LatencyOrNone
+  e2e_processing_latency: LatencyOrNone,
+  /** The fields of policies in force (docs/policies.md); omitted if there are none. */
+  policy: Schema.optionalKey(FieldsInForce)
 })
 export type Channel = typeof Channel.Type
 
@@ -88,7 +91,9 @@ export const Topic = Schema.Struct({
   paused: Flag,
   e2e_processing_latency: LatencyOrNone,
   /** `written` or `synced` (docs/durability.md); omitted for topics as in NSQ. Any string decodes, for later versions. */
-  durability: Schema.optionalKey(Schema.String)
+  durability: Schema.optionalKey(Schema.String),
+  /** As in a channel. */
+  policy: Schema.optionalKey(FieldsInForce)
 })
 export type Topic = typeof Topic.Type
 

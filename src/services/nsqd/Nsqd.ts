@@ -29,6 +29,7 @@ import * as Pieces from "./NsqdPieces.ts"
 import * as Options from "./options/NsqdOptions.ts"
 import * as OptionReads from "./options/OptionReads.ts"
 import { RuntimeOptions } from "./options/RuntimeOptions.ts"
+import { Policies } from "./policies/Policies.ts"
 import { TcpServer } from "./session/TcpServer.ts"
 import { ProcessMemory } from "./stats/ProcessMemory.ts"
 import * as DataDirectory from "./storage/DataDirectory.ts"
@@ -220,6 +221,7 @@ const start = Effect.fnUntraced(function*(pieces: Chosen) {
     )
   }).pipe(
     Context.add(Broker, Context.get(services, Broker)),
+    Context.add(Policies, Context.get(services, Policies)),
     Context.add(Clients, Context.get(services, Clients)),
     Context.add(Publisher, Context.get(services, Publisher)),
     Context.add(Storage, Context.get(services, Storage)),
@@ -252,8 +254,8 @@ type LayerOf<P> = CompleteLayer<
 >
 
 /**
- * A running nsqd. Its Layers also give out the daemon's `Broker`, `Publisher`, `Clients`, `Storage` and `RuntimeOptions`, so that
- * the program publishes and consumes in process.
+ * A running nsqd. Its Layers also give out the daemon's `Broker`, `Policies`, `Publisher`, `Clients`, `Storage` and
+ * `RuntimeOptions`, so that the program publishes and consumes in process.
  *
  * ```ts
  * const program = Effect.gen(function*() {

@@ -30,6 +30,7 @@ import { NsqdError, NsqdErrorReason } from "./NsqdError.ts"
 import { NsqdOptions } from "./options/NsqdOptions.ts"
 import * as OptionReads from "./options/OptionReads.ts"
 import type { RuntimeOptions } from "./options/RuntimeOptions.ts"
+import type { Policies } from "./policies/Policies.ts"
 import type { ProcessMemory } from "./stats/ProcessMemory.ts"
 import * as DiskStorage from "./storage/DiskStorage.ts"
 import type { Storage } from "./storage/Storage.ts"
@@ -126,7 +127,7 @@ export interface Pieces {
  * @since 0.2.0
  * @category models
  */
-export type Given = Broker | Clients | Publisher | Storage | RuntimeOptions
+export type Given = Broker | Policies | Clients | Publisher | Storage | RuntimeOptions
 
 /** What the pieces above the broker have. */
 type Upper = Given | DaemonState | Disk | ProcessMemory | Transport | Prometheus

@@ -8,6 +8,7 @@ import { DaemonState } from "../../core/DaemonState.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import { type Durability, durabilityOf as rulesOf } from "../options/Durability.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { Policies } from "../policies/Policies.ts"
 import { Storage } from "../storage/Storage.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
@@ -22,6 +23,10 @@ import * as TopicDurabilities from "./TopicDurabilities.ts"
 import * as TopicRegistry from "./TopicRegistry.ts"
 import type { TopologyEvent } from "./Topology.ts"
 import * as UnusedTopics from "./UnusedTopics.ts"
+
+/** The failure to read what the storage remembers. */
+const notLoaded = ({ message: description }: StorageError): BrokerError =>
+  brokerError(BrokerErrorReason.MetadataFailure({ action: "load", description }))
 
 /**
  * The registry of topics and channels. Creates, finds, pauses and deletes them, and adds consumers to channels.
@@ -88,22 +93,24 @@ export class Broker extends Context.Service<Broker, {
   ) => Effect.Effect<Subscription, BrokerError | StorageError, Scope.Scope>
 }>()("effect-nsq/broker/Broker") {
   /**
-   * A broker on the `Storage` of the environment, restored from its metadata. Fails if the metadata cannot be read or
-   * written.
+   * A broker on the `Storage` of the environment, restored from its metadata, and its policies. Fails if the metadata or the
+   * policies cannot be read or written.
    */
-  static readonly layer: Layer.Layer<Broker, BrokerError, Storage> = Layer.effect(
+  static readonly layer: Layer.Layer<Broker | Policies, BrokerError, Storage> = Layer.effect(
     Broker,
     Effect.suspend(() => make)
-  )
+  ).pipe(Layer.provideMerge(Layer.effect(Policies, Effect.mapError(Effect.suspend(() => Policies.make), notLoaded))))
 }
 
 const settingsOf = (
   options: NsqdOptions,
   latency: LatencyPlan,
-  durabilityOf: (topic: string) => Durability
+  durabilityOf: (topic: string) => Durability,
+  policies: Policies["Service"]
 ): TopicSettings => ({
   latency,
   durabilityOf,
+  policies,
   nodeId: options.nodeId,
   memQueueSize: options.memQueueSize,
   maxMsgTimeout: Duration.toMillis(options.maxMsgTimeout),
@@ -120,13 +127,12 @@ const make = Effect.gen(function*() {
   const latency = yield* makePlan(options, time)
   // The daemon has checked the rules by now; in another program a wrong one is a defect.
   const ofOptions = yield* Effect.orDie(Effect.fromResult(rulesOf(options)))
-  const durabilities = yield* Effect.mapError(
-    TopicDurabilities.make(storage, ofOptions),
-    ({ message: description }) => brokerError(BrokerErrorReason.MetadataFailure({ action: "load", description }))
-  )
+  const durabilities = yield* Effect.mapError(TopicDurabilities.make(storage, ofOptions), notLoaded)
+  const policies = yield* Policies
   const registry = yield* TopicRegistry.make(
-    settingsOf(options, latency, durabilities.of),
+    settingsOf(options, latency, durabilities.of, policies),
     durabilities,
+    policies,
     surroundings
   )
   const { metadata } = registry

@@ -15,6 +15,8 @@ import type { Completion } from "../../core/Completion.ts"
 import { type Time, wallOrigin } from "../../core/Time.ts"
 import type { Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../disk/StorageError.ts"
+import type { Policies } from "../policies/Policies.ts"
+import type { ChannelPolicy } from "../policies/ResolvedPolicy.ts"
 import type { WaitingMessages } from "./Backlog.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import type { Carried } from "./Carried.ts"
@@ -36,6 +38,8 @@ export interface ChannelSettings {
   /** Whether consumers near the broker are served before others. */
   readonly topologyAware: boolean
   readonly latency: LatencyPlan
+  /** Where topics and channels get their policies. */
+  readonly policies: Pick<Policies["Service"], "topic" | "channel">
 }
 
 /**
@@ -50,6 +54,8 @@ export class Channel {
   readonly name: ChannelName
   readonly ephemeral: boolean
   readonly latency: ProcessingLatency
+  /** The policy in force; changes in place. */
+  readonly policy: ChannelPolicy
   private readonly settings: ChannelSettings
   private readonly time: Time
   private readonly turns: Turns
@@ -82,6 +88,7 @@ export class Channel {
     this.queueScope = queueScope
     this.workers = workers
     this.settings = settings
+    this.policy = settings.policies.channel(topic, name)
     this.time = time
     this.turns = turns
     this.latency = new ProcessingLatency(settings.latency, time)

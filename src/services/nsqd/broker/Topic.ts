@@ -10,6 +10,7 @@ import type { Completion } from "../../core/Completion.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import type { Durability } from "../options/Durability.ts"
+import type { TopicPolicy } from "../policies/ResolvedPolicy.ts"
 import { Storage } from "../storage/Storage.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import { type Carried, type Handover, opening } from "./Carried.ts"
@@ -49,6 +50,8 @@ interface OpenChannel {
 export class Topic {
   readonly name: TopicName
   readonly ephemeral: boolean
+  /** The policy in force; changes in place. */
+  readonly policy: TopicPolicy
   private readonly settings: TopicSettings
   private readonly surroundings: Surroundings
   private readonly storage: Storage["Service"]
@@ -74,6 +77,7 @@ export class Topic {
     this.name = name
     this.ephemeral = isEphemeral(name)
     this.settings = settings
+    this.policy = settings.policies.topic(name)
     this.surroundings = surroundings
     this.storage = storage
     this.owner = owner

@@ -8,6 +8,7 @@ import { Wakeup } from "../../core/Wakeup.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { Durability } from "../options/Durability.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
+import type { Policies } from "../policies/Policies.ts"
 import { Storage } from "../storage/Storage.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
@@ -31,6 +32,7 @@ interface OpenTopic {
 export const make = Effect.fnUntraced(function*(
   settings: TopicSettings,
   durabilities: TopicDurabilities,
+  policies: Pick<Policies["Service"], "forgetTopic" | "forgetChannel">,
   surroundings: Surroundings
 ) {
   const storage = yield* Storage
@@ -162,6 +164,7 @@ export const make = Effect.fnUntraced(function*(
     for (const { name } of topic.channels) announce({ _tag: "ChannelDeleted", topic: topic.name, channel: name })
     announce({ _tag: "TopicDeleted", topic: topic.name })
     yield* Effect.ensuring(topic.delete, Scope.close(scope, Exit.void))
+    policies.forgetTopic(topic.name)
     yield* Effect.asVoid(durabilities.set(topic.name, undefined))
     metadata.noteChange(topic.name)
   })
@@ -172,6 +175,7 @@ export const make = Effect.fnUntraced(function*(
     yield* Effect.logInfo(`TOPIC(${topic.name}): deleting channel ${name}`)
     announce({ _tag: "ChannelDeleted", topic: topic.name, channel: name })
     yield* topic.deleteChannel(name)
+    policies.forgetChannel(topic.name, name)
     metadata.noteChange(topic.ephemeral ? topic.name : name)
     if (topic.ephemeral && topic.channels.length === 0) yield* closeTopic(opened)
   })

@@ -13,6 +13,7 @@ import { Turns } from "../../core/Turns.ts"
 import { Disk, type DiskError } from "../disk/Disk.ts"
 import { StorageError } from "../disk/StorageError.ts"
 import * as DurabilityFile from "../storage/DurabilityFile.ts"
+import * as PolicyFile from "../storage/PolicyFile.ts"
 import { MetadataFile } from "../storage/MetadataFile.ts"
 import { fromNames } from "../storage/QueueInventory.ts"
 import { StorageHealth } from "../storage/StorageHealth.ts"
@@ -109,6 +110,8 @@ const loadMetadata = Effect.fnUntraced(function*(
   const durabilities = DurabilityFile.make(disk, dataPath)
   yield* Effect.catch(durabilities.load, (error) =>
     Effect.sync(() => findings.damage(durabilities.path, 0, 0, error.message)))
+  const policies = PolicyFile.make(disk, dataPath)
+  yield* Effect.catch(policies.load, (error) => Effect.sync(() => findings.damage(policies.path, 0, 0, error.message)))
   const journalPath = Path.join(dataPath, journalFileName)
   const journal = yield* Effect.catch(disk.readText(journalPath), () => Effect.undefined)
   const foreign = journal?.search(/[^\n -~]/) ?? -1

@@ -22,6 +22,7 @@ import type { Clients } from "../broker/Clients.ts"
 import type { Publisher } from "../broker/Publisher.ts"
 import { isPlainHttpRefused, NsqdOptions } from "../options/NsqdOptions.ts"
 import type { RuntimeOptions } from "../options/RuntimeOptions.ts"
+import type { Policies } from "../policies/Policies.ts"
 import { ProcessMemory } from "../stats/ProcessMemory.ts"
 import type { Storage } from "../storage/Storage.ts"
 import * as ChannelRoutes from "./ChannelRoutes.ts"
@@ -31,6 +32,7 @@ import * as DrainRoutes from "./DrainRoutes.ts"
 import * as InfoRoutes from "./InfoRoutes.ts"
 import * as NodeRoutes from "./NodeRoutes.ts"
 import * as OldApi from "./OldApi.ts"
+import * as PolicyRoutes from "./PolicyRoutes.ts"
 import { Prometheus } from "./Prometheus.ts"
 import * as Publish from "./Publish.ts"
 import * as QuickPublish from "./QuickPublish.ts"
@@ -39,7 +41,7 @@ import * as SubRoutes from "./SubRoutes.ts"
 import * as TopicRoutes from "./TopicRoutes.ts"
 
 /** The services that the API uses. */
-export type Services = Broker | Publisher | Clients | Storage | RuntimeOptions | DaemonState | Prometheus
+export type Services = Broker | Policies | Publisher | Clients | Storage | RuntimeOptions | DaemonState | Prometheus
 
 /** The paths of publishing, which `Publish` serves before the router. */
 const publishingPaths = ["/pub", "/mpub"]
@@ -62,6 +64,7 @@ export const allRoutes = Effect.gen(function*() {
     DrainRoutes.make,
     NodeRoutes.make,
     ClientRoutes.make,
+    PolicyRoutes.make,
     DebugRoutes.make
   ])
   const routes = groups.flat()

@@ -9,6 +9,7 @@ import * as LogOptions from "../../options/LogOptions.ts"
 import * as Kind from "../../options/OptionKind.ts"
 import * as Row from "../../options/OptionRow.ts"
 import type { OptionsOf } from "../../options/OptionTable.ts"
+import * as PolicyKind from "./PolicyKind.ts"
 
 /**
  * Flag, kind, default and help text of every option.
@@ -202,6 +203,15 @@ export const table = {
       "ephemeral-topic-lifetime",
       "10 minutes",
       "time after its last message until an ephemeral topic without channels is deleted; 0 for never"
+    ),
+    /** Limits, attempts, dead letters and other policies by patterns of topics and channels. */
+    policies: Row.row(
+      "policy",
+      PolicyKind.policies,
+      () => [],
+      "<pattern>:<field>=<value>,... or JSON: a policy for topics, or topics and channels, whose names match, such as " +
+        "\"orders.*:max_depth=100000,on_full=reject\" (may be given several times)",
+      { key: "policies" }
     )
   }),
   ...Row.group("Drain", {

@@ -92,6 +92,12 @@ export const clientJson = (client: Client, topic: string): StatsResponse.Client 
   }
 }
 
+/** Omitted without policies, so that objects have NSQ's keys only. */
+const policyOf = ({ policy: { inForce } }: Channel | Topic): Pick<StatsResponse.Channel, "policy"> => {
+  const fields = Object.entries(inForce)
+  return fields.length === 0 ? {} : { policy: Object.fromEntries(fields) }
+}
+
 const channelJson = (
   channel: Channel,
   filter: StatsFilter,
@@ -113,7 +119,8 @@ const channelJson = (
     client_count: channel.subscriptions.length,
     clients: filter.includeClients ? connected.map((client) => clientJson(client, filter.topic)) : null,
     paused: channel.paused,
-    e2e_processing_latency: ProcessingLatency.summary([channel.latency])
+    e2e_processing_latency: ProcessingLatency.summary([channel.latency]),
+    ...policyOf(channel)
   }
 }
 
@@ -131,7 +138,8 @@ const topicJson = (topic: Topic, channels: ReadonlyArray<StatsResponse.Channel>)
   paused: topic.paused,
   // Over all channels, regardless of the filter.
   e2e_processing_latency: ProcessingLatency.summary(topic.channels.map(({ latency }) => latency)),
-  ...durabilityOf(topic)
+  ...durabilityOf(topic),
+  ...policyOf(topic)
 })
 
 function* topicsJson(

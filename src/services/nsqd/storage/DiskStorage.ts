@@ -22,6 +22,7 @@ import { DiskQueue } from "./DiskQueue.ts"
 import * as DurabilityFile from "./DurabilityFile.ts"
 import { FreeSpace } from "./FreeSpace.ts"
 import { MetadataFile } from "./MetadataFile.ts"
+import * as PolicyFile from "./PolicyFile.ts"
 import type { DiskQueueOptions, HostedQueue, QueueHost } from "./QueueHost.ts"
 import { empty as noFiles } from "./QueueInventory.ts"
 import { Reserve } from "./Reserve.ts"
@@ -165,6 +166,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
 
     const queueOptions: DiskQueueOptions = { dataPath, maxBytesPerFile, maxMsgSize, syncEvery }
     const durabilities = DurabilityFile.make(disk, dataPath)
+    const policies = PolicyFile.make(disk, dataPath)
     const logsDirectory = Path.join(dataPath, logsDirectoryName)
     const written = new Set<TopicLog>()
     const freeSpace = new FreeSpace(disk, { directory: dataDirectory, minFreeBytes, fork: (work) => void fork(work) })
@@ -259,6 +261,8 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       hasQueue: (name) => Effect.map(catalogue, ({ inventoryOf }) => inventoryOf(name) !== noFiles),
       loadDurabilities: durabilities.load,
       saveDurabilities: durabilities.save,
+      loadPolicies: policies.load,
+      savePolicies: policies.save,
       loadMetadata: Effect.gen(function*() {
         yield* catalogue
         const saved = yield* metadataFile.load

@@ -3,6 +3,7 @@
  * stores them in NSQ's format, `Storage.layerMemory` keeps them in memory for tests and embedding.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
+import type { Policy } from "../../../protocol/http/PoliciesResponse.ts"
 import type { NsqdMetadata } from "../../../protocol/storage/NsqdMetadata.ts"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
@@ -32,6 +33,10 @@ export class Storage extends Context.Service<Storage, {
   readonly loadDurabilities: Effect.Effect<ReadonlyMap<string, Durability>, StorageError>
   /** Replaces them durably. */
   readonly saveDurabilities: (durabilities: ReadonlyMap<string, Durability>) => Effect.Effect<void, StorageError>
+  /** The policies that were set at run time, in the order in which they were set. */
+  readonly loadPolicies: Effect.Effect<ReadonlyArray<Policy>, StorageError>
+  /** Replaces them durably. */
+  readonly savePolicies: (policies: ReadonlyArray<Policy>) => Effect.Effect<void, StorageError>
   /** The saved topics and channels, and those whose creation was recorded since. */
   readonly loadMetadata: Effect.Effect<NsqdMetadata | undefined, StorageError>
   /** Saves the current metadata durably. */
@@ -59,6 +64,7 @@ export class Storage extends Context.Service<Storage, {
     const queues = new Map<string, MemoryBackend>()
     let saved: NsqdMetadata | undefined
     let durabilities: ReadonlyMap<string, Durability> = new Map()
+    let policies: ReadonlyArray<Policy> = []
     return {
       openQueue: (name) =>
         Effect.acquireRelease(
@@ -79,6 +85,8 @@ export class Storage extends Context.Service<Storage, {
       hasLog: () => Effect.succeed(false),
       loadDurabilities: Effect.sync(() => durabilities),
       saveDurabilities: (changed) => Effect.sync(() => void (durabilities = changed)),
+      loadPolicies: Effect.sync(() => policies),
+      savePolicies: (changed) => Effect.sync(() => void (policies = changed)),
       loadMetadata: Effect.sync(() => saved),
       saveMetadata: (current) => Effect.sync(() => void (saved = current())),
       recordCreation: (_, register) => register,

@@ -32,6 +32,7 @@ describe("NsqdOptions", () => {
     durability: ["memory", "synced", "synced"],
     topicDurability: [[], "orders.*=synced", ["orders.*=synced"]],
     segmentSize: [67_108_864, "65536", 65_536],
+    policies: [[], "orders.*:max_depth=5", [{ match: "orders.*", max_depth: 5 }]],
     minFreeBytes: [67_108_864, "0", 0],
     memQueueSize: [10_000, "0", 0],
     maxBytesPerFile: [104_857_600, "0x1000", 4096],

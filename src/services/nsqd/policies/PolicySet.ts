@@ -1,0 +1,106 @@
+/**
+ * Policies in the order of their precedence, and the values in force for a topic or a channel: each field has that of the most
+ * specific policy which sets it.
+ */
+import { Result } from "effect"
+import type {
+  FieldInForce,
+  ListedPolicy,
+  Policy,
+  PolicyField,
+  PolicySource
+} from "../../../protocol/http/PoliciesResponse.ts"
+import * as PolicyMatch from "../options/PolicyMatch.ts"
+
+/**
+ * The values in force, by field.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type InForce = { readonly [Name in PolicyField]?: FieldInForce }
+
+const topicFields: ReadonlyArray<PolicyField> = [
+  "ttl",
+  "max_age",
+  "max_depth",
+  "max_bytes",
+  "on_full",
+  "publish_rate",
+  "client_publish_rate",
+  "dedup_window",
+  "dedup_count",
+  "retention_age",
+  "retention_bytes",
+  "dead_letter"
+]
+
+/** Those that a channel also has from the policies of its topic. */
+const inheritedFields: ReadonlyArray<PolicyField> = ["ttl", "max_attempts", "dead_letter", "count_disconnects"]
+
+/** Those of a pattern of topics are limits of the topic. */
+const ownFields: ReadonlyArray<PolicyField> = ["max_depth", "max_bytes", "on_full"]
+
+interface Entry {
+  readonly policy: Policy
+  readonly source: PolicySource
+  readonly match: PolicyMatch.PolicyMatch
+}
+
+const entriesOf = (policies: ReadonlyArray<Policy>, source: PolicySource): ReadonlyArray<Entry> =>
+  policies.flatMap((policy) => {
+    const match = PolicyMatch.parse(policy.match)
+    return Result.isFailure(match) ? [] : [{ policy, source, match: match.success }]
+  })
+
+export class PolicySet {
+  /** Sorted, the one with the highest precedence first. */
+  private readonly entries: ReadonlyArray<Entry>
+  readonly config: ReadonlyArray<Policy>
+  readonly api: ReadonlyArray<Policy>
+
+  /** Of equally specific policies, those of `api` precede those of `config`, and later ones earlier ones. All are valid. */
+  constructor(config: ReadonlyArray<Policy>, api: ReadonlyArray<Policy>) {
+    this.config = config
+    this.api = api
+    this.entries = [...entriesOf(config, "config"), ...entriesOf(api, "api")].reverse().toSorted((a, b) =>
+      PolicyMatch.compare(b.match, a.match)
+    )
+  }
+
+  get isEmpty(): boolean {
+    return this.entries.length === 0
+  }
+
+  /** All policies, the one with the highest precedence first. */
+  get list(): ReadonlyArray<ListedPolicy> {
+    return this.entries.map(({ policy, source }) => ({ ...policy, source }))
+  }
+
+  /** The values in force for a topic. */
+  ofTopic(topic: string): InForce {
+    return pick(this.entries.filter(({ match }) => PolicyMatch.matchesTopic(match, topic)), topicFields)
+  }
+
+  /** The values in force for a channel. */
+  ofChannel(topic: string, channel: string): InForce {
+    const matching = this.entries.filter(({ match }) => PolicyMatch.matchesChannel(match, topic, channel))
+    return {
+      ...pick(matching, inheritedFields),
+      ...pick(matching.filter(({ match }) => match.channel !== undefined), ownFields)
+    }
+  }
+}
+
+const pick = (entries: ReadonlyArray<Entry>, fields: ReadonlyArray<PolicyField>): InForce => {
+  const found: { [Name in PolicyField]?: FieldInForce } = {}
+  for (const field of fields) {
+    for (const { policy, source } of entries) {
+      const value = policy[field]
+      if (value === undefined) continue
+      found[field] = { value, match: policy.match, source }
+      break
+    }
+  }
+  return found
+}

@@ -1,0 +1,50 @@
+import { assert, describe, it } from "@effect/vitest"
+import { PolicySet } from "../../../../src/services/nsqd/policies/PolicySet.ts"
+
+describe("PolicySet", () => {
+  it("the most specific pattern decides each field", () => {
+    const set = new PolicySet([
+      { match: "*", max_depth: 1, ttl: "1s", publish_rate: 5 },
+      { match: "orders.*", max_depth: 2 },
+      { match: "orders.new", max_depth: 3 },
+      { match: "orders.new*", max_depth: 4 }
+    ], [])
+    const depth = (topic: string) => set.ofTopic(topic).max_depth?.value
+    assert.strictEqual(depth("orders.new"), 3)
+    assert.strictEqual(depth("orders.newer"), 4)
+    assert.strictEqual(depth("orders.old"), 2)
+    assert.strictEqual(depth("payments"), 1)
+    assert.deepStrictEqual(set.ofTopic("orders.new").ttl, { value: "1s", match: "*", source: "config" })
+    assert.deepStrictEqual(set.list.map(({ match }) => match), ["orders.new", "orders.new*", "orders.*", "*"])
+  })
+
+  it("a pattern of channels precedes one of topics, whose limits are those of the topic", () => {
+    const set = new PolicySet([
+      { match: "orders.new", max_attempts: 1, max_depth: 10, on_full: "drop_oldest" },
+      { match: "*/b*", max_attempts: 2, max_bytes: 20 }
+    ], [])
+    const source = "config"
+    assert.deepStrictEqual(set.ofChannel("orders.new", "billing"), {
+      max_attempts: { value: 2, match: "*/b*", source },
+      max_bytes: { value: 20, match: "*/b*", source }
+    })
+    assert.deepStrictEqual(set.ofChannel("orders.new", "archive"), {
+      max_attempts: { value: 1, match: "orders.new", source }
+    })
+    assert.deepStrictEqual(Object.keys(set.ofTopic("orders.new")), ["max_depth", "on_full"])
+    assert.deepStrictEqual(set.ofTopic("other"), {})
+  })
+
+  it("policies of the API precede those of the options, and later ones earlier ones", () => {
+    const config = { match: "a?c", max_depth: 1, max_bytes: 1 }
+    const set = new PolicySet([config], [{ match: "a?c", max_depth: 2 }, { match: "ab?", max_depth: 3 }])
+    assert.deepStrictEqual(set.ofTopic("abc").max_depth, { value: 3, match: "ab?", source: "api" })
+    assert.strictEqual(set.ofTopic("axc").max_depth?.value, 2)
+    assert.strictEqual(set.ofTopic("axc").max_bytes?.value, 1)
+  })
+
+  it("a pattern with many wildcards is matched in a short time", () => {
+    const set = new PolicySet([{ match: "*a".repeat(60), max_depth: 1 }], [])
+    assert.deepStrictEqual(set.ofTopic(`${"a".repeat(63)}b`), {})
+  })
+})
