@@ -71,8 +71,8 @@ export const debPackage = (time: number): { readonly name: string; readonly data
     ),
     files: [
       ...application(),
-      ...services.map((name) =>
-        copy(`usr/lib/systemd/system/${name}.service`, Path.join(packaging, "systemd", `${name}.service`))
+      ...services.flatMap((name) => [`${name}.service`, `${name}.socket`]).map((unit) =>
+        copy(`usr/lib/systemd/system/${unit}`, Path.join(packaging, "systemd", unit))
       ),
       ...programs
         .filter(({ isDaemon }) => isDaemon)

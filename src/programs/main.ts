@@ -9,12 +9,19 @@ import { masked } from "../services/core/Masked.ts"
 import * as Version from "../services/core/Version.ts"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
+import {
+  type Descriptors,
+  fromEnvironment,
+  InheritedSockets,
+  type ListenerName
+} from "../services/net/InheritedSockets.ts"
 import type { DaemonOptions, Settings } from "../services/options/DaemonOptions.ts"
 import * as FlagHint from "../services/options/FlagHint.ts"
 import type { LogOptions } from "../services/options/LogOptions.ts"
 import type { OptionsError } from "../services/options/OptionsError.ts"
 import * as Arguments from "./arguments.ts"
 import * as Collector from "./collector.ts"
+import * as ServiceManager from "./serviceManager.ts"
 
 /** What this module has to know of a program that does not run. */
 export interface Program {
@@ -108,6 +115,8 @@ export interface Daemon<Options, A, E, F> {
   readonly beforeTerm?: Effect.Effect<void, never, A>
   /** Fails when the daemon cannot continue. */
   readonly failed: Effect.Effect<never, F, A>
+  /** The listeners that take sockets of the parent process, in the order of the sockets. Default: none. */
+  readonly listeners?: ReadonlyArray<ListenerName>
 }
 
 const exitOnFailure = <E extends Problem>(daemon: Effect.Effect<never, E>) =>
@@ -136,10 +145,12 @@ const serve = Effect.fnUntraced(function*<A, E extends Problem, F extends Proble
   layer: Layer.Layer<A, E>,
   reload: Effect.Effect<void, never, A>,
   failed: Effect.Effect<never, F, A>,
-  beforeTerm: Effect.Effect<void, never, A>
+  beforeTerm: Effect.Effect<void, never, A>,
+  sockets: Descriptors
 ) {
   yield* Effect.forkChild(Collector.tune)
   const state = DaemonState.make()
+  const manager = ServiceManager.make(process.env)
   const reloads = yield* Queue.sliding<void>(1)
   const terms = yield* Queue.sliding<void>(1)
   /** While it can run what comes before a stop; earlier, SIGTERM stops at once. */
@@ -148,16 +159,26 @@ const serve = Effect.fnUntraced(function*<A, E extends Problem, F extends Proble
     isServing = true
     return Effect.raceAllFirst([
       failed,
-      Effect.forever(Effect.andThen(Queue.take(reloads), reload)),
+      Effect.andThen(manager.ready, Effect.never),
+      Effect.forever(
+        Queue.take(reloads).pipe(
+          Effect.andThen(manager.reloading),
+          Effect.andThen(reload),
+          Effect.andThen(manager.ready)
+        )
+      ),
       Queue.take(terms).pipe(
         Effect.andThen(beforeTerm),
         Effect.andThen(Effect.sync(() => stop())),
         Effect.andThen(Effect.never)
       )
     ])
-  })
+  }).pipe(Effect.ensuring(manager.stopping))
   const daemon = yield* Effect.forkChild(
-    exitOnFailure(Effect.provide(serving, layer)).pipe(Effect.provideService(DaemonState, state))
+    exitOnFailure(Effect.provide(serving, layer)).pipe(
+      Effect.provideService(DaemonState, state),
+      Effect.provideService(InheritedSockets, sockets)
+    )
   )
   let codeAfterInterrupt = 0
   const stop = (): void => daemon.interruptUnsafe()
@@ -181,10 +202,10 @@ const serve = Effect.fnUntraced(function*<A, E extends Problem, F extends Proble
  * Runs a daemon with the options of command line, environment and config file until SIGINT, SIGTERM or a failure, then exits:
  * with 0 after a signal, with 1 after a failure or if data was lost while it stopped. It always stops in order, even after an
  * uncaught exception outside of all fibers. Further signals during the stop are ignored. SIGHUP reloads; during the start it is
- * delayed until the daemon runs.
+ * delayed until the daemon runs. systemd learns of the end of the start, of reloads and of the stop, if it wants to.
  */
 export const run = <Options extends LogOptions, A, E extends Problem, F extends Problem>(
-  { beforeTerm, failed, layer, options: daemonOptions, reload }: Daemon<Options, A, E, F>,
+  { beforeTerm, failed, layer, listeners = [], options: daemonOptions, reload }: Daemon<Options, A, E, F>,
   args: ReadonlyArray<string> = Arguments.read()
 ): void => {
   const { fromCommandLine, program, usage } = daemonOptions
@@ -192,7 +213,13 @@ export const run = <Options extends LogOptions, A, E extends Problem, F extends 
   exitWith(
     fromCommandLine(args, process.env).pipe(
       Effect.flatMap((settings) =>
-        serve(withOptions(layer, daemonOptions, settings), reload ?? nothing, failed, beforeTerm ?? Effect.void).pipe(
+        serve(
+          withOptions(layer, daemonOptions, settings),
+          reload ?? nothing,
+          failed,
+          beforeTerm ?? Effect.void,
+          fromEnvironment(process.env, process.pid, listeners)
+        ).pipe(
           Effect.provide(fatalLogs(program, settings.options.logFormat))
         )
       ),

@@ -6,5 +6,6 @@ import * as Main from "./main.ts"
 Main.run({
   options: NsqadminOptions,
   layer: Nsqadmin.layer,
-  failed: Nsqadmin.use((nsqadmin) => nsqadmin.failed)
+  failed: Nsqadmin.use((nsqadmin) => nsqadmin.failed),
+  listeners: ["http"]
 })

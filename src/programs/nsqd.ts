@@ -8,5 +8,6 @@ Main.run({
   layer: Nsqd.layer,
   reload: Nsqd.use((nsqd) => nsqd.reload),
   beforeTerm: Nsqd.use((nsqd) => nsqd.beforeTerm),
-  failed: Nsqd.use((nsqd) => nsqd.failed)
+  failed: Nsqd.use((nsqd) => nsqd.failed),
+  listeners: ["tcp", "http", "https"]
 })

@@ -6,5 +6,6 @@ import * as Main from "./main.ts"
 Main.run({
   options: NsqlookupdOptions,
   layer: Nsqlookupd.layer,
-  failed: Nsqlookupd.use((nsqlookupd) => nsqlookupd.failed)
+  failed: Nsqlookupd.use((nsqlookupd) => nsqlookupd.failed),
+  listeners: ["tcp", "http"]
 })

@@ -143,8 +143,8 @@ describe.skipIf(!isBuilt || !isInstalled("dpkg-deb"))("the package for Debian", 
     }
   })
 
-  it.skipIf(!isInstalled("systemd-analyze"))("systemd accepts the services", async () => {
-    const units = ["nsqd", "nsqlookupd", "nsqadmin"].map((name) => `${name}.service`)
+  it.skipIf(!isInstalled("systemd-analyze"))("systemd accepts the services and their sockets", async () => {
+    const units = ["nsqd", "nsqlookupd", "nsqadmin"].flatMap((name) => [`${name}.service`, `${name}.socket`])
     for (const unit of units) {
       // The check wants executables that exist.
       const text = Fs.readFileSync(installed(`usr/lib/systemd/system/${unit}`), "utf8")
@@ -155,7 +155,10 @@ describe.skipIf(!isBuilt || !isInstalled("dpkg-deb"))("the package for Debian", 
       "--man=no",
       ...units.map((unit) => join(directory, unit))
     ])
-    assert.deepStrictEqual(stderr.split("\n").filter((line) => /nsq(?:d|lookupd|admin)\.service/.test(line)), [])
+    assert.deepStrictEqual(
+      stderr.split("\n").filter((line) => /nsq(?:d|lookupd|admin)\.(?:service|socket)/.test(line)),
+      []
+    )
   })
 
   it.live("an installed nsqd starts with its config file, and an installed nsq_tail receives a message", () =>

@@ -101,7 +101,8 @@ describe.runIf(process.platform === "linux")("the list of processes", { timeout:
         "programFlags.ts",
         "runData.ts",
         "runNsq.ts",
-        "runStandalone.ts"
+        "runStandalone.ts",
+        "serviceManager.ts"
       ]
         .includes(name)
     )

@@ -9,10 +9,14 @@ import * as NetListener from "../net/NetListener.ts"
 import type { Listener } from "../net/Transport.ts"
 
 /**
- * Listens on `host:port` or a unix socket, and gives the server the event `connection` for each connection. The caller closes the
+ * Listens on `host:port`, a unix socket, or the inherited socket of that name, and gives the server the event `connection` for each connection. The caller closes the
  * server before the Scope closes. Fails with the reason `ListenFailure`.
  */
-export type Bind = (server: Server, address: string) => Effect.Effect<Listener, NetError, Scope.Scope>
+export type Bind = (
+  server: Server,
+  address: string,
+  name: "http" | "https"
+) => Effect.Effect<Listener, NetError, Scope.Scope>
 
 /** How HTTP servers listen. Default: on sockets of the operating system. */
 export const HttpBinding: Context.Reference<Bind> = Context.Reference("effect-nsq/http/HttpBinding", {

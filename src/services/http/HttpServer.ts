@@ -223,7 +223,7 @@ export const listen = Effect.fnUntraced(
     server.on("request", onRequest).on("checkContinue", onRequest)
     const bind = yield* HttpBinding
     const listener = yield* Effect.acquireRelease(
-      bind(server, settings.address),
+      bind(server, settings.address, settings.tls === undefined ? "http" : "https"),
       ({ address }) =>
         Effect.andThen(
           Effect.logInfo(`${settings.name}: closing ${address}`),

@@ -3,6 +3,7 @@
  */
 import { Deferred, Effect } from "effect"
 import type * as Net from "node:net"
+import { InheritedSockets, type ListenerName } from "./InheritedSockets.ts"
 import { listenFailure, type NetError } from "./NetError.ts"
 import { joinAddress, type Listener, splitAddress } from "./Transport.ts"
 
@@ -26,12 +27,13 @@ const listenerOf = (server: Net.Server, address: string, broken: Listener["broke
     : { address: joinAddress(bound.address, bound.port), port: bound.port, broken }
 }
 
-/** Starts to listen. The caller has to close the server. */
-export const bind = Effect.fnUntraced(function*(server: Net.Server, address: string) {
+/** Starts to listen: on the inherited socket of that name if there is one, else at the address. The caller has to close the server. */
+export const bind = Effect.fnUntraced(function*(server: Net.Server, address: string, name?: ListenerName) {
   const port = splitAddress(address)?.port ?? 0
   if (port > maxPort) {
     return yield* listenFailure(address, new Error(`listen tcp: address ${port}: invalid port`))
   }
+  const inherited = name === undefined ? undefined : (yield* InheritedSockets).get(name)
   const log = Effect.runForkWith(yield* Effect.context<never>())
   const broken = Deferred.makeUnsafe<never, NetError>()
   const breakWith = (cause: Error): void => void Deferred.doneUnsafe(broken, Effect.fail(listenFailure(address, cause)))
@@ -45,7 +47,7 @@ export const bind = Effect.fnUntraced(function*(server: Net.Server, address: str
   return yield* Effect.callback<Listener, NetError>((resume) => {
     const fail = (cause: Error): void => resume(Effect.fail(listenFailure(address, cause)))
     server.once("error", fail)
-    server.listen(optionsOf(address), () => {
+    server.listen(inherited === undefined ? optionsOf(address) : { fd: inherited }, () => {
       server.off("error", fail)
       watch()
       resume(Effect.succeed(listenerOf(server, address, Deferred.await(broken))))

@@ -61,6 +61,6 @@ export const layer = Layer.succeed(Transport, {
       fork(Effect.scoped(Effect.flatMap(SocketConnection.make(socket), handle)))
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => void server.close()))
-    return yield* NetListener.bind(server, address)
+    return yield* NetListener.bind(server, address, "tcp")
   })
 })
