@@ -98,6 +98,7 @@ export const flagsOf: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
   ["nsqadmin", [
     "acl-http-header",
     "admin-user",
+    "alert-webhook",
     "allow-config-from-cidr",
     "allowed-daemon-networks",
     "base-path",

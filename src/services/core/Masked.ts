@@ -42,9 +42,17 @@ export const withoutUser = (address: string): string => {
   return url.href
 }
 
+/** Hides everything of a URL but its scheme and host: the path of a webhook is often its secret. */
+export const maskedWebhook = (address: string): string => {
+  const url = URL.parse(address)
+  if (url === null) return hidden
+  return url.pathname === "/" && url.search === "" ? url.origin : `${url.origin}/${hidden}`
+}
+
 /** Masks the value of a command-line option: addresses, and the secrets that tools send. */
 const maskedValue = (option: string, value: string): string => {
   if (option === "header") return value.replace(/^([^:]*:\s*).*$/s, `$1${hidden}`)
+  if (option === "alert-webhook") return maskedWebhook(value)
   if (option.endsWith("-opt")) return value.replace(/^(auth_secret,).*$/s, `$1${hidden}`)
   return maskedAddress(value)
 }

@@ -27,6 +27,7 @@ import type { AdminAccess } from "./AdminAccess.ts"
 import type { AdminConfig } from "./AdminConfig.ts"
 import * as AdminPage from "./AdminPage.ts"
 import * as AdminRoutes from "./AdminRoutes.ts"
+import type { Alerts } from "./Alerts.ts"
 import * as CountersHandlers from "./CountersHandlers.ts"
 import * as Endpoints from "./Endpoints.ts"
 import type { Graphite } from "./Graphite.ts"
@@ -228,6 +229,7 @@ export type Services =
   | Checked
   | AdminAccess
   | AdminConfig
+  | Alerts
   | Cluster
   | ClusterActions
   | ClusterSources

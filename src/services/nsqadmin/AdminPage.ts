@@ -2,7 +2,7 @@
 import { Duration, Effect } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
-import { maskedAddress, withoutUser } from "../core/Masked.ts"
+import { maskedAddress, maskedWebhook, withoutUser } from "../core/Masked.ts"
 import { version } from "../core/Version.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
@@ -50,6 +50,7 @@ export const make = Effect.fnUntraced(function*(basePath: string) {
         isAdmin: access.isAdmin(headers),
         nsqlookupd: (yield* sources.current).lookupd.map(maskedAddress),
         sampleInterval: Duration.toMillis(options.sampleInterval),
+        alertWebhooks: options.alertWebhooks.map(maskedWebhook),
         historySpan: options.historyDir === "" ? hourMillis : Duration.toMillis(options.historyRetention),
         graphite: {
           enabled: options.graphiteUrl !== "",

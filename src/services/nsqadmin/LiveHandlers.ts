@@ -1,10 +1,11 @@
-/** Handlers of `/api/live`, `/api/history` and `/api/mutes` (docs/nsqadmin.md#the-api). */
+/** Handlers of `/api/live`, `/api/history`, `/api/mutes` and `/api/alerts` (docs/nsqadmin.md#the-api). */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
-import { BadRequest } from "../../protocol/http/admin/AdminFailure.ts"
+import { BadRequest, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
 import { Mute } from "../../protocol/http/admin/AdminLive.ts"
 import { AdminAccess } from "./AdminAccess.ts"
+import { Alerts } from "./Alerts.ts"
 import * as JsonBody from "./JsonBody.ts"
 import { LiveFeed } from "./LiveFeed.ts"
 import { Mutes } from "./Mutes.ts"
@@ -19,10 +20,21 @@ export const layer = HttpApiBuilder.group(
     const access = yield* AdminAccess
     const feed = yield* LiveFeed
     const mutes = yield* Mutes
+    const alerts = yield* Alerts
 
     const mute = Effect.fnUntraced(function*() {
       yield* access.check
       yield* mutes.mute(yield* JsonBody.decode(Mute))
+      return { message: "" }
+    })
+
+    const testAlert = Effect.gen(function*() {
+      yield* access.check
+      const tested = yield* alerts.test
+      const failed = tested.filter(({ failure }) => failure !== undefined)
+      const message = failed.map(({ failure, webhook }) => `${webhook}: ${failure}`).join("; ")
+      if (tested.length === 0) return yield* Effect.fail(BadRequest.make({ message: "NO_ALERT_WEBHOOK" }))
+      if (failed.length > 0) return yield* Effect.fail(UpstreamError.make({ message: `WEBHOOK_FAILED: ${message}` }))
       return { message: "" }
     })
 
@@ -35,5 +47,6 @@ export const layer = HttpApiBuilder.group(
           : feed.range({ topic: topics, channel, span, to, before })
       })
       .handleRaw("mute", () => mute())
+      .handle("testAlert", () => testAlert)
   })
 )

@@ -24,6 +24,7 @@ import { OptionsError } from "../options/OptionsError.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { AdminConfig } from "./AdminConfig.ts"
 import { AdminHttp, Checked, type Services } from "./AdminHttp.ts"
+import { Alerts } from "./Alerts.ts"
 import { Graphite } from "./Graphite.ts"
 import { History } from "./History.ts"
 import { HistoryStore } from "./HistoryStore.ts"
@@ -36,6 +37,7 @@ import { Sampler } from "./Sampler.ts"
 import { TailFeed } from "./TailFeed.ts"
 import { TestMessage } from "./TestMessage.ts"
 import { WebAssets } from "./WebAssets.ts"
+import { Webhooks } from "./Webhooks.ts"
 
 const failure =
   (tag: "InvalidOption" | "ListenFailure" | "ListenerLoss") =>
@@ -141,7 +143,8 @@ const start = Effect.fnUntraced(function*(given: Pieces) {
     pieces.http.pipe(
       Layer.provide([AdminConfig.layer, WebAssets.layer, Graphite.layer]),
       Layer.provide([LiveFeed.layer, TailFeed.layer, TestMessage.layer]),
-      Layer.provide([History.layer, Mutes.layer]),
+      Layer.provide(Alerts.layer("")),
+      Layer.provide([History.layer, Mutes.layer, Webhooks.layer]),
       Layer.provide(HistoryStore.layer),
       Layer.provide(Sampler.layer(options)),
       Layer.provideMerge(pieces.actions),

@@ -8,6 +8,7 @@ import { IpInterface, IpNetwork } from "effect/net"
 import { lookup } from "node:dns/promises"
 import { readFile } from "node:fs/promises"
 import type { SecureContext, SecureContextOptions } from "node:tls"
+import { maskedWebhook } from "../core/Masked.ts"
 import type { ClientTls } from "../http/HttpClients.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import { splitAddress } from "../net/Transport.ts"
@@ -123,6 +124,10 @@ export const check = Effect.fnUntraced(function*(
   const endpoint = options.notificationHttpEndpoint
   if (endpoint !== "" && URL.parse(endpoint)?.protocol.startsWith("http") !== true) {
     return yield* refusedValue(`failed to parse --notification-http-endpoint (${endpoint}) - not an HTTP URL`)
+  }
+  const webhook = options.alertWebhooks.find((url) => URL.parse(url)?.protocol.startsWith("http") !== true)
+  if (webhook !== undefined) {
+    return yield* refusedValue(`failed to parse --alert-webhook (${maskedWebhook(webhook)}) - not an HTTP URL`)
   }
   if (Duration.toSeconds(options.statsdInterval) < 1) {
     return yield* refusedValue("--statsd-interval must be at least 1s")

@@ -5,6 +5,7 @@
 import * as PeerOptions from "../options/DaemonPeerOptions.ts"
 import * as HttpOptions from "../options/HttpOptions.ts"
 import * as LogOptions from "../options/LogOptions.ts"
+import * as Kind from "../options/OptionKind.ts"
 import * as Row from "../options/OptionRow.ts"
 import type { OptionsOf } from "../options/OptionTable.ts"
 
@@ -38,6 +39,13 @@ export const table = {
   statsdInterval: Row.duration("statsd-interval", "1 minute", "interval of pushes to statsd; must match nsqd's"),
   /** URL for notifications of administrators' actions; empty for none. */
   notificationHttpEndpoint: Row.string("notification-http-endpoint", "", "URL to POST administrators' actions to"),
+  /** URLs that receive alerts when warnings begin and end; empty for none. */
+  alertWebhooks: Row.row(
+    "alert-webhook",
+    Kind.webhooks,
+    (): ReadonlyArray<string> => [],
+    "URL to POST alerts to when warnings begin and end (may be given several times)"
+  ),
   httpClientConnectTimeout: Row.duration("http-client-connect-timeout", "2 seconds", "timeout for HTTP connects"),
   httpClientRequestTimeout: Row.duration(
     "http-client-request-timeout",

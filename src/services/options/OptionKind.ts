@@ -5,7 +5,7 @@
  */
 import { type Duration, Result } from "effect"
 import * as GoDuration from "../core/GoDuration.ts"
-import { maskedAddress } from "../core/Masked.ts"
+import { maskedAddress, maskedWebhook } from "../core/Masked.ts"
 
 /** The response of `GET /config/:opt`: plain text for strings, JSON for everything else. */
 export type ConfigValue =
@@ -177,6 +177,12 @@ export const strings: OptionKind<ReadonlyArray<string>> = {
   },
   format: (value) => value.join(","),
   render: (value) => asJson(value.map(maskedAddress))
+}
+
+/** A list of URLs whose paths may be secret. */
+export const webhooks: OptionKind<ReadonlyArray<string>> = {
+  ...strings,
+  render: (value) => asJson(value.map(maskedWebhook))
 }
 
 const floatSyntax = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/

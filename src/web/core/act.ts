@@ -29,5 +29,8 @@ export const useTombstone = () => useAtomSet(AdminClient.mutation("nodes", "tomb
 /** Returns a function that mutes a warning. */
 export const useMute = () => useAtomSet(AdminClient.mutation("live", "mute"), mode)
 
+/** Returns a function that sends a test alert. */
+export const useTestAlert = () => useAtomSet(AdminClient.mutation("live", "testAlert"), mode)
+
 /** Returns a function that publishes a test message. */
 export const usePublish = () => useAtomSet(AdminClient.mutation("messages", "publish"), mode)

@@ -9,6 +9,7 @@ const development: WebSettings = {
   isAdmin: true,
   nsqlookupd: [],
   sampleInterval: 5000,
+  alertWebhooks: [],
   historySpan: 3_600_000,
   graphite: { enabled: false, url: "", counterFormat: "", gaugeFormat: "", interval: 60, prefix: "" }
 }

@@ -1,7 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
+import type { Alert } from "../../../src/protocol/http/admin/AdminAlerts.ts"
+import { fakeServer } from "../../services/http/fakeServer.ts"
 import { Browser, type Tab } from "./browser.ts"
-import { startCluster } from "./cluster.ts"
+import { startCluster, until } from "./cluster.ts"
 import { consume } from "./consumer.ts"
 
 const bodies = (count: number) => Array(count).fill("x").join("\n")
@@ -66,5 +68,32 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's warnings", (it) 
       yield* view.act(() => warning(view, "muted until").waitFor())
       yield* view.act((page) => page.getByRole("button", { name: "Unmute No channels lonely" }).click())
       yield* view.act((page) => page.getByRole("link", { name: "Warnings 1" }).waitFor())
+    }))
+
+  it.effect("an administrator tests the webhooks of alerts, which report what begins and ends", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const received: Array<typeof Alert.Encoded> = []
+      let status = 500
+      const pager = yield* fakeServer((request, response) => {
+        request.setEncoding("utf8").on("data", (body: string) => received.push(JSON.parse(body)))
+        request.on("end", () => response.writeHead(status).end())
+      })
+      const { admin, nsqds: [first, second] } = yield* startCluster({ alertWebhooks: [`http://${pager}/s3cret`] })
+      const view = yield* tab(admin.url)
+      yield* view.open("/warnings")
+      const test = view.act((page) => page.getByRole("button", { name: "Send a test alert" }).click())
+      yield* test
+      yield* view.act((page) => page.getByText(`WEBHOOK_FAILED: http://${pager}/***: got response 500`).waitFor())
+      status = 200
+      yield* test
+      yield* view.act((page) => page.getByText("A test alert has been sent.").waitFor())
+      assert.deepStrictEqual(received.map(({ event }) => event), ["test", "test"])
+      const events = Effect.sync(() => received.slice(2).map(({ event, id }) => `${event} ${id}`))
+      for (const nsqd of [first, second]) yield* nsqd.post("/topic/create?topic=lonely")
+      yield* until(events, ([event]) => event === "raised topic_without_channels lonely")
+      for (const nsqd of [first, second]) yield* nsqd.post("/channel/create?topic=lonely&channel=c")
+      yield* until(events, (all) => all.includes("cleared topic_without_channels lonely"))
+      assert.notInclude(yield* view.act((page) => page.content()), "s3cret")
     }))
 })

@@ -19,6 +19,7 @@ describe("NsqadminOptions", () => {
     statsdPrefix: ["nsq.%s", "x", "x"],
     statsdInterval: [Duration.minutes(1), "10s", Duration.seconds(10)],
     notificationHttpEndpoint: ["", "http://audit", "http://audit"],
+    alertWebhooks: [[], "http://pager", ["http://pager"]],
     httpClientConnectTimeout: [Duration.seconds(2), "1s", Duration.seconds(1)],
     httpClientRequestTimeout: [Duration.seconds(5), "1m", Duration.minutes(1)],
     httpClientTlsInsecureSkipVerify: [false, "true", true],

@@ -9,6 +9,7 @@ import { Forbidden } from "../../../src/protocol/http/admin/AdminFailure.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { AdminAccess } from "../../../src/services/nsqadmin/AdminAccess.ts"
+import { Alerts } from "../../../src/services/nsqadmin/Alerts.ts"
 import { History } from "../../../src/services/nsqadmin/History.ts"
 import { HistoryStore } from "../../../src/services/nsqadmin/HistoryStore.ts"
 import { LiveFeed } from "../../../src/services/nsqadmin/LiveFeed.ts"
@@ -18,6 +19,7 @@ import { Mutes } from "../../../src/services/nsqadmin/Mutes.ts"
 import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
 import { TailFeed } from "../../../src/services/nsqadmin/TailFeed.ts"
 import { TestMessage } from "../../../src/services/nsqadmin/TestMessage.ts"
+import { Webhooks } from "../../../src/services/nsqadmin/Webhooks.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
 import { clusterOf, daemonHttp, startNsqd } from "./nsqds.ts"
 
@@ -32,7 +34,8 @@ const client = HttpApiTest.groups(AdminApi, ["live", "messages"])
 const layer = (access: AdminAccess["Service"], ...nsqds: ReadonlyArray<string>) =>
   Layer.merge(LiveHandlers.layer, MessagesHandlers.layer).pipe(
     Layer.provide([LiveFeed.layer, TestMessage.layer, TailFeed.layer]),
-    Layer.provide([History.layer, Mutes.layer]),
+    Layer.provide(Alerts.layer("")),
+    Layer.provide([History.layer, Mutes.layer, Webhooks.layer]),
     Layer.provide(HistoryStore.layer),
     Layer.provide(Sampler.layer({ sampleInterval: "20 millis" })),
     Layer.provide([

@@ -166,6 +166,11 @@ export class LiveGroup extends HttpApiGroup.make("live").add(
     payload: Mute,
     success: ActionResponse,
     error: [BadRequest, Forbidden, InternalError]
+  }),
+  /** Sends a test alert to each webhook. Fails with those that failed. For administrators only. */
+  HttpApiEndpoint.post("testAlert", "/api/alerts/test", {
+    success: ActionResponse,
+    error: [BadRequest, Forbidden, UpstreamError]
   })
 ) {}
 

@@ -14,6 +14,8 @@ export const WebSettings = Schema.Struct({
   nsqlookupd: Schema.Array(Schema.String),
   /** Milliseconds between two samples of the cluster. */
   sampleInterval: Schema.Finite,
+  /** The webhooks that receive alerts, without secrets. */
+  alertWebhooks: Schema.Array(Schema.String),
   /** The longest time before now that charts show, in milliseconds. */
   historySpan: Schema.Finite,
   graphite: Schema.Struct({
