@@ -59,6 +59,7 @@ export const outline: ReadonlyArray<Part> = [
       document("Operating nsqd", "operations"),
       document("Durability", "durability"),
       document("Policies", "policies"),
+      document("Headers", "headers"),
       document("Security", "security"),
       document("Discovery", "discovery"),
       document("nsqadmin", "nsqadmin"),

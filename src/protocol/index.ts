@@ -124,6 +124,14 @@ export * as Message from "./client/Message.ts"
  */
 export * as MessageBatch from "./client/MessageBatch.ts"
 /**
+ * Headers of messages.
+ *
+ * ```ts
+ * const block = MessageHeaders.encodeHeaders({ "content-type": "application/json" })
+ * ```
+ */
+export * as MessageHeaders from "./client/Headers.ts"
+/**
  * Topic and channel names.
  *
  * ```ts

@@ -6,12 +6,12 @@ import { Schema } from "effect"
 import { ArrivedBytes } from "./ArrivedBytes.ts"
 
 /**
- * The types of frames.
+ * The types of frames. Only clients that negotiated headers get `messageWithHeaders`.
  *
  * @since 0.1.0
  * @category models
  */
-export const FrameType = { response: 0, error: 1, message: 2 } as const
+export const FrameType = { response: 0, error: 1, message: 2, messageWithHeaders: 3 } as const
 
 /**
  * A frame as a value.
@@ -20,7 +20,7 @@ export const FrameType = { response: 0, error: 1, message: 2 } as const
  * @category schemas
  */
 export const Frame = Schema.Struct({
-  type: Schema.Literals([FrameType.response, FrameType.error, FrameType.message]),
+  type: Schema.Literals([FrameType.response, FrameType.error, FrameType.message, FrameType.messageWithHeaders]),
   data: Schema.Uint8Array
 })
 /** A frame as a value. */
@@ -99,7 +99,7 @@ export class FrameDecoder {
     const bytes = this.arrived.all
     const size = bytes.readInt32BE(0)
     const type = bytes.readInt32BE(4)
-    if (size < 4 || size > this.maxFrameSize || (type !== 0 && type !== 1 && type !== 2)) {
+    if (size < 4 || size > this.maxFrameSize || (type !== 0 && type !== 1 && type !== 2 && type !== 3)) {
       return new FrameError({ size, type })
     }
     if (bytes.length < size + 4) return undefined

@@ -70,6 +70,24 @@ export const decodeMessage = (data: Uint8Array): Message | undefined => {
 }
 
 /**
+ * Decodes the data of a frame of type `messageWithHeaders`: a message whose headers precede its body, which is a view as well. Returns
+ * `undefined` if the data is too short.
+ *
+ * @since 0.2.0
+ * @category codecs
+ */
+export const decodeMessageWithHeaders = (
+  data: Uint8Array
+): { readonly message: Message; readonly headers: Buffer } | undefined => {
+  const message = decodeMessage(data)
+  if (message === undefined || message.body.length < 4) return undefined
+  const rest = Buffer.from(message.body.buffer, message.body.byteOffset, message.body.length)
+  const end = 4 + rest.readUInt32BE(0)
+  if (end > rest.length) return undefined
+  return { message: { ...message, body: rest.subarray(end) }, headers: rest.subarray(4, end) }
+}
+
+/**
  * Encodes a message.
  *
  * @since 0.1.0

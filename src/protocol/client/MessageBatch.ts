@@ -9,6 +9,8 @@
 import type { GuidBlock } from "./Guid.ts"
 import {
   framesSize,
+  framesWithoutHeaders,
+  hasHeadersAt,
   layOutPublished,
   layOutStored,
   messageFrameHeaderSize,
@@ -23,9 +25,14 @@ import {
 export {
   frameAttempts,
   frameAttemptsOffset,
+  frameBodyStart,
+  frameHeaders,
   frameIdOffset,
   framesSize,
+  framesWithoutHeaders,
   frameTimestampOffset,
+  hasHeadersAt,
+  headersPart,
   layOutPublished,
   messageFrameHeaderSize,
   type PublishedBodies,
@@ -62,7 +69,10 @@ const gatherableBytesMax = 4 * 1024
 export class MessageBatch {
   /** Changes only while messages are gathered. */
   count: number
+  /** Bytes of the bodies and of the headers in `frames`. */
   bodyBytes: number
+  /** Whether some messages may have headers: the types of their frames tell. */
+  readonly hasHeaders: boolean
   /** Delay in ms that starts when the message reaches a channel; 0 for no delay. A batch with a delay has one message. */
   readonly deferMillis: number
   private readonly ledger: Ledger | undefined
@@ -88,8 +98,10 @@ export class MessageBatch {
     stored: StoredRecords | undefined,
     timestamp: bigint,
     ids: GuidBlock | undefined,
-    laidOut: Buffer | undefined
+    laidOut: Buffer | undefined,
+    hasHeaders: boolean
   ) {
+    this.hasHeaders = hasHeaders
     this.count = count
     this.bodyBytes = bodyBytes
     this.deferMillis = deferMillis
@@ -105,14 +117,15 @@ export class MessageBatch {
   static published(bodies: PublishedBodies, timestamp: bigint, ids: GuidBlock, deferMillis = 0): MessageBatch {
     return new MessageBatch(
       bodies.count,
-      bodies.bodyBytes,
+      framesSize(bodies) - bodies.count * messageFrameHeaderSize,
       deferMillis,
       undefined,
       bodies,
       undefined,
       timestamp,
       ids,
-      undefined
+      undefined,
+      bodies.headers !== undefined
     )
   }
 
@@ -124,13 +137,24 @@ export class MessageBatch {
   /** Returns a batch of messages read from a disk queue. */
   static stored(records: StoredRecords, ledger?: Ledger, deferMillis = 0): MessageBatch {
     const bodyBytes = records.end - records.start - records.count * recordHeaderSize
-    return new MessageBatch(records.count, bodyBytes, deferMillis, ledger, undefined, records, 0n, undefined, undefined)
+    return new MessageBatch(
+      records.count,
+      bodyBytes,
+      deferMillis,
+      ledger,
+      undefined,
+      records,
+      0n,
+      undefined,
+      undefined,
+      false
+    )
   }
 
-  /** Returns a batch of `count` consecutive message frames, which fill their buffer. */
-  static ofFrames(frames: Buffer, count: number, ledger?: Ledger): MessageBatch {
+  /** Returns a batch of `count` consecutive message frames, which fill their buffer. `hasHeaders` says whether some may have headers. */
+  static ofFrames(frames: Buffer, count: number, ledger?: Ledger, hasHeaders = false): MessageBatch {
     const bodyBytes = frames.length - count * messageFrameHeaderSize
-    return new MessageBatch(count, bodyBytes, 0, ledger, undefined, undefined, 0n, undefined, frames)
+    return new MessageBatch(count, bodyBytes, 0, ledger, undefined, undefined, 0n, undefined, frames, hasHeaders)
   }
 
   /** Returns a copy of the message at `position` of `frames`, which can change its attempts and does not retain its batch. */
@@ -140,7 +164,8 @@ export class MessageBatch {
     const copy = Buffer.allocUnsafeSlow(size)
     frames.copy(copy, 0, position, position + size)
     const bodyBytes = size - messageFrameHeaderSize
-    const batch = new MessageBatch(1, bodyBytes, 0, this.ledger, undefined, undefined, 0n, undefined, copy)
+    const hasHeaders = this.hasHeaders && hasHeadersAt(frames, position)
+    const batch = new MessageBatch(1, bodyBytes, 0, this.ledger, undefined, undefined, 0n, undefined, copy, hasHeaders)
     batch.ledgerPosition = this.ledgerPosition + position
     return batch
   }
@@ -160,7 +185,8 @@ export class MessageBatch {
     if (size > gatherableBytesMax) return undefined
     const capacity = Math.min(gatheredBytesMax, 4 * Math.max(size, predecessor.capacity))
     const frames = Buffer.allocUnsafeSlow(capacity)
-    const batch = new MessageBatch(0, 0, 0, undefined, undefined, undefined, timestamp, ids, frames)
+    const hasHeaders = bodies.headers !== undefined
+    const batch = new MessageBatch(0, 0, 0, undefined, undefined, undefined, timestamp, ids, frames, hasHeaders)
     batch.room = capacity
     batch.gather(bodies, timestamp, ids)
     return batch
@@ -194,13 +220,18 @@ export class MessageBatch {
     }
   }
 
-  /** Adds newly published messages; returns false if this batch does not gather, or has no room for them. */
+  /**
+   * Adds newly published messages; returns false if this batch does not gather, has no room for them, or if only one of the two has
+   * headers.
+   */
   gather(bodies: PublishedBodies, timestamp: bigint, ids: GuidBlock): boolean {
     const { laidOut, room } = this
-    if (laidOut === undefined || framesSize(bodies) > room) return false
+    if (laidOut === undefined || (bodies.headers !== undefined) !== this.hasHeaders) return false
+    const size = framesSize(bodies)
+    if (size > room) return false
     this.room = laidOut.length - layOutPublished(laidOut, laidOut.length - room, bodies, timestamp, ids)
     this.count += bodies.count
-    this.bodyBytes += bodies.bodyBytes
+    this.bodyBytes += size - bodies.count * messageFrameHeaderSize
     this.newest = timestamp
     return true
   }
@@ -237,20 +268,23 @@ export class MessageBatch {
   }
 
   /**
-   * Returns the messages `from` to `to` as disk records. Their attempts count past deliveries only. `position` is the position
-   * of message `from` in `frames`, if known.
+   * Returns the messages `from` to `to` as disk records, which have no headers. Their attempts count past deliveries only. `position`
+   * is the position of message `from` in `frames`, if known.
    */
   encodeRecords(from: number, to: number, position?: number): StoredRecords {
     if (this.laidOut === undefined && this.stored !== undefined && from === 0 && to === this.count) return this.stored
     if (this.published !== undefined && this.ids !== undefined) {
       return recordsOfPublished(this.published, this.timestamp, this.ids, from, to)
     }
-    return recordsOfFrames(this.frames, position ?? this.positionOf(from), to - from)
+    const start = position ?? this.positionOf(from)
+    if (!this.hasHeaders) return recordsOfFrames(this.frames, start, to - from)
+    return recordsOfFrames(framesWithoutHeaders(this.frames, start, this.positionOf(to - from, start)), 0, to - from)
   }
 
-  private positionOf(index: number): number {
+  /** The position of the message `index` messages after the one at `from`. */
+  private positionOf(index: number, from = 0): number {
     const frames = this.frames
-    let position = 0
+    let position = from
     for (let i = 0; i < index; i++) position += frames.readInt32BE(position) + 4
     return position
   }

@@ -1,11 +1,13 @@
 /**
  * The bytes of messages: as published bodies, as frames of the TCP protocol, and as records of a disk queue; and the conversions
- * between them.
+ * between them. A message with headers has a frame of its own type, whose body follows the headers (docs/headers.md); records of
+ * a disk queue have NSQ's format, which cannot hold headers.
  *
  * Hot path: plain loops over bytes, no objects per message.
  */
 import { frameHeaderSize, FrameType } from "./Frame.ts"
 import { type GuidBlock, GuidWriter, writeGuid } from "./Guid.ts"
+import { noHeaders } from "./Headers.ts"
 import { messageHeaderSize } from "./Message.ts"
 
 /**
@@ -63,6 +65,13 @@ export interface PublishedBodies {
   readonly count: number
   /** Sum of the body sizes. */
   readonly bodyBytes: number
+  /**
+   * Encoded headers (`MessageHeaders.encodeHeaders`), which have been checked: one block for all messages, or one for each, empty for a
+   * message without headers. Default: no message has headers.
+   *
+   * @since 0.2.0
+   */
+  readonly headers?: Buffer | ReadonlyArray<Buffer>
 }
 
 /**
@@ -113,7 +122,36 @@ export const setAttempts = (frames: Buffer, position: number, attempts: number):
  * @since 0.2.0
  * @category operations
  */
-export const framesSize = (bodies: PublishedBodies): number => bodies.count * messageFrameHeaderSize + bodies.bodyBytes
+export const framesSize = (bodies: PublishedBodies): number => {
+  const size = bodies.count * messageFrameHeaderSize + bodies.bodyBytes
+  return bodies.headers === undefined ? size : size + headersSize(bodies.headers, bodies.count)
+}
+
+/** The headers of message `index`. */
+const headersOf = (headers: Buffer | ReadonlyArray<Buffer>, index: number): Buffer =>
+  (Buffer.isBuffer(headers) ? headers : headers[index]) ?? noHeaders
+
+/**
+ * Returns the headers of the messages from number `first` to `end`, which is excluded.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const headersPart = (
+  headers: Buffer | ReadonlyArray<Buffer>,
+  first: number,
+  end: number
+): Buffer | ReadonlyArray<Buffer> => Buffer.isBuffer(headers) ? headers : headers.slice(first, end)
+
+/** Bytes of the headers of `count` messages in their frames. */
+const headersSize = (headers: Buffer | ReadonlyArray<Buffer>, count: number): number => {
+  let size = 0
+  for (let i = 0; i < count; i++) {
+    const { length } = headersOf(headers, i)
+    if (length > 0) size += sizeBytes + length
+  }
+  return size
+}
 
 /**
  * Writes published messages as frames to position `to` of `out`, which must not share its memory; returns their end.
@@ -129,6 +167,7 @@ export const layOutPublished = (
   ids: GuidBlock
 ): number => {
   const { bytes, count, gap } = bodies
+  if (bodies.headers !== undefined) return layOutWithHeaders(out, to, bodies, bodies.headers, timestamp, ids)
   // For one or two ids the writer does not pay.
   const guids = count > 2 ? new GuidWriter(ids) : undefined
   const high = Number(BigInt.asIntN(32, timestamp >> 32n))
@@ -162,8 +201,92 @@ export const layOutPublished = (
   return to
 }
 
+const layOutWithHeaders = (
+  out: Buffer,
+  to: number,
+  bodies: PublishedBodies,
+  headers: Buffer | ReadonlyArray<Buffer>,
+  timestamp: bigint,
+  ids: GuidBlock
+): number => {
+  const { bytes, count, gap } = bodies
+  let from = bodies.start
+  for (let i = 0; i < count; i++) {
+    const size = bytes.readInt32BE(from)
+    const block = headersOf(headers, i)
+    let at = to + messageFrameHeaderSize
+    if (block.length > 0) {
+      at = out.writeInt32BE(block.length, at)
+      at += block.copy(out, at)
+    }
+    at += bytes.copy(out, at, from + sizeBytes, from + sizeBytes + size)
+    out.writeInt32BE(at - to - sizeBytes, to)
+    out.writeInt32BE(block.length > 0 ? FrameType.messageWithHeaders : FrameType.message, to + 4)
+    out.writeBigInt64BE(timestamp, to + frameTimestampOffset)
+    out.writeUInt16BE(1, to + frameAttemptsOffset)
+    writeGuid(out, to + frameIdOffset, ids, i)
+    from += sizeBytes + size + gap
+    to = at
+  }
+  return to
+}
+
 /**
- * Returns the messages `first` to `to` of published ones as disk records, without deliveries.
+ * Whether the frame at `position` has headers.
+ *
+ * @since 0.2.0
+ * @category predicates
+ */
+export const hasHeadersAt = (frames: Buffer, position: number): boolean =>
+  frames.readInt32BE(position + 4) === FrameType.messageWithHeaders
+
+/**
+ * Returns the encoded headers of the frame at `position`, as a view; empty without headers.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const frameHeaders = (frames: Buffer, position: number): Buffer => {
+  if (!hasHeadersAt(frames, position)) return noHeaders
+  const at = position + messageFrameHeaderSize
+  return frames.subarray(at + sizeBytes, at + sizeBytes + frames.readInt32BE(at))
+}
+
+/**
+ * Returns where the body of the frame at `position` begins.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const frameBodyStart = (frames: Buffer, position: number): number => {
+  const at = position + messageFrameHeaderSize
+  return hasHeadersAt(frames, position) ? at + sizeBytes + frames.readInt32BE(at) : at
+}
+
+/**
+ * Returns a copy of the frames between two positions without headers, as consumers get them that did not negotiate headers.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const framesWithoutHeaders = (frames: Buffer, from: number, end: number): Buffer => {
+  const out = Buffer.allocUnsafeSlow(end - from)
+  let to = 0
+  for (let at = from; at < end;) {
+    const next = at + frames.readInt32BE(at) + 4
+    frames.copy(out, to, at, at + messageFrameHeaderSize)
+    const size = messageFrameHeaderSize +
+      frames.copy(out, to + messageFrameHeaderSize, frameBodyStart(frames, at), next)
+    out.writeInt32BE(size - sizeBytes, to)
+    out.writeInt32BE(FrameType.message, to + 4)
+    to += size
+    at = next
+  }
+  return out.subarray(0, to)
+}
+
+/**
+ * Returns the messages `first` to `to` of published ones as disk records, without deliveries and without headers.
  *
  * @since 0.2.0
  * @category codecs

@@ -12,7 +12,10 @@ export const logHeaderSize = 64
 
 /** The first four bytes of each record: `NSQL`. */
 const magic = 0x4e53514c
-const formatVersion = 1
+/** Of records without headers of messages, which releases before 0.2 read as well. */
+const plainVersion = 1
+/** Of records in which messages may have headers. */
+const headersVersion = 2
 const magicBytes = Buffer.from("NSQL")
 
 /** The content of a record's header. Sequences number the messages of a topic from 1. */
@@ -32,6 +35,8 @@ export interface LogHeader {
   readonly due: number
   /** All messages with a lower sequence were durable when this record was written. */
   readonly durable: number
+  /** Whether messages may have headers (docs/headers.md). */
+  readonly hasHeaders: boolean
 }
 
 /** The header's fields without those that depend on the payload. */
@@ -46,7 +51,7 @@ const writeNumber = (bytes: Buffer, value: number, at: number): void => {
 /** Writes the header of a record that starts at 0 and whose frames end at `end`. */
 export const writeLogHeader = (record: Buffer, end: number, fields: LogHeaderFields): void => {
   record.writeUInt32BE(magic, 0)
-  record.writeUInt8(formatVersion, 4)
+  record.writeUInt8(fields.hasHeaders ? headersVersion : plainVersion, 4)
   record.fill(0, 5, 8)
   record.writeUInt32BE(fields.epoch, 8)
   record.writeUInt32BE(fields.count, 12)
@@ -64,7 +69,9 @@ export const writeLogHeader = (record: Buffer, end: number, fields: LogHeaderFie
 export const readLogHeader = (bytes: Buffer, at: number, epoch: number): LogHeader | undefined => {
   if (at + logHeaderSize > bytes.length || bytes.readUInt32BE(at) !== magic) return undefined
   if (bytes.readUInt32BE(at + 60) !== crc32(bytes.subarray(at, at + 60))) return undefined
-  if (bytes.readUInt8(at + 4) !== formatVersion || bytes.readUInt32BE(at + 8) !== epoch) return undefined
+  const version = bytes.readUInt8(at + 4)
+  if (version !== plainVersion && version !== headersVersion) return undefined
+  if (bytes.readUInt32BE(at + 8) !== epoch) return undefined
   const count = bytes.readUInt32BE(at + 12)
   const payloadBytes = bytes.readUInt32BE(at + 24)
   if (count === 0 || payloadBytes < count * messageFrameHeaderSize) return undefined
@@ -76,7 +83,8 @@ export const readLogHeader = (bytes: Buffer, at: number, epoch: number): LogHead
     payloadCrc: bytes.readUInt32BE(at + 28),
     acceptedAt: bytes.readUIntBE(at + 34, 6),
     due: bytes.readUIntBE(at + 42, 6),
-    durable: bytes.readUIntBE(at + 50, 6)
+    durable: bytes.readUIntBE(at + 50, 6),
+    hasHeaders: version === headersVersion
   }
 }
 

@@ -57,7 +57,7 @@ describe("frames", () => {
     assert.deepStrictEqual(decodeAll([int32(-1, 0)]), ["invalid frame: size -1, type 0"])
     assert.deepStrictEqual(decodeAll([int32(3, 0)]), ["invalid frame: size 3, type 0"])
     assert.deepStrictEqual(decodeAll([int32(0x7fffffff, 2)]), ["invalid frame: size 2147483647, type 2"])
-    assert.deepStrictEqual(decodeAll([int32(6, 3)]), ["invalid frame: size 6, type 3"])
+    assert.deepStrictEqual(decodeAll([int32(6, 4)]), ["invalid frame: size 6, type 4"])
     assert.deepStrictEqual(decodeAll([int32(101, 2)], 100), ["invalid frame: size 101, type 2"])
   })
 })

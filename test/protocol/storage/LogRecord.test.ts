@@ -24,7 +24,8 @@ const fields = {
   first: 2 ** 40 + 3,
   acceptedAt: 1_790_000_000_123,
   due: 1_790_000_000_123 + 86_400_000,
-  durable: 2 ** 40
+  durable: 2 ** 40,
+  hasHeaders: false
 }
 
 const recordOf = (changes: Partial<typeof fields> = {}): Buffer => {
@@ -48,6 +49,15 @@ describe("a record of the durable log", () => {
       bodies.map(String)
     )
     assert.strictEqual(starts[bodies.length], frames.length)
+  })
+
+  it("only a record in which messages may have headers has format version 2", () => {
+    const record = recordOf({ hasHeaders: true })
+    assert.strictEqual(record[4], 2)
+    assert.strictEqual(recordOf()[4], 1)
+    assert.strictEqual(readLogHeader(record, 0, epoch)?.hasHeaders, true)
+    record[4] = 3
+    assert.isUndefined(readLogHeader(record, 0, epoch))
   })
 
   it("a header with any wrong bit is not valid", () => {

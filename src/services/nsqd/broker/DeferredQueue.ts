@@ -52,6 +52,8 @@ export class DeferredQueue implements Deferrals {
   /** The place of each message in `frames`, or `kept`. */
   private place = noNumbers
   private readonly frames = new FrameStore()
+  /** Whether `frames` may have messages with headers. */
+  private hasHeaders = false
   /** Large messages and those that are on disk as well, by their `order`. */
   private readonly batches = new Map<number, MessageBatch>()
 
@@ -68,6 +70,7 @@ export class DeferredQueue implements Deferrals {
     const order = this.added++
     const isCopied = !batch.isOnDisk && batch.framesBytes <= copiedBytesMax
     const place = isCopied ? this.frames.add(batch) : kept
+    if (batch.hasHeaders) this.hasHeaders = true
     if (!isCopied) this.batches.set(order, batch)
     let at = this.length++
     while (at > 0) {
@@ -122,6 +125,7 @@ export class DeferredQueue implements Deferrals {
   private popFrames(now: number, most: number): MessageBatch {
     const first = this.frames.sizeAt(this.place[0]!)
     const out = Buffer.allocUnsafeSlow(Math.max(first, Math.min(batchBytesMax, most * first)))
+    const { hasHeaders } = this
     let used = 0
     let count = 0
     do {
@@ -132,7 +136,8 @@ export class DeferredQueue implements Deferrals {
       count < most && this.earliest <= now && this.place[0] !== kept &&
       used + this.frames.sizeAt(this.place[0]!) <= out.length
     )
-    return MessageBatch.ofFrames(used === out.length ? out : Buffer.from(out.subarray(0, used)), count)
+    const frames = used === out.length ? out : Buffer.from(out.subarray(0, used))
+    return MessageBatch.ofFrames(frames, count, undefined, hasHeaders)
   }
 
   /** Removes the first entry. */
@@ -177,6 +182,7 @@ export class DeferredQueue implements Deferrals {
     this.place = noNumbers
     this.batches.clear()
     this.frames.clear()
+    this.hasHeaders = false
   }
 
   private resize(slots: number): void {

@@ -6,6 +6,7 @@
  * Hot path: messages are delivered in runs of whole frames, with one flush per consumer and pass.
  */
 import type { Random } from "effect"
+import { framesWithoutHeaders, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
 import type { WaitingMessages } from "./Backlog.ts"
 import { ranks } from "./Locality.ts"
 import type { MemoryQueue, Span } from "./MemoryQueue.ts"
@@ -113,8 +114,7 @@ export class Distribution {
       end += size
       count++
     }
-    receiver.consumer.deliver(frames, position, end, count)
-    receiver.noteDelivered(count)
+    deliver(receiver, batch, position, end, count)
     queue.advance(count, end - position)
     this.earliest = Math.min(this.earliest, deadline)
     return count
@@ -130,11 +130,22 @@ export class Distribution {
     } else {
       const deadline = now + receiver.options.msgTimeout
       receiver.inFlight.add(batch, frames, position, now, deadline)
-      receiver.consumer.deliver(frames, position, position + size, 1)
-      receiver.noteDelivered(1)
+      deliver(receiver, batch, position, position + size, 1)
       this.earliest = Math.min(this.earliest, deadline)
     }
     queue.advance(1, size)
     return 1
   }
+}
+
+/** Delivers `count` messages of the batch, without headers if the consumer cannot read them. */
+const deliver = (receiver: Subscription, batch: MessageBatch, position: number, end: number, count: number): void => {
+  const { consumer } = receiver
+  if (batch.hasHeaders && consumer.readsHeaders !== true) {
+    const plain = framesWithoutHeaders(batch.frames, position, end)
+    consumer.deliver(plain, 0, plain.length, count)
+  } else {
+    consumer.deliver(batch.frames, position, end, count)
+  }
+  receiver.noteDelivered(count)
 }

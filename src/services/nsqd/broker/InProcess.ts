@@ -4,13 +4,15 @@
  */
 import { type Cause, Duration, Effect, Queue, Stream } from "effect"
 import { frameHeaderSize } from "../../../protocol/client/Frame.ts"
+import { encodeHeaders, type Headers, readHeaders } from "../../../protocol/client/Headers.ts"
 import { decodeMessage, type Message, messageKey } from "../../../protocol/client/Message.ts"
+import { frameBodyStart, frameHeaders } from "../../../protocol/client/MessageBatch.ts"
 import { ChannelName, TopicName } from "../../../protocol/client/Names.ts"
 import * as Completion from "../../core/Completion.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Broker } from "./Broker.ts"
-import type { BrokerError } from "./BrokerError.ts"
+import { BrokerError } from "./BrokerError.ts"
 import * as Locality from "./Locality.ts"
 import { joinBodies, Publisher } from "./Publisher.ts"
 import type { AcknowledgementResult, Consumer, Subscription } from "./Subscription.ts"
@@ -22,6 +24,12 @@ import type { AcknowledgementResult, Consumer, Subscription } from "./Subscripti
  * @category models
  */
 export interface Delivery extends Message {
+  /**
+   * The headers of the message by name, in lower case; empty without headers.
+   *
+   * @since 0.2.0
+   */
+  readonly headers: Headers
   /** Acknowledges the message. */
   readonly finish: Effect.Effect<AcknowledgementResult>
   /** Requeues the message, to be redelivered after the delay. Default: no delay. */
@@ -62,6 +70,8 @@ export interface TypedDelivery<A, E> extends Delivery {
 export interface PublishOptions {
   /** Delay until the messages are delivered. Default: 0. */
   readonly delay?: Duration.Input
+  /** Headers of the messages, whose names become lower case. Default: no headers. */
+  readonly headers?: Headers
 }
 
 /**
@@ -94,9 +104,11 @@ const publishBodies = Effect.fnUntraced(function*(
   const delay = Duration.toMillis(Duration.fromInputUnsafe(options?.delay ?? 0))
   // A delay belongs to a single message, so delayed bodies are published one by one.
   const batches = delay > 0 ? all.map((body) => [body]) : [all]
+  const headers = encodeHeaders(options?.headers ?? {})
+  if (!Buffer.isBuffer(headers)) return yield* BrokerError.rejection(headers.message)
   yield* Effect.forEach(
     batches.filter((batch) => batch.length > 0),
-    (batch) => Completion.toEffect(publisher.publish(name, joinBodies(batch), delay)),
+    (batch) => Completion.toEffect(publisher.publish(name, joinBodies(batch, headers), delay)),
     { discard: true }
   )
 })
@@ -204,10 +216,11 @@ const deliveriesOf = (
         if (subscription === undefined) return
         for (let at = start; at < end;) {
           const next = at + frames.readInt32BE(at) + 4
-          Queue.offerUnsafe(deliveries, deliveryOf(subscription, frames.subarray(at + frameHeaderSize, next)))
+          Queue.offerUnsafe(deliveries, deliveryOf(subscription, frames.subarray(at, next)))
           at = next
         }
       },
+      readsHeaders: true,
       flush: () => {},
       // Messages that time out before they are pulled must go to other consumers, not to this one again.
       isWritable: () => Queue.sizeUnsafe(deliveries) < maxInFlight,
@@ -228,12 +241,14 @@ const deliveriesOf = (
     })
   }))
 
-const deliveryOf = (subscription: Subscription, data: Buffer): Delivery => {
-  const message = decodeMessage(data)
+const deliveryOf = (subscription: Subscription, frame: Buffer): Delivery => {
+  const message = decodeMessage(frame.subarray(frameHeaderSize))
   if (message === undefined) throw new Error("invariant: the channel delivers whole messages")
   const key = messageKey(message.id)
   return {
     ...message,
+    body: frame.subarray(frameBodyStart(frame, 0)),
+    headers: readHeaders(frameHeaders(frame, 0)),
     finish: Effect.sync(() => subscription.finish(key)),
     requeue: (delay = 0) =>
       Effect.sync(() => subscription.requeue(key, Duration.toMillis(Duration.fromInputUnsafe(delay)))),

@@ -6,7 +6,7 @@
  * As in NSQ, a publish that fails in the middle has been accepted in part.
  */
 import { Effect } from "effect"
-import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import { headersPart, type PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import type { Completion } from "../../core/Completion.ts"
 import type { Turns } from "../../core/Turns.ts"
 import { type BrokerError, brokerError } from "./BrokerError.ts"
@@ -17,9 +17,10 @@ const pieceMessagesMax = 16_384
 /** Bytes of bodies per piece, unless it is a single message. */
 const pieceBytesMax = 1024 * 1024
 
-/** The first messages of `bodies` from position `at`, and the start of the next piece. */
-const pieceAt = (bodies: PublishedBodies, at: number, left: number) => {
-  const { bytes, gap } = bodies
+/** The messages of `bodies` from number `first`, at position `at`, and the start of the next piece. */
+const pieceAt = (bodies: PublishedBodies, at: number, first: number) => {
+  const { bytes, gap, headers } = bodies
+  const left = bodies.count - first
   const most = Math.min(left, pieceMessagesMax)
   let count = 0
   let bodyBytes = 0
@@ -31,7 +32,8 @@ const pieceAt = (bodies: PublishedBodies, at: number, left: number) => {
     bodyBytes += size
     next += 4 + size + gap
   }
-  const piece: PublishedBodies = { bytes, start: at, gap, count, bodyBytes }
+  const plain: PublishedBodies = { bytes, start: at, gap, count, bodyBytes }
+  const piece = headers === undefined ? plain : { ...plain, headers: headersPart(headers, first, first + count) }
   return { piece, next }
 }
 
@@ -54,7 +56,7 @@ const putPieces = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, BrokerError> {
   let accepted = 0
   for (let at = bodies.start; accepted < bodies.count;) {
-    const { next, piece } = pieceAt(bodies, at, bodies.count - accepted)
+    const { next, piece } = pieceAt(bodies, at, accepted)
     const before = accepted
     const rest = topic.put(piece, deferMillis)
     if (rest !== undefined) {

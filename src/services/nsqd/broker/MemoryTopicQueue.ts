@@ -124,19 +124,19 @@ export class MemoryTopicQueue implements TopicQueue {
       if (this.owner.isPumping()) this.handOver.wake()
     }
     if (taken === batch.count) {
-      this.owner.count(batch.count, batch.bodyBytes)
+      this.owner.count(batch.count, bodies.bodyBytes)
       return undefined
     }
-    return this.overflow(batch, taken)
+    return this.overflow(batch, bodies.bodyBytes, taken)
   }
 
-  private overflow(batch: MessageBatch, taken: number): Completion<BrokerError> {
+  private overflow(batch: MessageBatch, bodyBytes: number, taken: number): Completion<BrokerError> {
     if (this.handsOverDirectly(batch)) {
-      this.owner.count(batch.count, batch.bodyBytes)
+      this.owner.count(batch.count, bodyBytes)
       return this.handOver.direct(batch)
     }
     if (this.backend === undefined) {
-      this.owner.count(batch.count, batch.bodyBytes)
+      this.owner.count(batch.count, bodyBytes)
       return undefined
     }
     const records = batch.encodeRecords(taken, batch.count)
@@ -145,12 +145,12 @@ export class MemoryTopicQueue implements TopicQueue {
       Effect.tap(() =>
         Effect.sync(() => {
           if (batch.deferMillis > 0) this.delays.add(records, batch.deferMillis)
-          this.owner.count(batch.count, batch.bodyBytes)
+          this.owner.count(batch.count, bodyBytes)
           this.handOver.wake()
         })
       ),
       Effect.mapError((error) => {
-        this.owner.count(taken, batch.bodyBytes - refusedBytes)
+        this.owner.count(taken, bodyBytes - refusedBytes)
         return writeFailure(error, taken)
       })
     )

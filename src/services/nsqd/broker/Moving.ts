@@ -4,7 +4,12 @@
  * is lost.
  */
 import { Effect, type Scope } from "effect"
-import { frameAttempts, frameTimestampOffset, MessageBatch } from "../../../protocol/client/MessageBatch.ts"
+import {
+  frameAttempts,
+  frameTimestampOffset,
+  hasHeadersAt,
+  MessageBatch
+} from "../../../protocol/client/MessageBatch.ts"
 import { isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { ChannelLog } from "../log/ChannelLog.ts"
@@ -26,8 +31,8 @@ const countOf = (batches: ReadonlyArray<MessageBatch>): number => batches.reduce
 
 // ---- into a log
 
-const append = ({ count, frames }: MessageBatch, due: number, log: TopicLog): Effect.Effect<number, StorageError> =>
-  log.appendFrames(frames, count, frames.readBigInt64BE(frameTimestampOffset), due)
+const append = (batch: MessageBatch, due: number, log: TopicLog): Effect.Effect<number, StorageError> =>
+  log.appendBatch(batch, batch.frames.readBigInt64BE(frameTimestampOffset), due)
 
 /** Appends messages that are in memory. `stored` is called with the range of their sequences. */
 const appendCarried = Effect.fnUntraced(function*(
@@ -128,7 +133,8 @@ const framesOf = (frames: Buffer): ReadonlyArray<Buffer> => {
 }
 
 /** A message alone, whose batch it does not retain. */
-const single = (frame: Buffer): MessageBatch => MessageBatch.ofFrames(Buffer.from(frame), 1)
+const single = (frame: Buffer): MessageBatch =>
+  MessageBatch.ofFrames(Buffer.from(frame), 1, undefined, hasHeadersAt(frame, 0))
 
 /** Reads all messages that wait in a channel of a log. */
 export const readWaiting = Effect.fnUntraced(function*(
@@ -160,8 +166,13 @@ export const readDeferred = Effect.fnUntraced(function*(log: TopicLog, channel: 
 })
 
 /** The part of a batch from the sequence `from` on. */
-const partFrom = ({ end, first, frames, starts }: LogBatch, from: number): MessageBatch =>
-  MessageBatch.ofFrames(frames.subarray(starts[Math.max(0, from - first)]), end - Math.max(first, from))
+const partFrom = ({ end, first, frames, hasHeaders, starts }: LogBatch, from: number): MessageBatch =>
+  MessageBatch.ofFrames(
+    frames.subarray(starts[Math.max(0, from - first)]),
+    end - Math.max(first, from),
+    undefined,
+    hasHeaders
+  )
 
 /** What `outOfLog` has moved. */
 export interface MovedOut {

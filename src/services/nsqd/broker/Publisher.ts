@@ -5,7 +5,7 @@
  * Hot path: a publish to an existing topic with room allocates no Effect.
  */
 import { Context, Effect, Layer } from "effect"
-import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import { headersPart, type PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import type { TopicName } from "../../../protocol/client/Names.ts"
 import * as Completion from "../../core/Completion.ts"
 import { Turns } from "../../core/Turns.ts"
@@ -138,7 +138,7 @@ export const bodiesOf = (bodies: PublishedBodies): ReadonlyArray<Buffer> => {
  * @category operations
  */
 export const partOf = (bodies: PublishedBodies, first: number, end: number): PublishedBodies => {
-  const { bytes, gap } = bodies
+  const { bytes, gap, headers } = bodies
   let start = bodies.start
   for (let i = 0; i < first; i++) start += 4 + bytes.readInt32BE(start) + gap
   let bodyBytes = 0
@@ -147,16 +147,21 @@ export const partOf = (bodies: PublishedBodies, first: number, end: number): Pub
     bodyBytes += size
     at += 4 + size + gap
   }
-  return { bytes, start, gap, count: end - first, bodyBytes }
+  const part: PublishedBodies = { bytes, start, gap, count: end - first, bodyBytes }
+  return headers === undefined ? part : { ...part, headers: headersPart(headers, first, end) }
 }
 
 /**
- * Joins a program's own bodies to one unit.
+ * Joins a program's own bodies to one unit. `headers` are the encoded headers of all messages, or one block for each. Default: no
+ * headers.
  *
  * @since 0.2.0
  * @category conversions
  */
-export const joinBodies = (bodies: ReadonlyArray<Uint8Array>): PublishedBodies => {
+export const joinBodies = (
+  bodies: ReadonlyArray<Uint8Array>,
+  headers?: Buffer | ReadonlyArray<Buffer>
+): PublishedBodies => {
   const bodyBytes = bodies.reduce((sum, body) => sum + body.length, 0)
   const bytes = Buffer.allocUnsafe(bodyBytes + 4 * bodies.length)
   let at = 0
@@ -165,5 +170,6 @@ export const joinBodies = (bodies: ReadonlyArray<Uint8Array>): PublishedBodies =
     bytes.set(body, at + 4)
     at += 4 + body.length
   }
-  return { bytes, start: 0, gap: 0, count: bodies.length, bodyBytes }
+  const joined: PublishedBodies = { bytes, start: 0, gap: 0, count: bodies.length, bodyBytes }
+  return headers === undefined || headers.length === 0 ? joined : { ...joined, headers }
 }

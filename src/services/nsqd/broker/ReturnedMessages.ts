@@ -14,6 +14,7 @@ const messageBytesMax = 4 * 1024
 export class ReturnedMessages {
   private readonly frames: Buffer
   private used = 0
+  private hasHeaders = false
   count = 0
 
   /** Room for at most `most` messages, of which the first has `first` bytes. */
@@ -33,6 +34,7 @@ export class ReturnedMessages {
     if (this.used + size > this.frames.length) return false
     frames.copy(this.frames, this.used, position, position + size)
     raiseAttempts(this.frames, this.used)
+    if (batch.hasHeaders) this.hasHeaders = true
     this.used += size
     this.count++
     return true
@@ -40,10 +42,10 @@ export class ReturnedMessages {
 
   /** The batch of the added messages; requires at least one. */
   toBatch(): MessageBatch {
-    const { frames, used } = this
-    if (used === frames.length) return MessageBatch.ofFrames(frames, this.count)
+    const { frames, hasHeaders, used } = this
+    if (used === frames.length) return MessageBatch.ofFrames(frames, this.count, undefined, hasHeaders)
     const exact = Buffer.allocUnsafeSlow(used)
     frames.copy(exact, 0, 0, used)
-    return MessageBatch.ofFrames(exact, this.count)
+    return MessageBatch.ofFrames(exact, this.count, undefined, hasHeaders)
   }
 }

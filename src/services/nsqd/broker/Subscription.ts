@@ -18,6 +18,13 @@ export interface Consumer {
    * changed.
    */
   readonly deliver: (frames: Buffer, start: number, end: number, count: number) => void
+  /**
+   * Whether `deliver` takes frames of type `messageWithHeaders`, whose headers precede the body. Messages with headers are otherwise
+   * delivered as plain messages, without them. Default: false.
+   *
+   * @since 0.2.0
+   */
+  readonly readsHeaders?: boolean
   /** The end of a pass: delivered messages should be sent. */
   readonly flush: () => void
   /**

@@ -3,7 +3,7 @@
  *
  * Plain loops: a log has millions of messages, and most records are unfinished or finished as a whole.
  */
-import { messageFrameHeaderSize } from "../../../protocol/client/MessageBatch.ts"
+import { frameBodyStart, messageFrameHeaderSize } from "../../../protocol/client/MessageBatch.ts"
 import { frameStarts, type LogHeader } from "../../../protocol/storage/LogRecord.ts"
 import type { RecoveredState } from "../log/RecoveredState.ts"
 import { SequenceSet } from "../log/SequenceSet.ts"
@@ -91,7 +91,8 @@ export class LogContents {
     let starts: Int32Array | undefined
     this.unfinished(header, ({ counted }, index, isDeferred) => {
       starts ??= frameStarts(frames, header.count)
-      counted.add(starts[index + 1]! - starts[index]! - messageFrameHeaderSize, isDeferred)
+      const start = header.hasHeaders ? frameBodyStart(frames, starts[index]!) : starts[index]! + messageFrameHeaderSize
+      counted.add(starts[index + 1]! - start, isDeferred)
     })
   }
 

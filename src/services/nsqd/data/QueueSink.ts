@@ -3,7 +3,7 @@
  * of its records have few of them. One topic's queues are open at a time.
  */
 import { Effect, Exit, References, Scope } from "effect"
-import { MessageBatch, setAttempts } from "../../../protocol/client/MessageBatch.ts"
+import { hasHeadersAt, MessageBatch, setAttempts } from "../../../protocol/client/MessageBatch.ts"
 import { frameStarts, type LogHeader } from "../../../protocol/storage/LogRecord.ts"
 import { DaemonState } from "../../core/DaemonState.ts"
 import type { Disk } from "../disk/Disk.ts"
@@ -119,7 +119,12 @@ export class QueueSink implements DataSink {
   private writeGathered(open: OpenTopic): Effect.Effect<void, StorageError> {
     return Effect.gen({ self: this }, function*() {
       for (const { frames, owner } of open.gathered.values()) {
-        const batch = MessageBatch.ofFrames(Buffer.concat(frames), frames.length)
+        const batch = MessageBatch.ofFrames(
+          Buffer.concat(frames),
+          frames.length,
+          undefined,
+          frames.some((frame) => hasHeadersAt(frame, 0))
+        )
         const name = owner.channel === undefined ? open.topic : `${open.topic}:${owner.channel}`
         yield* this.write(open, name, batch.encodeRecords(0, batch.count))
       }

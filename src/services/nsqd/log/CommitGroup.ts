@@ -7,7 +7,12 @@
  */
 import type { Effect } from "effect"
 import type { GuidBlock } from "../../../protocol/client/Guid.ts"
-import { framesSize, layOutPublished, type PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import {
+  framesSize,
+  layOutPublished,
+  type MessageBatch,
+  type PublishedBodies
+} from "../../../protocol/client/MessageBatch.ts"
 import { logHeaderSize, writeLogHeader } from "../../../protocol/storage/LogRecord.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import { LogBatch } from "./LogBatch.ts"
@@ -23,6 +28,7 @@ interface OpenRecord {
   readonly first: number
   readonly due: number
   readonly acceptedAt: number
+  readonly hasHeaders: boolean
   count: number
   end: number
 }
@@ -64,13 +70,13 @@ export class CommitGroup {
 
   /** Adds messages that are accepted at `nanos`, and due at `due` or 0, in ms since the Unix epoch. */
   add(bodies: PublishedBodies, nanos: bigint, ids: GuidBlock, due: number): void {
-    const record = this.recordFor(framesSize(bodies), due, nanos)
+    const record = this.recordFor(framesSize(bodies), due, nanos, bodies.headers !== undefined)
     this.extend(record, layOutPublished(record.bytes, record.end, bodies, nanos, ids), bodies.count)
   }
 
-  /** Adds `count` messages as they are, with their ids, timestamps and attempts. */
-  addFrames(frames: Buffer, count: number, nanos: bigint, due: number): void {
-    const record = this.recordFor(frames.length, due, nanos)
+  /** Adds the messages of a batch as they are, with their ids, timestamps, attempts and headers. */
+  addBatch({ count, frames, hasHeaders }: MessageBatch, nanos: bigint, due: number): void {
+    const record = this.recordFor(frames.length, due, nanos, hasHeaders)
     this.extend(record, record.end + frames.copy(record.bytes, record.end), count)
   }
 
@@ -81,9 +87,13 @@ export class CommitGroup {
     this.messages += count
   }
 
-  private recordFor(size: number, due: number, nanos: bigint): OpenRecord {
+  private recordFor(size: number, due: number, nanos: bigint, hasHeaders: boolean): OpenRecord {
     const last = this.records.at(-1)
-    if (last !== undefined && last.due === due && last.end + size <= last.bytes.length) return last
+    if (
+      last !== undefined && last.due === due && last.hasHeaders === hasHeaders && last.end + size <= last.bytes.length
+    ) {
+      return last
+    }
     // Records double, so that a group that is larger than expected has few of them.
     const room = due > 0 ? 0 : Math.min(recordBytes, Math.max(this.expected - this.size, this.size))
     const record: OpenRecord = {
@@ -91,6 +101,7 @@ export class CommitGroup {
       first: this.end,
       due,
       acceptedAt: Number(nanos / 1_000_000n),
+      hasHeaders,
       count: 0,
       end: logHeaderSize
     }
@@ -101,16 +112,16 @@ export class CommitGroup {
 
   /** The records with their headers. All messages below `durable` are durable. */
   seal(epoch: number, durable: number): ReadonlyArray<Placed> {
-    return this.records.map(({ acceptedAt, bytes, count, due, end, first }) => {
-      writeLogHeader(bytes, end, { epoch, count, first, acceptedAt, due, durable })
+    return this.records.map(({ acceptedAt, bytes, count, due, end, first, hasHeaders }) => {
+      writeLogHeader(bytes, end, { epoch, count, first, acceptedAt, due, durable, hasHeaders })
       return { first, acceptedAt, bytes: bytes.subarray(0, end) }
     })
   }
 
   /** The messages for delivery. */
   get batches(): ReadonlyArray<LogBatch> {
-    return this.records.map(({ bytes, count, due, end, first }) =>
-      new LogBatch(first, count, bytes.subarray(logHeaderSize, end), due, bytes)
+    return this.records.map(({ bytes, count, due, end, first, hasHeaders }) =>
+      new LogBatch(first, count, bytes.subarray(logHeaderSize, end), due, hasHeaders, bytes)
     )
   }
 

@@ -15,6 +15,8 @@ export class LogBatch {
   readonly frames: Buffer
   /** When the messages become due, in ms since the Unix epoch; 0 if they are not deferred. */
   readonly due: number
+  /** Whether messages may have headers. */
+  readonly hasHeaders: boolean
   private offsets: Int32Array | undefined
   /** The buffer of the frames, as long as nothing else refers to it. */
   private own: Buffer | undefined
@@ -24,7 +26,16 @@ export class LogBatch {
   }
 
   /** `own` is the buffer of the frames if it can be used again; `starts` the start of each frame and the end of the last one. */
-  constructor(first: number, count: number, frames: Buffer, due: number, own?: Buffer, starts?: Int32Array) {
+  constructor(
+    first: number,
+    count: number,
+    frames: Buffer,
+    due: number,
+    hasHeaders: boolean,
+    own?: Buffer,
+    starts?: Int32Array
+  ) {
+    this.hasHeaders = hasHeaders
     this.own = own
     this.offsets = starts
     this.first = first
@@ -130,7 +141,7 @@ class SomeMessages implements LogLedger {
 
 /** All messages of the batch, to be delivered and finished by a channel. */
 export const wholeOf = (batch: LogBatch, channel: Finishing): MessageBatch =>
-  MessageBatch.ofFrames(batch.frames, batch.count, new WholeBatch(channel, batch))
+  MessageBatch.ofFrames(batch.frames, batch.count, new WholeBatch(channel, batch), batch.hasHeaders)
 
 /**
  * The given messages of the batch, at least one, in a copy. `attemptsOf` returns the attempts of a message's next delivery;
@@ -156,5 +167,5 @@ export const someOf = (
     const attempts = attemptsOf(sequence)
     if (attempts !== undefined) setAttempts(copy, copied[at]!, attempts)
   })
-  return MessageBatch.ofFrames(copy, sequences.length, new SomeMessages(channel, sequences, copied))
+  return MessageBatch.ofFrames(copy, sequences.length, new SomeMessages(channel, sequences, copied), batch.hasHeaders)
 }

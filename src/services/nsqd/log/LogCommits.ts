@@ -4,7 +4,7 @@
  */
 import { Effect, Exit } from "effect"
 import { guidAt, type GuidBlock } from "../../../protocol/client/Guid.ts"
-import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import type { MessageBatch, PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { inOrder } from "../../core/Completion.ts"
 import type { DiskError } from "../disk/Disk.ts"
 import { StorageError } from "../disk/StorageError.ts"
@@ -102,12 +102,12 @@ export class LogCommits {
     return inOrder(this.stored(group))
   }
 
-  /** See `TopicLog.appendFrames`. */
-  appendFrames(frames: Buffer, count: number, nanos: bigint, due: number): Effect.Effect<number, StorageError> {
+  /** See `TopicLog.appendBatch`. */
+  appendBatch(batch: MessageBatch, nanos: bigint, due: number): Effect.Effect<number, StorageError> {
     let first = 0
     const add = (group: CommitGroup): void => {
       first = group.end
-      group.addFrames(frames, count, nanos, due)
+      group.addBatch(batch, nanos, due)
     }
     const { group } = this
     if (this.isFull) return Effect.map(this.waitFor(add), () => first)

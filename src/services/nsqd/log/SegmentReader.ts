@@ -209,7 +209,7 @@ export class SegmentReader {
           found ??= damage(header.first, after, `${segment.path} has a damaged record at ${position + at}`)
           break
         }
-        const batch = new LogBatch(header.first, header.count, frames, header.due, undefined, starts)
+        const batch = new LogBatch(header.first, header.count, frames, header.due, header.hasHeaders, undefined, starts)
         found ??= batch
         this.keep(batch)
       }

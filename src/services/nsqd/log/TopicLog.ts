@@ -220,14 +220,14 @@ export class TopicLog implements ChannelOwner {
   }
 
   /**
-   * Stores messages of another queue as they are, with their ids, timestamps and attempts. Returns the sequence of the first one
-   * when they are stored.
+   * Stores messages of another queue as they are, with their ids, timestamps, attempts and headers. Returns the sequence of the
+   * first one when they are stored.
    */
-  appendFrames(frames: Buffer, count: number, nanos: bigint, due: number): Effect.Effect<number, StorageError> {
+  appendBatch(batch: MessageBatch, nanos: bigint, due: number): Effect.Effect<number, StorageError> {
     return Effect.suspend((): Effect.Effect<number, StorageError> => {
       if (this.isClosed) return Effect.fail(closedError)
-      const refusal = this.host.refusal(frames.length)
-      return refusal === undefined ? this.commits.appendFrames(frames, count, nanos, due) : Effect.fail(refusal)
+      const refusal = this.host.refusal(batch.framesBytes)
+      return refusal === undefined ? this.commits.appendBatch(batch, nanos, due) : Effect.fail(refusal)
     })
   }
 

@@ -1,20 +1,23 @@
 /** Consumers for tests of channels that record their messages. */
 import type { Consumer } from "../../../../src/broker.ts"
 import { frameHeaderSize } from "../../../../src/protocol/client/Frame.ts"
+import { type Headers, readHeaders } from "../../../../src/protocol/client/Headers.ts"
 import { decodeMessage } from "../../../../src/protocol/client/Message.ts"
+import { frameBodyStart, frameHeaders } from "../../../../src/protocol/client/MessageBatch.ts"
 
 export interface Received {
   readonly body: string
   readonly id: string
   readonly attempts: number
   readonly timestamp: bigint
+  readonly headers: Headers
 }
 
 /**
  * A consumer, and the messages that it has received since they were last taken. It is full after `window` messages
- * until the next flush. Default: no limit.
+ * until the next flush. Default: no limit. With `readsHeaders` it gets the headers of messages.
  */
-export const recordingConsumer = (window = Infinity) => {
+export const recordingConsumer = (window = Infinity, readsHeaders = false) => {
   let received: Array<Received> = []
   let unflushed = 0
   let writable = true
@@ -22,6 +25,7 @@ export const recordingConsumer = (window = Infinity) => {
   let inputMark = () => 0
   let flushes = 0
   const consumer: Consumer = {
+    readsHeaders,
     deliver: (frames, start, end, count) => {
       unflushed += count
       const before = received.length
@@ -29,7 +33,8 @@ export const recordingConsumer = (window = Infinity) => {
         const next = at + frames.readInt32BE(at) + 4
         const message = decodeMessage(frames.subarray(at + frameHeaderSize, next))
         if (message === undefined) throw new Error("a frame is not a message")
-        received.push({ ...message, body: Buffer.from(message.body).toString() })
+        const body = frames.toString("utf8", frameBodyStart(frames, at), next)
+        received.push({ ...message, body, headers: readHeaders(frameHeaders(frames, at)) })
         at = next
       }
       if (received.length - before !== count) throw new Error(`${count} messages were announced`)

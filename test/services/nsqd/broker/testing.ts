@@ -38,10 +38,10 @@ export const join = Effect.fnUntraced(function*(
   topic: string,
   channel: string,
   ready: number,
-  options: Partial<SubscriptionOptions> = {}
+  { readsHeaders = false, ...options }: Partial<SubscriptionOptions> & { readonly readsHeaders?: boolean } = {}
 ) {
   const broker = yield* Broker
-  const recording = recordingConsumer()
+  const recording = recordingConsumer(Infinity, readsHeaders)
   const joined = yield* channelOf(topic, channel)
   const subscription = yield* broker.subscribe(
     TopicName.make(topic),

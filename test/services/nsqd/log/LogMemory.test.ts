@@ -3,7 +3,7 @@ import { LogBatch } from "../../../../src/services/nsqd/log/LogBatch.ts"
 import { LogMemory } from "../../../../src/services/nsqd/log/LogMemory.ts"
 import { LogTail } from "../../../../src/services/nsqd/log/LogTail.ts"
 
-const batch = (first: number): LogBatch => new LogBatch(first, 1, Buffer.alloc(100), 0)
+const batch = (first: number): LogBatch => new LogBatch(first, 1, Buffer.alloc(100), 0, false)
 
 describe("LogMemory", () => {
   it("many logs share one limit, and the log that was used least recently gives up its oldest messages first", () => {

@@ -40,7 +40,7 @@ describe("the buffers of records", () => {
     const tail = new LogTail(memory)
     for (const first of [1, 2]) {
       const own = memory.buffers.take(1024)
-      tail.push(new LogBatch(first, 1, own.subarray(64), 0, own))
+      tail.push(new LogBatch(first, 1, own.subarray(64), 0, false, own))
     }
     assert.strictEqual(tail.find(1)?.first, 1)
     tail.trim(3)
