@@ -9,6 +9,7 @@ import { ClusterActions } from "../cluster/ClusterActions.ts"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
 import type { CompleteLayer } from "../core/CompleteLayer.ts"
 import type { AnyLayer, ErrorsOf, RequirementsOf, Standard, Valid } from "../core/Pieces.ts"
+import * as ProvidedPieces from "../core/ProvidedPieces.ts"
 import * as Version from "../core/Version.ts"
 import type { DaemonHttp } from "../http/DaemonHttp.ts"
 import * as HttpClients from "../http/HttpClients.ts"
@@ -167,8 +168,25 @@ const start = Effect.fnUntraced(function*(given: Pieces) {
   )
 })
 
+/** The services of the pieces that a program may have provided by mistake. */
+const services = {
+  cluster: Cluster,
+  actions: ClusterActions,
+  access: AdminAccess,
+  notifications: Notifications,
+  http: AdminHttp
+}
+
+/** Fails if the program provided a piece to the Layer, where it has no effect. */
+const checkProvided = Effect.fnUntraced(
+  function*(pieces: Pieces) {
+    yield* ProvidedPieces.check(services, pieces, [Nsqadmin])
+  },
+  Effect.mapError((message) => failure("InvalidOption")({ message }))
+)
+
 const layerOf = (pieces: Pieces): AnyLayer<Given> =>
-  Layer.effectContext(Effect.mapError(start(pieces), pieceError)).pipe(
+  Layer.effectContext(Effect.andThen(checkProvided(pieces), Effect.mapError(start(pieces), pieceError))).pipe(
     Layer.provide([pieces.logging ?? Layer.empty, Options.reads.layer])
   )
 

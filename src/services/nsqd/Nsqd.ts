@@ -6,6 +6,7 @@ import { Cause, Context, Duration, Effect, Exit, Layer, Option, Predicate } from
 import type { CompleteLayer } from "../core/CompleteLayer.ts"
 import { DaemonState } from "../core/DaemonState.ts"
 import type { AnyLayer, Standard, Valid } from "../core/Pieces.ts"
+import * as ProvidedPieces from "../core/ProvidedPieces.ts"
 import * as Version from "../core/Version.ts"
 import { isUsed, LogThreshold } from "../logging/LogThreshold.ts"
 import { DaemonNetworks } from "../net/DaemonNetworks.ts"
@@ -238,8 +239,15 @@ const choose = (given: Pieces.Pieces): Effect.Effect<Chosen> =>
     ...given
   }))
 
+/** Fails if the program provided a piece to the Layer, where it has no effect. */
+const checkProvided = (given: Pieces.Pieces) =>
+  Effect.mapError(
+    ProvidedPieces.check(Pieces.services, given, [Broker]),
+    (message) => invalidOption({ message })
+  )
+
 const layerOf = (given: Pieces.Pieces): AnyLayer<Nsqd | Pieces.Given> =>
-  Layer.effectContext(Effect.flatMap(choose(given), start)).pipe(
+  Layer.effectContext(Effect.andThen(checkProvided(given), Effect.flatMap(choose(given), start))).pipe(
     Layer.provide(DaemonState.layer),
     Layer.provide(OptionReads.layer),
     Layer.provide(given.logging ?? none)

@@ -18,7 +18,7 @@ import * as AuthServers from "./auth/AuthServers.ts"
 import type { Broker } from "./broker/Broker.ts"
 import type { Clients } from "./broker/Clients.ts"
 import { Publisher } from "./broker/Publisher.ts"
-import type { Disk } from "./disk/Disk.ts"
+import { Disk } from "./disk/Disk.ts"
 import * as NodeDisk from "./disk/NodeDisk.ts"
 import { NsqdHttp } from "./http/NsqdHttp.ts"
 import { Prometheus } from "./http/Prometheus.ts"
@@ -33,7 +33,7 @@ import type { RuntimeOptions } from "./options/RuntimeOptions.ts"
 import type { Policies } from "./policies/Policies.ts"
 import type { ProcessMemory } from "./stats/ProcessMemory.ts"
 import * as DiskStorage from "./storage/DiskStorage.ts"
-import type { Storage } from "./storage/Storage.ts"
+import { Storage } from "./storage/Storage.ts"
 
 /** TLS by the certificate of the options; without one, the `ServerTls` of the environment. */
 const tls: Layer.Layer<never, NetError> = Layer.effect(
@@ -149,6 +149,17 @@ export type ErrorsOf<P> = Types.ErrorsOf<P, NetError | AuthError | OptionsError 
 
 /** The services that an nsqd builds itself. One from outside would have no effect. */
 export type Own = Upper | NsqdHttp | Telemetry | LookupRegistration
+
+/** The services of the pieces that a program may have provided by mistake. Programs use a `Transport` themselves. */
+export const services = {
+  otlp: Telemetry,
+  disk: Disk,
+  storage: Storage,
+  lookup: LookupRegistration,
+  publisher: Publisher,
+  prometheus: Prometheus,
+  http: NsqdHttp
+}
 
 /** Returns the errors of a daemon's start from messages. */
 export const failure =

@@ -6,6 +6,7 @@ import { Context, Effect, Layer, Option } from "effect"
 import type { CompleteLayer } from "../core/CompleteLayer.ts"
 import { DaemonState } from "../core/DaemonState.ts"
 import type { AnyLayer, ErrorsOf, RequirementsOf, Standard, Valid } from "../core/Pieces.ts"
+import * as ProvidedPieces from "../core/ProvidedPieces.ts"
 import * as Version from "../core/Version.ts"
 import { isUsed, LogThreshold } from "../logging/LogThreshold.ts"
 import * as NsqLogger from "../logging/NsqLogger.ts"
@@ -126,8 +127,18 @@ const start = Effect.fnUntraced(function*(pieces: Pieces) {
   }).pipe(Context.add(Registrations, Context.get(database, Registrations)))
 })
 
+/** Fails if the program provided a piece to the Layer, where it has no effect. */
+const checkProvided = Effect.fnUntraced(
+  function*(pieces: Pieces) {
+    yield* ProvidedPieces.check({ registrations: Registrations, http: LookupHttp }, pieces, [
+      Nsqlookupd
+    ])
+  },
+  Effect.mapError((message) => failure("InvalidOption")({ message }))
+)
+
 const layerOf = (pieces: Pieces): AnyLayer<Nsqlookupd | Registrations> =>
-  Layer.effectContext(Effect.mapError(start(pieces), pieceError)).pipe(
+  Layer.effectContext(Effect.andThen(checkProvided(pieces), Effect.mapError(start(pieces), pieceError))).pipe(
     Layer.provide([pieces.logging ?? Layer.empty, Options.reads.layer])
   )
 

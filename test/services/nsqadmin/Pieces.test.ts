@@ -89,6 +89,16 @@ layer(Logger.layer([]), { excludeTestServices: true })("the pieces of nsqadmin",
       assert.match((yield* Effect.flip(Layer.build(users))).message, /adminUsers \(--admin-user\) has no effect/)
     }))
 
+  it.effect("a piece that is provided to the daemon's Layer, where it has no effect, ends the start", () =>
+    Effect.gen(function*() {
+      const access = Layer.succeed(AdminAccess, { isAdmin: () => true, check: Effect.void })
+      const daemon = Nsqadmin.layerWith({ httpAddress: anyPort, lookupdHttpAddresses: [yield* lookupd] })
+      assert.match(
+        (yield* Effect.flip(Layer.build(Layer.provide(daemon, access)))).message,
+        /the piece access has no effect where it is provided to the daemon's Layer/
+      )
+    }))
+
   it("a replacement without effect does not compile", () => {
     const check = () => {
       // @ts-expect-error -- nsqadmin has its own access control

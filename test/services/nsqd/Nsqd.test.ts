@@ -336,6 +336,32 @@ layer(Logger.layer([]), { excludeTestServices: true })("Nsqd", (it) => {
       assert.match(lines.at(-1) ?? "", / INFO: NSQ: bye$/)
     }))
 
+  it.effect("a piece that is provided to the daemon's Layer, where it has no effect, ends the start", () =>
+    Effect.gen(function*() {
+      const daemon = Nsqd.layerWith({}, { tcp: false, http: false, lock: false })
+      const mine = Layer.succeed(Publisher, { publish: () => undefined })
+      const without = (piece: string) =>
+        `failed to instantiate nsqd - the piece ${piece} has no effect where it is provided to the daemon's Layer; pass it to ` +
+        `layerWith or layerFrom, or pass pieces.${piece} to use the standard one`
+      // The compiler refuses the form with pipe only.
+      assert.strictEqual(yield* problem(Layer.provide(daemon, mine)), without("publisher"))
+      assert.strictEqual(yield* problem(Layer.provide(daemon, Storage.layerMemory)), without("storage"))
+      assert.strictEqual(yield* problem(Layer.provideMerge(daemon, FaultyDisk.layer)), without("disk"))
+    }))
+
+  it.effect("services that may be provided to a daemon's Layer for other reasons do not end the start", () =>
+    Effect.gen(function*() {
+      const daemon = Nsqd.layerWith({}, embedded)
+      // For a client of the program.
+      yield* Layer.build(Layer.provide(daemon, MemoryTransport.layer))
+      // A broker of the program gives out its own.
+      yield* Layer.build(Layer.provide(daemon, Layer.fresh(daemon)))
+      // The program states that it does not mean this daemon.
+      const { publisher } = Nsqd.pieces
+      const mine = Layer.succeed(Publisher, { publish: () => undefined })
+      yield* Layer.build(Layer.provide(Nsqd.layerWith({}, { ...embedded, publisher }), mine))
+    }).pipe(Effect.scoped))
+
   it("a replacement without effect does not compile", () => {
     const check = () => {
       const mine = Layer.succeed(Publisher, { publish: () => undefined })

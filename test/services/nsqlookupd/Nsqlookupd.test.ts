@@ -89,6 +89,14 @@ layer(Logger.layer([]), { excludeTestServices: true })("Nsqlookupd", (it) => {
       yield* Layer.build(Nsqlookupd.layerWith({ ...free, logLevel: "fatal" }, { logging: Nsqlookupd.pieces.logging }))
     }))
 
+  it.effect("registrations that are provided to the daemon's Layer, where they have no effect, end the start", () =>
+    Effect.gen(function*() {
+      assert.match(
+        yield* problem(Layer.provide(Nsqlookupd.layerWith(free), Registrations.layer)),
+        /the piece registrations has no effect where it is provided to the daemon's Layer/
+      )
+    }))
+
   it("a replacement without effect does not compile", () => {
     const check = () => {
       // @ts-expect-error -- nsqlookupd has its own registrations
