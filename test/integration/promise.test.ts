@@ -143,6 +143,27 @@ describe("the producer and the consumer for programs without Effect", () => {
     assert.deepStrictEqual(given, ["bad: poisonous"])
   })
 
+  it("retry of a consumer sets the delays of requeues, and its end gives the message up", async () => {
+    await using producer = createProducer({ servers })
+    await producer.publish("retried", "bad")
+    await using consumer = createConsumer({
+      topic: "retried",
+      channel: "c",
+      servers,
+      maxAttempts: 0,
+      maxBackoffDuration: 0,
+      retry: (attempt) => attempt === 3 ? undefined : attempt
+    })
+    const attempts: Array<number> = []
+    const givenUp = once(consumer, "givenUp")
+    void consumer.run((message) => {
+      attempts.push(message.attempts)
+      throw new Error("always")
+    })
+    await givenUp
+    assert.deepStrictEqual(attempts, [1, 2, 3])
+  })
+
   it("a body that cannot be decoded does not reach the handler, and the program decides about it", async () => {
     await using producer = createProducer({ servers })
     await producer.publishAll("json", ["{", "1"])

@@ -19,6 +19,7 @@ import { checkNumbers, connectionOf, decisionOf, errorOf, ProgramError, thrownBy
 import type { Message } from "./Message.ts"
 import { MessageView } from "./MessageView.ts"
 import type { Cancellable } from "./Options.ts"
+import { scheduleOf } from "./Retry.ts"
 import { RunningClient } from "./RunningClient.ts"
 
 /**
@@ -97,12 +98,14 @@ class PromiseConsumer<A> extends EventEmitter<ConsumerEvents<A>> implements Cons
 
   constructor(options: ConsumerOptions<A> & Decoding<A>) {
     super()
-    const { connection, deadLetter, decode, deduplicate, log, onGivenUp, onUndecodable, topic, ...rest } = options
+    const { connection, deadLetter, decode, deduplicate, log, onGivenUp, onUndecodable, retry, topic, ...rest } =
+      options
     this.client = new RunningClient(
       ClientConsumer.make<A>({
         ...rest,
         topic: topicOf(topic, decode),
         connection: connectionOf(connection ?? {}),
+        ...retry === undefined ? {} : { retry: scheduleOf(retry, Infinity) },
         ...deadLetter === undefined ? {} : { deadLetter: DeadLetter.topic(deadLetter) },
         ...deduplicate === undefined ? {} : {
           deduplicate: { ...deduplicate, key: (_, delivery) => deduplicate.key(new MessageView(delivery)) }

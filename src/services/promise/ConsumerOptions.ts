@@ -2,6 +2,7 @@
 import type { Decision, Message } from "./Message.ts"
 import type { NsqError } from "./NsqError.ts"
 import type { Cancellable, ClientOptions } from "./Options.ts"
+import type { Retry } from "./Retry.ts"
 
 /**
  * Options of a consumer. `A` is the type of the values that `decode` returns.
@@ -26,6 +27,12 @@ export interface ConsumerOptions<A = Buffer> extends ClientOptions {
   readonly onUndecodable?: (error: NsqError, message: Message<A>) => Decision
   /** Topic to which messages that are given up are published, as JSON with the error, before they are finished. Default: none. */
   readonly deadLetter?: string
+  /**
+   * Delays of automatic requeues, each at most `maxRequeueDelay`. The attempt is the number of deliveries, which nsqd counts. A
+   * message is given up when the delays end, or after `maxAttempts` deliveries: set that to 0 for more than five. Default:
+   * `defaultRequeueDelay` times the deliveries.
+   */
+  readonly retry?: Retry
   /** Delay of the first automatic requeue in ms; that of the nth is n times as long. Default: 90,000. */
   readonly defaultRequeueDelay?: number
   /** Longest delay of an automatic requeue in ms. Default: 900,000. */

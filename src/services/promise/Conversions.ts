@@ -78,7 +78,7 @@ export const decisionOf = (decision: Decision): ClientDecision => {
   }
 }
 
-/** Throws a `RangeError` for numbers that are negative or not a number, in options and in options of options. */
+/** Throws a `RangeError` for numbers that are negative or not a number, in options, in options of options and in lists. */
 export const checkNumbers = (options: object, path = ""): void => {
   for (const [name, value] of Object.entries(options)) {
     const key = `${path}${name}`
@@ -86,6 +86,6 @@ export const checkNumbers = (options: object, path = ""): void => {
       throw new RangeError(`${key} must be a number of 0 or more, not ${value}`)
     }
     const isPlain = typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
-    if (isPlain) checkNumbers(value, `${key}.`)
+    if (isPlain || Array.isArray(value)) checkNumbers(value, `${key}.`)
   }
 }

@@ -1,26 +1,11 @@
 /** The producer of `effect-nsq/promise`. */
-import { Schedule } from "effect"
 import { EventEmitter } from "node:events"
 import * as ClientProducer from "../client/Producer.ts"
 import { checkNumbers, connectionOf } from "./Conversions.ts"
 import type { NsqError } from "./NsqError.ts"
 import type { Cancellable, ClientOptions } from "./Options.ts"
+import { type Retry, scheduleOf } from "./Retry.ts"
 import { RunningClient } from "./RunningClient.ts"
-
-/**
- * Repeats failed publishes.
- *
- * @since 0.2.0
- * @category models
- */
-export interface RetryOptions {
-  /** Attempts after the first one. */
-  readonly times: number
-  /** Delay before the first retry in ms; each further one is twice as long. */
-  readonly delay: number
-  /** Longest delay in ms. Default: 60,000. */
-  readonly maxDelay?: number
-}
 
 /**
  * Options of a producer. All durations are in milliseconds.
@@ -42,7 +27,7 @@ export interface ProducerOptions extends ClientOptions {
   /** Whether a publish waits while no server is connected. Default: true. */
   readonly waitForServer?: boolean
   /** Repeats publishes that failed with an error for which that can help (`NsqError.isRetryable`). Default: no retries. */
-  readonly retry?: RetryOptions
+  readonly retry?: Retry
   /** Larger messages are refused before they are sent, in bytes; nsqd's `--max-msg-size`. Default: 1 MiB, as in nsqd. */
   readonly maxMsgSize?: number
   /** Larger batches are refused before they are sent, in bytes; nsqd's `--max-body-size`. Default: 5 MiB, as in nsqd. */
@@ -107,8 +92,8 @@ export interface Producer extends EventEmitter<ProducerEvents>, AsyncDisposable 
   close(): Promise<void>
 }
 
-const scheduleOf = ({ delay, maxDelay = 60_000, times }: RetryOptions) =>
-  Schedule.min([Schedule.exponential(delay), Schedule.spaced(maxDelay)]).pipe(Schedule.upTo({ times }))
+/** Longest delay of a retry in ms, by default. */
+const longestDelay = 60_000
 
 const keyOf = ({ key }: PublishOptions): ClientProducer.PublishOptions => key === undefined ? {} : { key }
 
@@ -121,7 +106,7 @@ class PromiseProducer extends EventEmitter<ProducerEvents> implements Producer {
       ClientProducer.make({
         ...options,
         connection: connectionOf(connection ?? {}),
-        ...retry === undefined ? {} : { retry: scheduleOf(retry) }
+        ...retry === undefined ? {} : { retry: scheduleOf(retry, longestDelay) }
       }),
       {
         connected: (address) => this.emit("connected", address),

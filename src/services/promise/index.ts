@@ -22,6 +22,6 @@ export {
   type Producer,
   type ProducerEvents,
   type ProducerOptions,
-  type PublishOptions,
-  type RetryOptions
+  type PublishOptions
 } from "./Producer.ts"
+export type { Retry, RetryOptions } from "./Retry.ts"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Effect, Logger, Schedule } from "effect"
 import * as RequeueDelays from "../../../src/services/client/RequeueDelays.ts"
 
 const first = (count: number, delays: RequeueDelays.RequeueDelays) =>
@@ -46,4 +46,10 @@ describe("the delays of requeues", () => {
       const { millis } = yield* RequeueDelays.fromSchedule(Schedule.exponential("1 second"), 1, 900_000)(65_535)
       assert.strictEqual(millis, 900_000)
     }))
+
+  it.effect("a Schedule that dies does not give the message up, and has linear delays", () =>
+    Effect.gen(function*() {
+      const schedule = Schedule.fromStep(Effect.succeed(() => Effect.die(new Error("a bug"))))
+      assert.deepStrictEqual(yield* first(3, RequeueDelays.fromSchedule(schedule, 10, 25)), [10, 20, 25])
+    }).pipe(Effect.provide(Logger.layer([]))))
 })

@@ -68,6 +68,7 @@ describe("plain values of the client library", () => {
       f: () => {}
     })
     assert.throws(() => Conversions.checkNumbers({ retry: { times: -1 } }), RangeError, "retry.times must be a number")
+    assert.throws(() => Conversions.checkNumbers({ retry: [1000, -1] }), RangeError, "retry.1 must be a number")
     assert.throws(() => Conversions.checkNumbers({ window: Number.NaN }), RangeError, "window must be a number")
   })
 })
