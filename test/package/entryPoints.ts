@@ -49,17 +49,27 @@ const bundle = (suffix: string) =>
     plugins: [asBuilt]
   })
 
-/** The modules that an import of an entry point loads, without those that are loaded later. */
-export const modulesOf = async (suffix: string): Promise<ReadonlyArray<string>> => {
+/** The files and Node's modules that an import of an entry point loads, without those that are loaded later. */
+const loadedBy = async (suffix: string) => {
   const { metafile } = await bundle(suffix)
-  const loaded = new Set<string>()
+  const files = new Set<string>()
+  const builtins = new Set<string>()
   const load = (path: string): void => {
-    if (loaded.has(path)) return
-    loaded.add(path)
+    if (files.has(path)) return
+    files.add(path)
     for (const { external, kind, path: imported } of metafile.inputs[path]?.imports ?? []) {
-      if (external !== true && kind !== "dynamic-import") load(imported)
+      if (kind === "dynamic-import") continue
+      if (external === true) builtins.add(imported)
+      else load(imported)
     }
   }
   load(`src/${entries[suffix]}`)
-  return [...loaded]
+  return { files: [...files], builtins: [...builtins] }
 }
+
+/** The modules that an import of an entry point loads, without those that are loaded later. */
+export const modulesOf = async (suffix: string): Promise<ReadonlyArray<string>> => (await loadedBy(suffix)).files
+
+/** Node's modules that an import of an entry point loads, as `node:net`. */
+export const builtinsOf = async (suffix: string): Promise<ReadonlyArray<string>> =>
+  (await loadedBy(suffix)).builtins.map((name) => name.startsWith("node:") ? name : `node:${name}`)

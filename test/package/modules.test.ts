@@ -1,6 +1,6 @@
 /** How much an import of the package loads: each module takes time and memory at the start of a program. */
 import { assert, describe, it } from "@effect/vitest"
-import { modulesOf } from "./entryPoints.ts"
+import { builtinsOf, modulesOf } from "./entryPoints.ts"
 
 /**
  * The largest number of modules that each entry point may load. Effect with Schema and Stream has about 150; an import of all of
@@ -19,6 +19,9 @@ const limits: Readonly<Record<string, number>> = {
 
 const unwanted = /node_modules\/(?:redis|@redis|undici|snappy|@node-rs|@effect\/platform-node\/dist\/index)\b/
 
+/** Modules of Node that take long to load. An import of `node:http` alone loads all others, for its exports. */
+const heavy = ["crypto", "http", "http2", "https", "tls", "worker_threads", "zlib"].map((name) => `node:${name}`)
+
 describe("imports of the package", () => {
   for (const [suffix, limit] of Object.entries(limits)) {
     it(`effect-nsq${suffix} loads at most ${limit} modules, and no database, second HTTP client or native code`, async () => {
@@ -34,4 +37,12 @@ describe("imports of the package", () => {
     const modules = await modulesOf("/client")
     assert.deepStrictEqual(modules.filter((path) => path.includes("@effect/platform-node")), [])
   })
+
+  for (const suffix of ["/client", "/promise", "/protocol"]) {
+    it(`effect-nsq${suffix} loads none of Node's heavy modules until it needs them`, async () => {
+      const builtins = await builtinsOf(suffix)
+      assert.deepStrictEqual(builtins.filter((name) => heavy.includes(name)), [])
+      if (suffix !== "/protocol") assert.include(builtins, "node:net")
+    })
+  }
 })

@@ -4,7 +4,7 @@
  * its status and NSQ's error codes.
  */
 import { Data } from "effect"
-import { STATUS_CODES } from "node:http"
+import process from "node:process"
 import { masked, maskedAddress } from "../core/Masked.ts"
 
 /**
@@ -55,6 +55,12 @@ const describe: (reason: HttpErrorReason) => string = HttpErrorReason.$match({
 })
 
 /**
+ * Returns the name of a status, such as `Not Found`. An import of `node:http` takes 30 ms at the start of every client, because the
+ * module loads Node's fetch, HTTP/2, TLS and zlib for its exports.
+ */
+const nameOf = (status: number): string => process.getBuiltinModule("node:http").STATUS_CODES[status] ?? ""
+
+/**
  * A request to another server failed. The message is that of NSQ's HTTP client: the status and the server, or method, URL and
  * reason.
  *
@@ -78,7 +84,7 @@ export class HttpError extends Data.TaggedError("HttpError")<{
     const { address, method, reason, url } = this
     if (reason._tag === "UnexpectedStatus") {
       const { code, status } = reason
-      return `got response ${status} ${STATUS_CODES[status] ?? ""}${code && ` ${code}`} of ${maskedAddress(address)}`
+      return `got response ${status} ${nameOf(status)}${code && ` ${code}`} of ${maskedAddress(address)}`
     }
     const verb = method.slice(0, 1) + method.slice(1).toLowerCase()
     return masked(`${verb} "${url}": ${this.description}`)
