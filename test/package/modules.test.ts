@@ -9,7 +9,7 @@ import { builtinsOf, modulesOf } from "./entryPoints.ts"
 const limits: Readonly<Record<string, number>> = {
   "": 700,
   "/admin": 260,
-  "/broker": 420,
+  "/broker": 440,
   "/client": 260,
   "/persistence": 520,
   "/promise": 260,

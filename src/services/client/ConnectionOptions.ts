@@ -17,7 +17,7 @@ export interface ConnectionOptions {
   readonly tls?: TlsOptions | boolean
   /** Compresses both directions. Default: no compression. */
   readonly compression?: "deflate" | "snappy"
-  /** Compression level from 1 to 9. Default: 6. */
+  /** Compression level of deflate, from 1 to 9. Default: 6. */
   readonly deflateLevel?: number
   /** Secret for AUTH; sent only to servers that require authorisation. Default: none. */
   readonly authSecret?: Redacted.Redacted
@@ -36,7 +36,7 @@ export interface ConnectionOptions {
   readonly clientId?: string
   /** Host name in statistics. Default: that of the system. */
   readonly hostname?: string
-  /** Default: `effect-nsq`. */
+  /** Name of the program in statistics. Default: `effect-nsq`. */
   readonly userAgent?: string
   /** Percentage of the channel's messages to receive, from 1 to 99. Default: 0, all messages. */
   readonly sampleRate?: number

@@ -21,13 +21,16 @@ import { ClientError, ClientErrorReason } from "./ClientError.ts"
  * @category models
  */
 export type Servers =
-  | { readonly nsqd: ReadonlyArray<string> }
+  | {
+    /** `host:port` of each nsqd. */
+    readonly nsqd: ReadonlyArray<string>
+  }
   | {
     /** `host:port` or `http(s)://host:port`. */
     readonly lookupd: ReadonlyArray<string>
     /** Time between two polls. Default: 60 s. */
     readonly pollInterval?: Duration.Input
-    /** Random part of the interval by which the second poll is delayed, to spread the load. Default: 0.3. */
+    /** Random part of the interval by which the second poll is delayed, from 0 to 1, to spread the load. Default: 0.3. */
     readonly pollJitter?: number
     /**
      * Networks that the addresses from nsqlookupd must be in, in CIDR notation. Default: all addresses except link-local,

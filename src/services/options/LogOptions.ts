@@ -13,11 +13,11 @@ export type LogFormat = "nsq" | "json"
  * @category models
  */
 export interface LogOptions {
-  /** The least severe level that is logged. nsqd and nsqadmin can change it while they run. */
+  /** The least severe level that is logged. nsqd and nsqadmin can change it while they run. Default: `info`. */
   readonly logLevel: Kind.NsqLogLevel
-  /** The start of every log line, also in JSON. FATAL lines always have the default. */
+  /** The start of every log line, also in JSON. FATAL lines always have the default. Default: `[nsqd] `, the name of the program. */
   readonly logPrefix: string
-  /** NSQ's form, or one JSON object per line. */
+  /** NSQ's form, or one JSON object per line. Default: `nsq`. */
   readonly logFormat: LogFormat
 }
 
