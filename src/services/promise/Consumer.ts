@@ -19,7 +19,7 @@ import { checkNumbers, connectionOf, decisionOf, errorOf, ProgramError, thrownBy
 import type { Message } from "./Message.ts"
 import { MessageView } from "./MessageView.ts"
 import type { Cancellable } from "./Options.ts"
-import { scheduleOf } from "./Retry.ts"
+import { scheduleOf } from "./RetrySchedule.ts"
 import { RunningClient } from "./RunningClient.ts"
 
 /**

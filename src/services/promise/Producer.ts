@@ -4,7 +4,8 @@ import * as ClientProducer from "../client/Producer.ts"
 import { checkNumbers, connectionOf } from "./Conversions.ts"
 import type { NsqError } from "./NsqError.ts"
 import type { Cancellable, ClientOptions } from "./Options.ts"
-import { type Retry, scheduleOf } from "./Retry.ts"
+import type { Retry } from "./Retry.ts"
+import { scheduleOf } from "./RetrySchedule.ts"
 import { RunningClient } from "./RunningClient.ts"
 
 /**

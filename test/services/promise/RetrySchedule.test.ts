@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import * as RequeueDelays from "../../../src/services/client/RequeueDelays.ts"
 import type { Retry } from "../../../src/services/promise/index.ts"
-import { scheduleOf } from "../../../src/services/promise/Retry.ts"
+import { scheduleOf } from "../../../src/services/promise/RetrySchedule.ts"
 
 /** The delays after the first five attempts in ms, until the end. */
 const delaysOf = (retry: Retry, longest = Infinity) =>
