@@ -78,6 +78,10 @@ export interface WaitingMessages {
    * topic has no log.
    */
   readonly seek?: (sequence: number, begin: () => void) => Effect.Effect<void, StorageError>
+  /** Finishes a message of the topic's log that waits or is deferred. */
+  readonly drop?: (sequence: number) => Effect.Effect<boolean, StorageError>
+  /** Lets a deferred message of the topic's log wait. */
+  readonly release?: (sequence: number) => boolean
   /** Drops all waiting messages. */
   readonly empty: Effect.Effect<void, StorageError>
   /** Drops all waiting messages and deletes the files. */

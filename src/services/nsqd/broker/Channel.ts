@@ -374,6 +374,18 @@ export class Channel {
     })
   }
 
+  /** Finishes a message of the topic's log that waits or is deferred; false if the channel has no such message. */
+  drop(sequence: number): Effect.Effect<boolean, StorageError> {
+    return Effect.suspend(() => this.backlog.drop?.(sequence) ?? Effect.succeed(false))
+  }
+
+  /** Delivers a deferred message of the topic's log now; false if the channel has no such message. */
+  release(sequence: number): boolean {
+    const isReleased = this.backlog.release?.(sequence) === true
+    this.wake()
+    return isReleased
+  }
+
   /** Deletes the channel's messages and files and disconnects its consumers. */
   get delete(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {

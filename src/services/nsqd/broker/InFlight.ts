@@ -112,6 +112,14 @@ export class InFlight {
     return this.deliveredAt[slot]!
   }
 
+  /** Calls `each` for every message, by deadline except for those in the heap, which come last. */
+  forEach(each: (batch: MessageBatch, position: number, slot: number) => void): void {
+    for (let slot = this.first; slot !== none; slot = this.after[slot]!) {
+      each(this.batchAt(slot), this.positions[slot]!, slot)
+    }
+    for (const slot of this.heap) each(this.batchAt(slot), this.positions[slot]!, slot)
+  }
+
   /** Removes the message in `slot`. */
   remove(slot: number): void {
     this.closeGap(this.entryOfSlot(slot))

@@ -169,8 +169,33 @@ export class LogBacklog implements WaitingMessages {
   seek(sequence: number, begin: () => void): Effect.Effect<void, StorageError> {
     return this.log.seek(this.channel, sequence, () => {
       begin()
-      this.forget()
+      // What was read before is here by now, and what is read from now on belongs to the new place.
+      this.memory.takeAll()
+      this.fetched.takeAll()
     })
+  }
+
+  drop(sequence: number): Effect.Effect<boolean, StorageError> {
+    return Effect.suspend(() => {
+      if (!this.channel.isOpen(sequence)) return Effect.succeed(false)
+      this.unload()
+      this.channel.skip(sequence, sequence + 1)
+      return Effect.as(this.log.recorded, true)
+    })
+  }
+
+  release(sequence: number): boolean {
+    return this.channel.release(sequence)
+  }
+
+  /** Gives back the loaded messages, which are read again when they are wanted. */
+  private unload(): void {
+    for (const { batch, end, index, position } of [...this.memory.takeAll(), ...this.fetched.takeAll()]) {
+      for (let at = position, left = end - index; left > 0; left--) {
+        this.channel.giveBack(batch.sequenceAt(at)!, frameAttempts(batch.frames, at))
+        at += batch.frames.readInt32BE(at) + 4
+      }
+    }
   }
 
   get delete(): Effect.Effect<void, StorageError> {

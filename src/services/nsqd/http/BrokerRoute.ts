@@ -19,7 +19,7 @@ export const post = (broker: Broker["Service"]) =>
 (
   path: string,
   act: (target: RequestTarget) => Effect.Effect<HttpResponse | void, BrokerError | HttpFailure | StorageError, Broker>,
-  method: "POST" | "PUT" = "POST"
+  method: "DELETE" | "POST" | "PUT" = "POST"
 ): Route =>
   route(method, path, ({ target }: HttpRequest) =>
     act(target).pipe(

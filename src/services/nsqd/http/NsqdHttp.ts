@@ -30,6 +30,7 @@ import * as ClientRoutes from "./ClientRoutes.ts"
 import * as ConfigRoutes from "./ConfigRoutes.ts"
 import * as DrainRoutes from "./DrainRoutes.ts"
 import * as InfoRoutes from "./InfoRoutes.ts"
+import * as MessagesRoutes from "./MessagesRoutes.ts"
 import * as NodeRoutes from "./NodeRoutes.ts"
 import * as OldApi from "./OldApi.ts"
 import * as PolicyRoutes from "./PolicyRoutes.ts"
@@ -61,6 +62,7 @@ export const allRoutes = Effect.gen(function*() {
     ChannelRoutes.make,
     ConfigRoutes.make,
     SubRoutes.make,
+    MessagesRoutes.make,
     DrainRoutes.make,
     NodeRoutes.make,
     ClientRoutes.make,

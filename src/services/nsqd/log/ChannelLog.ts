@@ -25,6 +25,9 @@ export interface ChannelOwner {
 /** The number of an ephemeral channel, whose state is not recorded. */
 export const ephemeralNumber = 0
 
+/** Deferred messages that are looked at in one step. */
+const deferredPerStep = 4096
+
 /** The state that recovery has found for a channel. */
 export interface RecoveredChannel {
   readonly finished: SequenceSet
@@ -144,6 +147,25 @@ export class ChannelLog {
     }
     if (this.next >= this.plainFrom) this.ahead = undefined
   }
+  /** Whether the message is finished, dropped or moved. */
+  hasFinished(sequence: number): boolean {
+    return this.finished.has(sequence)
+  }
+  /** Whether the channel has the message and has not finished it. */
+  isOpen(sequence: number): boolean {
+    return sequence < this.owner.handed && !this.finished.has(sequence)
+  }
+  /** Deliveries of a message that is neither in flight nor deferred. */
+  deliveriesOf(sequence: number): number {
+    return (this.attempts.get(sequence) ?? 1) - 1
+  }
+  /** Calls `entry` for every deferred message, in steps. Messages that are deferred or released meanwhile may be missing or twice. */
+  *eachDeferred(entry: EachDeferred): Generator<void, void> {
+    for (let at = 0; at < this.table.count;) {
+      at = this.table.some(at, deferredPerStep, entry)
+      yield
+    }
+  }
   /** Whether no message of this range is needed any more. */
   isDoneWith(from: number, to: number): boolean {
     return this.finished.includes(from, to)
@@ -260,6 +282,18 @@ export class ChannelLog {
       count++
     }
     return count
+  }
+
+  /** Lets a deferred message wait to be read, before it is due; false if it is not deferred. */
+  release(sequence: number): boolean {
+    let attempts = 0
+    this.table.forEach((other, _, itsAttempts) => {
+      if (other === sequence) attempts = itsAttempts
+    })
+    if (attempts === 0 || this.finished.has(sequence)) return false
+    this.table.removeWhere((other) => other === sequence)
+    this.giveBack(sequence, attempts)
+    return true
   }
 
   /** Drops all messages that were handed to the channel. */

@@ -100,9 +100,16 @@ export class DeferredTable {
     this.unvisited = 0
   }
 
+  /** Calls `entry` for at most `most` messages from position `from` on, in no particular order. Returns where to go on. */
+  some(from: number, most: number, entry: EachDeferred): number {
+    const to = Math.min(this.heap.length, from + most)
+    for (let at = from; at < to; at++) this.pass(at, entry)
+    return to
+  }
+
   /** Calls `entry` for every message, in no particular order. */
   forEach(entry: EachDeferred): void {
-    for (let at = 0; at < this.heap.length; at++) this.pass(at, entry)
+    this.some(0, this.heap.length, entry)
   }
 
   /**

@@ -50,6 +50,9 @@ export class LogChannels {
   get names(): ReadonlyArray<string> {
     return Array.from(this.channels.values()).filter((channel) => !this.ephemeral.has(channel)).map(({ name }) => name)
   }
+  named(name: string): ChannelLog | undefined {
+    return this.channels.get(name)
+  }
   get isEmpty(): boolean {
     return this.channels.size === 0
   }

@@ -10,7 +10,7 @@ import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
 import type { Segment, Segments } from "./Segment.ts"
 
 /** Bytes per read, unless a record is larger. */
-const blockBytes = 1024 * 1024
+const usualBlockBytes = 1024 * 1024
 
 /** What a scan needs from its log. */
 export interface ScanHost {
@@ -23,13 +23,18 @@ export interface ScanHost {
 export type EachRecord = (header: LogHeader, frames: Buffer) => boolean
 
 /** Reads the records from the one with the message `from`, or the next that exists, on. Other work has its turn between two reads. */
-export const scan = (host: ScanHost, from: number, each: EachRecord): Effect.Effect<void, DiskError> =>
+export const scan = (
+  host: ScanHost,
+  from: number,
+  each: EachRecord,
+  blockBytes = usualBlockBytes
+): Effect.Effect<void, DiskError> =>
   Effect.gen(function*() {
     let next = from
     while (true) {
       const segment = host.segments.find(next)
       if (segment === undefined) return
-      const goesOn = yield* scanSegment(host, segment, next, each)
+      const goesOn = yield* scanSegment(host, segment, next, each, blockBytes)
       if (!goesOn) return
       next = Math.max(next + 1, segment.end)
     }
@@ -39,11 +44,12 @@ const scanSegment = (
   { disk, epoch }: ScanHost,
   segment: Segment,
   from: number,
-  each: EachRecord
+  each: EachRecord,
+  blockBytes: number
 ): Effect.Effect<boolean, DiskError> =>
   Effect.acquireUseRelease(
     disk.open(segment.path),
-    (file) => scanFile(file, segment, epoch, from, each),
+    (file) => scanFile(file, segment, epoch, from, each, blockBytes),
     (file) => file.close
   ).pipe(
     // It was removed, because all channels have finished it.
@@ -55,7 +61,8 @@ const scanFile = Effect.fnUntraced(function*(
   segment: Segment,
   epoch: number,
   from: number,
-  each: EachRecord
+  each: EachRecord,
+  blockBytes: number
 ): Effect.fn.Return<boolean, DiskError> {
   let { position, sequence: expected } = segment.before(from)
   let block = Buffer.allocUnsafeSlow(blockBytes)

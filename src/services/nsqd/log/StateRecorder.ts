@@ -225,17 +225,11 @@ export class StateRecorder {
    * Makes a change that the other changes cannot express, and completes when the whole state is recorded. After a crash before, the
    * state is the one before the change.
    */
-  replace(change: () => void): Effect.Effect<void, DiskError> {
-    return this.permit.withPermit(Effect.suspend(() => {
-      if (this.isClosed) return Effect.void
-      return Effect.andThen(
-        this.file.fail,
-        Effect.suspend(() => {
-          change()
-          return this.write
-        })
-      )
-    })).pipe(Effect.uninterruptible)
+  replace(change: Effect.Effect<void>): Effect.Effect<void, DiskError> {
+    const replaced = Effect.suspend(() => Effect.andThen(Effect.andThen(this.file.fail, change), this.write))
+    return this.permit.withPermit(Effect.suspend(() => this.isClosed ? Effect.void : replaced)).pipe(
+      Effect.uninterruptible
+    )
   }
 
   /** Records the whole state in a new file soon, because this one was removed. */

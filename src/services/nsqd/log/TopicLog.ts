@@ -329,8 +329,18 @@ export class TopicLog implements ChannelOwner {
   }
 
   /** Reads the records from the one with the message `from`, or the next that exists, on; see `LogScan`. */
-  scan(from: number, each: EachRecord): Effect.Effect<void, StorageError> {
-    return Effect.mapError(scan(this.scanned, from, each), StorageError.fromDisk)
+  scan(from: number, each: EachRecord, blockBytes?: number): Effect.Effect<void, StorageError> {
+    return Effect.mapError(scan(this.scanned, from, each, blockBytes), StorageError.fromDisk)
+  }
+
+  /** Whether all channels have finished the message. */
+  isDoneWith(sequence: number): boolean {
+    return sequence < this.handed && this.channels.areDoneWith(sequence, sequence + 1)
+  }
+
+  /** The channel of this name, if it is open. */
+  channelNamed(name: string): ChannelLog | undefined {
+    return this.channels.named(name)
   }
 
   private get scanned(): ScanHost {
@@ -339,15 +349,15 @@ export class TopicLog implements ChannelOwner {
 
   /**
    * Makes the messages from `sequence` on, and no others, wait in the channel; completes when that is recorded. `begin` runs at the
-   * same moment. Messages that the log does not have any more stay finished.
+   * same moment, while nothing is read. Messages that the log does not have any more stay finished.
    */
   seek(channel: ChannelLog, sequence: number, begin: () => void): Effect.Effect<void, StorageError> {
     return Effect.mapError(
-      this.recorder.replace(() => {
+      this.recorder.replace(this.reading.alone(Effect.sync(() => {
         begin()
         this.channels.move(channel, Math.max(this.start, Math.min(sequence, this.handed)))
         this.segments.forEachGap((from, to) => channel.skipLost(from, to))
-      }),
+      }))),
       StorageError.fromDisk
     )
   }

@@ -1,0 +1,41 @@
+/**
+ * The response of nsqd's `/messages` (docs/protocol/http.md#messages). NSQ's nsqd does not have it.
+ */
+import { Schema } from "effect"
+
+/** Where a message of a durable topic is. */
+export const MessageState = Schema.Literals(["waiting", "in_flight", "deferred", "retained"])
+export type MessageState = typeof MessageState.Type
+
+/** A message of a durable topic. */
+export const BrowsedMessage = Schema.Struct({
+  /** The number of the message in its topic, from 1 on. */
+  sequence: Schema.Finite,
+  id: Schema.String,
+  /** When nsqd accepted the message: nanoseconds since the Unix epoch, as a decimal number. */
+  timestamp: Schema.String,
+  /** Deliveries so far; of a channel, otherwise 0. */
+  attempts: Schema.Finite,
+  state: MessageState,
+  /** When a deferred message becomes due, in milliseconds since the Unix epoch. */
+  due: Schema.optionalKey(Schema.Finite),
+  /** The client that has a message in flight: its `host:port`. */
+  client: Schema.optionalKey(Schema.String),
+  /** Size of the whole body in bytes. */
+  body_size: Schema.Finite,
+  /** The beginning of the body, if it is UTF-8. */
+  body: Schema.optionalKey(Schema.String),
+  /** The beginning of another body, in Base64. */
+  body_base64: Schema.optionalKey(Schema.String)
+})
+export type BrowsedMessage = typeof BrowsedMessage.Type
+
+/** A page of messages. */
+export const MessagesPage = Schema.Struct({
+  messages: Schema.Array(BrowsedMessage),
+  /** The sequence that the next page starts from; null after the last message. */
+  next: Schema.NullOr(Schema.Finite),
+  /** How many messages were looked at. */
+  scanned: Schema.Finite
+})
+export type MessagesPage = typeof MessagesPage.Type

@@ -1,0 +1,189 @@
+/**
+ * Shows messages of a durable topic without consuming them. The log is read beside its channels; what a channel has done with a
+ * message is looked up when the message is wanted.
+ *
+ * Hot path: for one message among millions, the others are only searched for the bytes that they would have to contain.
+ */
+import { Effect } from "effect"
+import { type MessageKey, messageKey } from "../../../protocol/client/Message.ts"
+import {
+  frameAttempts,
+  frameIdOffset,
+  frameTimestampOffset,
+  messageFrameHeaderSize
+} from "../../../protocol/client/MessageBatch.ts"
+import type { MessageState } from "../../../protocol/http/MessagesResponse.ts"
+import { intactStarts, type LogHeader } from "../../../protocol/storage/LogRecord.ts"
+import type { Time } from "../../core/Time.ts"
+import { finish, type Turns } from "../../core/Turns.ts"
+import type { StorageError } from "../disk/StorageError.ts"
+import type { ChannelLog } from "../log/ChannelLog.ts"
+import { SequenceSet } from "../log/SequenceSet.ts"
+import type { TopicLog } from "../log/TopicLog.ts"
+import type { BodyFilter } from "./BodyFilter.ts"
+import type { Channel } from "./Channel.ts"
+import type { Consumer, Subscription } from "./Subscription.ts"
+
+/** Bytes per read if the filter is slow, so that other work has its turn soon. */
+const slowBlockBytes = 64 * 1024
+/** Bytes of bodies in a page: the last message may exceed them. */
+const pageBytes = 1024 * 1024
+
+/** Which messages of a topic are wanted. */
+export interface BrowseQuery {
+  /** The channel whose states count; `undefined` for those of the topic: retained is what all channels have finished. */
+  readonly channel: Channel | undefined
+  /** Default: all. */
+  readonly state: MessageState | undefined
+  /** The sequence to start from. */
+  readonly from: number
+  /** Most messages of a page. */
+  readonly limit: number
+  readonly filter: BodyFilter
+  /** Most bytes of a body. */
+  readonly bodyBytes: number
+  /** The time for one page, in ms. */
+  readonly budget: number
+}
+
+/** A message in flight. */
+export interface Held {
+  readonly subscription: Subscription
+  readonly consumer: Consumer
+  readonly key: MessageKey
+  /** Deliveries, with this one. */
+  readonly attempts: number
+}
+
+/** The messages of the topic's log that are in flight to subscribed consumers of the channel, by sequence. */
+export const heldBy = (channel: Channel): ReadonlyMap<number, Held> => {
+  const held = new Map<number, Held>()
+  for (const subscription of channel.subscriptions) {
+    const { consumer } = subscription
+    subscription.inFlight.forEach((batch, position) => {
+      const sequence = batch.sequenceAt(position)
+      if (sequence === undefined) return
+      const { frames } = batch
+      const key = messageKey(frames.subarray(position + frameIdOffset, position + messageFrameHeaderSize))
+      held.set(sequence, { subscription, consumer, key, attempts: frameAttempts(frames, position) })
+    })
+  }
+  return held
+}
+
+/** A message of a page. */
+export interface Browsed {
+  readonly sequence: number
+  readonly state: MessageState
+  readonly id: string
+  /** In ns since the Unix epoch. */
+  readonly timestamp: bigint
+  /** Deliveries so far. */
+  readonly attempts: number
+  /** When it becomes due, in ms since the Unix epoch; `undefined` unless it is deferred. */
+  readonly due: number | undefined
+  /** Who has it in flight. */
+  readonly held: Held | undefined
+  readonly bodySize: number
+  /** The beginning of the body. */
+  readonly body: Buffer
+}
+
+/** A part of a topic's messages. */
+export interface BrowsedPage {
+  readonly messages: ReadonlyArray<Browsed>
+  /** The sequence that the next page starts from; `undefined` after the last message. */
+  readonly next: number | undefined
+  /** Number of messages of the records that were read. */
+  readonly scanned: number
+}
+
+/** Reads the next page of the messages in a log. Completes with fewer messages than wanted when its time is over. */
+export const browse = Effect.fnUntraced(function*(
+  log: TopicLog,
+  query: BrowseQuery,
+  time: Time,
+  turns: Turns
+): Effect.fn.Return<BrowsedPage, StorageError> {
+  const { bodyBytes, filter, limit, state: wanted } = query
+  const channel = query.channel === undefined ? undefined : log.channelNamed(query.channel.name)
+  const held = query.channel === undefined ? new Map<number, Held>() : heldBy(query.channel)
+  const deferred = channel === undefined ? undefined : yield* finish(turns, deferredOf(channel))
+  const isOpen = wanted !== undefined && wanted !== "retained"
+  const from = Math.max(query.from, isOpen ? channel?.floor ?? 0 : 0)
+  const until = time.monotonicMillis() + query.budget
+  const messages: Array<Browsed> = []
+  let next: number | undefined
+  let scanned = 0
+  let bytes = 0
+
+  const stateOf = (sequence: number): MessageState => {
+    if (channel === undefined) return log.isDoneWith(sequence) ? "retained" : "waiting"
+    if (channel.hasFinished(sequence)) return "retained"
+    if (held.has(sequence)) return "in_flight"
+    return deferred?.has(sequence) === true ? "deferred" : "waiting"
+  }
+
+  /** Adds the wanted messages of a record; false if the page is full. */
+  const add = (header: LogHeader, frames: Buffer, starts: Int32Array): boolean => {
+    for (let sequence = Math.max(from, header.first); sequence < header.first + header.count; sequence++) {
+      const state = stateOf(sequence)
+      if (wanted !== undefined && state !== wanted) continue
+      const start = starts[sequence - header.first]!
+      const body = frames.subarray(start + messageFrameHeaderSize, starts[sequence - header.first + 1])
+      if (!filter.matches(body)) continue
+      if (messages.length >= limit || bytes >= pageBytes) {
+        next = sequence
+        return false
+      }
+      const shown = Buffer.from(body.subarray(0, bodyBytes))
+      bytes += shown.length
+      const holder = state === "in_flight" ? held.get(sequence) : undefined
+      messages.push({
+        sequence,
+        state,
+        id: frames.toString("latin1", start + frameIdOffset, start + messageFrameHeaderSize),
+        timestamp: frames.readBigInt64BE(start + frameTimestampOffset),
+        attempts: holder?.attempts ?? channel?.deliveriesOf(sequence) ?? 0,
+        due: undefined,
+        held: holder,
+        bodySize: body.length,
+        body: shown
+      })
+    }
+    return true
+  }
+
+  const each = (header: LogHeader, frames: Buffer): boolean => {
+    scanned += header.count
+    const starts = filter.needle === undefined || frames.includes(filter.needle)
+      ? intactStarts(header, frames)
+      : undefined
+    if (starts !== undefined && !add(header, frames, starts)) return false
+    if (time.monotonicMillis() < until) return true
+    next = header.first + header.count
+    return false
+  }
+
+  yield* log.scan(from, each, filter.isSlow ? slowBlockBytes : undefined)
+  const page = channel === undefined ? messages : yield* finish(turns, withDue(channel, messages))
+  return { messages: page, next: next !== undefined && next < log.end ? next : undefined, scanned }
+})
+
+/** The deferred messages of a channel, as a set: there may be millions. */
+function* deferredOf(channel: ChannelLog): Generator<void, SequenceSet> {
+  const set = new SequenceSet(0)
+  yield* channel.eachDeferred((sequence) => void set.add(sequence, sequence + 1))
+  return set
+}
+
+/** Adds the due times and the deliveries of those messages that are deferred. */
+function* withDue(channel: ChannelLog, messages: ReadonlyArray<Browsed>): Generator<void, ReadonlyArray<Browsed>> {
+  const deferred = new Map<number, { readonly due: number; readonly attempts: number }>()
+  for (const { sequence, state } of messages) if (state === "deferred") deferred.set(sequence, { due: 0, attempts: 0 })
+  if (deferred.size === 0) return messages
+  yield* channel.eachDeferred((sequence, due, attempts) => {
+    if (deferred.has(sequence)) deferred.set(sequence, { due, attempts: attempts - 1 })
+  })
+  return messages.map((message) => ({ ...message, ...deferred.get(message.sequence) }))
+}

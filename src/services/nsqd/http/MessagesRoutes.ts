@@ -1,0 +1,166 @@
+/**
+ * `/messages`: shows messages of durable topics without consuming them, and deletes or requeues single ones
+ * (docs/protocol/http.md#messages). NSQ has no such endpoints.
+ */
+import { Effect, Result, Schema } from "effect"
+import { isUtf8 } from "node:buffer"
+import { isChannelName } from "../../../protocol/client/Names.ts"
+import { type BrowsedMessage, type MessagesPage, MessageState } from "../../../protocol/http/MessagesResponse.ts"
+import * as Time from "../../core/Time.ts"
+import { Turns } from "../../core/Turns.ts"
+import * as Arguments from "../../http/Arguments.ts"
+import { fail, HttpFailure, internalError, json } from "../../http/HttpResponse.ts"
+import type { Query, RequestTarget } from "../../http/RequestTarget.ts"
+import { type HttpRequest, type Route, route } from "../../http/Router.ts"
+import * as BodyFilter from "../broker/BodyFilter.ts"
+import { Broker } from "../broker/Broker.ts"
+import { browse, type Browsed, heldBy } from "../broker/Browsing.ts"
+import { Clients } from "../broker/Clients.ts"
+import type { Topic } from "../broker/Topic.ts"
+import { existingChannel, topicNamed } from "./BrokerArguments.ts"
+import { post } from "./BrokerRoute.ts"
+import * as LogPosition from "./LogPosition.ts"
+
+const limits = {
+  limit: { min: 1, max: 1000, usual: 100 },
+  body_bytes: { min: 0, max: 1024 * 1024, usual: 4096 },
+  /** In ms. */
+  budget: { min: 1, max: 30_000, usual: 5000 }
+} as const
+
+const isMessageState = Schema.is(MessageState)
+
+/** Returns a whole number of the query, or the usual one. */
+const whole = (query: Query, name: keyof typeof limits) => {
+  const { max, min, usual } = limits[name]
+  const text = query.get(name)
+  if (text === undefined) return Effect.succeed(usual)
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN
+  return value >= min && value <= max
+    ? Effect.succeed(value)
+    : Effect.fail(fail(400, `INVALID_ARG_${name.toUpperCase()}`))
+}
+
+const channelIn = Effect.fnUntraced(function*(topic: Topic, query: Query) {
+  const name = query.get("channel")
+  if (name === undefined) return undefined
+  if (!isChannelName(name)) return yield* fail(400, "INVALID_ARG_CHANNEL")
+  return topic.channel(name) ?? (yield* fail(404, "CHANNEL_NOT_FOUND"))
+})
+
+const stateIn = (query: Query) => {
+  const state = query.get("state")
+  return state === undefined || isMessageState(state)
+    ? Effect.succeed(state)
+    : Effect.fail(fail(400, "INVALID_ARG_STATE"))
+}
+
+/** Regular expressions are rare: their library is loaded for the first one. */
+const compiler = Effect.promise(() => import("re2js")).pipe(
+  Effect.map(({ RE2JS }) => (regex: string) =>
+    Result.try(() => {
+      const pattern = RE2JS.compile(regex)
+      return (text: string) => pattern.matcher(text).find()
+    })
+  )
+)
+
+const filterIn = Effect.fnUntraced(function*(query: Query) {
+  const regex = query.get("regex")
+  const compile = regex === undefined ? () => Result.fail(undefined) : yield* compiler
+  const filter = BodyFilter.make({ contains: query.get("contains"), json: query.get("json"), regex }, compile)
+  return Result.isSuccess(filter) ? filter.success : yield* fail(400, `INVALID_ARG_${filter.failure.toUpperCase()}`)
+})
+
+/** The sequence of a single message. */
+const sequenceIn = Effect.fnUntraced(function*(target: RequestTarget) {
+  const text = (yield* Arguments.query(target)).get("sequence")
+  if (text === undefined) return yield* fail(400, "MISSING_ARG_SEQUENCE")
+  return /^\d{1,15}$/.test(text) ? Number(text) : yield* fail(400, "INVALID_ARG_SEQUENCE")
+})
+
+const notFound = fail(404, "MESSAGE_NOT_FOUND")
+
+/** Finishes a single message, whatever it is waiting for, also in flight. */
+const remove = Effect.fnUntraced(function*(target: RequestTarget) {
+  const channel = yield* existingChannel(target)
+  const sequence = yield* sequenceIn(target)
+  const held = heldBy(channel).get(sequence)
+  const isDone = held?.subscription.finish(held.key) === "done" || (yield* channel.drop(sequence))
+  if (!isDone) return yield* notFound
+})
+
+/** Lets a single message that is in flight or deferred wait for its next delivery. */
+const requeue = Effect.fnUntraced(function*(target: RequestTarget) {
+  const channel = yield* existingChannel(target)
+  const sequence = yield* sequenceIn(target)
+  const held = heldBy(channel).get(sequence)
+  const isDone = held?.subscription.requeue(held.key, 0) === "done" || channel.release(sequence)
+  if (!isDone) return yield* notFound
+})
+
+/** The first byte of a character that has several in UTF-8. */
+const isLead = (byte: number | undefined): boolean => byte !== undefined && byte >= 0xc2 && byte <= 0xf4
+
+/** A body as text, if it is UTF-8: without the part of a character at the end of one that is cut. */
+const textOf = (body: Buffer, isCut: boolean): string | undefined => {
+  if (isUtf8(body)) return body.toString()
+  const last = body.subarray(-3).findLastIndex(isLead)
+  const end = Math.max(0, body.length - 3) + last
+  return isCut && last >= 0 && isUtf8(body.subarray(0, end)) ? body.toString("utf8", 0, end) : undefined
+}
+
+/** The endpoints, for the services of the environment. */
+export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients> = Effect.gen(function*() {
+  const broker = yield* Broker
+  const clients = yield* Clients
+  const time = yield* Time.make
+  const turns = yield* Turns
+
+  const encode = ({ attempts, body, bodySize, due, held, id, sequence, state, timestamp }: Browsed): BrowsedMessage => {
+    const text = textOf(body, body.length < bodySize)
+    const client = clients.find(held?.consumer)?.stats().remoteAddress
+    return {
+      sequence,
+      id,
+      timestamp: String(timestamp),
+      attempts,
+      state,
+      ...due !== undefined && { due },
+      ...client !== undefined && { client },
+      body_size: bodySize,
+      ...text === undefined ? { body_base64: body.toString("base64") } : { body: text }
+    }
+  }
+
+  const list = Effect.fnUntraced(
+    function*({ target }: HttpRequest) {
+      const query = yield* Arguments.query(target)
+      const topic = yield* Effect.flatMap(Arguments.topicName(target), topicNamed)
+      const channel = yield* channelIn(topic, query)
+      const state = yield* stateIn(query)
+      const limit = yield* whole(query, "limit")
+      const bodyBytes = yield* whole(query, "body_bytes")
+      const budget = yield* whole(query, "budget")
+      const filter = yield* filterIn(query)
+      const log = yield* LogPosition.logOf(topic)
+      const from = yield* LogPosition.sequenceOf(log, query.get("from") ?? "beginning", "INVALID_ARG_FROM")
+      const { messages, next, scanned } = yield* browse(
+        log,
+        { channel, state, from, limit, filter, bodyBytes, budget },
+        time,
+        turns
+      )
+      return json({ messages: messages.map(encode), next: next ?? null, scanned } satisfies MessagesPage)
+    },
+    Effect.catchTag("StorageError", () => Effect.fail(new HttpFailure({ response: internalError }))),
+    (listing) => Effect.provideService(listing, Broker, broker)
+  )
+
+  const change = post(broker)
+  return [
+    route("GET", "/messages", list),
+    change("/messages", remove, "DELETE"),
+    change("/messages/requeue", requeue)
+  ]
+})
