@@ -82,7 +82,7 @@ export interface Browsed {
   readonly attempts: number
   /** When it becomes due, in ms since the Unix epoch; `undefined` unless it is deferred. */
   readonly due: number | undefined
-  /** Who has it in flight. */
+  /** The consumer that has it in flight. */
   readonly held: Held | undefined
   readonly bodySize: number
   /** The beginning of the body. */
