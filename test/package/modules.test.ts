@@ -7,7 +7,7 @@ import { builtinsOf, modulesOf } from "./entryPoints.ts"
  * `effect` has 250.
  */
 const limits: Readonly<Record<string, number>> = {
-  "": 700,
+  "": 740,
   "/admin": 260,
   "/broker": 440,
   "/client": 260,
