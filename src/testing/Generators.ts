@@ -29,7 +29,7 @@ export const commands: Arbitrary.Arbitrary<ReadonlyArray<Command>> = Arbitrary.s
  */
 export const publishes: Arbitrary.Arbitrary<ReadonlyArray<Command>> = Arbitrary.map(
   commands,
-  (sent) => sent.filter(({ _tag }) => _tag === "PUB" || _tag === "MPUB" || _tag === "DPUB")
+  (sent) => sent.filter(({ _tag }) => _tag === "PUB" || _tag === "MPUB" || _tag === "DPUB" || _tag === "HPUB")
 )
 
 /**

@@ -2,6 +2,7 @@
  * The commands of a client (docs/protocol/client.md) as values, and their encoding. `CommandDecoder` decodes them.
  */
 import { Schema } from "effect"
+import { encodeHeaders, Headers } from "./Headers.ts"
 import { messageIdLength } from "./Message.ts"
 import { ChannelName, TopicName } from "./Names.ts"
 
@@ -26,6 +27,7 @@ export const commandNames = [
   "PUB",
   "MPUB",
   "DPUB",
+  "HPUB",
   "RDY",
   "FIN",
   "REQ",
@@ -71,6 +73,12 @@ export const Command = Schema.TaggedUnion({
   PUB: { topic: TopicName, body: Body },
   MPUB: { topic: TopicName, bodies: Schema.NonEmptyArray(Body) },
   DPUB: { topic: TopicName, deferMillis: Count, body: Body },
+  HPUB: {
+    topic: TopicName,
+    deferMillis: Count,
+    headers: Headers,
+    body: Body
+  },
   RDY: { count: Count },
   FIN: { id: MessageIdParameter },
   REQ: { id: MessageIdParameter, delayMillis: Count },
@@ -89,8 +97,14 @@ const int32 = (value: number): Buffer => {
 
 const sized = (body: Uint8Array): Buffer => Buffer.concat([int32(body.length), body])
 
+const headersBlock = (headers: Headers): Buffer => {
+  const block = encodeHeaders(headers)
+  if (Buffer.isBuffer(block)) return block
+  throw new TypeError(block.message)
+}
+
 /**
- * Encodes a command.
+ * Encodes a command. Throws if headers are larger than `maxHeadersBytes`.
  *
  * @since 0.1.0
  * @category codecs
@@ -107,6 +121,14 @@ export const encodeCommand = (command: Command): Buffer => {
       return Buffer.concat([Buffer.from(`PUB ${command.topic}\n`), sized(command.body)])
     case "DPUB":
       return Buffer.concat([Buffer.from(`DPUB ${command.topic} ${command.deferMillis}\n`), sized(command.body)])
+    case "HPUB": {
+      const delay = command.deferMillis === 0 ? "" : ` ${command.deferMillis}`
+      return Buffer.concat([
+        Buffer.from(`HPUB ${command.topic}${delay}\n`),
+        sized(headersBlock(command.headers)),
+        sized(command.body)
+      ])
+    }
     case "MPUB": {
       const body = Buffer.concat([int32(command.bodies.length), ...command.bodies.map(sized)])
       return Buffer.concat([Buffer.from(`MPUB ${command.topic}\n`), sized(body)])

@@ -10,6 +10,7 @@ import type { CommandName } from "./Command.ts"
 import { commandNames } from "./Command.ts"
 import { deferParameter, messageCommand, rdyCommand, subCommand, topicParameter } from "./CommandLine.ts"
 import { type Decoded, type Malformed, malformed } from "./Decoded.ts"
+import { readHeadersAndBody } from "./HeadersCommand.ts"
 import type { PublishedBodies } from "./MessageBatch.ts"
 import type { TopicName } from "./Names.ts"
 import type { ErrorCode, ProtocolError } from "./ProtocolError.ts"
@@ -240,6 +241,8 @@ export class CommandDecoder {
       }
       case "DPUB":
         return this.dpub(parameters, body)
+      case "HPUB":
+        return this.hpub(parameters, body)
       case "MPUB": {
         const topic = topicParameter(name, parameters, 2)
         return typeof topic === "string" ? this.mpub(topic, body) : topic
@@ -329,12 +332,35 @@ export class CommandDecoder {
   private dpub(parameters: ReadonlyArray<string>, at: number): Decoded | undefined {
     const topic = topicParameter("DPUB", parameters, 3)
     if (typeof topic !== "string") return topic
-    const deferMillis = deferParameter(parameters[2] ?? "", this.limits.maxReqTimeoutMillis)
+    const deferMillis = deferParameter("DPUB", parameters[2] ?? "", this.limits.maxReqTimeoutMillis)
     if (typeof deferMillis !== "number") return deferMillis
     const size = this.messageSize("DPUB", at)
     if (typeof size !== "number") return size
     this.position = at + 4 + size
     return { _tag: "DPUB", topic, bodies: this.bodies(at, this.position, 0, 1, size), deferMillis }
+  }
+
+  private hpub(parameters: ReadonlyArray<string>, at: number): Decoded | undefined {
+    const topic = topicParameter("HPUB", parameters, 2)
+    if (typeof topic !== "string") return topic
+    const { maxMsgSize, maxReqTimeoutMillis } = this.limits
+    const delay = parameters[2]
+    const deferMillis = delay === undefined ? 0 : deferParameter("HPUB", delay, maxReqTimeoutMillis)
+    if (typeof deferMillis !== "number") return deferMillis
+    const read = readHeadersAndBody(this.buffer, at, this.end, maxMsgSize)
+    if (typeof read === "number") {
+      this.missing = read
+      return this.cutOff("HPUB", "E_BAD_MESSAGE", "HPUB failed to read headers and body")
+    }
+    if (read._tag === "Malformed") return read
+    this.position = read.end
+    const bodies = this.bodies(read.start, read.end, 0, 1, read.end - read.start - 4)
+    return {
+      _tag: "HPUB",
+      topic,
+      bodies: read.headers.length === 0 ? bodies : { ...bodies, headers: read.headers },
+      deferMillis
+    }
   }
 
   /**

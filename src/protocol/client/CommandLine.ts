@@ -18,7 +18,7 @@ const wrappedMillis = (millis: bigint): number =>
  * @category operations
  */
 export const topicParameter = (
-  name: "PUB" | "MPUB" | "DPUB",
+  name: "PUB" | "MPUB" | "DPUB" | "HPUB",
   parameters: ReadonlyArray<string>,
   needed: number
 ): TopicName | Malformed => {
@@ -98,11 +98,15 @@ export const messageCommand = (name: "FIN" | "TOUCH" | "REQ", parameters: Readon
  * @since 0.1.0
  * @category operations
  */
-export const deferParameter = (text: string, maxMillis: number): number | Malformed => {
+export const deferParameter = (
+  name: "DPUB" | "HPUB",
+  text: string,
+  maxMillis: number
+): number | Malformed => {
   const digits = parseDigits(text)
-  if (digits === undefined) return malformed("DPUB", "E_INVALID", `DPUB could not parse timeout ${text}`)
+  if (digits === undefined) return malformed(name, "E_INVALID", `${name} could not parse timeout ${text}`)
   const millis = wrappedMillis(digits)
   return millis < 0 || millis > maxMillis
-    ? malformed("DPUB", "E_INVALID", `DPUB timeout ${digits} out of range 0-${maxMillis}`)
+    ? malformed(name, "E_INVALID", `${name} timeout ${digits} out of range 0-${maxMillis}`)
     : millis
 }

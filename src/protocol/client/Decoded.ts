@@ -14,7 +14,7 @@ import { type ErrorCode, type ProtocolError, protocolError } from "./ProtocolErr
  * @category models
  */
 export interface Publish {
-  readonly _tag: "PUB" | "MPUB" | "DPUB"
+  readonly _tag: "PUB" | "MPUB" | "DPUB" | "HPUB"
   readonly topic: TopicName
   readonly bodies: PublishedBodies
   readonly deferMillis: number

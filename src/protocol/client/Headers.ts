@@ -7,14 +7,6 @@ import { Schema } from "effect"
 import { isUtf8 } from "node:buffer"
 
 /**
- * The headers of a message by name, in lower case.
- *
- * @since 0.2.0
- * @category models
- */
-export type Headers = Readonly<Record<string, string>>
-
-/**
  * The maximum size of the encoded headers of a message, in bytes.
  *
  * @since 0.2.0
@@ -62,6 +54,19 @@ const whyNotValue = (value: string): string | undefined => {
   }
   return undefined
 }
+
+/**
+ * The headers of a message by name, in lower case.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
+export const Headers = Schema.Record(
+  Schema.String.check(Schema.isPattern(namePattern)),
+  Schema.String.check(Schema.makeFilter((value: string) => whyNotValue(value)))
+)
+/** The headers of a message by name, in lower case. */
+export type Headers = Readonly<Record<string, string>>
 
 const whyNot = (name: string, value: string): string | undefined => {
   if (!namePattern.test(name)) return `the name ${JSON.stringify(name)} is not a token of HTTP in lower case`

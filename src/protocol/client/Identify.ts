@@ -41,7 +41,9 @@ export const IdentifyRequest = Schema.Struct({
   sample_rate: Int32,
   msg_timeout: Int,
   topology_region: Text,
-  topology_zone: Text
+  topology_zone: Text,
+  /** Requests the headers of messages, which effect-nsq has. */
+  headers: Flag
 })
 /** The body of IDENTIFY. Times in ms. */
 export type IdentifyRequest = typeof IdentifyRequest.Type
@@ -67,7 +69,9 @@ export const IdentifyResponse = Schema.Struct({
   output_buffer_size: Schema.Int,
   output_buffer_timeout: Schema.Int,
   topology_region: Schema.String,
-  topology_zone: Schema.String
+  topology_zone: Schema.String,
+  /** Only if the client has requested headers. */
+  headers: Schema.optionalKey(Schema.Boolean)
 })
 /** The response to an IDENTIFY with `feature_negotiation`. Times in ms. */
 export type IdentifyResponse = typeof IdentifyResponse.Type
@@ -157,6 +161,8 @@ export interface Negotiated {
   readonly deflate: boolean
   readonly deflateLevel: number
   readonly snappy: boolean
+  /** Whether messages with headers are sent with them. */
+  readonly headers: boolean
 }
 
 const minHeartbeatInterval = 1000
@@ -247,6 +253,7 @@ export const negotiate = (
       tls: negotiates && limits.tls && request.tls_v1,
       deflate,
       deflateLevel: Math.min(requestedLevel, limits.maxDeflateLevel),
-      snappy
+      snappy,
+      headers: negotiates && request.headers
     }
   })

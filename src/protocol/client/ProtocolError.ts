@@ -26,6 +26,7 @@ export const ErrorCode = Schema.Literals([
   "E_PUB_FAILED",
   "E_MPUB_FAILED",
   "E_DPUB_FAILED",
+  "E_HPUB_FAILED",
   "E_AUTH_FIRST",
   "E_AUTH_FAILED",
   "E_AUTH_DISABLED",

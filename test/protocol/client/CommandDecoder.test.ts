@@ -22,6 +22,10 @@ const expected = (command: Command): unknown => {
       return ["MPUB", command.topic, 0, ...command.bodies.map(hex)]
     case "DPUB":
       return ["DPUB", command.topic, command.deferMillis, hex(command.body)]
+    case "HPUB": {
+      const headers = Object.entries(command.headers).map(([name, value]) => `${name}:${value}\n`).join("")
+      return ["HPUB", command.topic, command.deferMillis, headers, hex(command.body)]
+    }
     case "RDY":
       return ["RDY", command.count]
     case "REQ":
@@ -37,7 +41,7 @@ const expected = (command: Command): unknown => {
 
 const withinLimits = (command: Command): boolean =>
   (command._tag !== "RDY" || command.count <= 2500) &&
-  (command._tag !== "DPUB" || command.deferMillis <= 3_600_000)
+  ((command._tag !== "DPUB" && command._tag !== "HPUB") || command.deferMillis <= 3_600_000)
 
 const sized = (body: string): Buffer => Buffer.concat([int32(body.length), Buffer.from(body)])
 const text = (line: string, ...rest: ReadonlyArray<Buffer>): Buffer => Buffer.concat([Buffer.from(line), ...rest])

@@ -56,7 +56,7 @@ describe("the parameters of a command line", () => {
   })
 
   it.prop("the delay of DPUB is within the limit", [Delay, Delay], ([millis, max]) => {
-    const delay = deferParameter(String(millis), max)
+    const delay = deferParameter("DPUB", String(millis), max)
     assert.isTrue(typeof delay === "number" ? delay >= 0 && delay <= max : delay.error.code === "E_INVALID")
     if (millis < 9_000_000_000_000) assert.strictEqual(typeof delay === "number", millis <= max)
   })

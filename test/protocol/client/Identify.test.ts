@@ -167,7 +167,8 @@ describe("IDENTIFY", () => {
         tls: false,
         deflate: false,
         deflateLevel: 6,
-        snappy: false
+        snappy: false,
+        headers: false
       }
     )
   })

@@ -30,10 +30,12 @@ export const plain = (decoded: Decoded): ReadonlyArray<unknown> => {
       return bodiesOf(decoded.bodies).map((body) => ["PUB", decoded.topic, body.toString("hex")])
     case "MPUB":
     case "DPUB":
+    case "HPUB":
       return [[
         decoded._tag,
         decoded.topic,
         decoded.deferMillis,
+        ...(decoded._tag === "HPUB" ? [Buffer.concat([decoded.bodies.headers ?? []].flat()).toString()] : []),
         ...bodiesOf(decoded.bodies).map((body) => body.toString("hex"))
       ]]
     case "FIN":

@@ -4,7 +4,6 @@
  *
  * Hot path: `deliver` keeps views and copies nothing.
  */
-import { frameHeaderSize } from "../../../protocol/client/Frame.ts"
 import { Wakeup } from "../../core/Wakeup.ts"
 import type { TlsDetails } from "../../net/TlsHandshake.ts"
 import type { Grant } from "../auth/Grant.ts"
@@ -65,7 +64,7 @@ export class HttpConsumer implements Consumer, Client {
     return this.wakeup.wait
   }
 
-  /** Returns the waiting messages, each without the header of its frame, and keeps none. */
+  /** Returns the waiting messages, each as its frame, and keeps none. */
   take(): ReadonlyArray<Buffer> {
     const taken = this.waiting
     this.waiting = []
@@ -83,10 +82,12 @@ export class HttpConsumer implements Consumer, Client {
 
   // ---- the consumer
 
+  readonly readsHeaders = true
+
   deliver(frames: Buffer, start: number, end: number): void {
     for (let at = start; at < end;) {
       const next = at + frames.readInt32BE(at) + 4
-      this.waiting.push(frames.subarray(at + frameHeaderSize, next))
+      this.waiting.push(frames.subarray(at, next))
       at = next
     }
     this.unsent += end - start

@@ -6,6 +6,7 @@
  */
 import { Duration, Effect } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { HeadersError } from "../../../protocol/client/Headers.ts"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { isTopicName, type TopicName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
@@ -21,6 +22,7 @@ import { NsqdOptions } from "../options/NsqdOptions.ts"
 import * as BrokerArguments from "./BrokerArguments.ts"
 import type { BodyRefusal } from "./PublishBody.ts"
 import * as PublishBody from "./PublishBody.ts"
+import { headersOf } from "./RequestHeaders.ts"
 
 /** A decoded publishing request line. */
 export interface PublishTarget {
@@ -112,11 +114,16 @@ export const make = Effect.gen(function*() {
   const publishBodies = (
     topic: TopicName,
     target: PublishTarget,
+    headers: Buffer | undefined,
     bodies: PublishedBodies | BodyRefusal
   ): PublishResult => {
     if (typeof bodies === "string") return respondOnly(topic, refusals[bodies])
     if (bodies.count === 0) return respondOnly(topic, HttpResponse.ok)
-    const rest = publisher.publish(topic, bodies, target.deferMillis ?? 0)
+    const rest = publisher.publish(
+      topic,
+      headers === undefined ? bodies : { ...bodies, headers },
+      target.deferMillis ?? 0
+    )
     return rest === undefined
       ? HttpResponse.ok
       : Effect.match(rest, { onSuccess: () => HttpResponse.ok, onFailure: refusalOf })
@@ -125,41 +132,49 @@ export const make = Effect.gen(function*() {
   const publishInSteps = (
     topic: TopicName,
     target: PublishTarget,
+    headers: Buffer | undefined,
     steps: Iterator<void, PublishedBodies | BodyRefusal, void>
   ): PublishResult => {
     const first = steps.next()
-    if (first.done === true) return publishBodies(topic, target, first.value)
+    if (first.done === true) return publishBodies(topic, target, headers, first.value)
     return Effect.flatMap(finish(turns, steps), (bodies) => {
-      const result = publishBodies(topic, target, bodies)
+      const result = publishBodies(topic, target, headers, bodies)
       return Effect.isEffect(result) ? result : Effect.succeed(result)
     })
   }
 
-  const publishTo = (topic: TopicName, target: PublishTarget, body: Buffer | undefined): PublishResult => {
+  const publishTo = (
+    topic: TopicName,
+    target: PublishTarget,
+    body: Buffer | undefined,
+    headers: Buffer | undefined
+  ): PublishResult => {
     if (body === undefined) return respondOnly(topic, refusals.BODY_TOO_BIG)
     if (target.deferMillis === undefined) return respondOnly(topic, refusals.INVALID_DEFER)
-    if (target.kind === "pub") return publishBodies(topic, target, PublishBody.single(body))
-    if (target.binary) return publishInSteps(topic, target, PublishBody.binary(body, maxMsgSize, maxBodySize))
+    if (target.kind === "pub") return publishBodies(topic, target, headers, PublishBody.single(body))
+    if (target.binary) return publishInSteps(topic, target, headers, PublishBody.binary(body, maxMsgSize, maxBodySize))
     return PublishBody.hasManySteps(body)
-      ? publishInSteps(topic, target, PublishBody.linesInSteps(body, maxMsgSize))
-      : publishBodies(topic, target, PublishBody.lines(body, maxMsgSize))
+      ? publishInSteps(topic, target, headers, PublishBody.linesInSteps(body, maxMsgSize))
+      : publishBodies(topic, target, headers, PublishBody.lines(body, maxMsgSize))
   }
 
-  const publish = (target: PublishTarget, body: Buffer | undefined): PublishResult => {
+  const publish = (target: PublishTarget, body: Buffer | undefined, headers?: Buffer | HeadersError): PublishResult => {
     if (target.kind === "pub") {
       if (body === undefined) return refusals.MSG_TOO_BIG
       if (body.length === 0) return refusals.MSG_EMPTY
     }
-    return typeof target.topic === "string" ? publishTo(target.topic, target, body) : target.topic
+    if (typeof target.topic !== "string") return target.topic
+    if (headers instanceof HeadersError) return HttpResponse.failure(400, `INVALID_HEADERS: ${headers.reason}`)
+    return publishTo(target.topic, target, body, headers)
   }
 
   const failed = (defect: unknown): Effect.Effect<HttpResponse.HttpResponse> =>
     Effect.as(Effect.logError("publishing failed", defect), HttpResponse.internalError)
 
   /** A defect in Node's callback would otherwise end the daemon. */
-  const attempt = (target: PublishTarget, body: Buffer | undefined): PublishResult => {
+  const attempt = (target: PublishTarget, body: Buffer | undefined, headers?: Buffer | HeadersError): PublishResult => {
     try {
-      const result = publish(target, body)
+      const result = publish(target, body, headers)
       return Effect.isEffect(result) ? Effect.catchDefect(result, failed) : result
     } catch (defect) {
       return failed(defect)
@@ -190,7 +205,7 @@ export const make = Effect.gen(function*() {
       return fork(RequestBody.respondUnread(incoming, outgoing, tooBig))
     }
     RequestBody.collect(incoming, outgoing, limit, (body) => {
-      const result = attempt(target, body)
+      const result = attempt(target, body, headersOf(incoming))
       const finish = (response: HttpResponse.HttpResponse): Completion => {
         if (body === undefined) return RequestBody.respondUnread(incoming, outgoing, response)
         HttpResponse.send(outgoing, response)

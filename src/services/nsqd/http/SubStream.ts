@@ -5,7 +5,10 @@
 import { Effect } from "effect"
 import { isUtf8 } from "node:buffer"
 import type { ServerResponse } from "node:http"
+import { frameHeaderSize } from "../../../protocol/client/Frame.ts"
+import { readHeaders } from "../../../protocol/client/Headers.ts"
 import { decodeMessage } from "../../../protocol/client/Message.ts"
+import { frameBodyStart, frameHeaders } from "../../../protocol/client/MessageBatch.ts"
 import { Turns } from "../../core/Turns.ts"
 import * as HttpResponse from "../../http/HttpResponse.ts"
 import { closed, drained } from "../../http/StreamedResponse.ts"
@@ -39,15 +42,17 @@ const first = ({ heartbeat, id, msgTimeout, readyCount }: SubStream): string =>
   }\n\n`
 
 /** The event of a message. The timestamp is a number, which JSON permits to be larger than JavaScript's exact integers. */
-const eventOf = (data: Buffer): string => {
-  const message = decodeMessage(data)
+const eventOf = (frame: Buffer): string => {
+  const message = decodeMessage(frame.subarray(frameHeaderSize))
   if (message === undefined) throw new Error("invariant: the channel delivers whole messages")
   const { attempts, id, timestamp } = message
-  const body = Buffer.from(message.body.buffer, message.body.byteOffset, message.body.length)
+  const body = frame.subarray(frameBodyStart(frame, 0))
+  const headers = frameHeaders(frame, 0)
+  const withHeaders = headers.length === 0 ? "" : `,"headers":${HttpResponse.encodeJson(readHeaders(headers))}`
   const content = isUtf8(body)
     ? `"body":${HttpResponse.encodeJson(body.toString("utf8"))}`
     : `"body_base64":"${body.toString("base64")}"`
-  return `id: ${id}\nevent: message\ndata: {"id":"${id}","timestamp":${timestamp},"attempts":${attempts},${content}}\n\n`
+  return `id: ${id}\nevent: message\ndata: {"id":"${id}","timestamp":${timestamp},"attempts":${attempts}${withHeaders},${content}}\n\n`
 }
 
 /** Completes with whether the client has read the output in time. */
@@ -57,8 +62,8 @@ const isTaken = (outgoing: ServerResponse, { heartbeat }: SubStream): Effect.Eff
 const sendWaiting = Effect.fnUntraced(function*(stream: SubStream, turns: Turns, outgoing: ServerResponse) {
   const { consumer } = stream
   let chunk = ""
-  for (const data of consumer.take()) {
-    chunk += eventOf(data)
+  for (const frame of consumer.take()) {
+    chunk += eventOf(frame)
     if (chunk.length < chunkLength) continue
     outgoing.write(chunk)
     chunk = ""

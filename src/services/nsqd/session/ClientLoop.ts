@@ -33,7 +33,8 @@ const decoderLimits = (options: NsqdOptions): DecoderLimits => ({
   maxRdyCount: options.maxRdyCount
 })
 
-const isPublish = ({ _tag }: Decoded): boolean => _tag === "PUB" || _tag === "MPUB" || _tag === "DPUB"
+const isPublish = ({ _tag }: Decoded): boolean =>
+  _tag === "PUB" || _tag === "MPUB" || _tag === "DPUB" || _tag === "HPUB"
 
 /** The handler of each connection, for the broker of the environment. */
 export const make = Effect.gen(function*() {

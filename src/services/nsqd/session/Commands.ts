@@ -14,6 +14,7 @@ import * as Auth from "./commands/Auth.ts"
 import * as Cls from "./commands/Cls.ts"
 import * as Dpub from "./commands/Dpub.ts"
 import * as Fin from "./commands/Fin.ts"
+import * as Hpub from "./commands/Hpub.ts"
 import * as Identify from "./commands/Identify.ts"
 import * as Mpub from "./commands/Mpub.ts"
 import * as Nop from "./commands/Nop.ts"
@@ -42,6 +43,7 @@ export const make = Effect.gen(function*() {
   const access = yield* Access.make
   const auth = Auth.make(access)
   const dpub = yield* Dpub.make(access)
+  const hpub = yield* Hpub.make(access)
   const identify = yield* Identify.make(access)
   const mpub = yield* Mpub.make(access)
   const pub = yield* Pub.make(access)
@@ -52,6 +54,7 @@ export const make = Effect.gen(function*() {
     ["CLS", Cls.handler],
     ["DPUB", dpub],
     ["FIN", Fin.handler],
+    ["HPUB", hpub],
     ["IDENTIFY", identify],
     ["MPUB", mpub],
     ["NOP", Nop.handler],
@@ -84,6 +87,8 @@ export const make = Effect.gen(function*() {
           return mpub.execute(session, command)
         case "DPUB":
           return dpub.execute(session, command)
+        case "HPUB":
+          return hpub.execute(session, command)
         case "REQ":
           return req.execute(session, command)
         case "TOUCH":
@@ -116,6 +121,8 @@ export const make = Effect.gen(function*() {
           return mpub.describe(command)
         case "DPUB":
           return dpub.describe(command)
+        case "HPUB":
+          return hpub.describe(command)
         case "REQ":
           return req.describe(command)
         case "TOUCH":

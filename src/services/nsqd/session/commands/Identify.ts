@@ -77,7 +77,8 @@ export const make = Effect.fnUntraced(function*(access: Access) {
       output_buffer_size: negotiated.outputBufferSize,
       output_buffer_timeout: negotiated.outputBufferTimeout,
       topology_region: options.topologyRegion,
-      topology_zone: options.topologyZone
+      topology_zone: options.topologyZone,
+      ...(negotiated.headers ? { headers: true } : {})
     })
 
   const handler: CommandHandler<Identify> = {

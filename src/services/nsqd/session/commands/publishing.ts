@@ -1,4 +1,4 @@
-/** The common part of PUB, MPUB and DPUB: authorization, publishing, and the responses. */
+/** The common part of PUB, MPUB, DPUB and HPUB: authorization, publishing, and the responses. */
 import { Effect } from "effect"
 import type { Publish } from "../../../../protocol/client/Decoded.ts"
 import { framesSize } from "../../../../protocol/client/MessageBatch.ts"

@@ -13,7 +13,7 @@ import { Authorizer, type Credentials } from "../../auth/Authorizer.ts"
 import { hostOf, type Session } from "./Session.ts"
 
 /** The commands that need a permission. */
-export type Guarded = "SUB" | "PUB" | "MPUB" | "DPUB"
+export type Guarded = "SUB" | "PUB" | "MPUB" | "DPUB" | "HPUB"
 
 /** Authorizes the commands of clients. */
 export interface Access {

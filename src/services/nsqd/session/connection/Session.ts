@@ -33,7 +33,8 @@ const defaults = (limits: IdentifyLimits, host: string): Negotiated => ({
   tls: false,
   deflate: false,
   deflateLevel: 0,
-  snappy: false
+  snappy: false,
+  headers: false
 })
 
 /** Far below NSQ's default output_buffer_timeout of 250 ms. The negotiated timeout is an upper bound. */
@@ -258,6 +259,10 @@ export class Session implements CommandGate, Consumer, Client {
   }
 
   // ---- the consumer
+
+  get readsHeaders(): boolean {
+    return this.negotiated.headers
+  }
 
   deliver(frames: Buffer, start: number, end: number, count: number): void {
     this.unsent += count

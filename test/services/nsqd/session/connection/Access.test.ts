@@ -80,6 +80,7 @@ const commands: { readonly [Name in CommandName]: Command } = {
   PUB: { _tag: "PUB", topic, body },
   MPUB: { _tag: "MPUB", topic, bodies: [body, body] },
   DPUB: { _tag: "DPUB", topic, deferMillis: 1, body },
+  HPUB: { _tag: "HPUB", topic, deferMillis: 0, headers: { a: "1" }, body },
   RDY: { _tag: "RDY", count: 1 },
   FIN: { _tag: "FIN", id },
   REQ: { _tag: "REQ", id, delayMillis: 0 },
@@ -96,6 +97,7 @@ const allowed: { readonly [Name in CommandName]: { readonly [R in Role]?: string
   PUB: { "publish only": "OK" },
   MPUB: { "publish only": "OK" },
   DPUB: { "publish only": "OK" },
+  HPUB: { "publish only": "OK" },
   // Only for subscribed clients.
   RDY: {},
   FIN: {},
@@ -119,6 +121,7 @@ const denial = (role: Role, command: CommandName): string => {
     case "PUB":
     case "MPUB":
     case "DPUB":
+    case "HPUB":
       return denials[role](command)
     case "AUTH":
       return "E_INVALID AUTH already set"

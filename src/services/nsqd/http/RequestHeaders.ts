@@ -1,0 +1,35 @@
+/**
+ * The headers of messages in a publishing request (docs/headers.md#http): `Nsq-Header-<name>`, and the trace context as HTTP has it.
+ */
+import { isUtf8 } from "node:buffer"
+import type { IncomingMessage } from "node:http"
+import { encodeHeaders, HeadersError } from "../../../protocol/client/Headers.ts"
+
+const prefix = "nsq-header-"
+const traceContext = new Set(["traceparent", "tracestate"])
+
+/** The name that a header of the request gives to a header of the messages; `undefined` if it is not one for them. */
+const nameOf = (header: string): string | undefined => {
+  const name = header.toLowerCase()
+  if (traceContext.has(name)) return name
+  return name.startsWith(prefix) ? name.slice(prefix.length) : undefined
+}
+
+/**
+ * Returns the encoded headers for the messages of a request; `undefined` without any. Values are UTF-8, as most clients send them. A
+ * header that occurs several times is joined with commas, as in HTTP.
+ */
+export const headersOf = ({ rawHeaders }: IncomingMessage): Buffer | HeadersError | undefined => {
+  let found: Map<string, string> | undefined
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = nameOf(rawHeaders[i] ?? "")
+    if (name === undefined) continue
+    const bytes = Buffer.from(rawHeaders[i + 1] ?? "", "latin1")
+    if (!isUtf8(bytes)) return new HeadersError({ reason: `the value of ${JSON.stringify(name)} is not valid UTF-8` })
+    found ??= new Map()
+    const before = found.get(name)
+    const value = bytes.toString("utf8")
+    found.set(name, before === undefined ? value : `${before}, ${value}`)
+  }
+  return found === undefined ? undefined : encodeHeaders(Object.fromEntries(found))
+}
