@@ -10,7 +10,6 @@ const sample = (changes: Partial<LiveSample>): LiveSample => ({
   gone: [],
   points: [],
   daemons: [],
-  nodes: [],
   warnings: [],
   message: "",
   ...changes

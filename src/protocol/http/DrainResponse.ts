@@ -16,7 +16,12 @@ export const DrainedTopic = Schema.Struct({
 })
 export type DrainedTopic = typeof DrainedTopic.Type
 
-/** The progress of a drain. */
+/**
+ * The progress of a drain.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
 export const DrainProgress = Schema.Struct({
   draining: Schema.Boolean,
   /** When the drain began, in Unix seconds; 0 while nsqd does not drain. */

@@ -26,7 +26,7 @@ export type Parameters = Readonly<Record<string, string | number | boolean | und
 
 /** A request. */
 export interface AdminRequest {
-  readonly method: "GET" | "POST" | "PUT"
+  readonly method: "GET" | "POST" | "PUT" | "DELETE"
   readonly path: string
   readonly parameters?: Parameters
   readonly body?: Uint8Array

@@ -3,6 +3,7 @@
  */
 import { Duration, Effect, Schema } from "effect"
 import type { HttpClient } from "effect/http"
+import { DrainProgress } from "../../protocol/http/DrainResponse.ts"
 import { Info } from "../../protocol/http/InfoResponse.ts"
 import { Stats } from "../../protocol/http/StatsResponse.ts"
 import type { AdminError } from "./AdminError.ts"
@@ -104,6 +105,25 @@ export interface NsqdApi {
    * nanoseconds.
    */
   readonly config: (key: string) => Effect.Effect<Schema.Json, AdminError>
+  /**
+   * Begins to drain nsqd: it refuses publishes, and serves consumers until its queues are empty. Returns what it still has. NSQ's nsqd
+   * does not have it.
+   *
+   * @since 0.2.0
+   */
+  readonly drain: Effect.Effect<DrainProgress, AdminError>
+  /**
+   * Returns whether nsqd drains, and what it still has. NSQ's nsqd does not have it.
+   *
+   * @since 0.2.0
+   */
+  readonly drainProgress: Effect.Effect<DrainProgress, AdminError>
+  /**
+   * Ends a drain: nsqd accepts publishes again. NSQ's nsqd does not have it.
+   *
+   * @since 0.2.0
+   */
+  readonly endDrain: Effect.Effect<void, AdminError>
   /** Sets the nsqlookupds to register at, `host:port` each, until nsqd ends. */
   readonly setLookupdAddresses: (addresses: ReadonlyArray<string>) => Effect.Effect<void, AdminError>
   /** Sets the log level, until nsqd ends. */
@@ -123,6 +143,7 @@ const int32 = (value: number): Buffer => {
 const decodeJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Json))
 
 const Durable = Schema.Struct({ durability: TopicDurability })
+const decodeDrain = Schema.decodeEffect(Schema.fromJsonString(DrainProgress))
 const decodeDurable = Schema.decodeEffect(Schema.fromJsonString(Durable))
 
 /**
@@ -198,6 +219,12 @@ export const make = Effect.fnUntraced(function*(
             : Effect.succeed(body.toString())
       )
     },
+    drain: Effect.flatMap(
+      send({ method: "PUT", path: "/drain" }),
+      ({ body }) => Effect.mapError(decodeDrain(body.toString()), () => invalid("PUT", "/drain"))
+    ),
+    drainProgress: get(DrainProgress, "/drain"),
+    endDrain: Effect.asVoid(send({ method: "DELETE", path: "/drain" })),
     setLookupdAddresses: (addresses) => putConfig("nsqlookupd_tcp_addresses", JSON.stringify(addresses)),
     setLogLevel: (level) => putConfig("log_level", level),
     freeMemory: post("/debug/freememory", {})

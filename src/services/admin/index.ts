@@ -12,6 +12,7 @@ export * as NsqdApi from "./NsqdApi.ts"
 export { HttpError, HttpErrorReason } from "../http/HttpError.ts"
 export * as NsqlookupdApi from "./NsqlookupdApi.ts"
 /** The responses with figures, as Schemas. */
+export { DrainProgress } from "../../protocol/http/DrainResponse.ts"
 export { Info } from "../../protocol/http/InfoResponse.ts"
 export { Lookup, Node } from "../../protocol/http/LookupResponse.ts"
 export { Stats } from "../../protocol/http/StatsResponse.ts"

@@ -5,7 +5,9 @@
 import { Effect } from "effect"
 import { Argument, Command } from "effect/cli"
 import { channelCommand, topicCommand } from "./administer.ts"
+import { bench } from "./bench.ts"
 import { invalidArgument } from "./CliError.ts"
+import { completionOf } from "./completion.ts"
 import { config } from "./config.ts"
 import { contextCommand } from "./contextCommand.ts"
 import { doctor } from "./doctor.ts"
@@ -13,13 +15,20 @@ import { node, stat } from "./inspect.ts"
 import { publish } from "./publish.ts"
 import { root } from "./root.ts"
 import { subscribe, tail } from "./subscribe.ts"
+import { top } from "./top.ts"
 
-const separate = <const Name extends string>(name: Name, description: string) =>
+const separate = <const Name extends string>(name: Name, description: string, example: string) =>
   Command.make(
     name,
     { arguments: Argument.String("argument").pipe(Argument.variadic()) },
     () => Effect.fail(invalidArgument(`${name} has no flags before its name: nsq ${name} [flags]`))
-  ).pipe(Command.withDescription(description))
+  ).pipe(
+    Command.withDescription(description),
+    Command.withExamples([{ command: `nsq ${name} ${example}`, description: `nsq ${name} --help lists its flags` }])
+  )
+
+/** The completions are of every command, and one of them prints them. */
+const whole = (): Command.Command.Any => nsq
 
 /** The command with its subcommands. */
 export const nsq = root.pipe(
@@ -28,13 +37,20 @@ export const nsq = root.pipe(
     subscribe,
     tail,
     stat,
+    top,
     topicCommand,
     channelCommand,
     node,
     contextCommand,
+    bench,
     config,
     doctor,
-    separate("standalone", "Run nsqlookupd, nsqd and nsqadmin in one process, for development"),
-    separate("data", "Verify, export and import the data directory of a stopped nsqd")
+    completionOf(whole),
+    separate("standalone", "Run nsqlookupd, nsqd and nsqadmin in one process, for development", "--help"),
+    separate(
+      "data",
+      "Verify, export and import the data directory of a stopped nsqd",
+      "verify --data-path=/var/lib/nsqd"
+    )
   ])
 )

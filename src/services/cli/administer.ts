@@ -87,7 +87,10 @@ const list = Command.make(
       "no topics; publish to create one: nsq pub TOPIC MESSAGE"
     )
   })
-).pipe(Command.withDescription("List topics with their backlog"))
+).pipe(
+  Command.withDescription("List topics with their backlog"),
+  Command.withExamples([{ command: "nsq topic list --context prod", description: "The topics of a named cluster" }])
+)
 
 /** A command on a topic that every nsqd gets. */
 const onTopic = <const Name extends string>(
@@ -100,7 +103,10 @@ const onTopic = <const Name extends string>(
     name,
     { topic: names.topic },
     ({ topic }) => everywhere(`topic ${topic}`, past, work(topic))
-  ).pipe(Command.withDescription(description))
+  ).pipe(
+    Command.withDescription(description),
+    Command.withExamples([{ command: `nsq topic ${name} orders`, description: "On the nsqd of this machine" }])
+  )
 
 /** A command on a topic that loses messages. */
 const onTopicConfirmed = <const Name extends string>(
@@ -114,7 +120,12 @@ const onTopicConfirmed = <const Name extends string>(
     { topic: names.topic, yes: Confirmation.yes },
     ({ topic, yes }) =>
       Effect.andThen(confirmLoss(topic, undefined, yes), everywhere(`topic ${topic}`, past, work(topic)))
-  ).pipe(Command.withDescription(description))
+  ).pipe(
+    Command.withDescription(description),
+    Command.withExamples([
+      { command: `nsq topic ${name} orders --yes`, description: "In a script, without a confirmation" }
+    ])
+  )
 
 /** The command `nsq topic`. */
 export const topicCommand = Command.make("topic").pipe(
@@ -156,7 +167,12 @@ const onChannel = <const Name extends string>(
     name,
     { topic: names.topic, channel: names.channel },
     ({ channel, topic }) => everywhere(`channel ${topic}/${channel}`, past, work(topic, channel))
-  ).pipe(Command.withDescription(description))
+  ).pipe(
+    Command.withDescription(description),
+    Command.withExamples([
+      { command: `nsq channel ${name} orders kitchen --context prod`, description: "On every nsqd of a named cluster" }
+    ])
+  )
 
 /** A command on a channel that loses messages. */
 const onChannelConfirmed = <const Name extends string>(
@@ -173,7 +189,12 @@ const onChannelConfirmed = <const Name extends string>(
         confirmLoss(topic, channel, yes),
         everywhere(`channel ${topic}/${channel}`, past, work(topic, channel))
       )
-  ).pipe(Command.withDescription(description))
+  ).pipe(
+    Command.withDescription(description),
+    Command.withExamples([
+      { command: `nsq channel ${name} orders kitchen --yes`, description: "In a script, without a confirmation" }
+    ])
+  )
 
 /** The command `nsq channel`. */
 export const channelCommand = Command.make("channel").pipe(

@@ -123,5 +123,6 @@ const migrate = Command.make(
 /** The command `nsq config`. */
 export const config = Command.make("config").pipe(
   Command.withDescription("Check and migrate the options of daemons"),
-  Command.withSubcommands([check, migrate])
+  Command.withSubcommands([check, migrate]),
+  Command.withExamples([{ command: "nsq config check nsqd /etc/nsq/nsqd.cfg", description: "Before a restart" }])
 )

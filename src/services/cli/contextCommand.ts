@@ -28,10 +28,14 @@ const list = Command.make(
       `no contexts in ${yield* Contexts.path}`
     )
   })
-).pipe(Command.withDescription("List the named clusters of the contexts file"))
+).pipe(
+  Command.withDescription("List the named clusters of the contexts file"),
+  Command.withExamples([{ command: "nsq context list", description: "Which cluster is the current one" }])
+)
 
 /** The command `nsq context`. */
 export const contextCommand = Command.make("context").pipe(
   Command.withDescription("Show named clusters"),
-  Command.withSubcommands([list])
+  Command.withSubcommands([list]),
+  Command.withExamples([{ command: "nsq context list --json", description: "As JSON" }])
 )

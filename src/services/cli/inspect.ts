@@ -2,6 +2,7 @@
 import { Effect, Option } from "effect"
 import { Argument, Command } from "effect/cli"
 import { daemonFailure, invalidArgument } from "./CliError.ts"
+import { drain } from "./drain.ts"
 import * as figures from "./figures.ts"
 import * as names from "./names.ts"
 import * as Output from "./Output.ts"
@@ -106,13 +107,24 @@ const tombstone = Command.make(
     )
     yield* Output.printResult(`${node} is hidden from new consumers of ${topic}`, { tombstoned: node, topic })
   })
-).pipe(Command.withDescription("Hide the topic of an nsqd from consumers for a while"))
+).pipe(
+  Command.withDescription("Hide the topic of an nsqd from consumers for a while"),
+  Command.withExamples([{
+    command: "nsq node tombstone orders nsqd-1:4151 --lookupd-http-address lookupd:4161",
+    description: "Before orders is deleted on nsqd-1"
+  }])
+)
 
 /** The command `nsq node`. */
 export const node = Command.make("node").pipe(
-  Command.withDescription("List nsqds, and hide them from consumers"),
+  Command.withDescription("List nsqds, hide them from consumers, drain them"),
   Command.withSubcommands([
-    list.pipe(Command.withDescription("List nsqds with version and health")),
-    tombstone
-  ])
+    list.pipe(
+      Command.withDescription("List nsqds with version and health"),
+      Command.withExamples([{ command: "nsq node list --context prod", description: "The nsqds of a named cluster" }])
+    ),
+    tombstone,
+    drain
+  ]),
+  Command.withExamples([{ command: "nsq node drain nsqd-1:4151", description: "Before nsqd-1 is stopped for good" }])
 )

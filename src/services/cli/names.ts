@@ -1,5 +1,5 @@
 /** Arguments that name topics and channels. A name that is not valid is refused before any request. */
-import { Argument } from "effect/cli"
+import { Argument, Flag } from "effect/cli"
 import { isValidName } from "../../protocol/client/Names.ts"
 
 const rule = "1 to 64 letters, digits, dots, dashes or underscores, with or without #ephemeral at the end"
@@ -15,3 +15,6 @@ export const topic = named("topic", "Name of the topic")
 
 /** A channel. */
 export const channel = named("channel", "Name of the channel")
+
+/** A topic, as a flag. */
+export const topicFlag = Flag.String("topic").pipe(Flag.filter(isValidName, () => rule))

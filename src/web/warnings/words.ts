@@ -11,7 +11,6 @@ const names: { readonly [Kind in Warning["kind"]]: string } = {
   growing_deferred: "Deferred",
   old_messages: "Old messages",
   memory_pressure: "Memory",
-  disk_pressure: "Disk",
   unconsumed_channel: "No consumers",
   topic_without_channels: "No channels",
   topic_without_producers: "No producers",
@@ -28,7 +27,6 @@ const serious = new Set<Warning["kind"]>([
   "requeueing_channel",
   "idle_consumers",
   "memory_pressure",
-  "disk_pressure",
   "daemon_gone",
   "daemon_unhealthy",
   "unconsumed_channel"
@@ -51,7 +49,6 @@ const order: ReadonlyArray<Warning["kind"]> = [
   "daemon_gone",
   "daemon_unhealthy",
   "memory_pressure",
-  "disk_pressure",
   "stuck_channel",
   "idle_consumers",
   "requeueing_channel",

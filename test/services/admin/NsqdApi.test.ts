@@ -45,6 +45,23 @@ describe("NsqdApi", () => {
       assert.isUndefined(yield* topicStats(api, "t"))
     }).pipe(cluster))
 
+  it.effect("a drain begins, says what is left, and ends", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      yield* api.publish("t", "tea")
+      const { drained, draining, topics } = yield* api.drain
+      assert.deepStrictEqual([draining, drained, topics.map((topic) => [topic.topic_name, topic.depth])], [
+        true,
+        false,
+        [["t", 1]]
+      ])
+      assert.strictEqual((yield* reasonOf(api.publish("t", "milk")))._tag, "Refusal")
+      yield* api.emptyTopic("t")
+      assert.isTrue((yield* api.drainProgress).drained)
+      yield* api.endDrain
+      yield* api.publish("t", "milk")
+    }).pipe(cluster))
+
   it.effect("messages are published one by one, with a delay, and many with one request", () =>
     Effect.gen(function*() {
       const { api } = yield* nsqd
