@@ -30,7 +30,12 @@ export const BrowsedMessage = Schema.Struct({
 })
 export type BrowsedMessage = typeof BrowsedMessage.Type
 
-/** A page of messages. */
+/**
+ * A page of messages.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
 export const MessagesPage = Schema.Struct({
   messages: Schema.Array(BrowsedMessage),
   /** The sequence that the next page starts from; null after the last message. */

@@ -5,6 +5,7 @@ import { Duration, Effect, Schema } from "effect"
 import type { HttpClient } from "effect/http"
 import { DrainProgress } from "../../protocol/http/DrainResponse.ts"
 import { Info } from "../../protocol/http/InfoResponse.ts"
+import { MessagesPage, type MessageState } from "../../protocol/http/MessagesResponse.ts"
 import { Stats } from "../../protocol/http/StatsResponse.ts"
 import type { AdminError } from "./AdminError.ts"
 import * as AdminRequests from "./AdminRequests.ts"
@@ -35,6 +36,31 @@ export interface StatsOptions {
   readonly clients?: boolean
   /** Whether to include the memory of the process. Default: true. */
   readonly memory?: boolean
+}
+
+/**
+ * The messages to show (docs/protocol/http.md#messages).
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface BrowseOptions {
+  /** The channel whose states count. Default: none; messages are then waiting until all channels have finished them. */
+  readonly channel?: string
+  /** Only messages in this state. Default: all. */
+  readonly state?: MessageState
+  /** Where to start: `beginning`, a sequence or a time as in RFC 3339. Default: the beginning. */
+  readonly from?: string
+  /** The most messages, from 1 to 1000. Default: 100. */
+  readonly limit?: number
+  /** Only bodies with this text. Default: all. */
+  readonly contains?: string
+  /** Only JSON with a value at a path, such as `user.id=42`. Default: all. */
+  readonly json?: string
+  /** Only bodies in which this regular expression is found. Default: all. */
+  readonly regex?: string
+  /** The most bytes of each body, up to 1 MiB. Default: 4096. */
+  readonly bodyBytes?: number
 }
 
 /**
@@ -124,6 +150,13 @@ export interface NsqdApi {
    * @since 0.2.0
    */
   readonly endDrain: Effect.Effect<void, AdminError>
+  /**
+   * Returns messages of a durable topic, without consuming them. `next` of the page is the `from` of the next one, as a number; null
+   * after the last message. NSQ's nsqd does not have it.
+   *
+   * @since 0.2.0
+   */
+  readonly messages: (topic: string, options?: BrowseOptions) => Effect.Effect<MessagesPage, AdminError>
   /** Sets the nsqlookupds to register at, `host:port` each, until nsqd ends. */
   readonly setLookupdAddresses: (addresses: ReadonlyArray<string>) => Effect.Effect<void, AdminError>
   /** Sets the log level, until nsqd ends. */
@@ -225,6 +258,8 @@ export const make = Effect.fnUntraced(function*(
     ),
     drainProgress: get(DrainProgress, "/drain"),
     endDrain: Effect.asVoid(send({ method: "DELETE", path: "/drain" })),
+    messages: (topic, { bodyBytes, ...options } = {}) =>
+      get(MessagesPage, "/messages", { topic, ...options, body_bytes: bodyBytes }),
     setLookupdAddresses: (addresses) => putConfig("nsqlookupd_tcp_addresses", JSON.stringify(addresses)),
     setLogLevel: (level) => putConfig("log_level", level),
     freeMemory: post("/debug/freememory", {})

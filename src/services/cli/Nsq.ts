@@ -12,6 +12,7 @@ import { config } from "./config.ts"
 import { contextCommand } from "./contextCommand.ts"
 import { doctor } from "./doctor.ts"
 import { node, stat } from "./inspect.ts"
+import { peek } from "./peek.ts"
 import { publish } from "./publish.ts"
 import { root } from "./root.ts"
 import { subscribe, tail } from "./subscribe.ts"
@@ -36,6 +37,7 @@ export const nsq = root.pipe(
     publish,
     subscribe,
     tail,
+    peek,
     stat,
     top,
     topicCommand,

@@ -7,13 +7,18 @@ import { nsq } from "../../../src/services/cli/Nsq.ts"
 import { NodeClient } from "../../../src/services/client/index.ts"
 import * as NodeDisk from "../../../src/services/nsqd/disk/NodeDisk.ts"
 import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
+import type { Changes } from "../../../src/services/nsqd/options/NsqdOptions.ts"
 
 /** An nsqd on free ports, with a data directory of its own. */
-export const daemon: Layer.Layer<Nsqd> = Layer.unwrap(Effect.gen(function*() {
-  const files = yield* FileSystem.FileSystem
-  const dataPath = yield* files.makeTempDirectoryScoped()
-  return Nsqd.layerWith({ dataPath, tcpAddress: "127.0.0.1:0", httpAddress: "127.0.0.1:0" })
-})).pipe(Layer.provide(NodeServices.layer), Layer.orDie)
+export const daemonWith = (options: Changes): Layer.Layer<Nsqd> =>
+  Layer.unwrap(Effect.gen(function*() {
+    const files = yield* FileSystem.FileSystem
+    const dataPath = yield* files.makeTempDirectoryScoped()
+    return Nsqd.layerWith({ dataPath, tcpAddress: "127.0.0.1:0", httpAddress: "127.0.0.1:0", ...options })
+  })).pipe(Layer.provide(NodeServices.layer), Layer.orDie)
+
+/** The same with the defaults. */
+export const daemon = daemonWith({})
 
 /** The result of a command. */
 export interface Ran {

@@ -1,0 +1,143 @@
+/** `nsq peek`: shows messages of durable topics without consuming them. */
+import { Console, Effect, Option } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import type { MessagesPage } from "../../protocol/http/MessagesResponse.ts"
+import type { AdminError, NsqdApi } from "../admin/index.ts"
+import { CliError, CliErrorReason, daemonFailure, invalidArgument } from "./CliError.ts"
+import * as names from "./names.ts"
+import { root } from "./root.ts"
+import { target } from "./Target.ts"
+
+type Message = MessagesPage["messages"][number]
+
+const maxPage = 1000
+/** The most that nsqd returns of a body. */
+const wholeBody = 1024 * 1024
+
+const isMissing = ({ reason }: AdminError): boolean =>
+  reason._tag === "TopicNotFound" || reason._tag === "ChannelNotFound"
+
+const missing = (description: string): CliError =>
+  new CliError({ reason: CliErrorReason.DaemonFailure({ description }) })
+
+const timeOf = (timestamp: string): string => new Date(Number(BigInt(timestamp) / 1_000_000n)).toISOString()
+
+/** One line of text for a message. */
+const textOf = (
+  { attempts, body, body_base64: binary, body_size: size, client, due, sequence, state, timestamp }: Message
+) => {
+  const shown = body ?? (binary === undefined ? "" : Buffer.from(binary, "base64").toString())
+  const cut = Buffer.byteLength(shown) < size && binary === undefined ? `... (${size} bytes)` : ""
+  const where = client !== undefined
+    ? ` at ${client}`
+    : due !== undefined
+    ? ` until ${new Date(due).toISOString()}`
+    : ""
+  const head = `${sequence}  ${timeOf(timestamp)}  ${state}${where}${attempts > 0 ? `, ${attempts} attempts` : ""}`
+  // Line ends in a body would look like the next message.
+  return `${head}  ${shown.replaceAll("\n", "\\n")}${cut}`
+}
+
+/** Returns up to `limit` messages of an nsqd. */
+const browse = Effect.fnUntraced(function*(
+  nsqd: NsqdApi.NsqdApi,
+  topic: string,
+  limit: number,
+  options: NsqdApi.BrowseOptions
+) {
+  const found: Array<Message> = []
+  let from = options.from
+  for (;;) {
+    const page = yield* nsqd.messages(topic, {
+      ...options,
+      limit: Math.min(maxPage, limit - found.length),
+      ...from !== undefined && { from }
+    })
+    found.push(...page.messages)
+    if (page.next === null || found.length >= limit) return found
+    from = String(page.next)
+  }
+})
+
+const states = [
+  ["waiting", "waiting"],
+  ["in_flight", "in_flight"],
+  ["deferred", "deferred"],
+  ["retained", "retained"]
+] as const
+
+const optional = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withDescription(description), Flag.optional)
+
+/** The command. */
+export const peek = Command.make(
+  "peek",
+  {
+    topic: names.topic,
+    channel: Argument.String("channel").pipe(
+      Argument.withDescription("Show what this channel has; without it, what is in the log of the topic"),
+      Argument.optional
+    ),
+    count: Flag.Int("count").pipe(
+      Flag.withAlias("n"),
+      Flag.withDescription("The most messages of each nsqd"),
+      Flag.withDefault(10)
+    ),
+    state: Flag.ChoiceWithValue("state", states).pipe(
+      Flag.withDescription("Only messages in this state"),
+      Flag.optional
+    ),
+    from: optional("from", "Where to start: beginning, a sequence, or a time as in 2026-11-29T08:00:00Z"),
+    contains: optional("contains", "Only bodies with this text"),
+    where: optional("where", "Only JSON with this value at a path, for example user.id=42"),
+    regex: optional("regex", "Only bodies that this regular expression matches"),
+    full: Flag.Boolean("full").pipe(
+      Flag.withDescription("Show whole bodies, up to 1 MiB, in place of their first 4 KiB"),
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fnUntraced(function*({ channel, contains, count, from, full, regex, state, topic, where }) {
+    if (count < 1) return yield* invalidArgument("--count must be at least 1")
+    const { json } = yield* root
+    const { nsqds } = yield* target
+    const options: NsqdApi.BrowseOptions = {
+      ...Option.isSome(channel) && { channel: channel.value },
+      ...Option.isSome(state) && { state: state.value },
+      ...Option.isSome(from) && { from: from.value },
+      ...Option.isSome(contains) && { contains: contains.value },
+      ...Option.isSome(where) && { json: where.value },
+      ...Option.isSome(regex) && { regex: regex.value },
+      ...full && { bodyBytes: wholeBody }
+    }
+    const nodes = yield* nsqds
+    const pages = yield* Effect.forEach(
+      nodes,
+      (nsqd) =>
+        browse(nsqd, topic, count, options).pipe(
+          Effect.map((messages) => ({ address: nsqd.address, messages })),
+          Effect.catchIf(isMissing, () => Effect.void)
+        ),
+      { concurrency: 16 }
+    ).pipe(Effect.mapError(daemonFailure))
+    const found = pages.filter((page) => page !== undefined)
+    const subject = Option.isSome(channel) ? `channel ${topic}/${channel.value}` : `topic ${topic}`
+    if (found.length === 0) return yield* missing(`${subject} does not exist`)
+    for (const { address, messages } of found) {
+      if (!json && nodes.length > 1) yield* Console.log(`${address}: ${messages.length} messages`)
+      for (const message of messages) {
+        yield* Console.log(json ? JSON.stringify({ nsqd: address, ...message }) : textOf(message))
+      }
+    }
+    if (!json && found.every(({ messages }) => messages.length === 0)) yield* Console.log("no such messages")
+  })
+).pipe(
+  Command.withDescription("Show messages of a durable topic without consuming them"),
+  Command.withExamples([
+    { command: "nsq peek orders kitchen", description: "The first 10 messages that the channel has" },
+    {
+      command: "nsq peek orders --where user.id=42 --from 2026-11-29T08:00:00Z",
+      description: "Find messages by their JSON"
+    },
+    { command: "nsq peek orders kitchen --state in_flight --json", description: "Which consumer has which message" }
+  ])
+)

@@ -1,0 +1,44 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { daemon, daemonWith, failureOf, run } from "./cli.ts"
+
+const peek = (...args: ReadonlyArray<string>) =>
+  Effect.map(run(["peek", ...args]), ({ out }) => out.split("\n").map((line) => line.replace(/\S+Z/, "TIME")))
+
+describe("nsq peek", () => {
+  it.live("messages of a durable topic are shown, and stay in their channel", () =>
+    Effect.gen(function*() {
+      yield* run(["topic", "create", "orders"])
+      yield* run(["channel", "create", "orders", "kitchen"])
+      yield* run(["pub", "orders", "tea", "milk\nand sugar", "lemon"])
+      const waiting = ["1  TIME  waiting  tea", "2  TIME  waiting  milk\\nand sugar", "3  TIME  waiting  lemon"]
+      assert.deepStrictEqual(yield* peek("orders", "kitchen"), waiting)
+      assert.deepStrictEqual(yield* peek("orders"), waiting)
+      assert.deepStrictEqual(yield* peek("orders", "kitchen", "-n", "1", "--from", "2"), waiting.slice(1, 2))
+      assert.deepStrictEqual(yield* peek("orders", "kitchen", "--contains", "lem"), waiting.slice(2))
+      assert.deepStrictEqual(yield* peek("orders", "kitchen", "--state", "deferred"), ["no such messages"])
+      const [json = ""] = (yield* run(["peek", "orders", "kitchen", "--json", "-n", "1"])).out.split("\n")
+      const { body, nsqd, sequence } = JSON.parse(json)
+      assert.deepStrictEqual([body, sequence], ["tea", 1])
+      assert.match(nsqd, /^127\.0\.0\.1:\d+$/)
+      assert.strictEqual((yield* run(["sub", "orders", "kitchen", "-n", "3"])).out, "tea\nmilk\nand sugar\nlemon")
+    }).pipe(Effect.provide(daemonWith({ durability: "written" }))))
+
+  it.live("JSON is found by a value in it, and pages follow each other", () =>
+    Effect.gen(function*() {
+      const bodies = Array.from({ length: 1200 }, (_, i) => JSON.stringify({ user: { id: i % 3 } }))
+      yield* run(["pub", "orders"], bodies.join("\n"))
+      assert.strictEqual((yield* peek("orders", "-n", "1100")).length, 1100)
+      assert.strictEqual((yield* peek("orders", "-n", "5000", "--where", "user.id=2")).length, 400)
+    }).pipe(Effect.provide(daemonWith({ durability: "written" }))))
+
+  it.live("a topic that is not durable, and one that does not exist, are errors of the daemon", () =>
+    Effect.gen(function*() {
+      yield* run(["pub", "orders", "tea"])
+      const [code, message] = failureOf(yield* run(["peek", "orders"])) ?? []
+      assert.strictEqual(code, 1)
+      assert.match(message ?? "", /NOT_DURABLE/)
+      assert.deepStrictEqual(failureOf(yield* run(["peek", "missing"])), [1, "topic missing does not exist"])
+      assert.deepStrictEqual(failureOf(yield* run(["peek", "orders", "-n", "0"])), [2, "--count must be at least 1"])
+    }).pipe(Effect.provide(daemon)))
+})
