@@ -32,6 +32,8 @@ export interface Requeue {
 export class Deferrals {
   /** Deliveries before the due time. */
   early = 0
+  /** Of those after a kill, the ones that a stall of the disk explains; they do not count as early. */
+  earlyInStalls = 0
   /** The latest due time of a message that is due before the end of the run. */
   latestDue = 0
   private readonly lives: Lives
@@ -117,7 +119,11 @@ export class Deferrals {
       // A message that times out may cross its REQ, which then counts for the new delivery.
       const timedOut = now - requeue.deliveredAt > this.messageTimeoutMillis - transitMillis
       if (requeue.life === life && !timedOut) requeue.early = text
-    } else if (requeue.life === life || this.lives.survives(requeue.life, requeue.confirmedAt)) this.count(text)
+    } else if (requeue.life === life) this.count(text)
+    else if (this.lives.survives(requeue.life, requeue.confirmedAt)) {
+      if (this.lives.isStalled(requeue.life, requeue.confirmedAt)) this.earlyInStalls++
+      else this.count(text)
+    }
   }
 
   private count(text: string): void {

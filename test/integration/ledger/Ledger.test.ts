@@ -171,6 +171,48 @@ describe("the ledger of published and delivered messages", () => {
     assert.deepStrictEqual({ duplicatesWithinNoise, staleDuplicates }, { duplicatesWithinNoise: 1, staleDuplicates: 1 })
   })
 
+  it("a duplicate in a stall of the disk that lasted until the kill is counted separately", () => {
+    const { clock, deliver, ledger, published } = make()
+    const [long, before, within, after] = [published(), published(), published(), published()]
+    finish(ledger, deliver(long))
+    clock.now += 1000
+    finish(ledger, deliver(before))
+    clock.now += flushWindowMillis
+    const from = clock.now
+    clock.now += window
+    finish(ledger, deliver(within))
+    clock.now += 1
+    const stall = { from, to: clock.now }
+    finish(ledger, deliver(after))
+    clock.now += window
+    ledger.lives.end(0, [stall])
+    for (const row of [long, before, within, after]) deliver(row, { attempts: 2 })
+    const { duplicatesInStalls, duplicatesWithinNoise, staleDuplicates } = ledger.report()
+    assert.deepStrictEqual({ duplicatesInStalls, duplicatesWithinNoise, staleDuplicates }, {
+      duplicatesInStalls: 2,
+      duplicatesWithinNoise: 1,
+      staleDuplicates: 1
+    })
+    assert.strictEqual(ledger.lives.endsInStalls, 1)
+  })
+
+  it("a stall that ended longer than the window before the kill, or was short, excuses nothing", () => {
+    const { clock, deliver, ledger, published } = make()
+    const [first, second] = [published(), published()]
+    finish(ledger, deliver(first))
+    const from = clock.now
+    clock.now += flushWindowMillis + 1
+    const stall = { from, to: clock.now }
+    clock.now += window - 20
+    finish(ledger, deliver(second))
+    const short = { from: clock.now, to: clock.now + 30 }
+    clock.now += window + 1
+    ledger.lives.end(0, [stall, short])
+    for (const row of [first, second]) deliver(row, { attempts: 2 })
+    const { duplicatesInStalls, staleDuplicates } = ledger.report()
+    assert.deepStrictEqual([duplicatesInStalls, staleDuplicates], [0, 2])
+  })
+
   it("a finished message must not be redelivered by the same process", () => {
     const { deliver, ledger, published } = make()
     const row = published()

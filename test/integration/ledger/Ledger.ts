@@ -75,6 +75,8 @@ export class Ledger {
   private invented = 0
   private corrupt = 0
   private lowerAttempts = 0
+  private lowerAttemptsInStalls = 0
+  private duplicatesInStalls = 0
   private readonly duplicatesByAge = ageLimits.map(() => 0)
   private readonly examples: Array<string> = []
   private readonly noted = new Map<string, number>()
@@ -182,10 +184,11 @@ export class Ledger {
     const name = (): string => `message ${row} on ${this.nameOf(place.topic, place.channel)}`
     this.ids.deliver(row, id)
     this.deferrals.deliver(cell, row, place.life, attempts, this.publishedIn.get(row), name)
-    const least = this.attempts.deliver(cell, place.life, attempts)
-    if (least !== undefined) {
+    const lower = this.attempts.deliver(cell, place.life, attempts)
+    if (lower?.duringStall === true) this.lowerAttemptsInStalls++
+    else if (lower !== undefined) {
       this.lowerAttempts++
-      this.note("attempts", `${name()} has ${attempts} attempts, expected at least ${least}`)
+      this.note("attempts", `${name()} has ${attempts} attempts, expected at least ${lower.least}`)
     }
     this.change(row, cell, () => {
       this.later.delete(cell)
@@ -294,12 +297,15 @@ export class Ledger {
       invented: this.invented,
       corrupt: this.corrupt,
       early: this.deferrals.early,
+      earlyInStalls: this.deferrals.earlyInStalls,
       lowerAttempts: this.lowerAttempts,
+      lowerAttemptsInStalls: this.lowerAttemptsInStalls,
       ...ids,
       duplicates: this.duplicates,
       duplicatesPercent: this.deliveries === 0 ? 0 : Math.round(this.duplicates / this.deliveries * 100_000) / 1000,
       unconfirmed: this.unconfirmed,
       duplicatesWithinNoise: this.duplicatesWithinNoise,
+      duplicatesInStalls: this.duplicatesInStalls,
       staleDuplicates: this.staleDuplicates,
       secondCopies: this.secondCopies,
       duplicatesWithoutRestart: this.duplicatesWithoutRestart,
@@ -363,6 +369,10 @@ export class Ledger {
     this.duplicatesByAge[bucket] = (this.duplicatesByAge[bucket] ?? 0) + 1
     if (!this.lives.survives(life, this.finishedAt.get(cell))) {
       if (age > flushWindowMillis) this.duplicatesWithinNoise++
+      return
+    }
+    if (this.lives.isStalled(life, this.finishedAt.get(cell))) {
+      this.duplicatesInStalls++
       return
     }
     this.staleDuplicates++

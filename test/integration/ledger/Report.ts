@@ -20,8 +20,12 @@ export interface Report extends IdReport {
   readonly corrupt: number
   /** Delivered before the delay of their DPUB or REQ had passed. */
   readonly early: number
+  /** Delivered too early after a kill during a stall of the disk. */
+  readonly earlyInStalls: number
   /** Deliveries with fewer attempts than must be known. */
   readonly lowerAttempts: number
+  /** Deliveries with fewer attempts after a kill during a stall of the disk. */
+  readonly lowerAttemptsInStalls: number
   /** Redelivered after a restart although the daemon had executed their FIN. */
   readonly duplicates: number
   /** As a percentage of all deliveries. */
@@ -30,7 +34,9 @@ export interface Report extends IdReport {
   readonly unconfirmed: number
   /** Duplicates of messages that were confirmed before the kill by more than the flush window, but within the allowance. */
   readonly duplicatesWithinNoise: number
-  /** Duplicates of messages that were confirmed longer than flush window and allowance before the kill. */
+  /** Duplicates of messages that were confirmed before that, shortly before or in a stall of the disk that lasted until the kill. */
+  readonly duplicatesInStalls: number
+  /** Duplicates of other messages that were confirmed longer than flush window and allowance before the kill. */
   readonly staleDuplicates: number
   /** Duplicates that were delivered twice after one restart: a queue has the message twice. */
   readonly secondCopies: number

@@ -38,6 +38,8 @@ export interface Summary extends Report {
   readonly startMillisUnderLoad: Spread
   /** The longest time of a commit in the last second before a kill, which is allowed for if it is longer than 50 ms. */
   readonly commitMillisBeforeKills: Spread
+  /** Kills within flush window and allowance after a time in which writes to the disk took longer than the flush window. */
+  readonly killsInStalls: number
   readonly starts: StartTimes | undefined
 }
 

@@ -5,6 +5,7 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { consume, type Consumer, consumeRepeatedly } from "./consumers.ts"
+import { DiskProbe } from "./DiskProbe.ts"
 import { flagsOf, type Kind, topicsOf } from "./kinds.ts"
 import { Ledger } from "./Ledger.ts"
 import {
@@ -85,6 +86,7 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
     noise: options.noise
   })
   const dataPath = temporaryDirectory(parent)
+  const probe = new DiskProbe(dataPath, kind.durability === "synced")
   const flags = ["--mem-queue-size=0", `--msg-timeout=${messageTimeoutMillis}ms`, ...flagsOf(kind)]
   let clockAhead = 0
   let clocksSetBack = 0
@@ -117,7 +119,7 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
     if (random.chance(0.15)) {
       await delay(random.between(0, 1.2 * (median(startMillis) || 300)))
       killsDuringStart++
-      ledger.lives.end()
+      ledger.lives.end(0, probe.stalls)
       await program.kill()
       continue
     }
@@ -131,7 +133,7 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
     if (program.child.exitCode !== null) throw new Error(`nsqd ended by itself:\n${program.log}`)
     const commitMillis = life.commits.slowest
     commitMillisBeforeKills.push(commitMillis)
-    ledger.lives.end(commitMillis)
+    ledger.lives.end(commitMillis, probe.stalls)
     await program.kill()
     await Promise.all(running)
     if ((cycle + 1) % 10 === 0) {
@@ -156,6 +158,7 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
     await drain(optionsOf(await ahead.listening))
     await ahead.stop()
   }
+  await probe.stop()
   const left = Fs.readdirSync(dataPath, { recursive: true, encoding: "utf8" })
   removeDirectory(dataPath)
   return {
@@ -177,6 +180,7 @@ export const runCycles = async (options: CycleOptions): Promise<Summary> => {
     temporaryFilesLeft: left.filter((name) => Path.extname(name) === ".tmp").length,
     startMillisUnderLoad: spread(startMillis),
     commitMillisBeforeKills: spread(commitMillisBeforeKills),
+    killsInStalls: ledger.lives.endsInStalls,
     starts: options.backlog === 0 ? undefined : await startTimes(command, flags, options.backlog, parent)
   }
 }

@@ -11,7 +11,7 @@ import type { StorageError } from "../disk/StorageError.ts"
 import { RecoveredState } from "../log/RecoveredState.ts"
 import { epochOfFile } from "../log/SegmentRecovery.ts"
 import { readStateBlocks } from "../log/StateBlocks.ts"
-import { StateFile } from "../log/StateFile.ts"
+import { loadState } from "../log/StateLoading.ts"
 import type { Findings } from "./DataReport.ts"
 import { LogContents } from "./LogContents.ts"
 import { walkSegment, type WalkedSegment } from "./SegmentWalk.ts"
@@ -46,7 +46,7 @@ export const verifyLog = Effect.fnUntraced(function*(
     hasCheckpoint = (yield* verifyState(disk, Path.join(directory, stateFileName(generation)), findings)) || hasCheckpoint
   }
   if (generations.length > 0 && !hasCheckpoint) findings.damage(directory, 0, 0, "no state file has a complete checkpoint")
-  const { state } = yield* StateFile.load(disk, directory, names)
+  const { state } = yield* loadState(disk, directory, names)
   const firsts = numbers("segment")
   const segments = firsts.map((first, i): WalkedSegment => ({
     path: Path.join(directory, segmentFileName(first)),

@@ -30,8 +30,11 @@ const call = <A = void>(operation: string, path: string, run: (done: Done<A>) =>
 /** Threads of Node's pool, as documented by Node. */
 const threads = Number(process.env["UV_THREADPOOL_SIZE"] ?? "") || 4
 
-/** Syncs may take long: one thread stays free for short operations such as recording settled messages. */
+/** Syncs and durable writes may take long: one thread stays free for short operations such as recording settled messages. */
 const syncs = Semaphore.makeUnsafe(Math.max(1, threads - 1))
+
+/** Publishers wait for durable writes, and rarely for other syncs: of those, one less runs at a time. */
+const others = Semaphore.makeUnsafe(Math.max(1, threads - 2))
 
 const writeVectors = (
   fd: number,
@@ -72,7 +75,7 @@ const file = (fd: number, path: string): DiskFile => ({
     buffers.length === 1 && buffers[0] !== undefined
       ? writeOne(fd, path, buffers[0], position)
       : writeVectors(fd, path, buffers, position),
-  sync: syncs.withPermit(call("fsync", path, (done) => Fs.fdatasync(fd, (error) => done(error)))),
+  sync: others.withPermit(syncs.withPermit(call("fsync", path, (done) => Fs.fdatasync(fd, (error) => done(error))))),
   truncate: (size) => call("truncate", path, (done) => Fs.ftruncate(fd, size, (error) => done(error))),
   size: Effect.map(call<Fs.Stats>("stat", path, (done) => Fs.fstat(fd, done)), (stats) => stats.size),
   close: closeFd(fd, path)

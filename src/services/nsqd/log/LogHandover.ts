@@ -44,6 +44,7 @@ export class LogHandover {
     this.recorder = host.recorder
     this.isHeld = handedTo < end || state.heldFrom !== undefined || state.channels.length === 0
     this.handedTo = handedTo
+    if (this.isHeld && state.heldFrom !== handedTo) this.recorder.changes.held(handedTo)
     this.deferred = deferred.filter(({ first }) => first >= handedTo).slice(0, deferredMost)
     for (const { from, to } of state.lostRanges) this.lostAhead.add(Math.max(from, handedTo), to)
   }

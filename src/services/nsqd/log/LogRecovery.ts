@@ -12,7 +12,7 @@ import { type IssuedId, laterId } from "./LogCommits.ts"
 import type { RecoveredState } from "./RecoveredState.ts"
 import { Segment, Segments } from "./Segment.ts"
 import { type DeferredRange, epochOfFile, recoverSegment, type SequenceRange } from "./SegmentRecovery.ts"
-import { StateFile, type StateGenerations } from "./StateFile.ts"
+import { loadState, type StateGenerations } from "./StateLoading.ts"
 
 /** What recovery has found. */
 export interface RecoveredLog {
@@ -61,7 +61,7 @@ const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<Recove
   Effect.gen(function*() {
     const names = yield* Filling.discardIncomplete(disk, directory, yield* disk.list(directory))
     for (const name of names) if (name.endsWith(".tmp")) yield* disk.remove(Path.join(directory, name))
-    const { damage, generations, isIncomplete, state } = yield* StateFile.load(disk, directory, names)
+    const { damage, generations, isIncomplete, state } = yield* loadState(disk, directory, names)
     const firsts = names.flatMap((name) => {
       const file = parseLogFileName(name)
       return file?.kind === "segment" ? [file.number] : []

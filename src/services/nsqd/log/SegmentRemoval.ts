@@ -77,7 +77,11 @@ export class SegmentRemoval {
   }
 
   private reclaim(segment: Segment): Effect.Effect<void, DiskError> {
-    return Effect.tap(this.host.writer.reclaim(segment), () => Effect.sync(() => this.removed.delete(segment)))
+    return Effect.suspend(() =>
+      this.removed.has(segment)
+        ? Effect.tap(this.host.writer.reclaim(segment), () => Effect.sync(() => this.removed.delete(segment)))
+        : Effect.void
+    )
   }
 
   /** Whether the last segment may be removed: it has grown or its space is needed, and nothing is being written to it. */

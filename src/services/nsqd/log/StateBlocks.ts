@@ -6,6 +6,7 @@ import {
   findStateHeader,
   readStateBlock,
   type StateBlock,
+  type StateBlockKind,
   stateBlockSize,
   stateHeaderSize
 } from "../../../protocol/storage/LogState.ts"
@@ -26,6 +27,8 @@ export interface StateBlocks {
   readonly hasStart: boolean
   /** Whether the whole checkpoint is there. */
   readonly isComplete: boolean
+  /** Where it ends, in bytes; 0 if it is not there. */
+  readonly checkpointSize: number
   readonly holes: ReadonlyArray<StateHole>
   /** The size of the file, in bytes. */
   readonly size: number
@@ -37,6 +40,7 @@ export type EachBlock = (block: StateBlock, position: number) => boolean
 class Walk implements StateBlocks {
   hasStart = false
   isComplete = false
+  checkpointSize = 0
   size = 0
   readonly holes: Array<StateHole> = []
   private readonly each: EachBlock
@@ -59,7 +63,7 @@ class Walk implements StateBlocks {
       }
       const block = readStateBlock(piece, at)
       if (block !== undefined && this.each(block, position + at)) {
-        this.note(block, position + at)
+        this.note(block.kind, position + at, position + block.end)
         at = block.end
         continue
       }
@@ -75,10 +79,12 @@ class Walk implements StateBlocks {
     return undefined
   }
 
-  private note({ kind }: StateBlock, position: number): void {
+  private note(kind: StateBlockKind, position: number, end: number): void {
     this.closeHole(position)
     if (position === 0) this.hasStart = kind !== "changes"
-    if (this.hasStart && kind === "checkpoint" && this.holes.length === 0) this.isComplete = true
+    if (!this.hasStart || kind !== "checkpoint" || this.holes.length > 0) return
+    this.isComplete = true
+    this.checkpointSize = end
   }
 
   private pass(bytes: Buffer, position: number): void {

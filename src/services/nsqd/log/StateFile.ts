@@ -1,35 +1,32 @@
 /**
  * The files with the state of a log's channels (docs/protocol/files.md#state-of-the-channels). Changes are appended to the
- * newest file. When it has become long, or a write has failed, a new file begins with a checkpoint of the whole state; the one
- * before it stays until the next, in case that the checkpoint cannot be read.
+ * newest file, also to that of an earlier process. When it has become long, or a write has failed, a new file begins with a
+ * checkpoint of the whole state; the one before it stays until the next, in case that the checkpoint cannot be read.
  *
- * A large checkpoint is written in parts, between which changes are appended. Until it is complete, the file before is needed. If
- * that lacks changes, the new file becomes visible when its checkpoint is complete.
+ * Changes never wait for a sync. The file that follows a long one is made beside it (`prepare`), and its checkpoint is written in
+ * parts, between which changes are appended. Until it is complete, the file before is needed. If that lacks changes, the new file
+ * becomes visible when its checkpoint is complete.
  */
 import { Effect } from "effect"
 import * as Path from "node:path"
-import { parseLogFileName, stateFileName } from "../../../protocol/storage/LogFiles.ts"
-import {
-  decodeLogState,
-  encodeStateHeader,
-  type StateBlockKind,
-  stateHeaderSize
-} from "../../../protocol/storage/LogState.ts"
+import { stateFileName } from "../../../protocol/storage/LogFiles.ts"
+import { encodeStateHeader, type StateBlockKind, stateHeaderSize } from "../../../protocol/storage/LogState.ts"
 import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
 import type { LogDurability } from "../options/Durability.ts"
-import { RecoveredState } from "./RecoveredState.ts"
-import { readStateBlocks } from "./StateBlocks.ts"
+import { closingLast } from "./SharedFile.ts"
+import type { StateGenerations, StateTail } from "./StateLoading.ts"
 
 /** Parts of a checkpoint are synced when they have this size, so that no sync takes long, in bytes. */
 const syncBytes = 4 * 1024 * 1024
 
-/** The state files of a log. */
-export interface StateGenerations {
-  /** All generations, oldest first. */
-  readonly all: ReadonlyArray<number>
-  /** The newest generation with a complete checkpoint; without one, the oldest generation, or 0. */
-  readonly base: number
+/** The file that follows the one which changes are appended to. */
+export interface NextStateFile {
+  readonly file: DiskFile
+  /** The file before. */
+  readonly before: DiskFile
 }
+
+const noChanges = Buffer.alloc(0)
 
 /** The sizes of state files. */
 export interface StateSizes {
@@ -51,16 +48,6 @@ export interface StateFileOptions {
   readonly stateSizes?: StateSizes
 }
 
-/** What the state files of a log contain. */
-export interface LoadedState {
-  readonly state: RecoveredState
-  readonly generations: StateGenerations
-  /** What cannot be read of the files. */
-  readonly damage: ReadonlyArray<string>
-  /** Whether changes are missing that were recorded: more than the incomplete end that a crash leaves. */
-  readonly isIncomplete: boolean
-}
-
 export class StateFile {
   private readonly disk: Disk["Service"]
   private readonly directory: string
@@ -69,6 +56,8 @@ export class StateFile {
   private generations: ReadonlyArray<number>
   /** The files from this generation on have everything that was recorded. */
   private base: number
+  /** The highest number of a generation that was used. */
+  private newest: number
   private file: DiskFile | undefined
   private size = 0
   private unsynced = false
@@ -79,71 +68,42 @@ export class StateFile {
   private unsyncedParts = 0
   private checkpointSize = 0
   private whole: boolean
+  /** The end of the newest file of an earlier process, until it is opened. */
+  private left: StateTail | undefined
+  /** Changes since a sync began, which may not be durable in this file when those of the next one are. */
+  private recent: Array<Buffer> | undefined
 
   /** `generations` are the ones that exist. */
-  constructor(disk: Disk["Service"], options: StateFileOptions, { all, base }: StateGenerations) {
+  constructor(disk: Disk["Service"], options: StateFileOptions, { all, base, tail }: StateGenerations) {
     this.disk = disk
     this.directory = options.directory
     this.isSynced = options.durability === "synced"
     this.generations = all
     this.base = base
+    this.newest = all.at(-1) ?? 0
     this.sizes = options.stateSizes ?? usualStateSizes
     this.whole = all.length > 0
+    this.left = tail
   }
 
-  /** Reads the state that the files of `names` contain. */
-  static load(
-    disk: Disk["Service"],
-    directory: string,
-    names: ReadonlyArray<string>
-  ): Effect.Effect<LoadedState, DiskError> {
-    return Effect.gen(function*() {
-      const numbers = names.flatMap((name) => {
-        const file = parseLogFileName(name)
-        return file?.kind === "state" ? [file.number] : []
-      }).sort((a, b) => b - a)
-      const pathOf = (generation: number): string => Path.join(directory, stateFileName(generation))
-      let damage: ReadonlyArray<string> = []
-      let isDamaged = false
-      let state = new RecoveredState()
-      const read = Effect.fnUntraced(function*(generation: number) {
-        const path = pathOf(generation)
-        const blocks = yield* readStateBlocks(disk, path, ({ changes }) => decodeLogState(changes, state))
-        const { hasStart, holes, size } = blocks
-        damage = [
-          ...damage,
-          ...hasStart ? [] : [`${path} has no valid checkpoint`],
-          ...holes.map(({ from, to }) => `${path} cannot be read from ${from} to ${to}`)
-        ]
-        isDamaged ||= !hasStart || holes.some(({ to }) => to < size)
-        return blocks
-      })
-      let used = 0
-      let hasCheckpoint = false
-      for (const generation of numbers) {
-        used++
-        hasCheckpoint = (yield* read(generation)).isComplete
-        if (hasCheckpoint) break
-      }
-      // Files without a complete checkpoint have changes of what the files before contain.
-      if (used > 1) {
-        state = new RecoveredState()
-        damage = []
-        for (const generation of numbers.slice(0, used).toReversed()) yield* read(generation)
-      }
-      return {
-        state,
-        generations: { all: numbers.toReversed(), base: numbers[used - 1] ?? 0 },
-        damage,
-        isIncomplete: numbers.length > 0 && (!hasCheckpoint || isDamaged)
-      }
-    })
+  /** Whether changes can be appended. */
+  get isOpen(): boolean {
+    return this.file !== undefined
   }
 
-  /** Whether the next write has to be a checkpoint. */
-  get needsCheckpoint(): boolean {
-    return this.file === undefined ||
-      (!this.isPartial && this.size > 2 * this.checkpointSize + this.sizes.slackBytes)
+  /** Whether `resume` can open the file of an earlier process; otherwise one begins with a checkpoint. */
+  get canResume(): boolean {
+    return this.file === undefined && this.left !== undefined
+  }
+
+  /** Whether the next file should follow soon. */
+  get isLong(): boolean {
+    return this.isOpen && !this.isPartial && this.size > 2 * this.checkpointSize + this.sizes.slackBytes
+  }
+
+  /** Whether so much of a checkpoint is not durable that a sync should follow. */
+  get hasManyParts(): boolean {
+    return this.unsyncedParts >= syncBytes
   }
 
   /** Bytes of a checkpoint that are encoded at once. */
@@ -166,7 +126,27 @@ export class StateFile {
     return this.unsynced
   }
 
-  /** Appends changes; `needsCheckpoint` must be false. After a failure, the next write has to be a checkpoint. */
+  /** Opens the newest file of an earlier process. After a failure, the next write has to be a checkpoint. */
+  get resume(): Effect.Effect<void, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const { generations, left } = this
+      if (left === undefined) return
+      this.left = undefined
+      const file = yield* this.openFile(this.pathOf(generations.at(-1) ?? 0))
+      this.file = file
+      this.size = left.size
+      this.checkpointSize = left.checkpointSize
+      // The earlier process may not have synced it.
+      this.unsynced = true
+      if (this.isSynced) yield* this.sync
+    }).pipe(Effect.onError(() => this.fail))
+  }
+
+  private openFile(path: string): Effect.Effect<DiskFile, DiskError> {
+    return Effect.map(this.isSynced ? this.disk.openDurable(path) : this.disk.openExisting(path), closingLast)
+  }
+
+  /** Appends changes; `isOpen` must be true. After a failure, the next write has to be a checkpoint. */
   append(changes: Buffer): Effect.Effect<void, DiskError> {
     return this.write("changes", changes)
   }
@@ -175,11 +155,86 @@ export class StateFile {
     return Effect.suspend(() => {
       const { file } = this
       if (file === undefined) return Effect.die(new Error("invariant: changes follow a checkpoint"))
-      this.unsynced = !this.isSynced || this.hidden !== undefined
       return file.write([encodeStateHeader(kind, changes), changes], this.size).pipe(
-        Effect.tap(() => Effect.sync(() => void (this.size += stateHeaderSize + changes.length))),
+        Effect.tap(() =>
+          Effect.sync(() => {
+            this.size += stateHeaderSize + changes.length
+            // A sync that has begun before does not count.
+            this.unsynced = !this.isSynced || this.hidden !== undefined
+            this.recent?.push(changes)
+          })
+        ),
         Effect.onError(() => this.fail)
       )
+    })
+  }
+
+  /**
+   * Makes the next generation without changes, while changes are appended to this one. After a failure, the next write has to be a
+   * checkpoint; if that happens meanwhile for another reason, the result is `undefined`.
+   */
+  get prepare(): Effect.Effect<NextStateFile | undefined, DiskError> {
+    return Effect.suspend(() => {
+      const before = this.file
+      if (before === undefined) return Effect.undefined
+      const isCurrent = (): boolean => this.file === before
+      return this.makeEmpty(++this.newest, isCurrent).pipe(
+        Effect.flatMap((file) => {
+          if (file === undefined || !isCurrent()) return Effect.as(file?.close ?? Effect.void, undefined)
+          this.recent = []
+          return Effect.as(Effect.onError(this.sync, () => file.close), { file, before })
+        }),
+        Effect.onError(() => isCurrent() ? this.fail : Effect.void)
+      )
+    })
+  }
+
+  /** Makes the file of a generation without changes; `undefined` if it is not wanted any more. */
+  private makeEmpty(generation: number, isWanted: () => boolean): Effect.Effect<DiskFile | undefined, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      const temporary = this.temporaryOf(generation)
+      const path = this.pathOf(generation)
+      yield* Effect.acquireUseRelease(
+        this.disk.create(temporary),
+        (file) =>
+          file.truncate(0).pipe(
+            Effect.andThen(file.write([encodeStateHeader("part", noChanges)], 0)),
+            Effect.andThen(file.sync)
+          ),
+        (file) => file.close
+      )
+      if (isWanted()) yield* this.disk.rename(temporary, path)
+      if (!isWanted()) {
+        for (const file of [temporary, path]) yield* Effect.ignore(this.disk.remove(file))
+        return undefined
+      }
+      this.generations = [...this.generations, generation]
+      yield* this.disk.syncDirectory(this.directory)
+      return yield* this.openFile(path)
+    })
+  }
+
+  /**
+   * Goes on with a file that `prepare` has made: `proceed` has to follow. Returns false if this is not possible any more. After a
+   * failure, the next write has to be a checkpoint.
+   */
+  follow({ before, file }: NextStateFile): Effect.Effect<boolean, DiskError> {
+    return Effect.gen({ self: this }, function*() {
+      if (this.file !== before) {
+        yield* file.close
+        return false
+      }
+      // They would be missing if power was lost and later changes, which are in the next file, were not.
+      const recent = Buffer.concat(this.recent ?? [])
+      this.recent = undefined
+      this.file = file
+      this.size = stateHeaderSize
+      this.unsynced = false
+      this.unsyncedParts = 0
+      this.isPartial = true
+      yield* before.close
+      if (recent.length > 0 && !this.isSynced) yield* this.write("changes", recent)
+      return true
     })
   }
 
@@ -191,8 +246,8 @@ export class StateFile {
     return Effect.gen({ self: this }, function*() {
       if (!isLast && this.whole) yield* this.syncBase
       yield* this.close
-      const generation = (this.generations.at(-1) ?? 0) + 1
-      const file = yield* this.disk.create(this.temporaryOf(generation))
+      const generation = ++this.newest
+      const file = closingLast(yield* this.disk.create(this.temporaryOf(generation)))
       this.file = file
       this.size = 0
       this.unsyncedParts = 0
@@ -215,29 +270,27 @@ export class StateFile {
       const path = this.pathOf(generation)
       yield* this.disk.rename(this.temporaryOf(generation), path)
       yield* this.disk.syncDirectory(this.directory)
-      this.file = yield* this.isSynced ? this.disk.openDurable(path) : this.disk.openExisting(path)
+      this.file = yield* this.openFile(path)
       this.isPartial = isPartial
       this.generations = [...this.generations, generation]
     })
   }
 
-  /** Appends a further part of the whole state; `isWritingCheckpoint` must be true. */
+  /** Appends a further part of the whole state; `isWritingCheckpoint` must be true. `complete` has to follow the last one. */
   proceed(encoded: Buffer, isLast: boolean): Effect.Effect<void, DiskError> {
-    return Effect.gen({ self: this }, function*() {
-      yield* this.write(isLast ? "checkpoint" : "part", encoded)
-      this.unsyncedParts += encoded.length
-      if (isLast || this.unsyncedParts >= syncBytes) {
-        this.unsyncedParts = 0
-        yield* this.sync
-      }
-      if (isLast && this.hidden !== undefined) yield* this.publish(this.hidden)
-      if (isLast) yield* this.complete
-    }).pipe(Effect.onError(() => this.fail))
+    return Effect.andThen(
+      this.write(isLast ? "checkpoint" : "part", encoded),
+      Effect.sync(() => void (this.unsyncedParts += encoded.length))
+    )
   }
 
-  /** Removes the files before those that are needed if the newest checkpoint cannot be read. */
-  private get complete(): Effect.Effect<void> {
+  /** Makes a checkpoint durable, and removes the files before those that are needed if it cannot be read. */
+  get complete(): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
+      const { file, hidden } = this
+      yield* this.sync
+      if (this.file !== file) return
+      if (hidden !== undefined) yield* this.publish(hidden)
       this.isPartial = false
       this.whole = true
       this.checkpointSize = this.size
@@ -245,7 +298,7 @@ export class StateFile {
       this.generations = this.generations.filter((generation) => generation >= this.base)
       this.base = this.generations.at(-1) ?? 0
       for (const generation of removed) yield* Effect.ignore(this.disk.remove(this.pathOf(generation)))
-    })
+    }).pipe(Effect.onError(() => this.fail))
   }
 
   /** Makes the files durable that are needed until the next checkpoint is complete; an earlier process may not have synced them. */
@@ -270,13 +323,17 @@ export class StateFile {
     return Path.join(this.directory, stateFileName(generation))
   }
 
-  /** Completes when all changes are durable. After a failure, the next write has to be a checkpoint. */
+  /**
+   * Completes when the changes so far are durable. Others can be appended meanwhile. After a failure, the next write has to be a
+   * checkpoint.
+   */
   get sync(): Effect.Effect<void, DiskError> {
     return Effect.suspend(() => {
       const { file } = this
       if (file === undefined || !this.unsynced) return Effect.void
       this.unsynced = false
-      return Effect.onError(file.sync, () => this.fail)
+      this.unsyncedParts = 0
+      return Effect.onError(file.sync, () => this.file === file ? this.fail : Effect.void)
     })
   }
 
@@ -284,6 +341,7 @@ export class StateFile {
   get fail(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.whole = false
+      this.left = undefined
       return this.close
     })
   }
@@ -294,6 +352,7 @@ export class StateFile {
       this.file = undefined
       this.isPartial = false
       this.hidden = undefined
+      this.recent = undefined
       return file === undefined ? Effect.void : file.close
     })
   }

@@ -2,13 +2,14 @@
  * Records the changes of a log's channels: those of all channels a few milliseconds later in one write, or at once if a response
  * waits for them. After a failed write the whole state is recorded, as soon as the disk works again.
  *
- * The whole state can have millions of messages. It is encoded and written in parts, between which changes are recorded.
+ * The whole state can have millions of messages. It is encoded and written in parts, between which changes are recorded. Changes
+ * wait for nothing but the write before them: syncs, the making of the next file and the removal of segments go on beside them.
  */
 import { Effect, Semaphore } from "effect"
 import { LogStateEncoder } from "../../../protocol/storage/LogState.ts"
 import type { DiskError } from "../disk/Disk.ts"
 import type { ChannelLog } from "./ChannelLog.ts"
-import type { StateFile } from "./StateFile.ts"
+import type { NextStateFile, StateFile } from "./StateFile.ts"
 
 /** Changes of channels are recorded after this time, in ms: what is finished in it may be delivered again after a kill. */
 const recordMillis = 20
@@ -44,7 +45,14 @@ export class StateRecorder {
   private readonly file: StateFile
   private readonly host: RecorderHost
   private readonly dirty = new Set<ChannelLog>()
+  /** For writes, which are short. */
   private readonly permit = Semaphore.makeUnsafe(1)
+  /** For syncs, the next file and what `tidy` returns, which may take long. Taken before `permit`. */
+  private readonly upkeep = Semaphore.makeUnsafe(1)
+  private isFollowing = false
+  private isTidying = false
+  /** Whether something may have to be tidied that came while `tidy` had not ended. */
+  private isUntidy = false
   private isDue = false
   private isRetryDue = false
   private isFailing = false
@@ -107,18 +115,30 @@ export class StateRecorder {
 
   /** Completes when all changes are recorded. After a failure they are recorded later. */
   get record(): Effect.Effect<void, DiskError> {
-    return this.permit.withPermit(Effect.suspend(() => this.isClosed ? Effect.void : this.write)).pipe(
+    return Effect.flatMap(this.recordChanges, (tidy) => tidy ?? Effect.void).pipe(Effect.uninterruptible)
+  }
+
+  /** Like `record`, but what follows from the changes is done in the background. */
+  get recordOnly(): Effect.Effect<void, DiskError> {
+    return Effect.map(this.recordChanges, (tidy) => tidy === undefined ? undefined : this.host.fork(tidy)).pipe(
       Effect.uninterruptible
     )
   }
 
-  private get write(): Effect.Effect<void, DiskError> {
+  /** Returns what follows from the changes, if anything. */
+  private get recordChanges(): Effect.Effect<Effect.Effect<void> | undefined, DiskError> {
+    return this.permit.withPermit(Effect.suspend(() => this.isClosed ? Effect.undefined : this.write))
+  }
+
+  private get write(): Effect.Effect<Effect.Effect<void> | undefined, DiskError> {
     return Effect.suspend(() => {
       const { vital } = this
-      const tidy = this.host.tidy()
+      if (this.isTidying) this.isUntidy = true
+      const tidy = this.isTidying ? undefined : this.host.tidy()
+      this.isTidying ||= tidy !== undefined
       // What changes while this is written belongs to the next write.
-      const written = this.take()
-      return Effect.andThen(written, tidy === undefined ? Effect.void : this.file.sync).pipe(
+      return this.take().pipe(
+        Effect.onError(() => Effect.sync(() => this.isTidying &&= tidy === undefined)),
         Effect.matchEffect({
           onSuccess: () =>
             Effect.suspend(() => {
@@ -127,12 +147,25 @@ export class StateRecorder {
               this.isFailing = false
               // While it failed, changes scheduled nothing.
               if (this.dirty.size > 0) this.note()
-              return Effect.andThen(recovered, tidy ?? Effect.void)
+              return Effect.as(recovered, tidy === undefined ? undefined : this.tidyUp(tidy))
             }),
           onFailure: (error) => Effect.andThen(this.fails(error), Effect.fail(error))
         })
       )
     })
+  }
+
+  /** Runs what follows from changes when these are durable. */
+  private tidyUp(tidy: Effect.Effect<void>): Effect.Effect<void> {
+    const work = Effect.suspend(() => this.isClosed ? Effect.void : Effect.andThen(this.file.sync, tidy))
+    return this.upkeep.withPermit(Effect.catch(work, (error) => this.fails(error))).pipe(
+      Effect.ensuring(Effect.sync(() => {
+        this.isTidying = false
+        if (this.isUntidy) this.note()
+        this.isUntidy = false
+      })),
+      Effect.uninterruptible
+    )
   }
 
   private fails(error: DiskError): Effect.Effect<void> {
@@ -144,9 +177,16 @@ export class StateRecorder {
   }
 
   private take(): Effect.Effect<void, DiskError> {
-    if (this.file.needsCheckpoint) return this.beginCheckpoint()
+    const { file } = this
+    if (!file.isOpen && !file.canResume) return this.beginCheckpoint()
     const changes = this.takeChanges()
-    return changes.length > 0 ? this.file.append(changes) : Effect.void
+    const append = changes.length > 0 ? file.append(changes) : Effect.void
+    if (file.canResume) return Effect.andThen(file.resume, append)
+    if (file.isLong && !this.isFollowing) {
+      this.isFollowing = true
+      this.host.fork(this.beginNext)
+    }
+    return append
   }
 
   private takeChanges(): Buffer {
@@ -157,12 +197,17 @@ export class StateRecorder {
     return changes
   }
 
-  private beginCheckpoint(): Effect.Effect<void, DiskError> {
+  private startEncoding(): Checkpoint {
     this.checkpoint?.steps.return()
     const { partBytes } = this.file
     const out = new LogStateEncoder(2 * partBytes)
-    const checkpoint = { out, steps: this.host.encode(out, Math.ceil(partBytes / bytesPerMessage)) }
-    this.checkpoint = checkpoint
+    return this.checkpoint = { out, steps: this.host.encode(out, Math.ceil(partBytes / bytesPerMessage)) }
+  }
+
+  /** Starts a file with the whole state, which nothing but this write makes durable: changes wait for it. */
+  private beginCheckpoint(): Effect.Effect<void, DiskError> {
+    const checkpoint = this.startEncoding()
+    const { out } = checkpoint
     const { changes, isLast } = this.encodePart(checkpoint)
     if (isLast) return this.file.begin(out.encoded.subarray(changes), true)
     // If the files before have all changes before those in the part, nothing has to wait for the other parts.
@@ -170,6 +215,27 @@ export class StateRecorder {
       ? Effect.sync(() => this.host.fork(this.writeParts(checkpoint)))
       : this.writeAll(checkpoint)
     return Effect.andThen(this.file.begin(out.encoded, false), others)
+  }
+
+  /** Goes on with the next file, beside the changes. After a failure the whole state is recorded again. */
+  private get beginNext(): Effect.Effect<void> {
+    const follow = (next: NextStateFile) =>
+      this.permit.withPermit(
+        Effect.flatMap(
+          this.file.follow(next),
+          (follows) => Effect.sync(() => follows ? this.startEncoding() : undefined)
+        )
+      )
+    const begin = Effect.suspend(() =>
+      this.isClosed ?
+        Effect.undefined :
+        Effect.flatMap(this.file.prepare, (next) => next === undefined ? Effect.undefined : follow(next))
+    )
+    return this.upkeep.withPermit(Effect.catch(begin, (error) => Effect.as(this.fails(error), undefined))).pipe(
+      Effect.ensuring(Effect.sync(() => void (this.isFollowing = false))),
+      Effect.uninterruptible,
+      Effect.flatMap((checkpoint) => checkpoint === undefined ? Effect.void : this.writeParts(checkpoint))
+    )
   }
 
   /**
@@ -186,37 +252,56 @@ export class StateRecorder {
     return { changes, isLast: false }
   }
 
-  /** Encodes and writes the next part of a checkpoint; returns whether more follow. */
-  private writePart(checkpoint: Checkpoint): Effect.Effect<boolean, DiskError> {
+  /** Encodes and writes the next part of a checkpoint; returns whether it is the last, `undefined` if it was given up. */
+  private writePart(checkpoint: Checkpoint): Effect.Effect<boolean | undefined, DiskError> {
     return Effect.suspend(() => {
-      if (this.isClosed || this.checkpoint !== checkpoint || !this.file.isWritingCheckpoint) {
-        return Effect.succeed(false)
-      }
+      if (!this.isWriting(checkpoint)) return Effect.undefined
       const { isLast } = this.encodePart(checkpoint)
-      return Effect.as(this.file.proceed(checkpoint.out.encoded, isLast), !isLast)
+      return Effect.as(this.file.proceed(checkpoint.out.encoded, isLast), isLast)
     })
+  }
+
+  private isWriting(checkpoint: Checkpoint): boolean {
+    return !this.isClosed && this.checkpoint === checkpoint && this.file.isWritingCheckpoint
   }
 
   private writeAll(checkpoint: Checkpoint): Effect.Effect<void, DiskError> {
     return Effect.gen({ self: this }, function*() {
-      while (yield* this.writePart(checkpoint)) yield* Effect.yieldNow
+      let isLast: boolean | undefined = false
+      while (isLast === false) {
+        isLast = yield* this.writePart(checkpoint)
+        if (this.file.hasManyParts) yield* this.file.sync
+        yield* Effect.yieldNow
+      }
+      if (isLast) yield* this.file.complete
     })
   }
 
   /** Writes the parts of a checkpoint in the background. After a failure the whole state is recorded again. */
   private writeParts(checkpoint: Checkpoint): Effect.Effect<void> {
-    const part = this.permit.withPermit(Effect.catch(
-      this.writePart(checkpoint),
-      (error) => Effect.as(this.fails(error), false)
-    ))
+    const part = this.permit.withPermit(this.writePart(checkpoint))
+    const sync = (isLast: boolean): Effect.Effect<void, DiskError> =>
+      this.upkeep.withPermit(Effect.suspend(() => {
+        if (!this.isWriting(checkpoint)) return Effect.void
+        return isLast ? this.file.complete : this.file.sync
+      }))
+    const step = Effect.flatMap(
+      part,
+      (isLast) =>
+        isLast === undefined ?
+          Effect.succeed(true) :
+          Effect.suspend(() =>
+            isLast || this.file.hasManyParts ? Effect.as(sync(isLast), isLast) : Effect.succeed(false)
+          )
+    ).pipe(Effect.catch((error) => Effect.as(this.fails(error), true)))
     return Effect.gen(function*() {
-      while (yield* Effect.uninterruptible(part)) yield* Effect.yieldNow
+      while (!(yield* Effect.uninterruptible(step))) yield* Effect.yieldNow
     })
   }
 
   /** Completes when everything recorded is durable. After a failure the whole state is recorded. */
   get sync(): Effect.Effect<void, DiskError> {
-    return this.permit.withPermit(
+    return this.upkeep.withPermit(
       Effect.onError(Effect.suspend(() => this.file.sync), () => Effect.sync(() => this.note()))
     )
   }
@@ -227,7 +312,8 @@ export class StateRecorder {
    */
   replace(change: Effect.Effect<void>): Effect.Effect<void, DiskError> {
     const replaced = Effect.suspend(() => Effect.andThen(Effect.andThen(this.file.fail, change), this.write))
-    return this.permit.withPermit(Effect.suspend(() => this.isClosed ? Effect.void : replaced)).pipe(
+    return this.permit.withPermit(Effect.suspend(() => this.isClosed ? Effect.undefined : replaced)).pipe(
+      Effect.flatMap((tidy) => tidy ?? Effect.void),
       Effect.uninterruptible
     )
   }
@@ -242,9 +328,9 @@ export class StateRecorder {
 
   /** Records nothing any more, and closes the file. */
   get close(): Effect.Effect<void> {
-    return this.permit.withPermit(Effect.suspend(() => {
+    return this.upkeep.withPermit(this.permit.withPermit(Effect.suspend(() => {
       this.isClosed = true
       return this.file.close
-    }))
+    })))
   }
 }

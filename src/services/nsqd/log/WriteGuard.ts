@@ -47,7 +47,7 @@ export class WriteGuard {
     const isVerified = Math.abs(this.host.wallMillis() - this.verifiedAt) < verifyMillis
     if (isVerified && !recorder.isVital) return undefined
     const verified = isVerified ? Effect.void : this.verify
-    return Effect.andThen(verified, Effect.suspend(() => recorder.isVital ? recorder.record : Effect.void))
+    return Effect.andThen(verified, Effect.suspend(() => recorder.isVital ? recorder.recordOnly : Effect.void))
   }
 
   /**

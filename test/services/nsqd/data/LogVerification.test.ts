@@ -184,8 +184,12 @@ describe("the verification of durable logs", () => {
       assert.strictEqual(a.deferredCount, 10)
       yield* log.close
       const [before = ""] = yield* stateFiles
-      const second = yield* open({ directory, durability: "written", stateSizes })
+      // The file is too long.
+      const sizes = { partBytes: 1, slackBytes: -1_000_000 }
+      const second = yield* open({ directory, durability: "written", stateSizes: sizes })
       yield* second.log.recorded
+      yield* second.log.recorded
+      while ((yield* stateFiles).length < 2) yield* Effect.yieldNow
       yield* second.close
       const path = (yield* stateFiles).at(-1)!
       assert.notStrictEqual(path, before)

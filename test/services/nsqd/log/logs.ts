@@ -1,7 +1,7 @@
 /**
  * Shared parts of the tests of durable logs: a log on a disk that can fail, with numbers as messages.
  */
-import { Clock, Effect, Exit, Layer, References, Scope } from "effect"
+import { Clock, Effect, Exit, type Latch, Layer, References, Scope } from "effect"
 import { GuidGenerator } from "../../../../src/protocol/client/Guid.ts"
 import {
   frameAttempts,
@@ -49,6 +49,19 @@ export const yieldingDisk = (disk: Disk["Service"], chance: { readonly below: (l
     rename: (from, to) => slow(disk.rename(from, to)),
     remove: (path) => slow(disk.remove(path)),
     syncDirectory: (path) => slow(disk.syncDirectory(path))
+  })
+}
+
+/** A disk whose syncs wait for the latch; durable writes do not. */
+export const syncingBehind = (disk: Disk["Service"], latch: Latch.Latch) => {
+  const opening = (open: (path: string) => Effect.Effect<DiskFile, DiskError>) => (path: string) =>
+    Effect.map(open(path), (file): DiskFile => ({ ...file, sync: Effect.andThen(latch.await, file.sync) }))
+  return Disk.of({
+    ...disk,
+    create: opening(disk.create),
+    openExisting: opening(disk.openExisting),
+    openDurable: opening(disk.openDurable),
+    syncDirectory: (path) => Effect.andThen(latch.await, disk.syncDirectory(path))
   })
 }
 
