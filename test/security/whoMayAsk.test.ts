@@ -108,7 +108,16 @@ const nsqlookupd: Table = {
 const nsqadmin: Table = {
   ...Object.fromEntries(
     ["/", "/topics", "/topics/:topic", "/topics/:topic/:channel", "/nodes", "/nodes/:node", "/counter", "/lookup"]
-      .concat("/warnings", "/daemons", "/ping", "/static/:asset", "/fonts/:asset", "/config/:opt", "/render")
+      .concat(
+        "/nodes/:node/clients/:client",
+        "/warnings",
+        "/daemons",
+        "/ping",
+        "/static/:asset",
+        "/fonts/:asset",
+        "/config/:opt",
+        "/render"
+      )
       .map((path) => [`GET ${path}`, "read" as const])
   ),
   "PUT /config/:opt": "adminChange",
@@ -123,6 +132,10 @@ const nsqadmin: Table = {
   "GET /api/nodes": "read",
   "GET /api/nodes/:node": "read",
   "DELETE /api/nodes/:node": "adminChange",
+  "PUT /api/nodes/:node/drain": "adminChange",
+  "DELETE /api/nodes/:node/drain": "adminChange",
+  "GET /api/clients": "read",
+  "DELETE /api/nodes/:node/clients/:client": "adminChange",
   "GET /api/counter": "read",
   "GET /api/graphite": "read",
   "GET /api/live": "start",

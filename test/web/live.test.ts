@@ -10,6 +10,7 @@ const sample = (changes: Partial<LiveSample>): LiveSample => ({
   gone: [],
   points: [],
   daemons: [],
+  nodes: [],
   warnings: [],
   message: "",
   ...changes

@@ -3,10 +3,13 @@
  * (docs/protocol/http.md#nsqadmin-requests). `ClusterActions` has the changes.
  */
 import { Clock, Context, Effect, Layer, Result, type Schema, SemVer } from "effect"
+import type { ConnectionOnNode } from "../../protocol/http/admin/AdminClients.ts"
 import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
 import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
+import { Connections as ConnectionList } from "../../protocol/http/ClientsResponse.ts"
 import { Info } from "../../protocol/http/InfoResponse.ts"
 import * as LookupResponse from "../../protocol/http/LookupResponse.ts"
+import { NodeStatus } from "../../protocol/http/NodeResponse.ts"
 import * as StatsResponse from "../../protocol/http/StatsResponse.ts"
 import { maskedAddress } from "../core/Masked.ts"
 import * as Turns from "../core/Turns.ts"
@@ -15,8 +18,10 @@ import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress, splitAddress } from "../net/Transport.ts"
 import type { ClusterError } from "./ClusterError.ts"
 import { ClusterSources } from "./ClusterSources.ts"
+import * as Connections from "./Connections.ts"
 import * as Gathered from "./Gathered.ts"
 import * as NodeStats from "./NodeStats.ts"
+import * as OwnEndpoints from "./OwnEndpoints.ts"
 
 /** The figures to query. */
 export interface StatsFilter {
@@ -49,6 +54,8 @@ export interface FiguresOfNode {
   readonly health: string
   /** Undefined if the nsqd does not report it. */
   readonly memory?: StatsResponse.Memory | undefined
+  /** What effect-nsq's nsqd reports of its process; undefined for NSQ's nsqd. */
+  readonly status?: NodeStatus | undefined
   readonly topics: ReadonlyArray<StatsResponse.SampledTopic>
 }
 
@@ -164,6 +171,11 @@ export class Cluster extends Context.Service<Cluster, {
   readonly stats: (nodes: ReadonlyArray<KnownNode>, filter: StatsFilter) => Query<ReadonlyArray<StatsOfNode>>
   /** Depths and counters of all topics of these nsqds: cheap enough to query every few seconds. */
   readonly figures: (nodes: ReadonlyArray<KnownNode>) => Query<ReadonlyArray<FiguresOfNode>>
+  /** The connections of clients to these nsqds, sorted by nsqd and remote address. */
+  readonly connections: (
+    nodes: ReadonlyArray<KnownNode>,
+    filter: Connections.ConnectionFilter
+  ) => Query<ReadonlyArray<ConnectionOnNode>>
 }>()("effect-nsq/cluster/Cluster") {
   static readonly layer: Layer.Layer<Cluster, never, ClusterSources | DaemonHttp> = Layer.effect(
     Cluster,
@@ -171,6 +183,7 @@ export class Cluster extends Context.Service<Cluster, {
       const sources = yield* ClusterSources
       const daemons = yield* DaemonHttp
       const { originBy } = yield* DaemonNetworks
+      const own = OwnEndpoints.make(daemons)
 
       const bySources = <A>(
         fromLookupds: (addresses: ReadonlyArray<string>) => Query<A>,
@@ -313,16 +326,38 @@ export class Cluster extends Context.Service<Cluster, {
         return { node, version, health, topics: shown }
       })
 
-      const figuresOf = (node: KnownNode) =>
-        Effect.map(
-          daemons.getByTopic(
-            StatsResponse.SampledStats,
-            nodeAddress(node),
-            statsPath({ clients: false }),
-            originOf(node)
-          ),
-          ({ health, memory, topics, version }) => ({ node, version, health, memory, topics: topics ?? [] })
+      /** NSQ's nsqd has objects on its heap; this one does not count them. */
+      const statusOf = (node: KnownNode, memory: StatsResponse.Memory | undefined) =>
+        memory === undefined || memory.heap_objects > 0
+          ? Effect.undefined
+          : Effect.orElseSucceed(own.get(NodeStatus, nodeAddress(node), "/node", originOf(node)), () => undefined)
+
+      const figuresOf = Effect.fnUntraced(function*(node: KnownNode) {
+        const address = nodeAddress(node)
+        const path = statsPath({ clients: false })
+        const { health, memory, topics, version } = yield* daemons.getByTopic(
+          StatsResponse.SampledStats,
+          address,
+          path,
+          originOf(node)
         )
+        return { node, version, health, memory, topics: topics ?? [], status: yield* statusOf(node, memory) }
+      })
+
+      const connectionsOf = Effect.fnUntraced(function*(node: KnownNode, filter: Connections.ConnectionFilter) {
+        const address = nodeAddress(node)
+        const path = `/clients?${Connections.queryOf(filter)}`
+        const listed = yield* own.get(ConnectionList, address, path, originOf(node))
+        if (listed !== undefined) return Connections.fromList(address, listed.clients)
+        const { channel, topic } = filter
+        const wanted = {
+          ...(topic === undefined ? {} : { topic }),
+          ...(channel === undefined ? {} : { channel }),
+          clients: true
+        }
+        const stats = yield* daemons.get(StatsResponse.Stats, address, statsPath(wanted), originOf(node))
+        return Connections.fromStats(address, stats, filter)
+      })
 
       const noChannels = new Map<string, ReadonlyArray<string>>()
 
@@ -339,7 +374,12 @@ export class Cluster extends Context.Service<Cluster, {
             (addresses) => nsqdNodes(addresses, { topic, clients: false })
           ),
         stats: (nodes, filter) => Gathered.query(nodes, "nsqd", (node) => statsOf(node, filter)),
-        figures: (nodes) => Gathered.query(nodes, "nsqd", figuresOf)
+        figures: (nodes) => Gathered.query(nodes, "nsqd", figuresOf),
+        connections: (nodes, filter) =>
+          Effect.map(
+            Gathered.query(nodes, "nsqd", (node) => connectionsOf(node, filter)),
+            (gathered) => Gathered.map(gathered, (lists) => lists.flat().sort(Connections.byAddress))
+          )
       })
     })
   )

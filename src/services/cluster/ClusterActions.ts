@@ -44,6 +44,10 @@ export class ClusterActions extends Context.Service<ClusterActions, {
   readonly act: (action: Action, topic: string, channel: string | undefined) => Acted
   /** Hides the topic of the nsqd at `node` (`host:port`) from consumers, then deletes it on that nsqd. */
   readonly tombstone: (topic: string, node: string) => Acted
+  /** Begins or ends the drain of an nsqd. Fails if the nsqd fails, as NSQ's nsqd does, which cannot drain. */
+  readonly drain: (node: KnownNode, isDraining: boolean) => Acted
+  /** Ends the connection of the client with this remote address. Fails if the nsqd fails, as NSQ's nsqd does. */
+  readonly closeClient: (node: KnownNode, address: string) => Acted
 }>()("effect-nsq/cluster/ClusterActions") {
   static readonly layer: Layer.Layer<ClusterActions, never, Cluster | ClusterSources | DaemonHttp> = Layer.effect(
     ClusterActions,
@@ -109,7 +113,20 @@ export class ClusterActions extends Context.Service<ClusterActions, {
         return [...hidden, ...yield* Gathered.order([node], () => daemons.post(node, path, undefined, origin))]
       })
 
-      return ClusterActions.of({ create, act, tombstone })
+      /** An action on one nsqd: a partial success is not possible. */
+      const onNode = (node: KnownNode, request: (address: string) => Effect.Effect<void, HttpError>): Acted =>
+        Effect.map(Gathered.query([node], "nsqd", (one) => request(nodeAddress(one))), ({ failures }) => failures)
+
+      const drain = (node: KnownNode, isDraining: boolean): Acted =>
+        onNode(node, (address) => daemons.send(isDraining ? "PUT" : "DELETE", address, "/drain", originOf(node)))
+
+      const closeClient = (node: KnownNode, client: string): Acted =>
+        onNode(
+          node,
+          (address) => daemons.post(address, `/client/close?${query({ address: client })}`, undefined, originOf(node))
+        )
+
+      return ClusterActions.of({ create, act, tombstone, drain, closeClient })
     })
   )
 }

@@ -42,4 +42,11 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
     body?: Uint8Array,
     origin?: Origin
   ) => Effect.Effect<void, HttpError>
+  /** Sends a request without a body, and ignores the body of its response. Default origin: `configured`. */
+  readonly send: (
+    method: "PUT" | "DELETE",
+    address: string,
+    path: string,
+    origin?: Origin
+  ) => Effect.Effect<void, HttpError>
 }>()("effect-nsq/http/DaemonHttp") {}

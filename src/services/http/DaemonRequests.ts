@@ -58,7 +58,9 @@ const make = Effect.fnUntraced(function*(
       const request = HttpClientRequest.post(`http://${address}${path}`)
       const full = body === undefined ? request : HttpClientRequest.bodyUint8Array(request, body)
       return Effect.asVoid(send(full, address, origin))
-    }
+    },
+    send: (method, address, path, origin = "configured") =>
+      Effect.asVoid(send(HttpClientRequest.make(method)(`http://${address}${path}`), address, origin))
   }
 })
 

@@ -28,7 +28,9 @@ export const layer = (
         get: (schema, address, path, origin) => Effect.flatMap(loaded, ({ get }) => get(schema, address, path, origin)),
         getByTopic: (schemas, address, path, origin) =>
           Effect.flatMap(loaded, ({ getByTopic }) => getByTopic(schemas, address, path, origin)),
-        post: (address, path, body, origin) => Effect.flatMap(loaded, ({ post }) => post(address, path, body, origin))
+        post: (address, path, body, origin) => Effect.flatMap(loaded, ({ post }) => post(address, path, body, origin)),
+        send: (method, address, path, origin) =>
+          Effect.flatMap(loaded, ({ send }) => send(method, address, path, origin))
       }
     })
   )

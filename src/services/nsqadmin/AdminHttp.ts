@@ -28,6 +28,7 @@ import type { AdminConfig } from "./AdminConfig.ts"
 import * as AdminPage from "./AdminPage.ts"
 import * as AdminRoutes from "./AdminRoutes.ts"
 import type { Alerts } from "./Alerts.ts"
+import * as ClientsHandlers from "./ClientsHandlers.ts"
 import * as CountersHandlers from "./CountersHandlers.ts"
 import * as Endpoints from "./Endpoints.ts"
 import type { Graphite } from "./Graphite.ts"
@@ -171,6 +172,7 @@ const apiRoutes = HttpApiBuilder.layer(AdminApi).pipe(
   Layer.provide([
     TopicsHandlers.layer,
     NodesHandlers.layer,
+    ClientsHandlers.layer,
     CountersHandlers.layer,
     LiveHandlers.layer,
     MessagesHandlers.layer

@@ -12,7 +12,7 @@ import { type CheckedOptions, NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
 import { WebAssets } from "./WebAssets.ts"
 
-/** The paths of the page (docs/protocol/http.md#pages). The last two are not in NSQ. */
+/** The paths of the page (docs/protocol/http.md#pages). The clients and the last two are not in NSQ. */
 const pages = [
   "/",
   "/topics",
@@ -20,6 +20,7 @@ const pages = [
   "/topics/:topic/:channel",
   "/nodes",
   "/nodes/:node",
+  "/nodes/:node/clients/:client",
   "/counter",
   "/lookup",
   "/warnings",

@@ -43,7 +43,7 @@ const changes = (
   wanted: Wanted,
   warnings: LiveSample["warnings"]
 ): LiveSample => {
-  const { at, daemons, figures, message } = sample
+  const { at, daemons, figures, message, nodes } = sample
   const known = before?.figures.topics
   const topics = Array.from(figures.topics.values()).flatMap(({ summary }) =>
     Figures.isUnchanged(known?.get(summary.topic)?.summary, summary) ? [] : [summary]
@@ -55,6 +55,7 @@ const changes = (
     gone: known === undefined ? [] : [...known.keys()].filter((name) => !figures.topics.has(name)),
     points: pointsOf(wanted, figures),
     daemons,
+    nodes,
     warnings,
     message
   }

@@ -9,6 +9,7 @@ import { ClusterActions } from "../cluster/ClusterActions.ts"
 import { splitAddress } from "../net/Transport.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import * as JsonBody from "./JsonBody.ts"
+import * as KnownNodes from "./KnownNodes.ts"
 import { Notifications } from "./Notifications.ts"
 import * as Upstream from "./Upstream.ts"
 
@@ -62,9 +63,19 @@ export const layer = HttpApiBuilder.group(
       return response
     })
 
+    const drain = Effect.fnUntraced(function*(address: string, isDraining: boolean) {
+      yield* access.check
+      const node = yield* KnownNodes.find(cluster, address)
+      const response = yield* Upstream.act(isDraining ? "drain node" : "end drain", actions.drain(node, isDraining))
+      yield* notifications.tell({ action: isDraining ? "drain_node" : "undrain_node", node: address })
+      return response
+    })
+
     return handlers
       .handle("list", () => list)
       .handle("get", ({ params }) => get(params.node))
       .handleRaw("tombstone", ({ params }) => tombstone(params.node))
+      .handle("drain", ({ params }) => drain(params.node, true))
+      .handle("undrain", ({ params }) => drain(params.node, false))
   })
 )

@@ -16,8 +16,10 @@ export interface Thresholds {
   readonly requeuePercent: number
   /** Ratio of the deliveries of two consumers. */
   readonly deliveryRatio: number
-  /** Percentage of nsqd's heap limit. */
+  /** Percentage of nsqd's heap limit, and of its machine's memory. */
   readonly memoryPercent: number
+  /** Percentage of the disk of nsqd's data directory. */
+  readonly diskPercent: number
 }
 
 /** The subject of a warning. */

@@ -21,10 +21,15 @@ export interface AdminAction {
   readonly action:
     | `${"create" | "delete" | Action}_${"topic" | "channel"}`
     | "tombstone_topic_producer"
-  readonly topic: string
+    | "drain_node"
+    | "undrain_node"
+    | "close_client"
+  readonly topic?: string
   readonly channel?: string
   /** `host:port` of an nsqd. */
   readonly node?: string
+  /** The remote address of a client. */
+  readonly client?: string
 }
 
 /** Limit for notifications that wait for the endpoint; further ones are dropped and logged. */
@@ -78,16 +83,17 @@ export class Notifications extends Context.Service<Notifications, {
       yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(waiting), post)))
 
       return Notifications.of({
-        tell: Effect.fnUntraced(function*({ action, channel, node, topic }) {
+        tell: Effect.fnUntraced(function*({ action, channel, client: address, node, topic }) {
           const request = yield* HttpServerRequest.HttpServerRequest
           const { headers } = request
           const user = basicUser(headers["authorization"])
           const scheme = headers["x-scheme"] === "https" ? "https" : "http"
           const offered = Queue.offerUnsafe(waiting, {
             action,
-            topic,
+            ...(topic === undefined ? {} : { topic }),
             ...(channel === undefined ? {} : { channel }),
             ...(node === undefined ? {} : { node }),
+            ...(address === undefined ? {} : { client: address }),
             timestamp: Math.floor((yield* Clock.currentTimeMillis) / 1000),
             ...(user === "" ? {} : { user }),
             remote_ip: Peer.address(request),
@@ -96,7 +102,9 @@ export class Notifications extends Context.Service<Notifications, {
             via
           })
           if (offered) return
-          yield* Effect.logWarning(`notification of ${action} ${topic} dropped: ${maxWaiting} wait for the endpoint`)
+          yield* Effect.logWarning(
+            `notification of ${action} ${topic ?? node ?? ""} dropped: ${maxWaiting} wait for the endpoint`
+          )
         })
       })
     })

@@ -144,8 +144,14 @@ export const table = {
   ),
   /** Ratio of the deliveries of two consumers above which there is a warning; 0 for none. Default: 10. */
   warnDeliveryRatio: Row.limit("warn-delivery-ratio", 10, "ratio of the deliveries of two consumers for a warning"),
-  /** Part of an nsqd's heap limit in use above which there is a warning; 0 for none. Default: 90. */
-  warnMemoryPercent: Row.limit("warn-memory-percent", 90, "percentage of nsqd's heap limit for a warning")
+  /** Part of an nsqd's heap limit, or of the memory of its machine, in use above which there is a warning; 0 for none. Default: 90. */
+  warnMemoryPercent: Row.limit(
+    "warn-memory-percent",
+    90,
+    "percentage of nsqd's heap limit or of its machine's memory for a warning"
+  ),
+  /** Part of the disk of an nsqd's data directory in use above which there is a warning; 0 for none. Default: 90. */
+  warnDiskPercent: Row.limit("warn-disk-percent", 90, "percentage of the disk of nsqd's data directory for a warning")
 }
 
 /**

@@ -6,7 +6,7 @@
  * most half of the time, however slow the daemons are.
  */
 import { Clock, Context, Duration, Effect, Layer, PubSub, Stream } from "effect"
-import type { DaemonState, Warning } from "../../protocol/http/admin/AdminLive.ts"
+import type { DaemonState, LiveNode, Warning } from "../../protocol/http/admin/AdminLive.ts"
 import { Cluster, type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
 import type { ClusterError } from "../cluster/ClusterError.ts"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
@@ -17,6 +17,7 @@ import type { HttpError } from "../http/HttpError.ts"
 import * as ConsumerFlows from "./ConsumerFlows.ts"
 import * as DaemonStates from "./DaemonStates.ts"
 import * as Figures from "./Figures.ts"
+import * as LiveNodes from "./LiveNodes.ts"
 import type { Thresholds } from "./Notices.ts"
 import * as Warnings from "./Warnings.ts"
 
@@ -36,8 +37,10 @@ export interface SamplerOptions {
   readonly warnRequeuePercent?: number
   /** Ratio of the deliveries of two consumers for a warning. Default: 10. */
   readonly warnDeliveryRatio?: number
-  /** Percentage of nsqd's heap limit for a warning. Default: 90. */
+  /** Percentage of nsqd's heap limit, or of its machine's memory, for a warning. Default: 90. */
   readonly warnMemoryPercent?: number
+  /** Percentage of the disk of nsqd's data directory for a warning. Default: 90. */
+  readonly warnDiskPercent?: number
 }
 
 const millis = (duration: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(duration))
@@ -45,6 +48,7 @@ const millis = (duration: Duration.Input): number => Duration.toMillis(Duration.
 const thresholdsOf = ({
   warnDeliveryRatio = 10,
   warnDepth = 100,
+  warnDiskPercent = 90,
   warnMemoryPercent = 90,
   warnOldest = "15 minutes",
   warnPeriod = "30 seconds",
@@ -55,7 +59,8 @@ const thresholdsOf = ({
   oldest: millis(warnOldest),
   requeuePercent: warnRequeuePercent,
   deliveryRatio: warnDeliveryRatio,
-  memoryPercent: warnMemoryPercent
+  memoryPercent: warnMemoryPercent,
+  diskPercent: warnDiskPercent
 })
 
 /** The state of the cluster at one time. */
@@ -65,6 +70,7 @@ export interface Sample {
   /** The same object as in the previous sample if sampling timed out. */
   readonly figures: Figures.ClusterFigures
   readonly daemons: ReadonlyArray<DaemonState>
+  readonly nodes: ReadonlyArray<LiveNode>
   readonly warnings: ReadonlyArray<Omit<Warning, "muted_until">>
   /** The errors of the sample, one per line; empty if all daemons responded. */
   readonly message: string
@@ -136,6 +142,8 @@ export class Sampler extends Context.Service<Sampler, {
         let consumers = ConsumerFlows.none
         let figures = Figures.none
         let daemons = DaemonStates.none
+        let statuses = LiveNodes.none
+        let nodesNow: ReadonlyArray<LiveNode> = []
         let watched = Warnings.none
 
         const publish = (message: string) =>
@@ -143,6 +151,7 @@ export class Sampler extends Context.Service<Sampler, {
             at: clock.currentTimeMillisUnsafe(),
             figures,
             daemons: DaemonStates.list(daemons),
+            nodes: nodesNow,
             warnings: Warnings.list(watched),
             message
           })
@@ -197,10 +206,12 @@ export class Sampler extends Context.Service<Sampler, {
           const time = { at: queriedAt, unixMillis: at }
           figures = yield* Turns.finish(turns, Figures.fromResponses(responses, listed, time, figures))
           consumers = ConsumerFlows.observe(consumers, yield* inspect(figures, nodes), queriedAt, thresholds.period)
+          statuses = LiveNodes.observe(statuses, responses, figures)
+          nodesNow = yield* Turns.finish(turns, LiveNodes.fromFigures(figures, statuses))
           const memories = new Map(
             responses.flatMap(({ memory, node }) => memory === undefined ? [] : [[nodeAddress(node), memory]])
           )
-          const now = { at, figures, daemons: DaemonStates.list(daemons), consumers, memories }
+          const now = { at, figures, daemons: DaemonStates.list(daemons), consumers, memories, nodes: nodesNow }
           watched = yield* Turns.finish(turns, Warnings.observe(watched, now, thresholds))
           yield* publish(linesOf(named, topics, stats))
         }).pipe(Effect.timeoutOrElse({

@@ -2,7 +2,7 @@
  * Warnings about the cluster: channels that are stuck, abandoned or paused topics and channels, and daemons in trouble. A pure function
  * of the current sample and the previous warnings (docs/nsqadmin.md#warnings).
  */
-import type { DaemonState, Warning } from "../../protocol/http/admin/AdminLive.ts"
+import type { DaemonState, LiveNode, Warning } from "../../protocol/http/admin/AdminLive.ts"
 import type { Memory } from "../../protocol/http/StatsResponse.ts"
 import * as ChannelNotices from "./ChannelNotices.ts"
 import * as ChannelWindow from "./ChannelWindow.ts"
@@ -19,6 +19,7 @@ export interface Watched {
   readonly consumers: ConsumerFlows.ConsumerFlows
   /** The memory of nsqds that report it, by address. */
   readonly memories: ReadonlyMap<string, Memory>
+  readonly nodes: ReadonlyArray<LiveNode>
 }
 
 /** What is remembered of a channel for the next check. */
@@ -147,6 +148,28 @@ const ofMemory = function*(
   yield notice("memory_pressure", { node }, text)
 }
 
+/** A heap near its limit ends the process first, so that the machine is not named as well. */
+const ofMachine = function*(
+  { away, node, status }: LiveNode,
+  isHeapFull: boolean,
+  { diskPercent, memoryPercent }: Thresholds
+): Generator<Notice> {
+  if (status === null || away !== null) return
+  const { disk, memory: { available_bytes: available, total_bytes: total } } = status
+  const taken = total - available
+  if (!isHeapFull && memoryPercent > 0 && total > 0 && taken * 100 >= total * memoryPercent) {
+    const text = `The machine of nsqd ${node} has ${gigabytes(available)} of ${gigabytes(total)} memory left`
+    yield notice("memory_pressure", { node }, text)
+  }
+  if (disk !== null && diskPercent > 0 && disk.used_bytes * 100 >= disk.total_bytes * diskPercent) {
+    const percent = Math.floor((disk.used_bytes * 100) / disk.total_bytes)
+    const text = `The disk of nsqd ${node} is ${percent} % full: ${gigabytes(disk.free_bytes)} of ${
+      gigabytes(disk.total_bytes)
+    } are free`
+    yield notice("disk_pressure", { node }, text)
+  }
+}
+
 const ofVersions = function*(daemons: ReadonlyArray<DaemonState>): Generator<Notice> {
   const versions = new Map<string, Array<string>>()
   for (const { address, kind, reachable, version } of daemons) {
@@ -168,12 +191,19 @@ const ofVersions = function*(daemons: ReadonlyArray<DaemonState>): Generator<Not
 const notices = function*(
   before: WarningState,
   channels: WarningState["channels"],
-  { at, consumers, daemons, figures, memories }: Watched,
+  { at, consumers, daemons, figures, memories, nodes }: Watched,
   thresholds: Thresholds
 ): Generator<Notice | undefined> {
   for (const daemon of daemons) yield* ofDaemon(daemon)
   yield* ofVersions(daemons)
-  for (const [node, memory] of memories) yield* ofMemory(node, memory, thresholds)
+  const full = new Set<string>()
+  for (const [node, memory] of memories) {
+    for (const found of ofMemory(node, memory, thresholds)) {
+      full.add(node)
+      yield found
+    }
+  }
+  for (const node of nodes) yield* ofMachine(node, full.has(node.node), thresholds)
   for (const topic of figures.orphans) {
     yield notice(
       "topic_without_producers",

@@ -1,5 +1,12 @@
 /** The state of the cluster, assembled from live samples. Pure. */
-import type { DaemonState, LivePoint, LiveSample, TopicSummary, Warning } from "../../protocol/http/admin/AdminLive.ts"
+import type {
+  DaemonState,
+  LiveNode,
+  LivePoint,
+  LiveSample,
+  TopicSummary,
+  Warning
+} from "../../protocol/http/admin/AdminLive.ts"
 
 /** The state of the cluster and of the connection to nsqadmin. */
 export interface LiveState {
@@ -10,6 +17,7 @@ export interface LiveState {
   readonly topics: ReadonlyMap<string, TopicSummary>
   readonly points: ReadonlyArray<LivePoint>
   readonly daemons: ReadonlyArray<DaemonState>
+  readonly nodes: ReadonlyArray<LiveNode>
   readonly warnings: ReadonlyArray<Warning>
   readonly message: string
 }
@@ -21,6 +29,7 @@ export const initial: LiveState = {
   topics: new Map(),
   points: [],
   daemons: [],
+  nodes: [],
   warnings: [],
   message: ""
 }
@@ -31,8 +40,8 @@ export const next = (state: LiveState, sample: LiveSample | "lost"): LiveState =
   const topics = new Map(sample.full ? [] : state.topics)
   for (const topic of sample.topics) topics.set(topic.topic, topic)
   for (const name of sample.gone) topics.delete(name)
-  const { at, daemons, message, points, warnings } = sample
-  return { connected: true, at, topics, points, daemons, warnings, message }
+  const { at, daemons, message, nodes, points, warnings } = sample
+  return { connected: true, at, topics, points, daemons, nodes, warnings, message }
 }
 
 /** Returns the state of a new connection before its first sample: the last state of the previous one, without its series. */

@@ -11,6 +11,7 @@ const names: { readonly [Kind in Warning["kind"]]: string } = {
   growing_deferred: "Deferred",
   old_messages: "Old messages",
   memory_pressure: "Memory",
+  disk_pressure: "Disk",
   unconsumed_channel: "No consumers",
   topic_without_channels: "No channels",
   topic_without_producers: "No producers",
@@ -27,6 +28,7 @@ const serious = new Set<Warning["kind"]>([
   "requeueing_channel",
   "idle_consumers",
   "memory_pressure",
+  "disk_pressure",
   "daemon_gone",
   "daemon_unhealthy",
   "unconsumed_channel"
@@ -49,6 +51,7 @@ const order: ReadonlyArray<Warning["kind"]> = [
   "daemon_gone",
   "daemon_unhealthy",
   "memory_pressure",
+  "disk_pressure",
   "stuck_channel",
   "idle_consumers",
   "requeueing_channel",

@@ -6,6 +6,7 @@ import { ClusterSources, type Sources } from "../../../src/services/cluster/Clus
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as LongResponse from "../../../src/services/http/LongResponse.ts"
 import { unreachable } from "../http/httpErrors.ts"
+import { nodeNamed } from "../nsqadmin/cluster.ts"
 
 /** Fake daemons that record their requests and succeed, except those in `dead`. */
 const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {
@@ -25,7 +26,9 @@ const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {
         reach(address),
         Effect.orDie(LongResponse.decode(schemas, Buffer.from(JSON.stringify(responseOf(path)))))
       ),
-    post: (address, path) => Effect.andThen(reach(address), Effect.sync(() => void requests.push(`${address}${path}`)))
+    post: (address, path) => Effect.andThen(reach(address), Effect.sync(() => void requests.push(`${address}${path}`))),
+    send: (method, address, path) =>
+      Effect.andThen(reach(address), Effect.sync(() => void requests.push(`${method} ${address}${path}`)))
   })
   const layer = ClusterActions.layer.pipe(
     Layer.provide(Cluster.layer),
@@ -41,7 +44,7 @@ describe("ClusterActions", () => {
   it.effect("actions go to the nsqlookupds and then to the nsqds, in NSQ's order", () => {
     const { layer, requests } = world({ lookupd }, [])
     return Effect.gen(function*() {
-      const { act, create, tombstone } = yield* ClusterActions
+      const { act, closeClient, create, drain, tombstone } = yield* ClusterActions
       const steps = (action: Effect.Effect<unknown, unknown>) => {
         requests.length = 0
         return Effect.map(action, () => [...requests])
@@ -72,6 +75,12 @@ describe("ClusterActions", () => {
         "l1/topic/tombstone?topic=t&node=n%3A4151",
         "l2/topic/tombstone?topic=t&node=n%3A4151",
         "n:4151/topic/delete?topic=t"
+      ])
+      const node = nodeNamed("n")
+      assert.deepStrictEqual(yield* steps(drain(node, true)), ["PUT n:4151/drain"])
+      assert.deepStrictEqual(yield* steps(drain(node, false)), ["DELETE n:4151/drain"])
+      assert.deepStrictEqual(yield* steps(closeClient(node, "[::1]:5000")), [
+        "n:4151/client/close?address=%5B%3A%3A1%5D%3A5000"
       ])
     }).pipe(Effect.provide(layer))
   })

@@ -46,7 +46,8 @@ describe("NsqadminOptions", () => {
     warnOldest: [Duration.minutes(15), "1h", Duration.hours(1)],
     warnRequeuePercent: [100, "50", 50],
     warnDeliveryRatio: [10, "3", 3],
-    warnMemoryPercent: [90, "80", 80]
+    warnMemoryPercent: [90, "80", 80],
+    warnDiskPercent: [90, "80", 80]
   })
 
   it.effect("the Layer changes only the given options, and without it services read NSQ's defaults", () =>

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { NodeStatus } from "../../../src/protocol/http/NodeResponse.ts"
 import { type FakeCluster, fakeCluster, latest, passSamples, samplerLayer } from "./cluster.ts"
 
 const warnings = Effect.map(latest, (sample) => sample.warnings)
@@ -295,4 +296,63 @@ describe("Warnings", () => {
       })))
     })
   })
+})
+
+describe("warnings about the machines of nsqds", () => {
+  const status = (used_bytes: number, available_bytes: number): NodeStatus =>
+    NodeStatus.make({
+      version: "1.3.0",
+      effect_nsq_version: "0.2.0",
+      node_version: "24.0.0",
+      health: "OK",
+      start_time: 0,
+      connection_count: 0,
+      memory: {
+        rss_bytes: 1e9,
+        heap_used_bytes: 0,
+        heap_limit_bytes: 4e9,
+        external_bytes: 0,
+        available_bytes,
+        total_bytes: 8e9
+      },
+      event_loop_delay: null,
+      disk: { used_bytes, free_bytes: 100e9 - used_bytes, total_bytes: 100e9 },
+      file_descriptors: null,
+      drain: null
+    })
+
+  it.effect("a full disk and a machine without memory cause warnings, an nsqd that is away does not", () => {
+    const c = { topics: {}, status: status(99e9, 1e8), fails: "" }
+    const state = fakeCluster({
+      a: { topics: {}, status: status(89e9, 4e9) },
+      b: { topics: {}, status: status(95e9, 5e8) },
+      c
+    })
+    return Effect.gen(function*() {
+      assert.deepStrictEqual(
+        yield* listed,
+        [
+          ["memory_pressure", "The machine of nsqd b:4151 has 0.50 GB of 8.0 GB memory left"],
+          ["memory_pressure", "The machine of nsqd c:4151 has 0.10 GB of 8.0 GB memory left"],
+          ["disk_pressure", "The disk of nsqd b:4151 is 95 % full: 5.0 GB of 100.0 GB are free"],
+          ["disk_pressure", "The disk of nsqd c:4151 is 99 % full: 1.0 GB of 100.0 GB are free"]
+        ]
+      )
+      c.fails = "connection refused"
+      yield* passSamples(1)
+      assert.deepStrictEqual(yield* kinds, ["daemon_gone", "memory_pressure", "disk_pressure"])
+    }).pipe(withCluster(state))
+  })
+
+  it.effect("an nsqd whose heap is nearly full is named once", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* kinds, ["memory_pressure"])
+      assert.include((yield* listed)[0]?.[1], "heap limit")
+    }).pipe(withCluster(fakeCluster({
+      a: {
+        topics: {},
+        status: status(0, 1e8),
+        memory: { heap_objects: 0, heap_in_use_bytes: 3.9e9, next_gc_bytes: 4.2e9 }
+      }
+    }))))
 })

@@ -2,6 +2,7 @@
 import { Effect, Layer, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Node } from "../../../src/protocol/http/admin/AdminNodes.ts"
+import type { NodeStatus } from "../../../src/protocol/http/NodeResponse.ts"
 import {
   Client,
   Memory,
@@ -36,6 +37,8 @@ interface NodeState {
   /** The clients of channels, by `topic channel`. */
   clients?: Record<string, ReadonlyArray<Partial<Client>>>
   memory?: Partial<Memory>
+  /** What it reports of its process. Default: nothing, as NSQ's nsqd. */
+  status?: NodeStatus
 }
 
 /** nsqds by hostname, and the errors of nsqlookupds by address (empty for none). The test may change it at any time. */
@@ -133,12 +136,13 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
         const responses = nodes.filter((node) => !failing.includes(node)).map((node) => {
           const { health = "OK", topics = {}, version = "1.3.0" } = state.nodes[node.hostname] ?? {}
           const found = Object.entries(topics).map(([name, topic]) => sampledTopic(name, topic))
-          const memory = state.nodes[node.hostname]?.memory
+          const { memory, status } = state.nodes[node.hostname] ?? {}
           return {
             node,
             version,
             health,
             topics: found,
+            status,
             ...(memory === undefined ? {} : { memory: Schema.decodeSync(Memory)(memory) })
           }
         })

@@ -1,11 +1,12 @@
 /**
  * nsqadmin's HTTP API as an Effect `HttpApi`. The server, the browser's client and the tests derive their types from it. Paths
- * and shapes are NSQ's (docs/protocol/http.md#nsqadmin-endpoints); the groups `live` and `messages` are not in NSQ
+ * and shapes are NSQ's (docs/protocol/http.md#nsqadmin-endpoints); the groups `clients`, `live` and `messages` are not in NSQ
  * (docs/nsqadmin.md#the-api). All paths are relative to `--base-path`.
  */
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
 import { Text } from "../Lenient.ts"
+import { ClientsResponse } from "./AdminClients.ts"
 import { BadRequest, Forbidden, InternalError, NotFound, Unavailable, UpstreamError } from "./AdminFailure.ts"
 import { HistoryResponse, LiveSample, Mute, TailEvent } from "./AdminLive.ts"
 import { NodeResponse, NodesResponse } from "./AdminNodes.ts"
@@ -117,6 +118,42 @@ export class NodesGroup extends HttpApiGroup.make("nodes").add(
     payload: Tombstone,
     success: ActionResponse,
     error: actionFailures
+  }),
+  /** Begins the drain of an nsqd. Not in NSQ, as the next. */
+  HttpApiEndpoint.put("drain", "/api/nodes/:node/drain", {
+    params: { node: Schema.String },
+    success: ActionResponse,
+    error: [NotFound, ...actionFailures]
+  }),
+  /** Ends the drain of an nsqd. */
+  HttpApiEndpoint.delete("undrain", "/api/nodes/:node/drain", {
+    params: { node: Schema.String },
+    success: ActionResponse,
+    error: [NotFound, ...actionFailures]
+  })
+) {}
+
+/** The connections of clients. Not in NSQ. */
+export class ClientsGroup extends HttpApiGroup.make("clients").add(
+  /**
+   * The connections to all nsqds or to `node`: with `topic` those that consume the topic or have published to it, with `channel` those that
+   * consume it, with `address` the one with that remote address.
+   */
+  HttpApiEndpoint.get("list", "/api/clients", {
+    query: {
+      topic: Schema.optionalKey(Schema.String),
+      channel: Schema.optionalKey(Schema.String),
+      node: Schema.optionalKey(Schema.String),
+      address: Schema.optionalKey(Schema.String)
+    },
+    success: ClientsResponse,
+    error: [NotFound, ...readFailures]
+  }),
+  /** Ends the connection of the client with this remote address. For administrators only. */
+  HttpApiEndpoint.delete("close", "/api/nodes/:node/clients/:client", {
+    params: { node: Schema.String, client: Schema.String },
+    success: ActionResponse,
+    error: [NotFound, ...actionFailures]
   })
 ) {}
 
@@ -196,5 +233,5 @@ export class MessagesGroup extends HttpApiGroup.make("messages").add(
 
 /** The whole API. `HttpApiClient.make(AdminApi)` is a typed client for programs. */
 export class AdminApi
-  extends HttpApi.make("nsqadmin").add(TopicsGroup, NodesGroup, CountersGroup, LiveGroup, MessagesGroup)
+  extends HttpApi.make("nsqadmin").add(TopicsGroup, NodesGroup, ClientsGroup, CountersGroup, LiveGroup, MessagesGroup)
 {}

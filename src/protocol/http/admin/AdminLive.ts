@@ -1,5 +1,6 @@
 /** Schemas of nsqadmin's live figures, history and message tails. NSQ has no counterpart (docs/nsqadmin.md). */
 import { Schema } from "effect"
+import { NodeStatus } from "../NodeResponse.ts"
 
 /** Unix milliseconds. */
 const Time = Schema.Finite
@@ -81,6 +82,30 @@ export const DaemonState = Schema.Struct({
 })
 export type DaemonState = typeof DaemonState.Type
 
+/** An nsqd: sums over all of its topics and channels, and its process. One that is away has its last known figures. */
+export const LiveNode = Schema.Struct({
+  /** `host:port` of its HTTP API. */
+  node: Schema.String,
+  topic_count: Schema.Finite,
+  /** Messages that wait in all topics and channels. */
+  depth: Schema.Finite,
+  in_flight_count: Schema.Finite,
+  deferred_count: Schema.Finite,
+  /** Consumers. */
+  client_count: Schema.Finite,
+  /** Messages received by its topics per second. */
+  rate: Rate,
+  /** Messages that left its channels per second. */
+  finish_rate: Rate,
+  requeue_rate: Rate,
+  timeout_rate: Rate,
+  /** The time of the figures of an nsqd that is away; null if they are current. */
+  away: Schema.NullOr(Time),
+  /** What the nsqd reports of its process; null for NSQ's nsqd, which has no such report. */
+  status: Schema.NullOr(NodeStatus)
+})
+export type LiveNode = typeof LiveNode.Type
+
 /** The kinds of warnings, each with a trigger of its own (docs/nsqadmin.md#warnings). */
 export const warningKinds = [
   "stuck_channel",
@@ -91,6 +116,7 @@ export const warningKinds = [
   "growing_deferred",
   "old_messages",
   "memory_pressure",
+  "disk_pressure",
   "unconsumed_channel",
   "topic_without_channels",
   "topic_without_producers",
@@ -147,6 +173,8 @@ export const LiveSample = Schema.Struct({
   /** All series of the requested topic or nsqd, in every event; empty without either. */
   points: Schema.Array(LivePoint),
   daemons: Schema.Array(DaemonState),
+  /** All nsqds with figures, in every event. */
+  nodes: Schema.Array(LiveNode),
   warnings: Schema.Array(Warning),
   /** The errors of this sample, one per line; empty if all daemons responded. */
   message: Schema.String
