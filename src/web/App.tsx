@@ -10,6 +10,7 @@ import { settings } from "./core/settings.ts"
 import { TimeframeMenu } from "./graphite/Timeframe.tsx"
 import { liveAtom } from "./live/live.ts"
 import { ChannelPage } from "./pages/ChannelPage.tsx"
+import { ClientPage } from "./pages/ClientPage.tsx"
 import { CounterPage } from "./pages/CounterPage.tsx"
 import { DaemonsPage } from "./pages/DaemonsPage.tsx"
 import { LookupPage } from "./pages/LookupPage.tsx"
@@ -31,6 +32,8 @@ const Page = ({ route }: { readonly route: Route.Route }) => {
       return <NodesPage />
     case "Node":
       return <NodePage key={route.node} node={route.node} />
+    case "Client":
+      return <ClientPage key={`${route.node} ${route.client}`} node={route.node} client={route.client} />
     case "Counter":
       return <CounterPage />
     case "Lookup":
@@ -53,6 +56,8 @@ const Page = ({ route }: { readonly route: Route.Route }) => {
 
 const isTopics = ({ _tag }: Route.Route): boolean => _tag === "Topics" || _tag === "Topic" || _tag === "Channel"
 
+const isNodes = ({ _tag }: Route.Route): boolean => _tag === "Nodes" || _tag === "Node" || _tag === "Client"
+
 const Header = ({ route }: { readonly route: Route.Route }) => {
   const { connected, daemons, warnings } = useAtomValue(liveAtom)
   const gone = daemons.filter(({ reachable }) => !reachable).length
@@ -66,7 +71,7 @@ const Header = ({ route }: { readonly route: Route.Route }) => {
         <Link to={Route.warnings} current={route._tag === "Warnings"}>
           Warnings {shown > 0 && <span className="bubble">{shown}</span>}
         </Link>
-        <Link to={Route.nodes} current={route._tag === "Nodes" || route._tag === "Node"}>Nodes</Link>
+        <Link to={Route.nodes} current={isNodes(route)}>Nodes</Link>
         <Link to={Route.daemons} current={route._tag === "Daemons"}>
           Daemons {gone > 0 && <span className="bubble error">{gone} unreachable</span>}
         </Link>

@@ -1,6 +1,8 @@
 import type { ReactNode } from "react"
 import type { DaemonState } from "../../protocol/http/admin/AdminLive.ts"
+import type { NodeDrain } from "../../protocol/http/NodeResponse.ts"
 import * as Format from "../core/format.ts"
+import * as NodeFigures from "../core/nodeFigures.ts"
 
 /** A short label with a color. */
 export const Badge = ({ children, kind = "plain", title }: {
@@ -28,3 +30,10 @@ export const DaemonBadge = ({ daemon: { error, reachable, since }, now }: {
   if (!reachable) return <Badge kind="error">unreachable for {Format.span(now - since)}</Badge>
   return error === "" ? <Badge kind="good">healthy</Badge> : <Badge kind="warning" title={error}>degraded</Badge>
 }
+
+/** The state of a node that drains. */
+export const DrainBadge = ({ drain }: { readonly drain: NodeDrain }) => (
+  <Badge kind={drain.drained ? "good" : "warning"} title={NodeFigures.drainLeft(drain)}>
+    {drain.drained ? "drained" : `draining: ${Format.count(drain.depth + drain.in_flight_count)} left`}
+  </Badge>
+)

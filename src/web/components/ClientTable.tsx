@@ -3,30 +3,16 @@ import type { ClientStats } from "../../protocol/http/admin/AdminStats.ts"
 import * as Format from "../core/format.ts"
 import * as Route from "../core/route.ts"
 import { Badge } from "./Badge.tsx"
+import { ClientLink, Identity, timeoutsOf } from "./clientWords.tsx"
 import { Link } from "./Link.tsx"
 import { Table } from "./Table.tsx"
-import { useRates } from "./useRates.ts"
-
-/** The identity URL comes from an auth server: only HTTP URLs become links, so that none can run a script. */
-const isWebAddress = (url: string): boolean => /^https?:\/\//i.test(url)
+import { keyOf, useRates } from "./useRates.ts"
 
 const isSameRegion = (client: ClientStats): boolean =>
   (client.topology_region ?? "") !== "" && client.topology_region === client.node_topology_region
 
 const isSameZone = (client: ClientStats): boolean =>
   isSameRegion(client) && (client.topology_zone ?? "") !== "" && client.topology_zone === client.node_topology_zone
-
-const Identity = ({ client }: { readonly client: ClientStats }) => {
-  if (!client.authed) return null
-  const name = client.auth_identity === "" ? "authorized" : client.auth_identity
-  return (
-    <Badge kind="good">
-      {isWebAddress(client.auth_identity_url)
-        ? <a href={client.auth_identity_url} rel="noreferrer noopener" target="_blank">{name}</a>
-        : name}
-    </Badge>
-  )
-}
 
 const hasAttributes = (client: ClientStats): boolean =>
   client.sample_rate > 0 || client.tls || client.deflate || client.snappy || client.authed ||
@@ -40,7 +26,7 @@ const Attributes = ({ client }: { readonly client: ClientStats }): ReactNode => 
     )}
     {client.deflate && <Badge>Deflate</Badge>}
     {client.snappy && <Badge>Snappy</Badge>}
-    <Identity client={client} />
+    <Identity authed={client.authed} name={client.auth_identity} url={client.auth_identity_url} />
     {(client.topology_region ?? "") !== "" && <Badge>{client.topology_region}</Badge>}
     {(client.topology_zone ?? "") !== "" && <Badge>{client.topology_zone}</Badge>}
     {isSameZone(client)
@@ -48,21 +34,6 @@ const Attributes = ({ client }: { readonly client: ClientStats }): ReactNode => 
       : isSameRegion(client) && <Badge kind="warning">same region</Badge>}
   </span>
 )
-
-const shortName = (hostname: string): string => hostname.split(".")[0] ?? hostname
-
-const ClientHost = ({ client }: { readonly client: ClientStats }) => (
-  <span title={client.remote_address}>
-    {client.hostname === "" ? client.remote_address : `${client.hostname}:${client.remote_address.split(":").at(-1)}`}
-    {client.client_id !== "" && client.client_id !== shortName(client.hostname) && ` (${client.client_id})`}
-  </span>
-)
-
-/** Deliveries that the client has neither finished nor requeued: they timed out. */
-const timeoutsOf = ({ finish_count, in_flight_count, message_count, requeue_count }: ClientStats): number =>
-  Math.max(0, message_count - finish_count - requeue_count - in_flight_count)
-
-const keyOf = ({ node, remote_address }: ClientStats): string => `${node} ${remote_address}`
 
 /** The connections of consumers and their negotiated features. Rates are differences of the counters of two responses. */
 export const ClientTable = ({ caption, clients, empty, withNode }: {
@@ -100,7 +71,7 @@ export const ClientTable = ({ caption, clients, empty, withNode }: {
         isSameZone(client) ? "near" : isSameRegion(client) ? "region" : undefined
       ])}
       columns={[
-        { name: "Client", cell: (client) => <ClientHost client={client} /> },
+        { name: "Client", cell: (client) => <ClientLink client={client} /> },
         withNode ? { name: "nsqd", cell: ({ node }) => <Link to={Route.node(node)}>{node}</Link> } : undefined,
         counted("In flight", (client) => client.in_flight_count, "Messages", "Received and not yet finished"),
         counted(

@@ -26,6 +26,16 @@ export const useCreate = () => useAtomSet(AdminClient.mutation("topics", "create
 /** Returns a function that tombstones a topic on a node. */
 export const useTombstone = () => useAtomSet(AdminClient.mutation("nodes", "tombstone"), mode)
 
+/** Returns functions that begin and end the drain of a node. */
+export const useDrain = () => {
+  const drain = useAtomSet(AdminClient.mutation("nodes", "drain"), mode)
+  const undrain = useAtomSet(AdminClient.mutation("nodes", "undrain"), mode)
+  return (node: string, isDraining: boolean) => (isDraining ? drain : undrain)({ params: { node } })
+}
+
+/** Returns a function that closes the connection of a client. */
+export const useCloseClient = () => useAtomSet(AdminClient.mutation("clients", "close"), mode)
+
 /** Returns a function that mutes a warning. */
 export const useMute = () => useAtomSet(AdminClient.mutation("live", "mute"), mode)
 

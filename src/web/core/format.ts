@@ -74,8 +74,13 @@ export const age = (oldest: number | null, now: number): string => oldest === nu
 export const bytes = (size: number): string => {
   if (size < 1000) return `${size} B`
   if (size < 1e6) return `${oneDigit.format(size / 1e3)} kB`
-  return size < 1e9 ? `${oneDigit.format(size / 1e6)} MB` : `${oneDigit.format(size / 1e9)} GB`
+  if (size < 1e9) return `${oneDigit.format(size / 1e6)} MB`
+  return size < 1e12 ? `${oneDigit.format(size / 1e9)} GB` : `${oneDigit.format(size / 1e12)} TB`
 }
+
+/** Formats a part of a whole: `29%`. */
+export const percent = (part: number, whole: number): string =>
+  whole <= 0 ? "–" : `${Math.floor((part / whole) * 100)}%`
 
 /** Formats a count with its noun: `1 node`, `3 nodes`. */
 export const quantity = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? "" : "s"}`

@@ -10,6 +10,7 @@ export type Route =
   | { readonly _tag: "Channel"; readonly topic: string; readonly channel: string }
   | { readonly _tag: "Nodes" }
   | { readonly _tag: "Node"; readonly node: string }
+  | { readonly _tag: "Client"; readonly node: string; readonly client: string }
   | { readonly _tag: "Counter" }
   | { readonly _tag: "Lookup" }
   | { readonly _tag: "Warnings" }
@@ -21,6 +22,7 @@ export const topic = (topic: string): Route => ({ _tag: "Topic", topic })
 export const channel = (topic: string, channel: string): Route => ({ _tag: "Channel", topic, channel })
 export const nodes: Route = { _tag: "Nodes" }
 export const node = (node: string): Route => ({ _tag: "Node", node })
+export const client = (node: string, client: string): Route => ({ _tag: "Client", node, client })
 export const counter: Route = { _tag: "Counter" }
 export const lookup: Route = { _tag: "Lookup" }
 export const warnings: Route = { _tag: "Warnings" }
@@ -50,14 +52,20 @@ export const parse = (path: string, basePath: string): Route => {
   const unknown: Route = { _tag: "Unknown", path }
   if (path !== basePath && !path.startsWith(`${basePath}/`)) return unknown
   const [first = "", ...rest] = path.slice(basePath.length).split("/").filter((part) => part !== "").map(decode)
-  const [second, third] = rest
-  if (rest.some((part) => part === undefined) || rest.length > 2) return unknown
+  const [second, third, fourth] = rest
+  if (rest.some((part) => part === undefined) || rest.length > 3) return unknown
   if (second === undefined) return simple.get(first) ?? unknown
+  if (fourth !== undefined) {
+    return first === "nodes" && third === "clients" ? client(second, fourth) : unknown
+  }
   if (first === "topics") return third === undefined ? topic(second) : channel(second, third)
   return first === "nodes" && third === undefined ? node(second) : unknown
 }
 
 const encode = encodeURIComponent
+
+/** A colon is valid in a path and keeps the address readable. */
+const encodeAddress = (address: string): string => encode(address).replaceAll("%3A", ":")
 
 /** Returns the path of a page. */
 export const format = (route: Route, basePath: string): string => {
@@ -69,8 +77,9 @@ export const format = (route: Route, basePath: string): string => {
     case "Channel":
       return `${basePath}/topics/${encode(route.topic)}/${encode(route.channel)}`
     case "Node":
-      // A colon is valid in a path and keeps the address readable.
-      return `${basePath}/nodes/${encode(route.node).replaceAll("%3A", ":")}`
+      return `${basePath}/nodes/${encodeAddress(route.node)}`
+    case "Client":
+      return `${basePath}/nodes/${encodeAddress(route.node)}/clients/${encodeAddress(route.client)}`
     case "Unknown":
       return route.path
     default:
@@ -87,6 +96,8 @@ export const title = (route: Route): string => {
       return `${route.topic} / ${route.channel}`
     case "Node":
       return route.node
+    case "Client":
+      return `Client ${route.client}`
     case "Unknown":
       return "Not found"
     default:

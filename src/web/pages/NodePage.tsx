@@ -7,6 +7,7 @@ import { Actions } from "../components/Actions.tsx"
 import { Away, Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { ClientTable } from "../components/ClientTable.tsx"
+import { ConnectionTable } from "../components/ConnectionTable.tsx"
 import { channelColumn, channelColumns, topicColumns } from "../components/figureColumns.tsx"
 import { Filter } from "../components/Filter.tsx"
 import { Link } from "../components/Link.tsx"
@@ -25,6 +26,7 @@ import * as Stakes from "../core/stakes.ts"
 import * as TopicList from "../core/topicList.ts"
 import { LargePicture } from "../graphite/Picture.tsx"
 import { liveAtom } from "../live/live.ts"
+import { DrainSwitch, NodeProcess } from "./NodeProcess.tsx"
 
 /** The live figures of a node, by topic and channel. */
 class NodePoints {
@@ -164,6 +166,28 @@ const Topics = ({ node: { node, topics }, refresh }: { readonly node: NodeRespon
   )
 }
 
+/** All connections to a node, which are requested when the section is open. */
+const Connections = ({ node }: { readonly node: string }) => {
+  const { nodes } = useAtomValue(liveAtom)
+  const status = nodes.find((one) => one.node === node)?.status ?? null
+  return (
+    <Section
+      summary={
+        <>
+          Connections{" "}
+          <span className="figures">
+            {status === null ? "" : `${Format.quantity(status.connection_count, "client")}: `}producers and consumers
+          </span>
+        </>
+      }
+    >
+      <QueryResponse of={AdminClient.query("clients", "list", { query: { node } })} live>
+        {({ clients }) => <ConnectionTable clients={clients} />}
+      </QueryResponse>
+    </Section>
+  )
+}
+
 const Shown = ({ node, refresh }: { readonly node: NodeResponse; readonly refresh: () => void }) => (
   <>
     <dl className="totals">
@@ -176,7 +200,7 @@ const Shown = ({ node, refresh }: { readonly node: NodeResponse; readonly refres
         <dd>{Format.count(node.total_messages)}</dd>
       </div>
       <div>
-        <dt>Clients</dt>
+        <dt>Consumers</dt>
         <dd>{Format.count(node.total_clients)}</dd>
       </div>
     </dl>
@@ -190,6 +214,7 @@ const Shown = ({ node, refresh }: { readonly node: NodeResponse; readonly refres
         This node has no topics. A topic is created on it with the first message that a producer publishes there.
       </Notice>
     )}
+    <Connections node={node.node} />
     <Topics node={node} refresh={refresh} />
   </>
 )
@@ -247,7 +272,9 @@ const LastKnown = ({ node }: { readonly node: string }) => {
 export const NodePage = ({ node }: { readonly node: string }) => {
   const query = AdminClient.query("nodes", "get", { params: { node } })
   const refresh = useAtomRefresh(query)
-  const { points } = useAtomValue(liveAtom)
+  const { at, nodes, points } = useAtomValue(liveAtom)
+  const live = nodes.find((one) => one.node === node)
+  const isHere = live !== undefined && live.away === null
   const early = points.some((point) => point.node === node) ? <LastKnown node={node} /> : undefined
   const missing = early ?? (
     <Notice kind="warning">
@@ -258,8 +285,10 @@ export const NodePage = ({ node }: { readonly node: string }) => {
     <>
       <Breadcrumb way={[["Nodes", Route.nodes]]} here={node} />
       <h1>
-        Node <span className="name">{node}</span>
+        Node <span className="name">{node}</span> <Away since={live?.away ?? null} now={at} />
       </h1>
+      {isHere && <DrainSwitch node={live} now={at} />}
+      {live !== undefined && <NodeProcess node={live} now={at} />}
       <QueryResponse of={query} live early={early} whenMissing={missing}>
         {(response) => <Shown node={response} refresh={refresh} />}
       </QueryResponse>

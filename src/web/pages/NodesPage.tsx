@@ -1,14 +1,16 @@
 import { useAtomValue } from "@effect/atom-react"
 import { AsyncResult } from "effect/reactivity"
-import type { DaemonState } from "../../protocol/http/admin/AdminLive.ts"
+import type { DaemonState, LiveNode } from "../../protocol/http/admin/AdminLive.ts"
 import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
-import { Badge, DaemonBadge } from "../components/Badge.tsx"
+import type { NodeStatus } from "../../protocol/http/NodeResponse.ts"
+import { Away, Badge, DaemonBadge, DrainBadge } from "../components/Badge.tsx"
 import { Link } from "../components/Link.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
 import { Section } from "../components/Section.tsx"
-import { Table } from "../components/Table.tsx"
+import { type Column, Table } from "../components/Table.tsx"
 import { AdminClient } from "../core/api.ts"
 import * as Format from "../core/format.ts"
+import * as NodeFigures from "../core/nodeFigures.ts"
 import * as Route from "../core/route.ts"
 import { settings } from "../core/settings.ts"
 import { liveAtom } from "../live/live.ts"
@@ -63,10 +65,16 @@ const Topics = ({ node }: { readonly node: Node }) => {
     )
 }
 
-const State = ({ node }: { readonly node: Node }) => {
+const State = ({ node }: { readonly node: Row }) => {
   const { at, daemons } = useAtomValue(liveAtom)
-  const found = daemons.find(({ address, kind }) => kind === "nsqd" && address === addressOf(node))
-  return found === undefined ? null : <DaemonBadge daemon={found} now={at} />
+  const found = daemons.find(({ address, kind }) => kind === "nsqd" && address === node.address)
+  const drain = node.live && NodeFigures.drainOf(node.live)
+  return (
+    <span className="badges">
+      {found !== undefined && <DaemonBadge daemon={found} now={at} />}
+      {drain !== undefined && <DrainBadge drain={drain} />}
+    </span>
+  )
 }
 
 const withLookupds = settings.nsqlookupd.length > 0
@@ -104,41 +112,157 @@ const Gone = ({ nodes }: { readonly nodes: ReadonlyArray<Node> }) => {
 const hasTopology = (nodes: ReadonlyArray<Node>, key: "topology_region" | "topology_zone"): boolean =>
   nodes.some((node) => (node[key] ?? "") !== "")
 
-const All = ({ nodes }: { readonly nodes: ReadonlyArray<Node> }) => (
-  <Table<Node>
-    caption="nsqd nodes"
-    empty={withLookupds
-      ? "No nsqd is registered: start one with --lookupd-tcp-address set to the TCP address of an nsqlookupd."
-      : "No nsqd responds: check --nsqd-http-address."}
-    rows={nodes.map((node) => [
-      `${addressOf(node)} ${node.tcp_port}`,
-      node,
-      node.out_of_date ? "warning" : undefined
-    ])}
-    columns={[
-      {
-        name: "Node",
-        cell: (node) => <Link to={Route.node(addressOf(node))}>{node.hostname} ({addressOf(node)})</Link>
-      },
-      { name: "State", cell: (node) => <State node={node} /> },
-      { name: "TCP port", cell: ({ tcp_port }) => tcp_port },
-      {
-        name: "Version",
-        cell: ({ out_of_date, version }) => (
-          <>
-            {version} {out_of_date && <Badge kind="warning">out of date</Badge>}
-          </>
-        )
-      },
-      hasTopology(nodes, "topology_region")
-        ? { name: "Region", cell: ({ topology_region }) => topology_region }
-        : undefined,
-      hasTopology(nodes, "topology_zone") ? { name: "Zone", cell: ({ topology_zone }) => topology_zone } : undefined,
-      withLookupds ? { name: "nsqlookupds", cell: (node) => <Lookupds node={node} /> } : undefined,
-      { name: "Topics", wide: true, cell: (node) => <Topics node={node} /> }
-    ]}
-  />
-)
+/** An nsqd as it is registered, and its live figures. */
+interface Row {
+  readonly address: string
+  readonly node: Node
+  /** Undefined before its first figures. */
+  readonly live: LiveNode | undefined
+}
+
+/** A figure of the process: of NSQ's nsqd, which does not report it, a dash. */
+const reported = (name: string, title: string, cell: (status: NodeStatus) => string): Column<Row> => ({
+  name,
+  group: "Process",
+  numeric: true,
+  title,
+  cell: ({ live }) =>
+    live === undefined
+      ? "–"
+      : live.status === null
+      ? <span className="muted" title="Not reported by NSQ's nsqd">n/a</span>
+      : cell(live.status)
+})
+
+const figure = (
+  name: string,
+  group: string,
+  title: string,
+  cell: (live: LiveNode) => string
+): Column<Row> => ({
+  name,
+  group,
+  cardName: group === "Per second" ? `${name} /s` : name,
+  numeric: true,
+  title,
+  cell: ({ live }) => live === undefined ? "–" : cell(live)
+})
+
+const Name = ({ row: { address, live, node } }: { readonly row: Row }) => {
+  const { at } = useAtomValue(liveAtom)
+  return (
+    <>
+      <Link to={Route.node(address)}>{node.hostname} ({address})</Link> <Away since={live?.away ?? null} now={at} />
+    </>
+  )
+}
+
+/** The nsqds with their figures. */
+const Nodes = ({ nodes }: { readonly nodes: ReadonlyArray<Node> }) => {
+  const { at, nodes: live } = useAtomValue(liveAtom)
+  const known = new Map(live.map((one) => [one.node, one]))
+  const rows = nodes.map((node): Row => {
+    const address = addressOf(node)
+    return { address, node, live: known.get(address) }
+  })
+  return (
+    <>
+      <Table<Row>
+        caption="nsqd nodes"
+        empty={withLookupds
+          ? "No nsqd is registered: start one with --lookupd-tcp-address set to the TCP address of an nsqlookupd."
+          : "No nsqd responds: check --nsqd-http-address."}
+        rows={rows.map((row) => [
+          `${row.address} ${row.node.tcp_port}`,
+          row,
+          (row.live?.away ?? null) === null ? undefined : "away"
+        ])}
+        columns={[
+          { name: "Node", cell: (row) => <Name row={row} /> },
+          { name: "State", cell: (row) => <State node={row} /> },
+          figure("Waiting", "Messages", "Messages that wait in all topics and channels", ({ depth }) =>
+            Format.count(depth)),
+          figure("In flight", "Messages", "Messages that consumers have received and not finished", (node) =>
+            Format.count(node.in_flight_count)),
+          {
+            ...figure("Deferred", "Messages", "Messages that wait for a later time", (node) =>
+              Format.count(node.deferred_count)),
+            isOptional: true
+          },
+          figure("In", "Per second", "Messages received by its topics per second", ({ rate }) =>
+            Format.rate(rate)),
+          figure(
+            "Finished",
+            "Per second",
+            "Messages finished per second, from the difference of nsqd's counters",
+            (node) =>
+              Format.rate(node.finish_rate)
+          ),
+          figure("Requeued", "Per second", "Messages that consumers requeued per second", (node) =>
+            Format.rate(node.requeue_rate)),
+          figure("Timed out", "Per second", "Messages that consumers did not finish in time, per second", (node) =>
+            Format.rate(node.timeout_rate)),
+          reported("Memory", "Resident memory of the process", ({ memory }) =>
+            Format.bytes(memory.rss_bytes)),
+          reported("Loop p99", "Delay of the event loop: 99 % of what was due ran within it", (status) =>
+            NodeFigures.delay(status.event_loop_delay)),
+          reported("Disk free", "Free space on the disk of the data directory", NodeFigures.diskFree),
+          { ...reported("Files", "File descriptors in use, and their limit", NodeFigures.files), isOptional: true },
+          reported("Clients", "Connected producers and consumers", ({ connection_count }) =>
+            Format.count(connection_count)),
+          {
+            ...reported("Running for", "Time since the start of nsqd", ({ start_time }) =>
+              Format.span(at - start_time * 1000)),
+            isOptional: true
+          }
+        ]}
+      />
+      {rows.some(({ live }) =>
+        live?.status === null
+      ) && <p className="muted">n/a: the process and its machine are not reported by NSQ's nsqd.</p>}
+    </>
+  )
+}
+
+const versionOf = (live: LiveNode | undefined): string => {
+  const version = live?.status?.effect_nsq_version ?? ""
+  return version === "" ? "" : ` (effect-nsq ${version})`
+}
+
+/** How the nsqds are registered, and with which topics. */
+const Registrations = ({ nodes }: { readonly nodes: ReadonlyArray<Node> }) => {
+  const { nodes: live } = useAtomValue(liveAtom)
+  return nodes.length === 0 ? null : (
+    <Table<Node>
+      caption="Versions and topics"
+      rows={nodes.map((node) => [
+        `${addressOf(node)} ${node.tcp_port}`,
+        node,
+        node.out_of_date ? "warning" : undefined
+      ])}
+      columns={[
+        { name: "Node", cell: (node) => <Link to={Route.node(addressOf(node))}>{addressOf(node)}</Link> },
+        { name: "TCP port", cell: ({ tcp_port }) => tcp_port },
+        {
+          name: "Version",
+          cell: (node) => (
+            <>
+              {node.version}
+              {versionOf(live.find((one) => one.node === addressOf(node)))}{" "}
+              {node.out_of_date && <Badge kind="warning">out of date</Badge>}
+            </>
+          )
+        },
+        hasTopology(nodes, "topology_region")
+          ? { name: "Region", cell: ({ topology_region }) => topology_region }
+          : undefined,
+        hasTopology(nodes, "topology_zone") ? { name: "Zone", cell: ({ topology_zone }) => topology_zone } : undefined,
+        withLookupds ? { name: "nsqlookupds", cell: (node) => <Lookupds node={node} /> } : undefined,
+        { name: "Topics", wide: true, cell: (node) => <Topics node={node} /> }
+      ]}
+    />
+  )
+}
 
 /** The page of all nsqds. */
 export const NodesPage = () => (
@@ -148,7 +272,8 @@ export const NodesPage = () => (
       {({ nodes }) => (
         <>
           <Gone nodes={nodes ?? []} />
-          <All nodes={nodes ?? []} />
+          <Nodes nodes={nodes ?? []} />
+          <Registrations nodes={nodes ?? []} />
         </>
       )}
     </QueryResponse>

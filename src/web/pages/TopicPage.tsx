@@ -4,6 +4,7 @@ import { LargeCharts } from "../charts/LargeCharts.tsx"
 import { Actions } from "../components/Actions.tsx"
 import { Badge, Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
+import { ProducerTable } from "../components/ConnectionTable.tsx"
 import { CreateChannel } from "../components/CreateChannel.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
 import { standardActions } from "../components/standardActions.tsx"
@@ -27,6 +28,13 @@ const Durability = ({ durability }: { readonly durability: string | undefined })
       Durability: {durability}
     </Badge>
   )
+
+/** The clients that publish to the topic; nothing until they are known. */
+const Producers = ({ topic }: { readonly topic: string }) => (
+  <QueryResponse of={AdminClient.query("clients", "list", { query: { topic } })} live>
+    {({ clients }) => <ProducerTable clients={clients} topic={topic} />}
+  </QueryResponse>
+)
 
 const Shown = ({ refresh, topic }: { readonly topic: TopicResponse; readonly refresh: () => void }) => {
   const name = topic.topic_name
@@ -52,6 +60,7 @@ const Shown = ({ refresh, topic }: { readonly topic: TopicResponse; readonly ref
       <SubjectWarnings topic={name} />
       <LargeCharts topic={name} />
       <TopicTables name={name} response={topic} points={points} refresh={refresh} />
+      <Producers topic={name} />
       <CreateChannel topic={name} onCreated={refresh} />
       <PublishForm topic={name} nodes={topic.nodes.map(({ node }) => node)} onPublished={refresh} />
       <Tail topic={name} />

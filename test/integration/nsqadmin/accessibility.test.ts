@@ -41,7 +41,7 @@ const loaded = Effect.gen(function*() {
   yield* create("lonely")
   yield* create(longest, "archive")
   yield* first.post("/topic/pause?topic=lonely")
-  yield* consume(first.tcp, { topic: "orders", channel: "archive", ready: 1, does: "finish" })
+  const socket = yield* consume(first.tcp, { topic: "orders", channel: "archive", ready: 1, does: "finish" })
   yield* first.post("/mpub?topic=orders", Array(50).fill("x").join("\n"))
   yield* second.post("/mpub?topic=orders", Array(1500).fill("x").join("\n"))
   const pages = [
@@ -53,6 +53,7 @@ const loaded = Effect.gen(function*() {
     `/topics/${longest}`,
     "/nodes",
     `/nodes/${first.http}`,
+    `/nodes/${first.http}/clients/127.0.0.1:${socket.localPort}`,
     "/counter",
     "/lookup",
     "/warnings",
@@ -107,6 +108,8 @@ layer(Browser.layer, { excludeTestServices: true })("the accessibility and the f
         yield* view.act((page) => page.getByLabel(/to confirm/).waitFor())
         assert.deepStrictEqual(yield* violations(view), [])
         yield* view.open(`/nodes/${first.http}`)
+        yield* view.act((page) => page.locator("summary", { hasText: "Connections" }).click())
+        yield* view.act((page) => page.getByRole("table", { name: "Connections" }).waitFor())
         yield* view.act((page) => page.locator("summary", { hasText: "orders" }).click())
         yield* view.act((page) => page.getByRole("heading", { name: "Clients of orders / archive" }).waitFor())
         assert.deepStrictEqual(yield* violations(view), [])

@@ -98,7 +98,8 @@ export const startNsqd = Effect.fnUntraced(function*(
 /** Starts an nsqadmin and returns its URL, its log lines so far, and an effect that stops it. */
 export const startAdmin = Effect.fnUntraced(function*(options: Partial<NsqadminOptions>) {
   const { context, log, stop } = yield* startIn(
-    Nsqadmin.layerWith({ httpAddress: anyPort, sampleInterval: Duration.millis(100), ...options })
+    // The machine of the test may be full.
+    Nsqadmin.layerWith({ httpAddress: anyPort, sampleInterval: Duration.millis(100), warnDiskPercent: 0, ...options })
   )
   return { url: `http://${here}:${portOf(Context.get(context, Nsqadmin).httpAddress)}`, log, stop }
 })

@@ -9,10 +9,11 @@
  */
 import { Duration, Effect } from "effect"
 import { mkdirSync } from "node:fs"
+import type * as Net from "node:net"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { Browser } from "./browser.ts"
-import { startCluster, startNsqd } from "./cluster.ts"
+import { request, startCluster, startNsqd } from "./cluster.ts"
 import { consume } from "./consumer.ts"
 
 const { values } = parseArgs({
@@ -22,12 +23,13 @@ const { values } = parseArgs({
 const widths = [1440, 1280, 768, 390]
 const schemes = ["light", "dark"] as const
 
-const pages = (node: string): ReadonlyArray<readonly [name: string, path: string]> => [
+const pages = (node: string, client: string): ReadonlyArray<readonly [name: string, path: string]> => [
   ["topics", "/"],
   ["topic", "/topics/images"],
   ["channel", "/topics/images/resize"],
   ["nodes", "/nodes"],
   ["node", `/nodes/${node}`],
+  ["client", `/nodes/${node}/clients/${client}`],
   ["warnings", "/warnings"],
   ["daemons", "/daemons"],
   ["lookup", "/lookup"],
@@ -41,11 +43,13 @@ const bodies = (count: number): string => Array(count).fill("x".repeat(100)).joi
 const nsqdOptions = { e2eProcessingLatencyPercentiles: [0.5, 0.95, 0.99] }
 
 /** Takes the pictures of a state whose names are wanted. */
-const take = Effect.fnUntraced(function*(state: string, url: string, node: string) {
+const take = Effect.fnUntraced(function*(state: string, url: string, node: string, client: string) {
   const { tab } = yield* Browser
   for (const colorScheme of schemes) {
     for (const width of widths) {
-      const wanted = pages(node).map(([name, path]) => [`${state}-${name}-${width}-${colorScheme}`, path] as const)
+      const wanted = pages(node, client).map(([name, path]) =>
+        [`${state}-${name}-${width}-${colorScheme}`, path] as const
+      )
         .filter(([name]) => values.only.split(",").some((text) => name.includes(text)))
       if (wanted.length === 0) continue
       yield* Effect.scoped(Effect.gen(function*() {
@@ -69,9 +73,10 @@ const program = Effect.gen(function*() {
     { sampleInterval: Duration.seconds(1) },
     nsqdOptions
   )
-  yield* take("empty", admin.url, first.http)
+  yield* take("empty", admin.url, first.http, "127.0.0.1:1")
 
   const third = yield* startNsqd(lookupds, nsqdOptions)
+  const workers: Array<Net.Socket> = []
   const names = Array.from({ length: 24 }, (_, i) => `service.${["events", "metrics", "jobs"][i % 3]}.${i}`)
   for (const nsqd of [first, second, third]) {
     for (const topic of ["images", "orders", "email", ...names]) yield* nsqd.post(`/topic/create?topic=${topic}`)
@@ -95,7 +100,7 @@ const program = Effect.gen(function*() {
     })
     for (const [topic, channel] of [["images", "archive"], ["orders", "billing"], ["orders", "shipping"]] as const) {
       const identity = { client_id: `${channel}-1`, hostname: `${channel}-1.example.com`, user_agent: "worker/1.0" }
-      yield* consume(nsqd.tcp, { topic, channel, ready: 50, does: "finish", identity })
+      workers.push(yield* consume(nsqd.tcp, { topic, channel, ready: 50, does: "finish", identity }))
     }
   }
   yield* second.post("/channel/pause?topic=email&channel=send")
@@ -108,17 +113,20 @@ const program = Effect.gen(function*() {
     }
     yield* first.post("/mpub?topic=audit", bodies(3))
     yield* first.post("/pub?topic=images&defer=3600000", "later")
+    for (const worker of workers) worker.write("PUB audit\n\0\0\0\x04donePUB email\n\0\0\0\x04done")
     for (const topic of names.slice(0, 9)) yield* second.post(`/mpub?topic=${topic}`, bodies(4))
     yield* Effect.sleep("250 millis")
   })
   yield* Effect.forkScoped(Effect.ignoreCause(Effect.forever(load)))
   yield* Effect.sleep("45 seconds")
-  yield* take("loaded", admin.url, first.http)
+  yield* request(`http://${second.http}/drain`, { method: "PUT" })
+  yield* take("loaded", admin.url, first.http, `127.0.0.1:${workers[1]?.localPort ?? 0}`)
+  yield* take("draining", admin.url, second.http, "127.0.0.1:1")
 
   yield* third.stop
   yield* lookupds[1].stop
   yield* Effect.sleep("5 seconds")
-  yield* take("failing", admin.url, third.http)
+  yield* take("failing", admin.url, third.http, "127.0.0.1:1")
 })
 
 await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(Browser.layer)))

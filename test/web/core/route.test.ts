@@ -10,6 +10,7 @@ const routes: ReadonlyArray<Route.Route> = [
   Route.nodes,
   Route.node("127.0.0.1:4151"),
   Route.node("[::1]:4151"),
+  Route.client("127.0.0.1:4151", "[::1]:5000"),
   Route.counter,
   Route.lookup,
   Route.warnings,
@@ -37,7 +38,17 @@ describe("route", () => {
   })
 
   it("other paths parse to the unknown page", () => {
-    for (const path of ["/nope", "/topics/a/b/c", "/nodes/a/b", "/topics/%E0%A4%A", "/other/topics"]) {
+    for (
+      const path of [
+        "/nope",
+        "/topics/a/b/c",
+        "/nodes/a/b",
+        "/nodes/a/b/c",
+        "/nodes/a/clients/b/c",
+        "/topics/%E0%A4%A",
+        "/other/topics"
+      ]
+    ) {
       assert.deepStrictEqual(Route.parse(path, path.startsWith("/other") ? "/nsq" : ""), { _tag: "Unknown", path })
     }
   })
