@@ -89,6 +89,7 @@ export const identify = (options: ConnectionOptions): string => {
     output_buffer_size: options.outputBufferSize ?? 16_384,
     output_buffer_timeout: millis(options.outputBufferTimeout ?? 250),
     topology_region: options.topologyRegion ?? "",
-    topology_zone: options.topologyZone ?? ""
+    topology_zone: options.topologyZone ?? "",
+    headers: true
   })
 }

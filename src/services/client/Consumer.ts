@@ -212,8 +212,8 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
         const code = parseErrorCode(text)
         Queue.offerUnsafe(problems, { description: text, fatal: code === undefined || isFatal(code) })
       },
-      onMessage: (data) => {
-        const delivery = subscription.receive(member, data)
+      onMessage: (data, hasHeaders) => {
+        const delivery = subscription.receive(member, data, hasHeaders)
         if (delivery === undefined) {
           // nsqd counts it as in flight, and the consumer can neither handle nor acknowledge it.
           Queue.offerUnsafe(problems, { description: `a message of ${data.length} bytes is too short`, fatal: true })

@@ -2,6 +2,7 @@
  * A message in the hands of a consuming program. It is acknowledged once: the first finish or requeue counts.
  */
 import type { Duration, Effect } from "effect"
+import type { Headers } from "../../protocol/client/Headers.ts"
 import type { MessageId } from "../../protocol/client/Message.ts"
 import type { ClientError } from "./ClientError.ts"
 
@@ -20,6 +21,12 @@ export interface Delivery<A> {
   readonly attempts: number
   /** The bytes of the message. They are a view of what was read and must not be changed. */
   readonly body: Uint8Array
+  /**
+   * The headers of the message by name, in lower case; empty without headers. NSQ's nsqd has none.
+   *
+   * @since 0.2.0
+   */
+  readonly headers: Headers
   /** Address of the nsqd that sent it, `host:port`. */
   readonly address: string
   /**

@@ -85,7 +85,9 @@ export class Handling<A, R> {
         onSuccess: (value) => this.once(value, delivery, handler),
         onFailure: (cause) => this.undecodable(delivery, cause)
       })
-      return this.surroundings.options.topic.linkOf === undefined ? handling : this.traced([delivery], handling)
+      return this.surroundings.options.topic.linkOf === undefined && !delivery.hasHeaders
+        ? handling
+        : this.traced([delivery], handling)
     })
     return Effect.matchCauseEffect(work, {
       onSuccess: () => {
@@ -210,7 +212,10 @@ export class Handling<A, R> {
     })
   }
 
-  /** Wraps the handling of a traced topic's messages in a span that links to the spans of their publishes. */
+  /**
+   * Wraps the handling of a traced topic's messages in a span that links to the spans of their publishes, and that of messages whose
+   * headers have a span: the span of one message is its child, that of several links to theirs.
+   */
   traced<B, E, R2>(
     deliveries: ReadonlyArray<Held<A>>,
     handling: Effect.Effect<B, E, R2>
@@ -218,11 +223,21 @@ export class Handling<A, R> {
     const { topic } = this.surroundings.options
     const { linkOf } = topic
     const [first] = deliveries
-    if (linkOf === undefined || first === undefined) return handling
+    if (first === undefined) return handling
+    const spans = linkOf === undefined ? deliveries.flatMap(({ span }) => span ?? []) : []
+    if (linkOf === undefined && spans.length === 0) return handling
+    const [parent] = deliveries.length === 1 ? spans : []
+    const place = parent === undefined
+      ? {
+        root: true,
+        links: linkOf === undefined
+          ? spans.map((span) => ({ span, attributes: {} }))
+          : deliveries.flatMap(({ body }) => linkOf(body) ?? [])
+      }
+      : { parent }
     return Effect.withSpan(handling, `process ${topic.name}`, {
       kind: "consumer",
-      root: true,
-      links: deliveries.flatMap(({ body }) => linkOf(body) ?? []),
+      ...place,
       attributes: {
         "messaging.system": "nsq",
         "messaging.destination.name": topic.name,

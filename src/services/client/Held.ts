@@ -3,8 +3,9 @@
  *
  * Hot path: one small object per message.
  */
-import { Duration, Effect } from "effect"
+import { Duration, Effect, type Tracer } from "effect"
 import { encodeCommand } from "../../protocol/client/Command.ts"
+import { type Headers, readHeaders } from "../../protocol/client/Headers.ts"
 import {
   decodeMessage,
   type Message,
@@ -16,6 +17,7 @@ import type { BackoffSignal } from "./Backoff.ts"
 import type { ClientError } from "./ClientError.ts"
 import type { Delivery } from "./Delivery.ts"
 import type { Member } from "./Member.ts"
+import { spanOf } from "./MessageTrace.ts"
 
 /** What a message needs from its subscription. */
 export interface Owner<A> {
@@ -62,6 +64,8 @@ export class HeldList<A> {
   }
 }
 
+const none: Headers = Object.freeze({})
+
 const finStart = Buffer.from("FIN ")
 const finSize = finStart.length + messageIdLength + 1
 const newline = 10
@@ -83,13 +87,16 @@ export class Held<A> implements Delivery<A> {
   after: Held<A> | undefined
   private readonly owner: Owner<A>
   private readonly data: Buffer
+  /** Whether the headers of the message are before its body. */
+  readonly hasHeaders: boolean
   private readonly receivedAt: number
   private decoded: Effect.Effect<A, ClientError> | undefined
 
-  constructor(owner: Owner<A>, member: Member, data: Buffer, now: number) {
+  constructor(owner: Owner<A>, member: Member, data: Buffer, hasHeaders: boolean, now: number) {
     this.owner = owner
     this.member = member
     this.data = data
+    this.hasHeaders = hasHeaders
     this.receivedAt = now
     this.since = now
   }
@@ -107,7 +114,20 @@ export class Held<A> implements Delivery<A> {
   }
 
   get body(): Uint8Array {
-    return this.data.subarray(messageHeaderSize)
+    return this.data.subarray(this.hasHeaders ? this.headersEnd : messageHeaderSize)
+  }
+
+  get headers(): Headers {
+    return this.hasHeaders ? readHeaders(this.data.subarray(messageHeaderSize + 4, this.headersEnd)) : none
+  }
+
+  /** The span in the headers of the message. */
+  get span(): Tracer.ExternalSpan | undefined {
+    return this.hasHeaders ? spanOf(this.headers) : undefined
+  }
+
+  private get headersEnd(): number {
+    return messageHeaderSize + 4 + this.data.readInt32BE(messageHeaderSize)
   }
 
   private get message(): Message {

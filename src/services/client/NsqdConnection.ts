@@ -36,6 +36,8 @@ export const ServerFeatures = Schema.Struct({
   deflate_level: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(6))),
   snappy: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
   auth_required: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
+  /** Whether the server has headers of messages; NSQ's has not. */
+  headers: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
   /** Largest message in bytes. No nsqd states it so far; a proxy may. */
   max_msg_size: Schema.optionalKey(Schema.Int)
 })
@@ -55,8 +57,8 @@ export interface FrameHandler {
   readonly onResponse: (text: string) => void
   /** An error frame, for example `E_FIN_FAILED ...`. */
   readonly onError: (text: string) => void
-  /** A message as in its frame. The bytes are a view that stays valid. */
-  readonly onMessage: (data: Buffer) => void
+  /** A message as in its frame, with headers before the body if `hasHeaders`. The bytes are a view that stays valid. */
+  readonly onMessage: (data: Buffer, hasHeaders: boolean) => void
   /** All frames of one read have been handled. */
   readonly onPause?: () => void
   /** Returns the number of commands that were sent and have no reply yet. Many let the connection gather commands for a write. */
@@ -211,7 +213,11 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
       if (frame === undefined) break
       if (frame instanceof FrameError) return lost(frame.message)
       if (frame.type === FrameType.message) {
-        handler.onMessage(bufferOf(frame.data))
+        handler.onMessage(bufferOf(frame.data), false)
+        continue
+      }
+      if (frame.type === FrameType.messageWithHeaders) {
+        handler.onMessage(bufferOf(frame.data), true)
         continue
       }
       const text = textOf(frame)

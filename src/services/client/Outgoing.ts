@@ -254,7 +254,8 @@ export class Outgoing {
     publishing.sent = true
     publishing.link = link
     link.unconfirmed.push(publishing)
-    link.connection.encode(publishing)
+    const { withHeaders } = publishing.command
+    link.connection.encode(withHeaders === undefined || !link.connection.features.headers ? publishing : withHeaders)
   }
 
   /**

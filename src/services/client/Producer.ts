@@ -12,6 +12,7 @@ import type { Transport } from "../net/Transport.ts"
 import { ClientError, ClientErrorReason } from "./ClientError.ts"
 import type * as ClientTopic from "./ClientTopic.ts"
 import { Connections, type ConnectionState } from "./Connections.ts"
+import * as HeadersPublish from "./HeadersPublish.ts"
 import { Link } from "./Link.ts"
 import * as Links from "./Links.ts"
 import type { NsqdConnection } from "./NsqdConnection.ts"
@@ -220,6 +221,39 @@ export const make = Effect.fn("Producer.make")(function*(
   const send = (command: () => PublishCommand | ClientError): Effect.Effect<void, ClientError> =>
     Effect.callback((resume) => submit(command(), resume))
 
+  const { traceContext = false } = options
+
+  /** Sends a command of one message, with headers if the publish has some. */
+  const sendOne = (
+    options: PublishOptions | undefined,
+    command: () => PublishCommand | ClientError
+  ): Effect.Effect<void, ClientError> =>
+    options?.headers === undefined && !traceContext
+      ? send(command)
+      : Effect.flatMap(
+        HeadersPublish.headersOf(options?.headers, traceContext),
+        (headers) => send(() => PublishCommands.withHeaders(command(), headers))
+      )
+
+  /** Sends commands of one message each together; fails with the first failure after all have ended. */
+  const sendEach = Effect.fnUntraced(function*<A>(
+    topic: string | ClientTopic.Topic<A>,
+    options: PublishOptions | undefined,
+    bodies: ReadonlyArray<Uint8Array>,
+    make: (body: Uint8Array) => PublishCommand | ClientError
+  ) {
+    const headers = yield* HeadersPublish.headersOf(options?.headers, traceContext)
+    const commands: Array<PublishCommand> = []
+    for (const body of bodies) {
+      const command = PublishCommands.withHeaders(make(body), headers)
+      if (command instanceof ClientError) return yield* command
+      commands.push(command)
+    }
+    const publishes = commands.map((command) => Effect.exit(finished(topic, send(() => command))))
+    const exits = yield* Effect.all(publishes, { concurrency: "unbounded" })
+    yield* Effect.all(exits, { discard: true })
+  })
+
   const canRetry = (error: ClientError): boolean => error.isRetryable && (resend || !error.mayBeDelivered)
 
   /** Retries a publish, and wraps that of a traced topic in a span. */
@@ -250,50 +284,52 @@ export const make = Effect.fn("Producer.make")(function*(
       finished(
         topic,
         typeof topic === "string"
-          ? send(() => PublishCommands.pub(topic, bytesOf(value as Body), options?.key, limits))
+          ? sendOne(options, () => PublishCommands.pub(topic, bytesOf(value as Body), options?.key, limits))
           : Effect.flatMap(
             topic.encode(value as A),
-            (body) => send(() => PublishCommands.pub(topic.name, body, options?.key, limits))
+            (body) => sendOne(options, () => PublishCommands.pub(topic.name, body, options?.key, limits))
           )
       ),
     publishAll: <A>(
       topic: string | ClientTopic.Topic<A>,
       values: ReadonlyArray<A | Body>,
-      { key }: PublishOptions = {}
+      options?: PublishOptions
     ) =>
-      finished(
-        topic,
-        Effect.flatMap(encodeAll(topic, values), (bodies) =>
-          bodies.length === 0
-            ? Effect.void
-            : send(() => PublishCommands.mpub(nameOf(topic), bodies, key, limits)))
-      ),
+      options?.headers === undefined && !traceContext
+        ? finished(
+          topic,
+          Effect.flatMap(encodeAll(topic, values), (bodies) =>
+            bodies.length === 0
+              ? Effect.void
+              : send(() => PublishCommands.mpub(nameOf(topic), bodies, options?.key, limits)))
+        )
+        : Effect.flatMap(encodeAll(topic, values), (bodies) =>
+          sendEach(topic, options, bodies, (body) =>
+            PublishCommands.pub(nameOf(topic), body, options?.key, limits))),
     publishDeferred: <A>(
       topic: string | ClientTopic.Topic<A>,
       value: A | Body,
       delay: Duration.Input,
-      { key }: PublishOptions = {}
+      options?: PublishOptions
     ) =>
       finished(
         topic,
         Effect.flatMap(encode(topic, value), (body) =>
-          send(() => PublishCommands.dpub(nameOf(topic), body, delay, key, limits)))
+          sendOne(options, () => PublishCommands.dpub(nameOf(topic), body, delay, options?.key, limits)))
       ),
     publishAllDeferred: Effect.fnUntraced(function*<A>(
       topic: string | ClientTopic.Topic<A>,
       values: ReadonlyArray<A | Body>,
       delay: Duration.Input,
-      { key }: PublishOptions = {}
+      options?: PublishOptions
     ) {
-      const commands: Array<PublishCommand> = []
-      for (const body of yield* encodeAll(topic, values)) {
-        const command = PublishCommands.dpub(nameOf(topic), body, delay, key, limits)
-        if (command instanceof ClientError) return yield* command
-        commands.push(command)
-      }
-      const publishes = commands.map((command) => Effect.exit(finished(topic, send(() => command))))
-      const exits = yield* Effect.all(publishes, { concurrency: "unbounded" })
-      yield* Effect.all(exits, { discard: true })
+      const bodies = yield* encodeAll(topic, values)
+      yield* sendEach(
+        topic,
+        options,
+        bodies,
+        (body) => PublishCommands.dpub(nameOf(topic), body, delay, options?.key, limits)
+      )
     }),
     connected: Effect.sync(() => outgoing.links.map(({ connection }) => connection.address)),
     awaitConnected: connections.awaitConnected,

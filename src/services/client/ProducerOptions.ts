@@ -1,5 +1,6 @@
 /** The options of a Producer and of its publishes. */
 import type { Duration, Schedule } from "effect"
+import type { Headers } from "../../protocol/client/Headers.ts"
 import type { ClientError } from "./ClientError.ts"
 import type { ConnectionOptions } from "./ConnectionOptions.ts"
 import type { Servers } from "./Discovery.ts"
@@ -53,6 +54,13 @@ export interface ProducerOptions {
   readonly maxMsgSize?: number
   /** Larger batches of `publishAll` are refused before they are sent, in bytes; nsqd's `--max-body-size`. Default: 5 MiB, as in nsqd. */
   readonly maxBodySize?: number
+  /**
+   * Whether messages have the current span as header `traceparent`, by which consumers continue the trace. A publish without a span
+   * has none. Default: false.
+   *
+   * @since 0.2.0
+   */
+  readonly traceContext?: boolean
 }
 
 /**
@@ -67,6 +75,12 @@ export interface PublishOptions {
    * option `balance`.
    */
   readonly key?: string
+  /**
+   * Headers of the message, whose names become lower case (docs/headers.md). A server that does not have headers, such as NSQ's nsqd,
+   * gets the message without them. Each message of `publishAll` is then published by itself. Headers that are not valid fail with
+   * the reason `PublishRefused`. Default: no headers.
+   */
+  readonly headers?: Headers
 }
 
 /** Limits of a producer that leaves the sizes of messages to nsqd, because its user cannot set them. */

@@ -5,10 +5,12 @@
  * Hot path: the command line of a topic is encoded once.
  */
 import { Duration, Option } from "effect"
+import { HeadersError } from "../../protocol/client/Headers.ts"
 import { isTopicName } from "../../protocol/client/Names.ts"
 import type { ErrorCode } from "../../protocol/client/ProtocolError.ts"
 import { goQuote } from "../../protocol/text/Text.ts"
 import { ClientError, ClientErrorReason } from "./ClientError.ts"
+import { HeadersCommand } from "./HeadersPublish.ts"
 import type { PublishCommand } from "./Publishing.ts"
 
 /** Limits of the servers in bytes, as far as they are known. */
@@ -61,6 +63,21 @@ export const pub = (
     return checkSize("PUB", topic, length, limits) ?? badTopic("PUB", topic)
   }
   return { topic, head, body, size: head.length + 4 + length, messages: 1, key }
+}
+
+/**
+ * Adds encoded headers to a command of one message, or returns why they are refused. Servers that do not have headers get the message
+ * without them.
+ */
+export const withHeaders = (
+  command: PublishCommand | ClientError,
+  headers: Buffer | HeadersError
+): PublishCommand | ClientError => {
+  if (command instanceof ClientError) return command
+  const { body, head, topic } = command
+  if (headers instanceof HeadersError) return refusal(topic, "E_BAD_MESSAGE", `HPUB ${headers.message}`)
+  if (headers.length === 0 || !(body instanceof Uint8Array)) return command
+  return { ...command, withHeaders: new HeadersCommand(head, headers, body) }
 }
 
 /** Returns MPUB of all bodies, of which there is at least one, or why they are refused. */

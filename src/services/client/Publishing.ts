@@ -28,10 +28,12 @@ export interface PublishCommand {
   readonly messages: number
   /** Publishes with the same key go to the same server. */
   readonly key: string | undefined
+  /** The same message with headers, for servers that have them. */
+  readonly withHeaders?: Encodable
 }
 
 /** Writes a body after its size; returns the end. */
-const putSized = (out: Buffer, at: number, body: Uint8Array): number => {
+export const putSized = (out: Buffer, at: number, body: Uint8Array): number => {
   out.writeInt32BE(body.length, at)
   out.set(body, at + 4)
   return at + 4 + body.length

@@ -5,7 +5,7 @@
  * Hot path: one small object per message, no fibers.
  */
 import { Effect } from "effect"
-import { messageHeaderSize } from "../../protocol/client/Message.ts"
+import { decodeMessageWithHeaders, messageHeaderSize } from "../../protocol/client/Message.ts"
 import * as Time from "../core/Time.ts"
 import { Wakeup } from "../core/Wakeup.ts"
 import { Backoff, type BackoffSignal } from "./Backoff.ts"
@@ -142,15 +142,16 @@ export class Subscription<A> implements Owner<A> {
   }
 
   /** Returns the message in a frame, or `undefined` if the frame is too short. */
-  receive(member: Member, data: Buffer): Held<A> | undefined {
+  receive(member: Member, data: Buffer, hasHeaders: boolean): Held<A> | undefined {
     if (data.length < messageHeaderSize) return undefined
+    if (hasHeaders && decodeMessageWithHeaders(data) === undefined) return undefined
     member.inFlight++
     // One clock read for all messages of a read.
     this.passTime ??= this.now()
     member.activeAt = this.passTime
     this.inFlight++
     this.counts.received++
-    return new Held(this, member, data, this.passTime)
+    return new Held(this, member, data, hasHeaders, this.passTime)
   }
 
   /** Ends the pass over the messages of one read. */

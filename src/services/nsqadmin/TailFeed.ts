@@ -5,7 +5,7 @@
 import { Clock, Context, Deferred, Effect, Layer, Random, type Scope, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { encodeCommand } from "../../protocol/client/Command.ts"
-import { decodeMessage } from "../../protocol/client/Message.ts"
+import { decodeMessage, decodeMessageWithHeaders } from "../../protocol/client/Message.ts"
 import { ChannelName, isTopicName, type TopicName } from "../../protocol/client/Names.ts"
 import { BadRequest, type Unavailable, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
 import type { TailEvent } from "../../protocol/http/admin/AdminLive.ts"
@@ -128,8 +128,8 @@ export class TailFeed extends Context.Service<TailFeed, {
               const reason = ClientErrorReason.ServerRefusal({ address, description })
               Deferred.doneUnsafe(refused, Effect.fail(new ClientError({ reason })))
             },
-            onMessage: (data) => {
-              const message = decodeMessage(data)
+            onMessage: (data, hasHeaders) => {
+              const message = hasHeaders ? decodeMessageWithHeaders(data)?.message : decodeMessage(data)
               if (message === undefined) return
               buffer.add(address, message)
               connection.send(encodeCommand({ _tag: "FIN", id: message.id }))

@@ -16,6 +16,8 @@ export interface Message<A = Buffer> {
   readonly body: Buffer
   /** What `decode` of the consumer's options returned; without it, the body. */
   readonly value: A
+  /** The headers of the message by name, in lower case; empty without headers. */
+  readonly headers: Readonly<Record<string, string>>
   /** Address of the nsqd that sent it, `host:port`. */
   readonly address: string
   /** Time at which nsqd redelivers the message unless it is acknowledged or touched, in milliseconds since the Unix epoch. */

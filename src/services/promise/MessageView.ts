@@ -26,6 +26,10 @@ export class MessageView<A> implements Message<A> {
     return this.delivery.attempts
   }
 
+  get headers(): Readonly<Record<string, string>> {
+    return this.delivery.headers
+  }
+
   get address(): string {
     return this.delivery.address
   }

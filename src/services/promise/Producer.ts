@@ -44,6 +44,11 @@ export interface ProducerOptions extends ClientOptions {
 export interface PublishOptions extends Cancellable {
   /** Publishes with the same key go to the same nsqd while it is connected. Default: `balance` chooses the server. */
   readonly key?: string
+  /**
+   * Headers of the message, whose names become lower case. A server that does not have headers, such as NSQ's nsqd, gets the message
+   * without them. Each message of `publishAll` is then published by itself. Default: no headers.
+   */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /**
@@ -96,7 +101,10 @@ export interface Producer extends EventEmitter<ProducerEvents>, AsyncDisposable 
 /** Longest delay of a retry in ms, by default. */
 const longestDelay = 60_000
 
-const keyOf = ({ key }: PublishOptions): ClientProducer.PublishOptions => key === undefined ? {} : { key }
+const optionsOf = ({ headers, key }: PublishOptions): ClientProducer.PublishOptions => ({
+  ...(key === undefined ? {} : { key }),
+  ...(headers === undefined ? {} : { headers })
+})
 
 class PromiseProducer extends EventEmitter<ProducerEvents> implements Producer {
   private readonly client: RunningClient<ClientProducer.ProducerService>
@@ -123,7 +131,7 @@ class PromiseProducer extends EventEmitter<ProducerEvents> implements Producer {
   }
 
   publish(topic: string, body: Uint8Array | string, options: PublishOptions = {}): Promise<void> {
-    return this.client.run((producer) => producer.publish(topic, body, keyOf(options)), options.signal)
+    return this.client.run((producer) => producer.publish(topic, body, optionsOf(options)), options.signal)
   }
 
   publishAll(
@@ -131,7 +139,7 @@ class PromiseProducer extends EventEmitter<ProducerEvents> implements Producer {
     bodies: ReadonlyArray<Uint8Array | string>,
     options: PublishOptions = {}
   ): Promise<void> {
-    return this.client.run((producer) => producer.publishAll(topic, bodies, keyOf(options)), options.signal)
+    return this.client.run((producer) => producer.publishAll(topic, bodies, optionsOf(options)), options.signal)
   }
 
   publishDeferred(
@@ -141,7 +149,7 @@ class PromiseProducer extends EventEmitter<ProducerEvents> implements Producer {
     options: PublishOptions = {}
   ): Promise<void> {
     return this.client.run(
-      (producer) => producer.publishDeferred(topic, body, delay, keyOf(options)),
+      (producer) => producer.publishDeferred(topic, body, delay, optionsOf(options)),
       options.signal
     )
   }
@@ -153,7 +161,7 @@ class PromiseProducer extends EventEmitter<ProducerEvents> implements Producer {
     options: PublishOptions = {}
   ): Promise<void> {
     return this.client.run(
-      (producer) => producer.publishAllDeferred(topic, bodies, delay, keyOf(options)),
+      (producer) => producer.publishAllDeferred(topic, bodies, delay, optionsOf(options)),
       options.signal
     )
   }

@@ -3,6 +3,7 @@
  * otherwise.
  */
 import { Clock, Effect, Fiber, Random, type Scope } from "effect"
+import type { Headers } from "../../protocol/client/Headers.ts"
 import type { Consumer } from "../client/index.ts"
 import * as Time from "../core/Time.ts"
 import * as Kind from "../options/OptionKind.ts"
@@ -120,11 +121,11 @@ export const destinations = Effect.fnUntraced(function*(
 export const run = Effect.fnUntraced(function*<E extends { readonly message: string }>(
   consumer: Consumer.Consumer<Uint8Array>,
   concurrency: number,
-  handOn: (body: Uint8Array) => Effect.Effect<void, E>
+  handOn: (body: Uint8Array, headers: Headers) => Effect.Effect<void, E>
 ): Effect.fn.Return<void, never, Scope.Scope> {
   const handling = yield* Effect.forkScoped(consumer.run(
     (body, delivery) =>
-      Effect.catch(handOn(body), ({ message }: E) =>
+      Effect.catch(handOn(body, delivery.headers), ({ message }: E) =>
         Effect.andThen(
           Effect.logError(`Handler returned error (${message}) for msg ${delivery.id}`),
           delivery.requeue()

@@ -4,6 +4,7 @@
  */
 import { Duration, Effect, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
+import type { Headers } from "../../protocol/client/Headers.ts"
 import { isValidName } from "../../protocol/client/Names.ts"
 import { type ClientError, Consumer, Producer, Topic } from "../client/index.ts"
 import { limitsOfServer } from "../client/ProducerOptions.ts"
@@ -117,20 +118,21 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
     const settings = yield* Sources.consumerOptions(options, program, from, options.channel)
     const consumer = yield* Consumer.make({ ...settings, topic: Topic.bytes(from) })
     const topic = Topic.bytes(destinationTopic === "" ? from : destinationTopic)
-    const publishTo = (body: Uint8Array) => (index: number) => {
+    const publishTo = (body: Uint8Array, headers: Headers) => (index: number) => {
       const producer = producers[index]
       return producer === undefined
         ? Effect.die(new Error(`invariant: no destination ${index}`))
-        : producer.publish(topic, body)
+        : producer.publish(topic, body, Object.keys(headers).length === 0 ? undefined : { headers })
     }
     /** Publishes to another destination only if the first did not reply; other failures requeue the message, as in NSQ. */
-    const publish = (body: Uint8Array) => destinations.toOne(publishTo(body), ({ mayBeDelivered }) => mayBeDelivered)
+    const publish = (body: Uint8Array, headers: Headers) =>
+      destinations.toOne(publishTo(body, headers), ({ mayBeDelivered }) => mayBeDelivered)
 
-    const handOn = (body: Uint8Array): Effect.Effect<void, ClientError | ToolError> => {
+    const handOn = (body: Uint8Array, headers: Headers): Effect.Effect<void, ClientError | ToolError> => {
       const verdict = filter === undefined ? { _tag: "pass" as const, body } : filter(body)
       switch (verdict._tag) {
         case "pass":
-          return publish(verdict.body)
+          return publish(verdict.body, headers)
         case "drop":
           return Effect.void
         case "undecodable":

@@ -3,6 +3,7 @@
  */
 import { Effect, Random, type Scope } from "effect"
 import { HttpClient } from "effect/http"
+import type { Headers } from "../../protocol/client/Headers.ts"
 import { Consumer, Topic } from "../client/index.ts"
 import { maskedAddress } from "../core/Masked.ts"
 import { version } from "../core/Version.ts"
@@ -98,16 +99,17 @@ export const forward = Effect.fnUntraced(function*(
   const client = yield* HttpClient.HttpClient
   const random = yield* Random.Random
 
-  const request = (index: number, body: Uint8Array) => {
+  const request = (index: number, body: Uint8Array, own: Headers) => {
     const address = addresses[index] ?? ""
+    const all = Object.keys(own).length === 0 ? headers : { ...WebRequests.headersOf(own), ...headers }
     return post.length > 0
-      ? WebRequests.post(address, body, contentType, headers)
-      : WebRequests.get(address, body, headers)
+      ? WebRequests.post(address, body, contentType, all)
+      : WebRequests.get(address, body, all)
   }
-  const handOn = (body: Uint8Array): Effect.Effect<void, ToolError> => {
+  const handOn = (body: Uint8Array, own: Headers): Effect.Effect<void, ToolError> => {
     if (sample < 1 && random.nextDoubleUnsafe() > sample) return Effect.void
     const attempt = (index: number) =>
-      WebRequests.send(request(index, body), options.httpClientRequestTimeout).pipe(
+      WebRequests.send(request(index, body, own), options.httpClientRequestTimeout).pipe(
         Effect.provideService(HttpClient.HttpClient, client)
       )
     return sendingToOne.has(mode) ? destinations.toOne(attempt) : destinations.toAll(attempt)

@@ -4,6 +4,7 @@
  */
 import { type Duration, Effect } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
+import type { Headers as MessageHeaders } from "../../protocol/client/Headers.ts"
 import * as HttpExchange from "../http/HttpExchange.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
@@ -32,6 +33,17 @@ export const parseHeaders = (given: ReadonlyArray<string>): Headers | undefined 
   }
   return Object.fromEntries(headers)
 }
+
+const traceContext = new Set(["traceparent", "tracestate"])
+
+/** Returns the headers of a message as headers of a request: the trace context as it is, all others as `Nsq-Header-<name>`. */
+export const headersOf = (headers: MessageHeaders): Headers =>
+  Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      traceContext.has(name) ? name : `nsq-header-${name}`,
+      headerText(value)
+    ])
+  )
 
 const escapes = Array.from({ length: 256 }, (_, byte) => {
   const character = String.fromCharCode(byte)

@@ -25,7 +25,8 @@ describe("ConnectionOptions", () => {
       output_buffer_size: 16_384,
       output_buffer_timeout: 250,
       topology_region: "",
-      topology_zone: ""
+      topology_zone: "",
+      headers: true
     })
   })
 

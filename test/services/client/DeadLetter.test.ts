@@ -8,6 +8,7 @@ const delivery: Delivery<never> = {
   timestamp: 1_700_000_000_123_456_789n,
   attempts: 3,
   body: Buffer.from([0, 255, 10]),
+  headers: {},
   address: "a:1",
   deadline: 0,
   value: Effect.never,

@@ -37,7 +37,7 @@ const program = (changed: Partial<SubscriptionSettings> = {}) => {
     /** The commands since the last call. */
     const commands = (): ReadonlyArray<string> => sent.splice(0).map((text) => text.trimEnd())
     const receive = (number: number, attempts = 1) => {
-      const held = subscription.receive(member, message(number, attempts))
+      const held = subscription.receive(member, message(number, attempts), false)
       if (held === undefined) throw new Error("the frame is a whole message")
       return held
     }
@@ -128,7 +128,7 @@ describe("messages of a subscription", () => {
   it("a frame that is too short for a message is not received", () => {
     const { join, subscription } = program()
     const { member } = join("a")
-    assert.isUndefined(subscription.receive(member, message(1).subarray(0, 25)))
+    assert.isUndefined(subscription.receive(member, message(1).subarray(0, 25), false))
     assert.strictEqual(subscription.inFlight, 0)
   })
 

@@ -17,6 +17,7 @@ export const fakeConnection = (address: string, features: Partial<ServerFeatures
       deflate_level: 6,
       snappy: false,
       auth_required: false,
+      headers: false,
       ...features
     },
     send: (bytes) => void sent.push(Buffer.from(bytes).toString()),

@@ -1,0 +1,39 @@
+/** Publishes with headers (docs/headers.md): the headers and the span of a publish, and the command for servers that have headers. */
+import { Effect, type Tracer } from "effect"
+import { encodeHeaders, type Headers, type HeadersError } from "../../protocol/client/Headers.ts"
+import type { Encodable } from "./CommandOutput.ts"
+import { putSized } from "./Publishing.ts"
+
+/** HPUB of one message: a command line, the headers and the body. */
+export class HeadersCommand implements Encodable {
+  readonly size: number
+  private readonly head: Buffer
+  private readonly headers: Buffer
+  private readonly body: Uint8Array
+
+  /** `line` is that of PUB or DPUB of the same message. */
+  constructor(line: Buffer, headers: Buffer, body: Uint8Array) {
+    const text = line.toString("latin1")
+    this.head = Buffer.from(`HPUB${text.slice(text.indexOf(" "))}`)
+    this.headers = headers
+    this.body = body
+    this.size = this.head.length + 4 + headers.length + 4 + body.length
+  }
+
+  encodeTo(out: Buffer, at: number): void {
+    out.set(this.head, at)
+    putSized(out, putSized(out, at + this.head.length, this.headers), this.body)
+  }
+}
+
+const traceparentOf = ({ sampled, spanId, traceId }: Tracer.AnySpan): string =>
+  `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`
+
+/** The headers of a publish: those of its options, and with `traceContext` the current span, unless they have a trace context. */
+export const headersOf = (given: Headers | undefined, traceContext: boolean): Effect.Effect<Buffer | HeadersError> => {
+  if (!traceContext) return Effect.sync(() => encodeHeaders(given ?? {}))
+  return Effect.match(Effect.currentSpan, {
+    onSuccess: (span) => encodeHeaders({ traceparent: traceparentOf(span), ...given }),
+    onFailure: () => encodeHeaders(given ?? {})
+  })
+}
