@@ -74,6 +74,7 @@ const make = Effect.gen(function*() {
     recordCreation: storage.recordCreation,
     refusal: storage.refusal,
     openLog: storage.openLog,
+    hasLogs: storage.hasLogs === true,
     hasQueue: storage.hasQueue,
     hasLog: storage.hasLog,
     loadDurabilities: storage.loadDurabilities,

@@ -60,6 +60,7 @@ const nsqd: Table = {
   "GET /policies": "read",
   "PUT /policies": "change",
   "DELETE /policies": "change",
+  "POST /message/reject": "change",
   "GET /sub": "start",
   "POST /sub/finish": "change",
   "POST /sub/requeue": "change",

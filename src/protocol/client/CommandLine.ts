@@ -89,7 +89,9 @@ export const messageCommand = (name: "FIN" | "TOUCH" | "REQ", parameters: Readon
   if (name !== "REQ") return { _tag: name, a, b, c, d }
   const millis = parseDigits(delay ?? "")
   if (millis === undefined) return malformed(name, "E_INVALID", `REQ could not parse timeout ${delay}`)
-  return { _tag: name, a, b, c, d, delayMillis: wrappedMillis(millis) }
+  const req = { _tag: name, a, b, c, d, delayMillis: wrappedMillis(millis) } as const
+  if (parameters.length === 3) return req
+  return { ...req, reason: Buffer.from(parameters.slice(3).join(" "), "latin1").toString() }
 }
 
 /**

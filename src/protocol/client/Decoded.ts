@@ -48,6 +48,8 @@ export interface Req extends MessageKey {
   readonly _tag: "REQ"
   /** As sent by the client; can be negative or too large (NSQ's arithmetic wraps), and is clamped later. */
   readonly delayMillis: number
+  /** The words after the delay, which NSQ ignores; absent without any. */
+  readonly reason?: string
 }
 
 /**

@@ -43,7 +43,9 @@ export const IdentifyRequest = Schema.Struct({
   topology_region: Text,
   topology_zone: Text,
   /** Requests the headers of messages, which effect-nsq has. */
-  headers: Flag
+  headers: Flag,
+  /** Whether REQ may have a reason, which rejects the message. */
+  reject: Flag
 })
 /** The body of IDENTIFY. Times in ms. */
 export type IdentifyRequest = typeof IdentifyRequest.Type
@@ -71,7 +73,9 @@ export const IdentifyResponse = Schema.Struct({
   topology_region: Schema.String,
   topology_zone: Schema.String,
   /** Only if the client has requested headers. */
-  headers: Schema.optionalKey(Schema.Boolean)
+  headers: Schema.optionalKey(Schema.Boolean),
+  /** Omitted unless requested. */
+  reject: Schema.optionalKey(Schema.Literal(true))
 })
 /** The response to an IDENTIFY with `feature_negotiation`. Times in ms. */
 export type IdentifyResponse = typeof IdentifyResponse.Type
@@ -163,6 +167,8 @@ export interface Negotiated {
   readonly snappy: boolean
   /** Whether messages with headers are sent with them. */
   readonly headers: boolean
+  /** Whether the reason of a REQ rejects the message. */
+  readonly rejects: boolean
 }
 
 const minHeartbeatInterval = 1000
@@ -254,6 +260,7 @@ export const negotiate = (
       deflate,
       deflateLevel: Math.min(requestedLevel, limits.maxDeflateLevel),
       snappy,
-      headers: negotiates && request.headers
+      headers: negotiates && request.headers,
+      rejects: negotiates && request.reject
     }
   })

@@ -76,7 +76,10 @@ export const Channel = Schema.Struct({
   paused: Flag,
   e2e_processing_latency: LatencyOrNone,
   /** The fields of policies in force (docs/policies.md); omitted if there are none. */
-  policy: Schema.optionalKey(FieldsInForce)
+  policy: Schema.optionalKey(FieldsInForce),
+  /** Messages that a limit has dropped, and those that the dead-letter topic has got; each omitted if it is 0. */
+  dropped_count: CountUnlessZero,
+  dead_letter_count: CountUnlessZero
 })
 export type Channel = typeof Channel.Type
 
@@ -93,7 +96,9 @@ export const Topic = Schema.Struct({
   /** `written` or `synced` (docs/durability.md); omitted for topics as in NSQ. Any string decodes, for later versions. */
   durability: Schema.optionalKey(Schema.String),
   /** As in a channel. */
-  policy: Schema.optionalKey(FieldsInForce)
+  policy: Schema.optionalKey(FieldsInForce),
+  /** Published messages that a limit or a rate has refused; omitted if it is 0. */
+  rejected_count: CountUnlessZero
 })
 export type Topic = typeof Topic.Type
 

@@ -168,7 +168,8 @@ describe("IDENTIFY", () => {
         deflate: false,
         deflateLevel: 6,
         snappy: false,
-        headers: false
+        headers: false,
+        rejects: false
       }
     )
   })

@@ -136,6 +136,7 @@ const make = Effect.gen(function*() {
     surroundings
   )
   const { metadata } = registry
+  surroundings.deadLetters.use({ ...registry, hasLogs: storage.hasLogs === true })
   const startTime = Math.floor((yield* Clock.currentTimeMillis) / 1000)
 
   const pauseTopic = Effect.fn("Broker.pauseTopic")(function*(topic: Topic, paused: boolean) {

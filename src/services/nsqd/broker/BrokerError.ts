@@ -22,6 +22,10 @@ export type BrokerErrorReason = Data.TaggedEnum<{
   DiskFailure: { readonly description: string }
   /** A check refused a publish; see `Publisher.layerChecked`. */
   Rejection: { readonly description: string }
+  /** A publish was refused, because the topic or a channel has reached a limit of its policy. */
+  TopicFull: { readonly description: string }
+  /** A publish was refused, because messages arrive faster than the policy of the topic permits. */
+  RateLimit: { readonly description: string }
   /** A topic was not created, because there are `max` topics. */
   TopicLimit: { readonly max: number }
   /** A channel was not created, because the topic has `max` channels. */
@@ -86,6 +90,12 @@ export class BrokerError extends Data.TaggedError("BrokerError")<{
     return brokerError(BrokerErrorReason.Rejection({ description }))
   }
 }
+
+/**
+ * Whether an error refuses a message and not the connection or the topic: others may be accepted, and the connection stays open.
+ */
+export const isRefusal = ({ reason }: BrokerError): boolean =>
+  reason._tag === "Rejection" || reason._tag === "TopicFull" || reason._tag === "RateLimit"
 
 /** Creates the error. */
 export const brokerError = (reason: BrokerErrorReason, accepted = 0): BrokerError =>

@@ -9,7 +9,7 @@
  */
 import { Effect, Exit, Result, Scope } from "effect"
 import type { MessageKey } from "../../../protocol/client/Message.ts"
-import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
+import { frameAttempts, MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
 import { type Time, wallOrigin } from "../../core/Time.ts"
@@ -19,15 +19,24 @@ import type { Policies } from "../policies/Policies.ts"
 import type { ChannelPolicy } from "../policies/ResolvedPolicy.ts"
 import type { WaitingMessages } from "./Backlog.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
+import { Burial } from "./Burial.ts"
 import type { Carried } from "./Carried.ts"
 import { Distribution } from "./Distribution.ts"
 import { flushFailed } from "./Flush.ts"
-import { Outstanding } from "./Outstanding.ts"
+import type { InFlight } from "./InFlight.ts"
+import { clientOf, Outstanding } from "./Outstanding.ts"
 import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
 import { type AcknowledgementResult, type Consumer, Subscription, type SubscriptionOptions } from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import type { MakeBacklog, TopicQueue } from "./TopicQueue.ts"
+import { type Excess, removeOldest, Trimming } from "./Trimming.ts"
 import { Worker, type WorkerPool } from "./Worker.ts"
+
+/** After this time a message is delivered again that could not become a dead letter, because too many wait to be stored. */
+const buryAgainMillis = 1000
+
+/** Messages that a limit removes per turn. */
+const trimmedAtOnce = 1024
 
 /** The broker's settings for a channel. Sizes in messages, times in ms. */
 export interface ChannelSettings {
@@ -72,6 +81,15 @@ export class Channel {
   private moving: Effect.Effect<void> | undefined
   private messages = 0
   private requeues = 0
+  private dropped = 0
+  /** Present while a limit removes waiting messages. */
+  private trimming: Trimming | undefined
+  /** Present since the first dead letter. */
+  private burial: Burial | undefined
+  /** Dead letters before the queue of the topic was replaced. */
+  private buried = 0
+  private readonly surroundings: Surroundings
+  private readonly bytesOf: (count: number) => number
 
   private constructor(
     topic: TopicName,
@@ -79,8 +97,12 @@ export class Channel {
     makeBacklog: MakeBacklog,
     queueScope: Scope.Closeable,
     settings: ChannelSettings,
-    { alarms, random, time, turns, workers }: Surroundings
+    surroundings: Surroundings,
+    bytesOf: (count: number) => number
   ) {
+    const { alarms, random, time, turns, workers } = surroundings
+    this.surroundings = surroundings
+    this.bytesOf = bytesOf
     this.topic = topic
     this.name = name
     this.ephemeral = isEphemeral(name)
@@ -98,12 +120,17 @@ export class Channel {
     this.outstanding = new Outstanding(label, this.members, this.backlog.deferred, alarms, turns, {
       room: () => this.room(),
       enqueue: (batch) => this.enqueue(batch),
-      wake: () => this.wake()
+      wake: () => this.wake(),
+      maxAttempts: () => this.policy.maxAttempts,
+      countsDisconnects: () => this.policy.countDisconnects,
+      bury: (batch, reason, client) => this.bury(batch, reason, client)
     })
+    this.policy.owner = this
+    this.trim()
   }
 
   /**
-   * Opens a channel of the topic's queue with the messages that wait in it. Closing the Scope stops it, disconnects its consumers and
+   * Opens a channel of the topic's queue with the messages that wait in it; `bytesOf` is the size of the topic's newest messages. Closing the Scope stops it, disconnects its consumers and
    * writes the messages in memory, in flight and deferred to disk.
    */
   static readonly make = Effect.fnUntraced(function*(
@@ -111,10 +138,11 @@ export class Channel {
     name: ChannelName,
     queue: TopicQueue,
     settings: ChannelSettings,
-    surroundings: Surroundings
+    surroundings: Surroundings,
+    bytesOf: (count: number) => number
   ) {
     const { makeBacklog, scope } = yield* openIn(queue, name)
-    const channel = new Channel(topic, name, makeBacklog, scope, settings, surroundings)
+    const channel = new Channel(topic, name, makeBacklog, scope, settings, surroundings, bytesOf)
     yield* Effect.addFinalizer(() => Effect.andThen(channel.close, channel.closeQueue))
     // Deferred messages of an earlier process need their alarm.
     channel.wake()
@@ -139,7 +167,11 @@ export class Channel {
     return Effect.gen({ self: this }, function*() {
       this.moving = moving
       yield* this.work.stop
-      const carried = yield* this.backlog.leave(this.outstanding.pause(), wallOrigin(this.time))
+      yield* this.stopBurial
+      const returned = [...this.outstanding.pause(), ...this.burial?.takeAll() ?? []]
+      this.buried = this.deadLetterCount
+      this.burial = undefined
+      const carried = yield* this.backlog.leave(returned, wallOrigin(this.time))
       yield* this.closeQueue
       return carried
     })
@@ -187,7 +219,19 @@ export class Channel {
     return this.isExiting
   }
   get inFlightCount(): number {
-    return this.outstanding.inFlightCount
+    return this.outstanding.inFlightCount + (this.burial?.count ?? 0)
+  }
+  /** Messages that wait, are in flight or are deferred. */
+  get unfinished(): number {
+    return this.depth + this.inFlightCount + this.deferredCount
+  }
+  /** Messages that a limit has dropped. */
+  get droppedCount(): number {
+    return this.dropped
+  }
+  /** Messages that the dead-letter topic has got. */
+  get deadLetterCount(): number {
+    return this.buried + (this.burial?.stored ?? 0)
   }
   /** When the first deferred message is due, in monotonic ms; `Infinity` without deferred messages. */
   get earliestDeferred(): number {
@@ -278,7 +322,7 @@ export class Channel {
     if (at < 0) return
     this.members.splice(at, 1)
     subscription.end()
-    this.outstanding.leave(subscription.inFlight, !this.settings.requeueOnDisconnect)
+    this.outstanding.leave(subscription.inFlight, !this.settings.requeueOnDisconnect, clientOf(subscription))
     this.wake()
   }
 
@@ -302,11 +346,34 @@ export class Channel {
     if (slot < 0) return this.whyNot(key)
     subscription.noteRequeued()
     this.requeues++
+    const { maxAttempts } = this.policy
+    const isLast = maxAttempts > 0 && attemptsAt(inFlight, slot) >= maxAttempts
     const batch = this.outstanding.takeBack(inFlight, slot)
-    if (delayMillis > 0) this.defer(batch, delayMillis)
+    if (isLast) this.bury(batch, "max_attempts", clientOf(subscription))
+    else if (delayMillis > 0) this.defer(batch, delayMillis)
     else this.enqueue(batch)
     this.wake()
     return "done"
+  }
+
+  /** Makes a message in flight to the consumer a dead letter. */
+  reject(subscription: Subscription, key: MessageKey, reason: string): AcknowledgementResult {
+    const { inFlight } = subscription
+    const slot = inFlight.find(key)
+    if (slot < 0) return this.whyNot(key)
+    this.bury(this.outstanding.takeBack(inFlight, slot), reason, clientOf(subscription))
+    this.wake()
+    return "done"
+  }
+
+  /** Makes a message in flight to any consumer a dead letter; false if it is not in flight. */
+  rejectAny(key: MessageKey, reason: string): boolean {
+    const inFlight = this.outstanding.flightOf(key)
+    if (inFlight === undefined) return false
+    const holder = this.members.find((member) => member.inFlight === inFlight)
+    this.bury(this.outstanding.takeBack(inFlight, inFlight.find(key)), reason, clientOf(holder))
+    this.wake()
+    return true
   }
 
   /** Restarts the message's timeout, up to the maximum time in flight. */
@@ -350,6 +417,7 @@ export class Channel {
       moved,
       Effect.suspend(() => {
         const forget = this.outstanding.drop()
+        this.forgetDeadLetters()
         return Effect.andThen(this.backlog.empty, forget)
       })
     )
@@ -391,14 +459,21 @@ export class Channel {
     return Effect.suspend(() => {
       this.closeConsumers()
       const forget = this.outstanding.drop()
+      this.forgetDeadLetters()
       return Effect.andThen(this.backlog.delete, forget)
     })
+  }
+
+  /** Those that are not stored yet. */
+  private forgetDeadLetters(): void {
+    for (const batch of this.burial?.takeAll() ?? []) batch.settle(0, 1)
   }
 
   private get close(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       this.outstanding.close()
       yield* this.work.stop
+      yield* this.stopBurial
       this.closeConsumers()
       yield* this.flush
     })
@@ -407,7 +482,8 @@ export class Channel {
   /** Writes everything that is not on disk. */
   private get flush(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const { deferred, inFlight } = this.outstanding.takeAll()
+      const { deferred, inFlight: delivered } = this.outstanding.takeAll()
+      const inFlight = [...delivered, ...this.burial?.takeAll() ?? []]
       return Effect.matchEffect(this.backlog.flush([...inFlight, ...deferred]), {
         onSuccess: (memory) =>
           memory + inFlight.length + deferred.length === 0 ? Effect.void : Effect.logInfo(
@@ -436,10 +512,72 @@ export class Channel {
     this.outstanding.defer(batch, this.time.monotonicMillis() + delayMillis)
   }
 
+  // ---- policies
+
+  /** The policy of the channel or of its topic has changed. */
+  policyChanged(): void {
+    this.trim()
+    this.wake()
+  }
+
+  private trim(): void {
+    const trimming = new Trimming(this.policy, this.settings.policies.topic(this.topic), this.bytesOf)
+    this.trimming = trimming.isOn ? trimming : undefined
+  }
+
+  private bury(batch: MessageBatch, reason: string, client: string): void {
+    const burial = this.burial ??= this.makeBurial()
+    // While dead letters cannot be stored, messages are delivered again rather than kept here.
+    if (burial.isFull) this.defer(batch, buryAgainMillis)
+    else burial.add(batch, reason, client)
+  }
+
+  private makeBurial(): Burial {
+    const { name: channel, policy, surroundings: { deadLetters }, topic } = this
+    return new Burial(
+      this.label,
+      this.workers,
+      (letters, stored) => deadLetters.store({ topic, channel, template: policy.deadLetter }, letters, stored),
+      () => this.wake()
+    )
+  }
+
+  private get stopBurial(): Effect.Effect<void> {
+    return Effect.suspend(() => this.burial?.stop ?? Effect.void)
+  }
+
+  private get excess(): Excess | undefined {
+    return this.trimming?.excess(this.unfinished - (this.burial?.count ?? 0))
+  }
+
+  /** Removes the oldest waiting messages beyond the limits, then delivers. */
+  private get trimmed(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      while (true) {
+        const { backlog, excess } = this
+        if (excess === undefined || excess.count === 0 || this.isExiting || this.moving !== undefined) break
+        if (excess.bury && this.burial?.isFull === true) break
+        if (backlog.hasSpilled) yield* backlog.writeSpilled
+        // Also with messages in memory: those on disk may be older.
+        if (backlog.fetched.count === 0 && !backlog.load() && backlog.canFetch) yield* backlog.fetch
+        if (!backlog.isLoaded) break
+        removeOldest(backlog, Math.min(excess.count, trimmedAtOnce), (batch, position) => {
+          if (excess.bury) return this.bury(batch.single(position), "limit", "")
+          batch.settle(position, 1)
+          this.dropped++
+        })
+        yield* this.turns.next
+      }
+      this.deliver()
+      yield* this.goOn
+    })
+  }
+
   // ---- delivery
 
   /** Delivers from memory to consumers. The result is the rest of the work, if it needs the disk or more passes. */
   private pass(): Completion {
+    if (this.trimming !== undefined && (this.excess?.count ?? 0) > 0) return this.trimmed
     this.deliver()
     const isDone = !this.outstanding.hasLeaving && !this.backlog.hasSpilled &&
       !((this.backlog.isLoaded || this.backlog.canFetch) && this.wantsMore())
@@ -483,6 +621,9 @@ export class Channel {
     } while (this.backlog.canLoad && this.wantsMore() && this.backlog.load())
   }
 }
+
+const attemptsAt = (inFlight: InFlight, slot: number): number =>
+  frameAttempts(inFlight.batchAt(slot).frames, inFlight.positionAt(slot))
 
 /** Opens the messages of a channel in a Scope of their own. */
 const openIn = Effect.fnUntraced(function*(queue: TopicQueue, name: ChannelName) {

@@ -7,7 +7,7 @@
  */
 import { Effect } from "effect"
 import type { MessageKey } from "../../../protocol/client/Message.ts"
-import { type MessageBatch, raiseAttempts } from "../../../protocol/client/MessageBatch.ts"
+import { frameAttempts, type MessageBatch, raiseAttempts } from "../../../protocol/client/MessageBatch.ts"
 import type { InputMark } from "../../core/Input.ts"
 import type { Turns } from "../../core/Turns.ts"
 import type { Alarms, Sleeper } from "./Alarms.ts"
@@ -27,6 +27,21 @@ export interface Returns {
   readonly enqueue: (batch: MessageBatch) => void
   /** Starts delivery of the returned messages. */
   readonly wake: () => void
+  /** Deliveries after which a message is a dead letter; 0 for no limit. */
+  readonly maxAttempts: () => number
+  /** Whether the end of a consumer's connection counts as a failed delivery. */
+  readonly countsDisconnects: () => boolean
+  /** Makes a message a dead letter. */
+  readonly bury: (batch: MessageBatch, reason: string, client: string) => void
+}
+
+/** The name of a consumer's client; empty if it is not known. */
+export const clientOf = (subscription: Subscription | undefined): string => subscription?.consumer.name?.() ?? ""
+
+/** Messages of a disconnected consumer. */
+interface Left {
+  readonly inFlight: InFlight
+  readonly client: string
 }
 
 export class Outstanding implements Sleeper {
@@ -42,7 +57,7 @@ export class Outstanding implements Sleeper {
   /** Messages of disconnected consumers that wait for their timeout, as in NSQ. */
   private orphans: InFlight | undefined
   /** Messages of disconnected consumers that are being returned. */
-  private leaving: Array<InFlight> = []
+  private leaving: Array<Left> = []
   private closed = false
 
   /** `members` is the channel's live list of consumers. */
@@ -65,7 +80,7 @@ export class Outstanding implements Sleeper {
   get inFlightCount(): number {
     let count = this.orphans?.size ?? 0
     for (const member of this.members) count += member.inFlight.size
-    for (const inFlight of this.leaving) count += inFlight.size
+    for (const { inFlight } of this.leaving) count += inFlight.size
     return count
   }
   get deferredCount(): number {
@@ -78,12 +93,17 @@ export class Outstanding implements Sleeper {
 
   /** Whether the message is in flight with any consumer. */
   has(key: MessageKey): boolean {
-    return this.flights().some((inFlight) => inFlight.find(key) >= 0)
+    return this.flightOf(key) !== undefined
+  }
+
+  /** The table of messages in flight that has the message. */
+  flightOf(key: MessageKey): InFlight | undefined {
+    return this.flights().find((inFlight) => inFlight.find(key) >= 0)
   }
 
   /** All tables of messages in flight. */
   private flights(): ReadonlyArray<InFlight> {
-    const flights = this.members.map((member) => member.inFlight).concat(this.leaving)
+    const flights = this.members.map((member) => member.inFlight).concat(this.leaving.map(({ inFlight }) => inFlight))
     return this.orphans === undefined ? flights : [...flights, this.orphans]
   }
 
@@ -99,17 +119,17 @@ export class Outstanding implements Sleeper {
    * Returns the messages of a disconnected consumer now or, with `untilTimeout`, when they time out. Messages beyond
    * a slice follow later.
    */
-  leave(inFlight: InFlight, untilTimeout: boolean): void {
-    this.leaving.push(inFlight)
+  leave(inFlight: InFlight, untilTimeout: boolean, client: string): void {
+    this.leaving.push({ inFlight, client })
     this.takeLeaving(untilTimeout)
   }
 
   /** Returns the next slice of messages of disconnected consumers. */
   takeLeaving(untilTimeout: boolean): void {
     for (let left = sliceMax; left > 0 && this.leaving.length > 0;) {
-      const inFlight = this.leaving[0]!
+      const { client, inFlight } = this.leaving[0]!
       if (untilTimeout) left -= this.orphan(inFlight, left)
-      else left -= this.giveBack(inFlight, Infinity, left)
+      else left -= this.giveBack(inFlight, Infinity, left, client, this.returns.countsDisconnects())
       if (inFlight.size === 0) this.leaving.shift()
     }
   }
@@ -128,21 +148,42 @@ export class Outstanding implements Sleeper {
     return count
   }
 
-  /** Takes a message out of flight as its own batch, ready to be redelivered. */
-  takeBack(inFlight: InFlight, slot: number): MessageBatch {
+  /** Takes a message out of flight as its own batch, ready to be redelivered. `counts`: the delivery counts as an attempt. */
+  takeBack(inFlight: InFlight, slot: number, counts = true): MessageBatch {
     const single = inFlight.batchAt(slot).single(inFlight.positionAt(slot))
-    raiseAttempts(single.frames, 0)
+    if (counts) raiseAttempts(single.frames, 0)
     inFlight.remove(slot)
     return single
   }
 
   /** Returns at most `most` messages with a deadline up to `until` to the channel; the result is their number. */
-  private giveBack(inFlight: InFlight, until: number, most: number): number {
+  private giveBack(inFlight: InFlight, until: number, most: number, client: string, counts: boolean): number {
+    const maxAttempts = this.returns.maxAttempts()
+    if (maxAttempts > 0) return this.giveBackCounted(inFlight, until, most, client, counts ? maxAttempts : Infinity)
     let count = 0
     while (count < most && inFlight.size > 0 && inFlight.earliest <= until) {
       const batch = this.takeBackSome(inFlight, until, Math.min(most - count, this.returns.room()))
       count += batch.count
       this.returns.enqueue(batch)
+    }
+    return count
+  }
+
+  /** The same with a limit of attempts, which is infinite for a delivery that does not count. */
+  private giveBackCounted(
+    inFlight: InFlight,
+    until: number,
+    most: number,
+    client: string,
+    maxAttempts: number
+  ): number {
+    let count = 0
+    for (let slot = inFlight.oldest; slot >= 0 && count < most && inFlight.earliest <= until; slot = inFlight.oldest) {
+      const isLast = frameAttempts(inFlight.batchAt(slot).frames, inFlight.positionAt(slot)) >= maxAttempts
+      const batch = this.takeBack(inFlight, slot, maxAttempts !== Infinity)
+      if (isLast) this.returns.bury(batch, "max_attempts", client)
+      else this.returns.enqueue(batch)
+      count++
     }
     return count
   }
@@ -264,14 +305,15 @@ export class Outstanding implements Sleeper {
   expire(now: number, most: number): number {
     if (this.closed) return 0
     let left = most
-    for (const { heardUntil, inFlight } of this.members) left -= this.expireFrom(inFlight, heardUntil, left)
-    if (this.orphans !== undefined) left -= this.expireFrom(this.orphans, now, left)
+    for (const member of this.members) left -= this.expireFrom(member.inFlight, member.heardUntil, left, member)
+    if (this.orphans !== undefined) left -= this.expireFrom(this.orphans, now, left, undefined)
     if (left < most) this.returns.wake()
     return most - left
   }
 
-  private expireFrom(inFlight: InFlight, until: number, most: number): number {
-    const count = this.giveBack(inFlight, until, most)
+  private expireFrom(inFlight: InFlight, until: number, most: number, member: Subscription | undefined): number {
+    if (inFlight.earliest > until) return 0
+    const count = this.giveBack(inFlight, until, most, clientOf(member), true)
     this.timeoutCount += count
     return count
   }

@@ -39,6 +39,12 @@ export interface Consumer {
   readonly inputMark: () => number
   /** The channel is closed or deleted; nothing more will be delivered. */
   readonly close: () => void
+  /**
+   * The name of the client, which its dead letters have. Default: none.
+   *
+   * @since 0.2.0
+   */
+  readonly name?: () => string
 }
 
 /**
@@ -69,6 +75,7 @@ export interface SubscribedChannel {
   readonly finish: (subscription: Subscription, key: MessageKey) => AcknowledgementResult
   readonly requeue: (subscription: Subscription, key: MessageKey, delayMillis: number) => AcknowledgementResult
   readonly touch: (subscription: Subscription, key: MessageKey) => AcknowledgementResult
+  readonly reject: (subscription: Subscription, key: MessageKey, reason: string) => AcknowledgementResult
   readonly wake: () => void
 }
 
@@ -143,6 +150,14 @@ export class Subscription {
   /** TOUCH. */
   touch(key: MessageKey): AcknowledgementResult {
     return this.channel.touch(this, key)
+  }
+  /**
+   * The message cannot be handled: it goes to the dead-letter topic of the channel, with the reason.
+   *
+   * @since 0.2.0
+   */
+  reject(key: MessageKey, reason: string): AcknowledgementResult {
+    return this.channel.reject(this, key, reason)
   }
   /** The consumer is writable again. */
   wake(): void {

@@ -5,6 +5,7 @@ import { Effect, Random, type Scope } from "effect"
 import * as Time from "../../core/Time.ts"
 import { Turns } from "../../core/Turns.ts"
 import { Alarms } from "./Alarms.ts"
+import { DeadLetters } from "./DeadLetters.ts"
 import { makePool, type WorkerPool } from "./Worker.ts"
 
 /** The services that topics and channels get from their broker. */
@@ -14,6 +15,7 @@ export interface Surroundings {
   readonly alarms: Alarms
   readonly workers: WorkerPool
   readonly turns: Turns
+  readonly deadLetters: DeadLetters
 }
 
 /** The services of the environment, with the fiber of `Alarms`, which runs until the Scope closes. */
@@ -23,6 +25,7 @@ export const make: Effect.Effect<Surroundings, never, Scope.Scope> = Effect.gen(
   return {
     time,
     turns,
+    deadLetters: new DeadLetters(),
     random: yield* Random.Random,
     alarms: yield* Alarms.make(time, turns),
     workers: yield* makePool

@@ -6,18 +6,20 @@ import { Deferred, Effect, Exit, Scope } from "effect"
 import { GuidGenerator } from "../../../protocol/client/Guid.ts"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
-import type { Completion } from "../../core/Completion.ts"
+import * as Completion from "../../core/Completion.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import type { Durability } from "../options/Durability.ts"
 import type { TopicPolicy } from "../policies/ResolvedPolicy.ts"
 import { Storage } from "../storage/Storage.ts"
+import { areIndependent, partOf } from "./Bodies.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import { type Carried, type Handover, opening } from "./Carried.ts"
 import { Channel, type ChannelSettings } from "./Channel.ts"
 import { LogTopicQueue } from "./LogTopicQueue.ts"
 import { MemoryTopicQueue, type MemoryTopicSettings } from "./MemoryTopicQueue.ts"
 import type { Surroundings } from "./Surroundings.ts"
+import { TopicLimits } from "./TopicLimits.ts"
 import type { QueueOwner, TopicQueue } from "./TopicQueue.ts"
 
 /** The broker's settings for a topic and its channels. */
@@ -65,6 +67,9 @@ export class Topic {
   private isExiting = false
   private messages = 0
   private bytes = 0
+  /** Present since a policy had a limit; `isChecked` while one has. */
+  private limits: TopicLimits | undefined
+  private isChecked = false
 
   private constructor(
     name: TopicName,
@@ -82,6 +87,8 @@ export class Topic {
     this.storage = storage
     this.owner = owner
     this.opened = opened
+    this.policy.owner = this
+    this.policyChanged()
   }
 
   /**
@@ -173,7 +180,7 @@ export class Topic {
    * Accepts published messages. `undefined` if that is done; otherwise the Effect that stores them, which the publisher
    * has to wait for.
    */
-  put(bodies: PublishedBodies, deferMillis: number): Completion<BrokerError> {
+  put(bodies: PublishedBodies, deferMillis: number): Completion.Completion<BrokerError> {
     if (this.isExiting) return Effect.fail(brokerError(BrokerErrorReason.Exiting()))
     if (this.moving !== undefined) {
       return Effect.andThen(this.moving, Effect.suspend(() => this.put(bodies, deferMillis) ?? Effect.void))
@@ -182,13 +189,45 @@ export class Topic {
     if (refusal !== undefined && !this.ephemeral) {
       return Effect.fail(brokerError(BrokerErrorReason.DiskFull({ description: refusal })))
     }
-    return this.queue.put(bodies, deferMillis)
+    return this.isChecked ? this.putChecked(bodies, deferMillis) : this.queue.put(bodies, deferMillis)
+  }
+
+  /** Accepts what the limits admit: of one unit all or nothing. */
+  private putChecked(bodies: PublishedBodies, deferMillis: number): Completion.Completion<BrokerError> {
+    const limits = this.limits ??= new TopicLimits(this, this.surroundings.time)
+    const { count, reason } = limits.admit(bodies, !areIndependent(bodies))
+    const admitted = reason === undefined ? bodies : partOf(bodies, 0, count)
+    const rest = count === 0 ? undefined : this.queue.put(admitted, deferMillis)
+    if (rest === undefined) return reason === undefined ? undefined : Effect.fail(brokerError(reason, count))
+    const stored = Effect.acquireUseRelease(
+      Effect.sync(() => limits.began(admitted)),
+      () => rest,
+      () => Effect.sync(() => limits.ended(admitted))
+    )
+    const done = reason === undefined ? stored : Effect.andThen(stored, Effect.fail(brokerError(reason, count)))
+    return Completion.isInOrder(rest) ? Completion.inOrder(done) : done
   }
 
   private count(messages: number, bytes: number): void {
     this.messages += messages
     this.bytes += bytes
+    if (this.isChecked) this.limits?.note()
   }
+
+  /** The policy of the topic or of a channel has changed. */
+  policyChanged(): void {
+    const channels = this.channels
+    this.isChecked = this.policy.isLimited || channels.some(({ policy }) => policy.isLimited)
+    if (this.isChecked) this.limits ??= new TopicLimits(this, this.surroundings.time)
+  }
+
+  /** Published messages that a limit or a rate has refused. */
+  get rejectedCount(): number {
+    return this.limits?.rejected ?? 0
+  }
+
+  /** About how many bytes the newest `count` messages have. */
+  private readonly bytesOf = (count: number): number => this.limits?.bytesOf(count) ?? 0
 
   // ---- channels
 
@@ -198,11 +237,13 @@ export class Topic {
       const existing = this.open.get(name)
       if (existing !== undefined) return existing.channel
       const scope = yield* Scope.make()
-      const channel = yield* Channel.make(this.name, name, this.queue, this.settings, this.surroundings).pipe(
+      const make = Channel.make(this.name, name, this.queue, this.settings, this.surroundings, this.bytesOf)
+      const channel = yield* make.pipe(
         Scope.provide(scope),
         Effect.onError(() => Scope.close(scope, Exit.void))
       )
       this.open.set(name, { channel, scope })
+      this.policyChanged()
       this.queue.wake()
       return channel
     })
@@ -214,6 +255,7 @@ export class Topic {
       const opened = this.open.get(name)
       if (opened === undefined) return Effect.void
       this.open.delete(name)
+      this.policyChanged()
       if (this.open.size === 0) this.queue.hold()
       return Effect.ensuring(opened.channel.delete, Scope.close(opened.scope, Exit.void))
     })
@@ -347,7 +389,7 @@ export class Topic {
   }
 
   /** Whether messages may be handed to the channels. */
-  private get isPumping(): boolean {
+  get isPumping(): boolean {
     return this.started && !this.isPaused && !this.isExiting && this.open.size > 0
   }
 }

@@ -28,6 +28,10 @@ export const refusalOf = ({ message, reason }: BrokerError): HttpResponse => {
       return failure(503, message)
     case "Rejection":
       return failure(400, `REJECTED ${message}`)
+    case "TopicFull":
+      return failure(503, `TOPIC_FULL: ${message}`)
+    case "RateLimit":
+      return failure(429, `RATE_LIMITED: ${message}`, ["Retry-After", "1"])
     case "TopicLimit":
       return failure(403, `TOO_MANY_TOPICS: ${message}`)
     case "ChannelLimit":

@@ -113,6 +113,10 @@ export class HttpConsumer implements Consumer, Client {
     this.wakeup.call()
   }
 
+  name(): string {
+    return `${this.client.clientId} ${this.client.remoteAddress}`
+  }
+
   // ---- statistics
 
   settings(): ClientSettings {

@@ -37,6 +37,7 @@ import * as PolicyRoutes from "./PolicyRoutes.ts"
 import { Prometheus } from "./Prometheus.ts"
 import * as Publish from "./Publish.ts"
 import * as QuickPublish from "./QuickPublish.ts"
+import * as RejectRoutes from "./RejectRoutes.ts"
 import * as StatsRoutes from "./StatsRoutes.ts"
 import * as SubRoutes from "./SubRoutes.ts"
 import * as TopicRoutes from "./TopicRoutes.ts"
@@ -67,6 +68,7 @@ export const allRoutes = Effect.gen(function*() {
     NodeRoutes.make,
     ClientRoutes.make,
     PolicyRoutes.make,
+    RejectRoutes.make,
     DebugRoutes.make
   ])
   const routes = groups.flat()

@@ -102,6 +102,9 @@ const addTopic = (to: Collection, topic: Topic): void => {
   to.gauge("nsqd_topic_backend_depth", "Messages waiting at the topic on disk.", topic.backendDepth, labels)
   to.gauge("nsqd_topic_channels", "Channels of the topic.", topic.channels.length, labels)
   to.gauge("nsqd_topic_paused", "Whether the topic is paused.", switched(topic.paused), labels)
+  if (topic.rejectedCount > 0) {
+    to.counter("nsqd_topic_rejected_total", "Messages refused by a limit or a rate.", topic.rejectedCount, labels)
+  }
 }
 
 const addChannel = (to: Collection, channel: Channel): void => {
@@ -115,6 +118,17 @@ const addChannel = (to: Collection, channel: Channel): void => {
   to.gauge("nsqd_channel_deferred_messages", "Deferred messages.", channel.deferredCount, labels)
   to.gauge("nsqd_channel_clients", "Consumers.", channel.subscriptions.length, labels)
   to.gauge("nsqd_channel_paused", "Whether the channel is paused.", switched(channel.paused), labels)
+  if (channel.droppedCount > 0) {
+    to.counter("nsqd_channel_dropped_total", "Messages dropped by a limit.", channel.droppedCount, labels)
+  }
+  if (channel.deadLetterCount > 0) {
+    to.counter(
+      "nsqd_channel_dead_letters_total",
+      "Messages moved to the dead-letter topic.",
+      channel.deadLetterCount,
+      labels
+    )
+  }
   const { global, region, zone } = channel.delivered
   if (zone + region > 0) {
     for (const [locality, count] of [["zone", zone], ["region", region], ["global", global]] as const) {

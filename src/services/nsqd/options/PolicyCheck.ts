@@ -44,10 +44,13 @@ const actions: ReadonlyArray<unknown> = ["reject", "drop_oldest", "dead_letter"]
 /** A name of a topic with placeholders. */
 const template = /^(?:[.a-zA-Z0-9_-]|\{topic\}|\{channel\})+(?:#ephemeral)?$/
 
+const placeholder = /\{(?:topic|channel)\}/g
+
 const templateProblem = (value: unknown): string | undefined =>
-  typeof value === "string" && value.length <= 128 && template.test(value)
+  typeof value === "string" && value.length <= 60 && template.test(value) &&
+    /[^{}]/.test(value.replaceAll(placeholder, ""))
     ? undefined
-    : "must be the name of a topic, which may have {topic} and {channel}"
+    : "must be the name of a topic of at most 60 characters, which may have {topic} and {channel} besides others"
 
 const number = (text: string): string | number => /^[\d.]+$/.test(text) ? Number(text) : text
 const word = (text: string): string => text

@@ -40,7 +40,7 @@ export const parse = (text: string): Result.Result<PolicyMatch, string> => {
 }
 
 /** Whether a name matches a pattern. Takes time in proportion to the product of the lengths at most. */
-const matches = (pattern: string, name: string): boolean => {
+export const matches = (pattern: string, name: string): boolean => {
   let at = 0
   let star = -1
   let resumeAt = 0

@@ -50,6 +50,8 @@ export class Policies extends Context.Service<Policies, {
   readonly put: (policy: unknown) => Effect.Effect<Policy, PoliciesError | StorageError>
   /** Deletes a policy that was set at run time. Fails with the reasons `MissingPolicy` and `PolicyOfConfig`. */
   readonly remove: (match: string) => Effect.Effect<void, PoliciesError | StorageError>
+  /** Whether a policy limits the publishes of single clients. */
+  readonly limitsClients: () => boolean
   /** Published after each change, when the resolved policies have it. Unbounded: a subscriber must keep up. */
   readonly changes: PubSub.PubSub<void>
 }>()("effect-nsq/policies/Policies") {
@@ -71,6 +73,9 @@ const make = Effect.gen(function*() {
     for (const [topic, ofTopic] of channels) {
       for (const [name, policy] of ofTopic) policy.update(current.ofChannel(topic, name))
     }
+    // A channel reads the policy of its topic as well.
+    for (const ofTopic of channels.values()) for (const { owner } of ofTopic.values()) owner?.policyChanged()
+    for (const { owner } of topics.values()) owner?.policyChanged()
   }
 
   const replace = (api: ReadonlyArray<Policy>): Effect.Effect<void, StorageError> =>
@@ -115,6 +120,7 @@ const make = Effect.gen(function*() {
     put,
     remove,
     list: () => current.list,
+    limitsClients: () => current.limitsClients,
     inForce: (topic, channel) => channel === undefined ? current.ofTopic(topic) : current.ofChannel(topic, channel),
     topic: (name) => {
       const existing = topics.get(name)

@@ -11,6 +11,7 @@ import type {
   PolicySource
 } from "../../../protocol/http/PoliciesResponse.ts"
 import * as PolicyMatch from "../options/PolicyMatch.ts"
+import { defaultDeadLetter, patternOf } from "./DeadLetterName.ts"
 
 /**
  * The values in force, by field.
@@ -56,16 +57,27 @@ const entriesOf = (policies: ReadonlyArray<Policy>, source: PolicySource): Reado
 export class PolicySet {
   /** Sorted, the one with the highest precedence first. */
   private readonly entries: ReadonlyArray<Entry>
+  private readonly hasClientRates: boolean
+  /** The patterns of the names of dead-letter topics. */
+  private readonly deadLetters: ReadonlyArray<string>
   readonly config: ReadonlyArray<Policy>
   readonly api: ReadonlyArray<Policy>
 
   /** Of equally specific policies, those of `api` precede those of `config`, and later ones earlier ones. All are valid. */
   constructor(config: ReadonlyArray<Policy>, api: ReadonlyArray<Policy>) {
+    this.hasClientRates = [...config, ...api].some(({ client_publish_rate: rate }) => rate !== undefined && rate > 0)
+    this.deadLetters = [...config, ...api].flatMap(({ dead_letter: name }) => name ?? [])
+      .concat(defaultDeadLetter).map(patternOf)
     this.config = config
     this.api = api
     this.entries = [...entriesOf(config, "config"), ...entriesOf(api, "api")].reverse().toSorted((a, b) =>
       PolicyMatch.compare(b.match, a.match)
     )
+  }
+
+  /** Whether a policy has `client_publish_rate`. */
+  get limitsClients(): boolean {
+    return this.hasClientRates
   }
 
   get isEmpty(): boolean {
@@ -79,12 +91,28 @@ export class PolicySet {
 
   /** The values in force for a topic. */
   ofTopic(topic: string): InForce {
-    return pick(this.entries.filter(({ match }) => PolicyMatch.matchesTopic(match, topic)), topicFields)
+    const matching = this.entries.filter(({ match }) => PolicyMatch.matchesTopic(match, topic))
+    return pick(this.withoutBurial(matching, topic), topicFields)
+  }
+
+  /**
+   * Dead letters of dead letters would be moved repeatedly: a pattern with wildcards does not make messages of a dead-letter topic dead
+   * letters.
+   */
+  private withoutBurial(entries: ReadonlyArray<Entry>, topic: string): ReadonlyArray<Entry> {
+    if (!this.deadLetters.some((pattern) => PolicyMatch.matches(pattern, topic))) return entries
+    return entries.map((entry) => {
+      if (entry.match.topic === topic) return entry
+      const { max_attempts: _, on_full, ...rest } = entry.policy
+      const policy = on_full === undefined || on_full === "dead_letter" ? rest : { ...rest, on_full }
+      return { ...entry, policy }
+    })
   }
 
   /** The values in force for a channel. */
   ofChannel(topic: string, channel: string): InForce {
-    const matching = this.entries.filter(({ match }) => PolicyMatch.matchesChannel(match, topic, channel))
+    const all = this.entries.filter(({ match }) => PolicyMatch.matchesChannel(match, topic, channel))
+    const matching = this.withoutBurial(all, topic)
     return {
       ...pick(matching, inheritedFields),
       ...pick(matching.filter(({ match }) => match.channel !== undefined), ownFields)

@@ -5,10 +5,8 @@
 import { Duration, Result } from "effect"
 import type { OnFull } from "../../../protocol/http/PoliciesResponse.ts"
 import * as GoDuration from "../../core/GoDuration.ts"
+import { defaultDeadLetter } from "./DeadLetterName.ts"
 import type { InForce } from "./PolicySet.ts"
-
-/** The name of the dead-letter topic unless a policy has another. */
-export const defaultDeadLetter = "{topic}.dlq"
 
 const millisIn = (inForce: InForce, field: "ttl" | "max_age" | "dedup_window" | "retention_age"): number => {
   const value = inForce[field]?.value
@@ -30,6 +28,12 @@ const onFullIn = (inForce: InForce): OnFull => {
 const deadLetterIn = (inForce: InForce): string => {
   const value = inForce.dead_letter?.value
   return typeof value === "string" ? value : defaultDeadLetter
+}
+
+/** The topic or channel that keeps a policy. */
+export interface PolicyOwner {
+  /** The policy of the topic or channel, or of its topic, has changed. */
+  readonly policyChanged: () => void
 }
 
 /**
@@ -55,6 +59,8 @@ export class TopicPolicy {
   retentionBytes = 0
   /** With `{topic}` and `{channel}`. */
   deadLetter = defaultDeadLetter
+  /** Called after changes. */
+  owner: PolicyOwner | undefined
   /** Whether publishes are checked against a limit or a rate. */
   isLimited = false
 
@@ -96,6 +102,8 @@ export class ChannelPolicy {
   maxDepth = 0
   maxBytes = 0
   onFull: OnFull = "reject"
+  /** Called after changes. */
+  owner: PolicyOwner | undefined
   /** Whether the channel has a limit of depth or bytes. */
   isLimited = false
 

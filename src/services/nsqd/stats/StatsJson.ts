@@ -120,7 +120,9 @@ const channelJson = (
     clients: filter.includeClients ? connected.map((client) => clientJson(client, filter.topic)) : null,
     paused: channel.paused,
     e2e_processing_latency: ProcessingLatency.summary([channel.latency]),
-    ...policyOf(channel)
+    ...policyOf(channel),
+    ...(channel.droppedCount === 0 ? {} : { dropped_count: channel.droppedCount } satisfies ChannelPart),
+    ...(channel.deadLetterCount === 0 ? {} : { dead_letter_count: channel.deadLetterCount } satisfies ChannelPart)
   }
 }
 
@@ -139,7 +141,8 @@ const topicJson = (topic: Topic, channels: ReadonlyArray<StatsResponse.Channel>)
   // Over all channels, regardless of the filter.
   e2e_processing_latency: ProcessingLatency.summary(topic.channels.map(({ latency }) => latency)),
   ...durabilityOf(topic),
-  ...policyOf(topic)
+  ...policyOf(topic),
+  ...(topic.rejectedCount === 0 ? {} : { rejected_count: topic.rejectedCount })
 })
 
 function* topicsJson(

@@ -257,6 +257,7 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     return Storage.of({
       openQueue: open,
       openLog,
+      hasLogs: true,
       hasLog,
       hasQueue: (name) => Effect.map(catalogue, ({ inventoryOf }) => inventoryOf(name) !== noFiles),
       loadDurabilities: durabilities.load,

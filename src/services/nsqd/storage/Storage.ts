@@ -25,6 +25,12 @@ export class Storage extends Context.Service<Storage, {
    * Opens the log of a durable topic. Closing the Scope stores everything and closes it. Fails if the storage has no disk.
    */
   readonly openLog: (topic: string, durability: LogDurability) => Effect.Effect<TopicLog, StorageError, Scope.Scope>
+  /**
+   * Whether `openLog` can work. Default: false.
+   *
+   * @since 0.2.0
+   */
+  readonly hasLogs?: boolean
   /** Whether there is a queue of this name, open or not. */
   readonly hasQueue: (name: string) => Effect.Effect<boolean, StorageError>
   /** Whether the topic has a log, open or not. */

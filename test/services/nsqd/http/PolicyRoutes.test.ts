@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Broker } from "../../../../src/services/nsqd/broker/Broker.ts"
-import { channelOf, quiet } from "../broker/testing.ts"
+import { until } from "../../../../src/testing/index.ts"
+import { channelOf, join, quiet } from "../broker/testing.ts"
 import { outcome, refusal, serve } from "./api.ts"
 
 describe("/policies", () => {
@@ -48,5 +49,40 @@ describe("/policies", () => {
       assert.strictEqual(yield* line("GET", "/policies?channel=c"), refusal(400, "MISSING_ARG_TOPIC"))
       assert.strictEqual(yield* line("GET", "/policies?topic=$"), refusal(400, "INVALID_ARG_TOPIC"))
       assert.strictEqual(yield* line("GET", "/policies?topic=t&channel=$"), refusal(400, "INVALID_ARG_CHANNEL"))
+    }).pipe(Effect.provide(quiet)))
+})
+
+describe("/message/reject", () => {
+  it.live("makes a message in flight a dead letter, with the reason", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const line = (path: string) => Effect.map(api.request("POST", path), outcome)
+      yield* Effect.gen(function*() {
+        const { channel, recording } = yield* join("t", "c", 1)
+        yield* api.request("POST", "/pub?topic=t", "message")
+        yield* until(() => recording.bodies().length === 1)
+        const { id } = recording.take()[0]!
+        const reject = (query: string) => line(`/message/reject?topic=t&channel=c${query}`)
+        assert.strictEqual(yield* reject(""), refusal(400, "MISSING_ARG_ID"))
+        assert.strictEqual(yield* reject("&id=1"), refusal(400, "INVALID_ARG_ID"))
+        assert.strictEqual(yield* reject(`&id=${"0".repeat(16)}`), refusal(404, "MESSAGE_NOT_IN_FLIGHT"))
+        assert.strictEqual(yield* reject(`&id=${id}&reason=not%20JSON`), "200")
+        yield* until(() => channel.deadLetterCount === 1)
+        assert.include(yield* api.stats(), `"dead_letter_count":1`)
+        assert.strictEqual(api.broker.findTopic("t.dlq")?.messageCount, 1)
+      }).pipe(Effect.provideService(Broker, api.broker))
+    }).pipe(Effect.provide(quiet)))
+
+  it.live("publishes beyond a limit get 503 or 429, and the statistics count them", () =>
+    Effect.gen(function*() {
+      const api = yield* serve({ policies: [{ match: "full", max_depth: 1 }, { match: "fast", publish_rate: 1 }] })
+      const pub = (topic: string) => Effect.map(api.request("POST", `/pub?topic=${topic}`, "message"), outcome)
+      assert.strictEqual(yield* pub("full"), "200 OK")
+      const full = "topic full has 1 unfinished messages of 1 (max_depth)"
+      assert.strictEqual(yield* pub("full"), refusal(503, `TOPIC_FULL: ${full}`))
+      assert.strictEqual(yield* pub("fast"), "200 OK")
+      const fast = "topic fast takes 1 messages per second (publish_rate)"
+      assert.strictEqual(yield* pub("fast"), refusal(429, `RATE_LIMITED: ${fast}`))
+      assert.include(yield* api.stats("topic=full"), `"rejected_count":1`)
     }).pipe(Effect.provide(quiet)))
 })

@@ -78,7 +78,8 @@ export const make = Effect.fnUntraced(function*(access: Access) {
       output_buffer_timeout: negotiated.outputBufferTimeout,
       topology_region: options.topologyRegion,
       topology_zone: options.topologyZone,
-      ...(negotiated.headers ? { headers: true } : {})
+      ...(negotiated.headers ? { headers: true } : {}),
+      ...(negotiated.rejects ? { reject: true } : {})
     })
 
   const handler: CommandHandler<Identify> = {

@@ -1,4 +1,4 @@
-/** REQ: requeues a message after a delay. See docs/protocol/client.md#req. */
+/** REQ: requeues a message after a delay, or rejects it with a reason. See docs/protocol/client.md#req. */
 import { Duration, Effect } from "effect"
 import type { Req } from "../../../../protocol/client/Decoded.ts"
 import { formatMessageKey } from "../../../../protocol/client/Message.ts"
@@ -13,7 +13,10 @@ export const make: Effect.Effect<CommandHandler<Req>> = Effect.map(NsqdOptions, 
   return {
     permittedIn: ["Subscribed", "Closing"],
     describe: (command) => `REQ ${formatMessageKey(command)}`,
-    execute: ({ subscription }, command) => {
+    execute: ({ negotiated, subscription }, command) => {
+      if (command.reason !== undefined && negotiated.rejects) {
+        return accepted("REQ", command, subscription?.reject(command, command.reason))
+      }
       // As in NSQ, a delay out of range is clamped, not refused.
       const delay = Math.max(0, Math.min(command.delayMillis, maxDelay))
       const result = subscription?.requeue(command, delay)

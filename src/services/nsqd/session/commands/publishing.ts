@@ -4,7 +4,7 @@ import type { Publish } from "../../../../protocol/client/Decoded.ts"
 import { framesSize } from "../../../../protocol/client/MessageBatch.ts"
 import { type ProtocolError, protocolError } from "../../../../protocol/client/ProtocolError.ts"
 import * as Completion from "../../../core/Completion.ts"
-import type { BrokerError } from "../../broker/BrokerError.ts"
+import { type BrokerError, isRefusal } from "../../broker/BrokerError.ts"
 import { partOf, Publisher } from "../../broker/Publisher.ts"
 import type { StorageError } from "../../disk/StorageError.ts"
 import type { Access } from "../connection/Access.ts"
@@ -53,9 +53,12 @@ export const make = (
       const before = name === "PUB" && error._tag === "BrokerError" ? error.accepted : 0
       if (before > 0) responses.push(() => accepted(session, command, before))
       const reply = protocolError(`E_${name}_FAILED`, `${name} failed ${error.message}`)
-      if (error._tag !== "BrokerError" || error.reason._tag !== "Rejection") return Effect.fail(reply)
+      if (error._tag !== "BrokerError" || !isRefusal(error)) return Effect.fail(reply)
       responses.push(() => session.outbox.error(reply))
-      const logged = Effect.logError(`[${session.connection.remoteAddress}] - ${reply.message}`)
+      // Publishes beyond a limit may be very many; the statistics count them.
+      const logged = error.reason._tag === "Rejection"
+        ? Effect.logError(`[${session.connection.remoteAddress}] - ${reply.message}`)
+        : Effect.void
       if (name !== "PUB" || before + 1 >= bodies.count) return logged
       const behind = { ...command, bodies: partOf(bodies, before + 1, bodies.count) }
       const publishBehind = Effect.suspend(() => publisher.publish(topic, behind.bodies, deferMillis) ?? Effect.void)

@@ -34,7 +34,8 @@ const defaults = (limits: IdentifyLimits, host: string): Negotiated => ({
   deflate: false,
   deflateLevel: 0,
   snappy: false,
-  headers: false
+  headers: false,
+  rejects: false
 })
 
 /** Far below NSQ's default output_buffer_timeout of 250 ms. The negotiated timeout is an upper bound. */
@@ -322,6 +323,11 @@ export class Session implements CommandGate, Consumer, Client {
     const { activity } = this
     if (activity.awaitsTurn || this.connection.isDecoding?.() === true) activity.stepped()
     return activity.inputSteps
+  }
+
+  /** The name of the client in dead letters. */
+  name(): string {
+    return `${this.negotiated.clientId} ${this.connection.remoteAddress}`
   }
 
   // ---- statistics

@@ -1,0 +1,162 @@
+/**
+ * The limits of a topic and of its channels that refuse publishes (docs/policies.md#limits). A topic without such limits does not
+ * come here.
+ */
+import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import type { Time } from "../../core/Time.ts"
+import type { ChannelPolicy, TopicPolicy } from "../policies/ResolvedPolicy.ts"
+import { BrokerErrorReason } from "./BrokerError.ts"
+import { SizeHistory } from "./SizeHistory.ts"
+import { TokenBucket } from "./TokenBucket.ts"
+
+/** A channel, as its topic's limits see it. */
+export interface LimitedChannel {
+  readonly name: string
+  readonly policy: ChannelPolicy
+  /** Messages that wait, are in flight or are deferred. */
+  readonly unfinished: number
+}
+
+/** The topic. */
+export interface LimitedTopic {
+  readonly name: string
+  readonly policy: TopicPolicy
+  /** Messages that wait to be handed to the channels. */
+  readonly depth: number
+  readonly messageCount: number
+  readonly messageBytes: number
+  readonly channels: ReadonlyArray<LimitedChannel>
+  /** Whether messages go on to the channels, which make room then. */
+  readonly isPumping: boolean
+}
+
+/** How many bodies of a publish are admitted, and why not more. */
+export interface Admission {
+  readonly count: number
+  readonly reason: BrokerErrorReason | undefined
+}
+
+/** The number of bodies, from the first on, that fit into `room` bytes. */
+const fitting = ({ bytes, count, gap, start }: PublishedBodies, room: number): number => {
+  let left = room
+  let at = start
+  for (let i = 0; i < count; i++) {
+    const size = bytes.readInt32BE(at)
+    left -= size
+    if (left < 0) return i
+    at += 4 + size + gap
+  }
+  return count
+}
+
+export class TopicLimits {
+  /** Messages that were refused. */
+  rejected = 0
+  private readonly topic: LimitedTopic
+  private readonly time: Time
+  private readonly rate = new TokenBucket()
+  private readonly sizes = new SizeHistory()
+  /** Messages and bytes of publishes that are being stored. */
+  private pending = 0
+  private pendingBytes = 0
+
+  constructor(topic: LimitedTopic, time: Time) {
+    this.topic = topic
+    this.time = time
+  }
+
+  /** The bytes of the newest `backlog` messages. */
+  bytesOf(backlog: number): number {
+    const { messageBytes, messageCount } = this.topic
+    return this.sizes.bytesOf(backlog, messageCount, messageBytes)
+  }
+
+  /** How many of the bodies are admitted: of one unit all or none. `isUnit`: they are not PUBs of their own. */
+  admit(bodies: PublishedBodies, isUnit: boolean): Admission {
+    const { policy } = this.topic
+    let count = bodies.count
+    let reason: BrokerErrorReason | undefined
+    const limit = (most: number, why: () => string, tag: "TopicFull" | "RateLimit"): void => {
+      if (most >= count) return
+      count = isUnit ? 0 : Math.max(0, most)
+      reason = BrokerErrorReason[tag]({ description: why() })
+    }
+    if (policy.publishRate > 0) {
+      const available = this.rate.available(policy.publishRate, this.time.monotonicMillis())
+      const most = isUnit && this.rate.allows(bodies.count, policy.publishRate) ? bodies.count : available
+      limit(
+        most,
+        () => `topic ${this.topic.name} takes ${policy.publishRate} messages per second (publish_rate)`,
+        "RateLimit"
+      )
+    }
+    this.limitBacklog(bodies, limit)
+    if (policy.publishRate > 0) this.rate.take(count)
+    this.rejected += bodies.count - count
+    return { count, reason }
+  }
+
+  private limitBacklog(
+    bodies: PublishedBodies,
+    limit: (most: number, why: () => string, tag: "TopicFull") => void
+  ): void {
+    const { channels, depth, name, policy } = this.topic
+    const waiting = depth + this.pending
+    const apply = (
+      what: string,
+      { maxBytes, maxDepth }: Pick<TopicPolicy, "maxDepth" | "maxBytes">,
+      backlog: number
+    ): void => {
+      if (maxDepth > 0) {
+        limit(
+          maxDepth - backlog,
+          () => `${what} has ${backlog} unfinished messages of ${maxDepth} (max_depth)`,
+          "TopicFull"
+        )
+      }
+      if (maxBytes > 0) {
+        const used = this.bytesOf(backlog - this.pending) + this.pendingBytes
+        limit(
+          fitting(bodies, maxBytes - used),
+          () => `${what} has ${Math.round(used)} bytes of unfinished messages of ${maxBytes} (max_bytes)`,
+          "TopicFull"
+        )
+      }
+    }
+    if (policy.maxDepth + policy.maxBytes > 0) {
+      if (policy.onFull === "reject") {
+        apply(
+          `topic ${name}`,
+          policy,
+          waiting + channels.reduce((most, { unfinished }) => Math.max(most, unfinished), 0)
+        )
+      } else if (!this.topic.isPumping) {
+        // Nothing can be dropped before the channels have it.
+        apply(`topic ${name}`, policy, waiting)
+      }
+    }
+    for (const channel of channels) {
+      if (!channel.policy.isLimited || channel.policy.onFull !== "reject") continue
+      apply(`channel ${name}:${channel.name}`, channel.policy, waiting + channel.unfinished)
+    }
+  }
+
+  /** A publish is being stored; `ended` follows. */
+  began({ bodyBytes, count }: PublishedBodies): void {
+    this.pending += count
+    this.pendingBytes += bodyBytes
+  }
+
+  ended({ bodyBytes, count }: PublishedBodies): void {
+    this.pending -= count
+    this.pendingBytes -= bodyBytes
+  }
+
+  /** Messages were accepted. */
+  note(): void {
+    const { channels, depth, messageBytes, messageCount, policy } = this.topic
+    if (policy.maxBytes === 0 && channels.every((channel) => channel.policy.maxBytes === 0)) return
+    const backlog = depth + channels.reduce((most, { unfinished }) => Math.max(most, unfinished), 0)
+    this.sizes.note(messageCount, messageBytes, backlog)
+  }
+}

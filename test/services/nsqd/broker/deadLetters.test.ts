@@ -1,0 +1,214 @@
+/** Dead letters: messages that reach the limit of attempts, are rejected or have no room, in memory and in a log. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { Broker, Policies, publish } from "../../../../src/broker.ts"
+import { messageKey } from "../../../../src/protocol/client/Message.ts"
+import type { Policy } from "../../../../src/protocol/http/PoliciesResponse.ts"
+import { FaultyDisk, until, untilIdle } from "../../../../src/testing/index.ts"
+import { layer as durable, start } from "./durable.ts"
+import { brokerWith, channelOf, join, type Joined, numbers, send, topicOf } from "./testing.ts"
+
+const put = (policy: Policy) => Policies.use((policies) => policies.put(policy))
+
+const inMemory = brokerWith()
+
+const received = Effect.fnUntraced(function*({ recording }: Joined, count: number) {
+  yield* until(() => recording.bodies().length >= count)
+  return recording.take()
+})
+
+const next = (joined: Joined) => Effect.map(received(joined, 1), ([message]) => message!)
+
+const keyOf = ({ id }: { readonly id: string }) => messageKey(Buffer.from(id))
+
+/** Requeue and timeout count, and the message arrives in the dead-letter topic with its origin. */
+const limited = Effect.gen(function*() {
+  yield* put({ match: "t", max_attempts: 3 })
+  const consumer = yield* join("t", "c", 1, { msgTimeout: 1000 })
+  yield* publish("t", Buffer.from("bad"), { headers: { key: "1" } })
+  const first = yield* next(consumer)
+  consumer.subscription.requeue(keyOf(first), 0)
+  yield* next(consumer)
+  yield* TestClock.adjust("1 seconds")
+  const last = yield* next(consumer)
+  assert.strictEqual(last.attempts, 3)
+  assert.strictEqual(consumer.subscription.requeue(keyOf(last), 5000), "done")
+  yield* until(() => consumer.channel.deadLetterCount === 1)
+  assert.strictEqual(consumer.channel.unfinished, 0)
+  const dead = yield* join("t.dlq", "c", 1, { readsHeaders: true })
+  const letter = yield* next(dead)
+  assert.strictEqual(letter.body, "bad")
+  assert.deepStrictEqual(letter.headers, {
+    key: "1",
+    "nsq-origin-topic": "t",
+    "nsq-origin-channel": "c",
+    "nsq-origin-id": first.id,
+    "nsq-origin-timestamp": String(first.timestamp),
+    "nsq-origin-attempts": "3",
+    "nsq-dead-reason": "max_attempts"
+  })
+})
+
+describe("max_attempts", () => {
+  it.effect("moves a message after its last delivery, with its origin", () => limited.pipe(Effect.provide(inMemory)))
+
+  it.effect("moves a message of a durable topic, whose dead-letter topic becomes as durable", () =>
+    Effect.gen(function*() {
+      const broker = yield* start({ durability: "memory", topicDurability: ["t=synced"] })
+      yield* broker.run(limited)
+      yield* broker.run(Effect.gen(function*() {
+        assert.strictEqual((yield* topicOf("t.dlq")).durability, "synced")
+      }))
+      yield* broker.stop
+      const again = yield* start({ durability: "memory", topicDurability: ["t=synced"] })
+      yield* again.run(Effect.gen(function*() {
+        assert.strictEqual((yield* channelOf("t", "c")).unfinished, 0)
+        assert.strictEqual((yield* channelOf("t.dlq", "c")).unfinished, 1)
+      }))
+      yield* again.stop
+    }).pipe(Effect.provide(durable)))
+
+  it.effect("a disconnect counts only if it is configured", () =>
+    Effect.gen(function*() {
+      yield* put({ match: "t", max_attempts: 1 })
+      const channel = yield* channelOf("t", "c")
+      yield* send("t", "a")
+      const attempt = Effect.scoped(Effect.gen(function*() {
+        const consumer = yield* join("t", "c", 1)
+        return (yield* next(consumer)).attempts
+      }))
+      assert.deepStrictEqual([yield* attempt, yield* attempt], [1, 1])
+      yield* put({ match: "t", max_attempts: 1, count_disconnects: true })
+      assert.strictEqual(yield* attempt, 1)
+      yield* until(() => channel.deadLetterCount === 1)
+      assert.strictEqual(channel.unfinished, 0)
+    }).pipe(Effect.provide(inMemory)))
+
+  it.effect("a message stays while the dead-letter topic does not take it, and is moved when it does", () =>
+    Effect.gen(function*() {
+      yield* put({ match: "t", max_attempts: 1 })
+      yield* put({ match: "t.dlq", max_depth: 1 })
+      yield* send("t.dlq", "first")
+      const consumer = yield* join("t", "c", 1)
+      yield* send("t", "a")
+      const { id } = yield* next(consumer)
+      consumer.subscription.requeue(keyOf({ id }), 0)
+      yield* untilIdle
+      assert.deepStrictEqual([consumer.channel.inFlightCount, consumer.channel.deadLetterCount], [1, 0])
+      assert.strictEqual(consumer.subscription.finish(keyOf({ id })), "not in flight")
+      yield* Effect.flatMap(topicOf("t.dlq"), ({ empty }) => empty)
+      yield* TestClock.adjust("2 seconds")
+      yield* until(() => consumer.channel.deadLetterCount === 1)
+      assert.strictEqual((yield* topicOf("t.dlq")).depth, 1)
+    }).pipe(Effect.provide(inMemory)))
+
+  it.effect("a message that waits for the dead-letter topic is kept over a restart", () =>
+    Effect.gen(function*() {
+      const broker = yield* start()
+      yield* broker.run(
+        Effect.gen(function*() {
+          yield* put({ match: "t", max_attempts: 1 })
+          yield* put({ match: "t.dlq", max_depth: 1 })
+          yield* send("t.dlq", "first")
+          const consumer = yield* join("t", "c", 1)
+          yield* send("t", "a")
+          consumer.subscription.requeue(keyOf(yield* next(consumer)), 0)
+          yield* untilIdle
+        }).pipe(Effect.scoped)
+      )
+      yield* broker.stop
+      const again = yield* start()
+      yield* again.run(
+        Effect.gen(function*() {
+          const consumer = yield* join("t", "c", 1)
+          const { attempts, body } = yield* next(consumer)
+          assert.deepStrictEqual([body, attempts], ["a", 2])
+        }).pipe(Effect.scoped)
+      )
+      yield* again.stop
+    }).pipe(Effect.provide(durable)))
+
+  it.effect("a pattern with wildcards does not apply to dead-letter topics", () =>
+    Effect.gen(function*() {
+      yield* put({ match: "*", max_attempts: 1 })
+      const consumer = yield* join("t.dlq", "c", 1)
+      assert.strictEqual(consumer.channel.policy.maxAttempts, 0)
+      yield* put({ match: "t.dlq", max_attempts: 2, dead_letter: "lost" })
+      assert.strictEqual(consumer.channel.policy.maxAttempts, 2)
+    }).pipe(Effect.provide(inMemory)))
+})
+
+describe("rejected messages", () => {
+  it.effect("a consumer rejects a message with a reason, and an operator one in flight to any consumer", () =>
+    Effect.gen(function*() {
+      yield* put({ match: "t/*", dead_letter: "dead.{topic}.{channel}" })
+      const consumer = yield* join("t", "c", 2)
+      yield* send("t", "a", "b")
+      const [a, b] = yield* received(consumer, 2)
+      assert.strictEqual(consumer.subscription.reject(keyOf(a!), "not\nJSON "), "done")
+      assert.strictEqual(consumer.subscription.reject(keyOf(a!), "again"), "not in flight")
+      assert.isTrue(consumer.channel.rejectAny(keyOf(b!), "by hand"))
+      assert.isFalse(consumer.channel.rejectAny(keyOf(b!), "by hand"))
+      const dead = yield* join("dead.t.c", "c", 2, { readsHeaders: true })
+      const letters = yield* received(dead, 2)
+      assert.deepStrictEqual(letters.map(({ headers }) => headers["nsq-dead-reason"]), ["not JSON", "by hand"])
+    }).pipe(Effect.provide(inMemory)))
+
+  it.effect("dead letters of an ephemeral topic are kept", () =>
+    Effect.gen(function*() {
+      const consumer = yield* join("t#ephemeral", "c#ephemeral", 1)
+      yield* send("t#ephemeral", "a")
+      consumer.subscription.reject(keyOf(yield* next(consumer)), "bad")
+      yield* until(() => consumer.channel.deadLetterCount === 1)
+      const broker = yield* Broker
+      assert.strictEqual(broker.findTopic("t.dlq")?.depth, 1)
+    }).pipe(Effect.provide(inMemory)))
+})
+
+describe("on_full with dead_letter", () => {
+  for (const memQueueSize of [0, 10_000]) {
+    it.effect(`moves the oldest waiting messages (memory queue of ${memQueueSize})`, () =>
+      Effect.gen(function*() {
+        yield* put({ match: "t", max_depth: 4, on_full: "dead_letter" })
+        const channel = yield* channelOf("t", "c")
+        yield* send("t", ...numbers(10))
+        yield* until(() => channel.deadLetterCount === 6)
+        assert.strictEqual(channel.depth, 4)
+        const dead = yield* join("t.dlq", "c", 10, { readsHeaders: true })
+        const letters = yield* received(dead, 6)
+        assert.deepStrictEqual(letters.map(({ body }) => body), numbers(6))
+        // The disk queues of this broker, which has no logs, have no headers.
+        assert.strictEqual(letters[0]!.headers["nsq-origin-attempts"], memQueueSize === 0 ? undefined : "0")
+      }).pipe(Effect.provide(brokerWith({ memQueueSize }))))
+  }
+})
+
+describe("a durable dead letter", () => {
+  it.effect("is in one of the topics after a kill at any write", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const broker = yield* start()
+      yield* broker.run(
+        Effect.gen(function*() {
+          yield* put({ match: "t", max_attempts: 1 })
+          const consumer = yield* join("t", "c", 1)
+          yield* send("t", "a")
+          const message = yield* next(consumer)
+          disk.crashAt(3)
+          consumer.subscription.requeue(keyOf(message), 0)
+          yield* untilIdle
+        }).pipe(Effect.scoped)
+      )
+      yield* broker.kill
+      const again = yield* start()
+      yield* again.run(
+        Effect.gen(function*() {
+          const origin = yield* channelOf("t", "c")
+          const dead = yield* channelOf("t.dlq", "c")
+          assert.isAtLeast(origin.unfinished + dead.unfinished, 1)
+        }).pipe(Effect.scoped)
+      )
+      yield* again.stop
+    }).pipe(Effect.provide(durable)))
+})
