@@ -102,6 +102,8 @@ export const flagsOf: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
     "allow-config-from-cidr",
     "allowed-daemon-networks",
     "base-path",
+    "cluster",
+    "cluster-nsqd",
     "dev-static-dir",
     "graphite-url",
     "history-dir",

@@ -1,6 +1,7 @@
 import { RegistryProvider, useAtomValue } from "@effect/atom-react"
 import { useEffect, useRef } from "react"
 import { Banner } from "./components/Banner.tsx"
+import { ClusterSwitch } from "./components/ClusterSwitch.tsx"
 import { Link } from "./components/Link.tsx"
 import { OutcomeBox } from "./components/OutcomeBox.tsx"
 import { ThemeSwitch } from "./components/ThemeSwitch.tsx"
@@ -66,6 +67,7 @@ const Header = ({ route }: { readonly route: Route.Route }) => {
     <header>
       <a className="skip" href="#main">Skip to content</a>
       <Link to={Route.topics} className="logo">nsqadmin</Link>
+      <ClusterSwitch />
       <nav aria-label="Main">
         <Link to={Route.topics} current={isTopics(route)}>Topics</Link>
         <Link to={Route.warnings} current={route._tag === "Warnings"}>
@@ -92,7 +94,7 @@ const Shell = () => {
   const main = useRef<HTMLElement>(null)
   const shown = useRef(route)
   useEffect(() => {
-    document.title = `${Route.title(route)} – nsqadmin`
+    document.title = [Route.title(route), settings.cluster, "nsqadmin"].filter((part) => part !== "").join(" – ")
     // Moves the keyboard focus to the start of the new page.
     if (shown.current !== route) main.current?.focus()
     shown.current = route

@@ -1,152 +1,21 @@
 /**
- * nsqadmin's HTTP server: API and pages below the base path, NSQ's 404 and 405 responses, access log and compression. It runs
- * Effect's router on the HTTP listener that nsqd and nsqlookupd use.
+ * nsqadmin's HTTP server: the pages and APIs of its clusters (`AdminApp`) on the HTTP listener that nsqd and nsqlookupd use.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { ByteSize, Cause, Clock, Context, Duration, Effect, Latch, Layer, type Scope } from "effect"
-import {
-  HttpIncomingMessage,
-  HttpMiddleware,
-  HttpRouter,
-  HttpServerError,
-  HttpServerRequest,
-  HttpServerResponse
-} from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
-import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
-import type { Cluster } from "../cluster/Cluster.ts"
-import type { ClusterActions } from "../cluster/ClusterActions.ts"
-import type { ClusterSources } from "../cluster/ClusterSources.ts"
-import * as GoDuration from "../core/GoDuration.ts"
+import { ByteSize, Context, Effect, Latch, Layer, type Scope } from "effect"
+import { HttpIncomingMessage, type HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http"
 import * as HttpServer from "../http/HttpServer.ts"
 import * as RequestGuard from "../http/RequestGuard.ts"
 import type { NetError } from "../net/NetError.ts"
 import { type Listener, splitAddress } from "../net/Transport.ts"
-import { type OptionsError, refusedValue } from "../options/OptionsError.ts"
-import type { AdminAccess } from "./AdminAccess.ts"
-import type { AdminConfig } from "./AdminConfig.ts"
-import * as AdminPage from "./AdminPage.ts"
-import * as AdminRoutes from "./AdminRoutes.ts"
-import type { Alerts } from "./Alerts.ts"
-import * as ClientsHandlers from "./ClientsHandlers.ts"
-import * as CountersHandlers from "./CountersHandlers.ts"
-import * as Endpoints from "./Endpoints.ts"
-import type { Graphite } from "./Graphite.ts"
-import type { History } from "./History.ts"
-import type { LiveFeed } from "./LiveFeed.ts"
-import * as LiveHandlers from "./LiveHandlers.ts"
-import * as MessagesHandlers from "./MessagesHandlers.ts"
-import type { Mutes } from "./Mutes.ts"
-import * as NodesHandlers from "./NodesHandlers.ts"
-import type { Notifications } from "./Notifications.ts"
-import { type CheckedOptions, NsqadminOptions } from "./NsqadminOptions.ts"
-import * as Peer from "./Peer.ts"
-import type { TailFeed } from "./TailFeed.ts"
-import type { TestMessage } from "./TestMessage.ts"
-import * as TopicsHandlers from "./TopicsHandlers.ts"
-import type { WebAssets } from "./WebAssets.ts"
+import type { OptionsError } from "../options/OptionsError.ts"
+import * as AdminApp from "./AdminApp.ts"
+import { NsqadminOptions } from "./NsqadminOptions.ts"
 
 /** Exceeds the body limits of all endpoints. */
 const maxBodySize = ByteSize.mebibytes(2)
 
 type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
-
-const internalError = Endpoints.failure(500, "INTERNAL_ERROR")
-
-/** Paths of programs, whose responses stay JSON also in a browser. */
-const ofPrograms = /^\/(?:api|config|static|fonts|render|ping)(?:\/|$)/
-
-/** Whether a user follows a link or types an address: a page explains more than a line of JSON. */
-const wantsPage = ({ headers, method }: HttpServerRequest.HttpServerRequest, path: string): boolean =>
-  method === "GET" && (headers["accept"] ?? "").includes("text/html") && !ofPrograms.test(path)
-
-/**
- * Removes the base path from the request's URL, and responds to requests without an endpoint: to a browser with `notFoundPage`, to
- * programs as NSQ.
- */
-const withinBase =
-  <PE, PR>(base: string, unrouted: ReturnType<typeof Endpoints.make>, notFoundPage: App<PE, PR>) =>
-  <E, R>(app: App<E, R>): App<E | PE, R | PR | HttpServerRequest.HttpServerRequest> =>
-    Effect.flatMap(
-      HttpServerRequest.HttpServerRequest,
-      (request): App<E | PE, Exclude<R, HttpServerRequest.HttpServerRequest> | PR> => {
-        const { url } = request
-        const end = url.indexOf("?")
-        const path = end < 0 ? url : url.slice(0, end)
-        const search = end < 0 ? "" : url.slice(end)
-        if (path !== base && !path.startsWith(`${base}/`)) {
-          return wantsPage(request, path) ? notFoundPage : Effect.succeed(Endpoints.notFound)
-        }
-        const below = path.slice(base.length)
-        const local = below === "" ? "/" : below
-        const settled = unrouted(request.method, local, search)
-        if (settled?.status === 404 && wantsPage(request, local)) return notFoundPage
-        return settled === undefined
-          ? Effect.provideService(app, HttpServerRequest.HttpServerRequest, request.modify({ url: local + search }))
-          : Effect.succeed(settled)
-      }
-    )
-
-/** Least time without progress before a stream is closed. A stream has an event at least every 15 s, and one per sample. */
-const leastPatienceMillis = 45_000
-
-const jsonType = "application/json"
-
-/** Sets NSQ's version header and its exact content type on JSON responses: tools compare both. */
-const finished = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
-  (response.headers["content-type"] ?? "").startsWith(jsonType)
-    ? HttpServerResponse.setHeaders(response, {
-      "content-type": `${jsonType}; charset=utf-8`,
-      "x-nsq-content-type": "nsq; version=1.0"
-    })
-    : response
-
-/**
- * Tells proxies not to buffer streams of events, and closes a stream if the client closes its side or reads nothing for
- * `patienceMillis`. Otherwise an unresponsive client would keep its pending events in memory.
- */
-const streamed = (patienceMillis: number) => <E, R>(app: App<E, R>): App<E, R | HttpServerRequest.HttpServerRequest> =>
-  Effect.gen(function*() {
-    const request = yield* HttpServerRequest.HttpServerRequest
-    const response = yield* app
-    if (response.headers["content-type"]?.startsWith("text/event-stream") !== true) return response
-    Peer.closeWhenGone(request, patienceMillis)
-    return HttpServerResponse.setHeader(response, "x-accel-buffering", "no")
-  })
-
-/** Forbids browsers to render, sniff or cache a response, unless its route sets other headers. */
-const secured = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.setHeaders(response, {
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cache-control": "no-store",
-    ...response.headers,
-    "x-content-type-options": "nosniff"
-  })
-
-/** Whether the client went away, or nsqadmin stops. Closing the requests to daemons can add failures to such a cause. */
-const isAbort = (cause: Cause.Cause<unknown>): boolean =>
-  Cause.hasInterruptsOnly(cause) ||
-  cause.reasons.some((reason) => reason._tag === "Interrupt" && reason.annotations.has(HttpServerError.ClientAbort.key))
-
-/** Logs a line per request, as in NSQ. A disconnected client is not logged as a failure. */
-const logged = <E, R>(app: App<E, R>): App<never, R | HttpServerRequest.HttpServerRequest> =>
-  Effect.gen(function*() {
-    const request = yield* HttpServerRequest.HttpServerRequest
-    const what = `${request.method} ${Peer.target(request)}`
-    const started = yield* Clock.monotonicTimeNanos
-    let isAborted = false
-    const response = yield* Effect.catchCause(app, (cause) => {
-      isAborted = isAbort(cause)
-      const log = isAborted
-        ? Effect.logDebug(`${what}: client disconnected`, cause)
-        : Effect.logError(`${what} failed`, cause)
-      return Effect.as(log, internalError)
-    })
-    if (isAborted) return response
-    const elapsed = GoDuration.format(Duration.nanos((yield* Clock.monotonicTimeNanos) - started))
-    yield* Effect.logInfo(`${response.status} ${what} (${Peer.address(request)}) ${elapsed}`)
-    return response
-  })
 
 /** Counts running handlers, so that a stopping daemon waits for them. Streams do not count. */
 const counting = () => {
@@ -168,49 +37,30 @@ const counting = () => {
   return { count, quiet: idle.await }
 }
 
-const apiRoutes = HttpApiBuilder.layer(AdminApi).pipe(
-  Layer.provide([
-    TopicsHandlers.layer,
-    NodesHandlers.layer,
-    ClientsHandlers.layer,
-    CountersHandlers.layer,
-    LiveHandlers.layer,
-    MessagesHandlers.layer
-  ])
-)
-
 /** Matches paths, below any base path, whose GET opens a stream or reads messages. */
 const streaming = /\/api\/(?:live|messages\/[^/]+)$/
 
 /** A program's own routes, relative to the base path. */
 export type Routes<E, R> = Effect.Effect<ReadonlyArray<HttpRouter.Route>, E, R | Scope.Scope>
 
-/** The values derived from the options of the running nsqadmin. */
-export class Checked extends Context.Service<Checked, CheckedOptions>()("effect-nsq/admin/Checked") {}
+/** The pages and APIs of the clusters besides the first. Default: none. */
+export const FurtherClusters: Context.Reference<ReadonlyArray<AdminApp.Handler>> = Context.Reference<
+  ReadonlyArray<AdminApp.Handler>
+>("effect-nsq/admin/FurtherClusters", { defaultValue: () => [] })
+
+/** Returns the handler of the longest base path that a URL begins with, the first one by default. */
+const dispatch = (first: AdminApp.Handler, further: ReadonlyArray<AdminApp.Handler>): AdminApp.Handler["app"] =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) => {
+    const path = url.split("?", 1)[0] ?? ""
+    const found = further.find(({ basePath }) => path === basePath || path.startsWith(`${basePath}/`))
+    return (found ?? first).app
+  })
 
 const make = Effect.fnUntraced(function*(own: ReadonlyArray<HttpRouter.Route>) {
-  const checked = yield* Checked
-  const { httpAddress, httpAllowedHosts, maxHttpConnections, proxyGraphite, sampleInterval } = yield* NsqadminOptions
-  const { basePath } = checked
-  const standard = [...Endpoints.ofApi(), ...AdminRoutes.endpoints(proxyGraphite)]
-  const taken = own.find((route) => standard.some(({ method, path }) => method === route.method && path === route.path))
-  if (taken !== undefined) return yield* refusedValue(`the route ${taken.method} ${taken.path} exists already`)
-  const unrouted = Endpoints.make([...standard, ...own], basePath)
-  const router = yield* HttpRouter.toHttpEffect(
-    Layer.mergeAll(apiRoutes, AdminRoutes.layer(checked), HttpRouter.addAll(own))
-  )
-  const page = yield* AdminPage.make(basePath)
+  const { httpAddress, httpAllowedHosts, maxHttpConnections } = yield* NsqadminOptions
+  const handler = yield* AdminApp.make(own)
   const { count, quiet } = counting()
-  const compressed = HttpMiddleware.compression({ algorithms: ["gzip", "deflate"], minSize: 0 })
-  const app = router.pipe(
-    withinBase(basePath, unrouted, page(404)),
-    Effect.map(finished),
-    streamed(Math.max(leastPatienceMillis, 3 * Duration.toMillis(sampleInterval))),
-    compressed,
-    logged,
-    Effect.map(secured),
-    count
-  )
+  const app = count(dispatch(handler, yield* FurtherClusters))
   const scope = yield* Effect.scope
   const onRequest = yield* NodeHttpServer.makeHandler(app, { scope }).pipe(
     Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBodySize)
@@ -226,24 +76,6 @@ const make = Effect.fnUntraced(function*(own: ReadonlyArray<HttpRouter.Route>) {
   return yield* HttpServer.listen({ name: "HTTP", address: httpAddress, guard, maxConnections, quiet, onRequest })
 })
 
-/** The services that the API and the pages use. */
-export type Services =
-  | Checked
-  | AdminAccess
-  | AdminConfig
-  | Alerts
-  | Cluster
-  | ClusterActions
-  | ClusterSources
-  | Graphite
-  | History
-  | LiveFeed
-  | Mutes
-  | Notifications
-  | TailFeed
-  | TestMessage
-  | WebAssets
-
 /**
  * nsqadmin's pages and API, and their listener.
  *
@@ -257,13 +89,13 @@ export class AdminHttp extends Context.Service<AdminHttp, Listener>()("effect-ns
    */
   static readonly layerRoutes = <E = never, R = never>(
     own: Routes<E, R>
-  ): Layer.Layer<AdminHttp, NetError | OptionsError | E, Services | Exclude<R, Scope.Scope>> =>
+  ): Layer.Layer<AdminHttp, NetError | OptionsError | E, AdminApp.Services | Exclude<R, Scope.Scope>> =>
     Layer.effect(AdminHttp, Effect.flatMap(own, (routes) => make(routes))).pipe(
       Layer.provide(NodeHttpServer.layerHttpServices)
     )
 
   /** The same without own routes. */
-  static readonly layer: Layer.Layer<AdminHttp, NetError | OptionsError, Services> = AdminHttp.layerRoutes(
+  static readonly layer: Layer.Layer<AdminHttp, NetError | OptionsError, AdminApp.Services> = AdminHttp.layerRoutes(
     Effect.succeed([])
   )
 }

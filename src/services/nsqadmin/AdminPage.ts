@@ -5,6 +5,7 @@ import { ClusterSources } from "../cluster/ClusterSources.ts"
 import { maskedAddress, maskedWebhook, withoutUser } from "../core/Masked.ts"
 import { version } from "../core/Version.ts"
 import { AdminAccess } from "./AdminAccess.ts"
+import { ShownCluster } from "./NamedClusters.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 import { WebAssets } from "./WebAssets.ts"
 
@@ -34,6 +35,7 @@ export const make = Effect.fnUntraced(function*(basePath: string) {
   const access = yield* AdminAccess
   const sources = yield* ClusterSources
   const assets = yield* WebAssets
+  const shown = yield* ShownCluster
   const graphiteOrigin = options.proxyGraphite ? "" : URL.parse(options.graphiteUrl)?.origin ?? ""
   const pageHeaders = {
     "content-security-policy": contentSecurityPolicy(graphiteOrigin),
@@ -47,6 +49,8 @@ export const make = Effect.fnUntraced(function*(basePath: string) {
       const html = yield* assets.page({
         version,
         basePath,
+        cluster: shown.all.length > 1 ? shown.name : "",
+        clusters: shown.all.length > 1 ? shown.all : [],
         isAdmin: access.isAdmin(headers),
         nsqlookupd: (yield* sources.current).lookupd.map(maskedAddress),
         sampleInterval: Duration.toMillis(options.sampleInterval),

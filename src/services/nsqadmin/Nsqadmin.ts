@@ -4,6 +4,7 @@
  */
 import { Context, Effect, Layer } from "effect"
 import type { HttpClient } from "effect/http"
+import { join } from "node:path"
 import { Cluster } from "../cluster/Cluster.ts"
 import { ClusterActions } from "../cluster/ClusterActions.ts"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
@@ -23,14 +24,16 @@ import * as NodeTransport from "../net/NodeTransport.ts"
 import type { Transport } from "../net/Transport.ts"
 import { OptionsError } from "../options/OptionsError.ts"
 import { AdminAccess } from "./AdminAccess.ts"
+import { Checked, ClusterApp, type Services } from "./AdminApp.ts"
 import { AdminConfig } from "./AdminConfig.ts"
-import { AdminHttp, Checked, type Services } from "./AdminHttp.ts"
+import { AdminHttp, FurtherClusters } from "./AdminHttp.ts"
 import { Alerts } from "./Alerts.ts"
 import { Graphite } from "./Graphite.ts"
 import { History } from "./History.ts"
 import { HistoryStore } from "./HistoryStore.ts"
 import { LiveFeed } from "./LiveFeed.ts"
 import { Mutes } from "./Mutes.ts"
+import { pathsOf, ShownCluster } from "./NamedClusters.ts"
 import { Notifications } from "./Notifications.ts"
 import { NsqadminError, NsqadminErrorReason } from "./NsqadminError.ts"
 import * as Options from "./NsqadminOptions.ts"
@@ -139,12 +142,18 @@ const start = Effect.fnUntraced(function*(given: Pieces) {
   yield* checkReads
   yield* Effect.logInfo(Version.banner("nsqadmin"))
   const userAgent = `nsqadmin/${Version.version}`
-  const sources = { lookupd: options.lookupdHttpAddresses, nsqd: options.nsqdHttpAddresses }
-  const built = yield* build(
-    pieces.http.pipe(
+  const all = pathsOf(checked.clusters, checked.basePath)
+
+  /** Provides the pages and the API of a cluster with what is its own, and gives out its queries and actions. */
+  const within = <A>(index: number, app: AnyLayer<A>): AnyLayer<A | Cluster | ClusterActions> => {
+    const { name = "", basePath = "" } = all[index] ?? {}
+    const sources = checked.clusters[index]?.sources ?? { lookupd: [], nsqd: [] }
+    const historyDir = options.historyDir === "" || index === 0 ? options.historyDir : join(options.historyDir, name)
+    const own = { ...options, historyDir }
+    return app.pipe(
       Layer.provide([AdminConfig.layer, WebAssets.layer, Graphite.layer]),
       Layer.provide([LiveFeed.layer, TailFeed.layer, TestMessage.layer]),
-      Layer.provide(Alerts.layer("")),
+      Layer.provide(Alerts.layer(all.length > 1 ? name : "")),
       Layer.provide([History.layer, Mutes.layer, Webhooks.layer]),
       Layer.provide(HistoryStore.layer),
       Layer.provide(Sampler.layer(options)),
@@ -152,9 +161,25 @@ const start = Effect.fnUntraced(function*(given: Pieces) {
       Layer.provide(pieces.transport),
       Layer.provideMerge(pieces.cluster),
       Layer.provide([ClusterSources.layer(sources), NodeDaemonHttp.layer({ ...options, userAgent }, checked.tls)]),
-      Layer.provide([Layer.succeed(DaemonNetworks, checked.daemonNetworks), Layer.succeed(Checked, checked)])
+      Layer.provide([
+        Layer.succeed(DaemonNetworks, checked.daemonNetworks),
+        Layer.succeed(Checked, { ...checked, basePath }),
+        Layer.succeed(ShownCluster, { name, all }),
+        Layer.succeed(Options.NsqadminOptions, own)
+      ])
     )
-  ).pipe(Effect.provideContext(lower))
+  }
+  // Each with layers of its own: a piece of one cluster is not that of another.
+  const further = yield* Effect.forEach(
+    all.slice(1),
+    (_, i) =>
+      Effect.flatMap(Layer.makeMemoMap, (memo) => Layer.buildWithMemoMap(within(i + 1, ClusterApp.layer), memo, scope))
+        .pipe(Effect.map((context) => Context.get(context, ClusterApp)), Effect.provideContext(lower))
+  )
+  const built = yield* build(within(0, pieces.http)).pipe(
+    Effect.provideContext(lower),
+    Effect.provideService(FurtherClusters, further)
+  )
   const { address, broken } = Context.get(built, AdminHttp)
   if (options.adminUsers.length === 0 && pieces.access === standard.access) {
     yield* Exposure.warn([{ name: "HTTP", address }])

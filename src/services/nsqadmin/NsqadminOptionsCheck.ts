@@ -14,11 +14,14 @@ import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import { splitAddress } from "../net/Transport.ts"
 import * as Trust from "../net/Trust.ts"
 import { type OptionsError, refusedValue } from "../options/OptionsError.ts"
+import * as NamedClusters from "./NamedClusters.ts"
 import type { NsqadminOptions } from "./NsqadminTable.ts"
 
 /** Values derived from the options. */
 export interface CheckedOptions {
   readonly tls: ClientTls
+  /** The clusters, the one at the base path first. */
+  readonly clusters: ReadonlyArray<NamedClusters.NamedCluster>
   /** The network that may use `/config`; undefined for all addresses. */
   readonly configNetwork: IpNetwork.IpNetwork | undefined
   /** The networks of addresses that daemons may announce. */
@@ -107,7 +110,8 @@ export const check = Effect.fnUntraced(function*(
   options: NsqadminOptions
 ): Effect.fn.Return<CheckedOptions, OptionsError> {
   const { lookupdHttpAddresses: lookupds, nsqdHttpAddresses: nsqds } = options
-  if (nsqds.length === 0 && lookupds.length === 0) {
+  const clusters = yield* Effect.fromResult(NamedClusters.fromOptions(options))
+  if (clusters.length === 0) {
     return yield* refusedValue("--nsqd-http-address or --lookupd-http-address required")
   }
   if (nsqds.length > 0 && lookupds.length > 0) {
@@ -116,6 +120,11 @@ export const check = Effect.fnUntraced(function*(
   const tls = yield* clientTls(options)
   yield* Effect.forEach(lookupds, (address) => resolve("--lookupd-http-address", address))
   yield* Effect.forEach(nsqds, (address) => resolve("--nsqd-http-address", address))
+  for (const { name, sources } of clusters) {
+    if (name === NamedClusters.defaultName) continue
+    yield* Effect.forEach(sources.lookupd, (address) => resolve("--cluster", address))
+    yield* Effect.forEach(sources.nsqd, (address) => resolve("--cluster-nsqd", address))
+  }
   const { graphiteUrl } = options
   if ((options.proxyGraphite || graphiteUrl !== "") && URL.parse(graphiteUrl)?.protocol.startsWith("http") !== true) {
     return yield* refusedValue(`failed to parse --graphite-url (${graphiteUrl}) - not an HTTP URL`)
@@ -140,5 +149,5 @@ export const check = Effect.fnUntraced(function*(
   }
   if (options.warnDepth < 1) return yield* refusedValue("--warn-depth must be at least 1")
   const daemonNetworks = yield* Effect.fromResult(DaemonNetworks.fromOption(options.allowedDaemonNetworks))
-  return { tls, configNetwork, daemonNetworks, basePath: normalizeBasePath(options.basePath) }
+  return { tls, clusters, configNetwork, daemonNetworks, basePath: normalizeBasePath(options.basePath) }
 })

@@ -98,6 +98,10 @@ export const table = {
   }),
   /** The nsqds of a cluster without nsqlookupd, `host:port` or URL. Default: none. */
   nsqdHttpAddresses: Row.strings("nsqd-http-address", "nsqd HTTP address", { key: "nsqd_http_addresses" }),
+  /** Further clusters, each `NAME=` and the HTTP addresses of its nsqlookupds, separated by commas. Default: none. */
+  clusters: Row.strings("cluster", "NAME=<addr>:<port>,... of a further cluster: its nsqlookupds' HTTP addresses"),
+  /** Further clusters without nsqlookupds, each `NAME=` and the HTTP addresses of its nsqds. Default: none. */
+  clusterNsqds: Row.strings("cluster-nsqd", "NAME=<addr>:<port>,... of a further cluster: its nsqds' HTTP addresses"),
   /** Networks of addresses that daemons may announce, as CIDR; empty for the default rule. Default: none. */
   allowedDaemonNetworks: PeerOptions.allowedDaemonNetworks,
   /** Limit for the response of a daemon, in bytes; 0 for no limit. Default: 64 MiB. */

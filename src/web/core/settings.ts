@@ -6,6 +6,8 @@ import { WebSettings } from "../../protocol/http/admin/WebSettings.ts"
 const development: WebSettings = {
   version: "dev",
   basePath: "",
+  cluster: "",
+  clusters: [],
   isAdmin: true,
   nsqlookupd: [],
   sampleInterval: 5000,

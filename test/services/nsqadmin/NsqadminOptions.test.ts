@@ -31,6 +31,8 @@ describe("NsqadminOptions", () => {
     adminUsers: [[], "ann", ["ann"]],
     lookupdHttpAddresses: [[], "a:4161", ["a:4161"]],
     nsqdHttpAddresses: [[], "a:4151", ["a:4151"]],
+    clusters: [[], "west=a:4161", ["west=a:4161"]],
+    clusterNsqds: [[], "lab=a:4151", ["lab=a:4151"]],
     allowedDaemonNetworks: [[], "10.0.0.0/8", ["10.0.0.0/8"]],
     maxDaemonResponseSize: [67_108_864, "0", 0],
     maxLiveClients: [200, "1", 1],

@@ -12,6 +12,8 @@ const settings: WebSettings = {
   isAdmin: true,
   nsqlookupd: ["$& $1 \"quoted\" <b>"],
   sampleInterval: 5000,
+  cluster: "",
+  clusters: [],
   alertWebhooks: [],
   historySpan: 3_600_000,
   graphite: { enabled: false, url: "", counterFormat: "", gaugeFormat: "", interval: 60, prefix: "" }

@@ -9,6 +9,10 @@ export const WebSettings = Schema.Struct({
   version: Schema.String,
   /** Path of pages and API: empty, or `/` and a path without a trailing slash. */
   basePath: Schema.String,
+  /** The name of the shown cluster; empty if there is one only. */
+  cluster: Schema.String,
+  /** All clusters, each with its path like `basePath`; empty if there is one only. */
+  clusters: Schema.Array(Schema.Struct({ name: Schema.String, basePath: Schema.String })),
   isAdmin: Schema.Boolean,
   /** HTTP addresses; empty if nsqadmin queries the nsqds directly. */
   nsqlookupd: Schema.Array(Schema.String),
