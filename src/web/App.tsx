@@ -4,6 +4,7 @@ import { Banner } from "./components/Banner.tsx"
 import { ClusterSwitch } from "./components/ClusterSwitch.tsx"
 import { Link } from "./components/Link.tsx"
 import { OutcomeBox } from "./components/OutcomeBox.tsx"
+import { Shortcuts } from "./components/Shortcuts.tsx"
 import { ThemeSwitch } from "./components/ThemeSwitch.tsx"
 import { routeAtom } from "./core/navigation.ts"
 import * as Route from "./core/route.ts"
@@ -83,6 +84,7 @@ const Header = ({ route }: { readonly route: Route.Route }) => {
       <span className={connected === false ? "state lost" : "state"} role="status">
         {connected === true ? "Live" : connected === false ? "Connection lost" : "Connecting"}
       </span>
+      <Shortcuts />
       <TimeframeMenu />
       <ThemeSwitch />
     </header>

@@ -1,30 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { readFileSync } from "node:fs"
-import { createRequire } from "node:module"
+import { violations } from "./axe.ts"
 import { Browser, type Tab } from "./browser.ts"
 import { startCluster } from "./cluster.ts"
 import { consume } from "./consumer.ts"
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
-
-interface Violation {
-  readonly id: string
-  readonly nodes: ReadonlyArray<{ readonly target: ReadonlyArray<string>; readonly failureSummary: string }>
-}
-
-/** Returns the violations of a page: the rule, the element and what is wrong with it. */
-const violations = (tab: Tab): Effect.Effect<ReadonlyArray<string>> =>
-  Effect.map(
-    tab.act(async (page) => {
-      await page.evaluate(axe)
-      return page.evaluate<ReadonlyArray<Violation>>("axe.run().then((result) => result.violations)")
-    }),
-    (found) =>
-      found.flatMap(({ id, nodes }) =>
-        nodes.map(({ failureSummary, target }) => `${id} ${target.join(" ")}: ${failureSummary}`)
-      )
-  )
 
 /** For tests that open every page several times, in milliseconds. */
 const pageLoadsTimeout = 240_000
@@ -103,6 +82,7 @@ layer(Browser.layer, { excludeTestServices: true })("the accessibility and the f
           yield* view.act((page) => page.locator("summary", { hasText: summary }).click())
         }
         yield* view.act((page) => page.getByLabel("Columns of Channels").click())
+        yield* view.act((page) => page.getByRole("button", { name: "Custom" }).click())
         assert.deepStrictEqual(yield* violations(view), [])
         yield* view.act((page) => page.getByRole("button", { name: "Delete topic" }).click())
         yield* view.act((page) => page.getByLabel(/to confirm/).waitFor())

@@ -1,0 +1,84 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { violations } from "./axe.ts"
+import { Browser, type Tab } from "./browser.ts"
+import { startCluster } from "./cluster.ts"
+
+const press = (tab: Tab, ...keys: ReadonlyArray<string>) =>
+  tab.act(async (page) => {
+    for (const key of keys) await page.keyboard.press(key)
+  })
+
+const isAt = (tab: Tab, path: string) => tab.act((page) => page.waitForURL(`**${path}`))
+
+const options = (tab: Tab) => tab.page.getByRole("dialog").getByRole("option")
+
+layer(Browser.layer, { excludeTestServices: true })("nsqadmin's command palette", (it) => {
+  it.effect("the keyboard alone leads to any topic, channel, node or page", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, nsqds: [first] } = yield* startCluster()
+      yield* create("orders.created", "billing", "shipping")
+      const view = yield* tab(admin.url)
+      yield* view.open("/")
+      yield* view.act((page) => page.getByRole("link", { name: "orders.created", exact: true }).waitFor())
+      yield* press(view, "Control+k")
+      yield* view.act((page) => page.keyboard.type("ordship"))
+      yield* view.act(() => options(view).getByText("orders.created / shipping").waitFor())
+      yield* press(view, "Enter")
+      yield* isAt(view, "/topics/orders.created/shipping")
+      assert.strictEqual(yield* view.act((page) => page.getByRole("dialog").count()), 0)
+      yield* press(view, "/")
+      yield* view.act((page) => page.keyboard.type("orders"))
+      yield* view.act(() => options(view).nth(2).waitFor())
+      yield* press(view, "ArrowDown", "ArrowDown", "ArrowUp", "Enter")
+      yield* isAt(view, "/topics/orders.created/billing")
+      yield* press(view, "Meta+k")
+      yield* view.act((page) => page.keyboard.type(first.http))
+      yield* view.act(() => options(view).filter({ hasText: first.http }).first().waitFor())
+      yield* press(view, "Enter")
+      yield* isAt(view, `/nodes/${first.http}`)
+      yield* press(view, "g", "w")
+      yield* isAt(view, "/warnings")
+      yield* press(view, "Control+k")
+      yield* view.act((page) => page.keyboard.type("zzz"))
+      yield* view.act((page) => page.getByText("Nothing has a name like this.").waitFor())
+      yield* press(view, "Escape")
+      yield* view.act((page) => page.getByRole("dialog").waitFor({ state: "detached" }))
+    }))
+
+  it.effect("keys in an input are text, and the mouse works as well", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create } = yield* startCluster()
+      yield* create("orders")
+      const view = yield* tab(admin.url)
+      yield* view.open("/")
+      const filter = view.page.getByLabel("Filter")
+      yield* view.act(() => filter.fill(""))
+      yield* view.act(() => filter.pressSequentially("/?gw"))
+      assert.strictEqual(yield* view.act(() => filter.inputValue()), "/?gw")
+      assert.strictEqual(yield* view.act((page) => page.getByRole("dialog").count()), 0)
+      yield* view.act((page) => page.getByRole("button", { name: "Go to" }).click())
+      yield* view.act(() => options(view).getByText("Daemons").click())
+      yield* isAt(view, "/daemons")
+    }))
+
+  it.effect("axe finds no violation in the palette and the help, in both themes and on a phone", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create } = yield* startCluster()
+      yield* create("orders", "archive")
+      for (const [colorScheme, width] of [["light", 1280], ["dark", 1280], ["light", 390]] as const) {
+        const view = yield* tab(admin.url, { colorScheme, viewport: { width, height: 900 } })
+        yield* view.open("/")
+        yield* view.act((page) => page.getByText("Live", { exact: true }).waitFor())
+        yield* press(view, "Control+k")
+        yield* view.act(() => options(view).first().waitFor())
+        assert.deepStrictEqual(yield* violations(view), [])
+        yield* press(view, "Escape", "?")
+        yield* view.act((page) => page.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor())
+        assert.deepStrictEqual(yield* violations(view), [])
+      }
+    }))
+})
