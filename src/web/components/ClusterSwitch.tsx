@@ -11,6 +11,7 @@ const pageElsewhere = (route: Route.Route): Route.Route => {
     case "Unknown":
       return Route.topics
     case "Node":
+    case "Client":
       return Route.nodes
     default:
       return route
