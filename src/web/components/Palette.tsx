@@ -1,17 +1,52 @@
-import { useAtomValue } from "@effect/atom-react"
+import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
+import { AsyncResult, Atom } from "effect/reactivity"
 import { type KeyboardEvent, useDeferredValue, useEffect, useId, useMemo, useRef, useState } from "react"
+import type { ClientsResponse } from "../../protocol/http/admin/AdminClients.ts"
+import { AdminClient } from "../core/api.ts"
 import { goTo, href } from "../core/navigation.ts"
 import * as Palette from "../core/palette.ts"
+import * as Route from "../core/route.ts"
 import { liveAtom } from "../live/live.ts"
+
+import { nameOf } from "./clientWords.tsx"
 
 /** Limit for entries that are shown. */
 const maxShown = 50
 
+const emptyClients: ClientsResponse = { clients: [], message: "" }
+
+const allClients = AdminClient.query("clients", "list", { query: {} })
+
+/** Letters of a query before the clients are requested from all nsqds. */
+const shortestForClients = 2
+
+const noClients = Atom.make(AsyncResult.success(emptyClients))
+
+/** Returns the entries of the clients; none before they are known. */
+const useClients = (isWanted: boolean): ReadonlyArray<Palette.Entry> => {
+  const { clients } = AsyncResult.getOrElse(useAtomValue(isWanted ? allClients : noClients), () => emptyClients)
+  const refresh = useAtomRefresh(allClients)
+  useEffect(() => {
+    if (isWanted) refresh()
+  }, [isWanted, refresh])
+  return useMemo(
+    () =>
+      clients.map((client) =>
+        Palette.entry("Client", nameOf(client), Route.client(client.node, client.remote_address))
+      ),
+    [clients]
+  )
+}
+
 /** A dialog that goes to any page by a part of its name, with the keyboard only. */
 export const CommandPalette = ({ onClose }: { readonly onClose: () => void }) => {
   const { daemons, topics } = useAtomValue(liveAtom)
-  const entries = useMemo(() => Palette.entriesOf(topics, daemons), [topics, daemons])
   const [query, setQuery] = useState("")
+  const clients = useClients(query.trim().length >= shortestForClients)
+  const entries = useMemo(
+    () => [...Palette.entriesOf(topics, daemons), ...clients],
+    [topics, daemons, clients]
+  )
   const [chosen, setChosen] = useState(0)
   const wanted = useDeferredValue(query)
   const shown = useMemo(() => Palette.search(entries, wanted, maxShown), [entries, wanted])
@@ -46,12 +81,12 @@ export const CommandPalette = ({ onClose }: { readonly onClose: () => void }) =>
       <input
         type="text"
         role="combobox"
-        aria-label="Name of a topic, channel, node or page"
+        aria-label="Name of a topic, channel, node, client or page"
         aria-expanded={shown.length > 0}
         aria-controls={id}
         aria-autocomplete="list"
         aria-activedescendant={shown.length === 0 ? undefined : `${id}-${active}`}
-        placeholder="Topic, channel, node or page"
+        placeholder="Topic, channel, node, client or page"
         autoComplete="off"
         spellCheck={false}
         value={query}

@@ -24,7 +24,7 @@ const Help = ({ onClose }: { readonly onClose: () => void }) => {
   const title = useId()
   useEffect(() => dialog.current?.showModal(), [])
   const keys: ReadonlyArray<readonly [keys: ReadonlyArray<string>, meaning: string]> = [
-    [[isApple ? "⌘" : "Ctrl", "K"], "Go to a topic, channel, node or page"],
+    [[isApple ? "⌘" : "Ctrl", "K"], "Go to a topic, channel, node, client or page"],
     [["/"], "The same"],
     ...pages.map(([letter, route]) => [["g", letter], `Go to ${Route.title(route)}`] as const),
     [["?"], "Show these shortcuts"],

@@ -4,14 +4,15 @@ import * as Route from "./route.ts"
 
 /** A page to go to. */
 export interface Entry {
-  readonly kind: "Page" | "Topic" | "Channel" | "Node"
+  readonly kind: "Page" | "Topic" | "Channel" | "Node" | "Client"
   readonly name: string
   readonly route: Route.Route
   /** The name in lower case, which is searched. */
   readonly searched: string
 }
 
-const entry = (kind: Entry["kind"], name: string, route: Route.Route): Entry => ({
+/** Returns an entry. */
+export const entry = (kind: Entry["kind"], name: string, route: Route.Route): Entry => ({
   kind,
   name,
   route,

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { violations } from "./axe.ts"
 import { Browser, type Tab } from "./browser.ts"
 import { startCluster } from "./cluster.ts"
+import { consume } from "./consumer.ts"
 
 const press = (tab: Tab, ...keys: ReadonlyArray<string>) =>
   tab.act(async (page) => {
@@ -14,7 +15,7 @@ const isAt = (tab: Tab, path: string) => tab.act((page) => page.waitForURL(`**${
 const options = (tab: Tab) => tab.page.getByRole("dialog").getByRole("option")
 
 layer(Browser.layer, { excludeTestServices: true })("nsqadmin's command palette", (it) => {
-  it.effect("the keyboard alone leads to any topic, channel, node or page", () =>
+  it.effect("the keyboard alone leads to any topic, channel, node, client or page", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const { admin, create, nsqds: [first] } = yield* startCluster()
@@ -38,6 +39,18 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's command palette"
       yield* view.act(() => options(view).filter({ hasText: first.http }).first().waitFor())
       yield* press(view, "Enter")
       yield* isAt(view, `/nodes/${first.http}`)
+      yield* consume(first.tcp, {
+        topic: "orders.created",
+        channel: "billing",
+        ready: 1,
+        does: "finish",
+        identity: { client_id: "biller-7", hostname: "biller-7.example.com" }
+      })
+      yield* press(view, "/")
+      yield* view.act((page) => page.keyboard.type("biller-7"))
+      yield* view.act(() => options(view).filter({ hasText: "biller-7.example.com" }).first().waitFor())
+      yield* press(view, "Enter")
+      yield* view.act((page) => page.waitForURL("**/clients/**"))
       yield* press(view, "g", "w")
       yield* isAt(view, "/warnings")
       yield* press(view, "Control+k")
