@@ -37,7 +37,12 @@ const fields = {
   count_disconnects: Schema.optionalKey(Schema.Boolean)
 }
 
-/** A policy: a pattern of topics, or of topics and channels, and the values for those that match. */
+/**
+ * A policy: a pattern of topics, or of topics and channels, and the values for those that match.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
 export const Policy = Schema.Struct({ match: Schema.String, ...fields })
 /**
  * A policy: a pattern of topics, or of topics and channels, and the values for those that match.
@@ -65,7 +70,12 @@ export const PolicySource = Schema.Literals(["config", "api"])
  */
 export type PolicySource = typeof PolicySource.Type
 
-/** A policy and its source. */
+/**
+ * A policy and its source.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
 export const ListedPolicy = Schema.Struct({ ...Policy.fields, source: PolicySource })
 /**
  * A policy and its source.
@@ -97,10 +107,21 @@ export type FieldInForce = typeof FieldInForce.Type
 export const FieldsInForce = Schema.Record(Schema.String, FieldInForce)
 export type FieldsInForce = typeof FieldsInForce.Type
 
-/** The response of `GET /policies?topic=...&channel=...`. */
+/**
+ * The fields in force for a topic or a channel, by name.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
 export const PolicyInForce = Schema.Struct({
   topic: Schema.String,
   channel: Schema.optionalKey(Schema.String),
   fields: FieldsInForce
 })
+/**
+ * The fields in force for a topic or a channel, by name.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export type PolicyInForce = typeof PolicyInForce.Type

@@ -3,7 +3,12 @@
  */
 import { Schema } from "effect"
 
-/** The new place of a channel. */
+/**
+ * The new place of a channel.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
 export const SeekResponse = Schema.Struct({
   /** The sequence of the first message that the channel gets. */
   sequence: Schema.Finite,
@@ -12,3 +17,10 @@ export const SeekResponse = Schema.Struct({
   /** Whether the channel was moved; false for a preview. */
   moved: Schema.Boolean
 })
+/**
+ * The new place of a channel.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type SeekResponse = typeof SeekResponse.Type

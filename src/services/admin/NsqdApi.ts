@@ -6,6 +6,8 @@ import type { HttpClient } from "effect/http"
 import { DrainProgress } from "../../protocol/http/DrainResponse.ts"
 import { Info } from "../../protocol/http/InfoResponse.ts"
 import { MessagesPage, type MessageState } from "../../protocol/http/MessagesResponse.ts"
+import { ListedPolicy, type Policy, PolicyInForce, PolicyList } from "../../protocol/http/PoliciesResponse.ts"
+import { SeekResponse } from "../../protocol/http/SeekResponse.ts"
 import { Stats } from "../../protocol/http/StatsResponse.ts"
 import type { AdminError } from "./AdminError.ts"
 import * as AdminRequests from "./AdminRequests.ts"
@@ -62,6 +64,16 @@ export interface BrowseOptions {
   /** The most bytes of each body, up to 1 MiB. Default: 4096. */
   readonly bodyBytes?: number
 }
+
+/**
+ * A place in the log of a durable topic: `beginning`, `end`, a time, or the sequence of a message.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type LogPlace = "beginning" | "end" | Date | number
+
+const placeText = (place: LogPlace): string => place instanceof Date ? place.toISOString() : String(place)
 
 /**
  * The durability of a topic (docs/durability.md).
@@ -127,6 +139,58 @@ export interface NsqdApi {
   readonly pauseChannel: (topic: string, channel: string) => Effect.Effect<void, AdminError>
   readonly unpauseChannel: (topic: string, channel: string) => Effect.Effect<void, AdminError>
   /**
+   * Moves a channel of a durable topic to another place of the topic's log, from where its messages come (again). With `preview` it stays
+   * where it is, and the response has the number of the messages. Fails with the code `NOT_DURABLE` for a topic without a log. NSQ's nsqd
+   * does not have this and the following calls.
+   *
+   * @since 0.2.0
+   */
+  readonly seek: (
+    topic: string,
+    channel: string,
+    to: LogPlace,
+    options?: { readonly preview?: boolean }
+  ) => Effect.Effect<SeekResponse, AdminError>
+  /**
+   * Finishes a single message of a channel of a durable topic by its sequence, also one that is in flight or deferred. Fails with the code
+   * `MESSAGE_NOT_FOUND` if the channel does not have it.
+   *
+   * @since 0.2.0
+   */
+  readonly deleteMessage: (topic: string, channel: string, sequence: number) => Effect.Effect<void, AdminError>
+  /**
+   * Takes a single message out of flight, or ends its delay, so that it is delivered next. Fails with the code `MESSAGE_NOT_FOUND` if the
+   * message is neither in flight nor deferred.
+   *
+   * @since 0.2.0
+   */
+  readonly requeueMessage: (topic: string, channel: string, sequence: number) => Effect.Effect<void, AdminError>
+  /**
+   * The policies of this nsqd, the one with the highest precedence first (docs/policies.md).
+   *
+   * @since 0.2.0
+   */
+  readonly policies: Effect.Effect<ReadonlyArray<ListedPolicy>, AdminError>
+  /**
+   * The fields in force for a topic, or for a channel of it, and the policy that each comes from. The topic and the channel need not exist.
+   *
+   * @since 0.2.0
+   */
+  readonly policyInForce: (topic: string, channel?: string) => Effect.Effect<PolicyInForce, AdminError>
+  /**
+   * Sets a policy in place of an earlier one with the same pattern. Fails with the code `INVALID_POLICY`; the description has the field and
+   * the reason.
+   *
+   * @since 0.2.0
+   */
+  readonly setPolicy: (policy: Policy) => Effect.Effect<ListedPolicy, AdminError>
+  /**
+   * Deletes the policy with this pattern. Fails with the code `POLICY_NOT_FOUND`, and with `POLICY_OF_CONFIG` for one of nsqd's options.
+   *
+   * @since 0.2.0
+   */
+  readonly deletePolicy: (match: string) => Effect.Effect<void, AdminError>
+  /**
    * Returns an option by its config key (docs/protocol/http.md#config): a string, number, boolean or list. Durations are
    * nanoseconds.
    */
@@ -178,6 +242,8 @@ const decodeJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Json))
 const Durable = Schema.Struct({ durability: TopicDurability })
 const decodeDrain = Schema.decodeEffect(Schema.fromJsonString(DrainProgress))
 const decodeDurable = Schema.decodeEffect(Schema.fromJsonString(Durable))
+const decodeSeek = Schema.decodeEffect(Schema.fromJsonString(SeekResponse))
+const decodePolicy = Schema.decodeEffect(Schema.fromJsonString(ListedPolicy))
 
 /**
  * Returns the calls to the nsqd with its HTTP API at `address`: `host:port`, or `http(s)://host:port`, where user information becomes
@@ -242,6 +308,22 @@ export const make = Effect.fnUntraced(function*(
     emptyChannel: onChannel("empty"),
     pauseChannel: onChannel("pause"),
     unpauseChannel: onChannel("unpause"),
+    seek: (topic, channel, to, { preview = false } = {}) =>
+      Effect.flatMap(
+        send({ method: "POST", path: "/channel/seek", parameters: { topic, channel, to: placeText(to), preview } }),
+        ({ body }) => Effect.mapError(decodeSeek(body.toString()), () => invalid("POST", "/channel/seek"))
+      ),
+    deleteMessage: (topic, channel, sequence) =>
+      Effect.asVoid(send({ method: "DELETE", path: "/messages", parameters: { topic, channel, sequence } })),
+    requeueMessage: (topic, channel, sequence) => post("/messages/requeue", { topic, channel, sequence }),
+    policies: Effect.map(get(PolicyList, "/policies"), ({ policies }) => policies),
+    policyInForce: (topic, channel) => get(PolicyInForce, "/policies", { topic, channel }),
+    setPolicy: (policy) =>
+      Effect.flatMap(
+        send({ method: "PUT", path: "/policies", body: Buffer.from(JSON.stringify(policy)) }),
+        ({ body }) => Effect.mapError(decodePolicy(body.toString()), () => invalid("PUT", "/policies"))
+      ),
+    deletePolicy: (match) => Effect.asVoid(send({ method: "DELETE", path: "/policies", parameters: { match } })),
     config: (key) => {
       const path = `/config/${encodeURIComponent(key)}`
       return Effect.flatMap(

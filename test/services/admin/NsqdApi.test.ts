@@ -111,6 +111,59 @@ describe("NsqdApi", () => {
       })
     }).pipe(cluster))
 
+  it.effect("a channel is previewed and moved to another place of its topic's log", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      yield* api.createTopic("t")
+      yield* api.createChannel("t", "c")
+      yield* api.publishAll("t", ["a", "b", "c"])
+      const preview = yield* api.seek("t", "c", 2, { preview: true })
+      assert.deepStrictEqual(preview, { sequence: 2, messages: 2, moved: false })
+      assert.strictEqual((yield* topicStats(api, "t"))?.channels?.[0]?.depth, 3)
+      assert.deepStrictEqual(yield* api.seek("t", "c", "end"), { sequence: 4, messages: 0, moved: true })
+      assert.strictEqual((yield* api.seek("t", "c", new Date(0), { preview: true })).messages, 3)
+      yield* api.setDurability("t", "memory")
+      const reason = yield* reasonOf(api.seek("t", "c", "beginning"))
+      assert.strictEqual(reason._tag === "Refusal" ? reason.code : reason._tag, "NOT_DURABLE")
+    }).pipe(cluster))
+
+  it.effect("single messages are deleted and requeued by their sequences", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      yield* api.createTopic("t")
+      yield* api.createChannel("t", "c")
+      yield* api.publish("t", "now")
+      yield* api.publish("t", "later", { delay: "1 hour" })
+      yield* api.deleteMessage("t", "c", 1)
+      yield* api.requeueMessage("t", "c", 2)
+      const channel = (yield* topicStats(api, "t"))?.channels?.[0]
+      assert.deepStrictEqual([channel?.depth, channel?.deferred_count], [1, 0])
+      const reason = yield* reasonOf(api.deleteMessage("t", "c", 1))
+      assert.strictEqual(reason._tag === "Refusal" ? reason.code : reason._tag, "MESSAGE_NOT_FOUND")
+    }).pipe(cluster))
+
+  it.effect("policies are set, listed, resolved and deleted, and a wrong one is refused with the field", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      const policy = { match: "orders.*", max_depth: 100, on_full: "reject" as const }
+      assert.deepStrictEqual(yield* api.setPolicy(policy), { ...policy, source: "api" })
+      assert.deepStrictEqual(yield* api.policies, [{ ...policy, source: "api" }])
+      const { fields } = yield* api.policyInForce("orders.new", "billing")
+      assert.deepStrictEqual((yield* api.policyInForce("orders.new")).fields["max_depth"], {
+        value: 100,
+        match: "orders.*",
+        source: "api"
+      })
+      assert.isObject(fields)
+      const wrong = yield* reasonOf(api.setPolicy({ match: "orders.*", max_depth: -1 }))
+      assert(wrong._tag === "Refusal")
+      assert.match(wrong.description, /^INVALID_POLICY: max_depth: must be/)
+      yield* api.deletePolicy("orders.*")
+      assert.deepStrictEqual(yield* api.policies, [])
+      const missing = yield* reasonOf(api.deletePolicy("orders.*"))
+      assert.strictEqual(missing._tag === "Refusal" ? missing.code : missing._tag, "POLICY_NOT_FOUND")
+    }).pipe(cluster))
+
   it.effect("a topic or channel that does not exist has a reason of its own, other refusals have NSQ's code", () =>
     Effect.gen(function*() {
       const { api } = yield* nsqd

@@ -39,7 +39,7 @@ const seek = Effect.fnUntraced(function*(target: RequestTarget) {
   const preview = query.get("preview") ?? "false"
   if (preview !== "true" && preview !== "false") return yield* fail(400, "INVALID_ARG_PREVIEW")
   if (preview === "false") yield* channel.seek(sequence)
-  const moved: typeof SeekResponse.Type = { sequence, messages: log.handed - sequence, moved: preview === "false" }
+  const moved: SeekResponse = { sequence, messages: log.handed - sequence, moved: preview === "false" }
   return json(moved)
 })
 
