@@ -37,6 +37,7 @@ import * as PolicyRoutes from "./PolicyRoutes.ts"
 import { Prometheus } from "./Prometheus.ts"
 import * as Publish from "./Publish.ts"
 import * as QuickPublish from "./QuickPublish.ts"
+import * as RedriveRoutes from "./RedriveRoutes.ts"
 import * as RejectRoutes from "./RejectRoutes.ts"
 import * as StatsRoutes from "./StatsRoutes.ts"
 import * as SubRoutes from "./SubRoutes.ts"
@@ -69,6 +70,7 @@ export const allRoutes = Effect.gen(function*() {
     ClientRoutes.make,
     PolicyRoutes.make,
     RejectRoutes.make,
+    RedriveRoutes.make,
     DebugRoutes.make
   ])
   const routes = groups.flat()

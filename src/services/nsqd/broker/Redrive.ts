@@ -1,0 +1,146 @@
+/**
+ * Publishes dead letters again (docs/policies.md#redrive): reads the log of their topic beside its channels, publishes each wanted
+ * message, and then finishes it in a channel. A redrive that ends in between leaves a message in both topics at worst.
+ */
+import { Clock, Duration, Effect } from "effect"
+import { encodeHeaders, type Headers, noHeaders, readHeaders } from "../../../protocol/client/Headers.ts"
+import {
+  frameBodyStart,
+  frameHeaders,
+  frameIdOffset,
+  messageFrameHeaderSize,
+  type PublishedBodies
+} from "../../../protocol/client/MessageBatch.ts"
+import { isTopicName, type TopicName } from "../../../protocol/client/Names.ts"
+import { intactStarts, type LogHeader } from "../../../protocol/storage/LogRecord.ts"
+import * as Completion from "../../core/Completion.ts"
+import type { Turns } from "../../core/Turns.ts"
+import type { StorageError } from "../disk/StorageError.ts"
+import type { TopicLog } from "../log/TopicLog.ts"
+import { joinBodies } from "./Bodies.ts"
+import type { BodyFilter } from "./BodyFilter.ts"
+import type { BrokerError } from "./BrokerError.ts"
+import { heldBy } from "./Browsing.ts"
+import type { Channel } from "./Channel.ts"
+
+/** Messages, and bytes of bodies, that are read at once. */
+const pageMessages = 256
+const pageBytes = 1024 * 1024
+
+/** Which messages of a channel are published again, and where. */
+export interface RedriveQuery {
+  readonly log: TopicLog
+  readonly channel: Channel
+  /** The id of a single message: its own, or the one before it became a dead letter. Default: all. */
+  readonly id: string | undefined
+  readonly filter: BodyFilter
+  /** The topic that they go to. Default: the one that each came from. */
+  readonly to: TopicName | undefined
+  /** Messages per second; 0 for no limit. */
+  readonly rate: number
+}
+
+/** What a redrive has done so far. */
+export interface RedriveCounts {
+  scanned: number
+  moved: number
+  skipped: number
+}
+
+interface Found {
+  readonly sequence: number
+  readonly body: Buffer
+  readonly headers: Headers
+}
+
+const originPrefix = "nsq-origin-"
+
+/** The headers of the new message: without the origin, and with the number of redrives. */
+const headersAgain = (headers: Headers): Buffer => {
+  const kept = Object.entries(headers).filter(([name]) => !name.startsWith(originPrefix) && name !== "nsq-dead-reason")
+  const count = Number(headers["nsq-redriven"] ?? 0)
+  const encoded = encodeHeaders({ ...Object.fromEntries(kept), "nsq-redriven": String(count + 1) })
+  return Buffer.isBuffer(encoded) ? encoded : noHeaders
+}
+
+/**
+ * Publishes the wanted messages that the channel has not finished now and that are not in flight, and counts them in `counts`.
+ * Messages without an origin are skipped unless `to` is given.
+ */
+export const redrive = Effect.fnUntraced(function*(
+  { channel, filter, id, log, rate, to }: RedriveQuery,
+  publish: (topic: TopicName, bodies: PublishedBodies) => Completion.Completion<BrokerError | StorageError>,
+  turns: Turns,
+  counts: RedriveCounts
+): Effect.fn.Return<void, BrokerError | StorageError> {
+  // Messages that become dead letters again meanwhile are not published a second time.
+  const { end } = log
+  const began = yield* Clock.currentTimeMillis
+  let next: number | undefined = log.channelNamed(channel.name)?.floor ?? log.start
+
+  const wants = (frames: Buffer, start: number, body: Buffer): boolean => {
+    if (!filter.matches(body)) return false
+    if (id === undefined) return true
+    return frames.toString("latin1", start + frameIdOffset, start + messageFrameHeaderSize) === id ||
+      readHeaders(frameHeaders(frames, start))["nsq-origin-id"] === id
+  }
+
+  const readPage = Effect.fnUntraced(function*(from: number) {
+    const state = log.channelNamed(channel.name)
+    const held = heldBy(channel)
+    const found: Array<Found> = []
+    let bytes = 0
+    let rest: number | undefined
+    const each = (header: LogHeader, frames: Buffer): boolean => {
+      const starts = intactStarts(header, frames)
+      if (starts === undefined) return true
+      for (let sequence = Math.max(from, header.first); sequence < header.first + header.count; sequence++) {
+        if (found.length >= pageMessages || bytes >= pageBytes || sequence >= end) {
+          rest = sequence
+          return false
+        }
+        counts.scanned++
+        if (state === undefined || state.hasFinished(sequence) || held.has(sequence)) continue
+        const start = starts[sequence - header.first]!
+        const body = frames.subarray(frameBodyStart(frames, start), starts[sequence - header.first + 1])
+        if (!wants(frames, start, body)) continue
+        bytes += body.length
+        found.push({ sequence, body: Buffer.from(body), headers: readHeaders(frameHeaders(frames, start)) })
+      }
+      return true
+    }
+    yield* log.scan(from, each)
+    return { found, rest: rest !== undefined && rest < end ? rest : undefined }
+  })
+
+  const move = ({ body, headers, sequence }: Found): Effect.Effect<void, BrokerError | StorageError> => {
+    const target = to ?? headers["nsq-origin-topic"]
+    if (target === undefined || !isTopicName(target)) {
+      counts.skipped++
+      return Effect.void
+    }
+    const published = Effect.suspend(() =>
+      Completion.toEffect(publish(target, joinBodies([body], headersAgain(headers))))
+    )
+    return Effect.uninterruptible(Effect.andThen(
+      published,
+      Effect.suspend(() => {
+        counts.moved++
+        return channel.drop(sequence)
+      })
+    )).pipe(Effect.asVoid)
+  }
+
+  while (next !== undefined) {
+    const { found, rest }: { found: ReadonlyArray<Found>; rest: number | undefined } = yield* readPage(next)
+    for (const message of found) {
+      if (rate > 0) {
+        const wait = began + 1000 * counts.moved / rate - (yield* Clock.currentTimeMillis)
+        if (wait > 0) yield* Effect.sleep(Duration.millis(wait))
+      }
+      yield* move(message)
+    }
+    next = rest
+    yield* turns.next
+  }
+})

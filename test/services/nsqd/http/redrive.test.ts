@@ -1,0 +1,92 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { messageKey } from "../../../../src/protocol/client/Message.ts"
+import { TopicName } from "../../../../src/protocol/client/Names.ts"
+import { RedriveProgress } from "../../../../src/protocol/http/RedriveResponse.ts"
+import { Broker } from "../../../../src/services/nsqd/broker/Broker.ts"
+import { until } from "../../../../src/testing/index.ts"
+import { join, quiet } from "../broker/testing.ts"
+import { type Api, outcome, refusal, serve } from "./api.ts"
+
+const line = (api: Api, method: string, path: string) => Effect.map(api.request(method, path), outcome)
+
+/** A durable topic whose three messages were rejected. */
+const rejected = Effect.gen(function*() {
+  const api = yield* serve({ durability: "written" })
+  yield* Effect.gen(function*() {
+    const { channel, recording, subscription } = yield* join("t", "c", 10)
+    for (const body of ["one", "two", "three"]) yield* api.request("POST", "/pub?topic=t", body)
+    yield* until(() => recording.bodies().length === 3)
+    for (const { id } of recording.take()) subscription.reject(messageKey(id), "bad")
+    yield* until(() => channel.deadLetterCount === 3)
+  }).pipe(Effect.scoped, Effect.provideService(Broker, api.broker))
+  return api
+})
+
+const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(RedriveProgress))
+
+/** Waits for the end of the redrive. */
+const ended = Effect.fnUntraced(function*(api: Api) {
+  while (true) {
+    const progress = yield* Effect.flatMap(api.request("GET", "/topic/redrive?topic=t.dlq"), ({ text }) => decode(text))
+    if (progress.state !== "running") return progress
+    yield* Effect.yieldNow
+  }
+})
+
+const begin = (api: Api, query: string) => line(api, "POST", `/topic/redrive?topic=t.dlq${query}`)
+
+describe("/topic/redrive", () => {
+  it.live("publishes dead letters to where they came from, and can be repeated", () =>
+    Effect.gen(function*() {
+      const api = yield* rejected
+      assert.include(yield* begin(api, "&contains=o"), `"channel":"redrive"`)
+      const first = yield* ended(api)
+      assert.deepStrictEqual([first.state, first.moved, first.skipped, first.scanned], ["done", 2, 0, 3])
+      yield* begin(api, "")
+      const second = yield* ended(api)
+      assert.deepStrictEqual([second.state, second.moved], ["done", 1])
+      const channel = api.broker.findTopic("t.dlq")?.channel("redrive")
+      yield* until(() => channel?.unfinished === 0)
+      yield* Effect.gen(function*() {
+        const { recording } = yield* join("t", "c", 10, { readsHeaders: true })
+        yield* until(() => recording.bodies().length === 3)
+        assert.deepStrictEqual(recording.take().map(({ body, headers }) => [body, headers]), [
+          ["one", { "nsq-redriven": "1" }],
+          ["two", { "nsq-redriven": "1" }],
+          ["three", { "nsq-redriven": "1" }]
+        ])
+      }).pipe(Effect.scoped, Effect.provideService(Broker, api.broker))
+    }).pipe(Effect.provide(quiet)))
+
+  it.live("publishes to another topic, at a rate, until it is cancelled", () =>
+    Effect.gen(function*() {
+      const api = yield* rejected
+      yield* begin(api, "&to=other&rate=1")
+      const other = yield* api.broker.topic(TopicName.make("other"))
+      yield* until(() => other.messageCount === 1)
+      assert.strictEqual(yield* begin(api, ""), refusal(409, "REDRIVE_RUNNING"))
+      const cancelled = yield* Effect.flatMap(
+        api.request("DELETE", "/topic/redrive?topic=t.dlq"),
+        ({ text }) => decode(text)
+      )
+      assert.deepStrictEqual([cancelled.state, cancelled.moved, cancelled.to], ["cancelled", 1, "other"])
+      yield* begin(api, "&to=other")
+      yield* ended(api)
+      assert.strictEqual(other.messageCount, 3)
+    }).pipe(Effect.provide(quiet)))
+
+  it.live("a request that is not valid is refused", () =>
+    Effect.gen(function*() {
+      const api = yield* rejected
+      assert.strictEqual(yield* begin(api, "&to=t.dlq"), refusal(400, "INVALID_ARG_TO"))
+      assert.strictEqual(yield* begin(api, "&rate=-1"), refusal(400, "INVALID_ARG_RATE"))
+      assert.strictEqual(yield* begin(api, "&json=x"), refusal(400, "INVALID_ARG_JSON"))
+      assert.strictEqual(yield* begin(api, "&channel=$"), refusal(400, "INVALID_ARG_CHANNEL"))
+      assert.strictEqual(yield* line(api, "GET", "/topic/redrive?topic=t.dlq"), refusal(404, "REDRIVE_NOT_FOUND"))
+      assert.strictEqual(yield* line(api, "POST", "/topic/redrive?topic=none"), refusal(404, "TOPIC_NOT_FOUND"))
+      yield* api.request("POST", "/channel/create?topic=t.dlq&channel=a")
+      yield* api.request("POST", "/channel/create?topic=t.dlq&channel=b")
+      assert.strictEqual(yield* begin(api, ""), refusal(400, "MISSING_ARG_CHANNEL"))
+    }).pipe(Effect.provide(quiet)))
+})
