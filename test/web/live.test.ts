@@ -6,6 +6,7 @@ import { summary as topic } from "./summary.ts"
 const sample = (changes: Partial<LiveSample>): LiveSample => ({
   at: 1,
   full: false,
+  more: false,
   topics: [],
   gone: [],
   points: [],
@@ -19,6 +20,18 @@ const sample = (changes: Partial<LiveSample>): LiveSample => ({
 const first = LiveState.next(LiveState.initial, sample({ full: true, topics: [topic("a", 1), topic("b", 2)] }))
 
 describe("LiveState", () => {
+  it("the parts of a large sample are one state, with what only the last part has", () => {
+    const parts = [
+      sample({ full: true, more: true, topics: [topic("a", 1)] }),
+      sample({ full: true, more: true, topics: [topic("b", 2)] }),
+      sample({ full: true, topics: [topic("c", 3)], message: "the end" })
+    ]
+    const [whole] = parts.reduce<ReadonlyArray<LiveSample>>((before, part) => [LiveState.joined(before[0], part)], [])
+    const state = LiveState.next(first, whole ?? sample({}))
+    assert.deepStrictEqual([...state.topics.keys()], ["a", "b", "c"])
+    assert.strictEqual(state.message, "the end")
+  })
+
   it("topics that a sample omits remain the same objects", () => {
     const next = LiveState.next(first, sample({ at: 2, topics: [topic("a", 5)], gone: ["none"] }))
     assert.strictEqual(next.topics.get("a")?.depth, 5)

@@ -280,10 +280,10 @@ export class History extends Context.Service<History, {
         const names = sums.map(({ channel, topic }) => Format.seriesName(topic, channel))
         const from = clock.currentTimeMillisUnsafe() - ringLength * pointMillis
         const stored = yield* store.read(Format.minutes, names, from, first)
-        if (![...stored.values()].some((points) => points.length > 0)) return memory
-        const before = first - 1
+        const earliest = Math.min(...Array.from(stored.values(), ([point]) => point?.at ?? Infinity))
+        if (earliest >= first) return memory
         const ofStored = (name: string) => {
-          const grid = new PointGrid(from, before, Format.minutes.millis)
+          const grid = new PointGrid(earliest, first - 1, Format.minutes.millis)
           for (const { at, point } of stored.get(name) ?? []) grid.add(at, point)
           return grid
         }

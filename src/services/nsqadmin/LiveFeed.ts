@@ -23,6 +23,9 @@ const maxTopicsOfNode = 1000
 const shortestSpan = 60_000
 const longestSpan = 366 * 86_400_000
 
+/** Limit for topics, and for points, in an event. */
+const maxPart = 100
+
 /** The series that a client wants: of a topic, or of an nsqd. */
 export interface Wanted {
   readonly topic?: string | undefined
@@ -51,6 +54,7 @@ const changes = (
   return {
     at,
     full: before === undefined,
+    more: false,
     topics,
     gone: known === undefined ? [] : [...known.keys()].filter((name) => !figures.topics.has(name)),
     points: pointsOf(wanted, figures),
@@ -59,6 +63,20 @@ const changes = (
     warnings,
     message
   }
+}
+
+/** Returns the events of a sample: all but the last have topics and points only. */
+const partsOf = (sample: LiveSample): ReadonlyArray<LiveSample> => {
+  const { points, topics } = sample
+  const count = Math.max(1, Math.ceil(topics.length / maxPart), Math.ceil(points.length / maxPart))
+  return Array.from({ length: count }, (_, i) => {
+    const part = {
+      ...sample,
+      topics: topics.slice(i * maxPart, (i + 1) * maxPart),
+      points: points.slice(i * maxPart, (i + 1) * maxPart)
+    }
+    return i === count - 1 ? part : { ...part, more: true, gone: [], daemons: [], nodes: [], warnings: [], message: "" }
+  })
 }
 
 /** Live figures and history, with limits for clients. */
@@ -92,8 +110,12 @@ export class LiveFeed extends Context.Service<LiveFeed, {
             takePlace,
             Stream.mapAccum(sampler.samples, (): Sample | undefined => undefined, (before, sample) => [
               sample,
-              [changes(before, sample, wanted, mutes.apply(sample.warnings))]
-            ])
+              partsOf(changes(before, sample, wanted, mutes.apply(sample.warnings)))
+            ]).pipe(
+              Stream.rechunk(1),
+              // Encoding one part is enough for a turn.
+              Stream.tap(({ more }) => more ? Effect.yieldNow : Effect.void)
+            )
           ),
         history: (topics, isDetailed) => {
           const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))

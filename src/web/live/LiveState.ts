@@ -34,6 +34,12 @@ export const initial: LiveState = {
   message: ""
 }
 
+/** Returns a sample of the parts before and the next part. */
+export const joined = (before: LiveSample | undefined, part: LiveSample): LiveSample =>
+  before === undefined
+    ? part
+    : { ...part, topics: [...before.topics, ...part.topics], points: [...before.points, ...part.points] }
+
 /** Returns the state after a sample or the loss of the connection. Unchanged topics remain the same objects. */
 export const next = (state: LiveState, sample: LiveSample | "lost"): LiveState => {
   if (sample === "lost") return { ...state, connected: false }

@@ -2,12 +2,13 @@
  * The live state of the cluster, assembled from a stream of samples. If the connection is lost, the last state remains, marked
  * as disconnected, and the stream reconnects after 2 seconds.
  */
-import { Option, Schedule, Stream } from "effect"
+import { Effect, Option, Schedule, Stream } from "effect"
 import { AsyncResult, Atom } from "effect/reactivity"
+import type { LiveSample } from "../../protocol/http/admin/AdminLive.ts"
 import { AdminClient } from "../core/api.ts"
 import { routeAtom } from "../core/navigation.ts"
 import type { Route } from "../core/route.ts"
-import { initial, type LiveState, next, until } from "./LiveState.ts"
+import { initial, joined, type LiveState, next, until } from "./LiveState.ts"
 
 const reconnectDelay = "2 seconds"
 
@@ -20,6 +21,12 @@ interface Wanted {
 const states = ({ node, topic }: Wanted): Stream.Stream<LiveState, never, AdminClient> => {
   const query = topic !== "" ? { topic } : node !== "" ? { node } : {}
   const connection = Stream.unwrap(AdminClient.use((client) => client.live.samples({ query }))).pipe(
+    // Decoding one part is enough for a task of the browser.
+    Stream.tap(({ more }) => more ? Effect.yieldNow : Effect.void),
+    Stream.mapAccum((): LiveSample | undefined => undefined, (before, part) => {
+      const sample = joined(before, part)
+      return part.more ? [sample, []] : [undefined, [sample]]
+    }),
     Stream.catchCause(() => Stream.empty),
     Stream.concat(Stream.make("lost" as const))
   )

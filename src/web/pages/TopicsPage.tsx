@@ -111,8 +111,8 @@ const Row = memo(({ filter, index, now, summary }: {
     </th>
     {columns.map(({ cell, key, name }) => (
       <td key={key} role="cell" className={`numeric ${key}`} data-name={name}>
-        <span>{cell(summary, now)}</span>
         {hasChart(key) && <TopicSpark topic={summary.topic} metric={key} now={summary[key]} />}
+        <span>{cell(summary, now)}</span>
       </td>
     ))}
     {settings.graphite.enabled && (

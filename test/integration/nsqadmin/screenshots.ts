@@ -2,28 +2,67 @@
  * Takes pictures of all pages of nsqadmin in all visual states, for review: empty, loaded and failing clusters, four widths, light and
  * dark.
  *
- * usage: npm run build && npm run screenshots -- [--to DIRECTORY] [--only TEXT]
+ * usage: npm run build && npm run screenshots -- [--to DIRECTORY] [--only TEXT] [--docs]
  *
  * The pictures lie in `screenshots/` by default, which git ignores: `STATE-PAGE-WIDTH-SCHEME.png`. `--only` takes those whose name
- * contains the text, or one of several separated by commas.
+ * contains the text, or one of several separated by commas. `--docs` takes those of `docs/images`, and no others.
  */
 import { Duration, Effect } from "effect"
-import { mkdirSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import type * as Net from "node:net"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { Browser } from "./browser.ts"
+import { Browser, type Tab } from "./browser.ts"
 import { request, startCluster, startNsqd } from "./cluster.ts"
 import { consume } from "./consumer.ts"
 
 const { values } = parseArgs({
-  options: { to: { type: "string", default: "screenshots" }, only: { type: "string", default: "" } }
+  options: {
+    to: { type: "string", default: "screenshots" },
+    only: { type: "string", default: "" },
+    docs: { type: "boolean", default: false }
+  }
 })
 
 const widths = [1440, 1280, 768, 390]
 const schemes = ["light", "dark"] as const
 
-const pages = (node: string, client: string): ReadonlyArray<readonly [name: string, path: string]> => [
+/** The pictures of the documentation, by the names of theirs here, with their heights in pixels. */
+const documented = new Map<string, readonly [name: string, height: number]>([
+  ["loaded-topics-1280-light", ["topics", 640]],
+  ["loaded-topic-1280-light", ["topic", 1060]],
+  ["loaded-channel-1280-dark", ["channel", 1060]],
+  ["loaded-topic-390-light", ["phone", 844]],
+  ["loaded-warnings-1280-light", ["warnings", 640]],
+  ["loaded-tail-1280-light", ["tail", 900]],
+  ["loaded-palette-1280-light", ["palette", 640]]
+])
+
+const isWanted = (name: string): boolean =>
+  values.docs ? documented.has(name) : values.only.split(",").some((text) => name.includes(text))
+
+const startTail = ({ act, page }: Tab) =>
+  act(async () => {
+    const summary = page.locator("summary", { hasText: "Tail messages" })
+    await summary.click()
+    await page.getByLabel("Sample rate").selectOption("10")
+    await page.getByRole("button", { name: "Start tail" }).click()
+    await page.locator(".messages li").nth(2).waitFor()
+    await summary.evaluate((element) => element.scrollIntoView())
+    await page.mouse.wheel(0, -160)
+  })
+
+const openPalette = ({ act, page }: Tab) =>
+  act(async () => {
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("ord")
+    await page.getByRole("option").nth(2).waitFor()
+  })
+
+type Picture = readonly [name: string, path: string, prepare?: (view: Tab) => Effect.Effect<void>]
+
+const pages = (node: string, client: string): ReadonlyArray<Picture> => [
   ["topics", "/"],
   ["topic", "/topics/images"],
   ["channel", "/topics/images/resize"],
@@ -34,10 +73,23 @@ const pages = (node: string, client: string): ReadonlyArray<readonly [name: stri
   ["daemons", "/daemons"],
   ["lookup", "/lookup"],
   ["counter", "/counter"],
-  ["missing", "/topics/nope"]
+  ["missing", "/topics/nope"],
+  ["day", "/topics/images?range=24h&compare=day"],
+  ["tail", "/topics/orders", startTail],
+  ["palette", "/", openPalette]
 ]
 
 const bodies = (count: number): string => Array(count).fill("x".repeat(100)).join("\n")
+
+const customers = ["Grace Hopper", "Alan Turing", "Barbara Liskov"]
+let order = 170_000
+
+const orders = (count: number): string =>
+  Array.from({ length: count }, () => {
+    order++
+    const customer = customers[order % customers.length]
+    return JSON.stringify({ order, customer, amount: (order % 80) / 2, currency: "EUR" })
+  }).join("\n")
 
 /** The nsqds measure latencies. */
 const nsqdOptions = { e2eProcessingLatencyPercentiles: [0.5, 0.95, 0.99] }
@@ -47,20 +99,25 @@ const take = Effect.fnUntraced(function*(state: string, url: string, node: strin
   const { tab } = yield* Browser
   for (const colorScheme of schemes) {
     for (const width of widths) {
-      const wanted = pages(node, client).map(([name, path]) =>
-        [`${state}-${name}-${width}-${colorScheme}`, path] as const
-      )
-        .filter(([name]) => values.only.split(",").some((text) => name.includes(text)))
+      const wanted = pages(node, client)
+        .map(([page, path, prepare]) => [`${state}-${page}-${width}-${colorScheme}`, path, prepare] as const)
+        .filter(([name, , prepare]) => isWanted(name) && (prepare === undefined || state === "loaded"))
       if (wanted.length === 0) continue
       yield* Effect.scoped(Effect.gen(function*() {
         const view = yield* tab(url, { colorScheme, viewport: { width, height: 900 } })
-        for (const [name, path] of wanted) {
+        for (const [name, path, prepare] of wanted) {
           yield* view.open(path)
           yield* view.act((page) => page.getByText("Live", { exact: true }).waitFor())
           // The charts are drawn with the response of the history.
           yield* view.act((page) => page.waitForLoadState("domcontentloaded"))
           yield* Effect.sleep("700 millis")
-          yield* view.act((page) => page.screenshot({ path: join(values.to, `${name}.png`), fullPage: true }))
+          if (prepare !== undefined) yield* prepare(view)
+          const [image, height] = documented.get(name) ?? ["", 900]
+          if (values.docs) {
+            yield* view.act((page) => page.setViewportSize({ width, height }))
+            yield* view.act((page) => page.screenshot({ path: `docs/images/nsqadmin-${image}.png` }))
+            yield* view.act((page) => page.setViewportSize({ width, height: 900 }))
+          } else yield* view.act((page) => page.screenshot({ path: join(values.to, `${name}.png`), fullPage: true }))
         }
       }))
     }
@@ -68,9 +125,11 @@ const take = Effect.fnUntraced(function*(state: string, url: string, node: strin
 })
 
 const program = Effect.gen(function*() {
-  mkdirSync(values.to, { recursive: true })
+  if (!values.docs) mkdirSync(values.to, { recursive: true })
+  const historyDir = mkdtempSync(join(tmpdir(), "nsqadmin-"))
+  yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(historyDir, { recursive: true })))
   const { admin, lookupds, nsqds: [first, second] } = yield* startCluster(
-    { sampleInterval: Duration.seconds(1) },
+    { sampleInterval: Duration.seconds(1), historyDir },
     nsqdOptions
   )
   yield* take("empty", admin.url, first.http, "127.0.0.1:1")
@@ -109,7 +168,7 @@ const program = Effect.gen(function*() {
     // One of them is stopped later.
     for (const nsqd of [first, second, third]) {
       yield* Effect.ignoreCause(nsqd.post("/mpub?topic=images", bodies(12)))
-      yield* Effect.ignoreCause(nsqd.post("/mpub?topic=orders", bodies(30)))
+      yield* Effect.ignoreCause(nsqd.post("/mpub?topic=orders", orders(30)))
     }
     yield* first.post("/mpub?topic=audit", bodies(3))
     yield* first.post("/pub?topic=images&defer=3600000", "later")

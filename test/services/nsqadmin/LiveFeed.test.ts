@@ -29,6 +29,19 @@ const browser = (topic?: string): Effect.Effect<Queue.Queue<LiveSample>, never, 
   })
 
 describe("LiveFeed", () => {
+  it.effect("a large sample has several events, the last of which says so and has the daemons", () => {
+    const topics = Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`t${i}`, {}]))
+    return Effect.gen(function*() {
+      const events = yield* browser()
+      const parts = [yield* Queue.take(events), yield* Queue.take(events), yield* Queue.take(events)]
+      assert.deepStrictEqual(
+        parts.map(({ daemons, full, more, topics }) => [full, more, topics.length, daemons.length > 0]),
+        [[true, true, 100, false], [true, true, 100, false], [true, false, 50, true]]
+      )
+      assert.strictEqual(new Set(parts.flatMap(({ topics }) => topics.map(({ topic }) => topic))).size, 250)
+    }).pipe(Effect.provide(layer(fakeCluster({ a: { topics } }))))
+  })
+
   it.effect("the first event has the full state, later events have changed and removed topics", () => {
     const t = { depth: 1, message_count: 1 }
     const topics: FakeCluster["nodes"][string]["topics"] = { t, u: { depth: 2 }, v: {} }

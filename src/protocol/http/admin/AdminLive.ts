@@ -161,11 +161,14 @@ export type Mute = typeof Mute.Type
 export const maxMuteMinutes = 30 * 24 * 60
 
 /**
- * An event of `GET /api/live`. The first event of a connection is `full`; later events hold the changes since the previous one.
+ * An event of `GET /api/live`. The first sample of a connection is `full`; later ones hold the changes since the previous one. A large
+ * sample has several events, so that neither server nor browser is busy for long with one of them.
  */
 export const LiveSample = Schema.Struct({
   at: Time,
   full: Schema.Boolean,
+  /** Whether the next event has more topics and points of this sample. Only the last one has what is not a topic or a point. */
+  more: Schema.Boolean,
   /** All topics if `full`, otherwise the changed topics. */
   topics: Schema.Array(TopicSummary),
   /** Names of the topics that disappeared. */
