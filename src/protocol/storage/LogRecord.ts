@@ -48,8 +48,13 @@ const writeNumber = (bytes: Buffer, value: number, at: number): void => {
   bytes.writeUIntBE(value, at + 2, 6)
 }
 
-/** Writes the header of a record that starts at 0 and whose frames end at `end`. */
-export const writeLogHeader = (record: Buffer, end: number, fields: LogHeaderFields): void => {
+/** Writes the header of a record that starts at 0 and whose frames end at `end`. `checksum` is the CRC-32 of the frames. */
+export const writeLogHeader = (
+  record: Buffer,
+  end: number,
+  fields: LogHeaderFields,
+  checksum = crc32(record.subarray(logHeaderSize, end))
+): void => {
   record.writeUInt32BE(magic, 0)
   record.writeUInt8(fields.hasHeaders ? headersVersion : plainVersion, 4)
   record.fill(0, 5, 8)
@@ -57,7 +62,7 @@ export const writeLogHeader = (record: Buffer, end: number, fields: LogHeaderFie
   record.writeUInt32BE(fields.count, 12)
   writeNumber(record, fields.first, 16)
   record.writeUInt32BE(end - logHeaderSize, 24)
-  record.writeUInt32BE(crc32(record.subarray(logHeaderSize, end)), 28)
+  record.writeUInt32BE(checksum, 28)
   writeNumber(record, fields.acceptedAt, 32)
   writeNumber(record, fields.due, 40)
   writeNumber(record, fields.durable, 48)
@@ -108,10 +113,14 @@ export const findLogHeader = (bytes: Buffer, at: number, epoch: number): number 
 
 /**
  * Returns the start of each frame of a record, and the end of the last one, if the frames are what was written: their checksum is
- * right, and they are as many as the header says; otherwise `undefined`.
+ * right, and they are as many as the header says; otherwise `undefined`. `checksum` is the CRC-32 of the frames.
  */
-export const intactStarts = ({ count, payloadCrc }: LogHeader, frames: Buffer): Int32Array | undefined => {
-  if (crc32(frames) !== payloadCrc) return undefined
+export const intactStarts = (
+  { count, payloadCrc }: LogHeader,
+  frames: Buffer,
+  checksum = crc32(frames)
+): Int32Array | undefined => {
+  if (checksum !== payloadCrc) return undefined
   const starts = new Int32Array(count + 1)
   let at = 0
   for (let i = 0; i < count; i++) {

@@ -17,6 +17,7 @@ import { logHeaderSize, writeLogHeader } from "../../../protocol/storage/LogReco
 import type { StorageError } from "../disk/StorageError.ts"
 import { LogBatch } from "./LogBatch.ts"
 import { largest, type RecordBuffers } from "./RecordBuffers.ts"
+import type { RecordChecksum } from "./RecordChecksum.ts"
 import type { Placed } from "./SegmentWriter.ts"
 
 /** Bytes of frames in a record, unless a single publish is larger. */
@@ -111,9 +112,10 @@ export class CommitGroup {
   }
 
   /** The records with their headers. All messages below `durable` are durable. */
-  seal(epoch: number, durable: number): ReadonlyArray<Placed> {
+  seal(epoch: number, durable: number, checksum: RecordChecksum): ReadonlyArray<Placed> {
     return this.records.map(({ acceptedAt, bytes, count, due, end, first, hasHeaders }) => {
-      writeLogHeader(bytes, end, { epoch, count, first, acceptedAt, due, durable, hasHeaders })
+      const fields = { epoch, count, first, acceptedAt, due, durable, hasHeaders }
+      writeLogHeader(bytes, end, fields, checksum.of(bytes.subarray(logHeaderSize, end)))
       return { first, acceptedAt, bytes: bytes.subarray(0, end) }
     })
   }

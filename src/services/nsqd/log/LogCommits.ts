@@ -12,6 +12,7 @@ import type { LogDurability } from "../options/Durability.ts"
 import { CommitGroup, type Resume } from "./CommitGroup.ts"
 import type { LogBatch } from "./LogBatch.ts"
 import type { RecordBuffers } from "./RecordBuffers.ts"
+import type { RecordChecksum } from "./RecordChecksum.ts"
 import type { SegmentWriter } from "./SegmentWriter.ts"
 
 /** A message id without its node. */
@@ -35,6 +36,7 @@ export interface CommitHost {
   readonly durability: LogDurability
   readonly epoch: number
   readonly buffers: RecordBuffers
+  readonly checksum: RecordChecksum
   /** Runs the commits in the background. */
   readonly fork: (work: Effect.Effect<void>) => void
   /** Returns what has to run before the next commit; `undefined` if nothing. */
@@ -163,9 +165,9 @@ export class LogCommits {
   }
 
   private commit(group: CommitGroup): Effect.Effect<void, DiskError> {
-    const { beforeCommit, durability, epoch, writer } = this.host
+    const { beforeCommit, checksum, durability, epoch, writer } = this.host
     const durable = durability === "synced" ? this.nextSequence : this.durableTo
-    const write = Effect.suspend(() => writer.commit(group.seal(epoch, durable), group.end))
+    const write = Effect.suspend(() => writer.commit(group.seal(epoch, durable, checksum), group.end))
     const before = beforeCommit()
     return before === undefined ? write : Effect.andThen(before, write)
   }

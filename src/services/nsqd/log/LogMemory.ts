@@ -6,6 +6,7 @@
  */
 
 import { RecordBuffers } from "./RecordBuffers.ts"
+import { RecordChecksum } from "./RecordChecksum.ts"
 
 /** A part of the memory. */
 export interface LogMemoryUser {
@@ -23,6 +24,8 @@ export class LogMemory {
   private latest: LogMemoryUser | undefined
   /** For the commits of all logs. */
   readonly buffers = new RecordBuffers()
+  /** For the records of all logs. */
+  readonly checksum = new RecordChecksum()
 
   /** `limit` is in bytes; by default 128 MiB. */
   constructor(limit = 128 * 1024 * 1024) {

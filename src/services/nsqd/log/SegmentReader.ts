@@ -204,7 +204,7 @@ export class SegmentReader {
       if (after > sequence) {
         if (end > bytes.length || (header.first > sequence && found === undefined)) break
         const frames = bytes.subarray(at + logHeaderSize, end)
-        const starts = intactStarts(header, frames)
+        const starts = intactStarts(header, frames, this.memory.checksum.of(frames))
         if (starts === undefined) {
           found ??= damage(header.first, after, `${segment.path} has a damaged record at ${position + at}`)
           break

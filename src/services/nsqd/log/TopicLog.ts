@@ -109,6 +109,7 @@ export class TopicLog implements ChannelOwner {
         durability,
         epoch,
         buffers: host.memory.buffers,
+        checksum: host.memory.checksum,
         fork: host.fork,
         beforeCommit: () => this.guard.beforeCommit(),
         stored: (batches) => this.stored(batches),

@@ -201,7 +201,8 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
     const makeLogs = yield* Effect.cached(Effect.mapError(
       disk.makeDirectory(logsDirectory).pipe(
         Effect.andThen(disk.syncDirectory(dataDirectory)),
-        Effect.andThen(freeSpace.look)
+        Effect.andThen(freeSpace.look),
+        Effect.andThen(logHost.memory.checksum.load)
       ),
       StorageError.fromDisk
     ))
