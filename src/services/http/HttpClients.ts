@@ -4,13 +4,14 @@
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type * as Undici from "@effect/platform-node/Undici"
-import { Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import type * as Http from "node:http"
 import type * as Https from "node:https"
 import type { LookupFunction } from "node:net"
 import * as Tls from "node:tls"
 import * as Trust from "../net/Trust.ts"
+import * as RawHttp from "./RawHttp.ts"
 import { untraced } from "./Untraced.ts"
 
 /** Time limits of requests. */
@@ -113,18 +114,20 @@ const undiciConnector = (
 /**
  * The same with undici, for tools that send a request for each message: it costs a third less than `node:http`
  * (measured with `nsq_to_http`). A response with more than `maxResponseSize` bytes fails and closes its connection: for short
- * responses of unknown length this costs a quarter less than `BoundedResponse`.
+ * responses of unknown length this costs a quarter less than `BoundedResponse`. `RawHttp` uses the same connections.
  */
 export const layerUndici = (
   options: Pick<HttpOptions, "httpClientConnectTimeout">,
   maxResponseSize: number
 ): Layer.Layer<HttpClient.HttpClient> =>
-  Layer.effect(
-    HttpClient.HttpClient,
+  Layer.effectContext(
     Effect.gen(function*() {
       const undici = yield* Effect.promise(() => import("@effect/platform-node/Undici"))
       const connect = undiciConnector(undici, millisOrNone(options.httpClientConnectTimeout))
       const dispatcher = yield* NodeHttpClient.makeDispatcherOptions({ connect, maxResponseSize })
-      return untraced(yield* Effect.provideService(NodeHttpClient.makeUndici, NodeHttpClient.Dispatcher, dispatcher))
+      const client = yield* Effect.provideService(NodeHttpClient.makeUndici, NodeHttpClient.Dispatcher, dispatcher)
+      return Context.make(HttpClient.HttpClient, untraced(client)).pipe(
+        Context.add(RawHttp.RawHttp, RawHttp.make(dispatcher))
+      )
     })
   )

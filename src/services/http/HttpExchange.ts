@@ -7,7 +7,7 @@ import {
   FetchHttpClient,
   type Headers,
   type HttpClient,
-  type HttpClientError,
+  HttpClientError,
   HttpClientRequest,
   type HttpClientResponse
 } from "effect/http"
@@ -23,6 +23,8 @@ export interface Sending {
   readonly address?: string
   /** The redirects to follow. Default: `none`. */
   readonly redirects?: Redirects.Rule
+  /** The response, if the request has been sent already; `open` then only follows its redirects. Default: none. */
+  readonly first?: HttpClientResponse.HttpClientResponse
 }
 
 /** The limits of an exchange. */
@@ -55,7 +57,7 @@ const decoded = (text: string): string => Result.getOrElse(Result.try(() => deco
  * Sends the user information of the URL as basic authentication, unless there is an Authorization header: `fetch` refuses URLs
  * with user information, and error messages must not contain it.
  */
-const authenticated = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
+export const authenticated = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
   const url = URL.parse(request.url)
   if (url === null || url.username + url.password === "") return request
   const { password, username } = url
@@ -95,6 +97,12 @@ const fail = (
   reason: HttpErrorReason
 ): HttpError => new HttpError({ address: address ?? URL.parse(url)?.host ?? url, method, url: masked(url), reason })
 
+/** Returns the error of a request whose connection has failed. */
+export const connectionFailed = (request: HttpClientRequest.HttpClientRequest, cause: unknown): HttpError => {
+  const reason = new HttpClientError.TransportError({ request, cause })
+  return fail(authenticated(request), {}, reasonOf(new HttpClientError.HttpClientError({ reason })))
+}
+
 /** Returns the error of a request that exceeds its timeout. */
 export const timedOut = (request: HttpClientRequest.HttpClientRequest, sending: Sending = {}): HttpError =>
   fail(authenticated(request), sending, HttpErrorReason.Timeout())
@@ -108,10 +116,10 @@ export const open = Effect.fnUntraced(function*(
   given: HttpClientRequest.HttpClientRequest,
   sending: Sending = {}
 ): Effect.fn.Return<HttpClientResponse.HttpClientResponse, HttpError> {
-  const { redirects = "none" } = sending
+  const { first, redirects = "none" } = sending
   let request = authenticated(given)
   for (let count = 0;; count++) {
-    const response = yield* client.execute(request).pipe(
+    const response = count === 0 && first !== undefined ? first : yield* client.execute(request).pipe(
       Effect.provideService(FetchHttpClient.RequestInit, manually),
       Effect.mapError((error) => fail(request, sending, reasonOf(error)))
     )

@@ -1,13 +1,14 @@
 /**
  * `nsq_to_http`: sends each message of a channel to web servers (docs/protocol/tools.md#nsq_to_http).
  */
-import { Effect, Random, type Scope } from "effect"
+import { Clock, Effect, Random, type Scope } from "effect"
 import { HttpClient } from "effect/http"
 import type { Headers } from "../../protocol/client/Headers.ts"
 import { Consumer, Topic } from "../client/index.ts"
 import { maskedAddress } from "../core/Masked.ts"
 import { version } from "../core/Version.ts"
 import * as HttpClients from "../http/HttpClients.ts"
+import * as RawHttp from "../http/RawHttp.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { row } from "../options/OptionRow.ts"
@@ -99,19 +100,28 @@ export const forward = Effect.fnUntraced(function*(
   const client = yield* HttpClient.HttpClient
   const random = yield* Random.Random
 
-  const request = (index: number, body: Uint8Array, own: Headers) => {
-    const address = addresses[index] ?? ""
-    const all = Object.keys(own).length === 0 ? headers : { ...WebRequests.headersOf(own), ...headers }
-    return post.length > 0
-      ? WebRequests.post(address, body, contentType, all)
-      : WebRequests.get(address, body, all)
-  }
+  const clock = yield* Clock.Clock
+  const raw = yield* RawHttp.RawHttp
+  const destinationOf = (address: string, all: WebRequests.Headers): WebRequests.Destination =>
+    post.length > 0 ? WebRequests.postsTo(address, contentType, all) : WebRequests.getsFrom(address, all)
+  const targets = addresses.map((address) => ({ address, destination: destinationOf(address, headers) }))
+  const send = (target: WebRequests.Destination, body: Uint8Array): Effect.Effect<void, ToolError> =>
+    raw === undefined
+      ? Effect.provideService(
+        WebRequests.send(target.request(body), options.httpClientRequestTimeout),
+        HttpClient.HttpClient,
+        client
+      )
+      : WebRequests.sendRaw(raw, client, clock, target, body, options.httpClientRequestTimeout)
   const handOn = (body: Uint8Array, own: Headers): Effect.Effect<void, ToolError> => {
     if (sample < 1 && random.nextDoubleUnsafe() > sample) return Effect.void
-    const attempt = (index: number) =>
-      WebRequests.send(request(index, body, own), options.httpClientRequestTimeout).pipe(
-        Effect.provideService(HttpClient.HttpClient, client)
-      )
+    const hasOwn = Object.keys(own).length > 0
+    const attempt = (index: number): Effect.Effect<void, ToolError> => {
+      const target = targets[index]
+      if (target === undefined) return Effect.void
+      const { address, destination } = target
+      return send(hasOwn ? destinationOf(address, { ...WebRequests.headersOf(own), ...headers }) : destination, body)
+    }
     return sendingToOne.has(mode) ? destinations.toOne(attempt) : destinations.toAll(attempt)
   }
 

@@ -2,10 +2,11 @@
  * The requests of `nsq_to_http` (docs/protocol/tools.md#nsq_to_http): the message as the body of a POST or in the URL of a GET,
  * and the rules of success.
  */
-import { type Duration, Effect } from "effect"
-import { HttpClient, HttpClientRequest } from "effect/http"
+import { type Clock, Duration, Effect } from "effect"
+import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import type { Headers as MessageHeaders } from "../../protocol/client/Headers.ts"
 import * as HttpExchange from "../http/HttpExchange.ts"
+import type * as RawHttp from "../http/RawHttp.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
 
 /** Header values by lower-case name. */
@@ -107,14 +108,95 @@ export const maxResponseSize = 1024 * 1024
  */
 export const send = Effect.fnUntraced(function*(
   request: HttpClientRequest.HttpClientRequest,
-  timeout: Duration.Duration
+  timeout: Duration.Duration,
+  first?: HttpClientResponse.HttpClientResponse
 ): Effect.fn.Return<void, ToolError, HttpClient.HttpClient> {
   const client = repeating(yield* HttpClient.HttpClient)
   const failed = (description: string) => toolError("RequestFailure", description)
-  const response = yield* HttpExchange.open(client, request, { redirects: "any host" }).pipe(
+  const response = yield* HttpExchange.open(client, request, {
+    redirects: "any host",
+    ...first !== undefined && { first }
+  }).pipe(
     Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(HttpExchange.timedOut(request)) }),
     Effect.mapError(({ description, method, url }) => failed(`${method} ${url}: ${description}`))
   )
   yield* Effect.timeoutOption(Effect.ignore(response.arrayBuffer), timeout)
   if (!isSuccess(request, response.status)) return yield* failed(`got status code ${response.status}`)
 })
+
+/** An address of `nsq_to_http`, and what all requests to it have in common. */
+export interface Destination {
+  /** Returns the request for a message. */
+  readonly request: (body: Uint8Array) => HttpClientRequest.HttpClientRequest
+  /** The same for `RawHttp`. */
+  readonly raw: (body: Uint8Array) => RawHttp.RawRequest
+}
+
+/** Returns headers in the form of `RawHttp`, which adds those of the body itself. */
+const rawHeaders = (headers: Readonly<Record<string, string>>): Array<string> =>
+  Object.entries(headers).filter(([name]) => !ownHeaders.has(name)).flat()
+
+/** Returns the destination of POSTs. */
+export const postsTo = (address: string, contentType: string, headers: Headers): Destination => {
+  const request = (body: Uint8Array) => post(address, body, contentType, headers)
+  const { headers: common, url } = HttpExchange.authenticated(request(new Uint8Array(1)))
+  const { origin, pathname, search } = new URL(url)
+  const fixed = { origin, path: pathname + search, method: "POST", headers: rawHeaders(common) } as const
+  return { request, raw: (body) => ({ ...fixed, body }) }
+}
+
+/** Returns the destination of GETs. */
+export const getsFrom = (address: string, headers: Headers): Destination => {
+  const request = (body: Uint8Array) => get(address, body, headers)
+  return {
+    request,
+    raw: (body) => {
+      const { headers: common, url } = HttpExchange.authenticated(request(body))
+      const { origin, pathname, search } = new URL(url)
+      return { origin, path: pathname + search, method: "GET", headers: rawHeaders(common), body: null }
+    }
+  }
+}
+
+const redirecting = new Set([301, 302, 303, 307, 308])
+
+/**
+ * Sends a message as `send` does, with `RawHttp`. Redirects and errors, which are rare, are dealt with as there.
+ */
+export const sendRaw = (
+  raw: RawHttp.Send,
+  client: HttpClient.HttpClient,
+  clock: Clock.Clock,
+  { raw: rawRequest, request }: Destination,
+  body: Uint8Array,
+  timeout: Duration.Duration
+): Effect.Effect<void, ToolError> =>
+  Effect.suspend(() => {
+    const millis = Duration.toMillis(timeout)
+    const given = rawRequest(body)
+    const started = clock.monotonicTimeNanosUnsafe()
+    const exchange = raw(given, millis).pipe(
+      // Not in the callback of the error, where undici still takes the connection for usable.
+      Effect.catchIf(({ cause }) => isStaleConnection(cause), () => Effect.andThen(Effect.yieldNow, raw(given, millis)))
+    )
+    return Effect.matchEffect(exchange, {
+      onSuccess: ({ location, status }) => {
+        if (given.method === "GET" ? status === 200 : status >= 200 && status < 300) return Effect.void
+        if (location === "" || !redirecting.has(status)) {
+          return Effect.fail(toolError("RequestFailure", `got status code ${status}`))
+        }
+        const full = request(body)
+        const first = HttpClientResponse.fromWeb(full, new Response(null, { status, headers: { location } }))
+        const passed = Number(clock.monotonicTimeNanosUnsafe() - started) / 1_000_000
+        const left = Duration.millis(Math.max(0, millis - passed))
+        return Effect.provideService(send(full, left, first), HttpClient.HttpClient, client)
+      },
+      onFailure: ({ cause }) => {
+        const full = request(body)
+        const { description, method, url } = cause === undefined
+          ? HttpExchange.timedOut(full)
+          : HttpExchange.connectionFailed(full, cause)
+        return Effect.fail(toolError("RequestFailure", `${method} ${url}: ${description}`))
+      }
+    })
+  })

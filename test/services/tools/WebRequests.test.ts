@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber } from "effect"
+import { Clock, Deferred, Duration, Effect, Fiber } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { masked } from "../../../src/services/core/Masked.ts"
 import * as HttpClients from "../../../src/services/http/HttpClients.ts"
+import * as RawHttp from "../../../src/services/http/RawHttp.ts"
+import type { ToolError } from "../../../src/services/tools/ToolError.ts"
 import * as WebRequests from "../../../src/services/tools/WebRequests.ts"
 import { fakeServer } from "../http/fakeServer.ts"
 
@@ -188,85 +190,177 @@ describe("a request with a message", () => {
   })
 })
 
-describe("requests by undici", () => {
-  it.live("headers and content types are sent in UTF-8", () =>
+type Post = Parameters<typeof WebRequests.post>
+type Send = (post: Post, timeout: Duration.Duration) => Effect.Effect<void, ToolError, HttpClient.HttpClient>
+
+/** Sends as `nsq_to_http` does with undici. */
+const sendRaw = Effect.fnUntraced(
+  function*(destination: WebRequests.Destination, body: Uint8Array, timeout: Duration.Duration) {
+    const [raw, client, clock] = [yield* RawHttp.RawHttp, yield* HttpClient.HttpClient, yield* Clock.Clock]
+    assert(raw !== undefined)
+    yield* WebRequests.sendRaw(raw, client, clock, destination, body, timeout)
+  }
+)
+
+const senders: Readonly<Record<string, Send>> = {
+  "requests by undici": (post, timeout) => WebRequests.send(WebRequests.post(...post), timeout),
+  "raw requests by undici": ([address, body, type, headers], timeout) =>
+    sendRaw(WebRequests.postsTo(address, type, headers), body, timeout)
+}
+
+for (const [title, send] of Object.entries(senders)) {
+  describe(title, () => {
+    it.live("headers and content types are sent in UTF-8", () =>
+      Effect.gen(function*() {
+        const seen: Array<string> = []
+        const address = yield* fakeServer(({ headers }, response) => {
+          for (const name of ["x-name", "content-type"]) {
+            seen.push(Buffer.from(String(headers[name]), "latin1").toString())
+          }
+          response.end()
+        })
+        const headers = WebRequests.parseHeaders(["X-Name: \u00e9 \u65e5"]) ?? {}
+        const post: Post = [`http://${address}/`, body, "text/plain; x=\u65e5", headers]
+        yield* send(post, Duration.seconds(5))
+        assert.deepStrictEqual(seen, ["\u00e9 \u65e5", "text/plain; x=\u65e5"])
+      }).pipe(Effect.provide(undici)))
+
+    it.live("a request by undici fails when the server drops the connection", () =>
+      Effect.gen(function*() {
+        let requests = 0
+        const address = yield* fakeServer(({ socket }) => {
+          requests++
+          socket.destroy()
+        })
+        const post: Post = [`http://${address}/`, body, "text/plain", {}]
+        const error = yield* Effect.flip(send(post, Duration.seconds(5)))
+        assert.match(error.message, /other side closed/)
+        assert.strictEqual(requests, 1)
+      }).pipe(Effect.provide(undici)))
+
+    it.live("a request by undici is repeated when the server has closed the connection", () =>
+      Effect.gen(function*() {
+        const sockets = new Set<unknown>()
+        let served = 0
+        const address = yield* fakeServer(({ socket }, response) => {
+          // The server accepts one request per connection without announcing it.
+          if (sockets.has(socket)) return void socket.destroy()
+          sockets.add(socket)
+          served++
+          response.end("ok")
+        })
+        const post: Post = [`http://${address}/`, Buffer.from("x"), "text/plain", {}]
+        for (let i = 0; i < 3; i++) yield* send(post, Duration.seconds(5))
+        assert.strictEqual(served, 3)
+      }).pipe(Effect.provide(undici)))
+
+    it.live("a request ends with the status when its body exceeds the limit, and closes the connection", () =>
+      Effect.gen(function*() {
+        const closed = yield* Deferred.make<void>()
+        const address = yield* fakeServer(({ socket }, response) => {
+          socket.once("close", () => Deferred.doneUnsafe(closed, Effect.void))
+          const chunk = Buffer.alloc(256 * 1024)
+          const write = () => {
+            while (!response.destroyed && response.write(chunk)) continue
+          }
+          response.on("drain", write)
+          write()
+        })
+        const post: Post = [`http://${address}/`, Buffer.from("x"), "text/plain", {}]
+        // Without a timeout, only the limit can end it.
+        yield* send(post, Duration.infinity)
+        yield* Deferred.await(closed)
+      }).pipe(Effect.provide(undici)))
+
+    it.live("connections are reused after responses of each kind", () =>
+      Effect.gen(function*() {
+        const sockets = new Set<unknown>()
+        let served = 0
+        const address = yield* fakeServer(({ socket }, response) => {
+          sockets.add(socket)
+          const kind = served++ % 3
+          if (kind === 0) return void response.writeHead(204).end()
+          if (kind === 1) response.setHeader("content-length", 2)
+          response.write("o")
+          response.end("k")
+        })
+        const post: Post = [`http://${address}/`, Buffer.from("x"), "text/plain", {}]
+        for (let i = 0; i < 12; i++) yield* send(post, Duration.seconds(5))
+        assert.strictEqual(served, 12)
+        // A request that follows at once may open the second one.
+        assert.isAtMost(sockets.size, 2)
+      }).pipe(Effect.provide(undici)))
+  })
+}
+
+describe("raw requests", () => {
+  const sent = (address: string, path: string, timeout: Duration.Duration) =>
+    sendRaw(WebRequests.postsTo(`http://us%3Aer:pass@${address}${path}`, "text/plain", { "x-key": "1" }), body, timeout)
+      .pipe(Effect.match({ onSuccess: () => "sent", onFailure: ({ message }) => message }))
+
+  it.live("redirects are followed, with the method and the headers of the rules, and other statuses fail", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
-      const address = yield* fakeServer(({ headers }, response) => {
-        for (const name of ["x-name", "content-type"]) {
-          seen.push(Buffer.from(String(headers[name]), "latin1").toString())
-        }
-        response.end()
+      const address = yield* fakeServer((request, response) => {
+        const { authorization = "", "x-key": key = "" } = request.headers
+        request.on("data", () => {}).on("end", () => {
+          seen.push(`${request.method} ${request.url} ${authorization} ${String(key)}`)
+          const [, status = "200", location = ""] = request.url?.split("/") ?? []
+          response.writeHead(Number(status), location === "" ? {} : { location: `/${location}` }).end("ok")
+        })
       })
-      const headers = WebRequests.parseHeaders(["X-Name: \u00e9 \u65e5"]) ?? {}
-      const post = WebRequests.post(`http://${address}/`, body, "text/plain; x=\u65e5", headers)
-      yield* WebRequests.send(post, Duration.seconds(5))
-      assert.deepStrictEqual(seen, ["\u00e9 \u65e5", "text/plain; x=\u65e5"])
+      const basic = `Basic ${Buffer.from("us:er:pass").toString("base64")}`
+      assert.strictEqual(yield* sent(address, "/303/200", Duration.seconds(5)), "sent")
+      assert.strictEqual(yield* sent(address, "/307/204", Duration.infinity), "sent")
+      assert.deepStrictEqual(seen, [
+        `POST /303/200 ${basic} 1`,
+        `GET /200 ${basic} 1`,
+        `POST /307/204 ${basic} 1`,
+        `POST /204 ${basic} 1`
+      ])
+      assert.strictEqual(yield* sent(address, "/500", Duration.seconds(5)), "got status code 500")
+      assert.strictEqual(yield* sent(address, "/304/200", Duration.seconds(5)), "got status code 304")
+      assert.strictEqual(yield* sent(address, "/302", Duration.seconds(5)), "got status code 302")
     }).pipe(Effect.provide(undici)))
 
-  it.live("a request by undici fails when the server drops the connection", () =>
+  it.live("a server that does not respond, and one that does not exist, are named in the error", () =>
     Effect.gen(function*() {
-      let requests = 0
-      const address = yield* fakeServer(({ socket }) => {
-        requests++
-        socket.destroy()
-      })
-      const post = WebRequests.post(`http://${address}/`, body, "text/plain", {})
-      const error = yield* Effect.flip(WebRequests.send(post, Duration.seconds(5)))
-      assert.match(error.message, /other side closed/)
-      assert.strictEqual(requests, 1)
+      const address = yield* fakeServer(() => {})
+      assert.strictEqual(
+        yield* sent(address, "/in", Duration.millis(50)),
+        `POST http://${address}/in: request timeout`
+      )
+      assert.match(
+        yield* sent("127.0.0.1:1", "/in", Duration.seconds(5)),
+        /^POST http:\/\/127\.0\.0\.1:1\/in: .*ECONNREFUSED/
+      )
     }).pipe(Effect.provide(undici)))
 
-  it.live("a request by undici is repeated when the server has closed the connection", () =>
+  it.live("a GET has the message in its URL, and succeeds with 200 only", () =>
     Effect.gen(function*() {
-      const sockets = new Set<unknown>()
-      let served = 0
-      const address = yield* fakeServer(({ socket }, response) => {
-        // The server accepts one request per connection without announcing it.
-        if (sockets.has(socket)) return void socket.destroy()
-        sockets.add(socket)
-        served++
-        response.end("ok")
+      const seen: Array<string> = []
+      const address = yield* fakeServer(({ method, url }, response) => {
+        seen.push(`${method} ${url}`)
+        response.writeHead(seen.length === 1 ? 200 : 204).end()
       })
-      const post = WebRequests.post(`http://${address}/`, Buffer.from("x"), "text/plain", {})
-      for (let i = 0; i < 3; i++) yield* WebRequests.send(post, Duration.seconds(5))
-      assert.strictEqual(served, 3)
+      const destination = WebRequests.getsFrom(`http://${address}/?m=%s`, {})
+      yield* sendRaw(destination, Buffer.from("a b"), Duration.seconds(5))
+      const { message } = yield* Effect.flip(sendRaw(destination, Buffer.from("c"), Duration.seconds(5)))
+      assert.strictEqual(message, "got status code 204")
+      assert.deepStrictEqual(seen, ["GET /?m=a+b", "GET /?m=c"])
     }).pipe(Effect.provide(undici)))
 
-  it.live("a request ends with the status when its body exceeds the limit, and closes the connection", () =>
+  it.live("an interruption ends the request", () =>
     Effect.gen(function*() {
       const closed = yield* Deferred.make<void>()
-      const address = yield* fakeServer(({ socket }, response) => {
+      const arrived = yield* Deferred.make<void>()
+      const address = yield* fakeServer(({ socket }) => {
         socket.once("close", () => Deferred.doneUnsafe(closed, Effect.void))
-        const chunk = Buffer.alloc(256 * 1024)
-        const write = () => {
-          while (!response.destroyed && response.write(chunk)) continue
-        }
-        response.on("drain", write)
-        write()
+        Deferred.doneUnsafe(arrived, Effect.void)
       })
-      const post = WebRequests.post(`http://${address}/`, Buffer.from("x"), "text/plain", {})
-      // Without a timeout, only the limit can end it.
-      yield* WebRequests.send(post, Duration.infinity)
+      const sending = yield* Effect.forkChild(sent(address, "/in", Duration.infinity), { startImmediately: true })
+      yield* Deferred.await(arrived)
+      yield* Fiber.interrupt(sending)
       yield* Deferred.await(closed)
-    }).pipe(Effect.provide(undici)))
-
-  it.live("connections are reused after responses of each kind", () =>
-    Effect.gen(function*() {
-      const sockets = new Set<unknown>()
-      let served = 0
-      const address = yield* fakeServer(({ socket }, response) => {
-        sockets.add(socket)
-        const kind = served++ % 3
-        if (kind === 0) return void response.writeHead(204).end()
-        if (kind === 1) response.setHeader("content-length", 2)
-        response.write("o")
-        response.end("k")
-      })
-      const post = WebRequests.post(`http://${address}/`, Buffer.from("x"), "text/plain", {})
-      for (let i = 0; i < 12; i++) yield* WebRequests.send(post, Duration.seconds(5))
-      assert.strictEqual(served, 12)
-      // A request that follows at once may open the second one.
-      assert.isAtMost(sockets.size, 2)
     }).pipe(Effect.provide(undici)))
 })
