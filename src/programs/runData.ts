@@ -3,8 +3,11 @@
  * or a command has failed while it wrote; and 2 if a command cannot run and has changed nothing.
  */
 import { Cause, Effect, Result } from "effect"
+import * as Fs from "node:fs"
 import { constants } from "node:os"
+import { join } from "node:path"
 import process from "node:process"
+import * as ProgressBar from "../services/cli/ProgressBar.ts"
 import * as Version from "../services/core/Version.ts"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
@@ -13,7 +16,7 @@ import type { DataError } from "../services/nsqd/data/DataError.ts"
 import * as DataReport from "../services/nsqd/data/DataReport.ts"
 import * as Export from "../services/nsqd/data/Export.ts"
 import * as Import from "../services/nsqd/data/Import.ts"
-import type { Disk } from "../services/nsqd/disk/Disk.ts"
+import { Disk, type DiskFile } from "../services/nsqd/disk/Disk.ts"
 import * as NodeDisk from "../services/nsqd/disk/NodeDisk.ts"
 import * as CommandLine from "../services/options/CommandLine.ts"
 import * as OptionTable from "../services/options/OptionTable.ts"
@@ -32,8 +35,17 @@ commands for the data directory of a stopped nsqd:
   verify    reads everything, changes nothing, and prints what is there and what is damaged
   export    writes durable topics back to the format of NSQ's nsqd
   import    moves the disk queues of NSQ's nsqd into the logs of durable topics
+  convert   is import after the word log, and export after the word nsq
 
 nsq data <command> --help lists the flags of a command
+
+examples:
+
+  nsq data verify --data-path=/var/lib/nsqd
+  nsq data convert log --data-path=/var/lib/nsqd --durability=synced
+  nsq data convert nsq --data-path=/var/lib/nsqd --to=/srv/nsqd-1.3.0
+
+exit codes: 0 done; 1 damage was found, or a command failed while it wrote; 2 nothing was done
 `
 
 const refuse = (text: string): Effect.Effect<number> =>
@@ -41,6 +53,8 @@ const refuse = (text: string): Effect.Effect<number> =>
     StandardError.writeLine(text)
     return cannotRun
   })
+
+const printResult = (text: string): Effect.Effect<void> => Effect.andThen(ProgressBar.erase, Main.printLine(text))
 
 /** Parses the flags of a command and runs it. */
 const withOptions = <Options extends { readonly dataPath: string }>(
@@ -66,14 +80,51 @@ const withOptions = <Options extends { readonly dataPath: string }>(
   return options.dataPath === "" ? refuse(`${name}: --data-path is required`) : run(options)
 }
 
-/** Prints the error of a command, and provides the disk. */
-const end = (command: string) => (work: Effect.Effect<number, DataError, Disk>): Effect.Effect<number> =>
-  work.pipe(
-    Effect.catch((error) =>
-      Effect.map(refuse(`nsq data ${command}: ${error.message}`), (code) => error.isRefusal ? code : failed)
-    ),
-    Effect.provide([NodeDisk.layer, NsqLogger.layer({ format: "nsq", level: "warn", prefix: "[nsq] " })])
-  )
+const megabyte = 1_000_000
+
+/** The size of the files of a data directory, in megabytes; 0 if it cannot be read. */
+const sizeOf = (dataPath: string): number => {
+  try {
+    const files = Fs.readdirSync(dataPath, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    return files.reduce((sum, { name, parentPath }) => sum + Fs.statSync(join(parentPath, name)).size, 0) / megabyte
+  } catch {
+    return 0
+  }
+}
+
+/** Shows at a terminal how much of the data directory has been read. */
+const withProgress = <A, E>(command: string, dataPath: string, work: Effect.Effect<A, E, Disk>) =>
+  Effect.gen(function*() {
+    if (!ProgressBar.isShown()) return yield* work
+    const disk = yield* Disk
+    const bar = yield* ProgressBar.make(`nsq data ${command}, MB read:`, Math.ceil(sizeOf(dataPath)))
+    let bytes = 0
+    const counted = (file: DiskFile): DiskFile => ({
+      read: (buffer, position) =>
+        Effect.map(file.read(buffer, position), (count) => {
+          bytes += count
+          bar.set(bytes / megabyte)
+          return count
+        }),
+      write: (buffers, position) => file.write(buffers, position),
+      sync: file.sync,
+      truncate: (size) => file.truncate(size),
+      size: file.size,
+      close: file.close
+    })
+    const open = (path: string) => Effect.map(disk.open(path), counted)
+    return yield* Effect.provideService(work, Disk, { ...disk, open })
+  }).pipe(Effect.scoped)
+
+/** Prints the error of a command, shows its progress, and provides the disk. */
+const end =
+  (command: string, dataPath: string) => (work: Effect.Effect<number, DataError, Disk>): Effect.Effect<number> =>
+    withProgress(command, dataPath, work).pipe(
+      Effect.catch((error) =>
+        Effect.map(refuse(`nsq data ${command}: ${error.message}`), (code) => error.isRefusal ? code : failed)
+      ),
+      Effect.provide([NodeDisk.layer, NsqLogger.layer({ format: "nsq", level: "warn", prefix: "[nsq] " })])
+    )
 
 const verify = (args: ReadonlyArray<string>): Effect.Effect<number> =>
   withOptions(
@@ -85,11 +136,11 @@ const verify = (args: ReadonlyArray<string>): Effect.Effect<number> =>
       DataCommands.verify(options).pipe(
         Effect.flatMap((report) =>
           Effect.as(
-            Main.printLine(options.json ? DataReport.toJson(report) : DataReport.toText(report)),
+            printResult(options.json ? DataReport.toJson(report) : DataReport.toText(report)),
             report.damages.length === 0 ? done : damaged
           )
         ),
-        end("verify")
+        end("verify", options.dataPath)
       )
   )
 
@@ -101,8 +152,8 @@ const exportToNsq = (args: ReadonlyArray<string>): Effect.Effect<number> =>
     args,
     (options) =>
       DataCommands.toNsq(options).pipe(
-        Effect.flatMap((result) => Effect.as(Main.printLine(Export.toText(result)), done)),
-        end("export")
+        Effect.flatMap((result) => Effect.as(printResult(Export.toText(result)), done)),
+        end("export", options.dataPath)
       )
   )
 
@@ -114,15 +165,24 @@ const importFromNsq = (args: ReadonlyArray<string>): Effect.Effect<number> =>
     args,
     (options) =>
       DataCommands.fromNsq(options).pipe(
-        Effect.flatMap((result) => Effect.as(Main.printLine(Import.toText(result)), done)),
-        end("import")
+        Effect.flatMap((result) => Effect.as(printResult(Import.toText(result)), done)),
+        end("import", options.dataPath)
       )
   )
+
+/** Import or export, by the format that the data directory gets. */
+const convert = ([to = "", ...args]: ReadonlyArray<string>): Effect.Effect<number> =>
+  to === "log"
+    ? importFromNsq(args)
+    : to === "nsq"
+    ? exportToNsq(args)
+    : refuse("nsq data convert: give the format to convert to, log or nsq, and then flags")
 
 const commands: Readonly<Record<string, (args: ReadonlyArray<string>) => Effect.Effect<number>>> = {
   verify,
   export: exportToNsq,
-  import: importFromNsq
+  import: importFromNsq,
+  convert
 }
 
 /** Runs a command and exits. */

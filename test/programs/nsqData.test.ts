@@ -226,4 +226,22 @@ describe("nsq data import", () => {
       }),
     { timeout }
   )
+
+  it.live(
+    "convert is an export after nsq and an import after log, and needs one of them",
+    () =>
+      Effect.gen(function*() {
+        const neither = yield* nsq("data", "convert")
+        assert.deepStrictEqual([neither.code, neither.out], [2, ""])
+        assert.match(neither.err, /log or nsq/)
+        const directory = yield* filled
+        const toNsq = yield* nsq("data", "convert", "nsq", `--data-path=${directory}`, "--deferred=now")
+        assert.strictEqual(toNsq.code, 0, toNsq.err)
+        assert.isTrue(readdirSync(directory).some((name) => /^orders.*\.dat$/.test(name)))
+        const toLog = yield* nsq("data", "convert", "log", `--data-path=${directory}`, "--topic=orders")
+        assert.strictEqual(toLog.code, 0, toLog.err)
+        assert.isFalse(readdirSync(directory).some((name) => /^orders.*diskqueue/.test(name)))
+      }),
+    timeout
+  )
 })

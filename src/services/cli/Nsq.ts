@@ -51,7 +51,7 @@ export const nsq = root.pipe(
     separate("standalone", "Run nsqlookupd, nsqd and nsqadmin in one process, for development", "--help"),
     separate(
       "data",
-      "Verify, export and import the data directory of a stopped nsqd",
+      "Verify, export, import and convert the data directory of a stopped nsqd",
       "verify --data-path=/var/lib/nsqd"
     )
   ])

@@ -34,6 +34,13 @@ export const line = (label: string, done: number, total: number, perSecond: numb
 /** Whether progress is shown. */
 export const isShown = (): boolean => process.stderr.isTTY
 
+const erased = `\r${escape}[K`
+
+/** Erases the line, so that a result can be printed before the end of the progress. */
+export const erase: Effect.Effect<void> = Effect.sync(() => {
+  if (isShown()) process.stderr.write(erased)
+})
+
 const silent: Progress = { set: () => {}, note: () => {} }
 
 /** Shows progress until the Scope closes. A total of 0 means that it is not known. Does nothing without a terminal. */
@@ -46,13 +53,12 @@ export const make = Effect.fnUntraced(function*(
   const started = monotonicMillis()
   let done = 0
   let text = ""
-  const erased = `\r${escape}[K`
   const draw = Effect.sync(() => {
     const seconds = Math.max(0.001, (monotonicMillis() - started) / 1000)
     const shown = line(label, done, total, done / seconds, text)
     process.stderr.write(`${erased}${shown.slice(0, Math.max(1, process.stderr.columns - 1))}`)
   })
-  yield* Effect.addFinalizer(() => Effect.sync(() => process.stderr.write(erased)))
+  yield* Effect.addFinalizer(() => erase)
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(draw, Effect.sleep(interval))))
   return {
     set: (value) => {
