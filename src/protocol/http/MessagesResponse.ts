@@ -21,6 +21,8 @@ export const BrowsedMessage = Schema.Struct({
   due: Schema.optionalKey(Schema.Finite),
   /** The client that has a message in flight: its `host:port`. */
   client: Schema.optionalKey(Schema.String),
+  /** The headers, for a message that has some. */
+  headers: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   /** Size of the whole body in bytes. */
   body_size: Schema.Finite,
   /** The beginning of the body, if it is UTF-8. */

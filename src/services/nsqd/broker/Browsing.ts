@@ -5,9 +5,12 @@
  * Hot path: for one message among millions, the others are only searched for the bytes that they would have to contain.
  */
 import { Effect } from "effect"
+import { type Headers, readHeaders } from "../../../protocol/client/Headers.ts"
 import { type MessageKey, messageKey } from "../../../protocol/client/Message.ts"
 import {
   frameAttempts,
+  frameBodyStart,
+  frameHeaders,
   frameIdOffset,
   frameTimestampOffset,
   messageFrameHeaderSize
@@ -84,6 +87,7 @@ export interface Browsed {
   readonly due: number | undefined
   /** The consumer that has it in flight. */
   readonly held: Held | undefined
+  readonly headers: Headers | undefined
   readonly bodySize: number
   /** The beginning of the body. */
   readonly body: Buffer
@@ -130,7 +134,10 @@ export const browse = Effect.fnUntraced(function*(
       const state = stateOf(sequence)
       if (wanted !== undefined && state !== wanted) continue
       const start = starts[sequence - header.first]!
-      const body = frames.subarray(start + messageFrameHeaderSize, starts[sequence - header.first + 1])
+      const body = frames.subarray(
+        header.hasHeaders ? frameBodyStart(frames, start) : start + messageFrameHeaderSize,
+        starts[sequence - header.first + 1]
+      )
       if (!filter.matches(body)) continue
       if (messages.length >= limit || bytes >= pageBytes) {
         next = sequence
@@ -147,6 +154,7 @@ export const browse = Effect.fnUntraced(function*(
         attempts: holder?.attempts ?? channel?.deliveriesOf(sequence) ?? 0,
         due: undefined,
         held: holder,
+        headers: header.hasHeaders ? readHeaders(frameHeaders(frames, start)) : undefined,
         bodySize: body.length,
         body: shown
       })

@@ -7,16 +7,26 @@ import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import * as Completion from "../../core/Completion.ts"
 import type { Time } from "../../core/Time.ts"
+import type { RetentionLimits } from "../log/Retention.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import type { LogDurability } from "../options/Durability.ts"
+import type { TopicPolicy } from "../policies/ResolvedPolicy.ts"
 import { Storage } from "../storage/Storage.ts"
 import { type BrokerError, writeFailure } from "./BrokerError.ts"
 import { type Carried, type Handover, nothing } from "./Carried.ts"
+import type { ChannelSettings } from "./Channel.ts"
 import { LogBacklog } from "./LogBacklog.ts"
 import type { MemoryTopicSettings } from "./MemoryTopicQueue.ts"
 import { intoLog } from "./Moving.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import type { MakeBacklog, QueueOwner, TopicQueue } from "./TopicQueue.ts"
+
+/** What the topic's policy keeps of finished messages: one of the two limits is enough. */
+const retentionOf = ({ retentionAgeMillis, retentionBytes }: TopicPolicy): RetentionLimits | undefined =>
+  retentionAgeMillis === 0 && retentionBytes === 0 ? undefined : {
+    millis: retentionAgeMillis === 0 ? Infinity : retentionAgeMillis,
+    bytes: retentionBytes === 0 ? Infinity : retentionBytes
+  }
 
 export class LogTopicQueue implements TopicQueue {
   private readonly settings: MemoryTopicSettings
@@ -37,13 +47,15 @@ export class LogTopicQueue implements TopicQueue {
   static readonly open = Effect.fnUntraced(function*(
     topic: TopicName,
     durability: LogDurability,
-    settings: MemoryTopicSettings,
+    settings: MemoryTopicSettings & Pick<ChannelSettings, "policies">,
     { time }: Surroundings,
     owner: QueueOwner,
     handover: Handover
   ) {
     const { openLog } = yield* Storage
     const log = yield* openLog(topic, durability)
+    const policy = settings.policies.topic(topic)
+    log.retain(() => retentionOf(policy))
     yield* intoLog(log, topic, handover)
     return new LogTopicQueue(settings, time, log, owner)
   })

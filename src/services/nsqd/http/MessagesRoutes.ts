@@ -117,7 +117,9 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients> 
   const time = yield* Time.make
   const turns = yield* Turns
 
-  const encode = ({ attempts, body, bodySize, due, held, id, sequence, state, timestamp }: Browsed): BrowsedMessage => {
+  const encode = (
+    { attempts, body, bodySize, due, headers, held, id, sequence, state, timestamp }: Browsed
+  ): BrowsedMessage => {
     const text = textOf(body, body.length < bodySize)
     const client = clients.find(held?.consumer)?.stats().remoteAddress
     return {
@@ -128,6 +130,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients> 
       state,
       ...due !== undefined && { due },
       ...client !== undefined && { client },
+      ...headers !== undefined && Object.keys(headers).length > 0 && { headers },
       body_size: bodySize,
       ...text === undefined ? { body_base64: body.toString("base64") } : { body: text }
     }
