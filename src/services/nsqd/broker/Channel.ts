@@ -22,6 +22,7 @@ import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.
 import { Burial } from "./Burial.ts"
 import type { Carried } from "./Carried.ts"
 import { Distribution } from "./Distribution.ts"
+import { Expiry } from "./Expiry.ts"
 import { flushFailed } from "./Flush.ts"
 import type { InFlight } from "./InFlight.ts"
 import { clientOf, Outstanding } from "./Outstanding.ts"
@@ -71,6 +72,7 @@ export class Channel {
   private backlog: WaitingMessages
   private queueScope: Scope.Closeable
   private readonly distribution: Distribution
+  private readonly expiry: Expiry
   private readonly members: Array<Subscription> = []
   private readonly outstanding: Outstanding
   private work: Worker
@@ -116,7 +118,8 @@ export class Channel {
     this.latency = new ProcessingLatency(settings.latency, time)
     this.work = new Worker(workers, label, () => this.pass())
     this.backlog = makeBacklog(label, this.work)
-    this.distribution = new Distribution(this.backlog, settings.topologyAware, random)
+    this.expiry = new Expiry(this.policy, time)
+    this.distribution = new Distribution(this.backlog, settings.topologyAware, random, this.expiry)
     this.outstanding = new Outstanding(label, this.members, this.backlog.deferred, alarms, turns, {
       room: () => this.room(),
       enqueue: (batch) => this.enqueue(batch),
@@ -239,6 +242,10 @@ export class Channel {
   }
   get deferredCount(): number {
     return this.outstanding.deferredCount
+  }
+  /** Messages that were dropped because their time-to-live was over. */
+  get expiredCount(): number {
+    return this.expiry.count
   }
   get timeoutCount(): number {
     return this.outstanding.timeoutCount
@@ -616,9 +623,10 @@ export class Channel {
     this.latency.settle()
     this.outstanding.watch(this.backlog.deferred.earliest)
     if (this.isPaused || this.isExiting || this.moving !== undefined) return
+    this.expiry.beginTurn()
     do {
       this.outstanding.watch(this.distribution.share(this.members, this.time.monotonicMillis()))
-    } while (this.backlog.canLoad && this.wantsMore() && this.backlog.load())
+    } while (!this.expiry.isTurnOver && this.backlog.canLoad && this.wantsMore() && this.backlog.load())
   }
 }
 

@@ -8,6 +8,7 @@
 import type { Random } from "effect"
 import { framesWithoutHeaders, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
 import type { WaitingMessages } from "./Backlog.ts"
+import type { Expiry } from "./Expiry.ts"
 import { ranks } from "./Locality.ts"
 import type { MemoryQueue, Span } from "./MemoryQueue.ts"
 import type { Subscription } from "./Subscription.ts"
@@ -22,6 +23,7 @@ export class Distribution {
    */
   readonly delivered = { zone: 0, region: 0, global: 0 }
   private backlog: Pick<WaitingMessages, "canLoad" | "fetched" | "memory">
+  private readonly expiry: Expiry
   private readonly nearFirst: boolean
   private readonly random: (typeof Random.Random)["Service"]
   private turn = 0
@@ -32,8 +34,10 @@ export class Distribution {
   constructor(
     backlog: Pick<WaitingMessages, "canLoad" | "fetched" | "memory">,
     nearFirst: boolean,
-    random: (typeof Random.Random)["Service"]
+    random: (typeof Random.Random)["Service"],
+    expiry: Expiry
   ) {
+    this.expiry = expiry
     this.backlog = backlog
     this.nearFirst = nearFirst
     this.random = random
@@ -70,7 +74,7 @@ export class Distribution {
     let receivers = members
     while (receivers.length > 0) {
       const waiting = memory.count + fetched.count
-      if (waiting === 0) break
+      if (waiting === 0 || this.expiry.isTurnOver) break
       const share = Math.ceil(waiting / receivers.length)
       this.turn++
       for (let i = 0; i < receivers.length; i++) {
@@ -89,7 +93,7 @@ export class Distribution {
     while (left > 0) {
       const fromMemory = memory.count > 0 && (this.memoryFirst || fetched.count === 0)
       const queue = fromMemory ? memory : fetched
-      if (queue.count === 0) return
+      if (queue.count === 0 || this.expiry.isTurnOver) return
       const given = this.giveRun(receiver, queue, left, now)
       if (fromMemory || this.backlog.canLoad) this.delivered[receiver.locality.counted] += given
       left -= given
@@ -100,12 +104,54 @@ export class Distribution {
   /** Delivers at most `wanted` messages of the queue's oldest span; returns how many. */
   private giveRun(receiver: Subscription, queue: MemoryQueue, wanted: number, now: number): number {
     const span = queue.peek()
+    if (this.expiry.concerns(span.batch)) {
+      this.dropExpired(queue, span)
+      // What follows may be another batch, and expired as well.
+      return queue.count === 0 || queue.peek() !== span ? 0 : this.giveUntilExpired(receiver, queue, span, wanted, now)
+    }
     if (receiver.options.sampleRate > 0) return this.giveSampled(receiver, queue, span, now)
+    return this.giveNext(receiver, queue, span, Math.min(wanted, span.end - span.index), now)
+  }
+
+  /** Drops the first messages of the span that are expired. */
+  private dropExpired(queue: MemoryQueue, { batch, end, index, position }: Span): void {
+    const { frames } = batch
+    let at = position
+    let count = 0
+    while (index + count < end && this.expiry.isExpired(frames, at)) {
+      at += frames.readInt32BE(at) + 4
+      count++
+    }
+    if (count === 0) return
+    batch.settle(position, count)
+    this.expiry.noteDropped(count)
+    queue.advance(count, at - position)
+  }
+
+  /** Delivers the messages before the next one that is expired; the first one is not. */
+  private giveUntilExpired(
+    receiver: Subscription,
+    queue: MemoryQueue,
+    span: Span,
+    wanted: number,
+    now: number
+  ): number {
+    if (receiver.options.sampleRate > 0) return this.giveSampled(receiver, queue, span, now)
+    const { batch: { frames }, end, index, position } = span
+    const most = Math.min(wanted, end - index)
+    let count = 0
+    for (let at = position; count < most && !this.expiry.isExpired(frames, at); count++) {
+      at += frames.readInt32BE(at) + 4
+    }
+    return this.giveNext(receiver, queue, span, count, now)
+  }
+
+  /** Delivers the next `most` messages of the span, or as many as one run has; returns how many. */
+  private giveNext(receiver: Subscription, queue: MemoryQueue, span: Span, most: number, now: number): number {
     const { batch, position } = span
     const { frames } = batch
     const { inFlight } = receiver
     const deadline = now + receiver.options.msgTimeout
-    const most = Math.min(wanted, span.end - span.index)
     let end = position
     let count = 0
     while (count < most && end - position < runBytes) {

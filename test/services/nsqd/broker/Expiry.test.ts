@@ -1,0 +1,67 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { messageKey } from "../../../../src/protocol/client/Message.ts"
+import { Policies } from "../../../../src/services/nsqd/policies/Policies.ts"
+import { untilIdle } from "../../../../src/testing/index.ts"
+import * as durable from "./durable.ts"
+import { channelOf, join, send } from "./testing.ts"
+
+for (const durability of ["memory", "synced"] as const) {
+  describe(`The time-to-live of a policy (${durability})`, () => {
+    const start = Effect.gen(function*() {
+      const broker = yield* durable.start({ durability })
+      yield* broker.run(Effect.gen(function*() {
+        yield* (yield* Policies).put({ match: "orders", ttl: "10s" })
+        yield* channelOf("orders", "a")
+      }))
+      return broker
+    })
+
+    it.effect("drops messages that are older when they reach a consumer, and delivers the others", () =>
+      Effect.gen(function*() {
+        const broker = yield* start
+        yield* broker.run(Effect.gen(function*() {
+          yield* send("orders", "old", "older")
+          yield* TestClock.adjust("6 seconds")
+          yield* send("orders", "new")
+          yield* TestClock.adjust("5 seconds")
+          const { channel, recording } = yield* join("orders", "a", 10)
+          yield* untilIdle
+          assert.deepStrictEqual(recording.bodies(), ["new"])
+          assert.deepStrictEqual([channel.depth, channel.expiredCount], [0, 2])
+        }))
+      }).pipe(Effect.scoped, Effect.provide(durable.layer)))
+
+    it.effect("drops a message that was requeued and has expired meanwhile", () =>
+      Effect.gen(function*() {
+        const broker = yield* start
+        yield* broker.run(Effect.gen(function*() {
+          const { channel, recording, subscription } = yield* join("orders", "a", 10)
+          yield* send("orders", "slow")
+          yield* untilIdle
+          const [message] = recording.take()
+          subscription.requeue(messageKey(message?.id ?? ""), 11_000)
+          yield* TestClock.adjust("12 seconds")
+          yield* untilIdle
+          assert.deepStrictEqual(recording.bodies(), [])
+          assert.deepStrictEqual([channel.depth, channel.deferredCount, channel.expiredCount], [0, 0, 1])
+        }))
+      }).pipe(Effect.scoped, Effect.provide(durable.layer)))
+
+    it.effect("drops many expired messages in turns, and delivers what follows them", () =>
+      Effect.gen(function*() {
+        const broker = yield* start
+        yield* broker.run(Effect.gen(function*() {
+          yield* Effect.forEach(Array.from({ length: 30 }), () =>
+            send("orders", ...Array.from({ length: 500 }, (_, i) => `m${i}`)))
+          yield* TestClock.adjust("11 seconds")
+          yield* send("orders", "new")
+          const { channel, recording } = yield* join("orders", "a", 3)
+          yield* untilIdle
+          assert.deepStrictEqual(recording.bodies(), ["new"])
+          assert.strictEqual(channel.expiredCount, 15_000)
+        }))
+      }).pipe(Effect.scoped, Effect.provide(durable.layer)))
+  })
+}
