@@ -79,7 +79,9 @@ export const Channel = Schema.Struct({
   policy: Schema.optionalKey(FieldsInForce),
   /** Messages that a limit has dropped, and those that the dead-letter topic has got; each omitted if it is 0. */
   dropped_count: CountUnlessZero,
-  dead_letter_count: CountUnlessZero
+  dead_letter_count: CountUnlessZero,
+  /** Messages dropped after their time-to-live; omitted if there are none. */
+  expired_count: CountUnlessZero
 })
 export type Channel = typeof Channel.Type
 

@@ -13,6 +13,7 @@ import { Storage } from "../storage/Storage.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
 import * as Drain from "./Drain.ts"
+import * as ExpirySweep from "./ExpirySweep.ts"
 import * as Locality from "./Locality.ts"
 import { type LatencyPlan, makePlan } from "./ProcessingLatency.ts"
 import { restore } from "./Restoring.ts"
@@ -214,6 +215,7 @@ const make = Effect.gen(function*() {
   yield* persistFirst
   yield* metadata.start
   yield* Effect.forkScoped(UnusedTopics.run(options, time, registry))
+  yield* Effect.forkScoped(ExpirySweep.run(registry))
 
   return Broker.of({
     startTime,

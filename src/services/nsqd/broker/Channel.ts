@@ -449,6 +449,22 @@ export class Channel {
     })
   }
 
+  /** Drops waiting messages whose time-to-live is over, also if no consumer is ready for them. Called periodically. */
+  get dropExpired(): Effect.Effect<void, StorageError> {
+    return Effect.gen({ self: this }, function*() {
+      const { ttlMillis } = this.policy
+      if (ttlMillis === 0 || this.isExiting) return
+      for (this.expiry.beginTurn();; this.expiry.beginTurn()) {
+        if (this.moving !== undefined) return
+        this.distribution.dropExpiredHeads()
+        if (!this.expiry.isTurnOver) break
+        yield* this.turns.next
+      }
+      const oldest = Number(this.time.wallNanos() / 1_000_000n) - ttlMillis
+      if (this.backlog.dropBefore !== undefined) this.expiry.noteDropped(yield* this.backlog.dropBefore(oldest))
+    })
+  }
+
   /** Finishes a message of the topic's log that waits or is deferred; false if the channel has no such message. */
   drop(sequence: number): Effect.Effect<boolean, StorageError> {
     return Effect.suspend(() => this.backlog.drop?.(sequence) ?? Effect.succeed(false))

@@ -113,6 +113,17 @@ export class Distribution {
     return this.giveNext(receiver, queue, span, Math.min(wanted, span.end - span.index), now)
   }
 
+  /** Drops the expired messages at the head of both queues, until the turn is over. */
+  dropExpiredHeads(): void {
+    for (const queue of [this.backlog.memory, this.backlog.fetched]) {
+      for (let before = -1; before !== queue.count && queue.count > 0 && !this.expiry.isTurnOver;) {
+        before = queue.count
+        const span = queue.peek()
+        if (this.expiry.concerns(span.batch)) this.dropExpired(queue, span)
+      }
+    }
+  }
+
   /** Drops the first messages of the span that are expired. */
   private dropExpired(queue: MemoryQueue, { batch, end, index, position }: Span): void {
     const { frames } = batch

@@ -175,6 +175,10 @@ export class LogBacklog implements WaitingMessages {
     })
   }
 
+  dropBefore(millis: number): Effect.Effect<number, StorageError> {
+    return this.log.finishBefore(this.channel, millis)
+  }
+
   drop(sequence: number): Effect.Effect<boolean, StorageError> {
     return Effect.suspend(() => {
       if (!this.channel.isOpen(sequence)) return Effect.succeed(false)

@@ -4,18 +4,21 @@
  *
  * Hot path: request lines are looked up instead of parsed, and the response is prepared in advance.
  */
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Result } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { HeadersError } from "../../../protocol/client/Headers.ts"
+import { encodeHeaders, HeadersError, readHeaders } from "../../../protocol/client/Headers.ts"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { isTopicName, type TopicName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
+import * as GoDuration from "../../core/GoDuration.ts"
+import * as Time from "../../core/Time.ts"
 import { finish, Turns } from "../../core/Turns.ts"
 import * as HttpResponse from "../../http/HttpResponse.ts"
 import * as RequestBody from "../../http/RequestBody.ts"
 import type { RequestTarget } from "../../http/RequestTarget.ts"
 import { Broker } from "../broker/Broker.ts"
 import { type BrokerError, writeFailure } from "../broker/BrokerError.ts"
+import { expiryHeader } from "../broker/Expiry.ts"
 import { Publisher } from "../broker/Publisher.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
@@ -31,6 +34,8 @@ export interface PublishTarget {
   readonly topic: TopicName | HttpResponse.HttpResponse
   /** The delay in ms; `undefined` if it is not valid. */
   readonly deferMillis: number | undefined
+  /** The time-to-live in ms, 0 for none; `undefined` if it is not valid. */
+  readonly ttlMillis: number | undefined
   readonly binary: boolean
   /** A warning to log once. */
   warning: string | undefined
@@ -53,7 +58,8 @@ const refusals = {
   MSG_EMPTY: HttpResponse.failure(400, "MSG_EMPTY"),
   MISSING_ARG_TOPIC: HttpResponse.failure(400, "MISSING_ARG_TOPIC"),
   INVALID_TOPIC: HttpResponse.failure(400, "INVALID_TOPIC"),
-  INVALID_DEFER: HttpResponse.failure(400, "INVALID_DEFER")
+  INVALID_DEFER: HttpResponse.failure(400, "INVALID_DEFER"),
+  INVALID_TTL: HttpResponse.failure(400, "INVALID_TTL")
 }
 
 const textValues = new Set(["false", "0"])
@@ -72,6 +78,13 @@ const parseDefer = (text: string | undefined, maxMillis: number): number | undef
   return millis >= 0 && millis <= maxMillis ? millis : undefined
 }
 
+const parseTtl = (text: string | undefined): number | undefined => {
+  if (text === undefined) return 0
+  const ttl = GoDuration.parse(text)
+  const millis = Result.isFailure(ttl) ? 0 : Math.ceil(Duration.toMillis(ttl.success))
+  return millis > 0 ? millis : undefined
+}
+
 /** The topic may fail to be created, because the metadata cannot be written: a failed write as well. */
 const refusalOf = (error: BrokerError | StorageError): HttpResponse.HttpResponse =>
   BrokerArguments.refusalOf(error._tag === "StorageError" ? writeFailure(error, 0) : error)
@@ -81,6 +94,7 @@ export const make = Effect.gen(function*() {
   const options = yield* NsqdOptions
   const broker = yield* Broker
   const publisher = yield* Publisher
+  const time = yield* Time.make
   const turns = yield* Turns
   const { maxBodySize, maxMsgSize } = options
   const maxDefer = Duration.toMillis(options.maxReqTimeout)
@@ -96,6 +110,7 @@ export const make = Effect.gen(function*() {
       kind: found.kind,
       topic: topicOf(request),
       deferMillis: found.kind === "pub" ? parseDefer(request.query?.get("defer"), maxDefer) : 0,
+      ttlMillis: parseTtl(request.query?.get("ttl")),
       binary: binary !== undefined && !textValues.has(binary),
       warning: odd
         ? `deprecated value '${binary}' used for /mpub binary param`
@@ -151,11 +166,19 @@ export const make = Effect.gen(function*() {
   ): PublishResult => {
     if (body === undefined) return respondOnly(topic, refusals.BODY_TOO_BIG)
     if (target.deferMillis === undefined) return respondOnly(topic, refusals.INVALID_DEFER)
+    if (target.ttlMillis === undefined) return respondOnly(topic, refusals.INVALID_TTL)
     if (target.kind === "pub") return publishBodies(topic, target, headers, PublishBody.single(body))
     if (target.binary) return publishInSteps(topic, target, headers, PublishBody.binary(body, maxMsgSize, maxBodySize))
     return PublishBody.hasManySteps(body)
       ? publishInSteps(topic, target, headers, PublishBody.linesInSteps(body, maxMsgSize))
       : publishBodies(topic, target, headers, PublishBody.lines(body, maxMsgSize))
+  }
+
+  /** Adds the header of the time-to-live. */
+  const withExpiry = ({ ttlMillis = 0 }: PublishTarget, headers: Buffer | HeadersError | undefined) => {
+    if (ttlMillis === 0 || headers instanceof HeadersError) return headers
+    const expires = String(Number(time.wallNanos() / 1_000_000n) + ttlMillis)
+    return encodeHeaders({ ...headers === undefined ? {} : readHeaders(headers), [expiryHeader]: expires })
   }
 
   const publish = (target: PublishTarget, body: Buffer | undefined, headers?: Buffer | HeadersError): PublishResult => {
@@ -164,8 +187,9 @@ export const make = Effect.gen(function*() {
       if (body.length === 0) return refusals.MSG_EMPTY
     }
     if (typeof target.topic !== "string") return target.topic
-    if (headers instanceof HeadersError) return HttpResponse.failure(400, `INVALID_HEADERS: ${headers.reason}`)
-    return publishTo(target.topic, target, body, headers)
+    const all = withExpiry(target, headers)
+    if (all instanceof HeadersError) return HttpResponse.failure(400, `INVALID_HEADERS: ${all.reason}`)
+    return publishTo(target.topic, target, body, all)
   }
 
   const failed = (defect: unknown): Effect.Effect<HttpResponse.HttpResponse> =>

@@ -34,6 +34,9 @@ import { StateFile } from "./StateFile.ts"
 import { StateRecorder } from "./StateRecorder.ts"
 import { WriteGuard } from "./WriteGuard.ts"
 
+/** Bytes per read of messages that may all be young enough. */
+const finishBlockBytes = 64 * 1024
+
 const closedError = new StorageError({ reason: StorageErrorReason.Exiting() })
 
 export class TopicLog implements ChannelOwner {
@@ -332,6 +335,24 @@ export class TopicLog implements ChannelOwner {
   /** Reads the records from the one with the message `from`, or the next that exists, on; see `LogScan`. */
   scan(from: number, each: EachRecord, blockBytes?: number): Effect.Effect<void, StorageError> {
     return Effect.mapError(scan(this.scanned, from, each, blockBytes), StorageError.fromDisk)
+  }
+
+  /** Finishes the messages that the channel would read next and that were accepted before `millis`; returns how many. */
+  finishBefore(channel: ChannelLog, millis: number): Effect.Effect<number, StorageError> {
+    return Effect.suspend(() => {
+      if (channel.cursor >= this.handed) return Effect.succeed(0)
+      let end = channel.cursor
+      const each: EachRecord = (header) => {
+        if (header.acceptedAt >= millis) return false
+        end = header.first + header.count
+        return true
+      }
+      return Effect.map(this.scan(channel.cursor, each, finishBlockBytes), () => {
+        const before = channel.waiting + channel.deferredCount
+        channel.skip(channel.cursor, Math.min(end, this.handed))
+        return before - channel.waiting - channel.deferredCount
+      })
+    })
   }
 
   /** Whether all channels have finished the message. */

@@ -122,7 +122,8 @@ const channelJson = (
     e2e_processing_latency: ProcessingLatency.summary([channel.latency]),
     ...policyOf(channel),
     ...(channel.droppedCount === 0 ? {} : { dropped_count: channel.droppedCount } satisfies ChannelPart),
-    ...(channel.deadLetterCount === 0 ? {} : { dead_letter_count: channel.deadLetterCount } satisfies ChannelPart)
+    ...(channel.deadLetterCount === 0 ? {} : { dead_letter_count: channel.deadLetterCount } satisfies ChannelPart),
+    ...(channel.expiredCount === 0 ? {} : { expired_count: channel.expiredCount } satisfies ChannelPart)
   }
 }
 

@@ -49,6 +49,23 @@ for (const durability of ["memory", "synced"] as const) {
         }))
       }).pipe(Effect.scoped, Effect.provide(durable.layer)))
 
+    it.effect("drops expired messages without a consumer, and no younger ones", () =>
+      Effect.gen(function*() {
+        const broker = yield* start
+        yield* broker.run(Effect.gen(function*() {
+          const channel = yield* channelOf("orders", "a")
+          yield* send("orders", "a", "b")
+          yield* TestClock.adjust("8 seconds")
+          yield* send("orders", "c")
+          yield* TestClock.adjust("8 seconds")
+          yield* untilIdle
+          assert.deepStrictEqual([channel.depth, channel.expiredCount], [1, 2])
+          yield* TestClock.adjust("10 seconds")
+          yield* untilIdle
+          assert.deepStrictEqual([channel.depth, channel.expiredCount], [0, 3])
+        }))
+      }).pipe(Effect.scoped, Effect.provide(durable.layer)))
+
     it.effect("drops many expired messages in turns, and delivers what follows them", () =>
       Effect.gen(function*() {
         const broker = yield* start

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as Net from "node:net"
+import { type Headers, readHeaders } from "../../../../src/protocol/client/Headers.ts"
 import { Turns } from "../../../../src/services/core/Turns.ts"
 import { brokerError, BrokerErrorReason } from "../../../../src/services/nsqd/broker/BrokerError.ts"
 import { bodiesOf, joinBodies, Publisher } from "../../../../src/services/nsqd/broker/Publisher.ts"
@@ -29,6 +30,29 @@ describe("POST /pub", () => {
       assert.strictEqual(answer.headers["x-nsq-content-type"], "nsq; version=1.0")
       yield* request("POST", "/pub?topic=t&defer=250", "later")
       assert.deepStrictEqual(taken, ["t 0 one\ntwo", "t 250 later"])
+    }))
+
+  it.live("/pub and /mpub give messages a time-to-live, and refuse one that is not positive", () =>
+    Effect.gen(function*() {
+      const headers: Array<Headers> = []
+      const publisher = Layer.succeed(Publisher, {
+        publish: (_, bodies) => {
+          if (Buffer.isBuffer(bodies.headers)) headers.push(readHeaders(bodies.headers))
+          return undefined
+        }
+      })
+      const { port, request } = yield* serve({}, publisher)
+      const before = Date.now()
+      assert.strictEqual(outcome(yield* request("POST", "/pub?topic=t&ttl=1m30s", "one")), "200 OK")
+      const withColour = { "nsq-header-colour": "red" }
+      yield* requestTo({ port, host: "127.0.0.1" }, "POST", "/mpub?topic=t&ttl=1h", "two", withColour)
+      const [first, second] = headers
+      assert.closeTo(Number(first?.["nsq-expires"]) - before, 90_000, 60_000)
+      assert.closeTo(Number(second?.["nsq-expires"]) - before, 3_600_000, 60_000)
+      assert.strictEqual(second?.["colour"], "red")
+      for (const ttl of ["", "0s", "-1s", "soon", "5"]) {
+        assert.strictEqual(outcome(yield* request("POST", `/pub?topic=t&ttl=${ttl}`, "x")), refusal(400, "INVALID_TTL"))
+      }
     }))
 
   it.live("/pub creates the topic, which counts every message", () =>
