@@ -42,10 +42,9 @@ const valueText = (metric: Metric, value: number | null | undefined): string => 
 /**
  * The least height of the axis: a chart of very few messages does not look like one of very many. Above it the line fills the chart.
  */
-const leastTop = (metrics: ReadonlyArray<Metric>): number => metrics.includes("backlog") ? 10 : 1
+export const leastTop = (metrics: ReadonlyArray<Metric>): number => metrics.includes("backlog") ? 10 : 1
 
 const optionsOf = (
-  size: "small" | "large",
   lines: ReadonlyArray<Line>,
   span: number,
   width: number,
@@ -59,13 +58,12 @@ const optionsOf = (
     grid: { stroke: style("--line"), width: 1 },
     ticks: { show: false }
   }
-  const large = size === "large"
   const isCount = metrics.includes("backlog")
   return {
     width,
-    height: large ? 176 : 24,
-    padding: large ? [8, 16, 0, 0] : [2, 0, 2, 0],
-    cursor: { show: large, drag: { x: onZoom !== undefined, y: false, setScale: false } },
+    height: 176,
+    padding: [8, 16, 0, 0],
+    cursor: { drag: { x: onZoom !== undefined, y: false, setScale: false } },
     legend: { show: false },
     select: { show: onZoom !== undefined, left: 0, top: 0, width: 0, height: 0 },
     scales: {
@@ -74,17 +72,15 @@ const optionsOf = (
       },
       y: { range: (_, __, max) => [0, Math.max(leastTop(metrics), (max ?? 0) * 1.05)] }
     },
-    axes: large
-      ? [
-        { ...axis, size: 26, space: 64, values: (_, times) => times.map((time) => Format.tick(time * 1000, span)) },
-        {
-          ...axis,
-          size: 52,
-          ...(isCount ? { incrs: wholeSteps } : {}),
-          values: (_, all) => all.map((value) => isCount ? Format.short(value) : Format.rate(value))
-        }
-      ]
-      : [{ show: false }, { show: false }],
+    axes: [
+      { ...axis, size: 26, space: 64, values: (_, times) => times.map((time) => Format.tick(time * 1000, span)) },
+      {
+        ...axis,
+        size: 52,
+        ...(isCount ? { incrs: wholeSteps } : {}),
+        values: (_, all) => all.map((value) => isCount ? Format.short(value) : Format.rate(value))
+      }
+    ],
     series: [
       {},
       ...lines.map(({ isBefore = false, metric }, i) => {
@@ -93,7 +89,7 @@ const optionsOf = (
         return {
           label: labels[metric],
           stroke,
-          width: isBefore ? 1 : large ? 2 : 1.5,
+          width: isBefore ? 1 : 2,
           ...(isBefore ? { dash: [4, 3] } : {}),
           ...(i === 0 ? { fill: `${stroke}22` } : {}),
           spanGaps: false,
@@ -121,7 +117,6 @@ interface ChartProps {
   /** Unix milliseconds, ascending. */
   readonly times: ReadonlyArray<number>
   readonly lines: ReadonlyArray<Line>
-  readonly size: "small" | "large"
   /** The longest time that is shown, in milliseconds. */
   readonly span: number
   /** Whether the last values are the current ones. Default: true. */
@@ -154,9 +149,9 @@ const Legend = ({ at, isLive = true, lines, span, times }: ChartProps & { readon
   )
 }
 
-/** A line chart over time, drawn on a canvas. A large one has axes and a legend with the values at the pointer. */
+/** A line chart over time, drawn on a canvas, with axes and a legend with the values at the pointer. */
 export const Chart = (props: ChartProps) => {
-  const { label, lines, onZoom, size, span } = props
+  const { label, lines, onZoom, span } = props
   const canZoom = onZoom !== undefined
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<UPlot>(undefined)
@@ -170,7 +165,7 @@ export const Chart = (props: ChartProps) => {
     const make = () => {
       plot.current?.destroy()
       const zoom = canZoom ? (from: number, to: number) => latest.current.onZoom?.(from, to) : undefined
-      const options = optionsOf(size, latest.current.lines, span, element.clientWidth, setAt, zoom)
+      const options = optionsOf(latest.current.lines, span, element.clientWidth, setAt, zoom)
       plot.current = new UPlot(options, toData(latest.current), element)
     }
     make()
@@ -191,12 +186,12 @@ export const Chart = (props: ChartProps) => {
       plot.current?.destroy()
       plot.current = undefined
     }
-  }, [drawn, size, span, canZoom])
+  }, [drawn, span, canZoom])
   useEffect(() => plot.current?.setData(toData(latest.current)), [props.times, ...lines.map(({ values }) => values)])
   return (
     <>
-      <div ref={place} className={`chart ${size}`} role="img" aria-label={label} />
-      {size === "large" && <Legend {...props} at={at} />}
+      <div ref={place} className="chart large" role="img" aria-label={label} />
+      <Legend {...props} at={at} />
     </>
   )
 }

@@ -84,7 +84,6 @@ const Drawn = ({ dataOf, older, range }: DrawnProps) => {
       <figcaption>{caption}, {words}</figcaption>
       <Chart
         {...together(metrics, metrics.map((metric) => dataOf[metric]), older, words)}
-        size="large"
         span={range.span}
         isLive={range.to === 0}
         onZoom={zoom}

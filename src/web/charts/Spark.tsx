@@ -5,7 +5,8 @@ import type { HistoryResponse } from "../../protocol/http/admin/AdminLive.ts"
 import * as Format from "../core/format.ts"
 import { detailHistory, type Series, topicHistory } from "../live/history.ts"
 import { liveAtom } from "../live/live.ts"
-import { Chart, type Metric } from "./Chart.tsx"
+import type { Metric } from "./Chart.tsx"
+import { SmallChart } from "./SmallChart.tsx"
 
 /** The points of one line. */
 export interface ChartData {
@@ -61,13 +62,7 @@ export const labelOf = (metric: Metric, { values }: ChartData, words = "past hou
 const hourMillis = 3_600_000
 
 const Drawn = ({ data, metric }: { readonly data: ChartData; readonly metric: Metric }) => (
-  <Chart
-    times={data.times}
-    lines={[{ metric, values: data.values }]}
-    size="small"
-    span={hourMillis}
-    label={labelOf(metric, data)}
-  />
+  <SmallChart times={data.times} values={data.values} metric={metric} span={hourMillis} label={labelOf(metric, data)} />
 )
 
 /** A small chart of a topic's past hour, for the list of topics. */

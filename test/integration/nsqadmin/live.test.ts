@@ -29,7 +29,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's live pages", (it
       // A topic is listed as long as an nsqlookupd lists it.
       for (const lookupd of lookupds) yield* lookupd.post("/topic/delete?topic=orders")
       yield* view.act(() => row(view, "orders").waitFor({ state: "detached" }))
-      const charts = yield* view.act(() => row(view, "payments").locator("canvas").count())
+      const charts = yield* view.act(() => row(view, "payments").locator("svg.chart").count())
       assert.strictEqual(charts, 2)
       assert.strictEqual(yield* view.act((page) => page.locator("body").getAttribute("data-mark")), "same document")
     }))
