@@ -93,6 +93,7 @@ const nsqlookupd: Table = {
   "GET /channels": "read",
   "GET /lookup": "read",
   "GET /watch": "start",
+  "GET /metrics": "read",
   "POST /topic/create": "change",
   "POST /topic/delete": "change",
   "POST /topic/tombstone": "change",

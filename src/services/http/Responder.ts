@@ -25,27 +25,38 @@ const isPoll = ({ headers, method }: IncomingMessage): boolean =>
 
 const remoteAddress = ({ socket }: IncomingMessage): string => peerAddress(socket.remoteAddress, socket.remotePort)
 
-/** Returns a function that handles one request by these routes and sends the response. */
-export const make = Effect.fnUntraced(function*(routes: ReadonlyArray<Router.Route>) {
+/** The path of requests without a route. */
+const noPath = "none"
+
+/**
+ * Returns a function that handles one request by these routes and sends the response. `responded` gets the path of the route, `none`
+ * without one, and the status.
+ */
+export const make = Effect.fnUntraced(function*(
+  routes: ReadonlyArray<Router.Route>,
+  responded: ((path: string, status: number) => void) | undefined = undefined
+) {
   const router = Router.make(routes)
   const threshold = yield* LogThreshold
 
   const responseTo = (request: Omit<Router.HttpRequest, "parameter">) =>
     Effect.suspend(() => {
       const found = router(request.incoming.method ?? "", request.target)
-      if (found._tag === "Response") return Effect.succeed({ response: found.response, logged: found.logged })
+      if (found._tag === "Response") {
+        return Effect.succeed({ response: found.response, logged: found.logged, path: noPath })
+      }
       const { parameter, route } = found
       return route.handle({ ...request, parameter }).pipe(
         Effect.catchTag("HttpFailure", ({ response }) => Effect.succeed(response)),
         // Routes that are polled permanently are neither logged nor traced.
         route.logged ? TraceContext.inSpan(request.incoming, route.path, ({ status }) => status) : identity,
-        Effect.map((response) => ({ response, logged: route.logged }))
+        Effect.map((response) => ({ response, logged: route.logged, path: route.path }))
       )
     }).pipe(
       Effect.catchDefect((defect) =>
         Effect.as(
           Effect.logError(`${request.incoming.method} ${request.incoming.url} failed`, defect),
-          { response: HttpResponse.internalError, logged: true }
+          { response: HttpResponse.internalError, logged: true, path: noPath }
         )
       )
     )
@@ -61,7 +72,8 @@ export const make = Effect.fnUntraced(function*(routes: ReadonlyArray<Router.Rou
   return Effect.fnUntraced(
     function*(incoming: IncomingMessage, outgoing: ServerResponse, target: RequestTarget.RequestTarget) {
       const started = yield* Clock.monotonicTimeNanos
-      const { logged, response } = yield* responseTo({ target, incoming, outgoing })
+      const { logged, path, response } = yield* responseTo({ target, incoming, outgoing })
+      responded?.(path, response.status)
       const level = response.status === 200 && isPoll(incoming) ? "debug" : "info"
       if (logged && threshold.allows(level)) {
         const elapsed = GoDuration.format(Duration.nanos((yield* Clock.monotonicTimeNanos) - started))

@@ -15,8 +15,9 @@ import type { NetError } from "../net/NetError.ts"
 import type { Listener } from "../net/Transport.ts"
 import type { OptionsError } from "../options/OptionsError.ts"
 import * as LookupRoutes from "./LookupRoutes.ts"
+import * as MetricsRoutes from "./MetricsRoutes.ts"
 import { NsqlookupdOptions } from "./NsqlookupdOptions.ts"
-import type { Registrations } from "./Registrations.ts"
+import { Registrations } from "./Registrations.ts"
 import { Watches } from "./Watches.ts"
 import * as WatchRoutes from "./WatchRoutes.ts"
 
@@ -25,7 +26,7 @@ const anyAddress = ":0"
 
 /** All endpoints. */
 export const allRoutes = Effect.map(
-  Effect.all([LookupRoutes.make, WatchRoutes.make, DebugRoutes.makeProfiles("/debug/pprof")]),
+  Effect.all([LookupRoutes.make, WatchRoutes.make, MetricsRoutes.make, DebugRoutes.makeProfiles("/debug/pprof")]),
   (groups) => groups.flat()
 )
 
@@ -53,7 +54,11 @@ export class LookupHttp extends Context.Service<LookupHttp, Listener>()("effect-
 const serve = Effect.fnUntraced(function*(own: ReadonlyArray<Route>) {
   const { broadcastAddress, httpAddress, httpAllowedHosts, maxHttpConnections } = yield* NsqlookupdOptions
   const state = yield* DaemonState
-  const respond = yield* Responder.make(yield* OwnRoutes.combine(yield* allRoutes, own))
+  const { counts } = yield* Registrations
+  const respond = yield* Responder.make(
+    yield* OwnRoutes.combine(yield* allRoutes, own),
+    (path, status) => counts.requests.add({ path, code: String(status) })
+  )
   const handlers = yield* FiberSet.make<void>()
   const fork = yield* FiberSet.runtime(handlers)()
   const guard = yield* RequestGuard.make({

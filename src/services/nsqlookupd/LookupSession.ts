@@ -70,6 +70,7 @@ export const make = Effect.gen(function*() {
 
     /** Returns the response to a REGISTER beyond a limit. Earlier registrations and the connection stay. */
     private refuse(limit: string): Buffer {
+      registrations.counts.refused++
       if (!this.isRefusedBefore) this.lines.push(`[${this.name}] - REGISTER too many registrations, ${limit}`)
       this.isRefusedBefore = true
       return encodeReply(Buffer.from(`E_INVALID REGISTER too many registrations, ${limit}`))
@@ -77,6 +78,7 @@ export const make = Effect.gen(function*() {
 
     /** Executes a command and returns the response. */
     private execute(command: LookupCommand): Buffer | ProtocolError {
+      registrations.counts.command(command._tag)
       if (command._tag === "IDENTIFY") {
         const { broadcast_address, http_port, tcp_port, version } = command.producer
         this.producer = registrations.identify(this.name, command.producer)
@@ -117,7 +119,10 @@ export const make = Effect.gen(function*() {
         if (response instanceof ProtocolError) error = response
         else responses.push(response)
       }
-      if (error !== undefined) responses.push(encodeReply(Buffer.from(error.message, "latin1")))
+      if (error !== undefined) {
+        registrations.counts.errors++
+        responses.push(encodeReply(Buffer.from(error.message, "latin1")))
+      }
       if (responses.length > 0) this.connection.write(Buffer.concat(responses))
       return error
     }
@@ -168,8 +173,15 @@ export const make = Effect.gen(function*() {
     }
   )
 
+  /** Counts a connection while it is open. */
+  const counted = <A, E, R>(serving: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => {
+      registrations.counts.connections++
+      return Effect.ensuring(serving, Effect.sync(() => void registrations.counts.connections--))
+    })
+
   return (connection: Connection): Effect.Effect<void, never, Scope.Scope> =>
-    serve(connection).pipe(
+    counted(serve(connection)).pipe(
       Effect.catch((lost) => Effect.logInfo(`client(${connection.remoteAddress}) - ${lost.message}`)),
       Effect.catchDefect((defect) =>
         Effect.logError(`client(${connection.remoteAddress}) - closed by a defect`, defect)

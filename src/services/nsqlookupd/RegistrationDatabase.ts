@@ -13,6 +13,7 @@ import { isEphemeral } from "../../protocol/client/Names.ts"
 import type { ProducerIdentity } from "../../protocol/lookup/LookupIdentity.ts"
 import type * as Time from "../core/Time.ts"
 import { debugEntries } from "./DebugEntries.ts"
+import { LookupCounts } from "./LookupCounts.ts"
 import type { NsqlookupdOptions } from "./NsqlookupdOptions.ts"
 import {
   type ChannelKey,
@@ -48,6 +49,8 @@ const wildcard = "*"
 export class RegistrationDatabase {
   /** The names of changed topics. Subscribers must take without delay, because the queue is unbounded. */
   readonly changes: PubSub.PubSub<string>
+  /** What nsqlookupd has received since its start. */
+  readonly counts = new LookupCounts()
 
   private readonly topicKeys = new Map<string, TopicKey>()
   private readonly producers = new Set<Producer>()
@@ -273,6 +276,17 @@ export class RegistrationDatabase {
         tombstones: topics.map(({ producers }) => this.isTombstoned(producers.get(producer)))
       }
     })
+  }
+
+  /** Returns the numbers of topics, channels, connected and active producers, and of the topics and channels of all producers. */
+  sizes(): Readonly<Record<"topics" | "channels" | "producers" | "active" | "entries", number>> {
+    let [topics, channels, active] = [0, 0, 0]
+    for (const topic of this.topicKeys.values()) {
+      if (topic.known) topics++
+      channels += topic.channels.size
+    }
+    for (const producer of this.producers) if (this.isActive(producer)) active++
+    return { topics, channels, producers: this.producers.size, active, entries: this.registrations }
   }
 
   /**

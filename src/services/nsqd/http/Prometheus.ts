@@ -29,7 +29,7 @@ const make: Effect.Effect<
 
     const metrics = Effect.fnUntraced(function*({ target }: HttpRequest) {
       const query = yield* Arguments.query(target)
-      const { contentType, pieces } = yield* Effect.promise(() => import("../metrics/Prometheus.ts"))
+      const { contentType, pieces } = yield* Effect.promise(() => import("../../http/PrometheusText.ts"))
       const sources = { broker, clients, memory, health: yield* storage.health }
       const choice = { ...NsqdMetrics.usualChoice, includeEphemeral: query.get("ephemeral") === "true" }
       const daemons = yield* finish(turns, NsqdMetrics.collectInSteps(sources, choice))

@@ -6,11 +6,11 @@
  * names are often new for every consumer, are included only on request.
  */
 import type { Metric } from "effect"
-import { performance } from "node:perf_hooks"
 import process from "node:process"
 import { isEphemeral } from "../../../protocol/client/Names.ts"
 import * as ByName from "../../core/ByName.ts"
 import { packageVersion, version } from "../../core/Version.ts"
+import { addProcess, type Labels, MetricCollection, switched } from "../../http/MetricCollection.ts"
 import type { Broker } from "../broker/Broker.ts"
 import type { Channel } from "../broker/Channel.ts"
 import type { Clients } from "../broker/Clients.ts"
@@ -59,25 +59,8 @@ export interface Choice {
  */
 export const usualChoice: Choice = { includeEphemeral: false, describedMax }
 
-type Labels = Readonly<Record<string, string>>
-
-const noLabels: Labels = {}
-
-const nothing = () => {}
-
-/** A registry that is filled once and does not change afterwards. */
-class Collection {
-  readonly registry: Metric.MetricRegistry = new Map()
-
-  gauge(id: string, description: string, value: number, attributes = noLabels): void {
-    this.add({ id, type: "Gauge", description, attributes }, { value })
-  }
-
-  /** A number that only increases during the lifetime of the counted object. */
-  counter(id: string, description: string, count: number, attributes = noLabels): void {
-    this.add({ id, type: "Counter", description, attributes }, { count, incremental: true })
-  }
-
+/** The metrics, and histograms of latencies. */
+class Collection extends MetricCollection {
   histogram(id: string, description: string, histogram: LatencyHistogram, attributes: Labels): void {
     const { counts, max, min, sum } = histogram
     let count = 0
@@ -85,14 +68,7 @@ class Collection {
     count += counts[bounds.length] ?? 0
     this.add({ id, type: "Histogram", description, attributes }, { buckets, count, min, max, sum })
   }
-
-  private add<State>(entry: Omit<Metric.Metric.Metadata<never, State>, "hooks">, state: State): void {
-    const hooks = { get: () => state, update: nothing, modify: nothing }
-    this.registry.set(String(this.registry.size), { ...entry, hooks })
-  }
 }
-
-const switched = (on: boolean): number => on ? 1 : 0
 
 const addTopic = (to: Collection, topic: Topic): void => {
   const labels = { topic: topic.name }
@@ -200,24 +176,11 @@ function* addBroker(
   }
 }
 
-/** Under the names that Prometheus's client libraries use. */
-const addProcess = (to: Collection, { broker, memory }: Sources): void => {
-  const { system, user } = process.cpuUsage()
-  const { external, heapTotal, heapUsed, rss } = process.memoryUsage()
+const addMemory = (to: Collection, { broker, memory }: Sources): void => {
+  addProcess(to, broker.startTime)
   const { gc_pause_usec_100: longestPause, gc_total_runs } = memory.read()
-  to.gauge("process_start_time_seconds", "Start of the daemon, in seconds since the epoch.", broker.startTime)
-  to.counter("process_cpu_user_seconds_total", "Processor time spent in the process's own code.", user / 1e6)
-  to.counter("process_cpu_system_seconds_total", "Processor time spent in the operating system.", system / 1e6)
-  to.counter("process_cpu_seconds_total", "Processor time.", (user + system) / 1e6)
-  to.gauge("process_resident_memory_bytes", "Resident memory of the process.", rss)
-  to.gauge("nodejs_heap_size_total_bytes", "Size of V8's heap.", heapTotal)
-  to.gauge("nodejs_heap_size_used_bytes", "Used part of V8's heap.", heapUsed)
-  to.gauge("nodejs_external_memory_bytes", "Size of the buffers outside V8's heap, which hold messages.", external)
   to.counter("nodejs_gc_runs_total", "Garbage collections.", gc_total_runs)
   to.gauge("nodejs_gc_pause_max_seconds", "Longest of the last 256 garbage collection pauses.", longestPause / 1e6)
-  const { active, idle } = performance.eventLoopUtilization()
-  to.counter("nodejs_eventloop_active_seconds_total", "Time in which the event loop was busy.", active / 1e3)
-  to.counter("nodejs_eventloop_idle_seconds_total", "Time in which the event loop waited.", idle / 1e3)
 }
 
 /** Collects all series, in steps. The first call makes channels keep histograms of their latencies. */
@@ -225,7 +188,7 @@ export function* collectInSteps(sources: Sources, choice: Choice): Generator<voi
   sources.broker.keepLatencyHistograms()
   const collection = new Collection()
   yield* addBroker(collection, sources, choice)
-  addProcess(collection, sources)
+  addMemory(collection, sources)
   return collection.registry
 }
 

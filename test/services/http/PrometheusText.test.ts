@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Metric } from "effect"
-import * as Prometheus from "../../../../src/services/nsqd/metrics/Prometheus.ts"
+import * as Prometheus from "../../../src/services/http/PrometheusText.ts"
 
 const print = (registries: ReadonlyArray<Metric.MetricRegistry>) => Array.from(Prometheus.pieces(registries)).join("")
 
