@@ -118,6 +118,7 @@ const nsqadmin: Table = {
         "/warnings",
         "/daemons",
         "/ping",
+        "/metrics",
         "/static/:asset",
         "/fonts/:asset",
         "/config/:opt",

@@ -21,6 +21,7 @@ import * as GoDuration from "../core/GoDuration.ts"
 import { type OptionsError, refusedValue } from "../options/OptionsError.ts"
 import type { AdminAccess } from "./AdminAccess.ts"
 import type { AdminConfig } from "./AdminConfig.ts"
+import { AdminMetrics } from "./AdminMetrics.ts"
 import * as AdminPage from "./AdminPage.ts"
 import * as AdminRoutes from "./AdminRoutes.ts"
 import type { Alerts } from "./Alerts.ts"
@@ -47,7 +48,7 @@ type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 const internalError = Endpoints.failure(500, "INTERNAL_ERROR")
 
 /** Paths of programs, whose responses stay JSON also in a browser. */
-const ofPrograms = /^\/(?:api|config|static|fonts|render|ping)(?:\/|$)/
+const ofPrograms = /^\/(?:api|config|static|fonts|render|ping|metrics)(?:\/|$)/
 
 /** Whether a user follows a link or types an address: a page explains more than a line of JSON. */
 const wantsPage = ({ headers, method }: HttpServerRequest.HttpServerRequest, path: string): boolean =>
@@ -121,25 +122,32 @@ const isAbort = (cause: Cause.Cause<unknown>): boolean =>
   Cause.hasInterruptsOnly(cause) ||
   cause.reasons.some((reason) => reason._tag === "Interrupt" && reason.annotations.has(HttpServerError.ClientAbort.key))
 
-/** Logs a line per request, as in NSQ. A disconnected client is not logged as a failure. */
-const logged = <E, R>(app: App<E, R>): App<never, R | HttpServerRequest.HttpServerRequest> =>
-  Effect.gen(function*() {
-    const request = yield* HttpServerRequest.HttpServerRequest
-    const what = `${request.method} ${Peer.target(request)}`
-    const started = yield* Clock.monotonicTimeNanos
-    let isAborted = false
-    const response = yield* Effect.catchCause(app, (cause) => {
-      isAborted = isAbort(cause)
-      const log = isAborted
-        ? Effect.logDebug(`${what}: client disconnected`, cause)
-        : Effect.logError(`${what} failed`, cause)
-      return Effect.as(log, internalError)
+/**
+ * Logs a line per request, as in NSQ, and counts it. A disconnected client is not logged as a failure, nor counted. Prometheus requests
+ * metrics all the time, which are not logged.
+ */
+const logged =
+  (responded: (status: number) => void, unlogged: string) =>
+  <E, R>(app: App<E, R>): App<never, R | HttpServerRequest.HttpServerRequest> =>
+    Effect.gen(function*() {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const what = `${request.method} ${Peer.target(request)}`
+      const started = yield* Clock.monotonicTimeNanos
+      let isAborted = false
+      const response = yield* Effect.catchCause(app, (cause) => {
+        isAborted = isAbort(cause)
+        const log = isAborted
+          ? Effect.logDebug(`${what}: client disconnected`, cause)
+          : Effect.logError(`${what} failed`, cause)
+        return Effect.as(log, internalError)
+      })
+      if (isAborted) return response
+      responded(response.status)
+      if (response.status === 200 && Peer.target(request) === unlogged) return response
+      const elapsed = GoDuration.format(Duration.nanos((yield* Clock.monotonicTimeNanos) - started))
+      yield* Effect.logInfo(`${response.status} ${what} (${Peer.address(request)}) ${elapsed}`)
+      return response
     })
-    if (isAborted) return response
-    const elapsed = GoDuration.format(Duration.nanos((yield* Clock.monotonicTimeNanos) - started))
-    yield* Effect.logInfo(`${response.status} ${what} (${Peer.address(request)}) ${elapsed}`)
-    return response
-  })
 
 const apiRoutes = HttpApiBuilder.layer(AdminApi).pipe(
   Layer.provide([
@@ -157,6 +165,7 @@ export type Services =
   | Checked
   | AdminAccess
   | AdminConfig
+  | AdminMetrics
   | Alerts
   | Cluster
   | ClusterActions
@@ -185,6 +194,7 @@ export const make = Effect.fnUntraced(function*(own: ReadonlyArray<HttpRouter.Ro
   const checked = yield* Checked
   const { proxyGraphite, sampleInterval } = yield* NsqadminOptions
   const { basePath } = checked
+  const metrics = yield* AdminMetrics
   const standard = [...Endpoints.ofApi(), ...AdminRoutes.endpoints(proxyGraphite)]
   const taken = own.find((route) => standard.some(({ method, path }) => method === route.method && path === route.path))
   if (taken !== undefined) return yield* refusedValue(`the route ${taken.method} ${taken.path} exists already`)
@@ -199,7 +209,7 @@ export const make = Effect.fnUntraced(function*(own: ReadonlyArray<HttpRouter.Ro
     Effect.map(finished),
     streamed(Math.max(leastPatienceMillis, 3 * Duration.toMillis(sampleInterval))),
     compressed,
-    logged,
+    logged(metrics.responded, `${basePath}/metrics`),
     Effect.map(secured),
     Effect.provideService(HttpPlatform.HttpPlatform, yield* HttpPlatform.HttpPlatform)
   )

@@ -5,6 +5,7 @@ import { IpNetwork, NetAddress } from "effect/net"
 import type { ConfigValue } from "../options/OptionKind.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { AdminConfig } from "./AdminConfig.ts"
+import { AdminMetrics } from "./AdminMetrics.ts"
 import * as AdminPage from "./AdminPage.ts"
 import { type Endpoint, failure } from "./Endpoints.ts"
 import { Graphite } from "./Graphite.ts"
@@ -31,6 +32,7 @@ const pages = [
 export const endpoints = (proxyGraphite: boolean): ReadonlyArray<Endpoint> => [
   ...pages.map((path) => ({ method: "GET", path })),
   { method: "GET", path: "/ping" },
+  { method: "GET", path: "/metrics" },
   { method: "GET", path: "/static/:asset" },
   { method: "GET", path: "/fonts/:asset" },
   { method: "GET", path: "/config/:opt" },
@@ -68,6 +70,13 @@ export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
     yield* Effect.forEach(pages, (path) => router.add("GET", path, page(200)))
 
     yield* router.add("GET", "/ping", HttpServerResponse.text("OK"))
+
+    const metrics = yield* AdminMetrics
+    const printed = Effect.gen(function*() {
+      const { contentType, pieces } = yield* Effect.promise(() => import("../http/PrometheusText.ts"))
+      return HttpServerResponse.text(Array.from(pieces([metrics.collect().registry])).join(""), { contentType })
+    })
+    yield* router.add("GET", "/metrics", printed)
 
     const asset = Effect.gen(function*() {
       const { asset: name = "" } = yield* HttpRouter.params

@@ -27,6 +27,7 @@ import { AdminAccess } from "./AdminAccess.ts"
 import { Checked, ClusterApp, type Services } from "./AdminApp.ts"
 import { AdminConfig } from "./AdminConfig.ts"
 import { AdminHttp, FurtherClusters } from "./AdminHttp.ts"
+import { AdminMetrics } from "./AdminMetrics.ts"
 import { Alerts } from "./Alerts.ts"
 import { Graphite } from "./Graphite.ts"
 import { History } from "./History.ts"
@@ -152,7 +153,7 @@ const start = Effect.fnUntraced(function*(given: Pieces) {
     const own = { ...options, historyDir }
     return app.pipe(
       Layer.provide([AdminConfig.layer, WebAssets.layer, Graphite.layer]),
-      Layer.provide([LiveFeed.layer, TailFeed.layer, TestMessage.layer]),
+      Layer.provide([LiveFeed.layer, TailFeed.layer, TestMessage.layer, AdminMetrics.layer]),
       Layer.provide(Alerts.layer(all.length > 1 ? name : "")),
       Layer.provide([History.layer, Mutes.layer, Webhooks.layer]),
       Layer.provide(HistoryStore.layer),
