@@ -57,6 +57,10 @@ const nsqd: Table = {
   "GET /node": "read",
   "GET /clients": "read",
   "POST /client/close": "change",
+  "GET /messages": "read",
+  "DELETE /messages": "change",
+  "POST /messages/requeue": "change",
+  "POST /channel/seek": "change",
   "GET /policies": "read",
   "PUT /policies": "change",
   "DELETE /policies": "change",
@@ -147,6 +151,7 @@ const nsqadmin: Table = {
   "GET /api/live": "start",
   "GET /api/history": "read",
   "POST /api/mutes": "adminChange",
+  "POST /api/alerts/test": "adminChange",
   "POST /api/messages/:topic": "adminChange",
   "GET /api/messages/:topic": "adminStart"
 }
