@@ -3,9 +3,11 @@
  */
 import { Duration, Effect, Schema } from "effect"
 import type { HttpClient } from "effect/http"
+import { type Connection, Connections } from "../../protocol/http/ClientsResponse.ts"
 import { DrainProgress } from "../../protocol/http/DrainResponse.ts"
 import { Info } from "../../protocol/http/InfoResponse.ts"
 import { MessagesPage, type MessageState } from "../../protocol/http/MessagesResponse.ts"
+import { NodeStatus } from "../../protocol/http/NodeResponse.ts"
 import { ListedPolicy, type Policy, PolicyInForce, PolicyList } from "../../protocol/http/PoliciesResponse.ts"
 import { SeekResponse } from "../../protocol/http/SeekResponse.ts"
 import { Stats } from "../../protocol/http/StatsResponse.ts"
@@ -38,6 +40,21 @@ export interface StatsOptions {
   readonly clients?: boolean
   /** Whether to include the memory of the process. Default: true. */
   readonly memory?: boolean
+}
+
+/**
+ * The connections to list. Default: all.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ConnectionOptions {
+  /** Those that consume this topic or have published to it. */
+  readonly topic?: string
+  /** Those that consume this channel of `topic`; ignored without it. */
+  readonly channel?: string
+  /** The one with this remote address, `host:port`. */
+  readonly address?: string
 }
 
 /**
@@ -215,6 +232,25 @@ export interface NsqdApi {
    */
   readonly endDrain: Effect.Effect<void, AdminError>
   /**
+   * Returns figures of nsqd's process and machine. NSQ's nsqd does not have them.
+   *
+   * @since 0.2.0
+   */
+  readonly node: Effect.Effect<NodeStatus, AdminError>
+  /**
+   * Returns the connections of clients, all or those that the options name. NSQ's nsqd does not have the list.
+   *
+   * @since 0.2.0
+   */
+  readonly connections: (options?: ConnectionOptions) => Effect.Effect<ReadonlyArray<Connection>, AdminError>
+  /**
+   * Ends the connection of the client with this remote address, `host:port`; its messages in flight return to the channel at once. NSQ's
+   * nsqd does not have it.
+   *
+   * @since 0.2.0
+   */
+  readonly closeConnection: (address: string) => Effect.Effect<void, AdminError>
+  /**
    * Returns messages of a durable topic, without consuming them. `next` of the page is the `from` of the next one, as a number; null
    * after the last message. NSQ's nsqd does not have it.
    *
@@ -340,6 +376,10 @@ export const make = Effect.fnUntraced(function*(
     ),
     drainProgress: get(DrainProgress, "/drain"),
     endDrain: Effect.asVoid(send({ method: "DELETE", path: "/drain" })),
+    node: get(NodeStatus, "/node"),
+    connections: ({ address, channel, topic } = {}) =>
+      Effect.map(get(Connections, "/clients", { address, channel, topic }), ({ clients }) => clients),
+    closeConnection: (address) => post("/client/close", { address }),
     messages: (topic, { bodyBytes, ...options } = {}) =>
       get(MessagesPage, "/messages", { topic, ...options, body_bytes: bodyBytes }),
     setLookupdAddresses: (addresses) => putConfig("nsqlookupd_tcp_addresses", JSON.stringify(addresses)),

@@ -45,6 +45,16 @@ describe("NsqdApi", () => {
       assert.isUndefined(yield* topicStats(api, "t"))
     }).pipe(cluster))
 
+  it.effect("the process of nsqd is reported, and connections are listed and closed", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      const { connection_count, health, memory } = yield* api.node
+      assert.deepStrictEqual([health, connection_count], ["OK", 0])
+      assert.isAbove(memory.rss_bytes, 0)
+      assert.deepStrictEqual(yield* api.connections({ topic: "t" }), [])
+      assert.strictEqual((yield* reasonOf(api.closeConnection("127.0.0.1:1")))._tag, "Refusal")
+    }).pipe(cluster))
+
   it.effect("a drain begins, says what is left, and ends", () =>
     Effect.gen(function*() {
       const { api } = yield* nsqd
