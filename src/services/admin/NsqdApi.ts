@@ -9,6 +9,7 @@ import { Info } from "../../protocol/http/InfoResponse.ts"
 import { MessagesPage, type MessageState } from "../../protocol/http/MessagesResponse.ts"
 import { NodeStatus } from "../../protocol/http/NodeResponse.ts"
 import { ListedPolicy, type Policy, PolicyInForce, PolicyList } from "../../protocol/http/PoliciesResponse.ts"
+import { RedriveProgress } from "../../protocol/http/RedriveResponse.ts"
 import { SeekResponse } from "../../protocol/http/SeekResponse.ts"
 import { Stats } from "../../protocol/http/StatsResponse.ts"
 import type { AdminError } from "./AdminError.ts"
@@ -91,6 +92,27 @@ export interface BrowseOptions {
 export type LogPlace = "beginning" | "end" | Date | number
 
 const placeText = (place: LogPlace): string => place instanceof Date ? place.toISOString() : String(place)
+
+/**
+ * Which dead letters are published again (docs/protocol/http.md#redrive).
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface RedriveOptions {
+  /** The channel of the dead-letter topic. Default: its only one, or `redrive` if it has none. */
+  readonly channel?: string
+  /** A single message, by its id or the one that it had before. Default: all. */
+  readonly id?: string
+  /** Only bodies with this text. Default: all. */
+  readonly contains?: string
+  /** Only JSON with a value at a path, such as `user.id=42`. Default: all. */
+  readonly json?: string
+  /** The topic to publish to. Default: the one that each message came from. */
+  readonly to?: string
+  /** Messages per second. Default: 0, no limit. */
+  readonly rate?: number
+}
 
 /**
  * The durability of a topic (docs/durability.md).
@@ -257,6 +279,24 @@ export interface NsqdApi {
    * @since 0.2.0
    */
   readonly messages: (topic: string, options?: BrowseOptions) => Effect.Effect<MessagesPage, AdminError>
+  /**
+   * Begins to publish the dead letters of a topic again. NSQ's nsqd does not have it.
+   *
+   * @since 0.2.0
+   */
+  readonly redrive: (topic: string, options?: RedriveOptions) => Effect.Effect<RedriveProgress, AdminError>
+  /**
+   * Returns how far the last redrive of a topic is. NSQ's nsqd does not have it.
+   *
+   * @since 0.2.0
+   */
+  readonly redriveProgress: (topic: string) => Effect.Effect<RedriveProgress, AdminError>
+  /**
+   * Ends a redrive. NSQ's nsqd does not have it.
+   *
+   * @since 0.2.0
+   */
+  readonly cancelRedrive: (topic: string) => Effect.Effect<RedriveProgress, AdminError>
   /** Sets the nsqlookupds to register at, `host:port` each, until nsqd ends. */
   readonly setLookupdAddresses: (addresses: ReadonlyArray<string>) => Effect.Effect<void, AdminError>
   /** Sets the log level, until nsqd ends. */
@@ -277,6 +317,7 @@ const decodeJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Json))
 
 const Durable = Schema.Struct({ durability: TopicDurability })
 const decodeDrain = Schema.decodeEffect(Schema.fromJsonString(DrainProgress))
+const decodeRedrive = Schema.decodeEffect(Schema.fromJsonString(RedriveProgress))
 const decodeDurable = Schema.decodeEffect(Schema.fromJsonString(Durable))
 const decodeSeek = Schema.decodeEffect(Schema.fromJsonString(SeekResponse))
 const decodePolicy = Schema.decodeEffect(Schema.fromJsonString(ListedPolicy))
@@ -307,6 +348,12 @@ export const make = Effect.fnUntraced(function*(
     post(`/channel/${action}`, { topic, channel })
   const putConfig = (key: string, value: string) =>
     Effect.asVoid(send({ method: "PUT", path: `/config/${key}`, body: Buffer.from(value) }))
+
+  const redrive = (method: "POST" | "DELETE", parameters: AdminRequests.Parameters) =>
+    Effect.flatMap(
+      send({ method, path: "/topic/redrive", parameters }),
+      ({ body }) => Effect.mapError(decodeRedrive(body.toString()), () => invalid(method, "/topic/redrive"))
+    )
 
   return {
     address,
@@ -382,6 +429,9 @@ export const make = Effect.fnUntraced(function*(
     closeConnection: (address) => post("/client/close", { address }),
     messages: (topic, { bodyBytes, ...options } = {}) =>
       get(MessagesPage, "/messages", { topic, ...options, body_bytes: bodyBytes }),
+    redrive: (topic, options = {}) => redrive("POST", { topic, ...options }),
+    redriveProgress: (topic) => get(RedriveProgress, "/topic/redrive", { topic }),
+    cancelRedrive: (topic) => redrive("DELETE", { topic }),
     setLookupdAddresses: (addresses) => putConfig("nsqlookupd_tcp_addresses", JSON.stringify(addresses)),
     setLogLevel: (level) => putConfig("log_level", level),
     freeMemory: post("/debug/freememory", {})

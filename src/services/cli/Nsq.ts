@@ -13,6 +13,7 @@ import { contextCommand } from "./contextCommand.ts"
 import { doctor } from "./doctor.ts"
 import { node, stat } from "./inspect.ts"
 import { peek } from "./peek.ts"
+import { dlq, policy, redrive } from "./policy.ts"
 import { publish } from "./publish.ts"
 import { root } from "./root.ts"
 import { subscribe, tail } from "./subscribe.ts"
@@ -42,6 +43,9 @@ export const nsq = root.pipe(
     top,
     topicCommand,
     channelCommand,
+    policy,
+    dlq,
+    redrive,
     node,
     contextCommand,
     bench,

@@ -2,6 +2,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Exit, FileSystem, Layer, References, Stdio, Stream } from "effect"
 import { Command } from "effect/cli"
+import type { Broker } from "../../../src/broker.ts"
 import { CliError } from "../../../src/services/cli/CliError.ts"
 import { nsq } from "../../../src/services/cli/Nsq.ts"
 import { NodeClient } from "../../../src/services/client/index.ts"
@@ -10,7 +11,7 @@ import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
 import type { Changes } from "../../../src/services/nsqd/options/NsqdOptions.ts"
 
 /** An nsqd on free ports, with a data directory of its own. */
-export const daemonWith = (options: Changes): Layer.Layer<Nsqd> =>
+export const daemonWith = (options: Changes): Layer.Layer<Nsqd | Broker> =>
   Layer.unwrap(Effect.gen(function*() {
     const files = yield* FileSystem.FileSystem
     const dataPath = yield* files.makeTempDirectoryScoped()
