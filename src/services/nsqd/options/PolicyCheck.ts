@@ -56,13 +56,16 @@ const number = (text: string): string | number => /^[\d.]+$/.test(text) ? Number
 const word = (text: string): string => text
 const truth = (text: string): string | boolean => text === "true" || (text === "false" ? false : text)
 
+/** A field without an effect is refused rather than ignored. */
+const unsupported: Field = { scope: "topic", fromText: word, problem: () => "is not supported by this version" }
+
 const duration = (scope: Scope): Field => ({ scope, fromText: word, problem: durationProblem })
 const whole = (scope: Scope): Field => ({ scope, fromText: number, problem: wholeProblem })
 const rate: Field = { scope: "topic", fromText: number, problem: rateProblem }
 
 const fields: { readonly [Name in PolicyField]: Field } = {
   ttl: duration("both"),
-  max_age: duration("topic"),
+  max_age: unsupported,
   max_depth: whole("both"),
   max_bytes: whole("both"),
   on_full: {
@@ -71,7 +74,7 @@ const fields: { readonly [Name in PolicyField]: Field } = {
     problem: (value) => actions.includes(value) ? undefined : `must be one of ${actions.join(", ")}`
   },
   publish_rate: rate,
-  client_publish_rate: rate,
+  client_publish_rate: unsupported,
   dedup_window: duration("topic"),
   dedup_count: whole("topic"),
   retention_age: duration("topic"),
