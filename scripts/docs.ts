@@ -25,6 +25,12 @@ if (!isInstalled()) {
   execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: site, stdio: "inherit" })
 }
 writePages(Path.join(site, "pages"))
+const openApi = Path.join(site, "pages/public/openapi")
+execFileSync(
+  process.execPath,
+  [Path.join(site, "validate.js"), ...Fs.readdirSync(openApi).map((name) => Path.join(openApi, name))],
+  { stdio: "inherit" }
+)
 run("typedoc/bin/typedoc", "--options", "site/typedoc.json")
 run("vitepress/bin/vitepress.js", "build", "site")
 const problems = check(Path.join(site, "dist"))

@@ -1,11 +1,6 @@
 /** The reference of a program's options, generated from its table: a section for each group, a row for each option. */
 import { type Option, type Program, programs, standalone } from "../dist/programs.ts"
-
-/** Escapes a text for a cell of a table. */
-const cell = (text: string): string =>
-  text.replaceAll("|", "\\|").replaceAll("<", "&lt;").replaceAll("{{", "&#123;&#123;").replaceAll("\n", " ")
-
-const code = (text: string): string => text === "" ? "" : `\`${text.replaceAll("|", "\\|")}\``
+import { cell, code } from "./tables.ts"
 
 const row = ({ isDaemon, name }: Program, { defaultText, flag, help, key, placeholder }: Option): string => {
   const value = placeholder === "" ? "" : `=<${placeholder}>`

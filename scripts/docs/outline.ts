@@ -33,9 +33,6 @@ const configuration = [
   "to_nsq"
 ]
 
-/** The daemons with an HTTP API. */
-export const apis = ["nsqd", "nsqlookupd", "nsqadmin"] as const
-
 /** The whole navigation. */
 export const outline: ReadonlyArray<Part> = [
   {
@@ -80,6 +77,10 @@ export const outline: ReadonlyArray<Part> = [
   {
     title: "Configuration",
     entries: configuration.map((program) => generated(program, `configuration/${program}`))
+  },
+  {
+    title: "HTTP APIs",
+    entries: ["nsqd", "nsqlookupd", "nsqadmin"].map((daemon) => generated(daemon, `http/${daemon}`))
   },
   {
     title: "Protocols and formats",

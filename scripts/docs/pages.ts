@@ -2,7 +2,9 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { configurationPages } from "./configuration.ts"
+import { httpPages } from "./httpPages.ts"
 import { type Needed, programPage, relink } from "./links.ts"
+import { documents as openApi } from "./openapi/apis.ts"
 import { documents, outline } from "./outline.ts"
 
 const root = Path.resolve(import.meta.dirname, "../..")
@@ -45,7 +47,7 @@ export const allPages = (): { readonly pages: ReadonlyMap<string, string>; reado
   for (const [source, { page }] of documents) {
     pages.set(page, relink(source, Fs.readFileSync(Path.join(root, source), "utf8"), needed))
   }
-  for (const [page, text] of configurationPages()) pages.set(page, text)
+  for (const [page, text] of [...configurationPages(), ...httpPages()]) pages.set(page, text)
   for (const source of needed.programs) {
     const code = Fs.readFileSync(Path.join(root, source), "utf8")
     pages.set(
@@ -67,5 +69,6 @@ export const writePages = (directory: string): void => {
   }
   for (const [page, text] of pages) write(`${page}.md`, text)
   for (const asset of assets) write(`public/files/${asset}`, Fs.readFileSync(Path.join(root, asset)))
+  for (const [name, document] of openApi()) write(`public/openapi/${name}.json`, JSON.stringify(document, null, 2))
   write("navigation.json", JSON.stringify(navigation))
 }

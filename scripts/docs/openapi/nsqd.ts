@@ -1,0 +1,484 @@
+/** nsqd's HTTP API. */
+import { Schema } from "effect"
+import { DrainedTopic, DrainProgress } from "../../../src/protocol/http/DrainResponse.ts"
+import { Info } from "../../../src/protocol/http/InfoResponse.ts"
+import { Channel, Client, Latency, Memory, Stats, Topic } from "../../../src/protocol/http/StatsResponse.ts"
+import { profiles } from "./debug.ts"
+import {
+  type Api,
+  bytes,
+  type Endpoint,
+  type Failure,
+  failure,
+  inPath,
+  json,
+  query,
+  text,
+  textFailure
+} from "./Endpoint.ts"
+
+const topic = query("topic", "name of the topic; `#ephemeral` at its end makes it ephemeral", "orders", {
+  required: true
+})
+const channel = query("channel", "name of the channel; `#ephemeral` at its end makes it ephemeral", "billing", {
+  required: true
+})
+
+const invalidRequest = failure(400, "INVALID_REQUEST", "the query is not valid")
+const missingTopic = failure(400, "MISSING_ARG_TOPIC", "there is no parameter `topic`")
+const invalidTopic = failure(400, "INVALID_TOPIC", "not a valid name of a topic")
+const anyTopicFailures = [invalidRequest, missingTopic]
+const topicFailures = [...anyTopicFailures, invalidTopic]
+const topicNotFound = failure(404, "TOPIC_NOT_FOUND", "the topic does not exist")
+const channelNotFound = failure(404, "CHANNEL_NOT_FOUND", "the channel does not exist")
+const internalError = failure(500, "INTERNAL_ERROR", "the change cannot be stored")
+const tooManyTopics = failure(403, "TOO_MANY_TOPICS: <reason>", "there are `--max-topics`")
+const tooManyChannels = failure(403, "TOO_MANY_CHANNELS: <reason>", "there are `--max-channels-per-topic`")
+const exiting = failure(503, "EXITING", "nsqd stops, or the topic is being deleted")
+const newChannelFailures = [
+  ...anyTopicFailures,
+  failure(400, "INVALID_ARG_TOPIC", "not a valid name of a topic"),
+  failure(400, "MISSING_ARG_CHANNEL", "there is no parameter `channel`"),
+  failure(400, "INVALID_ARG_CHANNEL", "not a valid name of a channel")
+]
+const channelFailures = [...newChannelFailures, topicNotFound]
+
+const publishFailures = [
+  ...topicFailures,
+  tooManyTopics,
+  exiting,
+  failure(503, "DRAINING: draining, publish to another nsqd", "nsqd drains"),
+  failure(503, "<error of the disk>", "the message cannot be stored")
+]
+
+const latency: Latency = { count: 0, percentiles: null }
+
+const client: Client = {
+  client_id: "worker-1",
+  hostname: "worker-1.internal",
+  version: "V2",
+  remote_address: "10.0.0.9:40112",
+  state: 3,
+  ready_count: 10,
+  in_flight_count: 1,
+  message_count: 17,
+  finish_count: 16,
+  requeue_count: 0,
+  connect_ts: 1_795_989_632,
+  sample_rate: 0,
+  deflate: false,
+  snappy: false,
+  user_agent: "effect-nsq/0.2.0",
+  topology_zone: "",
+  topology_region: "",
+  tls: false,
+  tls_cipher_suite: "",
+  tls_version: "",
+  tls_negotiated_protocol: "",
+  tls_negotiated_protocol_is_mutual: false
+}
+
+const stats: Stats = {
+  version: "1.3.0",
+  health: "OK",
+  start_time: 1_795_980_000,
+  topics: [{
+    topic_name: "orders",
+    channels: [{
+      channel_name: "billing",
+      depth: 4,
+      backend_depth: 0,
+      in_flight_count: 1,
+      deferred_count: 0,
+      message_count: 21,
+      requeue_count: 0,
+      timeout_count: 0,
+      client_count: 1,
+      clients: [client],
+      paused: false,
+      e2e_processing_latency: latency
+    }],
+    depth: 0,
+    backend_depth: 0,
+    message_count: 21,
+    message_bytes: 4200,
+    paused: false,
+    e2e_processing_latency: latency,
+    durability: "synced"
+  }],
+  producers: null
+}
+
+const drain: DrainProgress = {
+  draining: true,
+  since: 1_795_989_632,
+  drained: false,
+  topics: [{ topic_name: "orders", depth: 4, in_flight_count: 1, deferred_count: 0, waited_for: true }]
+}
+
+/** Two endpoints from before NSQ 1.0 for a current one. */
+const formerly = (path: string, former: string, parts: Partial<Endpoint>): ReadonlyArray<Endpoint> =>
+  (["GET", "POST"] as const).map((method) => ({
+    ...parts,
+    method,
+    path: former,
+    tag: "Paths from before NSQ 1.0",
+    summary: `The same as POST ${path}`,
+    isDeprecated: true
+  }))
+
+/** An action on a topic or a channel, with its names from before NSQ 1.0. */
+const action = (
+  noun: "topic" | "channel",
+  verb: string,
+  summary: string,
+  failures: ReadonlyArray<Failure>
+): ReadonlyArray<Endpoint> => {
+  const parts = { summary, parameters: noun === "topic" ? [topic] : [topic, channel], failures }
+  const path = `/${noun}/${verb}`
+  return [
+    { method: "POST", path, tag: "Topics and channels", ...parts },
+    ...formerly(path, `/${verb}_${noun}`, parts)
+  ]
+}
+
+const Durability = Schema.Struct({ durability: Schema.Literals(["memory", "written", "synced"]) })
+
+const durability: Omit<Endpoint, "method"> = {
+  path: "/topic/durability",
+  tag: "Topics and channels",
+  summary: "Changes the durability of a topic",
+  description: "Moves the messages of the topic. The setting survives restarts and counts before the options of nsqd.",
+  parameters: [
+    topic,
+    query("durability", "`default` for that of the options", "synced", {
+      required: true,
+      schema: { type: "string", enum: ["memory", "written", "synced", "default"] }
+    })
+  ],
+  response: json(Durability, "the durability from then on", { durability: "synced" }),
+  failures: [
+    ...topicFailures,
+    failure(400, "MISSING_ARG_DURABILITY", "there is no parameter `durability`"),
+    failure(400, "INVALID_ARG_DURABILITY", "not a durability, or not possible for an ephemeral topic"),
+    topicNotFound,
+    internalError
+  ],
+  isOwn: true
+}
+
+const subscription = query(
+  "subscription",
+  "id of the subscription, from its event `subscribed`",
+  "5f1c0b9e7d3a48c2a6e4f09b1d7c3e58",
+  {
+    required: true
+  }
+)
+const messageId = query("id", "id of the message", "19d3a5c2f0401000", { required: true })
+const milliseconds = (minimum: number) => ({ schema: { type: "integer", minimum } })
+
+const subFailures = [
+  invalidRequest,
+  failure(400, "MISSING_ARG_SUBSCRIPTION", "there is no parameter `subscription`"),
+  failure(404, "SUBSCRIPTION_NOT_FOUND", "there is no such subscription, or its connection has ended")
+]
+const messageFailures = [
+  ...subFailures,
+  failure(400, "MISSING_ARG_ID", "there is no parameter `id`"),
+  failure(400, "INVALID_ARG_ID", "not the id of a message"),
+  failure(403, "MESSAGE_NOT_OWNED", "the message is in flight to another consumer"),
+  failure(404, "MESSAGE_NOT_IN_FLIGHT", "the message timed out, or is finished")
+]
+
+const consuming = (path: string, summary: string, parts: Partial<Endpoint>): Endpoint => ({
+  method: "POST",
+  path,
+  tag: "Consuming",
+  summary,
+  failures: messageFailures,
+  isOwn: true,
+  ...parts
+})
+
+const drainEndpoint = (method: Endpoint["method"], summary: string): Endpoint => ({
+  method,
+  path: "/drain",
+  tag: "State",
+  summary,
+  response: json(DrainProgress, "how far the drain is", drain),
+  isOwn: true
+})
+
+const configKey = inPath("name", "key of the option, as in the config file", "log_level")
+const configValue = text("the value: text for strings, JSON for other types, durations in nanoseconds", "2")
+
+/** The API. */
+export const nsqd: Api = {
+  name: "nsqd",
+  summary: "Publishing, consuming, topics and channels, and the state of an nsqd",
+  server: "http://127.0.0.1:4151",
+  schemas: { Channel, Client, DrainProgress, DrainedTopic, Info, Latency, Memory, Stats, Topic },
+  endpoints: [
+    {
+      method: "POST",
+      path: "/pub",
+      tag: "Publishing",
+      summary: "Publishes a message",
+      parameters: [
+        topic,
+        query("defer", "delay until the first delivery, in ms, at most `--max-req-timeout`", 5000, milliseconds(0))
+      ],
+      body: bytes("the message, at most `--max-msg-size`", "hello"),
+      response: text("nsqd has the message", "OK"),
+      failures: [
+        failure(413, "MSG_TOO_BIG", "the body exceeds `--max-msg-size`"),
+        failure(400, "MSG_EMPTY", "the body is empty"),
+        failure(400, "INVALID_DEFER", "`defer` is out of range"),
+        failure(400, "REJECTED <reason>", "a check of an embedding program refuses the message"),
+        ...publishFailures
+      ]
+    },
+    {
+      method: "POST",
+      path: "/mpub",
+      tag: "Publishing",
+      summary: "Publishes several messages",
+      parameters: [
+        topic,
+        query(
+          "binary",
+          "whether the body is a count, then a size and the bytes of each message (big-endian, 4 bytes)",
+          true,
+          {
+            schema: { type: "boolean", default: false }
+          }
+        )
+      ],
+      body: bytes("a message in each line, at most `--max-body-size`", "one\ntwo\nthree"),
+      response: text("nsqd has all messages", "OK"),
+      failures: [
+        failure(413, "BODY_TOO_BIG", "the body exceeds `--max-body-size`"),
+        failure(413, "MSG_TOO_BIG", "a line exceeds `--max-msg-size`"),
+        failure(413, "BAD_BODY", "binary: not a valid count"),
+        failure(
+          413,
+          "BAD_MESSAGE",
+          "binary: the size of a message is missing, 0 or too large, or its bytes are missing"
+        ),
+        failure(400, "REJECTED <reason>", "a check of an embedding program refuses the messages"),
+        ...publishFailures
+      ]
+    },
+    {
+      method: "GET",
+      path: "/sub",
+      tag: "Consuming",
+      summary: "Subscribes to a channel",
+      description:
+        "The topic and the channel are created if they do not exist. With an auth server, `Authorization: Bearer <secret>` is required.",
+      parameters: [
+        topic,
+        channel,
+        query("rdy", "messages in flight at a time, at most `--max-rdy-count`", 10, {
+          schema: { type: "integer", minimum: 1, default: 1 }
+        }),
+        query("msg_timeout", "message timeout in ms, at most `--max-msg-timeout`", 60_000, milliseconds(1)),
+        query("heartbeat", "time without a message after which a comment follows, in ms", 30_000, milliseconds(1000)),
+        query("client_id", "name in `/stats`, at most 256 characters", "worker-1")
+      ],
+      response: text(
+        "server-sent events: `subscribed`, then `message` for each message",
+        `event: subscribed\ndata: {"subscription":"5f1c0b9e7d3a48c2a6e4f09b1d7c3e58","rdy":10,"msg_timeout":60000,"heartbeat":30000}\n\n` +
+          `id: 19d3a5c2f0401000\nevent: message\ndata: {"id":"19d3a5c2f0401000","timestamp":1795989632123456789,"attempts":1,"body":"tea"}\n\n`,
+        "text/event-stream"
+      ),
+      failures: [
+        ...newChannelFailures,
+        failure(400, "INVALID_ARG_RDY", "`rdy` is out of range"),
+        failure(400, "INVALID_ARG_MSG_TIMEOUT", "`msg_timeout` is out of range"),
+        failure(400, "INVALID_ARG_HEARTBEAT", "`heartbeat` is out of range"),
+        failure(400, "INVALID_ARG_CLIENT_ID", "`client_id` is too long"),
+        failure(401, "AUTH_REQUIRED", "there is no secret"),
+        failure(401, "AUTH_FAILED", "the auth server does not accept the secret"),
+        failure(403, "UNAUTHORIZED", "the secret does not permit the channel"),
+        failure(403, "TOO_MANY_CONSUMERS: <reason>", "the channel has `--max-channel-consumers`"),
+        tooManyTopics,
+        tooManyChannels,
+        failure(503, "TOO_MANY_CONSUMERS", "there are `--max-http-consumers`"),
+        exiting
+      ],
+      isOwn: true
+    },
+    consuming("/sub/finish", "Finishes a message (FIN)", { parameters: [subscription, messageId] }),
+    consuming("/sub/requeue", "Requeues a message (REQ)", {
+      parameters: [
+        subscription,
+        messageId,
+        query("defer", "delay in ms, at most `--max-req-timeout`", 1000, milliseconds(0))
+      ],
+      failures: [...messageFailures, failure(400, "INVALID_DEFER", "`defer` is out of range")]
+    }),
+    consuming("/sub/touch", "Restarts the timeout of a message (TOUCH)", { parameters: [subscription, messageId] }),
+    consuming("/sub/ready", "Changes the messages in flight at a time (RDY)", {
+      parameters: [
+        subscription,
+        query("rdy", "0 pauses; at most `--max-rdy-count`", 10, {
+          required: true,
+          schema: { type: "integer", minimum: 0 }
+        })
+      ],
+      failures: [
+        ...subFailures,
+        failure(400, "MISSING_ARG_RDY", "there is no parameter `rdy`"),
+        failure(400, "INVALID_ARG_RDY", "`rdy` is out of range")
+      ]
+    }),
+    ...action("topic", "create", "Creates a topic", [...topicFailures, tooManyTopics, internalError]),
+    ...action("topic", "delete", "Deletes a topic with its channels and messages", [
+      ...anyTopicFailures,
+      topicNotFound,
+      internalError
+    ]),
+    ...action("topic", "empty", "Drops the messages that wait in a topic, not those in its channels", [
+      ...topicFailures,
+      topicNotFound,
+      internalError
+    ]),
+    ...action("topic", "pause", "Keeps new messages in the topic", [...anyTopicFailures, topicNotFound, internalError]),
+    ...action("topic", "unpause", "Hands messages over to the channels again", [
+      ...anyTopicFailures,
+      topicNotFound,
+      internalError
+    ]),
+    ...action("channel", "create", "Creates a channel", [...channelFailures, tooManyChannels, internalError]),
+    ...action("channel", "delete", "Deletes a channel and disconnects its consumers", [
+      ...channelFailures,
+      channelNotFound,
+      internalError
+    ]),
+    ...action("channel", "empty", "Drops all messages of a channel", [
+      ...channelFailures,
+      channelNotFound,
+      internalError
+    ]),
+    ...action("channel", "pause", "Stops deliveries", [...channelFailures, channelNotFound, internalError]),
+    ...action("channel", "unpause", "Continues deliveries", [...channelFailures, channelNotFound, internalError]),
+    { ...durability, method: "PUT" },
+    { ...durability, method: "POST" },
+    {
+      method: "GET",
+      path: "/ping",
+      tag: "State",
+      summary: "Whether messages can be stored",
+      response: text("nsqd is healthy", "OK"),
+      failures: [textFailure(500, "NOK - <reason>", "the disk fails")]
+    },
+    {
+      method: "GET",
+      path: "/ready",
+      tag: "State",
+      summary: "Whether a load balancer should send publishes to this nsqd",
+      response: text("nsqd is ready", "OK"),
+      failures: [textFailure(503, "NOT READY - <reason>", "nsqd starts, stops or drains, or the disk fails")],
+      isOwn: true
+    },
+    {
+      method: "GET",
+      path: "/info",
+      tag: "State",
+      summary: "Address, versions and limits",
+      response: json(Info, "about this nsqd", {
+        version: "1.3.0",
+        broadcast_address: "nsqd-1.internal",
+        hostname: "nsqd-1",
+        http_port: 4151,
+        tcp_port: 4150,
+        start_time: 1_795_980_000,
+        max_heartbeat_interval: 60_000_000_000,
+        max_output_buffer_size: 65_536,
+        max_output_buffer_timeout: 30_000_000_000,
+        max_deflate_level: 6,
+        topology_zone: "",
+        topology_region: "",
+        effect_nsq_version: "0.2.0"
+      })
+    },
+    {
+      method: "GET",
+      path: "/stats",
+      tag: "State",
+      summary: "Topics, channels, consumers and memory",
+      description: "Text for people without `format=json`.",
+      parameters: [
+        query("format", "`json`, or anything else for text", "json"),
+        query("topic", "only this topic; `topics` is null if it does not exist", "orders"),
+        query("channel", "only topics with this channel, and only this channel", "billing"),
+        query("include_clients", "whether to include consumers and producers", false, {
+          schema: { type: "boolean", default: true }
+        }),
+        query("include_mem", "whether to include memory", false, { schema: { type: "boolean", default: true } })
+      ],
+      response: json(Stats, "the current state", stats),
+      failures: [invalidRequest]
+    },
+    {
+      method: "GET",
+      path: "/metrics",
+      tag: "State",
+      summary: "Metrics for Prometheus",
+      parameters: [
+        query("ephemeral", "whether to include ephemeral topics and channels", true, {
+          schema: { type: "boolean", default: false }
+        })
+      ],
+      response: text(
+        "the text format of Prometheus",
+        `# TYPE nsqd_topic_depth gauge\nnsqd_topic_depth{topic="orders"} 0\n`
+      ),
+      isOwn: true
+    },
+    drainEndpoint("GET", "How far the drain is"),
+    drainEndpoint("PUT", "Begins to drain: publishes are refused until the queues are empty"),
+    drainEndpoint("DELETE", "Ends the drain"),
+    {
+      method: "GET",
+      path: "/config/:name",
+      tag: "Configuration",
+      summary: "The value of an option",
+      parameters: [configKey],
+      response: configValue,
+      failures: [failure(400, "INVALID_OPTION", "there is no such option")]
+    },
+    {
+      method: "PUT",
+      path: "/config/:name",
+      tag: "Configuration",
+      summary: "Changes `log_level` or `nsqlookupd_tcp_addresses` until nsqd stops",
+      parameters: [configKey],
+      body: text("the value: a level, or a JSON list of addresses", "debug"),
+      response: configValue,
+      failures: [
+        failure(400, "INVALID_OPTION", "the option does not exist or cannot be changed"),
+        failure(400, "INVALID_VALUE", "not a value of the option"),
+        failure(413, "INVALID_VALUE", "the body is empty, or exceeds `--max-msg-size`")
+      ]
+    },
+    ...profiles("/debug/pprof/"),
+    {
+      method: "PUT",
+      path: "/debug/setblockrate",
+      tag: "Profiles",
+      summary: "For Go's pprof; has no effect",
+      parameters: [query("rate", "an integer", 1, { required: true, schema: { type: "integer" } })],
+      response: text("always the same", "OK")
+    },
+    {
+      method: "POST",
+      path: "/debug/freememory",
+      tag: "Profiles",
+      summary: "Collects garbage",
+      response: text("afterwards", "OK")
+    }
+  ]
+}
