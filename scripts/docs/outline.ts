@@ -39,12 +39,15 @@ export const outline: ReadonlyArray<Part> = [
     title: "Start",
     entries: [
       { title: "What it is", source: "README.md", page: "index" },
-      document("Installing", "install")
+      document("Tutorial", "tutorial"),
+      document("Installing", "install"),
+      document("Comparison", "comparison")
     ]
   },
   {
     title: "From another system",
     entries: [
+      document("From NSQ and back", "upgrade"),
       document("Differences from NSQ", "differences"),
       document("Compatibility", "compatibility"),
       document("From nsqjs", "nsqjs-migration")
@@ -60,7 +63,8 @@ export const outline: ReadonlyArray<Part> = [
       document("Security", "security"),
       document("Discovery", "discovery"),
       document("nsqadmin", "nsqadmin"),
-      document("The command nsq", "cli")
+      document("The command nsq", "cli"),
+      document("Troubleshooting", "troubleshooting")
     ]
   },
   {

@@ -16,7 +16,7 @@ const modules = ["", "/admin", "/broker", "/client", "/persistence", "/promise",
 /** The navigation, as VitePress takes it. */
 const navigation = {
   nav: [
-    { text: "Installing", link: "/install" },
+    { text: "Tutorial", link: "/tutorial" },
     { text: "Operations", link: "/operations" },
     { text: "Client", link: "/client" },
     { text: "API", link: "/api/" }

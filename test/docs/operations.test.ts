@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Result } from "effect"
+import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { createSecureContext } from "node:tls"
 import * as Grant from "../../src/services/nsqd/auth/Grant.ts"
 import * as NsqdOptions from "../../src/services/nsqd/options/NsqdOptions.ts"
 import * as ConfigFile from "../../src/services/options/ConfigFile.ts"
@@ -51,6 +53,38 @@ describe("the operations guide", () => {
     const flags = new Set(Object.values(NsqdOptions.table).map(({ flag }) => flag))
     for (const [, flag = ""] of text.matchAll(/`--((?:auth|http-client|max|topology|enable)-[a-z0-9-]*[a-z0-9])/g)) {
       assert.isTrue(flags.has(flag), flag)
+    }
+  })
+})
+
+const hasOpenssl = ((): boolean => {
+  try {
+    return execFileSync("openssl", ["version"], { encoding: "utf8" }).startsWith("OpenSSL")
+  } catch {
+    return false
+  }
+})()
+
+describe.skipIf(!hasOpenssl)("the commands that make certificates", () => {
+  it("the commands of the security guide make an authority, and certificates of it for a server and a client", () => {
+    const guide = readFileSync(join(import.meta.dirname, "../../docs/security.md"), "utf8")
+    const [, commands = ""] = /^## Make certificates\n.*?^```sh\n(.*?)^```/ms.exec(guide) ?? []
+    const directory = mkdtempSync(join(tmpdir(), "certificates-"))
+    const openssl = (...args: ReadonlyArray<string>): string =>
+      execFileSync("openssl", [...args], { cwd: directory, encoding: "utf8" })
+    try {
+      execFileSync("sh", ["-ec", commands], { cwd: directory, stdio: "ignore" })
+      const verified = (purpose: string, file: string): string =>
+        openssl("verify", "-purpose", purpose, "-CAfile", "authority.pem", file).trim()
+      assert.strictEqual(verified("sslserver", "server.pem"), "server.pem: OK")
+      assert.strictEqual(verified("sslclient", "client.pem"), "client.pem: OK")
+      assert.include(openssl("x509", "-in", "server.pem", "-noout", "-ext", "subjectAltName"), "DNS:nsqd-1.internal")
+      for (const name of ["server", "client"]) {
+        const read = (extension: string): string => readFileSync(join(directory, `${name}.${extension}`), "utf8")
+        createSecureContext({ cert: read("pem"), key: read("key") })
+      }
+    } finally {
+      rmSync(directory, { recursive: true })
     }
   })
 })
