@@ -41,7 +41,8 @@ export const outline: ReadonlyArray<Part> = [
       { title: "What it is", source: "README.md", page: "index" },
       document("Tutorial", "tutorial"),
       document("Installing", "install"),
-      document("Comparison", "comparison")
+      document("Comparison", "comparison"),
+      document("Performance", "performance")
     ]
   },
   {
@@ -70,6 +71,7 @@ export const outline: ReadonlyArray<Part> = [
   {
     title: "Library",
     entries: [
+      document("Overview", "library"),
       document("Client", "client"),
       document("Client without Effect", "promise"),
       document("Embedding", "embedding"),

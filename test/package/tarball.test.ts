@@ -89,12 +89,12 @@ const printing = async (cwd: string, file: string, pattern: RegExp): Promise<voi
   child.kill("SIGKILL")
 }
 
-/** What the examples in the README print. */
+/** What the examples in the README and in docs/library.md print. */
 const expected = [
-  /clients use port \d+[^]*orders takes JSON objects/,
-  /tea[^]*coffee/,
   /2 tea/,
-  /"item":"coffee"/
+  /"item":"coffee"/,
+  /clients use port \d+[^]*orders takes JSON objects/,
+  /tea[^]*coffee/
 ]
 
 /** Publishes and consumes a long message with compression. */
@@ -176,22 +176,27 @@ describe.skipIf(!isBuilt)("the package on npm", () => {
     assert.match(await outputOf(process.execPath, [bin, "nsqd", "--version"], project.directory), /^nsqd v/)
   }, 60_000)
 
-  it("every complete example in the README type-checks and prints what it should, without native code", async () => {
-    const { address, stop } = await startNsqd(project)
-    try {
-      const examples = Array.from(
-        readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n(import .*?)^```/gms),
-        ([, code = ""], i) => ({ file: `examples/${i}.ts`, code: code.replaceAll("127.0.0.1:4150", address) })
-      )
-      assert.strictEqual(examples.length, expected.length)
-      for (const { code, file } of examples) project.write(file, code)
-      const files = examples.map(({ file }) => file)
-      assert.deepStrictEqual(await typesOf(project, "typescript", settings[0], files), [])
-      for (const [i, { file }] of examples.entries()) await printing(project.directory, file, expected[i] ?? /$./)
-    } finally {
-      await stop()
-    }
-  }, 120_000)
+  it(
+    "every complete example in the README and in docs/library.md type-checks and prints what it should, without native code",
+    async () => {
+      const { address, stop } = await startNsqd(project)
+      try {
+        const text = ["README.md", "docs/library.md"].map((name) => readFileSync(join(root, name), "utf8")).join("\n")
+        const examples = Array.from(
+          text.matchAll(/^```ts\n(import .*?)^```/gms),
+          ([, code = ""], i) => ({ file: `examples/${i}.ts`, code: code.replaceAll("127.0.0.1:4150", address) })
+        )
+        assert.strictEqual(examples.length, expected.length)
+        for (const { code, file } of examples) project.write(file, code)
+        const files = examples.map(({ file }) => file)
+        assert.deepStrictEqual(await typesOf(project, "typescript", settings[0], files), [])
+        for (const [i, { file }] of examples.entries()) await printing(project.directory, file, expected[i] ?? /$./)
+      } finally {
+        await stop()
+      }
+    },
+    120_000
+  )
 
   it("a bundle of a client has no native code, runs in an empty folder, and speaks snappy with nsqd", async () => {
     const { address, stop } = await startNsqd(project)
