@@ -103,7 +103,7 @@ const filesBelow = (directory: string): ReadonlyArray<string> =>
 
 const files = [
   ...["src", "test", "bench", "docs", "examples"].flatMap(filesBelow).filter((path) => path !== import.meta.filename),
-  ...["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"].map((name) => join(root, name))
+  ...["README.md", "AGENTS.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"].map((name) => join(root, name))
 ]
 
 describe("the English of sources, tests and documents", () => {

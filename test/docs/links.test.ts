@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from "node:path"
 const root = resolve(import.meta.dirname, "../..")
 
 const sources = ["src", "test", "bench", "examples"]
-const prose = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+const prose = ["README.md", "AGENTS.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"]
 
 const filesBelow = (directory: string): ReadonlyArray<string> =>
   readdirSync(join(root, directory), { recursive: true, withFileTypes: true })

@@ -2,12 +2,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { programs, standalone } from "../../scripts/dist/programs.ts"
 import { check } from "../../scripts/docs/check.ts"
 import { configurationPages } from "../../scripts/docs/configuration.ts"
 import { outline } from "../../scripts/docs/outline.ts"
 import { allPages, unlisted } from "../../scripts/docs/pages.ts"
+
+const root = resolve(import.meta.dirname, "../..")
 
 describe("the documentation site", () => {
   it("the navigation has every document, and a page for each of its entries", () => {
@@ -16,6 +18,14 @@ describe("the documentation site", () => {
     const listed = outline.flatMap(({ entries }) => entries.map(({ page }) => page))
     assert.deepStrictEqual(listed.filter((page) => !pages.has(page)), [])
     assert.strictEqual(new Set(listed).size, listed.length)
+  })
+
+  it("llms.txt lists every document, and each of its links leads to a file", () => {
+    const text = Fs.readFileSync(join(root, "llms.txt"), "utf8")
+    const linked = Array.from(text.matchAll(/\]\(([^()]+)\)/g), ([, target = ""]) => target)
+    const sources = outline.flatMap(({ entries }) => entries.flatMap(({ source }) => source ?? []))
+    assert.deepStrictEqual(sources.filter((source) => !linked.includes(source)), [])
+    assert.deepStrictEqual(linked.filter((target) => !Fs.existsSync(join(root, target))), [])
   })
 
   it("every link of a page leads to a page or to a file of the site", () => {

@@ -28,7 +28,9 @@ const blocks = (file: string, pattern: RegExp, strip: RegExp): ReadonlyArray<Sni
 }
 
 const snippets: ReadonlyArray<Snippet> = [
-  ...["README.md", ...filesBelow("docs", /\.md$/)].flatMap((file) => blocks(file, /^```ts\n(.*?)^```/gms, /(?!)/g)),
+  ...["README.md", "AGENTS.md", ...filesBelow("docs", /\.md$/)].flatMap((file) =>
+    blocks(file, /^```ts\n(.*?)^```/gms, /(?!)/g)
+  ),
   ...filesBelow("src", /^(?!web\/).*\.ts$/).flatMap((file) =>
     blocks(file, /^ *\* ```ts\n((?: *\*.*\n)*?) *\* ```$/gm, /^ *\* ?/gm)
   )

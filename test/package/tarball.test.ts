@@ -125,7 +125,7 @@ describe.skipIf(!isBuilt)("the package on npm", () => {
   it("it contains every file that a document in it links to", async () => {
     const files = new Set(await packedFiles())
     const folders = new Set([...files].map((file) => dirname(file)))
-    const missing = [...files].filter((file) => file.endsWith(".md")).flatMap((file) =>
+    const missing = [...files].filter((file) => /\.md$|^llms\.txt$/.test(file)).flatMap((file) =>
       Array.from(
         readFileSync(join(root, file), "utf8").matchAll(/\]\(([^()\s#]+)(?:#[^()\s]*)?\)/g),
         ([, target = ""]) => ({ file, target })
@@ -138,6 +138,16 @@ describe.skipIf(!isBuilt)("the package on npm", () => {
       })
     assert.deepStrictEqual(missing, [])
   }, 60_000)
+
+  it(
+    "it contains the guide for programs that write code, the list of documents, and the OpenAPI documents",
+    async () => {
+      const files = await packedFiles()
+      const openApi = ["nsqd", "nsqlookupd", "nsqadmin"].map((name) => `dist/openapi/${name}.json`)
+      assert.deepStrictEqual(["AGENTS.md", "llms.txt", ...openApi].filter((file) => !files.includes(file)), [])
+    },
+    60_000
+  )
 
   it("it contains no sources, and no programs outside of dist/bin", async () => {
     const files = await packedFiles()

@@ -341,6 +341,19 @@ export const nsqadmin: Api = {
     },
     {
       method: "POST",
+      path: "/api/alerts/test",
+      tag: "Live figures",
+      summary: "Sends a test alert to every webhook",
+      response: done,
+      failures: [
+        failure(400, "<reason>", "no webhook is configured"),
+        forbidden,
+        failure(502, "WEBHOOK_FAILED: <names>", "webhooks that failed")
+      ],
+      isOwn: true
+    },
+    {
+      method: "POST",
       path: "/api/messages/:topic",
       tag: "Messages",
       summary: "Publishes a message",

@@ -1,7 +1,11 @@
 /** nsqd's HTTP API. */
 import { Schema } from "effect"
+import { Connection, Connections } from "../../../src/protocol/http/ClientsResponse.ts"
 import { DrainedTopic, DrainProgress } from "../../../src/protocol/http/DrainResponse.ts"
 import { Info } from "../../../src/protocol/http/InfoResponse.ts"
+import { NodeStatus } from "../../../src/protocol/http/NodeResponse.ts"
+import { ListedPolicy, Policy, PolicyInForce, PolicyList } from "../../../src/protocol/http/PoliciesResponse.ts"
+import { SeekResponse } from "../../../src/protocol/http/SeekResponse.ts"
 import { Channel, Client, Latency, Memory, Stats, Topic } from "../../../src/protocol/http/StatsResponse.ts"
 import { profiles } from "./debug.ts"
 import {
@@ -12,6 +16,7 @@ import {
   failure,
   inPath,
   json,
+  type Parameter,
   query,
   text,
   textFailure
@@ -132,9 +137,10 @@ const action = (
   noun: "topic" | "channel",
   verb: string,
   summary: string,
-  failures: ReadonlyArray<Failure>
+  failures: ReadonlyArray<Failure>,
+  more: ReadonlyArray<Parameter> = []
 ): ReadonlyArray<Endpoint> => {
-  const parts = { summary, parameters: noun === "topic" ? [topic] : [topic, channel], failures }
+  const parts = { summary, parameters: [...noun === "topic" ? [topic] : [topic, channel], ...more], failures }
   const path = `/${noun}/${verb}`
   return [
     { method: "POST", path, tag: "Topics and channels", ...parts },
@@ -201,6 +207,172 @@ const consuming = (path: string, summary: string, parts: Partial<Endpoint>): End
   ...parts
 })
 
+/** The errors of a place in a channel's log. */
+const notDurable = failure(400, "NOT_DURABLE: <reason>", "the topic has no log")
+
+const place = "`beginning`, `end`, a time as in RFC 3339, or the sequence of a message"
+
+const policies = "Policies"
+const invalidPolicyName = failure(400, "INVALID_ARG_TOPIC", "not a valid name of a topic")
+const policyFailures = [failure(500, "INTERNAL_ERROR", "the policies cannot be stored, and have not changed")]
+
+const policy: Policy = { match: "orders.*", max_depth: 100_000, on_full: "reject" }
+
+const policyEndpoints: ReadonlyArray<Endpoint> = [
+  {
+    method: "GET",
+    path: "/policies",
+    tag: policies,
+    summary: "All policies, or those in force",
+    description: "With `topic`, the fields in force for a topic or a channel, and the policy that each comes from.",
+    parameters: [
+      query("topic", "name of a topic, which need not exist", "orders.new"),
+      query("channel", "name of a channel, which need not exist", "billing")
+    ],
+    response: json(
+      Schema.Union([PolicyList, PolicyInForce]),
+      "the policies, the one with the highest precedence first; or what is in force",
+      { policies: [{ ...policy, source: "api" }] }
+    ),
+    failures: [
+      invalidRequest,
+      failure(400, "MISSING_ARG_TOPIC", "there is `channel`, and no `topic`"),
+      invalidPolicyName,
+      failure(400, "INVALID_ARG_CHANNEL", "not a valid name of a channel")
+    ],
+    isOwn: true
+  },
+  {
+    method: "PUT",
+    path: "/policies",
+    tag: policies,
+    summary: "Sets a policy, in place of an earlier one with the same `match`",
+    body: json(Policy, "the policy, at most 64 KiB", policy),
+    response: json(ListedPolicy, "the policy, which is stored and in force", { ...policy, source: "api" }),
+    failures: [
+      failure(400, "INVALID_POLICY: <reason>", "not a valid policy"),
+      failure(413, "BODY_TOO_BIG", "the body has more than 64 KiB"),
+      failure(403, "TOO_MANY_POLICIES: <reason>", "the API has set 1000 policies"),
+      failure(409, "POLICY_OF_CONFIG: <reason>", "the policy is one of the options"),
+      ...policyFailures
+    ],
+    isOwn: true
+  },
+  {
+    method: "DELETE",
+    path: "/policies",
+    tag: policies,
+    summary: "Deletes a policy of the API",
+    parameters: [query("match", "the pattern of the policy", "orders.*", { required: true })],
+    failures: [
+      failure(400, "MISSING_ARG_MATCH", "there is no parameter `match`"),
+      failure(404, "POLICY_NOT_FOUND", "no policy of the API has this pattern"),
+      failure(409, "POLICY_OF_CONFIG: <reason>", "the policy is one of the options"),
+      ...policyFailures
+    ],
+    isOwn: true
+  }
+]
+
+const clientEndpoints: ReadonlyArray<Endpoint> = [
+  {
+    method: "GET",
+    path: "/clients",
+    tag: "Clients",
+    summary: "The connections of producers and consumers",
+    parameters: [
+      query("topic", "only consumers and producers of this topic", "orders"),
+      query("channel", "with `topic`: only consumers of this channel", "billing"),
+      query("address", "only the connection with this remote address", "10.0.0.9:40112")
+    ],
+    response: json(Connections, "the connections, with all that they have negotiated", {
+      clients: [{
+        ...client,
+        pub_counts: [],
+        topic_name: "orders",
+        channel_name: "billing",
+        heartbeat_interval: 30_000,
+        msg_timeout: 60_000,
+        output_buffer_size: 16_384,
+        output_buffer_timeout: 250,
+        deflate_level: 0
+      }]
+    }),
+    failures: [invalidRequest],
+    isOwn: true
+  },
+  {
+    method: "POST",
+    path: "/client/close",
+    tag: "Clients",
+    summary: "Ends a connection; its messages return to the channel",
+    parameters: [query("address", "remote address of the connection", "10.0.0.9:40112", { required: true })],
+    failures: [
+      invalidRequest,
+      failure(400, "MISSING_ARG_ADDRESS", "there is no parameter `address`"),
+      failure(404, "CLIENT_NOT_FOUND", "no connection has this address"),
+      failure(409, "AMBIGUOUS_ADDRESS: <reason>", "several connections have this address")
+    ],
+    isOwn: true
+  }
+]
+
+const seek: Endpoint = {
+  method: "POST",
+  path: "/channel/seek",
+  tag: "Topics and channels",
+  summary: "Moves a channel of a durable topic to another place of the log",
+  parameters: [
+    topic,
+    channel,
+    query("to", place, "2026-11-29T08:00:00Z", { required: true }),
+    query("preview", "whether the channel stays where it is", true, { schema: { type: "boolean", default: false } })
+  ],
+  response: json(SeekResponse, "where the channel is, and how many messages wait from there on", {
+    sequence: 41,
+    messages: 60,
+    moved: true
+  }),
+  failures: [
+    ...channelFailures,
+    channelNotFound,
+    notDurable,
+    failure(400, "MISSING_ARG_TO", "there is no parameter `to`"),
+    failure(400, "INVALID_ARG_TO", "not a place of a log"),
+    failure(400, "INVALID_ARG_PREVIEW", "not a boolean"),
+    internalError
+  ],
+  isOwn: true
+}
+
+const nodeEndpoint: Endpoint = {
+  method: "GET",
+  path: "/node",
+  tag: "State",
+  summary: "Figures of the process and of its machine",
+  response: json(NodeStatus, "the figures; a part is null if it is unknown", {
+    version: "1.3.0",
+    effect_nsq_version: "0.2.0",
+    node_version: "24.21.0",
+    health: "OK",
+    start_time: 1_795_980_000,
+    connection_count: 3,
+    memory: {
+      rss_bytes: 71_000_000,
+      heap_used_bytes: 12_000_000,
+      heap_limit_bytes: 4_345_298_944,
+      external_bytes: 3_000_000,
+      available_bytes: 20_000_000_000,
+      total_bytes: 25_769_803_776
+    },
+    event_loop_delay: { p50_usec: 60, p99_usec: 590, max_usec: 2300, seconds: 10 },
+    disk: { free_bytes: 80_000_000_000, used_bytes: 20_000_000_000, total_bytes: 100_000_000_000 },
+    file_descriptors: { open: 31, limit: 65_536 },
+    drain: null
+  }),
+  isOwn: true
+}
+
 const drainEndpoint = (method: Endpoint["method"], summary: string): Endpoint => ({
   method,
   path: "/drain",
@@ -218,7 +390,22 @@ export const nsqd: Api = {
   name: "nsqd",
   summary: "Publishing, consuming, topics and channels, and the state of an nsqd",
   server: "http://127.0.0.1:4151",
-  schemas: { Channel, Client, DrainProgress, DrainedTopic, Info, Latency, Memory, Stats, Topic },
+  schemas: {
+    Channel,
+    Client,
+    Connection,
+    DrainProgress,
+    DrainedTopic,
+    Info,
+    Latency,
+    ListedPolicy,
+    Memory,
+    NodeStatus,
+    Policy,
+    PolicyInForce,
+    Stats,
+    Topic
+  },
   endpoints: [
     {
       method: "POST",
@@ -351,7 +538,13 @@ export const nsqd: Api = {
       topicNotFound,
       internalError
     ]),
-    ...action("channel", "create", "Creates a channel", [...channelFailures, tooManyChannels, internalError]),
+    ...action("channel", "create", "Creates a channel", [
+      ...channelFailures,
+      tooManyChannels,
+      notDurable,
+      failure(400, "INVALID_ARG_FROM", "not a place of a log"),
+      internalError
+    ], [query("from", `for durable topics, where the channel begins: ${place}`, "beginning")]),
     ...action("channel", "delete", "Deletes a channel and disconnects its consumers", [
       ...channelFailures,
       channelNotFound,
@@ -364,6 +557,7 @@ export const nsqd: Api = {
     ]),
     ...action("channel", "pause", "Stops deliveries", [...channelFailures, channelNotFound, internalError]),
     ...action("channel", "unpause", "Continues deliveries", [...channelFailures, channelNotFound, internalError]),
+    seek,
     { ...durability, method: "PUT" },
     { ...durability, method: "POST" },
     {
@@ -438,6 +632,9 @@ export const nsqd: Api = {
       ),
       isOwn: true
     },
+    nodeEndpoint,
+    ...clientEndpoints,
+    ...policyEndpoints,
     drainEndpoint("GET", "How far the drain is"),
     drainEndpoint("PUT", "Begins to drain: publishes are refused until the queues are empty"),
     drainEndpoint("DELETE", "Ends the drain"),
