@@ -1,6 +1,7 @@
 /** nsqadmin's HTTP API. Its paths are relative to `--base-path`. */
 import { Schema } from "effect"
 import * as AdminApi from "../../../src/protocol/http/admin/AdminApi.ts"
+import { ClientsResponse } from "../../../src/protocol/http/admin/AdminClients.ts"
 import {
   DaemonState,
   HistoryResponse,
@@ -16,7 +17,10 @@ const topic = inPath("topic", "name of the topic", "orders")
 const channel = inPath("channel", "name of the channel", "billing")
 const node = inPath("node", "`<broadcast address>:<HTTP port>` of the nsqd", "nsqd-1.internal:4151")
 
+const client = inPath("client", "remote address of the client", "10.0.0.9:40112")
+
 const upstream = failure(502, "UPSTREAM_ERROR: <errors>", "all daemons failed")
+const nodeNotFound = failure(404, "NODE_NOT_FOUND", "there is no such nsqd")
 const forbidden = failure(403, "FORBIDDEN", "the user is not an administrator")
 const invalidJson = failure(400, "<error>", "the body is not valid JSON")
 const changeFailures = [forbidden, upstream]
@@ -221,7 +225,7 @@ export const nsqadmin: Api = {
         total_clients: 1,
         message: ""
       }),
-      failures: [failure(404, "NODE_NOT_FOUND", "there is no such nsqd"), upstream]
+      failures: [nodeNotFound, upstream]
     },
     {
       method: "DELETE",
@@ -237,6 +241,44 @@ export const nsqadmin: Api = {
         failure(400, "INVALID_NODE", "not an address of an nsqd"),
         ...changeFailures
       ]
+    },
+    ...(["PUT", "DELETE"] as const).map((method): Endpoint => ({
+      method,
+      path: "/api/nodes/:node/drain",
+      tag: "Nodes",
+      summary: method === "PUT" ? "Begins to drain an nsqd" : "Ends the drain of an nsqd",
+      parameters: [node],
+      response: done,
+      failures: [nodeNotFound, ...changeFailures],
+      isOwn: true
+    })),
+    {
+      method: "GET",
+      path: "/api/clients",
+      tag: "Clients",
+      summary: "The connections of producers and consumers",
+      parameters: [
+        query("node", "only those of this nsqd", "nsqd-1.internal:4151"),
+        query("topic", "only consumers and producers of this topic", "orders"),
+        query("channel", "only consumers of this channel", "billing"),
+        query("address", "only the connection with this remote address", "10.0.0.9:40112")
+      ],
+      response: json(ClientsResponse, "the connections, as those of nsqd, with their `node`", {
+        clients: [],
+        message: ""
+      }),
+      failures: [nodeNotFound, upstream],
+      isOwn: true
+    },
+    {
+      method: "DELETE",
+      path: "/api/nodes/:node/clients/:client",
+      tag: "Clients",
+      summary: "Ends the connection of a client",
+      parameters: [node, client],
+      response: done,
+      failures: [nodeNotFound, ...changeFailures],
+      isOwn: true
     },
     {
       method: "GET",
@@ -290,6 +332,7 @@ export const nsqadmin: Api = {
         gone: [],
         points: [],
         daemons: [],
+        nodes: [],
         warnings: [],
         message: ""
       }),
@@ -436,6 +479,7 @@ export const nsqadmin: Api = {
     page("/topics/:topic/:channel", "A channel", [topic, channel]),
     page("/nodes", "The list of nsqds"),
     page("/nodes/:node", "An nsqd", [node]),
+    { ...page("/nodes/:node/clients/:client", "A client", [node, client]), isOwn: true },
     page("/counter", "A counter of messages"),
     page("/lookup", "Topics that no nsqd has"),
     { ...page("/warnings", "The warnings"), isOwn: true },

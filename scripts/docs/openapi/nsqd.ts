@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { Connection, Connections } from "../../../src/protocol/http/ClientsResponse.ts"
 import { DrainedTopic, DrainProgress } from "../../../src/protocol/http/DrainResponse.ts"
 import { Info } from "../../../src/protocol/http/InfoResponse.ts"
+import { BrowsedMessage, MessagesPage } from "../../../src/protocol/http/MessagesResponse.ts"
 import { NodeStatus } from "../../../src/protocol/http/NodeResponse.ts"
 import { ListedPolicy, Policy, PolicyInForce, PolicyList } from "../../../src/protocol/http/PoliciesResponse.ts"
 import { SeekResponse } from "../../../src/protocol/http/SeekResponse.ts"
@@ -345,6 +346,83 @@ const seek: Endpoint = {
   isOwn: true
 }
 
+const invalidArgument = (name: string): Failure =>
+  failure(400, `INVALID_ARG_${name.toUpperCase()}`, `\`${name}\` is not valid`)
+
+const sequence = query("sequence", "number of the message in its topic", 41, {
+  required: true,
+  schema: { type: "integer", minimum: 1 }
+})
+
+const oneMessage: Omit<Endpoint, "method" | "path" | "summary"> = {
+  tag: "Messages",
+  parameters: [topic, channel, sequence],
+  failures: [
+    ...channelFailures,
+    channelNotFound,
+    notDurable,
+    invalidArgument("sequence"),
+    failure(404, "MESSAGE_NOT_FOUND", "the channel has no such message")
+  ],
+  isOwn: true
+}
+
+const messageEndpoints: ReadonlyArray<Endpoint> = [
+  {
+    method: "GET",
+    path: "/messages",
+    tag: "Messages",
+    summary: "Messages of a durable topic, without consuming them",
+    parameters: [
+      topic,
+      query("channel", "the channel whose states count", "billing"),
+      query("state", "only messages in this state", "in_flight", {
+        schema: { type: "string", enum: ["waiting", "in_flight", "deferred", "retained"] }
+      }),
+      query("from", `where to start: ${place}`, "beginning"),
+      query("limit", "messages of a page", 100, {
+        schema: { type: "integer", minimum: 1, maximum: 1000, default: 100 }
+      }),
+      query("contains", "only bodies with this text", "tea"),
+      query("json", "`<path>=<value>`: only JSON with this value at the path", "user.id=42"),
+      query("regex", "only bodies in which this regular expression (RE2) is found", "t[ea]+"),
+      query("body_bytes", "most bytes of a body", 4096, { schema: { type: "integer", minimum: 0, default: 4096 } }),
+      query("budget", "time for the page in ms", 5000, {
+        schema: { type: "integer", maximum: 30_000, default: 5000 }
+      })
+    ],
+    response: json(MessagesPage, "a page of messages; `next` is the `from` of the next one, or null", {
+      messages: [{
+        sequence: 41,
+        id: "0d9a3b6e5f4c8001",
+        timestamp: "1796000000000000000",
+        attempts: 2,
+        state: "in_flight",
+        client: "10.0.0.7:51234",
+        body_size: 3,
+        body: "tea"
+      }],
+      next: 42,
+      scanned: 512
+    }),
+    failures: [
+      ...topicFailures,
+      topicNotFound,
+      channelNotFound,
+      notDurable,
+      ...["from", "state", "limit", "json", "regex", "body_bytes", "budget"].map(invalidArgument)
+    ],
+    isOwn: true
+  },
+  { ...oneMessage, method: "DELETE", path: "/messages", summary: "Finishes a message in a channel" },
+  {
+    ...oneMessage,
+    method: "POST",
+    path: "/messages/requeue",
+    summary: "Takes a message out of flight, or ends its delay"
+  }
+]
+
 const nodeEndpoint: Endpoint = {
   method: "GET",
   path: "/node",
@@ -391,6 +469,7 @@ export const nsqd: Api = {
   summary: "Publishing, consuming, topics and channels, and the state of an nsqd",
   server: "http://127.0.0.1:4151",
   schemas: {
+    BrowsedMessage,
     Channel,
     Client,
     Connection,
@@ -635,6 +714,7 @@ export const nsqd: Api = {
     nodeEndpoint,
     ...clientEndpoints,
     ...policyEndpoints,
+    ...messageEndpoints,
     drainEndpoint("GET", "How far the drain is"),
     drainEndpoint("PUT", "Begins to drain: publishes are refused until the queues are empty"),
     drainEndpoint("DELETE", "Ends the drain"),
