@@ -4,10 +4,10 @@ import { Schema } from "effect"
 /** Any JSON Schema. */
 export type JsonSchema = Readonly<Record<string, unknown>>
 
-/** A parameter in the query or in the path of a request. */
+/** A parameter in the query, in the path or among the headers of a request. */
 export interface Parameter {
   readonly name: string
-  readonly in: "query" | "path"
+  readonly in: "query" | "path" | "header"
   readonly description: string
   readonly required: boolean
   readonly schema: JsonSchema
@@ -97,6 +97,16 @@ export const inPath = (name: string, description: string, example: string): Para
   in: "path",
   description,
   required: true,
+  schema: { type: "string" },
+  example
+})
+
+/** Returns a parameter that is a header. */
+export const header = (name: string, description: string, example: string): Parameter => ({
+  name,
+  in: "header",
+  description,
+  required: false,
   schema: { type: "string" },
   example
 })

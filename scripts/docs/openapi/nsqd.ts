@@ -15,6 +15,7 @@ import {
   type Endpoint,
   type Failure,
   failure,
+  header,
   inPath,
   json,
   type Parameter,
@@ -49,8 +50,20 @@ const newChannelFailures = [
 ]
 const channelFailures = [...newChannelFailures, topicNotFound]
 
+/** The headers of a request that become headers of its messages. */
+const messageHeaders = [
+  header("Nsq-Header-{name}", "a header of the messages; repeatable with other names", "eu"),
+  header(
+    "traceparent",
+    "W3C trace context; a header of the messages",
+    "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+  ),
+  header("tracestate", "W3C trace context; a header of the messages", "vendor=value")
+]
+
 const publishFailures = [
   ...topicFailures,
+  failure(400, "INVALID_HEADERS: <reason>", "the headers of the messages are not valid or too large"),
   tooManyTopics,
   exiting,
   failure(503, "DRAINING: draining, publish to another nsqd", "nsqd drains"),
@@ -493,7 +506,8 @@ export const nsqd: Api = {
       summary: "Publishes a message",
       parameters: [
         topic,
-        query("defer", "delay until the first delivery, in ms, at most `--max-req-timeout`", 5000, milliseconds(0))
+        query("defer", "delay until the first delivery, in ms, at most `--max-req-timeout`", 5000, milliseconds(0)),
+        ...messageHeaders
       ],
       body: bytes("the message, at most `--max-msg-size`", "hello"),
       response: text("nsqd has the message", "OK"),
@@ -519,7 +533,8 @@ export const nsqd: Api = {
           {
             schema: { type: "boolean", default: false }
           }
-        )
+        ),
+        ...messageHeaders
       ],
       body: bytes("a message in each line, at most `--max-body-size`", "one\ntwo\nthree"),
       response: text("nsqd has all messages", "OK"),
