@@ -65,6 +65,8 @@ const publishFailures = [
   ...topicFailures,
   failure(400, "INVALID_HEADERS: <reason>", "the headers of the messages are not valid or too large"),
   tooManyTopics,
+  failure(429, "RATE_LIMITED: <reason>", "messages arrive faster than a policy permits"),
+  failure(503, "TOPIC_FULL: <reason>", "a limit of a policy has no room for the message"),
   exiting,
   failure(503, "DRAINING: draining, publish to another nsqd", "nsqd drains"),
   failure(503, "<error of the disk>", "the message cannot be stored")
@@ -424,6 +426,22 @@ const messageEndpoints: ReadonlyArray<Endpoint> = [
       channelNotFound,
       notDurable,
       ...["from", "state", "limit", "json", "regex", "body_bytes", "budget"].map(invalidArgument)
+    ],
+    isOwn: true
+  },
+  {
+    method: "POST",
+    path: "/message/reject",
+    tag: "Messages",
+    summary: "Moves a message in flight to the dead-letter topic",
+    parameters: [topic, channel, messageId, query("reason", "why, for the header of the dead letter", "not an order")],
+    failures: [
+      ...channelFailures,
+      channelNotFound,
+      failure(400, "MISSING_ARG_ID", "there is no parameter `id`"),
+      failure(400, "INVALID_ARG_ID", "not the id of a message"),
+      failure(404, "MESSAGE_NOT_IN_FLIGHT", "the message is not in flight"),
+      internalError
     ],
     isOwn: true
   },
