@@ -2,28 +2,18 @@
 import { Schema } from "effect"
 import * as AdminApi from "../../../src/protocol/http/admin/AdminApi.ts"
 import { ClientsResponse } from "../../../src/protocol/http/admin/AdminClients.ts"
-import {
-  DaemonState,
-  HistoryResponse,
-  LiveSample,
-  Mute,
-  TailEvent
-} from "../../../src/protocol/http/admin/AdminLive.ts"
+import { DaemonState, LiveSample, TailEvent } from "../../../src/protocol/http/admin/AdminLive.ts"
 import { Node, NodeResponse, NodesResponse } from "../../../src/protocol/http/admin/AdminNodes.ts"
 import * as AdminStats from "../../../src/protocol/http/admin/AdminStats.ts"
-import { type Api, type Content, type Endpoint, failure, inPath, json, query, text } from "./Endpoint.ts"
+import { type Api, type Endpoint, failure, inPath, json, query, text } from "./Endpoint.ts"
+import { live } from "./nsqadminLive.ts"
+import { changeFailures, done, invalidJson, node, topic, upstream } from "./nsqadminParts.ts"
 
-const topic = inPath("topic", "name of the topic", "orders")
 const channel = inPath("channel", "name of the channel", "billing")
-const node = inPath("node", "`<broadcast address>:<HTTP port>` of the nsqd", "nsqd-1.internal:4151")
 
 const client = inPath("client", "remote address of the client", "10.0.0.9:40112")
 
-const upstream = failure(502, "UPSTREAM_ERROR: <errors>", "all daemons failed")
 const nodeNotFound = failure(404, "NODE_NOT_FOUND", "there is no such nsqd")
-const forbidden = failure(403, "FORBIDDEN", "the user is not an administrator")
-const invalidJson = failure(400, "<error>", "the body is not valid JSON")
-const changeFailures = [forbidden, upstream]
 const actionFailures = [invalidJson, failure(400, "INVALID_ACTION", "there is no such action"), ...changeFailures]
 
 const latency: AdminStats.ProcessingLatency = { count: 0, percentiles: null, topic: "orders", channel: "", host: "*" }
@@ -53,20 +43,6 @@ const channelStats: AdminStats.ChannelStats = {
 }
 
 const topicStats: AdminStats.TopicStats = { ...figures, delivery_msg_count: 0, nodes: [], channels: [channelStats] }
-
-const done = json(AdminApi.ActionResponse, "empty, or a warning that lists the daemons that failed", { message: "" })
-
-/** Server-sent events whose data is JSON of a Schema. */
-const events = <S extends Schema.Top>(schema: S, description: string, example: S["Type"]): Content => ({
-  ...text(
-    description,
-    `data: ${JSON.stringify(example)}
-
-`,
-    "text/event-stream"
-  ),
-  isValid: () => Schema.is(Schema.toType(schema))(example)
-})
 
 const page = (path: string, summary: string, names: Endpoint["parameters"] = []): Endpoint => ({
   method: "GET",
@@ -316,123 +292,7 @@ export const nsqadmin: Api = {
         failure(500, "INTERNAL_ERROR", "Graphite failed")
       ]
     },
-    {
-      method: "GET",
-      path: "/api/live",
-      tag: "Live figures",
-      summary: "The state of the cluster, then its changes",
-      parameters: [
-        query("topic", "adds all series of the topic", "orders"),
-        query("node", "adds all series of the nsqd", "nsqd-1.internal:4151")
-      ],
-      response: events(LiveSample, "server-sent events with `LiveSample` as JSON", {
-        at: 1_795_989_632_000,
-        full: true,
-        topics: [],
-        gone: [],
-        points: [],
-        daemons: [],
-        nodes: [],
-        warnings: [],
-        message: ""
-      }),
-      failures: [failure(503, "<reason>", "there are `--max-live-clients`")],
-      isOwn: true
-    },
-    {
-      method: "GET",
-      path: "/api/history",
-      tag: "Live figures",
-      summary: "The past hour of topics",
-      parameters: [
-        query("topics", "names, separated by commas; at most 200", "orders,invoices"),
-        query("detail", "whether to add the channels and nsqds of the topics", "true", {
-          schema: { type: "string", enum: ["true", "false"] }
-        })
-      ],
-      response: json(HistoryResponse, "points 20 seconds apart, oldest first; null where no value is known", {
-        times: [1_795_989_620_000, 1_795_989_640_000],
-        series: [{
-          topic: "orders",
-          channel: "",
-          node: "",
-          backlog: [4, 0],
-          rate: [null, 12.5],
-          finish_rate: [null, 12.7],
-          requeue_rate: [null, 0],
-          timeout_rate: [null, 0]
-        }]
-      }),
-      failures: [failure(400, "<reason>", "too many topics")],
-      isOwn: true
-    },
-    {
-      method: "POST",
-      path: "/api/mutes",
-      tag: "Live figures",
-      summary: "Mutes a warning for all users",
-      body: json(Mute, "the warning, and the minutes: from 1 to 43,200; 0 ends the mute", {
-        kind: "paused_channel",
-        topic: "orders",
-        channel: "billing",
-        node: "",
-        minutes: 60
-      }),
-      response: done,
-      failures: [invalidJson, forbidden],
-      isOwn: true
-    },
-    {
-      method: "POST",
-      path: "/api/alerts/test",
-      tag: "Live figures",
-      summary: "Sends a test alert to every webhook",
-      response: done,
-      failures: [
-        failure(400, "<reason>", "no webhook is configured"),
-        forbidden,
-        failure(502, "WEBHOOK_FAILED: <names>", "webhooks that failed")
-      ],
-      isOwn: true
-    },
-    {
-      method: "POST",
-      path: "/api/messages/:topic",
-      tag: "Messages",
-      summary: "Publishes a message",
-      parameters: [topic],
-      body: json(AdminApi.NewMessage, "the message; `node` and `defer` (ms) are optional", {
-        body: "tea",
-        encoding: "text"
-      }),
-      response: done,
-      failures: [invalidJson, failure(400, "INVALID_TOPIC", "not a valid name of a topic"), ...changeFailures],
-      isOwn: true
-    },
-    {
-      method: "GET",
-      path: "/api/messages/:topic",
-      tag: "Messages",
-      summary: "Messages as they are published",
-      description: "They are read from an ephemeral channel that is deleted when the request ends.",
-      parameters: [
-        topic,
-        query("sample", "percentage of the messages", 100, {
-          schema: { type: "number", minimum: 1, maximum: 100, default: 100 }
-        })
-      ],
-      response: events(TailEvent, "server-sent events with `TailEvent` as JSON", {
-        _tag: "Message",
-        id: "19d3a5c2f0401000",
-        at: 1_795_989_632_000,
-        attempts: 1,
-        node: "nsqd-1.internal:4150",
-        body: "dGVh",
-        size: 3
-      }),
-      failures: [...changeFailures, failure(503, "<reason>", "there are `--max-tails`")],
-      isOwn: true
-    },
+    ...live,
     {
       method: "GET",
       path: "/ping",
