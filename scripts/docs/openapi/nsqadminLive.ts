@@ -31,6 +31,7 @@ export const live: ReadonlyArray<Endpoint> = [
     response: events(LiveSample, "server-sent events with `LiveSample` as JSON", {
       at: 1_795_989_632_000,
       full: true,
+      more: false,
       topics: [],
       gone: [],
       points: [],

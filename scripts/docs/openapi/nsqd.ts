@@ -5,10 +5,12 @@ import { Info } from "../../../src/protocol/http/InfoResponse.ts"
 import { BrowsedMessage } from "../../../src/protocol/http/MessagesResponse.ts"
 import { NodeStatus } from "../../../src/protocol/http/NodeResponse.ts"
 import { ListedPolicy, Policy, PolicyInForce } from "../../../src/protocol/http/PoliciesResponse.ts"
+import { RedriveProgress } from "../../../src/protocol/http/RedriveResponse.ts"
 import { Channel, Client, Latency, Memory, Stats, Topic } from "../../../src/protocol/http/StatsResponse.ts"
 import { profiles } from "./debug.ts"
 import { type Api, query, text } from "./Endpoint.ts"
 import { messages } from "./nsqdMessages.ts"
+import { redrives } from "./nsqdRedrive.ts"
 import { state } from "./nsqdState.ts"
 import { topics } from "./nsqdTopics.ts"
 
@@ -31,12 +33,14 @@ export const nsqd: Api = {
     NodeStatus,
     Policy,
     PolicyInForce,
+    RedriveProgress,
     Stats,
     Topic
   },
   endpoints: [
     ...messages,
     ...topics,
+    ...redrives,
     ...state,
     ...profiles("/debug/pprof/"),
     {
