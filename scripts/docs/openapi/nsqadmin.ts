@@ -295,6 +295,14 @@ export const nsqadmin: Api = {
     ...live,
     {
       method: "GET",
+      path: "/metrics",
+      tag: "State",
+      summary: "Metrics for Prometheus",
+      response: text("the text format of Prometheus", "# TYPE process_resident_memory_bytes gauge\n"),
+      isOwn: true
+    },
+    {
+      method: "GET",
       path: "/ping",
       tag: "State",
       summary: "Whether nsqadmin runs",

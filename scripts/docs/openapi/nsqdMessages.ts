@@ -32,6 +32,7 @@ const messageHeaders = [
 
 const publishFailures = [
   ...topicFailures,
+  failure(400, "INVALID_TTL", "the time-to-live of the messages is not valid"),
   failure(400, "INVALID_HEADERS: <reason>", "the headers of the messages are not valid or too large"),
   tooManyTopics,
   failure(429, "RATE_LIMITED: <reason>", "messages arrive faster than a policy permits"),

@@ -142,6 +142,14 @@ export const nsqlookupd: Api = {
     },
     {
       method: "GET",
+      path: "/metrics",
+      tag: "State",
+      summary: "Metrics for Prometheus",
+      response: text("the text format of Prometheus", "# TYPE process_resident_memory_bytes gauge\n"),
+      isOwn: true
+    },
+    {
+      method: "GET",
       path: "/debug",
       tag: "State",
       summary: "All registrations",
