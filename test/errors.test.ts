@@ -32,7 +32,7 @@ const declared: ReadonlyArray<Declared> = files.flatMap(({ file, text }) =>
 const responses = new Set(["HttpFailure", "ProfilerBusy"])
 
 /** Errors beside the one of their room: the lower of two layers, or of a request to a daemon that continues. */
-const beside = new Set(["DiskError", "OutputFileError", "RuntimeOptionsError"])
+const beside = new Set(["DiskError", "OutputFileError", "RawHttpError", "RuntimeOptionsError"])
 
 /** Tables of codes, and errors with one reason only. */
 const withoutReasons = new Set([
