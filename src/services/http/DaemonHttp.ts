@@ -42,6 +42,15 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
     body?: Uint8Array,
     origin?: Origin
   ) => Effect.Effect<void, HttpError>
+  /** Sends a request, with a body if it is given, and decodes the response. Default origin: `configured`. */
+  readonly exchange: <A, I>(
+    schema: Schema.Codec<A, I>,
+    method: "POST" | "PUT",
+    address: string,
+    path: string,
+    body?: Uint8Array,
+    origin?: Origin
+  ) => Effect.Effect<A, HttpError>
   /** Sends a request without a body, and ignores the body of its response. Default origin: `configured`. */
   readonly send: (
     method: "PUT" | "DELETE",

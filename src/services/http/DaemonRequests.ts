@@ -31,33 +31,38 @@ const make = Effect.fnUntraced(function*(
       permitted: networks.resolve(address, origin)
     })
 
-  /** Sends a GET request, and decodes the response. */
-  const getWith = <A, E>(
+  /** Sends a request, and decodes the response. */
+  const sendAndRead = <A, E>(
+    request: HttpClientRequest.HttpClientRequest,
     address: string,
-    path: string,
     origin: Origin,
     read: (body: Buffer) => Effect.Effect<A, E>
   ): Effect.Effect<A, HttpError> => {
-    const url = `http://${address}${path}`
+    const { method, url } = request
     const reason = HttpErrorReason.InvalidResponse()
-    const invalid = () => new HttpError({ address, method: "GET", url: masked(url), reason })
-    return Effect.flatMap(
-      send(HttpClientRequest.get(url), address, origin),
-      ({ body }) => Effect.mapError(read(body), invalid)
-    )
+    const invalid = () => new HttpError({ address, method, url: masked(url), reason })
+    return Effect.flatMap(send(request, address, origin), ({ body }) => Effect.mapError(read(body), invalid))
   }
+
+  const getRequest = (address: string, path: string) => HttpClientRequest.get(`http://${address}${path}`)
 
   return {
     get: (schema, address, path, origin = "configured") => {
       const decode = Schema.decodeEffect(Schema.fromJsonString(schema))
-      return getWith(address, path, origin, (body) => decode(body.toString()))
+      return sendAndRead(getRequest(address, path), address, origin, (body) => decode(body.toString()))
     },
     getByTopic: (schemas, address, path, origin = "configured") =>
-      getWith(address, path, origin, (body) => LongResponse.decode(schemas, body)),
+      sendAndRead(getRequest(address, path), address, origin, (body) => LongResponse.decode(schemas, body)),
     post: (address, path, body, origin = "configured") => {
       const request = HttpClientRequest.post(`http://${address}${path}`)
       const full = body === undefined ? request : HttpClientRequest.bodyUint8Array(request, body)
       return Effect.asVoid(send(full, address, origin))
+    },
+    exchange: (schema, method, address, path, body, origin = "configured") => {
+      const decode = Schema.decodeEffect(Schema.fromJsonString(schema))
+      const request = HttpClientRequest.make(method)(`http://${address}${path}`)
+      const full = body === undefined ? request : HttpClientRequest.bodyUint8Array(request, body)
+      return sendAndRead(full, address, origin, (received) => decode(received.toString()))
     },
     send: (method, address, path, origin = "configured") =>
       Effect.asVoid(send(HttpClientRequest.make(method)(`http://${address}${path}`), address, origin))

@@ -29,8 +29,11 @@ export type HttpErrorReason = Data.TaggedEnum<{
   ResponseTooLarge: { readonly description: string; readonly option: string }
   /** A redirect to a host that must not receive the request, or from HTTPS to HTTP. */
   RedirectRefusal: { readonly status: number }
-  /** The status is not the expected one. `code` is the error code of an NSQ daemon, and empty without one. */
-  UnexpectedStatus: { readonly status: number; readonly code: string }
+  /**
+   * The status is not the expected one. `code` is the error code of an NSQ daemon, and empty without one. `detail` is what follows the
+   * code, for codes of effect-nsq's nsqd that need it, such as `INVALID_POLICY`.
+   */
+  UnexpectedStatus: { readonly status: number; readonly code: string; readonly detail?: string }
   /** The body does not have the expected form. */
   InvalidResponse: {}
 }>

@@ -165,15 +165,31 @@ const codes = new Set(
   ].flatMap((line) => line.split(" "))
 )
 
+/** Codes of effect-nsq's nsqd, which NSQ's does not have. */
+const ownCodes = new Set(
+  [
+    "AMBIGUOUS_ADDRESS CLIENT_NOT_FOUND INVALID_ARG_CONTAINS INVALID_ARG_FROM INVALID_ARG_JSON INVALID_ARG_LIMIT INVALID_ARG_REGEX",
+    "INVALID_ARG_STATE INVALID_ARG_TO INVALID_POLICY MESSAGE_NOT_FOUND NOT_DURABLE POLICY_NOT_FOUND POLICY_OF_CONFIG TOO_MANY_POLICIES"
+  ].flatMap((line) => line.split(" "))
+)
+
+/** Those whose text says what is wrong with the request. */
+const explained = new Set(["INVALID_POLICY", "NOT_DURABLE", "POLICY_OF_CONFIG", "TOO_MANY_POLICIES"])
+
+/** Longer texts are cut. */
+const maxDetail = 500
+
 const decodeFailure = Schema.decodeResult(Schema.fromJsonString(Schema.Struct({ message: Schema.String })))
 const decodeHttpsPort = Schema.decodeResult(Schema.fromJsonString(Schema.Struct({
   https_port: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 65_535 }))
 })))
 
-const codeIn = (body: Buffer): string => {
+const codeIn = (body: Buffer): { readonly code: string; readonly detail?: string } => {
   const failure = decodeFailure(body.toString())
-  const code = Result.isSuccess(failure) ? failure.success.message.replace(/:.*/s, "") : ""
-  return codes.has(code) ? code : ""
+  const text = Result.isSuccess(failure) ? failure.success.message : ""
+  const code = text.replace(/:.*/s, "")
+  if (explained.has(code)) return { code, detail: text.slice(code.length + 1, maxDetail).trim() }
+  return { code: codes.has(code) || ownCodes.has(code) ? code : "" }
 }
 
 /** Returns the HTTPS URL that a daemon names when it refuses plain HTTP. */
@@ -223,5 +239,5 @@ export const sendToDaemon = Effect.fnUntraced(function*(
   const { received, request } = yield* sendTwice(client, given, options)
   const { body, status } = received
   if (status === 200) return received
-  return yield* fail(authenticated(request), options, HttpErrorReason.UnexpectedStatus({ status, code: codeIn(body) }))
+  return yield* fail(authenticated(request), options, HttpErrorReason.UnexpectedStatus({ status, ...codeIn(body) }))
 })

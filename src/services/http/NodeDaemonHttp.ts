@@ -29,6 +29,8 @@ export const layer = (
         getByTopic: (schemas, address, path, origin) =>
           Effect.flatMap(loaded, ({ getByTopic }) => getByTopic(schemas, address, path, origin)),
         post: (address, path, body, origin) => Effect.flatMap(loaded, ({ post }) => post(address, path, body, origin)),
+        exchange: (schema, method, address, path, body, origin) =>
+          Effect.flatMap(loaded, ({ exchange }) => exchange(schema, method, address, path, body, origin)),
         send: (method, address, path, origin) =>
           Effect.flatMap(loaded, ({ send }) => send(method, address, path, origin))
       }

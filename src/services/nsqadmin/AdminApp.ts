@@ -26,6 +26,7 @@ import * as AdminPage from "./AdminPage.ts"
 import * as AdminRoutes from "./AdminRoutes.ts"
 import type { Alerts } from "./Alerts.ts"
 import * as ClientsHandlers from "./ClientsHandlers.ts"
+import type { ClusterPolicies } from "./ClusterPolicies.ts"
 import * as CountersHandlers from "./CountersHandlers.ts"
 import * as Endpoints from "./Endpoints.ts"
 import type { Graphite } from "./Graphite.ts"
@@ -38,6 +39,9 @@ import * as NodesHandlers from "./NodesHandlers.ts"
 import type { Notifications } from "./Notifications.ts"
 import { type CheckedOptions, NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
+import * as PoliciesHandlers from "./PoliciesHandlers.ts"
+import * as StorageHandlers from "./StorageHandlers.ts"
+import type { StoredMessages } from "./StoredMessages.ts"
 import type { TailFeed } from "./TailFeed.ts"
 import type { TestMessage } from "./TestMessage.ts"
 import * as TopicsHandlers from "./TopicsHandlers.ts"
@@ -156,7 +160,9 @@ const apiRoutes = HttpApiBuilder.layer(AdminApi).pipe(
     ClientsHandlers.layer,
     CountersHandlers.layer,
     LiveHandlers.layer,
-    MessagesHandlers.layer
+    MessagesHandlers.layer,
+    StorageHandlers.layer,
+    PoliciesHandlers.layer
   ])
 )
 
@@ -174,7 +180,9 @@ export type Services =
   | History
   | LiveFeed
   | Mutes
+  | ClusterPolicies
   | Notifications
+  | StoredMessages
   | TailFeed
   | TestMessage
   | WebAssets

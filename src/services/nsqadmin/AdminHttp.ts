@@ -38,7 +38,7 @@ const counting = () => {
 }
 
 /** Matches paths, below any base path, whose GET opens a stream or reads messages. */
-const streaming = /\/api\/(?:live|messages\/[^/]+)$/
+const streaming = /\/api\/(?:live|messages\/[^/]+|nodes\/[^/]+\/messages)$/
 
 /** A program's own routes, relative to the base path. */
 export type Routes<E, R> = Effect.Effect<ReadonlyArray<HttpRouter.Route>, E, R | Scope.Scope>

@@ -24,12 +24,21 @@ export interface AdminAction {
     | "drain_node"
     | "undrain_node"
     | "close_client"
+    | "delete_message"
+    | "requeue_message"
+    | "rewind_channel"
+    | "set_policy"
+    | "delete_policy"
   readonly topic?: string
   readonly channel?: string
   /** `host:port` of an nsqd. */
   readonly node?: string
   /** The remote address of a client. */
   readonly client?: string
+  /** The sequence of a message. */
+  readonly sequence?: string
+  /** The pattern of a policy. */
+  readonly policy?: string
 }
 
 /** Limit for notifications that wait for the endpoint; further ones are dropped and logged. */
@@ -83,7 +92,7 @@ export class Notifications extends Context.Service<Notifications, {
       yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(waiting), post)))
 
       return Notifications.of({
-        tell: Effect.fnUntraced(function*({ action, channel, client: address, node, topic }) {
+        tell: Effect.fnUntraced(function*({ action, channel, client: address, node, policy, sequence, topic }) {
           const request = yield* HttpServerRequest.HttpServerRequest
           const { headers } = request
           const user = basicUser(headers["authorization"])
@@ -94,6 +103,8 @@ export class Notifications extends Context.Service<Notifications, {
             ...(channel === undefined ? {} : { channel }),
             ...(node === undefined ? {} : { node }),
             ...(address === undefined ? {} : { client: address }),
+            ...(sequence === undefined ? {} : { sequence }),
+            ...(policy === undefined ? {} : { policy }),
             timestamp: Math.floor((yield* Clock.currentTimeMillis) / 1000),
             ...(user === "" ? {} : { user }),
             remote_ip: Peer.address(request),
@@ -103,7 +114,7 @@ export class Notifications extends Context.Service<Notifications, {
           })
           if (offered) return
           yield* Effect.logWarning(
-            `notification of ${action} ${topic ?? node ?? ""} dropped: ${maxWaiting} wait for the endpoint`
+            `notification of ${action} ${topic ?? node ?? policy ?? ""} dropped: ${maxWaiting} wait for the endpoint`
           )
         })
       })

@@ -29,6 +29,7 @@ import { AdminConfig } from "./AdminConfig.ts"
 import { AdminHttp, FurtherClusters } from "./AdminHttp.ts"
 import { AdminMetrics } from "./AdminMetrics.ts"
 import { Alerts } from "./Alerts.ts"
+import { ClusterPolicies } from "./ClusterPolicies.ts"
 import { Graphite } from "./Graphite.ts"
 import { History } from "./History.ts"
 import { HistoryStore } from "./HistoryStore.ts"
@@ -39,6 +40,7 @@ import { Notifications } from "./Notifications.ts"
 import { NsqadminError, NsqadminErrorReason } from "./NsqadminError.ts"
 import * as Options from "./NsqadminOptions.ts"
 import { Sampler } from "./Sampler.ts"
+import { StoredMessages } from "./StoredMessages.ts"
 import { TailFeed } from "./TailFeed.ts"
 import { TestMessage } from "./TestMessage.ts"
 import { WebAssets } from "./WebAssets.ts"
@@ -154,6 +156,7 @@ const start = Effect.fnUntraced(function*(given: Pieces) {
     return app.pipe(
       Layer.provide([AdminConfig.layer, WebAssets.layer, Graphite.layer]),
       Layer.provide([LiveFeed.layer, TailFeed.layer, TestMessage.layer, AdminMetrics.layer]),
+      Layer.provide([StoredMessages.layer, ClusterPolicies.layer]),
       Layer.provide(Alerts.layer(all.length > 1 ? name : "")),
       Layer.provide([History.layer, Mutes.layer, Webhooks.layer]),
       Layer.provide(HistoryStore.layer),

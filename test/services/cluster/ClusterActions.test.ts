@@ -27,6 +27,7 @@ const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {
         Effect.orDie(LongResponse.decode(schemas, Buffer.from(JSON.stringify(responseOf(path)))))
       ),
     post: (address, path) => Effect.andThen(reach(address), Effect.sync(() => void requests.push(`${address}${path}`))),
+    exchange: () => Effect.die("no action requests it"),
     send: (method, address, path) =>
       Effect.andThen(reach(address), Effect.sync(() => void requests.push(`${method} ${address}${path}`)))
   })

@@ -1,6 +1,7 @@
 /**
  * nsqadmin's HTTP API as an Effect `HttpApi`. The server, the browser's client and the tests derive their types from it. Paths
- * and shapes are NSQ's (docs/protocol/http.md#nsqadmin-endpoints); the groups `clients`, `live` and `messages` are not in NSQ
+ * and shapes are NSQ's (docs/protocol/http.md#nsqadmin-endpoints); the groups `clients`, `live`, `messages`, `storage`
+ * and `policies` are not in NSQ
  * (docs/nsqadmin.md#the-api). All paths are relative to `--base-path`.
  */
 import { Schema } from "effect"
@@ -11,6 +12,15 @@ import { BadRequest, Forbidden, InternalError, NotFound, Unavailable, UpstreamEr
 import { HistoryResponse, LiveSample, Mute, TailEvent } from "./AdminLive.ts"
 import { NodeResponse, NodesResponse } from "./AdminNodes.ts"
 import { ChannelResponse, CounterResponse, TopicResponse } from "./AdminStats.ts"
+import {
+  AnyPolicy,
+  InForceResponse,
+  PoliciesResponse,
+  PolicyChangeResponse,
+  Rewind,
+  RewindResponse,
+  StoredMessagesResponse
+} from "./AdminStorage.ts"
 
 /** The response to an action. `message` is empty, or a warning that lists the daemons that failed. */
 export const ActionResponse = Schema.Struct({ message: Schema.String })
@@ -231,7 +241,86 @@ export class MessagesGroup extends HttpApiGroup.make("messages").add(
   })
 ) {}
 
+/** The messages of durable topics on their nsqds. Not in NSQ; changes and bodies are for administrators only. */
+export class StorageGroup extends HttpApiGroup.make("storage").add(
+  /** A page of the messages of a topic on one nsqd, as nsqd's `GET /messages`. For administrators only. */
+  HttpApiEndpoint.get("browse", "/api/nodes/:node/messages", {
+    params: { node: Schema.String },
+    query: {
+      topic: Schema.String,
+      channel: Schema.optionalKey(Schema.String),
+      state: Schema.optionalKey(Schema.String),
+      from: Schema.optionalKey(Schema.String),
+      limit: Schema.optionalKey(Schema.String),
+      contains: Schema.optionalKey(Schema.String),
+      json: Schema.optionalKey(Schema.String),
+      regex: Schema.optionalKey(Schema.String)
+    },
+    success: StoredMessagesResponse,
+    error: [NotFound, ...actionFailures]
+  }),
+  /** Finishes the message with this sequence in a channel. */
+  HttpApiEndpoint.delete("remove", "/api/nodes/:node/messages/:sequence", {
+    params: { node: Schema.String, sequence: Schema.String },
+    query: channelParams,
+    success: ActionResponse,
+    error: [NotFound, ...actionFailures]
+  }),
+  /** Takes the message with this sequence out of flight, or ends its delay. */
+  HttpApiEndpoint.post("requeue", "/api/nodes/:node/messages/:sequence/requeue", {
+    params: { node: Schema.String, sequence: Schema.String },
+    query: channelParams,
+    success: ActionResponse,
+    error: [NotFound, ...actionFailures]
+  }),
+  /** How many messages a channel would get again on each nsqd. */
+  HttpApiEndpoint.get("preview", "/api/topics/:topic/:channel/rewind", {
+    params: channelParams,
+    query: { to: Schema.String },
+    success: RewindResponse,
+    error: [NotFound, ...actionFailures]
+  }),
+  /** Moves a channel to another place on each nsqd that has its topic. */
+  HttpApiEndpoint.post("rewind", "/api/topics/:topic/:channel/rewind", {
+    params: channelParams,
+    payload: Rewind,
+    success: RewindResponse,
+    error: [NotFound, ...actionFailures]
+  })
+) {}
+
+/** The policies of the nsqds. Not in NSQ; changes are for administrators only. */
+export class PoliciesGroup extends HttpApiGroup.make("policies").add(
+  HttpApiEndpoint.get("list", "/api/policies", { success: PoliciesResponse, error: readFailures }),
+  /** What applies to a topic, or to a channel of it, on each nsqd that has the topic. */
+  HttpApiEndpoint.get("inForce", "/api/policies/:topic", {
+    params: topicParams,
+    query: { channel: Schema.optionalKey(Schema.String) },
+    success: InForceResponse,
+    error: [BadRequest, ...readFailures]
+  }),
+  /** Sets a policy on each nsqd. */
+  HttpApiEndpoint.put("set", "/api/policies", {
+    payload: AnyPolicy,
+    success: PolicyChangeResponse,
+    error: actionFailures
+  }),
+  /** Deletes a policy from each nsqd. */
+  HttpApiEndpoint.delete("remove", "/api/policies", {
+    query: { match: Schema.optionalKey(Schema.String) },
+    success: PolicyChangeResponse,
+    error: [NotFound, ...actionFailures]
+  })
+) {}
+
 /** The whole API. `HttpApiClient.make(AdminApi)` is a typed client for programs. */
-export class AdminApi
-  extends HttpApi.make("nsqadmin").add(TopicsGroup, NodesGroup, ClientsGroup, CountersGroup, LiveGroup, MessagesGroup)
-{}
+export class AdminApi extends HttpApi.make("nsqadmin").add(
+  TopicsGroup,
+  NodesGroup,
+  ClientsGroup,
+  CountersGroup,
+  LiveGroup,
+  MessagesGroup,
+  StorageGroup,
+  PoliciesGroup
+) {}

@@ -72,6 +72,9 @@ const filterIn = Effect.fnUntraced(function*(query: Query) {
   return Result.isSuccess(filter) ? filter.success : yield* fail(400, `INVALID_ARG_${filter.failure.toUpperCase()}`)
 })
 
+/** The path of the messages. */
+export const path = "/messages"
+
 /** The sequence of a single message. */
 const sequenceIn = Effect.fnUntraced(function*(target: RequestTarget) {
   const text = (yield* Arguments.query(target)).get("sequence")
@@ -162,7 +165,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients> 
 
   const change = post(broker)
   return [
-    route("GET", "/messages", list),
+    route("GET", path, list),
     change("/messages", remove, "DELETE"),
     change("/messages/requeue", requeue)
   ]

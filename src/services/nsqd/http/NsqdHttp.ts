@@ -182,7 +182,7 @@ const serve = Effect.fnUntraced(function*(
     hostCheckedOf: "browsers",
     allowedHosts: [options.broadcastAddress, ...options.httpAllowedHosts],
     changesByGet: OldApi.isOld,
-    startsByGet: (path) => path === SubRoutes.path || DebugRoutes.isProfile(path)
+    startsByGet: (path) => path === SubRoutes.path || path === MessagesRoutes.path || DebugRoutes.isProfile(path)
   })
   const common = { guard, quiet, maxConnections: options.maxHttpConnections }
   const listeners: Array<Listener> = []

@@ -1,0 +1,237 @@
+/** Stored messages, rewinds and policies in nsqadmin's API, with real nsqds and one as NSQ's, without an HTTP server of nsqadmin. */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { HttpApiTest } from "effect/http-api"
+import { AdminApi } from "../../../src/protocol/http/admin/AdminApi.ts"
+import { Forbidden } from "../../../src/protocol/http/admin/AdminFailure.ts"
+import { AdminAccess } from "../../../src/services/nsqadmin/AdminAccess.ts"
+import { ClusterPolicies } from "../../../src/services/nsqadmin/ClusterPolicies.ts"
+import { type AdminAction, Notifications } from "../../../src/services/nsqadmin/Notifications.ts"
+import * as PoliciesHandlers from "../../../src/services/nsqadmin/PoliciesHandlers.ts"
+import * as StorageHandlers from "../../../src/services/nsqadmin/StorageHandlers.ts"
+import { StoredMessages } from "../../../src/services/nsqadmin/StoredMessages.ts"
+import { request } from "../../integration/nsqadmin/cluster.ts"
+import { fakeServer } from "../http/fakeServer.ts"
+import { quiet } from "../nsqd/broker/testing.ts"
+import { clusterOf, startNsqd } from "./nsqds.ts"
+
+const administrator = AdminAccess.of({ isAdmin: () => true, check: Effect.void })
+const visitor = AdminAccess.of({
+  isAdmin: () => false,
+  check: Effect.fail(Forbidden.make({ message: "FORBIDDEN" }))
+})
+
+const client = HttpApiTest.groups(AdminApi, ["storage", "policies"])
+
+/** The API over these nsqds, which records notifications. */
+const layer = (
+  nsqds: ReadonlyArray<string>,
+  { access = administrator, told = [] }: {
+    readonly access?: AdminAccess["Service"]
+    readonly told?: Array<AdminAction>
+  } = {}
+) =>
+  Layer.mergeAll(StorageHandlers.layer, PoliciesHandlers.layer).pipe(
+    Layer.provide([StoredMessages.layer, ClusterPolicies.layer]),
+    Layer.provide([
+      FetchHttpClient.layer,
+      clusterOf(...nsqds),
+      Layer.succeed(AdminAccess, access),
+      Layer.succeed(Notifications, { tell: (action) => Effect.sync(() => void told.push(action)) })
+    ]),
+    Layer.merge(NodeHttpServer.layerHttpServices),
+    Layer.provideMerge(quiet)
+  )
+
+const refusal = <A, E extends { readonly _tag: string; readonly message: string }, R>(call: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(call), ({ _tag, message }) => [_tag, message])
+
+const post = (address: string, path: string, body = "") => request(`http://${address}${path}`, { method: "POST", body })
+
+/** NSQ's nsqd with a topic and a channel. */
+const goNsqd = Effect.gen(function*() {
+  const address = yield* fakeServer(({ url = "" }, response) => {
+    const [host, port] = address.split(":")
+    const body = url.startsWith("/stats")
+      ? { version: "1.3.0", health: "OK", topics: [{ topic_name: "t", channels: [{ channel_name: "c" }] }] }
+      : url === "/info"
+      ? { version: "1.3.0", broadcast_address: host, hostname: "go", http_port: Number(port) }
+      : undefined
+    response.statusCode = body === undefined ? 404 : 200
+    response.end(JSON.stringify(body ?? { message: "NOT_FOUND" }))
+  })
+  return address
+})
+
+const notSupported = "NOT_SUPPORTED: NSQ's nsqd does not have this feature"
+
+/** An nsqd with a durable topic, a channel, and three messages. */
+const durable = Effect.gen(function*() {
+  const nsqd = yield* startNsqd({ durability: "written" })
+  yield* post(nsqd.http, "/topic/create?topic=t")
+  yield* post(nsqd.http, "/channel/create?topic=t&channel=c")
+  for (const body of [`{"n":1}`, `{"n":2}`]) yield* post(nsqd.http, "/pub?topic=t", body)
+  yield* post(nsqd.http, "/pub?topic=t&defer=3600000", `{"n":3}`)
+  return nsqd
+})
+
+describe("stored messages in nsqadmin's API", () => {
+  it.live("messages are shown by state and filter in pages, and single ones are deleted and requeued", () =>
+    Effect.gen(function*() {
+      const { http: node } = yield* durable
+      const told: Array<AdminAction> = []
+      yield* Effect.gen(function*() {
+        const { storage } = yield* client
+        const browse = (query: Omit<Parameters<typeof storage.browse>[0]["query"], "topic">) =>
+          storage.browse({ params: { node }, query: { topic: "t", channel: "c", ...query } })
+        const all = yield* browse({})
+        assert.deepStrictEqual(all.messages.map(({ sequence, state }) => [sequence, state]), [
+          [1, "waiting"],
+          [2, "waiting"],
+          [3, "deferred"]
+        ])
+        const first = yield* browse({ limit: "1" })
+        assert.strictEqual(first.next, 2)
+        const second = yield* browse({ limit: "1", from: String(first.next) })
+        assert.deepStrictEqual(second.messages.map(({ body }) => body), [`{"n":2}`])
+        assert.deepStrictEqual((yield* browse({ json: "n=3" })).messages.map(({ sequence }) => sequence), [3])
+        assert.lengthOf((yield* browse({ state: "deferred" })).messages, 1)
+
+        const one = { query: { topic: "t", channel: "c" } }
+        yield* storage.remove({ params: { node, sequence: "1" }, ...one })
+        yield* storage.requeue({ params: { node, sequence: "3" }, ...one })
+        assert.deepStrictEqual(
+          (yield* browse({ state: "waiting" })).messages.map(({ sequence }) => sequence),
+          [2, 3]
+        )
+        assert.deepStrictEqual(told, [
+          { action: "delete_message", node, sequence: "1", topic: "t", channel: "c" },
+          { action: "requeue_message", node, sequence: "3", topic: "t", channel: "c" }
+        ])
+        assert.deepStrictEqual(yield* refusal(storage.remove({ params: { node, sequence: "1" }, ...one })), [
+          "NotFound",
+          "MESSAGE_NOT_FOUND"
+        ])
+        assert.deepStrictEqual(yield* refusal(storage.remove({ params: { node, sequence: "x" }, ...one })), [
+          "BadRequest",
+          "INVALID_SEQUENCE"
+        ])
+        assert.deepStrictEqual(yield* refusal(browse({ regex: "(" })), ["BadRequest", "INVALID_ARG_REGEX"])
+      }).pipe(Effect.provide(layer([node], { told })))
+    }))
+
+  it.live("a topic without a log and NSQ's nsqd are refused with the reason, and other hosts are not requested", () =>
+    Effect.gen(function*() {
+      const { http: node } = yield* startNsqd()
+      const go = yield* goNsqd
+      yield* post(node, "/topic/create?topic=t")
+      yield* Effect.gen(function*() {
+        const { storage } = yield* client
+        const browse = (node: string) => refusal(storage.browse({ params: { node }, query: { topic: "t" } }))
+        const [tag, message] = yield* browse(node)
+        assert.strictEqual(tag, "BadRequest")
+        assert.match(message ?? "", /^NOT_DURABLE: ./)
+        assert.deepStrictEqual(yield* browse(go), ["BadRequest", notSupported])
+        assert.deepStrictEqual(yield* browse("127.0.0.1:1"), ["NotFound", "NODE_NOT_FOUND"])
+      }).pipe(Effect.provide(layer([node, go])))
+    }))
+
+  it.live("a rewind is previewed and done on each nsqd, and an nsqd that cannot do so has its error", () =>
+    Effect.gen(function*() {
+      const first = yield* durable
+      const go = yield* goNsqd
+      const told: Array<AdminAction> = []
+      yield* Effect.gen(function*() {
+        const { storage } = yield* client
+        const params = { topic: "t", channel: "c" }
+        const expected = [
+          { node: first.http, messages: 3, error: "" },
+          { node: go, messages: null, error: notSupported }
+        ]
+        const preview = yield* storage.preview({ params, query: { to: "beginning" } })
+        assert.sameDeepMembers([...preview.nodes], expected)
+        assert.deepStrictEqual(told, [])
+        const done = yield* storage.rewind({ params, payload: { to: "beginning" } })
+        assert.sameDeepMembers([...done.nodes], expected)
+        assert.match(done.message, /^WARNING: /)
+        assert.deepStrictEqual(told, [{ action: "rewind_channel", topic: "t", channel: "c" }])
+        assert.deepStrictEqual((yield* refusal(storage.preview({ params, query: { to: "nowhere" } })))[0], "BadRequest")
+      }).pipe(Effect.provide(layer([first.http, go], { told })))
+    }))
+
+  it.live("only administrators read bodies and change messages and policies", () =>
+    Effect.gen(function*() {
+      const { http: node } = yield* durable
+      yield* Effect.gen(function*() {
+        const { policies, storage } = yield* client
+        const forbidden = ["Forbidden", "FORBIDDEN"]
+        const query = { topic: "t", channel: "c" }
+        const params = { node, sequence: "1" }
+        assert.deepStrictEqual(yield* refusal(storage.browse({ params: { node }, query })), forbidden)
+        assert.deepStrictEqual(yield* refusal(storage.remove({ params, query })), forbidden)
+        assert.deepStrictEqual(yield* refusal(storage.requeue({ params, query })), forbidden)
+        assert.deepStrictEqual(
+          yield* refusal(storage.rewind({ params: { topic: "t", channel: "c" }, payload: { to: "end" } })),
+          forbidden
+        )
+        assert.deepStrictEqual(yield* refusal(policies.set({ payload: { match: "t", max_depth: 1 } })), forbidden)
+        assert.deepStrictEqual(yield* refusal(policies.remove({ query: { match: "t" } })), forbidden)
+        assert.lengthOf((yield* policies.list()).nodes, 1)
+      }).pipe(Effect.provide(layer([node], { access: visitor })))
+    }))
+})
+
+describe("policies in nsqadmin's API", () => {
+  it.live("a policy is set on, shown for and deleted from all nsqds, with the error of each that fails", () =>
+    Effect.gen(function*() {
+      const first = yield* startNsqd({ durability: "written" })
+      const second = yield* startNsqd()
+      const go = yield* goNsqd
+      yield* post(first.http, "/topic/create?topic=t")
+      const told: Array<AdminAction> = []
+      yield* Effect.gen(function*() {
+        const { policies } = yield* client
+        const policy = { match: "t*", max_depth: 100 }
+        const set = yield* policies.set({ payload: policy })
+        const results = [
+          { node: first.http, error: "" },
+          { node: second.http, error: "" },
+          { node: go, error: notSupported }
+        ]
+        assert.sameDeepMembers([...set.nodes], results)
+        const listed = yield* policies.list()
+        assert.sameDeepMembers([...listed.nodes], [
+          { node: first.http, policies: [{ ...policy, source: "api" }], error: "" },
+          { node: second.http, policies: [{ ...policy, source: "api" }], error: "" },
+          { node: go, policies: null, error: "" }
+        ])
+        const applied = yield* policies.inForce({ params: { topic: "t" }, query: {} })
+        const max_depth = { value: 100, match: "t*", source: "api" as const }
+        assert.deepStrictEqual(applied.nodes.find(({ node }) => node === first.http)?.fields, { max_depth })
+        const removed = yield* policies.remove({ query: { match: "t*" } })
+        assert.sameDeepMembers([...removed.nodes], results)
+        assert.deepStrictEqual(told, [
+          { action: "set_policy", policy: "t*" },
+          { action: "delete_policy", policy: "t*" }
+        ])
+      }).pipe(Effect.provide(layer([first.http, second.http, go], { told })))
+    }))
+
+  it.live("a policy that is not valid is refused with the field and the reason", () =>
+    Effect.gen(function*() {
+      const { http } = yield* startNsqd({ policies: [] })
+      yield* Effect.gen(function*() {
+        const { policies } = yield* client
+        const [tag, message] = yield* refusal(policies.set({ payload: { match: "t", max_depth: -1 } }))
+        assert.strictEqual(tag, "BadRequest")
+        assert.match(message ?? "", /^INVALID_POLICY: max_depth: must be/)
+        assert.match((yield* refusal(policies.set({ payload: { match: "t", maxdepth: 1 } })))[1] ?? "", /maxdepth/)
+        assert.deepStrictEqual(yield* refusal(policies.remove({ query: { match: "t" } })), [
+          "NotFound",
+          "POLICY_NOT_FOUND"
+        ])
+      }).pipe(Effect.provide(layer([http])))
+    }))
+})
