@@ -16,8 +16,10 @@ import { ClientPage } from "./pages/ClientPage.tsx"
 import { CounterPage } from "./pages/CounterPage.tsx"
 import { DaemonsPage } from "./pages/DaemonsPage.tsx"
 import { LookupPage } from "./pages/LookupPage.tsx"
+import { MessagesPage } from "./pages/MessagesPage.tsx"
 import { NodePage } from "./pages/NodePage.tsx"
 import { NodesPage } from "./pages/NodesPage.tsx"
+import { PoliciesPage } from "./pages/PoliciesPage.tsx"
 import { TopicPage } from "./pages/TopicPage.tsx"
 import { TopicsPage } from "./pages/TopicsPage.tsx"
 import { WarningsPage } from "./pages/WarningsPage.tsx"
@@ -30,6 +32,16 @@ const Page = ({ route }: { readonly route: Route.Route }) => {
       return <TopicPage key={route.topic} topic={route.topic} />
     case "Channel":
       return <ChannelPage key={`${route.topic}/${route.channel}`} topic={route.topic} channel={route.channel} />
+    case "Messages":
+      return (
+        <MessagesPage
+          key={`${route.topic}/${route.channel ?? ""}`}
+          topic={route.topic}
+          {...(route.channel === undefined ? {} : { channel: route.channel })}
+        />
+      )
+    case "Policies":
+      return <PoliciesPage />
     case "Nodes":
       return <NodesPage />
     case "Node":
@@ -56,7 +68,8 @@ const Page = ({ route }: { readonly route: Route.Route }) => {
   }
 }
 
-const isTopics = ({ _tag }: Route.Route): boolean => _tag === "Topics" || _tag === "Topic" || _tag === "Channel"
+const isTopics = ({ _tag }: Route.Route): boolean =>
+  _tag === "Topics" || _tag === "Topic" || _tag === "Channel" || _tag === "Messages"
 
 const isNodes = ({ _tag }: Route.Route): boolean => _tag === "Nodes" || _tag === "Node" || _tag === "Client"
 
@@ -78,6 +91,7 @@ const Header = ({ route }: { readonly route: Route.Route }) => {
         <Link to={Route.daemons} current={route._tag === "Daemons"}>
           Daemons {gone > 0 && <span className="bubble error">{gone} unreachable</span>}
         </Link>
+        <Link to={Route.policies} current={route._tag === "Policies"}>Policies</Link>
         <Link to={Route.lookup} current={route._tag === "Lookup"}>Lookup</Link>
         <Link to={Route.counter} current={route._tag === "Counter"}>Counter</Link>
       </nav>

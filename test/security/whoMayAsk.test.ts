@@ -119,6 +119,9 @@ const nsqadmin: Table = {
     ["/", "/topics", "/topics/:topic", "/topics/:topic/:channel", "/nodes", "/nodes/:node", "/counter", "/lookup"]
       .concat(
         "/nodes/:node/clients/:client",
+        "/messages/:topic",
+        "/messages/:topic/:channel",
+        "/policies",
         "/warnings",
         "/daemons",
         "/ping",

@@ -13,12 +13,15 @@ import { type CheckedOptions, NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
 import { WebAssets } from "./WebAssets.ts"
 
-/** The paths of the page (docs/protocol/http.md#pages). The clients and the last two are not in NSQ. */
+/** The paths of the page (docs/protocol/http.md#pages). Messages, policies, clients and the last two are not in NSQ. */
 const pages = [
   "/",
   "/topics",
   "/topics/:topic",
   "/topics/:topic/:channel",
+  "/messages/:topic",
+  "/messages/:topic/:channel",
+  "/policies",
   "/nodes",
   "/nodes/:node",
   "/nodes/:node/clients/:client",

@@ -42,5 +42,20 @@ export const useMute = () => useAtomSet(AdminClient.mutation("live", "mute"), mo
 /** Returns a function that sends a test alert. */
 export const useTestAlert = () => useAtomSet(AdminClient.mutation("live", "testAlert"), mode)
 
+/** Returns functions that delete and requeue a stored message. */
+export const useStoredMessage = () => ({
+  remove: useAtomSet(AdminClient.mutation("storage", "remove"), mode),
+  requeue: useAtomSet(AdminClient.mutation("storage", "requeue"), mode)
+})
+
+/** Returns a function that moves a channel in its topic's log. */
+export const useRewind = () => useAtomSet(AdminClient.mutation("storage", "rewind"), mode)
+
+/** Returns functions that set and delete a policy on all nsqds. */
+export const usePolicies = () => ({
+  set: useAtomSet(AdminClient.mutation("policies", "set"), mode),
+  remove: useAtomSet(AdminClient.mutation("policies", "remove"), mode)
+})
+
 /** Returns a function that publishes a test message. */
 export const usePublish = () => useAtomSet(AdminClient.mutation("messages", "publish"), mode)

@@ -25,6 +25,7 @@ const pages: ReadonlyArray<Entry> = [
   Route.warnings,
   Route.nodes,
   Route.daemons,
+  Route.policies,
   Route.lookup,
   Route.counter
 ].map((route) => entry("Page", Route.title(route), route))

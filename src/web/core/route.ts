@@ -8,6 +8,8 @@ export type Route =
   | { readonly _tag: "Topics" }
   | { readonly _tag: "Topic"; readonly topic: string }
   | { readonly _tag: "Channel"; readonly topic: string; readonly channel: string }
+  | { readonly _tag: "Messages"; readonly topic: string; readonly channel?: string }
+  | { readonly _tag: "Policies" }
   | { readonly _tag: "Nodes" }
   | { readonly _tag: "Node"; readonly node: string }
   | { readonly _tag: "Client"; readonly node: string; readonly client: string }
@@ -20,6 +22,12 @@ export type Route =
 export const topics: Route = { _tag: "Topics" }
 export const topic = (topic: string): Route => ({ _tag: "Topic", topic })
 export const channel = (topic: string, channel: string): Route => ({ _tag: "Channel", topic, channel })
+export const messages = (topic: string, channel?: string): Route => ({
+  _tag: "Messages",
+  topic,
+  ...(channel === undefined ? {} : { channel })
+})
+export const policies: Route = { _tag: "Policies" }
 export const nodes: Route = { _tag: "Nodes" }
 export const node = (node: string): Route => ({ _tag: "Node", node })
 export const client = (node: string, client: string): Route => ({ _tag: "Client", node, client })
@@ -31,6 +39,7 @@ export const daemons: Route = { _tag: "Daemons" }
 const simple = new Map<string, Route>([
   ["", topics],
   ["topics", topics],
+  ["policies", policies],
   ["nodes", nodes],
   ["counter", counter],
   ["lookup", lookup],
@@ -59,6 +68,7 @@ export const parse = (path: string, basePath: string): Route => {
     return first === "nodes" && third === "clients" ? client(second, fourth) : unknown
   }
   if (first === "topics") return third === undefined ? topic(second) : channel(second, third)
+  if (first === "messages") return messages(second, third)
   return first === "nodes" && third === undefined ? node(second) : unknown
 }
 
@@ -76,6 +86,10 @@ export const format = (route: Route, basePath: string): string => {
       return `${basePath}/topics/${encode(route.topic)}`
     case "Channel":
       return `${basePath}/topics/${encode(route.topic)}/${encode(route.channel)}`
+    case "Messages": {
+      const more = route.channel === undefined ? "" : `/${encode(route.channel)}`
+      return `${basePath}/messages/${encode(route.topic)}${more}`
+    }
     case "Node":
       return `${basePath}/nodes/${encodeAddress(route.node)}`
     case "Client":
@@ -94,6 +108,8 @@ export const title = (route: Route): string => {
       return route.topic
     case "Channel":
       return `${route.topic} / ${route.channel}`
+    case "Messages":
+      return `Messages of ${route.topic}${route.channel === undefined ? "" : ` / ${route.channel}`}`
     case "Node":
       return route.node
     case "Client":

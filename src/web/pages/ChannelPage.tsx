@@ -6,8 +6,11 @@ import { Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { ClientTable } from "../components/ClientTable.tsx"
 import { channelColumns, hostColumn } from "../components/figureColumns.tsx"
+import { InForce } from "../components/InForce.tsx"
 import { latencyColumns } from "../components/latency.tsx"
+import { Link } from "../components/Link.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
+import { Rewind } from "../components/Rewind.tsx"
 import { standardActions } from "../components/standardActions.tsx"
 import { Table } from "../components/Table.tsx"
 import { useActions } from "../core/act.ts"
@@ -91,9 +94,14 @@ const Shown = ({ channel, refresh }: { readonly channel: ChannelResponse; readon
           leave
         )}
       />
+      <div className="buttons">
+        <Link to={Route.messages(topic, name)}>Browse messages</Link>
+        <Rewind topic={topic} channel={name} onDone={refresh} />
+      </div>
       <SubjectWarnings topic={topic} channel={name} />
       <LargeCharts topic={topic} channel={name} />
       <Hosts name={name} channel={channel} points={points} />
+      <InForce topic={topic} channel={name} />
       <ClientTable
         caption="Consumers"
         clients={channel.clients ?? []}

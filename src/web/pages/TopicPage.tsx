@@ -6,6 +6,8 @@ import { Badge, Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { ProducerTable } from "../components/ConnectionTable.tsx"
 import { CreateChannel } from "../components/CreateChannel.tsx"
+import { InForce } from "../components/InForce.tsx"
+import { Link } from "../components/Link.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
 import { standardActions } from "../components/standardActions.tsx"
 import { useActions } from "../core/act.ts"
@@ -57,9 +59,13 @@ const Shown = ({ refresh, topic }: { readonly topic: TopicResponse; readonly ref
     <>
       <Durability durability={topic.durability} />
       <Actions label={`Actions on topic ${name}`} actions={actions} />
+      <div className="buttons">
+        <Link to={Route.messages(name)}>Browse messages</Link>
+      </div>
       <SubjectWarnings topic={name} />
       <LargeCharts topic={name} />
       <TopicTables name={name} response={topic} points={points} refresh={refresh} />
+      <InForce topic={name} />
       <Producers topic={name} />
       <CreateChannel topic={name} onCreated={refresh} />
       <PublishForm topic={name} nodes={topic.nodes.map(({ node }) => node)} onPublished={refresh} />

@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { violations } from "./axe.ts"
 import { Browser, type Tab } from "./browser.ts"
-import { startCluster } from "./cluster.ts"
+import { request, startCluster } from "./cluster.ts"
 import { consume } from "./consumer.ts"
 
 /** For tests that open every page several times, in milliseconds. */
@@ -14,10 +14,17 @@ const longest = "a-topic.with_the.longest-name.that.is_possible".padEnd(64, "-x"
 /** A cluster with everything that pages show: consumers, warnings, stale figures. Returns the paths of its pages. */
 const loaded = Effect.gen(function*() {
   const { admin, create, nsqds: [first, second] } = yield* startCluster({}, {
-    e2eProcessingLatencyPercentiles: [0.5, 0.99, 1]
+    e2eProcessingLatencyPercentiles: [0.5, 0.99, 1],
+    topicDurability: ["durable=written"]
   })
   yield* create("orders", "archive", "billing")
   yield* create("lonely")
+  yield* create("durable", "archive")
+  yield* first.post("/mpub?topic=durable", Array(3).fill(`{"text":"${"x".repeat(300)}"}`).join("\n"))
+  yield* request(`http://${first.http}/policies`, {
+    method: "PUT",
+    body: `{"match":"*.with_the.longest-name*","max_depth":100000,"on_full":"reject","dead_letter":"{topic}.dlq"}`
+  })
   yield* create(longest, "archive")
   yield* first.post("/topic/pause?topic=lonely")
   const socket = yield* consume(first.tcp, { topic: "orders", channel: "archive", ready: 1, does: "finish" })
@@ -30,6 +37,9 @@ const loaded = Effect.gen(function*() {
     "/topics/nope",
     "/topics/lonely",
     `/topics/${longest}`,
+    "/messages/orders",
+    "/messages/durable/archive",
+    "/policies",
     "/nodes",
     `/nodes/${first.http}`,
     `/nodes/${first.http}/clients/127.0.0.1:${socket.localPort}`,

@@ -66,6 +66,8 @@ const pages = (node: string, client: string): ReadonlyArray<Picture> => [
   ["topics", "/"],
   ["topic", "/topics/images"],
   ["channel", "/topics/images/resize"],
+  ["messages", "/messages/images/resize"],
+  ["policies", "/policies"],
   ["nodes", "/nodes"],
   ["node", `/nodes/${node}`],
   ["client", `/nodes/${node}/clients/${client}`],

@@ -27,11 +27,12 @@ const found = (query: string, max = 10) => Palette.search(entries, query, max).m
 
 describe("the command palette", () => {
   it("has pages, nodes, topics and channels, and shows the first ones without a query", () => {
-    assert.deepStrictEqual(found("", 7), [
+    assert.deepStrictEqual(found("", 8), [
       "Topics",
       "Warnings",
       "Nodes",
       "Daemons",
+      "Policies",
       "Lookup",
       "Counter",
       "broker-1 (10.0.0.1:4151)"

@@ -1,0 +1,65 @@
+/** What the pages say about stored messages and refused requests for them. Pure. */
+import type { BrowsedMessage } from "../../protocol/http/MessagesResponse.ts"
+import * as Format from "./format.ts"
+
+/** The kinds of filters for messages, by the parameter of the API. */
+export const filters = [
+  ["contains", "Text"],
+  ["json", "JSON path=value"],
+  ["regex", "Regular expression"]
+] as const
+
+/** The states of a message, with their names. */
+export const states = [
+  ["waiting", "waiting"],
+  ["in_flight", "in flight"],
+  ["deferred", "deferred"],
+  ["retained", "finished, still kept"]
+] as const
+
+/** Returns the name of a state. */
+export const stateName = (state: BrowsedMessage["state"]): string => state === "in_flight" ? "in flight" : state
+
+/** Returns when nsqd accepted a message, in Unix milliseconds. */
+export const publishedAt = ({ timestamp }: BrowsedMessage): number => Number(BigInt(timestamp) / 1_000_000n)
+
+/** Returns the beginning of the body in one line. */
+export const preview = ({ body, body_base64 }: BrowsedMessage): string =>
+  (body ?? `base64: ${body_base64 ?? ""}`).slice(0, 200).replace(/\s+/g, " ")
+
+/** Returns the bytes of the body that nsqadmin has. */
+export const bodyOf = ({ body, body_base64 }: BrowsedMessage): Uint8Array =>
+  body === undefined
+    ? Uint8Array.from(atob(body_base64 ?? ""), (char) => char.charCodeAt(0))
+    : new TextEncoder().encode(body)
+
+/** Returns the attempts in words. */
+export const attempts = (count: number): string => count === 0 ? "not delivered" : Format.quantity(count, "attempt")
+
+/** Returns a sentence for the refusal of a request about stored messages. */
+export const refusal = (message: string, topic: string): string => {
+  const code = message.replace(/:.*/s, "")
+  switch (code) {
+    case "NOT_DURABLE":
+      return `Topic ${topic} is not durable on this node: it keeps no log of its messages. Start nsqd with ` +
+        `--topic-durability=${topic}=written, or change the durability of the topic at run time with PUT /topic/durability.`
+    case "NOT_SUPPORTED":
+      return "NSQ's nsqd does not have this feature: it keeps no log of its messages."
+    case "TOPIC_NOT_FOUND":
+      return `This node does not have topic ${topic}.`
+    case "CHANNEL_NOT_FOUND":
+      return "This node does not have the channel."
+    case "MESSAGE_NOT_FOUND":
+      return "The channel does not have this message in that state any more."
+    case "INVALID_ARG_REGEX":
+      return "The filter is not a valid regular expression."
+    case "INVALID_ARG_JSON":
+      return "The filter must be a path and a value, such as user.id=42."
+    case "INVALID_ARG_TO":
+      return "The time is not valid."
+    case "UPSTREAM_ERROR":
+      return "No daemon responded to nsqadmin's request."
+    default:
+      return message
+  }
+}

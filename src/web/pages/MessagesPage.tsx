@@ -1,0 +1,267 @@
+import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
+import { AsyncResult } from "effect/reactivity"
+import { type FormEvent, useMemo, useState } from "react"
+import type { BrowsedMessage } from "../../protocol/http/MessagesResponse.ts"
+import { type Action, Actions } from "../components/Actions.tsx"
+import { Badge } from "../components/Badge.tsx"
+import { Breadcrumb } from "../components/Breadcrumb.tsx"
+import { Properties } from "../components/Figures.tsx"
+import { Notice } from "../components/Notice.tsx"
+import { QueryResponse } from "../components/QueryResponse.tsx"
+import { Section } from "../components/Section.tsx"
+import { Skeleton } from "../components/Waiting.tsx"
+import { useStoredMessage } from "../core/act.ts"
+import { AdminClient, messageOf } from "../core/api.ts"
+import * as Format from "../core/format.ts"
+import * as Route from "../core/route.ts"
+import { useSearch } from "../core/search.ts"
+import { settings } from "../core/settings.ts"
+import * as Storage from "../core/storage.ts"
+import * as Body from "../messages/body.ts"
+import { Missing } from "./Missing.tsx"
+
+/** The messages of a page. */
+const pageSize = 50
+
+/** What is shown. */
+interface Shown {
+  readonly topic: string
+  readonly channel: string | undefined
+  readonly node: string
+  readonly state: string
+  readonly filter: string
+  readonly text: string
+}
+
+const Details = (
+  { actions, message }: { readonly message: BrowsedMessage; readonly actions: ReadonlyArray<Action> }
+) => {
+  const bytes = useMemo(() => Storage.bodyOf(message), [message])
+  const shown = useMemo(() => Body.show(bytes, "json"), [bytes])
+  const published = Storage.publishedAt(message)
+  return (
+    <>
+      <Properties
+        caption={`Message ${message.sequence}`}
+        of={[
+          ["Id", message.id],
+          ["Published", new Date(published).toISOString()],
+          ["State", Storage.stateName(message.state)],
+          ["Attempts", String(message.attempts)],
+          ["Held by", message.client],
+          ["Due", message.due === undefined ? undefined : new Date(message.due).toISOString()],
+          ["Size", Format.bytes(message.body_size)],
+          ...Object.entries(message.headers ?? {}).map(([name, value]) => [`Header ${name}`, value] as const)
+        ]}
+      />
+      <pre tabIndex={0} aria-label={`Body of message ${message.sequence}`}>{shown.text}</pre>
+      {bytes.length < message.body_size && (
+        <p className="muted">The first {Format.bytes(bytes.length)} of {Format.bytes(message.body_size)}.</p>
+      )}
+      {actions.length > 0 && <Actions label={`Actions on message ${message.sequence}`} actions={actions} />}
+    </>
+  )
+}
+
+const Row = ({ message, onChange, shown: { channel, node, topic } }: {
+  readonly message: BrowsedMessage
+  readonly shown: Shown
+  readonly onChange: () => void
+}) => {
+  const { remove, requeue } = useStoredMessage()
+  const { sequence, state } = message
+  const isHeld = state === "in_flight" || state === "deferred"
+  const request = { params: { node, sequence: String(sequence) }, query: { topic, channel: channel ?? "" } }
+  const actions: ReadonlyArray<Action> = channel === undefined || state === "retained" ? [] : [
+    ...isHeld
+      ? [{
+        key: "requeue",
+        label: "Requeue message",
+        question: `Requeue message ${sequence} of ${topic} / ${channel}?`,
+        detail: state === "in_flight"
+          ? "It is taken from its consumer, whose FIN will fail, and is delivered next."
+          : "Its delay ends, and it is delivered next.",
+        run: () => requeue(request),
+        done: `Message ${sequence} has been requeued.`,
+        after: onChange
+      }]
+      : [],
+    {
+      key: "delete",
+      label: "Delete message",
+      question: `Delete message ${sequence} from ${topic} / ${channel}?`,
+      detail: "The channel does not deliver it any more. Other channels keep it.",
+      danger: true,
+      run: () => remove(request),
+      done: `Message ${sequence} has been deleted.`,
+      after: onChange
+    }
+  ]
+  return (
+    <li>
+      <Section
+        isPlain
+        summary={
+          <span className="row">
+            <strong>#{sequence}</strong>
+            <Badge kind={state === "in_flight" ? "good" : state === "deferred" ? "warning" : "plain"}>
+              {Storage.stateName(state)}
+            </Badge>
+            <time>{Format.beginning(Storage.publishedAt(message), 0)}</time>
+            <span>{Storage.attempts(message.attempts)}</span>
+            <span>{Format.bytes(message.body_size)}</span>
+            <code>{Storage.preview(message)}</code>
+          </span>
+        }
+      >
+        <Details message={message} actions={actions} />
+      </Section>
+    </li>
+  )
+}
+
+/** A page of messages. */
+const Page = ({ from, isFirst, onNext, onStart, shown }: {
+  readonly shown: Shown
+  readonly from: string | undefined
+  readonly isFirst: boolean
+  readonly onNext: (from: string) => void
+  readonly onStart: () => void
+}) => {
+  const { channel, filter, node, state, text, topic } = shown
+  const query = AdminClient.query("storage", "browse", {
+    params: { node },
+    query: {
+      topic,
+      limit: String(pageSize),
+      ...(channel === undefined ? {} : { channel }),
+      ...(state === "" ? {} : { state }),
+      ...(text === "" ? {} : { [filter]: text }),
+      ...(from === undefined ? {} : { from })
+    }
+  })
+  const result = useAtomValue(query)
+  const refresh = useAtomRefresh(query)
+  if (result._tag === "Failure") {
+    const message = messageOf(result.cause)
+    return (
+      <Notice kind={/^NOT_(?:DURABLE|SUPPORTED)/.test(message) ? "info" : "error"}>
+        {Storage.refusal(message, topic)} <button type="button" onClick={refresh}>Try again</button>
+      </Notice>
+    )
+  }
+  const known = AsyncResult.value(result)
+  if (known._tag === "None") return <Skeleton />
+  const { messages, next, scanned } = known.value
+  return (
+    <>
+      <p role="status" className="muted">
+        {Format.quantity(messages.length, "message")}, {Format.count(scanned)} searched
+        {next === null ? "" : ". There are more."}
+      </p>
+      <ol className="stored" aria-label="Messages">
+        {messages.map((message) => (
+          <Row key={`${node} ${message.sequence}`} message={message} shown={shown} onChange={refresh} />
+        ))}
+        {messages.length === 0 && (
+          <li className="empty">
+            {next === null ? "No such messages." : "None in this part of the log. Go on with the next page."}
+          </li>
+        )}
+      </ol>
+      <div className="buttons">
+        {!isFirst && <button type="button" onClick={onStart}>First page</button>}
+        {next !== null && <button type="button" onClick={() => onNext(String(next))}>Next page</button>}
+        <button type="button" onClick={refresh}>Refresh messages</button>
+      </div>
+    </>
+  )
+}
+
+const Browse = ({ channel, nodes, topic }: {
+  readonly topic: string
+  readonly channel: string | undefined
+  readonly nodes: ReadonlyArray<string>
+}) => {
+  const [node, setNode] = useSearch("node", nodes[0] ?? "")
+  const [state, setState] = useSearch("state")
+  const [filter, setFilter] = useSearch("by", "contains")
+  const [text, setText] = useSearch("filter")
+  const [typed, setTyped] = useState(text)
+  const [from, setFrom] = useState<string>()
+  const start = () => setFrom(undefined)
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    start()
+    setText(typed)
+  }
+  const change = (set: (value: string) => void) => ({ target }: { readonly target: { readonly value: string } }) => {
+    start()
+    set(target.value)
+  }
+  return (
+    <>
+      <form className="fields" onSubmit={submit} aria-label="Filter of messages">
+        <label>
+          Node{" "}
+          <select value={node} onChange={change(setNode)}>
+            {nodes.map((name) => <option key={name}>{name}</option>)}
+          </select>
+        </label>
+        <label>
+          State{" "}
+          <select value={state} onChange={change(setState)}>
+            <option value="">all</option>
+            {Storage.states.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
+          </select>
+        </label>
+        <label>
+          Filter by{" "}
+          <select value={filter} onChange={change(setFilter)}>
+            {Storage.filters.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
+          </select>
+        </label>
+        <label>
+          Filter{" "}
+          <input type="search" value={typed} spellCheck={false} onChange={({ target }) => setTyped(target.value)} />
+        </label>
+        <button type="submit" className="primary">Search messages</button>
+      </form>
+      <Page
+        shown={{ topic, channel, node, state, filter, text }}
+        from={from}
+        isFirst={from === undefined}
+        onNext={setFrom}
+        onStart={start}
+      />
+    </>
+  )
+}
+
+/** The page of the stored messages of a topic, or of a channel. */
+export const MessagesPage = ({ channel, topic }: { readonly topic: string; readonly channel?: string }) => {
+  const query = AdminClient.query("topics", "get", { params: { topic } })
+  const refresh = useAtomRefresh(query)
+  const way = [["Topics", Route.topics], [topic, Route.topic(topic)]] as const
+  return (
+    <>
+      <Breadcrumb
+        way={channel === undefined ? way : [...way, [channel, Route.channel(topic, channel)]]}
+        here="Messages"
+      />
+      <h1>
+        Messages of <span className="name">{channel === undefined ? topic : `${topic} / ${channel}`}</span>
+      </h1>
+      {settings.isAdmin
+        ? (
+          <QueryResponse of={query} whenMissing={<Missing topic={topic} refresh={refresh} />}>
+            {({ nodes }) =>
+              nodes.length === 0
+                ? <Missing topic={topic} refresh={refresh} />
+                : <Browse topic={topic} channel={channel} nodes={nodes.map(({ node }) => node)} />}
+          </QueryResponse>
+        )
+        : <Notice kind="info">Only administrators read the bodies of messages.</Notice>}
+    </>
+  )
+}

@@ -1,0 +1,52 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Policies from "../../../src/web/core/policies.ts"
+
+const policy = { match: "a*", max_depth: 5, source: "api" } as const
+
+describe("policies", () => {
+  it("policies of several nsqds are one row each, with the nsqds that differ", () => {
+    const rows = Policies.rowsOf([
+      { node: "n1", policies: [policy], error: "" },
+      { node: "n2", policies: [{ ...policy, max_depth: 6 }], error: "" },
+      { node: "n3", policies: [{ source: "api", max_depth: 5, match: "a*" }], error: "" },
+      { node: "go", policies: null, error: "" }
+    ])
+    assert.deepStrictEqual(rows.map(({ nodes, others, policy: { max_depth } }) => [max_depth, nodes, others]), [
+      [5, ["n1", "n3"], ["n2"]],
+      [6, ["n2"], ["n1", "n3"]]
+    ])
+  })
+
+  it("a form has the values of a policy, and a policy the types of its fields", () => {
+    const values = Policies.valuesOf({ ...policy, ttl: "1h", count_disconnects: false })
+    assert.deepStrictEqual(values, { match: "a*", max_depth: "5", ttl: "1h", count_disconnects: "false" })
+    assert.deepStrictEqual(Policies.policyOf({ ...values, max_bytes: "many", on_full: "" }), {
+      match: "a*",
+      max_depth: 5,
+      max_bytes: "many",
+      ttl: "1h",
+      count_disconnects: false
+    })
+  })
+
+  it("what applies is one row for each value, marked where nsqds differ", () => {
+    const of = (value: number) => ({ max_depth: { value, match: "a*", source: "api" as const } })
+    const rows = Policies.inForce([
+      { node: "n1", fields: of(1), error: "" },
+      { node: "n2", fields: of(2), error: "" },
+      { node: "go", fields: null, error: "" }
+    ])
+    assert.deepStrictEqual(rows.map(({ differs, nodes, value }) => [value, nodes, differs]), [
+      ["1", ["n1"], true],
+      ["2", ["n2"], true]
+    ])
+  })
+
+  it("the refusal of a policy has its field", () => {
+    assert.deepStrictEqual(Policies.problemOf("INVALID_POLICY: ttl: must be 0 or at least 1ms"), {
+      field: "ttl",
+      why: "must be 0 or at least 1ms"
+    })
+    assert.isUndefined(Policies.problemOf("FORBIDDEN"))
+  })
+})
