@@ -16,6 +16,7 @@ import { peek } from "./peek.ts"
 import { dlq, policy, redrive } from "./policy.ts"
 import { publish } from "./publish.ts"
 import { root } from "./root.ts"
+import { seek } from "./seek.ts"
 import { subscribe, tail } from "./subscribe.ts"
 import { top } from "./top.ts"
 
@@ -39,6 +40,7 @@ export const nsq = root.pipe(
     subscribe,
     tail,
     peek,
+    seek,
     stat,
     top,
     topicCommand,
