@@ -38,6 +38,7 @@ const beside = new Set(["DiskError", "OutputFileError", "RawHttpError", "Runtime
 const withoutReasons = new Set([
   "DurationError",
   "FrameError",
+  "HeadersError",
   "ProgramError",
   "ProtocolError",
   "ReplyError",

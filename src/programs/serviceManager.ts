@@ -2,29 +2,32 @@
  * Tells systemd what a daemon does, for services of `Type=notify`. The messages are datagrams to a unix socket, which Node cannot
  * send; the program `systemd-notify` sends them. Without `NOTIFY_SOCKET` in the environment nothing is loaded or started.
  */
-import { Data, Effect } from "effect"
+import { Effect, Option } from "effect"
 import process from "node:process"
-
-class NotifyError extends Data.TaggedError("NotifyError")<{ readonly message: string }> {}
 
 /** Longer than systemd needs on a busy machine; then the daemon goes on. */
 const patience = "5 seconds"
 
+/** Completes with the reason of a failure, if any. */
+const notify = (variables: ReadonlyArray<string>): Effect.Effect<string | undefined> =>
+  Effect.flatMap(Effect.promise(() => import("node:child_process")), ({ spawn }) =>
+    Effect.callback((resume) => {
+      const child = spawn("systemd-notify", variables, { stdio: "ignore" })
+      child.once("error", ({ message }) => resume(Effect.succeed(message)))
+      child.once(
+        "exit",
+        (code) => resume(Effect.succeed(code === 0 ? undefined : `systemd-notify exited with ${code}`))
+      )
+      return Effect.sync(() => void child.kill())
+    }))
+
 const send = (...variables: ReadonlyArray<string>): Effect.Effect<void> =>
-  Effect.promise(() => import("node:child_process")).pipe(
-    Effect.flatMap(({ spawn }) =>
-      Effect.callback<void, NotifyError>((resume) => {
-        const child = spawn("systemd-notify", variables, { stdio: "ignore" })
-        child.once("error", ({ message }) => resume(Effect.fail(new NotifyError({ message }))))
-        child.once("exit", (code) =>
-          resume(
-            code === 0 ? Effect.void : Effect.fail(new NotifyError({ message: `systemd-notify exited with ${code}` }))
-          ))
-        return Effect.sync(() => void child.kill())
-      })
-    ),
-    Effect.timeout(patience),
-    Effect.catch(({ message }) => Effect.logWarning(`cannot notify systemd of ${variables[0]} - ${message}`))
+  notify(variables).pipe(
+    Effect.timeoutOption(patience),
+    Effect.map(Option.getOrElse(() => "systemd-notify has not ended")),
+    Effect.flatMap((reason) =>
+      reason === undefined ? Effect.void : Effect.logWarning(`cannot notify systemd of ${variables[0]} - ${reason}`)
+    )
   )
 
 /** The messages of a daemon. They complete once systemd has them, or has not taken them; a failure is logged. */
