@@ -26,6 +26,7 @@ const labelsOf = (name: string): ReadonlyArray<string> => {
 /** Metrics that begin with an event: a delivery in a zone, a message that a limit refuses or drops, a dead letter. */
 const fromFirst = [
   "nsqd_channel_delivered_total",
+  "nsqd_topic_duplicates_total",
   "nsqd_topic_rejected_total",
   "nsqd_channel_dropped_total",
   "nsqd_channel_dead_letters_total"

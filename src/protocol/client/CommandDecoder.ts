@@ -355,10 +355,12 @@ export class CommandDecoder {
     if (read._tag === "Malformed") return read
     this.position = read.end
     const bodies = this.bodies(read.start, read.end, 0, 1, read.end - read.start - 4)
+    const { dedupKey, headers } = read
+    const withHeaders = headers.length === 0 ? bodies : { ...bodies, headers }
     return {
       _tag: "HPUB",
       topic,
-      bodies: read.headers.length === 0 ? bodies : { ...bodies, headers: read.headers },
+      bodies: dedupKey === undefined ? withHeaders : { ...withHeaders, dedupKey },
       deferMillis
     }
   }

@@ -15,6 +15,14 @@ import { isUtf8 } from "node:buffer"
 export const maxHeadersBytes = 8192
 
 /**
+ * The header with the key by which nsqd recognizes the same publish (docs/headers.md#de-duplication).
+ *
+ * @since 0.2.0
+ * @category constants
+ */
+export const dedupKeyHeader = "nsq-dedup-key"
+
+/**
  * The encoded form of no headers.
  *
  * @since 0.2.0

@@ -3,12 +3,14 @@
  * PUB. Pure; `CommandDecoder` finds the line.
  */
 import { type Malformed, malformed } from "./Decoded.ts"
-import { decodeHeaders, HeadersError, maxHeadersBytes } from "./Headers.ts"
+import { decodeHeaders, dedupKeyHeader, HeadersError, maxHeadersBytes } from "./Headers.ts"
 
 /** The headers, which have been checked, and where the body's size begins and the body ends. */
 export interface HeadersAndBody {
   readonly _tag: "HeadersAndBody"
   readonly headers: Buffer
+  /** The key in the headers. */
+  readonly dedupKey: string | undefined
   readonly start: number
   readonly end: number
 }
@@ -36,5 +38,5 @@ export const readHeadersAndBody = (
   const headers = Buffer.from(buffer.subarray(at + 4, start))
   const decoded = decodeHeaders(headers)
   if (decoded instanceof HeadersError) return bad(decoded.message)
-  return { _tag: "HeadersAndBody", headers, start, end: bodyEnd }
+  return { _tag: "HeadersAndBody", headers, dedupKey: decoded[dedupKeyHeader], start, end: bodyEnd }
 }

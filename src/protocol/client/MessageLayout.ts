@@ -72,6 +72,13 @@ export interface PublishedBodies {
    * @since 0.2.0
    */
   readonly headers?: Buffer | ReadonlyArray<Buffer>
+  /**
+   * The key of the publish, which is stored once within the topic's window (docs/headers.md#de-duplication). It is in the headers as
+   * well. Default: the publish has no key.
+   *
+   * @since 0.2.0
+   */
+  readonly dedupKey?: string
 }
 
 /**

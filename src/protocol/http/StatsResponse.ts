@@ -100,7 +100,9 @@ export const Topic = Schema.Struct({
   /** As in a channel. */
   policy: Schema.optionalKey(FieldsInForce),
   /** Published messages that a limit or a rate has refused; omitted if it is 0. */
-  rejected_count: CountUnlessZero
+  rejected_count: CountUnlessZero,
+  /** Messages that were not stored again because of their key (docs/headers.md#de-duplication); omitted if there are none. */
+  duplicate_count: Schema.optionalKey(Schema.Int)
 })
 export type Topic = typeof Topic.Type
 

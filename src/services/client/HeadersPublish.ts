@@ -1,7 +1,8 @@
 /** Publishes with headers (docs/headers.md): the headers and the span of a publish, and the command for servers that have headers. */
 import { Effect, type Tracer } from "effect"
-import { encodeHeaders, type Headers, type HeadersError } from "../../protocol/client/Headers.ts"
+import { dedupKeyHeader, encodeHeaders, type HeadersError } from "../../protocol/client/Headers.ts"
 import type { Encodable } from "./CommandOutput.ts"
+import type { PublishOptions } from "./ProducerOptions.ts"
 import { putSized } from "./Publishing.ts"
 
 /** HPUB of one message: a command line, the headers and the body. */
@@ -29,11 +30,25 @@ export class HeadersCommand implements Encodable {
 const traceparentOf = ({ sampled, spanId, traceId }: Tracer.AnySpan): string =>
   `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`
 
-/** The headers of a publish: those of its options, and with `traceContext` the current span, unless they have a trace context. */
-export const headersOf = (given: Headers | undefined, traceContext: boolean): Effect.Effect<Buffer | HeadersError> => {
-  if (!traceContext) return Effect.sync(() => encodeHeaders(given ?? {}))
-  return Effect.match(Effect.currentSpan, {
-    onSuccess: (span) => encodeHeaders({ traceparent: traceparentOf(span), ...given }),
-    onFailure: () => encodeHeaders(given ?? {})
-  })
+/** Whether a publish has headers. */
+export const isWanted = (options: PublishOptions | undefined, traceContext: boolean): boolean =>
+  options?.headers !== undefined || options?.dedupKey !== undefined || traceContext
+
+/**
+ * The headers of a publish by the number of the message in its batch; `undefined` for a single one: those of its options, its key, and
+ * with `traceContext` the current span, unless they have a trace context.
+ */
+export const headersOf = (
+  { dedupKey, headers }: PublishOptions = {},
+  traceContext: boolean
+): Effect.Effect<(index?: number) => Buffer | HeadersError> => {
+  const make = (span: Tracer.AnySpan | undefined) => (index?: number) =>
+    encodeHeaders({
+      ...(span === undefined ? {} : { traceparent: traceparentOf(span) }),
+      ...headers,
+      ...(dedupKey === undefined ? {} : { [dedupKeyHeader]: index === undefined ? dedupKey : `${dedupKey}#${index}` })
+    })
+  return traceContext
+    ? Effect.match(Effect.currentSpan, { onSuccess: make, onFailure: () => make(undefined) })
+    : Effect.succeed(make(undefined))
 }

@@ -228,12 +228,12 @@ export const make = Effect.fn("Producer.make")(function*(
     options: PublishOptions | undefined,
     command: () => PublishCommand | ClientError
   ): Effect.Effect<void, ClientError> =>
-    options?.headers === undefined && !traceContext
-      ? send(command)
-      : Effect.flatMap(
-        HeadersPublish.headersOf(options?.headers, traceContext),
-        (headers) => send(() => PublishCommands.withHeaders(command(), headers))
+    HeadersPublish.isWanted(options, traceContext)
+      ? Effect.flatMap(
+        HeadersPublish.headersOf(options, traceContext),
+        (headers) => send(() => PublishCommands.withHeaders(command(), headers()))
       )
+      : send(command)
 
   /** Sends commands of one message each together; fails with the first failure after all have ended. */
   const sendEach = Effect.fnUntraced(function*<A>(
@@ -242,10 +242,10 @@ export const make = Effect.fn("Producer.make")(function*(
     bodies: ReadonlyArray<Uint8Array>,
     make: (body: Uint8Array) => PublishCommand | ClientError
   ) {
-    const headers = yield* HeadersPublish.headersOf(options?.headers, traceContext)
+    const headers = yield* HeadersPublish.headersOf(options, traceContext)
     const commands: Array<PublishCommand> = []
-    for (const body of bodies) {
-      const command = PublishCommands.withHeaders(make(body), headers)
+    for (const [index, body] of bodies.entries()) {
+      const command = PublishCommands.withHeaders(make(body), headers(index))
       if (command instanceof ClientError) return yield* command
       commands.push(command)
     }
@@ -295,7 +295,7 @@ export const make = Effect.fn("Producer.make")(function*(
       values: ReadonlyArray<A | Body>,
       options?: PublishOptions
     ) =>
-      options?.headers === undefined && !traceContext
+      !HeadersPublish.isWanted(options, traceContext)
         ? finished(
           topic,
           Effect.flatMap(encodeAll(topic, values), (bodies) =>

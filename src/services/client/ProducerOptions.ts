@@ -81,6 +81,12 @@ export interface PublishOptions {
    * the reason `PublishRefused`. Default: no headers.
    */
   readonly headers?: Headers
+  /**
+   * A key by which nsqd recognizes the same message within the window of the topic's policy `dedup_window`, and does not store it again:
+   * publishes that are repeated after a lost connection arrive once. Each message of a batch has the key with its number. Publishes
+   * with the same key have to go to the same nsqd, for example by `key`. A server without headers ignores it. Default: no key.
+   */
+  readonly dedupKey?: string
 }
 
 /** Limits of a producer that leaves the sizes of messages to nsqd, because its user cannot set them. */

@@ -49,6 +49,11 @@ export interface PublishOptions extends Cancellable {
    * without them. Each message of `publishAll` is then published by itself. Default: no headers.
    */
   readonly headers?: Readonly<Record<string, string>>
+  /**
+   * A key by which nsqd recognizes the same message within the window of the topic's policy `dedup_window`, and does not store it again.
+   * Each message of a batch has the key with its number. A server without headers ignores it. Default: no key.
+   */
+  readonly dedupKey?: string
 }
 
 /**
@@ -101,9 +106,10 @@ export interface Producer extends EventEmitter<ProducerEvents>, AsyncDisposable 
 /** Longest delay of a retry in ms, by default. */
 const longestDelay = 60_000
 
-const optionsOf = ({ headers, key }: PublishOptions): ClientProducer.PublishOptions => ({
+const optionsOf = ({ dedupKey, headers, key }: PublishOptions): ClientProducer.PublishOptions => ({
   ...(key === undefined ? {} : { key }),
-  ...(headers === undefined ? {} : { headers })
+  ...(headers === undefined ? {} : { headers }),
+  ...(dedupKey === undefined ? {} : { dedupKey })
 })
 
 class PromiseProducer extends EventEmitter<ProducerEvents> implements Producer {

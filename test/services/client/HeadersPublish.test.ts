@@ -20,7 +20,7 @@ const served = TcpServer.layer.pipe(
   Layer.provideMerge(Broker.layer),
   Layer.provideMerge(network),
   Layer.provide(Layer.mergeAll(DaemonState.layer, Storage.layerMemory)),
-  Layer.provide(Options.layer({ tcpAddress: address, nodeId: 0 })),
+  Layer.provide(Options.layer({ tcpAddress: address, nodeId: 0, policies: [{ match: "once", dedup_window: "60s" }] })),
   Layer.provide(quiet)
 )
 
@@ -81,6 +81,17 @@ describe("the headers of a Producer's messages", () => {
       assert.strictEqual(parent, spanId)
       yield* producer.publish("orders", "no span")
       assert.deepStrictEqual((yield* next).delivery.headers, {})
+    }).pipe(Effect.scoped, Effect.provide(served)))
+
+  it.effect("a publish with the same dedupKey is stored once, and the messages of a batch have keys of their own", () =>
+    Effect.gen(function*() {
+      const producer = yield* Producer.make({ servers })
+      yield* producer.publish("once", "tea", { dedupKey: "1" })
+      yield* producer.publish("once", "tea", { dedupKey: "1" })
+      yield* producer.publishAll("once", ["a", "b"], { dedupKey: "2" })
+      yield* producer.publishAll("once", ["a", "b"], { dedupKey: "2" })
+      const topic = yield* Broker.useSync((broker) => broker.findTopic("once"))
+      assert.deepStrictEqual([topic?.messageCount, topic?.duplicateCount], [3, 3])
     }).pipe(Effect.scoped, Effect.provide(served)))
 
   it.effect("a server without headers gets plain publishes", () =>

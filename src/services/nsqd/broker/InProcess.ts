@@ -4,7 +4,7 @@
  */
 import { type Cause, Duration, Effect, Queue, Stream } from "effect"
 import { frameHeaderSize } from "../../../protocol/client/Frame.ts"
-import { encodeHeaders, type Headers, readHeaders } from "../../../protocol/client/Headers.ts"
+import { dedupKeyHeader, encodeHeaders, type Headers, readHeaders } from "../../../protocol/client/Headers.ts"
 import { decodeMessage, type Message, messageKey } from "../../../protocol/client/Message.ts"
 import { frameBodyStart, frameHeaders } from "../../../protocol/client/MessageBatch.ts"
 import { ChannelName, TopicName } from "../../../protocol/client/Names.ts"
@@ -72,6 +72,11 @@ export interface PublishOptions {
   readonly delay?: Duration.Input
   /** Headers of the messages, whose names become lower case. Default: no headers. */
   readonly headers?: Headers
+  /**
+   * A key by which the topic recognizes the same publish within the window of its policy `dedup_window`, and does not store it again.
+   * With a delay, each body needs a publish of its own. Default: no key.
+   */
+  readonly dedupKey?: string
 }
 
 /**
@@ -104,11 +109,20 @@ const publishBodies = Effect.fnUntraced(function*(
   const delay = Duration.toMillis(Duration.fromInputUnsafe(options?.delay ?? 0))
   // A delay belongs to a single message, so delayed bodies are published one by one.
   const batches = delay > 0 ? all.map((body) => [body]) : [all]
-  const headers = encodeHeaders(options?.headers ?? {})
+  const dedupKey = options?.dedupKey
+  const headers = encodeHeaders({
+    ...options?.headers,
+    ...(dedupKey === undefined ? {} : { [dedupKeyHeader]: dedupKey })
+  })
   if (!Buffer.isBuffer(headers)) return yield* BrokerError.rejection(headers.message)
   yield* Effect.forEach(
     batches.filter((batch) => batch.length > 0),
-    (batch) => Completion.toEffect(publisher.publish(name, joinBodies(batch, headers), delay)),
+    (batch) => {
+      const bodies = joinBodies(batch, headers)
+      return Completion.toEffect(
+        publisher.publish(name, dedupKey === undefined ? bodies : { ...bodies, dedupKey }, delay)
+      )
+    },
     { discard: true }
   )
 })

@@ -43,6 +43,18 @@ export const put = (
   topic: Topic,
   bodies: PublishedBodies,
   deferMillis: number
+): Completion<BrokerError> => {
+  const { count, dedupKey } = bodies
+  return dedupKey === undefined
+    ? putAll(turns, topic, bodies, deferMillis)
+    : topic.deduplication.put(dedupKey, count, () => putAll(turns, topic, bodies, deferMillis))
+}
+
+const putAll = (
+  turns: Turns,
+  topic: Topic,
+  bodies: PublishedBodies,
+  deferMillis: number
 ): Completion<BrokerError> =>
   bodies.count === 1 || (bodies.count <= pieceMessagesMax && bodies.bodyBytes <= pieceBytesMax)
     ? topic.put(bodies, deferMillis)

@@ -16,6 +16,7 @@ import { areIndependent, partOf } from "./Bodies.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import { type Carried, type Handover, opening } from "./Carried.ts"
 import { Channel, type ChannelSettings } from "./Channel.ts"
+import { Deduplication } from "./Deduplication.ts"
 import { LogTopicQueue } from "./LogTopicQueue.ts"
 import { MemoryTopicQueue, type MemoryTopicSettings } from "./MemoryTopicQueue.ts"
 import type { Surroundings } from "./Surroundings.ts"
@@ -70,6 +71,8 @@ export class Topic {
   /** Present since a policy had a limit; `isChecked` while one has. */
   private limits: TopicLimits | undefined
   private isChecked = false
+  /** Present since a publish had a key. */
+  private keys: Deduplication | undefined
 
   private constructor(
     name: TopicName,
@@ -175,6 +178,16 @@ export class Topic {
   }
 
   // ---- publishing
+
+  /** The keys of recent publishes. */
+  get deduplication(): Deduplication {
+    return this.keys ??= new Deduplication(this.policy, this.surroundings.time, () => this.log)
+  }
+
+  /** Publishes that were accepted and not stored, because their key was stored within the window. */
+  get duplicateCount(): number {
+    return this.keys?.duplicates ?? 0
+  }
 
   /**
    * Accepts published messages. `undefined` if that is done; otherwise the Effect that stores them, which the publisher

@@ -6,7 +6,13 @@
  */
 import { Duration, Effect, Result } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { encodeHeaders, HeadersError, readHeaders } from "../../../protocol/client/Headers.ts"
+import {
+  dedupKeyHeader,
+  encodeHeaders,
+  HeadersError,
+  headerValue,
+  readHeaders
+} from "../../../protocol/client/Headers.ts"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { isTopicName, type TopicName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
@@ -37,6 +43,8 @@ export interface PublishTarget {
   /** The time-to-live in ms, 0 for none; `undefined` if it is not valid. */
   readonly ttlMillis: number | undefined
   readonly binary: boolean
+  /** The key for de-duplication in the query. */
+  readonly dedupKey: string | undefined
   /** A warning to log once. */
   warning: string | undefined
 }
@@ -85,6 +93,11 @@ const parseTtl = (text: string | undefined): number | undefined => {
   return millis > 0 ? millis : undefined
 }
 
+const withHeaders = (bodies: PublishedBodies, headers: Buffer): PublishedBodies => {
+  const dedupKey = headerValue(headers, dedupKeyHeader)
+  return dedupKey === undefined ? { ...bodies, headers } : { ...bodies, headers, dedupKey }
+}
+
 /** The topic may fail to be created, because the metadata cannot be written: a failed write as well. */
 const refusalOf = (error: BrokerError | StorageError): HttpResponse.HttpResponse =>
   BrokerArguments.refusalOf(error._tag === "StorageError" ? writeFailure(error, 0) : error)
@@ -112,6 +125,7 @@ export const make = Effect.gen(function*() {
       deferMillis: found.kind === "pub" ? parseDefer(request.query?.get("defer"), maxDefer) : 0,
       ttlMillis: parseTtl(request.query?.get("ttl")),
       binary: binary !== undefined && !textValues.has(binary),
+      dedupKey: request.query?.get("dedup_key"),
       warning: odd
         ? `deprecated value '${binary}' used for /mpub binary param`
         : found.instead === undefined
@@ -136,7 +150,7 @@ export const make = Effect.gen(function*() {
     if (bodies.count === 0) return respondOnly(topic, HttpResponse.ok)
     const rest = publisher.publish(
       topic,
-      headers === undefined ? bodies : { ...bodies, headers },
+      headers === undefined ? bodies : withHeaders(bodies, headers),
       target.deferMillis ?? 0
     )
     return rest === undefined
@@ -229,7 +243,7 @@ export const make = Effect.gen(function*() {
       return fork(RequestBody.respondUnread(incoming, outgoing, tooBig))
     }
     RequestBody.collect(incoming, outgoing, limit, (body) => {
-      const result = attempt(target, body, headersOf(incoming))
+      const result = attempt(target, body, headersOf(incoming, target.dedupKey))
       const finish = (response: HttpResponse.HttpResponse): Completion => {
         if (body === undefined) return RequestBody.respondUnread(incoming, outgoing, response)
         HttpResponse.send(outgoing, response)

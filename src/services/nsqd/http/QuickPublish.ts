@@ -80,7 +80,9 @@ const parseHead = (
   }
   if (hosts !== 1 || bodySize === undefined || bodySize === 0 || bodySize > maxBodySize) return undefined
   const found = target(uri)
-  if (found === undefined || found.kind !== "pub" || found.warning !== undefined) return undefined
+  if (found === undefined || found.kind !== "pub" || found.warning !== undefined || found.dedupKey !== undefined) {
+    return undefined
+  }
   return { bytes: Buffer.from(bytes), target: found, bodySize }
 }
 

@@ -74,6 +74,10 @@ const addTopic = (to: Collection, topic: Topic): void => {
   const labels = { topic: topic.name }
   to.counter("nsqd_topic_messages_total", "Messages published.", topic.messageCount, labels)
   to.counter("nsqd_topic_message_bytes_total", "Bytes of the bodies published.", topic.messageBytes, labels)
+  if (topic.duplicateCount > 0) {
+    const description = "Messages that were not stored again because of their key."
+    to.counter("nsqd_topic_duplicates_total", description, topic.duplicateCount, labels)
+  }
   to.gauge("nsqd_topic_depth", "Messages waiting at the topic, in memory and on disk.", topic.depth, labels)
   to.gauge("nsqd_topic_backend_depth", "Messages waiting at the topic on disk.", topic.backendDepth, labels)
   to.gauge("nsqd_topic_channels", "Channels of the topic.", topic.channels.length, labels)

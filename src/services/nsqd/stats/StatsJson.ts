@@ -143,7 +143,8 @@ const topicJson = (topic: Topic, channels: ReadonlyArray<StatsResponse.Channel>)
   e2e_processing_latency: ProcessingLatency.summary(topic.channels.map(({ latency }) => latency)),
   ...durabilityOf(topic),
   ...policyOf(topic),
-  ...(topic.rejectedCount === 0 ? {} : { rejected_count: topic.rejectedCount })
+  ...(topic.rejectedCount === 0 ? {} : { rejected_count: topic.rejectedCount }),
+  ...(topic.duplicateCount > 0 ? { duplicate_count: topic.duplicateCount } : {})
 })
 
 function* topicsJson(

@@ -66,6 +66,32 @@ describe("headers over HTTP", () => {
       assert.isUndefined(api.broker.findTopic("t"))
     }))
 
+  it.live("a publish with the same key, in a header or in the query, is accepted and not stored again", () =>
+    Effect.gen(function*() {
+      const api = yield* serve({ policies: [{ match: "t", dedup_window: "60s" }] })
+      const key = { "Nsq-Dedup-Key": "a b" }
+      for (
+        const [path, headers] of [
+          ["/pub?topic=t", key],
+          ["/pub?topic=t", key],
+          ["/pub?topic=t&dedup_key=a%20b", {}],
+          ["/pub?topic=t&dedup_key=c", key],
+          ["/mpub?topic=t&dedup_key=d", {}],
+          ["/mpub?topic=t&dedup_key=d", {}],
+          ["/pub?topic=t", {}]
+        ] as const
+      ) {
+        assert.strictEqual(yield* publish(api, path, "1\n2", headers), "200 OK", path)
+      }
+      const topic = api.broker.findTopic("t")
+      assert.deepStrictEqual([topic?.messageCount, topic?.duplicateCount], [5, 4])
+      assert.include(yield* api.stats(), "\"duplicate_count\":4")
+      assert.strictEqual(
+        yield* publish(api, "/pub?topic=t&dedup_key=%0A", "x", {}),
+        "400 {\"message\":\"INVALID_HEADERS: the value of \\\"nsq-dedup-key\\\" begins or ends with white space\"}"
+      )
+    }))
+
   it.live("a connection without headers before and after one with headers publishes all of its requests", () =>
     Effect.gen(function*() {
       const api = yield* serve()

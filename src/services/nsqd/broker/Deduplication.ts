@@ -1,0 +1,147 @@
+/**
+ * The keys of a topic's recent publishes (docs/headers.md#de-duplication): a publish with a key that is stored already is accepted and
+ * not stored again. A key counts when its message is stored; a publish that arrives meanwhile waits for the result.
+ *
+ * A key takes about 100 bytes, whatever its length: its digest of 128 bits and the time. The keys of a durable topic are in the headers of
+ * its messages, from which the first publish with a key reads them after a start.
+ */
+import { Deferred, Effect, Semaphore } from "effect"
+import { hash } from "node:crypto"
+import { dedupKeyHeader, headerValue } from "../../../protocol/client/Headers.ts"
+import { frameHeaders } from "../../../protocol/client/MessageBatch.ts"
+import { type Completion, inOrder, isInOrder } from "../../core/Completion.ts"
+import type { Time } from "../../core/Time.ts"
+import type { TopicLog } from "../log/TopicLog.ts"
+import type { TopicPolicy } from "../policies/ResolvedPolicy.ts"
+import { type BrokerError, writeFailure } from "./BrokerError.ts"
+
+/** Keys of a topic if the policy has a window of time only. */
+export const defaultDedupCount = 100_000
+
+/** A publish whose result is not known. */
+type Pending = Deferred.Deferred<boolean>
+
+const digestOf = (key: string): string => Buffer.from(hash("sha256", key, "hex"), "hex").toString("latin1", 0, 16)
+
+export class Deduplication {
+  private readonly policy: TopicPolicy
+  private readonly time: Time
+  private readonly log: () => TopicLog | undefined
+  /** When the message of each key was stored, in ms since the Unix epoch, oldest first. */
+  private readonly stored = new Map<string, number>()
+  private readonly pending = new Map<string, Pending>()
+  private readonly loading = Semaphore.makeUnsafe(1)
+  private isLoaded = false
+  /** Publishes that were accepted and not stored again. */
+  duplicates = 0
+
+  /** `log` returns the log of the topic, if it has one. */
+  constructor(policy: TopicPolicy, time: Time, log: () => TopicLog | undefined) {
+    this.policy = policy
+    this.time = time
+    this.log = log
+  }
+
+  /** Number of keys. */
+  get size(): number {
+    return this.stored.size
+  }
+
+  private get isOn(): boolean {
+    return this.policy.dedupWindowMillis > 0 || this.policy.dedupCount > 0
+  }
+
+  private now(): number {
+    return Number(this.time.wallNanos() / 1_000_000n)
+  }
+
+  /** Publishes with `put` unless the key is stored within the window. `count` is the number of messages. */
+  put(key: string, count: number, put: () => Completion<BrokerError>): Completion<BrokerError> {
+    if (!this.isOn) {
+      this.stored.clear()
+      this.isLoaded = false
+      return put()
+    }
+    const digest = digestOf(key)
+    if (this.isLoaded || this.log() === undefined) {
+      this.isLoaded = true
+      const before = this.pending.get(digest)
+      return before === undefined ? this.first(digest, count, put) : this.after(before, key, count, put)
+    }
+    return Effect.andThen(this.load, Effect.suspend(() => this.put(key, count, put) ?? Effect.void))
+  }
+
+  private first(digest: string, count: number, put: () => Completion<BrokerError>): Completion<BrokerError> {
+    this.expire()
+    if (this.stored.has(digest)) {
+      this.duplicates += count
+      return undefined
+    }
+    const rest = put()
+    if (rest === undefined) {
+      this.note(digest, this.now())
+      return undefined
+    }
+    const result = Deferred.makeUnsafe<boolean>()
+    this.pending.set(digest, result)
+    const end = (isStored: boolean): Effect.Effect<void> =>
+      Effect.sync(() => {
+        this.pending.delete(digest)
+        if (isStored) this.note(digest, this.now())
+        Deferred.doneUnsafe(result, Effect.succeed(isStored))
+      })
+    // What was appended is stored even if its publisher does not wait: its key must not be free meanwhile.
+    const done = Effect.uninterruptible(Effect.onExit(rest, ({ _tag }) => end(_tag === "Success")))
+    return isInOrder(rest) ? inOrder(done) : done
+  }
+
+  /** Waits for the publish with the same key; if that fails, publishes. */
+  private after(
+    before: Pending,
+    key: string,
+    count: number,
+    put: () => Completion<BrokerError>
+  ): Effect.Effect<void, BrokerError> {
+    return Effect.andThen(Deferred.await(before), Effect.suspend(() => this.put(key, count, put) ?? Effect.void))
+  }
+
+  private note(digest: string, time: number): void {
+    this.stored.delete(digest)
+    this.stored.set(digest, time)
+    this.expire()
+  }
+
+  /** Forgets the keys outside of the window. */
+  private expire(): void {
+    const { dedupCount, dedupWindowMillis } = this.policy
+    const most = dedupCount > 0 ? dedupCount : defaultDedupCount
+    const oldest = dedupWindowMillis > 0 ? this.now() - dedupWindowMillis : -Infinity
+    for (const [digest, time] of this.stored) {
+      if (this.stored.size <= most && time > oldest) return
+      this.stored.delete(digest)
+    }
+  }
+
+  /** Reads the keys within the window from the log. */
+  private get load(): Effect.Effect<void, BrokerError> {
+    return this.loading.withPermit(Effect.suspend((): Effect.Effect<void, BrokerError> => {
+      const log = this.log()
+      if (this.isLoaded || log === undefined) return Effect.void
+      const { dedupWindowMillis } = this.policy
+      const from = dedupWindowMillis > 0 ? log.sequenceAt(this.now() - dedupWindowMillis) : Effect.succeed(log.start)
+      return Effect.flatMap(from, (sequence) =>
+        log.scan(sequence, ({ acceptedAt, count, hasHeaders }, frames) => {
+          if (!hasHeaders) return true
+          for (let i = 0, at = 0; i < count; i++) {
+            const key = headerValue(frameHeaders(frames, at), dedupKeyHeader)
+            if (key !== undefined) this.note(digestOf(key), acceptedAt)
+            at += frames.readInt32BE(at) + 4
+          }
+          return true
+        })).pipe(
+          Effect.andThen(Effect.sync(() => void (this.isLoaded = true))),
+          Effect.mapError((error) => writeFailure(error, 0))
+        )
+    }))
+  }
+}

@@ -1,0 +1,122 @@
+/** Publishes with a key: which of them are stored, in memory and in a log, with failures and over restarts. */
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Fiber, Layer, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { publish } from "../../../../src/broker.ts"
+import type { Policy } from "../../../../src/protocol/http/PoliciesResponse.ts"
+import { until, untilIdle } from "../../../../src/testing/index.ts"
+import { layer, start } from "./durable.ts"
+import { brokerWith, join, topicOf } from "./testing.ts"
+
+const window: Policy = { match: "*", dedup_window: "60s" }
+
+const send = (key: string, body = key) => publish("t", Buffer.from(body), { dedupKey: key })
+
+const counts = Effect.map(topicOf("t"), ({ duplicateCount, messageCount }) => [messageCount, duplicateCount])
+
+const Step = Schema.Union([
+  Schema.Struct({
+    kind: Schema.Literal("publish"),
+    key: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 }))
+  }),
+  Schema.Struct({
+    kind: Schema.Literal("wait"),
+    seconds: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 40 }))
+  }),
+  Schema.Struct({ kind: Schema.Literals(["stop", "kill"]) })
+])
+
+describe("publishes with a key", () => {
+  it.effect("a key is stored once within the window, and again after it", () =>
+    Effect.gen(function*() {
+      yield* send("a")
+      yield* send("a", "another body")
+      yield* send("b")
+      assert.deepStrictEqual(yield* counts, [2, 1])
+      yield* TestClock.adjust("59999 millis")
+      yield* send("a")
+      assert.deepStrictEqual(yield* counts, [2, 2])
+      yield* TestClock.adjust(1)
+      yield* send("a")
+      assert.deepStrictEqual(yield* counts, [3, 2])
+    }).pipe(Effect.provide(brokerWith({ policies: [window] }))))
+
+  it.effect("the window has at most dedup_count keys, the newest ones", () =>
+    Effect.gen(function*() {
+      for (const key of ["a", "b", "c", "a", "c", "b"]) yield* send(key)
+      // "c" displaces "a", and the second "a" displaces "b".
+      assert.deepStrictEqual(yield* counts, [5, 1])
+      const { deduplication } = yield* topicOf("t")
+      assert.strictEqual(deduplication.size, 2)
+    }).pipe(Effect.provide(brokerWith({ policies: [{ match: "*", dedup_count: 2 }] }))))
+
+  it.effect("without a policy a key has no effect, and each topic has its own keys", () =>
+    Effect.gen(function*() {
+      yield* send("a")
+      yield* send("a")
+      assert.deepStrictEqual(yield* counts, [2, 0])
+      yield* publish("orders", Buffer.from("x"), { dedupKey: "a" })
+      yield* publish("orders", Buffer.from("x"), { dedupKey: "a" })
+      const { messageCount } = yield* topicOf("orders")
+      assert.strictEqual(messageCount, 1)
+    }).pipe(Effect.provide(brokerWith({ policies: [{ match: "orders", dedup_window: "60s" }] }))))
+
+  it.effect("a message keeps its key as a header, by which the next broker recognizes it", () =>
+    Effect.gen(function*() {
+      const consumer = yield* join("t", "c", 10, { readsHeaders: true })
+      yield* send("a")
+      yield* until(() => consumer.recording.bodies().length === 1)
+      assert.deepStrictEqual(consumer.recording.take()[0]?.headers, { "nsq-dedup-key": "a" })
+    }).pipe(Effect.provide(brokerWith({ policies: [window] }))))
+
+  it.effect("of two publishes at once the second waits for the first, and one is stored", () =>
+    Effect.gen(function*() {
+      const broker = yield* start({ policies: [window] })
+      yield* broker.run(Effect.gen(function*() {
+        const both = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(send("a")))
+        yield* Effect.forEach(both, Fiber.join)
+        assert.deepStrictEqual(yield* counts, [1, 2])
+      }))
+      yield* broker.stop
+    }).pipe(Effect.provide(layer)))
+
+  it.effect.prop(
+    "over stops and kills, exactly the publishes of a durable topic whose key is not within the window are stored",
+    { steps: Schema.Array(Step).check(Schema.isMaxLength(25)) },
+    ({ steps }) =>
+      Effect.gen(function*() {
+        /** When each key was stored. */
+        const stored = new Map<number, number>()
+        let expected = 0
+        let broker = yield* start({ policies: [window] })
+        for (const step of steps) {
+          switch (step.kind) {
+            case "publish": {
+              const { key } = step
+              yield* broker.run(send(String(key)))
+              const now = yield* Clock.currentTimeMillis
+              const before = stored.get(key)
+              if (before === undefined || now - before >= 60_000) {
+                stored.set(key, now)
+                expected++
+              }
+              break
+            }
+            case "wait":
+              yield* TestClock.adjust(step.seconds * 1000)
+              break
+            default:
+              yield* broker[step.kind]
+              broker = yield* start({ policies: [window] })
+          }
+        }
+        yield* broker.run(Effect.scoped(Effect.gen(function*() {
+          const consumer = yield* join("t", "c", 1000)
+          yield* untilIdle
+          assert.strictEqual(consumer.recording.bodies().length, expected)
+        })))
+        yield* broker.stop
+      }).pipe(Effect.provide(Layer.fresh(layer))),
+    { arbitrary: { runs: 40 } }
+  )
+})
