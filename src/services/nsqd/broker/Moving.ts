@@ -187,20 +187,27 @@ export interface MovedOut {
 /** Nothing was moved. */
 export const noneMoved: MovedOut = { channels: [], carried: new Map(), own: nothing }
 
+/** How many messages of a batch have headers, which disk queues cannot hold. */
+const headersIn = ({ frames, hasHeaders }: MessageBatch): number =>
+  hasHeaders ? framesOf(frames).filter((frame) => hasHeadersAt(frame, 0)).length : 0
+
 const writeChannel = Effect.fnUntraced(function*(log: TopicLog, name: string, queue: BackendQueue) {
   const channel = yield* log.openChannel(name)
   let count = 0
+  let headers = 0
   yield* readWaiting(log, channel, (batch) => {
     count += batch.count
+    headers += headersIn(batch)
     return queue.append([batch.encodeRecords(0, batch.count)])
   })
   yield* queue.sync
-  return { count, deferred: yield* readDeferred(log, channel) }
+  return { count, headers, deferred: yield* readDeferred(log, channel) }
 })
 
 const writeHeld = Effect.fnUntraced(function*(log: TopicLog, queue: BackendQueue) {
   const deferred: Array<DeferredMessage> = []
   let count = 0
+  let headers = 0
   for (
     let from = log.handed, found = yield* log.readHeld(from);
     found !== undefined;
@@ -211,12 +218,13 @@ const writeHeld = Effect.fnUntraced(function*(log: TopicLog, queue: BackendQueue
       for (const frame of framesOf(batch.frames)) deferred.push({ batch: single(frame), due: found.due })
     } else {
       count += batch.count
+      headers += headersIn(batch)
       yield* queue.append([batch.encodeRecords(0, batch.count)])
     }
     from = found.end
   }
   yield* queue.sync
-  return { count, deferred }
+  return { count, headers, deferred }
 })
 
 const carriedOf = (deferred: ReadonlyArray<DeferredMessage>): Carried =>
@@ -239,18 +247,27 @@ export const outOfLog = (topic: TopicName): Effect.Effect<MovedOut, StorageError
       const log = yield* storage.openLog(topic, "written")
       const carried = new Map<string, Carried>()
       let count = 0
+      let headers = 0
       for (const name of log.channelNames) {
         const moved = yield* writeChannel(log, name, yield* openQueue(queueOf(topic, name)))
         count += moved.count
+        headers += moved.headers
         if (moved.deferred.length > 0) carried.set(name, carriedOf(moved.deferred))
       }
-      const held = log.depth === 0 ? { count: 0, deferred: [] } : yield* writeHeld(log, yield* openQueue(topic))
+      const held = log.depth === 0
+        ? { count: 0, headers: 0, deferred: [] }
+        : yield* writeHeld(log, yield* openQueue(topic))
       const channels = log.channelNames
       written.length = 0
       // If the log remains, its messages are moved again at the next start.
       yield* Effect.catch(log.delete, (error) =>
         Effect.logError(`TOPIC(${topic}): failed to remove its log, whose messages were moved - ${error.message}`))
       yield* Effect.logInfo(`TOPIC(${topic}): moved ${count + held.count} messages from its log to disk queues`)
+      if (headers + held.headers > 0) {
+        yield* Effect.logWarning(
+          `TOPIC(${topic}): headers of ${headers + held.headers} messages were removed: disk queues cannot hold them`
+        )
+      }
       const inMemory = [
         ...Array.from(carried, ([name, { deferred }]) =>
           `${name} (${deferred.length})`),

@@ -19,6 +19,8 @@ export interface Holding {
   readonly deferred: number
   /** Bytes of the bodies of both. */
   readonly bytes: number
+  /** Messages by the names of their headers, which NSQ's format cannot hold: up to 100 names. */
+  readonly headers: Readonly<Record<string, number>>
 }
 
 /** A part of a file that cannot be read or is not what was written. */
@@ -62,6 +64,10 @@ export class Findings {
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
 
+/** The names of headers with the number of their messages; empty without headers. */
+export const headersOf = ({ headers }: Holding): string =>
+  Object.entries(headers).map(([name, count]) => `${name} (${count})`).join(", ")
+
 /** The name of a topic's or channel's queue. */
 export const nameOf = ({ channel, topic }: Holding): string => channel === undefined ? topic : `${topic}:${channel}`
 
@@ -73,6 +79,7 @@ const lineOf = (holding: Holding, width: number): string => {
     `messages ${messages}`,
     `deferred ${deferred}`,
     `bytes ${bytes}`,
+    ...headersOf(holding) === "" ? [] : [`headers ${headersOf(holding)}`],
     ...isPaused ? ["paused"] : [],
     ...isListed ? [] : ["not in nsqd.dat"]
   ]
@@ -100,7 +107,7 @@ export const toJson = ({ damages, dataPath, holdings, notes }: DataReport): stri
   JSON.stringify({
     data_path: dataPath,
     intact: damages.length === 0,
-    topics: holdings.map(({ bytes, channel, deferred, isListed, isPaused, messages, storage, topic }) => ({
+    topics: holdings.map(({ bytes, channel, deferred, headers, isListed, isPaused, messages, storage, topic }) => ({
       topic,
       channel: channel ?? null,
       storage,
@@ -108,7 +115,8 @@ export const toJson = ({ damages, dataPath, holdings, notes }: DataReport): stri
       listed: isListed,
       messages,
       deferred,
-      bytes
+      bytes,
+      ...(Object.keys(headers).length === 0 ? {} : { headers })
     })),
     damage: damages.map(({ description, file, messagesLost, position }) => ({
       file,

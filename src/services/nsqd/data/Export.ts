@@ -15,7 +15,7 @@ import { removeDeletedLogs } from "../log/LogRemoval.ts"
 import { MetadataFile } from "../storage/MetadataFile.ts"
 import { StorageHealth } from "../storage/StorageHealth.ts"
 import { checkIntact, DataError, DataErrorReason, failure, noDirectory } from "./DataError.ts"
-import { type DataReport, type Holding, nameOf } from "./DataReport.ts"
+import { type DataReport, type Holding, headersOf, nameOf } from "./DataReport.ts"
 import { QueueSink } from "./QueueSink.ts"
 import { filesByQueue, verify } from "./Verification.ts"
 
@@ -167,7 +167,10 @@ export const toText = ({ deferred, holdings, to }: ExportResult): string => {
   const lines = holdings.map((holding) => {
     const due = deferred === "now" ? "due now" : "dropped"
     const counts = `messages ${holding.messages}`
-    return `${nameOf(holding)}  ${counts}${holding.deferred > 0 ? `  deferred ${holding.deferred} (${due})` : ""}`
+    const headers = headersOf(holding)
+    return `${nameOf(holding)}  ${counts}${holding.deferred > 0 ? `  deferred ${holding.deferred} (${due})` : ""}${
+      headers === "" ? "" : `  headers removed, which NSQ's format cannot hold: ${headers}`
+    }`
   })
   return [...lines, `${to} has all topics in NSQ's format`].join("\n")
 }

@@ -3,16 +3,30 @@
  *
  * Plain loops: a log has millions of messages, and most records are unfinished or finished as a whole.
  */
-import { frameBodyStart, messageFrameHeaderSize } from "../../../protocol/client/MessageBatch.ts"
+import { readHeaders } from "../../../protocol/client/Headers.ts"
+import { frameBodyStart, frameHeaders, messageFrameHeaderSize } from "../../../protocol/client/MessageBatch.ts"
 import { frameStarts, type LogHeader } from "../../../protocol/storage/LogRecord.ts"
 import type { RecoveredState } from "../log/RecoveredState.ts"
 import { SequenceSet } from "../log/SequenceSet.ts"
+
+/** Names of headers that are counted for each topic and channel. */
+const headerNamesMax = 100
 
 /** Unfinished messages; `bytes` are those of their bodies. */
 export class Counted {
   messages = 0
   deferred = 0
   bytes = 0
+  /** Messages by the names of their headers, as far as there are not too many names. */
+  readonly headers = new Map<string, number>()
+
+  /** Counts the names of a message's headers. */
+  addHeaders(block: Buffer): void {
+    for (const name of Object.keys(readHeaders(block))) {
+      const before = this.headers.get(name)
+      if (before !== undefined || this.headers.size < headerNamesMax) this.headers.set(name, (before ?? 0) + 1)
+    }
+  }
 
   /** Counts a message. */
   add(bodyBytes: number, isDeferred: boolean): void {
@@ -93,6 +107,7 @@ export class LogContents {
       starts ??= frameStarts(frames, header.count)
       const start = header.hasHeaders ? frameBodyStart(frames, starts[index]!) : starts[index]! + messageFrameHeaderSize
       counted.add(starts[index + 1]! - start, isDeferred)
+      if (header.hasHeaders) counted.addHeaders(frameHeaders(frames, starts[index]!))
     })
   }
 

@@ -147,7 +147,8 @@ const logHoldings = Effect.fnUntraced(function*(
     isListed: true,
     messages: counted.messages,
     deferred: counted.deferred,
-    bytes: counted.bytes
+    bytes: counted.bytes,
+    headers: Object.fromEntries(counted.headers)
   })
   const counted = new Map(contents?.channels.map(({ channel, counted }) => [channel, counted]))
   const channels = new Set([...counted.keys(), ...listed?.channels.keys() ?? []])
@@ -178,7 +179,8 @@ const queueHolding = Effect.fnUntraced(function*(
     isListed,
     messages: counted?.messages ?? 0,
     deferred: 0,
-    bytes: counted?.bytes ?? 0
+    bytes: counted?.bytes ?? 0,
+    headers: {}
   }
 })
 

@@ -136,6 +136,20 @@ describe("headers of messages in a log", () => {
 
   it.effect("headers stay with messages that are requeued, deferred or time out", () => durable(returned))
 
+  it.effect("a topic whose durability becomes memory loses the headers of waiting messages, and the log says so", () =>
+    Effect.gen(function*() {
+      const durable = yield* start()
+      yield* durable.run(Effect.andThen(sendWith({ key: "1" }, "a", "b"), send("t", "c")))
+      yield* durable.stop
+      const broker = yield* start({ durability: "memory" })
+      assert.include(broker.log(), "TOPIC(t): headers of 2 messages were removed: disk queues cannot hold them")
+      yield* broker.run(Effect.gen(function*() {
+        const consumer = yield* join("t", "c", 10, { readsHeaders: true })
+        assert.deepStrictEqual(seen(yield* take(consumer, 3)), [["a", {}, 1], ["b", {}, 1], ["c", {}, 1]])
+      })).pipe(Effect.scoped)
+      yield* broker.stop
+    }).pipe(Effect.provide(layer)))
+
   for (const ending of ["stop", "kill"] as const) {
     it.effect(`headers are read from the segments after a ${ending}`, () =>
       Effect.gen(function*() {

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { type ExportOptions, exportDirectory } from "../../../../src/services/nsqd/data/Export.ts"
+import { GuidGenerator } from "../../../../src/protocol/client/Guid.ts"
+import { type ExportOptions, exportDirectory, toText } from "../../../../src/services/nsqd/data/Export.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
-import { open } from "../log/logs.ts"
+import { bodiesOf, open } from "../log/logs.ts"
 import { range, recordsOf } from "../storage/queues.ts"
 import {
   contents,
@@ -73,6 +74,32 @@ describe("the export to NSQ's format", () => {
       assert.deepStrictEqual(paused.filter(({ attempts }) => attempts > 0), [])
       const ids = new Map(paused.map(({ id, number }) => [number, id]))
       assert.deepStrictEqual(a.map(({ id }) => id), a.map(({ number }) => ids.get(number)))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("headers are removed, and listed by name with the number of messages", () =>
+    Effect.gen(function*() {
+      yield* list("a")
+      yield* withStorage((storage) =>
+        Effect.scoped(Effect.gen(function*() {
+          const log = yield* storage.openLog("orders", "written")
+          yield* log.openChannel("a")
+          const ids = new GuidGenerator(1)
+          const append = (numbers: ReadonlyArray<number>, headers?: string) =>
+            log.append(
+              headers === undefined ? bodiesOf(numbers) : { ...bodiesOf(numbers), headers: Buffer.from(headers) },
+              1n,
+              ids.take(1n, numbers.length),
+              0
+            )
+          yield* append([1])
+          yield* append([2, 3], "key:1\ntraceparent:x\n")
+          yield* append([4], "key:2\n")
+          log.handOver()
+        }))
+      )
+      const result = yield* exportDirectory(options)
+      assert.include(toText(result), "orders:a  messages 4  headers removed, which NSQ's format cannot hold: key (3), traceparent (2)")
+      assert.deepStrictEqual(contents(yield* verified)["orders:a"], [4, 0, 4 * 8])
     }).pipe(Effect.provide(layer)))
 
   it.effect("an export drops deferred messages if that was decided", () =>
