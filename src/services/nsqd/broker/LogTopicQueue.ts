@@ -21,12 +21,19 @@ import { intoLog } from "./Moving.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import type { MakeBacklog, QueueOwner, TopicQueue } from "./TopicQueue.ts"
 
-/** What the topic's policy keeps of finished messages: one of the two limits is enough. */
-const retentionOf = ({ retentionAgeMillis, retentionBytes }: TopicPolicy): RetentionLimits | undefined =>
-  retentionAgeMillis === 0 && retentionBytes === 0 ? undefined : {
-    millis: retentionAgeMillis === 0 ? Infinity : retentionAgeMillis,
+/**
+ * What the topic's policy keeps of finished messages: one of the two limits is enough. The window of de-duplication keeps them as well,
+ * because their keys are read from them after a restart.
+ */
+const retentionOf = (policy: TopicPolicy): RetentionLimits | undefined => {
+  const { dedupWindowMillis, retentionBytes } = policy
+  const millis = Math.max(policy.retentionAgeMillis, dedupWindowMillis)
+  if (millis === 0 && retentionBytes === 0) return undefined
+  return {
+    millis: policy.retentionAgeMillis === 0 && retentionBytes > 0 ? Infinity : millis,
     bytes: retentionBytes === 0 ? Infinity : retentionBytes
   }
+}
 
 export class LogTopicQueue implements TopicQueue {
   private readonly settings: MemoryTopicSettings
