@@ -8,6 +8,7 @@ import * as AdminStats from "../../../src/protocol/http/admin/AdminStats.ts"
 import { type Api, type Endpoint, failure, inPath, json, query, text } from "./Endpoint.ts"
 import { live } from "./nsqadminLive.ts"
 import { changeFailures, done, invalidJson, node, topic, upstream } from "./nsqadminParts.ts"
+import { storage } from "./nsqadminStorage.ts"
 
 const channel = inPath("channel", "name of the channel", "billing")
 
@@ -292,6 +293,7 @@ export const nsqadmin: Api = {
         failure(500, "INTERNAL_ERROR", "Graphite failed")
       ]
     },
+    ...storage,
     ...live,
     {
       method: "GET",
@@ -350,6 +352,9 @@ export const nsqadmin: Api = {
     { ...page("/nodes/:node/clients/:client", "A client", [node, client]), isOwn: true },
     page("/counter", "A counter of messages"),
     page("/lookup", "Topics that no nsqd has"),
+    { ...page("/messages/:topic", "The messages of a durable topic", [topic]), isOwn: true },
+    { ...page("/messages/:topic/:channel", "The messages in a channel", [topic, channel]), isOwn: true },
+    { ...page("/policies", "The policies"), isOwn: true },
     { ...page("/warnings", "The warnings"), isOwn: true },
     { ...page("/daemons", "The daemons"), isOwn: true },
     file("/static/:asset"),
