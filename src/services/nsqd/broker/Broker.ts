@@ -215,7 +215,7 @@ const make = Effect.gen(function*() {
   yield* persistFirst
   yield* metadata.start
   yield* Effect.forkScoped(UnusedTopics.run(options, time, registry))
-  yield* Effect.forkScoped(ExpirySweep.run(registry))
+  yield* Effect.forkScoped(ExpirySweep.run(registry.topics, policies))
 
   return Broker.of({
     startTime,

@@ -1,26 +1,35 @@
 /**
- * Drops messages whose time-to-live is over from channels without a ready consumer (docs/policies.md#time-to-live).
+ * Drops messages whose time-to-live is over from channels without a ready consumer (docs/policies.md#time-to-live). It runs only while a
+ * policy has a time-to-live.
  */
-import { Effect } from "effect"
+import { Effect, PubSub, type Scope } from "effect"
+import type { Policies } from "../policies/Policies.ts"
 import type { Channel } from "./Channel.ts"
 import type { Topic } from "./Topic.ts"
 
 /** Between two looks for expired messages without a ready consumer. */
 const sweepEvery = "5 seconds"
 
-/** Drops expired messages that no consumer is ready for; never completes. */
-export const run = ({ topics }: { readonly topics: () => ReadonlyArray<Topic> }): Effect.Effect<never> => {
-  const sweep = ({ dropExpired, name, topic }: Channel): Effect.Effect<void> =>
-    Effect.catch(
-      dropExpired,
-      (error) => Effect.logWarning(`CHANNEL(${topic}:${name}): failed to look for expired messages - ${error.message}`)
-    )
-  const all = Effect.suspend(() =>
-    Effect.forEach(
-      topics().flatMap(({ channels }) => channels.filter(({ policy }) => policy.ttlMillis > 0)),
-      sweep,
-      { discard: true }
-    )
+const sweep = ({ dropExpired, name, topic }: Channel): Effect.Effect<void> =>
+  Effect.catch(
+    dropExpired,
+    (error) => Effect.logWarning(`CHANNEL(${topic}:${name}): failed to look for expired messages - ${error.message}`)
   )
-  return Effect.forever(Effect.delay(all, sweepEvery))
-}
+
+/** Drops expired messages until the Scope closes; never completes. */
+export const run = (
+  topics: () => ReadonlyArray<Topic>,
+  policies: Pick<Policies["Service"], "changes" | "list">
+): Effect.Effect<never, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const changes = yield* PubSub.subscribe(policies.changes)
+    while (true) {
+      if (policies.list().some(({ ttl }) => ttl !== undefined)) {
+        yield* Effect.sleep(sweepEvery)
+        const channels = topics().flatMap((topic) => topic.channels.filter(({ policy }) => policy.ttlMillis > 0))
+        yield* Effect.forEach(channels, sweep, { discard: true })
+      } else {
+        yield* PubSub.take(changes)
+      }
+    }
+  })

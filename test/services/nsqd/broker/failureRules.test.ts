@@ -540,8 +540,11 @@ describe("a durable topic whose files cannot be read", () => {
         yield* first.stop
         const second = yield* start()
         yield* second.run(Effect.gen(function*() {
-          yield* receive(yield* join("orders", "c", 2), "a", "b")
+          const orders = yield* join("orders", "c", 2)
+          yield* receive(orders, "a", "b")
           yield* send("orders", "c", "d")
+          // The whole state is recorded in a file of its own.
+          yield* orders.channel.seek(3)
         })).pipe(Effect.scoped)
         yield* second.stop
         const states = yield* filesOf("state")
