@@ -4,6 +4,8 @@ import {
   InForceResponse,
   PoliciesResponse,
   PolicyChangeResponse,
+  Redrive,
+  RedriveResponse,
   Rewind,
   RewindResponse,
   StoredMessagesResponse
@@ -25,6 +27,24 @@ const moved = json(RewindResponse, "how many messages the channel gets on each n
   nodes: [{ node: page, messages: 60, error: "" }],
   message: ""
 })
+
+const redrive = json(RedriveResponse, "how far the last redrive of the topic is; null before the first", {
+  redrive: {
+    topic: "orders.dlq",
+    channel: "redrive",
+    to: "",
+    state: "running",
+    scanned: 512,
+    moved: 40,
+    skipped: 0,
+    started_at: 1785499200,
+    ended_at: 0
+  },
+  message: ""
+})
+
+const onNode = { path: "/api/nodes/:node/redrive", tag: "Stored messages", response: redrive, isOwn: true } as const
+const deadLetterTopic = query("topic", "name of the dead-letter topic", "orders.dlq", { required: true })
 
 const changed = json(PolicyChangeResponse, "the error of each nsqd; empty after success", {
   nodes: [{ node: page, error: "" }],
@@ -75,6 +95,28 @@ export const storage: ReadonlyArray<Endpoint> = [
     "/api/nodes/:node/messages/:sequence/requeue",
     "Takes a message out of flight, or ends the delay of a deferred one"
   ),
+  {
+    ...onNode,
+    method: "GET",
+    summary: "How far the last redrive of a dead-letter topic is on one nsqd",
+    parameters: [node, deadLetterTopic],
+    failures: [notFound, ...changeFailures]
+  },
+  {
+    ...onNode,
+    method: "POST",
+    summary: "Begins to publish the dead letters of one nsqd again",
+    parameters: [node],
+    body: json(Redrive, "which messages, and where to", { topic: "orders.dlq", contains: "tea", rate: 100 }),
+    failures: [invalidJson, notFound, ...changeFailures]
+  },
+  {
+    ...onNode,
+    method: "DELETE",
+    summary: "Cancels the redrive of a dead-letter topic on one nsqd",
+    parameters: [node, deadLetterTopic],
+    failures: [notFound, ...changeFailures]
+  },
   {
     method: "GET",
     path: "/api/topics/:topic/:channel/rewind",

@@ -40,6 +40,7 @@ import type { Notifications } from "./Notifications.ts"
 import { type CheckedOptions, NsqadminOptions } from "./NsqadminOptions.ts"
 import * as Peer from "./Peer.ts"
 import * as PoliciesHandlers from "./PoliciesHandlers.ts"
+import type { Redrives } from "./Redrives.ts"
 import * as StorageHandlers from "./StorageHandlers.ts"
 import type { StoredMessages } from "./StoredMessages.ts"
 import type { TailFeed } from "./TailFeed.ts"
@@ -182,6 +183,7 @@ export type Services =
   | Mutes
   | ClusterPolicies
   | Notifications
+  | Redrives
   | StoredMessages
   | TailFeed
   | TestMessage

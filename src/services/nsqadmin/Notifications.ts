@@ -27,6 +27,8 @@ export interface AdminAction {
     | "delete_message"
     | "requeue_message"
     | "rewind_channel"
+    | "redrive_topic"
+    | "cancel_redrive"
     | "set_policy"
     | "delete_policy"
   readonly topic?: string

@@ -39,6 +39,7 @@ import { pathsOf, ShownCluster } from "./NamedClusters.ts"
 import { Notifications } from "./Notifications.ts"
 import { NsqadminError, NsqadminErrorReason } from "./NsqadminError.ts"
 import * as Options from "./NsqadminOptions.ts"
+import { Redrives } from "./Redrives.ts"
 import { Sampler } from "./Sampler.ts"
 import { StoredMessages } from "./StoredMessages.ts"
 import { TailFeed } from "./TailFeed.ts"
@@ -156,7 +157,7 @@ const start = Effect.fnUntraced(function*(given: Pieces) {
     return app.pipe(
       Layer.provide([AdminConfig.layer, WebAssets.layer, Graphite.layer]),
       Layer.provide([LiveFeed.layer, TailFeed.layer, TestMessage.layer, AdminMetrics.layer]),
-      Layer.provide([StoredMessages.layer, ClusterPolicies.layer]),
+      Layer.provide([StoredMessages.layer, Redrives.layer, ClusterPolicies.layer]),
       Layer.provide(Alerts.layer(all.length > 1 ? name : "")),
       Layer.provide([History.layer, Mutes.layer, Webhooks.layer]),
       Layer.provide(HistoryStore.layer),

@@ -10,6 +10,7 @@ import { AdminAccess } from "../../../src/services/nsqadmin/AdminAccess.ts"
 import { ClusterPolicies } from "../../../src/services/nsqadmin/ClusterPolicies.ts"
 import { type AdminAction, Notifications } from "../../../src/services/nsqadmin/Notifications.ts"
 import * as PoliciesHandlers from "../../../src/services/nsqadmin/PoliciesHandlers.ts"
+import { Redrives } from "../../../src/services/nsqadmin/Redrives.ts"
 import * as StorageHandlers from "../../../src/services/nsqadmin/StorageHandlers.ts"
 import { StoredMessages } from "../../../src/services/nsqadmin/StoredMessages.ts"
 import { request } from "../../integration/nsqadmin/cluster.ts"
@@ -34,7 +35,7 @@ const layer = (
   } = {}
 ) =>
   Layer.mergeAll(StorageHandlers.layer, PoliciesHandlers.layer).pipe(
-    Layer.provide([StoredMessages.layer, ClusterPolicies.layer]),
+    Layer.provide([StoredMessages.layer, Redrives.layer, ClusterPolicies.layer]),
     Layer.provide([
       FetchHttpClient.layer,
       clusterOf(...nsqds),
@@ -138,6 +139,60 @@ describe("stored messages in nsqadmin's API", () => {
       }).pipe(Effect.provide(layer([node, go])))
     }))
 
+  it.live("dead letters of an nsqd are published again, to another topic and at a rate, until that is cancelled", () =>
+    Effect.gen(function*() {
+      const { http: node } = yield* durable
+      const told: Array<AdminAction> = []
+      yield* post(node, "/channel/create?topic=t&channel=d")
+      yield* request(`http://${node}/policies`, {
+        method: "PUT",
+        body: `{"match":"t/d","max_depth":1,"on_full":"dead_letter"}`
+      })
+      yield* post(node, "/mpub?topic=t", "first\nsecond\nthird\nfourth")
+      yield* Effect.gen(function*() {
+        const { storage } = yield* client
+        const params = { node }
+        const dead = storage.browse({ params, query: { topic: "t.dlq" } }).pipe(
+          Effect.repeat({ until: ({ messages }) => messages.length === 3 })
+        )
+        const letters = yield* Effect.retry(dead, { while: ({ message }) => message === "TOPIC_NOT_FOUND" })
+        const [letter] = letters.messages
+        assert.deepStrictEqual([letter?.headers?.["nsq-origin-topic"], letter?.headers?.["nsq-dead-reason"]], [
+          "t",
+          "limit"
+        ])
+
+        const of = { params, query: { topic: "t.dlq" } }
+        assert.strictEqual((yield* storage.redriveProgress(of)).redrive, null)
+        yield* storage.redrive({ params, payload: { topic: "t.dlq", contains: "second", to: "other" } })
+        const ended = storage.redriveProgress(of).pipe(
+          Effect.repeat({ until: ({ redrive }) => redrive?.state !== "running" })
+        )
+        const first = (yield* ended).redrive
+        assert.deepStrictEqual([first?.state, first?.moved, first?.to], ["done", 1, "other"])
+
+        yield* storage.redrive({ params, payload: { topic: "t.dlq", channel: "redrive", to: "other", rate: 1 } })
+        assert.deepStrictEqual(
+          yield* refusal(storage.redrive({ params, payload: { topic: "t.dlq" } })),
+          ["BadRequest", "REDRIVE_RUNNING"]
+        )
+        assert.strictEqual((yield* storage.cancelRedrive(of)).redrive?.state, "cancelled")
+        assert.deepStrictEqual(told, [
+          { action: "redrive_topic", node, topic: "t.dlq" },
+          { action: "redrive_topic", node, topic: "t.dlq", channel: "redrive" },
+          { action: "cancel_redrive", node, topic: "t.dlq" }
+        ])
+        assert.deepStrictEqual(
+          yield* refusal(storage.redrive({ params, payload: { topic: "t.dlq", json: "x" } })),
+          ["BadRequest", "INVALID_ARG_JSON"]
+        )
+        assert.deepStrictEqual(
+          yield* refusal(storage.redrive({ params, payload: { topic: "$" } })),
+          ["BadRequest", "INVALID_TOPIC"]
+        )
+      }).pipe(Effect.provide(layer([node], { told })))
+    }))
+
   it.live("a rewind is previewed and done on each nsqd, and an nsqd that cannot do so has its error", () =>
     Effect.gen(function*() {
       const first = yield* durable
@@ -174,6 +229,14 @@ describe("stored messages in nsqadmin's API", () => {
         assert.deepStrictEqual(yield* refusal(storage.requeue({ params, query })), forbidden)
         assert.deepStrictEqual(
           yield* refusal(storage.rewind({ params: { topic: "t", channel: "c" }, payload: { to: "end" } })),
+          forbidden
+        )
+        assert.deepStrictEqual(
+          yield* refusal(storage.redrive({ params: { node }, payload: { topic: "t" } })),
+          forbidden
+        )
+        assert.deepStrictEqual(
+          yield* refusal(storage.cancelRedrive({ params: { node }, query: { topic: "t" } })),
           forbidden
         )
         assert.deepStrictEqual(yield* refusal(policies.set({ payload: { match: "t", max_depth: 1 } })), forbidden)

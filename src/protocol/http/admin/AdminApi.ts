@@ -17,6 +17,8 @@ import {
   InForceResponse,
   PoliciesResponse,
   PolicyChangeResponse,
+  Redrive,
+  RedriveResponse,
   Rewind,
   RewindResponse,
   StoredMessagesResponse
@@ -271,6 +273,27 @@ export class StorageGroup extends HttpApiGroup.make("storage").add(
     params: { node: Schema.String, sequence: Schema.String },
     query: channelParams,
     success: ActionResponse,
+    error: [NotFound, ...actionFailures]
+  }),
+  /** How far the last redrive of a topic is on one nsqd. */
+  HttpApiEndpoint.get("redriveProgress", "/api/nodes/:node/redrive", {
+    params: { node: Schema.String },
+    query: topicParams,
+    success: RedriveResponse,
+    error: [NotFound, ...actionFailures]
+  }),
+  /** Begins to publish dead letters of one nsqd again. */
+  HttpApiEndpoint.post("redrive", "/api/nodes/:node/redrive", {
+    params: { node: Schema.String },
+    payload: Redrive,
+    success: RedriveResponse,
+    error: [NotFound, ...actionFailures]
+  }),
+  /** Cancels the redrive of a topic on one nsqd. */
+  HttpApiEndpoint.delete("cancelRedrive", "/api/nodes/:node/redrive", {
+    params: { node: Schema.String },
+    query: topicParams,
+    success: RedriveResponse,
     error: [NotFound, ...actionFailures]
   }),
   /** How many messages a channel would get again on each nsqd. */

@@ -1,9 +1,10 @@
 /**
- * Messages of durable topics, moves of channels and policies in nsqadmin's API (docs/nsqadmin.md#the-api). Not in NSQ.
+ * Messages of durable topics, redrives, moves of channels and policies in nsqadmin's API (docs/nsqadmin.md#the-api). Not in NSQ.
  */
 import { Schema } from "effect"
 import { BrowsedMessage } from "../MessagesResponse.ts"
 import { FieldsInForce, ListedPolicy } from "../PoliciesResponse.ts"
+import { RedriveProgress } from "../RedriveResponse.ts"
 
 /** `GET /api/nodes/:node/messages`: a page of messages of one nsqd. */
 export const StoredMessagesResponse = Schema.Struct({
@@ -16,6 +17,29 @@ export const StoredMessagesResponse = Schema.Struct({
   message: Schema.String
 })
 export type StoredMessagesResponse = typeof StoredMessagesResponse.Type
+
+/** The body of `POST /api/nodes/:node/redrive`: which dead letters are published again, and where. */
+export const Redrive = Schema.Struct({
+  /** The dead-letter topic. */
+  topic: Schema.String,
+  /** Default: the only channel of the topic, or a new one if it has none. */
+  channel: Schema.optionalKey(Schema.String),
+  /** The id of a single message. */
+  id: Schema.optionalKey(Schema.String),
+  /** A text in the body. */
+  contains: Schema.optionalKey(Schema.String),
+  /** `<path>=<value>` in a body of JSON. */
+  json: Schema.optionalKey(Schema.String),
+  /** Default: the topic that each message came from. */
+  to: Schema.optionalKey(Schema.String),
+  /** Messages per second. Default 0, no limit. */
+  rate: Schema.optionalKey(Schema.Finite)
+})
+export type Redrive = typeof Redrive.Type
+
+/** `/api/nodes/:node/redrive`: the last redrive of a topic on one nsqd; null before the first. */
+export const RedriveResponse = Schema.Struct({ redrive: Schema.NullOr(RedriveProgress), message: Schema.String })
+export type RedriveResponse = typeof RedriveResponse.Type
 
 /** The result of a move of a channel, or of its preview, on one nsqd. */
 export const RewindOnNode = Schema.Struct({
