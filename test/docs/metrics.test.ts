@@ -23,12 +23,13 @@ const labelsOf = (name: string): ReadonlyArray<string> => {
   return labels.split(",").map((label) => label.trim()).filter((label) => label !== "").toSorted()
 }
 
-/** Metrics that begin with an event: a delivery in a zone, a message that a limit refuses or drops, a dead letter. */
+/** Metrics that begin with an event: a delivery in a zone, a message that a limit refuses or drops, one that expires, a dead letter. */
 const fromFirst = [
   "nsqd_channel_delivered_total",
   "nsqd_topic_duplicates_total",
   "nsqd_topic_rejected_total",
   "nsqd_channel_dropped_total",
+  "nsqd_channel_expired_total",
   "nsqd_channel_dead_letters_total"
 ]
 

@@ -87,7 +87,8 @@ for (const [name, command] of daemons) {
           yield* Effect.scoped(Effect.gen(function*() {
             const consumer = yield* consume()
             yield* consumer.messages.pipe(Stream.take(2), Stream.runDrain)
-            yield* untilChannel(({ in_flight_count }) => in_flight_count === 5)
+            // The program has received two; the consumer has requeued those that it had for it.
+            yield* untilChannel(({ depth, in_flight_count }) => depth === 3 && in_flight_count === 2)
           }))
           yield* untilChannel(({ depth, in_flight_count }) => depth === 5 && in_flight_count === 0)
         }).pipe(Effect.scoped, Effect.provide(layer)),

@@ -92,7 +92,6 @@ const addChannel = (to: Collection, channel: Channel): void => {
   to.counter("nsqd_channel_messages_total", "Messages received from the topic.", channel.messageCount, labels)
   to.counter("nsqd_channel_requeues_total", "Messages requeued by consumers.", channel.requeueCount, labels)
   to.counter("nsqd_channel_timeouts_total", "Messages that timed out.", channel.timeoutCount, labels)
-  to.counter("nsqd_channel_expired_total", "Messages dropped after their time-to-live.", channel.expiredCount, labels)
   to.gauge("nsqd_channel_depth", "Messages waiting, in memory and on disk.", channel.depth, labels)
   to.gauge("nsqd_channel_backend_depth", "Messages waiting on disk.", channel.backendDepth, labels)
   to.gauge("nsqd_channel_in_flight_messages", "Messages in flight to consumers.", channel.inFlightCount, labels)
@@ -101,6 +100,9 @@ const addChannel = (to: Collection, channel: Channel): void => {
   to.gauge("nsqd_channel_paused", "Whether the channel is paused.", switched(channel.paused), labels)
   if (channel.droppedCount > 0) {
     to.counter("nsqd_channel_dropped_total", "Messages dropped by a limit.", channel.droppedCount, labels)
+  }
+  if (channel.expiredCount > 0) {
+    to.counter("nsqd_channel_expired_total", "Messages dropped after their time-to-live.", channel.expiredCount, labels)
   }
   if (channel.deadLetterCount > 0) {
     to.counter(
