@@ -1,4 +1,4 @@
-/** Arguments that name topics and channels. A name that is not valid is refused before any request. */
+/** Arguments and flags that several commands have. A value that is not valid is refused before any request. */
 import { Argument, Flag } from "effect/cli"
 import { isValidName } from "../../protocol/client/Names.ts"
 
@@ -15,6 +15,13 @@ export const topic = named("topic", "Name of the topic")
 
 /** A channel. */
 export const channel = named("channel", "Name of the channel")
+
+/** A filter of messages by a value of their JSON. */
+export const where = Flag.String("where").pipe(
+  Flag.withDescription("Only JSON with this value at a path, for example user.id=42"),
+  Flag.filter((text) => text.indexOf("=") > 0, () => "a path and a value, for example user.id=42"),
+  Flag.optional
+)
 
 /** A topic, as a flag. */
 export const topicFlag = Flag.String("topic").pipe(Flag.filter(isValidName, () => rule))

@@ -33,7 +33,9 @@ const textOf = (
     : due !== undefined
     ? ` until ${new Date(due).toISOString()}`
     : ""
-  const head = `${sequence}  ${timeOf(timestamp)}  ${state}${where}${attempts > 0 ? `, ${attempts} attempts` : ""}`
+  const head = `${sequence}  ${timeOf(timestamp)}  ${state}${where}${
+    attempts > 0 ? `, ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}` : ""
+  }`
   // Line ends in a body would look like the next message.
   return `${head}  ${shown.replaceAll("\n", "\\n")}${cut}`
 }
@@ -75,7 +77,7 @@ export const peek = Command.make(
   {
     topic: names.topic,
     channel: Argument.String("channel").pipe(
-      Argument.withDescription("Show what this channel has; without it, what is in the log of the topic"),
+      Argument.withDescription("Show the state of each message in this channel; without it, in the topic"),
       Argument.optional
     ),
     count: Flag.Int("count").pipe(
@@ -89,7 +91,7 @@ export const peek = Command.make(
     ),
     from: optional("from", "Where to start: beginning, a sequence, or a time as in 2026-11-29T08:00:00Z"),
     contains: optional("contains", "Only bodies with this text"),
-    where: optional("where", "Only JSON with this value at a path, for example user.id=42"),
+    where: names.where,
     regex: optional("regex", "Only bodies that this regular expression matches"),
     full: Flag.Boolean("full").pipe(
       Flag.withDescription("Show whole bodies, up to 1 MiB, in place of their first 4 KiB"),
@@ -133,7 +135,10 @@ export const peek = Command.make(
 ).pipe(
   Command.withDescription("Show messages of a durable topic without consuming them"),
   Command.withExamples([
-    { command: "nsq peek orders kitchen", description: "The first 10 messages that the channel has" },
+    {
+      command: "nsq peek orders kitchen --state waiting",
+      description: "The first 10 messages that wait in the channel"
+    },
     {
       command: "nsq peek orders --where user.id=42 --from 2026-11-29T08:00:00Z",
       description: "Find messages by their JSON"

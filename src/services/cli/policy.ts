@@ -28,6 +28,9 @@ const failed = (description: string): CliError =>
 
 const isMissing = ({ reason }: AdminError): boolean => reason._tag === "TopicNotFound" || reason._tag === "Refusal"
 
+const hasSeveralChannels = ({ reason }: AdminError): boolean =>
+  reason._tag === "Refusal" && reason.code === "MISSING_ARG_CHANNEL"
+
 const isTopicMissing = ({ reason }: AdminError): boolean => reason._tag === "TopicNotFound"
 
 // ---- nsq policy
@@ -202,7 +205,7 @@ export const redrive = Command.make(
     channel: optional("channel", "Channel of the dead-letter topic; default: its only one, or redrive"),
     id: optional("id", "Only the message with this id, or that had it before"),
     contains: optional("contains", "Only bodies with this text"),
-    where: optional("where", "Only JSON with this value at a path, for example user.id=42"),
+    where: names.where,
     to: optional("to", "Topic to publish to; default: where each message came from"),
     rate: Flag.Int("rate").pipe(
       Flag.withDescription("Messages per second of each nsqd; 0 for no limit"),
@@ -223,8 +226,13 @@ export const redrive = Command.make(
       cancel
         ? Effect.catchIf(nsqd.cancelRedrive(topic), isMissing, () => Effect.undefined)
         : Effect.flatMap(
-          Effect.catchIf(nsqd.redrive(topic, options), isTopicMissing, () => Effect.undefined),
-          (begun) => begun === undefined ? Effect.undefined : untilEnded(nsqd, begun)
+          nsqd.redrive(topic, options).pipe(
+            Effect.catchIf(isTopicMissing, () => Effect.undefined),
+            Effect.catchIf(hasSeveralChannels, () =>
+              failed(`${nsqd.address}: topic ${topic} has several channels; choose one with --channel`))
+          ),
+          (begun) =>
+            begun === undefined ? Effect.undefined : untilEnded(nsqd, begun)
         )
     )
     const found = ended.filter((progress) => progress !== undefined)
@@ -234,7 +242,11 @@ export const redrive = Command.make(
     const moved = found.reduce((sum, progress) => sum + progress.moved, 0)
     const skipped = found.reduce((sum, progress) => sum + progress.skipped, 0)
     const kept = skipped === 0 ? "" : `; ${skipped} without an origin stay, --to publishes them`
-    yield* Output.printResult(`${moved} messages of ${topic} are published again${kept}`, { topic, moved, skipped })
+    yield* Output.printResult(`${moved} ${moved === 1 ? "message" : "messages"} of ${topic} published again${kept}`, {
+      topic,
+      moved,
+      skipped
+    })
   })
 ).pipe(
   Command.withDescription("Publish the messages of a dead-letter topic again"),

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Cause, Effect, Exit } from "effect"
 import { daemon, daemonWith, failureOf, run } from "./cli.ts"
 
 const peek = (...args: ReadonlyArray<string>) =>
@@ -40,5 +40,7 @@ describe("nsq peek", () => {
       assert.match(message ?? "", /NOT_DURABLE/)
       assert.deepStrictEqual(failureOf(yield* run(["peek", "missing"])), [1, "topic missing does not exist"])
       assert.deepStrictEqual(failureOf(yield* run(["peek", "orders", "-n", "0"])), [2, "--count must be at least 1"])
+      const { exit } = yield* run(["peek", "orders", "--where", "user.id"])
+      assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "ShowHelp")
     }).pipe(Effect.provide(daemon)))
 })

@@ -36,12 +36,16 @@ describe("nsq dlq and nsq redrive", () => {
       for (const { id } of recording.take()) subscription.reject(messageKey(id), "cold")
       yield* until(() => channel.deadLetterCount === 2)
       assert.match(yield* out("dlq"), /orders\.dlq +2 +1/)
-      const milk = "1 messages of orders.dlq are published again"
+      const milk = "1 message of orders.dlq published again"
       assert.strictEqual(yield* out("redrive", "orders.dlq", "--contains", "milk"), milk)
       assert.strictEqual(yield* out("redrive", "orders.dlq", "--to", "later"), milk)
       yield* until(() => recording.bodies().length === 1)
       assert.deepStrictEqual(recording.bodies(), ["milk"])
       assert.strictEqual((yield* Broker).findTopic("later")?.messageCount, 1)
+      yield* run(["channel", "create", "orders.dlq", "second"])
+      const [code, reason] = failureOf(yield* run(["redrive", "orders.dlq"])) ?? []
+      assert.strictEqual(code, 1)
+      assert.match(reason ?? "", /topic orders\.dlq has several channels; choose one with --channel$/)
       assert.deepStrictEqual(failureOf(yield* run(["redrive", "missing"])), [1, "topic missing does not exist"])
       assert.deepStrictEqual(
         failureOf(yield* run(["redrive", "missing", "--cancel"])),

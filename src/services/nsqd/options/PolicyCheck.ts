@@ -95,8 +95,9 @@ const fields: { readonly [Name in PolicyField]: Field } = {
 
 const isField = (name: string): name is PolicyField => Object.hasOwn(fields, name)
 
-/** The names of all fields. */
-export const fieldNames: ReadonlyArray<PolicyField> = Object.keys(fields).filter(isField)
+/** The names of the fields that have an effect. */
+const fieldNames: ReadonlyArray<PolicyField> = Object.keys(fields).filter(isField)
+  .filter((name) => fields[name] !== unsupported)
 
 const refuse = (field: string, why: string): Result.Result<never, PolicyProblem> => Result.fail({ field, why })
 
