@@ -1,11 +1,11 @@
 /** `nsq policy`, `nsq dlq` and `nsq redrive`: policies, dead letters and their redrive, on every nsqd of the cluster. */
 import { Effect, Option, Result } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { defaultDeadLetter, patternOf } from "../../protocol/client/DeadLetterName.ts"
 import type { RedriveProgress } from "../../protocol/http/RedriveResponse.ts"
 import type { AdminError, NsqdApi } from "../admin/index.ts"
 import * as PolicyCheck from "../nsqd/options/PolicyCheck.ts"
 import * as PolicyMatch from "../nsqd/options/PolicyMatch.ts"
-import { defaultDeadLetter, patternOf } from "../nsqd/policies/DeadLetterName.ts"
 import { CliError, CliErrorReason, daemonFailure, invalidArgument } from "./CliError.ts"
 import * as figures from "./figures.ts"
 import * as names from "./names.ts"

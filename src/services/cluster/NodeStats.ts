@@ -99,7 +99,8 @@ const channelOnNode = (
     nodes: null,
     clients: channel.clients?.map((client) => clientStats(client, node, nowSeconds)) ?? null,
     paused: channel.paused,
-    e2e_processing_latency: latency(channel.e2e_processing_latency)
+    e2e_processing_latency: latency(channel.e2e_processing_latency),
+    ...(channel.dead_letter_count ? { dead_letter_count: channel.dead_letter_count } : {})
   }
 }
 

@@ -24,10 +24,10 @@ const total = <A>(items: ReadonlyArray<A>, count: (item: A) => number | undefine
   items.reduce((sum, item) => sum + (count(item) ?? 0), 0)
 
 type Delivered = Pick<ChannelOnNode, "zone_local_msg_count" | "region_local_msg_count" | "global_msg_count">
-type Delivery = Delivered & Pick<ChannelOnNode, "delivery_msg_count">
+type Counts = Delivered & Pick<ChannelOnNode, "delivery_msg_count" | "dead_letter_count">
 
 /** Omits the counts that are 0. */
-const counted = (counts: Delivery): Delivery =>
+const counted = (counts: Counts): Counts =>
   Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0))
 
 /** Sums deliveries by the distance of the client; omits counts that are 0. */
@@ -109,7 +109,8 @@ export const channel = (topic: string, name: string, nodes: ReadonlyArray<Channe
     nodes: nodes.toSorted(byHost),
     clients: clients.length === 0 ? null : clients.sort(byNearness),
     paused: nodes.some(({ paused }) => paused),
-    e2e_processing_latency: latency(nodes.map((node) => node.e2e_processing_latency), topic, name)
+    e2e_processing_latency: latency(nodes.map((node) => node.e2e_processing_latency), topic, name),
+    ...counted({ dead_letter_count: total(nodes, ({ dead_letter_count }) => dead_letter_count) })
   }
 }
 

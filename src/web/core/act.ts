@@ -48,6 +48,12 @@ export const useStoredMessage = () => ({
   requeue: useAtomSet(AdminClient.mutation("storage", "requeue"), mode)
 })
 
+/** Returns functions that begin and cancel a redrive on a node. */
+export const useRedrive = () => ({
+  begin: useAtomSet(AdminClient.mutation("storage", "redrive"), mode),
+  cancel: useAtomSet(AdminClient.mutation("storage", "cancelRedrive"), mode)
+})
+
 /** Returns a function that moves a channel in its topic's log. */
 export const useRewind = () => useAtomSet(AdminClient.mutation("storage", "rewind"), mode)
 

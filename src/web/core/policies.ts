@@ -1,4 +1,5 @@
 /** The policies of several nsqds as rows, and a policy as the values of a form. Pure. */
+import { deadLetterName, defaultDeadLetter } from "../../protocol/client/DeadLetterName.ts"
 import type { InForceOnNode, PoliciesOnNode } from "../../protocol/http/admin/AdminStorage.ts"
 import type { ListedPolicy, PolicyField } from "../../protocol/http/PoliciesResponse.ts"
 
@@ -112,6 +113,14 @@ export const inForce = (nodes: ReadonlyArray<InForceOnNode>): ReadonlyArray<InFo
     }
   }
   return [...rows.values()].map((row) => ({ ...row, differs: row.nodes.length < known.length }))
+}
+
+/** Returns the topic of the dead letters of a channel, by the first nsqd with a policy for it. */
+export const deadLetterTopic = (nodes: ReadonlyArray<InForceOnNode>, topic: string, channel: string): string => {
+  const [template] = nodes.flatMap(({ fields }) =>
+    fields?.["dead_letter"] === undefined ? [] : [fields["dead_letter"].value]
+  )
+  return deadLetterName(typeof template === "string" ? template : defaultDeadLetter, topic, channel)
 }
 
 /** Returns the field and the reason of a refused policy. */

@@ -33,6 +33,50 @@ export const bodyOf = ({ body, body_base64 }: BrowsedMessage): Uint8Array =>
     ? Uint8Array.from(atob(body_base64 ?? ""), (char) => char.charCodeAt(0))
     : new TextEncoder().encode(body)
 
+/** Where a dead letter comes from (docs/policies.md#dead-letters). */
+export interface Origin {
+  readonly topic: string
+  readonly channel: string
+  readonly reason: string
+  /** All that is known, with names. */
+  readonly properties: ReadonlyArray<readonly [name: string, value: string | undefined]>
+}
+
+const isOriginHeader = (name: string): boolean => name.startsWith("nsq-origin-") || name === "nsq-dead-reason"
+
+/** Returns where a dead letter comes from; undefined for another message. */
+export const originOf = ({ headers = {} }: BrowsedMessage): Origin | undefined => {
+  const topic = headers["nsq-origin-topic"]
+  if (topic === undefined) return undefined
+  const channel = headers["nsq-origin-channel"] ?? ""
+  const reason = headers["nsq-dead-reason"] ?? ""
+  const timestamp = headers["nsq-origin-timestamp"] ?? ""
+  return {
+    topic,
+    channel,
+    reason,
+    properties: [
+      ["Reason", reason],
+      ["Topic of origin", topic],
+      ["Channel of origin", channel],
+      ["Id of origin", headers["nsq-origin-id"]],
+      [
+        "First published",
+        /^\d{1,19}$/.test(timestamp) ? new Date(Number(BigInt(timestamp) / 1_000_000n)).toISOString() : timestamp
+      ],
+      ["Attempts before", headers["nsq-origin-attempts"]],
+      ["Last consumer", headers["nsq-origin-client"]]
+    ]
+  }
+}
+
+/** Returns the headers besides those of the origin. */
+export const otherHeaders = ({ headers = {} }: BrowsedMessage): ReadonlyArray<readonly [name: string, value: string]> =>
+  Object.entries(headers).filter(([name]) => !isOriginHeader(name))
+
+/** Whether topics of this name have dead letters by default. */
+export const isDeadLetterTopic = (topic: string): boolean => topic.endsWith(".dlq")
+
 /** Returns the attempts in words. */
 export const attempts = (count: number): string => count === 0 ? "not delivered" : Format.quantity(count, "attempt")
 
@@ -57,6 +101,8 @@ export const refusal = (message: string, topic: string): string => {
       return "The filter must be a path and a value, such as user.id=42."
     case "INVALID_ARG_TO":
       return "The time is not valid."
+    case "REDRIVE_RUNNING":
+      return "A redrive of this topic is in progress on this node."
     case "UPSTREAM_ERROR":
       return "No daemon responded to nsqadmin's request."
     default:

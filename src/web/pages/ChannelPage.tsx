@@ -16,7 +16,9 @@ import { Table } from "../components/Table.tsx"
 import { useActions } from "../core/act.ts"
 import { AdminClient } from "../core/api.ts"
 import * as FlowRows from "../core/flowRows.ts"
+import * as Format from "../core/format.ts"
 import { goTo } from "../core/navigation.ts"
+import * as Policies from "../core/policies.ts"
 import * as Route from "../core/route.ts"
 import * as Stakes from "../core/stakes.ts"
 import { liveAtom } from "../live/live.ts"
@@ -78,6 +80,27 @@ const Hosts = ({ channel, name, points }: {
   )
 }
 
+/** The number of the channel's dead letters, as a link to them. */
+const DeadLetters = ({ channel, count, topic }: {
+  readonly topic: string
+  readonly channel: string
+  readonly count: number
+}) =>
+  count === 0 ?
+    null :
+    (
+      <QueryResponse
+        of={AdminClient.query("policies", "inForce", { params: { topic }, query: { channel } })}
+        early={null}
+      >
+        {({ nodes }) => (
+          <Link to={Route.messages(Policies.deadLetterTopic(nodes, topic, channel))}>
+            Dead letters: {Format.count(count)}
+          </Link>
+        )}
+      </QueryResponse>
+    )
+
 const Shown = ({ channel, refresh }: { readonly channel: ChannelResponse; readonly refresh: () => void }) => {
   const { channel_name: name, paused, topic_name: topic } = channel
   const points = usePoints(topic)
@@ -96,6 +119,7 @@ const Shown = ({ channel, refresh }: { readonly channel: ChannelResponse; readon
       />
       <div className="buttons">
         <Link to={Route.messages(topic, name)}>Browse messages</Link>
+        <DeadLetters topic={topic} channel={name} count={channel.dead_letter_count ?? 0} />
         <Rewind topic={topic} channel={name} onDone={refresh} />
       </div>
       <SubjectWarnings topic={topic} channel={name} />

@@ -1,6 +1,7 @@
 import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import { AsyncResult } from "effect/reactivity"
 import { type FormEvent, useMemo, useState } from "react"
+import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import type { BrowsedMessage } from "../../protocol/http/MessagesResponse.ts"
 import { type Action, Actions } from "../components/Actions.tsx"
 import { Badge } from "../components/Badge.tsx"
@@ -8,6 +9,7 @@ import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { Properties } from "../components/Figures.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
+import { type Depths, lettersOf, Redrive, RedriveOne } from "../components/Redrive.tsx"
 import { Section } from "../components/Section.tsx"
 import { Skeleton } from "../components/Waiting.tsx"
 import { useStoredMessage } from "../core/act.ts"
@@ -31,6 +33,8 @@ interface Shown {
   readonly state: string
   readonly filter: string
   readonly text: string
+  /** The channels of the topic on the node. */
+  readonly depths: Depths
 }
 
 const Details = (
@@ -51,7 +55,8 @@ const Details = (
           ["Held by", message.client],
           ["Due", message.due === undefined ? undefined : new Date(message.due).toISOString()],
           ["Size", Format.bytes(message.body_size)],
-          ...Object.entries(message.headers ?? {}).map(([name, value]) => [`Header ${name}`, value] as const)
+          ...Storage.originOf(message)?.properties ?? [],
+          ...Storage.otherHeaders(message).map(([name, value]) => [`Header ${name}`, value] as const)
         ]}
       />
       <pre tabIndex={0} aria-label={`Body of message ${message.sequence}`}>{shown.text}</pre>
@@ -63,13 +68,16 @@ const Details = (
   )
 }
 
-const Row = ({ message, onChange, shown: { channel, node, topic } }: {
+const Row = ({ message, onChange, shown: { channel, depths, node, topic } }: {
   readonly message: BrowsedMessage
   readonly shown: Shown
   readonly onChange: () => void
 }) => {
   const { remove, requeue } = useStoredMessage()
-  const { sequence, state } = message
+  const { id, sequence, state } = message
+  const origin = Storage.originOf(message)
+  const letters = lettersOf(topic, node, channel, depths)
+  const isRedrivable = origin !== undefined && (state === "waiting" || state === "deferred")
   const isHeld = state === "in_flight" || state === "deferred"
   const request = { params: { node, sequence: String(sequence) }, query: { topic, channel: channel ?? "" } }
   const actions: ReadonlyArray<Action> = channel === undefined || state === "retained" ? [] : [
@@ -111,10 +119,16 @@ const Row = ({ message, onChange, shown: { channel, node, topic } }: {
             <span>{Storage.attempts(message.attempts)}</span>
             <span>{Format.bytes(message.body_size)}</span>
             <code>{Storage.preview(message)}</code>
+            {origin !== undefined && (
+              <span className="origin">
+                from {origin.topic} / {origin.channel}: {origin.reason}
+              </span>
+            )}
           </span>
         }
       >
         <Details message={message} actions={actions} />
+        {isRedrivable && letters !== undefined && <RedriveOne letters={letters} sequence={sequence} id={id} />}
       </Section>
     </li>
   )
@@ -128,7 +142,7 @@ const Page = ({ from, isFirst, onNext, onStart, shown }: {
   readonly onNext: (from: string) => void
   readonly onStart: () => void
 }) => {
-  const { channel, filter, node, state, text, topic } = shown
+  const { channel, depths, filter, node, state, text, topic } = shown
   const query = AdminClient.query("storage", "browse", {
     params: { node },
     query: {
@@ -159,6 +173,17 @@ const Page = ({ from, isFirst, onNext, onStart, shown }: {
         {Format.quantity(messages.length, "message")}, {Format.count(scanned)} searched
         {next === null ? "" : ". There are more."}
       </p>
+      {(Storage.isDeadLetterTopic(topic) || messages.some((message) => Storage.originOf(message) !== undefined)) && (
+        <Redrive
+          topic={topic}
+          node={node}
+          channel={channel}
+          depths={depths}
+          filter={filter}
+          text={text}
+          onMoved={refresh}
+        />
+      )}
       <ol className="stored" aria-label="Messages">
         {messages.map((message) => (
           <Row key={`${node} ${message.sequence}`} message={message} shown={shown} onChange={refresh} />
@@ -181,9 +206,13 @@ const Page = ({ from, isFirst, onNext, onStart, shown }: {
 const Browse = ({ channel, nodes, topic }: {
   readonly topic: string
   readonly channel: string | undefined
-  readonly nodes: ReadonlyArray<string>
+  readonly nodes: ReadonlyArray<TopicOnNode>
 }) => {
-  const [node, setNode] = useSearch("node", nodes[0] ?? "")
+  const names = nodes.map(({ node }) => node)
+  const [node, setNode] = useSearch("node", names[0] ?? "")
+  const depths =
+    nodes.find((one) => one.node === node)?.channels.map(({ channel_name, depth }) => [channel_name, depth] as const) ??
+      []
   const [state, setState] = useSearch("state")
   const [filter, setFilter] = useSearch("by", "contains")
   const [text, setText] = useSearch("filter")
@@ -205,7 +234,7 @@ const Browse = ({ channel, nodes, topic }: {
         <label>
           Node{" "}
           <select value={node} onChange={change(setNode)}>
-            {nodes.map((name) => <option key={name}>{name}</option>)}
+            {names.map((name) => <option key={name}>{name}</option>)}
           </select>
         </label>
         <label>
@@ -228,7 +257,7 @@ const Browse = ({ channel, nodes, topic }: {
         <button type="submit" className="primary">Search messages</button>
       </form>
       <Page
-        shown={{ topic, channel, node, state, filter, text }}
+        shown={{ topic, channel, node, state, filter, text, depths }}
         from={from}
         isFirst={from === undefined}
         onNext={setFrom}
@@ -258,7 +287,7 @@ export const MessagesPage = ({ channel, topic }: { readonly topic: string; reado
             {({ nodes }) =>
               nodes.length === 0
                 ? <Missing topic={topic} refresh={refresh} />
-                : <Browse topic={topic} channel={channel} nodes={nodes.map(({ node }) => node)} />}
+                : <Browse topic={topic} channel={channel} nodes={nodes} />}
           </QueryResponse>
         )
         : <Notice kind="info">Only administrators read the bodies of messages.</Notice>}

@@ -15,6 +15,7 @@ import { AdminClient } from "../core/api.ts"
 import { goTo } from "../core/navigation.ts"
 import * as Route from "../core/route.ts"
 import * as Stakes from "../core/stakes.ts"
+import * as Storage from "../core/storage.ts"
 import { liveAtom } from "../live/live.ts"
 import { usePoints } from "../live/points.ts"
 import { PublishForm } from "../messages/PublishForm.tsx"
@@ -60,7 +61,9 @@ const Shown = ({ refresh, topic }: { readonly topic: TopicResponse; readonly ref
       <Durability durability={topic.durability} />
       <Actions label={`Actions on topic ${name}`} actions={actions} />
       <div className="buttons">
-        <Link to={Route.messages(name)}>Browse messages</Link>
+        <Link to={Route.messages(name)}>
+          {Storage.isDeadLetterTopic(name) ? "Browse and redrive dead letters" : "Browse messages"}
+        </Link>
       </div>
       <SubjectWarnings topic={name} />
       <LargeCharts topic={name} />

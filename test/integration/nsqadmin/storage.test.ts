@@ -61,6 +61,47 @@ layer(Browser.layer, { excludeTestServices: true })("stored messages, rewinds an
       yield* shows(view, /is not durable on this node.*--topic-durability=plain=written/)
     }))
 
+  it.effect("dead letters are shown with their origin, and redriven one by one, by filter, at a rate and until that is cancelled", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, nsqds: [first], topicOn } = yield* loaded
+      yield* first.post("/channel/create?topic=orders&channel=small")
+      yield* request(`http://${first.http}/policies`, {
+        method: "PUT",
+        body: `{"match":"orders/small","max_depth":1,"on_full":"dead_letter"}`
+      })
+      for (const body of ["apple", "pear", "apple tart", "apple pie", "apple cake", "last"]) {
+        yield* first.post("/pub?topic=orders", body)
+      }
+      yield* Effect.repeat(topicOn(first, "orders.dlq"), { until: (topic) => topic?.message_count === 5 })
+      // Otherwise the redriven message would make another one a dead letter.
+      yield* request(`http://${first.http}/policies?match=orders/small`, { method: "DELETE" })
+      const view = yield* tab(admin.url)
+      yield* view.open("/topics/orders/small")
+      yield* view.act((page) => page.getByRole("link", { name: "Dead letters: 5" }).click())
+      yield* view.act((page) => page.getByRole("combobox", { name: /^Node/ }).selectOption(first.http))
+      yield* shows(view, "from orders / small: limit")
+      yield* view.act(() => rows(view).first().locator("summary").click())
+      yield* shows(view, "Topic of origin")
+      yield* confirm(view, "Redrive message", "Redrive message 1 of orders.dlq?")
+      yield* shows(view, /Last redrive done.*: 1 message published to where they came from/)
+      yield* view.open("/messages/orders.dlq/redrive")
+      yield* view.act((page) => page.getByRole("combobox", { name: /^Node/ }).selectOption(first.http))
+      yield* press(view, "Redrive 4 messages")
+      yield* press(view, "Cancel")
+      yield* view.act((page) => page.getByRole("searchbox", { name: "Filter" }).fill("apple"))
+      yield* press(view, "Search messages")
+      yield* view.act((page) => page.getByRole("textbox", { name: "Redrive to" }).fill("fruit"))
+      yield* view.act((page) => page.getByRole("spinbutton", { name: "Messages per second" }).fill("1"))
+      const question = `Redrive 3 messages of orders.dlq on ${first.http}?`
+      yield* confirm(view, "Redrive 3 messages", question)
+      yield* press(view, "Cancel redrive")
+      yield* shows(view, /Last redrive cancelled.*published to fruit/)
+      const left = (yield* topicOn(first, "orders.dlq"))?.channels[0]?.depth ?? 0
+      const fruit = (yield* topicOn(first, "fruit"))?.message_count ?? 0
+      assert.deepStrictEqual([left + fruit, left < 4, left > 1], [4, true, true])
+    }))
+
   it.effect("a rewind is possible when its preview states how many messages each nsqd delivers", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser

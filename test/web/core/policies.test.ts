@@ -17,6 +17,18 @@ describe("policies", () => {
     ])
   })
 
+  it("the topic of a channel's dead letters has the name of the policy in force, or the default", () => {
+    const node = (dead_letter?: string) => ({
+      node: "n",
+      fields: dead_letter === undefined
+        ? {}
+        : { dead_letter: { value: dead_letter, match: "a*", source: "api" as const } },
+      error: ""
+    })
+    assert.strictEqual(Policies.deadLetterTopic([node()], "a", "c"), "a.dlq")
+    assert.strictEqual(Policies.deadLetterTopic([node("{topic}.{channel}.dead"), node()], "a", "c"), "a.c.dead")
+  })
+
   it("a form has the values of a policy, and a policy the types of its fields", () => {
     const values = Policies.valuesOf({ ...policy, ttl: "1h", count_disconnects: false })
     assert.deepStrictEqual(values, { match: "a*", max_depth: "5", ttl: "1h", count_disconnects: "false" })

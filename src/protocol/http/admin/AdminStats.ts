@@ -93,7 +93,9 @@ const channelFields = <Nodes extends Schema.Top>(nodes: Nodes) => ({
   nodes,
   clients: Schema.NullOr(Schema.Array(ClientStats)),
   paused: Schema.Boolean,
-  e2e_processing_latency: ProcessingLatency
+  e2e_processing_latency: ProcessingLatency,
+  /** Messages that the dead-letter topic has got (docs/policies.md#dead-letters). Omitted if it is 0. Not in NSQ. */
+  dead_letter_count: whenCounted
 })
 
 /** A channel on one nsqd. */

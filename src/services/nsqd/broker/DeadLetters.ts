@@ -3,6 +3,7 @@
  * done.
  */
 import { Effect } from "effect"
+import { deadLetterName } from "../../../protocol/client/DeadLetterName.ts"
 import { encodeHeaders, type Headers, readHeaders } from "../../../protocol/client/Headers.ts"
 import {
   frameAttempts,
@@ -16,7 +17,6 @@ import { isEphemeral, isTopicName, type TopicName } from "../../../protocol/clie
 import * as Completion from "../../core/Completion.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { Durability } from "../options/Durability.ts"
-import { deadLetterName } from "../policies/DeadLetterName.ts"
 import { joinBodies } from "./Bodies.ts"
 import type { BrokerError } from "./BrokerError.ts"
 

@@ -3,6 +3,7 @@
  * specific policy which sets it.
  */
 import { Result } from "effect"
+import { defaultDeadLetter, patternOf } from "../../../protocol/client/DeadLetterName.ts"
 import type {
   FieldInForce,
   ListedPolicy,
@@ -11,7 +12,6 @@ import type {
   PolicySource
 } from "../../../protocol/http/PoliciesResponse.ts"
 import * as PolicyMatch from "../options/PolicyMatch.ts"
-import { defaultDeadLetter, patternOf } from "./DeadLetterName.ts"
 
 /**
  * The values in force, by field.

@@ -3,9 +3,9 @@
  * in place when policies change: the hot path reads a field.
  */
 import { Duration, Result } from "effect"
+import { defaultDeadLetter } from "../../../protocol/client/DeadLetterName.ts"
 import type { OnFull } from "../../../protocol/http/PoliciesResponse.ts"
 import * as GoDuration from "../../core/GoDuration.ts"
-import { defaultDeadLetter } from "./DeadLetterName.ts"
 import type { InForce } from "./PolicySet.ts"
 
 const millisIn = (inForce: InForce, field: "ttl" | "max_age" | "dedup_window" | "retention_age"): number => {
