@@ -4,9 +4,12 @@ import { fakeServer } from "../../services/http/fakeServer.ts"
 import { Browser, type Tab } from "./browser.ts"
 import { request, startCluster, until } from "./cluster.ts"
 
+/** The buttons of a page without those that choose what its charts show. */
 const buttons = (tab: Tab) =>
   tab.act((page) =>
-    page.locator("main").getByRole("button").evaluateAll((found) => found.map((button) => button.textContent ?? ""))
+    page.locator("main").getByRole("button").evaluateAll((found) =>
+      found.filter((button) => button.closest(".ranges") === null).map((button) => button.textContent ?? "")
+    )
   )
 
 const focused = (tab: Tab) => tab.act((page) => page.evaluate<string>("document.activeElement?.textContent ?? ''"))
