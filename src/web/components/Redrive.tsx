@@ -76,8 +76,9 @@ const useCount = (
     params: { node },
     query: {
       topic,
+      state: "waiting",
       limit: String(mostCounted),
-      ...(channel === undefined ? {} : { channel, state: "waiting" }),
+      ...(channel === undefined ? {} : { channel }),
       ...(text === "" ? {} : { [filter]: text })
     }
   })
