@@ -3,11 +3,12 @@ import { routeAtom } from "../core/navigation.ts"
 import * as Route from "../core/route.ts"
 import { settings } from "../core/settings.ts"
 
-/** The page to show in another cluster: the same, unless it is of a topic, channel or node that only this cluster may have. */
+/** The page to show in another cluster: the same, unless it is of something that only this cluster may have, such as a topic. */
 const pageElsewhere = (route: Route.Route): Route.Route => {
   switch (route._tag) {
     case "Topic":
     case "Channel":
+    case "Messages":
     case "Unknown":
       return Route.topics
     case "Node":

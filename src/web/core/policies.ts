@@ -21,8 +21,8 @@ export const formFields: ReadonlyArray<FormField> = [
   { name: "dead_letter", kind: "text", help: "Topic of dead letters: {topic}.dlq" },
   { name: "count_disconnects", kind: ["true", "false"], help: "A lost consumer counts as a failed attempt" },
   { name: "ttl", kind: "text", help: "Time-to-live of messages: 1h" },
-  { name: "dedup_window", kind: "text", help: "Time of de-duplication by key: 10m" },
-  { name: "dedup_count", kind: "number", help: "Most keys of de-duplication" },
+  { name: "dedup_window", kind: "text", help: "How long keys of publishes are remembered: 10m" },
+  { name: "dedup_count", kind: "number", help: "Largest number of keys that are remembered" },
   { name: "retention_age", kind: "text", help: "Time that finished messages are kept: 168h" },
   { name: "retention_bytes", kind: "number", help: "Bytes of finished messages that are kept" }
 ]

@@ -93,6 +93,8 @@ export const refusal = (message: string, topic: string): string => {
       return `This node does not have topic ${topic}.`
     case "CHANNEL_NOT_FOUND":
       return "This node does not have the channel."
+    case "NODE_NOT_FOUND":
+      return "The node does not respond to nsqadmin. Select another one."
     case "MESSAGE_NOT_FOUND":
       return "The channel does not have this message in that state any more."
     case "INVALID_ARG_REGEX":

@@ -94,7 +94,7 @@ const DeadLetters = ({ channel, count, topic }: {
         early={null}
       >
         {({ nodes }) => (
-          <Link to={Route.messages(Policies.deadLetterTopic(nodes, topic, channel))}>
+          <Link to={Route.messages(Policies.deadLetterTopic(nodes, topic, channel))} className="button">
             Dead letters: {Format.count(count)}
           </Link>
         )}
@@ -108,19 +108,19 @@ const Shown = ({ channel, refresh }: { readonly channel: ChannelResponse; readon
   const stakes = Stakes.ofChannel(channel, points)
   return (
     <>
-      <Actions
-        label={`Actions on channel ${name}`}
-        actions={standardActions(
-          { kind: "channel", name, paused, emptied: stakes, deleted: stakes },
-          useActions(topic, name),
-          refresh,
-          leave
-        )}
-      />
-      <div className="buttons">
-        <Link to={Route.messages(topic, name)}>Browse messages</Link>
-        <DeadLetters topic={topic} channel={name} count={channel.dead_letter_count ?? 0} />
+      <div className="toolbar">
+        <Actions
+          label={`Actions on channel ${name}`}
+          actions={standardActions(
+            { kind: "channel", name, paused, emptied: stakes, deleted: stakes },
+            useActions(topic, name),
+            refresh,
+            leave
+          )}
+        />
         <Rewind topic={topic} channel={name} onDone={refresh} />
+        <Link to={Route.messages(topic, name)} className="button">Browse messages</Link>
+        <DeadLetters topic={topic} channel={name} count={channel.dead_letter_count ?? 0} />
       </div>
       <SubjectWarnings topic={topic} channel={name} />
       <LargeCharts topic={topic} channel={name} />

@@ -234,7 +234,8 @@ const Browse = ({ channel, nodes, topic }: {
         <label>
           Node{" "}
           <select value={node} onChange={change(setNode)}>
-            {names.map((name) => <option key={name}>{name}</option>)}
+            {/* A node that is away stays the one that is named. */}
+            {(names.includes(node) ? names : [node, ...names]).map((name) => <option key={name}>{name}</option>)}
           </select>
         </label>
         <label>

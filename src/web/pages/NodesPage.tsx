@@ -179,7 +179,7 @@ const Nodes = ({ nodes }: { readonly nodes: ReadonlyArray<Node> }) => {
         ])}
         columns={[
           { name: "Node", cell: (row) => <Name row={row} /> },
-          { name: "State", cell: (row) => <State node={row} /> },
+          { name: "State", wide: true, cell: (row) => <State node={row} /> },
           figure("Waiting", "Messages", "Messages that wait in all topics and channels", ({ depth }) =>
             Format.count(depth)),
           figure("In flight", "Messages", "Messages that consumers have received and not finished", (node) =>

@@ -165,6 +165,7 @@ export const PoliciesPage = () => {
                 settings.isAdmin
                   ? {
                     name: "Actions",
+                    wide: true,
                     cell: (row) =>
                       isOfApi(row)
                         ? (

@@ -59,9 +59,9 @@ const Shown = ({ refresh, topic }: { readonly topic: TopicResponse; readonly ref
   return (
     <>
       <Durability durability={topic.durability} />
-      <Actions label={`Actions on topic ${name}`} actions={actions} />
-      <div className="buttons">
-        <Link to={Route.messages(name)}>
+      <div className="toolbar">
+        <Actions label={`Actions on topic ${name}`} actions={actions} />
+        <Link to={Route.messages(name)} className="button">
           {Storage.isDeadLetterTopic(name) ? "Browse and redrive dead letters" : "Browse messages"}
         </Link>
       </div>

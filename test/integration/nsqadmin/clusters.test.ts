@@ -29,7 +29,9 @@ layer(Browser.layer, { excludeTestServices: true })("Several clusters in one nsq
       yield* view.act((page) => page.getByRole("dialog").getByRole("button", { name: "Pause topic" }).click())
       yield* until(west.topicOn(west.nsqds[1], "metrics"), (topic) => topic?.paused === true)
       assert.strictEqual(yield* view.act((page) => page.title()), "metrics – west – nsqadmin")
-      // The topic exists in this cluster only, so the switch leads to the list of the other one.
+      // The topic and its messages exist in this cluster only, so the switch leads to the list of the other one.
+      yield* view.act((page) => page.getByRole("link", { name: "Browse messages" }).click())
+      yield* view.act((page) => page.waitForURL("**/messages/metrics*"))
       yield* view.act((page) => page.getByLabel("Cluster", { exact: true }).selectOption("default"))
       yield* view.act((page) => page.getByRole("link", { name: "orders", exact: true }).waitFor())
       assert.strictEqual(yield* view.act((page) => page.getByRole("link", { name: "metrics" }).count()), 0)

@@ -59,6 +59,11 @@ layer(Browser.layer, { excludeTestServices: true })("stored messages, rewinds an
 
       yield* view.open("/messages/plain")
       yield* shows(view, /is not durable on this node.*--topic-durability=plain=written/)
+
+      yield* view.open("/messages/orders?node=127.0.0.1:1")
+      yield* shows(view, "The node does not respond to nsqadmin. Select another one.")
+      const node = view.page.getByRole("combobox", { name: /^Node/ })
+      assert.strictEqual(yield* view.act(() => node.inputValue()), "127.0.0.1:1")
     }))
 
   it.effect("dead letters are shown with their origin, and redriven one by one, by filter, at a rate and until that is cancelled", () =>
