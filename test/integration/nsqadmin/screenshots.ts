@@ -36,7 +36,12 @@ const documented = new Map<string, readonly [name: string, height: number]>([
   ["loaded-topic-390-light", ["phone", 844]],
   ["loaded-warnings-1280-light", ["warnings", 640]],
   ["loaded-tail-1280-light", ["tail", 900]],
-  ["loaded-palette-1280-light", ["palette", 640]]
+  ["loaded-palette-1280-light", ["palette", 640]],
+  ["loaded-nodes-1280-light", ["nodes", 500]],
+  ["loaded-opened-1280-light", ["messages", 900]],
+  ["loaded-rewind-1280-light", ["rewind", 640]],
+  ["loaded-policies-1280-light", ["policies", 900]],
+  ["loaded-client-1280-light", ["client", 700]]
 ])
 
 const isWanted = (name: string): boolean =>
@@ -60,16 +65,36 @@ const openPalette = ({ act, page }: Tab) =>
     await page.getByRole("option").nth(2).waitFor()
   })
 
+const openMessage = ({ act, page }: Tab) =>
+  act(() => page.getByRole("list", { name: "Messages" }).locator("summary").nth(1).click())
+
+const openRewind = ({ act, page }: Tab) =>
+  act(async () => {
+    await page.getByRole("button", { name: "Rewind channel" }).click()
+    await page.getByText("will be delivered from there on").waitFor()
+  })
+
+const openConnections = ({ act, page }: Tab) =>
+  act(async () => {
+    await page.locator("summary", { hasText: "Connections" }).click()
+    await page.getByRole("table", { name: "Connections" }).waitFor()
+  })
+
 type Picture = readonly [name: string, path: string, prepare?: (view: Tab) => Effect.Effect<void>]
 
 const pages = (node: string, client: string): ReadonlyArray<Picture> => [
   ["topics", "/"],
   ["topic", "/topics/images"],
   ["channel", "/topics/images/resize"],
-  ["messages", "/messages/images/resize"],
+  ["durable", "/topics/invoices/print"],
+  ["messages", `/messages/invoices/print?node=${node}`],
+  ["opened", `/messages/invoices/print?node=${node}`, openMessage],
+  ["volatile", "/messages/images/resize"],
+  ["rewind", "/topics/invoices/print", openRewind],
   ["policies", "/policies"],
   ["nodes", "/nodes"],
   ["node", `/nodes/${node}`],
+  ["connections", `/nodes/${node}`, openConnections],
   ["client", `/nodes/${node}/clients/${client}`],
   ["warnings", "/warnings"],
   ["daemons", "/daemons"],
@@ -93,8 +118,14 @@ const orders = (count: number): string =>
     return JSON.stringify({ order, customer, amount: (order % 80) / 2, currency: "EUR" })
   }).join("\n")
 
-/** The nsqds measure latencies. */
-const nsqdOptions = { e2eProcessingLatencyPercentiles: [0.5, 0.95, 0.99] }
+/** The nsqds measure latencies, and keep a topic in their log. */
+const nsqdOptions = { e2eProcessingLatencyPercentiles: [0.5, 0.95, 0.99], topicDurability: ["invoices=written"] }
+
+const policies = [
+  { match: "*", max_depth: 1_000_000, on_full: "reject" },
+  { match: "invoices", retention_age: "168h", dedup_window: "10m" },
+  { match: "invoices/print", max_attempts: 5, dead_letter: "{topic}.dlq", count_disconnects: true }
+]
 
 /** Takes the pictures of a state whose names are wanted. */
 const take = Effect.fnUntraced(function*(state: string, url: string, node: string, client: string) {
@@ -130,8 +161,14 @@ const program = Effect.gen(function*() {
   if (!values.docs) mkdirSync(values.to, { recursive: true })
   const historyDir = mkdtempSync(join(tmpdir(), "nsqadmin-"))
   yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(historyDir, { recursive: true })))
+  const staging = yield* startNsqd([])
   const { admin, lookupds, nsqds: [first, second] } = yield* startCluster(
-    { sampleInterval: Duration.seconds(1), historyDir },
+    {
+      sampleInterval: Duration.seconds(1),
+      historyDir,
+      clusterNsqds: [`staging=${staging.http}`],
+      alertWebhooks: [`http://${staging.http}/ping`]
+    },
     nsqdOptions
   )
   yield* take("empty", admin.url, first.http, "127.0.0.1:1")
@@ -166,6 +203,19 @@ const program = Effect.gen(function*() {
   }
   yield* second.post("/channel/pause?topic=email&channel=send")
   yield* third.post("/mpub?topic=email", bodies(35_000))
+  for (const nsqd of [first, second, third]) {
+    yield* nsqd.post("/topic/create?topic=invoices")
+    yield* nsqd.post("/channel/create?topic=invoices&channel=print")
+    yield* nsqd.post("/mpub?topic=invoices", orders(12))
+    yield* nsqd.post("/pub?topic=invoices&defer=3600000", orders(1))
+    for (const policy of policies) {
+      yield* request(`http://${nsqd.http}/policies`, { method: "PUT", body: JSON.stringify(policy) })
+    }
+  }
+  // One nsqd is an exception, as after a change while it was away.
+  yield* request(`http://${third.http}/policies`, { method: "PUT", body: `{"match":"email*","ttl":"1h"}` })
+  const identity = { client_id: "printer-1", hostname: "printer-1.example.com", user_agent: "printer/1.0" }
+  yield* consume(first.tcp, { topic: "invoices", channel: "print", ready: 2, does: "hold", identity })
   const load = Effect.gen(function*() {
     // One of them is stopped later.
     for (const nsqd of [first, second, third]) {
