@@ -21,6 +21,7 @@ import * as NodeDisk from "../services/nsqd/disk/NodeDisk.ts"
 import * as CommandLine from "../services/options/CommandLine.ts"
 import * as OptionTable from "../services/options/OptionTable.ts"
 import * as Main from "./main.ts"
+import { flushed } from "./standardOutput.ts"
 
 /** Exit codes. */
 const done = 0
@@ -193,7 +194,8 @@ export const run = ([command = "", ...args]: ReadonlyArray<string>): void => {
   })
   const main = Object.hasOwn(commands, command) ? commands[command] : undefined
   if (main !== undefined) {
-    return Main.exitWith(Effect.catchCause(main(args), (cause) => refuse(`unexpected error: ${Cause.pretty(cause)}`)))
+    const finished = Effect.catchCause(main(args), (cause) => refuse(`unexpected error: ${Cause.pretty(cause)}`))
+    return Main.exitWith(Effect.ensuring(finished, flushed))
   }
   process.stderr.write(usage)
   process.exit(["", "--help", "-h"].includes(command) ? done : cannotRun)

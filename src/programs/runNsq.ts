@@ -13,6 +13,7 @@ import { masked } from "../services/core/Masked.ts"
 import { packageVersion, version } from "../services/core/Version.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
 import * as NodeDisk from "../services/nsqd/disk/NodeDisk.ts"
+import { flushed } from "./standardOutput.ts"
 
 const run = Command.runWith(nsq, { version: `${packageVersion} (NSQ ${version})` })
 
@@ -41,7 +42,10 @@ export const main = (args: ReadonlyArray<string>): void => {
     if (error.code === "EPIPE") process.exit(128 + constants.signals.SIGPIPE)
   })
   const fiber = Effect.runFork(
-    run(args).pipe(Effect.provide([NodeServices.layer, NodeClient.layer, NodeDisk.layer, builtIns, quiet]))
+    run(args).pipe(
+      Effect.ensuring(flushed),
+      Effect.provide([NodeServices.layer, NodeClient.layer, NodeDisk.layer, builtIns, quiet])
+    )
   )
   let isStopping = false
   const stop = (signal: NodeJS.Signals): void => {
