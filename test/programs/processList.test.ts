@@ -102,7 +102,8 @@ describe.runIf(process.platform === "linux")("the list of processes", { timeout:
         "runData.ts",
         "runNsq.ts",
         "runStandalone.ts",
-        "serviceManager.ts"
+        "serviceManager.ts",
+        "standardOutput.ts"
       ]
         .includes(name)
     )
