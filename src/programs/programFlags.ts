@@ -135,6 +135,7 @@ export const flagsOf: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
     "statsd-prefix",
     "warn-delivery-ratio",
     "warn-depth",
+    "warn-disk-percent",
     "warn-memory-percent",
     "warn-oldest",
     "warn-period",

@@ -36,7 +36,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's command palette"
       yield* isAt(view, "/topics/orders.created/billing")
       yield* press(view, "Meta+k")
       yield* view.act((page) => page.keyboard.type(first.http))
-      yield* view.act(() => options(view).filter({ hasText: first.http }).first().waitFor())
+      yield* view.act(() => options(view).first().and(options(view).filter({ hasText: first.http })).waitFor())
       yield* press(view, "Enter")
       yield* isAt(view, `/nodes/${first.http}`)
       yield* consume(first.tcp, {
@@ -48,7 +48,9 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's command palette"
       })
       yield* press(view, "/")
       yield* view.act((page) => page.keyboard.type("biller-7"))
-      yield* view.act(() => options(view).filter({ hasText: "biller-7.example.com" }).first().waitFor())
+      yield* view.act(() =>
+        options(view).first().and(options(view).filter({ hasText: "biller-7.example.com" })).waitFor()
+      )
       yield* press(view, "Enter")
       yield* view.act((page) => page.waitForURL("**/clients/**"))
       yield* press(view, "g", "w")
