@@ -431,8 +431,8 @@ export class Channel {
   }
 
   /**
-   * Makes the messages of the topic's log from `sequence` on, and no others, wait: those in flight are forgotten, and consumers stay
-   * subscribed. Fails with the reason `NotDurable` if the topic has no log.
+   * Makes the messages of the topic's log from `sequence` on, and no others, wait: those in flight and dead letters that are not stored
+   * yet are forgotten, and consumers stay subscribed. Fails with the reason `NotDurable` if the topic has no log.
    */
   seek(sequence: number): Effect.Effect<void, BrokerError | StorageError> {
     return Effect.suspend(() => {
@@ -441,11 +441,12 @@ export class Channel {
       if (backlog.seek === undefined) {
         return Effect.fail(brokerError(BrokerErrorReason.NotDurable({ topic: this.topic })))
       }
-      // What was in flight is not settled: it may wait again.
-      return Effect.tap(
-        backlog.seek(sequence, () => void this.outstanding.drop()),
-        () => Effect.sync(() => this.wake())
-      )
+      // What is forgotten is not settled: it may wait again.
+      const forget = (): void => {
+        void this.outstanding.drop()
+        this.burial?.takeAll()
+      }
+      return Effect.tap(backlog.seek(sequence, forget), () => Effect.sync(() => this.wake()))
     })
   }
 

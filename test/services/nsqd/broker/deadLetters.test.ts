@@ -103,6 +103,30 @@ describe("max_attempts", () => {
       assert.strictEqual((yield* topicOf("t.dlq")).depth, 1)
     }).pipe(Effect.provide(inMemory)))
 
+  it.effect("a message that waits for the dead-letter topic is not moved if the channel is rewound to it", () =>
+    Effect.gen(function*() {
+      const broker = yield* start()
+      yield* broker.run(
+        Effect.gen(function*() {
+          yield* put({ match: "t", max_attempts: 1 })
+          yield* put({ match: "t.dlq", max_depth: 1 })
+          yield* send("t.dlq", "first")
+          const consumer = yield* join("t", "c", 1)
+          yield* send("t", "a")
+          consumer.subscription.requeue(keyOf(yield* next(consumer)), 0)
+          yield* untilIdle
+          yield* consumer.channel.seek(1)
+          assert.strictEqual((yield* next(consumer)).body, "a")
+          yield* Effect.flatMap(topicOf("t.dlq"), ({ empty }) => empty)
+          yield* TestClock.adjust("5 seconds")
+          yield* untilIdle
+          assert.strictEqual((yield* topicOf("t.dlq")).depth, 0)
+          assert.deepStrictEqual([consumer.channel.inFlightCount, consumer.channel.deadLetterCount], [1, 0])
+        }).pipe(Effect.scoped)
+      )
+      yield* broker.stop
+    }).pipe(Effect.provide(durable)))
+
   it.effect("a message that waits for the dead-letter topic is kept over a restart", () =>
     Effect.gen(function*() {
       const broker = yield* start()
