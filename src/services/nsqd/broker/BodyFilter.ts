@@ -39,13 +39,19 @@ const textOf = (value: unknown): string | undefined => {
   }
 }
 
+/** Whether the body begins like a JSON object or array, which alone have paths: the parser is slow to refuse other bodies. */
+const mayHavePaths = (body: Buffer): boolean => {
+  const first = body.find((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d)
+  return first === 0x7b || first === 0x5b
+}
+
 const jsonMatcher = (condition: string): ((body: Buffer) => boolean) | undefined => {
   const at = condition.indexOf("=")
   if (at < 1) return undefined
   const path = condition.slice(0, at).split(".")
   const wanted = condition.slice(at + 1)
   return (body) =>
-    Result.match(Result.try((): unknown => JSON.parse(body.toString())), {
+    mayHavePaths(body) && Result.match(Result.try((): unknown => JSON.parse(body.toString())), {
       onSuccess: (json) => textOf(valueAt(json, path)) === wanted,
       onFailure: () => false
     })
