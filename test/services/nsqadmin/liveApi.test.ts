@@ -5,7 +5,6 @@ import { Effect, Layer, Queue, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { HttpApiTest } from "effect/http-api"
 import { AdminApi } from "../../../src/protocol/http/admin/AdminApi.ts"
-import { Forbidden } from "../../../src/protocol/http/admin/AdminFailure.ts"
 import { DaemonHttp } from "../../../src/services/http/DaemonHttp.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { AdminAccess } from "../../../src/services/nsqadmin/AdminAccess.ts"
@@ -21,13 +20,8 @@ import { TailFeed } from "../../../src/services/nsqadmin/TailFeed.ts"
 import { TestMessage } from "../../../src/services/nsqadmin/TestMessage.ts"
 import { Webhooks } from "../../../src/services/nsqadmin/Webhooks.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
+import { administrator, visitor } from "./access.ts"
 import { clusterOf, daemonHttp, startNsqd } from "./nsqds.ts"
-
-const administrator = AdminAccess.of({ isAdmin: () => true, check: Effect.void })
-const visitor = AdminAccess.of({
-  isAdmin: () => false,
-  check: Effect.fail(Forbidden.make({ message: "FORBIDDEN" }))
-})
 
 const client = HttpApiTest.groups(AdminApi, ["live", "messages"])
 

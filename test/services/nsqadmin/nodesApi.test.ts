@@ -5,7 +5,6 @@ import { Effect, Layer, Schedule, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { HttpApiTest } from "effect/http-api"
 import { AdminApi } from "../../../src/protocol/http/admin/AdminApi.ts"
-import { Forbidden } from "../../../src/protocol/http/admin/AdminFailure.ts"
 import { ClusterActions } from "../../../src/services/cluster/ClusterActions.ts"
 import { AdminAccess } from "../../../src/services/nsqadmin/AdminAccess.ts"
 import * as ClientsHandlers from "../../../src/services/nsqadmin/ClientsHandlers.ts"
@@ -15,13 +14,8 @@ import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
 import { consume } from "../../integration/nsqadmin/consumer.ts"
 import { fakeServer } from "../http/fakeServer.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
+import { administrator, visitor } from "./access.ts"
 import { clusterOf, startNsqd } from "./nsqds.ts"
-
-const administrator = AdminAccess.of({ isAdmin: () => true, check: Effect.void })
-const visitor = AdminAccess.of({
-  isAdmin: () => false,
-  check: Effect.fail(Forbidden.make({ message: "FORBIDDEN" }))
-})
 
 const client = HttpApiTest.groups(AdminApi, ["nodes", "clients"])
 

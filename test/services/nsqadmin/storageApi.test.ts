@@ -5,7 +5,6 @@ import { Effect, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { HttpApiTest } from "effect/http-api"
 import { AdminApi } from "../../../src/protocol/http/admin/AdminApi.ts"
-import { Forbidden } from "../../../src/protocol/http/admin/AdminFailure.ts"
 import { AdminAccess } from "../../../src/services/nsqadmin/AdminAccess.ts"
 import { ClusterPolicies } from "../../../src/services/nsqadmin/ClusterPolicies.ts"
 import { type AdminAction, Notifications } from "../../../src/services/nsqadmin/Notifications.ts"
@@ -16,13 +15,8 @@ import { StoredMessages } from "../../../src/services/nsqadmin/StoredMessages.ts
 import { request } from "../../integration/nsqadmin/cluster.ts"
 import { fakeServer } from "../http/fakeServer.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
+import { administrator, visitor } from "./access.ts"
 import { clusterOf, startNsqd } from "./nsqds.ts"
-
-const administrator = AdminAccess.of({ isAdmin: () => true, check: Effect.void })
-const visitor = AdminAccess.of({
-  isAdmin: () => false,
-  check: Effect.fail(Forbidden.make({ message: "FORBIDDEN" }))
-})
 
 const client = HttpApiTest.groups(AdminApi, ["storage", "policies"])
 
