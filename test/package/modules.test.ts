@@ -7,12 +7,12 @@ import { builtinsOf, modulesOf } from "./entryPoints.ts"
  * `effect` has 250.
  */
 const limits: Readonly<Record<string, number>> = {
-  "": 780,
+  "": 755,
   "/admin": 260,
-  "/broker": 490,
+  "/broker": 465,
   "/client": 260,
   "/persistence": 520,
-  "/promise": 280,
+  "/promise": 264,
   "/protocol": 180,
   "/testing": 640
 }
