@@ -17,7 +17,7 @@ const loaded =
 
 const isElsewhere = (url: string): boolean => /^(?:[a-z]+:)?\/\//.test(url)
 
-/** Returns the problems of the site in a directory; empty if there are none. */
+/** Returns the problems of the site in a directory. */
 export const check = (directory: string): ReadonlyArray<string> => {
   const files = Fs.readdirSync(directory, { recursive: true, encoding: "utf8" })
   const existing = new Set(files.map((file) => `/${file.replaceAll(Path.sep, "/")}`))

@@ -40,7 +40,7 @@ export interface ServiceManager {
 
 const monotonicMicros = (): string => String(process.hrtime.bigint() / 1000n)
 
-/** Returns the messages to the service manager of this process; they do nothing if there is none. */
+/** Returns the messages to the service manager of this process; they do nothing without one. */
 export const make = (environment: Readonly<Record<string, string | undefined>>): ServiceManager =>
   (environment["NOTIFY_SOCKET"] ?? "") === ""
     ? { ready: Effect.void, reloading: Effect.void, stopping: Effect.void }

@@ -92,7 +92,7 @@ export const nsqadmin: Api = {
       summary: "The names of all topics",
       description: "With `inactive=true`, an object of the topics that no nsqd has, with their channels.",
       parameters: [query("inactive", "`true` for the topics that no nsqd has", "true")],
-      response: json(AdminApi.TopicsResponse, "the names; null if there are none", { topics: ["orders"], message: "" }),
+      response: json(AdminApi.TopicsResponse, "the names; null without topics", { topics: ["orders"], message: "" }),
       failures: [upstream]
     },
     {
@@ -173,7 +173,7 @@ export const nsqadmin: Api = {
       path: "/api/nodes",
       tag: "Nodes",
       summary: "All nsqds",
-      response: json(NodesResponse, "the nsqds; null if there are none", {
+      response: json(NodesResponse, "the list; null without nsqds", {
         nodes: [{
           remote_addresses: ["nsqlookupd-1:4161/10.0.0.7:51032"],
           remote_address: "10.0.0.7:51032",

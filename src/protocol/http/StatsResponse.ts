@@ -75,12 +75,12 @@ export const Channel = Schema.Struct({
   clients: listOrNull(Client),
   paused: Flag,
   e2e_processing_latency: LatencyOrNone,
-  /** The fields of policies in force (docs/policies.md); omitted if there are none. */
+  /** The fields of policies in force (docs/policies.md); omitted without any. */
   policy: Schema.optionalKey(FieldsInForce),
   /** Messages that a limit has dropped, and those that the dead-letter topic has got; each omitted if it is 0. */
   dropped_count: CountUnlessZero,
   dead_letter_count: CountUnlessZero,
-  /** Messages dropped after their time-to-live; omitted if there are none. */
+  /** Messages dropped after their time-to-live; omitted if it is 0. */
   expired_count: CountUnlessZero
 })
 export type Channel = typeof Channel.Type
@@ -101,7 +101,7 @@ export const Topic = Schema.Struct({
   policy: Schema.optionalKey(FieldsInForce),
   /** Published messages that a limit or a rate has refused; omitted if it is 0. */
   rejected_count: CountUnlessZero,
-  /** Messages that were not stored again because of their key (docs/headers.md#de-duplication); omitted if there are none. */
+  /** Messages that were not stored again because of their key (docs/headers.md#de-duplication); omitted if it is 0. */
   duplicate_count: Schema.optionalKey(Schema.Int)
 })
 export type Topic = typeof Topic.Type

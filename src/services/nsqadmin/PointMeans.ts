@@ -115,7 +115,7 @@ export class PointGrid {
     mean.add(point)
   }
 
-  /** Returns the points, null where there are none. */
+  /** Returns the points; null for a time without any. */
   read(): { readonly [F in keyof PointFigures]: Array<number | null> } {
     const points = this.means.map((mean) => mean?.point)
     const rounded = (value: number | null | undefined) => value == null ? null : Math.round(value * 1000) / 1000
