@@ -42,6 +42,8 @@ const deliver = async () => {
   throw new Error(`no message: ${events}`)
 }
 
+// npm ends first; the pipe is closed when the daemons have ended too.
+const ended = new Promise((resolve) => child.once("close", resolve))
 const limit = AbortSignal.timeout(60_000)
 limit.addEventListener("abort", () => {
   console.error("no message within 60 s")
@@ -58,6 +60,8 @@ try {
   )
 } finally {
   process.kill(-child.pid, "SIGTERM")
-  rmSync(data, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+  // They write to the directory until then.
+  await ended
+  rmSync(data, { recursive: true, force: true })
 }
 process.exit(0)
