@@ -203,7 +203,8 @@ export class ChannelLog {
     let isPlain = isWhole
     for (let sequence = from; sequence < to; sequence++) {
       if (this.isSkipped(sequence)) this.skipped--
-      else if (isDeferred) this.defer(sequence, batch.due, 1)
+      // A message with attempts has been due: the clock was set back since.
+      else if (isDeferred && !this.attempts.has(sequence)) this.defer(sequence, batch.due, 1)
       else sequences.push(sequence)
       isPlain &&= !this.attempts.has(sequence)
     }
@@ -256,11 +257,14 @@ export class ChannelLog {
     this.noteChange()
   }
 
-  /** Defers messages that were just handed over and that the cursor has not reached. */
+  /**
+   * Defers messages that were just handed over and that the cursor has not reached. After the loss of recorded state, some of them have
+   * been handed over before.
+   */
   deferAhead({ due, end, first }: Pick<LogBatch, "due" | "end" | "first">): void {
     this.ahead ??= new SequenceSet(0)
     for (let sequence = first; sequence < end; sequence++) {
-      if (this.finished.has(sequence)) continue
+      if (this.finished.has(sequence) || this.attempts.has(sequence) || this.ahead.has(sequence)) continue
       this.ahead.add(sequence, sequence + 1)
       this.defer(sequence, due, 1)
       this.skipped++

@@ -61,12 +61,15 @@ interface State {
   /** 0 if it waits. */
   readonly due: number
   readonly attempts: number
+  /** It has been due. If the clock is set back, it waits, or is deferred until it is due again. */
+  readonly wasDue?: boolean
 }
 
 /** `maybe`: finished, deferred, not there, or waiting; its next delivery tells. */
 export type Place = "waiting" | "in flight" | "deferred" | "finished" | "maybe"
 
-const isDelivered = (state: State, now: number): boolean => !state.isFinished && state.due <= now
+const isDelivered = (state: State, now: number): boolean =>
+  !state.isFinished && (state.due <= now || state.wasDue === true)
 
 /** A message in a channel. */
 export class Entry {
@@ -105,6 +108,12 @@ export class Entry {
     this.note({ isFinished: false, due, attempts })
   }
 
+  /** A deferred message is due. */
+  release(): void {
+    this.place = "waiting"
+    this.states = this.states.map((state, at) => at === this.states.length - 1 ? { ...state, wasDue: true } : state)
+  }
+
   noteRecorded(): void {
     if (this.place !== "maybe") this.recorded = this.states.length - 1
   }
@@ -130,9 +139,13 @@ export class Entry {
   /** The message is delivered. */
   deliver(attempts: number, now: number): void {
     if (this.place === "maybe") {
-      const found = this.states.find((state) => isDelivered(state, now) && state.attempts === attempts)
-      check(found !== undefined, () => `at ${now} unexpected delivery with attempts ${attempts}: ${this.where()}`)
-      this.note({ isFinished: false, due: 0, attempts })
+      const possible = this.states.filter((state) => isDelivered(state, now) && state.attempts === attempts)
+      // If it may have been deferred, it may be deferred again when the clock is set back.
+      const [found] = possible.sort((a, b) => b.due - a.due)
+      if (found === undefined) {
+        throw new Error(`at ${now} unexpected delivery with attempts ${attempts}: ${this.where()}`)
+      }
+      this.note({ ...found, wasDue: true })
     } else {
       check(
         this.place === "waiting" && attempts === this.attempts,

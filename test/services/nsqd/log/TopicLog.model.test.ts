@@ -83,6 +83,13 @@ const history = Effect.fnUntraced(function*(
     stops++
     if (losesPower) disk.losePower(chance.below(1_000_000))
     else disk.kill()
+    if (chance.happens(20)) yield* setClockBack
+  })
+
+  /** What has been due is then due in the future again. */
+  const setClockBack = Effect.suspend(() => {
+    model.now -= chance.pick([1, 50, 1000])
+    return TestClock.setTime(model.now)
   })
 
   // ---- comparing
@@ -142,6 +149,8 @@ const history = Effect.fnUntraced(function*(
       else yield* log.deleteChannel(name)
     }
     if (!model.isHoldRecorded && model.channels.size > 0) model.isHeld = false
+    // If the state is damaged, messages that were handed over are held as well.
+    if (log.depth > model.depth[1]) model.isHeld = false
     if (model.isHeld) log.hold()
     else {
       model.handOver()
@@ -195,7 +204,7 @@ const history = Effect.fnUntraced(function*(
         } else if (act === 1) {
           const due = channel.all("deferred").filter((entry) => entry.due <= model.now)
           const count = real.releaseDue(model.now, Infinity)
-          for (const entry of due) entry.place = "waiting"
+          for (const entry of due) entry.release()
           within(count, due.length, due.length + channel.all("maybe").length, "due")
         } else {
           for (const entry of inFlight) actOn(real, entry, act)
@@ -233,9 +242,13 @@ const history = Effect.fnUntraced(function*(
   const record = Effect.gen(function*() {
     yield* log.recorded
     if (disk.isCrashed()) return
+    const { isHoldRecorded } = model
     model.noteRecorded()
     if (durability === "synced") model.noteDurable()
-    else if (isUnsyncable) yield* sync
+    else if (isUnsyncable) {
+      yield* sync
+      if (disk.isCrashed()) model.isHoldRecorded = isHoldRecorded
+    }
   })
 
   const create = (name: string) =>

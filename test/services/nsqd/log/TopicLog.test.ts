@@ -104,6 +104,24 @@ describe("TopicLog", () => {
       assert.strictEqual(again.waiting, 0)
     }).pipe(Effect.provide(layer)))
 
+  it.effect("a deferred message that was delivered keeps its attempts if the clock is set back before a restart", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(1_000_000)
+      const first = yield* open()
+      const channel = yield* first.channel("a")
+      yield* first.publish([1], 1_060_000)
+      assert.strictEqual(channel.releaseDue(1_060_000, 10), 1)
+      const [one] = yield* first.read(channel)
+      channel.giveBack(one!.batch.sequenceAt(one!.position)!, 2)
+      yield* TestClock.adjust(50)
+      const second = yield* open()
+      const again = yield* second.channel("a")
+      assert.deepStrictEqual([again.waiting, again.deferredCount], [1, 0])
+      const messages = yield* second.read(again)
+      assert.deepStrictEqual(messages.map(({ attempts, number }) => [number, attempts]), [[1, 2]])
+      assert.strictEqual(again.deferredCount, 0)
+    }).pipe(Effect.provide(layer)))
+
   it.effect("a message behind deferred ones is delivered without reading those", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(1_000_000)
