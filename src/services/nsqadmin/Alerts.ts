@@ -3,47 +3,19 @@
  * are in a file there, so that the next nsqadmin neither raises them again nor forgets to clear them.
  */
 import { Clock, Context, Duration, Effect, Layer, Schema, Stream } from "effect"
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { hostname } from "node:os"
-import { join } from "node:path"
 import type { Alert } from "../../protocol/http/admin/AdminAlerts.ts"
 import { Warning } from "../../protocol/http/admin/AdminLive.ts"
 import * as Alerting from "./Alerting.ts"
 import { Mutes } from "./Mutes.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 import { Sampler } from "./Sampler.ts"
+import * as StateFile from "./StateFile.ts"
 import { type Tested, Webhooks } from "./Webhooks.ts"
 
 const { muted_until: _, ...raisedFields } = Warning.fields
 
-const RaisedFile = Schema.fromJsonString(Schema.Array(Schema.Struct(raisedFields)))
-
-const reasonOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
-
-const isMissing = (cause: unknown): boolean =>
-  typeof cause === "object" && cause !== null && "code" in cause && cause.code === "ENOENT"
-
-/** Reads the raised alerts of the nsqadmin before this one; none if the file is missing or damaged. */
-const read = (path: string): Effect.Effect<ReadonlyArray<Alerting.Raised>> =>
-  Effect.tryPromise(() => readFile(path, "utf8")).pipe(
-    Effect.flatMap(Schema.decodeEffect(RaisedFile)),
-    Effect.catch((error) =>
-      error._tag === "UnknownError" && isMissing(error.cause)
-        ? Effect.succeed([])
-        : Effect.as(Effect.logWarning(`alerts of ${path} cannot be read and may be raised again`), [])
-    )
-  )
-
-/** Replaces the file as a whole, so that a kill leaves the former one. */
-const write = (directory: string, path: string, raised: Alerting.AlertState["raised"]): Effect.Effect<void> =>
-  Effect.tryPromise({
-    try: async () => {
-      await mkdir(directory, { recursive: true })
-      await writeFile(`${path}.new`, JSON.stringify([...raised.values()]))
-      await rename(`${path}.new`, path)
-    },
-    catch: reasonOf
-  }).pipe(Effect.catch((reason) => Effect.logWarning(`cannot write ${path}: ${reason}`)))
+const Raised = Schema.Struct(raisedFields)
 
 /** Alerts of a cluster. */
 export class Alerts extends Context.Service<Alerts, {
@@ -69,8 +41,8 @@ export class Alerts extends Context.Service<Alerts, {
 
         const { samples } = yield* Sampler
         const mutes = yield* Mutes
-        const path = options.historyDir === "" ? "" : join(options.historyDir, "alerts.json")
-        let state = Alerting.initial(path === "" ? [] : yield* read(path))
+        const file = StateFile.make(options.historyDir, "alerts.json", Raised, "alerts may be raised again")
+        let state = Alerting.initial(yield* file.read)
         const started = clock.currentTimeMillisUnsafe()
         // Warnings of rates are there again after one period of observation.
         const settling = 2 * Duration.toMillis(options.warnPeriod) + 2 * Duration.toMillis(options.sampleInterval)
@@ -88,7 +60,7 @@ export class Alerts extends Context.Service<Alerts, {
           state = next
           if (changes.length === 0) return
           yield* Effect.forEach(changes, (change) => webhooks.send(alertOf(change)), { discard: true })
-          if (path !== "") yield* write(options.historyDir, path, state.raised)
+          yield* file.write([...state.raised.values()])
         }, Effect.uninterruptible)
         yield* Effect.forkScoped(Stream.runForEach(samples, ({ warnings }) => report(warnings)))
         return Alerts.of({ test })

@@ -1,6 +1,6 @@
 /**
  * The daemon nsqadmin as one Layer, which is made of pieces: cluster queries, sampling, and the HTTP server for pages and API. Only the history of
- * charts is on disk, if a directory is given.
+ * charts, raised alerts and muted warnings are on disk, if a directory is given.
  */
 import { Context, Effect, Layer } from "effect"
 import type { HttpClient } from "effect/http"
