@@ -15,6 +15,7 @@ export interface FormField {
 export const formFields: ReadonlyArray<FormField> = [
   { name: "max_depth", kind: "number", help: "Limit of unfinished messages" },
   { name: "max_bytes", kind: "number", help: "Limit of the bytes of unfinished messages" },
+  { name: "max_age", kind: "text", help: "Limit of the age of unfinished messages: 24h" },
   { name: "on_full", kind: ["reject", "drop_oldest", "dead_letter"], help: "What happens at these limits" },
   { name: "publish_rate", kind: "number", help: "Publishes per second" },
   { name: "max_attempts", kind: "number", help: "Deliveries until a message is a dead letter" },

@@ -10,6 +10,7 @@ import { type Durability, durabilityOf as rulesOf } from "../options/Durability.
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Policies } from "../policies/Policies.ts"
 import { Storage } from "../storage/Storage.ts"
+import * as AgeSweep from "./AgeSweep.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
 import * as Drain from "./Drain.ts"
@@ -216,6 +217,7 @@ const make = Effect.gen(function*() {
   yield* metadata.start
   yield* Effect.forkScoped(UnusedTopics.run(options, time, registry))
   yield* Effect.forkScoped(ExpirySweep.run(registry.topics, policies))
+  yield* Effect.forkScoped(AgeSweep.run(registry.topics, policies))
 
   return Broker.of({
     startTime,

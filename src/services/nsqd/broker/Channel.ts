@@ -17,6 +17,7 @@ import type { Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { Policies } from "../policies/Policies.ts"
 import type { ChannelPolicy } from "../policies/ResolvedPolicy.ts"
+import { AgeLimit } from "./AgeLimit.ts"
 import type { WaitingMessages } from "./Backlog.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import { Burial } from "./Burial.ts"
@@ -86,6 +87,8 @@ export class Channel {
   private dropped = 0
   /** Present while a limit removes waiting messages. */
   private trimming: Trimming | undefined
+  /** Present while a limit of age applies. */
+  private age: AgeLimit | undefined
   /** Present since the first dead letter. */
   private burial: Burial | undefined
   /** Dead letters before the queue of the topic was replaced. */
@@ -227,6 +230,13 @@ export class Channel {
   /** Messages that wait, are in flight or are deferred. */
   get unfinished(): number {
     return this.depth + this.inFlightCount + this.deferredCount
+  }
+  /**
+   * When the oldest message was accepted that waits or is in flight, in ms since the Unix epoch; `Infinity` without messages. Known to a
+   * second, and only while a limit of age applies.
+   */
+  get oldestAccepted(): number {
+    return this.age?.oldest ?? Infinity
   }
   /** Messages that a limit has dropped. */
   get droppedCount(): number {
@@ -545,8 +555,37 @@ export class Channel {
   }
 
   private trim(): void {
-    const trimming = new Trimming(this.policy, this.settings.policies.topic(this.topic), this.bytesOf)
+    const ofTopic = this.settings.policies.topic(this.topic)
+    const trimming = new Trimming(this.policy, ofTopic, this.bytesOf)
     this.trimming = trimming.isOn ? trimming : undefined
+    this.age = AgeLimit.of(this.policy, ofTopic, {
+      label: this.label,
+      turns: this.turns,
+      backlog: () => this.backlog,
+      wallMillis: () => Number(this.time.wallNanos() / 1_000_000n),
+      isEnding: () => this.isExiting || this.moving !== undefined,
+      isBurialFull: () => this.burial?.isFull === true,
+      bury: (batch) => this.bury(batch, "limit", ""),
+      noteDropped: (count) => void (this.dropped += count),
+      eachInFlight: (each) => this.outstanding.eachInFlight(each)
+    })
+  }
+
+  /** Makes the worker look for messages that are older than a limit of age. */
+  lookAtAge(): void {
+    if (this.age === undefined) return
+    this.age.isDue = true
+    this.wake()
+  }
+
+  private lookedAt(age: AgeLimit): Effect.Effect<void> {
+    return Effect.andThen(
+      age.look,
+      Effect.suspend(() => {
+        this.deliver()
+        return this.goOn
+      })
+    )
   }
 
   private bury(batch: MessageBatch, reason: string, client: string): void {
@@ -602,6 +641,7 @@ export class Channel {
   /** Delivers from memory to consumers. The result is the rest of the work, if it needs the disk or more passes. */
   private pass(): Completion {
     if (this.trimming !== undefined && (this.excess?.count ?? 0) > 0) return this.trimmed
+    if (this.age?.isDue === true) return this.lookedAt(this.age)
     this.deliver()
     const isDone = !this.outstanding.hasLeaving && !this.backlog.hasSpilled &&
       !((this.backlog.isLoaded || this.backlog.canFetch) && this.wantsMore())

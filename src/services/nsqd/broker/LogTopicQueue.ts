@@ -7,6 +7,7 @@ import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import * as Completion from "../../core/Completion.ts"
 import type { Time } from "../../core/Time.ts"
+import type { StorageError } from "../disk/StorageError.ts"
 import type { RetentionLimits } from "../log/Retention.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import type { LogDurability } from "../options/Durability.ts"
@@ -20,6 +21,9 @@ import type { MemoryTopicSettings } from "./MemoryTopicQueue.ts"
 import { intoLog } from "./Moving.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import type { MakeBacklog, QueueOwner, TopicQueue } from "./TopicQueue.ts"
+
+/** Bytes that are read to find the oldest message. */
+const oldestBlockBytes = 64 * 1024
 
 /**
  * What the topic's policy keeps of finished messages: one of the two limits is enough. The window of de-duplication keeps them as well,
@@ -40,6 +44,8 @@ export class LogTopicQueue implements TopicQueue {
   private readonly time: Time
   readonly log: TopicLog
   private readonly owner: QueueOwner
+  /** The oldest message and when it was accepted. */
+  private found = { sequence: 0, acceptedAt: Infinity }
 
   private constructor(settings: MemoryTopicSettings, time: Time, log: TopicLog, owner: QueueOwner) {
     this.settings = settings
@@ -75,6 +81,21 @@ export class LogTopicQueue implements TopicQueue {
   }
   get channelNames(): ReadonlyArray<string> {
     return this.log.channelNames
+  }
+  get oldest(): number {
+    return this.log.depth === 0 ? Infinity : this.found.acceptedAt
+  }
+
+  get lookAtOldest(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => {
+      const { handed: sequence } = this.log
+      if (this.log.depth === 0 || this.found.sequence === sequence) return Effect.void
+      this.found = { sequence, acceptedAt: Infinity }
+      return this.log.scan(sequence, ({ acceptedAt }) => {
+        this.found = { sequence, acceptedAt }
+        return false
+      }, oldestBlockBytes)
+    })
   }
 
   put(bodies: PublishedBodies, deferMillis: number): Completion.Completion<BrokerError> {

@@ -32,6 +32,11 @@ export class MemoryQueue {
     this.messages += span.end - span.index
   }
 
+  /** Calls `each` for every span, oldest first. */
+  forEach(each: (span: Span) => void): void {
+    for (let i = this.head; i < this.spans.length; i++) each(this.spans[i]!)
+  }
+
   /** The newest span; `undefined` if the queue is empty. */
   get newest(): Span | undefined {
     return this.messages === 0 ? undefined : this.spans[this.spans.length - 1]

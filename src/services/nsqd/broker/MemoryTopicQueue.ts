@@ -9,6 +9,7 @@ import type { Completion } from "../../core/Completion.ts"
 import { type Time, wallOrigin } from "../../core/Time.ts"
 import type { BackendQueue } from "../storage/BackendQueue.ts"
 import { Storage } from "../storage/Storage.ts"
+import { oldestIn } from "./AgeLimit.ts"
 import { Backlog } from "./Backlog.ts"
 import { type BrokerError, writeFailure } from "./BrokerError.ts"
 import { batchOf, type Carried, delayed, type Handover, nothing } from "./Carried.ts"
@@ -43,6 +44,9 @@ export class MemoryTopicQueue implements TopicQueue {
   private readonly delays = new DeferredOnDisk()
   private readonly handOver: HandOver
   private readonly carried: Map<string, Carried>
+  /** Messages on disk from before this time count as accepted then, in ms since the Unix epoch: they are not read. */
+  private readonly openedAt: number
+  oldest = Infinity
 
   private constructor(
     topic: TopicName,
@@ -62,6 +66,7 @@ export class MemoryTopicQueue implements TopicQueue {
     this.owner = owner
     this.channelNames = moved.channels
     this.carried = new Map(moved.carried)
+    this.openedAt = Number(this.time.wallNanos() / 1_000_000n)
     this.handOver = new HandOver({ ...owner, memory: this.memory, backend, delays: this.delays }, surroundings)
   }
 
@@ -101,6 +106,14 @@ export class MemoryTopicQueue implements TopicQueue {
   }
   get backendDepth(): number {
     return this.backend?.depth ?? 0
+  }
+
+  get lookAtOldest(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      const inMemory = oldestIn(this.memory)
+      // Without messages in memory, those on disk are from before the start.
+      this.oldest = inMemory === Infinity && this.backendDepth > 0 ? this.openedAt : inMemory
+    })
   }
 
   // ---- publishing

@@ -101,6 +101,11 @@ export class Outstanding implements Sleeper {
     return this.flights().find((inFlight) => inFlight.find(key) >= 0)
   }
 
+  /** Calls `each` for every message in flight. */
+  eachInFlight(each: (batch: MessageBatch, position: number) => void): void {
+    for (const inFlight of this.flights()) inFlight.forEach(each)
+  }
+
   /** All tables of messages in flight. */
   private flights(): ReadonlyArray<InFlight> {
     const flights = this.members.map((member) => member.inFlight).concat(this.leaving.map(({ inFlight }) => inFlight))

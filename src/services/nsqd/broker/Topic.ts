@@ -239,6 +239,27 @@ export class Topic {
     return this.limits?.rejected ?? 0
   }
 
+  /**
+   * When the oldest message was accepted that waits in the topic itself, in ms since the Unix epoch; `Infinity` without messages. Known to
+   * a second, and only while a policy has `max_age`.
+   */
+  get oldestAccepted(): number {
+    return this.queue.oldest
+  }
+
+  /** Looks for messages of the topic and of its channels that are older than a limit of age. Called periodically. */
+  get lookAtAge(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.isExiting || this.moving !== undefined) return Effect.void
+      for (const { channel } of this.open.values()) channel.lookAtAge()
+      if (this.policy.maxAgeMillis === 0) return Effect.void
+      return Effect.catch(
+        this.queue.lookAtOldest,
+        ({ message }) => Effect.logWarning(`TOPIC(${this.name}): failed to look for old messages - ${message}`)
+      )
+    })
+  }
+
   /** About how many bytes the newest `count` messages have. */
   private readonly bytesOf = (count: number): number => this.limits?.bytesOf(count) ?? 0
 

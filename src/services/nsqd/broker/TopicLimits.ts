@@ -2,7 +2,9 @@
  * The limits of a topic and of its channels that refuse publishes (docs/policies.md#limits). A topic without such limits does not
  * come here.
  */
+import { Duration } from "effect"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import * as GoDuration from "../../core/GoDuration.ts"
 import type { Time } from "../../core/Time.ts"
 import type { ChannelPolicy, TopicPolicy } from "../policies/ResolvedPolicy.ts"
 import { BrokerErrorReason } from "./BrokerError.ts"
@@ -15,6 +17,8 @@ export interface LimitedChannel {
   readonly policy: ChannelPolicy
   /** Messages that wait, are in flight or are deferred. */
   readonly unfinished: number
+  /** When the oldest message was accepted that waits or is in flight, in ms since the Unix epoch. */
+  readonly oldestAccepted: number
 }
 
 /** The topic. */
@@ -23,6 +27,8 @@ export interface LimitedTopic {
   readonly policy: TopicPolicy
   /** Messages that wait to be handed to the channels. */
   readonly depth: number
+  /** When the oldest of them was accepted, in ms since the Unix epoch. */
+  readonly oldestAccepted: number
   readonly messageCount: number
   readonly messageBytes: number
   readonly channels: ReadonlyArray<LimitedChannel>
@@ -91,6 +97,7 @@ export class TopicLimits {
       )
     }
     this.limitBacklog(bodies, limit)
+    this.limitAge(limit)
     if (policy.publishRate > 0) this.rate.take(count)
     this.rejected += bodies.count - count
     return { count, reason }
@@ -138,6 +145,32 @@ export class TopicLimits {
     for (const channel of channels) {
       if (!channel.policy.isLimited || channel.policy.onFull !== "reject") continue
       apply(`channel ${name}:${channel.name}`, channel.policy, waiting + channel.unfinished)
+    }
+  }
+
+  private limitAge(limit: (most: number, why: () => string, tag: "TopicFull") => void): void {
+    const { channels, isPumping, name, oldestAccepted, policy } = this.topic
+    const now = (): number => Number(this.time.wallNanos() / 1_000_000n)
+    const apply = (what: string, maxAgeMillis: number, oldest: number): void => {
+      if (now() - oldest <= maxAgeMillis) return
+      limit(
+        0,
+        () =>
+          `${what} has unfinished messages older than ${GoDuration.format(Duration.millis(maxAgeMillis))} (max_age)`,
+        "TopicFull"
+      )
+    }
+    if (policy.maxAgeMillis > 0) {
+      // On the way to the channels messages are not waited for.
+      const own = isPumping ? Infinity : oldestAccepted
+      const oldest = policy.onFull === "reject"
+        ? channels.reduce((least, channel) => Math.min(least, channel.oldestAccepted), own)
+        : own
+      apply(`topic ${name}`, policy.maxAgeMillis, oldest)
+    }
+    for (const channel of channels) {
+      if (channel.policy.maxAgeMillis === 0 || channel.policy.onFull !== "reject") continue
+      apply(`channel ${name}:${channel.name}`, channel.policy.maxAgeMillis, channel.oldestAccepted)
     }
   }
 

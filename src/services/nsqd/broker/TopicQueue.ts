@@ -54,6 +54,12 @@ export interface TopicQueue {
   readonly depth: number
   /** Those of them that are on disk. */
   readonly backendDepth: number
+  /**
+   * When the oldest of the waiting messages was accepted, in ms since the Unix epoch, as of the last `lookAtOldest`; `Infinity` without
+   * messages.
+   */
+  readonly oldest: number
+  readonly lookAtOldest: Effect.Effect<void, StorageError>
   /** The log with the messages of a durable topic. */
   readonly log: TopicLog | undefined
   /** The channels that the queue itself remembers, also if the metadata file does not have them. */

@@ -65,7 +65,7 @@ const rate: Field = { scope: "topic", fromText: number, problem: rateProblem }
 
 const fields: { readonly [Name in PolicyField]: Field } = {
   ttl: duration("both"),
-  max_age: unsupported,
+  max_age: duration("both"),
   max_depth: whole("both"),
   max_bytes: whole("both"),
   on_full: {

@@ -40,7 +40,7 @@ const topicFields: ReadonlyArray<PolicyField> = [
 const inheritedFields: ReadonlyArray<PolicyField> = ["ttl", "max_attempts", "dead_letter", "count_disconnects"]
 
 /** Those of a pattern of topics are limits of the topic. */
-const ownFields: ReadonlyArray<PolicyField> = ["max_depth", "max_bytes", "on_full"]
+const ownFields: ReadonlyArray<PolicyField> = ["max_age", "max_depth", "max_bytes", "on_full"]
 
 interface Entry {
   readonly policy: Policy
@@ -97,14 +97,18 @@ export class PolicySet {
 
   /**
    * Dead letters of dead letters would be moved repeatedly: a pattern with wildcards does not make messages of a dead-letter topic dead
-   * letters.
+   * letters. Nor does its limit of age refuse any, because they wait there for long.
    */
   private withoutBurial(entries: ReadonlyArray<Entry>, topic: string): ReadonlyArray<Entry> {
     if (!this.deadLetters.some((pattern) => PolicyMatch.matches(pattern, topic))) return entries
     return entries.map((entry) => {
       if (entry.match.topic === topic) return entry
-      const { max_attempts: _, on_full, ...rest } = entry.policy
-      const policy = on_full === undefined || on_full === "dead_letter" ? rest : { ...rest, on_full }
+      const { max_age, max_attempts: _, on_full, ...rest } = entry.policy
+      const policy: Policy = {
+        ...rest,
+        ...(on_full === undefined || on_full === "dead_letter" ? {} : { on_full }),
+        ...(max_age === undefined || on_full !== "drop_oldest" ? {} : { max_age })
+      }
       return { ...entry, policy }
     })
   }

@@ -79,7 +79,7 @@ export class TopicPolicy {
     this.retentionAgeMillis = millisIn(inForce, "retention_age")
     this.retentionBytes = numberIn(inForce, "retention_bytes")
     this.deadLetter = deadLetterIn(inForce)
-    this.isLimited = this.maxAgeMillis + this.maxDepth + this.maxBytes + this.publishRate + this.clientPublishRate > 0
+    this.isLimited = this.maxAgeMillis + this.maxDepth + this.maxBytes + this.publishRate > 0
   }
 }
 
@@ -99,12 +99,13 @@ export class ChannelPolicy {
   countDisconnects = false
   /** With `{topic}` and `{channel}`. */
   deadLetter = defaultDeadLetter
+  maxAgeMillis = 0
   maxDepth = 0
   maxBytes = 0
   onFull: OnFull = "reject"
   /** Called after changes. */
   owner: PolicyOwner | undefined
-  /** Whether the channel has a limit of depth or bytes. */
+  /** Whether the channel has a limit of age, depth or bytes. */
   isLimited = false
 
   /** Sets the values in force. */
@@ -114,9 +115,10 @@ export class ChannelPolicy {
     this.maxAttempts = numberIn(inForce, "max_attempts")
     this.countDisconnects = inForce.count_disconnects?.value === true
     this.deadLetter = deadLetterIn(inForce)
+    this.maxAgeMillis = millisIn(inForce, "max_age")
     this.maxDepth = numberIn(inForce, "max_depth")
     this.maxBytes = numberIn(inForce, "max_bytes")
     this.onFull = onFullIn(inForce)
-    this.isLimited = this.maxDepth + this.maxBytes > 0
+    this.isLimited = this.maxAgeMillis + this.maxDepth + this.maxBytes > 0
   }
 }

@@ -24,8 +24,11 @@ describe("PolicyCheck", () => {
     )
     assert.include(problem({ match: "a", dead_letter: "{queue}" }), "dead_letter: must be the name of a topic")
     assert.strictEqual(problem({ match: "a", count_disconnects: 1 }), "count_disconnects: must be true or false")
-    assert.strictEqual(problem({ match: "a", max_age: "1h" }), "max_age: is not supported by this version")
-    assert.include(problem({ match: "a", max_dept: 1 }), "max_dept: unknown field; the fields are ttl, max_depth, ")
+    assert.strictEqual(
+      problem({ match: "a", client_publish_rate: 5 }),
+      "client_publish_rate: is not supported by this version"
+    )
+    assert.include(problem({ match: "a", max_dept: 1 }), "max_dept: unknown field; the fields are ttl, ")
     assert.strictEqual(
       problem({ match: "a/b", publish_rate: 1 }),
       "publish_rate: is a field of topics, and \"a/b\" is a pattern of channels"

@@ -1,0 +1,147 @@
+/**
+ * The limit of age of a channel's messages (docs/policies.md#limits): its own, and that of its topic. Waiting messages that are older
+ * are removed, and the time of the oldest message is known to the topic, which refuses publishes by it.
+ *
+ * Nothing happens per message: the channel's worker looks once a second, called by `AgeSweep`.
+ */
+import { Effect } from "effect"
+import { frameTimestampOffset, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
+import type { Turns } from "../../core/Turns.ts"
+import type { ChannelPolicy, TopicPolicy } from "../policies/ResolvedPolicy.ts"
+import type { WaitingMessages } from "./Backlog.ts"
+import type { MemoryQueue } from "./MemoryQueue.ts"
+
+/** Messages that are removed in one turn. */
+const removedAtOnce = 1024
+
+/** The channel, as its limit sees it. */
+export interface AgedChannel {
+  /** Its name in the log. */
+  readonly label: string
+  readonly turns: Turns
+  readonly backlog: () => WaitingMessages
+  /** In ms since the Unix epoch. */
+  readonly wallMillis: () => number
+  /** Whether nothing may be removed: the channel is closed, or its queue is replaced. */
+  readonly isEnding: () => boolean
+  /** Whether no message can become a dead letter for now. */
+  readonly isBurialFull: () => boolean
+  /** Makes a message a dead letter, which is alone in its batch. */
+  readonly bury: (batch: MessageBatch) => void
+  readonly noteDropped: (count: number) => void
+  readonly eachInFlight: (each: (batch: MessageBatch, position: number) => void) => void
+}
+
+type Limit = Pick<ChannelPolicy | TopicPolicy, "maxAgeMillis" | "onFull">
+
+/** What happens to a message that is too old. */
+type Removal = "drop" | "bury"
+
+/** When the message at `position` was accepted, in ms since the Unix epoch. A double of its nanoseconds is exact to 256 ns. */
+export const acceptedMillis = (frames: Buffer, position: number): number => {
+  const at = position + frameTimestampOffset
+  return (frames.readUInt32BE(at) * 2 ** 32 + frames.readUInt32BE(at + 4)) / 1e6
+}
+
+/** When the oldest message of a queue was accepted. The messages of a span have the order of publishing. */
+export const oldestIn = (queue: MemoryQueue): number => {
+  let oldest = Infinity
+  queue.forEach(({ batch, position }) => {
+    oldest = Math.min(oldest, acceptedMillis(batch.frames, position))
+  })
+  return oldest
+}
+
+export class AgeLimit {
+  /** When the oldest message was accepted that waits or is in flight, in ms since the Unix epoch, as of the last look. */
+  oldest = Infinity
+  /** Whether the worker has to look. */
+  isDue = true
+  private readonly own: Limit
+  private readonly topic: Limit
+  private readonly channel: AgedChannel
+  private now = 0
+
+  private constructor(own: Limit, topic: Limit, channel: AgedChannel) {
+    this.own = own
+    this.topic = topic
+    this.channel = channel
+  }
+
+  /** Returns the limit of a channel with these policies; `undefined` if they have none. */
+  static of(own: Limit, topic: Limit, channel: AgedChannel): AgeLimit | undefined {
+    return own.maxAgeMillis + topic.maxAgeMillis > 0 ? new AgeLimit(own, topic, channel) : undefined
+  }
+
+  private removes({ maxAgeMillis, onFull }: Limit): boolean {
+    return maxAgeMillis > 0 && onFull !== "reject"
+  }
+
+  private removalOf(accepted: number): Removal | undefined {
+    for (const limit of [this.own, this.topic]) {
+      if (this.removes(limit) && this.now - accepted > limit.maxAgeMillis) {
+        return limit.onFull === "dead_letter" ? "bury" : "drop"
+      }
+    }
+    return undefined
+  }
+
+  /** Removes waiting messages that are too old, and finds the oldest of the others. Only the channel's worker may look. */
+  get look(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const { channel } = this
+      const backlog = channel.backlog()
+      this.isDue = false
+      this.now = channel.wallMillis()
+      const limits = [this.own, this.topic].filter((limit) => this.removes(limit))
+      const buries = limits.some(({ onFull }) => onFull === "dead_letter")
+      // Messages that are only dropped need not be read, but deferred ones among them stay.
+      if (limits.length > 0 && !buries && backlog.deferred.count === 0) yield* this.dropUnread(backlog, limits)
+      while (!channel.isEnding()) {
+        if (backlog.hasSpilled) yield* backlog.writeSpilled
+        if (backlog.fetched.count === 0 && !backlog.load() && backlog.canFetch) yield* backlog.fetch
+        const removed = this.removeFrom(backlog.fetched, removedAtOnce)
+        if (removed + this.removeFrom(backlog.memory, removedAtOnce - removed) === 0) break
+        yield* channel.turns.next
+      }
+      this.oldest = Math.min(oldestIn(backlog.memory), oldestIn(backlog.fetched))
+      channel.eachInFlight((batch, position) => {
+        this.oldest = Math.min(this.oldest, acceptedMillis(batch.frames, position))
+      })
+    })
+  }
+
+  private dropUnread(backlog: WaitingMessages, limits: ReadonlyArray<Limit>): Effect.Effect<void> {
+    if (backlog.dropBefore === undefined || this.channel.isEnding()) return Effect.void
+    const shortest = Math.min(...limits.map(({ maxAgeMillis }) => maxAgeMillis))
+    return Effect.matchEffect(backlog.dropBefore(this.now - shortest), {
+      onSuccess: (count) => Effect.sync(() => this.channel.noteDropped(count)),
+      onFailure: ({ message }) =>
+        Effect.logWarning(`${this.channel.label}: failed to look for old messages - ${message}`)
+    })
+  }
+
+  /** Removes at most `most` messages of the queue that are too old; returns how many. */
+  private removeFrom(queue: MemoryQueue, most: number): number {
+    if (most === 0 || this.removalOf(oldestIn(queue)) === undefined) return 0
+    let removed = 0
+    for (const span of queue.takeAll()) {
+      const { batch } = span
+      while (removed < most && span.index < span.end) {
+        const removal = this.removalOf(acceptedMillis(batch.frames, span.position))
+        if (removal === undefined || (removal === "bury" && this.channel.isBurialFull())) break
+        if (removal === "bury") {
+          this.channel.bury(batch.single(span.position))
+        } else {
+          batch.settle(span.position, 1)
+          this.channel.noteDropped(1)
+        }
+        span.position += batch.frames.readInt32BE(span.position) + 4
+        span.index++
+        removed++
+      }
+      if (span.index < span.end) queue.push(span)
+    }
+    return removed
+  }
+}
