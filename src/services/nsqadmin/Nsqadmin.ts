@@ -21,7 +21,7 @@ import { DaemonNetworks } from "../net/DaemonNetworks.ts"
 import * as Exposure from "../net/Exposure.ts"
 import { NetError } from "../net/NetError.ts"
 import * as NodeTransport from "../net/NodeTransport.ts"
-import type { Transport } from "../net/Transport.ts"
+import { Transport } from "../net/Transport.ts"
 import { OptionsError } from "../options/OptionsError.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { Checked, ClusterApp, type Services } from "./AdminApp.ts"
@@ -113,7 +113,7 @@ interface Available {
 }
 
 /** The services that an nsqadmin builds itself. */
-type Own = Services | AdminHttp | Transport | DaemonHttp
+type Own = Services | AdminHttp | Transport | DaemonHttp | HttpClient.HttpClient
 
 /** The Layer of a daemon with the pieces `P`. */
 type LayerOf<P> = CompleteLayer<
@@ -211,6 +211,7 @@ const services = {
 const checkProvided = Effect.fnUntraced(
   function*(pieces: Pieces) {
     yield* ProvidedPieces.check(services, pieces, [Nsqadmin])
+    yield* ProvidedPieces.checkOther("transport", Transport, standard.transport, pieces)
   },
   Effect.mapError((message) => failure("InvalidOption")({ message }))
 )

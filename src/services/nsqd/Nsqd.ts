@@ -10,9 +10,12 @@ import * as ProvidedPieces from "../core/ProvidedPieces.ts"
 import * as Version from "../core/Version.ts"
 import { isUsed, LogThreshold } from "../logging/LogThreshold.ts"
 import { DaemonNetworks } from "../net/DaemonNetworks.ts"
+import { Datagrams } from "../net/Datagrams.ts"
 import * as Exposure from "../net/Exposure.ts"
 import { NetError } from "../net/NetError.ts"
+import * as NodeDatagrams from "../net/NodeDatagrams.ts"
 import { ServerTls } from "../net/ServerTls.ts"
+import { Transport } from "../net/Transport.ts"
 import { OptionsError } from "../options/OptionsError.ts"
 import { AuthError } from "./auth/AuthError.ts"
 import { Authorizer } from "./auth/Authorizer.ts"
@@ -240,11 +243,16 @@ const choose = (given: Pieces.Pieces): Effect.Effect<Chosen> =>
   }))
 
 /** Fails if the program provided a piece to the Layer, where it has no effect. */
-const checkProvided = (given: Pieces.Pieces) =>
-  Effect.mapError(
-    ProvidedPieces.check(Pieces.services, given, [Broker]),
-    (message) => invalidOption({ message })
-  )
+const checkProvided = Effect.fnUntraced(
+  function*(given: Pieces.Pieces) {
+    yield* ProvidedPieces.check(Pieces.services, given, [Broker])
+    if (given.tcp !== false) {
+      yield* ProvidedPieces.checkOther("transport", Transport, Pieces.pieces.transport, given)
+    }
+    yield* ProvidedPieces.checkOther("statsd", Datagrams, NodeDatagrams.layer, given)
+  },
+  Effect.mapError((message) => invalidOption({ message }))
+)
 
 const layerOf = (given: Pieces.Pieces): AnyLayer<Nsqd | Pieces.Given> =>
   Layer.effectContext(Effect.andThen(checkProvided(given), Effect.flatMap(choose(given), start))).pipe(

@@ -3,10 +3,12 @@
  * refuse what would have no effect.
  */
 import { Effect, Layer } from "effect"
+import type { HttpClient } from "effect/http"
 import type { DaemonState } from "../core/DaemonState.ts"
 import type * as Types from "../core/Pieces.ts"
 import type { AnyLayer } from "../core/Pieces.ts"
 import * as NsqLogger from "../logging/NsqLogger.ts"
+import type { Datagrams } from "../net/Datagrams.ts"
 import type { NetError } from "../net/NetError.ts"
 import * as NodeDatagrams from "../net/NodeDatagrams.ts"
 import * as NodeTransport from "../net/NodeTransport.ts"
@@ -35,13 +37,13 @@ import type { ProcessMemory } from "./stats/ProcessMemory.ts"
 import * as DiskStorage from "./storage/DiskStorage.ts"
 import { Storage } from "./storage/Storage.ts"
 
-/** TLS by the certificate of the options; without one, the `ServerTls` of the environment. */
+/** The `ServerTls` of the environment, with which the options of a certificate have no effect; otherwise TLS by these options. */
 const tls: Layer.Layer<never, NetError> = Layer.effect(
   ServerTls.ServerTls,
   Effect.gen(function*() {
     const provided = yield* ServerTls.ServerTls
-    const options = yield* OptionReads.read(...OptionReads.ofTls)
-    return (yield* ServerTls.make(options)) ?? provided
+    if (provided !== undefined) return provided
+    return yield* ServerTls.make(yield* OptionReads.read(...OptionReads.ofTls))
   })
 )
 
@@ -147,10 +149,13 @@ export type RequirementsOf<P> = Types.RequirementsOf<P, Available>
 /** The errors of `P`; those of the standard pieces are reasons of an `NsqdError`. */
 export type ErrorsOf<P> = Types.ErrorsOf<P, NetError | AuthError | OptionsError | TelemetryError>
 
-/** The services that an nsqd builds itself. One from outside would have no effect. */
-export type Own = Upper | NsqdHttp | Telemetry | LookupRegistration
+/**
+ * The services that an nsqd builds itself. One from outside would have no effect: not in place of a piece, nor of what the standard
+ * pieces use.
+ */
+export type Own = Upper | NsqdHttp | Telemetry | LookupRegistration | Datagrams | HttpClient.HttpClient
 
-/** The services of the pieces that a program may have provided by mistake. Programs use a `Transport` themselves. */
+/** The services of the pieces that a program may have provided by mistake, without those that programs use themselves. */
 export const services = {
   otlp: Telemetry,
   disk: Disk,

@@ -13,7 +13,7 @@ import * as NsqLogger from "../logging/NsqLogger.ts"
 import * as Exposure from "../net/Exposure.ts"
 import { NetError } from "../net/NetError.ts"
 import * as NodeTransport from "../net/NodeTransport.ts"
-import type { Transport } from "../net/Transport.ts"
+import { Transport } from "../net/Transport.ts"
 import { OptionsError } from "../options/OptionsError.ts"
 import { LookupHttp } from "./LookupHttp.ts"
 import { LookupTcp } from "./LookupTcp.ts"
@@ -133,6 +133,7 @@ const checkProvided = Effect.fnUntraced(
     yield* ProvidedPieces.check({ registrations: Registrations, http: LookupHttp }, pieces, [
       Nsqlookupd
     ])
+    if (pieces.tcp !== false) yield* ProvidedPieces.checkOther("transport", Transport, standard.transport, pieces)
   },
   Effect.mapError((message) => failure("InvalidOption")({ message }))
 )

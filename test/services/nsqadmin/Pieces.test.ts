@@ -1,7 +1,7 @@
 /** The pieces of nsqadmin. */
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Queue } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
+import { FetchHttpClient, HttpRouter, HttpServerResponse } from "effect/http"
 import { Forbidden } from "../../../src/protocol/http/admin/AdminFailure.ts"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterActions } from "../../../src/services/cluster/ClusterActions.ts"
@@ -10,6 +10,7 @@ import { AdminHttp } from "../../../src/services/nsqadmin/AdminHttp.ts"
 import { Notifications } from "../../../src/services/nsqadmin/Notifications.ts"
 import { Nsqadmin } from "../../../src/services/nsqadmin/Nsqadmin.ts"
 import { Nsqlookupd } from "../../../src/services/nsqlookupd/Nsqlookupd.ts"
+import { MemoryTransport } from "../../../src/testing/index.ts"
 import { requestTo } from "../nsqd/http/api.ts"
 
 const anyPort = "127.0.0.1:0"
@@ -97,12 +98,18 @@ layer(Logger.layer([]), { excludeTestServices: true })("the pieces of nsqadmin",
         (yield* Effect.flip(Layer.build(Layer.provide(daemon, access)))).message,
         /the piece access has no effect where it is provided to the daemon's Layer/
       )
+      assert.match(
+        (yield* Effect.flip(Layer.build(Layer.provide(daemon, MemoryTransport.layer)))).message,
+        /the piece transport has no effect where it is provided to the daemon's Layer/
+      )
     }))
 
   it("a replacement without effect does not compile", () => {
     const check = () => {
       // @ts-expect-error -- nsqadmin has its own access control
       Nsqadmin.layerWith({}).pipe(Layer.provide(AdminAccess.layer))
+      // @ts-expect-error -- nsqadmin has its own HTTP client
+      Nsqadmin.layerWith({}).pipe(Layer.provide(FetchHttpClient.layer))
       // @ts-expect-error -- not a piece
       Nsqadmin.layerWith({}, { accesses: AdminAccess.layer })
       // @ts-expect-error -- not a Cluster

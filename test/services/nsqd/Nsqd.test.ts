@@ -2,7 +2,9 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, layer } from "@effect/vitest"
 import { Context, Duration, Effect, FileSystem, Layer, Logger, Queue, Redacted, type Scope, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
 import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
+import { NodeClient } from "../../../src/services/client/index.ts"
 import type { RequirementOf } from "../../../src/services/core/Pieces.ts"
 import * as HttpRoute from "../../../src/services/http/HttpRoute.ts"
 import { LogOutput } from "../../../src/services/logging/LogOutput.ts"
@@ -21,7 +23,7 @@ import * as OptionReads from "../../../src/services/nsqd/options/OptionReads.ts"
 import { RuntimeOptions } from "../../../src/services/nsqd/options/RuntimeOptions.ts"
 import * as DiskStorage from "../../../src/services/nsqd/storage/DiskStorage.ts"
 import { Storage } from "../../../src/services/nsqd/storage/Storage.ts"
-import { FaultyDisk, MemoryTransport, ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
+import { FaultyDisk, MemoryDatagrams, MemoryTransport, ProtocolClient, TestBroker } from "../../../src/testing/index.ts"
 import * as UnusedTls from "../net/unusedTls.ts"
 import { requestTo } from "./http/api.ts"
 
@@ -347,13 +349,25 @@ layer(Logger.layer([]), { excludeTestServices: true })("Nsqd", (it) => {
       assert.strictEqual(yield* problem(Layer.provide(daemon, mine)), without("publisher"))
       assert.strictEqual(yield* problem(Layer.provide(daemon, Storage.layerMemory)), without("storage"))
       assert.strictEqual(yield* problem(Layer.provideMerge(daemon, FaultyDisk.layer)), without("disk"))
+      const listening = Nsqd.layerWith({ tcpAddress }, { storage: Storage.layerMemory, http: false })
+      assert.strictEqual(yield* problem(Layer.provide(listening, MemoryTransport.layer)), without("transport"))
+      assert.strictEqual(yield* problem(Layer.provide(daemon, MemoryDatagrams.layer)), without("statsd"))
+    }))
+
+  it.effect("an option of a certificate has no effect beside TLS of the program, and ends the start", () =>
+    Effect.gen(function*() {
+      const pem = { tlsCert: "/nonexistent", tlsKey: "/nonexistent" }
+      const daemon = Nsqd.layerWith(pem, embedded).pipe(Layer.provide(UnusedTls.layer))
+      assert.match(yield* problem(daemon), /tlsCert \(--tls-cert\) has no effect/)
     }))
 
   it.effect("services that may be provided to a daemon's Layer for other reasons do not end the start", () =>
     Effect.gen(function*() {
       const daemon = Nsqd.layerWith({}, embedded)
-      // For a client of the program.
+      // For a client of the program: the daemon has no listener, or the same network.
       yield* Layer.build(Layer.provide(daemon, MemoryTransport.layer))
+      const listening = Nsqd.layerWith({ tcpAddress: "127.0.0.1:0" }, { ...embedded, tcp: true })
+      yield* Layer.build(Layer.provide(listening, NodeClient.layer))
       // A broker of the program gives out its own.
       yield* Layer.build(Layer.provide(daemon, Layer.fresh(daemon)))
       // The program states that it does not mean this daemon.
@@ -378,6 +392,12 @@ layer(Logger.layer([]), { excludeTestServices: true })("Nsqd", (it) => {
       Nsqd.layerWith(options, { publisher: mine }).pipe(Layer.provide(Storage.layerMemory))
       // @ts-expect-error -- the daemon has its own RuntimeOptions
       Nsqd.layer.pipe(Layer.provide(RuntimeOptions.layer))
+      // @ts-expect-error -- the daemon has its own network, UDP for statsd, and HTTP client
+      Nsqd.layer.pipe(Layer.provide(MemoryTransport.layer))
+      // @ts-expect-error
+      Nsqd.layer.pipe(Layer.provide(MemoryDatagrams.layer))
+      // @ts-expect-error
+      Nsqd.layer.pipe(Layer.provide(FetchHttpClient.layer))
       // @ts-expect-error -- not a piece
       Nsqd.layerWith(options, { publishers: mine })
       // @ts-expect-error -- not a Publisher

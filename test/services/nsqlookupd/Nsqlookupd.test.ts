@@ -89,11 +89,15 @@ layer(Logger.layer([]), { excludeTestServices: true })("Nsqlookupd", (it) => {
       yield* Layer.build(Nsqlookupd.layerWith({ ...free, logLevel: "fatal" }, { logging: Nsqlookupd.pieces.logging }))
     }))
 
-  it.effect("registrations that are provided to the daemon's Layer, where they have no effect, end the start", () =>
+  it.effect("registrations and a network that are provided to the daemon's Layer, where they have no effect, end the start", () =>
     Effect.gen(function*() {
       assert.match(
         yield* problem(Layer.provide(Nsqlookupd.layerWith(free), Registrations.layer)),
         /the piece registrations has no effect where it is provided to the daemon's Layer/
+      )
+      assert.match(
+        yield* problem(Layer.provide(Nsqlookupd.layerWith(free), MemoryTransport.layer)),
+        /the piece transport has no effect where it is provided to the daemon's Layer/
       )
     }))
 
