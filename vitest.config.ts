@@ -20,6 +20,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // All processors: many tests wait for processes and browsers. Vitest's default leaves one processor out.
+    maxWorkers: "100%",
     sequence: { concurrent: false },
     exclude: ["node_modules/**", "dist/**"]
   }
