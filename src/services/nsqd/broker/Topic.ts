@@ -14,11 +14,11 @@ import type { TopicPolicy } from "../policies/ResolvedPolicy.ts"
 import { Storage } from "../storage/Storage.ts"
 import { areIndependent, partOf } from "./Bodies.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
-import { type Carried, type Handover, opening } from "./Carried.ts"
+import { type Handover, opening } from "./Carried.ts"
 import { Channel, type ChannelSettings } from "./Channel.ts"
 import { Deduplication } from "./Deduplication.ts"
-import { LogTopicQueue } from "./LogTopicQueue.ts"
-import { MemoryTopicQueue, type MemoryTopicSettings } from "./MemoryTopicQueue.ts"
+import type { MemoryTopicSettings } from "./MemoryTopicQueue.ts"
+import { type OpenQueue, openQueue, replaceQueue } from "./QueueReplacement.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import { TopicLimits } from "./TopicLimits.ts"
 import type { QueueOwner, TopicQueue } from "./TopicQueue.ts"
@@ -30,13 +30,6 @@ export interface TopicSettings extends ChannelSettings, MemoryTopicSettings {
 
 /** Topics, and channels per topic, that are restored or closed concurrently: enough to keep a disk busy. */
 export const queuesAtOnce = 8
-
-/** The queue of a topic, which a change of its durability replaces. */
-interface OpenQueue {
-  readonly durability: Durability
-  readonly queue: TopicQueue
-  readonly scope: Scope.Closeable
-}
 
 interface OpenChannel {
   readonly channel: Channel
@@ -345,38 +338,19 @@ export class Topic {
   }
 
   private replaceQueue(durability: Durability, moving: Effect.Effect<void>): Effect.Effect<void, StorageError> {
-    return Effect.gen({ self: this }, function*() {
-      const { durability: before, queue } = this
-      yield* queue.stop
-      const carried = new Map<string, Carried>()
-      for (const channel of this.channels) carried.set(channel.name, yield* channel.leave(moving))
-      const own = yield* queue.leave
-      yield* this.closeQueue
-      const failures = [...carried.values(), own].flatMap(({ failure }) => failure ?? [])
-      const handover: Handover = {
-        channels: Array.from(this.open.keys()),
-        carried: new Map(Array.from(carried).filter(([, left]) => left.waiting.length + left.deferred.length > 0)),
-        own
-      }
-      const [failure] = failures
-      if (failure === undefined) {
-        const entered = yield* Effect.exit(this.enterQueue(durability, handover))
-        if (Exit.isSuccess(entered)) return
-        yield* this.enterAgain(before, handover)
-        return yield* entered
-      }
-      yield* this.enterAgain(before, handover)
-      return yield* failure
-    }).pipe(
-      Effect.tapError((error) =>
-        Effect.logError(`TOPIC(${this.name}): failed to change the durability to ${durability} - ${error.message}`)
-      )
+    const { name, opened } = this
+    return replaceQueue(
+      {
+        name,
+        opened,
+        channels: () => this.channels,
+        enter: (entered, handover) => this.enterQueue(entered, handover),
+        // Without any queue the topic refuses messages until the next start.
+        failed: () => this.refuseMessages()
+      },
+      durability,
+      moving
     )
-  }
-
-  /** Without any queue the topic refuses messages until the next start. */
-  private enterAgain(before: Durability, handover: Handover): Effect.Effect<void, StorageError> {
-    return Effect.tapError(this.enterQueue(before, handover), () => Effect.sync(() => this.refuseMessages()))
   }
 
   /** Opens a queue for the topic and its channels. */
@@ -427,20 +401,3 @@ export class Topic {
     return this.started && !this.isPaused && !this.isExiting && this.open.size > 0
   }
 }
-
-/** Opens the queue of a topic in a Scope of its own. */
-const openQueue = Effect.fnUntraced(function*(
-  name: TopicName,
-  durability: Durability,
-  settings: TopicSettings,
-  surroundings: Surroundings,
-  owner: QueueOwner,
-  handover: Handover
-) {
-  const scope = yield* Scope.make()
-  const opened: Effect.Effect<TopicQueue, StorageError, Scope.Scope | Storage> = durability === "memory"
-    ? MemoryTopicQueue.open(name, settings, surroundings, owner, handover)
-    : LogTopicQueue.open(name, durability, settings, surroundings, owner, handover)
-  const queue = yield* opened.pipe(Scope.provide(scope), Effect.onError(() => Scope.close(scope, Exit.void)))
-  return { durability, queue, scope } satisfies OpenQueue
-})
