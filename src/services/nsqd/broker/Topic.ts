@@ -240,17 +240,9 @@ export class Topic {
     return this.queue.oldest
   }
 
-  /** Looks for messages of the topic and of its channels that are older than a limit of age. Called periodically. */
-  get lookAtAge(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (this.isExiting || this.moving !== undefined) return Effect.void
-      for (const { channel } of this.open.values()) channel.lookAtAge()
-      if (this.policy.maxAgeMillis === 0) return Effect.void
-      return Effect.catch(
-        this.queue.lookAtOldest,
-        ({ message }) => Effect.logWarning(`TOPIC(${this.name}): failed to look for old messages - ${message}`)
-      )
-    })
+  /** Finds the oldest message that waits in the topic itself. */
+  get lookAtOldest(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => this.isExiting || this.moving !== undefined ? Effect.void : this.queue.lookAtOldest)
   }
 
   /** About how many bytes the newest `count` messages have. */
