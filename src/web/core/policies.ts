@@ -18,6 +18,7 @@ export const formFields: ReadonlyArray<FormField> = [
   { name: "max_age", kind: "text", help: "Limit of the age of unfinished messages: 24h" },
   { name: "on_full", kind: ["reject", "drop_oldest", "dead_letter"], help: "What happens at these limits" },
   { name: "publish_rate", kind: "number", help: "Publishes per second" },
+  { name: "client_publish_rate", kind: "number", help: "Publishes per second of each client" },
   { name: "max_attempts", kind: "number", help: "Deliveries until a message is a dead letter" },
   { name: "dead_letter", kind: "text", help: "Topic of dead letters: {topic}.dlq" },
   { name: "count_disconnects", kind: ["true", "false"], help: "A lost consumer counts as a failed attempt" },

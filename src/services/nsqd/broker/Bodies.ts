@@ -12,6 +12,10 @@ import { headersPart, type PublishedBodies } from "../../../protocol/client/Mess
  */
 export const areIndependent = ({ count, gap }: PublishedBodies): boolean => count > 1 && gap > 0
 
+/** How many messages are refused if `accepted` are not. The PUBs behind a refused one follow in another call. */
+export const refusedOf = (bodies: PublishedBodies, accepted: number): number =>
+  areIndependent(bodies) ? Math.min(1, bodies.count - accepted) : bodies.count - accepted
+
 /**
  * Returns the bodies as views, in order.
  *

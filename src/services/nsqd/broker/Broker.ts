@@ -13,6 +13,7 @@ import { Storage } from "../storage/Storage.ts"
 import * as AgeSweep from "./AgeSweep.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
+import { ClientRates } from "./ClientRates.ts"
 import * as Drain from "./Drain.ts"
 import * as ExpirySweep from "./ExpirySweep.ts"
 import * as Locality from "./Locality.ts"
@@ -50,6 +51,8 @@ export class Broker extends Context.Service<Broker, {
   readonly topics: () => ReadonlyArray<Topic>
   /** Refuses publishes until the queues are empty. A `Publisher` that does not use the standard one has to check it itself. */
   readonly drain: Drain.Drain
+  /** The limit of publishes of single clients, which the listeners apply before a `Publisher`. */
+  readonly clientRates: ClientRates
   /** Creations and deletions of topics and channels, and what a drain withdraws. Unbounded: a subscriber must keep up. */
   readonly topology: PubSub.PubSub<TopologyEvent>
   /** Makes every channel keep a histogram of its latencies from now on. */
@@ -222,6 +225,7 @@ const make = Effect.gen(function*() {
   return Broker.of({
     startTime,
     drain,
+    clientRates: new ClientRates(policies, registry.findTopic, time),
     topology: registry.topology,
     topics: registry.topics,
     keepLatencyHistograms: () => void (latency.histograms = true),

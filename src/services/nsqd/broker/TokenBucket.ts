@@ -20,6 +20,12 @@ export class TokenBucket {
     return this.tokens + 1e-6 >= Math.min(count, Math.max(1, rate))
   }
 
+  /** Whether it is as if nothing had been published before. */
+  isFull(rate: number, now: number): boolean {
+    this.available(rate, now)
+    return this.tokens >= Math.max(1, rate)
+  }
+
   take(count: number): void {
     this.tokens -= count
   }

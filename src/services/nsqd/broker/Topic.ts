@@ -61,6 +61,7 @@ export class Topic {
   private isExiting = false
   private messages = 0
   private bytes = 0
+  private refused = 0
   /** Present since a policy had a limit; `isChecked` while one has. */
   private limits: TopicLimits | undefined
   private isChecked = false
@@ -229,7 +230,12 @@ export class Topic {
 
   /** Published messages that a limit or a rate has refused. */
   get rejectedCount(): number {
-    return this.limits?.rejected ?? 0
+    return this.refused + (this.limits?.rejected ?? 0)
+  }
+
+  /** Messages were refused before the topic has seen them. */
+  noteRejected(count: number): void {
+    this.refused += count
   }
 
   /**

@@ -7,6 +7,7 @@ import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import * as GoDuration from "../../core/GoDuration.ts"
 import type { Time } from "../../core/Time.ts"
 import type { ChannelPolicy, TopicPolicy } from "../policies/ResolvedPolicy.ts"
+import { refusedOf } from "./Bodies.ts"
 import { BrokerErrorReason } from "./BrokerError.ts"
 import { SizeHistory } from "./SizeHistory.ts"
 import { TokenBucket } from "./TokenBucket.ts"
@@ -99,7 +100,7 @@ export class TopicLimits {
     this.limitBacklog(bodies, limit)
     this.limitAge(limit)
     if (policy.publishRate > 0) this.rate.take(count)
-    this.rejected += bodies.count - count
+    this.rejected += refusedOf(bodies, count)
     return { count, reason }
   }
 

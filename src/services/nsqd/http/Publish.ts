@@ -6,6 +6,7 @@
  */
 import { Duration, Effect, Result } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
 import {
   dedupKeyHeader,
   encodeHeaders,
@@ -22,12 +23,14 @@ import { finish, Turns } from "../../core/Turns.ts"
 import * as HttpResponse from "../../http/HttpResponse.ts"
 import * as RequestBody from "../../http/RequestBody.ts"
 import type { RequestTarget } from "../../http/RequestTarget.ts"
+import { peerAddress } from "../../net/Transport.ts"
 import { Broker } from "../broker/Broker.ts"
 import { type BrokerError, writeFailure } from "../broker/BrokerError.ts"
 import { expiryHeader } from "../broker/Expiry.ts"
 import { Publisher } from "../broker/Publisher.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import { NsqdOptions } from "../options/NsqdOptions.ts"
+import { hostOf } from "../session/connection/Session.ts"
 import * as BrokerArguments from "./BrokerArguments.ts"
 import type { BodyRefusal } from "./PublishBody.ts"
 import * as PublishBody from "./PublishBody.ts"
@@ -98,6 +101,9 @@ const withHeaders = (bodies: PublishedBodies, headers: Buffer): PublishedBodies 
   return dedupKey === undefined ? { ...bodies, headers } : { ...bodies, headers, dedupKey }
 }
 
+/** The network address of a client, as for clients over TCP. */
+const addressOf = ({ remoteAddress, remotePort }: Socket): string => hostOf(peerAddress(remoteAddress, remotePort))
+
 /** The topic may fail to be created, because the metadata cannot be written: a failed write as well. */
 const refusalOf = (error: BrokerError | StorageError): HttpResponse.HttpResponse =>
   BrokerArguments.refusalOf(error._tag === "StorageError" ? writeFailure(error, 0) : error)
@@ -144,15 +150,16 @@ export const make = Effect.gen(function*() {
     topic: TopicName,
     target: PublishTarget,
     headers: Buffer | undefined,
+    socket: Socket,
     bodies: PublishedBodies | BodyRefusal
   ): PublishResult => {
     if (typeof bodies === "string") return respondOnly(topic, refusals[bodies])
     if (bodies.count === 0) return respondOnly(topic, HttpResponse.ok)
-    const rest = publisher.publish(
-      topic,
-      headers === undefined ? bodies : withHeaders(bodies, headers),
-      target.deferMillis ?? 0
-    )
+    const all = headers === undefined ? bodies : withHeaders(bodies, headers)
+    const defer = target.deferMillis ?? 0
+    const rest = broker.clientRates.isOn
+      ? broker.clientRates.publish(publisher.publish, addressOf(socket), topic, all, defer)
+      : publisher.publish(topic, all, defer)
     return rest === undefined
       ? HttpResponse.ok
       : Effect.match(rest, { onSuccess: () => HttpResponse.ok, onFailure: refusalOf })
@@ -162,12 +169,13 @@ export const make = Effect.gen(function*() {
     topic: TopicName,
     target: PublishTarget,
     headers: Buffer | undefined,
+    socket: Socket,
     steps: Iterator<void, PublishedBodies | BodyRefusal, void>
   ): PublishResult => {
     const first = steps.next()
-    if (first.done === true) return publishBodies(topic, target, headers, first.value)
+    if (first.done === true) return publishBodies(topic, target, headers, socket, first.value)
     return Effect.flatMap(finish(turns, steps), (bodies) => {
-      const result = publishBodies(topic, target, headers, bodies)
+      const result = publishBodies(topic, target, headers, socket, bodies)
       return Effect.isEffect(result) ? result : Effect.succeed(result)
     })
   }
@@ -176,16 +184,19 @@ export const make = Effect.gen(function*() {
     topic: TopicName,
     target: PublishTarget,
     body: Buffer | undefined,
-    headers: Buffer | undefined
+    headers: Buffer | undefined,
+    socket: Socket
   ): PublishResult => {
     if (body === undefined) return respondOnly(topic, refusals.BODY_TOO_BIG)
     if (target.deferMillis === undefined) return respondOnly(topic, refusals.INVALID_DEFER)
     if (target.ttlMillis === undefined) return respondOnly(topic, refusals.INVALID_TTL)
-    if (target.kind === "pub") return publishBodies(topic, target, headers, PublishBody.single(body))
-    if (target.binary) return publishInSteps(topic, target, headers, PublishBody.binary(body, maxMsgSize, maxBodySize))
+    if (target.kind === "pub") return publishBodies(topic, target, headers, socket, PublishBody.single(body))
+    if (target.binary) {
+      return publishInSteps(topic, target, headers, socket, PublishBody.binary(body, maxMsgSize, maxBodySize))
+    }
     return PublishBody.hasManySteps(body)
-      ? publishInSteps(topic, target, headers, PublishBody.linesInSteps(body, maxMsgSize))
-      : publishBodies(topic, target, headers, PublishBody.lines(body, maxMsgSize))
+      ? publishInSteps(topic, target, headers, socket, PublishBody.linesInSteps(body, maxMsgSize))
+      : publishBodies(topic, target, headers, socket, PublishBody.lines(body, maxMsgSize))
   }
 
   /** Adds the header of the time-to-live. */
@@ -195,7 +206,12 @@ export const make = Effect.gen(function*() {
     return encodeHeaders({ ...headers === undefined ? {} : readHeaders(headers), [expiryHeader]: expires })
   }
 
-  const publish = (target: PublishTarget, body: Buffer | undefined, headers?: Buffer | HeadersError): PublishResult => {
+  const publish = (
+    target: PublishTarget,
+    body: Buffer | undefined,
+    socket: Socket,
+    headers?: Buffer | HeadersError
+  ): PublishResult => {
     if (target.kind === "pub") {
       if (body === undefined) return refusals.MSG_TOO_BIG
       if (body.length === 0) return refusals.MSG_EMPTY
@@ -203,16 +219,21 @@ export const make = Effect.gen(function*() {
     if (typeof target.topic !== "string") return target.topic
     const all = withExpiry(target, headers)
     if (all instanceof HeadersError) return HttpResponse.failure(400, `INVALID_HEADERS: ${all.reason}`)
-    return publishTo(target.topic, target, body, all)
+    return publishTo(target.topic, target, body, all, socket)
   }
 
   const failed = (defect: unknown): Effect.Effect<HttpResponse.HttpResponse> =>
     Effect.as(Effect.logError("publishing failed", defect), HttpResponse.internalError)
 
   /** A defect in Node's callback would otherwise end the daemon. */
-  const attempt = (target: PublishTarget, body: Buffer | undefined, headers?: Buffer | HeadersError): PublishResult => {
+  const attempt = (
+    target: PublishTarget,
+    body: Buffer | undefined,
+    socket: Socket,
+    headers?: Buffer | HeadersError
+  ): PublishResult => {
     try {
-      const result = publish(target, body, headers)
+      const result = publish(target, body, socket, headers)
       return Effect.isEffect(result) ? Effect.catchDefect(result, failed) : result
     } catch (defect) {
       return failed(defect)
@@ -243,7 +264,7 @@ export const make = Effect.gen(function*() {
       return fork(RequestBody.respondUnread(incoming, outgoing, tooBig))
     }
     RequestBody.collect(incoming, outgoing, limit, (body) => {
-      const result = attempt(target, body, headersOf(incoming, target.dedupKey))
+      const result = attempt(target, body, incoming.socket, headersOf(incoming, target.dedupKey))
       const finish = (response: HttpResponse.HttpResponse): Completion => {
         if (body === undefined) return RequestBody.respondUnread(incoming, outgoing, response)
         HttpResponse.send(outgoing, response)

@@ -11,6 +11,7 @@
  */
 import { Clock, Effect } from "effect"
 import { STATUS_CODES } from "node:http"
+import type { Socket } from "node:net"
 import * as HttpResponse from "../../http/HttpResponse.ts"
 import type { OnConnection } from "../../http/HttpServer.ts"
 import type { PublishTarget } from "./Publish.ts"
@@ -18,7 +19,8 @@ import type { PublishTarget } from "./Publish.ts"
 /** Publishes a body. Returns the response, or an Effect of it if publishing has to wait. */
 export type PublishBody = (
   target: PublishTarget,
-  body: Buffer
+  body: Buffer,
+  socket: Socket
 ) => HttpResponse.HttpResponse | Effect.Effect<HttpResponse.HttpResponse>
 
 export interface QuickPublishSettings {
@@ -143,7 +145,7 @@ export const make = Effect.fnUntraced(function*(settings: QuickPublishSettings) 
         const head = headOf(bytes)
         const end = head === undefined ? 0 : head.bytes.length + head.bodySize
         if (head === undefined || end > bytes.length) return leave(bytes)
-        const response = settings.publish(head.target, bytes.subarray(head.bytes.length, end))
+        const response = settings.publish(head.target, bytes.subarray(head.bytes.length, end), socket)
         const rest = bytes.subarray(end)
         if (Effect.isEffect(response)) return wait(response, rest)
         socket.write(encode(response))

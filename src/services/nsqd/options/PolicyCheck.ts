@@ -56,9 +56,6 @@ const number = (text: string): string | number => /^[\d.]+$/.test(text) ? Number
 const word = (text: string): string => text
 const truth = (text: string): string | boolean => text === "true" || (text === "false" ? false : text)
 
-/** A field without an effect is refused rather than ignored. */
-const unsupported: Field = { scope: "topic", fromText: word, problem: () => "is not supported by this version" }
-
 const duration = (scope: Scope): Field => ({ scope, fromText: word, problem: durationProblem })
 const whole = (scope: Scope): Field => ({ scope, fromText: number, problem: wholeProblem })
 const rate: Field = { scope: "topic", fromText: number, problem: rateProblem }
@@ -74,7 +71,7 @@ const fields: { readonly [Name in PolicyField]: Field } = {
     problem: (value) => actions.includes(value) ? undefined : `must be one of ${actions.join(", ")}`
   },
   publish_rate: rate,
-  client_publish_rate: unsupported,
+  client_publish_rate: rate,
   dedup_window: duration("topic"),
   dedup_count: whole("topic"),
   retention_age: duration("topic"),
@@ -95,9 +92,7 @@ const fields: { readonly [Name in PolicyField]: Field } = {
 
 const isField = (name: string): name is PolicyField => Object.hasOwn(fields, name)
 
-/** The names of the fields that have an effect. */
-const fieldNames: ReadonlyArray<PolicyField> = Object.keys(fields).filter(isField)
-  .filter((name) => fields[name] !== unsupported)
+const fieldNames: ReadonlyArray<string> = Object.keys(fields)
 
 const refuse = (field: string, why: string): Result.Result<never, PolicyProblem> => Result.fail({ field, why })
 

@@ -4,13 +4,14 @@ import type { Publish } from "../../../../protocol/client/Decoded.ts"
 import { framesSize } from "../../../../protocol/client/MessageBatch.ts"
 import { type ProtocolError, protocolError } from "../../../../protocol/client/ProtocolError.ts"
 import * as Completion from "../../../core/Completion.ts"
+import { Broker } from "../../broker/Broker.ts"
 import { type BrokerError, isRefusal } from "../../broker/BrokerError.ts"
 import { partOf, Publisher } from "../../broker/Publisher.ts"
 import type { StorageError } from "../../disk/StorageError.ts"
 import type { Access } from "../connection/Access.ts"
 import type { CommandHandler } from "../connection/CommandHandler.ts"
 import { everyState } from "../connection/ConnectionState.ts"
-import type { Session } from "../connection/Session.ts"
+import { hostOf, type Session } from "../connection/Session.ts"
 
 /**
  * The handler of one publishing command. `repliesOf` returns the number of OKs for a number of messages: one per
@@ -20,8 +21,20 @@ export const make = (
   name: Publish["_tag"],
   access: Access,
   repliesOf: (messages: number) => number
-): Effect.Effect<CommandHandler<Publish>, never, Publisher> =>
-  Effect.map(Publisher, (publisher): CommandHandler<Publish> => {
+): Effect.Effect<CommandHandler<Publish>, never, Broker | Publisher> =>
+  Effect.map(Effect.all([Publisher, Broker]), ([publisher, { clientRates }]): CommandHandler<Publish> => {
+    /** Passes bodies to the Publisher, as far as the client may publish. */
+    const pass = (session: Session, { bodies, deferMillis, topic }: Publish) =>
+      clientRates.isOn
+        ? clientRates.publish(
+          publisher.publish,
+          hostOf(session.connection.remoteAddress),
+          topic,
+          bodies,
+          deferMillis
+        )
+        : publisher.publish(topic, bodies, deferMillis)
+
     const accepted = (session: Session, { topic }: Publish, messages: number): void => {
       session.notePublished(topic, messages)
       session.outbox.ok(repliesOf(messages))
@@ -49,7 +62,7 @@ export const make = (
       error: BrokerError | StorageError,
       responses: Array<() => void>
     ): Effect.Effect<void, ProtocolError> => {
-      const { bodies, deferMillis, topic } = command
+      const { bodies } = command
       const before = name === "PUB" && error._tag === "BrokerError" ? error.accepted : 0
       if (before > 0) responses.push(() => accepted(session, command, before))
       const reply = protocolError(`E_${name}_FAILED`, `${name} failed ${error.message}`)
@@ -61,13 +74,13 @@ export const make = (
         : Effect.void
       if (name !== "PUB" || before + 1 >= bodies.count) return logged
       const behind = { ...command, bodies: partOf(bodies, before + 1, bodies.count) }
-      const publishBehind = Effect.suspend(() => publisher.publish(topic, behind.bodies, deferMillis) ?? Effect.void)
+      const publishBehind = Effect.suspend(() => pass(session, behind) ?? Effect.void)
       return Effect.andThen(logged, store(session, behind, publishBehind, responses))
     }
 
     const publish = (session: Session, command: Publish): undefined => {
-      const { bodies, deferMillis, topic } = command
-      const rest = publisher.publish(topic, bodies, deferMillis)
+      const { bodies } = command
+      const rest = pass(session, command)
       if (rest === undefined && session.publishes.isIdle) {
         accepted(session, command, bodies.count)
         return
