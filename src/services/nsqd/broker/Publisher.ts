@@ -5,6 +5,7 @@
  * Hot path: a publish to an existing topic with room allocates no Effect.
  */
 import { Context, Effect, Layer } from "effect"
+import { type Headers, readHeaders } from "../../../protocol/client/Headers.ts"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import type { TopicName } from "../../../protocol/client/Names.ts"
 import * as Completion from "../../core/Completion.ts"
@@ -57,16 +58,22 @@ export class Publisher extends Context.Service<Publisher, {
   /**
    * A Publisher that calls `check` for every body, in order, before it is accepted. A check that fails, with
    * `BrokerError.rejection`, refuses its own PUB only, and leaves the connection open: PUBs beside it are accepted even if they
-   * arrived together. Of an MPUB it refuses all messages. A refused publish does not create its topic.
+   * arrived together. Of an MPUB it refuses all messages. A refused publish does not create its topic. `check` gets the headers of the
+   * message by name, in lower case; a message without headers has an empty object.
    *
    * ```ts
    * const SmallBodies = Publisher.layerChecked((topic, body) =>
    *   body.length <= 1000 ? Effect.void : Effect.fail(BrokerError.rejection(`${topic} takes bodies of up to 1000 bytes`))
    * )
+   * const OnlyJson = Publisher.layerChecked((topic, _body, headers) =>
+   *   headers["content-type"] === "application/json"
+   *     ? Effect.void
+   *     : Effect.fail(BrokerError.rejection(`${topic} takes JSON with a content-type`))
+   * )
    * ```
    */
   static readonly layerChecked = <R>(
-    check: (topic: TopicName, body: Uint8Array) => Effect.Effect<void, BrokerError, R>
+    check: (topic: TopicName, body: Uint8Array, headers: Headers) => Effect.Effect<void, BrokerError, R>
   ): Layer.Layer<Publisher, never, R | Broker> =>
     Layer.effect(
       Publisher,
@@ -76,7 +83,7 @@ export class Publisher extends Context.Service<Publisher, {
             let passed = 0
             const checks = Effect.forEach(
               bodiesOf(bodies),
-              (body) => Effect.map(check(topic, body), () => void passed++),
+              (body, i) => Effect.map(check(topic, body, headersAt(bodies, i)), () => void passed++),
               { discard: true }
             )
             return Effect.matchEffect(Effect.provideContext(checks, context), {
@@ -93,6 +100,13 @@ export class Publisher extends Context.Service<Publisher, {
       }))
     )
 }
+
+/** The headers of one of the bodies. */
+const headersAt = ({ headers }: PublishedBodies, i: number): Headers =>
+  headers === undefined ? noHeaders : readHeaders(Buffer.isBuffer(headers) ? headers : headers[i] ?? noBytes)
+
+const noHeaders: Headers = {}
+const noBytes = Buffer.alloc(0)
 
 const draining = Effect.suspend(() => Effect.fail(brokerError(BrokerErrorReason.Draining())))
 

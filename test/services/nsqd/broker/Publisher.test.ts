@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Deferred, Effect, Fiber, Layer, Logger, Schema } from "effect"
 import { Broker, BrokerError, publish, Publisher } from "../../../../src/broker.ts"
+import { encodeHeaders } from "../../../../src/protocol/client/Headers.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
 import * as Completion from "../../../../src/services/core/Completion.ts"
 import { bodiesOf, joinBodies } from "../../../../src/services/nsqd/broker/Publisher.ts"
@@ -10,7 +11,7 @@ import { brokerWith } from "./testing.ts"
 const bytes = (body: string) => Buffer.from(body)
 const topicOf = (name: string) => Broker.use((broker) => broker.topic(TopicName.make(name)))
 
-const checked = <R = never>(check: (topic: TopicName, body: Uint8Array) => Effect.Effect<void, BrokerError, R>) =>
+const checked = <R = never>(check: Parameters<typeof Publisher.layerChecked<R>>[0]) =>
   Publisher.layerChecked(check).pipe(Layer.provideMerge(TestBroker.layer()), Layer.provide(Logger.layer([])))
 
 describe("the plain publisher", () => {
@@ -88,6 +89,30 @@ describe("a checked publisher", () => {
       assert.strictEqual(topic.messageCount, 0)
     }).pipe(Effect.provide(checked((_, body) =>
       Buffer.from(body).toString() === "bad" ? Effect.fail(BrokerError.rejection("bad it is")) : Effect.void
+    ))))
+
+  it.effect("a check gets the headers of each body, by name in lower case", () =>
+    Effect.gen(function*() {
+      const { publish: publishBodies } = yield* Publisher
+      const send = (...headers: ReadonlyArray<Record<string, string>>) => {
+        const blocks = headers.map((header) => {
+          const block = encodeHeaders(header)
+          if (!Buffer.isBuffer(block)) throw block
+          return block
+        })
+        const bodies = joinBodies(headers.map(() => bytes("a")), headers.length === 1 ? blocks[0]! : blocks)
+        return Completion.toEffect(publishBodies(TopicName.make("orders"), bodies, 0))
+      }
+      yield* send({ "Content-Type": "text/plain", key: "1" })
+      yield* send({ "Content-Type": "text/plain" }, { "Content-Type": "text/plain" })
+      assert.strictEqual(
+        (yield* Effect.flip(send({ "Content-Type": "text/plain" }, { "Content-Type": "image/png" }))).message,
+        "not image/png"
+      )
+      assert.strictEqual((yield* Effect.flip(publish("orders", bytes("a")))).message, "not undefined")
+      assert.strictEqual((yield* topicOf("orders")).messageCount, 3)
+    }).pipe(Effect.provide(checked((_topic, _body, { "content-type": type }) =>
+      type === "text/plain" ? Effect.void : Effect.fail(BrokerError.rejection(`not ${type}`))
     ))))
 
   it.effect("a refused publish does not create its topic", () =>
