@@ -42,6 +42,8 @@ export type Existence = "pending" | "certain" | "maybe" | "gone"
 export interface Message {
   readonly number: number
   readonly size: number
+  /** Its encoded headers; empty if it has none. */
+  readonly headers: string
   /** 0 if it is not deferred. */
   readonly due: number
   existence: Existence
@@ -208,10 +210,12 @@ export class LogModel {
   }
 
   /** A new message, which is being published. */
-  publish(size: number, due: number): Message {
+  publish(size: number, due: number, headersOf: (number: number) => string): Message {
+    const number = this.messages.size + 1
     const message: Message = {
-      number: this.messages.size + 1,
+      number,
       size,
+      headers: headersOf(number),
       due,
       existence: "pending",
       isDurable: false,

@@ -2,7 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Exit, Layer, References, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { GuidGenerator } from "../../../../src/protocol/client/Guid.ts"
-import { frameIdOffset, messageFrameHeaderSize } from "../../../../src/protocol/client/MessageBatch.ts"
+import {
+  frameBodyStart,
+  frameHeaders,
+  frameIdOffset,
+  MessageBatch,
+  type PublishedBodies
+} from "../../../../src/protocol/client/MessageBatch.ts"
 import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import type { ChannelLog } from "../../../../src/services/nsqd/log/ChannelLog.ts"
 import { LogMemory } from "../../../../src/services/nsqd/log/LogMemory.ts"
@@ -14,6 +20,23 @@ import { bodiesOf, messagesOf, yieldingDisk } from "./logs.ts"
 
 const start = 1_000_000_000
 const names = ["a", "b", "c"]
+
+/** The headers of the messages of a publish, by their numbers: none, the same ones, some, and large ones. */
+const headerKinds: ReadonlyArray<(number: number) => string> = [
+  () => "",
+  () => "",
+  () => "content-type:text/plain\n",
+  (number) => number % 3 === 0 ? "" : `number:${number}\n`,
+  (number) => `number:${number}\nfiller:${"x".repeat(number * 37 % 4000)}\n`
+]
+
+/** The bodies with one block of headers if all are the same, as a publish has it, otherwise with one for each. */
+const withHeaders = (bodies: PublishedBodies, headers: ReadonlyArray<Buffer>): PublishedBodies => {
+  const [first] = headers
+  if (first === undefined || headers.every(({ length }) => length === 0)) return bodies
+  return { ...bodies, headers: headers.every((each) => each.equals(first)) ? first : headers }
+}
+
 const crashesPerHistory = 5
 
 /** One history with crashes; fails with the seed if the log is not as its model. */
@@ -102,10 +125,11 @@ const history = Effect.fnUntraced(function*(
         const { frames } = batch
         const sequence = batch.sequenceAt(position)!
         const id = frames.toString("latin1", position + frameIdOffset, position + frameIdOffset + 16)
-        const { message: { size } } = model.delivered(channel, number, sequence, attempts)
-        check(frames.readInt32BE(position) === messageFrameHeaderSize - 4 + size, () => `the size of ${number}`)
-        const body = frames.subarray(position + messageFrameHeaderSize, position + messageFrameHeaderSize + size)
+        const { message: { headers, size } } = model.delivered(channel, number, sequence, attempts)
+        const body = frames.subarray(frameBodyStart(frames, position), position + 4 + frames.readInt32BE(position))
+        check(body.length === size, () => `the size of ${number}`)
         check(body.subarray(4).every((byte) => byte === number % 251), () => `the body of ${number}`)
+        check(frameHeaders(frames, position).toString() === headers, () => `the headers of ${number}`)
         check((idsOf.get(number) ?? id) === id, () => `the id of ${number}`)
         idsOf.set(number, id)
       }
@@ -172,10 +196,20 @@ const history = Effect.fnUntraced(function*(
     yield* pause
     const due = chance.happens(30) ? model.now + chance.pick([1, 15, 100, 2000]) : 0
     const size = chance.pick([4, 20, 200, 3000])
-    const messages = Array.from({ length: 1 + chance.below(4) }, () => model.publish(size, due))
+    const headersOf = chance.pick(headerKinds)
+    const messages = Array.from({ length: 1 + chance.below(4) }, () => model.publish(size, due, headersOf))
     const nanos = BigInt(wallMillis()) * 1_000_000n
-    const bodies = bodiesOf(messages.map(({ number }) => number), size)
-    const stored = yield* Effect.exit(log.append(bodies, nanos, ids.take(nanos, messages.length), due))
+    const bodies = withHeaders(
+      bodiesOf(messages.map(({ number }) => number), size),
+      messages.map(({ headers }) => Buffer.from(headers))
+    )
+    const block = ids.take(nanos, messages.length)
+    // Messages of a queue of another durability come as they are.
+    const stored = yield* Effect.exit(
+      chance.happens(30)
+        ? log.appendBatch(MessageBatch.published(bodies, nanos, block), nanos, due)
+        : log.append(bodies, nanos, block, due)
+    )
     if (Exit.isSuccess(stored)) {
       for (const message of messages) message.existence = "certain"
       model.isHoldRecorded = true

@@ -5,8 +5,8 @@ import { Clock, Effect, Exit, type Latch, Layer, References, Scope } from "effec
 import { GuidGenerator } from "../../../../src/protocol/client/Guid.ts"
 import {
   frameAttempts,
+  frameBodyStart,
   type MessageBatch,
-  messageFrameHeaderSize,
   type PublishedBodies
 } from "../../../../src/protocol/client/MessageBatch.ts"
 import { Disk, type DiskError, type DiskFile } from "../../../../src/services/nsqd/disk/Disk.ts"
@@ -89,7 +89,7 @@ export const messagesOf = (batch: MessageBatch): ReadonlyArray<Delivered> => {
   const messages: Array<Delivered> = []
   for (let at = 0; at < frames.length; at += frames.readInt32BE(at) + 4) {
     messages.push({
-      number: frames.readInt32BE(at + messageFrameHeaderSize),
+      number: frames.readInt32BE(frameBodyStart(frames, at)),
       attempts: frameAttempts(frames, at),
       batch,
       position: at
