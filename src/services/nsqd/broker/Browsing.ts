@@ -85,7 +85,7 @@ export interface Browsed {
   readonly attempts: number
   /** When it becomes due, in ms since the Unix epoch; `undefined` unless it is deferred. */
   readonly due: number | undefined
-  /** The consumer that has it in flight. */
+  /** The consumer that has it in flight; none if it is on its way to the dead-letter topic. */
   readonly held: Held | undefined
   readonly headers: Headers | undefined
   readonly bodySize: number
@@ -112,6 +112,7 @@ export const browse = Effect.fnUntraced(function*(
   const { bodyBytes, filter, limit, state: wanted } = query
   const channel = query.channel === undefined ? undefined : log.channelNamed(query.channel.name)
   const held = query.channel === undefined ? new Map<number, Held>() : heldBy(query.channel)
+  const burying = query.channel?.burying
   const deferred = channel === undefined ? undefined : yield* finish(turns, deferredOf(channel))
   const isOpen = wanted !== undefined && wanted !== "retained"
   const from = Math.max(query.from, isOpen ? channel?.floor ?? 0 : 0)
@@ -124,7 +125,7 @@ export const browse = Effect.fnUntraced(function*(
   const stateOf = (sequence: number): MessageState => {
     if (channel === undefined) return log.isDoneWith(sequence) ? "retained" : "waiting"
     if (channel.hasFinished(sequence)) return "retained"
-    if (held.has(sequence)) return "in_flight"
+    if (held.has(sequence) || burying?.has(sequence) === true) return "in_flight"
     return deferred?.has(sequence) === true ? "deferred" : "waiting"
   }
 

@@ -72,6 +72,16 @@ export class Burial {
     return this.work.stop
   }
 
+  /** The sequences of the messages that wait, if they are in a log. */
+  get sequences(): ReadonlySet<number> {
+    return new Set(this.waiting.flatMap(({ batch }) => batch.sequenceAt(0) ?? []))
+  }
+
+  /** Forgets a message of the log, which does not become a dead letter unless it is being stored. */
+  forget(sequence: number): void {
+    this.waiting = this.waiting.filter(({ batch }) => batch.sequenceAt(0) !== sequence)
+  }
+
   /** Gives back all messages. */
   takeAll(): ReadonlyArray<MessageBatch> {
     const { waiting } = this

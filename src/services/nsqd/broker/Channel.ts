@@ -169,6 +169,10 @@ export class Channel {
   get deadLetterCount(): number {
     return this.policies.deadLetterCount
   }
+  /** The sequences of the log's messages that wait for the dead-letter topic. They count as in flight. */
+  get burying(): ReadonlySet<number> {
+    return this.policies.burying
+  }
   /** When the first deferred message is due, in monotonic ms; `Infinity` without deferred messages. */
   get earliestDeferred(): number {
     return this.consumption.backlog.deferred.earliest
@@ -309,9 +313,15 @@ export class Channel {
     this.policies.lookAtAge()
   }
 
-  /** Finishes a message of the topic's log that waits or is deferred; false if the channel has no such message. */
+  /**
+   * Finishes a message of the topic's log that waits, also for the dead-letter topic, or is deferred; false if the channel has no such
+   * message.
+   */
   drop(sequence: number): Effect.Effect<boolean, StorageError> {
-    return Effect.suspend(() => this.consumption.backlog.drop?.(sequence) ?? Effect.succeed(false))
+    return Effect.suspend(() => {
+      this.policies.forgetDeadLetter(sequence)
+      return this.consumption.backlog.drop?.(sequence) ?? Effect.succeed(false)
+    })
   }
 
   /** Delivers a deferred message of the topic's log now; false if the channel has no such message. */

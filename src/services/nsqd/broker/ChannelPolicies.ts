@@ -109,6 +109,10 @@ export class ChannelPolicies implements PolicyOwner {
   get buryingCount(): number {
     return this.burial?.count ?? 0
   }
+  /** See `Channel.burying`. */
+  get burying(): ReadonlySet<number> {
+    return this.burial?.sequences ?? new Set()
+  }
 
   // ---- limits
 
@@ -217,6 +221,11 @@ export class ChannelPolicies implements PolicyOwner {
   /** Gives back the dead letters that are not stored yet. */
   takeDeadLetters(): ReadonlyArray<MessageBatch> {
     return this.burial?.takeAll() ?? []
+  }
+
+  /** A message of the log does not become a dead letter, unless it is being stored. */
+  forgetDeadLetter(sequence: number): void {
+    this.burial?.forget(sequence)
   }
 
   /** Finishes the dead letters that are not stored yet. */

@@ -88,6 +88,7 @@ export const redrive = Effect.fnUntraced(function*(
   const readPage = Effect.fnUntraced(function*(from: number) {
     const state = log.channelNamed(channel.name)
     const held = heldBy(channel)
+    const { burying } = channel
     const found: Array<Found> = []
     let bytes = 0
     let rest: number | undefined
@@ -100,7 +101,7 @@ export const redrive = Effect.fnUntraced(function*(
           return false
         }
         counts.scanned++
-        if (state === undefined || state.hasFinished(sequence) || held.has(sequence)) continue
+        if (state === undefined || state.hasFinished(sequence) || held.has(sequence) || burying.has(sequence)) continue
         const start = starts[sequence - header.first]!
         const body = frames.subarray(frameBodyStart(frames, start), starts[sequence - header.first + 1])
         if (!wants(frames, start, body)) continue

@@ -1,10 +1,14 @@
 /** Dead letters: messages that reach the limit of attempts, are rejected or have no room, in memory and in a log. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { Broker, Policies, publish } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
 import type { Policy } from "../../../../src/protocol/http/PoliciesResponse.ts"
+import * as Time from "../../../../src/services/core/Time.ts"
+import { Turns } from "../../../../src/services/core/Turns.ts"
+import * as BodyFilter from "../../../../src/services/nsqd/broker/BodyFilter.ts"
+import { browse } from "../../../../src/services/nsqd/broker/Browsing.ts"
 import { FaultyDisk, until, untilIdle } from "../../../../src/testing/index.ts"
 import { layer as durable, start } from "./durable.ts"
 import { brokerWith, channelOf, join, type Joined, numbers, send, topicOf } from "./testing.ts"
@@ -12,6 +16,11 @@ import { brokerWith, channelOf, join, type Joined, numbers, send, topicOf } from
 const put = (policy: Policy) => Policies.use((policies) => policies.put(policy))
 
 const inMemory = brokerWith()
+
+/** All bodies. */
+const filter = Result.getOrThrow(
+  BodyFilter.make({ contains: undefined, json: undefined, regex: undefined }, () => Result.fail(undefined))
+)
 
 const received = Effect.fnUntraced(function*({ recording }: Joined, count: number) {
   yield* until(() => recording.bodies().length >= count)
@@ -122,6 +131,47 @@ describe("max_attempts", () => {
           yield* untilIdle
           assert.strictEqual((yield* topicOf("t.dlq")).depth, 0)
           assert.deepStrictEqual([consumer.channel.inFlightCount, consumer.channel.deadLetterCount], [1, 0])
+        }).pipe(Effect.scoped)
+      )
+      yield* broker.stop
+    }).pipe(Effect.provide(durable)))
+
+  it.effect("a message that waits for the dead-letter topic is shown as in flight, and can be deleted", () =>
+    Effect.gen(function*() {
+      const broker = yield* start()
+      yield* broker.run(
+        Effect.gen(function*() {
+          yield* put({ match: "t", max_attempts: 1 })
+          yield* put({ match: "t.dlq", max_depth: 1 })
+          yield* send("t.dlq", "first")
+          const consumer = yield* join("t", "c", 2)
+          const { channel, subscription } = consumer
+          yield* send("t", "a", "b")
+          for (const message of yield* received(consumer, 2)) subscription.requeue(keyOf(message), 0)
+          yield* untilIdle
+          const { log } = yield* topicOf("t")
+          const query = {
+            channel,
+            state: "in_flight",
+            from: 1,
+            limit: 10,
+            filter,
+            bodyBytes: 10,
+            budget: 1000
+          } as const
+          const { messages } = yield* browse(log!, query, yield* Time.make, yield* Turns)
+          assert.deepStrictEqual(messages.map(({ body, held }) => [body.toString(), held]), [
+            ["a", undefined],
+            ["b", undefined]
+          ])
+          assert.isTrue(yield* channel.drop(messages[0]!.sequence))
+          assert.isFalse(yield* channel.drop(messages[0]!.sequence))
+          assert.strictEqual(channel.unfinished, 1)
+          const dead = yield* topicOf("t.dlq")
+          yield* dead.empty
+          yield* TestClock.adjust("5 seconds")
+          yield* until(() => channel.deadLetterCount === 1)
+          assert.deepStrictEqual([dead.depth, channel.unfinished], [1, 0])
         }).pipe(Effect.scoped)
       )
       yield* broker.stop
