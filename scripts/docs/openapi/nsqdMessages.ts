@@ -230,7 +230,7 @@ export const messages: ReadonlyArray<Endpoint> = [
     tag: "Consuming",
     summary: "Subscribes to a channel",
     description:
-      "The topic and the channel are created if they do not exist. With an auth server, `Authorization: Bearer <secret>` is required.",
+      "The topic and the channel are created if they do not exist. With an auth server, `Authorization: Bearer <secret>` is required. With `Upgrade: websocket` the response is a WebSocket with the messages and acknowledgements as JSON.",
     parameters: [
       topic,
       channel,
@@ -255,6 +255,8 @@ export const messages: ReadonlyArray<Endpoint> = [
       failure(400, "INVALID_ARG_CLIENT_ID", "`client_id` is too long"),
       failure(401, "AUTH_REQUIRED", "there is no secret"),
       failure(401, "AUTH_FAILED", "the auth server does not accept the secret"),
+      failure(426, "UPGRADE_REQUIRED", "the version of the WebSocket is not 13"),
+      failure(501, "WEBSOCKET_NOT_SUPPORTED: <reason>", "the version of Node.js cannot upgrade single requests"),
       failure(403, "UNAUTHORIZED", "the secret does not permit the channel"),
       failure(403, "TOO_MANY_CONSUMERS: <reason>", "the channel has `--max-channel-consumers`"),
       tooManyTopics,

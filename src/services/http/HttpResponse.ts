@@ -13,6 +13,8 @@ export interface HttpResponse {
   readonly body: string | Buffer
   /** Sends the body in place of `body`, for any time. */
   readonly stream?: (outgoing: ServerResponse) => void
+  /** Takes the connection over in place of a response. */
+  readonly takeOver?: (outgoing: ServerResponse) => void
 }
 
 /** The failure of a request, with the response that states the reason. */
@@ -103,8 +105,17 @@ export const streaming = (
   stream: (outgoing: ServerResponse) => void
 ): HttpResponse => streamed([...headers, ...nsqHeader], stream)
 
+/** The connection is no longer one of HTTP: it is taken over. */
+export const takenOver = (takeOver: (outgoing: ServerResponse) => void): HttpResponse => ({
+  status: 101,
+  headers: [],
+  body: "",
+  takeOver
+})
+
 /** Sends a response. */
 export const send = (outgoing: ServerResponse, response: HttpResponse): void => {
+  if (response.takeOver !== undefined) return response.takeOver(outgoing)
   outgoing.writeHead(response.status, response.headers)
   if (response.stream === undefined) outgoing.end(response.body)
   else response.stream(outgoing)

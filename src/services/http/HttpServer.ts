@@ -16,6 +16,7 @@ import { HttpBinding } from "./HttpBinding.ts"
 import type { HttpResponse } from "./HttpResponse.ts"
 import * as RequestBody from "./RequestBody.ts"
 import type { RequestGuard } from "./RequestGuard.ts"
+import * as Upgrade from "./Upgrade.ts"
 
 /** The time limits of a peer. Node checks those of headers and requests every `checkIntervalMillis`. */
 export interface Timeouts {
@@ -71,11 +72,14 @@ export interface ServerSettings {
   /** Present for HTTPS. */
   readonly tls?: ServerTls
   readonly timeouts?: Timeouts
+  /** Chooses the requests for an upgrade whose handler may take the connection over (`Upgrade`). Default: none. */
+  readonly upgrades?: (incoming: Http.IncomingMessage) => boolean
   /** Gets new connections before `node:http`. Only for plain HTTP. */
   readonly onConnection?: OnConnection
 }
 
-const optionsFor = (timeouts: Timeouts): Http.ServerOptions => ({
+const optionsFor = (timeouts: Timeouts, upgrades: ServerSettings["upgrades"]): Http.ServerOptions => ({
+  ...upgrades !== undefined && { shouldUpgradeCallback: upgrades },
   keepAlive: true,
   keepAliveInitialDelay: keepAliveProbeMillis,
   keepAliveTimeout: timeouts.idleMillis,
@@ -135,9 +139,9 @@ const detach = (server: Http.Server): (socket: Socket, unread?: Buffer) => void 
 }
 
 const makeServer = (
-  { timeouts = defaultTimeouts, tls }: ServerSettings
+  { timeouts = defaultTimeouts, tls, upgrades }: ServerSettings
 ): Effect.Effect<Http.Server, never, Scope.Scope> => {
-  const options = optionsFor(timeouts)
+  const options = optionsFor(timeouts, upgrades)
   return Effect.map(
     tls === undefined ? Effect.sync(() => Http.createServer(options)) : makeHttpsServer(tls, options),
     (server) => {
@@ -161,6 +165,26 @@ const guarded = (
     if (refusal === undefined) onRequest(incoming, outgoing)
     else refuse(incoming, outgoing, refusal)
   }
+}
+
+/**
+ * Passes requests for an upgrade to the handler, with a response whose connection it may take over. Node's versions without
+ * `shouldUpgradeCallback` would make all of them upgrades, also those that `upgrades` does not choose: there they are ordinary requests.
+ */
+const passUpgrades = (server: Http.Server, onRequest: OnRequest): void => {
+  if (!("shouldUpgradeCallback" in server)) return
+  server.on("upgrade", (incoming: Http.IncomingMessage, _, head: Buffer) => {
+    const { socket } = incoming
+    // The close event that follows an error is sufficient.
+    socket.on("error", () => {})
+    const outgoing = new Http.ServerResponse(incoming)
+    outgoing.shouldKeepAlive = false
+    outgoing.assignSocket(socket)
+    outgoing.once("finish", () => socket.destroySoon())
+    if (head.length > 0) socket.unshift(head)
+    Upgrade.offer(outgoing)
+    onRequest(incoming, outgoing)
+  })
 }
 
 /** Returns the set of open sockets, which an event of the server reports. */
@@ -221,6 +245,7 @@ export const listen = Effect.fnUntraced(
     }
     // With `Expect: 100-continue` the handler sends the interim response when it reads the body.
     server.on("request", onRequest).on("checkContinue", onRequest)
+    if (settings.upgrades !== undefined) passUpgrades(server, onRequest)
     const bind = yield* HttpBinding
     const listener = yield* Effect.acquireRelease(
       bind(server, settings.address, settings.tls === undefined ? "http" : "https"),

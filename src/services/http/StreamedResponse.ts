@@ -5,6 +5,7 @@
  */
 import { Effect, FiberSet, type Scope } from "effect"
 import type { ServerResponse } from "node:http"
+import type { Writable } from "node:stream"
 import { finish, Turns } from "../core/Turns.ts"
 import * as HttpResponse from "./HttpResponse.ts"
 
@@ -29,7 +30,7 @@ export const closed = (outgoing: ServerResponse): Effect.Effect<void> =>
   })
 
 /** Completes when the client has read the output. */
-export const drained = (outgoing: ServerResponse): Effect.Effect<void> =>
+export const drained = (outgoing: Writable): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (!outgoing.writableNeedDrain) return resume(Effect.void)
     const done = (): void => resume(Effect.void)

@@ -3,6 +3,7 @@
  * request handles everything else (`Router` and the routes).
  */
 import { Context, Effect, FiberSet, Layer, type Scope } from "effect"
+import type { IncomingMessage } from "node:http"
 import { DaemonState } from "../../core/DaemonState.ts"
 import { ProcessFigures } from "../../core/ProcessFigures.ts"
 import * as DebugRoutes from "../../http/DebugRoutes.ts"
@@ -13,6 +14,7 @@ import * as RequestGuard from "../../http/RequestGuard.ts"
 import * as RequestTarget from "../../http/RequestTarget.ts"
 import * as Responder from "../../http/Responder.ts"
 import * as Router from "../../http/Router.ts"
+import * as Upgrade from "../../http/Upgrade.ts"
 import { listenFailure, type NetError } from "../../net/NetError.ts"
 import { ServerTls } from "../../net/ServerTls.ts"
 import { type Listener, splitAddress } from "../../net/Transport.ts"
@@ -125,6 +127,10 @@ const tlsRequired = (state: DaemonState["Service"]): HttpServer.ServerSettings["
   HttpResponse.send(outgoing, HttpResponse.tlsRequired(state.httpsPort))
 }
 
+/** Whether a request is one for a WebSocket of `/sub`. */
+const isUpgrade = (incoming: IncomingMessage): boolean =>
+  Upgrade.isWanted(incoming) && RequestTarget.parse(incoming.url ?? "/").path === SubRoutes.path
+
 /** As in NSQ, `--https-address` must not be a unix socket. */
 const noPath = (address: string): NetError => listenFailure(address, new Error("missing port in address"))
 
@@ -189,7 +195,7 @@ const serve = Effect.fnUntraced(function*(
   if (options.httpAddress !== "") {
     const plain = isPlainHttpRefused(options)
       ? { onRequest: tlsRequired(state) }
-      : { onConnection, onRequest }
+      : { onConnection, onRequest, upgrades: isUpgrade }
     const settings = { name: "HTTP", address: options.httpAddress, ...common, ...plain }
     const listener = yield* HttpServer.listen(settings)
     listeners.push(listener)
@@ -197,7 +203,7 @@ const serve = Effect.fnUntraced(function*(
   }
   if (tls !== undefined && options.httpsAddress !== "") {
     if (splitAddress(options.httpsAddress) === undefined) return yield* noPath(options.httpsAddress)
-    const settings = { name: "HTTPS", address: options.httpsAddress, onRequest, tls, ...common }
+    const settings = { name: "HTTPS", address: options.httpsAddress, onRequest, upgrades: isUpgrade, tls, ...common }
     const listener = yield* HttpServer.listen(settings)
     listeners.push(listener)
     state.listening("https", listener.port)

@@ -8,10 +8,19 @@ import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 import { MessageId, type MessageKey, messageKey } from "../../../protocol/client/Message.ts"
 import * as Arguments from "../../http/Arguments.ts"
-import { empty, fail, HttpFailure, type HttpResponse, internalError, streaming } from "../../http/HttpResponse.ts"
+import {
+  empty,
+  fail,
+  HttpFailure,
+  type HttpResponse,
+  internalError,
+  streaming,
+  takenOver
+} from "../../http/HttpResponse.ts"
 import type { Query } from "../../http/RequestTarget.ts"
 import { type HttpRequest, type Route, route } from "../../http/Router.ts"
 import { closed } from "../../http/StreamedResponse.ts"
+import * as Upgrade from "../../http/Upgrade.ts"
 import { details } from "../../net/ServerTls.ts"
 import { peerAddress } from "../../net/Transport.ts"
 import { Broker } from "../broker/Broker.ts"
@@ -144,6 +153,9 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
 
   /** Subscribes in a Scope of its own, which ends with the response, even if its stream never starts. */
   const stream = Effect.fnUntraced(function*(request: HttpRequest) {
+    const isSocket = Upgrade.isWanted(request.incoming)
+    const refused = isSocket ? Upgrade.refusalOf(request.incoming, request.outgoing) : undefined
+    if (refused !== undefined) return refused
     const own = yield* Scope.fork(scope)
     const subscribed = yield* subscribe(request).pipe(
       Effect.catchTags({
@@ -154,6 +166,12 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
       Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(own, exit))
     )
     fork(Effect.ensuring(closed(request.outgoing), Scope.close(own, Exit.void)))
+    if (isSocket) {
+      // Most consumers over HTTP do without.
+      const SubSocket = yield* Effect.promise(() => import("./SubSocket.ts"))
+      const limits = { maxRdyCount: options.maxRdyCount, maxDelay }
+      return takenOver((outgoing) => void fork(SubSocket.send(subscribed, limits, request.incoming, outgoing)))
+    }
     return streaming(SubStream.headers, (outgoing) => void fork(SubStream.send(subscribed, outgoing)))
   })
 

@@ -8,7 +8,12 @@ import type { ServerResponse } from "node:http"
 import { frameHeaderSize } from "../../../protocol/client/Frame.ts"
 import { readHeaders } from "../../../protocol/client/Headers.ts"
 import { decodeMessage } from "../../../protocol/client/Message.ts"
-import { frameBodyStart, frameHeaders } from "../../../protocol/client/MessageBatch.ts"
+import {
+  frameBodyStart,
+  frameHeaders,
+  frameIdOffset,
+  messageFrameHeaderSize
+} from "../../../protocol/client/MessageBatch.ts"
 import { Turns } from "../../core/Turns.ts"
 import * as HttpResponse from "../../http/HttpResponse.ts"
 import { closed, drained } from "../../http/StreamedResponse.ts"
@@ -36,13 +41,14 @@ const chunkLength = 64 * 1024
 
 const heartbeatComment = ": heartbeat\n\n"
 
-const first = ({ heartbeat, id, msgTimeout, readyCount }: SubStream): string =>
-  `event: subscribed\ndata: ${
-    JSON.stringify({ subscription: id, rdy: readyCount, msg_timeout: msgTimeout, heartbeat })
-  }\n\n`
+/** The settings of a subscription as JSON. */
+export const settingsOf = ({ heartbeat, id, msgTimeout, readyCount }: SubStream): string =>
+  JSON.stringify({ subscription: id, rdy: readyCount, msg_timeout: msgTimeout, heartbeat })
 
-/** The event of a message. The timestamp is a number, which JSON permits to be larger than JavaScript's exact integers. */
-const eventOf = (frame: Buffer): string => {
+const first = (stream: SubStream): string => `event: subscribed\ndata: ${settingsOf(stream)}\n\n`
+
+/** A message as JSON. The timestamp is a number, which JSON permits to be larger than JavaScript's exact integers. */
+export const messageOf = (frame: Buffer): string => {
   const message = decodeMessage(frame.subarray(frameHeaderSize))
   if (message === undefined) throw new Error("invariant: the channel delivers whole messages")
   const { attempts, id, timestamp } = message
@@ -52,8 +58,13 @@ const eventOf = (frame: Buffer): string => {
   const content = isUtf8(body)
     ? `"body":${HttpResponse.encodeJson(body.toString("utf8"))}`
     : `"body_base64":"${body.toString("base64")}"`
-  return `id: ${id}\nevent: message\ndata: {"id":"${id}","timestamp":${timestamp},"attempts":${attempts}${withHeaders},${content}}\n\n`
+  return `{"id":"${id}","timestamp":${timestamp},"attempts":${attempts}${withHeaders},${content}}`
 }
+
+const eventOf = (frame: Buffer): string =>
+  `id: ${frame.toString("latin1", frameIdOffset, messageFrameHeaderSize)}\nevent: message\ndata: ${
+    messageOf(frame)
+  }\n\n`
 
 /** Completes with whether the client has read the output in time. */
 const isTaken = (outgoing: ServerResponse, { heartbeat }: SubStream): Effect.Effect<boolean> =>

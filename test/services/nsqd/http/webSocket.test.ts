@@ -1,0 +1,266 @@
+/** `/sub` as a WebSocket, with Node's own client, and with bytes on a socket for what that does not do. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Queue, Redacted, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import * as Net from "node:net"
+import { AuthError } from "../../../../src/services/nsqd/auth/AuthError.ts"
+import { Authorizer } from "../../../../src/services/nsqd/auth/Authorizer.ts"
+import { until } from "../../../../src/testing/index.ts"
+import { quiet } from "../broker/testing.ts"
+import { type Api, outcome, refusal, requestTo, serve } from "./api.ts"
+
+type Event = Readonly<Record<string, unknown>>
+
+const publish = ({ request }: Api, ...bodies: ReadonlyArray<string | Buffer>) =>
+  Effect.forEach(bodies, (body) => request("POST", "/pub?topic=t", body), { discard: true })
+const channelOf = ({ broker }: Api) => broker.findTopic("t")?.channel("c")
+
+/** A client, until the Scope closes. */
+const connect = Effect.fnUntraced(function*(port: number, query = "") {
+  const events = yield* Queue.unbounded<Event>()
+  let closed: { readonly code: number; readonly wasClean: boolean } | undefined
+  const socket = yield* Effect.acquireRelease(
+    Effect.sync(() => new WebSocket(`ws://127.0.0.1:${port}/sub?topic=t&channel=c${query}`)),
+    (opened) => Effect.sync(() => opened.close())
+  )
+  socket.addEventListener("message", ({ data }) => {
+    Queue.offerUnsafe(events, Object.fromEntries(Object.entries(Object(JSON.parse(String(data))))))
+  })
+  socket.addEventListener("close", ({ code, wasClean }) => {
+    closed = { code, wasClean }
+  })
+  const next = Queue.take(events)
+  return {
+    socket,
+    next,
+    send: (command: Event) => socket.send(JSON.stringify(command)),
+    closed: Effect.map(until(() => closed !== undefined), () => closed)
+  }
+})
+
+const handshake = (headers = "", target = "/sub?topic=t&channel=c") =>
+  `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+  `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers}\r\n`
+
+/** A connection that has sent a handshake, and what it has received. */
+const raw = Effect.fnUntraced(function*(port: number) {
+  const chunks: Array<Buffer> = []
+  let isClosed = false
+  const socket = yield* Effect.acquireRelease(
+    Effect.sync(() => Net.connect(port, "127.0.0.1", () => socket.write(handshake()))),
+    (opened) => Effect.sync(() => opened.destroy())
+  )
+  socket.on("data", (chunk: Buffer) => chunks.push(chunk))
+  socket.on("error", () => {})
+  socket.on("close", () => {
+    isClosed = true
+  })
+  const received = () => Buffer.concat(chunks)
+  yield* until(() => received().includes("subscribed"))
+  return { socket, received, isClosed: () => isClosed }
+})
+
+/** A masked frame with a short payload. */
+const frame = (first: number, payload: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([first, 0x80 | payload.length, 0, 0, 0, 0]), payload])
+
+describe("GET /sub as a WebSocket", () => {
+  it.live("sends the subscription and the messages, and takes acknowledgements and the ready count", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const { next, send } = yield* connect(api.port, "&rdy=1&client_id=me")
+      const { subscription, ...settings } = yield* next
+      assert.deepStrictEqual(settings, { event: "subscribed", rdy: 1, msg_timeout: 60_000, heartbeat: 30_000 })
+      assert.match(String(subscription), /^[0-9a-f]{32}$/)
+      yield* publish(api, "<ü>", Buffer.from([0xff, 0]), "third", "fourth", "fifth")
+      const first = yield* next
+      assert.deepInclude(first, { event: "message", attempts: 1, body: "<ü>" })
+      send({ command: "touch", id: first["id"] })
+      send({ command: "finish", id: first["id"] })
+      const second = yield* next
+      assert.deepInclude(second, { event: "message", body_base64: "/wA=" })
+      send({ command: "requeue", id: second["id"], defer: 60_000 })
+      const third = yield* next
+      yield* until(() => channelOf(api)?.deferredCount === 1)
+      send({ command: "ready", rdy: 10 })
+      assert.deepStrictEqual([(yield* next)["body"], (yield* next)["body"]], ["fourth", "fifth"])
+      // The requests of server-sent events act on the same subscription.
+      const path = `/sub/finish?subscription=${String(subscription)}&id=${String(third["id"])}`
+      assert.strictEqual(outcome(yield* api.request("POST", path, "")), "200")
+      assert.strictEqual(channelOf(api)?.inFlightCount, 2)
+      assert.match(yield* api.stats(), /"client_id":"me","hostname":"127.0.0.1","version":"HTTP"/)
+    }))
+
+  it.live("a command with an error gets an event, and the connection stays open", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const { next, send, socket } = yield* connect(api.port)
+      yield* next
+      const id = "0123456789abcdef"
+      const error = Effect.map(next, ({ event, ...rest }) => [event, rest])
+      socket.send("not JSON")
+      assert.deepStrictEqual(yield* error, ["error", { error: "INVALID_REQUEST" }])
+      send({ command: "publish" })
+      assert.deepStrictEqual(yield* error, ["error", { error: "INVALID_REQUEST" }])
+      send({ command: "finish", id: "x" })
+      assert.deepStrictEqual(yield* error, ["error", { error: "INVALID_ARG_ID", command: "finish" }])
+      send({ command: "finish", id })
+      assert.deepStrictEqual(yield* error, ["error", { error: "MESSAGE_NOT_IN_FLIGHT", command: "finish", id }])
+      send({ command: "requeue", id, defer: -1 })
+      assert.deepStrictEqual(yield* error, ["error", { error: "INVALID_DEFER", command: "requeue", id }])
+      send({ command: "ready", rdy: 1e6 })
+      assert.deepStrictEqual(yield* error, ["error", { error: "INVALID_ARG_RDY", command: "ready" }])
+      yield* publish(api, "x")
+      assert.strictEqual((yield* next)["body"], "x")
+    }))
+
+  it.live("the messages of a client that disconnects, in order or not, are requeued", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      yield* publish(api, "x")
+      const scope = yield* Scope.make()
+      const first = yield* Scope.provide(connect(api.port), scope)
+      yield* first.next
+      assert.strictEqual((yield* first.next)["attempts"], 1)
+      first.socket.close(1000, "done")
+      assert.deepStrictEqual(yield* first.closed, { code: 1000, wasClean: true })
+      yield* Scope.close(scope, Exit.void)
+      const abrupt = yield* raw(api.port)
+      yield* until(() => abrupt.received().includes("\"attempts\":2"))
+      abrupt.socket.resetAndDestroy()
+      const last = yield* connect(api.port)
+      yield* last.next
+      assert.strictEqual((yield* last.next)["attempts"], 3)
+      yield* until(() => channelOf(api)?.subscriptions.length === 1)
+    }))
+
+  it.live("a message larger than 4096 bytes, a binary one and an unmasked frame close the connection with their codes", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const big = yield* connect(api.port)
+      yield* big.next
+      big.socket.send("x".repeat(4097))
+      assert.strictEqual((yield* big.closed)?.code, 1009)
+      const binary = yield* connect(api.port)
+      yield* binary.next
+      binary.socket.send(new Uint8Array(3))
+      assert.strictEqual((yield* binary.closed)?.code, 1003)
+      const plain = yield* raw(api.port)
+      plain.socket.write(Buffer.from([0x81, 1, 97]))
+      yield* until(plain.isClosed)
+      assert.isTrue(plain.received().subarray(-4).equals(Buffer.from([0x88, 2, 3, 0xea])))
+      yield* until(() => channelOf(api)?.subscriptions.length === 0)
+    }))
+
+  it.live("a ping gets its pong, and the accept header proves the key", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const client = yield* raw(api.port)
+      assert.include(
+        client.received().toString("latin1"),
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+          "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+      )
+      client.socket.write(frame(0x89, Buffer.from("hi")))
+      yield* until(() => client.received().subarray(-4).equals(Buffer.from([0x8a, 2, 104, 105])))
+    }))
+
+  it.effect("a client that does not respond to a ping is closed at the next heartbeat", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const lively = yield* connect(api.port, "&heartbeat=1000")
+      yield* lively.next
+      const silent = yield* raw(api.port)
+      yield* until(() => channelOf(api)?.subscriptions.length === 2)
+      while (!silent.isClosed()) {
+        yield* TestClock.adjust("1 second")
+        // The pong of the other client arrives in a later round of the event loop.
+        for (let i = 0; i < 20; i++) yield* Effect.yieldNow
+      }
+      assert.isTrue(silent.received().includes(Buffer.from([0x89, 0])))
+      assert.isTrue(api.log.some((line) => line.includes("it has not responded to a ping")))
+      assert.strictEqual(channelOf(api)?.subscriptions.length, 1)
+    }).pipe(Effect.provide(quiet)))
+
+  it.live("the connection ends with 1001 when its channel is deleted", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const client = yield* connect(api.port)
+      yield* client.next
+      yield* api.request("POST", "/channel/delete?topic=t&channel=c", "")
+      assert.deepStrictEqual(yield* client.closed, { code: 1001, wasClean: true })
+    }))
+
+  it.live("a slow reader receives everything in the end, and the channel keeps what the connection cannot take", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const slow = yield* raw(api.port)
+      slow.socket.pause()
+      slow.socket.write(frame(0x81, Buffer.from(JSON.stringify({ command: "ready", rdy: 100 }))))
+      const big = "x".repeat(1_000_000)
+      for (let i = 0; i < 20; i++) yield* api.request("POST", "/pub?topic=t", big)
+      assert.isAbove(channelOf(api)?.depth ?? 0, 0)
+      slow.socket.resume()
+      yield* until(() => slow.received().length > 20_000_000)
+    }))
+
+  it.live("a handshake that is not valid, and other upgrades, get ordinary responses", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const status = (request: string) => Effect.map(api.raw(request), (text) => text.slice(9, 12))
+      assert.strictEqual(yield* status(handshake().replace("Version: 13", "Version: 8")), "426")
+      assert.strictEqual(yield* status(handshake().replace("dGhlIHNhbXBsZSBub25jZQ==", "short")), "400")
+      assert.strictEqual(yield* status(handshake("", "/sub?topic=t")), "400")
+      assert.strictEqual(yield* status(handshake("", "/stats")), "200")
+      const upgrading = "POST /pub?topic=t HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n" +
+        "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\nContent-Length: 2\r\n\r\nhi"
+      assert.strictEqual(yield* status(upgrading), "200")
+      assert.strictEqual(api.broker.findTopic("t")?.messageCount, 1)
+    }))
+
+  it.live("a page of another site is refused, and the daemon's own is not", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const status = (headers: string) => Effect.map(api.raw(handshake(headers)), (text) => text.slice(9, 12))
+      assert.strictEqual(yield* status("Origin: http://evil.example\r\n"), "403")
+      assert.strictEqual(yield* status("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: websocket\r\n"), "403")
+      assert.isUndefined(api.broker.findTopic("t"))
+      assert.strictEqual(yield* status("Origin: http://localhost\r\n"), "101")
+    }))
+
+  it.live("the permissions are those of SUB", () =>
+    Effect.gen(function*() {
+      const authorizer: Authorizer = {
+        query: ({ secret }) =>
+          Redacted.value(secret).toString() === "good"
+            ? Effect.succeed({
+              identity: "me",
+              identityUrl: "",
+              permissionCount: 1,
+              ttlMillis: 1000,
+              permits: (topic) => topic === "t"
+            })
+            : Effect.fail(AuthError.refusal("unknown secret"))
+      }
+      const api = yield* Effect.provideService(serve(), Authorizer, authorizer)
+      const status = (headers: string, topic = "t") =>
+        Effect.map(api.raw(handshake(headers, `/sub?topic=${topic}&channel=c`)), (text) => text.slice(9, 12))
+      assert.strictEqual(yield* status(""), "401")
+      assert.strictEqual(yield* status("Authorization: Bearer bad\r\n"), "401")
+      assert.strictEqual(yield* status("Authorization: Bearer good\r\n", "u"), "403")
+      assert.strictEqual(yield* status("Authorization: Bearer good\r\n"), "101")
+    }))
+
+  it.live("--max-http-consumers counts WebSockets too", () =>
+    Effect.gen(function*() {
+      const api = yield* serve({ maxHttpConsumers: 1 })
+      const first = yield* connect(api.port)
+      yield* first.next
+      assert.match(yield* api.raw(handshake()), /^HTTP\/1\.1 503 [^]*TOO_MANY_CONSUMERS/)
+      const address = { host: "127.0.0.1", port: api.port }
+      assert.strictEqual(
+        outcome(yield* requestTo(address, "GET", "/sub?topic=t&channel=c")),
+        refusal(503, "TOO_MANY_CONSUMERS")
+      )
+    }))
+})
