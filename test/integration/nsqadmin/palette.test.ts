@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
-import { violations } from "./axe.ts"
+import { Context, Effect, Layer } from "effect"
+import { violations, violationsInBothThemes } from "./axe.ts"
 import { Browser, type Tab } from "./browser.ts"
 import { startCluster } from "./cluster.ts"
 import { consume } from "./consumer.ts"
@@ -14,12 +14,19 @@ const isAt = (tab: Tab, path: string) => tab.act((page) => page.waitForURL(`**${
 
 const options = (tab: Tab) => tab.page.getByRole("dialog").getByRole("option")
 
-layer(Browser.layer, { excludeTestServices: true })("nsqadmin's command palette", (it) => {
+/** One cluster for all tests, which do not change it. */
+class World extends Context.Service<World, Effect.Success<ReturnType<typeof startCluster>>>()("test/palette/World") {
+  static readonly layer = Layer.effect(
+    World,
+    Effect.tap(startCluster(), ({ create }) => create("orders.created", "billing", "shipping"))
+  )
+}
+
+layer(Layer.merge(Browser.layer, World.layer), { excludeTestServices: true })("nsqadmin's command palette", (it) => {
   it.effect("the keyboard alone leads to any topic, channel, node, client or page", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
-      const { admin, create, nsqds: [first] } = yield* startCluster()
-      yield* create("orders.created", "billing", "shipping")
+      const { admin, nsqds: [first] } = yield* World
       const view = yield* tab(admin.url)
       yield* view.open("/")
       yield* view.act((page) => page.getByRole("link", { name: "orders.created", exact: true }).waitFor())
@@ -65,8 +72,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's command palette"
   it.effect("keys in an input are text, and the mouse works as well", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
-      const { admin, create } = yield* startCluster()
-      yield* create("orders")
+      const { admin } = yield* World
       const view = yield* tab(admin.url)
       yield* view.open("/")
       const filter = view.page.getByLabel("Filter")
@@ -82,18 +88,24 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's command palette"
   it.effect("axe finds no violation in the palette and the help, in both themes and on a phone", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
-      const { admin, create } = yield* startCluster()
-      yield* create("orders", "archive")
-      for (const [colorScheme, width] of [["light", 1280], ["dark", 1280], ["light", 390]] as const) {
-        const view = yield* tab(admin.url, { colorScheme, viewport: { width, height: 900 } })
-        yield* view.open("/")
-        yield* view.act((page) => page.getByText("Live", { exact: true }).waitFor())
-        yield* press(view, "Control+k")
-        yield* view.act(() => options(view).first().waitFor())
-        assert.deepStrictEqual(yield* violations(view), [])
-        yield* press(view, "Escape", "?")
-        yield* view.act((page) => page.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor())
-        assert.deepStrictEqual(yield* violations(view), [])
-      }
+      const { admin } = yield* World
+      const view = yield* tab(admin.url)
+      yield* view.open("/")
+      yield* view.act((page) => page.getByText("Live", { exact: true }).waitFor())
+      yield* press(view, "Control+k")
+      yield* view.act(() => options(view).first().waitFor())
+      assert.deepStrictEqual(yield* violationsEverywhere(view), [])
+      yield* press(view, "Escape", "?")
+      yield* view.act((page) => page.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor())
+      assert.deepStrictEqual(yield* violationsEverywhere(view), [])
     }))
+})
+
+/** The violations in both themes, and on a phone. Leaves the page with the width of a desk. */
+const violationsEverywhere = Effect.fnUntraced(function*(view: Tab) {
+  const wide = yield* violationsInBothThemes(view)
+  yield* view.act((page) => page.setViewportSize({ width: 390, height: 900 }))
+  const narrow = yield* violations(view)
+  yield* view.act((page) => page.setViewportSize({ width: 1280, height: 900 }))
+  return [...wide, ...narrow]
 })
