@@ -24,16 +24,24 @@ const make = async (daemon: Daemon): Promise<void> => {
 }
 
 /** Runs `count` daemons at once. */
-const withDaemons = <A>(
+export const withDaemons = <A>(
   count: number,
   command: ReadonlyArray<string>,
-  use: (daemons: ReadonlyArray<Daemon>) => Promise<A>
+  use: (daemons: ReadonlyArray<Daemon>) => Promise<A>,
+  flags: ReadonlyArray<string> = [],
+  prepare?: (directory: string) => void
 ): Promise<A> =>
   count === 0
     ? use([])
-    : withDaemon(command, [], (daemon) => withDaemons(count - 1, command, (others) => use([daemon, ...others])))
+    : withDaemon(
+      command,
+      flags,
+      (daemon) => withDaemons(count - 1, command, (others) => use([daemon, ...others]), flags, prepare),
+      prepare
+    )
 
-const withBrowser = async <A>(use: (browser: Browser) => Promise<A>): Promise<A> => {
+/** Runs Chromium for the time of `use`. */
+export const withBrowser = async <A>(use: (browser: Browser) => Promise<A>): Promise<A> => {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium"
   if (!existsSync(executablePath)) throw new Error("Chromium not found: set CHROMIUM to its path")
   const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] })

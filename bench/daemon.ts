@@ -120,7 +120,8 @@ const start = async (
   command: ReadonlyArray<string>,
   flags: ReadonlyArray<string>,
   directory: string,
-  hasTcp: boolean
+  hasTcp: boolean,
+  env: NodeJS.ProcessEnv
 ) => {
   const [program, ...words] = command
   if (program === undefined) throw new Error("the command of the daemon is empty")
@@ -142,7 +143,7 @@ const start = async (
       detached: true,
       stdio: ["ignore", log, log],
       // A daemon with `#!/usr/bin/env node` runs on the Node of the benchmark.
-      env: { ...process.env, PATH: `${Path.dirname(process.execPath)}:${process.env.PATH ?? ""}` }
+      env: { ...process.env, ...env, PATH: `${Path.dirname(process.execPath)}:${process.env.PATH ?? ""}` }
     }
   ))
   Fs.closeSync(log)
@@ -197,9 +198,10 @@ const withProcessIn = async <A>(
   command: ReadonlyArray<string>,
   flags: ReadonlyArray<string>,
   use: (daemon: Daemon) => Promise<A>,
-  hasTcp = true
+  hasTcp = true,
+  env: NodeJS.ProcessEnv = {}
 ): Promise<A> => {
-  const { child, exited, httpPort, startMilliseconds, tcpPort } = await start(command, flags, directory, hasTcp)
+  const { child, exited, httpPort, startMilliseconds, tcpPort } = await start(command, flags, directory, hasTcp, env)
   try {
     const daemon: Daemon = {
       tcpPort,
@@ -255,14 +257,15 @@ export const withDaemon = <A>(
     return withDaemonIn(directory, command, flags, use)
   })
 
-/** The same for the nsqadmin beside an nsqd; it has no TCP port. */
+/** The same for the nsqadmin beside an nsqd; it has no TCP port. `env` has further variables of its environment. */
 export const withAdmin = <A>(
   command: ReadonlyArray<string>,
   flags: ReadonlyArray<string>,
-  use: (daemon: Daemon) => Promise<A>
+  use: (daemon: Daemon) => Promise<A>,
+  env: NodeJS.ProcessEnv = {}
 ): Promise<A> =>
   withDirectory((directory) =>
-    withProcessIn(directory, command.map((word) => word.replace(/nsqd$/, "nsqadmin")), flags, use, false)
+    withProcessIn(directory, command.map((word) => word.replace(/nsqd$/, "nsqadmin")), flags, use, false, env)
   )
 
 /** The same for the nsqlookupd beside an nsqd. */

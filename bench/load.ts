@@ -5,6 +5,7 @@
 import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"
 import type { BareConfig } from "./load/bare.ts"
+import type { BusyConfig } from "./load/busy.ts"
 import type { ClientConfig } from "./load/client.ts"
 import type { HttpConfig } from "./load/http.ts"
 import type { IdleConfig } from "./load/idle.ts"
@@ -18,6 +19,7 @@ import * as Processes from "./processes.ts"
 
 interface Configs {
   readonly bare: BareConfig
+  readonly busy: BusyConfig
   readonly client: ClientConfig
   readonly http: HttpConfig
   readonly idle: IdleConfig
